@@ -1,0 +1,63 @@
+"""Scalar reverse-mode automatic differentiation that explains itself.
+
+A node knows its parents and its local derivatives; the backward pass multiplies and adds.
+
+>>> from autograd import Value, named
+>>> r, s = Value(2.0, "r"), Value(3.0, "s")
+>>> x, y, z = named(x=r, y=r * s, z=s)
+>>> f = named(f=x * y * z)
+>>> f.backward()
+>>> r.grad, s.grad
+(36.0, 24.0)
+
+Only the engine is loaded here; everything else when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from os.path import dirname, exists
+from typing import TYPE_CHECKING, Any
+
+if exists(dirname(__file__) + "/tracer.py"):
+    raise ImportError(
+        "the packages autograd (HIPS) and chainrule are installed over each other: both are imported as `autograd`; "
+        "mend it with `pip uninstall --yes autograd chainrule` and then `pip install chainrule`"
+    )
+
+from autograd.primitives import primitive as primitive
+from autograd.value import Value as Value
+from autograd.value import collector_paused as collector_paused
+from autograd.value import no_grad as no_grad
+
+if TYPE_CHECKING:
+    from autograd.checking import GradientError as GradientError
+    from autograd.checking import gradcheck as gradcheck
+    from autograd.errors import DomainError as DomainError
+    from autograd.functions import *  # noqa: F403
+    from autograd.higher import grad as grad
+    from autograd.higher import hessian as hessian
+    from autograd.higher import jacobian as jacobian
+
+_HOMES = {
+    "DomainError": "errors",
+    "GradientError": "checking",
+    "grad": "higher",
+    "gradcheck": "checking",
+    "hessian": "higher",
+    "jacobian": "higher",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """What is not loaded yet: the readers by name, every function on Values from ``functions``."""
+    if not name.startswith("_"):
+        home = import_module(f"autograd.{_HOMES.get(name, 'functions')}")
+        if name in vars(home):
+            return getattr(home, name)
+    raise AttributeError(f"module 'autograd' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    functions = vars(import_module("autograd.functions"))
+    return sorted({*_HOMES, *(name for name in functions if not name.startswith("_")), *globals()})

@@ -1,0 +1,435 @@
+"""The calculus: one entry per function, its value beside its local derivatives.
+
+A rule is a plain function ``rule(n, *operands) -> (value, local_derivatives)`` that does not know what a
+number is. ``n`` is a number system: the same lines run on floats (the eager engine), NumPy arrays, SymPy
+expressions and Values (second derivatives). No rule asks ``if``: it calls ``n.where`` or ``n.heaviside``, and
+guards the *argument* of the branch that is not taken, because both branches run.
+
+Each entry also states where it is defined. The domain of the value and that of the derivative are stated
+apart: the square root of 0 is 0, but its local derivative there is infinite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import accumulate
+from operator import mul as times
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from autograd.value import Operand, Value
+
+    Rule = Callable[..., tuple[Any, tuple[Any, ...]]]
+
+
+class Domain(NamedTuple):
+    """Where one operand may lie: the condition in words, ``{x}`` standing for the operand, and as a test."""
+
+    condition: str
+    contains: Callable[[float], bool]
+
+
+class JointDomain(NamedTuple):
+    """A condition on all operands together, in the letters of the rule."""
+
+    condition: str
+    contains: Callable[..., bool]
+
+
+REAL = Domain("{x} real", lambda x: True)
+POSITIVE = Domain("{x} > 0", lambda x: x > 0.0)
+NONNEGATIVE = Domain("{x} ≥ 0", lambda x: x >= 0.0)
+NONZERO = Domain("{x} ≠ 0", lambda x: x != 0.0)
+CONSTANT = Domain("{x} a constant", lambda x: True)  # no Value enters here, so no derivative leaves
+CONDITION = Domain("{x} true (not 0) or false (0)", lambda x: True)
+
+TABLE: dict[str, Primitive] = {}
+
+
+class Primitive:
+    """One entry of the table. Called on Values or numbers, it records a node.
+
+    name                 the rule's own name; the key in ``TABLE``
+    symbol               how drawings and texts write it: × σ Σ
+    domains              one Domain for each operand; an n-ary rule has one for all
+    derivative_domains   where the local derivatives are finite too
+    joint                a JointDomain, where the operands depend on each other
+    remedy               what to write instead, said where the domain is broken
+    letters              the rule's names of its operands, as the messages use them
+    least, step          an n-ary rule takes ``least`` operands, or ``step`` more, or 2 ``step`` more …
+    """
+
+    run: Callable[..., Any]  # how a call records a node: `autograd.value` puts its `apply` here
+
+    def __init__(
+        self,
+        rule: Rule,
+        symbol: str,
+        domains: tuple[Domain, ...],
+        derivative: tuple[Domain, ...] = (),
+        joint: JointDomain | None = None,
+        remedy: str = "",
+        least: int = 1,
+        step: int = 1,
+    ) -> None:
+        code = rule.__code__
+        self.rule = self.__wrapped__ = rule
+        self.name = self.__name__ = rule.__name__
+        self.__doc__ = rule.__doc__
+        self.symbol = symbol
+        self.domains = domains
+        self.derivative_domains = derivative or domains
+        self.joint = joint
+        self.remedy = remedy
+        self.least, self.step = least, step
+        self.variadic = bool(code.co_flags & 0x04)  # the rule takes *operands
+        self.letters = code.co_varnames[1 : code.co_argcount + self.variadic]
+        if len(domains) != len(self.letters):
+            raise TypeError(
+                f"primitive {self.name}: {len(domains)} domains for the operands {', '.join(self.letters)}; "
+                "state one for each operand (an n-ary rule states one for all)"
+            )
+
+    def __call__(self, *operands: Operand | Iterable[Operand]) -> Value:
+        """Record a node. Operands come one by one, or in lists of the same length: ``affine(w, a, b)``."""
+        flat: list[Any] = []
+        lengths = set()
+        for operand in operands:
+            if isinstance(operand, Iterable):
+                before = len(flat)
+                flat += operand
+                lengths.add(len(flat) - before)
+            else:
+                flat.append(operand)
+        fits = self.variadic and len(flat) >= self.least and (len(flat) - self.least) % self.step == 0
+        if len(lengths) > 1 or not (fits or (not self.variadic and len(flat) == len(self.letters))):
+            takes = f"{self.least}, {self.least + self.step}, …" if self.variadic else str(len(self.letters))
+            lists = f" in lists of {' and '.join(map(str, sorted(lengths)))}" if len(lengths) > 1 else ""
+            raise TypeError(f"{self.name} of {len(flat)} operands{lists}: it takes {takes}, lists of the same length")
+        node: Value = Primitive.run(self, *flat)
+        return node
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name} {self.symbol}>"
+
+    def domains_of(self, count: int, derivative: bool = False) -> tuple[Domain, ...]:
+        """The domain of each of ``count`` operands."""
+        domains = self.derivative_domains if derivative else self.domains
+        return domains * count if self.variadic else domains
+
+    def defined_at(self, *operands: float, derivative: bool = False) -> bool:
+        """Whether the value (or with ``derivative`` the local derivatives too) exists at these operands."""
+        domains = self.domains_of(len(operands), derivative)
+        alone = all(domain.contains(x) for domain, x in zip(domains, operands))
+        return alone and (self.joint is None or self.joint.contains(*operands))
+
+    def check_fault(self, operands: list[float], names: list[str | None], value: float) -> None:
+        """Raise DomainError for a ``value`` that is not finite, unless an operand was not finite before."""
+        from autograd.errors import check_fault  # loaded only when it is needed
+
+        check_fault(self, operands, names, value)
+
+
+CONSTANT_NUMBER = Primitive(lambda n: (0.0, ()), "constant", ())  # marks a number in an expression; never run
+
+
+def primitive(
+    symbol: str,
+    *domains: Domain,
+    derivative: tuple[Domain, ...] = (),
+    joint: JointDomain | None = None,
+    remedy: str = "",
+    least: int = 1,
+    step: int = 1,
+) -> Callable[[Rule], Primitive]:
+    """Put a rule into the table; what comes back is the function on Values.
+
+    symbol      how texts and drawings write the operation
+    domains     one for each operand of the rule (one for all, where it takes ``*operands``)
+    derivative  the domains of the local derivatives, where they are smaller
+    joint       a condition on all operands together
+    remedy      what to write instead where a domain is broken
+    least, step an n-ary rule takes ``least`` operands, or ``step`` more, or 2 ``step`` more …
+
+    Raises TypeError if the domains do not match the operands, ValueError if the name is taken.
+
+    >>> from autograd import Value, primitive
+    >>> from autograd.primitives import REAL, TABLE
+    >>> @primitive("x²", REAL)
+    ... def square(n, x):
+    ...     return x * x, (2.0 * x,)
+    >>> x = Value(3.0)
+    >>> square(x).backward()
+    >>> x.grad
+    6.0
+    >>> del TABLE["square"]
+    """
+
+    def register(rule: Rule) -> Primitive:
+        entry = Primitive(rule, symbol, domains, derivative, joint, remedy, least, step)
+        if entry.name in TABLE:
+            raise ValueError(f"primitive {entry.name}: the table has one already; choose another name")
+        TABLE[entry.name] = entry
+        return entry
+
+    return register
+
+
+# ---- one operand ----------------------------------------------------------------------------------------------
+
+
+@primitive("=", REAL)
+def identity(n, x):
+    """The value itself, as a node of its own: the slide's ``x = r``.
+
+    >>> from autograd import Value
+    >>> r = Value(2.0, "r")
+    >>> (+r) is r, (+r).data
+    (False, 2.0)
+    """
+    return x, (1.0,)
+
+
+@primitive("−", REAL)
+def neg(n, x):
+    """−x, with derivative −1."""
+    return -x, (-1.0,)
+
+
+@primitive("exp", REAL)
+def exp(n, x):
+    """eˣ, its own derivative.
+
+    >>> from autograd import Value
+    >>> exp(Value(0.0)).data
+    1.0
+    """
+    y = n.exp(x)
+    return y, (y,)
+
+
+@primitive("log", POSITIVE)
+def log(n, x):
+    """Natural logarithm, for x > 0; derivative 1/x."""
+    return n.log(x), (n.divide(1.0, x),)
+
+
+@primitive("√", NONNEGATIVE, derivative=(POSITIVE,))
+def sqrt(n, x):
+    """√x, for x ≥ 0; derivative 1/(2√x), infinite at 0."""
+    y = n.sqrt(x)
+    return y, (n.divide(0.5, y),)
+
+
+@primitive("sin", REAL)
+def sin(n, x):
+    """sin x, x in radians; derivative cos x."""
+    return n.sin(x), (n.cos(x),)
+
+
+@primitive("cos", REAL)
+def cos(n, x):
+    """cos x, x in radians; derivative −sin x."""
+    return n.cos(x), (-n.sin(x),)
+
+
+@primitive("tanh", REAL)
+def tanh(n, z):
+    """a = tanh z, with derivative 1 − a²."""
+    a = n.tanh(z)
+    return a, (1.0 - a * a,)
+
+
+@primitive("σ", REAL)
+def sigmoid(n, z):
+    """a = σ(z) = 1/(1 + e⁻ᶻ), with derivative a(1 − a).
+
+    >>> from autograd import Value
+    >>> z = Value(0.0)
+    >>> a = sigmoid(z)
+    >>> a.backward()
+    >>> a.data, z.grad
+    (0.5, 0.25)
+    """
+    a = n.sigmoid(z)
+    return a, (a * (1.0 - a),)
+
+
+@primitive("softplus", REAL)
+def softplus(n, z):
+    """log(1 + eᶻ), the smooth relu; derivative σ(z)."""
+    return n.softplus(z), (n.sigmoid(z),)
+
+
+@primitive("relu", REAL)
+def relu(n, z):
+    """max(z, 0); derivative 1 for z > 0, else 0."""
+    # relu′(0) = 0: any value in [0, 1] is a subgradient; PyTorch takes this one
+    return n.maximum(z, 0.0), (n.heaviside(z, 0.0),)
+
+
+@primitive("|·|", REAL)
+def abs(n, x):
+    """|x|; derivative sign x, and 0 at the kink."""
+    return n.abs(x), (2.0 * n.heaviside(x, 0.5) - 1.0,)
+
+
+# ---- two or three operands ------------------------------------------------------------------------------------
+
+
+@primitive("+", REAL, REAL)
+def add(n, x, y):
+    """x + y, with derivatives 1 and 1."""
+    return x + y, (1.0, 1.0)
+
+
+@primitive("−", REAL, REAL)
+def sub(n, x, y):
+    """x − y, with derivatives 1 and −1."""
+    return x - y, (1.0, -1.0)
+
+
+@primitive("×", REAL, REAL)
+def mul(n, x, y):
+    """x y, with derivatives y and x."""
+    return x * y, (y, x)
+
+
+@primitive("÷", REAL, NONZERO)
+def div(n, x, y):
+    """x / y for y ≠ 0, with derivatives 1/y and −x/y²."""
+    quotient = n.divide(x, y)
+    return quotient, (n.divide(1.0, y), -n.divide(quotient, y))
+
+
+@primitive(
+    "^", REAL, CONSTANT,
+    derivative=(NONZERO, CONSTANT),
+    joint=JointDomain(
+        "x > 0, x = 0 with p ≥ 0, or x < 0 with a whole p",
+        lambda x, p: p == p // 1.0 if x < 0.0 else x > 0.0 or p >= 0.0,
+    ),
+)  # fmt: skip
+def power(n, x, p):
+    """xᵖ with a constant exponent p; derivative p xᵖ⁻¹. It never touches a logarithm.
+
+    >>> from autograd import Value
+    >>> x = Value(-2.0)
+    >>> y = x ** 3
+    >>> y.backward()
+    >>> y.data, x.grad
+    (-8.0, 12.0)
+    """
+    return n.power(x, p), (p * n.power(x, n.where(p, p - 1.0, 1.0)), 0.0)  # p = 0: no 0 · 0⁻¹
+
+
+@primitive(
+    "^", NONNEGATIVE, REAL,
+    derivative=(POSITIVE, REAL),
+    joint=JointDomain("y ≥ 0 where x = 0", lambda x, y: x > 0.0 or y >= 0.0),
+    remedy="for a negative base write a constant exponent, as in x ** 3",
+)  # fmt: skip
+def pow(n, x, y):
+    """xʸ for x ≥ 0, both of them Values; derivatives y xʸ⁻¹ and xʸ log x (0 at x = 0)."""
+    value = n.pow(x, y)
+    logarithm = n.log(n.where(x, x, 1.0))
+    return value, (y * n.pow(x, n.where(y, y - 1.0, 1.0)), value * logarithm)
+
+
+@primitive("max", REAL, REAL)
+def maximum(n, x, y):
+    """The larger of x and y; its derivative is 1 for the larger, ½ each in a tie.
+
+    >>> from autograd import Value
+    >>> x, y = Value(1.0), Value(1.0)
+    >>> maximum(x, y).backward()
+    >>> x.grad, y.grad
+    (0.5, 0.5)
+    """
+    first = n.heaviside(x - y, 0.5)
+    return n.maximum(x, y), (first, 1.0 - first)
+
+
+@primitive("min", REAL, REAL)
+def minimum(n, x, y):
+    """The smaller of x and y; its derivative is 1 for the smaller, ½ each in a tie."""
+    first = n.heaviside(y - x, 0.5)
+    return n.minimum(x, y), (first, 1.0 - first)
+
+
+@primitive("where", CONDITION, REAL, REAL)
+def where(n, c, x, y):
+    """x where c is not 0, else y; the one that is not chosen gets derivative 0.
+
+    >>> from autograd import Value
+    >>> where(Value(2.0) > 1.0, Value(3.0), Value(4.0)).data
+    3.0
+    """
+    return n.where(c, x, y), (0.0, n.where(c, 1.0, 0.0), n.where(c, 0.0, 1.0))
+
+
+# ---- n operands -----------------------------------------------------------------------------------------------
+
+
+@primitive("Σ", REAL)
+def sum(n, *x):
+    """x₁ + … + xₙ as one node, with every derivative 1.
+
+    >>> from autograd import Value
+    >>> sum([Value(1.0), 2.0, 3.0]).data
+    6.0
+    """
+    return n.sum(x), (1.0,) * len(x)
+
+
+@primitive("Π", REAL)
+def product(n, *x):
+    """x₁ ⋯ xₙ as one node; the derivative for xᵢ is the product of the others.
+
+    >>> from autograd import Value
+    >>> product(Value(2.0), Value(6.0), Value(3.0)).local_derivatives
+    (18.0, 6.0, 12.0)
+    """
+    # prefix times suffix products, never value / xᵢ, which fails at xᵢ = 0
+    before = list(accumulate(x, times, initial=1.0))
+    after = list(accumulate(reversed(x), times, initial=1.0))
+    return before[-1], tuple(before[i] * after[len(x) - 1 - i] for i in range(len(x)))
+
+
+@primitive("·", REAL, least=2, step=2)
+def dot(n, *wa):
+    """w₁a₁ + … + wₙaₙ of the operands w₁…wₙ, a₁…aₙ; ∂/∂wₖ = aₖ, ∂/∂aₖ = wₖ.
+
+    >>> from autograd import Value
+    >>> dot([Value(1.0), Value(2.0)], [3.0, 4.0]).data
+    11.0
+    """
+    w, a = wa[: len(wa) // 2], wa[len(wa) // 2 :]
+    return n.sum(map(times, w, a)), a + w
+
+
+@primitive("Σwa+b", REAL, least=3, step=2)
+def affine(n, *wab):
+    """z = w₁a₁ + … + wₙaₙ + b of w₁…wₙ, a₁…aₙ, b: one unit of a layer; ∂z/∂wₖ = aₖ, ∂z/∂aₖ = wₖ, ∂z/∂b = 1.
+
+    >>> from autograd import Value
+    >>> w, a, b = [Value(1.0), Value(2.0)], [3.0, 4.0], Value(0.5)
+    >>> affine(w, a, b).data
+    11.5
+    """
+    w, a, b = wab[: len(wab) // 2], wab[len(wab) // 2 : -1], wab[-1]
+    return n.sum(map(times, w, a)) + b, (*a, *w, 1.0)
+
+
+@primitive("logΣexp", REAL)
+def logsumexp(n, *z):
+    """log(eᶻ¹ + … + eᶻⁿ), computed without overflow; the derivatives are the softmax of z.
+
+    >>> from autograd import Value
+    >>> logsumexp(Value(1000.0), Value(1000.0)).data
+    1000.6931471805599
+    """
+    value = n.logsumexp(z)
+    return value, tuple(n.exp(z_j - value) for z_j in z)

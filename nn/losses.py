@@ -1,0 +1,105 @@
+"""Losses: how wrong the outputs of one example are, as one Value whose backward pass starts it all.
+
+Each takes (output, target). Outputs are a model's: a list of Values, or the Value itself where there is one unit.
+A mini-batch's loss is the mean of its examples' losses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from autograd.functions import logsumexp, mean, relu, softplus, sum
+from autograd.value import Value
+
+Output = Value | Sequence[Value]
+Loss = Callable[[Any, Any], Value]
+
+
+def half_squared_error(a: Output, y: Any) -> Value:
+    """½ Σ_j (y_j − a_j)², the slides' loss, with ∂L/∂a_j = a_j − y_j.
+
+    >>> half_squared_error([Value(0.0), Value(3.0)], [1.0, 1.0]).data
+    2.5
+    """
+    return 0.5 * sum(_squares(a, y))
+
+
+def mean_squared_error(a: Output, y: Any) -> Value:
+    """1/n Σ_j (y_j − a_j)² over the n output units.
+
+    >>> mean_squared_error([Value(0.0), Value(3.0)], [1.0, 1.0]).data
+    2.5
+    """
+    return mean(_squares(a, y))
+
+
+def cross_entropy(z: Sequence[Value], label: int) -> Value:
+    """−log softmax(z)_label = logsumexp(z) − z_label, on logits z. ValueError for a label that is no unit's.
+
+    >>> round(cross_entropy([Value(0.0), Value(0.0)], 1).data, 12)
+    0.69314718056
+    """
+    units = _units(z)
+    if int(label) != label or not 0 <= label < len(units):
+        raise ValueError(f"label {label!r}: the {len(units)} output units take the labels 0 … {len(units) - 1}")
+    return logsumexp(units) - units[int(label)]
+
+
+def binary_cross_entropy(z: Output, y: float) -> Value:
+    """softplus(z) − y z = −y log σ(z) − (1 − y) log(1 − σ(z)), on the logit z of one unit; y in [0, 1].
+
+    >>> round(binary_cross_entropy(Value(0.0), 1).data, 12)
+    0.69314718056
+    """
+    z = _one_unit("binary_cross_entropy", z)
+    if not 0.0 <= y <= 1.0:
+        raise ValueError(f"binary_cross_entropy of the target {y!r}: it needs a number from 0 to 1")
+    return softplus(z) - y * z
+
+
+def hinge(score: Output, y: float) -> Value:
+    """max(0, 1 − y · score) for a target y of −1 or +1 and one output unit.
+
+    >>> hinge(Value(0.25), -1).data
+    1.25
+    """
+    score = _one_unit("hinge", score)
+    if y not in (-1, 1):
+        raise ValueError(f"hinge of the target {y!r}: it needs −1 or +1")
+    return relu(1.0 - y * score)
+
+
+def mean_loss(loss: Loss, outputs: Sequence[Any], targets: Sequence[Any]) -> Value:
+    """The loss of a mini-batch: the mean over its examples. ValueError where their numbers differ."""
+    if len(outputs) != len(targets) or not outputs:
+        raise ValueError(f"a loss of {len(outputs)} outputs and {len(targets)} targets: it needs as many, at least one")
+    return mean([loss(output, y) for output, y in zip(outputs, targets)])
+
+
+BY_NAME: dict[str, Loss] = {
+    "binary_cross_entropy": binary_cross_entropy,
+    "cross_entropy": cross_entropy,
+    "half_squared_error": half_squared_error,
+    "hinge": hinge,
+    "mean_squared_error": mean_squared_error,
+}
+
+
+def _units(output: Output) -> list[Value]:
+    return [output] if isinstance(output, Value) else list(output)
+
+
+def _one_unit(loss: str, output: Output) -> Value:
+    units = _units(output)
+    if len(units) != 1:
+        raise ValueError(f"{loss} of {len(units)} output units: it needs one; for several classes use cross_entropy")
+    return units[0]
+
+
+def _squares(a: Output, y: Any) -> list[Value]:
+    units = _units(a)
+    targets = list(y) if isinstance(y, Sequence) or getattr(y, "shape", ()) else [y]
+    if len(units) != len(targets):
+        raise ValueError(f"{len(units)} output units and {len(targets)} targets: a squared error needs as many of each")
+    return [(y_j - a_j) ** 2 for a_j, y_j in zip(units, targets)]

@@ -1,0 +1,190 @@
+"""What every layer and network is: a map of one example, the parameters that are Values, and their state."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from math import copysign, isfinite
+from typing import Any
+
+from autograd.functions import named
+from autograd.value import Operand, Value, constant
+
+Example = Sequence[Operand]
+SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+class Module(ABC):
+    """A map from one example, a list of numbers or Values, to a list of Values.
+
+    A subclass assigns its parameters (a Value, or lists of Values) and its submodules to attributes and writes
+    ``forward``; everything else finds them there.
+    """
+
+    training = True
+
+    @abstractmethod
+    def forward(self, x: list[Value]) -> list[Value]:
+        """The outputs for one example."""
+
+    def forward_batch(self, X: list[list[Value]]) -> list[list[Value]]:
+        """The outputs for a mini-batch; only a layer that mixes examples writes its own."""
+        return [self.forward(x) for x in X]
+
+    def __call__(self, x: Example) -> Any:
+        """The outputs for one example. TypeError for a list of examples: that is ``batch``."""
+        return self.forward(lift(x))
+
+    def batch(self, X: Sequence[Example]) -> list[Any]:
+        """The outputs for each example of a mini-batch, computed layer by layer."""
+        return self.forward_batch([lift(x) for x in X])
+
+    def submodules(self) -> dict[str, Module]:
+        """The modules inside this one, by their path: ``layers.0``."""
+        found: dict[str, Module] = {}
+        for attribute, thing in vars(self).items():
+            many = isinstance(thing, (list, tuple))
+            for path, module in enumerate_paths(attribute, thing) if many else [(attribute, thing)]:
+                if isinstance(module, Module):
+                    found[path] = module
+                    found.update({f"{path}.{below}": m for below, m in module.submodules().items()})
+        return found
+
+    def tensors(self) -> dict[str, Any]:
+        """The parameters as the modules hold them, a Value or lists of Values, by path: ``layers.0.W``."""
+        found: dict[str, Any] = {}
+        for path, module in {"": self, **self.submodules()}.items():
+            for attribute, thing in vars(module).items():
+                if all(isinstance(leaf, Value) for leaf in flatten(thing)) and thing != []:
+                    found[f"{path}.{attribute}".lstrip(".")] = thing
+        return found
+
+    def parameters(self) -> list[Value]:
+        """Every weight and bias, in the order of the layers; each once."""
+        return list(dict.fromkeys(leaf for tensor in self.tensors().values() for leaf in flatten(tensor)))
+
+    def named_parameters(self) -> dict[str, Value]:
+        """Every weight and bias by name: w¹₂₁ is written ``w¹_21``, from unit 1 to unit 2 of layer 1."""
+        return {p.name or f"parameter {i}": p for i, p in enumerate(self.parameters())}
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to 0."""
+        for p in self.parameters():
+            p.grad = 0.0
+
+    def train(self, mode: bool = True) -> Module:
+        """Training behaviour (dropout, batch statistics) on, or with False off; returns the module."""
+        for module in (self, *self.submodules().values()):
+            module.training = mode
+        return self
+
+    def eval(self) -> Module:
+        """Evaluation behaviour; returns the module."""
+        return self.train(False)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The numbers of every tensor, as floats in lists of its shape."""
+        return {path: numbers(tensor) for path, tensor in self.tensors().items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Set every parameter from lists or arrays of the same names and shapes.
+
+        Raises ValueError, and changes nothing, where a name is missing or unknown, a shape differs or a number is
+        not finite.
+        """
+        tensors = self.tensors()
+        if set(state) != set(tensors):
+            missing, unknown = sorted(set(tensors) - set(state)), sorted(set(state) - set(tensors))
+            raise ValueError(
+                "the state does not fit the model: "
+                + "; ".join(f"{word} {', '.join(names)}" for word, names in (("missing", missing), ("unknown", unknown)) if names)
+            )
+        updates: list[tuple[Value, float]] = []
+        for path, tensor in tensors.items():
+            new = state[path].tolist() if type(state[path]).__module__ == "numpy" else state[path]
+            if shape(new) != shape(tensor):
+                raise ValueError(f"{path} has the shape {shape(tensor)} in the model and {shape(new)} in the state")
+            updates += zip(flatten(tensor), (float(x) for x in flatten(new)))
+            if not all(isfinite(x) for _, x in updates):
+                raise ValueError(f"{path} has a number in the state that is not finite")
+        for p, x in updates:
+            p.data = x
+
+    def __repr__(self) -> str:
+        inside = ", ".join(map(repr, self.submodules().values()))
+        return f"{type(self).__name__}({inside})"
+
+
+class Trace:
+    """The scalars of one example on their way through a network, under the lecture's names.
+
+    z[l], a[l]   lists of Values for the layers l = 1 … L; a[0] is the input and z[0] is empty
+    delta[l]     δˡ = ∂L/∂zˡ as floats, after ``loss.backward()``
+    output       what the model returned, ready for a loss
+    """
+
+    def __init__(self, z: list[list[Value]], a: list[list[Value]], output: Any) -> None:
+        self.z, self.a, self.output = z, a, output
+        for layer in z:
+            for z_j in layer:
+                z_j.grad = -0.0  # a backward pass starts from +0.0, so −0.0 says that none has come here
+
+    @property
+    def delta(self) -> list[list[float]]:
+        """δˡ for every layer, of the same shape as z. Raises RuntimeError before the backward pass."""
+        if any(z_j.grad == 0.0 and copysign(1.0, z_j.grad) < 0.0 for layer in self.z for z_j in layer):
+            raise RuntimeError(
+                "δ = ∂L/∂z is not known yet: compute a loss from trace.output and call loss.backward() first"
+            )
+        return [[z_j.grad for z_j in layer] for layer in self.z]
+
+
+def lift(x: Example) -> list[Value]:
+    """One example as Values: plain numbers become constants."""
+    if isinstance(x, (str, bytes)) or not isinstance(x, Sequence) and type(x).__module__ != "numpy":
+        raise TypeError(f"a model maps one example, a list of numbers, not {x!r}")
+    if any(not isinstance(x_i, Value) and isinstance(x_i, Sequence) or getattr(x_i, "shape", ()) for x_i in x):
+        raise TypeError("a model maps one example, a list of numbers; for a list of examples call model.batch(X)")
+    return [x_i if isinstance(x_i, Value) else constant(x_i) for x_i in x]
+
+
+def index_name(letter: str, layer: int | None, *indices: int) -> str:
+    """The lecture's name of a scalar, counted from 1: ``w²_13``; with a comma from 10 on: ``w²_1,13``."""
+    above = "" if layer is None else str(layer).translate(SUPERSCRIPTS)
+    below = ("" if all(i < 9 for i in indices) else ",").join(str(i + 1) for i in indices)
+    return f"{letter}{above}_{below}"
+
+
+def name_all(letter: str, layer: int, nodes: list[Value]) -> list[Value]:
+    """The nodes named letterˡ₁ … letterˡₙ (identity nodes where they had a name)."""
+    return [named(**{index_name(letter, layer, j): node}) for j, node in enumerate(nodes)]
+
+
+def flatten(tensor: Any) -> Iterator[Any]:
+    """The entries of lists in lists, row by row."""
+    if isinstance(tensor, (list, tuple)):
+        for row in tensor:
+            yield from flatten(row)
+    else:
+        yield tensor
+
+
+def numbers(tensor: Any) -> Any:
+    """The same lists with every Value's ``data`` in its place."""
+    return [numbers(row) for row in tensor] if isinstance(tensor, (list, tuple)) else float(tensor)
+
+
+def shape(tensor: Any) -> tuple[int, ...]:
+    """(rows, columns, …) of lists in lists; ValueError where they are ragged."""
+    if not isinstance(tensor, (list, tuple)):
+        return ()
+    inner = {shape(row) for row in tensor}
+    if len(inner) > 1:
+        raise ValueError(f"rows of different shapes {sorted(inner)}: every row needs as many numbers as the first")
+    return (len(tensor), *(inner.pop() if inner else ()))
+
+
+def enumerate_paths(path: str, things: Any) -> Iterator[tuple[str, Any]]:
+    """``layers.0``, ``layers.1`` … with what stands there."""
+    for i, thing in enumerate(things):
+        yield f"{path}.{i}", thing
