@@ -29,9 +29,7 @@ class Linear(Module):
     [11.5]
     """
 
-    def __init__(
-        self, n_in: int, n_out: int, init: Initializer = xavier_uniform, rng: Random | None = None
-    ) -> None:
+    def __init__(self, n_in: int, n_out: int, init: Initializer = xavier_uniform, rng: Random | None = None) -> None:
         if n_in < 1 or n_out < 1:
             raise ValueError(f"a layer from {n_in} to {n_out} units: it needs at least one of each")
         self.n_in, self.n_out = n_in, n_out
@@ -164,7 +162,3 @@ class MLP(Module):
 
     def __repr__(self) -> str:
         return f"MLP({self.sizes[0]}, {self.sizes[1:]})"
-
-
-
-

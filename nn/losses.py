@@ -6,7 +6,7 @@ A mini-batch's loss is the mean of its examples' losses.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from autograd.functions import logsumexp, mean, relu, softplus, sum
@@ -73,7 +73,9 @@ def hinge(score: Output, y: float) -> Value:
 def mean_loss(loss: Loss, outputs: Sequence[Any], targets: Sequence[Any]) -> Value:
     """The loss of a mini-batch: the mean over its examples. ValueError where their numbers differ."""
     if len(outputs) != len(targets) or not outputs:
-        raise ValueError(f"a loss of {len(outputs)} outputs and {len(targets)} targets: it needs as many, at least one")
+        raise ValueError(
+            f"a loss of {len(outputs)} outputs and {len(targets)} targets: it needs as many, at least one"
+        )
     return mean([loss(output, y) for output, y in zip(outputs, targets)])
 
 
@@ -99,7 +101,9 @@ def _one_unit(loss: str, output: Output) -> Value:
 
 def _squares(a: Output, y: Any) -> list[Value]:
     units = _units(a)
-    targets = list(y) if isinstance(y, Sequence) or getattr(y, "shape", ()) else [y]
+    targets = list(y) if isinstance(y, Iterable) else [y]
     if len(units) != len(targets):
-        raise ValueError(f"{len(units)} output units and {len(targets)} targets: a squared error needs as many of each")
+        raise ValueError(
+            f"{len(units)} output units and {len(targets)} targets: a squared error needs as many of each"
+        )
     return [(y_j - a_j) ** 2 for a_j, y_j in zip(units, targets)]

@@ -97,7 +97,11 @@ class Module(ABC):
             missing, unknown = sorted(set(tensors) - set(state)), sorted(set(state) - set(tensors))
             raise ValueError(
                 "the state does not fit the model: "
-                + "; ".join(f"{word} {', '.join(names)}" for word, names in (("missing", missing), ("unknown", unknown)) if names)
+                + "; ".join(
+                    f"{word} {', '.join(names)}"
+                    for word, names in (("missing", missing), ("unknown", unknown))
+                    if names
+                )
             )
         updates: list[tuple[Value, float]] = []
         for path, tensor in tensors.items():
@@ -141,9 +145,9 @@ class Trace:
 
 def lift(x: Example) -> list[Value]:
     """One example as Values: plain numbers become constants."""
-    if isinstance(x, (str, bytes)) or not isinstance(x, Sequence) and type(x).__module__ != "numpy":
+    if isinstance(x, (str, bytes)) or (not isinstance(x, Sequence) and type(x).__module__ != "numpy"):
         raise TypeError(f"a model maps one example, a list of numbers, not {x!r}")
-    if any(not isinstance(x_i, Value) and isinstance(x_i, Sequence) or getattr(x_i, "shape", ()) for x_i in x):
+    if any((not isinstance(x_i, Value) and isinstance(x_i, Sequence)) or getattr(x_i, "shape", ()) for x_i in x):
         raise TypeError("a model maps one example, a list of numbers; for a list of examples call model.batch(X)")
     return [x_i if isinstance(x_i, Value) else constant(x_i) for x_i in x]
 

@@ -123,6 +123,8 @@ def in_range(
         and (below is None or number < below)
     )
     if not fits:
-        bounds = [f"{sign} {bound:g}" for sign, bound in ((">", above), ("≥", at_least), ("<", below)) if bound is not None]
+        bounds = [
+            f"{sign} {bound:g}" for sign, bound in ((">", above), ("≥", at_least), ("<", below)) if bound is not None
+        ]
         raise ValueError(f"{name} = {number!r}: it needs to be finite and {' and '.join(bounds)}")
     return float(number)

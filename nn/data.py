@@ -1,0 +1,162 @@
+"""Data sets to learn from, as plain lists of numbers: made here in a few lines, or bundled with scikit-learn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from math import cos, pi, sin
+from random import Random
+from typing import NamedTuple
+
+
+class Dataset(NamedTuple):
+    """Examples and their labels.
+
+    X          one list of numbers for each example
+    y          the label of each, 0 … classes − 1
+    classes    their names
+    features   the names of the numbers of an example
+    """
+
+    X: list[list[float]]
+    y: list[int]
+    classes: list[str]
+    features: list[str]
+
+    def take(self, indices: Sequence[int]) -> Dataset:
+        """The examples at these places, in this order."""
+        return self._replace(X=[self.X[i] for i in indices], y=[self.y[i] for i in indices])
+
+
+class Split(NamedTuple):
+    """Training data moves the weights, validation data steers, test data is only reported."""
+
+    training: Dataset
+    validation: Dataset
+    test: Dataset
+
+
+def moons(n: int = 200, noise: float = 0.1, rng: Random | None = None) -> Dataset:
+    """Two half circles of radius 1 that reach into each other; labels 0 (upper) and 1 (lower).
+
+    >>> data = moons(4, noise=0.0, rng=Random(0))
+    >>> data.y
+    [0, 1, 0, 1]
+    """
+
+    def point(i: int, rng: Random) -> tuple[float, float]:
+        angle = rng.uniform(0.0, pi)
+        return (cos(angle), sin(angle)) if i % 2 == 0 else (1.0 - cos(angle), 0.5 - sin(angle))
+
+    return _plane(n, noise, rng, ["upper", "lower"], point)
+
+
+def circles(n: int = 200, noise: float = 0.1, rng: Random | None = None) -> Dataset:
+    """A circle of radius ½ (label 0) inside one of radius 1 (label 1)."""
+
+    def point(i: int, rng: Random) -> tuple[float, float]:
+        angle, radius = rng.uniform(0.0, 2.0 * pi), (0.5, 1.0)[i % 2]
+        return radius * cos(angle), radius * sin(angle)
+
+    return _plane(n, noise, rng, ["inner", "outer"], point)
+
+
+def xor(n: int = 200, noise: float = 0.1, rng: Random | None = None) -> Dataset:
+    """The square [−1, 1]² in quarters; label 1 where the two numbers have different signs."""
+
+    def point(i: int, rng: Random) -> tuple[float, float]:
+        x, y = rng.uniform(0.0, 1.0), rng.uniform(0.0, 1.0)
+        sign = rng.choice((-1.0, 1.0))
+        return sign * x, sign * y * (-1.0 if i % 2 else 1.0)
+
+    return _plane(n, noise, rng, ["same signs", "different signs"], point)
+
+
+def spirals(n: int = 200, noise: float = 0.1, rng: Random | None = None) -> Dataset:
+    """Two arms that wind once and a half around the origin, one turned by half a circle."""
+
+    def point(i: int, rng: Random) -> tuple[float, float]:
+        t = rng.uniform(0.1, 1.0)
+        angle = 3.0 * pi * t + pi * (i % 2)
+        return 2.0 * t * cos(angle), 2.0 * t * sin(angle)
+
+    return _plane(n, noise, rng, ["first arm", "second arm"], point)
+
+
+def _plane(
+    n: int, noise: float, rng: Random | None, classes: list[str], point: Callable[[int, Random], tuple[float, float]]
+) -> Dataset:
+    """n points in the plane, the classes in turn, each moved by normal noise of that standard deviation."""
+    if n < 2 or noise < 0.0:
+        raise ValueError(f"{n} points with noise {noise}: it needs at least 2 points and a noise of at least 0")
+    rng = rng or Random()
+    points = [point(i, rng) for i in range(n)]
+    X = [[x + rng.gauss(0.0, noise), y + rng.gauss(0.0, noise)] for x, y in points]
+    return Dataset(X, [i % 2 for i in range(n)], classes, ["x₁", "x₂"])
+
+
+def digits() -> Dataset:
+    """1,797 handwritten digits of 8 × 8 pixels, scaled from 0 … 16 to 0 … 1. Source: UCI, by scikit-learn."""
+    bunch = _bundled("load_digits")
+    X = [[pixel / 16.0 for pixel in row] for row in bunch.data.tolist()]
+    return Dataset(X, bunch.target.tolist(), [str(d) for d in range(10)], list(bunch.feature_names))
+
+
+def iris() -> Dataset:
+    """150 flowers of three species by four lengths, in centimetres. Source: Fisher 1936, by scikit-learn."""
+    bunch = _bundled("load_iris")
+    return Dataset(
+        bunch.data.tolist(), bunch.target.tolist(), list(map(str, bunch.target_names)), bunch.feature_names
+    )
+
+
+def _bundled(loader: str):  # type: ignore[no-untyped-def]  # scikit-learn ships no types
+    try:
+        from sklearn import datasets
+    except ImportError:
+        raise ImportError("this data set comes with scikit-learn: pip install 'chainrule[datasets]'") from None
+    return getattr(datasets, loader)()
+
+
+def split(data: Dataset, fractions: tuple[float, float, float] = (0.6, 0.2, 0.2), rng: Random | None = None) -> Split:
+    """Training, validation and test data at random, each class in the same proportions (stratified).
+
+    Raises ValueError if the fractions do not sum to 1, or a part would be left without any example.
+
+    >>> parts = split(moons(100, rng=Random(0)), rng=Random(0))
+    >>> [(len(part.y), sum(part.y)) for part in parts]
+    [(60, 30), (20, 10), (20, 10)]
+    """
+    if min(fractions) < 0.0 or abs(sum(fractions) - 1.0) > 1e-9:
+        raise ValueError(f"fractions {fractions}: they need to be at least 0 and sum to 1")
+    rng = rng or Random()
+    parts: tuple[list[int], list[int], list[int]] = ([], [], [])
+    for label in sorted(set(data.y)):
+        members = [i for i, y in enumerate(data.y) if y == label]
+        rng.shuffle(members)
+        first = round(fractions[0] * len(members))
+        second = round((fractions[0] + fractions[1]) * len(members))
+        for part, chosen in zip(parts, (members[:first], members[first:second], members[second:])):
+            part += chosen
+    for name, fraction, part in zip(Split._fields, fractions, parts):
+        rng.shuffle(part)
+        if fraction and not part:
+            raise ValueError(f"{len(data.y)} examples leave none for {name}: it needs more data or other fractions")
+    return Split(*(data.take(part) for part in parts))
+
+
+def batches(n: int, size: int, rng: Random) -> Iterator[list[int]]:
+    """The numbers 0 … n − 1 in a fresh random order, ``size`` at a time; the last batch may be smaller.
+
+    >>> [sorted(batch) for batch in batches(5, 5, Random(0))]
+    [[0, 1, 2, 3, 4]]
+    """
+    if size < 1:
+        raise ValueError(f"batch_size = {size}: it needs to be at least 1")
+    order = list(range(n))
+    rng.shuffle(order)
+    for start in range(0, n, size):
+        yield order[start : start + size]
+
+
+BY_NAME: dict[str, Callable[..., Dataset]] = {"circles": circles, "moons": moons, "spirals": spirals, "xor": xor}
+BUNDLED: dict[str, Callable[[], Dataset]] = {"digits": digits, "iris": iris}
