@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from autograd.value import Value
 
@@ -29,27 +29,6 @@ def topological_order(root: Value) -> list[Value]:
 def leaves(root: Value) -> list[Value]:
     """The inputs of ``root``, in the order of the forward pass: no parents, and no constant."""
     return [node for node in topological_order(root) if not node.parents and node.operation is None]
-
-
-class Contribution(NamedTuple):
-    """One step of the backward pass, ``parent.grad += upstream × local``, sent by ``node``."""
-
-    node: Value
-    parent: Value
-    upstream: float
-    local: float
-
-    @property
-    def amount(self) -> float:
-        """upstream × local; 0 where nothing comes from upstream, even if the local is infinite."""
-        return self.upstream * self.local if self.upstream else 0.0
-
-
-def contributions(root: Value) -> Iterator[Contribution]:
-    """What ``root.backward()`` added, in its order, read from the grads that it left."""
-    for node in reversed(topological_order(root)):
-        for parent, local in zip(node.parents, node.local_derivatives):
-            yield Contribution(node, parent, node.grad, local)
 
 
 def evaluate(root: Value, numbers: Any, leaf_numbers: Mapping[Value, Any]) -> dict[Value, Any]:

@@ -125,11 +125,11 @@ class Primitive:
         alone = all(domain.contains(x) for domain, x in zip(domains, operands))
         return alone and (self.joint is None or self.joint.contains(*operands))
 
-    def check_fault(self, operands: list[float], names: list[str | None], value: float) -> None:
-        """Raise DomainError for a ``value`` that is not finite, unless an operand was not finite before."""
+    def check_fault(self, node: Value) -> None:
+        """Raise DomainError for a node that is not finite, unless an operand was not finite before."""
         from autograd.errors import check_fault  # loaded only when it is needed
 
-        check_fault(self, operands, names, value)
+        check_fault(self, [x.data for x in node.parents], [x.name for x in node.parents], node.data)
 
 
 CONSTANT_NUMBER = Primitive(lambda n: (0.0, ()), "constant", ())  # marks a number in an expression; never run

@@ -1,0 +1,159 @@
+"""Numbers from PyTorch (float64) that the tests compare with. Run it by hand where PyTorch 2 is installed:
+
+    pip install torch==2.13.0
+    python tests/references/make_references.py
+
+It writes ``references.json`` beside itself; the tests read that file and need no PyTorch.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from random import Random
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+torch.set_default_dtype(torch.float64)
+
+PRIMITIVES = {
+    "identity": (lambda x: x * 1.0, [[1.5], [-0.7]]),
+    "neg": (lambda x: -x, [[1.5], [-0.7]]),
+    "exp": (torch.exp, [[0.3], [-2.0], [5.0]]),
+    "log": (torch.log, [[0.3], [7.0]]),
+    "sqrt": (torch.sqrt, [[0.3], [7.0]]),
+    "sin": (torch.sin, [[0.3], [-2.0], [5.0]]),
+    "cos": (torch.cos, [[0.3], [-2.0], [5.0]]),
+    "tanh": (torch.tanh, [[0.3], [-2.0], [4.0]]),
+    "sigmoid": (torch.sigmoid, [[0.3], [-2.0], [5.0]]),
+    "softplus": (lambda x: F.softplus(x, threshold=1e9), [[0.3], [-2.0], [5.0]]),
+    "relu": (torch.relu, [[0.3], [-2.0], [0.0]]),
+    "abs": (torch.abs, [[0.3], [-2.0], [0.0]]),
+    "add": (torch.add, [[0.3, -2.0]]),
+    "sub": (torch.sub, [[0.3, -2.0]]),
+    "mul": (torch.mul, [[0.3, -2.0], [4.0, 0.5]]),
+    "div": (torch.div, [[0.3, -2.0], [4.0, 0.5]]),
+    "power": (lambda x, p: x ** p.item(), [[0.3, 3.0], [-2.0, 3.0], [-2.0, -2.0], [2.0, 0.5], [0.0, 0.0], [0.0, 1.0]]),
+    "pow": (torch.pow, [[0.3, -2.0], [4.0, 0.5], [0.0, 2.0]]),
+    "maximum": (torch.maximum, [[0.3, -2.0], [1.0, 4.0], [2.0, 2.0]]),
+    "minimum": (torch.minimum, [[0.3, -2.0], [1.0, 4.0], [2.0, 2.0]]),
+    "where": (lambda c, x, y: torch.where(c != 0.0, x, y), [[1.0, 0.3, -2.0], [0.0, 0.3, -2.0]]),
+    "sum": (lambda *x: torch.stack(x).sum(), [[0.3, -2.0, 5.0]]),
+    "product": (lambda *x: torch.stack(x).prod(), [[0.3, -2.0, 5.0], [0.0, -2.0, 5.0]]),
+    "dot": (lambda *x: torch.dot(torch.stack(x[:2]), torch.stack(x[2:])), [[0.3, -2.0, 5.0, 0.7]]),
+    "affine": (lambda *x: torch.dot(torch.stack(x[:2]), torch.stack(x[2:4])) + x[4], [[0.3, -2.0, 5.0, 0.7, 0.2]]),
+    "logsumexp": (lambda *x: torch.logsumexp(torch.stack(x), 0), [[0.3, -2.0, 5.0], [1000.0, 1001.0, 0.0]]),
+}
+
+
+def primitives() -> dict:
+    found = {}
+    for name, (function, points) in PRIMITIVES.items():
+        found[name] = []
+        for at in points:
+            operands = [torch.tensor(x, requires_grad=True) for x in at]
+            value = function(*operands)
+            value.backward()
+            locals_ = [0.0 if x.grad is None else x.grad.item() for x in operands]
+            found[name].append({"at": at, "value": value.item(), "locals": locals_})
+    return found
+
+
+def losses() -> dict:
+    z = [[0.3, -1.2, 2.0], [40.0, 0.0, -40.0]]
+    cases = {
+        "half_squared_error": [(z[0], [1.0, 0.0, 0.5], lambda a, y: 0.5 * ((y - a) ** 2).sum())],
+        "mean_squared_error": [(z[0], [1.0, 0.0, 0.5], F.mse_loss)],
+        "cross_entropy": [(row, label, F.cross_entropy) for row in z for label in (0, 1, 2)],
+        "binary_cross_entropy": [
+            ([x], y, lambda a, t: F.binary_cross_entropy_with_logits(a, t)) for x in (0.3, -30.0, 30.0) for y in (0.0, 1.0)
+        ],
+        "hinge": [([x], y, lambda a, t: torch.relu(1.0 - t * a).sum()) for x in (0.3, -2.0, 2.0) for y in (-1.0, 1.0)],
+    }
+    found: dict = {}
+    for name, rows in cases.items():
+        found[name] = []
+        for output, target, loss in rows:
+            a = torch.tensor(output, requires_grad=True)
+            if name == "cross_entropy":
+                value = loss(a[None], torch.tensor([target]))
+            else:
+                y = torch.tensor(target)
+                value = loss(a, y.expand(1) if y.dim() == 0 else y)
+            value.backward()
+            found[name].append({"output": output, "target": target, "value": value.item(), "grad": a.grad.tolist()})
+    return found
+
+
+OPTIMIZERS = {
+    "sgd": (torch.optim.SGD, {"lr": 0.1}),
+    "sgd with momentum": (torch.optim.SGD, {"lr": 0.05, "momentum": 0.9}),
+    "sgd with weight decay": (torch.optim.SGD, {"lr": 0.1, "weight_decay": 0.01}),
+    "sgd with both": (torch.optim.SGD, {"lr": 0.05, "momentum": 0.8, "weight_decay": 0.02}),
+    "adam": (torch.optim.Adam, {"lr": 0.1}),
+    "adam with weight decay": (torch.optim.Adam, {"lr": 0.03, "betas": (0.8, 0.95), "eps": 1e-6, "weight_decay": 0.1}),
+}
+
+
+def optimizers() -> dict:
+    """20 steps on f(u, v) = (u − 1)² + sin(v) u + v²/4 from (2, −1)."""
+    found = {}
+    for name, (make, options) in OPTIMIZERS.items():
+        u, v = torch.tensor(2.0, requires_grad=True), torch.tensor(-1.0, requires_grad=True)
+        optimizer = make([u, v], **options)
+        path = []
+        for _ in range(20):
+            optimizer.zero_grad()
+            ((u - 1.0) ** 2 + torch.sin(v) * u + v * v / 4.0).backward()
+            optimizer.step()
+            path.append([u.item(), v.item()])
+        found[name] = {"options": options, "path": path}
+    return found
+
+
+def training_run() -> dict:
+    """A 2-4-3 tanh network with cross-entropy, 5 epochs of mini-batches of 4 on 12 points, SGD with momentum."""
+    rng = Random(7)
+    X = [[rng.gauss(0, 1), rng.gauss(0, 1)] for _ in range(12)]
+    y = [i % 3 for i in range(12)]
+    W1 = [[rng.gauss(0, 0.7) for _ in range(2)] for _ in range(4)]
+    W2 = [[rng.gauss(0, 0.7) for _ in range(4)] for _ in range(3)]
+    b1, b2 = [0.1, -0.1, 0.2, 0.0], [0.0, 0.05, -0.05]
+    orders = []
+    for _ in range(5):
+        order = list(range(12))
+        rng.shuffle(order)
+        orders.append(order)
+    model = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 3))
+    with torch.no_grad():
+        for parameter, start in zip(model.parameters(), (W1, b1, W2, b2)):
+            parameter.copy_(torch.tensor(start))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.3, momentum=0.5)
+    losses = []
+    for order in orders:
+        for k in range(0, 12, 4):
+            batch = order[k : k + 4]
+            loss = F.cross_entropy(model(torch.tensor([X[i] for i in batch])), torch.tensor([y[i] for i in batch]))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+    return {
+        "X": X, "y": y, "start": {"W1": W1, "b1": b1, "W2": W2, "b2": b2}, "orders": orders, "losses": losses,
+        "end": dict(zip(("W1", "b1", "W2", "b2"), (p.tolist() for p in model.parameters()))),
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    everything = {
+        "made_by": f"PyTorch {torch.__version__.split('+')[0]}, float64",
+        "primitives": primitives(),
+        "losses": losses(),
+        "optimizers": optimizers(),
+        "training_run": training_run(),
+    }
+    path = Path(__file__).with_name("references.json")
+    path.write_text(json.dumps(everything, indent=1) + "\n")
+    print(f"wrote {path}")
