@@ -1,0 +1,57 @@
+"""Two commands from a fresh clone: ``python3 run.py demo`` and ``python3 run.py test``. Standard library only."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+EXTRAS = {"demo": "datasets,plot", "test": "test"}
+
+
+def main():
+    if len(sys.argv) < 2 or sys.argv[1] not in EXTRAS:
+        stop("usage: python3 run.py demo | test [pytest options]")
+    if sys.version_info < (3, 11):
+        stop(f"Python 3.11 or newer is needed, and this is {sys.version.split()[0]}: try python3.12 run.py")
+    command, rest = sys.argv[1], sys.argv[2:]
+    install(EXTRAS[command])
+    if command == "test":
+        sys.exit(subprocess.call([PYTHON, "-m", "pytest", *rest], cwd=ROOT))
+    for data in ("digits", "moons"):
+        status = subprocess.call([PYTHON, "-m", "nn", data], cwd=ROOT)
+        if status:
+            sys.exit(status)
+
+
+def install(extras):
+    """Make .venv and install the project there, unless that has been done for this pyproject.toml."""
+    wanted = f"{extras}\n{(ROOT / 'pyproject.toml').read_text(encoding='utf-8')}"
+    stamp = VENV / f"installed-{extras.replace(',', '-')}"
+    if PYTHON.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
+        return
+    print(f"installing into {VENV} (once)", flush=True)
+    try:
+        if not PYTHON.exists():
+            import venv
+
+            venv.create(VENV, with_pip=True, clear=True)
+        pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "--editable", f"{ROOT}[{extras}]"], check=True)
+    except (ImportError, subprocess.CalledProcessError) as error:
+        if "ensurepip" in str(error) or isinstance(error, ImportError):
+            stop("this Python cannot make virtual environments: install python3-venv, then run this again")
+        stop(f"the installation failed: {error}; what pip said stands above")
+    stamp.write_text(wanted, encoding="utf-8")
+
+
+def stop(message):
+    """One line and exit status 2."""
+    print(f"run.py: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
