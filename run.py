@@ -14,7 +14,7 @@ EXTRAS = {"demo": "datasets,plot", "test": "test"}
 def main():
     if len(sys.argv) < 2 or sys.argv[1] not in EXTRAS:
         stop("usage: python3 run.py demo | test [pytest options]")
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036  (an older Python may well run this file)
         stop(f"Python 3.11 or newer is needed, and this is {sys.version.split()[0]}: try python3.12 run.py")
     command, rest = sys.argv[1], sys.argv[2:]
     install(EXTRAS[command])

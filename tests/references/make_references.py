@@ -35,7 +35,10 @@ PRIMITIVES = {
     "sub": (torch.sub, [[0.3, -2.0]]),
     "mul": (torch.mul, [[0.3, -2.0], [4.0, 0.5]]),
     "div": (torch.div, [[0.3, -2.0], [4.0, 0.5]]),
-    "power": (lambda x, p: x ** p.item(), [[0.3, 3.0], [-2.0, 3.0], [-2.0, -2.0], [2.0, 0.5], [0.0, 0.0], [0.0, 1.0]]),
+    "power": (
+        lambda x, p: x ** p.item(),
+        [[0.3, 3.0], [-2.0, 3.0], [-2.0, -2.0], [2.0, 0.5], [0.0, 0.0], [0.0, 1.0]],
+    ),
     "pow": (torch.pow, [[0.3, -2.0], [4.0, 0.5], [0.0, 2.0]]),
     "maximum": (torch.maximum, [[0.3, -2.0], [1.0, 4.0], [2.0, 2.0]]),
     "minimum": (torch.minimum, [[0.3, -2.0], [1.0, 4.0], [2.0, 2.0]]),
@@ -68,9 +71,13 @@ def losses() -> dict:
         "mean_squared_error": [(z[0], [1.0, 0.0, 0.5], F.mse_loss)],
         "cross_entropy": [(row, label, F.cross_entropy) for row in z for label in (0, 1, 2)],
         "binary_cross_entropy": [
-            ([x], y, lambda a, t: F.binary_cross_entropy_with_logits(a, t)) for x in (0.3, -30.0, 30.0) for y in (0.0, 1.0)
+            ([x], y, lambda a, t: F.binary_cross_entropy_with_logits(a, t))
+            for x in (0.3, -30.0, 30.0)
+            for y in (0.0, 1.0)
         ],
-        "hinge": [([x], y, lambda a, t: torch.relu(1.0 - t * a).sum()) for x in (0.3, -2.0, 2.0) for y in (-1.0, 1.0)],
+        "hinge": [
+            ([x], y, lambda a, t: torch.relu(1.0 - t * a).sum()) for x in (0.3, -2.0, 2.0) for y in (-1.0, 1.0)
+        ],
     }
     found: dict = {}
     for name, rows in cases.items():
@@ -93,7 +100,10 @@ OPTIMIZERS = {
     "sgd with weight decay": (torch.optim.SGD, {"lr": 0.1, "weight_decay": 0.01}),
     "sgd with both": (torch.optim.SGD, {"lr": 0.05, "momentum": 0.8, "weight_decay": 0.02}),
     "adam": (torch.optim.Adam, {"lr": 0.1}),
-    "adam with weight decay": (torch.optim.Adam, {"lr": 0.03, "betas": (0.8, 0.95), "eps": 1e-6, "weight_decay": 0.1}),
+    "adam with weight decay": (
+        torch.optim.Adam,
+        {"lr": 0.03, "betas": (0.8, 0.95), "eps": 1e-6, "weight_decay": 0.1},
+    ),
 }
 
 

@@ -1,0 +1,132 @@
+"""micrograd's demo step, ours beside micrograd's own: ``python benchmarks/micrograd_step.py [rounds]``.
+
+2-16-16-1, 100 moons, hinge loss + L2, whole batch; the fifth step of a fresh process. Each variant is a process of its
+own, taken in turns, so that a drift of the machine meets all of them. micrograd comes from PyPI into an environment
+that this script makes beside itself.
+"""
+
+import platform
+import statistics
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ENVIRONMENT = HERE / ".venv-micrograd"
+PYTHON = ENVIRONMENT / "bin" / "python"
+
+NETWORK = """
+import random
+random.seed(1337)
+
+class Neuron:
+    def __init__(self, n, nonlinear):
+        self.w = [Value(random.uniform(-1, 1)) for _ in range(n)]
+        self.b = Value(0)
+        self.nonlinear = nonlinear
+    def __call__(self, x):
+        act = sum((wi * xi for wi, xi in zip(self.w, x)), self.b)
+        return act.relu() if self.nonlinear else act
+    def parameters(self):
+        return [*self.w, self.b]
+
+def make(sizes):
+    pairs = list(zip(sizes, sizes[1:]))
+    return [[Neuron(i, k < len(pairs) - 1) for _ in range(o)] for k, (i, o) in enumerate(pairs)]
+
+def forward(layers, x):
+    for layer in layers:
+        x = [neuron(x) for neuron in layer]
+    return x[0]
+
+layers = make([2, 16, 16, 1])
+parameters = [p for layer in layers for neuron in layer for p in neuron.parameters()]
+
+def step(k):
+    inputs = [[Value(u) for u in x] for x in X]
+    scores = [forward(layers, x) for x in inputs]
+    losses = [(1 + -yi * s).relu() for yi, s in zip(y, scores)]
+    total = sum(losses) * (1.0 / len(losses)) + 1e-4 * sum((p * p for p in parameters))
+    for p in parameters:
+        p.grad = 0
+    total.backward()
+    for p in parameters:
+        p.data -= (1.0 - 0.9 * k / 100) * p.grad
+    return total
+"""
+
+LAYERS = """
+import random
+from nn import MLP, SGD, hinge
+from nn.losses import mean_loss
+model = MLP(2, [16, 16, 1], rng=random.Random(1337))
+# alpha * sum p² has the derivative 2 alpha p: the optimiser's weight decay
+optimizer = SGD(model.parameters(), 1.0, weight_decay=2e-4)
+from nn.data import Dataset
+from nn import Training
+training = Training(model, hinge, optimizer, Dataset(X, y, [], []), batch_size=len(y), progress=False)
+def step(k):
+    optimizer.learning_rate = 1.0 - 0.9 * k / 100
+    return training.step(X, y)
+"""
+
+DATA = """
+import math, random
+_rng = random.Random(7)
+X, y = [], []
+for i in range(100):
+    t = _rng.uniform(0, math.pi)
+    p = (math.cos(t), math.sin(t)) if i % 2 == 0 else (1 - math.cos(t), 0.5 - math.sin(t))
+    X.append([c + _rng.gauss(0, 0.1) for c in p])
+    y.append(1 if i % 2 == 0 else -1)
+"""
+
+TIMED = """
+import contextlib, gc, time
+{collector}
+for k in range(5):
+    start = time.perf_counter()
+    with {around}:
+        total = step(k)
+    seconds = time.perf_counter() - start
+print(seconds)
+"""
+
+OURS, THEIRS = "from autograd import Value, collector_paused", "from micrograd.engine import Value"
+OPEN, PAUSED = "contextlib.nullcontext()", "collector_paused()"
+VARIANTS = {
+    "micrograd": (THEIRS, NETWORK, "", OPEN),
+    "micrograd, collector off": (THEIRS, NETWORK, "gc.disable()", OPEN),
+    "scalar by scalar": (OURS, NETWORK, "", OPEN),
+    "scalar by scalar, collector_paused": (OURS, NETWORK, "", PAUSED),
+    "scalar by scalar, collector off": (OURS, NETWORK, "gc.disable()", OPEN),
+    "nn's layers and training step": (OURS, LAYERS, "", OPEN),
+}
+
+
+def seconds(variant):
+    imports, network, collector, around = VARIANTS[variant]
+    code = "\n".join([imports, DATA, network, TIMED.format(collector=collector, around=around)])
+    done = subprocess.run([PYTHON, "-c", code], capture_output=True, text=True, check=True, cwd=HERE.parent)
+    return float(done.stdout)
+
+
+def main():
+    if not PYTHON.exists():
+        venv.create(ENVIRONMENT, with_pip=True)
+        pip = [PYTHON, "-m", "pip", "install", "--quiet"]
+        subprocess.run([*pip, "micrograd==0.1.0", "tqdm"], check=True)
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
+    found = {variant: [] for variant in VARIANTS}
+    for _ in range(rounds):
+        for variant in VARIANTS:
+            found[variant].append(seconds(variant))
+    print(f"Python {platform.python_version()}, {platform.machine()}; fifth step, median of {rounds} interleaved runs")
+    for variant, times in found.items():
+        ratio = statistics.median(a / b for a, b in zip(found["micrograd"], times))
+        print(f"{variant:36} {1000 * statistics.median(times):8.1f} ms   {ratio:6.1f}× micrograd")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""The engine's promises: micrograd's published numbers, accumulation, depth, memory, errors, what an import loads."""
+
+import gc
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autograd import DomainError, Value, collector_paused, log, no_grad, sqrt
+from autograd.primitives import REAL, TABLE, primitive
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_micrograd_readme_example():
+    a, b = Value(-4.0), Value(2.0)
+    c = a + b
+    d = a * b + b**3
+    c += c + 1
+    c += 1 + c + (-a)
+    d += d * 2 + (b + a).relu()
+    d += 3 * d + (b - a).relu()
+    e = c - d
+    f = e**2
+    g = f / 2.0
+    g += 10.0 / f
+    g.backward()
+    assert [f"{x:.4f}" for x in (g.data, a.grad, b.grad)] == ["24.7041", "138.8338", "645.5773"]
+
+
+def test_micrograd_sanity_check():
+    x = Value(-4.0)
+    z = 2 * x + 2 + x
+    q = z.relu() + z * x
+    h = (z * z).relu()
+    y = h + q + q * x
+    y.backward()
+    assert (y.data, x.grad) == (-20.0, 46.0)
+
+
+def test_leaves_accumulate_and_interior_nodes_start_anew():
+    x = Value(3.0)
+    y = x * x
+    f = y * y
+    f.backward()
+    first = x.grad, y.grad
+    f.backward()
+    assert (x.grad, y.grad) == (2 * first[0], first[1])
+
+
+def test_nothing_from_upstream_times_an_infinite_derivative_is_nothing():
+    x = Value(0.0)
+    (sqrt(x) * 0.0).backward()
+    assert x.grad == 0.0
+
+
+def test_a_million_nodes_deep_runs_backward_and_is_freed():
+    with collector_paused():
+        x = y = Value(1.0)
+        for _ in range(1_000_000):
+            y = y + x
+        y.backward()
+        assert x.grad == 1_000_001.0
+        del y
+
+
+def test_at_most_240_bytes_a_node():
+    import tracemalloc
+
+    for entry in TABLE.values():
+        if entry.variadic or len(entry.letters) > 2:
+            continue
+        operands = [Value(1.3), Value(0.7)][: len(entry.letters)]
+        nodes = [None] * 2000
+        tracemalloc.start()
+        before = tracemalloc.get_traced_memory()[0]
+        for i in range(2000):
+            nodes[i] = entry(*operands)
+        for node in nodes:
+            node.backward()
+        size = (tracemalloc.get_traced_memory()[0] - before) / 2000
+        tracemalloc.stop()
+        assert size <= 240, f"{entry.name}: {size} bytes"
+
+
+@pytest.mark.parametrize("thing", ["1", None, 1j, [1.0], np.array([1.0, 2.0])])
+def test_what_is_no_real_number_is_a_type_error(thing):
+    with pytest.raises(TypeError, match="one real number"):
+        Value(thing)
+
+
+def test_numpy_scalars_meet_values():
+    assert isinstance(np.float64(2.0) * Value(3.0), Value)
+    assert Value(np.float32(0.5)).data == 0.5
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: log(Value(0.0, "p")), "log at p = 0.0: needs x > 0"),
+        (lambda: Value(1.0) / Value(0.0, "v"), "v = 0.0: needs y ≠ 0"),
+        (lambda: Value(-2.0) ** Value(3.0), "constant exponent"),
+        (lambda: Value(1e9).exp(), "overflow"),
+        (lambda: Value(0.0) ** -1, "x = 0 with p ≥ 0"),
+    ],
+)
+def test_domain_errors_name_operation_operand_and_rule(make, words):
+    with pytest.raises(DomainError) as error:
+        make()
+    assert words in str(error.value)
+
+
+def test_no_grad_nests_and_survives_exceptions():
+    x = Value(2.0)
+    with no_grad():
+        with pytest.raises(ZeroDivisionError), no_grad():
+            raise ZeroDivisionError
+        assert (x * x).parents == ()
+    assert (x * x).parents == (x, x)
+
+
+def test_collector_paused_restores_what_was():
+    assert gc.isenabled()
+    with collector_paused():
+        with collector_paused():
+            pass
+        assert not gc.isenabled()
+    assert gc.isenabled()
+
+
+def test_a_strangers_primitive_is_one_entry():
+    @primitive("cosh", REAL)
+    def cosh_of_a_stranger(n, x):
+        up, down = n.exp(x), n.exp(-x)
+        return 0.5 * (up + down), (0.5 * (up - down),)
+
+    try:
+        x = Value(1.0)
+        cosh_of_a_stranger(x).backward()
+        assert x.grad == pytest.approx(1.1752011936438014, abs=1e-15)
+    finally:
+        del TABLE["cosh_of_a_stranger"]
+
+
+def test_import_loads_six_modules_and_nothing_heavy():
+    code = "import sys, json, autograd; print(json.dumps(sorted(sys.modules)))"
+    loaded = json.loads(
+        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=ROOT).stdout
+    )
+    assert len([m for m in loaded if m.split(".")[0] == "autograd"]) <= 6
+    assert not {"numpy", "sympy", "graphviz", "matplotlib"} & set(loaded)
+
+
+def test_value_and_graph_stay_within_250_lines():
+    lines = [len((ROOT / "autograd" / name).read_text().splitlines()) for name in ("value.py", "graph.py")]
+    assert sum(lines) <= 250
+
+
+def test_bad_options_get_one_line_and_status_2():
+    for options in (
+        ["nowhere"],
+        ["moons", "--learning-rate", "-1"],
+        ["moons", "--epochs", "0"],
+        ["moons", "--hidden", "0"],
+    ):
+        done = subprocess.run([sys.executable, "-m", "nn", *options], capture_output=True, text=True, cwd=ROOT)
+        assert done.returncode == 2
+        assert len(done.stderr.splitlines()) == 1, done.stderr

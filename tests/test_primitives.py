@@ -1,0 +1,146 @@
+"""Every entry of the table against finite differences, SymPy, PyTorch and every number system."""
+
+import json
+import math
+from copy import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sympy
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from autograd import GradientError, Value, gradcheck
+from autograd.number_systems import arrays, floats, symbols, values
+from autograd.primitives import CONDITION, CONSTANT, TABLE
+
+REFERENCES = json.loads((Path(__file__).parent / "references/references.json").read_text())["primitives"]
+ENTRIES = sorted(TABLE)
+
+
+def close(a, b, tolerance=1e-9):
+    return math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance)
+
+
+def operand_count(entry):
+    return entry.least + 2 * entry.step if entry.variadic else len(entry.letters)
+
+
+@st.composite
+def points(draw, entry):
+    """Operands inside the domain of the derivatives."""
+    number = st.floats(-3.0, 3.0).filter(lambda x: x == 0.0 or abs(x) > 0.05)
+    at = []
+    for domain in entry.domains_of(operand_count(entry), derivative=True):
+        if domain is CONSTANT:
+            at.append(draw(st.sampled_from([-2.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0])))
+        elif domain is CONDITION:
+            at.append(draw(st.sampled_from([0.0, 1.0])))
+        else:
+            at.append(draw(number.filter(domain.contains)))
+    assume(entry.defined_at(*at, derivative=True))
+    return at
+
+
+def on_the_table(test):
+    quiet = [HealthCheck.filter_too_much, HealthCheck.too_slow]
+    settled = settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=quiet)(test)
+    return pytest.mark.parametrize("name", ENTRIES)(settled)
+
+
+@on_the_table
+@given(data=st.data())
+def test_local_derivatives_are_the_slopes(name, data):
+    at = data.draw(points(TABLE[name]))
+    try:
+        assert gradcheck(TABLE[name], at)
+    except GradientError as error:
+        assume("kink" not in str(error))
+        raise
+
+
+@on_the_table
+@given(data=st.data())
+def test_number_systems_agree(name, data):
+    entry = TABLE[name]
+    at = data.draw(points(entry))
+    value, locals_ = entry.rule(floats, *at)
+    with np.errstate(all="ignore"):
+        array, array_locals = entry.rule(arrays, *[np.full(3, x) for x in at])
+    assert all(close(x, value) for x in np.broadcast_to(array, 3))
+    assert all(close(float(np.broadcast_to(a, 3)[0]), b) for a, b in zip(array_locals, locals_))
+    domains = entry.domains_of(len(at))
+    operands = [x if d in (CONSTANT, CONDITION) else Value(x) for d, x in zip(domains, at)]
+    node, node_locals = entry.rule(values, *operands)
+    assert close(float(node), value)
+    assert all(close(float(a), b) for a, b in zip(node_locals, locals_))
+
+
+@on_the_table
+@given(data=st.data())
+def test_symbols_differentiate_to_the_local_derivatives(name, data):
+    entry = TABLE[name]
+    at = data.draw(points(entry))
+    domains = entry.domains_of(len(at))
+    letters = [
+        symbols.number(x) if d in (CONSTANT, CONDITION) else sympy.Symbol(f"x{i}", real=True)
+        for i, (d, x) in enumerate(zip(domains, at))
+    ]
+    numbers = {s: sympy.Float(x) for s, x in zip(letters, at) if isinstance(s, sympy.Symbol)}
+    value, locals_ = entry.rule(symbols, *letters)
+    expected, expected_locals = entry.rule(floats, *at)
+    assert close(float(sympy.sympify(value).subs(numbers)), expected, 1e-7)
+    at_kink = name in ("relu", "abs", "maximum", "minimum") and (0.0 in at or len(set(at)) < len(at))
+    for symbol, local, number in zip(letters, locals_, expected_locals):
+        assert close(float(sympy.sympify(local).subs(numbers)), number, 1e-7)
+        if isinstance(symbol, sympy.Symbol) and not at_kink:
+            assert close(float(sympy.diff(sympy.sympify(value), symbol).subs(numbers)), number, 1e-7)
+
+
+def matches_pytorch(entry):
+    for case in REFERENCES[entry.name]:
+        value, locals_ = entry.rule(floats, *case["at"])
+        if not close(value, case["value"], 1e-12):
+            return False
+        if not all(close(a, b, 1e-12) for a, b in zip(locals_, case["locals"])):
+            return False
+    return True
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_values_and_derivatives_equal_pytorch(name):
+    assert matches_pytorch(TABLE[name])
+
+
+FAULTS = {"times 1.01": lambda x: 1.01 * x, "negated": lambda x: -x, "zeroed": lambda x: 0.0 * x}
+PLANTED = [
+    (name, i, fault)
+    for name in ENTRIES
+    for i, domain in enumerate(TABLE[name].domains_of(operand_count(TABLE[name])))
+    if domain not in (CONSTANT, CONDITION)  # no derivative leaves there, so there is none to spoil
+    for fault in FAULTS
+]
+
+
+@pytest.mark.parametrize(("name", "i", "fault"), PLANTED)
+def test_planted_fault_turns_gradcheck_and_pytorch_red(name, i, fault):
+    entry = copy(TABLE[name])
+
+    def faulty(n, *operands):
+        value, locals_ = TABLE[name].rule(n, *operands)
+        return value, tuple(FAULTS[fault](x) if k == i else x for k, x in enumerate(locals_))
+
+    entry.rule = faulty
+    reds = 0
+    fractions = [0.7, 1.3, 0.4, 0.9, 1.6, 0.55, 1.1]
+    count = operand_count(entry)
+    for at in ([*fractions[:count]], [*reversed(fractions[:count])], [0.0, *fractions[: count - 1]]):
+        if entry.defined_at(*at, derivative=True):
+            try:
+                gradcheck(entry, at)
+            except GradientError as error:
+                reds += "kink" not in str(error)
+    assert reds, f"gradcheck did not see {name}'s derivative {i} {fault}"
+    if i < max(len(case["at"]) for case in REFERENCES[name]):
+        assert not matches_pytorch(entry)
