@@ -122,7 +122,9 @@ def main():
     for _ in range(rounds):
         for variant in VARIANTS:
             found[variant].append(seconds(variant))
-    print(f"Python {platform.python_version()}, {platform.machine()}; fifth step, median of {rounds} interleaved runs")
+    print(
+        f"Python {platform.python_version()}, {platform.machine()}; fifth step, median of {rounds} interleaved runs"
+    )
     for variant, times in found.items():
         ratio = statistics.median(a / b for a, b in zip(found["micrograd"], times))
         print(f"{variant:36} {1000 * statistics.median(times):8.1f} ms   {ratio:6.1f}× micrograd")
