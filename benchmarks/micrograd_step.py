@@ -1,8 +1,8 @@
 """micrograd's demo step, ours beside micrograd's own: ``python benchmarks/micrograd_step.py [rounds]``.
 
-2-16-16-1, 100 moons, hinge loss + L2, whole batch; the fifth step of a fresh process. Each variant is a process of its
-own, taken in turns, so that a drift of the machine meets all of them. micrograd comes from PyPI into an environment
-that this script makes beside itself.
+2-16-16-1, 100 moons, hinge loss + L2, whole batch; the fifth step of a fresh process. Each variant has its own
+process, taken in turns, so that a drift of the machine meets all of them. micrograd comes from PyPI into an
+environment that this script makes beside itself.
 """
 
 import platform
