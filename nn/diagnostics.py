@@ -7,11 +7,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from autograd.value import collector_paused, no_grad
 from nn.checkpoint import write_whole
 from nn.data import Dataset, Split
 from nn.module import Module
-from nn.training import EpochRecord, predict
+from nn.training import EpochRecord, outputs_of, predict
 
 # Okabe & Ito's colours, told apart by the colour-blind, each with a marker of its own
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
@@ -62,8 +61,7 @@ def _draw_boundary(axes: Any, model: Module, data: Split, steps: int = 80) -> No
     ]
     xs = [low1 + (high1 - low1) * i / steps for i in range(steps + 1)]
     ys = [low2 + (high2 - low2) * i / steps for i in range(steps + 1)]
-    with no_grad(), collector_paused():
-        heights = [[_height(output) for output in model.batch([[x, y] for x in xs])] for y in ys]
+    heights = [[_height(output) for output in outputs_of(model, [[x, y] for x in xs])] for y in ys]
     most = max(abs(h) for row in heights for h in row) or 1.0
     colours = LinearSegmentedColormap.from_list("classes", ["#9CC9E8", "#FFFFFF", "#F3BC94"])
     axes.pcolormesh(xs, ys, heights, cmap=colours, vmin=-min(most, 6.0), vmax=min(most, 6.0), shading="nearest")
@@ -88,9 +86,8 @@ def _height(output: Any) -> float:
 def _draw_confusion(axes: Any, model: Module, test: Dataset) -> None:
     n = len(test.classes)
     counts = [[0] * n for _ in range(n)]
-    with no_grad(), collector_paused():
-        for output, y in zip(model.batch(test.X), test.y):
-            counts[y][predict(output)] += 1
+    for output, y in zip(outputs_of(model, test.X), test.y):
+        counts[y][predict(output)] += 1
     axes.imshow(counts, cmap="Blues")
     largest = max(map(max, counts))
     for i, row in enumerate(counts):

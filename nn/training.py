@@ -128,25 +128,27 @@ class Training:
         return EpochRecord(epoch, total_loss / n, right / n, loss, share, epoch * n, epoch * updates)
 
 
-def evaluate(model: Module, loss: Loss, data: Dataset) -> tuple[float, float]:
-    """Mean loss and accuracy on data, in evaluation mode and without a graph."""
+def outputs_of(model: Module, X: Sequence[Sequence[float]]) -> list[Any]:
+    """The outputs for each example, in evaluation mode and without a graph; the model's mode stays as it was."""
     was_training = model.training
     model.eval()
-    with no_grad(), collector_paused():
-        outputs = model.batch(data.X)
-        result = mean_loss(loss, outputs, data.y).data, count_right(outputs, data.y) / len(data.y)
-    model.train(was_training)
-    return result
+    try:
+        with no_grad(), collector_paused():
+            return model.batch(X)
+    finally:
+        model.train(was_training)
+
+
+def evaluate(model: Module, loss: Loss, data: Dataset) -> tuple[float, float]:
+    """Mean loss and accuracy on data, in evaluation mode and without a graph."""
+    outputs = outputs_of(model, data.X)
+    with no_grad():
+        return mean_loss(loss, outputs, data.y).data, count_right(outputs, data.y) / len(data.y)
 
 
 def accuracy(model: Module, data: Dataset) -> float:
     """The share of examples whose label the model predicts, in evaluation mode."""
-    was_training = model.training
-    model.eval()
-    with no_grad(), collector_paused():
-        share = count_right(model.batch(data.X), data.y) / len(data.y)
-    model.train(was_training)
-    return share
+    return count_right(outputs_of(model, data.X), data.y) / len(data.y)
 
 
 def predict(output: Any) -> int:
