@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,12 +19,6 @@ class DomainError(ValueError, ArithmeticError):
         ...
     autograd.errors.DomainError: log at p = 0.0: needs x > 0
     """
-
-
-def check_fault(primitive: Primitive, operands: list[float], names: Sequence[str | None], value: float) -> None:
-    """Raise DomainError, unless an operand was infinite or NaN before: then IEEE 754 has its way."""
-    if all(isfinite(x) for x in operands):
-        raise DomainError(complaint(primitive, operands, names, value))
 
 
 def complaint(primitive: Primitive, operands: list[float], names: Sequence[str | None], value: float) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import accumulate
+from math import isfinite
 from operator import mul as times
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -61,7 +62,7 @@ class Primitive:
     least, step          an n-ary rule takes ``least`` operands, or ``step`` more, or 2 ``step`` more …
     """
 
-    run: Callable[..., Any]  # how a call records a node: `autograd.value` puts its `apply` here
+    record: Callable[..., Any]  # how a call records a node: `autograd.value` puts its `apply` here
 
     def __init__(
         self,
@@ -94,6 +95,11 @@ class Primitive:
 
     def __call__(self, *operands: Operand | Iterable[Operand]) -> Value:
         """Record a node. Operands come one by one, or in lists of the same length: ``affine(w, a, b)``."""
+        if not self.variadic:
+            if len(operands) != len(self.letters):
+                raise TypeError(f"{self.name} of {len(operands)} operands: it takes {len(self.letters)}")
+            node: Value = Primitive.record(self, *operands)
+            return node
         flat: list[Any] = []
         lengths = set()
         for operand in operands:
@@ -103,12 +109,13 @@ class Primitive:
                 lengths.add(len(flat) - before)
             else:
                 flat.append(operand)
-        fits = self.variadic and len(flat) >= self.least and (len(flat) - self.least) % self.step == 0
-        if len(lengths) > 1 or not (fits or (not self.variadic and len(flat) == len(self.letters))):
-            takes = f"{self.least}, {self.least + self.step}, …" if self.variadic else str(len(self.letters))
+        if len(lengths) > 1 or len(flat) < self.least or (len(flat) - self.least) % self.step:
             lists = f" in lists of {' and '.join(map(str, sorted(lengths)))}" if len(lengths) > 1 else ""
-            raise TypeError(f"{self.name} of {len(flat)} operands{lists}: it takes {takes}, lists of the same length")
-        node: Value = Primitive.run(self, *flat)
+            raise TypeError(
+                f"{self.name} of {len(flat)} operands{lists}: it takes {self.least}, {self.least + self.step}, …, "
+                "in lists of the same length"
+            )
+        node = Primitive.record(self, *flat)
         return node
 
     def __repr__(self) -> str:
@@ -127,9 +134,11 @@ class Primitive:
 
     def check_fault(self, node: Value) -> None:
         """Raise DomainError for a node that is not finite, unless an operand was not finite before."""
-        from autograd.errors import check_fault  # loaded only when it is needed
+        from autograd.errors import DomainError, complaint  # loaded only when it is needed
 
-        check_fault(self, [x.data for x in node.parents], [x.name for x in node.parents], node.data)
+        operands = [x.data for x in node.parents]
+        if all(map(isfinite, operands)):
+            raise DomainError(complaint(self, operands, [x.name for x in node.parents], node.data))
 
 
 CONSTANT_NUMBER = Primitive(lambda n: (0.0, ()), "constant", ())  # marks a number in an expression; never run

@@ -141,11 +141,16 @@ _not_recording: set[int] = set()  # the threads that are inside no_grad
 
 def apply(primitive: Primitive, *operands: Operand) -> Value:
     """Run a rule on floats and record what it returns; DomainError where finite operands give no finite value."""
-    nodes: Any = tuple([x if x.__class__ is Value else constant(x) for x in operands])
-    value, local_derivatives = primitive.rule(floats, *[x.data for x in nodes])
-    if len(nodes) > 2:
-        return _record(primitive, value, nodes, local_derivatives)
-    return _record(primitive, value, nodes[0], local_derivatives[0], *nodes[1:], *local_derivatives[1:])
+    nodes = tuple([x if x.__class__ is Value else constant(x) for x in operands])
+    return node_of(primitive, nodes, [x.data for x in nodes])
+
+
+def node_of(primitive: Primitive, parents: tuple[Any, ...], data: list[float]) -> Value:
+    """``apply`` for operands that are Values, and whose data the caller has at hand."""
+    value, local_derivatives = primitive.rule(floats, *data)
+    if len(parents) > 2:
+        return _record(primitive, value, parents, local_derivatives)
+    return _record(primitive, value, parents[0], local_derivatives[0], *parents[1:], *local_derivatives[1:])
 
 
 def binary(primitive: Primitive, x: Any, y: Any) -> Value:
@@ -160,8 +165,7 @@ def _record(primitive: Primitive, value: float, x: Any, dx: Any, y: Any = None, 
     node: Value = _new(Value)
     node.data = value
     node.grad = 0.0
-    node._x, node._dx = x, dx
-    node._y, node._dy = y, dy
+    node._x, node._dx, node._y, node._dy = x, dx, y, dy
     node.operation = primitive
     node.name = None
     if value - value != 0.0:  # infinite or NaN
@@ -169,7 +173,7 @@ def _record(primitive: Primitive, value: float, x: Any, dx: Any, y: Any = None, 
     return constant(value) if _not_recording and get_ident() in _not_recording else node
 
 
-Primitive.run = staticmethod(apply)
+Primitive.record = staticmethod(apply)
 
 
 def constant(number: Operand) -> Value:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from autograd import primitives
-from autograd.value import Value, apply
+from autograd.primitives import affine
+from autograd.value import Value, node_of
 from nn.activations import Identity
 from nn.activations import activation as make_activation
 from nn.init import Initializer, he_normal, xavier_uniform
@@ -45,9 +45,18 @@ class Linear(Module):
                 w.name = index_name("w", layer, j, k)
 
     def forward(self, x: list[Value]) -> list[Value]:
-        if len(x) != self.n_in:
-            raise ValueError(f"{self!r} got an example of {len(x)} numbers: it needs {self.n_in}")
-        return [apply(primitives.affine, *w, *x, b) for w, b in zip(self.W, self.b)]
+        return self.forward_batch([x])[0]
+
+    def forward_batch(self, X: list[list[Value]]) -> list[list[Value]]:
+        # the numbers of W and b are read once for the mini-batch, those of x once for all units
+        units = [(w, b, [w_k.data for w_k in w], b.data) for w, b in zip(self.W, self.b)]
+        Z = []
+        for x in X:
+            if len(x) != self.n_in:
+                raise ValueError(f"{self!r} got an example of {len(x)} numbers: it needs {self.n_in}")
+            a = [x_k.data for x_k in x]
+            Z.append([node_of(affine, (*w, *x, b), [*w_data, *a, b_data]) for w, b, w_data, b_data in units])
+        return Z
 
     def __repr__(self) -> str:
         return f"Linear({self.n_in}, {self.n_out})"
