@@ -3,45 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
+from autograd.differences import STEP, slope
 from autograd.number_systems import floats
 from autograd.primitives import CONDITION, CONSTANT, Primitive
 from autograd.value import Operand, Value, no_grad
 
 Function = Callable[..., Value]
 
-# h balances truncation (h²) against rounding (1e-16/h); the tolerance is a hundred times what is left of both
-STEP = 6e-6
-TOLERANCE = 1e-6
+TOLERANCE = 1e-6  # a hundred times what is left of truncation and rounding
 
 
 class GradientError(AssertionError):
     """A derivative is not the slope of its function, or there is no slope to compare it with."""
-
-
-class Slope(NamedTuple):
-    """A central difference, with the one-sided differences that it is the mean of."""
-
-    central: float
-    left: float
-    right: float
-    h: float
-    rounding: float
-
-    @property
-    def is_kink(self) -> bool:
-        """Whether the slopes to the left and to the right differ by more than curvature and rounding explain."""
-        scale = max(abs(self.left), abs(self.right), 1e-3)
-        return abs(self.right - self.left) > 1e-3 * scale + 4.0 * self.rounding / self.h
-
-
-def slope(function: Callable[[float], float], at: float, step: float = STEP) -> Slope:
-    """The central difference of ``function``: (f(x + h) − f(x − h)) / 2h, where h = step · max(1, |x|)."""
-    h = step * max(1.0, abs(at))
-    low, middle, high = function(at - h), function(at), function(at + h)
-    rounding = 2.3e-16 * max(abs(low), abs(middle), abs(high))
-    return Slope((high - low) / (2.0 * h), (middle - low) / h, (high - middle) / h, h, rounding)
 
 
 def gradcheck(

@@ -31,12 +31,12 @@ def leaves(root: Value) -> list[Value]:
     return [node for node in topological_order(root) if not node.parents and node.operation is None]
 
 
-def evaluate(root: Value, numbers: Any, leaf_numbers: Mapping[Value, Any]) -> dict[Value, Any]:
-    """Every node's number, run again in another number system; leaves and constants not given are their data."""
+def evaluate(root: Value, numbers: Any, given: Mapping[Value, Any]) -> dict[Value, Any]:
+    """Every node's number, run again in another number system; a leaf that is not given is its data."""
     found: dict[Value, Any] = {}
     for node in topological_order(root):
-        if node.parents and node.operation is not None:
+        if node.operation is not None and node.parents and node not in given:
             found[node], _ = node.operation.rule(numbers, *[found[parent] for parent in node.parents])
         else:
-            found[node] = leaf_numbers.get(node, node.data)
+            found[node] = given.get(node, node.data)
     return found
