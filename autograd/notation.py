@@ -1,0 +1,151 @@
+"""How names and numbers are written: the lecture's letters and indices in text, LaTeX and HTML.
+
+A name is whatever a user chose, so each format escapes it; a name that looks like the lecture's (``w²_13``,
+``x``, ``mu_1``) is typeset as the lecture does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from html import escape
+from math import isfinite
+
+from autograd.primitives import CONSTANT_NUMBER
+from autograd.value import Value
+
+MINUS = "−"
+SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
+GREEK = dict(
+    zip(
+        "αβγδεζηθικλμνξπρστφχψωΓΔΘΛΞΠΣΦΨΩ",
+        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau phi chi psi omega "  # noqa: SIM905
+        "Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega".split(" "),
+    )
+)
+INDEXED = re.compile(r"([^\W\d_⁰¹²³⁴⁵⁶⁷⁸⁹]+)([⁰¹²³⁴⁵⁶⁷⁸⁹]*)(_?\d[\d,]*|_[A-Za-z\d]+)?([′″‴]?)")
+PRIMES = {"": "", "′": "'", "″": "''", "‴": "'''"}
+LATEX_ESCAPES = {c: f"\\{c}" for c in "{}$&#_%"} | {"\\": r"\backslash ", "^": r"\hat{}", "~": r"\sim "}
+
+
+def text_name(name: str) -> str:
+    """The name on one line: what cannot be printed is written as Python would, ``\\\\n``.
+
+    >>> text_name("two\\nlines"), text_name("w²_13")
+    ('two\\\\nlines', 'w²_13')
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
+def html_name(name: str) -> str:
+    """The name for HTML and SVG, in text and in attributes.
+
+    >>> html_name('<b>"')
+    '&lt;b&gt;&quot;'
+    """
+    return escape(text_name(name))
+
+
+def latex_name(name: str) -> str:
+    r"""The name in LaTeX's mathematics.
+
+    >>> latex_name("w²_13"), latex_name("delta"), latex_name("learning rate"), latex_name("50%")
+    ('w^{2}_{13}', '\\delta', '\\text{learning rate}', '\\text{50\\%}')
+    """
+    match = INDEXED.fullmatch(name)
+    if not match:
+        return latex_text(name)
+    letter, above, below, primes = match.groups()
+    letter = GREEK.get(letter, letter)
+    plain = len(letter) == 1 and letter.isascii()
+    base = f"\\{letter}" if letter in GREEK.values() else letter if plain else latex_text(letter)
+    above = f"^{{{above.translate(SUPERSCRIPTS)}}}" if above else ""
+    below = f"_{{{below.lstrip('_')}}}" if below else ""
+    return f"{{{base}{above}{below}}}{PRIMES[primes]}" if primes else base + above + below
+
+
+def latex_text(words: str) -> str:
+    """Words inside a formula; every character that LaTeX would read as a command is escaped."""
+    parts = re.split(r"([\\^~])", text_name(words))  # these three have no escape inside \text
+    return "".join(
+        LATEX_ESCAPES[part] if part in ("\\", "^", "~") and part else _text(part) for part in parts if part
+    )
+
+
+def _text(words: str) -> str:
+    return r"\text{" + "".join(LATEX_ESCAPES.get(c, c) for c in words) + "}"
+
+
+def number_text(x: float, digits: int = 6) -> str:
+    """A number as people read it: whole numbers without a point, six digits of others, a true minus sign.
+
+    >>> number_text(12.0), number_text(-0.00312345678), number_text(1e-9)
+    ('12', '−0.00312346', '1e−9')
+    """
+    if not isfinite(x):
+        return "NaN" if x != x else f"{MINUS if x < 0.0 else ''}∞"
+    whole = x == x // 1.0 and abs(x) < 1e15
+    written = str(int(x)) if whole else re.sub(r"e([+-])0*", r"e\1", f"{x:.{digits}g}").replace("e+", "e")
+    return written.replace("-", MINUS)
+
+
+def number_latex(x: float, digits: int = 6) -> str:
+    r"""The same in LaTeX.
+
+    >>> number_latex(-1e-9)
+    '-1 \\cdot 10^{-9}'
+    """
+    if x != x:
+        return r"\text{NaN}"
+    written = number_text(x, digits).replace(MINUS, "-").replace("∞", r"\infty")
+    mantissa, _, exponent = written.partition("e")
+    return rf"{mantissa} \cdot 10^{{{exponent}}}" if exponent else written
+
+
+def is_constant(node: Value) -> bool:
+    """Whether the node is a number in an expression: shown as a number, and no input."""
+    return node.operation is CONSTANT_NUMBER
+
+
+def labels(nodes: Iterable[Value]) -> dict[Value, str]:
+    """What to call each node: its name, ``v1`` … where it has none, its number where it is a constant.
+
+    Names are labels, not keys: the second value that is called x is written x′, the third x″.
+
+    >>> x, other = Value(1.0, "x"), Value(2.0, "x")
+    >>> list(labels([x, other, x * other]).values())
+    ['x', 'x′', 'v1']
+    """
+    found: dict[Value, str] = {}
+    taken = {node.name for node in nodes if node.name}
+    met: dict[str, int] = {}
+    unnamed = 0
+    for node in nodes:
+        if is_constant(node):
+            found[node] = number_text(node.data)
+        elif node.name:
+            found[node] = text_name(node.name) + prime(met.get(node.name, 0))
+            met[node.name] = met.get(node.name, 0) + 1
+        else:
+            unnamed += 1
+            while f"v{unnamed}" in taken:
+                unnamed += 1
+            found[node] = f"v{unnamed}"
+    return found
+
+
+def prime(count: int) -> str:
+    """′, ″, ‴, and from four on the count in brackets."""
+    return ("", "′", "″", "‴")[count] if count < 4 else f"({count})"
+
+
+def derivative(f: str, x: str) -> str:
+    """∂f/∂x, and δˡ_j for the derivative with respect to zˡ_j, as the lecture calls it.
+
+    >>> derivative("f", "x"), derivative("L", "z²_1")
+    ('∂f/∂x', 'δ²_1')
+    """
+    return re.sub("^z", "δ", x) if IS_Z.fullmatch(x) else f"∂{f}/∂{x}"
+
+
+IS_Z = re.compile(r"z[⁰¹²³⁴⁵⁶⁷⁸⁹]+_[\d,]+")
