@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from autograd.checking import GradientError as GradientError
     from autograd.checking import gradcheck as gradcheck
     from autograd.errors import DomainError as DomainError
+    from autograd.explanation.chain_rule import explain as explain
     from autograd.functions import *  # noqa: F403
     from autograd.higher import grad as grad
     from autograd.higher import hessian as hessian
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "DomainError": "errors",
     "GradientError": "checking",
+    "explain": "explanation.chain_rule",
     "grad": "higher",
     "gradcheck": "checking",
     "hessian": "higher",

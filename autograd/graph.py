@@ -22,7 +22,7 @@ def topological_order(root: Value) -> list[Value]:
         elif node not in seen:
             seen.add(node)
             stack += (node, None)
-            stack += node.parents
+            stack += node.parents[::-1]  # the first operand comes first
     return order
 
 

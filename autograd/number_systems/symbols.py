@@ -1,11 +1,13 @@
 """SymPy expressions as a number system: the rules print the formulas of the slides.
 
-Operands are expressions over real symbols. Numbers that are whole are shown as integers.
+Operands are expressions over real symbols. What has a name of its own in print (σ, softplus, log Σ exp) keeps it;
+SymPy differentiates and evaluates its formula.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from typing import Any
 
 import sympy
@@ -21,20 +23,60 @@ __all__ = ["abs", "cos", "exp", "heaviside", "log", "maximum", "minimum", "sin",
 
 
 def number(x: float) -> Expression:
-    """A constant: whole numbers exactly, others as the float that they are."""
-    return sympy.Integer(int(x)) if x == x // 1.0 and -1e15 < x < 1e15 else sympy.Float(x)
+    """A constant: whole numbers and halves, quarters, eighths exactly, others as the float that they are."""
+    exact = x - x == 0.0 and sympy.Abs(x) < 1e15 and Fraction(x).denominator <= 8
+    return sympy.Rational(Fraction(x)) if exact else sympy.Float(x)
+
+
+def tidy(expression: Any) -> Expression:
+    """The expression with its constants as ``number`` writes them: rules say 1.0 − a, the slides 1 − a."""
+    expression = sympy.sympify(expression)
+    return expression.xreplace({x: number(float(x)) for x in expression.atoms(sympy.Float)})
+
+
+class Spelled(sympy.Function):  # type: ignore[misc]
+    """A function that is printed by its name, and differentiated and evaluated by its formula."""
+
+    def formula(self) -> Expression:
+        """The function of its arguments in SymPy's own functions."""
+        raise NotImplementedError
+
+    def fdiff(self, argindex: int = 1) -> Expression:
+        letters = sympy.symbols(f"x:{len(self.args)}", real=True)
+        slope = type(self)(*letters).formula().diff(letters[argindex - 1])
+        return slope.xreplace(dict(zip(letters, self.args)))
+
+    def _eval_evalf(self, precision: int) -> Expression:
+        return self.formula()._eval_evalf(precision)
+
+
+class sigmoid(Spelled):
+    """σ(z) = 1/(1 + e⁻ᶻ)."""
+
+    def formula(self) -> Expression:
+        return 1 / (1 + sympy.exp(-self.args[0]))
+
+
+class softplus(Spelled):
+    """log(1 + eᶻ)."""
+
+    def formula(self) -> Expression:
+        return sympy.log(1 + sympy.exp(self.args[0]))
+
+
+class log_sum_exp(Spelled):
+    """log Σ eᶻ."""
+
+    def formula(self) -> Expression:
+        return sympy.log(sympy.Add(*map(sympy.exp, self.args)))
+
+
+def logsumexp(z: Sequence[Expression]) -> Expression:
+    return log_sum_exp(*z)
 
 
 def sum(x: Iterable[Expression]) -> Expression:
     return sympy.Add(*x)
-
-
-def sigmoid(z: Expression) -> Expression:
-    return 1 / (1 + sympy.exp(-z))
-
-
-def softplus(z: Expression) -> Expression:
-    return sympy.log(1 + sympy.exp(z))
 
 
 def where(condition: Expression, x: Expression, y: Expression) -> Expression:
@@ -50,7 +92,3 @@ def power(x: Expression, p: Expression) -> Expression:
 
 
 pow = power
-
-
-def logsumexp(z: Sequence[Expression]) -> Expression:
-    return sympy.log(sympy.Add(*map(sympy.exp, z)))

@@ -1,0 +1,489 @@
+"""explain: one derivative as the sum over what lies between, ∂f/∂s = Σ ∂f/∂v ∂v/∂s, and three checks of it."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from html import escape
+from math import isfinite
+from typing import Any, NamedTuple
+
+import sympy
+
+from autograd.contributions import changed_since, gradients
+from autograd.differences import slope
+from autograd.explanation.formulas import LARGEST, Formulas
+from autograd.explanation.writing import Latex, Text, Writer
+from autograd.notation import derivative, number_text, text_name
+from autograd.number_systems import floats, symbols
+from autograd.number_systems.symbols import Expression
+from autograd.value import Value
+
+SHOWN = 6  # more terms than this are shown as the four largest and the sum of the others
+WIDTH = 100  # columns
+MOST_CHECKED = 200  # operations that SymPy is asked to differentiate
+
+
+class Term(NamedTuple):
+    """One product of the chain rule's sum, for the value v that it runs through.
+
+    node             v; s itself for the part of ∂f/∂s that no other term covers
+    upstream, local  ∂f/∂v and ∂v/∂s as numbers, from the recorded local derivatives
+    """
+
+    node: Value
+    upstream: float
+    local: float
+
+    @property
+    def product(self) -> float:
+        """∂f/∂v · ∂v/∂s; 0 where nothing comes from upstream, whatever the local derivative."""
+        return self.upstream * self.local if self.upstream else 0.0
+
+
+class Check(NamedTuple):
+    """The same derivative found another way.
+
+    value     what was found; None where it was not checked
+    agrees    whether it is the sum of the terms
+    remark    why it was not checked
+    """
+
+    name: str
+    value: float | None
+    agrees: bool
+    remark: str = ""
+
+
+def explain(f: Value, wrt: Value, through: Value | Sequence[Value] | None = None) -> Explanation:
+    """Why ∂f/∂wrt is what it is: the chain rule's terms in symbols, filled in, simplified, in numbers, checked.
+
+    wrt       the value s to differentiate with respect to: an input, or any value on the way
+    through   the values v between which the sum is split; without it, the named values that f was computed
+              from directly (∂f/∂v then holds the others fixed); with it, ∂f/∂v is all that arrives at v, which
+              is δ where v is a z: what lies between f and v is not needed
+
+    Raises TypeError for what is not a Value, ValueError for a ``through`` that f was not computed from.
+
+    >>> from autograd import named
+    >>> r, s = Value(2.0, "r"), Value(3.0, "s")
+    >>> x, y, z = named(x=r, y=r * s, z=s)
+    >>> f = named(f=x * y * z)
+    >>> print(explain(f, wrt=s))
+    ∂f/∂s = ∂f/∂x ∂x/∂s + ∂f/∂y ∂y/∂s + ∂f/∂z ∂z/∂s
+          = yz·0 + xz·r + xy·1
+          = rs²·0 + rs·r + r²s·1
+          = 2r²s
+          = 0 + 12 + 12 = 24
+    ✓ backward 24   ✓ SymPy 24   ✓ finite difference 24
+    """
+    for role, node in (("f", f), ("wrt", wrt)):
+        if not isinstance(node, Value):
+            raise TypeError(f"explain: {role} = {node!r} is no Value; give the Value itself, not its number or name")
+    if through is not None:
+        through = [through] if isinstance(through, Value) else list(dict.fromkeys(through))
+        through = [v for v in through if v is not wrt]
+    return Explanation(f, wrt, through)
+
+
+class Explanation:
+    """What ``explain`` found; prints as text, shows as a formula in a notebook.
+
+    terms     the chain rule's sum, term by term; their products add up to ``value``
+    value     ∂f/∂wrt, from the recorded local derivatives
+    changed   inputs that no longer have the number that f was computed with
+    checks    backward, SymPy, finite difference
+    """
+
+    def __init__(self, f: Value, wrt: Value, through: list[Value] | None) -> None:
+        self.f, self.wrt = f, wrt
+        self.changed = changed_since(f)
+        self._gradients = gradients(f)
+        for v in through or ():
+            if v not in self._gradients:
+                raise ValueError(
+                    f"explain: through has {v!r}, which f was not computed from; give values between wrt and f"
+                )
+        self.formulas = Formulas(f, [wrt, *(through or ())])
+        self.terms = []
+        if wrt in self._gradients:
+            self.terms = self._terms_below_f() if through is None else []
+            self._is_direct = bool(self.terms)
+            self.terms = self.terms or self._terms_at(self._consumers() if through is None else through)
+        self.value = sum(term.product for term in self.terms)
+
+    # ---- the terms ----------------------------------------------------------------------------------------------
+
+    def _terms_below_f(self) -> list[Term]:
+        """Through the named values that f was computed from directly, the others held fixed."""
+        if self.f is self.wrt:
+            return [Term(self.wrt, 1.0, 1.0)]
+        cone = self.formulas.cone(self.f)
+        upstream = {self.f: 1.0}
+        for x in [self.f, *reversed(cone)]:
+            if x in upstream and (x is self.f or self.formulas.folds(x)):
+                for parent, local in zip(x.parents, x.local_derivatives):
+                    step = upstream[x] * local if upstream[x] else 0.0
+                    upstream[parent] = upstream.get(parent, 0.0) + step
+        from_wrt = self._forward(())
+        between = [v for v in cone if not self.formulas.folds(v) and (v is self.wrt or v.parents)]
+        if not any(v in from_wrt for v in between):
+            return []
+        if not any(v in from_wrt for v in between if v is not self.wrt):
+            between = [self.wrt]
+        if between == [self.wrt] and self.formulas.direct(self.f, self.wrt) is None:
+            return []  # f in terms of the inputs alone, and too large to say
+        return [Term(v, upstream[v], from_wrt.get(v, 0.0)) for v in between]
+
+    def _terms_at(self, through: list[Value]) -> list[Term]:
+        """Through the given values: all that arrives at each, times its dependence on wrt that meets no other."""
+        local = self._forward(through)
+        terms = [Term(v, self._gradients[v], local.get(v, 0.0)) for v in through]
+        if self.f not in through and self.wrt not in through and self.f in local:
+            terms.append(Term(self.wrt, local[self.f], 1.0))  # the paths that pass by
+        return terms
+
+    def _consumers(self) -> list[Value]:
+        """The values that were computed from wrt directly."""
+        return [x for x in self.formulas.order if self.wrt in x.parents]
+
+    def _forward(self, stops: Iterable[Value]) -> dict[Value, float]:
+        """∂x/∂wrt for every x that a path leads to, by paths that end where they meet one of ``stops``."""
+        stops = set(stops) - {self.wrt}
+        found = {self.wrt: 1.0}
+        for x in self.formulas.order:
+            if x is self.wrt:
+                continue
+            steps = [
+                local * found[parent]
+                for parent, local in zip(x.parents, x.local_derivatives)
+                if parent in found and parent not in stops
+            ]
+            if steps:
+                found[x] = sum(steps)
+        return found
+
+    # ---- the lines ----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def shown(self) -> list[Term]:
+        """The terms that are written: all, or the four largest of more than six."""
+        if len(self.terms) <= SHOWN:
+            return self.terms
+        largest = sorted(self.terms, key=lambda term: -abs(term.product))[:4]
+        return sorted(largest, key=self.terms.index)
+
+    def lines(self, write: Writer) -> list[list[str]]:
+        """The right-hand sides in the order of the slides, each in pieces between which it may be broken."""
+        if not self.terms:
+            return [[write.number(0.0)]]
+        if self.f is self.wrt:
+            return [[write.number(1.0)]]
+        found: list[list[str]] = []
+        for pieces in (self._rule(write), self._filled_in(write), self._in_inputs(write)):
+            if pieces and pieces not in found:
+                found.append(pieces)
+        rest = [f"… {self._left_out} more"] if self._left_out else []
+        found = [_plus([*pieces, *map(write.words, rest)]) for pieces in found]
+        simplified = [] if self.simplified is None else [write(self.simplified)]
+        if simplified and simplified not in found:
+            found.append(simplified)
+        numbers = self._numbers(write)
+        return found if numbers in found else [*found, numbers]
+
+    @property
+    def _left_out(self) -> int:
+        return len(self.terms) - len(self.shown)
+
+    @property
+    def _is_alone(self) -> bool:
+        """Whether f depends on wrt directly, and on nothing between: there is no sum to write."""
+        return [term.node for term in self.terms] == [self.wrt]
+
+    def _rule(self, write: Writer) -> list[str]:
+        """∂f/∂v ∂v/∂s for each term."""
+        if self._is_alone:
+            return []
+        return [
+            f"[{self._partial(write, self.f, self.wrt)}]"
+            if term.node is self.wrt
+            else self._partial(write, self.f, term.node) + write.apart + self._partial(write, term.node, self.wrt)
+            for term in self.shown
+        ]
+
+    def _filled_in(self, write: Writer) -> list[str]:
+        """Each factor as its formula in the named values; δ stays δ."""
+        pieces = []
+        for term, (upstream, local) in zip(self.shown, self._factors):
+            above = (
+                write.factor(upstream)
+                if upstream is not None
+                else self._partial(write, self.f, term.node, delta=not self._is_direct)
+            )
+            below = self._partial(write, term.node, self.wrt) if local is None else write.factor(local)
+            pieces.append(above if term.node is self.wrt else above + write.times + below)
+        return [write(upstream)] if self._is_alone and upstream is not None else pieces
+
+    def _in_inputs(self, write: Writer) -> list[str]:
+        """Each factor as its formula in the inputs."""
+        return [
+            write.factor(upstream) + ("" if term.node is self.wrt else write.times + write.factor(local))
+            for term, (upstream, local) in zip(self.shown, self._composed or ())
+        ]
+
+    def _numbers(self, write: Writer) -> list[str]:
+        """0 + 12 + 12 = 24; the product of the two factors where there is one term."""
+        value = f"= {write.number(self.value)}"
+        if len(self.terms) == 1:
+            [term] = self.terms
+            if term.node is self.wrt:
+                return [write.number(self.value)]
+            local = write.number(term.local)
+            local = f"({local})" if term.local < 0.0 else local
+            return [f"{write.number(term.upstream)}{write.times}{local} {value}"]
+        pieces: list[str] = []
+        for term in self.shown:
+            sign = (
+                ("" if not pieces else "+ ") if term.product >= 0.0 else f"{write.minus} " if pieces else write.minus
+            )
+            pieces.append(sign + write.number(abs(term.product)))
+        if self._left_out:
+            rest = sum(term.product for term in self.terms) - sum(term.product for term in self.shown)
+            pieces.append(f"+ {write.words(f'… {self._left_out} more, summing to')} {write.number(rest)}")
+        return [*pieces[:-1], f"{pieces[-1]} {value}"]
+
+    @cached_property
+    def _factors(self) -> list[tuple[Expression | None, Expression | None]]:
+        """∂f/∂v and ∂v/∂s of each shown term as formulas in the named values; None where it is not written out."""
+        stops = () if self._is_direct else [term.node for term in self.terms if term.node is not self.wrt]
+        found = []
+        for term in self.shown:
+            if self._is_direct:
+                upstream = self.formulas.direct(self.f, term.node)
+            else:  # what arrives at v is taken as known, but for the paths that pass by
+                upstream = self.formulas.total(self.f, self.wrt, stops) if term.node is self.wrt else None
+            found.append((upstream, self.formulas.total(term.node, self.wrt, stops)))
+        return found
+
+    @cached_property
+    def _composed(self) -> list[tuple[Expression, Expression]] | None:
+        """The same in the inputs alone; None where one of them is too large."""
+        found = []
+        for term, (upstream, local) in zip(self.shown, self._factors):
+            if upstream is None and not self._is_direct:
+                upstream = self.formulas.total(self.f, term.node)
+            pair = self.formulas.in_inputs(upstream), self.formulas.in_inputs(local)
+            if None in pair or any(sympy.count_ops(factor) > LARGEST for factor in pair):
+                return None
+            found.append(pair)
+        return found
+
+    @cached_property
+    def simplified(self) -> Expression | None:
+        """The sum in the inputs, simplified; None beyond 30 operations, or where terms are left out."""
+        if not self._composed or self._left_out:
+            return None
+        total = sympy.Add(*(upstream * local for upstream, local in self._composed))
+        if sympy.count_ops(total) > LARGEST:
+            return None
+        has_kinks = total.has(sympy.Heaviside, sympy.Max, sympy.Min, sympy.Abs, sympy.Piecewise)
+        candidates = [total, sympy.factor_terms(total)] + ([] if has_kinks else [sympy.simplify(total)])
+        return min(candidates, key=sympy.count_ops)
+
+    def _partial(self, write: Writer, f: Value, x: Value, delta: bool = False) -> str:
+        return write.partial(self.formulas.label(f), self.formulas.label(x), delta and self._is_loss)
+
+    @property
+    def _is_loss(self) -> bool:
+        """Whether f may be called L, so that δ = ∂f/∂z; a derivative of one z by another is no δ."""
+        return not any(c in self.formulas.label(self.f) for c in "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+    # ---- what has to be said beside them ------------------------------------------------------------------------
+
+    @cached_property
+    def remarks(self) -> list[str]:
+        """What a reader has to know beside the lines, a sentence each."""
+        name, found = self.formulas.label, []
+        if not self.terms:
+            found.append(f"no path leads from {text_name(self.wrt.name or 'the value')} to {name(self.f)}")
+            return found
+        if any(term.node is self.wrt for term in self.terms) and not self._is_alone:
+            found.append(
+                f"[{derivative(name(self.f), name(self.wrt))}]: {name(self.wrt)} alone moves, "
+                "the values of the other terms are held fixed"
+            )
+        for term in self.shown:
+            if term.node is not self.wrt and not term.node.name:
+                found.append(f"where {name(term.node)} = {self._definition(term.node)}")
+        if self._composed is None:
+            stopped = [name(term.node) for term in self.shown]
+            found.append(
+                f"written as far as {', '.join(stopped)}: in the inputs it has more than {LARGEST} operations"
+            )
+        if self.f.grad and not _close(self.wrt.grad, self.value):
+            found.append(
+                f"{name(self.wrt)}.grad is {number_text(self.wrt.grad)}: it holds other backward passes too; "
+                "set it to 0 before backward()"
+            )
+        return found
+
+    def _definition(self, node: Value) -> str:
+        formula = self.formulas.value(node, in_inputs=False)
+        if formula is not None:
+            return Text()(formula)
+        return f"{node.operation.symbol if node.operation else ''} of {len(node.parents)} operands"
+
+    # ---- the checks ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def checks(self) -> list[Check]:
+        """The sum against the backward pass, SymPy's derivative of the composed value, and a finite difference."""
+        backward = self._gradients.get(self.wrt, 0.0)
+        found = [Check("backward", backward, _close(backward, self.value))]
+        if self.changed:
+            why = "the inputs changed"
+            return [*found, Check("SymPy", None, False, why), Check("finite difference", None, False, why)]
+        measured, allowed, why = self._measure()
+        kink = why == KINK
+        exact, reason = (None, KINK) if kink else self._differentiate()
+        agrees = exact is not None and _close(exact, self.value, 1e-6)
+        found.append(Check("SymPy", exact, agrees, reason))
+        agrees = measured is not None and abs(measured - self.value) <= allowed
+        return [*found, Check("finite difference", measured, agrees, why)]
+
+    def _along(self, numbers: Any, x: Any) -> Any:
+        """f as a function of wrt alone, everything that does not depend on it held at its data."""
+        dependent = self._dependent
+        found = {self.wrt: x}
+        for node in dependent:
+            operands = [found[p] if p in found else numbers.number(p.data) for p in node.parents]
+            found[node] = node.operation.rule(numbers, *operands)[0] if node.operation else node.data
+        return found[self.f] if self.f in found else numbers.number(self.f.data)
+
+    @cached_property
+    def _dependent(self) -> list[Value]:
+        """The values that depend on wrt, in forward order."""
+        return list(self._forward(()))[1:]
+
+    def _differentiate(self) -> tuple[float | None, str]:
+        """SymPy's derivative of the composed value, never of the table's local derivatives."""
+        sizes = {self.wrt: 0}
+        for node in self._dependent:
+            below = sum(sizes.get(parent, 0) for parent in node.parents)
+            sizes[node] = min(below + max(len(node.parents) - 1, 1), 10**9)
+        if sizes.get(self.f, 0) > MOST_CHECKED:
+            return None, "too large"
+        s = sympy.Symbol("s", real=True)
+        derivative = sympy.diff(self._along(symbols, s), s)
+        found = sympy.N(derivative.subs(s, sympy.Float(self.wrt.data)))
+        return (float(found), "") if found.is_real and found.is_finite else (None, "SymPy finds no number")
+
+    def _measure(self) -> tuple[float | None, float, str]:
+        """A central difference, how far it may be off, and why there is none."""
+        x = self.wrt.data
+        coarse, fine = (slope(lambda t: float(self._along(floats, t)), x, step) for step in (2e-5, 1e-5))
+        if coarse.is_kink and fine.is_kink:
+            return None, 0.0, KINK
+        error = 4.0 * abs(coarse.central - fine.central) + fine.rounding / fine.h
+        allowed = 1e-6 * max(1.0, abs(fine.central)) + error
+        if not isfinite(allowed) or error > 1e-2 * max(1.0, abs(fine.central)):
+            return None, 0.0, "too steep to measure"
+        return fine.central, allowed, ""
+
+    # ---- as text, LaTeX and HTML --------------------------------------------------------------------------------
+
+    def _left(self, write: Writer) -> str:
+        plain, delta = (self._partial(write, self.f, self.wrt, d) for d in (False, True))
+        return plain if plain == delta else f"{delta} = {plain}"
+
+    @property
+    def _warning(self) -> str:
+        if not self.changed:
+            return ""
+        names = [self.formulas.label(x) for x in self.changed]
+        some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        return f"{some} changed since {self.formulas.label(self.f)} was computed: run the forward pass again"
+
+    def __str__(self) -> str:
+        left = self._left(Text())
+        text = [self._warning] if self._warning else []
+        for i, pieces in enumerate(self.lines(Text())):
+            text += _wrapped(pieces, f"{left} = " if i == 0 else " " * len(left) + " = ")
+        for remark in self.remarks:
+            text += textwrap.wrap(remark, WIDTH, subsequent_indent="  ")
+        return "\n".join([*text, *_wrapped([_ticked(check) for check in self.checks], "", " " * 3)])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def latex(self) -> str:
+        """The lines in LaTeX, as an ``aligned`` block without dollar signs."""
+        write = Latex()
+        rows = [r" \\ & \quad ".join(_rows(pieces)) for pieces in self.lines(write)]
+        body = " \\\\\n".join(f"&= {row}" for row in rows)
+        return f"\\begin{{aligned}}\n{self._left(write)} {body}\n\\end{{aligned}}"
+
+    def _repr_latex_(self) -> str:
+        return f"$$\n{self.latex()}\n$$"
+
+    def _repr_html_(self) -> str:
+        left = _html(self._left(Text()))
+        rows = [
+            f"<tr><td style='text-align:right;white-space:nowrap'>{left if i == 0 else ''}</td>"
+            f"<td style='text-align:left'>= {_html(' '.join(pieces))}</td></tr>"
+            for i, pieces in enumerate(self.lines(Text()))
+        ]
+        above = f"<p role='alert'>⚠ {_html(self._warning)}</p>" if self._warning else ""
+        below = "".join(f"<p style='margin:.2em 0'>{_html(remark)}</p>" for remark in self.remarks)
+        ticks = " &emsp; ".join(_html(_ticked(check)) for check in self.checks)
+        style = "font-family:'STIX Two Math','Cambria Math',serif;font-size:1.1em"
+        return f'<div style="{style}">{above}<table>{"".join(rows)}</table>{below}<p>{ticks}</p></div>'
+
+
+KINK = "a kink, where the derivative is a matter of choice"
+
+
+def _close(x: float, y: float, tolerance: float = 1e-9) -> bool:
+    """Equal but for rounding in the order of the sum."""
+    return x == y or abs(x - y) <= tolerance * max(1.0, abs(x), abs(y))
+
+
+def _plus(pieces: list[str]) -> list[str]:
+    return [piece if i == 0 else f"+ {piece}" for i, piece in enumerate(pieces)]
+
+
+def _ticked(check: Check) -> str:
+    if check.value is None:
+        return f"– {check.name} not checked: {check.remark}"
+    return f"{'✓' if check.agrees else '✗'} {check.name} {number_text(check.value)}"
+
+
+def _wrapped(pieces: list[str], start: str, apart: str = " ") -> list[str]:
+    """The pieces on lines of at most ``WIDTH`` columns, the first behind ``start``."""
+    lines, line = [], start
+    for piece in pieces:
+        joined = line + piece if line == start or not line.strip() else line + apart + piece
+        if len(joined) > WIDTH and line.strip(" =") not in ("", start.strip(" =")):
+            lines.append(line)
+            joined = " " * len(start) + piece
+        line = joined
+    lines.append(line)
+    return [part for line in lines for part in _cut(line, len(start))]
+
+
+def _cut(line: str, indent: int) -> list[str]:
+    """A piece that is longer than a line, broken at its spaces."""
+    if len(line) <= WIDTH:
+        return [line]
+    return textwrap.wrap(line, WIDTH, subsequent_indent=" " * min(indent, 40), drop_whitespace=True)
+
+
+def _rows(pieces: list[str], per_row: int = 4) -> list[str]:
+    return [" ".join(pieces[i : i + per_row]) for i in range(0, len(pieces), per_row)]
+
+
+def _html(text: str) -> str:
+    """Text for HTML, with the indices of names below the line."""
+    return re.sub(r"_([\d,]+)", r"<sub>\1</sub>", escape(text))

@@ -1,0 +1,169 @@
+"""The graph's formulas: the table's local derivatives run on symbols, composed from named value to named value.
+
+An unnamed value folds into the named one that it feeds, so x y z has the local derivatives yz, xz and xy however
+it was multiplied. Formulas grow with the graph: beyond ``LARGEST`` operations none is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
+
+import sympy
+
+from autograd.graph import topological_order
+from autograd.notation import is_constant, labels
+from autograd.number_systems import symbols
+from autograd.number_systems.symbols import Expression
+from autograd.value import Value
+
+LARGEST = 30  # operations in a formula that a reader still takes in
+MOST_OPERANDS = 2000  # a rule with more is not run on symbols: it would take seconds
+
+
+class Formulas:
+    """Symbols and formulas of the values that ``root`` was computed from; ``kept`` do not fold, named or not."""
+
+    def __init__(self, root: Value, kept: Iterable[Value] = ()) -> None:
+        self.root, self.kept = root, {root, *kept}
+        self.order = topological_order(root)
+        self._labels = labels([x for x in self.order if x.name or is_constant(x)])
+        if root not in self._labels and "f" not in self._labels.values():
+            self._labels[root] = "f"
+        self._taken = set(self._labels.values())
+        self._values: dict[tuple[Value, bool], Expression] = {}
+        self._locals: dict[Value, tuple[Expression, ...]] = {}
+        self._in_names, self._in_inputs = self._operations(self.folds), self._operations(lambda x: True)
+
+    def label(self, node: Value) -> str:
+        """What the node is called; values without a name are v1, v2 … in the order in which they are asked for."""
+        if node not in self._labels:
+            count = 1
+            while f"v{count}" in self._taken:
+                count += 1
+            self._labels[node] = f"v{count}"
+            self._taken.add(f"v{count}")
+        return self._labels[node]
+
+    def symbol(self, node: Value) -> Expression:
+        """The node as an operand: a symbol, or its number where it is a constant."""
+        return symbols.number(node.data) if is_constant(node) else sympy.Symbol(self.label(node), real=True)
+
+    def folds(self, node: Value) -> bool:
+        """Whether the node is an unnamed step on the way to a named one."""
+        return not node.name and bool(node.parents) and node not in self.kept
+
+    def cone(self, node: Value) -> list[Value]:
+        """What ``node`` was computed from, down to the next values that do not fold, in forward order."""
+        found: set[Value] = set()
+        stack = list(node.parents)
+        while stack:
+            parent = stack.pop()
+            if parent not in found:
+                found.add(parent)
+                stack += parent.parents if self.folds(parent) else ()
+        return [x for x in self.order if x in found] if found else []
+
+    def value(self, node: Value, in_inputs: bool) -> Expression | None:
+        """The node in terms of the inputs, or of the next named values; None beyond ``LARGEST`` operations."""
+        sizes = self._in_inputs if in_inputs else self._in_names
+        if sizes[node] > LARGEST:
+            return None
+        if (node, in_inputs) not in self._values:
+            operands = [  # the recursion is no deeper than LARGEST
+                self.value(x, in_inputs) if x.parents and (in_inputs or self.folds(x)) else self.symbol(x)
+                for x in node.parents
+            ]
+            computed = node.operation.rule(symbols, *operands)[0] if node.operation and operands else None
+            self._values[node, in_inputs] = self.symbol(node) if computed is None else symbols.tidy(computed)
+        return self._values[node, in_inputs]
+
+    def in_inputs(self, formula: Expression | None) -> Expression | None:
+        """The formula with every value in it written in terms of the inputs; None where one is too large."""
+        return None if formula is None else self._substituted(formula, lambda x: bool(x.parents), True)
+
+    def between(
+        self, node: Value, wrt: Value, avoiding: Collection[Value], among: Iterable[Value]
+    ) -> list[tuple[Value, int, Value]]:
+        """The edges (value, which operand, operand) of the paths from ``wrt`` to ``node``, in forward order."""
+        reached = {wrt}
+        edges = []
+        for x in among:
+            if x is wrt:
+                continue
+            for i, parent in enumerate(x.parents):
+                if parent in reached and (parent is wrt or parent not in avoiding):
+                    edges.append((x, i, parent))
+            if edges and edges[-1][0] is x:
+                reached.add(x)
+        needed = {node}
+        kept = []
+        for x, i, parent in reversed(edges):
+            if x in needed:
+                needed.add(parent)
+                kept.append((x, i, parent))
+        return kept[::-1]
+
+    def direct(self, node: Value, operand: Value) -> Expression | None:
+        """∂node/∂operand, every other named operand held fixed; None beyond ``LARGEST`` operations."""
+        cone = self.cone(node)
+        named = [x for x in cone if not self.folds(x)]
+        return self._derivative(node, operand, self.between(node, operand, named, [*cone, node]))
+
+    def total(self, node: Value, wrt: Value, avoiding: Collection[Value] = ()) -> Expression | None:
+        """∂node/∂wrt along all paths that pass through none of ``avoiding``; None beyond ``LARGEST`` operations."""
+        return self._derivative(node, wrt, self.between(node, wrt, avoiding, self.order))
+
+    def local_formulas(self, node: Value) -> tuple[Expression, ...] | None:
+        """∂node/∂parent for each parent, in the symbols of the parents and of the node itself: a(1 − a)."""
+        if node.operation is None or len(node.parents) > MOST_OPERANDS:
+            return None
+        if node not in self._locals:
+            value, found = node.operation.rule(symbols, *map(self.symbol, node.parents))
+            value = symbols.tidy(value)
+            itself = {} if value.is_Atom else {value: self.symbol(node)}
+            self._locals[node] = tuple(self._branch(symbols.tidy(local).xreplace(itself)) for local in found)
+        return self._locals[node]
+
+    def _derivative(self, node: Value, wrt: Value, edges: list[tuple[Value, int, Value]]) -> Expression | None:
+        if len(edges) > LARGEST:
+            return None
+        found: dict[Value, Expression] = {wrt: sympy.S.One}
+        for x, i, parent in edges:  # forward: an edge comes after all edges into its operand
+            local_formulas = self.local_formulas(x)
+            if local_formulas is None:
+                return None
+            found[x] = found.get(x, sympy.S.Zero) + local_formulas[i] * found[parent]
+        formula = self._substituted(found.get(node, sympy.S.Zero), self.folds, False)
+        return formula if formula is not None and sympy.count_ops(formula) <= LARGEST else None
+
+    def _substituted(self, formula: Expression, replaced: Callable[[Value], bool], in_inputs: bool) -> Any:
+        letters = formula.free_symbols
+        values = {
+            self.symbol(x): self.value(x, in_inputs)
+            for x in self.order
+            if x in self._labels and replaced(x) and self.symbol(x) in letters
+        }
+        return None if None in values.values() else formula.xreplace(values)
+
+    def _branch(self, formula: Expression) -> Expression:
+        """The formula with every case distinction (a guard at 0) decided by the present numbers."""
+        cases = formula.atoms(sympy.Piecewise)
+        if not cases:
+            return formula
+        numbers = {self.symbol(x): x.data for x in self.order if self.symbol(x) in formula.free_symbols}
+        return formula.xreplace(
+            {
+                case: next(value for value, condition in case.args if condition.subs(numbers) == sympy.true)
+                for case in cases
+            }
+        )
+
+    def _operations(self, inlined: Callable[[Value], bool]) -> dict[Value, int]:
+        """How many operations each value's formula has, written out as a tree over what is not inlined."""
+        sizes: dict[Value, int] = {}
+        for x in self.order:
+            below = sum(sizes[parent] for parent in x.parents if inlined(parent))
+            own = max(len(x.parents) - 1, 1) if x.parents else 0
+            sizes[x] = min(below + own, 10**9)
+        return sizes

@@ -1,0 +1,210 @@
+"""Formulas as the slides write them: r²s, a(1 − a), [z > 0]; one walk over an expression, in text and in LaTeX."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import sympy
+
+from autograd.notation import MINUS, derivative, latex_name, latex_text, number_latex, number_text
+from autograd.number_systems.symbols import Expression, log_sum_exp
+
+SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+ADDITION, PRODUCT, POWER, ATOM = range(4)  # how tightly a formula holds together
+
+
+class Writer(ABC):
+    """Writes an expression; a subclass says how its notation looks."""
+
+    minus: str
+    times: str  # between the two factors of a term
+    apart: str  # between factors inside one of them
+    juxtaposed: str  # the same, where both are short
+
+    @abstractmethod
+    def name(self, name: str) -> str:
+        """The name of a node."""
+
+    @abstractmethod
+    def number(self, x: float) -> str:
+        """A number."""
+
+    @abstractmethod
+    def call(self, function: str, arguments: str) -> str:
+        """function(arguments)."""
+
+    @abstractmethod
+    def superscript(self, base: str, exponent: Expression) -> str:
+        """base to the power exponent."""
+
+    @abstractmethod
+    def root(self, radicand: Expression) -> str:
+        """√radicand."""
+
+    @abstractmethod
+    def ratio(self, above: Expression, below: Expression) -> str:
+        """above / below."""
+
+    @abstractmethod
+    def words(self, words: str) -> str:
+        """Words inside a formula."""
+
+    @abstractmethod
+    def partial(self, f: str, x: str, delta: bool) -> str:
+        """∂f/∂x; with ``delta``, δ where x is a z of the lecture."""
+
+    def __call__(self, expression: Expression) -> str:
+        """The whole expression."""
+        return self.write(expression)[0]
+
+    def factor(self, expression: Expression) -> str:
+        """The expression as one factor of a written product: in brackets, unless it is a product or less."""
+        written, binding = self.write(expression)
+        negative = written.startswith(self.minus)
+        return f"({written})" if binding == ADDITION or negative else written
+
+    def write(self, e: Expression) -> tuple[str, int]:
+        """The expression, and how tightly it holds together."""
+        if e.is_Symbol:
+            return self.name(e.name), ATOM
+        if e.is_Number:
+            whole = not e.is_Rational or e.q == 1
+            return (self.number(float(e)), ATOM) if whole else self.product(e)
+        if e.is_Add:
+            return self.addition(e), ADDITION
+        if e.is_Mul or (e.is_Pow and e.exp.could_extract_minus_sign()):
+            return self.product(e)
+        if e.is_Pow:
+            if e.exp == sympy.S.Half:
+                return self.root(e.base), POWER
+            return self.superscript(self.held(e.base, ATOM), e.exp), POWER
+        if isinstance(e, sympy.exp):
+            return self.call("exp", self(e.args[0])), ATOM
+        if isinstance(e, sympy.Heaviside):
+            return f"[{self(e.args[0])} > {self.number(0.0)}]", ATOM
+        if isinstance(e, sympy.Abs):
+            return f"|{self(e.args[0])}|", ATOM
+        if isinstance(e, sympy.Piecewise):
+            return self.call("where", ", ".join(self(part) for part, _ in e.args)), ATOM
+        name = {"Max": "max", "Min": "min", "sigmoid": "σ", "log_sum_exp": "logΣexp"}.get(
+            e.func.__name__, e.func.__name__
+        )
+        arguments = e.args if isinstance(e, log_sum_exp) else sorted(e.args, key=lambda x: bool(x.is_Number))
+        return self.call(name, ", ".join(map(self, arguments))), ATOM
+
+    def held(self, e: Expression, least: int) -> str:
+        """The expression, in brackets where it holds together less tightly than ``least``."""
+        written, binding = self.write(e)
+        fits = binding >= least and not (least == ATOM and e.is_Symbol and len(e.name) > 1)
+        return written if fits and not written.startswith(self.minus) else f"({written})"
+
+    def addition(self, e: Expression) -> str:
+        """Terms with their signs, one with a plus first: 1 − a."""
+        terms = e.as_ordered_terms()
+        terms.sort(key=lambda term: bool(term.could_extract_minus_sign()) and len(terms) > 1)
+        written = ""
+        for term in terms:
+            negative = bool(term.could_extract_minus_sign())
+            part = self.held(-term if negative else term, PRODUCT)
+            sign = self.minus if negative else "+"
+            written = f"{written} {sign} {part}" if written else (self.minus if negative else "") + part
+        return written
+
+    def product(self, e: Expression) -> tuple[str, int]:
+        """Number, weights, other symbols, functions, sums; a quotient where there is a denominator."""
+        negative = bool(e.could_extract_minus_sign())
+        above, below = sympy.fraction(-e if negative else e)
+        sign = self.minus if negative else ""
+        if below != 1:
+            return sign + self.ratio(above, below), PRODUCT
+        written, short = "", True
+        for part in sorted(sympy.Mul.make_args(above), key=_rank):
+            right = self.held(part, POWER)
+            tight = right.startswith("(") or (short and _is_short(part))
+            written += ("" if not written else self.juxtaposed if tight else self.apart) + right
+            short = _is_short(part)
+        return sign + written, PRODUCT
+
+
+class Text(Writer):
+    """yz·0 + xz·r, on one line of Unicode."""
+
+    minus, times, apart, juxtaposed = MINUS, "·", " ", ""
+
+    def name(self, name: str) -> str:
+        return name
+
+    def number(self, x: float) -> str:
+        return number_text(x)
+
+    def call(self, function: str, arguments: str) -> str:
+        return f"{function}({arguments})"
+
+    def superscript(self, base: str, exponent: Expression) -> str:
+        written = self(exponent).replace(MINUS, "-")
+        if exponent.is_Integer:
+            return base + written.translate(SUPERSCRIPT)
+        return f"{base}^{self.held(exponent, ATOM)}"
+
+    def root(self, radicand: Expression) -> str:
+        return "√" + self.held(radicand, ATOM)
+
+    def ratio(self, above: Expression, below: Expression) -> str:
+        return f"{self.held(above, PRODUCT)}/{self.held(below, POWER)}"
+
+    def words(self, words: str) -> str:
+        return words
+
+    def partial(self, f: str, x: str, delta: bool) -> str:
+        return derivative(f, x) if delta else f"∂{f}/∂{x}"
+
+
+class Latex(Writer):
+    """The same in LaTeX."""
+
+    minus, times, apart, juxtaposed = "-", r" \cdot ", r" \, ", " "
+
+    def name(self, name: str) -> str:
+        return latex_name(name)
+
+    def number(self, x: float) -> str:
+        return number_latex(x)
+
+    def call(self, function: str, arguments: str) -> str:
+        known = {"σ": r"\sigma", "logΣexp": r"\log\!\sum\exp"}
+        standard = ("sin", "cos", "tan", "tanh", "sinh", "cosh", "exp", "log", "max", "min")
+        written = f"\\{function}" if function in standard else known.get(function, rf"\operatorname{{{function}}}")
+        return rf"{written}\left({arguments}\right)"
+
+    def superscript(self, base: str, exponent: Expression) -> str:
+        return f"{{{base}}}^{{{self(exponent)}}}"
+
+    def root(self, radicand: Expression) -> str:
+        return rf"\sqrt{{{self(radicand)}}}"
+
+    def ratio(self, above: Expression, below: Expression) -> str:
+        return rf"\frac{{{self(above)}}}{{{self(below)}}}"
+
+    def words(self, words: str) -> str:
+        return latex_text(words)
+
+    def partial(self, f: str, x: str, delta: bool) -> str:
+        if delta and derivative(f, x).startswith("δ"):
+            return latex_name(derivative(f, x))
+        return rf"\frac{{\partial {latex_name(f)}}}{{\partial {latex_name(x)}}}"
+
+
+def _is_short(e: Expression) -> bool:
+    """Whether the factor is a number, a single letter or a power of one: these stand together, as in 2r²s."""
+    base, exponent = e.as_base_exp()
+    return bool(e.is_Integer or (base.is_Symbol and len(base.name) == 1 and exponent.is_Integer))
+
+
+def _rank(e: Any) -> tuple[int, str]:
+    base = e.base if e.is_Pow else e
+    if e.is_Number:
+        return 0, ""
+    if base.is_Symbol:
+        return (1 if base.name.startswith("w") else 2), base.name
+    return (4 if base.is_Add else 3), str(e)
