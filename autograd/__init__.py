@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from autograd.checking import gradcheck as gradcheck
     from autograd.errors import DomainError as DomainError
     from autograd.explanation.chain_rule import explain as explain
+    from autograd.explanation.narration import narrate as narrate
+    from autograd.explanation.path_sums import paths as paths
     from autograd.functions import *  # noqa: F403
     from autograd.higher import grad as grad
     from autograd.higher import hessian as hessian
@@ -48,6 +50,8 @@ _HOMES = {
     "gradcheck": "checking",
     "hessian": "higher",
     "jacobian": "higher",
+    "narrate": "explanation.narration",
+    "paths": "explanation.path_sums",
 }
 
 

@@ -49,10 +49,12 @@ def contributions(root: Value) -> Iterator[Contribution]:
 
 
 def gradients(root: Value) -> dict[Value, float]:
-    """∂root/∂node for every node of the graph, from the recorded local derivatives."""
+    """∂root/∂node for every node of the graph: the contributions summed, without a record of each."""
     total = {root: 1.0}
-    for step in contributions(root):
-        total[step.parent] = total.get(step.parent, 0.0) + step.product
+    for node in reversed(topological_order(root)):
+        upstream = total[node]
+        for parent, local in zip(node.parents, node.local_derivatives):
+            total[parent] = total.get(parent, 0.0) + (upstream * local if upstream else 0.0)
     return total
 
 

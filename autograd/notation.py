@@ -107,8 +107,10 @@ def is_constant(node: Value) -> bool:
     return node.operation is CONSTANT_NUMBER
 
 
-def labels(nodes: Iterable[Value]) -> dict[Value, str]:
+def labels(nodes: Iterable[Value], root: Value | None = None) -> dict[Value, str]:
     """What to call each node: its name, ``v1`` … where it has none, its number where it is a constant.
+
+    A ``root`` without a name is f.
 
     Names are labels, not keys: the second value that is called x is written x′, the third x″.
 
@@ -123,6 +125,8 @@ def labels(nodes: Iterable[Value]) -> dict[Value, str]:
     for node in nodes:
         if is_constant(node):
             found[node] = number_text(node.data)
+        elif node is root and not node.name and "f" not in taken:
+            found[node] = "f"
         elif node.name:
             found[node] = text_name(node.name) + prime(met.get(node.name, 0))
             met[node.name] = met.get(node.name, 0) + 1

@@ -172,8 +172,8 @@ class Explanation:
         """The terms that are written: all, or the four largest of more than six."""
         if len(self.terms) <= SHOWN:
             return self.terms
-        largest = sorted(self.terms, key=lambda term: -abs(term.product))[:4]
-        return sorted(largest, key=self.terms.index)
+        largest = sorted((term for term in self.terms if term.product), key=lambda term: -abs(term.product))[:4]
+        return sorted(largest or self.terms[:4], key=self.terms.index)
 
     def lines(self, write: Writer) -> list[list[str]]:
         """The right-hand sides in the order of the slides, each in pieces between which it may be broken."""
@@ -219,12 +219,12 @@ class Explanation:
         for term, (upstream, local) in zip(self.shown, self._factors):
             above = (
                 write.factor(upstream)
-                if upstream is not None
+                if not _is_long(upstream)
                 else self._partial(write, self.f, term.node, delta=not self._is_direct)
             )
-            below = self._partial(write, term.node, self.wrt) if local is None else write.factor(local)
+            below = self._partial(write, term.node, self.wrt) if _is_long(local) else write.factor(local)
             pieces.append(above if term.node is self.wrt else above + write.times + below)
-        return [write(upstream)] if self._is_alone and upstream is not None else pieces
+        return [write(upstream)] if self._is_alone and not _is_long(upstream) else pieces
 
     def _in_inputs(self, write: Writer) -> list[str]:
         """Each factor as its formula in the inputs."""
@@ -440,6 +440,11 @@ class Explanation:
         ticks = " &emsp; ".join(_html(_ticked(check)) for check in self.checks)
         style = "font-family:'STIX Two Math','Cambria Math',serif;font-size:1.1em"
         return f'<div style="{style}">{above}<table>{"".join(rows)}</table>{below}<p>{ticks}</p></div>'
+
+
+def _is_long(formula: Expression | None) -> bool:
+    """Whether a factor reads better as ∂f/∂v than as its formula."""
+    return formula is None or len(formula.free_symbols) > 6
 
 
 KINK = "a kink, where the derivative is a matter of choice"

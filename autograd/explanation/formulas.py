@@ -27,9 +27,7 @@ class Formulas:
     def __init__(self, root: Value, kept: Iterable[Value] = ()) -> None:
         self.root, self.kept = root, {root, *kept}
         self.order = topological_order(root)
-        self._labels = labels([x for x in self.order if x.name or is_constant(x)])
-        if root not in self._labels and "f" not in self._labels.values():
-            self._labels[root] = "f"
+        self._labels = labels([x for x in self.order if x.name or is_constant(x) or x is root], root)
         self._taken = set(self._labels.values())
         self._values: dict[tuple[Value, bool], Expression] = {}
         self._locals: dict[Value, tuple[Expression, ...]] = {}

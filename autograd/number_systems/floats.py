@@ -22,6 +22,8 @@ nan, inf = math.nan, math.inf
 
 def number(thing: Any) -> float:
     """One real number as a float: int, bool, Fraction, a NumPy scalar. TypeError for anything else."""
+    if isinstance(thing, (float, int)):
+        return float(thing)
     if isinstance(thing, SupportsFloat) and not getattr(thing, "shape", ()):  # an array is not one number
         return float(thing)
     raise TypeError(

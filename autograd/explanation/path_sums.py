@@ -1,0 +1,168 @@
+"""paths: the gradient as a sum over the paths of the graph, and their number, which is why it is not computed so."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from html import escape
+from itertools import islice
+from math import floor, log10
+from typing import NamedTuple
+
+from autograd.contributions import gradients
+from autograd.graph import leaves, topological_order
+from autograd.notation import labels, number_text, text_name
+from autograd.value import Value
+
+MOST = 1000  # paths that are walked one by one, unless more are asked for
+SHOWN = 20  # paths in the text
+WIDTH = 100  # columns
+
+
+class Path(NamedTuple):
+    """One way from s to f, and what it carries.
+
+    nodes               from s to f
+    local_derivatives   of the edges, in the same order
+    """
+
+    nodes: tuple[Value, ...]
+    local_derivatives: tuple[float, ...]
+
+    @property
+    def product(self) -> float:
+        """The product of the local derivatives, from f back; 0 as soon as one of them is."""
+        found = 1.0
+        for local in reversed(self.local_derivatives):
+            found = found * local if found else 0.0
+        return found
+
+
+def paths(f: Value, s: Value, most: int = MOST) -> Paths:
+    """Every path from s to f with the product of its local derivatives; their sum is ∂f/∂s.
+
+    The number of paths grows exponentially with the graph, the number of edges does not: that is why back
+    propagation exists. Where there are more than ``most``, they are counted and not walked.
+
+    >>> r, s = Value(2.0, "r"), Value(3.0, "s")
+    >>> print(paths(r * s + s, s))
+    2 paths from s to f on 3 edges, summing to 3
+      s → v1 → f   1 · 2 = 2
+      s → f        1 = 1
+    inputs: 2; one backward sweep gives every derivative in 4 multiplications, forward sweeps, one for
+          each input, take 5
+    """
+    for role, node in (("f", f), ("s", s)):
+        if not isinstance(node, Value):
+            raise TypeError(f"paths: {role} = {node!r} is no Value; give the Value itself, not its number or name")
+    return Paths(f, s, most)
+
+
+class Paths:
+    """What ``paths`` found: iterate over it for each ``Path``; prints as text.
+
+    count     the number of paths, computed and not enumerated
+    edges     the edges that they run on: as many products are all that a backward pass needs
+    value     the sum of the products
+    """
+
+    def __init__(self, f: Value, s: Value, most: int) -> None:
+        self.f, self.s, self.most = f, s, most
+        self.order = topological_order(f)
+        ways = {s: 1}
+        for node in self.order:
+            if node is not s and any(parent in ways for parent in node.parents):
+                ways[node] = sum(ways.get(parent, 0) for parent in node.parents)
+        self.count, self.value = ways.get(f, 0), gradients(f).get(s, 0.0)
+        self._edges = [(node, parent, local) for node, needed in self._on_a_path(ways) for parent, local in needed]
+        self.edges = len(self._edges)
+
+    def _on_a_path(self, ways: dict[Value, int]) -> Iterator[tuple[Value, list[tuple[Value, float]]]]:
+        """Each node between s and f, from f back, with the edges that lead down to s."""
+        needed = {self.f} if self.f in ways else set()
+        for node in reversed(self.order):
+            if node in needed and node is not self.s:
+                edges = [(p, local) for p, local in zip(node.parents, node.local_derivatives) if p in ways]
+                needed.update(p for p, _ in edges)
+                yield node, edges
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[Path]:
+        """Walk the paths, in the order of the operands. ValueError where there are more than ``most``."""
+        if self.count > self.most:
+            raise ValueError(
+                f"there are {_counted(self.count)} paths on {self.edges} edges: more than most = {self.most}; give "
+                "paths(f, s, most=…) to walk more"
+            )
+        below: dict[Value, list[tuple[Value, float]]] = {}
+        for node, parent, local in self._edges:
+            below.setdefault(node, []).append((parent, local))
+        stack: list[tuple[Value, tuple[Value, ...], tuple[float, ...]]] = [(self.f, (self.f,), ())]
+        while stack and self.count:
+            node, nodes, locals_ = stack.pop()
+            if node is self.s:
+                yield Path(nodes, locals_)
+            for parent, local in reversed(below.get(node, [])):
+                stack.append((parent, (parent, *nodes), (local, *locals_)))
+
+    @property
+    def sweeps(self) -> tuple[int, int, int]:
+        """(inputs, multiplications of one backward sweep, multiplications of a forward sweep for each input)."""
+        inputs = leaves(self.f)
+        reached = {x: 1 << i for i, x in enumerate(inputs)}  # a bit for each input that leads to the node
+        backward = forward = 0
+        for node in self.order:
+            for parent in node.parents:
+                bits = reached.get(parent, 0)
+                backward += 1
+                forward += bits.bit_count()
+                reached[node] = reached.get(node, 0) | bits
+        return len(inputs), backward, forward
+
+    def __str__(self) -> str:
+        name = labels(self.order, self.f)
+        s, f = name.get(self.s) or text_name(self.s.name or "the value"), name[self.f]
+        if not self.count:
+            return f"no path leads from {s} to {f}: ∂{f}/∂{s} = 0"
+        head = (
+            f"{_counted(self.count)} {'path' if self.count == 1 else 'paths'} from {s} to {f} on {self.edges} edges"
+        )
+        lines = [f"{head}, summing to {number_text(self.value)}"]
+        if self.count <= self.most:
+            walked = list(islice(self, SHOWN))
+            ways = [" → ".join(name[node] for node in path.nodes) for path in walked]
+            width = max(map(len, ways))
+            for way, path in zip(ways, walked):
+                factors = " · ".join(number_text(local) for local in reversed(path.local_derivatives))
+                lines.append(f"  {way:{width}}   {factors} = {number_text(path.product)}")
+            if self.count > SHOWN:
+                rest = self.value - sum(path.product for path in walked)
+                lines.append(f"  … {self.count - SHOWN} more, summing to {number_text(rest)}")
+        else:
+            lines.append(f"  the backward pass needs {self.edges} products, one for each edge, to add up all of them")
+        inputs, backward, forward = self.sweeps
+        lines.append(
+            f"inputs: {inputs}; one backward sweep gives every derivative in {backward} multiplications, "
+            f"forward sweeps, one for each input, take {forward}"
+        )
+        return "\n".join(
+            part
+            for line in lines
+            for part in textwrap.wrap(line, WIDTH, subsequent_indent=" " * 6, drop_whitespace=False)
+        )
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"
+
+
+def _counted(count: int) -> str:
+    """The number; as a power of ten where it has more digits than can be read."""
+    if count < 10**12:
+        return str(count)
+    exponent = floor(log10(count))
+    return f"{10 ** (log10(count) - exponent):.3f} · 10^{exponent}"
