@@ -58,7 +58,7 @@ so there is no derivative to check; 0.0 was chosen
                 f"{name} has a kink at {where}: the slope is {measured.left:.6} to the left and "
                 f"{measured.right:.6} to the right, so there is no derivative to check; {derivative!r} was chosen"
             )
-        allowed = tolerance * max(1.0, abs(measured.central)) + measured.rounding / measured.h
+        allowed = tolerance * max(1.0, abs(measured.central)) + measured.error
         if not abs(derivative - measured.central) <= allowed:
             raise GradientError(
                 f"{name}: the derivative with respect to argument {i + 1}, {where}, is {derivative!r}, but the "

@@ -9,24 +9,35 @@ STEP = 6e-6  # balances truncation (h²) against rounding (1e-16/h)
 
 
 class Slope(NamedTuple):
-    """A central difference, with the one-sided differences that it is the mean of."""
+    """A central difference, with what it takes to judge it.
+
+    central    (f(x + h) − f(x − h)) / 2h
+    left       (f(x) − f(x − h)) / h
+    right      (f(x + h) − f(x)) / h
+    is_kink    whether left and right differ, and do not come closer as h shrinks, as curvature makes them do
+    error      what rounding and curvature may make of the central difference
+    """
 
     central: float
     left: float
     right: float
-    h: float
-    rounding: float
-
-    @property
-    def is_kink(self) -> bool:
-        """Whether the slopes to the left and to the right differ by more than curvature and rounding explain."""
-        scale = max(abs(self.left), abs(self.right), 1e-3)
-        return abs(self.right - self.left) > 1e-3 * scale + 4.0 * self.rounding / self.h
+    is_kink: bool
+    error: float
 
 
 def slope(function: Callable[[float], float], at: float, step: float = STEP) -> Slope:
-    """The central difference of ``function``: (f(x + h) − f(x − h)) / 2h, where h = step · max(1, |x|)."""
+    """The central difference of ``function`` with h = step · max(1, |x|), judged by a second one with h/2."""
+    middle = function(at)
+
+    def differences(h: float) -> tuple[float, float, float, float]:
+        low, high = function(at - h), function(at + h)
+        rounding = 2.3e-16 * max(abs(low), abs(middle), abs(high)) / h
+        return (high - low) / (2.0 * h), (middle - low) / h, (high - middle) / h, rounding
+
     h = step * max(1.0, abs(at))
-    low, middle, high = function(at - h), function(at), function(at + h)
-    rounding = 2.3e-16 * max(abs(low), abs(middle), abs(high))
-    return Slope((high - low) / (2.0 * h), (middle - low) / h, (high - middle) / h, h, rounding)
+    central, left, right, _ = differences(h)
+    finer, inner_left, inner_right, rounding = differences(0.5 * h)
+    gap, inner_gap = abs(right - left), abs(inner_right - inner_left)
+    scale = max(abs(left), abs(right), 1e-3)
+    is_kink = gap > 1e-3 * scale + 4.0 * rounding and inner_gap > 0.75 * gap
+    return Slope(central, left, right, is_kink, 4.0 * abs(central - finer) + rounding)

@@ -7,7 +7,6 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from html import escape
-from math import isfinite
 from typing import Any, NamedTuple
 
 import sympy
@@ -382,15 +381,13 @@ class Explanation:
 
     def _measure(self) -> tuple[float | None, float, str]:
         """A central difference, how far it may be off, and why there is none."""
-        x = self.wrt.data
-        coarse, fine = (slope(lambda t: float(self._along(floats, t)), x, step) for step in (2e-5, 1e-5))
-        if coarse.is_kink and fine.is_kink:
+        found = slope(lambda x: float(self._along(floats, x)), self.wrt.data)
+        scale = max(1.0, abs(found.central))
+        if found.is_kink:
             return None, 0.0, KINK
-        error = 4.0 * abs(coarse.central - fine.central) + fine.rounding / fine.h
-        allowed = 1e-6 * max(1.0, abs(fine.central)) + error
-        if not isfinite(allowed) or error > 1e-2 * max(1.0, abs(fine.central)):
+        if not found.error <= 1e-2 * scale:
             return None, 0.0, "too steep to measure"
-        return fine.central, allowed, ""
+        return found.central, 1e-6 * scale + found.error, ""
 
     # ---- as text, LaTeX and HTML --------------------------------------------------------------------------------
 

@@ -1,0 +1,410 @@
+"""explain, paths, narrate: what they write is what the slides write, and it adds up to the gradient."""
+
+import html
+import math
+import re
+from random import Random
+
+import pytest
+from random_graphs import random_graph
+
+from autograd import Value, exp, explain, log, maximum, named, narrate, paths, product, relu, sigmoid, sin, tanh
+from autograd.contributions import changed_since, contributions
+from autograd.primitives import CONDITION, CONSTANT, TABLE
+from nn import MLP, binary_cross_entropy, cross_entropy, half_squared_error
+
+HOSTILE = ["<b>", "\\frac", "$", '"', "two\nlines", "日本", "%", "a_b^c", "{", "&amp;", "'", "~"]
+
+
+def xyz(r=2.0, s=3.0):
+    r, s = Value(r, "r"), Value(s, "s")
+    x, y, z = named(x=r, y=r * s, z=s)
+    return r, s, named(f=x * y * z)
+
+
+def net_232():
+    model = MLP(2, [3, 2], activation="sigmoid", output="sigmoid")
+    model.load_state_dict(
+        {
+            "net.layers.0.W": [[0.1, 0.2], [0.3, -0.4], [-0.5, 0.6]],
+            "net.layers.0.b": [0.01, -0.02, 0.03],
+            "net.layers.2.W": [[0.7, -0.8, 0.9], [-0.1, 0.2, -0.3]],
+            "net.layers.2.b": [0.05, -0.05],
+        }
+    )
+    trace = model.trace([0.5, -1.0])
+    L = named(L=half_squared_error(trace.output, [1.0, 0.0]))
+    L.backward()
+    return model, trace, L
+
+
+# ---- the slides -------------------------------------------------------------------------------------------------
+
+
+def test_slide_baby_chain_rule_two_factors_of_sin_x_squared():
+    x = Value(1.5, "x")
+    u = named(u=x**2)
+    found = explain(sin(u), wrt=x)
+    assert str(found).splitlines()[:4] == [
+        "∂f/∂x = ∂f/∂u ∂u/∂x",
+        "      = cos(u)·2x",
+        "      = cos(x²)·2x",
+        "      = 2x cos(x²)",
+    ]
+    assert found.value == pytest.approx(-1.8845208681682175, rel=1e-15)
+
+
+def test_slide_adult_chain_rule_keeps_the_term_that_is_zero():
+    _, s, f = xyz()
+    found = explain(f, wrt=s)
+    assert [term.node.name for term in found.terms] == ["x", "y", "z"]
+    assert [(term.upstream, term.local) for term in found.terms] == [(18.0, 0.0), (6.0, 2.0), (12.0, 1.0)]
+
+
+def test_slide_f_equals_xyz_in_the_slides_order():
+    r, s, f = xyz()
+    f.backward()
+    assert str(explain(f, wrt=s)) == (
+        "∂f/∂s = ∂f/∂x ∂x/∂s + ∂f/∂y ∂y/∂s + ∂f/∂z ∂z/∂s\n"
+        "      = yz·0 + xz·r + xy·1\n"
+        "      = rs²·0 + rs·r + r²s·1\n"
+        "      = 2r²s\n"
+        "      = 0 + 12 + 12 = 24\n"
+        "✓ backward 24   ✓ SymPy 24   ✓ finite difference 24"
+    )
+    assert str(explain(f, wrt=r)).splitlines()[1:5] == [
+        "      = yz·1 + xz·s + xy·0",
+        "      = rs²·1 + rs·s + r²s·0",
+        "      = 2rs²",
+        "      = 18 + 18 + 0 = 36",
+    ]
+
+
+def test_slide_f_equals_xyz_is_explained_alike_as_one_product_and_as_two():
+    r, s, f = xyz()
+    x, y, z = named(x=r, y=r * s, z=s)
+    assert str(explain(named(f=product(x, y, z)), wrt=s)) == str(explain(f, wrt=s))
+
+
+@pytest.mark.parametrize(("u", "derivative"), [(1.0, 24.0), (2.0, 768.0)])
+def test_slide_r_and_s_depend_on_u(u, derivative):
+    u = Value(u, "u")
+    r, s = named(r=2 * u, s=u**2)
+    x, y, z = named(x=r, y=r * s, z=s)
+    found = explain(named(f=x * y * z), wrt=u, through=[r, s])
+    assert str(found).splitlines()[:4] == [
+        "∂f/∂u = ∂f/∂r ∂r/∂u + ∂f/∂s ∂s/∂u",
+        "      = ∂f/∂r·2 + ∂f/∂s·2u",
+        "      = 4u⁵·2 + 8u⁴·2u",
+        "      = 24u⁵",
+    ]
+    assert found.value == derivative
+    assert all(check.agrees for check in found.checks)
+
+
+def test_slide_crux_what_lies_between_f_and_r_and_s_can_be_deleted():
+    u = Value(2.0, "u")
+    r, s = named(r=2 * u, s=u**2)
+    x, y, z = named(x=r, y=r * s, z=s)
+    with_xyz = explain(x * y * z, wrt=u, through=[r, s])
+    without = explain(r**2 * s**2, wrt=u, through=[r, s])
+    assert [term.product for term in with_xyz.terms] == pytest.approx([term.product for term in without.terms])
+
+
+def test_slide_delta_of_the_hidden_layer_from_delta_of_the_output_layer():
+    _, trace, L = net_232()
+    found = explain(L, wrt=trace.z[1][1], through=trace.z[2])
+    assert str(found).splitlines()[:3] == [
+        "δ¹_2 = ∂L/∂z¹_2 = ∂L/∂z²_1 ∂z²_1/∂z¹_2 + ∂L/∂z²_2 ∂z²_2/∂z¹_2",
+        "                = δ²_1·w²_12 a¹_2(1 − a¹_2) + δ²_2·w²_22 a¹_2(1 − a¹_2)",
+        "                = 0.021494 + 0.00564368 = 0.0271377",
+    ]
+    assert [term.product for term in found.terms] == pytest.approx(
+        [0.02149404073763791, 0.00564368485257405], abs=1e-15
+    )
+    assert all(check.agrees for check in found.checks)
+
+
+def test_slide_what_do_you_notice_a_weight_into_the_output_layer_touches_one_delta():
+    model, trace, L = net_232()
+    w = model.net.layers[2].W[0][1]
+    assert paths(trace.z[2][1], w).count == 0
+    assert paths(trace.z[2][0], w).count == 1
+    assert explain(L, wrt=w, through=trace.z[2]).terms[1].local == 0.0
+
+
+def test_tanh_prime_is_written_one_minus_a_squared():
+    z = Value(0.3, "z")
+    a = named(a=tanh(z))
+    assert "1 − a²" in str(explain(a, wrt=z))
+
+
+# ---- what is written adds up ------------------------------------------------------------------------------------
+
+
+def enumerated(f, s):
+    """The number of paths, walked one by one, the slow way."""
+    return sum(enumerated(parent, s) for parent in f.parents) if f is not s else 1
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_terms_and_paths_of_random_graphs_sum_to_the_gradient(block):
+    for seed in range(100 * block, 100 * block + 100):
+        f, inputs = random_graph(seed)
+        f.backward()
+        s = Random(seed).choice(inputs)
+        found = explain(f, wrt=s)
+        ways = paths(f, s, most=20_000)
+        assert sum(term.product for term in found.terms) == pytest.approx(s.grad, rel=1e-9, abs=1e-9)
+        assert sum(path.product for path in ways) == pytest.approx(s.grad, rel=1e-9, abs=1e-9)
+        assert ways.count == enumerated(f, s) == len(list(ways))
+        for check in found.checks:
+            assert check.agrees or check.value is None, (seed, check, found.value)
+        assert found.checks[2].value == pytest.approx(s.grad, rel=1e-6, abs=1e-6)
+
+
+def test_most_random_graphs_are_checked_by_sympy_too():
+    checked = sum(explain(*pair(seed)).checks[1].value is not None for seed in range(60))
+    assert checked >= 50
+
+
+def pair(seed):
+    f, inputs = random_graph(seed)
+    return f, inputs[0]
+
+
+def test_terms_through_any_values_and_past_them_sum_to_the_gradient():
+    for seed in range(200):
+        f, inputs = random_graph(seed, names=0.6)
+        nodes = {c.node for c in contributions(f)} - {f}
+        through = Random(seed).sample(sorted(nodes, key=lambda x: x.data), k=min(3, len(nodes)))
+        found = explain(f, wrt=inputs[0], through=through)
+        f.backward()
+        assert sum(term.product for term in found.terms) == pytest.approx(inputs[0].grad, rel=1e-9, abs=1e-9)
+
+
+# ---- checks that can fail ---------------------------------------------------------------------------------------
+
+
+FAULTS = {"1.01 times": lambda d: 1.01 * d, "negated": lambda d: -d, "zeroed": lambda d: 0.0 * d}
+
+
+def at_a_smooth_point(entry, chosen):
+    """Operands at which the derivative with respect to the chosen one is not 0."""
+    count = entry.least + entry.step if entry.variadic else len(entry.letters)
+    larger = entry.name != "minimum"
+    numbers = [1.2 if (i == chosen) == larger else 0.7 + 0.1 * i for i in range(count)]
+    return [
+        float(domain is not CONDITION or chosen == 1) if domain in (CONSTANT, CONDITION) else Value(x, f"x{i}")
+        for i, (domain, x) in enumerate(zip(entry.domains_of(count), numbers))
+    ]
+
+
+def operands_with_a_derivative():
+    for entry in TABLE.values():
+        count = entry.least + entry.step if entry.variadic else len(entry.letters)
+        for i, domain in enumerate(entry.domains_of(count)):
+            if domain not in (CONSTANT, CONDITION):
+                yield entry.name, i
+
+
+@pytest.mark.parametrize(("name", "i"), list(operands_with_a_derivative()))
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_a_planted_fault_turns_the_ticks_red(name, i, fault, monkeypatch):
+    entry = TABLE[name]
+    operands = at_a_smooth_point(entry, i)
+    assert [check.agrees for check in explain(entry(*operands), wrt=operands[i]).checks] == [True] * 3
+    true_rule = entry.rule
+
+    def wrong(n, *operands):
+        value, locals_ = true_rule(n, *operands)
+        return value, (*locals_[:i], fault(locals_[i]), *locals_[i + 1 :])
+
+    monkeypatch.setattr(entry, "rule", wrong)
+    found = explain(entry(*operands), wrt=operands[i])
+    assert [check.agrees for check in found.checks] == [True, False, False]
+    assert str(found).count("✗") == 2
+
+
+def test_a_kink_is_called_a_kink_and_not_ticked():
+    z = Value(0.0, "z")
+    text = str(explain(relu(z), wrt=z))
+    assert text.count("kink") == 2 and "✗" not in text
+
+
+def test_what_is_too_large_for_sympy_is_said_to_be_unchecked():
+    x = Value(0.5, "x")
+    f = x
+    for _ in range(12):
+        f = f * 0.5 + sin(f)
+    checks = explain(f, wrt=x).checks
+    assert (checks[1].value, checks[1].remark) == (None, "too large")
+    assert checks[2].agrees
+
+
+# ---- what the reader is told ------------------------------------------------------------------------------------
+
+
+def test_an_input_that_changed_since_is_said_so_at_the_top():
+    _, s, f = xyz()
+    s.data = 5.0
+    found = explain(f, wrt=s)
+    assert str(found).splitlines()[0] == "s changed since f was computed: run the forward pass again"
+    assert found.value == 24.0
+    assert "✗" not in str(found)
+
+
+def test_exactly_the_values_that_changed_are_named():
+    model, _, L = net_232()
+    parameters = model.parameters()
+    for seed in range(50):
+        rng = Random(seed)
+        chosen = rng.sample(parameters, k=rng.randint(1, 3))
+        before = [p.data for p in chosen]
+        for p in chosen:
+            p.data += rng.uniform(0.1, 1.0)
+        assert set(changed_since(L)) >= set(chosen)
+        if len(chosen) == 1:
+            assert changed_since(L) == chosen
+        for p, data in zip(chosen, before):
+            p.data = data
+    assert changed_since(L) == []
+
+
+def test_gradients_of_other_passes_in_grad_are_pointed_out():
+    _, s, f = xyz()
+    f.backward()
+    f.backward()
+    assert "s.grad is 48" in str(explain(f, wrt=s))
+
+
+def test_no_path_is_said_in_words():
+    _, _, f = xyz()
+    found = explain(f, wrt=Value(1.0, "q"))
+    assert found.value == 0.0 and "no path leads from q to f" in str(found)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda f, s: explain(f, "s"), lambda f, s: paths(f, 3.0), lambda f, s: narrate(24.0)]
+)
+def test_what_is_no_value_is_refused(make):
+    _, s, f = xyz()
+    with pytest.raises(TypeError, match="is no Value"):
+        make(f, s)
+
+
+def test_through_a_value_that_is_not_in_the_graph_is_refused():
+    _, s, f = xyz()
+    with pytest.raises(ValueError, match="was not computed from"):
+        explain(f, wrt=s, through=Value(1.0, "q"))
+
+
+def large_networks():
+    rng = Random(0)
+    moons = MLP(2, [16, 16, 1], activation="tanh", rng=rng)
+    yield moons, [0.3, 0.4], lambda a: binary_cross_entropy(a, 1)
+    yield (
+        MLP(784, [50, 10], activation="tanh", rng=rng),
+        [rng.random() for _ in range(784)],
+        lambda z: cross_entropy(z, 3),
+    )
+
+
+@pytest.mark.parametrize(("model", "x", "loss"), list(large_networks()), ids=["moons", "784-50-10"])
+def test_networks_are_explained_in_thirty_lines_of_a_hundred_columns(model, x, loss):
+    trace = model.trace(x)
+    L = named(L=loss(trace.output))
+    L.backward()
+    plain = loss(model(x))
+    weight = model.net.layers[0].W[3][1]
+    cases = [
+        (explain(L, wrt=weight), weight.grad),
+        (explain(L, wrt=trace.z[1][2]), trace.delta[1][2]),
+        (explain(L, wrt=trace.a[0][1], through=trace.z[1]), trace.a[0][1].grad),
+        (explain(plain, wrt=weight), weight.grad),
+    ]
+    for found, gradient in cases:
+        lines = str(found).splitlines()
+        assert len(lines) <= 30 and max(map(len, lines)) <= 100
+        assert sum(term.product for term in found.terms) == pytest.approx(gradient, rel=1e-9)
+        assert "✗" not in str(found) and found.checks[2].agrees
+    assert re.search(r"… \d+ more, summing to", str(cases[2][0]))
+
+
+# ---- paths and narration ----------------------------------------------------------------------------------------
+
+
+def test_too_many_paths_are_counted_and_not_walked():
+    x = Value(1.0, "x")
+    f = x
+    for _ in range(3000):
+        f = f + f
+        f.data = 1.0  # only the counting matters here
+    found = paths(f, x)
+    assert found.count == 2**3000 and found.edges == 6000
+    assert "10^903" in str(found)
+    with pytest.raises(ValueError, match="more than most = 1000"):
+        next(iter(found))
+
+
+def test_one_backward_sweep_needs_fewer_products_than_a_forward_sweep_for_each_input():
+    inputs = [Value(1.0, f"x{i}") for i in range(10)]
+    f = product(inputs) * 2.0
+    found = paths(f, inputs[0])
+    assert found.sweeps == (10, 12, 10 + 10)
+
+
+def test_narration_is_the_backward_pass():
+    for seed in range(100):
+        f, inputs = random_graph(seed)
+        told = narrate(f)
+        f.backward()
+        last = {sentence.contribution.parent: sentence.total for sentence in told}
+        assert all(last[x] == pytest.approx(x.grad, rel=1e-12) for x in inputs)
+
+
+def test_narration_says_why_a_gradient_is_zero_or_huge():
+    w, x, m = Value(-2.0, "w"), Value(3.0, "x"), Value(0.0, "m_1")
+    assert ("w", "relu is off at −6") in verdicts(narrate(relu(w * x)))
+    assert ("x", "it is multiplied by m_1 = 0, the unit was dropped") in verdicts(narrate(x * m))
+    assert "saturated at 36" in dict(verdicts(narrate(sigmoid(x * 12.0))))["x"]
+    assert "chose another operand" in dict(verdicts(narrate(maximum(w, x))))["w"]
+    assert dict(verdicts(narrate(x - x)))["x"] == "its contributions cancel"
+    assert dict(verdicts(narrate(w * 2.0, wrt=x)))["x"] == "no path leads there"
+    t = Value(1e-6, "t")
+    assert "the largest factor is ∂f/∂t = 1000000 " in dict(verdicts(narrate(log(t))))["t"]
+
+
+def verdicts(narration):
+    return [(x.name, why) for x, why in narration.verdicts]
+
+
+# ---- every format -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_are_escaped_in_every_format(name):
+    x = Value(2.0, name)
+    f = exp(x) * x
+    found = explain(f, wrt=x)
+    assert "\n" not in str(found).splitlines()[0]
+    for page in (found._repr_html_(), paths(f, x)._repr_html_(), narrate(f)._repr_html_()):
+        if name in ("<b>", "&amp;"):
+            assert html.escape(name) in page and name not in page.replace(html.escape(name), "")
+    latex = found.latex()
+    assert latex.count("{") - latex.count(r"\{") == latex.count("}") - latex.count(r"\}")
+    assert "$" not in latex.replace(r"\$", "")
+
+
+def test_two_values_of_one_name_are_told_apart():
+    x, other = Value(2.0, "x"), Value(3.0, "x")
+    assert str(explain(x * other, wrt=x)).splitlines()[0] == "∂f/∂x = x′"
+    assert str(explain(x * other, wrt=other)).splitlines()[0] == "∂f/∂x′ = x"
+
+
+def test_a_notebook_gets_latex_and_html():
+    _, s, f = xyz()
+    found = explain(f, wrt=s)
+    assert found._repr_latex_().startswith("$$") and r"\frac{\partial f}{\partial x}" in found.latex()
+    assert "yz·0 + xz·r + xy·1" in found._repr_html_()
+    assert math.isclose(found.value, 24.0)
