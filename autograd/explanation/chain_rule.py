@@ -287,9 +287,11 @@ class Explanation:
         total = sympy.Add(*(upstream * local for upstream, local in self._composed))
         if sympy.count_ops(total) > LARGEST:
             return None
-        has_kinks = total.has(sympy.Heaviside, sympy.Max, sympy.Min, sympy.Abs, sympy.Piecewise)
-        candidates = [total, sympy.factor_terms(total)] + ([] if has_kinks else [sympy.simplify(total)])
-        return min(candidates, key=sympy.count_ops)
+        # the shortest of a few forms; sympy.simplify tries many more, for seconds
+        forms = [total, sympy.factor_terms(total)]
+        if not total.has(sympy.Heaviside, sympy.Max, sympy.Min, sympy.Abs, sympy.Piecewise):
+            forms += [sympy.expand(total), sympy.factor(total), sympy.cancel(total)]
+        return min(forms, key=sympy.count_ops)
 
     def _partial(self, write: Writer, f: Value, x: Value, delta: bool = False) -> str:
         return write.partial(self.formulas.label(f), self.formulas.label(x), delta and self._is_loss)

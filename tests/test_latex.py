@@ -1,0 +1,85 @@
+"""Every formula that the package writes in LaTeX is one that KaTeX, which notebooks render it with, accepts."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from random_graphs import random_graph
+
+from autograd import Value, explain, named
+from autograd.notation import latex_name, number_latex
+from autograd.primitives import CONDITION, CONSTANT, TABLE
+
+WEB = Path(__file__).parent / "web"
+HOSTILE = [
+    "<b>",
+    "\\frac",
+    "$",
+    '"',
+    "two\nlines",
+    "日本",
+    "50%",
+    "a_b^c",
+    "{",
+    "}",
+    "&",
+    "'",
+    "~",
+    "#",
+    "w²_1,13",
+    "x″",
+]
+
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("node") and (WEB / "node_modules" / "katex").exists()),
+    reason="KaTeX is not installed: npm install --prefix tests/web",
+)
+
+
+def katex(formulas):
+    """KaTeX's complaint about each formula, empty where it renders."""
+    done = subprocess.run(
+        ["node", WEB / "katex.js"], input=json.dumps(formulas), capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout)
+
+
+def explained(name):
+    entry = TABLE[name]
+    count = entry.least + entry.step if entry.variadic else len(entry.letters)
+    operands = [
+        1.0 if domain in (CONSTANT, CONDITION) else Value(0.5 + 0.25 * i, f"x{i}")
+        for i, domain in enumerate(entry.domains_of(count))
+    ]
+    return [explain(entry(*operands), wrt=x).latex() for x in operands if isinstance(x, Value)]
+
+
+def test_katex_refuses_what_is_broken():
+    assert katex([r"\frac{1}{2}", r"\frac{1"])[0] == "" and katex([r"\frac{1"])[0]
+
+
+def test_katex_accepts_the_derivatives_of_every_primitive():
+    formulas = {name: explained(name) for name in TABLE}
+    complaints = katex([formula for several in formulas.values() for formula in several])
+    assert set(complaints) == {""}
+
+
+def test_katex_accepts_f_equals_xyz_and_random_graphs():
+    r, s = Value(2.0, "r"), Value(3.0, "s")
+    x, y, z = named(x=r, y=r * s, z=s)
+    formulas = [explain(x * y * z, wrt=s).latex()]
+    for seed in range(60):
+        f, inputs = random_graph(seed)
+        formulas.append(explain(f, wrt=inputs[0]).latex())
+    assert set(katex(formulas)) == {""}
+
+
+def test_katex_accepts_hostile_names_and_every_number():
+    formulas = [latex_name(name) for name in HOSTILE]
+    formulas += [number_latex(x) for x in (0.0, -1.5, 1e-300, 1e300, float("inf"), -float("inf"), float("nan"))]
+    for name in HOSTILE:
+        x = Value(2.0, name)
+        formulas.append(explain(named(**{name + "f": x * x}), wrt=x).latex())
+    assert set(katex(formulas)) == {""}
