@@ -42,7 +42,7 @@ def contributions(root: Value) -> Iterator[Contribution]:
     total = {root: 1.0}
     for node in reversed(topological_order(root)):
         upstream = total[node]
-        for parent, local in zip(node.parents, node.local_derivatives):
+        for parent, local in node.edges:
             step = Contribution(node, parent, upstream, local)
             total[parent] = total.get(parent, 0.0) + step.product
             yield step
@@ -53,7 +53,7 @@ def gradients(root: Value) -> dict[Value, float]:
     total = {root: 1.0}
     for node in reversed(topological_order(root)):
         upstream = total[node]
-        for parent, local in zip(node.parents, node.local_derivatives):
+        for parent, local in node.edges:
             total[parent] = total.get(parent, 0.0) + (upstream * local if upstream else 0.0)
     return total
 

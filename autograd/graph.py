@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from autograd.value import Value
 
 
@@ -29,14 +27,3 @@ def topological_order(root: Value) -> list[Value]:
 def leaves(root: Value) -> list[Value]:
     """The inputs of ``root``, in the order of the forward pass: no parents, and no constant."""
     return [node for node in topological_order(root) if not node.parents and node.operation is None]
-
-
-def evaluate(root: Value, numbers: Any, given: Mapping[Value, Any]) -> dict[Value, Any]:
-    """Every node's number, run again in another number system; a leaf that is not given is its data."""
-    found: dict[Value, Any] = {}
-    for node in topological_order(root):
-        if node.operation is not None and node.parents and node not in given:
-            found[node], _ = node.operation.rule(numbers, *[found[parent] for parent in node.parents])
-        else:
-            found[node] = given.get(node, node.data)
-    return found

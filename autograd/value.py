@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from threading import get_ident
 from typing import Any, SupportsFloat
@@ -59,6 +59,13 @@ class Value:
         dx, dy = self._dx, self._dy
         return (dx, dy) if dy is not None else dx if dx.__class__ is tuple else (dx,)
 
+    @property
+    def edges(self) -> Iterable[tuple[Value, float]]:
+        """(parent, local derivative) for each parent."""
+        if self._dy is not None:  # said apart, it makes the backward pass a fifth faster
+            return (self._x, self._dx), (self._y, self._dy)
+        return zip(self.parents, self.local_derivatives)
+
     def backward(self) -> None:
         """∂L/∂parent += ∂L/∂node · ∂node/∂parent, from this value (L) back; leaves add to the grad they have."""
         with collector_paused():
@@ -70,7 +77,7 @@ class Value:
             for node in reversed(order):
                 upstream = node.grad
                 if upstream:  # nothing from upstream is nothing, even times an infinite local derivative
-                    for parent, local in zip(node.parents, node.local_derivatives):
+                    for parent, local in node.edges:
                         parent.grad += upstream * local
 
     def __add__(self, other: Operand) -> Value:

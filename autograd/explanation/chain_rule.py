@@ -123,7 +123,7 @@ class Explanation:
         upstream = {self.f: 1.0}
         for x in [self.f, *reversed(cone)]:
             if x in upstream and (x is self.f or self.formulas.folds(x)):
-                for parent, local in zip(x.parents, x.local_derivatives):
+                for parent, local in x.edges:
                     step = upstream[x] * local if upstream[x] else 0.0
                     upstream[parent] = upstream.get(parent, 0.0) + step
         from_wrt = self._forward(())
@@ -155,11 +155,7 @@ class Explanation:
         for x in self.formulas.order:
             if x is self.wrt:
                 continue
-            steps = [
-                local * found[parent]
-                for parent, local in zip(x.parents, x.local_derivatives)
-                if parent in found and parent not in stops
-            ]
+            steps = [local * found[parent] for parent, local in x.edges if parent in found and parent not in stops]
             if steps:
                 found[x] = sum(steps)
         return found

@@ -82,7 +82,7 @@ class Paths:
         needed = {self.f} if self.f in ways else set()
         for node in reversed(self.order):
             if node in needed and node is not self.s:
-                edges = [(p, local) for p, local in zip(node.parents, node.local_derivatives) if p in ways]
+                edges = [(p, local) for p, local in node.edges if p in ways]
                 needed.update(p for p, _ in edges)
                 yield node, edges
 
