@@ -136,11 +136,12 @@ class Trace:
     @property
     def delta(self) -> list[list[float]]:
         """δˡ for every layer, of the same shape as z. Raises RuntimeError before the backward pass."""
-        if any(z_j.grad == 0.0 and copysign(1.0, z_j.grad) < 0.0 for layer in self.z for z_j in layer):
+        # a z that the loss does not use keeps its mark, and its δ is 0
+        if all(z_j.grad == 0.0 and copysign(1.0, z_j.grad) < 0.0 for layer in self.z for z_j in layer):
             raise RuntimeError(
                 "δ = ∂L/∂z is not known yet: compute a loss from trace.output and call loss.backward() first"
             )
-        return [[z_j.grad for z_j in layer] for layer in self.z]
+        return [[z_j.grad + 0.0 for z_j in layer] for layer in self.z]
 
 
 def lift(x: Example) -> list[Value]:

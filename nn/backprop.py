@@ -1,0 +1,220 @@
+"""The lecture's matrix algorithm, "for l = L … 1", on plain NumPy arrays: one example, any depth.
+
+It imports nothing of this project, and its g′ and ∇_a L are written here a second time on purpose: whoever checks
+the scalar gradients needs a judge that has read another book. Everywhere else a derivative is written once.
+
+Lists count as the lecture does: W[1] is layer 1 and W[0] is None, z[1] … z[L] likewise, and a[0] is the input.
+W[l] has the shape (to, from); z[l], a[l], b[l] and delta[l] are vectors of the layer's units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+Layers = Sequence[Any]  # one array for each layer, counted from 1; before them None (the input, where it is a)
+
+
+class Event(NamedTuple):
+    """One thing that the backward pass has found: "δ" of a layer, or its "W, b", with the arrays."""
+
+    what: str
+    layer: int
+    arrays: tuple[Array, ...]
+
+
+class BackPropagation(NamedTuple):
+    """Both passes of one example.
+
+    loss             L
+    z, a             of the forward pass
+    delta, dW, db    δˡ = ∂L/∂zˡ, ∂L/∂Wˡ, ∂L/∂bˡ, each of its own variable's shape
+    da0              ∂L/∂a⁰ = (W¹)ᵀ δ¹: what the loop's last line would go on with, if the input had a z⁰
+    events           what the backward pass found, in its order: δᴸ, (W, b)ᴸ, δᴸ⁻¹, …, (W, b)¹
+    """
+
+    loss: float
+    z: list[Any]
+    a: list[Array]
+    delta: list[Any]
+    dW: list[Any]
+    db: list[Any]
+    da0: Array
+    events: list[Event]
+
+
+def back_propagate(
+    W: Layers,
+    b: Layers,
+    x: ArrayLike,
+    y: Any,
+    g: str | Sequence[str | None] = "sigmoid",
+    loss: str = "half_squared_error",
+) -> BackPropagation:
+    """Forward, then backward, for one example.
+
+    W, b    [None, W¹, …, Wᴸ] and [None, b¹, …, bᴸ]
+    x, y    the input a⁰, and the target that the loss takes: a vector, a label, or one number
+    g       the name of every layer's activation, or one name for each: [None, "tanh", "linear"]
+    loss    its name; cross_entropy and binary_cross_entropy read logits, so their last layer is linear
+
+    Raises ValueError for a shape that does not fit, an unknown name, or a target that the loss does not take.
+    Source: Rumelhart, Hinton & Williams 1986; Nielsen 2015, chapter 2, equations BP1 to BP4.
+
+    >>> W, b = [None, [[1.0, 2.0]], [[3.0]]], [None, [0.0], [1.0]]
+    >>> run = back_propagate(W, b, [1.0, 1.0], [9.0], g="linear")
+    >>> run.a[2], run.delta[2], run.delta[1]
+    (array([10.]), array([1.]), array([3.]))
+    >>> run.dW[1], run.da0
+    (array([[3., 3.]]), array([3., 6.]))
+    >>> [f"{event.what} of {event.layer}" for event in run.events]
+    ['δ of 2', 'W, b of 2', 'δ of 1', 'W, b of 1']
+    """
+    W, b = _arrays("W", W), _arrays("b", b)
+    functions = _activations(g, len(W) - 1)
+    z, a = forward(W, b, x, functions)
+    if loss not in LOSSES:
+        raise ValueError(f"loss {loss!r}: there are {', '.join(LOSSES)}")
+    target = _target(loss, a[-1], y)
+    value, gradient = float(LOSSES[loss].of(a[-1], target)), LOSSES[loss].gradient(a[-1], target)
+    events = list(backward(W, z, a, functions, gradient))
+    nothing: list[Any] = [None] * len(W)
+    delta, dW, db = nothing[:], nothing[:], nothing[:]
+    for what, l, arrays in events:
+        if what == "δ":
+            [delta[l]] = arrays
+        else:
+            dW[l], db[l] = arrays
+    return BackPropagation(value, z, a, delta, dW, db, W[1].T @ delta[1], events)
+
+
+def forward(W: Layers, b: Layers, x: ArrayLike, g: Layers) -> tuple[list[Any], list[Array]]:
+    """zˡ = Wˡ aˡ⁻¹ + bˡ and aˡ = gˡ(zˡ) for l = 1 … L; returns z and a. ValueError for shapes that do not fit.
+
+    g holds an ``Activation`` for each layer, counted like W.
+    """
+    if len(W) != len(b):
+        raise ValueError(f"{len(W) - 1} layers of W and {len(b) - 1} of b: it needs as many")
+    z, a = [None], [np.asarray(x, float)]
+    for l in range(1, len(W)):
+        _check_shapes(l, W[l], b[l], a[l - 1])
+        z.append(W[l] @ a[l - 1] + b[l])
+        a.append(g[l].of(z[l]))
+    return z, a
+
+
+def backward(W: Layers, z: Layers, a: Layers, g: Layers, gradient: Array) -> Iterator[Event]:
+    """The slide's loop, from ``gradient`` = ∇_a L at the output: yields each thing as it is found.
+
+    δᴸ = ∇_a L ⊙ g′(zᴸ); then for l = L … 1: ∂L/∂Wˡ = δˡ (aˡ⁻¹)ᵀ, ∂L/∂bˡ = δˡ, δˡ⁻¹ = (Wˡ)ᵀ δˡ ⊙ g′(zˡ⁻¹).
+    """
+    L = len(W) - 1
+    delta = gradient * g[L].slope(z[L])
+    yield Event("δ", L, (delta,))
+    for l in range(L, 0, -1):
+        yield Event("W, b", l, (np.outer(delta, a[l - 1]), delta))
+        if l > 1:  # there is no z⁰ for δ⁰
+            delta = (W[l].T @ delta) * g[l - 1].slope(z[l - 1])
+            yield Event("δ", l - 1, (delta,))
+
+
+def sigmoid(z: Array) -> Array:
+    """σ(z) = 1/(1 + e⁻ᶻ), elementwise; e⁻ᶻ never overflows.
+
+    >>> sigmoid(np.array([-1000.0, 0.0]))
+    array([0. , 0.5])
+    """
+    e = np.exp(-np.abs(z))
+    return np.asarray(np.where(z >= 0.0, 1.0, e) / (1.0 + e))
+
+
+class Activation(NamedTuple):
+    """g and its derivative g′, both elementwise."""
+
+    of: Callable[[Array], Array]
+    slope: Callable[[Array], Array]
+
+
+ACTIVATIONS = {
+    "leaky_relu": Activation(lambda z: np.where(z > 0.0, z, 0.01 * z), lambda z: np.where(z > 0.0, 1.0, 0.01)),
+    "linear": Activation(lambda z: z, np.ones_like),
+    "relu": Activation(lambda z: np.where(z > 0.0, z, 0.0), lambda z: np.where(z > 0.0, 1.0, 0.0)),
+    "sigmoid": Activation(sigmoid, lambda z: sigmoid(z) * (1.0 - sigmoid(z))),
+    "softplus": Activation(lambda z: np.logaddexp(0.0, z), sigmoid),
+    "tanh": Activation(np.tanh, lambda z: 1.0 - np.tanh(z) ** 2),
+}
+
+
+class Loss(NamedTuple):
+    """L(a, y) and its gradient ∇_a L(a, y), for the outputs a of one example."""
+
+    of: Callable[[Array, Any], Any]
+    gradient: Callable[[Array, Any], Array]
+
+
+def softmax(a: Array) -> Array:
+    """eᵃʲ / Σₖ eᵃᵏ.
+
+    >>> softmax(np.array([1000.0, 1000.0]))
+    array([0.5, 0.5])
+    """
+    e = np.exp(a - a.max())
+    return np.asarray(e / e.sum())
+
+
+LOSSES = {
+    "binary_cross_entropy": Loss(lambda a, y: np.logaddexp(0.0, a[0]) - y * a[0], lambda a, y: sigmoid(a) - y),
+    "cross_entropy": Loss(
+        lambda a, y: a.max() + np.log(np.exp(a - a.max()).sum()) - a[y],
+        lambda a, y: softmax(a) - (np.arange(len(a)) == y),
+    ),
+    "half_squared_error": Loss(lambda a, y: ((y - a) ** 2).sum() / 2.0, lambda a, y: a - y),
+    "hinge": Loss(lambda a, y: max(0.0, 1.0 - y * a[0]), lambda a, y: np.where(1.0 - y * a > 0.0, -y, 0.0)),
+    "mean_squared_error": Loss(lambda a, y: ((y - a) ** 2).mean(), lambda a, y: 2.0 * (a - y) / len(a)),
+}
+
+
+def _arrays(letter: str, layers: Layers) -> list[Any]:
+    if len(layers) < 2 or layers[0] is not None:
+        raise ValueError(
+            f"{letter} of {len(layers)} entries: it counts from layer 1, after None: [None, {letter}1, …]"
+        )
+    return [None, *(np.asarray(layer, float) for layer in layers[1:])]
+
+
+def _check_shapes(l: int, W: Array, b: Array, a: Array) -> None:
+    # NumPy itself refuses W a, but not b: it would stretch one of another length, or make a matrix of it
+    if W.ndim != 2 or a.shape != W.shape[1:] or b.shape != W.shape[:1]:
+        raise ValueError(
+            f"W{l} of the shape {W.shape} and b{l} of {b.shape}, reading a{l - 1} of {a.shape}: z = W a + b needs "
+            "(to, from), (to,) and (from,); is W transposed?"
+        )
+
+
+def _activations(g: str | Sequence[str | None], L: int) -> list[Any]:
+    names = [None, *[g] * L] if isinstance(g, str) else list(g)
+    if len(names) != L + 1 or names[0] is not None:
+        raise ValueError(f"g = {g!r} for {L} layers: it needs one name, or None and then a name for each layer")
+    for name in names[1:]:
+        if name not in ACTIVATIONS:
+            raise ValueError(f"activation {name!r}: there are {', '.join(ACTIVATIONS)}")
+    return [None, *(ACTIVATIONS[name] for name in names if name is not None)]
+
+
+def _target(loss: str, a: Array, y: Any) -> Any:
+    """y as the loss takes it. ValueError where NumPy would stretch it, or count a label from the end."""
+    if loss == "cross_entropy":
+        if y not in range(len(a)):
+            raise ValueError(f"label {y!r}: the {len(a)} output units take the labels 0 … {len(a) - 1}")
+        return int(y)
+    target = np.asarray(y, float)
+    target = target.reshape(target.shape or (1,))
+    if loss in ("binary_cross_entropy", "hinge") and a.shape != (1,):
+        raise ValueError(f"{loss} of {len(a)} output units: it needs one; for several classes use cross_entropy")
+    if target.shape != a.shape:
+        raise ValueError(f"{loss} of outputs {a.shape} and targets {target.shape}: it needs as many of each")
+    return target if loss.endswith("squared_error") else target.item()
