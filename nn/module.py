@@ -137,7 +137,8 @@ class Trace:
     def delta(self) -> list[list[float]]:
         """δˡ for every layer, of the same shape as z. Raises RuntimeError before the backward pass."""
         # a z that the loss does not use keeps its mark, and its δ is 0
-        if all(z_j.grad == 0.0 and copysign(1.0, z_j.grad) < 0.0 for layer in self.z for z_j in layer):
+        every = [z_j.grad for layer in self.z for z_j in layer]
+        if every and all(grad == 0.0 and copysign(1.0, grad) < 0.0 for grad in every):
             raise RuntimeError(
                 "δ = ∂L/∂z is not known yet: compute a loss from trace.output and call loss.backward() first"
             )

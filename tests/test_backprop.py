@@ -584,3 +584,9 @@ def test_html_is_self_contained_and_brings_no_colour(model):
     assert not re.search(r"https?:|url\(|#[0-9a-fA-F]{3}|rgb", html)
     assert "⊙ g′(z¹)" in html
     assert "<td>-0.023071</td>" in html
+
+
+def test_delta_of_an_output_that_the_loss_does_not_use_is_zero():
+    trace = MLP(2, [3, 2], rng=Random(0)).trace([0.5, -1.0])
+    trace.output[0].backward()
+    assert trace.delta[2] == [1.0, 0.0]
