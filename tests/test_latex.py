@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from random import Random
 
 import pytest
 from random_graphs import random_graph
@@ -11,6 +12,7 @@ from random_graphs import random_graph
 from autograd import Value, explain, named
 from autograd.notation import latex_name, number_latex
 from autograd.primitives import CONDITION, CONSTANT, TABLE
+from nn import MLP, half_squared_error, matrix_form
 
 WEB = Path(__file__).parent / "web"
 HOSTILE = [
@@ -74,6 +76,12 @@ def test_katex_accepts_f_equals_xyz_and_random_graphs():
         f, inputs = random_graph(seed)
         formulas.append(explain(f, wrt=inputs[0]).latex())
     assert set(katex(formulas)) == {""}
+
+
+def test_katex_accepts_a_matrix_form():
+    trace = MLP(2, [3, 2], activation="tanh", rng=Random(0)).trace([0.5, -1.0])
+    half_squared_error(trace.output, [1.0, 0.0]).backward()
+    assert katex([matrix_form(trace)._repr_latex_().strip("$\n")]) == [""]
 
 
 def test_katex_accepts_hostile_names_and_every_number():
