@@ -1,6 +1,7 @@
 """Two commands from a fresh clone: ``python3 run.py demo`` and ``python3 run.py test``. Standard library only."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,7 @@ def main():
         status = subprocess.call([PYTHON, "-m", "nn", data], cwd=ROOT)
         if status:
             sys.exit(status)
+    print(f"pictures and weights are in {ROOT / 'runs'}")
 
 
 def install(extras):
@@ -42,6 +44,7 @@ def install(extras):
         subprocess.run([*pip, "--editable", f"{ROOT}[{extras}]"], check=True)
     except (ImportError, subprocess.CalledProcessError) as error:
         if "ensurepip" in str(error) or isinstance(error, ImportError):
+            shutil.rmtree(VENV, ignore_errors=True)  # without pip, it would be taken for a whole environment
             stop("this Python cannot make virtual environments: install python3-venv, then run this again")
         stop(f"the installation failed: {error}; what pip said stands above")
     stamp.write_text(wanted, encoding="utf-8")
@@ -54,4 +57,7 @@ def stop(message):
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -59,11 +59,17 @@ def __getattr__(name: str) -> Any:
     """What is not loaded yet: the readers by name, every function on Values from ``functions``."""
     if not name.startswith("_"):
         home = import_module(f"autograd.{_HOMES.get(name, 'functions')}")
-        if name in vars(home):
+        if name in _HOMES or name in _names_of(home):
             return getattr(home, name)
     raise AttributeError(f"module 'autograd' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    functions = vars(import_module("autograd.functions"))
-    return sorted({*_HOMES, *(name for name in functions if not name.startswith("_")), *globals()})
+    return sorted({*_HOMES, *_names_of(import_module("autograd.functions")), *globals()})
+
+
+def _names_of(functions: Any) -> set[str]:
+    """What is a function on Values there, and not merely imported."""
+    return {name for name, f in vars(functions).items() if getattr(f, "__module__", "") == functions.__name__} | {
+        name for name in functions.TABLE if name in vars(functions)
+    }

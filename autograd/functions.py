@@ -1,6 +1,7 @@
 """The functions that a user calls on Values: the whole table, and what is composed of its entries.
 
-Functions of many operands take them one by one or as a list: ``product(x, y, z)``, ``product([x, y, z])``.
+The table's functions of many operands take them one by one or as a list: ``product(x, y, z)``,
+``product([x, y, z])``.
 """
 
 from __future__ import annotations
@@ -34,11 +35,13 @@ def named(**values: Operand) -> Any:
 
 
 def mean(x: Sequence[Operand]) -> Value:
-    """(x₁ + … + xₙ)/n.
+    """(x₁ + … + xₙ)/n of a list. ValueError for an empty one.
 
     >>> mean([Value(1.0), Value(3.0)]).data
     2.0
     """
+    if not len(x):
+        raise ValueError("mean of no operands: it needs at least one")
     return sum(x) * (1.0 / len(x))
 
 
@@ -55,9 +58,13 @@ def softmax(z: Sequence[Operand]) -> list[Value]:
 def clamp(x: Operand, low: Operand, high: Operand) -> Value:
     """x, but no less than ``low`` and no more than ``high``; derivative ½ at either bound, where two are equal.
 
+    Raises ValueError where ``low`` is above ``high``.
+
     >>> clamp(Value(3.0), -1.0, 1.0).data
     1.0
     """
+    if float(low) > float(high):
+        raise ValueError(f"clamp between {low!r} and {high!r}: the lower bound comes first")
     return minimum(maximum(x, low), high)
 
 

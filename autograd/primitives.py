@@ -99,6 +99,8 @@ class Primitive:
             if len(operands) != len(self.letters):
                 raise TypeError(f"{self.name} of {len(operands)} operands: it takes {len(self.letters)}")
             node: Value = Primitive.record(self, *operands)
+            if CONSTANT in self.domains:
+                self._check_constants(node)
             return node
         flat: list[Any] = []
         lengths = set()
@@ -117,6 +119,14 @@ class Primitive:
             )
         node = Primitive.record(self, *flat)
         return node
+
+    def _check_constants(self, node: Value) -> None:
+        for letter, domain, parent in zip(self.letters, self.domains, node.parents):
+            if domain is CONSTANT and parent.operation is not CONSTANT_NUMBER:
+                raise TypeError(
+                    f"{self.name}: {letter} = {parent!r} is a Value, and no derivative would leave it; give a plain "
+                    "number, or write x ** y for an exponent that is a Value"
+                )
 
     def __repr__(self) -> str:
         return f"<primitive {self.name} {self.symbol}>"
@@ -344,7 +354,8 @@ def pow(n, x, y):
     """xʸ for x ≥ 0, both of them Values; derivatives y xʸ⁻¹ and xʸ log x (0 at x = 0)."""
     value = n.pow(x, y)
     logarithm = n.log(n.where(x, x, 1.0))
-    return value, (y * n.pow(x, n.where(y, y - 1.0, 1.0)), value * logarithm)
+    exponent = n.where(x, y - 1.0, n.where(y, y - 1.0, 1.0))  # x = y = 0: no 0 · 0⁻¹
+    return value, (y * n.pow(x, exponent), value * logarithm)
 
 
 @primitive("max", REAL, REAL)

@@ -17,6 +17,7 @@ from nn.checkpoint import save
 from nn.data import BUNDLED, BY_NAME, Dataset, Split, split
 from nn.diagnostics import picture
 
+MOST_EXAMPLES = 100_000
 DEFAULT_EPOCHS = {"spirals": 200, "digits": 30, "iris": 60}
 
 
@@ -24,15 +25,18 @@ class OneLineParser(argparse.ArgumentParser):
     """Says what is wrong in one line and leaves with status 2."""
 
     def error(self, message: str) -> NoReturn:
+        """What argparse calls for options that it cannot read."""
         fail(message)
 
 
 def fail(message: str) -> NoReturn:
+    """One line, and exit status 2."""
     print(f"nn: {message} (python -m nn --help)", file=sys.stderr)
     raise SystemExit(2)
 
 
 def parser() -> argparse.ArgumentParser:
+    """The options of the command line."""
     p = OneLineParser(prog="python -m nn", description="Train a network whose every weight is a scalar node.")
     p.add_argument("data", choices=[*BY_NAME, *BUNDLED], metavar="DATA", help=", ".join([*BY_NAME, *BUNDLED]))
     p.add_argument(
@@ -45,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--learning-rate", type=float, help="(adam: 0.01, digits 0.003; sgd: 0.1)")
     p.add_argument("--momentum", type=float, default=0.0, help="of sgd (0)")
     p.add_argument("--weight-decay", type=float, default=0.0, help="(0)")
-    p.add_argument("--examples", type=int, default=200, help="how many points to make (200)")
+    p.add_argument("--examples", type=int, help="how many points to make (200)")
     p.add_argument("--noise", type=float, help="their standard deviation (0.1)")
     p.add_argument("--seed", type=int, default=0, help="decides data, split, first weights and order (0)")
     p.add_argument("--out", type=Path, help="folder for picture and weights (runs/DATA)")
@@ -60,10 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (ValueError, ImportError, OSError) as error:
         fail(str(error))
     except KeyboardInterrupt:
-        fail("interrupted; nothing was written")
+        fail("interrupted")
 
 
 def run(options: argparse.Namespace) -> None:
+    """Train, report, write picture and weights. Raises ValueError for options that do not fit each other."""
+    _check(options)
     rng = Random(options.seed)
     data = split(_data(options, rng), rng=rng)
     classes = len(data.training.classes)
@@ -110,11 +116,20 @@ def run(options: argparse.Namespace) -> None:
         print(f"no picture: {error}")
 
 
+def _check(options: argparse.Namespace) -> None:
+    if options.data in BUNDLED and (options.noise is not None or options.examples is not None):
+        raise ValueError(f"{options.data} comes as it is: --examples and --noise are for made data, as moons")
+    if options.examples is not None and options.examples > MOST_EXAMPLES:
+        raise ValueError(f"--examples {options.examples}: at most {MOST_EXAMPLES}, which already take hours")
+    if options.optimizer != "sgd" and options.momentum:
+        raise ValueError("--momentum is for --optimizer sgd; adam has its own")
+
+
 def _data(options: argparse.Namespace, rng: Random) -> Dataset:
     if options.data in BUNDLED:
         return BUNDLED[options.data]()
     noise = options.noise if options.noise is not None else 0.1
-    return BY_NAME[options.data](options.examples, noise, rng)
+    return BY_NAME[options.data](200 if options.examples is None else options.examples, noise, rng)
 
 
 def _optimizer(options: argparse.Namespace, model: MLP) -> Optimizer:

@@ -34,9 +34,11 @@ def load(model: Module, path: str | os.PathLike[str]) -> None:
         arrays = from_bytes(Path(path).read_bytes())
     except SafetensorError as error:
         raise ValueError(f"{path} is no whole safetensors file: {error}") from None
+    except KeyError as error:
+        raise ValueError(f"{path} has numbers of the type {error}, which NumPy does not read: save float64") from None
     try:
         model.load_state_dict(arrays)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: {error}") from None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from math import cos, pi, sin
+from math import cos, inf, pi, sin
 from random import Random
 from typing import NamedTuple
 
@@ -86,8 +86,10 @@ def _plane(
     n: int, noise: float, rng: Random | None, classes: list[str], point: Callable[[int, Random], tuple[float, float]]
 ) -> Dataset:
     """n points in the plane, the classes in turn, each moved by normal noise of that standard deviation."""
-    if n < 2 or noise < 0.0:
-        raise ValueError(f"{n} points with noise {noise}: it needs at least 2 points and a noise of at least 0")
+    if n < 2 or not 0.0 <= noise < inf:
+        raise ValueError(
+            f"{n} points with noise {noise}: it needs at least 2 points and a finite noise of at least 0"
+        )
     rng = rng or Random()
     points = [point(i, rng) for i in range(n)]
     X = [[x + rng.gauss(0.0, noise), y + rng.gauss(0.0, noise)] for x, y in points]

@@ -7,7 +7,7 @@ A mini-batch's loss is the mean of its examples' losses.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, SupportsInt
 
 from autograd.functions import logsumexp, mean, relu, softplus, sum
 from autograd.value import Value
@@ -41,7 +41,7 @@ def cross_entropy(z: Sequence[Value], label: int) -> Value:
     0.69314718056
     """
     units = _units(z)
-    if int(label) != label or not 0 <= label < len(units):
+    if not isinstance(label, SupportsInt) or label != label or int(label) != label or not 0 <= label < len(units):
         raise ValueError(f"label {label!r}: the {len(units)} output units take the labels 0 … {len(units) - 1}")
     return logsumexp(units) - units[int(label)]
 

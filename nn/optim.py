@@ -93,6 +93,8 @@ class Adam(Optimizer):
         epsilon: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
+        if len(betas) != 2:
+            raise ValueError(f"betas = {betas!r}: Adam needs two, for the mean of the gradient and of its square")
         self.betas = tuple(in_range("beta", beta, at_least=0.0, below=1.0) for beta in betas)
         self.epsilon = in_range("epsilon", epsilon, above=0.0)
         self.weight_decay = in_range("weight_decay", weight_decay, at_least=0.0)

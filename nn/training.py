@@ -86,7 +86,11 @@ class Training:
         with tqdm(total=total, unit="update", leave=False, disable=None if self.progress else True) as bar:
             for epoch in range(1, self.epochs + 1):
                 self.stopped = f"by the caller, in epoch {epoch}"
-                record = self._epoch(epoch, bar)
+                try:
+                    record = self._epoch(epoch, bar)
+                except ArithmeticError as error:
+                    self.stopped = f"by an error in epoch {epoch}: {error}"
+                    raise
                 self.records.append(record)
                 if self.validation and (not self.best or record.validation_loss < self.best[0].validation_loss):
                     self.best = record, self.model.state_dict()

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from autograd import DomainError, Value, collector_paused, log, no_grad, sqrt
-from autograd.primitives import REAL, TABLE, primitive
+from autograd.primitives import CONSTANT, REAL, TABLE, primitive
+from autograd.value import constant
 
 ROOT = Path(__file__).parent.parent
 
@@ -73,7 +74,7 @@ def test_at_most_240_bytes_a_node():
     for entry in TABLE.values():
         if entry.variadic or len(entry.letters) > 2:
             continue
-        operands = [Value(1.3), Value(0.7)][: len(entry.letters)]
+        operands = [constant(0.7) if d is CONSTANT else Value(1.3) for d in entry.domains]
         nodes = [None] * 2000
         tracemalloc.start()
         before = tracemalloc.get_traced_memory()[0]

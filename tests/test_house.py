@@ -204,12 +204,7 @@ def undocumented(module):
                     yield f"{name}.{n}" if x is not thing else name
 
 
-without_docstrings = pytest.mark.xfail(strict=True, reason="nn/__main__.py: fail, parser and run have no docstring")
-
-
-@pytest.mark.parametrize(
-    "module", [pytest.param(m, marks=without_docstrings) if m == "nn.__main__" else m for m in FILES]
-)
+@on_every_module
 def test_everything_public_says_what_it_is(module):
     assert not list(undocumented(module))
 

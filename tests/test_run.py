@@ -108,7 +108,6 @@ def test_without_ensurepip_the_remedy_is_said(machine, capsys):
     assert machine.commands == []
 
 
-@pytest.mark.xfail(strict=True, reason="run.py: the environment without pip that venv left is taken for a whole one")
 def test_the_remedy_for_a_missing_ensurepip_works(machine):
     machine.ensurepip = False
     machine.main("test")
