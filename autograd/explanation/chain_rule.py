@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from html import escape
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sympy
 
 from autograd.contributions import changed_since, gradients
-from autograd.differences import slope
+from autograd.explanation.checks import KINK, Check, Road, close
 from autograd.explanation.formulas import LARGEST, Formulas
+from autograd.explanation.lines import WIDTH, html_line, plus, rows, wrapped
 from autograd.explanation.writing import Latex, Text, Writer
 from autograd.notation import derivative, number_text, text_name
-from autograd.number_systems import floats, symbols
 from autograd.number_systems.symbols import Expression
 from autograd.value import Value
 
 SHOWN = 6  # more terms than this are shown as the four largest and the sum of the others
-WIDTH = 100  # columns
-MOST_CHECKED = 200  # operations that SymPy is asked to differentiate
 
 
 class Term(NamedTuple):
@@ -40,20 +36,6 @@ class Term(NamedTuple):
     def product(self) -> float:
         """∂f/∂v · ∂v/∂s; 0 where nothing comes from upstream, whatever the local derivative."""
         return self.upstream * self.local if self.upstream else 0.0
-
-
-class Check(NamedTuple):
-    """The same derivative found another way.
-
-    value     what was found; None where it was not checked
-    agrees    whether it is the sum of the terms
-    remark    why it was not checked
-    """
-
-    name: str
-    value: float | None
-    agrees: bool
-    remark: str = ""
 
 
 def explain(f: Value, wrt: Value, through: Value | Sequence[Value] | None = None) -> Explanation:
@@ -181,7 +163,7 @@ class Explanation:
             if pieces and pieces not in found:
                 found.append(pieces)
         rest = [f"… {self._left_out} more"] if self._left_out else []
-        found = [_plus([*pieces, *map(write.words, rest)]) for pieces in found]
+        found = [plus([*pieces, *map(write.words, rest)]) for pieces in found]
         simplified = [] if self.simplified is None else [write(self.simplified)]
         if simplified and simplified not in found:
             found.append(simplified)
@@ -319,7 +301,7 @@ class Explanation:
             found.append(
                 f"written as far as {', '.join(stopped)}: in the inputs it has more than {LARGEST} operations"
             )
-        if self.f.grad and not _close(self.wrt.grad, self.value):
+        if self.f.grad and not close(self.wrt.grad, self.value):
             found.append(
                 f"{name(self.wrt)}.grad is {number_text(self.wrt.grad)}: it holds other backward passes too; "
                 "set it to 0 before backward()"
@@ -332,60 +314,18 @@ class Explanation:
             return Text()(formula)
         return f"{node.operation.symbol if node.operation else ''} of {len(node.parents)} operands"
 
-    # ---- the checks ---------------------------------------------------------------------------------------------
-
     @cached_property
     def checks(self) -> list[Check]:
         """The sum against the backward pass, SymPy's derivative of the composed value, and a finite difference."""
-        backward = self._gradients.get(self.wrt, 0.0)
-        found = [Check("backward", backward, _close(backward, self.value))]
+        arrived = self._gradients.get(self.wrt, 0.0)
+        backward = Check("backward", arrived, close(arrived, self.value))
         if self.changed:
-            why = "the inputs changed"
-            return [*found, Check("SymPy", None, False, why), Check("finite difference", None, False, why)]
-        measured, allowed, why = self._measure()
-        kink = why == KINK
-        exact, reason = (None, KINK) if kink else self._differentiate()
-        agrees = exact is not None and _close(exact, self.value, 1e-6)
-        found.append(Check("SymPy", exact, agrees, reason))
-        agrees = measured is not None and abs(measured - self.value) <= allowed
-        return [*found, Check("finite difference", measured, agrees, why)]
-
-    def _along(self, numbers: Any, x: Any) -> Any:
-        """f as a function of wrt alone, everything that does not depend on it held at its data."""
-        dependent = self._dependent
-        found = {self.wrt: x}
-        for node in dependent:
-            operands = [found[p] if p in found else numbers.number(p.data) for p in node.parents]
-            found[node] = node.operation.rule(numbers, *operands)[0] if node.operation else node.data
-        return found[self.f] if self.f in found else numbers.number(self.f.data)
-
-    @cached_property
-    def _dependent(self) -> list[Value]:
-        """The values that depend on wrt, in forward order."""
-        return list(self._forward(()))[1:]
-
-    def _differentiate(self) -> tuple[float | None, str]:
-        """SymPy's derivative of the composed value, never of the table's local derivatives."""
-        sizes = {self.wrt: 0}
-        for node in self._dependent:
-            below = sum(sizes.get(parent, 0) for parent in node.parents)
-            sizes[node] = min(below + max(len(node.parents) - 1, 1), 10**9)
-        if sizes.get(self.f, 0) > MOST_CHECKED:
-            return None, "too large"
-        s = sympy.Symbol("s", real=True)
-        derivative = sympy.diff(self._along(symbols, s), s)
-        found = sympy.N(derivative.subs(s, sympy.Float(self.wrt.data)))
-        return (float(found), "") if found.is_real and found.is_finite else (None, "SymPy finds no number")
-
-    def _measure(self) -> tuple[float | None, float, str]:
-        """A central difference, how far it may be off, and why there is none."""
-        found = slope(lambda x: float(self._along(floats, x)), self.wrt.data)
-        scale = max(1.0, abs(found.central))
-        if found.is_kink:
-            return None, 0.0, KINK
-        if not found.error <= 1e-2 * scale:
-            return None, 0.0, "too steep to measure"
-        return found.central, 1e-6 * scale + found.error, ""
+            others = [Check(name, None, False, "the inputs changed") for name in ("SymPy", "finite difference")]
+            return [backward, *others]
+        road = Road(self.f, self.wrt, list(self._forward(()))[1:])
+        measured = road.by_difference(self.value)
+        kink = measured.remark == KINK
+        return [backward, Check("SymPy", None, False, KINK) if kink else road.by_sympy(self.value), measured]
 
     # ---- as text, LaTeX and HTML --------------------------------------------------------------------------------
 
@@ -405,10 +345,10 @@ class Explanation:
         left = self._left(Text())
         text = [self._warning] if self._warning else []
         for i, pieces in enumerate(self.lines(Text())):
-            text += _wrapped(pieces, f"{left} = " if i == 0 else " " * len(left) + " = ")
+            text += wrapped(pieces, f"{left} = " if i == 0 else " " * len(left) + " = ")
         for remark in self.remarks:
             text += textwrap.wrap(remark, WIDTH, subsequent_indent="  ")
-        return "\n".join([*text, *_wrapped([_ticked(check) for check in self.checks], "", " " * 3)])
+        return "\n".join([*text, *wrapped([_ticked(check) for check in self.checks], "", " " * 3)])
 
     def __repr__(self) -> str:
         return str(self)
@@ -416,23 +356,23 @@ class Explanation:
     def latex(self) -> str:
         """The lines in LaTeX, as an ``aligned`` block without dollar signs."""
         write = Latex()
-        rows = [r" \\ & \quad ".join(_rows(pieces)) for pieces in self.lines(write)]
-        body = " \\\\\n".join(f"&= {row}" for row in rows)
+        written = [r" \\ & \quad ".join(rows(pieces)) for pieces in self.lines(write)]
+        body = " \\\\\n".join(f"&= {row}" for row in written)
         return f"\\begin{{aligned}}\n{self._left(write)} {body}\n\\end{{aligned}}"
 
     def _repr_latex_(self) -> str:
         return f"$$\n{self.latex()}\n$$"
 
     def _repr_html_(self) -> str:
-        left = _html(self._left(Text()))
+        left = html_line(self._left(Text()))
         rows = [
             f"<tr><td style='text-align:right;white-space:nowrap'>{left if i == 0 else ''}</td>"
-            f"<td style='text-align:left'>= {_html(' '.join(pieces))}</td></tr>"
+            f"<td style='text-align:left'>= {html_line(' '.join(pieces))}</td></tr>"
             for i, pieces in enumerate(self.lines(Text()))
         ]
-        above = f"<p role='alert'>⚠ {_html(self._warning)}</p>" if self._warning else ""
-        below = "".join(f"<p style='margin:.2em 0'>{_html(remark)}</p>" for remark in self.remarks)
-        ticks = " &emsp; ".join(_html(_ticked(check)) for check in self.checks)
+        above = f"<p role='alert'>⚠ {html_line(self._warning)}</p>" if self._warning else ""
+        below = "".join(f"<p style='margin:.2em 0'>{html_line(remark)}</p>" for remark in self.remarks)
+        ticks = " &emsp; ".join(html_line(_ticked(check)) for check in self.checks)
         style = "font-family:'STIX Two Math','Cambria Math',serif;font-size:1.1em"
         return f'<div style="{style}">{above}<table>{"".join(rows)}</table>{below}<p>{ticks}</p></div>'
 
@@ -442,48 +382,7 @@ def _is_long(formula: Expression | None) -> bool:
     return formula is None or len(formula.free_symbols) > 6
 
 
-KINK = "a kink, where the derivative is a matter of choice"
-
-
-def _close(x: float, y: float, tolerance: float = 1e-9) -> bool:
-    """Equal but for rounding in the order of the sum."""
-    return x == y or abs(x - y) <= tolerance * max(1.0, abs(x), abs(y))
-
-
-def _plus(pieces: list[str]) -> list[str]:
-    return [piece if i == 0 else f"+ {piece}" for i, piece in enumerate(pieces)]
-
-
 def _ticked(check: Check) -> str:
     if check.value is None:
         return f"– {check.name} not checked: {check.remark}"
     return f"{'✓' if check.agrees else '✗'} {check.name} {number_text(check.value)}"
-
-
-def _wrapped(pieces: list[str], start: str, apart: str = " ") -> list[str]:
-    """The pieces on lines of at most ``WIDTH`` columns, the first behind ``start``."""
-    lines, line = [], start
-    for piece in pieces:
-        joined = line + piece if line == start or not line.strip() else line + apart + piece
-        if len(joined) > WIDTH and line.strip(" =") not in ("", start.strip(" =")):
-            lines.append(line)
-            joined = " " * len(start) + piece
-        line = joined
-    lines.append(line)
-    return [part for line in lines for part in _cut(line, len(start))]
-
-
-def _cut(line: str, indent: int) -> list[str]:
-    """A piece that is longer than a line, broken at its spaces."""
-    if len(line) <= WIDTH:
-        return [line]
-    return textwrap.wrap(line, WIDTH, subsequent_indent=" " * min(indent, 40), drop_whitespace=True)
-
-
-def _rows(pieces: list[str], per_row: int = 4) -> list[str]:
-    return [" ".join(pieces[i : i + per_row]) for i in range(0, len(pieces), per_row)]
-
-
-def _html(text: str) -> str:
-    """Text for HTML, with the indices of names below the line."""
-    return re.sub(r"_([\d,]+)", r"<sub>\1</sub>", escape(text))

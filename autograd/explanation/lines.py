@@ -1,0 +1,45 @@
+"""Right-hand sides on lines of a page: broken between terms, aligned under the first, in text and in HTML."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from html import escape
+
+WIDTH = 100  # columns
+
+
+def plus(pieces: list[str]) -> list[str]:
+    """The pieces as terms of a sum."""
+    return [piece if i == 0 else f"+ {piece}" for i, piece in enumerate(pieces)]
+
+
+def wrapped(pieces: list[str], start: str, apart: str = " ") -> list[str]:
+    """The pieces on lines of at most ``WIDTH`` columns, the first behind ``start``.
+
+    >>> wrapped(["yz·0", "+ xz·r"], "∂f/∂s = ")
+    ['∂f/∂s = yz·0 + xz·r']
+    """
+    lines, line = [], start + "".join(pieces[:1])
+    for piece in pieces[1:]:
+        if len(line + apart + piece) > WIDTH:
+            lines.append(line)
+            line = " " * len(start) + piece
+        else:
+            line += apart + piece
+    return [part for line in [*lines, line] for part in _cut(line, min(len(start), 40))]
+
+
+def rows(pieces: list[str], per_row: int = 4) -> list[str]:
+    """The pieces, some to a row."""
+    return [" ".join(pieces[i : i + per_row]) for i in range(0, len(pieces), per_row)]
+
+
+def html_line(text: str) -> str:
+    """Text for HTML, with the indices of names below the line."""
+    return re.sub(r"_([\d,]+)", r"<sub>\1</sub>", escape(text))
+
+
+def _cut(line: str, indent: int) -> list[str]:
+    """A piece that is longer than a line, broken at its spaces, or anywhere where it has none."""
+    return textwrap.wrap(line, WIDTH, subsequent_indent=" " * indent) if len(line) > WIDTH else [line]
