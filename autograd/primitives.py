@@ -87,6 +87,7 @@ class Primitive:
         self.least, self.step = least, step
         self.variadic = bool(code.co_flags & 0x04)  # the rule takes *operands
         self.letters = code.co_varnames[1 : code.co_argcount + self.variadic]
+        self.takes_constants = any(domain is CONSTANT for domain in domains)
         if len(domains) != len(self.letters):
             raise TypeError(
                 f"primitive {self.name}: {len(domains)} domains for the operands {', '.join(self.letters)}; "
@@ -99,7 +100,7 @@ class Primitive:
             if len(operands) != len(self.letters):
                 raise TypeError(f"{self.name} of {len(operands)} operands: it takes {len(self.letters)}")
             node: Value = Primitive.record(self, *operands)
-            if CONSTANT in self.domains:
+            if self.takes_constants:
                 self._check_constants(node)
             return node
         flat: list[Any] = []
