@@ -33,6 +33,8 @@ from autograd.value import no_grad as no_grad
 if TYPE_CHECKING:
     from autograd.checking import GradientError as GradientError
     from autograd.checking import gradcheck as gradcheck
+    from autograd.drawing import draw as draw
+    from autograd.drawing import draw_dot as draw_dot
     from autograd.errors import DomainError as DomainError
     from autograd.explanation.chain_rule import explain as explain
     from autograd.explanation.narration import narrate as narrate
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "DomainError": "errors",
     "GradientError": "checking",
+    "draw": "drawing",
+    "draw_dot": "drawing",
     "explain": "explanation.chain_rule",
     "grad": "higher",
     "gradcheck": "checking",

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from math import copysign, isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autograd.functions import named
 from autograd.value import Operand, Value, constant
+
+if TYPE_CHECKING:
+    from autograd.drawing.neurons import Diagram
 
 Example = Sequence[Operand]
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -18,7 +22,8 @@ class Module(ABC):
     """A map from one example, a list of numbers or Values, to a list of Values.
 
     A subclass assigns its parameters (a Value, or lists of Values) and its submodules to attributes and writes
-    ``forward``; everything else finds them there.
+    ``forward``; everything else finds them there. Numbers that it learns from data without a gradient are lists of
+    floats in attributes whose names end in ``_``, as ``mu_``.
     """
 
     training = True
@@ -59,6 +64,15 @@ class Module(ABC):
                     found[f"{path}.{attribute}".lstrip(".")] = thing
         return found
 
+    def buffers(self) -> dict[str, list[float]]:
+        """What the modules learn from data without a gradient, by path: ``layers.1.mu_``."""
+        return {
+            f"{path}.{attribute}".lstrip("."): thing
+            for path, module in {"": self, **self.submodules()}.items()
+            for attribute, thing in vars(module).items()
+            if attribute.endswith("_")
+        }
+
     def parameters(self) -> list[Value]:
         """Every weight and bias, in the order of the layers; each once."""
         return list(dict.fromkeys(leaf for tensor in self.tensors().values() for leaf in flatten(tensor)))
@@ -83,16 +97,17 @@ class Module(ABC):
         return self.train(False)
 
     def state_dict(self) -> dict[str, Any]:
-        """The numbers of every tensor, as floats in lists of its shape."""
-        return {path: numbers(tensor) for path, tensor in self.tensors().items()}
+        """The numbers of every tensor and buffer, as floats in lists of its shape."""
+        return {path: numbers(tensor) for path, tensor in {**self.tensors(), **self.buffers()}.items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Set every parameter from lists or arrays of the same names and shapes.
+        """Set every parameter and buffer from lists or arrays of the same names and shapes.
 
         Raises ValueError, and changes nothing, where a name is missing or unknown, a shape differs or a number is
         not finite.
         """
-        tensors = self.tensors()
+        buffers = self.buffers()
+        tensors = {**self.tensors(), **buffers}
         if set(state) != set(tensors):
             missing, unknown = sorted(set(tensors) - set(state)), sorted(set(state) - set(tensors))
             raise ValueError(
@@ -103,20 +118,42 @@ class Module(ABC):
                     if names
                 )
             )
-        updates: list[tuple[Value, float]] = []
+        updates: dict[str, list[float]] = {}
         for path, tensor in tensors.items():
             new = state[path].tolist() if type(state[path]).__module__ == "numpy" else state[path]
             if shape(new) != shape(tensor):
                 raise ValueError(f"{path} has the shape {shape(tensor)} in the model and {shape(new)} in the state")
-            updates += zip(flatten(tensor), (float(x) for x in flatten(new)))
-            if not all(isfinite(x) for _, x in updates):
+            updates[path] = [float(x) for x in flatten(new)]
+            if not all(map(isfinite, updates[path])):
                 raise ValueError(f"{path} has a number in the state that is not finite")
-        for p, x in updates:
-            p.data = x
+        for path, tensor in tensors.items():
+            if path in buffers:
+                tensor[:] = updates[path]
+            else:
+                for p, x in zip(flatten(tensor), updates[path]):
+                    p.data = x
+
+    def diagram(self) -> Diagram:
+        """The units and weights of the Linear layers, for ``autograd.draw``."""
+        from nn.diagram import model_diagram  # knows layers, which know this file
+
+        return model_diagram(self)
 
     def __repr__(self) -> str:
         inside = ", ".join(map(repr, self.submodules().values()))
         return f"{type(self).__name__}({inside})"
+
+
+@contextmanager
+def evaluating(model: Module) -> Iterator[None]:
+    """Inside, the model and every module in it are in evaluation mode; afterwards each is in its own again."""
+    modes = [(module, module.training) for module in (model, *model.submodules().values())]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
 
 
 class Trace:
@@ -144,6 +181,12 @@ class Trace:
             )
         return [[z_j.grad + 0.0 for z_j in layer] for layer in self.z]
 
+    def diagram(self) -> Diagram:
+        """The units that the example passed through, with their numbers, for ``autograd.draw``."""
+        from nn.diagram import trace_diagram
+
+        return trace_diagram(self)
+
 
 def lift(x: Example) -> list[Value]:
     """One example as Values: plain numbers become constants."""
@@ -161,7 +204,7 @@ def index_name(letter: str, layer: int | None, *indices: int) -> str:
     return f"{letter}{above}_{below}"
 
 
-def name_all(letter: str, layer: int, nodes: list[Value]) -> list[Value]:
+def name_all(letter: str, layer: int | None, nodes: list[Value]) -> list[Value]:
     """The nodes named letterˡ₁ … letterˡₙ (identity nodes where they had a name)."""
     return [named(**{index_name(letter, layer, j): node}) for j, node in enumerate(nodes)]
 

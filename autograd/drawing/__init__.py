@@ -1,0 +1,95 @@
+"""``draw``: a graph, or a network, as a picture that can be read.
+
+What is drawn is first a display graph (``display``, ``collapsing``) or a diagram of neurons (``neurons``), then a
+figure of boxes and wires, which an engine places (``placing``, ``layered``) and each format writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from autograd.drawing.collapsing import collapsed
+from autograd.drawing.display import display, folded, lit, unfolded
+from autograd.drawing.dressing import dressed
+from autograd.drawing.figure import Direction
+from autograd.drawing.formats import Drawing as Drawing
+from autograd.drawing.graphviz_source import draw_dot as draw_dot
+from autograd.drawing.neurons import Diagram as Diagram
+from autograd.drawing.neurons import Network, neuron_figure
+from autograd.drawing.neurons import Unit as Unit
+from autograd.drawing.placing import placed
+from autograd.value import Value, collector_paused
+
+COLLAPSED_FROM = 200  # nodes; from here on a graph collapses unless it is asked for whole
+MOST_BOXES = 1_000
+
+
+def draw(
+    f: Value | Network | Diagram,
+    wrt: Value | None = None,
+    *,
+    local_derivatives: bool = False,
+    fold: bool = False,
+    unfold: bool | Sequence[Value] = False,
+    collapse: bool | None = None,
+    open: str | Sequence[str] = (),
+    direction: Direction = "right",
+    engine: str | None = None,
+) -> Drawing:
+    """The graph that f was computed by; or, of a model or a trace, the lecture's diagram of its neurons.
+
+    Every node shows its name, operation, data and, once ``f.backward()`` has run, its gradient.
+
+    wrt                 lights the paths that carry ∂f/∂wrt, and tells their products
+    local_derivatives   written on every edge, not only on lit ones
+    fold                only inputs and named values: the chain rule's tree
+    unfold              z nodes as × and +: all with True, or those given
+    collapse            groups, by layer and neuron or by level and operation; None: from 200 nodes on
+    open                names of groups, or of nodes, whose inside is shown
+    direction           "right", or "up": f above what it was computed from
+    engine              "dot", "pygraphviz", "built-in"; None: the first that there is
+
+    Raises ValueError for a picture of more than 1,000 boxes, and for a value or name that is not in the graph;
+    TypeError for what cannot be drawn.
+
+    >>> x = Value(3.0, "x")
+    >>> y = x + x
+    >>> draw(y, wrt=x, engine="built-in")
+    <Graph of v1: 2 nodes; ∂v1/∂x = 2, over 2 paths; placed by built-in>
+    """
+    if not isinstance(f, Value):
+        asked = wrt is not None or local_derivatives or fold or unfold or collapse is not None or open
+        if asked or direction != "right" or engine is not None:
+            raise TypeError(
+                "the options of draw are for the graph of a Value: draw(loss, wrt=w); draw(model) has none"
+            )
+        return _draw_network(f)
+    if direction not in ("right", "up"):
+        raise ValueError(f"direction {direction!r}: there are right and up")
+    opened = [open] if isinstance(open, str) else list(open)
+    with collector_paused():
+        shown = display(f)
+        if unfold:
+            shown = unfolded(shown, None if unfold is True else unfold)
+        if fold:
+            shown = folded(shown, keep=wrt)
+        if wrt is not None:
+            shown = lit(shown, wrt)
+        if collapse or opened or (collapse is None and len(shown.nodes) >= COLLAPSED_FROM):
+            shown = collapsed(shown, opened)
+    if len(shown.nodes) > MOST_BOXES:
+        raise ValueError(
+            f"{len(shown.nodes):,} boxes in one picture: at most {MOST_BOXES:,} are drawn; see "
+            "groups with draw(f, collapse=True), fewer of them opened, only named values with draw(f, fold=True), "
+            "or a part of the graph with draw(node)"
+        )
+    figure = dressed(shown, local_derivatives, direction)
+    return Drawing(figure, placed(figure, engine))
+
+
+def _draw_network(network: Network | Diagram) -> Drawing:
+    if isinstance(network, Network):
+        network = network.diagram()
+    if not isinstance(network, Diagram):
+        raise TypeError(f"draw takes a Value, a model or a trace, not {network!r} ({type(network).__name__})")
+    return Drawing(*neuron_figure(network))

@@ -1,0 +1,236 @@
+"""The display graph: what is to be drawn, numbers still numbers, as a copy that the original never notices.
+
+Each step takes a display graph and gives one: ``unfolded`` opens a z into × and +, ``folded`` leaves only what has a
+name, ``lit`` marks the paths that carry a derivative. Edges stand in the order of the forward pass, those into a node
+before those out of it, so that every step is one sweep over them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from unicodedata import bidirectional
+
+from autograd.contributions import changed_since
+from autograd.graph import topological_order
+from autograd.notation import derivative, is_constant, labels, number_text, text_name
+from autograd.primitives import affine, dot
+from autograd.value import Value
+
+MOST_PATHS, MOST_EDGES = 64, 2_000  # up to here paths are followed one by one; beyond, only their number is told
+LISTED_PATHS = 6
+
+
+@dataclass(eq=False, slots=True)
+class Node:
+    """A value, a product inside an unfolded z, or a group of nodes.
+
+    name       as texts write it; "" for a product inside a z
+    grad       None where there is none to show: a constant's, or all before the backward pass
+    value      what it shows; None for a product or a group
+    formula    what it is computed from, where ``value`` does not tell
+    members    the nodes of a group
+    """
+
+    name: str
+    data: float = 0.0
+    grad: float | None = None
+    value: Value | None = None
+    formula: str = ""
+    members: list[Node] = field(default_factory=list)
+
+
+@dataclass(eq=False, slots=True)
+class Edge:
+    """From an operand to what is computed from it.
+
+    local   ∂head/∂tail
+    share   the part of ∂f/∂s that passes here, summed over all paths; None where no path from s does
+    count   how many edges between two groups it stands for
+    """
+
+    tail: Node
+    head: Node
+    local: float
+    share: float | None = None
+    count: int = 1
+
+
+@dataclass
+class Display:
+    """Nodes and edges in forward order, and what is to be said below the picture."""
+
+    root: Node
+    nodes: list[Node]
+    edges: list[Edge]
+    names: dict[Value, str]
+    hidden: set[Value] = field(default_factory=set)
+    captions: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    source: Node | None = None  # the s whose paths are lit
+
+    def node_of(self, value: Value) -> Node:
+        """The node that shows a value. ValueError where none does."""
+        for node in self.nodes:
+            if node.value is value:
+                return node
+        name = text_name(value.name) if value.name else repr(value)
+        raise ValueError(f"{name} is not in the graph of {self.root.name}, which was not computed from it")
+
+
+def display(root: Value) -> Display:
+    """The whole graph of ``root``, one node for each value."""
+    order = topological_order(root)
+    names = labels(order)
+    ran = root.grad != 0.0
+    node_of = {v: Node(names[v], v.data, v.grad if ran and not is_constant(v) else None, v) for v in order}
+    edges = [
+        Edge(node_of[parent], node, local)
+        for value, node in node_of.items()
+        for parent, local in zip(value.parents, value.local_derivatives)
+    ]
+    shown = Display(node_of[root], list(node_of.values()), edges, names)
+    changed = [names[value] for value in changed_since(root)]
+    if changed:
+        more = f" and {len(changed) - 6} more" if len(changed) > 6 else ""
+        shown.warnings.append(
+            f"{', '.join(changed[:6])}{more} changed since {names[root]} was computed: run the forward pass again"
+        )
+    return shown
+
+
+def unfolded(shown: Display, chosen: Collection[Value] | None) -> Display:
+    """The chosen z (None for all) as products and their sum. ValueError for a node that is no affine or dot."""
+    for z in chosen or ():
+        if shown.node_of(z) and z.operation not in (affine, dot):
+            raise ValueError(f"{shown.names[z]} cannot be unfolded: only affine and dot nodes, a layer's z, can")
+    into: dict[Node, list[Edge]] = {}
+    for edge in shown.edges:
+        into.setdefault(edge.head, []).append(edge)
+    nodes: list[Node] = []
+    edges: list[Edge] = []
+    for node in shown.nodes:
+        value = node.value
+        if value is not None and value.operation in (affine, dot) and (chosen is None or value in chosen):
+            products, inner = _products(node, into[node])
+            nodes += products
+            edges += inner
+        else:
+            edges += into.get(node, [])
+        nodes.append(node)
+    return replace(shown, nodes=nodes, edges=edges)
+
+
+def _products(z: Node, into: list[Edge]) -> tuple[list[Node], list[Edge]]:
+    """The products w_k a_k of z = Σ w_k a_k + b, and the edges to them and from them."""
+    n = len(into) // 2
+    weights, activations, bias = into[:n], into[n : 2 * n], into[2 * n :]
+    products: list[Node] = []
+    edges: list[Edge] = []
+    for w, a in zip(weights, activations):
+        # ∂z/∂w_k is a_k as it was, and the other way round; ∂z/∂(w_k a_k) = 1, so that the product's grad is z's
+        part = Node("", w.local * a.local, z.grad, formula=f"{clip(w.tail.name)} × {clip(a.tail.name)}")
+        products.append(part)
+        edges += (Edge(w.tail, part, w.local), Edge(a.tail, part, a.local))
+    z.formula = "Σ w a" + (f" + {clip(bias[0].tail.name)}" if bias else "")
+    return products, edges + [Edge(part, z, 1.0) for part in products] + bias
+
+
+def folded(shown: Display, keep: Value | None) -> Display:
+    """Inputs and named values only; what lies between is multiplied and added up in the edges.
+
+    Constants go too: nothing that varies passes through them. ``keep`` stays, named or not.
+    """
+    nodes = [node for node in shown.nodes if node is shown.root or _stays(node, keep)]
+    staying = set(nodes)
+    through: dict[Node, dict[Node, float]] = {node: {} for node in shown.nodes if node not in staying}
+    edges: list[Edge] = []
+    gathered: dict[tuple[Node, Node], Edge] = {}
+    for edge in shown.edges:
+        if edge.tail in staying and edge.head in staying:
+            edges.append(edge)
+            continue
+        for source, before in through.get(edge.tail, {edge.tail: 1.0}).items():
+            local = times(before, edge.local)
+            if edge.head not in staying:
+                through[edge.head][source] = through[edge.head].get(source, 0.0) + local
+            elif (source, edge.head) in gathered:
+                gathered[source, edge.head].local += local
+            else:
+                gathered[source, edge.head] = Edge(source, edge.head, local)
+                edges.append(gathered[source, edge.head])
+    return replace(shown, nodes=nodes, edges=edges, hidden={node.value for node in through if node.value is not None})
+
+
+def _stays(node: Node, keep: Value | None) -> bool:
+    value = node.value
+    return value is None or value is keep or value.name is not None or not (value.parents or is_constant(value))
+
+
+def lit(shown: Display, s: Value) -> Display:
+    """Every edge on a path from s gets its share of ∂f/∂s; the captions tell the paths with their products.
+
+    share = ∂f/∂head · ∂head/∂tail · ∂tail/∂s, each from the local derivatives that the graph recorded.
+    """
+    source, root = shown.node_of(s), shown.root
+    tangent, ways = {source: 1.0}, {source: 1.0}
+    for edge in shown.edges:
+        if edge.tail in ways:
+            tangent[edge.head] = tangent.get(edge.head, 0.0) + times(tangent[edge.tail], edge.local)
+            ways[edge.head] = ways.get(edge.head, 0.0) + ways[edge.tail]
+    upstream = {root: 1.0}
+    for edge in reversed(shown.edges):
+        passing = times(upstream[edge.head], edge.local)
+        upstream[edge.tail] = upstream.get(edge.tail, 0.0) + passing
+        if edge.tail in ways:
+            edge.share = times(passing, tangent[edge.tail])
+    count = ways[root]
+    many = f"{count:,.0f} path{'s' * (count > 1.0)}" if count < 1e12 else "more than 10¹² paths"
+    shown.captions.append(
+        f"{derivative(clip(root.name), clip(source.name))} = {number_text(tangent[root])}, over {many}"
+    )
+    if count <= MOST_PATHS and len(shown.edges) <= MOST_EDGES:
+        shown.captions += _told(shown, source)
+    return replace(shown, source=source)
+
+
+def _told(shown: Display, source: Node) -> list[str]:
+    """Each path as s → … → f: its product; the largest first."""
+    onward: dict[Node, list[Edge]] = {}
+    for edge in shown.edges:
+        onward.setdefault(edge.tail, []).append(edge)
+    paths: list[tuple[float, list[Edge]]] = []
+    stack: list[tuple[Node, float, list[Edge]]] = [(source, 1.0, [])]
+    while stack:
+        node, so_far, path = stack.pop()
+        if node is shown.root and path:
+            paths.append((so_far, path))
+        stack += [(edge.head, times(so_far, edge.local), [*path, edge]) for edge in reversed(onward.get(node, []))]
+    paths.sort(key=lambda path: -abs(path[0]))
+    told = [_path(source, path, result) for result, path in paths[:LISTED_PATHS]]
+    rest = [result for result, _ in paths[LISTED_PATHS:]]
+    return told + ([f"… and {len(rest)} more, summing to {number_text(sum(rest))}"] if rest else [])
+
+
+def _path(source: Node, path: list[Edge], result: float) -> str:
+    names = [clip(source.name), *(clip(edge.head.name or "×") for edge in path)]
+    factors = [_factor(edge.local) for edge in reversed(path)]
+    if len(path) > 8:
+        names, factors = [*names[:4], "…", *names[-3:]], [f"{len(path)} factors"]
+    equals = f" = {number_text(result)}" if len(path) > 1 else ""
+    return f"{' → '.join(names)}:  {' · '.join(factors)}{equals}"
+
+
+def _factor(local: float) -> str:
+    return f"({number_text(local, 4)})" if local < 0.0 else number_text(local, 4)
+
+
+def times(x: float, y: float) -> float:
+    """x y, but 0 where either is 0: nothing times an infinite local derivative is nothing."""
+    return x * y if x and y else 0.0
+
+
+def clip(name: str, most: int = 14) -> str:
+    """A name as a picture writes it: short, and from right to left without turning the numbers beside it around."""
+    short = name if len(name) <= most else name[: most - 1] + "…"
+    return f"\u2068{short}\u2069" if any(bidirectional(c) in ("R", "AL") for c in short) else short

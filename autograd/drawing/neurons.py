@@ -1,0 +1,145 @@
+"""The lecture's neuron diagram: circles in layers, edges by the weight's sign and size, z, a and δ inside.
+
+What is drawn comes as a ``Diagram`` of plain data: the package ``nn`` makes it, of which nothing here knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import hypot
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from autograd.drawing.figure import Box, Figure, Placement, Point, Route, Wire
+from autograd.notation import number_text
+from autograd.value import Value
+
+MOST_UNITS, FIRST, LAST = 10, 4, 2  # a wider layer shows its first and last units
+RADIUS, FULL_RADIUS = 24.0, 52.0
+HEADING = 26.0
+
+
+class Unit(NamedTuple):
+    """One neuron: its name, and by name the numbers that are known of it (z, a, δ)."""
+
+    name: str
+    numbers: Mapping[str, float] = {}
+    dropped: bool = False
+
+
+class Diagram(NamedTuple):
+    """A network as data.
+
+    layers    its units, the input first
+    weights   for each layer but the first the rows of W: weights[l][j][k] leads from unit k to unit j of layer l + 1
+    """
+
+    layers: Sequence[Sequence[Unit]]
+    weights: Sequence[Sequence[Sequence[Value]]]
+
+
+@runtime_checkable
+class Network(Protocol):
+    """What can say how it is drawn: a model, or the trace of one example through it."""
+
+    def diagram(self) -> Diagram:
+        """Its units and weights."""
+
+
+def neuron_figure(diagram: Diagram) -> tuple[Figure, Placement]:
+    """Boxes and wires, and their places in columns. ValueError where weights and layers do not fit."""
+    _check(diagram)
+    radius = FULL_RADIUS if any(unit.numbers for layer in diagram.layers for unit in layer) else RADIUS
+    columns = [_column(layer, radius) for layer in diagram.layers]
+    pitch, apart = 2.0 * radius + 14.0, 2.0 * radius + 110.0
+    height = HEADING + max(map(len, columns)) * pitch
+    places: dict[Box, Point] = {}
+    for l, (layer, column) in enumerate(zip(diagram.layers, columns)):
+        x = apart * (l + 0.5)
+        places[_heading(l, len(layer), last=len(columns) - 1)] = (x, 0.5 * HEADING)
+        for i, box in enumerate(column.values()):
+            places[box] = (x, (height + HEADING - len(column) * pitch) / 2 + (i + 0.5) * pitch)
+    wires = _wires(diagram, columns)
+    routes = [_straight(places[wire.tail], places[wire.head], radius) for wire in wires]
+    sizes = "-".join(str(len(layer)) for layer in diagram.layers)
+    figure = Figure(list(places), wires, f"Neural network {sizes}", _legend(diagram), fixed=True)
+    return figure, Placement(apart * len(columns), height, list(places.values()), routes, "columns")
+
+
+def _check(diagram: Diagram) -> None:
+    sizes = [len(layer) for layer in diagram.layers]
+    for l, (before, after, W) in enumerate(zip(sizes, sizes[1:], diagram.weights), start=1):
+        if len(W) != after or any(len(row) != before for row in W):
+            raise ValueError(
+                f"layer {l} has {after} units that read {before}: its W must have as many rows and columns"
+            )
+    if len(diagram.weights) != len(sizes) - 1:
+        raise ValueError(
+            f"{len(sizes)} layers and {len(diagram.weights)} matrices: every layer but the input has one"
+        )
+
+
+def _column(layer: Sequence[Unit], radius: float) -> dict[int, Box]:
+    """The circles of a layer by the index of their unit; between first and last units, −1 for all the others."""
+    shown = (
+        range(len(layer)) if len(layer) <= MOST_UNITS else [*range(FIRST), -1, *range(len(layer) - LAST, len(layer))]
+    )
+    return {i: _circle(layer[i], radius) if i >= 0 else _others(len(layer) - FIRST - LAST) for i in shown}
+
+
+def _circle(unit: Unit, radius: float) -> Box:
+    lines = [f"{name} = {number_text(x, 3)}" for name, x in unit.numbers.items()]
+    about = "\n".join([unit.name, *(f"{name} = {x!r}" for name, x in unit.numbers.items())])
+    return Box(
+        "" if lines else unit.name, "dropped" if unit.dropped else "unit", lines=lines,
+        title=about + ("\ndropped" if unit.dropped else ""), width=2.0 * radius, height=2.0 * radius,
+    )  # fmt: skip
+
+
+def _others(count: int) -> Box:
+    return Box("", "words", lines=["⋮", f"{count:,} more"], title=f"{count:,} units that are not drawn", count=count)
+
+
+def _heading(l: int, size: int, last: int) -> Box:
+    name = "input" if l == 0 else f"layer {l}, output" if l == last else f"layer {l}"
+    return Box(name, "words", f"  {size:,} unit{'s' * (size > 1)}", title=name, count=0)
+
+
+def _wires(diagram: Diagram, columns: Sequence[Mapping[int, Box]]) -> list[Wire]:
+    """One for each weight between two circles; what leaves a dropped unit is faint."""
+    largest = _largest(diagram) or 1.0
+    wires: list[Wire] = []
+    for l, W in enumerate(diagram.weights):
+        for j, head in columns[l + 1].items():
+            for k, tail in columns[l].items():
+                if j < 0 or k < 0:
+                    continue
+                w = W[j][k]
+                wire = Wire(
+                    tail, head, "", f"{w.name or 'w'} = {w.data!r}", "positive" if w.data > 0.0 else "negative"
+                )
+                wire.dashed, wire.width = w.data < 0.0, 0.8 + 4.2 * abs(w.data) / largest
+                if "dropped" in (tail.kind, head.kind) or not w.data:
+                    wire.stroke = "faint"
+                if w.grad:
+                    wire.title += f"\n∂L/∂{w.name or 'w'} = {w.grad!r}"
+                wires.append(wire)
+    return wires
+
+
+def _straight(start: Point, end: Point, radius: float) -> Route:
+    """From circle to circle."""
+    dx, dy = end[0] - start[0], end[1] - start[1]
+    x, y = radius * dx / hypot(dx, dy), radius * dy / hypot(dx, dy)
+    first, last = (start[0] + x, start[1] + y), (end[0] - x, end[1] - y)
+    return Route([first, first, last, last], last, None)
+
+
+def _largest(diagram: Diagram) -> float:
+    return max((abs(w.data) for W in diagram.weights for row in W for w in row), default=0.0)
+
+
+def _legend(diagram: Diagram) -> list[str]:
+    dropped = ["crossed out: dropped"] if any(unit.dropped for layer in diagram.layers for unit in layer) else []
+    solid = f"solid: w > 0;  dashed: w < 0;  width: |w|, up to {number_text(_largest(diagram), 3)}"
+    elided = ["wide layers: first and last units"] if any(len(x) > MOST_UNITS for x in diagram.layers) else []
+    return [";  ".join([solid, *dropped, *elided])]

@@ -1,0 +1,124 @@
+"""Who gives the positions: ``dot`` on PATH, else pygraphviz, else the built-in layout, so that it always draws.
+
+Graphviz sees only sizes and numbers, never a name, and lays out one point for each pixel.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from importlib import import_module
+from shutil import which
+
+from autograd.drawing.figure import LABEL_HEIGHT, Figure, Placement, Point, Route, text_width
+from autograd.drawing.layered import layered
+
+PATIENCE = 30  # seconds
+
+
+class Unavailable(RuntimeError):
+    """This engine is not installed, or failed; the message says what to install."""
+
+
+def run_dot(source: str, format: str, program: str = "dot") -> bytes:
+    """What the Graphviz on PATH makes of a graph. Raises Unavailable."""
+    executable = which("dot")
+    if executable is None:
+        raise Unavailable("there is no Graphviz on PATH: apt-get install graphviz, or brew install graphviz")
+    try:
+        run = subprocess.run(
+            [executable, f"-K{program}", f"-T{format}"], input=source.encode(), capture_output=True, timeout=PATIENCE
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unavailable(f"dot failed: {error}") from None
+    if run.returncode or not run.stdout:
+        raise Unavailable(f"dot failed: {run.stderr.decode(errors='replace').strip()}")
+    return run.stdout
+
+
+def run_pygraphviz(source: str, format: str, program: str = "dot") -> bytes:
+    """The same from pygraphviz, whose wheels bring Graphviz along. Raises Unavailable."""
+    try:
+        result: bytes = import_module("pygraphviz").AGraph(string=source).draw(format=format, prog=program)
+    except ImportError:
+        raise Unavailable("there is no pygraphviz: pip install 'chainrule[render]'") from None
+    except (OSError, ValueError) as error:
+        raise Unavailable(f"pygraphviz failed: {error}") from None
+    return result
+
+
+def run_graphviz(source: str, format: str, program: str = "dot") -> bytes:
+    """From whichever of the two there is. Raises Unavailable with what both said."""
+    try:
+        return run_dot(source, format, program)
+    except Unavailable as first:
+        try:
+            return run_pygraphviz(source, format, program)
+        except Unavailable as second:
+            raise Unavailable(f"{first}; {second}") from None
+
+
+def placed(figure: Figure, engine: str | None = None) -> Placement:
+    """Positions from the engine that is asked for, or from the first that there is.
+
+    Raises ValueError for an unknown engine, Unavailable for one that is asked for and missing.
+    """
+    if engine is not None:
+        if engine not in ENGINES:
+            raise ValueError(f"engine {engine!r}: there are {', '.join(ENGINES)}")
+        return ENGINES[engine](figure)
+    for place in ENGINES.values():
+        try:
+            return place(figure)
+        except Unavailable:
+            continue
+    raise AssertionError("the built-in layout is always there")
+
+
+def _by_dot(figure: Figure) -> Placement:
+    return _read(run_dot(_skeleton(figure), "json0"), figure, "dot")
+
+
+def _by_pygraphviz(figure: Figure) -> Placement:
+    return _read(run_pygraphviz(_skeleton(figure), "json0"), figure, "pygraphviz")
+
+
+ENGINES: dict[str, Callable[[Figure], Placement]] = {
+    "dot": _by_dot,
+    "pygraphviz": _by_pygraphviz,
+    "built-in": layered,
+}
+
+
+def _skeleton(figure: Figure) -> str:
+    """The figure's sizes in DOT: boxes are numbers, labels empty tables of the right size."""
+    index = {box: i for i, box in enumerate(figure.boxes)}
+    rankdir = {"right": "LR", "up": "BT"}[figure.direction]
+    lines = [f"rankdir={rankdir} nodesep=0.25 ranksep=0.45", 'node [shape=box fixedsize=true label=""]']
+    lines += [f"{i} [width={box.width / 72:.4f} height={box.height / 72:.4f}]" for box, i in index.items()]
+    for i, wire in enumerate(figure.wires):
+        size = f'WIDTH="{text_width(wire.label) + 8:.0f}" HEIGHT="{LABEL_HEIGHT}"'
+        table = f'<<TABLE BORDER="0" FIXEDSIZE="TRUE" {size}><TR><TD></TD></TR></TABLE>>'
+        room = f"label={table}" if wire.label else ""
+        lines.append(f"{index[wire.tail]} -> {index[wire.head]} [id={i} arrowsize=0.7 {room}]")
+    return "digraph {\n" + "\n".join(lines) + "\n}\n"
+
+
+def _read(answer: bytes, figure: Figure, engine: str) -> Placement:
+    """Positions out of Graphviz's JSON, in which y grows upwards."""
+    graph = json.loads(answer)
+    _, _, width, height = map(float, graph["bb"].split(","))
+
+    def point(text: str) -> Point:
+        x, y = text.split(",")
+        return float(x), height - float(y)
+
+    centres = {int(box["name"]): point(box["pos"]) for box in graph["objects"]}
+    routes: dict[int, Route] = {}
+    for wire in graph.get("edges", ()):
+        tip, *points = wire["pos"].removeprefix("e,").split()
+        label = point(wire["lp"]) if "lp" in wire else None
+        routes[int(wire["id"])] = Route([point(p) for p in points], point(tip), label)
+    n, m = len(figure.boxes), len(figure.wires)
+    return Placement(width, height, [centres[i] for i in range(n)], [routes[i] for i in range(m)], engine)

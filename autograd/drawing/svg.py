@@ -1,0 +1,209 @@
+"""The SVG: one picture for light and dark, whose every colour is doubled by a shape, a dash or a width.
+
+Colours are Okabe & Ito's, set by rules under the picture's own id, so that pictures on one page cannot restyle each
+other. The dark rules apply where the reader prefers dark, or where Jupyter says which theme it has.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from html import escape
+
+from autograd.drawing.figure import (
+    FONT_SIZE,
+    INDEXED,
+    LINE_HEIGHT,
+    Box,
+    Figure,
+    Kind,
+    Placement,
+    Point,
+    Stroke,
+    Wire,
+    text_width,
+)
+from autograd.notation import text_name
+
+MARGIN = 14.0
+MOST_TITLE = 400
+
+OUTLINES: dict[Kind, tuple[str, str]] = {  # fill and line
+    "input": ("input_fill", "input"),
+    "constant": ("canvas", "line"),
+    "operation": ("plain", "line"),
+    "output": ("output_fill", "output"),
+    "group": ("group_fill", "group"),
+    "unit": ("input_fill", "input"),
+    "dropped": ("canvas", "line"),
+    "words": ("canvas", "canvas"),
+}
+STROKES: dict[Stroke, str] = {
+    "plain": "line", "lit": "negative", "faint": "faint", "positive": "positive", "negative": "negative",
+}  # fmt: skip
+SHAPES = {
+    "text": f"font:{FONT_SIZE}px Helvetica,Arial,'DejaVu Sans',sans-serif",
+    ".name": "font-weight:bold",
+    ".sub": "font-size:75%",
+    ".label": "paint-order:stroke;stroke-width:3px;stroke-linejoin:round",
+    ".wire": "fill:none",
+    ".constant,.dropped": "stroke-dasharray:4 3",
+    ".box.lit": "stroke-width:3",
+}
+COLOURS = {
+    ".canvas": "fill:{canvas}",
+    "text": "fill:{ink}",
+    ".muted": "fill:{muted}",
+    ".label": "stroke:{canvas}",
+    ".warning": "fill:{warning};font-weight:bold",
+    **{f".{kind}": f"fill:{{{fill}}};stroke:{{{line}}}" for kind, (fill, line) in OUTLINES.items()},
+    ".cross": "stroke:{negative};stroke-width:2",
+    **{f".wire.{stroke}": f"stroke:{{{colour}}}" for stroke, colour in STROKES.items()},
+    **{f".tip.{stroke}": f"fill:{{{colour}}}" for stroke, colour in STROKES.items()},
+    ".box.lit": "stroke:{negative}",
+}
+LIGHT = {
+    "canvas": "#FFFFFF", "ink": "#1B1B1B", "muted": "#555B66", "warning": "#A84300", "plain": "#F5F6F8",
+    "line": "#6B7280", "faint": "#B9BEC7", "input": "#0072B2", "input_fill": "#E8F3FA", "output": "#E69F00",
+    "output_fill": "#FDF4DF", "group": "#009E73", "group_fill": "#E6F4F0",
+    "positive": "#0072B2", "negative": "#D55E00",
+}  # fmt: skip
+DARK = {
+    "canvas": "#15181D", "ink": "#F1F3F5", "muted": "#B7BDC7", "warning": "#F5A35C", "plain": "#24282F",
+    "line": "#9AA2AE", "faint": "#565D69", "input": "#56B4E9", "input_fill": "#10293A", "output": "#E69F00",
+    "output_fill": "#36290A", "group": "#009E73", "group_fill": "#0D2E26",
+    "positive": "#56B4E9", "negative": "#D55E00",
+}  # fmt: skip
+
+
+def svg(figure: Figure, placement: Placement) -> str:
+    """The figure as a document that stands alone, in a page or in an image."""
+    sentences = [("warning", text) for text in figure.warnings] + [("muted", text) for text in figure.captions]
+    width = max([placement.width, *(text_width(text, style == "warning") for style, text in sentences)]) + 2 * MARGIN
+    height = placement.height + 2 * MARGIN + (LINE_HEIGHT * len(sentences) + 6 if sentences else 0)
+    left = (width - placement.width) / 2
+    wires, labels = [], []
+    drawn = sorted(zip(figure.wires, placement.routes), key=lambda pair: pair[0].stroke == "lit")
+    for wire, route in drawn:  # what is lit lies on top
+        wires.append(_wire(wire, route.points, route.tip))
+        if wire.label and route.label:
+            labels.append(_label(wire, route.label))
+    boxes = [_box(box, centre) for box, centre in zip(figure.boxes, placement.centres)]
+    below = [
+        f'<text class="{style}" x="{MARGIN}" y="{placement.height + 2 * MARGIN + LINE_HEIGHT * i + 10:g}">'
+        f"{typeset(text)}</text>"
+        for i, (style, text) in enumerate(sentences)
+    ]
+    body = "\n".join(
+        ['<rect class="canvas" width="100%" height="100%" rx="6"/>', f'<g transform="translate({left:g} {MARGIN})">',
+         *wires, *boxes, *labels, "</g>", *below]
+    )  # fmt: skip
+    title = escape(text_name(figure.title))
+    # the same drawing always has the same id, so that a notebook that is run again does not change
+    name = "draw-" + sha256(body.encode()).hexdigest()[:10]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" id="{name}" role="img" aria-label="{title}" '
+        f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}">\n'
+        f"<title>{title}</title>\n<style>{_style('#' + name)}</style>\n{body}\n</svg>\n"
+    )
+
+
+def _style(scope: str) -> str:
+    dark = _rules(scope, COLOURS, DARK)
+    return "\n".join(
+        [
+            _rules(scope, SHAPES, {}) + _rules(scope, COLOURS, LIGHT),
+            f"@media (prefers-color-scheme:dark){{{dark}}}",
+            _rules(f'[data-jp-theme-light="true"] {scope}', COLOURS, LIGHT),
+            _rules(f'[data-jp-theme-light="false"] {scope}', COLOURS, DARK),
+        ]
+    )
+
+
+def _rules(scope: str, rules: dict[str, str], palette: dict[str, str]) -> str:
+    return "".join(
+        ",".join(f"{scope} {part}" for part in selector.split(",")) + "{" + rule.format_map(palette) + "}"
+        for selector, rule in rules.items()
+    )
+
+
+def typeset(text: str) -> str:
+    """Text for SVG: escaped, the index of w²_13 lowered.
+
+    >>> typeset("∂f/∂w²_13 < 0")
+    '∂f/∂w²<tspan class="sub" dy="3">13</tspan><tspan dy="-3"> &lt; 0</tspan>'
+    """
+    pieces: list[str] = []
+    end, lowered = 0, False
+    for match in INDEXED.finditer(text):
+        pieces.append(_raised(text[end : match.start(2) - 1], lowered))
+        pieces.append(f'<tspan class="sub" dy="3">{match[2]}</tspan>')
+        end, lowered = match.end(), True
+    return "".join(pieces) + _raised(text[end:], lowered)
+
+
+def _raised(text: str, lowered: bool) -> str:
+    return f'<tspan dy="-3">{escape(text)}</tspan>' if lowered and text else escape(text)
+
+
+def _hover(title: str) -> str:
+    lines = "\n".join(text_name(line) for line in title.split("\n"))
+    return f"<title>{escape(lines if len(lines) <= MOST_TITLE else lines[:MOST_TITLE] + '…')}</title>"
+
+
+def _wire(wire: Wire, points: list[Point], tip: Point) -> str:
+    def pair(point: Point) -> str:
+        return f"{point[0]:.1f},{point[1]:.1f}"
+
+    path = f"M{pair(points[0])}" + ("C" + " ".join(map(pair, points[1:])))
+    dash = ' stroke-dasharray="7 4"' if wire.dashed else ""
+    line = f'<path class="wire {wire.stroke}" d="{path}" stroke-width="{wire.width:.2f}"{dash}/>'
+    (x, y), (end_x, end_y) = tip, points[-1]
+    spread = 0.5 + wire.width / 14
+    dx, dy = (x - end_x) * spread, (y - end_y) * spread
+    head = f"M{pair(tip)}L{pair((end_x - dy, end_y + dx))}L{pair((end_x + dy, end_y - dx))}Z"
+    arrow = f'<path class="tip {wire.stroke}" d="{head}"/>' if tip != points[-1] else ""
+    return f"<g>{_hover(wire.title)}{line}{arrow}</g>"
+
+
+def _label(wire: Wire, centre: Point) -> str:
+    x, y = centre
+    style = "label" if wire.stroke == "lit" else "label muted"
+    return f'<text class="{style}" x="{x:.1f}" y="{y + 4.5:.1f}" text-anchor="middle">{typeset(wire.label)}</text>'
+
+
+def _box(box: Box, centre: Point) -> str:
+    x, y = centre
+    lines = [typeset(line) for line in box.lines]
+    if box.name or box.formula:
+        name = f'<tspan class="name">{typeset(box.name)}</tspan>' if box.name else ""
+        formula = f'<tspan class="muted">{typeset(box.formula)}</tspan>' if box.formula else ""
+        lines.insert(0, name + formula)
+    top = y - LINE_HEIGHT * len(lines) / 2
+    halo = ' class="label"' if box.kind == "dropped" else ""
+    texts = [
+        f'<text{halo} x="{x:.1f}" y="{top + LINE_HEIGHT * i + 13.5:.1f}" text-anchor="middle">{line}</text>'
+        for i, line in enumerate(lines)
+    ]
+    return f'<g class="node">{_hover(box.title)}{_outline(box, x, y)}{"".join(texts)}</g>'
+
+
+def _outline(box: Box, x: float, y: float) -> str:
+    style = f"box {box.kind}{' lit' if box.lit else ''}"
+    if box.kind == "words":
+        return ""
+    if box.kind in ("unit", "dropped"):
+        r = box.width / 2
+        d = 0.7 * r
+        cross = f"M{x - d:.1f},{y - d:.1f}L{x + d:.1f},{y + d:.1f}M{x - d:.1f},{y + d:.1f}L{x + d:.1f},{y - d:.1f}"
+        crossed = f'<path class="cross" d="{cross}"/>' if box.kind == "dropped" else ""
+        return f'<circle class="{style}" cx="{x:.1f}" cy="{y:.1f}" r="{r:g}"/>{crossed}'
+    corner = {"input": min(box.height / 2, 16.0), "constant": 2.0}.get(box.kind, 5.0)
+
+    def rectangle(shift: float = 0.0, inset: float = 0.0, style: str = style) -> str:
+        left, top = x - box.width / 2 + shift + inset, y - box.height / 2 - shift + inset
+        size = f'width="{box.width - 2 * inset:g}" height="{box.height - 2 * inset:g}"'
+        return f'<rect class="{style}" x="{left:.1f}" y="{top:.1f}" {size} rx="{corner - inset:g}"/>'
+
+    if box.kind == "group":  # a pile
+        return rectangle(5.0) + rectangle(2.5) + rectangle()
+    return rectangle() + (rectangle(inset=3.0, style="box output") if box.kind == "output" else "")

@@ -1,0 +1,68 @@
+"""A model, or the trace of one example through it, as the plain data that ``autograd.draw`` makes a picture of."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import copysign
+
+from autograd.drawing.neurons import Diagram, Unit
+from autograd.primitives import affine, identity, mul
+from autograd.value import Value
+from nn.layers import Linear
+from nn.module import Module, Trace, index_name
+
+
+def model_diagram(model: Module) -> Diagram:
+    """The units and weights of a model's Linear layers. ValueError where there are none, or they do not follow.
+
+    >>> from nn import MLP
+    >>> [len(layer) for layer in model_diagram(MLP(2, [3, 2])).layers]
+    [2, 3, 2]
+    """
+    linear = [m for m in (model, *model.submodules().values()) if isinstance(m, Linear)]
+    if not linear:
+        raise ValueError(f"{model!r} has no Linear layer: there are no neurons to draw")
+    for before, after in pairwise(linear):
+        if after.n_in != before.n_out:
+            raise ValueError(f"{after!r} cannot follow {before!r}: only layers one after the other make a diagram")
+    sizes = [linear[0].n_in, *(layer.n_out for layer in linear)]
+    layers = [[Unit(index_name("a", l, j)) for j in range(size)] for l, size in enumerate(sizes)]
+    return Diagram(layers, [layer.W for layer in linear])
+
+
+def trace_diagram(trace: Trace) -> Diagram:
+    """The units that one example passed through, with its numbers; δ once ``loss.backward()`` has run."""
+    layers = [[_unit(0, j, None, a_j) for j, a_j in enumerate(trace.a[0])]]
+    for l in range(1, len(trace.z)):
+        layers.append([_unit(l, j, z_j, a_j) for j, (z_j, a_j) in enumerate(zip(trace.z[l], trace.a[l]))])
+    return Diagram(layers, [[_weights(z_j) for z_j in layer] for layer in trace.z[1:]])
+
+
+def _unit(l: int, j: int, z: Value | None, a: Value) -> Unit:
+    numbers = {index_name("a", l, j): a.data}
+    if z is not None:
+        numbers = {index_name("z", l, j): z.data, **numbers}
+        if z.grad or copysign(1.0, z.grad) > 0.0:  # a trace marks with −0.0 that no backward pass has come here
+            numbers[index_name("δ", l, j)] = z.grad
+    return Unit(index_name("a", l, j), numbers, _dropped(a))
+
+
+def _dropped(a: Value) -> bool:
+    """Whether a unit's value was multiplied by a dropout mask that is 0 here."""
+    made_by = _beneath(a)
+    return made_by.operation is mul and any(not mask.parents and mask.data == 0.0 for mask in made_by.parents)
+
+
+def _weights(z: Value) -> list[Value]:
+    """The row of W that made a z_j."""
+    made_by = _beneath(z)
+    if made_by.operation is not affine:
+        raise ValueError(f"{z.name or z!r} was made by {made_by.operation}: a neuron's z is an affine node")
+    return list(made_by.parents[: len(made_by.parents) // 2])
+
+
+def _beneath(node: Value) -> Value:
+    """The node beneath the identity nodes that only give it another name."""
+    while node.operation is identity:
+        (node,) = node.parents
+    return node

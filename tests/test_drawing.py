@@ -1,0 +1,787 @@
+"""What a drawing shows, in every format and with every engine; hostile names stay inert; big graphs stay readable."""
+
+import json
+import re
+import subprocess
+import sys
+from itertools import combinations
+from pathlib import Path
+from random import Random
+from shutil import which
+from xml.etree import ElementTree
+
+import pytest
+
+from autograd import Value, affine, dot, named, product, sin, sqrt
+from autograd.drawing import Diagram, Unit, draw, draw_dot, placing
+from autograd.drawing.display import display, folded, lit
+from autograd.drawing.figure import INDEXED, text_width
+from autograd.drawing.mermaid import mermaid_text
+from autograd.drawing.svg import DARK, LIGHT, OUTLINES
+from autograd.graph import topological_order
+from nn import MLP, binary_cross_entropy, half_squared_error
+from nn.diagram import model_diagram, trace_diagram
+from nn.losses import mean_loss
+from nn.module import Trace
+
+ROOT = Path(__file__).parent.parent
+SVG = "{http://www.w3.org/2000/svg}"
+HOSTILE = [
+    "<b>", '"', "'", "\\", "two\nlines", "a|b", "{x}", "]]>", "-->", "é", "</script><script>alert(1)</script>",
+    "L" * 10_000, "\u202eabc", "שלום", "`code`", "```", "#;quot", "&amp;", "漢字", "$x$", "end", "a\0b", "\ud800x",
+    "%s", "<i>x</i>", "javascript:alert(1)", "𝒘",
+]  # fmt: skip
+needs_dot = pytest.mark.skipif(which("dot") is None, reason="there is no Graphviz on PATH")
+ENGINES = [pytest.param("dot", marks=needs_dot), "built-in"]
+
+
+def slide():
+    r, s = Value(2.0, "r"), Value(3.0, "s")
+    x, y, z = named(x=r, y=r * s, z=s)
+    return r, s, named(f=x * y * z)
+
+
+def lecture_net():
+    model = MLP(2, [3, 2], activation="sigmoid", output="sigmoid", rng=Random(0))
+    model.load_state_dict(
+        {
+            "net.layers.0.W": [[0.1, 0.2], [0.3, -0.4], [-0.5, 0.6]],
+            "net.layers.0.b": [0.01, -0.02, 0.03],
+            "net.layers.2.W": [[0.7, -0.8, 0.9], [-0.1, 0.2, -0.3]],
+            "net.layers.2.b": [0.05, -0.05],
+        }
+    )
+    trace = model.trace([0.5, -1.0])
+    return model, trace, named(L=half_squared_error(trace.output, [1.0, 0.0]))
+
+
+def batch_loss(examples=100, sizes=(16, 16, 1)):
+    rng = Random(1)
+    model = MLP(2, list(sizes), rng=Random(0))
+    X = [[rng.gauss(0, 1), rng.gauss(0, 1)] for _ in range(examples)]
+    loss = mean_loss(binary_cross_entropy, model.batch(X), [i % 2 for i in range(examples)])
+    loss.backward()
+    return model, loss
+
+
+def random_graph(operations, seed):
+    rng = Random(seed)
+    values = [Value(rng.uniform(-1, 1), f"x{i}") for i in range(3)]
+    for _ in range(operations):
+        x, y = rng.choice(values[-6:]), rng.choice(values[-6:])
+        values.append(rng.choice([lambda: x + y, lambda: x * y, lambda: x - y, lambda: sin(x), lambda: x * x])())  # noqa: B023
+    return values[:3], values[-1]
+
+
+def words(drawing):
+    """The text of each box, and of all that the SVG says."""
+    root = ElementTree.fromstring(drawing.svg)
+    boxes = [
+        " ".join("".join(t.itertext()) for t in g.iter(f"{SVG}text"))
+        for g in root.iter(f"{SVG}g")
+        if "class" in g.attrib
+    ]
+    return boxes, " ".join("".join(t.itertext()) for t in root.iter(f"{SVG}text"))
+
+
+def rectangles(drawing):
+    return [
+        (x - box.width / 2, y - box.height / 2, x + box.width / 2, y + box.height / 2)
+        for box, (x, y) in zip(drawing.figure.boxes, drawing.placement.centres)
+    ]
+
+
+def points_along(route, steps=24):
+    """Points on a wire's Bézier curve."""
+    for i in range(0, len(route.points) - 1, 3):
+        p = route.points[i : i + 4]
+        for k in range(steps + 1):
+            t = k / steps
+            weights = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3)
+            yield tuple(sum(w * q[axis] for w, q in zip(weights, p)) for axis in (0, 1))
+
+
+# ---- the graph ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_node_has_a_box_with_name_operation_data_and_after_backward_grad(engine):
+    _, _, f = slide()
+    assert "∂" not in words(draw(f, engine=engine))[1]
+    f.backward()
+    boxes, _ = words(draw(f, engine=engine))
+    assert len(boxes) == len(topological_order(f)) == 7
+    assert {
+        "s = 3 ∂f/∂s = 24",
+        "y = r × s = 6 ∂f/∂y = 6",
+        "x = r = 2 ∂f/∂x = 18",
+        "f = v1 × z = 36 ∂f/∂f = 1",
+    } <= set(boxes)
+
+
+def test_each_edge_has_a_wire_and_on_request_its_local_derivative():
+    _, _, f = slide()
+    assert not any(wire.label for wire in draw(f).figure.wires)
+    labels = sorted(wire.label for wire in draw(f, local_derivatives=True).figure.wires)
+    assert labels == sorted(
+        ["∂x/∂r = 1", "∂y/∂r = 3", "∂y/∂s = 2", "∂z/∂s = 1", "∂v1/∂x = 6", "∂v1/∂y = 2", "∂f/∂v1 = 3", "∂f/∂z = 12"]
+    )
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_both_edges_of_x_plus_x_are_drawn_apart(engine):
+    x = Value(3.0, "x")
+    drawing = draw(x + x, engine=engine)
+    first, second = (list(points_along(route)) for route in drawing.placement.routes)
+    assert len(drawing.figure.wires) == 2
+    assert max(abs(p[1] - q[1]) for p, q in zip(first, second)) > 4.0
+    tips = [route.tip for route in drawing.placement.routes]
+    assert abs(tips[0][1] - tips[1][1]) > 4.0
+
+
+def test_constants_are_numbers_without_grad_or_label():
+    x = Value(3.0, "x")
+    y = 2.0 * x
+    y.backward()
+    drawing = draw(y, local_derivatives=True)
+    assert "2" in words(drawing)[0]
+    assert [wire.label for wire in drawing.figure.wires if wire.tail.kind == "constant"] == [""]
+
+
+def test_zero_valued_nodes_are_drawn_like_any_other():
+    a, b = Value(2.0, "a"), Value(-2.0, "b")
+    assert "v1 = a + b = 0" in words(draw((a + b) * 1.0))[0]
+
+
+def test_a_graph_of_one_node_can_be_drawn():
+    x = Value(3.0, "x")
+    x.backward()
+    assert words(draw(x, engine="built-in"))[0] == ["x = 3 ∂x/∂x = 1"]
+
+
+# ---- the paths ------------------------------------------------------------------------------------------------
+
+
+def test_slide_f_equals_xyz_both_paths_from_s_are_lit_with_their_products():
+    _, s, f = slide()
+    drawing = draw(f, wrt=s)
+    assert drawing.figure.captions[:3] == [
+        "∂f/∂s = 24, over 2 paths",
+        "s → y → v1 → f:  3 · 2 · 2 = 12",
+        "s → z → f:  12 · 1 = 12",
+    ]
+    assert {wire.label for wire in drawing.figure.wires if wire.stroke == "lit"} == {
+        "∂y/∂s = 2", "∂z/∂s = 1", "∂v1/∂y = 2", "∂f/∂v1 = 3", "∂f/∂z = 12",
+    }  # fmt: skip
+    assert {wire.stroke for wire in drawing.figure.wires} == {"lit", "faint"}
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_lit_edges_are_those_on_paths_from_s_and_carry_the_sum_of_their_products(seed):
+    leaves, f = random_graph(9, seed)
+    s = next((x for x in leaves if x in topological_order(f)), None)
+    if s is None or s is f:
+        pytest.skip("this graph does not depend on its first inputs")
+    shown = lit(display(f), s)
+    onward = {}
+    for edge in shown.edges:
+        onward.setdefault(edge.tail, []).append(edge)
+    carried = {}
+
+    def follow(node, path, so_far):
+        if node is shown.root:
+            for edge in path:
+                carried[edge] = carried.get(edge, 0.0) + so_far
+        for edge in onward.get(node, []):
+            follow(edge.head, [*path, edge], so_far * edge.local)
+
+    follow(shown.node_of(s), [], 1.0)
+    assert {edge for edge in shown.edges if edge.share is not None} == set(carried)
+    f.backward()
+    for edge, share in carried.items():
+        assert edge.share == pytest.approx(share, rel=1e-9, abs=1e-12)
+    assert sum(e.share for e in onward[shown.node_of(s)]) == pytest.approx(s.grad, rel=1e-9, abs=1e-12)
+
+
+def test_a_path_that_carries_more_is_drawn_wider_and_a_negative_one_dashed():
+    x = Value(1.0, "x")
+    a, b = named(a=5.0 * x, b=-1.0 * x)
+    wires = {(w.tail.name, w.head.name): w for w in draw(a + b, wrt=x).figure.wires if w.stroke == "lit"}
+    assert wires["x", "a"].width > wires["x", "b"].width
+    assert (wires["x", "a"].dashed, wires["x", "b"].dashed) == (False, True)
+
+
+def test_more_paths_than_can_be_followed_are_counted():
+    x = Value(1.0, "x")
+    y = x
+    for _ in range(30):
+        y = y + y
+    assert draw(y, wrt=x).figure.captions[0] == "∂v30/∂x = 1073741824, over 1,073,741,824 paths"
+
+
+def test_nothing_times_an_infinite_local_derivative_carries_nothing():
+    x = Value(0.0, "x")
+    drawing = draw(sqrt(x) * 0.0, wrt=x)
+    assert drawing.figure.captions[0] == "∂v2/∂x = 0, over 1 path"
+    assert "nan" not in drawing.svg.lower()
+
+
+def test_a_value_that_is_not_in_the_graph_cannot_be_lit():
+    _, _, f = slide()
+    with pytest.raises(ValueError, match="t is not in the graph of f"):
+        draw(f, wrt=Value(1.0, "t"))
+
+
+def test_what_changed_since_the_forward_pass_is_said():
+    _, s, f = slide()
+    assert draw(f).figure.warnings == []
+    s.data = 5.0
+    drawing = draw(f)
+    assert drawing.figure.warnings == ["s changed since f was computed: run the forward pass again"]
+    assert "run the forward pass again" in words(drawing)[1]
+
+
+# ---- folding and unfolding ------------------------------------------------------------------------------------
+
+
+def test_slide_the_tree_of_f_over_xyz_over_rs_over_u():
+    u = Value(1.0, "u")
+    r, s = named(r=2 * u, s=u**2)
+    x, y, z = named(x=r, y=r * s, z=s)
+    f = named(f=x * y * z)
+    drawing = draw(f, wrt=u, fold=True, direction="up")
+    assert [box.name for box in drawing.figure.boxes] == ["u", "r", "x", "s", "y", "z", "f"]
+    labels = {wire.label for wire in drawing.figure.wires}
+    assert labels == {
+        "∂r/∂u = 2", "∂s/∂u = 2", "∂x/∂r = 1", "∂y/∂r = 1", "∂y/∂s = 2", "∂z/∂s = 1",
+        "∂f/∂x = 2", "∂f/∂y = 2", "∂f/∂z = 4",
+    }  # fmt: skip
+    assert drawing.figure.captions[0] == "∂f/∂u = 24, over 4 paths"
+    height = {box.name: y for box, (_, y) in zip(drawing.figure.boxes, drawing.placement.centres)}
+    assert height["f"] < height["y"] < height["r"] < height["u"]
+
+
+def test_folding_x_y_z_has_the_local_derivatives_of_one_product():
+    _, _, f = slide()
+    x, y, z = (Value(d, n) for d, n in ((2.0, "x"), (6.0, "y"), (3.0, "z")))
+    one = named(f=product(x, y, z))
+    labels = {w.label for w in draw(f, fold=True, local_derivatives=True).figure.wires if w.head.name == "f"}
+    assert labels == {w.label for w in draw(one, local_derivatives=True).figure.wires}
+    assert "f = x × y × z = 36" in words(draw(f, fold=True))[0]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_folding_keeps_the_gradient(seed):
+    leaves, f = random_graph(12, seed)
+    f.backward()
+    for s in leaves:
+        if s in topological_order(f) and s is not f:
+            shown = lit(folded(display(f), None), s)
+            out = sum(edge.share for edge in shown.edges if edge.tail is shown.node_of(s))
+            assert out == pytest.approx(s.grad, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("make", [lambda w, a, b: affine(w, a, b), lambda w, a, b: dot(w, a) + b])
+def test_a_z_unfolds_into_products_and_a_sum_and_the_graph_does_not_notice(make):
+    w, a, b = [Value(2.0, "w1"), Value(3.0, "w2")], [Value(5.0, "a1"), Value(-1.0, "a2")], Value(0.5, "b")
+    z = make(w, a, b)
+    z.name = "z"
+    (3.0 * z).backward()
+    before = [(node, node.parents, node.data, node.grad) for node in topological_order(z)]
+    drawing = draw(z, unfold=True, local_derivatives=True)
+    boxes, _ = words(drawing)
+    assert {"w1 × a1 = 10 grad = 3", "w2 × a2 = −3 grad = 3"} <= set(boxes)
+    assert {wire.label for wire in drawing.figure.wires} >= {"∂×/∂w1 = 5", "∂×/∂a2 = 3"}
+    assert before == [(node, node.parents, node.data, node.grad) for node in topological_order(z)]
+
+
+def test_only_the_chosen_z_unfolds_and_only_a_z_can():
+    _, trace, L = lecture_net()
+    drawing = draw(L, unfold=[trace.z[1][0]])
+    assert len(drawing.figure.boxes) == len(topological_order(L)) + 2
+    with pytest.raises(ValueError, match="a¹_1 cannot be unfolded: only affine and dot"):
+        draw(L, unfold=[trace.a[1][0]])
+
+
+def test_unfolded_paths_carry_the_same_gradient():
+    model, _, L = lecture_net()
+    w = model.parameters()[0]
+    assert draw(L, wrt=w, unfold=True).figure.captions[0] == draw(L, wrt=w).figure.captions[0]
+
+
+# ---- big graphs -----------------------------------------------------------------------------------------------
+
+
+def test_a_mini_batch_collapses_by_layer_and_the_counts_add_up():
+    _, loss = batch_loss()
+    drawing = draw(loss)
+    count = len(topological_order(loss))
+    assert count > 7_000
+    assert sum(box.count for box in drawing.figure.boxes) == count
+    assert {box.name for box in drawing.figure.boxes} == {"inputs", "layer 1", "layer 2", "layer 3", "loss"}
+    flow = {(wire.tail.name, wire.head.name): wire.label for wire in drawing.figure.wires}
+    assert flow == {
+        ("inputs", "layer 1"): "3,200 edges",
+        ("layer 1", "layer 2"): "25,600 edges",
+        ("layer 2", "layer 3"): "1,600 edges",
+        ("layer 3", "loss"): "200 edges",  # softplus(z) and y z
+    }
+
+
+def test_a_group_tells_count_range_and_gradient_norm():
+    model, loss = batch_loss(10)
+    [box] = [box for box in draw(loss, collapse=True).figure.boxes if box.name == "layer 3"]
+    weights = model.net.layers[4].W[0]
+    norm = sum(w.grad**2 for w in weights) ** 0.5
+    line = next(line for line in box.lines if line.startswith("16 w: "))
+    low, high = (float(x.replace("−", "-")) for x in line.split(": ")[1].split(",")[0].split(" … "))
+    assert (low, high) == pytest.approx((min(w.data for w in weights), max(w.data for w in weights)), rel=0.01)
+    assert float(line.rpartition(" ")[2]) == pytest.approx(norm, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("opened", "seen"),
+    [
+        ("layer 2", "z²_7"),
+        ("z²_7", "z²_8"),
+        (["z²_7"], "w²_71"),
+        ("w²_71", "b²_7"),
+        (["layer 1", "layer 2"], "z¹_16"),
+    ],
+)
+def test_groups_open_by_their_name_or_a_nodes(opened, seen):
+    _, loss = batch_loss(5)
+    drawing = draw(loss, open=opened)
+    assert seen in {box.name for box in drawing.figure.boxes}
+    assert sum(box.count for box in drawing.figure.boxes) == len(topological_order(loss))
+
+
+def test_an_unknown_group_is_an_error_that_lists_them():
+    _, loss = batch_loss(5)
+    with pytest.raises(ValueError, match=r"open='layer 9'.*layer 1"):
+        draw(loss, open="layer 9")
+
+
+def test_a_graph_without_the_lectures_names_collapses_by_level_then_by_operation():
+    _, f = random_graph(2_000, 0)
+    drawing = draw(f)
+    assert len(drawing.figure.boxes) <= 13
+    assert sum(box.count for box in drawing.figure.boxes) == len(topological_order(f))
+    name = drawing.figure.boxes[3].name
+    opened = draw(f, open=name)
+    assert {box.name for box in opened.figure.boxes} & {f"{name}, ×", f"{name}, +"}
+    assert sum(box.count for box in opened.figure.boxes) == len(topological_order(f))
+
+
+def test_a_traced_example_collapses_too_and_lit_paths_stay_lit():
+    model, _, L = lecture_net()
+    w = model.parameters()[0]
+    drawing = draw(L, wrt=w, collapse=True)
+    assert all(box.count > 1 for box in drawing.figure.boxes if box.kind == "group")
+    lit_wires = {(wire.tail.name, wire.head.name) for wire in drawing.figure.wires if wire.stroke == "lit"}
+    assert lit_wires == {("w¹_11", "layer 1"), ("layer 1", "layer 2"), ("layer 2", "L")}
+
+
+def test_a_whole_drawing_above_the_limit_is_refused_with_what_to_do_instead():
+    _, loss = batch_loss()
+    with pytest.raises(ValueError, match=r"7,440 boxes.*at most 1,000.*collapse=True.*fold=True.*draw\(node\)"):
+        draw(loss, collapse=False)
+
+
+def test_a_hundred_thousand_nodes_collapse():
+    x = Value(1.0, "x")
+    for _ in range(50_000):
+        x = x * 0.5
+    drawing = draw(x, wrt=topological_order(x)[0])
+    assert sum(box.count for box in drawing.figure.boxes) == 100_001
+    assert len(drawing.figure.boxes) <= 14
+
+
+# ---- where everything stands ----------------------------------------------------------------------------------
+
+
+def gallery():
+    model, trace, L = lecture_net()
+    _, s, f = slide()
+    x = Value(3.0, "x")
+    _, loss = batch_loss(4)
+    hostile = [Value(1.0, name) for name in HOSTILE]
+    return {
+        "slide": (f, {"wrt": s}),
+        "x + x": (x + x, {"local_derivatives": True}),
+        "net": (L, {"local_derivatives": True}),
+        "net upwards": (L, {"local_derivatives": True, "direction": "up", "fold": True}),
+        "a path": (L, {"wrt": model.parameters()[0]}),
+        "unfolded": (trace.z[1][0], {"unfold": True}),
+        "collapsed": (loss, {"open": ["layer 1", "z²_1"]}),
+        "hostile names": (product(hostile), {}),
+        "150 nodes": (random_graph(250, 4)[1], {"local_derivatives": True}),
+        "cyclic groups": (random_graph(2_000, 0)[1], {"open": "levels 0 to 65"}),
+    }
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", [*gallery()])
+def test_no_two_boxes_overlap_and_labels_lie_on_no_box(name, engine):
+    value, options = gallery()[name]
+    if name == "cyclic groups":
+        options = {"open": draw(value, engine="built-in").figure.boxes[0].name}
+    drawing = draw(value, engine=engine, **options)
+    boxes = rectangles(drawing)
+    for a, b in combinations(boxes, 2):
+        assert a[2] <= b[0] + 0.5 or b[2] <= a[0] + 0.5 or a[3] <= b[1] + 0.5 or b[3] <= a[1] + 0.5
+    for wire, route in zip(drawing.figure.wires, drawing.placement.routes):
+        if wire.label:
+            half, (x, y) = text_width(wire.label) / 2, route.label
+            for left, top, right, bottom in boxes:
+                assert x + half <= left + 1 or x - half >= right - 1 or y + 6 <= top or y - 6 >= bottom
+    width, height = drawing.placement.width, drawing.placement.height
+    assert all(l >= -1 and t >= -1 and r <= width + 1 and b <= height + 1 for l, t, r, b in boxes)
+
+
+@pytest.mark.parametrize("name", [*gallery()])
+def test_built_in_wires_run_from_box_to_box_and_across_no_other(name):
+    value, options = gallery()[name]
+    if name == "cyclic groups":
+        options = {"open": draw(value, engine="built-in").figure.boxes[0].name}
+    drawing = draw(value, engine="built-in", **options)
+    box_at = dict(zip(drawing.figure.boxes, rectangles(drawing)))
+    for wire, route in zip(drawing.figure.wires, drawing.placement.routes):
+        for end, box in ((route.points[0], wire.tail), (route.tip, wire.head)):
+            left, top, right, bottom = box_at[box]
+            assert left - 1 <= end[0] <= right + 1
+            assert top - 1 <= end[1] <= bottom + 1
+        for x, y in points_along(route):
+            for box, (left, top, right, bottom) in box_at.items():
+                if box not in (wire.tail, wire.head):
+                    assert not (left + 1 < x < right - 1 and top + 1 < y < bottom - 1)
+
+
+def test_each_box_is_as_wide_as_its_words():
+    for value, options in gallery().values():
+        if "open" not in options:
+            for box in draw(value, engine="built-in", **options).figure.boxes:
+                assert all(text_width(line) <= box.width for line in [*box.lines, box.name + box.formula])
+
+
+@needs_dot
+def test_the_engines_draw_the_same_and_say_who_placed_it():
+    _, _, f = slide()
+    by_dot, built_in = draw(f, engine="dot"), draw(f, engine="built-in")
+    assert (by_dot.engine, built_in.engine, draw(f).engine) == ("dot", "built-in", "dot")
+    assert words(by_dot) == words(built_in)
+
+
+def test_without_graphviz_the_built_in_layout_draws(monkeypatch):
+    _, _, f = slide()
+    monkeypatch.setattr(placing, "which", lambda program: None)
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    drawing = draw(f)
+    assert drawing.engine == "built-in"
+    with pytest.raises(RuntimeError, match="apt-get install graphviz"):
+        draw(f, engine="dot")
+    with pytest.raises(RuntimeError, match=r"pip install 'chainrule\[render\]'"):
+        draw(f, engine="pygraphviz")
+
+
+def test_an_unknown_engine_or_direction_is_an_error():
+    _, _, f = slide()
+    with pytest.raises(ValueError, match="engine 'neato': there are dot, pygraphviz, built-in"):
+        draw(f, engine="neato")
+    with pytest.raises(ValueError, match="direction 'down'"):
+        draw(f, direction="down")
+
+
+def test_the_same_graph_gives_the_same_drawing_in_another_process():
+    program = (
+        "from autograd.drawing import draw\nfrom autograd import Value, named\n"
+        "from nn import MLP\nfrom random import Random\n"
+        "model = MLP(2, [4, 3, 1], rng=Random(0))\nloss = named(L=model([.5, -1.]) ** 2)\nloss.backward()\n"
+        "for options in ({}, {'open': 'z¹_2'}, {'collapse': True}):\n"
+        "    print(draw(loss, engine='built-in', **options).svg)"
+    )
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True, env={"PYTHONHASHSEED": seed}
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert runs[0] == runs[1] != b""
+
+
+def test_drawing_works_when_nothing_but_the_standard_library_can_be_imported():
+    program = (
+        "import sys\n"
+        "for name in ('numpy', 'sympy', 'graphviz', 'pygraphviz', 'tqdm', 'safetensors', 'matplotlib'):\n"
+        "    sys.modules[name] = None\n"
+        "from autograd.drawing import draw\nfrom autograd import Value\n"
+        "x = Value(3., 'x'); y = x * x; y.backward(); d = draw(y, wrt=x)\n"
+        "print(d.engine, d.svg.count('<rect'), len(d._repr_html_()) > 100)\n"
+        "for save in ('d.dot', 'd.png'):\n"
+        "    try: d.save(save)\n"
+        "    except (ImportError, RuntimeError) as error: print(error)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True, env={"PATH": ""}
+    )
+    first, *errors = run.stdout.splitlines()
+    assert first == "built-in 4 True"
+    assert errors == ["DOT is written by the graphviz package: pip install graphviz"] * 2
+
+
+# ---- the formats ----------------------------------------------------------------------------------------------
+
+
+def hostile_graph():
+    values = [Value(float(i + 1), name) for i, name in enumerate(HOSTILE)]
+    f = named(f=affine(values[:13], values[13:26], values[26]))
+    f.name = "<f>&\"'"
+    f.backward()
+    return values, f
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_hostile_names_stay_words_in_svg_and_html(engine, tmp_path):
+    values, f = hostile_graph()
+    drawing = draw(f, wrt=values[13], engine=engine, local_derivatives=True)
+    root = ElementTree.fromstring(drawing.svg)
+    assert {e.tag.removeprefix(SVG) for e in root.iter()} == {
+        "svg", "title", "style", "rect", "g", "path", "text", "tspan",
+    }  # fmt: skip
+    assert not any(a.startswith("on") or a.endswith("href") for e in root.iter() for a in e.attrib)
+    boxes, _ = words(drawing)
+    names = " ".join(boxes)
+    for name in ("<b>", '"', "a|b", "{x}", "]]>", "two\\nlines", "\\u202eabc", "שלום", "&amp;", "漢字", "\\ud800x"):
+        assert name in names
+    page = drawing.save(tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<script" not in page + drawing._repr_html_()
+    assert "<b>" not in page
+    assert len(page) < 100_000
+
+
+def test_hostile_names_stay_words_in_mermaid(tmp_path):
+    values, f = hostile_graph()
+    text = draw(f, wrt=values[0], local_derivatives=True).save(tmp_path / "f.md").read_text(encoding="utf-8")
+    assert text.count("```") == 2
+    flowchart = text.split("```")[1]
+    for line in flowchart.splitlines()[2:]:
+        assert re.fullmatch(
+            r"  n\d+\(?\[{1,2}\"(?:[^\"`<>{}|\\&]|<br>)*\"\]{1,2}\)?"
+            r"|  n\d+ -->(?:\|\"[^\"`<>{}|\\&]*\"\|)? n\d+|  (?:style n|linkStyle )\d+ [\w#:,. -]+",
+            line,
+        )
+    assert mermaid_text('a"`<|') == "a#34;#96;#60;#124;"
+
+
+@needs_dot
+def test_hostile_names_stay_words_in_dot(tmp_path):
+    values, f = hostile_graph()
+    for source in (draw(f, wrt=values[0]).save(tmp_path / "f.dot").read_text(encoding="utf-8"), draw_dot(f).source):
+        svg = placing.run_dot(source, "svg").decode()
+        root = ElementTree.fromstring(svg)
+        shown = " ".join("".join(t.itertext()) for t in root.iter(f"{SVG}text")).replace("\xa0", " ")
+        for name in ("<b>", '"', "a|b", "{x}", "]]>", "two\\nlines", "&amp;", "<i>x</i>", "\\ud800x"):
+            assert name in shown
+
+
+def test_svg_is_one_image_with_a_description_in_light_and_dark():
+    _, s, f = slide()
+    drawing = draw(f, wrt=s)
+    root = ElementTree.fromstring(drawing.svg)
+    assert root.get("role") == "img"
+    assert root.get("aria-label") == root.find(f"{SVG}title").text == "Graph of f: 7 nodes; ∂f/∂s = 24, over 2 paths"
+    style = root.find(f"{SVG}style").text
+    scope = f"#{root.get('id')} "
+    selectors = re.findall(r"([^{}]+)\{(?!#draw)[^{}]*\}", style)
+    assert selectors and all(
+        scope in part for selector in selectors for part in selector.split(",#"[0]) if part.strip()
+    )
+    assert "@media (prefers-color-scheme:dark)" in style
+    assert '[data-jp-theme-light="false"]' in style
+    assert "http" not in drawing.svg.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_different_drawings_have_different_ids_and_the_same_keeps_its_own():
+    _, s, f = slide()
+    ids = [ElementTree.fromstring(d.svg).get("id") for d in (draw(f), draw(f, wrt=s), draw(f))]
+    assert ids[0] == ids[2] != ids[1]
+
+
+def luminance(colour):
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK])
+def test_every_word_has_a_contrast_of_at_least_4_5(palette):
+    for fill in {fill for fill, _ in OUTLINES.values()}:
+        for text in ("ink", "muted") + (("warning",) if fill == "canvas" else ()):
+            high, low = sorted((luminance(palette[text]), luminance(palette[fill])), reverse=True)
+            assert (high + 0.05) / (low + 0.05) >= 4.5
+
+
+def test_in_a_notebook_a_drawing_is_an_image_that_follows_jupyters_theme():
+    _, _, f = slide()
+    drawing = draw(f)
+    html = drawing._repr_html_()
+    assert 'src="data:image/svg+xml;base64,' in html
+    for is_light, scheme in (("true", "light"), ("false", "dark")):
+        rule = rf'\[data-jp-theme-light="{is_light}"\] \.(draw-\w+)\{{color-scheme:{scheme}\}}'
+        assert re.search(rf'{rule}.*<img class="\1"', html)
+    assert "http" not in html
+    assert drawing._repr_svg_() == drawing.svg
+
+
+@pytest.mark.parametrize(
+    ("name", "start"), [("f.png", b"\x89PNG"), ("f.pdf", b"%PDF"), ("f.svg", b"<svg"), ("f.html", b"<!DOCTYPE")]
+)
+@needs_dot
+def test_graph_and_network_are_saved_in_every_format(name, start, tmp_path):
+    _, s, f = slide()
+    model, _, _ = lecture_net()
+    for drawing in (draw(f, wrt=s), draw(model_diagram(model))):
+        assert drawing.save(tmp_path / name).read_bytes().startswith(start)
+
+
+def test_a_format_that_cannot_be_made_is_an_error_that_says_what_to_install(monkeypatch, tmp_path):
+    _, _, f = slide()
+    monkeypatch.setattr(placing, "which", lambda program: None)
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    with pytest.raises(
+        RuntimeError, match=r"\.png is rendered by Graphviz.*apt-get install graphviz.*chainrule\[render\]"
+    ):
+        draw(f).save(tmp_path / "f.png")
+    with pytest.raises(ValueError, match=r"f\.gif: a drawing is saved as \.svg, \.html, \.md, \.dot, \.png, \.pdf"):
+        draw(f).save(tmp_path / "f.gif")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_to_dot_is_a_digraph_with_every_node_and_edge():
+    graphviz = pytest.importorskip("graphviz")
+    _, s, f = slide()
+    graph = draw(f, wrt=s).to_dot()
+    assert isinstance(graph, graphviz.Digraph)
+    assert len(re.findall(r"^\tn\d+ \[", graph.source, re.M)) == 7
+    assert len(re.findall(r"^\tn\d+ -> n\d+ ", graph.source, re.M)) == 8
+    assert graph.source.count("#D55E00") == 5 + 5  # the lit edges, and the boxes that they join
+
+
+def test_draw_dot_gives_what_micrograds_notebook_expects():
+    graphviz = pytest.importorskip("graphviz")
+    a, b = Value(-4.0, "a"), Value(2.0)
+    f = a * b + a.relu()
+    f.backward()
+    graph = draw_dot(f)
+    assert isinstance(graph, graphviz.Digraph)
+    assert (graph.format, graph.graph_attr["rankdir"]) == ("svg", "LR")
+    assert graph.source.count("shape=record") == len(topological_order(f))
+    assert "{ a | data -4.0000 | grad 2.0000 }" in graph.source
+    assert graph.source.count("->") == 5 + 3  # operands to operations, operations to results
+    assert draw_dot(f, rankdir="TB").graph_attr["rankdir"] == "TB"
+
+
+# ---- neurons --------------------------------------------------------------------------------------------------
+
+
+def circles(drawing):
+    root = ElementTree.fromstring(drawing.svg)
+    return [g for g in root.iter(f"{SVG}g") if g.find(f"{SVG}circle") is not None]
+
+
+def test_a_model_is_circles_in_layers_and_a_line_for_each_weight():
+    model, _, _ = lecture_net()
+    drawing = draw(model_diagram(model))
+    assert drawing.engine == "columns"
+    assert len(circles(drawing)) == 2 + 3 + 2
+    assert len({float(g.find(f"{SVG}circle").get("cx")) for g in circles(drawing)}) == 3
+    by_name = {wire.title.split(" = ")[0]: wire for wire in drawing.figure.wires}
+    assert len(by_name) == 6 + 6
+    assert (by_name["w²_13"].tail.name, by_name["w²_13"].head.name) == ("a¹_3", "a²_1")
+    for name, w in model.named_parameters().items():
+        if name in by_name:
+            assert by_name[name].stroke == ("positive" if w.data > 0.0 else "negative")
+            assert by_name[name].dashed == (w.data < 0.0)
+    widths = {name: wire.width for name, wire in by_name.items()}
+    assert sorted(widths, key=widths.get) == sorted(by_name, key=lambda n: abs(model.named_parameters()[n].data))
+
+
+def test_a_trace_shows_z_and_a_and_after_backward_delta():
+    _, trace, L = lecture_net()
+    before = [
+        " ".join("".join(t.itertext()) for t in g.iter(f"{SVG}text")) for g in circles(draw(trace_diagram(trace)))
+    ]
+    assert before[2] == "z¹1 = −0.14 a¹1 = 0.465"
+    L.backward()
+    after = [
+        " ".join("".join(t.itertext()) for t in g.iter(f"{SVG}text")) for g in circles(draw(trace_diagram(trace)))
+    ]
+    assert after[0] == "a⁰1 = 0.5"
+    assert after[3] == "z¹2 = 0.53 a¹2 = 0.629 δ¹2 = 0.0271"
+    assert after[5] == "z²1 = 0.147 a²1 = 0.537 δ²1 = −0.115"
+
+
+def test_dropped_units_are_crossed_out_and_their_lines_faint():
+    _, trace, _ = lecture_net()
+    kept, zero = Value(2.0), Value(0.0)
+    a1 = [+(a * mask) for a, mask in zip(trace.a[1], (kept, zero, kept))]
+    drawing = draw(trace_diagram(Trace(trace.z, [trace.a[0], a1, trace.a[2]], trace.output)))
+    crossed = [g for g in circles(drawing) if any(p.get("class") == "cross" for p in g.iter(f"{SVG}path"))]
+    assert ["".join(g.find(f"{SVG}title").itertext()).splitlines()[0] for g in crossed] == ["a¹_2"]
+    faint = {wire.title.split(" = ")[0] for wire in drawing.figure.wires if wire.stroke == "faint"}
+    assert faint == {"w¹_21", "w¹_22", "w²_12", "w²_22"}
+    assert "crossed out: dropped" in words(drawing)[1]
+    assert "dropped" not in draw(trace_diagram(trace)).svg.partition("</style>")[2]
+
+
+def test_wide_layers_show_their_first_and_last_units_and_how_many_more():
+    drawing = draw(model_diagram(MLP(784, [50, 10], rng=Random(0))))
+    assert len(circles(drawing)) == 6 + 6 + 10
+    assert {"⋮ 778 more", "⋮ 44 more"} <= set(words(drawing)[0])
+    assert len(drawing.figure.wires) == 6 * 6 + 6 * 10
+    names = {box.name for box in drawing.figure.boxes}
+    assert {"a⁰_1", "a⁰_4", "a⁰_783", "a⁰_784"} <= names
+    assert "a⁰_5" not in names
+
+
+def test_anything_that_offers_a_diagram_can_be_drawn():
+    class Perceptron:
+        def diagram(self):
+            return Diagram(
+                [[Unit("x₁"), Unit("x₂")], [Unit("y", {"y": 0.5})]], [[[Value(1.0, "w₁"), Value(-2.0, "w₂")]]]
+            )
+
+    assert len(circles(draw(Perceptron()))) == 3
+
+
+def test_what_cannot_be_drawn_is_a_type_error():
+    model, _, _ = lecture_net()
+    for thing in (3.0, [Value(1.0)], None):
+        with pytest.raises(TypeError, match="draw takes a Value, a model or a trace"):
+            draw(thing)
+    with pytest.raises(TypeError, match="options of draw are for the graph of a Value"):
+        draw(model_diagram(model), fold=True)
+    with pytest.raises(ValueError, match="layer 1 has 1 units that read 2"):
+        draw(Diagram([[Unit("a"), Unit("b")], [Unit("c")]], [[[Value(1.0)]]]))
+
+
+def test_a_model_without_neurons_says_so():
+    from nn import Sequential, Sigmoid
+
+    with pytest.raises(ValueError, match="no Linear layer"):
+        model_diagram(Sequential(Sigmoid()))
+
+
+def test_a_lecture_name_is_set_with_its_index_lowered():
+    assert [m[0] for m in INDEXED.finditer("∂f/∂w²_13, z¹_2 and x_i but not learning_rate")] == [
+        "w²_13",
+        "z¹_2",
+        "x_i",
+    ]
+
+
+def test_to_json_of_dot_is_read_by_number_never_by_name():
+    assert json.dumps(HOSTILE)  # the names themselves never reach the layout
+    _, f = hostile_graph()
+    skeleton = placing._skeleton(draw(f, engine="built-in").figure)
+    assert not re.search(r"[^\x00-\x7f]|script|LLL", skeleton)
