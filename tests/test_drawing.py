@@ -744,6 +744,12 @@ def test_wide_layers_show_their_first_and_last_units_and_how_many_more():
     assert "a⁰_5" not in names
 
 
+def test_draw_takes_a_model_and_its_trace():
+    model, trace, _ = lecture_net()
+    assert draw(model).svg == draw(model_diagram(model)).svg
+    assert draw(trace).svg == draw(trace_diagram(trace)).svg != draw(model).svg
+
+
 def test_anything_that_offers_a_diagram_can_be_drawn():
     class Perceptron:
         def diagram(self):
