@@ -205,6 +205,8 @@ class Explanation:
 
     def _in_inputs(self, write: Writer) -> list[str]:
         """Each factor as its formula in the inputs."""
+        if self._is_alone and self._composed:
+            return [write(self._composed[0][0])]
         return [
             write.factor(upstream) + ("" if term.node is self.wrt else write.times + write.factor(local))
             for term, (upstream, local) in zip(self.shown, self._composed or ())
