@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import ClassVar
 
-from autograd import functions
-from autograd.value import Value
+from autograd import functions, primitives
+from autograd.primitives import Primitive
+from autograd.value import Value, node_of
 from nn.module import Module
 
 
@@ -20,6 +22,15 @@ class Activation(Module):
         return [self.g(z) for z in x]
 
 
+class Elementary(Activation):
+    """An activation that is one entry of the table."""
+
+    primitive: ClassVar[Primitive]
+
+    def g(self, z: Value) -> Value:
+        return node_of(self.primitive, (z,), [z.data])
+
+
 class Identity(Activation):
     """g(z) = z, as a node of its own."""
 
@@ -27,15 +38,14 @@ class Identity(Activation):
         return +z
 
 
-class ReLU(Activation):
+class ReLU(Elementary):
     """g(z) = max(z, 0).
 
     >>> [a.data for a in ReLU()([-1.0, 2.0])]
     [0.0, 2.0]
     """
 
-    def g(self, z: Value) -> Value:
-        return functions.relu(z)
+    primitive = primitives.relu
 
 
 class LeakyReLU(Activation):
@@ -48,25 +58,22 @@ class LeakyReLU(Activation):
         return functions.leaky_relu(z, self.slope)
 
 
-class Sigmoid(Activation):
+class Sigmoid(Elementary):
     """g(z) = σ(z) = 1/(1 + e⁻ᶻ), with g′(z) = a(1 − a)."""
 
-    def g(self, z: Value) -> Value:
-        return functions.sigmoid(z)
+    primitive = primitives.sigmoid
 
 
-class Softplus(Activation):
+class Softplus(Elementary):
     """g(z) = log(1 + eᶻ)."""
 
-    def g(self, z: Value) -> Value:
-        return functions.softplus(z)
+    primitive = primitives.softplus
 
 
-class Tanh(Activation):
+class Tanh(Elementary):
     """g(z) = tanh z, with g′(z) = 1 − a²."""
 
-    def g(self, z: Value) -> Value:
-        return functions.tanh(z)
+    primitive = primitives.tanh
 
 
 BY_NAME: dict[str, type[Activation]] = {
