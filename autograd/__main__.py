@@ -1,0 +1,123 @@
+"""``python -m autograd "f = x*y" x=2 y=3``: what the backward pass multiplied and added, for a function typed in.
+
+A table of every named node's value and gradient, then the chain rule written out by ``explain``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+from os.path import dirname, exists
+from typing import NoReturn
+
+if exists(dirname(__file__) + "/tracer.py"):
+    raise ImportError(
+        "the packages autograd (HIPS) and chainrule are installed over each other: both are imported as `autograd`; "
+        "mend it with `pip uninstall --yes autograd chainrule` and then `pip install chainrule`"
+    )
+
+from autograd.expression import COMPOSED, Expression, ExpressionError
+from autograd.notation import number_text
+from autograd.primitives import TABLE
+from autograd.value import Value
+
+MOST_EXPLAINED = 4  # inputs; more are explained one by one, with --wrt
+DIGITS = 12  # of values and gradients; what rounding does to 0.1 + 0.2 is not shown
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """Says what is wrong in one line and leaves with status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """What argparse calls for options that it cannot read."""
+        fail(f"{message} (python -m autograd --help)")
+
+
+def fail(message: str) -> NoReturn:
+    """One line, and exit status 2."""
+    print(f"autograd: {message}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of the command line."""
+    p = OneLineParser(
+        prog="python -m autograd",
+        description="Values, gradients, and why they are what they are: the chain rule written out.",
+        epilog=f"Functions: {', '.join(sorted({*TABLE, *COMPOSED}))}. A power is x**2, a product 2*x.",
+    )
+    p.add_argument("text", metavar="TEXT", help='the function, then what it is made of: "f = x*y; x = r; y = r*s"')
+    p.add_argument("inputs", metavar="NAME=NUMBER", nargs="*", help="the inputs: r=2 s=3")
+    p.add_argument(
+        "--wrt", metavar="NAME", action="append", help="explain the derivative with respect to this (every input)"
+    )
+    p.add_argument("--latex", action="store_true", help="print the explanation alone, in LaTeX")
+    return p
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line. Raises SystemExit(2) after one line about what is wrong."""
+    given = sys.argv[1:] if arguments is None else arguments
+    # −x**2 is an expression, and no option: the printed minus sign says so to argparse, and is read as minus
+    given = [f"−{a[1:]}" if a[:1] == "-" and a[:2] not in ("--", "-h") else a for a in given]
+    options = parser().parse_intermixed_args(given)
+    try:
+        report(options)
+    except (ValueError, ImportError, OSError) as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        fail("interrupted")
+
+
+def report(options: argparse.Namespace) -> None:
+    """Compute, run backward, print. Raises ExpressionError, and DomainError where a function has no value."""
+    from autograd import explain
+
+    expression = Expression(options.text)
+    nodes = expression.at(**numbers(options.inputs))
+    f = nodes[expression.name]
+    f.backward()
+    leaves = expression.inputs or [name for name, node in nodes.items() if not node.parents and node is not f]
+    wrt = options.wrt or leaves[:MOST_EXPLAINED]
+    for name in wrt:
+        if name not in nodes:
+            raise ExpressionError(f"--wrt {name}: there is no {name}, but {', '.join(nodes)}")
+    explanations = [explain(f, wrt=nodes[name]) for name in wrt]
+    if isinstance(sys.stdout, TextIOWrapper):  # a terminal without ∂ gets \u2202
+        sys.stdout.reconfigure(errors="backslashreplace")
+    if options.latex:
+        print("\n\n".join(explanation._repr_latex_() for explanation in explanations))
+        return
+    print("\n\n".join(["\n".join(table(expression.name, nodes)), *map(str, explanations)]))
+    if len(leaves) > len(wrt) and not options.wrt:
+        print(f"\nThese are the first {len(wrt)} of {len(leaves)} inputs; --wrt NAME explains another.")
+
+
+def numbers(inputs: Sequence[str]) -> dict[str, float]:
+    """``["r=2", "s=3"]`` as numbers by name. Raises ExpressionError for what is no NAME=NUMBER."""
+    found: dict[str, float] = {}
+    for given in inputs:
+        name, equals, number = (part.strip() for part in given.replace("−", "-").partition("="))
+        if not name or not equals:
+            raise ExpressionError(f"{given!r} is no input: write NAME=NUMBER, as in r=2")
+        if name in found:
+            raise ExpressionError(f"{name} is given twice")
+        try:
+            found[name] = float(number)
+        except ValueError:
+            raise ExpressionError(f"{given!r}: {number!r} is no number; write NAME=NUMBER, as in r=2") from None
+    return found
+
+
+def table(f: str, nodes: dict[str, Value]) -> list[str]:
+    """Name, value and gradient of each node, in aligned columns."""
+    rows = [("", "value", f"∂{f}/∂…")]
+    rows += [(name, number_text(node.data, DIGITS), number_text(node.grad, DIGITS)) for name, node in nodes.items()]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return [f"{name:{widths[0]}}  {value:>{widths[1]}}  {grad:>{widths[2]}}" for name, value, grad in rows]
+
+
+if __name__ == "__main__":
+    main()

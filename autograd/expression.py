@@ -1,0 +1,238 @@
+"""Text becomes a graph: each name a node that knows its parents, each operation an entry of the table.
+
+An allow-list over Python's syntax tree: names, numbers, + − * / **, signs, and calls of the table's functions. Python
+parses the text and computes nothing of it: numbers are floats and operations run their rules, so that every node has
+the local derivatives which the backward pass multiplies and adds.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Sequence
+from graphlib import CycleError, TopologicalSorter
+from keyword import iskeyword
+from math import isfinite
+from unicodedata import normalize
+
+from autograd import primitives
+from autograd.errors import DomainError
+from autograd.functions import clamp, leaky_relu, mean, named
+from autograd.primitives import TABLE
+from autograd.value import Value, no_grad
+
+MOST_CHARACTERS = 10_000  # some hundred definitions, read within a second; a larger graph is written in Python
+MOST_OPERATIONS = 100  # of one statement: each may deepen its tree by a level, and Python's parser is recursive
+
+Function = Callable[..., Value]
+COMPOSED: dict[str, Function] = {"clamp": clamp, "leaky_relu": leaky_relu, "mean": lambda *x: mean(x)}
+OPERATIONS: dict[type[ast.AST], Function] = {
+    ast.Add: primitives.add,
+    ast.Sub: primitives.sub,
+    ast.Mult: primitives.mul,
+    ast.Div: primitives.div,
+    ast.Pow: lambda x, p: (primitives.pow if isinstance(p, Value) else primitives.power)(x, p),
+    ast.UAdd: primitives.identity,
+    ast.USub: primitives.neg,
+}
+STRUCTURE = (ast.BinOp, ast.UnaryOp, ast.Call, ast.Name, ast.Load, ast.Constant)
+
+PRINTED = str.maketrans("−×·÷", "-**/")  # the signs that formulas are printed with
+WORD = re.compile(
+    r"(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)|(?P<function>[^\W\d]\w*(?=\s*\())"
+    r"|(?P<name>[^\W\d]\w*)|(?P<open>\()|(?P<close>\))|(?P<operation>\*\*?|[-+]|/(?!/))"
+    r"|(?P<comma>,)|(?P<equals>=)|(?P<alien>//|\S)"
+)
+STARTS, ENDS = ("number", "name", "function", "open"), ("number", "name", "close")  # of an operand
+Word = re.Match[str]
+
+
+class ExpressionError(ValueError):
+    """Text that is no expression, or numbers that do not fit its inputs.
+
+    line, column   where in the text, from 1; None where no place in the text is at fault
+
+    >>> Expression("2x")
+    Traceback (most recent call last):
+        ...
+    autograd.expression.ExpressionError: column 2: write 2*x for a product
+    """
+
+    def __init__(self, message: str, text: str = "", position: int | None = None) -> None:
+        self.line: int | None = None
+        self.column: int | None = None
+        if position is not None:
+            self.line = text.count("\n", 0, position) + 1
+            self.column = position - text.rfind("\n", 0, position)
+            line = f"line {self.line}, " if "\n" in text.strip() else ""
+            message = f"{line}column {self.column}: {message}"
+        super().__init__(message)
+
+
+class Expression:
+    """Definitions in any order, separated by ``;`` or newlines; the first is the function asked for.
+
+    text     ``"f = x*y; x = r; y = r*s"``; a first statement without a name is called f
+    name     the name of the function asked for
+    inputs   the names that the text uses and does not define, in its order
+
+    Raises ExpressionError, which says where, and what to write instead.
+
+    >>> expression = Expression("f = x*y*z; x = r; y = r*s; z = s")
+    >>> expression.name, expression.inputs
+    ('f', ('r', 's'))
+    >>> nodes = expression.at(r=2.0, s=3.0)
+    >>> nodes["f"].backward()
+    >>> list(nodes), nodes["s"].grad
+    (['r', 's', 'x', 'y', 'z', 'f'], 24.0)
+    """
+
+    def __init__(self, text: str) -> None:
+        if len(text) > MOST_CHARACTERS:
+            raise ExpressionError(f"{len(text)} characters are too many: at most {MOST_CHARACTERS} are read")
+        self._text = text.translate(PRINTED)
+        self._functions: dict[str, Function] = {**TABLE, **COMPOSED}
+        self._starts: dict[str, int] = {}  # of each definition in the text
+        self._trees: dict[str, ast.expr] = {}
+        self._places: dict[ast.AST, int] = {}  # of each part of a tree in the text
+        needs: dict[str, dict[str, int]] = {}  # the names that a definition uses, and where first
+        for line in re.finditer(r"[^;\n]+", self._text):
+            if words := list(WORD.finditer(self._text, line.start(), line.end())):
+                name, body = self._name_and_body(words)
+                if name in needs:
+                    raise self._error(f"{name} is defined twice", words[0].start())
+                self._starts[name], self._trees[name] = words[0].start(), self._tree(body, words[-1].end())
+                needs[name] = {}
+                for word in body:
+                    if word.lastgroup == "name":
+                        needs[name].setdefault(word[0], word.start())
+        if not needs:
+            raise self._error("nothing to compute: write an expression, as in f = x*y", 0)
+        self.name = next(iter(needs))
+        self._used = {name: place for uses in reversed(needs.values()) for name, place in uses.items()}
+        self.inputs = tuple(sorted(self._used.keys() - needs.keys(), key=self._used.__getitem__))
+        for name in self.inputs:
+            if name in self._functions:
+                raise self._error(f"{name} is a function: write {name}(…)", self._used[name])
+        try:
+            self._order = [name for name in TopologicalSorter(needs).static_order() if name in needs]
+        except CycleError as error:
+            circle = error.args[1][::-1]
+            start = min(self._starts[name] for name in circle)
+            raise self._error(f"defined in a circle: {_some(circle, ' needs ')}", start) from None
+
+    def at(self, /, **numbers: float) -> dict[str, Value]:
+        """The graph for these inputs: every node that has a name; inputs first, parents before what needs them.
+
+        Raises ExpressionError for an input that is missing, not used, defined by the text or not finite, and for
+        operands that a function does not take; DomainError where a function has no value.
+
+        >>> Expression("log(x**2)").at(x=-1.0)["f"].data
+        0.0
+        """
+        for name, number in numbers.items():
+            if name in self._starts:
+                raise self._error(f"{name} is defined here: leave out {name}=…", self._starts[name])
+            if name not in self.inputs:
+                raise ExpressionError(f"{name} is given, but not used; the inputs are {_some(self.inputs) or 'none'}")
+            if not isfinite(number):
+                raise ExpressionError(f"{name} = {number!r}: give a finite number")
+        for name in self.inputs:
+            if name not in numbers:
+                missing = _some([f"{x}=…" for x in self.inputs if x not in numbers], " ")
+                raise self._error(f"{name} is not defined: give {missing}", self._used[name])
+        nodes = {name: Value(numbers[name], name) for name in self.inputs}
+        for name in self._order:
+            nodes[name] = named(**{name: self._value(self._trees[name], nodes)})
+        return nodes
+
+    def _name_and_body(self, words: list[Word]) -> tuple[str, list[Word]]:
+        """A statement taken apart at its =, and every word of it looked at."""
+        is_named = [word.lastgroup for word in words[:2]] == ["name", "equals"]
+        name, body = (words[0][0], words[2:]) if is_named else ("f", words)
+        for before, word in [(None, words[0]), *zip([None, *body], body)]:
+            if complaint := self._complaint(word, before):
+                raise self._error(complaint, word.start())
+        if self._trees and not is_named:
+            raise self._error("only the first statement may go without a name: write y = …", words[0].start())
+        if sum(word.lastgroup in ("operation", "open") for word in body) > MOST_OPERATIONS:
+            raise self._error(f"more than {MOST_OPERATIONS} operations: give names to the parts", words[0].start())
+        return name, body
+
+    def _tree(self, body: list[Word], end: int) -> ast.expr:
+        """What Python's parser makes of the words, once each part is on the allow-list."""
+        start = body[0].start() if body else end
+        source = re.sub(r"\s", " ", self._text[start:end])
+        try:
+            tree = ast.parse(source, mode="eval").body
+        except SyntaxError as error:
+            place = (error.offset or len(source) + 1) - 1  # 0 is the end
+            bracket = "'" in error.msg and error.msg  # Python says '(' was never closed, unmatched ')'
+            raise self._error(bracket or "a name, a number or ( is missing here", start + place) from None
+        for part in ast.walk(tree):
+            # Python counts bytes; a part without a place of its own stands inside one that was seen before
+            self._places[part] = start + len(source.encode()[: getattr(part, "col_offset", 0)].decode())
+            if not isinstance(part, (*STRUCTURE, *OPERATIONS)):
+                raise self._error("a comma or a star stands where only a value can", self._places[part])
+        return tree
+
+    def _complaint(self, word: Word, before: Word | None) -> str:
+        """What is wrong with a word, alone and right behind the one before."""
+        kind, text = word.lastgroup, word[0]
+        is_word = kind in ("name", "function")
+        if set(text) & set("^⁰¹²³⁴⁵⁶⁷⁸⁹"):
+            return "write ** for a power"
+        if kind == "equals":
+            return "write one name before one =, as in y = 2*x"
+        if kind == "alien" or (is_word and not text.isidentifier()):
+            return f"{text!r} is no part of an expression"
+        if kind == "number" and text.isdigit() and text != (plain := text.lstrip("0") or "0"):
+            return f"write {plain}, without the zeros in front"
+        if kind == "number" and not isfinite(float(text)):
+            return "a number beyond the largest float, 1.8e308"
+        if is_word and iskeyword(text):
+            return f"{text} is a word of Python's own: choose another name"
+        if text != (plain := normalize("NFKC", text)):  # to Python both are one name
+            return f"{text} has a plainer spelling: write {plain}"
+        if before and before.lastgroup in ENDS and kind in STARTS:
+            is_call = before[0] in self._functions
+            return f"write {before[0]}(…)" if is_call else f"write {before[0]}*{text} for a product"
+        if kind == "function" and text not in self._functions:
+            advice = f"write {text}*(…) for a product, {text} = … for a definition"
+            return f"there is no function {text}: {advice}; functions are {', '.join(sorted(self._functions))}"
+        return ""
+
+    def _value(self, tree: ast.AST, nodes: dict[str, Value]) -> Value | float:
+        """What a syntax tree computes, parts first: a node, or a number where it has no names."""
+        function: Function
+        match tree:
+            case ast.Name(id=name):
+                return nodes[name]
+            case ast.Constant(value=int() | float() as number):
+                return float(number)
+            case ast.Call(func=ast.Name(id=name), args=parts):
+                function = self._functions[name]
+            case ast.BinOp(left=left, op=op, right=right):
+                function, parts = OPERATIONS[type(op)], [left, right]
+            case ast.UnaryOp(op=op, operand=operand):
+                function, parts = OPERATIONS[type(op)], [operand]
+            case _:
+                raise self._error("no part of an expression", self._places[tree])
+        operands = [self._value(part, nodes) for part in parts]
+        try:
+            if any(isinstance(x, Value) for x in operands):
+                return function(*operands)
+            with no_grad():  # 1/3 is a number too, found by the table's rule
+                return function(*operands).data
+        except DomainError:
+            raise
+        except (TypeError, ValueError) as error:  # not the operands that the function takes
+            raise self._error(str(error), self._places[tree]) from None
+
+    def _error(self, message: str, position: int) -> ExpressionError:
+        return ExpressionError(message, self._text, position)
+
+
+def _some(names: Sequence[str], between: str = ", ") -> str:
+    """The names in one line, however many there are."""
+    return between.join([*names[:8], *(["…"] if len(names) > 8 else [])])
