@@ -8,7 +8,22 @@ from random import Random
 import pytest
 from random_graphs import random_graph
 
-from autograd import Value, exp, explain, log, maximum, named, narrate, paths, product, relu, sigmoid, sin, tanh
+from autograd import (
+    Value,
+    exp,
+    explain,
+    log,
+    logsumexp,
+    maximum,
+    named,
+    narrate,
+    paths,
+    product,
+    relu,
+    sigmoid,
+    sin,
+    tanh,
+)
 from autograd.contributions import changed_since, contributions
 from autograd.primitives import CONDITION, CONSTANT, TABLE
 from nn import MLP, binary_cross_entropy, cross_entropy, half_squared_error
@@ -408,3 +423,20 @@ def test_a_notebook_gets_latex_and_html():
     assert found._repr_latex_().startswith("$$") and r"\frac{\partial f}{\partial x}" in found.latex()
     assert "yz·0 + xz·r + xy·1" in found._repr_html_()
     assert math.isclose(found.value, 24.0)
+
+
+def test_what_is_not_finite_is_not_called_wrong():
+    n, x = Value(math.nan, "n"), Value(2.0, "x")
+    assert "✗" not in str(explain(n * x, wrt=x)) and "f is not finite" in str(explain(n * x, wrt=x))
+
+
+def test_a_function_of_thousands_of_operands_is_not_written_out():
+    many = [Value(0.001 * i, f"q{i}") for i in range(5000)]
+    text = str(explain(logsumexp(many), wrt=many[3]))
+    assert text.startswith("∂f/∂q3 = 6.80744e−6\nnot written out") and "∂f/∂f" not in text and "✓ finite difference" in text
+
+
+def test_a_condition_is_written_as_a_comparison():
+    x, y = Value(1.0, "x"), Value(2.0, "y")
+    assert str(explain(maximum(x, y), wrt=y)).splitlines()[0] == "∂f/∂y = 1 − [x > y]"
+    assert str(explain(relu(x), wrt=x)).splitlines()[0] == "∂f/∂x = [x > 0]"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from math import isfinite
 from typing import NamedTuple
 
 import sympy
@@ -65,7 +66,7 @@ def explain(f: Value, wrt: Value, through: Value | Sequence[Value] | None = None
             raise TypeError(f"explain: {role} = {node!r} is no Value; give the Value itself, not its number or name")
     if through is not None:
         through = [through] if isinstance(through, Value) else list(dict.fromkeys(through))
-        through = [v for v in through if v is not wrt]
+        through = [v for v in through if v is not wrt and v is not f]
     return Explanation(f, wrt, through)
 
 
@@ -128,7 +129,7 @@ class Explanation:
 
     def _consumers(self) -> list[Value]:
         """The values that were computed from wrt directly."""
-        return [x for x in self.formulas.order if self.wrt in x.parents]
+        return [x for x in self.formulas.order if self.wrt in x.parents and x is not self.f]
 
     def _forward(self, stops: Iterable[Value]) -> dict[Value, float]:
         """∂x/∂wrt for every x that a path leads to, by paths that end where they meet one of ``stops``."""
@@ -201,7 +202,9 @@ class Explanation:
             )
             below = self._partial(write, term.node, self.wrt) if _is_long(local) else write.factor(local)
             pieces.append(above if term.node is self.wrt else above + write.times + below)
-        return [write(upstream)] if self._is_alone and not _is_long(upstream) else pieces
+        if self._is_alone:
+            return [] if _is_long(upstream) else [write(upstream)]
+        return pieces
 
     def _in_inputs(self, write: Writer) -> list[str]:
         """Each factor as its formula in the inputs."""
@@ -299,10 +302,9 @@ class Explanation:
             if term.node is not self.wrt and not term.node.name:
                 found.append(f"where {name(term.node)} = {self._definition(term.node)}")
         if self._composed is None:
-            stopped = [name(term.node) for term in self.shown]
-            found.append(
-                f"written as far as {', '.join(stopped)}: in the inputs it has more than {LARGEST} operations"
-            )
+            stopped = ", ".join(name(term.node) for term in self.shown if term.node is not self.wrt)
+            written = f"written as far as {stopped}: in the inputs" if stopped else "not written out:"
+            found.append(f"{written} it has more than {LARGEST} operations")
         if self.f.grad and not close(self.wrt.grad, self.value):
             found.append(
                 f"{name(self.wrt)}.grad is {number_text(self.wrt.grad)}: it holds other backward passes too; "
@@ -321,8 +323,9 @@ class Explanation:
         """The sum against the backward pass, SymPy's derivative of the composed value, and a finite difference."""
         arrived = self._gradients.get(self.wrt, 0.0)
         backward = Check("backward", arrived, close(arrived, self.value))
-        if self.changed:
-            others = [Check(name, None, False, "the inputs changed") for name in ("SymPy", "finite difference")]
+        why = "the inputs changed" if self.changed else "" if isfinite(self.f.data) else "f is not finite"
+        if why:
+            others = [Check(name, None, False, why) for name in ("SymPy", "finite difference")]
             return [backward, *others]
         road = Road(self.f, self.wrt, list(self._forward(()))[1:])
         measured = road.by_difference(self.value)

@@ -74,4 +74,4 @@ class Road:
 
 def close(x: float, y: float, tolerance: float = 1e-9) -> bool:
     """Equal but for rounding in the order of the sum."""
-    return x == y or abs(x - y) <= tolerance * max(1.0, abs(x), abs(y))
+    return x == y or (x != x and y != y) or abs(x - y) <= tolerance * max(1.0, abs(x), abs(y))

@@ -82,7 +82,7 @@ class Writer(ABC):
         if isinstance(e, sympy.exp):
             return self.call("exp", self(e.args[0])), ATOM
         if isinstance(e, sympy.Heaviside):
-            return f"[{self(e.args[0])} > {self.number(0.0)}]", ATOM
+            return f"[{self.comparison(e.args[0])}]", ATOM
         if isinstance(e, sympy.Abs):
             return f"|{self(e.args[0])}|", ATOM
         if isinstance(e, sympy.Piecewise):
@@ -92,6 +92,14 @@ class Writer(ABC):
         )
         arguments = e.args if isinstance(e, log_sum_exp) else sorted(e.args, key=lambda x: bool(x.is_Number))
         return self.call(name, ", ".join(map(self, arguments))), ATOM
+
+    def comparison(self, difference: Expression) -> str:
+        """The condition under which the difference is positive: x > y for x − y."""
+        terms = sympy.Add.make_args(difference)
+        less = [term for term in terms if term.could_extract_minus_sign()]
+        if len(terms) != 2 or len(less) != 1:
+            return f"{self(difference)} > {self.number(0.0)}"
+        return f"{self(difference - less[0])} > {self(-less[0])}"
 
     def held(self, e: Expression, least: int) -> str:
         """The expression, in brackets where it holds together less tightly than ``least``."""
