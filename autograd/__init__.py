@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from autograd.higher import grad as grad
     from autograd.higher import hessian as hessian
     from autograd.higher import jacobian as jacobian
+    from autograd.walking import walk as walk
 
 _HOMES = {
     "DomainError": "errors",
@@ -56,6 +57,7 @@ _HOMES = {
     "jacobian": "higher",
     "narrate": "explanation.narration",
     "paths": "explanation.path_sums",
+    "walk": "walking",
 }
 
 

@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser().parse_intermixed_args(given)
     try:
         report(options)
-    except (ValueError, ImportError, OSError) as error:
+    except (ValueError, ArithmeticError, ImportError, OSError) as error:
         fail(str(error))
     except KeyboardInterrupt:
         fail("interrupted")
@@ -73,8 +73,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def report(options: argparse.Namespace) -> None:
     """Compute, run backward, print. Raises ExpressionError, and DomainError where a function has no value."""
-    from autograd import explain
-
     expression = Expression(options.text)
     nodes = expression.at(**numbers(options.inputs))
     f = nodes[expression.name]
@@ -84,6 +82,8 @@ def report(options: argparse.Namespace) -> None:
     for name in wrt:
         if name not in nodes:
             raise ExpressionError(f"--wrt {name}: there is no {name}, but {', '.join(nodes)}")
+    from autograd import explain  # its SymPy takes half a second to load, for which no error has to wait
+
     explanations = [explain(f, wrt=nodes[name]) for name in wrt]
     if isinstance(sys.stdout, TextIOWrapper):  # a terminal without ∂ gets \u2202
         sys.stdout.reconfigure(errors="backslashreplace")

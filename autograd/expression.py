@@ -23,6 +23,7 @@ from autograd.value import Value, no_grad
 
 MOST_CHARACTERS = 10_000  # some hundred definitions, read within a second; a larger graph is written in Python
 MOST_OPERATIONS = 100  # of one statement: each may deepen its tree by a level, and Python's parser is recursive
+LONGEST_WORD = 50  # characters, so that errors and explanations stay readable
 
 Function = Callable[..., Value]
 COMPOSED: dict[str, Function] = {"clamp": clamp, "leaky_relu": leaky_relu, "mean": lambda *x: mean(x)}
@@ -180,6 +181,8 @@ class Expression:
         """What is wrong with a word, alone and right behind the one before."""
         kind, text = word.lastgroup, word[0]
         is_word = kind in ("name", "function")
+        if len(text) > LONGEST_WORD:
+            return f"{text[:9]}… is longer than {LONGEST_WORD} characters"
         if set(text) & set("^⁰¹²³⁴⁵⁶⁷⁸⁹"):
             return "write ** for a power"
         if kind == "equals":

@@ -64,7 +64,7 @@ def clamp(x: Operand, low: Operand, high: Operand) -> Value:
     1.0
     """
     if float(low) > float(high):
-        raise ValueError(f"clamp between {low!r} and {high!r}: the lower bound comes first")
+        raise ValueError(f"clamp between {float(low)!r} and {float(high)!r}: the lower bound comes first")
     return minimum(maximum(x, low), high)
 
 

@@ -433,10 +433,25 @@ def test_what_is_not_finite_is_not_called_wrong():
 def test_a_function_of_thousands_of_operands_is_not_written_out():
     many = [Value(0.001 * i, f"q{i}") for i in range(5000)]
     text = str(explain(logsumexp(many), wrt=many[3]))
-    assert text.startswith("∂f/∂q3 = 6.80744e−6\nnot written out") and "∂f/∂f" not in text and "✓ finite difference" in text
+    assert (
+        text.startswith("∂f/∂q3 = 6.80744e−6\nnot written out")
+        and "∂f/∂f" not in text
+        and "✓ finite difference" in text
+    )
 
 
 def test_a_condition_is_written_as_a_comparison():
     x, y = Value(1.0, "x"), Value(2.0, "y")
     assert str(explain(maximum(x, y), wrt=y)).splitlines()[0] == "∂f/∂y = 1 − [x > y]"
     assert str(explain(relu(x), wrt=x)).splitlines()[0] == "∂f/∂x = [x > 0]"
+
+
+def test_a_high_power_of_a_sum_is_not_multiplied_out():
+    x, y = Value(0.1, "x"), Value(0.2, "y")
+    assert str(explain((x + y + 1.0) ** 150, wrt=x)).startswith("∂f/∂x = 150(x + y + 1)¹⁴⁹")
+
+
+def test_a_quotient_of_a_power_with_a_named_exponent_is_written():
+    x, y = Value(2.0, "x"), Value(3.0, "y")
+    found = explain(0.5 / x**y, wrt=x)
+    assert "✗" not in str(found) and found.latex()

@@ -272,7 +272,10 @@ class Explanation:
             return None
         # the shortest of a few forms; sympy.simplify tries many more, for seconds
         forms = [total, sympy.factor_terms(total)]
-        if not total.has(sympy.Heaviside, sympy.Max, sympy.Min, sympy.Abs, sympy.Piecewise):
+        has_kinks = total.has(sympy.Heaviside, sympy.Max, sympy.Min, sympy.Abs, sympy.Piecewise)
+        # a power of a sum has as many terms as its exponent lets it, and count_ops does not see them
+        grows = any(p.base.is_Add and not (p.exp.is_Integer and abs(p.exp) <= 4) for p in total.atoms(sympy.Pow))
+        if not has_kinks and not grows:
             forms += [sympy.expand(total), sympy.factor(total), sympy.cancel(total)]
         return min(forms, key=sympy.count_ops)
 

@@ -73,7 +73,7 @@ class Writer(ABC):
             return (self.number(float(e)), ATOM) if whole else self.product(e)
         if e.is_Add:
             return self.addition(e), ADDITION
-        if e.is_Mul or (e.is_Pow and e.exp.could_extract_minus_sign()):
+        if e.is_Mul or (e.is_Pow and e.exp.is_number and e.exp.could_extract_minus_sign()):
             return self.product(e)
         if e.is_Pow:
             if e.exp == sympy.S.Half:

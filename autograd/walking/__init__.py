@@ -1,0 +1,153 @@
+"""``walk``: one page on which a student steps through both passes, predicts numbers and changes inputs.
+
+The graph is told to the page as data (``telling``), its rules as JavaScript that the table itself has written; the
+page's own script, in the files beside this one, knows no derivative.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from hashlib import sha256
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import final
+
+from autograd.contributions import gradients
+from autograd.graph import topological_order
+from autograd.notation import is_constant
+from autograd.number_systems import javascript
+from autograd.value import Value
+from autograd.walking.mathml import clipped
+from autograd.walking.picture import Picture
+from autograd.walking.places import positions
+from autograd.walking.telling import Told, script
+
+MOST_NODES, MOST_BYTES = 500, 2_000_000
+SCRIPTS = ("numbers.js", "passes.js", "judging.js", "steering.js")  # no page is needed to run these
+HEIGHT = 640  # pixels of the page in a notebook
+
+
+def walk(f: Value, *, predict: bool = False) -> Walk:
+    """A page that steps through the forward and the backward pass of f, one contribution at a time.
+
+    predict   begin with every number hidden: the student types it, and the page names the likely slip
+
+    Where an input changed since f was computed, the page runs the forward pass again and says so.
+    Raises TypeError for what is no Value, ValueError for more than 500 nodes or a page beyond 2 MB, TypeError for a
+    rule that JavaScript cannot run, DomainError where changed inputs have no value.
+
+    >>> r, s = Value(2.0, "r"), Value(3.0, "s")
+    >>> walk(r * s)
+    <walk through f: 3 nodes>
+    """
+    if not isinstance(f, Value):
+        raise TypeError(f"walk takes the Value whose passes it shows, not {f!r} ({type(f).__name__})")
+    return Walk(f, predict)
+
+
+@final
+class Walk:
+    """What ``walk`` made. In a notebook it shows itself.
+
+    page   the whole page as text: one HTML file that needs nothing else
+    """
+
+    def __init__(self, f: Value, predict: bool = False) -> None:
+        count = len(topological_order(f))
+        if count > MOST_NODES:
+            raise ValueError(
+                f"walk: {count:,} nodes; a page that can be walked has at most {MOST_NODES}: "
+                "walk(node) for a part of it, a smaller network, or draw(f), which collapses what is large"
+            )
+        self._told = Told(f)
+        self._name, self._count = self._told.names[f], count
+        self._places = positions(f)
+        self._grads = gradients(f)
+        self.page = self._written(predict)
+        if len(self.page.encode()) > MOST_BYTES:
+            raise ValueError(
+                f"walk: the page takes {len(self.page.encode()):,} bytes, more than {MOST_BYTES:,}: "
+                "walk(node) for a part of the graph, or fewer operands in one node"
+            )
+
+    def __repr__(self) -> str:
+        return f"<walk through {clipped(self._name)}: {self._count:,} nodes>"
+
+    def save(self, path: str | Path) -> Path:
+        """Write the page and return the path. Raises ValueError for a name that does not end in .html."""
+        path = Path(path)
+        if path.suffix != ".html":
+            raise ValueError(f"{path.name}: a walk is saved as .html")
+        path.write_text(self.page, encoding="utf-8")
+        return path
+
+    def _repr_html_(self) -> str:
+        """The page in a frame of its own; under it an image, which is what a notebook shows before it is trusted."""
+        image = b64encode(self._image().encode()).decode()
+        words = escape(f"The graph of {clipped(self._name)}; trust the notebook to walk through it")
+        return (
+            f'<div style="position:relative;min-height:{HEIGHT}px">'
+            f'<img alt="{words}" style="max-width:100%;max-height:{HEIGHT}px" '
+            f'src="data:image/svg+xml;base64,{image}">'
+            f'<iframe sandbox="allow-scripts" title="{escape(self._title())}" '
+            f'style="position:absolute;inset:0;width:100%;height:{HEIGHT}px;border:0" '
+            f'srcdoc="{escape(self.page)}"></iframe></div>'
+        )
+
+    def _title(self) -> str:
+        return f"Both passes of {clipped(self._name)}"
+
+    def _picture(self, down: bool) -> Picture:
+        return Picture(self._told, self._places, down)
+
+    def _image(self) -> str:
+        """The picture alone, at the end of both passes."""
+        picture = self._picture(down=False)
+        grads = [None if is_constant(x) or self._told.changed else self._grads[x] for x in self._told.order]
+        size = f'xmlns="http://www.w3.org/2000/svg" width="{picture.width}" height="{picture.height}"'
+        return picture.svg(size, grads).replace(
+            "<g>", f"<style>{escape(_file('picture.css'), quote=False)}</style><g>", 1
+        )
+
+    def _written(self, predict: bool) -> str:
+        wide, tall = self._picture(down=False), self._picture(down=True)
+        parts = {
+            "title": escape(self._title()),
+            "css": _file("picture.css") + _file("page.css"),
+            "changed": escape(self._told.changed),
+            "hidden": "" if self._told.changed else " hidden",
+            "wide": _scaled(wide),
+            "tall": _scaled(tall),
+            "script": "\n".join([program(self._told), f"const PREDICTING = {script(predict)};", _file("page.js")]),
+        }
+        parts["id"] = f"walk-{sha256(repr(parts).encode()).hexdigest()[:8]}-"
+        page = _file("page.html")
+        # from the outside in, each place once: what is filled in is never searched for places
+        pieces = page.split("{{")
+        return pieces[0] + "".join(
+            parts[name] + rest for name, rest in (piece.split("}}", 1) for piece in pieces[1:])
+        )
+
+
+def program(told: Told) -> str:
+    """The script but for the page itself: the table's rules, the graph, both passes, the judging of predictions."""
+    return "\n".join(
+        [
+            "// The rules, as the table wrote them, on the elementary functions.",
+            f"const RULES = (() => {{\n{javascript.PRELUDE}return {told.rules};\n}})();",
+            f"const GRAPH = {script(told.graph)};",
+            "GRAPH.rules = GRAPH.rules.map((words, i) => ({ ...words, ...RULES[i] }));",
+            *map(_file, SCRIPTS),
+        ]
+    )
+
+
+def _scaled(picture: Picture) -> str:
+    """As wide as there is room, but no smaller than can be read, and no larger than looks well."""
+    style = f'style="min-width:{0.75 * picture.width:.0f}px;max-width:{1.7 * picture.width:.0f}px"'
+    return picture.svg(f'{style} role="group" aria-label="Nodes; arrows up and down move between them"')
+
+
+def _file(name: str) -> str:
+    return files("autograd.walking").joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,129 @@
+// A student's number, judged: right to the digits that were given, or which slip would give it.
+
+const DIGITS = String.raw`(?:\d[\d.,]*|[.,]\d+)`;
+const NUMBER = new RegExp(`^([+-]?)(${DIGITS})(?:(?:e|[·*×x]10\\^?)([+-]?\\d+))?$`, "i");
+
+/** What a text may mean, as numbers with the unit of their last digit: a comma may be a point, or part thousands. */
+function readings(text) {
+  const plain = text.trim().replace(/[−–]/g, "-").replace(/[\s'’_]/g, "").replace(/^=/, "");
+  const [above, below, ...more] = plain.split("/");
+  if (below === undefined) return decimals(plain);
+  if (more.length) return [];
+  const quotients = decimals(above).flatMap((x) => decimals(below).map((y) => ({ value: x.value / y.value, unit: 0 })));
+  return quotients.filter(({ value }) => !Number.isNaN(value));
+}
+
+function decimals(plain) {
+  if (/^[+-]?(∞|inf|infinity)$/i.test(plain)) return [{ value: plain[0] === "-" ? -Infinity : Infinity, unit: 0 }];
+  if (/^nan$/i.test(plain)) return [{ value: NaN, unit: 0 }];
+  const [, sign, digits, exponent = "0"] = plain.match(NUMBER) ?? [];
+  if (digits === undefined) return [];
+  const marks = digits.match(/[.,]/g) ?? [];
+  const last = marks.at(-1);
+  const written = [];
+  if (!marks.length) written.push(digits);
+  // the last mark is the point, if it stands there once; the others part thousands
+  if (last && marks.indexOf(last) === marks.length - 1) {
+    written.push(digits.replace(/[.,]/g, (mark, at) => (at === digits.lastIndexOf(last) ? "." : "")));
+  }
+  if (last && marks.every((mark) => mark === last) && /^\d{1,3}(?:[.,]\d{3})+$/.test(digits)) {
+    written.push(digits.replace(/[.,]/g, ""));
+  }
+  return written.map((number) => ({
+    value: Number(`${sign}${number}e${exponent}`),
+    unit: 10 ** (Number(exponent) - (number.split(".")[1] ?? "").length),
+  }));
+}
+
+/**
+ * "right", "coarse" or "wrong". An answer may be rounded or cut off at its last digit, and it may be computed from
+ * the rounded numbers that the page shows: `slack` says how far that can lead. Coarse is what is no more wrong than
+ * its few digits, as 0 for 0.3: it is neither praised nor blamed.
+ */
+function agreement({ value, unit }, expected, slack) {
+  if (Object.is(value, expected) || value === expected) return "right";
+  const error = Math.abs(value - expected);
+  if (!Number.isFinite(error)) return "wrong";
+  if (error <= slack) return "right";
+  const rounded = error <= 0.5 * unit * (1 + 1e-9);
+  const cut = error < unit && Math.abs(value) <= Math.abs(expected) && value * expected >= 0;
+  if (!rounded && !cut) return "wrong";
+  return error <= 0.05 * Math.abs(expected) ? "right" : "coarse";
+}
+
+/** What is asked at a step: the number expected, how far rounding can lead, and what each slip would give. */
+function question({ nodes, rules }, { data, locals }, step) {
+  if (step.phase === "seed") {
+    const slips = [[0, "nothing has arrived yet; the pass has to start somewhere"], [data[step.node], "that is the value of the root"]];
+    return { expected: 1, slack: 0, slips: slips.map(([value, words]) => ({ value, words })) };
+  }
+  return step.phase === "forward" ? aboutValue(nodes, rules, data, locals, step) : aboutGradient(nodes, locals, step);
+}
+
+const SHOWN = 3e-5; // six digits are shown: what is computed from them is about that far off
+
+function aboutValue(nodes, rules, data, locals, { node, value }) {
+  const { parents, rule } = nodes[node];
+  const x = parents.map((parent) => data[parent]);
+  const slips = [{ value: -value, words: "the sign is turned round" }];
+  for (const [wrong, words] of (MIXED_UP[rules[rule].name] ?? (() => []))(x)) slips.push({ value: wrong, words });
+  parents.forEach((parent, i) => {
+    const { name, kind } = nodes[parent];
+    slips.push({ value: x[i], words: `that is ${kind === "constant" ? "an operand" : name} itself` });
+  });
+  const reach = x.reduce((total, xi, i) => total + Math.abs(xi * locals[node][i]), Math.abs(value));
+  return { expected: value, slack: SHOWN * reach || 0, slips };
+}
+
+/** What comes out where one operation is taken for another. These are mistakes; the rules come from the table. */
+const total = (x) => x.reduce((so, xi) => so + xi, 0);
+const together = (x) => x.reduce((so, xi) => so * xi, 1);
+const weighted = (w, a) => total(w.map((wi, i) => wi * a[i]));
+const MIXED_UP = {
+  add: (x) => [[together(x), "multiplied instead of added"], [x[0] - x[1], "subtracted instead of added"]],
+  sum: (x) => [[together(x), "multiplied instead of added"]],
+  sub: (x) => [[total(x), "added instead of subtracted"]],
+  mul: (x) => [[total(x), "added instead of multiplied"]],
+  product: (x) => [[total(x), "added instead of multiplied"]],
+  div: ([x, y]) => [[y / x, "turned the fraction over"], [x * y, "multiplied instead of divided"]],
+  power: ([x, p]) => [[x * p, "multiplied by the exponent instead of raising to it"]],
+  dot: (x) => [[total(x), "added instead of multiplied"]],
+  affine: (x) => {
+    const half = (x.length - 1) / 2;
+    const [w, a, b] = [x.slice(0, half), x.slice(half, -1), x.at(-1)];
+    return [[weighted(w, a), "the bias is forgotten"], [weighted(w, a) - b, "the bias is subtracted"],
+      [total(w) + total(a) + b, "added instead of multiplied"]];
+  },
+};
+
+function aboutGradient(nodes, locals, { node, operand, parent, upstream, local, product, before, value }) {
+  const [y, x] = [nodes[node].name, nodes[parent].name];
+  const gives = [
+    [-product, "the sign is turned round"],
+    [local, `the upstream, ${nodes[node].gradient}, is forgotten`],
+    [upstream, `the local derivative, ∂${y}/∂${x}, is forgotten`],
+    [upstream + local, "upstream and local derivative are added instead of multiplied"],
+  ];
+  locals[node].forEach((other, i) => {
+    const name = nodes[nodes[node].parents[i]].name;
+    if (i !== operand) gives.push([upstream * other, `that takes the local derivative for ${name} instead of ${x}`]);
+  });
+  const slips = gives.map(([wrong, words]) => ({ value: before + wrong, words }));
+  if (before !== 0) {
+    slips.push({ value: product, words: `the sum so far, ${numberText(before)}, is overwritten instead of added to` });
+    slips.push({ value: before, words: "nothing is added to the sum so far" });
+    for (const [wrong, words] of gives) slips.push({ value: wrong, words: `${words}, and the sum so far is overwritten` });
+    slips.push({ value: -value, words: "the sign is turned round" });
+  }
+  return { expected: value, slack: SHOWN * (Math.abs(before) + Math.abs(product)) || 0, slips };
+}
+
+/** { verdict, slips }: "right", "coarse", "wrong" or "unreadable"; which slips would give a wrong answer. */
+function judged(text, { expected, slack, slips }) {
+  const read = readings(text);
+  if (!read.length) return { verdict: "unreadable", slips: [] };
+  const verdicts = read.map((reading) => agreement(reading, expected, slack));
+  for (const verdict of ["right", "coarse"]) if (verdicts.includes(verdict)) return { verdict, slips: [] };
+  const likely = slips.filter(({ value }) => read.some((reading) => agreement(reading, value, slack) === "right"));
+  return { verdict: "wrong", slips: [...new Set(likely.map(({ words }) => words))].slice(0, 2) };
+}

@@ -1,0 +1,234 @@
+"""Names and formulas in MathML, which browsers typeset without fonts or libraries: one small template for each sign.
+
+A formula is the table's rule, run on expressions and written as a template: ``{1}`` is the place of the first
+operand, ``{(1)}`` the same where a negative number needs brackets, ``{v}`` the place of the node itself. The page
+fills the places with names or with numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Any
+
+from autograd.notation import GREEK, INDEXED, MINUS, SUPERSCRIPTS, derivative, number_text
+from autograd.number_systems.javascript import Expression, operations
+
+Operand = Expression | float
+
+MOST_SHOWN = 6  # terms, factors or arguments; of more, the first three and the last two
+MOST_OPERATIONS, MOST_DEPTH, MOST_MARKUP = 10_000, 50, 3_000  # beyond, no formula is shown
+SPELLED = {"sigmoid": "σ", "maximum": "max", "minimum": "min"}
+LETTER_OF = {name: letter for letter, name in GREEK.items()}
+SUM, PRODUCT, ATOM = range(3)  # how tightly a formula holds together
+
+
+def name(label: str) -> str:
+    """What a node is called, as the lecture sets it.
+
+    >>> name("w²_13")
+    '<msubsup><mi>w</mi><mn>13</mn><mn>2</mn></msubsup>'
+    >>> name("<b>")
+    '<mtext>&lt;b&gt;</mtext>'
+    """
+    match = INDEXED.fullmatch(label)
+    if not match:
+        return f"<mtext>{escape(clipped(label))}</mtext>"
+    letter, above, below, primes = match.groups()
+    base = f"<mi>{escape(clipped(LETTER_OF.get(letter, letter)))}</mi>"
+    raised = (f"<mn>{above.translate(SUPERSCRIPTS)}</mn>" if above else "") + (f"<mo>{primes}</mo>" if primes else "")
+    raised = f"<mrow>{raised}</mrow>" if above and primes else raised
+    lowered = (below or "").lstrip("_")
+    lowered = lowered and (f"<mn>{lowered}</mn>" if lowered[0].isdigit() else f"<mi>{escape(clipped(lowered))}</mi>")
+    parts, tag = (base + lowered + raised), ("msub" if lowered else "m") + ("sup" if raised else "")
+    return f"<{tag}>{parts}</{tag}>" if lowered or raised else base
+
+
+def clipped(words: str, most: int = 20) -> str:
+    """The words, or their beginning where they are long."""
+    return words if len(words) <= most else words[: most - 1] + "…"
+
+
+def number(x: float) -> str:
+    """A number.
+
+    >>> number(-2.0)
+    '<mrow><mo form="prefix">−</mo><mn>2</mn></mrow>'
+    """
+    digits, _, exponent = number_text(abs(x)).partition("e")
+    written = f"<mn>{digits}</mn>"
+    if exponent:
+        sign = f'<mo form="prefix">{MINUS}</mo>' if exponent[0] == MINUS else ""
+        raised = f"<mrow>{sign}<mn>{exponent.lstrip(MINUS)}</mn></mrow>"
+        written = f"<mrow>{written}<mo>·</mo><msup><mn>10</mn>{raised}</msup></mrow>"
+    return f'<mrow><mo form="prefix">{MINUS}</mo>{written}</mrow>' if x < 0.0 else written
+
+
+def partial(root: str, label: str) -> str:
+    """∂root/∂label; δ where the label is a z of the lecture."""
+    short = derivative(root, label)
+    return name(short) if short.startswith("δ") else fraction(f"<mo>∂</mo>{name(root)}", f"<mo>∂</mo>{name(label)}")
+
+
+def fraction(above: str, below: str) -> str:
+    """above over below."""
+    return f"<mfrac><mrow>{above}</mrow><mrow>{below}</mrow></mfrac>"
+
+
+def template(formula: Operand, value: Operand | None = None) -> str:
+    """The formula with places for its operands; "" where it is too long to be read.
+
+    value   what the rule gave as the node's value: where the formula contains it, the place of the node itself
+
+    >>> from autograd.number_systems.javascript import letters
+    >>> x, y = letters(2)
+    >>> template(x * y)
+    '<mrow>{1}<mo>·</mo>{(2)}</mrow>'
+    """
+    size, depth = _extent(formula)
+    written = Template(formula, value).whole(formula) if size <= MOST_OPERATIONS and depth <= MOST_DEPTH else ""
+    return written if len(written) <= MOST_MARKUP else ""
+
+
+def _extent(formula: Operand) -> tuple[int, int]:
+    """How many operations are written where each use is written out, and how deep they nest; chains count once."""
+    extent: dict[Expression, tuple[int, int]] = {}
+    for e in operations([formula]):
+        size, depth = 1, 0
+        for i, x in enumerate(e.operands):
+            if isinstance(x, Expression):
+                chained = x.name == e.name == "*" or (x.name in ("+", "-") and e.name in ("+", "-") and i == 0)
+                size += extent[x][0]
+                depth = max(depth, extent[x][1] + (not chained))
+        extent[e] = min(size, 10**9), depth
+    return extent[formula] if isinstance(formula, Expression) else (1, 0)
+
+
+class Template:
+    """Writes one formula around places; ``value`` in it is written as the node itself."""
+
+    def __init__(self, formula: Operand, value: Operand | None) -> None:
+        self.formula = formula
+        # a rule that returns its operand, as the identity does, has computed nothing that could be met again
+        self.value = value if isinstance(value, Expression) and value.operands else None
+
+    def whole(self, e: Operand) -> str:
+        """The formula where nothing stands beside it."""
+        return self.written(e)[0]
+
+    def held(self, e: Operand, least: int) -> str:
+        """The formula beside others: in brackets where it holds together less tightly than ``least``."""
+        e = unguarded(e)
+        if isinstance(e, Expression) and (e is self.value or not e.operands):
+            return "{(v)}" if e is self.value else f"{{({e.name[1:]})}}"
+        written, binding = self.written(e)
+        return written if binding >= least else bracketed(written)
+
+    def written(self, e: Operand) -> tuple[str, int]:
+        """The formula, and how tightly it holds together."""
+        e = e if e is self.formula else unguarded(e)
+        if not isinstance(e, Expression):
+            return number(e), SUM if e < 0.0 else ATOM
+        if e is self.value:
+            return "{v}", ATOM
+        if not e.operands:
+            return f"{{{e.name[1:]}}}", ATOM
+        if e.name in ("+", "-", "sum"):
+            return self.sum(e), SUM
+        if e.name == "*":
+            return self.product(e)
+        if e.name == "negative":
+            return f'<mrow><mo form="prefix">{MINUS}</mo>{self.held(e.operands[0], PRODUCT)}</mrow>', SUM
+        return self.call(e.name, e.operands), ATOM
+
+    def sum(self, e: Expression) -> str:
+        """Terms with their signs."""
+        terms: list[tuple[str, Operand]] = []
+        first: Operand = e
+        while isinstance(first, Expression) and first.name in ("+", "-") and first is not self.value:
+            terms.append(("+" if first.name == "+" else MINUS, first.operands[1]))
+            first = first.operands[0]
+        if isinstance(first, Expression) and first.name == "sum" and first is not self.value:
+            terms += [("+", x) for x in reversed(first.operands)]
+        else:
+            terms.append(("+", first))
+        terms.reverse()
+        written = [self.whole(terms[0][1])]
+        shown = elided(
+            terms[1:], lambda term: f"<mo>{term[0]}</mo>{self.held(term[1], PRODUCT)}", "<mo>+</mo><mo>⋯</mo>"
+        )
+        return f"<mrow>{''.join(written + shown)}</mrow>"
+
+    def product(self, e: Expression) -> tuple[str, int]:
+        """Factors, ones left out; a² for a · a."""
+        factors: list[Operand] = []
+        stack: list[Operand] = [e]
+        while stack:
+            x = stack.pop()
+            if isinstance(x, Expression) and x.name == "*" and x is not self.value:
+                stack += x.operands[::-1]
+            elif isinstance(x, Expression) or x != 1.0:
+                factors.append(x)
+        letters = [x for x in factors if isinstance(x, Expression) and not x.operands]
+        if len(letters) == len(factors):  # suffix products come from the back
+            factors = [*sorted(letters, key=lambda x: int(x.name[1:]))]
+        if len(factors) < 2:
+            return self.written(factors[0]) if factors else (number(1.0), ATOM)
+        if len(factors) == 2 and factors[0] is factors[1]:
+            return f"<msup>{self.held(factors[0], ATOM)}<mn>2</mn></msup>", ATOM
+        leading = factors[0]
+        bare = not isinstance(leading, Expression) or leading is self.value or not leading.operands
+        first = self.whole(leading) if bare else self.held(leading, PRODUCT)
+        shown = elided(factors[1:], lambda x: f"<mo>·</mo>{self.held(x, ATOM)}", "<mo>·</mo><mo>⋯</mo>")
+        return f"<mrow>{''.join([first, *shown])}</mrow>", PRODUCT
+
+    def call(self, function: str, x: Sequence[Operand]) -> str:
+        """A function in its own notation, or by its name."""
+        if function in ("/", "divide"):
+            return fraction(self.whole(x[0]), self.whole(x[1]))
+        if function in ("power", "pow"):
+            exponent = x[1]
+            if not isinstance(exponent, Expression) and exponent == 1.0:
+                return self.held(x[0], ATOM)
+            return f"<msup><mrow>{self.held(x[0], ATOM)}</mrow><mrow>{self.whole(exponent)}</mrow></msup>"
+        if function == "exp":
+            return f"<msup><mi>e</mi><mrow>{self.whole(x[0])}</mrow></msup>"
+        if function == "sqrt":
+            return f"<msqrt>{self.whole(x[0])}</msqrt>"
+        if function == "abs":
+            return f"<mrow><mo>|</mo>{self.whole(x[0])}<mo>|</mo></mrow>"
+        if function == "heaviside":  # Iverson's brackets: 1 where it is true, else 0
+            above, below = x[0], number(0.0)
+            if isinstance(above, Expression) and above.name == "-" and above is not self.value:
+                left, right = above.operands
+                above, below = left, self.held(right, SUM)
+            return f"<mrow><mo>[</mo>{self.whole(above)}<mo>&gt;</mo>{below}<mo>]</mo></mrow>"
+        if function == "logsumexp":
+            powers = [f"<mo>+</mo>{part}" for part in elided(x, lambda z: self.call("exp", [z]), "<mo>⋯</mo>")]
+            return f"<mrow><mi>log</mi>{bracketed(''.join(powers).removeprefix('<mo>+</mo>'))}</mrow>"
+        arguments = "<mo>,</mo>".join(elided(x, self.whole, "<mo>⋯</mo>"))
+        return f"<mrow><mi>{SPELLED.get(function, function)}</mi>{bracketed(arguments)}</mrow>"
+
+
+def unguarded(e: Operand) -> Operand:
+    """The formula without guards: inside another, ``where(x, …, 1)`` keeps x = 0 away from a power or a logarithm."""
+    while isinstance(e, Expression) and e.name == "where":
+        condition, x, y = e.operands
+        if not isinstance(condition, Expression) or condition.operands or not isinstance(x, Expression):
+            break
+        if isinstance(y, Expression) and y.name != "where":
+            break
+        e = x
+    return e
+
+
+def bracketed(written: str) -> str:
+    """(written)."""
+    return f"<mrow><mo>(</mo>{written}<mo>)</mo></mrow>"
+
+
+def elided(things: Sequence[Any], write: Callable[[Any], str], dots: str) -> list[str]:
+    """All of them written, or the first three, dots and the last two."""
+    if len(things) <= MOST_SHOWN:
+        return [write(x) for x in things]
+    return [*map(write, things[:3]), dots, *map(write, things[-2:])]

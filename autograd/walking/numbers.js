@@ -1,0 +1,52 @@
+// How numbers and formulas are written: numbers as Python's notation.number_text does, formulas in MathML.
+
+const MINUS = "−";
+
+/** Whole numbers without a point, six digits of others, a true minus sign. */
+function numberText(x) {
+  if (!Number.isFinite(x)) return Number.isNaN(x) ? "NaN" : (x < 0 ? MINUS : "") + "∞";
+  if (Number.isInteger(x) && Math.abs(x) < 1e15) return String(x === 0 ? 0 : x).replace("-", MINUS);
+  const [mantissa, exponent] = x.toExponential(5).split("e");
+  const trimmed = (digits) => (digits.includes(".") ? digits.replace(/\.?0+$/, "") : digits);
+  const plain = exponent >= -4 && exponent < 6;
+  const written = plain ? trimmed(x.toFixed(5 - exponent)) : `${trimmed(mantissa)}e${Number(exponent)}`;
+  return written.replaceAll("-", MINUS);
+}
+
+function numberMath(x) {
+  const [digits, exponent] = numberText(Math.abs(x)).split("e");
+  let written = `<mn>${digits}</mn>`;
+  if (exponent) {
+    const raised = (exponent[0] === MINUS ? `<mo form="prefix">${MINUS}</mo>` : "") + `<mn>${exponent.replace(MINUS, "")}</mn>`;
+    written = `<mrow>${written}<mo>·</mo><msup><mn>10</mn><mrow>${raised}</mrow></msup></mrow>`;
+  }
+  return x < 0 ? `<mrow><mo form="prefix">${MINUS}</mo>${written}</mrow>` : written;
+}
+
+/** A number in brackets, if it is to stand behind a sign: 2 · (−3). */
+const heldMath = (x) => (x < 0 ? bracketed(numberMath(x)) : numberMath(x));
+const heldText = (x) => (x < 0 ? `(${numberText(x)})` : numberText(x));
+
+const bracketed = (markup) => `<mrow><mo>(</mo>${markup}<mo>)</mo></mrow>`;
+const fraction = (above, below) => `<mfrac><mrow>${above}</mrow><mrow>${below}</mrow></mfrac>`;
+const math = (markup) => `<math><mstyle displaystyle="true">${markup}</mstyle></math>`;
+
+/** A template with its places filled: {1} is the first operand, {(1)} the same beside a sign, {v} the node itself. */
+function filled(template, operands, own, held = (x) => x, plain = (x) => x) {
+  return template.replace(/\{(\(?)(v|\d+)\)?\}/g, (_, bracket, place) => {
+    const thing = place === "v" ? own : operands[place - 1];
+    return bracket ? held(thing) : plain(thing);
+  });
+}
+const inNames = (template, operands, own) => filled(template, operands, own);
+const inNumbers = (template, operands, own) => filled(template, operands, own, heldMath, numberMath);
+
+/** ∂above/∂below between two nodes; `which` tells the operands of x · x apart. */
+function partialMath(above, below, which = "") {
+  const mark = which && `<mo class="which">${which}</mo>`;
+  const slope = fraction(`<mo>∂</mo>${above.markup}`, `<mo>∂</mo>${below.markup}`);
+  return mark ? `<msub>${slope}${mark}</msub>` : slope;
+}
+
+/** ∂L/∂node, or δ where the node is a z of the lecture. */
+const gradientMath = (root, node) => node.delta ?? partialMath(root, node);

@@ -1,0 +1,374 @@
+// The page: it shows where the walk is, and turns buttons, keys and clicks into steps. All numbers come from `Walk`.
+
+const walk = new Walk(GRAPH);
+const { nodes, rules } = GRAPH;
+const root = nodes.at(-1);
+const named = (id) => document.getElementById(ID + id);
+const all = (selector) => [...named("walk").querySelectorAll(selector)];
+const THIN = '<mspace width="0.25em"/>';
+const PACE = 1800; // milliseconds between two steps of Play
+let playing = null;
+
+// ---- what each phase says: a formula of pieces between which a line may break, a sentence, and what stands below ----
+
+const PHASES = {
+  start: () => ({
+    title: "The inputs",
+    formula: inputList(() => true).slice(0, 8).map(([node, i]) => `${node.markup}<mo>=</mo>${numberMath(walk.run.data[i])}`),
+    sentence: "The inputs have their numbers; the forward pass computes every other node from its operands. " +
+      "Press Next, or the arrow key →.",
+  }),
+
+  forward({ node, value }, hides) {
+    const { name, markup, rule, parents } = nodes[node];
+    const { value: template } = rules[rule];
+    const own = hides ? "<mo>?</mo>" : numberMath(value);
+    const symbols = inNames(template, parents.map((parent) => nodes[parent].markup), markup);
+    const numbers = inNumbers(template, parents.map((parent) => walk.run.data[parent]), value);
+    const operands = listed(parents.map((parent) => operandText(nodes[parent], walk.run.data[parent])));
+    const pieces = [markup, ...(symbols ? [`<mo>=</mo>${symbols}`] : [])];
+    if (numbers && numbers !== numberMath(value)) pieces.push(`<mo>=</mo>${numbers}`);
+    return {
+      title: "Forward pass",
+      asked: `${markup}<mo>=</mo>`,
+      formula: [...pieces, `<mo>=</mo><mrow class="result">${own}</mrow>`],
+      sentence: hides ? `What is ${name}? It is computed from ${operands}.`
+        : `${name} is computed from ${operands}: ${name} = ${numberText(value)}.`,
+    };
+  },
+
+  seed: ({ value }, hides) => ({
+    title: "Backward pass",
+    asked: `${gradientMath(root, root)}<mo>=</mo>`,
+    formula: [gradientMath(root, root), `<mo>=</mo><mrow class="result">${hides ? "<mo>?</mo>" : numberMath(value)}</mrow>`],
+    sentence: hides ? `The backward pass starts at ${root.name}. What is ${root.gradient}?`
+      : `The backward pass starts at ${root.name}, which moves as fast as itself: ${root.gradient} = 1.`,
+  }),
+
+  backward(step, hides) {
+    const { node, operand, parent, upstream, local, product, before, value } = step;
+    const [y, x] = [nodes[node], nodes[parent]];
+    const slope = partialMath(y, x, which(step));
+    const factors = `${tagged("upstream", gradientMath(root, y))}<mo>·</mo>${tagged("local", slope)}`;
+    const numbers = [`<mo>=</mo>${numberMath(upstream)}<mo>·</mo>${heldMath(local)}`, `<mo>=</mo>${numberMath(product)}`];
+    const template = rules[y.rule].locals[operand];
+    const formula = inNames(template, y.parents.map((p) => nodes[p].markup), y.markup);
+    const written = formula && formula !== numberMath(local) ? `<mo>=</mo>${formula}` : "";
+    const more = isAwaited(walk.steps, walk.position, parent);
+    const so = before === 0 ? "" : `So far ${x.gradient} is ${numberText(before)}. `;
+    const total = before === 0 && value === product ? "" : ` ${x.gradient} is now ${numberText(before)} + ${heldText(product)} = ${numberText(value)}.`;
+    return {
+      title: "Backward pass",
+      asked: `${gradientMath(root, x)}<mo>=</mo>`,
+      formula: [`${gradientMath(root, x)}<mo class="sign">+=</mo>${factors}`, ...(hides ? [] : numbers)],
+      sentence: hides
+        ? `${x.name} receives its part through ${y.name}. ${so}What is ${x.gradient} after this step?`
+        : `${x.name} receives ${numberText(upstream)} · ${heldText(local)} = ${numberText(product)} from ${y.name}.${total}` +
+          (more ? "" : ` Nothing more arrives.`),
+      terms: hides ? [] : [
+        [`<mrow class="local">${slope}</mrow>`, `${written}<mo>=</mo>${numberMath(local)}`],
+        ...chainRule(x, arrived(walk.steps, walk.position, parent), value, more),
+      ],
+    };
+  },
+
+  end: () => ({
+    title: "Both passes are done",
+    formula: [],
+    sentence: `Each gradient says how fast ${root.name} moves when its input does.`,
+    terms: inputList((_, i) => i < nodes.length).map(([node, i]) => [
+      gradientMath(root, node), `<mo>=</mo>${numberMath(walk.run.grads[i])}`,
+    ]),
+  }),
+};
+
+/** ∂f/∂s = ∂f/∂y ∂y/∂s + ∂f/∂z ∂z/∂s, as far as it has arrived; the numbers below. */
+function chainRule(x, steps, value, more) {
+  const dots = more ? "<mo>+</mo><mo>⋯</mo>" : "";
+  const left = steps.length > 4 ? "<mo>⋯</mo><mo>+</mo>" : "";
+  const shown = steps.slice(-4);
+  const mark = (step, written) => (step === walk.step ? `<mrow class="latest">${written}</mrow>` : written);
+  const symbols = shown.map((step) =>
+    mark(step, gradientMath(root, nodes[step.node]) + THIN + partialMath(nodes[step.node], x, which(step))));
+  const numbers = shown.map((step, i) => mark(step, i ? heldMath(step.product) : numberMath(step.product)));
+  const sum = steps.length > 1 ? `<mo>=</mo>${numberMath(value)}` : "";
+  return [
+    [gradientMath(root, x), `<mo>=</mo>${left}${symbols.join("<mo>+</mo>")}${dots}`],
+    ["", `<mo>=</mo>${left}${numbers.join("<mo>+</mo>")}${more ? dots : sum}`],
+    ...(more && steps.length > 1 ? [["", `<mtext>so far</mtext><mspace width="0.4em"/>${numberMath(value)}`]] : []),
+  ];
+}
+
+const tagged = (role, markup) => `<munder><mrow class="${role}">${markup}</mrow><mtext class="${role} tag">${role}</mtext></munder>`;
+const inputList = (keep) => nodes.flatMap((node, i) => (node.kind === "input" && keep(node, i) ? [[node, i]] : []));
+const operandText = ({ kind, name }, x) => (kind === "constant" ? numberText(x) : `${name} = ${numberText(x)}`);
+
+function listed(words) {
+  const shown = words.length > 6 ? [...words.slice(0, 4), `${words.length - 4} more`] : words;
+  return shown.length < 2 ? shown.join("") : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1)}`;
+}
+
+/** ① or ② where a node takes the same operand more than once. */
+function which({ node, operand, parent }) {
+  const twice = nodes[node].parents.filter((p) => p === parent).length > 1;
+  return twice ? String.fromCodePoint(0x2460 + Math.min(operand, 19)) : "";
+}
+
+// ---- showing --------------------------------------------------------------------------------------------------------
+
+function show() {
+  const { step, hides, position, steps } = walk;
+  const { title, formula, sentence, asked = "", terms = [] } = PHASES[step.phase](step, hides);
+  const inPhase = steps.filter(({ phase }) => phase === step.phase);
+  named("phase").textContent = inPhase.length > 1 ? `${title}, ${inPhase.indexOf(step) + 1} of ${inPhase.length}` : title;
+  named("walk").dataset.phase = step.phase;
+  named("formula").innerHTML = formula.map(math).join(" ");
+  named("sentence").textContent = sentence.replaceAll(" = ", "\u00a0=\u00a0"); // no line ends there
+  named("terms").innerHTML = terms.map(([left, right]) => `<div>${math(left)}</div><div>${math(right)}</div>`).join("");
+  const asks = walk.isPredicting && step.value !== undefined;
+  named("question").hidden = !asks;
+  if (asks) {
+    named("asked").innerHTML = math(asked);
+    const about = nodes[step.parent ?? step.node];
+    named("answer").setAttribute("aria-label", step.phase === "forward" ? about.name : about.gradient);
+  }
+  for (const region of [named("formula"), named("terms")]) {
+    // what has to be scrolled can be reached by keys
+    if (region.scrollWidth > region.clientWidth) region.tabIndex = 0;
+    else region.removeAttribute("tabindex");
+  }
+  const scrubber = named("scrubber");
+  scrubber.max = steps.length - 1;
+  scrubber.value = position;
+  named("passes").style.setProperty("--turn", steps.findIndex(({ phase }) => phase === "seed") / (steps.length - 1));
+  scrubber.setAttribute("aria-valuetext", `${position} of ${steps.length - 1}: ${named("phase").textContent}`);
+  // not `disabled`: a button that has the focus keeps it, and the keys go on working
+  named("back").setAttribute("aria-disabled", position === 0);
+  named("next").setAttribute("aria-disabled", position === steps.length - 1 && !hides);
+  named("next").textContent = hides ? "Reveal" : "Next ▶";
+  named("play").setAttribute("aria-disabled", walk.isPredicting);
+  showPicture(step, hides);
+}
+
+function showPicture(step, hides) {
+  const shown = visible(GRAPH, walk.run, walk.position, hides);
+  const about = step.phase === "backward" ? step.parent : step.node;
+  for (const box of all(".node")) {
+    const i = Number(box.dataset.node);
+    const { data, grad, isPartial } = shown[i];
+    const { kind, name, gradient } = nodes[i];
+    const isAsked = hides && i === about;
+    const [number, slope] = [data, grad].map((x) => (x === undefined ? "" : numberText(x)));
+    const asksData = isAsked && step.phase === "forward";
+    const asksGrad = isAsked && step.phase !== "forward";
+    box.querySelector(".data").textContent = asksData ? "?" : number;
+    const sign = nodes[i].delta ? "δ" : "∂";
+    box.querySelector(".grad").textContent = kind === "constant" || !(slope || asksGrad) ? ""
+      : `${sign} ${asksGrad ? "?" : slope + (isPartial ? "…" : "")}`;
+    box.classList.toggle("waiting", data === undefined && !asksData);
+    box.classList.toggle("now", i === about);
+    box.classList.toggle("giver", step.phase === "backward" && i === step.node);
+    if (kind === "constant") continue;
+    const words = [number && `${name} = ${number}`, slope && `${gradient} = ${slope}${isPartial ? " so far" : ""}`];
+    box.querySelector("title").textContent = words.filter(Boolean).join(", ") || `${name}, not computed yet`;
+    box.setAttribute("aria-label", [...box.querySelectorAll("text")].map((text) => text.textContent).join(" "));
+    box.setAttribute("tabindex", i === (about ?? nodes.length - 1) ? 0 : -1);
+  }
+  const passed = new Set(walk.steps.slice(0, walk.position).filter(({ phase }) => phase === "backward").map(edgeOf));
+  for (const edge of all(".edge")) {
+    const isCarrying = step.phase === "backward" && edge.dataset.edge === edgeOf(step);
+    edge.classList.toggle("feeding", step.phase === "forward" && edge.dataset.edge.startsWith(`${step.node}:`));
+    edge.classList.toggle("carrying", isCarrying);
+    edge.classList.toggle("passed", passed.has(edge.dataset.edge) && !isCarrying);
+    edge.querySelector(".local").textContent = isCarrying ? `· ${hides ? "?" : heldText(Number(step.local.toPrecision(3)))}` : "";
+  }
+  if (about !== undefined) bringIntoView(about);
+}
+
+const edgeOf = ({ node, operand }) => `${node}:${operand}`;
+
+/** Scrolls the picture, and nothing around it, so that a box can be seen. */
+function bringIntoView(node) {
+  for (const frame of all(".wide, .tall")) {
+    const box = frame.querySelector(`[data-node="${node}"]`).getBoundingClientRect();
+    const view = frame.getBoundingClientRect();
+    if (!view.width) continue; // the other picture is shown
+    const beyond = (low, high, from, to) => (low < from || high > to ? (low + high - from - to) / 2 : 0);
+    frame.scrollBy({
+      left: beyond(box.left, box.right, view.left, view.right),
+      top: beyond(box.top, box.bottom, view.top, view.bottom),
+    });
+  }
+}
+
+// ---- predicting -----------------------------------------------------------------------------------------------------
+
+function judge(event) {
+  event.preventDefault();
+  const { hides } = walk;
+  const field = named("answer");
+  if (!hides) return move(() => walk.next());
+  if (!field.value.trim()) return say("Type the number that you expect; Reveal shows it.", "");
+  const { verdict, slips } = walk.answer(field.value);
+  const answer = field.value.trim();
+  if (verdict === "right") {
+    show();
+    field.select();
+    return say(`✓ Right: ${numberText(walk.step.value)}. Enter leads on.`, "right");
+  }
+  const words = {
+    unreadable: `“${answer}” is no number that can be read: write 24, −0.5, 0,33 or 1/3.`,
+    coarse: `${answer} is right as far as it goes; it needs more digits.`,
+    wrong: slips.length ? `✗ Not yet. ${answer} is what one gets if ${slips.join("; or ")}.`
+      : `✗ Not yet: ${answer} is not it. Try again, or Reveal.`,
+  };
+  field.select();
+  return say(words[verdict], verdict);
+}
+
+function say(words, verdict) {
+  named("verdict").textContent = words;
+  named("verdict").dataset.verdict = verdict;
+}
+
+// ---- the inputs -----------------------------------------------------------------------------------------------------
+
+function makeFields() {
+  for (const [node, i] of inputList(() => true)) {
+    const row = document.createElement("div");
+    const [label, field, slider] = ["label", "input", "input"].map((tag) => row.appendChild(document.createElement(tag)));
+    label.innerHTML = math(node.markup);
+    label.htmlFor = field.id = `${ID}input-${i}`;
+    field.inputMode = "decimal";
+    field.size = 8;
+    field.autocomplete = "off";
+    field.setAttribute("aria-label", node.name);
+    field.setAttribute("aria-describedby", `${ID}fault`);
+    slider.type = "range";
+    slider.setAttribute("aria-label", `${node.name}, slider`);
+    slider.dataset.input = field.dataset.input = i;
+    field.addEventListener("input", () => changeInput(i, field.value));
+    slider.addEventListener("input", () => changeInput(i, Number(slider.value).toPrecision(6), slider));
+    named("fields").append(row);
+  }
+  showInputs();
+}
+
+/** Writes the inputs' numbers into fields and sliders, but for the one that is being moved. */
+function showInputs(moved = null) {
+  for (const control of all("[data-input]")) {
+    const x = walk.inputs[control.dataset.input];
+    if (control === moved) continue;
+    if (control.type === "range") {
+      const reach = Math.max(1, 2 * Math.abs(walk.first[control.dataset.input]), Math.abs(x) - 1) || 1;
+      [control.min, control.max, control.step] = [-reach, reach, reach / 200];
+      control.value = x;
+    } else {
+      control.value = fieldText(x);
+    }
+    control.removeAttribute("aria-invalid");
+  }
+}
+
+/** Six digits are enough to see; the number itself stays as it is until it is changed. */
+const fieldText = (x) => String(Number(x.toPrecision(6))).replace("-", MINUS);
+
+function changeInput(i, text, slider = null) {
+  const field = named(`input-${i}`);
+  const [reading] = readings(text);
+  try {
+    if (!reading || !Number.isFinite(reading.value)) throw new Fault(`“${text}” is no number that can be read`);
+    walk.change(i, reading.value);
+  } catch (fault) {
+    if (!(fault instanceof Fault)) throw fault;
+    if (slider) field.value = text.replace("-", MINUS);
+    field.setAttribute("aria-invalid", "true");
+    named("fault").textContent = `${fault.message}. The page keeps ${nodes[i].name} = ${numberText(walk.inputs[i])}.`;
+    return;
+  }
+  named("fault").textContent = "";
+  say("", "");
+  showInputs(slider ?? field);
+  if (slider) field.value = fieldText(walk.inputs[i]);
+  field.removeAttribute("aria-invalid");
+  show();
+}
+
+// ---- moving ---------------------------------------------------------------------------------------------------------
+
+function move(how) {
+  how();
+  say("", "");
+  named("answer").value = "";
+  show();
+}
+
+function play(on) {
+  clearInterval(playing);
+  playing = on ? setInterval(() => {
+    if (walk.position >= walk.steps.length - 1) play(false);
+    else move(() => walk.next());
+  }, PACE) : null;
+  named("play").textContent = on ? "Pause" : "Play";
+  if (on && walk.position === walk.steps.length - 1) move(() => walk.go(0));
+}
+
+const stop = (how) => () => {
+  play(false);
+  move(how);
+};
+
+const KEYS = {
+  ArrowRight: () => walk.next(),
+  ArrowLeft: () => walk.back(),
+  Home: () => walk.go(0),
+  End: () => walk.go(walk.steps.length - 1),
+};
+
+function pressed(event) {
+  if (event.ctrlKey || event.altKey || event.metaKey || event.target.closest?.("input")) return;
+  const box = event.target.closest?.(".node");
+  if (KEYS[event.key]) {
+    stop(KEYS[event.key])();
+  } else if (box && (event.key === "Enter" || event.key === " ")) {
+    stop(() => walk.go(walk.stepOf(Number(box.dataset.node))))();
+  } else if (box && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
+    const boxes = [...box.parentElement.children].filter((other) => other.hasAttribute("tabindex"));
+    boxes.at((boxes.indexOf(box) + (event.key === "ArrowDown" ? 1 : -1)) % boxes.length).focus();
+  } else {
+    return;
+  }
+  event.preventDefault();
+}
+
+function toggle(id, how) {
+  named(id).addEventListener("click", () => {
+    const on = named(id).getAttribute("aria-pressed") !== "true";
+    named(id).setAttribute("aria-pressed", on);
+    how(on);
+  });
+}
+
+makeFields();
+for (const box of all(".node:not(.constant)")) {
+  box.setAttribute("role", "button");
+  box.addEventListener("click", stop(() => walk.go(walk.stepOf(Number(box.dataset.node)))));
+}
+named("next").addEventListener("click", stop(() => walk.next()));
+named("back").addEventListener("click", stop(() => walk.back()));
+named("play").addEventListener("click", () => play(!playing && !walk.isPredicting));
+named("scrubber").addEventListener("input", (event) => stop(() => walk.go(Number(event.target.value)))());
+named("question").addEventListener("submit", judge);
+named("reset").addEventListener("click", () => {
+  named("fault").textContent = "";
+  move(() => walk.reset());
+  showInputs();
+});
+toggle("large", (on) => named("walk").classList.toggle("large", on));
+toggle("predict", (on) => {
+  play(false);
+  move(() => walk.predict(on));
+});
+document.addEventListener("keydown", pressed);
+if (PREDICTING) named("predict").click();
+show();

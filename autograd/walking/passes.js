@@ -1,0 +1,93 @@
+// Both passes: each node is computed by its rule; then each gives each parent its upstream times its local derivative.
+
+/** Finite operands that gave no finite value, in the engine's words. */
+class Fault extends Error {}
+
+/** `inputs` holds the number of each input, at its index. Throws Fault. */
+function forward({ nodes, rules }, inputs) {
+  const data = [];
+  const locals = [];
+  nodes.forEach((node, i) => {
+    if (node.kind !== "operation") {
+      data[i] = node.kind === "input" ? inputs[i] : Number(node.data);
+      return;
+    }
+    const operands = node.parents.map((parent) => data[parent]);
+    [data[i], locals[i]] = rules[node.rule].apply(...operands);
+    if (!Number.isFinite(data[i]) && operands.every(Number.isFinite)) {
+      const names = node.parents.map((parent) => nodes[parent].kind !== "constant" && nodes[parent].name);
+      throw new Fault(complaint(rules[node.rule], operands, names, data[i]));
+    }
+  });
+  return { data, locals };
+}
+
+/** As errors.complaint in Python: operation, operands, what is needed, what to write instead. */
+function complaint(rule, operands, names, value) {
+  const { letters, conditions, defined } = rule;
+  const at = operands.map((x, i) => `${names[i] || letters[i]} = ${numberText(x)}`);
+  const shown = at.length <= 6 ? at : [...at.slice(0, 3), `… ${at.length - 3} more`];
+  const where = `${rule.name} at ${shown.join(", ")}`;
+  const domain = (i) => Math.min(i, conditions.length - 1); // an n-ary rule has one for all
+  const broken = operands.flatMap((x, i) => {
+    if (!defined[domain(i)] || defined[domain(i)](x)) return [];
+    const also = names[i] && operands.length > 1 ? ` (${letters[i]} is ${names[i]})` : "";
+    return [conditions[domain(i)].replace("{x}", letters[i]) + also];
+  });
+  if (!broken.length && rule.joint && !rule.joint(...operands)) broken.push(rule.jointCondition);
+  if (!broken.length) return `${where}: overflow, the result ${numberText(value)} is beyond the largest float, 1.8e308`;
+  return `${where}: needs ${broken.join(" and ")}${rule.remedy ? `; ${rule.remedy}` : ""}`;
+}
+
+/** Both passes with all their numbers, as a list of steps; what a step finds is its `value`. Throws Fault. */
+function walkthrough(graph, inputs) {
+  const { nodes } = graph;
+  const { data, locals } = forward(graph, inputs);
+  const root = nodes.length - 1;
+  const grads = nodes.map(() => 0);
+  const steps = [{ phase: "start" }];
+  nodes.forEach(({ kind }, node) => {
+    if (kind === "operation") steps.push({ phase: "forward", node, value: data[node] });
+  });
+  grads[root] = 1;
+  steps.push({ phase: "seed", node: root, value: 1 });
+  for (let node = root; node >= 0; node--) {
+    (nodes[node].parents ?? []).forEach((parent, operand) => {
+      if (nodes[parent].kind === "constant") return;
+      const upstream = grads[node];
+      const local = locals[node][operand];
+      const product = upstream === 0 ? 0 : upstream * local; // nothing from upstream is nothing, even times ∞
+      const before = grads[parent];
+      grads[parent] += product;
+      const contribution = { node, operand, parent, upstream, local, product, before, value: grads[parent] };
+      steps.push({ phase: "backward", ...contribution });
+    });
+  }
+  steps.push({ phase: "end" });
+  return { data, locals, grads, steps };
+}
+
+/** The contributions that have arrived at `parent` up to a step, in the order of the forward pass. */
+function arrived(steps, position, parent) {
+  return steps.slice(0, position + 1).filter((step) => step.phase === "backward" && step.parent === parent).reverse();
+}
+
+/** Whether a later step still adds to this node's gradient. */
+const isAwaited = (steps, position, node) =>
+  steps.some((step, i) => i > position && step.phase === "backward" && step.parent === node);
+
+/** What the picture shows at a step: each node's number and gradient, undefined where they are not known yet. */
+function visible({ nodes }, { data, steps }, position, hides) {
+  const shown = nodes.map(({ kind }, i) => (kind === "operation" ? {} : { data: data[i] }));
+  const last = hides ? position - 1 : position;
+  for (const step of steps.slice(0, last + 1)) {
+    if (step.phase === "forward") shown[step.node].data = step.value;
+    if (step.phase === "seed") shown[step.node].grad = step.value;
+    if (step.phase === "backward") shown[step.parent].grad = step.value;
+  }
+  const counts = steps[position].phase === "end" || steps[position].phase === "backward" || steps[position].phase === "seed";
+  shown.forEach((node, i) => {
+    node.isPartial = counts && node.grad !== undefined && isAwaited(steps, last, i);
+  });
+  return shown;
+}

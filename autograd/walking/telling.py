@@ -1,0 +1,153 @@
+"""What the page is told of a graph: its nodes as data, and each rule of the table that they use as JavaScript.
+
+A rule is written once for each number of operands, not once for each node; only a constant exponent is written into
+it. The formulas shown come from the same expressions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from math import isfinite
+from typing import Any
+
+from autograd.contributions import changed_since
+from autograd.errors import DomainError, complaint
+from autograd.graph import topological_order
+from autograd.notation import INDEXED, derivative, is_constant, labels
+from autograd.number_systems import floats, javascript
+from autograd.primitives import CONSTANT, Primitive
+from autograd.value import Value
+from autograd.walking import mathml
+
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+class Told:
+    """The graph of ``root`` in words that the page's JavaScript understands.
+
+    order    the nodes, operands first
+    data     their numbers, computed afresh where an input changed since ``root`` was computed
+    names    what texts call them
+    graph    nodes and rules, ready for JSON
+    rules    the source of a JavaScript array: for each rule its function and the tests of its domains
+
+    Raises DomainError where the changed inputs have no value, TypeError for a rule that JavaScript cannot run.
+    """
+
+    def __init__(self, root: Value) -> None:
+        self.order = topological_order(root)
+        self.names = labels(self.order, root)
+        changed = changed_since(root)
+        self.data = _recomputed(self.order) if changed else {x: x.data for x in self.order}
+        self.changed = _warning([_spoken(self.names[x]) for x in changed], _spoken(self.names[root]))
+        self._index = {x: i for i, x in enumerate(self.order)}
+        self._rules: dict[tuple[Primitive, int, tuple[tuple[int, float], ...]], int] = {}
+        self._words: list[dict[str, Any]] = []
+        self._sources: list[str] = []
+        nodes = [self._node(x, root) for x in self.order]
+        self.graph: dict[str, Any] = {"nodes": nodes, "rules": self._words, "changed": self.changed}
+        self.rules = "[\n" + ",\n".join(self._sources) + "\n]"
+
+    def _node(self, x: Value, root: Value) -> dict[str, Any]:
+        label = self.names[x]
+        told: dict[str, Any] = {"name": _spoken(label), "data": _frozen(self.data[x])}
+        if is_constant(x):
+            return told | {"kind": "constant", "markup": mathml.number(x.data)}
+        short = derivative(self.names[root], label)
+        told |= {"markup": mathml.name(label), "gradient": f"∂{_spoken(self.names[root])}/∂{_spoken(label)}"}
+        if short.startswith("δ"):
+            told |= {"gradient": _spoken(short), "delta": mathml.name(short)}
+        if not x.parents:
+            return told | {"kind": "input"}
+        return told | {"kind": "operation", "rule": self._rule(x), "parents": [self._index[p] for p in x.parents]}
+
+    def _rule(self, x: Value) -> int:
+        """Which rule computes the node; it is written when it is first met."""
+        entry, count = x.operation, len(x.parents)
+        assert entry is not None
+        domains = entry.domains_of(count)
+        baked = [(i, p.data) for i, p in enumerate(x.parents) if domains[i] is CONSTANT and is_constant(p)]
+        key = (entry, count, tuple(baked))
+        if key not in self._rules:
+            self._rules[key] = len(self._rules)
+            self._write(entry, count, dict(baked))
+        return self._rules[key]
+
+    def _write(self, entry: Primitive, count: int, baked: dict[int, float]) -> None:
+        letters = javascript.letters(count)
+        operands = [baked.get(i, letter) for i, letter in enumerate(letters)]
+        try:
+            value, locals_ = entry.rule(javascript, *operands)
+            source = javascript.function(value, locals_, letters)
+        except (TypeError, AttributeError) as error:
+            raise TypeError(
+                f"primitive {entry.name}: its rule cannot be written in JavaScript ({error}); "
+                "write it with the functions of its number system, n.exp for math.exp"
+            ) from None
+        [letter] = javascript.letters(1)
+        tests = [_test(d.contains, [letter]) for d in entry.domains]
+        joint = _test(entry.joint.contains, letters) if entry.joint else "null"
+        self._sources.append(f"{{ apply: {source}, defined: [{', '.join(tests)}], joint: {joint} }}")
+        words = {
+            "name": entry.name,
+            "symbol": entry.symbol,
+            "letters": [f"x{i + 1}" for i in range(count)] if entry.variadic else list(entry.letters),
+            "conditions": [d.condition for d in entry.domains],
+            "jointCondition": entry.joint.condition if entry.joint else "",
+            "remedy": entry.remedy,
+            "value": mathml.template(value),
+            "locals": [mathml.template(local, value) for local in locals_],
+        }
+        self._words.append(words)
+
+
+def script(value: Any) -> str:
+    """JSON that may stand in a ``<script>``: nothing in it can close the element.
+
+    >>> script("</script>")
+    '"\\\\u003c/script>"'
+    """
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _spoken(label: str) -> str:
+    """The label for sentences, z¹₃, with its index lowered as far as Unicode has it."""
+    match = INDEXED.fullmatch(label)
+    if not match or not match[3] or not match[3].lstrip("_").isdigit():
+        return mathml.clipped(label)
+    return label[: match.start(3)] + match[3].lstrip("_").translate(SUBSCRIPTS) + label[match.end(3) :]
+
+
+def _test(contains: Callable[..., bool], letters: Sequence[javascript.Expression]) -> str:
+    """A domain's test in JavaScript; null where everything passes."""
+    try:
+        source = javascript.condition(contains, letters)
+    except Exception:  # whatever a stranger's test asks that is no comparison
+        return "() => false"  # it is asked after a fault only, and then its words are the best guess
+    return "null" if source.endswith("=> true") else source
+
+
+def _frozen(x: float) -> float | str:
+    """A number for JSON, which has no NaN and no infinities."""
+    return x if isfinite(x) else "NaN" if x != x else "Infinity" if x > 0.0 else "-Infinity"
+
+
+def _recomputed(order: Sequence[Value]) -> dict[Value, float]:
+    """The forward pass run again on the present inputs; DomainError as the engine raises it."""
+    data: dict[Value, float] = {}
+    for x in order:
+        data[x] = x.data
+        if x.operation is not None and x.parents:
+            operands = [data[p] for p in x.parents]
+            data[x], _ = x.operation.rule(floats, *operands)
+            if not isfinite(data[x]) and all(map(isfinite, operands)):
+                raise DomainError(complaint(x.operation, operands, [p.name for p in x.parents], data[x]))
+    return data
+
+
+def _warning(changed: Sequence[str], root: str) -> str:
+    if not changed:
+        return ""
+    some = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
+    return f"{some} changed since {root} was computed: this page ran the forward pass again."

@@ -1,0 +1,240 @@
+"""The JavaScript that is generated from the table, run in node, equals the engine on ordinary and special numbers."""
+
+import itertools
+import json
+import math
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from autograd.number_systems import floats, javascript
+from autograd.primitives import POSITIVE, REAL, TABLE, JointDomain, primitive
+
+SPECIAL = [0.0, -0.0, 1.0, -1.0, math.inf, -math.inf, math.nan]
+HUGE = [1e308, -1e308, 1e200, -1e200, 745.0, -745.5, 710.0, -709.0, 36.7, -36.7]
+TINY = [5e-324, -5e-324, 2.3e-308, 1e-200, -1e-16, 1e-9]
+ORDINARY = [0.5, -0.5, 2.0, 3.0, -2.0, -3.0, 1 / 3, -1.7, 2.25, 10.0, -7.0, 1e6 + 0.25]
+ALL = SPECIAL + HUGE + TINY + ORDINARY
+FEW = [0.0, -0.0, 1.0, -1.0, math.inf, math.nan, 1e200, -1e-16, 1 / 3, -2.0, 710.0]
+
+HARNESS = r"""
+const thaw = (text) => JSON.parse(text, (_, x) => (typeof x === "string" && x[0] === "#" ? Number(x.slice(1)) : x));
+const freeze = (result) => JSON.stringify(result, (_, x) => (typeof x === "number"
+  ? (Object.is(x, -0) ? "#-0" : `#${x}`) : x));
+let input = "";
+process.stdin.on("data", (part) => (input += part)).on("end", () => {
+  const cases = thaw(input);
+  console.log(freeze(cases.map(({ source, points }) => {
+    const run = new Function(`${PRELUDE}; return ${source}`)();
+    return points.map((point) => run(...point));
+  })));
+});
+"""
+
+
+def node(cases):
+    """What each JavaScript function gives at each of its points, all in one process; numbers travel as text."""
+    executable = shutil.which("node")
+    if not executable:
+        pytest.skip("there is no node on PATH, in which the generated JavaScript is tested: apt-get install nodejs")
+    asked = [{"source": source, "points": [list(map(frozen, at)) for at in points]} for source, points in cases]
+    script = f"const PRELUDE = {json.dumps(javascript.PRELUDE)};\n{HARNESS}"
+    run = subprocess.run([executable, "-e", script], input=json.dumps(asked), capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return thawed(json.loads(run.stdout))
+
+
+def frozen(x):
+    return "#" + repr(x).replace("inf", "Infinity").replace("nan", "NaN")
+
+
+def thawed(x):
+    if isinstance(x, list):
+        return [thawed(part) for part in x]
+    return float(x[1:].replace("Infinity", "inf")) if isinstance(x, str) else x
+
+
+def operand_count(entry):
+    return entry.least + entry.step if entry.variadic else len(entry.letters)
+
+
+def grid(count):
+    """Every special, huge, tiny and ordinary number, alone and in pairs; fewer of them in longer rows."""
+    if count <= 2:
+        return list(itertools.product(ALL, repeat=count))
+    if count == 3:
+        return list(itertools.product(FEW, repeat=3))
+    rolled = [
+        tuple(ALL[(i + k * step) % len(ALL)] for k in range(count)) for step in (1, 3, 7) for i in range(len(ALL))
+    ]
+    return rolled + [(x,) * count for x in ALL]
+
+
+def source_of(entry, rule=None, count=None):
+    x = javascript.letters(count or operand_count(entry))
+    return javascript.function(*(rule or entry.rule)(javascript, *x), x)
+
+
+def agrees(name, at, x, y):
+    """Equal to four units in the last place.
+
+    The four operations and √ round alike everywhere; exp, log, sin, cos, tanh and powers are each library's own and
+    differ by a unit. What is computed from those keeps that error, relative to what it was subtracted from: 1 − a²
+    near a = 1, z − value in the softmax. Python's ``sum`` carries the digits that are lost from 3.12 on.
+    """
+    if x != x or y != y or math.isinf(x) or math.isinf(y):
+        return x == y or (x != x and y != y)
+    scale = max(abs(x), abs(y))
+    if name == "tanh":
+        scale = 1.0
+    elif name == "logsumexp":
+        scale *= max([1.0, *(abs(z) for z in at if math.isfinite(z))])
+    elif name in ("sum", "dot", "affine"):
+        half = len(at) // 2
+        scale = max([scale, *map(abs, at if name == "sum" else [w * a for w, a in zip(at, at[half:])])])
+    close = abs(x - y) <= 4.0 * sys.float_info.epsilon * scale + 5e-324
+    return close and (x != 0.0 or math.copysign(1.0, x) == math.copysign(1.0, y))
+
+
+def disagreement(name, results):
+    """The first point at which what JavaScript gave is not what the engine gives; None where there is none."""
+    entry = TABLE[name]
+    for at, (value, locals_) in zip(grid(operand_count(entry)), results, strict=True):
+        expected, expected_locals = entry.rule(floats, *at)
+        for x, y in zip((value, *locals_), (expected, *expected_locals), strict=True):
+            if not agrees(name, at, x, y):
+                return f"{name} at {at}: JavaScript {x!r}, Python {y!r}"
+    return None
+
+
+@pytest.fixture(scope="module")
+def results():
+    """Every entry of the table at every point of its grid, from one node process."""
+    return dict(zip(TABLE, node([(source_of(e), grid(operand_count(e))) for e in TABLE.values()])))
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_value_and_local_derivatives_equal_the_engine(name, results):
+    assert disagreement(name, results[name]) is None
+
+
+FAULTS = {"times 1.01": lambda x: 1.01 * x, "negated": lambda x: 0.0 - x, "shifted": lambda x: x + 1e-6}
+
+
+def planted(rule, i, fault):
+    """The rule with one of its results spoilt: the value at 0, then the local derivatives."""
+
+    def faulty(n, *operands):
+        value, locals_ = rule(n, *operands)
+        value, *locals_ = (FAULTS[fault](x) if k == i else x for k, x in enumerate((value, *locals_)))
+        return value, locals_
+
+    return faulty
+
+
+def test_a_fault_planted_in_any_value_or_local_derivative_is_seen():
+    spoilt = [
+        (name, i, fault, source_of(entry, planted(entry.rule, i, fault)))
+        for name, entry in TABLE.items()
+        for i in range(1 + operand_count(entry))
+        for fault in FAULTS
+    ]
+    given = node([(source, grid(operand_count(TABLE[name]))) for name, _, _, source in spoilt])
+    unseen = [
+        (name, i, fault) for (name, i, fault, _), result in zip(spoilt, given) if disagreement(name, result) is None
+    ]
+    # a local derivative that is 0 by its nature stays 0 when it is multiplied
+    assert unseen == [(n, i, f) for n, i in (("power", 2), ("where", 1)) for f in ("times 1.01", "negated")]
+
+
+def test_the_domains_conditions_are_the_same_tests_in_javascript():
+    conditions = {d.condition: (d.contains, 1) for e in TABLE.values() for d in (*e.domains, *e.derivative_domains)}
+    conditions |= {e.joint.condition: (e.joint.contains, len(e.letters)) for e in TABLE.values() if e.joint}
+    finite = [x for x in ALL if math.isfinite(x)]
+    points = {words: list(itertools.product(finite, repeat=count)) for words, (_, count) in conditions.items()}
+    given = node(
+        [(javascript.condition(test, javascript.letters(n)), points[w]) for w, (test, n) in conditions.items()]
+    )
+    assert len(conditions) > 5
+    for (words, (test, _)), result in zip(conditions.items(), given):
+        assert result == [bool(test(*at)) for at in points[words]], words
+
+
+@pytest.fixture
+def cosh():
+    """A stranger's primitive, in one place."""
+
+    @primitive("cosh", REAL)
+    def cosh(n, x):
+        """(eˣ + e⁻ˣ)/2; derivative (eˣ − e⁻ˣ)/2."""
+        up, down = n.exp(x), n.exp(-x)
+        return 0.5 * (up + down), (0.5 * (up - down),)
+
+    yield cosh
+    del TABLE["cosh"]
+
+
+def test_a_primitive_that_a_stranger_registers_is_written_in_javascript(cosh):
+    assert (
+        source_of(cosh)
+        == "(x1) => { const t1 = exp(x1); const t2 = exp(-x1); return [0.5 * (t1 + t2), [0.5 * (t1 - t2)]]; }"
+    )
+    [[[value, [local]]]] = node([(source_of(cosh), [(1.5,)])])
+    assert math.isclose(value, math.cosh(1.5), rel_tol=1e-15)
+    assert math.isclose(local, math.sinh(1.5), rel_tol=1e-15)
+
+
+def test_a_constant_exponent_is_written_into_the_rule():
+    [x] = javascript.letters(1)
+    assert javascript.function(*TABLE["power"].rule(javascript, x, 3.0), [x]) == (
+        "(x1) => [power(x1, 3), [3 * power(x1, 2), 0]]"
+    )
+
+
+def test_brackets_keep_the_order_in_which_python_computes():
+    x, y, z = javascript.letters(3)
+    formulas = [
+        lambda x, y, z: x - (y - z), lambda x, y, z: x / (y * z), lambda x, y, z: x * (y / z),
+        lambda x, y, z: -x.__neg__(),
+        lambda x, y, z: -(x + y) * z, lambda x, y, z: -2.0 * x - -3.0, lambda x, y, z: x + (y + z),
+        lambda x, y, z: (x + y) / -z, lambda x, y, z: 1.0 - (-1.0 - x), lambda x, y, z: x // y + (x - y) * (y - z),
+    ]  # fmt: skip
+    points = [(0.1, 0.2, 0.3), (-1.7, 1e16, 3.0), (7.0, -2.0, 1e-9)]
+    given = node([(f"(x1, x2, x3) => {f(x, y, z)!r}", points) for f in formulas])
+    assert given == [[f(*point) for point in points] for f in formulas]
+
+
+def test_many_operands_make_source_that_grows_with_their_number():
+    for name in ("product", "logsumexp", "affine"):
+        assert len(source_of(TABLE[name], count=1001)) < 100_000
+    ones = (1.0,) * 1001
+    [[[value, locals_]]] = node([(source_of(TABLE["product"], count=1001), [ones])])
+    assert value == 1.0 and locals_ == list(ones)
+
+
+def test_a_rule_that_asks_if_is_told_what_to_write():
+    with pytest.raises(TypeError, match=r"a rule asks no `if`, and here one asks x1 > 0: write n\.where"):
+        [x] = javascript.letters(1)
+        max(x, 0.0) if x > 0.0 else x
+
+
+def test_a_condition_that_is_no_comparison_is_a_type_error():
+    for test in (lambda x: math.isfinite(x), lambda x: x + 1.0, lambda x: "yes"):
+        with pytest.raises(TypeError):
+            javascript.condition(test, javascript.letters(1))
+    with pytest.raises(TypeError, match="more than 8 comparisons"):
+        javascript.condition(lambda x: any(x == k for k in range(99)), javascript.letters(1))
+
+
+def test_a_condition_leaves_rules_as_strict_as_before():
+    javascript.condition(POSITIVE.contains, javascript.letters(1))
+    javascript.condition(JointDomain("x ≠ y", lambda x, y: x != y).contains, javascript.letters(2))
+    with pytest.raises(TypeError, match="asks no `if`"):
+        bool(javascript.letters(1)[0])
+
+
+def test_no_source_can_close_a_script_element():
+    sources = [javascript.PRELUDE, *map(source_of, TABLE.values())]
+    assert not any(text in source for source in sources for text in ("</", "<!--", "<script"))
