@@ -22,41 +22,66 @@ from nn.losses import (
     mean_squared_error,
 )
 from nn.module import Module, Trace
-from nn.optim import SGD, Adam, Optimizer
+from nn.normalisation import BatchNorm, calibrate
+from nn.optim import SGD, Adam, AdamW, Optimizer, RMSprop, clip_norm, clip_value
+from nn.regularisation import Dropout, l1_penalty, l2_penalty
 from nn.training import EpochRecord, Training, accuracy
 
 if TYPE_CHECKING:
     from nn.backprop import back_propagate
     from nn.matrices import matrix_form
+    from nn.preprocessing import PCA, OneHot, Pipeline, Standardize, Whiten, ZeroCenter, preprocess
 
 __all__ = [
     "MLP",
+    "PCA",
     "SGD",
     "Adam",
+    "AdamW",
+    "BatchNorm",
+    "Dropout",
     "EpochRecord",
     "Identity",
     "LeakyReLU",
     "Linear",
     "Module",
+    "OneHot",
     "Optimizer",
+    "Pipeline",
+    "RMSprop",
     "ReLU",
     "Sequential",
     "Sigmoid",
     "Softplus",
+    "Standardize",
     "Tanh",
     "Trace",
     "Training",
+    "Whiten",
+    "ZeroCenter",
     "accuracy",
     "back_propagate",
     "binary_cross_entropy",
+    "calibrate",
+    "clip_norm",
+    "clip_value",
     "cross_entropy",
     "half_squared_error",
     "hinge",
+    "l1_penalty",
+    "l2_penalty",
     "matrix_form",
     "mean_squared_error",
+    "preprocess",
 ]
 
-_HOMES = {"back_propagate": "backprop", "matrix_form": "matrices"}
+_HOMES = {
+    "back_propagate": "backprop",
+    "matrix_form": "matrices",
+    **dict.fromkeys(
+        ("PCA", "OneHot", "Pipeline", "Standardize", "Whiten", "ZeroCenter", "preprocess"), "preprocessing"
+    ),
+}
 
 
 def __getattr__(name: str) -> Any:

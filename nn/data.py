@@ -1,4 +1,7 @@
-"""Data sets to learn from, as plain lists of numbers: made here in a few lines, or bundled with scikit-learn."""
+"""Data sets to learn from, as plain lists of numbers: made here in a few lines, or bundled with scikit-learn.
+
+They know no Value: a number becomes a node's parent only when a model takes it.
+"""
 
 from __future__ import annotations
 
@@ -105,10 +108,29 @@ def digits() -> Dataset:
 
 def iris() -> Dataset:
     """150 flowers of three species by four lengths, in centimetres. Source: Fisher 1936, by scikit-learn."""
-    bunch = _bundled("load_iris")
-    return Dataset(
-        bunch.data.tolist(), bunch.target.tolist(), list(map(str, bunch.target_names)), bunch.feature_names
-    )
+    return _as_they_are("load_iris")
+
+
+def breast_cancer() -> Dataset:
+    """569 tumours, malignant (0) or benign (1), by 30 measures of their cells' nuclei, of very different sizes.
+
+    Source: Street, Wolberg & Mangasarian 1993 (UCI, Wisconsin diagnostic), by scikit-learn.
+    """
+    return _as_they_are("load_breast_cancer")
+
+
+def wine() -> Dataset:
+    """178 wines from three growers by 13 chemical measures, of very different sizes.
+
+    Source: Forina et al. 1988 (UCI), by scikit-learn.
+    """
+    return _as_they_are("load_wine")
+
+
+def _as_they_are(loader: str) -> Dataset:
+    bunch = _bundled(loader)
+    classes, features = list(map(str, bunch.target_names)), list(map(str, bunch.feature_names))
+    return Dataset(bunch.data.tolist(), bunch.target.tolist(), classes, features)
 
 
 def _bundled(loader: str):  # type: ignore[no-untyped-def]  # scikit-learn ships no types
@@ -146,19 +168,34 @@ def split(data: Dataset, fractions: tuple[float, float, float] = (0.6, 0.2, 0.2)
     return Split(*(data.take(part) for part in parts))
 
 
-def batches(n: int, size: int, rng: Random) -> Iterator[list[int]]:
+def batches(n: int, size: int, rng: Random, least: int = 1) -> Iterator[list[int]]:
     """The numbers 0 … n − 1 in a fresh random order, ``size`` at a time; the last batch may be smaller.
+
+    least   what is left over joins the batch before, where it would be a smaller batch than this
 
     >>> [sorted(batch) for batch in batches(5, 5, Random(0))]
     [[0, 1, 2, 3, 4]]
+    >>> [len(batch) for batch in batches(7, 3, Random(0), least=2)]
+    [3, 4]
     """
     if size < 1:
         raise ValueError(f"batch_size = {size}: it needs to be at least 1")
     order = list(range(n))
     rng.shuffle(order)
-    for start in range(0, n, size):
-        yield order[start : start + size]
+    count = count_batches(n, size, least)
+    for i in range(count):
+        yield order[i * size :] if i == count - 1 else order[i * size : (i + 1) * size]
+
+
+def count_batches(n: int, size: int, least: int = 1) -> int:
+    """How many batches those are: ⌈n/size⌉, and one less where what is left over joins the batch before."""
+    return max(n // size + (n % size >= least and n % size > 0), min(n, 1))
 
 
 BY_NAME: dict[str, Callable[..., Dataset]] = {"circles": circles, "moons": moons, "spirals": spirals, "xor": xor}
-BUNDLED: dict[str, Callable[[], Dataset]] = {"digits": digits, "iris": iris}
+BUNDLED: dict[str, Callable[[], Dataset]] = {
+    "breast_cancer": breast_cancer,
+    "digits": digits,
+    "iris": iris,
+    "wine": wine,
+}

@@ -1,43 +1,111 @@
 """First weights, as plain numbers: random, so that units differ, and scaled, so that layers neither fade nor blow up.
 
-Each function returns the rows of W, shape (to, from), and takes any ``random.Random``.
+The backward pass multiplies δ by a W and a g′ for each layer; the size of the first weights decides whether those
+products shrink, stay or grow. Each function returns the rows of W, shape (to, from), and takes any ``random.Random``;
+``partial(normal, std=0.1)`` fixes an option for a layer's ``init``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import sqrt
+from math import inf, sqrt
 from random import Random
 
 Matrix = list[list[float]]
 Initializer = Callable[[int, int, Random], Matrix]
 
 
-def uniform(n_in: int, n_out: int, rng: Random, limit: float) -> Matrix:
+def zero(n_in: int, n_out: int, rng: Random) -> Matrix:
+    """Every weight 0: all units of a layer are the same, and stay so whatever is learned."""
+    return constant(n_in, n_out, rng, 0.0)
+
+
+def constant(n_in: int, n_out: int, rng: Random, value: float = 0.1) -> Matrix:
+    """Every weight ``value``: the units of a layer stay the same, as from ``zero``."""
+    if not -inf < value < inf:
+        raise ValueError(f"value = {value!r}: a first weight needs to be finite")
+    return [[float(value)] * n_in for _ in range(n_out)]
+
+
+def uniform(n_in: int, n_out: int, rng: Random, limit: float = 1.0) -> Matrix:
     """Every weight uniform in ±limit."""
+    _check("limit", limit)
     return [[rng.uniform(-limit, limit) for _ in range(n_in)] for _ in range(n_out)]
 
 
-def normal(n_in: int, n_out: int, rng: Random, std: float) -> Matrix:
+def normal(n_in: int, n_out: int, rng: Random, std: float = 1.0) -> Matrix:
     """Every weight normal with mean 0 and standard deviation ``std``."""
+    _check("std", std)
     return [[rng.gauss(0.0, std) for _ in range(n_in)] for _ in range(n_out)]
 
 
-def xavier_uniform(n_in: int, n_out: int, rng: Random) -> Matrix:
-    """Uniform in ±√(6/(n_in + n_out)), for σ and tanh. Source: Glorot & Bengio 2010."""
-    return uniform(n_in, n_out, rng, sqrt(6.0 / (n_in + n_out)))
+def xavier_uniform(n_in: int, n_out: int, rng: Random, gain: float = 1.0) -> Matrix:
+    """Uniform in ± gain √(6/(n_in + n_out)), for σ and tanh. Source: Glorot & Bengio 2010."""
+    return uniform(n_in, n_out, rng, _check("gain", gain) * sqrt(6.0 / (n_in + n_out)))
 
 
-def xavier_normal(n_in: int, n_out: int, rng: Random) -> Matrix:
-    """Normal with standard deviation √(2/(n_in + n_out)). Source: Glorot & Bengio 2010."""
-    return normal(n_in, n_out, rng, sqrt(2.0 / (n_in + n_out)))
+def xavier_normal(n_in: int, n_out: int, rng: Random, gain: float = 1.0) -> Matrix:
+    """Normal with standard deviation gain √(2/(n_in + n_out)). Source: Glorot & Bengio 2010."""
+    return normal(n_in, n_out, rng, _check("gain", gain) * sqrt(2.0 / (n_in + n_out)))
 
 
-def he_uniform(n_in: int, n_out: int, rng: Random) -> Matrix:
-    """Uniform in ±√(6/n_in), for relu. Source: He et al. 2015."""
-    return uniform(n_in, n_out, rng, sqrt(6.0 / n_in))
+def he_uniform(n_in: int, n_out: int, rng: Random, gain: float = sqrt(2.0)) -> Matrix:
+    """Uniform in ± gain √(3/n_in), which is √(6/n_in) for relu. Source: He et al. 2015."""
+    return uniform(n_in, n_out, rng, _check("gain", gain) * sqrt(3.0 / n_in))
 
 
-def he_normal(n_in: int, n_out: int, rng: Random) -> Matrix:
-    """Normal with standard deviation √(2/n_in), for relu. Source: He et al. 2015."""
-    return normal(n_in, n_out, rng, sqrt(2.0 / n_in))
+def he_normal(n_in: int, n_out: int, rng: Random, gain: float = sqrt(2.0)) -> Matrix:
+    """Normal with standard deviation gain/√n_in, which is √(2/n_in) for relu. Source: He et al. 2015."""
+    return normal(n_in, n_out, rng, _check("gain", gain) / sqrt(n_in))
+
+
+def gain(activation: str, slope: float = 0.01) -> float:
+    """What the activation takes from the size of its inputs, to be given back by the weights.
+
+    √2 for relu, which halves the mean square; √(2/(1 + slope²)) for leaky_relu; 5/3 for tanh; √2 for softplus, which
+    is relu for large z; 1 for sigmoid and linear. Source: He et al. 2015; PyTorch's ``calculate_gain``, which has
+    all but softplus. Raises ValueError for an activation without a gain.
+
+    >>> gain("tanh"), gain("relu") == 2**0.5
+    (1.6666666666666667, True)
+    """
+    gains = {
+        "leaky_relu": sqrt(2.0 / (1.0 + slope * slope)),
+        "linear": 1.0,
+        "relu": sqrt(2.0),
+        "sigmoid": 1.0,
+        "softplus": sqrt(2.0),
+        "tanh": 5.0 / 3.0,
+    }
+    if activation not in gains:
+        raise ValueError(f"no gain is known for the activation {activation!r}: there are {', '.join(gains)}")
+    return gains[activation]
+
+
+BY_NAME: dict[str, Initializer] = {
+    "constant": constant,
+    "he_normal": he_normal,
+    "he_uniform": he_uniform,
+    "normal": normal,
+    "uniform": uniform,
+    "xavier_normal": xavier_normal,
+    "xavier_uniform": xavier_uniform,
+    "zero": zero,
+}
+
+
+def initializer(name: str) -> Initializer:
+    """The first weights of that name, with the options as they stand above. Raises ValueError, which lists the names.
+
+    >>> initializer("constant")(2, 1, Random(0))
+    [[0.1, 0.1]]
+    """
+    if name not in BY_NAME:
+        raise ValueError(f"init {name!r}: there are {', '.join(BY_NAME)}")
+    return BY_NAME[name]
+
+
+def _check(name: str, size: float) -> float:
+    if not 0.0 <= size < inf:
+        raise ValueError(f"{name} = {size!r}: the size of first weights needs to be finite and at least 0")
+    return size

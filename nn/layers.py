@@ -1,8 +1,13 @@
-"""Layers: zˡ = Wˡ aˡ⁻¹ + bˡ with one node for each zⱼ, and networks that pass examples through them in order."""
+"""Layers: zˡ = Wˡ aˡ⁻¹ + bˡ with one node for each zⱼ, and networks that pass examples through them in order.
+
+The node of z_j has its row of W and aˡ⁻¹ as parents, and as local derivatives each the other's numbers: multiplied by
+δ_j and added up, they are δ aᵀ and Wᵀ δ.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -10,8 +15,10 @@ from autograd.primitives import affine
 from autograd.value import Value, node_of
 from nn.activations import Identity
 from nn.activations import activation as make_activation
-from nn.init import Initializer, he_normal, xavier_uniform
-from nn.module import Example, Module, Trace, index_name, lift, name_all
+from nn.init import Initializer, he_normal, initializer, xavier_uniform
+from nn.module import Example, Module, Trace, flatten, index_name, lift, name_all, shape
+from nn.normalisation import BatchNorm
+from nn.regularisation import Dropout
 
 
 class Linear(Module):
@@ -21,7 +28,7 @@ class Linear(Module):
     init          first weights, a function of (n_in, n_out, rng); biases start at 0
     rng           a ``random.Random``; without one, a fresh generator
 
-    Raises ValueError for a layer without units, or an example of another width.
+    Raises ValueError for a layer without units, first weights of another shape, or an example of another width.
 
     >>> layer = Linear(2, 1)
     >>> layer.load_state_dict({"W": [[3.0, 4.0]], "b": [0.5]})
@@ -33,7 +40,10 @@ class Linear(Module):
         if n_in < 1 or n_out < 1:
             raise ValueError(f"a layer from {n_in} to {n_out} units: it needs at least one of each")
         self.n_in, self.n_out = n_in, n_out
-        self.W = [[Value(w) for w in row] for row in init(n_in, n_out, rng or Random())]
+        W = init(n_in, n_out, rng or Random())
+        if shape(W) != (n_out, n_in):
+            raise ValueError(f"init made first weights of the shape {shape(W)}: W needs (to, from) = {(n_out, n_in)}")
+        self.W = [[Value(w) for w in row] for row in W]
         self.b = [Value(0.0) for _ in range(n_out)]
         self.number(None)
 
@@ -74,8 +84,11 @@ class Sequential(Module):
 
     def __init__(self, *layers: Module) -> None:
         self.layers = list(layers)
-        for l, linear in enumerate((m for m in self.layers if isinstance(m, Linear)), start=1):
-            linear.number(l)
+        l = 0
+        for layer in self.layers:
+            if isinstance(layer, (Linear, BatchNorm, Dropout)):  # these name scalars after the layer l
+                l += isinstance(layer, Linear)
+                layer.number(l)
 
     def forward(self, x: list[Value]) -> list[Value]:
         for layer in self.layers:
@@ -88,23 +101,44 @@ class Sequential(Module):
         return X
 
     def trace(self, x: Example) -> Trace:
-        """Pass one example, naming and keeping every z and a on the way."""
-        a = [name_all("a", 0, [+x_i if x_i.parents else Value(x_i.data) for x_i in lift(x)])]
-        z: list[list[Value]] = [[]]
-        values = a[0]
+        """Pass one example, naming and keeping every z and a on the way.
+
+        z is what a Linear returns, before a BatchNorm; a is what the next Linear reads, after a Dropout.
+        """
+        return self.trace_batch([x])[0]
+
+    def trace_batch(self, X: Sequence[Example]) -> list[Trace]:
+        """A trace of each example of a mini-batch; in training, a BatchNorm ties them into one graph.
+
+        >>> model = Sequential(Linear(1, 1), BatchNorm(1))
+        >>> model.load_state_dict({**model.state_dict(), "layers.0.W": [[0.001]]})
+        >>> first, second = model.trace_batch([[1.0], [2.0]])
+        >>> first.output[0].backward()
+        >>> [round(trace.delta[1][0]) for trace in (first, second)]  # through μ and σ² of both
+        [152, -152]
+        """
+        values = [[+x_i if x_i.parents else Value(x_i.data) for x_i in lift(x)] for x in X]
+        # unless a Linear comes first, the input is x, and what the first Linear reads is a⁰
+        if not any(isinstance(layer, Linear) for layer in self.layers[:1]):
+            values = [name_all("x", None, x) for x in values]
+        Z: list[list[list[Value]]] = [[[]] for _ in values]
+        A: list[list[list[Value]]] = [[] for _ in values]
         for layer in self.layers:
-            values = layer.forward(values)
             if isinstance(layer, Linear):
-                if len(a) < len(z):  # two linear layers in a row: a = z
-                    a.append(name_all("a", len(a), z[-1]))
-                z.append(name_all("z", len(z), values))
-                values = z[-1]
+                values = layer.forward_batch(_keep("a", A, values))
+                values = _keep("z", Z, values)
             else:
-                a[len(z) - 1 :] = [name_all("a", len(z) - 1, values)]
-                values = a[-1]
-        if len(a) < len(z):
-            a.append(name_all("a", len(a), values))
-        return Trace(z, a, a[-1])
+                values = layer.forward_batch(values)
+        outputs = _keep("a", A, values)
+        return [Trace(z, a, output) for z, a, output in zip(Z, A, outputs)]
+
+
+def _keep(letter: str, kept: list[list[list[Value]]], values: list[list[Value]]) -> list[list[Value]]:
+    """Name the values of each example after the layer that comes next in what is kept of it, and keep them."""
+    named = [name_all(letter, len(layers), x) for layers, x in zip(kept, values)]
+    for layers, x in zip(kept, named):
+        layers.append(x)
+    return named
 
 
 class MLP(Module):
@@ -114,13 +148,17 @@ class MLP(Module):
     n_units       units of each layer, the output last; with one output unit the Value itself is returned
     activation    of the hidden layers: relu, tanh, sigmoid, softplus, leaky_relu, linear
     output        of the last layer, likewise
-    init          first weights; He's for relu, Xavier's for the others
-    rng           a ``random.Random``; without one, a fresh generator
+    init          first weights, or their name in ``nn.init``; without one He's for relu, Xavier's for the others
+    rng           a ``random.Random``, for first weights and dropout; without one, a fresh generator
+    dropout       probability of dropping a hidden unit; a Dropout follows each hidden activation
+    batch_norm    with a BatchNorm between z and each hidden activation
 
     >>> from random import Random
     >>> model = MLP(2, [3, 2], activation="sigmoid", output="sigmoid", rng=Random(0))
     >>> len(model([0.5, -1.0])), len(model.parameters())
     (2, 17)
+    >>> MLP(2, [3, 1], dropout=0.5, batch_norm=True).net
+    Sequential(Linear(2, 3), BatchNorm(3), ReLU(), Dropout(0.5), Linear(3, 1))
     """
 
     def __init__(
@@ -129,21 +167,27 @@ class MLP(Module):
         n_units: Sequence[int],
         activation: str = "relu",
         output: str = "linear",
-        init: Initializer | None = None,
+        init: Initializer | str | None = None,
         rng: Random | None = None,
+        dropout: float = 0.0,
+        batch_norm: bool = False,
     ) -> None:
         if not n_units:
             raise ValueError("an MLP needs at least its output layer: MLP(2, [16, 16, 1])")
         rng = rng or Random()
-        init = init or (he_normal if "relu" in activation else xavier_uniform)
+        if init is None:
+            init = he_normal if "relu" in activation else xavier_uniform
+        elif isinstance(init, str):
+            init = initializer(init)
+        dropout = Dropout(dropout).p  # refuses what is no probability, also where there is no hidden layer
         self.sizes = [n_in, *n_units]
-        last = len(n_units)
         layers: list[Module] = []
-        for l in range(1, last + 1):
-            layers.append(Linear(self.sizes[l - 1], self.sizes[l], init, rng))
-            g = make_activation(output if l == last else activation)
-            if not isinstance(g, Identity):  # a = z needs no node
-                layers.append(g)
+        for size, n in pairwise(self.sizes[:-1]):
+            layers.append(Linear(size, n, init, rng))
+            layers += [BatchNorm(n)] if batch_norm else []
+            layers += _activation(activation)
+            layers += [Dropout(dropout, rng)] if dropout != 0.0 else []
+        layers += [Linear(self.sizes[-2], self.sizes[-1], init, rng), *_activation(output)]
         self.net = Sequential(*layers)
 
     def forward(self, x: list[Value]) -> Any:
@@ -155,6 +199,8 @@ class MLP(Module):
     def trace(self, x: Example) -> Trace:
         """Pass one example, naming and keeping every z and a on the way.
 
+        z is what the layer's Linear returns, before a BatchNorm; a is what the next Linear reads, after a Dropout.
+
         >>> model = MLP(1, [1], output="sigmoid")
         >>> model.load_state_dict({"net.layers.0.W": [[2.0]], "net.layers.0.b": [0.0]})
         >>> trace = model.trace([0.0])
@@ -162,12 +208,34 @@ class MLP(Module):
         >>> trace.z[1][0].name, trace.delta[1]
         ('z¹_1', [0.25])
         """
-        trace = self.net.trace(x)
-        trace.output = self._unwrap(trace.output)
-        return trace
+        return self.trace_batch([x])[0]
+
+    def trace_batch(self, X: Sequence[Example]) -> list[Trace]:
+        """A trace of each example of a mini-batch; in training, BatchNorm ties them into one graph."""
+        traces = self.net.trace_batch(X)
+        for trace in traces:
+            trace.output = self._unwrap(trace.output)
+        return traces
 
     def _unwrap(self, a: list[Value]) -> Any:
         return a[0] if len(a) == 1 else a
 
     def __repr__(self) -> str:
         return f"MLP({self.sizes[0]}, {self.sizes[1:]})"
+
+
+def weights(model: Module) -> list[Value]:
+    """The entries of every W of a model: what a penalty pulls towards 0, and not the biases.
+
+    >>> len(weights(MLP(2, [3, 1])))
+    9
+    """
+    modules = (model, *model.submodules().values())
+    found = [w for module in modules if isinstance(module, Linear) for w in flatten(module.W)]
+    return list(dict.fromkeys(found))
+
+
+def _activation(name: str) -> list[Module]:
+    """The layer of that name; for the identity none, since a = z needs no node."""
+    g = make_activation(name)
+    return [] if isinstance(g, Identity) else [g]

@@ -1,22 +1,32 @@
-"""Optimisers: what a step does with the gradients, each update written once for a float and for an array of them."""
+"""Optimisers: what a step does with the gradients that the backward pass has added up; schedules of learning rates.
+
+Each update is written once, as arithmetic, for a float and for an array of them. A schedule is a function of the
+number of steps already taken: ``SGD(parameters, linear(1.0, 0.1, steps=100))``.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from math import isfinite
+from collections.abc import Callable, Iterable, Mapping
+from math import cos, hypot, isfinite, pi
 from typing import Any
 
+from autograd.errors import DomainError
 from autograd.value import Value
+
+Schedule = Callable[[int], float]
 
 
 class Optimizer(ABC):
     """Moves parameters against their gradients.
 
+    learning_rate   η, or a schedule that gives it for the step after t others
+    steps           how many have been taken
+
     Raises ValueError for no parameters, one that is given twice, or a learning rate that is not positive and finite.
     """
 
-    def __init__(self, parameters: Iterable[Value], learning_rate: float) -> None:
+    def __init__(self, parameters: Iterable[Value], learning_rate: float | Schedule) -> None:
         self.parameters = list(parameters)
         if not self.parameters:
             raise ValueError("an optimiser without parameters has nothing to do: pass model.parameters()")
@@ -24,7 +34,9 @@ class Optimizer(ABC):
             raise TypeError("an optimiser moves Values: pass model.parameters()")
         if len(set(self.parameters)) < len(self.parameters):
             raise ValueError("a parameter is given twice, and would be moved twice: pass each once")
-        self.learning_rate = in_range("learning_rate", learning_rate, above=0.0)
+        self.schedule = learning_rate if callable(learning_rate) else None
+        rate = learning_rate(0) if callable(learning_rate) else learning_rate
+        self.learning_rate = in_range("learning_rate", rate, above=0.0)
         self.steps = 0
         self.states = [self.first_state()] * len(self.parameters)
 
@@ -34,12 +46,39 @@ class Optimizer(ABC):
 
     @abstractmethod
     def update(self, w: Any, gradient: Any, state: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
-        """The new number and the new state of a parameter: arithmetic alone, so floats and arrays both fit."""
+        """The new number and the new state of a parameter: arithmetic alone, so floats and arrays both fit.
+
+        ``steps`` counts the step that is being taken, from 1.
+        """
+
+    def begin_step(self) -> None:
+        """Count a step and take its learning rate from the schedule; ``step`` and whoever runs ``update`` call it.
+
+        Raises ValueError, before anything is changed, for a rate that is negative or not finite.
+        """
+        rate = self.learning_rate if self.schedule is None else self.schedule(self.steps)
+        self.learning_rate = in_range(f"learning_rate after {self.steps} steps", rate, at_least=0.0)
+        self.steps += 1
 
     def step(self) -> None:
-        """Move every parameter once; if one cannot be, none is."""
-        self.steps += 1
-        moved = [self.update(p.data, p.grad, state) for p, state in zip(self.parameters, self.states)]
+        """Move every parameter once; if one cannot be, none is.
+
+        Raises DomainError where a parameter would not be finite, as after a gradient that is not.
+        """
+        before = self.steps, self.learning_rate
+        try:
+            self.begin_step()
+            moved = [self.update(p.data, p.grad, state) for p, state in zip(self.parameters, self.states)]
+            for p, (w, state) in zip(self.parameters, moved):
+                if not (isfinite(w) and all(map(isfinite, state))):
+                    raise DomainError(
+                        f"{p.name or 'a parameter'} = {p.data!r} with the gradient {p.grad!r} would become {w!r} and "
+                        f"leave {state!r} for the next step, and no parameter was moved: try a learning rate below "
+                        f"{self.learning_rate!r}, or clip the gradients"
+                    )
+        except BaseException:
+            self.steps, self.learning_rate = before
+            raise
         for p, (w, _) in zip(self.parameters, moved):
             p.data = w
         self.states = [state for _, state in moved]
@@ -49,9 +88,35 @@ class Optimizer(ABC):
         for p in self.parameters:
             p.grad = 0.0
 
+    def state_dict(self) -> dict[str, Any]:
+        """``steps``, ``learning_rate``, and ``states``: one row of remembered numbers for each parameter."""
+        return {
+            "steps": self.steps,
+            "learning_rate": self.learning_rate,
+            "states": [list(state) for state in self.states],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a ``state_dict``. Raises ValueError, and changes nothing, where it does not fit."""
+        steps, rate, states = int(state["steps"]), float(state["learning_rate"]), state["states"]
+        width = len(self.first_state())
+        if len(states) != len(self.parameters) or any(len(row) != width for row in states):
+            raise ValueError(
+                f"the state is of {len(states)} parameters, and this {type(self).__name__} moves "
+                f"{len(self.parameters)} and remembers {width} numbers of each: give it the same options and model"
+            )
+        numbers = [tuple(map(float, row)) for row in states]
+        if steps < 0 or not (isfinite(rate) and rate >= 0.0) or not all(isfinite(x) for row in numbers for x in row):
+            raise ValueError(f"the state of step {steps} has numbers that are not finite, or steps below 0")
+        self.steps, self.learning_rate, self.states = steps, rate, numbers
+
 
 class SGD(Optimizer):
-    """w ← w − η v with v ← momentum · v + ∂L/∂w + weight_decay · w; without the two, w ← w − η ∂L/∂w.
+    """w ← w − η v with v ← momentum · v + g and g = ∂L/∂w + weight_decay · w; without the two, w ← w − η ∂L/∂w.
+
+    nesterov   w ← w − η (g + momentum · v) instead: the gradient as if one step ahead
+
+    Source: Nesterov's as in Sutskever et al. 2013, in PyTorch's form.
 
     >>> w = Value(1.0)
     >>> (w * w).backward()
@@ -61,10 +126,18 @@ class SGD(Optimizer):
     """
 
     def __init__(
-        self, parameters: Iterable[Value], learning_rate: float, momentum: float = 0.0, weight_decay: float = 0.0
+        self,
+        parameters: Iterable[Value],
+        learning_rate: float | Schedule,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
     ) -> None:
         self.momentum = in_range("momentum", momentum, at_least=0.0, below=1.0)
         self.weight_decay = in_range("weight_decay", weight_decay, at_least=0.0)
+        if nesterov and not momentum:
+            raise ValueError("nesterov with momentum = 0.0: it looks ahead along the momentum; give it some, as 0.9")
+        self.nesterov = nesterov
         super().__init__(parameters, learning_rate)
 
     def first_state(self) -> tuple[float, ...]:
@@ -76,7 +149,42 @@ class SGD(Optimizer):
         if not self.momentum:
             return w - self.learning_rate * gradient, ()
         v = self.momentum * state[0] + gradient
-        return w - self.learning_rate * v, (v,)
+        return w - self.learning_rate * (gradient + self.momentum * v if self.nesterov else v), (v,)
+
+
+class RMSprop(Optimizer):
+    """w ← w − η g / (√v + ε) with the running mean v ← α v + (1 − α) g² of the squared gradient g.
+
+    momentum       w ← w − η u with u ← momentum · u + g / (√v + ε)
+    weight_decay   adds weight_decay · w to the gradient
+
+    Source: Tieleman & Hinton 2012, lecture 6.5; ε outside the root, as PyTorch has it.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        learning_rate: float | Schedule = 1e-2,
+        alpha: float = 0.99,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+    ) -> None:
+        self.alpha = in_range("alpha", alpha, at_least=0.0, below=1.0)
+        self.epsilon = in_range("epsilon", epsilon, above=0.0)
+        self.weight_decay = in_range("weight_decay", weight_decay, at_least=0.0)
+        self.momentum = in_range("momentum", momentum, at_least=0.0, below=1.0)
+        super().__init__(parameters, learning_rate)
+
+    def first_state(self) -> tuple[float, ...]:
+        return (0.0, 0.0)
+
+    def update(self, w: Any, gradient: Any, state: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
+        if self.weight_decay:
+            gradient = gradient + self.weight_decay * w
+        v = self.alpha * state[0] + (1.0 - self.alpha) * gradient * gradient
+        u = self.momentum * state[1] + gradient / (v**0.5 + self.epsilon)
+        return w - self.learning_rate * u, (v, u)
 
 
 class Adam(Optimizer):
@@ -88,14 +196,12 @@ class Adam(Optimizer):
     def __init__(
         self,
         parameters: Iterable[Value],
-        learning_rate: float = 1e-3,
+        learning_rate: float | Schedule = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         epsilon: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        if len(betas) != 2:
-            raise ValueError(f"betas = {betas!r}: Adam needs two, for the mean of the gradient and of its square")
-        self.betas = tuple(in_range("beta", beta, at_least=0.0, below=1.0) for beta in betas)
+        self.betas = _two_betas(betas)
         self.epsilon = in_range("epsilon", epsilon, above=0.0)
         self.weight_decay = in_range("weight_decay", weight_decay, at_least=0.0)
         super().__init__(parameters, learning_rate)
@@ -104,14 +210,220 @@ class Adam(Optimizer):
         return (0.0, 0.0)
 
     def update(self, w: Any, gradient: Any, state: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
-        beta1, beta2 = self.betas
         if self.weight_decay:
             gradient = gradient + self.weight_decay * w
-        m = beta1 * state[0] + (1.0 - beta1) * gradient
-        v = beta2 * state[1] + (1.0 - beta2) * gradient * gradient
-        m_hat = m / (1.0 - beta1**self.steps)
-        v_hat = v / (1.0 - beta2**self.steps)
-        return w - self.learning_rate * m_hat / (v_hat**0.5 + self.epsilon), (m, v)
+        direction, state = _adam_direction(gradient, state, self.steps, self.betas, self.epsilon)
+        return w - self.learning_rate * direction, state
+
+
+class AdamW(Optimizer):
+    """Adam, with the weights decaying beside the gradient: w ← w − η weight_decay · w − η m̂ / (√v̂ + ε).
+
+    In Adam the decay passes through m and v, where large gradients divide it away.
+    Source: Loshchilov & Hutter 2019, Algorithm 2, as PyTorch scales it.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        learning_rate: float | Schedule = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.01,
+    ) -> None:
+        self.betas = _two_betas(betas)
+        self.epsilon = in_range("epsilon", epsilon, above=0.0)
+        self.weight_decay = in_range("weight_decay", weight_decay, at_least=0.0)
+        super().__init__(parameters, learning_rate)
+
+    def first_state(self) -> tuple[float, ...]:
+        return (0.0, 0.0)
+
+    def update(self, w: Any, gradient: Any, state: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
+        direction, state = _adam_direction(gradient, state, self.steps, self.betas, self.epsilon)
+        return w - self.learning_rate * (self.weight_decay * w) - self.learning_rate * direction, state
+
+
+def _adam_direction(
+    gradient: Any, state: tuple[Any, ...], t: int, betas: tuple[float, float], epsilon: float
+) -> tuple[Any, tuple[Any, ...]]:
+    """m̂ / (√v̂ + ε) and the new (m, v) at step t."""
+    beta1, beta2 = betas
+    m = beta1 * state[0] + (1.0 - beta1) * gradient
+    v = beta2 * state[1] + (1.0 - beta2) * gradient * gradient
+    m_hat = m / (1.0 - beta1**t)
+    v_hat = v / (1.0 - beta2**t)
+    return m_hat / (v_hat**0.5 + epsilon), (m, v)
+
+
+def _two_betas(betas: tuple[float, float]) -> tuple[float, float]:
+    if len(betas) != 2:
+        raise ValueError(f"betas = {betas!r}: Adam needs two, for the mean of the gradient and of its square")
+    first, second = (in_range("beta", beta, at_least=0.0, below=1.0) for beta in betas)
+    return first, second
+
+
+# ---- clipping: between the backward pass and the step -----------------------------------------------------------
+
+
+def gradient_norm(parameters: Iterable[Value]) -> float:
+    """√ Σ (∂L/∂w)² over the parameters, without overflow on the way.
+
+    >>> w, b = Value(1.0), Value(1.0)
+    >>> (3.0 * w + 4.0 * b).backward()
+    >>> gradient_norm([w, b])
+    5.0
+    """
+    return hypot(*[p.grad for p in parameters])
+
+
+def clip_norm(parameters: Iterable[Value], largest: float) -> float:
+    """Shorten the gradient, as one vector, to the norm ``largest`` if it is longer; its direction stays.
+
+    Returns the norm before. Raises ValueError for a largest norm that is not positive and finite, and DomainError,
+    with nothing changed, for a gradient that is not finite. Source: Pascanu, Mikolov & Bengio 2013.
+
+    >>> w, b = Value(1.0), Value(1.0)
+    >>> (3.0 * w + 4.0 * b).backward()
+    >>> clip_norm([w, b], largest=1.0), w.grad, b.grad
+    (5.0, 0.6000000000000001, 0.8)
+    """
+    in_range("largest norm", largest, above=0.0)
+    parameters = list(parameters)
+    norm = gradient_norm(parameters)
+    if not isfinite(norm):
+        raise DomainError(f"the gradient's norm is {norm!r}, and clipping cannot mend that: lower the learning rate")
+    if norm > largest:
+        factor = largest / norm
+        for p in parameters:
+            p.grad *= factor
+    return norm
+
+
+def clip_value(parameters: Iterable[Value], largest: float) -> None:
+    """Bring every ∂L/∂w into ±largest, each for itself; the direction may change.
+
+    Raises ValueError for a bound that is not positive and finite, and DomainError, with nothing changed, for NaN.
+
+    >>> w = Value(1.0)
+    >>> (3.0 * w).backward()
+    >>> clip_value([w], largest=1.0)
+    >>> w.grad
+    1.0
+    """
+    in_range("largest value", largest, above=0.0)
+    parameters = list(parameters)
+    if any(p.grad != p.grad for p in parameters):
+        raise DomainError("a gradient is NaN, and clipping cannot mend that: lower the learning rate")
+    for p in parameters:
+        p.grad = min(max(p.grad, -largest), largest)
+
+
+# ---- schedules: the learning rate η of the step after t others ---------------------------------------------------
+
+
+def constant(rate: float) -> Schedule:
+    """η = rate."""
+    rate = in_range("rate", rate, above=0.0)
+    return lambda t: rate
+
+
+def linear(start: float, end: float, steps: int) -> Schedule:
+    """η = start + (end − start) t/steps, and ``end`` from t = steps on.
+
+    >>> [round(linear(1.0, 0.1, steps=100)(t), 12) for t in (0, 50, 99)]
+    [1.0, 0.55, 0.109]
+    """
+    start, end, steps = _from_to(start, end, steps)
+    return lambda t: start + (end - start) * min(t / steps, 1.0)
+
+
+def inverse_time(start: float, decay: float) -> Schedule:
+    """η = start / (1 + decay · t); with start = decay = 1 it is 1/1, 1/2, 1/3 …, for which SGD settles.
+
+    Source: Robbins & Monro 1951: Σ η = ∞ and Σ η² < ∞.
+
+    >>> [round(inverse_time(0.5, decay=0.1)(t), 12) for t in (0, 10, 90)]
+    [0.5, 0.25, 0.05]
+    """
+    start, decay = in_range("start", start, above=0.0), in_range("decay", decay, at_least=0.0)
+    return lambda t: start / (1.0 + decay * t)
+
+
+def exponential(start: float, factor: float) -> Schedule:
+    """η = start · factorᵗ.
+
+    >>> [exponential(1.0, factor=0.5)(t) for t in (0, 1, 2)]
+    [1.0, 0.5, 0.25]
+    """
+    start, factor = in_range("start", start, above=0.0), in_range("factor", factor, above=0.0)
+    return lambda t: start * factor**t
+
+
+def step(start: float, factor: float, every: int) -> Schedule:
+    """η = start · factor^⌊t/every⌋: a staircase.
+
+    >>> [step(1.0, factor=0.5, every=10)(t) for t in (0, 9, 10, 20)]
+    [1.0, 1.0, 0.5, 0.25]
+    """
+    start, factor = in_range("start", start, above=0.0), in_range("factor", factor, above=0.0)
+    every = _count("every", every)
+    return lambda t: start * factor ** (t // every)
+
+
+def cosine(start: float, steps: int, end: float = 0.0) -> Schedule:
+    """η = end + ½ (start − end) (1 + cos(π t/steps)), and ``end`` from t = steps on.
+
+    Source: Loshchilov & Hutter 2017, equation 5.
+
+    >>> [round(cosine(1.0, steps=100)(t), 12) for t in (0, 50, 100, 101)]
+    [1.0, 0.5, 0.0, 0.0]
+    """
+    start, end, steps = _from_to(start, end, steps)
+    return lambda t: end + 0.5 * (start - end) * (1.0 + cos(pi * min(t / steps, 1.0)))
+
+
+def warm_up(schedule: Schedule, steps: int) -> Schedule:
+    """1/steps, 2/steps, … of the schedule's first rate for that many steps, then the schedule from its beginning.
+
+    >>> warmed = warm_up(constant(1.0), steps=4)
+    >>> [warmed(t) for t in (0, 1, 3, 4)]
+    [0.25, 0.5, 1.0, 1.0]
+    """
+    steps = _count("steps", steps)
+    return lambda t: schedule(0) * (t + 1) / steps if t < steps else schedule(t - steps)
+
+
+def by_epoch(schedule: Schedule, updates: int) -> Schedule:
+    """The schedule as a function of the epochs already done, of that many updates each: ⌈N/m⌉ of N examples.
+
+    >>> halved = by_epoch(exponential(1.0, 0.5), updates=3)
+    >>> [halved(t) for t in (0, 2, 3, 6)]
+    [1.0, 1.0, 0.5, 0.25]
+    """
+    updates = _count("updates", updates)
+    return lambda t: schedule(t // updates)
+
+
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {"adam": Adam, "adamw": AdamW, "rmsprop": RMSprop, "sgd": SGD}
+SCHEDULES: dict[str, Callable[..., Schedule]] = {
+    "constant": constant,
+    "cosine": cosine,
+    "exponential": exponential,
+    "inverse_time": inverse_time,
+    "linear": linear,
+    "step": step,
+}
+
+
+def _from_to(start: float, end: float, steps: int) -> tuple[float, float, int]:
+    return in_range("start", start, above=0.0), in_range("end", end, at_least=0.0), _count("steps", steps)
+
+
+def _count(name: str, number: int) -> int:
+    if number != int(number) or number < 1:
+        raise ValueError(f"{name} = {number!r}: it needs to be a whole number of at least 1")
+    return int(number)
 
 
 def in_range(

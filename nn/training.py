@@ -1,26 +1,36 @@
-"""The training loop: forward, backward, update, for every example once an epoch, in a fresh random order."""
+"""The training loop: forward, backward, update, for every example once an epoch, in a fresh random order.
+
+Each step builds the graph of one mini-batch, whose root is its mean loss; ``backward`` multiplies and adds until
+every parameter knows its derivative, and the optimiser does the rest. When to stop is read from the epochs' records.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from math import ceil, nan
+from collections.abc import Iterator, Mapping, Sequence
+from math import hypot, inf, nan
 from random import Random
 from typing import Any, NamedTuple
 
 from autograd.value import Value, collector_paused, no_grad
-from nn.data import Dataset, batches
+from nn.data import Dataset, batches, count_batches
+from nn.layers import weights
 from nn.losses import Loss, mean_loss
-from nn.module import Module
-from nn.optim import Optimizer
+from nn.module import Module, evaluating
+from nn.normalisation import BatchNorm
+from nn.optim import Optimizer, clip_norm, clip_value, in_range
+from nn.regularisation import Dropout, l1_penalty, l2_penalty
 
 
 class EpochRecord(NamedTuple):
     """One epoch in numbers.
 
-    loss, accuracy                          over the training examples, as each batch was met
+    loss, accuracy                          over the training examples, as each batch was met; without penalties
     validation_loss, validation_accuracy    after the epoch; NaN without validation data
     gradient_evaluations                    examples that have been differentiated since the start
     updates                                 steps of the optimiser since the start
+    gradient_norm                           of the mean of the batches' gradients, as each was met, penalties included
+                                            and before clipping; with one batch the gradient of the training loss
+    learning_rate                           of the last step
     """
 
     epoch: int
@@ -30,17 +40,32 @@ class EpochRecord(NamedTuple):
     validation_accuracy: float
     gradient_evaluations: int
     updates: int
+    gradient_norm: float
+    learning_rate: float
 
 
 class Training:
     """Mini-batch training as an iterator of epoch records; ``stopped`` says why it ended.
 
-    batch_size    1 is stochastic gradient descent, len(training.y) is batch gradient descent
+    batch_size    1 is stochastic gradient descent, len(training.y) is batch gradient descent; with a BatchNorm in the
+                  model a last batch of one example joins the one before
     validation    data that steers: the weights of the epoch with the lowest validation loss are kept in ``best``
     rng           decides the order of the examples; without one, a fresh generator
     progress      show a bar on a terminal
 
-    Raises ValueError for no examples, no epochs or a batch size below 1.
+    It stops after so many ``epochs``, or sooner:
+    loss_tolerance        when an epoch's training loss is at most this
+    gradient_tolerance    when an epoch's ``gradient_norm`` is at most this
+    patience              when the validation loss has found no new low for so many epochs; whatever stopped it, the
+                          weights of the best epoch are put back then
+
+    What is differentiated and done with it:
+    l1, l2                λ of the penalties λ Σ |w| and ½ λ Σ w² over every W, added to each batch's loss
+    clip_norm             longest gradient, as one vector
+    clip_value            largest ∂L/∂w, each for itself
+
+    Iterating once more goes on where it stopped. Raises ValueError for no examples, for options that are out of
+    range, and for patience without validation data.
 
     >>> from nn import MLP, SGD, binary_cross_entropy
     >>> from nn.data import moons
@@ -63,28 +88,60 @@ class Training:
         batch_size: int = 10,
         rng: Random | None = None,
         progress: bool = True,
+        loss_tolerance: float | None = None,
+        gradient_tolerance: float | None = None,
+        patience: int | None = None,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
     ) -> None:
-        if not training.X or len(training.X) != len(training.y):
+        for role, data in (("", training), ("validation ", validation)):
+            if data is not None and (not data.X or len(data.X) != len(data.y)):
+                raise ValueError(
+                    f"{len(data.X)} {role}examples and {len(data.y)} labels: it needs as many, at least one"
+                )
+        for name, count in (("epochs", epochs), ("batch_size", batch_size), ("patience", patience)):
+            if count is not None and count < 1:
+                raise ValueError(f"{name} = {count}: it needs to be at least 1")
+        for name, tolerance in (("loss_tolerance", loss_tolerance), ("gradient_tolerance", gradient_tolerance)):
+            if tolerance is not None:
+                in_range(name, tolerance, at_least=0.0)
+        for name, most in (("clip_norm", clip_norm), ("clip_value", clip_value)):
+            if most is not None:
+                in_range(name, most, above=0.0)
+        if patience is not None and validation is None:
+            raise ValueError(f"patience = {patience} without validation data: it watches their loss; pass validation")
+        mixes = any(isinstance(module, BatchNorm) for module in (model, *model.submodules().values()))
+        if mixes and min(batch_size, len(training.y)) < 2:
             raise ValueError(
-                f"{len(training.X)} examples and {len(training.y)} labels: it needs as many, at least one"
+                f"batch_size = {batch_size} of {len(training.y)} examples: BatchNorm needs mini-batches of at least 2"
             )
-        for name, number in (("epochs", epochs), ("batch_size", batch_size)):
-            if number < 1:
-                raise ValueError(f"{name} = {number}: it needs to be at least 1")
         self.model, self.loss, self.optimizer = model, loss, optimizer
         self.training, self.validation = training, validation
-        self.epochs, self.batch_size = epochs, batch_size
+        self.epochs, self.batch_size, self.least_batch = epochs, batch_size, 2 if mixes else 1
         self.rng, self.progress = rng or Random(), progress
+        self.loss_tolerance, self.gradient_tolerance, self.patience = loss_tolerance, gradient_tolerance, patience
+        self.l1, self.l2 = in_range("l1", l1, at_least=0.0), in_range("l2", l2, at_least=0.0)
+        self.clip_norm, self.clip_value = clip_norm, clip_value
         self.records: list[EpochRecord] = []
         self.best: tuple[EpochRecord, dict[str, Any]] | None = None
         self.stopped = "not started"
+        self._gradient = [0.0] * len(optimizer.parameters)  # the batches' gradients of this epoch, added up
+
+    @property
+    def updates_per_epoch(self) -> int:
+        """How many steps of the optimiser an epoch takes: N, ⌈N/m⌉ or 1."""
+        return count_batches(len(self.training.y), self.batch_size, self.least_batch)
 
     def __iter__(self) -> Iterator[EpochRecord]:
         from tqdm import tqdm
 
-        total = self.epochs * ceil(len(self.training.y) / self.batch_size)
-        with tqdm(total=total, unit="update", leave=False, disable=None if self.progress else True) as bar:
-            for epoch in range(1, self.epochs + 1):
+        updates, shown = self.updates_per_epoch, None if self.progress else True
+        total, done = self.epochs * updates, len(self.records) * updates
+        with tqdm(total=total, initial=done, unit="update", leave=False, disable=shown) as bar:
+            while (reason := self._reason_to_stop()) is None:
+                epoch = len(self.records) + 1
                 self.stopped = f"by the caller, in epoch {epoch}"
                 try:
                     record = self._epoch(epoch, bar)
@@ -92,14 +149,17 @@ class Training:
                     self.stopped = f"by an error in epoch {epoch}: {error}"
                     raise
                 self.records.append(record)
-                if self.validation and (not self.best or record.validation_loss < self.best[0].validation_loss):
+                lowest = self.best[0].validation_loss if self.best else inf
+                if record.validation_loss < lowest:  # NaN, as without validation data, is not
                     self.best = record, self.model.state_dict()
                 bar.set_postfix(
                     epoch=epoch, loss=f"{record.loss:.4f}", validation=f"{record.validation_accuracy:.1%}"
                 )
-                if epoch == self.epochs:
-                    self.stopped = f"after {epoch} epochs, as many as asked for"
+                self.stopped = self._reason_to_stop() or self.stopped
                 yield record
+        self.stopped = reason
+        if self.patience is not None:
+            self.restore_best()
 
     def restore_best(self) -> EpochRecord | None:
         """Put the weights of the best epoch back; returns its record, None without validation data."""
@@ -109,38 +169,129 @@ class Training:
         return self.best[0]
 
     def step(self, X: Sequence[Sequence[float]], y: Sequence[Any]) -> tuple[float, int]:
-        """One update on one mini-batch; returns its mean loss and how many of its examples were right."""
-        with collector_paused():
-            outputs = self.model.batch(X)
-            loss = mean_loss(self.loss, outputs, y)
-            self.optimizer.zero_grad()
-            loss.backward()
-            self.optimizer.step()
-            return loss.data, count_right(outputs, y)
+        """One update on one mini-batch; returns its mean loss and how many of its examples were right.
+
+        Whatever is raised, weights, statistics and the optimiser's state are as they were.
+        """
+        statistics = [(buffer, buffer.copy()) for buffer in self.model.buffers().values()]
+        try:
+            with collector_paused():
+                outputs = self.model.batch(X)
+                loss, right = mean_loss(self.loss, outputs, y), count_right(outputs, y)
+                self.optimizer.zero_grad()
+                self._with_penalties(loss).backward()
+                gradient = [p.grad for p in self.optimizer.parameters]
+                if self.clip_value is not None:
+                    clip_value(self.optimizer.parameters, self.clip_value)
+                if self.clip_norm is not None:
+                    clip_norm(self.optimizer.parameters, self.clip_norm)
+                self.optimizer.step()
+        except BaseException:
+            for buffer, old in statistics:
+                buffer[:] = old
+            raise
+        self._gradient = [total + len(y) * g for total, g in zip(self._gradient, gradient)]
+        return loss.data, right
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next epoch depends on, as numbers, strings, lists and dicts; JSON keeps it to the last bit."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "records": [list(record) for record in self.records],
+            "best": {"epoch": self.best[0].epoch, "model": self.best[1]} if self.best else None,
+            "generators": {name: _state_of(rng) for name, rng in self._generators().items()},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a ``state_dict``, to the last bit as if it had never been interrupted.
+
+        Model, data and options come from whoever made this Training. Raises ValueError where the state does not fit
+        them, and changes nothing then.
+        """
+        before = self.state_dict()
+        try:
+            self._load(state)
+        except Exception as error:
+            self._load(before)
+            if isinstance(error, ValueError):
+                raise
+            raise ValueError(f"this is no state of a training: {type(error).__name__} {error}") from error
+
+    def _load(self, state: Mapping[str, Any]) -> None:
+        records = [EpochRecord(*record) for record in state["records"]]
+        if [record.epoch for record in records] != list(range(1, len(records) + 1)):
+            raise ValueError("the records of the state are not of the epochs 1, 2, …")
+        generators = self._generators()
+        if set(state["generators"]) != set(generators):
+            raise ValueError(
+                f"the state has the generators {', '.join(state['generators'])}, and this training "
+                f"{', '.join(generators)}: give it the same model"
+            )
+        best = state["best"]
+        if best is not None:
+            if best["epoch"] not in range(1, len(records) + 1):
+                raise ValueError(f"the best epoch of the state is {best['epoch']}, of {len(records)}")
+            self.model.load_state_dict(best["model"])  # to see whether it fits
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        for name, rng in generators.items():
+            _set_state(name, rng, state["generators"][name])
+        self.records = records
+        self.best = (records[best["epoch"] - 1], best["model"]) if best is not None else None
+
+    def _generators(self) -> dict[str, Random]:
+        """The order of the examples and each Dropout's masks come from these."""
+        dropouts = {path: m for path, m in self.model.submodules().items() if isinstance(m, Dropout)}
+        return {"order": self.rng, **{path: dropout.rng for path, dropout in dropouts.items()}}
+
+    def _reason_to_stop(self) -> str | None:
+        if not self.records:
+            return None
+        last = self.records[-1]
+        after = f"after {last.epoch} epochs"
+        if self.loss_tolerance is not None and last.loss <= self.loss_tolerance:
+            return f"{after}: the training loss {last.loss:.3g} is at most the loss_tolerance {self.loss_tolerance:g}"
+        if self.gradient_tolerance is not None and last.gradient_norm <= self.gradient_tolerance:
+            return (
+                f"{after}: the gradient's norm {last.gradient_norm:.3g} is at most the gradient_tolerance "
+                f"{self.gradient_tolerance:g}"
+            )
+        best = self.best[0].epoch if self.best else 0
+        if self.patience is not None and last.epoch - best >= self.patience:
+            return (
+                f"{after}: no lower validation loss for {self.patience} epochs, the patience; best was epoch {best}"
+            )
+        return f"{after}, as many as asked for" if last.epoch >= self.epochs else None
+
+    def _with_penalties(self, loss: Value) -> Value:
+        if self.l1:
+            loss = loss + l1_penalty(weights(self.model), self.l1)
+        if self.l2:
+            loss = loss + l2_penalty(weights(self.model), self.l2)
+        return loss
 
     def _epoch(self, epoch: int, bar: Any) -> EpochRecord:
         self.model.train()
-        n, total_loss, right, updates = len(self.training.y), 0.0, 0, 0
-        for batch in batches(n, self.batch_size, self.rng):
+        n, total_loss, right, updates = len(self.training.y), 0.0, 0, self.updates_per_epoch
+        self._gradient = [0.0] * len(self.optimizer.parameters)
+        for batch in batches(n, self.batch_size, self.rng, self.least_batch):
             X, y, *_ = self.training.take(batch)
             loss, good = self.step(X, y)
             total_loss += loss * len(batch)
             right += good
-            updates += 1
             bar.update()
         loss, share = evaluate(self.model, self.loss, self.validation) if self.validation else (nan, nan)
-        return EpochRecord(epoch, total_loss / n, right / n, loss, share, epoch * n, epoch * updates)
+        return EpochRecord(
+            epoch, total_loss / n, right / n, loss, share, epoch * n, epoch * updates,
+            hypot(*self._gradient) / n, self.optimizer.learning_rate,
+        )  # fmt: skip
 
 
 def outputs_of(model: Module, X: Sequence[Sequence[float]]) -> list[Any]:
-    """The outputs for each example, in evaluation mode and without a graph; the model's mode stays as it was."""
-    was_training = model.training
-    model.eval()
-    try:
-        with no_grad(), collector_paused():
-            return model.batch(X)
-    finally:
-        model.train(was_training)
+    """The outputs for each example, in evaluation mode and without a graph; the model's modes stay as they were."""
+    with evaluating(model), no_grad(), collector_paused():
+        return model.batch(X)
 
 
 def evaluate(model: Module, loss: Loss, data: Dataset) -> tuple[float, float]:
@@ -166,3 +317,16 @@ def predict(output: Any) -> int:
 def count_right(outputs: Sequence[Any], y: Sequence[Any]) -> int:
     """How many outputs stand for their label; a label of −1 counts as 0, as for the hinge loss."""
     return sum(predict(output) == max(label, 0) for output, label in zip(outputs, y))
+
+
+def _state_of(rng: Random) -> list[Any]:
+    version, numbers, gauss = rng.getstate()
+    return [version, list(numbers), gauss]
+
+
+def _set_state(name: str, rng: Random, state: Sequence[Any]) -> None:
+    try:
+        version, numbers, gauss = state
+        rng.setstate((version, tuple(numbers), gauss))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the state of the generator {name!r} is none: {error}") from None

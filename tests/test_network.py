@@ -229,7 +229,8 @@ def test_the_bundled_data_sets_have_their_published_sizes():
     assert (len(data.X), {len(x) for x in data.X}, len(data.classes)) == (1797, {64}, 10)
     assert {pixel * 16 for x in data.X for pixel in x} == set(range(17))
     assert sorted(Counter(data.y).values()) == [174, 177, 178, 179, 180, 181, 181, 182, 182, 183]
-    assert set(BY_NAME) | set(BUNDLED) == {"circles", "digits", "iris", "moons", "spirals", "xor"}
+    assert set(BY_NAME) == {"circles", "moons", "spirals", "xor"}
+    assert set(BUNDLED) == {"breast_cancer", "digits", "iris", "wine"}
 
 
 def test_split_is_stratified_disjoint_complete_and_repeated_by_a_seed():

@@ -8,6 +8,7 @@ import pytest
 import nn
 from autograd import Value, sin
 from nn.losses import BY_NAME, mean_loss
+from nn.optim import OPTIMIZERS
 
 REFERENCES = json.loads((Path(__file__).parent / "references/references.json").read_text())
 close = lambda x: pytest.approx(x, rel=1e-12, abs=1e-12)  # noqa: E731
@@ -29,7 +30,7 @@ def test_optimizers_over_20_steps(name):
     renamed = {"lr": "learning_rate", "eps": "epsilon"}
     options = {renamed.get(key, key): value for key, value in case["options"].items()}
     u, v = Value(2.0), Value(-1.0)
-    optimizer = (nn.Adam if name.startswith("adam") else nn.SGD)([u, v], **options)
+    optimizer = OPTIMIZERS[name.split()[0]]([u, v], **options)
     for expected in case["path"]:
         optimizer.zero_grad()
         ((u - 1.0) ** 2 + sin(v) * u + v * v / 4.0).backward()

@@ -104,6 +104,21 @@ OPTIMIZERS = {
         torch.optim.Adam,
         {"lr": 0.03, "betas": (0.8, 0.95), "eps": 1e-6, "weight_decay": 0.1},
     ),
+    "sgd with nesterov": (torch.optim.SGD, {"lr": 0.05, "momentum": 0.9, "nesterov": True}),
+    "sgd with nesterov and weight decay": (
+        torch.optim.SGD,
+        {"lr": 0.05, "momentum": 0.8, "weight_decay": 0.02, "nesterov": True},
+    ),
+    "adamw": (torch.optim.AdamW, {"lr": 0.1}),
+    "adamw with weight decay": (
+        torch.optim.AdamW,
+        {"lr": 0.03, "betas": (0.8, 0.95), "eps": 1e-6, "weight_decay": 0.1},
+    ),
+    "rmsprop": (torch.optim.RMSprop, {"lr": 0.02}),
+    "rmsprop with all": (
+        torch.optim.RMSprop,
+        {"lr": 0.02, "alpha": 0.9, "eps": 1e-6, "weight_decay": 0.05, "momentum": 0.5},
+    ),
 }
 
 
@@ -156,6 +171,138 @@ def training_run() -> dict:
     }  # fmt: skip
 
 
+def schedules() -> dict:
+    """The learning rates of 25 steps, from 0.4 on."""
+    S = torch.optim.lr_scheduler
+    makers = {
+        "constant": lambda o: S.LambdaLR(o, lambda t: 1.0),
+        "linear": lambda o: S.LinearLR(o, start_factor=1.0, end_factor=0.1, total_iters=20),
+        "exponential": lambda o: S.ExponentialLR(o, gamma=0.9),
+        "step": lambda o: S.StepLR(o, step_size=7, gamma=0.5),
+        "cosine": lambda o: S.CosineAnnealingLR(o, T_max=25, eta_min=0.05),
+        "warm-up": lambda o: S.SequentialLR(
+            o,
+            [S.LinearLR(o, start_factor=1 / 5, end_factor=1.0, total_iters=4), S.ExponentialLR(o, gamma=0.9)],
+            milestones=[5],
+        ),
+    }
+    found = {}
+    for name, make in makers.items():
+        optimizer = torch.optim.SGD([torch.tensor(1.0, requires_grad=True)], lr=0.4)
+        scheduler = make(optimizer)
+        found[name] = []
+        for _ in range(25):
+            found[name].append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            scheduler.step()
+    return found
+
+
+def clipping() -> dict:
+    grads = [3.0, -4.0, 0.5, -0.01]
+    found: dict = {"grads": grads, "norm": {}, "value": {}}
+    for largest in (0.5, 2.0, 100.0):
+        for name, clip in (("norm", nn.utils.clip_grad_norm_), ("value", nn.utils.clip_grad_value_)):
+            parameters = [torch.tensor(0.0, requires_grad=True) for _ in grads]
+            for p, g in zip(parameters, grads):
+                p.grad = torch.tensor(g)
+            clip(parameters, largest)
+            found[name][str(largest)] = [p.grad.item() for p in parameters]
+    return found
+
+
+def first_weights() -> dict:
+    """Gains, and the standard deviations of 300 × 100 weights from the initialisers."""
+    torch.manual_seed(0)
+    names = ("linear", "sigmoid", "tanh", "relu")
+    gains = {name: nn.init.calculate_gain(name) for name in names}
+    gains["leaky_relu"] = nn.init.calculate_gain("leaky_relu", 0.01)
+    W = torch.empty(100, 300)
+    makers = {
+        "xavier_uniform": nn.init.xavier_uniform_,
+        "xavier_normal": nn.init.xavier_normal_,
+        "he_uniform": lambda w: nn.init.kaiming_uniform_(w, nonlinearity="relu"),
+        "he_normal": lambda w: nn.init.kaiming_normal_(w, nonlinearity="relu"),
+        "uniform": lambda w: nn.init.uniform_(w, -1.0, 1.0),
+        "normal": nn.init.normal_,
+    }
+    return {"gains": gains, "std": {name: make(W).std(correction=0).item() for name, make in makers.items()}}
+
+
+def dropout() -> list:
+    """Forward and backward with the mask that PyTorch drew, and in evaluation."""
+    torch.manual_seed(0)
+    found = []
+    for p, training in ((0.5, True), (0.2, True), (0.0, True), (1.0, True), (0.5, False)):
+        x = torch.randn(6, requires_grad=True)
+        y = F.dropout(x, p, training=training)
+        upstream = torch.randn(6)
+        (y * upstream).sum().backward()
+        found.append({
+            "p": p, "training": training, "x": x.tolist(), "kept": (y != 0).tolist(), "y": y.tolist(),
+            "upstream": upstream.tolist(), "dx": x.grad.tolist(),
+        })  # fmt: skip
+    return found
+
+
+def batch_norm() -> list:
+    """10 mini-batches of 3 units in training, running statistics after each; then evaluation, with gradients too."""
+    found = []
+    for options in ({}, {"eps": 1e-3, "momentum": 0.3}):
+        torch.manual_seed(1)
+        layer = nn.BatchNorm1d(3, **options)
+        with torch.no_grad():
+            layer.weight.copy_(torch.tensor([2.0, 0.5, -1.0]))
+            layer.bias.copy_(torch.tensor([0.5, 0.0, -2.0]))
+        case: dict = {"options": options, "gamma": layer.weight.tolist(), "beta": layer.bias.tolist(), "batches": []}
+        for i in range(11):
+            layer.train(i < 10)
+            layer.zero_grad()
+            x = torch.randn(2 + i % 4, 3) * torch.tensor([1.0, 10.0, 0.01]) + torch.tensor([0.0, -5.0, 3.0])
+            x.requires_grad_()
+            y = layer(x)
+            upstream = torch.randn(x.shape)
+            (y * upstream).sum().backward()
+            case["batches"].append({
+                "training": layer.training, "x": x.tolist(), "y": y.tolist(), "upstream": upstream.tolist(),
+                "dx": x.grad.tolist(), "dgamma": layer.weight.grad.tolist(), "dbeta": layer.bias.grad.tolist(),
+                "running_mean": layer.running_mean.tolist(), "running_var": layer.running_var.tolist(),
+            })  # fmt: skip
+        found.append(case)
+    return found
+
+
+def normalised_run() -> dict:
+    """A 2-4-3 tanh network with batch normalisation: Nesterov, a cosine schedule, clipping; 12 mini-batches.
+
+    Not Adam: of the gradient of a bias in front of a batch normalisation, rounding alone, it makes a whole step.
+    """
+    torch.manual_seed(2)
+    model = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 3))
+    start = {name: p.tolist() for name, p in model.named_parameters()}
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=0.05, nesterov=True)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=12)
+    batches, losses = [], []
+    for _ in range(12):
+        X, y = torch.randn(5, 2), torch.randint(3, (5,))
+        loss = F.cross_entropy(model(X), y)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_value_(model.parameters(), 0.2)
+        optimizer.step()
+        schedule.step()
+        batches.append([X.tolist(), y.tolist()])
+        losses.append(loss.item())
+    end = {name: p.tolist() for name, p in model.named_parameters()}
+    model.eval()
+    x = [0.5, -1.0]
+    return {
+        "start": start, "batches": batches, "losses": losses, "end": end, "x": x,
+        "running_mean": model[1].running_mean.tolist(), "running_var": model[1].running_var.tolist(),
+        "output": model(torch.tensor([x]))[0].tolist(),
+    }  # fmt: skip
+
+
 if __name__ == "__main__":
     everything = {
         "made_by": f"PyTorch {torch.__version__.split('+')[0]}, float64",
@@ -163,6 +310,12 @@ if __name__ == "__main__":
         "losses": losses(),
         "optimizers": optimizers(),
         "training_run": training_run(),
+        "schedules": schedules(),
+        "clipping": clipping(),
+        "first_weights": first_weights(),
+        "dropout": dropout(),
+        "batch_norm": batch_norm(),
+        "normalised_run": normalised_run(),
     }
     path = Path(__file__).with_name("references.json")
     path.write_text(json.dumps(everything, indent=1) + "\n")

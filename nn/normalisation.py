@@ -1,0 +1,146 @@
+"""Batch normalisation on scalar nodes: Algorithm 1 as it stands, so that its backward pass is nobody's work.
+
+The paper derives six lines of gradients by hand. Here the mean and the variance of a mini-batch are nodes, made of
+all its examples; each knows its parents and local derivatives, and ``backward`` multiplies and adds through both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import NamedTuple
+
+from autograd.functions import affine, dot, mean, sqrt
+from autograd.value import Value, collector_paused, no_grad
+from nn.module import Example, Module, evaluating, index_name
+
+
+class Normalised(NamedTuple):
+    """One unit over a mini-batch: its outputs y_i, and the nodes of μ and σ²."""
+
+    y: list[Value]
+    mu: Value
+    sigma2: Value
+
+
+class BatchNorm(Module):
+    """Normalise each unit over the mini-batch, then scale and shift.
+
+    y_i = γ x̂_i + β,  x̂_i = (x_i − μ) / √(σ² + ε), with μ and the 1/m variance σ² of the mini-batch in training, and
+    with ``mu_`` and ``sigma2_`` in evaluation, where one example is enough.
+
+    n          units; γ starts at 1 and β at 0, one of each for a unit
+    epsilon    keeps a unit that is the same for all examples from a division by zero
+    momentum   of the running averages: mu_ ← (1 − momentum) mu_ + momentum μ, and sigma2_ likewise with the unbiased
+               variance σ² m/(m − 1); they start as 0 and 1. ``calibrate`` takes both from the training data instead
+    gamma, beta    the parameters; mu_, sigma2_ go into ``state_dict`` beside them
+
+    The nodes of μ and σ² are named ``μ¹_2`` and ``var¹_2`` after layer and unit.
+    Raises ValueError, and leaves mu_ and sigma2_ as they are, for examples of another width, and in training for
+    fewer than two of them.
+    Source: Ioffe & Szegedy 2015, Algorithms 1 and 2; running averages with PyTorch's conventions.
+
+    >>> bn = BatchNorm(1)
+    >>> [round(y.data, 3) for [y] in bn.batch([[1.0], [2.0], [3.0]])]
+    [-1.225, 0.0, 1.225]
+    >>> round(bn.mu_[0], 3), round(bn.sigma2_[0], 3)
+    (0.2, 1.0)
+    """
+
+    def __init__(self, n: int, epsilon: float = 1e-5, momentum: float = 0.1) -> None:
+        if n < 1:
+            raise ValueError(f"BatchNorm of {n} units: it needs at least one")
+        if not (isfinite(epsilon) and epsilon > 0.0):
+            raise ValueError(f"epsilon = {epsilon!r}: it needs to be finite and > 0")
+        if not 0.0 <= momentum <= 1.0:
+            raise ValueError(f"momentum = {momentum!r}: the share of the new batch needs to be from 0 to 1")
+        self.n, self.epsilon, self.momentum = n, float(epsilon), float(momentum)
+        self.gamma = [Value(1.0) for _ in range(n)]
+        self.beta = [Value(0.0) for _ in range(n)]
+        self.mu_, self.sigma2_ = [0.0] * n, [1.0] * n
+        self._calibrating = False
+        self.number(None)
+
+    def number(self, layer: int | None) -> None:
+        """Name the parameters after the layer l that they normalise: ``γ¹_2``, ``β¹_2``."""
+        self.layer = layer
+        for k, (gamma, beta) in enumerate(zip(self.gamma, self.beta)):
+            gamma.name, beta.name = index_name("γ", layer, k), index_name("β", layer, k)
+
+    def forward(self, x: list[Value]) -> list[Value]:
+        if self.training:
+            raise ValueError(
+                f"{self!r} got one example in training, where it needs the others of the mini-batch: call "
+                "model.batch(X), or model.eval() first"
+            )
+        return self.forward_batch([x])[0]
+
+    def forward_batch(self, X: list[list[Value]]) -> list[list[Value]]:
+        for x in X:
+            if len(x) != self.n:
+                raise ValueError(f"{self!r} got an example of {len(x)} numbers: it needs {self.n}")
+        if (self.training or self._calibrating) and len(X) < 2:
+            raise ValueError(
+                f"{self!r} got a mini-batch of {len(X)} in training: one example has no variance, it needs at least "
+                "2; choose another batch_size, or call model.eval() first"
+            )
+        if not (self.training or self._calibrating):
+            return self._evaluate(X)
+        columns = [self._algorithm_1(k, [x[k] for x in X]) for k in range(self.n)]
+        mu, sigma2 = [column.mu.data for column in columns], [column.sigma2.data for column in columns]
+        if self._calibrating:
+            self.mu_[:], self.sigma2_[:] = mu, sigma2
+        else:
+            old, new, unbiased = 1.0 - self.momentum, self.momentum, len(X) / (len(X) - 1)
+            self.mu_[:] = [old * average + new * m for average, m in zip(self.mu_, mu)]
+            self.sigma2_[:] = [old * average + new * unbiased * v for average, v in zip(self.sigma2_, sigma2)]
+        return [list(y) for y in zip(*(column.y for column in columns))]
+
+    def _algorithm_1(self, k: int, x: list[Value]) -> Normalised:
+        """Unit k for all examples of the mini-batch."""
+        mu = mean(x)
+        difference = [x_i - mu for x_i in x]
+        sigma2 = dot(difference, difference) * (1.0 / len(x))
+        mu.name, sigma2.name = index_name("μ", self.layer, k), index_name("var", self.layer, k)
+        std = sqrt(sigma2 + self.epsilon)
+        return Normalised([affine(self.gamma[k], d_i / std, self.beta[k]) for d_i in difference], mu, sigma2)
+
+    def _evaluate(self, X: list[list[Value]]) -> list[list[Value]]:
+        """The same with the numbers that were learned: each example for itself."""
+        units = list(zip(self.mu_, ((v + self.epsilon) ** 0.5 for v in self.sigma2_), self.gamma, self.beta))
+        return [[affine(gamma, (x_k - m) / s, beta) for x_k, (m, s, gamma, beta) in zip(x, units)] for x in X]
+
+    def __repr__(self) -> str:
+        return f"BatchNorm({self.n})"
+
+
+def calibrate(model: Module, X: Sequence[Example]) -> None:
+    """The lecture's way to evaluate: every BatchNorm takes mean and 1/m variance from the training data X.
+
+    One pass in evaluation mode, layer by layer, without a graph: a BatchNorm sees what the earlier ones, already
+    calibrated, make of X. Afterwards evaluation gives for X what training on X as one batch does.
+
+    Raises ValueError for a model without BatchNorm and for fewer than two examples. Whatever is raised, the
+    statistics stay as they were; the modes do in any case.
+
+    >>> bn = BatchNorm(1).eval()
+    >>> calibrate(bn, [[1.0], [2.0], [6.0]])
+    >>> bn.mu_, round(bn.sigma2_[0], 12)
+    ([3.0], 4.666666666667)
+    """
+    layers = [module for module in (model, *model.submodules().values()) if isinstance(module, BatchNorm)]
+    if not layers:
+        raise ValueError(f"{model!r} has no BatchNorm: there is nothing to calibrate")
+    statistics = [(layer, layer.mu_.copy(), layer.sigma2_.copy()) for layer in layers]
+    try:
+        for layer in layers:
+            layer._calibrating = True
+        with evaluating(model), no_grad(), collector_paused():
+            model.batch(X)
+    except BaseException:
+        for layer, mu, sigma2 in statistics:
+            layer.mu_[:], layer.sigma2_[:] = mu, sigma2
+        raise
+    finally:
+        for layer in layers:
+            layer._calibrating = False

@@ -1,0 +1,526 @@
+"""Preprocessing: inputs moved, scaled and turned into what trains well, by statistics of the training data alone.
+
+∂L/∂w is δ times an input: where all inputs are positive, all weights of a unit are pushed the same way, and where one
+input is a thousand times another, so are its derivatives. All this happens before the first node is made, so nothing
+here knows a Value. Examples are rows, lists of numbers or a NumPy array; lists of floats come back.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from itertools import accumulate, pairwise
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nn.data import Split
+
+Array = NDArray[np.float64]
+Rows = list[list[float]]
+
+
+class Preprocessor(ABC):
+    """What ``fit`` learns from training data, ``transform`` applies to any, and ``inverse_transform`` takes back.
+
+    All raise ValueError for rows that are ragged, of another width or not finite, and RuntimeError before ``fit``. A
+    ``fit`` or ``load_state_dict`` that fails changes nothing.
+    """
+
+    @abstractmethod
+    def fit(self, X: ArrayLike) -> Self:
+        """Learn from the rows of X, the training data; returns self."""
+
+    @abstractmethod
+    def transform(self, X: ArrayLike) -> Rows:
+        """Each row as the model is to see it."""
+
+    @abstractmethod
+    def inverse_transform(self, X: ArrayLike) -> Rows:
+        """Each transformed row as it was, up to what was left out."""
+
+    @abstractmethod
+    def names(self, features: Sequence[str]) -> list[str]:
+        """What to call the numbers of a transformed row, given the names of the original ones."""
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """What was learned, as floats in lists, by name. RuntimeError before ``fit``."""
+
+    @abstractmethod
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take what was learned from a ``state_dict``, of lists or arrays. ValueError where it does not fit."""
+
+    def fit_transform(self, X: ArrayLike) -> Rows:
+        """``fit(X)``, then ``transform(X)``."""
+        return self.fit(X).transform(X)
+
+
+class Step(Preprocessor, ABC):
+    """One preprocessor whose fitted attributes are arrays of floats, with names that end in ``_``.
+
+    A subclass lists them in ``shapes`` with a letter for each length, the first of length n: the width of a row.
+    """
+
+    shapes: ClassVar[dict[str, str]]
+
+    @abstractmethod
+    def learn(self, X: Array) -> None:
+        """Set the fitted attributes from X, of shape (m, n) with m ≥ 1 and finite."""
+
+    @abstractmethod
+    def forward(self, X: Array) -> Array:
+        """``transform`` on an array."""
+
+    @abstractmethod
+    def backward(self, Z: Array) -> Array:
+        """``inverse_transform`` on an array."""
+
+    def fit(self, X: ArrayLike) -> Self:
+        rows = matrix(X)
+        if not len(rows):
+            raise ValueError(f"{self!r} cannot learn from no examples: it needs at least one")
+        fitted = deepcopy(self)
+        with np.errstate(all="ignore"):  # what overflows is seen by its result
+            fitted.learn(rows)
+        for name in self.shapes:
+            if not np.isfinite(getattr(fitted, name)).all():
+                raise ValueError(
+                    f"{self!r} cannot learn from numbers so large that {name} overflows: scale them down"
+                )
+        vars(self).update(vars(fitted))
+        return self
+
+    def transform(self, X: ArrayLike) -> Rows:
+        return self._apply(self.forward, X, self._width())
+
+    def inverse_transform(self, X: ArrayLike) -> Rows:
+        return self._apply(self.backward, X, len(self.names([""] * self._width())))
+
+    def names(self, features: Sequence[str]) -> list[str]:
+        return list(features)
+
+    def state_dict(self) -> dict[str, Any]:
+        self._width()
+        return {name: getattr(self, name).tolist() for name in self.shapes}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        if set(state) != set(self.shapes):
+            raise ValueError(
+                f"{self!r} needs {', '.join(self.shapes)}, and the state has {', '.join(state) or 'none'}"
+            )
+        arrays: dict[str, Array] = {}
+        lengths: dict[str, int] = {}
+        for name, letters in self.shapes.items():
+            array = arrays[name] = np.array(state[name], dtype=np.float64)
+            fits = array.ndim == len(letters) and all(
+                lengths.setdefault(letter, length) == length for letter, length in zip(letters, array.shape)
+            )
+            if not fits or not np.isfinite(array).all():
+                raise ValueError(f"{name} of the shape {array.shape} does not fit {self!r}, or is not finite")
+        vars(self).update(arrays)
+
+    def _width(self) -> int:
+        first = next(iter(self.shapes))
+        if first not in vars(self):
+            raise RuntimeError(f"{self!r} has learned nothing yet: call fit with the training data first")
+        return len(getattr(self, first))
+
+    def _apply(self, function: Callable[[Array], Array], X: ArrayLike, width: int) -> Rows:
+        rows = matrix(X)
+        if len(rows) and rows.shape[1] != width:
+            raise ValueError(f"{self!r} got rows of {rows.shape[1]} numbers: it needs {width}, as when it was fitted")
+        with np.errstate(all="ignore"):
+            result = function(rows) if len(rows) else rows
+        if not np.isfinite(result).all():
+            raise ValueError(f"{self!r} makes a number beyond the largest float, 1.8e308, of {_place(result)}")
+        found: Rows = result.tolist()
+        return found
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class ZeroCenter(Step):
+    """x − mean: every feature has the mean 0 over the training data.
+
+    mean_   of each feature
+
+    >>> ZeroCenter().fit_transform([[2.0, 0.0], [4.0, 2.0], [6.0, 10.0]])
+    [[-2.0, -4.0], [0.0, -2.0], [2.0, 6.0]]
+    """
+
+    shapes = {"mean_": "n"}  # noqa: RUF012  (declared as a class variable above)
+    mean_: Array
+
+    def learn(self, X: Array) -> None:
+        self.mean_ = X.mean(axis=0)
+
+    def forward(self, X: Array) -> Array:
+        return X - self.mean_
+
+    def backward(self, Z: Array) -> Array:
+        return Z + self.mean_
+
+
+class Standardize(Step):
+    """(x − mean) / std: every feature has mean 0 and standard deviation 1 over the training data.
+
+    mean_   of each feature
+    std_    its standard deviation, with 1/m; 0 for a feature that is constant, up to rounding: it is only centred
+
+    >>> standardize = Standardize().fit([[2.0, 7.0], [4.0, 7.0], [6.0, 7.0]])
+    >>> standardize.std_.round(3).tolist(), standardize.transform([[4.0, 8.0]])
+    ([1.633, 0.0], [[0.0, 1.0]])
+    """
+
+    shapes = {"mean_": "n", "std_": "n"}  # noqa: RUF012
+    mean_: Array
+    std_: Array
+
+    def learn(self, X: Array) -> None:
+        mean = X.mean(axis=0)
+        farthest = np.abs(X - mean).max(axis=0)
+        unit = np.where(farthest > 0.0, farthest, 1.0)  # the squares of very small numbers would all be 0
+        std = unit * np.sqrt((((X - mean) / unit) ** 2).mean(axis=0))
+        # the mean of numbers that are equal, or all but equal, is rounded, and their deviation from it is not quite 0
+        rounding = 8.0 * np.finfo(np.float64).eps * np.abs(mean)
+        is_constant = (X.max(axis=0) == X.min(axis=0)) | (np.isfinite(std) & (std <= rounding))
+        self.mean_ = np.where(is_constant, X[0], mean)
+        self.std_ = np.where(is_constant, 0.0, std)
+
+    def forward(self, X: Array) -> Array:
+        return (X - self.mean_) / self._divisor()
+
+    def backward(self, Z: Array) -> Array:
+        return Z * self._divisor() + self.mean_
+
+    def _divisor(self) -> Array:
+        return np.where(self.std_ > 0.0, self.std_, 1.0)
+
+
+class PCA(Step):
+    """z = V (x − mean): the data turned so that its features are uncorrelated, the one that varies most first.
+
+    components    how many to keep; without it, all n
+
+    mean_         of each feature
+    components_   V, of shape (components, n): the eigenvectors of the covariance C = 1/m Σ (x − mean)(x − mean)ᵀ as
+                  rows; the entry of largest size in each is positive
+    eigenvalues_  the variance along each, in falling order
+
+    >>> pca = PCA().fit([[2.0, 0.0], [4.0, 2.0], [6.0, 10.0]])
+    >>> pca.eigenvalues_.round(6).tolist()
+    [21.080333, 0.253]
+    """
+
+    shapes = {"mean_": "n", "components_": "kn", "eigenvalues_": "k"}  # noqa: RUF012
+    mean_: Array
+    components_: Array
+    eigenvalues_: Array
+
+    def __init__(self, components: int | None = None) -> None:
+        self.components = _check_components(components)
+
+    def learn(self, X: Array) -> None:
+        self.mean_, self.components_, self.eigenvalues_ = _principal_components(X, self.components)
+
+    def forward(self, X: Array) -> Array:
+        return (X - self.mean_) @ self.components_.T
+
+    def backward(self, Z: Array) -> Array:
+        return Z @ self.components_ + self.mean_
+
+    def names(self, features: Sequence[str]) -> list[str]:
+        return [f"component {k + 1}" for k in range(len(self.components_))]
+
+
+class Whiten(Step):
+    """z = V (x − mean) / √λ: the data turned as by PCA, and each direction scaled to variance 1.
+
+    components   how many to keep; without it, all n
+    floor        a λ below floor · λ₁ counts as that much: it is noise, and is not blown up to the size of the rest
+
+    mean_, components_, eigenvalues_   as of PCA
+    scales_      what each direction is divided by: √max(λ, floor · λ₁), and 1 where that is 0
+
+    >>> z = Whiten().fit_transform([[2.0, 0.0], [4.0, 2.0], [6.0, 10.0]])
+    >>> (np.array(z).T @ np.array(z) / 3).round(9).tolist()
+    [[1.0, -0.0], [-0.0, 1.0]]
+    """
+
+    shapes = {"mean_": "n", "components_": "kn", "eigenvalues_": "k", "scales_": "k"}  # noqa: RUF012
+    mean_: Array
+    components_: Array
+    eigenvalues_: Array
+    scales_: Array
+
+    def __init__(self, components: int | None = None, floor: float = 1e-5) -> None:
+        if not 0.0 <= floor <= 1.0:
+            raise ValueError(f"floor = {floor!r}: a share of the largest eigenvalue needs to be from 0 to 1")
+        self.components, self.floor = _check_components(components), floor
+
+    def learn(self, X: Array) -> None:
+        self.mean_, self.components_, self.eigenvalues_ = _principal_components(X, self.components)
+        scales = np.sqrt(np.maximum(self.eigenvalues_, self.floor * self.eigenvalues_[0]))
+        self.scales_ = np.where(scales > 0.0, scales, 1.0)
+
+    def forward(self, X: Array) -> Array:
+        return (X - self.mean_) @ self.components_.T / self.scales_
+
+    def backward(self, Z: Array) -> Array:
+        return (Z * self.scales_) @ self.components_ + self.mean_
+
+    def names(self, features: Sequence[str]) -> list[str]:
+        return [f"component {k + 1}" for k in range(len(self.components_))]
+
+
+class OneHot(Step):
+    """A feature that names a category becomes one feature for each category: 1 for its own, 0 for the others.
+
+    columns   which features, counted from 0; the others stay as they are
+
+    sizes_    how many categories each feature has; 0 for one that stays as it is
+    values_   the categories, feature by feature, in rising order
+
+    ``transform`` raises ValueError, which says where, for a category that the training data did not have.
+    ``inverse_transform`` takes the largest of a category's features.
+
+    >>> OneHot(columns=[1]).fit_transform([[0.5, 3.0], [0.7, 1.0], [0.9, 3.0]])
+    [[0.5, 0.0, 1.0], [0.7, 1.0, 0.0], [0.9, 0.0, 1.0]]
+    """
+
+    shapes = {"sizes_": "n", "values_": "c"}  # noqa: RUF012
+    sizes_: Array
+    values_: Array
+
+    def __init__(self, columns: Sequence[int] = ()) -> None:
+        if len(set(columns)) < len(columns) or any(column < 0 for column in columns):
+            raise ValueError(f"columns = {list(columns)}: each is given once, and counted from 0")
+        self.columns = list(columns)
+
+    def learn(self, X: Array) -> None:
+        if max(self.columns, default=0) >= X.shape[1]:
+            raise ValueError(f"columns = {self.columns}: rows of {X.shape[1]} numbers have 0 … {X.shape[1] - 1}")
+        categories = [np.unique(X[:, k]) if k in self.columns else np.empty(0) for k in range(X.shape[1])]
+        self.sizes_ = np.array([float(len(found)) for found in categories])
+        self.values_ = np.concatenate(categories)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        fitted = deepcopy(self)
+        super(OneHot, fitted).load_state_dict(state)
+        if fitted.sizes_.sum() != len(fitted.values_) or (fitted.sizes_ != np.abs(np.round(fitted.sizes_))).any():
+            raise ValueError(f"sizes_ of the state do not add up to its {len(fitted.values_)} values_")
+        vars(self).update(vars(fitted))
+
+    def forward(self, X: Array) -> Array:
+        blocks = []
+        for k, categories in enumerate(self._categories()):
+            column = X[:, [k]]
+            if len(categories):
+                known = (column == categories).any(axis=1)
+                if not known.all():
+                    row = int(np.argmin(known))
+                    raise ValueError(
+                        f"row {row + 1}, column {k + 1} is {column[row, 0]:g}: the training data had "
+                        f"{', '.join(f'{c:g}' for c in categories)} there"
+                    )
+                column = np.where(column == categories, 1.0, 0.0)
+            blocks.append(column)
+        return np.hstack(blocks)
+
+    def backward(self, Z: Array) -> Array:
+        categories = self._categories()
+        edges = pairwise(accumulate((max(len(found), 1) for found in categories), initial=0))
+        blocks = [Z[:, start:end] for start, end in edges]
+        columns = [
+            found[block.argmax(axis=1)] if len(found) else block[:, 0] for found, block in zip(categories, blocks)
+        ]
+        return np.column_stack(columns)
+
+    def names(self, features: Sequence[str]) -> list[str]:
+        every = zip(features, self._categories())
+        return [name for feature, found in every for name in ([f"{feature}={c:g}" for c in found] or [feature])]
+
+    def _categories(self) -> list[Array]:
+        return np.split(self.values_, np.cumsum(self.sizes_.astype(int))[:-1])
+
+
+class Pipeline(Preprocessor):
+    """Preprocessors one after the other; each is fitted on what those before make of the training data.
+
+    >>> pipeline = Pipeline(Standardize(), PCA(components=1)).fit([[1.0, 2.0], [3.0, 4.0]])
+    >>> pipeline.transform([[3.0, 4.0]])[0][0] == -pipeline.transform([[1.0, 2.0]])[0][0]
+    True
+    >>> [[round(x, 12) for x in row] for row in pipeline.inverse_transform(pipeline.transform([[1.0, 2.0]]))]
+    [[1.0, 2.0]]
+    """
+
+    def __init__(self, *steps: Preprocessor) -> None:
+        self.steps: list[Step] = []
+        for step in steps:
+            if isinstance(step, Pipeline):
+                self.steps += step.steps
+            elif isinstance(step, Step):
+                self.steps.append(step)
+            else:
+                raise TypeError(f"a pipeline of {step!r}: it takes preprocessors, as Standardize()")
+
+    def fit(self, X: ArrayLike) -> Self:
+        rows: ArrayLike = matrix(X)
+        fitted = deepcopy(self.steps)
+        for step in fitted:
+            rows = step.fit_transform(rows)
+        for step, new in zip(self.steps, fitted):
+            vars(step).update(vars(new))
+        return self
+
+    def transform(self, X: ArrayLike) -> Rows:
+        rows: Rows = matrix(X).tolist()
+        for step in self.steps:
+            rows = step.transform(rows)
+        return rows
+
+    def inverse_transform(self, X: ArrayLike) -> Rows:
+        rows: Rows = matrix(X).tolist()
+        for step in reversed(self.steps):
+            rows = step.inverse_transform(rows)
+        return rows
+
+    def names(self, features: Sequence[str]) -> list[str]:
+        names = list(features)
+        for step in self.steps:
+            names = step.names(names)
+        return names
+
+    def state_dict(self) -> dict[str, Any]:
+        """What each step learned, under its place and kind: ``0.standardize.mean_``."""
+        return {f"{i}.{_kind(s)}.{name}": x for i, s in enumerate(self.steps) for name, x in s.state_dict().items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        states = _by_step(state)
+        kinds = [_kind(step) for step in self.steps]
+        if [kind for kind, _ in states] != kinds:
+            found = ", ".join(kind for kind, _ in states)
+            raise ValueError(f"the state is of the steps {found or 'none'}, and the pipeline has {', '.join(kinds)}")
+        fitted = deepcopy(self.steps)
+        for step, (_, learned) in zip(fitted, states):
+            step.load_state_dict(learned)
+        for step, new in zip(self.steps, fitted):
+            vars(step).update(vars(new))
+
+    def __repr__(self) -> str:
+        return f"Pipeline({', '.join(map(repr, self.steps))})"
+
+
+BY_NAME: dict[str, Callable[..., Step]] = {
+    "one_hot": OneHot,
+    "pca": PCA,
+    "standardize": Standardize,
+    "whiten": Whiten,
+    "zero_center": ZeroCenter,
+}
+
+
+def from_state(state: Mapping[str, Any]) -> Pipeline:
+    """The fitted pipeline that a pipeline's ``state_dict`` is of. Raises ValueError for what is none.
+
+    >>> fitted = Pipeline(Standardize()).fit([[1.0], [3.0]])
+    >>> from_state(fitted.state_dict()).transform([[3.0]])
+    [[1.0]]
+    """
+    pipeline = Pipeline(*(BY_NAME[kind]() for kind, _ in _by_step(state)))
+    pipeline.load_state_dict(state)
+    return pipeline
+
+
+def preprocess(data: Split, preprocessor: Preprocessor) -> Split:
+    """Fit on the training part alone, and transform all three: nothing is learned from validation and test data.
+
+    >>> from nn.data import Dataset
+    >>> part = Dataset([[1.0], [3.0]], [0, 1], ["a", "b"], ["x"])
+    >>> preprocess(Split(part, part, part.take([1])), Standardize()).test.X
+    [[1.0]]
+    """
+    preprocessor.fit(data.training.X)
+    names = preprocessor.names(data.training.features)
+    return Split(*(part._replace(X=preprocessor.transform(part.X), features=names) for part in data))
+
+
+def one_hot(label: int, classes: int) -> list[float]:
+    """A label as the target of a squared error: 1 for its own unit, 0 for the others. ValueError if it has no unit.
+
+    >>> one_hot(1, classes=3)
+    [0.0, 1.0, 0.0]
+    """
+    if label not in range(classes):
+        raise ValueError(f"label {label!r}: {classes} classes take the labels 0 … {classes - 1}")
+    return [float(k == label) for k in range(classes)]
+
+
+def matrix(X: ArrayLike) -> Array:
+    """The rows as an array of shape (m, n). ValueError where they are ragged or a number is not finite."""
+    if isinstance(X, Sequence):
+        listed: list[Any] = list(X)
+        for i, row in enumerate(listed):
+            if not isinstance(row, Sequence) and np.ndim(row) != 1:
+                raise ValueError(f"row {i + 1} is {row!r}: it needs a list of examples; for one example give [x]")
+            if len(row) != len(listed[0]):
+                raise ValueError(f"row {i + 1} has {len(row)} numbers, row 1 has {len(listed[0])}: all need as many")
+    rows = np.array(X, dtype=np.float64)
+    rows = rows.reshape(0, 0) if not rows.size and rows.ndim < 2 else rows
+    if rows.ndim != 2:
+        raise ValueError(f"an array of {rows.ndim} dimensions: it needs rows of numbers; for one example give [x]")
+    if not np.isfinite(rows).all():
+        i, k = np.argwhere(~np.isfinite(rows))[0]
+        raise ValueError(f"{_place(rows)} is {rows[i, k]}: every number needs to be finite")
+    return rows
+
+
+def _place(rows: Array) -> str:
+    """Where the first number that is not finite stands."""
+    i, k = np.argwhere(~np.isfinite(rows))[0]
+    return f"row {i + 1}, column {k + 1}"
+
+
+def _check_components(components: int | None) -> int | None:
+    if components is not None and components < 1:
+        raise ValueError(f"components = {components}: it needs to keep at least 1")
+    return components
+
+
+def _principal_components(X: Array, count: int | None) -> tuple[Array, Array, Array]:
+    """Mean, eigenvectors as rows, eigenvalues of the covariance with 1/m, the largest first."""
+    if count is not None and count > X.shape[1]:
+        raise ValueError(f"components = {count}: rows of {X.shape[1]} numbers have no more than that many")
+    mean = X.mean(axis=0)
+    covariance = (X - mean).T @ (X - mean) / len(X)
+    if not np.isfinite(covariance).all():
+        raise ValueError("the numbers are so large that their covariance overflows: scale them down first")
+    eigenvalues, columns = np.linalg.eigh(covariance)
+    vectors = columns.T[::-1][:count]
+    largest = vectors[np.arange(len(vectors)), np.abs(vectors).argmax(axis=1)]
+    # eigenvectors have no sign of their own; rounding makes eigenvalues of 0 a little negative
+    return mean, vectors * np.sign(largest)[:, None], np.maximum(eigenvalues[::-1][:count], 0.0)
+
+
+def _kind(step: Step) -> str:
+    return next(name for name, kind in BY_NAME.items() if kind is type(step))
+
+
+def _by_step(state: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """(kind, its own state) of each step, in order."""
+    found: dict[int, tuple[str, dict[str, Any]]] = {}
+    for path, learned in state.items():
+        place, _, rest = path.partition(".")
+        kind, _, name = rest.partition(".")
+        if not place.isdecimal() or kind not in BY_NAME:
+            raise ValueError(f"{path!r} in the state names no step: it needs place, kind and name, 0.pca.mean_")
+        if found.setdefault(int(place), (kind, {}))[0] != kind:
+            raise ValueError(f"step {place} of the state is {found[int(place)][0]} and {kind}: it needs to be one")
+        found[int(place)][1][name] = learned
+    if sorted(found) != list(range(len(found))):
+        raise ValueError(f"the state has the steps {sorted(found)}: it needs 0, 1, … without a gap")
+    return [found[i] for i in range(len(found))]

@@ -1,0 +1,107 @@
+"""What keeps a network from leaning on single units and large weights: dropout, and the penalties L1 and L2.
+
+None of it needs a rule of its own. Dropout is one × node for each unit, whose mask is a leaf: the local derivative
+for the unit is the mask's number, so a dropped unit passes nothing back. A penalty is a Value to add to the loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from math import inf
+from random import Random
+
+from autograd.functions import abs, dot, sum
+from autograd.value import Value
+from nn.module import Module, index_name
+
+
+class Dropout(Module):
+    """Training: each unit is 0 with probability p, and a_j / (1 − p) otherwise. Evaluation: the identity.
+
+    a_j m_j with a mask m_j of 0 or 1/(1 − p), drawn anew for every unit of every example, so that the mean over the
+    masks is a_j: "inverted" dropout, which leaves evaluation alone. At p = 1 every mask is 0, without a division.
+
+    p       probability of dropping, from 0 to 1
+    rng     draws the masks, one ``rng.random()`` for each; without one, a fresh generator
+    masks   the mask leaves of the latest training pass, in the order of their drawing, each with its sampler:
+            ``{m¹_1: sample, m¹_2: sample, …}``
+
+    Raises ValueError for a p that is no probability.
+    Source: Srivastava et al. 2014, whose p is that of keeping, and who scale the weights for evaluation instead.
+
+    >>> dropout = Dropout(0.5, rng=Random(0))
+    >>> [a.data for a in dropout([1.0, 1.0, 1.0])]
+    [2.0, 2.0, 0.0]
+    >>> [a.data for a in dropout.eval()([1.0, 1.0, 1.0])]
+    [1.0, 1.0, 1.0]
+    """
+
+    def __init__(self, p: float = 0.5, rng: Random | None = None) -> None:
+        if not 0.0 <= p <= 1.0:  # NaN is not
+            raise ValueError(f"p = {p!r}: the probability of dropping a unit needs to be from 0 to 1")
+        self.p = float(p)
+        self.rng = rng or Random()
+        self.layer: int | None = None
+        self.masks: dict[Value, Callable[[], float]] = {}
+
+    def number(self, layer: int | None) -> None:
+        """Name the masks after their layer l: ``m¹_2``."""
+        self.layer = layer
+
+    def sample(self) -> float:
+        """One mask: 0 with probability p, else 1/(1 − p)."""
+        dropped = self.rng.random() < self.p  # always, at p = 1: random() is below 1
+        return 0.0 if dropped else 1.0 / (1.0 - self.p)
+
+    def forward(self, x: list[Value]) -> list[Value]:
+        return self.forward_batch([x])[0]
+
+    def forward_batch(self, X: list[list[Value]]) -> list[list[Value]]:
+        if not self.training:
+            return X
+        self.masks = {}
+        return [[x_j * self._mask(j) for j, x_j in enumerate(x)] for x in X]
+
+    def _mask(self, j: int) -> Value:
+        mask = Value(self.sample(), index_name("m", self.layer, j))
+        self.masks[mask] = self.sample
+        return mask
+
+    def __repr__(self) -> str:
+        return f"Dropout({self.p:g})"
+
+
+def l1_penalty(weights: Iterable[Value], strength: float) -> Value:
+    """λ Σ |w| with λ = ``strength``; each w is pulled towards 0 by λ sign w, whatever its size.
+
+    Raises ValueError for a strength that is negative or not finite, and for no weights.
+
+    >>> l1_penalty([Value(3.0), Value(-4.0)], 0.5).data
+    3.5
+    """
+    return _strength(strength) * sum([abs(w) for w in _some(weights)])
+
+
+def l2_penalty(weights: Iterable[Value], strength: float) -> Value:
+    """½ λ Σ w² with λ = ``strength``; each w is pulled towards 0 by λ w, as by SGD's ``weight_decay`` λ.
+
+    Raises ValueError for a strength that is negative or not finite, and for no weights.
+
+    >>> l2_penalty([Value(3.0), Value(-4.0)], 0.5).data
+    6.25
+    """
+    w = _some(weights)
+    return 0.5 * _strength(strength) * dot(w, w)
+
+
+def _strength(strength: float) -> float:
+    if not 0.0 <= strength < inf:
+        raise ValueError(f"strength = {strength!r}: a penalty needs a finite one of at least 0")
+    return float(strength)
+
+
+def _some(weights: Iterable[Value]) -> list[Value]:
+    found = list(weights)
+    if not found:
+        raise ValueError("a penalty without weights: pass nn.layers.weights(model)")
+    return found
