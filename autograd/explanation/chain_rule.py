@@ -115,7 +115,9 @@ class Explanation:
             return []
         if not any(v in from_wrt for v in between if v is not self.wrt):
             between = [self.wrt]
-        if between == [self.wrt] and self.formulas.direct(self.f, self.wrt) is None:
+        if between == [self.wrt] and (
+            self.formulas.is_vast(self.f) or self.formulas.direct(self.f, self.wrt) is None
+        ):
             return []  # f in terms of the inputs alone, and too large to say
         return [Term(v, upstream[v], from_wrt.get(v, 0.0)) for v in between]
 
@@ -252,6 +254,8 @@ class Explanation:
     @cached_property
     def _composed(self) -> list[tuple[Expression, Expression]] | None:
         """The same in the inputs alone; None where one of them is too large."""
+        if not self._is_direct and self.formulas.is_vast(self.f):
+            return None
         found = []
         for term, (upstream, local) in zip(self.shown, self._factors):
             if upstream is None and not self._is_direct:

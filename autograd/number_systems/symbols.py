@@ -24,7 +24,7 @@ __all__ = ["abs", "cos", "exp", "heaviside", "log", "maximum", "minimum", "sin",
 
 def number(x: float) -> Expression:
     """A constant: whole numbers and halves, quarters, eighths exactly, others as the float that they are."""
-    exact = x - x == 0.0 and sympy.Abs(x) < 1e15 and Fraction(x).denominator <= 8
+    exact = -1e15 < x < 1e15 and Fraction(x).denominator <= 8
     return sympy.Rational(Fraction(x)) if exact else sympy.Float(x)
 
 
