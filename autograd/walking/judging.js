@@ -9,13 +9,15 @@ function readings(text) {
   const [above, below, ...more] = plain.split("/");
   if (below === undefined) return decimals(plain);
   if (more.length) return [];
-  const quotients = decimals(above).flatMap((x) => decimals(below).map((y) => ({ value: x.value / y.value, unit: 0 })));
+  const quotients = decimals(above).flatMap((x) => decimals(below).map((y) => exactly(x.value / y.value)));
   return quotients.filter(({ value }) => !Number.isNaN(value));
 }
 
+const exactly = (value) => ({ value, unit: 0, tens: 0 });
+
 function decimals(plain) {
-  if (/^[+-]?(∞|inf|infinity)$/i.test(plain)) return [{ value: plain[0] === "-" ? -Infinity : Infinity, unit: 0 }];
-  if (/^nan$/i.test(plain)) return [{ value: NaN, unit: 0 }];
+  if (/^[+-]?(∞|inf|infinity)$/i.test(plain)) return [exactly(plain[0] === "-" ? -Infinity : Infinity)];
+  if (/^nan$/i.test(plain)) return [exactly(NaN)];
   const [, sign, digits, exponent = "0"] = plain.match(NUMBER) ?? [];
   if (digits === undefined) return [];
   const marks = digits.match(/[.,]/g) ?? [];
@@ -29,33 +31,41 @@ function decimals(plain) {
   if (last && marks.every((mark) => mark === last) && /^\d{1,3}(?:[.,]\d{3})+$/.test(digits)) {
     written.push(digits.replace(/[.,]/g, ""));
   }
-  return written.map((number) => ({
-    value: Number(`${sign}${number}e${exponent}`),
-    unit: 10 ** (Number(exponent) - (number.split(".")[1] ?? "").length),
-  }));
+  return written.map((number) => {
+    const [, zeros = ""] = number.match(/^0*[1-9]\d+?(0+)$/) ?? [];
+    return {
+      value: Number(`${sign}${number}e${exponent}`),
+      unit: 10 ** (Number(exponent) - (number.split(".")[1] ?? "").length),
+      tens: zeros ? 10 ** (Number(exponent) + zeros.length) : 0, // the last digit of 12000 may be the 2
+    };
+  });
 }
 
 /**
- * "right", "coarse" or "wrong". An answer may be rounded or cut off at its last digit, and it may be computed from
- * the rounded numbers that the page shows: `slack` says how far that can lead. Coarse is what is no more wrong than
- * its few digits, as 0 for 0.3: it is neither praised nor blamed.
+ * "right", "coarse", "round" or "wrong". An answer may be rounded or cut off at its last digit, and it may be computed
+ * from the rounded numbers that the page shows: `slack` says how far that can lead. Coarse is what is no more wrong
+ * than its few digits, as 0 for 0.3; round, the same if its zeros only hold the place, as 1200 for 1234.
  */
-function agreement({ value, unit }, expected, slack) {
+function agreement({ value, unit, tens }, expected, slack) {
   if (Object.is(value, expected) || value === expected) return "right";
   const error = Math.abs(value - expected);
   if (!Number.isFinite(error)) return "wrong";
-  if (error <= slack) return "right";
-  const rounded = error <= 0.5 * unit * (1 + 1e-9);
-  const cut = error < unit && Math.abs(value) <= Math.abs(expected) && value * expected >= 0;
-  if (!rounded && !cut) return "wrong";
-  return error <= 0.05 * Math.abs(expected) ? "right" : "coarse";
+  if (error <= Math.max(slack, 1e-12 * Math.abs(expected))) return "right";
+  const isCut = Math.abs(value) <= Math.abs(expected) && value * expected >= 0;
+  const rounding = 1e-14 * Math.abs(expected); // in these numbers themselves
+  const fits = (last) => error <= 0.5 * last + rounding || (isCut && error < last - rounding);
+  if (fits(unit)) return error <= 0.05 * Math.abs(expected) ? "right" : "coarse";
+  return fits(tens) ? "round" : "wrong";
 }
 
 /** What is asked at a step: the number expected, how far rounding can lead, and what each slip would give. */
 function question({ nodes, rules }, { data, locals }, step) {
   if (step.phase === "seed") {
-    const slips = [[0, "nothing has arrived yet; the pass has to start somewhere"], [data[step.node], "that is the value of the root"]];
-    return { expected: 1, slack: 0, slips: slips.map(([value, words]) => ({ value, words })) };
+    const slips = [
+      { value: data[step.node], words: "that is the value of the root" },
+      { value: 0, words: `${nodes[step.node].gradient} asks how fast the root moves with itself` },
+    ];
+    return { expected: 1, slack: 0, slips };
   }
   return step.phase === "forward" ? aboutValue(nodes, rules, data, locals, step) : aboutGradient(nodes, locals, step);
 }
@@ -75,7 +85,7 @@ function aboutValue(nodes, rules, data, locals, { node, value }) {
   return { expected: value, slack: SHOWN * reach || 0, slips };
 }
 
-/** What comes out where one operation is taken for another. These are mistakes; the rules come from the table. */
+// what comes out where one operation is taken for another: mistakes, while the rules come from the table
 const total = (x) => x.reduce((so, xi) => so + xi, 0);
 const together = (x) => x.reduce((so, xi) => so * xi, 1);
 const weighted = (w, a) => total(w.map((wi, i) => wi * a[i]));
@@ -112,7 +122,9 @@ function aboutGradient(nodes, locals, { node, operand, parent, upstream, local, 
   if (before !== 0) {
     slips.push({ value: product, words: `the sum so far, ${numberText(before)}, is overwritten instead of added to` });
     slips.push({ value: before, words: "nothing is added to the sum so far" });
-    for (const [wrong, words] of gives) slips.push({ value: wrong, words: `${words}, and the sum so far is overwritten` });
+    for (const [wrong, words] of gives) {
+      slips.push({ value: wrong, words: `${words}, and the sum so far is overwritten`, isDouble: true });
+    }
     slips.push({ value: -value, words: "the sign is turned round" });
   }
   return { expected: value, slack: SHOWN * (Math.abs(before) + Math.abs(product)) || 0, slips };
@@ -125,5 +137,7 @@ function judged(text, { expected, slack, slips }) {
   const verdicts = read.map((reading) => agreement(reading, expected, slack));
   for (const verdict of ["right", "coarse"]) if (verdicts.includes(verdict)) return { verdict, slips: [] };
   const likely = slips.filter(({ value }) => read.some((reading) => agreement(reading, value, slack) === "right"));
-  return { verdict: "wrong", slips: [...new Set(likely.map(({ words }) => words))].slice(0, 2) };
+  if (!likely.length && verdicts.includes("round")) return { verdict: "coarse", slips: [] };
+  const simplest = likely.some(({ isDouble }) => !isDouble) ? likely.filter(({ isDouble }) => !isDouble) : likely;
+  return { verdict: "wrong", slips: [...new Set(simplest.map(({ words }) => words))].slice(0, 2) };
 }

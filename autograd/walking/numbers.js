@@ -17,7 +17,8 @@ function numberMath(x) {
   const [digits, exponent] = numberText(Math.abs(x)).split("e");
   let written = `<mn>${digits}</mn>`;
   if (exponent) {
-    const raised = (exponent[0] === MINUS ? `<mo form="prefix">${MINUS}</mo>` : "") + `<mn>${exponent.replace(MINUS, "")}</mn>`;
+    const sign = exponent[0] === MINUS ? `<mo form="prefix">${MINUS}</mo>` : "";
+    const raised = `${sign}<mn>${exponent.replace(MINUS, "")}</mn>`;
     written = `<mrow>${written}<mo>·</mo><msup><mn>10</mn><mrow>${raised}</mrow></msup></mrow>`;
   }
   return x < 0 ? `<mrow><mo form="prefix">${MINUS}</mo>${written}</mrow>` : written;

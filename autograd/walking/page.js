@@ -6,15 +6,17 @@ const root = nodes.at(-1);
 const named = (id) => document.getElementById(ID + id);
 const all = (selector) => [...named("walk").querySelectorAll(selector)];
 const THIN = '<mspace width="0.25em"/>';
+const INPUTS = nodes.flatMap(({ kind }, i) => (kind === "input" ? [i] : []));
+const MOST_TERMS = 4; // of the chain rule's sum, written out
 const PACE = 1800; // milliseconds between two steps of Play
 let playing = null;
 
-// ---- what each phase says: a formula of pieces between which a line may break, a sentence, and what stands below ----
+// ---- what each phase says: a formula of pieces between which a line may break, a sentence, what stands below ------
 
 const PHASES = {
   start: () => ({
     title: "The inputs",
-    formula: inputList(() => true).slice(0, 8).map(([node, i]) => `${node.markup}<mo>=</mo>${numberMath(walk.run.data[i])}`),
+    formula: INPUTS.slice(0, 8).map((i) => `${nodes[i].markup}<mo>=</mo>${numberMath(walk.run.data[i])}`),
     sentence: "The inputs have their numbers; the forward pass computes every other node from its operands. " +
       "Press Next, or the arrow key →.",
   }),
@@ -22,7 +24,6 @@ const PHASES = {
   forward({ node, value }, hides) {
     const { name, markup, rule, parents } = nodes[node];
     const { value: template } = rules[rule];
-    const own = hides ? "<mo>?</mo>" : numberMath(value);
     const symbols = inNames(template, parents.map((parent) => nodes[parent].markup), markup);
     const numbers = inNumbers(template, parents.map((parent) => walk.run.data[parent]), value);
     const operands = listed(parents.map((parent) => operandText(nodes[parent], walk.run.data[parent])));
@@ -31,7 +32,7 @@ const PHASES = {
     return {
       title: "Forward pass",
       asked: `${markup}<mo>=</mo>`,
-      formula: [...pieces, `<mo>=</mo><mrow class="result">${own}</mrow>`],
+      formula: [...pieces, `<mo>=</mo>${result(value, hides)}`],
       sentence: hides ? `What is ${name}? It is computed from ${operands}.`
         : `${name} is computed from ${operands}: ${name} = ${numberText(value)}.`,
     };
@@ -40,7 +41,7 @@ const PHASES = {
   seed: ({ value }, hides) => ({
     title: "Backward pass",
     asked: `${gradientMath(root, root)}<mo>=</mo>`,
-    formula: [gradientMath(root, root), `<mo>=</mo><mrow class="result">${hides ? "<mo>?</mo>" : numberMath(value)}</mrow>`],
+    formula: [gradientMath(root, root), `<mo>=</mo>${result(value, hides)}`],
     sentence: hides ? `The backward pass starts at ${root.name}. What is ${root.gradient}?`
       : `The backward pass starts at ${root.name}, which moves as fast as itself: ${root.gradient} = 1.`,
   }),
@@ -50,25 +51,29 @@ const PHASES = {
     const [y, x] = [nodes[node], nodes[parent]];
     const slope = partialMath(y, x, which(step));
     const factors = `${tagged("upstream", gradientMath(root, y))}<mo>·</mo>${tagged("local", slope)}`;
-    const numbers = [`<mo>=</mo>${numberMath(upstream)}<mo>·</mo>${heldMath(local)}`, `<mo>=</mo>${numberMath(product)}`];
-    const template = rules[y.rule].locals[operand];
-    const formula = inNames(template, y.parents.map((p) => nodes[p].markup), y.markup);
-    const written = formula && formula !== numberMath(local) ? `<mo>=</mo>${formula}` : "";
-    const more = isAwaited(walk.steps, walk.position, parent);
-    const so = before === 0 ? "" : `So far ${x.gradient} is ${numberText(before)}. `;
-    const total = before === 0 && value === product ? "" : ` ${x.gradient} is now ${numberText(before)} + ${heldText(product)} = ${numberText(value)}.`;
+    const product_ = [`${numberMath(upstream)}<mo>·</mo>${heldMath(local)}`, numberMath(product)];
+    const numbers = hides ? [] : product_.map((written) => `<mo>=</mo>${written}`);
+    const formula = inNames(rules[y.rule].locals[operand], y.parents.map((p) => nodes[p].markup), y.markup);
+    const inLetters = formula && formula !== numberMath(local) ? `<mo>=</mo>${formula}` : "";
+    const isLast = !isAwaited(walk.steps, walk.position, parent);
+    const [given, sum] = [`${numberText(upstream)} · ${heldText(local)} = ${numberText(product)}`, numberText(value)];
+    const told = [
+      `${x.name} receives ${given} from ${y.name}.`,
+      before !== 0 && `${x.gradient} is now ${numberText(before)} + ${heldText(product)} = ${sum}.`,
+      isLast && "Nothing more arrives.",
+    ];
+    const question = [
+      `${x.name} receives its part through ${y.name}.`,
+      before !== 0 && `So far ${x.gradient} is ${numberText(before)}.`,
+      `What is ${x.gradient} after this step?`,
+    ];
+    const slopeIs = [`<mrow class="local">${slope}</mrow>`, `${inLetters}<mo>=</mo>${numberMath(local)}`];
     return {
       title: "Backward pass",
       asked: `${gradientMath(root, x)}<mo>=</mo>`,
-      formula: [`${gradientMath(root, x)}<mo class="sign">+=</mo>${factors}`, ...(hides ? [] : numbers)],
-      sentence: hides
-        ? `${x.name} receives its part through ${y.name}. ${so}What is ${x.gradient} after this step?`
-        : `${x.name} receives ${numberText(upstream)} · ${heldText(local)} = ${numberText(product)} from ${y.name}.${total}` +
-          (more ? "" : ` Nothing more arrives.`),
-      terms: hides ? [] : [
-        [`<mrow class="local">${slope}</mrow>`, `${written}<mo>=</mo>${numberMath(local)}`],
-        ...chainRule(x, arrived(walk.steps, walk.position, parent), value, more),
-      ],
+      formula: [`${gradientMath(root, x)}<mo>+=</mo>${factors}`, ...numbers],
+      sentence: (hides ? question : told).filter(Boolean).join(" "),
+      terms: hides ? [] : [slopeIs, ...chainRule(step, isLast)],
     };
   },
 
@@ -76,31 +81,36 @@ const PHASES = {
     title: "Both passes are done",
     formula: [],
     sentence: `Each gradient says how fast ${root.name} moves when its input does.`,
-    terms: inputList((_, i) => i < nodes.length).map(([node, i]) => [
-      gradientMath(root, node), `<mo>=</mo>${numberMath(walk.run.grads[i])}`,
-    ]),
+    terms: INPUTS.map((i) => [gradientMath(root, nodes[i]), `<mo>=</mo>${numberMath(walk.run.grads[i])}`]),
   }),
 };
 
-/** ∂f/∂s = ∂f/∂y ∂y/∂s + ∂f/∂z ∂z/∂s, as far as it has arrived; the numbers below. */
-function chainRule(x, steps, value, more) {
-  const dots = more ? "<mo>+</mo><mo>⋯</mo>" : "";
-  const left = steps.length > 4 ? "<mo>⋯</mo><mo>+</mo>" : "";
-  const shown = steps.slice(-4);
-  const mark = (step, written) => (step === walk.step ? `<mrow class="latest">${written}</mrow>` : written);
-  const symbols = shown.map((step) =>
-    mark(step, gradientMath(root, nodes[step.node]) + THIN + partialMath(nodes[step.node], x, which(step))));
-  const numbers = shown.map((step, i) => mark(step, i ? heldMath(step.product) : numberMath(step.product)));
-  const sum = steps.length > 1 ? `<mo>=</mo>${numberMath(value)}` : "";
-  return [
-    [gradientMath(root, x), `<mo>=</mo>${left}${symbols.join("<mo>+</mo>")}${dots}`],
-    ["", `<mo>=</mo>${left}${numbers.join("<mo>+</mo>")}${more ? dots : sum}`],
-    ...(more && steps.length > 1 ? [["", `<mtext>so far</mtext><mspace width="0.4em"/>${numberMath(value)}`]] : []),
-  ];
+/** ∂f/∂s = ∂f/∂y ∂y/∂s + ∂f/∂z ∂z/∂s, what has arrived of it, in the slide's order; the numbers below. */
+function chainRule(step, isLast) {
+  const x = nodes[step.parent];
+  const steps = arrived(walk.steps, walk.position, step.parent);
+  const from = Math.max(0, steps.indexOf(step) - MOST_TERMS + 1);
+  const shown = steps.slice(from, from + MOST_TERMS);
+  const summed = (write) => {
+    const mark = (term, written) => (term === step ? `<mrow class="latest">${written}</mrow>` : written);
+    const terms = shown.map((term, i) => mark(term, write(term, i)));
+    if (!isLast || from) terms.unshift("<mo>⋯</mo>");
+    if (from + MOST_TERMS < steps.length) terms.push("<mo>⋯</mo>");
+    return `<mo>=</mo>${terms.join("<mo>+</mo>")}`;
+  };
+  const symbols = summed((term) =>
+    gradientMath(root, nodes[term.node]) + THIN + partialMath(nodes[term.node], x, which(term)));
+  const numbers = summed(({ product }, i) => (i || !isLast ? heldMath(product) : numberMath(product)));
+  const sum = numberMath(step.value);
+  const lines = [[gradientMath(root, x), symbols], ["", numbers]];
+  if (steps.length > 1 && isLast) lines[1][1] += `<mo>=</mo>${sum}`;
+  if (steps.length > 1 && !isLast) lines.push(["", `<mtext>so far</mtext>${THIN}${sum}`]);
+  return lines;
 }
 
-const tagged = (role, markup) => `<munder><mrow class="${role}">${markup}</mrow><mtext class="${role} tag">${role}</mtext></munder>`;
-const inputList = (keep) => nodes.flatMap((node, i) => (node.kind === "input" && keep(node, i) ? [[node, i]] : []));
+const result = (value, hides) => `<mrow class="result">${hides ? "<mo>?</mo>" : numberMath(value)}</mrow>`;
+const tagged = (role, markup) =>
+  `<munder><mrow class="${role}">${markup}</mrow><mtext class="${role} tag">${role}</mtext></munder>`;
 const operandText = ({ kind, name }, x) => (kind === "constant" ? numberText(x) : `${name} = ${numberText(x)}`);
 
 function listed(words) {
@@ -114,17 +124,18 @@ function which({ node, operand, parent }) {
   return twice ? String.fromCodePoint(0x2460 + Math.min(operand, 19)) : "";
 }
 
-// ---- showing --------------------------------------------------------------------------------------------------------
+// ---- showing ------------------------------------------------------------------------------------------------------
 
 function show() {
   const { step, hides, position, steps } = walk;
   const { title, formula, sentence, asked = "", terms = [] } = PHASES[step.phase](step, hides);
   const inPhase = steps.filter(({ phase }) => phase === step.phase);
-  named("phase").textContent = inPhase.length > 1 ? `${title}, ${inPhase.indexOf(step) + 1} of ${inPhase.length}` : title;
+  const count = inPhase.length > 1 ? `, ${inPhase.indexOf(step) + 1} of ${inPhase.length}` : "";
+  named("phase").textContent = title + count;
   named("walk").dataset.phase = step.phase;
   named("formula").innerHTML = formula.map(math).join(" ");
   named("sentence").textContent = sentence.replaceAll(" = ", "\u00a0=\u00a0"); // no line ends there
-  named("terms").innerHTML = terms.map(([left, right]) => `<div>${math(left)}</div><div>${math(right)}</div>`).join("");
+  named("terms").innerHTML = terms.flat().map((side) => `<div>${math(side)}</div>`).join("");
   const asks = walk.isPredicting && step.value !== undefined;
   named("question").hidden = !asks;
   if (asks) {
@@ -134,7 +145,8 @@ function show() {
   }
   for (const region of [named("formula"), named("terms")]) {
     // what has to be scrolled can be reached by keys
-    if (region.scrollWidth > region.clientWidth) region.tabIndex = 0;
+    const { scrollWidth, clientWidth, scrollHeight, clientHeight } = region;
+    if (scrollWidth > clientWidth || scrollHeight > clientHeight) region.tabIndex = 0;
     else region.removeAttribute("tabindex");
   }
   const scrubber = named("scrubber");
@@ -180,7 +192,8 @@ function showPicture(step, hides) {
     edge.classList.toggle("feeding", step.phase === "forward" && edge.dataset.edge.startsWith(`${step.node}:`));
     edge.classList.toggle("carrying", isCarrying);
     edge.classList.toggle("passed", passed.has(edge.dataset.edge) && !isCarrying);
-    edge.querySelector(".local").textContent = isCarrying ? `· ${hides ? "?" : heldText(Number(step.local.toPrecision(3)))}` : "";
+    const local = isCarrying && (hides ? "?" : heldText(Number(step.local.toPrecision(3))));
+    edge.querySelector(".local").textContent = isCarrying ? `· ${local}` : "";
   }
   if (about !== undefined) bringIntoView(about);
 }
@@ -201,7 +214,7 @@ function bringIntoView(node) {
   }
 }
 
-// ---- predicting -----------------------------------------------------------------------------------------------------
+// ---- predicting ---------------------------------------------------------------------------------------------------
 
 function judge(event) {
   event.preventDefault();
@@ -231,12 +244,14 @@ function say(words, verdict) {
   named("verdict").dataset.verdict = verdict;
 }
 
-// ---- the inputs -----------------------------------------------------------------------------------------------------
+// ---- the inputs ---------------------------------------------------------------------------------------------------
 
 function makeFields() {
-  for (const [node, i] of inputList(() => true)) {
+  for (const i of INPUTS) {
+    const node = nodes[i];
     const row = document.createElement("div");
-    const [label, field, slider] = ["label", "input", "input"].map((tag) => row.appendChild(document.createElement(tag)));
+    const made = (tag) => row.appendChild(document.createElement(tag));
+    const [label, field, slider] = [made("label"), made("input"), made("input")];
     label.innerHTML = math(node.markup);
     label.htmlFor = field.id = `${ID}input-${i}`;
     field.inputMode = "decimal";
@@ -294,7 +309,7 @@ function changeInput(i, text, slider = null) {
   show();
 }
 
-// ---- moving ---------------------------------------------------------------------------------------------------------
+// ---- moving -------------------------------------------------------------------------------------------------------
 
 function move(how) {
   how();

@@ -69,7 +69,8 @@ function walkthrough(graph, inputs) {
 
 /** The contributions that have arrived at `parent` up to a step, in the order of the forward pass. */
 function arrived(steps, position, parent) {
-  return steps.slice(0, position + 1).filter((step) => step.phase === "backward" && step.parent === parent).reverse();
+  const found = steps.slice(0, position + 1).filter((step) => step.phase === "backward" && step.parent === parent);
+  return found.sort((x, y) => x.node - y.node || x.operand - y.operand);
 }
 
 /** Whether a later step still adds to this node's gradient. */
@@ -85,9 +86,8 @@ function visible({ nodes }, { data, steps }, position, hides) {
     if (step.phase === "seed") shown[step.node].grad = step.value;
     if (step.phase === "backward") shown[step.parent].grad = step.value;
   }
-  const counts = steps[position].phase === "end" || steps[position].phase === "backward" || steps[position].phase === "seed";
   shown.forEach((node, i) => {
-    node.isPartial = counts && node.grad !== undefined && isAwaited(steps, last, i);
+    node.isPartial = node.grad !== undefined && isAwaited(steps, last, i);
   });
   return shown;
 }

@@ -27,7 +27,7 @@ class Told:
     """The graph of ``root`` in words that the page's JavaScript understands.
 
     order    the nodes, operands first
-    data     their numbers, computed afresh where an input changed since ``root`` was computed
+    data     their numbers, computed afresh: an input may have changed since ``root`` was computed
     names    what texts call them
     graph    nodes and rules, ready for JSON
     rules    the source of a JavaScript array: for each rule its function and the tests of its domains
@@ -39,7 +39,7 @@ class Told:
         self.order = topological_order(root)
         self.names = labels(self.order, root)
         changed = changed_since(root)
-        self.data = _recomputed(self.order) if changed else {x: x.data for x in self.order}
+        self.data = _recomputed(self.order)
         self.changed = _warning([_spoken(self.names[x]) for x in changed], _spoken(self.names[root]))
         self._index = {x: i for i, x in enumerate(self.order)}
         self._rules: dict[tuple[Primitive, int, tuple[tuple[int, float], ...]], int] = {}
