@@ -987,6 +987,22 @@ def test_a_click_on_a_node_leads_to_its_step(opened):
 
 
 @pytest.mark.browser
+def test_the_node_of_the_step_is_brought_into_view(opened):
+    page = opened(large_net())
+    inside = """(() => {
+      const frame = document.querySelector('.wide').getBoundingClientRect();
+      const box = document.querySelector('.wide .now').getBoundingClientRect();
+      return box.top >= frame.top && box.bottom <= frame.bottom && box.left >= frame.left && box.right <= frame.right;
+    })()"""
+    for position in (20, 150, 300, 60):
+        page.look(f"($('scrubber').value = {position}, $('scrubber').dispatchEvent(new Event('input')))")
+        deadline = time.monotonic() + 10
+        while not page.look(inside) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert page.look(inside), position
+
+
+@pytest.mark.browser
 def test_play_goes_on_by_itself_and_pauses(opened):
     page = opened(xyz())
     page.click("$('play')")

@@ -7,7 +7,7 @@ const named = (id) => document.getElementById(ID + id);
 const all = (selector) => [...named("walk").querySelectorAll(selector)];
 const THIN = '<mspace width="0.25em"/>';
 const INPUTS = nodes.flatMap(({ kind }, i) => (kind === "input" ? [i] : []));
-const MOST_TERMS = 4; // of the chain rule's sum, written out
+const MOST_TERMS = 3; // of the chain rule's sum, written out
 const PACE = 1800; // milliseconds between two steps of Play
 let playing = null;
 
@@ -207,10 +207,10 @@ function bringIntoView(node) {
     const view = frame.getBoundingClientRect();
     if (!view.width) continue; // the other picture is shown
     const beyond = (low, high, from, to) => (low < from || high > to ? (low + high - from - to) / 2 : 0);
-    frame.scrollBy({
-      left: beyond(box.left, box.right, view.left, view.right),
-      top: beyond(box.top, box.bottom, view.top, view.bottom),
-    });
+    const left = beyond(box.left, box.right, view.left, view.right);
+    const top = beyond(box.top, box.bottom, view.top, view.bottom);
+    const isFar = Math.abs(left) > view.width || Math.abs(top) > view.height;
+    frame.scrollBy({ left, top, behavior: isFar ? "instant" : "auto" }); // auto is what the style says
   }
 }
 
