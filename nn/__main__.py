@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from random import Random
 from typing import NoReturn
 
-from autograd.errors import DomainError
-from nn import MLP, SGD, Adam, Optimizer, Training, accuracy, binary_cross_entropy, cross_entropy
 from nn.activations import BY_NAME as ACTIVATIONS
-from nn.checkpoint import save
-from nn.data import BUNDLED, BY_NAME, Dataset, Split, split
-from nn.diagnostics import picture
+from nn.checkpoint import write_whole
+from nn.data import BUNDLED, BY_NAME
+from nn.experiment import Config
+from nn.init import BY_NAME as INITIALIZERS
+from nn.optim import OPTIMIZERS, SCHEDULES
+from nn.runs import Interrupted, predictions, resume, start, warn
+from nn.tables import WAYS
 
 MOST_EXAMPLES = 100_000
-DEFAULT_EPOCHS = {"spirals": 200, "digits": 30, "iris": 60}
+EPILOG = """also:
+  python -m nn resume RUN [--epochs N]          go on with an interrupted run, or to more epochs
+  python -m nn predict RUN FILE.csv [--out F]   the rows of a table with the classes that a run predicts
+"""
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -31,113 +34,154 @@ class OneLineParser(argparse.ArgumentParser):
 
 def fail(message: str) -> NoReturn:
     """One line, and exit status 2."""
-    print(f"nn: {message} (python -m nn --help)", file=sys.stderr)
+    print(f"nn: {' '.join(message.split())} (python -m nn --help)", file=sys.stderr)
     raise SystemExit(2)
-
-
-def parser() -> argparse.ArgumentParser:
-    """The options of the command line."""
-    p = OneLineParser(prog="python -m nn", description="Train a network whose every weight is a scalar node.")
-    p.add_argument("data", choices=[*BY_NAME, *BUNDLED], metavar="DATA", help=", ".join([*BY_NAME, *BUNDLED]))
-    p.add_argument(
-        "--hidden", type=int, nargs="*", metavar="UNITS", help="units of each hidden layer (16 16; digits: 32)"
-    )
-    p.add_argument("--activation", default="relu", choices=ACTIVATIONS, help="of the hidden layers (relu)")
-    p.add_argument("--epochs", type=int, help="times that every example is seen (60; digits: 30, spirals: 200)")
-    p.add_argument("--batch-size", type=int, default=10, help="examples for each update (10)")
-    p.add_argument("--optimizer", default="adam", choices=["adam", "sgd"], help="(adam)")
-    p.add_argument("--learning-rate", type=float, help="(adam: 0.01, digits 0.003; sgd: 0.1)")
-    p.add_argument("--momentum", type=float, default=0.0, help="of sgd (0)")
-    p.add_argument("--weight-decay", type=float, default=0.0, help="(0)")
-    p.add_argument("--examples", type=int, help="how many points to make (200)")
-    p.add_argument("--noise", type=float, help="their standard deviation (0.1)")
-    p.add_argument("--seed", type=int, default=0, help="decides data, split, first weights and order (0)")
-    p.add_argument("--out", type=Path, help="folder for picture and weights (runs/DATA)")
-    return p
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. Raises SystemExit(2) after one line about what is wrong."""
-    options = parser().parse_args(arguments)
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    commands = {"resume": _resume, "predict": _predict}
     try:
-        run(options)
+        commands.get(arguments[0] if arguments else "", _start)(arguments)
     except (ValueError, ImportError, OSError) as error:
         fail(str(error))
+    except Interrupted as error:
+        warn(f"\nnn: {error}")
+        raise SystemExit(130) from None
     except KeyboardInterrupt:
         fail("interrupted")
 
 
-def run(options: argparse.Namespace) -> None:
-    """Train, report, write picture and weights. Raises ValueError for options that do not fit each other."""
-    _check(options)
-    rng = Random(options.seed)
-    data = split(_data(options, rng), rng=rng)
-    classes = len(data.training.classes)
-    hidden = options.hidden if options.hidden is not None else [32] if options.data == "digits" else [16, 16]
-    units = 1 if classes == 2 else classes
-    model = MLP(len(data.training.X[0]), [*hidden, units], activation=options.activation, rng=rng)
-    optimizer = _optimizer(options, model)
-    epochs = options.epochs if options.epochs is not None else DEFAULT_EPOCHS.get(options.data, 60)
-    training = Training(
-        model, binary_cross_entropy if units == 1 else cross_entropy, optimizer, data.training, data.validation,
-        epochs=epochs, batch_size=options.batch_size, rng=rng,
+def _start(arguments: Sequence[str]) -> None:
+    options = parser().parse_args(arguments)
+    start(configuration(options), options.out or Path("runs") / Path(options.data).stem)
+
+
+def _resume(arguments: Sequence[str]) -> None:
+    p = OneLineParser(prog="python -m nn resume", description="Go on with a run as if it had never stopped.")
+    p.add_argument("run", type=Path, metavar="RUN", help="its folder")
+    p.add_argument("--epochs", type=int, help="how many in all (as many as it was begun with)")
+    options = p.parse_args(arguments[1:])
+    if options.epochs is not None and options.epochs < 1:
+        raise ValueError(f"--epochs {options.epochs}: it needs to be at least 1")
+    resume(options.run, options.epochs)
+
+
+def _predict(arguments: Sequence[str]) -> None:
+    p = OneLineParser(prog="python -m nn predict", description="Classes for the rows of a table.")
+    p.add_argument("run", type=Path, metavar="RUN", help="the folder of a finished run")
+    p.add_argument("table", type=Path, metavar="FILE.csv", help="with the columns that the run was trained on")
+    p.add_argument("--out", type=Path, help="file for the rows with their predictions (printed)")
+    options = p.parse_args(arguments[1:])
+    text, share = predictions(options.run, options.table)
+    if options.out:
+        write_whole(options.out, text.encode())
+    else:
+        print(text, end="")
+    if share is not None:
+        warn(f"accuracy: {share:.1%} of {text.count(chr(10)) - 1} rows")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of a training run."""
+    p = OneLineParser(
+        prog="python -m nn", description="Train a network whose every weight is a scalar node.", epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    folder = options.out or Path("runs") / options.data
-    folder.mkdir(parents=True, exist_ok=True)
+    p.add_argument("data", metavar="DATA", help=f"{', '.join([*BY_NAME, *BUNDLED])}, or a file: my.csv")
+    data = p.add_argument_group("data")
+    data.add_argument("--target", help="the column of a file that is to be learned")
+    data.add_argument("--ignore", nargs="+", default=[], metavar="COLUMN", help="columns of a file to leave out")
+    data.add_argument(
+        "--missing", default="refuse", choices=WAYS, help="what to do where a file misses a value (refuse)"
+    )
+    data.add_argument("--examples", type=int, help="how many points to make (200)")
+    data.add_argument("--noise", type=float, help="their standard deviation (0.1)")
+    data.add_argument("--standardize", action="store_true", help="mean 0, deviation 1 (default where scales differ)")
+    data.add_argument("--zero-center", action="store_true", help="mean 0")
+    data.add_argument("--pca", type=int, nargs="?", const=0, metavar="N", help="turn to N principal components (all)")
+    data.add_argument("--whiten", type=int, nargs="?", const=0, metavar="N", help="the same, each with variance 1")
+    data.add_argument("--raw", action="store_true", help="no preprocessing")
+    net = p.add_argument_group("network")
+    net.add_argument(
+        "--hidden", type=int, nargs="*", metavar="UNITS", help="units of the hidden layers (16 16; digits: 32)"
+    )
+    net.add_argument("--activation", default="relu", choices=ACTIVATIONS, help="of the hidden layers (relu)")
+    net.add_argument("--init", choices=INITIALIZERS, help="first weights (he_normal for relu, else xavier_uniform)")
+    net.add_argument(
+        "--dropout", type=float, default=0.0, metavar="P", help="probability of dropping a hidden unit (0)"
+    )
+    net.add_argument("--batchnorm", action="store_true", help="batch normalisation before each hidden activation")
+    net.add_argument("--calibrate", action="store_true", help="evaluate with the statistics of all training data")
+    steps = p.add_argument_group("training")
+    steps.add_argument("--epochs", type=int, help="times that every example is seen (60; digits: 30, spirals: 200)")
+    steps.add_argument("--batch-size", type=int, default=10, help="examples for each update (10)")
+    steps.add_argument("--optimizer", default="adam", choices=OPTIMIZERS, help="(adam)")
+    steps.add_argument("--learning-rate", type=float, help="(0.01, digits 0.003; rmsprop: 0.003; sgd: 0.1)")
+    steps.add_argument("--momentum", type=float, default=0.0, help="of sgd and rmsprop (0)")
+    steps.add_argument("--nesterov", action="store_true", help="look ahead along the momentum of sgd")
+    steps.add_argument("--weight-decay", type=float, help="(0; adamw: 0.01)")
+    steps.add_argument("--schedule", default="constant", choices=SCHEDULES, help="of the learning rate (constant)")
+    steps.add_argument(
+        "--factor", type=float, help="of the schedules exponential (0.95), step (0.5), inverse_time (0.1)"
+    )
+    steps.add_argument("--every", type=int, default=10, metavar="EPOCHS", help="of the schedule step (10)")
+    steps.add_argument("--warm-up", type=int, metavar="EPOCHS", help="in which the rate rises to its full height (0)")
+    steps.add_argument("--l1", type=float, default=0.0, help="penalty on |w| (0)")
+    steps.add_argument("--l2", type=float, default=0.0, help="penalty on ½ w² (0)")
+    steps.add_argument("--clip-norm", type=float, help="longest gradient, as one vector")
+    steps.add_argument("--clip-value", type=float, help="largest derivative, each for itself")
+    steps.add_argument("--patience", type=int, metavar="EPOCHS", help="to wait for a lower validation loss")
+    steps.add_argument("--loss-tolerance", type=float, help="stop when the training loss is at most this")
+    steps.add_argument("--gradient-tolerance", type=float, help="stop when the gradient's norm is at most this")
+    p.add_argument("--seed", type=int, default=0, help="decides data, split, first weights and order (0)")
+    p.add_argument("--out", type=Path, help="folder of the run (runs/DATA)")
+    return p
 
-    network = f"{'-'.join(map(str, model.sizes))} {options.activation}"
-    print(f"{options.data}: {' / '.join(str(len(part.y)) for part in data)} examples to train, validate and test")
-    print(f"network: {network}, {len(model.parameters())} parameters, each a scalar node")
-    try:
-        for record in training:
-            if record.epoch == 1 or record.epoch % max(1, epochs // 10) == 0:
-                print(
-                    f"epoch {record.epoch:4}   loss {record.loss:.4f}   validation loss {record.validation_loss:.4f}"
-                    f"   validation accuracy {record.validation_accuracy:.1%}",
-                    flush=True,
-                )
-    except DomainError as error:
-        raise ValueError(
-            f"training blew up in epoch {len(training.records) + 1}: {error}; try a lower --learning-rate"
-        ) from None
-    best = training.restore_best()
-    print(f"stopped {training.stopped}" + (f"; kept epoch {best.epoch}, best on validation data" if best else ""))
-    shares = {name: accuracy(model, part) for name, part in zip(Split._fields, data)}
-    print("accuracy: " + ", ".join(f"{name} {share:.1%}" for name, share in shares.items()))
 
-    config = {key: str(value) if isinstance(value, Path) else value for key, value in vars(options).items()}
-    save(model, folder / "weights.safetensors", {"config": json.dumps({**config, "sizes": model.sizes})})
-    print(f"weights: {folder / 'weights.safetensors'}")
-    title = f"{options.data}, {network}: {shares['test']:.1%} of the test data right"
-    try:
-        picture(folder / "picture.png", model, data, training.records, best, title)
-        print(f"picture: {folder / 'picture.png'}")
-    except ImportError as error:
-        print(f"no picture: {error}")
-
-
-def _check(options: argparse.Namespace) -> None:
-    if options.data in BUNDLED and (options.noise is not None or options.examples is not None):
+def configuration(options: argparse.Namespace) -> Config:
+    """The options as a run keeps them. Raises ValueError for options that do not fit each other."""
+    config = {name: value for name, value in vars(options).items() if name != "out"}
+    scaling = {name: config.pop(name) for name in ("standardize", "zero_center", "pca", "whiten", "raw")}
+    if options.data in BY_NAME or options.data in BUNDLED:
+        if options.target or options.ignore or options.missing != "refuse":
+            raise ValueError(f"--target, --ignore and --missing are for a file of your own, not for {options.data}")
+    elif not Path(options.data).is_file():
+        known = ", ".join([*BY_NAME, *BUNDLED])
+        raise ValueError(f"DATA {options.data!r} is neither a file nor one of {known}")
+    elif not options.target:
+        raise ValueError(f"{options.data} needs --target: the column that is to be learned")
+    else:
+        config["data"] = str(Path(options.data).resolve())
+    if options.data not in BY_NAME and (options.noise is not None or options.examples is not None):
         raise ValueError(f"{options.data} comes as it is: --examples and --noise are for made data, as moons")
     if options.examples is not None and options.examples > MOST_EXAMPLES:
         raise ValueError(f"--examples {options.examples}: at most {MOST_EXAMPLES}, which already take hours")
-    if options.optimizer != "sgd" and options.momentum:
-        raise ValueError("--momentum is for --optimizer sgd; adam has its own")
+    if options.momentum and options.optimizer not in ("sgd", "rmsprop"):
+        raise ValueError(f"--momentum is for --optimizer sgd or rmsprop; {options.optimizer} has its own")
+    if options.nesterov and options.optimizer != "sgd":
+        raise ValueError(f"--nesterov is for --optimizer sgd, not {options.optimizer}")
+    if options.calibrate and not options.batchnorm:
+        raise ValueError("--calibrate is for --batchnorm: there are no statistics without it")
+    if options.factor is not None and options.schedule not in ("exponential", "step", "inverse_time"):
+        raise ValueError(f"--factor is for the schedules exponential, step and inverse_time, not {options.schedule}")
+    config["preprocess"] = _preprocessing(scaling)
+    return config
 
 
-def _data(options: argparse.Namespace, rng: Random) -> Dataset:
-    if options.data in BUNDLED:
-        return BUNDLED[options.data]()
-    noise = options.noise if options.noise is not None else 0.1
-    return BY_NAME[options.data](200 if options.examples is None else options.examples, noise, rng)
-
-
-def _optimizer(options: argparse.Namespace, model: MLP) -> Optimizer:
-    rate = options.learning_rate
-    if options.optimizer == "sgd":
-        return SGD(model.parameters(), 0.1 if rate is None else rate, options.momentum, options.weight_decay)
-    default = 0.003 if options.data == "digits" else 0.01
-    return Adam(model.parameters(), default if rate is None else rate, weight_decay=options.weight_decay)
+def _preprocessing(scaling: dict[str, int | bool | None]) -> list[list[str | int]] | None:
+    """The steps by name, in the order in which they make sense; None where nothing was said."""
+    if scaling["raw"]:
+        if any(asked is not None and asked is not False for name, asked in scaling.items() if name != "raw"):
+            raise ValueError("--raw leaves the data as they are: it takes no other preprocessing beside it")
+        return []
+    chosen: list[list[str | int]] = [[name] for name in ("zero_center", "standardize") if scaling[name]]
+    for name in ("pca", "whiten"):
+        components = scaling[name]
+        if components is not None:
+            chosen.append([name, components] if components else [name])
+    return chosen or None
 
 
 if __name__ == "__main__":

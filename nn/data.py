@@ -178,17 +178,17 @@ def batches(n: int, size: int, rng: Random, least: int = 1) -> Iterator[list[int
     >>> [len(batch) for batch in batches(7, 3, Random(0), least=2)]
     [3, 4]
     """
-    if size < 1:
-        raise ValueError(f"batch_size = {size}: it needs to be at least 1")
     order = list(range(n))
-    rng.shuffle(order)
     count = count_batches(n, size, least)
+    rng.shuffle(order)
     for i in range(count):
         yield order[i * size :] if i == count - 1 else order[i * size : (i + 1) * size]
 
 
 def count_batches(n: int, size: int, least: int = 1) -> int:
     """How many batches those are: ⌈n/size⌉, and one less where what is left over joins the batch before."""
+    if size < 1:
+        raise ValueError(f"batch_size = {size}: it needs to be at least 1")
     return max(n // size + (n % size >= least and n % size > 0), min(n, 1))
 
 

@@ -1,101 +1,189 @@
-"""Pictures of a training run: what it learned, and how it came there."""
+"""Diagnostics: what each layer's δ, weights and units say about a run, and what to change.
+
+δˡ is the ``grad`` of the nodes of zˡ, and g′ the local derivative of the nodes of aˡ: what fades, blows up, is dead
+or saturated can be read off the graph of a few examples, once an epoch.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from io import BytesIO
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from math import hypot, sqrt
+from statistics import median
+from typing import NamedTuple
 
-from nn.checkpoint import write_whole
-from nn.data import Dataset, Split
-from nn.module import Module
-from nn.training import EpochRecord, outputs_of, predict
+from autograd.primitives import identity, relu, sigmoid, tanh
+from autograd.value import Value, collector_paused
+from nn.layers import MLP, Linear, Sequential
+from nn.losses import mean_loss
+from nn.module import evaluating, flatten
+from nn.training import EpochRecord, Training
 
-# Okabe & Ito's colours, told apart by the colour-blind, each with a marker of its own
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
-MARKERS = (("o", BLUE), ("^", ORANGE), ("s", GREEN))
+STEEPEST = {relu: 1.0, sigmoid: 0.25, tanh: 1.0}  # the largest g′
+VANISHED, EXPLODED = 1e-3, 1e3
+MOST_DEAD, MOST_SATURATED = 0.4, 0.5
 
 
-def picture(
-    path: Path, model: Module, data: Split, records: Sequence[EpochRecord], best: EpochRecord | None, title: str
-) -> None:
-    """Write a PNG: the loss by epoch; beside it the decision boundary (two inputs) or the confusion matrix.
+class LayerRecord(NamedTuple):
+    """A layer l after an epoch, over a sample of the training examples, in evaluation mode.
 
-    Raises ImportError, which says what to install, without matplotlib.
+    delta        √(1/m Σ ‖δˡ‖²) over the m examples, each with the loss of its own
+    change       ‖W − W before‖ / ‖W before‖ over the epoch
+    dead         share of units whose relu is off for every example; 0 for other activations
+    saturated    share of units and examples with g′ below a hundredth of its largest, for σ and tanh; else 0
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ImportError("pictures need matplotlib: pip install 'chainrule[plot]'") from None
-    figure = Figure(figsize=(11, 4.6), layout="constrained", dpi=120)
-    figure.suptitle(title)
-    left, right = figure.subplots(1, 2)
-    _draw_losses(left, records, best)
-    if len(data.training.X[0]) == 2:
-        _draw_boundary(right, model, data)
-    else:
-        _draw_confusion(right, model, data.test)
-    image = BytesIO()
-    figure.savefig(image, format="png")
-    write_whole(path, image.getvalue())
+
+    layer: int
+    delta: float
+    change: float
+    dead: float
+    saturated: float
 
 
-def _draw_losses(axes: Any, records: Sequence[EpochRecord], best: EpochRecord | None) -> None:
-    epochs = [r.epoch for r in records]
-    axes.plot(epochs, [r.loss for r in records], color=BLUE, label="training")
-    axes.plot(epochs, [r.validation_loss for r in records], color=ORANGE, linestyle="--", label="validation")
-    if best:
-        axes.plot([best.epoch], [best.validation_loss], "D", color=ORANGE, label=f"best, epoch {best.epoch}")
-    axes.set(xlabel="epoch", ylabel="mean loss", title="Loss", ylim=(0, None))
-    axes.grid(alpha=0.3)
-    axes.legend()
+class Verdict(NamedTuple):
+    """What is wrong, the number that says so, and what to do about it."""
+
+    name: str
+    number: float
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.sentence}"
 
 
-def _draw_boundary(axes: Any, model: Module, data: Split, steps: int = 80) -> None:
-    from matplotlib.colors import LinearSegmentedColormap
+class Diagnosis:
+    """Measures a training after each of its epochs.
 
-    points = [x for part in data for x in part.X]
-    (low1, high1), (low2, high2) = [
-        (min(x[i] for x in points) - 0.3, max(x[i] for x in points) + 0.3) for i in (0, 1)
+    examples   how many of the training examples are passed through, the first ones
+
+    The model must be an MLP or a Sequential. Weights, gradients, statistics and generators stay as they were.
+
+    >>> from random import Random
+    >>> from nn import SGD, binary_cross_entropy
+    >>> from nn.data import moons
+    >>> model = MLP(2, [4, 1], rng=Random(0))
+    >>> training = Training(model, binary_cross_entropy, SGD(model.parameters(), 0.1), moons(20, rng=Random(1)),
+    ...                     epochs=3, rng=Random(2))
+    >>> diagnosis = Diagnosis(training)
+    >>> for record in training:
+    ...     layers = diagnosis.measure()
+    >>> [layer.layer for layer in layers], len(diagnosis.records)
+    ([1, 2], 3)
+    """
+
+    def __init__(self, training: Training, examples: int = 50) -> None:
+        if not isinstance(training.model, (MLP, Sequential)):
+            raise TypeError(f"a diagnosis of {training.model!r}: it traces an MLP or a Sequential")
+        if examples < 1:
+            raise ValueError(f"examples = {examples}: it needs at least 1")
+        self.training, self.model = training, training.model
+        self.sample = training.training.take(range(min(examples, len(training.training.y))))
+        self.records: list[list[LayerRecord]] = []
+        self._before = self._weights()
+
+    def measure(self) -> list[LayerRecord]:
+        """The layers as they are now; also kept in ``records``."""
+        gradients = [(p, p.grad) for p in self.model.parameters()]
+        try:
+            with evaluating(self.model), collector_paused():
+                traces = self.model.trace_batch(self.sample.X)
+                mean_loss(self.training.loss, [trace.output for trace in traces], self.sample.y).backward()
+        finally:
+            for p, grad in gradients:
+                p.grad = grad
+        after, m = self._weights(), len(traces)
+        layers = []
+        for l, (old, new) in enumerate(zip(self._before, after), 1):
+            # the mean's 1/m is in every δ
+            delta = m * hypot(*[d for trace in traces for d in trace.delta[l]]) / sqrt(m)
+            moved, size = hypot(*[b - a for a, b in zip(old, new)]), hypot(*old)
+            slopes = [[_slope(a_j) for a_j in trace.a[l]] for trace in traces]
+            layers.append(LayerRecord(l, delta, moved / size if size else float(moved > 0.0),
+                                      _dead(slopes), _saturated(slopes)))  # fmt: skip
+        self._before = after
+        self.records.append(layers)
+        return layers
+
+    def forget(self) -> None:
+        """Measure the next changes from the weights as they are now, after they were loaded."""
+        self._before = self._weights()
+
+    def verdicts(self) -> list[Verdict]:
+        """What is wrong with the run so far; one that says "healthy" where nothing is."""
+        return judge(self.training.records, self.records)
+
+    def _weights(self) -> list[list[float]]:
+        layers = [module for module in self.model.submodules().values() if isinstance(module, Linear)]
+        return [[w.data for w in flatten(layer.W)] for layer in layers]
+
+
+def judge(records: Sequence[EpochRecord], layers: Sequence[Sequence[LayerRecord]]) -> list[Verdict]:
+    """The verdicts on a run, from its epochs and its layers' records; ValueError without an epoch.
+
+    vanishing, exploding   the median over the epochs of δ¹/δᴸ is below 1e-3, above 1e3
+    dead, saturated        at the end, more than 40 % of a layer's units, 50 % of their outputs
+    learning rate too high the loss ended above where it began, or rose by more than a tenth in a third of the epochs
+    learning rate too low  the loss fell by less than 10 % while no W changed by more than 1 % an epoch
+    """
+    if not records or not layers:
+        raise ValueError("a run without an epoch has nothing to judge: train it first")
+    return [*_judge_layers(layers), *_judge_rate(records, layers)] or [
+        Verdict(
+            "healthy",
+            records[-1].loss,
+            "δ reaches every layer, units are alive, and the loss went from "
+            f"{records[0].loss:.3g} to {records[-1].loss:.3g}",
+        )
     ]
-    xs = [low1 + (high1 - low1) * i / steps for i in range(steps + 1)]
-    ys = [low2 + (high2 - low2) * i / steps for i in range(steps + 1)]
-    heights = [[_height(output) for output in outputs_of(model, [[x, y] for x in xs])] for y in ys]
-    most = max(abs(h) for row in heights for h in row) or 1.0
-    colours = LinearSegmentedColormap.from_list("classes", ["#9CC9E8", "#FFFFFF", "#F3BC94"])
-    axes.pcolormesh(xs, ys, heights, cmap=colours, vmin=-min(most, 6.0), vmax=min(most, 6.0), shading="nearest")
-    axes.contour(xs, ys, heights, levels=[0.0], colors="black", linewidths=1.5)
-    for label, name in enumerate(data.training.classes):
-        marker, colour = MARKERS[label % len(MARKERS)]
-        for part, face, size, role in ((data.training, colour, 18, "training"), (data.test, "white", 30, "test")):
-            chosen = [x for x, y in zip(part.X, part.y) if y == label]
-            axes.scatter(
-                [x[0] for x in chosen], [x[1] for x in chosen], s=size, marker=marker, facecolor=face,
-                edgecolor=colour, linewidth=1.2, label=f"{name}, {role}",
-            )  # fmt: skip
-    axes.set(xlabel=data.training.features[0], ylabel=data.training.features[1], title="Decision boundary")
-    axes.legend(fontsize="small", loc="upper right", framealpha=0.9)
 
 
-def _height(output: Any) -> float:
-    """The logit of one unit; of two, by how much the second leads the first."""
-    return float(output[1].data - output[0].data if isinstance(output, list) else output.data)
+def _judge_layers(layers: Sequence[Sequence[LayerRecord]]) -> Iterator[Verdict]:
+    ratios = [epoch[0].delta / epoch[-1].delta for epoch in layers if epoch[-1].delta]
+    ratio = median(ratios) if ratios else 1.0
+    if ratio < VANISHED:
+        remedy = "use relu or batch normalisation, larger first weights, or fewer layers"
+        yield Verdict("vanishing gradients", ratio, f"δ of layer 1 is {ratio:.1e} of the last layer's: {remedy}")
+    if ratio > EXPLODED:
+        remedy = "use smaller first weights, or clip the gradient"
+        yield Verdict("exploding gradients", ratio, f"δ of layer 1 is {ratio:.1e} times the last layer's: {remedy}")
+    for l, _, _, dead, saturated in layers[-1]:
+        if dead > MOST_DEAD:
+            what = f"{dead:.0%} of the relus of layer {l} are off for every example"
+            yield Verdict("dead units", dead, f"{what}: lower the learning rate, or use leaky_relu")
+        if saturated > MOST_SATURATED:
+            what = f"{saturated:.0%} of the outputs of layer {l} are where g′ is all but 0"
+            remedy = "standardise the inputs, use smaller first weights or batch normalisation"
+            yield Verdict("saturated units", saturated, f"{what}: {remedy}")
 
 
-def _draw_confusion(axes: Any, model: Module, test: Dataset) -> None:
-    n = len(test.classes)
-    counts = [[0] * n for _ in range(n)]
-    for output, y in zip(outputs_of(model, test.X), test.y):
-        counts[y][predict(output)] += 1
-    axes.imshow(counts, cmap="Blues")
-    largest = max(map(max, counts))
-    for i, row in enumerate(counts):
-        for j, count in enumerate(row):
-            if count:
-                axes.text(
-                    j, i, str(count), ha="center", va="center", color="white" if count > largest / 2 else "black"
-                )
-    axes.set(xticks=range(n), yticks=range(n), xlabel="predicted", ylabel="true", title="Test examples")
-    axes.set_xticklabels(test.classes, rotation=0 if max(map(len, test.classes)) < 3 else 30)
-    axes.set_yticklabels(test.classes)
+def _judge_rate(records: Sequence[EpochRecord], layers: Sequence[Sequence[LayerRecord]]) -> Iterator[Verdict]:
+    losses = [record.loss for record in records]
+    if len(losses) < 2:
+        return
+    first, last = losses[0], losses[-1]
+    rose = sum(after > 1.1 * before for before, after in pairwise(losses)) / (len(losses) - 1)
+    fell = 1.0 - last / first if first else 0.0
+    change = max(layer.change for epoch in layers for layer in epoch)
+    if last > first or (rose > 1.0 / 3.0 and fell < 0.9):
+        what = f"the loss went from {first:.3g} to {last:.3g} and rose in {rose:.0%} of the epochs"
+        yield Verdict("learning rate too high", -fell, f"{what}: lower the learning rate, or let it decay")
+    elif fell < 0.1 and change < 0.01:
+        what = f"the loss fell by {fell:.1%}, and no W changed by more than {change:.2%} in an epoch"
+        yield Verdict("learning rate too low", change, f"{what}: raise the learning rate")
+
+
+def _slope(a: Value) -> tuple[object, float]:
+    """What made a unit's output, beneath identity nodes, and its local derivative g′."""
+    while a.operation is identity:
+        (a,) = a.parents
+    return a.operation, a.local_derivatives[0] if a.operation in STEEPEST else 1.0
+
+
+def _dead(slopes: Sequence[Sequence[tuple[object, float]]]) -> float:
+    units = list(zip(*slopes))
+    return sum(all(g is relu and slope == 0.0 for g, slope in unit) for unit in units) / len(units)
+
+
+def _saturated(slopes: Sequence[Sequence[tuple[object, float]]]) -> float:
+    every = [slope for example in slopes for slope in example]
+    return sum(g in (sigmoid, tanh) and abs(s) < 0.01 * STEEPEST[g] for g, s in every) / len(every)

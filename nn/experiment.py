@@ -1,0 +1,169 @@
+"""An experiment: data, network, optimiser and training, built from a configuration and its seed alone.
+
+Whatever is random comes from one generator in a fixed order, so building it twice gives the same scalars twice: that
+is what lets an interrupted run go on to the last bit, and a finished one be asked for predictions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from nn.data import BUNDLED, BY_NAME, Split, count_batches, split
+from nn.diagnostics import Diagnosis
+from nn.layers import MLP
+from nn.losses import Loss, binary_cross_entropy, cross_entropy
+from nn.optim import (
+    OPTIMIZERS,
+    Optimizer,
+    Schedule,
+    by_epoch,
+    constant,
+    cosine,
+    exponential,
+    inverse_time,
+    linear,
+    step,
+    warm_up,
+)
+from nn.preprocessing import BY_NAME as PREPROCESSORS
+from nn.preprocessing import Pipeline, preprocess
+from nn.tables import Column, Schema, read_split
+from nn.training import Training
+
+Config = dict[str, Any]
+
+# of a configuration that says nothing else, by data set; "" for the others and for a user's own table
+HIDDEN = {"digits": [32], "": [16, 16]}
+EPOCHS = {"digits": 30, "spirals": 200, "": 60}
+ADAM_RATE = {"digits": 0.003, "": 0.01}
+RATES = {"sgd": 0.1, "rmsprop": 0.003}
+FACTORS = {"exponential": 0.95, "step": 0.5, "inverse_time": 0.1}
+
+
+@dataclass
+class Experiment:
+    """What a configuration builds.
+
+    config          completed: whatever it left open is decided, and it says how the data were read
+    data            after preprocessing
+    preprocessing   fitted on the training data; an empty pipeline leaves them as they are
+    """
+
+    config: Config
+    data: Split
+    schema: Schema
+    preprocessing: Pipeline
+    model: MLP
+    training: Training
+    diagnosis: Diagnosis
+
+    @property
+    def network(self) -> str:
+        """The network in a few characters."""
+        extras = [f"dropout {self.config['dropout']:g}"] if self.config["dropout"] else []
+        extras += ["batch normalisation"] if self.config["batchnorm"] else []
+        return ", ".join([f"{'-'.join(map(str, self.model.sizes))} {self.config['activation']}", *extras])
+
+
+def build(config: Config) -> Experiment:
+    """Build what the configuration says. Raises ValueError, ImportError or OSError where it cannot be built."""
+    name = config["data"] if config["data"] in BY_NAME or config["data"] in BUNDLED else ""
+    config = {**config}
+    config["hidden"] = _or(config["hidden"], HIDDEN.get(name, HIDDEN[""]))
+    config["epochs"] = _or(config["epochs"], EPOCHS.get(name, EPOCHS[""]))
+    config["learning_rate"] = _or(
+        config["learning_rate"], RATES.get(config["optimizer"], ADAM_RATE.get(name, ADAM_RATE[""]))
+    )
+    if config["preprocess"] is None:  # made data and pixels have a common scale, measures have none
+        config["preprocess"] = [] if name in BY_NAME or name == "digits" else [["standardize"]]
+
+    rng = Random(config["seed"])
+    raw, schema = _data(config, rng)
+    config["schema"] = {"columns": [list(c) for c in schema.columns], "target": list(schema.target)}
+    steps = [_preprocessor(kind, *options) for kind, *options in config["preprocess"]]
+    preprocessing = Pipeline(*steps)
+    data = preprocess(raw, preprocessing)
+    model = network(config, len(data.training.X[0]), len(schema.target.categories or []), rng)
+    updates = count_batches(len(data.training.y), config["batch_size"], 2 if config["batchnorm"] else 1)
+    optimizer = _optimizer(config, model, updates)
+    training = Training(
+        model, loss_of(model), optimizer, data.training, data.validation, rng=rng,
+        **{name: config[name] for name in (
+            "epochs", "batch_size", "loss_tolerance", "gradient_tolerance", "patience", "l1", "l2", "clip_norm",
+            "clip_value",
+        )},
+    )  # fmt: skip
+    return Experiment(config, data, schema, preprocessing, model, training, Diagnosis(training))
+
+
+def network(config: Config, n_in: int, classes: int, rng: Random) -> MLP:
+    """The network that a configuration asks for: one output unit for two classes, else one for each."""
+    units = 1 if classes == 2 else classes
+    return MLP(
+        n_in, [*config["hidden"], units], activation=config["activation"], init=config["init"], rng=rng,
+        dropout=config["dropout"], batch_norm=config["batchnorm"],
+    )  # fmt: skip
+
+
+def loss_of(model: MLP) -> Loss:
+    """Cross-entropy on the logits of a network: of one unit, or of several."""
+    return binary_cross_entropy if model.sizes[-1] == 1 else cross_entropy
+
+
+def _data(config: Config, rng: Random) -> tuple[Split, Schema]:
+    name = config["data"]
+    if name in BY_NAME:
+        noise = _or(config["noise"], 0.1)
+        data = BY_NAME[name](_or(config["examples"], 200), noise, rng)
+    elif name in BUNDLED:
+        data = BUNDLED[name]()
+    else:
+        digest = hashlib.sha256(Path(name).read_bytes()).hexdigest()
+        if config.setdefault("sha256", digest) != digest:
+            raise ValueError(f"{name} is not the file that the run began with: put it back, or begin a new run")
+        return read_split(name, config["target"], rng, config["missing"], config["ignore"])
+    return split(data, rng=rng), Schema([Column(f, None) for f in data.features], Column("class", data.classes))
+
+
+def _preprocessor(kind: str, *options: Any) -> Any:
+    return PREPROCESSORS[kind](*options)
+
+
+def _optimizer(config: Config, model: MLP, updates: int) -> Optimizer:
+    options: dict[str, Any] = {} if config["weight_decay"] is None else {"weight_decay": config["weight_decay"]}
+    if config["momentum"]:
+        options["momentum"] = config["momentum"]
+    if config["nesterov"]:
+        options["nesterov"] = True
+    rate = schedule(config, updates) if config["schedule"] != "constant" or config["warm_up"] else None
+    return OPTIMIZERS[config["optimizer"]](
+        model.parameters(), config["learning_rate"] if rate is None else rate, **options
+    )
+
+
+def schedule(config: Config, updates: int) -> Schedule:
+    """The learning rate by epochs of so many updates, after a warm-up that rises with every update."""
+    rate, epochs, every, name = config["learning_rate"], config["epochs"], config["every"], config["schedule"]
+    factor = _or(config["factor"], FACTORS.get(name, 0.0))
+    warm = config["warm_up"] or 0
+    if warm >= epochs:
+        raise ValueError(f"warm_up = {warm} of {epochs} epochs: it needs to leave some for the schedule")
+    made: dict[str, Callable[[], Schedule]] = {
+        "constant": lambda: constant(rate),
+        "cosine": lambda: cosine(rate, epochs - warm),
+        "exponential": lambda: exponential(rate, factor),
+        "inverse_time": lambda: inverse_time(rate, factor),
+        "linear": lambda: linear(rate, 0.0, epochs - warm),
+        "step": lambda: step(rate, factor, every),
+    }
+    decaying = by_epoch(made[name](), updates)
+    return warm_up(decaying, warm * updates) if warm else decaying
+
+
+def _or(value: Any, default: Any) -> Any:
+    return default if value is None else value

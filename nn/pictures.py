@@ -1,0 +1,143 @@
+"""Pictures of a training run: what it learned, and how it came there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from nn.checkpoint import write_whole
+from nn.data import Dataset, Split
+from nn.diagnostics import LayerRecord
+from nn.module import Module
+from nn.training import EpochRecord, outputs_of, predict
+
+# Okabe & Ito's colours, told apart by the colour-blind, each with a marker of its own
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
+MARKERS = (("o", BLUE), ("^", ORANGE), ("s", GREEN))
+# one for each layer, in turn: Okabe & Ito's colours once more, with line styles
+LINES = tuple(
+    zip(("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"), ("-", "--", "-.", ":", "-", "--"))
+)
+
+
+def picture(
+    path: Path, model: Module, data: Split, records: Sequence[EpochRecord], best: EpochRecord | None, title: str
+) -> None:
+    """Write a PNG: the loss by epoch; beside it the decision boundary (two inputs) or the confusion matrix.
+
+    Raises ImportError, which says what to install, without matplotlib.
+    """
+    figure = _figure(11, 4.6)
+    figure.suptitle(title)
+    left, right = figure.subplots(1, 2)
+    _draw_losses(left, records, best)
+    if len(data.training.X[0]) == 2:
+        _draw_boundary(right, model, data)
+    else:
+        _draw_confusion(right, model, data.test)
+    _write(figure, path)
+
+
+def layers_picture(path: Path, layers: Sequence[Sequence[LayerRecord]], title: str) -> None:
+    """Write a PNG of the layers by epoch: the size of δ, how much W changed, the share of units that are stuck.
+
+    Raises ImportError, which says what to install, without matplotlib.
+    """
+    figure = _figure(11, 4.2)
+    figure.suptitle(title)
+    sizes, changes, stuck = figure.subplots(1, 3)
+    epochs = range(1, len(layers) + 1)
+    for k in range(len(layers[0])):
+        colour, style = LINES[k % len(LINES)]
+        options: dict[str, Any] = {"color": colour, "linestyle": style, "label": f"layer {k + 1}"}
+        options |= {"marker": "o", "markersize": 3} if len(layers) == 1 else {}
+        column = [epoch[k] for epoch in layers]
+        sizes.plot(epochs, [layer.delta for layer in column], **options)
+        changes.plot(epochs, [layer.change for layer in column], **options)
+        stuck.plot(epochs, [max(layer.dead, layer.saturated) for layer in column], **options)
+    for axes in (sizes, changes):
+        if any(y > 0.0 for line in axes.lines for y in line.get_ydata()):
+            axes.set_yscale("log")
+    sizes.set(xlabel="epoch", ylabel="‖δ‖ of an example", title="Does δ reach every layer?")
+    changes.set(xlabel="epoch", ylabel="‖ΔW‖ / ‖W‖ in the epoch", title="How fast do the weights change?")
+    stuck.set(xlabel="epoch", ylabel="share", title="Units dead or saturated", ylim=(-0.02, 1.02))
+    for axes in (sizes, changes, stuck):
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize="small")
+    _write(figure, path)
+
+
+def _figure(width: float, height: float) -> Any:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError("pictures need matplotlib: pip install 'chainrule[plot]'") from None
+    return Figure(figsize=(width, height), layout="constrained", dpi=120)
+
+
+def _write(figure: Any, path: Path) -> None:
+    image = BytesIO()
+    figure.savefig(image, format="png")
+    write_whole(path, image.getvalue())
+
+
+def _draw_losses(axes: Any, records: Sequence[EpochRecord], best: EpochRecord | None) -> None:
+    epochs = [r.epoch for r in records]
+    axes.plot(epochs, [r.loss for r in records], color=BLUE, label="training")
+    axes.plot(epochs, [r.validation_loss for r in records], color=ORANGE, linestyle="--", label="validation")
+    if best:
+        axes.plot([best.epoch], [best.validation_loss], "D", color=ORANGE, label=f"best, epoch {best.epoch}")
+    axes.set(xlabel="epoch", ylabel="mean loss", title="Loss", ylim=(0, None))
+    axes.grid(alpha=0.3)
+    axes.legend()
+
+
+def _draw_boundary(axes: Any, model: Module, data: Split, steps: int = 80) -> None:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    points = [x for part in data for x in part.X]
+    (low1, high1), (low2, high2) = [
+        (min(x[i] for x in points) - 0.3, max(x[i] for x in points) + 0.3) for i in (0, 1)
+    ]
+    xs = [low1 + (high1 - low1) * i / steps for i in range(steps + 1)]
+    ys = [low2 + (high2 - low2) * i / steps for i in range(steps + 1)]
+    heights = [[_height(output) for output in outputs_of(model, [[x, y] for x in xs])] for y in ys]
+    most = max(abs(h) for row in heights for h in row) or 1.0
+    colours = LinearSegmentedColormap.from_list("classes", ["#9CC9E8", "#FFFFFF", "#F3BC94"])
+    axes.pcolormesh(xs, ys, heights, cmap=colours, vmin=-min(most, 6.0), vmax=min(most, 6.0), shading="nearest")
+    axes.contour(xs, ys, heights, levels=[0.0], colors="black", linewidths=1.5)
+    for label, name in enumerate(data.training.classes):
+        marker, colour = MARKERS[label % len(MARKERS)]
+        for part, face, size, role in ((data.training, colour, 18, "training"), (data.test, "white", 30, "test")):
+            chosen = [x for x, y in zip(part.X, part.y) if y == label]
+            axes.scatter(
+                [x[0] for x in chosen], [x[1] for x in chosen], s=size, marker=marker, facecolor=face,
+                edgecolor=colour, linewidth=1.2, label=f"{name}, {role}",
+            )  # fmt: skip
+    axes.set(xlabel=data.training.features[0], ylabel=data.training.features[1], title="Decision boundary")
+    axes.legend(fontsize="small", loc="upper right", framealpha=0.9)
+
+
+def _height(output: Any) -> float:
+    """The logit of one unit; of two, by how much the second leads the first."""
+    return float(output[1].data - output[0].data if isinstance(output, list) else output.data)
+
+
+def _draw_confusion(axes: Any, model: Module, test: Dataset) -> None:
+    n = len(test.classes)
+    counts = [[0] * n for _ in range(n)]
+    for output, y in zip(outputs_of(model, test.X), test.y):
+        counts[y][predict(output)] += 1
+    axes.imshow(counts, cmap="Blues")
+    largest = max(map(max, counts))
+    for i, row in enumerate(counts):
+        for j, count in enumerate(row):
+            if count:
+                axes.text(
+                    j, i, str(count), ha="center", va="center", color="white" if count > largest / 2 else "black"
+                )
+    axes.set(xticks=range(n), yticks=range(n), xlabel="predicted", ylabel="true", title="Test examples")
+    axes.set_xticklabels(test.classes, rotation=0 if max(map(len, test.classes)) < 3 else 30)
+    axes.set_yticklabels(test.classes)

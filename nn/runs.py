@@ -1,0 +1,207 @@
+"""A run is a folder: what was asked for, what each epoch measured, the weights, the plots, and a checkpoint.
+
+    config.json              everything that the run depends on
+    records.jsonl            a line for each epoch: losses, accuracies, and each layer's δ, changes and stuck units
+    checkpoint.safetensors   all scalars that the next epoch depends on, as they were after the latest
+    weights.safetensors      the weights of the best epoch on validation data, with the fitted preprocessing
+    picture.png, layers.png  loss with decision boundary or confusion matrix; the layers by epoch
+
+Each file is written whole or not at all, after every epoch, so a run that is interrupted or killed can go on.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from io import StringIO
+from math import exp
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from autograd.errors import DomainError
+from nn.checkpoint import load, load_preprocessing, load_training, save, save_training, write_whole
+from nn.data import Split
+from nn.diagnostics import LayerRecord
+from nn.experiment import Config, Experiment, build, network
+from nn.normalisation import calibrate
+from nn.pictures import layers_picture, picture
+from nn.tables import Schema, read_table
+from nn.training import EpochRecord, accuracy, outputs_of, predict
+
+CONFIG, RECORDS, CHECKPOINT, WEIGHTS = "config.json", "records.jsonl", "checkpoint.safetensors", "weights.safetensors"
+PICTURES = ("picture.png", "layers.png")
+
+
+class Interrupted(Exception):
+    """Ctrl-C, with what to say: the run can go on."""
+
+
+def start(config: Config, folder: Path) -> None:
+    """Begin a run in its folder, where it takes the place of an older one, and train to the end."""
+    experiment = build(config)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (WEIGHTS, *PICTURES):
+        (folder / name).unlink(missing_ok=True)
+    _write_config(experiment, folder)
+    write_whole(folder / RECORDS, b"")
+    save_training(experiment.training, folder / CHECKPOINT)
+    parts = " / ".join(str(len(part.y)) for part in experiment.data)
+    print(f"{_title(experiment)}: {parts} examples to train, validate and test")
+    if experiment.preprocessing.steps:
+        print(f"preprocessing: {experiment.preprocessing!r}, fitted on the training data")
+    print(f"network: {experiment.network}, {len(experiment.model.parameters())} parameters, each a scalar node")
+    _train(experiment, folder)
+
+
+def resume(folder: Path, epochs: int | None = None) -> None:
+    """Go on with an interrupted run, or to more epochs, as if it had never stopped."""
+    config = read_config(folder)
+    experiment = build({**config, "epochs": epochs or config["epochs"]})
+    load_training(experiment.training, folder / CHECKPOINT)
+    done = len(experiment.training.records)
+    experiment.diagnosis.records = _read_layers(folder, done)
+    experiment.diagnosis.forget()
+    _write_config(experiment, folder)
+    _write_records(experiment, folder)
+    print(f"{_title(experiment)}: on from epoch {done} of {experiment.config['epochs']}")
+    _train(experiment, folder)
+
+
+def predictions(folder: Path, path: Path) -> tuple[str, float | None]:
+    """The rows of a table with the class that the run's network predicts, as CSV, and the share that it has right.
+
+    The columns are found by name; ``prediction`` and ``probability`` are added. The share is None for a table
+    without the target's column.
+    """
+    config = read_config(folder)
+    schema = Schema.from_json(config["schema"])
+    if not (folder / WEIGHTS).exists():
+        raise ValueError(f"{folder} has no {WEIGHTS} yet: python -m nn resume {folder}")
+    preprocessing = load_preprocessing(folder / WEIGHTS)
+    table = read_table(path)
+    X = schema.examples(table)
+    X = preprocessing.transform(X) if preprocessing else X
+    classes = schema.target.categories or []
+    model = network(config, len(X[0]), len(classes), Random(0))
+    load(model, folder / WEIGHTS)
+    outputs = outputs_of(model, X)
+    labels = [predict(output) for output in outputs]
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*table.columns, "prediction", "probability"])
+    for row, output, label in zip(table.rows, outputs, labels):
+        writer.writerow([*row, classes[label], f"{_probability(output, label):.4f}"])
+    share = None
+    if schema.target.name in table.columns:
+        share = sum(a == b for a, b in zip(labels, schema.labels(table))) / len(labels)
+    return text.getvalue(), share
+
+
+def read_config(folder: Path) -> Config:
+    """The configuration of a run. ValueError for a folder that holds none."""
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise ValueError(f"{folder} holds no run: there is no {CONFIG} in it") from None
+    except ValueError as error:
+        raise ValueError(f"{folder / CONFIG} is no JSON: {error}") from None
+    if not isinstance(config, dict) or "schema" not in config:
+        raise ValueError(f"{folder / CONFIG} is no configuration of a run")
+    return config
+
+
+def _train(experiment: Experiment, folder: Path) -> None:
+    training, epochs = experiment.training, experiment.config["epochs"]
+    try:
+        for record in training:
+            layers = experiment.diagnosis.measure()
+            with (folder / RECORDS).open("a", encoding="utf-8") as file:
+                file.write(_line(record, layers))
+            save_training(training, folder / CHECKPOINT)
+            if record.epoch == 1 or record.epoch % max(1, epochs // 10) == 0:
+                print(
+                    f"epoch {record.epoch:4}   loss {_short(record.loss)}   validation loss "
+                    f"{_short(record.validation_loss)}   validation accuracy {record.validation_accuracy:.1%}",
+                    flush=True,
+                )
+    except DomainError as error:
+        raise ValueError(
+            f"training blew up in epoch {len(training.records) + 1}: {error}; try a lower --learning-rate"
+        ) from None
+    except KeyboardInterrupt:
+        done = len(training.records)
+        raise Interrupted(f"interrupted after epoch {done}; it goes on with: python -m nn resume {folder}") from None
+    _report(experiment, folder)
+
+
+def _report(experiment: Experiment, folder: Path) -> None:
+    training, model, data = experiment.training, experiment.model, experiment.data
+    best = training.restore_best()
+    print(f"stopped {training.stopped}" + (f"; kept epoch {best.epoch}, best on validation data" if best else ""))
+    if experiment.config["calibrate"]:
+        calibrate(model, data.training.X)
+        print("batch normalisation: mean and variance of all training data from here on")
+    shares = {name: accuracy(model, part) for name, part in zip(Split._fields, data)}
+    print("accuracy: " + ", ".join(f"{name} {share:.1%}" for name, share in shares.items()))
+    for verdict in experiment.diagnosis.verdicts():
+        print(f"diagnosis: {verdict}")
+    save(model, folder / WEIGHTS, {"config": json.dumps(experiment.config)}, experiment.preprocessing or None)
+    print(f"weights: {folder / WEIGHTS}")
+    name = _title(experiment)
+    title = f"{name}, {experiment.network}: {shares['test']:.1%} of the test data right"
+    try:
+        picture(folder / PICTURES[0], model, data, training.records, best, title)
+        layers_picture(
+            folder / PICTURES[1], experiment.diagnosis.records, f"{name}, {experiment.network}: the layers"
+        )
+        print(f"pictures: {folder / PICTURES[0]}, {folder / PICTURES[1]}")
+    except ImportError as error:
+        print(f"no picture: {error}")
+
+
+def _title(experiment: Experiment) -> str:
+    return Path(experiment.config["data"]).stem
+
+
+def _short(loss: float) -> str:
+    return f"{loss:.4f}" if loss < 1e4 else f"{loss:.3g}"
+
+
+def _write_config(experiment: Experiment, folder: Path) -> None:
+    text = json.dumps(experiment.config, indent=2, ensure_ascii=False)
+    write_whole(folder / CONFIG, text.encode())
+
+
+def _line(record: EpochRecord, layers: list[LayerRecord]) -> str:
+    return json.dumps({**record._asdict(), "layers": [layer._asdict() for layer in layers]}) + "\n"
+
+
+def _write_records(experiment: Experiment, folder: Path) -> None:
+    lines = map(_line, experiment.training.records, experiment.diagnosis.records)
+    write_whole(folder / RECORDS, "".join(lines).encode())
+
+
+def _read_layers(folder: Path, epochs: int) -> list[list[LayerRecord]]:
+    """The layers' records of the epochs that the checkpoint knows; a line is written before its checkpoint."""
+    try:
+        lines = (folder / RECORDS).read_text(encoding="utf-8").splitlines()[:epochs]
+        found = [[LayerRecord(**layer) for layer in json.loads(line)["layers"]] for line in lines]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{folder / RECORDS} cannot be read: {error}") from None
+    if len(found) < epochs:
+        raise ValueError(f"{folder / RECORDS} has {len(found)} epochs, and the checkpoint {epochs}")
+    return found
+
+
+def _probability(output: Any, label: int) -> float:
+    """Of the predicted class: σ of one logit, softmax of several."""
+    logits = [z.data for z in output] if isinstance(output, list) else [0.0, output.data]
+    largest = max(logits)
+    return exp(logits[label] - largest) / sum(exp(z - largest) for z in logits)
+
+
+def warn(message: str) -> None:
+    """A line beside the results, which may be going into a file."""
+    print(message, file=sys.stderr)

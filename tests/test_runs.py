@@ -1,0 +1,386 @@
+"""A run from the command line: its folder, going on to the last bit, predictions, and what the diagnosis says."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from random import Random
+
+import pytest
+from safetensors.numpy import load_file
+
+import nn
+from nn import runs
+from nn.__main__ import configuration, main, parser
+from nn.data import Dataset, iris, moons
+from nn.diagnostics import Diagnosis, LayerRecord, judge
+from nn.experiment import build, schedule
+from nn.training import EpochRecord
+
+ROOT = Path(__file__).parent.parent
+SMALL = ["moons", "--examples", "40", "--hidden", "4", "3"]
+EVERYTHING = [
+    "moons", "--examples", "60", "--hidden", "5", "4", "--activation", "tanh", "--dropout", "0.2", "--batchnorm",
+    "--standardize", "--schedule", "cosine", "--warm-up", "1", "--optimizer", "adamw", "--patience", "10",
+    "--clip-norm", "1", "--l1", "0.001", "--epochs", "6",
+]  # fmt: skip
+
+
+def config_of(*words):
+    return configuration(parser().parse_args([str(word) for word in words]))
+
+
+def tensors(folder, name):
+    return {key: array.tolist() for key, array in load_file(folder / name).items()}
+
+
+def refused(capsys, *words):
+    with pytest.raises(SystemExit) as left:
+        main([str(word) for word in words])
+    assert left.value.code == 2
+    [line] = capsys.readouterr().err.splitlines()
+    return line
+
+
+# ---- the folder ------------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_a_folder_of_configuration_records_weights_plots_and_a_checkpoint(tmp_path, capsys):
+    main([*SMALL, "--epochs", "3", "--out", str(tmp_path)])
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "config.json", "records.jsonl", "checkpoint.safetensors", "weights.safetensors", "picture.png", "layers.png",
+    }  # fmt: skip
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert (config["hidden"], config["learning_rate"], config["seed"]) == ([4, 3], 0.01, 0)
+    records = [json.loads(line) for line in (tmp_path / "records.jsonl").read_text().splitlines()]
+    assert [record["epoch"] for record in records] == [1, 2, 3]
+    assert [layer["layer"] for layer in records[0]["layers"]] == [1, 2, 3]
+    printed = capsys.readouterr().out
+    assert f"loss {records[-1]['loss']:.4f}" in printed
+    assert "diagnosis: " in printed
+
+
+def test_a_configuration_builds_the_same_scalars_twice():
+    first, second = (build(config_of(*EVERYTHING)) for _ in range(2))
+    assert first.model.state_dict() == second.model.state_dict()
+    assert first.data == second.data
+    assert list(first.training) == list(second.training)
+
+
+def test_preprocessing_is_fitted_on_the_training_data_alone():
+    raw, scaled = build(config_of("iris", "--raw")), build(config_of("iris"))
+    assert scaled.config["preprocess"] == [["standardize"]]
+    for k, column in enumerate(zip(*raw.data.training.X)):
+        mean = sum(column) / len(column)
+        deviation = math.sqrt(sum((x - mean) ** 2 for x in column) / len(column))
+        expected = (raw.data.test.X[0][k] - mean) / deviation
+        assert scaled.data.test.X[0][k] == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("options", "steps"),
+    [
+        (["--pca", "2"], [["pca", 2]]),
+        (["--standardize", "--whiten"], [["standardize"], ["whiten"]]),
+        (["--zero-center"], [["zero_center"]]),
+        (["--raw"], []),
+    ],
+)
+def test_preprocessing_is_what_the_options_ask_for(options, steps):
+    experiment = build(config_of("iris", *options))
+    assert experiment.config["preprocess"] == steps
+    assert len(experiment.preprocessing.steps) == len(steps)
+
+
+@pytest.mark.parametrize(
+    ("options", "rates"),
+    [
+        (["--schedule", "linear"], [1.0, 0.75, 0.5, 0.25]),
+        (["--schedule", "cosine"], [1.0, 0.5 + 0.25 * math.sqrt(2.0), 0.5, 0.5 - 0.25 * math.sqrt(2.0)]),
+        (["--schedule", "exponential", "--factor", "0.5"], [1.0, 0.5, 0.25, 0.125]),
+        (["--schedule", "inverse_time", "--factor", "1"], [1.0, 1 / 2, 1 / 3, 1 / 4]),
+        (["--schedule", "step", "--every", "2"], [1.0, 1.0, 0.5, 0.5]),
+        (["--warm-up", "2"], [0.5, 1.0, 1.0, 1.0]),
+    ],
+)
+def test_schedules_go_by_epochs_and_a_warm_up_by_updates(options, rates):
+    config = {**config_of("moons", *options), "epochs": 4, "learning_rate": 1.0}
+    eta = schedule(config, updates=3)
+    # at the last update of each epoch
+    assert [eta(3 * epoch + 2) for epoch in range(4)] == pytest.approx(rates, rel=1e-12)
+
+
+# ---- going on --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stop", [0, 1, 4])
+def test_a_run_interrupted_in_any_epoch_and_resumed_equals_the_whole_one_to_the_last_bit(
+    tmp_path, monkeypatch, capsys, stop
+):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    main([*EVERYTHING, "--out", str(whole)])
+    step, steps = nn.Training.step, []
+
+    def interrupted(self, X, y):
+        steps.append(len(y))
+        if len(self.records) == stop and len(steps) % 3 == 0:  # in the middle of the epoch
+            raise KeyboardInterrupt
+        return step(self, X, y)
+
+    monkeypatch.setattr(nn.Training, "step", interrupted)
+    with pytest.raises(SystemExit) as left:
+        main([*EVERYTHING, "--out", str(broken)])
+    assert left.value.code == 130
+    assert f"interrupted after epoch {stop}; it goes on with: python -m nn resume" in capsys.readouterr().err
+    assert not (broken / "weights.safetensors").exists()
+    monkeypatch.setattr(nn.Training, "step", step)
+    main(["resume", str(broken)])
+    assert (broken / "records.jsonl").read_text() == (whole / "records.jsonl").read_text()
+    for name in ("weights.safetensors", "checkpoint.safetensors"):
+        assert tensors(broken, name) == tensors(whole, name)
+
+
+def test_a_run_that_is_killed_leaves_a_checkpoint_that_goes_on(tmp_path):
+    options = ["moons", "--epochs", "400", "--examples", "40", "--hidden", "4", "--out", str(tmp_path)]
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "nn", *options],
+        stdout=subprocess.PIPE, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,
+    )  # fmt: skip
+    with process:
+        for line in process.stdout:
+            if line.startswith("epoch   40"):
+                process.send_signal(signal.SIGKILL)
+                break
+    before = (tmp_path / "records.jsonl").read_text().splitlines()
+    assert 40 <= len(before) < 400
+    main(["resume", str(tmp_path), "--epochs", str(len(before) + 2)])
+    after = (tmp_path / "records.jsonl").read_text().splitlines()
+    assert len(after) == len(before) + 2
+    done = [json.loads(line)["epoch"] for line in after]
+    assert done == list(range(1, len(done) + 1))
+
+
+def test_a_finished_run_can_go_on_to_more_epochs_as_if_more_had_been_asked_for(tmp_path):
+    long, short = tmp_path / "long", tmp_path / "short"
+    main([*SMALL, "--epochs", "5", "--out", str(long)])
+    main([*SMALL, "--epochs", "3", "--out", str(short)])
+    main(["resume", str(short), "--epochs", "5"])
+    assert tensors(short, "weights.safetensors") == tensors(long, "weights.safetensors")
+    assert (short / "records.jsonl").read_text() == (long / "records.jsonl").read_text()
+
+
+def test_a_run_that_blows_up_says_so_and_keeps_its_last_good_checkpoint(tmp_path, capsys):
+    line = refused(capsys, *SMALL, "--epochs", "2", "--learning-rate", "1e300", "--out", tmp_path)
+    assert "training blew up in epoch 1" in line and "try a lower --learning-rate" in line
+    state = tensors(tmp_path, "checkpoint.safetensors")
+    assert all(math.isfinite(x) for row in state["model.net.layers.0.W"] for x in row)
+
+
+@pytest.mark.parametrize("spoil", ["config.json", "records.jsonl", "checkpoint.safetensors"])
+def test_a_folder_whose_files_are_spoilt_is_refused_by_name(tmp_path, capsys, spoil):
+    main([*SMALL, "--epochs", "2", "--out", str(tmp_path)])
+    capsys.readouterr()
+    (tmp_path / spoil).write_bytes(b"{")
+    assert spoil in refused(capsys, "resume", tmp_path)
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path, capsys):
+    assert "holds no run" in refused(capsys, "resume", tmp_path)
+    assert "holds no run" in refused(capsys, "predict", tmp_path / "nowhere", tmp_path / "new.csv")
+
+
+# ---- a table of one's own --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def flowers(tmp_path):
+    data = iris()
+    path = tmp_path / "flowers.csv"
+    rows = [[*map(str, x), data.classes[y]] for x, y in zip(data.X, data.y)]
+    path.write_text("\n".join(",".join(row) for row in [["sl", "sw", "pl", "pw", "species"], *rows]) + "\n")
+    return path
+
+
+def test_a_table_is_learned_and_new_rows_are_predicted(tmp_path, flowers, capsys):
+    run, out = tmp_path / "run", tmp_path / "predicted.csv"
+    main([str(flowers), "--target", "species", "--epochs", "25", "--out", str(run)])
+    capsys.readouterr()
+    main(["predict", str(run), str(flowers), "--out", str(out)])
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    rows = [line.split(",") for line in out.read_text().splitlines()]
+    assert rows[0] == ["sl", "sw", "pl", "pw", "species", "prediction", "probability"]
+    right = sum(row[4] == row[5] for row in rows[1:])
+    assert printed.err.strip() == f"accuracy: {right / 150:.1%} of 150 rows"
+    assert right >= 140  # two of the species lie apart, and the third overlaps one of them a little
+    assert all(1 / 3 <= float(row[6]) <= 1.0 for row in rows[1:])
+
+
+def test_rows_are_predicted_without_the_target_one_at_a_time_and_in_any_order_of_columns(tmp_path, flowers, capsys):
+    run, new = tmp_path / "run", tmp_path / "new.csv"
+    main([str(flowers), "--target", "species", "--epochs", "5", "--batchnorm", "--out", str(run)])
+    main(["predict", str(run), str(flowers)])
+    every = capsys.readouterr().out.splitlines()[-150:]
+    new.write_text("pw,sl,sw,pl\n0.2,5.1,3.5,1.4\n")
+    main(["predict", str(run), str(new)])
+    assert capsys.readouterr().out.splitlines()[1].split(",")[-2:] == every[0].split(",")[-2:]
+
+
+def test_a_table_that_was_changed_is_not_gone_on_with(tmp_path, flowers, capsys):
+    main([str(flowers), "--target", "species", "--epochs", "1", "--out", str(tmp_path / "run")])
+    capsys.readouterr()
+    flowers.write_text(flowers.read_text() + "1,1,1,1,setosa\n")
+    assert "is not the file that the run began with" in refused(capsys, "resume", tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("nowhere.csv --target y", "neither a file nor one of"),
+        ("{flowers}", "needs --target"),
+        ("{flowers} --target colour", "no column 'colour'"),
+        ("moons --target y", "for a file of your own"),
+        ("{flowers} --target species --noise 1", "comes as it is"),
+        ("moons --raw --pca", "--raw leaves the data as they are"),
+        ("moons --pca 3", "components = 3"),
+        ("moons --calibrate", "--calibrate is for --batchnorm"),
+        ("moons --nesterov", "--nesterov is for --optimizer sgd"),
+        ("moons --optimizer sgd --nesterov", "nesterov with momentum = 0.0"),
+        ("moons --factor 2", "--factor is for the schedules"),
+        ("moons --warm-up 60", "warm_up = 60 of 60 epochs"),
+        ("moons --dropout 1.5", "p = 1.5"),
+        ("moons --patience 0", "patience = 0"),
+        ("moons --batchnorm --batch-size 1", "BatchNorm needs mini-batches"),
+        ("resume {tmp} --epochs 0", "--epochs 0"),
+        ("predict", "RUN"),
+    ],
+)
+def test_options_that_do_not_fit_are_one_line(tmp_path, flowers, capsys, monkeypatch, options, words):
+    monkeypatch.chdir(tmp_path)
+    line = refused(capsys, *options.format(flowers=flowers, tmp=tmp_path).split())
+    assert line.startswith("nn: ") and words in line
+    assert list(tmp_path.iterdir()) == [flowers]
+
+
+def test_calibrated_statistics_are_those_of_the_training_data_and_are_saved(tmp_path):
+    main([*SMALL, "--epochs", "2", "--batchnorm", "--calibrate", "--out", str(tmp_path)])
+    experiment = build(runs.read_config(tmp_path))
+    nn.checkpoint.load(experiment.model, tmp_path / "weights.safetensors")
+    z = [
+        [layer.data for layer in trace.z[1]]
+        for trace in experiment.model.eval().trace_batch(experiment.data.training.X)
+    ]
+    [mu] = [m for path, m in experiment.model.buffers().items() if path.endswith("1.mu_")]
+    assert mu == pytest.approx([sum(column) / len(z) for column in zip(*z)], abs=1e-12)  # sums in another order
+
+
+# ---- the diagnosis ---------------------------------------------------------------------------------------------
+
+
+def diagnosed(sizes, activation, init="xavier_uniform", rate=0.1, epochs=3, scale=1.0):
+    data = moons(40, rng=Random(0))
+    data = data._replace(X=[[scale * x for x in row] for row in data.X])
+    model = nn.MLP(2, sizes, activation=activation, init=init, rng=Random(1))
+    training = nn.Training(model, nn.binary_cross_entropy, nn.SGD(model.parameters(), rate), data, epochs=epochs,
+                           batch_size=10, rng=Random(2), progress=False)  # fmt: skip
+    diagnosis = Diagnosis(training)
+    for _ in training:
+        diagnosis.measure()
+    return diagnosis
+
+
+def test_the_measured_delta_is_that_of_the_lectures_algorithm():
+    diagnosis = diagnosed([3, 2, 1], "tanh", epochs=1)
+    net = diagnosis.model.net.layers
+    W = [[[w.data for w in row] for row in net[k].W] for k in (0, 2, 4)]
+    b = [[b_j.data for b_j in net[k].b] for k in (0, 2, 4)]
+    squares = [0.0, 0.0, 0.0]
+    for x, y in zip(diagnosis.sample.X, diagnosis.sample.y):
+        done = nn.back_propagate(
+            [None, *W], [None, *b], x, y, g=[None, "tanh", "tanh", "linear"], loss="binary_cross_entropy"
+        )
+        squares = [total + float((delta**2).sum()) for total, delta in zip(squares, done.delta[1:])]
+    m = len(diagnosis.sample.y)
+    measured = [layer.delta for layer in diagnosis.records[0]]
+    assert measured == pytest.approx([math.sqrt(total / m) for total in squares], rel=1e-9)
+
+
+def test_a_diagnosis_changes_nothing():
+    diagnosis = diagnosed([3, 1], "relu", epochs=1)
+    model = diagnosis.model
+    before = model.state_dict(), [p.grad for p in model.parameters()], diagnosis.training.rng.getstate()
+    diagnosis.measure()
+    assert (model.state_dict(), [p.grad for p in model.parameters()], diagnosis.training.rng.getstate()) == before
+    assert [layer.change for layer in diagnosis.records[-1]] == [0.0, 0.0]  # no update in between
+
+
+@pytest.mark.parametrize(
+    ("make", "names"),
+    [
+        (lambda: diagnosed([4] * 9 + [1], "sigmoid", rate=0.01), {"vanishing gradients"}),
+        (lambda: diagnosed([20] * 9 + [1], "linear", init="normal", rate=1e-12), {"exploding gradients"}),
+        (lambda: diagnosed([8, 1], "tanh", scale=1e4, rate=1e-3), {"saturated units"}),
+        (lambda: diagnosed([8, 1], "relu", rate=1e-9), {"learning rate too low"}),
+        (lambda: diagnosed([8, 1], "relu", rate=80.0, epochs=8), {"learning rate too high", "dead units"}),
+        (lambda: diagnosed([8, 1], "relu", init="he_normal", rate=0.3, epochs=8), {"healthy"}),
+    ],
+    ids=["vanishing", "exploding", "saturated", "low", "high", "healthy"],
+)
+def test_what_is_wrong_with_a_run_is_named_with_its_number(make, names):
+    verdicts = make().verdicts()
+    assert names & {verdict.name for verdict in verdicts}
+    assert all(math.isfinite(verdict.number) and any(c.isdigit() for c in verdict.sentence) for verdict in verdicts)
+
+
+def records(*losses):
+    return [EpochRecord(i, loss, 0.5, loss, 0.5, i, i, 1.0, 0.1) for i, loss in enumerate(losses, 1)]
+
+
+@pytest.mark.parametrize(
+    ("losses", "layers", "name"),
+    [
+        ((1.0, 0.5), [(1.0, 0.1, 0.0, 0.0), (2.0, 0.1, 0.0, 0.0)], "healthy"),
+        ((1.0, 0.5), [(1e-4, 0.1, 0.0, 0.0), (1.0, 0.1, 0.0, 0.0)], "vanishing gradients"),
+        ((1.0, 0.5), [(1e4, 0.1, 0.0, 0.0), (1.0, 0.1, 0.0, 0.0)], "exploding gradients"),
+        ((1.0, 0.5), [(1.0, 0.1, 0.5, 0.0), (1.0, 0.1, 0.0, 0.0)], "dead units"),
+        ((1.0, 0.5), [(1.0, 0.1, 0.0, 0.6), (1.0, 0.1, 0.0, 0.0)], "saturated units"),
+        ((1.0, 1.5), [(1.0, 0.1, 0.0, 0.0)], "learning rate too high"),
+        ((1.0, 0.6, 0.9, 0.6, 0.9), [(1.0, 0.1, 0.0, 0.0)], "learning rate too high"),
+        ((1.0, 0.99), [(1.0, 0.001, 0.0, 0.0)], "learning rate too low"),
+        ((1.0, 0.99), [(1.0, 0.1, 0.0, 0.0)], "healthy"),
+        ((1.0, 0.5), [(0.0, 0.1, 0.0, 0.0), (0.0, 0.1, 0.0, 0.0)], "healthy"),
+    ],
+)
+def test_each_verdict_turns_on_its_own_number(losses, layers, name):
+    rows = [[LayerRecord(l, *numbers) for l, numbers in enumerate(layers, 1)]] * len(losses)
+    assert [verdict.name for verdict in judge(records(*losses), rows)] == [name]
+
+
+def test_a_diagnosis_refuses_what_it_cannot_measure():
+    with pytest.raises(ValueError, match="without an epoch"):
+        judge([], [])
+    model = nn.Linear(2, 1)
+    training = nn.Training(model, nn.binary_cross_entropy, nn.SGD(model.parameters(), 0.1),
+                           Dataset([[1.0, 2.0]], [0], ["a", "b"], ["x", "y"]))  # fmt: skip
+    with pytest.raises(TypeError, match="MLP or a Sequential"):
+        Diagnosis(training)
+
+
+# ---- what the defaults reach -----------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "mean", "least"), [("digits", 0.965, 0.945), ("breast_cancer", 0.965, 0.9)])
+def test_the_defaults_reach_their_accuracy_on_test_data_over_ten_seeds(name, mean, least):
+    shares = []
+    for seed in range(10):
+        experiment = build(config_of(name, "--seed", seed))
+        for _ in experiment.training:
+            pass
+        experiment.training.restore_best()
+        shares.append(nn.accuracy(experiment.model, experiment.data.test))
+    assert sum(shares) / len(shares) >= mean
+    assert min(shares) >= least
