@@ -15,6 +15,7 @@ Only the engine is loaded here; everything else when it is first asked for.
 
 from __future__ import annotations
 
+import builtins
 from importlib import import_module
 from os.path import dirname, exists
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,16 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """What is not loaded yet: the readers by name, every function on Values from ``functions``."""
+    if name == "__all__":  # what ``from autograd import *`` takes: Python's own sum, abs and pow stay
+        public = {
+            "Value",
+            "collector_paused",
+            "no_grad",
+            "primitive",
+            *_HOMES,
+            *_names_of(import_module("autograd.functions")),
+        }
+        return sorted(public - set(dir(builtins)))
     if not name.startswith("_"):
         home = import_module(f"autograd.{_HOMES.get(name, 'functions')}")
         if name in _HOMES or name in _names_of(home):

@@ -45,6 +45,8 @@ class Value:
         self._dx: Any = ()
         self._y = self._dy = None
         self.operation: Primitive | None = None
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"a name of {name!r}: it needs text, as Value(2.0, 'r')")
         self.name = name
 
     @property

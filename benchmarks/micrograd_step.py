@@ -59,16 +59,16 @@ def step(k):
 LAYERS = """
 import random
 from nn import MLP, SGD, hinge
-from nn.losses import mean_loss
 model = MLP(2, [16, 16, 1], rng=random.Random(1337))
 # alpha * sum p² has the derivative 2 alpha p: the optimiser's weight decay
 optimizer = SGD(model.parameters(), 1.0, weight_decay=2e-4)
 from nn.data import Dataset
 from nn import Training
 training = Training(model, hinge, optimizer, Dataset(X, y, [], []), batch_size=len(y), progress=False)
+epochs = iter(training)
 def step(k):
     optimizer.learning_rate = 1.0 - 0.9 * k / 100
-    return training.step(X, y)
+    return next(epochs)
 """
 
 DATA = """
@@ -101,7 +101,7 @@ VARIANTS = {
     "scalar by scalar": (OURS, NETWORK, "", OPEN),
     "scalar by scalar, collector_paused": (OURS, NETWORK, "", PAUSED),
     "scalar by scalar, collector off": (OURS, NETWORK, "gc.disable()", OPEN),
-    "nn's layers and training step": (OURS, LAYERS, "", OPEN),
+    "nn's layers and training loop": (OURS, LAYERS, "", OPEN),
 }
 
 

@@ -172,14 +172,15 @@ class MLP(Module):
         dropout: float = 0.0,
         batch_norm: bool = False,
     ) -> None:
-        if not n_units:
-            raise ValueError("an MLP needs at least its output layer: MLP(2, [16, 16, 1])")
+        if isinstance(n_units, int) or not n_units:
+            raise ValueError(f"an MLP of the layers {n_units!r}: it needs at least its output's: MLP(2, [16, 16, 1])")
         rng = rng or Random()
+        make_activation(activation)  # refuses what is none, also where there is no hidden layer, as Dropout below
         if init is None:
             init = he_normal if "relu" in activation else xavier_uniform
         elif isinstance(init, str):
             init = initializer(init)
-        dropout = Dropout(dropout).p  # refuses what is no probability, also where there is no hidden layer
+        dropout = Dropout(dropout).p
         self.sizes = [n_in, *n_units]
         layers: list[Module] = []
         for size, n in pairwise(self.sizes[:-1]):

@@ -42,6 +42,8 @@ class Module(ABC):
 
     def batch(self, X: Sequence[Example]) -> list[Any]:
         """The outputs for each example of a mini-batch, computed layer by layer."""
+        if not len(X):
+            raise ValueError("a mini-batch of no examples: it needs at least one")
         return self.forward_batch([lift(x) for x in X])
 
     def submodules(self) -> dict[str, Module]:
@@ -192,6 +194,8 @@ def lift(x: Example) -> list[Value]:
     """One example as Values: plain numbers become constants."""
     if isinstance(x, (str, bytes)) or (not isinstance(x, Sequence) and type(x).__module__ != "numpy"):
         raise TypeError(f"a model maps one example, a list of numbers, not {x!r}")
+    if any(isinstance(x_i, (str, bytes)) for x_i in x):
+        raise TypeError(f"a model maps one example, a list of numbers, not of text: {x!r}")
     if any((not isinstance(x_i, Value) and isinstance(x_i, Sequence)) or getattr(x_i, "shape", ()) for x_i in x):
         raise TypeError("a model maps one example, a list of numbers; for a list of examples call model.batch(X)")
     return [x_i if isinstance(x_i, Value) else constant(x_i) for x_i in x]

@@ -170,3 +170,16 @@ def test_bad_options_get_one_line_and_status_2():
         done = subprocess.run([sys.executable, "-m", "nn", *options], capture_output=True, text=True, cwd=ROOT)
         assert done.returncode == 2
         assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_a_star_import_brings_the_functions_and_leaves_pythons_own_alone():
+    scope = {}
+    exec("from autograd import *", scope)
+    assert {"Value", "named", "explain", "draw", "walk", "maximum", "where", "relu", "no_grad"} <= set(scope)
+    assert not {"sum", "abs", "pow"} & set(scope)
+
+
+@pytest.mark.parametrize("name", [5, 1.0, ["x"]])
+def test_a_name_is_text(name):
+    with pytest.raises(TypeError, match="needs text"):
+        Value(1.0, name)

@@ -589,3 +589,19 @@ def test_evaluation_mode_reaches_every_module_and_is_restored_by_evaluate():
 def test_a_model_maps_one_example_of_its_width(model, x):
     with pytest.raises((TypeError, ValueError), match=r"list of numbers|model\.batch|needs 2"):
         model(x)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: MLP(2, [1], activation="foo"), "activation 'foo': there are"),
+        (lambda: MLP(2, 3), "MLP of the layers 3"),
+        (lambda: MLP(2, []), r"MLP of the layers \[\]"),
+        (lambda: MLP(2, [1]).batch([]), "no examples"),
+        (lambda: MLP(2, [1]).batch([[1.0, 2.0], [1.0]]), "example of 1 numbers: it needs 2"),
+        (lambda: MLP(2, [1])(["a", "b"]), "not of text"),
+    ],
+)
+def test_what_makes_no_network_or_no_batch_is_named(make, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        make()
