@@ -140,7 +140,7 @@ def judge(records: Sequence[EpochRecord], layers: Sequence[Sequence[LayerRecord]
 def _judge_layers(layers: Sequence[Sequence[LayerRecord]]) -> Iterator[Verdict]:
     ratios = [epoch[0].delta / epoch[-1].delta for epoch in layers if epoch[-1].delta]
     ratio = median(ratios) if ratios else 1.0
-    if ratio < VANISHED:
+    if 0.0 < ratio < VANISHED:  # where it is 0, dead units are to blame
         remedy = "use relu or batch normalisation, larger first weights, or fewer layers"
         yield Verdict("vanishing gradients", ratio, f"δ of layer 1 is {ratio:.1e} of the last layer's: {remedy}")
     if ratio > EXPLODED:
