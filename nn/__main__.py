@@ -98,7 +98,9 @@ def parser() -> argparse.ArgumentParser:
     )
     data.add_argument("--examples", type=int, help="how many points to make (200)")
     data.add_argument("--noise", type=float, help="their standard deviation (0.1)")
-    data.add_argument("--standardize", action="store_true", help="mean 0, deviation 1 (default where scales differ)")
+    data.add_argument(
+        "--standardize", action="store_true", help="mean 0, deviation 1 (so for tables, if nothing else is said)"
+    )
     data.add_argument("--zero-center", action="store_true", help="mean 0")
     data.add_argument("--pca", type=int, nargs="?", const=0, metavar="N", help="turn to N principal components (all)")
     data.add_argument("--whiten", type=int, nargs="?", const=0, metavar="N", help="the same, each with variance 1")
@@ -118,7 +120,9 @@ def parser() -> argparse.ArgumentParser:
     steps.add_argument("--epochs", type=int, help="times that every example is seen (60; digits: 30, spirals: 200)")
     steps.add_argument("--batch-size", type=int, default=10, help="examples for each update (10)")
     steps.add_argument("--optimizer", default="adam", choices=OPTIMIZERS, help="(adam)")
-    steps.add_argument("--learning-rate", type=float, help="(0.01, digits 0.003; rmsprop: 0.003; sgd: 0.1)")
+    steps.add_argument(
+        "--learning-rate", type=float, help="(0.01, digits and tables 0.003; rmsprop: 0.003; sgd: 0.1)"
+    )
     steps.add_argument("--momentum", type=float, default=0.0, help="of sgd and rmsprop (0)")
     steps.add_argument("--nesterov", action="store_true", help="look ahead along the momentum of sgd")
     steps.add_argument("--weight-decay", type=float, help="(0; adamw: 0.01)")
@@ -129,7 +133,7 @@ def parser() -> argparse.ArgumentParser:
     steps.add_argument("--every", type=int, default=10, metavar="EPOCHS", help="of the schedule step (10)")
     steps.add_argument("--warm-up", type=int, metavar="EPOCHS", help="in which the rate rises to its full height (0)")
     steps.add_argument("--l1", type=float, default=0.0, help="penalty on |w| (0)")
-    steps.add_argument("--l2", type=float, default=0.0, help="penalty on ½ w² (0)")
+    steps.add_argument("--l2", type=float, help="penalty on ½ w² (0; 0.01 for tables)")
     steps.add_argument("--clip-norm", type=float, help="longest gradient, as one vector")
     steps.add_argument("--clip-value", type=float, help="largest derivative, each for itself")
     steps.add_argument("--patience", type=int, metavar="EPOCHS", help="to wait for a lower validation loss")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from nn.data import BUNDLED, BY_NAME, Split, count_batches, split
 from nn.diagnostics import Diagnosis
@@ -37,12 +37,29 @@ from nn.training import Training
 
 Config = dict[str, Any]
 
-# of a configuration that says nothing else, by data set; "" for the others and for a user's own table
-HIDDEN = {"digits": [32], "": [16, 16]}
-EPOCHS = {"digits": 30, "spirals": 200, "": 60}
-ADAM_RATE = {"digits": 0.003, "": 0.01}
-RATES = {"sgd": 0.1, "rmsprop": 0.003}
 FACTORS = {"exponential": 0.95, "step": 0.5, "inverse_time": 0.1}
+
+
+class Defaults(NamedTuple):
+    """What a configuration means that leaves it open.
+
+    preprocess   made data and pixels have a common scale, the measures of a table have none
+    l2           a table has few examples for its features
+    """
+
+    hidden: list[int]
+    epochs: int
+    learning_rate: float
+    preprocess: list[list[Any]] = []  # noqa: RUF012  (never changed)
+    l2: float = 0.0
+
+
+DEFAULTS = {name: Defaults([16, 16], 60, 0.01) for name in BY_NAME} | {
+    "spirals": Defaults([16, 16], 200, 0.01),
+    "digits": Defaults([32], 30, 0.003),
+}
+TABLE = Defaults([16, 16], 60, 0.003, [["standardize"]], 0.01)
+RATES = {"sgd": 0.1, "rmsprop": 0.003}  # of the optimisers for which those above are not meant
 
 
 @dataclass
@@ -72,15 +89,9 @@ class Experiment:
 
 def build(config: Config) -> Experiment:
     """Build what the configuration says. Raises ValueError, ImportError or OSError where it cannot be built."""
-    name = config["data"] if config["data"] in BY_NAME or config["data"] in BUNDLED else ""
-    config = {**config}
-    config["hidden"] = _or(config["hidden"], HIDDEN.get(name, HIDDEN[""]))
-    config["epochs"] = _or(config["epochs"], EPOCHS.get(name, EPOCHS[""]))
-    config["learning_rate"] = _or(
-        config["learning_rate"], RATES.get(config["optimizer"], ADAM_RATE.get(name, ADAM_RATE[""]))
-    )
-    if config["preprocess"] is None:  # made data and pixels have a common scale, measures have none
-        config["preprocess"] = [] if name in BY_NAME or name == "digits" else [["standardize"]]
+    defaults = DEFAULTS.get(config["data"], TABLE)._asdict()
+    defaults["learning_rate"] = RATES.get(config["optimizer"], defaults["learning_rate"])
+    config = {**config, **{name: x for name, x in defaults.items() if config[name] is None}}
 
     rng = Random(config["seed"])
     raw, schema = _data(config, rng)
