@@ -139,6 +139,11 @@ class Value:
     def __bool__(self) -> bool:
         return self.data != 0.0
 
+    def __reduce__(self) -> Any:
+        if self.parents:  # copied by recursion, a deep graph would not fit on any stack
+            raise TypeError(f"{self!r} was computed: copy its leaves and compute again; state_dict() keeps a model")
+        return Value, (self.data, self.name), (None, {"grad": self.grad})
+
     def __repr__(self) -> str:
         return f"Value({self.data!r}{f', {self.name!r}' if self.name else ''}, grad={self.grad!r})"
 
@@ -172,8 +177,7 @@ def binary(primitive: Primitive, x: Any, y: Any) -> Value:
 
 def _record(primitive: Primitive, value: float, x: Any, dx: Any, y: Any = None, dy: Any = None) -> Value:
     node: Value = _new(Value)
-    node.data = value
-    node.grad = 0.0
+    node.data, node.grad = value, 0.0
     node._x, node._dx, node._y, node._dy = x, dx, y, dy
     node.operation = primitive
     node.name = None
