@@ -1,4 +1,4 @@
-"""Values built, mutated, differentiated, zeroed and freed in any order, against a naive model that only knows trees."""
+"""Values built, mutated, differentiated, zeroed and freed in any order, against a naive model of trees."""
 
 import gc
 import math
