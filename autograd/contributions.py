@@ -6,6 +6,7 @@ Every reader that tells, draws or walks the backward pass reads it from here. No
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf
 from typing import NamedTuple
 
 from autograd.graph import topological_order
@@ -61,50 +62,75 @@ def gradients(root: Value) -> dict[Value, float]:
 def changed_since(root: Value) -> list[Value]:
     """The values whose ``data`` is no longer what the graph of ``root`` was computed with, in forward order.
 
-    Each node is compared with its rule at the present data, and the operands that explain a difference are named.
-
     >>> w, x = Value(2.0, "w"), Value(3.0, "x")
     >>> L = w * x
     >>> w.data = 2.5
     >>> [value.name for value in changed_since(L)]
     ['w']
     """
-    changed: dict[Value, None] = {}
+    return list(dict.fromkeys(x for suspects in changes(root) for x in suspects))
+
+
+def changes(root: Value) -> list[list[Value]]:
+    """The same, with the values together of which one changed where the numbers do not say which: of x + b, x or b.
+
+    Each node is compared with its rule at the present data. An operand is told by the local derivatives that show it,
+    as a product's do; else by one Newton step back from the value that was recorded.
+    """
+    disagreeing: list[Value] = []
+    unchanged: set[Value] = set()  # whoever a node that agrees depends on
     for node in topological_order(root):
-        if node.operation is not None and node.parents and not _agrees(node, [x.data for x in node.parents]):
-            changed.update(dict.fromkeys(_culprits(node)))
-    return list(changed)
+        if node.operation is not None and node.parents:
+            if _agrees(node, [x.data for x in node.parents]):
+                unchanged.add(node)
+                unchanged.update(parent for parent, local in node.edges if local)
+            else:
+                disagreeing.append(node)
+    found = [some for node in disagreeing for some in _suspects(node, unchanged)]
+    known = {some[0] for some in found if len(some) == 1}
+    # an ambiguity is settled where one of its values is known from elsewhere
+    return [some for some in found if len(some) == 1 or not known & set(some)]
 
 
-def _agrees(node: Value, operands: list[float]) -> bool:
-    """Whether the node's rule at these operands gives the numbers that the node recorded."""
-    assert node.operation is not None
-    value, local_derivatives = node.operation.rule(floats, *operands)
-    return all(map(_same, (value, *local_derivatives), (node.data, *node.local_derivatives)))
-
-
-def _culprits(node: Value) -> list[Value]:
-    """The operands that are no longer what ``node`` was computed with."""
+def _suspects(node: Value, unchanged: set[Value]) -> list[list[Value]]:
+    """What changed, so that ``node`` disagrees with its rule: certain ones alone, doubtful ones together."""
     assert node.operation is not None
     now = [x.data for x in node.parents]
-    value, present = node.operation.rule(floats, *now)
+    _, present = node.operation.rule(floats, *now)
     # the local derivatives of a product are its other operands: where one differs, the old operand can be read there
     old = {p: r for p, r in zip(present, node.local_derivatives) if not _same(p, r)}
     then = [old.get(x, x) for x in now]
-    found = {x for x, before, after in zip(node.parents, then, now) if before != after}
-    if found and _agrees(node, then):
-        return list(found)
+    shown = list(dict.fromkeys(x for x, before, after in zip(node.parents, then, now) if before != after))
+    if shown and _agrees(node, then):
+        return [[x] for x in shown]
     value, slopes = node.operation.rule(floats, *then)
-    leaves = [x for x in dict.fromkeys(node.parents) if not x.parents and x.operation is None]
-    for x in leaves or node.parents:  # what no local derivative shows, as the b of w·a + b: one Newton step back
+    suspects = []
+    for x in dict.fromkeys(node.parents):  # what no local derivative shows, as the b of w·a + b: one Newton step back
         slope = sum(d for parent, d in zip(node.parents, slopes) if parent is x)
-        if slope:
+        if slope and x not in unchanged and not is_number(x):
             before = x.data + (node.data - value) / slope
             if _agrees(node, [before if parent is x else y for parent, y in zip(node.parents, then)]):
-                return [*found, x]
-    return list(found) or leaves or list(node.parents)
+                suspects.append(x)
+    if suspects:
+        return [*([x] for x in shown), [x for x in suspects if not x.parents] or suspects]
+    return [[x] for x in shown if not x.parents] or [[x] for x in shown] or [[node]]
 
 
-def _same(x: float, y: float) -> bool:
+def is_number(node: Value) -> bool:
+    """Whether the node is a number in an expression, which nobody can have changed."""
+    return node.operation is not None and not node.parents
+
+
+def _agrees(node: Value, operands: list[float]) -> bool:
+    """Whether the node's rule at these operands gives the numbers that the node recorded, up to rounding."""
+    assert node.operation is not None
+    value, local_derivatives = node.operation.rule(floats, *operands)
+    terms = sum(abs(local * x) for local, x in zip(local_derivatives, operands))  # large ones may cancel
+    return _same(value, node.data, 1e-11 * terms if terms < inf else 0.0) and all(
+        map(_same, local_derivatives, node.local_derivatives)
+    )
+
+
+def _same(x: float, y: float, rounding: float = 1e-15) -> bool:
     """Equal up to the last digits; NaN equals NaN."""
-    return x == y or abs(x - y) <= 1e-11 * max(abs(x), abs(y), 1.0) or (x != x and y != y)
+    return x == y or abs(x - y) <= max(1e-11 * max(abs(x), abs(y)), rounding) or (x != x and y != y)

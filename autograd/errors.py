@@ -27,7 +27,8 @@ def complaint(primitive: Primitive, operands: list[float], names: Sequence[str |
     at = [f"{name or letter} = {x!r}" for letter, name, x in zip(letters, names, operands)]
     where = f"{primitive.name} at {', '.join(at if len(at) <= 6 else [*at[:3], f'… {len(at) - 3} more'])}"
     broken = [
-        domain.condition.format(x=letter) + (f" ({letter} is {name})" if name and len(operands) > 1 else "")
+        domain.condition.format(x=letter)
+        + (f" ({letter} is {name})" if name and name != letter and len(operands) > 1 else "")
         for domain, letter, name, x in zip(primitive.domains_of(len(operands)), letters, names, operands)
         if not domain.contains(x)
     ]

@@ -227,8 +227,9 @@ class Expression:
                 return function(*operands)
             with no_grad():  # 1/3 is a number too, found by the table's rule
                 return function(*operands).data
-        except DomainError:
-            raise
+        except DomainError as error:
+            at = self._error(str(error), self._places[tree])
+            raise DomainError(str(at)) from None
         except (TypeError, ValueError) as error:  # not the operands that the function takes
             raise self._error(str(error), self._places[tree]) from None
 

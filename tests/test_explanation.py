@@ -12,11 +12,13 @@ from autograd import (
     Value,
     exp,
     explain,
+    functions,
     log,
     logsumexp,
     maximum,
     named,
     narrate,
+    no_grad,
     paths,
     product,
     relu,
@@ -25,7 +27,8 @@ from autograd import (
     tanh,
 )
 from autograd.contributions import changed_since, contributions
-from autograd.primitives import CONDITION, CONSTANT, TABLE
+from autograd.graph import leaves
+from autograd.primitives import CONDITION, CONSTANT, POSITIVE, TABLE, Primitive
 from nn import MLP, binary_cross_entropy, cross_entropy, half_squared_error
 
 HOSTILE = ["<b>", "\\frac", "$", '"', "two\nlines", "日本", "%", "a_b^c", "{", "&amp;", "'", "~"]
@@ -455,3 +458,211 @@ def test_a_quotient_of_a_power_with_a_named_exponent_is_written():
     x, y = Value(2.0, "x"), Value(3.0, "y")
     found = explain(0.5 / x**y, wrt=x)
     assert "✗" not in str(found) and found.latex()
+
+
+# ---- where calculus is a matter of choice, numbers are extreme, or the graph is stale ---------------------------
+
+
+FAULTY_LOG = Primitive(lambda n, x: (n.log(x), (1.001 * n.divide(1.0, x),)), "log", (POSITIVE,))
+
+
+def chained(x, n):
+    for _ in range(n):
+        x = functions.sin(x)
+    return x
+
+
+def last(explanation):
+    return str(explanation).split("\n", 1)[1]
+
+
+@pytest.mark.parametrize("exponent", [functions.sigmoid(1.0), functions.exp(1.0) - 1.0])
+def test_a_constant_exponent_that_is_a_formula_is_written(exponent):
+    a = Value(3.0, "a")
+    found = explain(a**exponent, wrt=a)
+    assert "✗" not in str(found) and found.value == pytest.approx(exponent.data * 3.0 ** (exponent.data - 1.0))
+
+
+def test_infinity_times_zero_is_named_and_never_ticked():
+    x = Value(0.0, "x")
+    f = functions.sqrt(x * 0.0) + x
+    text = "∞ · 0 is no number: √ has no finite derivative at v1 = 0"
+    assert text in str(explain(f, wrt=x)) and "✓ backward" not in str(explain(f, wrt=x))
+    assert "∂f/∂x = NaN: ∞ · 0 is no number" in str(narrate(f))
+
+
+def test_what_changed_is_said_first_by_every_reader_and_nothing_false_after_it():
+    w = Value(-2.0, "w")
+    g = functions.relu(w)
+    w.data = 2.0
+    first = "w changed since f was computed: run the forward pass again"
+    for found in (explain(g, wrt=w), narrate(g), paths(g, w)):
+        assert str(found).splitlines()[0] == first
+    assert "at 2" not in str(narrate(g))
+    assert first in explain(g, wrt=w).latex()
+
+
+@pytest.mark.parametrize(
+    ("build", "spoil", "named_first"),
+    [
+        (lambda x, w, b: x + b, lambda x, w, b, f: setattr(b, "data", 5.0), "x or b changed"),
+        (lambda x, w, b: functions.sum([x, b]), lambda x, w, b, f: setattr(b, "data", 5.0), "x or b changed"),
+        (lambda x, w, b: x * w + w, lambda x, w, b, f: setattr(f, "data", 100.0), "f changed"),
+        (lambda x, w, b: x * w + w, lambda x, w, b, f: setattr(w, "data", 4.0), "w changed"),
+        (lambda x, w, b: x * w + b, lambda x, w, b, f: setattr(b, "data", 4.0), "b changed"),
+        (lambda x, w, b: functions.affine(w, x, b), lambda x, w, b, f: setattr(b, "data", 4.0), "b changed"),
+    ],
+)
+def test_the_value_that_changed_is_named_and_no_other(build, spoil, named_first):
+    x, w, b = Value(2.0, "x"), Value(3.0, "w"), Value(1.0, "b")
+    f = named(f=build(x, w, b))
+    spoil(x, w, b, f)
+    assert str(explain(f, wrt=x)).startswith(f"{named_first} since f was computed")
+
+
+def test_an_interior_value_that_was_set_is_named_itself():
+    x, w = Value(2.0, "x"), Value(3.0, "w")
+    y = named(y=x * w)
+    g = named(g=y * y)
+    y.data = 0.0
+    assert [v.name for v in changed_since(g)] == ["y"]
+
+
+@pytest.mark.parametrize("size", [1e-12, 1e-6, 1.0, 1e6, 1e12])
+def test_a_change_is_seen_at_every_scale(size):
+    q = Value(size, "q")
+    f = named(f=q * q)
+    assert "✗" not in str(explain(f, wrt=q)) and "not checked" not in str(explain(f, wrt=q))
+    q.data = 3.0 * size
+    assert changed_since(f) == [q]
+
+
+@pytest.mark.parametrize(
+    ("function", "at"),
+    [
+        (lambda x: functions.where(x, x * 5.0, x), 0.0),
+        (lambda x: functions.where(x, 3.0, x), 0.0),
+        (lambda x: functions.relu(x) - functions.relu(-x), 0.0),
+        (lambda x: functions.maximum(x, functions.minimum(x, 0.0)), 0.0),
+        (lambda x: abs(functions.sin(x)), 0.0),
+    ],
+)
+def test_on_a_kink_or_a_jump_another_road_may_differ_and_is_not_called_wrong(function, at):
+    x = Value(at, "x")
+    assert "✗" not in str(explain(function(x), wrt=x))
+
+
+@pytest.mark.parametrize(
+    ("function", "at"),
+    [
+        (functions.sin, 1e6),
+        (functions.sin, 1e8),
+        (lambda q: 1.0 / q, 1e-9),
+        (functions.relu, 1e-7),
+        (lambda q: functions.sin(q * 1047197.55), 1.0),
+        (functions.log, 1e-7),
+        (functions.sqrt, 2e-6),
+        (functions.exp, -30.0),
+    ],
+)
+def test_a_smooth_function_is_measured_however_steep_or_fast_it_is(function, at):
+    q = Value(at, "q")
+    [*_, measured] = explain(function(q), wrt=q).checks
+    assert measured.agrees and measured.value == pytest.approx(explain(function(q), wrt=q).value, rel=1e-3)
+
+
+def test_a_fault_is_still_seen_where_steps_are_chosen():
+    q = Value(1e-7, "q")
+    assert str(explain(FAULTY_LOG(q), wrt=q)).count("✗") == 2
+
+
+def test_an_infinite_derivative_is_not_measured():
+    q = Value(1e-200, "q")
+    assert "finite difference not checked" in str(explain(1.0 / q, wrt=q))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda x, y: functions.maximum(x, y), "two operands tie: [x > y] counts ½"),
+        (lambda x, y: abs(x - y), "sign(x − y)"),
+    ],
+)
+def test_a_formula_says_what_it_is_at_its_tie(make, words):
+    x, y = Value(1.0, "x"), Value(1.0, "y")
+    assert words in str(explain(make(x, y), wrt=x))
+
+
+def test_a_zero_factor_is_no_dropped_unit_unless_it_is_a_mask():
+    told = str(narrate(Value(0.0, "mass") * Value(2.0, "x")))
+    assert "multiplied by mass = 0" in told and "dropped" not in told
+    assert "the unit was dropped" in str(narrate(Value(0.0, "m¹_2") * Value(2.0, "a")))
+
+
+def test_a_zero_among_many_is_named_by_its_own_partner():
+    w, a = (
+        [Value(1.0, "w1"), Value(2.0, "w2"), Value(3.0, "w3")],
+        [Value(4.0, "a1"), Value(0.0, "a2"), Value(5.0, "a3")],
+    )
+    assert "w2 receives 1 · 0 = 0 from f = ·(w1, w2, w3, a1, a2, a3): it is multiplied by a2 = 0" in str(
+        narrate(functions.dot(w, a))
+    )
+
+
+def test_where_no_path_leads_the_names_stay_and_nothing_breaks():
+    x, other = Value(2.0, "x"), Value(1.0, "other")
+    found = explain(x * 2.0, wrt=other)
+    assert found.simplified is None and str(found).startswith("∂f/∂other = 0\nno path leads from other to f")
+    with no_grad():
+        f = x * 3.0
+    assert "f was computed inside no_grad, or is a number: it has no graph" in str(explain(f, wrt=x))
+
+
+def test_where_nothing_leads_from_a_cut_to_s_its_term_is_0_whatever_arrives():
+    v, x = Value(0.0, "v"), Value(2.0, "x")
+    u = v * 1.0
+    found = explain(functions.sqrt(u) / x, wrt=x, through=[u])
+    assert found.value == 0.0 and "NaN" not in str(found) and "Infinity" not in str(found)
+
+
+def test_latex_says_what_disagrees_and_what_was_not_checked():
+    x = Value(0.0, "x")
+    assert "not checked" in explain(functions.relu(x) - functions.relu(-x), wrt=x).latex()
+    q = Value(1.0, "q")
+    assert explain(FAULTY_LOG(q), wrt=q).latex().count("✗") == 2
+
+
+@pytest.mark.parametrize(
+    "tell",
+    [
+        lambda: paths(long := chained(Value(1.0, "x"), 3000), leaves(long)[0]),
+        lambda: narrate(chained(Value(1.0, "x"), 3000)),
+        lambda: narrate(functions.exp(Value(60.0, "k"))),
+        lambda: narrate(functions.exp(Value(1.0, "k" * 300))),
+        lambda: narrate(functions.sum([Value(0.0, f"x{i}") * Value(0.0, f"y{i}") for i in range(50)])),
+        lambda: paths(functions.sum([(x := Value(1.0, "x")) * 2.0 for _ in range(30)]), x),
+    ],
+)
+def test_what_is_told_fits_30_lines_of_100_columns(tell):
+    lines = str(tell()).split("\n")
+    assert len(lines) <= 30 and max(map(len, lines)) <= 100
+    assert not any(line != line.rstrip() for line in lines)
+
+
+def test_what_arrives_at_one_value_is_told_also_where_the_value_is_0():
+    x, w = Value(0.0, "x"), Value(1.0, "w")
+    told = str(narrate((x * w).relu() + w, wrt=x))
+    assert "∂f/∂w" not in told
+
+
+def test_constants_and_conditions_are_written_as_a_reader_would():
+    p, c, a = Value(0.5, "p"), Value(1.0, "c"), Value(0.0, "a")
+    assert "Exp1" not in str(explain(functions.logsumexp([p, p + 1.0]), wrt=p))
+    assert "where(" not in str(explain(a ** Value(2.0, "y"), wrt=a))
+    assert "∂f/∂p = 2p" in str(explain(functions.where(c, p * p, p), wrt=p))
+
+
+def test_through_takes_values_and_not_their_names():
+    p = Value(1.0, "p")
+    with pytest.raises(TypeError, match="through has 'p', no Value"):
+        explain(p * 2.0, wrt=p, through=["p"])

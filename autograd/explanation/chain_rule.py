@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import sympy
 
-from autograd.contributions import changed_since, gradients
-from autograd.explanation.checks import KINK, Check, Road, close
+from autograd.contributions import changes, contributions, gradients
+from autograd.explanation.checks import Check, Road, close
 from autograd.explanation.formulas import LARGEST, Formulas
-from autograd.explanation.lines import WIDTH, html_line, plus, rows, wrapped
+from autograd.explanation.lines import WIDTH, changed_line, html_line, plus, rows, wrapped
 from autograd.explanation.writing import Latex, Text, Writer
-from autograd.notation import derivative, number_text, text_name
+from autograd.notation import derivative, is_constant, number_text, text_name
 from autograd.number_systems.symbols import Expression
 from autograd.value import Value
 
@@ -35,8 +35,8 @@ class Term(NamedTuple):
 
     @property
     def product(self) -> float:
-        """∂f/∂v · ∂v/∂s; 0 where nothing comes from upstream, whatever the local derivative."""
-        return self.upstream * self.local if self.upstream else 0.0
+        """∂f/∂v · ∂v/∂s; 0 where nothing comes from upstream, or nothing leads to s, whatever the other factor."""
+        return self.upstream * self.local if self.upstream and self.local else 0.0
 
 
 def explain(f: Value, wrt: Value, through: Value | Sequence[Value] | None = None) -> Explanation:
@@ -66,6 +66,9 @@ def explain(f: Value, wrt: Value, through: Value | Sequence[Value] | None = None
             raise TypeError(f"explain: {role} = {node!r} is no Value; give the Value itself, not its number or name")
     if through is not None:
         through = [through] if isinstance(through, Value) else list(dict.fromkeys(through))
+        for v in through:
+            if not isinstance(v, Value):
+                raise TypeError(f"explain: through has {v!r}, no Value; give the Values, not their numbers or names")
         through = [v for v in through if v is not wrt and v is not f]
     return Explanation(f, wrt, through)
 
@@ -81,7 +84,8 @@ class Explanation:
 
     def __init__(self, f: Value, wrt: Value, through: list[Value] | None) -> None:
         self.f, self.wrt = f, wrt
-        self.changed = changed_since(f)
+        self._changes = changes(f)
+        self.changed = list(dict.fromkeys(x for suspects in self._changes for x in suspects))
         self._gradients = gradients(f)
         for v in through or ():
             if v not in self._gradients:
@@ -89,7 +93,7 @@ class Explanation:
                     f"explain: through has {v!r}, which f was not computed from; give values between wrt and f"
                 )
         self.formulas = Formulas(f, [wrt, *(through or ())])
-        self.terms = []
+        self.terms, self._is_direct = [], False
         if wrt in self._gradients:
             self.terms = self._terms_below_f() if through is None else []
             self._is_direct = bool(self.terms)
@@ -140,7 +144,11 @@ class Explanation:
         for x in self.formulas.order:
             if x is self.wrt:
                 continue
-            steps = [local * found[parent] for parent, local in x.edges if parent in found and parent not in stops]
+            steps = [
+                local * found[parent] if found[parent] else 0.0
+                for parent, local in x.edges
+                if parent in found and parent not in stops
+            ]
             if steps:
                 found[x] = sum(steps)
         return found
@@ -229,9 +237,7 @@ class Explanation:
             return [f"{write.number(term.upstream)}{write.times}{local} {value}"]
         pieces: list[str] = []
         for term in self.shown:
-            sign = (
-                ("" if not pieces else "+ ") if term.product >= 0.0 else f"{write.minus} " if pieces else write.minus
-            )
+            sign = (f"{write.minus} " if pieces else write.minus) if term.product < 0.0 else "+ " if pieces else ""
             pieces.append(sign + write.number(abs(term.product)))
         if self._left_out:
             rest = sum(term.product for term in self.terms) - sum(term.product for term in self.shown)
@@ -297,6 +303,8 @@ class Explanation:
     def remarks(self) -> list[str]:
         """What a reader has to know beside the lines, a sentence each."""
         name, found = self.formulas.label, []
+        if is_constant(self.f):
+            return ["f was computed inside no_grad, or is a number: it has no graph"]
         if not self.terms:
             found.append(f"no path leads from {text_name(self.wrt.name or 'the value')} to {name(self.f)}")
             return found
@@ -312,32 +320,64 @@ class Explanation:
             stopped = ", ".join(name(term.node) for term in self.shown if term.node is not self.wrt)
             written = f"written as far as {stopped}: in the inputs" if stopped else "not written out:"
             found.append(f"{written} it has more than {LARGEST} operations")
-        if self.f.grad and not close(self.wrt.grad, self.value):
+        found += [f"at {name(node)} two operands tie: [x > y] counts ½" for node in self._ties()]
+        if (undefined := self._infinite_edge()) is not None:
+            found.append(
+                f"∞ · 0 is no number: {_symbol(undefined[0])} has no finite derivative at "
+                f"{name(undefined[1])} = {number_text(undefined[1].data)}"
+            )
+        elif self.f.grad and not close(self.wrt.grad, self.value, self._gross):
             found.append(
                 f"{name(self.wrt)}.grad is {number_text(self.wrt.grad)}: it holds other backward passes too; "
                 "set it to 0 before backward()"
             )
         return found
 
+    def _ties(self) -> list[Value]:
+        """The maxima and minima on the way whose operands are equal: each gets half of what arrives."""
+        on_the_way = [
+            x for x in list(self._forward(()))[1:] if x.operation and x.operation.name in ("maximum", "minimum")
+        ]
+        return [x for x in on_the_way if x.parents[0].data == x.parents[1].data and x.parents[0] is not x.parents[1]][
+            :3
+        ]
+
+    def _infinite_edge(self) -> tuple[Value, Value] | None:
+        """Where the gradient that arrives is NaN: the first edge whose local derivative is not finite."""
+        if self._gradients.get(self.wrt, 0.0) == self._gradients.get(self.wrt, 0.0) or not isfinite(self.f.data):
+            return None
+        edges = ((c.node, c.parent) for c in contributions(self.f) if not isfinite(c.local))
+        return next(edges, None)
+
+    @cached_property
+    def _gross(self) -> float:
+        """The sum over all paths of the sizes of their products: what rounding is measured against."""
+        total = {self.f: 1.0}
+        for x in reversed(self.formulas.order):
+            for parent, local in x.edges if total[x] else ():
+                total[parent] = total.get(parent, 0.0) + total[x] * abs(local)
+            for parent in x.parents:
+                total.setdefault(parent, 0.0)
+        return total.get(self.wrt, 0.0)
+
     def _definition(self, node: Value) -> str:
         formula = self.formulas.value(node, in_inputs=False)
         if formula is not None:
             return Text()(formula)
-        return f"{node.operation.symbol if node.operation else ''} of {len(node.parents)} operands"
+        return f"{_symbol(node)} of {len(node.parents)} operands"
 
     @cached_property
     def checks(self) -> list[Check]:
         """The sum against the backward pass, SymPy's derivative of the composed value, and a finite difference."""
         arrived = self._gradients.get(self.wrt, 0.0)
-        backward = Check("backward", arrived, close(arrived, self.value))
+        is_nan = arrived != arrived and self.value != self.value and not isfinite(self.f.data)
+        backward = Check("backward", arrived, is_nan or close(arrived, self.value, self._gross))
         why = "the inputs changed" if self.changed else "" if isfinite(self.f.data) else "f is not finite"
         if why:
             others = [Check(name, None, False, why) for name in ("SymPy", "finite difference")]
             return [backward, *others]
-        road = Road(self.f, self.wrt, list(self._forward(()))[1:])
-        measured = road.by_difference(self.value)
-        kink = measured.remark == KINK
-        return [backward, Check("SymPy", None, False, KINK) if kink else road.by_sympy(self.value), measured]
+        road = Road(self.f, self.wrt, list(self._forward(()))[1:], self._gross)
+        return [backward, road.by_sympy(self.value), road.by_difference(self.value)]
 
     # ---- as text, LaTeX and HTML --------------------------------------------------------------------------------
 
@@ -347,11 +387,9 @@ class Explanation:
 
     @property
     def _warning(self) -> str:
-        if not self.changed:
-            return ""
-        names = [self.formulas.label(x) for x in self.changed]
-        some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        return f"{some} changed since {self.formulas.label(self.f)} was computed: run the forward pass again"
+        return changed_line(
+            [[self.formulas.label(x) for x in some] for some in self._changes], self.formulas.label(self.f)
+        )
 
     def __str__(self) -> str:
         left = self._left(Text())
@@ -369,7 +407,9 @@ class Explanation:
         """The lines in LaTeX, as an ``aligned`` block without dollar signs."""
         write = Latex()
         written = [r" \\ & \quad ".join(rows(pieces)) for pieces in self.lines(write)]
-        body = " \\\\\n".join(f"&= {row}" for row in written)
+        doubts = [_ticked(check) for check in self.checks if not check.agrees]
+        said = [*([self._warning] if self._warning else []), *self.remarks, *doubts]
+        body = " \\\\\n".join([*(f"&= {row}" for row in written), *(f"& {write.words(words)}" for words in said)])
         return f"\\begin{{aligned}}\n{self._left(write)} {body}\n\\end{{aligned}}"
 
     def _repr_latex_(self) -> str:
@@ -387,6 +427,10 @@ class Explanation:
         ticks = " &emsp; ".join(html_line(_ticked(check)) for check in self.checks)
         style = "font-family:'STIX Two Math','Cambria Math',serif;font-size:1.1em"
         return f'<div style="{style}">{above}<table>{"".join(rows)}</table>{below}<p>{ticks}</p></div>'
+
+
+def _symbol(node: Value) -> str:
+    return node.operation.symbol if node.operation else ""
 
 
 def _is_long(formula: Expression | None) -> bool:

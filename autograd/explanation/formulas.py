@@ -12,7 +12,7 @@ from typing import Any
 import sympy
 
 from autograd.graph import topological_order
-from autograd.notation import is_constant, labels
+from autograd.notation import is_constant, labels, text_name
 from autograd.number_systems import symbols
 from autograd.number_systems.symbols import Expression
 from autograd.value import Value
@@ -28,6 +28,8 @@ class Formulas:
         self.root, self.kept = root, {root, *kept}
         self.order = topological_order(root)
         self._labels = labels([x for x in self.order if x.name or is_constant(x) or x is root], root)
+        if is_constant(root):
+            self._labels[root] = "f"
         self._taken = set(self._labels.values())
         self._values: dict[tuple[Value, bool], Expression] = {}
         self._locals: dict[Value, tuple[Expression, ...]] = {}
@@ -35,6 +37,8 @@ class Formulas:
 
     def label(self, node: Value) -> str:
         """What the node is called; values without a name are v1, v2 … in the order in which they are asked for."""
+        if node not in self._labels and node.name:  # of another graph
+            self._labels[node] = text_name(node.name)
         if node not in self._labels:
             count = 1
             while f"v{count}" in self._taken:
@@ -146,20 +150,21 @@ class Formulas:
             for x in self.order
             if x in self._labels and replaced(x) and self.symbol(x) in letters
         }
-        return None if None in values.values() else formula.xreplace(values)
+        return None if None in values.values() else self._branch(formula.xreplace(values))
 
     def _branch(self, formula: Expression) -> Expression:
         """The formula with every case distinction (a guard at 0) decided by the present numbers."""
         cases = formula.atoms(sympy.Piecewise)
         if not cases:
             return formula
-        numbers = {self.symbol(x): x.data for x in self.order if self.symbol(x) in formula.free_symbols}
-        return formula.xreplace(
-            {
-                case: next(value for value, condition in case.args if condition.subs(numbers) == sympy.true)
-                for case in cases
-            }
-        )
+        letters = formula.free_symbols
+        labelled = [x for x in self.order if x in self._labels]
+        numbers = {self.symbol(x): x.data for x in labelled if self.symbol(x) in letters}
+        decided = {
+            case: next((value for value, condition in case.args if condition.subs(numbers) == sympy.true), case)
+            for case in cases
+        }
+        return formula.xreplace(decided)
 
     def _operations(self, inlined: Callable[[Value], bool]) -> dict[Value, int]:
         """How many operations each value's formula has, written out as a tree over what is not inlined."""

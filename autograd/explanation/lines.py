@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Iterable, Sequence
 from html import escape
 
 WIDTH = 100  # columns
@@ -43,3 +44,14 @@ def html_line(text: str) -> str:
 def _cut(line: str, indent: int) -> list[str]:
     """A piece that is longer than a line, broken at its spaces, or anywhere where it has none."""
     return textwrap.wrap(line, WIDTH, subsequent_indent=" " * indent) if len(line) > WIDTH else [line]
+
+
+def changed_line(suspects: Iterable[Sequence[str]], f: str) -> str:
+    """What has to be said first where values changed since f was computed; empty where none did.
+
+    >>> changed_line([["w"], ["x", "b"]], "L")
+    'w, x or b changed since L was computed: run the forward pass again'
+    """
+    names = list(dict.fromkeys(" or ".join(some[:3]) + (" …" if len(some) > 3 else "") for some in suspects))
+    some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"{some} changed since {f} was computed: run the forward pass again" if names else ""

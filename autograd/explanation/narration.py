@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterator
 from html import escape
 from typing import NamedTuple
 
-from autograd.contributions import Contribution, contributions
+from autograd.contributions import Contribution, changes, contributions
+from autograd.explanation.lines import WIDTH, changed_line
 from autograd.graph import leaves, topological_order
 from autograd.notation import is_constant, labels, number_text, text_name
 from autograd.value import Value
 
-SHOWN = 60  # sentences in the text
+SHOWN, MOST_VERDICTS = 18, 8  # sentences and verdicts in the text
+MASK = re.compile(r"m[⁰¹²³⁴⁵⁶⁷⁸⁹]*_[\d,]+")  # what Dropout calls its leaves
 SATURATED = 1e-3  # σ and tanh are called saturated where their slope is smaller
 HUGE = 1e3  # a gradient or a local derivative is called huge from here on
 
@@ -64,6 +68,11 @@ class Narration:
         order = topological_order(L)
         self.L, self.wrt = L, wrt
         self.name = labels(order, L)
+        suspects = changes(L)
+        self._changed = {x for some in suspects for x in some}
+        self._warning = changed_line([[self.name[x] for x in some] for some in suspects], self.name[L])
+        self._formulas: dict[Value, str] = {}
+        self._partners: dict[Value, dict[Value, Value]] = {}
         self.sentences: list[Sentence] = []
         self.total = {L: 1.0}
         self._why: dict[Value, str] = {}  # why a gradient is 0
@@ -76,7 +85,9 @@ class Narration:
             self.total[c.parent] = self.total.get(c.parent, 0.0) + c.product
             self._note(c)
             self.sentences.append(self._sentence(c))
-        self.verdicts = [(x, why) for x in ([wrt] if wrt else leaves(L)) if (why := self._verdict(x, arrived))]
+        self.verdicts = [
+            (x, why) for x in (leaves(L) if wrt is None else [wrt]) if (why := self._verdict(x, arrived))
+        ]
 
     def __iter__(self) -> Iterator[Sentence]:
         return iter(self.sentences)
@@ -110,29 +121,48 @@ class Narration:
             return self._flat(c)
         operation = c.node.operation.name if c.node.operation else ""
         if operation in ("sigmoid", "tanh") and abs(c.local) < SATURATED:
-            return f"{operation} is saturated at {number_text(c.parent.data)}, its slope is {number_text(c.local)}"
+            return f"{operation} is saturated{self._at(c.parent)}, its slope is {number_text(c.local)}"
         return f"a steep place, the local derivative is {number_text(c.local)}" if abs(c.local) >= HUGE else ""
 
     def _flat(self, c: Contribution) -> str:
         """Why this local derivative is 0."""
         operation = c.node.operation.name if c.node.operation else ""
-        at = number_text(c.parent.data)
+        at = self._at(c.parent)
         if operation == "relu":
-            return f"relu is off at {at}"
+            return f"relu is off{at}"
         if operation in ("maximum", "minimum", "where"):
             return f"{operation} chose another operand"
         if operation in ("sigmoid", "tanh"):
-            return f"{operation} is saturated at {at}, its slope is 0"
-        for other in c.node.parents:
-            if other is not c.parent and other.data == 0.0 and operation in ("mul", "product", "dot", "affine"):
-                dropped = ", the unit was dropped" if other.name and other.name.startswith("m") else ""
-                return f"it is multiplied by {self.name[other]}{'' if is_constant(other) else ' = 0'}{dropped}"
-        return f"{operation} is flat at {at}"
+            return f"{operation} is saturated{at}, its slope is 0"
+        other = self._partner(c.node, c.parent)
+        if other is not None and other.data == 0.0:
+            dropped = ", the unit was dropped" if MASK.fullmatch(other.name or "") else ""
+            return f"it is multiplied by {self.name[other]}{'' if is_constant(other) else ' = 0'}{dropped}"
+        return f"{operation} is flat{at}"
+
+    def _at(self, x: Value) -> str:
+        """Where a function was taken; not known where x has another number now."""
+        return "" if x in self._changed else f" at {number_text(x.data)}"
+
+    def _partner(self, node: Value, parent: Value) -> Value | None:
+        """What the parent is multiplied by in this node: in a product the first factor that is 0."""
+        operation, operands = node.operation.name if node.operation else "", node.parents
+        if operation in ("mul", "product"):
+            return next((x for x in operands if x is not parent and x.data == 0.0), None)
+        if operation not in ("dot", "affine"):
+            return None
+        if node not in self._partners:
+            n = len(operands) // 2
+            self._partners[node] = {**dict(zip(operands[n:], operands[:n])), **dict(zip(operands[:n], operands[n:]))}
+        return self._partners[node].get(parent)
 
     def _verdict(self, x: Value, arrived: dict[Value, list[Contribution]]) -> str:
         if x not in self.name:
             return "no path leads there"
         total = self.total.get(x, 0.0)
+        if total != total:
+            c = self._steepest[x]
+            return f"∞ · 0 is no number: {self._formula(c.node)} has no finite derivative{self._at(c.parent)}"
         if total == 0.0:
             cancel = any(c.product for c in arrived.get(x, ()))
             return "its contributions cancel" if cancel else self._why.get(x, "")
@@ -160,12 +190,18 @@ class Narration:
 
     def _formula(self, node: Value) -> str:
         """The node as its operation on its operands."""
-        operands = [self.name[parent] for parent in node.parents]
+        if node not in self._formulas:
+            self._formulas[node] = self._written(node)
+        return self._formulas[node]
+
+    def _written(self, node: Value) -> str:
+        many = len(node.parents)
+        operands = [self.name[parent] for parent in (node.parents[:3] if many > 6 else node.parents)]
         symbol = node.operation.symbol if node.operation else ""
         if len(operands) == 2 and len(symbol) == 1:
             return f"{operands[0]} {symbol} {operands[1]}"
-        if len(operands) > 6:
-            operands = [*operands[:3], f"… {len(operands) - 3} more"]
+        if many > 6:
+            operands.append(f"… {many - 3} more")
         if node.operation and node.operation.name == "identity":
             return operands[0]
         return f"{symbol}({', '.join(operands)})"
@@ -173,17 +209,17 @@ class Narration:
     def __str__(self) -> str:
         f = self.name[self.L]
         told = [s for s in self.sentences if self.wrt is None or s.contribution.parent is self.wrt]
-        lines = [f"the backward pass starts at {f}: ∂{f}/∂{f} = 1"] if self.wrt is None else []
+        lines = [self._warning] if self._warning else []
+        lines += [f"the backward pass starts at {f}: ∂{f}/∂{f} = 1"] if self.wrt is None else []
         lines += [f"{i}. {sentence.text}" for i, sentence in enumerate(told[:SHOWN], start=1)]
         if len(told) > SHOWN:
             lines.append(f"… {len(told) - SHOWN} more; narrate(L, wrt=…) tells what arrives at one value")
-        verdicts = self.verdicts[:SHOWN]
-        for x, why in verdicts:
+        for x, why in self.verdicts[:MOST_VERDICTS]:
             name = self.name.get(x) or text_name(x.name or "the value")
             lines.append(f"∂{f}/∂{name} = {number_text(self.total.get(x, 0.0))}: {why}")
-        if len(self.verdicts) > SHOWN:
-            lines.append(f"… {len(self.verdicts) - SHOWN} more gradients that are 0, tiny or huge")
-        return "\n".join(lines)
+        if len(self.verdicts) > MOST_VERDICTS:
+            lines.append(f"… {len(self.verdicts) - MOST_VERDICTS} more gradients that are 0, tiny or huge")
+        return "\n".join(part for line in lines for part in textwrap.wrap(line, WIDTH, subsequent_indent="   "))
 
     def __repr__(self) -> str:
         return str(self)

@@ -9,14 +9,15 @@ from itertools import islice
 from math import floor, log10
 from typing import NamedTuple
 
-from autograd.contributions import gradients
+from autograd.contributions import changes, gradients
+from autograd.explanation.lines import WIDTH, changed_line
 from autograd.graph import leaves, topological_order
 from autograd.notation import labels, number_text, text_name
 from autograd.value import Value
 
 MOST = 1000  # paths that are walked one by one, unless more are asked for
-SHOWN = 20  # paths in the text
-WIDTH = 100  # columns
+SHOWN = 10  # paths in the text
+LONGEST = 8  # values of a path that are all written
 
 
 class Path(NamedTuple):
@@ -129,13 +130,15 @@ class Paths:
         head = (
             f"{_counted(self.count)} {'path' if self.count == 1 else 'paths'} from {s} to {f} on {self.edges} edges"
         )
-        lines = [f"{head}, summing to {number_text(self.value)}"]
+        suspects = [[name[x] for x in some] for some in changes(self.f)]
+        lines = [changed_line(suspects, f)] if suspects else []
+        lines.append(f"{head}, summing to {number_text(self.value)}")
         if self.count <= self.most:
             walked = list(islice(self, SHOWN))
-            ways = [" → ".join(name[node] for node in path.nodes) for path in walked]
+            ways = [" → ".join(_shortened([name[node] for node in path.nodes])) for path in walked]
             width = max(map(len, ways))
             for way, path in zip(ways, walked):
-                factors = " · ".join(number_text(local) for local in reversed(path.local_derivatives))
+                factors = " · ".join(_shortened([number_text(x) for x in reversed(path.local_derivatives)]))
                 lines.append(f"  {way:{width}}   {factors} = {number_text(path.product)}")
             if self.count > SHOWN:
                 rest = self.value - sum(path.product for path in walked)
@@ -148,7 +151,7 @@ class Paths:
             f"forward sweeps, one for each input, take {forward}"
         )
         return "\n".join(
-            part
+            part.rstrip()
             for line in lines
             for part in textwrap.wrap(line, WIDTH, subsequent_indent=" " * 6, drop_whitespace=False)
         )
@@ -158,6 +161,11 @@ class Paths:
 
     def _repr_html_(self) -> str:
         return f"<pre>{escape(str(self))}</pre>"
+
+
+def _shortened(parts: list[str]) -> list[str]:
+    """The parts, without the middle where there are many."""
+    return parts if len(parts) <= LONGEST else [*parts[:3], f"… {len(parts) - 6} more …", *parts[-3:]]
 
 
 def _counted(count: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from math import inf
 from typing import Any
 
 import sympy
@@ -72,8 +73,15 @@ class Writer(ABC):
             whole = not e.is_Rational or e.q == 1
             return (self.number(float(e)), ATOM) if whole else self.product(e)
         if e.is_Add:
+            steps = list(e.atoms(sympy.Heaviside))
+            if len(steps) == 1 and e == 2 * steps[0] - 1:  # the slope of |x|
+                return self.call("sign", self(steps[0].args[0])), ATOM
             return self.addition(e), ADDITION
-        if e.is_Mul or (e.is_Pow and e.exp.is_number and e.exp.could_extract_minus_sign()):
+        if e is sympy.zoo:
+            return self.number(inf), ATOM
+        if e is sympy.E:
+            return self.name("e"), ATOM
+        if e.is_Mul or (e.is_Pow and e.exp.is_number and sympy.fraction(e)[1] != 1):
             return self.product(e)
         if e.is_Pow:
             if e.exp == sympy.S.Half:
@@ -86,7 +94,8 @@ class Writer(ABC):
         if isinstance(e, sympy.Abs):
             return f"|{self(e.args[0])}|", ATOM
         if isinstance(e, sympy.Piecewise):
-            return self.call("where", ", ".join(self(part) for part, _ in e.args)), ATOM
+            parts = [e.args[0][1].lhs, *(part for part, _ in e.args)]  # the table's condition is c ≠ 0
+            return self.call("where", ", ".join(map(self, parts))), ATOM
         name = {"Max": "max", "Min": "min", "sigmoid": "σ", "log_sum_exp": "logΣexp"}.get(
             e.func.__name__, e.func.__name__
         )
