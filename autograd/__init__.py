@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from autograd.higher import grad as grad
     from autograd.higher import hessian as hessian
     from autograd.higher import jacobian as jacobian
+    from autograd.replay import record as record
     from autograd.walking import walk as walk
 
 _HOMES = {
@@ -58,6 +59,7 @@ _HOMES = {
     "jacobian": "higher",
     "narrate": "explanation.narration",
     "paths": "explanation.path_sums",
+    "record": "replay",
     "walk": "walking",
 }
 

@@ -1,0 +1,86 @@
+"""A graph of objects becomes a few flat arrays of integers: every later question is one NumPy operation on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd.graph import topological_order
+from autograd.primitives import CONSTANT_NUMBER, Primitive
+from autograd.value import Value
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+class Flat(NamedTuple):
+    """The graph as arrays; a node is its place in the topological order.
+
+    nodes        the Values; the root is the last of them
+    index        the place of each
+    operations   the primitives that occur, None for leaves; ``code[i]`` says which made node i
+    start        the operands of node i are ``parents[start[i] : start[i + 1]]``
+    parents      equal constants are one: each stands for the first of its number; ``operands`` before that
+    data         the numbers of the forward pass that was recorded
+    """
+
+    nodes: list[Value]
+    index: dict[Value, int]
+    operations: list[Primitive | None]
+    code: Ints
+    start: Ints
+    parents: Ints
+    operands: Ints
+    data: NDArray[np.float64]
+
+    @property
+    def arity(self) -> Ints:
+        """How many operands each node has."""
+        return np.diff(self.start)
+
+    @property
+    def owner(self) -> Ints:
+        """The node whose operand each entry of ``parents`` is."""
+        return np.repeat(np.arange(len(self.nodes)), self.arity)
+
+    def made_by(self, *names: str) -> Bools:
+        """Which nodes an entry of the package's own table, called one of the names, has made."""
+        from autograd import primitives
+
+        wanted = [getattr(primitives, name) for name in names]
+        return np.array([operation in wanted for operation in self.operations], dtype=bool)[self.code]
+
+    def is_constant(self) -> Bools:
+        """Which nodes are numbers in an expression."""
+        return np.array([operation is CONSTANT_NUMBER for operation in self.operations], dtype=bool)[self.code]
+
+
+def flatten(root: Value, leaves: Iterable[Value] = ()) -> Flat:
+    """The graph of ``root``; leaves that it does not use are put before it.
+
+    >>> x = Value(3.0)
+    >>> flat = flatten(x * x)
+    >>> flat.parents.tolist(), flat.start.tolist()
+    ([0, 0], [0, 0, 2])
+    """
+    nodes = topological_order(root)
+    used = set(nodes)
+    nodes = [*(leaf for leaf in dict.fromkeys(leaves) if leaf not in used), *nodes]
+    index = dict(zip(nodes, range(len(nodes))))
+    operands = [node.parents for node in nodes]
+    start = np.zeros(len(nodes) + 1, dtype=np.int64)
+    np.cumsum(np.fromiter(map(len, operands), np.int64, len(nodes)), out=start[1:])
+    parents = np.fromiter(map(index.__getitem__, chain.from_iterable(operands)), np.int64, start[-1])
+    codes: dict[Any, int] = {}
+    code = np.fromiter((codes.setdefault(node.operation, len(codes)) for node in nodes), np.int64, len(nodes))
+    data = np.fromiter((node.data for node in nodes), np.float64, len(nodes))
+    flat = Flat(nodes, index, list(codes), code, start, parents, parents, data)
+    constants = np.flatnonzero(flat.is_constant())
+    _, first, of_each = np.unique(data[constants].view(np.int64), return_index=True, return_inverse=True)
+    same = np.arange(len(nodes))
+    same[constants] = constants[first][of_each]
+    return flat._replace(parents=same[parents])

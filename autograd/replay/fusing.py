@@ -1,0 +1,123 @@
+"""Sums of products are found whatever they were written as: ``affine(w, a, b)``, ``dot(w, a) + b``, ``sum(w*x) + b``.
+
+An addition that only another addition uses is a part of it; so is a product, and one dot product. The whole tree
+becomes one sum Σ w_k a_k + Σ s_i, and what was inside it needs no number of its own.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from autograd.replay.flattening import Bools, Flat, Ints
+
+PLAIN, PRODUCT, SUM, FUSED = 0, 1, 2, -1
+
+
+class Ragged(NamedTuple):
+    """Lists of different lengths, end to end: list i is ``items[start[i] : start[i + 1]]``."""
+
+    start: Ints
+    items: Ints
+
+    @property
+    def arity(self) -> Ints:
+        """The length of each."""
+        return np.diff(self.start)
+
+
+class Fused(NamedTuple):
+    """Which nodes remain, and as what.
+
+    kind       of each node: PLAIN (its own rule), PRODUCT (Σ w a + Σ s), SUM (Σ s), FUSED (part of another)
+    products   the PRODUCT nodes, in order; ``w``, ``a`` their factors, ``singles`` what is added to those
+    sums       the SUM nodes, in order; ``terms`` what they add up
+    """
+
+    kind: Ints
+    products: Ints
+    w: Ragged
+    a: Ragged
+    singles: Ragged
+    sums: Ints
+    terms: Ragged
+
+
+def fuse(flat: Flat, is_weight: Bools) -> Fused:
+    """Find the sums; of two factors the one that is a weight becomes w, else the one that was written first."""
+    size, owner, parents = len(flat.nodes), flat.owner, flat.parents
+    adds, muls, dots = flat.made_by("add", "sum"), flat.made_by("mul"), flat.made_by("dot", "affine")
+    consumer = np.full(size, -1)
+    consumer[parents] = owner
+    alone = (np.bincount(parents, minlength=size) == 1) & adds[consumer]  # used once, by an addition
+    inner = adds & alone
+    root = _follow(np.where(inner, consumer, np.arange(size)))
+    of = root[consumer]  # the sum that a node of ``alone`` belongs to
+    inside = dots & alone
+    inside &= np.bincount(of[inside], minlength=size)[of] == 1  # two layers that are added stay two layers
+    factor = muls & alone
+
+    # how many products each sum would have, and how many sums have as many: small scalar tails stay as they are
+    number = np.bincount(of[factor], minlength=size)
+    number += np.bincount(of[inside], weights=flat.arity[inside] // 2, minlength=size).astype(np.int64)
+    is_sum = adds & ~inner
+    alike = np.bincount(number[is_sum], minlength=1)
+    is_product = is_sum & (number >= 2) & (number * alike[number] >= 8)
+    inside &= is_product[of]
+    factor &= is_product[of]
+    terms = np.bincount(root[owner[adds[owner] & ~inner[parents]]], minlength=size)
+    is_sum &= ~is_product & (terms >= 3)
+    inner &= is_product[root] | is_sum[root]
+
+    kind = np.where(is_sum, SUM, np.where(is_product | (dots & ~inside), PRODUCT, PLAIN))
+    kind[inner | inside | factor] = FUSED
+
+    edge = np.flatnonzero((is_product | is_sum)[root[owner]] & adds[owner] & ~inner[parents])
+    home, term = root[owner[edge]], parents[edge]
+    nonzero = ~(flat.is_constant()[term] & (flat.data[term] == 0.0))  # Python's sum() starts from 0
+    single = ~factor[term] & ~inside[term] & nonzero
+    pairs = edge[factor[term]]
+    left, right = parents[flat.start[parents[pairs]]], parents[flat.start[parents[pairs]] + 1]
+    dot_nodes = np.flatnonzero(dots & (kind != FUSED) | inside)
+    n = flat.arity[dot_nodes] // 2
+    first = np.repeat(flat.start[dot_nodes], n) + _positions(n)
+    affine = dot_nodes[flat.arity[dot_nodes] % 2 == 1]
+    home_of = np.where(inside, of, np.arange(size))
+    products = np.flatnonzero(kind == PRODUCT)
+    pair_home = np.concatenate([root[owner[pairs]], np.repeat(home_of[dot_nodes], n)])
+    w, a = np.concatenate([left, parents[first]]), np.concatenate([right, parents[first + np.repeat(n, n)]])
+    turned = is_weight[a] & ~is_weight[w]
+    w, a = np.where(turned, a, w), np.where(turned, w, a)
+    in_product = single & is_product[home]
+    single_home = np.concatenate([home[in_product], home_of[affine]])
+    singles = np.concatenate([term[in_product], parents[flat.start[affine + 1] - 1]])
+    sums = np.flatnonzero(is_sum)
+    in_sum = single & is_sum[home]
+    return Fused(
+        kind, products, _ragged(products, pair_home, w), _ragged(products, pair_home, a),
+        _ragged(products, single_home, singles), sums, _ragged(sums, home[in_sum], term[in_sum]),
+    )  # fmt: skip
+
+
+def _follow(up: Ints) -> Ints:
+    """Each node's last on the way up: the way is halved until nothing changes."""
+    while True:
+        further = up[up]
+        if np.array_equal(further, up):
+            return up
+        up = further
+
+
+def _positions(counts: Ints) -> Ints:
+    """0 … n − 1 for each n, end to end."""
+    total = int(counts.sum())
+    return np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
+
+
+def _ragged(homes: Ints, home: Ints, items: Ints) -> Ragged:
+    """The items of each home, in the order in which they come."""
+    place = np.searchsorted(homes, home)
+    start = np.zeros(len(homes) + 1, dtype=np.int64)
+    np.cumsum(np.bincount(place, minlength=len(homes)), out=start[1:])
+    return Ragged(start, items[np.argsort(place, kind="stable")])

@@ -1,0 +1,195 @@
+"""One array holds every value, one every gradient; where a node lies decides whether its neighbours are a view.
+
+Operands that lie in equal steps are read as a strided view, with nothing copied; others are gathered. What flows
+back is added where the operand was read: written straight there where nothing was before, else through a buffer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd.number_systems.arrays import Array
+from autograd.replay.flattening import Bools, Ints
+
+Step = Callable[[], object]
+Compute = Callable[[Array], object]
+
+
+class Strided(NamedTuple):
+    """index[i, j, …] = offset + i · steps[0] + j · steps[1] + …"""
+
+    offset: int
+    steps: tuple[int, ...]
+
+
+def strided(index: Ints) -> Strided | None:
+    """How the index runs, if in equal steps along each axis.
+
+    >>> strided(np.array([[3, 5], [4, 6]]))
+    Strided(offset=3, steps=(1, 2))
+    >>> strided(np.array([1, 2, 4])) is None
+    True
+    """
+    if not index.size:
+        return None
+    offset, steps = int(index.flat[0]), []
+    expected = np.full((1,) * index.ndim, offset)
+    for axis, n in enumerate(index.shape):
+        second = tuple(1 if other == axis else 0 for other in range(index.ndim))
+        steps.append(int(index[second]) - offset if n > 1 else 0)
+        along = np.arange(n) * steps[-1]
+        expected = expected + along.reshape([-1 if other == axis else 1 for other in range(index.ndim)])
+    return Strided(offset, tuple(steps)) if np.array_equal(expected, index) else None
+
+
+def _numbers(array: Any) -> Any:
+    return memoryview(array)
+
+
+class Memory:
+    """Slots of nodes, the two arrays, and what the backward pass has written so far while it is planned.
+
+    slot      where each node lies; −1: it has no number of its own
+    tensor    of each slot, the group that was placed together; ``shapes`` and ``first`` of those groups
+    wanted    of each slot, whether a parameter depends on its gradient
+    """
+
+    def __init__(self, nodes: int, slots: int) -> None:
+        self.values: Array = np.zeros(slots)
+        self.gradients: Array = np.zeros(slots)
+        # the same numbers for Python, one by one: a memoryview gives floats, and faster than an array
+        self.value_at, self.gradient_at = _numbers(self.values), _numbers(self.gradients)
+        self.slot: Ints = np.full(nodes, -1)
+        self.tensor: Ints = np.zeros(slots, dtype=np.int64)
+        self.wanted: Bools = np.zeros(slots, dtype=bool)
+        self.shapes: list[tuple[int, ...]] = []
+        self.first: list[int] = []
+        self.used = 0
+        self.constants = 0  # the first slots, whose numbers never change
+        self.written: Bools = np.zeros(slots, dtype=bool)
+        self.to_clear: Bools = np.zeros(slots, dtype=bool)
+
+    def place(self, nodes: Ints, wanted: bool) -> Ints:
+        """Put the nodes one after the other, as a block of their shape; returns their slots."""
+        index = np.arange(self.used, self.used + nodes.size).reshape(nodes.shape)
+        self.slot[nodes] = index
+        self.tensor[index] = len(self.shapes)
+        self.wanted[index] = wanted
+        self.shapes.append(nodes.shape)
+        self.first.append(self.used)
+        self.used += nodes.size
+        return index
+
+    def view(self, buffer: Array, index: Ints) -> Array | None:
+        """The part of values or gradients with these slots, if they lie in equal steps."""
+        found = strided(index)
+        if found is None:
+            return None
+        strides = tuple(8 * step for step in found.steps)
+        return np.ndarray(index.shape, np.float64, buffer, 8 * found.offset, strides)
+
+    def read(self, index: Ints, steps: list[Step]) -> Array:
+        """The values of these slots; where they must be gathered, a step that does so is added."""
+        view = self.view(self.values, index)
+        if view is not None:
+            return view
+        values, gathered = self.values, self.values[index]
+        if index.max() >= self.constants:
+            steps.append(lambda: np.take(values, index, out=gathered, mode="clip"))
+        return gathered
+
+    def clear(self) -> Step | None:
+        """The step that sets to 0 what is only ever added to; then planning starts to note anew."""
+        gradients, places = self.gradients, np.flatnonzero(self.to_clear)
+        self.to_clear[:] = False
+        if not places.size:
+            return None
+        runs = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)
+        if len(runs) == 1:
+            view = gradients[places[0] : places[-1] + 1]
+            return lambda: view.fill(0.0)
+        return lambda: gradients.__setitem__(places, 0.0)
+
+    def add(self, index: Ints, contribution: Array | None, compute: Compute | None) -> list[Step]:
+        """Steps that add a contribution to the gradients of these slots.
+
+        It is an array that holds it by then, or a function that computes it into the array that it is given.
+        """
+        found = strided(index)
+        repeated = tuple(
+            axis for axis, n in enumerate(index.shape) if found and n > 1 and found.steps[axis] == 0
+        )  # one number was read by all of an axis: along it the contributions are added up
+        once = index[tuple(slice(0, 1) if axis in repeated else slice(None) for axis in range(index.ndim))]
+        distinct = np.unique(once).size == once.size
+        fresh = not self.written[once].any()
+        if distinct and found and not repeated:
+            view = self.view(self.gradients, index)
+            assert view is not None
+            return self._into_view(once, view, fresh, contribution, compute)
+        steps: list[Step] = []
+        if contribution is None:
+            assert compute is not None
+            contribution = buffer = np.empty(index.shape)
+            steps.append(lambda: compute(buffer))
+        if distinct and found:
+            return [*steps, self._reduced(once, repeated, fresh, contribution)]
+        return [*steps, self._scattered(index, distinct, contribution)]
+
+    def _into_view(
+        self, index: Ints, view: Array, fresh: bool, contribution: Array | None, compute: Compute | None
+    ) -> list[Step]:
+        self._note(index, fresh)
+        if contribution is not None:
+            given = contribution
+            return [(lambda: np.copyto(view, given)) if fresh else (lambda: np.add(view, given, out=view))]
+        assert compute is not None
+        if fresh:
+            return [lambda: compute(view)]
+        buffer = np.empty(index.shape)
+        return [lambda: compute(buffer), lambda: np.add(view, buffer, out=view)]
+
+    def _reduced(self, once: Ints, repeated: tuple[int, ...], fresh: bool, contribution: Array) -> Step:
+        self._note(once, fresh)
+        kept = tuple(n for axis, n in enumerate(once.shape) if axis not in repeated)
+        view = self.view(self.gradients, once.reshape(kept))
+        assert view is not None
+        given, total = contribution, view if fresh else np.empty(kept)
+        if given.ndim == 2 and len(repeated) == 1:  # a product with ones: several times faster than a sum
+            left = repeated == (0,)
+            ones = np.ones(given.shape[repeated[0]])
+            first, second = (ones, given) if left else (given, ones)
+            if fresh:
+                return lambda: np.matmul(first, second, out=total)
+            return lambda: np.add(view, np.matmul(first, second, out=total), out=view)
+        if fresh:
+            return lambda: np.add.reduce(given, axis=repeated, out=total)
+        return lambda: np.add(view, np.add.reduce(given, axis=repeated, out=total), out=view)
+
+    def _scattered(self, index: Ints, distinct: bool, contribution: Array) -> Step:
+        gradients, given = self.gradients, contribution
+        if distinct:
+            fresh = not self.written[index].any()
+            self._note(index, fresh)
+            if fresh:
+                return lambda: gradients.__setitem__(index, given)
+            return lambda: gradients.__setitem__(index, gradients[index] + given)
+        flat = index.ravel()
+        order = np.argsort(flat, kind="stable")
+        places, starts = np.unique(flat[order], return_index=True)
+        fresh = not self.written[places].any()
+        self._note(places, fresh)
+        if fresh:
+            return lambda: gradients.__setitem__(places, np.add.reduceat(given.ravel()[order], starts))
+        return lambda: gradients.__setitem__(
+            places, gradients[places] + np.add.reduceat(given.ravel()[order], starts)
+        )
+
+    def _note(self, index: Ints, fresh: bool) -> None:
+        """These slots are written; where only some are new, those must be 0 before the first addition."""
+        if not fresh:
+            new = index[~self.written[index]]
+            self.to_clear[new] = True
+        self.written[index] = True

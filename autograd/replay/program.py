@@ -1,0 +1,378 @@
+"""A recorded loss that can be run again with other numbers: the same graph, as array operations.
+
+The graph stays: every scalar's value and gradient can be read, and ``to_values`` writes all numbers back into it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from autograd.graph import topological_order
+from autograd.number_systems import floats
+from autograd.number_systems.arrays import Array
+from autograd.replay.flattening import Ints, flatten
+from autograd.replay.planning import Plan
+from autograd.replay.telling import Layer, find_layers, tell, tell_html, tell_latex
+from autograd.value import Value, collector_paused
+
+
+class Program:
+    """What ``record`` returns; see there.
+
+    engine    "replay", or "eager" where the graph's groups are too small to pay
+    reason    why, in words
+    loss      the number of the latest run
+    """
+
+    def __init__(self, loss: Value, inputs: Sequence[Any], parameters: Sequence[Value], engine: str) -> None:
+        self.root = loss
+        self.parameters = list(parameters)
+        self.shapes = [_shape(tensor, f"inputs[{i}]") for i, tensor in enumerate(inputs)]
+        self.inputs = [list(_entries(tensor)) for tensor in inputs]
+        with collector_paused():
+            self._record()
+        self.engine, self.reason = self._choose(engine)
+        self.loss = loss.data
+        self._leading = False  # whether the arrays, and not the Values, hold the parameters' numbers
+        self._has_run = self._is_late_done = False
+        self._known: dict[int, float] = {}  # numbers without a slot, as far as somebody asked
+
+    def _record(self) -> None:
+        leaves = [*self.parameters, *(leaf for some in self.inputs for leaf in some)]
+        self.flat = flat = flatten(self.root, leaves)
+        places: list[Ints] = [np.array([flat.index[leaf] for leaf in some], dtype=np.int64) for some in self.inputs]
+        parameters = np.array([flat.index[p] for p in self.parameters], dtype=np.int64)
+        self.plan = plan = Plan(flat, parameters, places)
+        memory = self.memory = plan.memory
+        self._values = memory.value_at
+        self._gradients = memory.gradient_at
+        first = int(plan.parameters[0]) if self.parameters else 0
+        self.parameter_array: Array = memory.values[first : first + len(self.parameters)]
+        self.gradient_array: Array = memory.gradients[first : first + len(self.parameters)]
+        self._input_arrays: list[Array] = [
+            memory.values[slots[0] : slots[0] + len(slots)].reshape(shape) if len(slots) else np.zeros(shape)
+            for slots, shape in zip(plan.inputs, self.shapes)
+        ]
+        self._computed: Array = memory.values[plan.first_computed : memory.used]
+
+    def _choose(self, engine: str) -> tuple[str, str]:
+        nodes = int((self.flat.arity > 0).sum())
+        steps = len(self.plan.forward) + len(self.plan.backward)
+        eager, replay = 0.6 * nodes + 0.12 * len(self.flat.operands), 1.5 * steps
+        told = f"{nodes} operations in {steps} array steps"
+        if engine != "auto":
+            return engine, f"{told}; asked for"
+        if replay < eager:
+            return "replay", told
+        return "eager", f"{told}: groups of so few would not be faster than the eager engine, which runs instead"
+
+    # ---- running ------------------------------------------------------------------------------------------------
+
+    def __call__(self, feeds: Sequence[Any] = ()) -> float:
+        """Run forward and backward with these numbers for the inputs, and the parameters' present ``data``.
+
+        feeds   for each input numbers of its shape; without any, the inputs keep the numbers that they have
+
+        Returns the loss. Raises ValueError for feeds of other shapes, DomainError as the eager engine does.
+        """
+        if not self._leading:
+            self.parameter_array[:] = [p.data for p in self.parameters]
+        return self._run(feeds)
+
+    def _run(self, feeds: Sequence[Any]) -> float:
+        self._feed(feeds)
+        self._known.clear()
+        if self.engine == "eager":
+            return self._run_eagerly()
+        with np.errstate(all="ignore"):
+            for step in self.plan.forward:
+                step()
+            if not np.isfinite(np.dot(self._computed, self._computed)) and not np.isfinite(self._computed).all():
+                self._forward_in_graph()  # finds the node at fault, unless what was fed was not finite
+            self.memory.gradients[self.plan.root] = 1.0
+            for step in self.plan.backward:
+                step()
+            self._has_run, self._is_late_done = True, False
+            if not np.isfinite(self.gradient_array).all():
+                self._backward_in_graph()
+        self.loss = self._values[self.plan.root]
+        return self.loss
+
+    def _feed(self, feeds: Sequence[Any]) -> None:
+        if not len(feeds):
+            return
+        if len(feeds) != len(self._input_arrays):
+            raise ValueError(f"{len(feeds)} feeds for {len(self._input_arrays)} inputs: give numbers for each")
+        new = [np.asarray(feed, dtype=np.float64) for feed in feeds]
+        for i, (array, feed) in enumerate(zip(self._input_arrays, new)):
+            if feed.shape != array.shape:
+                raise ValueError(
+                    f"feeds[{i}] has the shape {feed.shape} and inputs[{i}] was recorded with {array.shape}: "
+                    "record the loss of this shape too"
+                )
+        for array, feed in zip(self._input_arrays, new):
+            np.copyto(array, feed)
+
+    # ---- the same in the graph: where replay does not pay, or to say which node is at fault -----------------------
+
+    def _write_leaves(self) -> None:
+        for leaf, x in zip(self.parameters, self.parameter_array.tolist()):
+            leaf.data = x
+        for leaves, array in zip(self.inputs, self._input_arrays):
+            for leaf, x in zip(leaves, array.ravel().tolist()):
+                leaf.data = x
+
+    def _forward_in_graph(self) -> None:
+        """Recompute the nodes themselves with their rules on floats; DomainError names the one at fault."""
+        self._write_leaves()
+        values, slots = self._values, self.memory.slot.tolist()
+        for node, slot in zip(self.flat.nodes, slots):
+            if node.operation is not None and node.parents:
+                compute(node)
+            if slot >= 0:
+                values[slot] = node.data
+
+    def _backward_in_graph(self) -> None:
+        """The eager backward pass: there nothing from upstream times an infinite local derivative is nothing."""
+        self._forward_in_graph()
+        for node in self.flat.nodes:
+            node.grad = 0.0
+        self.root.backward()
+        for node, slot in zip(self.flat.nodes, self.memory.slot.tolist()):
+            if slot >= 0:
+                self._gradients[slot] = node.grad
+        self._is_late_done = True
+
+    def _run_eagerly(self) -> float:
+        with collector_paused():
+            self._backward_in_graph()
+        self._has_run = True
+        self.loss = self.root.data
+        return self.loss
+
+    # ---- reading ------------------------------------------------------------------------------------------------
+
+    def value(self, node: Value) -> float:
+        """The number of any node of the graph in the latest run."""
+        return self._number(self._place(node))
+
+    def gradient(self, node: Value) -> float:
+        """∂L/∂node in the latest run, for a leaf or any other node of the graph."""
+        i = self._place(node)
+        if not self._has_run:
+            raise RuntimeError("no gradient yet: the program has not run; call it first")
+        self._finish()
+        total = 0.0
+        waiting = [(i, 1.0)]
+        while waiting:  # what was fused away was used once: its share is that of the node that it went into
+            i, factor = waiting.pop()
+            slot = int(self.memory.slot[i])
+            if slot >= self.memory.constants:
+                total += factor * self._gradients[slot]
+                continue
+            for entry in np.flatnonzero(self.flat.operands == i).tolist():
+                consumer = int(np.searchsorted(self.flat.start, entry, side="right")) - 1
+                local = self._local_derivatives(consumer)[entry - int(self.flat.start[consumer])]
+                waiting.append((consumer, factor * local))
+        return total
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The matrix products with rows of parameters, first to last, in the lecture's letters."""
+        return find_layers(self.plan)
+
+    def __str__(self) -> str:
+        return tell(self.plan, self.engine, self.reason)
+
+    def _repr_html_(self) -> str:
+        return tell_html(self.plan, self.engine, self.reason)
+
+    def _repr_latex_(self) -> str:
+        return tell_latex(self.plan)
+
+    def _place(self, node: Value) -> int:
+        if node not in self.flat.index:
+            raise ValueError(f"{node!r} is not in the graph that was recorded")
+        return self.flat.index[node]
+
+    def _finish(self) -> None:
+        """Run the steps of the backward pass that no parameter needed."""
+        if not self._is_late_done:
+            with np.errstate(all="ignore"):
+                for step in self.plan.late:
+                    step()
+            self._is_late_done = True
+
+    def _number(self, i: int) -> float:
+        """The number of a node; what has no slot is computed from what it was fused with."""
+        known = self._known
+        waiting = [i]
+        while waiting:
+            j = waiting[-1]
+            slot, node = int(self.memory.slot[j]), self.flat.nodes[j]
+            if slot >= 0:
+                known[j] = self._values[slot]
+            elif not node.parents:
+                known[j] = node.data  # a constant
+            else:
+                operands = self.flat.operands[self.flat.start[j] : self.flat.start[j + 1]].tolist()
+                missing = [k for k in operands if k not in known]
+                if missing:
+                    waiting += missing
+                    continue
+                assert node.operation is not None
+                known[j] = node.operation.rule(floats, *[known[k] for k in operands])[0]
+            waiting.pop()
+        return known[i]
+
+    def _local_derivatives(self, i: int) -> tuple[float, ...]:
+        operation = self.flat.nodes[i].operation
+        assert operation is not None
+        operands = self.flat.operands[self.flat.start[i] : self.flat.start[i + 1]].tolist()
+        local_derivatives: tuple[float, ...] = operation.rule(floats, *map(self._number, operands))[1]
+        return local_derivatives
+
+    # ---- writing back -------------------------------------------------------------------------------------------
+
+    def to_values(self) -> None:
+        """Write every number of the latest run into the graph: data, local derivatives, and grads.
+
+        Afterwards explain, draw and walk show what was replayed. A leaf's ``grad`` is that of this run alone.
+        """
+        self._write_leaves()
+        with collector_paused():
+            self._write_numbers()
+            if self._has_run:
+                self._write_gradients()
+
+    def _write_numbers(self) -> None:
+        slots, values = self.memory.slot.tolist(), self.memory.values.tolist()
+        for node, slot in zip(self.flat.nodes, slots):
+            if node.operation is not None and node.parents:
+                compute(node)
+            if slot >= 0:
+                node.data = values[slot]
+
+    def _write_gradients(self) -> None:
+        self._finish()
+        slots, gradients = self.memory.slot.tolist(), self.memory.gradients.tolist()
+        own = [slot >= self.memory.constants for slot in slots]
+        for node, slot, has in zip(self.flat.nodes, slots, own):
+            node.grad = gradients[slot] if has else 0.0
+        without = {node for node, has in zip(self.flat.nodes, own) if not has}
+        if without:
+            for node in reversed(self.flat.nodes):
+                upstream = node.grad
+                if upstream:
+                    for parent, local in node.edges:
+                        if parent in without:
+                            parent.grad += upstream * local
+
+    def write_back(self) -> None:
+        """Write the parameters' numbers and gradients into their Values."""
+        for p, x, gradient in zip(self.parameters, self.parameter_array.tolist(), self.gradient_array.tolist()):
+            p.data = x
+            if self._has_run:
+                p.grad = gradient
+
+    @contextmanager
+    def training(self, optimizer: Any) -> Iterator[Callable[..., float]]:
+        """Inside, parameters and the optimiser's memory are arrays; on the way out they are written back.
+
+        Yields ``step(feeds)``: run, move every parameter once, return the loss before. ``optimizer`` is one of
+        ``nn.optim`` over the same parameters in the same order: its ``update`` is arithmetic, for arrays as well.
+        Raises ValueError for other parameters, DomainError as the optimiser's own ``step`` does.
+        """
+        if optimizer.parameters != self.parameters:
+            raise ValueError("the optimiser moves other parameters, or in another order, than were recorded")
+        self.parameter_array[:] = [p.data for p in self.parameters]
+        width = len(optimizer.first_state())
+        columns = np.array(optimizer.states, dtype=np.float64).reshape(len(self.parameters), width).T
+        state: tuple[Array, ...] = tuple(columns.copy())
+        w, gradient = self.parameter_array, self.gradient_array
+
+        def step(feeds: Sequence[Any] = ()) -> float:
+            nonlocal state
+            loss = self._run(feeds)
+            before = optimizer.steps, optimizer.learning_rate
+            optimizer.begin_step()
+            moved, new = optimizer.update(w, gradient, state)
+            if not (np.isfinite(np.dot(moved, moved)) or np.isfinite(moved).all()) or not _finite(new):
+                optimizer.steps, optimizer.learning_rate = before
+                write_back()
+                optimizer.step()  # says which parameter it is
+            np.copyto(w, moved)
+            state = new
+            return loss
+
+        def write_back() -> None:
+            self.write_back()
+            optimizer.states = list(zip(*(column.tolist() for column in state))) or optimizer.states
+
+        self._leading = True
+        try:
+            yield step
+        finally:
+            self._leading = False
+            write_back()
+
+
+def compute(node: Value) -> None:
+    """Run the node's rule again at its parents' present data, in place; DomainError as when it was made."""
+    operation = node.operation
+    assert operation is not None
+    node.data, local_derivatives = operation.rule(floats, *[x.data for x in node.parents])
+    if len(local_derivatives) > 2:
+        node._dx = local_derivatives
+    else:
+        node._dx, node._dy = local_derivatives[0], local_derivatives[1] if len(local_derivatives) == 2 else None
+    if node.data - node.data != 0.0:
+        operation.check_fault(node)
+
+
+def _finite(state: tuple[Array, ...]) -> bool:
+    return all(np.isfinite(column).all() for column in state)
+
+
+def _entries(tensor: Any) -> Iterator[Value]:
+    if isinstance(tensor, Value):
+        yield tensor
+    else:
+        for row in tensor:
+            yield from _entries(row)
+
+
+def _shape(tensor: Any, where: str) -> tuple[int, ...]:
+    if isinstance(tensor, Value):
+        return ()
+    if not isinstance(tensor, Sequence):
+        raise TypeError(f"{where} holds {tensor!r}: an input is a Value, or a list of inputs")
+    inner = {_shape(row, where) for row in tensor}
+    if len(inner) > 1:
+        raise ValueError(f"{where} has rows of different shapes {sorted(inner)}: give them as inputs of their own")
+    return (len(tensor), *(inner.pop() if inner else ()))
+
+
+def check_leaves(inputs: Sequence[Any], parameters: Sequence[Value]) -> None:
+    """TypeError and ValueError for what cannot be fed or trained."""
+    met: set[Value] = set()
+    for role, leaves in (("input", [x for tensor in inputs for x in _entries(tensor)]), ("parameter", parameters)):
+        for leaf in leaves:
+            if not isinstance(leaf, Value):
+                raise TypeError(f"{role} {leaf!r} is no Value")
+            if leaf.operation is not None:
+                made = leaf.operation.name
+                raise ValueError(f"{role} {leaf!r} was made by {made}: only leaves, as Value(2.0), can be given anew")
+            if leaf in met:
+                raise ValueError(f"{role} {leaf!r} is given twice: each leaf has one place")
+            met.add(leaf)
+
+
+def remaining_leaves(loss: Value, inputs: Sequence[Any]) -> list[Value]:
+    """The leaves of the loss that are no inputs, in the order of the forward pass."""
+    fed = {x for tensor in inputs for x in _entries(tensor)}
+    return [node for node in topological_order(loss) if node.operation is None and node not in fed]

@@ -1,0 +1,548 @@
+"""Replay: the numbers of the eager engine, found again by array operations, whatever the graph was written as."""
+
+import random
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from random_graphs import random_graph
+
+from autograd import Value, explain, record
+from autograd import functions as F
+from autograd.graph import topological_order
+from autograd.primitives import CONSTANT, TABLE
+from autograd.value import constant
+from nn import (
+    MLP,
+    SGD,
+    Adam,
+    BatchNorm,
+    Dropout,
+    Linear,
+    ReLU,
+    RMSprop,
+    Sequential,
+    Sigmoid,
+    Softplus,
+    Tanh,
+    binary_cross_entropy,
+    half_squared_error,
+    l1_penalty,
+    l2_penalty,
+    mean_squared_error,
+)
+from nn.activations import Identity, LeakyReLU
+from nn.layers import weights
+from nn.losses import mean_loss
+
+# sums are added up in another order, and matrix products in BLAS's: some rounding errors of the largest number
+CLOSE = 1e-12
+
+
+def flat(tensor):
+    return [tensor] if isinstance(tensor, Value) else [x for row in tensor for x in flat(row)]
+
+
+def leaves_of(numbers):
+    return Value(numbers) if isinstance(numbers, float) else [leaves_of(row) for row in numbers]
+
+
+def normal(rng, *shape):
+    return rng.gauss(0.0, 1.0) if not shape else [normal(rng, *shape[1:]) for _ in range(shape[0])]
+
+
+def eager(build, leaves):
+    """A fresh graph from the same leaves, with its backward pass; all (operation, value, gradient) in order."""
+    for leaf in leaves:
+        leaf.grad = 0.0
+    loss = build()
+    loss.backward()
+    return [(node.operation, node.data, node.grad) for node in topological_order(loss)]
+
+
+def assert_replays(build, inputs, parameters, feeds, engine="replay", every_node=True):
+    """Record ``build()``, feed other numbers, and compare every scalar with a fresh eager run on these numbers."""
+    loss = build()
+    program = record(loss, inputs, parameters, engine=engine)
+    assert program.engine == engine
+    assert program(feeds) == program.value(loss)
+    nodes = topological_order(loss)
+    shown = nodes if every_node else [node for node in nodes if not node.parents and node.operation is None]
+    found = {node: (program.value(node), program.gradient(node)) for node in shown}
+    for leaf, x in zip(flat(inputs), np.concatenate([np.ravel(feed) for feed in feeds] or [[]])):
+        leaf.data = float(x)
+    expected = eager(build, {*flat(inputs), *parameters, *(node for node in nodes if node.operation is None)})
+    assert [node.operation for node in nodes] == [operation for operation, _, _ in expected]
+    largest = {}
+    for operation, value, gradient in expected:
+        top = largest.setdefault(operation, [1e-300, 1e-300])
+        top[:] = max(top[0], abs(value)), max(top[1], abs(gradient))
+    for node, (operation, value, gradient) in zip(nodes, expected):
+        if node in found:
+            top = largest[operation]
+            assert found[node][0] == pytest.approx(value, abs=CLOSE * top[0], rel=0)
+            assert found[node][1] == pytest.approx(gradient, abs=CLOSE * top[1], rel=0)
+    return program
+
+
+# ---- every primitive ------------------------------------------------------------------------------------------
+
+
+def operands_of(entry, rng, count):
+    """Operands inside the domains of value and derivative; a constant where the table wants one."""
+    while True:
+        numbers = [rng.uniform(-2.0, 2.0) for _ in range(count)]
+        domains = entry.domains_of(count)
+        numbers = [3.0 if d is CONSTANT and rng.random() < 0.5 else x for d, x in zip(domains, numbers)]
+        if entry.defined_at(*numbers) and entry.defined_at(*numbers, derivative=True):
+            return [constant(x) if d is CONSTANT else Value(x) for d, x in zip(domains, numbers)]
+
+
+@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("many", [1, 9])
+def test_every_primitive_alone_and_in_a_group(name, many):
+    entry, rng = TABLE[name], random.Random(name)
+    counts = [entry.least, entry.least + entry.step, entry.least + 4 * entry.step] if entry.variadic else [0]
+    for n in counts:
+        count = n or len(entry.letters)
+        operands = [operands_of(entry, rng, count) for _ in range(many)]
+        upstream = leaves_of(normal(rng, many))
+
+        def build(operands=operands, upstream=upstream):
+            return F.sum([F.sin(entry(*some)) * u for some, u in zip(operands, upstream)])
+
+        leaves = [x for some in operands for x in some if x.operation is None]
+        feeds = [[x.data for x in operands_of(entry, rng, count) if x.operation is None] for _ in range(many)]
+        if any(x.operation is not None for some in operands for x in some):
+            feeds = [[abs(x.data) + 0.1 for x in some if x.operation is None] for some in operands]
+        inputs = [[x for x in some if x.operation is None] for some in operands]
+        assert_replays(build, [inputs], upstream, [feeds])
+        assert_replays(build, [], [*leaves, *upstream], [])
+
+
+# ---- random graphs --------------------------------------------------------------------------------------------
+
+
+def replay_random_graph(seed):
+    _, inputs = random_graph(seed, steps=20)
+    rng = random.Random(seed)
+    assert_replays(lambda: random_graph_again(seed, inputs), [inputs[:1]], inputs[1:], [[rng.uniform(-1.5, 1.5)]])
+
+
+def random_graph_again(seed, inputs):
+    """The same function of the same inputs: its steps, as the generator writes them, on a graph of its own."""
+    f, own = random_graph(seed, steps=20)
+    place = dict(zip(own, inputs))
+    for node in topological_order(f):
+        if node.parents:
+            place[node] = node.operation(*(place.get(p, p) for p in node.parents))
+    return place[f]
+
+
+@pytest.mark.parametrize("start", range(0, 100, 20))
+def test_random_graphs(start):
+    for seed in range(start, start + 20):
+        replay_random_graph(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", range(100, 500, 100))
+def test_more_random_graphs(start):
+    for seed in range(start, start + 100):
+        replay_random_graph(seed)
+
+
+def wide_graph(seed):
+    """Lists of Values combined as a whole: views, gathers, broadcasts, cross products, in each notation."""
+    rng = random.Random(seed)
+    n, m = rng.randint(2, 9), rng.randint(2, 9)
+    parameters = leaves_of(normal(rng, n))
+    rows = [leaves_of(normal(rng, n)) for _ in range(m)]
+    inputs = leaves_of(normal(rng, m, n))
+    plan = [(rng.randrange(12), rng.random(), rng.randrange(10**6)) for _ in range(rng.randint(2, 7))]
+
+    def build():
+        batch = inputs
+        tail = []
+        for kind, coin, salt in plan:
+            own = random.Random(salt)
+            if kind == 0:
+                batch = [[F.tanh(x) for x in example] for example in batch]
+            elif kind == 1:
+                batch = [[x * p for x, p in zip(example, parameters)] for example in batch]
+            elif kind == 2:
+                batch = [[F.dot(row, example) for row in rows[:n]] + example[len(rows[:n]) :] for example in batch]
+            elif kind == 3:
+                batch = [[sum(x * w for w, x in zip(row, x_)) + parameters[0] for row in rows] for x_ in batch]
+                batch = [(example * n)[:n] for example in batch]
+            elif kind == 4:
+                batch = [[F.affine(row, example, p) for row, p in zip(rows, parameters)] for example in batch]
+                batch = [(example * n)[:n] for example in batch]
+            elif kind == 5:
+                batch = [own.sample(example, n) for example in batch]
+            elif kind == 6:
+                batch = [[x - F.logsumexp(example) for x in example] for example in batch]
+            elif kind == 7:
+                means = [F.mean(column) for column in zip(*batch)]
+                batch = [[x - mu for x, mu in zip(example, means)] for example in batch]
+            elif kind == 8:
+                tail += [x for example in batch for x in example if own.random() < 0.4]
+            elif kind == 9:
+                flat_batch = [x for example in batch for x in example]
+                tail.append(F.dot(flat_batch, flat_batch) * 0.1)
+            elif kind == 10:
+                batch = [[F.sigmoid(x) / (2.0 + y * y) for x, y in zip(example, example[::-1])] for example in batch]
+            else:
+                first = batch[0]
+                batch = [[F.relu(x) if coin < 0.5 else F.maximum(x, y) for x, y in zip(x_, first)] for x_ in batch]
+            batch = [[F.sin(x) if abs(x.data) > 50.0 else x for x in example] for example in batch]
+        return sum([F.sin(x) for example in batch for x in example] + tail) * 0.5
+
+    feeds = [[x.data for x in example] for example in inputs]
+    return build, [inputs], [*parameters, *flat(rows)], [feeds]
+
+
+@pytest.mark.parametrize("start", range(0, 120, 20))
+def test_wide_random_graphs(start):
+    for seed in range(start, start + 20):
+        build, inputs, parameters, feeds = wide_graph(seed)
+        assert_replays(build, inputs, parameters, feeds, every_node=seed % 4 == 0)
+
+
+# ---- networks -------------------------------------------------------------------------------------------------
+
+
+def cross_entropy_one_hot(z, one_hot):
+    return F.logsumexp(z) - F.dot(one_hot, z)
+
+
+def hinge_of_leaf(score, y):
+    return F.relu(1.0 - y * score)
+
+
+def network(model, loss, rng, examples=6, n_in=3, targets=()):
+    """build, inputs, parameters, feeds of the mean loss of a model from nn."""
+    X, Y = leaves_of(normal(rng, examples, n_in)), leaves_of(normal(rng, examples, *targets))
+
+    def build():
+        outputs = model.batch(X)
+        return F.mean([loss(output, y) for output, y in zip(outputs, Y)])
+
+    return build, [X, Y], model.parameters(), [normal(rng, examples, n_in), normal(rng, examples, *targets)]
+
+
+LOSSES = {
+    "half_squared_error": (half_squared_error, [2], (2,)),
+    "mean_squared_error": (mean_squared_error, [2], (2,)),
+    "cross_entropy": (cross_entropy_one_hot, [3], (3,)),
+    "hinge": (hinge_of_leaf, [1], ()),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "softplus", "leaky_relu", "linear"])
+def test_every_activation_with_every_loss(loss, activation):
+    function, out, targets = LOSSES[loss]
+    rng = random.Random(loss + activation)
+    model = MLP(3, [5, 4, *out], activation=activation, rng=rng)
+    assert_replays(*network(model, function, rng, targets=targets))
+
+
+def test_binary_cross_entropy_with_labels_as_they_stand():
+    rng = random.Random(5)
+    model = MLP(3, [4, 1], activation="tanh", rng=rng)
+    X = leaves_of(normal(rng, 7, 3))
+    y = [i % 2 for i in range(7)]
+
+    def build():
+        return mean_loss(binary_cross_entropy, model.batch(X), y)
+
+    assert_replays(build, [X], model.parameters(), [normal(rng, 7, 3)])
+
+
+def test_batch_normalisation_in_training_and_evaluation():
+    rng = random.Random(1)
+    model = Sequential(Linear(3, 4, rng=rng), BatchNorm(4), ReLU(), Linear(4, 2, rng=rng))
+    assert_replays(*network(model, half_squared_error, rng, examples=8, targets=(2,)))
+    model.eval()
+    assert_replays(*network(model, half_squared_error, rng, examples=8, targets=(2,)))
+
+
+def test_dropout_with_masks_fed_anew():
+    rng = random.Random(2)
+    dropout = Dropout(0.5, rng)
+    hidden, output = Linear(3, 8, rng=rng), Linear(8, 1, rng=rng)
+    X = leaves_of(normal(rng, 6, 3))
+    parameters = [*hidden.parameters(), *output.parameters()]
+    masks = leaves_of([[1.0] * 8] * 6)
+
+    def build():
+        A = [[F.tanh(z) for z in example] for example in hidden.batch(X)]
+        dropped = [[a * m for a, m in zip(example, mask)] for example, mask in zip(A, masks)]
+        return F.mean([z**2 for [z] in output.batch(dropped)])
+
+    feeds = [normal(rng, 6, 3), [[dropout.sample() for _ in range(8)] for _ in range(6)]]
+    assert_replays(build, [X, masks], parameters, feeds)
+
+
+def test_the_masks_that_a_dropout_layer_drew_are_inputs():
+    rng = random.Random(3)
+    model = MLP(3, [6, 1], dropout=0.5, rng=rng)
+    X = leaves_of(normal(rng, 5, 3))
+    dropout = next(m for m in model.submodules().values() if isinstance(m, Dropout))
+    loss = F.mean([z**2 for z in model.batch(X)])
+    masks = list(dropout.masks)
+    program = record(loss, [X, masks], model.parameters())
+    program([normal(rng, 5, 3), [0.0] * len(masks)])
+    # every hidden unit is dropped: the output is its bias, and the loss its square
+    bias = model.net.layers[-1].b[0]
+    assert program.loss == pytest.approx(bias.data**2, abs=1e-15)
+    assert program.gradient(model.net.layers[0].W[0][0]) == 0.0
+
+
+@pytest.mark.parametrize("penalty", [l1_penalty, l2_penalty])
+def test_penalties(penalty):
+    rng = random.Random(4)
+    model = MLP(3, [5, 1], activation="tanh", rng=rng)
+    X = leaves_of(normal(rng, 6, 3))
+
+    def build():
+        return F.mean([z * z for z in model.batch(X)]) + penalty(weights(model), 0.01)
+
+    assert_replays(build, [X], model.parameters(), [normal(rng, 6, 3)])
+
+
+class Neuron:
+    """micrograd's."""
+
+    def __init__(self, n, rng):
+        self.w, self.b = [Value(rng.uniform(-1, 1)) for _ in range(n)], Value(0.1)
+
+    def __call__(self, x):
+        return sum((wi * xi for wi, xi in zip(self.w, x)), self.b)
+
+
+def micrograd_network(rng, sizes=(2, 8, 8, 1), examples=12):
+    layers = [[Neuron(n, rng) for _ in range(out)] for n, out in pairwise(sizes)]
+    X, y = leaves_of(normal(rng, examples, sizes[0])), leaves_of(normal(rng, examples))
+    parameters = [p for layer in layers for neuron in layer for p in (*neuron.w, neuron.b)]
+
+    def score(x):
+        for layer in layers[:-1]:
+            x = [neuron(x).relu() for neuron in layer]
+        return layers[-1][0](x)
+
+    def build():
+        losses = [(1 + -yi * score(x)).relu() for x, yi in zip(X, y)]
+        return sum(losses) * (1.0 / len(losses)) + 1e-4 * sum(p * p for p in parameters)
+
+    return build, [X, y], parameters, [normal(rng, examples, sizes[0]), normal(rng, examples)]
+
+
+def test_microgradlike_code():
+    program = assert_replays(*micrograd_network(random.Random(6)))
+    shapes = [layer.shapes["W"] for layer in program.layers]
+    assert shapes == [(8, 2), (8, 8), (1, 8)]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda p: SGD(p, 0.05),
+        lambda p: SGD(p, lambda t: 0.05 / (1 + t), momentum=0.9, weight_decay=0.01, nesterov=True),
+        lambda p: Adam(p, 0.01),
+        lambda p: RMSprop(p, 0.01, momentum=0.5),
+    ],
+)
+def test_fifty_training_steps(make):
+    rng = random.Random(8)
+    first, second = (MLP(3, [8, 6, 2], activation="tanh", rng=random.Random(9)) for _ in range(2))
+    batches = [(normal(rng, 10, 3), normal(rng, 10, 2)) for _ in range(50)]
+    optimizer = make(first.parameters())
+    expected = []
+    for X, Y in batches:
+        loss = mean_loss(half_squared_error, first.batch(X), Y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        expected.append(loss.data)
+    build, inputs, parameters, _ = network(second, half_squared_error, rng, examples=10, targets=(2,))
+    program, replayed = record(build(), inputs, parameters), make(parameters)
+    assert program.engine == "replay"
+    with program.training(replayed) as step:
+        losses = [step(batch) for batch in batches]
+    # rounding errors of 1e-16 grow with the steps, as any disturbance of a training does
+    assert losses == pytest.approx(expected, abs=1e-9)
+    assert [p.data for p in parameters] == pytest.approx([p.data for p in first.parameters()], abs=1e-9)
+    assert [p.grad for p in parameters] == pytest.approx([p.grad for p in first.parameters()], abs=1e-9)
+    assert np.array(replayed.states) == pytest.approx(np.array(optimizer.states), abs=1e-9)
+    assert (replayed.steps, replayed.learning_rate) == (optimizer.steps, optimizer.learning_rate)
+
+
+@pytest.mark.parametrize("layer", [Identity(), LeakyReLU(0.2), ReLU(), Sigmoid(), Softplus(), Tanh()])
+def test_every_activation_layer(layer):
+    rng = random.Random(11)
+    X = leaves_of(normal(rng, 5, 3))
+    assert_replays(lambda: F.sum([a * a for x in layer.batch(X) for a in x]), [X], [], [normal(rng, 5, 3)])
+
+
+# ---- what is found --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda w, x, b: F.affine(w, x, b),
+        lambda w, x, b: F.dot(w, x) + b,
+        lambda w, x, b: b + F.dot(x, w),
+        lambda w, x, b: sum(wi * xi for wi, xi in zip(w, x)) + b,
+        lambda w, x, b: sum((xi * wi for wi, xi in zip(w, x)), b),
+        lambda w, x, b: F.sum([wi * xi for wi, xi in zip(w, x)]) + b,
+        lambda w, x, b: w[0] * x[0] + w[1] * x[1] + w[2] * x[2] + w[3] * x[3] + b,
+        lambda w, x, b: b + (w[0] * x[0] + x[1] * w[1]) + (w[2] * x[2] + w[3] * x[3]),
+    ],
+)
+def test_one_matrix_product_however_it_is_written(write):
+    rng = random.Random(12)
+    W, b, X = leaves_of(normal(rng, 5, 4)), leaves_of(normal(rng, 5)), leaves_of(normal(rng, 7, 4))
+
+    def build():
+        return F.sum([F.tanh(write(w, x, b_j)) for x in X for w, b_j in zip(W, b)])
+
+    program = assert_replays(build, [X], [*flat(W), *b], [normal(rng, 7, 4)])
+    assert [(layer.shapes["W"], layer.shapes["A"]) for layer in program.layers] == [((5, 4), (7, 4))]
+    assert len(program.plan.groups) == 3  # the product, tanh, the sum
+
+
+def test_a_recurrent_network_is_a_product_for_each_time_step():
+    rng = random.Random(13)
+    W, U, X = leaves_of(normal(rng, 4, 4)), leaves_of(normal(rng, 4, 3)), leaves_of(normal(rng, 6, 5, 3))
+
+    def build():
+        H = [[F.tanh(F.dot(u, x[0])) for u in U] for x in X]
+        for t in range(1, 5):
+            H = [[F.tanh(F.dot(w, h) + F.dot(u, x[t])) for w, u in zip(W, U)] for h, x in zip(H, X)]
+        return F.sum(flat(H))
+
+    assert_replays(build, [X], [*flat(W), *flat(U)], [normal(rng, 6, 5, 3)])
+
+
+def test_an_incomplete_cross_product_is_still_right():
+    rng = random.Random(14)
+    W, X = leaves_of(normal(rng, 6, 3)), leaves_of(normal(rng, 6, 3))
+    some = [(w, x) for i, w in enumerate(W) for j, x in enumerate(X) if i <= j] + [(W[0], X[0])]
+    assert_replays(lambda: F.sum([F.sin(F.dot(w, x)) for w, x in some]), [X], flat(W), [normal(rng, 6, 3)])
+
+
+def test_a_convolution_reads_overlapping_windows():
+    rng = random.Random(15)
+    W, x = leaves_of(normal(rng, 3, 4)), leaves_of(normal(rng, 12))
+
+    def build():
+        windows = [x[i : i + 4] for i in range(9)]
+        return F.sum([F.relu(F.dot(w, window)) for w in W for window in windows])
+
+    assert_replays(build, [x], flat(W), [normal(rng, 12)])
+
+
+def test_what_was_fused_away_has_no_slot_and_is_still_read():
+    x, y = Value(2.0), Value(3.0)
+    W = leaves_of(normal(random.Random(0), 8, 2))
+    inside = [w[0] * x for w in W]
+    loss = F.sum([F.tanh(p + w[1] * y) for p, w in zip(inside, W)])
+    program = record(loss, [x, y], flat(W), engine="replay")
+    program([0.5, -1.0])
+    assert program.memory.used < len(program.flat.nodes)
+    for p, w in zip(inside, W):
+        z = w[0].data * 0.5 - w[1].data
+        assert program.memory.slot[program.flat.index[p]] == -1
+        assert program.value(p) == w[0].data * 0.5
+        assert program.gradient(p) == pytest.approx(1.0 - np.tanh(z) ** 2, abs=1e-15)
+
+
+def test_to_values_makes_the_graph_as_if_it_had_been_computed_with_these_numbers():
+    build, inputs, parameters, feeds = micrograd_network(random.Random(16))
+    loss = build()
+    program = record(loss, inputs, parameters)
+    program(feeds)
+    program.to_values()
+    found = [(n.data, n.grad, n.local_derivatives) for n in topological_order(loss)]
+    for leaf in [*flat(inputs), *parameters]:
+        leaf.grad = 0.0
+    again = build()
+    again.backward()
+    for (value, gradient, locals_), node in zip(found, topological_order(again)):
+        assert value == pytest.approx(node.data, abs=CLOSE)
+        if node.operation is None or node.parents:
+            assert gradient == pytest.approx(node.grad, abs=CLOSE)
+        assert locals_ == pytest.approx(node.local_derivatives, abs=CLOSE)
+
+
+def test_explain_reads_replayed_numbers():
+    r, s = Value(2.0, "r"), Value(3.0, "s")
+    f = F.product(r, r * s, s)
+    program = record(f, [r, s])
+    program([3.0, 1.0])
+    program.to_values()
+    assert f.data == 9.0  # r² s²
+    assert "18" in str(explain(f, wrt=s))  # 2 r² s
+    assert (r.grad, s.grad) == (6.0, 18.0)
+
+
+def test_parameters_keep_the_numbers_that_their_values_have():
+    w, x = Value(2.0), Value(3.0)
+    program = record(w * x, inputs=[x], parameters=[w])
+    assert program([5.0]) == 10.0
+    w.data = 7.0
+    assert program([5.0]) == 35.0
+    assert program() == 35.0
+
+
+def test_leaves_that_are_neither_keep_their_number():
+    w, x, c = Value(2.0), Value(3.0), Value(4.0)
+    program = record(w * x * c, inputs=[x], parameters=[w])
+    assert program([5.0]) == 40.0
+    assert program.gradient(c) == 10.0
+
+
+# ---- where it does not pay, and where numbers are not finite ---------------------------------------------------
+
+
+def test_a_chain_is_left_to_the_eager_engine_which_gives_the_same():
+    x = y = Value(0.5)
+    for _ in range(300):
+        y = F.sin(y) + x
+    program = record(y, [x], [])
+    assert program.engine == "eager"
+    assert "eager" in program.reason
+    loss = program([0.25])
+    z = 0.25
+    for _ in range(300):
+        z = np.sin(z) + 0.25
+    assert loss == pytest.approx(z, abs=1e-12)
+    replayed = record(y, [x], [], engine="replay")
+    replayed([0.25])
+    assert program.gradient(x) == pytest.approx(replayed.gradient(x), abs=1e-12)
+
+
+def test_a_network_is_replayed():
+    build, inputs, parameters, _ = micrograd_network(random.Random(17))
+    assert record(build(), inputs, parameters).engine == "replay"
+
+
+def test_nothing_from_upstream_times_an_infinite_derivative_is_nothing():
+    x, c = leaves_of([4.0] * 8), leaves_of([1.0] * 8)
+    loss = F.sum([F.sqrt(x_i) * c_i for x_i, c_i in zip(x, c)])
+    program = record(loss, [c], x, engine="replay")
+    for x_i in x:
+        x_i.data = 0.0
+    program([[0.0] * 8])
+    assert [program.gradient(x_i) for x_i in x] == [0.0] * 8
+    program([[1.0] + [0.0] * 7])
+    assert [program.gradient(x_i) for x_i in x] == [np.inf] + [0.0] * 7
+
+
+def test_what_is_fed_may_be_infinite_as_in_the_eager_engine():
+    x = leaves_of([1.0] * 8)
+    program = record(F.sum([F.tanh(x_i) for x_i in x]), [x], engine="replay")
+    assert program([[np.inf] * 8]) == 8.0
