@@ -1,0 +1,125 @@
+"""The gallery: one drawing of each kind, which the tests measure in a browser and the contact sheet shows."""
+
+from random import Random
+
+from autograd import Value, affine, draw, named, sigmoid, sin, sum
+from nn import MLP, binary_cross_entropy, half_squared_error
+from nn.losses import mean_loss
+
+
+def xyz(r, s):
+    x, y, z = named(x=r, y=r * s, z=s)
+    return named(f=x * y * z)
+
+
+def slide(engine, **options):
+    r, s = Value(2.0, "r"), Value(3.0, "s")
+    f = xyz(r, s)
+    f.backward()
+    return draw(f, wrt=s, engine=engine, **options)
+
+
+def tree(engine):
+    u = Value(1.0, "u")
+    r, s = named(r=2.0 * u, s=u**2)
+    f = xyz(r, s)
+    f.backward()
+    return draw(f, wrt=u, fold=True, direction="up", engine=engine)
+
+
+def neuron(engine):
+    w, a = [Value(0.5, "w_1"), Value(-1.0, "w_2")], [Value(2.0, "a_1"), Value(0.25, "a_2")]
+    z = named(z=affine(w, a, Value(0.1, "b")))
+    out = named(a=sigmoid(z))
+    out.backward()
+    return draw(out, local_derivatives=True, engine=engine)
+
+
+def net_232():
+    model = MLP(2, [3, 2], activation="sigmoid", output="sigmoid", rng=Random(0))
+    W1, b1 = [[0.1, 0.2], [0.3, -0.4], [-0.5, 0.6]], [0.01, -0.02, 0.03]
+    W2, b2 = [[0.7, -0.8, 0.9], [-0.1, 0.2, -0.3]], [0.05, -0.05]
+    names = ("net.layers.0.W", "net.layers.0.b", "net.layers.2.W", "net.layers.2.b")
+    model.load_state_dict(dict(zip(names, (W1, b1, W2, b2))))
+    trace = model.trace([0.5, -1.0])
+    L = named(L=half_squared_error(trace.output, [1.0, 0.0]))
+    L.backward()
+    return model, trace, L
+
+
+def net_graph(engine):
+    model, _, L = net_232()
+    return draw(L, wrt=model.parameters()[0], engine=engine)
+
+
+def net_diagram(engine):
+    return draw(net_232()[1])
+
+
+def unfolded(engine):
+    return draw(net_232()[1].z[1][0], unfold=True, local_derivatives=True, engine=engine)
+
+
+def x_plus_x(engine):
+    x = Value(3.0, "x")
+    y = named(y=x + x)
+    y.backward()
+    return draw(y, wrt=x, engine=engine)
+
+
+def long_names(engine):
+    x, y = Value(-123456.789, "a very long name of an input"), Value(1e-9, "שלום")
+    f = named(another_name_that_is_far_too_long=x * y + sin(x))
+    f.backward()
+    return draw(f, wrt=x, engine=engine)
+
+
+def random_graph(count, **options):
+    def drawn(engine):
+        rng = Random(count)
+        values = [Value(rng.uniform(-1.0, 1.0), f"x_{i}") for i in range(4)]
+        unused = set(values)
+        while len(values) < count - 1:
+            x, y = rng.choice(values[-count // 8 :]), rng.choice(values[-count // 8 :])
+            unused -= {x, y}
+            values.append(rng.choice([lambda x, y: x + y, lambda x, y: sin(x) * y, lambda x, y: x - y])(x, y))
+            unused.add(values[-1])
+        f = named(f=sum([x for x in values if x in unused]))
+        f.backward()
+        return draw(f, engine=engine, **options)
+
+    return drawn
+
+
+def moons(engine, **options):
+    model, rng = MLP(2, [16, 16, 1], rng=Random(0)), Random(1)
+    X = [[rng.gauss(0.0, 1.0), rng.gauss(0.0, 1.0)] for _ in range(100)]
+    L = named(L=mean_loss(binary_cross_entropy, model.batch(X), [i % 2 for i in range(100)]))
+    L.backward()
+    return draw(L, engine=engine, **options)
+
+
+def dropped(engine):
+    model = MLP(2, [6, 1], dropout=0.5, rng=Random(3))
+    trace = model.trace([1.0, 0.5])
+    named(L=half_squared_error(trace.output, 1.0)).backward()
+    return draw(trace)
+
+
+PICTURES = {
+    "f = xyz, with the paths from s": slide,
+    "f = xyz, as the slide's tree": tree,
+    "a neuron": neuron,
+    "x + x": x_plus_x,
+    "the 2-3-2 net as a graph": net_graph,
+    "the 2-3-2 net as neurons": net_diagram,
+    "a z, unfolded": unfolded,
+    "with dropout": dropped,
+    "long names": long_names,
+    "100 moons, collapsed": moons,
+    "100 moons, layer 2 opened": lambda engine: moons(engine, open="layer 2"),
+    "50 nodes": random_graph(50),
+    "500 nodes": random_graph(500, collapse=False),
+}
+WIDE = {"the 2-3-2 net as a graph", "100 moons, collapsed", "50 nodes", "500 nodes"}
+NEURONS = {"the 2-3-2 net as neurons", "with dropout"}  # placed by no engine

@@ -1,0 +1,106 @@
+"""Every drawing of the gallery, measured in Chromium: boxes apart, words inside, labels free, contrast enough."""
+
+import shutil
+from functools import cache
+
+import pytest
+from gallery import NEURONS, PICTURES
+
+playwright = pytest.importorskip(
+    "playwright.sync_api", reason="playwright drives Chromium here: pip install playwright", exc_type=ImportError
+)
+pytestmark = pytest.mark.browser
+
+MEASURE = """() => {
+  const found = [], R = e => e.getBoundingClientRect(), svg = document.querySelector('svg');
+  const overlap = (a, b, by) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > by
+    && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > by;
+  const channel = c => c <= 0.04045 ? c / 12.92 : Math.pow((c + 0.055) / 1.055, 2.4);
+  const light = css => { const [r, g, b] = css.match(/[\\d.]+/g).map(x => channel(x / 255));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const contrast = (x, y) => { const [a, b] = [light(x), light(y)].sort((p, q) => q - p);
+    return (a + 0.05) / (b + 0.05); };
+  const paper = getComputedStyle(svg.querySelector('.canvas')).fill;
+  const nodes = [...svg.querySelectorAll('g.node')], box = n => n.querySelector('.box');
+  const boxes = nodes.filter(box);
+  const within = (t, r, what) => { const q = R(t);
+    if (q.left < r.left - 0.5 || q.right > r.right + 0.5 || q.top < r.top - 2 || q.bottom > r.bottom + 2)
+      found.push(`${what}: ${t.textContent.slice(0, 40)}`); };
+  for (const n of boxes) for (const t of n.querySelectorAll('text')) within(t, R(box(n)), 'text leaves its box');
+  boxes.forEach((n, i) => boxes.slice(0, i).forEach(m => { if (overlap(R(box(n)), R(box(m)), 0.5))
+    found.push(`boxes overlap: ${n.textContent.slice(0, 30)} | ${m.textContent.slice(0, 30)}`); }));
+  const labels = [...svg.querySelectorAll('text.label')].filter(t => !t.closest('g.node'));
+  for (const t of labels) for (const n of boxes) if (overlap(R(t), R(box(n)), 1))
+    found.push(`label on a node: ${t.textContent} | ${n.textContent.slice(0, 30)}`);
+  labels.forEach((t, i) => labels.slice(0, i).forEach(u => { if (overlap(R(t), R(u), 2))
+    found.push(`label on a label: ${t.textContent} | ${u.textContent}`); }));
+  for (const t of svg.querySelectorAll('text')) {
+    within(t, R(svg), 'text leaves the picture');
+    const n = t.closest('g.node'), ground = n && box(n) ? getComputedStyle(box(n)).fill : paper;
+    for (const part of [t, ...t.querySelectorAll('tspan')]) {
+      const ratio = contrast(getComputedStyle(part).fill, ground);
+      if (ratio < 4.5) found.push(`contrast ${ratio.toFixed(2)}: ${part.textContent.slice(0, 40)}`);
+    }
+  }
+  return {nodes: nodes.length, boxes: boxes.length, texts: svg.querySelectorAll('text').length, found};
+}"""
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    executable = shutil.which("chromium")
+    if not executable:
+        pytest.skip("there is no chromium on PATH: apt-get install chromium")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=["light", "dark"])
+def page(chromium, request):
+    with chromium.new_page(color_scheme=request.param) as page:
+        yield page
+
+
+@cache
+def svg(name, engine):
+    return PICTURES[name](engine).svg
+
+
+@pytest.mark.parametrize("engine", ["dot", "built-in"])
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_drawing_is_readable_in_a_browser(page, name, engine):
+    if engine == "dot" and not shutil.which("dot"):
+        pytest.skip("there is no dot on PATH: apt-get install graphviz")
+    if engine == "built-in" and name in NEURONS:
+        engine = None  # the neuron diagram has its own places
+    page.set_content(svg(name, engine))
+    measured = page.evaluate(MEASURE)
+    assert measured["nodes"] >= measured["boxes"] > 1 and measured["texts"] > measured["nodes"]
+    assert measured["found"] == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        ("svg.querySelector('g.node text').textContent = 'much too long a text '.repeat(5)", "leaves its box"),
+        ("boxes[1].setAttribute('transform', move(boxes[1], boxes[0]))", "boxes overlap"),
+        ("label.setAttribute('transform', move(label, boxes[0]))", "label on a node"),
+        ("svg.querySelector('g.node text').style.fill = 'rgb(160,160,160)'", "contrast"),
+        ("svg.setAttribute('viewBox', '0 0 40 40')", "leaves the picture"),
+    ],
+    ids=["long text", "moved box", "moved label", "pale text", "cut picture"],
+)  # fmt: skip
+def test_the_measurement_sees_what_is_wrong(chromium, spoil, words):
+    with chromium.new_page(color_scheme="light") as page:
+        page.set_content(PICTURES["f = xyz, with the paths from s"]("built-in").svg)
+        assert page.evaluate(MEASURE)["found"] == []
+        page.evaluate(
+            "() => { const svg = document.querySelector('svg'), boxes = [...svg.querySelectorAll('.box')],"
+            "label = [...svg.querySelectorAll('text.label')].find(t => !t.closest('g.node')),"
+            "move = (a, b) => { const p = a.getBoundingClientRect(), q = b.getBoundingClientRect();"
+            "return `translate(${q.x - p.x} ${q.y - p.y})`; };"
+            f"{spoil}; }}"
+        )
+        assert any(words in complaint for complaint in page.evaluate(MEASURE)["found"])
