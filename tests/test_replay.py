@@ -455,7 +455,7 @@ def test_what_was_fused_away_has_no_slot_and_is_still_read():
     assert program.memory.used < len(program.flat.nodes)
     for p, w in zip(inside, W):
         z = w[0].data * 0.5 - w[1].data
-        assert program.memory.slot[program.flat.index[p]] == -1
+        assert program.memory.slot[program.flat.place_of[p]] == -1
         assert program.value(p) == w[0].data * 0.5
         assert program.gradient(p) == pytest.approx(1.0 - np.tanh(z) ** 2, abs=1e-15)
 

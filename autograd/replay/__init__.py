@@ -6,22 +6,39 @@ operation on arrays, and a cross product of rows becomes the matrix product that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, overload
 
 from autograd.replay.program import Program, check_leaves, remaining_leaves
+from autograd.replay.recording import Recording
 from autograd.value import Value
 
-__all__ = ["Program", "record"]
+__all__ = ["Program", "Recording", "record"]
+
+
+@overload
+def record(
+    loss: Value, inputs: Sequence[Any] = (), parameters: Sequence[Value] | None = None, engine: str = "auto"
+) -> Program: ...
+
+
+@overload
+def record(
+    loss: Callable[..., Value], *, parameters: Sequence[Value] | None = None, engine: str = "auto"
+) -> Recording: ...
 
 
 def record(
-    loss: Value, inputs: Sequence[Any] = (), parameters: Sequence[Value] | None = None, engine: str = "auto"
-) -> Program:
-    """Record the graph of a loss, to run it again with other numbers at the speed of arrays.
+    loss: Value | Callable[..., Value],
+    inputs: Sequence[Any] = (),
+    parameters: Sequence[Value] | None = None,
+    engine: str = "auto",
+) -> Program | Recording:
+    """Record a loss, to run it again with other numbers at the speed of arrays.
 
-    loss         a Value, already computed from leaves
-    inputs       what is fed anew in each run: leaves, or lists (of lists) of leaves
+    loss         a Value, already computed from leaves; or a function that computes it, which is recorded anew for
+                 each shape of its arguments
+    inputs       what is fed anew in each run: leaves, or lists (of lists) of leaves; of a function, its arguments
     parameters   leaves whose gradients are wanted; without them, all that are no inputs. Other leaves keep their
                  numbers, as constants do
     engine       "auto" lets the eager engine run where groups are too small to pay; "replay" and "eager" insist
@@ -32,12 +49,18 @@ def record(
     >>> program = record((w * x - y) ** 2, inputs=[x, y], parameters=[w])
     >>> program([4.0, 6.0]), program.gradient(w)
     (4.0, 16.0)
+
+    >>> program = record(lambda x, y: (w * x - y) ** 2)
+    >>> program(4.0, 6.0), program.gradient(w)
+    (4.0, 16.0)
     """
     if engine not in ("auto", "replay", "eager"):
         raise ValueError(f"engine {engine!r}: there are auto, replay and eager")
+    if not isinstance(loss, Value):
+        if inputs:
+            raise TypeError("inputs of a function are its arguments: give them when you call what is recorded")
+        return Recording(loss, parameters, engine)
     inputs = list(inputs)
-    if parameters is None:
-        parameters = remaining_leaves(loss, inputs)
-    parameters = list(parameters)
+    parameters = remaining_leaves(loss, inputs) if parameters is None else list(parameters)
     check_leaves(inputs, parameters)
     return Program(loss, inputs, parameters, engine)

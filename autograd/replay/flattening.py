@@ -21,7 +21,7 @@ class Flat(NamedTuple):
     """The graph as arrays; a node is its place in the topological order.
 
     nodes        the Values; the root is the last of them
-    index        the place of each
+    place_of     the place of each
     operations   the primitives that occur, None for leaves; ``code[i]`` says which made node i
     start        the operands of node i are ``parents[start[i] : start[i + 1]]``
     parents      equal constants are one: each stands for the first of its number; ``operands`` before that
@@ -29,7 +29,7 @@ class Flat(NamedTuple):
     """
 
     nodes: list[Value]
-    index: dict[Value, int]
+    place_of: dict[Value, int]
     operations: list[Primitive | None]
     code: Ints
     start: Ints
@@ -70,15 +70,15 @@ def flatten(root: Value, leaves: Iterable[Value] = ()) -> Flat:
     nodes = topological_order(root)
     used = set(nodes)
     nodes = [*(leaf for leaf in dict.fromkeys(leaves) if leaf not in used), *nodes]
-    index = dict(zip(nodes, range(len(nodes))))
+    place_of = dict(zip(nodes, range(len(nodes))))
     operands = [node.parents for node in nodes]
     start = np.zeros(len(nodes) + 1, dtype=np.int64)
     np.cumsum(np.fromiter(map(len, operands), np.int64, len(nodes)), out=start[1:])
-    parents = np.fromiter(map(index.__getitem__, chain.from_iterable(operands)), np.int64, start[-1])
+    parents = np.fromiter(map(place_of.__getitem__, chain.from_iterable(operands)), np.int64, start[-1])
     codes: dict[Any, int] = {}
     code = np.fromiter((codes.setdefault(node.operation, len(codes)) for node in nodes), np.int64, len(nodes))
     data = np.fromiter((node.data for node in nodes), np.float64, len(nodes))
-    flat = Flat(nodes, index, list(codes), code, start, parents, parents, data)
+    flat = Flat(nodes, place_of, list(codes), code, start, parents, parents, data)
     constants = np.flatnonzero(flat.is_constant())
     _, first, of_each = np.unique(data[constants].view(np.int64), return_index=True, return_inverse=True)
     same = np.arange(len(nodes))

@@ -6,17 +6,19 @@ The graph stays: every scalar's value and gradient can be read, and ``to_values`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 
 from autograd.graph import topological_order
+from autograd.notation import is_constant
 from autograd.number_systems import floats
 from autograd.number_systems.arrays import Array
 from autograd.replay.flattening import Ints, flatten
 from autograd.replay.planning import Plan
 from autograd.replay.telling import Layer, find_layers, tell, tell_html, tell_latex
+from autograd.replay.training import training
 from autograd.value import Value, collector_paused
 
 
@@ -37,15 +39,17 @@ class Program:
             self._record()
         self.engine, self.reason = self._choose(engine)
         self.loss = loss.data
-        self._leading = False  # whether the arrays, and not the Values, hold the parameters' numbers
+        self.is_leading = False  # in a training the arrays, and not the Values, hold the parameters' numbers
         self._has_run = self._is_late_done = False
         self._known: dict[int, float] = {}  # numbers without a slot, as far as somebody asked
 
     def _record(self) -> None:
         leaves = [*self.parameters, *(leaf for some in self.inputs for leaf in some)]
         self.flat = flat = flatten(self.root, leaves)
-        places: list[Ints] = [np.array([flat.index[leaf] for leaf in some], dtype=np.int64) for some in self.inputs]
-        parameters = np.array([flat.index[p] for p in self.parameters], dtype=np.int64)
+        places: list[Ints] = [
+            np.array([flat.place_of[leaf] for leaf in some], dtype=np.int64) for some in self.inputs
+        ]
+        parameters = np.array([flat.place_of[p] for p in self.parameters], dtype=np.int64)
         self.plan = plan = Plan(flat, parameters, places)
         memory = self.memory = plan.memory
         self._values = memory.value_at
@@ -79,11 +83,12 @@ class Program:
 
         Returns the loss. Raises ValueError for feeds of other shapes, DomainError as the eager engine does.
         """
-        if not self._leading:
+        if not self.is_leading:
             self.parameter_array[:] = [p.data for p in self.parameters]
-        return self._run(feeds)
+        return self.run(feeds)
 
-    def _run(self, feeds: Sequence[Any]) -> float:
+    def run(self, feeds: Sequence[Any]) -> float:
+        """The same with the parameters that ``parameter_array`` holds."""
         self._feed(feeds)
         self._known.clear()
         if self.engine == "eager":
@@ -195,9 +200,9 @@ class Program:
         return tell_latex(self.plan)
 
     def _place(self, node: Value) -> int:
-        if node not in self.flat.index:
+        if node not in self.flat.place_of:
             raise ValueError(f"{node!r} is not in the graph that was recorded")
-        return self.flat.index[node]
+        return self.flat.place_of[node]
 
     def _finish(self) -> None:
         """Run the steps of the backward pass that no parameter needed."""
@@ -279,46 +284,14 @@ class Program:
             if self._has_run:
                 p.grad = gradient
 
-    @contextmanager
-    def training(self, optimizer: Any) -> Iterator[Callable[..., float]]:
+    def training(self, optimizer: Any) -> AbstractContextManager[Callable[..., float]]:
         """Inside, parameters and the optimiser's memory are arrays; on the way out they are written back.
 
-        Yields ``step(feeds)``: run, move every parameter once, return the loss before. ``optimizer`` is one of
+        Gives ``step(feeds)``: run, move every parameter once, return the loss before. ``optimizer`` is one of
         ``nn.optim`` over the same parameters in the same order: its ``update`` is arithmetic, for arrays as well.
         Raises ValueError for other parameters, DomainError as the optimiser's own ``step`` does.
         """
-        if optimizer.parameters != self.parameters:
-            raise ValueError("the optimiser moves other parameters, or in another order, than were recorded")
-        self.parameter_array[:] = [p.data for p in self.parameters]
-        width = len(optimizer.first_state())
-        columns = np.array(optimizer.states, dtype=np.float64).reshape(len(self.parameters), width).T
-        state: tuple[Array, ...] = tuple(columns.copy())
-        w, gradient = self.parameter_array, self.gradient_array
-
-        def step(feeds: Sequence[Any] = ()) -> float:
-            nonlocal state
-            loss = self._run(feeds)
-            before = optimizer.steps, optimizer.learning_rate
-            optimizer.begin_step()
-            moved, new = optimizer.update(w, gradient, state)
-            if not (np.isfinite(np.dot(moved, moved)) or np.isfinite(moved).all()) or not _finite(new):
-                optimizer.steps, optimizer.learning_rate = before
-                write_back()
-                optimizer.step()  # says which parameter it is
-            np.copyto(w, moved)
-            state = new
-            return loss
-
-        def write_back() -> None:
-            self.write_back()
-            optimizer.states = list(zip(*(column.tolist() for column in state))) or optimizer.states
-
-        self._leading = True
-        try:
-            yield step
-        finally:
-            self._leading = False
-            write_back()
+        return training(optimizer, lambda feeds: self)
 
 
 def compute(node: Value) -> None:
@@ -334,13 +307,11 @@ def compute(node: Value) -> None:
         operation.check_fault(node)
 
 
-def _finite(state: tuple[Array, ...]) -> bool:
-    return all(np.isfinite(column).all() for column in state)
-
-
 def _entries(tensor: Any) -> Iterator[Value]:
     if isinstance(tensor, Value):
         yield tensor
+    elif not isinstance(tensor, Sequence):
+        raise TypeError(f"inputs hold {tensor!r}: an input is a Value, or a list of inputs")
     else:
         for row in tensor:
             yield from _entries(row)
@@ -349,8 +320,6 @@ def _entries(tensor: Any) -> Iterator[Value]:
 def _shape(tensor: Any, where: str) -> tuple[int, ...]:
     if isinstance(tensor, Value):
         return ()
-    if not isinstance(tensor, Sequence):
-        raise TypeError(f"{where} holds {tensor!r}: an input is a Value, or a list of inputs")
     inner = {_shape(row, where) for row in tensor}
     if len(inner) > 1:
         raise ValueError(f"{where} has rows of different shapes {sorted(inner)}: give them as inputs of their own")
@@ -365,8 +334,8 @@ def check_leaves(inputs: Sequence[Any], parameters: Sequence[Value]) -> None:
             if not isinstance(leaf, Value):
                 raise TypeError(f"{role} {leaf!r} is no Value")
             if leaf.operation is not None:
-                made = leaf.operation.name
-                raise ValueError(f"{role} {leaf!r} was made by {made}: only leaves, as Value(2.0), can be given anew")
+                made = "is a constant" if is_constant(leaf) else f"was made by {leaf.operation.name}"
+                raise ValueError(f"{role} {leaf!r} {made}: only leaves, as Value(2.0), can be given anew")
             if leaf in met:
                 raise ValueError(f"{role} {leaf!r} is given twice: each leaf has one place")
             met.add(leaf)

@@ -1,0 +1,87 @@
+"""Training on arrays: parameters, gradients and the optimiser's memory stay arrays until control goes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autograd.number_systems.arrays import Array
+
+if TYPE_CHECKING:
+    from autograd.replay.program import Program
+
+
+@contextmanager
+def training(optimizer: Any, program_for: Callable[[Sequence[Any]], Program]) -> Iterator[Callable[..., float]]:
+    """Gives ``step(feeds)``: run the program for these feeds, move every parameter once, return the loss before.
+
+    optimizer     one of ``nn.optim``, over the programs' parameters in the same order
+    program_for   chooses the program by the feeds: one for each shape of a mini-batch
+
+    On the way out, whatever was raised, parameters, gradients and the optimiser's memory are written back.
+    """
+    state = _Training(optimizer, program_for)
+    try:
+        yield state.step
+    finally:
+        state.write_back()
+
+
+class _Training:
+    """The arrays of a training, handed from program to program."""
+
+    def __init__(self, optimizer: Any, program_for: Callable[[Sequence[Any]], Program]) -> None:
+        self.optimizer, self.program_for = optimizer, program_for
+        self.program: Program | None = None
+        width, count = len(optimizer.first_state()), len(optimizer.parameters)
+        columns = np.array(optimizer.states, dtype=np.float64).reshape(count, width).T
+        self.memory: tuple[Array, ...] = tuple(columns.copy())
+
+    def step(self, feeds: Sequence[Any] = ()) -> float:
+        """One update; DomainError, with no parameter moved, where one would not be finite."""
+        program = self.program_for(feeds)
+        if program is not self.program:
+            self._go_on_with(program)
+        loss = program.run(feeds)
+        optimizer, w = self.optimizer, program.parameter_array
+        before = optimizer.steps, optimizer.learning_rate
+        optimizer.begin_step()
+        with np.errstate(all="ignore"):
+            moved, new = optimizer.update(w, program.gradient_array, self.memory)
+        if not all(map(_is_finite, (moved, *new))):
+            optimizer.steps, optimizer.learning_rate = before
+            self.write_back()
+            optimizer.step()  # says which parameter it is
+        np.copyto(w, moved)
+        self.memory = new
+        return loss
+
+    def _go_on_with(self, program: Program) -> None:
+        if self.optimizer.parameters != program.parameters:
+            raise ValueError(
+                f"the optimiser moves {len(self.optimizer.parameters)} parameters and {len(program.parameters)} were "
+                "recorded, or in another order: record with parameters=optimizer.parameters"
+            )
+        if self.program is None:
+            program.parameter_array[:] = [p.data for p in program.parameters]
+        else:
+            np.copyto(program.parameter_array, self.program.parameter_array)
+            self.program.is_leading = False
+        program.is_leading = True
+        self.program = program
+
+    def write_back(self) -> None:
+        """Numbers and gradients to the Values, rows of memory to the optimiser."""
+        if self.program is not None:
+            self.program.is_leading = False
+            self.program.write_back()
+        if self.memory:
+            self.optimizer.states = list(zip(*(column.tolist() for column in self.memory)))
+
+
+def _is_finite(array: Array) -> bool:
+    # a dot product is several times faster than a look at each number; where it overflows, that look decides
+    return bool(np.isfinite(np.dot(array, array)) or np.isfinite(array).all())

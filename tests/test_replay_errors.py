@@ -1,0 +1,385 @@
+"""What a replay refuses, and what it says: recorded decisions, wrong feeds, faults of calculus."""
+
+import math
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autograd import DomainError, Value, no_grad, record
+from autograd import functions as F
+from autograd.value import constant
+from nn import MLP, SGD, BatchNorm, Linear, Sequential, cross_entropy, hinge, mean_squared_error
+
+HERE = Path(__file__).name
+
+
+def line_of(text):
+    """The line of this file that holds the text."""
+    lines = Path(__file__).read_text(encoding="utf-8").splitlines()
+    [found] = [i for i, line in enumerate(lines, 1) if line.endswith(text)]
+    return found
+
+
+def refused(function, text, *arguments):
+    """The message of the refusal, which names this file and the line with the text."""
+    with pytest.raises(ValueError) as error:
+        record(function)(*arguments)
+    assert f"{HERE}, line {line_of(text)}: " in str(error.value)
+    return str(error.value)
+
+
+# ---- what would be frozen -------------------------------------------------------------------------------------
+
+
+def compared(x):
+    return x * 2.0 if x > 0.0 else -x  # a comparison
+
+
+def less(x):
+    return x * 2.0 if x <= 5.0 else -x  # the other comparison
+
+
+def asked(x):
+    return x * 2.0 if x else -x  # a bool
+
+
+def turned_into_a_float(x):
+    return x * float(x)  # a float
+
+
+def read(x):
+    return x * x.data  # a read
+
+
+def mathematics(x):
+    return x * math.sin(x)  # sin of a float
+
+
+def largest(x):
+    return max(x) * 2.0  # the largest
+
+
+def equal(x):
+    return x * 2.0 if x == 1.0 else -x  # equality
+
+
+def in_a_set(x):
+    return x * 2.0 if x in (1.0, 2.0) else -x  # membership
+
+
+def written(x):
+    x.data = 3.0  # a write
+    return x * x
+
+
+@pytest.mark.parametrize(
+    ("function", "text", "argument", "words"),
+    [
+        (compared, "# a comparison", 1.0, "compares a Value"),
+        (less, "# the other comparison", 1.0, "compares a Value"),
+        (asked, "# a bool", 1.0, "asks whether a Value is 0"),
+        (turned_into_a_float, "# a float", 1.0, "makes a Value a float"),
+        (read, "# a read", 1.0, "reads the data of a Value"),
+        (mathematics, "# sin of a float", 1.0, "makes a Value a float"),
+        (largest, "# the largest", [1.0, 2.0], "compares a Value"),
+        (equal, "# equality", 1.0, "compares a Value with 1.0"),
+        (in_a_set, "# membership", 1.0, "compares a Value with 1.0"),
+        (written, "# a write", 1.0, "sets the data of a Value"),
+    ],
+)
+def test_a_decision_by_a_number_is_refused_with_file_and_line(function, text, argument, words):
+    assert words in refused(function, text, argument)
+
+
+def test_a_parameter_is_watched_as_the_arguments_are():
+    w = Value(2.0, "w")
+
+    def clipped(x):
+        return x * min(w, 1.0)  # the smaller
+
+    assert "compares w" in refused(clipped, "# the smaller", 1.0)
+
+
+def test_a_number_drawn_inside_is_refused():
+    rng = random.Random(0)
+
+    def noisy(x):
+        return x * rng.random()  # noise
+
+    assert "the constant 0.84" in refused(noisy, "# noise", 1.0)
+
+
+def test_a_leaf_drawn_inside_is_refused():
+    rng = random.Random(0)
+
+    def masked(x):
+        mask = Value(rng.random(), "m")  # a mask
+        return x * mask
+
+    assert "the leaf m, 0.84" in refused(masked, "# a mask", 1.0)
+
+
+def test_a_number_computed_without_a_graph_is_refused():
+    def detached(x):
+        with no_grad():
+            scale = x * x
+        return x * scale  # not through the graph
+
+    with pytest.raises(ValueError, match=r"the constant 9\.0 was 9\.000001"):
+        record(detached)(3.0)
+
+
+def test_a_state_that_changes_from_run_to_run_is_refused():
+    calls = []
+
+    def counted(x):
+        calls.append(x)
+        return x * len(calls)  # how often
+
+    assert "the constant 1.0 was 2.0" in refused(counted, "# how often", 1.0)
+
+
+def test_a_graph_that_changes_from_run_to_run_is_refused():
+    calls = []
+
+    def alternating(x):
+        calls.append(x)
+        return F.sin(x) if len(calls) % 2 else F.cos(x)  # in turns
+
+    assert "sin was cos" in refused(alternating, "# in turns", 1.0)
+
+
+def test_a_graph_that_grows_is_refused():
+    calls = []
+
+    def growing(x):
+        calls.append(x)
+        y = x
+        for _ in calls:
+            y = F.sin(y)
+        return y
+
+    with pytest.raises(ValueError, match="run again, the recorded function made"):
+        record(growing)(1.0)
+
+
+def test_labels_as_numbers_are_refused_by_the_losses():
+    model = MLP(2, [1], rng=random.Random(0))
+
+    def loss(x, y):
+        return hinge(model(x), y)  # a label
+
+    assert "compares a Value with -1" in refused(loss, "# a label", [1.0, 2.0], 1.0)
+    with pytest.raises(ValueError, match="label"):
+        record(lambda z, y: cross_entropy(z, y))([1.0, 2.0], 1.0)
+
+
+def test_batch_normalisation_in_training_would_not_keep_its_averages():
+    model = Sequential(Linear(2, 2), BatchNorm(2))
+    with pytest.raises(ValueError, match="reads the data of μ¹_1"):
+        record(lambda X: F.sum([a * a for example in model.batch(X) for a in example]))([[1.0, 2.0], [3.0, 5.0]])
+
+
+def test_after_a_refusal_values_are_as_before():
+    before = {name: vars(Value).get(name) for name in ("data", "__eq__", "__bool__", "__float__", "__lt__")}
+    x = Value(2.0)
+    with pytest.raises(ValueError, match="compares"):
+        record(compared)(1.0)
+    assert {name: vars(Value).get(name) for name in before} == before
+    assert (x > 1.0, float(x), bool(x), x.data, x == 2.0) == (True, 2.0, True, 2.0, False)
+
+
+def test_what_is_no_loss_is_refused():
+    with pytest.raises(TypeError, match="needs to return the loss"):
+        record(lambda x: [x])(1.0)
+    with pytest.raises(TypeError, match="inputs of a function are its arguments"):
+        record(lambda x: x, inputs=[Value(1.0)])
+
+
+# ---- functions ------------------------------------------------------------------------------------------------
+
+
+def test_a_function_is_recorded_once_for_each_shape_and_few_shapes_are_kept():
+    w, runs = Value(2.0), []
+
+    def loss(x):
+        runs.append(len(x))
+        return F.sum([w * x_i for x_i in x])
+
+    program = record(loss)
+    for _ in range(3):
+        assert program([1.0, 2.0]) == 6.0
+        assert program([1.0, 2.0, 4.0]) == 14.0
+    assert runs == [2, 2, 3, 3]  # once to record, once to compare
+    for n in range(1, 20):
+        assert program([1.0] * n) == 2.0 * n
+    assert len(program.programs) == program.limit == 8
+
+
+def test_a_function_of_a_model_trains_as_the_eager_engine_does():
+    rng = random.Random(1)
+    first, second = (MLP(3, [6, 2], activation="tanh", rng=random.Random(2)) for _ in range(2))
+    sizes = [8, 8, 3] * 5  # the last mini-batch of an epoch is smaller
+    batches = [[[[rng.gauss(0, 1) for _ in range(k)] for _ in range(n)] for k in (3, 2)] for n in sizes]
+
+    def loss_of(model):
+        return lambda X, Y: F.mean([mean_squared_error(a, y) for a, y in zip(model.batch(X), Y)])
+
+    optimizer, expected = SGD(first.parameters(), 0.1, momentum=0.5), []
+    for X, Y in batches:
+        loss = loss_of(first)(X, Y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        expected.append(loss.data)
+    program = record(loss_of(second), parameters=second.parameters())
+    with program.training(SGD(second.parameters(), 0.1, momentum=0.5)) as step:
+        losses = [step(batch) for batch in batches]
+    # rounding alone, over fifteen steps
+    assert losses == pytest.approx(expected, abs=1e-12)
+    assert [p.data for p in second.parameters()] == pytest.approx([p.data for p in first.parameters()], abs=1e-12)
+    assert len(program.programs) == 2
+    assert program.gradient(second.parameters()[0]) == pytest.approx(first.parameters()[0].grad, abs=1e-12)
+
+
+def test_without_parameters_every_other_leaf_is_one():
+    w, b = Value(2.0), Value(1.0)
+    program = record(lambda x: w * x + b)
+    assert program(3.0) == 7.0
+    assert (program.gradient(w), program.gradient(b)) == (3.0, 1.0)
+    assert program.latest.parameters == [w, b]
+
+
+def test_where_a_domain_ends_the_second_run_is_at_the_same_point():
+    program = record(lambda x: F.sqrt(1.0 - x))
+    assert program(1.0) == 0.0
+
+
+def test_nothing_recorded_yet_says_so():
+    program = record(lambda x: x)
+    with pytest.raises(RuntimeError, match="call it first"):
+        program.gradient(Value(1.0))
+
+
+# ---- wrong arguments ------------------------------------------------------------------------------------------
+
+
+def test_inputs_and_parameters_are_leaves_each_given_once():
+    x, w = Value(1.0, "x"), Value(2.0, "w")
+    y = x * w
+    with pytest.raises(ValueError, match="was made by mul: only leaves"):
+        record(y, inputs=[y])
+    with pytest.raises(ValueError, match="is a constant"):
+        record(y, inputs=[constant(2.0)])
+    with pytest.raises(ValueError, match="given twice"):
+        record(y, inputs=[x], parameters=[w, x])
+    with pytest.raises(TypeError, match="a list of inputs"):
+        record(y, inputs=[2.0])
+    with pytest.raises(TypeError, match="is no Value"):
+        record(y, parameters=[2.0])
+    with pytest.raises(ValueError, match="rows of different shapes"):
+        record(y, inputs=[[[x], [w, Value(1.0)]]])
+    with pytest.raises(ValueError, match="there are auto, replay and eager"):
+        record(y, engine="fast")
+
+
+@pytest.mark.parametrize("engine", ["replay", "eager"])
+def test_feeds_of_another_shape_are_refused_and_nothing_is_fed(engine):
+    x, y, w = Value(1.0), [Value(2.0), Value(3.0)], Value(2.0)
+    program = record(w * x * y[0] * y[1], inputs=[x, y], parameters=[w], engine=engine)
+    for feeds, words in [
+        ([5.0], "1 feeds for 2 inputs"),
+        ([5.0, [1.0]], r"feeds\[1\] has the shape \(1,\) and inputs\[1\] was recorded with \(2,\)"),
+        ([5.0, 1.0], "has the shape"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            program(feeds)
+    assert program() == 12.0
+
+
+def test_gradients_before_a_run_and_of_strangers_are_errors():
+    x = Value(1.0)
+    program = record(x * x)
+    with pytest.raises(RuntimeError, match="the program has not run"):
+        program.gradient(x)
+    with pytest.raises(ValueError, match="not in the graph"):
+        program.value(Value(2.0))
+
+
+def test_an_optimiser_of_other_parameters_is_refused():
+    w, v = Value(1.0), Value(2.0)
+    program = record(w * v)
+    with pytest.raises(ValueError, match="or in another order"), program.training(SGD([v, w], 0.1)) as step:
+        step()
+
+
+# ---- faults of calculus ---------------------------------------------------------------------------------------
+
+
+def message(run):
+    with pytest.raises(DomainError) as error:
+        run()
+    return str(error.value)
+
+
+@pytest.mark.parametrize("engine", ["replay", "eager"])
+def test_a_domain_error_names_the_node_that_the_eager_engine_names(engine):
+    x = [Value(1.0 + i, f"x{i}") for i in range(9)]
+    w = Value(1.0, "w")
+
+    def build():
+        return F.sum([F.log(w * F.sqrt(x_i)) for x_i in x])
+
+    program = record(build(), [x], [w], engine=engine)
+    numbers = [1.0] * 9
+    numbers[4] = -2.0
+    found = message(lambda: program([numbers]))
+    x[4].data = -2.0
+    assert found == message(build) == "sqrt at x4 = -2.0: needs x ≥ 0"
+
+
+def test_a_fault_inside_what_was_fused_away_is_named():
+    W = [[Value(1.0, f"w_{j}{k}") for k in range(3)] for j in range(4)]
+    x = [Value(1.0, f"x{k}") for k in range(3)]
+
+    def build():
+        return F.sum([F.tanh(sum(w * x_k for w, x_k in zip(row, x))) for row in W])
+
+    program = record(build(), [x], engine="replay")
+    W[2][1].data = 1e300
+    found = message(lambda: program([[1.0, 1e300, 1.0]]))
+    x[1].data = 1e300
+    assert found == message(build)
+    assert found.startswith("mul at w_21 = 1e+300, x1 = 1e+300: overflow")
+
+
+def test_a_domain_error_in_training_leaves_parameters_as_they_were_before_the_step():
+    w = [Value(1.0, f"w{i}") for i in range(8)]
+    x = Value(1.0, "x")
+    program = record(F.sum([F.log(w_i * x) for w_i in w]), [x], w, engine="replay")
+    optimizer = SGD(w, 0.5)
+    with pytest.raises(DomainError, match=r"log at x = -1\.5"), program.training(optimizer) as step:
+        step([1.0])  # each w becomes 1 − 0.5 · 1/w = 0.5
+        step([-3.0])
+    assert [w_i.data for w_i in w] == [0.5] * 8
+    assert optimizer.steps == 1
+
+
+def test_an_update_that_is_not_finite_names_its_parameter_and_moves_none():
+    w = [Value(1.0, f"w{i}") for i in range(8)]
+    x = [Value(1.0) for _ in w]
+    program = record(F.dot(w, x), [x], w, engine="replay")
+    optimizer = SGD(w, 1e10)
+    words = r"w3 = 1\.0 with the gradient -1e\+300 would become inf"
+    with pytest.raises(DomainError, match=words), program.training(optimizer) as step:
+        step([[0.0] * 3 + [-1e300] + [0.0] * 4])
+    assert [w_i.data for w_i in w] == [1.0] * 8
+    assert optimizer.steps == 0
+
+
+def test_large_numbers_that_are_finite_are_no_fault():
+    x = [Value(1.0) for _ in range(9)]
+    program = record(F.sum([x_i * 1e200 for x_i in x]), [x], engine="replay")
+    assert program([np.full(9, 2.0)]) == pytest.approx(1.8e201, rel=1e-15)
