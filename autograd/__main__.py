@@ -53,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--wrt", metavar="NAME", action="append", help="explain the derivative with respect to this (every input)"
     )
+    p.add_argument("--html", metavar="PAGE.html", help="also write a page that steps through both passes")
     p.add_argument("--latex", action="store_true", help="print the explanation alone, in LaTeX")
     return p
 
@@ -82,6 +83,10 @@ def report(options: argparse.Namespace) -> None:
     for name in wrt:
         if name not in nodes:
             raise ExpressionError(f"--wrt {name}: there is no {name}, but {', '.join(nodes)}")
+    if options.html:
+        from autograd.walking import walk
+
+        walk(f).save(options.html)
     from autograd import explain  # its SymPy takes half a second to load, for which no error has to wait
 
     explanations = [explain(f, wrt=nodes[name]) for name in wrt]
@@ -93,6 +98,8 @@ def report(options: argparse.Namespace) -> None:
     print("\n\n".join(["\n".join(table(expression.name, nodes)), *map(str, explanations)]))
     if len(leaves) > len(wrt) and not options.wrt:
         print(f"\nThese are the first {len(wrt)} of {len(leaves)} inputs; --wrt NAME explains another.")
+    if options.html:
+        print(f"\n{options.html} walks through both passes; any browser opens it.")
 
 
 def numbers(inputs: Sequence[str]) -> dict[str, float]:

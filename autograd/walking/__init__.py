@@ -144,8 +144,8 @@ def program(told: Told) -> str:
 
 
 def _scaled(picture: Picture) -> str:
-    """As wide as there is room, but no smaller than can be read, and no larger than looks well."""
-    style = f'style="min-width:{0.75 * picture.width:.0f}px;max-width:{1.7 * picture.width:.0f}px"'
+    """As wide as there is room; the style sheet says between which parts of its own width."""
+    style = f'style="--width:{picture.width}px"'
     return picture.svg(f'{style} role="group" aria-label="Nodes; arrows up and down move between them"')
 
 

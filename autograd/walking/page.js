@@ -108,6 +108,10 @@ function chainRule(step, isLast) {
   return lines;
 }
 
+/** No line ends inside a product, a sum, y = 6 or ∂f/∂s; after a product or a sum, one may begin with =. */
+const unbroken = (sentence) => sentence.replace(/ ([·+=]) /g, "\u00a0$1\u00a0")
+  .replace(/([·+]\u00a0\S+)\u00a0=/g, "$1 =").replaceAll("/∂", "/\u2060∂");
+
 const result = (value, hides) => `<mrow class="result">${hides ? "<mo>?</mo>" : numberMath(value)}</mrow>`;
 const tagged = (role, markup) =>
   `<munder><mrow class="${role}">${markup}</mrow><mtext class="${role} tag">${role}</mtext></munder>`;
@@ -134,7 +138,7 @@ function show() {
   named("phase").textContent = title + count;
   named("walk").dataset.phase = step.phase;
   named("formula").innerHTML = formula.map(math).join(" ");
-  named("sentence").textContent = sentence.replaceAll(" = ", "\u00a0=\u00a0"); // no line ends there
+  named("sentence").textContent = unbroken(sentence);
   named("terms").innerHTML = terms.flat().map((side) => `<div>${math(side)}</div>`).join("");
   const asks = walk.isPredicting && step.value !== undefined;
   named("question").hidden = !asks;
@@ -183,7 +187,6 @@ function showPicture(step, hides) {
     if (kind === "constant") continue;
     const words = [number && `${name} = ${number}`, slope && `${gradient} = ${slope}${isPartial ? " so far" : ""}`];
     box.querySelector("title").textContent = words.filter(Boolean).join(", ") || `${name}, not computed yet`;
-    box.setAttribute("aria-label", [...box.querySelectorAll("text")].map((text) => text.textContent).join(" "));
     box.setAttribute("tabindex", i === (about ?? nodes.length - 1) ? 0 : -1);
   }
   const passed = new Set(walk.steps.slice(0, walk.position).filter(({ phase }) => phase === "backward").map(edgeOf));
@@ -195,20 +198,24 @@ function showPicture(step, hides) {
     const local = isCarrying && (hides ? "?" : heldText(Number(step.local.toPrecision(3))));
     edge.querySelector(".local").textContent = isCarrying ? `· ${local}` : "";
   }
-  if (about !== undefined) bringIntoView(about);
+  if (about !== undefined) bringIntoView(about, step.node);
 }
 
 const edgeOf = ({ node, operand }) => `${node}:${operand}`;
 
-/** Scrolls the picture, and nothing around it, so that a box can be seen. */
-function bringIntoView(node) {
+/** Scrolls the picture, and nothing around it, so that a box can be seen, and where there is room the giver too. */
+function bringIntoView(node, giver) {
+  const beyond = (low, high, from, to) => (low < from || high > to ? (low + high - from - to) / 2 : 0);
+  const along = (boxes, view, low, high) => {
+    const [from, to] = [Math.min(...boxes.map((b) => b[low])), Math.max(...boxes.map((b) => b[high]))];
+    const fits = to - from <= view[high] - view[low];
+    return beyond(fits ? from : boxes[0][low], fits ? to : boxes[0][high], view[low], view[high]);
+  };
   for (const frame of all(".wide, .tall")) {
-    const box = frame.querySelector(`[data-node="${node}"]`).getBoundingClientRect();
+    const boxes = [node, giver].map((i) => frame.querySelector(`[data-node="${i}"]`).getBoundingClientRect());
     const view = frame.getBoundingClientRect();
     if (!view.width) continue; // the other picture is shown
-    const beyond = (low, high, from, to) => (low < from || high > to ? (low + high - from - to) / 2 : 0);
-    const left = beyond(box.left, box.right, view.left, view.right);
-    const top = beyond(box.top, box.bottom, view.top, view.bottom);
+    const [left, top] = [along(boxes, view, "left", "right"), along(boxes, view, "top", "bottom")];
     const isFar = Math.abs(left) > view.width || Math.abs(top) > view.height;
     frame.scrollBy({ left, top, behavior: isFar ? "instant" : "auto" }); // auto is what the style says
   }

@@ -75,10 +75,10 @@ class Picture:
             f'<g class="node {kind}" data-node="{i}" transform="translate({x:g} {y:g})">'
             f"<title>{escape(clipped(self.labels[i], 400))}</title>"
             f'<rect class="box" {_sides(0)} rx="{radius}"/>{rim}'
-            f'<text class="name" x="{left:g}" y="-15">{name}</text> '
-            f'<text class="symbol" x="{WIDTH / 2 - 10:g}" y="-15">{escape(symbol)}</text> '
-            f'<text class="data" y="5">{data}</text> '
-            f'<text class="grad" y="23">{"" if grad is None else "∂ " + number_text(grad)}</text></g>'
+            f'<text class="name" x="{left:g}" y="-16">{name}</text> '
+            f'<text class="symbol" x="{WIDTH / 2 - 10:g}" y="-16">{escape(symbol)}</text> '
+            f'<text class="data" y="6">{data}</text> '
+            f'<text class="grad" y="24">{"" if grad is None else "∂ " + number_text(grad)}</text></g>'
         )
 
     def _edges(self) -> list[str]:
