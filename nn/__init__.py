@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from nn.backprop import back_propagate
     from nn.matrices import matrix_form
     from nn.preprocessing import PCA, OneHot, Pipeline, Standardize, Whiten, ZeroCenter, preprocess
+    from nn.watching import watch
 
 __all__ = [
     "MLP",
@@ -73,11 +74,13 @@ __all__ = [
     "matrix_form",
     "mean_squared_error",
     "preprocess",
+    "watch",
 ]
 
 _HOMES = {
     "back_propagate": "backprop",
     "matrix_form": "matrices",
+    "watch": "watching",
     **dict.fromkeys(
         ("PCA", "OneHot", "Pipeline", "Standardize", "Whiten", "ZeroCenter", "preprocess"), "preprocessing"
     ),

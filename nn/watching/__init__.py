@@ -1,0 +1,139 @@
+"""``watch``: one page on which a run passes by epoch after epoch: boundary, loss, weights, activations and δ.
+
+What the layers were is measured here (``frames``) and told to the page as data (``telling``); the page's own script,
+in the files beside this one, draws numbers and computes none.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from html import escape
+from importlib.resources import files
+from math import isfinite
+from pathlib import Path
+from typing import Any, final
+
+from nn.layers import MLP, Sequential
+from nn.training import Training
+from nn.watching.shrinking import script
+from nn.watching.telling import clipped, told
+
+MOST_EXAMPLES = 20
+HEIGHT = 760  # pixels of the page in a notebook
+
+
+def watch(training: Training, history: Sequence[Mapping[str, Any]], *, examples: int = 6) -> Film:
+    """A page with a scrubber over the epochs of a run.
+
+    history    ``model.state_dict()`` after each record of the training
+    examples   how many training examples are traced, of each class in turn
+
+    At most 100 epochs are shown, evenly chosen, the first and the last among them. Each is measured in evaluation
+    mode; the model, its gradients and its generators stay as they were.
+    δˡ is ∂L/∂zˡ of one example with the loss of its own; ‖δˡ‖ over the examples is √(1/m Σ ‖δˡ‖²).
+
+    Raises TypeError for what is no Training and for a model that cannot be traced (an MLP or a Sequential can),
+    ValueError for a history that is empty, of another length than the records or of another model.
+
+    >>> from random import Random
+    >>> from nn import SGD, binary_cross_entropy
+    >>> from nn.data import moons
+    >>> model = MLP(2, [4, 1], rng=Random(0))
+    >>> training = Training(model, binary_cross_entropy, SGD(model.parameters(), 0.5), moons(20, rng=Random(1)),
+    ...                     epochs=3, rng=Random(2))
+    >>> history = [model.state_dict() for record in training]
+    >>> watch(training, history)
+    <film of MLP(2, [4, 1]): 3 frames of 3 epochs>
+    """
+    if not isinstance(training, Training):
+        raise TypeError(f"watch takes the Training that has run, not {training!r} ({type(training).__name__})")
+    if not isinstance(training.model, (MLP, Sequential)):
+        raise TypeError(f"watch of {training.model!r}: it traces an MLP or a Sequential")
+    if not 1 <= examples <= MOST_EXAMPLES:
+        raise ValueError(f"examples = {examples}: it needs to be from 1 to {MOST_EXAMPLES}")
+    states, epochs = list(history), len(training.records)
+    if not states:
+        raise ValueError("history is empty: append model.state_dict() after each record of the training")
+    if len(states) != epochs:
+        raise ValueError(
+            f"history has {len(states)} states and the training {epochs} records: it needs one state for each, "
+            "appended after the record"
+        )
+    return Film(training, states, examples)
+
+
+@final
+class Film:
+    """What ``watch`` made. In a notebook it shows itself.
+
+    page   the whole page as text: one HTML file that needs nothing else
+    """
+
+    def __init__(self, training: Training, states: Sequence[Mapping[str, Any]], examples: int) -> None:
+        self._name = clipped(repr(training.model), 60)
+        self._told = told(training, states, examples)
+        self.page = self._written()
+
+    def __repr__(self) -> str:
+        return f"<film of {self._name}: {len(self._told['frames'])} frames of {self._told['epochs']} epochs>"
+
+    def save(self, path: str | Path) -> Path:
+        """Write the page and return the path. Raises ValueError for a name that does not end in .html."""
+        path = Path(path)
+        if path.suffix != ".html":
+            raise ValueError(f"{path.name}: a film is saved as .html")
+        path.write_text(self.page, encoding="utf-8")
+        return path
+
+    def _repr_html_(self) -> str:
+        """The page in a frame of its own; under it an image, which is what a notebook shows before it is trusted."""
+        image = b64encode(_loss_image(self._told["curves"]).encode()).decode()
+        words = escape(f"The training loss of {self._name}; trust the notebook to scrub through its epochs")
+        return (
+            f'<div style="position:relative;min-height:{HEIGHT}px">'
+            f'<img alt="{words}" style="max-width:100%;max-height:{HEIGHT}px" '
+            f'src="data:image/svg+xml;base64,{image}">'
+            f'<iframe sandbox="allow-scripts" title="{escape(self._title())}" '
+            f'style="position:absolute;inset:0;width:100%;height:{HEIGHT}px;border:0" '
+            f'srcdoc="{escape(self.page)}"></iframe></div>'
+        )
+
+    def _title(self) -> str:
+        return f"{self._name}, epoch by epoch"
+
+    def _written(self) -> str:
+        parts = {
+            "title": escape(self._title()),
+            "css": _file("page.css"),
+            "film": script(self._told),
+            "script": _file("drawing.js") + _file("page.js"),
+        }
+        parts["id"] = f"watch-{sha256(repr(parts).encode()).hexdigest()[:8]}-"
+        # from the outside in, each place once: what is filled in is never searched for places
+        pieces = _file("page.html").split("{{")
+        return pieces[0] + "".join(
+            parts[name] + rest for name, rest in (piece.split("}}", 1) for piece in pieces[1:])
+        )
+
+
+def _loss_image(curves: Mapping[str, Any]) -> str:
+    """The training loss by epoch, as a small SVG."""
+    losses = [loss if loss is not None and isfinite(loss) else 0.0 for loss in curves["training"]]
+    low, high, last = min(0.0, *losses), max(*losses, 1e-300), max(len(losses) - 1, 1)
+    places = [(50 + 500 * i / last, 250 - 220 * (loss - low) / (high - low)) for i, loss in enumerate(losses)]
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 300" width="600" height="300">'
+        '<rect width="600" height="300" fill="#ffffff"/>'
+        '<path d="M50 20V250H560" fill="none" stroke="#555b66"/>'
+        f'<polyline points="{points}" fill="none" stroke="#0072b2" stroke-width="2.5"/>'
+        '<g font-family="sans-serif" font-size="14" fill="#1b1b1b">'
+        f'<text x="50" y="14">training loss, from {losses[0]:.4g} to {losses[-1]:.4g}</text>'
+        f'<text x="560" y="272" text-anchor="end">epoch {curves["epochs"][-1]}</text></g></svg>'
+    )
+
+
+def _file(name: str) -> str:
+    return files("nn.watching").joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,121 @@
+"""The frames of a film: what a model was after an epoch, measured with the weights of then and put back as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd.functions import sum
+from autograd.value import collector_paused
+from nn.activations import Sigmoid
+from nn.data import Dataset
+from nn.layers import MLP, Linear, Sequential
+from nn.losses import Loss
+from nn.module import evaluating, numbers
+from nn.training import Training, predict
+from nn.watching.outputs import outputs_at
+
+Array = NDArray[np.float64]
+
+STEPS = 41  # points of the grid along each side
+
+
+class Layer(NamedTuple):
+    """A layer l at an epoch: its parameters; aˡ and δˡ of the examples, one row for each."""
+
+    W: Array
+    b: Array
+    a: Array
+    delta: Array
+
+
+class Frame(NamedTuple):
+    """The model after an epoch.
+
+    layers       of l = 1 … L
+    predicted    the label that each of the examples gets
+    outputs      on the grid, or for the data of the confusion matrix: a row for each output unit
+    """
+
+    layers: list[Layer]
+    predicted: list[int]
+    outputs: Array
+
+
+class Grid(NamedTuple):
+    """A grid of STEPS × STEPS points around all points of a plane, row by row from below."""
+
+    low: list[float]
+    high: list[float]
+    points: list[list[float]]
+
+    @classmethod
+    def around(cls, X: Sequence[Sequence[float]]) -> Grid:
+        """With a margin of an eighth on each side."""
+        sides = [(min(column), max(column)) for column in zip(*X)]
+        low = [a - ((b - a) / 8.0 or 1.0) for a, b in sides]
+        high = [b + ((b - a) / 8.0 or 1.0) for a, b in sides]
+        xs, ys = ([a + (b - a) * i / (STEPS - 1) for i in range(STEPS)] for a, b in zip(low, high))
+        return cls(low, high, [[x, y] for y in ys for x in xs])
+
+
+def traced_layers(model: MLP | Sequential) -> list[Linear]:
+    """The layers whose z and a a trace keeps."""
+    net = model.net if isinstance(model, MLP) else model
+    return [layer for layer in net.layers if isinstance(layer, Linear)]
+
+
+def level_of(model: MLP | Sequential) -> float:
+    """The output between both classes: 0 for a logit or a score, ½ where a sigmoid comes last."""
+    net = model.net if isinstance(model, MLP) else model
+    return 0.5 if isinstance(net.layers[-1], Sigmoid) else 0.0
+
+
+def frames(training: Training, states: Sequence[Any], examples: Dataset, points: Any) -> Iterator[Frame]:
+    """A frame for each state: ``points`` are where the outputs are asked for, ``examples`` those that are traced.
+
+    Raises ValueError for a state that does not fit the model.
+    """
+    model = training.model
+    assert isinstance(model, (MLP, Sequential))
+    with unchanged(model), evaluating(model):
+        for state in states:
+            model.load_state_dict(state)
+            layers, predicted = _layers(model, training.loss, examples)
+            yield Frame(layers, predicted, outputs_at(model, points))
+
+
+def _layers(model: MLP | Sequential, loss: Loss, examples: Dataset) -> tuple[list[Layer], list[int]]:
+    with collector_paused():
+        traces = model.trace_batch(examples.X)
+        # each example has the loss of its own: in evaluation mode they meet nowhere, so a sum keeps their δ apart
+        sum([loss(trace.output, y) for trace, y in zip(traces, examples.y)]).backward()
+    deltas = [trace.delta for trace in traces]
+    layers = [
+        Layer(
+            np.array(numbers(linear.W)),
+            np.array(numbers(linear.b)),
+            np.array([numbers(trace.a[l]) for trace in traces]),
+            np.array([delta[l] for delta in deltas]),
+        )
+        for l, linear in enumerate(traced_layers(model), 1)
+    ]
+    return layers, [predict(trace.output) for trace in traces]
+
+
+@contextmanager
+def unchanged(model: MLP | Sequential) -> Iterator[None]:
+    """Afterwards every parameter, gradient and statistic is what it was, to the last bit, whatever was raised."""
+    parameters = [(p, p.data, p.grad) for p in model.parameters()]
+    statistics = [(buffer, buffer.copy()) for buffer in model.buffers().values()]
+    try:
+        yield
+    finally:
+        for p, data, grad in parameters:  # a run that has blown up holds numbers that no state may have
+            p.data, p.grad = data, grad
+        for buffer, old in statistics:
+            buffer[:] = old

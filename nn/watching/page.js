@@ -1,0 +1,295 @@
+// The page: it shows the frame that the scrubber is at, and turns buttons, keys and clicks into frames.
+
+const FILM = JSON.parse(named("film").textContent);
+const { frames, layers, examples, curves, classes } = FILM;
+const LEVELS = 9999; // of a quantised number
+const CELL = 20; // largest side of a cell, in a type of 16 pixels
+const TALLEST = 340; // most of a matrix, likewise
+const STILL = matchMedia("(prefers-reduced-motion: reduce)");
+const value = ({ steps, numbers }, frame, i) => steps[frame] * numbers[frame][i];
+const share = ({ numbers }, frame, i) => numbers[frame][i] / LEVELS;
+const raised = (l) => String(l).replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]);
+const percent = (x) => (x === null ? "–" : `${numberText(100 * x)} %`);
+const className = (label) => classes[label] ?? String(label);
+let at = 0;
+let playing = null;
+let colours = theme();
+const views = []; // what each frame draws anew
+
+// ---- what is learned ------------------------------------------------------------------------------------------------
+
+function learnedPlane(map) {
+  named("learned").textContent = map.kind === "height" ? `Output, and the line where it is ${numberText(map.level)}`
+    : map.kind === "lead" ? "By how much one class leads, and the line between them" : "Classes, and the lines between them";
+  const canvas = made("canvas", { class: "plane", role: "img" });
+  const legend = made("div", { class: "legend" });
+  named("map").append(canvas, legend);
+  const labels = [...new Set([...map.points.map((point) => point[2]), ...(map.winners ?? []).flat()])].sort((a, b) => a - b);
+  // heights beyond 6, where a sigmoid is all but 0 or 1, look alike
+  const most = Math.min(6, Math.max(...map.heights.steps) * LEVELS) || 1;
+  const traced = examples.labels.map((_, i) => [0, 1].map((k) => value(examples.X, i, k)));
+  views.push(() => {
+    const widest = Math.max(320, 0.85 * window.innerHeight); // no taller than two thirds of the window
+    const width = Math.max(220, Math.min(named("map").clientWidth, widest));
+    const { numbers, steps } = map.heights;
+    const tone = (i) => 0.12 + 0.5 * Math.min(1, Math.abs(steps[at] * numbers[at][i]) / most);
+    const winner = (i) => (map.winners ? map.winners[at][i] : Number(numbers[at][i] > 0));
+    const colourAt = (i) => mixed(colours.canvas, colours.classes[winner(i) % MOST_COLOURS], tone(i));
+    const pieces = map.winners ? borders(map.winners[at], map.steps) : crossings(numbers[at], map.steps);
+    plane(canvas, width, map, { colourAt, pieces, smooth: !map.winners, traced }, colours);
+    canvas.setAttribute("aria-label", `The plane of ${map.features.join(" and ")} with the training examples and the ` +
+      `decision boundary at epoch ${frames[at].epoch}`);
+    legend.replaceChildren(...labels.map((label) => {
+      const key = made("canvas", { "aria-hidden": "true", style: "display:inline-block;vertical-align:middle" });
+      marker(sized(key, 18, 14), label, [9, 7], 5, colours);
+      return made("span", {}, key, className(label));
+    }));
+  });
+  const few = map.points.length < map.examples ? `${map.points.length} of ${map.examples} training examples are shown. ` : "";
+  named("mapped").textContent = `${few}The numbers 1 to ${examples.labels.length} mark the examples below.`;
+}
+
+function learnedConfusion(map) {
+  named("learned").textContent = `Confusion matrix of the ${map.examples} ${map.data} examples`;
+  const n = map.names.length;
+  const table = made("table", { class: "confusion" });
+  table.append(made("caption", { class: "note" }, "rows: true class, columns: predicted"));
+  const head = made("tr", {}, made("td"));
+  head.append(...map.names.map((name) => made("th", { scope: "col" }, name)));
+  table.append(head);
+  const cells = map.names.flatMap((name, i) => {
+    const row = made("tr", {}, made("th", { scope: "row" }, name));
+    const found = map.names.map((_, j) => made("td", i === j ? { class: "right" } : {}));
+    row.append(...found);
+    table.append(row);
+    return found;
+  });
+  named("map").append(table);
+  named("map").style.overflowX = "auto";
+  views.push(() => {
+    const counts = map.counts[at];
+    cells.forEach((cell, i) => {
+      const row = Math.floor(i / n);
+      const total = counts.slice(row * n, row * n + n).reduce((sum, x) => sum + x, 0);
+      const isRight = cell.className === "right";
+      cell.textContent = counts[i] || "";
+      const tint = isRight ? colours.negative : colours.positive;
+      cell.style.background = rgb(mixed(colours.canvas, tint, total ? 0.4 * Math.sqrt(counts[i] / total) : 0));
+    });
+    const right = map.names.reduce((sum, _, i) => sum + counts[i * n + i], 0);
+    named("mapped").textContent = `${right} of ${map.examples} are right (framed); a row's colour is its share.`;
+  });
+}
+
+// ---- curves ---------------------------------------------------------------------------------------------------------
+
+const goNear = (epoch) => {
+  const far = (i) => Math.abs(frames[i].epoch - epoch);
+  go(frames.reduce((best, _, i) => (far(i) < far(best) ? i : best), 0));
+};
+
+function curve(id, epochs, log, lines) {
+  views.push(() => {
+    const series = lines().map((line, i) => ({ ...line, colour: rgb(colours.classes[i % MOST_COLOURS]) }));
+    const now = series.map((line) => `${line.name} ${numberText(line.now)}`).join(", ");
+    const words = `${id} over the epochs; at epoch ${frames[at].epoch}: ${now}`;
+    chart(named(id), { epochs, series, at: frames[at].epoch, log, words, go: goNear });
+  });
+}
+
+// ---- layers ---------------------------------------------------------------------------------------------------------
+
+/** A heat map that stands in `figure`; the cell under the pointer is told in numbers. */
+function heatMap(section, figure, { rows, columns, data, size, label, tell }) {
+  const canvas = made("canvas", { role: "img" });
+  let pointed = null;
+  const readout = () => {
+    section.querySelector(".readout").textContent = tell(Math.floor(pointed / columns), pointed % columns, pointed);
+  };
+  const point = (event) => {
+    const box = canvas.getBoundingClientRect();
+    const j = Math.floor(((event.clientX - box.left - 1) / (box.width - 2)) * columns);
+    const i = Math.floor(((event.clientY - box.top - 1) / (box.height - 2)) * rows);
+    if (i < 0 || j < 0 || i >= rows || j >= columns) return;
+    section.dispatchEvent(new CustomEvent("pointed"));
+    pointed = i * columns + j;
+    readout();
+  };
+  canvas.addEventListener("pointermove", point);
+  canvas.addEventListener("pointerdown", point);
+  section.addEventListener("pointed", () => { pointed = null; });
+  views.push(() => {
+    const [width, height] = size(figure.clientWidth, typeSize(figure) / 16);
+    heat(canvas, { rows, columns, width, height }, (i) => share(data, at, i), colours);
+    canvas.setAttribute("aria-label", label);
+    if (pointed !== null) readout();
+  });
+  return canvas;
+}
+
+/** A figure: what it shows, in words that change with the epoch, above what shows it. */
+function figured(parent, caption) {
+  const words = made("figcaption");
+  const maps = made("div", { class: "maps" });
+  const figure = made("figure", {}, words, maps);
+  parent.append(figure);
+  views.push(() => { words.textContent = caption(); });
+  return [figure, maps];
+}
+
+const largest = ({ steps }) => numberText(steps[at] * LEVELS);
+
+function layerView(layer, index) {
+  const l = index + 1;
+  const [W, b, a, delta, w, z] = ["W", "b", "a", "δ", "w", "z"].map((letter) => letter + raised(l));
+  const section = made("section", { class: "layer", "aria-label": `Layer ${l}` });
+  const formula = `${layer.from} → ${layer.to} units, ${z} = ${W} a${raised(l - 1)} + ${b}`;
+  section.append(made("h3", {}, `Layer ${l} `, made("span", {}, formula)));
+  const [parameters, flow] = [made("div"), made("div")];
+  section.append(parameters, flow, made("p", { class: "readout" }));
+  named("layers").append(section);
+
+  const [rows, columns] = [layer.rows.length, layer.columns.length];
+  const isWhole = rows === layer.to && columns === layer.from;
+  const few = isWhole ? "" : ` ${rows} × ${columns} of its ${layer.to} × ${layer.from} numbers are shown, evenly chosen.`;
+  const [figure, maps] = figured(parameters, () => `${W}, a row for each unit, and ${b}; largest of the run ` +
+    `${largest(layer.W)} and ${largest(layer.b)}.${few}`);
+  const cell = (room, type) => {
+    const width = Math.max(1, Math.min(CELL * type, Math.floor((10 * (room - 40 * type)) / columns) / 10));
+    return [width, Math.max(1, Math.min(CELL * type, Math.max(width, 8), (TALLEST * type) / rows))];
+  };
+  maps.append(
+    heatMap(section, figure, {
+      rows, columns, data: layer.W, size: cell, label: `${W} as colours`,
+      tell: (i, j, k) => `${w} to unit ${layer.rows[i] + 1} from ${layer.columns[j] + 1}: ` +
+        `${numberText(value(layer.W, at, k))}`,
+    }),
+    heatMap(section, figure, {
+      rows, columns: 1, data: layer.b, size: (room, type) => [16 * type, cell(room, type)[1]], label: `${b} as colours`,
+      tell: (i, _, k) => `${b} of unit ${layer.rows[i] + 1}: ${numberText(value(layer.b, at, k))}`,
+    }),
+  );
+  const norm = (i) => `; its ‖${delta}‖ = ${numberText(layer.norms[at][i])}`;
+  strips(section, flow, a, layer.a, layer.a_units, layer.units, "a row for each example; largest of the run", () => "");
+  strips(section, flow, delta, layer.delta, layer.delta_units, layer.to, `∂L/∂${z}; largest of this epoch`, norm);
+}
+
+/** A row for each example, a column for each unit. */
+function strips(section, flow, letter, data, units, all, words, tail) {
+  const few = units.length < all ? `; ${units.length} of ${all} units are shown, evenly chosen` : "";
+  const [figure, maps] = figured(flow, () => `${letter}, ${words} ${largest(data)}${few}`);
+  const rows = examples.labels.length;
+  maps.append(
+    made("div", { class: "numbers", "aria-hidden": "true" }, ...examples.labels.map((_, i) => made("div", {}, String(i + 1)))),
+    heatMap(section, figure, {
+      rows, columns: units.length, data, label: `${letter} as colours`,
+      size: (room, type) => [Math.max(1, Math.min(CELL * type, Math.floor((10 * (room - 34 * type)) / units.length) / 10)),
+        18 * type],
+      tell: (i, j, k) => `${letter} of example ${i + 1}, unit ${units[j] + 1}: ${numberText(value(data, at, k))}${tail(i)}`,
+    }),
+  );
+}
+
+function exampleViews() {
+  const side = Math.sqrt(examples.features);
+  const isImage = side >= 8 && Number.isInteger(side) && examples.X.numbers[0].length === examples.features;
+  examples.labels.forEach((label, i) => {
+    const item = made("li");
+    const words = made("span");
+    const image = made("canvas", { role: "img", "aria-label": `example ${i + 1}` });
+    if (isImage) item.append(image);
+    item.append(words);
+    named("examples").append(item);
+    views.push(() => {
+      const predicted = examples.predicted[at][i];
+      const isRight = predicted === label;
+      words.textContent = `${i + 1}: ${className(label)}, predicted ${className(predicted)} ${isRight ? "✓" : "✗"}`;
+      words.className = isRight ? "" : "wrong";
+      const pixel = Math.max(2, Math.round(40 / side));
+      const cells = { rows: side, columns: side, width: pixel, height: pixel };
+      if (isImage) heat(image, cells, (k) => share(examples.X, i, k), { ...colours, positive: colours.ink });
+    });
+  });
+}
+
+// ---- moving ---------------------------------------------------------------------------------------------------------
+
+function show() {
+  for (const view of views) view();
+  const { epoch, loss, accuracy, validation_loss, validation_accuracy } = frames[at];
+  const validated = validation_loss === null ? ""
+    : `; validation loss ${numberText(validation_loss)}, accuracy ${percent(validation_accuracy)}`;
+  const words = `epoch ${epoch}: loss ${numberText(loss)}, accuracy ${percent(accuracy)}${validated}`;
+  named("summary").textContent = words;
+  named("scrubber").value = at;
+  named("scrubber").setAttribute("aria-valuetext", `epoch ${epoch} of ${FILM.epochs}`);
+  named("back").setAttribute("aria-disabled", at === 0);
+  named("next").setAttribute("aria-disabled", at === frames.length - 1);
+}
+
+function go(frame) {
+  at = Math.max(0, Math.min(frame, frames.length - 1));
+  show();
+}
+
+function play(on) {
+  clearInterval(playing);
+  if (on && at === frames.length - 1) go(0);
+  // a voice that reads four epochs a second says nothing
+  named("summary").setAttribute("aria-live", on ? "off" : "polite");
+  playing = on ? setInterval(() => {
+    if (at >= frames.length - 1) play(false);
+    else go(at + 1);
+  }, STILL.matches ? 1000 : 250) : null;
+  named("play").textContent = on ? "Pause" : "Play";
+}
+
+function stop(frame) {
+  play(false);
+  go(frame);
+}
+
+const KEYS = {
+  ArrowRight: () => at + 1,
+  ArrowLeft: () => at - 1,
+  Home: () => 0,
+  End: () => frames.length - 1,
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.altKey || event.metaKey || event.target.closest?.("input") || !KEYS[event.key]) return;
+  stop(KEYS[event.key]());
+  event.preventDefault();
+});
+named("scrubber").max = frames.length - 1;
+named("scrubber").addEventListener("input", (event) => stop(Number(event.target.value)));
+named("back").addEventListener("click", () => stop(at - 1));
+named("next").addEventListener("click", () => stop(at + 1));
+named("play").addEventListener("click", () => play(playing === null));
+named("large").addEventListener("click", () => {
+  const on = named("large").getAttribute("aria-pressed") !== "true";
+  named("large").setAttribute("aria-pressed", on);
+  named("watch").classList.toggle("large", on);
+  show();
+});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  colours = theme();
+  show();
+});
+
+(FILM.map.kind === "confusion" ? learnedConfusion : learnedPlane)(FILM.map);
+named("m").textContent = examples.labels.length;
+const hasValidation = curves.validation.some((loss) => loss !== null);
+curve("losses", curves.epochs, false, () => [
+  { name: "training", values: curves.training, now: frames[at].loss },
+  ...(hasValidation ? [{ name: "validation", values: curves.validation, now: frames[at].validation_loss }] : []),
+]);
+curve("norms", frames.map(({ epoch }) => epoch), true, () => layers.map((layer, i) => (
+  { name: `‖δ${raised(i + 1)}‖`, values: layer.norm, now: layer.norm[at] })));
+exampleViews();
+layers.forEach(layerView);
+if (frames.length < FILM.epochs) {
+  named("losses").before(made("p", { class: "note" }, `${frames.length} of ${FILM.epochs} epochs are shown, evenly chosen.`));
+}
+new ResizeObserver(show).observe(named("watch"));
+show();

@@ -1,0 +1,600 @@
+"""The page on which a run passes by: its numbers against other computations, what it leaves alone, its looks."""
+
+import json
+import math
+import re
+import shutil
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+
+from nn import (
+    MLP,
+    SGD,
+    BatchNorm,
+    Dropout,
+    Linear,
+    Module,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Tanh,
+    Training,
+    back_propagate,
+    binary_cross_entropy,
+    cross_entropy,
+    half_squared_error,
+    hinge,
+    watch,
+)
+from nn.data import Dataset, moons
+from nn.training import EpochRecord, predict
+from nn.watching.outputs import outputs_at
+from nn.watching.shrinking import LEVELS, evenly, quantised
+
+AXE = Path(__file__).parent / "web" / "node_modules" / "axe-core" / "axe.min.js"
+FOUR_DIGITS = 5e-4  # the rounding of a number to four digits, relative
+
+
+def run(model, loss, data, validation=None, epochs=4, rate=0.3):
+    """A training that has run, and the states after its epochs."""
+    training = Training(
+        model, loss, SGD(model.parameters(), rate), data, validation, epochs=epochs, rng=Random(2), progress=False
+    )
+    return training, [model.state_dict() for _ in training]
+
+
+def moons_run(epochs=5):
+    model = MLP(2, [6, 5, 1], activation="tanh", rng=Random(0))
+    return run(model, binary_cross_entropy, moons(24, rng=Random(1)), moons(16, rng=Random(3)), epochs)
+
+
+def blobs(n=30, features=4, classes=3):
+    """Examples of several classes with more numbers than can be drawn in a plane."""
+    rng = Random(4)
+    y = [i % classes for i in range(n)]
+    X = [[rng.gauss(2.0 * (label == k), 1.0) for k in range(features)] for label in y]
+    return Dataset(X, y, ["red", "green", "blue"][:classes], [f"x{i}" for i in range(features)])
+
+
+def untrained(model, loss, data, states):
+    """Epochs that nobody had to train: made-up records, states that were handed in."""
+    training = Training(model, loss, SGD(model.parameters(), 0.1), data, epochs=len(states))
+    training.records = [
+        EpochRecord(i + 1, 1.0 / (i + 1), 0.5, math.nan, math.nan, i, i, 1.0, 0.1) for i in range(len(states))
+    ]
+    return training
+
+
+def moved(model, count):
+    """States of the model's shape, each with other numbers."""
+    rng, states = Random(7), []
+    for _ in range(count):
+        for p in model.parameters():
+            p.data = rng.gauss(0.0, 1.0)
+        states.append(model.state_dict())
+    return states
+
+
+def film_of(film):
+    """What the page was told, read from the page as it stands."""
+    [text] = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', film.page, re.DOTALL)
+    return json.loads(text)
+
+
+def numbers(told, frame):
+    """The numbers of a frame, and how far rounding may have moved them."""
+    step = told["steps"][frame]
+    return step * np.array(told["numbers"][frame]), 0.51 * step  # half a step, and the products' rounding
+
+
+def matrices(state, layers):
+    """[None, W¹, …] and [None, b¹, …] of an MLP's state, for the matrix algorithm."""
+    paths = [f"net.layers.{i}" for i in layers]
+    return [None, *(state[f"{p}.W"] for p in paths)], [None, *(state[f"{p}.b"] for p in paths)]
+
+
+# ---- numbers ----------------------------------------------------------------------------------------------------
+
+
+def test_heights_on_the_grid_are_the_models_outputs_with_the_weights_of_then():
+    training, history = moons_run()
+    told = film_of(watch(training, history))["map"]
+    assert told["kind"] == "height" and told["level"] == 0
+    steps = told["steps"]
+    for frame, state in enumerate(history):
+        training.model.load_state_dict(state)
+        heights, slack = numbers(told["heights"], frame)
+        for row, column in [(0, 0), (3, 40), (20, 17), (40, 40)]:
+            share = np.array([column, row]) / (steps - 1)
+            x = np.array(told["low"]) + share * (np.array(told["high"]) - np.array(told["low"]))
+            assert abs(heights[row * steps + column] - training.model(x.tolist()).data) <= slack
+    columns = np.array(training.training.X + training.validation.X)
+    assert (np.array(told["low"]) < columns.min(0)).all() and (np.array(told["high"]) > columns.max(0)).all()
+
+
+def test_weights_activations_and_delta_are_those_of_the_matrix_algorithm():
+    training, history = moons_run()
+    told = film_of(watch(training, history, examples=4))
+    X = [numbers(told["examples"]["X"], i)[0].tolist() for i in range(4)]
+    labels = told["examples"]["labels"]
+    assert sorted(labels) == [0, 0, 1, 1]
+    exact = [min(training.training.X, key=lambda x: math.dist(x, shown)) for shown in X]
+    for frame, state in enumerate(history):
+        W, b = matrices(state, [0, 2, 4])
+        passes = [
+            back_propagate(W, b, x, [y], g=[None, "tanh", "tanh", "linear"], loss="binary_cross_entropy")
+            for x, y in zip(exact, labels)
+        ]
+        for l, layer in enumerate(told["layers"], 1):
+            expected = {
+                "W": W[l], "b": b[l], "a": [p.a[l] for p in passes], "delta": [p.delta[l] for p in passes],
+            }  # fmt: skip
+            for name, array in expected.items():
+                shown, slack = numbers(layer[name], frame)
+                assert np.abs(shown - np.ravel(array)).max() <= slack, (name, l, frame)
+            norms = [float(np.linalg.norm(p.delta[l])) for p in passes]
+            assert layer["norms"][frame] == pytest.approx(norms, rel=FOUR_DIGITS)
+            assert layer["norm"][frame] == pytest.approx(math.sqrt(sum(n * n for n in norms) / 4), rel=FOUR_DIGITS)
+
+
+def test_records_and_curves_are_the_trainings_to_four_digits():
+    training, history = moons_run()
+    told = film_of(watch(training, history))
+    for shown, record in zip(told["frames"], training.records, strict=True):
+        assert shown["epoch"] == record.epoch
+        for name in ("loss", "accuracy", "validation_loss", "validation_accuracy"):
+            assert shown[name] == pytest.approx(getattr(record, name), rel=FOUR_DIGITS)
+    assert told["curves"]["training"] == [frame["loss"] for frame in told["frames"]]
+
+
+def test_confusion_counts_every_validation_example_by_truth_and_prediction():
+    model = MLP(4, [5, 3], rng=Random(0))
+    training, history = run(model, cross_entropy, blobs(), blobs(45))
+    told = film_of(watch(training, history))["map"]
+    assert told["kind"] == "confusion" and told["data"] == "validation" and told["names"] == ["red", "green", "blue"]
+    for frame, state in enumerate(history):
+        model.load_state_dict(state)
+        expected = [0] * 9
+        for x, y in zip(training.validation.X, training.validation.y):
+            expected[3 * y + predict(model(x))] += 1
+        assert told["counts"][frame] == expected
+
+
+def test_without_validation_data_the_confusion_is_of_the_training_data():
+    training, history = run(MLP(4, [3], rng=Random(0)), cross_entropy, blobs(), epochs=1)
+    told = film_of(watch(training, history))
+    assert told["map"]["data"] == "training" and sum(told["map"]["counts"][0]) == 30
+    assert told["curves"]["validation"] == [None] and told["frames"][0]["validation_loss"] is None
+
+
+def test_of_two_outputs_the_lead_is_drawn_and_of_three_the_winner():
+    for units, kind in ((2, "lead"), (3, "classes")):
+        model = MLP(2, [4, units], activation="tanh", rng=Random(1))
+        training, history = run(model, cross_entropy, blobs(30, 2, units), epochs=2)
+        told = film_of(watch(training, history))["map"]
+        assert told["kind"] == kind
+        model.load_state_dict(history[1])
+        heights, slack = numbers(told["heights"], 1)
+        for column in (0, 25, 40):
+            x = [a + (b - a) * s for a, b, s in zip(told["low"], told["high"], (column / 40, 0.5))]
+            out = [unit.data for unit in model(x)]
+            place = 20 * 41 + column
+            if units == 2:
+                assert abs(heights[place] - (out[1] - out[0])) <= slack
+            else:
+                first, second = sorted(out)[:-3:-1]
+                assert told["winners"][1][place] == out.index(first)
+                assert abs(heights[place] - (first - second)) <= slack
+
+
+def test_after_a_sigmoid_the_boundary_is_at_one_half():
+    model = Sequential(Linear(2, 1, rng=Random(0)), Sigmoid())
+    training, history = run(model, half_squared_error, moons(10, rng=Random(0)), epochs=1)
+    told = film_of(watch(training, history))["map"]
+    heights, slack = numbers(told["heights"], 0)
+    assert told["level"] == 0.5 and abs(heights[0] + 0.5 - model(told["low"])[0].data) <= slack
+
+
+def test_hinge_labels_of_minus_one_stand_for_class_0():
+    data = moons(10, rng=Random(0))
+    data = data._replace(y=[2 * y - 1 for y in data.y])
+    training, history = run(MLP(2, [1], rng=Random(0)), hinge, data, epochs=1)
+    told = film_of(watch(training, history))
+    assert {point[2] for point in told["map"]["points"]} == {0, 1}
+    assert set(told["examples"]["labels"]) == {0, 1}
+
+
+class Gate(Module):
+    """A module that looks at its number and decides, which one example's graph cannot show for all."""
+
+    def forward(self, x):
+        return [x_i if x_i.data > 0.0 else -2.0 * x_i for x_i in x]
+
+
+@pytest.mark.parametrize("last", [Gate, Tanh, ReLU, lambda: Dropout(0.5), lambda: BatchNorm(3)])
+def test_outputs_at_many_points_are_those_of_each_example(last):
+    model = Sequential(Linear(2, 3, rng=Random(0)), last())
+    for buffer in model.buffers().values():
+        buffer[:] = [0.5, 2.0, 0.1]
+    X = [[Random(i).uniform(-2.0, 2.0), Random(-i - 1).uniform(-2.0, 2.0)] for i in range(20)]
+    found = outputs_at(model, X)
+    assert model.training
+    model.eval()
+    expected = [[unit.data for unit in model(x)] for x in X]
+    # NumPy's tanh is off from C's by a unit in the last place
+    assert np.allclose(found, np.transpose(expected), rtol=1e-14, atol=0.0)
+
+
+def test_of_many_epochs_100_are_shown_evenly_with_the_first_and_the_last():
+    model = MLP(2, [1], rng=Random(0))
+    states = moved(model, 250)
+    told = film_of(watch(untrained(model, binary_cross_entropy, moons(4, rng=Random(0)), states), states))
+    epochs = [frame["epoch"] for frame in told["frames"]]
+    assert len(epochs) == 100 and epochs[0] == 1 and epochs[-1] == 250 and told["epochs"] == 250
+    assert {b - a for a, b in pairwise(epochs)} == {2, 3}
+    # the frame of an epoch has that epoch's weights
+    assert numbers(told["layers"][0]["W"], 41)[0][0] == pytest.approx(
+        states[epochs[41] - 1]["net.layers.0.W"][0][0], abs=numbers(told["layers"][0]["W"], 41)[1]
+    )
+
+
+def test_even_choices_are_rising_and_quantised_numbers_keep_four_digits():
+    for n in (1, 2, 7, 100, 101, 1000):
+        chosen = evenly(n, 100)
+        assert len(chosen) == min(n, 100) and chosen[0] == 0 and chosen[-1] == n - 1
+        assert all(a < b for a, b in pairwise(chosen))
+    frames = [np.array([0.3, -1e-3, 0.0]), np.array([-7.0, 2.0, 1e-9])]
+    together, apart = quantised(frames), quantised(frames, together=False)
+    assert together["steps"][0] == together["steps"][1] and apart["steps"][0] < apart["steps"][1]
+    for told in (together, apart):
+        for i, frame in enumerate(frames):
+            shown, slack = numbers(told, i)
+            assert np.abs(shown - frame).max() <= slack
+            assert max(map(abs, told["numbers"][i])) <= LEVELS
+    assert quantised([np.zeros(2)]) == {"steps": [0.0], "numbers": [[0, 0]]}
+
+
+# ---- what is left alone -----------------------------------------------------------------------------------------
+
+
+def everything(training):
+    model = training.model
+    return (
+        repr(training.state_dict()),
+        [p.grad for p in model.parameters()],
+        [module.training for module in (model, *model.submodules().values())],
+        repr(history_of(model)),
+    )
+
+
+def history_of(model):
+    return [list(dropout.masks) for dropout in model.submodules().values() if isinstance(dropout, Dropout)]
+
+
+def test_model_gradients_statistics_modes_and_generators_stay_to_the_last_bit():
+    model = MLP(2, [4, 1], dropout=0.3, batch_norm=True, rng=Random(0))
+    training, history = run(model, binary_cross_entropy, moons(12, rng=Random(1)))
+    next(iter(model.submodules().values())).eval()
+    model.parameters()[0].grad = -0.0
+    before, states = everything(training), repr(history)
+    film = watch(training, history)
+    assert everything(training) == before and repr(history) == states
+    history[2] = {**history[2], "net.layers.0.b": [0.0]}
+    with pytest.raises(ValueError, match=r"history\[2\]"):
+        watch(training, history)
+    assert everything(training) == before
+    history[2] = history[1]
+    assert film_of(film)["layers"][0]["norm"] != film_of(watch(training, history))["layers"][0]["norm"]
+
+
+def test_a_model_that_has_blown_up_since_keeps_even_its_nan():
+    training, history = run(MLP(2, [1], rng=Random(0)), binary_cross_entropy, moons(6, rng=Random(0)))
+    p = training.model.parameters()[0]
+    p.data = math.nan
+    watch(training, history)
+    assert math.isnan(p.data)
+
+
+def test_wrong_histories_are_refused_with_value_rule_and_remedy():
+    training, history = moons_run(2)
+    with pytest.raises(ValueError, match=r"history is empty: append model.state_dict\(\) after each record"):
+        watch(training, [])
+    with pytest.raises(ValueError, match=r"3 states and the training 2 records: it needs one state for each"):
+        watch(training, [*history, history[0]])
+    other = MLP(2, [3, 1]).state_dict()
+    with pytest.raises(ValueError, match=r"history\[1\], of epoch 2, cannot be shown: .*append model.state_dict\(\)"):
+        watch(training, [history[0], other])
+    with pytest.raises(ValueError, match=r"history\[0\], of epoch 1.*layers.0.b has a number .* not finite"):
+        watch(training, [{**history[0], "net.layers.0.b": [math.nan] * 6}, history[1]])
+    with pytest.raises(ValueError, match=r"history\[0\]"):
+        watch(training, [None, None])
+    with pytest.raises(ValueError, match="examples = 0: it needs to be from 1 to 20"):
+        watch(training, history, examples=0)
+    with pytest.raises(TypeError, match="watch takes the Training that has run, not MLP"):
+        watch(training.model, history)
+    training.model = Gate()
+    with pytest.raises(TypeError, match=r"watch of Gate\(\): it traces an MLP or a Sequential"):
+        watch(training, history)
+
+
+# ---- the page ---------------------------------------------------------------------------------------------------
+
+
+def test_the_pages_are_small_enough():
+    model = MLP(2, [16, 16, 1], rng=Random(0))
+    states = moved(model, 60)
+    film = watch(untrained(model, binary_cross_entropy, moons(200, rng=Random(0)), states), states)
+    assert len(film.page.encode()) < 2_000_000
+    model = MLP(64, [32, 10], rng=Random(0))
+    states = moved(model, 30)
+    film = watch(untrained(model, cross_entropy, blobs(30, 64), states), states)
+    assert len(film.page.encode()) < 5_000_000
+    assert all(len(layer["rows"]) == layer["to"] for layer in film_of(film)["layers"])
+
+
+def test_a_huge_matrix_is_shown_by_evenly_chosen_rows_and_columns():
+    model = MLP(300, [100, 3], rng=Random(0))
+    states = moved(model, 1) * 40
+    film = watch(untrained(model, cross_entropy, blobs(6, 300), states), states)
+    layer = film_of(film)["layers"][0]
+    assert len(film.page.encode()) < 5_000_000
+    assert len(layer["rows"]) * len(layer["columns"]) <= 5000 and layer["columns"][-1] == 299
+    shown, slack = numbers(layer["W"], 39)
+    W = np.array(states[0]["net.layers.0.W"])[np.ix_(layer["rows"], layer["columns"])]
+    assert np.abs(shown - W.ravel()).max() <= slack
+
+
+HOSTILE = ["</script><script>alert(1)</script>", "{{id}}<b>", "\ud800\u202e" + "x" * 10_000]
+
+
+def hostile():
+    data = blobs(9, 2)._replace(classes=HOSTILE, features=HOSTILE[:2])
+    return watch(*run(MLP(2, [3], rng=Random(0)), cross_entropy, data, epochs=1))
+
+
+def test_hostile_names_cannot_leave_the_data_of_the_page():
+    film = hostile()
+    assert film.page.count("<script") == film.page.count("</script>") == 2
+    classes = film_of(film)["classes"]
+    assert [name[:29] for name in HOSTILE] == [name[:29] for name in classes] and max(map(len, classes)) == 30
+
+
+def test_the_page_needs_nothing_else_and_two_films_share_no_id(tmp_path):
+    training, history = moons_run(2)
+    films = [watch(training, history), watch(training, history[::-1])]
+    for film in films:
+        assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", film.page)
+    first, second = ({*re.findall(r'\bid="([^"]+)"', film.page)} for film in films)
+    assert len(first) > 10 and not first & second
+    assert films[0].save(tmp_path / "watch.html").read_text(encoding="utf-8") == films[0].page
+    with pytest.raises(ValueError, match=r"watch.png: a film is saved as .html"):
+        films[0].save(tmp_path / "watch.png")
+
+
+def test_in_a_notebook_the_page_is_in_a_sandboxed_frame_over_an_image():
+    film = watch(*moons_run(2))
+    shown = film._repr_html_()
+    assert '<iframe sandbox="allow-scripts"' in shown and 'src="data:image/svg+xml;base64,' in shown
+    assert "<!DOCTYPE" not in shown and "&lt;!DOCTYPE html&gt;" in shown
+    assert repr(film) == "<film of MLP(2, [6, 5, 1]): 2 frames of 2 epochs>"
+
+
+# ---- in Chromium ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright drives Chromium here: pip install playwright", exc_type=ImportError
+    )
+    executable = shutil.which("chromium")
+    if not executable:
+        pytest.skip("there is no chromium on PATH: apt-get install chromium")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(chromium, tmp_path):
+    """Opens a film; at the end nothing may have gone wrong on any page, and no request may have left."""
+    pages, complaints = [], []
+
+    def open_page(film, width=1200, height=800, scheme="light", motion="no-preference"):
+        page = chromium.new_page(
+            viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion=motion
+        )
+        page.set_default_timeout(20_000)
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "request", lambda request: request.url.startswith(("file:", "data:")) or complaints.append(request.url)
+        )
+        pages.append(page)
+        page.goto(film.save(tmp_path / f"{len(pages)}.html").as_uri())
+        return page
+
+    yield open_page
+    for page in pages:
+        page.close()
+    assert not complaints
+
+
+@pytest.fixture(scope="module")
+def moons_film():
+    training, history = moons_run(8)
+    return training, history, watch(training, history)
+
+
+@pytest.fixture(scope="module")
+def blobs_film():
+    return watch(
+        *run(MLP(64, [8, 3], rng=Random(0)), cross_entropy, blobs(30, 64), blobs(30, 64), epochs=3, rate=0.05)
+    )
+
+
+def part(page, name):
+    return page.locator(f"[id$='-{name}']")
+
+
+def scrub(page, frame):
+    part(page, "scrubber").evaluate(
+        "(field, frame) => { field.value = frame; field.dispatchEvent(new Event('input')); }", frame
+    )
+
+
+def shown_loss(page):
+    """(epoch, loss, validation loss) that the page says."""
+    words = part(page, "summary").inner_text().replace("−", "-")
+    epoch, loss, validation = re.search(r"epoch (\d+): loss (\S+),.*validation loss (\S+),", words).groups()
+    return int(epoch), float(loss), float(validation)
+
+
+def loss_of(record):
+    return record.epoch, float(f"{record.loss:.4g}"), float(f"{record.validation_loss:.4g}")
+
+
+@pytest.mark.browser
+def test_scrubbing_shows_the_loss_of_that_epochs_record(opened, moons_film):
+    training, _, film = moons_film
+    page = opened(film)
+    for frame in (0, 5, 7, 2):
+        scrub(page, frame)
+        assert shown_loss(page) == loss_of(training.records[frame])
+        assert part(page, "scrubber").get_attribute("aria-valuetext") == f"epoch {frame + 1} of 8"
+        assert f"training {float(f'{training.records[frame].loss:.4g}'):g}" in part(page, "losses").inner_text()
+
+
+@pytest.mark.browser
+def test_buttons_and_arrow_keys_step_and_play_runs_to_the_end(opened, moons_film):
+    page = opened(moons_film[2])
+    epochs = []
+    for press in ("ArrowRight", "ArrowRight", "ArrowLeft", "End", "ArrowRight", "Home", "ArrowLeft"):
+        page.keyboard.press(press)
+        epochs.append(shown_loss(page)[0])
+    assert epochs == [2, 3, 2, 8, 8, 1, 1]
+    part(page, "next").click()
+    part(page, "next").click()
+    part(page, "back").click()
+    assert shown_loss(page)[0] == 2
+    part(page, "play").click()
+    assert part(page, "play").inner_text() == "Pause" and part(page, "summary").get_attribute("aria-live") == "off"
+    page.locator("[id$='-play']", has_text="Play").wait_for()
+    assert shown_loss(page)[0] == 8 and part(page, "summary").get_attribute("aria-live") == "polite"
+    part(page, "play").click()  # from the end it begins again
+    assert shown_loss(page)[0] < 8
+    part(page, "play").click()
+    assert part(page, "play").inner_text() == "Play"
+
+
+@pytest.mark.browser
+def test_the_scrubber_is_reached_and_moved_by_keys_alone(opened, moons_film):
+    page = opened(moons_film[2])
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.type") == "range":
+            break
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert shown_loss(page)[0] == 3
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_each_side_of_the_boundary_has_its_class_colour(opened, moons_film, scheme):
+    training, history, film = moons_film
+    page = opened(film, scheme=scheme)
+    told = film_of(film)["map"]
+    canvas = page.locator("canvas.plane")
+    for frame in (0, 7):
+        scrub(page, frame)
+        training.model.load_state_dict(history[frame])
+        found = []
+        for across, up in [(0.02, 0.98), (0.98, 0.02), (0.02, 0.02), (0.98, 0.98)]:
+            x = [a + (b - a) * s for a, b, s in zip(told["low"], told["high"], (across, up))]
+            # the plane leaves 8 pixels at three sides, and below it 24 for its words besides
+            red, _, blue, _ = canvas.evaluate(
+                """(canvas, [across, up]) => {
+                  const ratio = window.devicePixelRatio;
+                  const [w, h] = [canvas.width / ratio - 16, canvas.height / ratio - 32];
+                  const copy = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+                  copy.drawImage(canvas, -(8 + across * w) * ratio, -(8 + (1 - up) * h) * ratio);
+                  return [...copy.getImageData(0, 0, 1, 1).data];
+                }""",
+                [across, up],
+            )
+            output = training.model(x).data
+            found.append((output > 0.0, red > blue))
+        assert {a for a, _ in found} == {True, False} and all(a == b for a, b in found)
+    training.model.load_state_dict(history[-1])
+
+
+@pytest.mark.browser
+def test_pointing_at_a_weight_tells_its_number_and_its_neighbours(opened, moons_film):
+    _, history, film = moons_film
+    page = opened(film)
+    scrub(page, 4)
+    section = page.locator(".layer").nth(1)
+    canvas = section.locator("canvas").first
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    W = history[4]["net.layers.2.W"]
+    rows, columns = len(W), len(W[0])
+    cells = [(0, 0), (2, 5), (4, 1)]
+    for i, k in cells:
+        page.mouse.move(box["x"] + (k + 0.5) * box["width"] / columns, box["y"] + (i + 0.5) * box["height"] / rows)
+        words = section.locator(".readout").inner_text().replace("−", "-")
+        name, number = words.split(": ")
+        assert name == f"w² to unit {i + 1} from {k + 1}"
+        largest = max(abs(w) for state in history for row in state["net.layers.2.W"] for w in row)
+        assert float(number) == pytest.approx(W[i][k], rel=FOUR_DIGITS, abs=largest / LEVELS)
+    scrub(page, 0)  # it stays, with the number of then
+    assert section.locator(".readout").inner_text() != words
+
+
+@pytest.mark.browser
+def test_the_confusion_matrix_is_shown_as_a_table(opened, blobs_film):
+    page = opened(blobs_film)
+    scrub(page, 2)
+    counts = film_of(blobs_film)["map"]["counts"][2]
+
+    cells = page.locator(".confusion tr:not(:first-of-type) td").all_inner_texts()
+    assert [int(text or 0) for text in cells] == counts
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [360, 860, 1920])
+@pytest.mark.parametrize("kind", ["moons", "blobs"])
+def test_nothing_is_wider_than_the_screen(opened, moons_film, blobs_film, kind, width):
+    page = opened(moons_film[2] if kind == "moons" else blobs_film, width=width)
+    for _ in range(2):
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        right = page.locator("canvas, svg").evaluate_all("all => all.map((x) => x.getBoundingClientRect().right)")
+        assert max(right) <= width
+        part(page, "large").click()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1200])
+def test_axe_finds_nothing_serious(opened, moons_film, blobs_film, scheme, width):
+    if not AXE.exists():
+        pytest.skip("there is no axe-core in tests/web: npm install --prefix tests/web")
+    for film in (moons_film[2], blobs_film):
+        page = opened(film, width=width, scheme=scheme)
+        page.add_script_tag(path=AXE)
+        found = page.evaluate("async () => (await axe.run(document, { resultTypes: ['violations'] })).violations")
+        assert not [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in ("serious", "critical")]
+
+
+@pytest.mark.browser
+def test_hostile_names_are_shown_and_nothing_runs(opened):
+    page = opened(hostile())
+    assert "</script>" in page.locator(".examples").inner_text()
+    assert page.locator("b").count() == 0 and page.locator("script").count() == 2
