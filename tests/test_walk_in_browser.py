@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from test_javascript import disagreement, frozen, grid, operand_count, source_of, thawed
 from test_walking import HOSTILE, large_net, net_232, xyz
 
 from autograd import Value, named
@@ -13,6 +14,8 @@ from autograd.__main__ import main
 from autograd.functions import log, product
 from autograd.graph import topological_order
 from autograd.notation import is_constant, number_text
+from autograd.number_systems import javascript
+from autograd.primitives import TABLE
 from autograd.walking import walk
 
 playwright = pytest.importorskip(
@@ -517,3 +520,26 @@ def test_the_frame_in_a_notebook_runs_without_the_notebooks_trust(opened, tmp_pa
     inside.locator("[id$='-next']").click()
     inside.locator("[id$='-next']").click()
     assert inside.locator("[id$='-phase']").inner_text() == "Forward pass, 2 of 5"
+
+
+# ---- the calculus -----------------------------------------------------------------------------------------------
+
+RUN = r"""([prelude, cases]) => {
+  const thaw = (x) => Number(x.slice(1)), freeze = (x) => Object.is(x, -0) ? "#-0" : `#${x}`;
+  return cases.map(({ source, points }) => {
+    const run = new Function(`${prelude}; return ${source}`)();
+    return points.map((point) => { const [value, locals] = run(...point.map(thaw));
+      return [freeze(value), locals.map(freeze)]; });
+  });
+}"""
+
+
+def test_every_primitive_in_chromium_gives_the_engines_numbers(chromium):
+    points = {name: grid(operand_count(entry)) for name, entry in TABLE.items()}
+    cases = [
+        {"source": source_of(entry), "points": [list(map(frozen, at)) for at in points[name]]}
+        for name, entry in TABLE.items()
+    ]
+    with chromium.new_page() as page:
+        given = thawed(page.evaluate(RUN, [javascript.PRELUDE, cases]))
+    assert {name: disagreement(name, results) for name, results in zip(TABLE, given)} == dict.fromkeys(TABLE)
