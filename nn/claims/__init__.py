@@ -1,0 +1,115 @@
+"""The lecture's claims as experiments on scalar nodes: run them, and the numbers decide what is borne out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from textwrap import wrap
+
+from nn.claims.batch_norm import higher_rates, less_dropout, saturating, scale, shift
+from nn.claims.descent import batch_noise, progress, settling
+from nn.claims.dropped import ensemble, redundancy
+from nn.claims.inputs import all_positive
+from nn.claims.networks import architecture, unstable, zero_start
+from nn.claims.result import Check, Result
+
+__all__ = ["CLAIMS", "Check", "Result", "main", "run", "table"]
+
+CLAIMS: dict[str, Callable[[int], Result]] = {
+    "progress": progress,
+    "zero-start": zero_start,
+    "unstable": unstable,
+    "settling": settling,
+    "batch-noise": batch_noise,
+    "architecture": architecture,
+    "redundancy": redundancy,
+    "ensemble": ensemble,
+    "all-positive": all_positive,
+    "bn-shift": shift,
+    "bn-scale": scale,
+    "bn-rates": higher_rates,
+    "bn-saturating": saturating,
+    "bn-dropout": less_dropout,
+}
+COLUMNS = (("claim", 24), ("row", 3), ("measured", 31), ("verdict", 36))  # 94, and two spaces between each: 100
+
+
+def run(names: Sequence[str] | None = None, seed: int = 0) -> Iterator[Result]:
+    """The results of the experiments of these names, of all without any, each as soon as it is done.
+
+    Raises ValueError, before anything runs, for a name that is none.
+
+    >>> [result.word for result in run(["unstable"])]
+    ['borne out']
+    """
+    chosen = check_names(names)
+    return (CLAIMS[name](seed) for name in chosen)
+
+
+def check_names(names: Sequence[str] | None) -> list[str]:
+    """The names, or all of them for none; ValueError lists what there is."""
+    for name in names or ():
+        if name not in CLAIMS:
+            raise ValueError(f"claim {name!r}: there are {', '.join(CLAIMS)}")
+    return list(names or CLAIMS)
+
+
+def table(results: Sequence[Result]) -> str:
+    """Claim, row of the lecture, what was measured and the verdict, in 100 columns."""
+    head = "  ".join(name.ljust(width) for name, width in COLUMNS).rstrip()
+    rule = "  ".join("─" * width for _, width in COLUMNS)
+    lines = [head, rule]
+    for result in results:
+        cells = (result.statement, result.row, result.measured(), result.verdict)
+        wrapped = [wrap(cell, width, break_on_hyphens=False) for cell, (_, width) in zip(cells, COLUMNS)]
+        for k in range(max(map(len, wrapped))):
+            parts = [(part[k] if k < len(part) else "").ljust(width) for part, (_, width) in zip(wrapped, COLUMNS)]
+            lines.append("  ".join(parts).rstrip())
+        lines.append(rule)
+    return "\n".join(lines)
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]  # main says it, in one line
+        raise ValueError(message)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """``python -m nn claims``: run the experiments, print the table, with ``--out`` write the plots; the exit status.
+
+    0, or 2 after one line about what is wrong.
+    """
+    p = _OneLineParser(prog="python -m nn claims", description="The lecture's claims, put to the test.")
+    p.add_argument("names", nargs="*", metavar="NAME", help="which of them (all)")
+    p.add_argument("--seed", type=int, default=0, help="decides data, first weights and order (0)")
+    p.add_argument("--out", type=Path, metavar="DIR", help="folder for one picture of each")
+    p.add_argument("--list", action="store_true", help="the names, and no experiment")
+    try:
+        options = p.parse_args(arguments)
+        names = check_names(options.names)
+        if options.list:
+            print("\n".join(f"{name:<14} {(CLAIMS[name].__doc__ or '').splitlines()[0]}" for name in names))
+            return 0
+        print(table(_run_with_progress(names, options.seed, options.out)))
+    except (ValueError, ImportError, OSError) as error:
+        print(f"nn claims: {' '.join(str(error).split())} (python -m nn claims --help)", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _run_with_progress(names: Sequence[str], seed: int, out: Path | None) -> list[Result]:
+    from tqdm import tqdm
+
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+    results = []
+    with tqdm(names, unit="claim", leave=False, disable=None) as bar:
+        for name in bar:
+            bar.set_postfix_str(name)
+            (result,) = run([name], seed)
+            if out is not None:
+                result.plot(out / f"{name}.png")
+            results.append(result)
+    return results

@@ -1,0 +1,185 @@
+"""Claims about dropout: that no unit is indispensable any more, and that it trains an ensemble."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from math import exp, prod
+from random import Random
+from typing import Any, ClassVar
+
+from autograd.value import no_grad
+from nn.claims.fitting import fit, generator, mean
+from nn.claims.result import STYLES, Check, Result, bars, finish
+from nn.data import moons
+from nn.layers import MLP, Linear, Sequential
+from nn.losses import binary_cross_entropy
+from nn.regularisation import Dropout
+from nn.training import evaluate
+
+UNITS = 12
+
+
+@dataclass(frozen=True)
+class Redundancy(Result):
+    """By how much the training loss rises when one hidden unit is removed, for networks with and without dropout.
+
+    without, dropped           one rise for each unit of each network, from the unit that is missed most down
+    loss_without, loss_dropped the networks' losses with all units, means
+    """
+
+    statement: ClassVar[str] = "Dropout forces a redundant representation: no unit is indispensable"
+    row: ClassVar[str] = "D2"
+    without: list[list[float]]
+    dropped: list[list[float]]
+    loss_without: float
+    loss_dropped: float
+
+    def measured(self) -> str:
+        return (
+            f"rise of the loss when each of {UNITS} hidden relus is removed in turn, moons, {len(self.without)} "
+            f"networks each, p = 0 and .5 (whole: {self.loss_without:.3f}, {self.loss_dropped:.3f})"
+        )
+
+    def checks(self) -> list[Check]:
+        typical = [mean([mean(rises) for rises in networks]) for networks in (self.without, self.dropped)]
+        worst = [mean([rises[0] for rises in networks]) for networks in (self.without, self.dropped)]
+        return [
+            Check(f"mean rise {typical[0]:.3f} without, {typical[1]:.3f} with it", typical[1] < 0.9 * typical[0]),
+            Check(f"rise for the unit missed most {worst[0]:.3f}, {worst[1]:.3f}", worst[1] < 0.9 * worst[0]),
+        ]
+
+    def draw(self, axes: Any) -> None:
+        ranks = [str(k + 1) for k in range(UNITS)]
+        series = [
+            (label, [mean(column) for column in zip(*networks)])
+            for label, networks in (("without dropout", self.without), ("with dropout, p = .5", self.dropped))
+        ]
+        bars(axes, ranks, series, numbers=False)
+        finish(axes, "hidden unit removed, from the one that is missed most", "rise of the training loss (mean)")
+
+
+def redundancy(seed: int = 0) -> Redundancy:
+    """D2: each hidden unit is cut off in turn."""
+    data = moons(80, rng=generator(seed, "moons"))
+    rises: list[list[list[float]]] = []
+    losses: list[list[float]] = []
+    for p in (0.0, 0.5):
+        rises.append([])
+        losses.append([])
+        for k in range(3):
+            model = MLP(2, [UNITS, 1], dropout=p, rng=generator(seed, "weights", k))
+            fit(model, data, 0.03, 40, 10, generator(seed, "order", k), adam=True)
+            whole = evaluate(model, binary_cross_entropy, data)[0]
+            last = model.net.layers[-1]
+            assert isinstance(last, Linear)
+            rises[-1].append([])
+            for w in last.W[0]:
+                old, w.data = w.data, 0.0
+                rises[-1][-1].append(evaluate(model, binary_cross_entropy, data)[0] - whole)
+                w.data = old
+            rises[-1][-1].sort(reverse=True)
+            losses[-1].append(whole)
+    return Redundancy(rises[0], rises[1], mean(losses[0]), mean(losses[1]))
+
+
+class Script(Random):
+    """Draws what it is told: a Dropout of p = .5 keeps the units whose bit is 1."""
+
+    def __init__(self, bits: tuple[int, ...]) -> None:
+        super().__init__(0)
+        self.bits = list(bits)
+
+    def random(self) -> float:
+        """The next bit, as 0.25 or 0.75."""
+        return 0.75 if self.bits.pop(0) else 0.25
+
+
+@dataclass(frozen=True)
+class Ensemble(Result):
+    """All masks of one linear unit, and of a trained network, beside the one evaluation pass.
+
+    outputs, evaluated      w = [1, 2, 3], x = [1, −1, 2], p = .5, masks 000, 001, … 111
+    arithmetic, geometric   means of σ(outputs), the second normalised; sigma: σ(evaluated)
+    members, average, whole losses: of each of the 2⁶ thinned networks, of their mean output, of the evaluation pass
+    """
+
+    statement: ClassVar[str] = "Dropout trains a large ensemble, and evaluation is its mean"
+    row: ClassVar[str] = "D3"
+    outputs: list[float]
+    evaluated: float
+    arithmetic: float
+    geometric: float
+    sigma: float
+    members: list[float]
+    average: float
+    whole: float
+
+    def measured(self) -> str:
+        return "all 8 masks of one unit, before and after σ; all 64 thinned networks of 2-6-1 on 60 moons"
+
+    def checks(self) -> list[Check]:
+        middle, typical = mean(self.outputs), mean(self.members)
+        return [
+            Check(f"mean of masks {middle:g}, evaluation {self.evaluated:g}", abs(middle - self.evaluated) < 1e-12),
+            Check(
+                f"normalised geometric mean after σ {self.geometric:.6f}, evaluation {self.sigma:.6f}",
+                abs(self.geometric - self.sigma) < 1e-12,
+            ),
+            Check(f"arithmetic mean after σ {self.arithmetic:.4f}", abs(self.arithmetic - self.sigma) < 0.05),
+            Check(
+                f"loss of the evaluation pass {self.whole:.3f}, of the members' mean {self.average:.3f}, of a member "
+                f"{typical:.3f}",
+                self.whole < typical,
+            ),
+        ]
+
+    def draw(self, axes: Any) -> None:
+        axes.hist(self.members, bins=16, color=STYLES[0]["color"], hatch="//", edgecolor="white", label="64 members")
+        lines = ((mean(self.members), "mean of the members' losses"), (self.average, "loss of their mean output"))
+        for k, (x, label) in enumerate((*lines, (self.whole, "loss of the evaluation pass"))):
+            axes.axvline(x, color=("black", *[s["color"] for s in STYLES[1:]])[k], linewidth=2.5,
+                         linestyle=("-", "--", ":")[k], label=f"{label}: {x:.3f}")  # fmt: skip
+        finish(axes, "training loss of a thinned network", "how many of the 64")
+
+
+def ensemble(seed: int = 0) -> Ensemble:
+    """D3: every mask there is, drawn by the package's own Dropout."""
+    unit, outputs = Linear(3, 1), []
+    unit.load_state_dict({"W": [[1.0, 2.0, 3.0]], "b": [0.0]})
+    x = [1.0, -1.0, 2.0]
+    for bits in product((0, 1), repeat=3):
+        outputs.append(Sequential(Dropout(0.5, Script(bits)), unit)(x)[0].data)
+    evaluated = Sequential(Dropout(0.5), unit).eval()(x)[0].data
+    on, off = ([_sigma(sign * z) ** (1 / 8) for z in outputs] for sign in (1.0, -1.0))
+    geometric = prod(on) / (prod(on) + prod(off))
+    arithmetic = mean([_sigma(z) for z in outputs])
+    return Ensemble(outputs, evaluated, arithmetic, geometric, _sigma(evaluated), *_thinned(seed))
+
+
+def _sigma(z: float) -> float:
+    return 1.0 / (1.0 + exp(-z)) if z >= 0.0 else exp(z) / (1.0 + exp(z))
+
+
+def _thinned(seed: int, units: int = 6) -> tuple[list[float], float, float]:
+    """The losses of every thinned network, of their mean output (after σ), and of the evaluation pass."""
+    data = moons(60, rng=generator(seed, "moons"))
+    model = MLP(2, [units, 1], activation="tanh", dropout=0.5, rng=generator(seed, "weights"))
+    fit(model, data, 0.03, 30, 10, generator(seed, "order"), adam=True)
+    (dropout,) = (layer for layer in model.net.layers if isinstance(layer, Dropout))
+    model.train()
+    probabilities = []
+    with no_grad():
+        for bits in product((0, 1), repeat=units):
+            dropout.rng = Script(bits * len(data.y))
+            probabilities.append([_sigma(z.data) for z in model.batch(data.X)])
+    right = [[p if y else 1.0 - p for p, y in zip(row, data.y)] for row in probabilities]
+    members = [_loss(row) for row in right]
+    average = _loss([mean(column) for column in zip(*right)])
+    return members, average, evaluate(model, binary_cross_entropy, data)[0]
+
+
+def _loss(right: list[float]) -> float:
+    from math import log
+
+    return mean([-log(max(p, 1e-300)) for p in right])
