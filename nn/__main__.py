@@ -19,6 +19,7 @@ from nn.tables import WAYS
 
 MOST_EXAMPLES = 100_000
 EPILOG = """also:
+  python -m nn claims [--list]                  the lecture's claims, put to the test
   python -m nn resume RUN [--epochs N]          go on with an interrupted run, or to more epochs
   python -m nn predict RUN FILE.csv [--out F]   the rows of a table with the classes that a run predicts
 """
@@ -41,7 +42,7 @@ def fail(message: str) -> NoReturn:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. Raises SystemExit(2) after one line about what is wrong."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    commands = {"resume": _resume, "predict": _predict}
+    commands = {"claims": _claims, "resume": _resume, "predict": _predict}
     try:
         commands.get(arguments[0] if arguments else "", _start)(arguments)
     except (ValueError, ImportError, OSError) as error:
@@ -66,6 +67,12 @@ def _resume(arguments: Sequence[str]) -> None:
     if options.epochs is not None and options.epochs < 1:
         raise ValueError(f"--epochs {options.epochs}: it needs to be at least 1")
     resume(options.run, options.epochs)
+
+
+def _claims(arguments: Sequence[str]) -> None:
+    from nn.claims import main as claims
+
+    raise SystemExit(claims(arguments[1:]))
 
 
 def _predict(arguments: Sequence[str]) -> None:
@@ -140,6 +147,7 @@ def parser() -> argparse.ArgumentParser:
     steps.add_argument("--loss-tolerance", type=float, help="stop when the training loss is at most this")
     steps.add_argument("--gradient-tolerance", type=float, help="stop when the gradient's norm is at most this")
     p.add_argument("--seed", type=int, default=0, help="decides data, split, first weights and order (0)")
+    p.add_argument("--watch", action="store_true", help="write a page with a scrubber over the epochs: watch.html")
     p.add_argument("--out", type=Path, help="folder of the run (runs/DATA)")
     return p
 

@@ -5,6 +5,7 @@
     checkpoint.safetensors   all scalars that the next epoch depends on, as they were after the latest
     weights.safetensors      the weights of the best epoch on validation data, with the fitted preprocessing
     picture.png, layers.png  loss with decision boundary or confusion matrix; the layers by epoch
+    history/, watch.html     with --watch the weights after each epoch, and the page on which the run passes by
 
 Each file is written whole or not at all, after every epoch, so a run that is interrupted or killed can go on.
 """
@@ -31,7 +32,7 @@ from nn.tables import Schema, read_table
 from nn.training import EpochRecord, accuracy, outputs_of, predict
 
 CONFIG, RECORDS, CHECKPOINT, WEIGHTS = "config.json", "records.jsonl", "checkpoint.safetensors", "weights.safetensors"
-PICTURES = ("picture.png", "layers.png")
+PICTURES, FILM, HISTORY = ("picture.png", "layers.png"), "watch.html", "history"
 
 
 class Interrupted(Exception):
@@ -42,8 +43,8 @@ def start(config: Config, folder: Path) -> None:
     """Begin a run in its folder, where it takes the place of an older one, and train to the end."""
     experiment = build(config)
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (WEIGHTS, *PICTURES):
-        (folder / name).unlink(missing_ok=True)
+    for old in (folder / WEIGHTS, folder / FILM, *(folder / name for name in PICTURES), *_states(folder)):
+        old.unlink(missing_ok=True)
     _write_config(experiment, folder)
     write_whole(folder / RECORDS, b"")
     save_training(experiment.training, folder / CHECKPOINT)
@@ -119,6 +120,9 @@ def _train(experiment: Experiment, folder: Path) -> None:
             layers = experiment.diagnosis.measure()
             with (folder / RECORDS).open("a", encoding="utf-8") as file:
                 file.write(_line(record, layers))
+            if experiment.config["watch"]:
+                (folder / HISTORY).mkdir(exist_ok=True)
+                save(training.model, folder / HISTORY / f"{record.epoch:06}.safetensors")
             save_training(training, folder / CHECKPOINT)
             if record.epoch == 1 or record.epoch % max(1, epochs // 10) == 0:
                 print(
@@ -149,6 +153,9 @@ def _report(experiment: Experiment, folder: Path) -> None:
         print(f"diagnosis: {verdict}")
     save(model, folder / WEIGHTS, {"config": json.dumps(experiment.config)}, experiment.preprocessing or None)
     print(f"weights: {folder / WEIGHTS}")
+    if experiment.config["watch"]:
+        _film(experiment, folder)
+        print(f"film: {folder / FILM}")
     name = _title(experiment)
     title = f"{name}, {experiment.network}: {shares['test']:.1%} of the test data right"
     try:
@@ -159,6 +166,22 @@ def _report(experiment: Experiment, folder: Path) -> None:
         print(f"pictures: {folder / PICTURES[0]}, {folder / PICTURES[1]}")
     except ImportError as error:
         print(f"no picture: {error}")
+
+
+def _film(experiment: Experiment, folder: Path) -> None:
+    """The page on which the whole run passes by, from the weights that each of its epochs left."""
+    from nn.watching import watch
+
+    model, kept, history = experiment.model, experiment.model.state_dict(), []
+    for path in _states(folder)[: len(experiment.training.records)]:
+        load(model, path)
+        history.append(model.state_dict())
+    model.load_state_dict(kept)
+    write_whole(folder / FILM, watch(experiment.training, history).page.encode())
+
+
+def _states(folder: Path) -> list[Path]:
+    return sorted((folder / HISTORY).glob("*.safetensors"))
 
 
 def _title(experiment: Experiment) -> str:

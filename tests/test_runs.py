@@ -384,3 +384,25 @@ def test_the_defaults_reach_their_accuracy_on_test_data_over_ten_seeds(name, mea
         shares.append(nn.accuracy(experiment.model, experiment.data.test))
     assert sum(shares) / len(shares) >= mean
     assert min(shares) >= least
+
+
+def test_a_run_that_is_watched_has_a_frame_of_each_epoch_also_where_it_was_resumed(tmp_path):
+    main([*SMALL, "--epochs", "2", "--watch", "--out", str(tmp_path)])
+    weights = tensors(tmp_path, "weights.safetensors")
+    main(["resume", str(tmp_path), "--epochs", "4"])
+    page = (tmp_path / "watch.html").read_text(encoding="utf-8")
+    assert page.lower().startswith("<!doctype html>")
+    assert len(list((tmp_path / "history").iterdir())) == 4
+    main([*SMALL, "--epochs", "2", "--out", str(tmp_path)])  # a new run takes the old one's place
+    assert not (tmp_path / "watch.html").exists() and not list((tmp_path / "history").iterdir())
+    assert tensors(tmp_path, "weights.safetensors") == weights
+
+
+def test_the_claims_are_a_command(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["claims", "--list"])
+    assert left.value.code == 0
+    assert "batch-noise" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as left:
+        main(["claims", "nothing"])
+    assert left.value.code == 2
