@@ -267,18 +267,18 @@ def everything(training):
         repr(training.state_dict()),
         [p.grad for p in model.parameters()],
         [module.training for module in (model, *model.submodules().values())],
-        repr(history_of(model)),
+        repr(masks_of(model)),
     )
 
 
-def history_of(model):
+def masks_of(model):
     return [list(dropout.masks) for dropout in model.submodules().values() if isinstance(dropout, Dropout)]
 
 
 def test_model_gradients_statistics_modes_and_generators_stay_to_the_last_bit():
     model = MLP(2, [4, 1], dropout=0.3, batch_norm=True, rng=Random(0))
     training, history = run(model, binary_cross_entropy, moons(12, rng=Random(1)))
-    next(iter(model.submodules().values())).eval()
+    model.net.layers[0].training = False  # one module in another mode than the rest
     model.parameters()[0].grad = -0.0
     before, states = everything(training), repr(history)
     film = watch(training, history)
@@ -591,6 +591,28 @@ def test_axe_finds_nothing_serious(opened, moons_film, blobs_film, scheme, width
         page.add_script_tag(path=AXE)
         found = page.evaluate("async () => (await axe.run(document, { resultTypes: ['violations'] })).violations")
         assert not [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in ("serious", "critical")]
+
+
+@pytest.mark.browser
+def test_a_click_on_a_curve_goes_to_the_epoch_there(opened, moons_film):
+    page = opened(moons_film[2])
+    for chart in ("losses", "norms"):
+        box = part(page, chart).locator("svg").first.bounding_box()
+        page.mouse.click(box["x"] + box["width"] - 14, box["y"] + 60)  # where the curves end
+        assert shown_loss(page)[0] == 8
+        page.mouse.click(box["x"] + 54, box["y"] + 60)  # where they begin
+        assert shown_loss(page)[0] == 1
+
+
+@pytest.mark.browser
+def test_in_a_notebooks_sandbox_the_page_runs_too(opened, moons_film, tmp_path):
+    training, _, film = moons_film
+    page = opened(film)
+    (tmp_path / "notebook.html").write_text(f"<!DOCTYPE html>{film._repr_html_()}", encoding="utf-8")
+    page.goto((tmp_path / "notebook.html").as_uri())
+    inside = page.frame_locator("iframe")
+    inside.locator("[id$='-next']").click()
+    assert f"loss {float(f'{training.records[1].loss:.4g}'):g}" in inside.locator("[id$='-summary']").inner_text()
 
 
 @pytest.mark.browser
