@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from autograd.number_systems import arrays, floats
+from autograd.number_systems import floats
 from autograd.number_systems.arrays import Array
 from autograd.primitives import Primitive
-from autograd.replay import stacked
+from autograd.replay import quick, stacked
 from autograd.replay.flattening import Ints
 from autograd.replay.memory import Memory, Step
 
@@ -117,13 +118,13 @@ class Elementwise(Group):
         operands = [self._operand(column, steps) for column in self.columns]
         rule, out = self.operation.rule, self.value
         with np.errstate(all="ignore"):
-            _, local_derivatives = rule(arrays, *operands)
+            _, local_derivatives = rule(quick, *operands)
         self.kept = list(local_derivatives)
         kept = self.kept
 
         def run() -> None:
-            value, kept[:] = rule(arrays, *operands)
-            np.copyto(out, value)
+            value, kept[:] = rule(quick, *operands)
+            out[...] = value
 
         return [*steps, run]
 
@@ -165,7 +166,7 @@ class ManyOperands(Group):
         operands = self.memory.read(self.columns[0], steps)
         rule, out = self.operation.rule, self.value
         self.along_axis = self.operation in (primitives.sum, primitives.logsumexp)
-        system: Any = stacked if self.along_axis else arrays
+        system: Any = stacked if self.along_axis else quick
         given = [operands] if self.along_axis else list(operands)
         with np.errstate(all="ignore"):
             _, local_derivatives = rule(system, *given)
@@ -174,7 +175,7 @@ class ManyOperands(Group):
 
         def run() -> None:
             value, kept[:] = rule(system, *given)
-            np.copyto(out, value)
+            out[...] = value
 
         return [*steps, run]
 
@@ -213,26 +214,24 @@ class Product(Group):
         self.W, self.A = W, A
         if self.blocks == self.c == self.r == 1:
             w1, a1, z0 = W[0], A[0], out.reshape(())
-            steps.append(lambda: np.matmul(w1, a1, out=z0))
+            steps.append(partial(np.matmul, w1, a1, z0))
         elif self.blocks == 1:
             Wt, Z = W.T, out.reshape(self.c, self.r)
-            steps.append(lambda: np.matmul(A, Wt, out=Z))
+            steps.append(partial(np.matmul, A, Wt, Z))
         elif self.c == self.r == 1:
             w2, a2 = W[:, 0], A[:, 0]
             steps.append(lambda: np.einsum("bn,bn->b", w2, a2, out=out))
         else:
             Wts, Zs = W.swapaxes(1, 2), out.reshape(self.blocks, self.c, self.r)
-            steps.append(lambda: np.matmul(A, Wts, out=Zs))
+            steps.append(partial(np.matmul, A, Wts, Zs))
         for column in self.columns[2:]:
-            steps.append(self._added(self.memory.read(column, steps)))
+            single = self.memory.read(column, steps)
+            steps.append(partial(np.add, out, single, out))
         return steps
 
-    def _added(self, single: Array) -> Step:
-        out = self.value
-        return lambda: np.add(out, single, out=out)
-
     def backward(self, late: bool) -> list[Step]:
-        memory, steps = self.memory, []
+        memory = self.memory
+        steps: list[Step] = []
         w, a = self.columns[:2]
         W, A = self.W, self.A
         if self.blocks == 1:
@@ -241,25 +240,27 @@ class Product(Group):
         for column in self.columns[2:]:
             if self.is_due(column, late):
                 steps += memory.add(column, self.gradient, None)
+        first: Callable[[Array], object]
+        second: Callable[[Array], object]
         if self.c == self.r == 1:
             if np.array_equal(w, a):  # Σ w²: its derivative is 2w
-                return [*steps, *(memory.add(w, None, _times(delta, W, 2.0)) if self.is_due(w, late) else [])]
-            first, second = _times(delta, A, 1.0), _times(delta, W, 1.0)
+                return [*steps, *(memory.add(w, None, self._times(W, 2.0)) if self.is_due(w, late) else [])]
+            first, second = self._times(A, 1.0), self._times(W, 1.0)
         else:
             delta_t = delta.swapaxes(-1, -2)
-            first, second = _matmul(delta_t, A), _matmul(delta, W)
+            first, second = partial(np.matmul, delta_t, A), partial(np.matmul, delta, W)
         if self.is_due(w, late):
             steps += memory.add(w, None, first)
         if self.is_due(a, late):
             steps += memory.add(a, None, second)
         return steps
 
-
-def _times(delta: Array, rows: Array, factor: float) -> Callable[[Array], object]:
-    if factor == 1.0:
-        return lambda out: np.multiply(delta, rows, out=out)
-    return lambda out: np.multiply(factor * delta, rows, out=out)
-
-
-def _matmul(left: Array, right: Array) -> Callable[[Array], object]:
-    return lambda out: np.matmul(left, right, out=out)
+    def _times(self, rows: Array, factor: float) -> Callable[[Array], object]:
+        """factor · δ of each block times its one row."""
+        if self.blocks == 1:  # a number times an array
+            gradients, place = self.memory.gradient_at, int(self.out.flat[0])
+            return lambda out: np.multiply(factor * gradients[place], rows, out=out)
+        delta = self.gradient.reshape(-1, 1, 1)
+        if factor == 1.0:
+            return partial(np.multiply, delta, rows)
+        return lambda out: np.multiply(factor * delta, rows, out=out)

@@ -7,6 +7,8 @@ back is added where the operand was read: written straight there where nothing w
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +16,7 @@ import numpy as np
 from autograd.number_systems.arrays import Array
 from autograd.replay.flattening import Bools, Ints
 
-Step = Callable[[], object]
+Step = Callable[[], object]  # mostly a partial of one NumPy function: no Python frame between
 Compute = Callable[[Array], object]
 
 
@@ -43,6 +45,11 @@ def strided(index: Ints) -> Strided | None:
         along = np.arange(n) * steps[-1]
         expected = expected + along.reshape([-1 if other == axis else 1 for other in range(index.ndim)])
     return Strided(offset, tuple(steps)) if np.array_equal(expected, index) else None
+
+
+def is_finite(array: Array) -> bool:
+    """Whether all are finite. Where the sum of squares is, they are; where it overflows, each is looked at."""
+    return isfinite(np.dot(array, array)) or bool(np.isfinite(array).all())
 
 
 def _numbers(array: Any) -> Any:
@@ -133,7 +140,7 @@ class Memory:
         if contribution is None:
             assert compute is not None
             contribution = buffer = np.empty(index.shape)
-            steps.append(lambda: compute(buffer))
+            steps.append(partial(compute, buffer))
         if distinct and found:
             return [*steps, self._reduced(once, repeated, fresh, contribution)]
         return [*steps, self._scattered(index, distinct, contribution)]
@@ -144,12 +151,12 @@ class Memory:
         self._note(index, fresh)
         if contribution is not None:
             given = contribution
-            return [(lambda: np.copyto(view, given)) if fresh else (lambda: np.add(view, given, out=view))]
+            return [partial(view.__setitem__, ..., given) if fresh else partial(np.add, view, given, view)]
         assert compute is not None
         if fresh:
-            return [lambda: compute(view)]
+            return [partial(compute, view)]
         buffer = np.empty(index.shape)
-        return [lambda: compute(buffer), lambda: np.add(view, buffer, out=view)]
+        return [partial(compute, buffer), partial(np.add, view, buffer, view)]
 
     def _reduced(self, once: Ints, repeated: tuple[int, ...], fresh: bool, contribution: Array) -> Step:
         self._note(once, fresh)
@@ -162,8 +169,8 @@ class Memory:
             ones = np.ones(given.shape[repeated[0]])
             first, second = (ones, given) if left else (given, ones)
             if fresh:
-                return lambda: np.matmul(first, second, out=total)
-            return lambda: np.add(view, np.matmul(first, second, out=total), out=view)
+                return partial(np.matmul, first, second, total)
+            return lambda: np.add(view, np.matmul(first, second, total), view)
         if fresh:
             return lambda: np.add.reduce(given, axis=repeated, out=total)
         return lambda: np.add(view, np.add.reduce(given, axis=repeated, out=total), out=view)

@@ -16,6 +16,7 @@ from autograd.notation import is_constant
 from autograd.number_systems import floats
 from autograd.number_systems.arrays import Array
 from autograd.replay.flattening import Ints, flatten
+from autograd.replay.memory import is_finite
 from autograd.replay.planning import Plan
 from autograd.replay.telling import Layer, find_layers, tell, tell_html, tell_latex
 from autograd.replay.training import training
@@ -89,25 +90,34 @@ class Program:
 
     def run(self, feeds: Sequence[Any]) -> float:
         """The same with the parameters that ``parameter_array`` holds."""
-        self._feed(feeds)
-        self._known.clear()
+        self.feed(feeds)
         if self.engine == "eager":
-            return self._run_eagerly()
+            return self.run_in_graph()
         with np.errstate(all="ignore"):
-            for step in self.plan.forward:
-                step()
-            if not np.isfinite(np.dot(self._computed, self._computed)) and not np.isfinite(self._computed).all():
-                self._forward_in_graph()  # finds the node at fault, unless what was fed was not finite
-            self.memory.gradients[self.plan.root] = 1.0
-            for step in self.plan.backward:
-                step()
-            self._has_run, self._is_late_done = True, False
-            if not np.isfinite(self.gradient_array).all():
-                self._backward_in_graph()
+            return self.replay()
+
+    def replay(self) -> float:
+        """The array steps, with the numbers that lie in the arrays; the caller holds ``np.errstate``.
+
+        Where a number is not finite, the graph itself is run instead: it names the node at fault, or follows IEEE.
+        """
+        self._known.clear()
+        self._is_late_done = False
+        for step in self.plan.forward:
+            step()
+        if not is_finite(self._computed):
+            return self.run_in_graph()
+        self._gradients[self.plan.root] = 1.0
+        for step in self.plan.backward:
+            step()
+        if not is_finite(self.gradient_array):
+            return self.run_in_graph()
+        self._has_run = True
         self.loss = self._values[self.plan.root]
         return self.loss
 
-    def _feed(self, feeds: Sequence[Any]) -> None:
+    def feed(self, feeds: Sequence[Any]) -> None:
+        """Give the inputs new numbers. Raises ValueError for other shapes, and changes nothing then."""
         if not len(feeds):
             return
         if len(feeds) != len(self._input_arrays):
@@ -131,31 +141,21 @@ class Program:
             for leaf, x in zip(leaves, array.ravel().tolist()):
                 leaf.data = x
 
-    def _forward_in_graph(self) -> None:
-        """Recompute the nodes themselves with their rules on floats; DomainError names the one at fault."""
+    def run_in_graph(self) -> float:
+        """Run the nodes themselves, on floats, forward and backward; DomainError names the one at fault."""
+        self._known.clear()
         self._write_leaves()
-        values, slots = self._values, self.memory.slot.tolist()
-        for node, slot in zip(self.flat.nodes, slots):
-            if node.operation is not None and node.parents:
-                compute(node)
-            if slot >= 0:
-                values[slot] = node.data
-
-    def _backward_in_graph(self) -> None:
-        """The eager backward pass: there nothing from upstream times an infinite local derivative is nothing."""
-        self._forward_in_graph()
-        for node in self.flat.nodes:
-            node.grad = 0.0
-        self.root.backward()
-        for node, slot in zip(self.flat.nodes, self.memory.slot.tolist()):
-            if slot >= 0:
-                self._gradients[slot] = node.grad
-        self._is_late_done = True
-
-    def _run_eagerly(self) -> float:
+        slots = self.memory.slot.tolist()
         with collector_paused():
-            self._backward_in_graph()
-        self._has_run = True
+            for node in self.flat.nodes:
+                node.grad = 0.0
+                if node.operation is not None and node.parents:
+                    compute(node)
+            self.root.backward()
+        for node, slot in zip(self.flat.nodes, slots):
+            if slot >= 0:
+                self._values[slot], self._gradients[slot] = node.data, node.grad
+        self._has_run = self._is_late_done = True
         self.loss = self.root.data
         return self.loss
 

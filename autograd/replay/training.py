@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd.number_systems.arrays import Array
+from autograd.replay.memory import is_finite
 
 if TYPE_CHECKING:
     from autograd.replay.program import Program
@@ -45,13 +46,14 @@ class _Training:
         program = self.program_for(feeds)
         if program is not self.program:
             self._go_on_with(program)
-        loss = program.run(feeds)
+        program.feed(feeds)
         optimizer, w = self.optimizer, program.parameter_array
         before = optimizer.steps, optimizer.learning_rate
-        optimizer.begin_step()
         with np.errstate(all="ignore"):
+            loss = program.replay() if program.engine == "replay" else program.run_in_graph()
+            optimizer.begin_step()
             moved, new = optimizer.update(w, program.gradient_array, self.memory)
-        if not all(map(_is_finite, (moved, *new))):
+        if not (is_finite(moved) and all(map(is_finite, new))):
             optimizer.steps, optimizer.learning_rate = before
             self.write_back()
             optimizer.step()  # says which parameter it is
@@ -80,8 +82,3 @@ class _Training:
             self.program.write_back()
         if self.memory:
             self.optimizer.states = list(zip(*(column.tolist() for column in self.memory)))
-
-
-def _is_finite(array: Array) -> bool:
-    # a dot product is several times faster than a look at each number; where it overflows, that look decides
-    return bool(np.isfinite(np.dot(array, array)) or np.isfinite(array).all())

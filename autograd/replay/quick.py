@@ -1,0 +1,23 @@
+"""The number system of replay's elementwise groups: that of arrays, where it may be quicker since all is finite.
+
+A run whose numbers are not all finite is left to the graph, so NaN and ±∞ need no care here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy import cos, divide, exp, log, maximum, minimum, sin, sqrt, tanh
+
+from autograd.number_systems.arrays import Array, abs, logsumexp, pow, power, sigmoid, softplus, sum, where
+
+__all__ = [
+    "abs", "cos", "divide", "exp", "heaviside", "log", "logsumexp", "maximum", "minimum", "pow", "power", "sigmoid",
+    "sin", "softplus", "sqrt", "sum", "tanh", "where",
+]  # fmt: skip
+
+
+def heaviside(x: Array, at_zero: float) -> Array:
+    """0 left of zero, 1 right of it, ``at_zero`` in between: a comparison is twice as fast as NumPy's own."""
+    if at_zero == 0.0:
+        return np.greater(x, 0.0).astype(np.float64)
+    return np.heaviside(x, at_zero)
