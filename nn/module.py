@@ -43,7 +43,7 @@ class Module(ABC):
     def batch(self, X: Sequence[Example]) -> list[Any]:
         """The outputs for each example of a mini-batch, computed layer by layer."""
         if not len(X):
-            raise ValueError("a mini-batch of no examples: it needs at least one")
+            raise ValueError("a mini-batch of 0 examples: it needs at least 1")
         return self.forward_batch([lift(x) for x in X])
 
     def submodules(self) -> dict[str, Module]:

@@ -597,7 +597,7 @@ def test_a_model_maps_one_example_of_its_width(model, x):
         (lambda: MLP(2, [1], activation="foo"), "activation 'foo': there are"),
         (lambda: MLP(2, 3), "MLP of the layers 3"),
         (lambda: MLP(2, []), r"MLP of the layers \[\]"),
-        (lambda: MLP(2, [1]).batch([]), "no examples"),
+        (lambda: MLP(2, [1]).batch([]), "of 0 examples"),
         (lambda: MLP(2, [1]).batch([[1.0, 2.0], [1.0]]), "example of 1 numbers: it needs 2"),
         (lambda: MLP(2, [1])(["a", "b"]), "not of text"),
     ],
