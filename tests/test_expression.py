@@ -442,10 +442,10 @@ except DomainError: pass
 texts, seen, answers = json.load(sys.stdin), [], []
 sys.addaudithook(lambda event, _: seen.append(event))
 for text in texts:
-    start = time.perf_counter()
+    start = time.process_time()
     try: Expression(text).at(x=1.0); answer = "a graph"
     except ExpressionError as error: answer = str(error)
-    answers.append((answer, time.perf_counter() - start))
+    answers.append((answer, time.process_time() - start))
 print(json.dumps([answers, seen]))
 """
 
@@ -499,11 +499,11 @@ def test_the_longest_texts_are_read_within_a_second():
     full = ";".join(f"y{i}=" + "*".join(["x"] * MOST_OPERATIONS) for i in range(48))
     for text in (chain, wide, full):
         assert len(text) <= MOST_CHARACTERS
-        start = time.perf_counter()
+        start = time.process_time()
         expression = Expression(text)
         nodes = expression.at(**dict.fromkeys(expression.inputs, 1.0))
         nodes[expression.name].backward()
-        assert time.perf_counter() - start < 1.0  # it takes a tenth of that
+        assert time.process_time() - start < 1.0  # it takes a tenth of that
     with pytest.raises(ExpressionError, match="too many"):
         Expression("x" * (MOST_CHARACTERS + 1))
 
@@ -537,7 +537,7 @@ def fuzz(count, seed):
     for i in range(count):
         text = rng.choice(["", "f = "])
         text += mostly_sense(rng) if i % 2 else "".join(rng.choices(WORDS, k=rng.randint(1, 12)))
-        start = time.perf_counter()
+        start = time.process_time()
         try:
             expression = Expression(text)
             nodes = expression.at(**{name: rng.uniform(-2.0, 2.0) for name in expression.inputs})
@@ -550,7 +550,7 @@ def fuzz(count, seed):
             line = text.split("\n")[error.line - 1]
             assert 1 <= error.column <= len(line) + 1, text
             assert "\n" not in str(error), text
-        assert time.perf_counter() - start < 1.0, text
+        assert time.process_time() - start < 1.0, text
     return outcomes
 
 

@@ -1,6 +1,5 @@
-"""Values built, mutated, differentiated, zeroed and freed in any order, against a naive model of trees."""
+"""Values built, mutated, differentiated and zeroed in any order, against a naive model of trees."""
 
-import gc
 import math
 
 from hypothesis import settings
@@ -95,10 +94,6 @@ class Machine(RuleBasedStateMachine):
             result = value * 2.0 + value
         assert result.data == 2.0 * naive.data + naive.data
         assert result.parents == ()
-
-    @rule()
-    def collect(self):
-        gc.collect()
 
     @invariant()
     def numbers_are_those_of_the_model(self):
