@@ -11,6 +11,7 @@ from autograd import Value, explain, record
 from autograd import functions as F
 from autograd.graph import topological_order
 from autograd.primitives import CONSTANT, TABLE
+from autograd.replay import groups, memory, planning
 from autograd.value import constant
 from nn import (
     MLP,
@@ -546,3 +547,191 @@ def test_what_is_fed_may_be_infinite_as_in_the_eager_engine():
     x = leaves_of([1.0] * 8)
     program = record(F.sum([F.tanh(x_i) for x_i in x]), [x], engine="replay")
     assert program([[np.inf] * 8]) == 8.0
+
+
+def test_the_numbers_of_many_nodes_are_read_at_once():
+    x = leaves_of(normal(random.Random(0), 9))
+    hidden = [F.tanh(x_i) for x_i in x]
+    fused = [h * x_i for h, x_i in zip(hidden, x)]
+    program = record(sum(fused), [x], engine="replay")
+    read, read_fused = program.reader(hidden), program.reader(fused)
+    feed = np.linspace(-1.0, 1.0, 9)
+    program([feed])
+    assert read() == pytest.approx(np.tanh(feed), abs=1e-15)
+    assert read_fused() == pytest.approx(feed * np.tanh(feed), abs=1e-15)
+
+
+# ---- what is told ---------------------------------------------------------------------------------------------
+
+TOLD = """\
+  Z¹ = W¹ A⁰ᵀ + b¹   W¹ 3×2, A⁰ 5×2, Z¹ 3×5
+  A¹ = sigmoid(Z¹)
+  Z² = W² A¹ + b²    W² 2×3, A¹ 3×5, Z² 2×5
+back
+  δ² = ∂L/∂Z²
+  ∂L/∂W² = δ² (A¹)ᵀ,  ∂L/∂b² = δ² 1
+  δ¹ = (W²)ᵀ δ² ⊙ sigmoid′(Z¹)
+  ∂L/∂W¹ = δ¹ A⁰,  ∂L/∂b¹ = δ¹ 1"""
+
+
+def two_three_two(activation="sigmoid"):
+    rng = random.Random(0)
+    model = MLP(2, [3, 2], activation=activation, output=activation, rng=rng)
+    build, inputs, parameters, _ = network(model, half_squared_error, rng, examples=5, n_in=2, targets=(2,))
+    return model, build, inputs, parameters
+
+
+def test_the_slides_matrices_are_told_in_the_lectures_letters():
+    _, build, inputs, parameters = two_three_two()
+    program = record(build(), inputs, parameters, engine="replay")
+    told = str(program).splitlines()
+    assert told[1:9] == TOLD.splitlines()
+    assert told[-1].startswith("17 parameters, 20 inputs; ")
+    assert told[0].startswith("replay: ")
+    first, second = program.layers
+    assert first.shapes == {"W": (3, 2), "A": (5, 2), "Z": (3, 5), "δ": (3, 5), "b": (3,)}
+    assert second.shapes == {"W": (2, 3), "A": (3, 5), "Z": (2, 5), "δ": (2, 5), "b": (2,)}
+    assert (first.activation, second.activation) == ("sigmoid", "")
+
+
+def test_the_matrices_that_are_told_give_the_numbers_that_were_replayed():
+    model, build, inputs, parameters = two_three_two("tanh")
+    loss = build()
+    program = record(loss, inputs, parameters, engine="replay")
+    program()
+    first, second = model.net.layers[0], model.net.layers[2]
+    W1, W2 = (np.array([[w.data for w in row] for row in layer.W]) for layer in (first, second))
+    b1, b2 = (np.array([[b.data] for b in layer.b]) for layer in (first, second))
+    A0, Y = (np.array([[x.data for x in row] for row in tensor]) for tensor in inputs)
+    A1 = np.tanh(W1 @ A0.T + b1)
+    A2 = np.tanh(W2 @ A1 + b2)
+    delta2 = (A2 - Y.T) / 5.0 * (1.0 - A2**2)
+    delta1 = W2.T @ delta2 * (1.0 - A1**2)
+    gradient = lambda nodes: np.array([[program.gradient(w) for w in row] for row in nodes])  # noqa: E731
+    assert gradient(second.W) == pytest.approx(delta2 @ A1.T, abs=1e-15)
+    assert gradient(first.W) == pytest.approx(delta1 @ A0, abs=1e-15)
+    assert gradient([first.b])[0] == pytest.approx(delta1.sum(axis=1), abs=1e-15)
+
+
+def test_what_else_uses_a_parameter_or_a_unit_is_not_hidden():
+    model, build, inputs, parameters = two_three_two()
+    penalised = record(build() + l2_penalty(weights(model), 0.1), inputs, parameters, engine="replay")
+    assert penalised.layers[0].gradients == ("∂L/∂W¹ = δ¹ A⁰ + …", "∂L/∂b¹ = δ¹ 1")
+    X = inputs[0]
+    hidden, output = model.net.layers[0], model.net.layers[2]
+    A = [[F.tanh(z) for z in example] for example in hidden.batch(X)]
+    skipped = F.sum([z * z for example in output.batch(A) for z in example] + [a for example in A for a in example])
+    program = record(skipped, [X], parameters, engine="replay")
+    assert program.layers[0].delta == "δ¹ = ∂L/∂Z¹"
+
+
+def test_unnamed_weights_are_counted_and_names_of_ones_own_are_kept():
+    rng = random.Random(1)
+    U = [[Value(rng.random(), f"u_{j}{k}") for k in range(3)] for j in range(4)]
+    V = leaves_of(normal(rng, 2, 4))
+    X = [[Value(rng.random(), f"x_{k}") for k in range(3)] for _ in range(6)]
+    H = [[F.dot(u, x) for u in U] for x in X]
+    loss = F.sum([F.tanh(F.dot(v, h)) for h in H for v in V])
+    program = record(loss, [X], [*flat(U), *flat(V)], engine="replay")
+    assert [layer.forward for layer in program.layers] == ["Z¹ = U Xᵀ", "Z² = W² A¹"]
+    assert [layer.delta for layer in program.layers] == ["δ¹ = (W²)ᵀ δ²", "δ² = ∂L/∂Z²"]
+
+
+def test_hostile_names_stay_out_of_latex_and_html():
+    rng = random.Random(2)
+    W = [[Value(rng.random(), "</pre><script>$") for _ in range(3)] for _ in range(4)]
+    X = leaves_of(normal(rng, 6, 3))
+    program = record(F.sum([F.tanh(F.dot(w, x)) for w in W for x in X]), [X], flat(W), engine="replay")
+    assert "script" not in program._repr_html_() + program._repr_latex_() + str(program)
+
+
+def test_latex_has_the_same_lines():
+    _, build, inputs, parameters = two_three_two()
+    latex = record(build(), inputs, parameters, engine="replay")._repr_latex_()
+    assert r"Z^{1} &= W^{1} \left(A^{0}\right)^{\top} + b^{1}" in latex
+    assert r"\delta^{1} &= \left(W^{2}\right)^{\top} \delta^{2} \odot \text{sigmoid}'\left(Z^{1}\right)" in latex
+    assert latex.count("{") == latex.count("}")
+    assert record(Value(1.0) * 2.0)._repr_latex_() == r"$\text{no matrix product}$"
+
+
+# ---- planted faults -------------------------------------------------------------------------------------------
+
+
+def without_the_last_single(fuse):
+    def faulty(*arguments):
+        fused = fuse(*arguments)
+        items = fused.singles.items.copy()
+        items[: len(items) // 2] = items[len(items) // 2 :][: len(items) // 2]
+        return fused._replace(singles=fused.singles._replace(items=items))
+
+    return faulty
+
+
+def with_two_factors_swapped(fuse):
+    def faulty(*arguments):
+        fused = fuse(*arguments)
+        items = fused.w.items.copy()
+        items[0], items[1] = items[1], items[0]
+        return fused._replace(w=fused.w._replace(items=items))
+
+    return faulty
+
+
+def one_level_too_low(find_levels):
+    def faulty(*arguments):
+        level = find_levels(*arguments)
+        return np.where(level == level.max() - 1, level - 1, level)
+
+    return faulty
+
+
+def rows_that_forget_their_order(find_rows):
+    def faulty(fused, size):
+        rows = find_rows(fused, size)
+        return rows._replace(w=rows.w[::-1].copy())
+
+    return faulty
+
+
+FAULTS = {
+    "a bias of another unit": (planning, "fuse", without_the_last_single),
+    "factors paired wrongly": (planning, "fuse", with_two_factors_swapped),
+    "a level too low": (planning, "find_levels", one_level_too_low),
+    "rows mixed up": (planning, "find_rows", rows_that_forget_their_order),
+    "written instead of added": (
+        memory.Memory,
+        "_note",
+        lambda _: lambda self, index, fresh: None,
+    ),
+    "repeated places written once": (
+        memory.Memory,
+        "_scattered",
+        lambda _: lambda self, index, distinct, given: lambda: self.gradients.__setitem__(index, given),
+    ),
+    "not added up along a repeated axis": (
+        memory.Memory,
+        "_reduced",
+        lambda _: (
+            lambda self, once, repeated, fresh, given: (
+                lambda: self.gradients.__setitem__(once, given[tuple(slice(0, n) for n in once.shape)])
+            )
+        ),
+    ),
+    "a local derivative left out": (
+        groups,
+        "give",
+        lambda _: lambda memory, column, gradient, kept, j: memory.add(column, gradient, None),
+    ),
+    "a shifted view": (memory, "strided", lambda strided: lambda index: strided(index[::-1])),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_seen(fault, monkeypatch):
+    home, name, make_faulty = FAULTS[fault]
+    monkeypatch.setattr(home, name, make_faulty(getattr(home, name)))
+    with pytest.raises((AssertionError, IndexError, ValueError, KeyError)):
+        assert_replays(*micrograd_network(random.Random(6), sizes=(2, 4, 4, 1), examples=7), every_node=False)
+        for seed in range(12):
+            build, inputs, parameters, feeds = wide_graph(seed)
+            assert_replays(build, inputs, parameters, feeds, every_node=False)

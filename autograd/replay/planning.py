@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd.replay.flattening import Bools, Flat, Ints
-from autograd.replay.fusing import PLAIN, fuse
+from autograd.replay.fusing import FUSED, PLAIN, fuse
 from autograd.replay.groups import Elementwise, Group, ManyOperands, Product, Scalar
 from autograd.replay.levels import find_levels
 from autograd.replay.memory import Memory, Step
@@ -17,13 +17,19 @@ from autograd.replay.products import Grid, find_grids, find_rows, one_by_one
 FEW = 6  # nodes that lie apart: so many rules on floats are as fast as one on gathered arrays
 
 
+# measured: with fewer operands in a group, on average, replay gains little, and planning costs tens of eager steps
+OPERANDS_TO_PAY = 24
+
+
 class Plan:
     """The groups of a graph, in the order in which they run, and the steps that run them.
 
-    ``late`` are the steps of the backward pass that no parameter needs: the gradients of the inputs.
+    engine    "replay", or "eager" where the groups are too small to pay; then there are none
+    reason    why, in words
+    late      the steps of the backward pass that no parameter needs: the gradients of the inputs
     """
 
-    def __init__(self, flat: Flat, parameters: Ints, inputs: Sequence[Ints]) -> None:
+    def __init__(self, flat: Flat, parameters: Ints, inputs: Sequence[Ints], engine: str = "auto") -> None:
         self.flat, size = flat, len(flat.nodes)
         is_parameter = np.zeros(size, dtype=bool)
         is_parameter[parameters] = True
@@ -34,8 +40,13 @@ class Plan:
         self.memory = Memory(size, size)
         self.groups: list[Group] = []
         self.inputs = self._place_leaves(parameters, inputs, is_parameter | is_input)
-        self._make_groups(find_levels(flat, self.fused, self.rows))
+        level = find_levels(flat, self.fused, self.rows)
         memory = self.memory
+        self.engine, self.reason = self._choose(engine, level)
+        if self.engine == "replay":
+            self._make_groups(level)
+        else:
+            memory.place(np.flatnonzero(flat.arity > 0), wanted=False)
         known = memory.slot >= 0
         memory.values[memory.slot[known]] = flat.data[known]
         self.root = int(memory.slot[size - 1])
@@ -43,6 +54,17 @@ class Plan:
         memory.written[self.root] = True
         self.backward = self._backward(late=False)
         self.late = self._backward(late=True)
+
+    def _choose(self, engine: str, level: Ints) -> tuple[str, str]:
+        remaining = np.flatnonzero((self.fused.kind != FUSED) & (self.flat.arity > 0))
+        key = np.stack([level[remaining], self.flat.code[remaining]], axis=1)
+        groups = len(np.unique(key, axis=0)) if len(key) else 0
+        told = f"{int((self.flat.arity > 0).sum()):,} operations, equal ones of one level in {groups:,} groups"
+        if engine != "auto":
+            return engine, f"{told}; asked for"
+        if groups and len(self.flat.operands) >= OPERANDS_TO_PAY * groups:
+            return "replay", told
+        return "eager", f"{told}, which is too many to pay: the eager engine runs"
 
     def _backward(self, late: bool) -> list[Step]:
         steps = [step for group in reversed(self.groups) for step in group.backward(late)]

@@ -37,21 +37,21 @@ class Program:
         self.shapes = [_shape(tensor, f"inputs[{i}]") for i, tensor in enumerate(inputs)]
         self.inputs = [list(_entries(tensor)) for tensor in inputs]
         with collector_paused():
-            self._record()
-        self.engine, self.reason = self._choose(engine)
+            self._record(engine)
+        self.engine, self.reason = self.plan.engine, self.plan.reason
         self.loss = loss.data
         self.is_leading = False  # in a training the arrays, and not the Values, hold the parameters' numbers
         self._has_run = self._is_late_done = False
         self._known: dict[int, float] = {}  # numbers without a slot, as far as somebody asked
 
-    def _record(self) -> None:
+    def _record(self, engine: str) -> None:
         leaves = [*self.parameters, *(leaf for some in self.inputs for leaf in some)]
         self.flat = flat = flatten(self.root, leaves)
         places: list[Ints] = [
             np.array([flat.place_of[leaf] for leaf in some], dtype=np.int64) for some in self.inputs
         ]
         parameters = np.array([flat.place_of[p] for p in self.parameters], dtype=np.int64)
-        self.plan = plan = Plan(flat, parameters, places)
+        self.plan = plan = Plan(flat, parameters, places, engine)
         memory = self.memory = plan.memory
         self._values = memory.value_at
         self._gradients = memory.gradient_at
@@ -63,17 +63,6 @@ class Program:
             for slots, shape in zip(plan.inputs, self.shapes)
         ]
         self._computed: Array = memory.values[plan.first_computed : memory.used]
-
-    def _choose(self, engine: str) -> tuple[str, str]:
-        nodes = int((self.flat.arity > 0).sum())
-        steps = len(self.plan.forward) + len(self.plan.backward)
-        eager, replay = 0.6 * nodes + 0.12 * len(self.flat.operands), 1.5 * steps
-        told = f"{nodes} operations in {steps} array steps"
-        if engine != "auto":
-            return engine, f"{told}; asked for"
-        if replay < eager:
-            return "replay", told
-        return "eager", f"{told}: groups of so few would not be faster than the eager engine, which runs instead"
 
     # ---- running ------------------------------------------------------------------------------------------------
 
@@ -185,16 +174,24 @@ class Program:
                 waiting.append((consumer, factor * local))
         return total
 
+    def reader(self, nodes: Sequence[Value]) -> Callable[[], Array]:
+        """A function that gives these nodes' numbers of the latest run as an array: ``value`` for many."""
+        places = [self._place(node) for node in nodes]
+        slots, values = self.memory.slot[places], self.memory.values
+        if (slots >= 0).all():
+            return lambda: values[slots]
+        return lambda: np.array([self._number(i) for i in places])
+
     @property
     def layers(self) -> list[Layer]:
         """The matrix products with rows of parameters, first to last, in the lecture's letters."""
         return find_layers(self.plan)
 
     def __str__(self) -> str:
-        return tell(self.plan, self.engine, self.reason)
+        return tell(self.plan)
 
     def _repr_html_(self) -> str:
-        return tell_html(self.plan, self.engine, self.reason)
+        return tell_html(self.plan)
 
     def _repr_latex_(self) -> str:
         return tell_latex(self.plan)

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from autograd.notation import INDEXED, SUPERSCRIPTS, latex_name
 from autograd.replay.flattening import Ints
 from autograd.replay.groups import Elementwise, Group, ManyOperands, Product
@@ -29,8 +31,8 @@ class Layer(NamedTuple):
     shapes       of the same; A has a row for each example where it is an input, a column where it is computed
     activation   the operation that makes the next layer's A of this Z alone; "" where there is none or are several
     forward      Z¹ = W¹ A⁰ᵀ + b¹
-    delta        δ¹ = (W²)ᵀ δ² ⊙ relu′(Z¹)
-    gradients    ∂L/∂W¹ = δ¹ A⁰, and ∂L/∂b¹
+    delta        δ¹ = (W²)ᵀ δ² ⊙ relu′(Z¹), where all that uses Z is the next layers; else δ¹ = ∂L/∂Z¹
+    gradients    ∂L/∂W¹ = δ¹ A⁰, and ∂L/∂b¹; with "+ …" where something else uses them too, as a penalty does
     """
 
     letters: dict[str, str]
@@ -44,7 +46,7 @@ class Layer(NamedTuple):
 class Text:
     """Formulas on one line."""
 
-    times = " ⊙ "
+    times, more = " ⊙ ", "…"
 
     def name(self, letter: str) -> str:
         """W²."""
@@ -70,7 +72,7 @@ class Text:
 class Latex(Text):
     """Formulas for a notebook."""
 
-    times = r" \odot "
+    times, more = r" \odot ", r"\dots"
 
     def name(self, letter: str) -> str:
         return latex_name(letter)
@@ -89,19 +91,23 @@ class Latex(Text):
 
 
 class _Found(NamedTuple):
-    """A layer's group, what it was called, and where its A comes from: a layer's place and the steps after it."""
+    """A layer's group, what it was called, and where its A comes from: a layer's place and the groups after it."""
 
     group: Product
     letters: dict[str, str]
     source: int | None
-    between: tuple[str, ...]
+    between: tuple[Group, ...]
 
 
 def find_layers(plan: Plan, writer: Text | None = None) -> list[Layer]:
     """The layers of a plan, first to last, written by ``writer``."""
     writer = writer or Text()
     found = _find(plan)
-    return [_layer(found, place, writer) for place in range(len(found))]
+    uses = np.bincount(plan.flat.parents, minlength=len(plan.flat.nodes))
+    of_slot = np.zeros(len(plan.flat.nodes), dtype=np.int64)
+    known = plan.memory.slot >= 0
+    of_slot[plan.memory.slot[known]] = uses[known]
+    return [_layer(found, place, writer, of_slot) for place in range(len(found))]
 
 
 def _find(plan: Plan) -> list[_Found]:
@@ -113,7 +119,7 @@ def _find(plan: Plan) -> list[_Found]:
     place = {group: i for i, group in enumerate(layers)}
     found: list[_Found] = []
     for i, group in enumerate(layers):
-        between: list[str] = []
+        between: list[Group] = []
         tensor, source = int(memory.tensor[group.columns[1].flat[0]]), None
         while tensor in maker:  # back through what happens to each unit for itself
             before = maker[tensor]
@@ -122,7 +128,7 @@ def _find(plan: Plan) -> list[_Found]:
                 break
             if not isinstance(before, Elementwise) or before.operation is None:
                 break
-            between.append(before.operation.name)
+            between.append(before)
             tensor = max(int(memory.tensor[c.flat[0]]) for c in before.columns)
         number = str(i + 1).translate(UP)
         W = _letter(plan, group.columns[0], True) or f"W{number}"
@@ -151,7 +157,7 @@ def _letter(plan: Plan, slots: Ints, matrix: bool) -> str:
     return (letter.upper() if matrix and len(letter) == 1 else letter) + above
 
 
-def _layer(found: list[_Found], place: int, writer: Text) -> Layer:
+def _layer(found: list[_Found], place: int, writer: Text, uses: Ints) -> Layer:
     group, letters, source, _ = found[place]
     Z, W, A, delta = (letters[key] for key in ("Z", "W", "A", "δ"))
     rows = source is None  # the examples of an input are its rows
@@ -162,16 +168,22 @@ def _layer(found: list[_Found], place: int, writer: Text) -> Layer:
     shapes |= {"Z": (group.r, group.c), "δ": (group.r, group.c)}
     forward = f"{writer.name(Z)} = {writer.name(W)} {writer.transposed(A) if rows else writer.name(A)}"
     other = writer.name(A) if rows else writer.transposed(A)
-    gradients = [f"{writer.partial(W)} = {writer.name(delta)} {other}"]
+    gradients = [
+        f"{writer.partial(W)} = {writer.name(delta)} {other}{_rest_of(uses, group.columns[0], group.c, writer)}"
+    ]
     if "b" in letters:
         shapes["b"] = (group.r,)
         forward += f" + {writer.name(letters['b'])}"
-        gradients.append(f"{writer.partial(letters['b'])} = {writer.name(delta)} 1")
+        more = _rest_of(uses, group.columns[2], group.c, writer)
+        gradients.append(f"{writer.partial(letters['b'])} = {writer.name(delta)} 1{more}")
     users = [user for user in found if user.source == place]
     activations = {user.between for user in users}
     [between] = activations if len(activations) == 1 else [()]
-    activation = between[0] if len(between) == 1 else ""
-    if users and len(activations) == 1 and len(between) <= 1:
+    operations = [step.operation.name for step in between if step.operation is not None]
+    activation = "".join(name for name in operations if name != "identity")
+    is_one = len(operations) - operations.count("identity") <= 1
+    activation = activation if is_one else ""
+    if users and len(activations) == 1 and is_one and _only_used_by(uses, group, between, users):
         sums = " + ".join(f"{writer.transposed(u.letters['W'])} {writer.name(u.letters['δ'])}" for u in users)
         sums = f"({sums})" if len(users) > 1 else sums
         delta_line = f"{writer.name(delta)} = {sums}"
@@ -182,10 +194,23 @@ def _layer(found: list[_Found], place: int, writer: Text) -> Layer:
     return Layer(letters, shapes, activation, forward, delta_line, tuple(gradients))
 
 
-def tell(plan: Plan, engine: str, reason: str) -> str:
+def _rest_of(uses: Ints, leaves: Ints, examples: int, writer: Text) -> str:
+    """What stands for the other uses of a parameter that each example uses once."""
+    return "" if (uses[np.unique(leaves)] == examples).all() else f" + {writer.more}"
+
+
+def _only_used_by(uses: Ints, group: Product, between: tuple[Group, ...], users: list[_Found]) -> bool:
+    """Whether what the group computes goes through these steps into these layers, and nowhere else."""
+    *inner, last = [group, *between]
+    once = all((uses[step.out] == 1).all() for step in inner)
+    return once and bool((uses[last.out] == sum(user.group.r for user in users)).all())
+
+
+def tell(plan: Plan) -> str:
     """The program as text: the layers forward and backward, what else there is, and the counts."""
     layers, flat, memory = find_layers(plan), plan.flat, plan.memory
-    lines = [f"{engine}: {reason}"]
+    steps = f"; {len(plan.forward)} steps forward, {len(plan.backward)} back" if plan.groups else ""
+    lines = [f"{plan.engine}: {plan.reason}{steps}"]
     width = max([len(layer.forward) for layer in layers], default=0)
     for layer in layers:
         sizes = ", ".join(f"{layer.letters[key]} {_size(layer.shapes[key])}" for key in ("W", "A", "Z"))
@@ -240,9 +265,9 @@ def tell_latex(plan: Plan) -> str:
     return rf"$\displaystyle \begin{{aligned}} {body} \end{{aligned}}$"
 
 
-def tell_html(plan: Plan, engine: str, reason: str) -> str:
+def tell_html(plan: Plan) -> str:
     """The text for a notebook."""
-    return f'<pre style="line-height:1.4">{escape(tell(plan, engine, reason))}</pre>'
+    return f'<pre style="line-height:1.4">{escape(tell(plan))}</pre>'
 
 
 def _size(shape: Iterable[int]) -> str:
