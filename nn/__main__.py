@@ -16,6 +16,7 @@ from nn.init import BY_NAME as INITIALIZERS
 from nn.optim import OPTIMIZERS, SCHEDULES
 from nn.runs import Interrupted, predictions, resume, start, warn
 from nn.tables import WAYS
+from nn.training import ENGINES
 
 MOST_EXAMPLES = 100_000
 EPILOG = """also:
@@ -146,6 +147,12 @@ def parser() -> argparse.ArgumentParser:
     steps.add_argument("--patience", type=int, metavar="EPOCHS", help="to wait for a lower validation loss")
     steps.add_argument("--loss-tolerance", type=float, help="stop when the training loss is at most this")
     steps.add_argument("--gradient-tolerance", type=float, help="stop when the gradient's norm is at most this")
+    steps.add_argument(
+        "--engine",
+        default="auto",
+        choices=ENGINES,
+        help="builds each step's graph anew, or replays it as matrices (auto)",
+    )
     p.add_argument("--seed", type=int, default=0, help="decides data, split, first weights and order (0)")
     p.add_argument("--watch", action="store_true", help="write a page with a scrubber over the epochs: watch.html")
     p.add_argument("--out", type=Path, help="folder of the run (runs/DATA)")

@@ -108,6 +108,7 @@ def build(config: Config) -> Experiment:
             "epochs", "batch_size", "loss_tolerance", "gradient_tolerance", "patience", "l1", "l2", "clip_norm",
             "clip_value",
         )},
+        engine=config.setdefault("engine", "auto"),
     )  # fmt: skip
     return Experiment(config, data, schema, preprocessing, model, training, Diagnosis(training))
 

@@ -1,15 +1,17 @@
 """Losses: how wrong the outputs of one example are, as one Value whose backward pass starts it all.
 
 Each takes (output, target). Outputs are a model's: a list of Values, or the Value itself where there is one unit.
-A mini-batch's loss is the mean of its examples' losses.
+Targets are numbers, which are checked; or leaves, which whoever feeds a recorded loss has checked. A mini-batch's
+loss is the mean of its examples' losses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from math import fsum, isclose
 from typing import Any, SupportsInt
 
-from autograd.functions import logsumexp, mean, relu, softplus, sum
+from autograd.functions import dot, logsumexp, mean, relu, softplus, sum
 from autograd.value import Value
 
 Output = Value | Sequence[Value]
@@ -34,38 +36,44 @@ def mean_squared_error(a: Output, y: Any) -> Value:
     return mean(_squares(a, y))
 
 
-def cross_entropy(z: Sequence[Value], label: int) -> Value:
-    """−log softmax(z)_label = logsumexp(z) − z_label, on logits z. ValueError for a label that is no unit's.
+def cross_entropy(z: Sequence[Value], target: Any) -> Value:
+    """−log softmax(z)_label = logsumexp(z) − z_label, on logits z.
 
-    >>> round(cross_entropy([Value(0.0), Value(0.0)], 1).data, 12)
-    0.69314718056
+    target   a label; or a share t_k for each unit, as the one-hot (0, 1, 0): then logsumexp(z) − Σ_k t_k z_k
+
+    Raises ValueError for a label that is no unit's, and for shares that are negative or do not add up to 1.
+
+    >>> z = [Value(0.0), Value(0.0)]
+    >>> round(cross_entropy(z, 1).data, 12), round(cross_entropy(z, [0.0, 1.0]).data, 12)
+    (0.69314718056, 0.69314718056)
     """
     units = _units(z)
-    if not isinstance(label, SupportsInt) or label != label or int(label) != label or not 0 <= label < len(units):
-        raise ValueError(f"label {label!r}: the {len(units)} output units take the labels 0 … {len(units) - 1}")
-    return logsumexp(units) - units[int(label)]
+    if isinstance(target, Sequence) and not isinstance(target, str):
+        return logsumexp(units) - dot(_shares(target, len(units)), units)
+    return logsumexp(units) - units[_label(target, len(units))]
 
 
-def binary_cross_entropy(z: Output, y: float) -> Value:
+def binary_cross_entropy(z: Output, y: Any) -> Value:
     """softplus(z) − y z = −y log σ(z) − (1 − y) log(1 − σ(z)), on the logit z of one unit; y in [0, 1].
 
     >>> round(binary_cross_entropy(Value(0.0), 1).data, 12)
     0.69314718056
     """
     z = _one_unit("binary_cross_entropy", z)
-    if not 0.0 <= y <= 1.0:
+    if not isinstance(y, Value) and not 0.0 <= y <= 1.0:
         raise ValueError(f"binary_cross_entropy of the target {y!r}: it needs a number from 0 to 1")
-    return softplus(z) - y * z
+    loss: Value = softplus(z) - y * z
+    return loss
 
 
-def hinge(score: Output, y: float) -> Value:
+def hinge(score: Output, y: Any) -> Value:
     """max(0, 1 − y · score) for a target y of −1 or +1 and one output unit.
 
     >>> hinge(Value(0.25), -1).data
     1.25
     """
     score = _one_unit("hinge", score)
-    if y not in (-1, 1):
+    if not isinstance(y, Value) and y not in (-1, 1):
         raise ValueError(f"hinge of the target {y!r}: it needs −1 or +1")
     return relu(1.0 - y * score)
 
@@ -90,6 +98,21 @@ BY_NAME: dict[str, Loss] = {
 
 def _units(output: Output) -> list[Value]:
     return [output] if isinstance(output, Value) else list(output)
+
+
+def _label(label: Any, n: int) -> int:
+    if not isinstance(label, SupportsInt) or label != label or int(label) != label or not 0 <= label < n:
+        raise ValueError(f"label {label!r}: the {n} output units take the labels 0 … {n - 1}")
+    return int(label)
+
+
+def _shares(target: Sequence[Any], n: int) -> Sequence[Any]:
+    fits = len(target) == n
+    if fits and not any(isinstance(t, Value) for t in target):
+        fits = all(t >= 0.0 for t in target) and isclose(fsum(target), 1.0, rel_tol=1e-9)
+    if not fits:
+        raise ValueError(f"cross_entropy of the shares {target!r}: {n} output units need {n} of them, ≥ 0, of sum 1")
+    return target
 
 
 def _one_unit(loss: str, output: Output) -> Value:

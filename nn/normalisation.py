@@ -6,7 +6,7 @@ all its examples; each knows its parents and local derivatives, and ``backward``
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import NamedTuple
 
@@ -23,6 +23,10 @@ class Normalised(NamedTuple):
     sigma2: Value
 
 
+def _forget(columns: list[Normalised]) -> None:
+    """Nobody wants the nodes: they are freed with their graph."""
+
+
 class BatchNorm(Module):
     """Normalise each unit over the mini-batch, then scale and shift.
 
@@ -33,6 +37,7 @@ class BatchNorm(Module):
     epsilon    keeps a unit that is the same for all examples from a division by zero
     momentum   of the running averages: mu_ ← (1 − momentum) mu_ + momentum μ, and sigma2_ likewise with the unbiased
                variance σ² m/(m − 1); they start as 0 and 1. ``calibrate`` takes both from the training data instead
+    latest     told the nodes of each mini-batch in training; a recording asks for them, otherwise nobody keeps them
     gamma, beta    the parameters; mu_, sigma2_ go into ``state_dict`` beside them
 
     The nodes of μ and σ² are named ``μ¹_2`` and ``var¹_2`` after layer and unit.
@@ -59,6 +64,7 @@ class BatchNorm(Module):
         self.beta = [Value(0.0) for _ in range(n)]
         self.mu_, self.sigma2_ = [0.0] * n, [1.0] * n
         self._calibrating = False
+        self.latest: Callable[[list[Normalised]], object] = _forget
         self.number(None)
 
     def number(self, layer: int | None) -> None:
@@ -87,14 +93,19 @@ class BatchNorm(Module):
         if not (self.training or self._calibrating):
             return self._evaluate(X)
         columns = [self._algorithm_1(k, [x[k] for x in X]) for k in range(self.n)]
+        self.latest(columns)
         mu, sigma2 = [column.mu.data for column in columns], [column.sigma2.data for column in columns]
         if self._calibrating:
             self.mu_[:], self.sigma2_[:] = mu, sigma2
         else:
-            old, new, unbiased = 1.0 - self.momentum, self.momentum, len(X) / (len(X) - 1)
-            self.mu_[:] = [old * average + new * m for average, m in zip(self.mu_, mu)]
-            self.sigma2_[:] = [old * average + new * unbiased * v for average, v in zip(self.sigma2_, sigma2)]
+            self.average(mu, sigma2, len(X))
         return [list(y) for y in zip(*(column.y for column in columns))]
+
+    def average(self, mu: Sequence[float], sigma2: Sequence[float], m: int) -> None:
+        """Take the statistics of a mini-batch of m examples into the running averages."""
+        old, new, unbiased = 1.0 - self.momentum, self.momentum, m / (m - 1)
+        self.mu_[:] = [old * average + new * mu_k for average, mu_k in zip(self.mu_, mu)]
+        self.sigma2_[:] = [old * average + new * unbiased * v for average, v in zip(self.sigma2_, sigma2)]
 
     def _algorithm_1(self, k: int, x: list[Value]) -> Normalised:
         """Unit k for all examples of the mini-batch."""

@@ -115,6 +115,7 @@ def read_config(folder: Path) -> Config:
 
 def _train(experiment: Experiment, folder: Path) -> None:
     training, epochs = experiment.training, experiment.config["epochs"]
+    print(f"engine: {training.choose_engine()} ({training.reason})")
     try:
         for record in training:
             layers = experiment.diagnosis.measure()

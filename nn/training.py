@@ -1,15 +1,17 @@
 """The training loop: forward, backward, update, for every example once an epoch, in a fresh random order.
 
-Each step builds the graph of one mini-batch, whose root is its mean loss; ``backward`` multiplies and adds until
-every parameter knows its derivative, and the optimiser does the rest. When to stop is read from the epochs' records.
+Each step has the graph of one mini-batch, whose root is its mean loss; ``backward`` multiplies and adds until every
+parameter knows its derivative, and the optimiser does the rest. The graph is built anew, or recorded and replayed.
+When to stop is read from the epochs' records.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from math import hypot, inf, nan
 from random import Random
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autograd.value import Value, collector_paused, no_grad
 from nn.data import Dataset, batches, count_batches
@@ -19,6 +21,9 @@ from nn.module import Module, evaluating
 from nn.normalisation import BatchNorm
 from nn.optim import Optimizer, clip_norm, clip_value, in_range
 from nn.regularisation import Dropout, l1_penalty, l2_penalty
+
+if TYPE_CHECKING:
+    from nn.replaying import Replay
 
 
 class EpochRecord(NamedTuple):
@@ -44,6 +49,10 @@ class EpochRecord(NamedTuple):
     learning_rate: float
 
 
+ENGINES = ("auto", "eager", "replay")
+UPDATES_TO_PAY = 20  # recording takes the time of some eager steps
+
+
 class Training:
     """Mini-batch training as an iterator of epoch records; ``stopped`` says why it ended.
 
@@ -63,6 +72,11 @@ class Training:
     l1, l2                λ of the penalties λ Σ |w| and ½ λ Σ w² over every W, added to each batch's loss
     clip_norm             longest gradient, as one vector
     clip_value            largest ∂L/∂w, each for itself
+
+    Which engine takes the steps, the same to rounding; ``engine`` and ``reason`` say which it is, once it has begun:
+    "eager"       builds the graph of each mini-batch anew, node by node
+    "replay"      records it once for each size of a mini-batch, and runs it again as matrix products
+    "auto"        replay, where the graph is large enough to pay, and layers and loss are those of ``nn``
 
     Iterating once more goes on where it stopped. Raises ValueError for no examples, for options that are out of
     range, and for patience without validation data.
@@ -95,7 +109,10 @@ class Training:
         l2: float = 0.0,
         clip_norm: float | None = None,
         clip_value: float | None = None,
+        engine: str = "auto",
     ) -> None:
+        if engine not in ENGINES:
+            raise ValueError(f"engine {engine!r}: there are {', '.join(ENGINES)}")
         for role, data in (("", training), ("validation ", validation)):
             if data is not None and (not data.X or len(data.X) != len(data.y)):
                 raise ValueError(
@@ -124,10 +141,13 @@ class Training:
         self.loss_tolerance, self.gradient_tolerance, self.patience = loss_tolerance, gradient_tolerance, patience
         self.l1, self.l2 = in_range("l1", l1, at_least=0.0), in_range("l2", l2, at_least=0.0)
         self.clip_norm, self.clip_value = clip_norm, clip_value
+        self.asked_for, self.engine, self.reason = engine, "eager", "not started"
         self.records: list[EpochRecord] = []
         self.best: tuple[EpochRecord, dict[str, Any]] | None = None
         self.stopped = "not started"
         self._gradient = [0.0] * len(optimizer.parameters)  # the batches' gradients of this epoch, added up
+        self._replay: Replay | None = None
+        self._structure: list[Any] | None = None  # for which the engine was chosen
 
     @property
     def updates_per_epoch(self) -> int:
@@ -168,6 +188,43 @@ class Training:
         self.model.load_state_dict(self.best[1])
         return self.best[0]
 
+    def choose_engine(self) -> str:
+        """Record the first mini-batch, if that pays, and say which engine will run: "eager" or "replay".
+
+        Generators and statistics stay as they are. Raises ValueError where "replay" is asked for and cannot be.
+        """
+        if self.asked_for == "eager":
+            self.engine, self.reason = "eager", "asked for"
+            return self.engine
+        try:
+            from nn.replaying import Replay, structure, why_not
+        except ImportError as error:
+            if self.asked_for == "replay":
+                raise
+            self.engine, self.reason = "eager", str(error)
+            return self.engine
+        now = structure(self)
+        if now == self._structure:
+            return self.engine
+        self._replay, self.engine = None, "eager"
+        planned = self.epochs * self.updates_per_epoch
+        against = why_not(self)
+        if self.asked_for == "auto" and against is None and planned < UPDATES_TO_PAY:
+            against = f"{planned} updates are too few to pay for recording"
+        if self.asked_for == "replay" or against is None:
+            self.model.train()
+            try:
+                replay = Replay(self, self.asked_for)
+            except (ValueError, TypeError, ArithmeticError) as error:
+                if self.asked_for == "replay":
+                    raise
+                against = f"it cannot be recorded: {error}"
+            else:
+                self.engine, against = replay.chosen, replay.reason
+                self._replay = replay if replay.chosen == "replay" else None
+        self.reason, self._structure = against or "", now
+        return self.engine
+
     def step(self, X: Sequence[Sequence[float]], y: Sequence[Any]) -> tuple[float, int]:
         """One update on one mini-batch; returns its mean loss and how many of its examples were right.
 
@@ -179,7 +236,7 @@ class Training:
                 outputs = self.model.batch(X)
                 loss, right = mean_loss(self.loss, outputs, y), count_right(outputs, y)
                 self.optimizer.zero_grad()
-                self._with_penalties(loss).backward()
+                self.with_penalties(loss).backward()
                 gradient = [p.grad for p in self.optimizer.parameters]
                 if self.clip_value is not None:
                     clip_value(self.optimizer.parameters, self.clip_value)
@@ -200,7 +257,7 @@ class Training:
             "optimizer": self.optimizer.state_dict(),
             "records": [list(record) for record in self.records],
             "best": {"epoch": self.best[0].epoch, "model": self.best[1]} if self.best else None,
-            "generators": {name: _state_of(rng) for name, rng in self._generators().items()},
+            "generators": {name: _state_of(rng) for name, rng in self.generators().items()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -222,7 +279,7 @@ class Training:
         records = [EpochRecord(*record) for record in state["records"]]
         if [record.epoch for record in records] != list(range(1, len(records) + 1)):
             raise ValueError("the records of the state are not of the epochs 1, 2, …")
-        generators = self._generators()
+        generators = self.generators()
         if set(state["generators"]) != set(generators):
             raise ValueError(
                 f"the state has the generators {', '.join(state['generators'])}, and this training "
@@ -240,8 +297,8 @@ class Training:
         self.records = records
         self.best = (records[best["epoch"] - 1], best["model"]) if best is not None else None
 
-    def _generators(self) -> dict[str, Random]:
-        """The order of the examples and each Dropout's masks come from these."""
+    def generators(self) -> dict[str, Random]:
+        """The generators that the order of the examples and each Dropout's masks come from."""
         dropouts = {path: m for path, m in self.model.submodules().items() if isinstance(m, Dropout)}
         return {"order": self.rng, **{path: dropout.rng for path, dropout in dropouts.items()}}
 
@@ -264,7 +321,8 @@ class Training:
             )
         return f"{after}, as many as asked for" if last.epoch >= self.epochs else None
 
-    def _with_penalties(self, loss: Value) -> Value:
+    def with_penalties(self, loss: Value) -> Value:
+        """The loss of a mini-batch, and what l1 and l2 add to it."""
         if self.l1:
             loss = loss + l1_penalty(weights(self.model), self.l1)
         if self.l2:
@@ -272,20 +330,38 @@ class Training:
         return loss
 
     def _epoch(self, epoch: int, bar: Any) -> EpochRecord:
+        self.choose_engine()
         self.model.train()
         n, total_loss, right, updates = len(self.training.y), 0.0, 0, self.updates_per_epoch
-        self._gradient = [0.0] * len(self.optimizer.parameters)
-        for batch in batches(n, self.batch_size, self.rng, self.least_batch):
-            X, y, *_ = self.training.take(batch)
-            loss, good = self.step(X, y)
-            total_loss += loss * len(batch)
-            right += good
-            bar.update()
-        loss, share = evaluate(self.model, self.loss, self.validation) if self.validation else (nan, nan)
+        with self._steps() as step:
+            for batch in batches(n, self.batch_size, self.rng, self.least_batch):
+                loss, good = step(batch)
+                total_loss += loss * len(batch)
+                right += good
+                bar.update()
+        loss, share = self._validate()
         return EpochRecord(
             epoch, total_loss / n, right / n, loss, share, epoch * n, epoch * updates,
             hypot(*self._gradient) / n, self.optimizer.learning_rate,
         )  # fmt: skip
+
+    @contextmanager
+    def _steps(self) -> Iterator[Callable[[Sequence[int]], tuple[float, int]]]:
+        """Inside, one update for each mini-batch given by its indices, by the engine that was chosen."""
+        self._gradient = [0.0] * len(self.optimizer.parameters)
+        if self._replay is None:
+            yield lambda batch: self.step(*self.training.take(batch)[:2])
+            return
+        with self._replay.epoch() as (step, gradient):
+            yield step
+        self._gradient = gradient.tolist()
+
+    def _validate(self) -> tuple[float, float]:
+        if self.validation is None:
+            return nan, nan
+        if self._replay is not None and self._replay.validation is not None:
+            return self._replay.evaluate()
+        return evaluate(self.model, self.loss, self.validation)
 
 
 def outputs_of(model: Module, X: Sequence[Sequence[float]]) -> list[Any]:

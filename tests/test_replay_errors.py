@@ -165,13 +165,11 @@ def test_a_graph_that_grows_is_refused():
         record(growing)(1.0)
 
 
-def test_labels_as_numbers_are_refused_by_the_losses():
+def test_a_label_that_chooses_a_unit_is_refused_and_one_that_is_multiplied_is_fed():
     model = MLP(2, [1], rng=random.Random(0))
-
-    def loss(x, y):
-        return hinge(model(x), y)  # a label
-
-    assert "compares a Value with -1" in refused(loss, "# a label", [1.0, 2.0], 1.0)
+    recorded = record(lambda x, y: hinge(model(x), y))
+    for y in (1.0, -1.0):
+        assert recorded([1.0, 2.0], y) == hinge(model([1.0, 2.0]), y).data
     with pytest.raises(ValueError, match="label"):
         record(lambda z, y: cross_entropy(z, y))([1.0, 2.0], 1.0)
 

@@ -117,26 +117,33 @@ def test_schedules_go_by_epochs_and_a_warm_up_by_updates(options, rates):
 
 
 @pytest.mark.parametrize("stop", [0, 1, 4])
+@pytest.mark.parametrize("engine", ["eager", "replay"])
 def test_a_run_interrupted_in_any_epoch_and_resumed_equals_the_whole_one_to_the_last_bit(
-    tmp_path, monkeypatch, capsys, stop
+    tmp_path, monkeypatch, capsys, stop, engine
 ):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    main([*EVERYTHING, "--out", str(whole)])
-    step, steps = nn.Training.step, []
+    main([*EVERYTHING, "--engine", engine, "--out", str(whole)])
+    count, counted = nn.training.count_right, nn.replaying._Recorded._result
+    steps = []
 
-    def interrupted(self, X, y):
-        steps.append(len(y))
-        if len(self.records) == stop and len(steps) % 3 == 0:  # in the middle of the epoch
-            raise KeyboardInterrupt
-        return step(self, X, y)
+    def interrupted(function):
+        def called(first, *others):
+            steps.append(first)
+            epoch = len((broken / "records.jsonl").read_text().splitlines())
+            if epoch == stop and len(steps) % 3 == 0:  # in the middle of the epoch
+                raise KeyboardInterrupt
+            return function(first, *others)
 
-    monkeypatch.setattr(nn.Training, "step", interrupted)
+        return called
+
+    monkeypatch.setattr(nn.training, "count_right", interrupted(count))
+    monkeypatch.setattr(nn.replaying._Recorded, "_result", interrupted(counted))
     with pytest.raises(SystemExit) as left:
-        main([*EVERYTHING, "--out", str(broken)])
+        main([*EVERYTHING, "--engine", engine, "--out", str(broken)])
     assert left.value.code == 130
     assert f"interrupted after epoch {stop}; it goes on with: python -m nn resume" in capsys.readouterr().err
     assert not (broken / "weights.safetensors").exists()
-    monkeypatch.setattr(nn.Training, "step", step)
+    monkeypatch.undo()
     main(["resume", str(broken)])
     assert (broken / "records.jsonl").read_text() == (whole / "records.jsonl").read_text()
     for name in ("weights.safetensors", "checkpoint.safetensors"):

@@ -86,39 +86,46 @@ class Recording:
     def _record(self, arguments: list[Any]) -> Program:
         inputs = [_leaves(argument) for argument in arguments]
         fed = {x: x.data for tensor in inputs for x in _flat(tensor)}
+
+        def run() -> Value:
+            return self.function(*inputs)
+
         with collector_paused():
-            loss, lines = self._run(inputs)
+            loss, lines = run_watched(run)
             parameters = remaining_leaves(loss, inputs) if self.parameters is None else self.parameters
             check_leaves(inputs, parameters)
-            again = set(self._run_nearby(inputs, {**fed, **{p: p.data for p in parameters}}, loss, lines))
+            again = set(run_nearby(run, {**fed, **{p: p.data for p in parameters}}, loss, lines))
             if self.parameters is None:
                 parameters = [p for p in parameters if p in again]  # not what is made inside, each time anew
         return Program(loss, inputs, parameters, self.engine)
 
-    def _run(self, inputs: list[Any]) -> tuple[Value, Lines]:
-        with watching() as lines:
-            loss = self.function(*inputs)
-        if not isinstance(loss, Value):
-            raise TypeError(f"the recorded function returned {loss!r}: it needs to return the loss, a Value")
-        return loss, lines
 
-    def _run_nearby(self, inputs: list[Any], leaves: dict[Value, float], loss: Value, lines: Lines) -> list[Value]:
-        """The function's graph of a second run; ValueError where it is another, or has other constants."""
+def run_watched(run: Callable[[], Value]) -> tuple[Value, Lines]:
+    """The loss that ``run`` computes, and the lines where its nodes were made; ValueError for what would freeze."""
+    with watching() as lines:
+        loss = run()
+    if not isinstance(loss, Value):
+        raise TypeError(f"the recorded function returned {loss!r}: it needs to return the loss, a Value")
+    return loss, lines
+
+
+def run_nearby(run: Callable[[], Value], leaves: dict[Value, float], loss: Value, lines: Lines) -> list[Value]:
+    """The graph of a second run, its leaves moved a little. ValueError for another one, or other constants."""
+    try:
+        for i, (leaf, x) in enumerate(leaves.items()):
+            leaf.data = x * (1.0 + NEARBY * (1 + i % 7))
         try:
-            for i, (leaf, x) in enumerate(leaves.items()):
-                leaf.data = x * (1.0 + NEARBY * (1 + i % 7))
-            try:
-                again, _ = self._run(inputs)
-            except DomainError:  # too near an edge: at the same point then
-                for leaf, x in leaves.items():
-                    leaf.data = x
-                again, _ = self._run(inputs)
-        finally:
+            again, _ = run_watched(run)
+        except DomainError:  # too near an edge: at the same point then
             for leaf, x in leaves.items():
                 leaf.data = x
-        second = topological_order(again)
-        _refuse_differences(topological_order(loss), second, lines)
-        return second
+            again, _ = run_watched(run)
+    finally:
+        for leaf, x in leaves.items():
+            leaf.data = x
+    second = topological_order(again)
+    _refuse_differences(topological_order(loss), second, lines)
+    return second
 
 
 def _refuse_differences(first: list[Value], second: list[Value], lines: Lines) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def training(optimizer: Any, program_for: Callable[[Sequence[Any]], Program]) -> Iterator[Callable[..., float]]:
-    """Gives ``step(feeds)``: run the program for these feeds, move every parameter once, return the loss before.
+    """Gives ``step(feeds, change)``: run the program, move every parameter once, return the loss before.
 
     optimizer     one of ``nn.optim``, over the programs' parameters in the same order
     program_for   chooses the program by the feeds: one for each shape of a mini-batch
@@ -41,8 +41,11 @@ class _Training:
         columns = np.array(optimizer.states, dtype=np.float64).reshape(count, width).T
         self.memory: tuple[Array, ...] = tuple(columns.copy())
 
-    def step(self, feeds: Sequence[Any] = ()) -> float:
-        """One update; DomainError, with no parameter moved, where one would not be finite."""
+    def step(self, feeds: Sequence[Any] = (), change: Callable[[Array], None] | None = None) -> float:
+        """One update; DomainError, with no parameter moved, where one would not be finite.
+
+        change   what is done to the array of gradients in place before the parameters move, as clipping
+        """
         program = self.program_for(feeds)
         if program is not self.program:
             self._go_on_with(program)
@@ -51,9 +54,12 @@ class _Training:
         before = optimizer.steps, optimizer.learning_rate
         with np.errstate(all="ignore"):
             loss = program.replay() if program.engine == "replay" else program.run_in_graph()
+            if change is not None:
+                change(program.gradient_array)
             optimizer.begin_step()
             moved, new = optimizer.update(w, program.gradient_array, self.memory)
-        if not (is_finite(moved) and all(map(is_finite, new))):
+            finite = is_finite(moved) and all(map(is_finite, new))
+        if not finite:
             optimizer.steps, optimizer.learning_rate = before
             self.write_back()
             optimizer.step()  # says which parameter it is

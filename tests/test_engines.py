@@ -1,0 +1,368 @@
+"""Both engines take the same steps: node by node, or replayed as matrices; and each says which one it is."""
+
+import json
+from random import Random
+
+import pytest
+
+import nn.replaying as replaying
+from autograd import DomainError, Value, relu
+from nn import (
+    MLP,
+    SGD,
+    Adam,
+    BatchNorm,
+    Dropout,
+    Linear,
+    ReLU,
+    RMSprop,
+    Sequential,
+    Tanh,
+    binary_cross_entropy,
+    cross_entropy,
+    half_squared_error,
+    hinge,
+    mean_squared_error,
+)
+from nn.__main__ import main
+from nn.data import Dataset, digits, iris, moons, split
+from nn.module import Module
+from nn.optim import by_epoch, cosine
+from nn.training import Training, evaluate
+
+MOONS = split(moons(120, rng=Random(3)), rng=Random(4))
+IRIS = split(iris(), rng=Random(5))
+
+
+def trained(make, engine, data=MOONS, loss=binary_cross_entropy, optimizer=SGD, rate=0.1, epochs=3, **options):
+    model = make(Random(0))
+    training = Training(
+        model, loss, optimizer(model.parameters(), rate), data.training, data.validation, epochs=epochs,
+        rng=Random(1), progress=False, engine=engine, **options,
+    )  # fmt: skip
+    return model, training, list(training)
+
+
+def numbers(model, training, records):
+    """Everything that a training leaves behind, as one list."""
+    rows = [x for record in records for x in record if x == x]
+    kept = [x for buffer in model.buffers().values() for x in buffer]
+    state = [x for row in training.optimizer.states for x in row]
+    gradient = [p.grad for p in training.optimizer.parameters]
+    return [*rows, *kept, *state, *(p.data for p in model.parameters()), *gradient]
+
+
+def small(**options):
+    return lambda rng: MLP(2, [8, 8, 1], rng=rng, **options)
+
+
+CASES = {
+    "sgd": (small(), {}),
+    "tanh": (small(activation="tanh"), {}),
+    "momentum": (small(), {"optimizer": lambda p, rate: SGD(p, rate, momentum=0.9, nesterov=True)}),
+    "adam": (small(), {"optimizer": Adam, "rate": 0.01}),
+    "rmsprop and decay": (small(), {"optimizer": lambda p, rate: RMSprop(p, 0.01, weight_decay=0.01)}),
+    "schedule": (small(), {"optimizer": SGD, "rate": by_epoch(cosine(0.3, 3), 8)}),
+    "penalties": (small(), {"l1": 0.01, "l2": 0.02}),
+    "clipping": (small(), {"clip_norm": 0.2, "clip_value": 0.05}),
+    "dropout": (small(dropout=0.3), {}),
+    "batch normalisation": (small(batch_norm=True), {}),
+    # not with Adam: a bias before a BatchNorm has the gradient 0, and Adam would scale its rounding up to a step
+    "all of it": (small(batch_norm=True, dropout=0.2, activation="sigmoid"), {"l2": 0.01, "clip_norm": 1.0}),
+    "last batch smaller": (small(), {"batch_size": 7}),
+    "one batch": (small(), {"batch_size": 1000, "epochs": 25}),
+    "hinge": (small(), {"loss": hinge, "data": None}),
+    "mean squared error": (small(), {"loss": mean_squared_error}),
+    "half squared error": (small(output="sigmoid"), {"loss": half_squared_error}),
+    "three classes": (lambda rng: MLP(4, [8, 3], rng=rng), {"data": IRIS, "loss": cross_entropy, "rate": 0.02}),
+    "no hidden layer": (lambda rng: MLP(4, [3], rng=rng), {"data": IRIS, "loss": cross_entropy, "rate": 0.02}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_both_engines_train_alike(case):
+    make, options = CASES[case]
+    options = dict(options)
+    if options.get("loss") is hinge:  # its targets are −1 and +1
+        options["data"] = MOONS._replace(
+            training=MOONS.training._replace(y=[2 * label - 1 for label in MOONS.training.y]),
+            validation=MOONS.validation._replace(y=[2 * label - 1 for label in MOONS.validation.y]),
+        )
+    eager = trained(make, "eager", **options)
+    replayed = trained(make, "replay", **options)
+    assert (eager[1].engine, replayed[1].engine) == ("eager", "replay")
+    # the order of additions differs; some tens of steps of it, away from kinks
+    assert numbers(*replayed) == pytest.approx(numbers(*eager), rel=1e-9, abs=1e-11)
+    assert [r.accuracy for r in replayed[2]] == [r.accuracy for r in eager[2]]
+
+
+def test_digits_train_alike():
+    data = split(digits(), rng=Random(0))
+    data = data._replace(training=data.training.take(range(100)), validation=data.validation.take(range(130)))
+    runs = [
+        trained(lambda rng: MLP(64, [32, 10], activation="tanh", rng=rng), engine, data, cross_entropy, Adam, 0.003)
+        for engine in ("eager", "auto")
+    ]
+    assert runs[1][1].engine == "replay"
+    assert numbers(*runs[1]) == pytest.approx(numbers(*runs[0]), rel=1e-9, abs=1e-11)
+
+
+def test_generators_are_where_the_eager_engine_leaves_them():
+    eager, replayed = (trained(small(dropout=0.5), engine)[1] for engine in ("eager", "replay"))
+    assert [rng.getstate() for rng in replayed.generators().values()] == [
+        rng.getstate() for rng in eager.generators().values()
+    ]
+
+
+def test_choosing_the_engine_moves_nothing():
+    model = small(dropout=0.5, batch_norm=True)(Random(0))
+    training = Training(model, binary_cross_entropy, SGD(model.parameters(), 0.1), MOONS.training, rng=Random(1))
+    before = json.dumps(training.state_dict())
+    assert training.choose_engine() == "replay"
+    assert json.dumps(training.state_dict()) == before
+
+
+def test_a_training_that_goes_on_elsewhere_comes_to_the_same_bits():
+    whole_model, whole, _ = trained(small(dropout=0.2, batch_norm=True), "auto", epochs=4, optimizer=Adam)
+    model = small(dropout=0.2, batch_norm=True)(Random(0))
+
+    def training_of(model):
+        return Training(
+            model, binary_cross_entropy, Adam(model.parameters(), 0.1), MOONS.training, MOONS.validation, epochs=4,
+            rng=Random(1), progress=False,
+        )  # fmt: skip
+
+    first = training_of(model)
+    for record in first:
+        if record.epoch == 2:
+            break
+    state = json.loads(json.dumps(first.state_dict()))
+    other = small(dropout=0.2, batch_norm=True)(Random(0))
+    second = training_of(other)
+    second.load_state_dict(state)
+    assert len(list(second)) == 2
+    assert (whole.engine, first.engine, second.engine) == ("replay",) * 3
+    assert json.dumps(second.state_dict()) == json.dumps(whole.state_dict())
+    assert [p.data for p in other.parameters()] == [p.data for p in whole_model.parameters()]
+
+
+def test_parameters_are_in_their_values_at_every_record():
+    model = small()(Random(0))
+    training = Training(
+        model, binary_cross_entropy, SGD(model.parameters(), 0.1), MOONS.training, MOONS.training, epochs=3,
+        rng=Random(1), progress=False,
+    )  # fmt: skip
+    for record in training:
+        assert training.engine == "replay"
+        loss, share = evaluate(model, binary_cross_entropy, MOONS.training)
+        # replayed sums have another order
+        assert (record.validation_loss, record.validation_accuracy) == pytest.approx((loss, share), rel=1e-12)
+        assert any(p.grad for p in model.parameters())
+
+
+def test_what_the_caller_changes_between_epochs_counts():
+    """Weights set by hand, a penalty and a frozen layer: each of them changes both engines alike."""
+
+    def run(engine):
+        model = small()(Random(0))
+        training = Training(
+            model, binary_cross_entropy, SGD(model.parameters(), 0.1), MOONS.training, epochs=4, rng=Random(1),
+            progress=False, engine=engine,
+        )  # fmt: skip
+        for record in training:
+            if record.epoch == 1:
+                model.parameters()[0].data = 0.75
+            if record.epoch == 2:
+                training.l2 = 0.05
+            if record.epoch == 3:
+                training.optimizer = SGD(model.parameters()[10:], 0.05)
+        return numbers(model, training, training.records)
+
+    assert run("replay") == pytest.approx(run("eager"), rel=1e-10)
+
+
+def test_parameters_that_are_not_trained_are_read_as_they_are_now():
+    def run(engine):
+        model = small()(Random(0))
+        frozen = model.parameters()[:5]
+        training = Training(
+            model, binary_cross_entropy, SGD(model.parameters()[5:], 0.1), MOONS.training, epochs=2, rng=Random(1),
+            progress=False, engine=engine,
+        )  # fmt: skip
+        for _ in training:
+            for p in frozen:
+                p.data += 0.125
+        return numbers(model, training, training.records)
+
+    assert run("replay") == pytest.approx(run("eager"), rel=1e-10)
+
+
+def test_a_step_that_blows_up_names_the_same_and_leaves_the_same_parameters():
+    def run(engine):
+        model = MLP(2, [8, 1], activation="relu", rng=Random(0))
+        training = Training(
+            model, mean_squared_error, SGD(model.parameters(), 1e60), MOONS.training, epochs=30, rng=Random(1),
+            progress=False, engine=engine,
+        )  # fmt: skip
+        with pytest.raises(DomainError) as caught:
+            list(training)
+        return str(caught.value), training.stopped, [p.data for p in model.parameters()], training.optimizer.steps
+
+    eager, replayed = run("eager"), run("replay")
+    assert replayed[0].split("=")[0] == eager[0].split("=")[0]
+    assert replayed[1].split(":")[0] == eager[1].split(":")[0]
+    assert replayed[2] == pytest.approx(eager[2], rel=1e-9)
+    assert replayed[3] == eager[3]
+
+
+class Doubling(Module):
+    """A layer of one's own: it decides nothing."""
+
+    def forward(self, x):
+        return [2.0 * x_j for x_j in x]
+
+
+class Deciding(Module):
+    """A layer whose graph depends on the numbers."""
+
+    def forward(self, x):
+        return [x_j if x_j.data > 0 else 0.1 * x_j for x_j in x]
+
+
+class Noisy(Module):
+    """A layer that draws numbers of its own."""
+
+    rng = Random(0)
+
+    def forward(self, x):
+        return [x_j + self.rng.random() for x_j in x]
+
+
+def own(layer):
+    return lambda rng: Sequential(Linear(2, 8, rng=rng), layer, ReLU(), Linear(8, 1, rng=rng))
+
+
+def test_layers_of_ones_own_are_left_to_the_eager_engine_unless_it_is_asked_for():
+    _, training, free = trained(own(Doubling()), "auto")
+    assert training.engine == "eager" and "Doubling is none of nn's layers" in training.reason
+    _, training, insisted = trained(own(Doubling()), "replay")
+    assert training.engine == "replay"
+    assert [r.loss for r in insisted] == pytest.approx([r.loss for r in free], rel=1e-10)
+
+
+@pytest.mark.parametrize(("layer", "said"), [(Deciding(), "reads the data"), (Noisy(), "constant")])
+def test_what_a_replay_would_freeze_is_refused_with_file_and_line(layer, said):
+    with pytest.raises(ValueError, match=said) as caught:
+        trained(own(layer), "replay")
+    assert "test_engines.py, line" in str(caught.value)
+
+
+def test_a_loss_of_ones_own():
+    def squared_hinge(z, y):
+        return relu(1.0 - (2.0 * y - 1.0) * z) ** 2
+
+    _, training, free = trained(small(), "auto", loss=squared_hinge)
+    assert training.engine == "eager" and "squared_hinge" in training.reason
+    _, training, insisted = trained(small(), "replay", loss=squared_hinge)
+    assert training.engine == "replay"
+    assert [r.loss for r in insisted] == pytest.approx([r.loss for r in free], rel=1e-10)
+
+
+def test_a_dropout_that_is_used_twice_is_not_replayed_with_frozen_masks():
+    def twice(rng):
+        dropout = Dropout(0.5, rng)
+        return Sequential(Linear(2, 8, rng=rng), dropout, Tanh(), dropout, Linear(8, 1, rng=rng))
+
+    _, training, _ = trained(twice, "auto")
+    assert training.engine == "eager" and "used twice" in training.reason
+    with pytest.raises(ValueError, match="used twice"):
+        trained(twice, "replay")
+
+
+def test_few_updates_are_left_to_the_eager_engine():
+    _, training, _ = trained(small(), "auto", epochs=1)
+    assert training.engine == "eager" and "8 updates are too few" in training.reason
+
+
+def test_tiny_networks_are_left_to_the_eager_engine():
+    _, training, _ = trained(lambda rng: MLP(2, [1], rng=rng), "auto", batch_size=1)
+    assert training.engine == "eager" and "too many to pay" in training.reason
+
+
+def test_bad_labels_are_named_by_either_engine():
+    data = Dataset([[0.0, 1.0]] * 40, [0, 1] * 19 + [0, 7], ["0", "1", "2"], ["x", "y"])
+    for engine in ("auto", "replay"):
+        model = MLP(2, [8, 3], rng=Random(0))
+        training = Training(
+            model, cross_entropy, SGD(model.parameters(), 0.1), data, epochs=9, rng=Random(0), engine=engine,
+            progress=False,
+        )  # fmt: skip
+        with pytest.raises(ValueError, match="label 7"):
+            list(training)
+
+
+def test_an_unknown_engine_is_refused():
+    with pytest.raises(ValueError, match="engine 'fast': there are auto, eager, replay"):
+        trained(small(), "fast")
+
+
+def test_targets_may_be_leaves_and_numbers_are_checked():
+    z = [Value(0.5), Value(-1.0), Value(2.0)]
+    t = [Value(0.0), Value(0.0), Value(1.0)]
+    assert cross_entropy(z, t).data == pytest.approx(cross_entropy(z, 2).data, rel=1e-15)
+    assert hinge(z[0], Value(-1.0)).data == 1.5
+    for loss, output, target in (
+        (cross_entropy, z, [0.5, 0.5, 0.5]),
+        (cross_entropy, z, [1.0, 0.0]),
+        (cross_entropy, z, t[:2]),
+        (cross_entropy, z, [2.0, -1.0, 0.0]),
+        (cross_entropy, z, [float("nan"), 0.0, 1.0]),
+        (binary_cross_entropy, z[0], 2.0),
+        (hinge, z[0], 0.0),
+    ):
+        with pytest.raises(ValueError):
+            loss(output, target)
+
+
+def test_masks_that_stay_the_same_are_seen(monkeypatch):
+    original, kept = replaying._Recorded._feeds, {}
+
+    def frozen(self, batch):
+        feeds = original(self, batch)
+        if self.masks:
+            feeds[2:3] = [kept.setdefault(len(batch), feeds[2])]
+        return feeds
+
+    monkeypatch.setattr(replaying._Recorded, "_feeds", frozen)
+    with pytest.raises(AssertionError):
+        test_both_engines_train_alike("dropout")
+
+
+def test_statistics_that_stay_the_same_are_seen(monkeypatch):
+    monkeypatch.setattr(BatchNorm, "average", lambda self, mu, sigma2, m: None)
+    model, training, _ = trained(small(batch_norm=True), "replay")
+    assert training.engine == "replay"
+    assert model.buffers()["net.layers.1.mu_"] == [0.0] * 8
+    monkeypatch.undo()
+    model, _, _ = trained(small(batch_norm=True), "replay")
+    assert all(mu != 0.0 for mu in model.buffers()["net.layers.1.mu_"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "engine: replay ("),
+        (["--engine", "eager"], "engine: eager (asked for)"),
+        (["--epochs", "1", "--batch-size", "40"], "engine: eager (3 updates are too few to pay for recording)"),
+    ],
+)
+def test_the_command_line_says_which_engine_runs(arguments, said, tmp_path, capsys):
+    main(["moons", "--examples", "200", "--epochs", "2", "--out", str(tmp_path / "run"), *arguments])
+    assert said in capsys.readouterr().out
+
+
+def test_an_unknown_engine_is_one_line_on_the_command_line(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["moons", "--engine", "fast"])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
