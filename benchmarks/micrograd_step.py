@@ -64,7 +64,9 @@ model = MLP(2, [16, 16, 1], rng=random.Random(1337))
 optimizer = SGD(model.parameters(), 1.0, weight_decay=2e-4)
 from nn.data import Dataset
 from nn import Training
-training = Training(model, hinge, optimizer, Dataset(X, y, [], []), batch_size=len(y), progress=False)
+training = Training(
+    model, hinge, optimizer, Dataset(X, y, [], []), batch_size=len(y), progress=False, engine="eager"
+)
 epochs = iter(training)
 def step(k):
     optimizer.learning_rate = 1.0 - 0.9 * k / 100

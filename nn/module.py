@@ -51,8 +51,9 @@ class Module(ABC):
         found: dict[str, Module] = {}
         for attribute, thing in vars(self).items():
             many = isinstance(thing, (list, tuple))
-            for path, module in enumerate_paths(attribute, thing) if many else [(attribute, thing)]:
+            for i, module in enumerate(thing if many else [thing]):
                 if isinstance(module, Module):
+                    path = f"{attribute}.{i}" if many else attribute
                     found[path] = module
                     found.update({f"{path}.{below}": m for below, m in module.submodules().items()})
         return found
@@ -213,13 +214,17 @@ def name_all(letter: str, layer: int | None, nodes: list[Value]) -> list[Value]:
     return [named(**{index_name(letter, layer, j): node}) for j, node in enumerate(nodes)]
 
 
-def flatten(tensor: Any) -> Iterator[Any]:
+def flatten(tensor: Any) -> list[Any]:
     """The entries of lists in lists, row by row."""
-    if isinstance(tensor, (list, tuple)):
-        for row in tensor:
-            yield from flatten(row)
-    else:
-        yield tensor
+    if not isinstance(tensor, (list, tuple)):
+        return [tensor]
+    entries: list[Any] = []
+    for row in tensor:
+        if isinstance(row, (list, tuple)):
+            entries += flatten(row)
+        else:
+            entries.append(row)
+    return entries
 
 
 def numbers(tensor: Any) -> Any:
@@ -235,9 +240,3 @@ def shape(tensor: Any) -> tuple[int, ...]:
     if len(inner) > 1:
         raise ValueError(f"rows of different shapes {sorted(inner)}: every row needs as many numbers as the first")
     return (len(tensor), *(inner.pop() if inner else ()))
-
-
-def enumerate_paths(path: str, things: Any) -> Iterator[tuple[str, Any]]:
-    """``layers.0``, ``layers.1`` … with what stands there."""
-    for i, thing in enumerate(things):
-        yield f"{path}.{i}", thing

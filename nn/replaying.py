@@ -142,13 +142,20 @@ def structure(training: Training) -> list[Any]:
     """What a program depends on and no feed brings: it is recorded anew when this is another."""
     modules = {"": training.model, **training.model.submodules()}
     return [
-        training.loss, training.l1, training.l2, training.optimizer.parameters, training.model.parameters(),
-        [(path, type(module), _options(module)) for path, module in modules.items()],
+        training.loss, training.l1, training.l2, list(training.optimizer.parameters),
+        [(path, type(module), _described(module)) for path, module in modules.items()],
     ]  # fmt: skip
 
 
-def _options(module: Module) -> dict[str, Any]:
-    return {name: x for name, x in vars(module).items() if isinstance(x, (int, float, str)) and name != "training"}
+def _described(module: Module) -> dict[str, Any]:
+    """A module's options, and which leaves are its parameters; not what it learns without a gradient."""
+    found: dict[str, Any] = {}
+    for name, thing in vars(module).items():
+        if isinstance(thing, (list, tuple, Value)) and not name.endswith("_"):
+            found[name] = flatten(thing)
+        elif isinstance(thing, (int, float, str)) and name != "training":
+            found[name] = thing
+    return found
 
 
 class _Examples:
