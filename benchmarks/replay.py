@@ -141,7 +141,7 @@ class Workload:
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            return float(loss)
+            return loss.item()
 
         return step
 

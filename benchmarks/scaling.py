@@ -135,7 +135,8 @@ def draw(found: dict[str, list[dict[str, float]]], path: Path) -> None:
         axes[0][column].set_title(kind)
         axes[1][column].set_xlabel("edges of the graph")
         for row in (0, 1):
-            axes[row][column].legend(frameon=False)
+            axes[row][column].legend(frameon=False, loc="upper left")
+            axes[row][column].margins(y=0.25)  # room for the legend
             axes[row][column].grid(alpha=0.3)
     axes[0][0].set_ylabel("seconds")
     axes[1][0].set_ylabel("MiB")

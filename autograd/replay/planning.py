@@ -39,6 +39,7 @@ class Plan:
         self.rows = find_rows(self.fused, size)
         self.memory = Memory(size, size)
         self.groups: list[Group] = []
+        self.whole: set[int] = set()  # tensors of matrix products, and of what was computed from all of one
         self.inputs = self._place_leaves(parameters, inputs, is_parameter | is_input)
         level = find_levels(flat, self.fused, self.rows)
         memory = self.memory
@@ -149,6 +150,8 @@ class Plan:
         nodes = grid.nodes[blocks][:, rows][:, :, units]
         singles = [slot[single][blocks][:, rows][:, :, units] for single in grid.singles]
         self.groups.append(Product(self.memory, nodes, w[blocks][:, units], a[blocks][:, rows], singles))
+        if nodes.size > 1:
+            self._is_one()
 
     def _plain(self, nodes: Ints) -> None:
         """Group nodes of one level by their operation and by where their operands lie."""
@@ -176,16 +179,23 @@ class Plan:
         tensors = self.memory.tensor[columns]
         apart = []
         for members in equal_rows(tensors):
-            if len(members) <= FEW:
-                apart.append(members)
-            else:
+            if len(members) > FEW or self._is_whole(columns[members]):
                 self._one_elementwise(nodes[members], columns[members], operation)
+            else:
+                apart.append(members)
         if apart:
             rest = np.concatenate(apart)
             if len(rest) <= FEW:
                 self._scalars(nodes[rest], columns[rest], operation)
             else:
                 self._one_elementwise(nodes[rest], columns[rest], operation)
+
+    def _is_whole(self, columns: Ints) -> bool:
+        """Whether the operand is all that a layer computed: g(Z) stays one step, however few units there are."""
+        if columns.shape[1] != 1:
+            return False
+        tensor = int(self.memory.tensor[columns[0, 0]])
+        return tensor in self.whole and len(columns) == int(np.prod(self.memory.shapes[tensor]))
 
     def _scalars(self, nodes: Ints, columns: Ints, operation: Any) -> None:
         for node, places in zip(nodes, columns):
@@ -204,9 +214,16 @@ class Plan:
             first, lying = memory.first[tensor], memory.shapes[tensor]
             if columns[0, leading] == first and columns[-1, leading] == first + len(nodes) - 1:
                 shape = lying if int(np.prod(lying)) == len(nodes) else shape
+        whole = self._is_whole(columns)
         self.groups.append(
             Elementwise(memory, nodes.reshape(shape), [c.reshape(shape) for c in columns.T], operation)
         )
+        if whole:
+            self._is_one()
+
+    def _is_one(self) -> None:
+        """What was placed last is a layer's."""
+        self.whole.add(len(self.memory.shapes) - 1)
 
 
 def equal_rows(keys: Any) -> list[Ints]:

@@ -190,6 +190,12 @@ class Program:
     def __str__(self) -> str:
         return tell(self.plan)
 
+    def __repr__(self) -> str:
+        return (
+            f"Program({self.engine}: {len(self.parameters)} parameters, {sum(map(len, self.inputs))} inputs, "
+            f"{len(self.flat.nodes)} nodes; print it to see its matrices)"
+        )
+
     def _repr_html_(self) -> str:
         return tell_html(self.plan)
 
