@@ -8,12 +8,17 @@ from __future__ import annotations
 import numpy as np
 from numpy import cos, divide, exp, log, maximum, minimum, sin, sqrt, tanh
 
-from autograd.number_systems.arrays import Array, abs, logsumexp, pow, power, sigmoid, softplus, sum, where
+from autograd.number_systems.arrays import Array, abs, logsumexp, pow, power, sigmoid, sum, where
 
 __all__ = [
     "abs", "cos", "divide", "exp", "heaviside", "log", "logsumexp", "maximum", "minimum", "pow", "power", "sigmoid",
     "sin", "softplus", "sqrt", "sum", "tanh", "where",
 ]  # fmt: skip
+
+
+def softplus(z: Array) -> Array:
+    """log(e⁰ + eᶻ), which NumPy has as one function."""
+    return np.logaddexp(0.0, z)
 
 
 def heaviside(x: Array, at_zero: float) -> Array:
