@@ -1,0 +1,11 @@
+"""Exercises that know what went wrong: a wrong answer is compared with what known mistakes would have given.
+
+Every student has numbers of their own, made from their name; an answer is numbers, or code that is run on cases.
+"""
+
+from __future__ import annotations
+
+from nn.exercises.course import Course
+from nn.exercises.exercise import Exercise, Mistake, Verdict
+
+__all__ = ["Course", "Exercise", "Mistake", "Verdict"]

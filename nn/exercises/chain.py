@@ -1,0 +1,350 @@
+"""Exercises on the chain rule: f = xyz, the local derivatives of ×, relu's kink, and the backward pass itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from random import Random
+from typing import Any
+
+from autograd import Value, draw, exp, explain, named, relu, sin, tanh
+from autograd.graph import topological_order
+from nn.exercises.exercise import Exercise, Mistake, Problem, flat
+
+# ---- f = xyz -------------------------------------------------------------------------------------------------------
+
+
+def _xyz(rng: Random) -> Problem:
+    return {"r": rng.randint(2, 6), "s": rng.randint(2, 6)}
+
+
+def _f(problem: Problem) -> tuple[Value, Value, Value]:
+    r, s = Value(float(problem["r"]), "r"), Value(float(problem["s"]), "s")
+    x, y, z = named(x=r, y=r * s, z=s)
+    return named(f=x * y * z), r, s
+
+
+def _xyz_right(problem: Problem) -> list[float]:
+    f, r, s = _f(problem)
+    f.backward()
+    return [r.grad, s.grad]
+
+
+XYZ = Exercise(
+    name="xyz",
+    title="f = xyz at your own point",
+    question=lambda p: (
+        f"f = xyz with x = r, y = rs, z = s, at r = {p['r']}, s = {p['s']}. By hand, with the chain rule: "
+        "what are ∂f/∂r and ∂f/∂s? Answer `[∂f/∂r, ∂f/∂s]`."
+    ),
+    make=_xyz,
+    right=_xyz_right,
+    mistakes=(
+        Mistake(
+            "assigned instead of added",
+            "r and s reach f on two paths each, and only one of them is in your number: the shares are added.",
+            lambda p: [p["r"] * p["s"] ** 2, p["r"] ** 2 * p["s"]],
+        ),
+        Mistake(
+            "forgot the upstream",
+            "∂x/∂r and ∂y/∂r say how x and y move with r; each still has to be multiplied by how f moves with it.",
+            lambda p: [1 + p["s"], p["r"] + 1],
+        ),
+        Mistake(
+            "multiplied the paths",
+            "Multiply along a path, but add over the paths.",
+            lambda p: [p["r"] ** 2 * p["s"] ** 4, p["r"] ** 4 * p["s"] ** 2],
+        ),
+        Mistake(
+            "r and s in each other's place",
+            "These are the two right numbers, in the other order.",
+            lambda p: [2 * p["r"] ** 2 * p["s"], 2 * p["r"] * p["s"] ** 2],
+        ),
+    ),
+    hints=(
+        "r is in x and in y, s is in y and in z. Draw the graph and count the paths.",
+        "∂f/∂s = ∂f/∂x ∂x/∂s + ∂f/∂y ∂y/∂s + ∂f/∂z ∂z/∂s, and x does not depend on s.",
+        "∂f/∂x = yz, ∂f/∂y = xz, ∂f/∂z = xy; put in x = r, y = rs, z = s before you put in numbers.",
+    ),
+    derivation=lambda p: explain(*_f(p)[::2]),
+)
+
+
+# ---- the local derivatives of × ------------------------------------------------------------------------------------
+
+Rule = Callable[..., tuple[float, Any]]
+
+
+def _run_rule(cases: Iterable[tuple[float, ...]], rule: Rule) -> list[float]:
+    numbers: list[float] = []
+    for case in cases:
+        found = flat(rule(*case))
+        if len(found) != 1 + len(case):
+            raise ValueError(
+                f"at {case} it returned {len(found)} numbers: the value and {len(case)} local derivatives"
+            )
+        numbers += found
+    return numbers
+
+
+def _places(cases: Iterable[tuple[float, ...]], names: str) -> list[str]:
+    return [
+        f"{what} at {', '.join(f'{n} = {x:g}' for n, x in zip(names, case))}"
+        for case in cases
+        for what in ("the value", *(f"∂/∂{n}" for n in names))
+    ]
+
+
+def _pairs(rng: Random) -> Problem:
+    return {"cases": [(float(rng.randint(2, 9)), -rng.randint(2, 9) / 2.0), (0.0, 3.0), (-1.5, -0.5)]}
+
+
+def _product(p: Problem) -> Any:
+    x, y = p["cases"][0]
+    x_, y_ = Value(x, "x"), Value(y, "y")
+    return explain(named(f=x_ * y_), wrt=x_)
+
+
+MUL = Exercise(
+    name="mul",
+    title="The local derivatives of ×",
+    question=lambda p: (
+        "A node for x·y needs its value and its local derivatives. Write `mul(x, y)`, on plain floats, which returns "
+        "`value, (∂/∂x, ∂/∂y)`."
+    ),
+    make=_pairs,
+    right=lambda p: lambda x, y: (x * y, (y, x)),
+    mistakes=(
+        Mistake(
+            "each operand's own number",
+            "Hold y still and move x: the product moves by y for each 1 of x. It is the other operand's number.",
+            lambda p: lambda x, y: (x * y, (x, y)),
+        ),
+        Mistake("the rule of +", "1 and 1 belong to x + y.", lambda p: lambda x, y: (x * y, (1.0, 1.0))),
+        Mistake(
+            "the value once more",
+            "The derivative is how fast xy changes, and not what it is.",
+            lambda p: lambda x, y: (x * y, (x * y, x * y)),
+        ),
+        Mistake(
+            "both moved at once",
+            "d(xy) = y dx + x dy is for both; a local derivative moves one operand and holds the other.",
+            lambda p: lambda x, y: (x * y, (x + y, x + y)),
+        ),
+    ),
+    hints=(
+        "Hold y still. What kind of function of x is x·y then, and what is its slope?",
+        "y is a constant factor in ∂(xy)/∂x.",
+        "return x * y, (y, …)",
+    ),
+    derivation=_product,
+    numbers=lambda p, rule: _run_rule(p["cases"], rule),
+    cases=lambda p: _places(p["cases"], "xy"),
+)
+
+
+# ---- relu ----------------------------------------------------------------------------------------------------------
+
+
+def _signed(rng: Random) -> Problem:
+    return {"cases": [(rng.randint(3, 9) / 2.0,), (-rng.randint(3, 9) / 2.0,), (0.0,)]}
+
+
+def _relu_explained(p: Problem) -> Any:
+    z = Value(p["cases"][0][0], "z")
+    return explain(named(a=relu(z)), wrt=z)
+
+
+RELU = Exercise(
+    name="relu",
+    title="relu, with its kink",
+    question=lambda p: (
+        "Write `my_relu(z)`, which returns `value, (derivative,)`: max(0, z) and g′(z). At the kink, z = 0, take the "
+        "convention of this course and of most libraries: g′(0) = 0."
+    ),
+    make=_signed,
+    right=lambda p: lambda z: (max(0.0, z), (1.0 if z > 0 else 0.0,)),
+    mistakes=(
+        Mistake(
+            "g for g′",
+            "You returned relu itself as its derivative: its slope is 1 wherever it rises.",
+            lambda p: lambda z: (max(0.0, z), (max(0.0, z),)),
+        ),
+        Mistake(
+            "the other side at the kink",
+            "At 0 every number from 0 to 1 could be defended; the convention is 0.",
+            lambda p: lambda z: (max(0.0, z), (1.0 if z >= 0 else 0.0,)),
+        ),
+        Mistake(
+            "a slope where relu is flat",
+            "Left of 0 relu does not move at all: its derivative is 0 there.",
+            lambda p: lambda z: (max(0.0, z), (1.0,)),
+        ),
+        Mistake(
+            "the slope of |z|",
+            "−1 left of 0 belongs to |z|; relu is flat there.",
+            lambda p: lambda z: (max(0.0, z), ((z > 0) - (z < 0) * 1.0,)),
+        ),
+    ),
+    hints=(
+        "Draw max(0, z). What is its slope right of 0, and left of it?",
+        "1 on the right, 0 on the left, and the convention at 0.",
+        "The derivative is 1.0 if z > 0 else …",
+    ),
+    derivation=_relu_explained,
+    numbers=lambda p, rule: _run_rule(p["cases"], rule),
+    cases=lambda p: _places(p["cases"], "z"),
+)
+
+
+# ---- the backward pass ---------------------------------------------------------------------------------------------
+
+
+def _graphs(p: Problem) -> dict[str, Value]:
+    """Graphs to try, the smallest first."""
+    u, v = p["u"], p["v"]
+    x, y, a, b = Value(u, "x"), Value(v, "y"), Value(u, "a"), Value(v, "b")
+    s, t, w = Value(v, "s"), Value(u, "t"), Value(u, "w")
+    inner = named(h=w * w)
+    late = named(p=tanh(inner))
+    return {
+        "a product": named(f=x * y),
+        "a chain": named(f=sin(exp(a * 0.5))),
+        "x + x": named(f=s + s),
+        "a diamond": named(f=named(q=b * 2.0) * named(r=exp(b * 0.25))),
+        # h is a parent of f itself and, further down, of p: it must wait for both before it passes anything on
+        "a short and a long way": named(f=inner * t + sin(late)),
+    }
+
+
+def _run_backward(p: Problem, backward: Callable[[Value], object]) -> list[float]:
+    numbers = []
+    for root in _graphs(p).values():
+        nodes = topological_order(root)
+        for node in nodes:
+            node.grad = 0.5  # what an earlier pass may have left
+        backward(root)
+        numbers += [node.grad for node in nodes]
+    return numbers
+
+
+def _graph_places(p: Problem) -> list[str]:
+    return [
+        f"{graph}, node {node.name or (node.operation.name if node.operation else node.data)}"
+        for graph, root in _graphs(p).items()
+        for node in topological_order(root)
+    ]
+
+
+def _graph_at(p: Problem, place: int) -> Any:
+    for root in _graphs(p).values():
+        count = len(topological_order(root))
+        if place < count:
+            root.backward()
+            return draw(root)
+        place -= count
+    return None
+
+
+def backward_right(root: Value) -> None:
+    """Every node's ∂root/∂node, whatever stood there before."""
+    order = topological_order(root)
+    for node in order:
+        node.grad = 0.0
+    root.grad = 1.0
+    for node in reversed(order):
+        for parent, local in zip(node.parents, node.local_derivatives):
+            parent.grad += node.grad * local
+
+
+def _spoiled(
+    assign: bool = False, stale: bool = False, upstream: bool = True, start: float = 1.0, breadth_first: bool = False
+) -> Callable[[Value], None]:
+    """The right answer with one thing wrong."""
+
+    def backward(root: Value) -> None:
+        order = list(reversed(topological_order(root)))
+        if breadth_first:
+            order = [root]
+            for node in order:
+                order += [parent for parent in dict.fromkeys(node.parents) if parent not in order]
+        for node in order:
+            node.grad = node.grad if stale else 0.0
+        root.grad = start
+        for node in order:
+            for parent, local in zip(node.parents, node.local_derivatives):
+                share = (node.grad if upstream else 1.0) * local
+                parent.grad = share if assign else parent.grad + share
+
+    return backward
+
+
+def _along_every_path(root: Value) -> None:
+    for node in topological_order(root):
+        node.grad = 0.0
+    root.grad = 1.0
+
+    def pass_on(node: Value) -> None:
+        for parent, local in zip(node.parents, node.local_derivatives):
+            parent.grad += node.grad * local
+            pass_on(parent)
+
+    pass_on(root)
+
+
+def _diamond(p: Problem) -> Any:
+    root = _graphs(p)["a diamond"]
+    [b] = [node for node in topological_order(root) if node.name == "b"]
+    return explain(root, wrt=b)
+
+
+BACKWARD = Exercise(
+    name="backward",
+    title="The backward pass",
+    question=lambda p: (
+        "Write `backward(root)`: afterwards `node.grad` is ∂root/∂node for every node below, whatever stood there "
+        "before. A node has `parents`, `local_derivatives` (one for each parent) and `grad`. It is run on a "
+        "product, a chain, x + x, a diamond, and a graph with a short and a long way; the smallest that fails is "
+        "drawn."
+    ),
+    make=lambda rng: {"u": rng.randint(5, 15) / 10.0, "v": -rng.randint(5, 15) / 10.0},
+    right=lambda p: backward_right,
+    mistakes=(
+        Mistake(
+            "assigned instead of added",
+            "A node that is used twice gets two shares; `=` keeps only the last, `+=` adds them.",
+            lambda p: _spoiled(assign=True),
+        ),
+        Mistake(
+            "stale gradients",
+            "What an earlier pass left in grad is still in there: set every node's grad to 0 first.",
+            lambda p: _spoiled(stale=True),
+        ),
+        Mistake(
+            "no topological order",
+            "A node passed its grad on before it had all of it: every user of a node has to come before the node.",
+            lambda p: _spoiled(breadth_first=True),
+        ),
+        Mistake(
+            "forgot the upstream",
+            "A parent's share is node.grad times the local derivative, and not the local derivative alone.",
+            lambda p: _spoiled(upstream=False),
+        ),
+        Mistake("no 1 at the root", "∂root/∂root = 1: without it everything is 0.", lambda p: _spoiled(start=0.0)),
+        Mistake(
+            "a node passed on more than once",
+            "Each time a node was reached, its whole grad went on again: visit every node once, after all its users.",
+            lambda p: _along_every_path,
+        ),
+    ),
+    hints=(
+        "Which nodes must have their whole grad before a node may pass its own on?",
+        "List the nodes so that parents come first; walk that list from its end.",
+        "Zero all grads, root.grad = 1.0, then for each node: parent.grad += node.grad * local.",
+    ),
+    derivation=_diamond,
+    numbers=_run_backward,
+    cases=_graph_places,
+    picture=_graph_at,
+)
+
+EXERCISES = (XYZ, MUL, RELU, BACKWARD)

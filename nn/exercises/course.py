@@ -1,0 +1,72 @@
+"""A student's course: their numbers, their hints, and what is said about their answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nn.exercises import chain, networks, training
+from nn.exercises.exercise import Exercise, Verdict
+
+EXERCISES: dict[str, Exercise] = {
+    exercise.name: exercise for exercise in (*chain.EXERCISES, *networks.EXERCISES, *training.EXERCISES)
+}
+
+
+class Text(str):
+    """A string that a notebook shows as Markdown."""
+
+    def _repr_markdown_(self) -> str:
+        return str(self)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class Course:
+    """The exercises of one student.
+
+    student   any name; it makes the numbers, so that everybody has others
+
+    >>> course = Course("ada")
+    >>> print(course.hint("xyz"))
+    Hint 1 of 3: r is in x and in y, s is in y and in z. Draw the graph and count the paths.
+    >>> problem = course.problem("xyz")
+    >>> r, s = problem["r"], problem["s"]
+    >>> bool(course.check("xyz", [2 * r * s * s, 2 * r * r * s]))
+    True
+    >>> print(course.check("xyz", [r * s * s, r * r * s]).mistake.name)
+    assigned instead of added
+    """
+
+    def __init__(self, student: str) -> None:
+        self.student = student
+        self._problems: dict[str, dict[str, Any]] = {}
+        self._hints: dict[str, int] = {}
+
+    def problem(self, name: str) -> dict[str, Any]:
+        """The numbers of an exercise. ValueError for a name that is none."""
+        exercise = self._exercise(name)
+        if name not in self._problems:
+            self._problems[name] = exercise.problem(self.student)
+        return self._problems[name]
+
+    def ask(self, name: str) -> Text:
+        """The question, with this student's numbers."""
+        exercise = self._exercise(name)
+        return Text(f"**{exercise.title}**\n\n{exercise.question(self.problem(name))}")
+
+    def hint(self, name: str) -> Text:
+        """The next hint; after the third the third again."""
+        exercise = self._exercise(name)
+        count = min(self._hints.get(name, 0) + 1, len(exercise.hints))
+        self._hints[name] = count
+        return Text(f"Hint {count} of {len(exercise.hints)}: {exercise.hints[count - 1]}")
+
+    def check(self, name: str, answer: Any) -> Verdict:
+        """Whether the answer is right; if not, which known mistake gives it."""
+        return self._exercise(name).check(self.problem(name), answer)
+
+    def _exercise(self, name: str) -> Exercise:
+        if name not in EXERCISES:
+            raise ValueError(f"there is no exercise {name!r}: there are {', '.join(EXERCISES)}")
+        return EXERCISES[name]

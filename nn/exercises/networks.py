@@ -1,0 +1,366 @@
+"""Exercises on back propagation: δ of the output, ∂L/∂b², δ¹ from δ², ∂L/∂W over a mini-batch, softmax."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import exp
+from random import Random
+from typing import Any
+
+from autograd import Value, affine, explain, named
+from autograd.graph import topological_order
+from nn.exercises.exercise import Exercise, Mistake, Problem, flat
+from nn.layers import MLP
+from nn.losses import cross_entropy, half_squared_error, mean_loss
+from nn.module import Trace
+
+Numbers = list[float]
+Matrix = list[list[float]]
+
+
+def _tenths(rng: Random, n: int) -> Numbers:
+    """n different numbers of one decimal, none of them 0: they are to be written down."""
+    return [k / 10.0 for k in rng.sample([*range(-9, 0), *range(1, 10)], n)]
+
+
+def _sigmoid(z: float) -> float:
+    return 1.0 / (1.0 + exp(-z))
+
+
+def _network(rng: Random) -> Problem:
+    """A 2-3-3 network: W² is square, so that W and Wᵀ can be mistaken for each other."""
+    W2 = [_tenths(rng, 3) for _ in range(3)]
+    return {
+        "W1": [_tenths(rng, 2) for _ in range(3)], "b1": _tenths(rng, 3), "W2": W2, "b2": _tenths(rng, 3),
+        "x": _tenths(rng, 2), "y": [float(k) for k in rng.choice([(1, 0, 0), (0, 1, 0), (0, 0, 1)])],
+    }  # fmt: skip
+
+
+def _passed(p: Problem) -> tuple[Value, Trace]:
+    model = MLP(2, [3, 3], activation="sigmoid", output="sigmoid")
+    state = {"W": "W1", "b": "b1"}, {"W": "W2", "b": "b2"}
+    model.load_state_dict(
+        {f"net.layers.{2 * l}.{letter}": p[name] for l, names in enumerate(state) for letter, name in names.items()}
+    )
+    trace = model.trace(p["x"])
+    loss = named(L=half_squared_error(trace.output, p["y"]))
+    loss.backward()
+    return loss, trace
+
+
+def _rounded(numbers: Numbers) -> str:
+    return f"({', '.join(f'{x:.4f}' for x in numbers)})"
+
+
+def _outputs(p: Problem) -> tuple[Numbers, Numbers, Numbers]:
+    """z², a² and y."""
+    _, trace = _passed(p)
+    return [z.data for z in trace.z[2]], [a.data for a in trace.a[2]], p["y"]
+
+
+def _each(rule: Callable[[float, float, float], float]) -> Callable[[Problem], Numbers]:
+    return lambda p: [rule(z, a, y) for z, a, y in zip(*_outputs(p))]
+
+
+def _explain_bias(p: Problem) -> Any:
+    loss, _ = _passed(p)
+    [bias] = [node for node in topological_order(loss) if node.name == "b²_1"]
+    return explain(loss, wrt=bias)
+
+
+BIAS = Exercise(
+    name="bias",
+    title="∂L/∂b² of the output layer",
+    question=lambda p: (
+        "A 2-3-3 network, sigmoid everywhere, L = ½ Σ_j (y_j − a_j)². An example came out as "
+        f"z² = {_rounded(_outputs(p)[0])}, a² = {_rounded(_outputs(p)[1])}, and the target is y = {tuple(p['y'])}. "
+        "What is ∂L/∂b²? Answer three numbers."
+    ),
+    make=_network,
+    right=_each(lambda z, a, y: (a - y) * a * (1.0 - a)),
+    mistakes=(
+        Mistake(
+            "forgot g′",
+            "a − y is ∂L/∂a. From a back to z it still has to pass σ, whose slope there is a(1 − a).",
+            _each(lambda z, a, y: a - y),
+        ),
+        Mistake(
+            "g for g′",
+            "You multiplied by σ(z) = a. The chain rule wants its derivative, a(1 − a).",
+            _each(lambda z, a, y: (a - y) * a),
+        ),
+        Mistake(
+            "the sign of the loss's slope",
+            "L = ½(y − a)² falls as a comes up to y: its derivative is a − y.",
+            _each(lambda z, a, y: (y - a) * a * (1.0 - a)),
+        ),
+        Mistake(
+            "σ′ of a number that is σ already",
+            "σ′(z) = σ(z)(1 − σ(z)) = a(1 − a); z(1 − z) puts z where a belongs.",
+            _each(lambda z, a, y: (a - y) * z * (1.0 - z)),
+        ),
+        Mistake(
+            "forgot the upstream",
+            "a(1 − a) is only how a moves with z; multiply by how L moves with a.",
+            _each(lambda z, a, y: a * (1.0 - a)),
+        ),
+    ),
+    hints=(
+        "z_j = … + b_j, so what is ∂z_j/∂b_j? And so, what is ∂L/∂b_j, in δ?",
+        "∂L/∂b² = δ², and δ² = ∇_a L ⊙ σ′(z²).",
+        "(a_j − y_j) · a_j (1 − a_j) for each j.",
+    ),
+    derivation=_explain_bias,
+)
+
+
+# ---- δ¹ from δ² ----------------------------------------------------------------------------------------------------
+
+
+def _hidden_numbers(p: Problem) -> tuple[Matrix, Numbers, Numbers]:
+    """W², δ², a¹."""
+    _, trace = _passed(p)
+    return p["W2"], trace.delta[2], [a.data for a in trace.a[1]]
+
+
+def _of_hidden(rule: Callable[[Matrix, Numbers, float, int], float]) -> Callable[[Problem], Numbers]:
+    def answer(p: Problem) -> Numbers:
+        W, delta, a = _hidden_numbers(p)
+        return [rule(W, delta, a[k], k) for k in (0, 2)]
+
+    return answer
+
+
+def _back(W: Matrix, delta: Numbers, k: int) -> float:
+    return sum(delta[j] * W[j][k] for j in range(3))
+
+
+def _explain_hidden(p: Problem) -> Any:
+    loss, trace = _passed(p)
+    return explain(loss, wrt=trace.z[1][0], through=trace.z[2])
+
+
+HIDDEN = Exercise(
+    name="hidden",
+    title="δ¹_1 and δ¹_3",
+    question=lambda p: (
+        f"The same network. W² has the rows {', '.join(str(tuple(row)) for row in p['W2'])}; the example gave "
+        f"δ² = {_rounded(_hidden_numbers(p)[1])} and a¹ = {_rounded(_hidden_numbers(p)[2])}. "
+        "What are δ¹_1 and δ¹_3? Answer `[δ¹_1, δ¹_3]`."
+    ),
+    make=_network,
+    right=_of_hidden(lambda W, delta, a, k: _back(W, delta, k) * a * (1.0 - a)),
+    mistakes=(
+        Mistake(
+            "W for Wᵀ",
+            "Unit k reaches output j through w_jk: going back, k's share comes down column k of W, not along row k.",
+            _of_hidden(lambda W, delta, a, k: sum(W[k][j] * delta[j] for j in range(3)) * a * (1.0 - a)),
+        ),
+        Mistake(
+            "g for g′",
+            "You multiplied by a¹ itself; σ′ is a(1 − a).",
+            _of_hidden(lambda W, delta, a, k: _back(W, delta, k) * a),
+        ),
+        Mistake(
+            "forgot g′",
+            "Wᵀ δ is ∂L/∂a¹. From a¹ to z¹ it still has to pass σ, with the slope a(1 − a).",
+            _of_hidden(lambda W, delta, a, k: _back(W, delta, k)),
+        ),
+        Mistake(
+            "forgot the upstream",
+            "The weights of column k were added without δ²: each w_jk carries δ_j.",
+            _of_hidden(lambda W, delta, a, k: sum(W[j][k] for j in range(3)) * a * (1.0 - a)),
+        ),
+        Mistake(
+            "assigned instead of added",
+            "Unit k reaches L through three outputs, and only the last of the three shares is in your number.",
+            _of_hidden(lambda W, delta, a, k: delta[2] * W[2][k] * a * (1.0 - a)),
+        ),
+    ),
+    hints=(
+        "Through which z²_j does z¹_1 reach the loss?",
+        "δ¹_k = Σ_j δ²_j w²_jk σ′(z¹_k): three terms, down column k.",
+        "(δ²_1 w²_1k + δ²_2 w²_2k + δ²_3 w²_3k) · a¹_k (1 − a¹_k).",
+    ),
+    derivation=_explain_hidden,
+)
+
+
+# ---- ∂L/∂W over a mini-batch ---------------------------------------------------------------------------------------
+
+
+def _batches(rng: Random) -> Problem:
+    cases = [([_tenths(rng, 2)], [_tenths(rng, 2)])]
+    cases += [([_tenths(rng, 2) for _ in range(m)], [_tenths(rng, 3) for _ in range(m)]) for m in (1, 2, 4)]
+    return {"cases": cases}
+
+
+def _run_gradient(p: Problem, gradient: Callable[[Matrix, Matrix], Any]) -> Numbers:
+    numbers = []
+    for D, A in p["cases"]:
+        found = gradient([row[:] for row in D], [row[:] for row in A])
+        numbers += flat(found)
+    return numbers
+
+
+def _gradient_places(p: Problem) -> list[str]:
+    return [
+        f"∂L/∂w_{j + 1}{k + 1} of {len(D)} example{'s' if len(D) > 1 else ''}"
+        for D, A in p["cases"]
+        for j in range(len(D[0]))
+        for k in range(len(A[0]))
+    ]
+
+
+def _outer(scale: Callable[[int], float] = lambda m: 1.0 / m, last: bool = False) -> Any:
+    def gradient(D: Matrix, A: Matrix) -> Matrix:
+        pairs = list(zip(D, A))[-1:] if last else list(zip(D, A))
+        return [
+            [scale(len(D)) * sum(d[j] * a[k] for d, a in pairs) for k in range(len(A[0]))] for j in range(len(D[0]))
+        ]
+
+    return gradient
+
+
+def _transposed(D: Matrix, A: Matrix) -> Matrix:
+    return [[sum(d[j] * a[k] for d, a in zip(D, A)) / len(D) for j in range(len(D[0]))] for k in range(len(A[0]))]
+
+
+def _without_delta(D: Matrix, A: Matrix) -> Matrix:
+    return [[sum(a[k] for a in A) / len(D) for k in range(len(A[0]))] for _ in D[0]]
+
+
+def _explain_weight(p: Problem) -> Any:
+    """∂L/∂w_11 over a mini-batch of two: z of each example is a value that the sum runs over."""
+    D, A = p["cases"][2]
+    w = [Value(1.0, f"w_1{k}") for k in range(1, len(A[0]) + 1)]
+    z = [affine(w, [Value(a_k) for a_k in a], 0.0) for a in A]
+    for i, node in enumerate(z, 1):
+        node.name = f"z_{i}"
+    deltas = [Value(d[0], f"δ_{i}") for i, d in enumerate(D, 1)]
+    return explain(named(L=sum(d * z_i for d, z_i in zip(deltas, z)) * (1.0 / len(z))), wrt=w[0], through=z)
+
+
+OUTER = Exercise(
+    name="outer",
+    title="∂L/∂W of a mini-batch",
+    question=lambda p: (
+        "Write `weight_gradient(D, A)`: D has a row δ for each example of the mini-batch, A a row a for each, the "
+        "input of the layer. L is the mean of the examples' losses, and δ is ∂/∂z of an example's own loss. Return "
+        "∂L/∂W as a "
+        'list of rows, of the shape of W: rows are "to" (δ), columns are "from" (a).'
+    ),
+    make=_batches,
+    right=lambda p: _outer(),
+    mistakes=(
+        Mistake(
+            "sum for mean",
+            "The loss is the mean over the examples, and so is its gradient: divide by how many there are.",
+            lambda p: _outer(lambda m: 1.0),
+        ),
+        Mistake(
+            "the transpose",
+            "Row j of ∂L/∂W belongs to δ_j, as row j of W does; you have a δᵀ where δ aᵀ belongs.",
+            lambda p: _transposed,
+        ),
+        Mistake(
+            "assigned instead of added",
+            "Only the last example's δ aᵀ is in your answer: add those of all.",
+            lambda p: _outer(last=True),
+        ),
+        Mistake(
+            "forgot the upstream",
+            "∂z_j/∂w_jk = a_k is only the local derivative; multiply by δ_j.",
+            lambda p: _without_delta,
+        ),
+    ),
+    hints=(
+        "For one example, ∂L/∂w_jk = δ_j a_k. How many numbers are that, in which shape?",
+        "Over examples, add up δ_j a_k and divide by how many there are.",
+        "[[sum(d[j] * a[k] for d, a in zip(D, A)) / len(D) for k in …] for j in …]",
+    ),
+    derivation=_explain_weight,
+    numbers=_run_gradient,
+    cases=_gradient_places,
+)
+
+
+# ---- softmax -------------------------------------------------------------------------------------------------------
+
+
+def _logits(rng: Random) -> Problem:
+    return {"cases": [(_tenths(rng, n), rng.randrange(n)) for n in (2, 3, 4)]}
+
+
+def _run_delta(p: Problem, delta: Callable[[Numbers, int], Any]) -> Numbers:
+    numbers = []
+    for z, label in p["cases"]:
+        found = flat(delta(z[:], label))
+        if len(found) != len(z):
+            raise ValueError(f"for {len(z)} logits it returned {len(found)} numbers")
+        numbers += found
+    return numbers
+
+
+def _softmax(z: Numbers) -> Numbers:
+    powers = [exp(z_k) for z_k in z]
+    return [power / sum(powers) for power in powers]
+
+
+def _share(rule: Callable[[float, float], float], of: Callable[[Numbers], Numbers] = _softmax) -> Any:
+    return lambda p: lambda z, label: [rule(s, float(k == label)) for k, s in enumerate(of(z))]
+
+
+def _explain_softmax(p: Problem) -> Any:
+    z, label = p["cases"][1]
+    logits = [Value(z_k, f"z_{k}") for k, z_k in enumerate(z, 1)]
+    return explain(named(L=mean_loss(cross_entropy, [logits], [label])), wrt=logits[label])
+
+
+SOFTMAX = Exercise(
+    name="softmax",
+    title="δ of softmax and cross-entropy",
+    question=lambda p: (
+        "L = −log s_label with s = softmax(z). Write `delta(z, label)`, which returns ∂L/∂z as a list, for any "
+        "number of logits."
+    ),
+    make=_logits,
+    right=_share(lambda s, t: s - t),
+    mistakes=(
+        Mistake(
+            "the sign",
+            "Raising the label's own logit lowers the loss: its derivative is negative, s − 1.",
+            _share(lambda s, t: t - s),
+        ),
+        Mistake(
+            "softmax alone",
+            "s is what comes from log Σ exp; the label's −z adds −1 at its place.",
+            _share(lambda s, t: s),
+        ),
+        Mistake(
+            "g for g′, unit by unit",
+            "s(1 − s) is the slope of one σ; in softmax each logit moves all the shares, and the sum of it is s − t.",
+            _share(lambda s, t: (s - t) * s * (1.0 - s)),
+        ),
+        Mistake(
+            "powers that are not shares",
+            "exp(z) has to be divided by the sum of all exp(z): the shares add up to 1.",
+            _share(lambda s, t: s - t, lambda z: [exp(z_k) for z_k in z]),
+        ),
+        Mistake(
+            "σ for softmax",
+            "The outputs are one choice among several, not several choices of yes and no: normalise by their sum.",
+            _share(lambda s, t: s - t, lambda z: [_sigmoid(z_k) for z_k in z]),
+        ),
+    ),
+    hints=(
+        "L = log Σ_k exp(z_k) − z_label. Differentiate the two parts one by one.",
+        "∂/∂z_k of log Σ exp is exp(z_k)/Σ exp, which is s_k.",
+        "s_k − 1 at the label, s_k elsewhere.",
+    ),
+    derivation=_explain_softmax,
+    numbers=_run_delta,
+    cases=lambda p: [f"∂L/∂z_{k + 1} of {len(z)} logits" for z, _ in p["cases"] for k in range(len(z))],
+)
+
+EXERCISES = (BIAS, HIDDEN, OUTER, SOFTMAX)

@@ -1,0 +1,450 @@
+"""Exercises on training: two steps of SGD, dropout, batch normalisation and its evaluation, PCA's first axis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import atan2, cos, hypot, sin, sqrt
+from random import Random
+from typing import Any
+
+from autograd import Value, explain, named
+from autograd import cos as cosine
+from autograd import sin as sine
+from nn.exercises.exercise import Exercise, Mistake, Problem, flat
+from nn.normalisation import BatchNorm
+
+Numbers = list[float]
+
+# ---- two steps of SGD ----------------------------------------------------------------------------------------------
+
+
+def _line(rng: Random) -> Problem:
+    return {
+        "w": rng.randint(-3, 3) / 2.0, "b": rng.randint(-3, 3) / 2.0, "eta": rng.choice([0.1, 0.2]),
+        "x": [float(k) for k in rng.sample([-2, -1, 1, 2, 3], 2)], "y": [float(rng.randint(-3, 3)) for _ in range(2)],
+    }  # fmt: skip
+
+
+def _steps(
+    mean: bool = True, sign: float = -1.0, keep: bool = False, upstream: bool = True, fresh_w: bool = False
+) -> Callable[[Problem], Numbers]:
+    """w and b after two steps; each option is a way to go wrong."""
+
+    def answer(p: Problem) -> Numbers:
+        w, b, dw, db = p["w"], p["b"], 0.0, 0.0
+        for _ in range(2):
+            if not keep:
+                dw = db = 0.0
+            share = 0.5 if mean else 1.0
+            errors = [w * x + b - y if upstream else 1.0 for x, y in zip(p["x"], p["y"])]
+            dw += share * sum(e * x for e, x in zip(errors, p["x"]))
+            w += sign * p["eta"] * dw
+            if fresh_w:
+                errors = [w * x + b - y for x, y in zip(p["x"], p["y"])]
+            db += share * sum(errors)
+            b += sign * p["eta"] * db
+        return [w, b]
+
+    return answer
+
+
+def _explain_step(p: Problem) -> Any:
+    w, b = Value(p["w"], "w"), Value(p["b"], "b")
+    first, second = (0.5 * (w * x + b - y) ** 2 for x, y in zip(p["x"], p["y"]))
+    return explain(named(L=0.5 * (first + second)), wrt=w)
+
+
+SGD = Exercise(
+    name="sgd",
+    title="Two steps by hand",
+    question=lambda p: (
+        f"One unit, ŷ = wx + b, begins with w = {p['w']:g}, b = {p['b']:g}. Two examples: x = {p['x'][0]:g}, "
+        f"y = {p['y'][0]:g}, and x = {p['x'][1]:g}, y = {p['y'][1]:g}. L is the mean over both of ½(ŷ − y)². Take "
+        f"two steps on both examples with η = {p['eta']:g}. Answer `[w, b]`."
+    ),
+    make=_line,
+    right=_steps(),
+    mistakes=(
+        Mistake(
+            "sum for mean",
+            "L is the mean of the two losses: their derivatives are averaged, not added up.",
+            _steps(mean=False),
+        ),
+        Mistake(
+            "uphill",
+            "The gradient points to where L grows; a step goes against it: w − η ∂L/∂w.",
+            _steps(sign=1.0),
+        ),
+        Mistake(
+            "stale gradients",
+            "In the second step the gradient of the first was still in there: it is computed anew, from 0.",
+            _steps(keep=True),
+        ),
+        Mistake(
+            "forgot the upstream",
+            "∂ŷ/∂w = x is not the whole: multiply by ∂L/∂ŷ = ŷ − y.",
+            _steps(upstream=False),
+        ),
+        Mistake(
+            "b after the new w",
+            "Both derivatives are taken at the same point, before either number moves.",
+            _steps(fresh_w=True),
+        ),
+    ),
+    hints=(
+        "For one example ∂L/∂w = (ŷ − y) x and ∂L/∂b = ŷ − y. Average over the two.",
+        "Take both derivatives first, then move both w and b.",
+        "For the second step compute ŷ again with the new w and b.",
+    ),
+    derivation=_explain_step,
+)
+
+
+# ---- dropout -------------------------------------------------------------------------------------------------------
+
+
+def _masks(rng: Random) -> Problem:
+    cases = []
+    for n, training in ((3, True), (4, True), (3, False)):
+        keep = [True, False, *(rng.random() < 0.5 for _ in range(n - 2))]
+        a = [k / 10.0 for k in rng.sample(range(1, 10), n)]
+        cases.append((a, keep, rng.choice([0.2, 0.25, 0.4, 0.75]), training))
+    return {"cases": cases}
+
+
+def _run_dropout(p: Problem, dropout: Callable[..., Any]) -> Numbers:
+    numbers = []
+    for a, keep, probability, training in p["cases"]:
+        found = flat(dropout(a[:], keep[:], probability, training))
+        if len(found) != len(a):
+            raise ValueError(f"for {len(a)} units it returned {len(found)} numbers")
+        numbers += found
+    return numbers
+
+
+def _dropped(
+    train: Callable[[float, bool, float], float], evaluate: Callable[[float, bool, float], float] = lambda a, k, p: a
+) -> Callable[[Problem], Any]:
+    def make(problem: Problem) -> Any:
+        def dropout(a: Numbers, keep: Sequence[bool], p: float, training: bool) -> Numbers:
+            return [(train if training else evaluate)(a_j, k_j, p) for a_j, k_j in zip(a, keep)]
+
+        return dropout
+
+    return make
+
+
+def _explain_dropout(problem: Problem) -> Any:
+    a, _, p, _ = problem["cases"][0]
+    a1, m1 = Value(a[0], "a_1"), Value(1.0 / (1.0 - p), "m_1")
+    return explain(named(h=a1 * m1), wrt=a1)
+
+
+DROPOUT = Exercise(
+    name="dropout",
+    title="Dropout",
+    question=lambda p: (
+        "Write `dropout(a, keep, p, training)`: a are the units' activations, keep a True or False for each, drawn "
+        "with the probability p of False. In training, what is kept is scaled so that its mean over all masks is a; "
+        "in evaluation nothing happens. Return a list."
+    ),
+    make=_masks,
+    right=_dropped(lambda a, k, p: a / (1.0 - p) if k else 0.0),
+    mistakes=(
+        Mistake(
+            "unscaled",
+            "A share p of the units is missing, so the next layer gets less than in evaluation: divide by 1 − p.",
+            _dropped(lambda a, k, p: a if k else 0.0),
+        ),
+        Mistake(
+            "1/p for 1/(1 − p)",
+            "p is the probability of dropping; what is kept has the probability 1 − p.",
+            _dropped(lambda a, k, p: a / p if k else 0.0),
+        ),
+        Mistake(
+            "the wrong ones dropped",
+            "keep is True for what stays.",
+            _dropped(lambda a, k, p: 0.0 if k else a / (1.0 - p)),
+        ),
+        Mistake(
+            "dropped at test time",
+            "In evaluation every unit works, and the mask is not used.",
+            _dropped(lambda a, k, p: a / (1.0 - p) if k else 0.0, lambda a, k, p: a / (1.0 - p) if k else 0.0),
+        ),
+        Mistake(
+            "scaled a second time",
+            "The division in training has already made up for it: evaluation leaves a as it is.",
+            _dropped(lambda a, k, p: a / (1.0 - p) if k else 0.0, lambda a, k, p: a * (1.0 - p)),
+        ),
+    ),
+    hints=(
+        "The mean of a unit is (1 − p) · what is kept + p · 0. What must be kept, for it to be a?",
+        "In training a/(1 − p) or 0, in evaluation a.",
+        "if not training: return a, and otherwise [a_j / (1 - p) if k else 0.0 for …]",
+    ),
+    derivation=_explain_dropout,
+    numbers=_run_dropout,
+    cases=lambda p: [
+        f"unit {j + 1} in {'training' if training else 'evaluation'} with p = {q:g}"
+        for a, _, q, training in p["cases"]
+        for j in range(len(a))
+    ],
+)
+
+
+# ---- batch normalisation -------------------------------------------------------------------------------------------
+
+
+def _columns(rng: Random) -> Problem:
+    cases = []
+    for m, epsilon in ((2, 1e-5), (4, 0.5), (5, 0.1)):
+        x = [k / 2.0 for k in rng.sample(range(-9, 10), m)]
+        cases.append((x, rng.choice([0.5, 2.0, 3.0]), rng.choice([-1.0, 0.5, 2.0]), epsilon))
+    return {"cases": cases}
+
+
+def _run_norm(p: Problem, norm: Callable[..., Any]) -> Numbers:
+    numbers = []
+    for x, gamma, beta, epsilon in p["cases"]:
+        found = flat(norm(x[:], gamma, beta, epsilon))
+        if len(found) != len(x):
+            raise ValueError(f"for {len(x)} examples it returned {len(found)} numbers")
+        numbers += found
+    return numbers
+
+
+def _mean(x: Numbers) -> float:
+    return sum(x) / len(x)
+
+
+def _variance(x: Numbers, less: int = 0) -> float:
+    return sum((x_i - _mean(x)) ** 2 for x_i in x) / (len(x) - less)
+
+
+def _normalised(
+    less: int = 0,
+    root: Callable[[float, float], float] = lambda v, e: sqrt(v + e),
+    centred: bool = True,
+    affine: bool = True,
+) -> Callable[[Problem], Any]:
+    def make(problem: Problem) -> Any:
+        def norm(x: Numbers, gamma: float, beta: float, epsilon: float) -> Numbers:
+            mu = _mean(x) if centred else 0.0
+            hats = [(x_i - mu) / root(_variance(x, less), epsilon) for x_i in x]
+            return [gamma * hat + beta for hat in hats] if affine else hats
+
+        return norm
+
+    return make
+
+
+def _explain_norm(p: Problem) -> Any:
+    x, gamma, beta, epsilon = p["cases"][1]
+    layer = BatchNorm(1, epsilon)
+    layer.load_state_dict({"gamma": [gamma], "beta": [beta], "mu_": [0.0], "sigma2_": [1.0]})
+    leaves = [Value(x_i, f"x_{i}") for i, x_i in enumerate(x, 1)]
+    y = [row[0] for row in layer.batch([[leaf] for leaf in leaves])]
+    return explain(named(y_1=y[0]), wrt=leaves[0])
+
+
+BATCH_NORM = Exercise(
+    name="batch_norm",
+    title="Batch normalisation",
+    question=lambda p: (
+        "Write `batch_norm(x, gamma, beta, epsilon)` for one unit over a mini-batch, as the paper's Algorithm 1 has "
+        "it: mean, variance with 1/m, x̂ = (x − μ)/√(σ² + ε), y = γ x̂ + β. Return the list of y."
+    ),
+    make=_columns,
+    right=_normalised(),
+    mistakes=(
+        Mistake(
+            "1/(m − 1) for 1/m",
+            "That is the unbiased estimate; Algorithm 1 normalises with the mini-batch's own variance, 1/m.",
+            _normalised(less=1),
+        ),
+        Mistake(
+            "the variance for its root",
+            "x̂ is to have the deviation 1: divide by √(σ² + ε).",
+            _normalised(root=lambda v, e: v + e),
+        ),
+        Mistake(
+            "forgot γ and β",
+            "x̂ is not yet the output: y = γ x̂ + β.",
+            _normalised(affine=False),
+        ),
+        Mistake(
+            "ε outside of the root",
+            "√σ² + ε is not √(σ² + ε): ε is added to the variance.",
+            _normalised(root=lambda v, e: sqrt(v) + e),
+        ),
+        Mistake(
+            "not centred",
+            "Subtract the mini-batch's mean before you divide.",
+            _normalised(centred=False),
+        ),
+    ),
+    hints=(
+        "Four lines: μ, σ², x̂, y.",
+        "σ² = 1/m Σ (x_i − μ)², and ε is added to it, inside the root.",
+        "[gamma * (x_i - mu) / (var + epsilon) ** 0.5 + beta for x_i in x]",
+    ),
+    derivation=_explain_norm,
+    numbers=_run_norm,
+    cases=lambda p: [f"y_{i + 1} of {len(x)}, ε = {e:g}" for x, _, _, e in p["cases"] for i in range(len(x))],
+)
+
+
+# ---- batch normalisation in evaluation -----------------------------------------------------------------------------
+
+
+def _learned(rng: Random) -> Problem:
+    return {
+        "seen": [float(k) for k in rng.sample(range(-6, 7), 4)], "x": [float(k) for k in rng.sample(range(-6, 7), 2)],
+        "gamma": rng.choice([0.5, 2.0, 3.0]), "beta": rng.choice([-1.0, 0.5, 2.0]),
+    }  # fmt: skip
+
+
+def _evaluated(
+    statistics: Callable[[Problem], Numbers] = lambda p: p["seen"],
+    less: int = 0,
+    affine: bool = True,
+    root: bool = True,
+) -> Callable[[Problem], Numbers]:
+    def answer(p: Problem) -> Numbers:
+        data = statistics(p)
+        variance = _variance(data, less)
+        hats = [(x - _mean(data)) / (sqrt(variance) if root else variance) for x in p["x"]]
+        return [p["gamma"] * hat + p["beta"] for hat in hats] if affine else hats
+
+    return answer
+
+
+def _explain_evaluation(p: Problem) -> Any:
+    """Two numbers and no mean over examples: in evaluation y is a straight line in x, and γ/σ is its slope."""
+    x, gamma = Value(p["x"][0], "x"), Value(p["gamma"], "γ")
+    mu, sigma = Value(_mean(p["seen"]), "μ"), Value(sqrt(_variance(p["seen"])), "σ")
+    return explain(named(y=gamma * ((x - mu) / sigma) + p["beta"]), wrt=x)
+
+
+EVALUATE = Exercise(
+    name="evaluate",
+    title="Batch normalisation at test time",
+    question=lambda p: (
+        f"A unit saw the values {', '.join(f'{x:g}' for x in p['seen'])} on the whole training data; γ = "
+        f"{p['gamma']:g}, β = {p['beta']:g}, and ε is too small to matter. Two test examples come together, with the "
+        f"values {p['x'][0]:g} and {p['x'][1]:g}. What does batch normalisation make of them, in evaluation, with "
+        "the training data's mean and its variance, 1/m? Answer two numbers."
+    ),
+    make=_learned,
+    right=_evaluated(),
+    mistakes=(
+        Mistake(
+            "batch statistics at test time",
+            "The two test examples were normalised by their own mean and variance: then the output for one would "
+            "depend on who else is asked about.",
+            _evaluated(lambda p: p["x"]),
+        ),
+        Mistake(
+            "1/(m − 1) for 1/m",
+            "The lecture's statistics of the training data have 1/m.",
+            _evaluated(less=1),
+        ),
+        Mistake("forgot γ and β", "x̂ is not yet the output: y = γ x̂ + β.", _evaluated(affine=False)),
+        Mistake(
+            "the variance for its root",
+            "x̂ is to have the deviation 1: divide by √σ².",
+            _evaluated(root=False),
+        ),
+    ),
+    hints=(
+        "Whose mean and variance are used in evaluation?",
+        "μ and σ² come from the four training values, whatever the test examples are.",
+        "γ (x − μ)/σ + β for each x.",
+    ),
+    derivation=_explain_evaluation,
+)
+
+
+# ---- PCA -----------------------------------------------------------------------------------------------------------
+
+
+def _cloud(rng: Random) -> Problem:
+    return {"X": [[float(rng.randint(-2, 8)), float(rng.randint(-2, 8))] for _ in range(4)]}
+
+
+def _covariance(X: list[Numbers], centred: bool = True) -> tuple[float, float, float]:
+    a, b = zip(*X)
+    ma, mb = (_mean(list(a)), _mean(list(b))) if centred else (0.0, 0.0)
+    m = len(X)
+    return (
+        sum((x - ma) ** 2 for x in a) / m, sum((x - ma) * (y - mb) for x, y in X) / m,
+        sum((y - mb) ** 2 for y in b) / m,
+    )  # fmt: skip
+
+
+def _angle(X: list[Numbers], centred: bool = True) -> float:
+    aa, ab, bb = _covariance(X, centred)
+    return 0.5 * atan2(2.0 * ab, aa - bb)
+
+
+def _axis(p: Problem, centred: bool = True, turned: float = 0.0) -> Numbers:
+    theta = _angle(p["X"], centred) + turned
+    u = [cos(theta), sin(theta)]
+    return [-u_k for u_k in u] if u[0] < 0.0 else u
+
+
+def _from_first_to_last(p: Problem) -> Numbers:
+    far = max(p["X"], key=lambda x: hypot(x[0], x[1]))
+    length = hypot(*far) or 1.0
+    u = [x / length for x in far]
+    return [-u_k for u_k in u] if u[0] < 0.0 else u
+
+
+def _explain_axis(p: Problem) -> Any:
+    """The variance along a direction, as a function of its angle: at the axis its derivative is 0."""
+    aa, ab, bb = _covariance(p["X"])
+    theta = Value(_angle(p["X"]), "θ")
+    u, v = named(u=cosine(theta), v=sine(theta))
+    return explain(named(V=aa * u**2 + 2.0 * ab * u * v + bb * v**2), wrt=theta)
+
+
+PCA = Exercise(
+    name="pca",
+    title="PCA's first axis",
+    question=lambda p: (
+        f"Four points: {', '.join(f'({x:g}, {y:g})' for x, y in p['X'])}. In which direction do they vary most? "
+        "Answer PCA's first axis as a vector of length 1 whose first number is positive."
+    ),
+    make=_cloud,
+    right=_axis,
+    mistakes=(
+        Mistake(
+            "not centred",
+            "The direction goes from the origin to the points, not along them: subtract the mean first.",
+            lambda p: _axis(p, centred=False),
+        ),
+        Mistake(
+            "the second axis",
+            "This is the direction of least variance: take the eigenvector of the larger eigenvalue.",
+            lambda p: [-x for x in u] if (u := _axis(p, turned=1.5707963267948966))[0] < 0.0 else u,
+        ),
+        Mistake(
+            "not of length 1",
+            "The direction is right: divide by its length.",
+            lambda p: [u / _axis(p)[0] for u in _axis(p)],
+        ),
+        Mistake(
+            "the farthest point",
+            "This points at the point that is farthest away; the axis is made of all points' covariances.",
+            _from_first_to_last,
+        ),
+    ),
+    hints=(
+        "Subtract the mean, then compute the covariance matrix, 1/m Σ x xᵀ.",
+        "Its eigenvalues are the variances along its eigenvectors; numpy.linalg.eigh gives both.",
+        "Take the eigenvector of the largest eigenvalue; turn it round if its first number is negative.",
+    ),
+    derivation=_explain_axis,
+)
+
+EXERCISES = (SGD, DROPOUT, BATCH_NORM, EVALUATE, PCA)

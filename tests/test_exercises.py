@@ -1,0 +1,211 @@
+"""Exercises: right answers are never blamed, and a known mistake is told from its numbers."""
+
+import random
+import subprocess
+import sys
+from math import inf, nan
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autograd import Value, named
+from autograd.graph import topological_order
+from nn.exercises import Course
+from nn.exercises.chain import backward_right
+from nn.exercises.course import EXERCISES
+from nn.exercises.exercise import flat
+
+ROOT = Path(__file__).parent.parent
+on_each = pytest.mark.parametrize("name", EXERCISES)
+STUDENTS = [f"student {i}" for i in range(20)]
+
+
+def test_there_are_about_twelve_and_many_are_code():
+    assert 12 <= len(EXERCISES) <= 14
+    assert sum(exercise.is_code for exercise in EXERCISES.values()) >= 5
+
+
+def test_the_mistakes_that_students_make_are_known():
+    known = {mistake.name for exercise in EXERCISES.values() for mistake in exercise.mistakes}
+    assert known >= {
+        "assigned instead of added", "stale gradients", "no topological order", "W for Wᵀ", "g for g′",
+        "forgot the upstream", "sum for mean", "unscaled", "batch statistics at test time", "1/(m − 1) for 1/m",
+    }  # fmt: skip
+
+
+def test_a_planted_mistake_comes_first_in_a_thousand_cases():
+    plans = [(exercise, mistake) for exercise in EXERCISES.values() for mistake in exercise.mistakes]
+    rng = random.Random(0)
+    first = cases = 0
+    while cases < 1000:
+        for exercise, mistake in plans:
+            student = f"{rng.random()}"
+            problem = exercise.problem(student)
+            answer = mistake.answer(problem)
+            if not exercise.is_code:  # as somebody writes it down
+                answer = [float(f"{x:.4g}") for x in flat(answer)]
+            found = exercise.rank(problem, exercise.measure(problem, answer))
+            first += bool(found) and found[0] is mistake
+            cases += 1
+    assert first >= 0.95 * cases
+
+
+@on_each
+@pytest.mark.parametrize("student", STUDENTS)
+def test_a_right_answer_is_right_and_never_blamed(name, student):
+    course, exercise = Course(student), EXERCISES[name]
+    problem = course.problem(name)
+    right = exercise.right(problem)
+    answers = [right]
+    if not exercise.is_code:
+        answers += [[float(f"{x:.4g}") for x in right], tuple(right), np.array(right), [Value(x) for x in right]]
+    for answer in answers:
+        verdict = course.check(name, answer)
+        assert verdict and verdict.mistake is None
+        assert str(verdict).startswith("✓ Right.")
+
+
+@on_each
+def test_what_is_shown_after_success_is_explained_and_checked(name):
+    course = Course("ada")
+    exercise = EXERCISES[name]
+    shown = str(course.check(name, exercise.right(course.problem(name))).shown)
+    assert shown.startswith(("∂", "δ")) and "✓ backward" in shown and "✗" not in shown
+
+
+@on_each
+def test_numbers_are_ones_own_and_stay(name):
+    asked = {str(Course(student).ask(name)) for student in STUDENTS}
+    problems = {repr(Course(student).problem(name)) for student in STUDENTS}
+    assert len(problems) > 5
+    assert len(asked) > 5 or EXERCISES[name].is_code
+    assert Course("ada").problem(name) == Course("ada").problem(name)
+
+
+@on_each
+def test_three_hints_each_another_and_then_the_last_again(name):
+    course = Course("ada")
+    hints = [str(course.hint(name)) for _ in range(4)]
+    assert [hint[:11] for hint in hints] == ["Hint 1 of 3", "Hint 2 of 3", "Hint 3 of 3", "Hint 3 of 3"]
+    assert len(set(hints)) == 3
+
+
+@on_each
+def test_what_is_no_answer_is_said_to_be_none(name):
+    course, exercise = Course("ada"), EXERCISES[name]
+
+    def unsolved(*arguments):
+        raise NotImplementedError
+
+    def broken(*arguments):
+        return 1 / 0
+
+    if exercise.is_code:
+        wrong = {unsolved: "Not answered yet", broken: "raised ZeroDivisionError", 3: "raised TypeError"}
+    else:
+        wrong = {None: "Not answered yet", ...: "Not answered yet", "two": "raised TypeError", (1.0,) * 9: "gave 9"}
+        wrong |= {(nan,) * len(exercise.right(course.problem(name))): "gave nan"}
+        wrong |= {(inf,) * len(exercise.right(course.problem(name))): "gave inf"}
+    for answer, said in wrong.items():
+        verdict = course.check(name, answer)
+        assert not verdict and verdict.mistake is None
+        assert said in str(verdict)
+
+
+@pytest.mark.parametrize("name", [name for name, exercise in EXERCISES.items() if not exercise.is_code])
+def test_an_unknown_mistake_is_not_guessed_at(name):
+    course = Course("ada")
+    right = EXERCISES[name].right(course.problem(name))
+    verdict = course.check(name, [1.37 * x + 0.31 for x in right])
+    assert verdict.mistake is None and "none of the known mistakes" in str(verdict)
+
+
+# ---- the backward pass -------------------------------------------------------------------------------------------
+
+
+def test_the_smallest_graph_that_fails_is_drawn():
+    course = Course("ada")
+    smallest = {
+        "forgot the upstream": "a chain", "assigned instead of added": "x + x", "stale gradients": "a product",
+        "no topological order": "a short and a long way", "no 1 at the root": "a product",
+        "a node passed on more than once": "a short and a long way",
+    }  # fmt: skip
+    for mistake in EXERCISES["backward"].mistakes:
+        verdict = course.check("backward", mistake.answer({}))
+        assert verdict.mistake is mistake
+        assert f"First at {smallest[mistake.name]}" in verdict.text
+        assert "<img" in verdict._repr_html_() or "<svg" in verdict._repr_html_()
+
+
+def test_a_backward_of_the_students_own_is_accepted():
+    def backward(root):
+        order, seen = [], set()
+
+        def visit(node):
+            if node not in seen:
+                seen.add(node)
+                for parent in node.parents:
+                    visit(parent)
+                order.append(node)
+
+        visit(root)
+        for node in order:
+            node.grad = 0.0
+        root.grad = 1.0
+        while order:
+            node = order.pop()
+            for i in range(len(node.parents)):
+                node.parents[i].grad += node.local_derivatives[i] * node.grad
+
+    assert Course("ada").check("backward", backward)
+
+
+def test_the_backward_that_is_taken_for_right_agrees_with_the_engine():
+    x, y = Value(0.5, "x"), Value(-1.5, "y")
+    f = named(f=(x * y + x) ** 2)
+    backward_right(f)
+    found = [node.grad for node in topological_order(f)]
+    x.grad = y.grad = 0.0
+    f.backward()
+    assert found == [node.grad for node in topological_order(f)]
+
+
+def test_a_backward_that_loses_a_node_is_told_so_and_nothing_else_breaks():
+    def backward(root):
+        root.grad = 1.0
+        root.missing.grad = 2.0
+
+    verdict = Course("ada").check("backward", backward)
+    assert "raised AttributeError" in str(verdict)
+
+
+# ---- the rest ----------------------------------------------------------------------------------------------------
+
+
+def test_an_exercise_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="there is no exercise 'xy': there are xyz, mul"):
+        Course("ada").ask("xy")
+
+
+def test_a_function_cannot_change_the_cases_that_it_is_given():
+    course = Course("ada")
+    before = repr(course.problem("batch_norm"))
+
+    def greedy(x, gamma, beta, epsilon):
+        x.clear()
+        return []
+
+    assert "returned 0 numbers" in str(course.check("batch_norm", greedy))
+    assert repr(course.problem("batch_norm")) == before
+
+
+def test_hostile_names_and_texts_are_escaped_in_html():
+    verdict = Course("<script>").check("xyz", "<script>alert(1)</script>")
+    assert "<script>" not in verdict._repr_html_()
+
+
+def test_numbers_are_the_same_in_another_process():
+    code = "from nn.exercises import Course; print(Course('ada').problem('hidden'))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == repr(Course("ada").problem("hidden"))
