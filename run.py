@@ -1,4 +1,4 @@
-"""Two commands from a fresh clone: ``python3 run.py demo`` and ``python3 run.py test``. Standard library only."""
+"""From a fresh clone: ``python3 run.py demo``, ``test`` and ``notebooks``. Standard library only."""
 
 import os
 import shutil
@@ -9,18 +9,20 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-EXTRAS = {"demo": "datasets,plot", "test": "test"}
+EXTRAS = {"demo": "datasets,plot", "notebooks": "notebooks", "test": "test"}
 
 
 def main():
     if len(sys.argv) < 2 or sys.argv[1] not in EXTRAS:
-        stop("usage: python3 run.py demo | test [pytest options]")
+        stop("usage: python3 run.py demo | notebooks [jupyter lab options] | test [pytest options]")
     if sys.version_info < (3, 11):  # noqa: UP036  (an older Python may well run this file)
         stop(f"Python 3.11 or newer is needed, and this is {sys.version.split()[0]}: try python3.12 run.py")
     command, rest = sys.argv[1], sys.argv[2:]
     install(EXTRAS[command])
     if command == "test":
         sys.exit(subprocess.call([PYTHON, "-m", "pytest", *rest], cwd=ROOT))
+    if command == "notebooks":
+        sys.exit(subprocess.call([PYTHON, "-m", "jupyterlab", "notebooks", *rest], cwd=ROOT))
     for data in ("digits", "moons"):
         status = subprocess.call([PYTHON, "-m", "nn", data], cwd=ROOT)
         if status:

@@ -73,7 +73,9 @@ def one_line(capsys):
 def test_a_command_that_is_missing_or_unknown_is_one_line_and_status_2(tmp_path, arguments):
     done = subprocess.run([sys.executable, RUN, *arguments], capture_output=True, text=True, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "run.py: usage: python3 run.py demo | test [pytest options]\n"
+    assert done.stderr == (
+        "run.py: usage: python3 run.py demo | notebooks [jupyter lab options] | test [pytest options]\n"
+    )
 
 
 def test_too_old_a_python_is_one_line_and_status_2(tmp_path):
@@ -148,6 +150,13 @@ def test_demo_trains_on_digits_and_moons_and_stops_at_the_first_that_fails(machi
     machine.status = 1
     assert machine.main("demo") == 1
     assert machine.commands == [[python, "-m", "nn", "digits"]]
+
+
+def test_notebooks_opens_jupyterlab_on_them_and_passes_options_on(machine):
+    assert machine.main("notebooks", "--no-browser") == 0
+    pip, start = machine.commands
+    assert pip[-1] == f"{ROOT}[notebooks]"
+    assert start == [str(machine.run.PYTHON), "-m", "jupyterlab", "notebooks", "--no-browser"]
 
 
 def test_another_pyproject_or_other_extras_install_anew_in_the_same_environment(machine, tmp_path, monkeypatch):

@@ -1,0 +1,61 @@
+"""One notebook, two versions: ``python -m nn.exercises.release source.ipynb release.ipynb`` takes the solutions out.
+
+What stands between ``### BEGIN SOLUTION`` and ``### END SOLUTION`` becomes a place for the student's own; outputs go.
+The marks, and the metadata of the cells that are graded, are nbgrader's.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+STUB = ("# YOUR CODE HERE", "raise NotImplementedError()")
+REGION = re.compile(r"^([ \t]*)### BEGIN SOLUTION.*?### END SOLUTION[ \t]*$", re.DOTALL | re.MULTILINE)
+
+
+def without_solution(source: str) -> str:
+    """A cell's code with each solution replaced. ValueError for a mark without its other.
+
+    >>> print(without_solution("def f(x):\\n    ### BEGIN SOLUTION\\n    return x\\n    ### END SOLUTION"))
+    def f(x):
+        # YOUR CODE HERE
+        raise NotImplementedError()
+    """
+    text = REGION.sub(lambda region: "\n".join(region[1] + line for line in STUB), source)
+    if "### BEGIN SOLUTION" in text or "### END SOLUTION" in text:
+        raise ValueError("a ### BEGIN SOLUTION without its ### END SOLUTION, or the other way round")
+    return text
+
+
+def release(notebook: dict[str, Any]) -> dict[str, Any]:
+    """The notebook that students get."""
+    cells = []
+    for cell in notebook["cells"]:
+        cell = dict(cell)
+        if cell["cell_type"] == "code":
+            lines = without_solution("".join(cell["source"])).splitlines(keepends=True)
+            cell |= {"source": lines, "outputs": [], "execution_count": None}
+        cells.append(cell)
+    return {**notebook, "cells": cells}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line; one line and exit status 2 for what cannot be read or written."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        if len(arguments) != 2:
+            raise ValueError("usage: python -m nn.exercises.release SOURCE.ipynb RELEASE.ipynb")
+        source, target = map(Path, arguments)
+        text = json.dumps(release(json.loads(source.read_text(encoding="utf-8"))), indent=1, ensure_ascii=False)
+        target.write_text(text + "\n", encoding="utf-8")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        print(f"nn.exercises.release: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,278 @@
+"""The course can be taught: one source for both versions, nbgrader, JupyterLab in Chromium, and Pyodide."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import zipfile
+from importlib.util import find_spec
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from nn.exercises.course import EXERCISES
+from nn.exercises.release import main, release, without_solution
+
+ROOT = Path(__file__).parent.parent
+WEB = ROOT / "tests" / "web"
+COURSE = ROOT / "notebooks" / "exercises"
+SOURCE, RELEASED = COURSE / "source" / "back-propagation" / "exercises.ipynb", COURSE / "exercises.ipynb"
+
+
+def executed(path):
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(notebook, timeout=120, allow_errors=True, resources={"metadata": {"path": path.parent}})
+    client.execute()
+    return notebook
+
+
+def errors(notebook):
+    """The name of each code cell's error, None where there is none, by what the cell is for."""
+    found = {}
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            role = cell.metadata.get("nbgrader", {}).get("grade_id", cell.id)
+            found[role] = next((o.ename for o in cell.outputs if o.output_type == "error"), None)
+    return found
+
+
+# ---- one source, two versions ------------------------------------------------------------------------------------
+
+
+def test_the_released_version_is_the_source_without_its_solutions():
+    source, released = (json.loads(path.read_text(encoding="utf-8")) for path in (SOURCE, RELEASED))
+    assert release(source) == released
+    text = RELEASED.read_text(encoding="utf-8")
+    assert "SOLUTION" not in text and "vectors[:, -1]" not in text
+
+
+def test_every_exercise_is_asked_answered_and_checked():
+    cells = json.loads(SOURCE.read_text(encoding="utf-8"))["cells"]
+    code = "".join("".join(cell["source"]) for cell in cells)
+    graded = [cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in cells]
+    for name in EXERCISES:
+        assert f'course.ask("{name}")' in code and f'course.check("{name}"' in code
+        assert f"answer-{name}" in graded and f"check-{name}" in graded
+
+
+def test_the_solutions_pass():
+    assert set(errors(executed(SOURCE)).values()) == {None}
+
+
+def test_what_is_not_solved_fails_cleanly():
+    notebook = executed(RELEASED)
+    found = errors(notebook)
+    for name in EXERCISES:
+        assert found[f"check-{name}"] == "AssertionError"
+        assert found[f"answer-{name}"] in (None, "NotImplementedError")
+    others = {role: error for role, error in found.items() if not role.startswith(("check-", "answer-"))}
+    assert set(others.values()) == {None}
+    said = [o.evalue for cell in notebook.cells for o in cell.get("outputs", []) if o.output_type == "error"]
+    assert said.count("Not answered yet.") == len(EXERCISES)
+
+
+def test_marks_that_do_not_match_are_refused():
+    for source in ("### BEGIN SOLUTION\nx = 1", "x = 1\n### END SOLUTION"):
+        with pytest.raises(ValueError, match="without its"):
+            without_solution(source)
+
+
+@pytest.mark.parametrize("arguments", [[], ["only.ipynb"], ["missing.ipynb", "out.ipynb"]])
+def test_a_release_that_cannot_be_made_is_one_line_and_status_2(arguments, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_nbgrader_makes_the_same_release_and_grades_it(tmp_path):
+    pytest.importorskip("nbgrader", reason="nbgrader grades here: pip install nbgrader")
+    shutil.copytree(COURSE / "source", tmp_path / "source")
+    shutil.copy(COURSE / "nbgrader_config.py", tmp_path)
+    environment = {**os.environ, "JUPYTER_CONFIG_DIR": str(tmp_path / "config")}
+
+    def nbgrader(*arguments):
+        subprocess.run(
+            [sys.executable, "-m", "nbgrader", *arguments], check=True, cwd=tmp_path, env=environment,
+            capture_output=True, text=True,
+        )  # fmt: skip
+
+    nbgrader("generate_assignment", "back-propagation")
+    made = nbformat.read(tmp_path / "release" / "back-propagation" / "exercises.ipynb", as_version=4)
+    ours = nbformat.read(RELEASED, as_version=4)
+    assert [cell.source for cell in made.cells] == [cell.source for cell in ours.cells]
+
+    handed_in = {"solved": SOURCE, "untouched": RELEASED}
+    for student, path in handed_in.items():
+        folder = tmp_path / "submitted" / student / "back-propagation"
+        folder.mkdir(parents=True)
+        shutil.copy(path, folder)
+    nbgrader("autograde", "back-propagation")
+    nbgrader("export")
+    rows = [line.split(",") for line in (tmp_path / "grades.csv").read_text(encoding="utf-8").splitlines()]
+    student, score, most = (rows[0].index(name) for name in ("student_id", "score", "max_score"))
+    grades = {row[student]: (float(row[score]), float(row[most])) for row in rows[1:]}
+    assert grades == {"solved": (20.0, 20.0), "untouched": (0.0, 20.0)}
+
+
+# ---- JupyterLab, in Chromium -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def laboratory(tmp_path):
+    """A JupyterLab on a copy of the notebooks: its address and the folder."""
+    folder = tmp_path / "notebooks"
+    shutil.copytree(ROOT / "notebooks", folder)
+    settings = tmp_path / "settings" / "@jupyterlab"
+    for plugin, text in {
+        "notebook-extension/tracker": '{"windowingMode": "none"}',  # every cell is in the page
+        "apputils-extension/notification": '{"fetchNews": "false", "checkForUpdates": false}',
+    }.items():
+        path = settings / f"{plugin}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "JUPYTERLAB_SETTINGS_DIR": str(tmp_path / "settings")}
+    for what in ("CONFIG", "DATA", "RUNTIME"):
+        environment[f"JUPYTER_{what}_DIR"] = str(tmp_path / what)
+    environment["JUPYTERLAB_WORKSPACES_DIR"] = str(tmp_path / "workspaces")
+    address = f"http://127.0.0.1:{port}"
+    with (tmp_path / "log").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", str(folder), "--no-browser", f"--port={port}", "--allow-root",
+             "--IdentityProvider.token=t"],
+            cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        try:
+            for _ in range(200):
+                try:
+                    urllib.request.urlopen(f"{address}/api/status?token=t").close()
+                    break
+                except OSError:
+                    time.sleep(0.3)
+            else:
+                raise AssertionError((tmp_path / "log").read_text())
+            yield address, folder
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+def run_all(page, address, path):
+    """Open a notebook, run its cells, save it; returns the saved file's cells."""
+    page.goto(f"{address}/lab/tree/{path.name}?token=t")
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell")
+    page.click(".lm-MenuBar-itemLabel:text-is('Run')")
+    page.click("[data-command='runmenu:run-all']")
+    page.wait_for_selector(".jp-InputPrompt:text-is('[*]:')")
+    page.wait_for_selector(".jp-InputPrompt:text-is('[*]:')", state="detached")
+    before = path.stat().st_mtime_ns
+    page.keyboard.press("Control+s")
+    for _ in range(100):
+        if path.stat().st_mtime_ns != before:
+            break
+        time.sleep(0.1)
+    return json.loads(path.read_text(encoding="utf-8"))["cells"]
+
+
+def plain_texts(cells):
+    found = []
+    for cell in cells:
+        for output in cell.get("outputs", []):
+            text = output.get("text") or output.get("data", {}).get("text/plain", "")
+            found.append("".join(text))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.filterwarnings("ignore:unclosed")  # of the server's probes while it starts
+def test_notebooks_are_opened_run_and_walked_in_jupyterlab(laboratory):
+    pytest.importorskip("jupyterlab", reason="the notebooks are opened in JupyterLab: pip install jupyterlab")
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright drives Chromium: pip install playwright"
+    )
+    executable = shutil.which("chromium")
+    if not executable:
+        pytest.skip("there is no chromium on PATH: apt-get install chromium")
+    address, folder = laboratory
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.set_default_timeout(90_000)
+        for name in ("01-the-chain-rule.ipynb", "03-from-scalars-to-matrices.ipynb"):
+            cells = run_all(page, address, folder / name)
+            assert not [o for cell in cells for o in cell.get("outputs", []) if o["output_type"] == "error"]
+            committed = json.loads((ROOT / "notebooks" / name).read_text(encoding="utf-8"))["cells"]
+            assert plain_texts(cells) == plain_texts(committed)
+            if name.startswith("01"):
+                frame = page.frame_locator(".jp-OutputArea iframe").first
+                counter = frame.locator("body").inner_text()
+                frame.get_by_role("button", name="Next").click()
+                assert frame.locator("body").inner_text() != counter
+        browser.close()
+
+
+# ---- Pyodide -----------------------------------------------------------------------------------------------------
+
+PROGRAM = """
+import sys
+from autograd import Value, draw, explain, named, walk
+r, s = Value(2.0, "r"), Value(3.0, "s")
+x, y, z = named(x=r, y=r * s, z=s)
+f = named(f=x * y * z)
+f.backward()
+print(sys.platform, r.grad, s.grad)
+print(explain(f, wrt=s))
+drawing = draw(f, wrt=s)
+print(drawing, "<svg" in drawing._repr_html_() or "<img" in drawing._repr_html_(), len(walk(f).page) > 10_000)
+from random import Random
+from nn import MLP, half_squared_error
+trace = MLP(2, [3, 2], activation="sigmoid", rng=Random(0)).trace([0.5, -1.0])
+half_squared_error(trace.output, [1.0, 0.0]).backward()
+print(len(trace.delta[1]))
+from nn.exercises import Course
+print(Course("ada").check("mul", lambda x, y: (x * y, (x, y))).mistake.name)
+"""
+
+
+def zipped(path, *folders):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for folder in folders:
+            for file in sorted(folder.rglob("*")):
+                if file.is_file() and not {"__pycache__", "tests"} & set(file.parts):
+                    archive.write(file, file.relative_to(folder.parent))
+    return path
+
+
+def test_the_pure_python_wheel_runs_in_pyodide(tmp_path):
+    if not shutil.which("node") or not (WEB / "node_modules" / "pyodide").is_dir():
+        pytest.skip("Pyodide runs in node: npm install --prefix tests/web")
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", tmp_path, ROOT],
+        check=True,
+    )  # fmt: skip
+    [wheel] = tmp_path.glob("chainrule-*-py3-none-any.whl")
+    # SymPy as Pyodide brings it: its packages, unpacked
+    sympy = zipped(tmp_path / "sympy.whl", *(Path(find_spec(name).origin).parent for name in ("sympy", "mpmath")))
+    (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
+    done = subprocess.run(
+        ["node", WEB / "pyodide.mjs", tmp_path / "program.py", wheel, sympy], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    lines = done.stdout.splitlines()
+    assert lines[0] == "emscripten 36.0 24.0"
+    assert "      = yz·0 + xz·r + xy·1" in lines and "✓ backward 24   ✓ SymPy 24   ✓ finite difference 24" in lines
+    assert lines[-3] == "<Graph of f: 7 nodes; ∂f/∂s = 24, over 2 paths; placed by built-in> True True"
+    assert lines[-2:] == ["3", "each operand's own number"]
