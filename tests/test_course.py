@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -91,6 +92,13 @@ def test_a_release_that_cannot_be_made_is_one_line_and_status_2(arguments, capsy
     assert left.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_the_instructors_page_names_every_notebook_and_its_links_exist():
+    page = (ROOT / "notebooks" / "TEACHING.md").read_text(encoding="utf-8")
+    links = set(re.findall(r"\]\(([^)]+)\)", page))
+    assert all((ROOT / "notebooks" / link).exists() for link in links)
+    assert {path.name for path in (ROOT / "notebooks").glob("*.ipynb")} <= links
 
 
 @pytest.mark.slow
