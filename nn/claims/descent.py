@@ -86,7 +86,7 @@ def _moons_training(seed: int, size: int, rate: float) -> Training:
     model = MLP(2, [8, 1], activation="tanh", rng=generator(seed, "weights"))
     data = moons(SIZES[-1], rng=generator(seed, "moons"))
     optimizer = SGD(model.parameters(), rate)
-    return Training(model, binary_cross_entropy, optimizer, data, batch_size=size, progress=False)
+    return Training(model, binary_cross_entropy, optimizer, data, batch_size=size, progress=False, engine="eager")
 
 
 def _descend(seed: int, size: int, rate: float, epochs: int = 5) -> tuple[float, list[float]]:
