@@ -42,6 +42,7 @@ class JointDomain(NamedTuple):
 REAL = Domain("{x} real", lambda x: True)
 POSITIVE = Domain("{x} > 0", lambda x: x > 0.0)
 NONNEGATIVE = Domain("{x} ≥ 0", lambda x: x >= 0.0)
+ABOVE_MINUS_ONE = Domain("{x} > −1", lambda x: x > -1.0)
 NONZERO = Domain("{x} ≠ 0", lambda x: x != 0.0)
 CONSTANT = Domain("{x} a constant", lambda x: True)  # no Value enters here, so no derivative leaves
 CONDITION = Domain("{x} true (not 0) or false (0)", lambda x: True)
@@ -236,6 +237,18 @@ def log(n, x):
     return n.log(x), (n.divide(1.0, x),)
 
 
+@primitive("log1p", ABOVE_MINUS_ONE)
+def log1p(n, x):
+    """log(1 + x) for x > −1, exact to rounding near 0; derivative 1/(1 + x)."""
+    return n.log1p(x), (n.divide(1.0, 1.0 + x),)
+
+
+@primitive("expm1", REAL)
+def expm1(n, x):
+    """eˣ − 1, exact to rounding near 0; derivative eˣ."""
+    return n.expm1(x), (n.exp(x),)
+
+
 @primitive("√", NONNEGATIVE, derivative=(POSITIVE,))
 def sqrt(n, x):
     """√x, for x ≥ 0; derivative 1/(2√x), infinite at 0."""
@@ -253,6 +266,31 @@ def sin(n, x):
 def cos(n, x):
     """cos x, x in radians; derivative −sin x."""
     return n.cos(x), (-n.sin(x),)
+
+
+@primitive("tan", REAL)
+def tan(n, x):
+    """tan x, x in radians; derivative 1 + tan² x."""
+    y = n.tan(x)
+    return y, (1.0 + y * y,)
+
+
+@primitive("atan", REAL)
+def atan(n, x):
+    """The angle in (−π/2, π/2) whose tangent is x; derivative 1/(1 + x²)."""
+    return n.atan(x), (n.divide(1.0, 1.0 + x * x),)
+
+
+@primitive("sinh", REAL)
+def sinh(n, x):
+    """(eˣ − e⁻ˣ)/2; derivative cosh x."""
+    return n.sinh(x), (n.cosh(x),)
+
+
+@primitive("cosh", REAL)
+def cosh(n, x):
+    """(eˣ + e⁻ˣ)/2; derivative sinh x."""
+    return n.cosh(x), (n.sinh(x),)
 
 
 @primitive("tanh", REAL)
@@ -288,6 +326,53 @@ def relu(n, z):
     """max(z, 0); derivative 1 for z > 0, else 0."""
     # relu′(0) = 0: any value in [0, 1] is a subgradient; PyTorch takes this one
     return n.maximum(z, 0.0), (n.heaviside(z, 0.0),)
+
+
+@primitive("logσ", REAL)
+def log_sigmoid(n, z):
+    """log σ(z) = −softplus(−z), which does not overflow; derivative σ(−z).
+
+    >>> from autograd import Value
+    >>> log_sigmoid(Value(-800.0)).data
+    -800.0
+    """
+    return -n.softplus(-z), (n.sigmoid(-z),)
+
+
+@primitive("elu", REAL)
+def elu(n, z):
+    """z for z > 0, else eᶻ − 1; derivative 1, else eᶻ.
+
+    Source: Clevert, Unterthiner & Hochreiter 2016, with α = 1.
+    """
+    below = n.minimum(z, 0.0)
+    return n.maximum(z, 0.0) + n.expm1(below), (n.exp(below),)
+
+
+@primitive("silu", REAL)
+def silu(n, z):
+    """z σ(z), also called swish; derivative σ(z) (1 + z (1 − σ(z))).
+
+    Source: Elfwing, Uchibe & Doya 2018.
+    """
+    s = n.sigmoid(z)
+    return z * s, (s * (1.0 + z * (1.0 - s)),)
+
+
+@primitive("erfc", REAL)
+def erfc(n, x):
+    """1 − erf x, exact to rounding where it is small; derivative −2/√π e^(−x²)."""
+    return n.erfc(x), (-1.1283791670955126 * n.exp(-x * x),)
+
+
+@primitive("gelu", REAL)
+def gelu(n, z):
+    """z Φ(z) with the normal distribution's Φ(z) = ½ erfc(−z/√2); derivative Φ(z) + z φ(z), φ = Φ′.
+
+    Source: Hendrycks & Gimpel 2016, without their approximations.
+    """
+    share = 0.5 * n.erfc(-0.7071067811865476 * z)
+    return z * share, (share + z * (0.3989422804014327 * n.exp(-0.5 * z * z)),)
 
 
 @primitive("|·|", REAL)

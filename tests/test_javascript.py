@@ -167,13 +167,13 @@ def cosh():
     """A stranger's primitive, in one place."""
 
     @primitive("cosh", REAL)
-    def cosh(n, x):
+    def cosh_of_a_stranger(n, x):
         """(eˣ + e⁻ˣ)/2; derivative (eˣ − e⁻ˣ)/2."""
         up, down = n.exp(x), n.exp(-x)
         return 0.5 * (up + down), (0.5 * (up - down),)
 
-    yield cosh
-    del TABLE["cosh"]
+    yield cosh_of_a_stranger
+    del TABLE["cosh_of_a_stranger"]
 
 
 def test_a_primitive_that_a_stranger_registers_is_written_in_javascript(cosh):

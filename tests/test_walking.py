@@ -208,17 +208,17 @@ def test_reset_brings_the_first_inputs_back():
 
 def test_a_stranger_adds_cosh_in_one_place_and_the_page_walks_it():
     @primitive("cosh", REAL)
-    def cosh(n, x):
+    def cosh_of_a_stranger(n, x):
         """(eˣ + e⁻ˣ)/2."""
         up, down = n.exp(x), n.exp(-x)
         return 0.5 * (up + down), (0.5 * (up - down),)
 
     try:
         x = Value(1.25, "x")
-        run = walked(cosh(x), RUN)
-        page = walk(cosh(x)).page
+        run = walked(cosh_of_a_stranger(x), RUN)
+        page = walk(cosh_of_a_stranger(x)).page
     finally:
-        del TABLE["cosh"]
+        del TABLE["cosh_of_a_stranger"]
     assert close(run["data"][1], math.cosh(1.25)) and close(run["grads"][0], math.sinh(1.25))
     assert ">cosh</text>" in page
 

@@ -5,17 +5,22 @@ The functions are IEEE 754's, as in ``floats``; callers hold ``np.errstate`` and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from functools import reduce
 from operator import add
 
 import numpy as np
-from numpy import cos, divide, exp, heaviside, log, maximum, minimum, sin, sqrt, tanh
+from numpy import arctan as atan
+from numpy import cos, cosh, divide, exp, expm1, heaviside, log, log1p, maximum, minimum, sin, sinh, sqrt, tan, tanh
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
-__all__ = ["cos", "divide", "exp", "heaviside", "log", "maximum", "minimum", "sin", "sqrt", "tanh"]
+__all__ = [
+    "atan", "cos", "cosh", "divide", "exp", "expm1", "heaviside", "log", "log1p", "maximum", "minimum", "sin", "sinh",
+    "sqrt", "tan", "tanh",
+]  # fmt: skip
 
 
 def sum(x: Iterable[Array]) -> Array:
@@ -29,6 +34,11 @@ def sigmoid(z: Array) -> Array:
 
 def softplus(z: Array) -> Array:
     return np.maximum(z, 0.0) + np.log1p(np.exp(-np.abs(z)))
+
+
+def erfc(x: Array) -> Array:
+    """Number by number: NumPy has none."""
+    return np.fromiter(map(math.erfc, np.ravel(x).tolist()), np.float64, np.size(x)).reshape(np.shape(x))
 
 
 def abs(x: Array) -> Array:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from math import atan, erfc, tanh
 from math import cos as _cos
 from math import sin as _sin
-from math import tanh
 from typing import Any, SupportsFloat
 
-__all__ = ["sum", "tanh"]
+__all__ = ["atan", "erfc", "sum", "tanh"]
 
 sum = sum
 nan, inf = math.nan, math.inf
@@ -45,6 +45,19 @@ def log(x: float) -> float:
     return -inf if x == 0.0 else nan
 
 
+def log1p(x: float) -> float:
+    if x > -1.0:
+        return math.log1p(x)
+    return -inf if x == -1.0 else nan
+
+
+def expm1(x: float) -> float:
+    try:
+        return math.expm1(x)
+    except OverflowError:
+        return inf
+
+
 def sqrt(x: float) -> float:
     return math.sqrt(x) if x >= 0.0 else nan
 
@@ -55,6 +68,24 @@ def sin(x: float) -> float:
 
 def cos(x: float) -> float:
     return _cos(x) if x - x == 0.0 else nan
+
+
+def tan(x: float) -> float:
+    return math.tan(x) if x - x == 0.0 else nan
+
+
+def sinh(x: float) -> float:
+    try:
+        return math.sinh(x)
+    except OverflowError:
+        return math.copysign(inf, x)
+
+
+def cosh(x: float) -> float:
+    try:
+        return math.cosh(x)
+    except OverflowError:
+        return inf
 
 
 def sigmoid(z: float) -> float:

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import Any, SupportsFloat
 
 PRELUDE = """\
-const { abs, cos, exp, log, sin, sqrt, tanh } = Math;
+const { abs, atan, cos, cosh, exp, expm1, log, log1p, sin, sinh, sqrt, tan, tanh } = Math;
 const divide = (x, y) => x / y;
 const floorDivide = (x, y) => Math.floor(x / y);
 const sum = (...x) => x.reduce((total, term) => total + term, 0);
@@ -25,7 +25,22 @@ const power = (x, p) => (x === 1 || (x === -1 && abs(p) === Infinity) ? 1 : Math
 const pow = (x, y) => (x < 0 ? NaN : power(x, y));
 // the exponents of these three are never positive, so nothing overflows
 const sigmoid = (z) => (z >= 0 ? 1 / (1 + exp(-z)) : exp(z) / (1 + exp(z)));
-const softplus = (z) => maximum(z, 0) + Math.log1p(exp(-abs(z)));
+const softplus = (z) => maximum(z, 0) + log1p(exp(-abs(z)));
+// near 0 a series of positive terms for erf, further out a continued fraction for erfc; x² is cut in two, since
+// exp would multiply its rounding
+const erfc = (x) => {
+  if (x < 0) return 2 - erfc(-x);
+  const high = Math.fround(x);
+  const scale = x > 30 ? 0 : (exp(-high * high) * exp((high - x) * (high + x))) / sqrt(Math.PI);
+  if (x < 0.6) {
+    let term = 2 * x, total = term;
+    for (let n = 1; term > 1e-17 * total; n++) total += term *= (2 * x * x) / (2 * n + 1);
+    return 1 - scale * total;
+  }
+  let below = x;
+  for (let n = 600; n > 0; n--) below = x + n / 2 / below;
+  return x === Infinity ? 0 : scale / below;
+};
 const logsumexp = (...z) => {
   const largest = Math.max(...z);
   return Number.isFinite(largest) ? largest + log(sum(...z.map((zj) => exp(zj - largest)))) : largest;
@@ -281,6 +296,34 @@ def cos(x: Operand) -> Expression:
 
 def tanh(x: Operand) -> Expression:
     return Expression("tanh", x)
+
+
+def tan(x: Operand) -> Expression:
+    return Expression("tan", x)
+
+
+def atan(x: Operand) -> Expression:
+    return Expression("atan", x)
+
+
+def sinh(x: Operand) -> Expression:
+    return Expression("sinh", x)
+
+
+def cosh(x: Operand) -> Expression:
+    return Expression("cosh", x)
+
+
+def log1p(x: Operand) -> Expression:
+    return Expression("log1p", x)
+
+
+def expm1(x: Operand) -> Expression:
+    return Expression("expm1", x)
+
+
+def erfc(x: Operand) -> Expression:
+    return Expression("erfc", x)
 
 
 def sigmoid(z: Operand) -> Expression:

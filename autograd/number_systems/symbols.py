@@ -15,11 +15,14 @@ from sympy import Abs as abs
 from sympy import Heaviside as heaviside
 from sympy import Max as maximum
 from sympy import Min as minimum
-from sympy import cos, exp, log, sin, sqrt, tanh
+from sympy import atan, cos, cosh, erfc, exp, log, sin, sinh, sqrt, tan, tanh
 
 Expression = Any  # SymPy ships no types
 
-__all__ = ["abs", "cos", "exp", "heaviside", "log", "maximum", "minimum", "sin", "sqrt", "tanh"]
+__all__ = [
+    "abs", "atan", "cos", "cosh", "erfc", "exp", "heaviside", "log", "maximum", "minimum", "sin", "sinh", "sqrt",
+    "tan", "tanh",
+]  # fmt: skip
 
 
 def number(x: float) -> Expression:
@@ -81,6 +84,14 @@ def sum(x: Iterable[Expression]) -> Expression:
 
 def where(condition: Expression, x: Expression, y: Expression) -> Expression:
     return sympy.Piecewise((x, sympy.Ne(condition, 0)), (y, True))
+
+
+def log1p(x: Expression) -> Expression:
+    return sympy.log(1 + x)
+
+
+def expm1(x: Expression) -> Expression:
+    return sympy.exp(x) - 1
 
 
 def divide(x: Expression, y: Expression) -> Expression:

@@ -9,11 +9,32 @@ from collections.abc import Iterable, Sequence
 
 from autograd import primitives
 from autograd.number_systems import floats
-from autograd.primitives import abs, cos, div, exp, log, maximum, minimum, sigmoid, sin, softplus, sqrt, tanh
+from autograd.primitives import (
+    abs,
+    atan,
+    cos,
+    cosh,
+    div,
+    erfc,
+    exp,
+    expm1,
+    log,
+    log1p,
+    maximum,
+    minimum,
+    sigmoid,
+    sin,
+    sinh,
+    softplus,
+    sqrt,
+    tan,
+    tanh,
+)
 from autograd.value import Operand, Value
 
 __all__ = [
-    "abs", "cos", "divide", "exp", "log", "maximum", "minimum", "sigmoid", "sin", "softplus", "sqrt", "tanh",
+    "abs", "atan", "cos", "cosh", "divide", "erfc", "exp", "expm1", "log", "log1p", "maximum", "minimum", "sigmoid",
+    "sin", "sinh", "softplus", "sqrt", "tan", "tanh",
 ]  # fmt: skip
 
 divide = div

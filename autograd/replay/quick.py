@@ -6,13 +6,14 @@ A run whose numbers are not all finite is left to the graph, so NaN and ±∞ ne
 from __future__ import annotations
 
 import numpy as np
-from numpy import cos, divide, exp, log, maximum, minimum, sin, sqrt, tanh
+from numpy import arctan as atan
+from numpy import cos, cosh, divide, exp, expm1, log, log1p, maximum, minimum, sin, sinh, sqrt, tan, tanh
 
-from autograd.number_systems.arrays import Array, abs, logsumexp, pow, power, sigmoid, sum, where
+from autograd.number_systems.arrays import Array, abs, erfc, logsumexp, pow, power, sigmoid, sum, where
 
 __all__ = [
-    "abs", "cos", "divide", "exp", "heaviside", "log", "logsumexp", "maximum", "minimum", "pow", "power", "sigmoid",
-    "sin", "softplus", "sqrt", "sum", "tanh", "where",
+    "abs", "atan", "cos", "cosh", "divide", "erfc", "exp", "expm1", "heaviside", "log", "log1p", "logsumexp",
+    "maximum", "minimum", "pow", "power", "sigmoid", "sin", "sinh", "softplus", "sqrt", "sum", "tan", "tanh", "where",
 ]  # fmt: skip
 
 
