@@ -6,32 +6,11 @@ one odd layer after its tail, so that wires never cross a box, parallel wires pa
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
-from dataclasses import dataclass, field
-from itertools import pairwise
-
 from autograd.drawing.figure import ARROW, LABEL_HEIGHT, Figure, Placement, Point, Route, Wire, text_width
+from autograd.sugiyama import Slot, align, joined, ordered
 
 GAP_ALONG, GAP_ACROSS = 15.0, 14.0
-SWEEPS, ALIGNMENTS = 24, 12
-MOST_MOVES = 200_000  # of slots in all sweeps
-
-
-@dataclass(eq=False, slots=True)
-class Slot:
-    """The place of a box, or of a wire on its way, in one layer: its length along the layers' axis, breadth across.
-
-    line, label   how far the wire and its label lie from the middle of the slot
-    """
-
-    layer: int
-    length: float = 0.0
-    breadth: float = 4.0
-    across: float = 0.0
-    line: float = 0.0
-    label: float = 0.0
-    before: list[Slot] = field(default_factory=list)
-    after: list[Slot] = field(default_factory=list)
+THIN = 4.0  # what a wire takes across where it passes a layer
 
 
 def layered(figure: Figure) -> Placement:
@@ -44,14 +23,14 @@ def layered(figure: Figure) -> Placement:
     boxes = [Slot(2 * layer, *_turned(box.width, box.height, up)) for box, layer in zip(figure.boxes, layer_of)]
     chains: list[list[Slot]] = []
     for wire, (tail, head) in zip(figure.wires, forward):
-        chains.append(_chain(boxes[tail], boxes[head]))
+        chains.append(joined(boxes[tail], boxes[head], THIN))
         if wire.label:
             _make_room(chains[-1], wire, up)
     layers: list[list[Slot]] = [[] for _ in range(2 * max(layer_of) + 1)]
     for slot in [*boxes, *(slot for chain in chains for slot in chain[1:-1])]:
         layers[slot.layer].append(slot)
-    layers = _ordered(layers)
-    _align(layers)
+    layers = ordered(layers)
+    align(layers, GAP_ACROSS)
     return _placed(layers, boxes, chains, [before != after for before, after in zip(ends, forward)], up)
 
 
@@ -99,89 +78,12 @@ def _layers(count: int, forward: list[tuple[int, int]]) -> list[int]:
     return layer
 
 
-def _chain(tail: Slot, head: Slot) -> list[Slot]:
-    """From tail to head, one slot in each layer between."""
-    chain = [tail, *(Slot(layer) for layer in range(tail.layer + 1, head.layer)), head]
-    for before, after in pairwise(chain):
-        before.after.append(after)
-        after.before.append(before)
-    return chain
-
-
 def _make_room(chain: list[Slot], wire: Wire, up: bool) -> None:
     """The label's place: beside the wire (above it, or to its right) in the slot nearest to the middle."""
     slot = chain[(len(chain) // 2) | 1]  # odd: no box stands in its layer
     slot.length, breadth = _turned(text_width(wire.label) + 8.0, LABEL_HEIGHT, up)
     slot.breadth = breadth + wire.width
     slot.line, slot.label = (-breadth / 2, wire.width / 2) if up else (breadth / 2, -wire.width / 2)
-
-
-def _ordered(layers: list[list[Slot]]) -> list[list[Slot]]:
-    """The order in each layer, by barycentres, there and back; the best of all sweeps."""
-    best, fewest = layers, _crossings(layers)
-    sweeps = min(SWEEPS, MOST_MOVES // sum(map(len, layers)))
-    for sweep in range(sweeps):
-        if not fewest:
-            break
-        backward = sweep % 2 == 1
-        layers = [list(layer) for layer in layers]
-        position = {slot: i for layer in layers for i, slot in enumerate(layer)}
-        for layer in reversed(layers[:-1]) if backward else layers[1:]:
-            centre = {}
-            for slot in layer:
-                near = slot.after if backward else slot.before
-                centre[slot] = sum(position[other] for other in near) / len(near) if near else position[slot]
-            layer.sort(key=centre.__getitem__)
-            position.update({slot: i for i, slot in enumerate(layer)})
-        crossings = _crossings(layers)
-        if crossings < fewest:
-            best, fewest = layers, crossings
-    return best
-
-
-def _crossings(layers: list[list[Slot]]) -> int:
-    """How many pairs of wires cross between neighbouring layers."""
-    crossings = 0
-    for layer, following in pairwise(layers):
-        position = {slot: i for i, slot in enumerate(following)}
-        passed: list[int] = []
-        for slot in layer:
-            ends = sorted(position[after] for after in slot.after)
-            crossings += sum(len(passed) - bisect_right(passed, end) for end in ends)
-            for end in ends:
-                insort(passed, end)
-    return crossings
-
-
-def _align(layers: list[list[Slot]]) -> None:
-    """Move each slot towards its neighbours in the layers beside it, in order and apart."""
-    for layer in layers:
-        _spread(layer, [0.0] * len(layer))
-    for turn in range(ALIGNMENTS):
-        for layer in layers if turn % 2 == 0 else reversed(layers):
-            wanted = []
-            for slot in layer:
-                near = [other.across + other.line for other in slot.before + slot.after]
-                wanted.append(sum(near) / len(near) - slot.line if near else slot.across)
-            _spread(layer, wanted)
-
-
-def _spread(layer: list[Slot], wanted: list[float]) -> None:
-    """The places nearest to those wanted, by least squares, that keep the order and do not overlap."""
-    offset, offsets = 0.0, []
-    for i, slot in enumerate(layer):
-        offset += (layer[i - 1].breadth + slot.breadth) / 2 + GAP_ACROSS if i else 0.0
-        offsets.append(offset)
-    blocks: list[tuple[float, int]] = []  # pool adjacent violators: the sum and the size of each
-    for place, distance in zip(wanted, offsets):
-        block = (place - distance, 1)
-        while blocks and blocks[-1][0] / blocks[-1][1] >= block[0] / block[1]:
-            before = blocks.pop()
-            block = (before[0] + block[0], before[1] + block[1])
-        blocks.append(block)
-    starts = [sum_ / size for sum_, size in blocks for _ in range(size)]
-    for slot, start, distance in zip(layer, starts, offsets):
-        slot.across = start + distance
 
 
 def _placed(

@@ -1,0 +1,234 @@
+"""The tests are tested: the engine is changed in one small place at a time, and some test has to turn red.
+
+    python tests/mutation.py                        every module of SUITES, all changes
+    python tests/mutation.py autograd.value --most 100
+    python tests/mutation.py --list                 how many changes there are
+
+Each change is tried in a forked process, where the changed module is imported in place of the file, and judged by
+the tests named beside it in SUITES. A change that no test notices is printed as a survivor. It wants a test that
+kills it or, where both versions compute the same, two lines in ``mutation-survivors.txt``: the change and the reason.
+The exit status is 1 while a survivor is unexplained.
+
+Neither mutmut, which passes decorated functions by (every rule of the table is one), nor an interpreter for each
+change, as cosmic-ray starts, would do: the table alone has two hundred.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import copy
+import importlib.util
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import hypothesis  # noqa: F401  (loaded once here, so that no child pays for it)
+import mpmath  # noqa: F401
+import numpy  # noqa: F401
+import pytest
+import sympy  # noqa: F401
+from tqdm import tqdm
+
+ROOT = Path(__file__).resolve().parent.parent
+EXPLAINED = Path(__file__).with_name("mutation-survivors.txt")
+CALCULUS = [
+    "test_primitives.py", "test_special_values.py", "test_engine.py", "test_references.py", "test_higher.py",
+    "test_state_machine.py",
+]  # fmt: skip
+REPLAY = ["test_replay.py", "test_replay_errors.py", "test_engines.py"]
+LAYERS = ["test_network.py", "test_backprop.py", "test_references.py", "test_dropout_and_batchnorm.py"]
+SUITES = {
+    "autograd.primitives": CALCULUS,
+    "autograd.value": CALCULUS,
+    "autograd.graph": CALCULUS,
+    "autograd.number_systems.floats": CALCULUS,
+    "autograd.number_systems.arrays": [*CALCULUS, *REPLAY],
+    **{
+        f"autograd.replay.{path.stem}": REPLAY
+        for path in sorted((ROOT / "autograd" / "replay").glob("*.py"))
+        if path.stem not in ("__init__", "telling")
+    },
+    "nn.layers": LAYERS,
+    "nn.normalisation": LAYERS,
+    "nn.regularisation": LAYERS,
+}
+SECONDS = 120  # a change that makes a test run for ever is noticed as well
+SWAPS: dict[type[ast.AST], type[ast.AST]] = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.Mult, ast.Pow: ast.Mult, ast.BitOr: ast.BitAnd, ast.BitAnd: ast.BitOr,
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.And: ast.Or, ast.Or: ast.And,
+}  # fmt: skip
+
+
+def places(tree: ast.Module) -> list[int]:
+    """Where the tree can be changed; what a message says and what a type says stay."""
+    return [i for i, node in enumerate(_computing(tree)) if _can_change(node)]
+
+
+def changed(tree: ast.Module, place: int) -> ast.Module:
+    """A copy of the tree with one small change."""
+    tree = copy.deepcopy(tree)
+    _change(next(islice(_computing(tree), place, None)))
+    return tree
+
+
+def _computing(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes that compute, in a fixed order: no annotations, no strings, nothing that is raised."""
+    for field, child in ast.iter_fields(node):
+        if field in ("returns", "annotation"):
+            continue
+        for part in child if isinstance(child, list) else [child]:
+            if not isinstance(part, ast.AST) or isinstance(
+                part, (ast.Raise, ast.JoinedStr, ast.Import, ast.ImportFrom)
+            ):
+                continue
+            if isinstance(part, ast.If) and ast.unparse(part.test).endswith("TYPE_CHECKING"):
+                continue
+            yield part
+            yield from _computing(part)
+
+
+def _can_change(node: ast.AST) -> bool:
+    match node:
+        case ast.BinOp(op=op) | ast.AugAssign(op=op):
+            return type(op) in SWAPS
+        case ast.Constant(value=bool() | int() | float()) | ast.UnaryOp(op=ast.USub() | ast.Not()):
+            return True
+        case ast.If(test=test) | ast.IfExp(test=test) | ast.While(test=test):
+            return not isinstance(test, (ast.Compare, ast.BoolOp, ast.UnaryOp))  # which are changed themselves
+        case ast.BoolOp() | ast.Compare() | ast.Expr(value=ast.Call()):
+            return True
+    return False
+
+
+def _change(node: Any) -> None:
+    match node:
+        case ast.BinOp() | ast.AugAssign() | ast.BoolOp():
+            node.op = SWAPS[type(node.op)]()
+        case ast.Compare():
+            node.ops[0] = SWAPS[type(node.ops[0])]()
+        case ast.Constant(value=bool()):
+            node.value = not node.value
+        case ast.Constant():
+            node.value += 1
+        case ast.UnaryOp(op=ast.USub()):
+            node.op = ast.UAdd()
+        case ast.UnaryOp():
+            node.operand = ast.UnaryOp(ast.Not(), node.operand)
+        case ast.If() | ast.IfExp() | ast.While():
+            node.test = ast.UnaryOp(ast.Not(), node.test)
+        case ast.Expr():
+            node.value = ast.Constant(None)
+
+
+class Changed:
+    """An importer that gives one module from a changed tree."""
+
+    def __init__(self, module: str, tree: ast.Module) -> None:
+        self.module, self.code = module, compile(ast.fix_missing_locations(tree), str(path_of(module)), "exec")
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> object:
+        if name != self.module:
+            return None
+        return importlib.util.spec_from_file_location(name, path_of(name), loader=self)
+
+    def create_module(self, spec: object) -> None:
+        return None
+
+    def exec_module(self, module: object) -> None:
+        exec(self.code, vars(module))
+
+
+def path_of(module: str) -> Path:
+    return ROOT.joinpath(*module.split(".")).with_suffix(".py")
+
+
+def is_noticed(module: str, tree: ast.Module | None) -> bool:
+    """Whether a test turns red, or never ends, or nothing can be imported, with the changed module."""
+    child = os.fork()
+    if child == 0:
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(nothing, stream)
+        status = 1
+        try:
+            signal.alarm(SECONDS)  # its default action ends the process
+            if tree is not None:
+                sys.meta_path.insert(0, Changed(module, tree))
+            tests = [str(ROOT / "tests" / name) for name in SUITES[module]]
+            options = [
+                "-x",
+                "-p",
+                "no:cacheprovider",
+                "-p",
+                "no:xdist",
+                "-W",
+                "ignore::pytest.PytestAssertRewriteWarning",
+            ]
+            status = int(pytest.main([*options, *tests]) != 0)
+        finally:
+            os._exit(status)
+    return os.waitpid(child, 0)[1] != 0
+
+
+def describe(module: str, before: ast.Module, after: ast.Module) -> str:
+    """``module: the line → the changed line``, which stays the same when lines above come and go."""
+    old, new = ast.unparse(before).splitlines(), ast.unparse(after).splitlines()
+    differing = [(a.strip(), b.strip()) for a, b in zip(old, new) if a != b][:1] or [("", "a line less")]
+    return f"{module}: {differing[0][0]} → {differing[0][1]}"
+
+
+def explained() -> dict[str, str]:
+    """The survivors that compute the same, each with its reason on the line below."""
+    if not EXPLAINED.exists():
+        return {}
+    lines = [line for line in EXPLAINED.read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
+    return dict(zip(lines[::2], (line.strip() for line in lines[1::2])))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("modules", nargs="*", choices=[*SUITES, []], metavar="MODULE", help=", ".join(SUITES))
+    parser.add_argument("--most", type=int, help="of each module, as many changes as this, drawn with seed 0")
+    parser.add_argument("--list", action="store_true", help="only count")
+    options = parser.parse_args()
+    reasons, alive, tried = explained(), [], 0
+    for module in options.modules or SUITES:
+        tree = ast.parse(path_of(module).read_text(encoding="utf-8"))
+        found = places(tree)
+        if options.list:
+            print(f"{len(found):5} {module}")
+            continue
+        if is_noticed(module, None):
+            print(f"{module}: its tests are red without any change: mend them first")
+            return 1
+        if options.most is not None:
+            found = random.Random(0).sample(found, min(options.most, len(found)))
+        start, survivors = time.monotonic(), 0
+        for place in tqdm(found, desc=module, disable=None):
+            other = changed(tree, place)
+            if not is_noticed(module, other):
+                survivors += 1
+                text = describe(module, tree, other)
+                if text not in reasons:
+                    alive.append(text)
+                print(text, f"   (explained: {reasons[text]})" if text in reasons else "   SURVIVES", flush=True)
+        tried += len(found)
+        print(f"{module}: {len(found)} changes, {survivors} survive, {time.monotonic() - start:.0f} s", flush=True)
+    if not options.list:
+        print(f"{tried} changes; {len(alive)} survive without an explanation")
+    return int(bool(alive))
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    os.chdir(ROOT)
+    sys.exit(main())
