@@ -58,7 +58,7 @@ def power(x: Array, p: ArrayLike) -> Array:
 
 
 def pow(x: Array, y: Array) -> Array:
-    return power(np.where(np.less(x, 0.0), np.nan, x), y)
+    return np.where(np.less(x, 0.0), np.nan, power(x, y))  # not NaN⁰, which is 1
 
 
 def logsumexp(z: Sequence[Array]) -> Array:
