@@ -7,6 +7,9 @@ guards the *argument* of the branch that is not taken, because both branches run
 
 Each entry also states where it is defined. The domain of the value and that of the derivative are stated
 apart: the square root of 0 is 0, but its local derivative there is infinite.
+
+On floats a result is right to four units in its last place. Rules are written to be read, and where one loses
+more by that, it says so; ``tests/test_special_values.py`` holds each to its word.
 """
 
 from __future__ import annotations
@@ -277,7 +280,7 @@ def tan(n, x):
 
 @primitive("atan", REAL)
 def atan(n, x):
-    """The angle in (−π/2, π/2) whose tangent is x; derivative 1/(1 + x²)."""
+    """The angle in (−π/2, π/2) whose tangent is x; derivative 1/(1 + x²), right to 1e−308."""
     return n.atan(x), (n.divide(1.0, 1.0 + x * x),)
 
 
@@ -295,14 +298,14 @@ def cosh(n, x):
 
 @primitive("tanh", REAL)
 def tanh(n, z):
-    """a = tanh z, with derivative 1 − a²."""
+    """a = tanh z, with derivative 1 − a², which is right to 4e−16: where a rounds to 1, to 0."""
     a = n.tanh(z)
     return a, (1.0 - a * a,)
 
 
 @primitive("σ", REAL)
 def sigmoid(n, z):
-    """a = σ(z) = 1/(1 + e⁻ᶻ), with derivative a(1 − a).
+    """a = σ(z) = 1/(1 + e⁻ᶻ), with derivative a(1 − a), which is right to 4e−16: where a rounds to 1, to 0.
 
     >>> from autograd import Value
     >>> z = Value(0.0)
@@ -351,7 +354,7 @@ def elu(n, z):
 
 @primitive("silu", REAL)
 def silu(n, z):
-    """z σ(z), also called swish; derivative σ(z) (1 + z (1 − σ(z))).
+    """z σ(z), also called swish; derivative σ(z) (1 + z (1 − σ(z))), which is right to 1e−14.
 
     Source: Elfwing, Uchibe & Doya 2018.
     """
@@ -361,7 +364,7 @@ def silu(n, z):
 
 @primitive("erfc", REAL)
 def erfc(n, x):
-    """1 − erf x, exact to rounding where it is small; derivative −2/√π e^(−x²)."""
+    """1 − erf x, exact to rounding where it is small; derivative −2/√π e^(−x²), which loses x² units."""
     return n.erfc(x), (-1.1283791670955126 * n.exp(-x * x),)
 
 
@@ -369,6 +372,7 @@ def erfc(n, x):
 def gelu(n, z):
     """z Φ(z) with the normal distribution's Φ(z) = ½ erfc(−z/√2); derivative Φ(z) + z φ(z), φ = Φ′.
 
+    Both lose z² units where z < 0: −z/√2 rounds, and its square is an exponent.
     Source: Hendrycks & Gimpel 2016, without their approximations.
     """
     share = 0.5 * n.erfc(-0.7071067811865476 * z)
@@ -420,6 +424,9 @@ def div(n, x, y):
 def power(n, x, p):
     """xᵖ with a constant exponent p; derivative p xᵖ⁻¹. It never touches a logarithm.
 
+    The derivative loses log x units where p − 1 is rounded. It needs |x| ≥ 6e−309 for |p| < 1, where xᵖ⁻¹ overflows
+    otherwise, and |p| < 2⁵³ for x < 0: beyond, a float does not know whether p − 1 is odd.
+
     >>> from autograd import Value
     >>> x = Value(-2.0)
     >>> y = x ** 3
@@ -437,7 +444,10 @@ def power(n, x, p):
     remedy="for a negative base write a constant exponent, as in x ** 3",
 )  # fmt: skip
 def pow(n, x, y):
-    """xʸ for x ≥ 0, both of them Values; derivatives y xʸ⁻¹ and xʸ log x (0 at x = 0)."""
+    """xʸ for x ≥ 0, both of them Values; derivatives y xʸ⁻¹ and xʸ log x (0 at x = 0).
+
+    What is said of ``power``'s derivative is true of y xʸ⁻¹.
+    """
     value = n.pow(x, y)
     logarithm = n.log(n.where(x, x, 1.0))
     exponent = n.where(x, y - 1.0, n.where(y, y - 1.0, 1.0))  # x = y = 0: no 0 · 0⁻¹
@@ -532,6 +542,8 @@ def affine(n, *wab):
 @primitive("logΣexp", REAL)
 def logsumexp(n, *z):
     """log(eᶻ¹ + … + eᶻⁿ), computed without overflow; the derivatives are the softmax of z.
+
+    Both lose the digits that the largest |z| takes: logits of 1e6 leave ten to the softmax, from 1e15 on none.
 
     >>> from autograd import Value
     >>> logsumexp(Value(1000.0), Value(1000.0)).data

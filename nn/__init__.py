@@ -12,7 +12,7 @@ if exists(dirname(autograd.__file__ or "") + "/tracer.py"):
         "mend it with `pip uninstall --yes autograd chainrule` and then `pip install chainrule`"
     )
 
-from nn.activations import Identity, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
+from nn.activations import ELU, GELU, Identity, LeakyReLU, LogSigmoid, ReLU, Sigmoid, SiLU, Softplus, Tanh
 from nn.layers import MLP, Linear, Sequential
 from nn.losses import (
     binary_cross_entropy,
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from nn.watching import watch
 
 __all__ = [
+    "ELU",
+    "GELU",
     "MLP",
     "PCA",
     "SGD",
@@ -45,6 +47,7 @@ __all__ = [
     "Identity",
     "LeakyReLU",
     "Linear",
+    "LogSigmoid",
     "Module",
     "OneHot",
     "Optimizer",
@@ -52,6 +55,7 @@ __all__ = [
     "RMSprop",
     "ReLU",
     "Sequential",
+    "SiLU",
     "Sigmoid",
     "Softplus",
     "Standardize",

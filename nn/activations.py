@@ -31,6 +31,22 @@ class Elementary(Activation):
         return node_of(self.primitive, (z,), [z.data])
 
 
+class ELU(Elementary):
+    """g(z) = z for z > 0, else eᶻ − 1."""
+
+    primitive = primitives.elu
+
+
+class GELU(Elementary):
+    """g(z) = z Φ(z), with the normal distribution's Φ, exactly.
+
+    >>> [round(a.data, 4) for a in GELU()([-1.0, 2.0])]
+    [-0.1587, 1.9545]
+    """
+
+    primitive = primitives.gelu
+
+
 class Identity(Activation):
     """g(z) = z, as a node of its own."""
 
@@ -58,6 +74,18 @@ class LeakyReLU(Activation):
         return functions.leaky_relu(z, self.slope)
 
 
+class LogSigmoid(Elementary):
+    """g(z) = log σ(z)."""
+
+    primitive = primitives.log_sigmoid
+
+
+class SiLU(Elementary):
+    """g(z) = z σ(z)."""
+
+    primitive = primitives.silu
+
+
 class Sigmoid(Elementary):
     """g(z) = σ(z) = 1/(1 + e⁻ᶻ), with g′(z) = a(1 − a)."""
 
@@ -77,10 +105,14 @@ class Tanh(Elementary):
 
 
 BY_NAME: dict[str, type[Activation]] = {
+    "elu": ELU,
+    "gelu": GELU,
     "leaky_relu": LeakyReLU,
     "linear": Identity,
+    "log_sigmoid": LogSigmoid,
     "relu": ReLU,
     "sigmoid": Sigmoid,
+    "silu": SiLU,
     "softplus": Softplus,
     "tanh": Tanh,
 }

@@ -10,6 +10,7 @@ W[l] has the shape (to, from); z[l], a[l], b[l] and delta[l] are vectors of the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from math import erfc, pi, sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -132,6 +133,15 @@ def sigmoid(z: Array) -> Array:
     return np.asarray(np.where(z >= 0.0, 1.0, e) / (1.0 + e))
 
 
+def normal_share(z: Array) -> Array:
+    """Φ(z) = ½ erfc(−z/√2), elementwise: the share of a normal distribution that lies below z.
+
+    >>> normal_share(np.array([-1000.0, 0.0]))
+    array([0. , 0.5])
+    """
+    return np.array([0.5 * erfc(-x / sqrt(2.0)) for x in z.flat]).reshape(z.shape)
+
+
 class Activation(NamedTuple):
     """g and its derivative g′, both elementwise."""
 
@@ -140,10 +150,18 @@ class Activation(NamedTuple):
 
 
 ACTIVATIONS = {
+    "elu": Activation(
+        lambda z: np.where(z > 0.0, z, np.expm1(np.minimum(z, 0.0))), lambda z: np.exp(np.minimum(z, 0.0))
+    ),
+    "gelu": Activation(
+        lambda z: z * normal_share(z), lambda z: normal_share(z) + z * np.exp(-z * z / 2.0) / sqrt(2.0 * pi)
+    ),
     "leaky_relu": Activation(lambda z: np.where(z > 0.0, z, 0.01 * z), lambda z: np.where(z > 0.0, 1.0, 0.01)),
     "linear": Activation(lambda z: z, np.ones_like),
+    "log_sigmoid": Activation(lambda z: -np.logaddexp(0.0, -z), lambda z: sigmoid(-z)),
     "relu": Activation(lambda z: np.where(z > 0.0, z, 0.0), lambda z: np.where(z > 0.0, 1.0, 0.0)),
     "sigmoid": Activation(sigmoid, lambda z: sigmoid(z) * (1.0 - sigmoid(z))),
+    "silu": Activation(lambda z: z * sigmoid(z), lambda z: sigmoid(z) * (1.0 + z * (1.0 - sigmoid(z)))),
     "softplus": Activation(lambda z: np.logaddexp(0.0, z), sigmoid),
     "tanh": Activation(np.tanh, lambda z: 1.0 - np.tanh(z) ** 2),
 }

@@ -62,18 +62,23 @@ def he_normal(n_in: int, n_out: int, rng: Random, gain: float = sqrt(2.0)) -> Ma
 def gain(activation: str, slope: float = 0.01) -> float:
     """What the activation takes from the size of its inputs, to be given back by the weights.
 
-    √2 for relu, which halves the mean square; √(2/(1 + slope²)) for leaky_relu; 5/3 for tanh; √2 for softplus, which
-    is relu for large z; 1 for sigmoid and linear. Source: He et al. 2015; PyTorch's ``calculate_gain``, which has
-    all but softplus. Raises ValueError for an activation without a gain.
+    √2 for relu, which halves the mean square; √(2/(1 + slope²)) for leaky_relu; 5/3 for tanh; 1 for sigmoid and
+    linear; √2 for elu, gelu, silu and softplus, which are relu for large z, and for log_sigmoid, their mirror image.
+    Source: He et al. 2015; PyTorch's ``calculate_gain``, which has none for the last five. Raises ValueError for an
+    activation without a gain.
 
     >>> gain("tanh"), gain("relu") == 2**0.5
     (1.6666666666666667, True)
     """
     gains = {
+        "elu": sqrt(2.0),
+        "gelu": sqrt(2.0),
         "leaky_relu": sqrt(2.0 / (1.0 + slope * slope)),
         "linear": 1.0,
+        "log_sigmoid": sqrt(2.0),
         "relu": sqrt(2.0),
         "sigmoid": 1.0,
+        "silu": sqrt(2.0),
         "softplus": sqrt(2.0),
         "tanh": 5.0 / 3.0,
     }

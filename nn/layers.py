@@ -146,7 +146,7 @@ class MLP(Module):
 
     n_in          numbers of an example
     n_units       units of each layer, the output last; with one output unit the Value itself is returned
-    activation    of the hidden layers: relu, tanh, sigmoid, softplus, leaky_relu, linear
+    activation    of the hidden layers: relu, tanh, sigmoid, or another of ``nn.activations.BY_NAME``
     output        of the last layer, likewise
     init          first weights, or their name in ``nn.init``; without one He's for relu, Xavier's for the others
     rng           a ``random.Random``, for first weights and dropout; without one, a fresh generator

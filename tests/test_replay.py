@@ -32,7 +32,7 @@ from nn import (
     l2_penalty,
     mean_squared_error,
 )
-from nn.activations import Identity, LeakyReLU
+from nn.activations import BY_NAME, Identity, LeakyReLU
 from nn.layers import weights
 from nn.losses import mean_loss
 
@@ -241,7 +241,7 @@ LOSSES = {
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "softplus", "leaky_relu", "linear"])
+@pytest.mark.parametrize("activation", sorted(BY_NAME))
 def test_every_activation_with_every_loss(loss, activation):
     function, out, targets = LOSSES[loss]
     rng = random.Random(loss + activation)

@@ -12,19 +12,23 @@ from operator import add
 
 import numpy as np
 from numpy import arctan as atan
-from numpy import cos, cosh, divide, exp, expm1, heaviside, log, log1p, maximum, minimum, sin, sinh, sqrt, tan, tanh
+from numpy import cos, cosh, divide, exp, expm1, heaviside, log, log1p, maximum, minimum, sin, sinh, tan, tanh
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
 __all__ = [
     "atan", "cos", "cosh", "divide", "exp", "expm1", "heaviside", "log", "log1p", "maximum", "minimum", "sin", "sinh",
-    "sqrt", "tan", "tanh",
+    "tan", "tanh",
 ]  # fmt: skip
 
 
 def sum(x: Iterable[Array]) -> Array:
     return reduce(add, x)
+
+
+def sqrt(x: Array) -> Array:
+    return np.sqrt(x) + 0.0  # √−0 = 0, as in ``floats``
 
 
 def sigmoid(z: Array) -> Array:
@@ -54,7 +58,7 @@ def power(x: Array, p: ArrayLike) -> Array:
 
 
 def pow(x: Array, y: Array) -> Array:
-    return power(np.where(np.less(x, 0.0), np.nan, x), y)
+    return np.where(np.less(x, 0.0), np.nan, power(x, y))  # not NaN⁰, which is 1
 
 
 def logsumexp(z: Sequence[Array]) -> Array:

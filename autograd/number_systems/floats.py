@@ -59,7 +59,7 @@ def expm1(x: float) -> float:
 
 
 def sqrt(x: float) -> float:
-    return math.sqrt(x) if x >= 0.0 else nan
+    return math.sqrt(x) + 0.0 if x >= 0.0 else nan  # √−0 = 0, without the sign: the slope 1/(2√x) is +∞ there
 
 
 def sin(x: float) -> float:
@@ -143,10 +143,10 @@ def power(x: float, p: float) -> float:
     try:
         return math.pow(x, p)
     except OverflowError:
-        return -inf if x < 0.0 and p % 2.0 == 1.0 else inf
+        return -inf if x < 0.0 and math.fmod(p, 2.0) else inf  # p is whole: even, or odd
     except ValueError:
         if x == 0.0:  # and p < 0
-            return math.copysign(inf, x) if p % 2.0 == 1.0 else inf
+            return math.copysign(inf, x) if math.fabs(math.fmod(p, 2.0)) == 1.0 else inf  # exact, as % is not
         return nan
 
 

@@ -12,7 +12,8 @@ from contextvars import ContextVar
 from typing import Any, SupportsFloat
 
 PRELUDE = """\
-const { abs, atan, cos, cosh, exp, expm1, log, log1p, sin, sinh, sqrt, tan, tanh } = Math;
+const { abs, atan, cos, cosh, exp, expm1, log, log1p, sin, sinh, tan, tanh } = Math;
+const sqrt = (x) => Math.sqrt(x) + 0; // √−0 = 0, without the sign
 const divide = (x, y) => x / y;
 const floorDivide = (x, y) => Math.floor(x / y);
 const sum = (...x) => x.reduce((total, term) => total + term, 0);

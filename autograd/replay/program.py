@@ -208,12 +208,14 @@ class Program:
         return self.flat.place_of[node]
 
     def _finish(self) -> None:
-        """Run the steps of the backward pass that no parameter needed."""
+        """Run the steps of the backward pass that no parameter needed; the graph, where they fail."""
         if not self._is_late_done:
+            self._is_late_done = True
             with np.errstate(all="ignore"):
                 for step in self.plan.late:
                     step()
-            self._is_late_done = True
+                if not is_finite(self.memory.gradients):  # 0 · ∞: what gets nothing from upstream has to get 0
+                    self.run_in_graph()
 
     def _number(self, i: int) -> float:
         """The number of a node; what has no slot is computed from what it was fused with."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy import arctan as atan
-from numpy import cos, cosh, divide, exp, expm1, log, log1p, maximum, minimum, sin, sinh, sqrt, tan, tanh
+from numpy import cos, cosh, divide, exp, expm1, log, log1p, maximum, minimum, sin, sinh, tan, tanh
 
-from autograd.number_systems.arrays import Array, abs, erfc, logsumexp, pow, power, sigmoid, sum, where
+from autograd.number_systems.arrays import Array, abs, erfc, logsumexp, pow, power, sigmoid, sqrt, sum, where
 
 __all__ = [
     "abs", "atan", "cos", "cosh", "divide", "erfc", "exp", "expm1", "heaviside", "log", "log1p", "logsumexp",

@@ -3,20 +3,26 @@
     pip install torch==2.13.0
     python tests/references/make_references.py
 
-It writes ``references.json`` beside itself; the tests read that file and need no PyTorch.
+It writes ``references.json`` and ``random_graphs.txt`` beside itself; the tests read these and need no PyTorch.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
+from random_graphs import random_function, random_point  # noqa: E402
+
 torch.set_default_dtype(torch.float64)
+VERSION = torch.__version__.split("+")[0]
 
 PRIMITIVES = {
     "identity": (lambda x: x * 1.0, [[1.5], [-0.7]]),
@@ -314,9 +320,22 @@ def normalised_run() -> dict:
     }  # fmt: skip
 
 
+def random_graphs(count: int = 2000) -> str:
+    """f and ∂f/∂x of each input, a line for each seed from 0 on."""
+    n = SimpleNamespace(**{name: function for name, (function, _) in PRIMITIVES.items()})
+    n.power = lambda x, p: x**p
+    lines = [f"# PyTorch {VERSION}, float64: f and its gradient of random_graphs.random_function, seeds 0 …"]
+    for seed in range(count):
+        inputs = [torch.tensor(x, requires_grad=True) for x in random_point(seed)]
+        f = random_function(seed, n, inputs)
+        f.backward()
+        lines.append(" ".join(repr(x) for x in (f.item(), *(x.grad.item() for x in inputs))))
+    return "\n".join(lines) + "\n"
+
+
 if __name__ == "__main__":
     everything = {
-        "made_by": f"PyTorch {torch.__version__.split('+')[0]}, float64",
+        "made_by": f"PyTorch {VERSION}, float64",
         "primitives": primitives(),
         "losses": losses(),
         "optimizers": optimizers(),
@@ -330,4 +349,6 @@ if __name__ == "__main__":
     }
     path = Path(__file__).with_name("references.json")
     path.write_text(json.dumps(everything, indent=1) + "\n")
-    print(f"wrote {path}")
+    graphs = path.with_name("random_graphs.txt")
+    graphs.write_text(random_graphs())
+    print(f"wrote {path} and {graphs}")
