@@ -19,6 +19,7 @@ from autograd.value import Value
 
 MOST_PATHS, MOST_EDGES = 64, 2_000  # up to here paths are followed one by one; beyond, only their number is told
 LISTED_PATHS = 6
+MOST_FOLDED = 2_000_000  # products that folding may take; many inputs into a deep unnamed graph take their square
 
 
 @dataclass(eq=False, slots=True)
@@ -139,18 +140,27 @@ def _products(z: Node, into: list[Edge]) -> tuple[list[Node], list[Edge]]:
 def folded(shown: Display, keep: Value | None) -> Display:
     """Inputs and named values only; what lies between is multiplied and added up in the edges.
 
-    Constants go too: nothing that varies passes through them. ``keep`` stays, named or not.
+    Constants go too: nothing that varies passes through them. ``keep`` stays, named or not. ValueError where it takes
+    more than two million products.
     """
     nodes = [node for node in shown.nodes if node is shown.root or _stays(node, keep)]
     staying = set(nodes)
     through: dict[Node, dict[Node, float]] = {node: {} for node in shown.nodes if node not in staying}
     edges: list[Edge] = []
     gathered: dict[tuple[Node, Node], Edge] = {}
+    products = 0
     for edge in shown.edges:
         if edge.tail in staying and edge.head in staying:
             edges.append(edge)
             continue
-        for source, before in through.get(edge.tail, {edge.tail: 1.0}).items():
+        sources = through.get(edge.tail, {edge.tail: 1.0})
+        products += len(sources)
+        if products > MOST_FOLDED:
+            raise ValueError(
+                f"folding {len(shown.nodes):,} nodes takes more than {MOST_FOLDED:,} products: name values on the way, "
+                "or see groups with draw(f)"
+            )
+        for source, before in sources.items():
             local = times(before, edge.local)
             if edge.head not in staying:
                 through[edge.head][source] = through[edge.head].get(source, 0.0) + local

@@ -247,7 +247,7 @@ class Explanation:
     @cached_property
     def _factors(self) -> list[tuple[Expression | None, Expression | None]]:
         """∂f/∂v and ∂v/∂s of each shown term as formulas in the named values; None where it is not written out."""
-        stops = () if self._is_direct else [term.node for term in self.terms if term.node is not self.wrt]
+        stops = set() if self._is_direct else {term.node for term in self.terms} - {self.wrt}
         found = []
         for term in self.shown:
             if self._is_direct:

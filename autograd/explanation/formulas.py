@@ -6,7 +6,7 @@ it was multiplied. Formulas grow with the graph: beyond ``LARGEST`` operations n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Set
 from typing import Any
 
 import sympy
@@ -89,7 +89,7 @@ class Formulas:
         return None if formula is None else self._substituted(formula, lambda x: bool(x.parents), True)
 
     def between(
-        self, node: Value, wrt: Value, avoiding: Collection[Value], among: Iterable[Value]
+        self, node: Value, wrt: Value, avoiding: Set[Value], among: Iterable[Value]
     ) -> list[tuple[Value, int, Value]]:
         """The edges (value, which operand, operand) of the paths from ``wrt`` to ``node``, in forward order."""
         reached = {wrt}
@@ -113,10 +113,10 @@ class Formulas:
     def direct(self, node: Value, operand: Value) -> Expression | None:
         """∂node/∂operand, every other named operand held fixed; None beyond ``LARGEST`` operations."""
         cone = self.cone(node)
-        named = [x for x in cone if not self.folds(x)]
+        named = {x for x in cone if not self.folds(x)}
         return self._derivative(node, operand, self.between(node, operand, named, [*cone, node]))
 
-    def total(self, node: Value, wrt: Value, avoiding: Collection[Value] = ()) -> Expression | None:
+    def total(self, node: Value, wrt: Value, avoiding: Set[Value] = frozenset()) -> Expression | None:
         """∂node/∂wrt along all paths that pass through none of ``avoiding``; None beyond ``LARGEST`` operations."""
         return self._derivative(node, wrt, self.between(node, wrt, avoiding, self.order))
 

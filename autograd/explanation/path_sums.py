@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterator
 from html import escape
 from itertools import islice
@@ -100,19 +101,22 @@ class Paths:
         below: dict[Value, list[tuple[Value, float]]] = {}
         for node, parent, local in self._edges:
             below.setdefault(node, []).append((parent, local))
-        stack: list[tuple[Value, tuple[Value, ...], tuple[float, ...]]] = [(self.f, (self.f,), ())]
-        while stack and self.count:
-            node, nodes, locals_ = stack.pop()
+        nodes: list[Value] = []  # from f as far as the walk has come, each with the edge that led to it
+        locals_: list[float] = []
+        stack = [(0, self.f, 1.0)] if self.count else []
+        while stack:
+            depth, node, local = stack.pop()
+            nodes[depth:], locals_[depth:] = [node], [local]
             if node is self.s:
-                yield Path(nodes, locals_)
-            for parent, local in reversed(below.get(node, [])):
-                stack.append((parent, (parent, *nodes), (local, *locals_)))
+                yield Path(tuple(reversed(nodes)), tuple(reversed(locals_[1:])))
+            stack += [(depth + 1, *edge) for edge in reversed(below.get(node, []))]
 
     @property
     def sweeps(self) -> tuple[int, int, int]:
         """(inputs, multiplications of one backward sweep, multiplications of a forward sweep for each input)."""
         inputs = leaves(self.f)
         reached = {x: 1 << i for i, x in enumerate(inputs)}  # a bit for each input that leads to the node
+        uses = Counter(parent for node in self.order for parent in node.parents)
         backward = forward = 0
         for node in self.order:
             for parent in node.parents:
@@ -120,6 +124,9 @@ class Paths:
                 backward += 1
                 forward += bits.bit_count()
                 reached[node] = reached.get(node, 0) | bits
+                uses[parent] -= 1
+                if not uses[parent]:  # of a deep graph with many inputs, all bits at once would not fit
+                    reached.pop(parent, None)
         return len(inputs), backward, forward
 
     def __str__(self) -> str:
