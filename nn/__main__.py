@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from nn.activations import BY_NAME as ACTIVATIONS
 from nn.checkpoint import write_whole
@@ -82,13 +82,14 @@ def _predict(arguments: Sequence[str]) -> None:
     p.add_argument("table", type=Path, metavar="FILE.csv", help="with the columns that the run was trained on")
     p.add_argument("--out", type=Path, help="file for the rows with their predictions (printed)")
     options = p.parse_args(arguments[1:])
-    text, share = predictions(options.run, options.table)
+    text, counted = predictions(options.run, options.table)
     if options.out:
         write_whole(options.out, text.encode())
     else:
         print(text, end="")
-    if share is not None:
-        warn(f"accuracy: {share:.1%} of {text.count(chr(10)) - 1} rows")
+    if counted is not None:
+        right, of = counted
+        warn(f"accuracy: {right / of:.1%} of {of} rows")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -102,6 +103,9 @@ def parser() -> argparse.ArgumentParser:
     data.add_argument("--target", help="the column of a file that is to be learned")
     data.add_argument("--ignore", nargs="+", default=[], metavar="COLUMN", help="columns of a file to leave out")
     data.add_argument(
+        "--categories", nargs="+", default=[], metavar="COLUMN", help="columns of a file whose numbers are names"
+    )
+    data.add_argument(
         "--missing", default="refuse", choices=WAYS, help="what to do where a file misses a value (refuse)"
     )
     data.add_argument("--examples", type=int, help="how many points to make (200)")
@@ -110,8 +114,10 @@ def parser() -> argparse.ArgumentParser:
         "--standardize", action="store_true", help="mean 0, deviation 1 (so for tables, if nothing else is said)"
     )
     data.add_argument("--zero-center", action="store_true", help="mean 0")
-    data.add_argument("--pca", type=int, nargs="?", const=0, metavar="N", help="turn to N principal components (all)")
-    data.add_argument("--whiten", type=int, nargs="?", const=0, metavar="N", help="the same, each with variance 1")
+    data.add_argument(
+        "--pca", type=int, nargs="?", const=True, metavar="N", help="turn to N principal components (all)"
+    )
+    data.add_argument("--whiten", type=int, nargs="?", const=True, metavar="N", help="the same, each with variance 1")
     data.add_argument("--raw", action="store_true", help="no preprocessing")
     net = p.add_argument_group("network")
     net.add_argument(
@@ -138,7 +144,7 @@ def parser() -> argparse.ArgumentParser:
     steps.add_argument(
         "--factor", type=float, help="of the schedules exponential (0.95), step (0.5), inverse_time (0.1)"
     )
-    steps.add_argument("--every", type=int, default=10, metavar="EPOCHS", help="of the schedule step (10)")
+    steps.add_argument("--every", type=int, metavar="EPOCHS", help="of the schedule step (10)")
     steps.add_argument("--warm-up", type=int, metavar="EPOCHS", help="in which the rate rises to its full height (0)")
     steps.add_argument("--l1", type=float, default=0.0, help="penalty on |w| (0)")
     steps.add_argument("--l2", type=float, help="penalty on ½ w² (0; 0.01 for tables)")
@@ -155,7 +161,7 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--seed", type=int, default=0, help="decides data, split, first weights and order (0)")
     p.add_argument("--watch", action="store_true", help="write a page with a scrubber over the epochs: watch.html")
-    p.add_argument("--out", type=Path, help="folder of the run (runs/DATA)")
+    p.add_argument("--out", type=Path, help="folder of the run (runs/DATA); a run that is there is replaced")
     return p
 
 
@@ -164,8 +170,10 @@ def configuration(options: argparse.Namespace) -> Config:
     config = {name: value for name, value in vars(options).items() if name != "out"}
     scaling = {name: config.pop(name) for name in ("standardize", "zero_center", "pca", "whiten", "raw")}
     if options.data in BY_NAME or options.data in BUNDLED:
-        if options.target or options.ignore or options.missing != "refuse":
-            raise ValueError(f"--target, --ignore and --missing are for a file of your own, not for {options.data}")
+        if options.target or options.ignore or options.categories or options.missing != "refuse":
+            raise ValueError(
+                f"--target, --ignore, --categories and --missing are for a file of your own, not for {options.data}"
+            )
     elif not Path(options.data).is_file():
         known = ", ".join([*BY_NAME, *BUNDLED])
         raise ValueError(f"DATA {options.data!r} is neither a file nor one of {known}")
@@ -181,6 +189,14 @@ def configuration(options: argparse.Namespace) -> Config:
         raise ValueError(f"--momentum is for --optimizer sgd or rmsprop; {options.optimizer} has its own")
     if options.nesterov and options.optimizer != "sgd":
         raise ValueError(f"--nesterov is for --optimizer sgd, not {options.optimizer}")
+    if options.every is not None and options.schedule != "step":
+        raise ValueError(f"--every is for the schedule step, not {options.schedule}")
+    if options.warm_up is not None and options.warm_up < 0:
+        raise ValueError(f"--warm-up {options.warm_up}: it needs to be at least 0 epochs")
+    if options.hidden == [] and (options.dropout or options.batchnorm):
+        raise ValueError("--dropout and --batchnorm are for hidden layers, and --hidden without UNITS has none")
+    if options.seed < 0:
+        raise ValueError(f"--seed {options.seed}: it needs to be at least 0")
     if options.calibrate and not options.batchnorm:
         raise ValueError("--calibrate is for --batchnorm: there are no statistics without it")
     if options.factor is not None and options.schedule not in ("exponential", "step", "inverse_time"):
@@ -189,7 +205,7 @@ def configuration(options: argparse.Namespace) -> Config:
     return config
 
 
-def _preprocessing(scaling: dict[str, int | bool | None]) -> list[list[str | int]] | None:
+def _preprocessing(scaling: dict[str, Any]) -> list[list[str | int]] | None:
     """The steps by name, in the order in which they make sense; None where nothing was said."""
     if scaling["raw"]:
         if any(asked is not None and asked is not False for name, asked in scaling.items() if name != "raw"):
@@ -199,7 +215,7 @@ def _preprocessing(scaling: dict[str, int | bool | None]) -> list[list[str | int
     for name in ("pca", "whiten"):
         components = scaling[name]
         if components is not None:
-            chosen.append([name, components] if components else [name])
+            chosen.append([name] if components is True else [name, components])
     return chosen or None
 
 

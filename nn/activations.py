@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from math import isfinite
 from typing import ClassVar
 
 from autograd import functions, primitives
@@ -68,6 +69,8 @@ class LeakyReLU(Activation):
     """g(z) = z for z > 0, else ``slope`` · z."""
 
     def __init__(self, slope: float = 0.01) -> None:
+        if not isfinite(slope):
+            raise ValueError(f"slope = {slope!r}: it needs to be finite")
         self.slope = slope
 
     def g(self, z: Value) -> Value:

@@ -6,9 +6,9 @@ They know no Value: a number becomes a node's parent only when a model takes it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from math import cos, inf, pi, sin
+from math import cos, inf, isfinite, pi, sin
 from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, SupportsFloat
 
 
 class Dataset(NamedTuple):
@@ -28,6 +28,26 @@ class Dataset(NamedTuple):
     def take(self, indices: Sequence[int]) -> Dataset:
         """The examples at these places, in this order."""
         return self._replace(X=[self.X[i] for i in indices], y=[self.y[i] for i in indices])
+
+    def check(self, role: str = "") -> None:
+        """Raise ValueError, or TypeError, for what no network learns from, and say where.
+
+        No examples, more or fewer labels, a row of another width than the first, a number that is not finite.
+        """
+        if not len(self.X) or len(self.X) != len(self.y):
+            raise ValueError(f"{len(self.X)} {role}examples and {len(self.y)} labels: it needs as many, at least one")
+        width = len(self.X[0])
+        for i, x in enumerate(self.X, 1):
+            if len(x) != width:
+                raise ValueError(f"{role}example {i} has {len(x)} numbers and the first {width}: all need as many")
+            for k, x_k in enumerate(x, 1):
+                if not isinstance(x_k, SupportsFloat):
+                    raise TypeError(f"{role}example {i} holds {x_k!r} in place {k}: it needs a number")
+                if not isfinite(x_k):
+                    raise ValueError(
+                        f"{role}example {i} holds {float(x_k)!r} in place {k}: every number needs to be finite; "
+                        "mend it or leave the example out"
+                    )
 
 
 class Split(NamedTuple):
@@ -150,8 +170,8 @@ def split(data: Dataset, fractions: tuple[float, float, float] = (0.6, 0.2, 0.2)
     >>> [(len(part.y), sum(part.y)) for part in parts]
     [(60, 30), (20, 10), (20, 10)]
     """
-    if min(fractions) < 0.0 or abs(sum(fractions) - 1.0) > 1e-9:
-        raise ValueError(f"fractions {fractions}: they need to be at least 0 and sum to 1")
+    if len(fractions) != 3 or not (min(fractions) >= 0.0 and abs(sum(fractions) - 1.0) <= 1e-9):
+        raise ValueError(f"fractions {fractions}: it needs three, at least 0 and of sum 1")
     rng = rng or Random()
     parts: tuple[list[int], list[int], list[int]] = ([], [], [])
     for label in sorted(set(data.y)):

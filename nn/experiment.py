@@ -138,7 +138,8 @@ def _data(config: Config, rng: Random) -> tuple[Split, Schema]:
         digest = hashlib.sha256(Path(name).read_bytes()).hexdigest()
         if config.setdefault("sha256", digest) != digest:
             raise ValueError(f"{name} is not the file that the run began with: put it back, or begin a new run")
-        return read_split(name, config["target"], rng, config["missing"], config["ignore"])
+        return read_split(name, config["target"], rng, config["missing"], config["ignore"],
+                          config.get("categories") or ())  # fmt: skip
     return split(data, rng=rng), Schema([Column(f, None) for f in data.features], Column("class", data.classes))
 
 
@@ -160,7 +161,8 @@ def _optimizer(config: Config, model: MLP, updates: int) -> Optimizer:
 
 def schedule(config: Config, updates: int) -> Schedule:
     """The learning rate by epochs of so many updates, after a warm-up that rises with every update."""
-    rate, epochs, every, name = config["learning_rate"], config["epochs"], config["every"], config["schedule"]
+    rate, epochs, name = config["learning_rate"], config["epochs"], config["schedule"]
+    every = _or(config["every"], 10)
     factor = _or(config["factor"], FACTORS.get(name, 0.0))
     warm = config["warm_up"] or 0
     if warm >= epochs:

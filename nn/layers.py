@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import isfinite
 from random import Random
 from typing import Any
 
@@ -43,6 +44,8 @@ class Linear(Module):
         W = init(n_in, n_out, rng or Random())
         if shape(W) != (n_out, n_in):
             raise ValueError(f"init made first weights of the shape {shape(W)}: W needs (to, from) = {(n_out, n_in)}")
+        if not all(map(isfinite, flatten(W))):
+            raise ValueError("init made first weights that are not finite: training needs numbers to begin with")
         self.W = [[Value(w) for w in row] for row in W]
         self.b = [Value(0.0) for _ in range(n_out)]
         self.number(None)

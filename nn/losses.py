@@ -8,8 +8,8 @@ loss is the mean of its examples' losses.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from math import fsum, isclose
-from typing import Any, SupportsInt
+from math import fsum, isclose, isfinite
+from typing import Any, SupportsFloat, SupportsInt
 
 from autograd.functions import dot, logsumexp, mean, relu, softplus, sum
 from autograd.value import Value
@@ -60,7 +60,7 @@ def binary_cross_entropy(z: Output, y: Any) -> Value:
     0.69314718056
     """
     z = _one_unit("binary_cross_entropy", z)
-    if not isinstance(y, Value) and not 0.0 <= y <= 1.0:
+    if not isinstance(y, Value) and not (isinstance(y, SupportsFloat) and 0.0 <= float(y) <= 1.0):
         raise ValueError(f"binary_cross_entropy of the target {y!r}: it needs a number from 0 to 1")
     loss: Value = softplus(z) - y * z
     return loss
@@ -129,4 +129,7 @@ def _squares(a: Output, y: Any) -> list[Value]:
         raise ValueError(
             f"{len(units)} output units and {len(targets)} targets: a squared error needs as many of each"
         )
+    for y_j in targets:
+        if not isinstance(y_j, Value) and not (isinstance(y_j, SupportsFloat) and isfinite(y_j)):
+            raise ValueError(f"a squared error of the target {y_j!r}: it needs a finite number")
     return [(y_j - a_j) ** 2 for a_j, y_j in zip(units, targets)]

@@ -96,16 +96,29 @@ class BatchNorm(Module):
         self.latest(columns)
         mu, sigma2 = [column.mu.data for column in columns], [column.sigma2.data for column in columns]
         if self._calibrating:
+            self._check(mu, sigma2)
             self.mu_[:], self.sigma2_[:] = mu, sigma2
         else:
             self.average(mu, sigma2, len(X))
         return [list(y) for y in zip(*(column.y for column in columns))]
 
     def average(self, mu: Sequence[float], sigma2: Sequence[float], m: int) -> None:
-        """Take the statistics of a mini-batch of m examples into the running averages."""
+        """Take the statistics of a mini-batch of m examples into the running averages.
+
+        Raises ValueError, and takes nothing, where they are not finite: an average would never forget it.
+        """
+        self._check(mu, sigma2)
         old, new, unbiased = 1.0 - self.momentum, self.momentum, m / (m - 1)
         self.mu_[:] = [old * average + new * mu_k for average, mu_k in zip(self.mu_, mu)]
         self.sigma2_[:] = [old * average + new * unbiased * v for average, v in zip(self.sigma2_, sigma2)]
+
+    def _check(self, mu: Sequence[float], sigma2: Sequence[float]) -> None:
+        for k, statistics in enumerate(zip(mu, sigma2), 1):
+            if not all(map(isfinite, statistics)):
+                raise ValueError(
+                    f"{self!r}: unit {k} has mean and variance {statistics} over the mini-batch: every number of it "
+                    "needs to be finite"
+                )
 
     def _algorithm_1(self, k: int, x: list[Value]) -> Normalised:
         """Unit k for all examples of the mini-batch."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from math import cos, hypot, isfinite, pi
-from typing import Any
+from math import cos, hypot, inf, isfinite, pi
+from typing import Any, SupportsFloat
 
 from autograd.errors import DomainError
 from autograd.value import Value
@@ -27,6 +27,8 @@ class Optimizer(ABC):
     """
 
     def __init__(self, parameters: Iterable[Value], learning_rate: float | Schedule) -> None:
+        if not isinstance(parameters, Iterable):
+            raise TypeError(f"an optimiser of {parameters!r}: pass model.parameters()")
         self.parameters = list(parameters)
         if not self.parameters:
             raise ValueError("an optimiser without parameters has nothing to do: pass model.parameters()")
@@ -56,7 +58,10 @@ class Optimizer(ABC):
 
         Raises ValueError, before anything is changed, for a rate that is negative or not finite.
         """
-        rate = self.learning_rate if self.schedule is None else self.schedule(self.steps)
+        try:
+            rate = self.learning_rate if self.schedule is None else self.schedule(self.steps)
+        except OverflowError:  # as of 2 ** 2000.0
+            rate = inf
         self.learning_rate = in_range(f"learning_rate after {self.steps} steps", rate, at_least=0.0)
         self.steps += 1
 
@@ -367,7 +372,7 @@ def step(start: float, factor: float, every: int) -> Schedule:
     [1.0, 1.0, 0.5, 0.25]
     """
     start, factor = in_range("start", start, above=0.0), in_range("factor", factor, above=0.0)
-    every = _count("every", every)
+    every = whole("every", every)
     return lambda t: start * factor ** (t // every)
 
 
@@ -390,7 +395,7 @@ def warm_up(schedule: Schedule, steps: int) -> Schedule:
     >>> [warmed(t) for t in (0, 1, 3, 4)]
     [0.25, 0.5, 1.0, 1.0]
     """
-    steps = _count("steps", steps)
+    steps = whole("steps", steps)
     return lambda t: schedule(0) * (t + 1) / steps if t < steps else schedule(t - steps)
 
 
@@ -401,7 +406,7 @@ def by_epoch(schedule: Schedule, updates: int) -> Schedule:
     >>> [halved(t) for t in (0, 2, 3, 6)]
     [1.0, 1.0, 0.5, 0.25]
     """
-    updates = _count("updates", updates)
+    updates = whole("updates", updates)
     return lambda t: schedule(t // updates)
 
 
@@ -417,11 +422,12 @@ SCHEDULES: dict[str, Callable[..., Schedule]] = {
 
 
 def _from_to(start: float, end: float, steps: int) -> tuple[float, float, int]:
-    return in_range("start", start, above=0.0), in_range("end", end, at_least=0.0), _count("steps", steps)
+    return in_range("start", start, above=0.0), in_range("end", end, at_least=0.0), whole("steps", steps)
 
 
-def _count(name: str, number: int) -> int:
-    if number != int(number) or number < 1:
+def whole(name: str, number: float) -> int:
+    """The number, if it is a whole one of at least 1; ValueError names it."""
+    if not isinstance(number, SupportsFloat) or not isfinite(number) or number != int(number) or number < 1:
         raise ValueError(f"{name} = {number!r}: it needs to be a whole number of at least 1")
     return int(number)
 
@@ -429,7 +435,9 @@ def _count(name: str, number: int) -> int:
 def in_range(
     name: str, number: float, above: float | None = None, at_least: float | None = None, below: float | None = None
 ) -> float:
-    """The number, if it is finite and within the bounds; ValueError names it and the bounds."""
+    """The number, if it is finite and within the bounds. ValueError or TypeError names it and what it needs to be."""
+    if not isinstance(number, SupportsFloat):
+        raise TypeError(f"{name} = {number!r}: it needs to be a number")
     fits = (
         isfinite(number)
         and (above is None or number > above)

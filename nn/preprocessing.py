@@ -80,8 +80,8 @@ class Step(Preprocessor, ABC):
 
     def fit(self, X: ArrayLike) -> Self:
         rows = matrix(X)
-        if not len(rows):
-            raise ValueError(f"{self!r} cannot learn from no examples: it needs at least one")
+        if not rows.size:
+            raise ValueError(f"{self!r} cannot learn from no examples or no numbers: it needs at least one")
         fitted = deepcopy(self)
         with np.errstate(all="ignore"):  # what overflows is seen by its result
             fitted.learn(rows)
@@ -486,9 +486,9 @@ def _place(rows: Array) -> str:
 
 
 def _check_components(components: int | None) -> int | None:
-    if components is not None and components < 1:
-        raise ValueError(f"components = {components}: it needs to keep at least 1")
-    return components
+    if components is not None and not (components >= 1 and components % 1 == 0):
+        raise ValueError(f"components = {components}: it needs to keep at least 1, a whole number")
+    return None if components is None else int(components)
 
 
 def _principal_components(X: Array, count: int | None) -> tuple[Array, Array, Array]:

@@ -6,7 +6,7 @@ and the masks of dropout. Parameters live in arrays for an epoch, and are back i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from math import inf
 from random import Random
@@ -19,7 +19,7 @@ from autograd.replay import Program
 from autograd.replay.program import remaining_leaves
 from autograd.replay.recording import run_nearby, run_watched
 from autograd.replay.training import training as training_on_arrays
-from autograd.value import Value, collector_paused, no_grad
+from autograd.value import Value, collector_paused
 from nn.data import Dataset
 from nn.losses import BY_NAME, cross_entropy, mean_loss
 from nn.module import Module, evaluating, flatten
@@ -27,6 +27,7 @@ from nn.normalisation import BatchNorm, Normalised
 from nn.optim import clip_norm, clip_value
 from nn.preprocessing import one_hot
 from nn.regularisation import Dropout
+from nn.training import check_targets, label_of, outputs_of
 
 if TYPE_CHECKING:
     from nn.training import Training
@@ -163,13 +164,12 @@ class _Examples:
 
     def __init__(self, training: Training, data: Dataset) -> None:
         self.X: Array = np.array(data.X, dtype=np.float64)
-        with evaluating(training.model), no_grad():
-            [output] = training.model.batch(data.X[:1])
-            for label in dict.fromkeys(data.y):
-                training.loss(output, label)  # says what is wrong with a target: leaves are not checked
-        self.y: Array = np.maximum(np.array(data.y, dtype=np.float64), 0.0)  # as count_right: −1 is 0
-        one_of = training.loss is cross_entropy
-        targets = [one_hot(label, len(output)) for label in data.y] if one_of else data.y
+        check_targets(training.model, training.loss, data)  # leaves are not
+        self.y: Array = np.array([label_of(target) for target in data.y], dtype=np.float64)
+        targets: list[Any] = data.y
+        if training.loss is cross_entropy:
+            units = len(outputs_of(training.model, data.X[:1])[0])
+            targets = [list(y) if isinstance(y, Iterable) else one_hot(y, units) for y in data.y]
         self.targets: Array = np.array(targets, dtype=np.float64)
 
 

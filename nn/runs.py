@@ -15,6 +15,8 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import StringIO
 from math import exp
 from pathlib import Path
@@ -40,7 +42,12 @@ class Interrupted(Exception):
 
 
 def start(config: Config, folder: Path) -> None:
-    """Begin a run in its folder, where it takes the place of an older one, and train to the end."""
+    """Begin a run in its folder, where it takes the place of an older one, and train to the end.
+
+    Raises ValueError for a folder with a ``config.json`` that is not of a run: somebody needs it.
+    """
+    if (folder / CONFIG).exists():
+        read_config(folder)
     experiment = build(config)
     folder.mkdir(parents=True, exist_ok=True)
     for old in (folder / WEIGHTS, folder / FILM, *(folder / name for name in PICTURES), *_states(folder)):
@@ -48,6 +55,8 @@ def start(config: Config, folder: Path) -> None:
     _write_config(experiment, folder)
     write_whole(folder / RECORDS, b"")
     save_training(experiment.training, folder / CHECKPOINT)
+    if Path(config["data"]).is_file():
+        print(f"{Path(config['data']).name}: {experiment.schema}")
     parts = " / ".join(str(len(part.y)) for part in experiment.data)
     print(f"{_title(experiment)}: {parts} examples to train, validate and test")
     if experiment.preprocessing.steps:
@@ -57,11 +66,17 @@ def start(config: Config, folder: Path) -> None:
 
 
 def resume(folder: Path, epochs: int | None = None) -> None:
-    """Go on with an interrupted run, or to more epochs, as if it had never stopped."""
+    """Go on with an interrupted run, or to more epochs, as if it had never stopped.
+
+    Raises ValueError for fewer epochs than it has had, and as ``read_config`` and ``load_training``.
+    """
     config = read_config(folder)
-    experiment = build({**config, "epochs": epochs or config["epochs"]})
+    with _believing(folder):
+        experiment = build({**config, "epochs": epochs or config["epochs"]})
     load_training(experiment.training, folder / CHECKPOINT)
     done = len(experiment.training.records)
+    if epochs is not None and epochs < done:
+        raise ValueError(f"epochs = {epochs}: the run in {folder} has had {done}, and cannot go back")
     experiment.diagnosis.records = _read_layers(folder, done)
     experiment.diagnosis.forget()
     _write_config(experiment, folder)
@@ -70,22 +85,27 @@ def resume(folder: Path, epochs: int | None = None) -> None:
     _train(experiment, folder)
 
 
-def predictions(folder: Path, path: Path) -> tuple[str, float | None]:
-    """The rows of a table with the class that the run's network predicts, as CSV, and the share that it has right.
+def predictions(folder: Path, path: Path) -> tuple[str, tuple[int, int] | None]:
+    """The rows of a table with the class that the run's network predicts, as CSV, and how many are right of how many.
 
-    The columns are found by name; ``prediction`` and ``probability`` are added. The share is None for a table
-    without the target's column.
+    The columns are found by name; ``prediction`` and ``probability`` are added. Only rows whose class is known are
+    counted; None where there is none.
     """
     config = read_config(folder)
-    schema = Schema.from_json(config["schema"])
+    with _believing(folder):
+        schema = Schema.from_json(config["schema"])
     if not (folder / WEIGHTS).exists():
         raise ValueError(f"{folder} has no {WEIGHTS} yet: python -m nn resume {folder}")
     preprocessing = load_preprocessing(folder / WEIGHTS)
     table = read_table(path)
+    for added in ("prediction", "probability"):
+        if added in table.columns:
+            raise ValueError(f"{path} has a column {added!r}, as one is added: give it another name")
     X = schema.examples(table)
     X = preprocessing.transform(X) if preprocessing else X
     classes = schema.target.categories or []
-    model = network(config, len(X[0]), len(classes), Random(0))
+    with _believing(folder):
+        model = network(config, len(X[0]), len(classes), Random(0))
     load(model, folder / WEIGHTS)
     outputs = outputs_of(model, X)
     labels = [predict(output) for output in outputs]
@@ -94,10 +114,12 @@ def predictions(folder: Path, path: Path) -> tuple[str, float | None]:
     writer.writerow([*table.columns, "prediction", "probability"])
     for row, output, label in zip(table.rows, outputs, labels):
         writer.writerow([*row, classes[label], f"{_probability(output, label):.4f}"])
-    share = None
-    if schema.target.name in table.columns:
-        share = sum(a == b for a, b in zip(labels, schema.labels(table))) / len(labels)
-    return text.getvalue(), share
+    known = schema.known(table)
+    if not known.rows:
+        return text.getvalue(), None
+    predicted = dict(zip(table.lines, labels))
+    right = sum(predicted[line] == label for line, label in zip(known.lines, schema.labels(known)))
+    return text.getvalue(), (right, len(known.rows))
 
 
 def read_config(folder: Path) -> Config:
@@ -111,6 +133,15 @@ def read_config(folder: Path) -> Config:
     if not isinstance(config, dict) or "schema" not in config:
         raise ValueError(f"{folder / CONFIG} is no configuration of a run")
     return config
+
+
+@contextmanager
+def _believing(folder: Path) -> Iterator[None]:
+    """Inside, the configuration is taken at its word; ValueError names the file where it cannot be."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise ValueError(f"{folder / CONFIG} is not as a run wrote it: {type(error).__name__} {error}") from None
 
 
 def _train(experiment: Experiment, folder: Path) -> None:

@@ -20,6 +20,9 @@ from nn.data import Dataset, Split, split
 
 MISSING = frozenset({"", "?", "-", "na", "n/a", "nan", "null", "none"})
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+# what a person would take for a number and is none here: 12,345  1'000  10 %  inf  1e999
+LIKE_A_NUMBER = re.compile(r"[+-]?[€$£]? ?(\d[\d.,' ]*|inf(inity)?)([eE][+-]?\d+)?[%€$£]?", re.IGNORECASE)
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 SEPARATORS = (",", ";", "\t", "|")
 MOST_CATEGORIES = 50
 WAYS = ("refuse", "drop", "mean")
@@ -96,6 +99,20 @@ class Schema(NamedTuple):
         k = table.columns.index(self.target.name)
         return [self._label(table, i, row[k]) for i, row in enumerate(table.rows)]
 
+    def known(self, table: Table) -> Table:
+        """The rows whose class is known: none where the table has no column for it."""
+        if self.target.name not in table.columns:
+            return _take(table, [])
+        k = table.columns.index(self.target.name)
+        return _take(table, [i for i, row in enumerate(table.rows) if not _is_missing(row[k])])
+
+    def __str__(self) -> str:
+        """How the columns are read, in one line."""
+        numbers = [c.name for c in self.columns if c.categories is None]
+        parts = [f"{len(numbers)} numbers ({_few(numbers)})"] if numbers else []
+        parts += [f"{c.name}, one of {_few(c.categories)}" for c in self.columns if c.categories is not None]
+        return f"{'; '.join(parts)}; to learn: {self.target.name}, one of {_few(self.target.categories or [])}"
+
     def _label(self, table: Table, i: int, cell: str) -> int:
         classes = self.target.categories or []
         name = _class_name(table, cell)
@@ -108,7 +125,8 @@ def read_table(path: str | PathLike[str]) -> Table:
     """Read a CSV file: UTF-8 (with a BOM or not), UTF-16 with one, else Windows-1252; separated by , ; tab or |.
 
     The first row names the columns. Raises OSError, or ValueError, which says where, for a file that is no table:
-    binary, empty, with a row that is longer or shorter than the first, with a name given twice or none.
+    binary, empty, with a row that is longer or shorter than the first, with a name given twice or none; or where a
+    comma may be a decimal one or not.
     """
     text = _text(path, Path(path).read_bytes())
     separator = _separator(text)
@@ -125,6 +143,8 @@ def read_table(path: str | PathLike[str]) -> Table:
         raise ValueError(f"{path} has {len(rows)} rows: it needs the names of its columns and at least one row more")
     columns, rows, lines = rows[0], rows[1:], lines[1:]
     table = Table(columns, rows, lines, decimal_comma=separator != ",")
+    if table.decimal_comma:
+        _check_commas(table, separator)
     if "" in columns:
         raise ValueError(f"{path}: column {columns.index('') + 1} has no name; the first row needs to name each")
     name, times = Counter(columns).most_common(1)[0]
@@ -141,28 +161,34 @@ def read_table(path: str | PathLike[str]) -> Table:
 
 
 def read_split(
-    path: str | PathLike[str], target: str, rng: Random, missing: str = "refuse", ignore: Sequence[str] = ()
-) -> tuple[Split, Schema]:
+    path: str | PathLike[str], target: str, rng: Random, missing: str = "refuse", ignore: Sequence[str] = (),
+    categories: Sequence[str] = (),
+) -> tuple[Split, Schema]:  # fmt: skip
     """The examples of a CSV file in three parts, and how they were read.
 
-    target    the column to learn: its distinct texts or whole numbers are the classes
-    missing   refuse: a missing value is an error that says where; drop: rows with one are left out; mean: the mean,
-              or for text the most frequent, of the training data stands in
-    ignore    columns to leave out, as an identifier
+    target       the column to learn: its distinct texts or whole numbers are the classes
+    missing      refuse: a missing value is an error that says where; drop: rows with one are left out; mean: the
+                 mean, or for text the most frequent, of the training data stands in
+    ignore       columns to leave out, as an identifier
+    categories   columns whose cells are names even where they look like numbers, as a postcode
 
     Raises OSError and ValueError as ``read_table``, and ValueError for a column that is not there, a missing value
-    that is refused, a target with fewer than two classes, text in more than fifty categories.
+    that is refused, a target with fewer than two classes, text in more than fifty categories, text among numbers.
     """
     table = read_table(path)
-    for name in (target, *ignore):
+    for name in (target, *ignore, *categories):
         if name not in table.columns:
             raise ValueError(f"{path} has no column {name!r}: it has {', '.join(table.columns)}")
     if missing not in WAYS:
         raise ValueError(f"missing = {missing!r}: it is {', '.join(WAYS)}")
+    for name in categories:
+        if name == target or name in ignore:
+            raise ValueError(f"categories = {name!r}: it is the target, or left out, and not read as a feature")
     used = [name for name in table.columns if name not in ignore or name == target]
     table = _without_missing(table, used, target, missing)
     schema = Schema(
-        [_column(table, name) for name in used if name != target], Column(target, _classes(table, target))
+        [_column(table, name, name in categories) for name in used if name != target],
+        Column(target, _classes(table, target)),
     )
     if not schema.columns:
         raise ValueError(f"{path} has no column beside the target {target!r}: there is nothing to learn from")
@@ -171,6 +197,10 @@ def read_split(
     if missing == "mean":
         schema = schema._replace(columns=[_filled(c, _take(table, parts[0])) for c in schema.columns])
     return Split(*(_dataset(schema, _take(table, part)) for part in parts)), schema
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names if len(names) <= 6 else [*names[:4], f"… {names[-1]}"])
 
 
 def _dataset(schema: Schema, table: Table) -> Dataset:
@@ -214,6 +244,27 @@ def _separator(text: str) -> str:
     return max(SEPARATORS, key=cut)
 
 
+def _check_commas(table: Table, separator: str) -> None:
+    """Where , does not separate, 3,5 is a number: ValueError for a table in which it may as well be 35."""
+    cells = [(i, name, cell) for i, row in enumerate(table.rows) for name, cell in zip(table.columns, row)]
+    commas = [found for found in cells if "," in found[2] and table.number(found[2]) is not None]
+    points = [found for found in cells if "." in found[2] and table.number(found[2]) is not None]
+    if not commas:
+        return
+    i, name, cell = commas[0]
+    if points:
+        k, other, point = points[0]
+        raise ValueError(
+            f"{table.place(i, name)} is {cell!r} and {table.place(k, other)} is {point!r}: decimals need to be "
+            "marked alike in a table, and thousands not at all"
+        )
+    if separator != ";" and all(THOUSANDS.fullmatch(cell) for _, _, cell in commas):
+        raise ValueError(
+            f"{table.place(i, name)} is {cell!r}, and the comma may mark decimals or thousands: write "
+            f"{cell.replace(',', '.')} or {cell.replace(',', '')}"
+        )
+
+
 def _is_missing(cell: str) -> bool:
     return cell.lower() in MISSING
 
@@ -237,19 +288,25 @@ def _without_missing(table: Table, used: Sequence[str], target: str, missing: st
     return _take(table, kept)
 
 
-def _column(table: Table, name: str) -> Column:
+def _column(table: Table, name: str, are_names: bool) -> Column:
     k = table.columns.index(name)
     cells = [(i, row[k]) for i, row in enumerate(table.rows) if not _is_missing(row[k])]
     text = [(i, cell) for i, cell in cells if table.number(cell) is None]
-    if not text:
+    if not text and not are_names:
         return Column(name, None)
+    # a slip in a column of numbers must not make names of all of them
+    slips = text if 2 * len(text) < len(cells) else [(i, cell) for i, cell in text if LIKE_A_NUMBER.fullmatch(cell)]
+    if slips and not are_names:
+        i, cell = slips[0]
+        raise ValueError(
+            f"{table.place(i, name)} is {cell!r}, no number as 1234.5: mend it, take the column's cells as names "
+            f"(--categories {name!r}) or leave it out (--ignore {name!r})"
+        )
     categories = sorted({cell for _, cell in cells})
     if len(categories) > MOST_CATEGORIES:
-        i, cell = text[0]
-        hint = f"{table.place(i, name)} is {cell!r}, no number; mend it" if 2 * len(text) < len(cells) else "it"
         raise ValueError(
-            f"the column {name!r} holds text of {len(categories)} kinds, more than {MOST_CATEGORIES}: {hint} or "
-            f"leave it out (--ignore {name!r})"
+            f"the column {name!r} holds text of {len(categories)} kinds, more than {MOST_CATEGORIES}: leave it out "
+            f"(--ignore {name!r})"
         )
     return Column(name, categories)
 

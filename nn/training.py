@@ -7,7 +7,7 @@ When to stop is read from the epochs' records.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import hypot, inf, nan
 from random import Random
@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from autograd.value import Value, collector_paused, no_grad
 from nn.data import Dataset, batches, count_batches
 from nn.layers import weights
-from nn.losses import Loss, mean_loss
+from nn.losses import BY_NAME, Loss, mean_loss
 from nn.module import Module, evaluating
 from nn.normalisation import BatchNorm
-from nn.optim import Optimizer, clip_norm, clip_value, in_range
+from nn.optim import Optimizer, clip_norm, clip_value, in_range, whole
 from nn.regularisation import Dropout, l1_penalty, l2_penalty
 
 if TYPE_CHECKING:
@@ -78,8 +78,10 @@ class Training:
     "replay"      records it once for each size of a mini-batch, and runs it again as matrix products
     "auto"        replay, where the graph is large enough to pay, and layers and loss are those of ``nn``
 
-    Iterating once more goes on where it stopped. Raises ValueError for no examples, for options that are out of
-    range, and for patience without validation data.
+    Targets are labels, or, for a loss that takes several numbers, lists of them, whose largest tells the label.
+    Iterating once more goes on where it stopped. Raises ValueError, before anything moves, for examples that
+    ``Dataset.check`` refuses, targets that the loss does, options that are out of range, and for patience without
+    validation data.
 
     >>> from nn import MLP, SGD, binary_cross_entropy
     >>> from nn.data import moons
@@ -114,13 +116,12 @@ class Training:
         if engine not in ENGINES:
             raise ValueError(f"engine {engine!r}: there are {', '.join(ENGINES)}")
         for role, data in (("", training), ("validation ", validation)):
-            if data is not None and (not data.X or len(data.X) != len(data.y)):
-                raise ValueError(
-                    f"{len(data.X)} {role}examples and {len(data.y)} labels: it needs as many, at least one"
-                )
-        for name, count in (("epochs", epochs), ("batch_size", batch_size), ("patience", patience)):
-            if count is not None and count < 1:
-                raise ValueError(f"{name} = {count}: it needs to be at least 1")
+            if data is not None:
+                data.check(role)
+                if loss in BY_NAME.values():  # a loss of one's own may not be defined for these outputs
+                    check_targets(model, loss, data)
+        epochs, batch_size = whole("epochs", epochs), whole("batch_size", batch_size)
+        patience = None if patience is None else whole("patience", patience)
         for name, tolerance in (("loss_tolerance", loss_tolerance), ("gradient_tolerance", gradient_tolerance)):
             if tolerance is not None:
                 in_range(name, tolerance, at_least=0.0)
@@ -391,8 +392,36 @@ def predict(output: Any) -> int:
 
 
 def count_right(outputs: Sequence[Any], y: Sequence[Any]) -> int:
-    """How many outputs stand for their label; a label of −1 counts as 0, as for the hinge loss."""
-    return sum(predict(output) == max(label, 0) for output, label in zip(outputs, y))
+    """How many outputs stand for the label of their target. ValueError where their numbers differ."""
+    if len(outputs) != len(y):
+        raise ValueError(f"{len(outputs)} outputs and {len(y)} labels: it needs as many")
+    return sum(predict(output) == label_of(target) for output, target in zip(outputs, y))
+
+
+def label_of(target: Any) -> Any:
+    """The label of a target: −1 is 0, as for the hinge loss; of several numbers it is the place of the largest.
+
+    >>> label_of(-1), label_of(2), label_of([0.0, 1.0])
+    (0, 2, 1)
+    """
+    if not isinstance(target, Iterable):
+        return max(target, 0)
+    units = list(target)
+    return max(range(len(units)), key=units.__getitem__) if len(units) > 1 else label_of(units[0])
+
+
+def check_targets(model: Module, loss: Loss, data: Dataset) -> None:
+    """Let the loss refuse what is no target, with the outputs for one example, before anything is moved."""
+    try:
+        [output] = outputs_of(model, data.X[:1])
+    except ArithmeticError:  # the weights are too large: training says so
+        return
+    with no_grad():
+        for target in {tuple(y) if isinstance(y, Iterable) else y: y for y in data.y}.values():
+            try:
+                loss(output, target)
+            except ArithmeticError:
+                continue
 
 
 def _state_of(rng: Random) -> list[Any]:

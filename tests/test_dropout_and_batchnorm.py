@@ -437,6 +437,17 @@ def test_a_calibration_that_fails_changes_nothing(X):
     assert not any(m._calibrating for m in model.submodules().values() if isinstance(m, BatchNorm))
 
 
+def test_statistics_that_are_not_finite_are_refused_and_never_averaged():
+    bn = BatchNorm(1)
+    bn.batch([[1.0], [3.0]])
+    before = bn.mu_.copy(), bn.sigma2_.copy()
+    with pytest.raises(ValueError, match="unit 1 has mean and variance"):
+        bn.batch([[1.0], [math.nan]])
+    with pytest.raises(ValueError, match="unit 1 has mean and variance"):
+        calibrate(bn, [[1.0], [math.nan]])
+    assert (bn.mu_, bn.sigma2_) == before
+
+
 def test_a_calibration_that_fails_at_the_second_layer_leaves_the_first_as_it_was():
     model = Sequential(Linear(1, 1, rng=Random(0)), BatchNorm(1), Linear(2, 1, rng=Random(0)), BatchNorm(1))
     untouched(model, lambda: calibrate(model, [[1.0], [5.0]]), "it needs 2")

@@ -293,8 +293,14 @@ def test_bad_labels_are_named_by_either_engine():
     data = Dataset([[0.0, 1.0]] * 40, [0, 1] * 19 + [0, 7], ["0", "1", "2"], ["x", "y"])
     for engine in ("auto", "replay"):
         model = MLP(2, [8, 3], rng=Random(0))
+        with pytest.raises(ValueError, match="label 7"):
+            Training(model, cross_entropy, SGD(model.parameters(), 0.1), data, epochs=9, engine=engine)
+
+        def of_ones_own(z, label):  # which is not asked beforehand, as it may not be defined for any outputs
+            return cross_entropy(z, label)
+
         training = Training(
-            model, cross_entropy, SGD(model.parameters(), 0.1), data, epochs=9, rng=Random(0), engine=engine,
+            model, of_ones_own, SGD(model.parameters(), 0.1), data, epochs=9, rng=Random(0), engine=engine,
             progress=False,
         )  # fmt: skip
         with pytest.raises(ValueError, match="label 7"):

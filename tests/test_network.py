@@ -249,7 +249,9 @@ def test_split_is_stratified_disjoint_complete_and_repeated_by_a_seed():
 @pytest.mark.parametrize(
     ("n", "fractions", "words"),
     [
-        (40, (0.5, 0.2, 0.2), "sum to 1"),
+        (40, (0.5, 0.2, 0.2), "of sum 1"),
+        (40, (0.5, 0.5), "it needs three"),
+        (40, (float("nan"), 0.5, 0.5), "of sum 1"),
         (40, (1.5, -0.25, -0.25), "at least 0"),
         (4, (0.6, 0.2, 0.2), "none for test"),
     ],

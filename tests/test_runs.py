@@ -194,6 +194,40 @@ def test_a_folder_whose_files_are_spoilt_is_refused_by_name(tmp_path, capsys, sp
     assert spoil in refused(capsys, "resume", tmp_path)
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda config: {"schema": 1},
+        lambda config: {**config, "epochs": "x"},
+        lambda config: {name: x for name, x in config.items() if name not in ("activation", "optimizer")},
+    ],
+)
+def test_a_configuration_that_no_run_wrote_is_one_line(tmp_path, capsys, spoil):
+    main([*SMALL, "--epochs", "1", "--out", str(tmp_path)])
+    capsys.readouterr()
+    new = tmp_path / "new.csv"
+    new.write_text("x₁,x₂\n1,2\n")
+    spoilt = spoil(json.loads((tmp_path / "config.json").read_text()))
+    (tmp_path / "config.json").write_text(json.dumps(spoilt))
+    assert "config.json is not as a run wrote it" in refused(capsys, "resume", tmp_path)
+    if "epochs" not in spoilt or spoilt["epochs"] != "x":  # which predictions do not need
+        assert "config.json is not as a run wrote it" in refused(capsys, "predict", tmp_path, new)
+
+
+def test_a_run_does_not_go_back_to_fewer_epochs(tmp_path, capsys):
+    main([*SMALL, "--epochs", "3", "--out", str(tmp_path)])
+    capsys.readouterr()
+    before = (tmp_path / "config.json").read_text()
+    assert "epochs = 2: the run in" in refused(capsys, "resume", tmp_path, "--epochs", "2")
+    assert (tmp_path / "config.json").read_text() == before
+
+
+def test_a_folder_with_a_configuration_of_something_else_is_left_alone(tmp_path, capsys):
+    (tmp_path / "config.json").write_text('{"editor": "dark"}')
+    assert "is no configuration of a run" in refused(capsys, *SMALL, "--out", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+
+
 def test_a_folder_without_a_run_is_refused(tmp_path, capsys):
     assert "holds no run" in refused(capsys, "resume", tmp_path)
     assert "holds no run" in refused(capsys, "predict", tmp_path / "nowhere", tmp_path / "new.csv")
@@ -236,6 +270,21 @@ def test_rows_are_predicted_without_the_target_one_at_a_time_and_in_any_order_of
     assert capsys.readouterr().out.splitlines()[1].split(",")[-2:] == every[0].split(",")[-2:]
 
 
+def test_rows_whose_class_is_not_known_are_predicted_and_not_counted(tmp_path, flowers, capsys):
+    run, new = tmp_path / "run", tmp_path / "new.csv"
+    main([str(flowers), "--target", "species", "--epochs", "1", "--out", str(run)])
+    assert "flowers.csv: 4 numbers (sl, sw, pl, pw); to learn: species, one of setosa" in capsys.readouterr().out
+    new.write_text("sl,sw,pl,pw,species\n5.1,3.5,1.4,0.2,\n6.3,3.3,6.0,2.5,?\n")
+    main(["predict", str(run), str(new)])
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 3 and err == ""
+    first = out.splitlines()[1].split(",")[-2]
+    new.write_text(f"sl,sw,pl,pw,species\n6.3,3.3,6.0,2.5,?\n5.1,3.5,1.4,0.2,{first}\n")
+    main(["predict", str(run), str(new), "--out", str(tmp_path / "predicted.csv")])
+    assert capsys.readouterr().err == "accuracy: 100.0% of 1 rows\n"
+    assert "has a column 'prediction'" in refused(capsys, "predict", run, tmp_path / "predicted.csv")
+
+
 def test_a_table_that_was_changed_is_not_gone_on_with(tmp_path, flowers, capsys):
     main([str(flowers), "--target", "species", "--epochs", "1", "--out", str(tmp_path / "run")])
     capsys.readouterr()
@@ -262,6 +311,13 @@ def test_a_table_that_was_changed_is_not_gone_on_with(tmp_path, flowers, capsys)
         ("moons --patience 0", "patience = 0"),
         ("moons --batchnorm --batch-size 1", "BatchNorm needs mini-batches"),
         ("resume {tmp} --epochs 0", "--epochs 0"),
+        ("moons --categories kind", "for a file of your own"),
+        ("moons --pca 0", "components = 0"),
+        ("moons --every 5", "--every is for the schedule step"),
+        ("moons --warm-up -1", "--warm-up -1"),
+        ("moons --hidden --dropout .5", "for hidden layers"),
+        ("moons --hidden --batchnorm", "for hidden layers"),
+        ("moons --seed -1", "--seed -1"),
         ("predict", "RUN"),
     ],
 )

@@ -144,6 +144,47 @@ def test_what_cannot_be_learned_is_refused(write, text, options, words):
         read_split(write(text), **{"target": "answer", "rng": Random(0), **options})
 
 
+@pytest.mark.parametrize("slip", ["1O", "3 cm", "12,345", "inf", "1e999", "10 %", "1'000", "unknown"])
+def test_a_slip_among_numbers_does_not_make_names_of_them(write, slip):
+    rows = [list(cells) for cells in ROWS]
+    rows[4][0] = f'"{slip}"'
+    with pytest.raises(ValueError, match=r"row 5 \(line 6\), column 'size' is .*, no number .*--categories 'size'"):
+        read(write(csv_text(rows)))
+    _, schema = read(write(csv_text(rows)), categories=["size"])
+    assert len(schema.columns[0].categories) == 8  # seven sizes and the slip
+
+
+def test_numbers_are_names_where_it_is_asked_for(write):
+    rows = [(f"{8000 + i % 3}", *rest) for i, (_, *rest) in enumerate(ROWS)]
+    data, schema = read(write(csv_text(rows)), categories=["size"])
+    assert schema.features[:3] == ["size=8000", "size=8001", "size=8002"]
+    assert {tuple(x[:3]) for x in data.training.X} == {(1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)}
+    for column in ("answer", "kind"):
+        with pytest.raises(ValueError, match=f"categories = '{column}'"):
+            read(write(csv_text()), categories=[column], ignore=["kind"])
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_marks_that_may_be_of_decimals_or_of_thousands_are_refused(write, separator):
+    def sizes(*cells):
+        return csv_text([(cells[i % len(cells)], *rest) for i, (_, *rest) in enumerate(ROWS)], separator)
+
+    with pytest.raises(
+        ValueError, match=r"row 1 .* is '1,5' and row 2 .* is '2.5': decimals need to be marked alike"
+    ):
+        read(write(sizes("1,5", "2.5")))
+    if separator != ";":  # where the comma is a decimal one by custom
+        with pytest.raises(ValueError, match=r"may mark decimals or thousands: write 1\.234 or 1234"):
+            read(write(sizes("1,234", "999")))
+    _, schema = read(write(sizes("1,234", "0,5")), ignore=["id"])
+    assert schema.examples(read_table(write(sizes("1,234", "0,5"))))[0][0] == 1.234
+
+
+def test_a_schema_says_how_the_columns_are_read(write):
+    _, schema = read(write(csv_text()))
+    assert str(schema) == "2 numbers (size, id); kind, one of a, b, c; to learn: answer, one of no, yes"
+
+
 def test_classes_that_are_whole_numbers_are_in_their_order_and_written_shortly(write):
     data, _ = read(write(csv_text([(*row[:3], f"{i % 11}.0") for i, row in enumerate(ROWS * 3)])))
     assert data.training.classes == [str(i) for i in range(11)]

@@ -12,6 +12,7 @@ from statistics import fmean, pstdev, pvariance
 import numpy as np
 import pytest
 
+import nn
 from autograd import DomainError, Value, gradcheck
 from nn import MLP, SGD, Adam, Linear, Sequential, Training, binary_cross_entropy, half_squared_error
 from nn import init as first_weights
@@ -175,6 +176,10 @@ def test_what_has_stopped_goes_on_when_more_epochs_are_asked_for():
         ({"l2": math.nan}, "l2 = nan"),
         ({"clip_norm": 0.0}, "clip_norm = 0.0"),
         ({"clip_value": -1.0}, "clip_value = -1.0"),
+        ({"epochs": math.nan}, "epochs = nan"),  # no epoch would be as many as asked for
+        ({"epochs": 2.5}, "epochs = 2.5"),
+        ({"batch_size": math.inf}, "batch_size = inf"),
+        ({"patience": math.nan}, "patience = nan"),
     ],
 )
 def test_training_refuses_options_that_cannot_be_meant(options, words):
@@ -186,6 +191,75 @@ def test_empty_validation_data_is_refused_before_the_first_epoch():
     model = MLP(2, [1])
     with pytest.raises(ValueError, match="0 validation examples"):
         Training(model, binary_cross_entropy, SGD(model.parameters(), 0.1), moons(4), Dataset([], [], ["a"], ["x"]))
+
+
+@pytest.mark.parametrize(
+    ("loss", "units", "X", "y", "words"),
+    [
+        ("binary_cross_entropy", 1, [[0.0, 1.0]] * 3, [0, 1, 2], "target 2"),
+        ("binary_cross_entropy", 1, [[0.0, 1.0]] * 3, [0, 1, "1"], "target '1'"),
+        ("cross_entropy", 3, [[0.0, 1.0]] * 3, [0, 1, -1], r"label -1: the 3 output units take the labels 0 … 2"),
+        ("cross_entropy", 3, [[0.0, 1.0]] * 3, [0, 1, 3], "label 3"),
+        ("hinge", 1, [[0.0, 1.0]] * 3, [1, -1, 0], "hinge of the target 0"),
+        ("half_squared_error", 1, [[0.0, 1.0]] * 3, [1.0, -1.0, math.nan], "target nan"),
+        ("half_squared_error", 2, [[0.0, 1.0]] * 3, [[1.0, 0.0]] * 2 + [[1.0]], "2 output units and 1 targets"),
+        ("binary_cross_entropy", 3, [[0.0, 1.0]] * 3, [0, 1, 1], "of 3 output units"),
+        ("binary_cross_entropy", 1, [[0.0, 1.0], [1.0, 2.0], [1.0]], [0, 1, 1], "example 3 has 1 numbers"),
+        ("binary_cross_entropy", 1, [[0.0]] * 3, [0, 1, 1], "example of 1 numbers: it needs 2"),
+        (
+            "binary_cross_entropy",
+            1,
+            [[0.0, 1.0]] * 2 + [[1.0, math.nan]],
+            [0, 1, 1],
+            "example 3 holds nan in place 2",
+        ),
+        (
+            "binary_cross_entropy",
+            1,
+            [[0.0, 1.0]] * 2 + [[math.inf, 1.0]],
+            [0, 1, 1],
+            "example 3 holds inf in place 1",
+        ),
+        ("binary_cross_entropy", 1, [[0.0, 1.0]] * 2 + [["a", 1.0]], [0, 1, 1], "example 3 holds 'a' in place 1"),
+        ("binary_cross_entropy", 1, [[0.0, 1.0]] * 3, [0, 1], "3 (validation )?examples and 2 labels"),
+    ],
+)
+def test_examples_that_cannot_be_learned_are_refused_before_anything_moves(loss, units, X, y, words):
+    model = MLP(2, [units], rng=Random(0))
+    loss = nn.losses.BY_NAME[loss]
+    spoilt = Dataset(X, y, ["a", "b"], ["x", "y"])
+    good = {"half_squared_error": [1.0] if units == 1 else [[1.0, 0.0]], "hinge": [1]}.get(loss.__name__, [0])
+    before = model.state_dict()
+    for training, validation in ((spoilt, None), (Dataset([[0.0, 1.0]], good, ["a"], ["x"]), spoilt)):
+        with pytest.raises((ValueError, TypeError), match=words):
+            Training(model, loss, SGD(model.parameters(), 0.1), training, validation)
+    assert model.state_dict() == before
+
+
+@pytest.mark.parametrize(("loss", "softmax"), [("half_squared_error", False), ("cross_entropy", True)])
+def test_targets_of_several_numbers_train_as_their_labels_do_with_either_engine(loss, softmax):
+    data = moons(40, rng=Random(0))
+    one_hot = data._replace(y=[[1.0 - y, float(y)] for y in data.y])
+    ends = []
+    for part, engine in ((one_hot, "eager"), (one_hot, "replay"), (data, "eager")):
+        function = nn.losses.BY_NAME[loss]
+        if part is data and not softmax:  # a squared error knows no labels
+
+            def function(a, y):
+                return nn.half_squared_error(a, [1.0 - y, float(y)])
+
+        model = MLP(2, [4, 2], rng=Random(1))
+        training = Training(model, function, SGD(model.parameters(), 0.1), part, part, epochs=3, rng=Random(2),
+                            progress=False, engine=engine)  # fmt: skip
+        ends.append([(r.loss, r.accuracy, r.validation_loss, r.validation_accuracy) for r in training])
+    for other in ends[1:]:
+        # twelve steps, each equal up to the order of its additions
+        assert [x for row in other for x in row] == pytest.approx([x for row in ends[0] for x in row], rel=1e-9)
+
+
+def test_accuracy_of_more_examples_than_labels_is_refused():
+    with pytest.raises(ValueError, match="2 outputs and 1 labels"):
+        nn.accuracy(MLP(2, [1]), Dataset([[0.0, 1.0]] * 2, [0], ["a"], ["x", "y"]))
 
 
 @pytest.mark.parametrize("y", [[0, 2], [0, -1], [0, math.nan], [0]])
@@ -539,6 +613,15 @@ def test_a_rate_that_goes_bad_on_the_way_is_refused_and_nothing_is_moved(rate):
     with pytest.raises(ValueError, match=f"learning_rate after 1 steps = {rate}"):
         optimizer.step()
     assert (w.data, optimizer.state_dict()) == before
+
+
+def test_a_rate_that_grows_beyond_the_floats_is_refused_as_one():
+    w = Value(1.0)
+    optimizer = SGD([w], exponential(1.0, factor=2.0))
+    optimizer.steps = 2000
+    with pytest.raises(ValueError, match="learning_rate after 2000 steps = inf"):
+        optimizer.step()
+    assert w.data == 1.0 and optimizer.steps == 2000
 
 
 def test_a_rate_that_was_set_by_hand_is_judged_too():

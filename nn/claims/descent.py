@@ -42,9 +42,9 @@ class Progress(Result):
         )
 
     def checks(self) -> list[Check]:
-        half = self.evaluations.index(SIZES[-1] // 2)
+        half, once = (self.evaluations.index(n) for n in (SIZES[-1] // 2, SIZES[-1]))
         one, some, whole = self.losses
-        start, end = whole[0], [losses[-1] for losses in self.losses]
+        start, seen, end = whole[0], *([losses[t] for losses in self.losses] for t in (once, -1))
         return [
             Check(
                 f"after half the set the loss went from {start:.3f} to {one[half]:.3f} (1), {some[half]:.3f} (10), "
@@ -52,8 +52,9 @@ class Progress(Result):
                 max(one[half], some[half]) < 0.9 * start <= whole[half],
             ),
             Check(
-                f"after {self.evaluations[-1]} evaluations it is {end[0]:.3f}, {end[1]:.3f}, {end[2]:.3f}",
-                max(end[:2]) < end[2],
+                f"after the set it is {seen[0]:.3f}, {seen[1]:.3f}, {seen[2]:.3f} (after {self.evaluations[-1]} "
+                f"evaluations {end[0]:.3f}, {end[1]:.3f}, {end[2]:.3f})",
+                max(seen[:2]) < seen[2],
             ),
             Check(
                 f"the mean of the gradients is the gradient of the mean, to {self.difference:.0e}",
