@@ -6,6 +6,7 @@ the diagnosis says which thought went astray, and not only that one did.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -205,6 +206,7 @@ class Exercise:
             case = self.cases(problem)[place]
             told = f" First at {case}: {found[place]:.6g} instead of {expected[place]:.6g}."
             picture = self.picture(problem, place) if self.picture else None
+            told += " The drawing has the right ones." if picture is not None else ""
         else:
             good = [str(i + 1) for i in range(len(found)) if self._right_at(i, found, expected)]
             told = f" Right already: number{'s' * (len(good) > 1)} {' and '.join(good)}." if good else ""
@@ -237,7 +239,8 @@ class Verdict:
 
     def _repr_html_(self) -> str:
         colour = "#009E73" if self.right else "#D55E00"
-        text = f"<p><b style='color:{colour}'>{'✓' if self.right else '✗'}</b> {escape(self.text)}</p>"
+        said = re.sub("`([^`]+)`", r"<code>\1</code>", escape(self.text))
+        text = f"<p><b style='color:{colour}'>{'✓' if self.right else '✗'}</b> {said}</p>"
         if self.shown is None:
             return text
         to_html = getattr(self.shown, "_repr_html_", None)

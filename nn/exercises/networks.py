@@ -154,7 +154,8 @@ HIDDEN = Exercise(
     name="hidden",
     title="δ¹_1 and δ¹_3",
     question=lambda p: (
-        f"The same network. W² has the rows {', '.join(str(tuple(row)) for row in p['W2'])}; the example gave "
+        "A 2-3-3 network as before, with other numbers. W² has the rows "
+        f"{', '.join(str(tuple(row)) for row in p['W2'])}; the example gave "
         f"δ² = {_rounded(_hidden_numbers(p)[1])} and a¹ = {_rounded(_hidden_numbers(p)[2])}. "
         "What are δ¹_1 and δ¹_3? Answer `[δ¹_1, δ¹_3]`."
     ),
