@@ -106,7 +106,8 @@ def test_nbgrader_makes_the_same_release_and_grades_it(tmp_path):
     pytest.importorskip("nbgrader", reason="nbgrader grades here: pip install nbgrader")
     shutil.copytree(COURSE / "source", tmp_path / "source")
     shutil.copy(COURSE / "nbgrader_config.py", tmp_path)
-    environment = {**os.environ, "JUPYTER_CONFIG_DIR": str(tmp_path / "config")}
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # nbgrader calls alembic
+    environment = {**os.environ, "JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "PATH": programs}
 
     def nbgrader(*arguments):
         subprocess.run(
