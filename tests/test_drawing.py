@@ -119,6 +119,15 @@ def test_every_node_has_a_box_with_name_operation_data_and_after_backward_grad(e
     } <= set(boxes)
 
 
+def test_a_part_of_a_graph_does_not_call_the_gradients_of_the_whole_its_own():
+    r, _, f = slide()
+    y = next(node for node in topological_order(f) if node.name == "y")
+    f.backward()
+    boxes, _ = words(draw(y))
+    assert {f"r = 2 grad = {r.grad:g}", "y = r × s = 6 grad = 6"} <= set(boxes)
+    assert not any("∂" in box for box in boxes)
+
+
 def test_each_edge_has_a_wire_and_on_request_its_local_derivative():
     _, _, f = slide()
     assert not any(wire.label for wire in draw(f).figure.wires)

@@ -103,8 +103,15 @@ def test_what_is_no_answer_is_said_to_be_none(name):
 
     if exercise.is_code:
         wrong = {unsolved: "Not answered yet", broken: "raised ZeroDivisionError", 3: "raised TypeError"}
+        if name != "backward":  # which writes its answer into the nodes
+            wrong |= {
+                lambda *arguments: None: "returned nothing",
+                lambda *arguments: [1.0] * 99: "returned 99 numbers",
+            }
+            wrong |= {lambda *arguments: {"a": 1.0}: "a value of type dict"}
     else:
-        wrong = {None: "Not answered yet", ...: "Not answered yet", "two": "raised TypeError", (1.0,) * 9: "gave 9"}
+        wrong = {None: "Not answered yet", ...: "Not answered yet", "two": "has the text 'two'", (1.0,) * 9: "gave 9"}
+        wrong |= {(1.0,): "gave 1 number, and", 1j: "a value of type complex", 10**400: "a value of type int"}
         wrong |= {(nan,) * len(exercise.right(course.problem(name))): "gave nan"}
         wrong |= {(inf,) * len(exercise.right(course.problem(name))): "gave inf"}
     for answer, said in wrong.items():
@@ -121,6 +128,65 @@ def test_an_unknown_mistake_is_not_guessed_at(name):
     assert verdict.mistake is None and "none of the known mistakes" in str(verdict)
 
 
+STYLES = {
+    "mul": [
+        lambda x, y: [x * y, [y, x]], lambda x, y: (x * y, y, x), lambda x, y: (x * y, np.array([y, x])),
+        lambda x, y: (np.float64(x * y), (k for k in (y, x))),
+    ],
+    "relu": [lambda z: (max(0, z), (z > 0,)), lambda z: (np.maximum(0, z), np.where(z > 0, 1, 0))],
+    "outer": [
+        lambda D, A: np.array(D).T @ np.array(A) / len(D),
+        lambda D, A: np.mean([np.outer(d, a) for d, a in zip(D, A)], axis=0),
+    ],
+    "softmax": [
+        lambda z, label: np.exp(z) / np.exp(z).sum() - np.eye(len(z))[label],
+        lambda z, label: tuple(np.exp(z_k) / np.exp(z).sum() - (k == label) for k, z_k in enumerate(z)),
+    ],
+    "dropout": [
+        lambda a, keep, p, training: np.array(a) * keep / (1 - p) if training else np.array(a),
+        lambda a, keep, p, training: map(lambda a_j, k: a_j * k / (1 - p) if training else a_j, a, keep),
+    ],
+    "batch_norm": [
+        lambda x, gamma, beta, epsilon: gamma * (np.array(x) - np.mean(x)) / np.sqrt(np.var(x) + epsilon) + beta,
+        lambda x, gamma, beta, epsilon: (gamma * (v - np.mean(x)) / (np.var(x) + epsilon) ** 0.5 + beta for v in x),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_another_style_is_right_too(name):
+    for student in STUDENTS[:5]:
+        for answer in STYLES[name]:
+            assert Course(student).check(name, answer)
+
+
+def test_a_mistake_in_one_number_only_is_told_and_what_is_right_is_said_to_be():
+    course = Course("ada")
+    r, s = course.problem("xyz")["r"], course.problem("xyz")["s"]
+    verdict = course.check("xyz", [r * s * s, 2 * r * r * s])
+    assert verdict.mistake.name == "assigned instead of added" and "Right already: number 2." in verdict.text
+
+
+def test_what_was_rounded_on_the_way_is_told_from_what_is_wrong():
+    course = Course("ada")
+    right = EXERCISES["sgd"].right(course.problem("sgd"))
+    verdict = course.check("sgd", [x + 0.01 * max(map(abs, right)) for x in right])
+    assert not verdict and verdict.mistake is None and verdict.text.startswith("Nearly.")
+
+
+def test_an_axis_of_any_length_or_sign_is_told_from_the_right_one():
+    course = Course("ada")
+    u, v = EXERCISES["pca"].right(course.problem("pca"))
+    assert course.check("pca", [-u, -v]).mistake.name == "turned round"
+    assert course.check("pca", [-7.0 * u, -7.0 * v]).mistake.name == "not of length 1"
+    assert course.check("pca", [2.0 * v, -2.0 * u]).mistake.name == "the second axis"
+
+
+def test_a_function_that_breaks_is_told_where():
+    verdict = Course("ada").check("relu", lambda z: (max(0.0, z), (max(0.0, z) / z,)))
+    assert verdict.text == "Your function raised ZeroDivisionError: float division by zero (at z = 0)."
+
+
 # ---- the backward pass -------------------------------------------------------------------------------------------
 
 
@@ -129,7 +195,8 @@ def test_the_smallest_graph_that_fails_is_drawn():
     smallest = {
         "forgot the upstream": "a chain", "assigned instead of added": "x + x", "stale gradients": "a product",
         "no topological order": "a short and a long way", "no 1 at the root": "a product",
-        "a node passed on more than once": "a short and a long way",
+        "a node passed on more than once": "a short and a long way", "stale gradients in the inputs": "a product",
+        "the list from the wrong end": "a chain", "nothing written": "a product",
     }  # fmt: skip
     for mistake in EXERCISES["backward"].mistakes:
         verdict = course.check("backward", mistake.answer({}))

@@ -27,6 +27,7 @@ from autograd import (
     tanh,
 )
 from autograd.contributions import changed_since, contributions
+from autograd.explanation.lines import html_line
 from autograd.graph import leaves
 from autograd.primitives import CONDITION, CONSTANT, POSITIVE, TABLE, Primitive
 from nn import MLP, binary_cross_entropy, cross_entropy, half_squared_error
@@ -418,6 +419,12 @@ def test_two_values_of_one_name_are_told_apart():
     x, other = Value(2.0, "x"), Value(3.0, "x")
     assert str(explain(x * other, wrt=x)).splitlines()[0] == "∂f/∂x = x′"
     assert str(explain(x * other, wrt=other)).splitlines()[0] == "∂f/∂x′ = x"
+
+
+def test_a_comma_between_two_names_is_not_lowered_with_an_index():
+    assert html_line("as far as z²_1, z²_2, w¹_1,12") == (
+        "as far as z²<sub>1</sub>, z²<sub>2</sub>, w¹<sub>1,12</sub>"
+    )
 
 
 def test_a_notebook_gets_latex_and_html():

@@ -25,7 +25,9 @@ def texts(cell):
     found = []
     for output in cell.get("outputs", []):
         found.append(output.get("text") or output.get("data", {}).get("text/plain", ""))
-    return "".join(found)
+    # matrices against scalars: 0, or a last digit where another processor's matrix product rounds otherwise
+    rounding = r"largest difference (0|\d(\.\d)?e-1[6-9]( \(rounding\))?)(?![\d.]*\d)"
+    return re.sub(rounding, "they agree", "".join(found))
 
 
 def shows_a_picture(cell):

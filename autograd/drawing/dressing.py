@@ -54,8 +54,8 @@ def _box(shown: Display, node: Node, lit: bool) -> Box:
 
 
 def _slope(root: Node, node: Node) -> str:
-    """∂f/∂x, δ for a z; where either has no name of its own, plainly ``grad``."""
-    named = root.value is not None and root.value.name is not None and node.name
+    """∂f/∂x, δ for a z; plainly ``grad`` where either has no name of its own, or the pass began elsewhere."""
+    named = root.value is not None and root.value.name is not None and root.grad == 1.0 and node.name
     return derivative(clip(root.name), clip(node.name)) if named else "grad"
 
 

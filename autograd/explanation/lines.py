@@ -38,7 +38,7 @@ def rows(pieces: list[str], per_row: int = 4) -> list[str]:
 
 def html_line(text: str) -> str:
     """Text for HTML, with the indices of names below the line."""
-    return re.sub(r"_([\d,]+)", r"<sub>\1</sub>", escape(text))
+    return re.sub(r"_(\d+(?:,\d+)*)", r"<sub>\1</sub>", escape(text))
 
 
 def _cut(line: str, indent: int) -> list[str]:

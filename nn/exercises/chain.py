@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
 from autograd import Value, draw, exp, explain, named, relu, sin, tanh
 from autograd.graph import topological_order
-from nn.exercises.exercise import Exercise, Mistake, Problem, flat
+from autograd.notation import labels
+from nn.exercises.exercise import Case, Exercise, Mistake, Problem, places, run
 
 # ---- f = xyz -------------------------------------------------------------------------------------------------------
 
@@ -71,26 +72,15 @@ XYZ = Exercise(
 
 # ---- the local derivatives of × ------------------------------------------------------------------------------------
 
-Rule = Callable[..., tuple[float, Any]]
 
-
-def _run_rule(cases: Iterable[tuple[float, ...]], rule: Rule) -> list[float]:
-    numbers: list[float] = []
-    for case in cases:
-        found = flat(rule(*case))
-        if len(found) != 1 + len(case):
-            raise ValueError(
-                f"at {case} it returned {len(found)} numbers: the value and {len(case)} local derivatives"
-            )
-        numbers += found
-    return numbers
-
-
-def _places(cases: Iterable[tuple[float, ...]], names: str) -> list[str]:
+def _trials(p: Problem, names: str) -> list[Case]:
     return [
-        f"{what} at {', '.join(f'{n} = {x:g}' for n, x in zip(names, case))}"
-        for case in cases
-        for what in ("the value", *(f"∂/∂{n}" for n in names))
+        Case(
+            f"at {', '.join(f'{n} = {x:g}' for n, x in zip(names, case))}",
+            case,
+            ("the value", *(f"∂/∂{n}" for n in names)),
+        )
+        for case in p["cases"]
     ]
 
 
@@ -137,8 +127,8 @@ MUL = Exercise(
         "return x * y, (y, …)",
     ),
     derivation=_product,
-    numbers=lambda p, rule: _run_rule(p["cases"], rule),
-    cases=lambda p: _places(p["cases"], "xy"),
+    numbers=lambda p, rule: run(rule, _trials(p, "xy")),
+    cases=lambda p: places(_trials(p, "xy")),
 )
 
 
@@ -175,6 +165,11 @@ RELU = Exercise(
             lambda p: lambda z: (max(0.0, z), (1.0 if z >= 0 else 0.0,)),
         ),
         Mistake(
+            "½ at the kink",
+            "The mean of both sides, as a sign or a step function gives it; the convention here is 0.",
+            lambda p: lambda z: (max(0.0, z), ((z > 0) / 2.0 + (z >= 0) / 2.0,)),
+        ),
+        Mistake(
             "a slope where relu is flat",
             "Left of 0 relu does not move at all: its derivative is 0 there.",
             lambda p: lambda z: (max(0.0, z), (1.0,)),
@@ -191,8 +186,8 @@ RELU = Exercise(
         "The derivative is 1.0 if z > 0 else …",
     ),
     derivation=_relu_explained,
-    numbers=lambda p, rule: _run_rule(p["cases"], rule),
-    cases=lambda p: _places(p["cases"], "z"),
+    numbers=lambda p, rule: run(rule, _trials(p, "z")),
+    cases=lambda p: places(_trials(p, "z")),
 )
 
 
@@ -228,11 +223,12 @@ def _run_backward(p: Problem, backward: Callable[[Value], object]) -> list[float
 
 
 def _graph_places(p: Problem) -> list[str]:
-    return [
-        f"{graph}, node {node.name or (node.operation.name if node.operation else node.data)}"
-        for graph, root in _graphs(p).items()
-        for node in topological_order(root)
-    ]
+    found = []
+    for graph, root in _graphs(p).items():
+        order = topological_order(root)
+        names = labels(order)
+        found += [f"{graph}, node {names[node]}" for node in order]  # as in the drawing
+    return found
 
 
 def _graph_at(p: Problem, place: int) -> Any:
@@ -257,18 +253,25 @@ def backward_right(root: Value) -> None:
 
 
 def _spoiled(
-    assign: bool = False, stale: bool = False, upstream: bool = True, start: float = 1.0, breadth_first: bool = False
+    assign: bool = False,
+    stale: Callable[[Value], bool] = lambda node: False,
+    upstream: bool = True,
+    start: float = 1.0,
+    breadth_first: bool = False,
+    from_the_end: bool = True,
 ) -> Callable[[Value], None]:
     """The right answer with one thing wrong."""
 
     def backward(root: Value) -> None:
-        order = list(reversed(topological_order(root)))
+        order = topological_order(root)
+        if from_the_end:
+            order.reverse()
         if breadth_first:
             order = [root]
             for node in order:
                 order += [parent for parent in dict.fromkeys(node.parents) if parent not in order]
         for node in order:
-            node.grad = node.grad if stale else 0.0
+            node.grad = node.grad if stale(node) else 0.0
         root.grad = start
         for node in order:
             for parent, local in zip(node.parents, node.local_derivatives):
@@ -278,17 +281,36 @@ def _spoiled(
     return backward
 
 
-def _along_every_path(root: Value) -> None:
-    for node in topological_order(root):
-        node.grad = 0.0
-    root.grad = 1.0
+def _along_every_path(at_once: bool) -> Callable[[Value], None]:
+    """A node's whole grad goes on each time it is reached: parent by parent, or after all shares of its user."""
 
     def pass_on(node: Value) -> None:
         for parent, local in zip(node.parents, node.local_derivatives):
             parent.grad += node.grad * local
-            pass_on(parent)
+            if at_once:
+                pass_on(parent)
+        if not at_once:
+            for parent in reversed(node.parents):
+                pass_on(parent)
 
-    pass_on(root)
+    def backward(root: Value) -> None:
+        for node in topological_order(root):
+            node.grad = 0.0
+        root.grad = 1.0
+        pass_on(root)
+
+    return backward
+
+
+STALE_INPUTS = (
+    "stale gradients in the inputs",
+    "The nodes between begin anew, but the inputs still hold what an earlier pass left: set theirs to 0 too. "
+    "(`Value.backward` adds to its inputs on purpose; here every pass is to stand alone.)",
+)
+PASSED_ON_TWICE = (
+    "a node passed on more than once",
+    "Each time a node was reached, its whole grad went on again: visit every node once, after all its users.",
+)
 
 
 def _diamond(p: Problem) -> Any:
@@ -317,7 +339,7 @@ BACKWARD = Exercise(
         Mistake(
             "stale gradients",
             "What an earlier pass left in grad is still in there: set every node's grad to 0 first.",
-            lambda p: _spoiled(stale=True),
+            lambda p: _spoiled(stale=lambda node: True),
         ),
         Mistake(
             "no topological order",
@@ -330,10 +352,19 @@ BACKWARD = Exercise(
             lambda p: _spoiled(upstream=False),
         ),
         Mistake("no 1 at the root", "∂root/∂root = 1: without it everything is 0.", lambda p: _spoiled(start=0.0)),
+        Mistake(*PASSED_ON_TWICE, lambda p: _along_every_path(at_once=True)),
+        Mistake(*PASSED_ON_TWICE, lambda p: _along_every_path(at_once=False)),
+        Mistake(*STALE_INPUTS, lambda p: _spoiled(stale=lambda node: node.operation is None)),
+        Mistake(*STALE_INPUTS, lambda p: _spoiled(stale=lambda node: not node.parents)),
         Mistake(
-            "a node passed on more than once",
-            "Each time a node was reached, its whole grad went on again: visit every node once, after all its users.",
-            lambda p: _along_every_path,
+            "the list from the wrong end",
+            "Only the root had a grad when its turn came: walk the list from its end, users before their parents.",
+            lambda p: _spoiled(from_the_end=False),
+        ),
+        Mistake(
+            "nothing written",
+            "Every grad is as it was before: the answer is not returned, it is written into each `node.grad`.",
+            lambda p: lambda root: None,
         ),
     ),
     hints=(

@@ -6,7 +6,9 @@ the diagnosis says which thought went astray, and not only that one did.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from html import escape
 from math import isfinite
@@ -15,20 +17,66 @@ from typing import Any
 
 Problem = dict[str, Any]
 BY_HAND, BY_CODE = 2e-3, 1e-9  # how near, of the largest number, an answer on paper and one by code have to be
+NEARLY = 2e-2  # as near as this, an answer on paper has been rounded too early
+
+
+class NoAnswer(Exception):
+    """What was given cannot be compared: the message goes on after "Your function" or "Your answer"."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a student's function is tried on.
+
+    words       of the case, as "at x = 2"
+    arguments   copied for each call, so that a function may change them
+    places      what its numbers are, in words, in their order
+    """
+
+    words: str
+    arguments: tuple[Any, ...]
+    places: tuple[str, ...]
+
+
+def run(function: Callable[..., Any], cases: Iterable[Case]) -> list[float]:
+    """All numbers that a function gives. NoAnswer says at which case it gives something else."""
+    numbers: list[float] = []
+    for case in cases:
+        try:
+            found = function(*deepcopy(case.arguments))
+        except NotImplementedError:
+            raise
+        except Exception as error:
+            raise NoAnswer(f"raised {type(error).__name__}: {error} ({case.words})") from error
+        if found is None:
+            raise NoAnswer(f"returned nothing ({case.words}): it needs a `return`")
+        given = flat(found)
+        if len(given) != len(case.places):
+            asked = case.places[0] if len(case.places) == 1 else f"{case.places[0]} … {case.places[-1]}"
+            raise NoAnswer(f"returned {_count(given)} {case.words}, where {len(case.places)} are asked for: {asked}")
+        numbers += given
+    return numbers
+
+
+def places(cases: Iterable[Case]) -> list[str]:
+    """What the numbers of ``run`` are, in words."""
+    return [f"{place} {case.words}" for case in cases for place in case.places]
 
 
 @dataclass(frozen=True)
 class Mistake:
     """A way to go wrong.
 
-    name       in a few words
-    sentence   what to think again
-    answer     what it answers to a problem: numbers, or a function
+    name         in a few words
+    sentence     what to think again
+    answer       what it answers to a problem: numbers, or a function
+    recognises   numbers that are the same mistake though they are not those of ``answer``
     """
 
     name: str
     sentence: str
     answer: Callable[[Problem], Any]
+    recognises: Callable[[Problem, Sequence[float]], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -90,12 +138,12 @@ class Exercise:
             found = self.measure(problem, answer)
         except NotImplementedError:
             return Verdict(False, None, "Not answered yet.")
+        except NoAnswer as answer:
+            return Verdict(False, None, f"{self._subject} {answer}.")
         except Exception as error:
             return Verdict(False, None, f"{self._subject} raised {type(error).__name__}: {error}")
         if len(found) != len(expected):
-            return Verdict(
-                False, None, f"{self._subject} gave {len(found)} numbers, and {len(expected)} are asked for."
-            )
+            return Verdict(False, None, f"{self._subject} gave {_count(found)}, and {len(expected)} are asked for.")
         if not all(map(isfinite, found)):
             return Verdict(
                 False, None, f"{self._subject} gave {_first_not_finite(found)}: every number is finite here."
@@ -107,13 +155,27 @@ class Exercise:
         return self._wrong(problem, found, expected, None)
 
     def rank(self, problem: Problem, found: Sequence[float]) -> list[Mistake]:
-        """The known mistakes that give these numbers, the nearest first."""
+        """The known mistakes that give these numbers, the nearest first, then those that give some of them."""
         near: list[tuple[float, int, Mistake]] = []
+        partly: list[Mistake] = []
+        expected = self.measure(problem, self.right(problem))
         for mistake in self.mistakes:
             numbers = self.measure(problem, mistake.answer(problem))
-            if self._near(found, numbers):
+            if self._near(found, numbers) or (mistake.recognises and mistake.recognises(problem, found)):
                 near.append((_distance(found, numbers), len(near), mistake))
-        return [mistake for _, _, mistake in sorted(near)]
+            elif not self.is_code and self._made_of(found, expected, numbers):
+                partly.append(mistake)
+        return [mistake for _, _, mistake in sorted(near)] + partly
+
+    def _made_of(self, found: Sequence[float], expected: Sequence[float], numbers: Sequence[float]) -> bool:
+        """Whether each number is the right one or the mistake's, as when it was made in one place only."""
+        return len(found) == len(expected) == len(numbers) and all(
+            self._right_at(i, found, expected) or self._right_at(i, found, numbers) for i in range(len(found))
+        )
+
+    def _right_at(self, i: int, found: Sequence[float], numbers: Sequence[float]) -> bool:
+        largest = max(map(abs, numbers)) or 1.0
+        return abs(found[i] - numbers[i]) <= self.tolerance * largest
 
     @property
     def _subject(self) -> str:
@@ -122,6 +184,9 @@ class Exercise:
     def _near(self, found: Sequence[float], numbers: Sequence[float]) -> bool:
         largest = max((abs(x) for x in numbers), default=0.0) or 1.0
         return len(found) == len(numbers) and _distance(found, numbers) <= self.tolerance * largest
+
+    def _nearly(self, found: Sequence[float], expected: Sequence[float]) -> bool:
+        return _distance(found, expected) <= NEARLY * max(map(abs, expected))
 
     def _tells_apart(self, problem: Problem) -> bool:
         answers = [self.measure(problem, self.right(problem))]
@@ -136,10 +201,18 @@ class Exercise:
     def _wrong(
         self, problem: Problem, found: Sequence[float], expected: Sequence[float], mistake: Mistake | None
     ) -> Verdict:
-        place = next(i for i, (a, b) in enumerate(zip(found, expected)) if not self._near([a], [b]))
-        case = self.cases(problem)[place] if self.cases else ""
-        told = f" First at {case}: {found[place]:.6g} instead of {expected[place]:.6g}." if case else ""
-        picture = self.picture(problem, place) if self.picture else None
+        if self.cases:
+            place = next(i for i, (a, b) in enumerate(zip(found, expected)) if not self._near([a], [b]))
+            case = self.cases(problem)[place]
+            told = f" First at {case}: {found[place]:.6g} instead of {expected[place]:.6g}."
+            picture = self.picture(problem, place) if self.picture else None
+            told += " The drawing has the right ones." if picture is not None else ""
+        else:
+            good = [str(i + 1) for i in range(len(found)) if self._right_at(i, found, expected)]
+            told = f" Right already: number{'s' * (len(good) > 1)} {' and '.join(good)}." if good else ""
+            picture = None
+        if mistake is None and not self.is_code and self._nearly(found, expected):
+            return Verdict(False, None, "Nearly. Was something rounded on the way? Four digits are enough.")
         if mistake is None:
             return Verdict(False, None, f"Not yet, and it is none of the known mistakes.{told}", picture)
         return Verdict(False, mistake, f"Not yet. This looks like: {mistake.name}. {mistake.sentence}{told}", picture)
@@ -166,7 +239,8 @@ class Verdict:
 
     def _repr_html_(self) -> str:
         colour = "#009E73" if self.right else "#D55E00"
-        text = f"<p><b style='color:{colour}'>{'✓' if self.right else '✗'}</b> {escape(self.text)}</p>"
+        said = re.sub("`([^`]+)`", r"<code>\1</code>", escape(self.text))
+        text = f"<p><b style='color:{colour}'>{'✓' if self.right else '✗'}</b> {said}</p>"
         if self.shown is None:
             return text
         to_html = getattr(self.shown, "_repr_html_", None)
@@ -174,16 +248,24 @@ class Verdict:
 
 
 def flat(answer: Any) -> list[float]:
-    """The numbers of an answer: of a number, of lists in lists, of Values or arrays. TypeError for anything else."""
+    """The numbers of an answer: of a number, of lists in lists, of Values or arrays. NoAnswer for anything else."""
     if hasattr(answer, "tolist"):
         answer = answer.tolist()
-    if isinstance(answer, (list, tuple)):
+    if isinstance(answer, (list, tuple, Iterator)):
         return [x for row in answer for x in flat(row)]
     if answer is None or answer is ...:
         raise NotImplementedError
     if isinstance(answer, (str, bytes)):
-        raise TypeError(f"{answer!r} is text: give numbers")
-    return [float(answer)]
+        raise NoAnswer(f"has the text {answer!r}, and numbers are asked for")
+    try:
+        return [float(answer)]
+    except (TypeError, ValueError, OverflowError):
+        kind = type(answer).__name__
+        raise NoAnswer(f"has a value of type {kind}, and numbers are asked for") from None
+
+
+def _count(numbers: Sequence[float]) -> str:
+    return "1 number" if len(numbers) == 1 else f"{len(numbers)} numbers"
 
 
 def _distance(a: Sequence[float], b: Sequence[float]) -> float:

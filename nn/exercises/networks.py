@@ -9,7 +9,7 @@ from typing import Any
 
 from autograd import Value, affine, explain, named
 from autograd.graph import topological_order
-from nn.exercises.exercise import Exercise, Mistake, Problem, flat
+from nn.exercises.exercise import Case, Exercise, Mistake, Problem, places, run
 from nn.layers import MLP
 from nn.losses import cross_entropy, half_squared_error, mean_loss
 from nn.module import Trace
@@ -90,6 +90,16 @@ BIAS = Exercise(
             _each(lambda z, a, y: (a - y) * a),
         ),
         Mistake(
+            "twice too large",
+            "The 2 of the square and the ½ before it cancel: ∂L/∂a = a − y.",
+            _each(lambda z, a, y: 2.0 * (a - y) * a * (1.0 - a)),
+        ),
+        Mistake(
+            "the slope of tanh",
+            "1 − a² belongs to tanh; the slope of σ is a(1 − a).",
+            _each(lambda z, a, y: (a - y) * (1.0 - a * a)),
+        ),
+        Mistake(
             "the sign of the loss's slope",
             "L = ½(y − a)² falls as a comes up to y: its derivative is a − y.",
             _each(lambda z, a, y: (y - a) * a * (1.0 - a)),
@@ -144,7 +154,8 @@ HIDDEN = Exercise(
     name="hidden",
     title="δ¹_1 and δ¹_3",
     question=lambda p: (
-        f"The same network. W² has the rows {', '.join(str(tuple(row)) for row in p['W2'])}; the example gave "
+        "A 2-3-3 network as before, with other numbers. W² has the rows "
+        f"{', '.join(str(tuple(row)) for row in p['W2'])}; the example gave "
         f"δ² = {_rounded(_hidden_numbers(p)[1])} and a¹ = {_rounded(_hidden_numbers(p)[2])}. "
         "What are δ¹_1 and δ¹_3? Answer `[δ¹_1, δ¹_3]`."
     ),
@@ -195,20 +206,14 @@ def _batches(rng: Random) -> Problem:
     return {"cases": cases}
 
 
-def _run_gradient(p: Problem, gradient: Callable[[Matrix, Matrix], Any]) -> Numbers:
-    numbers = []
-    for D, A in p["cases"]:
-        found = gradient([row[:] for row in D], [row[:] for row in A])
-        numbers += flat(found)
-    return numbers
-
-
-def _gradient_places(p: Problem) -> list[str]:
+def _gradient_trials(p: Problem) -> list[Case]:
     return [
-        f"∂L/∂w_{j + 1}{k + 1} of {len(D)} example{'s' if len(D) > 1 else ''}"
+        Case(
+            f"for {len(D)} example{'s' * (len(D) > 1)}",
+            (D, A),
+            tuple(f"∂L/∂w_{j + 1}{k + 1}" for j in range(len(D[0])) for k in range(len(A[0]))),
+        )
         for D, A in p["cases"]
-        for j in range(len(D[0]))
-        for k in range(len(A[0]))
     ]
 
 
@@ -269,6 +274,11 @@ OUTER = Exercise(
             lambda p: _outer(last=True),
         ),
         Mistake(
+            "assigned instead of added",
+            "Only the last example's δ aᵀ is in your answer: add those of all, then divide by how many there are.",
+            lambda p: _outer(lambda m: 1.0, last=True),
+        ),
+        Mistake(
             "forgot the upstream",
             "∂z_j/∂w_jk = a_k is only the local derivative; multiply by δ_j.",
             lambda p: _without_delta,
@@ -280,8 +290,8 @@ OUTER = Exercise(
         "[[sum(d[j] * a[k] for d, a in zip(D, A)) / len(D) for k in …] for j in …]",
     ),
     derivation=_explain_weight,
-    numbers=_run_gradient,
-    cases=_gradient_places,
+    numbers=lambda p, gradient: run(gradient, _gradient_trials(p)),
+    cases=lambda p: places(_gradient_trials(p)),
 )
 
 
@@ -292,14 +302,11 @@ def _logits(rng: Random) -> Problem:
     return {"cases": [(_tenths(rng, n), rng.randrange(n)) for n in (2, 3, 4)]}
 
 
-def _run_delta(p: Problem, delta: Callable[[Numbers, int], Any]) -> Numbers:
-    numbers = []
-    for z, label in p["cases"]:
-        found = flat(delta(z[:], label))
-        if len(found) != len(z):
-            raise ValueError(f"for {len(z)} logits it returned {len(found)} numbers")
-        numbers += found
-    return numbers
+def _delta_trials(p: Problem) -> list[Case]:
+    return [
+        Case(f"for {len(z)} logits with the label {label}", (z, label), tuple(f"∂L/∂z[{k}]" for k in range(len(z))))
+        for z, label in p["cases"]
+    ]
 
 
 def _softmax(z: Numbers) -> Numbers:
@@ -321,8 +328,9 @@ SOFTMAX = Exercise(
     name="softmax",
     title="δ of softmax and cross-entropy",
     question=lambda p: (
-        "L = −log s_label with s = softmax(z). Write `delta(z, label)`, which returns ∂L/∂z as a list, for any "
-        "number of logits."
+        "z is a list of any number of *logits*, one for each class. Softmax makes shares of them that add up to 1: "
+        "s_k = exp(z_k) / Σ_i exp(z_i). L = −log s_label, where `label` is the place in the list of the right class, "
+        "counted from 0. Write `delta(z, label)`, which returns ∂L/∂z as a list."
     ),
     make=_logits,
     right=_share(lambda s, t: s - t),
@@ -343,6 +351,26 @@ SOFTMAX = Exercise(
             _share(lambda s, t: (s - t) * s * (1.0 - s)),
         ),
         Mistake(
+            "labels counted from 1",
+            "The −1 stands one place too early: `label` is 0 for the first class, as `z[label]` has it.",
+            lambda p: lambda z, label: [s - float(k == (label - 1) % len(z)) for k, s in enumerate(_softmax(z))],
+        ),
+        Mistake(
+            "−1 everywhere",
+            "Only the label's own logit is subtracted in L = log Σ exp(z) − z_label: elsewhere ∂L/∂z is s.",
+            _share(lambda s, t: s - 1.0),
+        ),
+        Mistake(
+            "nothing but the label",
+            "The other logits are in Σ exp too: raising one takes a share from the label, so ∂L/∂z is s there.",
+            _share(lambda s, t: t * (s - 1.0)),
+        ),
+        Mistake(
+            "stopped at s",
+            "−1/s is ∂L/∂s. From s back to z it still has to pass softmax.",
+            _share(lambda s, t: -t / s),
+        ),
+        Mistake(
             "powers that are not shares",
             "exp(z) has to be divided by the sum of all exp(z): the shares add up to 1.",
             _share(lambda s, t: s - t, lambda z: [exp(z_k) for z_k in z]),
@@ -359,8 +387,8 @@ SOFTMAX = Exercise(
         "s_k − 1 at the label, s_k elsewhere.",
     ),
     derivation=_explain_softmax,
-    numbers=_run_delta,
-    cases=lambda p: [f"∂L/∂z_{k + 1} of {len(z)} logits" for z, _ in p["cases"] for k in range(len(z))],
+    numbers=lambda p, delta: run(delta, _delta_trials(p)),
+    cases=lambda p: places(_delta_trials(p)),
 )
 
 EXERCISES = (BIAS, HIDDEN, OUTER, SOFTMAX)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import atan2, cos, hypot, sin, sqrt
+from math import atan2, cos, hypot, pi, sin, sqrt
 from random import Random
 from typing import Any
 
 from autograd import Value, explain, named
 from autograd import cos as cosine
 from autograd import sin as sine
-from nn.exercises.exercise import Exercise, Mistake, Problem, flat
+from nn.exercises.exercise import BY_HAND, Case, Exercise, Mistake, Problem, places, run
 from nn.normalisation import BatchNorm
 
 Numbers = list[float]
@@ -26,13 +26,18 @@ def _line(rng: Random) -> Problem:
 
 
 def _steps(
-    mean: bool = True, sign: float = -1.0, keep: bool = False, upstream: bool = True, fresh_w: bool = False
+    mean: bool = True,
+    sign: float = -1.0,
+    keep: bool = False,
+    upstream: bool = True,
+    fresh_w: bool = False,
+    count: int = 2,
 ) -> Callable[[Problem], Numbers]:
     """w and b after two steps; each option is a way to go wrong."""
 
     def answer(p: Problem) -> Numbers:
         w, b, dw, db = p["w"], p["b"], 0.0, 0.0
-        for _ in range(2):
+        for _ in range(count):
             if not keep:
                 dw = db = 0.0
             share = 0.5 if mean else 1.0
@@ -46,6 +51,14 @@ def _steps(
         return [w, b]
 
     return answer
+
+
+def _one_by_one(p: Problem) -> Numbers:
+    w, b = p["w"], p["b"]
+    for x, y in zip(p["x"], p["y"]):
+        error = w * x + b - y
+        w, b = w - p["eta"] * error * x, b - p["eta"] * error
+    return [w, b]
 
 
 def _explain_step(p: Problem) -> Any:
@@ -86,6 +99,16 @@ SGD = Exercise(
             _steps(upstream=False),
         ),
         Mistake(
+            "one step only",
+            "That is where the first step leads; the second begins there, with ŷ computed anew.",
+            _steps(count=1),
+        ),
+        Mistake(
+            "one example for each step",
+            "That is SGD with one example at a time; here both steps use the mean over both examples.",
+            _one_by_one,
+        ),
+        Mistake(
             "b after the new w",
             "Both derivatives are taken at the same point, before either number moves.",
             _steps(fresh_w=True),
@@ -112,14 +135,15 @@ def _masks(rng: Random) -> Problem:
     return {"cases": cases}
 
 
-def _run_dropout(p: Problem, dropout: Callable[..., Any]) -> Numbers:
-    numbers = []
-    for a, keep, probability, training in p["cases"]:
-        found = flat(dropout(a[:], keep[:], probability, training))
-        if len(found) != len(a):
-            raise ValueError(f"for {len(a)} units it returned {len(found)} numbers")
-        numbers += found
-    return numbers
+def _dropout_trials(p: Problem) -> list[Case]:
+    return [
+        Case(
+            f"in {'training' if training else 'evaluation'} with p = {q:g}",
+            (a, keep, q, training),
+            tuple(f"unit {j + 1}" for j in range(len(a))),
+        )
+        for a, keep, q, training in p["cases"]
+    ]
 
 
 def _dropped(
@@ -132,6 +156,13 @@ def _dropped(
         return dropout
 
     return make
+
+
+def _by_what_came(problem: Problem) -> Any:
+    def dropout(a: Numbers, keep: Sequence[bool], p: float, training: bool) -> Numbers:
+        return [a_j * k_j * len(keep) / sum(keep) for a_j, k_j in zip(a, keep)] if training else a
+
+    return dropout
 
 
 def _explain_dropout(problem: Problem) -> Any:
@@ -162,6 +193,27 @@ DROPOUT = Exercise(
             _dropped(lambda a, k, p: a / p if k else 0.0),
         ),
         Mistake(
+            "multiplied for divided",
+            "Fewer units are at work, so each has to be larger: divide by 1 − p.",
+            _dropped(lambda a, k, p: a * (1.0 - p) if k else 0.0),
+        ),
+        Mistake(
+            "scaled by what came",
+            "You divided by the share that was kept this time; the mask's mean is over all masks, and it is 1 − p.",
+            _by_what_came,
+        ),
+        Mistake(
+            "scaled at test time instead",
+            "Dropout's first paper does it so, and it is no error there; here training divides by 1 − p, and "
+            "evaluation leaves a as it is.",
+            _dropped(lambda a, k, p: a if k else 0.0, lambda a, k, p: a * (1.0 - p)),
+        ),
+        Mistake(
+            "training and evaluation exchanged",
+            "With `training` True the mask is used, and with False a comes back as it is.",
+            _dropped(lambda a, k, p: a, lambda a, k, p: a / (1.0 - p) if k else 0.0),
+        ),
+        Mistake(
             "the wrong ones dropped",
             "keep is True for what stays.",
             _dropped(lambda a, k, p: 0.0 if k else a / (1.0 - p)),
@@ -183,12 +235,8 @@ DROPOUT = Exercise(
         "if not training: return a, and otherwise [a_j / (1 - p) if k else 0.0 for …]",
     ),
     derivation=_explain_dropout,
-    numbers=_run_dropout,
-    cases=lambda p: [
-        f"unit {j + 1} in {'training' if training else 'evaluation'} with p = {q:g}"
-        for a, _, q, training in p["cases"]
-        for j in range(len(a))
-    ],
+    numbers=lambda p, dropout: run(dropout, _dropout_trials(p)),
+    cases=lambda p: places(_dropout_trials(p)),
 )
 
 
@@ -203,14 +251,15 @@ def _columns(rng: Random) -> Problem:
     return {"cases": cases}
 
 
-def _run_norm(p: Problem, norm: Callable[..., Any]) -> Numbers:
-    numbers = []
-    for x, gamma, beta, epsilon in p["cases"]:
-        found = flat(norm(x[:], gamma, beta, epsilon))
-        if len(found) != len(x):
-            raise ValueError(f"for {len(x)} examples it returned {len(found)} numbers")
-        numbers += found
-    return numbers
+def _norm_trials(p: Problem) -> list[Case]:
+    return [
+        Case(
+            f"for {len(x)} examples with ε = {epsilon:g}",
+            (x, gamma, beta, epsilon),
+            tuple(f"y_{i + 1}" for i in range(len(x))),
+        )
+        for x, gamma, beta, epsilon in p["cases"]
+    ]
 
 
 def _mean(x: Numbers) -> float:
@@ -225,17 +274,23 @@ def _normalised(
     less: int = 0,
     root: Callable[[float, float], float] = lambda v, e: sqrt(v + e),
     centred: bool = True,
-    affine: bool = True,
+    line: Callable[[float, float, float], float] = lambda hat, gamma, beta: gamma * hat + beta,
 ) -> Callable[[Problem], Any]:
     def make(problem: Problem) -> Any:
         def norm(x: Numbers, gamma: float, beta: float, epsilon: float) -> Numbers:
             mu = _mean(x) if centred else 0.0
-            hats = [(x_i - mu) / root(_variance(x, less), epsilon) for x_i in x]
-            return [gamma * hat + beta for hat in hats] if affine else hats
+            return [line((x_i - mu) / root(_variance(x, less), epsilon), gamma, beta) for x_i in x]
 
         return norm
 
     return make
+
+
+def _sum_of_squares(problem: Problem) -> Any:
+    def norm(x: Numbers, gamma: float, beta: float, epsilon: float) -> Numbers:
+        return [gamma * (x_i - _mean(x)) / sqrt(len(x) * _variance(x) + epsilon) + beta for x_i in x]
+
+    return norm
 
 
 def _explain_norm(p: Problem) -> Any:
@@ -270,7 +325,27 @@ BATCH_NORM = Exercise(
         Mistake(
             "forgot γ and β",
             "x̂ is not yet the output: y = γ x̂ + β.",
-            _normalised(affine=False),
+            _normalised(line=lambda hat, gamma, beta: hat),
+        ),
+        Mistake(
+            "forgot β", "y = γ x̂ + β: the mean of y is β.", _normalised(line=lambda hat, gamma, beta: gamma * hat)
+        ),
+        Mistake("forgot γ", "y = γ x̂ + β: γ stretches x̂.", _normalised(line=lambda hat, gamma, beta: hat + beta)),
+        Mistake(
+            "γ and β exchanged",
+            "γ is the factor, β is added.",
+            _normalised(line=lambda hat, gamma, beta: beta * hat + gamma),
+        ),
+        Mistake(
+            "β before γ",
+            "First stretch, then shift: γ x̂ + β, not γ (x̂ + β).",
+            _normalised(line=lambda hat, gamma, beta: gamma * (hat + beta)),
+        ),
+        Mistake("forgot ε", "ε is added to the variance, inside the root.", _normalised(root=lambda v, e: sqrt(v))),
+        Mistake(
+            "sum for mean",
+            "The variance is the *mean* of the squares, 1/m times their sum.",
+            _sum_of_squares,
         ),
         Mistake(
             "ε outside of the root",
@@ -289,8 +364,8 @@ BATCH_NORM = Exercise(
         "[gamma * (x_i - mu) / (var + epsilon) ** 0.5 + beta for x_i in x]",
     ),
     derivation=_explain_norm,
-    numbers=_run_norm,
-    cases=lambda p: [f"y_{i + 1} of {len(x)}, ε = {e:g}" for x, _, _, e in p["cases"] for i in range(len(x))],
+    numbers=lambda p, norm: run(norm, _norm_trials(p)),
+    cases=lambda p: places(_norm_trials(p)),
 )
 
 
@@ -307,14 +382,15 @@ def _learned(rng: Random) -> Problem:
 def _evaluated(
     statistics: Callable[[Problem], Numbers] = lambda p: p["seen"],
     less: int = 0,
-    affine: bool = True,
+    gamma: bool = True,
+    beta: bool = True,
     root: bool = True,
 ) -> Callable[[Problem], Numbers]:
     def answer(p: Problem) -> Numbers:
         data = statistics(p)
         variance = _variance(data, less)
         hats = [(x - _mean(data)) / (sqrt(variance) if root else variance) for x in p["x"]]
-        return [p["gamma"] * hat + p["beta"] for hat in hats] if affine else hats
+        return [(p["gamma"] if gamma else 1.0) * hat + (p["beta"] if beta else 0.0) for hat in hats]
 
     return answer
 
@@ -349,7 +425,14 @@ EVALUATE = Exercise(
             "The lecture's statistics of the training data have 1/m.",
             _evaluated(less=1),
         ),
-        Mistake("forgot γ and β", "x̂ is not yet the output: y = γ x̂ + β.", _evaluated(affine=False)),
+        Mistake(
+            "statistics of all six",
+            "The test examples were counted in: the statistics are those of the training data alone.",
+            _evaluated(lambda p: p["seen"] + p["x"]),
+        ),
+        Mistake("forgot γ and β", "x̂ is not yet the output: y = γ x̂ + β.", _evaluated(gamma=False, beta=False)),
+        Mistake("forgot β", "y = γ x̂ + β: β is added at the end.", _evaluated(beta=False)),
+        Mistake("forgot γ", "y = γ x̂ + β: γ stretches x̂.", _evaluated(gamma=False)),
         Mistake(
             "the variance for its root",
             "x̂ is to have the deviation 1: divide by √σ².",
@@ -393,6 +476,13 @@ def _axis(p: Problem, centred: bool = True, turned: float = 0.0) -> Numbers:
     return [-u_k for u_k in u] if u[0] < 0.0 else u
 
 
+def _along(p: Problem, found: Sequence[float], turned: float = 0.0) -> bool:
+    """Whether a vector of any length and sign lies along the axis, turned by an angle."""
+    u = _axis(p, turned=turned)
+    length = hypot(*found)
+    return length > 0.0 and abs(found[0] * u[1] - found[1] * u[0]) <= 2.0 * BY_HAND * length
+
+
 def _from_first_to_last(p: Problem) -> Numbers:
     far = max(p["X"], key=lambda x: hypot(x[0], x[1]))
     length = hypot(*far) or 1.0
@@ -426,12 +516,19 @@ PCA = Exercise(
         Mistake(
             "the second axis",
             "This is the direction of least variance: take the eigenvector of the larger eigenvalue.",
-            lambda p: [-x for x in u] if (u := _axis(p, turned=1.5707963267948966))[0] < 0.0 else u,
+            lambda p: _axis(p, turned=pi / 2.0),
+            lambda p, found: _along(p, found, turned=pi / 2.0),
+        ),
+        Mistake(
+            "turned round",
+            "This is the axis, but the other way round: change both signs, so that the first number is positive.",
+            lambda p: [-u for u in _axis(p)],
         ),
         Mistake(
             "not of length 1",
-            "The direction is right: divide by its length.",
+            "The direction is right: divide by its length, and let the first number be positive.",
             lambda p: [u / _axis(p)[0] for u in _axis(p)],
+            lambda p, found: abs(hypot(*found) - 1.0) > BY_HAND and _along(p, found),
         ),
         Mistake(
             "the farthest point",
