@@ -499,11 +499,65 @@ def test_parameters_keep_the_numbers_that_their_values_have():
     assert program() == 35.0
 
 
-def test_leaves_that_are_neither_keep_their_number():
+@pytest.mark.parametrize("engine", ["replay", "eager"])
+def test_leaves_that_are_neither_are_read_anew_too(engine):
     w, x, c = Value(2.0), Value(3.0), Value(4.0)
-    program = record(w * x * c, inputs=[x], parameters=[w])
+    program = record(w * x * c, inputs=[x], parameters=[w], engine=engine)
     assert program([5.0]) == 40.0
     assert program.gradient(c) == 10.0
+    c.data = 7.0
+    assert program([5.0]) == 70.0
+    assert program.gradient(w) == 35.0
+
+
+def one_layer():
+    """Σ tanh(w · x + w₁ x₁): its products are fused away; program, inputs, parameters, feeds."""
+    rng = random.Random(30)
+    W, X = leaves_of(normal(rng, 5, 4)), leaves_of(normal(rng, 6, 4))
+    inside = [[w[0] * x[0] for w in W] for x in X]
+    loss = F.sum([F.tanh(F.dot(w, x) + p) for x, row in zip(X, inside) for w, p in zip(W, row)])
+    return record(loss, [X], flat(W), engine="replay"), loss, X, W, inside, [normal(rng, 6, 4)]
+
+
+def test_after_a_step_every_scalar_is_still_that_of_the_run_before_the_update():
+    program, _, X, W, inside, feeds = one_layer()
+    before = [w.data for w in flat(W)]
+    program(feeds)
+    nodes = [*flat(X), *flat(W), *flat(inside)]
+    expected = [(program.value(node), program.gradient(node)) for node in nodes]
+    with program.training(SGD(flat(W), 0.5)) as step:
+        step(feeds)
+        assert [(program.value(node), program.gradient(node)) for node in nodes] == expected
+    assert [(program.value(node), program.gradient(node)) for node in nodes] == expected
+    gradient = [program.gradient(w) for w in flat(W)]
+    assert [w.data for w in flat(W)] == [w - 0.5 * g for w, g in zip(before, gradient)]
+
+
+def test_to_values_takes_no_update_back():
+    program, loss, _, W, _, feeds = one_layer()
+    with program.training(SGD(flat(W), 0.5)) as step:
+        step(feeds)
+        step(feeds)
+    moved = [w.data for w in flat(W)]
+    program.to_values()
+    assert [w.data for w in flat(W)] == moved
+    rows = [[w.data for w in row] for row in W]
+    z = np.array(feeds[0]) @ np.array(rows).T + np.outer(np.array(feeds[0])[:, 0], np.array(rows)[:, 0])
+    assert loss.data == pytest.approx(np.tanh(z).sum(), abs=1e-13)  # of the present weights, to rounding
+    W[0][0].data += 1.0
+    program.to_values()
+    assert W[0][0].data == moved[0] + 1.0
+
+
+def test_a_call_inside_a_training_has_the_parameters_of_the_latest_step():
+    w = [Value(1.0) for _ in range(3)]
+    recorded = record(lambda x: F.dot(w, w) * F.sum(x), parameters=w)
+    with recorded.training(SGD(w, 0.25)) as step:
+        step([[1.0]])  # each w becomes 1 − 0.25 · 2
+        assert recorded([1.0]) == 0.75
+        assert recorded([1.0, 1.0]) == 1.5
+        assert step([[1.0]]) == 0.75
+    assert [w_i.data for w_i in w] == [0.25] * 3
 
 
 # ---- where it does not pay, and where numbers are not finite ---------------------------------------------------
@@ -541,6 +595,16 @@ def test_nothing_from_upstream_times_an_infinite_derivative_is_nothing():
     assert [program.gradient(x_i) for x_i in x] == [0.0] * 8
     program([[1.0] + [0.0] * 7])
     assert [program.gradient(x_i) for x_i in x] == [np.inf] + [0.0] * 7
+
+
+def test_nothing_from_upstream_is_nothing_for_inputs_too():
+    x, w = leaves_of([4.0] * 8), leaves_of([1.0] * 8)
+    program = record(F.sum([w_i * F.relu(-F.sqrt(x_i)) for w_i, x_i in zip(w, x)]), [x], w, engine="replay")
+    with program.training(SGD(w, 0.5)) as step:
+        step([[0.0] * 8])
+    w[0].data = 5.0
+    assert [program.gradient(x_i) for x_i in x] == [0.0] * 8  # sqrt′(0) = ∞, times relu′(0) = 0
+    assert w[0].data == 5.0
 
 
 def test_what_is_fed_may_be_infinite_as_in_the_eager_engine():

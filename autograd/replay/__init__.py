@@ -39,8 +39,7 @@ def record(
     loss         a Value, already computed from leaves; or a function that computes it, which is recorded anew for
                  each shape of its arguments
     inputs       what is fed anew in each run: leaves, or lists (of lists) of leaves; of a function, its arguments
-    parameters   leaves whose gradients are wanted; without them, all that are no inputs. Other leaves keep their
-                 numbers, as constants do
+    parameters   leaves whose gradients are wanted; without them, all that are no inputs
     engine       "auto" lets the eager engine run where groups are too small to pay; "replay" and "eager" insist
 
     Raises ValueError for inputs and parameters that are no leaves, or are given twice.

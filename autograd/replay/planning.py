@@ -83,7 +83,8 @@ class Plan:
         self.parameters = memory.place(parameters, wanted=True)
         placed = [memory.place(nodes, wanted=False) for nodes in inputs]
         leaf = (flat.arity == 0) & ~declared & ~flat.is_constant()
-        self.held = memory.place(np.flatnonzero(leaf), wanted=False)
+        self.others = np.flatnonzero(leaf)
+        memory.place(self.others, wanted=False)
         self.first_computed = memory.used
         return placed
 

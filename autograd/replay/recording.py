@@ -43,6 +43,9 @@ class Recording:
         Raises ValueError, naming file and line, where the function does what a replay could not repeat.
         """
         numbers = _arrays(arguments)
+        for program in self.programs.values():
+            if program.trained_by is not None:
+                program.trained_by.write_back()
         return self.program_for(numbers)(numbers)
 
     def program_for(self, arguments: Sequence[Any]) -> Program:
