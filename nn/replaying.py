@@ -197,10 +197,10 @@ class _Recorded:
             if why_not(training) is None:
                 loss = run()
             else:
-                loss, lines = run_watched(run)
+                loss, lines = run_watched(run, may_draw=True)  # masks, which are fed anew
                 first = dict(made)
                 leaves = [*flatten(X), *model.parameters()]
-                run_nearby(run, {leaf: leaf.data for leaf in leaves}, loss, lines)
+                run_nearby(run, {leaf: leaf.data for leaf in leaves}, loss, lines, may_draw=True)
                 made = first
         self.masks = [(d, list(d.masks)) for d in replay.dropouts if learns and d.masks]
         self.averaged = made.get("normalised", [])

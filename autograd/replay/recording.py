@@ -17,10 +17,12 @@ from autograd.graph import topological_order
 from autograd.notation import is_constant
 from autograd.replay.program import Program, check_leaves, remaining_leaves
 from autograd.replay.training import training
-from autograd.replay.watching import Lines, watching
+from autograd.replay.watching import Lines, Name, read_by_name, watching
 from autograd.value import Value, collector_paused
 
-NEARBY = 1e-7  # relative: far enough to be seen in every digit that was frozen, near enough to stay in the domains
+NEARBY = 1e-7  # far enough to be seen in every digit that was frozen, near enough to stay in the domains
+# which way: of a number, away from 0 or towards it, and of a 0; the next where this one leaves a domain
+WAYS = [(1, 1), (-1, 1), (1, -1), (-1, -1)]
 
 
 class Recording:
@@ -36,6 +38,7 @@ class Recording:
         self.function, self.engine, self.limit = function, engine, limit
         self.parameters = parameters if parameters is None else list(parameters)
         self.programs: OrderedDict[tuple[tuple[int, ...], ...], Program] = OrderedDict()
+        self._names: dict[Program, list[Name]] = {}
 
     def __call__(self, *arguments: Any) -> float:
         """Loss and gradients for numbers, or lists (of lists) of them; the function gets Values of the same shape.
@@ -53,11 +56,16 @@ class Recording:
         shapes = tuple(np.shape(argument) for argument in arguments)
         if shapes in self.programs:
             self.programs.move_to_end(shapes)
-            return self.programs[shapes]
+            program = self.programs[shapes]
+            for name in self._names[program]:
+                name.check()
+            return program
         program = self._record(_arrays(arguments))
         self.programs[shapes] = program
+        self._names[program] = read_by_name(self.function)
         if len(self.programs) > self.limit:
-            self.programs.popitem(last=False)
+            _, oldest = self.programs.popitem(last=False)
+            del self._names[oldest]
         return program
 
     @property
@@ -103,26 +111,34 @@ class Recording:
         return Program(loss, inputs, parameters, self.engine)
 
 
-def run_watched(run: Callable[[], Value]) -> tuple[Value, Lines]:
+def run_watched(run: Callable[[], Value], may_draw: bool = False) -> tuple[Value, Lines]:
     """The loss that ``run`` computes, and the lines where its nodes were made; ValueError for what would freeze."""
-    with watching() as lines:
+    with watching(may_draw) as lines:
         loss = run()
     if not isinstance(loss, Value):
         raise TypeError(f"the recorded function returned {loss!r}: it needs to return the loss, a Value")
     return loss, lines
 
 
-def run_nearby(run: Callable[[], Value], leaves: dict[Value, float], loss: Value, lines: Lines) -> list[Value]:
+def run_nearby(
+    run: Callable[[], Value], leaves: dict[Value, float], loss: Value, lines: Lines, may_draw: bool = False
+) -> list[Value]:
     """The graph of a second run, its leaves moved a little. ValueError for another one, or other constants."""
     try:
-        for i, (leaf, x) in enumerate(leaves.items()):
-            leaf.data = x * (1.0 + NEARBY * (1 + i % 7))
-        try:
-            again, _ = run_watched(run)
-        except DomainError:  # too near an edge: at the same point then
-            for leaf, x in leaves.items():
-                leaf.data = x
-            again, _ = run_watched(run)
+        for away, from_zero in WAYS:
+            for i, (leaf, x) in enumerate(leaves.items()):
+                way = away if x > 0.0 else -away if x < 0.0 else from_zero
+                leaf.data = x + way * NEARBY * (1 + i % 7) * max(abs(x), 1.0)
+            try:
+                again, _ = run_watched(run, may_draw)
+                break
+            except DomainError as error:
+                fault = error
+        else:
+            raise ValueError(
+                f"a little beside these numbers there is another fault whichever way, as {fault}: what the function "
+                "freezes cannot be seen there; record it at other numbers first"
+            )
     finally:
         for leaf, x in leaves.items():
             leaf.data = x
@@ -139,7 +155,7 @@ def _refuse_differences(first: list[Value], second: list[Value], lines: Lines) -
         if node.operation is not other.operation or operands != [place_again[p] for p in other.parents]:
             raise ValueError(
                 f"{lines.place(node)}: run again, the recorded function made another graph from here on: "
-                f"{_word(node)} was {_word(other)}. What is drawn or counted belongs outside, given as an argument"
+                f"{_word(node)} was {_word(other)}. What is counted belongs outside, given as an argument"
             )
         if not node.parents and node is not other and node.data != other.data and node.data == node.data:
             what = "the constant" if is_constant(node) else f"the leaf {node.name or 'without a name'},"

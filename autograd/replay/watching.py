@@ -1,18 +1,23 @@
 """While a function is recorded, whatever would freeze a number of this one run is refused, with file and line.
 
 A graph keeps what was computed, not what was decided: ``if x > 0``, ``float(x)`` and ``x.data`` leave no node. For
-the time of the recording, and in its thread alone, Value's comparisons and its ``data`` look at who is asking.
+the time of the recording, and in its thread alone, Value's comparisons and its numbers look at who is asking, and
+Python's random generators at who is drawing. What the function reads by name from outside is compared in each call.
 """
 
 from __future__ import annotations
 
+import dis
+import random
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from threading import RLock, get_ident
-from types import FrameType
-from typing import Any
+from types import CodeType, FrameType, FunctionType
+from typing import Any, NamedTuple
 
+from autograd import value
 from autograd.value import Value
 
 # these read ``data`` only to hand it to the engine beside the Value that it belongs to
@@ -34,23 +39,33 @@ class Lines:
 
 
 @contextmanager
-def watching() -> Iterator[Lines]:
-    """Inside, what asks a Value for its number is a ValueError; gives the lines where nodes are made."""
+def watching(may_draw: bool = False) -> Iterator[Lines]:
+    """Inside, what asks a Value for its number is a ValueError; gives the lines where nodes are made.
+
+    may_draw   whether random numbers may be drawn: by one who feeds them anew
+    """
     lines = Lines()
+    here = vars(Value)
+    watched: list[tuple[Any, str, Any]] = [
+        (Value, "data", _watched_data(here["data"], lines)),
+        (Value, "__eq__", _watched_equality()),
+        *((Value, name, _refusing(here[name], how)) for name, how in ASKING.items()),
+        *((Value, name, _watched_read(here[name], how)) for name, how in READING.items()),
+    ]
+    if not may_draw:
+        watched += [(home, name, _no_draw(getattr(home, name))) for home, name in DRAWING]
     with _lock:
-        originals = {name: vars(Value).get(name, _absent) for name in ("data", "__eq__", *ASKING)}
-        watched: dict[str, Any] = {name: _refusing(name, originals[name], how) for name, how in ASKING.items()}
-        watched |= {"data": _watched_data(originals["data"], lines), "__eq__": _watched_equality()}
+        originals = [(home, name, vars(home).get(name, _absent)) for home, name, _ in watched]
         try:
-            for name, method in watched.items():
-                setattr(Value, name, method)
+            for home, name, thing in watched:
+                setattr(home, name, thing)
             yield lines
         finally:
-            for name, method in originals.items():
-                if method is _absent:
-                    delattr(Value, name)
+            for home, name, thing in originals:
+                if thing is _absent:
+                    delattr(home, name)
                 else:
-                    setattr(Value, name, method)
+                    setattr(home, name, thing)
 
 
 ASKING = {
@@ -61,18 +76,25 @@ ASKING = {
     "__gt__": "compares {x}",
     "__ge__": "compares {x}",
 }
+READING = {
+    "grad": "reads the gradient of {x}",
+    "local_derivatives": "reads the local derivatives of {x}",
+    "edges": "reads the local derivatives of {x}",
+}
+# all other methods of a generator, and functions of the module, come down to these
+DRAWING = [(home, name) for home in (random.Random, random) for name in ("random", "getrandbits")]
 
 
-def refusal(frame: FrameType | None, what: str) -> ValueError:
+def refusal(frame: FrameType | None, what: str, remedy: str = "") -> ValueError:
     """The error for what the user's code does in this frame, or in the one that called the engine."""
     file, line = _outside(frame)
+    remedy = remedy or "Decide inside the graph, with where, maximum or relu, or outside of the function"
     return ValueError(
-        f"{file}, line {line}: the recorded function {what}, and every replay would take this run's answer. Decide "
-        "inside the graph, with where, maximum or relu, or outside of the function"
+        f"{file}, line {line}: the recorded function {what}, and every replay would take this run's answer. {remedy}"
     )
 
 
-def _refusing(name: str, original: Any, how: str) -> Callable[..., Any]:
+def _refusing(original: Any, how: str) -> Callable[..., Any]:
     thread = get_ident()
 
     def asked(self: Value, *other: Any) -> Any:
@@ -81,6 +103,28 @@ def _refusing(name: str, original: Any, how: str) -> Callable[..., Any]:
         return original(self, *other)
 
     return asked
+
+
+def _watched_read(original: Any, how: str) -> property:
+    thread = get_ident()
+
+    def read(self: Value) -> Any:
+        if get_ident() == thread and not _is_ours(sys._getframe(1)):
+            raise refusal(sys._getframe(1), how.format(x=self.name or "a Value"))
+        return original.__get__(self)
+
+    return property(read, original.__set__)
+
+
+def _no_draw(original: Any) -> Callable[..., Any]:
+    thread = get_ident()
+
+    def draw(*arguments: Any) -> Any:
+        if get_ident() == thread:
+            raise refusal(sys._getframe(1), "draws a random number", "Draw outside of the function, and give it")
+        return original(*arguments)
+
+    return draw
 
 
 def _watched_equality() -> Callable[[Value, Any], Any]:
@@ -110,6 +154,8 @@ def _watched_data(slot: Any, lines: Lines) -> property:
             frame = sys._getframe(1)
             if not _is_ours(frame):
                 raise refusal(frame, f"sets the data of {self.name or 'a Value'}")
+            if thread in value._not_recording:
+                raise refusal(frame, "computes inside no_grad", "Compute in the graph, or outside of the function")
             of[self] = _outside(frame)
         slot.__set__(self, number)
 
@@ -123,7 +169,81 @@ def _is_ours(frame: FrameType) -> bool:
 def _outside(frame: FrameType | None) -> tuple[str, int]:
     """File and line of the nearest caller that is neither engine nor network library."""
     while frame is not None:
-        if str(frame.f_globals.get("__name__")).split(".")[0] not in ("autograd", "nn"):
+        if str(frame.f_globals.get("__name__")).split(".")[0] not in ("autograd", "nn", "random"):
             return frame.f_code.co_filename, frame.f_lineno
         frame = frame.f_back
     return "the engine", 0
+
+
+# ---- what a function reads by name ------------------------------------------------------------------------------
+
+
+class Name(NamedTuple):
+    """A name outside of a function: where it is read, what it means, and what it meant when it was recorded."""
+
+    name: str
+    place: str
+    present: Callable[[], Any]
+    recorded: Any
+
+    def check(self) -> None:
+        """ValueError where it means something else by now."""
+        now, then = self.present(), self.recorded
+        if now is then or (isinstance(now, (int, float, str)) and now == then):
+            return
+        if isinstance(now, (int, float, str)) and isinstance(then, (int, float, str)):
+            what = f"was {then!r} when the function was recorded and is {now!r} now"
+        else:
+            what = f"is another {type(now).__name__} than when the function was recorded"
+        raise ValueError(
+            f"{self.place}: {self.name} {what}, and a replay would take the first for ever. Give it as an argument, "
+            "or record anew"
+        )
+
+
+def read_by_name(function: Callable[..., Any]) -> list[Name]:
+    """What a function, and those of its module that it calls, read from globals and from functions around them.
+
+    Names that the function sets itself are left out; of an object only which one it is can be compared.
+    """
+    functions, found = [getattr(function, "__func__", function)], []
+    for some in functions:  # which grows
+        if not isinstance(some, FunctionType):
+            continue
+        cells = dict(zip(some.__code__.co_freevars, some.__closure__ or ()))
+        steps = list(_steps(some.__code__))
+        own = {step.argval for step in steps if step.opname.startswith(("STORE_GLOBAL", "STORE_DEREF"))}
+        seen = set(own)
+        for step in steps:
+            name = step.argval
+            if name in seen or not step.opname.startswith(("LOAD_GLOBAL", "LOAD_DEREF", "LOAD_CLOSURE")):
+                continue
+            present: Callable[[], Any]
+            if step.opname == "LOAD_GLOBAL":
+                present = partial(some.__globals__.get, name)
+            elif name in cells:
+                present = partial(_contents, cells[name])
+            else:
+                continue  # a variable of its own
+            seen.add(name)
+            line = step.positions.lineno if step.positions else some.__code__.co_firstlineno
+            thing = present()
+            found.append(Name(name, f"{some.__code__.co_filename}, line {line}", present, thing))
+            if getattr(thing, "__globals__", None) is some.__globals__ and thing not in functions:
+                functions.append(thing)
+    return found
+
+
+def _steps(code: CodeType) -> Iterator[dis.Instruction]:
+    """The instructions of a function and of those inside it."""
+    yield from dis.get_instructions(code)
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _steps(inner)
+
+
+def _contents(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # nothing yet
+        return None
