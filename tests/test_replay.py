@@ -11,7 +11,7 @@ from autograd import Value, explain, record
 from autograd import functions as F
 from autograd.graph import topological_order
 from autograd.primitives import CONSTANT, TABLE
-from autograd.replay import groups, memory, planning
+from autograd.replay import groups, memory, planning, quick, telling
 from autograd.value import constant
 from nn import (
     MLP,
@@ -716,6 +716,143 @@ def test_latex_has_the_same_lines():
     assert r"\delta^{1} &= \left(W^{2}\right)^{\top} \delta^{2} \odot \text{sigmoid}'\left(Z^{1}\right)" in latex
     assert latex.count("{") == latex.count("}")
     assert record(Value(1.0) * 2.0)._repr_latex_() == r"$\text{no matrix product}$"
+
+
+# ---- what is told is true: the formulas are computed from the matrices that they name ---------------------------
+
+
+def matrices(program):
+    """The numbers of each letter that the layers are told in."""
+    layers, found = program.layers, telling._find(program.plan)
+    program.gradient(program.root)  # the late steps too
+    values, gradients = program.memory.values, program.memory.gradients
+    arrays = {}
+    for layer, some in zip(layers, found):
+        group = some.group
+        w, a = group.columns[0][0], group.columns[1][0]
+        z = group.out.reshape(group.c, group.r).T
+        parts = {"W": w, "A": a if some.source is None else a.T, "Z": z, "δ": z}
+        if some.bias is not None:
+            parts["b"] = some.bias
+        for key, slots in parts.items():
+            assert slots.shape == layer.shapes[key]
+            array = (gradients if key == "δ" else values)[slots]
+            array = array[:, None] if key == "b" else array
+            assert np.array_equal(arrays.setdefault(layer.letters[key], array), array)
+            if key in "WbZ":
+                of = gradients[slots]
+                arrays[f"∂L/∂{layer.letters[key]}"] = of[:, None] if key == "b" else of
+    return arrays
+
+
+def computed(formula, arrays):
+    """A product like (W²)ᵀ δ² ⊙ tanh′(Z¹), or a sum of such."""
+    total = 0.0
+    for term in formula.split(" + "):
+        whole = 1.0
+        for factor in term.split(" ⊙ "):
+            if "′(" in factor:
+                name, z = factor[:-1].split("′(")
+                whole = whole * TABLE[name].rule(quick, arrays[z])[1][0]
+                continue
+            product = None
+            for token in factor.split():
+                letter = token.rstrip("ᵀ").strip("()")
+                matrix = np.ones((product.shape[1], 1)) if letter == "1" else arrays[letter]
+                matrix = matrix.T if token.endswith("ᵀ") else matrix
+                product = matrix if product is None else product @ matrix
+            whole = whole * product
+        total = total + whole
+    return total
+
+
+def told_networks():
+    """Hidden layers that feed the next one in many ways: name, loss, inputs, parameters."""
+    rng = random.Random(40)
+    X, W1, U1, W2, V = (leaves_of(normal(rng, *shape)) for shape in [(5, 3), (6, 3), (6, 3), (2, 6), (2, 9)])
+    b, c, W3, S, M = (leaves_of(normal(rng, *shape)) for shape in [(6,), (6,), (2, 3), (3, 3), (5, 6)])
+    Z, Y = ([[F.affine(w, x, b_j) for w, b_j in zip(W, b)] for x in X] for W in (W1, U1))
+    A = [[F.tanh(z) for z in example] for example in Z]
+
+    def head(W, A):
+        A = [list(a) for a in A]
+        return F.sum([F.sin(F.dot(w, a)) for a in A for w in W])
+
+    def pairs(f, A, B):
+        return [[f(x, y) for x, y in zip(a, b)] for a, b in zip(A, B)]
+
+    H = X
+    for _ in range(3):
+        H = [[F.tanh(F.affine(s, h, b_j)) for s, b_j in zip(S, b)] for h in H]
+    mixed = [[F.tanh(z) if j < 3 else F.relu(z) for j, z in enumerate(z_)] for z_ in Z]
+    networks = {
+        "plain": head(W2, A),
+        "two kinds of units": head(W2, mixed),
+        "units beside the inputs": head(V, [a + x for a, x in zip(A, X)]),
+        "a mask": head(W2, pairs(lambda z, m: z * m, Z, M)),
+        "squares": head(W2, [[z**2 for z in z_] for z_ in Z]),
+        "a factor": head(W2, [[2.0 * z for z in z_] for z_ in Z]),
+        "two layers added": head(W2, pairs(lambda z, y: F.tanh(z + y), Z, Y)),
+        "a gate": head(W2, pairs(lambda z, y: F.sigmoid(z) * y, Z, Y)),
+        "a way around": head(W2, pairs(lambda a, z: a + z, A, Z)),
+        "some of the units": head(W3, [a[:3] for a in A]) + F.sum([a[4] for a in A]),
+        "units turned round": head(W2, [a[::-1] for a in A]),
+        "examples turned round": head(W2, A[::-1]) + F.sum(A[0]),
+        "two heads": head(W2, A) + head([w[::-1] for w in W2], A) * 2.0,
+        "one layer three times": F.sum(flat(H)),
+        "tied": F.sum([F.dot(w, a) ** 2 for a in A for w in map(list, zip(*W1))]),
+        "one bias for all": F.sum([F.tanh(F.dot(w, x) + b[0]) for x in X for w in W1]),
+        "an input as bias": F.sum([F.tanh(F.dot(w, x) + x[0]) for x in X for w in W1]),
+        "two biases": F.sum([F.tanh(F.dot(w, x) + b_j + c_j) for x in X for w, b_j, c_j in zip(W1, b, c)]),
+        "a bias and a number": F.sum([F.tanh(F.dot(w, x) + b_j + 0.5) for x in X for w, b_j in zip(W1, b)]),
+        "identity": head(W2, [[+z for z in z_] for z_ in Z]),
+    }
+    return networks, [X, M], [*flat([W1, U1, W2, V, W3, S]), *b, *c]
+
+
+# of each network: how many activations and how many δ by the next layer's are to be told, where that is so
+CLAIMS = {"plain": (1, 1), "identity": (0, 1), "one layer three times": (2, 2), "tied": (1, 1)}
+CLAIMS |= {"units turned round": (0, 0), "two kinds of units": (0, 0), "units beside the inputs": (0, 0)}
+
+
+def test_what_is_told_of_a_network_is_what_its_numbers_say():
+    networks, inputs, parameters = told_networks()
+    for name, loss in networks.items():
+        program = record(loss, inputs, parameters, engine="replay")
+        program()
+        layers, arrays = program.layers, matrices(program)
+        assert layers, name
+        told = [layer.forward for layer in layers] + [g for layer in layers for g in layer.gradients]
+        told += [layer.delta for layer in layers]
+        sure = [line for line in told if "…" not in line]
+        for line in sure:
+            left, right = line.split(" = ")
+            assert arrays[left] == pytest.approx(computed(right, arrays), rel=0, abs=1e-12), (name, line)
+        for layer in layers:
+            Z = layer.letters["Z"]
+            if layer.activation:
+                value, _ = TABLE[layer.activation].rule(quick, arrays[Z])
+                assert np.array_equal(arrays["A" + Z[1:]], value), (name, layer.activation)
+        claims = sum(bool(layer.activation) for layer in layers), sum("∂" not in layer.delta for layer in layers)
+        assert claims == CLAIMS.get(name, claims), name
+
+
+def test_what_is_added_beside_a_bias_is_hinted_at():
+    networks, inputs, parameters = told_networks()
+    forward = {
+        name: record(loss, inputs, parameters, engine="replay").layers[0].forward for name, loss in networks.items()
+    }
+    assert forward["plain"] == "Z¹ = W¹ A⁰ᵀ + b¹"
+    assert forward["a bias and a number"] == "Z¹ = W¹ A⁰ᵀ + b¹ + …"
+    for name in ("one bias for all", "an input as bias", "two biases"):
+        assert forward[name] == "Z¹ = W¹ A⁰ᵀ + …"
+
+
+def test_weights_that_several_layers_share_have_one_letter():
+    networks, inputs, parameters = told_networks()
+    layers = record(networks["one layer three times"], inputs, parameters, engine="replay").layers
+    assert [layer.forward for layer in layers] == ["Z¹ = W¹ A⁰ᵀ + b¹", "Z² = W¹ A¹ + b¹", "Z³ = W¹ A² + b¹"]
+    assert layers[0].gradients == ("∂L/∂W¹ = δ¹ A⁰ + …", "∂L/∂b¹ = δ¹ 1 + …")
 
 
 # ---- planted faults -------------------------------------------------------------------------------------------
