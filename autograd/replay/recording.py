@@ -14,10 +14,11 @@ import numpy as np
 
 from autograd.errors import DomainError
 from autograd.graph import topological_order
+from autograd.lines import Lines
 from autograd.notation import is_constant
 from autograd.replay.program import Program, check_leaves, remaining_leaves
 from autograd.replay.training import training
-from autograd.replay.watching import Lines, watching
+from autograd.replay.watching import watching
 from autograd.value import Value, collector_paused
 
 NEARBY = 1e-7  # relative: far enough to be seen in every digit that was frozen, near enough to stay in the domains

@@ -13,6 +13,7 @@ from threading import RLock, get_ident
 from types import FrameType
 from typing import Any
 
+from autograd.lines import Lines, outside, remembering_lines
 from autograd.value import Value
 
 # these read ``data`` only to hand it to the engine beside the Value that it belongs to
@@ -21,26 +22,13 @@ _lock = RLock()
 _absent = object()
 
 
-class Lines:
-    """Where in the user's code each node was made."""
-
-    def __init__(self) -> None:
-        self.of: dict[Value, tuple[str, int]] = {}
-
-    def place(self, node: Value) -> str:
-        """``file.py, line 12``, or words that say that it is not known."""
-        file, line = self.of.get(node, ("", 0))
-        return f"{file}, line {line}" if file else "a line that is not known"
-
-
 @contextmanager
 def watching() -> Iterator[Lines]:
     """Inside, what asks a Value for its number is a ValueError; gives the lines where nodes are made."""
-    lines = Lines()
-    with _lock:
+    with _lock, remembering_lines() as lines:
         originals = {name: vars(Value).get(name, _absent) for name in ("data", "__eq__", *ASKING)}
         watched: dict[str, Any] = {name: _refusing(name, originals[name], how) for name, how in ASKING.items()}
-        watched |= {"data": _watched_data(originals["data"], lines), "__eq__": _watched_equality()}
+        watched |= {"data": _watched_data(originals["data"]), "__eq__": _watched_equality()}
         try:
             for name, method in watched.items():
                 setattr(Value, name, method)
@@ -65,7 +53,7 @@ ASKING = {
 
 def refusal(frame: FrameType | None, what: str) -> ValueError:
     """The error for what the user's code does in this frame, or in the one that called the engine."""
-    file, line = _outside(frame)
+    file, line = outside(frame)
     return ValueError(
         f"{file}, line {line}: the recorded function {what}, and every replay would take this run's answer. Decide "
         "inside the graph, with where, maximum or relu, or outside of the function"
@@ -95,8 +83,8 @@ def _watched_equality() -> Callable[[Value, Any], Any]:
     return equal
 
 
-def _watched_data(slot: Any, lines: Lines) -> property:
-    thread, of = get_ident(), lines.of
+def _watched_data(slot: Any) -> property:
+    thread = get_ident()
 
     def read(self: Value) -> Any:
         if get_ident() == thread:
@@ -110,7 +98,6 @@ def _watched_data(slot: Any, lines: Lines) -> property:
             frame = sys._getframe(1)
             if not _is_ours(frame):
                 raise refusal(frame, f"sets the data of {self.name or 'a Value'}")
-            of[self] = _outside(frame)
         slot.__set__(self, number)
 
     return property(read, write)
@@ -118,12 +105,3 @@ def _watched_data(slot: Any, lines: Lines) -> property:
 
 def _is_ours(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__")).startswith("autograd.")
-
-
-def _outside(frame: FrameType | None) -> tuple[str, int]:
-    """File and line of the nearest caller that is neither engine nor network library."""
-    while frame is not None:
-        if str(frame.f_globals.get("__name__")).split(".")[0] not in ("autograd", "nn"):
-            return frame.f_code.co_filename, frame.f_lineno
-        frame = frame.f_back
-    return "the engine", 0
