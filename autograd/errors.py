@@ -49,7 +49,7 @@ def letters_of(primitive: Primitive, operands: Sequence[object]) -> Sequence[str
 def broken_rule(
     primitive: Primitive, operands: list[float], names: Sequence[str | None], derivative: bool = False
 ) -> str:
-    """``needs x > 0``, where these operands are outside the domain of the value, or of the derivatives; else empty."""
+    """``needs x > 0``, where these operands are outside the domain of the value, or of the derivatives; or empty."""
     broken = [
         domain.condition.format(x=letter)
         + (f" ({letter} is {name})" if name and name != letter and len(operands) > 1 else "")

@@ -64,6 +64,10 @@ class Lines:
         file, line = self.of.get(id(node), ("", 0))
         return f"{file}, line {line}" if file else "a line that is not known"
 
+    def knows(self, node: Value) -> bool:
+        """Whether the node was made while lines were remembered."""
+        return id(node) in self.of
+
     def code(self, node: Value) -> str:
         """What is written there, where it can be read."""
         return getline(*self.of.get(id(node), ("", 0))).strip()
