@@ -2,7 +2,9 @@
 
 import math
 import threading
+from contextlib import nullcontext
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -10,6 +12,8 @@ from autograd import AnomalyError, DomainError, Value, detect_anomaly, lines, no
 from autograd import functions as F
 from autograd.anomaly import first_anomaly
 from autograd.primitives import Primitive
+from nn import MLP, SGD, Linear, Module, Sequential, Training, binary_cross_entropy, mean_squared_error
+from nn.data import moons
 
 HERE = Path(__file__).name
 nan, inf = math.nan, math.inf
@@ -368,3 +372,142 @@ def test_a_recorded_function_knows_the_lines_of_its_body():
         recorded = record(loss, parameters=[w])
         assert recorded([1.0, 2.0]) == 6.0
         assert "the leaf y" in found(lambda: recorded([1.0, nan]), "# a product for each")
+
+
+# ---- training ---------------------------------------------------------------------------------------------------
+
+ENGINES = ("eager", "replay")
+
+
+def stopped(engine, *, spoil=None, rate=0.1, loss=binary_cross_entropy, model=None, detect=False, **options):
+    """The error that stops a training on 40 points, and the training."""
+    data, validation = moons(40, rng=Random(1)), moons(10, rng=Random(2))
+    if spoil:
+        role, place = spoil
+        {"training": data, "validation": validation}[role].X[place][1] = nan
+    model = model or MLP(2, [8, 1], rng=Random(0), **options)
+    training = Training(
+        model, loss, SGD(model.parameters(), rate), data, validation, epochs=30, rng=Random(3), progress=False,
+        engine=engine,
+    )  # fmt: skip
+    with pytest.raises(ArithmeticError) as caught, detect_anomaly() if detect else nullcontext():
+        for _ in training:
+            pass
+    return caught.value, training
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "options", [{}, {"batch_norm": True}, {"dropout": 0.5}], ids=["plain", "batch_norm", "dropout"]
+)
+def test_training_stops_at_a_nan_in_the_data_and_names_example_and_node(engine, options):
+    error, training = stopped(engine, spoil=("training", 17), **options)
+    assert training.engine == engine and type(error) is AnomalyError
+    said = str(error)
+    assert said.startswith("example 17 of the training data, counted from 0: affine at w¹_11 = ")
+    features = training.training.features
+    assert f"{features[1]} = nan" in said and said.endswith(f"{features[1]} is nan; give it a finite number")
+    assert training.stopped == f"by an error in epoch 1: {said}"
+    assert all(math.isfinite(p.data) for p in training.model.parameters())
+    # as many steps as batches came before the one with example 17
+    order = list(range(40))
+    generator = Random(3)
+    generator.shuffle(order)
+    assert training.optimizer.steps == order.index(17) // 10
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_inside_detect_anomaly_training_names_the_line_as_well(engine):
+    error, _ = stopped(engine, spoil=("training", 17), detect=True)
+    said = str(error)
+    assert said.startswith("example 17 of the training data, counted from 0: ")
+    assert f"{HERE}, line {line_of('for _ in training:')}, `for _ in training:`: affine at w¹_11" in said
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_training_that_overflows_names_the_same_example_and_the_remedy(engine):
+    error, training = stopped(engine, rate=1e60, loss=mean_squared_error)
+    assert type(error) is DomainError and training.engine == engine
+    model, place = training.model, int(str(error).split()[1])
+    x = training.training.X[place]
+    with pytest.raises(DomainError) as alone:  # the example by itself, at the weights that were left
+        mean_squared_error(model(x), training.training.y[place])
+    assert str(error) == (
+        f"example {place} of the training data, counted from 0: {alone.value}; "
+        "try a lower learning rate, or clip the gradients"
+    )
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_gradient_that_overflows_names_its_example_and_nothing_moves(engine):
+    def scaled():
+        model = MLP(2, [8, 1], rng=Random(0), activation="tanh")
+        for p in model.parameters():
+            p.data *= 1e-160 if p.name.startswith(("w¹", "b¹")) else 1e160
+        return model
+
+    def steep(a, y):
+        return (a - y) ** 2 * 1e200  # (a − y) of about 1 has a δ of 1e200, times 1e160 at the next layer
+
+    model = scaled()
+    before = model.state_dict()
+    error, training = stopped(engine, model=model, loss=steep)
+    assert training.engine == engine and type(error) is AnomalyError
+    assert "the gradient of " in str(error) and " overflows, " in str(error)
+    assert str(error).startswith("example ") and "affine at w²_11 = " in str(error)
+    assert str(error).endswith("; try a lower learning rate, or clip the gradients")
+    assert model.state_dict() == before and training.optimizer.steps == 0
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_update_that_overflows_after_finite_gradients_is_told_by_the_optimiser(engine):
+    error, training = stopped(engine, rate=1e308, loss=lambda a, y: (a - y) ** 2 * 1e3)
+    assert training.engine == engine and "no parameter was moved" in str(error)
+    assert training.optimizer.steps == 0
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_validation_loss_that_is_not_finite_stops_training_and_names_its_example(engine):
+    error, training = stopped(engine, spoil=("validation", 4))
+    assert training.engine == engine
+    assert str(error).startswith("example 4 of the validation data, counted from 0: affine at w¹_11 = ")
+    assert training.optimizer.steps == 4  # the epoch's four steps were sound
+
+
+class Rooted(Module):
+    """A layer of one's own that leaves its domain for one example."""
+
+    def forward(self, x):
+        return [sqrt(x_j + 1.3) for x_j in x]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_example_outside_a_layers_domain_is_named_and_no_learning_rate_blamed(engine):
+    data = moons(40, rng=Random(1))
+    worst = min(range(40), key=lambda i: min(data.X[i]))
+    assert min(data.X[worst]) > -1.3  # the data are sound, and one example is moved
+    data.X[worst][0] = -2.0
+    model = Sequential(Rooted(), Linear(2, 1, rng=Random(0)))
+    training = Training(
+        model, lambda z, y: binary_cross_entropy(z[0], y), SGD(model.parameters(), 0.1), data, epochs=2,
+        batch_size=10, rng=Random(3), progress=False, engine=engine,
+    )  # fmt: skip
+    with pytest.raises(DomainError) as caught:
+        list(training)
+    x = -2.0 + 1.3
+    said = f"example {worst} of the training data, counted from 0: sqrt at x = {x!r}: needs x ≥ 0"
+    assert str(caught.value) == said and said in training.stopped
+
+
+def test_what_depends_on_several_examples_names_them():
+    model = MLP(1, [1], rng=Random(0), output="linear")
+    data = moons(12, rng=Random(1))
+    data = data._replace(X=[[1e200 if i % 2 else 1.0] for i in range(12)])
+    training = Training(model, lambda a, y: a * 1e108, SGD(model.parameters(), 0.1), data, progress=False)
+    model.load_state_dict({path: [[1.0]] if "W" in path else [0.0] for path in model.state_dict()})
+    with pytest.raises(DomainError) as caught:
+        training.step(data.X, data.y)
+    # each loss is 1e308 or 1e108; their sum is too large, and no example alone
+    assert str(caught.value).startswith(
+        "examples 0, 1, 2, 3, 4 and 7 more of the mini-batch, counted from 0: sum at x1 = 1e+108, x2 = 1e+308"
+    )
