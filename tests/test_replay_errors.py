@@ -157,7 +157,7 @@ def test_a_number_computed_without_a_graph_is_refused(at):
     assert "computes inside no_grad" in refused(detached, "# not through the graph", at)
 
 
-@pytest.mark.parametrize("at", [3.0, -2.0, 0.0, 1e-9, [0.0, 1.0, -1.0, 1e6]])
+@pytest.mark.parametrize("at", [3.0, -2.0, 0.0, 1e-9, [0.0, 1.0, -1.0, 1e6], [1e-160, 0.0]])
 def test_a_copy_of_a_number_is_refused_wherever_it_is_recorded(at):
     def copied(x):
         x = x if isinstance(x, list) else [x]
@@ -177,7 +177,7 @@ def test_a_copy_is_noticed_at_the_edge_of_a_domain_too():
 
 def test_a_function_that_is_defined_at_one_point_alone_cannot_be_checked():
     with pytest.raises(ValueError, match=r"whichever way, as sqrt at .*: needs x ≥ 0: .* record it at other numbers"):
-        record(lambda x: F.sqrt(-x * x))(0.0)
+        record(lambda x: F.sqrt(-abs(x)))(0.0)
 
 
 def graded(x):
@@ -447,6 +447,25 @@ def test_a_domain_error_names_the_node_that_the_eager_engine_names(engine):
     found = message(lambda: program([numbers]))
     x[4].data = -2.0
     assert found == message(build) == "sqrt at x4 = -2.0: needs x ≥ 0"
+
+
+@pytest.mark.parametrize("engine", ["replay", "eager"])
+def test_of_several_faults_the_one_that_the_function_meets_first_is_named(engine):
+    w = [Value(1.0, f"w{i}") for i in range(9)]
+
+    def loss(x):
+        first = [F.exp(w_i * x_i) for w_i, x_i in zip(w, x)]  # all of one layer
+        second = [F.log(a - 1.0) for a in first]  # then all of the next: in the graph, 0 of both comes before 1
+        return F.sum(second)
+
+    recorded = record(loss, engine=engine)
+    recorded([1.0] * 9)
+    feed = [0.0, 1e9] + [1.0] * 7  # log(exp(0) − 1) and exp(1e9)
+    x = [Value(x_i) for x_i in feed]
+    found = message(lambda: recorded(feed))
+    assert found == message(lambda: loss(x))
+    assert found.startswith("exp at x = 1000000000.0: overflow")
+    assert recorded([1.0] * 9) == pytest.approx(9.0 * math.log(math.e - 1.0), rel=1e-12)  # rounding of nine terms
 
 
 def test_a_fault_inside_what_was_fused_away_is_named():

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd.errors import DomainError
 from autograd.graph import topological_order
 from autograd.notation import is_constant
 from autograd.number_systems import floats
@@ -29,10 +30,18 @@ class Program:
     engine    "replay", or "eager" where the graph's groups are too small to pay
     reason    why, in words
     loss      the number of the latest run
+    again     computes the loss anew from the leaves, if somebody can: of several faults it meets the eager engine's
     """
 
-    def __init__(self, loss: Value, inputs: Sequence[Any], parameters: Sequence[Value], engine: str) -> None:
-        self.root = loss
+    def __init__(
+        self,
+        loss: Value,
+        inputs: Sequence[Any],
+        parameters: Sequence[Value],
+        engine: str,
+        again: Callable[[], object] | None = None,
+    ) -> None:
+        self.root, self.again = loss, again
         self.parameters = list(parameters)
         self.shapes = [_shape(tensor, f"inputs[{i}]") for i, tensor in enumerate(inputs)]
         self.inputs = [list(_entries(tensor)) for tensor in inputs]
@@ -143,8 +152,14 @@ class Program:
         with collector_paused():
             for node in self.flat.nodes:
                 node.grad = 0.0
-                if node.operation is not None and node.parents:
-                    compute(node)
+            try:
+                for node in self.flat.nodes:
+                    if node.operation is not None and node.parents:
+                        compute(node)
+            except DomainError:
+                if self.again is not None:
+                    self.again()
+                raise
             self.root.backward()
         for node, slot in zip(self.flat.nodes, slots):
             if slot >= 0:

@@ -14,15 +14,17 @@ import numpy as np
 
 from autograd.errors import DomainError
 from autograd.graph import topological_order
+from autograd.lines import Lines
 from autograd.notation import is_constant
 from autograd.replay.program import Program, check_leaves, remaining_leaves
 from autograd.replay.training import training
-from autograd.replay.watching import Lines, Name, read_by_name, watching
+from autograd.replay.watching import Name, read_by_name, watching
 from autograd.value import Value, collector_paused
 
 NEARBY = 1e-7  # far enough to be seen in every digit that was frozen, near enough to stay in the domains
-# which way: of a number, away from 0 or towards it, and of a 0; the next where this one leaves a domain
-WAYS = [(1, 1), (-1, 1), (1, -1), (-1, -1)]
+# which way: of a number, away from 0 or towards it, and of a 0; then relative to the smallest numbers too. The next
+# is tried where the one before leaves a domain
+WAYS = [(away, from_zero, least) for least in (1.0, 1e-200) for from_zero in (1, -1) for away in (1, -1)]
 
 
 class Recording:
@@ -108,7 +110,7 @@ class Recording:
             again = set(run_nearby(run, {**fed, **{p: p.data for p in parameters}}, loss, lines))
             if self.parameters is None:
                 parameters = [p for p in parameters if p in again]  # not what is made inside, each time anew
-        return Program(loss, inputs, parameters, self.engine)
+        return Program(loss, inputs, parameters, self.engine, again=run)
 
 
 def run_watched(run: Callable[[], Value], may_draw: bool = False) -> tuple[Value, Lines]:
@@ -125,10 +127,10 @@ def run_nearby(
 ) -> list[Value]:
     """The graph of a second run, its leaves moved a little. ValueError for another one, or other constants."""
     try:
-        for away, from_zero in WAYS:
+        for away, from_zero, least in WAYS:
             for i, (leaf, x) in enumerate(leaves.items()):
                 way = away if x > 0.0 else -away if x < 0.0 else from_zero
-                leaf.data = x + way * NEARBY * (1 + i % 7) * max(abs(x), 1.0)
+                leaf.data = x + way * NEARBY * (1 + i % 7) * max(abs(x), least)
             try:
                 again, _ = run_watched(run, may_draw)
                 break

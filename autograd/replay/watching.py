@@ -18,6 +18,7 @@ from types import CodeType, FrameType, FunctionType
 from typing import Any, NamedTuple
 
 from autograd import value
+from autograd.lines import Lines, outside, remembering_lines
 from autograd.value import Value
 
 # these read ``data`` only to hand it to the engine beside the Value that it belongs to
@@ -26,35 +27,22 @@ _lock = RLock()
 _absent = object()
 
 
-class Lines:
-    """Where in the user's code each node was made."""
-
-    def __init__(self) -> None:
-        self.of: dict[Value, tuple[str, int]] = {}
-
-    def place(self, node: Value) -> str:
-        """``file.py, line 12``, or words that say that it is not known."""
-        file, line = self.of.get(node, ("", 0))
-        return f"{file}, line {line}" if file else "a line that is not known"
-
-
 @contextmanager
 def watching(may_draw: bool = False) -> Iterator[Lines]:
     """Inside, what asks a Value for its number is a ValueError; gives the lines where nodes are made.
 
     may_draw   whether random numbers may be drawn: by one who feeds them anew
     """
-    lines = Lines()
-    here = vars(Value)
-    watched: list[tuple[Any, str, Any]] = [
-        (Value, "data", _watched_data(here["data"], lines)),
-        (Value, "__eq__", _watched_equality()),
-        *((Value, name, _refusing(here[name], how)) for name, how in ASKING.items()),
-        *((Value, name, _watched_read(here[name], how)) for name, how in READING.items()),
-    ]
-    if not may_draw:
-        watched += [(home, name, _no_draw(getattr(home, name))) for home, name in DRAWING]
-    with _lock:
+    with _lock, remembering_lines() as lines:
+        here = vars(Value)
+        watched: list[tuple[Any, str, Any]] = [
+            (Value, "data", _watched_data(here["data"])),
+            (Value, "__eq__", _watched_equality()),
+            *((Value, name, _refusing(here[name], how)) for name, how in ASKING.items()),
+            *((Value, name, _watched_read(here[name], how)) for name, how in READING.items()),
+        ]
+        if not may_draw:
+            watched += [(home, name, _no_draw(getattr(home, name))) for home, name in DRAWING]
         originals = [(home, name, vars(home).get(name, _absent)) for home, name, _ in watched]
         try:
             for home, name, thing in watched:
@@ -87,7 +75,7 @@ DRAWING = [(home, name) for home in (random.Random, random) for name in ("random
 
 def refusal(frame: FrameType | None, what: str, remedy: str = "") -> ValueError:
     """The error for what the user's code does in this frame, or in the one that called the engine."""
-    file, line = _outside(frame)
+    file, line = outside(frame)
     remedy = remedy or "Decide inside the graph, with where, maximum or relu, or outside of the function"
     return ValueError(
         f"{file}, line {line}: the recorded function {what}, and every replay would take this run's answer. {remedy}"
@@ -121,7 +109,10 @@ def _no_draw(original: Any) -> Callable[..., Any]:
 
     def draw(*arguments: Any) -> Any:
         if get_ident() == thread:
-            raise refusal(sys._getframe(1), "draws a random number", "Draw outside of the function, and give it")
+            frame: FrameType | None = sys._getframe(1)
+            while frame and frame.f_globals.get("__name__") == "random":
+                frame = frame.f_back
+            raise refusal(frame, "draws a random number", "Draw outside of the function, and give it")
         return original(*arguments)
 
     return draw
@@ -139,8 +130,8 @@ def _watched_equality() -> Callable[[Value, Any], Any]:
     return equal
 
 
-def _watched_data(slot: Any, lines: Lines) -> property:
-    thread, of = get_ident(), lines.of
+def _watched_data(slot: Any) -> property:
+    thread = get_ident()
 
     def read(self: Value) -> Any:
         if get_ident() == thread:
@@ -156,7 +147,6 @@ def _watched_data(slot: Any, lines: Lines) -> property:
                 raise refusal(frame, f"sets the data of {self.name or 'a Value'}")
             if thread in value._not_recording:
                 raise refusal(frame, "computes inside no_grad", "Compute in the graph, or outside of the function")
-            of[self] = _outside(frame)
         slot.__set__(self, number)
 
     return property(read, write)
@@ -164,15 +154,6 @@ def _watched_data(slot: Any, lines: Lines) -> property:
 
 def _is_ours(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__")).startswith("autograd.")
-
-
-def _outside(frame: FrameType | None) -> tuple[str, int]:
-    """File and line of the nearest caller that is neither engine nor network library."""
-    while frame is not None:
-        if str(frame.f_globals.get("__name__")).split(".")[0] not in ("autograd", "nn", "random"):
-            return frame.f_code.co_filename, frame.f_lineno
-        frame = frame.f_back
-    return "the engine", 0
 
 
 # ---- what a function reads by name ------------------------------------------------------------------------------
