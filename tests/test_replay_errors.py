@@ -224,6 +224,46 @@ def test_a_global_that_means_something_else_by_now_is_refused(name, new, words, 
     assert recorded(1.0) == math.sin(1.0) * 4.0
 
 
+class Fit:
+    """A loss that is a method."""
+
+    rate = 2.0
+
+    def __init__(self):
+        self.calls, self.model = 0, MLP(1, [1], dropout=0.5, rng=random.Random(0)).eval()
+
+    def loss(self, x):
+        return self.model(x) ** 2 * self.rate  # of its own object
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda fit: setattr(fit, "rate", 3.0), "self.rate was 2.0 when the function was recorded and is 3.0 now"),
+        (lambda fit: fit.model.train(), "self.model.training was False when the function was recorded and is True"),
+        (lambda fit: setattr(fit, "model", MLP(1, [1])), "self.model is another MLP"),
+    ],
+)
+def test_what_a_method_reads_from_its_object_is_compared(change, words):
+    fit = Fit()
+    recorded = record(fit.loss)
+    first = recorded([1.0])
+    fit.calls += 1  # which the method does not read
+    assert recorded([1.0]) == first
+    change(fit)
+    with pytest.raises(ValueError, match=f"line {line_of('# of its own object')}: {words}"):
+        recorded([1.0])
+
+
+def test_a_model_that_a_function_names_is_in_the_mode_that_was_recorded():
+    model = MLP(1, [4, 1], dropout=0.5, rng=random.Random(0)).eval()
+    recorded = record(lambda x: model(x) ** 2)
+    assert recorded([1.0]) == recorded([1.0])
+    model.train()
+    with pytest.raises(ValueError, match=r"model\.training was False"):
+        recorded([1.0])
+
+
 def test_a_variable_around_the_function_is_compared_in_every_call_and_step():
     w, rate, runs = Value(1.0), 2.0, 0
 
@@ -364,6 +404,20 @@ def test_without_parameters_every_other_leaf_is_one():
     assert program(3.0) == 7.0
     assert (program.gradient(w), program.gradient(b)) == (3.0, 1.0)
     assert program.latest.parameters == [w, b]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (([[1.0], [1.0, 2.0]],), "argument 0 holds rows of different lengths, or what is no number"),
+        ((1.0, "abc"), "argument 1 holds rows of different lengths, or what is no number"),
+        ((1.0, None), "argument 1 holds rows of different lengths, or what is no number"),
+        (([1j],), "argument 0 holds rows of different lengths, or what is no number"),
+    ],
+)
+def test_arguments_are_numbers_and_lists_of_equal_lists_of_them(arguments, words):
+    with pytest.raises(ValueError, match=words):
+        record(lambda *x: x[0])(*arguments)
 
 
 def test_nothing_recorded_yet_says_so():

@@ -177,7 +177,19 @@ def _word(node: Value) -> str:
 
 
 def _arrays(arguments: Sequence[Any]) -> list[Any]:
-    return [np.asarray(argument, dtype=np.float64) for argument in arguments]
+    arrays = []
+    for i, argument in enumerate(arguments):
+        try:
+            array = np.asarray(argument)
+            if array.dtype.kind not in "biuf":
+                raise TypeError(f"{argument!r}")
+            arrays.append(array.astype(np.float64))
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"argument {i} holds rows of different lengths, or what is no number: give a number, or a list of "
+                f"equally long lists of numbers ({error})"
+            ) from None
+    return arrays
 
 
 def _leaves(numbers: Any) -> Any:

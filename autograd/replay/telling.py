@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from html import escape
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from autograd.notation import INDEXED, SUPERSCRIPTS, latex_name
 from autograd.replay.flattening import Ints
 from autograd.replay.groups import Elementwise, Group, ManyOperands, Product
-
-if TYPE_CHECKING:
-    from autograd.replay.planning import Plan
+from autograd.replay.planning import Plan, counted
 
 UP = {digit: above for above, digit in SUPERSCRIPTS.items()}
 ABOVE = set(map(chr, UP.values()))
@@ -253,7 +251,7 @@ def _only_used_by(uses: Ints, group: Product, between: tuple[Group, ...], users:
 def tell(plan: Plan) -> str:
     """The program as text: the layers forward and backward, what else there is, and the counts."""
     layers, flat, memory = find_layers(plan), plan.flat, plan.memory
-    steps = f"; {len(plan.forward)} steps forward, {len(plan.backward)} back" if plan.groups else ""
+    steps = f"; {counted(len(plan.forward), 'step')} forward, {len(plan.backward)} back" if plan.groups else ""
     lines = [f"{plan.engine}: {plan.reason}{steps}"]
     width = max([len(layer.forward) for layer in layers], default=0)
     for layer in layers:
@@ -270,8 +268,9 @@ def tell(plan: Plan) -> str:
     computed = int((flat.arity > 0).sum())
     kept = memory.used - plan.first_computed
     lines.append(
-        f"{len(plan.parameters):,} parameters, {sum(len(some) for some in plan.inputs):,} inputs; "
-        f"{computed:,} operations, {kept:,} of them with a number of their own, {computed - kept:,} fused away"
+        f"{counted(len(plan.parameters), 'parameter')}, {counted(sum(map(len, plan.inputs)), 'input')}; "
+        f"{counted(computed, 'operation')}, {kept:,} of them with a number of their own, "
+        f"{computed - kept:,} fused away"
     )
     return "\n".join(lines)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from threading import RLock, get_ident
-from types import CodeType, FrameType, FunctionType
+from types import CellType, CodeType, FrameType, FunctionType
 from typing import Any, NamedTuple
 
 from autograd import value
@@ -183,35 +183,49 @@ class Name(NamedTuple):
 
 
 def read_by_name(function: Callable[..., Any]) -> list[Name]:
-    """What a function, and those of its module that it calls, read from globals and from functions around them.
+    """What a function, and those of its module that it calls, read by name from outside: ``scale``, ``self.rate``.
 
-    Names that the function sets itself are left out; of an object only which one it is can be compared.
+    Names that the function sets itself are left out. Of an object it is compared which one it is, and its mode of
+    training if it has one; not what else is in it.
     """
     functions, found = [getattr(function, "__func__", function)], []
     for some in functions:  # which grows
         if not isinstance(some, FunctionType):
             continue
-        cells = dict(zip(some.__code__.co_freevars, some.__closure__ or ()))
-        steps = list(_steps(some.__code__))
+        code, roots = some.__code__, dict(zip(some.__code__.co_freevars, some.__closure__ or ()))
+        if some is not function and some is functions[0]:  # a method
+            roots[code.co_varnames[0]] = CellType(getattr(function, "__self__", None))
+        steps = list(_steps(code))
         own = {step.argval for step in steps if step.opname.startswith(("STORE_GLOBAL", "STORE_DEREF"))}
-        seen = set(own)
-        for step in steps:
-            name = step.argval
-            if name in seen or not step.opname.startswith(("LOAD_GLOBAL", "LOAD_DEREF", "LOAD_CLOSURE")):
-                continue
+        seen: set[str] = set()
+        for i, step in enumerate(steps):
             present: Callable[[], Any]
+            path = step.argval
+            if path in own:
+                continue
             if step.opname == "LOAD_GLOBAL":
-                present = partial(some.__globals__.get, name)
-            elif name in cells:
-                present = partial(_contents, cells[name])
+                present = partial(some.__globals__.get, path)
+            elif step.opname.startswith(("LOAD_DEREF", "LOAD_CLOSURE", "LOAD_FAST")) and path in roots:
+                present = partial(_contents, roots[path])
             else:
-                continue  # a variable of its own
-            seen.add(name)
-            line = step.positions.lineno if step.positions else some.__code__.co_firstlineno
-            thing = present()
-            found.append(Name(name, f"{some.__code__.co_filename}, line {line}", present, thing))
-            if getattr(thing, "__globals__", None) is some.__globals__ and thing not in functions:
-                functions.append(thing)
+                continue
+            names = [(path, present)]
+            for after in steps[i + 1 :]:
+                if not after.opname.startswith(("LOAD_ATTR", "LOAD_METHOD")):
+                    break
+                names.append((f"{names[-1][0]}.{after.argval}", partial(_attribute, names[-1][1], after.argval)))
+            line = step.positions.lineno if step.positions else code.co_firstlineno
+            for path, present in names:
+                thing = present()
+                if thing is _absent:
+                    break
+                mode = [(f"{path}.training", partial(_attribute, present, "training"))]
+                for one, what in [(path, present), *(mode if mode[0][1]() is not _absent else [])]:
+                    if one not in seen:
+                        seen.add(one)
+                        found.append(Name(one, f"{code.co_filename}, line {line}", what, what()))
+                if getattr(thing, "__globals__", None) is some.__globals__ and thing not in functions:
+                    functions.append(thing)
     return found
 
 
@@ -221,6 +235,16 @@ def _steps(code: CodeType) -> Iterator[dis.Instruction]:
     for inner in code.co_consts:
         if isinstance(inner, CodeType):
             yield from _steps(inner)
+
+
+def _attribute(owner: Callable[[], Any], name: str) -> Any:
+    """What is in the object itself under this name, or a number of its class; nothing that would be computed."""
+    thing = owner()
+    found = getattr(thing, "__dict__", {}).get(name, _absent)
+    if found is _absent:
+        found = getattr(type(thing), name, _absent)
+        return found if isinstance(found, (int, float, str)) else _absent
+    return found
 
 
 def _contents(cell: Any) -> Any:
