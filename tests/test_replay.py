@@ -66,8 +66,10 @@ def assert_replays(build, inputs, parameters, feeds, engine="replay", every_node
     loss = build()
     program = record(loss, inputs, parameters, engine=engine)
     assert program.engine == engine
-    assert program(feeds) == program.value(loss)
     nodes = topological_order(loss)
+    program()  # what this run leaves behind is not to be seen in the next
+    assert [program.value(node) for node in nodes[:9]] == pytest.approx([node.data for node in nodes[:9]], rel=1e-9)
+    assert program(feeds) == program.value(loss)
     shown = nodes if every_node else [node for node in nodes if not node.parents and node.operation is None]
     found = {node: (program.value(node), program.gradient(node)) for node in shown}
     for leaf, x in zip(flat(inputs), np.concatenate([np.ravel(feed) for feed in feeds] or [[]])):
@@ -415,6 +417,51 @@ def test_one_matrix_product_however_it_is_written(write):
     assert len(program.plan.groups) == 3  # the product, tanh, the sum
 
 
+def test_numbers_that_are_added_count_whatever_they_are():
+    rng = random.Random(31)
+    W, X = leaves_of(normal(rng, 5, 4)), leaves_of(normal(rng, 7, 4))
+    for number in (0.0, -0.0, 1.0, -1.0, 2.5):
+
+        def build(number=number):
+            Z = [[sum((w_k * x_k for w_k, x_k in zip(w, x)), number) for w in W] for x in X]
+            return F.sum([F.tanh(z) for example in Z for z in example]) + sum([number, *X[0], number])
+
+        assert_replays(build, [X], flat(W), [normal(rng, 7, 4)])
+
+
+def test_what_is_added_to_a_product_may_be_computed_after_its_factors():
+    rng = random.Random(32)
+    W, X, c = leaves_of(normal(rng, 5, 4)), leaves_of(normal(rng, 7, 4)), leaves_of(normal(rng, 5))
+
+    def build():
+        b = c
+        for _ in range(4):
+            b = [F.sin(b_j) for b_j in b]
+        return F.sum([F.tanh(F.affine(w, x, b_j)) for x in X for w, b_j in zip(W, b)])
+
+    assert_replays(build, [X], [*flat(W), *c], [normal(rng, 7, 4)])
+
+
+def test_a_whole_cross_product_with_some_pairs_twice():
+    rng = random.Random(33)
+    W, X = leaves_of(normal(rng, 4, 3)), leaves_of(normal(rng, 5, 3))
+    pairs = [(w, x) for x in X for w in W] + [(W[1], X[2]), (W[3], X[0]), (W[1], X[2])]
+    program = assert_replays(lambda: F.sum([F.sin(F.dot(w, x)) for w, x in pairs]), [X], flat(W), [normal(rng, 5, 3)])
+    assert [layer.shapes["Z"] for layer in program.layers] == [(4, 5)]
+
+
+def test_two_layers_that_are_added_stay_two_layers():
+    rng = random.Random(34)
+    W, U, H, X = (leaves_of(normal(rng, *shape)) for shape in [(4, 4), (4, 3), (6, 4), (6, 3)])
+
+    def build():
+        Z = [[F.dot(w, h) + F.dot(u, x) for w, u in zip(W, U)] for h, x in zip(H, X)]
+        return F.sum([F.tanh(z) for example in Z for z in example])
+
+    program = assert_replays(build, [H, X], flat([W, U]), [normal(rng, 6, 4), normal(rng, 6, 3)])
+    assert sorted(layer.shapes["W"] for layer in program.layers) == [(4, 3), (4, 4)]
+
+
 def test_a_recurrent_network_is_a_product_for_each_time_step():
     rng = random.Random(13)
     W, U, X = leaves_of(normal(rng, 4, 4)), leaves_of(normal(rng, 4, 3)), leaves_of(normal(rng, 6, 5, 3))
@@ -459,6 +506,8 @@ def test_what_was_fused_away_has_no_slot_and_is_still_read():
         assert program.memory.slot[program.flat.place_of[p]] == -1
         assert program.value(p) == w[0].data * 0.5
         assert program.gradient(p) == pytest.approx(1.0 - np.tanh(z) ** 2, abs=1e-15)
+    program([0.25, 1.0])
+    assert [program.value(p) for p in inside] == [w[0].data * 0.25 for w in W]
 
 
 def test_to_values_makes_the_graph_as_if_it_had_been_computed_with_these_numbers():
@@ -595,6 +644,15 @@ def test_nothing_from_upstream_times_an_infinite_derivative_is_nothing():
     assert [program.gradient(x_i) for x_i in x] == [0.0] * 8
     program([[1.0] + [0.0] * 7])
     assert [program.gradient(x_i) for x_i in x] == [np.inf] + [0.0] * 7
+
+
+def test_a_step_too_takes_nothing_from_nothing_times_an_infinite_derivative():
+    x = leaves_of([0.0] * 8)
+    program = record(F.sum([F.relu(-F.sqrt(x_i)) + x_i for x_i in x]), [], x, engine="replay")
+    with program.training(SGD(x, 0.5)) as step:
+        assert step() == 0.0
+    assert [x_i.data for x_i in x] == [-0.5] * 8  # sqrt′(0) = ∞, times relu′(0) = 0, and 1
+    assert [x_i.grad for x_i in x] == [1.0] * 8
 
 
 def test_nothing_from_upstream_is_nothing_for_inputs_too():
