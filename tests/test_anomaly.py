@@ -12,8 +12,8 @@ from autograd import AnomalyError, DomainError, Value, detect_anomaly, lines, no
 from autograd import functions as F
 from autograd.anomaly import first_anomaly
 from autograd.primitives import Primitive
-from nn import MLP, SGD, Linear, Module, Sequential, Training, binary_cross_entropy, mean_squared_error
-from nn.data import moons
+from nn import MLP, SGD, BatchNorm, Linear, Module, Sequential, Training, binary_cross_entropy, mean_squared_error
+from nn.data import batches, moons
 
 HERE = Path(__file__).name
 nan, inf = math.nan, math.inf
@@ -414,6 +414,38 @@ def test_training_stops_at_a_nan_in_the_data_and_names_example_and_node(engine, 
     generator = Random(3)
     generator.shuffle(order)
     assert training.optimizer.steps == order.index(17) // 10
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_loss_that_is_nan_stops_training_though_every_gradient_is_finite(engine):
+    data = moons(40, rng=Random(1))
+    data.y[17] = nan
+    model = MLP(2, [8, 1], rng=Random(0))
+    training = Training(
+        model, lambda a, y: a - y, SGD(model.parameters(), 0.1), data, batch_size=40, progress=False, engine=engine
+    )
+    with pytest.raises(AnomalyError) as caught:
+        list(training)
+    assert training.engine == engine and training.optimizer.steps == 0
+    assert str(caught.value).startswith("example 17 of the training data, counted from 0: sub at x = ")
+    assert "y is nan; give it a finite number" in str(caught.value)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_where_a_layer_mixes_the_examples_the_one_whose_number_is_nan_is_named(engine):
+    model = Sequential(BatchNorm(2), Linear(2, 8, rng=Random(0)), Linear(8, 1, rng=Random(0)))
+    error, _ = stopped(engine, spoil=("training", 17), model=model)
+    assert str(error).startswith("example 17 of the training data, counted from 0: sum at ")
+
+
+def test_a_replay_that_failed_before_is_not_blamed_again():
+    _, training = stopped("replay", spoil=("training", 17), loss=lambda a, y: (a - y) ** 2 * 1e3)
+    training.optimizer.learning_rate = 1e308
+    following = Random()
+    following.setstate(training.rng.getstate())
+    assert 17 not in next(batches(40, 10, following))  # the first step finds finite numbers
+    with pytest.raises(DomainError, match="no parameter was moved"):
+        list(training)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
