@@ -20,7 +20,8 @@ def main():
     command, rest = sys.argv[1], sys.argv[2:]
     install(EXTRAS[command])
     if command == "test":
-        sys.exit(subprocess.call([PYTHON, "-m", "pytest", *rest], cwd=ROOT))
+        shared = ["--numprocesses", "auto", "--dist", "worksteal"]  # among the cores; -n0 in ``rest`` takes it back
+        sys.exit(subprocess.call([PYTHON, "-m", "pytest", *shared, *rest], cwd=ROOT))
     if command == "notebooks":
         sys.exit(subprocess.call([PYTHON, "-m", "jupyterlab", "notebooks", *rest], cwd=ROOT))
     for data in ("digits", "moons"):

@@ -135,9 +135,10 @@ def test_test_installs_its_extras_once_and_passes_options_and_status_on(machine)
     install, tests = machine.commands
     assert install[:4] == [python, "-m", "pip", "install"]
     assert install[-2:] == ["--editable", f"{ROOT}[test]"]
-    assert tests == [python, "-m", "pytest", "-k", "slide"]
+    shared = ["--numprocesses", "auto", "--dist", "worksteal"]
+    assert tests == [python, "-m", "pytest", *shared, "-k", "slide"]
     assert machine.main("test") == 3
-    assert machine.commands == [[python, "-m", "pytest"]]
+    assert machine.commands == [[python, "-m", "pytest", *shared]]
     assert machine.made == 1
 
 
