@@ -32,10 +32,12 @@ from autograd.value import collector_paused as collector_paused
 from autograd.value import no_grad as no_grad
 
 if TYPE_CHECKING:
+    from autograd.anomaly import detect_anomaly as detect_anomaly
     from autograd.checking import GradientError as GradientError
     from autograd.checking import gradcheck as gradcheck
     from autograd.drawing import draw as draw
     from autograd.drawing import draw_dot as draw_dot
+    from autograd.errors import AnomalyError as AnomalyError
     from autograd.errors import DomainError as DomainError
     from autograd.explanation.chain_rule import explain as explain
     from autograd.explanation.narration import narrate as narrate
@@ -48,8 +50,10 @@ if TYPE_CHECKING:
     from autograd.walking import walk as walk
 
 _HOMES = {
+    "AnomalyError": "errors",
     "DomainError": "errors",
     "GradientError": "checking",
+    "detect_anomaly": "anomaly",
     "draw": "drawing",
     "draw_dot": "drawing",
     "explain": "explanation.chain_rule",

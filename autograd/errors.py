@@ -8,10 +8,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from autograd.primitives import Primitive
+    from autograd.value import Value
 
 
 class DomainError(ValueError, ArithmeticError):
     """Finite operands gave no finite value: outside the operation's domain, or an overflow.
+
+    node    the one at fault, where it was one; its graph can be drawn
 
     >>> from autograd import Value, log
     >>> log(Value(0.0, "p"))
@@ -20,20 +23,49 @@ class DomainError(ValueError, ArithmeticError):
     autograd.errors.DomainError: log at p = 0.0: needs x > 0
     """
 
+    node: Value | None = None
 
-def complaint(primitive: Primitive, operands: list[float], names: Sequence[str | None], value: float) -> str:
-    """Why these finite operands have no finite value."""
-    letters = [f"x{i + 1}" for i in range(len(operands))] if primitive.variadic else primitive.letters
-    at = [f"{name or letter} = {x!r}" for letter, name, x in zip(letters, names, operands)]
-    where = f"{primitive.name} at {', '.join(at if len(at) <= 6 else [*at[:3], f'… {len(at) - 3} more'])}"
+
+class AnomalyError(ArithmeticError):
+    """Somebody asked for finite numbers, and an operand, a local derivative or a gradient is NaN or infinite.
+
+    node    the one where it was met, whose operation and operands are named
+    """
+
+    node: Value | None = None
+
+
+def situation(primitive: Primitive, operands: list[float], names: Sequence[str | None]) -> str:
+    """The operation and its operands: ``log at p = 0.0``."""
+    at = [f"{name or letter} = {x!r}" for letter, name, x in zip(letters_of(primitive, operands), names, operands)]
+    return f"{primitive.name} at {', '.join(at if len(at) <= 6 else [*at[:3], f'… {len(at) - 3} more'])}"
+
+
+def letters_of(primitive: Primitive, operands: Sequence[object]) -> Sequence[str]:
+    """What to call operands that have no name: the rule's own letters, or x1, x2, …"""
+    return [f"x{i + 1}" for i in range(len(operands))] if primitive.variadic else primitive.letters
+
+
+def broken_rule(
+    primitive: Primitive, operands: list[float], names: Sequence[str | None], derivative: bool = False
+) -> str:
+    """``needs x > 0``, where these operands are outside the domain of the value, or of the derivatives; or empty."""
     broken = [
         domain.condition.format(x=letter)
         + (f" ({letter} is {name})" if name and name != letter and len(operands) > 1 else "")
-        for domain, letter, name, x in zip(primitive.domains_of(len(operands)), letters, names, operands)
+        for domain, letter, name, x in zip(
+            primitive.domains_of(len(operands), derivative), letters_of(primitive, operands), names, operands
+        )
         if not domain.contains(x)
     ]
-    if not broken and not primitive.defined_at(*operands):
+    if not broken and not primitive.defined_at(*operands, derivative=derivative):
         broken = [primitive.joint.condition] if primitive.joint else []
-    if broken:
-        return f"{where}: needs {' and '.join(broken)}" + (f"; {primitive.remedy}" if primitive.remedy else "")
+    return f"needs {' and '.join(broken)}" if broken else ""
+
+
+def complaint(primitive: Primitive, operands: list[float], names: Sequence[str | None], value: float) -> str:
+    """Why these finite operands have no finite value."""
+    where, needs = situation(primitive, operands, names), broken_rule(primitive, operands, names)
+    if needs:
+        return f"{where}: {needs}" + (f"; {primitive.remedy}" if primitive.remedy else "")
     return f"{where}: overflow, the result {value!r} is beyond the largest float, 1.8e308"

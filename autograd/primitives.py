@@ -153,7 +153,9 @@ class Primitive:
 
         operands = [x.data for x in node.parents]
         if all(map(isfinite, operands)):
-            raise DomainError(complaint(self, operands, [x.name for x in node.parents], node.data))
+            error = DomainError(complaint(self, operands, [x.name for x in node.parents], node.data))
+            error.node = node
+            raise error
 
 
 CONSTANT_NUMBER = Primitive(lambda n: (0.0, ()), "constant", ())  # marks a number in an expression; never run

@@ -40,6 +40,7 @@ import random  # noqa: E402
 import statistics  # noqa: E402
 import time  # noqa: E402
 from collections.abc import Callable  # noqa: E402
+from functools import partial  # noqa: E402
 from importlib.metadata import version  # noqa: E402
 from itertools import pairwise  # noqa: E402
 from typing import Any  # noqa: E402
@@ -52,6 +53,7 @@ import torch  # noqa: E402
 
 import nn  # noqa: E402
 from autograd import Value, collector_paused, exp, log, record, tanh  # noqa: E402
+from autograd.replay.memory import is_finite  # noqa: E402
 from nn.data import Dataset, digits, moons  # noqa: E402
 from nn.losses import mean_loss  # noqa: E402
 
@@ -473,6 +475,48 @@ def vectorisation_table(rounds: int) -> list[str]:
     ]  # fmt: skip
 
 
+def parts_table(rounds: int) -> list[str]:
+    """Where the time of a replayed step goes: its parts one by one, beside the whole and NumPy's."""
+    found: dict[str, list[float]] = {}
+    for work in (some_digits(), images()):
+        program, optimizer = work.record_nn(), nn.SGD([Value(0.0)], work.rate)
+        step = work.replayed(program)
+        steps = [*program.plan.forward, *program.plan.backward]
+        products = [one for one in steps if getattr(one, "func", None) is np.matmul]
+        others = [one for one in steps if one not in products]
+        w, gradient = program.parameter_array, program.gradient_array
+        computed = program.memory.values[program.plan.first_computed : program.memory.used]
+        parts: dict[str, Any] = {
+            "a step, recorded from nn": step,
+            f"{len(products)} matrix products": all_of(products),
+            f"{len(others)} other operations on arrays": all_of(others),
+            "examples and targets fed": lambda program=program, work=work: program.feed([work.X, work.T]),
+            "all numbers finite?": all_of([partial(is_finite, x) for x in (computed, gradient, w)]),
+            "the update": partial(optimizer.update, w, gradient, ()),
+            "NumPy by hand": work.numpy(),
+        }
+        with np.errstate(all="ignore"):
+            for name, times in take_turns(parts, rounds).items():
+                found.setdefault(name, []).append(1e6 * statistics.median(times))
+    rows = [f"| {name} | {' | '.join(f'{t:.1f}' for t in times)} |" for name, times in found.items()]
+    return [
+        "## Where the time of a step goes: microseconds of its parts, each by itself", "",
+        "| part | W2 | W3 |", "|:--|--:|--:|", *rows, "",
+        "By itself a part finds its numbers in the cache; what is missing to the whole is Python between the parts, "
+        "and numbers that are fetched again.", "",
+    ]  # fmt: skip
+
+
+def all_of(steps: list[Callable[[], object]]) -> Any:
+    """One function that runs them all."""
+
+    def run() -> None:
+        for step in steps:
+            step()
+
+    return run
+
+
 def processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -490,7 +534,9 @@ def main() -> None:
         "--out", type=Path, default=HERE / "replay.md", help="the table's file (benchmarks/replay.md)"
     )
     parser.add_argument(
-        "--only", choices=["W1", "W2", "W3", "W4", "vectorisation"], help="one workload; the table is printed alone"
+        "--only",
+        choices=["W1", "W2", "W3", "W4", "vectorisation", "parts"],
+        help="one workload; the table is printed alone",
     )
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -505,6 +551,7 @@ def main() -> None:
         "W3": lambda: step_table("W3: 784-50-10 tanh, 64 made-up images", images(), options.rounds, False),
         "W4": lambda: run_table(5),
         "vectorisation": lambda: vectorisation_table(options.rounds),
+        "parts": lambda: parts_table(options.rounds),
     }
     versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "torch", "jax", "micrograd"))
     text = [

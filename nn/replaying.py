@@ -21,6 +21,7 @@ from autograd.replay.recording import run_nearby, run_watched
 from autograd.replay.training import training as training_on_arrays
 from autograd.value import Value, collector_paused
 from nn.data import Dataset
+from nn.faults import failing_example, naming_example, refuse_infinite
 from nn.losses import BY_NAME, cross_entropy, mean_loss
 from nn.module import Module, evaluating, flatten
 from nn.normalisation import BatchNorm, Normalised
@@ -66,10 +67,10 @@ class Replay:
         self.still = [p for p in model.parameters() if p not in moved]
         self.norms = [m for m in (model, *model.submodules().values()) if isinstance(m, BatchNorm)]
         self.dropouts = [m for m in (model, *model.submodules().values()) if isinstance(m, Dropout)]
-        self.examples = _Examples(training, training.training)
+        self.examples = _Examples(training, training.training, "training data")
         # in evaluation the statistics of a BatchNorm are constants, which change from epoch to epoch
         replayed = training.validation if not self.norms else None
-        self.validation = _Examples(training, replayed) if replayed else None
+        self.validation = _Examples(training, replayed, "validation data") if replayed else None
         self.steps: dict[int, _Recorded] = {}
         self.evaluations: dict[int, _Recorded] = {}
         first = self._for_step(range(min(training.batch_size, len(self.examples.y))))
@@ -96,6 +97,7 @@ class Replay:
             return latest[0].program
 
         def change(given: Array) -> None:
+            refuse_infinite(latest[0].program.loss)
             gradient[:] += len(latest[0].y) * given
             self._clip(given)
 
@@ -160,11 +162,15 @@ def _described(module: Module) -> dict[str, Any]:
 
 
 class _Examples:
-    """A dataset as arrays: an index of a mini-batch gives its feeds."""
+    """A dataset, which is ``called`` so, as arrays: an index of a mini-batch gives its feeds."""
 
-    def __init__(self, training: Training, data: Dataset) -> None:
+    def __init__(self, training: Training, data: Dataset, called: str) -> None:
         self.X: Array = np.array(data.X, dtype=np.float64)
-        check_targets(training.model, training.loss, data)  # leaves are not
+        self.called, self.features = called, data.features
+        try:
+            check_targets(training.model, training.loss, data)  # leaves are not
+        except ArithmeticError as error:
+            raise failing_example(training.model, training.loss, data, called) or error from None
         self.y: Array = np.array([label_of(target) for target in data.y], dtype=np.float64)
         targets: list[Any] = data.y
         if training.loss is cross_entropy:
@@ -193,14 +199,15 @@ class _Recorded:
                 made["loss"] = mean_loss(training.loss, made["outputs"], targets)
                 return training.with_penalties(made["loss"]) if learns else made["loss"]
 
-        with collector_paused():
+        self.X = X
+        with collector_paused(), naming_example(X, batch, data.called):
             if why_not(training) is None:
                 loss = run()
             else:
-                loss, lines = run_watched(run)
+                loss, lines = run_watched(run, may_draw=True)  # masks, which are fed anew
                 first = dict(made)
                 leaves = [*flatten(X), *model.parameters()]
-                run_nearby(run, {leaf: leaf.data for leaf in leaves}, loss, lines)
+                run_nearby(run, {leaf: leaf.data for leaf in leaves}, loss, lines, may_draw=True)
                 made = first
         self.masks = [(d, list(d.masks)) for d in replay.dropouts if learns and d.masks]
         self.averaged = made.get("normalised", [])
@@ -213,7 +220,7 @@ class _Recorded:
                 f"the loss of {model!r} depends on leaves that are neither parameters nor fed anew, as those of a "
                 "layer that makes Values of its own, or of a Dropout that is used twice: train with engine='eager'"
             )
-        self.program = Program(loss, inputs, parameters, engine)
+        self.program = Program(loss, inputs, parameters, engine, again=None if self.masks else run)
         outputs = [unit for output in made["outputs"] for unit in ([output] if isinstance(output, Value) else output)]
         self.outputs = self.program.reader(outputs)
         self.units = len(outputs) // len(batch)
@@ -243,10 +250,15 @@ class _Recorded:
         self, batch: Sequence[int], run: Callable[..., float], change: Callable[[Array], None]
     ) -> tuple[float, int]:
         """One update with these examples; the loss before, and how many were right."""
-        loss = run(self._feeds(batch), change)
+        with naming_example(self.X, batch, self.data.called, self.data.features, self._graph):
+            loss = run(self._feeds(batch), change)
         for norm, mu, sigma2 in self.statistics:
             norm.average(mu().tolist(), sigma2().tolist(), len(batch))
         return self._result(loss)
+
+    def _graph(self) -> Value:
+        self.program.to_values()
+        return self.program.root
 
     def evaluate(self, batch: Sequence[int]) -> tuple[float, int]:
         """The loss of these examples, and how many are right."""

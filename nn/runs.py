@@ -23,7 +23,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from autograd.errors import DomainError
 from nn.checkpoint import load, load_preprocessing, load_training, save, save_training, write_whole
 from nn.data import Split
 from nn.diagnostics import LayerRecord
@@ -162,9 +161,9 @@ def _train(experiment: Experiment, folder: Path) -> None:
                     f"{_short(record.validation_loss)}   validation accuracy {record.validation_accuracy:.1%}",
                     flush=True,
                 )
-    except DomainError as error:
+    except ArithmeticError as error:
         raise ValueError(
-            f"training blew up in epoch {len(training.records) + 1}: {error}; try a lower --learning-rate"
+            f"training blew up in epoch {len(training.records) + 1}: {error} (--learning-rate, --clip-norm)"
         ) from None
     except KeyboardInterrupt:
         done = len(training.records)

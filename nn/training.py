@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autograd.value import Value, collector_paused, no_grad
 from nn.data import Dataset, batches, count_batches
+from nn.faults import failing_example, naming_example, refuse_infinite
 from nn.layers import weights
 from nn.losses import BY_NAME, Loss, mean_loss
-from nn.module import Module, evaluating
+from nn.module import Module, evaluating, lift
 from nn.normalisation import BatchNorm
 from nn.optim import Optimizer, clip_norm, clip_value, in_range, whole
 from nn.regularisation import Dropout, l1_penalty, l2_penalty
@@ -79,9 +80,10 @@ class Training:
     "auto"        replay, where the graph is large enough to pay, and layers and loss are those of ``nn``
 
     Targets are labels, or, for a loss that takes several numbers, lists of them, whose largest tells the label.
-    Iterating once more goes on where it stopped. Raises ValueError, before anything moves, for examples that
-    ``Dataset.check`` refuses, targets that the loss does, options that are out of range, and for patience without
-    validation data.
+    Iterating once more goes on where it stopped. Where a loss, a gradient or a weight would not be finite, it stops
+    with an ArithmeticError that names the example, the operation and its operands; nothing has moved by that step.
+    Raises ValueError, before anything moves, for examples that ``Dataset.check`` refuses, targets that the loss does,
+    options that are out of range, and for patience without validation data.
 
     >>> from nn import MLP, SGD, binary_cross_entropy
     >>> from nn.data import moons
@@ -226,18 +228,30 @@ class Training:
         self.reason, self._structure = against or "", now
         return self.engine
 
-    def step(self, X: Sequence[Sequence[float]], y: Sequence[Any]) -> tuple[float, int]:
+    def step(
+        self, X: Sequence[Sequence[float]], y: Sequence[Any], places: Sequence[int] | None = None
+    ) -> tuple[float, int]:
         """One update on one mini-batch; returns its mean loss and how many of its examples were right.
 
-        Whatever is raised, weights, statistics and the optimiser's state are as they were.
+        places   where its examples stand in the training data, for errors
+
+        Whatever is raised, weights, statistics and the optimiser's state are as they were: an ArithmeticError where a
+        number is not finite, which names the example and the node.
         """
         statistics = [(buffer, buffer.copy()) for buffer in self.model.buffers().values()]
+        examples, root = [lift(x) for x in X], None
+        data, places = ("mini-batch", range(len(X))) if places is None else ("training data", places)
         try:
-            with collector_paused():
-                outputs = self.model.batch(X)
+            with (
+                collector_paused(),
+                naming_example(examples, places, data, self.training.features, lambda: root),
+            ):
+                outputs = self.model.batch(examples)
                 loss, right = mean_loss(self.loss, outputs, y), count_right(outputs, y)
+                root = self.with_penalties(loss)
+                refuse_infinite(root.data)
                 self.optimizer.zero_grad()
-                self.with_penalties(loss).backward()
+                root.backward()
                 gradient = [p.grad for p in self.optimizer.parameters]
                 if self.clip_value is not None:
                     clip_value(self.optimizer.parameters, self.clip_value)
@@ -351,7 +365,7 @@ class Training:
         """Inside, one update for each mini-batch given by its indices, by the engine that was chosen."""
         self._gradient = [0.0] * len(self.optimizer.parameters)
         if self._replay is None:
-            yield lambda batch: self.step(*self.training.take(batch)[:2])
+            yield lambda batch: self.step(*self.training.take(batch)[:2], batch)
             return
         with self._replay.epoch() as (step, gradient):
             yield step
@@ -360,9 +374,15 @@ class Training:
     def _validate(self) -> tuple[float, float]:
         if self.validation is None:
             return nan, nan
-        if self._replay is not None and self._replay.validation is not None:
-            return self._replay.evaluate()
-        return evaluate(self.model, self.loss, self.validation)
+        try:
+            if self._replay is not None and self._replay.validation is not None:
+                loss, share = self._replay.evaluate()
+            else:
+                loss, share = evaluate(self.model, self.loss, self.validation)
+            refuse_infinite(loss)
+        except ArithmeticError as error:
+            raise failing_example(self.model, self.loss, self.validation, "validation data") or error from None
+        return loss, share
 
 
 def outputs_of(model: Module, X: Sequence[Sequence[float]]) -> list[Any]:

@@ -26,7 +26,7 @@ on_every_module = pytest.mark.parametrize("module", FILES)
 # named from inside autograd; a number system counts as plain unless it is made of Values
 PLAIN_SYSTEMS = {m.removeprefix("autograd.") for m in FILES if "number_systems." in m} - {"number_systems.values"}
 CALCULUS = {"primitives", "graph", "errors", *PLAIN_SYSTEMS}
-SHARED_BY_READERS = {"contributions", "notation", "sugiyama"}
+SHARED_BY_READERS = {"contributions", "lines", "notation", "sugiyama"}
 READER = CALCULUS | {"value", "functions", "number_systems.values", "differences", *SHARED_BY_READERS}
 MAY_IMPORT = {
     "errors": set(),

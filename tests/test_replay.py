@@ -11,7 +11,7 @@ from autograd import Value, explain, record
 from autograd import functions as F
 from autograd.graph import topological_order
 from autograd.primitives import CONSTANT, TABLE
-from autograd.replay import groups, memory, planning
+from autograd.replay import groups, memory, planning, quick, telling
 from autograd.value import constant
 from nn import (
     MLP,
@@ -66,8 +66,10 @@ def assert_replays(build, inputs, parameters, feeds, engine="replay", every_node
     loss = build()
     program = record(loss, inputs, parameters, engine=engine)
     assert program.engine == engine
-    assert program(feeds) == program.value(loss)
     nodes = topological_order(loss)
+    program()  # what this run leaves behind is not to be seen in the next
+    assert [program.value(node) for node in nodes[:9]] == pytest.approx([node.data for node in nodes[:9]], rel=1e-9)
+    assert program(feeds) == program.value(loss)
     shown = nodes if every_node else [node for node in nodes if not node.parents and node.operation is None]
     found = {node: (program.value(node), program.gradient(node)) for node in shown}
     for leaf, x in zip(flat(inputs), np.concatenate([np.ravel(feed) for feed in feeds] or [[]])):
@@ -415,6 +417,51 @@ def test_one_matrix_product_however_it_is_written(write):
     assert len(program.plan.groups) == 3  # the product, tanh, the sum
 
 
+def test_numbers_that_are_added_count_whatever_they_are():
+    rng = random.Random(31)
+    W, X = leaves_of(normal(rng, 5, 4)), leaves_of(normal(rng, 7, 4))
+    for number in (0.0, -0.0, 1.0, -1.0, 2.5):
+
+        def build(number=number):
+            Z = [[sum((w_k * x_k for w_k, x_k in zip(w, x)), number) for w in W] for x in X]
+            return F.sum([F.tanh(z) for example in Z for z in example]) + sum([number, *X[0], number])
+
+        assert_replays(build, [X], flat(W), [normal(rng, 7, 4)])
+
+
+def test_what_is_added_to_a_product_may_be_computed_after_its_factors():
+    rng = random.Random(32)
+    W, X, c = leaves_of(normal(rng, 5, 4)), leaves_of(normal(rng, 7, 4)), leaves_of(normal(rng, 5))
+
+    def build():
+        b = c
+        for _ in range(4):
+            b = [F.sin(b_j) for b_j in b]
+        return F.sum([F.tanh(F.affine(w, x, b_j)) for x in X for w, b_j in zip(W, b)])
+
+    assert_replays(build, [X], [*flat(W), *c], [normal(rng, 7, 4)])
+
+
+def test_a_whole_cross_product_with_some_pairs_twice():
+    rng = random.Random(33)
+    W, X = leaves_of(normal(rng, 4, 3)), leaves_of(normal(rng, 5, 3))
+    pairs = [(w, x) for x in X for w in W] + [(W[1], X[2]), (W[3], X[0]), (W[1], X[2])]
+    program = assert_replays(lambda: F.sum([F.sin(F.dot(w, x)) for w, x in pairs]), [X], flat(W), [normal(rng, 5, 3)])
+    assert [layer.shapes["Z"] for layer in program.layers] == [(4, 5)]
+
+
+def test_two_layers_that_are_added_stay_two_layers():
+    rng = random.Random(34)
+    W, U, H, X = (leaves_of(normal(rng, *shape)) for shape in [(4, 4), (4, 3), (6, 4), (6, 3)])
+
+    def build():
+        Z = [[F.dot(w, h) + F.dot(u, x) for w, u in zip(W, U)] for h, x in zip(H, X)]
+        return F.sum([F.tanh(z) for example in Z for z in example])
+
+    program = assert_replays(build, [H, X], flat([W, U]), [normal(rng, 6, 4), normal(rng, 6, 3)])
+    assert sorted(layer.shapes["W"] for layer in program.layers) == [(4, 3), (4, 4)]
+
+
 def test_a_recurrent_network_is_a_product_for_each_time_step():
     rng = random.Random(13)
     W, U, X = leaves_of(normal(rng, 4, 4)), leaves_of(normal(rng, 4, 3)), leaves_of(normal(rng, 6, 5, 3))
@@ -459,6 +506,8 @@ def test_what_was_fused_away_has_no_slot_and_is_still_read():
         assert program.memory.slot[program.flat.place_of[p]] == -1
         assert program.value(p) == w[0].data * 0.5
         assert program.gradient(p) == pytest.approx(1.0 - np.tanh(z) ** 2, abs=1e-15)
+    program([0.25, 1.0])
+    assert [program.value(p) for p in inside] == [w[0].data * 0.25 for w in W]
 
 
 def test_to_values_makes_the_graph_as_if_it_had_been_computed_with_these_numbers():
@@ -499,11 +548,65 @@ def test_parameters_keep_the_numbers_that_their_values_have():
     assert program() == 35.0
 
 
-def test_leaves_that_are_neither_keep_their_number():
+@pytest.mark.parametrize("engine", ["replay", "eager"])
+def test_leaves_that_are_neither_are_read_anew_too(engine):
     w, x, c = Value(2.0), Value(3.0), Value(4.0)
-    program = record(w * x * c, inputs=[x], parameters=[w])
+    program = record(w * x * c, inputs=[x], parameters=[w], engine=engine)
     assert program([5.0]) == 40.0
     assert program.gradient(c) == 10.0
+    c.data = 7.0
+    assert program([5.0]) == 70.0
+    assert program.gradient(w) == 35.0
+
+
+def one_layer():
+    """Σ tanh(w · x + w₁ x₁): its products are fused away; program, inputs, parameters, feeds."""
+    rng = random.Random(30)
+    W, X = leaves_of(normal(rng, 5, 4)), leaves_of(normal(rng, 6, 4))
+    inside = [[w[0] * x[0] for w in W] for x in X]
+    loss = F.sum([F.tanh(F.dot(w, x) + p) for x, row in zip(X, inside) for w, p in zip(W, row)])
+    return record(loss, [X], flat(W), engine="replay"), loss, X, W, inside, [normal(rng, 6, 4)]
+
+
+def test_after_a_step_every_scalar_is_still_that_of_the_run_before_the_update():
+    program, _, X, W, inside, feeds = one_layer()
+    before = [w.data for w in flat(W)]
+    program(feeds)
+    nodes = [*flat(X), *flat(W), *flat(inside)]
+    expected = [(program.value(node), program.gradient(node)) for node in nodes]
+    with program.training(SGD(flat(W), 0.5)) as step:
+        step(feeds)
+        assert [(program.value(node), program.gradient(node)) for node in nodes] == expected
+    assert [(program.value(node), program.gradient(node)) for node in nodes] == expected
+    gradient = [program.gradient(w) for w in flat(W)]
+    assert [w.data for w in flat(W)] == [w - 0.5 * g for w, g in zip(before, gradient)]
+
+
+def test_to_values_takes_no_update_back():
+    program, loss, _, W, _, feeds = one_layer()
+    with program.training(SGD(flat(W), 0.5)) as step:
+        step(feeds)
+        step(feeds)
+    moved = [w.data for w in flat(W)]
+    program.to_values()
+    assert [w.data for w in flat(W)] == moved
+    rows = [[w.data for w in row] for row in W]
+    z = np.array(feeds[0]) @ np.array(rows).T + np.outer(np.array(feeds[0])[:, 0], np.array(rows)[:, 0])
+    assert loss.data == pytest.approx(np.tanh(z).sum(), abs=1e-13)  # of the present weights, to rounding
+    W[0][0].data += 1.0
+    program.to_values()
+    assert W[0][0].data == moved[0] + 1.0
+
+
+def test_a_call_inside_a_training_has_the_parameters_of_the_latest_step():
+    w = [Value(1.0) for _ in range(3)]
+    recorded = record(lambda x: F.dot(w, w) * F.sum(x), parameters=w)
+    with recorded.training(SGD(w, 0.25)) as step:
+        step([[1.0]])  # each w becomes 1 − 0.25 · 2
+        assert recorded([1.0]) == 0.75
+        assert recorded([1.0, 1.0]) == 1.5
+        assert step([[1.0]]) == 0.75
+    assert [w_i.data for w_i in w] == [0.25] * 3
 
 
 # ---- where it does not pay, and where numbers are not finite ---------------------------------------------------
@@ -541,6 +644,25 @@ def test_nothing_from_upstream_times_an_infinite_derivative_is_nothing():
     assert [program.gradient(x_i) for x_i in x] == [0.0] * 8
     program([[1.0] + [0.0] * 7])
     assert [program.gradient(x_i) for x_i in x] == [np.inf] + [0.0] * 7
+
+
+def test_a_step_too_takes_nothing_from_nothing_times_an_infinite_derivative():
+    x = leaves_of([0.0] * 8)
+    program = record(F.sum([F.relu(-F.sqrt(x_i)) + x_i for x_i in x]), [], x, engine="replay")
+    with program.training(SGD(x, 0.5)) as step:
+        assert step() == 0.0
+    assert [x_i.data for x_i in x] == [-0.5] * 8  # sqrt′(0) = ∞, times relu′(0) = 0, and 1
+    assert [x_i.grad for x_i in x] == [1.0] * 8
+
+
+def test_nothing_from_upstream_is_nothing_for_inputs_too():
+    x, w = leaves_of([4.0] * 8), leaves_of([1.0] * 8)
+    program = record(F.sum([w_i * F.relu(-F.sqrt(x_i)) for w_i, x_i in zip(w, x)]), [x], w, engine="replay")
+    with program.training(SGD(w, 0.5)) as step:
+        step([[0.0] * 8])
+    w[0].data = 5.0
+    assert [program.gradient(x_i) for x_i in x] == [0.0] * 8  # sqrt′(0) = ∞, times relu′(0) = 0
+    assert w[0].data == 5.0
 
 
 def test_what_is_fed_may_be_infinite_as_in_the_eager_engine():
@@ -652,6 +774,143 @@ def test_latex_has_the_same_lines():
     assert r"\delta^{1} &= \left(W^{2}\right)^{\top} \delta^{2} \odot \text{sigmoid}'\left(Z^{1}\right)" in latex
     assert latex.count("{") == latex.count("}")
     assert record(Value(1.0) * 2.0)._repr_latex_() == r"$\text{no matrix product}$"
+
+
+# ---- what is told is true: the formulas are computed from the matrices that they name ---------------------------
+
+
+def matrices(program):
+    """The numbers of each letter that the layers are told in."""
+    layers, found = program.layers, telling._find(program.plan)
+    program.gradient(program.root)  # the late steps too
+    values, gradients = program.memory.values, program.memory.gradients
+    arrays = {}
+    for layer, some in zip(layers, found):
+        group = some.group
+        w, a = group.columns[0][0], group.columns[1][0]
+        z = group.out.reshape(group.c, group.r).T
+        parts = {"W": w, "A": a if some.source is None else a.T, "Z": z, "δ": z}
+        if some.bias is not None:
+            parts["b"] = some.bias
+        for key, slots in parts.items():
+            assert slots.shape == layer.shapes[key]
+            array = (gradients if key == "δ" else values)[slots]
+            array = array[:, None] if key == "b" else array
+            assert np.array_equal(arrays.setdefault(layer.letters[key], array), array)
+            if key in "WbZ":
+                of = gradients[slots]
+                arrays[f"∂L/∂{layer.letters[key]}"] = of[:, None] if key == "b" else of
+    return arrays
+
+
+def computed(formula, arrays):
+    """A product like (W²)ᵀ δ² ⊙ tanh′(Z¹), or a sum of such."""
+    total = 0.0
+    for term in formula.split(" + "):
+        whole = 1.0
+        for factor in term.split(" ⊙ "):
+            if "′(" in factor:
+                name, z = factor[:-1].split("′(")
+                whole = whole * TABLE[name].rule(quick, arrays[z])[1][0]
+                continue
+            product = None
+            for token in factor.split():
+                letter = token.rstrip("ᵀ").strip("()")
+                matrix = np.ones((product.shape[1], 1)) if letter == "1" else arrays[letter]
+                matrix = matrix.T if token.endswith("ᵀ") else matrix
+                product = matrix if product is None else product @ matrix
+            whole = whole * product
+        total = total + whole
+    return total
+
+
+def told_networks():
+    """Hidden layers that feed the next one in many ways: name, loss, inputs, parameters."""
+    rng = random.Random(40)
+    X, W1, U1, W2, V = (leaves_of(normal(rng, *shape)) for shape in [(5, 3), (6, 3), (6, 3), (2, 6), (2, 9)])
+    b, c, W3, S, M = (leaves_of(normal(rng, *shape)) for shape in [(6,), (6,), (2, 3), (3, 3), (5, 6)])
+    Z, Y = ([[F.affine(w, x, b_j) for w, b_j in zip(W, b)] for x in X] for W in (W1, U1))
+    A = [[F.tanh(z) for z in example] for example in Z]
+
+    def head(W, A):
+        A = [list(a) for a in A]
+        return F.sum([F.sin(F.dot(w, a)) for a in A for w in W])
+
+    def pairs(f, A, B):
+        return [[f(x, y) for x, y in zip(a, b)] for a, b in zip(A, B)]
+
+    H = X
+    for _ in range(3):
+        H = [[F.tanh(F.affine(s, h, b_j)) for s, b_j in zip(S, b)] for h in H]
+    mixed = [[F.tanh(z) if j < 3 else F.relu(z) for j, z in enumerate(z_)] for z_ in Z]
+    networks = {
+        "plain": head(W2, A),
+        "two kinds of units": head(W2, mixed),
+        "units beside the inputs": head(V, [a + x for a, x in zip(A, X)]),
+        "a mask": head(W2, pairs(lambda z, m: z * m, Z, M)),
+        "squares": head(W2, [[z**2 for z in z_] for z_ in Z]),
+        "a factor": head(W2, [[2.0 * z for z in z_] for z_ in Z]),
+        "two layers added": head(W2, pairs(lambda z, y: F.tanh(z + y), Z, Y)),
+        "a gate": head(W2, pairs(lambda z, y: F.sigmoid(z) * y, Z, Y)),
+        "a way around": head(W2, pairs(lambda a, z: a + z, A, Z)),
+        "some of the units": head(W3, [a[:3] for a in A]) + F.sum([a[4] for a in A]),
+        "units turned round": head(W2, [a[::-1] for a in A]),
+        "examples turned round": head(W2, A[::-1]) + F.sum(A[0]),
+        "two heads": head(W2, A) + head([w[::-1] for w in W2], A) * 2.0,
+        "one layer three times": F.sum(flat(H)),
+        "tied": F.sum([F.dot(w, a) ** 2 for a in A for w in map(list, zip(*W1))]),
+        "one bias for all": F.sum([F.tanh(F.dot(w, x) + b[0]) for x in X for w in W1]),
+        "an input as bias": F.sum([F.tanh(F.dot(w, x) + x[0]) for x in X for w in W1]),
+        "two biases": F.sum([F.tanh(F.dot(w, x) + b_j + c_j) for x in X for w, b_j, c_j in zip(W1, b, c)]),
+        "a bias and a number": F.sum([F.tanh(F.dot(w, x) + b_j + 0.5) for x in X for w, b_j in zip(W1, b)]),
+        "identity": head(W2, [[+z for z in z_] for z_ in Z]),
+    }
+    return networks, [X, M], [*flat([W1, U1, W2, V, W3, S]), *b, *c]
+
+
+# of each network: how many activations and how many δ by the next layer's are to be told, where that is so
+CLAIMS = {"plain": (1, 1), "identity": (0, 1), "one layer three times": (2, 2), "tied": (1, 1)}
+CLAIMS |= {"units turned round": (0, 0), "two kinds of units": (0, 0), "units beside the inputs": (0, 0)}
+
+
+def test_what_is_told_of_a_network_is_what_its_numbers_say():
+    networks, inputs, parameters = told_networks()
+    for name, loss in networks.items():
+        program = record(loss, inputs, parameters, engine="replay")
+        program()
+        layers, arrays = program.layers, matrices(program)
+        assert layers, name
+        told = [layer.forward for layer in layers] + [g for layer in layers for g in layer.gradients]
+        told += [layer.delta for layer in layers]
+        sure = [line for line in told if "…" not in line]
+        for line in sure:
+            left, right = line.split(" = ")
+            assert arrays[left] == pytest.approx(computed(right, arrays), rel=0, abs=1e-12), (name, line)
+        for layer in layers:
+            Z = layer.letters["Z"]
+            if layer.activation:
+                value, _ = TABLE[layer.activation].rule(quick, arrays[Z])
+                assert np.array_equal(arrays["A" + Z[1:]], value), (name, layer.activation)
+        claims = sum(bool(layer.activation) for layer in layers), sum("∂" not in layer.delta for layer in layers)
+        assert claims == CLAIMS.get(name, claims), name
+
+
+def test_what_is_added_beside_a_bias_is_hinted_at():
+    networks, inputs, parameters = told_networks()
+    forward = {
+        name: record(loss, inputs, parameters, engine="replay").layers[0].forward for name, loss in networks.items()
+    }
+    assert forward["plain"] == "Z¹ = W¹ A⁰ᵀ + b¹"
+    assert forward["a bias and a number"] == "Z¹ = W¹ A⁰ᵀ + b¹ + …"
+    for name in ("one bias for all", "an input as bias", "two biases"):
+        assert forward[name] == "Z¹ = W¹ A⁰ᵀ + …"
+
+
+def test_weights_that_several_layers_share_have_one_letter():
+    networks, inputs, parameters = told_networks()
+    layers = record(networks["one layer three times"], inputs, parameters, engine="replay").layers
+    assert [layer.forward for layer in layers] == ["Z¹ = W¹ A⁰ᵀ + b¹", "Z² = W¹ A¹ + b¹", "Z³ = W¹ A² + b¹"]
+    assert layers[0].gradients == ("∂L/∂W¹ = δ¹ A⁰ + …", "∂L/∂b¹ = δ¹ 1 + …")
 
 
 # ---- planted faults -------------------------------------------------------------------------------------------

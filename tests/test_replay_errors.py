@@ -10,7 +10,7 @@ import pytest
 from autograd import DomainError, Value, no_grad, record
 from autograd import functions as F
 from autograd.value import constant
-from nn import MLP, SGD, BatchNorm, Linear, Sequential, cross_entropy, hinge, mean_squared_error
+from nn import MLP, SGD, BatchNorm, Dropout, Linear, Sequential, cross_entropy, hinge, mean_squared_error
 
 HERE = Path(__file__).name
 
@@ -102,33 +102,189 @@ def test_a_parameter_is_watched_as_the_arguments_are():
     assert "compares w" in refused(clipped, "# the smaller", 1.0)
 
 
-def test_a_number_drawn_inside_is_refused():
+@pytest.mark.parametrize("draw", ["random", "gauss", "uniform", "randint", "choice", "sample", "module"])
+def test_a_number_drawn_inside_is_refused(draw):
     rng = random.Random(0)
+    ways = {
+        "random": lambda: rng.random(),
+        "gauss": lambda: rng.gauss(0.0, 1.0),
+        "uniform": lambda: rng.uniform(0.0, 1.0),
+        "randint": lambda: rng.randint(1, 1),  # drawn, though nothing differs
+        "choice": lambda: rng.choice([2.0]),
+        "sample": lambda: rng.sample([2.0], 1)[0],
+        "module": lambda: random.random(),
+    }
+    number = ways[draw]
+
+    def noisy(x):
+        return x * number()
+
+    with pytest.raises(ValueError, match=r"test_replay_errors\.py, line \d+: the recorded function draws a random"):
+        record(noisy)(1.0)
+    assert 0.0 <= rng.random() < 1.0 and 0.0 <= random.random() < 1.0  # generators are as before
+
+
+def test_a_generator_that_is_not_pythons_is_noticed_in_the_second_run():
+    rng = np.random.default_rng(0)
 
     def noisy(x):
         return x * rng.random()  # noise
-
-    assert "the constant 0.84" in refused(noisy, "# noise", 1.0)
-
-
-def test_a_leaf_drawn_inside_is_refused():
-    rng = random.Random(0)
 
     def masked(x):
         mask = Value(rng.random(), "m")  # a mask
         return x * mask
 
-    assert "the leaf m, 0.84" in refused(masked, "# a mask", 1.0)
+    assert "the constant 0.6" in refused(noisy, "# noise", 1.0)
+    assert "the leaf m, 0.0" in refused(masked, "# a mask", 1.0)
 
 
-def test_a_number_computed_without_a_graph_is_refused():
+@pytest.mark.parametrize("seed", range(5))
+def test_the_mask_of_one_unit_is_refused_even_where_it_would_be_the_same_again(seed):
+    model = Sequential(Linear(2, 1), Dropout(0.5, rng=random.Random(seed)))
+    with pytest.raises(ValueError, match=r"test_replay_errors\.py, line \d+: .* draws a random number"):
+        record(lambda x: F.sum(model(x)))([1.0, 2.0])
+    model.eval()
+    assert record(lambda x: F.sum(model(x)))([1.0, 2.0]) == F.sum(model([1.0, 2.0])).data
+
+
+@pytest.mark.parametrize("at", [3.0, 0.0, 1.0])
+def test_a_number_computed_without_a_graph_is_refused(at):
     def detached(x):
         with no_grad():
-            scale = x * x
-        return x * scale  # not through the graph
+            scale = x * x  # not through the graph
+        return F.sqrt(1.0 + x) * scale
 
-    with pytest.raises(ValueError, match=r"the constant 9\.0 was 9\.000001"):
-        record(detached)(3.0)
+    assert "computes inside no_grad" in refused(detached, "# not through the graph", at)
+
+
+@pytest.mark.parametrize("at", [3.0, -2.0, 0.0, 1e-9, [0.0, 1.0, -1.0, 1e6], [1e-160, 0.0]])
+def test_a_copy_of_a_number_is_refused_wherever_it_is_recorded(at):
+    def copied(x):
+        x = x if isinstance(x, list) else [x]
+        return F.sum([x_i * Value(x_i) for x_i in x])  # a copy
+
+    assert "when the recorded function ran again" in refused(copied, "# a copy", at)
+
+
+def test_a_copy_is_noticed_at_the_edge_of_a_domain_too():
+    def copied(x, y):
+        edge = F.sqrt(1.0 - x) + F.sqrt(y)
+        return edge + Value(x)  # at an edge
+
+    refused(copied, "# at an edge", 1.0, 0.0)
+    assert record(lambda x, y: F.sqrt(1.0 - x) + F.sqrt(y))(1.0, 0.0) == 0.0
+
+
+def test_a_function_that_is_defined_at_one_point_alone_cannot_be_checked():
+    with pytest.raises(ValueError, match=r"whichever way, as sqrt at .*: needs x ≥ 0: .* record it at other numbers"):
+        record(lambda x: F.sqrt(-abs(x)))(0.0)
+
+
+def graded(x):
+    y = F.relu(x)
+    y.backward()
+    return y * x.grad  # a gradient
+
+
+def sloped(x):
+    return x * F.relu(x).local_derivatives[0]  # a slope
+
+
+def test_derivatives_of_this_run_are_refused():
+    assert "reads the gradient of" in refused(graded, "# a gradient", 1.0)
+    assert "reads the local derivatives of" in refused(sloped, "# a slope", 1.0)
+
+
+scale, wave, weight = 2.0, F.sin, Value(2.0, "w")
+
+
+def scaled(x):
+    return helped(x) * scale  # a global
+
+
+def helped(x):
+    return wave(x) * weight  # names of a helper
+
+
+@pytest.mark.parametrize(
+    ("name", "new", "words", "text"),
+    [
+        ("scale", 3.0, "scale was 2.0 when the function was recorded and is 3.0 now", "# a global"),
+        ("wave", F.cos, "wave is another Primitive than when the function was recorded", "# names of a helper"),
+        ("weight", Value(2.0), "weight is another Value than", "# names of a helper"),
+    ],
+)
+def test_a_global_that_means_something_else_by_now_is_refused(name, new, words, text, monkeypatch):
+    recorded = record(scaled)
+    assert recorded(1.0) == recorded(1.0) == math.sin(1.0) * 2.0 * 2.0
+    monkeypatch.setitem(globals(), name, new)
+    with pytest.raises(ValueError, match=f"line {line_of(text)}: {words}"):
+        recorded(1.0)
+    monkeypatch.undo()
+    assert recorded(1.0) == math.sin(1.0) * 4.0
+
+
+class Fit:
+    """A loss that is a method."""
+
+    rate = 2.0
+
+    def __init__(self):
+        self.calls, self.model = 0, MLP(1, [1], dropout=0.5, rng=random.Random(0)).eval()
+
+    def loss(self, x):
+        return self.model(x) ** 2 * self.rate  # of its own object
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda fit: setattr(fit, "rate", 3.0), "self.rate was 2.0 when the function was recorded and is 3.0 now"),
+        (lambda fit: fit.model.train(), "self.model.training was False when the function was recorded and is True"),
+        (lambda fit: setattr(fit, "model", MLP(1, [1])), "self.model is another MLP"),
+    ],
+)
+def test_what_a_method_reads_from_its_object_is_compared(change, words):
+    fit = Fit()
+    recorded = record(fit.loss)
+    first = recorded([1.0])
+    fit.calls += 1  # which the method does not read
+    assert recorded([1.0]) == first
+    change(fit)
+    with pytest.raises(ValueError, match=f"line {line_of('# of its own object')}: {words}"):
+        recorded([1.0])
+
+
+def test_a_model_that_a_function_names_is_in_the_mode_that_was_recorded():
+    model = MLP(1, [4, 1], dropout=0.5, rng=random.Random(0)).eval()
+    recorded = record(lambda x: model(x) ** 2)
+    assert recorded([1.0]) == recorded([1.0])
+    model.train()
+    with pytest.raises(ValueError, match=r"model\.training was False"):
+        recorded([1.0])
+
+
+def test_a_variable_around_the_function_is_compared_in_every_call_and_step():
+    w, rate, runs = Value(1.0), 2.0, 0
+
+    def loss(x):
+        nonlocal runs
+        runs += 1  # what it sets itself is its own affair
+        return F.sum([w * rate * x_i for x_i in x])
+
+    recorded = record(loss, parameters=[w])
+    assert recorded([1.0]) == recorded([1.0]) == 2.0
+    assert recorded([1.0, 1.0]) == 4.0
+    assert recorded([1.0]) == 2.0
+    rate = 2.0 * 1.0  # the same number
+    assert recorded([1.0]) == 2.0
+    rate = 5.0
+    with pytest.raises(ValueError, match=r"rate was 2\.0 when the function was recorded and is 5\.0 now"):
+        recorded([1.0])
+    with pytest.raises(ValueError, match="rate was"), recorded.training(SGD([w], 0.5)) as step:
+        step([[1.0]])
+    assert recorded([1.0, 1.0, 1.0]) == 15.0  # of a new shape: recorded now
+    assert w.data == 1.0 and runs == 6
 
 
 def test_a_state_that_changes_from_run_to_run_is_refused():
@@ -250,9 +406,18 @@ def test_without_parameters_every_other_leaf_is_one():
     assert program.latest.parameters == [w, b]
 
 
-def test_where_a_domain_ends_the_second_run_is_at_the_same_point():
-    program = record(lambda x: F.sqrt(1.0 - x))
-    assert program(1.0) == 0.0
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (([[1.0], [1.0, 2.0]],), "argument 0 holds rows of different lengths, or what is no number"),
+        ((1.0, "abc"), "argument 1 holds rows of different lengths, or what is no number"),
+        ((1.0, None), "argument 1 holds rows of different lengths, or what is no number"),
+        (([1j],), "argument 0 holds rows of different lengths, or what is no number"),
+    ],
+)
+def test_arguments_are_numbers_and_lists_of_equal_lists_of_them(arguments, words):
+    with pytest.raises(ValueError, match=words):
+        record(lambda *x: x[0])(*arguments)
 
 
 def test_nothing_recorded_yet_says_so():
@@ -336,6 +501,25 @@ def test_a_domain_error_names_the_node_that_the_eager_engine_names(engine):
     found = message(lambda: program([numbers]))
     x[4].data = -2.0
     assert found == message(build) == "sqrt at x4 = -2.0: needs x ≥ 0"
+
+
+@pytest.mark.parametrize("engine", ["replay", "eager"])
+def test_of_several_faults_the_one_that_the_function_meets_first_is_named(engine):
+    w = [Value(1.0, f"w{i}") for i in range(9)]
+
+    def loss(x):
+        first = [F.exp(w_i * x_i) for w_i, x_i in zip(w, x)]  # all of one layer
+        second = [F.log(a - 1.0) for a in first]  # then all of the next: in the graph, 0 of both comes before 1
+        return F.sum(second)
+
+    recorded = record(loss, engine=engine)
+    recorded([1.0] * 9)
+    feed = [0.0, 1e9] + [1.0] * 7  # log(exp(0) − 1) and exp(1e9)
+    x = [Value(x_i) for x_i in feed]
+    found = message(lambda: recorded(feed))
+    assert found == message(lambda: loss(x))
+    assert found.startswith("exp at x = 1000000000.0: overflow")
+    assert recorded([1.0] * 9) == pytest.approx(9.0 * math.log(math.e - 1.0), rel=1e-12)  # rounding of nine terms
 
 
 def test_a_fault_inside_what_was_fused_away_is_named():

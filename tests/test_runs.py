@@ -181,7 +181,8 @@ def test_a_finished_run_can_go_on_to_more_epochs_as_if_more_had_been_asked_for(t
 
 def test_a_run_that_blows_up_says_so_and_keeps_its_last_good_checkpoint(tmp_path, capsys):
     line = refused(capsys, *SMALL, "--epochs", "2", "--learning-rate", "1e300", "--out", tmp_path)
-    assert "training blew up in epoch 1" in line and "try a lower --learning-rate" in line
+    assert "training blew up in epoch 1" in line and "try a lower learning rate" in line and "--learning-rate" in line
+    assert "example " in line and " of the training data, counted from 0: affine at " in line
     state = tensors(tmp_path, "checkpoint.safetensors")
     assert all(math.isfinite(x) for row in state["model.net.layers.0.W"] for x in row)
 

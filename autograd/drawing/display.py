@@ -157,8 +157,8 @@ def folded(shown: Display, keep: Value | None) -> Display:
         products += len(sources)
         if products > MOST_FOLDED:
             raise ValueError(
-                f"folding {len(shown.nodes):,} nodes takes more than {MOST_FOLDED:,} products: name values on the way, "
-                "or see groups with draw(f)"
+                f"folding {len(shown.nodes):,} nodes takes more than {MOST_FOLDED:,} products: name values on the "
+                "way, or see groups with draw(f)"
             )
         for source, before in sources.items():
             local = times(before, edge.local)

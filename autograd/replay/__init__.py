@@ -39,11 +39,13 @@ def record(
     loss         a Value, already computed from leaves; or a function that computes it, which is recorded anew for
                  each shape of its arguments
     inputs       what is fed anew in each run: leaves, or lists (of lists) of leaves; of a function, its arguments
-    parameters   leaves whose gradients are wanted; without them, all that are no inputs. Other leaves keep their
-                 numbers, as constants do
+    parameters   leaves whose gradients are wanted; without them, all that are no inputs
     engine       "auto" lets the eager engine run where groups are too small to pay; "replay" and "eager" insist
 
-    Raises ValueError for inputs and parameters that are no leaves, or are given twice.
+    Raises ValueError for inputs and parameters that are no leaves, or are given twice; of a function, for what a
+    replay would freeze: a decision by a Value's number, one drawn inside or computed inside no_grad, a name outside,
+    as ``scale`` or ``self.rate``, that means something else by now. What lies deeper in lists and objects, as the
+    averages of a BatchNorm, is as it was recorded.
 
     >>> w, x, y = Value(2.0, "w"), Value(3.0, "x"), Value(5.0, "y")
     >>> program = record((w * x - y) ** 2, inputs=[x, y], parameters=[w])

@@ -155,7 +155,7 @@ class Memory:
         assert compute is not None
         if fresh:
             return [partial(compute, view)]
-        buffer = np.empty(index.shape)
+        buffer = np.empty_like(view)  # which lies as the view does: both are passed through in one order
         return [partial(compute, buffer), partial(np.add, view, buffer, view)]
 
     def _reduced(self, once: Ints, repeated: tuple[int, ...], fresh: bool, contribution: Array) -> Step:

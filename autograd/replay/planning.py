@@ -60,7 +60,8 @@ class Plan:
         remaining = np.flatnonzero((self.fused.kind != FUSED) & (self.flat.arity > 0))
         key = np.stack([level[remaining], self.flat.code[remaining]], axis=1)
         groups = len(np.unique(key, axis=0)) if len(key) else 0
-        told = f"{int((self.flat.arity > 0).sum()):,} operations, equal ones of one level in {groups:,} groups"
+        operations = int((self.flat.arity > 0).sum())
+        told = f"{counted(operations, 'operation')}, equal ones of one level in {counted(groups, 'group')}"
         if engine != "auto":
             return engine, f"{told}; asked for"
         if groups and len(self.flat.operands) >= OPERANDS_TO_PAY * groups:
@@ -83,7 +84,8 @@ class Plan:
         self.parameters = memory.place(parameters, wanted=True)
         placed = [memory.place(nodes, wanted=False) for nodes in inputs]
         leaf = (flat.arity == 0) & ~declared & ~flat.is_constant()
-        self.held = memory.place(np.flatnonzero(leaf), wanted=False)
+        self.others = np.flatnonzero(leaf)
+        memory.place(self.others, wanted=False)
         self.first_computed = memory.used
         return placed
 
@@ -224,6 +226,11 @@ class Plan:
     def _is_one(self) -> None:
         """What was placed last is a layer's."""
         self.whole.add(len(self.memory.shapes) - 1)
+
+
+def counted(number: int, what: str) -> str:
+    """``1 group``, ``1,200 groups``."""
+    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def equal_rows(keys: Any) -> list[Ints]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd.errors import DomainError
 from autograd.graph import topological_order
 from autograd.notation import is_constant
 from autograd.number_systems import floats
@@ -29,10 +30,18 @@ class Program:
     engine    "replay", or "eager" where the graph's groups are too small to pay
     reason    why, in words
     loss      the number of the latest run
+    again     computes the loss anew from the leaves, if somebody can: of several faults it meets the eager engine's
     """
 
-    def __init__(self, loss: Value, inputs: Sequence[Any], parameters: Sequence[Value], engine: str) -> None:
-        self.root = loss
+    def __init__(
+        self,
+        loss: Value,
+        inputs: Sequence[Any],
+        parameters: Sequence[Value],
+        engine: str,
+        again: Callable[[], object] | None = None,
+    ) -> None:
+        self.root, self.again = loss, again
         self.parameters = list(parameters)
         self.shapes = [_shape(tensor, f"inputs[{i}]") for i, tensor in enumerate(inputs)]
         self.inputs = [list(_entries(tensor)) for tensor in inputs]
@@ -40,7 +49,7 @@ class Program:
             self._record(engine)
         self.engine, self.reason = self.plan.engine, self.plan.reason
         self.loss = loss.data
-        self.is_leading = False  # in a training the arrays, and not the Values, hold the parameters' numbers
+        self.trained_by: Any = None  # a training, whose arrays hold the parameters' numbers for the time being
         self._has_run = self._is_late_done = False
         self._known: dict[int, float] = {}  # numbers without a slot, as far as somebody asked
 
@@ -58,6 +67,8 @@ class Program:
         first = int(plan.parameters[0]) if self.parameters else 0
         self.parameter_array: Array = memory.values[first : first + len(self.parameters)]
         self.gradient_array: Array = memory.gradients[first : first + len(self.parameters)]
+        self.others = [flat.nodes[i] for i in plan.others.tolist()]  # leaves that are neither
+        self._other_array: Array = memory.values[plan.first_computed - len(self.others) : plan.first_computed]
         self._input_arrays: list[Array] = [
             memory.values[slots[0] : slots[0] + len(slots)].reshape(shape) if len(slots) else np.zeros(shape)
             for slots, shape in zip(plan.inputs, self.shapes)
@@ -67,23 +78,26 @@ class Program:
     # ---- running ------------------------------------------------------------------------------------------------
 
     def __call__(self, feeds: Sequence[Any] = ()) -> float:
-        """Run forward and backward with these numbers for the inputs, and the parameters' present ``data``.
+        """Run forward and backward with these numbers for the inputs, and the present ``data`` of all other leaves.
 
         feeds   for each input numbers of its shape; without any, the inputs keep the numbers that they have
 
         Returns the loss. Raises ValueError for feeds of other shapes, DomainError as the eager engine does.
         """
-        if not self.is_leading:
-            self.parameter_array[:] = [p.data for p in self.parameters]
-        return self.run(feeds)
-
-    def run(self, feeds: Sequence[Any]) -> float:
-        """The same with the parameters that ``parameter_array`` holds."""
         self.feed(feeds)
+        self.read_leaves()
         if self.engine == "eager":
             return self.run_in_graph()
         with np.errstate(all="ignore"):
             return self.replay()
+
+    def read_leaves(self) -> None:
+        """Take the numbers that the leaves have now, those of the inputs excepted."""
+        if self.trained_by is not None:
+            self.trained_by.write_back()
+        self.parameter_array[:] = [p.data for p in self.parameters]
+        if self.others:
+            self._other_array[:] = [leaf.data for leaf in self.others]
 
     def replay(self) -> float:
         """The array steps, with the numbers that lie in the arrays; the caller holds ``np.errstate``.
@@ -138,8 +152,14 @@ class Program:
         with collector_paused():
             for node in self.flat.nodes:
                 node.grad = 0.0
-                if node.operation is not None and node.parents:
-                    compute(node)
+            try:
+                for node in self.flat.nodes:
+                    if node.operation is not None and node.parents:
+                        compute(node)
+            except DomainError:
+                if self.again is not None:
+                    self.again()
+                raise
             self.root.backward()
         for node, slot in zip(self.flat.nodes, slots):
             if slot >= 0:
@@ -166,7 +186,8 @@ class Program:
             i, factor = waiting.pop()
             slot = int(self.memory.slot[i])
             if slot >= self.memory.constants:
-                total += factor * self._gradients[slot]
+                upstream = self._gradients[slot]
+                total += factor * upstream if upstream else 0.0
                 continue
             for entry in np.flatnonzero(self.flat.operands == i).tolist():
                 consumer = int(np.searchsorted(self.flat.start, entry, side="right")) - 1
@@ -214,8 +235,11 @@ class Program:
             with np.errstate(all="ignore"):
                 for step in self.plan.late:
                     step()
-                if not is_finite(self.memory.gradients):  # 0 · ∞: what gets nothing from upstream has to get 0
-                    self.run_in_graph()
+            if self.plan.late and not is_finite(self.memory.gradients):  # 0 · ∞ is 0 in the graph alone
+                present = [p.data for p in self.parameters]
+                self.run_in_graph()
+                for p, x in zip(self.parameters, present):  # which may have moved since
+                    p.data = x
 
     def _number(self, i: int) -> float:
         """The number of a node; what has no slot is computed from what it was fused with."""
@@ -251,8 +275,12 @@ class Program:
     def to_values(self) -> None:
         """Write every number of the latest run into the graph: data, local derivatives, and grads.
 
-        Afterwards explain, draw and walk show what was replayed. A leaf's ``grad`` is that of this run alone.
+        Afterwards explain, draw and walk show what was replayed. A leaf's ``grad`` is that of this run alone. Where
+        parameters have moved since the run, as after a step, it is run again: no update is taken back.
         """
+        present = np.array([leaf.data for leaf in (*self.parameters, *self.others)])
+        if not np.array_equal(present, [*self.parameter_array, *self._other_array]):
+            self()
         self._write_leaves()
         with collector_paused():
             self._write_numbers()
@@ -282,11 +310,10 @@ class Program:
                         if parent in without:
                             parent.grad += upstream * local
 
-    def write_back(self) -> None:
-        """Write the parameters' numbers and gradients into their Values."""
-        for p, x, gradient in zip(self.parameters, self.parameter_array.tolist(), self.gradient_array.tolist()):
-            p.data = x
-            if self._has_run:
+    def write_gradients(self) -> None:
+        """Write the parameters' gradients of the latest run into their Values."""
+        if self._has_run:
+            for p, gradient in zip(self.parameters, self.gradient_array.tolist()):
                 p.grad = gradient
 
     def training(self, optimizer: Any) -> AbstractContextManager[Callable[..., float]]:

@@ -14,13 +14,17 @@ import numpy as np
 
 from autograd.errors import DomainError
 from autograd.graph import topological_order
+from autograd.lines import Lines
 from autograd.notation import is_constant
 from autograd.replay.program import Program, check_leaves, remaining_leaves
 from autograd.replay.training import training
-from autograd.replay.watching import Lines, watching
+from autograd.replay.watching import Name, read_by_name, watching
 from autograd.value import Value, collector_paused
 
-NEARBY = 1e-7  # relative: far enough to be seen in every digit that was frozen, near enough to stay in the domains
+NEARBY = 1e-7  # far enough to be seen in every digit that was frozen, near enough to stay in the domains
+# which way: of a number, away from 0 or towards it, and of a 0; then relative to the smallest numbers too. The next
+# is tried where the one before leaves a domain
+WAYS = [(away, from_zero, least) for least in (1.0, 1e-200) for from_zero in (1, -1) for away in (1, -1)]
 
 
 class Recording:
@@ -36,6 +40,7 @@ class Recording:
         self.function, self.engine, self.limit = function, engine, limit
         self.parameters = parameters if parameters is None else list(parameters)
         self.programs: OrderedDict[tuple[tuple[int, ...], ...], Program] = OrderedDict()
+        self._names: dict[Program, list[Name]] = {}
 
     def __call__(self, *arguments: Any) -> float:
         """Loss and gradients for numbers, or lists (of lists) of them; the function gets Values of the same shape.
@@ -43,6 +48,9 @@ class Recording:
         Raises ValueError, naming file and line, where the function does what a replay could not repeat.
         """
         numbers = _arrays(arguments)
+        for program in self.programs.values():
+            if program.trained_by is not None:
+                program.trained_by.write_back()
         return self.program_for(numbers)(numbers)
 
     def program_for(self, arguments: Sequence[Any]) -> Program:
@@ -50,11 +58,16 @@ class Recording:
         shapes = tuple(np.shape(argument) for argument in arguments)
         if shapes in self.programs:
             self.programs.move_to_end(shapes)
-            return self.programs[shapes]
+            program = self.programs[shapes]
+            for name in self._names[program]:
+                name.check()
+            return program
         program = self._record(_arrays(arguments))
         self.programs[shapes] = program
+        self._names[program] = read_by_name(self.function)
         if len(self.programs) > self.limit:
-            self.programs.popitem(last=False)
+            _, oldest = self.programs.popitem(last=False)
+            del self._names[oldest]
         return program
 
     @property
@@ -97,29 +110,37 @@ class Recording:
             again = set(run_nearby(run, {**fed, **{p: p.data for p in parameters}}, loss, lines))
             if self.parameters is None:
                 parameters = [p for p in parameters if p in again]  # not what is made inside, each time anew
-        return Program(loss, inputs, parameters, self.engine)
+        return Program(loss, inputs, parameters, self.engine, again=run)
 
 
-def run_watched(run: Callable[[], Value]) -> tuple[Value, Lines]:
+def run_watched(run: Callable[[], Value], may_draw: bool = False) -> tuple[Value, Lines]:
     """The loss that ``run`` computes, and the lines where its nodes were made; ValueError for what would freeze."""
-    with watching() as lines:
+    with watching(may_draw) as lines:
         loss = run()
     if not isinstance(loss, Value):
         raise TypeError(f"the recorded function returned {loss!r}: it needs to return the loss, a Value")
     return loss, lines
 
 
-def run_nearby(run: Callable[[], Value], leaves: dict[Value, float], loss: Value, lines: Lines) -> list[Value]:
+def run_nearby(
+    run: Callable[[], Value], leaves: dict[Value, float], loss: Value, lines: Lines, may_draw: bool = False
+) -> list[Value]:
     """The graph of a second run, its leaves moved a little. ValueError for another one, or other constants."""
     try:
-        for i, (leaf, x) in enumerate(leaves.items()):
-            leaf.data = x * (1.0 + NEARBY * (1 + i % 7))
-        try:
-            again, _ = run_watched(run)
-        except DomainError:  # too near an edge: at the same point then
-            for leaf, x in leaves.items():
-                leaf.data = x
-            again, _ = run_watched(run)
+        for away, from_zero, least in WAYS:
+            for i, (leaf, x) in enumerate(leaves.items()):
+                way = away if x > 0.0 else -away if x < 0.0 else from_zero
+                leaf.data = x + way * NEARBY * (1 + i % 7) * max(abs(x), least)
+            try:
+                again, _ = run_watched(run, may_draw)
+                break
+            except DomainError as error:
+                fault = error
+        else:
+            raise ValueError(
+                f"a little beside these numbers there is another fault whichever way, as {fault}: what the function "
+                "freezes cannot be seen there; record it at other numbers first"
+            )
     finally:
         for leaf, x in leaves.items():
             leaf.data = x
@@ -136,7 +157,7 @@ def _refuse_differences(first: list[Value], second: list[Value], lines: Lines) -
         if node.operation is not other.operation or operands != [place_again[p] for p in other.parents]:
             raise ValueError(
                 f"{lines.place(node)}: run again, the recorded function made another graph from here on: "
-                f"{_word(node)} was {_word(other)}. What is drawn or counted belongs outside, given as an argument"
+                f"{_word(node)} was {_word(other)}. What is counted belongs outside, given as an argument"
             )
         if not node.parents and node is not other and node.data != other.data and node.data == node.data:
             what = "the constant" if is_constant(node) else f"the leaf {node.name or 'without a name'},"
@@ -156,7 +177,19 @@ def _word(node: Value) -> str:
 
 
 def _arrays(arguments: Sequence[Any]) -> list[Any]:
-    return [np.asarray(argument, dtype=np.float64) for argument in arguments]
+    arrays = []
+    for i, argument in enumerate(arguments):
+        try:
+            array = np.asarray(argument)
+            if array.dtype.kind not in "biuf":
+                raise TypeError(f"{argument!r}")
+            arrays.append(array.astype(np.float64))
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"argument {i} holds rows of different lengths, or what is no number: give a number, or a list of "
+                f"equally long lists of numbers ({error})"
+            ) from None
+    return arrays
 
 
 def _leaves(numbers: Any) -> Any:

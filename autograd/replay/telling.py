@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from html import escape
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from autograd.notation import INDEXED, SUPERSCRIPTS, latex_name
 from autograd.replay.flattening import Ints
 from autograd.replay.groups import Elementwise, Group, ManyOperands, Product
-
-if TYPE_CHECKING:
-    from autograd.replay.planning import Plan
+from autograd.replay.planning import Plan, counted
 
 UP = {digit: above for above, digit in SUPERSCRIPTS.items()}
 ABOVE = set(map(chr, UP.values()))
@@ -30,7 +28,7 @@ class Layer(NamedTuple):
     letters      of "W", "A", "Z", "δ", and "b" where there is one
     shapes       of the same; A has a row for each example where it is an input, a column where it is computed
     activation   the operation that makes the next layer's A of this Z alone; "" where there is none or are several
-    forward      Z¹ = W¹ A⁰ᵀ + b¹
+    forward      Z¹ = W¹ A⁰ᵀ + b¹; with "+ …" where something else is added that is no b
     delta        δ¹ = (W²)ᵀ δ² ⊙ relu′(Z¹), where all that uses Z is the next layers; else δ¹ = ∂L/∂Z¹
     gradients    ∂L/∂W¹ = δ¹ A⁰, and ∂L/∂b¹; with "+ …" where something else uses them too, as a penalty does
     """
@@ -91,12 +89,18 @@ class Latex(Text):
 
 
 class _Found(NamedTuple):
-    """A layer's group, what it was called, and where its A comes from: a layer's place and the groups after it."""
+    """A layer's group, what it was called, and where its A comes from.
+
+    source   the place of the layer that its A was computed from, None for an input
+    steps    the groups between, each of one operand; None where A is anything but those of all of Z in its order
+    bias     the operand that is b: a parameter for each unit, the same in every example
+    """
 
     group: Product
     letters: dict[str, str]
     source: int | None
-    between: tuple[Group, ...]
+    steps: tuple[Group, ...] | None
+    bias: Ints | None
 
 
 def find_layers(plan: Plan, writer: Text | None = None) -> list[Layer]:
@@ -118,30 +122,65 @@ def _find(plan: Plan) -> list[_Found]:
     layers = [g for g in products if g.columns[0].min() in parameters and g.columns[0].max() in parameters]
     place = {group: i for i, group in enumerate(layers)}
     found: list[_Found] = []
+    taken: set[str] = set()
+
+    def free(letter: str, number: int) -> str:
+        """The letter, or with the first number from this one on that nobody has."""
+        while letter in taken:
+            letter, number = letter.rstrip("".join(ABOVE)) + str(number).translate(UP), number + 1
+        taken.add(letter)
+        return letter
+
+    same: dict[tuple[bytes, int], str] = {}  # parameters that several layers use have one letter
+
+    def letter(of: Ints, otherwise: str, number: int) -> str:
+        key = of.tobytes(), of.shape[-1]
+        if key not in same:
+            same[key] = free(_letter(plan, of, of.ndim > 1) or otherwise, number)
+        return same[key]
+
     for i, group in enumerate(layers):
-        between: list[Group] = []
-        tensor, source = int(memory.tensor[group.columns[1].flat[0]]), None
-        while tensor in maker:  # back through what happens to each unit for itself
-            before = maker[tensor]
-            if before in place:
-                source = place[before]
-                break
-            if not isinstance(before, Elementwise) or before.operation is None:
-                break
-            between.append(before)
-            tensor = max(int(memory.tensor[c.flat[0]]) for c in before.columns)
+        source, steps = _way_back(maker, place, group)
         number = str(i + 1).translate(UP)
-        W = _letter(plan, group.columns[0], True) or f"W{number}"
-        above = "".join(c for c in W if c in ABOVE) or number
-        letters = {"W": W, "Z": f"Z{above}", "δ": f"δ{above}"}
+        W = letter(group.columns[0], f"W{number}", i + 1)
+        Z = free("Z" + ("".join(c for c in W if c in ABOVE) or number), i + 1)
+        letters = {"W": W, "Z": Z, "δ": f"δ{Z[1:]}"}
         if source is None:
-            letters["A"] = _letter(plan, group.columns[1], True) or ("A⁰" if i == 0 else f"A{number}")
+            letters["A"] = _letter(plan, group.columns[1], True) or ("A⁰" if i == 0 else f"X{number}")
         else:
             letters["A"] = "A" + found[source].letters["Z"][1:]
-        if len(group.columns) == 3:
-            letters["b"] = _letter(plan, group.columns[2], False) or f"b{above}"
-        found.append(_Found(group, letters, source, tuple(reversed(between))))
+        added = [column.reshape(group.c, group.r) for column in group.columns[2:]]
+        biases = [
+            column[0]
+            for column in added
+            if column.min() in parameters and column.max() in parameters
+            if (column == column[0]).all() and np.unique(column[0]).size == group.r
+        ]
+        bias = biases[0] if len(biases) == 1 else None
+        if bias is not None:
+            letters["b"] = letter(bias, f"b{Z[1:]}", i + 1)
+        found.append(_Found(group, letters, source, steps, bias))
     return found
+
+
+def _way_back(
+    maker: dict[int, Group], place: dict[Product, int], group: Product
+) -> tuple[int | None, tuple[Group, ...] | None]:
+    """From a layer's A back through what happens to each unit for itself: source and steps of ``_Found``."""
+    between: list[Group] = []
+    tensor_of, is_exact, wanted = group.memory.tensor, True, group.columns[1]
+    while (tensor := int(tensor_of[wanted.flat[0]])) in maker:
+        before = maker[tensor]
+        is_exact &= np.array_equal(wanted.ravel(), before.out.ravel())
+        if isinstance(before, Product) and before in place:
+            is_exact &= group.n == before.r
+            return place[before], tuple(reversed(between)) if is_exact else None
+        if not isinstance(before, Elementwise) or before.operation is None:
+            break
+        between.append(before)
+        is_exact &= len(before.columns) == 1
+        wanted = max(before.columns, key=lambda column: int(tensor_of[column.flat[0]]))
+    return None, None
 
 
 def _letter(plan: Plan, slots: Ints, matrix: bool) -> str:
@@ -158,7 +197,7 @@ def _letter(plan: Plan, slots: Ints, matrix: bool) -> str:
 
 
 def _layer(found: list[_Found], place: int, writer: Text, uses: Ints) -> Layer:
-    group, letters, source, _ = found[place]
+    group, letters, source = found[place][:3]
     Z, W, A, delta = (letters[key] for key in ("Z", "W", "A", "δ"))
     rows = source is None  # the examples of an input are its rows
     shapes: dict[str, tuple[int, ...]] = {
@@ -171,26 +210,29 @@ def _layer(found: list[_Found], place: int, writer: Text, uses: Ints) -> Layer:
     gradients = [
         f"{writer.partial(W)} = {writer.name(delta)} {other}{_rest_of(uses, group.columns[0], group.c, writer)}"
     ]
-    if "b" in letters:
+    bias = found[place].bias
+    if bias is not None:
         shapes["b"] = (group.r,)
         forward += f" + {writer.name(letters['b'])}"
-        more = _rest_of(uses, group.columns[2], group.c, writer)
-        gradients.append(f"{writer.partial(letters['b'])} = {writer.name(delta)} 1{more}")
+        gradients.append(
+            f"{writer.partial(letters['b'])} = {writer.name(delta)} 1{_rest_of(uses, bias, group.c, writer)}"
+        )
+    if len(group.columns) > 2 + (bias is not None):
+        forward += f" + {writer.more}"
     users = [user for user in found if user.source == place]
-    activations = {user.between for user in users}
-    [between] = activations if len(activations) == 1 else [()]
-    operations = [step.operation.name for step in between if step.operation is not None]
-    activation = "".join(name for name in operations if name != "identity")
-    is_one = len(operations) - operations.count("identity") <= 1
-    activation = activation if is_one else ""
-    if users and len(activations) == 1 and is_one and _only_used_by(uses, group, between, users):
-        sums = " + ".join(f"{writer.transposed(u.letters['W'])} {writer.name(u.letters['δ'])}" for u in users)
-        sums = f"({sums})" if len(users) > 1 else sums
-        delta_line = f"{writer.name(delta)} = {sums}"
-        if activation:
-            delta_line += writer.times + writer.slope(activation, Z)
-    else:
-        delta_line = f"{writer.name(delta)} = {writer.partial(Z)}"
+    ways = {user.steps for user in users}
+    steps = ways.pop() if len(ways) == 1 else None
+    delta_line, activation = f"{writer.name(delta)} = {writer.partial(Z)}", ""
+    if users and steps is not None:
+        operations = [step.operation.name for step in steps if step.operation is not None]
+        changing = [name for name in operations if name != "identity"]
+        if len(changing) <= 1:
+            activation = "".join(changing)
+            if _only_used_by(uses, group, steps, users):
+                sums = " + ".join(f"{writer.transposed(u.letters['W'])} {writer.name(u.letters['δ'])}" for u in users)
+                sums = f"({sums})" if len(users) > 1 else sums
+                slope = writer.times + writer.slope(activation, Z) if activation else ""
+                delta_line = f"{writer.name(delta)} = {sums}{slope}"
     return Layer(letters, shapes, activation, forward, delta_line, tuple(gradients))
 
 
@@ -209,7 +251,7 @@ def _only_used_by(uses: Ints, group: Product, between: tuple[Group, ...], users:
 def tell(plan: Plan) -> str:
     """The program as text: the layers forward and backward, what else there is, and the counts."""
     layers, flat, memory = find_layers(plan), plan.flat, plan.memory
-    steps = f"; {len(plan.forward)} steps forward, {len(plan.backward)} back" if plan.groups else ""
+    steps = f"; {counted(len(plan.forward), 'step')} forward, {len(plan.backward)} back" if plan.groups else ""
     lines = [f"{plan.engine}: {plan.reason}{steps}"]
     width = max([len(layer.forward) for layer in layers], default=0)
     for layer in layers:
@@ -226,8 +268,9 @@ def tell(plan: Plan) -> str:
     computed = int((flat.arity > 0).sum())
     kept = memory.used - plan.first_computed
     lines.append(
-        f"{len(plan.parameters):,} parameters, {sum(len(some) for some in plan.inputs):,} inputs; "
-        f"{computed:,} operations, {kept:,} of them with a number of their own, {computed - kept:,} fused away"
+        f"{counted(len(plan.parameters), 'parameter')}, {counted(sum(map(len, plan.inputs)), 'input')}; "
+        f"{counted(computed, 'operation')}, {kept:,} of them with a number of their own, "
+        f"{computed - kept:,} fused away"
     )
     return "\n".join(lines)
 

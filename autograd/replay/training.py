@@ -28,15 +28,20 @@ def training(optimizer: Any, program_for: Callable[[Sequence[Any]], Program]) ->
     try:
         yield state.step
     finally:
+        state.leave()
         state.write_back()
 
 
 class _Training:
-    """The arrays of a training, handed from program to program."""
+    """The arrays of a training, handed from program to program.
+
+    A program keeps the parameters that it ran with until it runs again: its numbers can be read after a step too.
+    """
 
     def __init__(self, optimizer: Any, program_for: Callable[[Sequence[Any]], Program]) -> None:
         self.optimizer, self.program_for = optimizer, program_for
         self.program: Program | None = None
+        self.parameters: Array = np.array([p.data for p in optimizer.parameters])
         width, count = len(optimizer.first_state()), len(optimizer.parameters)
         columns = np.array(optimizer.states, dtype=np.float64).reshape(count, width).T
         self.memory: tuple[Array, ...] = tuple(columns.copy())
@@ -51,6 +56,7 @@ class _Training:
             self._go_on_with(program)
         program.feed(feeds)
         optimizer, w = self.optimizer, program.parameter_array
+        np.copyto(w, self.parameters)
         before = optimizer.steps, optimizer.learning_rate
         with np.errstate(all="ignore"):
             loss = program.replay() if program.engine == "replay" else program.run_in_graph()
@@ -63,8 +69,7 @@ class _Training:
             optimizer.steps, optimizer.learning_rate = before
             self.write_back()
             optimizer.step()  # says which parameter it is
-        np.copyto(w, moved)
-        self.memory = new
+        self.parameters, self.memory = moved, new
         return loss
 
     def _go_on_with(self, program: Program) -> None:
@@ -73,18 +78,21 @@ class _Training:
                 f"the optimiser moves {len(self.optimizer.parameters)} parameters and {len(program.parameters)} were "
                 "recorded, or in another order: record with parameters=optimizer.parameters"
             )
-        if self.program is None:
-            program.parameter_array[:] = [p.data for p in program.parameters]
-        else:
-            np.copyto(program.parameter_array, self.program.parameter_array)
-            self.program.is_leading = False
-        program.is_leading = True
+        self.leave()
+        program.read_leaves()
+        program.trained_by = self
         self.program = program
+
+    def leave(self) -> None:
+        """The program is on its own again."""
+        if self.program is not None:
+            self.program.trained_by = None
 
     def write_back(self) -> None:
         """Numbers and gradients to the Values, rows of memory to the optimiser."""
         if self.program is not None:
-            self.program.is_leading = False
-            self.program.write_back()
+            for p, x in zip(self.optimizer.parameters, self.parameters.tolist()):
+                p.data = x
+            self.program.write_gradients()
         if self.memory:
             self.optimizer.states = list(zip(*(column.tolist() for column in self.memory)))

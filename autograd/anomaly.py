@@ -1,0 +1,143 @@
+"""The first number that is NaN or infinite, and where in the user's code it arose.
+
+A node knows its parents and its local derivatives: walked in the order of the forward pass and then of the backward
+pass, they show the first number that is not finite. Outside of ``detect_anomaly`` nothing is walked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from math import isfinite
+from threading import get_ident
+
+from autograd.contributions import Contribution, contributions, is_number
+from autograd.errors import AnomalyError, DomainError, broken_rule, complaint, letters_of, situation
+from autograd.graph import leaves, topological_order
+from autograd.lines import Hooks, remembering_lines
+from autograd.primitives import Primitive
+from autograd.value import Value
+
+Anomaly = AnomalyError | DomainError
+
+
+@contextmanager
+def detect_anomaly() -> Iterator[None]:
+    """Inside, the first NaN or infinity that this thread computes is an error that names the line of its node.
+
+    A DomainError tells its line. An operand that is NaN or infinite, which elsewhere spreads as IEEE 754 has it, is
+    an AnomalyError as soon as the result is not finite either. So are in ``backward``, before any ``grad`` changes,
+    an infinite local derivative that is used and a gradient that overflows. A recorded loss is replayed as ever;
+    where its numbers or its parameters' gradients are not finite, its graph is searched. Nests.
+
+    >>> from autograd import sqrt
+    >>> x = Value(0.0, "x")
+    >>> with detect_anomaly():
+    ...     L = 2.0 * sqrt(x)
+    ...     L.backward()
+    Traceback (most recent call last):
+        ...
+    autograd.errors.AnomalyError: ...sqrt at x = 0.0: its local derivative by x is inf; a finite one needs x > 0
+    """
+    with remembering_lines(), _hooks.hooked():
+        yield
+
+
+def first_anomaly(root: Value, grads: Mapping[Value, float] | None = None) -> Anomaly | None:
+    """The error for the first number of ``root``'s graph that is not finite, if there is one; touches no ``grad``.
+
+    Values come first, in the order of the forward pass, then what the backward pass multiplies and adds. A leaf that
+    is not finite counts where it is the root, or something computed from it is not finite: the bound of a clamp does
+    no harm.
+    grads   what the leaves have already; without it, nothing
+    """
+    for node in topological_order(root):
+        if not isfinite(node.data) and (node.parents or node is root):
+            return _in_value(node)
+    total = dict(grads or {})
+    for step in contributions(root):
+        before = total.get(step.parent, 0.0)
+        total[step.parent] = before + step.product
+        if step.upstream and not (isfinite(step.local) and isfinite(total[step.parent])):
+            return _in_contribution(step, before)
+    return None
+
+
+def _in_value(node: Value) -> Anomaly:
+    operation = node.operation
+    if operation is None or not node.parents:
+        return _error(AnomalyError, node, f"{node.name or 'a leaf'} = {node.data!r}: give it a finite number")
+    operands, names = [x.data for x in node.parents], [x.name for x in node.parents]
+    for i, x in enumerate(node.parents):
+        if not isfinite(x.data):
+            what = "constant" if is_number(x) else "leaf"
+            made = f", made in {_place(x)}," if _place(x) else ""
+            return _error(
+                AnomalyError, node,
+                f"{situation(operation, operands, names)}: the result is {node.data!r} since the {what} "
+                f"{_letter(node, i)}{made} is {x.data!r}; give it a finite number",
+            )  # fmt: skip
+    return _error(DomainError, node, complaint(operation, operands, names, node.data))
+
+
+def _in_contribution(step: Contribution, before: float) -> Anomaly:
+    node, operation = step.node, step.node.operation
+    assert operation is not None
+    operands, names = [x.data for x in node.parents], [x.name for x in node.parents]
+    at = situation(operation, operands, names)
+    [i, *_] = [i for i, (x, local) in enumerate(node.edges) if x is step.parent and local is step.local]
+    x = _letter(node, i)
+    if not isfinite(step.local):
+        rule = broken_rule(operation, operands, names, derivative=True)
+        why = f"a finite one {rule}" if rule else "an overflow beyond the largest float, 1.8e308"
+        return _error(AnomalyError, node, f"{at}: its local derivative by {x} is {step.local!r}; {why}")
+    if not isfinite(before):
+        return _error(AnomalyError, node, f"{at}: the gradient of {x} is {before!r} already; zero it before backward")
+    earlier = f"{before!r} + " if before else ""
+    return _error(
+        AnomalyError, node,
+        f"{at}: the gradient of {x} overflows, {earlier}{step.upstream!r} · {step.local!r} is beyond the largest "
+        "float, 1.8e308",
+    )  # fmt: skip
+
+
+def _letter(node: Value, i: int) -> str:
+    assert node.operation is not None
+    return node.parents[i].name or letters_of(node.operation, node.parents)[i]
+
+
+def _error(kind: type[AnomalyError] | type[DomainError], node: Value, text: str) -> Anomaly:
+    if get_ident() in _hooks.inside:
+        text = f"{_place(node) or 'made before detect_anomaly()'}: {text}"
+    error = kind(text)
+    error.node = node
+    return error
+
+
+def _place(node: Value) -> str:
+    """File, line and what is written there; empty where that is not known."""
+    with remembering_lines() as lines:
+        code = lines.code(node)
+        return lines.place(node) + (f", `{code}`" if code else "") if lines.knows(node) else ""
+
+
+_check_fault, _backward = Primitive.check_fault, Value.backward
+
+
+def _check_every_fault(self: Primitive, node: Value) -> None:
+    """Of a node whose number is not finite."""
+    anomaly = first_anomaly(node) if get_ident() in _hooks.inside else None
+    if anomaly is not None:
+        raise anomaly
+    _check_fault(self, node)
+
+
+def _backward_if_finite(self: Value) -> None:
+    if get_ident() in _hooks.inside:
+        anomaly = first_anomaly(self, {leaf: leaf.grad for leaf in leaves(self)})
+        if anomaly is not None:
+            raise anomaly
+    _backward(self)
+
+
+_hooks = Hooks((Primitive, "check_fault", _check_every_fault), (Value, "backward", _backward_if_finite))

@@ -1,0 +1,112 @@
+"""Where in the user's code each node is made: its file and line, remembered while somebody asks for them.
+
+Outside of ``remembering_lines`` nothing here runs: the engine's own two ways to make a node are in their places.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from linecache import getline
+from threading import Lock, get_ident
+from types import FrameType
+from typing import Any
+
+from autograd import value
+from autograd.value import Value
+
+
+class Hooks:
+    """Attributes that are others while anybody is inside. Nests, also across threads; restores what was.
+
+    hooks        (home, attribute, what it is inside)
+    afterwards   called when the last has left
+    inside       the threads that are, one that is nested several times
+    """
+
+    def __init__(self, *hooks: tuple[Any, str, Any], afterwards: Callable[[], None] = lambda: None) -> None:
+        self.hooks, self.afterwards = hooks, afterwards
+        self.inside: list[int] = []
+        self._originals: list[Any] = []
+        self._lock = Lock()
+
+    @contextmanager
+    def hooked(self) -> Iterator[None]:
+        """Inside, the hooks are in their places."""
+        thread = get_ident()
+        with self._lock:
+            if not self.inside:
+                self._originals = [vars(home)[name] for home, name, _ in self.hooks]
+                for home, name, hook in self.hooks:
+                    setattr(home, name, hook)
+            self.inside.append(thread)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.inside.remove(thread)
+                if not self.inside:
+                    for (home, name, _), original in zip(self.hooks, self._originals):
+                        setattr(home, name, original)
+                    self.afterwards()
+
+
+class Lines:
+    """The lines where nodes were made."""
+
+    def __init__(self) -> None:
+        # by id: so no graph is kept alive, and a new node at an old one's address overwrites what was said of it
+        self.of: dict[int, tuple[str, int]] = {}
+
+    def place(self, node: Value) -> str:
+        """``file.py, line 12``, or words that say that it is not known."""
+        file, line = self.of.get(id(node), ("", 0))
+        return f"{file}, line {line}" if file else "a line that is not known"
+
+    def knows(self, node: Value) -> bool:
+        """Whether the node was made while lines were remembered."""
+        return id(node) in self.of
+
+    def code(self, node: Value) -> str:
+        """What is written there, where it can be read."""
+        return getline(*self.of.get(id(node), ("", 0))).strip()
+
+
+def outside(frame: FrameType | None) -> tuple[str, int]:
+    """File and line of the nearest caller that is neither engine nor network library."""
+    while frame is not None:
+        if str(frame.f_globals.get("__name__")).split(".")[0] not in ("autograd", "nn"):
+            return frame.f_code.co_filename, frame.f_lineno
+        frame = frame.f_back
+    return "the engine", 0
+
+
+_new, _init = value._new, Value.__init__
+_lines = Lines()
+
+
+def _new_with_line(of: type) -> Any:
+    node = _new(of)
+    _lines.of[id(node)] = outside(sys._getframe(1))
+    return node
+
+
+def _init_with_line(self: Value, *arguments: Any, **options: Any) -> None:
+    _lines.of[id(self)] = outside(sys._getframe(1))
+    _init(self, *arguments, **options)
+
+
+def _forget() -> None:
+    global _lines
+    _lines = Lines()
+
+
+_hooks = Hooks((value, "_new", _new_with_line), (Value, "__init__", _init_with_line), afterwards=_forget)
+
+
+@contextmanager
+def remembering_lines() -> Iterator[Lines]:
+    """Inside, the line of each new node is kept, whichever thread makes it; those who are inside share them."""
+    with _hooks.hooked():
+        yield _lines

@@ -1,0 +1,96 @@
+"""Which example a training failed at: a graph leads from the node at fault back to the numbers that it read.
+
+Whoever trains has the nodes of a mini-batch's inputs at hand, and the node at fault has its parents: where they lead
+to the inputs of one example alone, that is the example.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from math import isfinite
+
+from autograd.anomaly import first_anomaly
+from autograd.errors import AnomalyError
+from autograd.graph import topological_order
+from autograd.value import Value, collector_paused
+from nn.data import Dataset
+from nn.losses import Loss, mean_loss
+from nn.module import Module, evaluating, lift
+
+MOST_NAMED = 5
+
+
+@contextmanager
+def naming_example(
+    X: Sequence[Sequence[Value]],
+    places: Sequence[int],
+    data: str,
+    features: Sequence[str] = (),
+    graph: Callable[[], Value | None] = lambda: None,
+) -> Iterator[None]:
+    """Inside, an ArithmeticError is told with the example and the node at fault.
+
+    X          the nodes of the inputs
+    places     where each example stands in ``data``, which is called so; the inputs are called as ``features``
+    graph      the root, once there is one: an error that names no node, as an optimiser's, is looked for in it
+    """
+    try:
+        yield
+    except ArithmeticError as error:
+        found: ArithmeticError | None = error
+        if getattr(error, "node", None) is None:
+            for x in X:
+                for x_k, feature in zip(x, features):
+                    x_k.name = feature
+            root = graph()
+            found = None if root is None else first_anomaly(root)
+        node: Value | None = getattr(found, "node", None)
+        if found is None or node is None:
+            raise
+        found.args = (f"{_which(node, X, places, data)}{found}{_remedy(node)}",)
+        if found is error:
+            raise
+        raise found from None
+
+
+def refuse_infinite(loss: float) -> None:
+    """AnomalyError for a loss that is not finite: no step can be taken from there."""
+    if not isfinite(loss):
+        raise AnomalyError(f"the loss is {loss!r}: it needs a finite number")
+
+
+def failing_example(model: Module, loss: Loss, data: Dataset, called: str) -> ArithmeticError | None:
+    """The error of the first example that by itself has no finite loss in evaluation, told as above."""
+    with evaluating(model), collector_paused():
+        for place, (x, y) in enumerate(zip(data.X, data.y)):
+            example, root = lift(x), None
+            try:
+                with naming_example([example], [place], called, data.features, lambda: root):  # noqa: B023
+                    root = mean_loss(loss, model.batch([example]), [y])
+                    refuse_infinite(root.data)
+            except ArithmeticError as error:
+                return error
+    return None
+
+
+def _which(node: Value, X: Sequence[Sequence[Value]], places: Sequence[int], data: str) -> str:
+    """``example 17 of the training data``, by the operands that are not finite, else by all that it depends on."""
+    example = {x_k: place for x, place in zip(X, places) for x_k in x}
+    infinite = [x for x in node.parents if not isfinite(x.data)]
+    for ends in (infinite, [node]):
+        found = sorted({example[x] for end in ends for x in topological_order(end) if x in example})
+        if found:
+            more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+            many = f"s {', '.join(map(str, found[:MOST_NAMED]))}{more}" if len(found) > 1 else f" {found[0]}"
+            return f"example{many} of the {data}, counted from 0: "
+    return ""
+
+
+def _remedy(node: Value) -> str:
+    """What to try where finite numbers within the domain were too large."""
+    operands = [x.data for x in node.parents]
+    if node.operation is None or not all(map(isfinite, operands)):
+        return ""
+    overflow = node.operation.defined_at(*operands, derivative=True)
+    return "; try a lower learning rate, or clip the gradients" if overflow else ""
