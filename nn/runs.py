@@ -145,6 +145,7 @@ def _believing(folder: Path) -> Iterator[None]:
 
 def _train(experiment: Experiment, folder: Path) -> None:
     training, epochs = experiment.training, experiment.config["epochs"]
+    done = len(training.records)
     print(f"engine: {training.choose_engine()} ({training.reason})")
     try:
         for record in training:
@@ -155,6 +156,7 @@ def _train(experiment: Experiment, folder: Path) -> None:
                 (folder / HISTORY).mkdir(exist_ok=True)
                 save(training.model, folder / HISTORY / f"{record.epoch:06}.safetensors")
             save_training(training, folder / CHECKPOINT)
+            done = record.epoch
             if record.epoch == 1 or record.epoch % max(1, epochs // 10) == 0:
                 print(
                     f"epoch {record.epoch:4}   loss {_short(record.loss)}   validation loss "
@@ -166,7 +168,6 @@ def _train(experiment: Experiment, folder: Path) -> None:
             f"training blew up in epoch {len(training.records) + 1}: {error} (--learning-rate, --clip-norm)"
         ) from None
     except KeyboardInterrupt:
-        done = len(training.records)
         raise Interrupted(f"interrupted after epoch {done}; it goes on with: python -m nn resume {folder}") from None
     _report(experiment, folder)
 

@@ -15,7 +15,7 @@ from nn.claims.dropped import UNITS, Ensemble, Redundancy
 from nn.claims.inputs import AllPositive
 from nn.claims.networks import DEPTHS, WIDTHS, Architecture, Unstable, ZeroStart
 
-SLOW = {"architecture", "bn-dropout", "bn-rates", "progress", "redundancy"}
+SLOW = {"architecture", "bn-dropout", "bn-rates", "bn-saturating", "bn-scale", "progress", "redundancy"}
 on_every_claim = pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in CLAIMS]
 )
@@ -214,6 +214,12 @@ def test_an_experiment_gives_numbers_that_its_seed_repeats_and_a_verdict_with_a_
     assert any(character.isdigit() for character in found.verdict)
     (again,) = run([name], 0)
     assert again == found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in CLAIMS if name not in SLOW] + ["bn-scale", "bn-saturating"])
+def test_another_seed_gives_the_same_verdict(name):
+    assert {CLAIMS[name](seed).word for seed in (1, 2)} == {result(name).word}
 
 
 def test_another_seed_gives_other_numbers():
