@@ -367,7 +367,7 @@ def silu(n, z):
 @primitive("erfc", REAL)
 def erfc(n, x):
     """1 − erf x, exact to rounding where it is small; derivative −2/√π e^(−x²), which loses x² units."""
-    return n.erfc(x), (-1.1283791670955126 * n.exp(-x * x),)
+    return n.erfc(x), (-1.1283791670955126 * n.exp(-(x * x)),)
 
 
 @primitive("gelu", REAL)
@@ -378,7 +378,7 @@ def gelu(n, z):
     Source: Hendrycks & Gimpel 2016, without their approximations.
     """
     share = 0.5 * n.erfc(-0.7071067811865476 * z)
-    return z * share, (share + z * (0.3989422804014327 * n.exp(-0.5 * z * z)),)
+    return z * share, (share + z * (0.3989422804014327 * n.exp(-0.5 * (z * z))),)
 
 
 @primitive("|·|", REAL)

@@ -19,6 +19,7 @@ from autograd.drawing.figure import INDEXED, text_width
 from autograd.drawing.mermaid import mermaid_text
 from autograd.drawing.svg import DARK, LIGHT, OUTLINES
 from autograd.graph import topological_order
+from autograd.primitives import TABLE
 from nn import MLP, binary_cross_entropy, half_squared_error
 from nn.diagram import model_diagram, trace_diagram
 from nn.losses import mean_loss
@@ -800,3 +801,10 @@ def test_to_json_of_dot_is_read_by_number_never_by_name():
     _, f = hostile_graph()
     skeleton = placing._skeleton(draw(f, engine="built-in").figure)
     assert not re.search(r"[^\x00-\x7f]|script|LLL", skeleton)
+
+
+def test_every_function_of_one_operand_with_a_name_in_words_is_drawn_as_a_call():
+    x = Value(0.5, "x")
+    for entry in TABLE.values():
+        if len(entry.letters) == 1 and not entry.variadic and entry.symbol not in ("=", "−", "√", "|·|"):
+            assert f"{entry.symbol}(x)" in draw(named(f=entry(x))).to_dot().source

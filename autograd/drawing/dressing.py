@@ -102,7 +102,7 @@ def _formula(value: Value, shown: Display, depth: int = 0) -> str:
     if len(value.parents) > MOST_OPERANDS or (value.operation.variadic and symbol not in INFIX):
         return symbol
     sign = INFIX.get(symbol, symbol)
-    function = sign.isalpha() or symbol in ("=", "|·|")
+    function = sign[0].isalpha() or symbol in ("=", "|·|")
     operands: list[str] = []
     for parent in value.parents:
         if parent not in shown.hidden or is_constant(parent):
