@@ -382,14 +382,14 @@ ENGINES = ("eager", "replay")
 def stopped(engine, *, spoil=None, rate=0.1, loss=binary_cross_entropy, model=None, detect=False, **options):
     """The error that stops a training on 40 points, and the training."""
     data, validation = moons(40, rng=Random(1)), moons(10, rng=Random(2))
-    if spoil:
-        role, place = spoil
-        {"training": data, "validation": validation}[role].X[place][1] = nan
     model = model or MLP(2, [8, 1], rng=Random(0), **options)
     training = Training(
         model, loss, SGD(model.parameters(), rate), data, validation, epochs=30, rng=Random(3), progress=False,
         engine=engine,
     )  # fmt: skip
+    if spoil:  # data that are not finite before are refused when a Training is made
+        role, place = spoil
+        {"training": data, "validation": validation}[role].X[place][1] = nan
     with pytest.raises(ArithmeticError) as caught, detect_anomaly() if detect else nullcontext():
         for _ in training:
             pass

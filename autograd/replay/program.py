@@ -235,7 +235,8 @@ class Program:
             with np.errstate(all="ignore"):
                 for step in self.plan.late:
                     step()
-            if self.plan.late and not is_finite(self.memory.gradients):  # 0 · ∞ is 0 in the graph alone
+                finite = is_finite(self.memory.gradients)
+            if self.plan.late and not finite:  # 0 · ∞ is 0 in the graph alone
                 present = [p.data for p in self.parameters]
                 self.run_in_graph()
                 for p, x in zip(self.parameters, present):  # which may have moved since
