@@ -26,7 +26,7 @@ class DomainError(ValueError, ArithmeticError):
     node: Value | None = None
 
 
-class AnomalyError(ArithmeticError):
+class AnomalyError(ValueError, ArithmeticError):
     """Somebody asked for finite numbers, and an operand, a local derivative or a gradient is NaN or infinite.
 
     node    the one where it was met, whose operation and operands are named

@@ -35,14 +35,14 @@ def naming_example(
     places     where each example stands in ``data``, which is called so; the inputs are called as ``features``
     graph      the root, once there is one: an error that names no node, as an optimiser's, is looked for in it
     """
+    for x in X:
+        for x_k, feature in zip(x, features):
+            x_k.name = feature
     try:
         yield
     except ArithmeticError as error:
         found: ArithmeticError | None = error
         if getattr(error, "node", None) is None:
-            for x in X:
-                for x_k, feature in zip(x, features):
-                    x_k.name = feature
             root = graph()
             found = None if root is None else first_anomaly(root)
         node: Value | None = getattr(found, "node", None)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import NamedTuple
 
+from autograd.anomaly import first_anomaly
 from autograd.functions import affine, dot, mean, sqrt
 from autograd.value import Value, collector_paused, no_grad
 from nn.module import Example, Module, evaluating, index_name
@@ -94,6 +95,12 @@ class BatchNorm(Module):
             return self._evaluate(X)
         columns = [self._algorithm_1(k, [x[k] for x in X]) for k in range(self.n)]
         self.latest(columns)
+        for k, column in enumerate(columns, 1):
+            anomaly = None if isfinite(column.sigma2.data) else first_anomaly(column.sigma2)
+            if anomaly:  # where it began, which statistics alone do not tell
+                statistics = f"mean {column.mu.data!r} and variance {column.sigma2.data!r}"
+                anomaly.args = (f"{self!r}: unit {k} has {statistics}: {anomaly}",)
+                raise anomaly
         mu, sigma2 = [column.mu.data for column in columns], [column.sigma2.data for column in columns]
         if self._calibrating:
             self._check(mu, sigma2)

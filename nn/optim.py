@@ -426,8 +426,10 @@ def _from_to(start: float, end: float, steps: int) -> tuple[float, float, int]:
 
 
 def whole(name: str, number: float) -> int:
-    """The number, if it is a whole one of at least 1; ValueError names it."""
-    if not isinstance(number, SupportsFloat) or not isfinite(number) or number != int(number) or number < 1:
+    """The number, if it is a whole one of at least 1. ValueError or TypeError names it and what it needs to be."""
+    if not isinstance(number, SupportsFloat):
+        raise TypeError(f"{name} = {number!r}: it needs to be a whole number of at least 1")
+    if not isfinite(number) or number != int(number) or number < 1:
         raise ValueError(f"{name} = {number!r}: it needs to be a whole number of at least 1")
     return int(number)
 
