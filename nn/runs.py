@@ -22,7 +22,8 @@ from random import Random
 from typing import Any
 
 from autograd.errors import DomainError
-from nn.checkpoint import load, load_preprocessing, load_training, save, save_training, write_whole
+from autograd.files import write_whole
+from nn.checkpoint import load, load_preprocessing, load_training, save, save_training
 from nn.data import Split
 from nn.diagnostics import LayerRecord
 from nn.experiment import Config, Experiment, build, network
