@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from autograd.files import write_whole
 from nn.activations import BY_NAME as ACTIVATIONS
-from nn.checkpoint import write_whole
 from nn.data import BUNDLED, BY_NAME
 from nn.experiment import Config
 from nn.init import BY_NAME as INITIALIZERS

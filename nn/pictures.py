@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from nn.checkpoint import write_whole
+from autograd.files import write_whole
 from nn.data import Dataset, Split
 from nn.diagnostics import LayerRecord
 from nn.module import Module

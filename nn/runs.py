@@ -23,7 +23,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from nn.checkpoint import load, load_preprocessing, load_training, save, save_training, write_whole
+from autograd.files import write_whole
+from nn.checkpoint import load, load_preprocessing, load_training, save, save_training
 from nn.data import Split
 from nn.diagnostics import LayerRecord
 from nn.experiment import Config, Experiment, build, network

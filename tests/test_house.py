@@ -27,10 +27,11 @@ on_every_module = pytest.mark.parametrize("module", FILES)
 PLAIN_SYSTEMS = {m.removeprefix("autograd.") for m in FILES if "number_systems." in m} - {"number_systems.values"}
 CALCULUS = {"primitives", "graph", "errors", *PLAIN_SYSTEMS}
 SHARED_BY_READERS = {"contributions", "lines", "notation", "sugiyama"}
-READER = CALCULUS | {"value", "functions", "number_systems.values", "differences", *SHARED_BY_READERS}
+FOR_ALL = {"differences", "files"}
+READER = CALCULUS | {"value", "functions", "number_systems.values", *FOR_ALL, *SHARED_BY_READERS}
 MAY_IMPORT = {
     "errors": set(),
-    "differences": set(),
+    **{module: set() for module in FOR_ALL},
     **{module: {"errors"} for module in ("primitives", "graph", *PLAIN_SYSTEMS)},
     "value": CALCULUS,
     "number_systems.values": {"value", "primitives", "number_systems.floats"},

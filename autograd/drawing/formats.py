@@ -17,6 +17,7 @@ from autograd.drawing.graphviz_source import digraph
 from autograd.drawing.mermaid import mermaid
 from autograd.drawing.placing import Unavailable, run_graphviz
 from autograd.drawing.svg import DARK, LIGHT, svg
+from autograd.files import write_whole
 from autograd.notation import text_name
 
 LEGIBLE = 0.7  # of the full size
@@ -79,7 +80,7 @@ class Drawing:
         if path.suffix not in writers:
             raise ValueError(f"{path.name}: a drawing is saved as {', '.join(writers)}")
         content = writers[path.suffix]()
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        write_whole(path, content.encode() if isinstance(content, str) else content)
         return path
 
     def _scaling(self) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import final
 
 from autograd.contributions import gradients
+from autograd.files import write_whole
 from autograd.graph import topological_order
 from autograd.notation import is_constant
 from autograd.number_systems import javascript
@@ -79,7 +80,7 @@ class Walk:
         path = Path(path)
         if path.suffix != ".html":
             raise ValueError(f"{path.name}: a walk is saved as .html")
-        path.write_text(self.page, encoding="utf-8")
+        write_whole(path, self.page.encode())
         return path
 
     def _repr_html_(self) -> str:

@@ -9,7 +9,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-from nn.checkpoint import write_whole
+from autograd.files import write_whole
 
 # Okabe & Ito's colours, each with a marker and a line style of its own: told apart without colour too
 STYLES: tuple[dict[str, Any], ...] = (

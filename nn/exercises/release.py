@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from autograd.files import write_whole
+
 STUB = ("# YOUR CODE HERE", "raise NotImplementedError()")
 REGION = re.compile(r"^([ \t]*)### BEGIN SOLUTION.*?### END SOLUTION[ \t]*$", re.DOTALL | re.MULTILINE)
 
@@ -51,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise ValueError("usage: python -m nn.exercises.release SOURCE.ipynb RELEASE.ipynb")
         source, target = map(Path, arguments)
         text = json.dumps(release(json.loads(source.read_text(encoding="utf-8"))), indent=1, ensure_ascii=False)
-        target.write_text(text + "\n", encoding="utf-8")
+        write_whole(target, f"{text}\n".encode())
     except (OSError, ValueError, KeyError, TypeError) as error:
         print(f"nn.exercises.release: {error}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -15,6 +15,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, final
 
+from autograd.files import write_whole
 from nn.layers import MLP, Sequential
 from nn.training import Training
 from nn.watching.shrinking import script
@@ -84,7 +85,7 @@ class Film:
         path = Path(path)
         if path.suffix != ".html":
             raise ValueError(f"{path.name}: a film is saved as .html")
-        path.write_text(self.page, encoding="utf-8")
+        write_whole(path, self.page.encode())
         return path
 
     def _repr_html_(self) -> str:

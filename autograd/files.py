@@ -1,0 +1,31 @@
+"""Files that are there whole or not at all, whatever happens while they are written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from secrets import token_hex
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file beside its place, sync and rename it: an older one stays whole until then.
+
+    A link is replaced and not followed; what is no file, as a pipe or /dev/null, is written to as it is.
+    Raises OSError, which names ``path``, and leaves nothing beside it then.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
+            return
+        temporary = path.with_name(f".{token_hex(8)}.part")
+        try:
+            with open(temporary, "xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:  # Ctrl-C too; it may come when the file has its name already
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
