@@ -195,13 +195,13 @@ def run_all(page, address, path):
         "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')]"
         ".every((prompt) => /^\\[\\d+\\]:$/.test(prompt.textContent))"
     )
-    page.keyboard.press("Control+s")
-    for _ in range(300):  # it is written in place: half a file is no notebook yet
-        with suppress(json.JSONDecodeError):
+    for _ in range(60):  # saved again until it is whole: only the cells in sight were asked, and saving takes its time
+        page.keyboard.press("Control+s")
+        time.sleep(2)
+        with suppress(json.JSONDecodeError):  # it is written in place: half a file is no notebook yet
             cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
             if all(cell.get("execution_count", 1) for cell in cells):
                 return cells
-        time.sleep(0.1)
     raise AssertionError(f"JupyterLab did not save {path.name}")
 
 
