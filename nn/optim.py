@@ -62,7 +62,9 @@ class Optimizer(ABC):
             rate = self.learning_rate if self.schedule is None else self.schedule(self.steps)
         except OverflowError:  # as of 2 ** 2000.0
             rate = inf
-        self.learning_rate = in_range(f"learning_rate after {self.steps} steps", rate, at_least=0.0)
+        if type(rate) is not float or not 0.0 <= rate < inf:  # the sentence alone would take longer than a step
+            rate = in_range(f"learning_rate after {self.steps} steps", rate, at_least=0.0)
+        self.learning_rate = rate
         self.steps += 1
 
     def step(self) -> None:
