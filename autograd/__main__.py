@@ -33,7 +33,7 @@ class OneLineParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """What argparse calls for options that it cannot read."""
-        fail(f"{message} (python -m autograd --help)")
+        fail(f"{clipped(message, 200)} (python -m autograd --help)")
 
 
 def fail(message: str) -> NoReturn:

@@ -16,7 +16,7 @@ from math import isfinite
 from unicodedata import normalize
 
 from autograd import primitives
-from autograd.errors import DomainError, called, text_name
+from autograd.errors import DomainError, called
 from autograd.functions import clamp, leaky_relu, mean, named
 from autograd.primitives import TABLE
 from autograd.value import Value, no_grad
@@ -67,7 +67,7 @@ class ExpressionError(ValueError):
             self.column = position - text.rfind("\n", 0, position)
             line = f"line {self.line}, " if "\n" in text.strip() else ""
             message = f"{line}column {self.column}: {message}"
-        super().__init__(text_name(message))
+        super().__init__(message)
 
 
 class Expression:
