@@ -73,6 +73,13 @@ def layers(name):
     return record(loss, [X], [w_k for w in W for w_k in w], engine="replay")
 
 
+def network(name):
+    """The trace of a network, one of whose weights has the name."""
+    model = MLP(2, [2, 1], rng=Random(0))
+    model.net.layers[0].W[0][0].name = name
+    return model.trace([1.0, 2.0])
+
+
 def verdict(name):
     """What is said of an answer whose code raises an error of this name."""
 
@@ -132,6 +139,7 @@ ERRORS = {
     "second derivative": in_second_derivative,
     "draw": lambda name: draw(graph(name)[1], wrt=Value(1.0, name)),
     "expression": in_expression,
+    "state": lambda name: MLP(1, [1]).load_state_dict({name: 1.0}),
 }
 
 
@@ -233,9 +241,10 @@ PAGES = {
     "svg": lambda name: Picture(draw(*graph(name)[::-1], engine="built-in").svg),
     "walk": lambda name: Page(walk(graph(name)[1])._repr_html_()),
     "program": lambda name: Page(layers(name)._repr_html_()),
+    "network": lambda name: Page(draw(network(name))._repr_html_()),
     "verdict": lambda name: Page(verdict(name)._repr_html_()),
 }
-TELLS = {"explain", "paths", "narrate", "draw", "svg", "walk"}  # the name in full, if only on hovering
+TELLS = {"explain", "paths", "narrate", "draw", "svg", "walk", "network"}  # the name in full, if only on hovering
 
 
 @pytest.mark.parametrize("kind", PAGES)
