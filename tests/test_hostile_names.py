@@ -362,6 +362,8 @@ def test_a_run_on_a_hostile_table_prints_words_and_its_predictions_give_each_cel
     assert {row[-2] for row in table.rows} <= set(classes)
     printed = command("-m", "nn", "predict", folder, source, **ascii_only)
     assert (printed.returncode, printed.stdout) == (2, b"") and b"--out FILE.csv" in printed.stderr
+    listed = command("-m", "nn", "claims", "--list", **ascii_only)
+    assert listed.returncode == 0 and listed.stdout.isascii()
     for wrong in ([source, "--target", "\x1b[31m\nclass"], ["predict", folder, folder], ["no\n\x1b[31m"]):
         failed = command("-m", "nn", *wrong)
         assert failed.returncode == 2 and failed.stdout == b""
