@@ -18,6 +18,7 @@ if exists(dirname(__file__) + "/tracer.py"):
         "mend it with `pip uninstall --yes autograd chainrule` and then `pip install chainrule`"
     )
 
+from autograd.errors import MOST_NAME, called, clipped, text_name
 from autograd.expression import COMPOSED, Expression, ExpressionError
 from autograd.notation import number_text
 from autograd.primitives import TABLE
@@ -32,12 +33,12 @@ class OneLineParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """What argparse calls for options that it cannot read."""
-        fail(f"{message} (python -m autograd --help)")
+        fail(f"{clipped(message, 200)} (python -m autograd --help)")
 
 
 def fail(message: str) -> NoReturn:
     """One line, and exit status 2."""
-    print(f"autograd: {message}", file=sys.stderr)
+    print(f"autograd: {text_name(message)}", file=sys.stderr)
     raise SystemExit(2)
 
 
@@ -63,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     # −x**2 is an expression, and no option: the printed minus sign says so to argparse, and is read as minus
     given = [f"−{a[1:]}" if a[:1] == "-" and a[:2] not in ("--", "-h") else a for a in given]
+    if not given:
+        fail('write a function and its inputs: python -m autograd "f = x*y" x=2 y=3 (python -m autograd --help)')
     options = parser().parse_intermixed_args(given)
     try:
         report(options)
@@ -82,8 +85,9 @@ def report(options: argparse.Namespace) -> None:
     wrt = options.wrt or leaves[:MOST_EXPLAINED]
     for name in wrt:
         if name not in nodes:
-            raise ExpressionError(f"--wrt {name}: there is no {name}, but {', '.join(nodes)}")
-    if options.html:
+            wrong = called(name, "''")
+            raise ExpressionError(f"--wrt {wrong}: there is no {wrong}, but {', '.join(nodes)}")
+    if options.html is not None:
         from autograd.walking import walk
 
         walk(f).save(options.html)
@@ -99,7 +103,7 @@ def report(options: argparse.Namespace) -> None:
     if len(leaves) > len(wrt) and not options.wrt:
         print(f"\nThese are the first {len(wrt)} of {len(leaves)} inputs; --wrt NAME explains another.")
     if options.html:
-        print(f"\n{options.html} walks through both passes; any browser opens it.")
+        print(f"\n{text_name(options.html)} walks through both passes; any browser opens it.")
 
 
 def numbers(inputs: Sequence[str]) -> dict[str, float]:
@@ -108,13 +112,16 @@ def numbers(inputs: Sequence[str]) -> dict[str, float]:
     for given in inputs:
         name, equals, number = (part.strip() for part in given.replace("−", "-").partition("="))
         if not name or not equals:
-            raise ExpressionError(f"{given!r} is no input: write NAME=NUMBER, as in r=2")
+            raise ExpressionError(f"{clipped(given, MOST_NAME)!r} is no input: write NAME=NUMBER, as in r=2")
         if name in found:
-            raise ExpressionError(f"{name} is given twice")
+            raise ExpressionError(f"{called(name, '')} is given twice")
         try:
             found[name] = float(number)
         except ValueError:
-            raise ExpressionError(f"{given!r}: {number!r} is no number; write NAME=NUMBER, as in r=2") from None
+            wrong = clipped(number, MOST_NAME)
+            raise ExpressionError(
+                f"{called(name, '')}={wrong!r} is no number; write NAME=NUMBER, as in r=2"
+            ) from None
     return found
 
 

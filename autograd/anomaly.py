@@ -12,7 +12,7 @@ from math import isfinite
 from threading import get_ident
 
 from autograd.contributions import Contribution, contributions, is_number
-from autograd.errors import AnomalyError, DomainError, broken_rule, complaint, letters_of, situation
+from autograd.errors import AnomalyError, DomainError, broken_rule, called, complaint, letters_of, situation
 from autograd.graph import leaves, topological_order
 from autograd.lines import Hooks, remembering_lines
 from autograd.primitives import Primitive
@@ -66,7 +66,7 @@ def first_anomaly(root: Value, grads: Mapping[Value, float] | None = None) -> An
 def _in_value(node: Value) -> Anomaly:
     operation = node.operation
     if operation is None or not node.parents:
-        return _error(AnomalyError, node, f"{node.name or 'a leaf'} = {node.data!r}: give it a finite number")
+        return _error(AnomalyError, node, f"{called(node.name, 'a leaf')} = {node.data!r}: give it a finite number")
     operands, names = [x.data for x in node.parents], [x.name for x in node.parents]
     for i, x in enumerate(node.parents):
         if not isfinite(x.data):
@@ -103,7 +103,7 @@ def _in_contribution(step: Contribution, before: float) -> Anomaly:
 
 def _letter(node: Value, i: int) -> str:
     assert node.operation is not None
-    return node.parents[i].name or letters_of(node.operation, node.parents)[i]
+    return called(node.parents[i].name, letters_of(node.operation, node.parents)[i])
 
 
 def _error(kind: type[AnomalyError] | type[DomainError], node: Value, text: str) -> Anomaly:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from autograd.value import Value
 
 
+MOST_NAME = 50  # characters of a name in an error
+
+
 class DomainError(ValueError, ArithmeticError):
     """Finite operands gave no finite value: outside the operation's domain, or an overflow.
 
@@ -35,9 +38,30 @@ class AnomalyError(ValueError, ArithmeticError):
     node: Value | None = None
 
 
+def text_name(name: str) -> str:
+    """The name on one line: what cannot be printed is written as Python would, ``\\\\n``.
+
+    >>> text_name("two\\nlines"), text_name("w²_13")
+    ('two\\\\nlines', 'w²_13')
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
+def clipped(words: str, most: int = 20) -> str:
+    """The words, or their beginning where they are long."""
+    return words if len(words) <= most else words[: most - 1] + "…"
+
+
+def called(name: str | None, otherwise: str) -> str:
+    """The name as an error says it: on one line, and short; ``otherwise`` where there is none."""
+    return clipped(text_name(name), MOST_NAME) if name else otherwise
+
+
 def situation(primitive: Primitive, operands: list[float], names: Sequence[str | None]) -> str:
     """The operation and its operands: ``log at p = 0.0``."""
-    at = [f"{name or letter} = {x!r}" for letter, name, x in zip(letters_of(primitive, operands), names, operands)]
+    at = [
+        f"{called(name, letter)} = {x!r}" for letter, name, x in zip(letters_of(primitive, operands), names, operands)
+    ]
     return f"{primitive.name} at {', '.join(at if len(at) <= 6 else [*at[:3], f'… {len(at) - 3} more'])}"
 
 
@@ -52,7 +76,7 @@ def broken_rule(
     """``needs x > 0``, where these operands are outside the domain of the value, or of the derivatives; or empty."""
     broken = [
         domain.condition.format(x=letter)
-        + (f" ({letter} is {name})" if name and name != letter and len(operands) > 1 else "")
+        + (f" ({letter} is {called(name, letter)})" if name and name != letter and len(operands) > 1 else "")
         for domain, letter, name, x in zip(
             primitive.domains_of(len(operands), derivative), letters_of(primitive, operands), names, operands
         )

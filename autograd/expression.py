@@ -16,7 +16,7 @@ from math import isfinite
 from unicodedata import normalize
 
 from autograd import primitives
-from autograd.errors import DomainError
+from autograd.errors import DomainError, called
 from autograd.functions import clamp, leaky_relu, mean, named
 from autograd.primitives import TABLE
 from autograd.value import Value, no_grad
@@ -135,7 +135,8 @@ class Expression:
             if name in self._starts:
                 raise self._error(f"{name} is defined here: leave out {name}=…", self._starts[name])
             if name not in self.inputs:
-                raise ExpressionError(f"{name} is given, but not used; the inputs are {_some(self.inputs) or 'none'}")
+                inputs = _some(self.inputs) or "none"
+                raise ExpressionError(f"{called(name, repr(name))} is given, but not used; the inputs are {inputs}")
             if not isfinite(number):
                 raise ExpressionError(f"{name} = {number!r}: give a finite number")
         for name in self.inputs:

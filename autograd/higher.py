@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autograd.errors import DomainError
+from autograd.errors import DomainError, called
 from autograd.functions import sum
 from autograd.graph import topological_order
 from autograd.number_systems import values
@@ -35,7 +35,7 @@ def grad(f: Value, inputs: Sequence[Value]) -> list[Value]:
         try:
             _, local_derivatives = node.operation.rule(values, *operands)
         except DomainError as error:
-            at = ", ".join(f"{x.name or 'an operand'} = {x.data!r}" for x in node.parents[:6])
+            at = ", ".join(f"{called(x.name, 'an operand')} = {x.data!r}" for x in node.parents[:6])
             raise DomainError(f"no finite derivative of {node.operation.name} at {at}: {error}") from None
         for parent, local in zip(node.parents, local_derivatives):
             if isinstance(local, Value) or local != 0.0:

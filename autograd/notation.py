@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from html import escape
 from math import isfinite
 
+from autograd.errors import text_name
 from autograd.primitives import CONSTANT_NUMBER
 from autograd.value import Value
 
@@ -26,15 +27,6 @@ GREEK = dict(
 INDEXED = re.compile(r"([^\W\d_⁰¹²³⁴⁵⁶⁷⁸⁹]+)([⁰¹²³⁴⁵⁶⁷⁸⁹]*)(_?\d[\d,]*|_[A-Za-z\d]+)?([′″‴]?)")
 PRIMES = {"": "", "′": "'", "″": "''", "‴": "'''"}
 LATEX_ESCAPES = {c: f"\\{c}" for c in "{}$&#_%"} | {"\\": r"\backslash ", "^": r"\hat{}", "~": r"\sim "}
-
-
-def text_name(name: str) -> str:
-    """The name on one line: what cannot be printed is written as Python would, ``\\\\n``.
-
-    >>> text_name("two\\nlines"), text_name("w²_13")
-    ('two\\\\nlines', 'w²_13')
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
 def html_name(name: str) -> str:
@@ -119,7 +111,7 @@ def labels(nodes: Iterable[Value], root: Value | None = None) -> dict[Value, str
     ['x', 'x′', 'v1']
     """
     found: dict[Value, str] = {}
-    taken = {node.name for node in nodes if node.name}
+    taken = {text_name(node.name) for node in nodes if node.name}
     met: dict[str, int] = {}
     unnamed = 0
     for node in nodes:
@@ -128,8 +120,11 @@ def labels(nodes: Iterable[Value], root: Value | None = None) -> dict[Value, str
         elif node is root and not node.name and "f" not in taken:
             found[node] = "f"
         elif node.name:
-            found[node] = text_name(node.name) + prime(met.get(node.name, 0))
-            met[node.name] = met.get(node.name, 0) + 1
+            name = text_name(node.name)
+            count = met.get(name, 0)
+            while count and name + prime(count) in taken:  # another value's own name
+                count += 1
+            found[node], met[name] = name + prime(count), count + 1
         else:
             unnamed += 1
             while f"v{unnamed}" in taken:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn
 
+from autograd.errors import text_name
 from autograd.files import write_whole
 from nn.activations import BY_NAME as ACTIVATIONS
 from nn.data import BUNDLED, BY_NAME
@@ -36,13 +38,15 @@ class OneLineParser(argparse.ArgumentParser):
 
 def fail(message: str) -> NoReturn:
     """One line, and exit status 2."""
-    print(f"nn: {' '.join(message.split())} (python -m nn --help)", file=sys.stderr)
+    print(f"nn: {text_name(' '.join(message.split()))} (python -m nn --help)", file=sys.stderr)
     raise SystemExit(2)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. Raises SystemExit(2) after one line about what is wrong."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(sys.stdout, TextIOWrapper):  # a terminal without δ gets \u03b4
+        sys.stdout.reconfigure(errors="backslashreplace")
     commands = {"claims": _claims, "resume": _resume, "predict": _predict}
     try:
         commands.get(arguments[0] if arguments else "", _start)(arguments)
@@ -86,10 +90,20 @@ def _predict(arguments: Sequence[str]) -> None:
     if options.out:
         write_whole(options.out, text.encode())
     else:
-        print(text, end="")
+        _print_table(text)
     if counted is not None:
         right, of = counted
         warn(f"accuracy: {right / of:.1%} of {of} rows")
+
+
+def _print_table(text: str) -> None:
+    """Print what may go into a file, to the letter. ValueError where the terminal lacks one."""
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError as error:
+        lacking = f"{error.object[error.start]!a} is not in {sys.stdout.encoding}"
+        raise ValueError(f"the rows cannot be printed, {lacking}: --out FILE.csv writes them in UTF-8") from None
+    print(text, end="")
 
 
 def parser() -> argparse.ArgumentParser:

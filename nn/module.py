@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from math import copysign, isfinite
 from typing import TYPE_CHECKING, Any
 
+from autograd.errors import called
 from autograd.functions import named
 from autograd.value import Operand, Value, constant
 
@@ -116,7 +117,7 @@ class Module(ABC):
             raise ValueError(
                 "the state does not fit the model: "
                 + "; ".join(
-                    f"{word} {', '.join(names)}"
+                    f"{word} {', '.join(called(name, repr(name)) for name in names)}"
                     for word, names in (("missing", missing), ("unknown", unknown))
                     if names
                 )

@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from autograd.errors import clipped, text_name
 from autograd.files import write_whole
 from nn.data import Dataset, Split
 from nn.diagnostics import LayerRecord
@@ -30,7 +31,7 @@ def picture(
     Raises ImportError, which says what to install, without matplotlib.
     """
     figure = _figure(11, 4.6)
-    figure.suptitle(title)
+    figure.suptitle(words(title, 100))
     left, right = figure.subplots(1, 2)
     _draw_losses(left, records, best)
     if len(data.training.X[0]) == 2:
@@ -46,7 +47,7 @@ def layers_picture(path: Path, layers: Sequence[Sequence[LayerRecord]], title: s
     Raises ImportError, which says what to install, without matplotlib.
     """
     figure = _figure(11, 4.2)
-    figure.suptitle(title)
+    figure.suptitle(words(title, 100))
     sizes, changes, stuck = figure.subplots(1, 3)
     epochs = range(1, len(layers) + 1)
     for k in range(len(layers[0])):
@@ -83,6 +84,16 @@ def _write(figure: Any, path: Path) -> None:
     write_whole(path, image.getvalue())
 
 
+def words(name: str, most: int = 24) -> str:
+    r"""A name for matplotlib: on one line, short, and no formula between its dollars.
+
+    >>> words("$x$"), words("_x")
+    ('\\$x\\$', ' _x')
+    """
+    plain = clipped(text_name(name), most).replace("$", r"\$")
+    return f" {plain}" if plain.startswith("_") else plain  # a legend leaves out what begins with _
+
+
 def _draw_losses(axes: Any, records: Sequence[EpochRecord], best: EpochRecord | None) -> None:
     epochs = [r.epoch for r in records]
     axes.plot(epochs, [r.loss for r in records], color=BLUE, label="training")
@@ -114,9 +125,10 @@ def _draw_boundary(axes: Any, model: Module, data: Split, steps: int = 80) -> No
             chosen = [x for x, y in zip(part.X, part.y) if y == label]
             axes.scatter(
                 [x[0] for x in chosen], [x[1] for x in chosen], s=size, marker=marker, facecolor=face,
-                edgecolor=colour, linewidth=1.2, label=f"{name}, {role}",
+                edgecolor=colour, linewidth=1.2, label=f"{words(name)}, {role}",
             )  # fmt: skip
-    axes.set(xlabel=data.training.features[0], ylabel=data.training.features[1], title="Decision boundary")
+    xlabel, ylabel = map(words, data.training.features[:2])
+    axes.set(xlabel=xlabel, ylabel=ylabel, title="Decision boundary")
     axes.legend(fontsize="small", loc="upper right", framealpha=0.9)
 
 
@@ -139,5 +151,6 @@ def _draw_confusion(axes: Any, model: Module, test: Dataset) -> None:
                     j, i, str(count), ha="center", va="center", color="white" if count > largest / 2 else "black"
                 )
     axes.set(xticks=range(n), yticks=range(n), xlabel="predicted", ylabel="true", title="Test examples")
-    axes.set_xticklabels(test.classes, rotation=0 if max(map(len, test.classes)) < 3 else 30)
-    axes.set_yticklabels(test.classes)
+    names = [words(name) for name in test.classes]
+    axes.set_xticklabels(names, rotation=0 if max(map(len, names)) < 3 else 30)
+    axes.set_yticklabels(names)

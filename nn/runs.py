@@ -23,6 +23,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from autograd.errors import text_name
 from autograd.files import write_whole
 from nn.checkpoint import load, load_preprocessing, load_training, save, save_training
 from nn.data import Split
@@ -56,7 +57,7 @@ def start(config: Config, folder: Path) -> None:
     write_whole(folder / RECORDS, b"")
     save_training(experiment.training, folder / CHECKPOINT)
     if Path(config["data"]).is_file():
-        print(f"{Path(config['data']).name}: {experiment.schema}")
+        print(f"{text_name(Path(config['data']).name)}: {experiment.schema}")
     parts = " / ".join(str(len(part.y)) for part in experiment.data)
     print(f"{_title(experiment)}: {parts} examples to train, validate and test")
     if experiment.preprocessing.steps:
@@ -185,10 +186,10 @@ def _report(experiment: Experiment, folder: Path) -> None:
     for verdict in experiment.diagnosis.verdicts():
         print(f"diagnosis: {verdict}")
     save(model, folder / WEIGHTS, {"config": json.dumps(experiment.config)}, experiment.preprocessing or None)
-    print(f"weights: {folder / WEIGHTS}")
+    print(f"weights: {text_name(str(folder / WEIGHTS))}")
     if experiment.config["watch"]:
         _film(experiment, folder)
-        print(f"film: {folder / FILM}")
+        print(f"film: {text_name(str(folder / FILM))}")
     name = _title(experiment)
     title = f"{name}, {experiment.network}: {shares['test']:.1%} of the test data right"
     try:
@@ -196,7 +197,7 @@ def _report(experiment: Experiment, folder: Path) -> None:
         layers_picture(
             folder / PICTURES[1], experiment.diagnosis.records, f"{name}, {experiment.network}: the layers"
         )
-        print(f"pictures: {folder / PICTURES[0]}, {folder / PICTURES[1]}")
+        print("pictures: " + ", ".join(text_name(str(folder / name)) for name in PICTURES))
     except ImportError as error:
         print(f"no picture: {error}")
 
@@ -218,7 +219,7 @@ def _states(folder: Path) -> list[Path]:
 
 
 def _title(experiment: Experiment) -> str:
-    return Path(experiment.config["data"]).stem
+    return text_name(Path(experiment.config["data"]).stem)
 
 
 def _short(loss: float) -> str:
@@ -227,7 +228,7 @@ def _short(loss: float) -> str:
 
 def _write_config(experiment: Experiment, folder: Path) -> None:
     text = json.dumps(experiment.config, indent=2, ensure_ascii=False)
-    write_whole(folder / CONFIG, text.encode())
+    write_whole(folder / CONFIG, text.encode(errors="backslashreplace"))  # half a surrogate, as JSON's own \udcff
 
 
 def _line(record: EpochRecord, layers: list[LayerRecord]) -> str:
@@ -260,4 +261,4 @@ def _probability(output: Any, label: int) -> float:
 
 def warn(message: str) -> None:
     """A line beside the results, which may be going into a file."""
-    print(message, file=sys.stderr)
+    print("\n".join(map(text_name, message.split("\n"))), file=sys.stderr)

@@ -16,6 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
+from autograd.errors import called
 from nn.data import Dataset, Split, split
 
 MISSING = frozenset({"", "?", "-", "na", "n/a", "nan", "null", "none"})
@@ -87,7 +88,7 @@ class Schema(NamedTuple):
         """Each row as numbers, the columns found by name. ValueError, with the place, for what cannot be one."""
         absent = [c.name for c in self.columns if c.name not in table.columns]
         if absent:
-            raise ValueError(f"the column {absent[0]!r} is not in the table, which has {', '.join(table.columns)}")
+            raise ValueError(f"the column {absent[0]!r} is not in the table, which has {_names(table.columns)}")
         places = [table.columns.index(c.name) for c in self.columns]
         return [
             [x for c, k in zip(self.columns, places) for x in _encode(table, i, c, row[k])]
@@ -110,14 +111,15 @@ class Schema(NamedTuple):
         """How the columns are read, in one line."""
         numbers = [c.name for c in self.columns if c.categories is None]
         parts = [f"{len(numbers)} numbers ({_few(numbers)})"] if numbers else []
-        parts += [f"{c.name}, one of {_few(c.categories)}" for c in self.columns if c.categories is not None]
-        return f"{'; '.join(parts)}; to learn: {self.target.name}, one of {_few(self.target.categories or [])}"
+        texts = [c for c in [*self.columns, self.target] if c.categories is not None]
+        *told, learned = [f"{_names([c.name])}, one of {_few(c.categories or [])}" for c in texts]
+        return f"{'; '.join([*parts, *told])}; to learn: {learned}"
 
     def _label(self, table: Table, i: int, cell: str) -> int:
         classes = self.target.categories or []
         name = _class_name(table, cell)
         if name not in classes:
-            raise ValueError(f"{table.place(i, self.target.name)} is {cell!r}: the classes are {', '.join(classes)}")
+            raise ValueError(f"{table.place(i, self.target.name)} is {cell!r}: the classes are {_names(classes)}")
         return classes.index(name)
 
 
@@ -178,7 +180,7 @@ def read_split(
     table = read_table(path)
     for name in (target, *ignore, *categories):
         if name not in table.columns:
-            raise ValueError(f"{path} has no column {name!r}: it has {', '.join(table.columns)}")
+            raise ValueError(f"{path} has no column {name!r}: it has {_names(table.columns)}")
     if missing not in WAYS:
         raise ValueError(f"missing = {missing!r}: it is {', '.join(WAYS)}")
     for name in categories:
@@ -199,8 +201,14 @@ def read_split(
     return Split(*(_dataset(schema, _take(table, part)) for part in parts)), schema
 
 
+def _names(names: Sequence[str]) -> str:
+    """The names on one line."""
+    return ", ".join(called(name, "''") for name in names)
+
+
 def _few(names: Sequence[str]) -> str:
-    return ", ".join(names if len(names) <= 6 else [*names[:4], f"… {names[-1]}"])
+    """The names, or some of them where they are many."""
+    return _names(names if len(names) <= 6 else [*names[:4], f"… {names[-1]}"])
 
 
 def _dataset(schema: Schema, table: Table) -> Dataset:
@@ -363,6 +371,6 @@ def _encode(table: Table, i: int, column: Column, cell: str) -> list[float]:
         return [number]
     if value not in column.categories:
         raise ValueError(
-            f"{table.place(i, column.name)} is {cell!r}: the network knows {', '.join(column.categories)} there"
+            f"{table.place(i, column.name)} is {cell!r}: the network knows {_names(column.categories)} there"
         )
     return [float(value == category) for category in column.categories]

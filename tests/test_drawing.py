@@ -583,17 +583,6 @@ def test_hostile_names_stay_words_in_mermaid(tmp_path):
     assert mermaid_text('a"`<|') == "a#34;#96;#60;#124;"
 
 
-@needs_dot
-def test_hostile_names_stay_words_in_dot(tmp_path):
-    values, f = hostile_graph()
-    for source in (draw(f, wrt=values[0]).save(tmp_path / "f.dot").read_text(encoding="utf-8"), draw_dot(f).source):
-        svg = placing.run_dot(source, "svg").decode()
-        root = ElementTree.fromstring(svg)
-        shown = " ".join("".join(t.itertext()) for t in root.iter(f"{SVG}text")).replace("\xa0", " ")
-        for name in ("<b>", '"', "a|b", "{x}", "]]>", "two\\nlines", "&amp;", "<i>x</i>", "\\ud800x"):
-            assert name in shown
-
-
 def test_svg_is_one_image_with_a_description_in_light_and_dark():
     _, s, f = slide()
     drawing = draw(f, wrt=s)

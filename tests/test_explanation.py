@@ -1,6 +1,5 @@
 """explain, paths, narrate: what they write is what the slides write, and it adds up to the gradient."""
 
-import html
 import math
 import re
 from random import Random
@@ -10,7 +9,6 @@ from random_graphs import random_graph
 
 from autograd import (
     Value,
-    exp,
     explain,
     functions,
     log,
@@ -31,8 +29,6 @@ from autograd.explanation.lines import html_line
 from autograd.graph import leaves
 from autograd.primitives import CONDITION, CONSTANT, POSITIVE, TABLE, Primitive
 from nn import MLP, binary_cross_entropy, cross_entropy, half_squared_error
-
-HOSTILE = ["<b>", "\\frac", "$", '"', "two\nlines", "日本", "%", "a_b^c", "{", "&amp;", "'", "~"]
 
 
 def xyz(r=2.0, s=3.0):
@@ -399,20 +395,6 @@ def verdicts(narration):
 
 
 # ---- every format -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_names_are_escaped_in_every_format(name):
-    x = Value(2.0, name)
-    f = exp(x) * x
-    found = explain(f, wrt=x)
-    assert "\n" not in str(found).splitlines()[0]
-    for page in (found._repr_html_(), paths(f, x)._repr_html_(), narrate(f)._repr_html_()):
-        if name in ("<b>", "&amp;"):
-            assert html.escape(name) in page and name not in page.replace(html.escape(name), "")
-    latex = found.latex()
-    assert latex.count("{") - latex.count(r"\{") == latex.count("}") - latex.count(r"\}")
-    assert "$" not in latex.replace(r"\$", "")
 
 
 def test_two_values_of_one_name_are_told_apart():

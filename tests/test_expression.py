@@ -7,7 +7,6 @@ import pickle
 import subprocess
 import sys
 import threading
-import time
 from itertools import permutations
 from pathlib import Path
 from random import Random
@@ -18,6 +17,7 @@ from hypothesis import strategies as st
 
 import autograd
 from autograd import DomainError, Value
+from autograd.__main__ import main
 from autograd.expression import COMPOSED, MOST_CHARACTERS, MOST_OPERATIONS, Expression, ExpressionError
 from autograd.primitives import CONSTANT, REAL, TABLE, primitive
 
@@ -434,37 +434,83 @@ HOSTILE = [
 ]
 
 AUDITED = """
-import json, sys, time
+import json, sys, warnings
 from autograd import DomainError
 from autograd.expression import Expression, ExpressionError
-try: Expression("log(0)").at()  # loads what a refusal loads
-except DomainError: pass
-texts, seen, answers = json.load(sys.stdin), [], []
-sys.addaudithook(lambda event, _: seen.append(event))
-for text in texts:
-    start = time.process_time()
-    try: Expression(text).at(x=1.0); answer = "a graph"
-    except ExpressionError as error: answer = str(error)
-    answers.append((answer, time.process_time() - start))
-print(json.dumps([answers, seen]))
+
+def answer(text):
+    try:
+        expression = Expression(text)
+        nodes = expression.at(**{name: (i % 8 - 3.5) / 2.0 for i, name in enumerate(expression.inputs)})
+        nodes[expression.name].backward()
+        return "graph", "", 0, 0
+    except DomainError as error:
+        return "no value", str(error), 0, 0
+    except ExpressionError as error:
+        return "refused", str(error), error.line, error.column
+    except BaseException:
+        print(f"{len(text)} characters: {text[:200]!r}", file=sys.stderr)
+        raise
+
+def count(frame, event, argument):
+    global calls
+    calls += event in ("call", "c_call")
+
+def hear(event, arguments):
+    events.add(event if event != "compile" else f"compile of {arguments[1]}")
+
+texts, answers, events, calls = json.load(sys.stdin), [], set(), 0
+answer("log(0)"), answer("x")  # load what a refusal and a backward pass load
+sys.setprofile(count)
+sys.addaudithook(hear)  # it cannot be removed: hence a process of its own
+with warnings.catch_warnings(record=True) as leaked:
+    warnings.simplefilter("always")
+    for text in texts:
+        calls = 0
+        answers.append((*answer(text), calls))
+sys.setprofile(None)
+print(json.dumps([answers, sorted(events), [str(warning.message) for warning in leaked]]))
 """
 
 
-def test_hostile_texts_are_refused_within_a_moment_and_nothing_runs(tmp_path):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+def audited(texts, folder):
+    """How often each outcome came. No other may come, nothing be executed, no warning leak, no work grow too fast.
+
+    Work is counted, not timed: calls of Python and C functions, a bounded number for each character. With at most ten
+    thousand characters to read, that is less than a second on any machine. What calls do not show is linear too:
+    Python's parser is handed a hundred operations at most, and each pattern reads a character once or twice.
+    """
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", AUDITED],
-        input=json.dumps(HOSTILE), capture_output=True, text=True, cwd=tmp_path, env=environment,
+        [sys.executable, "-c", AUDITED], input=json.dumps(texts), capture_output=True, text=True, cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
-    assert done.stderr == ""
-    answers, events = json.loads(done.stdout)
-    for text, (answer, seconds) in zip(HOSTILE, answers, strict=True):
-        assert answer != "a graph", text[:80]
-        assert "\n" not in answer and len(answer) < 1000
-        assert seconds < 1.0, text[:80]  # a tenth of it on a slow machine
-    # Python's parser is the only machinery that any of them reaches
-    assert set(events) <= {"compile", "sys._getframe"}
-    assert not list(tmp_path.iterdir())
+    assert (done.returncode, done.stderr) == (0, "")
+    answers, events, warnings = json.loads(done.stdout)
+    assert warnings == []
+    # nothing is imported, opened, looked up by object.__getattr__, compiled from a file or executed: ast.parse alone
+    assert set(events) <= {"compile of <unknown>", "sys.setprofile"}
+    assert not list(folder.iterdir())
+    outcomes = dict.fromkeys(("graph", "refused", "no value"), 0)
+    for text, (outcome, words, line, column, calls) in zip(texts, answers, strict=True):
+        outcomes[outcome] += 1
+        assert words.isprintable() and len(words) < 1000, text[:200]
+        assert calls <= 500 + 60 * min(len(text), MOST_CHARACTERS), text[:200]
+        if column:  # a text that is too long has no place that is at fault
+            assert 1 <= column <= len(text.split("\n")[line - 1]) + 1, text[:200]
+    return outcomes
+
+
+def test_hostile_texts_are_refused_and_nothing_runs(tmp_path):
+    assert audited(HOSTILE, tmp_path) == {"graph": 0, "refused": len(HOSTILE), "no value": 0}
+
+
+def test_the_audit_hears_what_is_executed(tmp_path):
+    spied = AUDITED.replace("expression = Expression(text)", "expression = Expression(text); eval('1')")
+    done = subprocess.run(
+        [sys.executable, "-c", spied], input='["x"]', capture_output=True, text=True, check=True, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert {"exec", "compile of <string>"} <= set(json.loads(done.stdout)[1])
 
 
 DEEPEST = [
@@ -493,17 +539,12 @@ def test_the_deepest_text_that_is_read_needs_no_more_than_a_small_stack(text):
         Expression(f"-({text})")
 
 
-def test_the_longest_texts_are_read_within_a_second():
+def test_the_longest_texts_take_steps_in_proportion_to_their_length(tmp_path):
     chain = ";".join(["f=x0", *(f"x{i}=x{i + 1}" for i in range(700))])
     wide = "sum(" + ",".join(f"x{i}" for i in range(1500)) + ")"
     full = ";".join(f"y{i}=" + "*".join(["x"] * MOST_OPERATIONS) for i in range(48))
-    for text in (chain, wide, full):
-        assert len(text) <= MOST_CHARACTERS
-        start = time.process_time()
-        expression = Expression(text)
-        nodes = expression.at(**dict.fromkeys(expression.inputs, 1.0))
-        nodes[expression.name].backward()
-        assert time.process_time() - start < 1.0  # it takes a tenth of that
+    assert all(len(text) <= MOST_CHARACTERS for text in (chain, wide, full))
+    assert audited([chain, wide, full], tmp_path)["graph"] == 3
     with pytest.raises(ExpressionError, match="too many"):
         Expression("x" * (MOST_CHARACTERS + 1))
 
@@ -516,7 +557,8 @@ WORDS = [
     "+", "-", "*", "/", "**", "//", "%", "^", "=", "==", "(", ")", "((", "))", "[", "]", "{", "}", ",", ";", "\n",
     " ", "\t", "\r", "\xa0", "\0", "\\", "'", '"', "f'", "#", ".", ":", ":=", "@", "~", "<", "|", "−", "×", "÷", "·",
     "lambda", "if", "else", "for", "in", "not", "None", "await", "is", "\u200b", "\u202e", "\ud800", "e\u0301", "😀",
-    "\u2028",
+    "\u2028", "1e999", "10**10**10", "9**9**9", ".__class__", "__builtins__", "yield", "*x", "{x!r}", "True", "...",
+    "\u200f", "\u2066", "\u200d", "ｆ", "ⅇ", "х", "٢",
 ]  # fmt: skip
 OPERANDS = ["x", "y", "δ", "2", "0.5", "0", "(x)", "-y", "sin(r)", "log(x)", "sqrt(y)", "x**y", "mean(x, 2, y)"]
 OPERATORS = ["+", "-", "*", "/", " ** ", " - ", "\n* ", "; r = ", "\nx = "]
@@ -530,38 +572,48 @@ def mostly_sense(rng):
     return "".join(words)
 
 
-def fuzz(count, seed):
-    """Random words, whose only outcomes are a graph, ExpressionError and DomainError; how often each came."""
+NESTED = [
+    ("(", ")"), ("-", ""), ("+-", ""), ("sin(", ")"), ("f(", ")"), ("x**", ""), ("x**(", ")"), ("(x)(", ")"),
+    ("[", "]"), ("mean(x, ", ")"), ("not ", ""), ("lambda: ", ""), ("x if y else ", ""), ("x = ", ""), ("(x:=", ")"),
+    ("x.", ""),
+    ("f'{", "}'"), ("*", ""), ("x+", ""), ("x,", ""), ("x\n=", ""), ("((x)*-", ")"),
+]  # fmt: skip
+LIKE = str.maketrans("fex2(*-=. +", "ｆⅇх２（＊–＝．\xa0＋")  # what a reader or a normalisation takes for the same
+
+
+def nested(rng):
+    """One thing in itself again and again, up to ten thousand times, as often as not closed."""
+    before, after = rng.choice(NESTED)
+    depth = rng.choice([1, 2, 5, 40, 99, 100, 101, 150] if rng.random() < 0.98 else [1_000, 10_000])
+    return before * depth + rng.choice(OPERANDS) + after * rng.choice([depth, depth, depth - 1, depth + 1, 0])
+
+
+def mutated(rng):
+    """Sense with a few letters cut out, doubled, moved, made look-alikes or put in between."""
+    text = mostly_sense(rng)
+    for _ in range(rng.choice([1, 1, 2, 3])):
+        i, j = sorted(rng.choices(range(len(text) + 1), k=2))
+        part = text[i:j]
+        new = rng.choice(["", part * 2, part[::-1], part.translate(LIKE), rng.choice(WORDS) + part, part.upper()])
+        text = text[:i] + new + text[j:]
+    return text
+
+
+def random_texts(count, seed):
     rng = Random(seed)
-    outcomes = dict.fromkeys(("graph", "refused", "no value"), 0)
-    for i in range(count):
-        text = rng.choice(["", "f = "])
-        text += mostly_sense(rng) if i % 2 else "".join(rng.choices(WORDS, k=rng.randint(1, 12)))
-        start = time.process_time()
-        try:
-            expression = Expression(text)
-            nodes = expression.at(**{name: rng.uniform(-2.0, 2.0) for name in expression.inputs})
-            nodes[expression.name].backward()
-            outcomes["graph"] += 1
-        except DomainError:
-            outcomes["no value"] += 1
-        except ExpressionError as error:
-            outcomes["refused"] += 1
-            line = text.split("\n")[error.line - 1]
-            assert 1 <= error.column <= len(line) + 1, text
-            assert "\n" not in str(error), text
-        assert time.process_time() - start < 1.0, text
-    return outcomes
+    makers = [mostly_sense, mutated, nested, lambda rng: "".join(rng.choices(WORDS, k=rng.randint(1, 12)))]
+    return [rng.choice(["", "f = "]) + makers[i % 4](rng) for i in range(count)]
 
 
-def test_3000_random_texts_give_a_graph_or_a_clear_error():
-    outcomes = fuzz(3_000, seed=0)
-    assert min(outcomes.values()) > 100, outcomes  # each outcome was put to the test
+def test_3000_random_texts_give_a_graph_or_a_clear_error(tmp_path):
+    outcomes = audited(random_texts(3_000, seed=0), tmp_path)
+    assert min(outcomes.values()) > 60, outcomes  # each outcome was put to the test
 
 
 @pytest.mark.slow
-def test_100000_random_texts_give_a_graph_or_a_clear_error():
-    assert min(fuzz(100_000, seed=1).values()) > 3_000
+def test_100000_random_texts_give_a_graph_or_a_clear_error(tmp_path):
+    outcomes = audited(random_texts(100_000, seed=1), tmp_path)
+    assert min(outcomes.values()) > 2_000, outcomes
 
 
 # ---- the command line ----------------------------------------------------------------------------------------------
@@ -616,12 +668,12 @@ def test_of_many_inputs_the_first_are_explained():
         (["log(p)", "p=0"], "log at p = 0.0: needs x > 0"),
         (["9**9**9"], "overflow"),
         (["x", "x"], "write NAME=NUMBER, as in r=2"),
-        (["x", "x=two"], "'two' is no number"),
+        (["x", "x=two"], "x='two' is no number"),
         (["x", "x=nan"], "give a finite number"),
         (["x", "x=1", "x=2"], "x is given twice"),
         (["x", "x=1", "--wrt", "t"], "there is no t, but x, f"),
         (["x", "x=1", "--nonsense"], "--nonsense"),
-        ([], "--help"),
+        ([], 'write a function and its inputs: python -m autograd "f = x*y" x=2 y=3'),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line_with_status_2(arguments, words):
@@ -630,3 +682,55 @@ def test_what_is_wrong_is_said_in_one_line_with_status_2(arguments, words):
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1 and done.stderr.startswith("autograd: "), done.stderr
     assert words in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([""], "nothing to compute"),
+        (["x", "x=1e999"], "x = inf: give a finite number"),
+        (["x", "x=10**10**10"], "x='10**10**10' is no number"),
+        (["x", "x=0x10"], "is no number"),
+        (["x", "x="], "x='' is no number"),
+        (["x", "=1"], "'=1' is no input"),
+        (["x", "x=1\n\x1b[31m"], r"x='1\n\x1b[31m' is no number"),
+        (["x", "x=" + "9" * 5000 + "!"], "999…' is no number"),
+        (["x", "z" * 5000 + "=1"], "zzz… is given, but not used; the inputs are x"),
+        (["x", "x\x1b[31m=1"], r"x\x1b[31m is given, but not used"),
+        (["x", "y\n=1", "x=2"], "y is given, but not used"),
+        (["x", "x=1", "--wrt", "\ud800\n"], r"there is no \ud800\n, but x, f"),
+        (["x", "x=1", "--wrt"], "expected one argument"),
+        (["x", "x=1", "--non\x1b[31m\nsense"], r"--non\x1b[31m\nsense"),
+        (["x\0", "x=1"], r"column 2: '\x00' is no part"),
+        (["x\ud800", "x=1"], r"column 2: '\ud800' is no part"),
+        (["(" * 10_000 + "x", "x=1"], "10001 characters are too many"),
+        (["+-" * 2_000 + "x", "x=1"], "more than 100 operations"),
+        (["-" * 5_000 + "x", "x=1"], "unrecognized arguments: ---"),
+        (["exp(x)", "x=1000"], "exp at x = 1000.0: overflow"),
+        (["x", "x=1", "--html", "no such folder/page.html"], "No such file or directory: 'no such folder/page.html'"),
+        (["x", "x=1", "--html", "folder.html"], "folder.html"),
+        (["x", "x=1", "--html", "page\n\x1b[31m.txt"], r"page\n\x1b[31m.txt: a walk is saved as .html"),
+        (["x", "x=1", "--html", ""], "a walk is saved as .html"),
+    ],
+)
+def test_whatever_is_typed_one_line_of_words_comes_back(arguments, words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.html").mkdir()
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    said = capsys.readouterr()
+    assert left.value.code == 2
+    assert said.out == ""
+    line = said.err.removesuffix("\n")
+    assert line.startswith("autograd: ") and line.isprintable() and words in line and len(line) < 400
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.html"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_where_nothing_can_be_printed_the_status_is_2():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "autograd", "x", "x=1"], stdout=full, stderr=-1, cwd=ROOT, text=True
+        )
+    assert done.returncode == 2
+    assert done.stderr == "autograd: [Errno 28] No space left on device\n"

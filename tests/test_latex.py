@@ -10,30 +10,11 @@ import pytest
 from random_graphs import random_graph
 
 from autograd import Value, explain, named
-from autograd.notation import latex_name, number_latex
+from autograd.notation import number_latex
 from autograd.primitives import CONDITION, CONSTANT, TABLE
 from nn import MLP, half_squared_error, matrix_form
 
 WEB = Path(__file__).parent / "web"
-HOSTILE = [
-    "<b>",
-    "\\frac",
-    "$",
-    '"',
-    "two\nlines",
-    "日本",
-    "50%",
-    "a_b^c",
-    "{",
-    "}",
-    "&",
-    "'",
-    "~",
-    "#",
-    "w²_1,13",
-    "x″",
-]
-
 pytestmark = pytest.mark.skipif(
     not (shutil.which("node") and (WEB / "node_modules" / "katex").exists()),
     reason="KaTeX is not installed: npm install --prefix tests/web",
@@ -84,10 +65,6 @@ def test_katex_accepts_a_matrix_form():
     assert katex([matrix_form(trace)._repr_latex_().strip("$\n")]) == [""]
 
 
-def test_katex_accepts_hostile_names_and_every_number():
-    formulas = [latex_name(name) for name in HOSTILE]
-    formulas += [number_latex(x) for x in (0.0, -1.5, 1e-300, 1e300, float("inf"), -float("inf"), float("nan"))]
-    for name in HOSTILE:
-        x = Value(2.0, name)
-        formulas.append(explain(named(**{name + "f": x * x}), wrt=x).latex())
-    assert set(katex(formulas)) == {""}
+def test_katex_accepts_every_number():
+    numbers = (0.0, -1.5, 1e-300, 1e300, float("inf"), -float("inf"), float("nan"))
+    assert set(katex([number_latex(x) for x in numbers])) == {""}

@@ -18,10 +18,10 @@ from random_graphs import random_graph
 from autograd import DomainError, Value, named, primitive
 from autograd.__main__ import main
 from autograd.contributions import contributions
-from autograd.errors import complaint
+from autograd.errors import complaint, text_name
 from autograd.functions import affine, exp, log, logsumexp, maximum, pow, product, relu, sigmoid, sqrt, tanh
 from autograd.graph import leaves, topological_order
-from autograd.notation import is_constant, number_text, text_name
+from autograd.notation import is_constant, number_text
 from autograd.number_systems import floats, javascript
 from autograd.primitives import CONSTANT, REAL, TABLE, Domain
 from autograd.walking import MOST_BYTES, mathml, program, walk

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from unicodedata import bidirectional
 
 from autograd.contributions import changed_since
+from autograd.errors import called, clipped
 from autograd.graph import topological_order
-from autograd.notation import derivative, is_constant, labels, number_text, text_name
+from autograd.notation import derivative, is_constant, labels, number_text
 from autograd.primitives import affine, dot
 from autograd.value import Value
 
@@ -75,8 +76,8 @@ class Display:
         for node in self.nodes:
             if node.value is value:
                 return node
-        name = text_name(value.name) if value.name else repr(value)
-        raise ValueError(f"{name} is not in the graph of {self.root.name}, which was not computed from it")
+        name, root = called(value.name, repr(value)), called(self.root.name, "f")
+        raise ValueError(f"{name} is not in the graph of {root}, which was not computed from it")
 
 
 def display(root: Value) -> Display:
@@ -242,5 +243,5 @@ def times(x: float, y: float) -> float:
 
 def clip(name: str, most: int = 14) -> str:
     """A name as a picture writes it: short, and from right to left without turning the numbers beside it around."""
-    short = name if len(name) <= most else name[: most - 1] + "…"
+    short = clipped(name, most)
     return f"\u2068{short}\u2069" if any(bidirectional(c) in ("R", "AL") for c in short) else short

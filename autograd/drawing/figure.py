@@ -98,8 +98,8 @@ class Placement(NamedTuple):
 
 
 def plain(text: str) -> str:
-    """Text without typesetting, w²_13 as w²₁₃."""
-    return INDEXED.sub(lambda match: match[1] + match[2].translate(SUBSCRIPTS), text)
+    """Text without typesetting, w²_13 as w²₁₃; letters cannot be lowered there, so a_b stays as it is."""
+    return INDEXED.sub(lambda m: m[0] if m[2][0].isalpha() else m[1] + m[2].translate(SUBSCRIPTS), text)
 
 
 def text_width(text: str, bold: bool = False) -> float:

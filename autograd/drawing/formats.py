@@ -17,8 +17,8 @@ from autograd.drawing.graphviz_source import digraph
 from autograd.drawing.mermaid import mermaid
 from autograd.drawing.placing import Unavailable, run_graphviz
 from autograd.drawing.svg import DARK, LIGHT, svg
+from autograd.errors import text_name
 from autograd.files import write_whole
-from autograd.notation import text_name
 
 LEGIBLE = 0.7  # of the full size
 

@@ -10,6 +10,7 @@ from math import hypot
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from autograd.drawing.figure import Box, Figure, Placement, Point, Route, Wire
+from autograd.errors import text_name
 from autograd.notation import number_text
 from autograd.value import Value
 
@@ -114,14 +115,13 @@ def _wires(diagram: Diagram, columns: Sequence[Mapping[int, Box]]) -> list[Wire]
                 if j < 0 or k < 0:
                     continue
                 w = W[j][k]
-                wire = Wire(
-                    tail, head, "", f"{w.name or 'w'} = {w.data!r}", "positive" if w.data > 0.0 else "negative"
-                )
+                name = text_name(w.name or "w")
+                wire = Wire(tail, head, "", f"{name} = {w.data!r}", "positive" if w.data > 0.0 else "negative")
                 wire.dashed, wire.width = w.data < 0.0, 0.8 + 4.2 * abs(w.data) / largest
                 if "dropped" in (tail.kind, head.kind) or not w.data:
                     wire.stroke = "faint"
                 if w.grad:
-                    wire.title += f"\n∂L/∂{w.name or 'w'} = {w.grad!r}"
+                    wire.title += f"\n∂L/∂{name} = {w.grad!r}"
                 wires.append(wire)
     return wires
 

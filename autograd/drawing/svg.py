@@ -22,7 +22,7 @@ from autograd.drawing.figure import (
     Wire,
     text_width,
 )
-from autograd.notation import text_name
+from autograd.errors import text_name
 
 MARGIN = 14.0
 MOST_TITLE = 400

@@ -11,11 +11,12 @@ from typing import NamedTuple
 import sympy
 
 from autograd.contributions import changes, contributions, gradients
+from autograd.errors import text_name
 from autograd.explanation.checks import Check, Road, close
 from autograd.explanation.formulas import LARGEST, Formulas
 from autograd.explanation.lines import WIDTH, changed_line, html_line, plus, rows, wrapped
 from autograd.explanation.writing import Latex, Text, Writer
-from autograd.notation import derivative, is_constant, number_text, text_name
+from autograd.notation import derivative, is_constant, number_text
 from autograd.number_systems.symbols import Expression
 from autograd.value import Value
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import sympy
 
+from autograd.errors import text_name
 from autograd.graph import topological_order
-from autograd.notation import is_constant, labels, text_name
+from autograd.notation import is_constant, labels
 from autograd.number_systems import symbols
 from autograd.number_systems.symbols import Expression
 from autograd.value import Value

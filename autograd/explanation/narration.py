@@ -9,9 +9,10 @@ from html import escape
 from typing import NamedTuple
 
 from autograd.contributions import Contribution, changes, contributions
+from autograd.errors import text_name
 from autograd.explanation.lines import WIDTH, changed_line
 from autograd.graph import leaves, topological_order
-from autograd.notation import is_constant, labels, number_text, text_name
+from autograd.notation import is_constant, labels, number_text
 from autograd.value import Value
 
 SHOWN, MOST_VERDICTS = 18, 8  # sentences and verdicts in the text

@@ -11,9 +11,10 @@ from math import floor, log10
 from typing import NamedTuple
 
 from autograd.contributions import changes, gradients
+from autograd.errors import text_name
 from autograd.explanation.lines import WIDTH, changed_line
 from autograd.graph import leaves, topological_order
-from autograd.notation import labels, number_text, text_name
+from autograd.notation import labels, number_text
 from autograd.value import Value
 
 MOST = 1000  # paths that are walked one by one, unless more are asked for

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import final
 
 from autograd.contributions import gradients
+from autograd.errors import clipped
 from autograd.files import write_whole
 from autograd.graph import topological_order
 from autograd.notation import is_constant
 from autograd.number_systems import javascript
 from autograd.value import Value
-from autograd.walking.mathml import clipped
 from autograd.walking.picture import Picture
 from autograd.walking.places import positions
 from autograd.walking.telling import Told, script
@@ -79,7 +79,7 @@ class Walk:
         """Write the page and return the path. Raises ValueError for a name that does not end in .html."""
         path = Path(path)
         if path.suffix != ".html":
-            raise ValueError(f"{path.name}: a walk is saved as .html")
+            raise ValueError(f"{path}: a walk is saved as .html")
         write_whole(path, self.page.encode())
         return path
 

@@ -10,8 +10,8 @@ from html import escape
 from itertools import pairwise
 from typing import NamedTuple
 
+from autograd.errors import clipped
 from autograd.notation import INDEXED, number_text
-from autograd.walking.mathml import clipped
 from autograd.walking.places import Places
 from autograd.walking.telling import Told
 

@@ -12,7 +12,7 @@ from math import isfinite
 from typing import Any
 
 from autograd.contributions import changed_since
-from autograd.errors import DomainError, complaint
+from autograd.errors import DomainError, clipped, complaint
 from autograd.graph import topological_order
 from autograd.notation import INDEXED, derivative, is_constant, labels
 from autograd.number_systems import floats, javascript
@@ -115,7 +115,7 @@ def _spoken(label: str) -> str:
     """The label for sentences, z¹₃, with its index lowered as far as Unicode has it."""
     match = INDEXED.fullmatch(label)
     if not match or not match[3] or not match[3].lstrip("_").isdigit():
-        return mathml.clipped(label)
+        return clipped(label)
     return label[: match.start(3)] + match[3].lstrip("_").translate(SUBSCRIPTS) + label[match.end(3) :]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from textwrap import wrap
 
+from autograd.errors import text_name
 from nn.claims.batch_norm import higher_rates, less_dropout, saturating, scale, shift
 from nn.claims.descent import batch_noise, progress, settling
 from nn.claims.dropped import ensemble, redundancy
@@ -94,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         print(table(_run_with_progress(names, options.seed, options.out)))
     except (ValueError, ImportError, OSError) as error:
-        print(f"nn claims: {' '.join(str(error).split())} (python -m nn claims --help)", file=sys.stderr)
+        print(f"nn claims: {text_name(' '.join(str(error).split()))} (python -m nn claims --help)", file=sys.stderr)
         return 2
     return 0
 

@@ -15,9 +15,12 @@ from math import isfinite
 from random import Random
 from typing import Any
 
+from autograd.errors import clipped, text_name
+
 Problem = dict[str, Any]
 BY_HAND, BY_CODE = 2e-3, 1e-9  # how near, of the largest number, an answer on paper and one by code have to be
 NEARLY = 2e-2  # as near as this, an answer on paper has been rounded too early
+MOST_WORDS = 300  # of an error that the student's code raised
 
 
 class NoAnswer(Exception):
@@ -47,7 +50,7 @@ def run(function: Callable[..., Any], cases: Iterable[Case]) -> list[float]:
         except NotImplementedError:
             raise
         except Exception as error:
-            raise NoAnswer(f"raised {type(error).__name__}: {error} ({case.words})") from error
+            raise NoAnswer(f"{_raised(error)} ({case.words})") from error
         if found is None:
             raise NoAnswer(f"returned nothing ({case.words}): it needs a `return`")
         given = flat(found)
@@ -141,7 +144,7 @@ class Exercise:
         except NoAnswer as answer:
             return Verdict(False, None, f"{self._subject} {answer}.")
         except Exception as error:
-            return Verdict(False, None, f"{self._subject} raised {type(error).__name__}: {error}")
+            return Verdict(False, None, f"{self._subject} {_raised(error)}")
         if len(found) != len(expected):
             return Verdict(False, None, f"{self._subject} gave {_count(found)}, and {len(expected)} are asked for.")
         if not all(map(isfinite, found)):
@@ -262,6 +265,11 @@ def flat(answer: Any) -> list[float]:
     except (TypeError, ValueError, OverflowError):
         kind = type(answer).__name__
         raise NoAnswer(f"has a value of type {kind}, and numbers are asked for") from None
+
+
+def _raised(error: Exception) -> str:
+    """What the student's code raised, on one line."""
+    return f"raised {type(error).__name__}: {clipped(text_name(str(error)), MOST_WORDS)}"
 
 
 def _count(numbers: Sequence[float]) -> str:

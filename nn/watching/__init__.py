@@ -15,11 +15,12 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, final
 
+from autograd.errors import clipped
 from autograd.files import write_whole
 from nn.layers import MLP, Sequential
 from nn.training import Training
 from nn.watching.shrinking import script
-from nn.watching.telling import clipped, told
+from nn.watching.telling import told
 
 MOST_EXAMPLES = 20
 HEIGHT = 760  # pixels of the page in a notebook
@@ -84,7 +85,7 @@ class Film:
         """Write the page and return the path. Raises ValueError for a name that does not end in .html."""
         path = Path(path)
         if path.suffix != ".html":
-            raise ValueError(f"{path.name}: a film is saved as .html")
+            raise ValueError(f"{path}: a film is saved as .html")
         write_whole(path, self.page.encode())
         return path
 
