@@ -30,7 +30,7 @@ def picture(
     Raises ImportError, which says what to install, without matplotlib.
     """
     figure = _figure(11, 4.6)
-    figure.suptitle(title)
+    figure.suptitle(_plain(title))
     left, right = figure.subplots(1, 2)
     _draw_losses(left, records, best)
     if len(data.training.X[0]) == 2:
@@ -46,7 +46,7 @@ def layers_picture(path: Path, layers: Sequence[Sequence[LayerRecord]], title: s
     Raises ImportError, which says what to install, without matplotlib.
     """
     figure = _figure(11, 4.2)
-    figure.suptitle(title)
+    figure.suptitle(_plain(title))
     sizes, changes, stuck = figure.subplots(1, 3)
     epochs = range(1, len(layers) + 1)
     for k in range(len(layers[0])):
@@ -114,9 +114,10 @@ def _draw_boundary(axes: Any, model: Module, data: Split, steps: int = 80) -> No
             chosen = [x for x, y in zip(part.X, part.y) if y == label]
             axes.scatter(
                 [x[0] for x in chosen], [x[1] for x in chosen], s=size, marker=marker, facecolor=face,
-                edgecolor=colour, linewidth=1.2, label=f"{name}, {role}",
+                edgecolor=colour, linewidth=1.2, label=f"{_plain(name)}, {role}",
             )  # fmt: skip
-    axes.set(xlabel=data.training.features[0], ylabel=data.training.features[1], title="Decision boundary")
+    xlabel, ylabel = map(_plain, data.training.features)
+    axes.set(xlabel=xlabel, ylabel=ylabel, title="Decision boundary")
     axes.legend(fontsize="small", loc="upper right", framealpha=0.9)
 
 
@@ -139,5 +140,11 @@ def _draw_confusion(axes: Any, model: Module, test: Dataset) -> None:
                     j, i, str(count), ha="center", va="center", color="white" if count > largest / 2 else "black"
                 )
     axes.set(xticks=range(n), yticks=range(n), xlabel="predicted", ylabel="true", title="Test examples")
-    axes.set_xticklabels(test.classes, rotation=0 if max(map(len, test.classes)) < 3 else 30)
-    axes.set_yticklabels(test.classes)
+    classes = list(map(_plain, test.classes))
+    axes.set_xticklabels(classes, rotation=0 if max(map(len, test.classes)) < 3 else 30)
+    axes.set_yticklabels(classes)
+
+
+def _plain(name: str) -> str:
+    """A user's name as matplotlib shows it: no formula between two $, in the legend also if it begins with _."""
+    return (" " if name.startswith("_") else "") + name.replace("$", r"\$")

@@ -229,6 +229,31 @@ def test_a_folder_with_a_configuration_of_something_else_is_left_alone(tmp_path,
     assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
 
 
+@pytest.mark.parametrize("name", ["picture.png", "weights.safetensors", "history/mine.safetensors"])
+def test_files_of_a_runs_names_without_a_configuration_are_left_alone(tmp_path, capsys, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("mine")
+    assert f"holds {name.split('/')[0]} and no config.json" in refused(capsys, *SMALL, "--out", tmp_path)
+    assert [path.read_text() for path in tmp_path.rglob("*") if path.is_file()] == ["mine"]
+
+
+def test_links_in_a_folder_are_replaced_and_what_they_lead_to_is_left_alone(tmp_path):
+    run, mine = tmp_path / "run", tmp_path / "mine"
+    main([*SMALL, "--epochs", "1", "--watch", "--out", str(run)])
+    mine.mkdir()
+    for path in [path for path in run.rglob("*") if path.is_file()]:
+        (mine / path.name).write_text("mine")
+        path.unlink()
+        if path.parent == run and path.name != "config.json":
+            path.symlink_to(mine / path.name)
+    (run / "config.json").write_text('{"schema": {}}')
+    (run / "history").rmdir()
+    (run / "history").symlink_to(mine)
+    main([*SMALL, "--epochs", "1", "--watch", "--out", str(run)])
+    assert {path.read_text() for path in mine.iterdir()} == {"mine"}
+    assert not [path for path in run.rglob("*") if path.is_symlink()]
+
+
 def test_a_folder_without_a_run_is_refused(tmp_path, capsys):
     assert "holds no run" in refused(capsys, "resume", tmp_path)
     assert "holds no run" in refused(capsys, "predict", tmp_path / "nowhere", tmp_path / "new.csv")
@@ -284,6 +309,15 @@ def test_rows_whose_class_is_not_known_are_predicted_and_not_counted(tmp_path, f
     main(["predict", str(run), str(new), "--out", str(tmp_path / "predicted.csv")])
     assert capsys.readouterr().err == "accuracy: 100.0% of 1 rows\n"
     assert "has a column 'prediction'" in refused(capsys, "predict", run, tmp_path / "predicted.csv")
+
+
+def test_names_with_points_and_dollars_lead_out_of_no_folder_and_into_no_formula(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{i % 5},{i % 7},{('_../up', '$/bad{$')[i % 2]}" for i in range(20)]
+    (tmp_path / "...csv").write_text("\n".join(["../$x$,/$,y", *rows]) + "\n")
+    main(["...csv", "--target", "y", "--epochs", "1", "--hidden", "2", "--watch"])
+    assert {path.name for path in tmp_path.iterdir()} == {"...csv", "runs"}
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["table"]
 
 
 def test_a_table_that_was_changed_is_not_gone_on_with(tmp_path, flowers, capsys):
