@@ -423,19 +423,6 @@ def test_saved_weights_come_back_to_the_bit_and_older_ones_are_replaced(model, t
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_save_that_fails_leaves_the_older_file_whole_and_nothing_else(model, tmp_path, monkeypatch):
-    def full(*_):
-        raise OSError("no space left on device")
-
-    path = tmp_path / "weights.safetensors"
-    path.write_text("an older file")
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="no space"):
-        save(model, path)
-    assert path.read_text() == "an older file"
-    assert list(tmp_path.iterdir()) == [path]
-
-
 def refused(model, path, words):
     before = model.state_dict()
     with pytest.raises(ValueError, match=words) as error:
