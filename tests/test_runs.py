@@ -320,6 +320,17 @@ def test_names_with_points_and_dollars_lead_out_of_no_folder_and_into_no_formula
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["table"]
 
 
+def test_what_is_no_file_is_not_waited_for(tmp_path, flowers, capsys):
+    run, pipe = tmp_path / "run", tmp_path / "pipe.csv"
+    main([str(flowers), "--target", "species", "--epochs", "1", "--out", str(run)])
+    capsys.readouterr()
+    os.mkfifo(pipe)  # into which nobody writes
+    for no_file in (pipe, tmp_path, "/dev/null"):
+        assert "is neither a file nor one of" in refused(capsys, no_file, "--target", "species")
+    assert f"Is a directory: '{tmp_path}'" in refused(capsys, "predict", run, tmp_path)
+    assert "/dev/null has 0 rows" in refused(capsys, "predict", run, "/dev/null")
+
+
 def test_a_table_that_was_changed_is_not_gone_on_with(tmp_path, flowers, capsys):
     main([str(flowers), "--target", "species", "--epochs", "1", "--out", str(tmp_path / "run")])
     capsys.readouterr()
