@@ -36,6 +36,7 @@ from nn.tables import Schema, read_table
 from nn.training import EpochRecord, accuracy, outputs_of, predict
 
 CONFIG, RECORDS, CHECKPOINT, WEIGHTS = "config.json", "records.jsonl", "checkpoint.safetensors", "weights.safetensors"
+LARGE = 2_000_000  # bytes of a table, which take about a second
 PICTURES, FILM, HISTORY = ("picture.png", "layers.png"), "watch.html", "history"
 
 
@@ -53,6 +54,7 @@ def start(config: Config, folder: Path) -> None:
         read_config(folder)
     elif taken:
         raise ValueError(f"{folder} holds {taken[0]} and no {CONFIG}, so no run: name another folder (--out)")
+    _announce(config)
     experiment = build(config)
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".", suffix=".part", dir=folder) as new:
@@ -83,6 +85,7 @@ def resume(folder: Path, epochs: int | None = None) -> None:
     """
     config = read_config(folder)
     with _believing(folder):
+        _announce(config)
         experiment = build({**config, "epochs": epochs or config["epochs"]})
     load_training(experiment.training, folder / CHECKPOINT)
     done = len(experiment.training.records)
@@ -153,6 +156,13 @@ def _believing(folder: Path) -> Iterator[None]:
         yield
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise ValueError(f"{folder / CONFIG} is not as a run wrote it: {type(error).__name__} {error}") from None
+
+
+def _announce(config: Config) -> None:
+    """Say what takes seconds before there is anything else to say."""
+    path = Path(config["data"])
+    if path.is_file() and path.stat().st_size > LARGE:
+        warn(f"reading {path.name}, {path.stat().st_size / 1e6:.0f} MB")
 
 
 def _train(experiment: Experiment, folder: Path) -> None:

@@ -358,7 +358,9 @@ def _classes(table: Table, target: str) -> list[str]:
         raise ValueError(
             f"the target {target!r} is {next(iter(names))!r} in every row: it needs at least two classes"
         )
-    return sorted(names, key=float) if len(in_order) == len(numbers) else sorted(names)
+    if len(in_order) < len(numbers):
+        return sorted(names)
+    return sorted(names, key=lambda name: (table.number(name) or 0.0, name))
 
 
 def _filled(column: Column, table: Table) -> Column:

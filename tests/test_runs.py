@@ -331,6 +331,14 @@ def test_what_is_no_file_is_not_waited_for(tmp_path, flowers, capsys):
     assert "/dev/null has 0 rows" in refused(capsys, "predict", run, "/dev/null")
 
 
+def test_what_takes_seconds_to_read_is_announced(tmp_path, flowers, monkeypatch, capsys):
+    monkeypatch.setattr(runs, "LARGE", 1_000)
+    main([str(flowers), "--target", "species", "--epochs", "1", "--out", str(tmp_path / "run")])
+    assert capsys.readouterr().err == "reading flowers.csv, 0 MB\n"
+    main(["moons", "--epochs", "1", "--out", str(tmp_path / "made")])
+    assert capsys.readouterr().err == ""
+
+
 def test_a_table_that_was_changed_is_not_gone_on_with(tmp_path, flowers, capsys):
     main([str(flowers), "--target", "species", "--epochs", "1", "--out", str(tmp_path / "run")])
     capsys.readouterr()
