@@ -116,7 +116,7 @@ class Module(ABC):
             raise ValueError(
                 "the state does not fit the model: "
                 + "; ".join(
-                    f"{word} {', '.join(names)}"
+                    f"{word} {', '.join(names[:5])}{f' and {len(names) - 5} more' if len(names) > 5 else ''}"
                     for word, names in (("missing", missing), ("unknown", unknown))
                     if names
                 )

@@ -517,10 +517,13 @@ def test_a_bit_flipped_in_a_weight_is_loaded_as_that_number_or_refused(model, tm
         (lambda a: a | {"net.layers.2.b": a["net.layers.2.b"][:1]}, r"\(2,\) in the model and \(1,\)"),
         (lambda a: {k: v for k, v in a.items() if k != "net.layers.2.b"}, "missing net.layers.2.b"),
         (lambda a: a | {"net.layers.9.W": a["net.layers.0.W"]}, "unknown net.layers.9.W"),
+        (lambda a: a | {f"../{i}": a["net.layers.2.b"] for i in range(1000)}, "unknown ../0, .* and 995 more"),
+        (lambda a: a | {"net.layers.2.b": a["net.layers.2.b"].astype(int)}, "2.b has numbers of the type int64"),
+        (lambda a: a | {"net.layers.2.b": a["net.layers.2.b"] > 0.0}, "2.b has numbers of the type bool"),
         (lambda a: a | {"net.layers.2.b": a["net.layers.2.b"] + math.nan}, "net.layers.2.b .* not finite"),
         (lambda a: a | {"net.layers.2.W": a["net.layers.2.W"] - math.inf}, "net.layers.2.W .* not finite"),
     ],
-    ids=["transposed", "short", "missing", "unknown", "NaN", "infinite"],
+    ids=["transposed", "short", "missing", "unknown", "a thousand unknown", "whole", "bool", "NaN", "infinite"],
 )
 def test_a_file_that_does_not_fit_is_refused_and_changes_nothing(model, tmp_path, change, words):
     path = tmp_path / "weights.safetensors"

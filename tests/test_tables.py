@@ -1,5 +1,7 @@
 """A user's own CSV: what is read, what is refused, and where; nothing is guessed in silence."""
 
+import csv
+import io
 from random import Random
 
 import pytest
@@ -174,6 +176,26 @@ def test_a_column_of_what_only_looks_like_numbers_is_not_taken_for_names(write, 
         read(write(csv_text([(cells[i % 2], *row[1:]) for i, row in enumerate(ROWS)])))
 
 
+def test_tables_of_random_cells_are_read_as_they_were_written(write):
+    rng = Random(0)
+    for _ in range(200):
+        width, separator = rng.randint(2, 5), rng.choice(",;\t|")
+        names = [f"c{k}" for k in range(width)]
+        rows = [
+            ["z" + "".join(rng.choices("b ,;\t|\"'\n1.é−", k=rng.randint(0, 6))) for _ in names]
+            for _ in range(rng.randint(1, 30))
+        ]
+        text = io.StringIO()
+        quoting = rng.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+        lineterminator = rng.choice(["\n", "\r\n"])
+        csv.writer(text, delimiter=separator, lineterminator=lineterminator, quoting=quoting).writerows(
+            [names, *rows]
+        )
+        table = read_table(write(text.getvalue(), rng.choice(["utf-8", "utf-8-sig", "utf-16"])))
+        assert list(table.columns) == names
+        assert table.rows == [[cell.strip() for cell in row] for row in rows]
+
+
 def test_large_whole_numbers_are_classes_apart(write):
     def classes(*names):
         return read(write(csv_text([(*row[:3], names[i % 3]) for i, row in enumerate(ROWS)])))[1].target.categories
@@ -200,6 +222,7 @@ def test_a_class_with_a_single_example_is_trained_on(write):
         read(write(csv_text([(*row[:3], f"{i}") for i, row in enumerate(ROWS)])))
 
 
+@pytest.mark.slow
 def test_ten_megabytes_are_read_to_the_last_bit(write):
     rng = Random(0)
     rows = [([rng.gauss(0.0, 1.0) for _ in range(5)], rng.choice(["no", "yes"])) for _ in range(100_000)]
