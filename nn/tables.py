@@ -166,7 +166,7 @@ def read_table(path: str | PathLike[str]) -> Table:
     columns = {name: k for k, name in enumerate(names)}
     table = Table(columns, rows, lines, decimal_comma=separator != ",")
     if table.decimal_comma:
-        _check_commas(table, separator)
+        _check_marks(table, separator)
     return table
 
 
@@ -266,28 +266,35 @@ def _separator(text: str) -> str:
     return max(SEPARATORS, key=cut)
 
 
-def _check_commas(table: Table, separator: str) -> None:
-    """Where , does not separate, 3,5 is a number: ValueError for a table in which it may as well be 35."""
-    marked = [
-        (i, name)
-        for i, row in enumerate(table.rows)
-        for name, cell in zip(table.columns, row)
-        if ("," in cell or "." in cell) and table.number(cell) is not None
-    ]
-    commas = [(i, name) for i, name in marked if "," in table.rows[i][table.columns[name]]]
-    points = [(i, name) for i, name in marked if "." in table.rows[i][table.columns[name]]]
-    if not commas:
-        return
-    if points:
+def _check_marks(table: Table, separator: str) -> None:
+    """Where , does not separate, 3,5 is a number: ValueError for a table in which it, or 3.5, may as well be 35."""
+    commas: list[tuple[int, str]] = []
+    points: list[tuple[int, str]] = []
+    for name, k in table.columns.items():
+        cells = [row[k] for row in table.rows]
+        commas += [(i, name) for i, x in enumerate(cells) if "," in x and table.number(x) is not None]
+        pointed = [(i, name) for i, x in enumerate(cells) if "." in x and table.number(x) is not None]
+        points += pointed
+        # where ; separates, commas are decimal by custom, and a point is too, but perhaps in 1.234 beside 999
+        whole = [len(x) for x in cells if x.isdecimal()] if separator == ";" else []
+        if not commas and whole and max(whole) <= 3:
+            _refuse_thousands(table, pointed, "point")
+    if commas and points:
         raise ValueError(
             f"{table.place(*commas[0])} and {table.place(*points[0])}: decimals need to be marked alike in a table, "
             "and thousands not at all"
         )
-    cells = [table.rows[i][table.columns[name]] for i, name in commas]
-    if separator != ";" and all(map(THOUSANDS.fullmatch, cells)):
+    if separator != ";":
+        _refuse_thousands(table, commas, "comma")
+
+
+def _refuse_thousands(table: Table, places: Sequence[tuple[int, str]], mark: str) -> None:
+    """ValueError where each of these numbers is like 1,234 or 1.234."""
+    cells = [table.rows[i][table.columns[name]] for i, name in places]
+    if cells and all(THOUSANDS.fullmatch(cell.replace(".", ",")) for cell in cells):
+        other, none = cells[0].translate(str.maketrans(",.", ".,")), cells[0].translate(str.maketrans("", "", ",."))
         raise ValueError(
-            f"{table.place(*commas[0])}, and the comma may mark decimals or thousands: write "
-            f"{cells[0].replace(',', '.')} or {cells[0].replace(',', '')}"
+            f"{table.place(*places[0])}, and the {mark} may mark decimals or thousands: write {other} or {none}"
         )
 
 

@@ -288,6 +288,12 @@ def test_marks_that_may_be_of_decimals_or_of_thousands_are_refused(write, separa
     if separator != ";":  # where the comma is a decimal one by custom
         with pytest.raises(ValueError, match=r"may mark decimals or thousands: write 1\.234 or 1234"):
             read(write(sizes("1,234", "999")))
+    else:
+        with pytest.raises(ValueError, match=r"row 1 .* is '1\.234', and the point may .*: write 1,234 or 1234"):
+            read(write(sizes("1.234", "999")))
+    for decimals in (("1.234", "999.000"), ("1.234", "1000"), ("1.234", "0.5", "999"), ("0.123", "999")):
+        table = read_table(write(sizes(*decimals)))
+        assert read(write(sizes(*decimals)))[1].examples(table)[0][0] == float(decimals[0])
     _, schema = read(write(sizes("1,234", "0,5")), ignore=["id"])
     assert schema.examples(read_table(write(sizes("1,234", "0,5"))))[0][0] == 1.234
 
