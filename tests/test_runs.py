@@ -1,8 +1,10 @@
 """A run from the command line: its folder, going on to the last bit, predictions, and what the diagnosis says."""
 
+import itertools
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -168,6 +170,44 @@ def test_a_run_that_is_killed_leaves_a_checkpoint_that_goes_on(tmp_path):
     assert len(after) == len(before) + 2
     done = [json.loads(line)["epoch"] for line in after]
     assert done == list(range(1, len(done) + 1))
+
+
+def test_a_run_stopped_anywhere_while_it_takes_an_older_ones_place_is_no_mixture_of_both(tmp_path, monkeypatch):
+    def unpictured(*arguments):
+        raise ImportError
+
+    monkeypatch.setattr(runs, "picture", unpictured)  # which takes longer than all the rest
+    whole = {}
+    for seed in "01":
+        main([*SMALL, "--epochs", "2", "--seed", seed, "--out", str(tmp_path / seed)])
+        whole[seed] = tensors(tmp_path / seed, "weights.safetensors")
+    ends = []
+    for stop in range(14):
+        run, calls = tmp_path / f"stopped {stop}", itertools.count()
+        shutil.copytree(tmp_path / "0", run)
+
+        def stopped(function, calls=calls, stop=stop):
+            def called(*arguments, **options):
+                if next(calls) == stop:
+                    raise KeyboardInterrupt
+                return function(*arguments, **options)
+
+            return called
+
+        with monkeypatch.context() as change, pytest.raises(SystemExit):
+            change.setattr(os, "replace", stopped(os.replace))
+            change.setattr(Path, "unlink", stopped(Path.unlink))
+            main([*SMALL, "--epochs", "2", "--seed", "1", "--out", str(run)])
+        try:
+            main(["resume", str(run)])
+        except SystemExit as left:
+            assert left.code == 2
+            ends.append("refused")
+        else:
+            found = tensors(run, "weights.safetensors"), runs.read_config(run)["seed"]
+            ends += [seed for seed in whole if found == (whole[seed], int(seed))]
+    assert ends == sorted(ends, key=["0", "refused", "1"].index) and len(ends) == 14
+    assert {"0", "1"} <= set(ends)
 
 
 def test_a_finished_run_can_go_on_to_more_epochs_as_if_more_had_been_asked_for(tmp_path):
