@@ -61,7 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _start(arguments: Sequence[str]) -> None:
     options = parser().parse_args(arguments)
-    start(configuration(options), options.out or Path("runs") / Path(options.data).stem)
+    # without the points, or a file ...csv would have its run in runs/..
+    start(configuration(options), options.out or Path("runs") / (Path(options.data).stem.strip(".") or "table"))
 
 
 def _resume(arguments: Sequence[str]) -> None:

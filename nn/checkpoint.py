@@ -125,5 +125,8 @@ def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, str]]
         raise ValueError(f"{path} is no whole safetensors file: {error}") from None
     except KeyError as error:
         raise ValueError(f"{path} has numbers of the type {error}, which NumPy does not read: save float64") from None
+    for name, array in arrays.items():
+        if array.dtype.kind != "f":
+            raise ValueError(f"{path}: {name} has numbers of the type {array.dtype}: save float64")
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     return arrays, header.get("__metadata__", {})

@@ -117,7 +117,8 @@ class Module(ABC):
             raise ValueError(
                 "the state does not fit the model: "
                 + "; ".join(
-                    f"{word} {', '.join(called(name, repr(name)) for name in names)}"
+                    f"{word} {', '.join(called(name, repr(name)) for name in names[:5])}"
+                    + (f" and {len(names) - 5} more" if len(names) > 5 else "")
                     for word, names in (("missing", missing), ("unknown", unknown))
                     if names
                 )

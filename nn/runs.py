@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from io import StringIO
 from math import exp
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from autograd.errors import text_name
@@ -35,6 +37,7 @@ from nn.tables import Schema, read_table
 from nn.training import EpochRecord, accuracy, outputs_of, predict
 
 CONFIG, RECORDS, CHECKPOINT, WEIGHTS = "config.json", "records.jsonl", "checkpoint.safetensors", "weights.safetensors"
+LARGE = 2_000_000  # bytes of a table, which take about a second
 PICTURES, FILM, HISTORY = ("picture.png", "layers.png"), "watch.html", "history"
 
 
@@ -45,17 +48,27 @@ class Interrupted(Exception):
 def start(config: Config, folder: Path) -> None:
     """Begin a run in its folder, where it takes the place of an older one, and train to the end.
 
-    Raises ValueError for a folder with a ``config.json`` that is not of a run: somebody needs it.
+    Raises ValueError for a folder with files of these names that are not of a run: somebody needs them.
     """
+    taken = [name for name in (RECORDS, CHECKPOINT, WEIGHTS, *PICTURES, FILM, HISTORY) if (folder / name).exists()]
     if (folder / CONFIG).exists():
         read_config(folder)
+    elif taken:
+        raise ValueError(f"{folder} holds {taken[0]} and no {CONFIG}, so no run: name another folder (--out)")
+    _announce(config)
     experiment = build(config)
     folder.mkdir(parents=True, exist_ok=True)
-    for old in (folder / WEIGHTS, folder / FILM, *(folder / name for name in PICTURES), *_states(folder)):
-        old.unlink(missing_ok=True)
-    _write_config(experiment, folder)
-    write_whole(folder / RECORDS, b"")
-    save_training(experiment.training, folder / CHECKPOINT)
+    with TemporaryDirectory(prefix=".", suffix=".part", dir=folder) as new:
+        _write_config(experiment, Path(new))
+        _write_records(experiment, Path(new))
+        save_training(experiment.training, Path(new) / CHECKPOINT)
+        # there is room for the new run: only now the old one goes, whose files go on together or not at all
+        if (folder / HISTORY).is_symlink():
+            (folder / HISTORY).unlink()  # as with a file, a link is replaced and not followed
+        for old in (folder / WEIGHTS, folder / FILM, *(folder / name for name in PICTURES), *_states(folder)):
+            old.unlink(missing_ok=True)
+        for name in (RECORDS, CONFIG, CHECKPOINT):  # no old checkpoint goes on with records of no epoch
+            os.replace(Path(new) / name, folder / name)
     if Path(config["data"]).is_file():
         print(f"{text_name(Path(config['data']).name)}: {experiment.schema}")
     parts = " / ".join(str(len(part.y)) for part in experiment.data)
@@ -73,6 +86,7 @@ def resume(folder: Path, epochs: int | None = None) -> None:
     """
     config = read_config(folder)
     with _believing(folder):
+        _announce(config)
         experiment = build({**config, "epochs": epochs or config["epochs"]})
     load_training(experiment.training, folder / CHECKPOINT)
     done = len(experiment.training.records)
@@ -145,15 +159,21 @@ def _believing(folder: Path) -> Iterator[None]:
         raise ValueError(f"{folder / CONFIG} is not as a run wrote it: {type(error).__name__} {error}") from None
 
 
+def _announce(config: Config) -> None:
+    """Say what takes seconds before there is anything else to say."""
+    path = Path(config["data"])
+    if path.is_file() and path.stat().st_size > LARGE:
+        warn(f"reading {path.name}, {path.stat().st_size / 1e6:.0f} MB")
+
+
 def _train(experiment: Experiment, folder: Path) -> None:
     training, epochs = experiment.training, experiment.config["epochs"]
     done = len(training.records)
     print(f"engine: {training.choose_engine()} ({training.reason})")
     try:
         for record in training:
-            layers = experiment.diagnosis.measure()
-            with (folder / RECORDS).open("a", encoding="utf-8") as file:
-                file.write(_line(record, layers))
+            experiment.diagnosis.measure()
+            _write_records(experiment, folder)
             if experiment.config["watch"]:
                 (folder / HISTORY).mkdir(exist_ok=True)
                 save(training.model, folder / HISTORY / f"{record.epoch:06}.safetensors")

@@ -10,46 +10,50 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from os import PathLike
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
-from autograd.errors import called
+from autograd.errors import called, clipped
 from nn.data import Dataset, Split, split
 
 MISSING = frozenset({"", "?", "-", "na", "n/a", "nan", "null", "none"})
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-# what a person would take for a number and is none here: 12,345  1'000  10 %  inf  1e999
-LIKE_A_NUMBER = re.compile(r"[+-]?[€$£]? ?(\d[\d.,' ]*|inf(inity)?)([eE][+-]?\d+)?[%€$£]?", re.IGNORECASE)
+# what a person would take for a number and is none here: 12,345  1'000  1_000  −1  10 %  inf  1e999
+LIKE_A_NUMBER = re.compile(r"[+−-]?[€$£]? ?(\d[\d.,'_\s]*|inf(inity)?)([eE][+−-]?\d+)?[%€$£]?", re.IGNORECASE)
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 SEPARATORS = (",", ";", "\t", "|")
 MOST_CATEGORIES = 50
 WAYS = ("refuse", "drop", "mean")
+LONGEST_SHOWN = 40  # characters of a cell or a name in a message
 
 
 class Table(NamedTuple):
     """The cells of a file as text.
 
-    columns         their names, from the first row
+    columns         their names, from the first row, and where in a row they are
     rows, lines     the cells of each row, and the line of the file on which it ends
     decimal_comma   whether 3,5 is a number, as where ; separates
     """
 
-    columns: list[str]
+    columns: dict[str, int]
     rows: list[list[str]]
     lines: list[int]
     decimal_comma: bool = False
 
     def place(self, i: int, column: str) -> str:
-        """Where a cell stands, for a message."""
-        return f"row {i + 1} (line {self.lines[i]}), column {column!r}"
+        """Where a cell stands and what it holds, for a message."""
+        cell = self.rows[i][self.columns[column]]
+        return f"row {i + 1} (line {self.lines[i]}), column {_shown(column)} is {_shown(cell)}"
 
     def number(self, cell: str) -> float | None:
         """The number that a cell holds, None where it is text."""
         text = cell.replace(",", ".") if self.decimal_comma else cell
-        return float(text) if NUMBER.fullmatch(text) and abs(float(text)) < 1e300 else None
+        number = float(text) if NUMBER.fullmatch(text) else inf
+        return number if abs(number) < 1e300 else None
 
 
 class Column(NamedTuple):
@@ -88,8 +92,8 @@ class Schema(NamedTuple):
         """Each row as numbers, the columns found by name. ValueError, with the place, for what cannot be one."""
         absent = [c.name for c in self.columns if c.name not in table.columns]
         if absent:
-            raise ValueError(f"the column {absent[0]!r} is not in the table, which has {_names(table.columns)}")
-        places = [table.columns.index(c.name) for c in self.columns]
+            raise ValueError(f"the column {absent[0]!r} is not in the table, which has {_few(table.columns)}")
+        places = [table.columns[c.name] for c in self.columns]
         return [
             [x for c, k in zip(self.columns, places) for x in _encode(table, i, c, row[k])]
             for i, row in enumerate(table.rows)
@@ -97,14 +101,14 @@ class Schema(NamedTuple):
 
     def labels(self, table: Table) -> list[int]:
         """The label of each row, its place among the target's categories."""
-        k = table.columns.index(self.target.name)
+        k = table.columns[self.target.name]
         return [self._label(table, i, row[k]) for i, row in enumerate(table.rows)]
 
     def known(self, table: Table) -> Table:
         """The rows whose class is known: none where the table has no column for it."""
         if self.target.name not in table.columns:
             return _take(table, [])
-        k = table.columns.index(self.target.name)
+        k = table.columns[self.target.name]
         return _take(table, [i for i, row in enumerate(table.rows) if not _is_missing(row[k])])
 
     def __str__(self) -> str:
@@ -112,14 +116,14 @@ class Schema(NamedTuple):
         numbers = [c.name for c in self.columns if c.categories is None]
         parts = [f"{len(numbers)} numbers ({_few(numbers)})"] if numbers else []
         texts = [c for c in [*self.columns, self.target] if c.categories is not None]
-        *told, learned = [f"{_names([c.name])}, one of {_few(c.categories or [])}" for c in texts]
+        *told, learned = [f"{called(c.name, '')}, one of {_few(c.categories or [])}" for c in texts]
         return f"{'; '.join([*parts, *told])}; to learn: {learned}"
 
     def _label(self, table: Table, i: int, cell: str) -> int:
         classes = self.target.categories or []
         name = _class_name(table, cell)
         if name not in classes:
-            raise ValueError(f"{table.place(i, self.target.name)} is {cell!r}: the classes are {_names(classes)}")
+            raise ValueError(f"{table.place(i, self.target.name)}: the classes are {_few(classes)}")
         return classes.index(name)
 
 
@@ -133,32 +137,38 @@ def read_table(path: str | PathLike[str]) -> Table:
     text = _text(path, Path(path).read_bytes())
     separator = _separator(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True)
-    rows, lines = [], []
+    rows: list[list[str]] = []
+    lines: list[int] = []
     try:
+        begun = 0
         for row in reader:
             if any(cell.strip() for cell in row):
                 rows.append([cell.strip() for cell in row])
                 lines.append(reader.line_num)
+            begun = reader.line_num
     except csv.Error as error:
-        raise ValueError(f"{path}, line {reader.line_num}: {error}") from None
+        raise ValueError(
+            f"{path}, the row that begins in line {begun + 1}: {error}; is a quotation mark missing, or one too many?"
+        ) from None
     if len(rows) < 2:
         raise ValueError(f"{path} has {len(rows)} rows: it needs the names of its columns and at least one row more")
-    columns, rows, lines = rows[0], rows[1:], lines[1:]
+    names, rows, lines = rows[0], rows[1:], lines[1:]
+    if "" in names:
+        raise ValueError(f"{path}: column {names.index('') + 1} has no name; the first row needs to name each")
+    name, times = Counter(names).most_common(1)[0]
+    if times > 1:
+        raise ValueError(f"{path} has {times} columns named {_shown(name)}: each needs a name of its own")
+    if all(NUMBER.fullmatch(name) for name in names):
+        raise ValueError(f"{path} begins with the row {names[:4]}: the first row needs to name the columns")
+    for row, line in zip(rows, lines):
+        if len(row) != len(names):
+            raise ValueError(
+                f"{path}, line {line}, has {len(row)} cells and the first row {len(names)}: every row needs as many"
+            )
+    columns = {name: k for k, name in enumerate(names)}
     table = Table(columns, rows, lines, decimal_comma=separator != ",")
     if table.decimal_comma:
-        _check_commas(table, separator)
-    if "" in columns:
-        raise ValueError(f"{path}: column {columns.index('') + 1} has no name; the first row needs to name each")
-    name, times = Counter(columns).most_common(1)[0]
-    if times > 1:
-        raise ValueError(f"{path} has {times} columns named {name!r}: each needs a name of its own")
-    if all(NUMBER.fullmatch(name) for name in columns):
-        raise ValueError(f"{path} begins with the row {columns[:4]}: the first row needs to name the columns")
-    for row, line in zip(rows, lines):
-        if len(row) != len(columns):
-            raise ValueError(
-                f"{path}, line {line}, has {len(row)} cells and the first row {len(columns)}: every row needs as many"
-            )
+        _check_marks(table, separator)
     return table
 
 
@@ -180,7 +190,7 @@ def read_split(
     table = read_table(path)
     for name in (target, *ignore, *categories):
         if name not in table.columns:
-            raise ValueError(f"{path} has no column {name!r}: it has {_names(table.columns)}")
+            raise ValueError(f"{path} has no column {name!r}: it has {_few(table.columns)}")
     if missing not in WAYS:
         raise ValueError(f"missing = {missing!r}: it is {', '.join(WAYS)}")
     for name in categories:
@@ -201,14 +211,14 @@ def read_split(
     return Split(*(_dataset(schema, _take(table, part)) for part in parts)), schema
 
 
-def _names(names: Sequence[str]) -> str:
-    """The names on one line."""
-    return ", ".join(called(name, "''") for name in names)
+def _shown(text: str) -> str:
+    return repr(clipped(text, LONGEST_SHOWN))
 
 
-def _few(names: Sequence[str]) -> str:
-    """The names, or some of them where they are many."""
-    return _names(names if len(names) <= 6 else [*names[:4], f"… {names[-1]}"])
+def _few(names: Iterable[str]) -> str:
+    """The names on one line, or some of them where they are many."""
+    short = [called(name, "''") for name in names]
+    return ", ".join(short if len(short) <= 6 else [*short[:4], f"… {short[-1]}"])
 
 
 def _dataset(schema: Schema, table: Table) -> Dataset:
@@ -221,19 +231,26 @@ def _take(table: Table, places: Sequence[int]) -> Table:
 
 
 def _text(path: str | PathLike[str], content: bytes) -> str:
-    """The text of a file, by its BOM, else as UTF-8, else as Windows-1252, which old spreadsheets write."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encodings = ["utf-16"]
-    elif b"\0" in content:
-        raise ValueError(f"{path} holds bytes of 0: it is no text file; save the table as CSV")
-    else:
-        encodings = ["utf-8-sig", "cp1252"]
+    """The text of a file, by its BOM, else as UTF-8, else as Windows-1252, which old spreadsheets write.
+
+    ValueError for UTF-8 with a byte that does not belong there: read as Windows-1252, every ö would become Ã¶.
+    """
+    encodings = ["utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"]
+    if encodings == ["utf-8-sig"] and content.decode("utf-8-sig", "ignore").isascii():
+        encodings.append("cp1252")
     for encoding in encodings:
         try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise ValueError(f"{path} is not text in {' or '.join(encodings)}: save the table as CSV in UTF-8")
+            text = content.decode(encoding)
+            break
+        except UnicodeDecodeError as error:
+            line = content[: error.start].decode(encoding, "ignore").count("\n") + 1
+    else:
+        tried = " or ".join(encodings).replace("-sig", "")
+        raise ValueError(f"{path}, line {line}, is not text in {tried}: save the table as CSV in UTF-8")
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise ValueError(f"{path}, line {line}, holds bytes of 0: save the table as CSV in UTF-8")
+    return text
 
 
 def _separator(text: str) -> str:
@@ -252,24 +269,35 @@ def _separator(text: str) -> str:
     return max(SEPARATORS, key=cut)
 
 
-def _check_commas(table: Table, separator: str) -> None:
-    """Where , does not separate, 3,5 is a number: ValueError for a table in which it may as well be 35."""
-    cells = [(i, name, cell) for i, row in enumerate(table.rows) for name, cell in zip(table.columns, row)]
-    commas = [found for found in cells if "," in found[2] and table.number(found[2]) is not None]
-    points = [found for found in cells if "." in found[2] and table.number(found[2]) is not None]
-    if not commas:
-        return
-    i, name, cell = commas[0]
-    if points:
-        k, other, point = points[0]
+def _check_marks(table: Table, separator: str) -> None:
+    """Where , does not separate, 3,5 is a number: ValueError for a table in which it, or 3.5, may as well be 35."""
+    commas: list[tuple[int, str]] = []
+    points: list[tuple[int, str]] = []
+    for name, k in table.columns.items():
+        cells = [row[k] for row in table.rows]
+        commas += [(i, name) for i, x in enumerate(cells) if "," in x and table.number(x) is not None]
+        pointed = [(i, name) for i, x in enumerate(cells) if "." in x and table.number(x) is not None]
+        points += pointed
+        # where ; separates, commas are decimal by custom, and a point is too, but perhaps in 1.234 beside 999
+        whole = [len(x) for x in cells if x.isdecimal()] if separator == ";" else []
+        if not commas and whole and max(whole) <= 3:
+            _refuse_thousands(table, pointed, "point")
+    if commas and points:
         raise ValueError(
-            f"{table.place(i, name)} is {cell!r} and {table.place(k, other)} is {point!r}: decimals need to be "
-            "marked alike in a table, and thousands not at all"
+            f"{table.place(*commas[0])} and {table.place(*points[0])}: decimals need to be marked alike in a table, "
+            "and thousands not at all"
         )
-    if separator != ";" and all(THOUSANDS.fullmatch(cell) for _, _, cell in commas):
+    if separator != ";":
+        _refuse_thousands(table, commas, "comma")
+
+
+def _refuse_thousands(table: Table, places: Sequence[tuple[int, str]], mark: str) -> None:
+    """ValueError where each of these numbers is like 1,234 or 1.234."""
+    cells = [table.rows[i][table.columns[name]] for i, name in places]
+    if cells and all(THOUSANDS.fullmatch(cell.replace(".", ",")) for cell in cells):
+        other, none = cells[0].translate(str.maketrans(",.", ".,")), cells[0].translate(str.maketrans("", "", ",."))
         raise ValueError(
-            f"{table.place(i, name)} is {cell!r}, and the comma may mark decimals or thousands: write "
-            f"{cell.replace(',', '.')} or {cell.replace(',', '')}"
+            f"{table.place(*places[0])}, and the {mark} may mark decimals or thousands: write {other} or {none}"
         )
 
 
@@ -279,7 +307,7 @@ def _is_missing(cell: str) -> bool:
 
 def _without_missing(table: Table, used: Sequence[str], target: str, missing: str) -> Table:
     """The table without rows that miss a value, where they are to be dropped; ValueError where they are refused."""
-    places = [(name, table.columns.index(name)) for name in used]
+    places = [(name, table.columns[name]) for name in used]
     kept = []
     for i, row in enumerate(table.rows):
         found = [name for name, k in places if _is_missing(row[k])]
@@ -288,8 +316,8 @@ def _without_missing(table: Table, used: Sequence[str], target: str, missing: st
         elif missing != "drop":
             name = target if missing == "mean" else found[0]
             raise ValueError(
-                f"{table.place(i, name)} is missing ({row[table.columns.index(name)]!r}): drop such rows or, but for "
-                "the target, let the training data's mean stand in (--missing drop, --missing mean)"
+                f"{table.place(i, name)}, a missing value: drop such rows or, but for the target, let the training "
+                "data's mean stand in (--missing drop, --missing mean)"
             )
     if not kept:
         raise ValueError(f"each of the {len(table.rows)} rows misses a value: none is left to learn from")
@@ -297,20 +325,19 @@ def _without_missing(table: Table, used: Sequence[str], target: str, missing: st
 
 
 def _column(table: Table, name: str, are_names: bool) -> Column:
-    k = table.columns.index(name)
-    cells = [(i, row[k]) for i, row in enumerate(table.rows) if not _is_missing(row[k])]
-    text = [(i, cell) for i, cell in cells if table.number(cell) is None]
+    cells = [row[table.columns[name]] for row in table.rows]
+    text = [i for i, cell in enumerate(cells) if table.number(cell) is None and not _is_missing(cell)]
     if not text and not are_names:
         return Column(name, None)
+    known = [cell for cell in cells if not _is_missing(cell)]
     # a slip in a column of numbers must not make names of all of them
-    slips = text if 2 * len(text) < len(cells) else [(i, cell) for i, cell in text if LIKE_A_NUMBER.fullmatch(cell)]
+    slips = text if 2 * len(text) < len(known) else [i for i in text if LIKE_A_NUMBER.fullmatch(cells[i])]
     if slips and not are_names:
-        i, cell = slips[0]
         raise ValueError(
-            f"{table.place(i, name)} is {cell!r}, no number as 1234.5: mend it, take the column's cells as names "
+            f"{table.place(slips[0], name)}, no number as 1234.5: mend it, take the column's cells as names "
             f"(--categories {name!r}) or leave it out (--ignore {name!r})"
         )
-    categories = sorted({cell for _, cell in cells})
+    categories = sorted(set(known))
     if len(categories) > MOST_CATEGORIES:
         raise ValueError(
             f"the column {name!r} holds text of {len(categories)} kinds, more than {MOST_CATEGORIES}: leave it out "
@@ -320,15 +347,15 @@ def _column(table: Table, name: str, are_names: bool) -> Column:
 
 
 def _class_name(table: Table, cell: str) -> str:
-    """A class by its text; 1 and 1.0 are the same."""
+    """A class by its text; 1 and 1.0 are the same, as far as floats tell whole numbers apart."""
     number = table.number(cell)
-    return f"{number:g}" if number is not None and number == int(number) else cell
+    return str(int(number)) if number is not None and number == int(number) and abs(number) < 2**53 else cell
 
 
 def _classes(table: Table, target: str) -> list[str]:
-    k = table.columns.index(target)
-    numbers = [table.number(row[k]) for row in table.rows]
-    names = {_class_name(table, row[k]) for row in table.rows}
+    cells = {row[table.columns[target]] for row in table.rows}
+    numbers = [table.number(cell) for cell in cells]
+    names = {_class_name(table, cell) for cell in cells}
     in_order = [n for n in numbers if n is not None]
     if len(in_order) == len(numbers) and any(n != int(n) for n in in_order):
         raise ValueError(
@@ -341,12 +368,14 @@ def _classes(table: Table, target: str) -> list[str]:
         raise ValueError(
             f"the target {target!r} is {next(iter(names))!r} in every row: it needs at least two classes"
         )
-    return sorted(names, key=float) if len(in_order) == len(numbers) else sorted(names)
+    if len(in_order) < len(numbers):
+        return sorted(names)
+    return sorted(names, key=lambda name: (table.number(name) or 0.0, name))
 
 
 def _filled(column: Column, table: Table) -> Column:
     """The column with what stands in for a missing value, learned from this table alone."""
-    k = table.columns.index(column.name)
+    k = table.columns[column.name]
     cells = [row[k] for row in table.rows if not _is_missing(row[k])]
     if not cells:
         raise ValueError(f"the column {column.name!r} is missing in all training rows: leave it out (--ignore)")
@@ -358,19 +387,19 @@ def _filled(column: Column, table: Table) -> Column:
 
 def _encode(table: Table, i: int, column: Column, cell: str) -> list[float]:
     """A cell as numbers: itself, or 1 for its category and 0 for the others."""
+    number = table.number(cell) if column.categories is None else None
+    if number is not None:
+        return [number]
     value: float | str | None = cell
     if _is_missing(cell):
         if column.fill is None:
-            raise ValueError(f"{table.place(i, column.name)} is missing ({cell!r}): the network was trained on rows "
-                             "without missing values")  # fmt: skip
+            raise ValueError(f"{table.place(i, column.name)}, a missing value: the network was trained on rows "
+                             "without one")  # fmt: skip
         value = column.fill
     if column.categories is None:
-        number = value if isinstance(value, float) else table.number(str(value))
-        if number is None:
-            raise ValueError(f"{table.place(i, column.name)} is {cell!r}: it needs a number")
-        return [number]
+        if not isinstance(value, float):
+            raise ValueError(f"{table.place(i, column.name)}: it needs a number")
+        return [value]
     if value not in column.categories:
-        raise ValueError(
-            f"{table.place(i, column.name)} is {cell!r}: the network knows {_names(column.categories)} there"
-        )
+        raise ValueError(f"{table.place(i, column.name)}: the network knows {_few(column.categories)} there")
     return [float(value == category) for category in column.categories]

@@ -52,6 +52,7 @@ class EpochRecord(NamedTuple):
 
 ENGINES = ("auto", "eager", "replay")
 UPDATES_TO_PAY = 20  # recording takes the time of some eager steps
+AT_ONCE = 1000  # examples that are evaluated together: the values of a layer take memory for as many
 
 
 class Training:
@@ -387,8 +388,13 @@ class Training:
 
 def outputs_of(model: Module, X: Sequence[Sequence[float]]) -> list[Any]:
     """The outputs for each example, in evaluation mode and without a graph; the model's modes stay as they were."""
+    parts: Iterable[int] = range(0, max(len(X), 1), AT_ONCE)
+    if len(X) > AT_ONCE:
+        from tqdm import tqdm
+
+        parts = tqdm(parts, unit="thousand examples", leave=False, disable=None, delay=2)  # seconds
     with evaluating(model), no_grad(), collector_paused():
-        return model.batch(X)
+        return [output for k in parts for output in model.batch(X[k : k + AT_ONCE])]
 
 
 def evaluate(model: Module, loss: Loss, data: Dataset) -> tuple[float, float]:

@@ -1,18 +1,18 @@
 """Files are written whole or not at all: a kill at any step, a full disk, a folder that cannot be written to."""
 
 import errno
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from random import Random
 
 import pytest
 
 from autograd import files
 from autograd.files import write_whole
 from nn import MLP
-from nn.checkpoint import load, save
+from nn.checkpoint import save
 
 ROOT = Path(__file__).parent.parent
 
@@ -74,19 +74,101 @@ def test_a_full_disk_keeps_the_old_file_and_leaves_nothing_beside_it(tmp_path, m
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_folder_that_cannot_be_written_to_is_the_systems_own_error(tmp_path, monkeypatch):
-    def forbidden(*arguments, **options):
-        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path))
+WRITERS = """
+import contextlib, io, json, os, resource, sys
+from pathlib import Path
+from random import Random
 
-    path = tmp_path / "weights.safetensors"
-    model = MLP(2, [1], rng=Random(0))
-    save(model, path)
-    before = path.read_bytes()
-    monkeypatch.setattr(files, "open", forbidden, raising=False)  # a superuser may write anywhere
-    with pytest.raises(PermissionError, match="Permission denied"):
-        save(MLP(2, [1], rng=Random(1)), path)
-    assert path.read_bytes() == before
-    load(model, path)
+from autograd import Value, draw, walk
+from autograd.__main__ import main as autograd_main
+from nn import MLP, SGD, Training, binary_cross_entropy, watch
+from nn.__main__ import main
+from nn.checkpoint import save, save_training
+from nn.claims import run
+from nn.data import moons
+from nn.exercises.release import main as release
+
+fault, folder = sys.argv[1], Path("folder")
+x = Value(2.0, "x")
+f = x * x
+f.backward()
+data = moons(20, rng=Random(0))
+model = MLP(2, [2, 1], rng=Random(0))
+training = Training(model, binary_cross_entropy, SGD(model.parameters(), 0.1), data, data, epochs=1, progress=False)
+list(training)
+(claim,) = run(["batch-noise"], 0)
+watched = watch(training, [model.state_dict()])
+Path("source.ipynb").write_text(json.dumps({"cells": [], "filler": "x" * 200}))
+SMALL = ["moons", "--examples", "20", "--hidden", "2", "--watch", "--epochs"]
+
+library = {
+    "weights.safetensors": lambda path: save(model, path),
+    "training.safetensors": lambda path: save_training(training, path),
+    "claim.png": claim.plot,
+    "walk.html": walk(f).save,
+    "watch.html": watched.save,
+    **{"drawing" + end: draw(f).save for end in (".svg", ".html", ".md", ".dot", ".png", ".pdf")},
+}
+commands = {
+    "release.ipynb": lambda path: release(["source.ipynb", str(path)]),
+    "page.html": lambda path: autograd_main(["x*x", "x=2", "--html", str(path)]),
+    "run": lambda path: main([*SMALL, "1", "--out", str(path)]),
+    "longer": lambda path: main(["resume", str(path), "--epochs", "3"]),
+    "claims": lambda path: main(["claims", "batch-noise", "--out", str(path)]),
+    "predicted.csv": lambda path: main(["predict", str(folder / "run"), "new.csv", "--out", str(path)]),
+}
+
+def outcome(write, path):
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
+            write(path)
+    except OSError as error:
+        return str(error)
+    except SystemExit as left:
+        lines = [line for line in said.getvalue().splitlines() if line and "\\r" not in line]
+        assert len(lines) == 1 or not left.code, lines
+        return lines[0] if left.code == 2 else ""
+    return ""
+
+def files():
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+folder.mkdir()
+main([*SMALL, "1", "--out", str(folder / "longer")])
+Path("new.csv").write_text("x₁,x₂\\n" + "0.5,0.25\\n" * 20, encoding="utf-8")
+for name, write in (library | commands).items():
+    if name != "longer":
+        assert outcome(write, folder / name) == "", name
+before = files()
+assert all(len(content) > 64 for path, content in before.items()), before
+paths = [folder, *folder.rglob("*")]
+if fault == "full":
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, resource.RLIM_INFINITY))
+else:
+    for path in paths:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    if os.geteuid() == 0:
+        Path.cwd().chmod(0o755)
+        os.seteuid(65534)  # whom the folder's rights bind
+said = {name: outcome(write, folder / name) for name, write in (library | commands).items()}
+os.seteuid(os.getuid())
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+assert files() == before
+assert [folder, *folder.rglob("*")] == paths
+print(json.dumps(said))
+"""
+
+
+@pytest.mark.parametrize(("fault", "words"), [("full", "File too large"), ("read-only", "Permission denied")])
+def test_every_writer_leaves_the_old_files_and_says_in_one_line_why(tmp_path, fault, words):
+    done = subprocess.run(
+        [sys.executable, "-c", WRITERS, fault],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    for name, said in json.loads(done.stdout.splitlines()[-1]).items():
+        assert words in said and name in said, (name, said)
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):

@@ -357,7 +357,7 @@ def test_a_run_on_a_hostile_table_prints_words_and_its_predictions_give_each_cel
     # cells are data: what a spreadsheet takes for a formula is given back as it came
     assert command("-m", "nn", "predict", folder, source, "--out", tmp_path / "out.csv").returncode == 0
     table = read_table(tmp_path / "out.csv")
-    assert table.columns == [*columns, "@class", "prediction", "probability"]
+    assert list(table.columns) == [*columns, "@class", "prediction", "probability"]
     assert [row[: len(columns) + 1] for row in table.rows] == rows
     assert {row[-2] for row in table.rows} <= set(classes)
     printed = command("-m", "nn", "predict", folder, source, **ascii_only)

@@ -1,8 +1,10 @@
 """A run from the command line: its folder, going on to the last bit, predictions, and what the diagnosis says."""
 
+import itertools
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -170,6 +172,44 @@ def test_a_run_that_is_killed_leaves_a_checkpoint_that_goes_on(tmp_path):
     assert done == list(range(1, len(done) + 1))
 
 
+def test_a_run_stopped_anywhere_while_it_takes_an_older_ones_place_is_no_mixture_of_both(tmp_path, monkeypatch):
+    def unpictured(*arguments):
+        raise ImportError
+
+    monkeypatch.setattr(runs, "picture", unpictured)  # which takes longer than all the rest
+    whole = {}
+    for seed in "01":
+        main([*SMALL, "--epochs", "2", "--seed", seed, "--out", str(tmp_path / seed)])
+        whole[seed] = tensors(tmp_path / seed, "weights.safetensors")
+    ends = []
+    for stop in range(14):
+        run, calls = tmp_path / f"stopped {stop}", itertools.count()
+        shutil.copytree(tmp_path / "0", run)
+
+        def stopped(function, calls=calls, stop=stop):
+            def called(*arguments, **options):
+                if next(calls) == stop:
+                    raise KeyboardInterrupt
+                return function(*arguments, **options)
+
+            return called
+
+        with monkeypatch.context() as change, pytest.raises(SystemExit):
+            change.setattr(os, "replace", stopped(os.replace))
+            change.setattr(Path, "unlink", stopped(Path.unlink))
+            main([*SMALL, "--epochs", "2", "--seed", "1", "--out", str(run)])
+        try:
+            main(["resume", str(run)])
+        except SystemExit as left:
+            assert left.code == 2
+            ends.append("refused")
+        else:
+            found = tensors(run, "weights.safetensors"), runs.read_config(run)["seed"]
+            ends += [seed for seed in whole if found == (whole[seed], int(seed))]
+    assert ends == sorted(ends, key=["0", "refused", "1"].index) and len(ends) == 14
+    assert {"0", "1"} <= set(ends)
+
+
 def test_a_finished_run_can_go_on_to_more_epochs_as_if_more_had_been_asked_for(tmp_path):
     long, short = tmp_path / "long", tmp_path / "short"
     main([*SMALL, "--epochs", "5", "--out", str(long)])
@@ -229,6 +269,31 @@ def test_a_folder_with_a_configuration_of_something_else_is_left_alone(tmp_path,
     assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
 
 
+@pytest.mark.parametrize("name", ["picture.png", "weights.safetensors", "history/mine.safetensors"])
+def test_files_of_a_runs_names_without_a_configuration_are_left_alone(tmp_path, capsys, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("mine")
+    assert f"holds {name.split('/')[0]} and no config.json" in refused(capsys, *SMALL, "--out", tmp_path)
+    assert [path.read_text() for path in tmp_path.rglob("*") if path.is_file()] == ["mine"]
+
+
+def test_links_in_a_folder_are_replaced_and_what_they_lead_to_is_left_alone(tmp_path):
+    run, mine = tmp_path / "run", tmp_path / "mine"
+    main([*SMALL, "--epochs", "1", "--watch", "--out", str(run)])
+    mine.mkdir()
+    for path in [path for path in run.rglob("*") if path.is_file()]:
+        (mine / path.name).write_text("mine")
+        path.unlink()
+        if path.parent == run and path.name != "config.json":
+            path.symlink_to(mine / path.name)
+    (run / "config.json").write_text('{"schema": {}}')
+    (run / "history").rmdir()
+    (run / "history").symlink_to(mine)
+    main([*SMALL, "--epochs", "1", "--watch", "--out", str(run)])
+    assert {path.read_text() for path in mine.iterdir()} == {"mine"}
+    assert not [path for path in run.rglob("*") if path.is_symlink()]
+
+
 def test_a_folder_without_a_run_is_refused(tmp_path, capsys):
     assert "holds no run" in refused(capsys, "resume", tmp_path)
     assert "holds no run" in refused(capsys, "predict", tmp_path / "nowhere", tmp_path / "new.csv")
@@ -284,6 +349,34 @@ def test_rows_whose_class_is_not_known_are_predicted_and_not_counted(tmp_path, f
     main(["predict", str(run), str(new), "--out", str(tmp_path / "predicted.csv")])
     assert capsys.readouterr().err == "accuracy: 100.0% of 1 rows\n"
     assert "has a column 'prediction'" in refused(capsys, "predict", run, tmp_path / "predicted.csv")
+
+
+def test_names_with_points_and_dollars_lead_out_of_no_folder_and_into_no_formula(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{i % 5},{i % 7},{('_../up', '$/bad{$')[i % 2]}" for i in range(20)]
+    (tmp_path / "...csv").write_text("\n".join(["../$x$,/$,y", *rows]) + "\n")
+    main(["...csv", "--target", "y", "--epochs", "1", "--hidden", "2", "--watch"])
+    assert {path.name for path in tmp_path.iterdir()} == {"...csv", "runs"}
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["table"]
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path, flowers, capsys):
+    run, pipe = tmp_path / "run", tmp_path / "pipe.csv"
+    main([str(flowers), "--target", "species", "--epochs", "1", "--out", str(run)])
+    capsys.readouterr()
+    os.mkfifo(pipe)  # into which nobody writes
+    for no_file in (pipe, tmp_path, "/dev/null"):
+        assert "is neither a file nor one of" in refused(capsys, no_file, "--target", "species")
+    assert f"Is a directory: '{tmp_path}'" in refused(capsys, "predict", run, tmp_path)
+    assert "/dev/null has 0 rows" in refused(capsys, "predict", run, "/dev/null")
+
+
+def test_what_takes_seconds_to_read_is_announced(tmp_path, flowers, monkeypatch, capsys):
+    monkeypatch.setattr(runs, "LARGE", 1_000)
+    main([str(flowers), "--target", "species", "--epochs", "1", "--out", str(tmp_path / "run")])
+    assert capsys.readouterr().err == "reading flowers.csv, 0 MB\n"
+    main(["moons", "--epochs", "1", "--out", str(tmp_path / "made")])
+    assert capsys.readouterr().err == ""
 
 
 def test_a_table_that_was_changed_is_not_gone_on_with(tmp_path, flowers, capsys):

@@ -1,5 +1,7 @@
 """A user's own CSV: what is read, what is refused, and where; nothing is guessed in silence."""
 
+import csv
+import io
 from random import Random
 
 import pytest
@@ -43,7 +45,7 @@ def test_numbers_stay_and_text_becomes_one_number_for_each_category(write):
 def test_separators_and_encodings_are_found(write, separator, encoding):
     rows = [(size, f"größe {kind}", *rest) for size, kind, *rest in ROWS]
     table = read_table(write(csv_text(rows, separator), encoding))
-    assert table.columns == list(HEADER)
+    assert list(table.columns) == list(HEADER)
     assert table.rows[0] == ["0.5", "größe a", "0", "no"]
 
 
@@ -67,7 +69,7 @@ def with_hole(word="", column=0, row=4):
 
 @pytest.mark.parametrize("word", ["", "NA", "?", "nan", "NULL"])
 def test_a_missing_value_is_refused_with_row_and_column(write, word):
-    with pytest.raises(ValueError, match=r"row 5 \(line 6\), column 'size' is missing .*--missing mean"):
+    with pytest.raises(ValueError, match=r"row 5 \(line 6\), column 'size' is .*, a missing value: .*--missing mean"):
         read(write(with_hole(word)))
 
 
@@ -96,7 +98,7 @@ def test_the_most_frequent_text_of_the_training_data_stands_in_for_a_missing_one
 
 
 def test_a_missing_target_is_never_filled(write):
-    with pytest.raises(ValueError, match="column 'answer' is missing"):
+    with pytest.raises(ValueError, match="column 'answer' is '', a missing value"):
         read(write(with_hole(column=3)), missing="mean")
 
 
@@ -109,16 +111,126 @@ def test_a_missing_target_is_never_filled(write):
         ("a,a\n1,2\n", "2 columns named 'a'"),
         ("a,\n1,2\n", "column 2 has no name"),
         ("1,2\n3,4\n", "first row needs to name the columns"),
-        ('a,b\n"1,2\n', "line "),
-        (b"a,b\n1,\x00\n", "bytes of 0"),
-        (b"a,b\n1,\x81\n", "not text in utf-8-sig or cp1252"),
-        (b"\xff\xfea", "not text in utf-16"),
+        ('a,b\n1,2\n"1,2\n3,4\n5,6\n', "row that begins in line 3: unexpected end"),
+        (f"a,b\n1,{'x' * 200_000}\n", "row that begins in line 2: field larger than"),
+        (b"a,b\n1,\x00\n", "line 2, holds bytes of 0"),
+        ("a,b\n1,2\n".encode("utf-16-le"), "line 1, holds bytes of 0"),
+        ("a,b\n1,2\n".encode("utf-32"), "line 1, holds bytes of 0"),
+        (b"a,b\n1,\x81\n", "line 2, is not text in utf-8 or cp1252"),
+        ("a,b\n1,ö\n2,".encode() + b"\xf6\n", "line 3, is not text in utf-8: "),
+        (b"\xff\xfea", "line 1, is not text in utf-16"),
+        ("My table\na,b\n1,2\n", "line 2, has 2 cells and the first row 1"),
+        ("a,b,\n1,2,\n", "column 3 has no name"),
+        ("a,b\n1,2,\n", "line 2, has 3 cells and the first row 2"),
     ],
-    ids=["empty", "header", "ragged", "twice", "nameless", "no header", "quote", "binary", "bytes", "half a UTF-16"],
+    ids=[
+        "empty",
+        "header",
+        "ragged",
+        "twice",
+        "nameless",
+        "no header",
+        "quote",
+        "long",
+        "binary",
+        "UTF-16 without a BOM",
+        "UTF-32",
+        "bytes",
+        "one byte amiss",
+        "half a UTF-16",
+        "title",
+        "ends in commas",
+        "rows end in commas",
+    ],
 )
 def test_what_is_no_table_is_refused_and_said_where(write, text, words):
     with pytest.raises(ValueError, match=words):
         read_table(write(text))
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xef\xbb\xbfa,b\r\n1,2\r\n", b"a,b\r1,2\r", b"\xfe\xff\0a\0,\0b\0\n\0001\0,\0002"]
+)
+def test_marks_of_order_and_line_ends_are_no_part_of_a_cell(write, content):
+    table = read_table(write(content))
+    assert (list(table.columns), table.rows) == (["a", "b"], [["1", "2"]])
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [(" +1.5 ", 1.5), ("1E5", 1e5), (".5", 0.5), ("5.", 5.0), ("１２", 12.0), ("1e-400", 0.0), ("\u00a07", 7.0)]
+    + [(cell, None) for cell in ("1_000", "1e400", "inf", "0x10", "1 000", "1'000", "−1", "10%", "$5", "1/2")],
+)  # fmt: skip
+def test_a_cell_is_the_number_that_a_person_reads_or_is_refused(write, cell, number):
+    path = write(with_hole(cell))
+    if number is None:
+        with pytest.raises(ValueError, match=r"row 5 \(line 6\), column 'size' is .*, no number as 1234.5: mend it"):
+            read(path)
+    else:
+        assert read(path)[1].examples(read_table(path))[4][0] == number
+
+
+@pytest.mark.parametrize("cells", [("1_000", "2_000"), ("−1", "−2"), ("1\u00a0000", "2\u00a0000"), ("inf", "-inf")])
+def test_a_column_of_what_only_looks_like_numbers_is_not_taken_for_names(write, cells):
+    with pytest.raises(ValueError, match=r"row 1 \(line 2\), column 'size' is .*, no number as 1234.5"):
+        read(write(csv_text([(cells[i % 2], *row[1:]) for i, row in enumerate(ROWS)])))
+
+
+def test_tables_of_random_cells_are_read_as_they_were_written(write):
+    rng = Random(0)
+    for _ in range(200):
+        width, separator = rng.randint(2, 5), rng.choice(",;\t|")
+        names = [f"c{k}" for k in range(width)]
+        rows = [
+            ["z" + "".join(rng.choices("b ,;\t|\"'\n1.é−", k=rng.randint(0, 6))) for _ in names]
+            for _ in range(rng.randint(1, 30))
+        ]
+        text = io.StringIO()
+        quoting = rng.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+        lineterminator = rng.choice(["\n", "\r\n"])
+        csv.writer(text, delimiter=separator, lineterminator=lineterminator, quoting=quoting).writerows(
+            [names, *rows]
+        )
+        table = read_table(write(text.getvalue(), rng.choice(["utf-8", "utf-8-sig", "utf-16"])))
+        assert list(table.columns) == names
+        assert table.rows == [[cell.strip() for cell in row] for row in rows]
+
+
+def test_large_whole_numbers_are_classes_apart(write):
+    def classes(*names):
+        return read(write(csv_text([(*row[:3], names[i % 3]) for i, row in enumerate(ROWS)])))[1].target.categories
+
+    assert classes("1000001", "1000002", "2000000.0") == ["1000001", "1000002", "2000000"]
+    # which are one float, so only their texts tell them apart
+    assert classes("9007199254740993", "9007199254740992", "1") == ["1", "9007199254740992", "9007199254740993"]
+
+
+def test_a_message_shows_the_beginning_of_a_long_cell_and_a_few_of_many_columns(write):
+    with pytest.raises(ValueError, match=r"column 'size' is 'x+…', no number") as error:
+        read(write(with_hole("x" * 10_000)))
+    assert len(str(error.value)) < 300
+    wide = "\n".join(",".join(f"{k}{end}" for k in range(10_000)) for end in ("c", "", ".5"))
+    with pytest.raises(ValueError, match=r"no column 'answer': it has 0c, 1c, 2c, 3c, … 9999c$"):
+        read(write(wide))
+
+
+def test_a_class_with_a_single_example_is_trained_on(write):
+    data, _ = read(write(csv_text([*ROWS, ("1", "a", "1", "rare")])))
+    rare = data.training.classes.index("rare")
+    assert [rare in part.y for part in data] == [True, False, False]
+    with pytest.raises(ValueError, match="30 examples leave none for validation"):
+        read(write(csv_text([(*row[:3], f"{i}") for i, row in enumerate(ROWS)])))
+
+
+@pytest.mark.slow
+def test_ten_megabytes_are_read_to_the_last_bit(write):
+    rng = Random(0)
+    rows = [([rng.gauss(0.0, 1.0) for _ in range(5)], rng.choice(["no", "yes"])) for _ in range(100_000)]
+    path = write(csv_text([(*map(repr, x), y) for x, y in rows], header=(*"abcde", "answer")))
+    assert path.stat().st_size > 9e6
+    data, _ = read(path)
+    found = sorted((x, data.training.classes[y]) for part in data for x, y in zip(part.X, part.y))
+    assert found == sorted(rows)
 
 
 def texts(n):
@@ -176,6 +288,12 @@ def test_marks_that_may_be_of_decimals_or_of_thousands_are_refused(write, separa
     if separator != ";":  # where the comma is a decimal one by custom
         with pytest.raises(ValueError, match=r"may mark decimals or thousands: write 1\.234 or 1234"):
             read(write(sizes("1,234", "999")))
+    else:
+        with pytest.raises(ValueError, match=r"row 1 .* is '1\.234', and the point may .*: write 1,234 or 1234"):
+            read(write(sizes("1.234", "999")))
+    for decimals in (("1.234", "999.000"), ("1.234", "1000"), ("1.234", "0.5", "999"), ("0.123", "999")):
+        table = read_table(write(sizes(*decimals)))
+        assert read(write(sizes(*decimals)))[1].examples(table)[0][0] == float(decimals[0])
     _, schema = read(write(sizes("1,234", "0,5")), ignore=["id"])
     assert schema.examples(read_table(write(sizes("1,234", "0,5"))))[0][0] == 1.234
 
@@ -195,7 +313,7 @@ def test_classes_that_are_whole_numbers_are_in_their_order_and_written_shortly(w
     [
         (lambda row: ("x", *row[1:]), r"row 1 \(line 2\), column 'size' is 'x': it needs a number"),
         (lambda row: (row[0], "d", *row[2:]), "column 'kind' is 'd': the network knows a, b, c"),
-        (lambda row: ("", *row[1:]), "trained on rows without missing values"),
+        (lambda row: ("", *row[1:]), "a missing value: the network was trained on rows without one"),
         (lambda row: ("inf", *row[1:]), "it needs a number"),
         (lambda row: ("1_000", *row[1:]), "it needs a number"),
     ],

@@ -353,6 +353,18 @@ def test_weights_alone_are_no_checkpoint_of_a_training(tmp_path):
         load_training(training, tmp_path / "weights")
 
 
+def test_many_examples_are_evaluated_in_parts_as_each_by_itself(monkeypatch):
+    model = MLP(2, [4, 1], batch_norm=True, rng=Random(0))
+    X = moons(20, rng=Random(1)).X
+    model.batch(X)
+    for at_once in (1, 7, 20):
+        monkeypatch.setattr(nn.training, "AT_ONCE", at_once)
+        outputs = nn.training.outputs_of(model, X)
+        assert data(outputs) == [model.eval()(x).data for x in X]
+    with pytest.raises(ValueError, match="of 0 examples"):
+        nn.training.outputs_of(model, [])
+
+
 def test_a_frozen_module_keeps_its_mode_through_an_evaluation():
     model = MLP(2, [3, 1], dropout=0.5, rng=Random(0))
     dropout = model.net.layers[2]
