@@ -44,11 +44,13 @@ class Dataset(NamedTuple):
                 )
             for k, x_k in enumerate(x, 1):
                 if not isinstance(x_k, SupportsFloat):
-                    raise TypeError(f"{role}example {i}, counted from 1, holds {x_k!r} in place {k}: it needs a number")
+                    raise TypeError(
+                        f"{role}example {i}, counted from 1, holds {x_k!r} in place {k}: it needs a number"
+                    )
                 if not isfinite(x_k):
                     raise ValueError(
-                        f"{role}example {i}, counted from 1, holds {float(x_k)!r} in place {k}: every number needs to "
-                        "be finite; mend it or leave the example out"
+                        f"{role}example {i}, counted from 1, holds {float(x_k)!r} in place {k}: every number needs "
+                        "to be finite; mend it or leave the example out"
                     )
 
 

@@ -195,7 +195,9 @@ def run_all(page, address, path):
         "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')]"
         ".every((prompt) => /^\\[\\d+\\]:$/.test(prompt.textContent))"
     )
-    for _ in range(60):  # saved again until it is whole: only the cells in sight were asked, and saving takes its time
+    for _ in range(
+        60
+    ):  # saved again until it is whole: only the cells in sight were asked, and saving takes its time
         page.keyboard.press("Control+s")
         time.sleep(2)
         with suppress(json.JSONDecodeError):  # it is written in place: half a file is no notebook yet

@@ -204,7 +204,13 @@ def test_empty_validation_data_is_refused_before_the_first_epoch():
         ("half_squared_error", 1, [[0.0, 1.0]] * 3, [1.0, -1.0, math.nan], "target nan"),
         ("half_squared_error", 2, [[0.0, 1.0]] * 3, [[1.0, 0.0]] * 2 + [[1.0]], "2 output units and 1 targets"),
         ("binary_cross_entropy", 3, [[0.0, 1.0]] * 3, [0, 1, 1], "of 3 output units"),
-        ("binary_cross_entropy", 1, [[0.0, 1.0], [1.0, 2.0], [1.0]], [0, 1, 1], "example 3, counted from 1, has 1 numbers"),
+        (
+            "binary_cross_entropy",
+            1,
+            [[0.0, 1.0], [1.0, 2.0], [1.0]],
+            [0, 1, 1],
+            "example 3, counted from 1, has 1 numbers",
+        ),
         ("binary_cross_entropy", 1, [[0.0]] * 3, [0, 1, 1], "example of 1 numbers: it needs 2"),
         (
             "binary_cross_entropy",
@@ -220,7 +226,13 @@ def test_empty_validation_data_is_refused_before_the_first_epoch():
             [0, 1, 1],
             "example 3, counted from 1, holds inf in place 1",
         ),
-        ("binary_cross_entropy", 1, [[0.0, 1.0]] * 2 + [["a", 1.0]], [0, 1, 1], "example 3, counted from 1, holds 'a' in place 1"),
+        (
+            "binary_cross_entropy",
+            1,
+            [[0.0, 1.0]] * 2 + [["a", 1.0]],
+            [0, 1, 1],
+            "example 3, counted from 1, holds 'a' in place 1",
+        ),
         ("binary_cross_entropy", 1, [[0.0, 1.0]] * 3, [0, 1], "3 (validation )?examples and 2 labels"),
     ],
 )

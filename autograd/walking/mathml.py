@@ -13,6 +13,7 @@ from typing import Any
 
 from autograd.notation import GREEK, INDEXED, MINUS, SUPERSCRIPTS, derivative, number_text
 from autograd.number_systems.javascript import Expression, operations
+from autograd.pages import clipped
 
 Operand = Expression | float
 
@@ -42,11 +43,6 @@ def name(label: str) -> str:
     lowered = lowered and (f"<mn>{lowered}</mn>" if lowered[0].isdigit() else f"<mi>{escape(clipped(lowered))}</mi>")
     parts, tag = (base + lowered + raised), ("msub" if lowered else "m") + ("sup" if raised else "")
     return f"<{tag}>{parts}</{tag}>" if lowered or raised else base
-
-
-def clipped(words: str, most: int = 20) -> str:
-    """The words, or their beginning where they are long."""
-    return words if len(words) <= most else words[: most - 1] + "…"
 
 
 def number(x: float) -> str:

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from autograd.notation import INDEXED, number_text
-from autograd.walking.mathml import clipped
+from autograd.pages import clipped
 from autograd.walking.places import Places
 from autograd.walking.telling import Told
 

@@ -6,7 +6,6 @@ it. The formulas shown come from the same expressions.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
@@ -16,6 +15,7 @@ from autograd.errors import DomainError, complaint
 from autograd.graph import topological_order
 from autograd.notation import INDEXED, derivative, is_constant, labels
 from autograd.number_systems import floats, javascript
+from autograd.pages import clipped
 from autograd.primitives import CONSTANT, Primitive
 from autograd.value import Value
 from autograd.walking import mathml
@@ -102,20 +102,11 @@ class Told:
         self._words.append(words)
 
 
-def script(value: Any) -> str:
-    """JSON that may stand in a ``<script>``: nothing in it can close the element.
-
-    >>> script("</script>")
-    '"\\\\u003c/script>"'
-    """
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-
-
 def _spoken(label: str) -> str:
     """The label for sentences, z¹₃, with its index lowered as far as Unicode has it."""
     match = INDEXED.fullmatch(label)
     if not match or not match[3] or not match[3].lstrip("_").isdigit():
-        return mathml.clipped(label)
+        return clipped(label)
     return label[: match.start(3)] + match[3].lstrip("_").translate(SUBSCRIPTS) + label[match.end(3) :]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd.pages import clipped
 from nn.data import Dataset
 from nn.training import EpochRecord, Training
 from nn.watching.frames import STEPS, Frame, Grid, frames, level_of, traced_layers
@@ -38,16 +39,11 @@ def told(training: Training, history: Sequence[Any], count: int) -> dict[str, An
             "validation": [digits(training.records[i].validation_loss) for i in shown],
         },
         "frames": [_record(training.records[i]) for i in chosen],
-        "classes": [clipped(name) for name in training.training.classes],
+        "classes": [clipped(name, MOST_NAME) for name in training.training.classes],
         "map": _map(training, film, grid) if grid else _confusion(film, data, bool(training.validation)),
         "examples": _examples(training.training, examples, film),
         "layers": [_layer(l, film, training) for l in range(len(film[0].layers))],
     }
-
-
-def clipped(words: str, most: int = MOST_NAME) -> str:
-    """The words, or their beginning where they are long."""
-    return words if len(words) <= most else words[: most - 1] + "…"
 
 
 def _checked(
@@ -97,7 +93,7 @@ def _map(training: Training, film: Sequence[Frame], grid: Grid) -> dict[str, Any
         "low": grid.low,
         "high": grid.high,
         "steps": STEPS,
-        "features": [clipped(name) for name in features[:2]] if len(features) >= 2 else ["x₁", "x₂"],
+        "features": [clipped(name, MOST_NAME) for name in features[:2]] if len(features) >= 2 else ["x₁", "x₂"],
         "points": [[*(digits(x) for x in data.X[i]), label_of(data.y[i])] for i in points],
         "examples": len(data.y),
     }
@@ -121,7 +117,7 @@ def _heights(film: Sequence[Frame], level: float) -> dict[str, Any]:
 def _confusion(film: Sequence[Frame], data: Dataset, is_validation: bool) -> dict[str, Any]:
     truth = [label_of(y) for y in data.y]
     n = max(len(data.classes), len(film[0].outputs), 2, max(truth) + 1)
-    names = [clipped(name) for name in data.classes] + [str(i) for i in range(len(data.classes), n)]
+    names = [clipped(name, MOST_NAME) for name in data.classes] + [str(i) for i in range(len(data.classes), n)]
     counts = []
     for frame in film:
         units = frame.outputs
