@@ -31,12 +31,12 @@ class OneLineParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """What argparse calls for options that it cannot read."""
-        fail(message)
+        fail(message, self.prog)
 
 
-def fail(message: str) -> NoReturn:
+def fail(message: str, program: str = "python -m nn") -> NoReturn:
     """One line, and exit status 2."""
-    print(f"nn: {' '.join(message.split())} (python -m nn --help)", file=sys.stderr)
+    print(f"nn: {' '.join(message.split())} ({program} --help)", file=sys.stderr)
     raise SystemExit(2)
 
 
@@ -44,10 +44,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. Raises SystemExit(2) after one line about what is wrong."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     commands = {"claims": _claims, "resume": _resume, "predict": _predict}
+    command = arguments[0] if arguments and arguments[0] in commands else ""
+    program = f"python -m nn {command}".rstrip()
     try:
-        commands.get(arguments[0] if arguments else "", _start)(arguments)
-    except (ValueError, ImportError, OSError) as error:
-        fail(str(error))
+        commands.get(command, _start)(arguments)
+    except (ValueError, ImportError) as error:
+        fail(str(error), program)
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error), program)
     except Interrupted as error:
         warn(f"\nnn: {error}")
         raise SystemExit(130) from None

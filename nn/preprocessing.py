@@ -164,6 +164,9 @@ class ZeroCenter(Step):
     def backward(self, Z: Array) -> Array:
         return Z + self.mean_
 
+    def names(self, features: Sequence[str]) -> list[str]:
+        return [f"{feature} (centred)" for feature in features]
+
 
 class Standardize(Step):
     """(x − mean) / std: every feature has mean 0 and standard deviation 1 over the training data.
@@ -196,6 +199,9 @@ class Standardize(Step):
 
     def backward(self, Z: Array) -> Array:
         return Z * self._divisor() + self.mean_
+
+    def names(self, features: Sequence[str]) -> list[str]:
+        return [f"{feature} (standardised)" for feature in features]
 
     def _divisor(self) -> Array:
         return np.where(self.std_ > 0.0, self.std_, 1.0)
@@ -469,7 +475,15 @@ def matrix(X: ArrayLike) -> Array:
                 raise ValueError(f"row {i + 1} is {row!r}: it needs a list of examples; for one example give [x]")
             if len(row) != len(listed[0]):
                 raise ValueError(f"row {i + 1} has {len(row)} numbers, row 1 has {len(listed[0])}: all need as many")
-    rows = np.array(X, dtype=np.float64)
+    try:
+        rows = np.array(X, dtype=np.float64)
+    except (TypeError, ValueError):
+        cells: Any = X
+        for i, row in enumerate(cells):
+            for k, cell in enumerate(row):
+                if not _is_number(cell):
+                    raise ValueError(f"row {i + 1}, column {k + 1} is {cell!r}: it needs a number") from None
+        raise
     rows = rows.reshape(0, 0) if not rows.size and rows.ndim < 2 else rows
     if rows.ndim != 2:
         raise ValueError(f"an array of {rows.ndim} dimensions: it needs rows of numbers; for one example give [x]")
@@ -477,6 +491,14 @@ def matrix(X: ArrayLike) -> Array:
         i, k = np.argwhere(~np.isfinite(rows))[0]
         raise ValueError(f"{_place(rows)} is {rows[i, k]}: every number needs to be finite")
     return rows
+
+
+def _is_number(cell: Any) -> bool:
+    """Whether NumPy reads it as one float."""
+    try:
+        return np.array(cell, dtype=np.float64).ndim == 0
+    except (TypeError, ValueError):
+        return False
 
 
 def _place(rows: Array) -> str:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
@@ -88,8 +89,8 @@ def resume(folder: Path, epochs: int | None = None) -> None:
 def predictions(folder: Path, path: Path) -> tuple[str, tuple[int, int] | None]:
     """The rows of a table with the class that the run's network predicts, as CSV, and how many are right of how many.
 
-    The columns are found by name; ``prediction`` and ``probability`` are added. Only rows whose class is known are
-    counted; None where there is none.
+    The columns are found by name; ``prediction`` and ``probability`` are added, written as the table is: with its
+    separator and its decimal comma. Only rows whose class is known are counted; None where there is none.
     """
     config = read_config(folder)
     with _believing(folder):
@@ -110,10 +111,12 @@ def predictions(folder: Path, path: Path) -> tuple[str, tuple[int, int] | None]:
     outputs = outputs_of(model, X)
     labels = [predict(output) for output in outputs]
     text = StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, delimiter=table.separator, lineterminator="\n")
+    mark = "," if any("," in c and table.number(c) is not None for row in table.rows for c in row) else "."
     writer.writerow([*table.columns, "prediction", "probability"])
     for row, output, label in zip(table.rows, outputs, labels):
-        writer.writerow([*row, classes[label], f"{_probability(output, label):.4f}"])
+        probability = f"{_probability(output, label):.4f}".replace(".", mark)
+        writer.writerow([*row, classes[label], probability])
     known = schema.known(table)
     if not known.rows:
         return text.getvalue(), None
@@ -182,6 +185,7 @@ def _report(experiment: Experiment, folder: Path) -> None:
         print("batch normalisation: mean and variance of all training data from here on")
     shares = {name: accuracy(model, part) for name, part in zip(Split._fields, data)}
     print("accuracy: " + ", ".join(f"{name} {share:.1%}" for name, share in shares.items()))
+    print(_baseline(data))
     for verdict in experiment.diagnosis.verdicts():
         print(f"diagnosis: {verdict}")
     save(model, folder / WEIGHTS, {"config": json.dumps(experiment.config)}, experiment.preprocessing or None)
@@ -199,6 +203,13 @@ def _report(experiment: Experiment, folder: Path) -> None:
         print(f"pictures: {folder / PICTURES[0]}, {folder / PICTURES[1]}")
     except ImportError as error:
         print(f"no picture: {error}")
+
+
+def _baseline(data: Split) -> str:
+    """What a network has to be better than: to say the class that training met most often, whatever comes."""
+    label, _ = max(Counter(data.training.y).items(), key=lambda pair: (pair[1], -pair[0]))
+    share = data.test.y.count(label) / len(data.test.y)
+    return f"for comparison: always {data.training.classes[label]!r}, the most frequent class: test {share:.1%}"
 
 
 def _film(experiment: Experiment, folder: Path) -> None:

@@ -31,15 +31,20 @@ WAYS = ("refuse", "drop", "mean")
 class Table(NamedTuple):
     """The cells of a file as text.
 
-    columns         their names, from the first row
-    rows, lines     the cells of each row, and the line of the file on which it ends
-    decimal_comma   whether 3,5 is a number, as where ; separates
+    columns       their names, from the first row
+    rows, lines   the cells of each row, and the line of the file on which it ends
+    separator     what stands between the cells
     """
 
     columns: list[str]
     rows: list[list[str]]
     lines: list[int]
-    decimal_comma: bool = False
+    separator: str = ","
+
+    @property
+    def decimal_comma(self) -> bool:
+        """Whether 3,5 is a number, as where ; separates."""
+        return self.separator != ","
 
     def place(self, i: int, column: str) -> str:
         """Where a cell stands, for a message."""
@@ -142,9 +147,9 @@ def read_table(path: str | PathLike[str]) -> Table:
     if len(rows) < 2:
         raise ValueError(f"{path} has {len(rows)} rows: it needs the names of its columns and at least one row more")
     columns, rows, lines = rows[0], rows[1:], lines[1:]
-    table = Table(columns, rows, lines, decimal_comma=separator != ",")
+    table = Table(columns, rows, lines, separator)
     if table.decimal_comma:
-        _check_commas(table, separator)
+        _check_commas(table)
     if "" in columns:
         raise ValueError(f"{path}: column {columns.index('') + 1} has no name; the first row needs to name each")
     name, times = Counter(columns).most_common(1)[0]
@@ -244,7 +249,7 @@ def _separator(text: str) -> str:
     return max(SEPARATORS, key=cut)
 
 
-def _check_commas(table: Table, separator: str) -> None:
+def _check_commas(table: Table) -> None:
     """Where , does not separate, 3,5 is a number: ValueError for a table in which it may as well be 35."""
     cells = [(i, name, cell) for i, row in enumerate(table.rows) for name, cell in zip(table.columns, row)]
     commas = [found for found in cells if "," in found[2] and table.number(found[2]) is not None]
@@ -258,7 +263,7 @@ def _check_commas(table: Table, separator: str) -> None:
             f"{table.place(i, name)} is {cell!r} and {table.place(k, other)} is {point!r}: decimals need to be "
             "marked alike in a table, and thousands not at all"
         )
-    if separator != ";" and all(THOUSANDS.fullmatch(cell) for _, _, cell in commas):
+    if table.separator != ";" and all(THOUSANDS.fullmatch(cell) for _, _, cell in commas):
         raise ValueError(
             f"{table.place(i, name)} is {cell!r}, and the comma may mark decimals or thousands: write "
             f"{cell.replace(',', '.')} or {cell.replace(',', '')}"
@@ -353,8 +358,10 @@ def _encode(table: Table, i: int, column: Column, cell: str) -> list[float]:
     value: float | str | None = cell
     if _is_missing(cell):
         if column.fill is None:
-            raise ValueError(f"{table.place(i, column.name)} is missing ({cell!r}): the network was trained on rows "
-                             "without missing values")  # fmt: skip
+            raise ValueError(
+                f"{table.place(i, column.name)} is missing ({cell!r}): the network was trained on rows without "
+                "missing values; fill it in, leave the row out, or train with --missing mean"
+            )
         value = column.fill
     if column.categories is None:
         number = value if isinstance(value, float) else table.number(str(value))

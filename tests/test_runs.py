@@ -18,6 +18,7 @@ from nn.__main__ import configuration, main, parser
 from nn.data import Dataset, iris, moons
 from nn.diagnostics import Diagnosis, LayerRecord, judge
 from nn.experiment import build, schedule
+from nn.tables import read_table
 from nn.training import EpochRecord
 
 ROOT = Path(__file__).parent.parent
@@ -182,7 +183,7 @@ def test_a_finished_run_can_go_on_to_more_epochs_as_if_more_had_been_asked_for(t
 def test_a_run_that_blows_up_says_so_and_keeps_its_last_good_checkpoint(tmp_path, capsys):
     line = refused(capsys, *SMALL, "--epochs", "2", "--learning-rate", "1e300", "--out", tmp_path)
     assert "training blew up in epoch 1" in line and "try a lower learning rate" in line and "--learning-rate" in line
-    assert "example " in line and " of the training data, counted from 0: affine at " in line
+    assert "example " in line and " of the training data, counted from 1: affine at " in line
     state = tensors(tmp_path, "checkpoint.safetensors")
     assert all(math.isfinite(x) for row in state["model.net.layers.0.W"] for x in row)
 
@@ -271,6 +272,14 @@ def test_rows_are_predicted_without_the_target_one_at_a_time_and_in_any_order_of
     assert capsys.readouterr().out.splitlines()[1].split(",")[-2:] == every[0].split(",")[-2:]
 
 
+def test_the_accuracy_is_set_beside_that_of_the_most_frequent_class(tmp_path, capsys):
+    rows = [f"{i % 7},{'rare' if i % 10 == 0 else 'common'}" for i in range(100)]
+    (tmp_path / "my.csv").write_text("\n".join(["x,kind", *rows]) + "\n")
+    main([str(tmp_path / "my.csv"), "--target", "kind", "--epochs", "1", "--out", str(tmp_path / "run")])
+    # the split is stratified: 18 of the 20 test rows
+    assert "for comparison: always 'common', the most frequent class: test 90.0%\n" in capsys.readouterr().out
+
+
 def test_rows_whose_class_is_not_known_are_predicted_and_not_counted(tmp_path, flowers, capsys):
     run, new = tmp_path / "run", tmp_path / "new.csv"
     main([str(flowers), "--target", "species", "--epochs", "1", "--out", str(run)])
@@ -284,6 +293,23 @@ def test_rows_whose_class_is_not_known_are_predicted_and_not_counted(tmp_path, f
     main(["predict", str(run), str(new), "--out", str(tmp_path / "predicted.csv")])
     assert capsys.readouterr().err == "accuracy: 100.0% of 1 rows\n"
     assert "has a column 'prediction'" in refused(capsys, "predict", run, tmp_path / "predicted.csv")
+
+
+def test_predictions_are_written_as_the_table_is_and_can_be_read_back(tmp_path, flowers, capsys):
+    run, german = tmp_path / "run", tmp_path / "german.csv"
+    german.write_text(flowers.read_text().replace(",", ";").replace(".", ","))
+    main([str(german), "--target", "species", "--epochs", "1", "--out", str(run)])
+    main(["predict", str(run), str(german), "--out", str(tmp_path / "first.csv")])
+    first = (tmp_path / "first.csv").read_text()
+    again = "\n".join(line.rpartition(";")[0].rpartition(";")[0] for line in first.splitlines()) + "\n"
+    assert again == german.read_text()  # but for the two columns that were added
+    (tmp_path / "again.csv").write_text(first.replace("prediction;probability", "before;share"))
+    table = read_table(tmp_path / "again.csv")
+    assert all(1 / 3 <= table.number(row[-1]) <= 1.0 for row in table.rows)
+    main(["predict", str(run), str(tmp_path / "again.csv"), "--out", str(tmp_path / "second.csv")])
+    assert [line.split(";")[-2:] for line in (tmp_path / "second.csv").read_text().splitlines()] == [
+        line.split(";")[-2:] for line in first.splitlines()
+    ]
 
 
 def test_a_table_that_was_changed_is_not_gone_on_with(tmp_path, flowers, capsys):
@@ -319,13 +345,18 @@ def test_a_table_that_was_changed_is_not_gone_on_with(tmp_path, flowers, capsys)
         ("moons --hidden --dropout .5", "for hidden layers"),
         ("moons --hidden --batchnorm", "for hidden layers"),
         ("moons --seed -1", "--seed -1"),
-        ("predict", "RUN"),
+        ("predict", "RUN, FILE.csv (python -m nn predict --help)"),
+        (
+            "predict {tmp} nowhere.csv",
+            "{tmp} holds no run: there is no config.json in it (python -m nn predict --help)",
+        ),
+        ("moons --epochs 1 --out {flowers}", "nn: {flowers}: File exists (python -m nn --help)"),
     ],
 )
 def test_options_that_do_not_fit_are_one_line(tmp_path, flowers, capsys, monkeypatch, options, words):
     monkeypatch.chdir(tmp_path)
     line = refused(capsys, *options.format(flowers=flowers, tmp=tmp_path).split())
-    assert line.startswith("nn: ") and words in line
+    assert line.startswith("nn: ") and words.format(flowers=flowers, tmp=tmp_path) in line
     assert list(tmp_path.iterdir()) == [flowers]
 
 
@@ -416,11 +447,41 @@ def records(*losses):
         ((1.0, 0.99), [(1.0, 0.001, 0.0, 0.0)], "learning rate too low"),
         ((1.0, 0.99), [(1.0, 0.1, 0.0, 0.0)], "healthy"),
         ((1.0, 0.5), [(0.0, 0.1, 0.0, 0.0), (0.0, 0.1, 0.0, 0.0)], "healthy"),
+        ((1.0, 0.5), [(1.0, 0.1, 0.0, 0.0, 0.6), (1.0, 0.1, 0.0, 0.0, 0.6)], "units alike"),
+        ((1.0, 0.5), [(1.0, 0.1, 0.0, 0.0, 0.4), (1.0, 0.1, 0.0, 0.0, 1.0)], "healthy"),
+        # one thing is wrong, and what follows from it is not blamed as well
+        ((1.0, 0.99), [(0.0, 0.0, 1.0, 0.0, 1.0), (1.0, 0.0, 0.0, 0.0, 0.0)], "units alike"),
+        ((1.0, 0.99), [(1e-9, 0.0, 0.8, 0.0), (1.0, 0.0, 0.0, 0.0)], "dead units"),
     ],
 )
 def test_each_verdict_turns_on_its_own_number(losses, layers, name):
     rows = [[LayerRecord(l, *numbers) for l, numbers in enumerate(layers, 1)]] * len(losses)
     assert [verdict.name for verdict in judge(records(*losses), rows)] == [name]
+
+
+@pytest.mark.parametrize(
+    ("validation", "training", "names"),
+    [
+        ((0.9, 0.4, 0.7), (1.0, 0.5, 0.2), {"overfitting"}),
+        ((0.9, 0.4, 0.5), (1.0, 0.5, 0.2), {"healthy"}),
+        ((0.9, 0.4, 0.7), (1.0, 0.5, 0.54), {"healthy"}),  # both rose: it is not the training data that were learned
+        ((math.nan,) * 3, (1.0, 0.5, 0.2), {"healthy"}),
+    ],
+)
+def test_a_validation_loss_that_rises_while_the_training_loss_falls_is_overfitting(validation, training, names):
+    run = [record._replace(validation_loss=loss) for record, loss in zip(records(*training), validation)]
+    verdicts = judge(run, [[LayerRecord(1, 1.0, 0.1, 0.0, 0.0)]] * 3)
+    assert {verdict.name for verdict in verdicts} == names
+
+
+@pytest.mark.parametrize("engine", ["eager", "replay"])
+@pytest.mark.parametrize(("init", "alike"), [("zero", 1.0), ("constant", 1.0), ("he_normal", 0.0)])
+def test_units_that_began_alike_are_named_as_such(engine, init, alike, capsys, tmp_path):
+    main(["moons", "--init", init, "--epochs", "4", "--engine", engine, "--out", str(tmp_path)])
+    lines = (tmp_path / "records.jsonl").read_text().splitlines()
+    assert [layer["alike"] for layer in json.loads(lines[-1])["layers"]] == [alike, alike, 0.0]
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("diagnosis: ")]
+    assert ["begin with random weights" in line for line in said] == ([True, True] if alike else [False])
 
 
 def test_a_diagnosis_refuses_what_it_cannot_measure():
