@@ -230,6 +230,9 @@ class PCA(Step):
     def __init__(self, components: int | None = None) -> None:
         self.components = _check_components(components)
 
+    def __repr__(self) -> str:
+        return f"PCA({_said(self.components)})"
+
     def learn(self, X: Array) -> None:
         self.mean_, self.components_, self.eigenvalues_ = _principal_components(X, self.components)
 
@@ -267,6 +270,9 @@ class Whiten(Step):
         if not 0.0 <= floor <= 1.0:
             raise ValueError(f"floor = {floor!r}: a share of the largest eigenvalue needs to be from 0 to 1")
         self.components, self.floor = _check_components(components), floor
+
+    def __repr__(self) -> str:
+        return f"Whiten({_said(self.components)})"
 
     def learn(self, X: Array) -> None:
         self.mean_, self.components_, self.eigenvalues_ = _principal_components(X, self.components)
@@ -511,6 +517,11 @@ def _check_components(components: int | None) -> int | None:
     if components is not None and not (components >= 1 and components % 1 == 0):
         raise ValueError(f"components = {components}: it needs to keep at least 1, a whole number")
     return None if components is None else int(components)
+
+
+def _said(components: int | None) -> str:
+    """The number of components as it was asked for."""
+    return "" if components is None else str(components)
 
 
 def _principal_components(X: Array, count: int | None) -> tuple[Array, Array, Array]:

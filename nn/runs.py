@@ -60,6 +60,8 @@ def start(config: Config, folder: Path) -> None:
         print(f"{Path(config['data']).name}: {experiment.schema}")
     parts = " / ".join(str(len(part.y)) for part in experiment.data)
     print(f"{_title(experiment)}: {parts} examples to train, validate and test")
+    for line in _missing_classes(experiment.data):
+        print(line)
     if experiment.preprocessing.steps:
         print(f"preprocessing: {experiment.preprocessing!r}, fitted on the training data")
     print(f"network: {experiment.network}, {len(experiment.model.parameters())} parameters, each a scalar node")
@@ -203,6 +205,17 @@ def _report(experiment: Experiment, folder: Path) -> None:
         print(f"pictures: {folder / PICTURES[0]}, {folder / PICTURES[1]}")
     except ImportError as error:
         print(f"no picture: {error}")
+
+
+def _missing_classes(data: Split) -> list[str]:
+    """A line for each class that is too rare to be in every part."""
+    roles, lines = ("train", "validate", "test"), []
+    for label, name in enumerate(data.training.classes):
+        counts = [part.y.count(label) for part in data]
+        if 0 in counts:
+            absent = " or ".join(role for role, count in zip(roles, counts) if not count)
+            lines.append(f"of the class {name!r} there are too few, {sum(counts)}: none to {absent}")
+    return lines
 
 
 def _baseline(data: Split) -> str:

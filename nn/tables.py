@@ -114,7 +114,7 @@ class Schema(NamedTuple):
     def __str__(self) -> str:
         """How the columns are read, in one line."""
         numbers = [c.name for c in self.columns if c.categories is None]
-        parts = [f"{len(numbers)} numbers ({_few(numbers)})"] if numbers else []
+        parts = [f"{len(numbers)} number{'s' * (len(numbers) != 1)} ({_few(numbers)})"] if numbers else []
         parts += [f"{c.name}, one of {_few(c.categories)}" for c in self.columns if c.categories is not None]
         return f"{'; '.join(parts)}; to learn: {self.target.name}, one of {_few(self.target.categories or [])}"
 

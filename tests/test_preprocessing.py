@@ -332,7 +332,7 @@ def test_a_pipeline_that_fails_at_its_second_step_leaves_the_first_as_it_was():
 
 def test_an_empty_pipeline_is_the_identity_and_pipelines_of_pipelines_are_flat():
     assert Pipeline().fit(X).transform(X) == X == Pipeline().inverse_transform(X)
-    assert repr(Pipeline(ZeroCenter(), Pipeline(PCA(), Whiten()))) == "Pipeline(ZeroCenter(), PCA(), Whiten())"
+    assert repr(Pipeline(ZeroCenter(), Pipeline(PCA(3), Whiten()))) == "Pipeline(ZeroCenter(), PCA(3), Whiten())"
     with pytest.raises(TypeError, match="takes preprocessors"):
         Pipeline(Standardize)
 

@@ -280,6 +280,19 @@ def test_the_accuracy_is_set_beside_that_of_the_most_frequent_class(tmp_path, ca
     assert "for comparison: always 'common', the most frequent class: test 90.0%\n" in capsys.readouterr().out
 
 
+def test_classes_too_rare_for_a_part_are_named(tmp_path, capsys):
+    names = ["common"] * 20 + ["rare", "scarce", "scarce"]
+    (tmp_path / "my.csv").write_text("\n".join(["x,kind", *(f"{i},{name}" for i, name in enumerate(names))]) + "\n")
+    main([str(tmp_path / "my.csv"), "--target", "kind", "--epochs", "1", "--out", str(tmp_path / "run")])
+    out = capsys.readouterr().out
+    assert "my.csv: 1 number (x); " in out
+    # shares of .6, .2, .2, rounded
+    assert [line for line in out.splitlines() if line.startswith("of the class")] == [
+        "of the class 'rare' there are too few, 1: none to validate or test",
+        "of the class 'scarce' there are too few, 2: none to test",
+    ]
+
+
 def test_rows_whose_class_is_not_known_are_predicted_and_not_counted(tmp_path, flowers, capsys):
     run, new = tmp_path / "run", tmp_path / "new.csv"
     main([str(flowers), "--target", "species", "--epochs", "1", "--out", str(run)])
