@@ -71,6 +71,7 @@ def start(config: Config, folder: Path) -> None:
 def resume(folder: Path, epochs: int | None = None) -> None:
     """Go on with an interrupted run, or to more epochs, as if it had never stopped.
 
+    The schedules linear and cosine end with the last epoch: over more epochs they are others, and a line says so.
     Raises ValueError for fewer epochs than it has had, and as ``read_config`` and ``load_training``.
     """
     config = read_config(folder)
@@ -85,6 +86,9 @@ def resume(folder: Path, epochs: int | None = None) -> None:
     _write_config(experiment, folder)
     _write_records(experiment, folder)
     print(f"{_title(experiment)}: on from epoch {done} of {experiment.config['epochs']}")
+    if config["schedule"] in ("linear", "cosine") and experiment.config["epochs"] != config["epochs"]:
+        over = f"{experiment.config['epochs']} epochs from here on, and was over {config['epochs']}"
+        print(f"schedule: {config['schedule']} is over {over}")
     _train(experiment, folder)
 
 

@@ -180,6 +180,16 @@ def test_a_finished_run_can_go_on_to_more_epochs_as_if_more_had_been_asked_for(t
     assert (short / "records.jsonl").read_text() == (long / "records.jsonl").read_text()
 
 
+def test_a_schedule_that_is_stretched_by_more_epochs_says_so(tmp_path, capsys):
+    for schedule, said in (("cosine", True), ("exponential", False)):
+        main([*SMALL, "--epochs", "2", "--schedule", schedule, "--out", str(tmp_path)])
+        capsys.readouterr()
+        main(["resume", str(tmp_path)])
+        assert "schedule: " not in capsys.readouterr().out
+        main(["resume", str(tmp_path), "--epochs", "4"])
+        assert ("schedule: cosine is over 4 epochs from here on, and was over 2" in capsys.readouterr().out) == said
+
+
 def test_a_run_that_blows_up_says_so_and_keeps_its_last_good_checkpoint(tmp_path, capsys):
     line = refused(capsys, *SMALL, "--epochs", "2", "--learning-rate", "1e300", "--out", tmp_path)
     assert "training blew up in epoch 1" in line and "try a lower learning rate" in line and "--learning-rate" in line
