@@ -181,8 +181,8 @@ def test_a_finished_run_can_go_on_to_more_epochs_as_if_more_had_been_asked_for(t
 
 
 def test_a_schedule_that_is_stretched_by_more_epochs_says_so(tmp_path, capsys):
-    for schedule, said in (("cosine", True), ("exponential", False)):
-        main([*SMALL, "--epochs", "2", "--schedule", schedule, "--out", str(tmp_path)])
+    for name, said in (("cosine", True), ("exponential", False)):
+        main([*SMALL, "--epochs", "2", "--schedule", name, "--out", str(tmp_path)])
         capsys.readouterr()
         main(["resume", str(tmp_path)])
         assert "schedule: " not in capsys.readouterr().out
