@@ -83,6 +83,17 @@ def test_c4_units_that_start_alike_stay_alike_to_the_last_bit_and_learn_a_line_a
 
 
 @pytest.mark.slow
+def test_d2_networks_of_the_same_loss_miss_single_units_more_where_none_was_dropped():
+    found = result("redundancy")
+    for networks in (found.without, found.dropped, found.stopped):
+        assert [len(rises) for rises in networks] == [UNITS] * 3
+        assert all(rises == sorted(rises, reverse=True) for rises in networks)
+    assert found.loss_without < found.loss_dropped  # so a control of the same loss is needed
+    worst = [fmean(rises[0] for rises in networks) for networks in (found.dropped, found.stopped)]
+    assert 1.5 * worst[0] < worst[1] and found.word == "borne out"
+
+
+@pytest.mark.slow
 def test_c9_accuracies_are_shares_of_the_examples():
     found = result("architecture")
     for shares, n in ((found.training, 200), (found.held_back, 400)):  # two networks' examples
@@ -158,8 +169,8 @@ PAIRS = {
         Architecture([[0.9, 0.8, 0.7], [0.8, 0.7, 0.6], [0.7, 0.6, 0.5]], [[0.8, 0.7, 0.6]] * 2 + [[0.7, 0.6, 0.5]]),
     ),
     "redundancy": (
-        Redundancy([[0.3] * UNITS], [[0.1] * UNITS], 0.1, 0.1),
-        Redundancy([[0.1] * UNITS], [[0.3] * UNITS], 0.1, 0.1),
+        Redundancy([[0.3] * UNITS], [[0.1] * UNITS], [[0.2] * UNITS], 0.1, 0.1),
+        Redundancy([[0.1] * UNITS], [[0.3] * UNITS], [[0.2] * UNITS], 0.1, 0.1),
     ),
     "ensemble": (
         Ensemble([4.0, 6.0], 5.0, 0.99, 0.99, 0.99, [0.3, 0.5], 0.2, 0.2),
