@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,6 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     program = f"python -m nn {command}".rstrip()
     try:
         commands.get(command, _start)(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read along, as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
     except (ValueError, ImportError) as error:
         fail(str(error), program)
     except OSError as error:
@@ -75,9 +80,15 @@ def _resume(arguments: Sequence[str]) -> None:
 
 
 def _claims(arguments: Sequence[str]) -> None:
-    from nn.claims import main as claims
+    p = OneLineParser(prog="python -m nn claims", description="The lecture's claims, put to the test.")
+    p.add_argument("names", nargs="*", metavar="NAME", help="which of them (all)")
+    p.add_argument("--seed", type=int, default=0, help="decides data, first weights and order (0)")
+    p.add_argument("--out", type=Path, metavar="DIR", help="folder for one picture of each")
+    p.add_argument("--list", action="store_true", help="the names, and no experiment")
+    options = p.parse_args(arguments[1:])
+    from nn.claims import listing, run_with_progress, table
 
-    raise SystemExit(claims(arguments[1:]))
+    print(listing() if options.list else table(run_with_progress(options.names, options.seed, options.out)))
 
 
 def _predict(arguments: Sequence[str]) -> None:
