@@ -31,7 +31,7 @@ from nn.diagnostics import LayerRecord
 from nn.experiment import Config, Experiment, build, network
 from nn.normalisation import calibrate
 from nn.pictures import layers_picture, picture
-from nn.tables import Schema, read_table
+from nn.tables import Schema, counting, read_table
 from nn.training import EpochRecord, accuracy, outputs_of, predict
 
 CONFIG, RECORDS, CHECKPOINT, WEIGHTS = "config.json", "records.jsonl", "checkpoint.safetensors", "weights.safetensors"
@@ -58,6 +58,8 @@ def start(config: Config, folder: Path) -> None:
     save_training(experiment.training, folder / CHECKPOINT)
     if Path(config["data"]).is_file():
         print(f"{Path(config['data']).name}: {experiment.schema}")
+        for name in counting(read_table(config["data"]), experiment.schema):
+            print(f"{name} goes up by 1 from row to row: if it only counts them, leave it out (--ignore {name!r})")
     parts = " / ".join(str(len(part.y)) for part in experiment.data)
     print(f"{_title(experiment)}: {parts} examples to train, validate and test")
     for line in _missing_classes(experiment.data):

@@ -11,6 +11,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from os import PathLike
 from pathlib import Path
 from random import Random
@@ -202,6 +203,18 @@ def read_split(
     if missing == "mean":
         schema = schema._replace(columns=[_filled(c, _take(table, parts[0])) for c in schema.columns])
     return Split(*(_dataset(schema, _take(table, part)) for part in parts)), schema
+
+
+def counting(table: Table, schema: Schema) -> list[str]:
+    """The features that go up by 1 from row to row: they say where a row stands, and nothing about what it is."""
+    found = []
+    for column in schema.columns:
+        k = table.columns.index(column.name)
+        numbers = [table.number(row[k]) for row in table.rows]
+        steps = {None if a is None or b is None else b - a for a, b in pairwise(numbers)}
+        if column.categories is None and len(numbers) > 2 and steps == {1.0}:
+            found.append(column.name)
+    return found
 
 
 def _few(names: Sequence[str]) -> str:

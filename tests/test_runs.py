@@ -296,6 +296,7 @@ def test_classes_too_rare_for_a_part_are_named(tmp_path, capsys):
     main([str(tmp_path / "my.csv"), "--target", "kind", "--epochs", "1", "--out", str(tmp_path / "run")])
     out = capsys.readouterr().out
     assert "my.csv: 1 number (x); " in out
+    assert "x goes up by 1 from row to row: if it only counts them, leave it out (--ignore 'x')\n" in out
     # shares of .6, .2, .2, rounded
     assert [line for line in out.splitlines() if line.startswith("of the class")] == [
         "of the class 'rare' there are too few, 1: none to validate or test",
