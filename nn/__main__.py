@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -33,12 +34,12 @@ class OneLineParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """What argparse calls for options that it cannot read."""
-        fail(message)
+        fail(message, self.prog)
 
 
-def fail(message: str) -> NoReturn:
+def fail(message: str, program: str = "python -m nn") -> NoReturn:
     """One line, and exit status 2."""
-    print(f"nn: {text_name(' '.join(message.split()))} (python -m nn --help)", file=sys.stderr)
+    print(f"nn: {text_name(' '.join(message.split()))} ({program} --help)", file=sys.stderr)
     raise SystemExit(2)
 
 
@@ -48,10 +49,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if isinstance(sys.stdout, TextIOWrapper):  # a terminal without δ gets \u03b4
         sys.stdout.reconfigure(errors="backslashreplace")
     commands = {"claims": _claims, "resume": _resume, "predict": _predict}
+    command = arguments[0] if arguments and arguments[0] in commands else ""
+    program = f"python -m nn {command}".rstrip()
     try:
-        commands.get(arguments[0] if arguments else "", _start)(arguments)
-    except (ValueError, ImportError, OSError) as error:
-        fail(str(error))
+        commands.get(command, _start)(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read along, as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except (ValueError, ImportError) as error:
+        fail(str(error), program)
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error), program)
     except Interrupted as error:
         warn(f"\nnn: {error}")
         raise SystemExit(130) from None
@@ -76,9 +85,15 @@ def _resume(arguments: Sequence[str]) -> None:
 
 
 def _claims(arguments: Sequence[str]) -> None:
-    from nn.claims import main as claims
+    p = OneLineParser(prog="python -m nn claims", description="The lecture's claims, put to the test.")
+    p.add_argument("names", nargs="*", metavar="NAME", help="which of them (all)")
+    p.add_argument("--seed", type=int, default=0, help="decides data, first weights and order (0)")
+    p.add_argument("--out", type=Path, metavar="DIR", help="folder for one picture of each")
+    p.add_argument("--list", action="store_true", help="the names, and no experiment")
+    options = p.parse_args(arguments[1:])
+    from nn.claims import listing, run_with_progress, table
 
-    raise SystemExit(claims(arguments[1:]))
+    print(listing() if options.list else table(run_with_progress(options.names, options.seed, options.out)))
 
 
 def _predict(arguments: Sequence[str]) -> None:

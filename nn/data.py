@@ -30,7 +30,7 @@ class Dataset(NamedTuple):
         return self._replace(X=[self.X[i] for i in indices], y=[self.y[i] for i in indices])
 
     def check(self, role: str = "") -> None:
-        """Raise ValueError, or TypeError, for what no network learns from, and say where.
+        """Raise ValueError, or TypeError, for what no network learns from, and say where, counted from 1.
 
         No examples, more or fewer labels, a row of another width than the first, a number that is not finite.
         """
@@ -39,14 +39,18 @@ class Dataset(NamedTuple):
         width = len(self.X[0])
         for i, x in enumerate(self.X, 1):
             if len(x) != width:
-                raise ValueError(f"{role}example {i} has {len(x)} numbers and the first {width}: all need as many")
+                raise ValueError(
+                    f"{role}example {i}, counted from 1, has {len(x)} numbers and the first {width}: all need as many"
+                )
             for k, x_k in enumerate(x, 1):
                 if not isinstance(x_k, SupportsFloat):
-                    raise TypeError(f"{role}example {i} holds {x_k!r} in place {k}: it needs a number")
+                    raise TypeError(
+                        f"{role}example {i}, counted from 1, holds {x_k!r} in place {k}: it needs a number"
+                    )
                 if not isfinite(x_k):
                     raise ValueError(
-                        f"{role}example {i} holds {float(x_k)!r} in place {k}: every number needs to be finite; "
-                        "mend it or leave the example out"
+                        f"{role}example {i}, counted from 1, holds {float(x_k)!r} in place {k}: every number needs "
+                        "to be finite; mend it or leave the example out"
                     )
 
 

@@ -6,6 +6,7 @@ or saturated can be read off the graph of a few examples, once an epoch.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import hypot, sqrt
@@ -21,7 +22,8 @@ from nn.training import EpochRecord, Training
 
 STEEPEST = {relu: 1.0, sigmoid: 0.25, tanh: 1.0}  # the largest g′
 VANISHED, EXPLODED = 1e-3, 1e3
-MOST_DEAD, MOST_SATURATED = 0.4, 0.5
+MOST_DEAD, MOST_SATURATED, MOST_ALIKE = 0.4, 0.5, 0.5
+OVERFITTED = 1.5
 
 
 class LayerRecord(NamedTuple):
@@ -31,6 +33,7 @@ class LayerRecord(NamedTuple):
     change       ‖W − W before‖ / ‖W before‖ over the epoch
     dead         share of units whose relu is off for every example; 0 for other activations
     saturated    share of units and examples with g′ below a hundredth of its largest, for σ and tanh; else 0
+    alike        share of units whose row of W is that of another unit, to nine digits
     """
 
     layer: int
@@ -38,6 +41,7 @@ class LayerRecord(NamedTuple):
     change: float
     dead: float
     saturated: float
+    alike: float = 0.0
 
 
 class Verdict(NamedTuple):
@@ -99,7 +103,7 @@ class Diagnosis:
             moved, size = hypot(*[b - a for a, b in zip(old, new)]), hypot(*old)
             slopes = [[_slope(a_j) for a_j in trace.a[l]] for trace in traces]
             layers.append(LayerRecord(l, delta, moved / size if size else float(moved > 0.0),
-                                      _dead(slopes), _saturated(slopes)))  # fmt: skip
+                                      _dead(slopes), _saturated(slopes), _alike(self._layers()[l - 1])))  # fmt: skip
         self._before = after
         self.records.append(layers)
         return layers
@@ -112,22 +116,27 @@ class Diagnosis:
         """What is wrong with the run so far; one that says "healthy" where nothing is."""
         return judge(self.training.records, self.records)
 
+    def _layers(self) -> list[Linear]:
+        return [module for module in self.model.submodules().values() if isinstance(module, Linear)]
+
     def _weights(self) -> list[list[float]]:
-        layers = [module for module in self.model.submodules().values() if isinstance(module, Linear)]
-        return [[w.data for w in flatten(layer.W)] for layer in layers]
+        return [[w.data for w in flatten(layer.W)] for layer in self._layers()]
 
 
 def judge(records: Sequence[EpochRecord], layers: Sequence[Sequence[LayerRecord]]) -> list[Verdict]:
     """The verdicts on a run, from its epochs and its layers' records; ValueError without an epoch.
 
-    vanishing, exploding   the median over the epochs of δ¹/δᴸ is below 1e-3, above 1e3
+    vanishing, exploding   the median of δ¹/δᴸ, over the epochs in which no layer is dead, is below 1e-3, above 1e3
+    alike                  at the end, more than half of a hidden layer's units have another's weights
     dead, saturated        at the end, more than 40 % of a layer's units, 50 % of their outputs
     learning rate too high the loss ended above where it began, or rose by more than a tenth in a third of the epochs
-    learning rate too low  the loss fell by less than 10 % while no W changed by more than 1 % an epoch
+    learning rate too low  the loss fell by less than 10 % while no W changed by more than 1 % an epoch, though most
+                           units are alive and differ
+    overfitting            the validation loss ended above 1.5 times its lowest, the training loss below where it was
     """
     if not records or not layers:
         raise ValueError("a run without an epoch has nothing to judge: train it first")
-    return [*_judge_layers(layers), *_judge_rate(records, layers)] or [
+    return [*_judge_layers(layers), *_judge_rate(records, layers), *_judge_validation(records)] or [
         Verdict(
             "healthy",
             records[-1].loss,
@@ -138,16 +147,21 @@ def judge(records: Sequence[EpochRecord], layers: Sequence[Sequence[LayerRecord]
 
 
 def _judge_layers(layers: Sequence[Sequence[LayerRecord]]) -> Iterator[Verdict]:
-    ratios = [epoch[0].delta / epoch[-1].delta for epoch in layers if epoch[-1].delta]
+    # where units are dead, they are to blame for what δ does
+    ratios = [e[0].delta / e[-1].delta for e in layers if e[-1].delta and max(l.dead for l in e) <= MOST_DEAD]
     ratio = median(ratios) if ratios else 1.0
-    if 0.0 < ratio < VANISHED:  # where it is 0, dead units are to blame
+    if 0.0 < ratio < VANISHED:
         remedy = "use relu or batch normalisation, larger first weights, or fewer layers"
         yield Verdict("vanishing gradients", ratio, f"δ of layer 1 is {ratio:.1e} of the last layer's: {remedy}")
     if ratio > EXPLODED:
         remedy = "use smaller first weights, or clip the gradient"
         yield Verdict("exploding gradients", ratio, f"δ of layer 1 is {ratio:.1e} times the last layer's: {remedy}")
-    for l, _, _, dead, saturated in layers[-1]:
-        if dead > MOST_DEAD:
+    for l, _, _, dead, saturated, alike in layers[-1]:
+        is_alike = alike > MOST_ALIKE and l < len(layers[-1])
+        if is_alike:
+            what = f"{alike:.0%} of the units of layer {l} have the weights of another, and compute the same"
+            yield Verdict("units alike", alike, f"{what}: begin with random weights")
+        if dead > MOST_DEAD and not is_alike:
             what = f"{dead:.0%} of the relus of layer {l} are off for every example"
             yield Verdict("dead units", dead, f"{what}: lower the learning rate, or use leaky_relu")
         if saturated > MOST_SATURATED:
@@ -167,9 +181,29 @@ def _judge_rate(records: Sequence[EpochRecord], layers: Sequence[Sequence[LayerR
     if last > first or (rose > 1.0 / 3.0 and fell < 0.9):
         what = f"the loss went from {first:.3g} to {last:.3g} and rose in {rose:.0%} of the epochs"
         yield Verdict("learning rate too high", -fell, f"{what}: lower the learning rate, or let it decay")
-    elif fell < 0.1 and change < 0.01:
+    elif (
+        fell < 0.1
+        and change < 0.01
+        and not any(layer.dead > MOST_DEAD or layer.alike > MOST_ALIKE for layer in layers[-1])
+    ):
         what = f"the loss fell by {fell:.1%}, and no W changed by more than {change:.2%} in an epoch"
         yield Verdict("learning rate too low", change, f"{what}: raise the learning rate")
+
+
+def _judge_validation(records: Sequence[EpochRecord]) -> Iterator[Verdict]:
+    best, last = min(records, key=lambda record: record.validation_loss), records[-1]
+    rise = last.validation_loss / best.validation_loss if best.validation_loss > 0.0 else 1.0  # NaN without such data
+    if rise > OVERFITTED and last.loss < best.loss:
+        what = (
+            f"the validation loss was {best.validation_loss:.3g} after epoch {best.epoch} and ended at "
+            f"{last.validation_loss:.3g}, while the training loss fell from {best.loss:.3g} to {last.loss:.3g}"
+        )
+        yield Verdict("overfitting", rise, f"{what}: use more data, dropout, l2 or patience")
+
+
+def _alike(layer: Linear) -> float:
+    units = Counter(tuple(f"{w.data:.8e}" for w in row) for row in layer.W)
+    return sum(times for times in units.values() if times > 1) / sum(units.values())
 
 
 def _slope(a: Value) -> tuple[object, float]:

@@ -32,7 +32,7 @@ def naming_example(
     """Inside, an ArithmeticError is told with the example and the node at fault.
 
     X          the nodes of the inputs
-    places     where each example stands in ``data``, which is called so; the inputs are called as ``features``
+    places     the index of each example in ``data``, which is called so; the inputs are called as ``features``
     graph      the root, once there is one: an error that names no node, as an optimiser's, is looked for in it
     """
     for x in X:
@@ -76,14 +76,14 @@ def failing_example(model: Module, loss: Loss, data: Dataset, called: str) -> Ar
 
 def _which(node: Value, X: Sequence[Sequence[Value]], places: Sequence[int], data: str) -> str:
     """``example 17 of the training data``, by the operands that are not finite, else by all that it depends on."""
-    example = {x_k: place for x, place in zip(X, places) for x_k in x}
+    example = {x_k: place + 1 for x, place in zip(X, places) for x_k in x}
     infinite = [x for x in node.parents if not isfinite(x.data)]
     for ends in (infinite, [node]):
         found = sorted({example[x] for end in ends for x in topological_order(end) if x in example})
         if found:
             more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
             many = f"s {', '.join(map(str, found[:MOST_NAMED]))}{more}" if len(found) > 1 else f" {found[0]}"
-            return f"example{many} of the {data}, counted from 0: "
+            return f"example{many} of the {data}, counted from 1: "
     return ""
 
 

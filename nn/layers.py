@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import isfinite
 from random import Random
-from typing import Any
+from typing import Any, SupportsIndex
 
 from autograd.primitives import affine
 from autograd.value import Value, node_of
@@ -29,7 +29,8 @@ class Linear(Module):
     init          first weights, a function of (n_in, n_out, rng); biases start at 0
     rng           a ``random.Random``; without one, a fresh generator
 
-    Raises ValueError for a layer without units, first weights of another shape, or an example of another width.
+    Raises TypeError for numbers of units that are not whole, ValueError for a layer without units, first weights of
+    another shape, or an example of another width.
 
     >>> layer = Linear(2, 1)
     >>> layer.load_state_dict({"W": [[3.0, 4.0]], "b": [0.5]})
@@ -38,6 +39,8 @@ class Linear(Module):
     """
 
     def __init__(self, n_in: int, n_out: int, init: Initializer = xavier_uniform, rng: Random | None = None) -> None:
+        if not (isinstance(n_in, SupportsIndex) and isinstance(n_out, SupportsIndex)):
+            raise TypeError(f"a layer from {n_in!r} to {n_out!r} units: it needs whole numbers of them")
         if n_in < 1 or n_out < 1:
             raise ValueError(f"a layer from {n_in} to {n_out} units: it needs at least one of each")
         self.n_in, self.n_out = n_in, n_out

@@ -41,13 +41,19 @@ def cross_entropy(z: Sequence[Value], target: Any) -> Value:
 
     target   a label; or a share t_k for each unit, as the one-hot (0, 1, 0): then logsumexp(z) − Σ_k t_k z_k
 
-    Raises ValueError for a label that is no unit's, and for shares that are negative or do not add up to 1.
+    Raises ValueError for one unit alone, whose softmax is 1 whatever it does, for a label that is no unit's, and for
+    shares that are negative or do not add up to 1.
 
     >>> z = [Value(0.0), Value(0.0)]
     >>> round(cross_entropy(z, 1).data, 12), round(cross_entropy(z, [0.0, 1.0]).data, 12)
     (0.69314718056, 0.69314718056)
     """
     units = _units(z)
+    if len(units) == 1:
+        raise ValueError(
+            "cross_entropy of 1 output unit, whose softmax is always 1: take binary_cross_entropy, or a unit for "
+            "each class"
+        )
     if isinstance(target, Sequence) and not isinstance(target, str):
         return logsumexp(units) - dot(_shares(target, len(units)), units)
     return logsumexp(units) - units[_label(target, len(units))]

@@ -194,11 +194,42 @@ class RMSprop(Optimizer):
         return w - self.learning_rate * u, (v, u)
 
 
-class Adam(Optimizer):
-    """w ← w − η m̂ / (√v̂ + ε), with running means m of the gradient and v of its square, unbiased by 1 − βᵗ.
+class AdaptiveMoments(Optimizer):
+    """What Adam and AdamW share: m̂ / (√v̂ + ε), with running means m of the gradient and v of its square.
 
-    ``weight_decay`` adds weight_decay · w to the gradient. Source: Kingma & Ba 2015, Algorithm 1.
+    The means begin at 0 and are unbiased by 1 − βᵗ. Source: Kingma & Ba 2015, Algorithm 1.
     """
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        learning_rate: float | Schedule,
+        betas: tuple[float, float],
+        epsilon: float,
+        weight_decay: float,
+    ) -> None:
+        if len(betas) != 2:
+            raise ValueError(f"betas = {betas!r}: Adam needs two, for the mean of the gradient and of its square")
+        self.betas = tuple(in_range("beta", beta, at_least=0.0, below=1.0) for beta in betas)
+        self.epsilon = in_range("epsilon", epsilon, above=0.0)
+        self.weight_decay = in_range("weight_decay", weight_decay, at_least=0.0)
+        super().__init__(parameters, learning_rate)
+
+    def first_state(self) -> tuple[float, ...]:
+        return (0.0, 0.0)
+
+    def direction(self, gradient: Any, state: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
+        """m̂ / (√v̂ + ε), and the new (m, v)."""
+        beta1, beta2 = self.betas
+        m = beta1 * state[0] + (1.0 - beta1) * gradient
+        v = beta2 * state[1] + (1.0 - beta2) * gradient * gradient
+        m_hat = m / (1.0 - beta1**self.steps)
+        v_hat = v / (1.0 - beta2**self.steps)
+        return m_hat / (v_hat**0.5 + self.epsilon), (m, v)
+
+
+class Adam(AdaptiveMoments):
+    """w ← w − η m̂ / (√v̂ + ε), where ``weight_decay`` adds weight_decay · w to the gradient."""
 
     def __init__(
         self,
@@ -208,22 +239,16 @@ class Adam(Optimizer):
         epsilon: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        self.betas = _two_betas(betas)
-        self.epsilon = in_range("epsilon", epsilon, above=0.0)
-        self.weight_decay = in_range("weight_decay", weight_decay, at_least=0.0)
-        super().__init__(parameters, learning_rate)
-
-    def first_state(self) -> tuple[float, ...]:
-        return (0.0, 0.0)
+        super().__init__(parameters, learning_rate, betas, epsilon, weight_decay)
 
     def update(self, w: Any, gradient: Any, state: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
         if self.weight_decay:
             gradient = gradient + self.weight_decay * w
-        direction, state = _adam_direction(gradient, state, self.steps, self.betas, self.epsilon)
+        direction, state = self.direction(gradient, state)
         return w - self.learning_rate * direction, state
 
 
-class AdamW(Optimizer):
+class AdamW(AdaptiveMoments):
     """Adam, with the weights decaying beside the gradient: w ← w − η weight_decay · w − η m̂ / (√v̂ + ε).
 
     In Adam the decay passes through m and v, where large gradients divide it away.
@@ -238,36 +263,11 @@ class AdamW(Optimizer):
         epsilon: float = 1e-8,
         weight_decay: float = 0.01,
     ) -> None:
-        self.betas = _two_betas(betas)
-        self.epsilon = in_range("epsilon", epsilon, above=0.0)
-        self.weight_decay = in_range("weight_decay", weight_decay, at_least=0.0)
-        super().__init__(parameters, learning_rate)
-
-    def first_state(self) -> tuple[float, ...]:
-        return (0.0, 0.0)
+        super().__init__(parameters, learning_rate, betas, epsilon, weight_decay)
 
     def update(self, w: Any, gradient: Any, state: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
-        direction, state = _adam_direction(gradient, state, self.steps, self.betas, self.epsilon)
+        direction, state = self.direction(gradient, state)
         return w - self.learning_rate * (self.weight_decay * w) - self.learning_rate * direction, state
-
-
-def _adam_direction(
-    gradient: Any, state: tuple[Any, ...], t: int, betas: tuple[float, float], epsilon: float
-) -> tuple[Any, tuple[Any, ...]]:
-    """m̂ / (√v̂ + ε) and the new (m, v) at step t."""
-    beta1, beta2 = betas
-    m = beta1 * state[0] + (1.0 - beta1) * gradient
-    v = beta2 * state[1] + (1.0 - beta2) * gradient * gradient
-    m_hat = m / (1.0 - beta1**t)
-    v_hat = v / (1.0 - beta2**t)
-    return m_hat / (v_hat**0.5 + epsilon), (m, v)
-
-
-def _two_betas(betas: tuple[float, float]) -> tuple[float, float]:
-    if len(betas) != 2:
-        raise ValueError(f"betas = {betas!r}: Adam needs two, for the mean of the gradient and of its square")
-    first, second = (in_range("beta", beta, at_least=0.0, below=1.0) for beta in betas)
-    return first, second
 
 
 # ---- clipping: between the backward pass and the step -----------------------------------------------------------

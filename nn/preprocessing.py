@@ -164,6 +164,9 @@ class ZeroCenter(Step):
     def backward(self, Z: Array) -> Array:
         return Z + self.mean_
 
+    def names(self, features: Sequence[str]) -> list[str]:
+        return [f"{feature} (centred)" for feature in features]
+
 
 class Standardize(Step):
     """(x − mean) / std: every feature has mean 0 and standard deviation 1 over the training data.
@@ -197,6 +200,9 @@ class Standardize(Step):
     def backward(self, Z: Array) -> Array:
         return Z * self._divisor() + self.mean_
 
+    def names(self, features: Sequence[str]) -> list[str]:
+        return [f"{feature} (standardised)" for feature in features]
+
     def _divisor(self) -> Array:
         return np.where(self.std_ > 0.0, self.std_, 1.0)
 
@@ -223,6 +229,9 @@ class PCA(Step):
 
     def __init__(self, components: int | None = None) -> None:
         self.components = _check_components(components)
+
+    def __repr__(self) -> str:
+        return f"PCA({_said(self.components)})"
 
     def learn(self, X: Array) -> None:
         self.mean_, self.components_, self.eigenvalues_ = _principal_components(X, self.components)
@@ -261,6 +270,9 @@ class Whiten(Step):
         if not 0.0 <= floor <= 1.0:
             raise ValueError(f"floor = {floor!r}: a share of the largest eigenvalue needs to be from 0 to 1")
         self.components, self.floor = _check_components(components), floor
+
+    def __repr__(self) -> str:
+        return f"Whiten({_said(self.components)})"
 
     def learn(self, X: Array) -> None:
         self.mean_, self.components_, self.eigenvalues_ = _principal_components(X, self.components)
@@ -469,7 +481,15 @@ def matrix(X: ArrayLike) -> Array:
                 raise ValueError(f"row {i + 1} is {row!r}: it needs a list of examples; for one example give [x]")
             if len(row) != len(listed[0]):
                 raise ValueError(f"row {i + 1} has {len(row)} numbers, row 1 has {len(listed[0])}: all need as many")
-    rows = np.array(X, dtype=np.float64)
+    try:
+        rows = np.array(X, dtype=np.float64)
+    except (TypeError, ValueError):
+        cells: Any = X
+        for i, row in enumerate(cells):
+            for k, cell in enumerate(row):
+                if not _is_number(cell):
+                    raise ValueError(f"row {i + 1}, column {k + 1} is {cell!r}: it needs a number") from None
+        raise
     rows = rows.reshape(0, 0) if not rows.size and rows.ndim < 2 else rows
     if rows.ndim != 2:
         raise ValueError(f"an array of {rows.ndim} dimensions: it needs rows of numbers; for one example give [x]")
@@ -477,6 +497,14 @@ def matrix(X: ArrayLike) -> Array:
         i, k = np.argwhere(~np.isfinite(rows))[0]
         raise ValueError(f"{_place(rows)} is {rows[i, k]}: every number needs to be finite")
     return rows
+
+
+def _is_number(cell: Any) -> bool:
+    """Whether NumPy reads it as one float."""
+    try:
+        return np.array(cell, dtype=np.float64).ndim == 0
+    except (TypeError, ValueError):
+        return False
 
 
 def _place(rows: Array) -> str:
@@ -489,6 +517,11 @@ def _check_components(components: int | None) -> int | None:
     if components is not None and not (components >= 1 and components % 1 == 0):
         raise ValueError(f"components = {components}: it needs to keep at least 1, a whole number")
     return None if components is None else int(components)
+
+
+def _said(components: int | None) -> str:
+    """The number of components as it was asked for."""
+    return "" if components is None else str(components)
 
 
 def _principal_components(X: Array, count: int | None) -> tuple[Array, Array, Array]:

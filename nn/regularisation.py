@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from math import inf
 from random import Random
+from typing import SupportsFloat
 
 from autograd.functions import abs, dot, sum
 from autograd.value import Value
@@ -37,7 +38,9 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, rng: Random | None = None) -> None:
-        if not 0.0 <= p <= 1.0:  # NaN is not
+        if not isinstance(p, SupportsFloat):
+            raise TypeError(f"p = {p!r}: the probability of dropping a unit needs to be a number from 0 to 1")
+        if not 0.0 <= float(p) <= 1.0:  # NaN is not
             raise ValueError(f"p = {p!r}: the probability of dropping a unit needs to be from 0 to 1")
         self.p = float(p)
         self.rng = rng or Random()

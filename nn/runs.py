@@ -16,6 +16,7 @@ import csv
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
@@ -33,7 +34,7 @@ from nn.diagnostics import LayerRecord
 from nn.experiment import Config, Experiment, build, network
 from nn.normalisation import calibrate
 from nn.pictures import layers_picture, picture
-from nn.tables import Schema, read_table
+from nn.tables import Schema, counting, read_table
 from nn.training import EpochRecord, accuracy, outputs_of, predict
 
 CONFIG, RECORDS, CHECKPOINT, WEIGHTS = "config.json", "records.jsonl", "checkpoint.safetensors", "weights.safetensors"
@@ -71,8 +72,12 @@ def start(config: Config, folder: Path) -> None:
             os.replace(Path(new) / name, folder / name)
     if Path(config["data"]).is_file():
         print(f"{text_name(Path(config['data']).name)}: {experiment.schema}")
+        for name in counting(read_table(config["data"]), experiment.schema):
+            print(f"{name} goes up by 1 from row to row: if it only counts them, leave it out (--ignore {name!r})")
     parts = " / ".join(str(len(part.y)) for part in experiment.data)
     print(f"{_title(experiment)}: {parts} examples to train, validate and test")
+    for line in _missing_classes(experiment.data):
+        print(line)
     if experiment.preprocessing.steps:
         print(f"preprocessing: {experiment.preprocessing!r}, fitted on the training data")
     print(f"network: {experiment.network}, {len(experiment.model.parameters())} parameters, each a scalar node")
@@ -82,6 +87,7 @@ def start(config: Config, folder: Path) -> None:
 def resume(folder: Path, epochs: int | None = None) -> None:
     """Go on with an interrupted run, or to more epochs, as if it had never stopped.
 
+    The schedules linear and cosine end with the last epoch: over more epochs they are others, and a line says so.
     Raises ValueError for fewer epochs than it has had, and as ``read_config`` and ``load_training``.
     """
     config = read_config(folder)
@@ -97,14 +103,17 @@ def resume(folder: Path, epochs: int | None = None) -> None:
     _write_config(experiment, folder)
     _write_records(experiment, folder)
     print(f"{_title(experiment)}: on from epoch {done} of {experiment.config['epochs']}")
+    if config["schedule"] in ("linear", "cosine") and experiment.config["epochs"] != config["epochs"]:
+        over = f"{experiment.config['epochs']} epochs from here on, and was over {config['epochs']}"
+        print(f"schedule: {config['schedule']} is over {over}")
     _train(experiment, folder)
 
 
 def predictions(folder: Path, path: Path) -> tuple[str, tuple[int, int] | None]:
     """The rows of a table with the class that the run's network predicts, as CSV, and how many are right of how many.
 
-    The columns are found by name; ``prediction`` and ``probability`` are added. Only rows whose class is known are
-    counted; None where there is none.
+    The columns are found by name; ``prediction`` and ``probability`` are added, written as the table is: with its
+    separator and its decimal comma. Only rows whose class is known are counted; None where there is none.
     """
     config = read_config(folder)
     with _believing(folder):
@@ -125,10 +134,12 @@ def predictions(folder: Path, path: Path) -> tuple[str, tuple[int, int] | None]:
     outputs = outputs_of(model, X)
     labels = [predict(output) for output in outputs]
     text = StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, delimiter=table.separator, lineterminator="\n")
+    mark = "," if any("," in c and table.number(c) is not None for row in table.rows for c in row) else "."
     writer.writerow([*table.columns, "prediction", "probability"])
     for row, output, label in zip(table.rows, outputs, labels):
-        writer.writerow([*row, classes[label], f"{_probability(output, label):.4f}"])
+        probability = f"{_probability(output, label):.4f}".replace(".", mark)
+        writer.writerow([*row, classes[label], probability])
     known = schema.known(table)
     if not known.rows:
         return text.getvalue(), None
@@ -203,6 +214,7 @@ def _report(experiment: Experiment, folder: Path) -> None:
         print("batch normalisation: mean and variance of all training data from here on")
     shares = {name: accuracy(model, part) for name, part in zip(Split._fields, data)}
     print("accuracy: " + ", ".join(f"{name} {share:.1%}" for name, share in shares.items()))
+    print(_baseline(data))
     for verdict in experiment.diagnosis.verdicts():
         print(f"diagnosis: {verdict}")
     save(model, folder / WEIGHTS, {"config": json.dumps(experiment.config)}, experiment.preprocessing or None)
@@ -220,6 +232,24 @@ def _report(experiment: Experiment, folder: Path) -> None:
         print("pictures: " + ", ".join(text_name(str(folder / name)) for name in PICTURES))
     except ImportError as error:
         print(f"no picture: {error}")
+
+
+def _missing_classes(data: Split) -> list[str]:
+    """A line for each class that is too rare to be in every part."""
+    roles, lines = ("train", "validate", "test"), []
+    for label, name in enumerate(data.training.classes):
+        counts = [part.y.count(label) for part in data]
+        if 0 in counts:
+            absent = " or ".join(role for role, count in zip(roles, counts) if not count)
+            lines.append(f"of the class {name!r} there are too few, {sum(counts)}: none to {absent}")
+    return lines
+
+
+def _baseline(data: Split) -> str:
+    """What a network has to be better than: to say the class that training met most often, whatever comes."""
+    label, _ = max(Counter(data.training.y).items(), key=lambda pair: (pair[1], -pair[0]))
+    share = data.test.y.count(label) / len(data.test.y)
+    return f"for comparison: always {data.training.classes[label]!r}, the most frequent class: test {share:.1%}"
 
 
 def _film(experiment: Experiment, folder: Path) -> None:

@@ -11,6 +11,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from math import inf
 from os import PathLike
 from pathlib import Path
@@ -34,15 +35,20 @@ LONGEST_SHOWN = 40  # characters of a cell or a name in a message
 class Table(NamedTuple):
     """The cells of a file as text.
 
-    columns         their names, from the first row, and where in a row they are
-    rows, lines     the cells of each row, and the line of the file on which it ends
-    decimal_comma   whether 3,5 is a number, as where ; separates
+    columns       their names, from the first row, and where in a row they are
+    rows, lines   the cells of each row, and the line of the file on which it ends
+    separator     what stands between the cells
     """
 
     columns: dict[str, int]
     rows: list[list[str]]
     lines: list[int]
-    decimal_comma: bool = False
+    separator: str = ","
+
+    @property
+    def decimal_comma(self) -> bool:
+        """Whether 3,5 is a number, as where ; separates."""
+        return self.separator != ","
 
     def place(self, i: int, column: str) -> str:
         """Where a cell stands and what it holds, for a message."""
@@ -114,7 +120,7 @@ class Schema(NamedTuple):
     def __str__(self) -> str:
         """How the columns are read, in one line."""
         numbers = [c.name for c in self.columns if c.categories is None]
-        parts = [f"{len(numbers)} numbers ({_few(numbers)})"] if numbers else []
+        parts = [f"{len(numbers)} number{'s' * (len(numbers) != 1)} ({_few(numbers)})"] if numbers else []
         texts = [c for c in [*self.columns, self.target] if c.categories is not None]
         *told, learned = [f"{called(c.name, '')}, one of {_few(c.categories or [])}" for c in texts]
         return f"{'; '.join([*parts, *told])}; to learn: {learned}"
@@ -165,10 +171,9 @@ def read_table(path: str | PathLike[str]) -> Table:
             raise ValueError(
                 f"{path}, line {line}, has {len(row)} cells and the first row {len(names)}: every row needs as many"
             )
-    columns = {name: k for k, name in enumerate(names)}
-    table = Table(columns, rows, lines, decimal_comma=separator != ",")
+    table = Table({name: k for k, name in enumerate(names)}, rows, lines, separator)
     if table.decimal_comma:
-        _check_marks(table, separator)
+        _check_marks(table)
     return table
 
 
@@ -209,6 +214,18 @@ def read_split(
     if missing == "mean":
         schema = schema._replace(columns=[_filled(c, _take(table, parts[0])) for c in schema.columns])
     return Split(*(_dataset(schema, _take(table, part)) for part in parts)), schema
+
+
+def counting(table: Table, schema: Schema) -> list[str]:
+    """The features that go up by 1 from row to row: they say where a row stands, and nothing about what it is."""
+    found = []
+    for column in schema.columns:
+        k = table.columns[column.name]
+        numbers = [table.number(row[k]) for row in table.rows]
+        steps = {None if a is None or b is None else b - a for a, b in pairwise(numbers)}
+        if column.categories is None and len(numbers) > 2 and steps == {1.0}:
+            found.append(column.name)
+    return found
 
 
 def _shown(text: str) -> str:
@@ -269,7 +286,7 @@ def _separator(text: str) -> str:
     return max(SEPARATORS, key=cut)
 
 
-def _check_marks(table: Table, separator: str) -> None:
+def _check_marks(table: Table) -> None:
     """Where , does not separate, 3,5 is a number: ValueError for a table in which it, or 3.5, may as well be 35."""
     commas: list[tuple[int, str]] = []
     points: list[tuple[int, str]] = []
@@ -279,7 +296,7 @@ def _check_marks(table: Table, separator: str) -> None:
         pointed = [(i, name) for i, x in enumerate(cells) if "." in x and table.number(x) is not None]
         points += pointed
         # where ; separates, commas are decimal by custom, and a point is too, but perhaps in 1.234 beside 999
-        whole = [len(x) for x in cells if x.isdecimal()] if separator == ";" else []
+        whole = [len(x) for x in cells if x.isdecimal()] if table.separator == ";" else []
         if not commas and whole and max(whole) <= 3:
             _refuse_thousands(table, pointed, "point")
     if commas and points:
@@ -287,7 +304,7 @@ def _check_marks(table: Table, separator: str) -> None:
             f"{table.place(*commas[0])} and {table.place(*points[0])}: decimals need to be marked alike in a table, "
             "and thousands not at all"
         )
-    if separator != ";":
+    if table.separator != ";":
         _refuse_thousands(table, commas, "comma")
 
 
@@ -393,8 +410,10 @@ def _encode(table: Table, i: int, column: Column, cell: str) -> list[float]:
     value: float | str | None = cell
     if _is_missing(cell):
         if column.fill is None:
-            raise ValueError(f"{table.place(i, column.name)}, a missing value: the network was trained on rows "
-                             "without one")  # fmt: skip
+            raise ValueError(
+                f"{table.place(i, column.name)}, a missing value: the network was trained on rows without one; fill "
+                "it in, leave the row out, or train with --missing mean"
+            )
         value = column.fill
     if column.categories is None:
         if not isinstance(value, float):

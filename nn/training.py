@@ -84,7 +84,7 @@ class Training:
     Iterating once more goes on where it stopped. Where a loss, a gradient or a weight would not be finite, it stops
     with an ArithmeticError that names the example, the operation and its operands; nothing has moved by that step.
     Raises ValueError, before anything moves, for examples that ``Dataset.check`` refuses, targets that the loss does,
-    options that are out of range, and for patience without validation data.
+    options that are out of range, for patience without validation data, and an optimiser of another model.
 
     >>> from nn import MLP, SGD, binary_cross_entropy
     >>> from nn.data import moons
@@ -118,8 +118,15 @@ class Training:
     ) -> None:
         if engine not in ENGINES:
             raise ValueError(f"engine {engine!r}: there are {', '.join(ENGINES)}")
+        if set(model.parameters()).isdisjoint(optimizer.parameters):
+            raise ValueError(
+                f"the optimiser moves none of the {len(model.parameters())} parameters of {model!r}: make it from "
+                "model.parameters() of this model"
+            )
         for role, data in (("", training), ("validation ", validation)):
             if data is not None:
+                if not isinstance(data, Dataset):
+                    raise TypeError(f"{role}data of the type {type(data).__name__}: Training takes a nn.data.Dataset")
                 data.check(role)
                 if loss in BY_NAME.values():  # a loss of one's own may not be defined for these outputs
                     check_targets(model, loss, data)

@@ -404,7 +404,7 @@ def test_training_stops_at_a_nan_in_the_data_and_names_example_and_node(engine, 
     error, training = stopped(engine, spoil=("training", 17), **options)
     assert training.engine == engine and type(error) is AnomalyError
     said = str(error)
-    assert said.startswith("example 17 of the training data, counted from 0: ") and "affine at w¹_11 = " in said
+    assert said.startswith("example 18 of the training data, counted from 1: ") and "affine at w¹_11 = " in said
     features = training.training.features
     assert f"{features[1]} = nan" in said and said.endswith(f"{features[1]} is nan; give it a finite number")
     assert training.stopped == f"by an error in epoch 1: {said}"
@@ -427,7 +427,7 @@ def test_a_loss_that_is_nan_stops_training_though_every_gradient_is_finite(engin
     with pytest.raises(AnomalyError) as caught:
         list(training)
     assert training.engine == engine and training.optimizer.steps == 0
-    assert str(caught.value).startswith("example 17 of the training data, counted from 0: sub at x = ")
+    assert str(caught.value).startswith("example 18 of the training data, counted from 1: sub at x = ")
     assert "y is nan; give it a finite number" in str(caught.value)
 
 
@@ -435,7 +435,7 @@ def test_a_loss_that_is_nan_stops_training_though_every_gradient_is_finite(engin
 def test_where_a_layer_mixes_the_examples_the_one_whose_number_is_nan_is_named(engine):
     model = Sequential(BatchNorm(2), Linear(2, 8, rng=Random(0)), Linear(8, 1, rng=Random(0)))
     error, _ = stopped(engine, spoil=("training", 17), model=model)
-    assert str(error).startswith("example 17 of the training data, counted from 0: ") and "sum at " in str(error)
+    assert str(error).startswith("example 18 of the training data, counted from 1: ") and "sum at " in str(error)
 
 
 def test_a_replay_that_failed_before_is_not_blamed_again():
@@ -452,7 +452,7 @@ def test_a_replay_that_failed_before_is_not_blamed_again():
 def test_inside_detect_anomaly_training_names_the_line_as_well(engine):
     error, _ = stopped(engine, spoil=("training", 17), detect=True)
     said = str(error)
-    assert said.startswith("example 17 of the training data, counted from 0: ")
+    assert said.startswith("example 18 of the training data, counted from 1: ")
     assert f"{HERE}, line {line_of('for _ in training:')}, `for _ in training:`: affine at w¹_11" in said
 
 
@@ -461,11 +461,11 @@ def test_training_that_overflows_names_the_same_example_and_the_remedy(engine):
     error, training = stopped(engine, rate=1e60, loss=mean_squared_error)
     assert type(error) is DomainError and training.engine == engine
     model, place = training.model, int(str(error).split()[1])
-    x = training.training.X[place]
+    x = training.training.X[place - 1]
     with pytest.raises(DomainError) as alone:  # the example by itself, at the weights that were left
-        mean_squared_error(model(x), training.training.y[place])
+        mean_squared_error(model(x), training.training.y[place - 1])
     assert str(error) == (
-        f"example {place} of the training data, counted from 0: {alone.value}; "
+        f"example {place} of the training data, counted from 1: {alone.value}; "
         "try a lower learning rate, or clip the gradients"
     )
 
@@ -502,7 +502,7 @@ def test_an_update_that_overflows_after_finite_gradients_is_told_by_the_optimise
 def test_a_validation_loss_that_is_not_finite_stops_training_and_names_its_example(engine):
     error, training = stopped(engine, spoil=("validation", 4))
     assert training.engine == engine
-    assert str(error).startswith("example 4 of the validation data, counted from 0: affine at w¹_11 = ")
+    assert str(error).startswith("example 5 of the validation data, counted from 1: affine at w¹_11 = ")
     assert training.optimizer.steps == 4  # the epoch's four steps were sound
 
 
@@ -527,7 +527,7 @@ def test_an_example_outside_a_layers_domain_is_named_and_no_learning_rate_blamed
     with pytest.raises(DomainError) as caught:
         list(training)
     x = -2.0 + 1.3
-    said = f"example {worst} of the training data, counted from 0: sqrt at x = {x!r}: needs x ≥ 0"
+    said = f"example {worst + 1} of the training data, counted from 1: sqrt at x = {x!r}: needs x ≥ 0"
     assert str(caught.value) == said and said in training.stopped
 
 
@@ -541,5 +541,5 @@ def test_what_depends_on_several_examples_names_them():
         training.step(data.X, data.y)
     # each loss is 1e308 or 1e108; their sum is too large, and no example alone
     assert str(caught.value).startswith(
-        "examples 0, 1, 2, 3, 4 and 7 more of the mini-batch, counted from 0: sum at x1 = 1e+108, x2 = 1e+308"
+        "examples 1, 2, 3, 4, 5 and 7 more of the mini-batch, counted from 1: sum at x1 = 1e+108, x2 = 1e+308"
     )

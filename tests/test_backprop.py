@@ -247,6 +247,8 @@ def random_problem(seed):
     sizes = [rng.randint(1, 6) for _ in range(rng.randint(1, 5) + 1)]
     if loss in ("binary_cross_entropy", "hinge"):
         sizes[-1] = 1
+    if loss == "cross_entropy":  # of one unit it is always 0, and refused
+        sizes[-1] += 1
     hidden, output = rng.choice(sorted(ACTIVATIONS)), rng.choice(sorted(ACTIVATIONS))
     model = MLP(sizes[0], sizes[1:], hidden, output, rng=rng)
     for p in model.parameters():

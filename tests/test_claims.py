@@ -7,7 +7,8 @@ from statistics import fmean, pvariance
 
 import pytest
 
-from nn.claims import CLAIMS, main, run, table
+from nn.__main__ import main
+from nn.claims import CLAIMS, run, table
 from nn.claims.batch_norm import RATES as BN_RATES
 from nn.claims.batch_norm import SCALES, HigherRates, LessDropout, Saturating, Scale, Shift
 from nn.claims.descent import BatchNoise, Progress, Settling
@@ -80,6 +81,17 @@ def test_c4_units_that_start_alike_stay_alike_to_the_last_bit_and_learn_a_line_a
     assert min(found.moved) > 0.1 and min(found.apart[2]) > 0.1
     # xor's classes lie in opposite quarters: a line has at most three quarters of them right
     assert max(found.accuracy[:2]) <= 0.8 < found.accuracy[2]
+
+
+@pytest.mark.slow
+def test_d2_networks_of_the_same_loss_miss_single_units_more_where_none_was_dropped():
+    found = result("redundancy")
+    for networks in (found.without, found.dropped, found.stopped):
+        assert [len(rises) for rises in networks] == [UNITS] * 3
+        assert all(rises == sorted(rises, reverse=True) for rises in networks)
+    assert found.loss_without < found.loss_dropped  # so a control of the same loss is needed
+    worst = [fmean(rises[0] for rises in networks) for networks in (found.dropped, found.stopped)]
+    assert 1.5 * worst[0] < worst[1] and found.word == "borne out"
 
 
 @pytest.mark.slow
@@ -158,8 +170,8 @@ PAIRS = {
         Architecture([[0.9, 0.8, 0.7], [0.8, 0.7, 0.6], [0.7, 0.6, 0.5]], [[0.8, 0.7, 0.6]] * 2 + [[0.7, 0.6, 0.5]]),
     ),
     "redundancy": (
-        Redundancy([[0.3] * UNITS], [[0.1] * UNITS], 0.1, 0.1),
-        Redundancy([[0.1] * UNITS], [[0.3] * UNITS], 0.1, 0.1),
+        Redundancy([[0.3] * UNITS], [[0.1] * UNITS], [[0.2] * UNITS], 0.1, 0.1),
+        Redundancy([[0.1] * UNITS], [[0.3] * UNITS], [[0.2] * UNITS], 0.1, 0.1),
     ),
     "ensemble": (
         Ensemble([4.0, 6.0], 5.0, 0.99, 0.99, 0.99, [0.3, 0.5], 0.2, 0.2),
@@ -279,15 +291,17 @@ def test_names_that_are_no_claims_are_refused_before_anything_runs(capsys):
     with pytest.raises(ValueError, match="claim 'nonsense': there are progress, zero-start"):
         run(["unstable", "nonsense"])
     for arguments in (["nonsense"], ["--seed", "x"], ["--what"]):
-        assert main(arguments) == 2
+        with pytest.raises(SystemExit) as left:
+            main(["claims", *arguments])
         out, err = capsys.readouterr()
-        assert out == "" and err.count("\n") == 1 and err.startswith("nn claims: ")
+        assert (left.value.code, out, err.count("\n")) == (2, "", 1)
+        assert err.startswith("nn: ") and err.endswith("(python -m nn claims --help)\n")
 
 
 def test_the_command_lists_runs_and_draws(capsys, tmp_path):
-    assert main(["--list"]) == 0
+    main(["claims", "--list"])
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(CLAIMS)
-    assert main(["settling", "--seed", "3", "--out", str(tmp_path / "plots")]) == 0
+    main(["claims", "settling", "--seed", "3", "--out", str(tmp_path / "plots")])
     out, err = capsys.readouterr()
     assert "partly borne out" in out.replace("\n", " ") and err == ""
     assert [path.name for path in (tmp_path / "plots").iterdir()] == ["settling.png"]
@@ -295,5 +309,7 @@ def test_the_command_lists_runs_and_draws(capsys, tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_one_line_and_status_2(capsys, tmp_path):
     (tmp_path / "file").touch()
-    assert main(["settling", "--out", str(tmp_path / "file")]) == 2
+    with pytest.raises(SystemExit) as left:
+        main(["claims", "settling", "--out", str(tmp_path / "file")])
+    assert left.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1

@@ -119,6 +119,11 @@ def test_d1_a_p_that_is_no_probability_is_refused(p):
             make()
 
 
+def test_d1_a_p_that_is_no_number_is_a_type_error():
+    with pytest.raises(TypeError, match="p = 'half': the probability of dropping a unit needs to be a number"):
+        Dropout("half")
+
+
 def test_d1_at_p_1_everything_is_dropped_without_a_division():
     layer = Dropout(1.0, rng=Random(0))
     x = [Value(1e308), Value(-3.0)]

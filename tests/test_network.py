@@ -658,3 +658,9 @@ def test_a_model_maps_one_example_of_its_width(model, x):
 def test_what_makes_no_network_or_no_batch_is_named(make, words):
     with pytest.raises((TypeError, ValueError), match=words):
         make()
+
+
+@pytest.mark.parametrize("units", [2.5, "2", None])
+def test_units_that_are_no_whole_number_are_a_type_error(units):
+    with pytest.raises(TypeError, match=r"a layer from 2 to .* units: it needs whole numbers of them"):
+        MLP(2, [units])

@@ -20,6 +20,7 @@ from nn.__main__ import configuration, main, parser
 from nn.data import Dataset, iris, moons
 from nn.diagnostics import Diagnosis, LayerRecord, judge
 from nn.experiment import build, schedule
+from nn.tables import read_table
 from nn.training import EpochRecord
 
 ROOT = Path(__file__).parent.parent
@@ -219,10 +220,20 @@ def test_a_finished_run_can_go_on_to_more_epochs_as_if_more_had_been_asked_for(t
     assert (short / "records.jsonl").read_text() == (long / "records.jsonl").read_text()
 
 
+def test_a_schedule_that_is_stretched_by_more_epochs_says_so(tmp_path, capsys):
+    for name, said in (("cosine", True), ("exponential", False)):
+        main([*SMALL, "--epochs", "2", "--schedule", name, "--out", str(tmp_path)])
+        capsys.readouterr()
+        main(["resume", str(tmp_path)])
+        assert "schedule: " not in capsys.readouterr().out
+        main(["resume", str(tmp_path), "--epochs", "4"])
+        assert ("schedule: cosine is over 4 epochs from here on, and was over 2" in capsys.readouterr().out) == said
+
+
 def test_a_run_that_blows_up_says_so_and_keeps_its_last_good_checkpoint(tmp_path, capsys):
     line = refused(capsys, *SMALL, "--epochs", "2", "--learning-rate", "1e300", "--out", tmp_path)
     assert "training blew up in epoch 1" in line and "try a lower learning rate" in line and "--learning-rate" in line
-    assert "example " in line and " of the training data, counted from 0: affine at " in line
+    assert "example " in line and " of the training data, counted from 1: affine at " in line
     state = tensors(tmp_path, "checkpoint.safetensors")
     assert all(math.isfinite(x) for row in state["model.net.layers.0.W"] for x in row)
 
@@ -336,6 +347,28 @@ def test_rows_are_predicted_without_the_target_one_at_a_time_and_in_any_order_of
     assert capsys.readouterr().out.splitlines()[1].split(",")[-2:] == every[0].split(",")[-2:]
 
 
+def test_the_accuracy_is_set_beside_that_of_the_most_frequent_class(tmp_path, capsys):
+    rows = [f"{i % 7},{'rare' if i % 10 == 0 else 'common'}" for i in range(100)]
+    (tmp_path / "my.csv").write_text("\n".join(["x,kind", *rows]) + "\n")
+    main([str(tmp_path / "my.csv"), "--target", "kind", "--epochs", "1", "--out", str(tmp_path / "run")])
+    # the split is stratified: 18 of the 20 test rows
+    assert "for comparison: always 'common', the most frequent class: test 90.0%\n" in capsys.readouterr().out
+
+
+def test_classes_too_rare_for_a_part_are_named(tmp_path, capsys):
+    names = ["common"] * 20 + ["rare", "scarce", "scarce"]
+    (tmp_path / "my.csv").write_text("\n".join(["x,kind", *(f"{i},{name}" for i, name in enumerate(names))]) + "\n")
+    main([str(tmp_path / "my.csv"), "--target", "kind", "--epochs", "1", "--out", str(tmp_path / "run")])
+    out = capsys.readouterr().out
+    assert "my.csv: 1 number (x); " in out
+    assert "x goes up by 1 from row to row: if it only counts them, leave it out (--ignore 'x')\n" in out
+    # shares of .6, .2, .2, rounded
+    assert [line for line in out.splitlines() if line.startswith("of the class")] == [
+        "of the class 'rare' there are too few, 1: none to validate or test",
+        "of the class 'scarce' there are too few, 2: none to test",
+    ]
+
+
 def test_rows_whose_class_is_not_known_are_predicted_and_not_counted(tmp_path, flowers, capsys):
     run, new = tmp_path / "run", tmp_path / "new.csv"
     main([str(flowers), "--target", "species", "--epochs", "1", "--out", str(run)])
@@ -367,7 +400,7 @@ def test_what_is_no_file_is_not_waited_for(tmp_path, flowers, capsys):
     os.mkfifo(pipe)  # into which nobody writes
     for no_file in (pipe, tmp_path, "/dev/null"):
         assert "is neither a file nor one of" in refused(capsys, no_file, "--target", "species")
-    assert f"Is a directory: '{tmp_path}'" in refused(capsys, "predict", run, tmp_path)
+    assert f"{tmp_path}: Is a directory" in refused(capsys, "predict", run, tmp_path)
     assert "/dev/null has 0 rows" in refused(capsys, "predict", run, "/dev/null")
 
 
@@ -377,6 +410,23 @@ def test_what_takes_seconds_to_read_is_announced(tmp_path, flowers, monkeypatch,
     assert capsys.readouterr().err == "reading flowers.csv, 0 MB\n"
     main(["moons", "--epochs", "1", "--out", str(tmp_path / "made")])
     assert capsys.readouterr().err == ""
+
+
+def test_predictions_are_written_as_the_table_is_and_can_be_read_back(tmp_path, flowers, capsys):
+    run, german = tmp_path / "run", tmp_path / "german.csv"
+    german.write_text(flowers.read_text().replace(",", ";").replace(".", ","))
+    main([str(german), "--target", "species", "--epochs", "1", "--out", str(run)])
+    main(["predict", str(run), str(german), "--out", str(tmp_path / "first.csv")])
+    first = (tmp_path / "first.csv").read_text()
+    again = "\n".join(line.rpartition(";")[0].rpartition(";")[0] for line in first.splitlines()) + "\n"
+    assert again == german.read_text()  # but for the two columns that were added
+    (tmp_path / "again.csv").write_text(first.replace("prediction;probability", "before;share"))
+    table = read_table(tmp_path / "again.csv")
+    assert all(1 / 3 <= table.number(row[-1]) <= 1.0 for row in table.rows)
+    main(["predict", str(run), str(tmp_path / "again.csv"), "--out", str(tmp_path / "second.csv")])
+    assert [line.split(";")[-2:] for line in (tmp_path / "second.csv").read_text().splitlines()] == [
+        line.split(";")[-2:] for line in first.splitlines()
+    ]
 
 
 def test_a_table_that_was_changed_is_not_gone_on_with(tmp_path, flowers, capsys):
@@ -412,13 +462,18 @@ def test_a_table_that_was_changed_is_not_gone_on_with(tmp_path, flowers, capsys)
         ("moons --hidden --dropout .5", "for hidden layers"),
         ("moons --hidden --batchnorm", "for hidden layers"),
         ("moons --seed -1", "--seed -1"),
-        ("predict", "RUN"),
+        ("predict", "RUN, FILE.csv (python -m nn predict --help)"),
+        (
+            "predict {tmp} nowhere.csv",
+            "{tmp} holds no run: there is no config.json in it (python -m nn predict --help)",
+        ),
+        ("moons --epochs 1 --out {flowers}", "nn: {flowers}: File exists (python -m nn --help)"),
     ],
 )
 def test_options_that_do_not_fit_are_one_line(tmp_path, flowers, capsys, monkeypatch, options, words):
     monkeypatch.chdir(tmp_path)
     line = refused(capsys, *options.format(flowers=flowers, tmp=tmp_path).split())
-    assert line.startswith("nn: ") and words in line
+    assert line.startswith("nn: ") and words.format(flowers=flowers, tmp=tmp_path) in line
     assert list(tmp_path.iterdir()) == [flowers]
 
 
@@ -509,11 +564,41 @@ def records(*losses):
         ((1.0, 0.99), [(1.0, 0.001, 0.0, 0.0)], "learning rate too low"),
         ((1.0, 0.99), [(1.0, 0.1, 0.0, 0.0)], "healthy"),
         ((1.0, 0.5), [(0.0, 0.1, 0.0, 0.0), (0.0, 0.1, 0.0, 0.0)], "healthy"),
+        ((1.0, 0.5), [(1.0, 0.1, 0.0, 0.0, 0.6), (1.0, 0.1, 0.0, 0.0, 0.6)], "units alike"),
+        ((1.0, 0.5), [(1.0, 0.1, 0.0, 0.0, 0.4), (1.0, 0.1, 0.0, 0.0, 1.0)], "healthy"),
+        # one thing is wrong, and what follows from it is not blamed as well
+        ((1.0, 0.99), [(0.0, 0.0, 1.0, 0.0, 1.0), (1.0, 0.0, 0.0, 0.0, 0.0)], "units alike"),
+        ((1.0, 0.99), [(1e-9, 0.0, 0.8, 0.0), (1.0, 0.0, 0.0, 0.0)], "dead units"),
     ],
 )
 def test_each_verdict_turns_on_its_own_number(losses, layers, name):
     rows = [[LayerRecord(l, *numbers) for l, numbers in enumerate(layers, 1)]] * len(losses)
     assert [verdict.name for verdict in judge(records(*losses), rows)] == [name]
+
+
+@pytest.mark.parametrize(
+    ("validation", "training", "names"),
+    [
+        ((0.9, 0.4, 0.7), (1.0, 0.5, 0.2), {"overfitting"}),
+        ((0.9, 0.4, 0.5), (1.0, 0.5, 0.2), {"healthy"}),
+        ((0.9, 0.4, 0.7), (1.0, 0.5, 0.54), {"healthy"}),  # both rose: it is not the training data that were learned
+        ((math.nan,) * 3, (1.0, 0.5, 0.2), {"healthy"}),
+    ],
+)
+def test_a_validation_loss_that_rises_while_the_training_loss_falls_is_overfitting(validation, training, names):
+    run = [record._replace(validation_loss=loss) for record, loss in zip(records(*training), validation)]
+    verdicts = judge(run, [[LayerRecord(1, 1.0, 0.1, 0.0, 0.0)]] * 3)
+    assert {verdict.name for verdict in verdicts} == names
+
+
+@pytest.mark.parametrize("engine", ["eager", "replay"])
+@pytest.mark.parametrize(("init", "alike"), [("zero", 1.0), ("constant", 1.0), ("he_normal", 0.0)])
+def test_units_that_began_alike_are_named_as_such(engine, init, alike, capsys, tmp_path):
+    main(["moons", "--init", init, "--epochs", "4", "--engine", engine, "--out", str(tmp_path)])
+    lines = (tmp_path / "records.jsonl").read_text().splitlines()
+    assert [layer["alike"] for layer in json.loads(lines[-1])["layers"]] == [alike, alike, 0.0]
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("diagnosis: ")]
+    assert ["begin with random weights" in line for line in said] == ([True, True] if alike else [False])
 
 
 def test_a_diagnosis_refuses_what_it_cannot_measure():
@@ -555,10 +640,17 @@ def test_a_run_that_is_watched_has_a_frame_of_each_epoch_also_where_it_was_resum
     assert tensors(tmp_path, "weights.safetensors") == weights
 
 
+def test_a_reader_that_has_seen_enough_is_no_error():
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "nn", "claims", "--list"]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, cwd=ROOT)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
 def test_the_claims_are_a_command(capsys):
-    with pytest.raises(SystemExit) as left:
-        main(["claims", "--list"])
-    assert left.value.code == 0
+    main(["claims", "--list"])
     assert "batch-noise" in capsys.readouterr().out
     with pytest.raises(SystemExit) as left:
         main(["claims", "nothing"])

@@ -187,6 +187,16 @@ def test_training_refuses_options_that_cannot_be_meant(options, words):
         on_moons(**options)
 
 
+def test_an_optimiser_of_another_model_and_data_that_are_no_dataset_are_refused():
+    model, other = MLP(2, [4, 1], rng=Random(0)), MLP(2, [4, 1], rng=Random(0))
+    data = moons(20, rng=Random(1))
+    with pytest.raises(ValueError, match=r"moves none of the 17 parameters of MLP\(2, \[4, 1\]\): make it from"):
+        Training(model, binary_cross_entropy, SGD(other.parameters(), 0.1), data)
+    Training(model, binary_cross_entropy, SGD(model.parameters()[:1], 0.1), data)  # the others are frozen
+    with pytest.raises(TypeError, match=r"data of the type tuple: Training takes a nn\.data\.Dataset"):
+        Training(model, binary_cross_entropy, SGD(model.parameters(), 0.1), (data.X, data.y))
+
+
 def test_empty_validation_data_is_refused_before_the_first_epoch():
     model = MLP(2, [1])
     with pytest.raises(ValueError, match="0 validation examples"):
@@ -200,27 +210,40 @@ def test_empty_validation_data_is_refused_before_the_first_epoch():
         ("binary_cross_entropy", 1, [[0.0, 1.0]] * 3, [0, 1, "1"], "target '1'"),
         ("cross_entropy", 3, [[0.0, 1.0]] * 3, [0, 1, -1], r"label -1: the 3 output units take the labels 0 … 2"),
         ("cross_entropy", 3, [[0.0, 1.0]] * 3, [0, 1, 3], "label 3"),
+        ("cross_entropy", 1, [[0.0, 1.0]] * 3, [0, 1, 1], "cross_entropy of 1 output unit.*binary_cross_entropy"),
         ("hinge", 1, [[0.0, 1.0]] * 3, [1, -1, 0], "hinge of the target 0"),
         ("half_squared_error", 1, [[0.0, 1.0]] * 3, [1.0, -1.0, math.nan], "target nan"),
         ("half_squared_error", 2, [[0.0, 1.0]] * 3, [[1.0, 0.0]] * 2 + [[1.0]], "2 output units and 1 targets"),
         ("binary_cross_entropy", 3, [[0.0, 1.0]] * 3, [0, 1, 1], "of 3 output units"),
-        ("binary_cross_entropy", 1, [[0.0, 1.0], [1.0, 2.0], [1.0]], [0, 1, 1], "example 3 has 1 numbers"),
+        (
+            "binary_cross_entropy",
+            1,
+            [[0.0, 1.0], [1.0, 2.0], [1.0]],
+            [0, 1, 1],
+            "example 3, counted from 1, has 1 numbers",
+        ),
         ("binary_cross_entropy", 1, [[0.0]] * 3, [0, 1, 1], "example of 1 numbers: it needs 2"),
         (
             "binary_cross_entropy",
             1,
             [[0.0, 1.0]] * 2 + [[1.0, math.nan]],
             [0, 1, 1],
-            "example 3 holds nan in place 2",
+            "example 3, counted from 1, holds nan in place 2",
         ),
         (
             "binary_cross_entropy",
             1,
             [[0.0, 1.0]] * 2 + [[math.inf, 1.0]],
             [0, 1, 1],
-            "example 3 holds inf in place 1",
+            "example 3, counted from 1, holds inf in place 1",
         ),
-        ("binary_cross_entropy", 1, [[0.0, 1.0]] * 2 + [["a", 1.0]], [0, 1, 1], "example 3 holds 'a' in place 1"),
+        (
+            "binary_cross_entropy",
+            1,
+            [[0.0, 1.0]] * 2 + [["a", 1.0]],
+            [0, 1, 1],
+            "example 3, counted from 1, holds 'a' in place 1",
+        ),
         ("binary_cross_entropy", 1, [[0.0, 1.0]] * 3, [0, 1], "3 (validation )?examples and 2 labels"),
     ],
 )

@@ -23,10 +23,11 @@ from autograd.functions import affine, exp, log, logsumexp, maximum, pow, produc
 from autograd.graph import leaves, topological_order
 from autograd.notation import is_constant, number_text
 from autograd.number_systems import floats, javascript
+from autograd.pages import script
 from autograd.primitives import CONSTANT, REAL, TABLE, Domain
 from autograd.walking import MOST_BYTES, mathml, program, walk
 from autograd.walking.places import positions
-from autograd.walking.telling import Told, script
+from autograd.walking.telling import Told
 from nn import MLP
 
 HOSTILE = ["</script><script>alert(1)</script>", "<b>", '"', "two\nlines", "<!--", "{{id}}", "{1}", "a&amp;b", "שלום",

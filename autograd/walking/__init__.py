@@ -6,27 +6,22 @@ page's own script, in the files beside this one, knows no derivative.
 
 from __future__ import annotations
 
-from base64 import b64encode
-from hashlib import sha256
 from html import escape
-from importlib.resources import files
-from pathlib import Path
-from typing import final
+from typing import ClassVar, final
 
 from autograd.contributions import gradients
 from autograd.errors import clipped
-from autograd.files import write_whole
 from autograd.graph import topological_order
 from autograd.notation import is_constant
 from autograd.number_systems import javascript
+from autograd.pages import Page, own_file, script, written
 from autograd.value import Value
 from autograd.walking.picture import Picture
 from autograd.walking.places import positions
-from autograd.walking.telling import Told, script
+from autograd.walking.telling import Told
 
 MOST_NODES, MOST_BYTES = 500, 2_000_000
 SCRIPTS = ("numbers.js", "passes.js", "judging.js", "steering.js")  # no page is needed to run these
-HEIGHT = 640  # pixels of the page in a notebook
 
 
 def walk(f: Value, *, predict: bool = False) -> Walk:
@@ -48,11 +43,11 @@ def walk(f: Value, *, predict: bool = False) -> Walk:
 
 
 @final
-class Walk:
-    """What ``walk`` made. In a notebook it shows itself.
+class Walk(Page):
+    """What ``walk`` made. In a notebook it shows itself."""
 
-    page   the whole page as text: one HTML file that needs nothing else
-    """
+    kind: ClassVar[str] = "a walk"
+    height: ClassVar[int] = 640
 
     def __init__(self, f: Value, predict: bool = False) -> None:
         count = len(topological_order(f))
@@ -75,34 +70,16 @@ class Walk:
     def __repr__(self) -> str:
         return f"<walk through {clipped(self._name)}: {self._count:,} nodes>"
 
-    def save(self, path: str | Path) -> Path:
-        """Write the page and return the path. Raises ValueError for a name that does not end in .html."""
-        path = Path(path)
-        if path.suffix != ".html":
-            raise ValueError(f"{path}: a walk is saved as .html")
-        write_whole(path, self.page.encode())
-        return path
-
-    def _repr_html_(self) -> str:
-        """The page in a frame of its own; under it an image, which is what a notebook shows before it is trusted."""
-        image = b64encode(self._image().encode()).decode()
-        words = escape(f"The graph of {clipped(self._name)}; trust the notebook to walk through it")
-        return (
-            f'<div style="position:relative;min-height:{HEIGHT}px">'
-            f'<img alt="{words}" style="max-width:100%;max-height:{HEIGHT}px" '
-            f'src="data:image/svg+xml;base64,{image}">'
-            f'<iframe sandbox="allow-scripts" title="{escape(self._title())}" '
-            f'style="position:absolute;inset:0;width:100%;height:{HEIGHT}px;border:0" '
-            f'srcdoc="{escape(self.page)}"></iframe></div>'
-        )
-
-    def _title(self) -> str:
+    def title(self) -> str:
         return f"Both passes of {clipped(self._name)}"
+
+    def invitation(self) -> str:
+        return f"The graph of {clipped(self._name)}; trust the notebook to walk through it"
 
     def _picture(self, down: bool) -> Picture:
         return Picture(self._told, self._places, down)
 
-    def _image(self) -> str:
+    def image(self) -> str:
         """The picture alone, at the end of both passes."""
         picture = self._picture(down=False)
         grads = [None if is_constant(x) or self._told.changed else self._grads[x] for x in self._told.order]
@@ -113,22 +90,12 @@ class Walk:
 
     def _written(self, predict: bool) -> str:
         wide, tall = self._picture(down=False), self._picture(down=True)
-        parts = {
-            "title": escape(self._title()),
-            "css": _file("picture.css") + _file("page.css"),
-            "changed": escape(self._told.changed),
-            "hidden": "" if self._told.changed else " hidden",
-            "wide": _scaled(wide),
-            "tall": _scaled(tall),
-            "script": "\n".join([program(self._told), f"const PREDICTING = {script(predict)};", _file("page.js")]),
-        }
-        parts["id"] = f"walk-{sha256(repr(parts).encode()).hexdigest()[:8]}-"
-        page = _file("page.html")
-        # from the outside in, each place once: what is filled in is never searched for places
-        pieces = page.split("{{")
-        return pieces[0] + "".join(
-            parts[name] + rest for name, rest in (piece.split("}}", 1) for piece in pieces[1:])
-        )
+        return written(
+            "walk", self.title(), _file("page.html"), _file("picture.css") + _file("page.css"),
+            "\n".join([program(self._told), f"const PREDICTING = {script(predict)};", _file("page.js")]),
+            changed=escape(self._told.changed), hidden="" if self._told.changed else " hidden",
+            wide=_scaled(wide), tall=_scaled(tall),
+        )  # fmt: skip
 
 
 def program(told: Told) -> str:
@@ -151,4 +118,4 @@ def _scaled(picture: Picture) -> str:
 
 
 def _file(name: str) -> str:
-    return files("autograd.walking").joinpath(name).read_text(encoding="utf-8")
+    return own_file(name, "autograd.walking")

@@ -6,7 +6,6 @@ it. The formulas shown come from the same expressions.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
@@ -100,15 +99,6 @@ class Told:
             "locals": [mathml.template(local, value) for local in locals_],
         }
         self._words.append(words)
-
-
-def script(value: Any) -> str:
-    """JSON that may stand in a ``<script>``: nothing in it can close the element.
-
-    >>> script("</script>")
-    '"\\\\u003c/script>"'
-    """
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _spoken(label: str) -> str:

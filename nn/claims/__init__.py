@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from textwrap import wrap
 
-from autograd.errors import text_name
 from nn.claims.batch_norm import higher_rates, less_dropout, saturating, scale, shift
 from nn.claims.descent import batch_noise, progress, settling
 from nn.claims.dropped import ensemble, redundancy
@@ -16,7 +13,7 @@ from nn.claims.inputs import all_positive
 from nn.claims.networks import architecture, unstable, zero_start
 from nn.claims.result import Check, Result
 
-__all__ = ["CLAIMS", "Check", "Result", "main", "run", "table"]
+__all__ = ["CLAIMS", "Check", "Result", "listing", "run", "run_with_progress", "table"]
 
 CLAIMS: dict[str, Callable[[int], Result]] = {
     "progress": progress,
@@ -72,37 +69,16 @@ def table(results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
-class _OneLineParser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # type: ignore[override]  # main says it, in one line
-        raise ValueError(message)
+def listing() -> str:
+    """The names, each with what its experiment is."""
+    return "\n".join(f"{name:<14} {(claim.__doc__ or '').splitlines()[0]}" for name, claim in CLAIMS.items())
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """``python -m nn claims``: run the experiments, print the table, with ``--out`` write the plots; the exit status.
-
-    0, or 2 after one line about what is wrong.
-    """
-    p = _OneLineParser(prog="python -m nn claims", description="The lecture's claims, put to the test.")
-    p.add_argument("names", nargs="*", metavar="NAME", help="which of them (all)")
-    p.add_argument("--seed", type=int, default=0, help="decides data, first weights and order (0)")
-    p.add_argument("--out", type=Path, metavar="DIR", help="folder for one picture of each")
-    p.add_argument("--list", action="store_true", help="the names, and no experiment")
-    try:
-        options = p.parse_args(arguments)
-        names = check_names(options.names)
-        if options.list:
-            print("\n".join(f"{name:<14} {(CLAIMS[name].__doc__ or '').splitlines()[0]}" for name in names))
-            return 0
-        print(table(_run_with_progress(names, options.seed, options.out)))
-    except (ValueError, ImportError, OSError) as error:
-        print(f"nn claims: {text_name(' '.join(str(error).split()))} (python -m nn claims --help)", file=sys.stderr)
-        return 2
-    return 0
-
-
-def _run_with_progress(names: Sequence[str], seed: int, out: Path | None) -> list[Result]:
+def run_with_progress(names: Sequence[str] | None, seed: int = 0, out: Path | None = None) -> list[Result]:
+    """The results, with a bar on a terminal meanwhile, and in the folder ``out`` a picture of each."""
     from tqdm import tqdm
 
+    names = check_names(names)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     results = []

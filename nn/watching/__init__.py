@@ -6,24 +6,17 @@ in the files beside this one, draws numbers and computes none.
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
-from html import escape
-from importlib.resources import files
 from math import isfinite
-from pathlib import Path
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 from autograd.errors import clipped
-from autograd.files import write_whole
+from autograd.pages import Page, own_file, script, written
 from nn.layers import MLP, Sequential
 from nn.training import Training
-from nn.watching.shrinking import script
 from nn.watching.telling import told
 
 MOST_EXAMPLES = 20
-HEIGHT = 760  # pixels of the page in a notebook
 
 
 def watch(training: Training, history: Sequence[Mapping[str, Any]], *, examples: int = 6) -> Film:
@@ -67,57 +60,31 @@ def watch(training: Training, history: Sequence[Mapping[str, Any]], *, examples:
 
 
 @final
-class Film:
-    """What ``watch`` made. In a notebook it shows itself.
+class Film(Page):
+    """What ``watch`` made. In a notebook it shows itself."""
 
-    page   the whole page as text: one HTML file that needs nothing else
-    """
+    kind: ClassVar[str] = "a film"
+    height: ClassVar[int] = 760
 
     def __init__(self, training: Training, states: Sequence[Mapping[str, Any]], examples: int) -> None:
         self._name = clipped(repr(training.model), 60)
         self._told = told(training, states, examples)
-        self.page = self._written()
+        self.page = written(
+            "watch", self.title(), _file("page.html"), _file("page.css"), _file("drawing.js") + _file("page.js"),
+            film=script(self._told),
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         return f"<film of {self._name}: {len(self._told['frames'])} frames of {self._told['epochs']} epochs>"
 
-    def save(self, path: str | Path) -> Path:
-        """Write the page and return the path. Raises ValueError for a name that does not end in .html."""
-        path = Path(path)
-        if path.suffix != ".html":
-            raise ValueError(f"{path}: a film is saved as .html")
-        write_whole(path, self.page.encode())
-        return path
-
-    def _repr_html_(self) -> str:
-        """The page in a frame of its own; under it an image, which is what a notebook shows before it is trusted."""
-        image = b64encode(_loss_image(self._told["curves"]).encode()).decode()
-        words = escape(f"The training loss of {self._name}; trust the notebook to scrub through its epochs")
-        return (
-            f'<div style="position:relative;min-height:{HEIGHT}px">'
-            f'<img alt="{words}" style="max-width:100%;max-height:{HEIGHT}px" '
-            f'src="data:image/svg+xml;base64,{image}">'
-            f'<iframe sandbox="allow-scripts" title="{escape(self._title())}" '
-            f'style="position:absolute;inset:0;width:100%;height:{HEIGHT}px;border:0" '
-            f'srcdoc="{escape(self.page)}"></iframe></div>'
-        )
-
-    def _title(self) -> str:
+    def title(self) -> str:
         return f"{self._name}, epoch by epoch"
 
-    def _written(self) -> str:
-        parts = {
-            "title": escape(self._title()),
-            "css": _file("page.css"),
-            "film": script(self._told),
-            "script": _file("drawing.js") + _file("page.js"),
-        }
-        parts["id"] = f"watch-{sha256(repr(parts).encode()).hexdigest()[:8]}-"
-        # from the outside in, each place once: what is filled in is never searched for places
-        pieces = _file("page.html").split("{{")
-        return pieces[0] + "".join(
-            parts[name] + rest for name, rest in (piece.split("}}", 1) for piece in pieces[1:])
-        )
+    def invitation(self) -> str:
+        return f"The training loss of {self._name}; trust the notebook to scrub through its epochs"
+
+    def image(self) -> str:
+        return _loss_image(self._told["curves"])
 
 
 def _loss_image(curves: Mapping[str, Any]) -> str:
@@ -138,4 +105,4 @@ def _loss_image(curves: Mapping[str, Any]) -> str:
 
 
 def _file(name: str) -> str:
-    return files("nn.watching").joinpath(name).read_text(encoding="utf-8")
+    return own_file(name, "nn.watching")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from math import isfinite, sqrt
 from typing import Any
@@ -62,12 +61,3 @@ def quantised(frames: Sequence[Array], *, together: bool = True) -> dict[str, An
     steps = [float(f"{size / LEVELS:.6g}") for size in sizes]
     numbers = [np.rint(frame / (step or 1.0)).astype(int).tolist() for frame, step in zip(finite, steps)]
     return {"steps": steps, "numbers": numbers}
-
-
-def script(value: Any) -> str:
-    """JSON that may stand in a ``<script>``: nothing in it can close the element.
-
-    >>> script("</script>")
-    '"\\\\u003c/script>"'
-    """
-    return json.dumps(value, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
