@@ -5,9 +5,10 @@
     python tests/mutation.py --list                 how many changes there are
 
 Each change is tried in a forked process, where the changed module is imported in place of the file, and judged by
-the tests named beside it in SUITES. A change that no test notices is printed as a survivor. It wants a test that
-kills it or, where both versions compute the same, two lines in ``mutation-survivors.txt``: the change and the reason.
-The exit status is 1 while a survivor is unexplained.
+its own examples and by the tests named beside it in SUITES: first those that bear the name of the changed function,
+then those that have noticed most, then the quick ones. A change that no test notices is printed as a survivor. It
+wants a test that kills it or, where both versions compute the same, two lines in ``mutation-survivors.txt``: the
+change and the reason. The exit status is 1 while a survivor is unexplained.
 
 Neither mutmut, which passes decorated functions by (every rule of the table is one), nor an interpreter for each
 change, as cosmic-ray starts, would do: the table alone has two hundred.
@@ -19,15 +20,20 @@ import argparse
 import ast
 import copy
 import importlib.util
+import json
 import os
 import random
+import re
+import resource
 import signal
 import sys
+import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import hypothesis  # noqa: F401  (loaded once here, so that no child pays for it)
 import mpmath  # noqa: F401
@@ -59,7 +65,15 @@ SUITES = {
     "nn.normalisation": LAYERS,
     "nn.regularisation": LAYERS,
 }
-SECONDS = 120  # a change that makes a test run for ever is noticed as well
+SECONDS, BYTES = 20, 4 * 2**30  # a change that makes a test run for ever, or fill the memory, is noticed as well
+LONG = (
+    4.0  # a test of more seconds judges only the function whose name it bears: parametrised, it has quicker sisters
+)
+# these start an interpreter of their own, which would not see the change, or train for seconds
+ELSEWHERE = (
+    "import_loads_six", "bad_options_get_one_line", "one_line_and_status_2", "a_run_writes_picture",
+    "the_command_line_says_which_engine",
+)  # fmt: skip
 SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult,
     ast.Mod: ast.Mult, ast.Pow: ast.Mult, ast.BitOr: ast.BitAnd, ast.BitAnd: ast.BitOr,
@@ -151,32 +165,87 @@ def path_of(module: str) -> Path:
     return ROOT.joinpath(*module.split(".")).with_suffix(".py")
 
 
-def is_noticed(module: str, tree: ast.Module | None) -> bool:
-    """Whether a test turns red, or never ends, or nothing can be imported, with the changed module."""
-    child = os.fork()
-    if child == 0:
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1, 2):
-            os.dup2(nothing, stream)
-        status = 1
-        try:
-            signal.alarm(SECONDS)  # its default action ends the process
-            if tree is not None:
-                sys.meta_path.insert(0, Changed(module, tree))
-            tests = [str(ROOT / "tests" / name) for name in SUITES[module]]
-            options = [
-                "-x",
-                "-p",
-                "no:cacheprovider",
-                "-p",
-                "no:xdist",
-                "-W",
-                "ignore::pytest.PytestAssertRewriteWarning",
-            ]
-            status = int(pytest.main([*options, *tests]) != 0)
-        finally:
-            os._exit(status)
-    return os.waitpid(child, 0)[1] != 0
+class Order:
+    """A plugin of pytest: likely and quick tests first, each with a limit of time; it notes what they took."""
+
+    def __init__(self, near: str, seconds: dict[str, float], kills: Counter[str]) -> None:
+        self.near, self.seconds, self.kills = near, seconds, kills
+        self.took: dict[str, float] = {}
+        self.killer: str | None = None
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = [item for item in items if self.is_near(item) or self.took_before(item) < LONG]
+        items.sort(key=lambda item: (not self.is_near(item), -self.kills[item.nodeid], self.took_before(item)))
+
+    def is_near(self, item: pytest.Item) -> bool:
+        return self.near in re.split(r"\W", item.nodeid)
+
+    def took_before(self, item: pytest.Item) -> float:
+        return self.seconds.get(item.nodeid, 0.0)
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        signal.alarm(round(SECONDS + 5 * self.took_before(item)))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.took[report.nodeid] = self.took.get(report.nodeid, 0.0) + report.duration
+        if report.failed:
+            self.killer = report.nodeid
+
+
+def is_noticed(
+    module: str, tree: ast.Module | None, near: str, seconds: dict[str, float], kills: Counter[str]
+) -> bool:
+    """Whether a test turns red, or never ends, or nothing can be imported, with the changed module.
+
+    near: the function that was changed. The run without a change fills ``seconds``; ``kills`` counts the red tests.
+    """
+    with tempfile.TemporaryFile("w+") as told:
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                status = int(_judge(module, tree, Order(near, seconds, kills), told) != 0)
+            finally:
+                os._exit(status)
+        noticed = os.waitpid(child, 0)[1] != 0
+        told.seek(0)
+        took, killer = json.loads(told.read() or "[{}, null]")
+    if tree is None:
+        seconds.update(took)
+    elif killer is not None:
+        kills[killer] += 1
+    return noticed
+
+
+def _judge(module: str, tree: ast.Module | None, order: Order, told: IO[str]) -> int:
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nothing, stream)
+    signal.alarm(5 * SECONDS)  # its default action ends the process
+    resource.setrlimit(resource.RLIMIT_DATA, (BYTES, BYTES))
+    if tree is not None:
+        sys.meta_path.insert(0, Changed(module, tree))
+    options = ["-x", "--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    options += [
+        "-W",
+        "ignore::pytest.PytestAssertRewriteWarning",
+        "-k",
+        " and ".join(f"not {name}" for name in ELSEWHERE),
+    ]
+    tests = [path_of(module), *(ROOT / "tests" / name for name in SUITES[module])]
+    status = int(pytest.main([*options, *map(str, tests)], plugins=[order]))
+    json.dump([order.took, order.killer], told)
+    told.flush()
+    return status
+
+
+def function_at(tree: ast.Module, place: int) -> str:
+    """The name of the function or class of the module where the change is."""
+    line = next(islice(_computing(tree), place, None)).lineno  # type: ignore[attr-defined]
+    names = [
+        node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.lineno <= line
+    ]
+    return names[-1] if names else ""
 
 
 def describe(module: str, before: ast.Module, after: ast.Module) -> str:
@@ -207,7 +276,9 @@ def main() -> int:
         if options.list:
             print(f"{len(found):5} {module}")
             continue
-        if is_noticed(module, None):
+        seconds: dict[str, float] = {}
+        kills: Counter[str] = Counter()
+        if is_noticed(module, None, "", seconds, kills):
             print(f"{module}: its tests are red without any change: mend them first")
             return 1
         if options.most is not None:
@@ -215,7 +286,7 @@ def main() -> int:
         start, survivors = time.monotonic(), 0
         for place in tqdm(found, desc=module, disable=None):
             other = changed(tree, place)
-            if not is_noticed(module, other):
+            if not is_noticed(module, other, function_at(tree, place), seconds, kills):
                 survivors += 1
                 text = describe(module, tree, other)
                 if text not in reasons:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from autograd import DomainError, Value, collector_paused, log, no_grad, sqrt
+from autograd.graph import leaves, topological_order
 from autograd.primitives import CONSTANT, REAL, TABLE, primitive
 from autograd.value import constant
 
@@ -56,6 +57,15 @@ def test_nothing_from_upstream_times_an_infinite_derivative_is_nothing():
     x = Value(0.0)
     (sqrt(x) * 0.0).backward()
     assert x.grad == 0.0
+
+
+def test_the_order_is_that_of_the_forward_pass_first_operand_first():
+    x, y = Value(2.0), Value(3.0)
+    p, q = x * y, y + 1.0
+    f = p * q
+    one = q.parents[1]
+    assert topological_order(f) == [x, y, p, one, q, f]
+    assert leaves(f) == [x, y]  # 1 is a number in the expression, and no input
 
 
 def test_a_million_nodes_deep_runs_backward_and_is_freed():
