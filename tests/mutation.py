@@ -4,7 +4,7 @@
     python tests/mutation.py autograd.value --most 100
     python tests/mutation.py --list                 how many changes there are
 
-Each change is tried in a forked process, where the changed module is imported in place of the file, and judged by
+Each change is tried in a forked process, where the changed code replaces that of the module, and judged by
 its own examples and by the tests named beside it in SUITES: first those that bear the name of the changed function,
 then those that have noticed most, then the quick ones. A change that no test notices is printed as a survivor. It
 wants a test that kills it or, where both versions compute the same, two lines in ``mutation-survivors.txt``: the
@@ -19,6 +19,8 @@ from __future__ import annotations
 import argparse
 import ast
 import copy
+import gc
+import importlib
 import importlib.util
 import json
 import os
@@ -30,10 +32,15 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from inspect import CO_OPTIMIZED
 from itertools import islice
 from pathlib import Path
+from types import CodeType, FunctionType
 from typing import IO, Any
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before NumPy comes: a forked process has no other threads
 
 import hypothesis  # noqa: F401  (loaded once here, so that no child pays for it)
 import mpmath  # noqa: F401
@@ -147,7 +154,7 @@ class Changed:
     """An importer that gives one module from a changed tree."""
 
     def __init__(self, module: str, tree: ast.Module) -> None:
-        self.module, self.code = module, compile(ast.fix_missing_locations(tree), str(path_of(module)), "exec")
+        self.module, self.code = module, code_of(module, tree)
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> object:
         if name != self.module:
@@ -165,26 +172,62 @@ def path_of(module: str) -> Path:
     return ROOT.joinpath(*module.split(".")).with_suffix(".py")
 
 
-class Order:
-    """A plugin of pytest: likely and quick tests first, each with a limit of time; it notes what they took."""
+def code_of(module: str, tree: ast.Module) -> CodeType:
+    return compile(ast.fix_missing_locations(tree), str(path_of(module)), "exec")
 
-    def __init__(self, near: str, seconds: dict[str, float], kills: Counter[str]) -> None:
-        self.near, self.seconds, self.kills = near, seconds, kills
+
+def differing(old: CodeType, new: CodeType) -> list[tuple[CodeType, CodeType]]:
+    """The code of each function (and of the module, and of each class) that is not the same in both."""
+    inner, changed_inner = ([c for c in code.co_consts if isinstance(c, CodeType)] for code in (old, new))
+    if len(inner) != len(changed_inner):
+        return [(old, new)]
+    found = [pair for codes in zip(inner, changed_inner) for pair in differing(*codes)]
+    plain, changed_plain = (repr([c for c in code.co_consts if not isinstance(c, CodeType)]) for code in (old, new))
+    return found + [(old, new)] * bool(found or plain != changed_plain or old.co_code != new.co_code)
+
+
+class Judge:
+    """A plugin of pytest: once the tests are collected, each change is tried in a process forked from here.
+
+    The functions that a change changes are given its code, which takes no import and no collecting. Where that would
+    not do, since the change is outside functions or in one that an import runs, ``None`` is told for True or False.
+    """
+
+    def __init__(self, code: CodeType, ran: set[CodeType], changes: list[Any], seconds: dict[str, float], tell: Any):
+        self.code, self.ran, self.changes, self.seconds, self.tell = code, ran, changes, seconds, tell
+        self.kills: Counter[str] = Counter()
         self.took: dict[str, float] = {}
         self.killer: str | None = None
 
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items[:] = [item for item in items if self.is_near(item) or self.took_before(item) < LONG]
-        items.sort(key=lambda item: (not self.is_near(item), -self.kills[item.nodeid], self.took_before(item)))
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        self.functions: dict[CodeType, list[FunctionType]] = {}
+        for thing in gc.get_objects():
+            if isinstance(thing, FunctionType) and thing.__code__.co_filename == self.code.co_filename:
+                self.functions.setdefault(thing.__code__, []).append(thing)
+        for change in self.changes if not session.testsfailed else ():  # by the collecting
+            near, codes = change or ("", [])
+            if any(old in self.ran or not old.co_flags & CO_OPTIMIZED for old, _ in codes):
+                print(json.dumps(None), file=self.tell, flush=True)
+                continue
+            status, (took, killer) = in_a_fork(partial(self.run, near, codes, list(session.items)))
+            self.kills[killer] += 1
+            print(json.dumps([status != 0, took]), file=self.tell, flush=True)
+        return True
 
-    def is_near(self, item: pytest.Item) -> bool:
-        return self.near in re.split(r"\W", item.nodeid)
-
-    def took_before(self, item: pytest.Item) -> float:
-        return self.seconds.get(item.nodeid, 0.0)
-
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        signal.alarm(round(SECONDS + 5 * self.took_before(item)))
+    def run(self, near: str, codes: list[tuple[CodeType, CodeType]], items: list[pytest.Item], tell: IO[str]) -> int:
+        for old, new in codes:
+            for function in self.functions.get(old, []):
+                function.__code__ = new
+        if self.seconds:
+            items = [x for x in items if is_near(x, near) or self.seconds.get(x.nodeid, 0.0) < LONG]
+        items.sort(key=lambda x: (not is_near(x, near), -self.kills[x.nodeid], self.seconds.get(x.nodeid, 0.0)))
+        for item, following in zip(items, [*items[1:], None]):
+            signal.alarm(round(SECONDS + 5 * self.seconds.get(item.nodeid, 5 * SECONDS)))  # ends the process
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if self.killer is not None:
+                break
+        json.dump([self.took, self.killer], tell)
+        return int(self.killer is not None)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.took[report.nodeid] = self.took.get(report.nodeid, 0.0) + report.duration
@@ -192,51 +235,65 @@ class Order:
             self.killer = report.nodeid
 
 
-def is_noticed(
-    module: str, tree: ast.Module | None, near: str, seconds: dict[str, float], kills: Counter[str]
-) -> bool:
-    """Whether a test turns red, or never ends, or nothing can be imported, with the changed module.
+def is_near(item: pytest.Item, name: str) -> bool:
+    """Whether the test bears the name of the function that was changed."""
+    return name in re.split(r"\W", item.nodeid)
 
-    near: the function that was changed. The run without a change fills ``seconds``; ``kills`` counts the red tests.
-    """
+
+def in_a_fork(run: Callable[[IO[str]], int]) -> tuple[int, Any]:
+    """The exit status of a forked process that runs ``run``, and what it told."""
     with tempfile.TemporaryFile("w+") as told:
         child = os.fork()
         if child == 0:
             status = 1
             try:
-                status = int(_judge(module, tree, Order(near, seconds, kills), told) != 0)
+                status = run(told)
+                told.flush()
             finally:
                 os._exit(status)
-        noticed = os.waitpid(child, 0)[1] != 0
+        status = os.waitpid(child, 0)[1]
         told.seek(0)
-        took, killer = json.loads(told.read() or "[{}, null]")
-    if tree is None:
-        seconds.update(took)
-    elif killer is not None:
-        kills[killer] += 1
-    return noticed
+        return status, json.loads(told.read() or "[{}, null]")
 
 
-def _judge(module: str, tree: ast.Module | None, order: Order, told: IO[str]) -> int:
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(nothing, stream)
-    signal.alarm(5 * SECONDS)  # its default action ends the process
-    resource.setrlimit(resource.RLIMIT_DATA, (BYTES, BYTES))
-    if tree is not None:
-        sys.meta_path.insert(0, Changed(module, tree))
-    options = ["-x", "--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    options += [
-        "-W",
-        "ignore::pytest.PytestAssertRewriteWarning",
-        "-k",
-        " and ".join(f"not {name}" for name in ELSEWHERE),
-    ]
-    tests = [path_of(module), *(ROOT / "tests" / name for name in SUITES[module])]
-    status = int(pytest.main([*options, *map(str, tests)], plugins=[order]))
-    json.dump([order.took, order.killer], told)
-    told.flush()
-    return status
+def verdicts(module: str, tree: ast.Module, changes: list[Any], seconds: dict[str, float]) -> Iterator[Any]:
+    """For each change [whether a test turns red, or never ends; what tests took], or None: see Judge.
+
+    The tests import the module from ``tree``; where that or collecting them fails, nothing is given.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            nothing = os.open(os.devnull, os.O_RDWR)
+            for stream in (0, 1, 2):
+                os.dup2(nothing, stream)
+            resource.setrlimit(resource.RLIMIT_DATA, (BYTES, BYTES))
+            importer, ran = Changed(module, tree), set()
+            sys.meta_path.insert(0, importer)
+            sys.setprofile(lambda frame, event, argument: ran.add(frame.f_code))
+            importlib.import_module(module)
+            sys.setprofile(None)
+            for change in changes:
+                if change:
+                    change[1] = differing(importer.code, change[1])
+            options = ["--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist"]
+            options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+            options += ["-k", " and ".join(f"not {name}" for name in ELSEWHERE)]
+            tests = [path_of(module), *(ROOT / "tests" / name for name in SUITES[module])]
+            judge = Judge(importer.code, ran, changes, seconds, os.fdopen(writing, "w"))
+            pytest.main([*options, *map(str, tests)], plugins=[judge])
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as told:
+        yield from map(json.loads, told)
+    os.waitpid(child, 0)
+
+
+def is_noticed(module: str, tree: ast.Module, near: str, seconds: dict[str, float]) -> bool:
+    """Whether a test turns red, or never ends, or nothing can be imported, with the module made of ``tree``."""
+    return next(verdicts(module, tree, [[near, code_of(module, tree)]], seconds), [True])[0]
 
 
 def function_at(tree: ast.Module, place: int) -> str:
@@ -276,17 +333,18 @@ def main() -> int:
         if options.list:
             print(f"{len(found):5} {module}")
             continue
-        seconds: dict[str, float] = {}
-        kills: Counter[str] = Counter()
-        if is_noticed(module, None, "", seconds, kills):
+        red, seconds = next(verdicts(module, tree, [None], {}), (True, {}))
+        if red:
             print(f"{module}: its tests are red without any change: mend them first")
             return 1
         if options.most is not None:
             found = random.Random(0).sample(found, min(options.most, len(found)))
         start, survivors = time.monotonic(), 0
-        for place in tqdm(found, desc=module, disable=None):
-            other = changed(tree, place)
-            if not is_noticed(module, other, function_at(tree, place), seconds, kills):
+        changes = [(function_at(tree, place), changed(tree, place)) for place in found]
+        quick = verdicts(module, tree, [[near, code_of(module, other)] for near, other in changes], seconds)
+        for (near, other), verdict in tqdm(zip(changes, quick), desc=module, total=len(found), disable=None):
+            noticed = is_noticed(module, other, near, seconds) if verdict is None else verdict[0]
+            if not noticed:
                 survivors += 1
                 text = describe(module, tree, other)
                 if text not in reasons:
