@@ -70,7 +70,7 @@ SUITES = {
     },
     "nn.layers": LAYERS,
     "nn.normalisation": LAYERS,
-    "nn.regularisation": LAYERS,
+    "nn.regularisation": [*LAYERS, "test_training.py"],
 }
 SECONDS, BYTES = 20, 4 * 2**30  # a change that makes a test run for ever, or fill the memory, is noticed as well
 LONG = (

@@ -127,6 +127,14 @@ def test_d1_at_p_1_everything_is_dropped_without_a_division():
     assert (data(y), grads(x)) == ([0.0, 0.0], [0.0, 0.0])
 
 
+def test_d1_at_p_0_nothing_is_dropped_not_even_by_a_draw_of_0():
+    assert data(Dropout(0.0, rng=Scripted([False]))([3.0])) == [3.0]
+
+
+def test_d1_half_the_units_are_dropped_unless_another_share_is_asked_for():
+    assert Dropout().p == 0.5
+
+
 def test_a_mask_is_a_named_leaf_with_a_local_derivative_and_a_sampler():
     model = Sequential(Linear(1, 2, rng=Random(0)), ReLU(), Linear(2, 3, rng=Random(1)), Dropout(0.5, rng=Random(2)))
     dropout = model.layers[3]
