@@ -2,8 +2,10 @@
 
 import gc
 import json
+import operator
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +53,13 @@ def test_leaves_accumulate_and_interior_nodes_start_anew():
     first = x.grad, y.grad
     f.backward()
     assert (x.grad, y.grad) == (2 * first[0], first[1])
+
+
+def test_backward_from_a_leaf_gives_it_1_each_time():
+    x = Value(3.0)
+    x.backward()
+    x.backward()
+    assert x.grad == 2.0
 
 
 def test_nothing_from_upstream_times_an_infinite_derivative_is_nothing():
@@ -108,6 +117,14 @@ def test_numpy_scalars_meet_values():
     assert Value(np.float32(0.5)).data == 0.5
 
 
+def test_comparisons_look_at_data_and_equality_at_identity():
+    for compare in (operator.lt, operator.le, operator.gt, operator.ge):
+        for x, y in ((1.0, 2.0), (2.0, 1.0), (1.0, 1.0)):
+            assert compare(Value(x), Value(y)) == compare(Value(x), y) == compare(x, Value(y)) == compare(x, y)
+    assert Value(1.0) != Value(1.0)
+    assert Value(-0.5) and not Value(0.0)
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -131,6 +148,26 @@ def test_no_grad_nests_and_survives_exceptions():
             raise ZeroDivisionError
         assert (x * x).parents == ()
     assert (x * x).parents == (x, x)
+
+
+def test_no_grad_holds_for_its_own_thread_alone():
+    x, inside, done, seen = Value(2.0), threading.Event(), threading.Event(), []
+
+    def other():
+        seen.append((x * x).parents)
+        with no_grad():
+            inside.set()
+            done.wait(timeout=10.0)
+            seen.append((x * x).parents)
+
+    thread = threading.Thread(target=other)
+    with no_grad():
+        thread.start()
+        assert inside.wait(timeout=10.0)
+    seen.append((x * x).parents)
+    done.set()
+    thread.join()
+    assert seen == [(x, x), (x, x), ()]
 
 
 def test_collector_paused_restores_what_was():

@@ -7,7 +7,6 @@ import os
 import struct
 import subprocess
 import sys
-import threading
 from collections import Counter
 from pathlib import Path
 from random import Random
@@ -18,7 +17,7 @@ from safetensors.numpy import load_file
 from safetensors.numpy import save as to_bytes
 
 import nn
-from autograd import DomainError, Value, clamp, gradcheck, leaky_relu, mean, no_grad, softmax, where
+from autograd import DomainError, Value, clamp, gradcheck, leaky_relu, mean, softmax, where
 from nn import MLP, SGD, Adam, Training, binary_cross_entropy, cross_entropy, half_squared_error, hinge
 from nn.__main__ import main
 from nn.checkpoint import load, save
@@ -70,33 +69,6 @@ def test_the_documented_slope_at_a_kink(f, at, slope):
 def test_softmax_sums_to_1_and_survives_large_logits():
     p = [p_j.data for p_j in softmax([Value(1000.0), Value(998.0), Value(-1000.0)])]
     assert p == pytest.approx([1 / (1 + math.exp(-2)), 1 / (1 + math.exp(2)), 0.0], rel=1e-12)
-
-
-def test_backward_from_a_leaf_gives_it_1_each_time():
-    x = Value(3.0)
-    x.backward()
-    x.backward()
-    assert x.grad == 2.0
-
-
-def test_no_grad_holds_for_its_own_thread_alone():
-    x, inside, done, seen = Value(2.0), threading.Event(), threading.Event(), []
-
-    def other():
-        seen.append((x * x).parents)
-        with no_grad():
-            inside.set()
-            done.wait(timeout=10.0)
-            seen.append((x * x).parents)
-
-    thread = threading.Thread(target=other)
-    with no_grad():
-        thread.start()
-        assert inside.wait(timeout=10.0)
-    seen.append((x * x).parents)
-    done.set()
-    thread.join()
-    assert seen == [(x, x), (x, x), ()]
 
 
 # ---- losses ---------------------------------------------------------------------------------------------------
