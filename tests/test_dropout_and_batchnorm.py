@@ -456,6 +456,20 @@ def test_statistics_that_are_not_finite_are_refused_and_never_averaged():
     assert (bn.mu_, bn.sigma2_) == before
 
 
+def test_the_unit_whose_statistics_are_not_finite_is_named():
+    with pytest.raises(ValueError, match="unit 2 has mean nan and variance nan: "):
+        BatchNorm(3).batch([[1.0, 2.0, 3.0], [1.0, math.nan, 3.0]])
+    with pytest.raises(ValueError, match=r"unit 2 has mean and variance \(0\.0, inf\)"):
+        BatchNorm(3).average([0.0] * 3, [1.0, math.inf, 1.0], 2)
+
+
+def test_a_momentum_of_0_never_learns_and_of_1_never_remembers():
+    for momentum, mu, sigma2 in ((0.0, 0.0, 1.0), (1.0, 4.0, 2.0)):
+        bn = BatchNorm(1, momentum=momentum)
+        bn.batch([[3.0], [5.0]])  # mean 4, unbiased variance 2
+        assert (bn.mu_, bn.sigma2_) == ([mu], [sigma2])
+
+
 def test_a_calibration_that_fails_at_the_second_layer_leaves_the_first_as_it_was():
     model = Sequential(Linear(1, 1, rng=Random(0)), BatchNorm(1), Linear(2, 1, rng=Random(0)), BatchNorm(1))
     untouched(model, lambda: calibrate(model, [[1.0], [5.0]]), "it needs 2")
