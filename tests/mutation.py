@@ -42,11 +42,11 @@ from typing import IO, Any
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before NumPy comes: a forked process has no other threads
 
-import hypothesis  # noqa: F401  (loaded once here, so that no child pays for it)
-import mpmath  # noqa: F401
+import mpmath  # noqa: F401  (loaded once here, so that no child pays for it)
 import numpy  # noqa: F401
 import pytest
 import sympy  # noqa: F401
+from hypothesis import Phase, settings
 from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -87,6 +87,11 @@ SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.And: ast.Or, ast.Or: ast.And,
 }  # fmt: skip
+
+
+# that a test is red is all that is asked: no smaller example of it
+settings.register_profile("mutation", phases=[Phase.explicit, Phase.generate], database=None)
+settings.load_profile("mutation")
 
 
 def places(tree: ast.Module) -> list[int]:
@@ -355,6 +360,7 @@ def main() -> int:
                 if text not in reasons:
                     alive.append(text)
                 print(text, f"   (explained: {reasons[text]})" if text in reasons else "   SURVIVES", flush=True)
+            else: print(round(time.monotonic()-start), near, None if verdict is None else [len(verdict[1]), list(verdict[1].items())[-1:]], flush=True)  # DEBUG
         tried += len(found)
         print(f"{module}: {len(found)} changes, {survivors} survive, {time.monotonic() - start:.0f} s", flush=True)
     if not options.list:

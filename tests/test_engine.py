@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autograd import DomainError, Value, collector_paused, log, no_grad, sqrt
+from autograd import DomainError, Value, collector_paused, log, no_grad, primitives, sqrt
 from autograd.graph import leaves, topological_order
 from autograd.primitives import CONSTANT, REAL, TABLE, primitive
 from autograd.value import constant
@@ -177,6 +177,43 @@ def test_collector_paused_restores_what_was():
             pass
         assert not gc.isenabled()
     assert gc.isenabled()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: log(1.0, 2.0), "log of 2 operands: it takes 1"),
+        (lambda: primitives.sum([]), "sum of 0 operands: it takes 1, 2, …"),
+        (lambda: primitives.dot(1.0, 2.0, 3.0), "dot of 3 operands: it takes 2, 4, …"),
+        (lambda: primitives.dot([1.0, 2.0], [3.0]), "dot of 3 operands in lists of 1 and 2: it takes 2, 4, …"),
+        (lambda: primitives.affine([1.0], [2.0]), "affine of 2 operands: it takes 3, 5, …"),
+        (lambda: primitives.power(2.0, Value(3.0)), "power: p = Value(3.0, grad=0.0) is a Value"),
+        (lambda: primitive("f", REAL)(lambda n, x, y: (x, (1.0, 0.0))), "1 domains for the operands x, y;"),
+    ],
+)
+def test_operands_of_another_number_or_kind_are_refused(make, words):
+    with pytest.raises(TypeError) as error:
+        make()
+    assert words in str(error.value)
+
+
+def test_a_name_that_the_table_has_is_refused_and_its_entry_stays():
+    before = TABLE["exp"]
+    with pytest.raises(ValueError, match="primitive exp: the table has one already"):
+
+        @primitive("e", REAL)
+        def exp(n, x):
+            return x, (1.0,)
+
+    assert TABLE["exp"] is before
+
+
+def test_a_domain_is_told_with_its_condition_on_all_operands_together():
+    power, pow = TABLE["power"], TABLE["pow"]
+    for p, at_0, below in ((2.0, True, True), (0.0, True, True), (0.5, True, False), (-1.0, False, True)):
+        assert [power.defined_at(x, p) for x in (3.0, 0.0, -3.0)] == [True, at_0, below]
+        assert [pow.defined_at(x, p) for x in (3.0, 0.0, -3.0)] == [True, at_0, False]
+    assert [TABLE["log1p"].defined_at(x) for x in (-1.1, -1.0, -0.9)] == [False, False, True]
 
 
 def test_a_strangers_primitive_is_one_entry():
