@@ -55,6 +55,14 @@ def test_leaves_accumulate_and_interior_nodes_start_anew():
     assert (x.grad, y.grad) == (2 * first[0], first[1])
 
 
+def test_until_backward_runs_every_grad_is_0():
+    x = Value(3.0)
+    f = x * x
+    assert (x.grad, f.grad) == (0.0, 0.0)
+    f.backward()
+    assert (x.grad, f.grad) == (6.0, 1.0)
+
+
 def test_backward_from_a_leaf_gives_it_1_each_time():
     x = Value(3.0)
     x.backward()
