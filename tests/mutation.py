@@ -360,7 +360,6 @@ def main() -> int:
                 if text not in reasons:
                     alive.append(text)
                 print(text, f"   (explained: {reasons[text]})" if text in reasons else "   SURVIVES", flush=True)
-            else: print(round(time.monotonic()-start), near, None if verdict is None else [len(verdict[1]), list(verdict[1].items())[-1:]], flush=True)  # DEBUG
         tried += len(found)
         print(f"{module}: {len(found)} changes, {survivors} survive, {time.monotonic() - start:.0f} s", flush=True)
     if not options.list:
