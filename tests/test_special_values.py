@@ -18,6 +18,7 @@ from test_javascript import node, source_of
 
 from autograd import DomainError, Value, grad, hessian, record
 from autograd import functions as F
+from autograd.number_systems import arrays, floats
 from autograd.primitives import CONSTANT, TABLE
 
 INF, NAN, EPSILON, TINIEST = math.inf, math.nan, sys.float_info.epsilon, 5e-324
@@ -492,6 +493,14 @@ def test_whole_powers_of_zero_and_of_negative_numbers():
     assert locals_of(Value(0.0) ** Value(0.0)) == [0.0, 0.0]
     with pytest.raises(DomainError, match="write a constant exponent"):
         Value(-2.0) ** Value(3.0)
+
+
+def test_powers_that_overflow_or_do_not_exist_are_ieee_754s_to_the_sign():
+    for x, p in itertools.product(PAIR, POWERS):
+        with np.errstate(all="ignore"):
+            expected = float(arrays.power(x, p))
+        if math.isfinite(x) and math.isfinite(p) and not math.isfinite(expected):
+            assert repr(floats.power(x, p)) == repr(expected), (x, p)
 
 
 @pytest.mark.parametrize("zero", ZEROS)
