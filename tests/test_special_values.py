@@ -495,12 +495,14 @@ def test_whole_powers_of_zero_and_of_negative_numbers():
         Value(-2.0) ** Value(3.0)
 
 
-def test_powers_that_overflow_or_do_not_exist_are_ieee_754s_to_the_sign():
-    for x, p in itertools.product(PAIR, POWERS):
+@pytest.mark.parametrize("name", ["exp", "expm1", "log", "log1p", "sqrt", "sinh", "cosh", "divide", "power", "pow"])
+def test_where_finite_numbers_give_no_finite_one_it_is_ieee_754s_to_the_sign(name):
+    at = itertools.product(PAIR, POWERS) if name in ("divide", "power", "pow") else [(x,) for x in (*GRID, *EDGES)]
+    for x in at:
         with np.errstate(all="ignore"):
-            expected = float(arrays.power(x, p))
-        if math.isfinite(x) and math.isfinite(p) and not math.isfinite(expected):
-            assert repr(floats.power(x, p)) == repr(expected), (x, p)
+            expected = float(getattr(arrays, name)(*x))
+        if all(map(math.isfinite, x)) and not math.isfinite(expected):
+            assert repr(getattr(floats, name)(*x)) == repr(expected), x
 
 
 @pytest.mark.parametrize("zero", ZEROS)
