@@ -205,6 +205,20 @@ def test_operands_of_another_number_or_kind_are_refused(make, words):
     assert words in str(error.value)
 
 
+def test_a_rule_of_1_4_7_operands_takes_no_other_number():
+    @primitive("Σ³", REAL, least=1, step=3)
+    def in_threes(n, *x):
+        return n.sum(x), (1.0,) * len(x)
+
+    try:
+        assert [in_threes(*[1.0] * k).data for k in (1, 4, 7)] == [1.0, 4.0, 7.0]
+        for k in (0, 2, 3, 5):
+            with pytest.raises(TypeError, match=f"in_threes of {k} operands: it takes 1, 4, …"):
+                in_threes(*[1.0] * k)
+    finally:
+        del TABLE["in_threes"]
+
+
 def test_a_name_that_the_table_has_is_refused_and_its_entry_stays():
     before = TABLE["exp"]
     with pytest.raises(ValueError, match="primitive exp: the table has one already"):

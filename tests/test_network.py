@@ -18,10 +18,11 @@ from safetensors.numpy import save as to_bytes
 
 import nn
 from autograd import DomainError, Value, clamp, gradcheck, leaky_relu, mean, softmax, where
-from nn import MLP, SGD, Adam, Training, binary_cross_entropy, cross_entropy, half_squared_error, hinge
+from nn import MLP, SGD, Adam, Linear, Training, binary_cross_entropy, cross_entropy, half_squared_error, hinge
 from nn.__main__ import main
 from nn.checkpoint import load, save
 from nn.data import BUNDLED, BY_NAME, Dataset, batches, circles, digits, iris, moons, spirals, split, xor
+from nn.init import BY_NAME as INITIALIZERS
 from nn.init import he_normal, he_uniform, xavier_normal, xavier_uniform
 from nn.losses import mean_loss, mean_squared_error
 from nn.module import Module
@@ -142,6 +143,27 @@ def test_mlp_starts_with_the_weights_for_its_activation_and_biases_of_0(activati
     assert state["net.layers.0.W"] == init(3, 5, rng)
     assert state["net.layers.2.W"] == init(5, 2, rng)
     assert set(state["net.layers.0.b"] + state["net.layers.2.b"]) == {0.0}
+
+
+def test_an_mlp_takes_first_weights_by_name_or_as_a_function():
+    for init in ("normal", INITIALIZERS["normal"]):
+        state = MLP(3, [2], init=init, rng=Random(7)).state_dict()
+        assert state["net.layers.0.W"] == INITIALIZERS["normal"](3, 2, Random(7))
+
+
+def test_a_linear_alone_names_its_parameters_without_a_layer():
+    assert [p.name for p in Linear(2, 1).parameters()] == ["w_11", "w_12", "b_1"]
+
+
+def test_a_trace_passes_gradients_to_what_an_example_was_computed_from_and_leaves_its_leaves_alone():
+    model = MLP(2, [2, 1], activation="tanh", rng=Random(0))
+    x = Value(0.5, "mine")
+    trace = model.trace([x, x * x])
+    trace.output.backward()
+    assert x.name == "mine" and trace.a[0][0].parents == ()
+    y = Value(0.25)
+    model([0.5, y]).backward()
+    assert x.grad == pytest.approx(2.0 * 0.5 * y.grad, rel=1e-12)  # rounding: through x² alone, where ∂x²/∂x = 2x
 
 
 # ---- data -----------------------------------------------------------------------------------------------------
