@@ -505,6 +505,11 @@ def test_where_finite_numbers_give_no_finite_one_it_is_ieee_754s_to_the_sign(nam
             assert repr(getattr(floats, name)(*x)) == repr(expected), x
 
 
+def test_the_root_of_minus_zero_has_no_sign_so_that_the_slope_there_is_plus_infinity():
+    for system in (floats, arrays):
+        assert math.copysign(1.0, system.sqrt(-0.0)) == 1.0
+
+
 @pytest.mark.parametrize("zero", ZEROS)
 def test_products_with_zeros_keep_the_product_of_the_others(zero):
     assert locals_of(F.product(zero, Value(2.0), 3.0)) == [6.0, 0.0, 0.0]
