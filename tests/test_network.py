@@ -18,10 +18,11 @@ from safetensors.numpy import save as to_bytes
 
 import nn
 from autograd import DomainError, Value, clamp, gradcheck, leaky_relu, mean, softmax, where
-from nn import MLP, SGD, Adam, Linear, Training, binary_cross_entropy, cross_entropy, half_squared_error, hinge
+from nn import MLP, SGD, Adam, Training, binary_cross_entropy, cross_entropy, half_squared_error, hinge
 from nn.__main__ import main
 from nn.checkpoint import load, save
 from nn.data import BUNDLED, BY_NAME, Dataset, batches, circles, digits, iris, moons, spirals, split, xor
+from nn.diagram import model_diagram
 from nn.init import BY_NAME as INITIALIZERS
 from nn.init import he_normal, he_uniform, xavier_normal, xavier_uniform
 from nn.losses import mean_loss, mean_squared_error
@@ -152,7 +153,7 @@ def test_an_mlp_takes_first_weights_by_name_or_as_a_function():
 
 
 def test_a_linear_alone_names_its_parameters_without_a_layer():
-    assert [p.name for p in Linear(2, 1).parameters()] == ["w_11", "w_12", "b_1"]
+    assert [p.name for p in nn.Linear(2, 1).parameters()] == ["w_11", "w_12", "b_1"]
 
 
 def test_a_trace_passes_gradients_to_what_an_example_was_computed_from_and_leaves_its_leaves_alone():
@@ -596,6 +597,11 @@ def test_a_model_maps_one_example_of_its_width(model, x):
         (lambda: MLP(2, [1]).batch([]), "of 0 examples"),
         (lambda: MLP(2, [1]).batch([[1.0, 2.0], [1.0]]), "example of 1 numbers: it needs 2"),
         (lambda: MLP(2, [1])(["a", "b"]), "not of text"),
+        (lambda: nn.Linear(2, 1, init=lambda n_in, n_out, rng: [[1.0, math.nan]]), "not finite"),
+        (lambda: nn.Linear(2, 1, init=lambda n_in, n_out, rng: [[1.0], [2.0]]), r"shape \(2, 1\): W .* \(1, 2\)"),
+        (lambda: nn.LeakyReLU(math.inf), "slope = inf: it needs to be finite"),
+        (lambda: model_diagram(nn.ReLU()), "no Linear layer"),
+        (lambda: model_diagram(nn.Sequential(nn.Linear(1, 2), nn.Linear(3, 1))), "cannot follow"),
     ],
 )
 def test_what_makes_no_network_or_no_batch_is_named(make, words):
