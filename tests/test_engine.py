@@ -194,6 +194,7 @@ def test_collector_paused_restores_what_was():
         (lambda: primitives.sum([]), "sum of 0 operands: it takes 1, 2, …"),
         (lambda: primitives.dot(1.0, 2.0, 3.0), "dot of 3 operands: it takes 2, 4, …"),
         (lambda: primitives.dot([1.0, 2.0], [3.0]), "dot of 3 operands in lists of 1 and 2: it takes 2, 4, …"),
+        (lambda: primitives.dot([1.0, 2.0, 3.0], [4.0]), "dot of 4 operands in lists of 1 and 3: it takes 2, 4, …"),
         (lambda: primitives.affine([1.0], [2.0]), "affine of 2 operands: it takes 3, 5, …"),
         (lambda: primitives.power(2.0, Value(3.0)), "power: p = Value(3.0, grad=0.0) is a Value"),
         (lambda: primitive("f", REAL)(lambda n, x, y: (x, (1.0, 0.0))), "1 domains for the operands x, y;"),
