@@ -597,6 +597,8 @@ def test_a_model_maps_one_example_of_its_width(model, x):
         (lambda: MLP(2, [1]).batch([]), "of 0 examples"),
         (lambda: MLP(2, [1]).batch([[1.0, 2.0], [1.0]]), "example of 1 numbers: it needs 2"),
         (lambda: MLP(2, [1])(["a", "b"]), "not of text"),
+        (lambda: nn.Linear(0, 1), "from 0 to 1 units: it needs at least one of each"),
+        (lambda: nn.Linear(1, 0), "from 1 to 0 units"),
         (lambda: nn.Linear(2, 1, init=lambda n_in, n_out, rng: [[1.0, math.nan]]), "not finite"),
         (lambda: nn.Linear(2, 1, init=lambda n_in, n_out, rng: [[1.0], [2.0]]), r"shape \(2, 1\): W .* \(1, 2\)"),
         (lambda: nn.LeakyReLU(math.inf), "slope = inf: it needs to be finite"),
