@@ -25,5 +25,5 @@ def topological_order(root: Value) -> list[Value]:
 
 
 def leaves(root: Value) -> list[Value]:
-    """The inputs of ``root``, in the order of the forward pass: no parents, and no constant."""
-    return [node for node in topological_order(root) if not node.parents and node.operation is None]
+    """The inputs of ``root``, in the order of the forward pass: what no operation made, and no constant."""
+    return [node for node in topological_order(root) if node.operation is None]

@@ -96,8 +96,8 @@ class BatchNorm(Module):
         columns = [self._algorithm_1(k, [x[k] for x in X]) for k in range(self.n)]
         self.latest(columns)
         for k, column in enumerate(columns, 1):
-            finite = isfinite(column.mu.data) and isfinite(column.sigma2.data)
-            anomaly = None if finite else first_anomaly(column.sigma2)
+            # σ² was computed from μ: it is finite only where both are
+            anomaly = None if isfinite(column.sigma2.data) else first_anomaly(column.sigma2)
             if anomaly:  # where it began, which statistics alone do not tell
                 statistics = f"mean {column.mu.data!r} and variance {column.sigma2.data!r}"
                 anomaly.args = (f"{self!r}: unit {k} has {statistics}: {anomaly}",)

@@ -73,7 +73,8 @@ def start(config: Config, folder: Path) -> None:
     if Path(config["data"]).is_file():
         print(f"{text_name(Path(config['data']).name)}: {experiment.schema}")
         for name in counting(read_table(config["data"]), experiment.schema):
-            print(f"{name} goes up by 1 from row to row: if it only counts them, leave it out (--ignore {name!r})")
+            told = f"{text_name(name)} goes up by 1 from row to row"
+            print(f"{told}: if it only counts them, leave it out (--ignore {name!r})")
     parts = " / ".join(str(len(part.y)) for part in experiment.data)
     print(f"{_title(experiment)}: {parts} examples to train, validate and test")
     for line in _missing_classes(experiment.data):

@@ -132,6 +132,14 @@ def test_d1_at_p_1_everything_is_dropped_without_a_division():
     assert (data(y), grads(x)) == ([0.0, 0.0], [0.0, 0.0])
 
 
+def test_d1_at_p_0_nothing_is_dropped_not_even_by_a_draw_of_0():
+    assert data(Dropout(0.0, rng=Scripted([False]))([3.0])) == [3.0]
+
+
+def test_d1_half_the_units_are_dropped_unless_another_share_is_asked_for():
+    assert Dropout().p == 0.5
+
+
 def test_a_mask_is_a_named_leaf_with_a_local_derivative_and_a_sampler():
     model = Sequential(Linear(1, 2, rng=Random(0)), ReLU(), Linear(2, 3, rng=Random(1)), Dropout(0.5, rng=Random(2)))
     dropout = model.layers[3]
@@ -451,6 +459,20 @@ def test_statistics_that_are_not_finite_are_refused_and_never_averaged():
     with pytest.raises(ValueError, match="unit 1 has mean nan and variance nan: "):
         calibrate(bn, [[1.0], [math.nan]])
     assert (bn.mu_, bn.sigma2_) == before
+
+
+def test_the_unit_whose_statistics_are_not_finite_is_named():
+    with pytest.raises(ValueError, match="unit 2 has mean nan and variance nan: "):
+        BatchNorm(3).batch([[1.0, 2.0, 3.0], [1.0, math.nan, 3.0]])
+    with pytest.raises(ValueError, match=r"unit 2 has mean and variance \(0\.0, inf\)"):
+        BatchNorm(3).average([0.0] * 3, [1.0, math.inf, 1.0], 2)
+
+
+def test_a_momentum_of_0_never_learns_and_of_1_never_remembers():
+    for momentum, mu, sigma2 in ((0.0, 0.0, 1.0), (1.0, 4.0, 2.0)):
+        bn = BatchNorm(1, momentum=momentum)
+        bn.batch([[3.0], [5.0]])  # mean 4, unbiased variance 2
+        assert (bn.mu_, bn.sigma2_) == ([mu], [sigma2])
 
 
 def test_a_calibration_that_fails_at_the_second_layer_leaves_the_first_as_it_was():

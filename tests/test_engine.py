@@ -2,14 +2,17 @@
 
 import gc
 import json
+import operator
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from autograd import DomainError, Value, collector_paused, log, no_grad, sqrt
+from autograd import DomainError, Value, collector_paused, log, no_grad, primitives, sqrt
+from autograd.graph import leaves, topological_order
 from autograd.primitives import CONSTANT, REAL, TABLE, primitive
 from autograd.value import constant
 
@@ -52,10 +55,34 @@ def test_leaves_accumulate_and_interior_nodes_start_anew():
     assert (x.grad, y.grad) == (2 * first[0], first[1])
 
 
+def test_until_backward_runs_every_grad_is_0():
+    x = Value(3.0)
+    f = x * x
+    assert (x.grad, f.grad) == (0.0, 0.0)
+    f.backward()
+    assert (x.grad, f.grad) == (6.0, 1.0)
+
+
+def test_backward_from_a_leaf_gives_it_1_each_time():
+    x = Value(3.0)
+    x.backward()
+    x.backward()
+    assert x.grad == 2.0
+
+
 def test_nothing_from_upstream_times_an_infinite_derivative_is_nothing():
     x = Value(0.0)
     (sqrt(x) * 0.0).backward()
     assert x.grad == 0.0
+
+
+def test_the_order_is_that_of_the_forward_pass_first_operand_first():
+    x, y = Value(2.0), Value(3.0)
+    p, q = x * y, y + 1.0
+    f = p * q
+    one = q.parents[1]
+    assert topological_order(f) == [x, y, p, one, q, f]
+    assert leaves(f) == [x, y]  # 1 is a number in the expression, and no input
 
 
 def test_a_million_nodes_deep_runs_backward_and_is_freed():
@@ -98,6 +125,14 @@ def test_numpy_scalars_meet_values():
     assert Value(np.float32(0.5)).data == 0.5
 
 
+def test_comparisons_look_at_data_and_equality_at_identity():
+    for compare in (operator.lt, operator.le, operator.gt, operator.ge):
+        for x, y in ((1.0, 2.0), (2.0, 1.0), (1.0, 1.0)):
+            assert compare(Value(x), Value(y)) == compare(Value(x), y) == compare(x, Value(y)) == compare(x, y)
+    assert Value(1.0) != Value(1.0)
+    assert Value(-0.5) and not Value(0.0)
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -123,6 +158,26 @@ def test_no_grad_nests_and_survives_exceptions():
     assert (x * x).parents == (x, x)
 
 
+def test_no_grad_holds_for_its_own_thread_alone():
+    x, inside, done, seen = Value(2.0), threading.Event(), threading.Event(), []
+
+    def other():
+        seen.append((x * x).parents)
+        with no_grad():
+            inside.set()
+            done.wait(timeout=10.0)
+            seen.append((x * x).parents)
+
+    thread = threading.Thread(target=other)
+    with no_grad():
+        thread.start()
+        assert inside.wait(timeout=10.0)
+    seen.append((x * x).parents)
+    done.set()
+    thread.join()
+    assert seen == [(x, x), (x, x), ()]
+
+
 def test_collector_paused_restores_what_was():
     assert gc.isenabled()
     with collector_paused():
@@ -130,6 +185,58 @@ def test_collector_paused_restores_what_was():
             pass
         assert not gc.isenabled()
     assert gc.isenabled()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: log(1.0, 2.0), "log of 2 operands: it takes 1"),
+        (lambda: primitives.sum([]), "sum of 0 operands: it takes 1, 2, …"),
+        (lambda: primitives.dot(1.0, 2.0, 3.0), "dot of 3 operands: it takes 2, 4, …"),
+        (lambda: primitives.dot([1.0, 2.0], [3.0]), "dot of 3 operands in lists of 1 and 2: it takes 2, 4, …"),
+        (lambda: primitives.dot([1.0, 2.0, 3.0], [4.0]), "dot of 4 operands in lists of 1 and 3: it takes 2, 4, …"),
+        (lambda: primitives.affine([1.0], [2.0]), "affine of 2 operands: it takes 3, 5, …"),
+        (lambda: primitives.power(2.0, Value(3.0)), "power: p = Value(3.0, grad=0.0) is a Value"),
+        (lambda: primitive("f", REAL)(lambda n, x, y: (x, (1.0, 0.0))), "1 domains for the operands x, y;"),
+    ],
+)
+def test_operands_of_another_number_or_kind_are_refused(make, words):
+    with pytest.raises(TypeError) as error:
+        make()
+    assert words in str(error.value)
+
+
+def test_a_rule_of_1_4_7_operands_takes_no_other_number():
+    @primitive("Σ³", REAL, least=1, step=3)
+    def in_threes(n, *x):
+        return n.sum(x), (1.0,) * len(x)
+
+    try:
+        assert [in_threes(*[1.0] * k).data for k in (1, 4, 7)] == [1.0, 4.0, 7.0]
+        for k in (0, 2, 3, 5):
+            with pytest.raises(TypeError, match=f"in_threes of {k} operands: it takes 1, 4, …"):
+                in_threes(*[1.0] * k)
+    finally:
+        del TABLE["in_threes"]
+
+
+def test_a_name_that_the_table_has_is_refused_and_its_entry_stays():
+    before = TABLE["exp"]
+    with pytest.raises(ValueError, match="primitive exp: the table has one already"):
+
+        @primitive("e", REAL)
+        def exp(n, x):
+            return x, (1.0,)
+
+    assert TABLE["exp"] is before
+
+
+def test_a_domain_is_told_with_its_condition_on_all_operands_together():
+    power, pow = TABLE["power"], TABLE["pow"]
+    for p, at_0, below in ((2.0, True, True), (0.0, True, True), (0.5, True, False), (-1.0, False, True)):
+        assert [power.defined_at(x, p) for x in (3.0, 0.0, -3.0)] == [True, at_0, below]
+        assert [pow.defined_at(x, p) for x in (3.0, 0.0, -3.0)] == [True, at_0, False]
+    assert [TABLE["log1p"].defined_at(x) for x in (-1.1, -1.0, -0.9)] == [False, False, True]
 
 
 def test_a_strangers_primitive_is_one_entry():

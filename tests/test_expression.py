@@ -494,7 +494,7 @@ def audited(texts, folder):
     for text, (outcome, words, line, column, calls) in zip(texts, answers, strict=True):
         outcomes[outcome] += 1
         assert words.isprintable() and len(words) < 1000, text[:200]
-        assert calls <= 500 + 60 * min(len(text), MOST_CHARACTERS), text[:200]
+        assert calls <= 500 + 80 * min(len(text), MOST_CHARACTERS), text[:200]
         if column:  # a text that is too long has no place that is at fault
             assert 1 <= column <= len(text.split("\n")[line - 1]) + 1, text[:200]
     return outcomes

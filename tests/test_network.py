@@ -7,7 +7,6 @@ import pickle
 import struct
 import subprocess
 import sys
-import threading
 import zipfile
 from collections import Counter
 from io import BytesIO, StringIO
@@ -21,11 +20,13 @@ from safetensors.numpy import load_file
 from safetensors.numpy import save as to_bytes
 
 import nn
-from autograd import DomainError, Value, clamp, gradcheck, leaky_relu, mean, no_grad, softmax, where
+from autograd import DomainError, Value, clamp, gradcheck, leaky_relu, mean, softmax, where
 from nn import MLP, SGD, Adam, Training, binary_cross_entropy, cross_entropy, half_squared_error, hinge
 from nn.__main__ import main
 from nn.checkpoint import load, load_preprocessing, save
 from nn.data import BUNDLED, BY_NAME, Dataset, batches, circles, digits, iris, moons, spirals, split, xor
+from nn.diagram import model_diagram
+from nn.init import BY_NAME as INITIALIZERS
 from nn.init import he_normal, he_uniform, xavier_normal, xavier_uniform
 from nn.losses import mean_loss, mean_squared_error
 from nn.module import Module
@@ -73,33 +74,6 @@ def test_the_documented_slope_at_a_kink(f, at, slope):
 def test_softmax_sums_to_1_and_survives_large_logits():
     p = [p_j.data for p_j in softmax([Value(1000.0), Value(998.0), Value(-1000.0)])]
     assert p == pytest.approx([1 / (1 + math.exp(-2)), 1 / (1 + math.exp(2)), 0.0], rel=1e-12)
-
-
-def test_backward_from_a_leaf_gives_it_1_each_time():
-    x = Value(3.0)
-    x.backward()
-    x.backward()
-    assert x.grad == 2.0
-
-
-def test_no_grad_holds_for_its_own_thread_alone():
-    x, inside, done, seen = Value(2.0), threading.Event(), threading.Event(), []
-
-    def other():
-        seen.append((x * x).parents)
-        with no_grad():
-            inside.set()
-            done.wait(timeout=10.0)
-            seen.append((x * x).parents)
-
-    thread = threading.Thread(target=other)
-    with no_grad():
-        thread.start()
-        assert inside.wait(timeout=10.0)
-    seen.append((x * x).parents)
-    done.set()
-    thread.join()
-    assert seen == [(x, x), (x, x), ()]
 
 
 # ---- losses ---------------------------------------------------------------------------------------------------
@@ -173,6 +147,27 @@ def test_mlp_starts_with_the_weights_for_its_activation_and_biases_of_0(activati
     assert state["net.layers.0.W"] == init(3, 5, rng)
     assert state["net.layers.2.W"] == init(5, 2, rng)
     assert set(state["net.layers.0.b"] + state["net.layers.2.b"]) == {0.0}
+
+
+def test_an_mlp_takes_first_weights_by_name_or_as_a_function():
+    for init in ("normal", INITIALIZERS["normal"]):
+        state = MLP(3, [2], init=init, rng=Random(7)).state_dict()
+        assert state["net.layers.0.W"] == INITIALIZERS["normal"](3, 2, Random(7))
+
+
+def test_a_linear_alone_names_its_parameters_without_a_layer():
+    assert [p.name for p in nn.Linear(2, 1).parameters()] == ["w_11", "w_12", "b_1"]
+
+
+def test_a_trace_passes_gradients_to_what_an_example_was_computed_from_and_leaves_its_leaves_alone():
+    model = MLP(2, [2, 1], activation="tanh", rng=Random(0))
+    x = Value(0.5, "mine")
+    trace = model.trace([x, x * x])
+    trace.output.backward()
+    assert x.name == "mine" and trace.a[0][0].parents == ()
+    y = Value(0.25)
+    model([0.5, y]).backward()
+    assert x.grad == pytest.approx(2.0 * 0.5 * y.grad, rel=1e-12)  # rounding: through x² alone, where ∂x²/∂x = 2x
 
 
 # ---- data -----------------------------------------------------------------------------------------------------
@@ -653,6 +648,13 @@ def test_a_model_maps_one_example_of_its_width(model, x):
         (lambda: MLP(2, [1]).batch([]), "of 0 examples"),
         (lambda: MLP(2, [1]).batch([[1.0, 2.0], [1.0]]), "example of 1 numbers: it needs 2"),
         (lambda: MLP(2, [1])(["a", "b"]), "not of text"),
+        (lambda: nn.Linear(0, 1), "from 0 to 1 units: it needs at least one of each"),
+        (lambda: nn.Linear(1, 0), "from 1 to 0 units"),
+        (lambda: nn.Linear(2, 1, init=lambda n_in, n_out, rng: [[1.0, math.nan]]), "not finite"),
+        (lambda: nn.Linear(2, 1, init=lambda n_in, n_out, rng: [[1.0], [2.0]]), r"shape \(2, 1\): W .* \(1, 2\)"),
+        (lambda: nn.LeakyReLU(math.inf), "slope = inf: it needs to be finite"),
+        (lambda: model_diagram(nn.ReLU()), "no Linear layer"),
+        (lambda: model_diagram(nn.Sequential(nn.Linear(1, 2), nn.Linear(3, 1))), "cannot follow"),
     ],
 )
 def test_what_makes_no_network_or_no_batch_is_named(make, words):

@@ -332,7 +332,7 @@ def test_a_label_that_chooses_a_unit_is_refused_and_one_that_is_multiplied_is_fe
 
 def test_batch_normalisation_in_training_would_not_keep_its_averages():
     model = Sequential(Linear(2, 2), BatchNorm(2))
-    with pytest.raises(ValueError, match="reads the data of μ¹_1"):
+    with pytest.raises(ValueError, match="reads the data of var¹_1"):
         record(lambda X: F.sum([a * a for example in model.batch(X) for a in example]))([[1.0, 2.0], [3.0, 5.0]])
 
 

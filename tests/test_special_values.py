@@ -18,6 +18,7 @@ from test_javascript import node, source_of
 
 from autograd import DomainError, Value, grad, hessian, record
 from autograd import functions as F
+from autograd.number_systems import arrays, floats
 from autograd.primitives import CONSTANT, TABLE
 
 INF, NAN, EPSILON, TINIEST = math.inf, math.nan, sys.float_info.epsilon, 5e-324
@@ -492,6 +493,21 @@ def test_whole_powers_of_zero_and_of_negative_numbers():
     assert locals_of(Value(0.0) ** Value(0.0)) == [0.0, 0.0]
     with pytest.raises(DomainError, match="write a constant exponent"):
         Value(-2.0) ** Value(3.0)
+
+
+@pytest.mark.parametrize("name", ["exp", "expm1", "log", "log1p", "sqrt", "sinh", "cosh", "divide", "power", "pow"])
+def test_where_finite_numbers_give_no_finite_one_it_is_ieee_754s_to_the_sign(name):
+    at = itertools.product(PAIR, POWERS) if name in ("divide", "power", "pow") else [(x,) for x in (*GRID, *EDGES)]
+    for x in at:
+        with np.errstate(all="ignore"):
+            expected = float(getattr(arrays, name)(*x))
+        if all(map(math.isfinite, x)) and not math.isfinite(expected):
+            assert repr(getattr(floats, name)(*x)) == repr(expected), x
+
+
+def test_the_root_of_minus_zero_has_no_sign_so_that_the_slope_there_is_plus_infinity():
+    for system in (floats, arrays):
+        assert math.copysign(1.0, system.sqrt(-0.0)) == 1.0
 
 
 @pytest.mark.parametrize("zero", ZEROS)

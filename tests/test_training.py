@@ -815,6 +815,11 @@ def test_penalties_are_their_formulas_and_pull_by_their_derivatives():
         assert gradcheck(lambda *x, penalty=penalty: penalty(x, 0.3), w)
 
 
+@pytest.mark.parametrize("penalty", [l1_penalty, l2_penalty])
+def test_a_penalty_of_strength_0_is_0(penalty):
+    assert penalty([Value(3.0)], 0.0).data == 0.0
+
+
 def test_an_l1_penalty_leaves_a_weight_of_0_where_it_is():
     w = Value(0.0)
     l1_penalty([w], 1.0).backward()

@@ -97,7 +97,7 @@ def sigmoid(z: float) -> float:
 
 
 def softplus(z: float) -> float:
-    return max(z, 0.0) + math.log1p(math.exp(-math.fabs(z))) if z == z else nan
+    return max(z, 0.0) + math.log1p(math.exp(-math.fabs(z)))
 
 
 def abs(x: float) -> float:
