@@ -334,6 +334,15 @@ def test_the_nodes_of_mean_and_variance_are_named_after_layer_and_unit():
     assert [p.name for p in model.layers[3].parameters()] == ["γ²_1", "γ²_2", "β²_1", "β²_2"]
 
 
+def test_latest_is_told_the_nodes_of_each_mini_batch_in_training_alone():
+    layer, told = BatchNorm(1), []
+    layer.latest = told.append
+    layer.batch([[1.0], [3.0]])
+    layer.eval().batch([[1.0], [3.0]])
+    [[unit]] = told
+    assert (unit.mu.data, unit.sigma2.data) == (2.0, 1.0)
+
+
 def test_a_unit_that_is_the_same_for_all_examples_is_beta_and_divides_by_no_zero():
     layer = BatchNorm(1)
     layer.load_state_dict({**layer.state_dict(), "beta": [0.25]})
