@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from math import isfinite
 from typing import ClassVar
 
 from autograd import functions, primitives
 from autograd.primitives import Primitive
 from autograd.value import Value, node_of
+from nn.arguments import in_range
 from nn.module import Module
 
 
@@ -69,9 +69,7 @@ class LeakyReLU(Activation):
     """g(z) = z for z > 0, else ``slope`` · z."""
 
     def __init__(self, slope: float = 0.01) -> None:
-        if not isfinite(slope):
-            raise ValueError(f"slope = {slope!r}: it needs to be finite")
-        self.slope = slope
+        self.slope = in_range("slope", slope)
 
     def g(self, z: Value) -> Value:
         return functions.leaky_relu(z, self.slope)

@@ -8,8 +8,10 @@ products shrink, stay or grow. Each function returns the rows of W, shape (to, f
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf, sqrt
+from math import sqrt
 from random import Random
+
+from nn.arguments import in_range
 
 Matrix = list[list[float]]
 Initializer = Callable[[int, int, Random], Matrix]
@@ -22,9 +24,8 @@ def zero(n_in: int, n_out: int, rng: Random) -> Matrix:
 
 def constant(n_in: int, n_out: int, rng: Random, value: float = 0.1) -> Matrix:
     """Every weight ``value``: the units of a layer stay the same, as from ``zero``."""
-    if not -inf < value < inf:
-        raise ValueError(f"value = {value!r}: a first weight needs to be finite")
-    return [[float(value)] * n_in for _ in range(n_out)]
+    value = in_range("value", value, what="a first weight")
+    return [[value] * n_in for _ in range(n_out)]
 
 
 def uniform(n_in: int, n_out: int, rng: Random, limit: float = 1.0) -> Matrix:
@@ -111,6 +112,4 @@ def initializer(name: str) -> Initializer:
 
 
 def _check(name: str, size: float) -> float:
-    if not 0.0 <= size < inf:
-        raise ValueError(f"{name} = {size!r}: the size of first weights needs to be finite and at least 0")
-    return size
+    return in_range(name, size, at_least=0.0, what="the size of first weights")

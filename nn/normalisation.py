@@ -13,6 +13,7 @@ from typing import NamedTuple
 from autograd.anomaly import first_anomaly
 from autograd.functions import affine, dot, mean, sqrt
 from autograd.value import Value, collector_paused, no_grad
+from nn.arguments import in_range, whole
 from nn.module import Example, Module, evaluating, index_name
 
 
@@ -54,13 +55,9 @@ class BatchNorm(Module):
     """
 
     def __init__(self, n: int, epsilon: float = 1e-5, momentum: float = 0.1) -> None:
-        if n < 1:
-            raise ValueError(f"BatchNorm of {n} units: it needs at least one")
-        if not (isfinite(epsilon) and epsilon > 0.0):
-            raise ValueError(f"epsilon = {epsilon!r}: it needs to be finite and > 0")
-        if not 0.0 <= momentum <= 1.0:
-            raise ValueError(f"momentum = {momentum!r}: the share of the new batch needs to be from 0 to 1")
-        self.n, self.epsilon, self.momentum = n, float(epsilon), float(momentum)
+        self.n = n = whole("n", n)
+        self.epsilon = in_range("epsilon", epsilon, above=0.0)
+        self.momentum = in_range("momentum", momentum, at_least=0.0, at_most=1.0, what="the share of the new batch")
         self.gamma = [Value(1.0) for _ in range(n)]
         self.beta = [Value(0.0) for _ in range(n)]
         self.mu_, self.sigma2_ = [0.0] * n, [1.0] * n

@@ -9,10 +9,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from math import cos, hypot, inf, isfinite, pi
-from typing import Any, SupportsFloat
+from typing import Any
 
 from autograd.errors import DomainError
 from autograd.value import Value
+from nn.arguments import in_range, whole
 
 Schedule = Callable[[int], float]
 
@@ -425,32 +426,3 @@ SCHEDULES: dict[str, Callable[..., Schedule]] = {
 
 def _from_to(start: float, end: float, steps: int) -> tuple[float, float, int]:
     return in_range("start", start, above=0.0), in_range("end", end, at_least=0.0), whole("steps", steps)
-
-
-def whole(name: str, number: float) -> int:
-    """The number, if it is a whole one of at least 1. ValueError or TypeError names it and what it needs to be."""
-    if not isinstance(number, SupportsFloat):
-        raise TypeError(f"{name} = {number!r}: it needs to be a whole number of at least 1")
-    if not isfinite(number) or number != int(number) or number < 1:
-        raise ValueError(f"{name} = {number!r}: it needs to be a whole number of at least 1")
-    return int(number)
-
-
-def in_range(
-    name: str, number: float, above: float | None = None, at_least: float | None = None, below: float | None = None
-) -> float:
-    """The number, if it is finite and within the bounds. ValueError or TypeError names it and what it needs to be."""
-    if not isinstance(number, SupportsFloat):
-        raise TypeError(f"{name} = {number!r}: it needs to be a number")
-    fits = (
-        isfinite(number)
-        and (above is None or number > above)
-        and (at_least is None or number >= at_least)
-        and (below is None or number < below)
-    )
-    if not fits:
-        bounds = [
-            f"{sign} {bound:g}" for sign, bound in ((">", above), ("≥", at_least), ("<", below)) if bound is not None
-        ]
-        raise ValueError(f"{name} = {number!r}: it needs to be finite and {' and '.join(bounds)}")
-    return float(number)

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nn.arguments import in_range
 from nn.data import Split
 
 Array = NDArray[np.float64]
@@ -267,9 +268,8 @@ class Whiten(Step):
     scales_: Array
 
     def __init__(self, components: int | None = None, floor: float = 1e-5) -> None:
-        if not 0.0 <= floor <= 1.0:
-            raise ValueError(f"floor = {floor!r}: a share of the largest eigenvalue needs to be from 0 to 1")
-        self.components, self.floor = _check_components(components), floor
+        self.components = _check_components(components)
+        self.floor = in_range("floor", floor, at_least=0.0, at_most=1.0, what="a share of the largest eigenvalue")
 
     def __repr__(self) -> str:
         return f"Whiten({_said(self.components)})"

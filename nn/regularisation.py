@@ -7,12 +7,11 @@ for the unit is the mask's number, so a dropped unit passes nothing back. A pena
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from math import inf
 from random import Random
-from typing import SupportsFloat
 
 from autograd.functions import abs, dot, sum
 from autograd.value import Value
+from nn.arguments import in_range
 from nn.module import Module, index_name
 
 
@@ -38,11 +37,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, rng: Random | None = None) -> None:
-        if not isinstance(p, SupportsFloat):
-            raise TypeError(f"p = {p!r}: the probability of dropping a unit needs to be a number from 0 to 1")
-        if not 0.0 <= float(p) <= 1.0:  # NaN is not
-            raise ValueError(f"p = {p!r}: the probability of dropping a unit needs to be from 0 to 1")
-        self.p = float(p)
+        self.p = in_range("p", p, at_least=0.0, at_most=1.0, what="the probability of dropping a unit")
         self.rng = rng or Random()
         self.layer: int | None = None
         self.masks: dict[Value, Callable[[], float]] = {}
@@ -98,9 +93,7 @@ def l2_penalty(weights: Iterable[Value], strength: float) -> Value:
 
 
 def _strength(strength: float) -> float:
-    if not 0.0 <= strength < inf:
-        raise ValueError(f"strength = {strength!r}: a penalty needs a finite one of at least 0")
-    return float(strength)
+    return in_range("strength", strength, at_least=0.0, what="that of a penalty")
 
 
 def _some(weights: Iterable[Value]) -> list[Value]:

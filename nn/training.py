@@ -14,13 +14,14 @@ from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autograd.value import Value, collector_paused, no_grad
+from nn.arguments import in_range, whole
 from nn.data import Dataset, batches, count_batches
 from nn.faults import failing_example, naming_example, refuse_infinite
 from nn.layers import weights
 from nn.losses import BY_NAME, Loss, mean_loss
 from nn.module import Module, evaluating, lift
 from nn.normalisation import BatchNorm
-from nn.optim import Optimizer, clip_norm, clip_value, in_range, whole
+from nn.optim import Optimizer, clip_norm, clip_value
 from nn.regularisation import Dropout, l1_penalty, l2_penalty
 
 if TYPE_CHECKING:

@@ -115,7 +115,7 @@ def test_d1_evaluation_is_the_identity_and_draws_nothing():
 @pytest.mark.parametrize("p", [-0.1, 1.1, math.nan, math.inf, -math.inf])
 def test_d1_a_p_that_is_no_probability_is_refused(p):
     for make in (lambda: Dropout(p), lambda: MLP(2, [3, 1], dropout=p), lambda: MLP(2, [1], dropout=p)):
-        with pytest.raises(ValueError, match=f"p = {p}: .* from 0 to 1"):
+        with pytest.raises(ValueError, match=f"p = {p}: .* needs to be finite and ≥ 0 and ≤ 1"):
             make()
 
 
@@ -371,15 +371,18 @@ def test_in_training_fewer_than_two_examples_and_other_widths_are_refused_and_st
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"n": 0}, "0 units"),
+        ({"n": 0}, "n = 0"),
+        ({"n": 2.5}, "n = 2.5"),
+        ({"n": "2"}, "n = '2'"),
         ({"n": 2, "epsilon": 0.0}, "epsilon = 0.0"),
         ({"n": 2, "epsilon": math.nan}, "epsilon = nan"),
         ({"n": 2, "momentum": 1.1}, "momentum = 1.1"),
         ({"n": 2, "momentum": math.nan}, "momentum = nan"),
+        ({"n": 2, "momentum": "x"}, "momentum = 'x': the share of the new batch needs to be a number"),
     ],
 )
 def test_batch_norm_refuses_options_that_cannot_work(arguments, words):
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises((ValueError, TypeError), match=words):
         BatchNorm(**arguments)
 
 

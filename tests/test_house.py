@@ -43,7 +43,7 @@ MAY_IMPORT = {
     "functions": {"value", "primitives"},
     **dict.fromkeys(SHARED_BY_READERS, CALCULUS | {"value", "functions", *FOR_ALL}),
 }
-KNOW_NO_VALUE = {"nn.init", "nn.data", "nn.preprocessing", "nn.backprop"}
+KNOW_NO_VALUE = {"nn.arguments", "nn.init", "nn.data", "nn.preprocessing", "nn.backprop"}
 
 
 def at_run_time(node):
