@@ -58,11 +58,13 @@ def skips(x, n):
     return nodes[-1]
 
 
+# Python 3.13 itself frees what lies in one another thousands deep before it puts the rest aside, 3.11 and 3.12 fifty
+SMALL_STACK = 1024 * (1024 if sys.version_info >= (3, 13) else 256)
 SHAPES = [(chain, 1.0), (ladder, 1.0), (fan_in, float(N)), (fan_out, float(N)), (skips, 1.0)]
 
 
 @pytest.mark.parametrize(("shape", "slope"), SHAPES, ids=lambda p: getattr(p, "__name__", None))
-def test_a_million_nodes_of_any_shape_run_backward_and_are_freed_on_a_stack_of_256_kilobytes(shape, slope):
+def test_a_million_nodes_of_any_shape_run_backward_and_are_freed_on_a_small_stack(shape, slope):
     grads = []
 
     def run():
@@ -73,7 +75,7 @@ def test_a_million_nodes_of_any_shape_run_backward_and_are_freed_on_a_stack_of_2
         del f  # freed here, on the small stack
         grads.append(x.grad)
 
-    limit, size = sys.getrecursionlimit(), threading.stack_size(256 * 1024)
+    limit, size = sys.getrecursionlimit(), threading.stack_size(SMALL_STACK)
     sys.setrecursionlimit(1000)  # Python's own; a test runner may have raised it
     try:
         thread = threading.Thread(target=run)
