@@ -548,6 +548,25 @@ def test_parameters_keep_the_numbers_that_their_values_have():
     assert program() == 35.0
 
 
+def test_one_parameter_that_meets_many_inputs_is_read_anew():
+    w, x = Value(2.0), leaves_of([float(i) for i in range(9)])
+    program = record(F.sum([F.relu(w * x_i) for x_i in x]), [x], [w], engine="replay")
+    assert program() == 72.0
+    w.data = 3.0
+    assert program() == 108.0
+    assert program.gradient(w) == 36.0
+
+
+def test_a_parameter_that_lies_among_constants_is_read_anew():
+    w, x = Value(2.0), leaves_of([float(i) for i in range(9)])
+    factors = [w, 2.0, 5.0, w, w, 5.0, w, 2.0, w]
+    program = record(F.sum([F.relu(f * x_i) for f, x_i in zip(factors, x)]), [x], [w], engine="replay")
+    assert program() == 2.0 * 21.0 + 2.0 * 8.0 + 5.0 * 7.0
+    w.data = 3.0
+    assert program() == 3.0 * 21.0 + 2.0 * 8.0 + 5.0 * 7.0
+    assert program.gradient(w) == 21.0
+
+
 @pytest.mark.parametrize("engine", ["replay", "eager"])
 def test_leaves_that_are_neither_are_read_anew_too(engine):
     w, x, c = Value(2.0), Value(3.0), Value(4.0)
