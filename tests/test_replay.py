@@ -482,6 +482,20 @@ def test_an_incomplete_cross_product_is_still_right():
     assert_replays(lambda: F.sum([F.sin(F.dot(w, x)) for w, x in some]), [X], flat(W), [normal(rng, 6, 3)])
 
 
+@pytest.mark.parametrize(("units", "examples"), [(2, 1), (1, 2), (4, 1), (1, 4)])
+def test_groups_of_units_that_read_rows_of_their_own_are_one_step(units, examples):
+    rng = random.Random(35)
+    W, X = leaves_of(normal(rng, 3, units, 4)), leaves_of(normal(rng, 3, examples, 4))
+    b = leaves_of(normal(rng, units))
+
+    def build():
+        Z = [F.affine(w, x, b_j) for W_k, X_k in zip(W, X) for x in X_k for w, b_j in zip(W_k, b)]
+        return F.sum([F.tanh(z) for z in Z])
+
+    program = assert_replays(build, [X], [*flat(W), *b], [normal(rng, 3, examples, 4)])
+    assert program.plan.groups[0].nodes.shape == (3, max(units, examples))
+
+
 def test_a_convolution_reads_overlapping_windows():
     rng = random.Random(15)
     W, x = leaves_of(normal(rng, 3, 4)), leaves_of(normal(rng, 12))
