@@ -442,6 +442,18 @@ def test_what_is_added_to_a_product_may_be_computed_after_its_factors():
     assert_replays(build, [X], [*flat(W), *c], [normal(rng, 7, 4)])
 
 
+def test_what_skips_a_layer_is_added_beside_the_bias():
+    rng = random.Random(36)
+    W, b, X = leaves_of(normal(rng, 4, 4)), leaves_of(normal(rng, 4)), leaves_of(normal(rng, 6, 4))
+
+    def build():
+        Z = [[F.affine(w, x, b_j) + x_j for w, b_j, x_j in zip(W, b, x)] for x in X]
+        return F.sum([F.tanh(z) for example in Z for z in example])
+
+    program = assert_replays(build, [X], [*flat(W), *b], [normal(rng, 6, 4)])
+    assert len(program.plan.groups) == 3  # the product with both, tanh, the sum
+
+
 def test_a_whole_cross_product_with_some_pairs_twice():
     rng = random.Random(33)
     W, X = leaves_of(normal(rng, 4, 3)), leaves_of(normal(rng, 5, 3))
