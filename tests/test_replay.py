@@ -519,6 +519,45 @@ def test_a_convolution_reads_overlapping_windows():
     assert_replays(build, [x], flat(W), [normal(rng, 12)])
 
 
+def test_contributions_are_added_up_wherever_their_operand_was_read():
+    """In a row, in steps, apart, along axes that read the same number, in windows that overlap; as in np.add.at."""
+    block = np.arange(24).reshape(2, 3, 4)
+    spread = [
+        np.broadcast_to(block[tuple(slice(0, 1) if axis in axes else slice(None) for axis in range(3))], (2, 3, 4))
+        for axes in [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)]
+    ]
+    flat_ones = [
+        np.arange(3, 9),
+        np.arange(0, 12, 2),
+        np.full(5, 2),
+        np.full(2, 3),
+        np.array([1]),
+        np.arange(7, 2, -1),
+    ]
+    two = [block[0], block[1].T, block[:, 1], np.arange(6)[:, None] + np.arange(3), block[:, :1, 0], block[0, 1:2]]
+    two += [np.broadcast_to(np.arange(n), (m, n)) for m, n in [(2, 3), (3, 2), (1, 4), (4, 1), (3, 3)]]
+    two += [array.T for array in two]
+    apart = [np.array(some) for some in ([4, 1, 7], [4, 1, 4, 7, 1], [[5, 9], [9, 2]], [[8, 3], [1, 22]])]
+    patterns = [block, *spread, *flat_ones, *two, *apart]
+    rng = random.Random(38)
+    for _ in range(300):
+        place, steps, expected = memory.Memory(24, 24), [], np.zeros(24)
+        before = place.gradients[:] = normal(rng, 24)  # of the last run
+        for index in rng.choices(patterns, k=rng.randint(1, 4)):
+            given = np.reshape(normal(rng, index.size), index.shape)
+            np.add.at(expected, index, given)
+            if rng.random() < 0.5:
+                steps += place.add(index, given, None)
+            else:
+                steps += place.add(index, None, lambda out, given=given: np.copyto(out, given))
+        clear = place.clear()
+        for step in [clear, *steps] if clear else steps:
+            step()
+        expected[~place.written] = np.array(before)[~place.written]
+        assert place.gradients == pytest.approx(expected, abs=1e-14)  # of numbers around 1
+        assert place.clear() is None
+
+
 def test_what_was_fused_away_has_no_slot_and_is_still_read():
     x, y = Value(2.0), Value(3.0)
     W = leaves_of(normal(random.Random(0), 8, 2))
