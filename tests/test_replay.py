@@ -508,6 +508,16 @@ def test_groups_of_units_that_read_rows_of_their_own_are_one_step(units, example
     assert program.plan.groups[0].nodes.shape == (3, max(units, examples))
 
 
+def test_of_two_factors_that_are_alike_the_one_written_first_is_w():
+    rng = random.Random(37)
+    H, K = leaves_of(normal(rng, 4, 3)), leaves_of(normal(rng, 5, 3))
+    loss = F.sum([F.sin(F.dot(h, k)) for h in H for k in K])
+    for inputs, parameters in [([H, K], []), ([], flat([H, K]))]:
+        program = record(loss, inputs, parameters, engine="replay")
+        slots = [program.memory.slot[program.flat.place_of[h]] for h in flat(H)]
+        assert set(program.plan.groups[0].columns[0].flat) == set(slots)
+
+
 def test_a_convolution_reads_overlapping_windows():
     rng = random.Random(15)
     W, x = leaves_of(normal(rng, 3, 4)), leaves_of(normal(rng, 12))
