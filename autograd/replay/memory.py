@@ -48,7 +48,11 @@ def strided(index: Ints) -> Strided | None:
 
 
 def is_finite(array: Array) -> bool:
-    """Whether all are finite. Where the sum of squares is, they are; where it overflows, each is looked at."""
+    """Whether all are finite. Where the sum of squares is, they are; where it overflows, each is looked at.
+
+    >>> is_finite(np.array([1e200, -1e200])), is_finite(np.array([1e200, -np.inf]))
+    (True, False)
+    """
     return isfinite(np.dot(array, array)) or bool(np.isfinite(array).all())
 
 
