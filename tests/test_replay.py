@@ -723,9 +723,32 @@ def test_a_chain_is_left_to_the_eager_engine_which_gives_the_same():
     assert program.gradient(x) == pytest.approx(replayed.gradient(x), abs=1e-12)
 
 
+def test_every_number_is_there_where_the_eager_engine_runs():
+    assert_replays(*micrograd_network(random.Random(39), sizes=(2, 3, 1), examples=4), engine="eager")
+    build, inputs, parameters, feeds = wide_graph(3)
+    assert_replays(build, inputs, parameters, feeds, engine="eager")
+    x = Value(0.5)
+    y = F.sin(x)
+    program = record(y, [x], engine="eager")
+    assert program([0.0]) == 0.0
+    assert program.gradient(x) == program.gradient(y) == 1.0
+
+
 def test_a_network_is_replayed():
     build, inputs, parameters, _ = micrograd_network(random.Random(17))
     assert record(build(), inputs, parameters).engine == "replay"
+
+
+def test_the_reason_counts_operations_and_groups():
+    w, x = leaves_of([1.0] * 9), leaves_of([2.0] * 9)
+    for loss, counts in [
+        (F.sum([F.tanh(x_i) for x_i in x]), "10 operations, equal ones of one level in 2 groups"),
+        (F.sum([w_i * x_i for w_i, x_i in zip(w, x)]), "10 operations, equal ones of one level in 1 group"),
+        (F.tanh(x[0]), "1 operation, equal ones of one level in 1 group"),
+        (x[0], "0 operations, equal ones of one level in 0 groups"),
+    ]:
+        assert record(loss, [x], w, engine="replay").reason == f"{counts}; asked for"
+    assert record(x[0], [x]).engine == "eager"
 
 
 def test_nothing_from_upstream_times_an_infinite_derivative_is_nothing():

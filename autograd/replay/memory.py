@@ -84,7 +84,7 @@ class Memory:
         self.written: Bools = np.zeros(slots, dtype=bool)
         self.to_clear: Bools = np.zeros(slots, dtype=bool)
 
-    def place(self, nodes: Ints, wanted: bool) -> Ints:
+    def place(self, nodes: Ints, wanted: bool = False) -> Ints:
         """Put the nodes one after the other, as a block of their shape; returns their slots."""
         index = np.arange(self.used, self.used + nodes.size).reshape(nodes.shape)
         self.slot[nodes] = index
