@@ -59,7 +59,7 @@ class Plan:
     def _choose(self, engine: str, level: Ints) -> tuple[str, str]:
         remaining = np.flatnonzero((self.fused.kind != FUSED) & (self.flat.arity > 0))
         key = np.stack([level[remaining], self.flat.code[remaining]], axis=1)
-        groups = len(np.unique(key, axis=0)) if len(key) else 0
+        groups = len(np.unique(key, axis=0))
         operations = int((self.flat.arity > 0).sum())
         told = f"{counted(operations, 'operation')}, equal ones of one level in {counted(groups, 'group')}"
         if engine != "auto":
@@ -92,10 +92,8 @@ class Plan:
     def _make_groups(self, level: Ints) -> None:
         flat, fused = self.flat, self.fused
         products = fused.products
-        singles = fused.singles.arity
-        key = np.stack([level[products], fused.w.arity, singles], axis=1) if len(products) else np.zeros((0, 3))
         at_level: dict[int, list[Ints]] = {}
-        for members in equal_rows(key):
+        for members in equal_rows(np.stack([level[products], fused.w.arity, fused.singles.arity], axis=1)):
             at_level.setdefault(int(level[products[members[0]]]), []).append(members)
         sums: dict[int, list[Ints]] = {}
         for members in equal_rows(np.stack([level[fused.sums], fused.terms.arity], axis=1)):
