@@ -518,6 +518,17 @@ def test_of_two_factors_that_are_alike_the_one_written_first_is_w():
         assert set(program.plan.groups[0].columns[0].flat) == set(slots)
 
 
+def test_a_layer_of_few_units_is_one_step_too():
+    rng = random.Random(40)
+    W, x = leaves_of(normal(rng, 3, 4)), leaves_of(normal(rng, 4))
+
+    def build():
+        return F.sum([F.sin(F.tanh(F.dot(w, x))) for w in W])
+
+    program = assert_replays(build, [x], flat(W), [normal(rng, 4)])
+    assert [len(group.nodes) for group in program.plan.groups] == [3, 3, 3, 1]
+
+
 def test_a_convolution_reads_overlapping_windows():
     rng = random.Random(15)
     W, x = leaves_of(normal(rng, 3, 4)), leaves_of(normal(rng, 12))
@@ -732,6 +743,14 @@ def test_every_number_is_there_where_the_eager_engine_runs():
     program = record(y, [x], engine="eager")
     assert program([0.0]) == 0.0
     assert program.gradient(x) == program.gradient(y) == 1.0
+
+
+@pytest.mark.parametrize("engine", ["replay", "eager"])
+def test_a_loss_that_is_a_number_stays_it(engine):
+    x = Value(2.0)
+    program = record(constant(3.0), [x], engine=engine)
+    assert program([5.0]) == program.loss == 3.0
+    assert program.gradient(x) == 0.0
 
 
 def test_a_network_is_replayed():

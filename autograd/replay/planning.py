@@ -78,7 +78,7 @@ class Plan:
         constants = np.flatnonzero(flat.is_constant())
         firsts = np.unique(flat.parents[np.isin(flat.operands, constants)])  # equal ones are one
         memory.place(firsts)
-        if flat.is_constant()[-1] and len(flat.nodes) - 1 not in firsts:
+        if flat.is_constant()[-1]:
             memory.place(np.array([len(flat.nodes) - 1]))  # a loss that is a number
         memory.constants = memory.used
         self.parameters = memory.place(parameters, wanted=True)
