@@ -175,6 +175,23 @@ def test_a_copy_is_noticed_at_the_edge_of_a_domain_too():
     assert record(lambda x, y: F.sqrt(1.0 - x) + F.sqrt(y))(1.0, 0.0) == 0.0
 
 
+@pytest.mark.parametrize("place", range(9))
+def test_a_copy_of_any_one_of_many_numbers_is_refused(place):
+    def copied(x):
+        return F.sum(x) * Value(x[place])  # a copy of one
+
+    refused(copied, "# a copy of one", [1.0, -2.0, 3.0] * 3)
+
+
+def test_at_edges_of_several_domains_a_way_beside_is_found():
+    for function, at in [
+        (lambda x, y: F.sqrt(1.0 - x) + F.sqrt(1.0 + y), (1.0, -1.0)),
+        (lambda x, y: F.sqrt(1.0 - x) + F.sqrt(-y), (1.0, 0.0)),
+        (lambda x: F.sqrt(x) + F.sqrt(1e-9 - x), (5e-10,)),
+    ]:
+        assert record(function)(*at) == function(*map(Value, at)).data
+
+
 def test_a_function_that_is_defined_at_one_point_alone_cannot_be_checked():
     with pytest.raises(ValueError, match=r"whichever way, as sqrt at .*: needs x ≥ 0: .* record it at other numbers"):
         record(lambda x: F.sqrt(-abs(x)))(0.0)
@@ -418,6 +435,21 @@ def test_without_parameters_every_other_leaf_is_one():
 def test_arguments_are_numbers_and_lists_of_equal_lists_of_them(arguments, words):
     with pytest.raises(ValueError, match=words):
         record(lambda *x: x[0])(*arguments)
+
+
+def test_a_function_too_has_leaves_for_parameters():
+    w = Value(2.0)
+    with pytest.raises(ValueError, match="was made by mul: only leaves"):
+        record(lambda x: w * x, parameters=[w * w])(3.0)
+
+
+def test_a_functions_latest_run_is_written_into_its_graph():
+    w = Value(2.0)
+    recorded = record(lambda x: w * x * x, parameters=[w])
+    recorded(1.0)
+    recorded(3.0)
+    recorded.to_values()
+    assert (recorded.latest.root.data, w.grad) == (18.0, 9.0)
 
 
 def test_nothing_recorded_yet_says_so():

@@ -58,22 +58,20 @@ def fuse(flat: Flat, is_weight: Bools) -> Fused:
     inside &= np.bincount(of[inside], minlength=size)[of] == 1  # two layers that are added stay two layers
     factor = muls & alone
 
-    # how many products each sum would have, and how many sums have as many: small scalar tails stay as they are
+    # how many products each sum would have, times how many sums have as many: small scalar tails stay as they are
     number = np.bincount(of[factor], minlength=size)
     number += np.bincount(of[inside], weights=flat.arity[inside] // 2, minlength=size).astype(np.int64)
-    is_sum = adds & ~inner
-    alike = np.bincount(number[is_sum], minlength=1)
-    is_product = is_sum & (number >= 2) & (number * alike[number] >= 8)
+    is_product = (number >= 2) & (number * np.bincount(number)[number] >= 8)
     inside &= is_product[of]
     factor &= is_product[of]
     terms = np.bincount(root[owner[adds[owner] & ~inner[parents]]], minlength=size)
-    is_sum &= ~is_product & (terms >= 3)
+    is_sum = ~is_product & (terms >= 3)
     inner &= is_product[root] | is_sum[root]
 
     kind = np.where(is_sum, SUM, np.where(is_product | (dots & ~inside), PRODUCT, PLAIN))
     kind[inner | inside | factor] = FUSED
 
-    edge = np.flatnonzero((is_product | is_sum)[root[owner]] & adds[owner] & ~inner[parents])
+    edge = np.flatnonzero(adds[owner] & ~inner[parents])
     home, term = root[owner[edge]], parents[edge]
     nonzero = ~(flat.is_constant()[term] & (flat.data[term] == 0.0))  # Python's sum() starts from 0
     single = ~factor[term] & ~inside[term] & nonzero

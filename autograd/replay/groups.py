@@ -149,8 +149,8 @@ def give(memory: Memory, column: Ints, gradient: Array, kept: list[Any], j: int)
     if isinstance(local, float):  # a rule without ``if`` gives the same number every time
         if local == 0.0:
             return []
-        if local == 1.0 and gradient.shape == column.shape:
-            return memory.add(column, gradient, None)
+        if local == 1.0:
+            return memory.add(column, np.broadcast_to(gradient, column.shape), None)
     return memory.add(column, None, lambda out: np.multiply(gradient, kept[j], out=out))
 
 
@@ -185,8 +185,6 @@ class ManyOperands(Group):
             return []
         gradient, kept = self.gradient, self.kept
         if self.along_axis:
-            if isinstance(kept[0], float) and kept[0] == 1.0:
-                return self.memory.add(column, np.broadcast_to(gradient, column.shape), None)
             return give(self.memory, column, gradient, kept, 0)
 
         def compute(out: Array) -> None:

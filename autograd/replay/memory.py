@@ -48,7 +48,12 @@ def strided(index: Ints) -> Strided | None:
 
 
 def is_finite(array: Array) -> bool:
-    """Whether all are finite. Where the sum of squares is, they are; where it overflows, each is looked at."""
+    """Whether all are finite. Where the sum of squares is, they are; where it overflows, each is looked at.
+
+    >>> with np.errstate(over="ignore"):  # as whoever asks does
+    ...     is_finite(np.array([1e200, -1e200])), is_finite(np.array([1e200, -np.inf]))
+    (True, False)
+    """
     return isfinite(np.dot(array, array)) or bool(np.isfinite(array).all())
 
 
@@ -79,7 +84,7 @@ class Memory:
         self.written: Bools = np.zeros(slots, dtype=bool)
         self.to_clear: Bools = np.zeros(slots, dtype=bool)
 
-    def place(self, nodes: Ints, wanted: bool) -> Ints:
+    def place(self, nodes: Ints, wanted: bool = False) -> Ints:
         """Put the nodes one after the other, as a block of their shape; returns their slots."""
         index = np.arange(self.used, self.used + nodes.size).reshape(nodes.shape)
         self.slot[nodes] = index
@@ -114,9 +119,9 @@ class Memory:
         self.to_clear[:] = False
         if not places.size:
             return None
-        runs = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)
-        if len(runs) == 1:
-            view = gradients[places[0] : places[-1] + 1]
+        first, last = places[0], places[-1]
+        if last - first < places.size:  # they lie in a row
+            view = gradients[first : last + 1]
             return lambda: view.fill(0.0)
         return lambda: gradients.__setitem__(places, 0.0)
 

@@ -33,33 +33,33 @@ class Plan:
         self.flat, size = flat, len(flat.nodes)
         is_parameter = np.zeros(size, dtype=bool)
         is_parameter[parameters] = True
-        is_input = np.zeros(size, dtype=bool)
-        is_input[np.concatenate([*inputs, np.zeros(0, dtype=np.int64)])] = True
+        declared = is_parameter.copy()
+        for nodes in inputs:
+            declared[nodes] = True
         self.fused = fuse(flat, is_parameter)
         self.rows = find_rows(self.fused, size)
         self.memory = Memory(size, size)
         self.groups: list[Group] = []
         self.whole: set[int] = set()  # tensors of matrix products, and of what was computed from all of one
-        self.inputs = self._place_leaves(parameters, inputs, is_parameter | is_input)
+        self.inputs = self._place_leaves(parameters, inputs, declared)
         level = find_levels(flat, self.fused, self.rows)
         memory = self.memory
         self.engine, self.reason = self._choose(engine, level)
         if self.engine == "replay":
             self._make_groups(level)
         else:
-            memory.place(np.flatnonzero(flat.arity > 0), wanted=False)
+            memory.place(np.flatnonzero(flat.arity > 0))
         known = memory.slot >= 0
         memory.values[memory.slot[known]] = flat.data[known]
         self.root = int(memory.slot[size - 1])
         self.forward: list[Step] = [step for group in self.groups for step in group.forward()]
-        memory.written[self.root] = True
         self.backward = self._backward(late=False)
         self.late = self._backward(late=True)
 
     def _choose(self, engine: str, level: Ints) -> tuple[str, str]:
         remaining = np.flatnonzero((self.fused.kind != FUSED) & (self.flat.arity > 0))
         key = np.stack([level[remaining], self.flat.code[remaining]], axis=1)
-        groups = len(np.unique(key, axis=0)) if len(key) else 0
+        groups = len(np.unique(key, axis=0))
         operations = int((self.flat.arity > 0).sum())
         told = f"{counted(operations, 'operation')}, equal ones of one level in {counted(groups, 'group')}"
         if engine != "auto":
@@ -77,25 +77,23 @@ class Plan:
         flat, memory = self.flat, self.memory
         constants = np.flatnonzero(flat.is_constant())
         firsts = np.unique(flat.parents[np.isin(flat.operands, constants)])  # equal ones are one
-        memory.place(firsts, wanted=False)
-        if flat.is_constant()[-1] and len(flat.nodes) - 1 not in firsts:
-            memory.place(np.array([len(flat.nodes) - 1]), wanted=False)  # a loss that is a number
+        memory.place(firsts)
+        if flat.is_constant()[-1]:
+            memory.place(np.array([len(flat.nodes) - 1]))  # a loss that is a number
         memory.constants = memory.used
         self.parameters = memory.place(parameters, wanted=True)
-        placed = [memory.place(nodes, wanted=False) for nodes in inputs]
+        placed = [memory.place(nodes) for nodes in inputs]
         leaf = (flat.arity == 0) & ~declared & ~flat.is_constant()
         self.others = np.flatnonzero(leaf)
-        memory.place(self.others, wanted=False)
+        memory.place(self.others)
         self.first_computed = memory.used
         return placed
 
     def _make_groups(self, level: Ints) -> None:
         flat, fused = self.flat, self.fused
         products = fused.products
-        singles = fused.singles.arity
-        key = np.stack([level[products], fused.w.arity, singles], axis=1) if len(products) else np.zeros((0, 3))
         at_level: dict[int, list[Ints]] = {}
-        for members in equal_rows(key):
+        for members in equal_rows(np.stack([level[products], fused.w.arity, fused.singles.arity], axis=1)):
             at_level.setdefault(int(level[products[members[0]]]), []).append(members)
         sums: dict[int, list[Ints]] = {}
         for members in equal_rows(np.stack([level[fused.sums], fused.terms.arity], axis=1)):
@@ -129,11 +127,12 @@ class Plan:
         if len(grids) > 8:  # an incomplete cross product falls into many small ones
             grids, apart = [], members
         if short:
-            matrices = [grid for grid in grids if min(grid.nodes.shape[1:]) > 1]
-            inside = np.concatenate([np.zeros(0, dtype=np.int64), *(grid.nodes.ravel() for grid in matrices)])
-            for grid in matrices:
-                self._product(grid)
-            return [np.setdiff1d(fused.products[members], inside)]
+            left_over = fused.products[members]
+            for grid in grids:
+                if min(grid.nodes.shape[1:]) > 1:
+                    self._product(grid)
+                    left_over = np.setdiff1d(left_over, grid.nodes)
+            return [left_over]
         for grid in grids:
             self._product(grid)
         if len(apart):

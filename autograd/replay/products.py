@@ -43,8 +43,7 @@ def find_rows(fused: Fused, size: int) -> Rows:
     """Number the rows: equal ones, by content and order, get the same number."""
     k, count = len(fused.products), fused.w.arity
     if not k:
-        empty = np.zeros(0, dtype=np.int64)
-        return Rows([], empty, empty)
+        return Rows([], fused.products, fused.products)
     words = _words(size)
     position = np.arange(len(fused.w.items)) - np.repeat(fused.w.start[:-1], count)
     times = _words(int(count.max()) + 1)[position] | np.uint64(1)
@@ -69,8 +68,7 @@ def find_grids(fused: Fused, rows: Rows, members: Ints) -> tuple[list[Grid], Int
     A w belongs with the others that meet the same rows of a. What is left over met the same row twice.
     """
     w, a = rows.w[members], rows.a[members]
-    pair = w * (len(rows.content) + 1) + a
-    _, first = np.unique(pair, return_index=True)
+    _, first = np.unique(w * len(rows.content) + a, return_index=True)
     again = np.ones(len(members), dtype=bool)
     again[first] = False
     left_over, members, w, a = members[again], members[~again], w[~again], a[~again]
@@ -82,8 +80,8 @@ def find_grids(fused: Fused, rows: Rows, members: Ints) -> tuple[list[Grid], Int
     which, members, w, a = which[order], members[order], w[order], a[order]
     start = np.flatnonzero(np.diff(which, prepend=-1))
     size = np.diff(np.append(start, len(which)))
-    _, of_class = np.unique(which * (len(rows.content) + 1) + w, return_index=True)
-    r = np.bincount(which[of_class], minlength=len(start))
+    _, first = np.unique(w, return_index=True)
+    r = np.bincount(which[first])
     shapes = np.stack([size // r, r], axis=1)
     grids = []
     for c, r_ in np.unique(shapes, axis=0).tolist():
