@@ -764,6 +764,7 @@ def test_a_chain_is_left_to_the_eager_engine_which_gives_the_same():
     replayed = record(y, [x], [], engine="replay")
     replayed([0.25])
     assert program.gradient(x) == pytest.approx(replayed.gradient(x), abs=1e-12)
+    assert replayed.value(x) == 0.25
 
 
 def test_every_number_is_there_where_the_eager_engine_runs():

@@ -445,7 +445,7 @@ def test_a_function_too_has_leaves_for_parameters():
 
 def test_a_functions_latest_run_is_written_into_its_graph():
     w = Value(2.0)
-    recorded = record(lambda x: w * x * x, parameters=[w])
+    recorded = record(lambda x: w * x * x, parameters=[w], engine="replay")
     recorded(1.0)
     recorded(3.0)
     recorded.to_values()
@@ -591,6 +591,17 @@ def test_an_update_that_is_not_finite_names_its_parameter_and_moves_none():
         step([[0.0] * 3 + [-1e300] + [0.0] * 4])
     assert [w_i.data for w_i in w] == [1.0] * 8
     assert optimizer.steps == 0
+
+
+def test_an_update_that_is_not_finite_is_judged_by_the_gradients_of_its_own_step():
+    w, x = Value(1.0, "w"), Value(1.0)
+    program = record(w * x, inputs=[x], parameters=[w], engine="replay")
+    optimizer = SGD([w], lambda t: 0.25 if t == 0 else 1e308)
+    words = r"w = 0\.5 with the gradient 1000\.0 would become -inf"
+    with pytest.raises(DomainError, match=words), program.training(optimizer) as step:
+        step([2.0])
+        step([1e3])
+    assert (w.data, optimizer.steps) == (0.5, 1)
 
 
 def test_large_numbers_that_are_finite_are_no_fault():
