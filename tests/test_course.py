@@ -188,21 +188,28 @@ def run_all(page, address, path):
     nbformat.write(notebook, path)
     page.goto(f"{address}/lab/tree/{path.name}?token=t")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell")
-    page.wait_for_selector("#jp-main-statusbar :text('| Idle')")  # before it, JupyterLab would ask for a kernel
-    page.click(".lm-MenuBar-itemLabel:text-is('Run')")
-    page.click("[data-command='runmenu:run-all']")
-    page.wait_for_function(
-        "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')]"
-        ".every((prompt) => /^\\[\\d+\\]:$/.test(prompt.textContent))"
-    )
-    for _ in range(60):  # saved again until it is whole: only the cells in sight were asked, and saving takes time
+    # a kernel that only seems to be ready forgets what it is told: idle with work left to do, it is told again
+    forgotten = 9
+    for _ in range(150):
+        page.wait_for_selector("#jp-main-statusbar :text('| Idle')")
+        time.sleep(1)
+        prompts = page.locator(".jp-Notebook .jp-CodeCell .jp-InputPrompt").all_text_contents()
+        if not page.locator("#jp-main-statusbar :text('| Idle')").count():
+            forgotten = 0
+            continue
         page.keyboard.press("Control+s")
-        time.sleep(2)
+        time.sleep(1)
         with suppress(json.JSONDecodeError):  # it is written in place: half a file is no notebook yet
             cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
             if all(cell.get("execution_count", 1) for cell in cells):
                 return cells
-    raise AssertionError(f"JupyterLab did not save {path.name}")
+        forgotten += 1
+        if forgotten == 10:
+            forgotten = 0
+            page.click(".lm-MenuBar-itemLabel:text-is('Run')")
+            page.click("[data-command='runmenu:run-all']")
+    seen = page.locator("#jp-main-statusbar, .jp-Dialog").all_text_contents()
+    raise AssertionError(f"JupyterLab did not run and save all of {path.name}: {prompts}, {seen}")
 
 
 def plain_texts(cells):
