@@ -27,6 +27,11 @@ def operand_count(entry):
     return entry.least + 2 * entry.step if entry.variadic else len(entry.letters)
 
 
+def test_a_domain_is_that_of_the_value_unless_the_derivatives_is_asked_for():
+    assert TABLE["sqrt"].domains_of(1)[0].contains(0.0)
+    assert not TABLE["sqrt"].domains_of(1, derivative=True)[0].contains(0.0)
+
+
 @st.composite
 def points(draw, entry):
     """Operands inside the domain of the derivatives."""
