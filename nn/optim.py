@@ -195,19 +195,19 @@ class RMSprop(Optimizer):
         return w - self.learning_rate * u, (v, u)
 
 
-class AdaptiveMoments(Optimizer):
-    """What Adam and AdamW share: m̂ / (√v̂ + ε), with running means m of the gradient and v of its square.
+class Adam(Optimizer):
+    """w ← w − η m̂ / (√v̂ + ε), with running means m of the gradient and v of its square, unbiased by 1 − βᵗ.
 
-    The means begin at 0 and are unbiased by 1 − βᵗ. Source: Kingma & Ba 2015, Algorithm 1.
+    ``weight_decay`` adds weight_decay · w to the gradient. Source: Kingma & Ba 2015, Algorithm 1.
     """
 
     def __init__(
         self,
         parameters: Iterable[Value],
-        learning_rate: float | Schedule,
-        betas: tuple[float, float],
-        epsilon: float,
-        weight_decay: float,
+        learning_rate: float | Schedule = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
     ) -> None:
         if len(betas) != 2:
             raise ValueError(f"betas = {betas!r}: Adam needs two, for the mean of the gradient and of its square")
@@ -228,20 +228,6 @@ class AdaptiveMoments(Optimizer):
         v_hat = v / (1.0 - beta2**self.steps)
         return m_hat / (v_hat**0.5 + self.epsilon), (m, v)
 
-
-class Adam(AdaptiveMoments):
-    """w ← w − η m̂ / (√v̂ + ε), where ``weight_decay`` adds weight_decay · w to the gradient."""
-
-    def __init__(
-        self,
-        parameters: Iterable[Value],
-        learning_rate: float | Schedule = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        epsilon: float = 1e-8,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(parameters, learning_rate, betas, epsilon, weight_decay)
-
     def update(self, w: Any, gradient: Any, state: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
         if self.weight_decay:
             gradient = gradient + self.weight_decay * w
@@ -249,7 +235,7 @@ class Adam(AdaptiveMoments):
         return w - self.learning_rate * direction, state
 
 
-class AdamW(AdaptiveMoments):
+class AdamW(Adam):
     """Adam, with the weights decaying beside the gradient: w ← w − η weight_decay · w − η m̂ / (√v̂ + ε).
 
     In Adam the decay passes through m and v, where large gradients divide it away.
