@@ -34,7 +34,7 @@ from nn.diagnostics import LayerRecord
 from nn.experiment import Config, Experiment, build, network
 from nn.normalisation import calibrate
 from nn.pictures import layers_picture, picture
-from nn.tables import Schema, counting, read_table
+from nn.tables import Schema, read_table
 from nn.training import EpochRecord, accuracy, outputs_of, predict
 
 CONFIG, RECORDS, CHECKPOINT, WEIGHTS = "config.json", "records.jsonl", "checkpoint.safetensors", "weights.safetensors"
@@ -72,7 +72,7 @@ def start(config: Config, folder: Path) -> None:
             os.replace(Path(new) / name, folder / name)
     if Path(config["data"]).is_file():
         print(f"{text_name(Path(config['data']).name)}: {experiment.schema}")
-        for name in counting(read_table(config["data"]), experiment.schema):
+        for name in experiment.schema.counting:
             told = f"{text_name(name)} goes up by 1 from row to row"
             print(f"{told}: if it only counts them, leave it out (--ignore {name!r})")
     parts = " / ".join(str(len(part.y)) for part in experiment.data)

@@ -75,10 +75,14 @@ class Column(NamedTuple):
 
 
 class Schema(NamedTuple):
-    """How a table's rows become examples and labels; as JSON, part of a run's configuration."""
+    """How a table's rows become examples and labels; as JSON, part of a run's configuration.
+
+    counting   the features that go up by 1 from row to row: they say where a row stands, and nothing about what it is
+    """
 
     columns: list[Column]
     target: Column
+    counting: list[str] = []  # noqa: RUF012  (never changed)
 
     @property
     def features(self) -> list[str]:
@@ -92,7 +96,8 @@ class Schema(NamedTuple):
     @classmethod
     def from_json(cls, state: Mapping[str, Any]) -> Schema:
         """The schema that ``_asdict`` and JSON made lists of."""
-        return cls([Column(*column) for column in state["columns"]], Column(*state["target"]))
+        columns = [Column(*column) for column in state["columns"]]
+        return cls(columns, Column(*state["target"]), state.get("counting", []))
 
     def examples(self, table: Table) -> list[list[float]]:
         """Each row as numbers, the columns found by name. ValueError, with the place, for what cannot be one."""
@@ -202,11 +207,9 @@ def read_split(
         if name == target or name in ignore:
             raise ValueError(f"categories = {name!r}: it is the target, or left out, and not read as a feature")
     used = [name for name in table.columns if name not in ignore or name == target]
-    table = _without_missing(table, used, target, missing)
-    schema = Schema(
-        [_column(table, name, name in categories) for name in used if name != target],
-        Column(target, _classes(table, target)),
-    )
+    whole, table = table, _without_missing(table, used, target, missing)
+    columns = [_column(table, name, name in categories) for name in used if name != target]
+    schema = Schema(columns, Column(target, _classes(table, target)), _counting(whole, columns))
     if not schema.columns:
         raise ValueError(f"{path} has no column beside the target {target!r}: there is nothing to learn from")
     places = Dataset([[float(i)] for i in range(len(table.rows))], schema.labels(table), [], [])
@@ -216,15 +219,14 @@ def read_split(
     return Split(*(_dataset(schema, _take(table, part)) for part in parts)), schema
 
 
-def counting(table: Table, schema: Schema) -> list[str]:
-    """The features that go up by 1 from row to row: they say where a row stands, and nothing about what it is."""
+def _counting(table: Table, columns: Sequence[Column]) -> list[str]:
     found = []
-    for column in schema.columns:
-        k = table.columns[column.name]
-        numbers = [table.number(row[k]) for row in table.rows]
-        steps = {None if a is None or b is None else b - a for a, b in pairwise(numbers)}
-        if column.categories is None and len(numbers) > 2 and steps == {1.0}:
-            found.append(column.name)
+    for column in columns if len(table.rows) > 2 else ():
+        if column.categories is None:
+            k = table.columns[column.name]
+            numbers = (table.number(row[k]) for row in table.rows)
+            if all(a is not None and b is not None and b - a == 1.0 for a, b in pairwise(numbers)):
+                found.append(column.name)
     return found
 
 

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from nn.tables import Schema, counting, read_split, read_table
+from nn.tables import Schema, read_split, read_table
 
 ROWS = [(f"{i % 7 + 0.5}", "abc"[i % 3], f"{i}", "yes" if i % 2 else "no") for i in range(30)]
 HEADER = ("size", "kind", "id", "answer")
@@ -336,12 +336,11 @@ def test_new_rows_are_found_by_the_names_of_their_columns_and_need_no_target(wri
 def test_a_column_that_counts_the_rows_is_found(write):
     path = write(csv_text())
     _, schema = read(path)
-    assert counting(read_table(path), schema) == ["id"]  # size goes up and starts again, kind is text
+    assert schema.counting == ["id"]  # size goes up and starts again, kind is text
     _, without = read(path, ignore=["id"])
-    assert counting(read_table(path), without) == []
-    path = write(with_hole("NA", column=2))
-    _, schema = read(path, missing="drop")
-    assert counting(read_table(path), schema) == []
+    assert without.counting == []
+    _, schema = read(write(with_hole("NA", column=2)), missing="drop")
+    assert schema.counting == []
 
 
 def test_a_schema_survives_json(write):
