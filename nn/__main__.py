@@ -93,7 +93,10 @@ def _claims(arguments: Sequence[str]) -> None:
     options = p.parse_args(arguments[1:])
     from nn.claims import listing, run_with_progress, table
 
-    print(listing() if options.list else table(run_with_progress(options.names, options.seed, options.out)))
+    if options.list:
+        print(listing(options.names))
+    else:
+        print(table(run_with_progress(options.names, options.seed, options.out)))
 
 
 def _predict(arguments: Sequence[str]) -> None:

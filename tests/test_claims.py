@@ -301,6 +301,11 @@ def test_names_that_are_no_claims_are_refused_before_anything_runs(capsys):
 def test_the_command_lists_runs_and_draws(capsys, tmp_path):
     main(["claims", "--list"])
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(CLAIMS)
+    main(["claims", "settling", "--list"])
+    assert capsys.readouterr().out.startswith("settling ")
+    with pytest.raises(SystemExit):
+        main(["claims", "nothing", "--list"])
+    assert "claim 'nothing'" in capsys.readouterr().err
     main(["claims", "settling", "--seed", "3", "--out", str(tmp_path / "plots")])
     out, err = capsys.readouterr()
     assert "partly borne out" in out.replace("\n", " ") and err == ""

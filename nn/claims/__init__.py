@@ -69,9 +69,9 @@ def table(results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
-def listing() -> str:
-    """The names, each with what its experiment is."""
-    return "\n".join(f"{name:<14} {(claim.__doc__ or '').splitlines()[0]}" for name, claim in CLAIMS.items())
+def listing(names: Sequence[str] | None = None) -> str:
+    """The names, all of them for none, each with what its experiment is; ValueError for a name that is none."""
+    return "\n".join(f"{name:<14} {(CLAIMS[name].__doc__ or '').splitlines()[0]}" for name in check_names(names))
 
 
 def run_with_progress(names: Sequence[str] | None, seed: int = 0, out: Path | None = None) -> list[Result]:
