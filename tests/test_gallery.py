@@ -1,14 +1,10 @@
 """Every drawing of the gallery, measured in Chromium: boxes apart, words inside, labels free, contrast enough."""
 
 import shutil
-from functools import cache
 
 import pytest
 from gallery import NEURONS, PICTURES
 
-playwright = pytest.importorskip(
-    "playwright.sync_api", reason="playwright drives Chromium here: pip install playwright", exc_type=ImportError
-)
 pytestmark = pytest.mark.browser
 
 MEASURE = """() => {
@@ -46,39 +42,20 @@ MEASURE = """() => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    executable = shutil.which("chromium")
-    if not executable:
-        pytest.skip("there is no chromium on PATH: apt-get install chromium")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(params=["light", "dark"])
-def page(chromium, request):
-    with chromium.new_page(color_scheme=request.param) as page:
-        yield page
-
-
-@cache
-def svg(name, engine):
-    return PICTURES[name](engine).svg
-
-
 @pytest.mark.parametrize("engine", ["dot", "built-in"])
 @pytest.mark.parametrize("name", PICTURES)
-def test_a_drawing_is_readable_in_a_browser(page, name, engine):
+def test_a_drawing_is_readable_in_a_browser(window, name, engine):
     if engine == "dot" and not shutil.which("dot"):
         pytest.skip("there is no dot on PATH: apt-get install graphviz")
     if engine == "built-in" and name in NEURONS:
         engine = None  # the neuron diagram has its own places
-    page.set_content(svg(name, engine))
-    measured = page.evaluate(MEASURE)
-    assert measured["nodes"] >= measured["boxes"] > 1 and measured["texts"] > measured["nodes"]
-    assert measured["found"] == []
+    page = window.page
+    page.set_content(PICTURES[name](engine).svg)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        measured = page.evaluate(MEASURE)
+        assert measured["nodes"] >= measured["boxes"] > 1 and measured["texts"] > measured["nodes"]
+        assert (scheme, measured["found"]) == (scheme, [])
 
 
 @pytest.mark.parametrize(
@@ -92,15 +69,16 @@ def test_a_drawing_is_readable_in_a_browser(page, name, engine):
     ],
     ids=["long text", "moved box", "moved label", "pale text", "cut picture"],
 )  # fmt: skip
-def test_the_measurement_sees_what_is_wrong(chromium, spoil, words):
-    with chromium.new_page(color_scheme="light") as page:
-        page.set_content(PICTURES["f = xyz, with the paths from s"]("built-in").svg)
-        assert page.evaluate(MEASURE)["found"] == []
-        page.evaluate(
-            "() => { const svg = document.querySelector('svg'), boxes = [...svg.querySelectorAll('.box')],"
-            "label = [...svg.querySelectorAll('text.label')].find(t => !t.closest('g.node')),"
-            "move = (a, b) => { const p = a.getBoundingClientRect(), q = b.getBoundingClientRect();"
-            "return `translate(${q.x - p.x} ${q.y - p.y})`; };"
-            f"{spoil}; }}"
-        )
-        assert any(words in complaint for complaint in page.evaluate(MEASURE)["found"])
+def test_the_measurement_sees_what_is_wrong(window, spoil, words):
+    page = window.page
+    page.emulate_media(color_scheme="light")
+    page.set_content(PICTURES["f = xyz, with the paths from s"]("built-in").svg)
+    assert page.evaluate(MEASURE)["found"] == []
+    page.evaluate(
+        "() => { const svg = document.querySelector('svg'), boxes = [...svg.querySelectorAll('.box')],"
+        "label = [...svg.querySelectorAll('text.label')].find(t => !t.closest('g.node')),"
+        "move = (a, b) => { const p = a.getBoundingClientRect(), q = b.getBoundingClientRect();"
+        "return `translate(${q.x - p.x} ${q.y - p.y})`; };"
+        f"{spoil}; }}"
+    )
+    assert any(words in complaint for complaint in page.evaluate(MEASURE)["found"])

@@ -374,13 +374,7 @@ def test_a_run_on_a_hostile_table_prints_words_and_its_predictions_give_each_cel
 
 
 @pytest.mark.browser
-def test_in_a_trusted_notebook_nothing_runs_and_nothing_is_asked_for(tmp_path):
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="playwright drives Chromium here: pip install playwright", exc_type=ImportError
-    )
-    executable = shutil.which("chromium")
-    if not executable:
-        pytest.skip("there is no chromium on PATH: apt-get install chromium")
+def test_in_a_trusted_notebook_nothing_runs_and_nothing_is_asked_for(chromium, tmp_path):
     training, states, _ = run(HTML, HTML[:2])
     shown_in_notebook = [watch(training, states)._repr_html_()]
     for name in [*HTML, *INVISIBLE, "$x$"]:
@@ -393,23 +387,20 @@ def test_in_a_trusted_notebook_nothing_runs_and_nothing_is_asked_for(tmp_path):
     start = '<!DOCTYPE html><meta charset="utf-8"><title>notebook</title>'
     (tmp_path / "notebook.html").write_text(start + "<hr>".join(shown_in_notebook), encoding="utf-8")
     (tmp_path / "open.html").write_text(start + "".join(HTML), encoding="utf-8")  # what is not escaped is noticed
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        found = {}
-        for file in ("notebook.html", "open.html"):
-            requests, complaints, page = [], [], browser.new_page()
-            page.on("request", lambda request, to=requests: to.append(request.url))
-            page.on("pageerror", lambda error, to=complaints: to.append(str(error)))
-            page.on("console", lambda message, to=complaints: to.append(message.text))
-            page.on("dialog", lambda dialog, to=complaints: (to.append(dialog.message), dialog.dismiss()))
-            page.goto((tmp_path / file).as_uri())
-            page.wait_for_load_state("networkidle")
-            for frame in page.frames[1:]:
-                frame.evaluate("document.querySelector('[id$=-next]').click()")
-            hacked = [frame.evaluate("'hacked' in window") for frame in page.frames]
-            outside = [url for url in requests if not url.startswith(("data:", "about:")) and file not in url]
-            found[file] = any(hacked), bool(outside), complaints, page.locator("body").inner_text()
-        browser.close()
+    found = {}
+    for file in ("notebook.html", "open.html"):
+        requests, complaints, page = [], [], chromium.new_page()
+        page.on("request", lambda request, to=requests: to.append(request.url))
+        page.on("pageerror", lambda error, to=complaints: to.append(str(error)))
+        page.on("console", lambda message, to=complaints: to.append(message.text))
+        page.on("dialog", lambda dialog, to=complaints: (to.append(dialog.message), dialog.dismiss()))
+        page.goto((tmp_path / file).as_uri())
+        page.wait_for_load_state("networkidle")
+        for frame in page.frames[1:]:
+            frame.evaluate("document.querySelector('[id$=-next]').click()")
+        hacked = [frame.evaluate("'hacked' in window") for frame in page.frames]
+        outside = [url for url in requests if not url.startswith(("data:", "about:")) and file not in url]
+        found[file] = any(hacked), bool(outside), complaints, page.locator("body").inner_text()
     assert found["open.html"][:2] == (True, True)
     assert found["notebook.html"][:3] == (False, False, [])
     for name in [*HTML, *INVISIBLE]:
