@@ -88,7 +88,7 @@ from nn.claims import run
 from nn.data import moons
 from nn.exercises.release import main as release
 
-fault, folder = sys.argv[1], Path("folder")
+folder = Path("folder")
 x = Value(2.0, "x")
 f = x * x
 f.backward()
@@ -143,31 +143,40 @@ for name, write in (library | commands).items():
 before = files()
 assert all(len(content) > 64 for path, content in before.items()), before
 paths = [folder, *folder.rglob("*")]
-if fault == "full":
-    resource.setrlimit(resource.RLIMIT_FSIZE, (64, resource.RLIM_INFINITY))
-else:
-    for path in paths:
-        path.chmod(0o555 if path.is_dir() else 0o444)
-    if os.geteuid() == 0:
-        Path.cwd().chmod(0o755)
-        os.seteuid(65534)  # whom the folder's rights bind
-said = {name: outcome(write, folder / name) for name, write in (library | commands).items()}
-os.seteuid(os.getuid())
-resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-assert files() == before
-assert [folder, *folder.rglob("*")] == paths
+said = {}
+for fault in ("full", "read-only"):
+    if fault == "full":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (64, resource.RLIM_INFINITY))
+    else:
+        for path in paths:
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        if os.geteuid() == 0:
+            Path.cwd().chmod(0o755)
+            os.seteuid(65534)  # whom the folder's rights bind
+    said[fault] = {name: outcome(write, folder / name) for name, write in (library | commands).items()}
+    os.seteuid(os.getuid())
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert files() == before, fault
+    assert [folder, *folder.rglob("*")] == paths, fault
 print(json.dumps(said))
 """
 
 
-@pytest.mark.parametrize(("fault", "words"), [("full", "File too large"), ("read-only", "Permission denied")])
-def test_every_writer_leaves_the_old_files_and_says_in_one_line_why(tmp_path, fault, words):
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory):
+    """What each writer says to each fault."""
     done = subprocess.run(
-        [sys.executable, "-c", WRITERS, fault],
-        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+        [sys.executable, "-c", WRITERS], cwd=tmp_path_factory.mktemp("writers"),
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
-    for name, said in json.loads(done.stdout.splitlines()[-1]).items():
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize(("fault", "words"), [("full", "File too large"), ("read-only", "Permission denied")])
+def test_every_writer_leaves_the_old_files_and_says_in_one_line_why(answers, fault, words):
+    assert len(answers[fault]) == 17
+    for name, said in answers[fault].items():
         assert words in said and name in said, (name, said)
 
 

@@ -1,5 +1,7 @@
 """A run from the command line: its folder, going on to the last bit, predictions, and what the diagnosis says."""
 
+import contextlib
+import io
 import itertools
 import json
 import math
@@ -15,7 +17,8 @@ import pytest
 from safetensors.numpy import load_file
 
 import nn
-from nn import runs
+import nn.replaying
+from nn import pictures, runs
 from nn.__main__ import configuration, main, parser
 from nn.data import Dataset, iris, moons
 from nn.diagnostics import Diagnosis, LayerRecord, judge
@@ -30,6 +33,15 @@ EVERYTHING = [
     "--standardize", "--schedule", "cosine", "--warm-up", "1", "--optimizer", "adamw", "--patience", "10",
     "--clip-norm", "1", "--l1", "0.001", "--epochs", "6",
 ]  # fmt: skip
+
+
+pytestmark = pytest.mark.usefixtures("blank_pictures")
+
+
+@pytest.fixture
+def real_pictures(monkeypatch):
+    monkeypatch.setattr(runs, "picture", pictures.picture)
+    monkeypatch.setattr(runs, "layers_picture", pictures.layers_picture)
 
 
 def config_of(*words):
@@ -51,11 +63,12 @@ def refused(capsys, *words):
 # ---- the folder ------------------------------------------------------------------------------------------------
 
 
-def test_a_run_is_a_folder_of_configuration_records_weights_plots_and_a_checkpoint(tmp_path, capsys):
+def test_a_run_is_a_folder_of_configuration_records_weights_plots_and_a_checkpoint(real_pictures, tmp_path, capsys):
     main([*SMALL, "--epochs", "3", "--out", str(tmp_path)])
     assert {path.name for path in tmp_path.iterdir()} == {
         "config.json", "records.jsonl", "checkpoint.safetensors", "weights.safetensors", "picture.png", "layers.png",
     }  # fmt: skip
+    assert all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in runs.PICTURES)
     config = json.loads((tmp_path / "config.json").read_text())
     assert (config["hidden"], config["learning_rate"], config["seed"]) == ([4, 3], 0.01, 0)
     records = [json.loads(line) for line in (tmp_path / "records.jsonl").read_text().splitlines()]
@@ -119,13 +132,19 @@ def test_schedules_go_by_epochs_and_a_warm_up_by_updates(options, rates):
 # ---- going on --------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module", params=["eager", "replay"])
+def uninterrupted(request, tmp_path_factory, blank_pictures):
+    folder = tmp_path_factory.mktemp("whole")
+    with contextlib.redirect_stdout(io.StringIO()):
+        main([*EVERYTHING, "--engine", request.param, "--out", str(folder)])
+    return request.param, folder
+
+
 @pytest.mark.parametrize("stop", [0, 1, 4])
-@pytest.mark.parametrize("engine", ["eager", "replay"])
 def test_a_run_interrupted_in_any_epoch_and_resumed_equals_the_whole_one_to_the_last_bit(
-    tmp_path, monkeypatch, capsys, stop, engine
+    tmp_path, monkeypatch, capsys, stop, uninterrupted
 ):
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    main([*EVERYTHING, "--engine", engine, "--out", str(whole)])
+    (engine, whole), broken = uninterrupted, tmp_path / "broken"
     count, counted = nn.training.count_right, nn.replaying._Recorded._result
     steps = []
 
@@ -174,10 +193,6 @@ def test_a_run_that_is_killed_leaves_a_checkpoint_that_goes_on(tmp_path):
 
 
 def test_a_run_stopped_anywhere_while_it_takes_an_older_ones_place_is_no_mixture_of_both(tmp_path, monkeypatch):
-    def unpictured(*arguments):
-        raise ImportError
-
-    monkeypatch.setattr(runs, "picture", unpictured)  # which takes longer than all the rest
     whole = {}
     for seed in "01":
         main([*SMALL, "--epochs", "2", "--seed", seed, "--out", str(tmp_path / seed)])
@@ -288,7 +303,7 @@ def test_files_of_a_runs_names_without_a_configuration_are_left_alone(tmp_path, 
     assert [path.read_text() for path in tmp_path.rglob("*") if path.is_file()] == ["mine"]
 
 
-def test_links_in_a_folder_are_replaced_and_what_they_lead_to_is_left_alone(tmp_path):
+def test_links_in_a_folder_are_replaced_and_what_they_lead_to_is_left_alone(real_pictures, tmp_path):
     run, mine = tmp_path / "run", tmp_path / "mine"
     main([*SMALL, "--epochs", "1", "--watch", "--out", str(run)])
     mine.mkdir()
@@ -384,7 +399,9 @@ def test_rows_whose_class_is_not_known_are_predicted_and_not_counted(tmp_path, f
     assert "has a column 'prediction'" in refused(capsys, "predict", run, tmp_path / "predicted.csv")
 
 
-def test_names_with_points_and_dollars_lead_out_of_no_folder_and_into_no_formula(tmp_path, monkeypatch, capsys):
+def test_names_with_points_and_dollars_lead_out_of_no_folder_and_into_no_formula(
+    real_pictures, tmp_path, monkeypatch, capsys
+):
     monkeypatch.chdir(tmp_path)
     rows = [f"{i % 5},{i % 7},{('_../up', '$/bad{$')[i % 2]}" for i in range(20)]
     (tmp_path / "...csv").write_text("\n".join(["../$x$,/$,y", *rows]) + "\n")
