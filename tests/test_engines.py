@@ -362,7 +362,7 @@ def test_statistics_that_stay_the_same_are_seen(monkeypatch):
         (["--epochs", "1", "--batch-size", "40"], "engine: eager (3 updates are too few to pay for recording)"),
     ],
 )
-def test_the_command_line_says_which_engine_runs(arguments, said, tmp_path, capsys):
+def test_the_command_line_says_which_engine_runs(blank_pictures, arguments, said, tmp_path, capsys):
     main(["moons", "--examples", "200", "--epochs", "2", "--out", str(tmp_path / "run"), *arguments])
     assert said in capsys.readouterr().out
 

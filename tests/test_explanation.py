@@ -162,7 +162,7 @@ def enumerated(f, s):
     return sum(enumerated(parent, s) for parent in f.parents) if f is not s else 1
 
 
-@pytest.mark.parametrize("block", range(10))
+@pytest.mark.parametrize("block", [pytest.param(i, marks=[pytest.mark.slow] * (i > 2)) for i in range(10)])
 def test_terms_and_paths_of_random_graphs_sum_to_the_gradient(block):
     for seed in range(100 * block, 100 * block + 100):
         f, inputs = random_graph(seed)

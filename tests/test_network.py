@@ -546,16 +546,6 @@ def test_no_file_is_the_systems_own_error(model, tmp_path):
 # ---- the command line -----------------------------------------------------------------------------------------
 
 
-def python_m_nn(*options, cwd):
-    return subprocess.run(
-        [sys.executable, "-m", "nn", *options],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-
-
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -572,11 +562,13 @@ def python_m_nn(*options, cwd):
         ("moons --out taken --epochs 1", "taken"),
     ],
 )
-def test_what_cannot_work_is_one_line_and_status_2_and_leaves_nothing(tmp_path, options, words):
+def test_what_cannot_work_is_one_line_and_status_2_and_leaves_nothing(tmp_path, monkeypatch, capsys, options, words):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "taken").touch()
-    done = python_m_nn(*options.split(), cwd=tmp_path)
-    assert done.returncode == 2
-    [line] = done.stderr.splitlines()
+    with pytest.raises(SystemExit) as left:
+        main(options.split())
+    assert left.value.code == 2
+    [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("nn: ") and words in line
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "taken"]
 
@@ -585,7 +577,10 @@ def test_a_run_writes_picture_and_weights_where_it_was_asked_to_and_nothing_else
     out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
     elsewhere.mkdir()
     options = ["moons", "--epochs", "2", "--examples", "30", "--hidden", "2", "--out", str(out)]
-    done = python_m_nn(*options, cwd=elsewhere)
+    done = subprocess.run(
+        [sys.executable, "-m", "nn", *options], cwd=elsewhere, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True,
+    )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")} == {
         "elsewhere",
