@@ -85,16 +85,6 @@ def test_the_order_is_that_of_the_forward_pass_first_operand_first():
     assert leaves(f) == [x, y]  # 1 is a number in the expression, and no input
 
 
-def test_a_million_nodes_deep_runs_backward_and_is_freed():
-    with collector_paused():
-        x = y = Value(1.0)
-        for _ in range(1_000_000):
-            y = y + x
-        y.backward()
-        assert x.grad == 1_000_001.0
-        del y
-
-
 def test_at_most_240_bytes_a_node():
     import tracemalloc
 

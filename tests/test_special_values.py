@@ -67,7 +67,12 @@ def sigma(z):
 
 
 def normal_share(z):
-    return mp.erfc(-max(min(z, 45), -45) / mp.sqrt(2)) / 2  # beyond ±45 it rounds to 0 and to 1
+    return _normal_share(max(min(z, 45), -45), mp.dps)  # beyond ±45 it rounds to 0 and to 1
+
+
+@cache
+def _normal_share(z, digits):
+    return mp.erfc(-z / mp.sqrt(2)) / 2
 
 
 def density(z):
