@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from math import fsum, isclose, isfinite
 from typing import Any, SupportsFloat, SupportsInt
 
-from autograd.functions import dot, logsumexp, mean, relu, softplus, sum
+from autograd.functions import dot, log_sigmoid, logsumexp, mean, relu, softplus, sum
 from autograd.value import Value
 
 Output = Value | Sequence[Value]
@@ -37,9 +37,9 @@ def mean_squared_error(a: Output, y: Any) -> Value:
 
 
 def cross_entropy(z: Sequence[Value], target: Any) -> Value:
-    """−log softmax(z)_label = logsumexp(z) − z_label, on logits z.
+    """−log softmax(z)_y = log(1 + Σ_k≠y exp(z_k − z_y)), on logits z; of differences, so that no digit is lost.
 
-    target   a label; or a share t_k for each unit, as the one-hot (0, 1, 0): then logsumexp(z) − Σ_k t_k z_k
+    target   a label y; or a share t_k for each unit, as the one-hot (0, 1, 0): then −Σ_k t_k log softmax(z)_k
 
     Raises ValueError for one unit alone, whose softmax is 1 whatever it does, for a label that is no unit's, and for
     shares that are negative or do not add up to 1.
@@ -47,29 +47,42 @@ def cross_entropy(z: Sequence[Value], target: Any) -> Value:
     >>> z = [Value(0.0), Value(0.0)]
     >>> round(cross_entropy(z, 1).data, 12), round(cross_entropy(z, [0.0, 1.0]).data, 12)
     (0.69314718056, 0.69314718056)
+    >>> cross_entropy([Value(1e8), Value(1e8 - 20.0)], 0).data
+    2.061153620314381e-09
     """
     units = _units(z)
-    if len(units) == 1:
+    n = len(units)
+    if n == 1:
         raise ValueError(
             "cross_entropy of 1 output unit, whose softmax is always 1: take binary_cross_entropy, or a unit for "
             "each class"
         )
-    if isinstance(target, Sequence) and not isinstance(target, str):
-        return logsumexp(units) - dot(_shares(target, len(units)), units)
-    return logsumexp(units) - units[_label(target, len(units))]
+    shares = _shares(target, n) if _is_several(target) else []
+    if any(isinstance(t, Value) for t in shares):  # one graph, whichever they choose when they are fed anew
+        z_y = dot(shares, units)
+        return logsumexp([z_k - z_y for z_k in units])
+    y = shares.index(max(shares)) if shares else _label(target, n)
+    differences = [z_k - units[y] for z_k in units[:y] + units[y + 1 :]]
+    loss: Value = softplus(logsumexp(differences) if n > 2 else differences[0])
+    rest = [(t_k, d_k) for t_k, d_k in zip(shares[:y] + shares[y + 1 :], differences) if t_k]
+    return loss - dot(*zip(*rest)) if rest else loss
 
 
 def binary_cross_entropy(z: Output, y: Any) -> Value:
-    """softplus(z) − y z = −y log σ(z) − (1 − y) log(1 − σ(z)), on the logit z of one unit; y in [0, 1].
+    """−y log σ(z) − (1 − y) log(1 − σ(z)), on the logit z of one unit; y in [0, 1].
 
-    >>> round(binary_cross_entropy(Value(0.0), 1).data, 12)
-    0.69314718056
+    It is softplus(z) for y = 0 and softplus(−z) for y = 1: neither loses a digit where the other is large.
+
+    >>> round(binary_cross_entropy(Value(0.0), 1).data, 12), binary_cross_entropy(Value(40.0), 1).data
+    (0.69314718056, 4.248354255291589e-18)
     """
     z = _one_unit("binary_cross_entropy", z)
-    if not isinstance(y, Value) and not (isinstance(y, SupportsFloat) and 0.0 <= float(y) <= 1.0):
+    if isinstance(y, Value):
+        return dot([1.0 - y, -y], [softplus(z), log_sigmoid(z)])
+    if not isinstance(y, SupportsFloat) or not 0.0 <= (share := float(y)) <= 1.0:
         raise ValueError(f"binary_cross_entropy of the target {y!r}: it needs a number from 0 to 1")
-    loss: Value = softplus(z) - y * z
-    return loss
+    loss, rest = (softplus(-z), 1.0 - share) if share >= 0.5 else (softplus(z), -share)
+    return loss + rest * z if rest else loss
 
 
 def hinge(score: Output, y: Any) -> Value:
@@ -93,6 +106,22 @@ def mean_loss(loss: Loss, outputs: Sequence[Any], targets: Sequence[Any]) -> Val
     return mean([loss(output, y) for output, y in zip(outputs, targets)])
 
 
+def to_feed(loss: Loss, targets: Sequence[Any], output: Output) -> tuple[Loss, Sequence[Any]]:
+    """A loss with its targets as numbers that can be fed to it as leaves: one graph, whatever the labels are.
+
+    output   an example's, for the number of its units
+
+    >>> to_feed(cross_entropy, [1, 0], [Value(0.0), Value(0.0)])[1]
+    [[0.0, 1.0], [1.0, 0.0]]
+    """
+    if loss is cross_entropy:
+        units = range(len(_units(output)))
+        return loss, [list(t) if _is_several(t) else [float(k == t) for k in units] for t in targets]
+    if loss is binary_cross_entropy and all(y in (0, 1) for y in targets):
+        return _logistic, [1.0 - 2.0 * y for y in targets]
+    return loss, targets
+
+
 BY_NAME: dict[str, Loss] = {
     "binary_cross_entropy": binary_cross_entropy,
     "cross_entropy": cross_entropy,
@@ -102,23 +131,33 @@ BY_NAME: dict[str, Loss] = {
 }
 
 
+def _logistic(z: Output, sign: Any) -> Value:
+    return softplus(sign * _one_unit("binary_cross_entropy", z))
+
+
 def _units(output: Output) -> list[Value]:
     return [output] if isinstance(output, Value) else list(output)
 
 
 def _label(label: Any, n: int) -> int:
+    if type(label) is int and 0 <= label < n:  # at once: the protocol below takes as long as a node
+        return label
     if not isinstance(label, SupportsInt) or label != label or int(label) != label or not 0 <= label < n:
         raise ValueError(f"label {label!r}: the {n} output units take the labels 0 … {n - 1}")
     return int(label)
 
 
-def _shares(target: Sequence[Any], n: int) -> Sequence[Any]:
-    fits = len(target) == n
-    if fits and not any(isinstance(t, Value) for t in target):
-        fits = all(t >= 0.0 for t in target) and isclose(fsum(target), 1.0, rel_tol=1e-9)
-    if not fits:
-        raise ValueError(f"cross_entropy of the shares {target!r}: {n} output units need {n} of them, ≥ 0, of sum 1")
-    return target
+def _shares(target: Iterable[Any], n: int) -> list[Any]:
+    shares = list(target)
+    good = [isinstance(t, Value) or (isinstance(t, SupportsFloat) and float(t) >= 0.0) for t in shares]
+    fed = any(isinstance(t, Value) for t in shares)
+    if len(shares) != n or not all(good) or not (fed or isclose(fsum(shares), 1.0, rel_tol=1e-9)):
+        raise ValueError(f"cross_entropy of the shares {shares!r}: {n} output units need {n} of them, ≥ 0, of sum 1")
+    return shares
+
+
+def _is_several(target: Any) -> bool:
+    return isinstance(target, Iterable) and not isinstance(target, str)
 
 
 def _one_unit(loss: str, output: Output) -> Value:

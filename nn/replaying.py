@@ -6,7 +6,7 @@ and the masks of dropout. Parameters live in arrays for an epoch, and are back i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import inf
 from random import Random
@@ -22,11 +22,10 @@ from autograd.replay.training import training as training_on_arrays
 from autograd.value import Value, collector_paused
 from nn.data import Dataset
 from nn.faults import failing_example, naming_example, refuse_infinite
-from nn.losses import BY_NAME, cross_entropy, mean_loss
+from nn.losses import BY_NAME, mean_loss, to_feed
 from nn.module import Module, evaluating, flatten
 from nn.normalisation import BatchNorm, Normalised
 from nn.optim import clip_norm, clip_value
-from nn.preprocessing import one_hot
 from nn.regularisation import Dropout
 from nn.training import check_targets, label_of, outputs_of
 
@@ -169,13 +168,11 @@ class _Examples:
         self.called, self.features = called, data.features
         try:
             check_targets(training.model, training.loss, data)  # leaves are not
+            [output] = outputs_of(training.model, data.X[:1])
         except ArithmeticError as error:
             raise failing_example(training.model, training.loss, data, called) or error from None
         self.y: Array = np.array([label_of(target) for target in data.y], dtype=np.float64)
-        targets: list[Any] = data.y
-        if training.loss is cross_entropy:
-            units = len(outputs_of(training.model, data.X[:1])[0])
-            targets = [list(y) if isinstance(y, Iterable) else one_hot(y, units) for y in data.y]
+        self.loss, targets = to_feed(training.loss, data.y, output)
         self.targets: Array = np.array(targets, dtype=np.float64)
 
 
@@ -196,7 +193,7 @@ class _Recorded:
             made.clear()
             with _rewound(training, self._latest_of(made)):
                 made["outputs"] = model.batch(X)
-                made["loss"] = mean_loss(training.loss, made["outputs"], targets)
+                made["loss"] = mean_loss(data.loss, made["outputs"], targets)
                 return training.with_penalties(made["loss"]) if learns else made["loss"]
 
         self.X = X

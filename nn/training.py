@@ -422,7 +422,8 @@ def predict(output: Any) -> int:
     units = [output] if isinstance(output, Value) else output
     if len(units) == 1:
         return int(units[0].data > 0.0)
-    return max(range(len(units)), key=lambda j: float(units[j].data))
+    numbers = [z.data for z in units]
+    return numbers.index(max(numbers))
 
 
 def count_right(outputs: Sequence[Any], y: Sequence[Any]) -> int:

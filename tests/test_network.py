@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 from statistics import fmean, pstdev
 
+import mpmath
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
@@ -101,6 +102,75 @@ ONE, TWO = [Value(0.5)], [Value(0.5), Value(-1.0)]
 def test_losses_refuse_targets_that_do_not_fit(loss, output, target, words):
     with pytest.raises(ValueError, match=words):
         loss(output, target)
+
+
+LOGITS = [
+    ([1e8, 1e8 - 20.0], 0),
+    ([-1e8, -1e8 - 20.0, -1e8 - 21.0], 0),
+    ([1e8 - 20.0, 1e8, 1e8 - 21.0], 2),
+    ([50.0, 0.0, -3.0], [1.0, 0.0, 0.0]),
+    ([1e8, 1e8 - 20.0, -1e8], [0.75, 0.25, 0.0]),
+    ([1e8 - 20.0, 1e8], [0.0625, 0.9375]),
+    ([50.0, 0.0], [1.0 - 2.0**-40, 2.0**-40]),
+    ([-700.0, 30.0, 1e-3, 0.0], [0.125, 0.5, 0.125, 0.25]),
+]
+
+
+@pytest.mark.parametrize(("z", "target"), LOGITS)
+def test_cross_entropy_and_its_gradient_are_those_of_mpmath_where_logits_are_large_or_sure(z, target):
+    units = [Value(z_k) for z_k in z]
+    loss = cross_entropy(units, target)
+    loss.backward()
+    shares = target if isinstance(target, list) else [float(k == target) for k in range(len(z))]
+    with mpmath.workdps(60):
+        weights = [mpmath.exp(mpmath.mpf(z_k) - max(z)) for z_k in z]
+        p = [w / mpmath.fsum(weights) for w in weights]
+        assert loss.data == pytest.approx(float(-mpmath.fdot(shares, map(mpmath.log, p))), rel=2e-14, abs=0.0)
+        # p − t loses what the two have in common, and no more: the true share of the largest is 1 − Σ of the others
+        expected = [float(p_k - t_k) for p_k, t_k in zip(p, shares)]
+    assert [z_k.grad for z_k in units] == pytest.approx(
+        expected, rel=2e-14 if max(shares) == 1.0 else 1e-9, abs=1e-300
+    )
+
+
+def test_the_shares_of_a_target_may_be_an_array():
+    z = [Value(0.5), Value(-1.0), Value(2.0)]
+    assert cross_entropy(z, np.array([0.0, 0.0, 1.0])).data == cross_entropy(z, 2).data
+    assert mean_squared_error(z, np.zeros(3)).data == mean_squared_error(z, [0.0] * 3).data
+
+
+@pytest.mark.parametrize("leaf", [False, True])
+@pytest.mark.parametrize("z", [40.0, -40.0, 1e8, -1e8, 700.0, 0.25])
+@pytest.mark.parametrize("y", [0, 1, True, 0.75, 1.0 - 2.0**-40, 2.0**-40])
+def test_binary_cross_entropy_and_its_gradient_are_those_of_mpmath(z, y, leaf):
+    logit = Value(z)
+    loss = binary_cross_entropy(logit, Value(y) if leaf else y)
+    loss.backward()
+    with mpmath.workdps(400):
+        p = 1 / (1 + mpmath.exp(-mpmath.mpf(z)))
+        q = 1 / (1 + mpmath.exp(mpmath.mpf(z)))  # 1 − p, where that would be 0
+        assert loss.data == pytest.approx(float(-y * mpmath.log(p) - (1 - y) * mpmath.log(q)), rel=1e-14, abs=1e-300)
+        assert logit.grad == pytest.approx(float((1 - y) * p - y * q), rel=1e-9, abs=1e-300)
+
+
+@pytest.mark.parametrize("engine", ["eager", "replay"])
+@pytest.mark.parametrize(
+    ("units", "loss", "right", "target"),
+    [
+        (3, cross_entropy, 2.061153620314381e-9 + 7.582560422162385e-10, 0),  # of e⁻²⁰ and e⁻²¹
+        (1, binary_cross_entropy, 2.061153620314381e-9, 1),
+    ],
+)
+def test_training_reports_the_loss_of_sure_examples_to_the_last_digits(engine, units, loss, right, target):
+    model = nn.Sequential(nn.Linear(1, units, rng=Random(0)))
+    for w, x in zip(model.parameters(), [20.0, 0.0, -1.0] if units == 3 else [20.0]):
+        w.data = x
+    data = Dataset([[1.0]] * 8, [target] * 8, [str(k) for k in range(max(units, 2))], ["x"])
+    still = SGD(model.parameters(), 1e-300)
+    [record] = Training(model, loss, still, data, data, epochs=1, batch_size=4, engine=engine, progress=False)
+    # log(1 + e⁻²⁰ + e⁻²¹): a replay keeps what a number near 1 leaves, as long as logsumexp has no log1p
+    assert record.loss == pytest.approx(right, rel=1e-9 if engine == "eager" or units == 1 else 1e-6, abs=0.0)
+    assert record.validation_loss == pytest.approx(record.loss, rel=1e-6, abs=0.0)
 
 
 @pytest.mark.parametrize(("outputs", "targets"), [([ONE], [1, 0]), ([ONE, ONE], [1]), ([], [])])
