@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from secrets import token_hex
@@ -27,5 +28,24 @@ def write_whole(path: Path, content: bytes) -> None:
         except BaseException:  # Ctrl-C too; it may come when the file has its name already
             temporary.unlink(missing_ok=True)
             raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from None
+
+
+def append(path: Path, content: bytes) -> None:
+    """Add to a file's end, synced; where it fails the file is as it was, and a kill leaves at most a part of it.
+
+    Raises OSError, which names ``path``.
+    """
+    try:
+        with open(path, "ab", buffering=0) as file:
+            end = file.tell()
+            try:
+                if file.write(content) < len(content):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(file.fileno())
+            except BaseException:
+                file.truncate(end)
+                raise
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from None

@@ -78,10 +78,11 @@ def _resume(arguments: Sequence[str]) -> None:
     p = OneLineParser(prog="python -m nn resume", description="Go on with a run as if it had never stopped.")
     p.add_argument("run", type=Path, metavar="RUN", help="its folder")
     p.add_argument("--epochs", type=int, help="how many in all (as many as it was begun with)")
+    p.add_argument("--data", type=Path, metavar="FILE.csv", help="where its table is now, if it was moved")
     options = p.parse_args(arguments[1:])
     if options.epochs is not None and options.epochs < 1:
         raise ValueError(f"--epochs {options.epochs}: it needs to be at least 1")
-    resume(options.run, options.epochs)
+    resume(options.run, options.epochs, options.data)
 
 
 def _claims(arguments: Sequence[str]) -> None:

@@ -1,25 +1,27 @@
 """Numbers in a file: safetensors, written whole or not at all, and checked before a single one is changed.
 
 What is kept of a model are its leaves, weights and biases, and what it has learned without a gradient; the graph on
-top is made anew by the next forward pass.
+top is built by the next forward pass. Each file holds the checksum of all its other bytes.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograd.files import write_whole
 from nn.module import Module
-from nn.training import Training
+from nn.training import EpochRecord, Training
 
 if TYPE_CHECKING:  # it needs NumPy
     from nn.preprocessing import Pipeline, Preprocessor
 
-PREPROCESSING = "preprocessing."
+PREPROCESSING, BEST = "preprocessing.", "best."
+CHECKSUM, UNKNOWN = "sha256", "0" * 64  # which stands in its place while it is computed
 
 
 def save(
@@ -34,25 +36,28 @@ def save(
 
     The file is written beside its place, synced and renamed: an older one stays whole until then.
     """
-    state = model.state_dict()
-    if preprocessing is not None:
-        from nn.preprocessing import Pipeline
-
-        state |= {PREPROCESSING + name: learned for name, learned in Pipeline(preprocessing).state_dict().items()}
-    _write(path, state, metadata)
+    _write(path, model.state_dict() | _fitted(preprocessing), metadata)
 
 
-def load(model: Module, path: str | os.PathLike[str]) -> None:
+def load(model: Module, path: str | os.PathLike[str], part: str = "") -> None:
     """Set the model's parameters and statistics from a file; ``load_preprocessing`` reads what was saved beside them.
 
-    Raises FileNotFoundError, or ValueError where the file is no safetensors file or does not fit the model, which
-    then keeps its numbers.
+    part   ``BEST`` takes those of the best epoch from a file that ``save_training`` wrote
+
+    Raises FileNotFoundError, or ValueError where the file is damaged, is no safetensors file or does not fit the
+    model, which then keeps its numbers.
     """
     arrays, _ = _read(path)
+    state = {name.removeprefix(part): a for name, a in arrays.items() if name.startswith(part)}
     try:
-        model.load_state_dict({name: a for name, a in arrays.items() if not name.startswith(PREPROCESSING)})
+        model.load_state_dict({name: a for name, a in state.items() if not name.startswith(PREPROCESSING)})
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def load_metadata(path: str | os.PathLike[str], checked: bool = False) -> dict[str, str]:
+    """The metadata that were saved with the numbers. Raises as ``load``, with ``checked`` also without a checksum."""
+    return _read(path, checked)[1]
 
 
 def load_preprocessing(path: str | os.PathLike[str]) -> Pipeline | None:
@@ -70,26 +75,39 @@ def load_preprocessing(path: str | os.PathLike[str]) -> Pipeline | None:
         raise ValueError(f"{path}: {error}") from None
 
 
-def save_training(training: Training, path: str | os.PathLike[str]) -> None:
-    """Write all that the next epoch depends on into one file: what is interrupted now can go on to the last bit."""
-    state = training.state_dict()
+def save_training(
+    training: Training,
+    path: str | os.PathLike[str],
+    metadata: Mapping[str, str] | None = None,
+    preprocessing: Preprocessor | None = None,
+    records: bool = True,
+) -> None:
+    """Write all that the next epoch depends on into one file: what is interrupted now can go on to the last bit.
+
+    records   with False they are left out, so that the file does not grow with the epochs
+    """
+    state = training.state_dict(records)
     model, optimizer, best = state.pop("model"), state["optimizer"], state["best"]
-    tensors = {f"model.{name}": numbers for name, numbers in model.items()}
+    tensors = {f"model.{name}": numbers for name, numbers in model.items()} | _fitted(preprocessing)
     if best:
-        tensors |= {f"best.{name}": numbers for name, numbers in best.pop("model").items()}
+        tensors |= {BEST + name: numbers for name, numbers in best.pop("model").items()}
     tensors["optimizer.states"] = optimizer.pop("states")
-    _write(path, tensors, {"training": json.dumps(state)})
+    _write(path, tensors, {**(metadata or {}), "training": json.dumps(state)})
 
 
-def load_training(training: Training, path: str | os.PathLike[str]) -> None:
+def load_training(
+    training: Training, path: str | os.PathLike[str], records: Sequence[EpochRecord] | None = None
+) -> None:
     """Let a training with the same model, data and options go on from a file.
 
-    Raises FileNotFoundError, or ValueError where the file does not fit, and changes nothing then.
+    records   of the epochs until then, where the file was written without them
+
+    Raises FileNotFoundError, or ValueError where the file is damaged or does not fit, and changes nothing then.
     """
-    arrays, metadata = _read(path)
+    arrays, metadata = _read(path, checked=True)
     try:
         state = json.loads(metadata["training"])
-        parts: dict[str, dict[str, Any]] = {"model": {}, "best": {}, "optimizer": {}}
+        parts: dict[str, dict[str, Any]] = {"model": {}, "best": {}, "optimizer": {}, "preprocessing": {}}
         for name, array in arrays.items():
             part, _, below = name.partition(".")
             parts[part][below] = array.tolist()
@@ -100,20 +118,34 @@ def load_training(training: Training, path: str | os.PathLike[str]) -> None:
     except (KeyError, ValueError, TypeError) as error:
         raise ValueError(f"{path} is no checkpoint of a training: {type(error).__name__} {error}") from None
     try:
-        training.load_state_dict(state)
+        training.load_state_dict(state if records is None else {**state, "records": records})
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
 
-def _write(path: str | os.PathLike[str], tensors: Mapping[str, Any], metadata: dict[str, str] | None) -> None:
+def _fitted(preprocessing: Preprocessor | None) -> dict[str, Any]:
+    if preprocessing is None:
+        return {}
+    from nn.preprocessing import Pipeline
+
+    return {PREPROCESSING + name: learned for name, learned in Pipeline(preprocessing).state_dict().items()}
+
+
+def _write(path: str | os.PathLike[str], tensors: Mapping[str, Any], metadata: Mapping[str, str] | None) -> None:
     import numpy as np
     from safetensors.numpy import save as to_bytes
 
     arrays = {name: np.array(numbers, dtype=np.float64) for name, numbers in tensors.items()}
-    write_whole(Path(path), to_bytes(arrays, metadata))
+    content = to_bytes(arrays, {**(metadata or {}), CHECKSUM: UNKNOWN})
+    write_whole(Path(path), _with_checksum(content, UNKNOWN, sha256(content).hexdigest()))
 
 
-def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, str]]:
+def _with_checksum(content: bytes, old: str, new: str) -> bytes:
+    """The bytes of a file with another checksum in its metadata, in which any other quotes are escaped."""
+    return content.replace(f'"{CHECKSUM}":"{old}"'.encode(), f'"{CHECKSUM}":"{new}"'.encode(), 1)
+
+
+def _read(path: str | os.PathLike[str], checked: bool = False) -> tuple[dict[str, Any], dict[str, str]]:
     """The arrays of a file and its metadata."""
     from safetensors import SafetensorError
     from safetensors.numpy import load as from_bytes
@@ -125,8 +157,13 @@ def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, str]]
         raise ValueError(f"{path} is no whole safetensors file: {error}") from None
     except KeyError as error:
         raise ValueError(f"{path} has numbers of the type {error}, which NumPy does not read: save float64") from None
+    metadata = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {})
+    found = metadata.pop(CHECKSUM, None)  # other programs write none
+    if found and sha256(_with_checksum(content, found, UNKNOWN)).hexdigest() != found:
+        raise ValueError(f"{path} is damaged: its checksum differs from the one it was written with; use a copy")
+    if checked and not found:
+        raise ValueError(f"{path} has no checksum, as those of earlier versions: train once more")
     for name, array in arrays.items():
         if array.dtype.kind != "f":
             raise ValueError(f"{path}: {name} has numbers of the type {array.dtype}: save float64")
-    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    return arrays, header.get("__metadata__", {})
+    return arrays, metadata

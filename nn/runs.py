@@ -2,12 +2,14 @@
 
     config.json              everything that the run depends on
     records.jsonl            a line for each epoch: losses, accuracies, and each layer's δ, changes and stuck units
-    checkpoint.safetensors   all scalars that the next epoch depends on, as they were after the latest
+    checkpoint.safetensors   all scalars that the next epoch depends on, and the weights of the best epoch
     weights.safetensors      the weights of the best epoch on validation data, with the fitted preprocessing
     picture.png, layers.png  loss with decision boundary or confusion matrix; the layers by epoch
     history/, watch.html     with --watch the weights after each epoch, and the page on which the run passes by
 
-Each file is written whole or not at all, after every epoch, so a run that is interrupted or killed can go on.
+After every epoch a line is added to the records, and the checkpoint, which knows their checksum, is written whole:
+a run that is interrupted or killed goes on from there, and each epoch writes as much as the first. The files name
+their run, so that those of two are never mixed; a lock, which ends with its process, keeps a second run out.
 """
 
 from __future__ import annotations
@@ -18,17 +20,19 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from hashlib import sha256
 from io import StringIO
 from math import exp
 from pathlib import Path
 from random import Random
+from secrets import token_hex
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from autograd.errors import text_name
-from autograd.files import write_whole
-from nn.checkpoint import load, load_preprocessing, load_training, save, save_training
+from autograd.files import append, write_whole
+from nn.checkpoint import BEST, load, load_metadata, load_preprocessing, load_training, save, save_training
 from nn.data import Split
 from nn.diagnostics import LayerRecord
 from nn.experiment import Config, Experiment, build, network
@@ -39,7 +43,7 @@ from nn.training import EpochRecord, accuracy, outputs_of, predict
 
 CONFIG, RECORDS, CHECKPOINT, WEIGHTS = "config.json", "records.jsonl", "checkpoint.safetensors", "weights.safetensors"
 LARGE = 2_000_000  # bytes of a table, which take about a second
-PICTURES, FILM, HISTORY = ("picture.png", "layers.png"), "watch.html", "history"
+PICTURES, FILM, HISTORY, LOCK = ("picture.png", "layers.png"), "watch.html", "history", ".lock"
 
 
 class Interrupted(Exception):
@@ -49,7 +53,8 @@ class Interrupted(Exception):
 def start(config: Config, folder: Path) -> None:
     """Begin a run in its folder, where it takes the place of an older one, and train to the end.
 
-    Raises ValueError for a folder with files of these names that are not of a run: somebody needs them.
+    Raises ValueError for a folder in which another run is training, and one with files of these names that are not
+    of a run: somebody needs them.
     """
     taken = [name for name in (RECORDS, CHECKPOINT, WEIGHTS, *PICTURES, FILM, HISTORY) if (folder / name).exists()]
     if (folder / CONFIG).exists():
@@ -57,21 +62,28 @@ def start(config: Config, folder: Path) -> None:
     elif taken:
         raise ValueError(f"{folder} holds {taken[0]} and no {CONFIG}, so no run: name another folder (--out)")
     _announce(config)
-    experiment = build(config)
+    experiment = build({**config, "run": token_hex(8)})
     folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".", suffix=".part", dir=folder) as new:
-        _write_config(experiment, Path(new))
-        _write_records(experiment, Path(new))
-        save_training(experiment.training, Path(new) / CHECKPOINT)
-        # there is room for the new run: only now the old one goes, whose files go on together or not at all
-        if (folder / HISTORY).is_symlink():
-            (folder / HISTORY).unlink()  # as with a file, a link is replaced and not followed
-        for old in (folder / WEIGHTS, folder / FILM, *(folder / name for name in PICTURES), *_states(folder)):
-            old.unlink(missing_ok=True)
-        for name in (RECORDS, CONFIG, CHECKPOINT):  # no old checkpoint goes on with records of no epoch
-            os.replace(Path(new) / name, folder / name)
-    if Path(config["data"]).is_file():
-        print(f"{text_name(Path(config['data']).name)}: {experiment.schema}")
+    with _alone_in(folder):
+        with TemporaryDirectory(prefix=".", suffix=".part", dir=folder) as new:
+            _write_config(experiment, Path(new))
+            write_whole(Path(new) / RECORDS, b"")
+            _save_training(experiment, Path(new), sha256().hexdigest())
+            # there is room for the new run: only now the old one goes, whose files go on together or not at all
+            if (folder / HISTORY).is_symlink():
+                (folder / HISTORY).unlink()  # as with a file, a link is replaced and not followed
+            for old in (folder / WEIGHTS, folder / FILM, *(folder / name for name in PICTURES), *_states(folder)):
+                old.unlink(missing_ok=True)
+            for name in (RECORDS, CONFIG, CHECKPOINT):
+                os.replace(Path(new) / name, folder / name)
+        _introduce(experiment)
+        _train(experiment, folder, b"")
+
+
+def _introduce(experiment: Experiment) -> None:
+    """Say what was read and built."""
+    if "sha256" in experiment.config:
+        print(f"{text_name(Path(experiment.config['data']).name)}: {experiment.schema}")
         for name in experiment.schema.counting:
             told = f"{text_name(name)} goes up by 1 from row to row"
             print(f"{told}: if it only counts them, leave it out (--ignore {name!r})")
@@ -82,32 +94,43 @@ def start(config: Config, folder: Path) -> None:
     if experiment.preprocessing.steps:
         print(f"preprocessing: {experiment.preprocessing!r}, fitted on the training data")
     print(f"network: {experiment.network}, {len(experiment.model.parameters())} parameters, each a scalar node")
-    _train(experiment, folder)
 
 
-def resume(folder: Path, epochs: int | None = None) -> None:
+def resume(folder: Path, epochs: int | None = None, data: Path | None = None) -> None:
     """Go on with an interrupted run, or to more epochs, as if it had never stopped.
 
+    data   where its table is now, if it was moved
+
     The schedules linear and cosine end with the last epoch: over more epochs they are others, and a line says so.
-    Raises ValueError for fewer epochs than it has had, and as ``read_config`` and ``load_training``.
+    Raises ValueError for a folder in which a run is training, one whose files are damaged or of several runs, fewer
+    epochs than it has had, and as ``read_config`` and ``load_training``.
     """
-    config = read_config(folder)
-    with _believing(folder):
-        _announce(config)
-        experiment = build({**config, "epochs": epochs or config["epochs"]})
-    load_training(experiment.training, folder / CHECKPOINT)
-    done = len(experiment.training.records)
-    if epochs is not None and epochs < done:
-        raise ValueError(f"epochs = {epochs}: the run in {folder} has had {done}, and cannot go back")
-    experiment.diagnosis.records = _read_layers(folder, done)
-    experiment.diagnosis.forget()
-    _write_config(experiment, folder)
-    _write_records(experiment, folder)
-    print(f"{_title(experiment)}: on from epoch {done} of {experiment.config['epochs']}")
-    if config["schedule"] in ("linear", "cosine") and experiment.config["epochs"] != config["epochs"]:
-        over = f"{experiment.config['epochs']} epochs from here on, and was over {config['epochs']}"
-        print(f"schedule: {config['schedule']} is over {over}")
-    _train(experiment, folder)
+    read_config(folder)  # what is not a run gets no lock either
+    with _alone_in(folder):
+        config = read_config(folder)
+        if "sha256" in config and not (data or Path(config["data"])).is_file():
+            raise ValueError(f"{data or config['data']} is not there: python -m nn resume {folder} --data FILE.csv")
+        if data is not None and "sha256" not in config:
+            raise ValueError(f"--data {data}: the run in {folder} learns {config['data']}, which is not a file")
+        with _believing(folder):
+            _announce(config)
+            new = {"epochs": epochs or config["epochs"], "data": str(data.resolve()) if data else config["data"]}
+            experiment = build(config | new)
+        lines = _read_records(config, folder)
+        records = [json.loads(line) for line in lines]
+        experiment.diagnosis.records = [[LayerRecord(**l) for l in record.pop("layers")] for record in records]
+        load_training(experiment.training, folder / CHECKPOINT, [EpochRecord(**record) for record in records])
+        done = len(records)
+        if epochs is not None and epochs < done:
+            raise ValueError(f"epochs = {epochs}: the run in {folder} has had {done}, and cannot go back")
+        experiment.diagnosis.forget()
+        _write_config(experiment, folder)
+        write_whole(folder / RECORDS, b"".join(lines))
+        print(f"{_title(experiment)}: on from epoch {done} of {experiment.config['epochs']}")
+        if config["schedule"] in ("linear", "cosine") and experiment.config["epochs"] != config["epochs"]:
+            over = f"{experiment.config['epochs']} epochs from here on, and was over {config['epochs']}"
+            print(f"schedule: {config['schedule']} is over {over}")
+        _train(experiment, folder, b"".join(lines))
 
 
 def predictions(folder: Path, path: Path) -> tuple[str, tuple[int, int] | None]:
@@ -119,9 +142,15 @@ def predictions(folder: Path, path: Path) -> tuple[str, tuple[int, int] | None]:
     config = read_config(folder)
     with _believing(folder):
         schema = Schema.from_json(config["schema"])
-    if not (folder / WEIGHTS).exists():
-        raise ValueError(f"{folder} has no {WEIGHTS} yet: python -m nn resume {folder}")
-    preprocessing = load_preprocessing(folder / WEIGHTS)
+    source, part = (WEIGHTS, "") if (folder / WEIGHTS).exists() else (CHECKPOINT, BEST)
+    metadata = load_metadata(folder / source, checked=source == CHECKPOINT)
+    _check_run(config, metadata, folder, source)
+    if source == CHECKPOINT:
+        best = json.loads(metadata["training"])["best"]
+        if best is None:
+            raise ValueError(f"{folder} has no weights yet: python -m nn resume {folder}")
+        warn(f"the run has not ended: the weights are those of epoch {best['epoch']}, the best so far")
+    preprocessing = load_preprocessing(folder / source)
     table = read_table(path)
     for added in ("prediction", "probability"):
         if added in table.columns:
@@ -131,7 +160,7 @@ def predictions(folder: Path, path: Path) -> tuple[str, tuple[int, int] | None]:
     classes = schema.target.categories or []
     with _believing(folder):
         model = network(config, len(X[0]), len(classes), Random(0))
-    load(model, folder / WEIGHTS)
+    load(model, folder / source, part)
     outputs = outputs_of(model, X)
     labels = [predict(output) for output in outputs]
     text = StringIO()
@@ -178,18 +207,20 @@ def _announce(config: Config) -> None:
         warn(f"reading {path.name}, {path.stat().st_size / 1e6:.0f} MB")
 
 
-def _train(experiment: Experiment, folder: Path) -> None:
-    training, epochs = experiment.training, experiment.config["epochs"]
+def _train(experiment: Experiment, folder: Path, written: bytes) -> None:
+    """Train to the end, with the records that were written so far."""
+    training, epochs, checksum = experiment.training, experiment.config["epochs"], sha256(written)
     done = len(training.records)
     print(f"engine: {training.choose_engine()} ({training.reason})")
     try:
         for record in training:
-            experiment.diagnosis.measure()
-            _write_records(experiment, folder)
+            line = _line(record, experiment.diagnosis.measure())
+            append(folder / RECORDS, line)
+            checksum.update(line)
             if experiment.config["watch"]:
                 (folder / HISTORY).mkdir(exist_ok=True)
                 save(training.model, folder / HISTORY / f"{record.epoch:06}.safetensors")
-            save_training(training, folder / CHECKPOINT)
+            _save_training(experiment, folder, checksum.hexdigest())
             done = record.epoch
             if record.epoch == 1 or record.epoch % max(1, epochs // 10) == 0:
                 print(
@@ -198,27 +229,43 @@ def _train(experiment: Experiment, folder: Path) -> None:
                     flush=True,
                 )
     except ArithmeticError as error:
-        raise ValueError(
-            f"training blew up in epoch {len(training.records) + 1}: {error} (--learning-rate, --clip-norm)"
-        ) from None
+        blew = f"training blew up in epoch {done + 1}: {error} (--learning-rate, --clip-norm)"
+        if best := training.restore_best():
+            _keep(experiment, folder)
+            blew += f"; {folder / WEIGHTS} holds epoch {best.epoch}, the best until then"
+        raise ValueError(blew) from None
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted after epoch {done}; it goes on with: python -m nn resume {folder}") from None
     _report(experiment, folder)
+
+
+def _keep(experiment: Experiment, folder: Path) -> None:
+    """Save the weights as they are, with all that predictions need."""
+    if experiment.config["calibrate"]:
+        calibrate(experiment.model, experiment.data.training.X)
+        print("batch normalisation: mean and variance of all training data from here on")
+    metadata = {"config": json.dumps(experiment.config), "run": experiment.config["run"]}
+    save(experiment.model, folder / WEIGHTS, metadata, experiment.preprocessing)
+
+
+def _save_training(experiment: Experiment, folder: Path, records: str) -> None:
+    """Write the checkpoint, with the checksum of the records."""
+    metadata = {
+        "run": experiment.config["run"], "epochs": str(len(experiment.training.records)), "records": records,
+    }  # fmt: skip
+    save_training(experiment.training, folder / CHECKPOINT, metadata, experiment.preprocessing, records=False)
 
 
 def _report(experiment: Experiment, folder: Path) -> None:
     training, model, data = experiment.training, experiment.model, experiment.data
     best = training.restore_best()
     print(f"stopped {training.stopped}" + (f"; kept epoch {best.epoch}, best on validation data" if best else ""))
-    if experiment.config["calibrate"]:
-        calibrate(model, data.training.X)
-        print("batch normalisation: mean and variance of all training data from here on")
+    _keep(experiment, folder)
     shares = {name: accuracy(model, part) for name, part in zip(Split._fields, data)}
     print("accuracy: " + ", ".join(f"{name} {share:.1%}" for name, share in shares.items()))
     print(_baseline(data))
     for verdict in experiment.diagnosis.verdicts():
         print(f"diagnosis: {verdict}")
-    save(model, folder / WEIGHTS, {"config": json.dumps(experiment.config)}, experiment.preprocessing or None)
     print(f"weights: {text_name(str(folder / WEIGHTS))}")
     if experiment.config["watch"]:
         _film(experiment, folder)
@@ -282,25 +329,61 @@ def _write_config(experiment: Experiment, folder: Path) -> None:
     write_whole(folder / CONFIG, text.encode(errors="backslashreplace"))  # half a surrogate, as JSON's own \udcff
 
 
-def _line(record: EpochRecord, layers: list[LayerRecord]) -> str:
-    return json.dumps({**record._asdict(), "layers": [layer._asdict() for layer in layers]}) + "\n"
+def _line(record: EpochRecord, layers: list[LayerRecord]) -> bytes:
+    return (json.dumps({**record._asdict(), "layers": [layer._asdict() for layer in layers]}) + "\n").encode()
 
 
-def _write_records(experiment: Experiment, folder: Path) -> None:
-    lines = map(_line, experiment.training.records, experiment.diagnosis.records)
-    write_whole(folder / RECORDS, "".join(lines).encode())
+def _read_records(config: Config, folder: Path) -> list[bytes]:
+    """The lines of the epochs that the checkpoint knows: one more may be there, or a part of it."""
+    metadata = load_metadata(folder / CHECKPOINT, checked=True)
+    _check_run(config, metadata, folder, CHECKPOINT)
+    lines = (folder / RECORDS).read_bytes().splitlines(keepends=True)[: int(metadata["epochs"])]
+    if sha256(b"".join(lines)).hexdigest() != metadata["records"]:
+        known = f"the records of the {metadata['epochs']} epochs that {CHECKPOINT} knows"
+        raise ValueError(f"{folder / RECORDS} does not begin with {known}: bring it back, or begin the run again")
+    return lines
 
 
-def _read_layers(folder: Path, epochs: int) -> list[list[LayerRecord]]:
-    """The layers' records of the epochs that the checkpoint knows; a line is written before its checkpoint."""
-    try:
-        lines = (folder / RECORDS).read_text(encoding="utf-8").splitlines()[:epochs]
-        found = [[LayerRecord(**layer) for layer in json.loads(line)["layers"]] for line in lines]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{folder / RECORDS} cannot be read: {error}") from None
-    if len(found) < epochs:
-        raise ValueError(f"{folder / RECORDS} has {len(found)} epochs, and the checkpoint {epochs}")
-    return found
+def _check_run(config: Config, metadata: dict[str, str], folder: Path, name: str) -> None:
+    """ValueError for a file that another run wrote than the configuration; those of earlier versions name no run."""
+    if metadata.get("run") != config.get("run"):
+        raise ValueError(f"{folder} holds {CONFIG} of one run and {name} of another: begin the run again")
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Inside, no other process or thread trains in the folder; ValueError where one does.
+
+    The system ends the lock with its process, however that ends. Where it has no locks, a line says so.
+    """
+    path = folder / LOCK
+    with open(path, "ab") as file:
+        try:
+            _lock(file.fileno())
+            if not os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
+                raise FileNotFoundError  # by a run that has just ended
+        except (BlockingIOError, PermissionError, FileNotFoundError):
+            raise ValueError(
+                f"{folder} is in use by another run: wait for its end, or name another (--out)"
+            ) from None
+        except (OSError, ImportError) as error:
+            warn(f"{folder} cannot be locked, {error}: begin no second run in it")
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # Windows keeps what is open
+                path.unlink()
+
+
+def _lock(file: int) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _probability(output: Any, label: int) -> float:

@@ -274,12 +274,15 @@ class Training:
         self._gradient = [total + len(y) * g for total, g in zip(self._gradient, gradient)]
         return loss.data, right
 
-    def state_dict(self) -> dict[str, Any]:
-        """All that the next epoch depends on, as numbers, strings, lists and dicts; JSON keeps it to the last bit."""
+    def state_dict(self, records: bool = True) -> dict[str, Any]:
+        """All that the next epoch depends on, as numbers, strings, lists and dicts; JSON keeps it to the last bit.
+
+        records   with False they are left out, and ``load_state_dict`` wants them back under "records"
+        """
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "records": [list(record) for record in self.records],
+            **({"records": [list(record) for record in self.records]} if records else {}),
             "best": {"epoch": self.best[0].epoch, "model": self.best[1]} if self.best else None,
             "generators": {name: _state_of(rng) for name, rng in self.generators().items()},
         }

@@ -5,12 +5,13 @@ import json
 import os
 import subprocess
 import sys
+from io import FileIO
 from pathlib import Path
 
 import pytest
 
 from autograd import files
-from autograd.files import write_whole
+from autograd.files import append, write_whole
 from nn import MLP
 from nn.checkpoint import save
 
@@ -72,6 +73,33 @@ def test_a_full_disk_keeps_the_old_file_and_leaves_nothing_beside_it(tmp_path, m
     monkeypatch.undo()
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("fault", ["write", "fsync"])
+def test_adding_to_a_file_on_a_full_disk_leaves_it_as_it_was(tmp_path, monkeypatch, fault):
+    path = tmp_path / "records"
+    append(path, b"first\n")
+    if fault == "fsync":
+        monkeypatch.setattr(os, "fsync", full)
+    else:
+        monkeypatch.setattr(files, "open", lambda *names, **options: Half(path), raising=False)
+    with pytest.raises(OSError, match="No space left") as raised:
+        append(path, b"second\n")
+    assert raised.value.filename == str(path)
+    monkeypatch.undo()
+    assert path.read_bytes() == b"first\n"
+    append(path, b"third\n")
+    assert path.read_bytes() == b"first\nthird\n"
+
+
+class Half(FileIO):
+    """A file of which the disk takes half."""
+
+    def __init__(self, path):
+        super().__init__(path, "ab")
+
+    def write(self, content):
+        return super().write(content[: len(content) // 2])
 
 
 WRITERS = """

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import errno
 import itertools
 import json
 import math
@@ -10,11 +11,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
 import pytest
 from safetensors.numpy import load_file
+from safetensors.numpy import save as to_bytes
 
 import nn
 import nn.replaying
@@ -325,6 +329,227 @@ def test_a_folder_without_a_run_is_refused(tmp_path, capsys):
     assert "holds no run" in refused(capsys, "predict", tmp_path / "nowhere", tmp_path / "new.csv")
 
 
+# ---- one run in a folder ---------------------------------------------------------------------------------------
+
+
+NEW_ROWS = "x₁,x₂\n0.5,0.25\n-1,1\n"
+LONG = ["moons", "--epochs", "4000", "--examples", "40", "--hidden", "4"]
+
+
+@contextmanager
+def training_elsewhere(folder):
+    """Inside, another process trains in the folder and has had its first epoch; it is killed at the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "nn", *LONG, "--out", str(folder)],
+        stdout=subprocess.PIPE, cwd=folder.parent, env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,
+    )  # fmt: skip
+    with process:
+        assert any(line.startswith("epoch    1") for line in process.stdout)
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGKILL)
+
+
+def test_a_second_run_is_refused_until_the_first_is_gone_though_it_was_killed(tmp_path, capsys):
+    run, new = tmp_path / "run", tmp_path / "new.csv"
+    new.write_text(NEW_ROWS, encoding="utf-8")
+    with training_elsewhere(run):
+        for words in ([*SMALL, "--seed", "1", "--out", run], ["resume", run]):
+            assert refused(capsys, *words).startswith(f"nn: {run} is in use by another run: ")
+        main(["predict", str(run), str(new)])  # reads whole files, and no lock keeps it out
+        assert "the weights are those of epoch " in capsys.readouterr().err
+        assert runs.read_config(run)["epochs"] == 4000
+    done = len((run / "records.jsonl").read_text().splitlines())
+    main(["resume", str(run), "--epochs", str(done + 1)])
+    main([*SMALL, "--epochs", "1", "--out", str(run)])
+
+
+def test_another_thread_is_refused_as_another_process_is(tmp_path, monkeypatch, capsys):
+    codes = []
+
+    def second(*words):
+        try:
+            main([*words])
+        except SystemExit as left:
+            codes.append(left.code)
+
+    def meanwhile(*arguments):
+        for words in ([*SMALL, "--out", str(tmp_path)], ["resume", str(tmp_path)]):
+            thread = threading.Thread(target=second, args=words)
+            thread.start()
+            thread.join()
+
+    monkeypatch.setattr(runs, "picture", meanwhile)
+    main([*SMALL, "--epochs", "1", "--out", str(tmp_path)])
+    assert codes == [2, 2]
+    assert capsys.readouterr().err.count("is in use by another run") == 2
+    main(["resume", str(tmp_path), "--epochs", "1"])  # the lock has gone with the run
+    assert not (tmp_path / ".lock").exists()
+
+
+def test_a_lock_that_an_ended_run_removes_at_the_same_moment_lets_nobody_in(tmp_path, monkeypatch, capsys):
+    main([*SMALL, "--epochs", "1", "--out", str(tmp_path)])
+    capsys.readouterr()
+    monkeypatch.setattr(runs, "_lock", lambda file: (tmp_path / ".lock").unlink())
+    assert "is in use by another run" in refused(capsys, "resume", tmp_path)
+
+
+def test_where_files_cannot_be_locked_a_run_goes_on_and_says_so(tmp_path, monkeypatch, capsys):
+    def no_locks(file):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(runs, "_lock", no_locks)
+    main([*SMALL, "--epochs", "1", "--out", str(tmp_path)])
+    assert f"{tmp_path} cannot be locked, [Errno {errno.ENOLCK}] No locks available: " in capsys.readouterr().err
+    assert (tmp_path / "weights.safetensors").exists()
+
+
+FILES = ("config.json", "records.jsonl", "checkpoint.safetensors", "weights.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),  # another configuration, and the same, which gives the same records
+    [*((name, ["--seed", "1"]) for name in FILES), *((name, []) for name in FILES if name != "records.jsonl")],
+)
+def test_a_folder_with_files_of_two_runs_is_refused(tmp_path, capsys, name, options):
+    main([*SMALL, "--epochs", "2", "--out", str(tmp_path / "run")])
+    main([*SMALL, "--epochs", "2", *options, "--out", str(tmp_path / "other")])
+    (tmp_path / "new.csv").write_text(NEW_ROWS, encoding="utf-8")
+    shutil.copy(tmp_path / "other" / name, tmp_path / "run" / name)
+    capsys.readouterr()
+    before = {path: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    if name != "weights.safetensors":  # which are written at the end
+        assert name in refused(capsys, "resume", tmp_path / "run", "--epochs", "3")
+    if name in ("config.json", "weights.safetensors"):
+        line = refused(capsys, "predict", tmp_path / "run", tmp_path / "new.csv")
+        assert "holds config.json of one run and weights.safetensors of another: begin the run again" in line
+    assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+
+
+def test_a_folder_of_an_earlier_version_predicts_and_is_not_gone_on_with(tmp_path, capsys):
+    run, new = tmp_path / "run", tmp_path / "new.csv"
+    new.write_text(NEW_ROWS, encoding="utf-8")
+    main([*SMALL, "--epochs", "1", "--out", str(run)])
+    main(["predict", str(run), str(new)])
+    expected = capsys.readouterr().out.splitlines()[-2:]
+    config = runs.read_config(run)
+    del config["run"]
+    (run / "config.json").write_text(json.dumps(config))
+    arrays = load_file(run / "weights.safetensors")
+    (run / "weights.safetensors").write_bytes(to_bytes(arrays, {"config": json.dumps(config)}))
+    main(["predict", str(run), str(new)])
+    assert capsys.readouterr().out.splitlines()[-2:] == expected
+    state = json.dumps(build(config).training.state_dict() | {"model": {}})
+    (run / "checkpoint.safetensors").write_bytes(
+        to_bytes(load_file(run / "checkpoint.safetensors"), {"training": state})
+    )
+    assert "checkpoint.safetensors has no checksum, as those of earlier versions" in refused(capsys, "resume", run)
+    (run / "weights.safetensors").unlink()
+    assert "has no checksum, as those of earlier versions" in refused(capsys, "predict", run, new)
+
+
+@pytest.mark.parametrize("spoil", [b"", b'{"epoch": 4, "lo', b'{"epoch": 4}\n', b"\xff\n\n{"])
+def test_what_a_kill_leaves_behind_the_last_record_is_dropped(tmp_path, spoil):
+    whole, torn = tmp_path / "whole", tmp_path / "torn"
+    main([*SMALL, "--epochs", "5", "--out", str(whole)])
+    main([*SMALL, "--epochs", "3", "--out", str(torn)])
+    with open(torn / "records.jsonl", "ab") as file:
+        file.write(spoil)
+    main(["resume", str(torn), "--epochs", "5"])
+    assert (torn / "records.jsonl").read_bytes() == (whole / "records.jsonl").read_bytes()
+    assert tensors(torn, "weights.safetensors") == tensors(whole, "weights.safetensors")
+
+
+def test_a_recorded_loss_that_was_changed_is_refused(tmp_path, capsys):
+    main([*SMALL, "--epochs", "2", "--out", str(tmp_path)])
+    capsys.readouterr()
+    records = (tmp_path / "records.jsonl").read_text()
+    (tmp_path / "records.jsonl").write_text(records.replace('"loss": 0.', '"loss": 1.', 1))
+    assert "records.jsonl does not begin with the records of the 2 epochs" in refused(capsys, "resume", tmp_path)
+
+
+def test_an_epoch_writes_no_more_than_the_first_ones_did(tmp_path, monkeypatch):
+    written, by_epoch = [], []
+
+    def counted(function):
+        def called(path, content):
+            written.append(len(content))
+            function(path, content)
+
+        return called
+
+    for module, name in ((runs, "append"), (runs, "write_whole"), (nn.checkpoint, "write_whole")):
+        monkeypatch.setattr(module, name, counted(getattr(module, name)))
+
+    def at_the_end_of_the_epoch(training, path, *arguments, **options):
+        nn.checkpoint.save_training(training, path, *arguments, **options)
+        by_epoch.append(sum(written))
+        written.clear()
+
+    monkeypatch.setattr(runs, "save_training", at_the_end_of_the_epoch)
+    main([*SMALL, "--epochs", "60", "--out", str(tmp_path)])
+    # a line of records takes 600 bytes; the digits of losses and of the generator's state differ by a few
+    assert len(by_epoch) == 61 and max(by_epoch[2:]) - min(by_epoch[2:]) < 400
+
+
+# ---- the best epoch --------------------------------------------------------------------------------------------
+
+
+def test_the_best_epoch_of_a_run_that_blew_up_predicts_and_can_be_made_its_last(tmp_path, capsys):
+    run, new = tmp_path / "run", tmp_path / "new.csv"
+    new.write_text(NEW_ROWS, encoding="utf-8")
+    rising = ["--optimizer", "sgd", "--schedule", "exponential", "--factor", "1e200"]
+    line = refused(capsys, *SMALL, *rising, "--epochs", "5", "--out", run)
+    assert "training blew up in epoch 2: " in line
+    assert f"; {run / 'weights.safetensors'} holds epoch 1, the best until then" in line
+    main(["predict", str(run), str(new)])
+    predicted = capsys.readouterr().out.splitlines()
+    assert "training blew up in epoch 2: " in refused(capsys, "resume", run)
+    main(["resume", str(run), "--epochs", "1"])
+    main([*SMALL, *rising, "--epochs", "1", "--out", str(tmp_path / "short")])
+    assert tensors(run, "weights.safetensors") == tensors(tmp_path / "short", "weights.safetensors")
+    capsys.readouterr()
+    main(["predict", str(run), str(new)])
+    assert capsys.readouterr().out.splitlines() == predicted
+
+
+def test_an_interrupted_run_predicts_with_its_best_epoch(tmp_path, flowers, monkeypatch, capsys):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    options = [str(flowers), "--target", "species", "--standardize", "--batchnorm"]
+    main([*options, "--epochs", "2", "--out", str(whole)])
+    save = runs._save_training
+
+    def interrupted(experiment, folder, records):
+        save(experiment, folder, records)
+        if len(experiment.training.records) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "_save_training", interrupted)
+    with pytest.raises(SystemExit):
+        main([*options, "--epochs", "9", "--out", str(broken)])
+    capsys.readouterr()
+    main(["predict", str(whole), str(flowers)])
+    expected = capsys.readouterr().out
+    main(["predict", str(broken), str(flowers)])
+    said = capsys.readouterr()
+    assert said.out == expected
+    assert said.err.startswith("the run has not ended: the weights are those of epoch 2, the best so far\n")
+
+
+def test_a_run_without_an_epoch_has_no_weights_to_predict_with(tmp_path, monkeypatch, capsys):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    (tmp_path / "new.csv").write_text(NEW_ROWS, encoding="utf-8")
+    monkeypatch.setattr(nn.training.Training, "_epoch", interrupted)
+    with pytest.raises(SystemExit):
+        main([*SMALL, "--out", str(tmp_path / "run")])
+    capsys.readouterr()
+    line = refused(capsys, "predict", tmp_path / "run", tmp_path / "new.csv")
+    assert "has no weights yet: python -m nn resume" in line
+
+
 # ---- a table of one's own --------------------------------------------------------------------------------------
 
 
@@ -451,6 +676,27 @@ def test_a_table_that_was_changed_is_not_gone_on_with(tmp_path, flowers, capsys)
     capsys.readouterr()
     flowers.write_text(flowers.read_text() + "1,1,1,1,setosa\n")
     assert "is not the file that the run began with" in refused(capsys, "resume", tmp_path / "run")
+
+
+def test_a_table_that_was_moved_is_named_anew(tmp_path, flowers, capsys):
+    whole, run, moved = tmp_path / "whole", tmp_path / "run", tmp_path / "moved" / "iris.csv"
+    options = [str(flowers), "--target", "species", "--engine", "eager", "--epochs"]
+    main([*options, "3", "--out", str(whole)])
+    main([*options, "1", "--out", str(run)])
+    moved.parent.mkdir()
+    flowers.rename(moved)
+    capsys.readouterr()
+    assert f"{flowers} is not there: python -m nn resume {run} --data FILE.csv" in refused(capsys, "resume", run)
+    assert "elsewhere.csv is not there" in refused(capsys, "resume", run, "--data", "elsewhere.csv")
+    new = tmp_path / "new.csv"
+    new.write_text(moved.read_text() + "1,1,1,1,setosa\n")
+    assert f"{new} is not the file that the run began with" in refused(capsys, "resume", run, "--data", new)
+    main(["resume", str(run), "--data", str(moved), "--epochs", "2"])
+    main(["resume", str(run), "--epochs", "3"])
+    assert tensors(run, "weights.safetensors") == tensors(whole, "weights.safetensors")
+    main([*SMALL, "--epochs", "1", "--out", str(tmp_path / "made")])
+    capsys.readouterr()
+    assert "learns moons, which is not a file" in refused(capsys, "resume", tmp_path / "made", "--data", moved)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections import Counter
 from functools import partial
 from itertools import combinations
@@ -374,6 +375,39 @@ def test_weights_alone_are_no_checkpoint_of_a_training(tmp_path):
     save(training.model, tmp_path / "weights")
     with pytest.raises(ValueError, match="weights is no checkpoint of a training"):
         load_training(training, tmp_path / "weights")
+
+
+def test_a_bit_flipped_anywhere_in_a_checkpoint_is_refused_by_name(tmp_path):
+    source, path = with_everything("adam"), tmp_path / "run"
+    next(iter(source))
+    save_training(source, path)
+    content, training = path.read_bytes(), with_everything("adam")
+    before = training.state_dict()
+    header = 8 + int.from_bytes(content[:8], "little")
+    loss = content.index(repr(source.records[0].loss).encode())
+    for place in (*range(300), *range(loss, loss + 20), *range(300, header, 31), *range(header, len(content), 7)):
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << place % 8
+        path.write_bytes(flipped)
+        with pytest.raises(ValueError, match=re.escape(str(path))):
+            load_training(training, path)
+    assert training.state_dict() == before
+    path.write_bytes(content)
+    load_training(training, path)
+    assert training.state_dict() == source.state_dict()
+
+
+def test_a_checkpoint_without_records_is_as_large_after_many_epochs_and_goes_on_with_them(tmp_path):
+    path, sizes, training = tmp_path / "run", [], on_moons(epochs=30)
+    for _ in training:
+        save_training(training, path, records=False)
+        sizes.append(path.stat().st_size)
+    assert max(sizes) - min(sizes) < 400  # the digits of the generator's state
+    other = on_moons(epochs=30)
+    with pytest.raises(ValueError, match="no state of a training: KeyError 'records'"):
+        load_training(other, path)
+    load_training(other, path, training.records)
+    assert other.state_dict() == training.state_dict()
 
 
 def test_many_examples_are_evaluated_in_parts_as_each_by_itself(monkeypatch):
