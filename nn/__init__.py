@@ -13,6 +13,7 @@ if exists(dirname(autograd.__file__ or "") + "/tracer.py"):
     )
 
 from nn.activations import ELU, GELU, Identity, LeakyReLU, LogSigmoid, ReLU, Sigmoid, SiLU, Softplus, Tanh
+from nn.arguments import in_our_words
 from nn.layers import MLP, Linear, Sequential
 from nn.losses import (
     binary_cross_entropy,
@@ -95,7 +96,7 @@ def __getattr__(name: str) -> Any:
     """What needs NumPy, loaded when it is first asked for."""
     if name in _HOMES:
         return getattr(import_module(f"nn.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'nn' has no attribute {name!r}")
+    raise AttributeError(in_our_words("nn", name, __all__))
 
 
 def __dir__() -> list[str]:

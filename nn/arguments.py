@@ -1,9 +1,87 @@
-"""What a setting needs to be: a number that is none, or outside its bounds, is named before it reaches any node."""
+"""Validates arguments early, and answers the names of PyTorch, Keras, scikit-learn and micrograd with ours."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping
+from functools import wraps
+from inspect import signature
 from math import inf, isfinite
-from typing import SupportsFloat
+from typing import TYPE_CHECKING, Any, SupportsFloat, TypeVar, cast
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# ours by theirs: of several, the first that the class or the function has
+NAMES = {
+    "BCELoss": "binary_cross_entropy", "BCEWithLogitsLoss": "binary_cross_entropy", "BatchNorm1d": "BatchNorm",
+    "CrossEntropyLoss": "cross_entropy", "Dense": "Linear", "Layer": "Linear", "MSELoss": "mean_squared_error",
+    "Neuron": "Linear", "StandardScaler": "Standardize", "act": "activation", "bias": "b", "children": "submodules",
+    "clip_grad_norm_": "clip_norm", "criterion": "loss", "data": "training", "dropout_rate": "dropout",
+    "eps": "epsilon", "get_weights": "state_dict", "hidden_sizes": "n_units", "history": "records",
+    "in_features": "n_in", "input": "z a score", "input_dim": "n_in", "loss_fn": "loss", "lr": "learning_rate",
+    "max_norm": "largest", "modules": "submodules", "n_epochs": "epochs", "n_samples": "n", "negative_slope": "slope",
+    "nin": "n_in", "nout": "n_out", "nouts": "n_units", "num_epochs": "epochs", "num_features": "n",
+    "out_features": "n_out", "param_groups": "parameters", "params": "parameters", "random_state": "rng",
+    "rate": "p", "rho": "alpha", "running_mean": "mu_", "running_var": "sigma2_", "seed": "rng",
+    "set_weights": "load_state_dict", "target": "y", "test_size": "fractions", "trainable_weights": "parameters",
+    "units": "n_out n_units", "validation_data": "validation", "verbose": "progress", "weight": "W",
+    "weights": "W parameters", "y_pred": "z a score", "y_true": "target y",
+}  # fmt: skip
+TRAINS = "for record in nn.Training(model, loss, optimizer, data) trains"
+REMEDIES = {
+    "Parameter": "it is an autograd.Value", "beta1": "give both as betas", "bias": "every unit has one",
+    "compile": TRAINS, "cuda": "its numbers are Python's floats", "device": "its numbers are Python's floats",
+    "fit": TRAINS, "from_logits": "it always reads logits", "label_smoothing": "give a share for each unit as target",
+    "predict": "model(x) maps one example, model.batch(X) several", "reduction": "nn.losses.mean_loss takes the mean",
+    "save": "nn.checkpoint.save does", "shuffle": "each epoch has a new order", "to": "it has no device",
+}  # fmt: skip
+
+
+def in_our_words(owner: str, name: str, known: Collection[str]) -> str:
+    """That the owner does not have this name, and ours for it, if another library has it.
+
+    >>> in_our_words("SGD", "lr", ["learning_rate", "momentum"])
+    'SGD has no lr: it is called learning_rate'
+    """
+    ours = [word for word in NAMES.get(name, "").split() if word in known]
+    remedy = f"it is called {ours[0]}" if ours else REMEDIES.get(name)
+    return f"{owner} has no {name}" + (f": {remedy}" if remedy else "")
+
+
+def _check_keywords(owner: str, function: Callable[..., Any], keywords: Mapping[str, Any]) -> None:
+    """TypeError for another library's name of an argument."""
+    if theirs := keywords.keys() & (NAMES.keys() | REMEDIES.keys()):
+        known = signature(function).parameters
+        if any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
+            return
+        for name in sorted(theirs - known.keys()):
+            raise TypeError(in_our_words(owner, name, known))
+
+
+class Answering:
+    """A class whose instances, and its constructor, answer other libraries' names with ours."""
+
+    if not TYPE_CHECKING:  # for whom any name would be one then
+
+        def __new__(cls, *arguments, **keywords):
+            _check_keywords(cls.__name__, cls.__init__, keywords)
+            if cls.__init__ is object.__init__ and (arguments or keywords):  # it takes all where there is a __new__
+                raise TypeError(f"{cls.__name__} takes no arguments")
+            return super().__new__(cls)
+
+        def __getattr__(self, name):
+            raise AttributeError(in_our_words(type(self).__name__, name, dir(self)), name=name, obj=self)
+
+
+def answering(function: F) -> F:
+    """A function that answers other libraries' names of its arguments with ours."""
+
+    @wraps(function)
+    def answer(*arguments: Any, **keywords: Any) -> Any:
+        if keywords:
+            _check_keywords(function.__name__, function, keywords)
+        return function(*arguments, **keywords)
+
+    return cast("F", answer)
 
 
 def in_range(

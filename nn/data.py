@@ -10,6 +10,8 @@ from math import cos, inf, isfinite, pi, sin
 from random import Random
 from typing import NamedTuple, SupportsFloat
 
+from nn.arguments import answering
+
 
 class Dataset(NamedTuple):
     """Examples and their labels.
@@ -62,6 +64,7 @@ class Split(NamedTuple):
     test: Dataset
 
 
+@answering
 def moons(n: int = 200, noise: float = 0.1, rng: Random | None = None) -> Dataset:
     """Two half circles of radius 1 that reach into each other; labels 0 (upper) and 1 (lower).
 
@@ -77,6 +80,7 @@ def moons(n: int = 200, noise: float = 0.1, rng: Random | None = None) -> Datase
     return _plane(n, noise, rng, ["upper", "lower"], point)
 
 
+@answering
 def circles(n: int = 200, noise: float = 0.1, rng: Random | None = None) -> Dataset:
     """A circle of radius ½ (label 0) inside one of radius 1 (label 1)."""
 
@@ -87,6 +91,7 @@ def circles(n: int = 200, noise: float = 0.1, rng: Random | None = None) -> Data
     return _plane(n, noise, rng, ["inner", "outer"], point)
 
 
+@answering
 def xor(n: int = 200, noise: float = 0.1, rng: Random | None = None) -> Dataset:
     """The square [−1, 1]² in quarters; label 1 where the two numbers have different signs."""
 
@@ -98,6 +103,7 @@ def xor(n: int = 200, noise: float = 0.1, rng: Random | None = None) -> Dataset:
     return _plane(n, noise, rng, ["same signs", "different signs"], point)
 
 
+@answering
 def spirals(n: int = 200, noise: float = 0.1, rng: Random | None = None) -> Dataset:
     """Two arms that wind once and a half around the origin, one turned by half a circle."""
 
@@ -165,6 +171,7 @@ def _bundled(loader: str):  # type: ignore[no-untyped-def]  # scikit-learn ships
     return getattr(datasets, loader)()
 
 
+@answering
 def split(data: Dataset, fractions: tuple[float, float, float] = (0.6, 0.2, 0.2), rng: Random | None = None) -> Split:
     """Training, validation and test data at random, each class in the same proportions (stratified).
 

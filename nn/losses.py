@@ -13,11 +13,13 @@ from typing import Any, SupportsFloat, SupportsInt
 
 from autograd.functions import dot, log_sigmoid, logsumexp, mean, relu, softplus, sum
 from autograd.value import Value
+from nn.arguments import answering
 
 Output = Value | Sequence[Value]
 Loss = Callable[[Any, Any], Value]
 
 
+@answering
 def half_squared_error(a: Output, y: Any) -> Value:
     """½ Σ_j (y_j − a_j)², the slides' loss, with ∂L/∂a_j = a_j − y_j.
 
@@ -27,6 +29,7 @@ def half_squared_error(a: Output, y: Any) -> Value:
     return 0.5 * sum(_squares(a, y))
 
 
+@answering
 def mean_squared_error(a: Output, y: Any) -> Value:
     """1/n Σ_j (y_j − a_j)² over the n output units.
 
@@ -36,6 +39,7 @@ def mean_squared_error(a: Output, y: Any) -> Value:
     return mean(_squares(a, y))
 
 
+@answering
 def cross_entropy(z: Sequence[Value], target: Any) -> Value:
     """−log softmax(z)_y = log(1 + Σ_k≠y exp(z_k − z_y)), on logits z; of differences, so that no digit is lost.
 
@@ -68,6 +72,7 @@ def cross_entropy(z: Sequence[Value], target: Any) -> Value:
     return loss - dot(*zip(*rest)) if rest else loss
 
 
+@answering
 def binary_cross_entropy(z: Output, y: Any) -> Value:
     """−y log σ(z) − (1 − y) log(1 − σ(z)), on the logit z of one unit; y in [0, 1].
 
@@ -85,6 +90,7 @@ def binary_cross_entropy(z: Output, y: Any) -> Value:
     return loss + rest * z if rest else loss
 
 
+@answering
 def hinge(score: Output, y: Any) -> Value:
     """max(0, 1 − y · score) for a target y of −1 or +1 and one output unit.
 

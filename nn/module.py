@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from autograd.errors import called
 from autograd.functions import named
 from autograd.value import Operand, Value, constant
+from nn.arguments import Answering
 
 if TYPE_CHECKING:
     from autograd.drawing.neurons import Diagram
@@ -19,7 +20,7 @@ Example = Sequence[Operand]
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-class Module(ABC):
+class Module(Answering, ABC):
     """A map from one example, a list of numbers or Values, to a list of Values.
 
     A subclass assigns its parameters (a Value, or lists of Values) and its submodules to attributes and writes

@@ -13,12 +13,12 @@ from typing import Any
 
 from autograd.errors import DomainError
 from autograd.value import Value
-from nn.arguments import in_range, whole
+from nn.arguments import Answering, answering, in_range, whole
 
 Schedule = Callable[[int], float]
 
 
-class Optimizer(ABC):
+class Optimizer(Answering, ABC):
     """Moves parameters against their gradients.
 
     learning_rate   η, or a schedule that gives it for the step after t others
@@ -271,6 +271,7 @@ def gradient_norm(parameters: Iterable[Value]) -> float:
     return hypot(*[p.grad for p in parameters])
 
 
+@answering
 def clip_norm(parameters: Iterable[Value], largest: float) -> float:
     """Shorten the gradient, as one vector, to the norm ``largest`` if it is longer; its direction stays.
 
@@ -294,6 +295,7 @@ def clip_norm(parameters: Iterable[Value], largest: float) -> float:
     return norm
 
 
+@answering
 def clip_value(parameters: Iterable[Value], largest: float) -> None:
     """Bring every ∂L/∂w into ±largest, each for itself; the direction may change.
 

@@ -14,7 +14,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autograd.value import Value, collector_paused, no_grad
-from nn.arguments import in_range, whole
+from nn.arguments import Answering, in_range, whole
 from nn.data import Dataset, batches, count_batches
 from nn.faults import failing_example, naming_example, refuse_infinite
 from nn.layers import weights
@@ -56,7 +56,7 @@ UPDATES_TO_PAY = 20  # recording takes the time of some eager steps
 AT_ONCE = 1000  # examples that are evaluated together: the values of a layer take memory for as many
 
 
-class Training:
+class Training(Answering):
     """Mini-batch training as an iterator of epoch records; ``stopped`` says why it ended.
 
     batch_size    1 is stochastic gradient descent, len(training.y) is batch gradient descent; with a BatchNorm in the

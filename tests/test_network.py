@@ -1,5 +1,6 @@
 """The network's parts: compositions, losses, first weights, data, optimisers, training, checkpoints, command line."""
 
+import inspect
 import json
 import math
 import os
@@ -24,6 +25,7 @@ import nn
 from autograd import DomainError, Value, clamp, gradcheck, leaky_relu, mean, softmax, where
 from nn import MLP, SGD, Adam, Training, binary_cross_entropy, cross_entropy, half_squared_error, hinge
 from nn.__main__ import main
+from nn.arguments import NAMES, Answering
 from nn.checkpoint import load, load_preprocessing, save
 from nn.data import BUNDLED, BY_NAME, Dataset, batches, circles, digits, iris, moons, spirals, split, xor
 from nn.diagram import model_diagram
@@ -177,6 +179,116 @@ def test_training_reports_the_loss_of_sure_examples_to_the_last_digits(engine, u
 def test_a_mini_batch_needs_a_target_for_each_output(outputs, targets):
     with pytest.raises(ValueError, match=f"{len(outputs)} outputs and {len(targets)} targets"):
         mean_loss(hinge, outputs, targets)
+
+
+# ---- names from elsewhere -------------------------------------------------------------------------------------
+
+NET = MLP(2, [3, 1], batch_norm=True, rng=Random(0))
+POINTS = moons(10, rng=Random(0))
+
+
+@pytest.mark.parametrize(
+    ("write", "words"),
+    [
+        (lambda: SGD(NET.parameters(), lr=0.1), "SGD has no lr: it is called learning_rate"),
+        (lambda: Adam(NET.parameters(), eps=1e-9), "Adam has no eps: it is called epsilon"),
+        (lambda: Adam(params=NET.parameters()), "Adam has no params: it is called parameters"),
+        (lambda: Adam(NET.parameters(), beta1=0.8), "Adam has no beta1: give both as betas"),
+        (lambda: nn.RMSprop(NET.parameters(), rho=0.9), "RMSprop has no rho: it is called alpha"),
+        (lambda: nn.Linear(in_features=2, out_features=1), "Linear has no in_features: it is called n_in"),
+        (lambda: nn.Linear(2, units=1), "Linear has no units: it is called n_out"),
+        (lambda: nn.Linear(2, 1, bias=False), "Linear has no bias: every unit has one"),
+        (lambda: MLP(2, units=[1]), "MLP has no units: it is called n_units"),
+        (lambda: MLP(nin=2, nouts=[1]), "MLP has no nin: it is called n_in"),
+        (lambda: nn.BatchNorm(num_features=3), "BatchNorm has no num_features: it is called n"),
+        (lambda: nn.LeakyReLU(negative_slope=0.1), "LeakyReLU has no negative_slope: it is called slope"),
+        (lambda: nn.ReLU(inplace=True), "ReLU takes no arguments"),
+        (lambda: nn.ReLU(0.1), "ReLU takes no arguments"),
+        (lambda: nn.Dropout(rate=0.5), "Dropout has no rate: it is called p"),
+        (lambda: Training(NET, loss_fn=hinge), "Training has no loss_fn: it is called loss"),
+        (lambda: Training(NET, hinge, n_epochs=3), "Training has no n_epochs: it is called epochs"),
+        (lambda: nn.clip_norm(NET.parameters(), max_norm=1.0), "clip_norm has no max_norm: it is called largest"),
+        (lambda: cross_entropy(TWO, 1, reduction="mean"), "cross_entropy has no reduction: nn.losses.mean_loss"),
+        (lambda: cross_entropy(input=TWO, target=1), "cross_entropy has no input: it is called z"),
+        (lambda: mean_squared_error(y_pred=TWO, y_true=0), "mean_squared_error has no y_pred"),
+        (lambda: moons(n_samples=10), "moons has no n_samples: it is called n"),
+        (lambda: split(POINTS, random_state=0), "split has no random_state: it is called rng"),
+        (lambda: SGD(NET.parameters(), rate_of_learning=0.1), "unexpected keyword argument 'rate_of_learning'"),
+    ],
+)
+def test_an_argument_of_another_library_is_answered_with_our_name_for_it(write, words):
+    with pytest.raises(TypeError, match=words):
+        write()
+
+
+@pytest.mark.parametrize(
+    ("thing", "name", "words"),
+    [
+        (NET, "cuda", "MLP has no cuda: its numbers are Python's floats"),
+        (NET, "fit", "MLP has no fit: for record in nn.Training"),
+        (NET, "weights", "MLP has no weights: it is called parameters"),
+        (NET, "modules", "MLP has no modules: it is called submodules"),
+        (NET.net.layers[0], "weight", "Linear has no weight: it is called W"),
+        (NET.net.layers[0], "bias", "Linear has no bias: it is called b"),
+        (NET.net.layers[1], "running_mean", "BatchNorm has no running_mean: it is called mu_"),
+        (SGD(NET.parameters(), 0.1), "param_groups", "SGD has no param_groups: it is called parameters"),
+        (SGD(NET.parameters(), 0.1), "lr", "SGD has no lr: it is called learning_rate"),
+        (Training(NET, hinge, SGD(NET.parameters(), 0.1), POINTS._replace(y=[1] * 10)), "history", "called records"),
+        (nn, "CrossEntropyLoss", "nn has no CrossEntropyLoss: it is called cross_entropy"),
+        (nn, "Dense", "nn has no Dense: it is called Linear"),
+        (nn, "Parameter", "nn has no Parameter: it is an autograd.Value"),
+        (NET, "nothing", "MLP has no nothing$"),
+        (nn, "nothing", "nn has no nothing$"),
+    ],
+)
+def test_an_attribute_of_another_library_is_answered_with_our_name_for_it(thing, name, words):
+    with pytest.raises(AttributeError, match=words):
+        getattr(thing, name)
+    assert not hasattr(thing, name)
+
+
+def test_a_name_from_elsewhere_is_free_for_a_module_of_ones_own():
+    class Scaled(Module):
+        def __init__(self, rate, **weights):
+            self.rate, self.weight, self.names = rate, Value(2.0), sorted(weights)
+
+        def forward(self, x):
+            return [self.rate * self.weight * x_k for x_k in x]
+
+    scaled = Scaled(rate=3.0, bias=1, lr=2)
+    assert ([a.data for a in scaled([1.0])], scaled.names) == ([6.0], ["bias", "lr"])
+
+
+def test_every_answer_is_a_name_of_ours():
+    classes = [thing for thing in vars(nn).values() if inspect.isclass(thing) and issubclass(thing, Answering)]
+    functions = [nn.clip_norm, nn.clip_value, nn.data.split, moons, *nn.losses.BY_NAME.values()]
+    known = {*nn.__all__, *dir(NET), *dir(NET.net.layers[0]), *dir(NET.net.layers[1]), *dir(Optimizer)}
+    for function in (*functions, *(c.__init__ for c in classes), Training.__init__):
+        known |= inspect.signature(function).parameters.keys()
+    assert {word for words in NAMES.values() for word in words.split()} <= known | {"states", "records"}
+
+
+# ---- one in another process -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("activation", sorted(nn.activations.BY_NAME))
+def test_a_model_goes_through_pickle_and_computes_the_same(activation):
+    model = MLP(2, [3, 2], activation=activation, dropout=0.5, batch_norm=True, rng=Random(0))
+    model.batch([[0.5, -1.0], [1.0, 2.0]])
+    copy = pickle.loads(pickle.dumps(model))
+    assert type(copy) is MLP and copy.state_dict() == model.state_dict()
+    for mode in (True, False):
+        model.train(mode)
+        copy.train(mode)
+        X = [[0.25, -0.5], [2.0, 1.0], [-1.0, 0.0]]
+        assert [[a.data for a in row] for row in copy.batch(X)] == [[a.data for a in row] for row in model.batch(X)]
+
+
+def test_an_optimiser_and_the_functions_of_a_layer_go_through_pickle():
+    model = MLP(2, [3, 1], rng=Random(0))
+    cross = pickle.loads(pickle.dumps([model, Adam(model.parameters(), 0.1), binary_cross_entropy]))
+    assert cross[1].parameters == cross[0].parameters()  # the copy's, not others
+    assert cross[2] is binary_cross_entropy
 
 
 # ---- first weights --------------------------------------------------------------------------------------------
