@@ -136,67 +136,43 @@ def parser() -> argparse.ArgumentParser:
     data = p.add_argument_group("data")
     data.add_argument("--target", help="the column of a file that is to be learned")
     data.add_argument("--ignore", nargs="+", default=[], metavar="COLUMN", help="columns of a file to leave out")
-    data.add_argument(
-        "--categories", nargs="+", default=[], metavar="COLUMN", help="columns of a file whose numbers are names"
-    )
-    data.add_argument(
-        "--missing", default="refuse", choices=WAYS, help="what to do where a file misses a value (refuse)"
-    )
+    data.add_argument("--categories", nargs="+", default=[], metavar="COLUMN", help="columns whose numbers are names")
+    data.add_argument("--missing", default="refuse", choices=WAYS, help="where a file misses a value (refuse)")
     data.add_argument("--examples", type=int, help="how many points to make (200)")
     data.add_argument("--noise", type=float, help="their standard deviation (0.1)")
-    data.add_argument(
-        "--standardize",
-        action="store_true",
-        help="mean 0, deviation 1 (so for iris, wine, breast_cancer and files, if nothing else is said)",
-    )
+    measured = "iris, wine, breast_cancer and files"
+    data.add_argument("--standardize", action="store_true", help=f"mean 0, deviation 1 (the default for {measured})")
     data.add_argument("--zero-center", action="store_true", help="mean 0")
-    data.add_argument(
-        "--pca", type=int, nargs="?", const=True, metavar="N", help="turn to N principal components (all)"
-    )
+    data.add_argument("--pca", type=int, nargs="?", const=True, metavar="N", help="N principal components (all)")
     data.add_argument("--whiten", type=int, nargs="?", const=True, metavar="N", help="the same, each with variance 1")
     data.add_argument("--raw", action="store_true", help="no preprocessing")
     net = p.add_argument_group("network")
-    net.add_argument(
-        "--hidden", type=int, nargs="*", metavar="UNITS", help="units of the hidden layers (16 16; digits: 32)"
-    )
+    net.add_argument("--hidden", type=int, nargs="*", metavar="UNITS", help="in hidden layers (16 16; digits: 32)")
     net.add_argument("--activation", default="relu", choices=ACTIVATIONS, help="of the hidden layers (relu)")
     net.add_argument("--init", choices=INITIALIZERS, help="first weights (he_normal for relu, else xavier_uniform)")
-    net.add_argument(
-        "--dropout", type=float, default=0.0, metavar="P", help="probability of dropping a hidden unit (0)"
-    )
+    net.add_argument("--dropout", type=float, default=0.0, metavar="P", help="probability of dropping a unit (0)")
     net.add_argument("--batchnorm", action="store_true", help="batch normalisation before each hidden activation")
     net.add_argument("--calibrate", action="store_true", help="evaluate with the statistics of all training data")
     steps = p.add_argument_group("training")
     steps.add_argument("--epochs", type=int, help="times that every example is seen (60; digits: 30, spirals: 200)")
     steps.add_argument("--batch-size", type=int, default=10, help="examples for each update (10)")
     steps.add_argument("--optimizer", default="adam", choices=OPTIMIZERS, help="(adam)")
-    steps.add_argument(
-        "--learning-rate",
-        type=float,
-        help="(0.01; digits, iris, wine, breast_cancer and files 0.003; rmsprop 0.003; sgd 0.1)",
-    )
+    steps.add_argument("--learning-rate", type=float, help=f"(0.01; digits, {measured}, rmsprop 0.003; sgd 0.1)")
     steps.add_argument("--momentum", type=float, default=0.0, help="of sgd and rmsprop (0)")
     steps.add_argument("--nesterov", action="store_true", help="look ahead along the momentum of sgd")
     steps.add_argument("--weight-decay", type=float, help="(0; adamw: 0.01)")
     steps.add_argument("--schedule", default="constant", choices=SCHEDULES, help="of the learning rate (constant)")
-    steps.add_argument(
-        "--factor", type=float, help="of the schedules exponential (0.95), step (0.5), inverse_time (0.1)"
-    )
+    steps.add_argument("--factor", type=float, help="of exponential (0.95), step (0.5), inverse_time (0.1)")
     steps.add_argument("--every", type=int, metavar="EPOCHS", help="of the schedule step (10)")
     steps.add_argument("--warm-up", type=int, metavar="EPOCHS", help="in which the rate rises to its full height (0)")
     steps.add_argument("--l1", type=float, default=0.0, help="penalty on |w| (0)")
-    steps.add_argument("--l2", type=float, help="penalty on ½ w² (0; 0.01 for iris, wine, breast_cancer and files)")
+    steps.add_argument("--l2", type=float, help=f"penalty on ½ w² (0; 0.01 for {measured})")
     steps.add_argument("--clip-norm", type=float, help="longest gradient, as one vector")
     steps.add_argument("--clip-value", type=float, help="largest derivative, each for itself")
     steps.add_argument("--patience", type=int, metavar="EPOCHS", help="to wait for a lower validation loss")
     steps.add_argument("--loss-tolerance", type=float, help="stop when the training loss is at most this")
     steps.add_argument("--gradient-tolerance", type=float, help="stop when the gradient's norm is at most this")
-    steps.add_argument(
-        "--engine",
-        default="auto",
-        choices=ENGINES,
-        help="builds each step's graph anew, or replays it as matrices (auto)",
-    )
+    steps.add_argument("--engine", default="auto", choices=ENGINES, help="node by node, or as matrices (auto)")
     p.add_argument("--seed", type=int, default=0, help="decides data, split, first weights and order (0)")
     p.add_argument("--watch", action="store_true", help="write a page with a scrubber over the epochs: watch.html")
     p.add_argument("--out", type=Path, help="folder of the run (runs/DATA); a run that is there is replaced")

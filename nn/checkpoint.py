@@ -7,9 +7,9 @@ top is built by the next forward pass. Each file holds the checksum of all its o
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,16 +20,15 @@ from nn.training import EpochRecord, Training
 if TYPE_CHECKING:  # it needs NumPy
     from nn.preprocessing import Pipeline, Preprocessor
 
+File = str | PathLike[str]
 PREPROCESSING, BEST = "preprocessing.", "best."
 CHECKSUM, UNKNOWN = "sha256", "0" * 64  # which stands in its place while it is computed
 
 
 def save(
-    model: Module,
-    path: str | os.PathLike[str],
-    metadata: dict[str, str] | None = None,
+    model: Module, path: File, metadata: Mapping[str, str] | None = None,
     preprocessing: Preprocessor | None = None,
-) -> None:
+) -> None:  # fmt: skip
     """Write the model's parameters and statistics as float64 arrays named as in ``state_dict``.
 
     preprocessing   what was fitted on the training data, saved beside them: the weights mean nothing without it
@@ -39,7 +38,7 @@ def save(
     _write(path, model.state_dict() | _fitted(preprocessing), metadata)
 
 
-def load(model: Module, path: str | os.PathLike[str], part: str = "") -> None:
+def load(model: Module, path: File, part: str = "") -> None:
     """Set the model's parameters and statistics from a file; ``load_preprocessing`` reads what was saved beside them.
 
     part   ``BEST`` takes those of the best epoch from a file that ``save_training`` wrote
@@ -55,12 +54,12 @@ def load(model: Module, path: str | os.PathLike[str], part: str = "") -> None:
         raise ValueError(f"{path}: {error}") from None
 
 
-def load_metadata(path: str | os.PathLike[str], checked: bool = False) -> dict[str, str]:
+def load_metadata(path: File, checked: bool = False) -> dict[str, str]:
     """The metadata that were saved with the numbers. Raises as ``load``, with ``checked`` also without a checksum."""
     return _read(path, checked)[1]
 
 
-def load_preprocessing(path: str | os.PathLike[str]) -> Pipeline | None:
+def load_preprocessing(path: File) -> Pipeline | None:
     """The fitted preprocessing that was saved beside the weights, as a pipeline; None where there is none.
 
     Raises FileNotFoundError, or ValueError where the file is no safetensors file or the preprocessing is none.
@@ -76,12 +75,9 @@ def load_preprocessing(path: str | os.PathLike[str]) -> Pipeline | None:
 
 
 def save_training(
-    training: Training,
-    path: str | os.PathLike[str],
-    metadata: Mapping[str, str] | None = None,
-    preprocessing: Preprocessor | None = None,
-    records: bool = True,
-) -> None:
+    training: Training, path: File, metadata: Mapping[str, str] | None = None,
+    preprocessing: Preprocessor | None = None, records: bool = True,
+) -> None:  # fmt: skip
     """Write all that the next epoch depends on into one file: what is interrupted now can go on to the last bit.
 
     records   with False they are left out, so that the file does not grow with the epochs
@@ -95,9 +91,7 @@ def save_training(
     _write(path, tensors, {**(metadata or {}), "training": json.dumps(state)})
 
 
-def load_training(
-    training: Training, path: str | os.PathLike[str], records: Sequence[EpochRecord] | None = None
-) -> None:
+def load_training(training: Training, path: File, records: Sequence[EpochRecord] | None = None) -> None:
     """Let a training with the same model, data and options go on from a file.
 
     records   of the epochs until then, where the file was written without them
@@ -131,7 +125,7 @@ def _fitted(preprocessing: Preprocessor | None) -> dict[str, Any]:
     return {PREPROCESSING + name: learned for name, learned in Pipeline(preprocessing).state_dict().items()}
 
 
-def _write(path: str | os.PathLike[str], tensors: Mapping[str, Any], metadata: Mapping[str, str] | None) -> None:
+def _write(path: File, tensors: Mapping[str, Any], metadata: Mapping[str, str] | None) -> None:
     import numpy as np
     from safetensors.numpy import save as to_bytes
 
@@ -145,7 +139,7 @@ def _with_checksum(content: bytes, old: str, new: str) -> bytes:
     return content.replace(f'"{CHECKSUM}":"{old}"'.encode(), f'"{CHECKSUM}":"{new}"'.encode(), 1)
 
 
-def _read(path: str | os.PathLike[str], checked: bool = False) -> tuple[dict[str, Any], dict[str, str]]:
+def _read(path: File, checked: bool = False) -> tuple[dict[str, Any], dict[str, str]]:
     """The arrays of a file and its metadata."""
     from safetensors import SafetensorError
     from safetensors.numpy import load as from_bytes

@@ -7,7 +7,6 @@ is what lets an interrupted run go on to the last bit, and a finished one be ask
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -17,19 +16,7 @@ from nn.data import BUNDLED, BY_NAME, Split, count_batches, split
 from nn.diagnostics import Diagnosis
 from nn.layers import MLP
 from nn.losses import Loss, binary_cross_entropy, cross_entropy
-from nn.optim import (
-    OPTIMIZERS,
-    Optimizer,
-    Schedule,
-    by_epoch,
-    constant,
-    cosine,
-    exponential,
-    inverse_time,
-    linear,
-    step,
-    warm_up,
-)
+from nn.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule, by_epoch, warm_up
 from nn.preprocessing import BY_NAME as PREPROCESSORS
 from nn.preprocessing import Pipeline, preprocess
 from nn.tables import Column, Schema, read_split
@@ -96,8 +83,8 @@ def build(config: Config) -> Experiment:
     rng = Random(config["seed"])
     raw, schema = _data(config, rng)
     config["schema"] = {"columns": [list(c) for c in schema.columns], "target": list(schema.target)}
-    steps = [_preprocessor(kind, *options) for kind, *options in config["preprocess"]]
-    preprocessing = Pipeline(*steps)
+    steps: list[Any] = config["preprocess"]
+    preprocessing = Pipeline(*[PREPROCESSORS[kind](*options) for kind, *options in steps])
     data = preprocess(raw, preprocessing)
     model = network(config, len(data.training.X[0]), len(schema.target.categories or []), rng)
     updates = count_batches(len(data.training.y), config["batch_size"], 2 if config["batchnorm"] else 1)
@@ -143,20 +130,13 @@ def _data(config: Config, rng: Random) -> tuple[Split, Schema]:
     return split(data, rng=rng), Schema([Column(f, None) for f in data.features], Column("class", data.classes))
 
 
-def _preprocessor(kind: str, *options: Any) -> Any:
-    return PREPROCESSORS[kind](*options)
-
-
 def _optimizer(config: Config, model: MLP, updates: int) -> Optimizer:
-    options: dict[str, Any] = {} if config["weight_decay"] is None else {"weight_decay": config["weight_decay"]}
-    if config["momentum"]:
-        options["momentum"] = config["momentum"]
-    if config["nesterov"]:
-        options["nesterov"] = True
-    rate = schedule(config, updates) if config["schedule"] != "constant" or config["warm_up"] else None
-    return OPTIMIZERS[config["optimizer"]](
-        model.parameters(), config["learning_rate"] if rate is None else rate, **options
-    )
+    options = {name: config[name] for name in ("momentum", "nesterov") if config[name]}
+    if config["weight_decay"] is not None:
+        options["weight_decay"] = config["weight_decay"]
+    steady = config["schedule"] == "constant" and not config["warm_up"]
+    rate = config["learning_rate"] if steady else schedule(config, updates)
+    return OPTIMIZERS[config["optimizer"]](model.parameters(), rate, **options)
 
 
 def schedule(config: Config, updates: int) -> Schedule:
@@ -167,15 +147,11 @@ def schedule(config: Config, updates: int) -> Schedule:
     warm = config["warm_up"] or 0
     if warm >= epochs:
         raise ValueError(f"warm_up = {warm} of {epochs} epochs: it needs to leave some for the schedule")
-    made: dict[str, Callable[[], Schedule]] = {
-        "constant": lambda: constant(rate),
-        "cosine": lambda: cosine(rate, epochs - warm),
-        "exponential": lambda: exponential(rate, factor),
-        "inverse_time": lambda: inverse_time(rate, factor),
-        "linear": lambda: linear(rate, 0.0, epochs - warm),
-        "step": lambda: step(rate, factor, every),
-    }
-    decaying = by_epoch(made[name](), updates)
+    options: dict[str, list[Any]] = {
+        "constant": [], "cosine": [epochs - warm], "exponential": [factor], "inverse_time": [factor],
+        "linear": [0.0, epochs - warm], "step": [factor, every],
+    }  # fmt: skip
+    decaying = by_epoch(SCHEDULES[name](rate, *options[name]), updates)
     return warm_up(decaying, warm * updates) if warm else decaying
 
 

@@ -232,7 +232,9 @@ def flatten(tensor: Any) -> list[Any]:
 
 def numbers(tensor: Any) -> Any:
     """The same lists with every Value's ``data`` in its place."""
-    return [numbers(row) for row in tensor] if isinstance(tensor, (list, tuple)) else float(tensor)
+    if isinstance(tensor, (list, tuple)):
+        return [numbers(row) for row in tensor]
+    return tensor.data if isinstance(tensor, Value) else float(tensor)
 
 
 def shape(tensor: Any) -> tuple[int, ...]:

@@ -134,13 +134,9 @@ class SGD(Optimizer):
     """
 
     def __init__(
-        self,
-        parameters: Iterable[Value],
-        learning_rate: float | Schedule,
-        momentum: float = 0.0,
-        weight_decay: float = 0.0,
-        nesterov: bool = False,
-    ) -> None:
+        self, parameters: Iterable[Value], learning_rate: float | Schedule, momentum: float = 0.0,
+        weight_decay: float = 0.0, nesterov: bool = False,
+    ) -> None:  # fmt: skip
         self.momentum = in_range("momentum", momentum, at_least=0.0, below=1.0)
         self.weight_decay = in_range("weight_decay", weight_decay, at_least=0.0)
         if nesterov and not momentum:
@@ -170,14 +166,9 @@ class RMSprop(Optimizer):
     """
 
     def __init__(
-        self,
-        parameters: Iterable[Value],
-        learning_rate: float | Schedule = 1e-2,
-        alpha: float = 0.99,
-        epsilon: float = 1e-8,
-        weight_decay: float = 0.0,
-        momentum: float = 0.0,
-    ) -> None:
+        self, parameters: Iterable[Value], learning_rate: float | Schedule = 1e-2, alpha: float = 0.99,
+        epsilon: float = 1e-8, weight_decay: float = 0.0, momentum: float = 0.0,
+    ) -> None:  # fmt: skip
         self.alpha = in_range("alpha", alpha, at_least=0.0, below=1.0)
         self.epsilon = in_range("epsilon", epsilon, above=0.0)
         self.weight_decay = in_range("weight_decay", weight_decay, at_least=0.0)
@@ -202,13 +193,9 @@ class Adam(Optimizer):
     """
 
     def __init__(
-        self,
-        parameters: Iterable[Value],
-        learning_rate: float | Schedule = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        epsilon: float = 1e-8,
-        weight_decay: float = 0.0,
-    ) -> None:
+        self, parameters: Iterable[Value], learning_rate: float | Schedule = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999), epsilon: float = 1e-8, weight_decay: float = 0.0,
+    ) -> None:  # fmt: skip
         if len(betas) != 2:
             raise ValueError(f"betas = {betas!r}: Adam needs two, for the mean of the gradient and of its square")
         self.betas = tuple(in_range("beta", beta, at_least=0.0, below=1.0) for beta in betas)
@@ -243,13 +230,9 @@ class AdamW(Adam):
     """
 
     def __init__(
-        self,
-        parameters: Iterable[Value],
-        learning_rate: float | Schedule = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        epsilon: float = 1e-8,
-        weight_decay: float = 0.01,
-    ) -> None:
+        self, parameters: Iterable[Value], learning_rate: float | Schedule = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999), epsilon: float = 1e-8, weight_decay: float = 0.01,
+    ) -> None:  # fmt: skip
         super().__init__(parameters, learning_rate, betas, epsilon, weight_decay)
 
     def update(self, w: Any, gradient: Any, state: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:

@@ -28,14 +28,13 @@ from pathlib import Path
 from random import Random
 from secrets import token_hex
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from autograd.errors import text_name
 from autograd.files import append, write_whole
 from nn.checkpoint import BEST, load, load_metadata, load_preprocessing, load_training, save, save_training
 from nn.data import Split
 from nn.diagnostics import LayerRecord
-from nn.experiment import Config, Experiment, build, network
+from nn.experiment import Config, Experiment, build, loss_of, network
 from nn.normalisation import calibrate
 from nn.pictures import layers_picture, picture
 from nn.tables import Schema, read_table
@@ -168,7 +167,7 @@ def predictions(folder: Path, path: Path) -> tuple[str, tuple[int, int] | None]:
     mark = "," if any("," in c and table.number(c) is not None for row in table.rows for c in row) else "."
     writer.writerow([*table.columns, "prediction", "probability"])
     for row, output, label in zip(table.rows, outputs, labels):
-        probability = f"{_probability(output, label):.4f}".replace(".", mark)
+        probability = f"{exp(-loss_of(model)(output, label).data):.4f}".replace(".", mark)
         writer.writerow([*row, classes[label], probability])
     known = schema.known(table)
     if not known.rows:
@@ -214,7 +213,8 @@ def _train(experiment: Experiment, folder: Path, written: bytes) -> None:
     print(f"engine: {training.choose_engine()} ({training.reason})")
     try:
         for record in training:
-            line = _line(record, experiment.diagnosis.measure())
+            layers = [layer._asdict() for layer in experiment.diagnosis.measure()]
+            line = (json.dumps({**record._asdict(), "layers": layers}) + "\n").encode()
             append(folder / RECORDS, line)
             checksum.update(line)
             if experiment.config["watch"]:
@@ -250,9 +250,8 @@ def _keep(experiment: Experiment, folder: Path) -> None:
 
 def _save_training(experiment: Experiment, folder: Path, records: str) -> None:
     """Write the checkpoint, with the checksum of the records."""
-    metadata = {
-        "run": experiment.config["run"], "epochs": str(len(experiment.training.records)), "records": records,
-    }  # fmt: skip
+    done = str(len(experiment.training.records))
+    metadata = {"run": experiment.config["run"], "epochs": done, "records": records}
     save_training(experiment.training, folder / CHECKPOINT, metadata, experiment.preprocessing, records=False)
 
 
@@ -274,9 +273,8 @@ def _report(experiment: Experiment, folder: Path) -> None:
     title = f"{name}, {experiment.network}: {shares['test']:.1%} of the test data right"
     try:
         picture(folder / PICTURES[0], model, data, training.records, best, title)
-        layers_picture(
-            folder / PICTURES[1], experiment.diagnosis.records, f"{name}, {experiment.network}: the layers"
-        )
+        title = f"{name}, {experiment.network}: the layers"
+        layers_picture(folder / PICTURES[1], experiment.diagnosis.records, title)
         print("pictures: " + ", ".join(text_name(str(folder / name)) for name in PICTURES))
     except ImportError as error:
         print(f"no picture: {error}")
@@ -329,10 +327,6 @@ def _write_config(experiment: Experiment, folder: Path) -> None:
     write_whole(folder / CONFIG, text.encode(errors="backslashreplace"))  # half a surrogate, as JSON's own \udcff
 
 
-def _line(record: EpochRecord, layers: list[LayerRecord]) -> bytes:
-    return (json.dumps({**record._asdict(), "layers": [layer._asdict() for layer in layers]}) + "\n").encode()
-
-
 def _read_records(config: Config, folder: Path) -> list[bytes]:
     """The lines of the epochs that the checkpoint knows: one more may be there, or a part of it."""
     metadata = load_metadata(folder / CHECKPOINT, checked=True)
@@ -363,9 +357,7 @@ def _alone_in(folder: Path) -> Iterator[None]:
             if not os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
                 raise FileNotFoundError  # by a run that has just ended
         except (BlockingIOError, PermissionError, FileNotFoundError):
-            raise ValueError(
-                f"{folder} is in use by another run: wait for its end, or name another (--out)"
-            ) from None
+            raise ValueError(f"{folder} is in use by another run: wait for it, or name another (--out)") from None
         except (OSError, ImportError) as error:
             warn(f"{folder} cannot be locked, {error}: begin no second run in it")
         try:
@@ -384,13 +376,6 @@ def _lock(file: int) -> None:
         import fcntl
 
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def _probability(output: Any, label: int) -> float:
-    """Of the predicted class: σ of one logit, softmax of several."""
-    logits = [z.data for z in output] if isinstance(output, list) else [0.0, output.data]
-    largest = max(logits)
-    return exp(logits[label] - largest) / sum(exp(z - largest) for z in logits)
 
 
 def warn(message: str) -> None:

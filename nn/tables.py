@@ -19,6 +19,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from autograd.errors import called, clipped
+from autograd.number_systems import floats
 from nn.data import Dataset, Split, split
 
 MISSING = frozenset({"", "?", "-", "na", "n/a", "nan", "null", "none"})
@@ -400,7 +401,7 @@ def _filled(column: Column, table: Table) -> Column:
         raise ValueError(f"the column {column.name!r} is missing in all training rows: leave it out (--ignore)")
     if column.categories is None:
         numbers = [n for n in map(table.number, cells) if n is not None]
-        return column._replace(fill=sum(numbers) / len(numbers))
+        return column._replace(fill=floats.sum(numbers) / len(numbers))
     return column._replace(fill=min(Counter(cells).most_common(), key=lambda pair: (-pair[1], pair[0]))[0])
 
 

@@ -1,5 +1,6 @@
 """The network's parts: compositions, losses, first weights, data, optimisers, training, checkpoints, command line."""
 
+import builtins
 import inspect
 import json
 import math
@@ -27,6 +28,7 @@ from nn import MLP, SGD, Adam, Training, binary_cross_entropy, cross_entropy, ha
 from nn.__main__ import main
 from nn.arguments import NAMES, Answering
 from nn.checkpoint import load, load_preprocessing, save
+from nn.claims.fitting import mean as mean_of_floats
 from nn.data import BUNDLED, BY_NAME, Dataset, batches, circles, digits, iris, moons, spirals, split, xor
 from nn.diagram import model_diagram
 from nn.init import BY_NAME as INITIALIZERS
@@ -34,6 +36,7 @@ from nn.init import he_normal, he_uniform, xavier_normal, xavier_uniform
 from nn.losses import mean_loss, mean_squared_error
 from nn.module import Module
 from nn.optim import Optimizer
+from nn.tables import read_split
 from nn.training import evaluate
 
 ROOT = Path(__file__).parent.parent
@@ -179,6 +182,14 @@ def test_training_reports_the_loss_of_sure_examples_to_the_last_digits(engine, u
 def test_a_mini_batch_needs_a_target_for_each_output(outputs, targets):
     with pytest.raises(ValueError, match=f"{len(outputs)} outputs and {len(targets)} targets"):
         mean_loss(hinge, outputs, targets)
+
+
+def test_means_are_the_same_whether_or_not_the_interpreters_sum_compensates(monkeypatch, tmp_path):
+    (tmp_path / "tenths.csv").write_text("x,kind\n" + "0.1,a\n0.1,b\n" * 8)
+    monkeypatch.setattr(builtins, "sum", lambda x, start=0.0: math.fsum([*x, start]))  # as from Python 3.12 on
+    parts, schema = read_split(tmp_path / "tenths.csv", "kind", Random(0), "mean", [])
+    assert len(parts.training.y) == 10
+    assert schema.columns[0].fill == mean_of_floats([0.1] * 10) == 0.09999999999999999
 
 
 # ---- names from elsewhere -------------------------------------------------------------------------------------

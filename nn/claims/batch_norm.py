@@ -16,6 +16,7 @@ from nn.layers import MLP, Linear
 from nn.losses import binary_cross_entropy, mean_loss
 from nn.module import evaluating, flatten, lift
 from nn.normalisation import BatchNorm, calibrate
+from nn.optim import gradient_norm
 from nn.training import evaluate
 
 SCALES = (0.01, 0.1, 1.0, 10.0, 100.0)
@@ -138,7 +139,7 @@ def scale(seed: int = 0) -> Scale:
             model.zero_grad()
             z = model.batch(data.X)
             mean_loss(binary_cross_entropy, z, data.y).backward()
-            sizes.append(sum(w.grad**2 for w in flatten(first.W)) ** 0.5)
+            sizes.append(gradient_norm(flatten(first.W)))
             seen.append([z_i.data for z_i in z])
         ratios.append(sizes[1] / sizes[0])
         outputs.append(max(abs(a - b) for a, b in zip(*seen)))

@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import Any, ClassVar
 
 from autograd.functions import mean as mean_of_values
+from autograd.number_systems import floats
 from autograd.value import Value
 from nn.claims.fitting import generator, gradient, mean, random_batches, spread
 from nn.claims.result import Check, Result, finish, style
@@ -230,7 +231,7 @@ def batch_noise(seed: int = 0) -> BatchNoise:
             [mean(column) for column in zip(*(every[i] for i in batch))]
             for batch in random_batches(SIZES[-1], m, rng, 200)
         ]
-        noise.append(sum(_variance(column) for column in zip(*found)))
+        noise.append(floats.sum(_variance(column) for column in zip(*found)))
     return BatchNoise(means, variances, sizes, noise)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import inf, isfinite
 from random import Random
 
+from autograd.number_systems import floats
 from nn.data import Dataset, batches
 from nn.losses import Loss, binary_cross_entropy
 from nn.module import Module
@@ -55,7 +56,7 @@ def random_batches(n: int, m: int, rng: Random, many: int) -> list[list[int]]:
 
 def mean(numbers: Sequence[float]) -> float:
     """1/n Σ x."""
-    return sum(numbers) / len(numbers)
+    return floats.sum(numbers) / len(numbers)
 
 
 def spread(numbers: Sequence[float]) -> float:

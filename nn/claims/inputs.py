@@ -7,6 +7,7 @@ from itertools import pairwise
 from math import hypot
 from typing import Any, ClassVar
 
+from autograd.number_systems import floats
 from nn.claims.fitting import generator, mean
 from nn.claims.result import Check, Result, finish, style
 from nn.data import batches
@@ -69,7 +70,7 @@ class AllPositive(Result):
 
 def length(path: list[tuple[float, float]]) -> float:
     """The way that was gone."""
-    return sum(hypot(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(path))
+    return floats.sum(hypot(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(path))
 
 
 def distance(path: list[tuple[float, float]]) -> float:
