@@ -22,7 +22,7 @@ from autograd.replay.training import training as training_on_arrays
 from autograd.value import Value, collector_paused
 from nn.data import Dataset
 from nn.faults import failing_example, naming_example, refuse_infinite
-from nn.losses import BY_NAME, mean_loss, to_feed
+from nn.losses import BY_NAME, Loss, mean_loss, to_feed
 from nn.module import Module, evaluating, flatten
 from nn.normalisation import BatchNorm, Normalised
 from nn.optim import clip_norm, clip_value
@@ -70,16 +70,16 @@ class Replay:
         # in evaluation the statistics of a BatchNorm are constants, which change from epoch to epoch
         replayed = training.validation if not self.norms else None
         self.validation = _Examples(training, replayed, "validation data") if replayed else None
-        self.steps: dict[int, _Recorded] = {}
-        self.evaluations: dict[int, _Recorded] = {}
+        self.steps: dict[tuple[int, Loss], _Recorded] = {}
+        self.evaluations: dict[tuple[int, Loss], _Recorded] = {}
         first = self._for_step(range(min(training.batch_size, len(self.examples.y))))
         self.chosen, self.reason = first.program.engine, first.program.reason
 
     def _for_step(self, batch: Sequence[int]) -> _Recorded:
-        m = len(batch)
-        if m not in self.steps:
-            self.steps[m] = _Recorded(self, self.examples, batch, self.engine)
-        return self.steps[m]
+        key = len(batch), self.examples.loss
+        if key not in self.steps:
+            self.steps[key] = _Recorded(self, self.examples, batch, self.engine)
+        return self.steps[key]
 
     @contextmanager
     def epoch(self) -> Iterator[tuple[Step, Array]]:
@@ -132,9 +132,10 @@ class Replay:
         with evaluating(self.training.model):
             for start in range(0, n, LARGEST_CHUNK):
                 batch = range(start, min(start + LARGEST_CHUNK, n))
-                if len(batch) not in self.evaluations:
-                    self.evaluations[len(batch)] = _Recorded(self, data, batch, "replay")
-                loss, good = self.evaluations[len(batch)].evaluate(batch)
+                key = len(batch), data.loss
+                if key not in self.evaluations:
+                    self.evaluations[key] = _Recorded(self, data, batch, "replay")
+                loss, good = self.evaluations[key].evaluate(batch)
                 total += loss * len(batch)
                 right += good
         return total / n, right / n

@@ -178,6 +178,28 @@ def test_training_reports_the_loss_of_sure_examples_to_the_last_digits(engine, u
     assert record.validation_loss == pytest.approx(record.loss, rel=1e-6, abs=0.0)
 
 
+@pytest.mark.parametrize(
+    ("units", "loss", "targets"),
+    [
+        (1, binary_cross_entropy, [0, 1, 1, 0]),
+        (1, binary_cross_entropy, [0.05, 0.95, 1, 0]),
+        (3, cross_entropy, [2, 0, 1, 1]),
+        (3, cross_entropy, [[0.0, 0.25, 0.75], [1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.1, 0.2, 0.7]]),
+    ],
+)
+def test_labels_and_shares_train_alike_by_both_engines(units, loss, targets):
+    data = Dataset(moons(24, rng=Random(0)).X, targets * 6, ["0", "1", "2"], ["x", "y"])
+    records = []
+    for engine in ("eager", "replay"):
+        model = MLP(2, [6, units], activation="tanh", rng=Random(1))
+        run = Training(
+            model, loss, SGD(model.parameters(), 0.5), data, data, epochs=3, batch_size=5, rng=Random(2),
+            progress=False, engine=engine,
+        )  # fmt: skip
+        records.append([[r.loss, r.accuracy, r.validation_loss, r.gradient_norm] for r in run])
+    assert records[1] == [pytest.approx(record, rel=1e-10) for record in records[0]]
+
+
 @pytest.mark.parametrize(("outputs", "targets"), [([ONE], [1, 0]), ([ONE, ONE], [1]), ([], [])])
 def test_a_mini_batch_needs_a_target_for_each_output(outputs, targets):
     with pytest.raises(ValueError, match=f"{len(outputs)} outputs and {len(targets)} targets"):
