@@ -232,9 +232,7 @@ def flatten(tensor: Any) -> list[Any]:
 
 def numbers(tensor: Any) -> Any:
     """The same lists with every Value's ``data`` in its place."""
-    if isinstance(tensor, (list, tuple)):
-        return [numbers(row) for row in tensor]
-    return tensor.data if isinstance(tensor, Value) else float(tensor)
+    return [numbers(row) for row in tensor] if isinstance(tensor, (list, tuple)) else float(tensor)
 
 
 def shape(tensor: Any) -> tuple[int, ...]:
