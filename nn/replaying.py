@@ -8,24 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
+from functools import partial
 from math import inf
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autograd.errors import DomainError
+from autograd.functions import dot
 from autograd.number_systems.arrays import Array
 from autograd.replay import Program
 from autograd.replay.program import remaining_leaves
-from autograd.replay.recording import run_nearby, run_watched
 from autograd.replay.training import training as training_on_arrays
+from autograd.replay.training import write_back
 from autograd.value import Value, collector_paused
 from nn.data import Dataset
 from nn.faults import failing_example, naming_example, refuse_infinite
 from nn.losses import BY_NAME, Loss, mean_loss, to_feed
 from nn.module import Module, evaluating, flatten
 from nn.normalisation import BatchNorm, Normalised
-from nn.optim import clip_norm, clip_value
+from nn.optim import Optimizer, clip_norm, clip_value
 from nn.regularisation import Dropout
 from nn.training import check_targets, label_of, outputs_of
 
@@ -33,26 +37,34 @@ if TYPE_CHECKING:
     from nn.training import Training
 
 Step = Callable[[Sequence[int]], tuple[float, int]]
+COMPARED = 2  # mini-batches of a training that insists on replay: what differs from run to run shows in the second
 LARGEST_CHUNK = 100  # examples that are evaluated at once: a graph of all of them could be large
 
 
 def why_not(training: Training) -> str | None:
     """Why a training that is free to choose is left to the eager engine, or None.
 
-    Layers and losses of one's own may decide by numbers; what they decide, a replay would repeat for ever.
+    Layers, losses and optimisers of one's own may decide by numbers; a replay would repeat the decision for ever.
     """
     if training.loss not in BY_NAME.values():
-        return f"the loss {getattr(training.loss, '__name__', training.loss)!r} is none of nn.losses"
+        return f"the loss {getattr(training.loss, '__name__', training.loss)!r} is not one of nn.losses"
+    if not _is_ours(training.optimizer):
+        return f"the optimiser {type(training.optimizer).__name__} is not one of nn.optim"
     for module in (training.model, *training.model.submodules().values()):
-        if type(module).__module__.split(".")[0] != "nn":
-            return f"{type(module).__name__} is none of nn's layers"
+        if not _is_ours(module):
+            return f"{type(module).__name__} is not one of nn's layers"
     return None
+
+
+def _is_ours(thing: object) -> bool:
+    return type(thing).__module__.split(".")[0] == "nn"
 
 
 class Replay:
     """A training's steps as programs.
 
-    engine    of the programs: "auto" lets the graph of a whole mini-batch decide
+    engine    of the programs: "auto" lets the graph of a whole mini-batch decide, "replay" insists: then each of the
+              first ``COMPARED`` mini-batches is compared with a fresh graph
     chosen    the engine that it is, and ``reason``, why in words
 
     Raises ValueError for what cannot be recorded.
@@ -60,20 +72,28 @@ class Replay:
 
     def __init__(self, training: Training, engine: str) -> None:
         self.training, self.engine = training, engine
-        model, optimizer = training.model, training.optimizer
-        self.structure = structure(training)
-        moved = set(optimizer.parameters)
-        self.still = [p for p in model.parameters() if p not in moved]
-        self.norms = [m for m in (model, *model.submodules().values()) if isinstance(m, BatchNorm)]
-        self.dropouts = [m for m in (model, *model.submodules().values()) if isinstance(m, Dropout)]
-        self.examples = _Examples(training, training.training, "training data")
-        # in evaluation the statistics of a BatchNorm are constants, which change from epoch to epoch
-        replayed = training.validation if not self.norms else None
-        self.validation = _Examples(training, replayed, "validation data") if replayed else None
+        modules = (training.model, *training.model.submodules().values())
+        self.norms = [m for m in modules if isinstance(m, BatchNorm)]
+        self.dropouts = [m for m in modules if isinstance(m, Dropout)]
+        self.to_compare = COMPARED if engine == "replay" else 0
+        if self.to_compare and not _is_ours(training.optimizer):
+            check_update(training.optimizer)
+        self.examples = _Examples("training data")
+        self.validation = _Examples("validation data")
+        self.follow()
         self.steps: dict[tuple[int, Loss], _Recorded] = {}
         self.evaluations: dict[tuple[int, Loss], _Recorded] = {}
         first = self._for_step(range(min(training.batch_size, len(self.examples.y))))
         self.chosen, self.reason = first.program.engine, first.program.reason
+
+    def follow(self) -> None:
+        """Take over the data as they are now."""
+        training = self.training
+        self.examples.follow(training, training.training)
+        # in evaluation the statistics of a BatchNorm are constants, which change from epoch to epoch
+        self.evaluates = training.validation is not None and not self.norms
+        if training.validation is not None and self.evaluates:
+            self.validation.follow(training, training.validation)
 
     def _for_step(self, batch: Sequence[int]) -> _Recorded:
         key = len(batch), self.examples.loss
@@ -127,7 +147,6 @@ class Replay:
     def evaluate(self) -> tuple[float, float]:
         """Mean loss and accuracy on the validation data, as ``nn.training.evaluate`` gives them."""
         data = self.validation
-        assert data is not None
         n, total, right = len(data.y), 0.0, 0
         with evaluating(self.training.model):
             for start in range(0, n, LARGEST_CHUNK):
@@ -142,12 +161,35 @@ class Replay:
 
 
 def structure(training: Training) -> list[Any]:
-    """What a program depends on and no feed brings: it is recorded anew when this is another."""
+    """What a program depends on and no feed brings: it is recorded again when this is another."""
     modules = {"": training.model, **training.model.submodules()}
+    data = [some for some in (training.training, training.validation) if some is not None]
     return [
-        training.loss, training.l1, training.l2, list(training.optimizer.parameters),
-        [(path, type(module), _described(module)) for path, module in modules.items()],
+        training.loss, training.l1, training.l2, training.optimizer, list(training.optimizer.parameters),
+        [(path, module, _described(module)) for path, module in modules.items()],
+        [(np.shape(some.X[:1]), np.shape(some.y[:1])) for some in data],
     ]  # fmt: skip
+
+
+def check_update(optimizer: Optimizer) -> None:
+    """ValueError for an optimiser that moves arrays otherwise than its ``step`` moves Values; it stays as it is."""
+    name, gradients = type(optimizer).__name__, [0.25 * (i % 7) - 0.8 for i in range(len(optimizer.parameters))]
+    eager, replayed = deepcopy(optimizer), deepcopy(optimizer)
+    program = Program(dot(gradients, replayed.parameters), [], replayed.parameters, "replay")
+    try:
+        with program.training(replayed) as step:
+            for _ in range(COMPARED):
+                step()
+                for p, g in zip(eager.parameters, gradients):
+                    p.grad = g
+                eager.step()
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{name}.update does not take arrays ({error}): write it as arithmetic alone") from error
+    by_step, by_arrays = ([p.data for p in twin.parameters] for twin in (eager, replayed))
+    if not np.allclose(by_step, by_arrays, rtol=1e-9, atol=0.0):
+        raise ValueError(
+            f"{name} moves arrays otherwise than Values: let update be arithmetic alone, and all of step"
+        )
 
 
 def _described(module: Module) -> dict[str, Any]:
@@ -162,19 +204,27 @@ def _described(module: Module) -> dict[str, Any]:
 
 
 class _Examples:
-    """A dataset, which is ``called`` so, as arrays: an index of a mini-batch gives its feeds."""
+    """A dataset, which errors call ``called``, as arrays: an index of a mini-batch gives its feeds."""
 
-    def __init__(self, training: Training, data: Dataset, called: str) -> None:
-        self.X: Array = np.array(data.X, dtype=np.float64)
-        self.called, self.features = called, data.features
+    def __init__(self, called: str) -> None:
+        self.called = called
+        self._read: list[Any] = []
+
+    def follow(self, training: Training, data: Dataset) -> None:
+        """Read the data, unless they are those that were read."""
+        now = [list(map(list, data.X)), list(data.y), data.features]
+        if now == self._read:
+            return
         try:
             check_targets(training.model, training.loss, data)  # leaves are not
             [output] = outputs_of(training.model, data.X[:1])
         except ArithmeticError as error:
-            raise failing_example(training.model, training.loss, data, called) or error from None
+            raise failing_example(training.model, training.loss, data, self.called) or error from None
+        self.X: Array = np.array(data.X, dtype=np.float64)
         self.y: Array = np.array([label_of(target) for target in data.y], dtype=np.float64)
         self.loss, targets = to_feed(training.loss, data.y, output)
         self.targets: Array = np.array(targets, dtype=np.float64)
+        self.features, self._read = data.features, now
 
 
 class _Recorded:
@@ -183,73 +233,75 @@ class _Recorded:
     def __init__(self, replay: Replay, data: _Examples, batch: Sequence[int], engine: str) -> None:
         training, model = replay.training, replay.training.model
         self.replay, self.data = replay, data
-        self.y = data.y[list(batch)]
-        self.averaged: list[tuple[BatchNorm, list[Normalised]]] = []
-        learns = model.training
-        X = [[Value(x) for x in row] for row in data.X[list(batch)].tolist()]
-        targets = _leaves(data.targets[list(batch)].tolist())
-        made: dict[str, Any] = {}
-
-        def run() -> Value:
-            made.clear()
-            with _rewound(training, self._latest_of(made)):
-                made["outputs"] = model.batch(X)
-                made["loss"] = mean_loss(data.loss, made["outputs"], targets)
-                return training.with_penalties(made["loss"]) if learns else made["loss"]
-
-        self.X = X
-        with collector_paused(), naming_example(X, batch, data.called):
-            if why_not(training) is None:
-                loss = run()
-            else:
-                loss, lines = run_watched(run, may_draw=True)  # masks, which are fed anew
-                first = dict(made)
-                leaves = [*flatten(X), *model.parameters()]
-                run_nearby(run, {leaf: leaf.data for leaf in leaves}, loss, lines, may_draw=True)
-                made = first
-        self.masks = [(d, list(d.masks)) for d in replay.dropouts if learns and d.masks]
-        self.averaged = made.get("normalised", [])
-        moved = training.optimizer.parameters
-        self.held = replay.still if learns else [*replay.still, *moved]
-        inputs: list[Any] = [X, targets, *(masks for _, masks in self.masks), *([self.held] if self.held else [])]
-        parameters = moved if learns else []
-        if set(remaining_leaves(loss, inputs)) - set(parameters):
+        self.learns = model.training
+        self.X = [[Value(x) for x in row] for row in data.X[list(batch)].tolist()]
+        self.targets = _leaves(data.targets[list(batch)].tolist())
+        normalised: list[tuple[BatchNorm, list[Normalised]]] = []
+        with collector_paused(), naming_example(self.X, batch, data.called):
+            root, loss, outputs = self._build(normalised)
+        self.masks = [(d, list(d.masks)) for d in replay.dropouts if self.learns and d.masks]
+        inputs = [self.X, self.targets, *(masks for _, masks in self.masks)]
+        parameters = training.optimizer.parameters if self.learns else []
+        if set(remaining_leaves(root, inputs)) - {*parameters, *model.parameters()}:
             raise ValueError(
-                f"the loss of {model!r} depends on leaves that are neither parameters nor fed anew, as those of a "
-                "layer that makes Values of its own, or of a Dropout that is used twice: train with engine='eager'"
+                f"the loss of {model!r} depends on leaves that are neither parameters nor fed, as those of a layer "
+                "that makes Values of its own, or of a Dropout that is used twice: train with engine='eager'"
             )
-        self.program = Program(loss, inputs, parameters, engine, again=None if self.masks else run)
-        outputs = [unit for output in made["outputs"] for unit in ([output] if isinstance(output, Value) else output)]
-        self.outputs = self.program.reader(outputs)
-        self.units = len(outputs) // len(batch)
+        self.program = Program(root, inputs, parameters, engine)
+        units = [unit for output in outputs for unit in ([output] if isinstance(output, Value) else output)]
+        self.outputs = self.program.reader(units)
+        self.units = len(units) // len(batch)
         # with penalties the root is more than the loss that is reported
-        self.loss = None if made["loss"] is loss else self.program.reader([made["loss"]])
+        self.loss = None if loss is root else self.program.reader([loss])
         self.statistics = [
             (norm, self.program.reader([c.mu for c in columns]), self.program.reader([c.sigma2 for c in columns]))
-            for norm, columns in self.averaged
+            for norm, columns in normalised
         ]
 
-    def _latest_of(self, made: dict[str, Any]) -> dict[BatchNorm, Callable[[list[Normalised]], object]]:
-        found = made.setdefault("normalised", [])
+    def _build(self, normalised: list[tuple[BatchNorm, list[Normalised]]]) -> tuple[Value, Value, list[Any]]:
+        """What the eager engine builds: the root, the loss without penalties, and the outputs.
 
-        def keep(norm: BatchNorm) -> Callable[[list[Normalised]], object]:
-            return lambda columns: found.append((norm, columns))
+        normalised   gets each BatchNorm with the nodes of its statistics
+        """
+        training = self.replay.training
+        write_back(set(training.optimizer.parameters))
+        with _rewound(training, {norm: partial(_keep, normalised, norm) for norm in self.replay.norms}):
+            outputs = training.model.batch(self.X)
+            loss = mean_loss(self.data.loss, outputs, self.targets)
+            return training.with_penalties(loss) if self.learns else loss, loss, outputs
 
-        return {norm: keep(norm) for norm in self.replay.norms}
+    def _build_again(self, batch: Sequence[int]) -> Value:
+        """The same for other examples, whose masks the recorded ones take over."""
+        numbers = [*self.data.X[list(batch)].flat, *self.data.targets[list(batch)].flat]
+        for leaf, x in zip([*flatten(self.X), *flatten(self.targets)], numbers):
+            leaf.data = float(x)
+        with collector_paused():
+            root, _, _ = self._build([])
+        for dropout, masks in self.masks:
+            for mask, drawn in zip(masks, dropout.masks):
+                mask.data = drawn.data
+        return root
 
     def _feeds(self, batch: Sequence[int]) -> list[Any]:
         index = np.asarray(batch)
         self.y = self.data.y[index]
         masks = [[dropout.sample() for _ in masks] for dropout, masks in self.masks]
-        held = [[p.data for p in self.held]] if self.held else []
-        return [self.data.X[index], self.data.targets[index], *masks, *held]
+        return [self.data.X[index], self.data.targets[index], *masks]
 
     def step(
         self, batch: Sequence[int], run: Callable[..., float], change: Callable[[Array], None]
     ) -> tuple[float, int]:
         """One update with these examples; the loss before, and how many were right."""
         with naming_example(self.X, batch, self.data.called, self.data.features, self._graph):
-            loss = run(self._feeds(batch), change)
+            if self.replay.to_compare:
+                self.replay.to_compare -= 1
+                self.program.compare(self._build_again(batch))
+            try:
+                loss = run(self._feeds(batch), change)
+            except DomainError:
+                if not self.masks:
+                    self._build_again(batch)  # of several faults, this meets the one that the eager engine meets
+                raise
         for norm, mu, sigma2 in self.statistics:
             norm.average(mu().tolist(), sigma2().tolist(), len(batch))
         return self._result(loss)
@@ -289,6 +341,10 @@ def _rewound(training: Training, latest: dict[BatchNorm, Callable[[list[Normalis
             rng.setstate(state)
         for buffer, old in statistics:
             buffer[:] = old
+
+
+def _keep(found: list[tuple[BatchNorm, list[Normalised]]], norm: BatchNorm, columns: list[Normalised]) -> None:
+    found.append((norm, columns))
 
 
 def _leaves(numbers: Any) -> Any:

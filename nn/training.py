@@ -78,8 +78,9 @@ class Training(Answering):
 
     Which engine takes the steps, the same to rounding; ``engine`` and ``reason`` say which it is, once it has begun:
     "eager"       builds the graph of each mini-batch anew, node by node
-    "replay"      records it once for each size of a mini-batch, and runs it again as matrix products
-    "auto"        replay, where the graph is large enough to pay, and layers and loss are those of ``nn``
+    "replay"      records it once for each size of a mini-batch, and runs it again as matrix products; compares the
+                  first two with fresh graphs, and raises ValueError where a layer or a loss decides by numbers
+    "auto"        replay, where the graph is large enough to pay, and layers, loss and optimiser are those of ``nn``
 
     Targets are labels, or, for a loss that takes several numbers, lists of them, whose largest tells the label.
     Iterating once more goes on where it stopped. Where a loss, a gradient or a weight would not be finite, it stops
@@ -203,10 +204,10 @@ class Training(Answering):
     def choose_engine(self) -> str:
         """Record the first mini-batch, if that pays, and say which engine will run: "eager" or "replay".
 
-        Generators and statistics stay as they are. Raises ValueError where "replay" is asked for and cannot be.
+        Generators and statistics stay as they are. Raises ValueError where engine="replay" cannot be.
         """
         if self.asked_for == "eager":
-            self.engine, self.reason = "eager", "asked for"
+            self.engine, self.reason = "eager", "as requested"
             return self.engine
         try:
             from nn.replaying import Replay, structure, why_not
@@ -217,6 +218,8 @@ class Training(Answering):
             return self.engine
         now = structure(self)
         if now == self._structure:
+            if self._replay is not None:
+                self._replay.follow()
             return self.engine
         self._replay, self.engine = None, "eager"
         planned = self.epochs * self.updates_per_epoch
@@ -387,7 +390,7 @@ class Training(Answering):
         if self.validation is None:
             return nan, nan
         try:
-            if self._replay is not None and self._replay.validation is not None:
+            if self._replay is not None and self._replay.evaluates:
                 loss, share = self._replay.evaluate()
             else:
                 loss, share = evaluate(self.model, self.loss, self.validation)

@@ -1,6 +1,8 @@
 """Both engines take the same steps: node by node, or replayed as matrices; and each says which one it is."""
 
+import copy
 import json
+import math
 from random import Random
 
 import pytest
@@ -27,7 +29,7 @@ from nn import (
 from nn.__main__ import main
 from nn.data import Dataset, digits, iris, moons, split
 from nn.module import Module
-from nn.optim import by_epoch, cosine
+from nn.optim import Optimizer, by_epoch, cosine
 from nn.training import Training, evaluate
 
 MOONS = split(moons(120, rng=Random(3)), rng=Random(4))
@@ -242,19 +244,44 @@ def own(layer):
     return lambda rng: Sequential(Linear(2, 8, rng=rng), layer, ReLU(), Linear(8, 1, rng=rng))
 
 
-def test_layers_of_ones_own_are_left_to_the_eager_engine_unless_it_is_asked_for():
+def test_layers_of_ones_own_are_left_to_the_eager_engine_unless_replay_insists():
     _, training, free = trained(own(Doubling()), "auto")
-    assert training.engine == "eager" and "Doubling is none of nn's layers" in training.reason
+    assert training.engine == "eager" and training.reason == "Doubling is not one of nn's layers"
     _, training, insisted = trained(own(Doubling()), "replay")
     assert training.engine == "replay"
     assert [r.loss for r in insisted] == pytest.approx([r.loss for r in free], rel=1e-10)
 
 
-@pytest.mark.parametrize(("layer", "said"), [(Deciding(), "reads the data"), (Noisy(), "constant")])
-def test_what_a_replay_would_freeze_is_refused_with_file_and_line(layer, said):
-    with pytest.raises(ValueError, match=said) as caught:
-        trained(own(layer), "replay")
-    assert "test_engines.py, line" in str(caught.value)
+class Counting(Module):
+    """A layer that is another one after a while."""
+
+    calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        return [relu(x_j) if self.calls > 25 else -x_j for x_j in x]
+
+
+@pytest.mark.parametrize(
+    ("layer", "said"),
+    [
+        (Deciding(), "the program and"),
+        (Noisy(), "the constant = 0."),
+        (Counting(), "neg at x = "),
+    ],
+)
+def test_replay_insisted_on_compares_two_mini_batches_and_names_what_differs(layer, said):
+    make = own(layer)
+    model = make(Random(0))
+    optimizer = SGD(model.parameters(), 0.1)
+    training = Training(
+        model, binary_cross_entropy, optimizer, MOONS.training, engine="replay", rng=Random(1), progress=False
+    )
+    before = model.state_dict()
+    with pytest.raises(ValueError, match=r"in the program and .* in the fresh graph: a replay keeps") as caught:
+        list(training)
+    assert said in str(caught.value)
+    assert optimizer.steps < 2 and (optimizer.steps or model.state_dict() == before)
 
 
 def test_a_loss_of_ones_own():
@@ -266,6 +293,179 @@ def test_a_loss_of_ones_own():
     _, training, insisted = trained(small(), "replay", loss=squared_hinge)
     assert training.engine == "replay"
     assert [r.loss for r in insisted] == pytest.approx([r.loss for r in free], rel=1e-10)
+
+
+class Adagrad(Optimizer):
+    """An optimiser of one's own: its arithmetic takes arrays, as those of nn.optim."""
+
+    def first_state(self):
+        return (0.0,)
+
+    def update(self, w, gradient, state):
+        total = state[0] + gradient * gradient
+        return w - self.learning_rate * gradient / (total**0.5 + 1e-8), (total,)
+
+
+class OnFloats(Adagrad):
+    """The same on floats alone."""
+
+    def update(self, w, gradient, state):
+        total = state[0] + gradient * gradient
+        return w - self.learning_rate * gradient / (math.sqrt(total) + 1e-8), (total,)
+
+
+class Branching(Adagrad):
+    """It decides for each parameter."""
+
+    def update(self, w, gradient, state):
+        return (w - self.learning_rate if gradient > 0.0 else w + self.learning_rate), state
+
+
+class CallingTwice(Adagrad):
+    """Its step is more than its updates."""
+
+    def step(self):
+        super().step()
+        super().step()
+
+
+class CountingCalls(Adagrad):
+    """Its update remembers how often it was called."""
+
+    calls = 0
+
+    def update(self, w, gradient, state):
+        self.calls += 1
+        return w - self.learning_rate * gradient / self.calls, state
+
+
+@pytest.mark.parametrize("optimizer", [Adagrad, OnFloats, Branching, CallingTwice, CountingCalls])
+def test_an_optimiser_of_ones_own_is_left_to_the_eager_engine_which_says_so(optimizer):
+    _, training, free = trained(small(), "auto", optimizer=optimizer)
+    assert training.engine == "eager"
+    assert training.reason == f"the optimiser {optimizer.__name__} is not one of nn.optim"
+    assert len(free) == 3 and all(math.isfinite(r.loss) for r in free)
+
+
+def test_replay_insisted_on_takes_an_optimiser_of_ones_own_that_moves_arrays_alike():
+    free, insisted = (trained(small(), engine, optimizer=Adagrad) for engine in ("auto", "replay"))
+    assert insisted[1].engine == "replay"
+    assert numbers(*insisted) == pytest.approx(numbers(*free), rel=1e-9, abs=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "said"),
+    [
+        (OnFloats, r"OnFloats\.update does not take arrays \(.*\): write it as arithmetic"),
+        (Branching, r"Branching\.update does not take arrays"),
+        (CallingTwice, "CallingTwice moves arrays otherwise than Values"),
+        (CountingCalls, "CountingCalls moves arrays otherwise than Values"),
+    ],
+)
+def test_replay_insisted_on_refuses_an_optimiser_that_moves_arrays_otherwise(optimizer, said):
+    model = small()(Random(0))
+    own = optimizer(model.parameters(), 0.1)
+    training = Training(
+        model, binary_cross_entropy, own, MOONS.training, engine="replay", rng=Random(1), progress=False
+    )
+    before = model.state_dict(), own.state_dict(), dict(vars(own))
+    with pytest.raises(ValueError, match=said):
+        list(training)
+    assert (model.state_dict(), own.state_dict(), dict(vars(own))) == before
+
+
+# ---- data that change -----------------------------------------------------------------------------------------
+
+OTHER = split(moons(150, noise=0.3, rng=Random(13)), rng=Random(14))
+
+
+def label_turned(training):
+    training.training.y[:20] = [1 - label for label in training.training.y[:20]]
+
+
+def example_moved(training):
+    for x in training.training.X[::3]:
+        x[0] += 0.5
+
+
+CHANGES = {
+    "other training data": lambda t: setattr(t, "training", OTHER.training),
+    "fewer": lambda t: setattr(t, "training", t.training.take(range(25))),
+    "in another order": lambda t: setattr(t, "training", t.training.take(range(len(t.training.y))[::-1])),
+    "labels in place": label_turned,
+    "numbers in place": example_moved,
+    "more in place": lambda t: (t.training.X.extend(OTHER.test.X), t.training.y.extend(OTHER.test.y)),
+    "other validation data": lambda t: setattr(t, "validation", OTHER.validation),
+    "no validation data": lambda t: setattr(t, "validation", None),
+    "validation data in place": lambda t: t.validation.y.__setitem__(0, 1 - t.validation.y[0]),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_data_that_change_between_epochs_are_followed_by_every_engine(change):
+    def run(engine):
+        model = small()(Random(0))
+        training = Training(
+            model, binary_cross_entropy, SGD(model.parameters(), 0.1), *copy.deepcopy(MOONS[:2]), epochs=4,
+            rng=Random(1), progress=False, engine=engine,
+        )  # fmt: skip
+        for record in training:
+            if record.epoch == 2:
+                CHANGES[change](training)
+        assert training.engine == engine
+        return numbers(model, training, training.records)
+
+    assert run("replay") == pytest.approx(run("eager"), rel=1e-9)
+
+
+def test_validation_data_that_come_later_are_followed():
+    def run(engine):
+        model = small()(Random(0))
+        training = Training(
+            model, binary_cross_entropy, SGD(model.parameters(), 0.1), MOONS.training, epochs=3, rng=Random(1),
+            progress=False, engine=engine,
+        )  # fmt: skip
+        for _ in training:
+            training.validation = MOONS.validation
+        return [record.validation_loss for record in training.records[1:]]
+
+    assert run("replay") == pytest.approx(run("eager"), rel=1e-9)
+
+
+def test_targets_of_another_width_are_recorded_as_they_are_now():
+    def run(engine):
+        model = MLP(4, [8, 3], rng=Random(0))
+        training = Training(
+            model, cross_entropy, SGD(model.parameters(), 0.02), IRIS.training, epochs=4, rng=Random(1),
+            progress=False, engine=engine,
+        )  # fmt: skip
+        for record in training:
+            if record.epoch == 2:
+                shares = [[0.1 + 0.7 * (k == label) for k in range(3)] for label in IRIS.training.y]
+                training.training = IRIS.training._replace(y=shares)
+        return numbers(model, training, training.records)
+
+    assert run("replay") == pytest.approx(run("eager"), rel=1e-9)
+
+
+def test_a_layer_that_is_replaced_is_followed():
+    """By another object of the same options: its parameters, and the generator of its masks."""
+
+    def run(engine):
+        model = small(dropout=0.5)(Random(0))
+        training = Training(
+            model, binary_cross_entropy, SGD(model.parameters(), 0.1), MOONS.training, epochs=4, rng=Random(1),
+            progress=False, engine=engine,
+        )  # fmt: skip
+        for record in training:
+            if record.epoch == 2:
+                [place] = [i for i, m in enumerate(model.net.layers) if isinstance(m, Dropout)][:1]
+                model.net.layers[place] = Dropout(0.5, Random(5))
+            if record.epoch == 3:
+                training.optimizer = Adagrad(model.parameters(), 0.1)
+        return numbers(model, training, training.records)
+
+    assert run("replay") == pytest.approx(run("eager"), rel=1e-9)
 
 
 def test_a_dropout_that_is_used_twice_is_not_replayed_with_frozen_masks():
@@ -358,7 +558,7 @@ def test_statistics_that_stay_the_same_are_seen(monkeypatch):
     ("arguments", "said"),
     [
         ([], "engine: replay ("),
-        (["--engine", "eager"], "engine: eager (asked for)"),
+        (["--engine", "eager"], "engine: eager (as requested)"),
         (["--epochs", "1", "--batch-size", "40"], "engine: eager (3 updates are too few to pay for recording)"),
     ],
 )

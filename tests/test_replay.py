@@ -12,6 +12,7 @@ from autograd import functions as F
 from autograd.graph import topological_order
 from autograd.primitives import CONSTANT, TABLE
 from autograd.replay import groups, memory, planning, quick, telling
+from autograd.replay.training import training
 from autograd.value import constant
 from nn import (
     MLP,
@@ -713,27 +714,77 @@ def test_to_values_takes_no_update_back():
     assert W[0][0].data == moved[0] + 1.0
 
 
-def test_a_call_inside_a_training_has_the_parameters_of_the_latest_step():
-    w = [Value(1.0) for _ in range(3)]
-    recorded = record(lambda x: F.dot(w, w) * F.sum(x), parameters=w)
-    with recorded.training(SGD(w, 0.25)) as step:
+def two_programs():
+    """w·w Σ x of three w, for one x and for two."""
+    w, x = leaves_of([1.0] * 3), leaves_of([1.0] * 2)
+    programs = [record(F.dot(w, w) * F.sum(x[:n]), [x[:n]], w, engine="replay") for n in (1, 2)]
+    return w, programs
+
+
+def test_other_programs_see_present_parameters_inside_a_training():
+    w, (one, two) = two_programs()
+    with one.training(SGD(w, 0.25)) as step:
         step([[1.0]])  # each w becomes 1 − 0.25 · 2
-        assert recorded([1.0]) == 0.75
-        assert recorded([1.0, 1.0]) == 1.5
+        assert one([[1.0]]) == 0.75
+        assert two([[1.0, 1.0]]) == 1.5
+        assert (two.value(w[0]), two.gradient(w[0])) == (0.5, 2.0)
         assert step([[1.0]]) == 0.75
-    assert [w_i.data for w_i in w] == [0.25] * 3
+        two.to_values()
+        assert [w_i.data for w_i in w] == [two.value(w_i) for w_i in w] == [0.25] * 3
+        assert two.root.data == 3 * 0.25**2 * 2.0
+        step([[1.0]])
+        one.to_values()
+        assert one.root.data == 3 * 0.125**2
+    assert [w_i.data for w_i in w] == [0.125] * 3
 
 
-def test_after_a_training_each_shape_reads_the_parameters_as_they_are():
-    w = [Value(1.0) for _ in range(3)]
-    recorded = record(lambda x: F.dot(w, w) * F.sum(x), parameters=w)
-    with recorded.training(SGD(w, 0.25)) as step:
+def test_a_loss_recorded_inside_a_training_is_that_of_the_present_parameters():
+    w, (one, _) = two_programs()
+    with one.training(SGD(w, 0.25)) as step:
+        step([[1.0]])
+        for engine in ("replay", "eager"):
+            unread = record(F.sum(w), parameters=w, engine=engine)
+            assert unread.value(unread.root) == 1.5
+            assert record(F.sum(w), parameters=w, engine=engine)() == 1.5
+            assert record(F.sum(w), inputs=[w], engine=engine)() == 1.5
+            assert record(F.sum(w) * 2.0, parameters=[], engine=engine)() == 3.0
+        step([[1.0]])
+        assert unread() == 0.75
+        assert unread.compare(F.sum(w))
+
+
+def test_two_trainings_of_the_same_parameters_take_turns():
+    w, (one, two) = two_programs()
+    first, second = SGD(w, 0.25, momentum=0.5), SGD(w, 0.0625)
+    with one.training(first) as step, two.training(second) as other_step:
+        step([[1.0]])  # to ½
+        assert other_step([[1.0, 1.0]]) == 1.5  # ∂ = 4w: to ½ − 2/16
+        assert step([[1.0]]) == 3 * 0.375**2  # velocity ½ · 2 + 0.75: to 0.375 − 1.75/4
+        other_step([[0.0, 0.0]])
+    assert [w_i.data for w_i in w] == [0.375 - 0.4375] * 3
+    assert (first.steps, second.steps) == (2, 2)
+    assert first.states == [(1.75,)] * 3
+
+
+def test_inside_a_training_the_other_leaves_are_read_in_each_step():
+    w, x, c = Value(2.0), Value(3.0), Value(4.0)
+    program = record(w * x * c, inputs=[x], parameters=[w], engine="replay")
+    with program.training(SGD([w], 0.0625)) as step:
+        assert step([1.0]) == 8.0
+        c.data = 8.0
+        assert step([1.0]) == (2.0 - 4.0 * 0.0625) * 8.0
+
+
+def test_after_a_training_each_program_reads_the_parameters_as_they_are():
+    w, (one, two) = two_programs()
+    programs = {1: one, 2: two}
+    with training(SGD(w, 0.25), lambda feeds: programs[len(feeds[0])]) as step:
         step([[1.0]])
         step([[1.0, 1.0]])
     for w_i in w:
         w_i.data = 2.0
-    assert recorded([1.0]) == 12.0
-    assert recorded([1.0, 1.0]) == 24.0
+    assert one([[1.0]]) == 12.0
+    assert two([[1.0, 1.0]]) == 24.0
     assert [w_i.data for w_i in w] == [2.0] * 3
 
 
@@ -799,7 +850,7 @@ def test_the_reason_counts_operations_and_groups():
         (F.tanh(x[0]), "1 operation, equal ones of one level in 1 group"),
         (x[0], "0 operations, equal ones of one level in 0 groups"),
     ]:
-        assert record(loss, [x], w, engine="replay").reason == f"{counts}; asked for"
+        assert record(loss, [x], w, engine="replay").reason == f"{counts}; as requested"
     assert record(x[0], [x]).engine == "eager"
 
 

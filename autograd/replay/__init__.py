@@ -6,62 +6,40 @@ operation on arrays, and a cross product of rows becomes the matrix product that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, overload
+from collections.abc import Sequence
+from typing import Any
 
-from autograd.replay.program import Program, check_leaves, remaining_leaves
-from autograd.replay.recording import Recording
+from autograd.replay.program import Program, check_leaves, check_loss, remaining_leaves
 from autograd.value import Value
 
-__all__ = ["Program", "Recording", "record"]
+__all__ = ["Program", "record"]
 
 
-@overload
 def record(
     loss: Value, inputs: Sequence[Any] = (), parameters: Sequence[Value] | None = None, engine: str = "auto"
-) -> Program: ...
+) -> Program:
+    """Record the graph of a loss, to run it again with other numbers at the speed of arrays.
 
+    A graph holds what was computed, not what was decided. In each run the inputs are fed, and the parameters and all
+    other leaves are read as they are then; constants, decisions (``if x > 0``) and numbers taken from ``.data`` stay
+    as they were. ``program.compare(loss)`` checks a program against a freshly built graph.
 
-@overload
-def record(
-    loss: Callable[..., Value], *, parameters: Sequence[Value] | None = None, engine: str = "auto"
-) -> Recording: ...
+    loss         a Value, computed from leaves; where its shape varies, keep one program per shape in a dict
+    inputs       leaves, or lists (of lists) of leaves, that are fed numbers in each run
+    parameters   leaves whose gradients are wanted; by default all that are not inputs
+    engine       "auto" runs the eager engine where groups are too small to pay; "replay" and "eager" insist
 
-
-def record(
-    loss: Value | Callable[..., Value],
-    inputs: Sequence[Any] = (),
-    parameters: Sequence[Value] | None = None,
-    engine: str = "auto",
-) -> Program | Recording:
-    """Record a loss, to run it again with other numbers at the speed of arrays.
-
-    loss         a Value, already computed from leaves; or a function that computes it, which is recorded anew for
-                 each shape of its arguments
-    inputs       what is fed anew in each run: leaves, or lists (of lists) of leaves; of a function, its arguments
-    parameters   leaves whose gradients are wanted; without them, all that are no inputs
-    engine       "auto" lets the eager engine run where groups are too small to pay; "replay" and "eager" insist
-
-    Raises ValueError for inputs and parameters that are no leaves, or are given twice; of a function, for what a
-    replay would freeze: a decision by a Value's number, one drawn inside or computed inside no_grad, a name outside,
-    as ``scale`` or ``self.rate``, that means something else by now. What lies deeper in lists and objects, as the
-    averages of a BatchNorm, is as it was recorded.
+    Raises TypeError for a loss that is not a Value, ValueError for inputs and parameters that are not leaves or are
+    given twice.
 
     >>> w, x, y = Value(2.0, "w"), Value(3.0, "x"), Value(5.0, "y")
     >>> program = record((w * x - y) ** 2, inputs=[x, y], parameters=[w])
     >>> program([4.0, 6.0]), program.gradient(w)
     (4.0, 16.0)
-
-    >>> program = record(lambda x, y: (w * x - y) ** 2)
-    >>> program(4.0, 6.0), program.gradient(w)
-    (4.0, 16.0)
     """
     if engine not in ("auto", "replay", "eager"):
         raise ValueError(f"engine {engine!r}: there are auto, replay and eager")
-    if not isinstance(loss, Value):
-        if inputs:
-            raise TypeError("inputs of a function are its arguments: give them when you call what is recorded")
-        return Recording(loss, parameters, engine)
+    check_loss("record", loss)
     inputs = list(inputs)
     parameters = remaining_leaves(loss, inputs) if parameters is None else list(parameters)
     check_leaves(inputs, parameters)

@@ -63,7 +63,7 @@ class Plan:
         operations = int((self.flat.arity > 0).sum())
         told = f"{counted(operations, 'operation')}, equal ones of one level in {counted(groups, 'group')}"
         if engine != "auto":
-            return engine, f"{told}; asked for"
+            return engine, f"{told}; as requested"
         if groups and len(self.flat.operands) >= OPERANDS_TO_PAY * groups:
             return "replay", told
         return "eager", f"{told}, which is too many to pay: the eager engine runs"

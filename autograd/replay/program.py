@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,12 @@ from autograd.graph import topological_order
 from autograd.notation import is_constant
 from autograd.number_systems import floats
 from autograd.number_systems.arrays import Array
+from autograd.replay.comparison import check_same
 from autograd.replay.flattening import Ints, flatten
 from autograd.replay.memory import is_finite
 from autograd.replay.planning import Plan
 from autograd.replay.telling import Layer, find_layers, tell, tell_html, tell_latex
-from autograd.replay.training import training
+from autograd.replay.training import training, write_back
 from autograd.value import Value, collector_paused
 
 
@@ -30,18 +32,10 @@ class Program:
     engine    "replay", or "eager" where the graph's groups are too small to pay
     reason    why, in words
     loss      the number of the latest run
-    again     computes the loss anew from the leaves, if somebody can: of several faults it meets the eager engine's
     """
 
-    def __init__(
-        self,
-        loss: Value,
-        inputs: Sequence[Any],
-        parameters: Sequence[Value],
-        engine: str,
-        again: Callable[[], object] | None = None,
-    ) -> None:
-        self.root, self.again = loss, again
+    def __init__(self, loss: Value, inputs: Sequence[Any], parameters: Sequence[Value], engine: str = "auto") -> None:
+        self.root = loss
         self.parameters = list(parameters)
         self.shapes = [_shape(tensor, f"inputs[{i}]") for i, tensor in enumerate(inputs)]
         self.inputs = [list(_entries(tensor)) for tensor in inputs]
@@ -49,7 +43,6 @@ class Program:
             self._record(engine)
         self.engine, self.reason = self.plan.engine, self.plan.reason
         self.loss = loss.data
-        self.trained_by: Any = None  # a training, whose arrays hold the parameters' numbers for the time being
         self._has_run = self._is_late_done = False
         self._known: dict[int, float] = {}  # numbers without a slot, as far as somebody asked
 
@@ -68,6 +61,7 @@ class Program:
         self.parameter_array: Array = memory.values[first : first + len(self.parameters)]
         self.gradient_array: Array = memory.gradients[first : first + len(self.parameters)]
         self.others = [flat.nodes[i] for i in plan.others.tolist()]  # leaves that are neither
+        self.leaves = {*leaves, *self.others}
         self._other_array: Array = memory.values[plan.first_computed - len(self.others) : plan.first_computed]
         self._input_arrays: list[Array] = [
             memory.values[slots[0] : slots[0] + len(slots)].reshape(shape) if len(slots) else np.zeros(shape)
@@ -93,9 +87,12 @@ class Program:
 
     def read_leaves(self) -> None:
         """Take the numbers that the leaves have now, those of the inputs excepted."""
-        if self.trained_by is not None:
-            self.trained_by.write_back()
+        write_back(self.leaves)
         self.parameter_array[:] = [p.data for p in self.parameters]
+        self.read_others()
+
+    def read_others(self) -> None:
+        """Take the numbers of the leaves that are neither inputs nor parameters."""
         if self.others:
             self._other_array[:] = [leaf.data for leaf in self.others]
 
@@ -152,14 +149,9 @@ class Program:
         with collector_paused():
             for node in self.flat.nodes:
                 node.grad = 0.0
-            try:
-                for node in self.flat.nodes:
-                    if node.operation is not None and node.parents:
-                        compute(node)
-            except DomainError:
-                if self.again is not None:
-                    self.again()
-                raise
+            for node in self.flat.nodes:
+                if node.operation is not None and node.parents:
+                    compute(node)
             self.root.backward()
         for node, slot in zip(self.flat.nodes, slots):
             if slot >= 0:
@@ -171,8 +163,11 @@ class Program:
     # ---- reading ------------------------------------------------------------------------------------------------
 
     def value(self, node: Value) -> float:
-        """The number of any node of the graph in the latest run."""
-        return self._number(self._place(node))
+        """The number of any node of the graph in the latest run; before the first, the program runs."""
+        i = self._place(node)
+        if not self._has_run:
+            self()
+        return self._number(i)
 
     def gradient(self, node: Value) -> float:
         """∂L/∂node in the latest run, for a leaf or any other node of the graph."""
@@ -202,6 +197,40 @@ class Program:
         if (slots >= 0).all():
             return lambda: values[slots]
         return lambda: np.array([self._number(i) for i in places])
+
+    def compare(self, loss: Value) -> bool:
+        """Check the program against the same loss, built again from the same leaves at their present numbers.
+
+        Runs the program at the present numbers of all leaves, inputs included, and returns True where each node
+        agrees with that of the fresh graph, up to rounding. Raises ValueError naming the first that does not: it was
+        decided, or read from ``.data``, when the loss was recorded.
+
+        >>> from autograd import record
+        >>> x = Value(2.0, "x")
+        >>> def f(x):
+        ...     return 3.0 * x if x > 0.0 else 5.0 * x
+        >>> program = record(f(x), inputs=[x])
+        >>> program.compare(f(x))
+        True
+        >>> x.data = -2.0
+        >>> program.compare(f(x))
+        Traceback (most recent call last):
+            ...
+        ValueError: the constant = 3.0 in the program and the constant = 5.0 in the fresh graph: a replay keeps ...
+        """
+        check_loss("compare", loss)
+        for leaves, array in zip(self.inputs, self._input_arrays):
+            array[...] = np.reshape([leaf.data for leaf in leaves], array.shape)
+        number_of: Callable[[Value], float] = self.value
+        fault: DomainError | None = None
+        try:
+            self()
+        except DomainError as error:  # in the graph, as far as it could be computed
+            fault, number_of = error, attrgetter("data")
+        check_same(self.root, number_of, loss)
+        if fault:
+            raise fault
+        return True
 
     @property
     def layers(self) -> list[Layer]:
@@ -236,7 +265,7 @@ class Program:
                 for step in self.plan.late:
                     step()
                 finite = is_finite(self.memory.gradients)
-            if self.plan.late and not finite:  # 0 · ∞ is 0 in the graph alone
+            if not finite:  # 0 · ∞ is 0 in the graph alone
                 present = [p.data for p in self.parameters]
                 self.run_in_graph()
                 for p, x in zip(self.parameters, present):  # which may have moved since
@@ -279,6 +308,7 @@ class Program:
         Afterwards explain, draw and walk show what was replayed. A leaf's ``grad`` is that of this run alone. Where
         parameters have moved since the run, as after a step, it is run again: no update is taken back.
         """
+        write_back(self.leaves)
         present = np.array([leaf.data for leaf in (*self.parameters, *self.others)])
         if not np.array_equal(present, [*self.parameter_array, *self._other_array]):
             self()
@@ -322,6 +352,8 @@ class Program:
 
         Gives ``step(feeds)``: run, move every parameter once, return the loss before. ``optimizer`` is one of
         ``nn.optim`` over the same parameters in the same order: its ``update`` is arithmetic, for arrays as well.
+        Other programs on these parameters, and ``to_values``, see their present numbers; ``data`` itself is theirs
+        when the block ends, or when one of those has run.
         Raises ValueError for other parameters, DomainError as the optimiser's own ``step`` does.
         """
         return training(optimizer, lambda feeds: self)
@@ -357,6 +389,19 @@ def _shape(tensor: Any, where: str) -> tuple[int, ...]:
     if len(inner) > 1:
         raise ValueError(f"{where} has rows of different shapes {sorted(inner)}: give them as inputs of their own")
     return (len(tensor), *(inner.pop() if inner else ()))
+
+
+def check_loss(what: str, loss: object) -> None:
+    """TypeError for a loss that is not a Value."""
+    if isinstance(loss, Value):
+        return
+    if not callable(loss):
+        raise TypeError(f"{what} of {loss!r}: give the loss, a Value computed from leaves")
+    f = getattr(loss, "__name__", type(loss).__name__)
+    raise TypeError(
+        f"{what} of the function {f}: call it on leaves and {what} the result, {f}(x); for several shapes record one "
+        "program for each and keep them in a dict"
+    )
 
 
 def check_leaves(inputs: Sequence[Any], parameters: Sequence[Value]) -> None:

@@ -1,8 +1,8 @@
-"""Training on arrays: parameters, gradients and the optimiser's memory stay arrays until control goes back."""
+"""Training on arrays: parameters, gradients and the optimiser's memory are arrays until something reads them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from autograd.number_systems.arrays import Array
 from autograd.replay.memory import is_finite
+from autograd.value import Value
 
 if TYPE_CHECKING:
     from autograd.replay.program import Program
@@ -25,26 +26,35 @@ def training(optimizer: Any, program_for: Callable[[Sequence[Any]], Program]) ->
     On the way out, whatever was raised, parameters, gradients and the optimiser's memory are written back.
     """
     state = _Training(optimizer, program_for)
+    _open.append(state)
     try:
         yield state.step
     finally:
-        state.leave()
+        _open.remove(state)
         state.write_back()
+
+
+def write_back(leaves: Set[Value]) -> None:
+    """Let the trainings that are going on write back what they hold of these leaves, before somebody reads them."""
+    for state in _open:
+        if state.is_ahead and not leaves.isdisjoint(state.optimizer.parameters):
+            state.write_back()
 
 
 class _Training:
     """The arrays of a training, handed from program to program.
 
     A program keeps the parameters that it ran with until it runs again: its numbers can be read after a step too.
+
+    is_ahead   whether the arrays hold newer numbers than the Values
     """
 
     def __init__(self, optimizer: Any, program_for: Callable[[Sequence[Any]], Program]) -> None:
         self.optimizer, self.program_for = optimizer, program_for
         self.program: Program | None = None
-        self.parameters: Array = np.array([p.data for p in optimizer.parameters])
-        width, count = len(optimizer.first_state()), len(optimizer.parameters)
-        columns = np.array(optimizer.states, dtype=np.float64).reshape(count, width).T
-        self.memory: tuple[Array, ...] = tuple(columns.copy())
+        self.is_ahead = False
+        self.parameters: Array = np.zeros(0)
+        self.memory: tuple[Array, ...] = ()
 
     def step(self, feeds: Sequence[Any] = (), change: Callable[[Array], None] | None = None) -> float:
         """One update; DomainError, with no parameter moved, where one would not be finite.
@@ -55,6 +65,9 @@ class _Training:
         if program is not self.program:
             self._go_on_with(program)
         program.feed(feeds)
+        program.read_others()
+        if not self.is_ahead:
+            self._read()
         optimizer, w = self.optimizer, program.parameter_array
         np.copyto(w, self.parameters)
         before = optimizer.steps, optimizer.learning_rate
@@ -67,9 +80,10 @@ class _Training:
             finite = is_finite(moved) and all(map(is_finite, new))
         if not finite:
             optimizer.steps, optimizer.learning_rate = before
+            self.is_ahead = True  # with this step's gradients
             self.write_back()
             optimizer.step()  # says which parameter it is
-        self.parameters, self.memory = moved, new
+        self.parameters, self.memory, self.is_ahead = moved, new, True
         return loss
 
     def _go_on_with(self, program: Program) -> None:
@@ -78,21 +92,25 @@ class _Training:
                 f"the optimiser moves {len(self.optimizer.parameters)} parameters and {len(program.parameters)} were "
                 "recorded, or in another order: record with parameters=optimizer.parameters"
             )
-        self.leave()
-        program.read_leaves()
-        program.trained_by = self
         self.program = program
 
-    def leave(self) -> None:
-        """The program is on its own again."""
-        if self.program is not None:
-            self.program.trained_by = None
+    def _read(self) -> None:
+        optimizer = self.optimizer
+        write_back(set(optimizer.parameters))  # another training may hold them
+        self.parameters = np.array([p.data for p in optimizer.parameters])
+        width, count = len(optimizer.first_state()), len(optimizer.parameters)
+        self.memory = tuple(np.array(optimizer.states, dtype=np.float64).reshape(count, width).T.copy())
 
     def write_back(self) -> None:
-        """Numbers and gradients to the Values, rows of memory to the optimiser."""
-        if self.program is not None:
-            for p, x in zip(self.optimizer.parameters, self.parameters.tolist()):
-                p.data = x
-            self.program.write_gradients()
+        """Numbers and gradients to the Values, rows of memory to the optimiser; the next step reads them again."""
+        if self.program is None or not self.is_ahead:
+            return
+        for p, x in zip(self.optimizer.parameters, self.parameters.tolist()):
+            p.data = x
         if self.memory:
             self.optimizer.states = list(zip(*(column.tolist() for column in self.memory)))
+        self.program.write_gradients()
+        self.is_ahead = False
+
+
+_open: list[_Training] = []  # the trainings that are going on

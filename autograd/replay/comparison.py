@@ -1,0 +1,67 @@
+"""Holds a program against a fresh graph of the same loss, node by node: the first that differs was frozen.
+
+A graph leaves out what was decided and what was read from ``.data``. Built again, it shows both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import zip_longest
+from math import isfinite
+
+from autograd.errors import called, situation
+from autograd.graph import topological_order
+from autograd.notation import is_constant
+from autograd.value import Value
+
+EPSILON = 2.0**-52
+
+
+def check_same(root: Value, number_of: Callable[[Value], float], fresh: Value) -> None:
+    """ValueError naming the first node of the recorded graph that is not that of the fresh one.
+
+    number_of   the program's number of a recorded node
+
+    Two nodes are the same if one operation made them from the same operands, and their numbers agree up to rounding:
+    each of n terms rounds once, and what the operands are off by is passed on by the local derivatives.
+    """
+    recorded, again = topological_order(root), topological_order(fresh)
+    place = dict(zip(recorded, range(len(recorded))))
+    place_again = dict(zip(again, range(len(again))))
+    off = [0.0] * len(again)
+    for i, (node, other) in enumerate(zip_longest(recorded, again)):
+        if node is not None and other is not None and node.operation is other.operation:
+            off[i] = _rounding(other, [off[place_again[p]] for p in other.parents])
+            if [place[p] for p in node.parents] == [place_again[p] for p in other.parents]:
+                number, expected = number_of(node), other.data
+                if (
+                    number == expected
+                    or abs(number - expected) <= off[i]
+                    or (number != number and expected != expected)
+                ):
+                    continue
+        raise ValueError(
+            f"{_told(node, number_of)} in the program and {_told(other, lambda x: x.data)} in the fresh graph: "
+            "a replay keeps what was decided or read from .data. Decide inside the graph (where, maximum, relu), "
+            "make the number a leaf, or record each graph"
+        )
+
+
+def _rounding(node: Value, off: list[float]) -> float:
+    """How far apart two computations of a node may be, whose operands are ``off`` by so much."""
+    edges = [(abs(local), abs(x.data), error) for (x, local), error in zip(node.edges, off)]
+    terms = sum(local * x for local, x, _ in edges if isfinite(local))
+    own = EPSILON * (8 + len(edges)) * (abs(node.data) + terms) if edges else 0.0
+    return own + sum(local * error for local, _, error in edges if error)
+
+
+def _told(node: Value | None, number_of: Callable[[Value], float]) -> str:
+    """``L = mul at w = 2.0, x = 3.0, which is 6.0``."""
+    if node is None:
+        return "nothing more"
+    number = number_of(node)
+    if node.operation is None or not node.parents:
+        return f"{'the constant' if is_constant(node) else called(node.name, 'a leaf')} = {number!r}"
+    name = f"{called(node.name, '')} = " if node.name else ""
+    operands = situation(node.operation, [number_of(p) for p in node.parents], [p.name for p in node.parents])
+    return f"{name}{operands}, which is {number!r},"
