@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from copy import deepcopy
 from functools import partial
 from math import inf
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,7 +82,7 @@ class Replay:
         self.follow()
         self.steps: dict[tuple[int, Loss], _Recorded] = {}
         self.evaluations: dict[tuple[int, Loss], _Recorded] = {}
-        first = self._for_step(range(min(training.batch_size, len(self.examples.y))))
+        first = self._recorded(self.steps, self.examples, range(min(training.batch_size, len(self.examples.y))))
         self.chosen, self.reason = first.program.engine, first.program.reason
 
     def follow(self) -> None:
@@ -95,11 +94,11 @@ class Replay:
         if training.validation is not None and self.evaluates:
             self.validation.follow(training, training.validation)
 
-    def _for_step(self, batch: Sequence[int]) -> _Recorded:
-        key = len(batch), self.examples.loss
-        if key not in self.steps:
-            self.steps[key] = _Recorded(self, self.examples, batch, self.engine)
-        return self.steps[key]
+    def _recorded(self, known: dict[tuple[int, Loss], _Recorded], data: _Examples, batch: Sequence[int]) -> _Recorded:
+        key = len(batch), data.loss
+        if key not in known:
+            known[key] = _Recorded(self, data, batch)
+        return known[key]
 
     @contextmanager
     def epoch(self) -> Iterator[tuple[Step, Array]]:
@@ -123,26 +122,32 @@ class Replay:
         with training_on_arrays(training.optimizer, program_for) as run:
 
             def step(batch: Sequence[int]) -> tuple[float, int]:
-                latest[:] = [self._for_step(batch)]
+                latest[:] = [self._recorded(self.steps, self.examples, batch)]
                 return latest[0].step(batch, run, change)
 
             yield step, gradient
 
     def _clip(self, gradient: Array) -> None:
         """What ``nn.optim`` does to the gradients of Values, for an array of them."""
-        training = self.training
-        if training.clip_value is not None:
-            if np.isnan(gradient).any():
-                clip_value(_as_parameters(gradient), training.clip_value)  # says what is wrong
-            np.clip(gradient, -training.clip_value, training.clip_value, out=gradient)
-        if training.clip_norm is not None:
+        most, longest = self.training.clip_value, self.training.clip_norm
+        if most is None and longest is None:
+            return
+        norm = float(np.linalg.norm(gradient))
+        if norm == inf or norm != norm:  # the functions for Values say what is wrong, or square without overflow
+            values = [Value(0.0) for _ in gradient]
+            for p, g in zip(values, gradient.tolist()):
+                p.grad = g
+            if most is not None:
+                clip_value(values, most)
+            if longest is not None:
+                clip_norm(values, longest)
+            gradient[:] = [p.grad for p in values]
+            return
+        if most is not None:
+            np.clip(gradient, -most, most, out=gradient)
             norm = float(np.linalg.norm(gradient))
-            if norm == inf or norm != norm:
-                values = _as_parameters(gradient)
-                clip_norm(values, training.clip_norm)  # without overflow on the way; or says what is wrong
-                gradient[:] = [p.grad for p in values]
-            elif norm > training.clip_norm:
-                gradient *= training.clip_norm / norm
+        if longest is not None and norm > longest:
+            gradient *= longest / norm
 
     def evaluate(self) -> tuple[float, float]:
         """Mean loss and accuracy on the validation data, as ``nn.training.evaluate`` gives them."""
@@ -151,10 +156,7 @@ class Replay:
         with evaluating(self.training.model):
             for start in range(0, n, LARGEST_CHUNK):
                 batch = range(start, min(start + LARGEST_CHUNK, n))
-                key = len(batch), data.loss
-                if key not in self.evaluations:
-                    self.evaluations[key] = _Recorded(self, data, batch, "replay")
-                loss, good = self.evaluations[key].evaluate(batch)
+                loss, good = self._recorded(self.evaluations, data, batch).evaluate(batch)
                 total += loss * len(batch)
                 right += good
         return total / n, right / n
@@ -230,12 +232,11 @@ class _Examples:
 class _Recorded:
     """The loss of m examples as a program, in the mode that the model is in."""
 
-    def __init__(self, replay: Replay, data: _Examples, batch: Sequence[int], engine: str) -> None:
+    def __init__(self, replay: Replay, data: _Examples, batch: Sequence[int]) -> None:
         training, model = replay.training, replay.training.model
         self.replay, self.data = replay, data
         self.learns = model.training
-        self.X = [[Value(x) for x in row] for row in data.X[list(batch)].tolist()]
-        self.targets = _leaves(data.targets[list(batch)].tolist())
+        self.X, self.targets = (_leaves(some[list(batch)].tolist()) for some in (data.X, data.targets))
         normalised: list[tuple[BatchNorm, list[Normalised]]] = []
         with collector_paused(), naming_example(self.X, batch, data.called):
             root, loss, outputs = self._build(normalised)
@@ -247,7 +248,7 @@ class _Recorded:
                 f"the loss of {model!r} depends on leaves that are neither parameters nor fed, as those of a layer "
                 "that makes Values of its own, or of a Dropout that is used twice: train with engine='eager'"
             )
-        self.program = Program(root, inputs, parameters, engine)
+        self.program = Program(root, inputs, parameters, replay.engine if self.learns else "replay")
         units = [unit for output in outputs for unit in ([output] if isinstance(output, Value) else output)]
         self.outputs = self.program.reader(units)
         self.units = len(units) // len(batch)
@@ -265,7 +266,7 @@ class _Recorded:
         """
         training = self.replay.training
         write_back(set(training.optimizer.parameters))
-        with _rewound(training, {norm: partial(_keep, normalised, norm) for norm in self.replay.norms}):
+        with _rewound(self.replay, normalised):
             outputs = training.model.batch(self.X)
             loss = mean_loss(self.data.loss, outputs, self.targets)
             return training.with_penalties(loss) if self.learns else loss, loss, outputs
@@ -324,18 +325,18 @@ class _Recorded:
 
 
 @contextmanager
-def _rewound(training: Training, latest: dict[BatchNorm, Callable[[list[Normalised]], object]]) -> Iterator[None]:
-    """Inside, BatchNorms tell of their nodes; afterwards generators and statistics are as they were before."""
-    generators: set[Random] = set(training.generators().values())
-    states = [(rng, rng.getstate()) for rng in generators]
+def _rewound(replay: Replay, normalised: list[tuple[BatchNorm, list[Normalised]]]) -> Iterator[None]:
+    """Inside, each BatchNorm adds its nodes to the list; generators and statistics are afterwards as before."""
+    training = replay.training
+    states = [(rng, rng.getstate()) for rng in set(training.generators().values())]
     statistics = [(buffer, buffer.copy()) for buffer in training.model.buffers().values()]
-    before = {norm: norm.latest for norm in latest}
+    before = [(norm, norm.latest) for norm in replay.norms]
     try:
-        for norm, told in latest.items():
-            norm.latest = told
+        for norm in replay.norms:
+            norm.latest = partial(lambda norm, columns: normalised.append((norm, columns)), norm)
         yield
     finally:
-        for norm, told in before.items():
+        for norm, told in before:
             norm.latest = told
         for rng, state in states:
             rng.setstate(state)
@@ -343,16 +344,5 @@ def _rewound(training: Training, latest: dict[BatchNorm, Callable[[list[Normalis
             buffer[:] = old
 
 
-def _keep(found: list[tuple[BatchNorm, list[Normalised]]], norm: BatchNorm, columns: list[Normalised]) -> None:
-    found.append((norm, columns))
-
-
 def _leaves(numbers: Any) -> Any:
     return [_leaves(row) for row in numbers] if isinstance(numbers, list) else Value(numbers)
-
-
-def _as_parameters(gradient: Array) -> list[Value]:
-    values = [Value(0.0) for _ in gradient]
-    for p, g in zip(values, gradient.tolist()):
-        p.grad = g
-    return values

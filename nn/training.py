@@ -221,23 +221,23 @@ class Training(Answering):
             if self._replay is not None:
                 self._replay.follow()
             return self.engine
-        self._replay, self.engine = None, "eager"
+        self._replay, self.engine, insists = None, "eager", self.asked_for == "replay"
         planned = self.epochs * self.updates_per_epoch
-        against = why_not(self)
-        if self.asked_for == "auto" and against is None and planned < UPDATES_TO_PAY:
-            against = f"{planned} updates are too few to pay for recording"
-        if self.asked_for == "replay" or against is None:
+        self.reason = why_not(self) or ""
+        if not self.reason and planned < UPDATES_TO_PAY:
+            self.reason = f"{planned} updates are too few to pay for recording"
+        if insists or not self.reason:
             self.model.train()
             try:
                 replay = Replay(self, self.asked_for)
             except (ValueError, TypeError, ArithmeticError) as error:
-                if self.asked_for == "replay":
+                if insists:
                     raise
-                against = f"it cannot be recorded: {error}"
+                self.reason = f"it cannot be recorded: {error}"
             else:
-                self.engine, against = replay.chosen, replay.reason
+                self.engine, self.reason = replay.chosen, replay.reason
                 self._replay = replay if replay.chosen == "replay" else None
-        self.reason, self._structure = against or "", now
+        self._structure = now
         return self.engine
 
     def step(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +19,8 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 
-class Flat(NamedTuple):
+@dataclass(frozen=True)
+class Flat:
     """The graph as arrays; a node is its place in the topological order.
 
     nodes        the Values; the root is the last of them
@@ -37,15 +40,20 @@ class Flat(NamedTuple):
     operands: Ints
     data: NDArray[np.float64]
 
-    @property
+    @cached_property
     def arity(self) -> Ints:
         """How many operands each node has."""
         return np.diff(self.start)
 
-    @property
+    @cached_property
     def owner(self) -> Ints:
         """The node whose operand each entry of ``parents`` is."""
         return np.repeat(np.arange(len(self.nodes)), self.arity)
+
+    def parents_of(self, i: int) -> list[int]:
+        """The operands of node i."""
+        found: list[int] = self.parents[self.start[i] : self.start[i + 1]].tolist()
+        return found
 
     def made_by(self, *names: str) -> Bools:
         """Which nodes an entry of the package's own table, called one of the names, has made."""
@@ -54,6 +62,7 @@ class Flat(NamedTuple):
         wanted = [getattr(primitives, name) for name in names]
         return np.array([operation in wanted for operation in self.operations], dtype=bool)[self.code]
 
+    @cached_property
     def is_constant(self) -> Bools:
         """Which nodes are numbers in an expression."""
         return np.array([operation is CONSTANT_NUMBER for operation in self.operations], dtype=bool)[self.code]
@@ -79,8 +88,8 @@ def flatten(root: Value, leaves: Iterable[Value] = ()) -> Flat:
     code = np.fromiter((codes.setdefault(node.operation, len(codes)) for node in nodes), np.int64, len(nodes))
     data = np.fromiter((node.data for node in nodes), np.float64, len(nodes))
     flat = Flat(nodes, place_of, list(codes), code, start, parents, parents, data)
-    constants = np.flatnonzero(flat.is_constant())
+    constants = np.flatnonzero(flat.is_constant)
     _, first, of_each = np.unique(data[constants].view(np.int64), return_index=True, return_inverse=True)
     same = np.arange(len(nodes))
     same[constants] = constants[first][of_each]
-    return flat._replace(parents=same[parents])
+    return replace(flat, parents=same[parents])

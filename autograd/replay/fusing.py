@@ -6,6 +6,8 @@ becomes one sum Σ w_k a_k + Σ s_i, and what was inside it needs no number of i
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -15,16 +17,21 @@ from autograd.replay.flattening import Bools, Flat, Ints
 PLAIN, PRODUCT, SUM, FUSED = 0, 1, 2, -1
 
 
-class Ragged(NamedTuple):
+@dataclass(frozen=True)
+class Ragged:
     """Lists of different lengths, end to end: list i is ``items[start[i] : start[i + 1]]``."""
 
     start: Ints
     items: Ints
 
-    @property
+    @cached_property
     def arity(self) -> Ints:
         """The length of each."""
         return np.diff(self.start)
+
+    def __getitem__(self, i: int) -> list[int]:
+        found: list[int] = self.items[self.start[i] : self.start[i + 1]].tolist()
+        return found
 
 
 class Fused(NamedTuple):
@@ -73,7 +80,7 @@ def fuse(flat: Flat, is_weight: Bools) -> Fused:
 
     edge = np.flatnonzero(adds[owner] & ~inner[parents])
     home, term = root[owner[edge]], parents[edge]
-    nonzero = ~(flat.is_constant()[term] & (flat.data[term] == 0.0))  # Python's sum() starts from 0
+    nonzero = ~(flat.is_constant[term] & (flat.data[term] == 0.0))  # Python's sum() starts from 0
     single = ~factor[term] & ~inside[term] & nonzero
     pairs = edge[factor[term]]
     left, right = parents[flat.start[parents[pairs]]], parents[flat.start[parents[pairs]] + 1]

@@ -82,6 +82,7 @@ class Memory:
         self.used = 0
         self.constants = 0  # the first slots, whose numbers never change
         self.written: Bools = np.zeros(slots, dtype=bool)
+        self.slot_at, self.wanted_at, self.written_at = map(_numbers, (self.slot, self.wanted, self.written))
         self.to_clear: Bools = np.zeros(slots, dtype=bool)
 
     def place(self, nodes: Ints, wanted: bool = False) -> Ints:
@@ -130,30 +131,27 @@ class Memory:
 
         It is an array that holds it by then, or a function that computes it into the array that it is given.
         """
-        found = strided(index)
+        found, steps = strided(index), list[Step]()
         repeated = tuple(
             axis for axis, n in enumerate(index.shape) if found and n > 1 and found.steps[axis] == 0
         )  # one number was read by all of an axis: along it the contributions are added up
         once = index[tuple(slice(0, 1) if axis in repeated else slice(None) for axis in range(index.ndim))]
-        distinct = np.unique(once).size == once.size
-        fresh = not self.written[once].any()
-        if distinct and found and not repeated:
-            view = self.view(self.gradients, index)
-            assert view is not None
-            return self._into_view(once, view, fresh, contribution, compute)
-        steps: list[Step] = []
-        if contribution is None:
+        is_view = bool(found) and np.unique(once).size == once.size
+        if contribution is None and (repeated or not is_view):
             assert compute is not None
-            contribution = buffer = np.empty(index.shape)
-            steps.append(partial(compute, buffer))
-        if distinct and found:
-            return [*steps, self._reduced(once, repeated, fresh, contribution)]
-        return [*steps, self._scattered(index, distinct, contribution)]
+            contribution = np.empty(index.shape)
+            steps.append(partial(compute, contribution))
+        if not is_view:
+            assert contribution is not None
+            return [*steps, self._scattered(index, contribution)]
+        if repeated and contribution is not None:
+            once = once.reshape([n for axis, n in enumerate(once.shape) if axis not in repeated])
+            compute, contribution = _summed(contribution, repeated), None
+        return [*steps, *self._into_view(once, contribution, compute)]
 
-    def _into_view(
-        self, index: Ints, view: Array, fresh: bool, contribution: Array | None, compute: Compute | None
-    ) -> list[Step]:
-        self._note(index, fresh)
+    def _into_view(self, index: Ints, contribution: Array | None, compute: Compute | None) -> list[Step]:
+        view, fresh = self.view(self.gradients, index), self._note(index)
+        assert view is not None
         if contribution is not None:
             given = contribution
             return [partial(view.__setitem__, ..., given) if fresh else partial(np.add, view, given, view)]
@@ -163,45 +161,29 @@ class Memory:
         buffer = np.empty_like(view)  # which lies as the view does: both are passed through in one order
         return [partial(compute, buffer), partial(np.add, view, buffer, view)]
 
-    def _reduced(self, once: Ints, repeated: tuple[int, ...], fresh: bool, contribution: Array) -> Step:
-        self._note(once, fresh)
-        kept = tuple(n for axis, n in enumerate(once.shape) if axis not in repeated)
-        view = self.view(self.gradients, once.reshape(kept))
-        assert view is not None
-        given, total = contribution, view if fresh else np.empty(kept)
-        if given.ndim == 2 and len(repeated) == 1:  # a product with ones: several times faster than a sum
-            left = repeated == (0,)
-            ones = np.ones(given.shape[repeated[0]])
-            first, second = (ones, given) if left else (given, ones)
-            if fresh:
-                return partial(np.matmul, first, second, total)
-            return lambda: np.add(view, np.matmul(first, second, total), view)
-        if fresh:
-            return lambda: np.add.reduce(given, axis=repeated, out=total)
-        return lambda: np.add(view, np.add.reduce(given, axis=repeated, out=total), out=view)
-
-    def _scattered(self, index: Ints, distinct: bool, contribution: Array) -> Step:
-        gradients, given = self.gradients, contribution
-        if distinct:
-            fresh = not self.written[index].any()
-            self._note(index, fresh)
-            if fresh:
-                return lambda: gradients.__setitem__(index, given)
-            return lambda: gradients.__setitem__(index, gradients[index] + given)
-        flat = index.ravel()
+    def _scattered(self, index: Ints, given: Array) -> Step:
+        gradients, flat = self.gradients, index.ravel()
         order = np.argsort(flat, kind="stable")
         places, starts = np.unique(flat[order], return_index=True)
-        fresh = not self.written[places].any()
-        self._note(places, fresh)
-        if fresh:
-            return lambda: gradients.__setitem__(places, np.add.reduceat(given.ravel()[order], starts))
-        return lambda: gradients.__setitem__(
-            places, gradients[places] + np.add.reduceat(given.ravel()[order], starts)
-        )
+        total: Callable[[], Array] = lambda: np.add.reduceat(given.ravel()[order], starts)  # noqa: E731
+        if places.size == flat.size:
+            places, total = flat, given.ravel
+        if self._note(places):
+            return lambda: gradients.__setitem__(places, total())
+        return lambda: gradients.__setitem__(places, gradients[places] + total())
 
-    def _note(self, index: Ints, fresh: bool) -> None:
-        """These slots are written; where only some are new, those must be 0 before the first addition."""
-        if not fresh:
-            new = index[~self.written[index]]
-            self.to_clear[new] = True
+    def _note(self, index: Ints) -> bool:
+        """Whether nothing was written to these slots before; where only some are new, those must be 0 first."""
+        new = index[~self.written[index]]
+        fresh = new.size == index.size
+        self.to_clear[new] = not fresh
         self.written[index] = True
+        return fresh
+
+
+def _summed(given: Array, axes: tuple[int, ...]) -> Compute:
+    """The sum along axes; of a matrix as a product with ones, which is several times faster."""
+    if given.ndim == 2 and len(axes) == 1:
+        ones = np.ones(given.shape[axes[0]])
+        return partial(np.matmul, *((ones, given) if axes == (0,) else (given, ones)))
+    return lambda out: np.add.reduce(given, axis=axes, out=out)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from autograd import primitives
 from autograd.replay.flattening import Bools, Flat, Ints
-from autograd.replay.fusing import FUSED, PLAIN, fuse
-from autograd.replay.groups import Elementwise, Group, ManyOperands, Product, Scalar
-from autograd.replay.levels import find_levels
+from autograd.replay.fusing import FUSED, PLAIN, PRODUCT, SUM, Fused, fuse
+from autograd.replay.groups import Elementwise, Group, ManyOperands, Operation, Product, Tape
 from autograd.replay.memory import Memory, Step
-from autograd.replay.products import Grid, find_grids, find_rows, one_by_one
+from autograd.replay.products import Grid, Rows, find_grids, find_rows, one_by_one
 
 FEW = 6  # nodes that lie apart: so many rules on floats are as fast as one on gathered arrays
 
@@ -49,8 +50,10 @@ class Plan:
             self._make_groups(level)
         else:
             memory.place(np.flatnonzero(flat.arity > 0))
-        known = memory.slot >= 0
+        known = np.flatnonzero(memory.slot >= 0)
         memory.values[memory.slot[known]] = flat.data[known]
+        self.node_at = np.zeros(memory.used, dtype=np.int64)  # the node of each slot
+        self.node_at[memory.slot[known]] = known
         self.root = int(memory.slot[size - 1])
         self.forward: list[Step] = [step for group in self.groups for step in group.forward()]
         self.backward = self._backward(late=False)
@@ -58,8 +61,7 @@ class Plan:
 
     def _choose(self, engine: str, level: Ints) -> tuple[str, str]:
         remaining = np.flatnonzero((self.fused.kind != FUSED) & (self.flat.arity > 0))
-        key = np.stack([level[remaining], self.flat.code[remaining]], axis=1)
-        groups = len(np.unique(key, axis=0))
+        groups = len(np.unique(level[remaining] * len(self.flat.operations) + self.flat.code[remaining]))
         operations = int((self.flat.arity > 0).sum())
         told = f"{counted(operations, 'operation')}, equal ones of one level in {counted(groups, 'group')}"
         if engine != "auto":
@@ -75,69 +77,113 @@ class Plan:
 
     def _place_leaves(self, parameters: Ints, inputs: Sequence[Ints], declared: Bools) -> list[Ints]:
         flat, memory = self.flat, self.memory
-        constants = np.flatnonzero(flat.is_constant())
+        constants = np.flatnonzero(flat.is_constant)
         firsts = np.unique(flat.parents[np.isin(flat.operands, constants)])  # equal ones are one
         memory.place(firsts)
-        if flat.is_constant()[-1]:
+        if flat.is_constant[-1]:
             memory.place(np.array([len(flat.nodes) - 1]))  # a loss that is a number
         memory.constants = memory.used
         self.parameters = memory.place(parameters, wanted=True)
         placed = [memory.place(nodes) for nodes in inputs]
-        leaf = (flat.arity == 0) & ~declared & ~flat.is_constant()
+        leaf = (flat.arity == 0) & ~declared & ~flat.is_constant
         self.others = np.flatnonzero(leaf)
         memory.place(self.others)
         self.first_computed = memory.used
         return placed
 
     def _make_groups(self, level: Ints) -> None:
+        """Level by level: what is alone is put on a tape, which runs before the arrays of its level."""
         flat, fused = self.flat, self.fused
-        products = fused.products
-        at_level: dict[int, list[Ints]] = {}
-        for members in equal_rows(np.stack([level[products], fused.w.arity, fused.singles.arity], axis=1)):
-            at_level.setdefault(int(level[products[members[0]]]), []).append(members)
-        sums: dict[int, list[Ints]] = {}
-        for members in equal_rows(np.stack([level[fused.sums], fused.terms.arity], axis=1)):
-            sums.setdefault(int(level[fused.sums[members[0]]]), []).append(members)
         plain = np.flatnonzero((fused.kind == PLAIN) & (flat.arity > 0))
-        others = _by_level(level[plain])
-        for depth in range(1, int(level.max(initial=0)) + 1):
-            before = len(self.groups)
-            for members in sums.get(depth, []):
-                self._sums(members)
-            leftover = [plain[others[depth]]] if depth in others else []
-            for members in at_level.get(depth, []):
-                leftover += self._products(members)
-            if leftover:
-                self._plain(np.concatenate(leftover))
-            here = self.groups[before:]  # the largest last: its gradients come first, and are written, not added
-            self.groups[before:] = sorted(here, key=lambda group: _work(group))
+        place = np.concatenate([np.arange(len(fused.sums)), np.arange(len(fused.products)), plain])
+        classes: list[list[Any]] = [
+            [level[fused.sums], SUM, fused.terms.arity, 0],
+            [level[fused.products], PRODUCT, fused.w.arity, fused.singles.arity],
+            [level[plain], PLAIN, flat.code[plain], flat.arity[plain]],
+        ]
+        keys = np.concatenate([np.stack(np.broadcast_arrays(*some)) for some in classes], axis=1)
+        tape: list[Operation] = []
+        many: list[tuple[int, Ints]] = []
+        now = 0
+        for rows in equal_columns(keys):
+            depth, kind = keys[:2, rows[0]].tolist()
+            if depth > now and many:
+                self._make(tape, many)
+            now, members = depth, place[rows]
+            alone = self._alone(kind, members)
+            tape += alone
+            if not alone:
+                many.append((kind, members))
+        self._make(tape, many)
+
+    def _make(self, tape: list[Operation], many: list[tuple[int, Ints]]) -> None:
+        """Groups of the tape and of what is many in one level; both lists are empty afterwards."""
+        if tape:
+            self.groups.append(Tape(self.memory, tape))
+        before = len(self.groups)
+        make = {SUM: self._sums, PRODUCT: self._products, PLAIN: self._plain}
+        for kind, members in many:
+            make[kind](members)
+        # the largest last: its gradients come first, and are written, not added
+        self.groups[before:] = sorted(self.groups[before:], key=_work)
+        tape.clear()
+        many.clear()
+
+    def _alone(self, kind: int, members: Ints) -> list[Operation]:
+        """What is equal in one level as operations by themselves, or [] where it is enough for arrays."""
+        flat, fused, count = self.flat, self.fused, len(members)
+        if count > FEW:
+            return []
+        if kind == SUM:
+            primitive, nodes, operands = primitives.sum, fused.sums[members], [fused.terms[i] for i in members]
+            few = count * len(operands[0]) <= FEW
+        elif kind == PRODUCT:
+            n, s = int(fused.w.arity[members[0]]), int(fused.singles.arity[members[0]])
+            primitive, nodes = primitives.affine if s else primitives.dot, fused.products[members]
+            operands = [fused.w[i] + fused.a[i] + fused.singles[i] for i in members]
+            few = s < 2 and count * n <= FEW and (count == 1 or not self._has_weights(members))
+        else:
+            entry = flat.operations[flat.code[members[0]]]
+            assert entry is not None
+            primitive, nodes, operands = entry, members, [flat.parents_of(i) for i in members]
+            many = entry.variadic and len(operands[0]) > 3
+            few = count * len(operands[0]) <= FEW if many else count == 1 or not self._reads_a_layer(operands)
+        return [Operation(i, primitive, some) for i, some in zip(nodes.tolist(), operands)] if few else []
+
+    def _has_weights(self, members: Ints) -> bool:
+        """Whether the w of one of these products are parameters: it may be a layer."""
+        first, last = self.memory.constants, self.memory.constants + len(self.parameters)
+        return any(all(first <= self.memory.slot_at[i] < last for i in self.fused.w[k]) for k in members)
+
+    def _reads_a_layer(self, operands: list[list[int]]) -> bool:
+        """Whether one operand each comes from what was computed as a whole."""
+        slots = [self.memory.slot_at[i] for some in operands for i in some if len(some) == 1]
+        return any(slot >= 0 and int(self.memory.tensor[slot]) in self.whole for slot in slots)
 
     def _sums(self, members: Ints) -> None:
-        from autograd import primitives
-
         terms = self.fused.terms
         entries = terms.start[members][:, None] + np.arange(terms.arity[members[0]])
         self._many(self.fused.sums[members], self.memory.slot[terms.items[entries]], primitives.sum)
 
-    def _products(self, members: Ints) -> list[Ints]:
-        """Make the products' groups; those of length 1 that make no matrix are left to the plain rules."""
+    def _products(self, members: Ints) -> None:
+        """The products' groups; those of one factor each that make no matrix are left to the plain rules."""
         fused, rows = self.fused, self.rows
-        short = fused.w.arity[members[0]] == 1
         grids, apart = find_grids(fused, rows, members)
         if len(grids) > 8:  # an incomplete cross product falls into many small ones
             grids, apart = [], members
-        if short:
+        if fused.w.arity[members[0]] == 1:
             left_over = fused.products[members]
             for grid in grids:
                 if min(grid.nodes.shape[1:]) > 1:
                     self._product(grid)
                     left_over = np.setdiff1d(left_over, grid.nodes)
-            return [left_over]
+            if len(left_over):
+                self._plain(left_over)
+            return
         for grid in grids:
             self._product(grid)
         if len(apart):
             self._product(one_by_one(fused, rows, apart))
-        return []
 
     def _product(self, grid: Grid) -> None:
         slot = self.memory.slot
@@ -155,41 +201,33 @@ class Plan:
             self._is_one()
 
     def _plain(self, nodes: Ints) -> None:
-        """Group nodes of one level by their operation and by where their operands lie."""
+        """Nodes of one level and operation, by where their operands lie."""
         flat = self.flat
-        for members in equal_rows(np.stack([flat.code[nodes], flat.arity[nodes]], axis=1)):
-            some = nodes[members]
-            operation: Any = flat.operations[flat.code[some[0]]]
-            k = int(flat.arity[some[0]])
-            columns = self.memory.slot[flat.parents[flat.start[some][:, None] + np.arange(k)]]
-            if operation.variadic and k > 3:
-                self._many(some, columns, operation)
+        operation: Any = flat.operations[flat.code[nodes[0]]]
+        columns = self.memory.slot[flat.parents[flat.start[nodes][:, None] + np.arange(flat.arity[nodes[0]])]]
+        if operation.variadic and columns.shape[1] > 3:
+            self._many(nodes, columns, operation)
+            return
+        apart = []
+        for members in equal_columns(self.memory.tensor[columns].T):
+            if len(members) > FEW or self._is_whole(columns[members]):
+                self._elementwise(nodes[members], columns[members], operation)
             else:
-                self._elementwise(some, columns, operation)
+                apart.append(members)
+        if not apart:
+            return
+        rest = np.concatenate(apart)
+        if len(rest) > FEW:
+            self._elementwise(nodes[rest], columns[rest], operation)
+        else:
+            some = [Operation(i, operation, flat.parents_of(i)) for i in nodes[rest].tolist()]
+            self.groups.append(Tape(self.memory, some))
 
     def _many(self, nodes: Ints, columns: Ints, operation: Any) -> None:
-        if len(nodes) * columns.shape[1] <= FEW:
-            self._scalars(nodes, columns, operation)
-            return
         if operation.name in ("sum", "logsumexp"):
             columns = np.sort(columns, axis=1)  # these treat all operands alike
         order = np.argsort(columns[:, 0], kind="stable")
         self.groups.append(ManyOperands(self.memory, nodes[order], [columns[order]], operation))
-
-    def _elementwise(self, nodes: Ints, columns: Ints, operation: Any) -> None:
-        tensors = self.memory.tensor[columns]
-        apart = []
-        for members in equal_rows(tensors):
-            if len(members) > FEW or self._is_whole(columns[members]):
-                self._one_elementwise(nodes[members], columns[members], operation)
-            else:
-                apart.append(members)
-        if apart:
-            rest = np.concatenate(apart)
-            if len(rest) <= FEW:
-                self._scalars(nodes[rest], columns[rest], operation)
-            else:
-                self._one_elementwise(nodes[rest], columns[rest], operation)
 
     def _is_whole(self, columns: Ints) -> bool:
         """Whether the operand is all that a layer computed: g(Z) stays one step, however few units there are."""
@@ -198,11 +236,7 @@ class Plan:
         tensor = int(self.memory.tensor[columns[0, 0]])
         return tensor in self.whole and len(columns) == int(np.prod(self.memory.shapes[tensor]))
 
-    def _scalars(self, nodes: Ints, columns: Ints, operation: Any) -> None:
-        for node, places in zip(nodes, columns):
-            self.groups.append(Scalar(self.memory, np.array([node]), list(places[:, None]), operation))
-
-    def _one_elementwise(self, nodes: Ints, columns: Ints, operation: Any) -> None:
+    def _elementwise(self, nodes: Ints, columns: Ints, operation: Any) -> None:
         """Lay the results as the operand lies that differs from node to node, the one computed last if several do."""
         memory = self.memory
         full = [j for j in range(columns.shape[1]) if len(np.unique(columns[:, j])) == len(nodes)]
@@ -227,22 +261,52 @@ class Plan:
         self.whole.add(len(self.memory.shapes) - 1)
 
 
+def find_levels(flat: Flat, fused: Fused, rows: Rows) -> Ints:
+    """The level of each node that remains; leaves are at 0.
+
+    A row is looked at once, however many products it is in: that is what makes this short for networks.
+    """
+    level = [0] * len(flat.nodes)
+    row_level: dict[int, int] = {}
+    product_at = dict(zip(fused.products.tolist(), range(len(fused.products))))
+    sum_at = dict(zip(fused.sums.tolist(), range(len(fused.sums))))
+    w, a, kind = rows.w.tolist(), rows.a.tolist(), fused.kind.tolist()
+    start, parents = flat.start.tolist(), flat.parents.tolist()
+    single_start, singles = fused.singles.start.tolist(), fused.singles.items.tolist()
+    term_start, terms = fused.terms.start.tolist(), fused.terms.items.tolist()
+    for node in np.flatnonzero((fused.kind != FUSED) & (flat.arity > 0)).tolist():
+        if kind[node] == PRODUCT:
+            i = product_at[node]
+            for row in (w[i], a[i]):
+                if row not in row_level:
+                    row_level[row] = max([level[p] for p in rows.content[row].tolist()])
+            below = max(row_level[w[i]], row_level[a[i]])
+            for p in singles[single_start[i] : single_start[i + 1]]:
+                below = max(below, level[p])
+        elif kind[node] == SUM:
+            i = sum_at[node]
+            below = max([level[p] for p in terms[term_start[i] : term_start[i + 1]]], default=0)
+        else:
+            below = max([level[p] for p in parents[start[node] : start[node + 1]]])
+        level[node] = below + 1
+    return np.array(level)
+
+
 def counted(number: int, what: str) -> str:
     """``1 group``, ``1,200 groups``."""
     return f"{number:,} {what}{'s' * (number != 1)}"
 
 
-def equal_rows(keys: Any) -> list[Ints]:
-    """The places of equal rows, list by list."""
-    if not len(keys):
-        return []
-    order = np.lexsort(keys.T[::-1])
-    ends = np.flatnonzero((np.diff(keys[order], axis=0) != 0).any(axis=1)) + 1
-    return [np.sort(some) for some in np.split(order, ends)]
+def equal_columns(keys: Any) -> Iterator[Ints]:
+    """The places of equal columns of ``keys``, in the order of the columns.
 
-
-def _by_level(level: Ints) -> dict[int, Ints]:
-    return {int(level[some[0]]): some for some in equal_rows(level[:, None])}
+    >>> [places.tolist() for places in equal_columns(np.array([[1, 0, 1], [5, 5, 5]]))]
+    [[1], [0, 2]]
+    """
+    order = np.lexsort(keys[::-1])
+    ends = np.flatnonzero((np.diff(keys[:, order]) != 0).any(axis=0)) + 1
+    for start, end in pairwise([0, *ends.tolist(), len(order)] if len(order) else []):
+        yield order[start:end]
 
 
 def _work(group: Group) -> int:

@@ -67,13 +67,14 @@ def find_grids(fused: Fused, rows: Rows, members: Ints) -> tuple[list[Grid], Int
 
     A w belongs with the others that meet the same rows of a. What is left over met the same row twice.
     """
-    w, a = rows.w[members], rows.a[members]
-    _, first = np.unique(w * len(rows.content) + a, return_index=True)
+    # numbered from 0 among themselves: a product must not cost as much as there are rows in the whole graph
+    (w_rows, w), (a_rows, a) = (np.unique(some[members], return_inverse=True) for some in (rows.w, rows.a))
+    _, first = np.unique(w * len(a_rows) + a, return_index=True)
     again = np.ones(len(members), dtype=bool)
     again[first] = False
     left_over, members, w, a = members[again], members[~again], w[~again], a[~again]
-    words = _words(len(rows.content))
-    met = np.zeros(len(rows.content), dtype=np.uint64)
+    words = _words(len(a_rows))
+    met = np.zeros(len(w_rows), dtype=np.uint64)
     np.add.at(met, w, words[a])
     _, which = np.unique(met[w], return_inverse=True)  # w that meet the same a are of one class
     order = np.lexsort((w, a, which))
@@ -89,7 +90,7 @@ def find_grids(fused: Fused, rows: Rows, members: Ints) -> tuple[list[Grid], Int
         together = [classes] if c == 1 or r_ == 1 else list(classes[:, None])  # matrices stay apart
         for some in together:
             place = (start[some][:, None] + np.arange(c * r_)).reshape(len(some), c, r_)
-            grids.append(_grid(fused, rows, members[place], w[place[:, 0, :]], a[place[:, :, 0]]))
+            grids.append(_grid(fused, rows, members[place], w_rows[w[place[:, 0, :]]], a_rows[a[place[:, :, 0]]]))
     return grids, left_over
 
 

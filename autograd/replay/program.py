@@ -44,7 +44,7 @@ class Program:
         self.engine, self.reason = self.plan.engine, self.plan.reason
         self.loss = loss.data
         self._has_run = self._is_late_done = False
-        self._known: dict[int, float] = {}  # numbers without a slot, as far as somebody asked
+        self._known: tuple[list[float], list[float]] | None = None  # of every node, once one without a slot is read
 
     def _record(self, engine: str) -> None:
         leaves = [*self.parameters, *(leaf for some in self.inputs for leaf in some)]
@@ -101,7 +101,7 @@ class Program:
 
         Where a number is not finite, the graph itself is run instead: it names the node at fault, or follows IEEE.
         """
-        self._known.clear()
+        self._known = None
         self._is_late_done = False
         for step in self.plan.forward:
             step()
@@ -143,7 +143,7 @@ class Program:
 
     def run_in_graph(self) -> float:
         """Run the nodes themselves, on floats, forward and backward; DomainError names the one at fault."""
-        self._known.clear()
+        self._known = None
         self._write_leaves()
         slots = self.memory.slot.tolist()
         with collector_paused():
@@ -169,26 +169,18 @@ class Program:
             self()
         return self._number(i)
 
+    def _number(self, i: int) -> float:
+        slot = int(self.memory.slot[i])
+        return self._values[slot] if slot >= 0 else self._everything()[0][i]
+
     def gradient(self, node: Value) -> float:
         """∂L/∂node in the latest run, for a leaf or any other node of the graph."""
         i = self._place(node)
         if not self._has_run:
             raise RuntimeError("no gradient yet: the program has not run; call it first")
         self._finish()
-        total = 0.0
-        waiting = [(i, 1.0)]
-        while waiting:  # what was fused away was used once: its share is that of the node that it went into
-            i, factor = waiting.pop()
-            slot = int(self.memory.slot[i])
-            if slot >= self.memory.constants:
-                upstream = self._gradients[slot]
-                total += factor * upstream if upstream else 0.0
-                continue
-            for entry in np.flatnonzero(self.flat.operands == i).tolist():
-                consumer = int(np.searchsorted(self.flat.start, entry, side="right")) - 1
-                local = self._local_derivatives(consumer)[entry - int(self.flat.start[consumer])]
-                waiting.append((consumer, factor * local))
-        return total
+        slot = int(self.memory.slot[i])
+        return self._gradients[slot] if slot >= self.memory.constants else self._everything()[1][i]
 
     def reader(self, nodes: Sequence[Value]) -> Callable[[], Array]:
         """A function that gives these nodes' numbers of the latest run as an array: ``value`` for many."""
@@ -271,34 +263,26 @@ class Program:
                 for p, x in zip(self.parameters, present):  # which may have moved since
                     p.data = x
 
-    def _number(self, i: int) -> float:
-        """The number of a node; what has no slot is computed from what it was fused with."""
-        known = self._known
-        waiting = [i]
-        while waiting:
-            j = waiting[-1]
-            slot, node = int(self.memory.slot[j]), self.flat.nodes[j]
-            if slot >= 0:
-                known[j] = self._values[slot]
-            elif not node.parents:
-                known[j] = node.data  # a constant
-            else:
-                operands = self.flat.operands[self.flat.start[j] : self.flat.start[j + 1]].tolist()
-                missing = [k for k in operands if k not in known]
-                if missing:
-                    waiting += missing
-                    continue
-                assert node.operation is not None
-                known[j] = node.operation.rule(floats, *[known[k] for k in operands])[0]
-            waiting.pop()
-        return known[i]
-
-    def _local_derivatives(self, i: int) -> tuple[float, ...]:
-        operation = self.flat.nodes[i].operation
-        assert operation is not None
-        operands = self.flat.operands[self.flat.start[i] : self.flat.start[i + 1]].tolist()
-        local_derivatives: tuple[float, ...] = operation.rule(floats, *map(self._number, operands))[1]
-        return local_derivatives
+    def _everything(self) -> tuple[list[float], list[float]]:
+        """Numbers and gradients of the latest run by node: what was fused away and has no slot by its own rule."""
+        if self._known is None:
+            flat, slots = self.flat, self.memory.slot.tolist()
+            own = [slot >= self.memory.constants for slot in slots]
+            values = [self._values[slot] if slot >= 0 else node.data for node, slot in zip(flat.nodes, slots)]
+            gradients = [self._gradients[slot] if has else 0.0 for slot, has in zip(slots, own)]
+            back = []
+            for i, node in enumerate(flat.nodes):
+                if node.operation is not None and node.parents:
+                    operands = flat.operands[flat.start[i] : flat.start[i + 1]].tolist()
+                    value, local_derivatives = node.operation.rule(floats, *[values[k] for k in operands])
+                    values[i] = value if slots[i] < 0 else values[i]
+                    back.append((i, operands, local_derivatives))
+            for i, operands, local_derivatives in reversed(back):
+                for k, local in zip(operands, local_derivatives):
+                    if gradients[i] and not own[k]:
+                        gradients[k] += gradients[i] * local
+            self._known = values, gradients
+        return self._known
 
     # ---- writing back -------------------------------------------------------------------------------------------
 
@@ -306,40 +290,10 @@ class Program:
         """Write every number of the latest run into the graph: data, local derivatives, and grads.
 
         Afterwards explain, draw and walk show what was replayed. A leaf's ``grad`` is that of this run alone. Where
-        parameters have moved since the run, as after a step, it is run again: no update is taken back.
+        parameters have moved since the run, as after a step, their present numbers count: no update is taken back.
         """
-        write_back(self.leaves)
-        present = np.array([leaf.data for leaf in (*self.parameters, *self.others)])
-        if not np.array_equal(present, [*self.parameter_array, *self._other_array]):
-            self()
-        self._write_leaves()
-        with collector_paused():
-            self._write_numbers()
-            if self._has_run:
-                self._write_gradients()
-
-    def _write_numbers(self) -> None:
-        slots, values = self.memory.slot.tolist(), self.memory.values.tolist()
-        for node, slot in zip(self.flat.nodes, slots):
-            if node.operation is not None and node.parents:
-                compute(node)
-            if slot >= 0:
-                node.data = values[slot]
-
-    def _write_gradients(self) -> None:
-        self._finish()
-        slots, gradients = self.memory.slot.tolist(), self.memory.gradients.tolist()
-        own = [slot >= self.memory.constants for slot in slots]
-        for node, slot, has in zip(self.flat.nodes, slots, own):
-            node.grad = gradients[slot] if has else 0.0
-        without = {node for node, has in zip(self.flat.nodes, own) if not has}
-        if without:
-            for node in reversed(self.flat.nodes):
-                upstream = node.grad
-                if upstream:
-                    for parent, local in node.edges:
-                        if parent in without:
-                            parent.grad += upstream * local
+        self.read_leaves()
+        self.run_in_graph()
 
     def write_gradients(self) -> None:
         """Write the parameters' gradients of the latest run into their Values."""

@@ -7,7 +7,7 @@ agree (w²_13 and its like make W²), else the layers are counted.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from html import escape
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from autograd.notation import INDEXED, SUPERSCRIPTS, latex_name
 from autograd.replay.flattening import Ints
-from autograd.replay.groups import Elementwise, Group, ManyOperands, Product
+from autograd.replay.groups import Elementwise, Group, ManyOperands, Product, Tape
 from autograd.replay.planning import Plan, counted
 
 UP = {digit: above for above, digit in SUPERSCRIPTS.items()}
@@ -41,51 +41,27 @@ class Layer(NamedTuple):
     gradients: tuple[str, ...]
 
 
-class Text:
-    """Formulas on one line."""
+class Writer(NamedTuple):
+    """How formulas are written: W, Wᵀ and ∂L/∂W of a letter, and the forms of g′(Z) and g(Z)."""
 
-    times, more = " ⊙ ", "…"
-
-    def name(self, letter: str) -> str:
-        """W²."""
-        return letter
-
-    def transposed(self, letter: str) -> str:
-        """A⁰ᵀ, and (W²)ᵀ where the letter has a number that is no 0."""
-        return f"({letter})ᵀ" if letter[-1] in ABOVE - {"⁰"} else f"{letter}ᵀ"
-
-    def partial(self, letter: str) -> str:
-        """∂L/∂W²."""
-        return f"∂L/∂{letter}"
-
-    def slope(self, g: str, letter: str) -> str:
-        """g′(Z¹)."""
-        return f"{g}′({letter})"
-
-    def applied(self, g: str, letter: str) -> str:
-        """g(Z¹)."""
-        return f"{g}({letter})"
+    name: Callable[[str], str]
+    transposed: Callable[[str], str]
+    partial: Callable[[str], str]
+    slope: str
+    applied: str
+    times: str
+    more: str
 
 
-class Latex(Text):
-    """Formulas for a notebook."""
-
-    times, more = r" \odot ", r"\dots"
-
-    def name(self, letter: str) -> str:
-        return latex_name(letter)
-
-    def transposed(self, letter: str) -> str:
-        return rf"\left({latex_name(letter)}\right)^{{\top}}"
-
-    def partial(self, letter: str) -> str:
-        return rf"\frac{{\partial L}}{{\partial {latex_name(letter)}}}"
-
-    def slope(self, g: str, letter: str) -> str:
-        return rf"{latex_name(g)}'\left({latex_name(letter)}\right)"
-
-    def applied(self, g: str, letter: str) -> str:
-        return rf"{latex_name(g)}\left({latex_name(letter)}\right)"
+TEXT = Writer(
+    str, lambda letter: f"({letter})ᵀ" if letter[-1] in ABOVE - {"⁰"} else f"{letter}ᵀ",
+    "∂L/∂{}".format, "{}′({})", "{}({})", " ⊙ ", "…",
+)  # fmt: skip
+LATEX = Writer(
+    latex_name, lambda letter: rf"\left({latex_name(letter)}\right)^{{\top}}",
+    lambda letter: rf"\frac{{\partial L}}{{\partial {latex_name(letter)}}}",
+    r"{}'\left({}\right)", r"{}\left({}\right)", r" \odot ", r"\dots",
+)  # fmt: skip
 
 
 class _Found(NamedTuple):
@@ -103,15 +79,11 @@ class _Found(NamedTuple):
     bias: Ints | None
 
 
-def find_layers(plan: Plan, writer: Text | None = None) -> list[Layer]:
+def find_layers(plan: Plan, writer: Writer = TEXT) -> list[Layer]:
     """The layers of a plan, first to last, written by ``writer``."""
-    writer = writer or Text()
     found = _find(plan)
-    uses = np.bincount(plan.flat.parents, minlength=len(plan.flat.nodes))
-    of_slot = np.zeros(len(plan.flat.nodes), dtype=np.int64)
-    known = plan.memory.slot >= 0
-    of_slot[plan.memory.slot[known]] = uses[known]
-    return [_layer(found, place, writer, of_slot) for place in range(len(found))]
+    uses = np.bincount(plan.flat.parents, minlength=len(plan.flat.nodes))[plan.node_at]
+    return [_layer(found, place, writer, uses) for place in range(len(found))]
 
 
 def _find(plan: Plan) -> list[_Found]:
@@ -185,9 +157,7 @@ def _way_back(
 
 def _letter(plan: Plan, slots: Ints, matrix: bool) -> str:
     """The letter that the names of these leaves have in common, large for a matrix; "" if they have none."""
-    memory = plan.memory
-    places = {int(slot): node for node, slot in enumerate(memory.slot.tolist()) if slot >= 0}
-    names = {plan.flat.nodes[places[slot]].name for slot in set(slots.ravel().tolist())}
+    names = {plan.flat.nodes[i].name for i in plan.node_at[slots.ravel()].tolist()}
     matches = [INDEXED.fullmatch(name) if name else None for name in names]
     common = {match.group(1, 2) if match and match[3] else ("", "") for match in matches}
     letter, above = common.pop()
@@ -196,7 +166,7 @@ def _letter(plan: Plan, slots: Ints, matrix: bool) -> str:
     return (letter.upper() if matrix and len(letter) == 1 else letter) + above
 
 
-def _layer(found: list[_Found], place: int, writer: Text, uses: Ints) -> Layer:
+def _layer(found: list[_Found], place: int, writer: Writer, uses: Ints) -> Layer:
     group, letters, source = found[place][:3]
     Z, W, A, delta = (letters[key] for key in ("Z", "W", "A", "δ"))
     rows = source is None  # the examples of an input are its rows
@@ -231,12 +201,14 @@ def _layer(found: list[_Found], place: int, writer: Text, uses: Ints) -> Layer:
             if _only_used_by(uses, group, steps, users):
                 sums = " + ".join(f"{writer.transposed(u.letters['W'])} {writer.name(u.letters['δ'])}" for u in users)
                 sums = f"({sums})" if len(users) > 1 else sums
-                slope = writer.times + writer.slope(activation, Z) if activation else ""
+                slope = (
+                    writer.times + writer.slope.format(writer.name(activation), writer.name(Z)) if activation else ""
+                )
                 delta_line = f"{writer.name(delta)} = {sums}{slope}"
     return Layer(letters, shapes, activation, forward, delta_line, tuple(gradients))
 
 
-def _rest_of(uses: Ints, leaves: Ints, examples: int, writer: Text) -> str:
+def _rest_of(uses: Ints, leaves: Ints, examples: int, writer: Writer) -> str:
     """What stands for the other uses of a parameter that each example uses once."""
     return "" if (uses[np.unique(leaves)] == examples).all() else f" + {writer.more}"
 
@@ -281,6 +253,9 @@ def _rest(plan: Plan) -> str:
     for group in plan.groups:
         if id(group) in layers:
             continue
+        if isinstance(group, Tape):
+            counts += group.names
+            continue
         if isinstance(group, Product):
             what = f"Σ of {group.n} products"
         elif isinstance(group, ManyOperands) and group.operation is not None:
@@ -294,12 +269,14 @@ def _rest(plan: Plan) -> str:
 def tell_latex(plan: Plan) -> str:
     """The layers as one aligned formula."""
     lines: list[str] = []
-    layers = find_layers(plan, Latex())
+    layers = find_layers(plan, LATEX)
     for layer in layers:
         lines.append(layer.forward)
         if layer.activation:
             a = latex_name(f"A{layer.letters['Z'][1:]}")
-            lines.append(f"{a} = {Latex().applied(layer.activation, layer.letters['Z'])}")
+            lines.append(
+                f"{a} = {LATEX.applied.format(latex_name(layer.activation), latex_name(layer.letters['Z']))}"
+            )
     for layer in reversed(layers):
         lines += [layer.delta, *layer.gradients]
     if not lines:

@@ -1,0 +1,55 @@
+"""Two number systems on arrays for replay, faster than ``arrays`` since all numbers are finite.
+
+A run whose numbers are not all finite is left to the graph, so NaN and ±∞ need no care here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from types import SimpleNamespace
+
+import numpy as np
+
+from autograd.number_systems import arrays
+from autograd.number_systems.arrays import Array
+
+
+def softplus(z: Array) -> Array:
+    """log(e⁰ + eᶻ), which NumPy has as one function."""
+    return np.logaddexp(0.0, z)
+
+
+def heaviside(x: Array, at_zero: float) -> Array:
+    """0 left of zero, 1 right of it, ``at_zero`` in between: a comparison is twice as fast as NumPy's own.
+
+    >>> heaviside(np.array([-1.0, 0.0, 2.0]), 1.0).tolist()
+    [0.0, 1.0, 1.0]
+    """
+    if at_zero == 0.0:
+        return np.greater(x, 0.0).astype(np.float64)
+    return np.heaviside(x, at_zero)
+
+
+def stacked_sum(x: Sequence[Array]) -> Array:
+    """x₁ + … + xₙ of the rows of the one array in ``x``."""
+    [stack] = x
+    return ones(len(stack)) @ stack
+
+
+def stacked_logsumexp(z: Sequence[Array]) -> Array:
+    """log(eᶻ¹ + … + eᶻⁿ) of the rows of the one array in ``z``."""
+    [stack] = z
+    largest: Array = np.maximum.reduce(stack, axis=0)
+    return largest + np.log(ones(len(stack)) @ np.exp(stack - largest))
+
+
+@lru_cache(maxsize=32)
+def ones(n: int) -> Array:
+    """A row of ones: multiplied by it, a stack is added up several times faster than by ``np.sum``."""
+    return np.ones(n)
+
+
+quick = SimpleNamespace(**{**vars(arrays), "softplus": softplus, "heaviside": heaviside})
+# Σ and logΣexp treat all operands alike: what their rules say of one z_j holds for all of them, stacked in one array
+stacked = SimpleNamespace(exp=np.exp, sum=stacked_sum, logsumexp=stacked_logsumexp)
