@@ -973,6 +973,18 @@ def test_nothing_from_upstream_times_an_infinite_derivative_is_nothing():
     assert [program.gradient(x_i) for x_i in x] == [np.inf] + [0.0] * 7
 
 
+@pytest.mark.parametrize("count", [1, 9])
+@pytest.mark.parametrize("inside", [lambda x: x**2, lambda x: x * x, lambda x: 0.0 * x], ids=["x²", "x·x", "0·x"])
+def test_an_undefined_derivative_behind_no_gate_stays_not_finite(inside, count):
+    x = leaves_of([1.0] * count)
+    loss = F.sum([F.sqrt(inside(x_i) + 0.0) for x_i in x])
+    program = record(loss, [], x, engine="replay")
+    for x_i in x:
+        x_i.data = 0.0
+    program()
+    assert all(np.isnan(program.gradient(x_i)) for x_i in x)
+
+
 def test_a_step_too_takes_nothing_from_nothing_times_an_infinite_derivative():
     x = leaves_of([0.0] * 8)
     program = record(F.sum([F.relu(-F.sqrt(x_i)) + x_i for x_i in x]), [], x, engine="replay")

@@ -158,12 +158,8 @@ class Elementwise(Group):
 
 def give(memory: Memory, column: Ints, gradient: Array, kept: list[Any], j: int) -> list[Step]:
     """Steps that add upstream times the local derivative ``kept[j]`` to the operand's gradient."""
-    local = kept[j]
-    if isinstance(local, float):  # a rule without ``if`` gives the same number every time
-        if local == 0.0:
-            return []
-        if local == 1.0:
-            return memory.add(column, np.broadcast_to(gradient, column.shape), None)
+    if isinstance(kept[j], float) and kept[j] == 1.0:  # a rule without ``if`` gives the same number every time
+        return memory.add(column, np.broadcast_to(gradient, column.shape), None)
     return memory.add(column, None, lambda out: np.multiply(gradient, kept[j], out=out))
 
 
