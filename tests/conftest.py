@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+collect_ignore = ["mutation.py"]  # a program, which --doctest-modules would import; it sets Hypothesis up for itself
 AXE = Path(__file__).parent / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
 
