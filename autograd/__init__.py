@@ -26,10 +26,10 @@ if exists(dirname(__file__) + "/tracer.py"):
         "mend it with `pip uninstall --yes autograd chainrule` and then `pip install chainrule`"
     )
 
+from autograd.modes import collector_paused as collector_paused
+from autograd.modes import no_grad as no_grad
 from autograd.primitives import primitive as primitive
 from autograd.value import Value as Value
-from autograd.value import collector_paused as collector_paused
-from autograd.value import no_grad as no_grad
 
 if TYPE_CHECKING:
     from autograd.anomaly import detect_anomaly as detect_anomaly
@@ -45,7 +45,10 @@ if TYPE_CHECKING:
     from autograd.functions import *  # noqa: F403
     from autograd.higher import grad as grad
     from autograd.higher import hessian as hessian
+    from autograd.higher import hvp as hvp
     from autograd.higher import jacobian as jacobian
+    from autograd.higher import jvp as jvp
+    from autograd.higher import vjp as vjp
     from autograd.replay import record as record
     from autograd.walking import walk as walk
 
@@ -60,10 +63,13 @@ _HOMES = {
     "grad": "higher",
     "gradcheck": "checking",
     "hessian": "higher",
+    "hvp": "higher",
     "jacobian": "higher",
+    "jvp": "higher",
     "narrate": "explanation.narration",
     "paths": "explanation.path_sums",
     "record": "replay",
+    "vjp": "higher",
     "walk": "walking",
 }
 
@@ -92,7 +98,8 @@ def __dir__() -> list[str]:
 
 
 def _names_of(functions: Any) -> set[str]:
-    """What is a function on Values there, and not merely imported."""
-    return {name for name, f in vars(functions).items() if getattr(f, "__module__", "") == functions.__name__} | {
-        name for name in functions.TABLE if name in vars(functions)
-    }
+    """What is a function on Values there, and not merely imported: defined in the module, or in the table."""
+    return {
+        name for name, f in vars(functions).items()
+        if (getattr(f, "__module__", "") == functions.__name__ or name in functions.TABLE) and name[0] != "_"
+    }  # fmt: skip

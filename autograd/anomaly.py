@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from math import isfinite
-from threading import get_ident
 
 from autograd.contributions import Contribution, contributions, is_number
-from autograd.errors import AnomalyError, DomainError, broken_rule, called, complaint, letters_of, situation
+from autograd.errors import AnomalyError, DomainError, broken_rule, called, complaint, situation, words_for
 from autograd.graph import leaves, topological_order
 from autograd.lines import Hooks, remembering_lines
 from autograd.primitives import Primitive
@@ -103,15 +102,13 @@ def _in_contribution(step: Contribution, before: float) -> Anomaly:
 
 def _letter(node: Value, i: int) -> str:
     assert node.operation is not None
-    return called(node.parents[i].name, letters_of(node.operation, node.parents)[i])
+    return words_for(node.operation, [x.name for x in node.parents])[i]
 
 
 def _error(kind: type[AnomalyError] | type[DomainError], node: Value, text: str) -> Anomaly:
-    if get_ident() in _hooks.inside:
+    if _hooks.is_inside():
         text = f"{_place(node) or 'made before detect_anomaly()'}: {text}"
-    error = kind(text)
-    error.node = node
-    return error
+    return kind(text, node)
 
 
 def _place(node: Value) -> str:
@@ -126,18 +123,23 @@ _check_fault, _backward = Primitive.check_fault, Value.backward
 
 def _check_every_fault(self: Primitive, node: Value) -> None:
     """Of a node whose number is not finite."""
-    anomaly = first_anomaly(node) if get_ident() in _hooks.inside else None
-    if anomaly is not None:
-        raise anomaly
+    if _hooks.is_inside():
+        _raise(first_anomaly(node))
     _check_fault(self, node)
 
 
 def _backward_if_finite(self: Value) -> None:
-    if get_ident() in _hooks.inside:
-        anomaly = first_anomaly(self, {leaf: leaf.grad for leaf in leaves(self)})
+    if _hooks.is_inside():
+        _raise(first_anomaly(self, {leaf: leaf.grad for leaf in leaves(self)}))
+    _backward(self)
+
+
+def _raise(anomaly: Anomaly | None) -> None:
+    try:
         if anomaly is not None:
             raise anomaly
-    _backward(self)
+    finally:
+        del anomaly  # a frame that names its error keeps it, and the graph, until the collector runs
 
 
 _hooks = Hooks((Primitive, "check_fault", _check_every_fault), (Value, "backward", _backward_if_finite))

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from math import inf
 from typing import NamedTuple
 
-from autograd.graph import topological_order
+from autograd.errors import called
+from autograd.graph import carried, topological_order
 from autograd.number_systems import floats
 from autograd.value import Value
 
@@ -20,17 +21,14 @@ class Contribution(NamedTuple):
     node, parent   the edge, from the value back to one of its operands
     upstream       ∂L/∂node
     local          ∂node/∂parent, as the node recorded it
+    product        upstream · local; 0 where nothing comes from upstream, or a gate is shut
     """
 
     node: Value
     parent: Value
     upstream: float
     local: float
-
-    @property
-    def product(self) -> float:
-        """upstream · local; 0 where nothing comes from upstream, whatever the local derivative."""
-        return self.upstream * self.local if self.upstream else 0.0
+    product: float
 
 
 def contributions(root: Value) -> Iterator[Contribution]:
@@ -43,19 +41,16 @@ def contributions(root: Value) -> Iterator[Contribution]:
     total = {root: 1.0}
     for node in reversed(topological_order(root)):
         upstream = total[node]
-        for parent, local in node.edges:
-            step = Contribution(node, parent, upstream, local)
-            total[parent] = total.get(parent, 0.0) + step.product
-            yield step
+        for parent, local, product in carried(node, upstream):
+            total[parent] = total.get(parent, 0.0) + product
+            yield Contribution(node, parent, upstream, local, product)
 
 
 def gradients(root: Value) -> dict[Value, float]:
-    """∂root/∂node for every node of the graph: the contributions summed, without a record of each."""
+    """∂root/∂node for every node of the graph: the contributions summed."""
     total = {root: 1.0}
-    for node in reversed(topological_order(root)):
-        upstream = total[node]
-        for parent, local in node.edges:
-            total[parent] = total.get(parent, 0.0) + (upstream * local if upstream else 0.0)
+    for c in contributions(root):
+        total[c.parent] = total.get(c.parent, 0.0) + c.product
     return total
 
 
@@ -69,6 +64,15 @@ def changed_since(root: Value) -> list[Value]:
     ['w']
     """
     return list(dict.fromkeys(x for suspects in changes(root) for x in suspects))
+
+
+def refuse_changed(root: Value) -> None:
+    """Raise ValueError where ``changes`` finds some: numbers of two forward passes would be mixed."""
+    found = [" or ".join(called(x.name, "an unnamed value") for x in some[:3]) for some in changes(root)]
+    if found:
+        raise ValueError(
+            f"{', '.join(found[:3])} changed since {called(root.name, 'f')} was computed: compute it again first"
+        )
 
 
 def changes(root: Value) -> list[list[Value]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +14,18 @@ if TYPE_CHECKING:
 MOST_NAME = 50  # characters of a name in an error
 
 
-class DomainError(ValueError, ArithmeticError):
+class Fault(ValueError, ArithmeticError):
+    """Numbers that are not finite, and the node where they were met. Pickles with its message, without the graph."""
+
+    def __init__(self, message: str, node: Value | None = None) -> None:
+        super().__init__(message)
+        self.node = node
+
+    def __reduce__(self) -> Any:
+        return type(self), self.args
+
+
+class DomainError(Fault):
     """Finite operands gave no finite value: outside the operation's domain, or an overflow.
 
     node    the one at fault, where it was one; its graph can be drawn
@@ -23,19 +34,15 @@ class DomainError(ValueError, ArithmeticError):
     >>> log(Value(0.0, "p"))
     Traceback (most recent call last):
         ...
-    autograd.errors.DomainError: log at p = 0.0: needs x > 0
+    autograd.errors.DomainError: log at p = 0.0: needs p > 0
     """
 
-    node: Value | None = None
 
-
-class AnomalyError(ValueError, ArithmeticError):
-    """Somebody asked for finite numbers, and an operand, a local derivative or a gradient is NaN or infinite.
+class AnomalyError(Fault):
+    """Inside ``detect_anomaly``, an operand, a local derivative or a gradient is NaN or infinite.
 
     node    the one where it was met, whose operation and operands are named
     """
-
-    node: Value | None = None
 
 
 def text_name(name: str) -> str:
@@ -57,33 +64,61 @@ def called(name: str | None, otherwise: str) -> str:
     return clipped(text_name(name), MOST_NAME) if name else otherwise
 
 
+HERE = {
+    "label": "name, as in Value(2.0, 'r')",
+    "requires_grad": "no_grad() around what needs no graph: every leaf has a gradient",
+    "dtype": "nothing: a Value is a Python float",
+    **dict.fromkeys(("item", "value", "numpy"), "x.data"),
+    **dict.fromkeys(("_prev", "children", "_children"), "x.parents"),
+    **dict.fromkeys(("_op", "grad_fn"), "x.operation"),
+}  # what other engines call it, and how it is written here
+
+
+def called_here(name: str) -> str:
+    """What to write instead of a name that a Value does not have."""
+    return f"a Value has no {name}" + (f": write {HERE[name]}" if name in HERE else "")
+
+
+class Elsewhere:
+    """An attribute that other engines have: using it says what to write here."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, node: Value | None, owner: type) -> NoReturn:
+        raise AttributeError(called_here(self.name))
+
+    def __set__(self, node: Value, given: object) -> NoReturn:
+        raise AttributeError(called_here(self.name))
+
+
 def situation(primitive: Primitive, operands: list[float], names: Sequence[str | None]) -> str:
     """The operation and its operands: ``log at p = 0.0``."""
-    at = [
-        f"{called(name, letter)} = {x!r}" for letter, name, x in zip(letters_of(primitive, operands), names, operands)
-    ]
+    at = [f"{word} = {x!r}" for word, x in zip(words_for(primitive, names), operands)]
     return f"{primitive.name} at {', '.join(at if len(at) <= 6 else [*at[:3], f'… {len(at) - 3} more'])}"
 
 
-def letters_of(primitive: Primitive, operands: Sequence[object]) -> Sequence[str]:
-    """What to call operands that have no name: the rule's own letters, or x1, x2, …"""
-    return [f"x{i + 1}" for i in range(len(operands))] if primitive.variadic else primitive.letters
+def words_for(primitive: Primitive, names: Sequence[str | None]) -> list[str]:
+    """What to call the operands: their names, else the rule's letters, unless another operand has that name."""
+    letters = [f"x{i + 1}" for i in range(len(names))] if primitive.variadic else primitive.letters
+    return [
+        called(name, "") if name else f"operand {i + 1}" if letter in names else letter
+        for i, (name, letter) in enumerate(zip(names, letters))
+    ]
 
 
 def broken_rule(
     primitive: Primitive, operands: list[float], names: Sequence[str | None], derivative: bool = False
 ) -> str:
-    """``needs x > 0``, where these operands are outside the domain of the value, or of the derivatives; or empty."""
+    """``needs p > 0``, where these operands are outside the domain of the value, or of the derivatives; or empty."""
+    words = words_for(primitive, names)
     broken = [
-        domain.condition.format(x=letter)
-        + (f" ({letter} is {called(name, letter)})" if name and name != letter and len(operands) > 1 else "")
-        for domain, letter, name, x in zip(
-            primitive.domains_of(len(operands), derivative), letters_of(primitive, operands), names, operands
-        )
+        domain.condition.format(x=word)
+        for domain, word, x in zip(primitive.domains_of(len(operands), derivative), words, operands)
         if not domain.contains(x)
     ]
-    if not broken and not primitive.defined_at(*operands, derivative=derivative):
-        broken = [primitive.joint.condition] if primitive.joint else []
+    if not broken and primitive.joint and not primitive.defined_at(*operands, derivative=derivative):
+        broken = [primitive.joint.condition.format(**dict(zip(primitive.letters, words)))]
     return f"needs {' and '.join(broken)}" if broken else ""
 
 

@@ -6,11 +6,12 @@ The table's functions of many operands take them one by one or as a list: ``prod
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from math import sqrt as root
 from typing import Any
 
 from autograd.primitives import *  # noqa: F403  (every entry of the table is a function on Values)
-from autograd.primitives import exp, logsumexp, maximum, minimum, relu, sum
+from autograd.primitives import detach, exp, greater, hypot, listed, logsumexp, maximum, relu, sum, where
 from autograd.value import Operand, Value
 
 
@@ -34,44 +35,73 @@ def named(**values: Operand) -> Any:
     return nodes[0] if len(nodes) == 1 else tuple(nodes)
 
 
-def mean(x: Sequence[Operand]) -> Value:
-    """(x₁ + … + xₙ)/n of a list. ValueError for an empty one.
+def mean(x: Iterable[Operand]) -> Value:
+    """(x₁ + … + xₙ)/n. ValueError for no operands.
 
     >>> mean([Value(1.0), Value(3.0)]).data
     2.0
     """
-    if not len(x):
-        raise ValueError("mean of no operands: it needs at least one")
+    x = _operands("mean", x)
     return sum(x) * (1.0 / len(x))
 
 
-def softmax(z: Sequence[Operand]) -> list[Value]:
-    """pⱼ = eᶻʲ / Σₖ eᶻᵏ, computed as exp(zⱼ − logsumexp z); a list of n Values.
+def std(x: Iterable[Operand], correction: int = 1) -> Value:
+    """√(Σ (xᵢ − mean x)²/(n − correction)), the standard deviation; derivative 0 where all are equal.
+
+    correction   1 for a sample, as in PyTorch and pandas; 0 for a whole population, as in NumPy
+
+    >>> std([Value(1.0), Value(3.0)], correction=0).data
+    1.0
+    """
+    x = _operands("std", x, at_least=correction + 1)
+    middle = mean(x)
+    return norm([x_i - middle for x_i in x]) * (1.0 / root(len(x) - correction))
+
+
+def norm(x: Iterable[Operand]) -> Value:
+    """√(x₁² + … + xₙ²), without overflow; the derivative at the origin is 0.
+
+    >>> norm([Value(3.0), Value(4.0)]).data
+    5.0
+    """
+    return hypot(_operands("norm", x))
+
+
+def softmax(z: Iterable[Operand]) -> list[Value]:
+    """pⱼ = eᶻʲ / Σₖ eᶻᵏ, computed as exp(log_softmax z); a list of n Values.
 
     >>> [p.data for p in softmax([Value(0.0), Value(0.0)])]
     [0.5, 0.5]
     """
-    normaliser = logsumexp(z)
-    return [exp(z_j - normaliser) for z_j in z]
+    return [exp(log_p) for log_p in log_softmax(z)]
 
 
-def clamp(x: Operand, low: Operand, high: Operand) -> Value:
-    """x, but no less than ``low`` and no more than ``high``; derivative ½ at either bound, where two are equal.
+def log_softmax(z: Iterable[Operand]) -> list[Value]:
+    """log pⱼ = zⱼ − log Σₖ eᶻᵏ; a list of n Values. Large logits lose no digits: their maximum is taken off first.
 
-    Raises ValueError where ``low`` is above ``high``.
-
-    >>> clamp(Value(3.0), -1.0, 1.0).data
-    1.0
+    >>> [round(log_p.data, 6) for log_p in log_softmax([Value(0.0), Value(1000.0)])]
+    [-1000.0, 0.0]
     """
-    if float(low) > float(high):
-        raise ValueError(f"clamp between {float(low)!r} and {float(high)!r}: the lower bound comes first")
-    return minimum(maximum(x, low), high)
+    z = _operands("softmax", z)
+    largest = detach(maximum(*z))
+    less = [z_j - largest for z_j in z]
+    normaliser = logsumexp(less)
+    return [z_j - normaliser for z_j in less]
 
 
-def leaky_relu(z: Value, slope: float = 0.01) -> Value:
+def _operands(name: str, x: Any, at_least: int = 1) -> list[Any]:
+    operands = listed(x)
+    if operands is None:
+        raise TypeError(f"{name} of {x!r}: it takes a list of numbers or Values")
+    if len(operands) < at_least:
+        raise ValueError(f"{name} of {len(operands) or 'no'} operands: it needs at least {at_least or 'one'}")
+    return operands
+
+
+def leaky_relu(z: Any, slope: float = 0.01) -> Value:
     """z for z > 0, ``slope`` · z else; the derivative at 0 is ``slope``.
 
     >>> leaky_relu(Value(-2.0), slope=0.5).data
     -1.0
     """
-    return slope * z + (1.0 - slope) * relu(z)
+    return where(greater(z, 0.0), z, slope * z) if slope else relu(z)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,3 +28,14 @@ def topological_order(root: Value) -> list[Value]:
 def leaves(root: Value) -> list[Value]:
     """The inputs of ``root``, in the order of the forward pass: what no operation made, and no constant."""
     return [node for node in topological_order(root) if node.operation is None]
+
+
+def carried(node: Value, upstream: float) -> Iterator[tuple[Value, float, float]]:
+    """(parent, local derivative, upstream · local derivative) for each parent, as ``backward`` has it.
+
+    Where nothing comes from upstream, nothing is carried, even times an infinite local derivative; where upstream is
+    infinite or NaN, nothing is carried to an operand that a gate has not chosen.
+    """
+    shut = upstream - upstream != 0.0 and node.operation is not None and node.operation.gate
+    for parent, local in node.edges:
+        yield parent, local, upstream * local if upstream and (local or not shut) else 0.0

@@ -1,63 +1,192 @@
-"""Derivatives that can be differentiated again: the backward pass with the rules run on Values, not on floats."""
+"""Derivatives that can be differentiated again: both modes, with the table's rules run on Values, not on floats.
+
+``grad`` is the backward pass; ``jvp`` is forward mode, one sweep for one direction of the inputs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from math import isfinite
+from typing import Any
 
-from autograd.errors import DomainError, called
+from autograd.contributions import refuse_changed
+from autograd.errors import DomainError, broken_rule, situation
 from autograd.functions import sum
 from autograd.graph import topological_order
+from autograd.modes import faults_wait
 from autograd.number_systems import values
-from autograd.value import Value, constant
+from autograd.value import Operand, Value, constant, number_of
 
 
-def grad(f: Value, inputs: Sequence[Value]) -> list[Value]:
+def grad(f: Value, inputs: Value | Iterable[Value]) -> Any:
     """∂f/∂x for every x of ``inputs``, each a Value with a graph of its own; touches no ``grad``.
 
-    The graph is differentiated at its present ``data``. An input may be any node; f need not depend on it.
+    inputs   a list of Values, or one Value, whose derivative is then returned alone; any node of the graph, and what
+             f does not depend on has the derivative 0
+
+    Raises ValueError where a value has changed since f was computed, DomainError where a derivative is not finite.
 
     >>> x = Value(2.0, "x")
-    >>> [slope] = grad(x**3, [x])
-    >>> [curvature] = grad(slope, [x])
+    >>> slope = grad(x**3, x)
+    >>> curvature = grad(slope, x)
     >>> slope.data, curvature.data
     (12.0, 12.0)
     """
+    [f], wanted = _listed("grad", f), _listed("grad", inputs)
+    refuse_changed(f)
     flow: dict[Value, list[Value]] = {f: [constant(1.0)]}  # what arrives at each node, still to be added up
     total: dict[Value, Value] = {}
-    for node in reversed(topological_order(f)):
-        if node not in flow:
-            continue
-        arriving = flow.pop(node)
-        total[node] = upstream = arriving[0] if len(arriving) == 1 else sum(arriving)
-        if node.operation is None or not node.parents:
-            continue
-        operands = [x if x.operation is None or x.parents else x.data for x in node.parents]  # constants as floats
-        try:
-            _, local_derivatives = node.operation.rule(values, *operands)
-        except DomainError as error:
-            at = ", ".join(f"{called(x.name, 'an operand')} = {x.data!r}" for x in node.parents[:6])
-            raise DomainError(f"no finite derivative of {node.operation.name} at {at}: {error}") from None
-        for parent, local in zip(node.parents, local_derivatives):
-            if isinstance(local, Value) or local != 0.0:
-                flow.setdefault(parent, []).append(upstream * local)
-    return [total[x] if x in total else constant(0.0) for x in inputs]
+    infinite: Value | None = None  # the first node whose local derivative is not, and takes part
+    waiting = faults_wait.set(True)  # an infinity on the way does no harm where a gate is shut
+    try:
+        for node in reversed(topological_order(f)):
+            if node not in flow:
+                continue
+            arriving = flow.pop(node)
+            total[node] = upstream = arriving[0] if len(arriving) == 1 else sum(arriving)
+            if node.operation is None or not node.parents:
+                continue
+            _, local_derivatives = node.operation.rule(values, *_operands(node))
+            for (parent, _), local in zip(node.edges, local_derivatives):
+                if isinstance(local, Value) or local != 0.0:
+                    product = carried(upstream, local, node.operation.gate)
+                    if infinite is None and isfinite(upstream.data) and not isfinite(product.data):
+                        infinite = node
+                    flow.setdefault(parent, []).append(product)
+    finally:
+        faults_wait.reset(waiting)
+    found = [total[x] if x in total else constant(0.0) for x in wanted]
+    if infinite is not None and not all(isfinite(x.data) for x in found):
+        raise _undefined(infinite)
+    return found[0] if isinstance(inputs, Value) else found
 
 
-def jacobian(outputs: Sequence[Value], inputs: Sequence[Value]) -> list[list[Value]]:
-    """J with J[i][j] = ∂outputs[i]/∂inputs[j], one backward pass for each output.
+def jvp(outputs: Value | Iterable[Value], inputs: Value | Iterable[Value], direction: Any) -> Any:
+    """J v: how fast each output changes where the inputs move along ``direction``, in one sweep forward.
+
+    direction   a number for each input, of any kind; one number for one Value
+
+    Returns a Value for one output, else a list. Raises as ``grad`` does.
+
+    >>> x, y = Value(2.0), Value(3.0)
+    >>> jvp(x * y, [x, y], [1.0, 10.0]).data
+    23.0
+    """
+    results, moved = _listed("jvp", outputs), _listed("jvp", inputs)
+    rates: dict[Value, Value] = dict(zip(moved, _numbers("jvp", direction, moved, "direction", "inputs")))
+    shut: set[Value] = set()  # the nodes whose rate is 0 since a gate has not chosen what changes
+    infinite: Value | None = None
+    waiting = faults_wait.set(True)
+    try:
+        for output in results:
+            refuse_changed(output)
+            for node in topological_order(output):
+                if node in rates or node.operation is None or not any(x in rates for x in node.parents):
+                    continue
+                _, local_derivatives = node.operation.rule(values, *_operands(node))
+                moving = [(x, local) for x, local in zip(node.parents, local_derivatives) if x in rates]
+                closed = [x in shut or (node.operation.gate and number_of(local) == 0.0) for x, local in moving]
+                terms = [
+                    carried(rates[x], local, node.operation.gate) if is_shut else rates[x] * local
+                    for (x, local), is_shut in zip(moving, closed)
+                ]
+                rates[node] = terms[0] if len(terms) == 1 else sum(terms)
+                if all(closed):
+                    shut.add(node)
+                if infinite is None and not isfinite(rates[node].data):
+                    infinite = node
+    finally:
+        faults_wait.reset(waiting)
+    found = [rates[output] if output in rates else constant(0.0) for output in results]
+    if infinite is not None and not all(isfinite(rate.data) for rate in found):
+        raise _undefined(infinite)
+    return found[0] if isinstance(outputs, Value) else found
+
+
+def vjp(outputs: Value | Iterable[Value], inputs: Value | Iterable[Value], weights: Any) -> Any:
+    """uᵀ J: the derivative of Σ uᵢ outputᵢ for each input, in one sweep backward.
+
+    weights   a number uᵢ for each output; one number for one Value
+
+    >>> x, y = Value(2.0), Value(3.0)
+    >>> [slope.data for slope in vjp([x * y, x + y], [x, y], [1.0, 10.0])]
+    [13.0, 12.0]
+    """
+    results = _listed("vjp", outputs)
+    u = _numbers("vjp", weights, results, "weights", "outputs")
+    return grad(sum([weight * output for weight, output in zip(u, results)]), inputs)
+
+
+def hvp(f: Value, inputs: Value | Iterable[Value], direction: Any) -> Any:
+    """H v for the Hessian H of f: forward mode on the gradient, without the matrix.
+
+    >>> x, y = Value(2.0), Value(3.0)
+    >>> [entry.data for entry in hvp(x * x * y, [x, y], [1.0, 0.0])]
+    [6.0, 4.0]
+    """
+    inputs = inputs if isinstance(inputs, Value) else _listed("hvp", inputs)
+    return jvp(grad(f, inputs), inputs, direction)
+
+
+def jacobian(outputs: Value | Iterable[Value], inputs: Value | Iterable[Value]) -> Any:
+    """J with J[i][j] = ∂outputs[i]/∂inputs[j], one backward pass for each output; one Value instead of a list is no
+    row, or no column.
 
     >>> x, y = Value(2.0), Value(3.0)
     >>> [[entry.data for entry in row] for row in jacobian([x * y, x + y], [x, y])]
     [[3.0, 2.0], [1.0, 1.0]]
     """
-    return [grad(output, inputs) for output in outputs]
+    inputs = inputs if isinstance(inputs, Value) else _listed("jacobian", inputs)
+    if isinstance(outputs, Value):
+        return grad(outputs, inputs)
+    return [grad(output, inputs) for output in _listed("jacobian", outputs)]
 
 
-def hessian(f: Value, inputs: Sequence[Value]) -> list[list[Value]]:
-    """H with H[i][j] = ∂²f/∂inputs[i]∂inputs[j]; symmetric where f is smooth.
+def hessian(f: Value, inputs: Value | Iterable[Value]) -> Any:
+    """H with H[i][j] = ∂²f/∂inputs[i]∂inputs[j]; symmetric where f is smooth. For one Value, its second derivative.
 
     >>> x, y = Value(2.0), Value(3.0)
     >>> [[entry.data for entry in row] for row in hessian(x * x * y, [x, y])]
     [[6.0, 4.0], [4.0, 0.0]]
     """
+    inputs = inputs if isinstance(inputs, Value) else _listed("hessian", inputs)
     return jacobian(grad(f, inputs), inputs)
+
+
+def carried(upstream: Value, local: Any, gate: bool) -> Value:
+    """upstream · local as a node, by the two rules of ``graph.carried``, right where it is run again too."""
+    slope = number_of(local)
+    if gate and slope == 0.0 and not isfinite(upstream.data):
+        return values.times(upstream, local)
+    if upstream.data == 0.0 and not isfinite(slope):
+        return values.times(local, upstream)
+    return upstream * local  # type: ignore[no-any-return]
+
+
+def _operands(node: Value) -> list[Operand]:
+    """The node's operands for a rule: constants as floats."""
+    return [x if x.operation is None or x.parents else x.data for x in node.parents]
+
+
+def _listed(function: str, nodes: Any) -> list[Value]:
+    found = [nodes] if isinstance(nodes, Value) else list(nodes) if isinstance(nodes, Iterable) else [nodes]
+    for node in found:
+        if not isinstance(node, Value):
+            raise TypeError(f"{function} of {node!r}: it takes Values, one or in a list")
+    return found
+
+
+def _numbers(function: str, numbers: Any, nodes: list[Value], role: str, of: str) -> list[Value]:
+    given = list(numbers) if isinstance(numbers, Iterable) and getattr(numbers, "shape", None) != () else [numbers]
+    if len(given) != len(nodes):
+        raise ValueError(f"{function}: {len(given)} {role} for {len(nodes)} {of}; give one for each")
+    return [constant(x) for x in given]
+
+
+def _undefined(node: Value) -> DomainError:
+    assert node.operation is not None
+    operands, names = [x.data for x in node.parents], [x.name for x in node.parents]
+    needs = (
+        broken_rule(node.operation, operands, names, derivative=True) or "overflow beyond the largest float, 1.8e308"
+    )
+    return DomainError(f"no finite derivative of {situation(node.operation, operands, names)}: {needs}", node)

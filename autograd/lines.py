@@ -8,8 +8,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from linecache import getline
-from threading import Lock, get_ident
+from threading import Lock
 from types import FrameType
 from typing import Any
 
@@ -18,38 +19,43 @@ from autograd.value import Value
 
 
 class Hooks:
-    """Attributes that are others while anybody is inside. Nests, also across threads; restores what was.
+    """Replaces attributes while at least one thread or asyncio task is inside. Nests; restores what was.
 
     hooks        (home, attribute, what it is inside)
     afterwards   called when the last has left
-    inside       the threads that are, one that is nested several times
     """
 
     def __init__(self, *hooks: tuple[Any, str, Any], afterwards: Callable[[], None] = lambda: None) -> None:
         self.hooks, self.afterwards = hooks, afterwards
-        self.inside: list[int] = []
+        self._depth: ContextVar[int] = ContextVar("depth", default=0)
+        self._entered = 0
         self._originals: list[Any] = []
         self._lock = Lock()
 
     @contextmanager
     def hooked(self) -> Iterator[None]:
         """Inside, the hooks are in their places."""
-        thread = get_ident()
         with self._lock:
-            if not self.inside:
+            if not self._entered:
                 self._originals = [vars(home)[name] for home, name, _ in self.hooks]
                 for home, name, hook in self.hooks:
                     setattr(home, name, hook)
-            self.inside.append(thread)
+            self._entered += 1
+        self._depth.set(self._depth.get() + 1)
         try:
             yield
         finally:
+            self._depth.set(self._depth.get() - 1)
             with self._lock:
-                self.inside.remove(thread)
-                if not self.inside:
+                self._entered -= 1
+                if not self._entered:
                     for (home, name, _), original in zip(self.hooks, self._originals):
                         setattr(home, name, original)
                     self.afterwards()
+
+    def is_inside(self) -> bool:
+        """Whether this thread or task is."""
+        return self._depth.get() > 0
 
 
 class Lines:

@@ -14,7 +14,8 @@ more by that, it says so; ``tests/test_special_values.py`` holds each to its wor
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence, Set
+from functools import reduce
 from itertools import accumulate
 from math import isfinite
 from operator import mul as times
@@ -36,10 +37,11 @@ class Domain(NamedTuple):
 
 
 class JointDomain(NamedTuple):
-    """A condition on all operands together, in the letters of the rule."""
+    """A condition on all operands together, the rule's letters in braces; or on the derivatives alone."""
 
     condition: str
     contains: Callable[..., bool]
+    derivative: bool = False
 
 
 REAL = Domain("{x} real", lambda x: True)
@@ -47,6 +49,8 @@ POSITIVE = Domain("{x} > 0", lambda x: x > 0.0)
 NONNEGATIVE = Domain("{x} ≥ 0", lambda x: x >= 0.0)
 ABOVE_MINUS_ONE = Domain("{x} > −1", lambda x: x > -1.0)
 NONZERO = Domain("{x} ≠ 0", lambda x: x != 0.0)
+UP_TO_ONE = Domain("−1 ≤ {x} ≤ 1", lambda x: -1.0 <= x <= 1.0)
+WITHIN_ONE = Domain("−1 < {x} < 1", lambda x: -1.0 < x < 1.0)
 CONSTANT = Domain("{x} a constant", lambda x: True)  # no Value enters here, so no derivative leaves
 CONDITION = Domain("{x} true (not 0) or false (0)", lambda x: True)
 
@@ -62,11 +66,14 @@ class Primitive:
     derivative_domains   where the local derivatives are finite too
     joint                a JointDomain, where the operands depend on each other
     remedy               what to write instead, said where the domain is broken
+    gate                 whether a local derivative of 0 means "not chosen", which stops even an infinite upstream
     letters              the rule's names of its operands, as the messages use them
     least, step          an n-ary rule takes ``least`` operands, or ``step`` more, or 2 ``step`` more …
     """
 
-    record: Callable[..., Any]  # how a call records a node: `autograd.value` puts its `apply` here
+    # how a call records a node, and reads an operand's number: `autograd.value` puts its functions here
+    record: Callable[..., Any]
+    number_of: Callable[..., float]
 
     def __init__(
         self,
@@ -76,19 +83,22 @@ class Primitive:
         derivative: tuple[Domain, ...] = (),
         joint: JointDomain | None = None,
         remedy: str = "",
+        gate: bool = False,
         least: int = 1,
         step: int = 1,
     ) -> None:
         code = rule.__code__
         self.rule = self.__wrapped__ = rule
         self.name = self.__name__ = rule.__name__
-        self.__doc__ = rule.__doc__
+        self.__doc__, self.__module__, self.__qualname__ = rule.__doc__, rule.__module__, rule.__qualname__
         self.symbol = symbol
         self.domains = domains
         self.derivative_domains = derivative or domains
         self.joint = joint
         self.remedy = remedy
+        self.gate = gate
         self.least, self.step = least, step
+        self.proven: set[int] = set()  # the numbers of operands for which the rule has returned what it has to
         self.variadic = bool(code.co_flags & 0x04)  # the rule takes *operands
         self.letters = code.co_varnames[1 : code.co_argcount + self.variadic]
         self.takes_constants = any(domain is CONSTANT for domain in domains)
@@ -103,27 +113,56 @@ class Primitive:
         if not self.variadic:
             if len(operands) != len(self.letters):
                 raise TypeError(f"{self.name} of {len(operands)} operands: it takes {len(self.letters)}")
-            node: Value = Primitive.record(self, *operands)
+            node = self._first_or_later(operands)
             if self.takes_constants:
                 self._check_constants(node)
             return node
         flat: list[Any] = []
         lengths = set()
         for operand in operands:
-            if isinstance(operand, Iterable):
-                before = len(flat)
-                flat += operand
-                lengths.add(len(flat) - before)
-            else:
+            many = listed(operand)
+            if many is None:
                 flat.append(operand)
+            else:
+                lengths.add(len(many))
+                flat.extend(many)
         if len(lengths) > 1 or len(flat) < self.least or (len(flat) - self.least) % self.step:
             lists = f" in lists of {' and '.join(map(str, sorted(lengths)))}" if len(lengths) > 1 else ""
             raise TypeError(
                 f"{self.name} of {len(flat)} operands{lists}: it takes {self.least}, {self.least + self.step}, …, "
                 "in lists of the same length"
             )
-        node = Primitive.record(self, *flat)
+        return self._first_or_later(flat)
+
+    def _first_or_later(self, operands: Sequence[Any]) -> Value:
+        if len(operands) not in self.proven:
+            self._prove([Primitive.number_of(x) for x in operands])
+            self.proven.add(len(operands))
+        node: Value = Primitive.record(self, *operands)
+        if node.data.__class__ is not float:  # a rule of the user's own that returns whole numbers, or NumPy's
+            node.data = node.data
         return node
+
+    def _prove(self, operands: list[float]) -> None:
+        """TypeError for a rule that does not return one value and a local derivative for each operand."""
+        from autograd.number_systems import floats
+
+        returned = self.rule(floats, *operands)
+        needs = f"it needs to return (value, ({', '.join(f'∂/∂{letter}' for letter in self.letters)},))"
+        if not (isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[1], tuple)):
+            raise TypeError(f"primitive {self.name} returned {returned!r} for {len(operands)} operands: {needs}")
+        value, local_derivatives = returned
+        if len(local_derivatives) != len(operands):
+            raise TypeError(
+                f"primitive {self.name} returned {len(local_derivatives)} local derivatives, {local_derivatives!r}, "
+                f"for {len(operands)} operands: {needs}"
+            )
+        for x in (value, *local_derivatives):
+            if not isinstance(x, (float, int)):
+                raise TypeError(f"primitive {self.name} returned {x!r} among {returned!r}: it needs to return floats")
+
+    def __reduce__(self) -> str:  # pickled and copied by name, as a function is
+        return self.__qualname__
 
     def _check_constants(self, node: Value) -> None:
         for letter, domain, parent in zip(self.letters, self.domains, node.parents):
@@ -145,7 +184,8 @@ class Primitive:
         """Whether the value (or with ``derivative`` the local derivatives too) exists at these operands."""
         domains = self.domains_of(len(operands), derivative)
         alone = all(domain.contains(x) for domain, x in zip(domains, operands))
-        return alone and (self.joint is None or self.joint.contains(*operands))
+        skipped = self.joint is None or (self.joint.derivative and not derivative)
+        return alone and (skipped or self.joint.contains(*operands))  # type: ignore[union-attr]
 
     def check_fault(self, node: Value) -> None:
         """Raise DomainError for a node that is not finite, unless an operand was not finite before."""
@@ -153,10 +193,18 @@ class Primitive:
 
         operands = [x.data for x in node.parents]
         if all(map(isfinite, operands)):
-            error = DomainError(complaint(self, operands, [x.name for x in node.parents], node.data))
-            error.node = node
-            raise error
+            # no name for the error here: it would keep itself, and the graph, alive until the collector runs
+            raise DomainError(complaint(self, operands, [x.name for x in node.parents], node.data), node)
 
+
+def listed(operand: Any) -> list[Any] | None:
+    """The operands that a list, an array, a Series, a generator or a map holds; None for what is one operand."""
+    if not isinstance(operand, Iterable) or getattr(operand, "shape", None) == () or isinstance(operand, NOT_LISTS):
+        return None
+    return list(operand)
+
+
+NOT_LISTS = (str, bytes, bytearray, Mapping, Set)  # text is no number, and these two have no order to rely on
 
 CONSTANT_NUMBER = Primitive(lambda n: (0.0, ()), "constant", ())  # marks a number in an expression; never run
 
@@ -167,6 +215,7 @@ def primitive(
     derivative: tuple[Domain, ...] = (),
     joint: JointDomain | None = None,
     remedy: str = "",
+    gate: bool = False,
     least: int = 1,
     step: int = 1,
 ) -> Callable[[Rule], Primitive]:
@@ -177,6 +226,7 @@ def primitive(
     derivative  the domains of the local derivatives, where they are smaller
     joint       a condition on all operands together
     remedy      what to write instead where a domain is broken
+    gate        whether a local derivative of 0 means that the operand was not chosen, as relu's
     least, step an n-ary rule takes ``least`` operands, or ``step`` more, or 2 ``step`` more …
 
     Raises TypeError if the domains do not match the operands, ValueError if the name is taken.
@@ -194,7 +244,7 @@ def primitive(
     """
 
     def register(rule: Rule) -> Primitive:
-        entry = Primitive(rule, symbol, domains, derivative, joint, remedy, least, step)
+        entry = Primitive(rule, symbol, domains, derivative, joint, remedy, gate, least, step)
         if entry.name in TABLE:
             raise ValueError(f"primitive {entry.name}: the table has one already; choose another name")
         TABLE[entry.name] = entry
@@ -261,6 +311,12 @@ def sqrt(n, x):
     return y, (n.divide(0.5, y),)
 
 
+@primitive("log₂", POSITIVE)
+def log2(n, x):
+    """Logarithm to the base 2, for x > 0; derivative 1/(x log 2)."""
+    return n.log2(x), (n.divide(1.4426950408889634, x),)
+
+
 @primitive("sin", REAL)
 def sin(n, x):
     """sin x, x in radians; derivative cos x."""
@@ -278,6 +334,18 @@ def tan(n, x):
     """tan x, x in radians; derivative 1 + tan² x."""
     y = n.tan(x)
     return y, (1.0 + y * y,)
+
+
+@primitive("asin", UP_TO_ONE, derivative=(WITHIN_ONE,))
+def asin(n, x):
+    """The angle in [−π/2, π/2] whose sine is x, for |x| ≤ 1; derivative 1/√(1 − x²), infinite at ±1."""
+    return n.asin(x), (n.divide(1.0, n.sqrt((1.0 - x) * (1.0 + x))),)
+
+
+@primitive("acos", UP_TO_ONE, derivative=(WITHIN_ONE,))
+def acos(n, x):
+    """The angle in [0, π] whose cosine is x, for |x| ≤ 1; derivative −1/√(1 − x²), infinite at ±1."""
+    return n.acos(x), (-n.divide(1.0, n.sqrt((1.0 - x) * (1.0 + x))),)
 
 
 @primitive("atan", REAL)
@@ -326,7 +394,7 @@ def softplus(n, z):
     return n.softplus(z), (n.sigmoid(z),)
 
 
-@primitive("relu", REAL)
+@primitive("relu", REAL, gate=True)
 def relu(n, z):
     """max(z, 0); derivative 1 for z > 0, else 0."""
     # relu′(0) = 0: any value in [0, 1] is a subgradient; PyTorch takes this one
@@ -356,12 +424,18 @@ def elu(n, z):
 
 @primitive("silu", REAL)
 def silu(n, z):
-    """z σ(z), also called swish; derivative σ(z) (1 + z (1 − σ(z))), which is right to 1e−14.
+    """z σ(z), also called swish, 0 at −∞; derivative σ(z) (1 + z (1 − σ(z))), which is right to 1e−14.
 
     Source: Elfwing, Uchibe & Doya 2018.
     """
     s = n.sigmoid(z)
-    return z * s, (s * (1.0 + z * (1.0 - s)),)
+    return n.times(z, s), (n.times(1.0 + n.times(z, 1.0 - s), s),)
+
+
+@primitive("erf", REAL)
+def erf(n, x):
+    """2/√π ∫₀ˣ e^(−t²) dt; derivative 2/√π e^(−x²), which loses x² units."""
+    return n.erf(x), (1.1283791670955126 * n.exp(-(x * x)),)
 
 
 @primitive("erfc", REAL)
@@ -372,19 +446,44 @@ def erfc(n, x):
 
 @primitive("gelu", REAL)
 def gelu(n, z):
-    """z Φ(z) with the normal distribution's Φ(z) = ½ erfc(−z/√2); derivative Φ(z) + z φ(z), φ = Φ′.
+    """z Φ(z) with the normal distribution's Φ(z) = ½ erfc(−z/√2), 0 at −∞; derivative Φ(z) + z φ(z), φ = Φ′.
 
     Both lose z² units where z < 0: −z/√2 rounds, and its square is an exponent.
     Source: Hendrycks & Gimpel 2016, without their approximations.
     """
     share = 0.5 * n.erfc(-0.7071067811865476 * z)
-    return z * share, (share + z * (0.3989422804014327 * n.exp(-0.5 * (z * z))),)
+    return n.times(z, share), (share + n.times(z, 0.3989422804014327 * n.exp(-0.5 * (z * z))),)
 
 
 @primitive("|·|", REAL)
 def abs(n, x):
     """|x|; derivative sign x, and 0 at the kink."""
     return n.abs(x), (2.0 * n.heaviside(x, 0.5) - 1.0,)
+
+
+@primitive("sign", REAL, gate=True)
+def sign(n, x):
+    """−1, 0 or 1, as x is negative, 0 or positive; derivative 0."""
+    return 2.0 * n.heaviside(x, 0.5) - 1.0, (0.0,)
+
+
+@primitive("floor", REAL, gate=True)
+def floor(n, x):
+    """The largest whole number that is at most x; derivative 0."""
+    return n.floor(x), (0.0,)
+
+
+@primitive("detach", REAL, gate=True)
+def detach(n, x):
+    """x, and derivative 0: the backward pass ends here. A recorded loss computes it again in each run.
+
+    >>> from autograd import Value
+    >>> x = Value(3.0)
+    >>> (x * detach(x)).backward()
+    >>> x.grad
+    3.0
+    """
+    return n.detach(x), (0.0,)
 
 
 # ---- two or three operands ------------------------------------------------------------------------------------
@@ -419,7 +518,7 @@ def div(n, x, y):
     "^", REAL, CONSTANT,
     derivative=(NONZERO, CONSTANT),
     joint=JointDomain(
-        "x > 0, x = 0 with p ≥ 0, or x < 0 with a whole p",
+        "{x} > 0, {x} = 0 with {p} ≥ 0, or {x} < 0 with a whole {p}",
         lambda x, p: p == p // 1.0 if x < 0.0 else x > 0.0 or p >= 0.0,
     ),
 )  # fmt: skip
@@ -436,13 +535,13 @@ def power(n, x, p):
     >>> y.data, x.grad
     (-8.0, 12.0)
     """
-    return n.power(x, p), (p * n.power(x, n.where(p, p - 1.0, 1.0)), 0.0)  # p = 0: no 0 · 0⁻¹
+    return n.power(x, p), (p * n.power(x, n.where(p, p - 1.0, 0.0)), 0.0)  # p = 0: no 0 · 0⁻¹, no 0 · ∞
 
 
 @primitive(
     "^", NONNEGATIVE, REAL,
     derivative=(POSITIVE, REAL),
-    joint=JointDomain("y ≥ 0 where x = 0", lambda x, y: x > 0.0 or y >= 0.0),
+    joint=JointDomain("{y} ≥ 0 where {x} = 0", lambda x, y: x > 0.0 or y >= 0.0),
     remedy="for a negative base write a constant exponent, as in x ** 3",
 )  # fmt: skip
 def pow(n, x, y):
@@ -456,30 +555,47 @@ def pow(n, x, y):
     return value, (y * n.pow(x, exponent), value * logarithm)
 
 
-@primitive("max", REAL, REAL)
-def maximum(n, x, y):
-    """The larger of x and y; its derivative is 1 for the larger, ½ each in a tie.
+@primitive("atan2", REAL, REAL, joint=JointDomain("{x} ≠ 0 or {y} ≠ 0", lambda y, x: x != 0.0 or y != 0.0, True))
+def atan2(n, y, x):
+    """The angle of the point (x, y), in [−π, π]; derivatives x/(x² + y²) for y and −y/(x² + y²) for x.
 
     >>> from autograd import Value
-    >>> x, y = Value(1.0), Value(1.0)
-    >>> maximum(x, y).backward()
-    >>> x.grad, y.grad
-    (0.5, 0.5)
+    >>> atan2(Value(1.0), Value(0.0)).local_derivatives
+    (0.0, -1.0)
     """
-    first = n.heaviside(x - y, 0.5)
-    return n.maximum(x, y), (first, 1.0 - first)
+    r = n.hypot((x, y))
+    return n.atan2(y, x), (n.divide(n.divide(x, r), r), -n.divide(n.divide(y, r), r))
 
 
-@primitive("min", REAL, REAL)
-def minimum(n, x, y):
-    """The smaller of x and y; its derivative is 1 for the smaller, ½ each in a tie."""
-    first = n.heaviside(y - x, 0.5)
-    return n.minimum(x, y), (first, 1.0 - first)
+@primitive("[>0]", REAL, CONSTANT, gate=True)
+def heaviside(n, x, at_zero):
+    """1 for x > 0, 0 for x < 0, the constant ``at_zero`` in between; derivative 0.
+
+    >>> from autograd import Value
+    >>> heaviside(Value(0.0), 0.5).data
+    0.5
+    """
+    return n.heaviside(x, at_zero), (0.0, 0.0)
 
 
-@primitive("where", CONDITION, REAL, REAL)
+@primitive(">", REAL, REAL, gate=True)
+def greater(n, x, y):
+    """1 where x > y, else 0, as a node: a comparison that a recorded loss makes again in each run; derivatives 0.
+
+    >>> from autograd import Value
+    >>> greater(Value(2.0), 1.0).data
+    1.0
+    """
+    return n.greater(x, y), (0.0, 0.0)
+
+
+@primitive("where", CONDITION, REAL, REAL, gate=True)
 def where(n, c, x, y):
     """x where c is not 0, else y; the one that is not chosen gets derivative 0.
+
+    Python computes both before it chooses, so what is not chosen has to exist as well: for √x where x > 0 write
+    ``where(x > 0, sqrt(maximum(x, 1e-300)), 0.0)``, which guards the argument. ``x > 0`` decides once;
+    ``greater(x, 0.0)`` is a node, which a recorded loss decides anew.
 
     >>> from autograd import Value
     >>> where(Value(2.0) > 1.0, Value(3.0), Value(4.0)).data
@@ -488,7 +604,55 @@ def where(n, c, x, y):
     return n.where(c, x, y), (0.0, n.where(c, 1.0, 0.0), n.where(c, 0.0, 1.0))
 
 
+@primitive(
+    "clamp", REAL, REAL, REAL, joint=JointDomain("{low} ≤ {high}", lambda x, low, high: low <= high), gate=True
+)
+def clamp(n, x, low, high):
+    """x, but no less than ``low`` and no more than ``high``; derivative ½ at either bound, 0 where these are equal.
+
+    >>> from autograd import Value
+    >>> clamp(Value(3.0), -1.0, 1.0).data
+    1.0
+    """
+    of_x, _ = n.shares((x, low))
+    of_high, below = n.shares((-high, -x))
+    dx = of_x * below * n.greater(high, low)
+    return n.clamp(x, low, high), (dx, below - dx, of_high)
+
+
 # ---- n operands -----------------------------------------------------------------------------------------------
+
+
+@primitive("max", REAL, gate=True)
+def maximum(n, *x):
+    """The largest of x₁ … xₙ; its derivative is 1 for the largest, and shared equally in a tie.
+
+    >>> from autograd import Value
+    >>> x, y = Value(1.0), Value(1.0)
+    >>> maximum(x, y).backward()
+    >>> x.grad, y.grad
+    (0.5, 0.5)
+    """
+    return reduce(n.maximum, x), tuple(n.shares(x))
+
+
+@primitive("min", REAL, gate=True)
+def minimum(n, *x):
+    """The smallest of x₁ … xₙ; its derivative is 1 for the smallest, and shared equally in a tie."""
+    return reduce(n.minimum, x), tuple(n.shares([-x_i for x_i in x]))
+
+
+@primitive("√Σ²", REAL, joint=JointDomain("an operand ≠ 0", lambda *x: any(x), True))
+def hypot(n, *x):
+    """√(x₁² + … + xₙ²), the length of a vector, without overflow; derivatives xᵢ/√(…), and 0 at the origin.
+
+    >>> from autograd import Value
+    >>> hypot(Value(3.0), Value(4.0)).local_derivatives
+    (0.6, 0.8)
+    """
+    length = n.hypot(x)
+    guarded = n.where(length, length, 1.0)
+    return length, tuple(n.divide(x_i, guarded) for x_i in x)
 
 
 @primitive("Σ", REAL)
@@ -545,11 +709,9 @@ def affine(n, *wab):
 def logsumexp(n, *z):
     """log(eᶻ¹ + … + eᶻⁿ), computed without overflow; the derivatives are the softmax of z.
 
-    Both lose the digits that the largest |z| takes: logits of 1e6 leave ten to the softmax, from 1e15 on none.
-
     >>> from autograd import Value
     >>> logsumexp(Value(1000.0), Value(1000.0)).data
     1000.6931471805599
     """
-    value = n.logsumexp(z)
-    return value, tuple(n.exp(z_j - value) for z_j in z)
+    value, softmax = n.logsumexp(z)
+    return value, tuple(softmax)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from autograd import functions, primitives
 from autograd.primitives import Primitive
-from autograd.value import Value, node_of
+from autograd.value import Value, unary
 from nn.arguments import in_range
 from nn.module import Module
 
@@ -29,7 +29,7 @@ class Elementary(Activation):
     primitive: ClassVar[Primitive]
 
     def g(self, z: Value) -> Value:
-        return node_of(self.primitive, (z,), [z.data])
+        return unary(self.primitive, z)
 
 
 class ELU(Elementary):

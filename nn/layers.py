@@ -13,7 +13,7 @@ from random import Random
 from typing import Any, SupportsIndex
 
 from autograd.primitives import affine
-from autograd.value import Value, node_of
+from autograd.value import Value, data_of, node_of
 from nn.activations import Identity
 from nn.activations import activation as make_activation
 from nn.init import Initializer, he_normal, initializer, xavier_uniform
@@ -65,12 +65,12 @@ class Linear(Module):
 
     def forward_batch(self, X: list[list[Value]]) -> list[list[Value]]:
         # the numbers of W and b are read once for the mini-batch, those of x once for all units
-        units = [(w, b, [w_k.data for w_k in w], b.data) for w, b in zip(self.W, self.b)]
+        units = [(w, b, [*map(data_of, w)], b.data) for w, b in zip(self.W, self.b)]
         Z = []
         for x in X:
             if len(x) != self.n_in:
                 raise ValueError(f"{self!r} got an example of {len(x)} numbers: it needs {self.n_in}")
-            a = [x_k.data for x_k in x]
+            a = [*map(data_of, x)]
             Z.append([node_of(affine, (*w, *x, b), [*w_data, *a, b_data]) for w, b, w_data, b_data in units])
         return Z
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd.graph import carried
 from autograd.number_systems import floats
 from autograd.primitives import affine, identity
 from autograd.value import Value
@@ -266,8 +267,8 @@ def _slope(z: list[Value], a: list[Value]) -> Array | None:
         grad[a_j] = 1.0
         for node in reversed(between):
             if node is not z_j:
-                for parent, local in zip(node.parents, node.local_derivatives):
-                    grad[parent] += grad[node] * local
+                for parent, _, product in carried(node, grad[node]):
+                    grad[parent] += product
         slopes.append(grad.get(z_j, 0.0))
     return np.array(slopes)
 

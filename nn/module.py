@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograd.errors import called
 from autograd.functions import named
-from autograd.value import Operand, Value, constant
+from autograd.value import Operand, Value, constant, number_of
 from nn.arguments import Answering
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Module(Answering, ABC):
             new = state[path].tolist() if type(state[path]).__module__ == "numpy" else state[path]
             if shape(new) != shape(tensor):
                 raise ValueError(f"{path} has the shape {shape(tensor)} in the model and {shape(new)} in the state")
-            updates[path] = [float(x) for x in flatten(new)]
+            updates[path] = [number_of(x) for x in flatten(new)]
             if not all(map(isfinite, updates[path])):
                 raise ValueError(f"{path} has a number in the state that is not finite")
         for path, tensor in tensors.items():
@@ -232,7 +232,7 @@ def flatten(tensor: Any) -> list[Any]:
 
 def numbers(tensor: Any) -> Any:
     """The same lists with every Value's ``data`` in its place."""
-    return [numbers(row) for row in tensor] if isinstance(tensor, (list, tuple)) else float(tensor)
+    return [numbers(row) for row in tensor] if isinstance(tensor, (list, tuple)) else number_of(tensor)
 
 
 def shape(tensor: Any) -> tuple[int, ...]:

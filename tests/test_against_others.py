@@ -22,6 +22,7 @@ ULPS = 4.0 * sys.float_info.epsilon  # of one operation: libraries' functions di
 WORST = 200.0  # the largest conditioning of a gradient that is met here
 OURS = SimpleNamespace(**TABLE)
 EXACTLY = SimpleNamespace(**{name: lambda *x, f=f: f(*x)[0] for name, f in EXACT.items()})
+EXACTLY.detach = lambda x: mpf(float(x))  # a step of the difference is too small to show in a float: the slope is 0
 
 
 def graph(seed):
@@ -40,7 +41,7 @@ def conditioning(f):
 
 def test_the_random_graphs_use_every_entry_of_the_table():
     counts = dict.fromkeys(TABLE, 0)
-    for seed in range(200):
+    for seed in range(250):
         for node in topological_order(graph(seed)[0]):
             if node.parents:
                 counts[node.operation.name] += 1
@@ -67,7 +68,7 @@ def test_a_local_derivative_that_is_off_by_1e_9_differs_from_pytorch(name, monke
 
     def faulty(n, *operands):
         value, locals_ = rule(n, *operands)
-        return value, tuple(x * (1.0 + 1e-9) for x in locals_)
+        return value, tuple(x * (1.0 + 1e-9) or 1e-9 for x in locals_)
 
     monkeypatch.setattr(TABLE[name], "rule", faulty)
     assert any(differs_from_pytorch(seed) for seed in range(300))

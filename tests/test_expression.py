@@ -665,7 +665,7 @@ def test_of_many_inputs_the_first_are_explained():
     ("arguments", "words"),
     [
         (["x + 2y", "x=1"], "column 6: write 2*y for a product"),
-        (["log(p)", "p=0"], "log at p = 0.0: needs x > 0"),
+        (["log(p)", "p=0"], "log at p = 0.0: needs p > 0"),
         (["9**9**9"], "overflow"),
         (["x", "x"], "write NAME=NUMBER, as in r=2"),
         (["x", "x=two"], "x='two' is no number"),

@@ -139,7 +139,7 @@ def test_third_derivatives_equal_their_closed_forms(f, third_derivative, at):
     assert slope.data == close(third_derivative(at), 1e-13, 10.0)
 
 
-KINKED = {"abs", "maximum", "minimum", "relu"}
+KINKED = {"abs", "clamp", "maximum", "minimum", "relu"}
 
 
 @pytest.mark.parametrize("name", ENTRIES)

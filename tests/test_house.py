@@ -31,14 +31,15 @@ on_every_module = pytest.mark.parametrize("module", FILES)
 # named from inside autograd; a number system counts as plain unless it is made of Values
 PLAIN_SYSTEMS = {m.removeprefix("autograd.") for m in FILES if "number_systems." in m} - {"number_systems.values"}
 CALCULUS = {"primitives", "graph", "errors", *PLAIN_SYSTEMS}
-SHARED_BY_READERS = {"contributions", "lines", "notation", "pages", "sugiyama"}
-FOR_ALL = {"differences", "files"}
+SHARED_BY_READERS = {"contributions", "kinks", "lines", "notation", "pages", "sugiyama"}
+FOR_ALL = {"differences", "files", "modes"}
 READER = CALCULUS | {"value", "functions", "number_systems.values", *FOR_ALL, *SHARED_BY_READERS}
 MAY_IMPORT = {
     "errors": set(),
     **{module: set() for module in FOR_ALL},
-    **{module: {"errors"} for module in ("primitives", "graph", *PLAIN_SYSTEMS)},
-    "value": CALCULUS,
+    **{module: {"errors"} for module in ("graph", *PLAIN_SYSTEMS)},
+    "primitives": {"errors", "number_systems.floats"},
+    "value": CALCULUS | {"modes"},
     "number_systems.values": {"value", "primitives", "number_systems.floats"},
     "functions": {"value", "primitives"},
     **dict.fromkeys(SHARED_BY_READERS, CALCULUS | {"value", "functions", *FOR_ALL}),
@@ -190,8 +191,9 @@ def test_hips_autograd_in_the_same_folder_is_noticed_and_the_mending_said(tmp_pa
 
 def undocumented(module):
     """The public functions, classes and methods made in the module that no docstring explains."""
-    # Value.tanh and floats.tanh are the table's tanh, which says what it is; a number system's divide is its div
-    said_in_the_table = {*TABLE, "divide"} if module == "autograd.value" or ".number_systems." in module else set()
+    # Value.tanh and floats.tanh are the table's tanh, which says what it is; floats explains what else there is
+    of_table = module == "autograd.value" or ".number_systems." in module
+    said_in_the_table = {*TABLE, "divide", "shares", "times"} if of_table else set()
     home = importlib.import_module(module)
     if not home.__doc__:
         yield module
@@ -200,7 +202,7 @@ def undocumented(module):
             continue
         own = [(name, thing)]
         if inspect.isclass(thing):
-            own += [(n, getattr(thing, n)) for n in vars(thing) if inspect.isroutine(getattr(thing, n))]
+            own += [(n, getattr(thing, n)) for n in vars(thing) if inspect.isroutine(getattr(thing, n, None))]
             own += [(n, x) for n, x in vars(thing).items() if isinstance(x, property)]
         for n, x in own:
             if inspect.isclass(x) or inspect.isroutine(x) or isinstance(x, property):

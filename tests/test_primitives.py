@@ -2,7 +2,7 @@
 
 import json
 import math
-from copy import copy
+from itertools import islice, permutations
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from autograd import GradientError, Value, gradcheck
+from autograd.kinks import is_kink
 from autograd.number_systems import arrays, floats, symbols, values
-from autograd.primitives import CONDITION, CONSTANT, TABLE
+from autograd.primitives import CONDITION, CONSTANT, TABLE, Primitive
+from autograd.value import number_of
 
 REFERENCES = json.loads((Path(__file__).parent / "references/references.json").read_text())["primitives"]
 ENTRIES = sorted(TABLE)
@@ -25,6 +27,13 @@ def close(a, b, tolerance=1e-9):
 
 def operand_count(entry):
     return entry.least + 2 * entry.step if entry.variadic else len(entry.letters)
+
+
+def changed(entry, rule):
+    """A twin of the entry, with another rule; a copy would be the entry itself."""
+    twin = object.__new__(Primitive)
+    vars(twin).update(vars(entry), rule=rule)
+    return twin
 
 
 def test_a_domain_is_that_of_the_value_unless_the_derivatives_is_asked_for():
@@ -43,8 +52,11 @@ def points(draw, entry):
         elif domain is CONDITION:
             at.append(draw(st.sampled_from([0.0, 1.0])))
         else:
-            at.append(draw(number.filter(domain.contains)))
-    assume(entry.defined_at(*at, derivative=True))
+            # away from the domain's border, where slopes grow without bound
+            at.append(draw(number.filter(lambda x, d=domain: all(map(d.contains, (x - 0.05, x, x + 0.05))))))
+    moving = [i for i, domain in enumerate(entry.domains_of(len(at))) if domain not in (CONSTANT, CONDITION)]
+    near = [[x + step * (k == i) for k, x in enumerate(at)] for i in moving for step in (-0.05, 0.05)]
+    assume(all(entry.defined_at(*x, derivative=True) for x in (at, *near)))
     return at
 
 
@@ -58,6 +70,9 @@ def on_the_table(test):
 @given(data=st.data())
 def test_local_derivatives_are_the_slopes(name, data):
     at = data.draw(points(TABLE[name]))
+    if name == "detach":  # whose purpose is another derivative than its slope
+        assert TABLE[name].rule(floats, *at) == (at[0], (0.0,))
+        return
     try:
         assert gradcheck(TABLE[name], at)
     except GradientError as error:
@@ -78,8 +93,8 @@ def test_number_systems_agree(name, data):
     domains = entry.domains_of(len(at))
     operands = [x if d in (CONSTANT, CONDITION) else Value(x) for d, x in zip(domains, at)]
     node, node_locals = entry.rule(values, *operands)
-    assert close(float(node), value)
-    assert all(close(float(a), b) for a, b in zip(node_locals, locals_))
+    assert close(number_of(node), value)
+    assert all(close(number_of(a), b) for a, b in zip(node_locals, locals_))
 
 
 @on_the_table
@@ -96,9 +111,10 @@ def test_symbols_differentiate_to_the_local_derivatives(name, data):
     value, locals_ = entry.rule(symbols, *letters)
     expected, expected_locals = entry.rule(floats, *at)
     assert close(float(sympy.sympify(value).subs(numbers)), expected, 1e-7)
-    at_kink = name in ("relu", "abs", "maximum", "minimum") and (0.0 in at or len(set(at)) < len(at))
+    at_kink = is_kink(entry, at, [letter if isinstance(letter, sympy.Symbol) else None for letter in letters])
     for symbol, local, number in zip(letters, locals_, expected_locals):
-        assert close(float(sympy.sympify(local).subs(numbers)), number, 1e-7)
+        if not (at_kink and entry.variadic):  # the formula of a tie is that of two
+            assert close(float(sympy.sympify(local).subs(numbers)), number, 1e-7)
         if isinstance(symbol, sympy.Symbol) and not at_kink:
             assert close(float(sympy.diff(sympy.sympify(value), symbol).subs(numbers)), number, 1e-7)
 
@@ -123,24 +139,27 @@ PLANTED = [
     (name, i, fault)
     for name in ENTRIES
     for i, domain in enumerate(TABLE[name].domains_of(operand_count(TABLE[name])))
-    if domain not in (CONSTANT, CONDITION)  # no derivative leaves there, so there is none to spoil
+    # where no derivative leaves there is none to spoil; what is always 0 stays it
+    if domain not in (CONSTANT, CONDITION) and name not in ("sign", "floor", "detach", "heaviside", "greater")
     for fault in FAULTS
 ]
 
 
 @pytest.mark.parametrize(("name", "i", "fault"), PLANTED)
 def test_planted_fault_turns_gradcheck_and_pytorch_red(name, i, fault):
-    entry = copy(TABLE[name])
-
     def faulty(n, *operands):
         value, locals_ = TABLE[name].rule(n, *operands)
         return value, tuple(FAULTS[fault](x) if k == i else x for k, x in enumerate(locals_))
 
-    entry.rule = faulty
+    entry = changed(TABLE[name], faulty)
     reds = 0
     fractions = [0.7, 1.3, 0.4, 0.9, 1.6, 0.55, 1.1]
     count = operand_count(entry)
-    for at in ([*fractions[:count]], [*reversed(fractions[:count])], [0.0, *fractions[: count - 1]]):
+    for at in (
+        *islice(permutations(fractions[:count]), 6),
+        [*fractions[count - 1 :: -1]],
+        [0.0, *fractions[: count - 1]],
+    ):
         if entry.defined_at(*at, derivative=True):
             try:
                 gradcheck(entry, at)

@@ -264,7 +264,7 @@ def test_a_domain_error_names_the_node_that_the_eager_engine_names(engine):
     numbers[4] = -2.0
     found = message(lambda: program([numbers]))
     x[4].data = -2.0
-    assert found == message(build) == "sqrt at x4 = -2.0: needs x ≥ 0"
+    assert found == message(build) == "sqrt at x4 = -2.0: needs x4 ≥ 0"
 
 
 def test_a_fault_inside_what_was_fused_away_is_named():

@@ -1,8 +1,8 @@
 """A run from the command line: its folder, going on to the last bit, predictions, and what the diagnosis says."""
 
 import contextlib
-import io
 import errno
+import io
 import itertools
 import json
 import math

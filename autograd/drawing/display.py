@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from unicodedata import bidirectional
 
 from autograd.contributions import changed_since
@@ -49,6 +50,7 @@ class Edge:
     local   ∂head/∂tail
     share   the part of ∂f/∂s that passes here, summed over all paths; None where no path from s does
     count   how many edges between two groups it stands for
+    shut    whether the head is a gate that has not chosen the tail: then nothing passes, not even an infinity
     """
 
     tail: Node
@@ -56,6 +58,11 @@ class Edge:
     local: float
     share: float | None = None
     count: int = 1
+    shut: bool = False
+
+    def carries(self, upstream: float) -> float:
+        """What passes back to the tail, as in ``graph.carried``."""
+        return 0.0 if self.shut or not upstream else upstream * self.local
 
 
 @dataclass
@@ -87,9 +94,9 @@ def display(root: Value) -> Display:
     ran = root.grad != 0.0
     node_of = {v: Node(names[v], v.data, v.grad if ran and not is_constant(v) else None, v) for v in order}
     edges = [
-        Edge(node_of[parent], node, local)
+        Edge(node_of[parent], node, local, shut=not local and value.operation is not None and value.operation.gate)
         for value, node in node_of.items()
-        for parent, local in zip(value.parents, value.local_derivatives)
+        for parent, local in value.edges
     ]
     shown = Display(node_of[root], list(node_of.values()), edges, names)
     changed = [names[value] for value in changed_since(root)]
@@ -146,15 +153,16 @@ def folded(shown: Display, keep: Value | None) -> Display:
     """
     nodes = [node for node in shown.nodes if node is shown.root or _stays(node, keep)]
     staying = set(nodes)
-    through: dict[Node, dict[Node, float]] = {node: {} for node in shown.nodes if node not in staying}
+    # what leads to each node from those that stay, as if it were one edge
+    through: dict[Node, dict[Node, Edge]] = {node: {} for node in shown.nodes}
     edges: list[Edge] = []
-    gathered: dict[tuple[Node, Node], Edge] = {}
     products = 0
     for edge in shown.edges:
         if edge.tail in staying and edge.head in staying:
             edges.append(edge)
             continue
-        sources = through.get(edge.tail, {edge.tail: 1.0})
+        whole = {edge.tail: Edge(edge.tail, edge.tail, 1.0)}
+        sources = whole if edge.tail in staying else through[edge.tail]
         products += len(sources)
         if products > MOST_FOLDED:
             raise ValueError(
@@ -162,15 +170,20 @@ def folded(shown: Display, keep: Value | None) -> Display:
                 "way, or see groups with draw(f)"
             )
         for source, before in sources.items():
-            local = times(before, edge.local)
-            if edge.head not in staying:
-                through[edge.head][source] = through[edge.head].get(source, 0.0) + local
-            elif (source, edge.head) in gathered:
-                gathered[source, edge.head].local += local
-            else:
-                gathered[source, edge.head] = Edge(source, edge.head, local)
-                edges.append(gathered[source, edge.head])
-    return replace(shown, nodes=nodes, edges=edges, hidden={node.value for node in through if node.value is not None})
+            shut = before.shut or edge.shut
+            step = Edge(source, edge.head, 0.0 if shut else before.local * edge.local, shut=shut)
+            known = through[edge.head].setdefault(source, step)
+            if known is not step:
+                known.local += step.local
+                known.shut = known.shut and shut
+            elif edge.head in staying:
+                edges.append(step)
+    return replace(
+        shown,
+        nodes=nodes,
+        edges=edges,
+        hidden={node.value for node in through if node not in staying and node.value is not None},
+    )
 
 
 def _stays(node: Node, keep: Value | None) -> bool:
@@ -187,18 +200,19 @@ def lit(shown: Display, s: Value) -> Display:
     tangent, ways = {source: 1.0}, {source: 1.0}
     for edge in shown.edges:
         if edge.tail in ways:
-            tangent[edge.head] = tangent.get(edge.head, 0.0) + times(tangent[edge.tail], edge.local)
+            forward = tangent[edge.tail] * edge.local if tangent[edge.tail] and edge.local else 0.0
+            tangent[edge.head] = tangent.get(edge.head, 0.0) + forward
             ways[edge.head] = ways.get(edge.head, 0.0) + ways[edge.tail]
     upstream = {root: 1.0}
     for edge in reversed(shown.edges):
-        passing = times(upstream[edge.head], edge.local)
+        passing = edge.carries(upstream[edge.head])
         upstream[edge.tail] = upstream.get(edge.tail, 0.0) + passing
         if edge.tail in ways:
-            edge.share = times(passing, tangent[edge.tail])
+            edge.share = passing * tangent[edge.tail] if passing and tangent[edge.tail] else 0.0
     count = ways[root]
     many = f"{count:,.0f} path{'s' * (count > 1.0)}" if count < 1e12 else "more than 10¹² paths"
     shown.captions.append(
-        f"{derivative(clip(root.name), clip(source.name))} = {number_text(tangent[root])}, over {many}"
+        f"{derivative(clip(root.name), clip(source.name))} = {number_text(upstream[source])}, over {many}"
     )
     if count <= MOST_PATHS and len(shown.edges) <= MOST_EDGES:
         shown.captions += _told(shown, source)
@@ -211,12 +225,12 @@ def _told(shown: Display, source: Node) -> list[str]:
     for edge in shown.edges:
         onward.setdefault(edge.tail, []).append(edge)
     paths: list[tuple[float, list[Edge]]] = []
-    stack: list[tuple[Node, float, list[Edge]]] = [(source, 1.0, [])]
+    stack: list[tuple[Node, list[Edge]]] = [(source, [])]
     while stack:
-        node, so_far, path = stack.pop()
+        node, path = stack.pop()
         if node is shown.root and path:
-            paths.append((so_far, path))
-        stack += [(edge.head, times(so_far, edge.local), [*path, edge]) for edge in reversed(onward.get(node, []))]
+            paths.append((reduce(lambda upstream, edge: edge.carries(upstream), reversed(path), 1.0), path))
+        stack += [(edge.head, [*path, edge]) for edge in reversed(onward.get(node, []))]
     paths.sort(key=lambda path: -abs(path[0]))
     told = [_path(source, path, result) for result, path in paths[:LISTED_PATHS]]
     rest = [result for result, _ in paths[LISTED_PATHS:]]
@@ -234,11 +248,6 @@ def _path(source: Node, path: list[Edge], result: float) -> str:
 
 def _factor(local: float) -> str:
     return f"({number_text(local, 4)})" if local < 0.0 else number_text(local, 4)
-
-
-def times(x: float, y: float) -> float:
-    """x y, but 0 where either is 0: nothing times an infinite local derivative is nothing."""
-    return x * y if x and y else 0.0
 
 
 def clip(name: str, most: int = 14) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import hypot, log10
 
-from autograd.drawing.display import Display, Edge, Node, clip, times
+from autograd.drawing.display import Display, Edge, Node, clip
 from autograd.drawing.figure import Box, Direction, Figure, Wire
 from autograd.notation import derivative, is_constant, number_text
 from autograd.primitives import affine
@@ -24,7 +24,7 @@ def dressed(shown: Display, local_derivatives: bool, direction: Direction) -> Fi
     for edge in shown.edges:
         wire = _wire(edge, box_of[edge.tail], box_of[edge.head], local_derivatives)
         if edge.share is not None:
-            _light(wire, edge.share, times(edge.share, 1.0 / largest if largest else 0.0))
+            _light(wire, edge.share, edge.share / largest if largest else 0.0)
         elif shown.source is not None:
             wire.stroke = "faint"
         wires.append(wire)

@@ -6,21 +6,18 @@ The functions are IEEE 754's, as in ``floats``; callers hold ``np.errstate`` and
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from operator import add
 
 import numpy as np
-from numpy import arctan as atan
-from numpy import cos, cosh, divide, exp, expm1, heaviside, log, log1p, maximum, minimum, sin, sinh, tan, tanh
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
-__all__ = [
-    "atan", "cos", "cosh", "divide", "exp", "expm1", "heaviside", "log", "log1p", "maximum", "minimum", "sin", "sinh",
-    "tan", "tanh",
-]  # fmt: skip
+divide, exp, expm1, floor, log, log1p, log2 = np.divide, np.exp, np.expm1, np.floor, np.log, np.log1p, np.log2
+sin, cos, tan, asin, acos, atan, atan2 = np.sin, np.cos, np.tan, np.arcsin, np.arccos, np.arctan, np.arctan2
+sinh, cosh, tanh, heaviside, maximum, minimum = np.sinh, np.cosh, np.tanh, np.heaviside, np.maximum, np.minimum
 
 
 def sum(x: Iterable[Array]) -> Array:
@@ -40,17 +37,54 @@ def softplus(z: Array) -> Array:
     return np.maximum(z, 0.0) + np.log1p(np.exp(-np.abs(z)))
 
 
+def erf(x: Array) -> Array:
+    return _each(math.erf, x)
+
+
 def erfc(x: Array) -> Array:
-    """Number by number: NumPy has none."""
-    return np.fromiter(map(math.erfc, np.ravel(x).tolist()), np.float64, np.size(x)).reshape(np.shape(x))
+    return _each(math.erfc, x)
+
+
+def _each(function: Callable[[float], float], x: Array) -> Array:
+    """Number by number, where NumPy has no function of its own."""
+    return np.fromiter(map(function, np.ravel(x).tolist()), np.float64, np.size(x)).reshape(np.shape(x))
 
 
 def abs(x: Array) -> Array:
     return np.abs(x)
 
 
+def detach(x: Array) -> Array:
+    return x
+
+
+def greater(x: ArrayLike, y: ArrayLike) -> Array:
+    return np.where(np.isnan(x) | np.isnan(y), np.nan, np.greater(x, y))
+
+
+def shares(x: Sequence[ArrayLike]) -> list[Array]:
+    """Each operand's share in the maximum: 1 for the largest, equal shares in a tie."""
+    largest = reduce(np.maximum, x)
+    chosen = [np.where(np.isnan(largest), np.nan, np.equal(x_i, largest)) for x_i in x]
+    count = sum(chosen)
+    return [x_i / count for x_i in chosen]
+
+
+def clamp(x: Array, low: ArrayLike, high: ArrayLike) -> Array:
+    return np.where(np.greater(low, high), np.nan, np.minimum(np.maximum(x, low), high))
+
+
+def hypot(x: Sequence[Array]) -> Array:
+    return reduce(np.hypot, x, np.zeros(()))  # of one operand, its size
+
+
 def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> Array:
     return np.where(np.not_equal(condition, 0.0), x, y)
+
+
+def times(x: Array, y: Array) -> Array:
+    """x y, but 0 where y is, even for an infinite x."""
+    return np.where(np.equal(y, 0.0), 0.0, x * y)
 
 
 def power(x: Array, p: ArrayLike) -> Array:
@@ -61,7 +95,15 @@ def pow(x: Array, y: Array) -> Array:
     return np.where(np.less(x, 0.0), np.nan, power(x, y))  # not NaN⁰, which is 1
 
 
-def logsumexp(z: Sequence[Array]) -> Array:
+def logsumexp(z: Sequence[Array]) -> tuple[Array, Sequence[Array]]:
+    """As in ``floats``: what equals the largest is counted, what is added to it goes through log1p."""
     largest = reduce(np.maximum, z)
     shift = np.where(np.isfinite(largest), largest, 0.0)  # −∞ − −∞ would be NaN
-    return shift + np.log(sum(np.exp(z_j - shift) for z_j in z))
+    e = [np.exp(z_j - shift) for z_j in z]
+    count, total = sum([np.equal(e_j, 1.0).astype(np.float64) for e_j in e]), sum(e)
+    others = sum([np.where(np.equal(e_j, 1.0), 0.0, e_j) for e_j in e])
+    value = np.where(np.isfinite(largest), shift + np.log(count) + np.log1p(others / count), largest)
+    softmax = [e_j / total for e_j in e]
+    if np.isposinf(largest).any():
+        softmax = [np.where(np.isposinf(largest), share, p) for share, p in zip(shares(z), softmax)]
+    return value, softmax

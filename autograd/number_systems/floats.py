@@ -7,27 +7,52 @@ The stable forms of sigmoid, softplus and logsumexp stand here once.
 
 from __future__ import annotations
 
+import builtins
 import math
-from collections.abc import Sequence
-from math import atan, erfc, tanh
+import reprlib
+import sys
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from math import atan, atan2, erf, erfc, tanh
 from math import cos as _cos
 from math import sin as _sin
 from typing import Any, SupportsFloat
 
-__all__ = ["atan", "erfc", "sum", "tanh"]
+__all__ = ["atan", "atan2", "erf", "erfc", "sum", "tanh"]
 
-sum = sum
 nan, inf = math.nan, math.inf
 
 
+class _Zero(float):
+    """A 0 from which Python 3.12's ``sum`` adds as 3.11's does; from 0.0 it would compensate rounding."""
+
+
+if sys.version_info >= (3, 12):
+    _ZERO = _Zero()
+
+    def sum(x: Iterable[float]) -> float:
+        """x₁ + x₂ + …, from left to right: the same on every Python, and half the time of ``math.fsum``."""
+        return builtins.sum(x, _ZERO) + 0.0
+
+else:
+    sum = builtins.sum
+
+
 def number(thing: Any) -> float:
-    """One real number as a float: int, bool, Fraction, a NumPy scalar. TypeError for anything else."""
-    if isinstance(thing, (float, int)):
-        return float(thing)
-    if isinstance(thing, SupportsFloat) and not getattr(thing, "shape", ()):  # an array is not one number
-        return float(thing)
+    """One real number as a float: int, bool, Fraction, Decimal, a NumPy scalar. TypeError for anything else."""
+    try:
+        if isinstance(thing, (float, int)):
+            return float(thing)
+        kind = getattr(getattr(thing, "dtype", None), "kind", "f")  # NumPy has text, dates and complex numbers too
+        is_one = kind in "biufO" and not getattr(thing, "shape", ()) and not isinstance(thing, (str, complex))
+        if is_one and isinstance(thing, SupportsFloat):
+            return float(thing)
+    except TypeError:  # its __float__ refuses
+        pass
+    except OverflowError:
+        raise ValueError("the whole number is beyond the largest float, 1.8e308: a Value is a float") from None
     raise TypeError(
-        f"a Value is one real number, not {thing!r} ({type(thing).__name__}); "
+        f"a Value is one real number, not {reprlib.repr(thing)} ({type(thing).__name__}); "
         "make one Value for each number of a list or an array"
     )
 
@@ -43,6 +68,10 @@ def log(x: float) -> float:
     if x > 0.0:
         return math.log(x)
     return -inf if x == 0.0 else nan
+
+
+def log2(x: float) -> float:
+    return math.log2(x) if x > 0.0 else log(x)
 
 
 def log1p(x: float) -> float:
@@ -72,6 +101,26 @@ def cos(x: float) -> float:
 
 def tan(x: float) -> float:
     return math.tan(x) if x - x == 0.0 else nan
+
+
+def asin(x: float) -> float:
+    return math.asin(x) if -1.0 <= x <= 1.0 else nan
+
+
+def acos(x: float) -> float:
+    return math.acos(x) if -1.0 <= x <= 1.0 else nan
+
+
+def floor(x: float) -> float:
+    return x // 1.0 if x - x == 0.0 else x
+
+
+def detach(x: float) -> float:
+    return x
+
+
+def hypot(x: Sequence[float]) -> float:
+    return math.hypot(*x)
 
 
 def sinh(x: float) -> float:
@@ -113,6 +162,23 @@ def heaviside(x: float, at_zero: float) -> float:
     return at_zero if x == 0.0 else nan
 
 
+def greater(x: float, y: float) -> float:
+    return 1.0 if x > y else 0.0 if x <= y else nan
+
+
+def shares(x: Sequence[float]) -> list[float]:
+    """Each operand's share in the maximum: 1 for the largest, equal shares in a tie."""
+    largest = reduce(maximum, x)
+    if largest != largest:
+        return [nan] * len(x)
+    share = 1.0 / x.count(largest)
+    return [share if x_i == largest else 0.0 for x_i in x]
+
+
+def clamp(x: float, low: float, high: float) -> float:
+    return minimum(maximum(x, low), high) if low <= high else nan
+
+
 def maximum(x: float, y: float) -> float:
     if x >= y:
         return x
@@ -138,6 +204,11 @@ def divide(x: float, y: float) -> float:
         return math.copysign(inf, x) * math.copysign(1.0, y)
 
 
+def times(x: float, y: float) -> float:
+    """x y, but 0 where y is, even for an infinite x."""
+    return x * y if y else 0.0
+
+
 def power(x: float, p: float) -> float:
     """xᵖ for a constant p: a negative base takes a whole exponent."""
     try:
@@ -155,8 +226,14 @@ def pow(x: float, y: float) -> float:
     return nan if x < 0.0 else power(x, y)
 
 
-def logsumexp(z: Sequence[float]) -> float:
+def logsumexp(z: Sequence[float]) -> tuple[float, Sequence[float]]:
+    """log Σ eᶻ, exact to rounding also where one eᶻ is nearly the whole sum; and its derivatives, the softmax."""
     largest = max(z)
     if largest - largest != 0.0:
-        return nan if any(z_j != z_j for z_j in z) else largest
-    return largest + math.log(sum([math.exp(z_j - largest) for z_j in z]))
+        value = nan if any(z_j != z_j for z_j in z) else largest
+        return value, shares(z) if value == inf else [nan] * len(z)
+    e = [math.exp(z_j - largest) for z_j in z]
+    total = sum(e)
+    softmax = [e_j / total for e_j in e]
+    e.remove(1.0)  # the largest's own
+    return largest + math.log1p(sum(e)), softmax

@@ -12,14 +12,26 @@ from contextvars import ContextVar
 from typing import Any, SupportsFloat
 
 PRELUDE = """\
-const { abs, atan, cos, cosh, exp, expm1, log, log1p, sin, sinh, tan, tanh } = Math;
+const { abs, exp, expm1, floor, hypot, log, log1p, log2 } = Math;
+const { acos, asin, atan, atan2, cos, cosh, sin, sinh, tan, tanh } = Math;
 const sqrt = (x) => Math.sqrt(x) + 0; // √−0 = 0, without the sign
 const divide = (x, y) => x / y;
+const times = (x, y) => (y === 0 ? 0 : x * y);
 const floorDivide = (x, y) => Math.floor(x / y);
 const sum = (...x) => x.reduce((total, term) => total + term, 0);
 const heaviside = (x, atZero) => (x > 0 ? 1 : x < 0 ? 0 : x === 0 ? atZero : NaN);
-const maximum = (x, y) => (x >= y ? x : y > x ? y : NaN);
-const minimum = (x, y) => (x <= y ? x : y < x ? y : NaN);
+const greater = (x, y) => (x > y ? 1 : x <= y ? 0 : NaN);
+const detach = (x) => x;
+const at = (i, list) => list[i];
+// the share of each operand in the maximum
+const shares = (...x) => {
+  const largest = Math.max(...x);
+  const count = x.filter((xi) => xi === largest).length;
+  return x.map((xi) => (Number.isNaN(largest) ? NaN : xi === largest ? 1 / count : 0));
+};
+const clamp = (x, low, high) => (low <= high ? minimum(maximum(x, low), high) : NaN);
+const maximum = (...x) => x.reduce((x, y) => (x >= y ? x : y > x ? y : NaN));
+const minimum = (...x) => x.reduce((x, y) => (x <= y ? x : y < x ? y : NaN));
 const where = (condition, x, y) => (condition !== 0 ? x : y);
 // 1 to any power is 1, and so is (−1) to ±∞: IEEE 754 says so, Math.pow says NaN
 const power = (x, p) => (x === 1 || (x === -1 && abs(p) === Infinity) ? 1 : Math.pow(x, p));
@@ -27,24 +39,38 @@ const pow = (x, y) => (x < 0 ? NaN : power(x, y));
 // the exponents of these three are never positive, so nothing overflows
 const sigmoid = (z) => (z >= 0 ? 1 / (1 + exp(-z)) : exp(z) / (1 + exp(z)));
 const softplus = (z) => maximum(z, 0) + log1p(exp(-abs(z)));
-// near 0 a series of positive terms for erf, further out a continued fraction for erfc; x² is cut in two, since
-// exp would multiply its rounding
+// x² is cut in two, since exp would multiply its rounding
+const bell = (x) => {
+  const high = Math.fround(x);
+  return x > 30 ? 0 : (exp(-high * high) * exp((high - x) * (high + x))) / sqrt(Math.PI);
+};
+// near 0 a series of positive terms for erf, further out a continued fraction for erfc
+const erf = (x) => {
+  if (x < 0) return -erf(-x);
+  if (x >= 0.6) return 1 - erfc(x);
+  let term = 2 * x, total = term;
+  for (let n = 1; term > 1e-17 * total; n++) total += term *= (2 * x * x) / (2 * n + 1);
+  return bell(x) * total;
+};
 const erfc = (x) => {
   if (x < 0) return 2 - erfc(-x);
-  const high = Math.fround(x);
-  const scale = x > 30 ? 0 : (exp(-high * high) * exp((high - x) * (high + x))) / sqrt(Math.PI);
-  if (x < 0.6) {
-    let term = 2 * x, total = term;
-    for (let n = 1; term > 1e-17 * total; n++) total += term *= (2 * x * x) / (2 * n + 1);
-    return 1 - scale * total;
-  }
+  if (x < 0.6) return 1 - erf(x);
   let below = x;
   for (let n = 600; n > 0; n--) below = x + n / 2 / below;
-  return x === Infinity ? 0 : scale / below;
+  return x === Infinity ? 0 : bell(x) / below;
 };
 const logsumexp = (...z) => {
   const largest = Math.max(...z);
-  return Number.isFinite(largest) ? largest + log(sum(...z.map((zj) => exp(zj - largest)))) : largest;
+  const e = z.map((zj) => exp(zj - largest));
+  e.splice(z.indexOf(largest), 1);
+  return Number.isFinite(largest) ? largest + log1p(sum(...e)) : largest;
+};
+const softmax = (...z) => {
+  const largest = Math.max(...z);
+  if (largest === Infinity) return shares(...z);
+  const e = z.map((zj) => exp(zj - largest));
+  const total = sum(...e);
+  return e.map((ej) => ej / total);
 };
 """
 
@@ -275,81 +301,28 @@ def number(x: SupportsFloat) -> tuple[str, int]:
 # ---- the elementary functions ---------------------------------------------------------------------------------
 
 
-def exp(x: Operand) -> Expression:
-    return Expression("exp", x)
+def _function(name: str) -> Callable[..., Expression]:
+    return lambda *operands: Expression(name, *operands)
 
 
-def log(x: Operand) -> Expression:
-    return Expression("log", x)
+abs, exp, log, log1p, log2, expm1, sqrt, floor = map(
+    _function, ("abs", "exp", "log", "log1p", "log2", "expm1", "sqrt", "floor")
+)
+sin, cos, tan, asin, acos, atan, atan2 = map(_function, ("sin", "cos", "tan", "asin", "acos", "atan", "atan2"))
+sinh, cosh, tanh, erf, erfc = map(_function, ("sinh", "cosh", "tanh", "erf", "erfc"))
+sigmoid, softplus, heaviside, greater, detach = map(
+    _function, ("sigmoid", "softplus", "heaviside", "greater", "detach")
+)
+clamp, times, divide, power, pow = map(_function, ("clamp", "times", "divide", "power", "pow"))
 
 
-def sqrt(x: Operand) -> Expression:
-    return Expression("sqrt", x)
-
-
-def sin(x: Operand) -> Expression:
-    return Expression("sin", x)
-
-
-def cos(x: Operand) -> Expression:
-    return Expression("cos", x)
-
-
-def tanh(x: Operand) -> Expression:
-    return Expression("tanh", x)
-
-
-def tan(x: Operand) -> Expression:
-    return Expression("tan", x)
-
-
-def atan(x: Operand) -> Expression:
-    return Expression("atan", x)
-
-
-def sinh(x: Operand) -> Expression:
-    return Expression("sinh", x)
-
-
-def cosh(x: Operand) -> Expression:
-    return Expression("cosh", x)
-
-
-def log1p(x: Operand) -> Expression:
-    return Expression("log1p", x)
-
-
-def expm1(x: Operand) -> Expression:
-    return Expression("expm1", x)
-
-
-def erfc(x: Operand) -> Expression:
-    return Expression("erfc", x)
-
-
-def sigmoid(z: Operand) -> Expression:
-    return Expression("sigmoid", z)
-
-
-def softplus(z: Operand) -> Expression:
-    return Expression("softplus", z)
-
-
-def abs(x: Operand) -> Expression:
-    return Expression("abs", x)
-
-
-def heaviside(x: Operand, at_zero: float) -> Expression:
-    """0 left of zero, 1 right of it, ``at_zero`` in between."""
-    return Expression("heaviside", x, at_zero)
-
-
-def maximum(x: Operand, y: Operand) -> Expression:
-    return Expression("maximum", x, y)
+def maximum(x: Operand, y: Operand, name: str = "maximum") -> Expression:
+    """A maximum of a maximum is one of more operands."""
+    return Expression(name, *(x.operands if isinstance(x, Expression) and x.name == name else [x]), y)
 
 
 def minimum(x: Operand, y: Operand) -> Expression:
-    return Expression("minimum", x, y)
+    return maximum(x, y, "minimum")
 
 
 def where(condition: Operand, x: Operand, y: Operand) -> Operand:
@@ -358,21 +331,23 @@ def where(condition: Operand, x: Operand, y: Operand) -> Operand:
     return x if float(condition) else y
 
 
-def divide(x: Operand, y: Operand) -> Expression:
-    return Expression("divide", x, y)
+def shares(x: Sequence[Operand]) -> list[Expression]:
+    return _parts("shares", x)
 
 
-def power(x: Operand, p: Operand) -> Expression:
-    return Expression("power", x, p)
-
-
-def pow(x: Operand, y: Operand) -> Expression:
-    return Expression("pow", x, y)
+def _parts(name: str, x: Sequence[Operand]) -> list[Expression]:
+    """The entries of a list that is computed once."""
+    whole = Expression(name, *x)
+    return [Expression("at", float(i), whole) for i in range(len(x))]
 
 
 def sum(x: Iterable[Operand]) -> Expression:
     return Expression("sum", *x)
 
 
-def logsumexp(z: Iterable[Operand]) -> Expression:
-    return Expression("logsumexp", *z)
+def hypot(x: Iterable[Operand]) -> Expression:
+    return Expression("hypot", *x)
+
+
+def logsumexp(z: Sequence[Operand]) -> tuple[Expression, list[Expression]]:
+    return Expression("logsumexp", *z), _parts("softmax", z)

@@ -15,13 +15,13 @@ from sympy import Abs as abs
 from sympy import Heaviside as heaviside
 from sympy import Max as maximum
 from sympy import Min as minimum
-from sympy import atan, cos, cosh, erfc, exp, log, sin, sinh, sqrt, tan, tanh
+from sympy import acos, asin, atan, atan2, cos, cosh, erf, erfc, exp, log, sin, sinh, sqrt, tan, tanh
 
 Expression = Any  # SymPy ships no types
 
 __all__ = [
-    "abs", "atan", "cos", "cosh", "erfc", "exp", "heaviside", "log", "maximum", "minimum", "sin", "sinh", "sqrt",
-    "tan", "tanh",
+    "abs", "acos", "asin", "atan", "atan2", "cos", "cosh", "erf", "erfc", "exp", "heaviside", "log",
+    "maximum", "minimum", "sin", "sinh", "sqrt", "tan", "tanh",
 ]  # fmt: skip
 
 
@@ -74,8 +74,46 @@ class log_sum_exp(Spelled):
         return sympy.log(sympy.Add(*map(sympy.exp, self.args)))
 
 
-def logsumexp(z: Sequence[Expression]) -> Expression:
-    return log_sum_exp(*z)
+class floor(Spelled):
+    """⌊x⌋, with derivative 0, which SymPy leaves open."""
+
+    def formula(self) -> Expression:
+        return sympy.floor(self.args[0])
+
+    def fdiff(self, argindex: int = 1) -> Expression:
+        return sympy.S.Zero
+
+
+class detach(floor):
+    """x, with derivative 0."""
+
+    def formula(self) -> Expression:
+        return self.args[0]
+
+
+def logsumexp(z: Sequence[Expression]) -> tuple[Expression, tuple[Expression, ...]]:
+    value = log_sum_exp(*z)
+    return value, tuple(sympy.exp(z_j - value) for z_j in z)
+
+
+def greater(x: Expression, y: Expression) -> Expression:
+    return heaviside(x - y, 0)
+
+
+def shares(x: Sequence[Expression]) -> list[Expression]:
+    """Of each operand, the product of [x_i > x_j] over the others; of two, the second is 1 less the first."""
+    if len(x) == 2:
+        first = heaviside(x[0] - x[1], sympy.S.Half)
+        return [first, 1 - first]
+    return [sympy.Mul(*(heaviside(x_i - x_j, sympy.S.Half) for x_j in x if x_j is not x_i)) for x_i in x]
+
+
+def clamp(x: Expression, low: Expression, high: Expression) -> Expression:
+    return minimum(maximum(x, low), high)
+
+
+def hypot(x: Sequence[Expression]) -> Expression:
+    return sympy.sqrt(sympy.Add(*(x_i**2 for x_i in x)))
 
 
 def sum(x: Iterable[Expression]) -> Expression:
@@ -86,12 +124,21 @@ def where(condition: Expression, x: Expression, y: Expression) -> Expression:
     return sympy.Piecewise((x, sympy.Ne(condition, 0)), (y, True))
 
 
+def log2(x: Expression) -> Expression:
+    return sympy.log(x) / sympy.log(2)
+
+
 def log1p(x: Expression) -> Expression:
     return sympy.log(1 + x)
 
 
 def expm1(x: Expression) -> Expression:
     return sympy.exp(x) - 1
+
+
+def times(x: Expression, y: Expression) -> Expression:
+    """x y."""
+    return x * y
 
 
 def divide(x: Expression, y: Expression) -> Expression:

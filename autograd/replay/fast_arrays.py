@@ -26,7 +26,7 @@ def heaviside(x: Array, at_zero: float) -> Array:
     >>> heaviside(np.array([-1.0, 0.0, 2.0]), 1.0).tolist()
     [0.0, 1.0, 1.0]
     """
-    if at_zero == 0.0:
+    if not isinstance(at_zero, np.ndarray) and at_zero == 0.0:
         return np.greater(x, 0.0).astype(np.float64)
     return np.heaviside(x, at_zero)
 
@@ -37,11 +37,14 @@ def stacked_sum(x: Sequence[Array]) -> Array:
     return ones(len(stack)) @ stack
 
 
-def stacked_logsumexp(z: Sequence[Array]) -> Array:
-    """log(eᶻ¹ + … + eᶻⁿ) of the rows of the one array in ``z``."""
+def stacked_logsumexp(z: Sequence[Array]) -> tuple[Array, tuple[Array]]:
+    """log(eᶻ¹ + … + eᶻⁿ) of the rows of the one array in ``z``, and the softmax as one array too."""
     [stack] = z
-    largest: Array = np.maximum.reduce(stack, axis=0)
-    return largest + np.log(ones(len(stack)) @ np.exp(stack - largest))
+    e = np.exp(stack - (largest := np.maximum.reduce(stack, axis=0)))
+    add_up, is_largest = ones(len(stack)), e == 1.0
+    total, count = add_up @ e, add_up @ is_largest
+    others = add_up @ np.where(is_largest, 0.0, e)
+    return largest + np.log(count) + np.log1p(others / count), (e / total,)
 
 
 @lru_cache(maxsize=32)
@@ -50,6 +53,6 @@ def ones(n: int) -> Array:
     return np.ones(n)
 
 
-quick = SimpleNamespace(**{**vars(arrays), "softplus": softplus, "heaviside": heaviside})
+quick = SimpleNamespace(**{**vars(arrays), "softplus": softplus, "heaviside": heaviside, "times": np.multiply})
 # Σ and logΣexp treat all operands alike: what their rules say of one z_j holds for all of them, stacked in one array
-stacked = SimpleNamespace(exp=np.exp, sum=stacked_sum, logsumexp=stacked_logsumexp)
+stacked = SimpleNamespace(sum=stacked_sum, logsumexp=stacked_logsumexp)

@@ -67,7 +67,7 @@ class Program:
             memory.values[slots[0] : slots[0] + len(slots)].reshape(shape) if len(slots) else np.zeros(shape)
             for slots, shape in zip(plan.inputs, self.shapes)
         ]
-        self._computed: Array = memory.values[plan.first_computed : memory.used]
+        self._changing: Array = memory.values[memory.constants : memory.used]  # fed or computed
 
     # ---- running ------------------------------------------------------------------------------------------------
 
@@ -105,7 +105,7 @@ class Program:
         self._is_late_done = False
         for step in self.plan.forward:
             step()
-        if not is_finite(self._computed):
+        if not is_finite(self._changing):
             return self.run_in_graph()
         self._gradients[self.plan.root] = 1.0
         for step in self.plan.backward:

@@ -19,7 +19,7 @@ Operand = Expression | float
 
 MOST_SHOWN = 6  # terms, factors or arguments; of more, the first three and the last two
 MOST_OPERATIONS, MOST_DEPTH, MOST_MARKUP = 10_000, 50, 3_000  # beyond, no formula is shown
-SPELLED = {"sigmoid": "σ", "maximum": "max", "minimum": "min"}
+SPELLED = {"sigmoid": "σ", "maximum": "max", "minimum": "min", "log2": "log₂"}
 LETTER_OF = {name: letter for letter, name in GREEK.items()}
 SUM, PRODUCT, ATOM = range(3)  # how tightly a formula holds together
 
@@ -131,7 +131,7 @@ class Template:
             return f"{{{e.name[1:]}}}", ATOM
         if e.name in ("+", "-", "sum"):
             return self.sum(e), SUM
-        if e.name == "*":
+        if e.name in ("*", "times"):
             return self.product(e)
         if e.name == "negative":
             return f'<mrow><mo form="prefix">{MINUS}</mo>{self.held(e.operands[0], PRODUCT)}</mrow>', SUM
@@ -161,7 +161,7 @@ class Template:
         stack: list[Operand] = [e]
         while stack:
             x = stack.pop()
-            if isinstance(x, Expression) and x.name == "*" and x is not self.value:
+            if isinstance(x, Expression) and x.name in ("*", "times") and x is not self.value:
                 stack += x.operands[::-1]
             elif isinstance(x, Expression) or x != 1.0:
                 factors.append(x)
@@ -199,18 +199,42 @@ class Template:
                 left, right = above.operands
                 above, below = left, self.held(right, SUM)
             return f"<mrow><mo>[</mo>{self.whole(above)}<mo>&gt;</mo>{below}<mo>]</mo></mrow>"
+        if function == "greater":
+            return f"<mrow><mo>[</mo>{self.whole(x[0])}<mo>&gt;</mo>{self.held(x[1], SUM)}<mo>]</mo></mrow>"
+        if function == "at":
+            return self.part(int(x[0]), x[1])  # type: ignore[arg-type]
         if function == "logsumexp":
-            powers = [f"<mo>+</mo>{part}" for part in elided(x, lambda z: self.call("exp", [z]), "<mo>⋯</mo>")]
-            return f"<mrow><mi>log</mi>{bracketed(''.join(powers).removeprefix('<mo>+</mo>'))}</mrow>"
+            return f"<mrow><mi>log</mi>{bracketed(self.powers(x))}</mrow>"
+        if function == "hypot":
+            squares = elided(x, lambda y: f"<msup>{self.held(y, ATOM)}<mn>2</mn></msup>", "<mo>⋯</mo>")
+            return f"<msqrt>{'<mo>+</mo>'.join(squares)}</msqrt>"
+        if function == "floor":
+            return f"<mrow><mo>⌊</mo>{self.whole(x[0])}<mo>⌋</mo></mrow>"
         arguments = "<mo>,</mo>".join(elided(x, self.whole, "<mo>⋯</mo>"))
         return f"<mrow><mi>{SPELLED.get(function, function)}</mi>{bracketed(arguments)}</mrow>"
+
+    def part(self, i: int, whole: Expression) -> str:
+        """One entry of a softmax, or of shares in a maximum: the condition under which an operand is chosen."""
+        x = list(whole.operands)
+        if whole.name == "softmax":
+            return fraction(self.call("exp", [x[i]]), self.powers(x))
+        sign = "&gt;"
+        if all(isinstance(y, Expression) and y.name == "negative" for y in x):  # in a minimum
+            x, sign = [y.operands[0] for y in x if isinstance(y, Expression)], "&lt;"
+        others = "<mo>,</mo>".join(elided(x[:i] + x[i + 1 :], self.whole, "<mo>⋯</mo>"))
+        return f"<mrow><mo>[</mo>{self.whole(x[i])}<mo>{sign}</mo>{others}<mo>]</mo></mrow>"
+
+    def powers(self, z: Sequence[Operand]) -> str:
+        """The sum of eᶻ."""
+        return "<mo>+</mo>".join(elided(z, lambda z_j: self.call("exp", [z_j]), "<mo>⋯</mo>"))
 
 
 def unguarded(e: Operand) -> Operand:
     """The formula without guards: inside another, ``where(x, …, 1)`` keeps x = 0 away from a power or a logarithm."""
     while isinstance(e, Expression) and e.name == "where":
         condition, x, y = e.operands
-        if not isinstance(condition, Expression) or condition.operands or not isinstance(x, Expression):
+        is_letter = isinstance(condition, Expression) and not condition.operands
+        if not (is_letter or condition is x) or not isinstance(x, Expression):
             break
         if isinstance(y, Expression) and y.name != "where":
             break

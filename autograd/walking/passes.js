@@ -25,23 +25,24 @@ function forward({ nodes, rules }, inputs) {
 /** As errors.complaint in Python: operation, operands, what is needed, what to write instead. */
 function complaint(rule, operands, names, value) {
   const { letters, conditions, defined } = rule;
-  const at = operands.map((x, i) => `${names[i] || letters[i]} = ${numberText(x)}`);
+  const words = letters.map((x, i) => names[i] || (names.includes(x) ? `operand ${i + 1}` : x));
+  const at = operands.map((x, i) => `${words[i]} = ${numberText(x)}`);
   const shown = at.length <= 6 ? at : [...at.slice(0, 3), `… ${at.length - 3} more`];
   const where = `${rule.name} at ${shown.join(", ")}`;
   const domain = (i) => Math.min(i, conditions.length - 1); // an n-ary rule has one for all
-  const broken = operands.flatMap((x, i) => {
-    if (!defined[domain(i)] || defined[domain(i)](x)) return [];
-    const also = names[i] && operands.length > 1 ? ` (${letters[i]} is ${names[i]})` : "";
-    return [conditions[domain(i)].replace("{x}", letters[i]) + also];
-  });
-  if (!broken.length && rule.joint && !rule.joint(...operands)) broken.push(rule.jointCondition);
+  const broken = operands.flatMap((x, i) =>
+    !defined[domain(i)] || defined[domain(i)](x) ? [] : [conditions[domain(i)].replace("{x}", words[i])],
+  );
+  if (!broken.length && rule.joint && !rule.joint(...operands)) {
+    broken.push(letters.reduce((text, x, i) => text.replaceAll(`{${x}}`, words[i]), rule.jointCondition));
+  }
   if (!broken.length) return `${where}: overflow, the result ${numberText(value)} is beyond the largest float, 1.8e308`;
   return `${where}: needs ${broken.join(" and ")}${rule.remedy ? `; ${rule.remedy}` : ""}`;
 }
 
 /** Both passes with all their numbers, as a list of steps; what a step finds is its `value`. Throws Fault. */
 function walkthrough(graph, inputs) {
-  const { nodes } = graph;
+  const { nodes, rules } = graph;
   const { data, locals } = forward(graph, inputs);
   const root = nodes.length - 1;
   const grads = nodes.map(() => 0);
@@ -56,7 +57,9 @@ function walkthrough(graph, inputs) {
       if (nodes[parent].kind === "constant") return;
       const upstream = grads[node];
       const local = locals[node][operand];
-      const product = upstream === 0 ? 0 : upstream * local; // nothing from upstream is nothing, even times ∞
+      // nothing from upstream is nothing, even times ∞; an operand that a gate has not chosen gets nothing, even of ∞
+      const isShut = upstream === 0 || (local === 0 && rules[nodes[node].rule].gate && !Number.isFinite(upstream));
+      const product = isShut ? 0 : upstream * local;
       const before = grads[parent];
       grads[parent] += product;
       const contribution = { node, operand, parent, upstream, local, product, before, value: grads[parent] };

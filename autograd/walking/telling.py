@@ -86,7 +86,7 @@ class Told:
             ) from None
         [letter] = javascript.letters(1)
         tests = [_test(d.contains, [letter]) for d in entry.domains]
-        joint = _test(entry.joint.contains, letters) if entry.joint else "null"
+        joint = _test(entry.joint.contains, letters) if entry.joint and not entry.joint.derivative else "null"
         self._sources.append(f"{{ apply: {source}, defined: [{', '.join(tests)}], joint: {joint} }}")
         words = {
             "name": entry.name,
@@ -95,6 +95,7 @@ class Told:
             "conditions": [d.condition for d in entry.domains],
             "jointCondition": entry.joint.condition if entry.joint else "",
             "remedy": entry.remedy,
+            "gate": entry.gate,
             "value": mathml.template(value),
             "locals": [mathml.template(local, value) for local in locals_],
         }

@@ -16,6 +16,7 @@ from random import Random
 from typing import Any
 
 from autograd.errors import clipped, text_name
+from autograd.value import number_of
 
 Problem = dict[str, Any]
 BY_HAND, BY_CODE = 2e-3, 1e-9  # how near, of the largest number, an answer on paper and one by code have to be
@@ -261,7 +262,7 @@ def flat(answer: Any) -> list[float]:
     if isinstance(answer, (str, bytes)):
         raise NoAnswer(f"has the text {answer!r}, and numbers are asked for")
     try:
-        return [float(answer)]
+        return [number_of(answer)]
     except (TypeError, ValueError, OverflowError):
         kind = type(answer).__name__
         raise NoAnswer(f"has a value of type {kind}, and numbers are asked for") from None

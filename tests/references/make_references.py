@@ -24,12 +24,19 @@ from random_graphs import random_function, random_point  # noqa: E402
 torch.set_default_dtype(torch.float64)
 VERSION = torch.__version__.split("+")[0]
 
+
+def number(x: float | torch.Tensor) -> torch.Tensor:
+    """A constant as PyTorch wants it."""
+    return x if isinstance(x, torch.Tensor) else torch.tensor(x)
+
+
 PRIMITIVES = {
     "identity": (lambda x: x * 1.0, [[1.5], [-0.7]]),
     "neg": (lambda x: -x, [[1.5], [-0.7]]),
     "exp": (torch.exp, [[0.3], [-2.0], [5.0]]),
     "log": (torch.log, [[0.3], [7.0]]),
     "sqrt": (torch.sqrt, [[0.3], [7.0]]),
+    "log2": (torch.log2, [[0.3], [7.0], [1.0]]),
     "sin": (torch.sin, [[0.3], [-2.0], [5.0]]),
     "cos": (torch.cos, [[0.3], [-2.0], [5.0]]),
     "tanh": (torch.tanh, [[0.3], [-2.0], [4.0]]),
@@ -39,15 +46,21 @@ PRIMITIVES = {
     "expm1": (torch.expm1, [[0.3], [-2.0], [1e-12]]),
     "tan": (torch.tan, [[0.3], [-2.0], [5.0]]),
     "atan": (torch.atan, [[0.3], [-2.0], [50.0]]),
+    "asin": (torch.asin, [[0.3], [-0.9], [1e-12]]),
+    "acos": (torch.acos, [[0.3], [-0.9], [0.999]]),
     "sinh": (torch.sinh, [[0.3], [-2.0], [1e-12]]),
     "cosh": (torch.cosh, [[0.3], [-2.0], [5.0]]),
     "log_sigmoid": (F.logsigmoid, [[0.3], [-2.0], [-40.0]]),
     "elu": (F.elu, [[0.3], [-2.0], [-1e-12]]),
     "silu": (F.silu, [[0.3], [-2.0], [5.0]]),
+    "erf": (torch.erf, [[0.3], [-2.0], [1e-12]]),
     "erfc": (torch.erfc, [[0.3], [-2.0], [5.0]]),
     "gelu": (F.gelu, [[0.3], [-2.0], [-8.0]]),
     "relu": (torch.relu, [[0.3], [-2.0], [0.0]]),
     "abs": (torch.abs, [[0.3], [-2.0], [0.0]]),
+    "sign": (torch.sign, [[0.3], [-2.0], [0.0]]),
+    "floor": (torch.floor, [[0.3], [-2.5], [4.0]]),
+    "detach": (lambda x: x.detach() + 0.0 * x, [[0.3], [-2.0]]),
     "add": (torch.add, [[0.3, -2.0]]),
     "sub": (torch.sub, [[0.3, -2.0]]),
     "mul": (torch.mul, [[0.3, -2.0], [4.0, 0.5]]),
@@ -57,8 +70,27 @@ PRIMITIVES = {
         [[0.3, 3.0], [-2.0, 3.0], [-2.0, -2.0], [2.0, 0.5], [0.0, 0.0], [0.0, 1.0]],
     ),
     "pow": (torch.pow, [[0.3, -2.0], [4.0, 0.5], [0.0, 2.0]]),
-    "maximum": (torch.maximum, [[0.3, -2.0], [1.0, 4.0], [2.0, 2.0]]),
-    "minimum": (torch.minimum, [[0.3, -2.0], [1.0, 4.0], [2.0, 2.0]]),
+    "atan2": (torch.atan2, [[0.3, -2.0], [-0.3, -2.0], [4.0, 0.5]]),
+    # PyTorch differentiates neither of these two
+    "heaviside": (
+        lambda x, y: torch.heaviside(x.detach(), number(y).detach()) + 0.0 * x,
+        [[0.3, 0.5], [-2.0, 0.5], [0.0, 0.5]],
+    ),
+    "greater": (lambda x, y: (x > y) + 0.0 * (x + y), [[0.3, -2.0], [1.0, 4.0], [2.0, 2.0]]),
+    # no bound is met: there PyTorch takes 1 where two halves are meant
+    "clamp": (torch.clamp, [[0.3, -2.0, 5.0], [0.3, 1.0, 5.0], [7.0, 1.0, 5.0]]),
+    "maximum": (
+        lambda *x: torch.amax(torch.stack(x), 0),
+        [[0.3, -2.0], [1.0, 4.0], [2.0, 2.0], [0.3, -2.0, 5.0], [2.0, -1.0, 2.0], [3.0, 3.0, 3.0]],
+    ),
+    "minimum": (
+        lambda *x: torch.amin(torch.stack(x), 0),
+        [[0.3, -2.0], [1.0, 4.0], [2.0, 2.0], [0.3, -2.0, 5.0], [2.0, 3.0, 2.0], [3.0, 3.0, 3.0]],
+    ),
+    "hypot": (
+        lambda *x: torch.linalg.vector_norm(torch.stack([number(x_i) for x_i in x])),
+        [[0.3, -2.0], [0.3, -2.0, 5.0], [0.0, 0.0], [-7.0]],
+    ),
     "where": (lambda c, x, y: torch.where(c != 0.0, x, y), [[1.0, 0.3, -2.0], [0.0, 0.3, -2.0]]),
     "sum": (lambda *x: torch.stack(x).sum(), [[0.3, -2.0, 5.0]]),
     "product": (lambda *x: torch.stack(x).prod(), [[0.3, -2.0, 5.0], [0.0, -2.0, 5.0]]),

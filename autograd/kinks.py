@@ -1,0 +1,85 @@
+"""Finds kinks and jumps, where a function has another slope or value on either side, and its derivative is a choice.
+
+No operation is listed: a rule is run with its ties broken each way, and where the results differ there is a kink.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any
+
+from autograd.graph import topological_order
+from autograd.number_systems import floats
+from autograd.primitives import CONDITION, Primitive
+from autograd.value import Value
+
+
+class _Broken:
+    """The number system ``floats``, but of numbers that tie (``ties`` at most), the ``winner``-th is the largest."""
+
+    winner, ties = 0, 1
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(floats, name)
+
+    def wins(self, i: int, ties: int = 2) -> float:
+        self.ties = max(self.ties, ties)
+        return float(i == self.winner % ties)
+
+    def heaviside(self, x: float, at_zero: float) -> float:
+        return self.wins(0) if x == 0.0 else floats.heaviside(x, at_zero)
+
+    def greater(self, x: float, y: float) -> float:
+        return self.wins(0) if x == y else floats.greater(x, y)
+
+    def floor(self, x: float) -> float:
+        return floats.floor(x) - (self.wins(1) if x == floats.floor(x) else 0.0)
+
+    def shares(self, x: Sequence[float]) -> list[float]:
+        tied = [i for i, share in enumerate(floats.shares(x)) if share > 0.0]
+        return [self.wins(tied.index(i), len(tied)) if i in tied else 0.0 for i in range(len(x))]
+
+
+def is_kink(primitive: Primitive, operands: Sequence[float], movers: Iterable[Hashable] | None = None) -> bool:
+    """Whether the rule has a kink or a jump at these operands, as relu has at 0 and floor at each whole number.
+
+    movers   what moves each operand: those of one mover move together, those of None stay. Without it, each by itself
+    """
+    movers = list(range(len(operands)) if movers is None else movers)
+    moves, joint = any(mover is not None for mover in movers), primitive.joint
+    if not moves or (joint and joint.derivative and not joint.contains(*operands)):
+        return moves  # hypot at the origin has a slope for each direction
+    n, results = _Broken(), []
+    while n.winner < n.ties:
+        given = zip(operands, movers, primitive.domains_of(len(operands)))
+        at = [n.wins(0) if d is CONDITION and x == 0.0 and mover is not None else x for x, mover, d in given]
+        value, local_derivatives = primitive.rule(n, *at)
+        slopes: Counter[Hashable] = Counter()
+        for mover, local in zip(movers, local_derivatives):
+            slopes[mover] += local
+        del slopes[None]
+        results.append((value, slopes))
+        n.winner += 1
+    return any(result != results[0] for result in results)
+
+
+def kinks(root: Value, inputs: Iterable[Value] | None = None) -> list[Value]:
+    """The nodes of ``root``'s graph that sit on a kink, in forward order.
+
+    inputs   the values that move; without it, every leaf. A movement ends where a local derivative is 0
+
+    >>> x = Value(0.0)
+    >>> f = x.relu() + (x * x).relu()  # x² only touches 0, which is no kink
+    >>> kinks(f) == [f.parents[0]]
+    True
+    """
+    order, found = topological_order(root), []
+    moving = {node for node in order if node.operation is None} if inputs is None else set(inputs)
+    for node in order:
+        movers = [x if x in moving else None for x in node.parents]
+        if node.operation is not None and is_kink(node.operation, [x.data for x in node.parents], movers):
+            found.append(node)
+        if any(local and x in moving for x, local in node.edges):
+            moving.add(node)
+    return found
