@@ -595,7 +595,7 @@ def where(n, c, x, y):
 
     Python computes both before it chooses, so what is not chosen has to exist as well: for √x where x > 0 write
     ``where(x > 0, sqrt(maximum(x, 1e-300)), 0.0)``, which guards the argument. ``x > 0`` decides once;
-    ``greater(x, 0.0)`` is a node, which a recorded loss decides anew.
+    ``greater(x, 0.0)`` is a node, evaluated in each run of a recorded loss.
 
     >>> from autograd import Value
     >>> where(Value(2.0) > 1.0, Value(3.0), Value(4.0)).data

@@ -17,6 +17,8 @@ from nn.arguments import Answering, answering, in_range, whole
 
 Schedule = Callable[[int], float]
 
+FIND_IT = "run both passes inside `with autograd.detect_anomaly():`, which names where it arose"
+
 
 class Optimizer(Answering, ABC):
     """Moves parameters against their gradients.
@@ -79,10 +81,11 @@ class Optimizer(Answering, ABC):
             moved = [self.update(p.data, p.grad, state) for p, state in zip(self.parameters, self.states)]
             for p, (w, state) in zip(self.parameters, moved):
                 if not (isfinite(w) and all(map(isfinite, state))):
+                    remedy = f"try a learning rate below {self.learning_rate!r}, or clip the gradients"
                     raise DomainError(
                         f"{p.name or 'a parameter'} = {p.data!r} with the gradient {p.grad!r} would become {w!r} and "
-                        f"leave {state!r} for the next step, and no parameter was moved: try a learning rate below "
-                        f"{self.learning_rate!r}, or clip the gradients"
+                        f"leave {state!r} for the next step, and no parameter was moved: "
+                        f"{remedy if isfinite(p.grad) else FIND_IT}"
                     )
         except BaseException:
             self.steps, self.learning_rate = before
@@ -270,7 +273,7 @@ def clip_norm(parameters: Iterable[Value], largest: float) -> float:
     parameters = list(parameters)
     norm = gradient_norm(parameters)
     if not isfinite(norm):
-        raise DomainError(f"the gradient's norm is {norm!r}, and clipping cannot mend that: lower the learning rate")
+        raise DomainError(f"the gradient's norm is {norm!r}, which clipping cannot mend: {FIND_IT}")
     if norm > largest:
         factor = largest / norm
         for p in parameters:
@@ -293,7 +296,7 @@ def clip_value(parameters: Iterable[Value], largest: float) -> None:
     in_range("largest value", largest, above=0.0)
     parameters = list(parameters)
     if any(p.grad != p.grad for p in parameters):
-        raise DomainError("a gradient is NaN, and clipping cannot mend that: lower the learning rate")
+        raise DomainError(f"a gradient is NaN, which clipping cannot mend: {FIND_IT}")
     for p in parameters:
         p.grad = min(max(p.grad, -largest), largest)
 
