@@ -75,7 +75,7 @@ class Value:
 
     @data.setter
     def data(self, number: SupportsFloat) -> None:
-        self._data = plain(number)
+        self._data = number if number.__class__ is float else plain(number)
 
     @property
     def parents(self) -> tuple[Value, ...]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from autograd.graph import topological_order
 from autograd.primitives import CONSTANT_NUMBER, Primitive
-from autograd.value import Value
+from autograd.value import Value, data_of
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -86,7 +86,7 @@ def flatten(root: Value, leaves: Iterable[Value] = ()) -> Flat:
     parents = np.fromiter(map(place_of.__getitem__, chain.from_iterable(operands)), np.int64, start[-1])
     codes: dict[Any, int] = {}
     code = np.fromiter((codes.setdefault(node.operation, len(codes)) for node in nodes), np.int64, len(nodes))
-    data = np.fromiter((node.data for node in nodes), np.float64, len(nodes))
+    data = np.fromiter(map(data_of, nodes), np.float64, len(nodes))
     flat = Flat(nodes, place_of, list(codes), code, start, parents, parents, data)
     constants = np.flatnonzero(flat.is_constant)
     _, first, of_each = np.unique(data[constants].view(np.int64), return_index=True, return_inverse=True)

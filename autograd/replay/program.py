@@ -14,6 +14,7 @@ import numpy as np
 
 from autograd.errors import DomainError
 from autograd.graph import topological_order
+from autograd.modes import collector_paused
 from autograd.notation import is_constant
 from autograd.number_systems import floats
 from autograd.number_systems.arrays import Array
@@ -23,7 +24,7 @@ from autograd.replay.memory import is_finite
 from autograd.replay.planning import Plan
 from autograd.replay.telling import Layer, find_layers, tell, tell_html, tell_latex
 from autograd.replay.training import training, write_back
-from autograd.value import Value, collector_paused
+from autograd.value import Value, data_of
 
 
 class Program:
@@ -88,13 +89,13 @@ class Program:
     def read_leaves(self) -> None:
         """Take the numbers that the leaves have now, those of the inputs excepted."""
         write_back(self.leaves)
-        self.parameter_array[:] = [p.data for p in self.parameters]
+        self.parameter_array[:] = [*map(data_of, self.parameters)]
         self.read_others()
 
     def read_others(self) -> None:
         """Take the numbers of the leaves that are neither inputs nor parameters."""
         if self.others:
-            self._other_array[:] = [leaf.data for leaf in self.others]
+            self._other_array[:] = [*map(data_of, self.others)]
 
     def replay(self) -> float:
         """The array steps, with the numbers that lie in the arrays; the caller holds ``np.errstate``.
@@ -212,7 +213,7 @@ class Program:
         """
         check_loss("compare", loss)
         for leaves, array in zip(self.inputs, self._input_arrays):
-            array[...] = np.reshape([leaf.data for leaf in leaves], array.shape)
+            array[...] = np.reshape([*map(data_of, leaves)], array.shape)
         number_of: Callable[[Value], float] = self.value
         fault: DomainError | None = None
         try:
@@ -258,7 +259,7 @@ class Program:
                     step()
                 finite = is_finite(self.memory.gradients)
             if not finite:  # 0 · ∞ is 0 in the graph alone
-                present = [p.data for p in self.parameters]
+                present = [*map(data_of, self.parameters)]
                 self.run_in_graph()
                 for p, x in zip(self.parameters, present):  # which may have moved since
                     p.data = x

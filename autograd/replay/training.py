@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd.number_systems.arrays import Array
 from autograd.replay.memory import is_finite
-from autograd.value import Value
+from autograd.value import Value, data_of
 
 if TYPE_CHECKING:
     from autograd.replay.program import Program
@@ -97,7 +97,7 @@ class _Training:
     def _read(self) -> None:
         optimizer = self.optimizer
         write_back(set(optimizer.parameters))  # another training may hold them
-        self.parameters = np.array([p.data for p in optimizer.parameters])
+        self.parameters = np.array([*map(data_of, optimizer.parameters)])
         width, count = len(optimizer.first_state()), len(optimizer.parameters)
         self.memory = tuple(np.array(optimizer.states, dtype=np.float64).reshape(count, width).T.copy())
 
@@ -106,7 +106,7 @@ class _Training:
         if self.program is None or not self.is_ahead:
             return
         for p, x in zip(self.optimizer.parameters, self.parameters.tolist()):
-            p.data = x
+            p._data = x  # a float already
         if self.memory:
             self.optimizer.states = list(zip(*(column.tolist() for column in self.memory)))
         self.program.write_gradients()
