@@ -30,7 +30,7 @@ def picture(
 
     Raises ImportError, which says what to install, without matplotlib.
     """
-    figure = _figure(11, 4.6)
+    figure = new_figure(11, 4.6)
     figure.suptitle(words(title, 100))
     left, right = figure.subplots(1, 2)
     _draw_losses(left, records, best)
@@ -38,7 +38,7 @@ def picture(
         _draw_boundary(right, model, data)
     else:
         _draw_confusion(right, model, data.test)
-    _write(figure, path)
+    write_png(figure, path)
 
 
 def layers_picture(path: Path, layers: Sequence[Sequence[LayerRecord]], title: str) -> None:
@@ -46,7 +46,7 @@ def layers_picture(path: Path, layers: Sequence[Sequence[LayerRecord]], title: s
 
     Raises ImportError, which says what to install, without matplotlib.
     """
-    figure = _figure(11, 4.2)
+    figure = new_figure(11, 4.2)
     figure.suptitle(words(title, 100))
     sizes, changes, stuck = figure.subplots(1, 3)
     epochs = range(1, len(layers) + 1)
@@ -67,18 +67,20 @@ def layers_picture(path: Path, layers: Sequence[Sequence[LayerRecord]], title: s
     for axes in (sizes, changes, stuck):
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small")
-    _write(figure, path)
+    write_png(figure, path)
 
 
-def _figure(width: float, height: float) -> Any:
+def new_figure(width: float, height: float, dpi: int = 120) -> Any:
+    """A figure of these inches. ImportError says what to install without matplotlib."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
         raise ImportError("pictures need matplotlib: pip install 'chainrule[plot]'") from None
-    return Figure(figsize=(width, height), layout="constrained", dpi=120)
+    return Figure(figsize=(width, height), layout="constrained", dpi=dpi)
 
 
-def _write(figure: Any, path: Path) -> None:
+def write_png(figure: Any, path: Path) -> None:
+    """Write the figure to a file, whole or not at all."""
     image = BytesIO()
     figure.savefig(image, format="png")
     write_whole(path, image.getvalue())

@@ -1,6 +1,5 @@
 """Each claim of the lecture: its experiment's numbers against the slides, and a verdict that the numbers can turn."""
 
-from dataclasses import fields, replace
 from functools import cache
 from math import comb, exp
 from statistics import fmean, pvariance
@@ -10,11 +9,18 @@ import pytest
 from nn.__main__ import main
 from nn.claims import CLAIMS, run, table
 from nn.claims.batch_norm import RATES as BN_RATES
-from nn.claims.batch_norm import SCALES, HigherRates, LessDropout, Saturating, Scale, Shift
-from nn.claims.descent import BatchNoise, Progress, Settling
-from nn.claims.dropped import UNITS, Ensemble, Redundancy
-from nn.claims.inputs import AllPositive
-from nn.claims.networks import DEPTHS, WIDTHS, Architecture, Unstable, ZeroStart
+from nn.claims.batch_norm import (
+    SCALES,
+    higher_rates_result,
+    less_dropout_result,
+    saturating_result,
+    scale_result,
+    shift_result,
+)
+from nn.claims.descent import batch_noise_result, progress_result, settling_result
+from nn.claims.dropped import UNITS, ensemble_result, redundancy_result
+from nn.claims.inputs import all_positive_result
+from nn.claims.networks import DEPTHS, WIDTHS, architecture_result, unstable_result, zero_start_result
 
 SLOW = {"architecture", "bn-dropout", "bn-rates", "bn-saturating", "bn-scale", "progress", "redundancy"}
 on_every_claim = pytest.mark.parametrize(
@@ -149,51 +155,58 @@ FALLING, STILL = [0.6 - 0.05 * k for k in range(11)], [0.6] * 11
 NEVER = [0.6] * len(BN_RATES)
 PAIRS = {
     "progress": (
-        Progress(N_EVALUATIONS, [FALLING, FALLING, [*STILL[:10], 0.3]], [1.0] * 3, 1e-16),
-        Progress(N_EVALUATIONS, [STILL, STILL, FALLING], [1.0] * 3, 0.1),
+        progress_result(N_EVALUATIONS, [FALLING, FALLING, [*STILL[:10], 0.3]], [1.0] * 3, 1e-16),
+        progress_result(N_EVALUATIONS, [STILL, STILL, FALLING], [1.0] * 3, 0.1),
     ),
     "zero-start": (
-        ZeroStart(["0", ".1", "random"], [[0.0], [0.0], [1.0]], [1.0] * 3, [0.5, 0.5, 0.9]),
-        ZeroStart(["0", ".1", "random"], [[1.0], [1.0], [1.0]], [1.0] * 3, [0.9, 0.9, 0.9]),
+        zero_start_result(["0", ".1", "random"], [[0.0], [0.0], [1.0]], [1.0] * 3, [0.5, 0.5, 0.9]),
+        zero_start_result(["0", ".1", "random"], [[1.0], [1.0], [1.0]], [1.0] * 3, [0.9, 0.9, 0.9]),
     ),
-    "unstable": (Unstable([1e-6], [512.0], [1e-5], [1e3], [1.0]), Unstable([1.0], [1.0], [1.0], [1.0], [1e-3])),
+    "unstable": (
+        unstable_result([1e-6], [512.0], [1e-5], [1e3], [1.0]),
+        unstable_result([1.0], [1.0], [1.0], [1.0], [1e-3]),
+    ),
     "settling": (
-        Settling([0.5, 1.5], [0.9, 1.1], [1.0], [1.0], [1.0]),
-        Settling([1.0, 1.0], [1.0, 1.0], [0.5], [0.5], [1.0]),
+        settling_result([0.5, 1.5], [0.9, 1.1], [1.0], [1.0], [1.0]),
+        settling_result([1.0, 1.0], [1.0, 1.0], [0.5], [0.5], [1.0]),
     ),
     "batch-noise": (
-        BatchNoise([-1.5] * 4, [1.2, 0.4, 0.1, 0.0], [1, 10], [1.0, 0.1]),
-        BatchNoise([-1.5, 0.0, 1.0, 2.0], [0.0, 0.1, 0.4, 1.2], [1, 10], [0.1, 1.0]),
+        batch_noise_result([-1.5] * 4, [1.2, 0.4, 0.1, 0.0], [1, 10], [1.0, 0.1]),
+        batch_noise_result([-1.5, 0.0, 1.0, 2.0], [0.0, 0.1, 0.4, 1.2], [1, 10], [0.1, 1.0]),
     ),
     "architecture": (
-        Architecture([[0.5, 0.6, 0.7], [0.6, 0.7, 0.8], [0.7, 0.8, 0.9]], [[0.5, 0.6, 0.7]] * 2 + [[0.6, 0.7, 0.8]]),
-        Architecture([[0.9, 0.8, 0.7], [0.8, 0.7, 0.6], [0.7, 0.6, 0.5]], [[0.8, 0.7, 0.6]] * 2 + [[0.7, 0.6, 0.5]]),
+        architecture_result(
+            [[0.5, 0.6, 0.7], [0.6, 0.7, 0.8], [0.7, 0.8, 0.9]], [[0.5, 0.6, 0.7]] * 2 + [[0.6, 0.7, 0.8]]
+        ),
+        architecture_result(
+            [[0.9, 0.8, 0.7], [0.8, 0.7, 0.6], [0.7, 0.6, 0.5]], [[0.8, 0.7, 0.6]] * 2 + [[0.7, 0.6, 0.5]]
+        ),
     ),
     "redundancy": (
-        Redundancy([[0.3] * UNITS], [[0.1] * UNITS], [[0.2] * UNITS], 0.1, 0.1),
-        Redundancy([[0.1] * UNITS], [[0.3] * UNITS], [[0.2] * UNITS], 0.1, 0.1),
+        redundancy_result([[0.3] * UNITS], [[0.1] * UNITS], [[0.2] * UNITS], 0.1, 0.1),
+        redundancy_result([[0.1] * UNITS], [[0.3] * UNITS], [[0.2] * UNITS], 0.1, 0.1),
     ),
     "ensemble": (
-        Ensemble([4.0, 6.0], 5.0, 0.99, 0.99, 0.99, [0.3, 0.5], 0.2, 0.2),
-        Ensemble([4.0, 6.0], 4.0, 0.5, 0.6, 0.99, [0.3, 0.5], 0.2, 0.6),
+        ensemble_result([4.0, 6.0], 5.0, 0.99, 0.99, 0.99, [0.3, 0.5], 0.2, 0.2),
+        ensemble_result([4.0, 6.0], 4.0, 0.5, 0.6, 0.99, [0.3, 0.5], 0.2, 0.6),
     ),
     "all-positive": (
-        AllPositive(2, 8, 0, 0.0, [(0.0, 0.0), (1.0, 1.0), (0.5, -0.5)], [(0.0, 0.0), (1.0, -1.0)]),
-        AllPositive(8, 2, 3, 0.5, [(0.0, 0.0), (1.0, -1.0)], [(0.0, 0.0), (1.0, 1.0), (0.5, -0.5)]),
+        all_positive_result(2, 8, 0, 0.0, [(0.0, 0.0), (1.0, 1.0), (0.5, -0.5)], [(0.0, 0.0), (1.0, -1.0)]),
+        all_positive_result(8, 2, 3, 0.5, [(0.0, 0.0), (1.0, -1.0)], [(0.0, 0.0), (1.0, 1.0), (0.5, -0.5)]),
     ),
-    "bn-shift": (Shift(([0.0, 2.0], [0.0, 0.1])), Shift(([0.0, 0.1], [0.0, 2.0]))),
+    "bn-shift": (shift_result(([0.0, 2.0], [0.0, 0.1])), shift_result(([0.0, 0.1], [0.0, 2.0]))),
     "bn-scale": (
-        Scale((0.5, 0.1), (1.0, 1e-6), 1e-18, ([0.2, 0.9], [0.2, 0.3])),
-        Scale((0.1, 0.5), (1e-6, 1.0), 0.1, ([0.2, 0.3], [0.2, 0.9])),
+        scale_result((0.5, 0.1), (1.0, 1e-6), 1e-18, ([0.2, 0.9], [0.2, 0.3])),
+        scale_result((0.1, 0.5), (1e-6, 1.0), 0.1, ([0.2, 0.3], [0.2, 0.9])),
     ),
     "bn-rates": (
-        HigherRates((NEVER, [0.1] * len(BN_RATES))),
-        HigherRates(([0.1] * len(BN_RATES), NEVER)),
+        higher_rates_result((NEVER, [0.1] * len(BN_RATES))),
+        higher_rates_result(([0.1] * len(BN_RATES), NEVER)),
     ),
-    "bn-saturating": (Saturating(([0.7, 0.7], [0.6, 0.1])), Saturating(([0.7, 0.1], [0.7, 0.7]))),
+    "bn-saturating": (saturating_result(([0.7, 0.7], [0.6, 0.1])), saturating_result(([0.7, 0.1], [0.7, 0.7]))),
     "bn-dropout": (
-        LessDropout(["a", "b", "c", "d"], [0.1] * 4, [0.6, 0.4, 0.35, 0.34]),
-        LessDropout(["a", "b", "c", "d"], [0.1] * 4, [0.4, 0.45, 0.6, 0.4]),
+        less_dropout_result(["a", "b", "c", "d"], [0.1] * 4, [0.6, 0.4, 0.35, 0.34]),
+        less_dropout_result(["a", "b", "c", "d"], [0.1] * 4, [0.4, 0.45, 0.6, 0.4]),
     ),
 }
 
@@ -212,7 +225,7 @@ def test_the_numbers_decide_the_verdict(name):
 
 
 def test_a_verdict_in_between_names_what_fails_and_what_holds():
-    found = replace(PAIRS["unstable"][0], he=[1e-4])
+    found = unstable_result([1e-6], [512.0], [1e-5], [1e3], he=[1e-4])
     assert found.word == "partly borne out"
     failing, holding = found.verdict.split("As said: ")
     assert "He's weights" in failing and "w = 8: 512" in holding
@@ -221,7 +234,7 @@ def test_a_verdict_in_between_names_what_fails_and_what_holds():
 @on_every_claim
 def test_an_experiment_gives_numbers_that_its_seed_repeats_and_a_verdict_with_a_number(name):
     found = result(name)
-    assert fields(found) and found.row in ("C2", "C4", "C5", "C6", "C7", "C9", "D2", "D3", "D4", "D8")
+    assert found.numbers and found.row in ("C2", "C4", "C5", "C6", "C7", "C9", "D2", "D3", "D4", "D8")
     assert found.word in ("borne out", "partly borne out", "not borne out")
     assert any(character.isdigit() for character in found.verdict)
     (again,) = run([name], 0)
@@ -239,7 +252,7 @@ def test_another_seed_gives_other_numbers():
 
 
 def test_every_row_of_the_lecture_with_a_claim_has_an_experiment():
-    rows = [type(PAIRS[name][0]).row for name in CLAIMS]
+    rows = [PAIRS[name][0].row for name in CLAIMS]
     assert rows == sorted(rows) and {"C2", "C4", "C5", "C6", "C7", "C9", "D2", "D3", "D4", "D8"} == set(rows)
 
 
@@ -259,9 +272,9 @@ def test_the_table_has_four_columns_in_a_hundred_and_every_word_of_the_verdicts(
 def full_size(name):
     """Numbers of the shapes that the experiment makes, for those of the pairs that are shorter."""
     sizes = {
-        "unstable": Unstable(*[[2.0**-l for l in range(10)]] * 5),
-        "architecture": Architecture(*[[[0.5] * len(WIDTHS)] * len(DEPTHS)] * 2),
-        "bn-scale": Scale((1.0, 0.1), (1.0, 0.0), 0.0, ([0.5] * len(SCALES), [0.4] * len(SCALES))),
+        "unstable": unstable_result(*[[2.0**-l for l in range(10)]] * 5),
+        "architecture": architecture_result(*[[[0.5] * len(WIDTHS)] * len(DEPTHS)] * 2),
+        "bn-scale": scale_result((1.0, 0.1), (1.0, 0.0), 0.0, ([0.5] * len(SCALES), [0.4] * len(SCALES))),
     }
     return sizes.get(name, PAIRS[name][0])
 

@@ -297,7 +297,7 @@ def run(classes, features):
 def test_matplotlib_takes_no_name_for_a_formula_and_leaves_none_out(monkeypatch):
     cbook = pytest.importorskip("matplotlib.cbook")
     figures = []
-    monkeypatch.setattr(pictures, "_write", lambda figure, path: figures.append(figure))
+    monkeypatch.setattr(pictures, "write_png", lambda figure, path: figures.append(figure))
     rare = {"שלום", "😀", "日本"}  # not in every font of matplotlib's own, which warns of that
     names = [name for name in NAMES if name not in rare]
     for some in (names[i::8] for i in range(8)):

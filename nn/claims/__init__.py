@@ -1,4 +1,4 @@
-"""The lecture's claims as experiments on scalar nodes: run them, and the numbers decide what is borne out."""
+"""The lecture's claims as experiments on scalar nodes, whose numbers decide which are borne out."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ COLUMNS = (("claim", 24), ("row", 3), ("measured", 31), ("verdict", 36))  # 94, 
 
 
 def run(names: Sequence[str] | None = None, seed: int = 0) -> Iterator[Result]:
-    """The results of the experiments of these names, of all without any, each as soon as it is done.
+    """Run the experiments of these names, or all of them, and yield each result as soon as it is there.
 
-    Raises ValueError, before anything runs, for a name that is none.
+    Raises ValueError for an unknown name, before anything runs.
 
     >>> [result.word for result in run(["unstable"])]
     ['borne out']
@@ -47,7 +47,7 @@ def run(names: Sequence[str] | None = None, seed: int = 0) -> Iterator[Result]:
 
 
 def check_names(names: Sequence[str] | None) -> list[str]:
-    """The names, or all of them for none; ValueError lists what there is."""
+    """The names, by default all of them. ValueError for an unknown one lists what there is."""
     for name in names or ():
         if name not in CLAIMS:
             raise ValueError(f"claim {name!r}: there are {', '.join(CLAIMS)}")
@@ -60,7 +60,7 @@ def table(results: Sequence[Result]) -> str:
     rule = "  ".join("─" * width for _, width in COLUMNS)
     lines = [head, rule]
     for result in results:
-        cells = (result.statement, result.row, result.measured(), result.verdict)
+        cells = (result.statement, result.row, result.measured, result.verdict)
         wrapped = [wrap(cell, width, break_on_hyphens=False) for cell, (_, width) in zip(cells, COLUMNS)]
         for k in range(max(map(len, wrapped))):
             parts = [(part[k] if k < len(part) else "").ljust(width) for part, (_, width) in zip(wrapped, COLUMNS)]
@@ -70,12 +70,12 @@ def table(results: Sequence[Result]) -> str:
 
 
 def listing(names: Sequence[str] | None = None) -> str:
-    """The names, all of them for none, each with what its experiment is; ValueError for a name that is none."""
+    """The names, by default all of them, each with a line on its experiment. ValueError for an unknown one."""
     return "\n".join(f"{name:<14} {(CLAIMS[name].__doc__ or '').splitlines()[0]}" for name in check_names(names))
 
 
 def run_with_progress(names: Sequence[str] | None, seed: int = 0, out: Path | None = None) -> list[Result]:
-    """The results, with a bar on a terminal meanwhile, and in the folder ``out`` a picture of each."""
+    """Run the experiments with a progress bar on a terminal; write a picture of each into the folder ``out``."""
     from tqdm import tqdm
 
     names = check_names(names)

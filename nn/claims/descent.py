@@ -2,78 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import combinations
-from typing import Any, ClassVar
+from itertools import combinations, pairwise
+from typing import Any
 
 from autograd.functions import mean as mean_of_values
 from autograd.number_systems import floats
 from autograd.value import Value
 from nn.claims.fitting import generator, gradient, mean, random_batches, spread
-from nn.claims.result import Check, Result, finish, style
+from nn.claims.result import Judgement, Result, claim, curves, finish, style
 from nn.data import batches, moons
 from nn.layers import MLP
 from nn.losses import binary_cross_entropy
 from nn.optim import SGD, Schedule, exponential, inverse_time
+from nn.pictures import GREY
 from nn.training import Training, evaluate
 
 SIZES = (1, 10, 100)
 RATES = (0.03, 0.1, 0.3, 1.0, 3.0)
 
 
-@dataclass(frozen=True)
-class Progress(Result):
-    """Training loss after so many gradient evaluations, for each batch size at the best of its learning rates.
-
-    evaluations   0, 10, 20, …; losses and rates have one row and one number for each batch size in SIZES
-    difference    largest, between the mean of the examples' gradients and the gradient of the mean loss
-    """
-
-    statement: ClassVar[str] = "Small batches make progress before the whole training set has been seen"
-    row: ClassVar[str] = "C2"
-    evaluations: list[int]
-    losses: list[list[float]]
-    rates: list[float]
-    difference: float
-
-    def measured(self) -> str:
-        return (
-            f"loss of 2-8-1 on 100 moons over {self.evaluations[-1]} gradient evaluations, batches of "
-            f"{', '.join(map(str, SIZES))}, each at the best of {len(RATES)} rates"
-        )
-
-    def checks(self) -> list[Check]:
-        half, once = (self.evaluations.index(n) for n in (SIZES[-1] // 2, SIZES[-1]))
-        one, some, whole = self.losses
-        start, seen, end = whole[0], *([losses[t] for losses in self.losses] for t in (once, -1))
-        return [
-            Check(
-                f"after half the set the loss went from {start:.3f} to {one[half]:.3f} (1), {some[half]:.3f} (10), "
-                f"{whole[half]:.3f} (all)",
-                max(one[half], some[half]) < 0.9 * start <= whole[half],
-            ),
-            Check(
-                f"after the set it is {seen[0]:.3f}, {seen[1]:.3f}, {seen[2]:.3f} (after {self.evaluations[-1]} "
-                f"evaluations {end[0]:.3f}, {end[1]:.3f}, {end[2]:.3f})",
-                max(seen[:2]) < seen[2],
-            ),
-            Check(
-                f"the mean of the gradients is the gradient of the mean, to {self.difference:.0e}",
-                self.difference < 1e-12,
-            ),
-        ]
-
-    def draw(self, axes: Any) -> None:
-        for k, (size, losses, rate) in enumerate(zip(SIZES, self.losses, self.rates)):
-            label = f"batches of {size}, η = {rate:g}"
-            axes.plot(self.evaluations, losses, **style(k, markevery=5), label=label)
-        axes.axvline(SIZES[-1], color="#666666", linewidth=0.8)
-        axes.text(SIZES[-1] + 3, axes.get_ylim()[1] * 0.97, "every example seen once", fontsize="small", va="top")
-        axes.set_ylim(0, None)
-        finish(axes, "gradient evaluations (examples differentiated)", "training loss")
-
-
-def progress(seed: int = 0) -> Progress:
+def progress(seed: int = 0) -> Result:
     """C2: one example, a mini-batch and the whole batch, compared by the gradients that they cost."""
     found = [min((_descend(seed, size, rate), rate) for rate in RATES) for size in SIZES]
     training = _moons_training(seed, 1, 1.0)
@@ -81,7 +29,40 @@ def progress(seed: int = 0) -> Progress:
     whole = gradient(training, range(SIZES[-1]))
     difference = max(abs(mean(column) - g) for column, g in zip(zip(*every), whole))
     evaluations = list(range(0, 5 * SIZES[-1] + 1, 10))
-    return Progress(evaluations, [losses for (_, losses), _ in found], [rate for _, rate in found], difference)
+    return progress_result(evaluations, [losses for (_, losses), _ in found], [rate for _, rate in found], difference)
+
+
+@claim("C2", "Small batches make progress before the whole training set has been seen")
+def progress_result(
+    evaluations: list[int], losses: list[list[float]], rates: list[float], difference: float
+) -> Judgement:
+    """Training loss after so many gradient evaluations, for each batch size at the best of its learning rates.
+
+    evaluations   0, 10, 20, …; losses and rates have one row and one number for each batch size in SIZES
+    difference    largest, between the mean of the examples' gradients and the gradient of the mean loss
+    """
+    half, once = (evaluations.index(n) for n in (SIZES[-1] // 2, SIZES[-1]))
+    one, some, whole = losses
+    start, seen, end = whole[0], [l[once] for l in losses], [l[-1] for l in losses]
+    xlabel = "gradient evaluations (examples differentiated)"
+    labels = [f"batches of {size}, η = {rate:g}" for size, rate in zip(SIZES, rates)]
+
+    def mark_one_epoch(axes: Any) -> None:
+        axes.axvline(SIZES[-1], color=GREY, linewidth=0.8)
+        axes.text(SIZES[-1] + 3, axes.get_ylim()[1] * 0.97, "every example seen once", fontsize="small", va="top")
+
+    return (
+        f"loss of 2-8-1 on 100 moons over {evaluations[-1]} gradient evaluations, batches of "
+        f"{', '.join(map(str, SIZES))}, each at the best of {len(RATES)} rates",
+        {
+            f"after half the set the loss went from {start:.3f} to {one[half]:.3f} (1), {some[half]:.3f} (10), "
+            f"{whole[half]:.3f} (all)": max(one[half], some[half]) < 0.9 * start <= whole[half],
+            f"after the set it is {seen[0]:.3f}, {seen[1]:.3f}, {seen[2]:.3f} (after {evaluations[-1]} evaluations "
+            f"{end[0]:.3f}, {end[1]:.3f}, {end[2]:.3f})": max(seen[:2]) < seen[2],
+            f"the mean of the gradients is the gradient of the mean, to {difference:.0e}": difference < 1e-12,
+        },
+        curves(evaluations, labels, losses, xlabel, "training loss", [5] * 3, mark_one_epoch, ylim=(0, None)),
+    )
 
 
 def _moons_training(seed: int, size: int, rate: float) -> Training:
@@ -110,52 +91,42 @@ def _descend(seed: int, size: int, rate: float, epochs: int = 5) -> tuple[float,
     return mean(losses), losses
 
 
-@dataclass(frozen=True)
-class Settling(Result):
+def settling(seed: int = 0) -> Result:
+    """C6: two examples, met in turn; nothing in it is random."""
+    rates: list[float | Schedule] = [0.5, 0.05, inverse_time(1.0, 1.0), exponential(0.5, 0.5)]
+    constant, smaller, inverse, hasty = map(_two_examples, rates)
+    return settling_result(constant, smaller, inverse, hasty, batch=_two_examples(1.0, batch=True))
+
+
+@claim("C6", "SGD never settles at a constant rate, and does with rates that decay")
+def settling_result(
+    constant: list[float], smaller: list[float], inverse: list[float], hasty: list[float], batch: list[float]
+) -> Judgement:
     """w after each step on f_i = ½(w − x_i)² with the data 0, 2 in this order, whose optimum is 1.
 
     constant, smaller   η = .5 and .05;  inverse: η_t = 1/t;  hasty: η_t = .5 · .5ᵗ;  batch: both at once, η = 1
     """
+    low, high = sorted(constant[-2:])
+    swing, less = high - low, spread(smaller[-2:])
+    slow_end, hasty_end = (abs(path[-1] - 1.0) for path in (inverse, hasty))
+    labels = ("η = .5", "η = .05", "η = 1/t", "η = .5·.5ᵗ", "whole batch")
+    paths = (constant, smaller, inverse, hasty, batch)
 
-    statement: ClassVar[str] = "SGD never settles at a constant rate, and does with rates that decay"
-    row: ClassVar[str] = "C6"
-    constant: list[float]
-    smaller: list[float]
-    inverse: list[float]
-    hasty: list[float]
-    batch: list[float]
+    def mark_optimum(axes: Any) -> None:
+        axes.axhline(1.0, color=GREY, linewidth=0.8)
 
-    def measured(self) -> str:
-        return "w on ½(w − x)², x = 0, 2, 0, 2, … (optimum 1): rates .5, .05, 1/t, .5·.5ᵗ, whole batch"
-
-    def checks(self) -> list[Check]:
-        swing, less = spread(self.constant[-2:]), spread(self.smaller[-2:])
-        ends = [abs(path[-1] - 1.0) for path in (self.inverse, self.hasty)]
-        return [
-            Check(f"at η = .5 w still swings by {swing:.3f}, {_both(self.constant)}", swing > 0.1),
-            Check(f"at η = .05 by {less:.3f}, less but not nothing", 0.01 < less < swing),
-            Check(f"with η = 1/t it ends {ends[0]:.1g} from the optimum", ends[0] < 1e-6),
-            Check(f"with η = .5·.5ᵗ, which decays as well, it ends {ends[1]:.2f} from the optimum", ends[1] < 1e-6),
-        ]
-
-    def draw(self, axes: Any) -> None:
-        paths = (self.constant, self.smaller, self.inverse, self.hasty, self.batch)
-        for k, (path, label) in enumerate(zip(paths, ("η = .5", "η = .05", "η = 1/t", "η = .5·.5ᵗ", "whole batch"))):
-            axes.plot(range(len(path)), path, **style(k, markevery=1 if k in (0, 2) else 4), label=label)
-        axes.axhline(1.0, color="#666666", linewidth=0.8)
-        axes.set_xlim(0, 60)
-        finish(axes, "step", "w (the optimum is 1)")
-
-
-def _both(path: list[float]) -> str:
-    return f"{min(path[-2:]):.3f} ↔ {max(path[-2:]):.3f}"
-
-
-def settling(seed: int = 0) -> Settling:
-    """C6: two examples, met in turn; nothing in it is random."""
-    constant, smaller = _two_examples(0.5), _two_examples(0.05)
-    inverse, hasty = _two_examples(inverse_time(1.0, 1.0)), _two_examples(exponential(0.5, 0.5))
-    return Settling(constant, smaller, inverse, hasty, _two_examples(1.0, batch=True))
+    return (
+        "w on ½(w − x)², x = 0, 2, 0, 2, … (optimum 1): rates .5, .05, 1/t, .5·.5ᵗ, whole batch",
+        {
+            f"at η = .5 w still swings by {swing:.3f}, {low:.3f} ↔ {high:.3f}": swing > 0.1,
+            f"at η = .05 by {less:.3f}, less but not nothing": 0.01 < less < swing,
+            f"with η = 1/t it ends {slow_end:.1g} from the optimum": slow_end < 1e-6,
+            f"with η = .5·.5ᵗ, which decays as well, it ends {hasty_end:.2f} from the optimum": hasty_end < 1e-6,
+        },
+        curves(
+            range(201), labels, paths, "step", "w (the optimum is 1)", (1, 4, 1, 4, 4), mark_optimum, xlim=(0, 60)
+        ),
+    )
 
 
 def _two_examples(rate: float | Schedule, batch: bool = False, steps: int = 200) -> list[float]:
@@ -170,49 +141,7 @@ def _two_examples(rate: float | Schedule, batch: bool = False, steps: int = 200)
     return path
 
 
-@dataclass(frozen=True)
-class BatchNoise(Result):
-    """The gradient's variance over mini-batches of m examples.
-
-    means, variances   over all batches of the data 0, 1, 2, 3 on ½(w − x)² at w = 0, for m = 1 … 4
-    sizes, noise       for a network, m and the variances of all derivatives added up, over 200 random batches
-    """
-
-    statement: ClassVar[str] = "Mini-batches reduce the noise of the gradient"
-    row: ClassVar[str] = "C7"
-    means: list[float]
-    variances: list[float]
-    sizes: list[int]
-    noise: list[float]
-
-    def measured(self) -> str:
-        return "variance of ∂L/∂w over all batches of 0, 1, 2, 3; of the gradient of 2-8-1 on 100 moons, 200 batches"
-
-    def checks(self) -> list[Check]:
-        ratio = self.noise[0] / self.noise[self.sizes.index(10)]
-        return [
-            Check(
-                "variance " + ", ".join(f"{v:.3f}" for v in self.variances) + " for m = 1 … 4",
-                all(more > less for more, less in zip(self.variances, self.variances[1:])),
-            ),
-            Check(f"the mean stays {self.means[0]:g}, to {spread(self.means):.0e}", spread(self.means) < 1e-12),
-            Check(
-                f"in the network ten examples have {ratio:.1f} times less noise than one (11 by arithmetic)",
-                ratio > 5.0,
-            ),
-        ]
-
-    def draw(self, axes: Any) -> None:
-        n = SIZES[-1]
-        theory = [self.noise[0] / m * (n - m) / (n - 1) for m in self.sizes]
-        axes.plot(self.sizes, self.noise, **style(0), label="2-8-1 on 100 moons, 200 batches")
-        axes.plot(self.sizes, theory, color="#666666", linestyle=":", label="from m = 1 by σ²/m · (N − m)/(N − 1)")
-        axes.plot([1, 2, 3], self.variances[:3], **style(1), label="½(w − x)² on 0, 1, 2, 3 (0 at m = 4)")
-        axes.set(xscale="log", yscale="log")
-        finish(axes, "batch size m", "variance of the gradient")
-
-
-def batch_noise(seed: int = 0) -> BatchNoise:
+def batch_noise(seed: int = 0) -> Result:
     """C7: all batches of four numbers, and random ones of a network's data."""
     w, means, variances = Value(0.0, "w"), [], []
     for m in (1, 2, 3, 4):
@@ -232,7 +161,36 @@ def batch_noise(seed: int = 0) -> BatchNoise:
             for batch in random_batches(SIZES[-1], m, rng, 200)
         ]
         noise.append(floats.sum(_variance(column) for column in zip(*found)))
-    return BatchNoise(means, variances, sizes, noise)
+    return batch_noise_result(means, variances, sizes, noise)
+
+
+@claim("C7", "Mini-batches reduce the noise of the gradient")
+def batch_noise_result(means: list[float], variances: list[float], sizes: list[int], noise: list[float]) -> Judgement:
+    """The gradient's variance over mini-batches of m examples.
+
+    means, variances   over all batches of the data 0, 1, 2, 3 on ½(w − x)² at w = 0, for m = 1 … 4
+    sizes, noise       for a network, m and the variances of all derivatives added up, over 200 random batches
+    """
+    ratio = noise[0] / noise[sizes.index(10)]
+    is_falling = all(more > less for more, less in pairwise(variances))
+
+    def draw(axes: Any) -> None:
+        n = SIZES[-1]
+        theory = [noise[0] / m * (n - m) / (n - 1) for m in sizes]
+        axes.plot(sizes, noise, **style(0), label="2-8-1 on 100 moons, 200 batches")
+        axes.plot(sizes, theory, color=GREY, linestyle=":", label="from m = 1 by σ²/m · (N − m)/(N − 1)")
+        axes.plot([1, 2, 3], variances[:3], **style(1), label="½(w − x)² on 0, 1, 2, 3 (0 at m = 4)")
+        finish(axes, "batch size m", "variance of the gradient", xscale="log", yscale="log")
+
+    return (
+        "variance of ∂L/∂w over all batches of 0, 1, 2, 3; of the gradient of 2-8-1 on 100 moons, 200 batches",
+        {
+            f"variance {', '.join(f'{v:.3f}' for v in variances)} for m = 1 … 4": is_falling,
+            f"the mean stays {means[0]:g}, to {spread(means):.0e}": spread(means) < 1e-12,
+            f"in the network ten examples have {ratio:.1f} times less noise than one (11 by arithmetic)": ratio > 5.0,
+        },
+        draw,
+    )
 
 
 def _variance(numbers: Any) -> float:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import product
-from math import exp, prod
+from math import exp, log, prod
 from random import Random
-from typing import Any, ClassVar
+from typing import Any
 
 from autograd.value import no_grad
 from nn.claims.fitting import fit, generator, mean
-from nn.claims.result import STYLES, Check, Result, bars, finish
+from nn.claims.result import STYLES, Judgement, Result, bars, claim, finish
 from nn.data import moons
 from nn.layers import MLP, Linear, Sequential
 from nn.losses import binary_cross_entropy
@@ -20,56 +19,7 @@ from nn.training import evaluate
 UNITS = 12
 
 
-@dataclass(frozen=True)
-class Redundancy(Result):
-    """By how much the training loss rises when one hidden unit is removed, for networks with and without dropout.
-
-    without, dropped           one rise for each unit of each network, from the unit that is missed most down
-    stopped                    the same without dropout, of networks that were stopped at the loss of those with it: a
-                               worse network could be one that has less to lose
-    loss_without, loss_dropped the networks' losses with all units, means
-    """
-
-    statement: ClassVar[str] = "Dropout forces a redundant representation: no unit is indispensable"
-    row: ClassVar[str] = "D2"
-    without: list[list[float]]
-    dropped: list[list[float]]
-    stopped: list[list[float]]
-    loss_without: float
-    loss_dropped: float
-
-    def measured(self) -> str:
-        return (
-            f"rise of the loss when each of {UNITS} hidden relus is removed in turn, moons, {len(self.without)} "
-            f"networks each, p = 0 and .5 (whole: {self.loss_without:.3f}, {self.loss_dropped:.3f}), and p = 0 "
-            "stopped at the latter's loss"
-        )
-
-    def checks(self) -> list[Check]:
-        groups = (self.without, self.dropped, self.stopped)
-        without, dropped, stopped = (mean([mean(rises) for rises in networks]) for networks in groups)
-        worst, least, control = (mean([rises[0] for rises in networks]) for networks in groups)
-        return [
-            Check(f"mean rise {without:.3f} without, {dropped:.3f} with it", dropped < 0.9 * without),
-            Check(f"rise for the unit missed most {worst:.3f}, {least:.3f}", least < 0.9 * worst),
-            Check(
-                f"at the same loss {stopped:.3f} and {control:.3f} without it",
-                dropped < 0.9 * stopped and least < 0.9 * control,
-            ),
-        ]
-
-    def draw(self, axes: Any) -> None:
-        ranks = [str(k + 1) for k in range(UNITS)]
-        labels = ("without dropout", "with dropout, p = .5", "without, stopped at the same loss")
-        series = [
-            (label, [mean(column) for column in zip(*networks)])
-            for label, networks in zip(labels, (self.without, self.dropped, self.stopped))
-        ]
-        bars(axes, ranks, series, numbers=False)
-        finish(axes, "hidden unit removed, from the one that is missed most", "rise of the training loss (mean)")
-
-
-def redundancy(seed: int = 0) -> Redundancy:
+def redundancy(seed: int = 0) -> Result:
     """D2: each hidden unit is cut off in turn."""
     data = moons(80, rng=generator(seed, "moons"))
 
@@ -103,11 +53,50 @@ def redundancy(seed: int = 0) -> Redundancy:
         groups[2].append(model)
     without, dropped, stopped = ([rises(model) for model in group] for group in groups)
     losses = [mean([loss_of(model) for model in group]) for group in groups[:2]]
-    return Redundancy(without, dropped, stopped, losses[0], losses[1])
+    return redundancy_result(without, dropped, stopped, *losses)
+
+
+@claim("D2", "Dropout forces a redundant representation: no unit is indispensable")
+def redundancy_result(
+    without: list[list[float]],
+    dropped: list[list[float]],
+    stopped: list[list[float]],
+    loss_without: float,
+    loss_dropped: float,
+) -> Judgement:
+    """By how much the training loss rises when one hidden unit is removed, for networks with and without dropout.
+
+    without, dropped           one rise for each unit of each network, from the unit that is missed most down
+    stopped                    the same without dropout, of networks that were stopped at the loss of those with it: a
+                               worse network could be one that has less to lose
+    loss_without, loss_dropped the networks' losses with all units, means
+    """
+    groups = (without, dropped, stopped)
+    rise, rise_dropped, rise_stopped = (mean([mean(rises) for rises in networks]) for networks in groups)
+    worst, worst_dropped, worst_stopped = (mean([rises[0] for rises in networks]) for networks in groups)
+    labels = ("without dropout", "with dropout, p = .5", "without, stopped at the same loss")
+    return (
+        f"rise of the loss when each of {UNITS} hidden relus is removed in turn, moons, {len(without)} networks "
+        f"each, p = 0 and .5 (whole: {loss_without:.3f}, {loss_dropped:.3f}), and p = 0 stopped at the latter's loss",
+        {
+            f"mean rise {rise:.3f} without, {rise_dropped:.3f} with it": rise_dropped < 0.9 * rise,
+            f"rise for the unit missed most {worst:.3f}, {worst_dropped:.3f}": worst_dropped < 0.9 * worst,
+            f"at the same loss {rise_stopped:.3f} and {worst_stopped:.3f} without it": (
+                rise_dropped < 0.9 * rise_stopped and worst_dropped < 0.9 * worst_stopped
+            ),
+        },
+        bars(
+            [str(k + 1) for k in range(UNITS)],
+            {label: [mean(column) for column in zip(*networks)] for label, networks in zip(labels, groups)},
+            "hidden unit removed, from the one that is missed most",
+            "rise of the training loss (mean)",
+            numbers=False,
+        ),
+    )
 
 
 class Script(Random):
-    """Draws what it is told: a Dropout of p = .5 keeps the units whose bit is 1."""
+    """Replays bits: a Dropout of p = .5 keeps the units whose bit is 1."""
 
     def __init__(self, bits: tuple[int, ...]) -> None:
         super().__init__(0)
@@ -118,55 +107,7 @@ class Script(Random):
         return 0.75 if self.bits.pop(0) else 0.25
 
 
-@dataclass(frozen=True)
-class Ensemble(Result):
-    """All masks of one linear unit, and of a trained network, beside the one evaluation pass.
-
-    outputs, evaluated      w = [1, 2, 3], x = [1, −1, 2], p = .5, masks 000, 001, … 111
-    arithmetic, geometric   means of σ(outputs), the second normalised; sigma: σ(evaluated)
-    members, average, whole losses: of each of the 2⁶ thinned networks, of their mean output, of the evaluation pass
-    """
-
-    statement: ClassVar[str] = "Dropout trains a large ensemble, and evaluation is its mean"
-    row: ClassVar[str] = "D3"
-    outputs: list[float]
-    evaluated: float
-    arithmetic: float
-    geometric: float
-    sigma: float
-    members: list[float]
-    average: float
-    whole: float
-
-    def measured(self) -> str:
-        return "all 8 masks of one unit, before and after σ; all 64 thinned networks of 2-6-1 on 60 moons"
-
-    def checks(self) -> list[Check]:
-        middle, typical = mean(self.outputs), mean(self.members)
-        return [
-            Check(f"mean of masks {middle:g}, evaluation {self.evaluated:g}", abs(middle - self.evaluated) < 1e-12),
-            Check(
-                f"normalised geometric mean after σ {self.geometric:.6f}, evaluation {self.sigma:.6f}",
-                abs(self.geometric - self.sigma) < 1e-12,
-            ),
-            Check(f"arithmetic mean after σ {self.arithmetic:.4f}", abs(self.arithmetic - self.sigma) < 0.05),
-            Check(
-                f"loss of the evaluation pass {self.whole:.3f}, of the members' mean {self.average:.3f}, of a member "
-                f"{typical:.3f}",
-                self.whole < typical,
-            ),
-        ]
-
-    def draw(self, axes: Any) -> None:
-        axes.hist(self.members, bins=16, color=STYLES[0]["color"], hatch="//", edgecolor="white", label="64 members")
-        lines = ((mean(self.members), "mean of the members' losses"), (self.average, "loss of their mean output"))
-        for k, (x, label) in enumerate((*lines, (self.whole, "loss of the evaluation pass"))):
-            axes.axvline(x, color=("black", *[s["color"] for s in STYLES[1:]])[k], linewidth=2.5,
-                         linestyle=("-", "--", ":")[k], label=f"{label}: {x:.3f}")  # fmt: skip
-        finish(axes, "training loss of a thinned network", "how many of the 64")
-
-
-def ensemble(seed: int = 0) -> Ensemble:
+def ensemble(seed: int = 0) -> Result:
     """D3: every mask there is, drawn by the package's own Dropout."""
     unit, outputs = Linear(3, 1), []
     unit.load_state_dict({"W": [[1.0, 2.0, 3.0]], "b": [0.0]})
@@ -177,7 +118,43 @@ def ensemble(seed: int = 0) -> Ensemble:
     on, off = ([_sigma(sign * z) ** (1 / 8) for z in outputs] for sign in (1.0, -1.0))
     geometric = prod(on) / (prod(on) + prod(off))
     arithmetic = mean([_sigma(z) for z in outputs])
-    return Ensemble(outputs, evaluated, arithmetic, geometric, _sigma(evaluated), *_thinned(seed))
+    return ensemble_result(outputs, evaluated, arithmetic, geometric, _sigma(evaluated), *_thinned(seed))
+
+
+@claim("D3", "Dropout trains a large ensemble, and evaluation is its mean")
+def ensemble_result(
+    outputs: list[float], evaluated: float, arithmetic: float, geometric: float, sigma: float,
+    members: list[float], average: float, whole: float,
+) -> Judgement:  # fmt: skip
+    """All masks of one linear unit, and of a trained network, beside the one evaluation pass.
+
+    outputs, evaluated      w = [1, 2, 3], x = [1, −1, 2], p = .5, masks 000, 001, … 111
+    arithmetic, geometric   means of σ(outputs), the second normalised; sigma: σ(evaluated)
+    members, average, whole losses: of each of the 2⁶ thinned networks, of their mean output, of the evaluation pass
+    """
+    middle, typical = mean(outputs), mean(members)
+    losses = ((typical, "mean of the members' losses"), (average, "loss of their mean output"))
+
+    def draw(axes: Any) -> None:
+        axes.hist(members, bins=16, color=STYLES[0]["color"], hatch="//", edgecolor="white", label="64 members")
+        for k, (x, label) in enumerate((*losses, (whole, "loss of the evaluation pass"))):
+            colour = ("black", STYLES[1]["color"], STYLES[2]["color"])[k]
+            axes.axvline(x, color=colour, linewidth=2.5, linestyle=("-", "--", ":")[k], label=f"{label}: {x:.3f}")
+        finish(axes, "training loss of a thinned network", "how many of the 64")
+
+    return (
+        "all 8 masks of one unit, before and after σ; all 64 thinned networks of 2-6-1 on 60 moons",
+        {
+            f"mean of masks {middle:g}, evaluation {evaluated:g}": abs(middle - evaluated) < 1e-12,
+            f"normalised geometric mean after σ {geometric:.6f}, evaluation {sigma:.6f}": (
+                abs(geometric - sigma) < 1e-12
+            ),
+            f"arithmetic mean after σ {arithmetic:.4f}": abs(arithmetic - sigma) < 0.05,
+            f"loss of the evaluation pass {whole:.3f}, of the members' mean {average:.3f}, of a member "
+            f"{typical:.3f}": whole < typical,
+        },
+        draw,
+    )
 
 
 def _sigma(z: float) -> float:
@@ -203,6 +180,4 @@ def _thinned(seed: int, units: int = 6) -> tuple[list[float], float, float]:
 
 
 def _loss(right: list[float]) -> float:
-    from math import log
-
     return mean([-log(max(p, 1e-300)) for p in right])

@@ -1,15 +1,16 @@
-"""What an experiment hands back: numbers, a verdict that the numbers decide, and a picture of them."""
+"""What an experiment returns: its numbers, a verdict that the numbers decide, and a picture of them."""
 
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from io import BytesIO
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import wraps
+from inspect import signature
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple, ParamSpec
 
-from autograd.files import write_whole
+from nn.pictures import new_figure, write_png
 
 # Okabe & Ito's colours, each with a marker and a line style of its own: told apart without colour too
 STYLES: tuple[dict[str, Any], ...] = (
@@ -20,48 +21,54 @@ STYLES: tuple[dict[str, Any], ...] = (
     {"color": "#E69F00", "marker": "v", "linestyle": (0, (5, 1, 1, 1, 1, 1))},
 )
 
+P = ParamSpec("P")
+Draw = Callable[[Any], None]  # on matplotlib's axes
+Judgement = tuple[str, dict[str, bool], Draw]  # what was measured; each part of the claim in words, and if it holds
+
 
 class Check(NamedTuple):
-    """One thing that the claim says: what was found, in words with its number, and whether that is what was said."""
+    """One part of a claim: what was found, in words with its number, and whether it is what the claim says."""
 
     found: str
     holds: bool
 
 
-class Result(ABC):
-    """The numbers of one experiment; each subclass is a dataclass of them.
+@dataclass(frozen=True)
+class Result:
+    """What one experiment found.
 
+    row         of the lecture: C for training, D for dropout, preprocessing and batch normalisation
     statement   the claim in words
-    row         its row of the lecture: C for training, D for dropout, preprocessing and batch normalisation
+    measured    what was measured, on what
+    checks      the parts of the claim, each judged by the numbers
+    draw        draws the numbers on matplotlib's axes
+    numbers     by name; each can be read as an attribute too: ``result.losses``
     """
 
-    statement: ClassVar[str]
-    row: ClassVar[str]
+    row: str
+    statement: str
+    measured: str
+    checks: list[Check]
+    draw: Draw = field(compare=False, repr=False)
+    numbers: dict[str, Any]
 
-    @abstractmethod
-    def measured(self) -> str:
-        """What was measured, on what."""
-
-    @abstractmethod
-    def checks(self) -> list[Check]:
-        """The claim taken apart, each part judged by the numbers."""
-
-    @abstractmethod
-    def draw(self, axes: Any) -> None:
-        """Draw the numbers on matplotlib's axes."""
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return vars(self)["numbers"][name]
+        except KeyError:
+            raise AttributeError(f"the result has no {name!r}") from None
 
     @property
     def word(self) -> str:
         """``borne out``, ``partly borne out`` or ``not borne out``."""
-        right, all_of_them = sum(check.holds for check in self.checks()), len(self.checks())
-        return "borne out" if right == all_of_them else "partly borne out" if right else "not borne out"
+        right = sum(check.holds for check in self.checks)
+        return "borne out" if right == len(self.checks) else "partly borne out" if right else "not borne out"
 
     @property
     def verdict(self) -> str:
         """The word with its numbers; what does not hold comes first."""
-        checks = self.checks()
-        holds = "; ".join(check.found for check in checks if check.holds)
-        fails = "; ".join(check.found for check in checks if not check.holds)
+        holds = "; ".join(check.found for check in self.checks if check.holds)
+        fails = "; ".join(check.found for check in self.checks if not check.holds)
         return f"{self.word}: " + ". As said: ".join(filter(None, [fails and f"not as said: {fails}", holds]))
 
     def plot(self, where: str | os.PathLike[str] | Any) -> None:
@@ -69,17 +76,26 @@ class Result(ABC):
         if not isinstance(where, (str, os.PathLike)):
             self.draw(where)
             return
-        try:
-            from matplotlib.figure import Figure
-        except ImportError:
-            raise ImportError("pictures need matplotlib: pip install 'chainrule[plot]'") from None
-        figure = Figure(figsize=(7.6, 4.8), layout="constrained", dpi=110)
+        figure = new_figure(7.6, 4.8, dpi=110)
         axes = figure.subplots()
         self.draw(axes)
         axes.set_title(f"{self.row}  {self.statement}\n{self.word}", fontsize="medium", wrap=True)
-        image = BytesIO()
-        figure.savefig(image, format="png")
-        write_whole(Path(where), image.getvalue())
+        write_png(figure, Path(where))
+
+
+def claim(row: str, statement: str) -> Callable[[Callable[P, Judgement]], Callable[P, Result]]:
+    """Decorate a function of an experiment's numbers that judges them, so that it returns the whole ``Result``."""
+
+    def decorate(judge: Callable[P, Judgement]) -> Callable[P, Result]:
+        @wraps(judge)
+        def result(*args: P.args, **kwargs: P.kwargs) -> Result:
+            numbers = signature(judge).bind(*args, **kwargs).arguments
+            measured, checks, draw = judge(*args, **kwargs)
+            return Result(row, statement, measured, [Check(*check) for check in checks.items()], draw, numbers)
+
+        return result
+
+    return decorate
 
 
 def style(k: int, **more: Any) -> dict[str, Any]:
@@ -87,26 +103,56 @@ def style(k: int, **more: Any) -> dict[str, Any]:
     return {**STYLES[k % len(STYLES)], "markersize": 4, **more}
 
 
-def finish(axes: Any, xlabel: str, ylabel: str, legend: bool = True) -> None:
-    """Labels, a grid and a legend."""
-    axes.set(xlabel=xlabel, ylabel=ylabel)
+def finish(axes: Any, xlabel: str, ylabel: str, **settings: Any) -> None:
+    """Set labels, a grid, a legend and other settings of the axes."""
+    axes.set(xlabel=xlabel, ylabel=ylabel, **settings)
     axes.grid(alpha=0.3)
-    if legend:
-        axes.legend(fontsize="small", framealpha=0.9)
+    axes.legend(fontsize="small", framealpha=0.9)
+
+
+def curves(
+    x: Sequence[float],
+    labels: Sequence[str],
+    series: Sequence[Sequence[float]],
+    xlabel: str,
+    ylabel: str,
+    every: Sequence[Any] = (),
+    more: Draw = lambda axes: None,
+    **settings: Any,
+) -> Draw:
+    """A function that draws a labelled line for each of the series over x.
+
+    every      matplotlib's ``markevery`` of each line
+    more       draws what else belongs to the picture
+    settings   of the axes
+    """
+
+    def draw(axes: Any) -> None:
+        for k, (label, y) in enumerate(zip(labels, series)):
+            axes.plot(x[: len(y)], y, **style(k, markevery=every[k] if every else None), label=label)
+        more(axes)
+        finish(axes, xlabel, ylabel, **settings)
+
+    return draw
 
 
 def bars(
-    axes: Any, groups: Sequence[str], series: Sequence[tuple[str, Sequence[float]]], numbers: bool = True
-) -> None:
-    """Bars side by side, hatched so that they are told apart without colour, with their numbers above if asked."""
-    width = 0.8 / len(series)
-    for k, (label, heights) in enumerate(series):
-        places = [g + (k - (len(series) - 1) / 2) * width for g in range(len(groups))]
-        drawn = axes.bar(
-            places, heights, width * 0.92, label=label, color=STYLES[k]["color"], hatch=("", "//", "..", "xx")[k],
-            edgecolor="white",
-        )  # fmt: skip
-        if numbers:
-            axes.bar_label(drawn, fmt="{:.2g}", fontsize="x-small")
-    axes.set_xticks(range(len(groups)), groups)
-    axes.margins(y=0.15)
+    groups: Sequence[str], series: Mapping[str, Sequence[float]], xlabel: str, ylabel: str, numbers: bool = True
+) -> Draw:
+    """A function that draws bars side by side, hatched so that they can be told apart without colour."""
+
+    def draw(axes: Any) -> None:
+        width = 0.8 / len(series)
+        for k, (label, heights) in enumerate(series.items()):
+            places = [g + (k - (len(series) - 1) / 2) * width for g in range(len(groups))]
+            drawn = axes.bar(
+                places, heights, width * 0.92, label=label, color=STYLES[k]["color"], hatch=("", "//", "..", "xx")[k],
+                edgecolor="white",
+            )  # fmt: skip
+            if numbers:
+                axes.bar_label(drawn, fmt="{:.2g}", fontsize="x-small")
+        axes.set_xticks(range(len(groups)), groups)
+        axes.margins(y=0.15)
+        finish(axes, xlabel, ylabel)
+
+    return draw
