@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from itertools import accumulate, pairwise
 from typing import Any, ClassVar, Self
@@ -68,8 +69,8 @@ class Step(Preprocessor, ABC):
     shapes: ClassVar[dict[str, str]]
 
     @abstractmethod
-    def learn(self, X: Array) -> None:
-        """Set the fitted attributes from X, of shape (m, n) with m ≥ 1 and finite."""
+    def learn(self, X: Array) -> tuple[Array, ...]:
+        """The fitted attributes, in the order of ``shapes``, from X, of shape (m, n) with m ≥ 1 and finite."""
 
     @abstractmethod
     def forward(self, X: Array) -> Array:
@@ -83,15 +84,14 @@ class Step(Preprocessor, ABC):
         rows = matrix(X)
         if not rows.size:
             raise ValueError(f"{self!r} cannot learn from no examples or no numbers: it needs at least one")
-        fitted = deepcopy(self)
         with np.errstate(all="ignore"):  # what overflows is seen by its result
-            fitted.learn(rows)
-        for name in self.shapes:
-            if not np.isfinite(getattr(fitted, name)).all():
+            learned = dict(zip(self.shapes, self.learn(rows)))
+        for name, array in learned.items():
+            if not np.isfinite(array).all():
                 raise ValueError(
                     f"{self!r} cannot learn from numbers so large that {name} overflows: scale them down"
                 )
-        vars(self).update(vars(fitted))
+        vars(self).update(learned)
         return self
 
     def transform(self, X: ArrayLike) -> Rows:
@@ -156,8 +156,8 @@ class ZeroCenter(Step):
     shapes = {"mean_": "n"}  # noqa: RUF012  (declared as a class variable above)
     mean_: Array
 
-    def learn(self, X: Array) -> None:
-        self.mean_ = X.mean(axis=0)
+    def learn(self, X: Array) -> tuple[Array, ...]:
+        return (X.mean(axis=0),)
 
     def forward(self, X: Array) -> Array:
         return X - self.mean_
@@ -184,7 +184,7 @@ class Standardize(Step):
     mean_: Array
     std_: Array
 
-    def learn(self, X: Array) -> None:
+    def learn(self, X: Array) -> tuple[Array, ...]:
         mean = X.mean(axis=0)
         farthest = np.abs(X - mean).max(axis=0)
         unit = np.where(farthest > 0.0, farthest, 1.0)  # the squares of very small numbers would all be 0
@@ -192,8 +192,7 @@ class Standardize(Step):
         # the mean of numbers that are equal, or all but equal, is rounded, and their deviation from it is not quite 0
         rounding = 8.0 * np.finfo(np.float64).eps * np.abs(mean)
         is_constant = (X.max(axis=0) == X.min(axis=0)) | (np.isfinite(std) & (std <= rounding))
-        self.mean_ = np.where(is_constant, X[0], mean)
-        self.std_ = np.where(is_constant, 0.0, std)
+        return np.where(is_constant, X[0], mean), np.where(is_constant, 0.0, std)
 
     def forward(self, X: Array) -> Array:
         return (X - self.mean_) / self._divisor()
@@ -208,7 +207,47 @@ class Standardize(Step):
         return np.where(self.std_ > 0.0, self.std_, 1.0)
 
 
-class PCA(Step):
+class PrincipalComponents(Step, ABC):
+    """The data turned by V, the eigenvectors of their covariance C = 1/m Σ (x − mean)(x − mean)ᵀ as rows."""
+
+    mean_: Array
+    components_: Array
+    eigenvalues_: Array
+
+    def __init__(self, components: int | None = None) -> None:
+        if components is not None and not (components >= 1 and components % 1 == 0):
+            raise ValueError(f"components = {components}: it needs to keep at least 1, a whole number")
+        self.components = None if components is None else int(components)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({'' if self.components is None else self.components})"
+
+    def learn(self, X: Array) -> tuple[Array, ...]:
+        if self.components is not None and self.components > X.shape[1]:
+            raise ValueError(
+                f"components = {self.components}: rows of {X.shape[1]} numbers have no more than that many"
+            )
+        mean = X.mean(axis=0)
+        covariance = (X - mean).T @ (X - mean) / len(X)
+        if not np.isfinite(covariance).all():
+            raise ValueError("the numbers are so large that their covariance overflows: scale them down first")
+        eigenvalues, columns = np.linalg.eigh(covariance)
+        vectors = columns.T[::-1][: self.components]
+        largest = vectors[np.arange(len(vectors)), np.abs(vectors).argmax(axis=1)]
+        # eigenvectors have no sign of their own; rounding makes eigenvalues of 0 a little negative
+        return mean, vectors * np.sign(largest)[:, None], np.maximum(eigenvalues[::-1][: self.components], 0.0)
+
+    def forward(self, X: Array) -> Array:
+        return (X - self.mean_) @ self.components_.T
+
+    def backward(self, Z: Array) -> Array:
+        return Z @ self.components_ + self.mean_
+
+    def names(self, features: Sequence[str]) -> list[str]:
+        return [f"component {k + 1}" for k in range(len(self.components_))]
+
+
+class PCA(PrincipalComponents):
     """z = V (x − mean): the data turned so that its features are uncorrelated, the one that varies most first.
 
     components    how many to keep; without it, all n
@@ -224,30 +263,9 @@ class PCA(Step):
     """
 
     shapes = {"mean_": "n", "components_": "kn", "eigenvalues_": "k"}  # noqa: RUF012
-    mean_: Array
-    components_: Array
-    eigenvalues_: Array
-
-    def __init__(self, components: int | None = None) -> None:
-        self.components = _check_components(components)
-
-    def __repr__(self) -> str:
-        return f"PCA({_said(self.components)})"
-
-    def learn(self, X: Array) -> None:
-        self.mean_, self.components_, self.eigenvalues_ = _principal_components(X, self.components)
-
-    def forward(self, X: Array) -> Array:
-        return (X - self.mean_) @ self.components_.T
-
-    def backward(self, Z: Array) -> Array:
-        return Z @ self.components_ + self.mean_
-
-    def names(self, features: Sequence[str]) -> list[str]:
-        return [f"component {k + 1}" for k in range(len(self.components_))]
 
 
-class Whiten(Step):
+class Whiten(PrincipalComponents):
     """z = V (x − mean) / √λ: the data turned as by PCA, and each direction scaled to variance 1.
 
     components   how many to keep; without it, all n
@@ -261,32 +279,23 @@ class Whiten(Step):
     [[1.0, -0.0], [-0.0, 1.0]]
     """
 
-    shapes = {"mean_": "n", "components_": "kn", "eigenvalues_": "k", "scales_": "k"}  # noqa: RUF012
-    mean_: Array
-    components_: Array
-    eigenvalues_: Array
+    shapes = {**PCA.shapes, "scales_": "k"}  # noqa: RUF012
     scales_: Array
 
     def __init__(self, components: int | None = None, floor: float = 1e-5) -> None:
-        self.components = _check_components(components)
+        super().__init__(components)
         self.floor = in_range("floor", floor, at_least=0.0, at_most=1.0, what="a share of the largest eigenvalue")
 
-    def __repr__(self) -> str:
-        return f"Whiten({_said(self.components)})"
-
-    def learn(self, X: Array) -> None:
-        self.mean_, self.components_, self.eigenvalues_ = _principal_components(X, self.components)
-        scales = np.sqrt(np.maximum(self.eigenvalues_, self.floor * self.eigenvalues_[0]))
-        self.scales_ = np.where(scales > 0.0, scales, 1.0)
+    def learn(self, X: Array) -> tuple[Array, ...]:
+        mean, components, eigenvalues = super().learn(X)
+        scales = np.sqrt(np.maximum(eigenvalues, self.floor * eigenvalues[0]))
+        return mean, components, eigenvalues, np.where(scales > 0.0, scales, 1.0)
 
     def forward(self, X: Array) -> Array:
-        return (X - self.mean_) @ self.components_.T / self.scales_
+        return super().forward(X) / self.scales_
 
     def backward(self, Z: Array) -> Array:
-        return (Z * self.scales_) @ self.components_ + self.mean_
-
-    def names(self, features: Sequence[str]) -> list[str]:
-        return [f"component {k + 1}" for k in range(len(self.components_))]
+        return super().backward(Z * self.scales_)
 
 
 class OneHot(Step):
@@ -313,12 +322,11 @@ class OneHot(Step):
             raise ValueError(f"columns = {list(columns)}: each is given once, and counted from 0")
         self.columns = list(columns)
 
-    def learn(self, X: Array) -> None:
+    def learn(self, X: Array) -> tuple[Array, ...]:
         if max(self.columns, default=0) >= X.shape[1]:
             raise ValueError(f"columns = {self.columns}: rows of {X.shape[1]} numbers have 0 … {X.shape[1] - 1}")
         categories = [np.unique(X[:, k]) if k in self.columns else np.empty(0) for k in range(X.shape[1])]
-        self.sizes_ = np.array([float(len(found)) for found in categories])
-        self.values_ = np.concatenate(categories)
+        return np.array([float(len(found)) for found in categories]), np.concatenate(categories)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         fitted = deepcopy(self)
@@ -437,7 +445,7 @@ BY_NAME: dict[str, Callable[..., Step]] = {
 
 
 def from_state(state: Mapping[str, Any]) -> Pipeline:
-    """The fitted pipeline that a pipeline's ``state_dict`` is of. Raises ValueError for what is none.
+    """The fitted pipeline whose ``state_dict`` this is. Raises ValueError for any other state.
 
     >>> fitted = Pipeline(Standardize()).fit([[1.0], [3.0]])
     >>> from_state(fitted.state_dict()).transform([[3.0]])
@@ -487,56 +495,23 @@ def matrix(X: ArrayLike) -> Array:
         cells: Any = X
         for i, row in enumerate(cells):
             for k, cell in enumerate(row):
-                if not _is_number(cell):
-                    raise ValueError(f"row {i + 1}, column {k + 1} is {cell!r}: it needs a number") from None
+                with suppress(TypeError, ValueError):
+                    if np.array(cell, dtype=np.float64).ndim == 0:
+                        continue
+                raise ValueError(f"row {i + 1}, column {k + 1} is {cell!r}: it needs a number") from None
         raise
     rows = rows.reshape(0, 0) if not rows.size and rows.ndim < 2 else rows
     if rows.ndim != 2:
         raise ValueError(f"an array of {rows.ndim} dimensions: it needs rows of numbers; for one example give [x]")
     if not np.isfinite(rows).all():
-        i, k = np.argwhere(~np.isfinite(rows))[0]
-        raise ValueError(f"{_place(rows)} is {rows[i, k]}: every number needs to be finite")
+        raise ValueError(f"{_place(rows)} is {rows[~np.isfinite(rows)][0]}: every number needs to be finite")
     return rows
-
-
-def _is_number(cell: Any) -> bool:
-    """Whether NumPy reads it as one float."""
-    try:
-        return np.array(cell, dtype=np.float64).ndim == 0
-    except (TypeError, ValueError):
-        return False
 
 
 def _place(rows: Array) -> str:
     """Where the first number that is not finite stands."""
     i, k = np.argwhere(~np.isfinite(rows))[0]
     return f"row {i + 1}, column {k + 1}"
-
-
-def _check_components(components: int | None) -> int | None:
-    if components is not None and not (components >= 1 and components % 1 == 0):
-        raise ValueError(f"components = {components}: it needs to keep at least 1, a whole number")
-    return None if components is None else int(components)
-
-
-def _said(components: int | None) -> str:
-    """The number of components as it was asked for."""
-    return "" if components is None else str(components)
-
-
-def _principal_components(X: Array, count: int | None) -> tuple[Array, Array, Array]:
-    """Mean, eigenvectors as rows, eigenvalues of the covariance with 1/m, the largest first."""
-    if count is not None and count > X.shape[1]:
-        raise ValueError(f"components = {count}: rows of {X.shape[1]} numbers have no more than that many")
-    mean = X.mean(axis=0)
-    covariance = (X - mean).T @ (X - mean) / len(X)
-    if not np.isfinite(covariance).all():
-        raise ValueError("the numbers are so large that their covariance overflows: scale them down first")
-    eigenvalues, columns = np.linalg.eigh(covariance)
-    vectors = columns.T[::-1][:count]
-    largest = vectors[np.arange(len(vectors)), np.abs(vectors).argmax(axis=1)]
-    # eigenvectors have no sign of their own; rounding makes eigenvalues of 0 a little negative
-    return mean, vectors * np.sign(largest)[:, None], np.maximum(eigenvalues[::-1][:count], 0.0)
 
 
 def _kind(step: Step) -> str:
