@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from random import Random
 from typing import Any
 
 from autograd import Value, draw, exp, explain, named, relu, sin, tanh
 from autograd.graph import topological_order
 from autograd.notation import labels
-from nn.exercises.exercise import Case, Exercise, Mistake, Problem, places, run
+from nn.exercises.exercise import Case, Exercise, Mistake, Problem, tried
 
 # ---- f = xyz -------------------------------------------------------------------------------------------------------
-
-
-def _xyz(rng: Random) -> Problem:
-    return {"r": rng.randint(2, 6), "s": rng.randint(2, 6)}
 
 
 def _f(problem: Problem) -> tuple[Value, Value, Value]:
@@ -37,7 +32,7 @@ XYZ = Exercise(
         f"f = xyz with x = r, y = rs, z = s, at r = {p['r']}, s = {p['s']}. By hand, with the chain rule: "
         "what are ∂f/∂r and ∂f/∂s? Answer `[∂f/∂r, ∂f/∂s]`."
     ),
-    make=_xyz,
+    make=lambda rng: {"r": rng.randint(2, 6), "s": rng.randint(2, 6)},
     right=_xyz_right,
     mistakes=(
         Mistake(
@@ -84,14 +79,10 @@ def _trials(p: Problem, names: str) -> list[Case]:
     ]
 
 
-def _pairs(rng: Random) -> Problem:
-    return {"cases": [(float(rng.randint(2, 9)), -rng.randint(2, 9) / 2.0), (0.0, 3.0), (-1.5, -0.5)]}
-
-
-def _product(p: Problem) -> Any:
-    x, y = p["cases"][0]
-    x_, y_ = Value(x, "x"), Value(y, "y")
-    return explain(named(f=x_ * y_), wrt=x_)
+def _explained(p: Problem, rule: Callable[..., Value], name: str, operands: str) -> Any:
+    """The derivative with respect to the first operand, at the first case."""
+    x = [Value(number, letter) for letter, number in zip(operands, p["cases"][0])]
+    return explain(named(**{name: rule(*x)}), wrt=x[0])
 
 
 MUL = Exercise(
@@ -101,7 +92,7 @@ MUL = Exercise(
         "A node for x·y needs its value and its local derivatives. Write `mul(x, y)`, on plain floats, which returns "
         "`value, (∂/∂x, ∂/∂y)`."
     ),
-    make=_pairs,
+    make=lambda rng: {"cases": [(float(rng.randint(2, 9)), -rng.randint(2, 9) / 2.0), (0.0, 3.0), (-1.5, -0.5)]},
     right=lambda p: lambda x, y: (x * y, (y, x)),
     mistakes=(
         Mistake(
@@ -126,22 +117,12 @@ MUL = Exercise(
         "y is a constant factor in ∂(xy)/∂x.",
         "return x * y, (y, …)",
     ),
-    derivation=_product,
-    numbers=lambda p, rule: run(rule, _trials(p, "xy")),
-    cases=lambda p: places(_trials(p, "xy")),
+    derivation=lambda p: _explained(p, lambda x, y: x * y, "f", "xy"),
+    **tried(lambda p: _trials(p, "xy")),
 )
 
 
 # ---- relu ----------------------------------------------------------------------------------------------------------
-
-
-def _signed(rng: Random) -> Problem:
-    return {"cases": [(rng.randint(3, 9) / 2.0,), (-rng.randint(3, 9) / 2.0,), (0.0,)]}
-
-
-def _relu_explained(p: Problem) -> Any:
-    z = Value(p["cases"][0][0], "z")
-    return explain(named(a=relu(z)), wrt=z)
 
 
 RELU = Exercise(
@@ -151,7 +132,7 @@ RELU = Exercise(
         "Write `my_relu(z)`, which returns `value, (derivative,)`: max(0, z) and g′(z). At the kink, z = 0, take the "
         "convention of this course and of most libraries: g′(0) = 0."
     ),
-    make=_signed,
+    make=lambda rng: {"cases": [(rng.randint(3, 9) / 2.0,), (-rng.randint(3, 9) / 2.0,), (0.0,)]},
     right=lambda p: lambda z: (max(0.0, z), (1.0 if z > 0 else 0.0,)),
     mistakes=(
         Mistake(
@@ -185,9 +166,8 @@ RELU = Exercise(
         "1 on the right, 0 on the left, and the convention at 0.",
         "The derivative is 1.0 if z > 0 else …",
     ),
-    derivation=_relu_explained,
-    numbers=lambda p, rule: run(rule, _trials(p, "z")),
-    cases=lambda p: places(_trials(p, "z")),
+    derivation=lambda p: _explained(p, relu, "a", "z"),
+    **tried(lambda p: _trials(p, "z")),
 )
 
 
@@ -241,18 +221,7 @@ def _graph_at(p: Problem, place: int) -> Any:
     return None
 
 
-def backward_right(root: Value) -> None:
-    """Every node's ∂root/∂node, whatever stood there before."""
-    order = topological_order(root)
-    for node in order:
-        node.grad = 0.0
-    root.grad = 1.0
-    for node in reversed(order):
-        for parent, local in zip(node.parents, node.local_derivatives):
-            parent.grad += node.grad * local
-
-
-def _spoiled(
+def _backward(
     assign: bool = False,
     stale: Callable[[Value], bool] = lambda node: False,
     upstream: bool = True,
@@ -260,7 +229,7 @@ def _spoiled(
     breadth_first: bool = False,
     from_the_end: bool = True,
 ) -> Callable[[Value], None]:
-    """The right answer with one thing wrong."""
+    """The right answer, which makes every node's grad ∂root/∂node; each option is a way to go wrong."""
 
     def backward(root: Value) -> None:
         order = topological_order(root)
@@ -279,6 +248,9 @@ def _spoiled(
                 parent.grad = share if assign else parent.grad + share
 
     return backward
+
+
+backward_right = _backward()
 
 
 def _along_every_path(at_once: bool) -> Callable[[Value], None]:
@@ -334,32 +306,32 @@ BACKWARD = Exercise(
         Mistake(
             "assigned instead of added",
             "A node that is used twice gets two shares; `=` keeps only the last, `+=` adds them.",
-            lambda p: _spoiled(assign=True),
+            lambda p: _backward(assign=True),
         ),
         Mistake(
             "stale gradients",
             "What an earlier pass left in grad is still in there: set every node's grad to 0 first.",
-            lambda p: _spoiled(stale=lambda node: True),
+            lambda p: _backward(stale=lambda node: True),
         ),
         Mistake(
             "no topological order",
             "A node passed its grad on before it had all of it: every user of a node has to come before the node.",
-            lambda p: _spoiled(breadth_first=True),
+            lambda p: _backward(breadth_first=True),
         ),
         Mistake(
             "forgot the upstream",
             "A parent's share is node.grad times the local derivative, and not the local derivative alone.",
-            lambda p: _spoiled(upstream=False),
+            lambda p: _backward(upstream=False),
         ),
-        Mistake("no 1 at the root", "∂root/∂root = 1: without it everything is 0.", lambda p: _spoiled(start=0.0)),
+        Mistake("no 1 at the root", "∂root/∂root = 1: without it everything is 0.", lambda p: _backward(start=0.0)),
         Mistake(*PASSED_ON_TWICE, lambda p: _along_every_path(at_once=True)),
         Mistake(*PASSED_ON_TWICE, lambda p: _along_every_path(at_once=False)),
-        Mistake(*STALE_INPUTS, lambda p: _spoiled(stale=lambda node: node.operation is None)),
-        Mistake(*STALE_INPUTS, lambda p: _spoiled(stale=lambda node: not node.parents)),
+        Mistake(*STALE_INPUTS, lambda p: _backward(stale=lambda node: node.operation is None)),
+        Mistake(*STALE_INPUTS, lambda p: _backward(stale=lambda node: not node.parents)),
         Mistake(
             "the list from the wrong end",
             "Only the root had a grad when its turn came: walk the list from its end, users before their parents.",
-            lambda p: _spoiled(from_the_end=False),
+            lambda p: _backward(from_the_end=False),
         ),
         Mistake(
             "nothing written",

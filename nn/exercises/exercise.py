@@ -62,9 +62,12 @@ def run(function: Callable[..., Any], cases: Iterable[Case]) -> list[float]:
     return numbers
 
 
-def places(cases: Iterable[Case]) -> list[str]:
-    """What the numbers of ``run`` are, in words."""
-    return [f"{place} {case.words}" for case in cases for place in case.places]
+def tried(trials: Callable[[Problem], list[Case]]) -> dict[str, Any]:
+    """The fields ``numbers`` and ``cases`` of an exercise whose answer is a function, tried on these cases."""
+    return {
+        "numbers": lambda problem, function: run(function, trials(problem)),
+        "cases": lambda problem: [f"{place} {case.words}" for case in trials(problem) for place in case.places],
+    }
 
 
 @dataclass(frozen=True)
@@ -148,15 +151,12 @@ class Exercise:
             return Verdict(False, None, f"{self._subject} {_raised(error)}")
         if len(found) != len(expected):
             return Verdict(False, None, f"{self._subject} gave {_count(found)}, and {len(expected)} are asked for.")
-        if not all(map(isfinite, found)):
-            return Verdict(
-                False, None, f"{self._subject} gave {_first_not_finite(found)}: every number is finite here."
-            )
+        for x in found:
+            if not isfinite(x):
+                return Verdict(False, None, f"{self._subject} gave {x}: every number is finite here.")
         if self._near(found, expected):
             return Verdict(True, None, "Right.", self.derivation(problem))
-        for mistake in self.rank(problem, found):
-            return self._wrong(problem, found, expected, mistake)
-        return self._wrong(problem, found, expected, None)
+        return self._wrong(problem, found, expected, next(iter(self.rank(problem, found)), None))
 
     def rank(self, problem: Problem, found: Sequence[float]) -> list[Mistake]:
         """The known mistakes that give these numbers, the nearest first, then those that give some of them."""
@@ -279,7 +279,3 @@ def _count(numbers: Sequence[float]) -> str:
 
 def _distance(a: Sequence[float], b: Sequence[float]) -> float:
     return max((abs(x - y) for x, y in zip(a, b)), default=0.0)
-
-
-def _first_not_finite(numbers: Sequence[float]) -> float:
-    return next(x for x in numbers if not isfinite(x))

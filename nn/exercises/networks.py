@@ -9,7 +9,7 @@ from typing import Any
 
 from autograd import Value, affine, explain, named
 from autograd.graph import topological_order
-from nn.exercises.exercise import Case, Exercise, Mistake, Problem, places, run
+from nn.exercises.exercise import Case, Exercise, Mistake, Problem, tried
 from nn.layers import MLP
 from nn.losses import cross_entropy, half_squared_error, mean_loss
 from nn.module import Trace
@@ -38,10 +38,7 @@ def _network(rng: Random) -> Problem:
 
 def _passed(p: Problem) -> tuple[Value, Trace]:
     model = MLP(2, [3, 3], activation="sigmoid", output="sigmoid")
-    state = {"W": "W1", "b": "b1"}, {"W": "W2", "b": "b2"}
-    model.load_state_dict(
-        {f"net.layers.{2 * l}.{letter}": p[name] for l, names in enumerate(state) for letter, name in names.items()}
-    )
+    model.load_state_dict({f"net.layers.{2 * l}.{letter}": p[f"{letter}{l + 1}"] for l in (0, 1) for letter in "Wb"})
     trace = model.trace(p["x"])
     loss = named(L=half_squared_error(trace.output, p["y"]))
     loss.backward()
@@ -217,22 +214,18 @@ def _gradient_trials(p: Problem) -> list[Case]:
     ]
 
 
-def _outer(scale: Callable[[int], float] = lambda m: 1.0 / m, last: bool = False) -> Any:
+def _outer(
+    scale: Callable[[int], float] = lambda m: 1.0 / m, last: bool = False, upstream: bool = True
+) -> Callable[[Matrix, Matrix], Matrix]:
+    """δ aᵀ, the mean over the examples; each option is a way to go wrong."""
+
     def gradient(D: Matrix, A: Matrix) -> Matrix:
-        pairs = list(zip(D, A))[-1:] if last else list(zip(D, A))
+        pairs = [(d if upstream else [1.0] * len(d), a) for d, a in zip(D, A)][-1 if last else 0 :]
         return [
             [scale(len(D)) * sum(d[j] * a[k] for d, a in pairs) for k in range(len(A[0]))] for j in range(len(D[0]))
         ]
 
     return gradient
-
-
-def _transposed(D: Matrix, A: Matrix) -> Matrix:
-    return [[sum(d[j] * a[k] for d, a in zip(D, A)) / len(D) for j in range(len(D[0]))] for k in range(len(A[0]))]
-
-
-def _without_delta(D: Matrix, A: Matrix) -> Matrix:
-    return [[sum(a[k] for a in A) / len(D) for k in range(len(A[0]))] for _ in D[0]]
 
 
 def _explain_weight(p: Problem) -> Any:
@@ -266,7 +259,7 @@ OUTER = Exercise(
         Mistake(
             "the transpose",
             "Row j of ∂L/∂W belongs to δ_j, as row j of W does; you have a δᵀ where δ aᵀ belongs.",
-            lambda p: _transposed,
+            lambda p: lambda D, A: list(zip(*_outer()(D, A))),
         ),
         Mistake(
             "assigned instead of added",
@@ -281,7 +274,7 @@ OUTER = Exercise(
         Mistake(
             "forgot the upstream",
             "∂z_j/∂w_jk = a_k is only the local derivative; multiply by δ_j.",
-            lambda p: _without_delta,
+            lambda p: _outer(upstream=False),
         ),
     ),
     hints=(
@@ -290,16 +283,11 @@ OUTER = Exercise(
         "[[sum(d[j] * a[k] for d, a in zip(D, A)) / len(D) for k in …] for j in …]",
     ),
     derivation=_explain_weight,
-    numbers=lambda p, gradient: run(gradient, _gradient_trials(p)),
-    cases=lambda p: places(_gradient_trials(p)),
+    **tried(_gradient_trials),
 )
 
 
 # ---- softmax -------------------------------------------------------------------------------------------------------
-
-
-def _logits(rng: Random) -> Problem:
-    return {"cases": [(_tenths(rng, n), rng.randrange(n)) for n in (2, 3, 4)]}
 
 
 def _delta_trials(p: Problem) -> list[Case]:
@@ -332,7 +320,7 @@ SOFTMAX = Exercise(
         "s_k = exp(z_k) / Σ_i exp(z_i). L = −log s_label, where `label` is the place in the list of the right class, "
         "counted from 0. Write `delta(z, label)`, which returns ∂L/∂z as a list."
     ),
-    make=_logits,
+    make=lambda rng: {"cases": [(_tenths(rng, n), rng.randrange(n)) for n in (2, 3, 4)]},
     right=_share(lambda s, t: s - t),
     mistakes=(
         Mistake(
@@ -387,8 +375,7 @@ SOFTMAX = Exercise(
         "s_k − 1 at the label, s_k elsewhere.",
     ),
     derivation=_explain_softmax,
-    numbers=lambda p, delta: run(delta, _delta_trials(p)),
-    cases=lambda p: places(_delta_trials(p)),
+    **tried(_delta_trials),
 )
 
 EXERCISES = (BIAS, HIDDEN, OUTER, SOFTMAX)

@@ -10,7 +10,7 @@ from typing import Any
 from autograd import Value, explain, named
 from autograd import cos as cosine
 from autograd import sin as sine
-from nn.exercises.exercise import BY_HAND, Case, Exercise, Mistake, Problem, places, run
+from nn.exercises.exercise import BY_HAND, Case, Exercise, Mistake, Problem, tried
 from nn.normalisation import BatchNorm
 
 Numbers = list[float]
@@ -84,9 +84,7 @@ SGD = Exercise(
             _steps(mean=False),
         ),
         Mistake(
-            "uphill",
-            "The gradient points to where L grows; a step goes against it: w − η ∂L/∂w.",
-            _steps(sign=1.0),
+            "uphill", "The gradient points to where L grows; a step goes against it: w − η ∂L/∂w.", _steps(sign=1.0)
         ),
         Mistake(
             "stale gradients",
@@ -94,9 +92,7 @@ SGD = Exercise(
             _steps(keep=True),
         ),
         Mistake(
-            "forgot the upstream",
-            "∂ŷ/∂w = x is not the whole: multiply by ∂L/∂ŷ = ŷ − y.",
-            _steps(upstream=False),
+            "forgot the upstream", "∂ŷ/∂w = x is not the whole: multiply by ∂L/∂ŷ = ŷ − y.", _steps(upstream=False)
         ),
         Mistake(
             "one step only",
@@ -235,8 +231,7 @@ DROPOUT = Exercise(
         "if not training: return a, and otherwise [a_j / (1 - p) if k else 0.0 for …]",
     ),
     derivation=_explain_dropout,
-    numbers=lambda p, dropout: run(dropout, _dropout_trials(p)),
-    cases=lambda p: places(_dropout_trials(p)),
+    **tried(_dropout_trials),
 )
 
 
@@ -271,7 +266,7 @@ def _variance(x: Numbers, less: int = 0) -> float:
 
 
 def _normalised(
-    less: int = 0,
+    variance: Callable[[Numbers], float] = _variance,
     root: Callable[[float, float], float] = lambda v, e: sqrt(v + e),
     centred: bool = True,
     line: Callable[[float, float, float], float] = lambda hat, gamma, beta: gamma * hat + beta,
@@ -279,18 +274,11 @@ def _normalised(
     def make(problem: Problem) -> Any:
         def norm(x: Numbers, gamma: float, beta: float, epsilon: float) -> Numbers:
             mu = _mean(x) if centred else 0.0
-            return [line((x_i - mu) / root(_variance(x, less), epsilon), gamma, beta) for x_i in x]
+            return [line((x_i - mu) / root(variance(x), epsilon), gamma, beta) for x_i in x]
 
         return norm
 
     return make
-
-
-def _sum_of_squares(problem: Problem) -> Any:
-    def norm(x: Numbers, gamma: float, beta: float, epsilon: float) -> Numbers:
-        return [gamma * (x_i - _mean(x)) / sqrt(len(x) * _variance(x) + epsilon) + beta for x_i in x]
-
-    return norm
 
 
 def _explain_norm(p: Problem) -> Any:
@@ -315,7 +303,7 @@ BATCH_NORM = Exercise(
         Mistake(
             "1/(m − 1) for 1/m",
             "That is the unbiased estimate; Algorithm 1 normalises with the mini-batch's own variance, 1/m.",
-            _normalised(less=1),
+            _normalised(variance=lambda x: _variance(x, less=1)),
         ),
         Mistake(
             "the variance for its root",
@@ -323,9 +311,7 @@ BATCH_NORM = Exercise(
             _normalised(root=lambda v, e: v + e),
         ),
         Mistake(
-            "forgot γ and β",
-            "x̂ is not yet the output: y = γ x̂ + β.",
-            _normalised(line=lambda hat, gamma, beta: hat),
+            "forgot γ and β", "x̂ is not yet the output: y = γ x̂ + β.", _normalised(line=lambda hat, gamma, beta: hat)
         ),
         Mistake(
             "forgot β", "y = γ x̂ + β: the mean of y is β.", _normalised(line=lambda hat, gamma, beta: gamma * hat)
@@ -345,18 +331,14 @@ BATCH_NORM = Exercise(
         Mistake(
             "sum for mean",
             "The variance is the *mean* of the squares, 1/m times their sum.",
-            _sum_of_squares,
+            _normalised(variance=lambda x: len(x) * _variance(x)),
         ),
         Mistake(
             "ε outside of the root",
             "√σ² + ε is not √(σ² + ε): ε is added to the variance.",
             _normalised(root=lambda v, e: sqrt(v) + e),
         ),
-        Mistake(
-            "not centred",
-            "Subtract the mini-batch's mean before you divide.",
-            _normalised(centred=False),
-        ),
+        Mistake("not centred", "Subtract the mini-batch's mean before you divide.", _normalised(centred=False)),
     ),
     hints=(
         "Four lines: μ, σ², x̂, y.",
@@ -364,8 +346,7 @@ BATCH_NORM = Exercise(
         "[gamma * (x_i - mu) / (var + epsilon) ** 0.5 + beta for x_i in x]",
     ),
     derivation=_explain_norm,
-    numbers=lambda p, norm: run(norm, _norm_trials(p)),
-    cases=lambda p: places(_norm_trials(p)),
+    **tried(_norm_trials),
 )
 
 
@@ -420,11 +401,7 @@ EVALUATE = Exercise(
             "depend on who else is asked about.",
             _evaluated(lambda p: p["x"]),
         ),
-        Mistake(
-            "1/(m − 1) for 1/m",
-            "The lecture's statistics of the training data have 1/m.",
-            _evaluated(less=1),
-        ),
+        Mistake("1/(m − 1) for 1/m", "The lecture's statistics of the training data have 1/m.", _evaluated(less=1)),
         Mistake(
             "statistics of all six",
             "The test examples were counted in: the statistics are those of the training data alone.",
@@ -433,11 +410,7 @@ EVALUATE = Exercise(
         Mistake("forgot γ and β", "x̂ is not yet the output: y = γ x̂ + β.", _evaluated(gamma=False, beta=False)),
         Mistake("forgot β", "y = γ x̂ + β: β is added at the end.", _evaluated(beta=False)),
         Mistake("forgot γ", "y = γ x̂ + β: γ stretches x̂.", _evaluated(gamma=False)),
-        Mistake(
-            "the variance for its root",
-            "x̂ is to have the deviation 1: divide by √σ².",
-            _evaluated(root=False),
-        ),
+        Mistake("the variance for its root", "x̂ is to have the deviation 1: divide by √σ².", _evaluated(root=False)),
     ),
     hints=(
         "Whose mean and variance are used in evaluation?",
@@ -449,10 +422,6 @@ EVALUATE = Exercise(
 
 
 # ---- PCA -----------------------------------------------------------------------------------------------------------
-
-
-def _cloud(rng: Random) -> Problem:
-    return {"X": [[float(rng.randint(-2, 8)), float(rng.randint(-2, 8))] for _ in range(4)]}
 
 
 def _covariance(X: list[Numbers], centred: bool = True) -> tuple[float, float, float]:
@@ -505,7 +474,7 @@ PCA = Exercise(
         f"Four points: {', '.join(f'({x:g}, {y:g})' for x, y in p['X'])}. In which direction do they vary most? "
         "Answer PCA's first axis as a vector of length 1 whose first number is positive."
     ),
-    make=_cloud,
+    make=lambda rng: {"X": [[float(rng.randint(-2, 8)), float(rng.randint(-2, 8))] for _ in range(4)]},
     right=_axis,
     mistakes=(
         Mistake(
