@@ -18,14 +18,13 @@ class Text(str):
     def _repr_markdown_(self) -> str:
         return str(self)
 
-    def __repr__(self) -> str:
-        return str(self)
+    __repr__ = _repr_markdown_
 
 
 class Course:
     """The exercises of one student.
 
-    student   any name; it makes the numbers, so that everybody has others
+    student   any name; the numbers are made from it, so that they differ from student to student
 
     >>> course = Course("ada")
     >>> print(course.hint("xyz"))
@@ -44,7 +43,7 @@ class Course:
         self._hints: dict[str, int] = {}
 
     def problem(self, name: str) -> dict[str, Any]:
-        """The numbers of an exercise. ValueError for a name that is none."""
+        """The numbers of an exercise. ValueError for an unknown name."""
         exercise = self._exercise(name)
         if name not in self._problems:
             self._problems[name] = exercise.problem(self.student)
@@ -58,8 +57,7 @@ class Course:
     def hint(self, name: str) -> Text:
         """The next hint; after the third the third again."""
         exercise = self._exercise(name)
-        count = min(self._hints.get(name, 0) + 1, len(exercise.hints))
-        self._hints[name] = count
+        count = self._hints[name] = min(self._hints.get(name, 0) + 1, len(exercise.hints))
         return Text(f"Hint {count} of {len(exercise.hints)}: {exercise.hints[count - 1]}")
 
     def check(self, name: str, answer: Any) -> Verdict:

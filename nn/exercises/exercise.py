@@ -189,9 +189,6 @@ class Exercise:
         largest = max((abs(x) for x in numbers), default=0.0) or 1.0
         return len(found) == len(numbers) and _distance(found, numbers) <= self.tolerance * largest
 
-    def _nearly(self, found: Sequence[float], expected: Sequence[float]) -> bool:
-        return _distance(found, expected) <= NEARLY * max(map(abs, expected))
-
     def _tells_apart(self, problem: Problem) -> bool:
         answers = [self.measure(problem, self.right(problem))]
         answers += [self.measure(problem, mistake.answer(problem)) for mistake in self.mistakes]
@@ -215,7 +212,7 @@ class Exercise:
             good = [str(i + 1) for i in range(len(found)) if self._right_at(i, found, expected)]
             told = f" Right already: number{'s' * (len(good) > 1)} {' and '.join(good)}." if good else ""
             picture = None
-        if mistake is None and not self.is_code and self._nearly(found, expected):
+        if mistake is None and not self.is_code and _distance(found, expected) <= NEARLY * max(map(abs, expected)):
             return Verdict(False, None, "Nearly. Was something rounded on the way? Four digits are enough.")
         if mistake is None:
             return Verdict(False, None, f"Not yet, and it is none of the known mistakes.{told}", picture)
@@ -238,8 +235,7 @@ class Verdict:
         shown = "" if self.shown is None else f"\n{self.shown}"
         return f"{'✓' if self.right else '✗'} {self.text}{shown}"
 
-    def __repr__(self) -> str:
-        return str(self)
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         colour = "#009E73" if self.right else "#D55E00"
