@@ -8,7 +8,7 @@ from typing import Any
 from autograd import Value, draw, exp, explain, named, relu, sin, tanh
 from autograd.graph import topological_order
 from autograd.notation import labels
-from nn.exercises.exercise import Case, Exercise, Mistake, Problem, tried
+from nn.exercises.exercise import Exercise, Mistake, Problem, tried
 
 # ---- f = xyz -------------------------------------------------------------------------------------------------------
 
@@ -68,17 +68,6 @@ XYZ = Exercise(
 # ---- the local derivatives of × ------------------------------------------------------------------------------------
 
 
-def _trials(p: Problem, names: str) -> list[Case]:
-    return [
-        Case(
-            f"at {', '.join(f'{n} = {x:g}' for n, x in zip(names, case))}",
-            case,
-            ("the value", *(f"∂/∂{n}" for n in names)),
-        )
-        for case in p["cases"]
-    ]
-
-
 def _explained(p: Problem, rule: Callable[..., Value], name: str, operands: str) -> Any:
     """The derivative with respect to the first operand, at the first case."""
     x = [Value(number, letter) for letter, number in zip(operands, p["cases"][0])]
@@ -118,7 +107,7 @@ MUL = Exercise(
         "return x * y, (y, …)",
     ),
     derivation=lambda p: _explained(p, lambda x, y: x * y, "f", "xy"),
-    **tried(lambda p: _trials(p, "xy")),
+    **tried(lambda x, y: f"at x = {x:g}, y = {y:g}", lambda x, y: ("the value", "∂/∂x", "∂/∂y")),
 )
 
 
@@ -167,7 +156,7 @@ RELU = Exercise(
         "The derivative is 1.0 if z > 0 else …",
     ),
     derivation=lambda p: _explained(p, relu, "a", "z"),
-    **tried(lambda p: _trials(p, "z")),
+    **tried(lambda z: f"at z = {z:g}", lambda z: ("the value", "∂/∂z")),
 )
 
 

@@ -7,7 +7,7 @@ the diagnosis says which thought went astray, and not only that one did.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from html import escape
@@ -28,46 +28,35 @@ class NoAnswer(Exception):
     """What was given cannot be compared: the message goes on after "Your function" or "Your answer"."""
 
 
-@dataclass(frozen=True)
-class Case:
-    """What a student's function is tried on.
+def tried(words: Callable[..., str], places: Callable[..., Sequence[str]]) -> dict[str, Any]:
+    """The fields ``numbers`` and ``cases`` of an exercise whose answer is a function; a case is its arguments.
 
-    words       of the case, as "at x = 2"
-    arguments   copied for each call, so that a function may change them
-    places      what its numbers are, in words, in their order
+    words    of a case, as "at x = 2"
+    places   what its numbers are, in words, in their order
     """
 
-    words: str
-    arguments: tuple[Any, ...]
-    places: tuple[str, ...]
+    def numbers(problem: Problem, function: Callable[..., Any]) -> list[float]:
+        found = []
+        for case in problem["cases"]:
+            try:
+                returned = function(*deepcopy(case))  # which may change its arguments
+            except NotImplementedError:
+                raise
+            except Exception as error:
+                raise NoAnswer(f"{_raised(error)} ({words(*case)})") from error
+            if returned is None:
+                raise NoAnswer(f"returned nothing ({words(*case)}): it needs a `return`")
+            given, names = flat(returned), places(*case)
+            if len(given) != len(names):
+                asked = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}"
+                raise NoAnswer(f"returned {_count(given)} {words(*case)}, where {len(names)} are asked for: {asked}")
+            found += given
+        return found
 
+    def cases(problem: Problem) -> list[str]:
+        return [f"{place} {words(*case)}" for case in problem["cases"] for place in places(*case)]
 
-def run(function: Callable[..., Any], cases: Iterable[Case]) -> list[float]:
-    """All numbers that a function gives. NoAnswer says at which case it gives something else."""
-    numbers: list[float] = []
-    for case in cases:
-        try:
-            found = function(*deepcopy(case.arguments))
-        except NotImplementedError:
-            raise
-        except Exception as error:
-            raise NoAnswer(f"{_raised(error)} ({case.words})") from error
-        if found is None:
-            raise NoAnswer(f"returned nothing ({case.words}): it needs a `return`")
-        given = flat(found)
-        if len(given) != len(case.places):
-            asked = case.places[0] if len(case.places) == 1 else f"{case.places[0]} … {case.places[-1]}"
-            raise NoAnswer(f"returned {_count(given)} {case.words}, where {len(case.places)} are asked for: {asked}")
-        numbers += given
-    return numbers
-
-
-def tried(trials: Callable[[Problem], list[Case]]) -> dict[str, Any]:
-    """The fields ``numbers`` and ``cases`` of an exercise whose answer is a function, tried on these cases."""
-    return {
-        "numbers": lambda problem, function: run(function, trials(problem)),
-        "cases": lambda problem: [f"{place} {case.words}" for case in trials(problem) for place in case.places],
-    }
+    return {"numbers": numbers, "cases": cases}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from autograd import Value, affine, explain, named
 from autograd.graph import topological_order
-from nn.exercises.exercise import Case, Exercise, Mistake, Problem, tried
+from nn.exercises.exercise import Exercise, Mistake, Problem, tried
 from nn.layers import MLP
 from nn.losses import cross_entropy, half_squared_error, mean_loss
 from nn.module import Trace
@@ -203,17 +203,6 @@ def _batches(rng: Random) -> Problem:
     return {"cases": cases}
 
 
-def _gradient_trials(p: Problem) -> list[Case]:
-    return [
-        Case(
-            f"for {len(D)} example{'s' * (len(D) > 1)}",
-            (D, A),
-            tuple(f"∂L/∂w_{j + 1}{k + 1}" for j in range(len(D[0])) for k in range(len(A[0]))),
-        )
-        for D, A in p["cases"]
-    ]
-
-
 def _outer(
     scale: Callable[[int], float] = lambda m: 1.0 / m, last: bool = False, upstream: bool = True
 ) -> Callable[[Matrix, Matrix], Matrix]:
@@ -283,18 +272,14 @@ OUTER = Exercise(
         "[[sum(d[j] * a[k] for d, a in zip(D, A)) / len(D) for k in …] for j in …]",
     ),
     derivation=_explain_weight,
-    **tried(_gradient_trials),
+    **tried(
+        lambda D, A: f"for {len(D)} example{'s' * (len(D) > 1)}",
+        lambda D, A: [f"∂L/∂w_{j + 1}{k + 1}" for j in range(len(D[0])) for k in range(len(A[0]))],
+    ),
 )
 
 
 # ---- softmax -------------------------------------------------------------------------------------------------------
-
-
-def _delta_trials(p: Problem) -> list[Case]:
-    return [
-        Case(f"for {len(z)} logits with the label {label}", (z, label), tuple(f"∂L/∂z[{k}]" for k in range(len(z))))
-        for z, label in p["cases"]
-    ]
 
 
 def _softmax(z: Numbers) -> Numbers:
@@ -375,7 +360,10 @@ SOFTMAX = Exercise(
         "s_k − 1 at the label, s_k elsewhere.",
     ),
     derivation=_explain_softmax,
-    **tried(_delta_trials),
+    **tried(
+        lambda z, label: f"for {len(z)} logits with the label {label}",
+        lambda z, label: [f"∂L/∂z[{k}]" for k in range(len(z))],
+    ),
 )
 
 EXERCISES = (BIAS, HIDDEN, OUTER, SOFTMAX)

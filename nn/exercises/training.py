@@ -10,7 +10,7 @@ from typing import Any
 from autograd import Value, explain, named
 from autograd import cos as cosine
 from autograd import sin as sine
-from nn.exercises.exercise import BY_HAND, Case, Exercise, Mistake, Problem, tried
+from nn.exercises.exercise import BY_HAND, Exercise, Mistake, Problem, tried
 from nn.normalisation import BatchNorm
 
 Numbers = list[float]
@@ -131,17 +131,6 @@ def _masks(rng: Random) -> Problem:
     return {"cases": cases}
 
 
-def _dropout_trials(p: Problem) -> list[Case]:
-    return [
-        Case(
-            f"in {'training' if training else 'evaluation'} with p = {q:g}",
-            (a, keep, q, training),
-            tuple(f"unit {j + 1}" for j in range(len(a))),
-        )
-        for a, keep, q, training in p["cases"]
-    ]
-
-
 def _dropped(
     train: Callable[[float, bool, float], float], evaluate: Callable[[float, bool, float], float] = lambda a, k, p: a
 ) -> Callable[[Problem], Any]:
@@ -231,7 +220,10 @@ DROPOUT = Exercise(
         "if not training: return a, and otherwise [a_j / (1 - p) if k else 0.0 for …]",
     ),
     derivation=_explain_dropout,
-    **tried(_dropout_trials),
+    **tried(
+        lambda a, keep, p, training: f"in {'training' if training else 'evaluation'} with p = {p:g}",
+        lambda a, *rest: [f"unit {j + 1}" for j in range(len(a))],
+    ),
 )
 
 
@@ -244,17 +236,6 @@ def _columns(rng: Random) -> Problem:
         x = [k / 2.0 for k in rng.sample(range(-9, 10), m)]
         cases.append((x, rng.choice([0.5, 2.0, 3.0]), rng.choice([-1.0, 0.5, 2.0]), epsilon))
     return {"cases": cases}
-
-
-def _norm_trials(p: Problem) -> list[Case]:
-    return [
-        Case(
-            f"for {len(x)} examples with ε = {epsilon:g}",
-            (x, gamma, beta, epsilon),
-            tuple(f"y_{i + 1}" for i in range(len(x))),
-        )
-        for x, gamma, beta, epsilon in p["cases"]
-    ]
 
 
 def _mean(x: Numbers) -> float:
@@ -346,7 +327,10 @@ BATCH_NORM = Exercise(
         "[gamma * (x_i - mu) / (var + epsilon) ** 0.5 + beta for x_i in x]",
     ),
     derivation=_explain_norm,
-    **tried(_norm_trials),
+    **tried(
+        lambda x, gamma, beta, epsilon: f"for {len(x)} examples with ε = {epsilon:g}",
+        lambda x, *rest: [f"y_{i + 1}" for i in range(len(x))],
+    ),
 )
 
 
