@@ -1,7 +1,7 @@
-"""``watch``: one page on which a run passes by epoch after epoch: boundary, loss, weights, activations and δ.
+"""``watch``: one page that shows a run epoch by epoch: boundary, loss, weights, activations and δ.
 
-What the layers were is measured here (``frames``) and told to the page as data (``telling``); the page's own script,
-in the files beside this one, draws numbers and computes none.
+The layers are measured here (``frames``) and given to the page as data (``telling``); the page's own script, in the
+files beside this one, draws numbers and computes none.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def watch(training: Training, history: Sequence[Mapping[str, Any]], *, examples:
     mode; the model, its gradients and its generators stay as they were.
     δˡ is ∂L/∂zˡ of one example with the loss of its own; ‖δˡ‖ over the examples is √(1/m Σ ‖δˡ‖²).
 
-    Raises TypeError for what is no Training and for a model that cannot be traced (an MLP or a Sequential can),
-    ValueError for a history that is empty, of another length than the records or of another model.
+    Raises TypeError if ``training`` is not a Training or its model not an MLP or a Sequential, and ValueError for a
+    history that is empty, of another length than the records or of another model.
 
     >>> from random import Random
     >>> from nn import SGD, binary_cross_entropy
@@ -69,10 +69,9 @@ class Film(Page):
     def __init__(self, training: Training, states: Sequence[Mapping[str, Any]], examples: int) -> None:
         self._name = clipped(repr(training.model), 60)
         self._told = told(training, states, examples)
-        self.page = written(
-            "watch", self.title(), _file("page.html"), _file("page.css"), _file("drawing.js") + _file("page.js"),
-            film=script(self._told),
-        )  # fmt: skip
+        names = ("page.html", "page.css", "drawing.js", "page.js")
+        body, css, drawing, page = (own_file(name, "nn.watching") for name in names)
+        self.page = written("watch", self.title(), body, css, drawing + page, film=script(self._told))
 
     def __repr__(self) -> str:
         return f"<film of {self._name}: {len(self._told['frames'])} frames of {self._told['epochs']} epochs>"
@@ -102,7 +101,3 @@ def _loss_image(curves: Mapping[str, Any]) -> str:
         f'<text x="50" y="14">training loss, from {losses[0]:.4g} to {losses[-1]:.4g}</text>'
         f'<text x="560" y="272" text-anchor="end">epoch {curves["epochs"][-1]}</text></g></svg>'
     )
-
-
-def _file(name: str) -> str:
-    return own_file(name, "nn.watching")

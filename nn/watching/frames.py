@@ -14,7 +14,6 @@ from autograd.value import collector_paused
 from nn.activations import Sigmoid
 from nn.data import Dataset
 from nn.layers import MLP, Linear, Sequential
-from nn.losses import Loss
 from nn.module import evaluating, numbers
 from nn.training import Training, predict
 from nn.watching.outputs import outputs_at
@@ -75,36 +74,40 @@ def level_of(model: MLP | Sequential) -> float:
     return 0.5 if isinstance(net.layers[-1], Sigmoid) else 0.0
 
 
-def frames(training: Training, states: Sequence[Any], examples: Dataset, points: Any) -> Iterator[Frame]:
-    """A frame for each state: ``points`` are where the outputs are asked for, ``examples`` those that are traced.
+def frames(
+    training: Training, history: Sequence[Any], chosen: Sequence[int], examples: Dataset, points: Any
+) -> Iterator[Frame]:
+    """A frame for each of the chosen states, with the outputs at ``points`` and the trace of ``examples``.
 
     Raises ValueError for a state that does not fit the model.
     """
     model = training.model
     assert isinstance(model, (MLP, Sequential))
     with unchanged(model), evaluating(model):
-        for state in states:
-            model.load_state_dict(state)
-            layers, predicted = _layers(model, training.loss, examples)
-            yield Frame(layers, predicted, outputs_at(model, points))
-
-
-def _layers(model: MLP | Sequential, loss: Loss, examples: Dataset) -> tuple[list[Layer], list[int]]:
-    with collector_paused():
-        traces = model.trace_batch(examples.X)
-        # each example has the loss of its own: in evaluation mode they meet nowhere, so a sum keeps their δ apart
-        sum([loss(trace.output, y) for trace, y in zip(traces, examples.y)]).backward()
-    deltas = [trace.delta for trace in traces]
-    layers = [
-        Layer(
-            np.array(numbers(linear.W)),
-            np.array(numbers(linear.b)),
-            np.array([numbers(trace.a[l]) for trace in traces]),
-            np.array([delta[l] for delta in deltas]),
-        )
-        for l, linear in enumerate(traced_layers(model), 1)
-    ]
-    return layers, [predict(trace.output) for trace in traces]
+        for place in chosen:
+            try:
+                model.load_state_dict(history[place])
+                with collector_paused():
+                    traces = model.trace_batch(examples.X)
+                    # each example has the loss of its own: in evaluation mode they meet nowhere, so a sum keeps their
+                    # δ apart
+                    sum([training.loss(trace.output, y) for trace, y in zip(traces, examples.y)]).backward()
+                deltas = [trace.delta for trace in traces]
+                layers = [
+                    Layer(
+                        np.array(numbers(linear.W)),
+                        np.array(numbers(linear.b)),
+                        np.array([numbers(trace.a[l]) for trace in traces]),
+                        np.array([delta[l] for delta in deltas]),
+                    )
+                    for l, linear in enumerate(traced_layers(model), 1)
+                ]
+                yield Frame(layers, [predict(trace.output) for trace in traces], outputs_at(model, points))
+            except (ValueError, TypeError) as error:
+                raise ValueError(
+                    f"history[{place}], of epoch {training.records[place].epoch}, cannot be shown: {error}; "
+                    "append model.state_dict() of the same model after each record"
+                ) from error
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A run told to the page as data: its epochs, its frames as whole numbers on scales, and what had to be left out."""
+"""What the page is given as data: the epochs, the frames as whole numbers on scales, and what had to be left out."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ MOST_NAME = 30  # characters of a class or a feature
 
 
 def told(training: Training, history: Sequence[Any], count: int) -> dict[str, Any]:
-    """Everything that the page shows; ``count`` training examples are traced."""
+    """Everything that the page shows, with ``count`` training examples traced."""
     chosen = evenly(len(history), MOST_FRAMES)
     examples = _of_each_class(training.training, count)
     grid, data = None, training.validation or training.training
     if len(training.training.X[0]) == 2:
         grid = Grid.around([*training.training.X, *(training.validation.X if training.validation else [])])
-    film = list(_checked(training, history, chosen, examples, grid.points if grid else data.X))
+    film = list(frames(training, history, chosen, examples, grid.points if grid else data.X))
     shown = evenly(len(training.records), MOST_EPOCHS)
     return {
         "epochs": len(training.records),
@@ -49,22 +49,6 @@ def told(training: Training, history: Sequence[Any], count: int) -> dict[str, An
 def _named(names: Sequence[str]) -> list[str]:
     """The names as the page shows them: on one line, and short."""
     return [clipped(text_name(name), MOST_NAME) for name in names]
-
-
-def _checked(
-    training: Training, history: Sequence[Any], chosen: list[int], examples: Dataset, points: Any
-) -> Sequence[Frame]:
-    found: list[Frame] = []
-    try:
-        for frame in frames(training, [history[i] for i in chosen], examples, points):
-            found.append(frame)
-    except (ValueError, TypeError) as error:
-        place = chosen[len(found)]
-        raise ValueError(
-            f"history[{place}], of epoch {training.records[place].epoch}, cannot be shown: {error}; "
-            "append model.state_dict() of the same model after each record"
-        ) from error
-    return found
 
 
 def _record(record: EpochRecord) -> dict[str, Any]:
