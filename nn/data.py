@@ -40,19 +40,16 @@ class Dataset(NamedTuple):
             raise ValueError(f"{len(self.X)} {role}examples and {len(self.y)} labels: it needs as many, at least one")
         width = len(self.X[0])
         for i, x in enumerate(self.X, 1):
+            example = f"{role}example {i}, counted from 1,"
             if len(x) != width:
-                raise ValueError(
-                    f"{role}example {i}, counted from 1, has {len(x)} numbers and the first {width}: all need as many"
-                )
+                raise ValueError(f"{example} has {len(x)} numbers and the first {width}: all need as many")
             for k, x_k in enumerate(x, 1):
                 if not isinstance(x_k, SupportsFloat):
-                    raise TypeError(
-                        f"{role}example {i}, counted from 1, holds {x_k!r} in place {k}: it needs a number"
-                    )
+                    raise TypeError(f"{example} holds {x_k!r} in place {k}: it needs a number")
                 if not isfinite(x_k):
                     raise ValueError(
-                        f"{role}example {i}, counted from 1, holds {float(x_k)!r} in place {k}: every number needs "
-                        "to be finite; mend it or leave the example out"
+                        f"{example} holds {float(x_k)!r} in place {k}: every number needs to be finite; mend it or "
+                        "leave the example out"
                     )
 
 

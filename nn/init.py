@@ -71,20 +71,10 @@ def gain(activation: str, slope: float = 0.01) -> float:
     >>> gain("tanh"), gain("relu") == 2**0.5
     (1.6666666666666667, True)
     """
-    gains = {
-        "elu": sqrt(2.0),
-        "gelu": sqrt(2.0),
-        "leaky_relu": sqrt(2.0 / (1.0 + slope * slope)),
-        "linear": 1.0,
-        "log_sigmoid": sqrt(2.0),
-        "relu": sqrt(2.0),
-        "sigmoid": 1.0,
-        "silu": sqrt(2.0),
-        "softplus": sqrt(2.0),
-        "tanh": 5.0 / 3.0,
-    }
+    gains = dict.fromkeys(("elu", "gelu", "log_sigmoid", "relu", "silu", "softplus"), sqrt(2.0))
+    gains |= {"leaky_relu": sqrt(2.0 / (1.0 + slope * slope)), "linear": 1.0, "sigmoid": 1.0, "tanh": 5.0 / 3.0}
     if activation not in gains:
-        raise ValueError(f"no gain is known for the activation {activation!r}: there are {', '.join(gains)}")
+        raise ValueError(f"no gain is known for the activation {activation!r}: there are {', '.join(sorted(gains))}")
     return gains[activation]
 
 

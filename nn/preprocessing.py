@@ -67,6 +67,7 @@ class Step(Preprocessor, ABC):
     """
 
     shapes: ClassVar[dict[str, str]]
+    mark: ClassVar[str] = ""  # after the name of a feature
 
     @abstractmethod
     def learn(self, X: Array) -> tuple[Array, ...]:
@@ -101,7 +102,7 @@ class Step(Preprocessor, ABC):
         return self._apply(self.backward, X, len(self.names([""] * self._width())))
 
     def names(self, features: Sequence[str]) -> list[str]:
-        return list(features)
+        return [feature + self.mark for feature in features]
 
     def state_dict(self) -> dict[str, Any]:
         self._width()
@@ -154,6 +155,7 @@ class ZeroCenter(Step):
     """
 
     shapes = {"mean_": "n"}  # noqa: RUF012  (declared as a class variable above)
+    mark = " (centred)"
     mean_: Array
 
     def learn(self, X: Array) -> tuple[Array, ...]:
@@ -164,9 +166,6 @@ class ZeroCenter(Step):
 
     def backward(self, Z: Array) -> Array:
         return Z + self.mean_
-
-    def names(self, features: Sequence[str]) -> list[str]:
-        return [f"{feature} (centred)" for feature in features]
 
 
 class Standardize(Step):
@@ -181,6 +180,7 @@ class Standardize(Step):
     """
 
     shapes = {"mean_": "n", "std_": "n"}  # noqa: RUF012
+    mark = " (standardised)"
     mean_: Array
     std_: Array
 
@@ -199,9 +199,6 @@ class Standardize(Step):
 
     def backward(self, Z: Array) -> Array:
         return Z * self._divisor() + self.mean_
-
-    def names(self, features: Sequence[str]) -> list[str]:
-        return [f"{feature} (standardised)" for feature in features]
 
     def _divisor(self) -> Array:
         return np.where(self.std_ > 0.0, self.std_, 1.0)

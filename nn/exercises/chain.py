@@ -10,8 +10,6 @@ from autograd.graph import topological_order
 from autograd.notation import labels
 from nn.exercises.exercise import Exercise, Mistake, Problem, tried
 
-# ---- f = xyz -------------------------------------------------------------------------------------------------------
-
 
 def _f(problem: Problem) -> tuple[Value, Value, Value]:
     r, s = Value(float(problem["r"]), "r"), Value(float(problem["s"]), "s")
@@ -65,9 +63,6 @@ XYZ = Exercise(
 )
 
 
-# ---- the local derivatives of × ------------------------------------------------------------------------------------
-
-
 def _explained(p: Problem, rule: Callable[..., Value], name: str, operands: str) -> Any:
     """The derivative with respect to the first operand, at the first case."""
     x = [Value(number, letter) for letter, number in zip(operands, p["cases"][0])]
@@ -109,9 +104,6 @@ MUL = Exercise(
     derivation=lambda p: _explained(p, lambda x, y: x * y, "f", "xy"),
     **tried(lambda x, y: f"at x = {x:g}, y = {y:g}", lambda x, y: ("the value", "∂/∂x", "∂/∂y")),
 )
-
-
-# ---- relu ----------------------------------------------------------------------------------------------------------
 
 
 RELU = Exercise(
@@ -160,9 +152,6 @@ RELU = Exercise(
 )
 
 
-# ---- the backward pass ---------------------------------------------------------------------------------------------
-
-
 def _graphs(p: Problem) -> dict[str, Value]:
     """Graphs to try, the smallest first."""
     u, v = p["u"], p["v"]
@@ -180,34 +169,24 @@ def _graphs(p: Problem) -> dict[str, Value]:
     }
 
 
+def _nodes(p: Problem) -> list[tuple[str, Value, Value]]:
+    """The graph's name, its root and a node, for every node of every graph."""
+    return [(graph, root, node) for graph, root in _graphs(p).items() for node in topological_order(root)]
+
+
 def _run_backward(p: Problem, backward: Callable[[Value], object]) -> list[float]:
-    numbers = []
-    for root in _graphs(p).values():
-        nodes = topological_order(root)
-        for node in nodes:
-            node.grad = 0.5  # what an earlier pass may have left
+    nodes = _nodes(p)
+    for _, _, node in nodes:
+        node.grad = 0.5  # what an earlier pass may have left
+    for root in dict.fromkeys(root for _, root, _ in nodes):
         backward(root)
-        numbers += [node.grad for node in nodes]
-    return numbers
-
-
-def _graph_places(p: Problem) -> list[str]:
-    found = []
-    for graph, root in _graphs(p).items():
-        order = topological_order(root)
-        names = labels(order)
-        found += [f"{graph}, node {names[node]}" for node in order]  # as in the drawing
-    return found
+    return [node.grad for _, _, node in nodes]
 
 
 def _graph_at(p: Problem, place: int) -> Any:
-    for root in _graphs(p).values():
-        count = len(topological_order(root))
-        if place < count:
-            root.backward()
-            return draw(root)
-        place -= count
-    return None
+    _, root, _ = _nodes(p)[place]
+    root.backward()
+    return draw(root)
 
 
 def _backward(
@@ -335,7 +314,8 @@ BACKWARD = Exercise(
     ),
     derivation=_diamond,
     numbers=_run_backward,
-    cases=_graph_places,
+    # called as in the drawing
+    cases=lambda p: [f"{graph}, node {labels(topological_order(root))[node]}" for graph, root, node in _nodes(p)],
     picture=_graph_at,
 )
 

@@ -23,10 +23,6 @@ def _tenths(rng: Random, n: int) -> Numbers:
     return [k / 10.0 for k in rng.sample([*range(-9, 0), *range(1, 10)], n)]
 
 
-def _sigmoid(z: float) -> float:
-    return 1.0 / (1.0 + exp(-z))
-
-
 def _network(rng: Random) -> Problem:
     """A 2-3-3 network: W² is square, so that W and Wᵀ can be mistaken for each other."""
     W2 = [_tenths(rng, 3) for _ in range(3)]
@@ -121,9 +117,6 @@ BIAS = Exercise(
 )
 
 
-# ---- δ¹ from δ² ----------------------------------------------------------------------------------------------------
-
-
 def _hidden_numbers(p: Problem) -> tuple[Matrix, Numbers, Numbers]:
     """W², δ², a¹."""
     _, trace = _passed(p)
@@ -192,9 +185,6 @@ HIDDEN = Exercise(
     ),
     derivation=_explain_hidden,
 )
-
-
-# ---- ∂L/∂W over a mini-batch ---------------------------------------------------------------------------------------
 
 
 def _batches(rng: Random) -> Problem:
@@ -279,9 +269,6 @@ OUTER = Exercise(
 )
 
 
-# ---- softmax -------------------------------------------------------------------------------------------------------
-
-
 def _softmax(z: Numbers) -> Numbers:
     powers = [exp(z_k) for z_k in z]
     return [power / sum(powers) for power in powers]
@@ -351,7 +338,7 @@ SOFTMAX = Exercise(
         Mistake(
             "σ for softmax",
             "The outputs are one choice among several, not several choices of yes and no: normalise by their sum.",
-            _share(lambda s, t: s - t, lambda z: [_sigmoid(z_k) for z_k in z]),
+            _share(lambda s, t: s - t, lambda z: [1.0 / (1.0 + exp(-z_k)) for z_k in z]),
         ),
     ),
     hints=(

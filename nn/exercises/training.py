@@ -15,8 +15,6 @@ from nn.normalisation import BatchNorm
 
 Numbers = list[float]
 
-# ---- two steps of SGD ----------------------------------------------------------------------------------------------
-
 
 def _line(rng: Random) -> Problem:
     return {
@@ -117,9 +115,6 @@ SGD = Exercise(
     ),
     derivation=_explain_step,
 )
-
-
-# ---- dropout -------------------------------------------------------------------------------------------------------
 
 
 def _masks(rng: Random) -> Problem:
@@ -227,9 +222,6 @@ DROPOUT = Exercise(
 )
 
 
-# ---- batch normalisation -------------------------------------------------------------------------------------------
-
-
 def _columns(rng: Random) -> Problem:
     cases = []
     for m, epsilon in ((2, 1e-5), (4, 0.5), (5, 0.1)):
@@ -334,9 +326,6 @@ BATCH_NORM = Exercise(
 )
 
 
-# ---- batch normalisation in evaluation -----------------------------------------------------------------------------
-
-
 def _learned(rng: Random) -> Problem:
     return {
         "seen": [float(k) for k in rng.sample(range(-6, 7), 4)], "x": [float(k) for k in rng.sample(range(-6, 7), 2)],
@@ -403,9 +392,6 @@ EVALUATE = Exercise(
     ),
     derivation=_explain_evaluation,
 )
-
-
-# ---- PCA -----------------------------------------------------------------------------------------------------------
 
 
 def _covariance(X: list[Numbers], centred: bool = True) -> tuple[float, float, float]:
