@@ -215,11 +215,7 @@ def _expected_gradients(delta: list[Array], units: list[list[Value]]) -> dict[Va
 
 
 def _read_layer(
-    l: int,
-    trace: Trace,
-    deltas: list[Array],
-    units: list[list[Value]],
-    expected: dict[Value, tuple[float, float]],
+    l: int, trace: Trace, deltas: list[Array], units: list[list[Value]], expected: dict[Value, tuple[float, float]]
 ) -> LayerMatrices:
     z, a, delta, is_output = trace.z[l], trace.a[l], deltas[l], l == len(units) - 1
     W_above = np.eye(len(a)) if is_output else np.array([_row(unit) for unit in units[l + 1]])
@@ -474,13 +470,12 @@ def _packed(blocks: list[Block]) -> list[str]:
         if sum(len(right[0]) + 2 for right in bands[0]) + 2 + len(lines[0]) > WIDTH:
             bands.insert(0, [])
         bands[0].insert(0, lines)
-    return [line for band in bands for line in _side_by_side(band)]
-
-
-def _side_by_side(band: list[list[str]]) -> list[str]:
-    height = max(map(len, band))
-    padded = [lines + [" " * len(lines[0])] * (height - len(lines)) for lines in band]
-    return [("  " + "  ".join(line)).rstrip() for line in zip(*padded)]
+    printed = []
+    for band in bands:
+        height = max(map(len, band))
+        padded = [lines + [" " * len(lines[0])] * (height - len(lines)) for lines in band]
+        printed += [("  " + "  ".join(line)).rstrip() for line in zip(*padded)]
+    return printed
 
 
 # no colour of its own: text and brackets take the page's, be it light or dark (tables only when told: "quirks mode")

@@ -8,7 +8,7 @@ from typing import Any
 from autograd.functions import mean as mean_of_values
 from autograd.number_systems import floats
 from autograd.value import Value
-from nn.claims.fitting import generator, gradient, mean, random_batches, spread
+from nn.claims.fitting import generator, gradient, mean, spread
 from nn.claims.result import Judgement, Result, claim, curves, finish, style
 from nn.data import batches, moons
 from nn.layers import MLP
@@ -156,10 +156,8 @@ def batch_noise(seed: int = 0) -> Result:
     every = [gradient(training, [i]) for i in range(SIZES[-1])]  # a batch's gradient is the mean of these (C2)
     noise = []
     for m in sizes:
-        found = [
-            [mean(column) for column in zip(*(every[i] for i in batch))]
-            for batch in random_batches(SIZES[-1], m, rng, 200)
-        ]
+        chosen = [next(batches(SIZES[-1], m, rng)) for _ in range(200)]
+        found = [[mean(column) for column in zip(*(every[i] for i in batch))] for batch in chosen]
         noise.append(floats.sum(_variance(column) for column in zip(*found)))
     return batch_noise_result(means, variances, sizes, noise)
 

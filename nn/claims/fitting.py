@@ -7,8 +7,8 @@ from math import inf, isfinite
 from random import Random
 
 from autograd.number_systems import floats
-from nn.data import Dataset, batches
-from nn.losses import Loss, binary_cross_entropy
+from nn.data import Dataset
+from nn.losses import binary_cross_entropy
 from nn.module import Module
 from nn.optim import SGD, Adam
 from nn.training import Training
@@ -22,11 +22,10 @@ def generator(seed: int, *words: object) -> Random:
 
 
 def fit(
-    model: Module, data: Dataset, rate: float, epochs: int, batch_size: int, rng: Random, adam: bool = False,
-    loss: Loss = binary_cross_entropy,
-) -> list[float]:  # fmt: skip
+    model: Module, data: Dataset, rate: float, epochs: int, batch_size: int, rng: Random, adam: bool = False
+) -> list[float]:
     """The training loss of each epoch, by SGD or Adam; WORST from where it blew up."""
-    optimizer = (Adam if adam else SGD)(model.parameters(), rate)
+    loss, optimizer = binary_cross_entropy, (Adam if adam else SGD)(model.parameters(), rate)
     # node by node: the order of its additions, and so the last digit of what a claim says, is the same everywhere
     training = Training(
         model, loss, optimizer, data, epochs=epochs, batch_size=batch_size, rng=rng, progress=False, engine="eager"
@@ -47,11 +46,6 @@ def gradient(training: Training, indices: Sequence[int]) -> list[float]:
     training.step(X, y)
     training.model.load_state_dict(before)
     return [p.grad for p in training.optimizer.parameters]
-
-
-def random_batches(n: int, m: int, rng: Random, many: int) -> list[list[int]]:
-    """So many mini-batches of m out of n examples."""
-    return [next(iter(batches(n, m, rng))) for _ in range(many)]
 
 
 def mean(numbers: Sequence[float]) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 from autograd import Value, draw, exp, explain, named, relu, sin, tanh
 from autograd.graph import topological_order
 from autograd.notation import labels
-from nn.exercises.exercise import Exercise, Mistake, Problem, tried
+from nn.exercises.exercise import Exercise, Mistake, Problem, explained, tried
 
 
 def _f(problem: Problem) -> tuple[Value, Value, Value]:
@@ -63,12 +63,6 @@ XYZ = Exercise(
 )
 
 
-def _explained(p: Problem, rule: Callable[..., Value], name: str, operands: str) -> Any:
-    """The derivative with respect to the first operand, at the first case."""
-    x = [Value(number, letter) for letter, number in zip(operands, p["cases"][0])]
-    return explain(named(**{name: rule(*x)}), wrt=x[0])
-
-
 MUL = Exercise(
     name="mul",
     title="The local derivatives of ×",
@@ -101,7 +95,7 @@ MUL = Exercise(
         "y is a constant factor in ∂(xy)/∂x.",
         "return x * y, (y, …)",
     ),
-    derivation=lambda p: _explained(p, lambda x, y: x * y, "f", "xy"),
+    derivation=lambda p: explained(named(f=Value(p["cases"][0][0], "x") * Value(p["cases"][0][1], "y")), "x"),
     **tried(lambda x, y: f"at x = {x:g}, y = {y:g}", lambda x, y: ("the value", "∂/∂x", "∂/∂y")),
 )
 
@@ -147,7 +141,7 @@ RELU = Exercise(
         "1 on the right, 0 on the left, and the convention at 0.",
         "The derivative is 1.0 if z > 0 else …",
     ),
-    derivation=lambda p: _explained(p, relu, "a", "z"),
+    derivation=lambda p: explained(named(a=relu(Value(p["cases"][0][0], "z"))), "z"),
     **tried(lambda z: f"at z = {z:g}", lambda z: ("the value", "∂/∂z")),
 )
 
@@ -253,12 +247,6 @@ PASSED_ON_TWICE = (
 )
 
 
-def _diamond(p: Problem) -> Any:
-    root = _graphs(p)["a diamond"]
-    [b] = [node for node in topological_order(root) if node.name == "b"]
-    return explain(root, wrt=b)
-
-
 BACKWARD = Exercise(
     name="backward",
     title="The backward pass",
@@ -312,7 +300,7 @@ BACKWARD = Exercise(
         "List the nodes so that parents come first; walk that list from its end.",
         "Zero all grads, root.grad = 1.0, then for each node: parent.grad += node.grad * local.",
     ),
-    derivation=_diamond,
+    derivation=lambda p: explained(_graphs(p)["a diamond"], "b"),
     numbers=_run_backward,
     # called as in the drawing
     cases=lambda p: [f"{graph}, node {labels(topological_order(root))[node]}" for graph, root, node in _nodes(p)],

@@ -15,7 +15,9 @@ from math import isfinite
 from random import Random
 from typing import Any
 
+from autograd import Value, explain
 from autograd.errors import clipped, text_name
+from autograd.graph import topological_order
 from autograd.value import number_of
 
 Problem = dict[str, Any]
@@ -57,6 +59,11 @@ def tried(words: Callable[..., str], places: Callable[..., Sequence[str]]) -> di
         return [f"{place} {words(*case)}" for case in problem["cases"] for place in places(*case)]
 
     return {"numbers": numbers, "cases": cases}
+
+
+def explained(root: Value, name: str) -> Any:
+    """The derivative of the root with respect to the node of this name."""
+    return explain(root, wrt=next(node for node in topological_order(root) if node.name == name))
 
 
 @dataclass(frozen=True)

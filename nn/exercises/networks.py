@@ -8,8 +8,7 @@ from random import Random
 from typing import Any
 
 from autograd import Value, affine, explain, named
-from autograd.graph import topological_order
-from nn.exercises.exercise import Exercise, Mistake, Problem, tried
+from nn.exercises.exercise import Exercise, Mistake, Problem, explained, tried
 from nn.layers import MLP
 from nn.losses import cross_entropy, half_squared_error, mean_loss
 from nn.module import Trace
@@ -53,12 +52,6 @@ def _outputs(p: Problem) -> tuple[Numbers, Numbers, Numbers]:
 
 def _each(rule: Callable[[float, float, float], float]) -> Callable[[Problem], Numbers]:
     return lambda p: [rule(z, a, y) for z, a, y in zip(*_outputs(p))]
-
-
-def _explain_bias(p: Problem) -> Any:
-    loss, _ = _passed(p)
-    [bias] = [node for node in topological_order(loss) if node.name == "b²_1"]
-    return explain(loss, wrt=bias)
 
 
 BIAS = Exercise(
@@ -113,7 +106,7 @@ BIAS = Exercise(
         "∂L/∂b² = δ², and δ² = ∇_a L ⊙ σ′(z²).",
         "(a_j − y_j) · a_j (1 − a_j) for each j.",
     ),
-    derivation=_explain_bias,
+    derivation=lambda p: explained(_passed(p)[0], "b²_1"),
 )
 
 

@@ -14,20 +14,15 @@ function numberText(x) {
 /** The size of the letters there, in pixels. */
 const typeSize = (element) => parseFloat(getComputedStyle(element).fontSize);
 
-/** An element with its attributes and what stands in it; all text stays text. */
-function made(tag, attributes = {}, ...inside) {
-  const element = document.createElement(tag);
+/** The element with its attributes and what stands in it; all text stays text. */
+function filled(element, attributes, inside) {
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   element.append(...inside);
   return element;
 }
 
-function drawn(tag, attributes, ...inside) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...inside);
-  return element;
-}
+const made = (tag, attributes = {}, ...inside) => filled(document.createElement(tag), attributes, inside);
+const drawn = (tag, attributes, ...inside) => filled(document.createElementNS(SVG, tag), attributes, inside);
 
 // ---- colours --------------------------------------------------------------------------------------------------------
 
