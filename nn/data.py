@@ -128,14 +128,13 @@ def _plane(
 
 def digits() -> Dataset:
     """1,797 handwritten digits of 8 × 8 pixels, scaled from 0 … 16 to 0 … 1. Source: UCI, by scikit-learn."""
-    bunch = _bundled("load_digits")
-    X = [[pixel / 16.0 for pixel in row] for row in bunch.data.tolist()]
-    return Dataset(X, bunch.target.tolist(), [str(d) for d in range(10)], list(bunch.feature_names))
+    data = _bundled("load_digits")
+    return data._replace(X=[[pixel / 16.0 for pixel in row] for row in data.X])
 
 
 def iris() -> Dataset:
     """150 flowers of three species by four lengths, in centimetres. Source: Fisher 1936, by scikit-learn."""
-    return _as_they_are("load_iris")
+    return _bundled("load_iris")
 
 
 def breast_cancer() -> Dataset:
@@ -143,7 +142,7 @@ def breast_cancer() -> Dataset:
 
     Source: Street, Wolberg & Mangasarian 1993 (UCI, Wisconsin diagnostic), by scikit-learn.
     """
-    return _as_they_are("load_breast_cancer")
+    return _bundled("load_breast_cancer")
 
 
 def wine() -> Dataset:
@@ -151,21 +150,17 @@ def wine() -> Dataset:
 
     Source: Forina et al. 1988 (UCI), by scikit-learn.
     """
-    return _as_they_are("load_wine")
+    return _bundled("load_wine")
 
 
-def _as_they_are(loader: str) -> Dataset:
-    bunch = _bundled(loader)
-    classes, features = list(map(str, bunch.target_names)), list(map(str, bunch.feature_names))
-    return Dataset(bunch.data.tolist(), bunch.target.tolist(), classes, features)
-
-
-def _bundled(loader: str):  # type: ignore[no-untyped-def]  # scikit-learn ships no types
+def _bundled(loader: str) -> Dataset:
     try:
         from sklearn import datasets
     except ImportError:
         raise ImportError("this data set comes with scikit-learn: pip install 'chainrule[datasets]'") from None
-    return getattr(datasets, loader)()
+    bunch = getattr(datasets, loader)()
+    classes, features = list(map(str, bunch.target_names)), list(map(str, bunch.feature_names))
+    return Dataset(bunch.data.tolist(), bunch.target.tolist(), classes, features)
 
 
 @answering
@@ -221,9 +216,4 @@ def count_batches(n: int, size: int, least: int = 1) -> int:
 
 
 BY_NAME: dict[str, Callable[..., Dataset]] = {"circles": circles, "moons": moons, "spirals": spirals, "xor": xor}
-BUNDLED: dict[str, Callable[[], Dataset]] = {
-    "breast_cancer": breast_cancer,
-    "digits": digits,
-    "iris": iris,
-    "wine": wine,
-}
+BUNDLED: dict[str, Callable[[], Dataset]] = {f.__name__: f for f in (breast_cancer, digits, iris, wine)}

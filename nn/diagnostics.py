@@ -136,13 +136,9 @@ def judge(records: Sequence[EpochRecord], layers: Sequence[Sequence[LayerRecord]
     """
     if not records or not layers:
         raise ValueError("a run without an epoch has nothing to judge: train it first")
+    healthy = f"the loss went from {records[0].loss:.3g} to {records[-1].loss:.3g}"
     return [*_judge_layers(layers), *_judge_rate(records, layers), *_judge_validation(records)] or [
-        Verdict(
-            "healthy",
-            records[-1].loss,
-            "δ reaches every layer, units are alive, and the loss went from "
-            f"{records[0].loss:.3g} to {records[-1].loss:.3g}",
-        )
+        Verdict("healthy", records[-1].loss, f"δ reaches every layer, units are alive, and {healthy}")
     ]
 
 
@@ -178,14 +174,11 @@ def _judge_rate(records: Sequence[EpochRecord], layers: Sequence[Sequence[LayerR
     rose = sum(after > 1.1 * before for before, after in pairwise(losses)) / (len(losses) - 1)
     fell = 1.0 - last / first if first else 0.0
     change = max(layer.change for epoch in layers for layer in epoch)
+    is_stuck = any(layer.dead > MOST_DEAD or layer.alike > MOST_ALIKE for layer in layers[-1])
     if last > first or (rose > 1.0 / 3.0 and fell < 0.9):
         what = f"the loss went from {first:.3g} to {last:.3g} and rose in {rose:.0%} of the epochs"
         yield Verdict("learning rate too high", -fell, f"{what}: lower the learning rate, or let it decay")
-    elif (
-        fell < 0.1
-        and change < 0.01
-        and not any(layer.dead > MOST_DEAD or layer.alike > MOST_ALIKE for layer in layers[-1])
-    ):
+    elif fell < 0.1 and change < 0.01 and not is_stuck:
         what = f"the loss fell by {fell:.1%}, and no W changed by more than {change:.2%} in an epoch"
         yield Verdict("learning rate too low", change, f"{what}: raise the learning rate")
 

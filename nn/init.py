@@ -78,16 +78,10 @@ def gain(activation: str, slope: float = 0.01) -> float:
     return gains[activation]
 
 
-BY_NAME: dict[str, Initializer] = {
-    "constant": constant,
-    "he_normal": he_normal,
-    "he_uniform": he_uniform,
-    "normal": normal,
-    "uniform": uniform,
-    "xavier_normal": xavier_normal,
-    "xavier_uniform": xavier_uniform,
-    "zero": zero,
-}
+INITIALIZERS: tuple[Initializer, ...] = (
+    constant, he_normal, he_uniform, normal, uniform, xavier_normal, xavier_uniform, zero
+)  # fmt: skip
+BY_NAME = {init.__name__: init for init in INITIALIZERS}
 
 
 def initializer(name: str) -> Initializer:

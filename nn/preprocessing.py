@@ -335,17 +335,15 @@ class OneHot(Step):
     def forward(self, X: Array) -> Array:
         blocks = []
         for k, categories in enumerate(self._categories()):
-            column = X[:, [k]]
-            if len(categories):
-                known = (column == categories).any(axis=1)
-                if not known.all():
-                    row = int(np.argmin(known))
-                    raise ValueError(
-                        f"row {row + 1}, column {k + 1} is {column[row, 0]:g}: the training data had "
-                        f"{', '.join(f'{c:g}' for c in categories)} there"
-                    )
-                column = np.where(column == categories, 1.0, 0.0)
-            blocks.append(column)
+            is_own = X[:, [k]] == categories
+            is_known = is_own.any(axis=1)
+            if len(categories) and not is_known.all():
+                row = int(np.argmin(is_known))
+                raise ValueError(
+                    f"row {row + 1}, column {k + 1} is {X[row, k]:g}: the training data had "
+                    f"{', '.join(f'{c:g}' for c in categories)} there"
+                )
+            blocks.append(is_own.astype(float) if len(categories) else X[:, [k]])
         return np.hstack(blocks)
 
     def backward(self, Z: Array) -> Array:

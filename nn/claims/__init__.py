@@ -85,8 +85,7 @@ def run_with_progress(names: Sequence[str] | None, seed: int = 0, out: Path | No
     with tqdm(names, unit="claim", leave=False, disable=None) as bar:
         for name in bar:
             bar.set_postfix_str(name)
-            (result,) = run([name], seed)
+            results.append(CLAIMS[name](seed))
             if out is not None:
-                result.plot(out / f"{name}.png")
-            results.append(result)
+                results[-1].plot(out / f"{name}.png")
     return results

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from itertools import product
-from math import exp, log, prod
+from math import log, prod
 from random import Random
 from typing import Any
 
+from autograd.number_systems import floats
 from autograd.value import no_grad
 from nn.claims.fitting import fit, generator, mean
 from nn.claims.result import STYLES, Judgement, Result, bars, claim, finish
@@ -115,10 +116,10 @@ def ensemble(seed: int = 0) -> Result:
     for bits in product((0, 1), repeat=3):
         outputs.append(Sequential(Dropout(0.5, Script(bits)), unit)(x)[0].data)
     evaluated = Sequential(Dropout(0.5), unit).eval()(x)[0].data
-    on, off = ([_sigma(sign * z) ** (1 / 8) for z in outputs] for sign in (1.0, -1.0))
+    on, off = ([floats.sigmoid(sign * z) ** (1 / 8) for z in outputs] for sign in (1.0, -1.0))
     geometric = prod(on) / (prod(on) + prod(off))
-    arithmetic = mean([_sigma(z) for z in outputs])
-    return ensemble_result(outputs, evaluated, arithmetic, geometric, _sigma(evaluated), *_thinned(seed))
+    arithmetic = mean([floats.sigmoid(z) for z in outputs])
+    return ensemble_result(outputs, evaluated, arithmetic, geometric, floats.sigmoid(evaluated), *_thinned(seed))
 
 
 @claim("D3", "Dropout trains a large ensemble, and evaluation is its mean")
@@ -157,10 +158,6 @@ def ensemble_result(
     )
 
 
-def _sigma(z: float) -> float:
-    return 1.0 / (1.0 + exp(-z)) if z >= 0.0 else exp(z) / (1.0 + exp(z))
-
-
 def _thinned(seed: int, units: int = 6) -> tuple[list[float], float, float]:
     """The losses of every thinned network, of their mean output (after σ), and of the evaluation pass."""
     data = moons(60, rng=generator(seed, "moons"))
@@ -172,7 +169,7 @@ def _thinned(seed: int, units: int = 6) -> tuple[list[float], float, float]:
     with no_grad():
         for bits in product((0, 1), repeat=units):
             dropout.rng = Script(bits * len(data.y))
-            probabilities.append([_sigma(z.data) for z in model.batch(data.X)])
+            probabilities.append([floats.sigmoid(z.data) for z in model.batch(data.X)])
     right = [[p if y else 1.0 - p for p, y in zip(row, data.y)] for row in probabilities]
     members = [_loss(row) for row in right]
     average = _loss([mean(column) for column in zip(*right)])

@@ -11,8 +11,7 @@ from nn.claims.result import Judgement, Result, claim, finish, style
 from nn.data import batches
 from nn.init import zero
 from nn.layers import Linear
-from nn.losses import half_squared_error
-from nn.losses import mean_loss as mean_loss_of
+from nn.losses import half_squared_error, mean_loss
 from nn.optim import SGD
 
 N, M = 3, 10  # inputs of the neuron; examples of a mini-batch
@@ -85,7 +84,7 @@ def _centred(X: list[list[float]]) -> list[list[float]]:
 def _signs(neuron: Linear, X: list[list[float]], y: list[float]) -> tuple[int, ...]:
     """Of ∂L/∂w_1 …, and last of ∂L/∂b, which for one example is δ."""
     neuron.zero_grad()
-    mean_loss_of(half_squared_error, neuron.batch(X), y).backward()
+    mean_loss(half_squared_error, neuron.batch(X), y).backward()
     return tuple((p.grad > 0.0) - (p.grad < 0.0) for p in (*neuron.W[0], *neuron.b))
 
 

@@ -256,8 +256,7 @@ def flat(answer: Any) -> list[float]:
     try:
         return [number_of(answer)]
     except (TypeError, ValueError, OverflowError):
-        kind = type(answer).__name__
-        raise NoAnswer(f"has a value of type {kind}, and numbers are asked for") from None
+        raise NoAnswer(f"has a value of type {type(answer).__name__}, and numbers are asked for") from None
 
 
 def _raised(error: Exception) -> str:

@@ -180,12 +180,6 @@ HIDDEN = Exercise(
 )
 
 
-def _batches(rng: Random) -> Problem:
-    cases = [([_tenths(rng, 2)], [_tenths(rng, 2)])]
-    cases += [([_tenths(rng, 2) for _ in range(m)], [_tenths(rng, 3) for _ in range(m)]) for m in (1, 2, 4)]
-    return {"cases": cases}
-
-
 def _outer(
     scale: Callable[[int], float] = lambda m: 1.0 / m, last: bool = False, upstream: bool = True
 ) -> Callable[[Matrix, Matrix], Matrix]:
@@ -220,7 +214,12 @@ OUTER = Exercise(
         "∂L/∂W as a "
         'list of rows, of the shape of W: rows are "to" (δ), columns are "from" (a).'
     ),
-    make=_batches,
+    make=lambda rng: {
+        "cases": [
+            ([_tenths(rng, to) for _ in range(m)], [_tenths(rng, from_) for _ in range(m)])
+            for m, to, from_ in ((1, 2, 2), (1, 2, 3), (2, 2, 3), (4, 2, 3))
+        ]
+    },
     right=lambda p: _outer(),
     mistakes=(
         Mistake(

@@ -230,7 +230,7 @@ def _columns(rng: Random) -> Problem:
     return {"cases": cases}
 
 
-def _mean(x: Numbers) -> float:
+def _mean(x: Sequence[float]) -> float:
     return sum(x) / len(x)
 
 
@@ -396,12 +396,9 @@ EVALUATE = Exercise(
 
 def _covariance(X: list[Numbers], centred: bool = True) -> tuple[float, float, float]:
     a, b = zip(*X)
-    ma, mb = (_mean(list(a)), _mean(list(b))) if centred else (0.0, 0.0)
-    m = len(X)
-    return (
-        sum((x - ma) ** 2 for x in a) / m, sum((x - ma) * (y - mb) for x, y in X) / m,
-        sum((y - mb) ** 2 for y in b) / m,
-    )  # fmt: skip
+    ma, mb = (_mean(a), _mean(b)) if centred else (0.0, 0.0)
+    aa, ab, bb = [(x - ma) ** 2 for x in a], [(x - ma) * (y - mb) for x, y in X], [(y - mb) ** 2 for y in b]
+    return _mean(aa), _mean(ab), _mean(bb)
 
 
 def _angle(X: list[Numbers], centred: bool = True) -> float:

@@ -89,8 +89,7 @@ def frames(
                 model.load_state_dict(history[place])
                 with collector_paused():
                     traces = model.trace_batch(examples.X)
-                    # each example has the loss of its own: in evaluation mode they meet nowhere, so a sum keeps their
-                    # δ apart
+                    # in evaluation mode the examples meet nowhere, so the sum of their losses keeps their δ apart
                     sum([training.loss(trace.output, y) for trace, y in zip(traces, examples.y)]).backward()
                 deltas = [trace.delta for trace in traces]
                 layers = [
