@@ -43,7 +43,8 @@ def zero_start_result(
     moved       largest change of a hidden weight;  accuracy: on the training data at the end
     """
     (zero, same, xavier), equal = map(max, apart), max(accuracy[:2])
-    epochs, labels = range(len(apart[0])), [f"{start}: {share:.0%} right" for start, share in zip(starts, accuracy)]
+    epochs, ylabel = range(len(apart[0])), "largest difference between hidden units' weights"
+    labels = [f"{start}: {share:.0%} right" for start, share in zip(starts, accuracy)]
     return (
         f"rows of W¹ of 2-6-1 (σ) over {epochs[-1]} epochs of xor: first weights 0, .1, Xavier's",
         {
@@ -53,14 +54,7 @@ def zero_start_result(
             > 0.0
             and accuracy[2] > equal + 0.1,
         },
-        curves(
-            epochs,
-            labels,
-            apart,
-            "epoch",
-            "largest difference between hidden units' weights",
-            ((0, 5), (1, 5), (2, 5)),
-        ),
+        curves(epochs, labels, apart, "epoch", ylabel, [(k, 5) for k in range(3)]),
     )
 
 
