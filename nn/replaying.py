@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
+from copy import copy, deepcopy
 from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,6 @@ from autograd.errors import DomainError
 from autograd.functions import dot
 from autograd.number_systems.arrays import Array
 from autograd.replay import Program
-from autograd.replay.program import remaining_leaves
 from autograd.replay.training import training as training_on_arrays
 from autograd.replay.training import write_back
 from autograd.value import Value, collector_paused
@@ -65,13 +64,14 @@ class Replay:
     engine    of the programs: "auto" lets the graph of a whole mini-batch decide, "replay" insists: then each of the
               first ``COMPARED`` mini-batches is compared with a fresh graph
     chosen    the engine that it is, and ``reason``, why in words
+    now       the loss of the mini-batch whose turn it is
 
     Raises ValueError for what cannot be recorded.
     """
 
     def __init__(self, training: Training, engine: str) -> None:
         self.training, self.engine = training, engine
-        modules = (training.model, *training.model.submodules().values())
+        modules = dict.fromkeys([training.model, *training.model.submodules().values()])  # each once
         self.norms = [m for m in modules if isinstance(m, BatchNorm)]
         self.dropouts = [m for m in modules if isinstance(m, Dropout)]
         self.to_compare = COMPARED if engine == "replay" else 0
@@ -82,8 +82,8 @@ class Replay:
         self.follow()
         self.steps: dict[tuple[int, Loss], _Recorded] = {}
         self.evaluations: dict[tuple[int, Loss], _Recorded] = {}
-        first = self._recorded(self.steps, self.examples, range(min(training.batch_size, len(self.examples.y))))
-        self.chosen, self.reason = first.program.engine, first.program.reason
+        self.now = self._recorded(self.steps, self.examples, range(min(training.batch_size, len(self.examples.y))))
+        self.chosen, self.reason = self.now.program.engine, self.now.program.reason
 
     def follow(self) -> None:
         """Take over the data as they are now."""
@@ -107,23 +107,18 @@ class Replay:
         On the way out, whatever was raised, the optimiser's parameters, their gradients and its memory are back
         where they belong, as they were after the last step that was done.
         """
-        training = self.training
-        gradient: Array = np.zeros(len(training.optimizer.parameters))
-        latest: list[_Recorded] = []
-
-        def program_for(feeds: Sequence[Any]) -> Program:
-            return latest[0].program
+        gradient: Array = np.zeros(len(self.training.optimizer.parameters))
 
         def change(given: Array) -> None:
-            refuse_infinite(latest[0].program.loss)
-            gradient[:] += len(latest[0].y) * given
+            refuse_infinite(self.now.program.loss)
+            gradient[:] += len(self.now.y) * given
             self._clip(given)
 
-        with training_on_arrays(training.optimizer, program_for) as run:
+        with training_on_arrays(self.training.optimizer, lambda feeds: self.now.program) as run:
 
             def step(batch: Sequence[int]) -> tuple[float, int]:
-                latest[:] = [self._recorded(self.steps, self.examples, batch)]
-                return latest[0].step(batch, run, change)
+                self.now = self._recorded(self.steps, self.examples, batch)
+                return self.now.step(batch, run, change)
 
             yield step, gradient
 
@@ -169,7 +164,7 @@ def structure(training: Training) -> list[Any]:
     return [
         training.loss, training.l1, training.l2, training.optimizer, list(training.optimizer.parameters),
         [(path, module, _described(module)) for path, module in modules.items()],
-        [(np.shape(some.X[:1]), np.shape(some.y[:1])) for some in data],
+        [([*map(len, some.X[:1])], np.shape(some.y[:1])) for some in data],
     ]  # fmt: skip
 
 
@@ -214,8 +209,7 @@ class _Examples:
 
     def follow(self, training: Training, data: Dataset) -> None:
         """Read the data, unless they are those that were read."""
-        now = [list(map(list, data.X)), list(data.y), data.features]
-        if now == self._read:
+        if _is_same([data.X, data.y, data.features], self._read):
             return
         try:
             check_targets(training.model, training.loss, data)  # leaves are not
@@ -226,7 +220,7 @@ class _Examples:
         self.y: Array = np.array([label_of(target) for target in data.y], dtype=np.float64)
         self.loss, targets = to_feed(training.loss, data.y, output)
         self.targets: Array = np.array(targets, dtype=np.float64)
-        self.features, self._read = data.features, now
+        self.features, self._read = data.features, [list(map(copy, data.X)), copy(data.y), data.features]
 
 
 class _Recorded:
@@ -243,12 +237,12 @@ class _Recorded:
         self.masks = [(d, list(d.masks)) for d in replay.dropouts if self.learns and d.masks]
         inputs = [self.X, self.targets, *(masks for _, masks in self.masks)]
         parameters = training.optimizer.parameters if self.learns else []
-        if set(remaining_leaves(root, inputs)) - {*parameters, *model.parameters()}:
+        self.program = Program(root, inputs, parameters, replay.engine if self.learns else "replay")
+        if set(self.program.others) - set(model.parameters()):
             raise ValueError(
                 f"the loss of {model!r} depends on leaves that are neither parameters nor fed, as those of a layer "
                 "that makes Values of its own, or of a Dropout that is used twice: train with engine='eager'"
             )
-        self.program = Program(root, inputs, parameters, replay.engine if self.learns else "replay")
         units = [unit for output in outputs for unit in ([output] if isinstance(output, Value) else output)]
         self.outputs = self.program.reader(units)
         self.units = len(units) // len(batch)
@@ -265,7 +259,7 @@ class _Recorded:
         normalised   gets each BatchNorm with the nodes of its statistics
         """
         training = self.replay.training
-        write_back(set(training.optimizer.parameters))
+        write_back(training.optimizer.parameters)
         with _rewound(self.replay, normalised):
             outputs = training.model.batch(self.X)
             loss = mean_loss(self.data.loss, outputs, self.targets)
@@ -342,6 +336,13 @@ def _rewound(replay: Replay, normalised: list[tuple[BatchNorm, list[Normalised]]
             rng.setstate(state)
         for buffer, old in statistics:
             buffer[:] = old
+
+
+def _is_same(now: list[Any], then: list[Any]) -> bool:
+    try:
+        return now == then
+    except ValueError:  # of arrays, whose comparison is not one answer: they are read again
+        return False
 
 
 def _leaves(numbers: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -34,10 +34,10 @@ def training(optimizer: Any, program_for: Callable[[Sequence[Any]], Program]) ->
         state.write_back()
 
 
-def write_back(leaves: Set[Value]) -> None:
+def write_back(leaves: Iterable[Value]) -> None:
     """Let the trainings that are going on write back what they hold of these leaves, before somebody reads them."""
-    for state in _open:
-        if state.is_ahead and not leaves.isdisjoint(state.optimizer.parameters):
+    for state in tuple(_open):  # other threads open and close theirs
+        if state.is_ahead and not set(leaves).isdisjoint(state.optimizer.parameters):
             state.write_back()
 
 
@@ -61,14 +61,18 @@ class _Training:
 
         change   what is done to the array of gradients in place before the parameters move, as clipping
         """
-        program = self.program_for(feeds)
-        if program is not self.program:
-            self._go_on_with(program)
+        program, optimizer = self.program_for(feeds), self.optimizer
+        if program is not self.program and program.parameters != optimizer.parameters:
+            raise ValueError(
+                f"the optimiser moves {len(optimizer.parameters)} parameters and {len(program.parameters)} were "
+                "recorded, or in another order: record with parameters=optimizer.parameters"
+            )
+        self.program = program
         program.feed(feeds)
         program.read_others()
         if not self.is_ahead:
             self._read()
-        optimizer, w = self.optimizer, program.parameter_array
+        w = program.parameter_array
         np.copyto(w, self.parameters)
         before = optimizer.steps, optimizer.learning_rate
         with np.errstate(all="ignore"):
@@ -86,17 +90,9 @@ class _Training:
         self.parameters, self.memory, self.is_ahead = moved, new, True
         return loss
 
-    def _go_on_with(self, program: Program) -> None:
-        if self.optimizer.parameters != program.parameters:
-            raise ValueError(
-                f"the optimiser moves {len(self.optimizer.parameters)} parameters and {len(program.parameters)} were "
-                "recorded, or in another order: record with parameters=optimizer.parameters"
-            )
-        self.program = program
-
     def _read(self) -> None:
         optimizer = self.optimizer
-        write_back(set(optimizer.parameters))  # another training may hold them
+        write_back(optimizer.parameters)  # another training may hold them
         self.parameters = np.array([*map(data_of, optimizer.parameters)])
         width, count = len(optimizer.first_state()), len(optimizer.parameters)
         self.memory = tuple(np.array(optimizer.states, dtype=np.float64).reshape(count, width).T.copy())
