@@ -164,7 +164,7 @@ def structure(training: Training) -> list[Any]:
     return [
         training.loss, training.l1, training.l2, training.optimizer, list(training.optimizer.parameters),
         [(path, module, _described(module)) for path, module in modules.items()],
-        [([*map(len, some.X[:1])], np.shape(some.y[:1])) for some in data],
+        [([*map(len, some.X[:1])], np.shape(some.y[:1]), some.features) for some in data],
     ]  # fmt: skip
 
 
@@ -209,7 +209,7 @@ class _Examples:
 
     def follow(self, training: Training, data: Dataset) -> None:
         """Read the data, unless they are those that were read."""
-        if _is_same([data.X, data.y, data.features], self._read):
+        if _is_same([data.X, data.y], self._read):
             return
         try:
             check_targets(training.model, training.loss, data)  # leaves are not
@@ -220,7 +220,7 @@ class _Examples:
         self.y: Array = np.array([label_of(target) for target in data.y], dtype=np.float64)
         self.loss, targets = to_feed(training.loss, data.y, output)
         self.targets: Array = np.array(targets, dtype=np.float64)
-        self.features, self._read = data.features, [list(map(copy, data.X)), copy(data.y), data.features]
+        self.features, self._read = data.features, [list(map(copy, data.X)), copy(data.y)]
 
 
 class _Recorded:
@@ -232,7 +232,7 @@ class _Recorded:
         self.learns = model.training
         self.X, self.targets = (_leaves(some[list(batch)].tolist()) for some in (data.X, data.targets))
         normalised: list[tuple[BatchNorm, list[Normalised]]] = []
-        with collector_paused(), naming_example(self.X, batch, data.called):
+        with collector_paused(), naming_example(self.X, batch, data.called, data.features):
             root, loss, outputs = self._build(normalised)
         self.masks = [(d, list(d.masks)) for d in replay.dropouts if self.learns and d.masks]
         inputs = [self.X, self.targets, *(masks for _, masks in self.masks)]
@@ -287,7 +287,7 @@ class _Recorded:
         self, batch: Sequence[int], run: Callable[..., float], change: Callable[[Array], None]
     ) -> tuple[float, int]:
         """One update with these examples; the loss before, and how many were right."""
-        with naming_example(self.X, batch, self.data.called, self.data.features, self._graph):
+        with naming_example(self.X, batch, self.data.called, graph=self._graph):
             if self.replay.to_compare:
                 self.replay.to_compare -= 1
                 self.program.compare(self._build_again(batch))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from random_graphs import random_graph
 
-from autograd import Value, explain, record
+from autograd import Value, explain, grad, record
 from autograd import functions as F
 from autograd.graph import topological_order
 from autograd.primitives import CONSTANT, TABLE
@@ -973,6 +973,42 @@ def test_nothing_from_upstream_times_an_infinite_derivative_is_nothing():
     assert [program.gradient(x_i) for x_i in x] == [np.inf] + [0.0] * 7
 
 
+def root_of(choose):
+    """√ of what a gate has not chosen, or has."""
+    return lambda x, w: F.sqrt(choose(x)) * w
+
+
+GATED = {
+    "relu": root_of(F.relu),
+    "maximum": root_of(lambda x: F.maximum(x, 0.0)),
+    "minimum": root_of(lambda x: -F.minimum(-x, 0.0)),
+    "where": root_of(lambda x: F.where(F.relu(x), x, 0.0)),
+    "clamp": root_of(lambda x: F.clamp(x, 0.0, 9.0)),
+    "the largest of three": root_of(lambda x: F.maximum(x, 0.0, -5.0)),
+    "greater": root_of(lambda x: F.where(F.greater(x, 0.0), x, 0.0)),
+    "a power": lambda x, w: F.relu(x) ** 0.5 * w,
+    "in a dot product": lambda x, w: F.dot([F.sqrt(F.relu(x)), x], [w, w]),
+    "behind a sum": lambda x, w: F.sqrt(F.relu(x) + F.relu(x) + F.relu(x)) * w,
+    "two gates": lambda x, w: F.sqrt(F.relu(F.relu(x))) * w,
+}
+
+
+@pytest.mark.parametrize("count", [1, 3, 9])
+@pytest.mark.parametrize("form", GATED)
+def test_what_a_gate_has_not_chosen_gets_nothing_from_an_infinite_upstream(form, count):
+    x, w = leaves_of([1.0 + i for i in range(count)]), leaves_of([0.5] * count)
+    loss = F.sum([GATED[form](x_i, w_i) for x_i, w_i in zip(x, w)])
+    for parameters in ([*x, *w], w, []):
+        inputs = [leaf for leaf in (*x, *w) if leaf not in parameters]
+        program = record(loss, [[leaf] for leaf in inputs], parameters, engine="replay")
+        for leaf in x:
+            leaf.data = -1.0  # every gate is shut
+        program([[leaf.data] for leaf in inputs])
+        beside = form == "in a dot product"  # x·w, which no gate shuts
+        assert [program.gradient(x_i) for x_i in x] == [0.5 if beside else 0.0] * count
+        assert [program.gradient(w_i) for w_i in w] == [-1.0 if beside else 0.0] * count
+
+
 @pytest.mark.parametrize("count", [1, 9])
 @pytest.mark.parametrize("inside", [lambda x: x**2, lambda x: x * x, lambda x: 0.0 * x], ids=["x²", "x·x", "0·x"])
 def test_an_undefined_derivative_behind_no_gate_stays_not_finite(inside, count):
@@ -1002,6 +1038,74 @@ def test_nothing_from_upstream_is_nothing_for_inputs_too():
     w[0].data = 5.0
     assert [program.gradient(x_i) for x_i in x] == [0.0] * 8  # sqrt′(0) = ∞, times relu′(0) = 0
     assert w[0].data == 5.0
+
+
+KINKED = {
+    "relu": lambda x: F.relu(x) * x,
+    "|x|": lambda x: abs(x) * x,
+    "maximum": lambda x: F.maximum(x, 0.3 * x) * x,
+    "minimum": lambda x: F.minimum(x, 1.0) * x,
+    "clamp": lambda x: F.clamp(x, -1.0, 1.0) * x,
+    "leaky_relu": lambda x: F.leaky_relu(x, 0.1) * x,
+    "elu": lambda x: F.elu(x),
+    "where": lambda x: F.where(F.relu(x), x * x, 3.0 * x),
+    "greater": lambda x: F.where(F.greater(x, 0.1), x * x, 3.0 * x),
+    "heaviside": lambda x: F.heaviside(x, 0.5) * x * x,
+    "sign": lambda x: F.sign(x) * x * x,
+    "maximum of three": lambda x: F.maximum(x, 0.1, -x) * x,
+}
+
+
+@pytest.mark.parametrize("engine", ["replay", "eager"])
+@pytest.mark.parametrize("count", [1, 9])
+@pytest.mark.parametrize("form", KINKED)
+def test_a_recorded_gradient_decides_again_in_each_run(form, count, engine):
+    f = KINKED[form]
+    x, w = leaves_of([2.0] * count), leaves_of([0.5] * count)
+
+    def build():
+        gradients = grad(F.sum([f(x_i) * w_i for x_i, w_i in zip(x, w)]), x)
+        return F.sum([g * g for g in gradients])
+
+    program = record(build(), [x], w, engine=engine)
+    for at in (-2.0, 2.0, 0.5, -0.25):
+        for x_i in x:
+            x_i.data = at
+        fresh = build()
+        assert program([[at] * count]) == pytest.approx(fresh.data, rel=CLOSE)
+        assert program.compare(fresh)
+        for w_i in w:
+            w_i.grad = 0.0
+        fresh.backward()
+        assert [program.gradient(w_i) for w_i in w] == pytest.approx([w_i.grad for w_i in w], rel=CLOSE)
+    if form == "relu":
+        assert program([[-2.0] * count]) == 0.0
+
+
+def test_a_gradient_penalty_on_a_relu_network_is_that_of_each_batch():
+    rng = random.Random(7)
+    model = MLP(3, [8, 8, 1], activation="relu", rng=rng)
+    X = leaves_of(normal(rng, 6, 3))
+
+    def build():
+        slopes = grad(F.sum(flat(model.batch(X))), flat(X))
+        return F.mean([(F.sqrt(F.dot(s, s)) - 1.0) ** 2 for s in (slopes[i : i + 3] for i in range(0, 18, 3))])
+
+    program = record(build(), [X], model.parameters(), engine="replay")
+    found = []
+    for _ in range(3):
+        feed = normal(rng, 6, 3)
+        found.append(program([feed]))
+        for leaf, x in zip(flat(X), np.ravel(feed)):
+            leaf.data = float(x)
+        fresh = build()
+        assert found[-1] == pytest.approx(fresh.data, rel=1e-11)  # some hundred roundings
+        for p in model.parameters():
+            p.grad = 0.0
+        fresh.backward()
+        expected = [p.grad for p in model.parameters()]
+        assert [program.gradient(p) for p in model.parameters()] == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    assert len(set(found)) == 3
 
 
 def test_what_is_fed_may_be_infinite_as_in_the_eager_engine():

@@ -267,6 +267,24 @@ def test_a_domain_error_names_the_node_that_the_eager_engine_names(engine):
     assert found == message(build) == "sqrt at x4 = -2.0: needs x4 ≥ 0"
 
 
+@pytest.mark.parametrize("engine", ["replay", "eager"])
+@pytest.mark.parametrize("count", [1, 9])
+def test_bounds_that_cross_are_refused_as_the_eager_engine_does(engine, count):
+    x, low, high = ([Value(start + i, f"{name}{i}") for i in range(count)] for name, start in zip("xlh", (0, -9, 9)))
+
+    def build():
+        return F.sum([F.clamp(x_i, l, h) for x_i, l, h in zip(x, low, high)])
+
+    program = record(build(), [low], x, engine=engine)
+    feed = [-9.0] * count
+    feed[-1] = 20.0
+    found = message(lambda: program([feed]))
+    low[-1].data = 20.0
+    assert found == message(build)
+    assert found.startswith(f"clamp at x{count - 1} = ")
+    assert program([[-9.0] * count]) == sum(range(count))
+
+
 def test_a_fault_inside_what_was_fused_away_is_named():
     W = [[Value(1.0, f"w_{j}{k}") for k in range(3)] for j in range(4)]
     x = [Value(1.0, f"x{k}") for k in range(3)]

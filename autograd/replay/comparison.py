@@ -42,7 +42,7 @@ def check_same(root: Value, number_of: Callable[[Value], float], fresh: Value) -
                     continue
         raise ValueError(
             f"{_told(node, number_of)} in the program and {_told(other, lambda x: x.data)} in the fresh graph: "
-            "a replay keeps what was decided or read from .data. Decide inside the graph (where, maximum, relu), "
+            "a replay keeps what was decided or read from .data. Decide inside the graph (greater, where, maximum), "
             "make the number a leaf, or record each graph"
         )
 
