@@ -12,25 +12,27 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # ours by theirs: of several, the first that the class or the function has
 NAMES = {
-    "BCELoss": "binary_cross_entropy", "BCEWithLogitsLoss": "binary_cross_entropy", "BatchNorm1d": "BatchNorm",
-    "CrossEntropyLoss": "cross_entropy", "Dense": "Linear", "Layer": "Linear", "MSELoss": "mean_squared_error",
-    "Neuron": "Linear", "StandardScaler": "Standardize", "act": "activation", "bias": "b", "children": "submodules",
-    "clip_grad_norm_": "clip_norm", "criterion": "loss", "data": "training", "dropout_rate": "dropout",
-    "eps": "epsilon", "get_weights": "state_dict", "hidden_sizes": "n_units", "history": "records",
-    "in_features": "n_in", "input": "z a score", "input_dim": "n_in", "loss_fn": "loss", "lr": "learning_rate",
-    "max_norm": "largest", "modules": "submodules", "n_epochs": "epochs", "n_samples": "n", "negative_slope": "slope",
-    "nin": "n_in", "nout": "n_out", "nouts": "n_units", "num_epochs": "epochs", "num_features": "n",
-    "out_features": "n_out", "param_groups": "parameters", "params": "parameters", "random_state": "rng",
-    "rate": "p", "rho": "alpha", "running_mean": "mu_", "running_var": "sigma2_", "seed": "rng",
-    "set_weights": "load_state_dict", "target": "y", "test_size": "fractions", "trainable_weights": "parameters",
-    "units": "n_out n_units", "validation_data": "validation", "verbose": "progress", "weight": "W",
-    "weights": "W parameters", "y_pred": "z a score", "y_true": "target y",
+    "act": "activation", "BatchNorm1d": "BatchNorm", "BCELoss": "binary_cross_entropy",
+    "BCEWithLogitsLoss": "binary_cross_entropy", "bias": "b", "children": "submodules",
+    "clip_grad_norm_": "clip_norm", "criterion": "loss", "CrossEntropyLoss": "cross_entropy", "data": "training",
+    "Dense": "Linear", "dropout_rate": "dropout", "eps": "epsilon", "get_weights": "state_dict",
+    "hidden_sizes": "n_units", "history": "records", "in_features": "n_in", "input": "z a score", "input_dim": "n_in",
+    "Layer": "Linear", "loss_fn": "loss", "lr": "learning_rate", "max_norm": "largest", "modules": "submodules",
+    "MSELoss": "mean_squared_error", "n_components": "components", "n_epochs": "epochs", "n_samples": "n",
+    "negative_slope": "slope", "Neuron": "Linear", "nin": "n_in", "nout": "n_out", "nouts": "n_units",
+    "num_epochs": "epochs", "num_features": "n", "out_features": "n_out", "params": "parameters",
+    "random_state": "rng", "rate": "p", "rho": "alpha", "running_mean": "mu_", "running_var": "sigma2_",
+    "seed": "rng", "set_weights": "load_state_dict", "StandardScaler": "Standardize", "target": "y",
+    "test_size": "fractions", "trainable_weights": "parameters", "units": "n_out n_units",
+    "validation_data": "validation", "verbose": "progress", "weight": "W", "weights": "W parameters",
+    "y_pred": "z a score", "y_true": "target y",
 }  # fmt: skip
 TRAINS = "for record in nn.Training(model, loss, optimizer, data) trains"
 REMEDIES = {
-    "Parameter": "it is an autograd.Value", "beta1": "give both as betas", "bias": "every unit has one",
-    "compile": TRAINS, "cuda": "its numbers are Python's floats", "device": "its numbers are Python's floats",
-    "fit": TRAINS, "from_logits": "it always reads logits", "label_smoothing": "give a share for each unit as target",
+    "beta1": "give both as betas", "bias": "every unit has one", "compile": TRAINS,
+    "cuda": "its numbers are Python's floats", "device": "its numbers are Python's floats", "fit": TRAINS,
+    "from_logits": "it always reads logits", "label_smoothing": "give a share for each unit as target",
+    "param_groups": "its attributes are parameters and learning_rate", "Parameter": "it is an autograd.Value",
     "predict": "model(x) maps one example, model.batch(X) several", "reduction": "nn.losses.mean_loss takes the mean",
     "save": "nn.checkpoint.save does", "shuffle": "each epoch has a new order", "to": "it has no device",
 }  # fmt: skip

@@ -17,14 +17,14 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nn.arguments import in_range
+from nn.arguments import Answering, in_range
 from nn.data import Split
 
 Array = NDArray[np.float64]
 Rows = list[list[float]]
 
 
-class Preprocessor(ABC):
+class Preprocessor(Answering, ABC):
     """What ``fit`` learns from training data, ``transform`` applies to any, and ``inverse_transform`` takes back.
 
     All raise ValueError for rows that are ragged, of another width or not finite, and RuntimeError before ``fit``. A

@@ -42,7 +42,7 @@ from nn.training import EpochRecord, accuracy, outputs_of, predict
 
 CONFIG, RECORDS, CHECKPOINT, WEIGHTS = "config.json", "records.jsonl", "checkpoint.safetensors", "weights.safetensors"
 LARGE = 2_000_000  # bytes of a table, which take about a second
-PICTURES, FILM, HISTORY, LOCK = ("picture.png", "layers.png"), "watch.html", "history", ".lock"
+PICTURES, FILM, HISTORY, LOCK = ("picture.png", "layers.png"), "watch.html", "history", ".chainrule.lock"
 
 
 class Interrupted(Exception):

@@ -244,6 +244,8 @@ POINTS = moons(10, rng=Random(0))
         (lambda: cross_entropy(TWO, 1, reduction="mean"), "cross_entropy has no reduction: nn.losses.mean_loss"),
         (lambda: cross_entropy(input=TWO, target=1), "cross_entropy has no input: it is called z"),
         (lambda: mean_squared_error(y_pred=TWO, y_true=0), "mean_squared_error has no y_pred"),
+        (lambda: nn.PCA(n_components=2), "PCA has no n_components: it is called components"),
+        (lambda: nn.Standardize(with_mean=True), "Standardize takes no arguments"),
         (lambda: moons(n_samples=10), "moons has no n_samples: it is called n"),
         (lambda: split(POINTS, random_state=0), "split has no random_state: it is called rng"),
         (lambda: SGD(NET.parameters(), rate_of_learning=0.1), "unexpected keyword argument 'rate_of_learning'"),
@@ -264,7 +266,7 @@ def test_an_argument_of_another_library_is_answered_with_our_name_for_it(write, 
         (NET.net.layers[0], "weight", "Linear has no weight: it is called W"),
         (NET.net.layers[0], "bias", "Linear has no bias: it is called b"),
         (NET.net.layers[1], "running_mean", "BatchNorm has no running_mean: it is called mu_"),
-        (SGD(NET.parameters(), 0.1), "param_groups", "SGD has no param_groups: it is called parameters"),
+        (SGD(NET.parameters(), 0.1), "param_groups", "SGD has no param_groups: its attributes are parameters and"),
         (SGD(NET.parameters(), 0.1), "lr", "SGD has no lr: it is called learning_rate"),
         (Training(NET, hinge, SGD(NET.parameters(), 0.1), POINTS._replace(y=[1] * 10)), "history", "called records"),
         (nn, "CrossEntropyLoss", "nn has no CrossEntropyLoss: it is called cross_entropy"),
@@ -294,7 +296,7 @@ def test_a_name_from_elsewhere_is_free_for_a_module_of_ones_own():
 
 def test_every_answer_is_a_name_of_ours():
     classes = [thing for thing in vars(nn).values() if inspect.isclass(thing) and issubclass(thing, Answering)]
-    functions = [nn.clip_norm, nn.clip_value, nn.data.split, moons, *nn.losses.BY_NAME.values()]
+    functions = [nn.PCA.__init__, nn.clip_norm, nn.clip_value, nn.data.split, moons, *nn.losses.BY_NAME.values()]
     known = {*nn.__all__, *dir(NET), *dir(NET.net.layers[0]), *dir(NET.net.layers[1]), *dir(Optimizer)}
     for function in (*functions, *(c.__init__ for c in classes), Training.__init__):
         known |= inspect.signature(function).parameters.keys()

@@ -385,13 +385,13 @@ def test_another_thread_is_refused_as_another_process_is(tmp_path, monkeypatch, 
     assert codes == [2, 2]
     assert capsys.readouterr().err.count("is in use by another run") == 2
     main(["resume", str(tmp_path), "--epochs", "1"])  # the lock has gone with the run
-    assert not (tmp_path / ".lock").exists()
+    assert not (tmp_path / ".chainrule.lock").exists()
 
 
-def test_a_lock_that_an_ended_run_removes_at_the_same_moment_lets_nobody_in(tmp_path, monkeypatch, capsys):
+def test_a_lock_that_an_ending_run_removes_at_the_same_moment_counts_as_taken(tmp_path, monkeypatch, capsys):
     main([*SMALL, "--epochs", "1", "--out", str(tmp_path)])
     capsys.readouterr()
-    monkeypatch.setattr(runs, "_lock", lambda file: (tmp_path / ".lock").unlink())
+    monkeypatch.setattr(runs, "_lock", lambda file: (tmp_path / ".chainrule.lock").unlink())
     assert "is in use by another run" in refused(capsys, "resume", tmp_path)
 
 
@@ -678,7 +678,7 @@ def test_a_table_that_was_changed_is_not_gone_on_with(tmp_path, flowers, capsys)
     assert "is not the file that the run began with" in refused(capsys, "resume", tmp_path / "run")
 
 
-def test_a_table_that_was_moved_is_named_anew(tmp_path, flowers, capsys):
+def test_a_table_that_was_moved_is_read_where_it_is_now(tmp_path, flowers, capsys):
     whole, run, moved = tmp_path / "whole", tmp_path / "run", tmp_path / "moved" / "iris.csv"
     options = [str(flowers), "--target", "species", "--engine", "eager", "--epochs"]
     main([*options, "3", "--out", str(whole)])
