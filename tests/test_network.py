@@ -200,6 +200,22 @@ def test_labels_and_shares_train_alike_by_both_engines(units, loss, targets):
     assert records[1] == [pytest.approx(record, rel=1e-10) for record in records[0]]
 
 
+def test_labels_that_become_shares_between_epochs_are_followed_by_a_replay():
+    hard = moons(20, rng=Random(0))
+    soft = hard._replace(y=[0.1 + 0.8 * y for y in hard.y])
+    losses = []
+    for engine in ("eager", "replay"):
+        model = MLP(2, [6, 1], activation="tanh", rng=Random(1))
+        run = Training(
+            model, binary_cross_entropy, SGD(model.parameters(), 0.5), hard, epochs=3, rng=Random(2),
+            progress=False, engine=engine,
+        )  # fmt: skip
+        for record, data in zip(run, (soft, hard, hard)):
+            losses.append(record.loss)
+            run.training = data
+    assert losses[3:] == pytest.approx(losses[:3], rel=1e-10)
+
+
 @pytest.mark.parametrize(("outputs", "targets"), [([ONE], [1, 0]), ([ONE, ONE], [1]), ([], [])])
 def test_a_mini_batch_needs_a_target_for_each_output(outputs, targets):
     with pytest.raises(ValueError, match=f"{len(outputs)} outputs and {len(targets)} targets"):
