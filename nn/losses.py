@@ -66,9 +66,9 @@ def cross_entropy(z: Sequence[Value], target: Any) -> Value:
         z_y = dot(shares, units)
         return logsumexp([z_k - z_y for z_k in units])
     y = shares.index(max(shares)) if shares else _label(target, n)
-    differences = [z_k - units[y] for z_k in units[:y] + units[y + 1 :]]
-    loss: Value = softplus(logsumexp(differences) if n > 2 else differences[0])
-    rest = [(t_k, d_k) for t_k, d_k in zip(shares[:y] + shares[y + 1 :], differences) if t_k]
+    differences = [0.0 if k == y else z_k - units[y] for k, z_k in enumerate(units)]
+    loss: Value = logsumexp(differences)
+    rest = [(t_k, d_k) for k, (t_k, d_k) in enumerate(zip(shares, differences)) if t_k and k != y]
     return loss - dot(*zip(*rest)) if rest else loss
 
 
