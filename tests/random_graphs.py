@@ -1,10 +1,12 @@
 """Seeded random scalar graphs, for tests of every reader; and random functions of any kind of number."""
 
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from autograd import Value, named
 from autograd.functions import affine, cos, exp, product, sigmoid, sin, softplus, sum, tanh
+from autograd.number_systems import floats
+from autograd.primitives import CONDITION, CONSTANT, TABLE, Domain, Primitive
 
 STEPS = [
     lambda a, b, c: a + b,
@@ -116,3 +118,94 @@ def random_function(seed: int, n: Any, inputs: list[Any]) -> Any:
     for x in inputs:
         f = f + 0.1 * x * pool[-2]
     return f
+
+
+DIFFERENTIATED = sorted(TABLE.keys() - {"detach"})  # whose derivative is 0, and not its value's
+
+
+class Step(NamedTuple):
+    """An entry of the table on numbers, or on inputs and earlier steps by their position."""
+
+    name: str
+    operands: list[float | int]  # a float is a number, an int a position
+
+
+class Plan(NamedTuple):
+    """A random function of the whole table, smooth around ``at``; ``of`` computes it on any kind of number."""
+
+    at: list[float]
+    steps: list[Step]
+
+    def of(self, run: Any, inputs: list[Any]) -> Any:
+        """The last step's result. ``run(name, operands)`` runs an entry."""
+        pool = list(inputs)
+        for name, operands in self.steps:
+            pool.append(run(name, [pool[x] if isinstance(x, int) else x for x in operands]))
+        return pool[-1]
+
+
+def table_plan(seed: object, last: str | None = None) -> Plan:
+    """Two to four inputs and three to seven entries, each where its domain has it and away from its kinks.
+
+    An operand is an earlier value, moved by α x + β to where the entry can be differentiated; so a new entry of the
+    table takes part as soon as it is there. ``last`` names the entry that comes last.
+    """
+    rng = Random(f"plan {seed}")
+    at = [rng.uniform(-2.0, 2.0) for _ in range(rng.randint(2, 4))]
+    pool, steps, unused = list(at), [], {*range(len(at))}
+
+    def add(name: str, operands: list[float | int]) -> int:
+        value, _ = TABLE[name].rule(floats, *[pool[x] if isinstance(x, int) else x for x in operands])
+        unused.difference_update(x for x in operands if isinstance(x, int))
+        unused.add(len(pool))
+        pool.append(value)
+        steps.append(Step(name, operands))
+        return len(pool) - 1
+
+    names = [rng.choice(DIFFERENTIATED) for _ in range(rng.randint(3, 7))]
+    for name in [*names[1:], last or names[0]]:
+        domains, point = smooth_point(name, rng)
+        operands: list[float | int] = []
+        for domain, x in zip(domains, point):
+            if domain is CONSTANT or (domain is CONDITION and x == 0.0):
+                operands.append(x)
+            else:
+                source, scale = rng.randrange(len(pool)), rng.choice([-1.0, 1.0]) * rng.uniform(0.3, 1.2)
+                source = add("mul", [source, scale])
+                operands.append(add("add", [source, x - pool[source]]))
+        add(name, operands)
+    # times an input, or a wrong sign of a slope would be squared away in the second derivative
+    ends = [add("mul", [add("sin", [end]), rng.randrange(len(at))]) for end in sorted(unused)]
+    add("sum", [*ends])
+    return Plan(at, steps)
+
+
+def smooth_point(name: str, rng: Random) -> tuple[tuple[Domain, ...], list[float]]:
+    """Operands at which value and local derivatives are of moderate size, and so they are all around."""
+    entry = TABLE[name]
+    count = entry.least + rng.randint(0, 2) * entry.step if entry.variadic else len(entry.letters)
+    domains = entry.domains_of(count, derivative=True)
+    for _ in range(10_000):
+        point = [
+            rng.choice([-2.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0]) if domain is CONSTANT
+            else rng.choice([0.0, 1.0]) if domain is CONDITION
+            else rng.uniform(-2.5, 2.5)
+            for domain in domains
+        ]  # fmt: skip
+        if _is_smooth(entry, domains, point):
+            return domains, point
+    raise AssertionError(f"{name} has no point in [−2.5, 2.5] where it is smooth")
+
+
+def _is_smooth(entry: Primitive, domains: tuple[Domain, ...], point: list[float]) -> bool:
+    """Whether nothing jumps within 0.01 of any operand that moves."""
+    moved = [point]
+    for i, domain in enumerate(domains):
+        if domain is not CONSTANT and not (domain is CONDITION and point[i] == 0.0):
+            moved += [[x + step * (j == i) for j, x in enumerate(point)] for step in (-0.01, 0.01)]
+    if not all(entry.defined_at(*x, derivative=True) for x in moved):
+        return False
+    [here, *around] = [[value, *locals_] for value, locals_ in (entry.rule(floats, *x) for x in moved)]
+    return all(abs(x) <= 8.0 for x in here) and all(
+        abs(x - y) <= 0.25 for there in around for x, y in zip(here, there)
+    )
