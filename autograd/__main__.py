@@ -18,13 +18,14 @@ if exists(dirname(__file__) + "/tracer.py"):
         "mend it with `pip uninstall --yes autograd chainrule` and then `pip install chainrule`"
     )
 
-from autograd.errors import MOST_NAME, called, clipped, text_name
-from autograd.expression import COMPOSED, Expression, ExpressionError
+from autograd.errors import MOST_NAME, DomainError, called, clipped, text_name
+from autograd.expression import COMPOSED, PRINTED, Expression, ExpressionError, meant, some
 from autograd.notation import number_text
 from autograd.primitives import TABLE
 from autograd.value import Value
 
 MOST_EXPLAINED = 4  # inputs; more are explained one by one, with --wrt
+AS_IN = "write NAME=NUMBER, as in r=2 or r=pi/6"
 DIGITS = 12  # of values and gradients; what rounding does to 0.1 + 0.2 is not shown
 
 
@@ -50,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=f"Functions: {', '.join(sorted({*TABLE, *COMPOSED}))}. A power is x**2, a product 2*x.",
     )
     p.add_argument("text", metavar="TEXT", help='the function, then what it is made of: "f = x*y; x = r; y = r*s"')
-    p.add_argument("inputs", metavar="NAME=NUMBER", nargs="*", help="the inputs: r=2 s=3")
+    p.add_argument("inputs", metavar="NAME=NUMBER", nargs="*", help="the inputs: r=2 s=pi/6")
     p.add_argument(
         "--wrt", metavar="NAME", action="append", help="explain the derivative with respect to this (every input)"
     )
@@ -77,16 +78,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def report(options: argparse.Namespace) -> None:
     """Compute, run backward, print. Raises ExpressionError, and DomainError where a function has no value."""
+    given = numbers(options.text, options.inputs)
     expression = Expression(options.text)
-    nodes = expression.at(**numbers(options.inputs))
+    nodes = expression.at(**given)
     f = nodes[expression.name]
     f.backward()
-    leaves = expression.inputs or [name for name, node in nodes.items() if not node.parents and node is not f]
+    constants = {name: number for name, number in expression.constants.items() if name not in nodes}
+    leaves = [name for name in nodes if name in given]
+    leaves = leaves or [name for name, node in nodes.items() if not node.parents and node is not f]
     wrt = options.wrt or leaves[:MOST_EXPLAINED]
     for name in wrt:
         if name not in nodes:
             wrong = called(name, "''")
-            raise ExpressionError(f"--wrt {wrong}: there is no {wrong}, but {', '.join(nodes)}")
+            raise ExpressionError(f"--wrt {wrong}: there is no {wrong}{meant(name, nodes)}, but {', '.join(nodes)}")
     if options.html is not None:
         from autograd.walking import walk
 
@@ -96,41 +100,59 @@ def report(options: argparse.Namespace) -> None:
     explanations = [explain(f, wrt=nodes[name]) for name in wrt]
     if isinstance(sys.stdout, TextIOWrapper):  # a terminal without ∂ gets \u2202
         sys.stdout.reconfigure(errors="backslashreplace")
+    if expression.unused:
+        print(
+            f"autograd: {expression.name} comes first and is differentiated; it does not depend on "
+            f"{some(expression.unused)}: write first what is to be differentiated",
+            file=sys.stderr,
+        )
     if options.latex:
         print("\n\n".join(explanation._repr_latex_() for explanation in explanations))
         return
-    print("\n\n".join(["\n".join(table(expression.name, nodes)), *map(str, explanations)]))
+    print("\n\n".join(["\n".join(table(expression.name, nodes, constants)), *map(str, explanations)]))
     if len(leaves) > len(wrt) and not options.wrt:
         print(f"\nThese are the first {len(wrt)} of {len(leaves)} inputs; --wrt NAME explains another.")
     if options.html:
         print(f"\n{text_name(options.html)} walks through both passes; any browser opens it.")
 
 
-def numbers(inputs: Sequence[str]) -> dict[str, float]:
-    """``["r=2", "s=3"]`` as numbers by name. Raises ExpressionError for what is no NAME=NUMBER."""
+def numbers(text: str, inputs: Sequence[str]) -> dict[str, float]:
+    """``["r=2", "s=pi/6"]`` as numbers by name. Raises ExpressionError for what is no NAME=NUMBER."""
     found: dict[str, float] = {}
+    wrong = [i for i, given in enumerate(inputs) if not given.partition("=")[0].strip() or "=" not in given]
     for given in inputs:
-        name, equals, number = (part.strip() for part in given.replace("−", "-").partition("="))
+        name, equals, number = (part.strip() for part in given.translate(PRINTED).partition("="))
         if not name or not equals:
-            raise ExpressionError(f"{clipped(given, MOST_NAME)!r} is no input: write NAME=NUMBER, as in r=2")
+            words = clipped(" ".join([text, *inputs[: wrong[-1] + 1]]), 100)
+            quoted = f', and the function in quotes: "{words}"' if not given.isidentifier() else ""
+            raise ExpressionError(f"{clipped(given, MOST_NAME)!r} is no input: {AS_IN}{quoted}")
         if name in found:
             raise ExpressionError(f"{called(name, '')} is given twice")
         try:
-            found[name] = float(number)
-        except ValueError:
-            wrong = clipped(number, MOST_NAME)
-            raise ExpressionError(
-                f"{called(name, '')}={wrong!r} is no number; write NAME=NUMBER, as in r=2"
-            ) from None
+            found[name] = number_of(number)
+        except ValueError as error:
+            why = f" ({str(error).split(': ', 1)[1]})" if isinstance(error, DomainError) else ""
+            number = clipped(number, MOST_NAME)
+            raise ExpressionError(f"{called(name, '')}={number!r} is no number{why}; {AS_IN}") from None
     return found
 
 
-def table(f: str, nodes: dict[str, Value]) -> list[str]:
-    """Name, value and gradient of each node, in aligned columns."""
+def number_of(text: str) -> float:
+    """``2``, ``1e-3``, ``1/2``, ``pi/6`` as a number. Raises ExpressionError, and DomainError for 1/0."""
+    try:
+        return float(text)
+    except ValueError:
+        [number] = Expression(f"({text})").at().values()  # in brackets it can define nothing
+        return number.data
+
+
+def table(f: str, nodes: dict[str, Value], constants: dict[str, float]) -> list[str]:
+    """Name, value and gradient of each node, in aligned columns; first the letters that are numbers."""
     rows = [("", "value", f"∂{f}/∂…")]
+    rows += [(name, number_text(number, DIGITS), "") for name, number in constants.items()]
     rows += [(name, number_text(node.data, DIGITS), number_text(node.grad, DIGITS)) for name, node in nodes.items()]
     widths = [max(map(len, column)) for column in zip(*rows)]
-    return [f"{name:{widths[0]}}  {value:>{widths[1]}}  {grad:>{widths[2]}}" for name, value, grad in rows]
+    return [f"{name:{widths[0]}}  {value:>{widths[1]}}  {grad:>{widths[2]}}".rstrip() for name, value, grad in rows]
 
 
 if __name__ == "__main__":

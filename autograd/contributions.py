@@ -14,6 +14,8 @@ from autograd.graph import carried, topological_order
 from autograd.number_systems import floats
 from autograd.value import Value
 
+MOST_STEPS = 60  # of Newton's method, which takes five or so where it arrives
+
 
 class Contribution(NamedTuple):
     """What one edge carries: ∂L/∂parent += ∂L/∂node · ∂node/∂parent.
@@ -79,7 +81,7 @@ def changes(root: Value) -> list[list[Value]]:
     """The same, with the values together of which one changed where the numbers do not say which: of x + b, x or b.
 
     Each node is compared with its rule at the present data. An operand is told by the local derivatives that show it,
-    as a product's do; else by one Newton step back from the value that was recorded.
+    as a product's do; else by a number that gives the value that was recorded.
     """
     disagreeing: list[Value] = []
     unchanged: set[Value] = set()  # whoever a node that agrees depends on
@@ -107,17 +109,32 @@ def _suspects(node: Value, unchanged: set[Value]) -> list[list[Value]]:
     shown = list(dict.fromkeys(x for x, before, after in zip(node.parents, then, now) if before != after))
     if shown and _agrees(node, then):
         return [[x] for x in shown]
-    value, slopes = node.operation.rule(floats, *then)
-    suspects = []
-    for x in dict.fromkeys(node.parents):  # what no local derivative shows, as the b of w·a + b: one Newton step back
-        slope = sum(d for parent, d in zip(node.parents, slopes) if parent is x)
-        if slope and x not in unchanged and not is_number(x):
-            before = x.data + (node.data - value) / slope
-            if _agrees(node, [before if parent is x else y for parent, y in zip(node.parents, then)]):
-                suspects.append(x)
+    # what no local derivative shows, as the b of w·a + b, or the x of exp x
+    hidden = [x for x in dict.fromkeys(node.parents) if x not in unchanged and not is_number(x)]
+    suspects = [x for x in hidden if _explains(node, x, then)]
     if suspects:
         return [*([x] for x in shown), [x for x in suspects if not x.parents] or suspects]
-    return [[x] for x in shown if not x.parents] or [[x] for x in shown] or [[node]]
+    if shown or not old:
+        return [[x] for x in shown if not x.parents] or [[x] for x in shown] or [[node]]
+    return [[x for x in hidden if not x.parents] or hidden or [node]]
+
+
+def _explains(node: Value, x: Value, operands: list[float]) -> bool:
+    """Whether another number of the operand x gives what the node recorded; found by Newton's method, damped."""
+    assert node.operation is not None
+    at, off, step = operands, inf, 0.0
+    for _ in range(MOST_STEPS):
+        moved = [y + step if parent is x else y for parent, y in zip(node.parents, at)]
+        value, slopes = node.operation.rule(floats, *moved)
+        if step and _agrees(node, moved):
+            return True
+        if abs(node.data - value) < off:
+            at, off = moved, abs(node.data - value)
+            slope = sum(d for parent, d in zip(node.parents, slopes) if parent is x)
+            step = (node.data - value) / slope if slope else 0.0
+        else:
+            step *= 0.5
+    return False
 
 
 def is_number(node: Value) -> bool:

@@ -7,16 +7,18 @@ from math import inf
 from typing import NamedTuple
 
 STEP = 6e-6  # balances truncation (h²) against rounding (1e-16/h)
+LAST_DIGIT, TINIEST = 2.3e-16, 5e-324  # of 1, rounded up; of all floats
 
 
 class Slope(NamedTuple):
     """A central difference, with what it takes to judge it.
 
-    central    (f(x + h) − f(x − h)) / 2h
-    left       (f(x) − f(x − h)) / h
-    right      (f(x + h) − f(x)) / h
-    is_kink    whether left and right differ, and do not come closer as h shrinks, as curvature makes them do
-    error      what rounding and curvature may make of the central difference
+    central       (f(x + h) − f(x − h)) / 2h
+    left          (f(x) − f(x − h)) / h
+    right         (f(x + h) − f(x)) / h
+    is_kink       whether left and right differ, and do not come closer as h shrinks, as curvature makes them do
+    error         what rounding and curvature may make of the central difference
+    is_resolved   whether f is more than rounding, and a finer step finds the same: f does not oscillate in between
     """
 
     central: float
@@ -24,42 +26,53 @@ class Slope(NamedTuple):
     right: float
     is_kink: bool
     error: float
+    is_resolved: bool
+
+    def allowed(self, derivative: float, tolerance: float) -> float:
+        """How far ``derivative`` may be from the central difference: ``tolerance`` of the larger, and the error."""
+        return tolerance * max(abs(self.central), abs(derivative)) + self.error
 
 
-def slope(function: Callable[[float], float], at: float, step: float = STEP) -> Slope:
+def slope(function: Callable[[float], float], at: float, step: float = STEP, rounding: float = 0.0) -> Slope:
     """The central difference of ``function`` with h = step · max(1, |x|), judged by a second one with h/2.
 
     Where the two do not agree, the function bends within h: smaller steps are tried, and the best is returned.
+    ``rounding`` is how far a value of the function may be off, where it is more than its last digit.
     """
-    middle = function(at)
-    found = _measured(function, at, middle, step * max(1.0, abs(at)))
-    smaller = [1e-3 * step * max(1.0, abs(at)), 1e-6 * step * max(1.0, abs(at)), 1e-2 * abs(at), step * abs(at)]
-    for h in smaller:
+    middle, first = function(at), step * max(1.0, abs(at))
+    found = _measured(function, at, middle, first, rounding)
+    for h in (1e-3 * first, 1e-6 * first, 1e-2 * abs(at), step * abs(at)):
         if not found.is_kink and found.error <= 1e-7 * abs(found.central):
             break
-        if h:
-            finer = _measured(function, at, middle, h)
-            if _badness(finer) < _badness(found):
+        if at + h != at:
+            finer = _measured(function, at, middle, h, rounding)
+            worst = 0.1 * abs(found.right - found.left)  # a finer step has to see that a kink is none
+            is_better = finer.error < worst if found.is_kink else _badness(finer) < _badness(found)
+            if is_better and not finer.is_kink:
                 found = finer
     return found
 
 
-def _measured(function: Callable[[float], float], at: float, middle: float, h: float) -> Slope:
+def _badness(found: Slope) -> tuple[float, float]:
+    """How far the central difference may be off, as a share of it, and alone; NaN is worse than anything."""
+    if found.error != found.error:
+        return inf, inf
+    return min(found.error / abs(found.central), 1.0) if found.central else 1.0, found.error
+
+
+def _measured(function: Callable[[float], float], at: float, middle: float, h: float, rounding: float) -> Slope:
     def differences(h: float) -> tuple[float, float, float, float]:
-        low, high = function(at - h), function(at + h)
-        left, right = (middle - low) / h, (high - middle) / h
-        rounding = 2.3e-16 * (max(abs(low), abs(middle), abs(high)) + abs(at) * max(abs(left), abs(right))) / h
-        return (high - low) / (2.0 * h), left, right, rounding
+        low, high = at - h, at + h
+        below, above = function(low), function(high)
+        size = max(abs(below), abs(middle), abs(above))
+        left, right = (middle - below) / (at - low), (above - middle) / (high - at)
+        return (above - below) / (high - low), left, right, size
 
     central, left, right, _ = differences(h)
-    finer, inner_left, inner_right, rounding = differences(0.5 * h)
+    finer, inner_left, inner_right, size = differences(0.5 * h)
+    noise = max(rounding, LAST_DIGIT * size, TINIEST) / (0.5 * h)
     gap, inner_gap = abs(right - left), abs(inner_right - inner_left)
-    scale = max(abs(left), abs(right), 1e-3)
-    is_kink = gap > 1e-3 * scale + 4.0 * rounding and inner_gap > 0.75 * gap
-    return Slope(central, left, right, is_kink, 4.0 * abs(central - finer) + rounding)
-
-
-def _badness(found: Slope) -> float:
-    """How far the central difference may be off, as a share of it; a kink is worse than anything else."""
-    share = found.error / abs(found.central) if found.central else found.error
-    return share if share == share and not found.is_kink else inf
+    is_kink = gap > 1e-3 * max(abs(left), abs(right)) + 4.0 * noise and inner_gap > 0.75 * gap
+    bend = 4.0 * abs(central - finer)
+    is_resolved = not is_kink and rounding <= 1e-2 * size and bend <= 1e-2 * abs(central) + 4.0 * noise
+    return Slope(central, left, right, is_kink, bend + noise, is_resolved)

@@ -1,18 +1,20 @@
 """Text becomes a graph: each name a node that knows its parents, each operation an entry of the table.
 
 An allow-list over Python's syntax tree: names, numbers, + − * / **, signs, and calls of the table's functions. Python
-parses the text and computes nothing of it: numbers are floats and operations run their rules, so that every node has
-the local derivatives which the backward pass multiplies and adds.
+parses the text, in which each name is replaced by one of its own kind (w²_13 is none), and computes nothing of it:
+numbers are floats and operations run their rules.
 """
 
 from __future__ import annotations
 
 import ast
+import math
 import re
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from keyword import iskeyword
-from math import isfinite
 from unicodedata import normalize
 
 from autograd import primitives
@@ -27,6 +29,7 @@ LONGEST_WORD = 50  # characters, so that errors and explanations stay readable
 
 Function = Callable[..., Value]
 COMPOSED: dict[str, Function] = {"clamp": clamp, "leaky_relu": leaky_relu, "mean": lambda *x: mean(x)}
+CONSTANTS = {"pi": math.pi, "π": math.pi, "e": math.e}  # unless the text or the inputs say otherwise
 OPERATIONS: dict[type[ast.AST], Function] = {
     ast.Add: primitives.add,
     ast.Sub: primitives.sub,
@@ -39,13 +42,22 @@ OPERATIONS: dict[type[ast.AST], Function] = {
 STRUCTURE = (ast.BinOp, ast.UnaryOp, ast.Call, ast.Name, ast.Load, ast.Constant)
 
 PRINTED = str.maketrans("−×·÷", "-**/")  # the signs that formulas are printed with
+ABOVE = "⁰¹²³⁴⁵⁶⁷⁸⁹"
+INDEXED = rf"[^\W\d_{ABOVE}]+[{ABOVE}]+(?:_\d+(?:,\d+)*|[₀-₉]+)"  # z¹_1, w²_1,12 and, as drawings have it, z¹₁
+PRIMES = "′″‴"  # by which two values of one name are told apart
 WORD = re.compile(
     r"(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)|(?P<function>[^\W\d]\w*(?=\s*\())"
-    r"|(?P<name>[^\W\d]\w*)|(?P<open>\()|(?P<close>\))|(?P<operation>\*\*?|[-+]|/(?!/))"
-    r"|(?P<comma>,)|(?P<equals>=)|(?P<alien>//|\S)"
+    rf"|(?P<name>(?:{INDEXED}(?!\w)|[^\W\d]\w*)(?:[{PRIMES}]\d*)?)|(?P<open>\()|(?P<close>\))"
+    r"|(?P<operation>\*\*?|[-+]|/(?!/))|(?P<comma>,)|(?P<equals>=)|(?P<alien>//|\S)"
 )
 STARTS, ENDS = ("number", "name", "function", "open"), ("number", "name", "close")  # of an operand
 Word = re.Match[str]
+
+
+def functions() -> dict[str, Function]:
+    """What can be called, by name and by the sign that formulas are printed with: the table as it is now."""
+    signs = {entry.symbol: entry for entry in TABLE.values() if entry.symbol.isidentifier()}
+    return {**signs, **TABLE, **COMPOSED, "ln": primitives.log}
 
 
 class ExpressionError(ValueError):
@@ -71,11 +83,13 @@ class ExpressionError(ValueError):
 
 
 class Expression:
-    """Definitions in any order, separated by ``;`` or newlines; the first is the function asked for.
+    """Definitions in any order, separated by ``;`` or newlines; the first is what is differentiated.
 
-    text     ``"f = x*y; x = r; y = r*s"``; a first statement without a name is called f
-    name     the name of the function asked for
-    inputs   the names that the text uses and does not define, in its order
+    text        ``"f = x*y; x = r; y = r*s"``; a first statement without a name is called f
+    name        the name of the first
+    inputs      the names that the text uses and does not define, in its order
+    constants   those of them that are e or pi, and so need no number, with theirs
+    unused      the names that it defines, and that the first does not depend on
 
     Raises ExpressionError, which says where, and what to write instead.
 
@@ -92,7 +106,7 @@ class Expression:
         if len(text) > MOST_CHARACTERS:
             raise ExpressionError(f"{len(text)} characters are too many: at most {MOST_CHARACTERS} are read")
         self._text = text.translate(PRINTED)
-        self._functions: dict[str, Function] = {**TABLE, **COMPOSED}
+        self._functions = functions()
         self._starts: dict[str, int] = {}  # of each definition in the text
         self._trees: dict[str, ast.expr] = {}
         self._places: dict[ast.AST, int] = {}  # of each part of a tree in the text
@@ -111,7 +125,9 @@ class Expression:
             raise self._error("nothing to compute: write an expression, as in f = x*y", 0)
         self.name = next(iter(needs))
         self._used = {name: place for uses in reversed(needs.values()) for name, place in uses.items()}
-        self.inputs = tuple(sorted(self._used.keys() - needs.keys(), key=self._used.__getitem__))
+        free = sorted(self._used.keys() - needs.keys(), key=self._used.__getitem__)
+        self.inputs = tuple(name for name in free if name not in CONSTANTS)
+        self.constants = {name: CONSTANTS[name] for name in free if name in CONSTANTS}
         for name in self.inputs:
             if name in self._functions:
                 raise self._error(f"{name} is a function: write {name}(…)", self._used[name])
@@ -120,7 +136,11 @@ class Expression:
         except CycleError as error:
             circle = error.args[1][::-1]
             start = min(self._starts[name] for name in circle)
-            raise self._error(f"defined in a circle: {_some(circle, ' needs ')}", start) from None
+            raise self._error(f"defined in a circle: {some(circle, ' needs ')}", start) from None
+        reached = {self.name}
+        for name in reversed(self._order):
+            reached.update(needs[name] if name in reached else ())
+        self.unused = tuple(name for name in needs if name not in reached)
 
     def at(self, /, **numbers: float) -> dict[str, Value]:
         """The graph for these inputs: every node that has a name; inputs first, parents before what needs them.
@@ -134,16 +154,20 @@ class Expression:
         for name, number in numbers.items():
             if name in self._starts:
                 raise self._error(f"{name} is defined here: leave out {name}=…", self._starts[name])
-            if name not in self.inputs:
-                inputs = _some(self.inputs) or "none"
-                raise ExpressionError(f"{called(name, repr(name))} is given, but not used; the inputs are {inputs}")
-            if not isfinite(number):
+            if name not in self.inputs and name not in self.constants:
+                inputs = some(self.inputs) or "none"
+                raise ExpressionError(
+                    f"{called(name, repr(name))} is given, but not used{meant(name, self.inputs)}; the inputs are "
+                    f"{inputs}"
+                )
+            if not math.isfinite(number):
                 raise ExpressionError(f"{name} = {number!r}: give a finite number")
         for name in self.inputs:
             if name not in numbers:
-                missing = _some([f"{x}=…" for x in self.inputs if x not in numbers], " ")
-                raise self._error(f"{name} is not defined: give {missing}", self._used[name])
-        nodes = {name: Value(numbers[name], name) for name in self.inputs}
+                missing = some([f"{x}=…" for x in self.inputs if x not in numbers], " ")
+                similar = meant(name, [*self._starts, *numbers])
+                raise self._error(f"{name} is not defined{similar}: give {missing}", self._used[name])
+        nodes = {name: Value(numbers[name], name) for name in [*self.inputs, *self.constants] if name in numbers}
         for name in self._order:
             nodes[name] = named(**{name: self._value(self._trees[name], nodes)})
         return nodes
@@ -163,47 +187,54 @@ class Expression:
 
     def _tree(self, body: list[Word], end: int) -> ast.expr:
         """What Python's parser makes of the words, once each part is on the allow-list."""
-        start = body[0].start() if body else end
-        source = re.sub(r"\s", " ", self._text[start:end])
+        spelled = [f"n{i}" if word.lastgroup in ("name", "function") else word[0] for i, word in enumerate(body)]
+        starts = [0]  # of each word in the source, and the end
+        for words in spelled:
+            starts.append(starts[-1] + len(words) + 1)
+        places = [*(word.start() for word in body), end]
         try:
-            tree = ast.parse(source, mode="eval").body
+            tree = ast.parse(" ".join(spelled), mode="eval").body
         except SyntaxError as error:
-            place = (error.offset or len(source) + 1) - 1  # 0 is the end
+            place = places[bisect_right(starts, error.offset - 1) - 1] if error.offset else end  # 0 is the end
             bracket = "'" in error.msg and error.msg  # Python says '(' was never closed, unmatched ')'
-            raise self._error(bracket or "a name, a number or ( is missing here", start + place) from None
+            raise self._error(bracket or "a name, a number or ( is missing here", place) from None
         for part in ast.walk(tree):
-            # Python counts bytes; a part without a place of its own stands inside one that was seen before
-            self._places[part] = start + len(source.encode()[: getattr(part, "col_offset", 0)].decode())
+            # a part without a place of its own stands inside one that was seen before
+            self._places[part] = places[bisect_right(starts, getattr(part, "col_offset", 0)) - 1]
             if not isinstance(part, (*STRUCTURE, *OPERATIONS)):
                 raise self._error("a comma or a star stands where only a value can", self._places[part])
+            if isinstance(part, ast.Name):
+                part.id = body[int(part.id[1:])][0]
         return tree
 
     def _complaint(self, word: Word, before: Word | None) -> str:
         """What is wrong with a word, alone and right behind the one before."""
         kind, text = word.lastgroup, word[0]
         is_word = kind in ("name", "function")
+        bare = re.sub(rf"[{ABOVE}₀-₉{PRIMES},]", "", text) if kind == "name" else text
         if len(text) > LONGEST_WORD:
             return f"{text[:9]}… is longer than {LONGEST_WORD} characters"
-        if set(text) & set("^⁰¹²³⁴⁵⁶⁷⁸⁹"):
+        if set(text) & {"^", *ABOVE} and not re.fullmatch(rf"{INDEXED}(?:[{PRIMES}]\d*)?", text):
             return "write ** for a power"
         if kind == "equals":
             return "write one name before one =, as in y = 2*x"
-        if kind == "alien" or (is_word and not text.isidentifier()):
+        if kind == "alien" or (is_word and not bare.isidentifier()):
             return f"{text!r} is no part of an expression"
         if kind == "number" and text.isdigit() and text != (plain := text.lstrip("0") or "0"):
             return f"write {plain}, without the zeros in front"
-        if kind == "number" and not isfinite(float(text)):
+        if kind == "number" and not math.isfinite(float(text)):
             return "a number beyond the largest float, 1.8e308"
         if is_word and iskeyword(text):
             return f"{text} is a word of Python's own: choose another name"
-        if text != (plain := normalize("NFKC", text)):  # to Python both are one name
+        if bare != (plain := normalize("NFKC", bare)):  # to Python both are one name
             return f"{text} has a plainer spelling: write {plain}"
         if before and before.lastgroup in ENDS and kind in STARTS:
             is_call = before[0] in self._functions
             return f"write {before[0]}(…)" if is_call else f"write {before[0]}*{text} for a product"
         if kind == "function" and text not in self._functions:
+            known = sorted({*TABLE, *COMPOSED})
             advice = f"write {text}*(…) for a product, {text} = … for a definition"
-            return f"there is no function {text}: {advice}; functions are {', '.join(sorted(self._functions))}"
+            return f"there is no function {text}{meant(text, known)}: {advice}; functions are {', '.join(known)}"
         return ""
 
     def _value(self, tree: ast.AST, nodes: dict[str, Value]) -> Value | float:
@@ -211,7 +242,7 @@ class Expression:
         function: Function
         match tree:
             case ast.Name(id=name):
-                return nodes[name]
+                return nodes[name] if name in nodes else CONSTANTS[name]
             case ast.Constant(value=int() | float() as number):
                 return float(number)
             case ast.Call(func=ast.Name(id=name), args=parts):
@@ -238,6 +269,16 @@ class Expression:
         return ExpressionError(message, self._text, position)
 
 
-def _some(names: Sequence[str], between: str = ", ") -> str:
+def meant(name: str, among: Iterable[str]) -> str:
+    """A question about the most similar of the names; empty where none is similar.
+
+    >>> meant("maximun", ["minimum", "maximum"])
+    ' (did you mean maximum?)'
+    """
+    similar = get_close_matches(name[:LONGEST_WORD], list(among), 1)
+    return f" (did you mean {similar[0]}?)" if similar else ""
+
+
+def some(names: Sequence[str], between: str = ", ") -> str:
     """The names in one line, however many there are."""
     return between.join([*names[:8], *(["…"] if len(names) > 8 else [])])

@@ -134,8 +134,8 @@ def labels(nodes: Iterable[Value], root: Value | None = None) -> dict[Value, str
 
 
 def prime(count: int) -> str:
-    """′, ″, ‴, and from four on the count in brackets."""
-    return ("", "′", "″", "‴")[count] if count < 4 else f"({count})"
+    """′, ″, ‴, and from four on ′4, ′5."""
+    return ("", "′", "″", "‴")[count] if count < 4 else f"′{count}"
 
 
 def derivative(f: str, x: str) -> str:

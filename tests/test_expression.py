@@ -19,6 +19,7 @@ import autograd
 from autograd import DomainError, Value
 from autograd.__main__ import main
 from autograd.expression import COMPOSED, MOST_CHARACTERS, MOST_OPERATIONS, Expression, ExpressionError
+from autograd.notation import labels
 from autograd.primitives import CONSTANT, REAL, TABLE, primitive
 
 ROOT = Path(__file__).parent.parent
@@ -102,6 +103,67 @@ def test_a_power_with_a_constant_exponent_takes_a_negative_base():
 
 def test_signs_as_they_are_printed_are_read():
     assert gradients_of("−r×s÷2·s", r=2.0, s=3.0) == gradients_of("-r*s/2*s", r=2.0, s=3.0)
+
+
+def test_e_and_pi_are_numbers_unless_they_are_defined_or_given():
+    assert gradients_of("ln(e**x) + cos(pi) + cos(π)", x=2.0) == {"x": (2.0, 1.0), "f": (0.0, 1.0)}
+    assert Expression("e*x*pi").inputs == ("x",) and Expression("e*x*pi").constants == {"e": math.e, "pi": math.pi}
+    assert gradients_of("e*x", e=3.0, x=2.0) == {"x": (2.0, 3.0), "e": (3.0, 2.0), "f": (6.0, 1.0)}
+    assert gradients_of("f = e*x; e = 5", x=2.0)["f"] == (10.0, 1.0)
+    assert gradients_of("2e3*x", x=1.0)["f"] == (2000.0, 1.0)
+
+
+NETWORK = "z²_1 = w²_1,12*a¹_12 + w²_11*a¹_1 + b²_1"
+PRINTED_NAMES = [
+    "x₁",
+    "x′",
+    "x″",
+    "x′4",
+    "z¹_1",
+    "z¹₁",
+    "w²_13",
+    "w²_1,12",
+    "w¹²₁₃",
+    "δ²_1",
+    "a¹_2′",
+    "b_1",
+    "mu_1",
+    "v1",
+]
+
+
+@pytest.mark.parametrize("name", PRINTED_NAMES)
+def test_a_name_as_explain_and_draw_print_it_can_be_typed_back(name):
+    found = gradients_of(f"y = 2*{name}**2 - sum({name}, 1); other = {name}", **{name: 3.0})
+    assert found == {name: (3.0, 11.0), "y": (14.0, 1.0), "other": (3.0, 0.0)}
+    x = Value(3.0, name)
+    assert f"∂f/∂{name} = 2{name}" in str(autograd.explain(x**2, x)) or f"2 {name}" in str(autograd.explain(x**2, x))
+
+
+def test_names_as_labels_makes_them_can_be_typed_back():
+    many = [Value(float(i), "x") for i in range(12)]
+    names = list(labels(many).values())
+    text = "*".join(names)
+    assert Expression(text).inputs == tuple(names) and len(set(names)) == 12
+
+
+def test_a_neuron_of_the_lecture_is_typed_as_it_is_printed():
+    expression = Expression(NETWORK)
+    assert expression.inputs == ("w²_1,12", "a¹_12", "w²_11", "a¹_1", "b²_1")
+    nodes = expression.at(**{name: float(i + 1) for i, name in enumerate(expression.inputs)})
+    nodes["z²_1"].backward()
+    assert nodes["w²_1,12"].grad == nodes["a¹_12"].data == 2.0
+
+
+def test_functions_may_be_called_by_the_signs_that_formulas_have():
+    assert gradients_of("σ(x) + max(x, 1) + min(x, 3) + ln(x)", x=2.0)["f"][0] == pytest.approx(
+        1.0 / (1.0 + math.exp(-2.0)) + 2.0 + 2.0 + math.log(2.0), rel=1e-15
+    )
+
+
+def test_definitions_that_the_first_does_not_depend_on_are_known():
+    assert Expression("y = x*x; f = y+1; g = f").unused == ("f", "g")
+    assert Expression(SLIDE).unused == ()
 
 
 def test_an_input_may_be_called_self_or_have_any_alphabet():
@@ -229,7 +291,9 @@ def test_gradients_are_those_of_the_same_text_as_python_on_values(text):
         ("x + sin", 5, "sin is a function: write sin(…)"),
         ("r*x(s + 1)", 3, "there is no function x: write x*(…) for a product"),
         ("f(x) = x**2", 1, "f = … for a definition"),
-        ("max(x, y)", 1, "there is no function max"),
+        ("largest(x, y)", 1, "there is no function largest: write largest*(…)"),
+        ("maximun(x, y)", 1, "there is no function maximun (did you mean maximum?)"),
+        ("1 + arctan(x)", 5, "there is no function arctan (did you mean atan?)"),
         ("softmax(x, y)", 1, "there is no function softmax"),
         ("x +", 4, "is missing here"),
         ("x * / y", 5, "is missing here"),
@@ -267,7 +331,12 @@ def test_gradients_are_those_of_the_same_text_as_python_on_values(text):
         ("f = 2*a; a = b; b = c; c = a", 10, "defined in a circle: a needs b needs c needs a"),
         ("ﬁ*2", 1, "ﬁ has a plainer spelling: write fi"),
         ("2*µ", 3, "write μ"),
-        ("é*ñ + ü*max(x)", 9, "there is no function max"),
+        ("é*ñ + ü*most(x)", 9, "there is no function most"),
+        ("z²*2", 1, "write ** for a power"),
+        ("z²_1*z²", 6, "write ** for a power"),
+        ("z¹_1 w²_1,12", 6, "write z¹_1*w²_1,12 for a product"),
+        ("z¹_1*(2", 6, "'(' was never closed"),
+        ("z¹_1*w²_13*ﬁ₁", 12, "ﬁ₁ has a plainer spelling: write fi"),
         ("é + clamp(x, ñ)(y)", 16, "write )*( for a product"),
     ],
 )  # fmt: skip
@@ -288,6 +357,9 @@ def test_an_error_points_at_its_column(text, column, words):
         ("f = x; x = r", {"r": 1.0, "x": 2.0}, 8, "x is defined here: leave out x=…"),
         ("x*y", {"x": 1.0, "y": 2.0, "t": 3.0}, None, "t is given, but not used; the inputs are x, y"),
         ("2*3", {"t": 3.0}, None, "the inputs are none"),
+        ("x*y1", {"x": 1.0, "y_1": 2.0}, None, "y_1 is given, but not used (did you mean y1?); the inputs are x, y1"),
+        ("f = 2*rate; ratio = x", {"x": 1.0}, 7, "rate is not defined (did you mean ratio?): give rate=…"),
+        ("f = e; e = 2", {"e": 1.0}, 8, "e is defined here: leave out e=…"),
         ("x", {"x": math.inf}, None, "x = inf: give a finite number"),
         ("x", {"x": math.nan}, None, "x = nan: give a finite number"),
         ("é*sin(x, 1)", {"é": 1.0, "x": 1.0}, 3, "sin of 2 operands: it takes 1"),
@@ -655,6 +727,31 @@ def test_a_text_may_begin_with_a_minus_sign_and_a_terminal_may_lack_signs():
     assert "x       3" not in done.stdout and "\\u22123" in done.stdout
 
 
+def test_an_input_may_be_a_fraction_or_a_multiple_of_pi():
+    done = run("sin(x) + y", "x=pi/6", "y=−1/2 + 2e0")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[1:4] == [
+        "x  0.523598775598  0.866025403784",
+        "y             1.5               1",
+        "f               2               1",
+    ]
+
+
+def test_letters_that_are_numbers_stand_in_the_table():
+    assert run("e*x", "x=2").stdout.splitlines()[1:3] == ["e  2.71828182846", "x              2  2.71828182846"]
+    done = run("a+b+c+d+e", *(f"{x}=1" for x in "abcde"))
+    assert "e      1      1" in done.stdout
+
+
+def test_which_definition_is_differentiated_is_said_where_another_is_left_over():
+    done = run("y = x*x; f = y+1", "x=2")
+    assert done.stderr == (
+        "autograd: y comes first and is differentiated; it does not depend on f: write first what is to be "
+        "differentiated\n"
+    )
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "   value  ∂y/∂…")
+
+
 def test_of_many_inputs_the_first_are_explained():
     done = run("a+b+c+d+e", *(f"{x}=1" for x in "abcde"))
     assert done.stdout.count("✓ backward") == 4
@@ -668,7 +765,12 @@ def test_of_many_inputs_the_first_are_explained():
         (["log(p)", "p=0"], "log at p = 0.0: needs p > 0"),
         (["9**9**9"], "overflow"),
         (["x", "x"], "write NAME=NUMBER, as in r=2"),
-        (["x", "x=two"], "x='two' is no number"),
+        (["x", "x=two"], "x='two' is no number; write NAME=NUMBER, as in r=2 or r=pi/6"),
+        (["f", "=", "x*y", "x=2", "y=3"], 'and the function in quotes: "f = x*y"'),
+        (["x", "+", "y", "x=2", "y=3"], 'and the function in quotes: "x + y"'),
+        (["f=", "x*y", "x=2"], 'and the function in quotes: "f= x*y"'),
+        (["x*y", "x=1", "y_=2"], "y_ is given, but not used (did you mean y?)"),
+        (["rate*x", "x=1", "rate=1", "--wrt", "rat"], "there is no rat (did you mean rate?)"),
         (["x", "x=nan"], "give a finite number"),
         (["x", "x=1", "x=2"], "x is given twice"),
         (["x", "x=1", "--wrt", "t"], "there is no t, but x, f"),
@@ -689,7 +791,14 @@ def test_what_is_wrong_is_said_in_one_line_with_status_2(arguments, words):
     [
         ([""], "nothing to compute"),
         (["x", "x=1e999"], "x = inf: give a finite number"),
-        (["x", "x=10**10**10"], "x='10**10**10' is no number"),
+        (
+            ["x", "x=10**10**10"],
+            "x='10**10**10' is no number (power at x = 10.0, p = 10000000000.0: overflow",
+        ),
+        (["x", "x=1/0"], "x='1/0' is no number (div at x = 1.0, y = 0.0"),
+        (["x", "x=y=3"], "x='y=3' is no number"),
+        (["x", "x=2;y=3"], "x='2;y=3' is no number"),
+        (["x", "x=2);y=(3"], "x='2);y=(3' is no number"),
         (["x", "x=0x10"], "is no number"),
         (["x", "x="], "x='' is no number"),
         (["x", "=1"], "'=1' is no input"),

@@ -11,9 +11,11 @@ from typing import NamedTuple
 import sympy
 
 from autograd.contributions import changes, contributions, gradients
+from autograd.differences import LAST_DIGIT
 from autograd.errors import text_name
+from autograd.explanation.algebra import LARGEST, operations, shortest
 from autograd.explanation.checks import Check, Road, close
-from autograd.explanation.formulas import LARGEST, Formulas
+from autograd.explanation.formulas import Formulas
 from autograd.explanation.lines import WIDTH, changed_line, html_line, plus, rows, wrapped
 from autograd.explanation.writing import Latex, Text, Writer
 from autograd.notation import derivative, is_constant, number_text
@@ -268,27 +270,18 @@ class Explanation:
             if upstream is None and not self._is_direct:
                 upstream = self.formulas.total(self.f, term.node)
             pair = self.formulas.in_inputs(upstream), self.formulas.in_inputs(local)
-            if None in pair or any(sympy.count_ops(factor) > LARGEST for factor in pair):
+            if None in pair or any(operations(factor) > LARGEST for factor in pair):
                 return None
             found.append(pair)
         return found
 
     @cached_property
     def simplified(self) -> Expression | None:
-        """The sum in the inputs, simplified; None beyond 30 operations, or where terms are left out."""
+        """The sum in the inputs, in its shortest form; None beyond 30 operations, or where terms are left out."""
         if not self._composed or self._left_out:
             return None
         total = sympy.Add(*(upstream * local for upstream, local in self._composed))
-        if sympy.count_ops(total) > LARGEST:
-            return None
-        # the shortest of a few forms; sympy.simplify tries many more, for seconds
-        forms = [total, sympy.factor_terms(total)]
-        has_kinks = total.has(sympy.Heaviside, sympy.Max, sympy.Min, sympy.Abs, sympy.Piecewise)
-        # a power of a sum has as many terms as its exponent lets it, and count_ops does not see them
-        grows = any(p.base.is_Add and not (p.exp.is_Integer and abs(p.exp) <= 4) for p in total.atoms(sympy.Pow))
-        if not has_kinks and not grows:
-            forms += [sympy.expand(total), sympy.factor(total), sympy.cancel(total)]
-        return min(forms, key=sympy.count_ops)
+        return shortest(total) if operations(total) <= LARGEST else None
 
     def _partial(self, write: Writer, f: Value, x: Value, delta: bool = False) -> str:
         return write.partial(self.formulas.label(f), self.formulas.label(x), delta and self._is_loss)
@@ -321,7 +314,8 @@ class Explanation:
             stopped = ", ".join(name(term.node) for term in self.shown if term.node is not self.wrt)
             written = f"written as far as {stopped}: in the inputs" if stopped else "not written out:"
             found.append(f"{written} it has more than {LARGEST} operations")
-        found += [f"at {name(node)} two operands tie: [x > y] counts ½" for node in self._ties()]
+        if self._kink:
+            found.append(self._kink)
         if (undefined := self._infinite_edge()) is not None:
             found.append(
                 f"∞ · 0 is no number: {_symbol(undefined[0])} has no finite derivative at "
@@ -334,14 +328,23 @@ class Explanation:
             )
         return found
 
-    def _ties(self) -> list[Value]:
-        """The maxima and minima on the way whose operands are equal: each gets half of what arrives."""
-        on_the_way = [
-            x for x in list(self._forward(()))[1:] if x.operation and x.operation.name in ("maximum", "minimum")
-        ]
-        return [x for x in on_the_way if x.parents[0].data == x.parents[1].data and x.parents[0] is not x.parents[1]][
-            :3
-        ]
+    @cached_property
+    def _road(self) -> Road:
+        return Road(self.f, self.wrt, list(self._forward(()))[1:], self._gross)
+
+    @cached_property
+    def _kink(self) -> str:
+        """The kink or the jump that f has at wrt, in words; empty where it has a derivative."""
+        ties = self._road.ties()
+        left, right = (self._road.one_sided(ties, side) for side in (-1.0, 1.0))
+        if not ties or all(close(slope, self.value, self._gross, 1e-3) for slope in (left, right)):
+            return ""
+        place = f"of {_symbol(ties[0])} at {self.formulas.label(self.wrt)} = {number_text(self.wrt.data)}"
+        chosen = f"{number_text(self.value)} was chosen"
+        if left + right != left + right:
+            return f"a jump {place}: there is no slope; {chosen}"
+        slopes = f"the slope is {number_text(left)} to the left and {number_text(right)} to the right"
+        return f"a kink {place}: {slopes}; {chosen}"
 
     def _infinite_edge(self) -> tuple[Value, Value] | None:
         """Where the gradient that arrives is NaN: the first edge whose local derivative is not finite."""
@@ -371,14 +374,33 @@ class Explanation:
     def checks(self) -> list[Check]:
         """The sum against the backward pass, SymPy's derivative of the composed value, and a finite difference."""
         arrived = self._gradients.get(self.wrt, 0.0)
-        is_nan = arrived != arrived and self.value != self.value and not isfinite(self.f.data)
-        backward = Check("backward", arrived, is_nan or close(arrived, self.value, self._gross))
-        why = "the inputs changed" if self.changed else "" if isfinite(self.f.data) else "f is not finite"
+        why = (
+            "the inputs changed" if self.changed
+            else "f is not finite" if not isfinite(self.f.data)
+            else "the derivative is not finite" if not isfinite(self.value + arrived)
+            else self._kink[:6]  # a kink, a jump
+        )  # fmt: skip
         if why:
-            others = [Check(name, None, False, why) for name in ("SymPy", "finite difference")]
-            return [backward, *others]
-        road = Road(self.f, self.wrt, list(self._forward(()))[1:], self._gross)
-        return [backward, road.by_sympy(self.value), road.by_difference(self.value)]
+            return [Check(name, None, False, why) for name in ("backward", "SymPy", "finite difference")]
+        by_sympy = self._road.by_sympy(self.value)
+        rounding = LAST_DIGIT * sum(abs(self._gradients[x] * x.data) for x in self._road.dependent)
+        return [
+            Check("backward", arrived, close(arrived, self.value, self._gross)),
+            by_sympy,
+            self._road.by_difference(self.value, rounding, by_sympy),
+        ]
+
+    @property
+    def _ticks(self) -> list[str]:
+        """The checks in words; a reason that all share is said once."""
+        names: dict[str, str] = {}
+        ticked = []
+        for check in self.checks:
+            if check.value is None:
+                names[check.remark] = f"{names[check.remark]}, {check.name}" if check.remark in names else check.name
+            else:
+                ticked.append(f"{'✓' if check.agrees else '✗'} {check.name} {number_text(check.value)}")
+        return [*ticked, *(f"– {some} not checked: {why}" for why, some in names.items())]
 
     # ---- as text, LaTeX and HTML --------------------------------------------------------------------------------
 
@@ -399,7 +421,7 @@ class Explanation:
             text += wrapped(pieces, f"{left} = " if i == 0 else " " * len(left) + " = ")
         for remark in self.remarks:
             text += textwrap.wrap(remark, WIDTH, subsequent_indent="  ")
-        return "\n".join([*text, *wrapped([_ticked(check) for check in self.checks], "", " " * 3)])
+        return "\n".join([*text, *wrapped(self._ticks, "", " " * 3)])
 
     def __repr__(self) -> str:
         return str(self)
@@ -408,7 +430,7 @@ class Explanation:
         """The lines in LaTeX, as an ``aligned`` block without dollar signs."""
         write = Latex()
         written = [r" \\ & \quad ".join(rows(pieces)) for pieces in self.lines(write)]
-        doubts = [_ticked(check) for check in self.checks if not check.agrees]
+        doubts = [words for words in self._ticks if not words.startswith("✓")]
         said = [*([self._warning] if self._warning else []), *self.remarks, *doubts]
         body = " \\\\\n".join([*(f"&= {row}" for row in written), *(f"& {write.words(words)}" for words in said)])
         return f"\\begin{{aligned}}\n{self._left(write)} {body}\n\\end{{aligned}}"
@@ -425,7 +447,7 @@ class Explanation:
         ]
         above = f"<p role='alert'>⚠ {html_line(self._warning)}</p>" if self._warning else ""
         below = "".join(f"<p style='margin:.2em 0'>{html_line(remark)}</p>" for remark in self.remarks)
-        ticks = " &emsp; ".join(html_line(_ticked(check)) for check in self.checks)
+        ticks = " &emsp; ".join(map(html_line, self._ticks))
         style = "font-family:'STIX Two Math','Cambria Math',serif;font-size:1.1em"
         return f'<div style="{style}">{above}<table>{"".join(rows)}</table>{below}<p>{ticks}</p></div>'
 
@@ -437,9 +459,3 @@ def _symbol(node: Value) -> str:
 def _is_long(formula: Expression | None) -> bool:
     """Whether a factor reads better as ∂f/∂v than as its formula."""
     return formula is None or len(formula.free_symbols) > 6
-
-
-def _ticked(check: Check) -> str:
-    if check.value is None:
-        return f"– {check.name} not checked: {check.remark}"
-    return f"{'✓' if check.agrees else '✗'} {check.name} {number_text(check.value)}"

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Set
 from typing import Any
 
+import mpmath
 import sympy
 
 from autograd.errors import text_name
+from autograd.explanation.algebra import LARGEST, number, operations
 from autograd.graph import topological_order
 from autograd.notation import is_constant, labels
 from autograd.number_systems import symbols
 from autograd.number_systems.symbols import Expression
 from autograd.value import Value
 
-LARGEST = 30  # operations in a formula that a reader still takes in
 MOST_OPERANDS = 2000  # a rule with more is not run on symbols: it would take seconds
 
 
@@ -77,8 +78,13 @@ class Formulas:
                 self.value(x, in_inputs) if x.parents and (in_inputs or self.folds(x)) else self.symbol(x)
                 for x in node.parents
             ]
-            computed = node.operation.rule(symbols, *operands)[0] if node.operation and operands else None
-            self._values[node, in_inputs] = self.symbol(node) if computed is None else symbols.tidy(computed)
+            if None in operands:
+                return None
+            computed = (
+                node.operation.rule(symbols, *operands)[0] if node.operation and operands else self.symbol(node)
+            )
+            computed = symbols.tidy(computed)
+            self._values[node, in_inputs] = computed if operations(computed) <= LARGEST else None
         return self._values[node, in_inputs]
 
     def is_vast(self, node: Value) -> bool:
@@ -141,8 +147,10 @@ class Formulas:
             if local_formulas is None:
                 return None
             found[x] = found.get(x, sympy.S.Zero) + local_formulas[i] * found[parent]
+            if operations(found[x]) > LARGEST:
+                return None
         formula = self._substituted(found.get(node, sympy.S.Zero), self.folds, False)
-        return formula if formula is not None and sympy.count_ops(formula) <= LARGEST else None
+        return formula if formula is not None and operations(formula) <= LARGEST else None
 
     def _substituted(self, formula: Expression, replaced: Callable[[Value], bool], in_inputs: bool) -> Any:
         letters = formula.free_symbols
@@ -155,17 +163,13 @@ class Formulas:
 
     def _branch(self, formula: Expression) -> Expression:
         """The formula with every case distinction (a guard at 0) decided by the present numbers."""
-        cases = formula.atoms(sympy.Piecewise)
+        cases = formula.atoms(symbols.where)
         if not cases:
             return formula
         letters = formula.free_symbols
         labelled = [x for x in self.order if x in self._labels]
-        numbers = {self.symbol(x): x.data for x in labelled if self.symbol(x) in letters}
-        decided = {
-            case: next((value for value, condition in case.args if condition.subs(numbers) == sympy.true), case)
-            for case in cases
-        }
-        return formula.xreplace(decided)
+        at = {self.symbol(x): mpmath.mpf(x.data) for x in labelled if self.symbol(x) in letters}
+        return formula.xreplace({case: case.decided(number(case.args[0], at), *case.args[1:]) for case in cases})
 
     def _operations(self, inlined: Callable[[Value], bool]) -> dict[Value, int]:
         """How many operations each value's formula has, written out as a tree over what is not inlined."""

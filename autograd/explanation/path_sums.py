@@ -50,7 +50,7 @@ def paths(f: Value, s: Value, most: int = MOST) -> Paths:
     >>> r, s = Value(2.0, "r"), Value(3.0, "s")
     >>> print(paths(r * s + s, s))
     2 paths from s to f on 3 edges, summing to 3
-      s → v1 → f   1 · 2 = 2
+      s → v1 → f   2 · 1 = 2
       s → f        1 = 1
     inputs: 2; one backward sweep gives every derivative in 4 multiplications, forward sweeps, one for
           each input, take 5
@@ -146,7 +146,7 @@ class Paths:
             ways = [" → ".join(_shortened([name[node] for node in path.nodes])) for path in walked]
             width = max(map(len, ways))
             for way, path in zip(ways, walked):
-                factors = " · ".join(_shortened([number_text(x) for x in reversed(path.local_derivatives)]))
+                factors = " · ".join(_shortened([number_text(x) for x in path.local_derivatives]))
                 lines.append(f"  {way:{width}}   {factors} = {number_text(path.product)}")
             if self.count > SHOWN:
                 rest = self.value - sum(path.product for path in walked)

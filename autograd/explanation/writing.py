@@ -9,9 +9,11 @@ from typing import Any
 import sympy
 
 from autograd.notation import MINUS, derivative, latex_name, latex_text, number_latex, number_text
-from autograd.number_systems.symbols import Expression, log_sum_exp
+from autograd.number_systems import symbols
+from autograd.number_systems.symbols import Expression
 
 SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+SPELLED = {"maximum": "max", "minimum": "min", "sigmoid": "σ", "log_sum_exp": "logΣexp"}
 ADDITION, PRODUCT, POWER, ATOM = range(4)  # how tightly a formula holds together
 
 
@@ -73,7 +75,7 @@ class Writer(ABC):
             whole = not e.is_Rational or e.q == 1
             return (self.number(float(e)), ATOM) if whole else self.product(e)
         if e.is_Add:
-            steps = list(e.atoms(sympy.Heaviside))
+            steps = list(e.atoms(symbols.heaviside))
             if len(steps) == 1 and e == 2 * steps[0] - 1:  # the slope of |x|
                 return self.call("sign", self(steps[0].args[0])), ATOM
             return self.addition(e), ADDITION
@@ -89,18 +91,12 @@ class Writer(ABC):
             return self.superscript(self.held(e.base, ATOM), e.exp), POWER
         if isinstance(e, sympy.exp):
             return self.call("exp", self(e.args[0])), ATOM
-        if isinstance(e, sympy.Heaviside):
+        if isinstance(e, symbols.heaviside):
             return f"[{self.comparison(e.args[0])}]", ATOM
-        if isinstance(e, sympy.Abs):
+        if isinstance(e, symbols.abs):
             return f"|{self(e.args[0])}|", ATOM
-        if isinstance(e, sympy.Piecewise):
-            parts = [e.args[0][1].lhs, *(part for part, _ in e.args)]  # the table's condition is c ≠ 0
-            return self.call("where", ", ".join(map(self, parts))), ATOM
-        name = {"Max": "max", "Min": "min", "sigmoid": "σ", "log_sum_exp": "logΣexp"}.get(
-            e.func.__name__, e.func.__name__
-        )
-        arguments = e.args if isinstance(e, log_sum_exp) else sorted(e.args, key=lambda x: bool(x.is_Number))
-        return self.call(name, ", ".join(map(self, arguments))), ATOM
+        name = e.func.__name__
+        return self.call(SPELLED.get(name, name), ", ".join(map(self, e.args))), ATOM
 
     def comparison(self, difference: Expression) -> str:
         """The condition under which the difference is positive: x > y for x − y."""
@@ -159,9 +155,8 @@ class Text(Writer):
         return f"{function}({arguments})"
 
     def superscript(self, base: str, exponent: Expression) -> str:
-        written = self(exponent).replace(MINUS, "-")
         if exponent.is_Integer:
-            return base + written.translate(SUPERSCRIPT)
+            return base + str(exponent).translate(SUPERSCRIPT)
         return f"{base}^{self.held(exponent, ATOM)}"
 
     def root(self, radicand: Expression) -> str:

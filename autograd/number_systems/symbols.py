@@ -11,23 +11,19 @@ from fractions import Fraction
 from typing import Any
 
 import sympy
-from sympy import Abs as abs
-from sympy import Heaviside as heaviside
-from sympy import Max as maximum
-from sympy import Min as minimum
-from sympy import acos, asin, atan, atan2, cos, cosh, erf, erfc, exp, log, sin, sinh, sqrt, tan, tanh
+from sympy import acos, asin, atan, atan2, cos, erf, erfc, exp, log, sin, sqrt, tan
 
 Expression = Any  # SymPy ships no types
 
-__all__ = [
-    "abs", "acos", "asin", "atan", "atan2", "cos", "cosh", "erf", "erfc", "exp", "heaviside", "log",
-    "maximum", "minimum", "sin", "sinh", "sqrt", "tan", "tanh",
-]  # fmt: skip
+__all__ = ["acos", "asin", "atan", "atan2", "cos", "erf", "erfc", "exp", "log", "sin", "sqrt", "tan"]
 
 
 def number(x: float) -> Expression:
-    """A constant: whole numbers and halves, quarters, eighths exactly, others as the float that they are."""
-    exact = -1e15 < x < 1e15 and Fraction(x).denominator <= 8
+    """A constant: whole numbers and halves, quarters, eighths exactly, others as the float that they are.
+
+    Large ones too: SymPy has as many digits of (x/2)¹⁰⁰⁰⁰⁰⁰⁰⁰⁰'s coefficient as it is given exactly.
+    """
+    exact = -1e4 < x < 1e4 and Fraction(x).denominator <= 8
     return sympy.Rational(Fraction(x)) if exact else sympy.Float(x)
 
 
@@ -39,6 +35,8 @@ def tidy(expression: Any) -> Expression:
 
 class Spelled(sympy.Function):  # type: ignore[misc]
     """A function that is printed by its name, and differentiated and evaluated by its formula."""
+
+    is_real = True  # else SymPy multiplies out what it stands in, to see whether it is
 
     def formula(self) -> Expression:
         """The function of its arguments in SymPy's own functions."""
@@ -60,6 +58,27 @@ class sigmoid(Spelled):
         return 1 / (1 + sympy.exp(-self.args[0]))
 
 
+class sinh(Spelled):
+    """(eˣ − e⁻ˣ)/2."""
+
+    def formula(self) -> Expression:
+        return (sympy.exp(self.args[0]) - sympy.exp(-self.args[0])) / 2
+
+
+class cosh(Spelled):
+    """(eˣ + e⁻ˣ)/2."""
+
+    def formula(self) -> Expression:
+        return (sympy.exp(self.args[0]) + sympy.exp(-self.args[0])) / 2
+
+
+class tanh(Spelled):
+    """1 − 2/(e²ᶻ + 1)."""
+
+    def formula(self) -> Expression:
+        return 1 - 2 / (sympy.exp(2 * self.args[0]) + 1)
+
+
 class softplus(Spelled):
     """log(1 + eᶻ)."""
 
@@ -74,21 +93,101 @@ class log_sum_exp(Spelled):
         return sympy.log(sympy.Add(*map(sympy.exp, self.args)))
 
 
-class floor(Spelled):
-    """⌊x⌋, with derivative 0, which SymPy leaves open."""
+class Decision(sympy.Function):  # type: ignore[misc]
+    """A function with kinks or jumps, decided where its operands are numbers.
 
-    def formula(self) -> Expression:
-        return sympy.floor(self.args[0])
+    SymPy's own try to decide what symbols leave open, and multiply out what they stand in to find out.
+    """
+
+    is_real = True
+
+    @classmethod
+    def eval(cls, *x: Expression) -> Expression | None:
+        return sympy.sympify(cls.decided(*x)) if all(x_i.is_Number for x_i in x) else None
+
+    @staticmethod
+    def decided(*x: Expression) -> Expression:
+        """The value for numbers, SymPy's or mpmath's."""
+        raise NotImplementedError
 
     def fdiff(self, argindex: int = 1) -> Expression:
-        return sympy.S.Zero
+        return self.slopes(*self.args)[argindex - 1]
+
+    def slopes(self, *x: Expression) -> Sequence[Expression]:
+        """The derivatives, away from kinks and jumps."""
+        return [sympy.S.Zero] * len(x)
 
 
-class detach(floor):
+class heaviside(Decision):
+    """0 left of zero, 1 right of it, ``at_zero`` in between."""
+
+    @staticmethod
+    def decided(x: Expression, at_zero: Expression) -> Expression:
+        return at_zero if not x else int(bool(x > 0))
+
+
+class abs(Decision):
+    """|x|."""
+
+    @staticmethod
+    def decided(x: Expression) -> Expression:
+        return x if x >= 0 else -x
+
+    def slopes(self, x: Expression) -> Sequence[Expression]:
+        return [2 * heaviside(x, sympy.S.Half) - 1]
+
+
+class maximum(Decision):
+    """The larger."""
+
+    @staticmethod
+    def decided(*x: Expression) -> Expression:
+        return max(x)
+
+    def slopes(self, x: Expression, y: Expression) -> Sequence[Expression]:
+        return heaviside(x - y, sympy.S.Half), heaviside(y - x, sympy.S.Half)
+
+
+class minimum(Decision):
+    """The smaller."""
+
+    @staticmethod
+    def decided(*x: Expression) -> Expression:
+        return min(x)
+
+    def slopes(self, x: Expression, y: Expression) -> Sequence[Expression]:
+        return heaviside(y - x, sympy.S.Half), heaviside(x - y, sympy.S.Half)
+
+
+class where(Decision):
+    """x where the condition is not 0, else y."""
+
+    @classmethod
+    def eval(cls, condition: Expression, x: Expression, y: Expression) -> Expression | None:
+        return cls.decided(condition, x, y) if condition.is_Number else None
+
+    @staticmethod
+    def decided(condition: Expression, x: Expression, y: Expression) -> Expression:
+        return x if condition else y
+
+    def slopes(self, condition: Expression, x: Expression, y: Expression) -> Sequence[Expression]:
+        return sympy.S.Zero, where(condition, sympy.S.One, sympy.S.Zero), where(condition, sympy.S.Zero, sympy.S.One)
+
+
+class floor(Decision):
+    """The largest whole number that is at most x."""
+
+    @staticmethod
+    def decided(x: Expression) -> Expression:
+        return int(x) - bool(int(x) > x)
+
+
+class detach(Decision):
     """x, with derivative 0."""
 
-    def formula(self) -> Expression:
-        return self.args[0]
+    @staticmethod
+    def decided(x: Expression) -> Expression:
+        return x
 
 
 def logsumexp(z: Sequence[Expression]) -> tuple[Expression, tuple[Expression, ...]]:
@@ -118,10 +217,6 @@ def hypot(x: Sequence[Expression]) -> Expression:
 
 def sum(x: Iterable[Expression]) -> Expression:
     return sympy.Add(*x)
-
-
-def where(condition: Expression, x: Expression, y: Expression) -> Expression:
-    return sympy.Piecewise((x, sympy.Ne(condition, 0)), (y, True))
 
 
 def log2(x: Expression) -> Expression:
