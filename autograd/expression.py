@@ -19,7 +19,7 @@ from unicodedata import normalize
 
 from autograd import primitives
 from autograd.errors import DomainError, called
-from autograd.functions import clamp, leaky_relu, mean, named
+from autograd.functions import leaky_relu, mean, named, norm, std
 from autograd.primitives import TABLE
 from autograd.value import Value, no_grad
 
@@ -28,7 +28,12 @@ MOST_OPERATIONS = 100  # of one statement: each may deepen its tree by a level, 
 LONGEST_WORD = 50  # characters, so that errors and explanations stay readable
 
 Function = Callable[..., Value]
-COMPOSED: dict[str, Function] = {"clamp": clamp, "leaky_relu": leaky_relu, "mean": lambda *x: mean(x)}
+COMPOSED: dict[str, Function] = {
+    "leaky_relu": leaky_relu,
+    "mean": lambda *x: mean(x),
+    "norm": lambda *x: norm(x),
+    "std": lambda *x: std(x),
+}
 CONSTANTS = {"pi": math.pi, "π": math.pi, "e": math.e}  # unless the text or the inputs say otherwise
 OPERATIONS: dict[type[ast.AST], Function] = {
     ast.Add: primitives.add,

@@ -190,10 +190,15 @@ def test_every_function_of_the_table_can_be_called(name):
 
 
 def test_the_functions_made_of_the_table_can_be_called():
-    assert set(COMPOSED) == {"mean", "clamp", "leaky_relu"}
+    assert set(COMPOSED) == {"mean", "leaky_relu", "norm", "std"}
     assert gradients_of("mean(x, 2, y)", x=1.0, y=6.0)["f"] == (3.0, 1.0)
     assert gradients_of("clamp(x, -1, 1)", x=3.0) == {"x": (3.0, 0.0), "f": (1.0, 1.0)}
     assert gradients_of("leaky_relu(x) + leaky_relu(x, 0.5)", x=-2.0)["x"][1] == pytest.approx(0.51, abs=1e-15)
+    assert gradients_of("norm(x, y) + std(1, 1, 1)", x=3.0, y=4.0) == {
+        "x": (3.0, 0.6),
+        "y": (4.0, 0.8),
+        "f": (5.0, 1.0),
+    }
     assert gradients_of("mean(1, 3) + clamp(5, 0, 1) + leaky_relu(2)")["f"][0] == 5.0
 
 
@@ -365,7 +370,6 @@ def test_an_error_points_at_its_column(text, column, words):
         ("é*sin(x, 1)", {"é": 1.0, "x": 1.0}, 3, "sin of 2 operands: it takes 1"),
         ("1 + mean()", {}, 5, "mean of no operands"),
         ("x + dot(x, 1, 2)", {"x": 1.0}, 5, "dot of 3 operands"),
-        ("x + clamp(x, 2, 1)", {"x": 1.0}, 5, "clamp between 2.0 and 1.0"),
         ("2*power(x, y)", {"x": 1.0, "y": 1.0}, 3, "write x ** y"),
     ],
 )
@@ -566,7 +570,7 @@ def audited(texts, folder):
     for text, (outcome, words, line, column, calls) in zip(texts, answers, strict=True):
         outcomes[outcome] += 1
         assert words.isprintable() and len(words) < 1000, text[:200]
-        assert calls <= 500 + 80 * min(len(text), MOST_CHARACTERS), text[:200]
+        assert calls <= 3_000 + 80 * min(len(text), MOST_CHARACTERS), text[:200]
         if column:  # a text that is too long has no place that is at fault
             assert 1 <= column <= len(text.split("\n")[line - 1]) + 1, text[:200]
     return outcomes

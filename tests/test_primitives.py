@@ -76,7 +76,7 @@ def test_local_derivatives_are_the_slopes(name, data):
     try:
         assert gradcheck(TABLE[name], at)
     except GradientError as error:
-        assume("kink" not in str(error))
+        assume("kink" not in str(error) and "jump" not in str(error))
         raise
 
 
@@ -164,7 +164,7 @@ def test_planted_fault_turns_gradcheck_and_pytorch_red(name, i, fault):
             try:
                 gradcheck(entry, at)
             except GradientError as error:
-                reds += "kink" not in str(error)
+                reds += "kink" not in str(error) and "jump" not in str(error)
     assert reds, f"gradcheck did not see {name}'s derivative {i} {fault}"
     if i < max(len(case["at"]) for case in REFERENCES[name]):
         assert not matches_pytorch(entry)

@@ -18,8 +18,11 @@ from autograd.explanation.checks import Check, Road, close
 from autograd.explanation.formulas import Formulas
 from autograd.explanation.lines import WIDTH, changed_line, html_line, plus, rows, wrapped
 from autograd.explanation.writing import Latex, Text, Writer
+from autograd.graph import carried
+from autograd.kinks import kinks, sides
 from autograd.notation import derivative, is_constant, number_text
 from autograd.number_systems.symbols import Expression
+from autograd.primitives import detach
 from autograd.value import Value
 
 SHOWN = 6  # more terms than this are shown as the four largest and the sum of the others
@@ -113,9 +116,8 @@ class Explanation:
         upstream = {self.f: 1.0}
         for x in [self.f, *reversed(cone)]:
             if x in upstream and (x is self.f or self.formulas.folds(x)):
-                for parent, local in x.edges:
-                    step = upstream[x] * local if upstream[x] else 0.0
-                    upstream[parent] = upstream.get(parent, 0.0) + step
+                for parent, _, product in carried(x, upstream[x]):
+                    upstream[parent] = upstream.get(parent, 0.0) + product
         from_wrt = self._forward(())
         between = [v for v in cone if not self.formulas.folds(v) and (v is self.wrt or v.parents)]
         if not any(v in from_wrt for v in between):
@@ -145,7 +147,7 @@ class Explanation:
         stops = set(stops) - {self.wrt}
         found = {self.wrt: 1.0}
         for x in self.formulas.order:
-            if x is self.wrt:
+            if x is self.wrt or x.operation is detach:
                 continue
             steps = [
                 local * found[parent] if found[parent] else 0.0
@@ -335,8 +337,8 @@ class Explanation:
     @cached_property
     def _kink(self) -> str:
         """The kink or the jump that f has at wrt, in words; empty where it has a derivative."""
-        ties = self._road.ties()
-        left, right = (self._road.one_sided(ties, side) for side in (-1.0, 1.0))
+        ties = kinks(self.f, [self.wrt])
+        left, right = sides(self.f, self.wrt) if ties else (self.value, self.value)
         if not ties or all(close(slope, self.value, self._gross, 1e-3) for slope in (left, right)):
             return ""
         place = f"of {_symbol(ties[0])} at {self.formulas.label(self.wrt)} = {number_text(self.wrt.data)}"
@@ -358,10 +360,8 @@ class Explanation:
         """The sum over all paths of the sizes of their products: what rounding is measured against."""
         total = {self.f: 1.0}
         for x in reversed(self.formulas.order):
-            for parent, local in x.edges if total[x] else ():
-                total[parent] = total.get(parent, 0.0) + total[x] * abs(local)
-            for parent in x.parents:
-                total.setdefault(parent, 0.0)
+            for parent, _, product in carried(x, total[x]):
+                total[parent] = total.get(parent, 0.0) + abs(product)
         return total.get(self.wrt, 0.0)
 
     def _definition(self, node: Value) -> str:
@@ -383,7 +383,7 @@ class Explanation:
         if why:
             return [Check(name, None, False, why) for name in ("backward", "SymPy", "finite difference")]
         by_sympy = self._road.by_sympy(self.value)
-        rounding = LAST_DIGIT * sum(abs(self._gradients[x] * x.data) for x in self._road.dependent)
+        rounding = LAST_DIGIT * sum(abs(self._gradients[x] * x.data) for x in self._road.dependent if x.data)
         return [
             Check("backward", arrived, close(arrived, self.value, self._gross)),
             by_sympy,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from autograd.contributions import changes, gradients
 from autograd.errors import text_name
 from autograd.explanation.lines import WIDTH, changed_line
-from autograd.graph import leaves, topological_order
+from autograd.graph import carried, leaves, topological_order
 from autograd.notation import labels, number_text
 from autograd.value import Value
 
@@ -27,18 +27,12 @@ class Path(NamedTuple):
 
     nodes               from s to f
     local_derivatives   of the edges, in the same order
+    product             of the local derivatives, as the backward pass multiplies them from f back
     """
 
     nodes: tuple[Value, ...]
     local_derivatives: tuple[float, ...]
-
-    @property
-    def product(self) -> float:
-        """The product of the local derivatives, from f back; 0 as soon as one of them is."""
-        found = 1.0
-        for local in reversed(self.local_derivatives):
-            found = found * local if found else 0.0
-        return found
+    product: float
 
 
 def paths(f: Value, s: Value, most: int = MOST) -> Paths:
@@ -77,17 +71,11 @@ class Paths:
             if node is not s and any(parent in ways for parent in node.parents):
                 ways[node] = sum(ways.get(parent, 0) for parent in node.parents)
         self.count, self.value = ways.get(f, 0), gradients(f).get(s, 0.0)
-        self._edges = [(node, parent, local) for node, needed in self._on_a_path(ways) for parent, local in needed]
-        self.edges = len(self._edges)
-
-    def _on_a_path(self, ways: dict[Value, int]) -> Iterator[tuple[Value, list[tuple[Value, float]]]]:
-        """Each node between s and f, from f back, with the edges that lead down to s."""
-        needed = {self.f} if self.f in ways else set()
+        self._between = {f} if f in ways else set()  # whatever a path leads through
         for node in reversed(self.order):
-            if node in needed and node is not self.s:
-                edges = [(p, local) for p, local in node.edges if p in ways]
-                needed.update(p for p, _ in edges)
-                yield node, edges
+            if node in self._between and node is not s:
+                self._between.update(parent for parent in node.parents if parent in ways)
+        self.edges = sum(parent in ways for node in self._between - {s} for parent in node.parents)
 
     def __len__(self) -> int:
         return self.count
@@ -99,18 +87,17 @@ class Paths:
                 f"there are {_counted(self.count)} paths on {self.edges} edges: more than most = {self.most}; give "
                 "paths(f, s, most=…) to walk more"
             )
-        below: dict[Value, list[tuple[Value, float]]] = {}
-        for node, parent, local in self._edges:
-            below.setdefault(node, []).append((parent, local))
         nodes: list[Value] = []  # from f as far as the walk has come, each with the edge that led to it
         locals_: list[float] = []
-        stack = [(0, self.f, 1.0)] if self.count else []
+        stack = [(0, self.f, 1.0, 1.0)] if self.count else []
         while stack:
-            depth, node, local = stack.pop()
+            depth, node, local, product = stack.pop()
             nodes[depth:], locals_[depth:] = [node], [local]
             if node is self.s:
-                yield Path(tuple(reversed(nodes)), tuple(reversed(locals_[1:])))
-            stack += [(depth + 1, *edge) for edge in reversed(below.get(node, []))]
+                yield Path(tuple(reversed(nodes)), tuple(reversed(locals_[1:])), product)
+            else:
+                edges = [edge for edge in carried(node, product) if edge[0] in self._between]
+                stack += [(depth + 1, *edge) for edge in reversed(edges)]
 
     @property
     def sweeps(self) -> tuple[int, int, int]:
