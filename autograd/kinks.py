@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
-from math import nan
+from math import copysign, nan
 from operator import mul
 from typing import Any
 
@@ -15,6 +15,10 @@ from autograd.graph import topological_order
 from autograd.number_systems import floats
 from autograd.primitives import CONDITION, Primitive
 from autograd.value import Value
+
+
+class _Still(float):
+    """An operand that does not move, so that its ties stay."""
 
 
 class _Broken:
@@ -30,13 +34,18 @@ class _Broken:
         return float(i == self.winner % ties)
 
     def heaviside(self, x: float, at_zero: float) -> float:
-        return self.wins(0) if x == 0.0 else floats.heaviside(x, at_zero)
+        return self.wins(0) if x == 0.0 and type(x) is not _Still else floats.heaviside(x, at_zero)
 
     def greater(self, x: float, y: float) -> float:
-        return self.wins(0) if x == y else floats.greater(x, y)
+        still = type(x) is type(y) is _Still
+        return self.wins(0) if x == y and not still else floats.greater(x, y)
 
     def floor(self, x: float) -> float:
-        return floats.floor(x) - (self.wins(1) if x == floats.floor(x) else 0.0)
+        return floats.floor(x) - (self.wins(1) if x == floats.floor(x) and type(x) is not _Still else 0.0)
+
+    def atan2(self, y: float, x: float) -> float:
+        is_cut = y == 0.0 and x < 0.0 and type(y) is not _Still  # where the angle is π on one side, −π on the other
+        return floats.atan2(copysign(0.0, self.wins(0) - 0.5) if is_cut else y, x)
 
     def shares(self, x: Sequence[float]) -> list[float]:
         tied = [i for i, share in enumerate(floats.shares(x)) if share > 0.0]
@@ -55,7 +64,7 @@ def is_kink(primitive: Primitive, operands: Sequence[float], movers: Iterable[Ha
     n, results = _Broken(), []
     while n.winner < n.ties:
         given = zip(operands, movers, primitive.domains_of(len(operands)))
-        at = [n.wins(0) if d is CONDITION and x == 0.0 and mover is not None else x for x, mover, d in given]
+        at = [_Still(x) if m is None else n.wins(0) if d is CONDITION and x == 0.0 else x for x, m, d in given]
         value, local_derivatives = primitive.rule(n, *at)
         slopes: Counter[Hashable] = Counter()
         for mover, local in zip(movers, local_derivatives):
