@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
-from contextlib import ContextDecorator, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any, ClassVar
 
@@ -14,11 +15,11 @@ faults_wait: ContextVar[bool] = ContextVar("faults_wait", default=False)  # in `
 entered: list[None] = []  # one for each no_grad that is not left yet: while it is empty, no node looks at its context
 
 
-class no_grad(ContextDecorator):
+class no_grad:
     """Inside, operations compute numbers and record no graph; also as a decorator, ``@no_grad``. Nests.
 
-    It holds for this thread or asyncio task alone. A generator shares the context of its caller: what is inside when
-    it yields is inside for the caller too, until the generator goes on.
+    It holds for this thread or asyncio task, and for tasks that are started inside it, until it is left. A generator
+    shares the context of its caller: what is inside when it yields is inside for the caller too, until it goes on.
 
     >>> from autograd import Value
     >>> x = Value(3.0)
@@ -28,12 +29,14 @@ class no_grad(ContextDecorator):
     (9.0, ())
     """
 
-    depth: ClassVar[ContextVar[int]] = ContextVar("depth", default=0)
+    # the innermost block: a list that holds the one around it, and is empty once it has been left, by whomever
+    depth: ClassVar[ContextVar[Any]] = ContextVar("depth", default=())
 
     def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
-        if function is None:
-            return super().__new__(cls)
-        return cls()(function)
+        return super().__new__(cls) if function is None else no_grad()(function)
+
+    def __init__(self) -> None:
+        self._blocks: list[list[Any]] = []
 
     def __call__(self, function: Any) -> Any:
         """The function, with no graph recorded inside. TypeError for one whose body runs after its call."""
@@ -41,14 +44,24 @@ class no_grad(ContextDecorator):
             raise TypeError(
                 f"no_grad would be left before {function.__name__} runs: write `with no_grad():` inside it"
             )
-        return super().__call__(function)
+
+        @wraps(function)
+        def without_graph(*operands: Any, **options: Any) -> Any:
+            with no_grad():
+                return function(*operands, **options)
+
+        return without_graph
 
     def __enter__(self) -> None:
         entered.append(None)
-        no_grad.depth.set(no_grad.depth.get() + 1)
+        self._blocks.append([no_grad.depth.get()])
+        no_grad.depth.set(self._blocks[-1])
 
     def __exit__(self, *fault: object) -> None:
-        no_grad.depth.set(no_grad.depth.get() - 1)
+        block = self._blocks.pop()
+        outer = block.pop()
+        if no_grad.depth.get() is block:  # not where a generator is closed in another thread or task
+            no_grad.depth.set(outer)
         entered.pop()
 
 

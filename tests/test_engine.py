@@ -1,17 +1,35 @@
 """The engine's promises: micrograd's published numbers, accumulation, depth, memory, errors, what an import loads."""
 
+import asyncio
 import gc
 import json
+import multiprocessing
 import operator
+import pickle
 import subprocess
 import sys
 import threading
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from autograd import DomainError, Value, collector_paused, log, no_grad, primitives, sqrt
+from autograd import (
+    AnomalyError,
+    DomainError,
+    Value,
+    collector_paused,
+    detect_anomaly,
+    grad,
+    jvp,
+    log,
+    no_grad,
+    primitives,
+    record,
+    sqrt,
+)
 from autograd.graph import leaves, topological_order
 from autograd.primitives import CONSTANT, REAL, TABLE, primitive
 from autograd.value import constant
@@ -141,6 +159,54 @@ def test_domain_errors_name_operation_operand_and_rule(make, words):
     assert words in str(error.value)
 
 
+def test_a_process_pool_takes_table_functions_and_shows_the_errors_message():
+    pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+    with pool, pytest.raises(DomainError) as raised:
+        pool.submit(log, Value(0.0, "p")).result(timeout=60)
+    assert str(raised.value) == "log at p = 0.0: needs p > 0"
+
+
+def graph_on(x):
+    """A root of a graph of two hundred nodes that ends in √x."""
+    for _ in range(100):
+        x = x * 1.0 + 0.0
+    return sqrt(x)
+
+
+FAULTS = {  # each raises an error with a graph behind it
+    "forward": (DomainError, lambda x: log(graph_on(x))),
+    "grad": (DomainError, lambda x: grad(graph_on(x), x)),
+    "jvp": (DomainError, lambda x: jvp(graph_on(x), x, 1.0)),
+    "anomaly": (AnomalyError, lambda x: graph_on(x).backward()),
+    "replay": (DomainError, lambda x: record(log(graph_on(x + 1.0)), inputs=[x], engine="replay")([-1.0])),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_caught_error_travels_and_keeps_no_value_alive(name):
+    kind, fail = FAULTS[name]
+
+    def values_alive():
+        return sum(type(thing) is Value for thing in gc.get_objects())
+
+    gc.collect()
+    before = values_alive()
+    with collector_paused():  # so that a cycle would stay
+        for _ in range(3):
+            message = ""
+            try:
+                with detect_anomaly() if kind is AnomalyError else nullcontext():
+                    fail(Value(0.0, "x"))
+            except kind as error:
+                message = str(error)
+                copies = [
+                    pickle.loads(pickle.dumps(error, protocol)) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)
+                ]
+                assert {type(copy) for copy in copies} == {kind} and {str(copy) for copy in copies} == {message}
+            assert "= 0.0" in message
+        assert values_alive() == before
+
+
 def test_no_grad_nests_and_survives_exceptions():
     x = Value(2.0)
     with no_grad():
@@ -168,6 +234,119 @@ def test_no_grad_holds_for_its_own_thread_alone():
     done.set()
     thread.join()
     assert seen == [(x, x), (x, x), ()]
+
+
+def test_no_grad_holds_for_its_own_task_and_for_those_started_inside_until_it_is_left():
+    x, seen = Value(2.0), {}
+
+    def look(name):
+        seen[name] = len((x * x).parents)
+
+    async def child(left):
+        look("child")
+        await left.wait()
+        look("child, later")
+
+    async def task(entered, left):
+        with no_grad():
+            started = asyncio.create_task(child(left))
+            entered.set()
+            await asyncio.sleep(0.0)
+            look("inside")
+        look("after")
+        left.set()
+        await started
+
+    async def main():
+        entered, left = asyncio.Event(), asyncio.Event()
+        running = asyncio.create_task(task(entered, left))
+        await entered.wait()
+        look("beside")
+        with no_grad():  # so that somebody is inside all the time
+            await running
+
+    asyncio.run(main())
+    # the task was started outside of main's block
+    assert seen == {"beside": 2, "child": 0, "inside": 0, "after": 2, "child, later": 2}
+
+
+def test_a_generator_that_yields_inside_no_grad_shares_it_with_its_caller_until_it_goes_on():
+    x = Value(2.0)
+
+    def twice():
+        with no_grad():
+            yield x * x
+        yield x * x
+
+    steps = twice()
+    assert next(steps).parents == () and (x * x).parents == ()
+    assert next(steps).parents == (x, x) and (x * x).parents == (x, x)
+
+
+def test_a_generator_closed_in_another_thread_leaves_that_thread_recording():
+    x, seen = Value(2.0), []
+
+    def forever():
+        with no_grad():
+            while True:
+                yield
+
+    steps = forever()
+    next(steps)
+
+    def close():
+        steps.close()
+        with no_grad():
+            seen.append((x * x).parents)
+        seen.append((x * x).parents)
+
+    with no_grad():
+        thread = threading.Thread(target=close)
+        thread.start()
+        thread.join()
+        assert (x * x).parents == ()
+    assert seen == [(), (x, x)]
+    assert (x * x).parents == (x, x)
+
+
+class Model:
+    @no_grad
+    def predict(self, x):
+        return x * x
+
+    @no_grad()
+    def score(self, x, n=3):
+        return self.predict(x) if n == 0 else self.score(x * x, n - 1)
+
+    @staticmethod
+    @no_grad
+    def fails(x):
+        raise ZeroDivisionError
+
+
+def test_no_grad_decorates_with_and_without_brackets():
+    x, model = Value(1.5), Model()
+    assert model.predict(x).parents == model.score(x, n=2).parents == ()
+    assert model.predict(x).data == 2.25 and Model.predict.__name__ == "predict"
+    with pytest.raises(ZeroDivisionError):
+        model.fails(x)
+    assert (x * x).parents == (x, x)
+
+
+def test_no_grad_refuses_to_decorate_what_runs_after_its_call():
+    def generator(x):
+        yield x
+
+    async def coroutine(x):
+        return x
+
+    async def asynchronous_generator(x):
+        yield x
+
+    for function in (generator, coroutine, asynchronous_generator):
+        for decorate in (no_grad, no_grad()):
+            with pytest.raises(TypeError, match=f"left before {function.__name__} runs: write `with no_grad"):
+                decorate(function)
 
 
 def test_collector_paused_restores_what_was():

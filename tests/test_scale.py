@@ -8,12 +8,13 @@ import sys
 import threading
 import tracemalloc
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from autograd import Value, collector_paused, no_grad, sin, sum
+from autograd import Value, collector_paused, leaky_relu, no_grad, sin, sum
 from nn import MLP
 
 ROOT = Path(__file__).parent.parent
@@ -234,6 +235,14 @@ def test_a_model_is_copied_deeply_and_learns_apart():
     for p in twin.parameters():
         p.data += 1.0
     assert model.state_dict() == before
+
+
+def test_a_model_that_holds_table_functions_is_pickled_with_them():
+    model = MLP(2, [3, 1], activation="tanh", batch_norm=True, rng=Random(0))
+    twin, head = pickle.loads(pickle.dumps((model, partial(leaky_relu, slope=0.5))))
+    output, expected = twin.eval()([0.5, -2.0]), model.eval()([0.5, -2.0])
+    assert (output.data, output.operation) == (expected.data, expected.operation)
+    assert head(-3.0).data == -1.5
 
 
 DEEP = """
