@@ -15,6 +15,7 @@ from autograd.functions import sum
 from autograd.graph import topological_order
 from autograd.modes import faults_wait
 from autograd.number_systems import values
+from autograd.primitives import Primitive
 from autograd.value import Operand, Value, constant, number_of
 
 
@@ -49,7 +50,7 @@ def grad(f: Value, inputs: Value | Iterable[Value]) -> Any:
             _, local_derivatives = node.operation.rule(values, *_operands(node))
             for (parent, _), local in zip(node.edges, local_derivatives):
                 if isinstance(local, Value) or local != 0.0:
-                    product = carried(upstream, local, node.operation.gate)
+                    product = carried(upstream, local, node.operation)
                     if infinite is None and isfinite(upstream.data) and not isfinite(product.data):
                         infinite = node
                     flow.setdefault(parent, []).append(product)
@@ -73,25 +74,33 @@ def jvp(outputs: Value | Iterable[Value], inputs: Value | Iterable[Value], direc
     23.0
     """
     results, moved = _listed("jvp", outputs), _listed("jvp", inputs)
-    rates: dict[Value, Value] = dict(zip(moved, _numbers("jvp", direction, moved, "direction", "inputs")))
-    shut: set[Value] = set()  # the nodes whose rate is 0 since a gate has not chosen what changes
+    given: dict[Value, list[Value]] = {}
+    for x, rate in zip(moved, _numbers("jvp", direction, moved, "direction", "inputs")):
+        given.setdefault(x, []).append(rate)
+    rates: dict[Value, Value] = {}
+    shut: set[Value] = set()  # the nodes that do not move, since they are not meant to, or behind a shut gate
     infinite: Value | None = None
     waiting = faults_wait.set(True)
     try:
         for output in results:
             refuse_changed(output)
             for node in topological_order(output):
-                if node in rates or node.operation is None or not any(x in rates for x in node.parents):
+                moving = [i for i, x in enumerate(node.parents) if x in rates]
+                if node in rates or not (moving or node in given):
                     continue
-                _, local_derivatives = node.operation.rule(values, *_operands(node))
-                moving = [(x, local) for x, local in zip(node.parents, local_derivatives) if x in rates]
-                closed = [x in shut or (node.operation.gate and number_of(local) == 0.0) for x, local in moving]
-                terms = [
-                    carried(rates[x], local, node.operation.gate) if is_shut else rates[x] * local
-                    for (x, local), is_shut in zip(moving, closed)
-                ]
+                terms = list(given.get(node, []))
+                still = [rate.data == 0.0 for rate in terms]
+                if moving and node.operation is not None:
+                    _, local_derivatives = node.operation.rule(values, *_operands(node))
+                    for i in moving:
+                        x, local, gate = node.parents[i], local_derivatives[i], node.operation.gate
+                        still.append(x in shut or (gate and number_of(local) == 0.0))
+                        if gate:
+                            terms.append(values.gated(local, rates[x]))
+                        else:
+                            terms.append(values.times(local, rates[x]) if x in shut else rates[x] * local)
                 rates[node] = terms[0] if len(terms) == 1 else sum(terms)
-                if all(closed):
+                if all(still):
                     shut.add(node)
                 if infinite is None and not isfinite(rates[node].data):
                     infinite = node
@@ -153,12 +162,12 @@ def hessian(f: Value, inputs: Value | Iterable[Value]) -> Any:
     return jacobian(grad(f, inputs), inputs)
 
 
-def carried(upstream: Value, local: Any, gate: bool) -> Value:
-    """upstream · local as a node, by the two rules of ``graph.carried``, right where it is run again too."""
-    slope = number_of(local)
-    if gate and slope == 0.0 and not isfinite(upstream.data):
-        return values.times(upstream, local)
-    if upstream.data == 0.0 and not isfinite(slope):
+def carried(upstream: Value, local: Any, entry: Primitive) -> Value:
+    """upstream · local as a node, by the two rules of ``graph.carried``: right where it is run again, too."""
+    if entry.gate:
+        return values.gated(local, upstream)
+    has_infinite = isinstance(entry, values.Slope) or entry.derivative_domains != entry.domains
+    if has_infinite or not isfinite(number_of(local)):
         return values.times(local, upstream)
     return upstream * local  # type: ignore[no-any-return]
 
@@ -186,7 +195,7 @@ def _numbers(function: str, numbers: Any, nodes: list[Value], role: str, of: str
 def _undefined(node: Value) -> DomainError:
     assert node.operation is not None
     operands, names = [x.data for x in node.parents], [x.name for x in node.parents]
-    needs = (
-        broken_rule(node.operation, operands, names, derivative=True) or "overflow beyond the largest float, 1.8e308"
+    needs = broken_rule(node.operation, operands, names, derivative=True) or (
+        "overflow beyond the largest float, 1.8e308" if all(map(isfinite, operands)) else "needs finite operands"
     )
     return DomainError(f"no finite derivative of {situation(node.operation, operands, names)}: {needs}", node)

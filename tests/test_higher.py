@@ -10,7 +10,26 @@ from hypothesis import strategies as st
 from test_primitives import ENTRIES, operand_count, points
 
 import autograd
-from autograd import Value, exp, grad, hessian, jacobian, log, pow, sigmoid, sin, softmax, tanh
+from autograd import (
+    DomainError,
+    Value,
+    exp,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    log,
+    pow,
+    record,
+    relu,
+    sigmoid,
+    sin,
+    softmax,
+    sqrt,
+    tanh,
+    vjp,
+)
 from autograd.graph import topological_order
 from autograd.number_systems import floats
 from autograd.primitives import CONDITION, CONSTANT, TABLE
@@ -205,3 +224,139 @@ def test_grad_and_hessian_touch_no_grad():
     grad(f, [x, y])
     hessian(f, [x, y])
     assert [node.grad for node in nodes] == [100.0 + i for i in range(len(nodes))]
+
+
+# ---- forward mode ---------------------------------------------------------------------------------------------
+
+DIRECTION = [1.0, -0.7, 0.3, 1.9, -1.1, 0.6, 0.2]
+
+
+def derivatives_at(name, at):
+    """An entry squared (so that its slope matters twice), its inputs, and the fitting part of DIRECTION."""
+    domains = TABLE[name].domains_of(len(at))
+    operands = [x if domain in (CONSTANT, CONDITION) else Value(x) for x, domain in zip(at, domains)]
+    inputs = [x for x in operands if isinstance(x, Value)]
+    y = TABLE[name](*operands)
+    return y * y + y, inputs, DIRECTION[: len(inputs)]
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_forward_mode_agrees_with_backward_on_the_whole_table(name, data):
+    f, inputs, v = derivatives_at(name, data.draw(points(TABLE[name])))
+    f.backward()
+    gradient = [x.grad for x in inputs]
+    scale = max(map(abs, gradient))
+    assert jvp(f, inputs, v).data == close(sum(g * v_i for g, v_i in zip(gradient, v)), 1e-13, 10.0 * scale)
+    assert [g.data for g in vjp([f, f], inputs, [2.0, -1.5])] == close([0.5 * g for g in gradient], 1e-13, scale)
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_the_hessian_times_a_direction_needs_no_hessian(name, data):
+    f, inputs, v = derivatives_at(name, data.draw(points(TABLE[name])))
+    H = numbers(hessian(f, inputs))
+    expected = [sum(h * v_j for h, v_j in zip(row, v)) for row in H]
+    assert [x.data for x in hvp(f, inputs, v)] == close(expected, 1e-12, 10.0 * size(H))
+
+
+@on_random_expressions(60)
+def test_forward_mode_gives_the_columns_of_the_jacobian(expression, at):
+    x, y = map(Value, at)
+    f = run(expression, autograd, x, y)
+    outputs = [f, f * x, sin(f)]
+    J = numbers(jacobian(outputs, [x, y]))
+    for j, unit in enumerate(([1.0, 0.0], [0.0, 1.0])):
+        assert [rate.data for rate in jvp(outputs, [x, y], unit)] == close([row[j] for row in J], 1e-12, size(J))
+
+
+@pytest.mark.parametrize(
+    ("f", "at"),
+    [
+        (lambda x, y: sqrt(relu(x)) + y, (-1.0, 2.0)),
+        (lambda x, y: autograd.maximum(sqrt(x), 1.0) * y, (0.0, 2.0)),
+        (lambda x, y: sqrt(autograd.clamp(x, 0.0, 5.0)) * y, (-1.0, 2.0)),
+        (lambda x, y: relu(x) ** 0.5 * relu(x) ** 0.25 + sin(y), (-2.0, 0.5)),
+    ],
+)
+def test_every_mode_gives_0_where_a_gate_is_shut_beside_an_infinite_slope(f, at):
+    x, y = map(Value, at)
+    z = f(x, y)
+    z.backward()
+    expected = [x.grad, y.grad]
+    assert all(map(math.isfinite, expected)) and expected[0] == 0.0
+    assert [g.data for g in grad(z, [x, y])] == [g.data for g in vjp(z, [x, y], 1.0)] == expected
+    assert [jvp(z, [x, y], unit).data for unit in ([1, 0], [0, 1], [2, 3])] == [0.0, expected[1], 3 * expected[1]]
+    assert [row[0] for row in numbers(hessian(z, [x, y]))] == [h.data for h in hvp(z, [x, y], [1, 0])] == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("f", [lambda x: sqrt(x**2), lambda x: (x**3) ** (1 / 3), lambda x: sqrt(x * x * x)])
+def test_no_mode_makes_0_of_a_slope_that_does_not_exist(f):
+    x = Value(0.0)
+    y = f(x)
+    y.backward()
+    assert not math.isfinite(x.grad)
+    for derivative in (grad, hessian, lambda y, x: jvp(y, x, 1.0), lambda y, x: vjp(y, x, 2.0)):
+        with pytest.raises(DomainError, match="no finite derivative of"):
+            derivative(y, x)
+
+
+def test_what_does_not_move_needs_no_slope():
+    x, y = Value(0.0), Value(2.0)
+    assert jvp(sqrt(x) + y * y, [x, y], [0.0, 1.0]).data == jvp(sqrt(x) + y * y, [y], [1.0]).data == 4.0
+    with pytest.raises(DomainError, match=r"sqrt at x = 0\.0: needs x > 0"):
+        jvp(sqrt(x) + y * y, [x, y], [1e-9, 1.0])
+
+
+def test_inner_nodes_and_repeated_ones_move_as_the_jacobian_says():
+    x = Value(3.0)
+    u = x * x
+    f = sin(u) * x
+    along = [1.0, 10.0, 100.0]
+    J = [g.data for g in grad(f, [x, u, x])]
+    assert jvp(f, [x, u, x], along).data == close(sum(d * v for d, v in zip(J, along)), 1e-14)
+
+
+@pytest.mark.parametrize("first", [0.3, 3.0])
+@pytest.mark.parametrize("at", [-2.0, -0.5, 0.7, 2.5])
+def test_a_recorded_derivative_is_right_at_other_inputs(first, at):
+    def derivatives(x, w):
+        y = relu(x) * x * w + sqrt(relu(x - 1.0)) + relu(x) ** 0.5 + tanh(x * w) ** 3
+        slope = jvp(relu(x) * x * w + sin(x * w) ** 3, [x, w], [1.0, 2.0])
+        terms = [slope * slope, *hvp(y, [x, w], [1.0, -1.0]), *vjp([y, slope], [x], [1.0, 0.5]), hessian(y, w)]
+        return autograd.functions.sum(terms)
+
+    x, w = Value(first), Value(1.5)
+    program = record(derivatives(x, w), inputs=[x], parameters=[w], engine="replay")
+    x_then, w_then = Value(at), Value(1.5)
+    expected = derivatives(x_then, w_then)
+    expected.backward()
+    assert program([at]) == close(expected.data, 1e-12)
+    assert program.gradient(x) == close(x_then.grad, 1e-11)
+    assert program.gradient(w) == close(w_then.grad, 1e-11)
+
+
+def test_a_recorded_derivative_that_does_not_exist_is_named():
+    x = Value(4.0)
+    program = record(grad(sqrt(x), x), inputs=[x], engine="replay")
+    assert program([1.0]) == 0.5
+    with pytest.raises(DomainError, match=r"div at x = 0\.5, y = 0\.0: needs y ≠ 0"):
+        program([0.0])
+    assert program([16.0]) == 0.125
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda x: jvp(x * x, [x], [1.0, 2.0]), "jvp: 2 direction for 1 inputs; give one for each"),
+        (lambda x: vjp([x * x], [x], []), "vjp: 0 weights for 1 outputs; give one for each"),
+        (lambda x: jvp(2.0, [x], [1.0]), r"jvp of 2\.0: it takes Values"),
+        (lambda x: hvp(x * x, [2.0], [1.0]), r"hvp of 2\.0: it takes Values"),
+        (lambda x: jvp(x * x, x, "1"), "one real number"),
+    ],
+)
+def test_what_forward_mode_cannot_take_is_named(call, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        call(Value(2.0))

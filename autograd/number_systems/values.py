@@ -11,10 +11,24 @@ from typing import Any
 
 from autograd import primitives
 from autograd.number_systems import floats
-from autograd.primitives import REAL, TABLE, Primitive, detach, div, exp, greater, maximum
+from autograd.primitives import REAL, TABLE, Primitive, detach, exp, greater, maximum
 from autograd.value import Operand, Value, apply
 
-divide = div
+
+class Slope(Primitive):
+    """An entry among local derivatives: there an infinity is no fault, in any run, since it may meet a shut gate."""
+
+    def __init__(self, entry: Primitive) -> None:
+        vars(self).update(vars(entry))
+
+    def check_fault(self, node: Value) -> None:
+        """Nothing is a fault here."""
+
+
+_div, _power, _pow = Slope(primitives.div), Slope(primitives.power), Slope(primitives.pow)
+_times = Primitive(lambda n, x, y: (n.times(x, y), (y, x)), "×", (REAL, REAL), gate=True)
+_gated = Primitive(lambda n, x, y: (n.where(x, n.times(x, y), 0.0), (y, x)), "×", (REAL, REAL), gate=True)
+_times.name = _gated.name = "mul"
 
 
 def __getattr__(name: str) -> Any:
@@ -46,19 +60,25 @@ def shares(x: Sequence[Operand]) -> list[Value]:
 
 
 def times(x: Operand, y: Operand) -> Value:
-    """x y, but 0 where y is, even for an infinite or undefined x; a node, so that it is right in each run."""
+    """x y, but 0 where y is, even for an infinite or undefined x; and then no derivative passes to x."""
     return apply(_times, x, y)
 
 
-_times = Primitive(lambda n, x, y: (n.times(x, y), (y, x)), "×", (REAL, REAL))
+def gated(x: Operand, y: Operand) -> Value:
+    """x y, but 0 where either is."""
+    return apply(_gated, x, y)
+
+
+def divide(x: Operand, y: Operand) -> Value:
+    return apply(_div, x, y)
 
 
 def power(x: Operand, p: float) -> Operand:
-    return primitives.power(x, p) if isinstance(x, Value) else floats.power(floats.number(x), p)
+    return apply(_power, x, p) if isinstance(x, Value) else floats.power(floats.number(x), p)
 
 
 def pow(x: Operand, y: Operand) -> Operand:
-    return primitives.pow(x, y) if isinstance(y, Value) else power(x, floats.number(y))
+    return apply(_pow, x, y) if isinstance(y, Value) else power(x, floats.number(y))
 
 
 def logsumexp(z: Sequence[Operand]) -> tuple[Value, list[Value]]:

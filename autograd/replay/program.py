@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from math import isfinite
 from operator import attrgetter
 from typing import Any
 
@@ -18,6 +19,7 @@ from autograd.modes import collector_paused
 from autograd.notation import is_constant
 from autograd.number_systems import floats
 from autograd.number_systems.arrays import Array
+from autograd.primitives import Primitive
 from autograd.replay.comparison import check_same
 from autograd.replay.flattening import Ints, flatten
 from autograd.replay.memory import is_finite
@@ -153,6 +155,10 @@ class Program:
             for node in self.flat.nodes:
                 if node.operation is not None and node.parents:
                     compute(node)
+            if not isfinite(self.root.data):  # so an infinite local derivative of a recorded derivative met no gate
+                for node in self.flat.nodes:
+                    if node.operation is not None and node.parents and not isfinite(node.data):
+                        Primitive.check_fault(node.operation, node)
             self.root.backward()
         for node, slot in zip(self.flat.nodes, slots):
             if slot >= 0:
