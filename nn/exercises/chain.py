@@ -191,9 +191,10 @@ def _backward(
     breadth_first: bool = False,
     from_the_end: bool = True,
 ) -> Callable[[Value], None]:
-    """The right answer, which makes every node's grad ∂root/∂node; each option is a way to go wrong."""
+    """The backward pass, right without options; each option is a way to go wrong."""
 
     def backward(root: Value) -> None:
+        """Set every node's grad to ∂root/∂node, or to what the options make of it."""
         order = topological_order(root)
         if from_the_end:
             order.reverse()
