@@ -204,7 +204,7 @@ def test_a_domain_error_is_named_and_the_last_good_numbers_stay(opened):
     before = [box(page, i) for i in range(4)]
     field = part(page, "input-0")
     field.fill("0")
-    assert plain(part(page, "fault").text_content()) == "log at p = 0: needs x > 0. The page keeps p = 0.5."
+    assert plain(part(page, "fault").text_content()) == "log at p = 0: needs p > 0. The page keeps p = 0.5."
     assert field.get_attribute("aria-invalid") == "true"
     assert [box(page, i) for i in range(4)] == before
     field.fill("0.5x")
