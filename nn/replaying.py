@@ -18,7 +18,7 @@ import numpy as np
 from autograd.errors import DomainError
 from autograd.functions import dot
 from autograd.number_systems.arrays import Array
-from autograd.replay import Program
+from autograd.replay.program import Program
 from autograd.replay.training import training as training_on_arrays
 from autograd.replay.training import write_back
 from autograd.value import Value, collector_paused

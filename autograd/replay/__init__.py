@@ -7,12 +7,12 @@ operation on arrays, and a cross product of rows becomes the matrix product that
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from autograd.replay.program import Program, check_leaves, check_loss, remaining_leaves
 from autograd.value import Value
 
-__all__ = ["Program", "record"]
+if TYPE_CHECKING:
+    from autograd.replay.program import Program
 
 
 def record(
@@ -37,6 +37,8 @@ def record(
     >>> program([4.0, 6.0]), program.gradient(w)
     (4.0, 16.0)
     """
+    from autograd.replay.program import Program, check_leaves, check_loss, remaining_leaves  # NumPy comes here
+
     if engine not in ("auto", "replay", "eager"):
         raise ValueError(f"engine {engine!r}: there are auto, replay and eager")
     check_loss("record", loss)
