@@ -16,8 +16,8 @@ from autograd.errors import text_name
 from autograd.explanation.algebra import LARGEST, operations, shortest
 from autograd.explanation.checks import Check, Road, close
 from autograd.explanation.formulas import Formulas
-from autograd.explanation.lines import WIDTH, changed_line, html_line, plus, rows, wrapped
-from autograd.explanation.writing import Latex, Text, Writer
+from autograd.explanation.lines import WIDTH, Told, changed_line, check_values, html_line, plus, rows, wrapped
+from autograd.explanation.writing import LATEX, TEXT, Writer
 from autograd.graph import carried
 from autograd.kinks import kinks, sides
 from autograd.notation import derivative, is_constant, number_text
@@ -67,19 +67,15 @@ def explain(f: Value, wrt: Value, through: Value | Sequence[Value] | None = None
           = 0 + 12 + 12 = 24
     ✓ backward 24   ✓ SymPy 24   ✓ finite difference 24
     """
-    for role, node in (("f", f), ("wrt", wrt)):
-        if not isinstance(node, Value):
-            raise TypeError(f"explain: {role} = {node!r} is no Value; give the Value itself, not its number or name")
+    check_values("explain", f=f, wrt=wrt)
     if through is not None:
         through = [through] if isinstance(through, Value) else list(dict.fromkeys(through))
-        for v in through:
-            if not isinstance(v, Value):
-                raise TypeError(f"explain: through has {v!r}, no Value; give the Values, not their numbers or names")
+        check_values("explain", **{f"through[{i}]": v for i, v in enumerate(through)})
         through = [v for v in through if v is not wrt and v is not f]
     return Explanation(f, wrt, through)
 
 
-class Explanation:
+class Explanation(Told):
     """What ``explain`` found; prints as text, shows as a formula in a notebook.
 
     terms     the chain rule's sum, term by term; their products add up to ``value``
@@ -124,9 +120,7 @@ class Explanation:
             return []
         if not any(v in from_wrt for v in between if v is not self.wrt):
             between = [self.wrt]
-        if between == [self.wrt] and (
-            self.formulas.is_vast(self.f) or self.formulas.direct(self.f, self.wrt) is None
-        ):
+        if between == [self.wrt] and self.formulas.direct(self.f, self.wrt) is None:
             return []  # f in terms of the inputs alone, and too large to say
         return [Term(v, upstream[v], from_wrt.get(v, 0.0)) for v in between]
 
@@ -265,8 +259,6 @@ class Explanation:
     @cached_property
     def _composed(self) -> list[tuple[Expression, Expression]] | None:
         """The same in the inputs alone; None where one of them is too large."""
-        if not self._is_direct and self.formulas.is_vast(self.f):
-            return None
         found = []
         for term, (upstream, local) in zip(self.shown, self._factors):
             if upstream is None and not self._is_direct:
@@ -367,7 +359,7 @@ class Explanation:
     def _definition(self, node: Value) -> str:
         formula = self.formulas.value(node, in_inputs=False)
         if formula is not None:
-            return Text()(formula)
+            return TEXT(formula)
         return f"{_symbol(node)} of {len(node.parents)} operands"
 
     @cached_property
@@ -410,25 +402,20 @@ class Explanation:
 
     @property
     def _warning(self) -> str:
-        return changed_line(
-            [[self.formulas.label(x) for x in some] for some in self._changes], self.formulas.label(self.f)
-        )
+        return changed_line(self._changes, self.formulas.label, self.f)
 
     def __str__(self) -> str:
-        left = self._left(Text())
+        left = self._left(TEXT)
         text = [self._warning] if self._warning else []
-        for i, pieces in enumerate(self.lines(Text())):
+        for i, pieces in enumerate(self.lines(TEXT)):
             text += wrapped(pieces, f"{left} = " if i == 0 else " " * len(left) + " = ")
         for remark in self.remarks:
             text += textwrap.wrap(remark, WIDTH, subsequent_indent="  ")
         return "\n".join([*text, *wrapped(self._ticks, "", " " * 3)])
 
-    def __repr__(self) -> str:
-        return str(self)
-
     def latex(self) -> str:
         """The lines in LaTeX, as an ``aligned`` block without dollar signs."""
-        write = Latex()
+        write = LATEX
         written = [r" \\ & \quad ".join(rows(pieces)) for pieces in self.lines(write)]
         doubts = [words for words in self._ticks if not words.startswith("✓")]
         said = [*([self._warning] if self._warning else []), *self.remarks, *doubts]
@@ -439,11 +426,11 @@ class Explanation:
         return f"$$\n{self.latex()}\n$$"
 
     def _repr_html_(self) -> str:
-        left = html_line(self._left(Text()))
+        left = html_line(self._left(TEXT))
         rows = [
             f"<tr><td style='text-align:right;white-space:nowrap'>{left if i == 0 else ''}</td>"
             f"<td style='text-align:left'>= {html_line(' '.join(pieces))}</td></tr>"
-            for i, pieces in enumerate(self.lines(Text()))
+            for i, pieces in enumerate(self.lines(TEXT))
         ]
         above = f"<p role='alert'>⚠ {html_line(self._warning)}</p>" if self._warning else ""
         below = "".join(f"<p style='margin:.2em 0'>{html_line(remark)}</p>" for remark in self.remarks)

@@ -87,10 +87,6 @@ class Formulas:
             self._values[node, in_inputs] = computed if operations(computed) <= LARGEST else None
         return self._values[node, in_inputs]
 
-    def is_vast(self, node: Value) -> bool:
-        """Whether the node's formula is so large that trying to differentiate it would take seconds."""
-        return self._in_names[node] > 100 * LARGEST
-
     def in_inputs(self, formula: Expression | None) -> Expression | None:
         """The formula with every value in it written in terms of the inputs; None where one is too large."""
         return None if formula is None else self._substituted(formula, lambda x: bool(x.parents), True)

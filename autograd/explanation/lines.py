@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
+
+from autograd.value import Value
 
 WIDTH = 100  # columns
 
@@ -46,12 +48,27 @@ def _cut(line: str, indent: int) -> list[str]:
     return textwrap.wrap(line, WIDTH, subsequent_indent=" " * indent) if len(line) > WIDTH else [line]
 
 
-def changed_line(suspects: Iterable[Sequence[str]], f: str) -> str:
-    """What has to be said first where values changed since f was computed; empty where none did.
-
-    >>> changed_line([["w"], ["x", "b"]], "L")
-    'w, x or b changed since L was computed: run the forward pass again'
-    """
-    names = list(dict.fromkeys(" or ".join(some[:3]) + (" …" if len(some) > 3 else "") for some in suspects))
+def changed_line(changed: Iterable[Sequence[Value]], name: Callable[[Value], str], f: Value) -> str:
+    """What has to be said first where values ``changed`` since f was computed; empty where none did."""
+    names = list(dict.fromkeys(" or ".join(map(name, some[:3])) + " …" * (len(some) > 3) for some in changed))
     some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return f"{some} changed since {f} was computed: run the forward pass again" if names else ""
+    return f"{some} changed since {name(f)} was computed: run the forward pass again" if names else ""
+
+
+def check_values(function: str, **nodes: object) -> None:
+    """Raise TypeError for what is not a Value."""
+    for role, node in nodes.items():
+        if not isinstance(node, Value):
+            raise TypeError(
+                f"{function}: {role} = {node!r} is not a Value; give the Value itself, not its number or name"
+            )
+
+
+class Told:
+    """Prints as text, in a notebook too."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator
-from html import escape
 from typing import NamedTuple
 
 from autograd.contributions import Contribution, changes, contributions
 from autograd.errors import text_name
-from autograd.explanation.lines import WIDTH, changed_line
+from autograd.explanation.lines import WIDTH, Told, changed_line, check_values
 from autograd.graph import leaves, topological_order
 from autograd.notation import is_constant, labels, number_text
 from autograd.value import Value
@@ -52,13 +51,11 @@ def narrate(L: Value, wrt: Value | None = None) -> Narration:
     ∂f/∂w = 0: relu is off at −6
     ∂f/∂x = 0: relu is off at −6
     """
-    for role, node in (("L", L), ("wrt", wrt)):
-        if not isinstance(node, Value) and not (node is None and role == "wrt"):
-            raise TypeError(f"narrate: {role} = {node!r} is no Value; give the Value itself, not its number or name")
+    check_values("narrate", L=L, wrt=L if wrt is None else wrt)
     return Narration(L, wrt)
 
 
-class Narration:
+class Narration(Told):
     """What ``narrate`` tells: iterate over it for each ``Sentence``; prints as text.
 
     sentences   in the order of the backward pass
@@ -71,9 +68,7 @@ class Narration:
         self.name = labels(order, L)
         suspects = changes(L)
         self._changed = {x for some in suspects for x in some}
-        self._warning = changed_line([[self.name[x] for x in some] for some in suspects], self.name[L])
-        self._formulas: dict[Value, str] = {}
-        self._partners: dict[Value, dict[Value, Value]] = {}
+        self._warning = changed_line(suspects, self.name.__getitem__, L)
         self.sentences: list[Sentence] = []
         self.total = {L: 1.0}
         self._why: dict[Value, str] = {}  # why a gradient is 0
@@ -131,7 +126,7 @@ class Narration:
         at = self._at(c.parent)
         if operation == "relu":
             return f"relu is off{at}"
-        if operation in ("maximum", "minimum", "where"):
+        if c.node.operation and c.node.operation.gate and any(c.node.local_derivatives):
             return f"{operation} chose another operand"
         if operation in ("sigmoid", "tanh"):
             return f"{operation} is saturated{at}, its slope is 0"
@@ -150,12 +145,8 @@ class Narration:
         operation, operands = node.operation.name if node.operation else "", node.parents
         if operation in ("mul", "product"):
             return next((x for x in operands if x is not parent and x.data == 0.0), None)
-        if operation not in ("dot", "affine"):
-            return None
-        if node not in self._partners:
-            n = len(operands) // 2
-            self._partners[node] = {**dict(zip(operands[n:], operands[:n])), **dict(zip(operands[:n], operands[n:]))}
-        return self._partners[node].get(parent)
+        n, i = len(operands) // 2, operands.index(parent)
+        return operands[(i + n) % (2 * n)] if operation in ("dot", "affine") and i < 2 * n else None
 
     def _verdict(self, x: Value, arrived: dict[Value, list[Contribution]]) -> str:
         if x not in self.name:
@@ -191,11 +182,6 @@ class Narration:
 
     def _formula(self, node: Value) -> str:
         """The node as its operation on its operands."""
-        if node not in self._formulas:
-            self._formulas[node] = self._written(node)
-        return self._formulas[node]
-
-    def _written(self, node: Value) -> str:
         many = len(node.parents)
         operands = [self.name[parent] for parent in (node.parents[:3] if many > 6 else node.parents)]
         symbol = node.operation.symbol if node.operation else ""
@@ -203,9 +189,7 @@ class Narration:
             return f"{operands[0]} {symbol} {operands[1]}"
         if many > 6:
             operands.append(f"… {many - 3} more")
-        if node.operation and node.operation.name == "identity":
-            return operands[0]
-        return f"{symbol}({', '.join(operands)})"
+        return operands[0] if symbol == "=" else f"{symbol}({', '.join(operands)})"
 
     def __str__(self) -> str:
         f = self.name[self.L]
@@ -221,9 +205,3 @@ class Narration:
         if len(self.verdicts) > MOST_VERDICTS:
             lines.append(f"… {len(self.verdicts) - MOST_VERDICTS} more gradients that are 0, tiny or huge")
         return "\n".join(part for line in lines for part in textwrap.wrap(line, WIDTH, subsequent_indent="   "))
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{escape(str(self))}</pre>"

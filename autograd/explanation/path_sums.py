@@ -5,14 +5,13 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Iterator
-from html import escape
 from itertools import islice
 from math import floor, log10
 from typing import NamedTuple
 
 from autograd.contributions import changes, gradients
 from autograd.errors import text_name
-from autograd.explanation.lines import WIDTH, changed_line
+from autograd.explanation.lines import WIDTH, Told, changed_line, check_values
 from autograd.graph import carried, leaves, topological_order
 from autograd.notation import labels, number_text
 from autograd.value import Value
@@ -46,16 +45,14 @@ def paths(f: Value, s: Value, most: int = MOST) -> Paths:
     2 paths from s to f on 3 edges, summing to 3
       s → v1 → f   2 · 1 = 2
       s → f        1 = 1
-    inputs: 2; one backward sweep gives every derivative in 4 multiplications, forward sweeps, one for
-          each input, take 5
+    One backward sweep gives every derivative in 4 multiplications. Forward sweeps need one pass per
+          input (2): 5 in all.
     """
-    for role, node in (("f", f), ("s", s)):
-        if not isinstance(node, Value):
-            raise TypeError(f"paths: {role} = {node!r} is no Value; give the Value itself, not its number or name")
+    check_values("paths", f=f, s=s)
     return Paths(f, s, most)
 
 
-class Paths:
+class Paths(Told):
     """What ``paths`` found: iterate over it for each ``Path``; prints as text.
 
     count     the number of paths, computed and not enumerated
@@ -125,8 +122,8 @@ class Paths:
         head = (
             f"{_counted(self.count)} {'path' if self.count == 1 else 'paths'} from {s} to {f} on {self.edges} edges"
         )
-        suspects = [[name[x] for x in some] for some in changes(self.f)]
-        lines = [changed_line(suspects, f)] if suspects else []
+        warning = changed_line(changes(self.f), name.__getitem__, self.f)
+        lines = [warning] if warning else []
         lines.append(f"{head}, summing to {number_text(self.value)}")
         if self.count <= self.most:
             walked = list(islice(self, SHOWN))
@@ -142,20 +139,14 @@ class Paths:
             lines.append(f"  the backward pass needs {self.edges} products, one for each edge, to add up all of them")
         inputs, backward, forward = self.sweeps
         lines.append(
-            f"inputs: {inputs}; one backward sweep gives every derivative in {backward} multiplications, "
-            f"forward sweeps, one for each input, take {forward}"
+            f"One backward sweep gives every derivative in {backward} multiplications. Forward sweeps need one pass "
+            f"per input ({inputs}): {forward} in all."
         )
         return "\n".join(
             part.rstrip()
             for line in lines
             for part in textwrap.wrap(line, WIDTH, subsequent_indent=" " * 6, drop_whitespace=False)
         )
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{escape(str(self))}</pre>"
 
 
 def _shortened(parts: list[str]) -> list[str]:

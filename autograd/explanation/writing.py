@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from collections.abc import Callable
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 import sympy
 
@@ -14,48 +14,37 @@ from autograd.number_systems.symbols import Expression
 
 SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 SPELLED = {"maximum": "max", "minimum": "min", "sigmoid": "σ", "log_sum_exp": "logΣexp"}
+STANDARD = ("sin", "cos", "tan", "tanh", "sinh", "cosh", "exp", "log", "max", "min")  # of LaTeX's functions
 ADDITION, PRODUCT, POWER, ATOM = range(4)  # how tightly a formula holds together
 
 
-class Writer(ABC):
-    """Writes an expression; a subclass says how its notation looks."""
+class Writer(NamedTuple):
+    """Writes an expression in a notation.
+
+    times        between the two factors of a term
+    apart        between factors inside one of them
+    juxtaposed   the same, where both are short
+    braces       whether root, power and ratio hold together what is in them, without brackets
+    """
 
     minus: str
-    times: str  # between the two factors of a term
-    apart: str  # between factors inside one of them
-    juxtaposed: str  # the same, where both are short
+    times: str
+    apart: str
+    juxtaposed: str
+    braces: bool
+    root: str
+    power: str
+    ratio: str
+    name: Callable[[str], str]
+    number: Callable[[float], str]
+    words: Callable[[str], str]
+    call: Callable[[str, str], str]
+    plain_partial: Callable[[str, str], str]
 
-    @abstractmethod
-    def name(self, name: str) -> str:
-        """The name of a node."""
-
-    @abstractmethod
-    def number(self, x: float) -> str:
-        """A number."""
-
-    @abstractmethod
-    def call(self, function: str, arguments: str) -> str:
-        """function(arguments)."""
-
-    @abstractmethod
-    def superscript(self, base: str, exponent: Expression) -> str:
-        """base to the power exponent."""
-
-    @abstractmethod
-    def root(self, radicand: Expression) -> str:
-        """√radicand."""
-
-    @abstractmethod
-    def ratio(self, above: Expression, below: Expression) -> str:
-        """above / below."""
-
-    @abstractmethod
-    def words(self, words: str) -> str:
-        """Words inside a formula."""
-
-    @abstractmethod
     def partial(self, f: str, x: str, delta: bool) -> str:
         """∂f/∂x; with ``delta``, δ where x is a z of the lecture."""
+        is_delta = delta and derivative(f, x).startswith("δ")
+        return self.name(derivative(f, x)) if is_delta else self.plain_partial(f, x)
 
     def __call__(self, expression: Expression) -> str:
         """The whole expression."""
@@ -87,8 +76,10 @@ class Writer(ABC):
             return self.product(e)
         if e.is_Pow:
             if e.exp == sympy.S.Half:
-                return self.root(e.base), POWER
-            return self.superscript(self.held(e.base, ATOM), e.exp), POWER
+                return self.root.format(self.part(e.base, ATOM)), POWER
+            if e.exp.is_Integer and not self.braces:
+                return self.held(e.base, ATOM) + str(e.exp).translate(SUPERSCRIPT), POWER
+            return self.power.format(self.held(e.base, ATOM), self.part(e.exp, ATOM)), POWER
         if isinstance(e, sympy.exp):
             return self.call("exp", self(e.args[0])), ATOM
         if isinstance(e, symbols.heaviside):
@@ -96,7 +87,7 @@ class Writer(ABC):
         if isinstance(e, symbols.abs):
             return f"|{self(e.args[0])}|", ATOM
         name = e.func.__name__
-        return self.call(SPELLED.get(name, name), ", ".join(map(self, e.args))), ATOM
+        return self.call(SPELLED.get(name, name), ", ".join(self(x) for x in e.args)), ATOM
 
     def comparison(self, difference: Expression) -> str:
         """The condition under which the difference is positive: x > y for x − y."""
@@ -111,6 +102,10 @@ class Writer(ABC):
         written, binding = self.write(e)
         fits = binding >= least and not (least == ATOM and e.is_Symbol and len(e.name) > 1)
         return written if fits and not written.startswith(self.minus) else f"({written})"
+
+    def part(self, e: Expression, least: int) -> str:
+        """The same where the notation has no braces, which hold whatever is inside."""
+        return self(e) if self.braces else self.held(e, least)
 
     def addition(self, e: Expression) -> str:
         """Terms with their signs, one with a plus first: 1 − a."""
@@ -130,7 +125,8 @@ class Writer(ABC):
         above, below = sympy.fraction(-e if negative else e)
         sign = self.minus if negative else ""
         if below != 1:
-            return sign + self.ratio(above, below), PRODUCT
+            ratio = self.ratio.format(self.part(above, PRODUCT), self.part(below, POWER))
+            return sign + ratio, PRODUCT
         written, short = "", True
         for part in sorted(sympy.Mul.make_args(above), key=_rank):
             right = self.held(part, POWER)
@@ -140,71 +136,20 @@ class Writer(ABC):
         return sign + written, PRODUCT
 
 
-class Text(Writer):
-    """yz·0 + xz·r, on one line of Unicode."""
-
-    minus, times, apart, juxtaposed = MINUS, "·", " ", ""
-
-    def name(self, name: str) -> str:
-        return name
-
-    def number(self, x: float) -> str:
-        return number_text(x)
-
-    def call(self, function: str, arguments: str) -> str:
-        return f"{function}({arguments})"
-
-    def superscript(self, base: str, exponent: Expression) -> str:
-        if exponent.is_Integer:
-            return base + str(exponent).translate(SUPERSCRIPT)
-        return f"{base}^{self.held(exponent, ATOM)}"
-
-    def root(self, radicand: Expression) -> str:
-        return "√" + self.held(radicand, ATOM)
-
-    def ratio(self, above: Expression, below: Expression) -> str:
-        return f"{self.held(above, PRODUCT)}/{self.held(below, POWER)}"
-
-    def words(self, words: str) -> str:
-        return words
-
-    def partial(self, f: str, x: str, delta: bool) -> str:
-        return derivative(f, x) if delta else f"∂{f}/∂{x}"
+def _latex_call(function: str, arguments: str) -> str:
+    named = {"σ": r"\sigma", "logΣexp": r"\log\!\sum\exp", **{name: f"\\{name}" for name in STANDARD}}
+    name = named.get(function, rf"\operatorname{{{function}}}")
+    return rf"{name}\left({arguments}\right)"
 
 
-class Latex(Writer):
-    """The same in LaTeX."""
-
-    minus, times, apart, juxtaposed = "-", r" \cdot ", r" \, ", " "
-
-    def name(self, name: str) -> str:
-        return latex_name(name)
-
-    def number(self, x: float) -> str:
-        return number_latex(x)
-
-    def call(self, function: str, arguments: str) -> str:
-        known = {"σ": r"\sigma", "logΣexp": r"\log\!\sum\exp"}
-        standard = ("sin", "cos", "tan", "tanh", "sinh", "cosh", "exp", "log", "max", "min")
-        written = f"\\{function}" if function in standard else known.get(function, rf"\operatorname{{{function}}}")
-        return rf"{written}\left({arguments}\right)"
-
-    def superscript(self, base: str, exponent: Expression) -> str:
-        return f"{{{base}}}^{{{self(exponent)}}}"
-
-    def root(self, radicand: Expression) -> str:
-        return rf"\sqrt{{{self(radicand)}}}"
-
-    def ratio(self, above: Expression, below: Expression) -> str:
-        return rf"\frac{{{self(above)}}}{{{self(below)}}}"
-
-    def words(self, words: str) -> str:
-        return latex_text(words)
-
-    def partial(self, f: str, x: str, delta: bool) -> str:
-        if delta and derivative(f, x).startswith("δ"):
-            return latex_name(derivative(f, x))
-        return rf"\frac{{\partial {latex_name(f)}}}{{\partial {latex_name(x)}}}"
+TEXT = Writer(
+    MINUS, "·", " ", "", False, "√{}", "{}^{}", "{}/{}", str, number_text, str, "{}({})".format, "∂{}/∂{}".format
+)
+LATEX = Writer(
+    "-", r" \cdot ", r" \, ", " ", True, r"\sqrt{{{}}}", "{{{}}}^{{{}}}", r"\frac{{{}}}{{{}}}",
+    latex_name, number_latex, latex_text, _latex_call,
+    lambda f, x: rf"\frac{{\partial {latex_name(f)}}}{{\partial {latex_name(x)}}}",
+)  # fmt: skip
 
 
 def _is_short(e: Expression) -> bool:
