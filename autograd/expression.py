@@ -134,7 +134,7 @@ class Expression:
         self.inputs = tuple(name for name in free if name not in CONSTANTS)
         self.constants = {name: CONSTANTS[name] for name in free if name in CONSTANTS}
         for name in self.inputs:
-            if name in self._functions:
+            if name in TABLE or name in COMPOSED:  # σ may be an input as well
                 raise self._error(f"{name} is a function: write {name}(…)", self._used[name])
         try:
             self._order = [name for name in TopologicalSorter(needs).static_order() if name in needs]

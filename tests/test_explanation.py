@@ -610,9 +610,9 @@ def test_a_constant_exponent_that_is_a_formula_is_written(exponent):
 def test_infinity_times_zero_is_named_and_never_ticked():
     x = Value(0.0, "x")
     f = functions.sqrt(x * 0.0) + x
-    text = "∞ · 0 is no number: √ has no finite derivative at v1 = 0"
+    text = "∞ · 0 is not a number: √ has no finite derivative at v1 = 0"
     assert text in str(explain(f, wrt=x)) and "✓ backward" not in str(explain(f, wrt=x))
-    assert "∂f/∂x = NaN: ∞ · 0 is no number" in str(narrate(f))
+    assert "∂f/∂x = NaN: ∞ · 0 is not a number" in str(narrate(f))
 
 
 def test_what_changed_is_said_first_by_every_reader_and_nothing_false_after_it():

@@ -6,8 +6,8 @@ coefficients, shared parts written out as a tree. So the size of each result is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import inf, prod
+from collections.abc import Callable, Iterator
+from math import comb, inf
 from typing import Any
 
 import mpmath
@@ -37,41 +37,27 @@ def operations(expression: Expression) -> float:
 def shortest(expression: Expression) -> Expression:
     """The shortest of a few forms; ``sympy.simplify`` tries many more, for seconds."""
     forms = [expression, sympy.factor_terms(expression)]
-    if _density(expression) <= DENSEST:
+    variables, degree = len(expression.atoms(sympy.Symbol, sympy.Function)), _degree(expression)
+    if degree < inf and comb(int(degree) + variables, variables) <= DENSEST:
         forms += [sympy.expand(expression), sympy.factor(expression), sympy.cancel(expression)]
     return min(forms, key=sympy.count_ops)
 
 
-def _density(expression: Expression) -> float:
-    """How many coefficients the expression has as a polynomial in all its parts: of x¹⁰⁰⁰ + x², 1001."""
-    return prod(degree + 1 for degree in _degrees(expression).values())
-
-
-def _degrees(e: Expression) -> dict[Expression, float]:
-    """Up to which power each part occurs when products and powers are multiplied out."""
-    if e.is_Number:
-        return {} if e.is_Rational else {e: 1e9}  # SymPy factors no floats well
+def _degree(e: Expression) -> float:
+    """The degree of the polynomial that products and powers multiplied out give; ∞ where SymPy had better not try."""
+    if e.is_Float or isinstance(e, Decision):
+        return inf
+    if e.is_Add or e.is_Mul:
+        return (max if e.is_Add else sum)(map(_degree, e.args))
     base, exponent = e.as_base_exp()
-    if not e.args or (base is e and not (e.is_Add or e.is_Mul)):
-        inside = [{e: 1.0}, *map(_degrees, e.args)]
-        return _joined(inside, max) if not isinstance(e, Decision) else {e: 1e9}
     if base is e:
-        return _joined(list(map(_degrees, e.args)), max if e.is_Add else lambda x, y: x + y)
-    found = []
+        return 0 if e.is_Number else 1 + sum(map(_degree, e.args))
+    degree = 0.0
     for term in sympy.Add.make_args(exponent):
         times, power = term.as_coeff_Mul()
-        times = abs(float(times)) * times.q if times.is_Rational and times.q <= 2 else 1e9
-        below = _degrees(base) if power == 1 else {base**power: 1.0}
-        found.append({part: times * degree for part, degree in below.items()})
-    return _joined(found, lambda x, y: x + y)
-
-
-def _joined(several: list[dict[Expression, float]], join: Callable[[float, float], float]) -> dict[Expression, float]:
-    found: dict[Expression, float] = {}
-    for degrees in several:
-        for part, degree in degrees.items():
-            found[part] = join(found[part], degree) if part in found else degree
-    return found
+        below = _degree(base) if power == 1 else 1 + _degree(power)
+        degree += below * abs(float(times)) * times.q if times.is_Rational and times.q <= 2 else inf
+    return degree
 
 
 def number(expression: Expression, at: dict[Expression, Any]) -> Any:
@@ -122,7 +108,7 @@ def _exp(x: Any) -> Any:
         return mpmath.ldexp(mpmath.exp(x - n * mpmath.ln2), int(n))
 
 
-def _parts(expression: Expression, operands: Callable[[Expression], Any]) -> Any:
+def _parts(expression: Expression, operands: Callable[[Expression], Any]) -> Iterator[Expression]:
     """Every different part of the expression once, operands first; never a recursion."""
     stack, seen = [expression], set()
     while stack:

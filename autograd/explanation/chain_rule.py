@@ -278,12 +278,8 @@ class Explanation(Told):
         return shortest(total) if operations(total) <= LARGEST else None
 
     def _partial(self, write: Writer, f: Value, x: Value, delta: bool = False) -> str:
-        return write.partial(self.formulas.label(f), self.formulas.label(x), delta and self._is_loss)
-
-    @property
-    def _is_loss(self) -> bool:
-        """Whether f may be called L, so that δ = ∂f/∂z; a derivative of one z by another is no δ."""
-        return not any(c in self.formulas.label(self.f) for c in "⁰¹²³⁴⁵⁶⁷⁸⁹")
+        is_loss = not set(self.formulas.label(self.f)) & set("⁰¹²³⁴⁵⁶⁷⁸⁹")  # ∂z/∂z of two layers is not called δ
+        return write.partial(self.formulas.label(f), self.formulas.label(x), delta and is_loss)
 
     # ---- what has to be said beside them ------------------------------------------------------------------------
 
@@ -303,18 +299,19 @@ class Explanation(Told):
             )
         for term in self.shown:
             if term.node is not self.wrt and not term.node.name:
-                found.append(f"where {name(term.node)} = {self._definition(term.node)}")
+                formula = self.formulas.value(term.node, in_inputs=False)
+                many = f"{_symbol(term.node)} of {len(term.node.parents)} operands"
+                found.append(f"where {name(term.node)} = {many if formula is None else TEXT(formula)}")
         if self._composed is None:
             stopped = ", ".join(name(term.node) for term in self.shown if term.node is not self.wrt)
             written = f"written as far as {stopped}: in the inputs" if stopped else "not written out:"
             found.append(f"{written} it has more than {LARGEST} operations")
-        if self._kink:
-            found.append(self._kink)
-        if (undefined := self._infinite_edge()) is not None:
-            found.append(
-                f"∞ · 0 is no number: {_symbol(undefined[0])} has no finite derivative at "
-                f"{name(undefined[1])} = {number_text(undefined[1].data)}"
-            )
+        found += [self._kink] if self._kink else []
+        arrived = self._gradients[self.wrt]
+        if arrived != arrived and isfinite(self.f.data):
+            steep = next(c for c in contributions(self.f) if not isfinite(c.local))
+            at = f"{name(steep.parent)} = {number_text(steep.parent.data)}"
+            found.append(f"∞ · 0 is not a number: {_symbol(steep.node)} has no finite derivative at {at}")
         elif self.f.grad and not close(self.wrt.grad, self.value, self._gross):
             found.append(
                 f"{name(self.wrt)}.grad is {number_text(self.wrt.grad)}: it holds other backward passes too; "
@@ -329,7 +326,7 @@ class Explanation(Told):
     @cached_property
     def _kink(self) -> str:
         """The kink or the jump that f has at wrt, in words; empty where it has a derivative."""
-        ties = kinks(self.f, [self.wrt])
+        ties = [] if self.changed else kinks(self.f, [self.wrt])
         left, right = sides(self.f, self.wrt) if ties else (self.value, self.value)
         if not ties or all(close(slope, self.value, self._gross, 1e-3) for slope in (left, right)):
             return ""
@@ -340,13 +337,6 @@ class Explanation(Told):
         slopes = f"the slope is {number_text(left)} to the left and {number_text(right)} to the right"
         return f"a kink {place}: {slopes}; {chosen}"
 
-    def _infinite_edge(self) -> tuple[Value, Value] | None:
-        """Where the gradient that arrives is NaN: the first edge whose local derivative is not finite."""
-        if self._gradients.get(self.wrt, 0.0) == self._gradients.get(self.wrt, 0.0) or not isfinite(self.f.data):
-            return None
-        edges = ((c.node, c.parent) for c in contributions(self.f) if not isfinite(c.local))
-        return next(edges, None)
-
     @cached_property
     def _gross(self) -> float:
         """The sum over all paths of the sizes of their products: what rounding is measured against."""
@@ -355,12 +345,6 @@ class Explanation(Told):
             for parent, _, product in carried(x, total[x]):
                 total[parent] = total.get(parent, 0.0) + abs(product)
         return total.get(self.wrt, 0.0)
-
-    def _definition(self, node: Value) -> str:
-        formula = self.formulas.value(node, in_inputs=False)
-        if formula is not None:
-            return TEXT(formula)
-        return f"{_symbol(node)} of {len(node.parents)} operands"
 
     @cached_property
     def checks(self) -> list[Check]:

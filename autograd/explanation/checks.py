@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import inf, isfinite
 from typing import Any, NamedTuple
 
@@ -40,14 +40,14 @@ class Road:
     gross       the sum over all paths of the sizes of their products
     """
 
-    def __init__(self, f: Value, s: Value, dependent: Sequence[Value], gross: float) -> None:
+    def __init__(self, f: Value, s: Value, dependent: Sequence[Any], gross: float) -> None:
         self.f, self.s, self.dependent, self.gross = f, s, dependent, gross
 
     def along(self, x: float) -> float:
         """f at s = x, as the engine computes it."""
         found = {self.s: x}
         for node in self.dependent:
-            found[node] = rule_of(node)(floats, *[found.get(p, p.data) for p in node.parents])[0]
+            found[node] = node.operation.rule(floats, *[found.get(p, p.data) for p in node.parents])[0]
         return found.get(self.f, self.f.data)
 
     def exact(self, by_sympy: bool) -> float:
@@ -57,14 +57,12 @@ class Road:
         with mpmath.workprec(BITS):
             for node in self.dependent:
                 operands = [found.get(p) or (mpmath.mpf(p.data), 0) for p in node.parents]
-                operation = node.operation
-                has_constants = operation is not None and operation.takes_constants
-                fixed = [x if has_constants and not rate else None for x, rate in operands]
-                kind = operation, *fixed
+                fixed = [x if node.operation.takes_constants and not rate else None for x, rate in operands]
+                kind = node.operation, *fixed
                 if kind not in formulas:
                     letters = [sympy.Symbol(f"x{i}", real=True) for i in range(len(operands))]
                     known = [s if x is None else symbols.number(float(x)) for s, x in zip(letters, fixed)]
-                    value, slopes = rule_of(node)(symbols, *known)
+                    value, slopes = node.operation.rule(symbols, *known)
                     formulas[kind] = letters, value, [sympy.diff(value, s) for s in letters] if by_sympy else slopes
                 letters, value, slopes = formulas[kind]
                 at = dict(zip(letters, (x for x, _ in operands)))
@@ -109,12 +107,6 @@ class Road:
         if not agrees and self.is_rounded(derivative):
             return Check(name, None, False, ROUNDING)
         return Check(name, found.central, agrees)
-
-
-def rule_of(node: Value) -> Callable[..., Any]:
-    """The rule that computed the node."""
-    assert node.operation is not None
-    return node.operation.rule
 
 
 def close(x: float, y: float, gross: float, tolerance: float = 1e-9) -> bool:

@@ -35,7 +35,7 @@ class Formulas:
         self._taken = set(self._labels.values())
         self._values: dict[tuple[Value, bool], Expression] = {}
         self._locals: dict[Value, tuple[Expression, ...]] = {}
-        self._in_names, self._in_inputs = self._operations(self.folds), self._operations(lambda x: True)
+        self._nodes: dict[Expression, Value] = {}  # by symbol
 
     def label(self, node: Value) -> str:
         """What the node is called; values without a name are v1, v2 … in the order in which they are asked for."""
@@ -51,7 +51,11 @@ class Formulas:
 
     def symbol(self, node: Value) -> Expression:
         """The node as an operand: a symbol, or its number where it is a constant."""
-        return symbols.number(node.data) if is_constant(node) else sympy.Symbol(self.label(node), real=True)
+        if is_constant(node):
+            return symbols.number(node.data)
+        symbol = sympy.Symbol(self.label(node), real=True)
+        self._nodes[symbol] = node
+        return symbol
 
     def folds(self, node: Value) -> bool:
         """Whether the node is an unnamed step on the way to a named one."""
@@ -68,22 +72,19 @@ class Formulas:
                 stack += parent.parents if self.folds(parent) else ()
         return [x for x in self.order if x in found] if found else []
 
-    def value(self, node: Value, in_inputs: bool) -> Expression | None:
-        """The node in terms of the inputs, or of the next named values; None beyond ``LARGEST`` operations."""
-        sizes = self._in_inputs if in_inputs else self._in_names
-        if sizes[node] > LARGEST:
-            return None
+    def value(self, node: Value, in_inputs: bool, most: int = LARGEST) -> Expression | None:
+        """The node in terms of the inputs, or of the next named values; None beyond ``most`` operations."""
+        most -= max(len(node.parents) - 1, 1)  # so the recursion is no deeper
+        if most < 0 or node.operation is None or not node.parents:
+            return None if node.parents else self.symbol(node)
         if (node, in_inputs) not in self._values:
-            operands = [  # the recursion is no deeper than LARGEST
-                self.value(x, in_inputs) if x.parents and (in_inputs or self.folds(x)) else self.symbol(x)
+            operands = [
+                self.value(x, in_inputs, most) if x.parents and (in_inputs or self.folds(x)) else self.symbol(x)
                 for x in node.parents
             ]
             if None in operands:
                 return None
-            computed = (
-                node.operation.rule(symbols, *operands)[0] if node.operation and operands else self.symbol(node)
-            )
-            computed = symbols.tidy(computed)
+            computed = symbols.tidy(node.operation.rule(symbols, *operands)[0])
             self._values[node, in_inputs] = computed if operations(computed) <= LARGEST else None
         return self._values[node, in_inputs]
 
@@ -149,29 +150,12 @@ class Formulas:
         return formula if formula is not None and operations(formula) <= LARGEST else None
 
     def _substituted(self, formula: Expression, replaced: Callable[[Value], bool], in_inputs: bool) -> Any:
-        letters = formula.free_symbols
-        values = {
-            self.symbol(x): self.value(x, in_inputs)
-            for x in self.order
-            if x in self._labels and replaced(x) and self.symbol(x) in letters
-        }
+        letters = [letter for letter in formula.free_symbols if replaced(self._nodes[letter])]
+        values = {letter: self.value(self._nodes[letter], in_inputs) for letter in letters}
         return None if None in values.values() else self._branch(formula.xreplace(values))
 
     def _branch(self, formula: Expression) -> Expression:
         """The formula with every case distinction (a guard at 0) decided by the present numbers."""
+        at = {letter: mpmath.mpf(self._nodes[letter].data) for letter in formula.free_symbols}
         cases = formula.atoms(symbols.where)
-        if not cases:
-            return formula
-        letters = formula.free_symbols
-        labelled = [x for x in self.order if x in self._labels]
-        at = {self.symbol(x): mpmath.mpf(x.data) for x in labelled if self.symbol(x) in letters}
         return formula.xreplace({case: case.decided(number(case.args[0], at), *case.args[1:]) for case in cases})
-
-    def _operations(self, inlined: Callable[[Value], bool]) -> dict[Value, int]:
-        """How many operations each value's formula has, written out as a tree over what is not inlined."""
-        sizes: dict[Value, int] = {}
-        for x in self.order:
-            below = sum(sizes[parent] for parent in x.parents if inlined(parent))
-            own = max(len(x.parents) - 1, 1) if x.parents else 0
-            sizes[x] = min(below + own, 10**9)
-        return sizes

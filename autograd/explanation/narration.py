@@ -154,7 +154,7 @@ class Narration(Told):
         total = self.total.get(x, 0.0)
         if total != total:
             c = self._steepest[x]
-            return f"∞ · 0 is no number: {self._formula(c.node)} has no finite derivative{self._at(c.parent)}"
+            return f"∞ · 0 is not a number: {self._formula(c.node)} has no finite derivative{self._at(c.parent)}"
         if total == 0.0:
             cancel = any(c.product for c in arrived.get(x, ()))
             return "its contributions cancel" if cancel else self._why.get(x, "")

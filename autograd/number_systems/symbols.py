@@ -6,7 +6,7 @@ SymPy differentiates and evaluates its formula.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -51,143 +51,67 @@ class Spelled(sympy.Function):  # type: ignore[misc]
         return self.formula()._eval_evalf(precision)
 
 
-class sigmoid(Spelled):
-    """σ(z) = 1/(1 + e⁻ᶻ)."""
-
-    def formula(self) -> Expression:
-        return 1 / (1 + sympy.exp(-self.args[0]))
+def _spelled(name: str, formula: Callable[..., Expression]) -> Any:
+    return type(name, (Spelled,), {"formula": lambda self: formula(*self.args)})
 
 
-class sinh(Spelled):
-    """(eˣ − e⁻ˣ)/2."""
-
-    def formula(self) -> Expression:
-        return (sympy.exp(self.args[0]) - sympy.exp(-self.args[0])) / 2
-
-
-class cosh(Spelled):
-    """(eˣ + e⁻ˣ)/2."""
-
-    def formula(self) -> Expression:
-        return (sympy.exp(self.args[0]) + sympy.exp(-self.args[0])) / 2
-
-
-class tanh(Spelled):
-    """1 − 2/(e²ᶻ + 1)."""
-
-    def formula(self) -> Expression:
-        return 1 - 2 / (sympy.exp(2 * self.args[0]) + 1)
-
-
-class softplus(Spelled):
-    """log(1 + eᶻ)."""
-
-    def formula(self) -> Expression:
-        return sympy.log(1 + sympy.exp(self.args[0]))
-
-
-class log_sum_exp(Spelled):
-    """log Σ eᶻ."""
-
-    def formula(self) -> Expression:
-        return sympy.log(sympy.Add(*map(sympy.exp, self.args)))
+sigmoid = _spelled("sigmoid", lambda z: 1 / (1 + sympy.exp(-z)))
+softplus = _spelled("softplus", lambda z: sympy.log(1 + sympy.exp(z)))
+log_sum_exp = _spelled("log_sum_exp", lambda *z: sympy.log(sympy.Add(*map(sympy.exp, z))))
+sinh = _spelled("sinh", lambda x: (sympy.exp(x) - sympy.exp(-x)) / 2)
+cosh = _spelled("cosh", lambda x: (sympy.exp(x) + sympy.exp(-x)) / 2)
+tanh = _spelled("tanh", lambda z: 1 - 2 / (sympy.exp(2 * z) + 1))
 
 
 class Decision(sympy.Function):  # type: ignore[misc]
     """A function with kinks or jumps, decided where its operands are numbers.
 
     SymPy's own try to decide what symbols leave open, and multiply out what they stand in to find out.
+
+    first   how many of the operands decide; 0 stands for all
     """
 
     is_real = True
+    first = 0
 
     @classmethod
     def eval(cls, *x: Expression) -> Expression | None:
-        return sympy.sympify(cls.decided(*x)) if all(x_i.is_Number for x_i in x) else None
+        is_decided = all(x_i.is_Number for x_i in x[: cls.first or None])
+        return sympy.sympify(cls.decided(*x)) if is_decided else None
 
     @staticmethod
     def decided(*x: Expression) -> Expression:
         """The value for numbers, SymPy's or mpmath's."""
         raise NotImplementedError
 
-    def fdiff(self, argindex: int = 1) -> Expression:
-        return self.slopes(*self.args)[argindex - 1]
-
-    def slopes(self, *x: Expression) -> Sequence[Expression]:
+    @staticmethod
+    def slopes(*x: Expression) -> Sequence[Expression]:
         """The derivatives, away from kinks and jumps."""
         return [sympy.S.Zero] * len(x)
 
-
-class heaviside(Decision):
-    """0 left of zero, 1 right of it, ``at_zero`` in between."""
-
-    @staticmethod
-    def decided(x: Expression, at_zero: Expression) -> Expression:
-        return at_zero if not x else int(bool(x > 0))
+    def fdiff(self, argindex: int = 1) -> Expression:
+        return sympy.sympify(self.slopes(*self.args)[argindex - 1])
 
 
-class abs(Decision):
-    """|x|."""
-
-    @staticmethod
-    def decided(x: Expression) -> Expression:
-        return x if x >= 0 else -x
-
-    def slopes(self, x: Expression) -> Sequence[Expression]:
-        return [2 * heaviside(x, sympy.S.Half) - 1]
+def _decision(
+    name: str, decided: Callable[..., Any], slopes: Callable[..., Any] = Decision.slopes, first: int = 0
+) -> Any:
+    return type(name, (Decision,), {"decided": staticmethod(decided), "slopes": staticmethod(slopes), "first": first})
 
 
-class maximum(Decision):
-    """The larger."""
-
-    @staticmethod
-    def decided(*x: Expression) -> Expression:
-        return max(x)
-
-    def slopes(self, x: Expression, y: Expression) -> Sequence[Expression]:
-        return heaviside(x - y, sympy.S.Half), heaviside(y - x, sympy.S.Half)
+def _step(x: Expression) -> Expression:
+    return heaviside(x, sympy.S.Half)
 
 
-class minimum(Decision):
-    """The smaller."""
-
-    @staticmethod
-    def decided(*x: Expression) -> Expression:
-        return min(x)
-
-    def slopes(self, x: Expression, y: Expression) -> Sequence[Expression]:
-        return heaviside(y - x, sympy.S.Half), heaviside(x - y, sympy.S.Half)
-
-
-class where(Decision):
-    """x where the condition is not 0, else y."""
-
-    @classmethod
-    def eval(cls, condition: Expression, x: Expression, y: Expression) -> Expression | None:
-        return cls.decided(condition, x, y) if condition.is_Number else None
-
-    @staticmethod
-    def decided(condition: Expression, x: Expression, y: Expression) -> Expression:
-        return x if condition else y
-
-    def slopes(self, condition: Expression, x: Expression, y: Expression) -> Sequence[Expression]:
-        return sympy.S.Zero, where(condition, sympy.S.One, sympy.S.Zero), where(condition, sympy.S.Zero, sympy.S.One)
-
-
-class floor(Decision):
-    """The largest whole number that is at most x."""
-
-    @staticmethod
-    def decided(x: Expression) -> Expression:
-        return int(x) - bool(int(x) > x)
-
-
-class detach(Decision):
-    """x, with derivative 0."""
-
-    @staticmethod
-    def decided(x: Expression) -> Expression:
-        return x
+heaviside = _decision("heaviside", lambda x, at_zero: int(bool(x > 0)) if x else at_zero)
+abs = _decision("abs", lambda x: x if x >= 0 else -x, lambda x: [2 * _step(x) - 1])
+maximum = _decision("maximum", lambda *x: max(x), lambda x, y: [_step(x - y), _step(y - x)])
+minimum = _decision("minimum", lambda *x: min(x), lambda x, y: [_step(y - x), _step(x - y)])
+where: Any = _decision(
+    "where", lambda c, x, y: x if c else y, lambda c, x, y: [0, where(c, 1, 0), where(c, 0, 1)], first=1
+)
+floor = _decision("floor", lambda x: int(x) - bool(int(x) > x))
+detach = _decision("detach", lambda x: x)
 
 
 def logsumexp(z: Sequence[Expression]) -> tuple[Expression, tuple[Expression, ...]]:
