@@ -11,8 +11,8 @@ from math import sqrt as root
 from typing import Any
 
 from autograd.primitives import *  # noqa: F403  (every entry of the table is a function on Values)
-from autograd.primitives import detach, exp, greater, hypot, listed, logsumexp, maximum, relu, sum, where
-from autograd.value import Operand, Value
+from autograd.primitives import detach, exp, greater, hypot, listed, logsumexp, maximum, mul, relu, sub, sum, where
+from autograd.value import Operand, Value, number_of
 
 
 def named(**values: Operand) -> Any:
@@ -83,8 +83,8 @@ def log_softmax(z: Iterable[Operand]) -> list[Value]:
     [-1000.0, 0.0]
     """
     z = _operands("softmax", z)
-    largest = detach(maximum(*z))
-    less = [z_j - largest for z_j in z]
+    largest = detach(maximum(z))
+    less = [sub(z_j, largest) for z_j in z]
     normaliser = logsumexp(less)
     return [z_j - normaliser for z_j in less]
 
@@ -104,4 +104,4 @@ def leaky_relu(z: Any, slope: float = 0.01) -> Value:
     >>> leaky_relu(Value(-2.0), slope=0.5).data
     -1.0
     """
-    return where(greater(z, 0.0), z, slope * z) if slope else relu(z)
+    return where(greater(z, 0.0), z, mul(slope, z)) if number_of(slope) else relu(z)

@@ -89,6 +89,7 @@ REFUSED = {
     "a 0-d array of text": lambda x: np.array("1"),
     "a 0-d array of complex": lambda x: np.array(1j),
     "a 0-d array of None": lambda x: np.array(None),
+    "a 0-d array of text as an object": lambda x: np.array("1", dtype=object),
     "dict": lambda x: {x: x},
     "set": lambda x: {x},
     "object": lambda x: object(),
@@ -97,6 +98,7 @@ REFUSED = {
     "what wants to be asked": lambda x: Asked(),
     "a whole number beyond the floats": lambda x: 10**400,
     "a Fraction beyond the floats": lambda x: Fraction(10**400),
+    "a signalling NaN": lambda x: Decimal("sNaN"),
 }
 
 
@@ -199,7 +201,7 @@ def several(rng, count):
         array = ARRAYS[kind]([rng.choice(NUMBERS) for _ in range(count)])
         return Given(kind, array, [float(x) for x in array])
     kind = rng.choice(list(ANYTHING))
-    operands = [one(rng, alone=False) for _ in range(count)]
+    operands = [one(rng) for _ in range(count)]
     holds = ", ".join(sorted({x.kind for x in operands if x.plain is None}))
     held = ANYTHING[kind]([x.thing for x in operands])
     return Given(f"{kind} with {holds}", held, None) if holds else Given(kind, held, [x.plain for x in operands])
@@ -244,6 +246,10 @@ def of_a_list(rng):
     name = rng.choice(OF_A_LIST)
     number = one(rng, alone=False)._replace(plain=None)
     return Call(name, getattr(functions, name), [number if rng.random() < 0.1 else several(rng, rng.randint(0, 4))])
+
+
+def leaky_relu(rng):
+    return Call("leaky_relu", functions.leaky_relu, [one(rng), one(rng)])
 
 
 def naming(rng):
@@ -303,7 +309,7 @@ def an_operator(rng):
 
 
 FORMS = [
-    *[with_fixed_operands] * 4, one_by_one, in_lists, of_a_list, naming, making, assigning, a_method,
+    *[with_fixed_operands] * 4, one_by_one, in_lists, of_a_list, leaky_relu, naming, making, assigning, a_method,
     *[an_operator] * 4,
 ]  # fmt: skip
 

@@ -44,10 +44,12 @@ def number(thing: Any) -> float:
         if isinstance(thing, (float, int)):
             return float(thing)
         kind = getattr(getattr(thing, "dtype", None), "kind", "f")  # NumPy has text, dates and complex numbers too
-        is_one = kind in "biufO" and not getattr(thing, "shape", ()) and not isinstance(thing, (str, complex))
+        if kind == "O" and thing.shape == ():
+            return number(thing.item())
+        is_one = kind in "biuf" and not getattr(thing, "shape", ()) and not isinstance(thing, (str, complex))
         if is_one and isinstance(thing, SupportsFloat):
             return float(thing)
-    except TypeError:  # its __float__ refuses
+    except (TypeError, ValueError):  # it is no number, or its __float__ refuses
         pass
     except OverflowError:
         raise ValueError("the whole number is beyond the largest float, 1.8e308: a Value is a float") from None
