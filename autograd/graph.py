@@ -21,7 +21,8 @@ def topological_order(root: Value) -> list[Value]:
         elif node not in seen:
             seen.add(node)
             stack += (node, None)
-            stack += node.parents[::-1]  # the first operand comes first
+            parents = node.parents[::-1]  # the first operand comes first
+            stack += parents if len(parents) < 3 else [x for x in parents if x not in seen]
     return order
 
 
