@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
@@ -57,6 +58,11 @@ def text_name(name: str) -> str:
 def clipped(words: str, most: int = 20) -> str:
     """The words, or their beginning where they are long."""
     return words if len(words) <= most else words[: most - 1] + "…"
+
+
+def shown(thing: object) -> str:
+    """What somebody gave, as Python writes it: on one line, and short."""
+    return " ".join(reprlib.repr(thing).split())
 
 
 def called(name: str | None, otherwise: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from math import sqrt as root
 from typing import Any
 
+from autograd.errors import shown
 from autograd.primitives import *  # noqa: F403  (every entry of the table is a function on Values)
 from autograd.primitives import detach, exp, greater, hypot, listed, logsumexp, maximum, mul, relu, sub, sum, where
 from autograd.value import Operand, Value, number_of
@@ -92,7 +93,7 @@ def log_softmax(z: Iterable[Operand]) -> list[Value]:
 def _operands(name: str, x: Any, at_least: int = 1) -> list[Any]:
     operands = listed(x)
     if operands is None:
-        raise TypeError(f"{name} of {x!r}: it takes a list of numbers or Values")
+        raise TypeError(f"{name} of {shown(x)}: it takes a list of numbers or Values")
     if len(operands) < at_least:
         raise ValueError(f"{name} of {len(operands) or 'no'} operands: it needs at least {at_least or 'one'}")
     return operands

@@ -199,9 +199,8 @@ class Primitive:
 
 def listed(operand: Any) -> list[Any] | None:
     """The operands that a list, an array, a Series, a generator or a map holds; None for what is one operand."""
-    if not isinstance(operand, Iterable) or getattr(operand, "shape", None) == () or isinstance(operand, NOT_LISTS):
-        return None
-    return list(operand)
+    is_list = isinstance(operand, Iterable) and not isinstance(operand, NOT_LISTS)
+    return list(operand) if is_list and len(getattr(operand, "shape", (0,))) == 1 else None  # a table has two
 
 
 NOT_LISTS = (str, bytes, bytearray, Mapping, Set)  # text is no number, and these two have no order to rely on

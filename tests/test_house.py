@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "primitives": {"errors", "number_systems.floats"},
     "value": CALCULUS | {"modes"},
     "number_systems.values": {"value", "primitives", "number_systems.floats"},
-    "functions": {"value", "primitives"},
+    "functions": {"errors", "value", "primitives"},
     **dict.fromkeys(SHARED_BY_READERS, CALCULUS | {"value", "functions", *FOR_ALL}),
 }
 KNOW_NO_VALUE = {"nn.arguments", "nn.init", "nn.data", "nn.preprocessing", "nn.backprop"}

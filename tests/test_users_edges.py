@@ -131,8 +131,17 @@ def test_what_is_no_real_number_is_no_value(thing):
                 f(x, thing)
 
 
-def test_text_is_no_list_of_operands_and_neither_is_a_mapping():
-    for thing in ("12", b"12", {1.0: 2.0}, {1.0, 2.0}):
+class Table:
+    """Like a pandas DataFrame: two-dimensional, and its labels are what it iterates over."""
+
+    shape = (1, 2)
+
+    def __iter__(self):
+        return iter([0, 1])
+
+
+def test_text_mappings_and_tables_are_no_lists_of_operands():
+    for thing in ("12", b"12", {1.0: 2.0}, {1.0, 2.0}, Table(), np.ones((2, 2))):
         for function in (F.sum, F.mean, F.softmax, F.norm, F.maximum):
             with pytest.raises(TypeError):
                 function(thing)

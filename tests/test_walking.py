@@ -19,7 +19,7 @@ from autograd import DomainError, Value, named, primitive
 from autograd.__main__ import main
 from autograd.contributions import contributions
 from autograd.errors import complaint, text_name
-from autograd.functions import affine, exp, log, logsumexp, maximum, pow, product, relu, sigmoid, sqrt, tanh
+from autograd.functions import affine, clamp, exp, log, logsumexp, maximum, pow, product, relu, sigmoid, sqrt, tanh
 from autograd.graph import leaves, topological_order
 from autograd.notation import is_constant, number_text
 from autograd.number_systems import floats, javascript
@@ -266,6 +266,16 @@ def test_a_fault_is_said_in_the_words_of_the_engine(fault):
     code = f"try {{ walkthrough(GRAPH, {at}); }} catch (fault) {{ return fault.message; }} return '';"
     value, _ = entry.rule(floats, *at)
     assert walked(root, code) == as_the_page_writes(complaint(entry, at, names, value))
+
+
+def test_the_page_carries_nothing_through_a_shut_gate_and_never_turns_an_undefined_slope_into_0():
+    last = "return walk.run.grads[GRAPH.nodes.findIndex(({ name }) => name === 'x')];"
+    shut = [relu(Value(-1.0, "x")), maximum(Value(-1.0, "x"), 0.0), clamp(Value(-1.0, "x"), 0.0, 1.0)]
+    assert all_walked([(sqrt(y), last) for y in shut]) == [0.0, 0.0, 0.0]
+    x = Value(0.0, "x")
+    assert all(
+        found in ("NaN", None) or found != found for found in all_walked([(sqrt(x**2), last), (sqrt(x * x), last)])
+    )
 
 
 def test_a_fault_changes_nothing():

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import builtins
 import math
-import reprlib
 import sys
 from collections.abc import Iterable, Sequence
 from functools import reduce
@@ -17,6 +16,8 @@ from math import atan, atan2, erf, erfc, tanh
 from math import cos as _cos
 from math import sin as _sin
 from typing import Any, SupportsFloat
+
+from autograd.errors import shown
 
 __all__ = ["atan", "atan2", "erf", "erfc", "sum", "tanh"]
 
@@ -54,7 +55,7 @@ def number(thing: Any) -> float:
     except OverflowError:
         raise ValueError("the whole number is beyond the largest float, 1.8e308: a Value is a float") from None
     raise TypeError(
-        f"a Value is one real number, not {reprlib.repr(thing)} ({type(thing).__name__}); "
+        f"a Value is one real number, not {shown(thing)} ({type(thing).__name__}); "
         "make one Value for each number of a list or an array"
     )
 
