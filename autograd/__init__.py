@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from autograd.drawing import draw_dot as draw_dot
     from autograd.errors import AnomalyError as AnomalyError
     from autograd.errors import DomainError as DomainError
-    from autograd.explanation.chain_rule import explain as explain
+    from autograd.explanation import explain as explain
     from autograd.explanation.narration import narrate as narrate
     from autograd.explanation.path_sums import paths as paths
     from autograd.functions import *  # noqa: F403
@@ -59,7 +59,7 @@ _HOMES = {
     "detect_anomaly": "anomaly",
     "draw": "drawing",
     "draw_dot": "drawing",
-    "explain": "explanation.chain_rule",
+    "explain": "explanation",
     "grad": "higher",
     "gradcheck": "checking",
     "hessian": "higher",

@@ -19,6 +19,7 @@ if exists(dirname(__file__) + "/tracer.py"):
     )
 
 from autograd.errors import MOST_NAME, DomainError, called, clipped, text_name
+from autograd.explanation import explain
 from autograd.expression import COMPOSED, PRINTED, Expression, ExpressionError, meant, some
 from autograd.notation import number_text
 from autograd.primitives import TABLE
@@ -95,8 +96,6 @@ def report(options: argparse.Namespace) -> None:
         from autograd.walking import walk
 
         walk(f).save(options.html)
-    from autograd import explain  # its SymPy takes half a second to load, for which no error has to wait
-
     explanations = [explain(f, wrt=nodes[name]) for name in wrt]
     if isinstance(sys.stdout, TextIOWrapper):  # a terminal without ∂ gets \u2202
         sys.stdout.reconfigure(errors="backslashreplace")

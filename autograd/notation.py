@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from html import escape
 from math import isfinite
 
 from autograd.errors import text_name
@@ -27,15 +26,6 @@ GREEK = dict(
 INDEXED = re.compile(r"([^\W\d_⁰¹²³⁴⁵⁶⁷⁸⁹]+)([⁰¹²³⁴⁵⁶⁷⁸⁹]*)(_?\d[\d,]*|_[A-Za-z\d]+)?([′″‴]?)")
 PRIMES = {"": "", "′": "'", "″": "''", "‴": "'''"}
 LATEX_ESCAPES = {c: f"\\{c}" for c in "{}$&#_%"} | {"\\": r"\backslash ", "^": r"\hat{}", "~": r"\sim "}
-
-
-def html_name(name: str) -> str:
-    """The name for HTML and SVG, in text and in attributes.
-
-    >>> html_name('<b>"')
-    '&lt;b&gt;&quot;'
-    """
-    return escape(text_name(name))
 
 
 def latex_name(name: str) -> str:

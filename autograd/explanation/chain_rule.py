@@ -1,9 +1,9 @@
-"""explain: one derivative as the sum over what lies between, ∂f/∂s = Σ ∂f/∂v ∂v/∂s, and three checks of it."""
+"""One derivative as the sum over what lies between, ∂f/∂s = Σ ∂f/∂v ∂v/∂s, and three checks of it."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cached_property
 from math import isfinite
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from autograd.errors import text_name
 from autograd.explanation.algebra import LARGEST, operations, shortest
 from autograd.explanation.checks import Check, Road, close
 from autograd.explanation.formulas import Formulas
-from autograd.explanation.lines import WIDTH, Told, changed_line, check_values, html_line, plus, rows, wrapped
+from autograd.explanation.lines import WIDTH, Told, changed_line, html_line, plus, rows, wrapped
 from autograd.explanation.writing import LATEX, TEXT, Writer
 from autograd.graph import carried
 from autograd.kinks import kinks, sides
@@ -43,36 +43,6 @@ class Term(NamedTuple):
     def product(self) -> float:
         """∂f/∂v · ∂v/∂s; 0 where nothing comes from upstream, or nothing leads to s, whatever the other factor."""
         return self.upstream * self.local if self.upstream and self.local else 0.0
-
-
-def explain(f: Value, wrt: Value, through: Value | Sequence[Value] | None = None) -> Explanation:
-    """Why ∂f/∂wrt is what it is: the chain rule's terms in symbols, filled in, simplified, in numbers, checked.
-
-    wrt       the value s to differentiate with respect to: an input, or any value on the way
-    through   the values v between which the sum is split; without it, the named values that f was computed
-              from directly (∂f/∂v then holds the others fixed); with it, ∂f/∂v is all that arrives at v, which
-              is δ where v is a z: what lies between f and v is not needed
-
-    Raises TypeError for what is not a Value, ValueError for a ``through`` that f was not computed from.
-
-    >>> from autograd import named
-    >>> r, s = Value(2.0, "r"), Value(3.0, "s")
-    >>> x, y, z = named(x=r, y=r * s, z=s)
-    >>> f = named(f=x * y * z)
-    >>> print(explain(f, wrt=s))
-    ∂f/∂s = ∂f/∂x ∂x/∂s + ∂f/∂y ∂y/∂s + ∂f/∂z ∂z/∂s
-          = yz·0 + xz·r + xy·1
-          = rs²·0 + rs·r + r²s·1
-          = 2r²s
-          = 0 + 12 + 12 = 24
-    ✓ backward 24   ✓ SymPy 24   ✓ finite difference 24
-    """
-    check_values("explain", f=f, wrt=wrt)
-    if through is not None:
-        through = [through] if isinstance(through, Value) else list(dict.fromkeys(through))
-        check_values("explain", **{f"through[{i}]": v for i, v in enumerate(through)})
-        through = [v for v in through if v is not wrt and v is not f]
-    return Explanation(f, wrt, through)
 
 
 class Explanation(Told):

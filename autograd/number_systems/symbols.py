@@ -38,9 +38,11 @@ class Spelled(sympy.Function):  # type: ignore[misc]
 
     is_real = True  # else SymPy multiplies out what it stands in, to see whether it is
 
+    _formula: Callable[..., Expression]
+
     def formula(self) -> Expression:
         """The function of its arguments in SymPy's own functions."""
-        raise NotImplementedError
+        return self._formula(*self.args)
 
     def fdiff(self, argindex: int = 1) -> Expression:
         letters = sympy.symbols(f"x:{len(self.args)}", real=True)
@@ -52,7 +54,7 @@ class Spelled(sympy.Function):  # type: ignore[misc]
 
 
 def _spelled(name: str, formula: Callable[..., Expression]) -> Any:
-    return type(name, (Spelled,), {"formula": lambda self: formula(*self.args)})
+    return type(name, (Spelled,), {"_formula": staticmethod(formula), "__doc__": f"{name}, by its formula."})
 
 
 sigmoid = _spelled("sigmoid", lambda z: 1 / (1 + sympy.exp(-z)))
@@ -67,36 +69,36 @@ class Decision(sympy.Function):  # type: ignore[misc]
     """A function with kinks or jumps, decided where its operands are numbers.
 
     SymPy's own try to decide what symbols leave open, and multiply out what they stand in to find out.
-
-    first   how many of the operands decide; 0 stands for all
     """
 
     is_real = True
-    first = 0
+    _decided: Callable[..., Any]
+    _slopes: Callable[..., Any]
+    _first: int  # how many of the operands decide; 0 stands for all
 
     @classmethod
     def eval(cls, *x: Expression) -> Expression | None:
-        is_decided = all(x_i.is_Number for x_i in x[: cls.first or None])
-        return sympy.sympify(cls.decided(*x)) if is_decided else None
+        """The value where the operands decide it, else None, which leaves the function as it is."""
+        is_decided = all(x_i.is_Number for x_i in x[: cls._first or None])
+        return sympy.sympify(cls._decided(*x)) if is_decided else None
 
-    @staticmethod
-    def decided(*x: Expression) -> Expression:
+    @classmethod
+    def decided(cls, *x: Any) -> Any:
         """The value for numbers, SymPy's or mpmath's."""
-        raise NotImplementedError
-
-    @staticmethod
-    def slopes(*x: Expression) -> Sequence[Expression]:
-        """The derivatives, away from kinks and jumps."""
-        return [sympy.S.Zero] * len(x)
+        return cls._decided(*x)
 
     def fdiff(self, argindex: int = 1) -> Expression:
-        return sympy.sympify(self.slopes(*self.args)[argindex - 1])
+        """The derivative, away from kinks and jumps."""
+        return sympy.sympify(self._slopes(*self.args)[argindex - 1])
 
 
-def _decision(
-    name: str, decided: Callable[..., Any], slopes: Callable[..., Any] = Decision.slopes, first: int = 0
-) -> Any:
-    return type(name, (Decision,), {"decided": staticmethod(decided), "slopes": staticmethod(slopes), "first": first})
+def _flat(*x: Expression) -> list[int]:
+    return [0] * len(x)
+
+
+def _decision(name: str, decided: Callable[..., Any], slopes: Callable[..., Any] = _flat, first: int = 0) -> Any:
+    members = {"_decided": staticmethod(decided), "_slopes": staticmethod(slopes), "_first": first}
+    return type(name, (Decision,), {**members, "__doc__": f"{name}, where it is decided."})
 
 
 def _step(x: Expression) -> Expression:
