@@ -803,6 +803,20 @@ def test_what_arrives_at_one_value_is_told_also_where_the_value_is_0():
     assert "∂f/∂w" not in told
 
 
+@pytest.mark.parametrize(
+    ("function", "at", "first"),
+    [
+        (lambda x: functions.sqrt(x**2), -3.0, "∂f/∂x = x/|x|"),
+        (lambda x: (x**3) ** (1 / 3), 2.0, "∂f/∂x = x²/(x³)^0.666667"),
+        (lambda x: 3.0 * x**2, 2.0, "∂f/∂x = 6x"),
+    ],
+)
+def test_absolute_values_and_factors_of_1_are_written_as_a_reader_would(function, at, first):
+    x = Value(at, "x")
+    text = str(explain(function(x), wrt=x))
+    assert text.startswith(first) and text.count("✓") == 3
+
+
 def test_constants_and_conditions_are_written_as_a_reader_would():
     p, c, a = Value(0.5, "p"), Value(1.0, "c"), Value(0.0, "a")
     assert "Exp1" not in str(explain(functions.logsumexp([p, p + 1.0]), wrt=p))

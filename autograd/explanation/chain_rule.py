@@ -21,6 +21,7 @@ from autograd.explanation.writing import LATEX, TEXT, Writer
 from autograd.graph import carried
 from autograd.kinks import kinks, sides
 from autograd.notation import derivative, is_constant, number_text
+from autograd.number_systems import symbols
 from autograd.number_systems.symbols import Expression
 from autograd.primitives import detach
 from autograd.value import Value
@@ -244,7 +245,7 @@ class Explanation(Told):
         """The sum in the inputs, in its shortest form; None beyond 30 operations, or where terms are left out."""
         if not self._composed or self._left_out:
             return None
-        total = sympy.Add(*(upstream * local for upstream, local in self._composed))
+        total = symbols.tidy(sympy.Add(*(upstream * local for upstream, local in self._composed)))
         return shortest(total) if operations(total) <= LARGEST else None
 
     def _partial(self, write: Writer, f: Value, x: Value, delta: bool = False) -> str:

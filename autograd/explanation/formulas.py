@@ -27,7 +27,7 @@ class Formulas:
     """Symbols and formulas of the values that ``root`` was computed from; ``kept`` do not fold, named or not."""
 
     def __init__(self, root: Value, kept: Iterable[Value] = ()) -> None:
-        self.root, self.kept = root, {root, *kept}
+        self.kept = {root, *kept}
         self.order = topological_order(root)
         self._labels = labels([x for x in self.order if x.name or is_constant(x) or x is root], root)
         if is_constant(root):
@@ -146,7 +146,7 @@ class Formulas:
             found[x] = found.get(x, sympy.S.Zero) + local_formulas[i] * found[parent]
             if operations(found[x]) > LARGEST:
                 return None
-        formula = self._substituted(found.get(node, sympy.S.Zero), self.folds, False)
+        formula = self._substituted(symbols.tidy(found.get(node, 0)), self.folds, False)
         return formula if formula is not None and operations(formula) <= LARGEST else None
 
     def _substituted(self, formula: Expression, replaced: Callable[[Value], bool], in_inputs: bool) -> Any:

@@ -84,7 +84,7 @@ class Writer(NamedTuple):
             return self.call("exp", self(e.args[0])), ATOM
         if isinstance(e, symbols.heaviside):
             return f"[{self.comparison(e.args[0])}]", ATOM
-        if isinstance(e, symbols.abs):
+        if isinstance(e, (symbols.abs, sympy.Abs)):  # SymPy makes one of √x²
             return f"|{self(e.args[0])}|", ATOM
         name = e.func.__name__
         return self.call(SPELLED.get(name, name), ", ".join(self(x) for x in e.args)), ATOM
