@@ -116,7 +116,7 @@ def report(options: argparse.Namespace) -> None:
 
 
 def numbers(text: str, inputs: Sequence[str]) -> dict[str, float]:
-    """``["r=2", "s=pi/6"]`` as numbers by name. Raises ExpressionError for what is no NAME=NUMBER."""
+    """``["r=2", "s=pi/6"]`` as numbers by name. Raises ExpressionError for what is not NAME=NUMBER."""
     found: dict[str, float] = {}
     wrong = [i for i, given in enumerate(inputs) if not given.partition("=")[0].strip() or "=" not in given]
     for given in inputs:
@@ -124,25 +124,17 @@ def numbers(text: str, inputs: Sequence[str]) -> dict[str, float]:
         if not name or not equals:
             words = clipped(" ".join([text, *inputs[: wrong[-1] + 1]]), 100)
             quoted = f', and the function in quotes: "{words}"' if not given.isidentifier() else ""
-            raise ExpressionError(f"{clipped(given, MOST_NAME)!r} is no input: {AS_IN}{quoted}")
+            raise ExpressionError(f"{clipped(given, MOST_NAME)!r} is not an input: {AS_IN}{quoted}")
         if name in found:
             raise ExpressionError(f"{called(name, '')} is given twice")
         try:
-            found[name] = number_of(number)
+            [value] = Expression(f"({number})").at().values()  # in brackets it can define nothing
+            found[name] = value.data
         except ValueError as error:
             why = f" ({str(error).split(': ', 1)[1]})" if isinstance(error, DomainError) else ""
             number = clipped(number, MOST_NAME)
-            raise ExpressionError(f"{called(name, '')}={number!r} is no number{why}; {AS_IN}") from None
+            raise ExpressionError(f"{called(name, '')}={number!r} is not a number{why}; {AS_IN}") from None
     return found
-
-
-def number_of(text: str) -> float:
-    """``2``, ``1e-3``, ``1/2``, ``pi/6`` as a number. Raises ExpressionError, and DomainError for 1/0."""
-    try:
-        return float(text)
-    except ValueError:
-        [number] = Expression(f"({text})").at().values()  # in brackets it can define nothing
-        return number.data
 
 
 def table(f: str, nodes: dict[str, Value], constants: dict[str, float]) -> list[str]:

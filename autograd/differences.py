@@ -46,7 +46,7 @@ def slope(function: Callable[[float], float], at: float, step: float = STEP, rou
             break
         if at + h != at:
             finer = _measured(function, at, middle, h, rounding)
-            worst = 0.1 * abs(found.right - found.left)  # a finer step has to see that a kink is none
+            worst = 0.1 * abs(found.right - found.left)  # only a step that would see a kink may deny it
             is_better = finer.error < worst if found.is_kink else _badness(finer) < _badness(found)
             if is_better and not finer.is_kink:
                 found = finer

@@ -1,8 +1,8 @@
 """Text becomes a graph: each name a node that knows its parents, each operation an entry of the table.
 
 An allow-list over Python's syntax tree: names, numbers, + − * / **, signs, and calls of the table's functions. Python
-parses the text, in which each name is replaced by one of its own kind (w²_13 is none), and computes nothing of it:
-numbers are floats and operations run their rules.
+parses the text, with placeholders for names such as w²_13 that it would refuse, and computes nothing of it: numbers
+are floats, and operations run their rules.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def functions() -> dict[str, Function]:
 
 
 class ExpressionError(ValueError):
-    """Text that is no expression, or numbers that do not fit its inputs.
+    """Text that is not an expression, or numbers that do not fit its inputs.
 
     line, column   where in the text, from 1; None where no place in the text is at fault
 
@@ -224,7 +224,7 @@ class Expression:
         if kind == "equals":
             return "write one name before one =, as in y = 2*x"
         if kind == "alien" or (is_word and not bare.isidentifier()):
-            return f"{text!r} is no part of an expression"
+            return f"{text!r} is not part of an expression"
         if kind == "number" and text.isdigit() and text != (plain := text.lstrip("0") or "0"):
             return f"write {plain}, without the zeros in front"
         if kind == "number" and not math.isfinite(float(text)):

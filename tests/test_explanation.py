@@ -565,6 +565,8 @@ def repeated(step, n, x):
         (lambda s: repeated(lambda x: (x * 0.5) ** 2, 60, s), 1.5, "∂f/∂s = "),
         (lambda s: repeated(lambda x: (x * 0.5) ** 1000, 3, s), 1.5, "∂f/∂s = "),
         (lambda s: repeated(functions.silu, 40, s), 1.5, "∂f/∂s = "),
+        (lambda s: repeated(lambda x: x * x, 60, named(half=s * 0.5)), 0.0, "∂f/∂s = "),
+        (lambda s: repeated(lambda x: named(y=x + x * x), 60, s * 0.5), 0.0, "∂y′59/∂s = "),
         (lambda s: repeated(lambda x: s**x, 30, s + 1.0), 1.07, "∂f/∂s = "),
         (lambda s: repeated(lambda x: s / (1.0 + x), 95, s), 1.07, "∂f/∂s = "),
         (lambda s: repeated(lambda x: abs(x - 1.0), 60, s), 1.07, "∂f/∂s = "),

@@ -22,7 +22,7 @@ HUGE, HUGE_BITS = 1e6, 1100  # an exponent of which the fraction needs bits of i
 
 
 def operations(expression: Expression) -> float:
-    """How many operations the expression has, written out as a tree; ∞ where a number is no float."""
+    """How many operations the expression has, written out as a tree; ∞ where a number does not fit a float."""
     found: dict[Expression, float] = {}
     for e in _parts(expression, lambda e: e.args):
         if e.args:

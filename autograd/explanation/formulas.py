@@ -38,7 +38,7 @@ class Formulas:
         self._nodes: dict[Expression, Value] = {}  # by symbol
 
     def label(self, node: Value) -> str:
-        """What the node is called; values without a name are v1, v2 … in the order in which they are asked for."""
+        """What the node is called; values without a name are v1, v2 … in the order in which they are needed."""
         if node not in self._labels and node.name:  # of another graph
             self._labels[node] = text_name(node.name)
         if node not in self._labels:
@@ -78,12 +78,12 @@ class Formulas:
         if most < 0 or node.operation is None or not node.parents:
             return None if node.parents else self.symbol(node)
         if (node, in_inputs) not in self._values:
-            operands = [
-                self.value(x, in_inputs, most) if x.parents and (in_inputs or self.folds(x)) else self.symbol(x)
-                for x in node.parents
-            ]
-            if None in operands:
-                return None
+            operands = []
+            for x in node.parents:
+                inlined = x.parents and (in_inputs or self.folds(x))
+                operands.append(self.value(x, in_inputs, most) if inlined else self.symbol(x))
+                if operands[-1] is None:  # at once: the others may be the same again, and so below
+                    return None
             computed = symbols.tidy(node.operation.rule(symbols, *operands)[0])
             self._values[node, in_inputs] = computed if operations(computed) <= LARGEST else None
         return self._values[node, in_inputs]

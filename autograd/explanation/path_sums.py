@@ -16,7 +16,7 @@ from autograd.graph import carried, leaves, topological_order
 from autograd.notation import labels, number_text
 from autograd.value import Value
 
-MOST = 1000  # paths that are walked one by one, unless more are asked for
+MOST = 1000  # paths that are walked one by one by default
 SHOWN = 10  # paths in the text
 LONGEST = 8  # values of a path that are all written
 
