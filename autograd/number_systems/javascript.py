@@ -83,6 +83,11 @@ _answers: ContextVar[tuple[bool, ...]] = ContextVar("_answers", default=())
 _asked: ContextVar[list[Expression]] = ContextVar("_asked")
 
 
+def _infix(name: str, swapped: bool = False) -> Callable[[Any, Operand], Expression]:
+    """x + y as an expression; swapped for y + x where only x is one."""
+    return lambda self, other: Expression(name, *((other, self) if swapped else (self, other)))
+
+
 class Expression:
     """A letter, or an operation on operands.
 
@@ -100,53 +105,16 @@ class Expression:
         self.name = name
         self.operands = tuple(x if isinstance(x, Expression) else float(x) for x in operands)
 
-    def __add__(self, other: Operand) -> Expression:
-        return Expression("+", self, other)
-
-    def __radd__(self, other: Operand) -> Expression:
-        return Expression("+", other, self)
-
-    def __sub__(self, other: Operand) -> Expression:
-        return Expression("-", self, other)
-
-    def __rsub__(self, other: Operand) -> Expression:
-        return Expression("-", other, self)
-
-    def __mul__(self, other: Operand) -> Expression:
-        return Expression("*", self, other)
-
-    def __rmul__(self, other: Operand) -> Expression:
-        return Expression("*", other, self)
-
-    def __truediv__(self, other: Operand) -> Expression:
-        return Expression("/", self, other)
-
-    def __rtruediv__(self, other: Operand) -> Expression:
-        return Expression("/", other, self)
-
-    def __floordiv__(self, other: Operand) -> Expression:
-        return Expression("floorDivide", self, other)
+    __add__, __radd__ = _infix("+"), _infix("+", swapped=True)
+    __sub__, __rsub__ = _infix("-"), _infix("-", swapped=True)
+    __mul__, __rmul__ = _infix("*"), _infix("*", swapped=True)
+    __truediv__, __rtruediv__ = _infix("/"), _infix("/", swapped=True)
+    __floordiv__ = _infix("floorDivide")
+    __lt__, __le__, __gt__, __ge__ = map(_infix, ("<", "<=", ">", ">="))
+    __eq__, __ne__ = _infix("==="), _infix("!==")  # type: ignore[assignment]
 
     def __neg__(self) -> Expression:
         return Expression("negative", self)
-
-    def __lt__(self, other: Operand) -> Expression:
-        return Expression("<", self, other)
-
-    def __le__(self, other: Operand) -> Expression:
-        return Expression("<=", self, other)
-
-    def __gt__(self, other: Operand) -> Expression:
-        return Expression(">", self, other)
-
-    def __ge__(self, other: Operand) -> Expression:
-        return Expression(">=", self, other)
-
-    def __eq__(self, other: Operand) -> Expression:  # type: ignore[override]
-        return Expression("===", self, other)
-
-    def __ne__(self, other: Operand) -> Expression:  # type: ignore[override]
-        return Expression("!==", self, other)
 
     __hash__ = object.__hash__
 
@@ -281,20 +249,13 @@ def _operation(e: Expression, text: Callable[..., str]) -> tuple[str, int]:
     if binding == ATOM:
         return f"{e.name}({', '.join(map(text, e.operands))})", ATOM
     x, y = e.operands
-    return (
-        f"{text(x, binding)} {e.name} {text(y, binding + 1)}",
-        binding,
-    )  # a + (b + c) rounds otherwise than a + b + c
+    # a + (b + c) rounds otherwise than a + b + c
+    return f"{text(x, binding)} {e.name} {text(y, binding + 1)}", binding
 
 
 def number(x: SupportsFloat) -> tuple[str, int]:
     """A number as a literal, and how tightly that holds together."""
-    x = float(x)
-    if x - x != 0.0:
-        return "NaN" if x != x else "Infinity" if x > 0.0 else "-Infinity", ATOM if not x < 0.0 else BINDING[
-            "negative"
-        ]
-    source = repr(x).removesuffix(".0")
+    source = repr(float(x)).removesuffix(".0").replace("inf", "Infinity").replace("nan", "NaN")
     return source, BINDING["negative"] if source.startswith("-") else ATOM
 
 
