@@ -7,11 +7,17 @@ into a slot of its own in each layer that it passes (Sugiyama, Tagawa & Toda 198
 from __future__ import annotations
 
 from bisect import bisect_right, insort
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from itertools import pairwise
+from typing import TypeVar
 
 SWEEPS, ALIGNMENTS = 24, 16
 MOST_MOVES = 200_000  # of slots in all sweeps
+MOST_APART = 14.0  # pixels between the ends of two edges at one box
+
+Box = TypeVar("Box", bound=Hashable)
 
 
 @dataclass(eq=False, slots=True)
@@ -31,6 +37,24 @@ class Slot:
     after: list[Slot] = field(default_factory=list)
 
 
+def layers_of(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
+    """The layer of each node: beyond all its tails; a node without tails next to its nearest head.
+
+    >>> layers_of(4, [(0, 1), (1, 2), (3, 2)])
+    [0, 1, 2, 1]
+    """
+    tails: dict[int, list[int]] = {i: [] for i in range(count)}
+    for tail, head in edges:
+        tails[head].append(tail)
+    layer = [0] * count
+    for i in TopologicalSorter(tails).static_order():
+        layer[i] = max((layer[tail] + 1 for tail in tails[i]), default=0)
+    nearest: dict[int, int] = {}
+    for tail, head in edges:
+        nearest[tail] = min(nearest.get(tail, layer[head]), layer[head])
+    return [layer[i] if tails[i] or i not in nearest else nearest[i] - 1 for i in range(count)]
+
+
 def joined(tail: Slot, head: Slot, breadth: float) -> list[Slot]:
     """From tail to head, one slot of this breadth in each layer between."""
     slots = [tail, *(Slot(layer, breadth=breadth) for layer in range(tail.layer + 1, head.layer)), head]
@@ -40,7 +64,18 @@ def joined(tail: Slot, head: Slot, breadth: float) -> list[Slot]:
     return slots
 
 
-def ordered(layers: list[list[Slot]]) -> list[list[Slot]]:
+def arranged(slots: Sequence[Slot], gap: float = 0.0) -> tuple[list[list[Slot]], float, float]:
+    """The layers, each slot ``across`` at its place; and between which places all of them stand."""
+    layers: list[list[Slot]] = [[] for _ in range(1 + max(slot.layer for slot in slots))]
+    for slot in slots:
+        layers[slot.layer].append(slot)
+    layers = _ordered(layers)
+    _align(layers, gap)
+    lowest = min(slot.across - slot.breadth / 2 for slot in slots)
+    return layers, lowest, max(slot.across + slot.breadth / 2 for slot in slots)
+
+
+def _ordered(layers: list[list[Slot]]) -> list[list[Slot]]:
     """The order in each layer, by barycentres, there and back; the best of all sweeps."""
     best, fewest = layers, _crossings(layers)
     sweeps = min(SWEEPS, MOST_MOVES // sum(map(len, layers)))
@@ -77,7 +112,7 @@ def _crossings(layers: list[list[Slot]]) -> int:
     return crossings
 
 
-def align(layers: list[list[Slot]], gap: float = 0.0) -> None:
+def _align(layers: list[list[Slot]], gap: float) -> None:
     """Move each slot towards its neighbours in the layers beside it, in order and at least ``gap`` apart."""
     for layer in layers:
         _spread(layer, [0.0] * len(layer), gap)
@@ -106,3 +141,20 @@ def _spread(layer: list[Slot], wanted: list[float], gap: float) -> None:
     starts = [sum_ / size for sum_, size in blocks for _ in range(size)]
     for slot, start, distance in zip(layer, starts, offsets):
         slot.across = start + distance
+
+
+def fanned(ends: Sequence[tuple[Box, float]], room: Callable[[Box], float]) -> list[float]:
+    """How far from the middle of its box each end of an edge lies: side by side, in the order of where they lead.
+
+    ends   for each edge its box, and the place across that it leads to
+    room   what the ends may take of a box
+    """
+    beside: dict[Box, list[tuple[float, int]]] = {}
+    for i, (box, across) in enumerate(ends):
+        beside.setdefault(box, []).append((across, i))
+    offsets = [0.0] * len(ends)
+    for box, edges in beside.items():
+        step = min(MOST_APART, room(box) / len(edges))
+        for place, (_, i) in enumerate(sorted(edges)):
+            offsets[i] = step * (place - (len(edges) - 1) / 2)
+    return offsets

@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 from autograd.errors import clipped
 from autograd.notation import INDEXED, number_text
+from autograd.sugiyama import fanned
 from autograd.walking.places import Places
 from autograd.walking.telling import Told
 
 WIDTH, HEIGHT, MARGIN = 122, 66, 10  # of a box; around all
 ALONG, ACROSS = 78, 16  # between boxes: in the direction of the computation, and beside each other
 ROOM = 13  # characters of name and operation in a box
-PORTS = 14  # at most, between the ends of two edges at one box
 
 
 class Point(NamedTuple):
@@ -88,24 +88,13 @@ class Picture:
             for node, routes in enumerate(self.places.routes)
             for operand, route in enumerate(routes)
         ]
-        out = self._ports([(self.nodes[node]["parents"][k], route[1][1]) for node, k, route in ends])
-        into = self._ports([(node, route[-2][1]) for node, k, route in ends])
+        room = 0.7 * (WIDTH if self.down else HEIGHT)
+        out = fanned([(self.nodes[node]["parents"][k], route[1][1]) for node, k, route in ends], lambda _: room)
+        into = fanned([(node, route[-2][1]) for node, _, route in ends], lambda _: room)
         return [
             self._edge(node, operand, [self._point(place) for place in route], out[i], into[i])
             for i, (node, operand, route) in enumerate(ends)
         ]
-
-    def _ports(self, ends: Sequence[tuple[int, float]]) -> list[float]:
-        """Where each edge meets its box, from the middle: side by side, in the order of where they lead."""
-        beside: dict[int, list[tuple[float, int]]] = {}
-        for i, (node, row) in enumerate(ends):
-            beside.setdefault(node, []).append((row, i))
-        offsets = [0.0] * len(ends)
-        for edges in beside.values():
-            step = min(PORTS, 0.7 * (WIDTH if self.down else HEIGHT) / len(edges))
-            for place, (_, i) in enumerate(sorted(edges)):
-                offsets[i] = step * (place - (len(edges) - 1) / 2)
-        return offsets
 
     def _edge(self, node: int, operand: int, points: Sequence[Point], out: float, into: float) -> str:
         half = (HEIGHT if self.down else WIDTH) / 2

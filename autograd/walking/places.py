@@ -5,11 +5,10 @@ Columns and rows are counted, not measured, so that the picture can run from lef
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from autograd.graph import topological_order
-from autograd.sugiyama import Slot, align, joined, ordered
+from autograd.sugiyama import Slot, arranged, joined, layers_of
 from autograd.value import Value
 
 THIN = 0.5  # rows that an edge takes where it passes a column
@@ -36,38 +35,19 @@ def positions(root: Value) -> Places:
     [(0, 0.0), (0, 1.0), (1, 0.5)]
     """
     order = topological_order(root)
-    column = _columns(order)
-    slot = {node: Slot(column[node], breadth=1.0) for node in order}
-    columns: list[list[Slot]] = [[] for _ in range(column[root] + 1)]
-    chains: list[list[list[Slot]]] = []
-    for node in order:
-        columns[column[node]].append(slot[node])
-        chains.append([joined(slot[parent], slot[node], THIN) for parent in node.parents])
-        for passing in chains[-1]:
-            for thin in passing[1:-1]:
-                columns[thin.layer].append(thin)
-    columns = ordered(columns)
-    align(columns)
-    top = min(s.across - s.breadth / 2 for c in columns for s in c)
-    bottom = max(s.across + s.breadth / 2 for c in columns for s in c)
+    index = {node: i for i, node in enumerate(order)}
+    parents = [[index[parent] for parent in node.parents] for node in order]
+    layers = layers_of(len(order), [(parent, i) for i, operands in enumerate(parents) for parent in operands])
+    boxes = [Slot(layer, breadth=1.0) for layer in layers]
+    chains = [[joined(boxes[parent], box, THIN) for parent in operands] for box, operands in zip(boxes, parents)]
+    passing = [[slot for chain in into for slot in chain[1:-1]] for into in chains]
+    columns, top, bottom = arranged([slot for box, thin in zip(boxes, passing) for slot in (box, *thin)])
 
-    def place(s: Slot) -> tuple[int, float]:
-        return s.layer, round(s.across - top - 0.5, 3)
+    def place(slot: Slot) -> tuple[int, float]:
+        return slot.layer, round(slot.across - top - 0.5, 3)
 
     return Places(
-        [place(slot[node]) for node in order],
-        [[[place(s) for s in passing] for passing in of_node] for of_node in chains],
+        [place(box) for box in boxes],
+        [[[place(slot) for slot in chain] for chain in into] for into in chains],
         (len(columns), round(bottom - top, 3)),
     )
-
-
-def _columns(order: Sequence[Value]) -> dict[Value, int]:
-    """One beyond the furthest operand; an input stands beside what first uses it."""
-    column = dict.fromkeys(order, 0)
-    for node in order:
-        column[node] = max((column[parent] + 1 for parent in node.parents), default=0)
-    nearest: dict[Value, int] = {}
-    for node in order:
-        for parent in node.parents:
-            nearest[parent] = min(nearest.get(parent, column[node]), column[node])
-    return {node: column[node] if node.parents or node not in nearest else nearest[node] - 1 for node in order}
