@@ -76,25 +76,20 @@ class Walk(Page):
     def invitation(self) -> str:
         return f"The graph of {clipped(self._name)}; trust the notebook to walk through it"
 
-    def _picture(self, down: bool) -> Picture:
-        return Picture(self._told, self._places, down)
-
     def image(self) -> str:
         """The picture alone, at the end of both passes."""
-        picture = self._picture(down=False)
+        picture = Picture(self._told, self._places, down=False)
         grads = [None if is_constant(x) or self._told.changed else self._grads[x] for x in self._told.order]
         size = f'xmlns="http://www.w3.org/2000/svg" width="{picture.width}" height="{picture.height}"'
-        return picture.svg(size, grads).replace(
-            "<g>", f"<style>{escape(_file('picture.css'), quote=False)}</style><g>", 1
-        )
+        style = f"<style>{escape(_file('picture.css'), quote=False)}</style>"
+        return picture.svg(size, grads).replace("<g>", f"{style}<g>", 1)
 
     def _written(self, predict: bool) -> str:
-        wide, tall = self._picture(down=False), self._picture(down=True)
+        wide, tall = (_scaled(Picture(self._told, self._places, down)) for down in (False, True))
         return written(
             "walk", self.title(), _file("page.html"), _file("picture.css") + _file("page.css"),
             "\n".join([program(self._told), f"const PREDICTING = {script(predict)};", _file("page.js")]),
-            changed=escape(self._told.changed), hidden="" if self._told.changed else " hidden",
-            wide=_scaled(wide), tall=_scaled(tall),
+            changed=escape(self._told.changed), hidden="" if self._told.changed else " hidden", wide=wide, tall=tall,
         )  # fmt: skip
 
 
