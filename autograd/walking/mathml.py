@@ -20,6 +20,7 @@ Operand = Expression | float
 MOST_SHOWN = 6  # terms, factors or arguments; of more, the first three and the last two
 MOST_OPERATIONS, MOST_DEPTH, MOST_MARKUP = 10_000, 50, 3_000  # beyond, no formula is shown
 SPELLED = {"sigmoid": "σ", "maximum": "max", "minimum": "min", "log2": "log₂"}
+FENCES = {"abs": "||", "floor": "⌊⌋"}
 LETTER_OF = {name: letter for letter, name in GREEK.items()}
 SUM, PRODUCT, ATOM = range(3)  # how tightly a formula holds together
 
@@ -191,16 +192,15 @@ class Template:
             return f"<msup><mi>e</mi><mrow>{self.whole(x[0])}</mrow></msup>"
         if function == "sqrt":
             return f"<msqrt>{self.whole(x[0])}</msqrt>"
-        if function == "abs":
-            return f"<mrow><mo>|</mo>{self.whole(x[0])}<mo>|</mo></mrow>"
-        if function == "heaviside":  # Iverson's brackets: 1 where it is true, else 0
-            above, below = x[0], number(0.0)
-            if isinstance(above, Expression) and above.name == "-" and above is not self.value:
-                left, right = above.operands
-                above, below = left, self.held(right, SUM)
-            return f"<mrow><mo>[</mo>{self.whole(above)}<mo>&gt;</mo>{below}<mo>]</mo></mrow>"
-        if function == "greater":
-            return f"<mrow><mo>[</mo>{self.whole(x[0])}<mo>&gt;</mo>{self.held(x[1], SUM)}<mo>]</mo></mrow>"
+        if function in FENCES:
+            return bracketed(self.whole(x[0]), FENCES[function])
+        if function == "heaviside":
+            e = x[0]
+            if isinstance(e, Expression) and e.name == "-" and e is not self.value:
+                return self.call("greater", e.operands)
+            return self.call("greater", [e, 0.0])
+        if function == "greater":  # Iverson's brackets: 1 where it is true, else 0
+            return bracketed(f"{self.whole(x[0])}<mo>&gt;</mo>{self.held(x[1], SUM)}", "[]")
         if function == "at":
             return self.part(int(x[0]), x[1])  # type: ignore[arg-type]
         if function == "logsumexp":
@@ -208,8 +208,6 @@ class Template:
         if function == "hypot":
             squares = elided(x, lambda y: f"<msup>{self.held(y, ATOM)}<mn>2</mn></msup>", "<mo>⋯</mo>")
             return f"<msqrt>{'<mo>+</mo>'.join(squares)}</msqrt>"
-        if function == "floor":
-            return f"<mrow><mo>⌊</mo>{self.whole(x[0])}<mo>⌋</mo></mrow>"
         arguments = "<mo>,</mo>".join(elided(x, self.whole, "<mo>⋯</mo>"))
         return f"<mrow><mi>{SPELLED.get(function, function)}</mi>{bracketed(arguments)}</mrow>"
 
@@ -222,7 +220,7 @@ class Template:
         if all(isinstance(y, Expression) and y.name == "negative" for y in x):  # in a minimum
             x, sign = [y.operands[0] for y in x if isinstance(y, Expression)], "&lt;"
         others = "<mo>,</mo>".join(elided(x[:i] + x[i + 1 :], self.whole, "<mo>⋯</mo>"))
-        return f"<mrow><mo>[</mo>{self.whole(x[i])}<mo>{sign}</mo>{others}<mo>]</mo></mrow>"
+        return bracketed(f"{self.whole(x[i])}<mo>{sign}</mo>{others}", "[]")
 
     def powers(self, z: Sequence[Operand]) -> str:
         """The sum of eᶻ."""
@@ -242,9 +240,9 @@ def unguarded(e: Operand) -> Operand:
     return e
 
 
-def bracketed(written: str) -> str:
+def bracketed(written: str, brackets: str = "()") -> str:
     """(written)."""
-    return f"<mrow><mo>(</mo>{written}<mo>)</mo></mrow>"
+    return f"<mrow><mo>{brackets[0]}</mo>{written}<mo>{brackets[1]}</mo></mrow>"
 
 
 def elided(things: Sequence[Any], write: Callable[[Any], str], dots: str) -> list[str]:

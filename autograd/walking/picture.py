@@ -22,10 +22,10 @@ ROOM = 13  # characters of name and operation in a box
 
 
 class Point(NamedTuple):
-    """Pixels from the upper left corner."""
+    """Pixels along the computation and across it."""
 
-    x: float
-    y: float
+    along: float
+    across: float
 
 
 class Picture:
@@ -35,22 +35,21 @@ class Picture:
         self.nodes, self.rules = told.graph["nodes"], told.graph["rules"]
         self.labels = [told.names[x] for x in told.order]
         self.places, self.down = places, down
+        self.length, self.breadth = (HEIGHT, WIDTH) if down else (WIDTH, HEIGHT)  # of a box, along and across
+        self.gap = ALONG * 0.7 if down else ALONG
         columns, rows = places.size
-        self.width = round(2 * MARGIN + (rows if down else columns) * self._pitch.x - self._gaps.x)
-        self.height = round(2 * MARGIN + (columns if down else rows) * self._pitch.y - self._gaps.y)
+        along = 2 * MARGIN + columns * (self.length + self.gap) - self.gap
+        across = 2 * MARGIN + rows * (self.breadth + ACROSS) - ACROSS
+        self.width, self.height = map(round, self._turned(along, across))
 
-    @property
-    def _gaps(self) -> Point:
-        return Point(ACROSS, ALONG * 0.7) if self.down else Point(ALONG, ACROSS)
-
-    @property
-    def _pitch(self) -> Point:
-        return Point(WIDTH + self._gaps.x, HEIGHT + self._gaps.y)
+    def _turned(self, along: float, across: float) -> tuple[float, float]:
+        """x and y."""
+        return (across, along) if self.down else (along, across)
 
     def _point(self, place: tuple[float, float]) -> Point:
         column, row = place
-        across, along = (row, column) if self.down else (column, row)
-        return Point(MARGIN + WIDTH / 2 + across * self._pitch.x, MARGIN + HEIGHT / 2 + along * self._pitch.y)
+        along = MARGIN + self.length / 2 + column * (self.length + self.gap)
+        return Point(along, MARGIN + self.breadth / 2 + row * (self.breadth + ACROSS))
 
     def svg(self, attributes: str = "", grads: Sequence[float | None] = ()) -> str:
         """The whole picture; ``grads`` as far as it is to show them."""
@@ -62,9 +61,8 @@ class Picture:
 
     def _box(self, i: int, grad: float | None) -> str:
         node = self.nodes[i]
-        x, y = self._point(self.places.nodes[i])
-        symbol = self.rules[node["rule"]]["symbol"] if "rule" in node else ""
-        symbol = clipped(symbol, ROOM - 3)
+        x, y = self._turned(*self._point(self.places.nodes[i]))
+        symbol = clipped(self.rules[node["rule"]]["symbol"], ROOM - 3) if "rule" in node else ""
         kind = "output" if i == len(self.nodes) - 1 else node["kind"]
         name = "" if kind == "constant" else _name(clipped(self.labels[i], ROOM - len(symbol)))
         radius = {"input": 20, "output": 0}.get(kind, 6)
@@ -88,42 +86,42 @@ class Picture:
             for node, routes in enumerate(self.places.routes)
             for operand, route in enumerate(routes)
         ]
-        room = 0.7 * (WIDTH if self.down else HEIGHT)
+        room = 0.7 * self.breadth
         out = fanned([(self.nodes[node]["parents"][k], route[1][1]) for node, k, route in ends], lambda _: room)
         into = fanned([(node, route[-2][1]) for node, _, route in ends], lambda _: room)
         return [
-            self._edge(node, operand, [self._point(place) for place in route], out[i], into[i])
+            self._edge(f"{node}:{operand}", [self._point(place) for place in route], out[i], into[i])
             for i, (node, operand, route) in enumerate(ends)
         ]
 
-    def _edge(self, node: int, operand: int, points: Sequence[Point], out: float, into: float) -> str:
-        half = (HEIGHT if self.down else WIDTH) / 2
-        turned = [Point(p.y, p.x) if self.down else p for p in points]  # x runs along the computation
-        turned[0] = Point(turned[0].x, turned[0].y + out)
-        turned[-1] = Point(turned[-1].x, turned[-1].y + into)
-        path, middle = "", Point(0, 0)
-        for i, (p, q) in enumerate(pairwise(turned)):
-            start, end = Point(p.x + half, p.y), Point(q.x - half, q.y)
-            bend = (start.x + end.x) / 2
-            path += f"{'L' if path else 'M'}{self._xy(start)}C{self._xy(Point(bend, start.y))} "
-            path += f"{self._xy(Point(bend, end.y))} {self._xy(end)}"
-            if i <= (len(turned) - 2) / 2:
-                middle = Point(bend, (start.y + end.y) / 2)
-        first, last = Point(turned[0].x + half, turned[0].y), Point(turned[-1].x - half, turned[-1].y)
-        x, y = self._xy(middle).split()
+    def _edge(self, name: str, points: list[Point], out: float, into: float) -> str:
+        half = self.length / 2
+        points[0] = Point(points[0].along, points[0].across + out)
+        points[-1] = Point(points[-1].along, points[-1].across + into)
+        path, middle = "", ""
+        for i, (p, q) in enumerate(pairwise(points)):
+            start, end = p.along + half, q.along - half
+            bend = (start + end) / 2
+            path += f"{'L' if path else 'M'}{self._xy(start, p.across)}C{self._xy(bend, p.across)} "
+            path += f"{self._xy(bend, q.across)} {self._xy(end, q.across)}"
+            if i <= (len(points) - 2) / 2:
+                middle = self._xy(bend, (p.across + q.across) / 2)
+        x, y = middle.split()
+        ahead = self._tip(points[-1].along - half, points[-1].across, -8)
+        back = self._tip(points[0].along + half, points[0].across, 8)
         return (
-            f'<g class="edge" data-edge="{node}:{operand}"><path class="wire" d="{path}"/>'
-            f'<path class="tip ahead" d="{self._tip(last, -8)}"/><path class="tip back" d="{self._tip(first, 8)}"/>'
+            f'<g class="edge" data-edge="{name}"><path class="wire" d="{path}"/>'
+            f'<path class="tip ahead" d="{ahead}"/><path class="tip back" d="{back}"/>'
             f'<text class="local" x="{x}" y="{y}" dy="-5"/></g>'
         )
 
-    def _xy(self, p: Point) -> str:
-        return f"{p.y:.1f} {p.x:.1f}" if self.down else f"{p.x:.1f} {p.y:.1f}"
+    def _xy(self, along: float, across: float) -> str:
+        return "{:.1f} {:.1f}".format(*self._turned(along, across))
 
-    def _tip(self, p: Point, length: float) -> str:
-        """A triangle that points to ``p`` from ``length`` beyond."""
-        sides = [p, Point(p.x + length, p.y - 4), Point(p.x + length, p.y + 4)]
-        return "M" + "L".join(map(self._xy, sides)) + "Z"
+    def _tip(self, along: float, across: float, length: float) -> str:
+        """A triangle that points to this place from ``length`` beyond."""
+        beyond = along + length
+        return f"M{self._xy(along, across)}L{self._xy(beyond, across - 4)}L{self._xy(beyond, across + 4)}Z"
 
 
 def _sides(inset: float) -> str:
