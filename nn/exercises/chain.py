@@ -8,7 +8,7 @@ from typing import Any
 from autograd import Value, draw, exp, explain, named, relu, sin, tanh
 from autograd.graph import topological_order
 from autograd.notation import labels
-from nn.exercises.exercise import Exercise, Mistake, Problem, explained, tried
+from nn.exercises.exercise import Exercise, Problem, always, explained, mistakes, tried
 
 
 def _f(problem: Problem) -> tuple[Value, Value, Value]:
@@ -32,27 +32,15 @@ XYZ = Exercise(
     ),
     make=lambda rng: {"r": rng.randint(2, 6), "s": rng.randint(2, 6)},
     right=_xyz_right,
-    mistakes=(
-        Mistake(
-            "assigned instead of added",
-            "r and s reach f on two paths each, and only one of them is in your number: the shares are added.",
-            lambda p: [p["r"] * p["s"] ** 2, p["r"] ** 2 * p["s"]],
-        ),
-        Mistake(
-            "forgot the upstream",
-            "∂x/∂r and ∂y/∂r say how x and y move with r; each still has to be multiplied by how f moves with it.",
-            lambda p: [1 + p["s"], p["r"] + 1],
-        ),
-        Mistake(
-            "multiplied the paths",
-            "Multiply along a path, but add over the paths.",
-            lambda p: [p["r"] ** 2 * p["s"] ** 4, p["r"] ** 4 * p["s"] ** 2],
-        ),
-        Mistake(
-            "r and s in each other's place",
-            "These are the two right numbers, in the other order.",
-            lambda p: [2 * p["r"] ** 2 * p["s"], 2 * p["r"] * p["s"] ** 2],
-        ),
+    mistakes=mistakes(
+        ("assigned instead of added", lambda p: [p["r"] * p["s"] ** 2, p["r"] ** 2 * p["s"]],
+         "r and s reach f on two paths each, and only one of them is in your number: the shares are added."),
+        ("forgot the upstream", lambda p: [1 + p["s"], p["r"] + 1],
+         "∂x/∂r and ∂y/∂r say how x and y move with r; each still has to be multiplied by how f moves with it."),
+        ("multiplied the paths", lambda p: [p["r"] ** 2 * p["s"] ** 4, p["r"] ** 4 * p["s"] ** 2],
+         "Multiply along a path, but add over the paths."),
+        ("r and s in each other's place", lambda p: [2 * p["r"] ** 2 * p["s"], 2 * p["r"] * p["s"] ** 2],
+         "These are the two right numbers, in the other order."),
     ),
     hints=(
         "r is in x and in y, s is in y and in z. Draw the graph and count the paths.",
@@ -60,7 +48,7 @@ XYZ = Exercise(
         "∂f/∂x = yz, ∂f/∂y = xz, ∂f/∂z = xy; put in x = r, y = rs, z = s before you put in numbers.",
     ),
     derivation=lambda p: explain(*_f(p)[::2]),
-)
+)  # fmt: skip
 
 
 MUL = Exercise(
@@ -71,24 +59,16 @@ MUL = Exercise(
         "`value, (∂/∂x, ∂/∂y)`."
     ),
     make=lambda rng: {"cases": [(float(rng.randint(2, 9)), -rng.randint(2, 9) / 2.0), (0.0, 3.0), (-1.5, -0.5)]},
-    right=lambda p: lambda x, y: (x * y, (y, x)),
-    mistakes=(
-        Mistake(
-            "each operand's own number",
-            "Hold y still and move x: the product moves by y for each 1 of x. It is the other operand's number.",
-            lambda p: lambda x, y: (x * y, (x, y)),
-        ),
-        Mistake("the rule of +", "1 and 1 belong to x + y.", lambda p: lambda x, y: (x * y, (1.0, 1.0))),
-        Mistake(
-            "the value once more",
-            "The derivative is how fast xy changes, and not what it is.",
-            lambda p: lambda x, y: (x * y, (x * y, x * y)),
-        ),
-        Mistake(
-            "both moved at once",
-            "d(xy) = y dx + x dy is for both; a local derivative moves one operand and holds the other.",
-            lambda p: lambda x, y: (x * y, (x + y, x + y)),
-        ),
+    right=always(lambda x, y: (x * y, (y, x))),
+    mistakes=mistakes(
+        ("each operand's own number", lambda x, y: (x * y, (x, y)),
+         "Hold y still and move x: the product moves by y for each 1 of x. It is the other operand's number."),
+        ("the rule of +", lambda x, y: (x * y, (1.0, 1.0)), "1 and 1 belong to x + y."),
+        ("the value once more", lambda x, y: (x * y, (x * y, x * y)),
+         "The derivative is how fast xy changes, and not what it is."),
+        ("both moved at once", lambda x, y: (x * y, (x + y, x + y)),
+         "d(xy) = y dx + x dy is for both; a local derivative moves one operand and holds the other."),
+        of=always,
     ),
     hints=(
         "Hold y still. What kind of function of x is x·y then, and what is its slope?",
@@ -97,7 +77,7 @@ MUL = Exercise(
     ),
     derivation=lambda p: explained(named(f=Value(p["cases"][0][0], "x") * Value(p["cases"][0][1], "y")), "x"),
     **tried(lambda x, y: f"at x = {x:g}, y = {y:g}", lambda x, y: ("the value", "∂/∂x", "∂/∂y")),
-)
+)  # fmt: skip
 
 
 RELU = Exercise(
@@ -108,33 +88,19 @@ RELU = Exercise(
         "convention of this course and of most libraries: g′(0) = 0."
     ),
     make=lambda rng: {"cases": [(rng.randint(3, 9) / 2.0,), (-rng.randint(3, 9) / 2.0,), (0.0,)]},
-    right=lambda p: lambda z: (max(0.0, z), (1.0 if z > 0 else 0.0,)),
-    mistakes=(
-        Mistake(
-            "g for g′",
-            "You returned relu itself as its derivative: its slope is 1 wherever it rises.",
-            lambda p: lambda z: (max(0.0, z), (max(0.0, z),)),
-        ),
-        Mistake(
-            "the other side at the kink",
-            "At 0 every number from 0 to 1 could be defended; the convention is 0.",
-            lambda p: lambda z: (max(0.0, z), (1.0 if z >= 0 else 0.0,)),
-        ),
-        Mistake(
-            "½ at the kink",
-            "The mean of both sides, as a sign or a step function gives it; the convention here is 0.",
-            lambda p: lambda z: (max(0.0, z), ((z > 0) / 2.0 + (z >= 0) / 2.0,)),
-        ),
-        Mistake(
-            "a slope where relu is flat",
-            "Left of 0 relu does not move at all: its derivative is 0 there.",
-            lambda p: lambda z: (max(0.0, z), (1.0,)),
-        ),
-        Mistake(
-            "the slope of |z|",
-            "−1 left of 0 belongs to |z|; relu is flat there.",
-            lambda p: lambda z: (max(0.0, z), ((z > 0) - (z < 0) * 1.0,)),
-        ),
+    right=always(lambda z: (max(0.0, z), (1.0 if z > 0 else 0.0,))),
+    mistakes=mistakes(
+        ("g for g′", lambda z: (max(0.0, z), (max(0.0, z),)),
+         "You returned relu itself as its derivative: its slope is 1 wherever it rises."),
+        ("the other side at the kink", lambda z: (max(0.0, z), (1.0 if z >= 0 else 0.0,)),
+         "At 0 every number from 0 to 1 could be defended; the convention is 0."),
+        ("½ at the kink", lambda z: (max(0.0, z), ((z > 0) / 2.0 + (z >= 0) / 2.0,)),
+         "The mean of both sides, as a sign or a step function gives it; the convention here is 0."),
+        ("a slope where relu is flat", lambda z: (max(0.0, z), (1.0,)),
+         "Left of 0 relu does not move at all: its derivative is 0 there."),
+        ("the slope of |z|", lambda z: (max(0.0, z), ((z > 0) - (z < 0) * 1.0,)),
+         "−1 left of 0 belongs to |z|; relu is flat there."),
+        of=always,
     ),
     hints=(
         "Draw max(0, z). What is its slope right of 0, and left of it?",
@@ -143,7 +109,7 @@ RELU = Exercise(
     ),
     derivation=lambda p: explained(named(a=relu(Value(p["cases"][0][0], "z"))), "z"),
     **tried(lambda z: f"at z = {z:g}", lambda z: ("the value", "∂/∂z")),
-)
+)  # fmt: skip
 
 
 def _graphs(p: Problem) -> dict[str, Value]:
@@ -237,17 +203,6 @@ def _along_every_path(at_once: bool) -> Callable[[Value], None]:
     return backward
 
 
-STALE_INPUTS = (
-    "stale gradients in the inputs",
-    "The nodes between begin anew, but the inputs still hold what an earlier pass left: set theirs to 0 too. "
-    "(`Value.backward` adds to its inputs on purpose; here every pass is to stand alone.)",
-)
-PASSED_ON_TWICE = (
-    "a node passed on more than once",
-    "Each time a node was reached, its whole grad went on again: visit every node once, after all its users.",
-)
-
-
 BACKWARD = Exercise(
     name="backward",
     title="The backward pass",
@@ -258,43 +213,29 @@ BACKWARD = Exercise(
         "drawn."
     ),
     make=lambda rng: {"u": rng.randint(5, 15) / 10.0, "v": -rng.randint(5, 15) / 10.0},
-    right=lambda p: backward_right,
-    mistakes=(
-        Mistake(
-            "assigned instead of added",
-            "A node that is used twice gets two shares; `=` keeps only the last, `+=` adds them.",
-            lambda p: _backward(assign=True),
-        ),
-        Mistake(
-            "stale gradients",
-            "What an earlier pass left in grad is still in there: set every node's grad to 0 first.",
-            lambda p: _backward(stale=lambda node: True),
-        ),
-        Mistake(
-            "no topological order",
-            "A node passed its grad on before it had all of it: every user of a node has to come before the node.",
-            lambda p: _backward(breadth_first=True),
-        ),
-        Mistake(
-            "forgot the upstream",
-            "A parent's share is node.grad times the local derivative, and not the local derivative alone.",
-            lambda p: _backward(upstream=False),
-        ),
-        Mistake("no 1 at the root", "∂root/∂root = 1: without it everything is 0.", lambda p: _backward(start=0.0)),
-        Mistake(*PASSED_ON_TWICE, lambda p: _along_every_path(at_once=True)),
-        Mistake(*PASSED_ON_TWICE, lambda p: _along_every_path(at_once=False)),
-        Mistake(*STALE_INPUTS, lambda p: _backward(stale=lambda node: node.operation is None)),
-        Mistake(*STALE_INPUTS, lambda p: _backward(stale=lambda node: not node.parents)),
-        Mistake(
-            "the list from the wrong end",
-            "Only the root had a grad when its turn came: walk the list from its end, users before their parents.",
-            lambda p: _backward(from_the_end=False),
-        ),
-        Mistake(
-            "nothing written",
-            "Every grad is as it was before: the answer is not returned, it is written into each `node.grad`.",
-            lambda p: lambda root: None,
-        ),
+    right=always(backward_right),
+    mistakes=mistakes(
+        ("assigned instead of added", _backward(assign=True),
+         "A node that is used twice gets two shares; `=` keeps only the last, `+=` adds them."),
+        ("stale gradients", _backward(stale=lambda node: True),
+         "What an earlier pass left in grad is still in there: set every node's grad to 0 first."),
+        ("no topological order", _backward(breadth_first=True),
+         "A node passed its grad on before it had all of it: every user of a node has to come before the node."),
+        ("forgot the upstream", _backward(upstream=False),
+         "A parent's share is node.grad times the local derivative, and not the local derivative alone."),
+        ("no 1 at the root", _backward(start=0.0), "∂root/∂root = 1: without it everything is 0."),
+        *(("a node passed on more than once", _along_every_path(at_once),
+           "Each time a node was reached, its whole grad went on again: visit every node once, after all its users.")
+          for at_once in (True, False)),
+        *(("stale gradients in the inputs", _backward(stale=is_input),
+           "The nodes between begin anew, but the inputs still hold what an earlier pass left: set theirs to 0 too. "
+           "(`Value.backward` adds to its inputs on purpose; here every pass is to stand alone.)")
+          for is_input in (lambda node: node.operation is None, lambda node: not node.parents)),
+        ("the list from the wrong end", _backward(from_the_end=False),
+         "Only the root had a grad when its turn came: walk the list from its end, users before their parents."),
+        ("nothing written", lambda root: None,
+         "Every grad is as it was before: the answer is not returned, it is written into each `node.grad`."),
+        of=always,
     ),
     hints=(
         "Which nodes must have their whole grad before a node may pass its own on?",
@@ -306,6 +247,6 @@ BACKWARD = Exercise(
     # called as in the drawing
     cases=lambda p: [f"{graph}, node {labels(topological_order(root))[node]}" for graph, root, node in _nodes(p)],
     picture=_graph_at,
-)
+)  # fmt: skip
 
 EXERCISES = (XYZ, MUL, RELU, BACKWARD)

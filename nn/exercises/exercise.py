@@ -82,6 +82,18 @@ class Mistake:
     recognises: Callable[[Problem, Sequence[float]], bool] | None = None
 
 
+def mistakes(
+    *rows: tuple[Any, ...], of: Callable[[Any], Callable[[Problem], Any]] = lambda rule: rule
+) -> tuple[Mistake, ...]:
+    """A Mistake for each row of name, rule and sentence; ``of`` makes the answer to a problem of the rule."""
+    return tuple(Mistake(name, sentence, of(rule), *rest) for name, rule, sentence, *rest in rows)
+
+
+def always(function: Callable[..., Any]) -> Callable[[Problem], Any]:
+    """The answer where it is a function: the same for every problem."""
+    return lambda problem: function
+
+
 @dataclass(frozen=True)
 class Exercise:
     """A question with its answer, its mistakes and its hints.

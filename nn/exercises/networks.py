@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from autograd import Value, affine, explain, named
-from nn.exercises.exercise import Exercise, Mistake, Problem, explained, tried
+from nn.exercises.exercise import Exercise, Problem, always, explained, mistakes, tried
 from nn.layers import MLP
 from nn.losses import cross_entropy, half_squared_error, mean_loss
 from nn.module import Trace
@@ -64,42 +64,22 @@ BIAS = Exercise(
     ),
     make=_network,
     right=_each(lambda z, a, y: (a - y) * a * (1.0 - a)),
-    mistakes=(
-        Mistake(
-            "forgot g′",
-            "a − y is ∂L/∂a. From a back to z it still has to pass σ, whose slope there is a(1 − a).",
-            _each(lambda z, a, y: a - y),
-        ),
-        Mistake(
-            "g for g′",
-            "You multiplied by σ(z) = a. The chain rule wants its derivative, a(1 − a).",
-            _each(lambda z, a, y: (a - y) * a),
-        ),
-        Mistake(
-            "twice too large",
-            "The 2 of the square and the ½ before it cancel: ∂L/∂a = a − y.",
-            _each(lambda z, a, y: 2.0 * (a - y) * a * (1.0 - a)),
-        ),
-        Mistake(
-            "the slope of tanh",
-            "1 − a² belongs to tanh; the slope of σ is a(1 − a).",
-            _each(lambda z, a, y: (a - y) * (1.0 - a * a)),
-        ),
-        Mistake(
-            "the sign of the loss's slope",
-            "L = ½(y − a)² falls as a comes up to y: its derivative is a − y.",
-            _each(lambda z, a, y: (y - a) * a * (1.0 - a)),
-        ),
-        Mistake(
-            "σ′ of a number that is σ already",
-            "σ′(z) = σ(z)(1 − σ(z)) = a(1 − a); z(1 − z) puts z where a belongs.",
-            _each(lambda z, a, y: (a - y) * z * (1.0 - z)),
-        ),
-        Mistake(
-            "forgot the upstream",
-            "a(1 − a) is only how a moves with z; multiply by how L moves with a.",
-            _each(lambda z, a, y: a * (1.0 - a)),
-        ),
+    mistakes=mistakes(
+        ("forgot g′", lambda z, a, y: a - y,
+         "a − y is ∂L/∂a. From a back to z it still has to pass σ, whose slope there is a(1 − a)."),
+        ("g for g′", lambda z, a, y: (a - y) * a,
+         "You multiplied by σ(z) = a. The chain rule wants its derivative, a(1 − a)."),
+        ("twice too large", lambda z, a, y: 2.0 * (a - y) * a * (1.0 - a),
+         "The 2 of the square and the ½ before it cancel: ∂L/∂a = a − y."),
+        ("the slope of tanh", lambda z, a, y: (a - y) * (1.0 - a * a),
+         "1 − a² belongs to tanh; the slope of σ is a(1 − a)."),
+        ("the sign of the loss's slope", lambda z, a, y: (y - a) * a * (1.0 - a),
+         "L = ½(y − a)² falls as a comes up to y: its derivative is a − y."),
+        ("σ′ of a number that is σ already", lambda z, a, y: (a - y) * z * (1.0 - z),
+         "σ′(z) = σ(z)(1 − σ(z)) = a(1 − a); z(1 − z) puts z where a belongs."),
+        ("forgot the upstream", lambda z, a, y: a * (1.0 - a),
+         "a(1 − a) is only how a moves with z; multiply by how L moves with a."),
+        of=_each,
     ),
     hints=(
         "z_j = … + b_j, so what is ∂z_j/∂b_j? And so, what is ∂L/∂b_j, in δ?",
@@ -107,7 +87,7 @@ BIAS = Exercise(
         "(a_j − y_j) · a_j (1 − a_j) for each j.",
     ),
     derivation=lambda p: explained(_passed(p)[0], "b²_1"),
-)
+)  # fmt: skip
 
 
 def _hidden_numbers(p: Problem) -> tuple[Matrix, Numbers, Numbers]:
@@ -144,32 +124,17 @@ HIDDEN = Exercise(
     ),
     make=_network,
     right=_of_hidden(lambda W, delta, a, k: _back(W, delta, k) * a * (1.0 - a)),
-    mistakes=(
-        Mistake(
-            "W for Wᵀ",
-            "Unit k reaches output j through w_jk: going back, k's share comes down column k of W, not along row k.",
-            _of_hidden(lambda W, delta, a, k: sum(W[k][j] * delta[j] for j in range(3)) * a * (1.0 - a)),
-        ),
-        Mistake(
-            "g for g′",
-            "You multiplied by a¹ itself; σ′ is a(1 − a).",
-            _of_hidden(lambda W, delta, a, k: _back(W, delta, k) * a),
-        ),
-        Mistake(
-            "forgot g′",
-            "Wᵀ δ is ∂L/∂a¹. From a¹ to z¹ it still has to pass σ, with the slope a(1 − a).",
-            _of_hidden(lambda W, delta, a, k: _back(W, delta, k)),
-        ),
-        Mistake(
-            "forgot the upstream",
-            "The weights of column k were added without δ²: each w_jk carries δ_j.",
-            _of_hidden(lambda W, delta, a, k: sum(W[j][k] for j in range(3)) * a * (1.0 - a)),
-        ),
-        Mistake(
-            "assigned instead of added",
-            "Unit k reaches L through three outputs, and only the last of the three shares is in your number.",
-            _of_hidden(lambda W, delta, a, k: delta[2] * W[2][k] * a * (1.0 - a)),
-        ),
+    mistakes=mistakes(
+        ("W for Wᵀ", lambda W, delta, a, k: sum(W[k][j] * delta[j] for j in range(3)) * a * (1.0 - a),
+         "Unit k reaches output j through w_jk: going back, k's share comes down column k of W, not along row k."),
+        ("g for g′", lambda W, delta, a, k: _back(W, delta, k) * a, "You multiplied by a¹ itself; σ′ is a(1 − a)."),
+        ("forgot g′", lambda W, delta, a, k: _back(W, delta, k),
+         "Wᵀ δ is ∂L/∂a¹. From a¹ to z¹ it still has to pass σ, with the slope a(1 − a)."),
+        ("forgot the upstream", lambda W, delta, a, k: sum(W[j][k] for j in range(3)) * a * (1.0 - a),
+         "The weights of column k were added without δ²: each w_jk carries δ_j."),
+        ("assigned instead of added", lambda W, delta, a, k: delta[2] * W[2][k] * a * (1.0 - a),
+         "Unit k reaches L through three outputs, and only the last of the three shares is in your number."),
+        of=_of_hidden,
     ),
     hints=(
         "Through which z²_j does z¹_1 reach the loss?",
@@ -177,7 +142,7 @@ HIDDEN = Exercise(
         "(δ²_1 w²_1k + δ²_2 w²_2k + δ²_3 w²_3k) · a¹_k (1 − a¹_k).",
     ),
     derivation=_explain_hidden,
-)
+)  # fmt: skip
 
 
 def _outer(
@@ -220,33 +185,19 @@ OUTER = Exercise(
             for m, to, from_ in ((1, 2, 2), (1, 2, 3), (2, 2, 3), (4, 2, 3))
         ]
     },
-    right=lambda p: _outer(),
-    mistakes=(
-        Mistake(
-            "sum for mean",
-            "The loss is the mean over the examples, and so is its gradient: divide by how many there are.",
-            lambda p: _outer(lambda m: 1.0),
-        ),
-        Mistake(
-            "the transpose",
-            "Row j of ∂L/∂W belongs to δ_j, as row j of W does; you have a δᵀ where δ aᵀ belongs.",
-            lambda p: lambda D, A: list(zip(*_outer()(D, A))),
-        ),
-        Mistake(
-            "assigned instead of added",
-            "Only the last example's δ aᵀ is in your answer: add those of all.",
-            lambda p: _outer(last=True),
-        ),
-        Mistake(
-            "assigned instead of added",
-            "Only the last example's δ aᵀ is in your answer: add those of all, then divide by how many there are.",
-            lambda p: _outer(lambda m: 1.0, last=True),
-        ),
-        Mistake(
-            "forgot the upstream",
-            "∂z_j/∂w_jk = a_k is only the local derivative; multiply by δ_j.",
-            lambda p: _outer(upstream=False),
-        ),
+    right=always(_outer()),
+    mistakes=mistakes(
+        ("sum for mean", _outer(lambda m: 1.0),
+         "The loss is the mean over the examples, and so is its gradient: divide by how many there are."),
+        ("the transpose", lambda D, A: list(zip(*_outer()(D, A))),
+         "Row j of ∂L/∂W belongs to δ_j, as row j of W does; you have a δᵀ where δ aᵀ belongs."),
+        ("assigned instead of added", _outer(last=True),
+         "Only the last example's δ aᵀ is in your answer: add those of all."),
+        ("assigned instead of added", _outer(lambda m: 1.0, last=True),
+         "Only the last example's δ aᵀ is in your answer: add those of all, then divide by how many there are."),
+        ("forgot the upstream", _outer(upstream=False),
+         "∂z_j/∂w_jk = a_k is only the local derivative; multiply by δ_j."),
+        of=always,
     ),
     hints=(
         "For one example, ∂L/∂w_jk = δ_j a_k. How many numbers are that, in which shape?",
@@ -258,7 +209,7 @@ OUTER = Exercise(
         lambda D, A: f"for {len(D)} example{'s' * (len(D) > 1)}",
         lambda D, A: [f"∂L/∂w_{j + 1}{k + 1}" for j in range(len(D[0])) for k in range(len(A[0]))],
     ),
-)
+)  # fmt: skip
 
 
 def _softmax(z: Numbers) -> Numbers:
@@ -267,7 +218,7 @@ def _softmax(z: Numbers) -> Numbers:
 
 
 def _share(rule: Callable[[float, float], float], of: Callable[[Numbers], Numbers] = _softmax) -> Any:
-    return lambda p: lambda z, label: [rule(s, float(k == label)) for k, s in enumerate(of(z))]
+    return lambda z, label: [rule(s, float(k == label)) for k, s in enumerate(of(z))]
 
 
 def _explain_softmax(p: Problem) -> Any:
@@ -285,53 +236,27 @@ SOFTMAX = Exercise(
         "counted from 0. Write `delta(z, label)`, which returns ∂L/∂z as a list."
     ),
     make=lambda rng: {"cases": [(_tenths(rng, n), rng.randrange(n)) for n in (2, 3, 4)]},
-    right=_share(lambda s, t: s - t),
-    mistakes=(
-        Mistake(
-            "the sign",
-            "Raising the label's own logit lowers the loss: its derivative is negative, s − 1.",
-            _share(lambda s, t: t - s),
-        ),
-        Mistake(
-            "softmax alone",
-            "s is what comes from log Σ exp; the label's −z adds −1 at its place.",
-            _share(lambda s, t: s),
-        ),
-        Mistake(
-            "g for g′, unit by unit",
-            "s(1 − s) is the slope of one σ; in softmax each logit moves all the shares, and the sum of it is s − t.",
-            _share(lambda s, t: (s - t) * s * (1.0 - s)),
-        ),
-        Mistake(
-            "labels counted from 1",
-            "The −1 stands one place too early: `label` is 0 for the first class, as `z[label]` has it.",
-            lambda p: lambda z, label: [s - float(k == (label - 1) % len(z)) for k, s in enumerate(_softmax(z))],
-        ),
-        Mistake(
-            "−1 everywhere",
-            "Only the label's own logit is subtracted in L = log Σ exp(z) − z_label: elsewhere ∂L/∂z is s.",
-            _share(lambda s, t: s - 1.0),
-        ),
-        Mistake(
-            "nothing but the label",
-            "The other logits are in Σ exp too: raising one takes a share from the label, so ∂L/∂z is s there.",
-            _share(lambda s, t: t * (s - 1.0)),
-        ),
-        Mistake(
-            "stopped at s",
-            "−1/s is ∂L/∂s. From s back to z it still has to pass softmax.",
-            _share(lambda s, t: -t / s),
-        ),
-        Mistake(
-            "powers that are not shares",
-            "exp(z) has to be divided by the sum of all exp(z): the shares add up to 1.",
-            _share(lambda s, t: s - t, lambda z: [exp(z_k) for z_k in z]),
-        ),
-        Mistake(
-            "σ for softmax",
-            "The outputs are one choice among several, not several choices of yes and no: normalise by their sum.",
-            _share(lambda s, t: s - t, lambda z: [1.0 / (1.0 + exp(-z_k)) for z_k in z]),
-        ),
+    right=always(_share(lambda s, t: s - t)),
+    mistakes=mistakes(
+        ("the sign", _share(lambda s, t: t - s),
+         "Raising the label's own logit lowers the loss: its derivative is negative, s − 1."),
+        ("softmax alone", _share(lambda s, t: s),
+         "s is what comes from log Σ exp; the label's −z adds −1 at its place."),
+        ("g for g′, unit by unit", _share(lambda s, t: (s - t) * s * (1.0 - s)),
+         "s(1 − s) is the slope of one σ; in softmax each logit moves all the shares, and the sum of it is s − t."),
+        ("labels counted from 1", lambda z, label: _share(lambda s, t: s - t)(z, (label - 1) % len(z)),
+         "The −1 stands one place too early: `label` is 0 for the first class, as `z[label]` has it."),
+        ("−1 everywhere", _share(lambda s, t: s - 1.0),
+         "Only the label's own logit is subtracted in L = log Σ exp(z) − z_label: elsewhere ∂L/∂z is s."),
+        ("nothing but the label", _share(lambda s, t: t * (s - 1.0)),
+         "The other logits are in Σ exp too: raising one takes a share from the label, so ∂L/∂z is s there."),
+        ("stopped at s", _share(lambda s, t: -t / s),
+         "−1/s is ∂L/∂s. From s back to z it still has to pass softmax."),
+        ("powers that are not shares", _share(lambda s, t: s - t, lambda z: [exp(z_k) for z_k in z]),
+         "exp(z) has to be divided by the sum of all exp(z): the shares add up to 1."),
+        ("σ for softmax", _share(lambda s, t: s - t, lambda z: [1.0 / (1.0 + exp(-z_k)) for z_k in z]),
+         "The outputs are one choice among several, not several choices of yes and no: normalise by their sum."),
+        of=always,
     ),
     hints=(
         "L = log Σ_k exp(z_k) − z_label. Differentiate the two parts one by one.",
@@ -343,6 +268,6 @@ SOFTMAX = Exercise(
         lambda z, label: f"for {len(z)} logits with the label {label}",
         lambda z, label: [f"∂L/∂z[{k}]" for k in range(len(z))],
     ),
-)
+)  # fmt: skip
 
 EXERCISES = (BIAS, HIDDEN, OUTER, SOFTMAX)

@@ -10,7 +10,7 @@ from typing import Any
 from autograd import Value, explain, named
 from autograd import cos as cosine
 from autograd import sin as sine
-from nn.exercises.exercise import BY_HAND, Exercise, Mistake, Problem, tried
+from nn.exercises.exercise import BY_HAND, Exercise, Problem, always, mistakes, tried
 from nn.normalisation import BatchNorm
 
 Numbers = list[float]
@@ -75,38 +75,19 @@ SGD = Exercise(
     ),
     make=_line,
     right=_steps(),
-    mistakes=(
-        Mistake(
-            "sum for mean",
-            "L is the mean of the two losses: their derivatives are averaged, not added up.",
-            _steps(mean=False),
-        ),
-        Mistake(
-            "uphill", "The gradient points to where L grows; a step goes against it: w − η ∂L/∂w.", _steps(sign=1.0)
-        ),
-        Mistake(
-            "stale gradients",
-            "In the second step the gradient of the first was still in there: it is computed anew, from 0.",
-            _steps(keep=True),
-        ),
-        Mistake(
-            "forgot the upstream", "∂ŷ/∂w = x is not the whole: multiply by ∂L/∂ŷ = ŷ − y.", _steps(upstream=False)
-        ),
-        Mistake(
-            "one step only",
-            "That is where the first step leads; the second begins there, with ŷ computed anew.",
-            _steps(count=1),
-        ),
-        Mistake(
-            "one example for each step",
-            "That is SGD with one example at a time; here both steps use the mean over both examples.",
-            _one_by_one,
-        ),
-        Mistake(
-            "b after the new w",
-            "Both derivatives are taken at the same point, before either number moves.",
-            _steps(fresh_w=True),
-        ),
+    mistakes=mistakes(
+        ("sum for mean", _steps(mean=False),
+         "L is the mean of the two losses: their derivatives are averaged, not added up."),
+        ("uphill", _steps(sign=1.0), "The gradient points to where L grows; a step goes against it: w − η ∂L/∂w."),
+        ("stale gradients", _steps(keep=True),
+         "In the second step the gradient of the first was still in there: it is computed anew, from 0."),
+        ("forgot the upstream", _steps(upstream=False), "∂ŷ/∂w = x is not the whole: multiply by ∂L/∂ŷ = ŷ − y."),
+        ("one step only", _steps(count=1),
+         "That is where the first step leads; the second begins there, with ŷ computed anew."),
+        ("one example for each step", _one_by_one,
+         "That is SGD with one example at a time; here both steps use the mean over both examples."),
+        ("b after the new w", _steps(fresh_w=True),
+         "Both derivatives are taken at the same point, before either number moves."),
     ),
     hints=(
         "For one example ∂L/∂w = (ŷ − y) x and ∂L/∂b = ŷ − y. Average over the two.",
@@ -114,7 +95,7 @@ SGD = Exercise(
         "For the second step compute ŷ again with the new w and b.",
     ),
     derivation=_explain_step,
-)
+)  # fmt: skip
 
 
 def _masks(rng: Random) -> Problem:
@@ -126,23 +107,22 @@ def _masks(rng: Random) -> Problem:
     return {"cases": cases}
 
 
+def _as_it_is(a: float, k: bool, p: float) -> float:
+    return a
+
+
+def _kept(a: float, k: bool, p: float) -> float:
+    return a / (1.0 - p) if k else 0.0
+
+
 def _dropped(
-    train: Callable[[float, bool, float], float], evaluate: Callable[[float, bool, float], float] = lambda a, k, p: a
-) -> Callable[[Problem], Any]:
-    def make(problem: Problem) -> Any:
-        def dropout(a: Numbers, keep: Sequence[bool], p: float, training: bool) -> Numbers:
-            return [(train if training else evaluate)(a_j, k_j, p) for a_j, k_j in zip(a, keep)]
-
-        return dropout
-
-    return make
+    train: Callable[[float, bool, float], float], evaluate: Callable[[float, bool, float], float] = _as_it_is
+) -> Callable[[Numbers, Sequence[bool], float, bool], Numbers]:
+    return lambda a, keep, p, training: [(train if training else evaluate)(a_j, k_j, p) for a_j, k_j in zip(a, keep)]
 
 
-def _by_what_came(problem: Problem) -> Any:
-    def dropout(a: Numbers, keep: Sequence[bool], p: float, training: bool) -> Numbers:
-        return [a_j * k_j * len(keep) / sum(keep) for a_j, k_j in zip(a, keep)] if training else a
-
-    return dropout
+def _by_what_came(a: Numbers, keep: Sequence[bool], p: float, training: bool) -> Numbers:
+    return [a_j * k_j * len(keep) / sum(keep) for a_j, k_j in zip(a, keep)] if training else a
 
 
 def _explain_dropout(problem: Problem) -> Any:
@@ -160,54 +140,28 @@ DROPOUT = Exercise(
         "in evaluation nothing happens. Return a list."
     ),
     make=_masks,
-    right=_dropped(lambda a, k, p: a / (1.0 - p) if k else 0.0),
-    mistakes=(
-        Mistake(
-            "unscaled",
-            "A share p of the units is missing, so the next layer gets less than in evaluation: divide by 1 − p.",
-            _dropped(lambda a, k, p: a if k else 0.0),
-        ),
-        Mistake(
-            "1/p for 1/(1 − p)",
-            "p is the probability of dropping; what is kept has the probability 1 − p.",
-            _dropped(lambda a, k, p: a / p if k else 0.0),
-        ),
-        Mistake(
-            "multiplied for divided",
-            "Fewer units are at work, so each has to be larger: divide by 1 − p.",
-            _dropped(lambda a, k, p: a * (1.0 - p) if k else 0.0),
-        ),
-        Mistake(
-            "scaled by what came",
-            "You divided by the share that was kept this time; the mask's mean is over all masks, and it is 1 − p.",
-            _by_what_came,
-        ),
-        Mistake(
-            "scaled at test time instead",
-            "Dropout's first paper does it so, and it is no error there; here training divides by 1 − p, and "
-            "evaluation leaves a as it is.",
-            _dropped(lambda a, k, p: a if k else 0.0, lambda a, k, p: a * (1.0 - p)),
-        ),
-        Mistake(
-            "training and evaluation exchanged",
-            "With `training` True the mask is used, and with False a comes back as it is.",
-            _dropped(lambda a, k, p: a, lambda a, k, p: a / (1.0 - p) if k else 0.0),
-        ),
-        Mistake(
-            "the wrong ones dropped",
-            "keep is True for what stays.",
-            _dropped(lambda a, k, p: 0.0 if k else a / (1.0 - p)),
-        ),
-        Mistake(
-            "dropped at test time",
-            "In evaluation every unit works, and the mask is not used.",
-            _dropped(lambda a, k, p: a / (1.0 - p) if k else 0.0, lambda a, k, p: a / (1.0 - p) if k else 0.0),
-        ),
-        Mistake(
-            "scaled a second time",
-            "The division in training has already made up for it: evaluation leaves a as it is.",
-            _dropped(lambda a, k, p: a / (1.0 - p) if k else 0.0, lambda a, k, p: a * (1.0 - p)),
-        ),
+    right=always(_dropped(_kept)),
+    mistakes=mistakes(
+        ("unscaled", _dropped(lambda a, k, p: a if k else 0.0),
+         "A share p of the units is missing, so the next layer gets less than in evaluation: divide by 1 − p."),
+        ("1/p for 1/(1 − p)", _dropped(lambda a, k, p: a / p if k else 0.0),
+         "p is the probability of dropping; what is kept has the probability 1 − p."),
+        ("multiplied for divided", _dropped(lambda a, k, p: a * (1.0 - p) if k else 0.0),
+         "Fewer units are at work, so each has to be larger: divide by 1 − p."),
+        ("scaled by what came", _by_what_came,
+         "You divided by the share that was kept this time; the mask's mean is over all masks, and it is 1 − p."),
+        ("scaled at test time instead", _dropped(lambda a, k, p: a if k else 0.0, lambda a, k, p: a * (1.0 - p)),
+         "Dropout's first paper does it so, and it is no error there; here training divides by 1 − p, and "
+         "evaluation leaves a as it is."),
+        ("training and evaluation exchanged", _dropped(_as_it_is, _kept),
+         "With `training` True the mask is used, and with False a comes back as it is."),
+        ("the wrong ones dropped", _dropped(lambda a, k, p: 0.0 if k else a / (1.0 - p)),
+         "keep is True for what stays."),
+        ("dropped at test time", _dropped(_kept, _kept),
+         "In evaluation every unit works, and the mask is not used."),
+        ("scaled a second time", _dropped(_kept, lambda a, k, p: a * (1.0 - p)),
+         "The division in training has already made up for it: evaluation leaves a as it is."),
+        of=always,
     ),
     hints=(
         "The mean of a unit is (1 − p) · what is kept + p · 0. What must be kept, for it to be a?",
@@ -219,7 +173,7 @@ DROPOUT = Exercise(
         lambda a, keep, p, training: f"in {'training' if training else 'evaluation'} with p = {p:g}",
         lambda a, *rest: [f"unit {j + 1}" for j in range(len(a))],
     ),
-)
+)  # fmt: skip
 
 
 def _columns(rng: Random) -> Problem:
@@ -243,15 +197,12 @@ def _normalised(
     root: Callable[[float, float], float] = lambda v, e: sqrt(v + e),
     centred: bool = True,
     line: Callable[[float, float, float], float] = lambda hat, gamma, beta: gamma * hat + beta,
-) -> Callable[[Problem], Any]:
-    def make(problem: Problem) -> Any:
-        def norm(x: Numbers, gamma: float, beta: float, epsilon: float) -> Numbers:
-            mu = _mean(x) if centred else 0.0
-            return [line((x_i - mu) / root(variance(x), epsilon), gamma, beta) for x_i in x]
+) -> Callable[[Numbers, float, float, float], Numbers]:
+    def norm(x: Numbers, gamma: float, beta: float, epsilon: float) -> Numbers:
+        mu = _mean(x) if centred else 0.0
+        return [line((x_i - mu) / root(variance(x), epsilon), gamma, beta) for x_i in x]
 
-        return norm
-
-    return make
+    return norm
 
 
 def _explain_norm(p: Problem) -> Any:
@@ -271,47 +222,26 @@ BATCH_NORM = Exercise(
         "it: mean, variance with 1/m, x̂ = (x − μ)/√(σ² + ε), y = γ x̂ + β. Return the list of y."
     ),
     make=_columns,
-    right=_normalised(),
-    mistakes=(
-        Mistake(
-            "1/(m − 1) for 1/m",
-            "That is the unbiased estimate; Algorithm 1 normalises with the mini-batch's own variance, 1/m.",
-            _normalised(variance=lambda x: _variance(x, less=1)),
-        ),
-        Mistake(
-            "the variance for its root",
-            "x̂ is to have the deviation 1: divide by √(σ² + ε).",
-            _normalised(root=lambda v, e: v + e),
-        ),
-        Mistake(
-            "forgot γ and β", "x̂ is not yet the output: y = γ x̂ + β.", _normalised(line=lambda hat, gamma, beta: hat)
-        ),
-        Mistake(
-            "forgot β", "y = γ x̂ + β: the mean of y is β.", _normalised(line=lambda hat, gamma, beta: gamma * hat)
-        ),
-        Mistake("forgot γ", "y = γ x̂ + β: γ stretches x̂.", _normalised(line=lambda hat, gamma, beta: hat + beta)),
-        Mistake(
-            "γ and β exchanged",
-            "γ is the factor, β is added.",
-            _normalised(line=lambda hat, gamma, beta: beta * hat + gamma),
-        ),
-        Mistake(
-            "β before γ",
-            "First stretch, then shift: γ x̂ + β, not γ (x̂ + β).",
-            _normalised(line=lambda hat, gamma, beta: gamma * (hat + beta)),
-        ),
-        Mistake("forgot ε", "ε is added to the variance, inside the root.", _normalised(root=lambda v, e: sqrt(v))),
-        Mistake(
-            "sum for mean",
-            "The variance is the *mean* of the squares, 1/m times their sum.",
-            _normalised(variance=lambda x: len(x) * _variance(x)),
-        ),
-        Mistake(
-            "ε outside of the root",
-            "√σ² + ε is not √(σ² + ε): ε is added to the variance.",
-            _normalised(root=lambda v, e: sqrt(v) + e),
-        ),
-        Mistake("not centred", "Subtract the mini-batch's mean before you divide.", _normalised(centred=False)),
+    right=always(_normalised()),
+    mistakes=mistakes(
+        ("1/(m − 1) for 1/m", _normalised(variance=lambda x: _variance(x, less=1)),
+         "That is the unbiased estimate; Algorithm 1 normalises with the mini-batch's own variance, 1/m."),
+        ("the variance for its root", _normalised(root=lambda v, e: v + e),
+         "x̂ is to have the deviation 1: divide by √(σ² + ε)."),
+        ("forgot γ and β", _normalised(line=lambda hat, gamma, beta: hat), "x̂ is not yet the output: y = γ x̂ + β."),
+        ("forgot β", _normalised(line=lambda hat, gamma, beta: gamma * hat), "y = γ x̂ + β: the mean of y is β."),
+        ("forgot γ", _normalised(line=lambda hat, gamma, beta: hat + beta), "y = γ x̂ + β: γ stretches x̂."),
+        ("γ and β exchanged", _normalised(line=lambda hat, gamma, beta: beta * hat + gamma),
+         "γ is the factor, β is added."),
+        ("β before γ", _normalised(line=lambda hat, gamma, beta: gamma * (hat + beta)),
+         "First stretch, then shift: γ x̂ + β, not γ (x̂ + β)."),
+        ("forgot ε", _normalised(root=lambda v, e: sqrt(v)), "ε is added to the variance, inside the root."),
+        ("sum for mean", _normalised(variance=lambda x: len(x) * _variance(x)),
+         "The variance is the *mean* of the squares, 1/m times their sum."),
+        ("ε outside of the root", _normalised(root=lambda v, e: sqrt(v) + e),
+         "√σ² + ε is not √(σ² + ε): ε is added to the variance."),
+        ("not centred", _normalised(centred=False), "Subtract the mini-batch's mean before you divide."),
+        of=always,
     ),
     hints=(
         "Four lines: μ, σ², x̂, y.",
@@ -323,7 +253,7 @@ BATCH_NORM = Exercise(
         lambda x, gamma, beta, epsilon: f"for {len(x)} examples with ε = {epsilon:g}",
         lambda x, *rest: [f"y_{i + 1}" for i in range(len(x))],
     ),
-)
+)  # fmt: skip
 
 
 def _learned(rng: Random) -> Problem:
@@ -367,23 +297,17 @@ EVALUATE = Exercise(
     ),
     make=_learned,
     right=_evaluated(),
-    mistakes=(
-        Mistake(
-            "batch statistics at test time",
-            "The two test examples were normalised by their own mean and variance: then the output for one would "
-            "depend on who else is asked about.",
-            _evaluated(lambda p: p["x"]),
-        ),
-        Mistake("1/(m − 1) for 1/m", "The lecture's statistics of the training data have 1/m.", _evaluated(less=1)),
-        Mistake(
-            "statistics of all six",
-            "The test examples were counted in: the statistics are those of the training data alone.",
-            _evaluated(lambda p: p["seen"] + p["x"]),
-        ),
-        Mistake("forgot γ and β", "x̂ is not yet the output: y = γ x̂ + β.", _evaluated(gamma=False, beta=False)),
-        Mistake("forgot β", "y = γ x̂ + β: β is added at the end.", _evaluated(beta=False)),
-        Mistake("forgot γ", "y = γ x̂ + β: γ stretches x̂.", _evaluated(gamma=False)),
-        Mistake("the variance for its root", "x̂ is to have the deviation 1: divide by √σ².", _evaluated(root=False)),
+    mistakes=mistakes(
+        ("batch statistics at test time", _evaluated(lambda p: p["x"]),
+         "The two test examples were normalised by their own mean and variance: then the output for one would "
+         "depend on who else is asked about."),
+        ("1/(m − 1) for 1/m", _evaluated(less=1), "The lecture's statistics of the training data have 1/m."),
+        ("statistics of all six", _evaluated(lambda p: p["seen"] + p["x"]),
+         "The test examples were counted in: the statistics are those of the training data alone."),
+        ("forgot γ and β", _evaluated(gamma=False, beta=False), "x̂ is not yet the output: y = γ x̂ + β."),
+        ("forgot β", _evaluated(beta=False), "y = γ x̂ + β: β is added at the end."),
+        ("forgot γ", _evaluated(gamma=False), "y = γ x̂ + β: γ stretches x̂."),
+        ("the variance for its root", _evaluated(root=False), "x̂ is to have the deviation 1: divide by √σ²."),
     ),
     hints=(
         "Whose mean and variance are used in evaluation?",
@@ -391,7 +315,7 @@ EVALUATE = Exercise(
         "γ (x − μ)/σ + β for each x.",
     ),
     derivation=_explain_evaluation,
-)
+)  # fmt: skip
 
 
 def _covariance(X: list[Numbers], centred: bool = True) -> tuple[float, float, float]:
@@ -443,34 +367,19 @@ PCA = Exercise(
     ),
     make=lambda rng: {"X": [[float(rng.randint(-2, 8)), float(rng.randint(-2, 8))] for _ in range(4)]},
     right=_axis,
-    mistakes=(
-        Mistake(
-            "not centred",
-            "The direction goes from the origin to the points, not along them: subtract the mean first.",
-            lambda p: _axis(p, centred=False),
-        ),
-        Mistake(
-            "the second axis",
-            "This is the direction of least variance: take the eigenvector of the larger eigenvalue.",
-            lambda p: _axis(p, turned=pi / 2.0),
-            lambda p, found: _along(p, found, turned=pi / 2.0),
-        ),
-        Mistake(
-            "turned round",
-            "This is the axis, but the other way round: change both signs, so that the first number is positive.",
-            lambda p: [-u for u in _axis(p)],
-        ),
-        Mistake(
-            "not of length 1",
-            "The direction is right: divide by its length, and let the first number be positive.",
-            lambda p: [u / _axis(p)[0] for u in _axis(p)],
-            lambda p, found: abs(hypot(*found) - 1.0) > BY_HAND and _along(p, found),
-        ),
-        Mistake(
-            "the farthest point",
-            "This points at the point that is farthest away; the axis is made of all points' covariances.",
-            _from_first_to_last,
-        ),
+    mistakes=mistakes(
+        ("not centred", lambda p: _axis(p, centred=False),
+         "The direction goes from the origin to the points, not along them: subtract the mean first."),
+        ("the second axis", lambda p: _axis(p, turned=pi / 2.0),
+         "This is the direction of least variance: take the eigenvector of the larger eigenvalue.",
+         lambda p, found: _along(p, found, turned=pi / 2.0)),
+        ("turned round", lambda p: [-u for u in _axis(p)],
+         "This is the axis, but the other way round: change both signs, so that the first number is positive."),
+        ("not of length 1", lambda p: [u / _axis(p)[0] for u in _axis(p)],
+         "The direction is right: divide by its length, and let the first number be positive.",
+         lambda p, found: abs(hypot(*found) - 1.0) > BY_HAND and _along(p, found)),
+        ("the farthest point", _from_first_to_last,
+         "This points at the point that is farthest away; the axis is made of all points' covariances."),
     ),
     hints=(
         "Subtract the mean, then compute the covariance matrix, 1/m Σ x xᵀ.",
@@ -478,6 +387,6 @@ PCA = Exercise(
         "Take the eigenvector of the largest eigenvalue; turn it round if its first number is negative.",
     ),
     derivation=_explain_axis,
-)
+)  # fmt: skip
 
 EXERCISES = (SGD, DROPOUT, BATCH_NORM, EVALUATE, PCA)
