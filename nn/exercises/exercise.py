@@ -173,29 +173,25 @@ class Exercise:
         expected = self.measure(problem, self.right(problem))
         for mistake in self.mistakes:
             numbers = self.measure(problem, mistake.answer(problem))
+            # in these places a number is the right one or the mistake's, as when it was made in one place only
+            either = self._agreeing(found, expected) | self._agreeing(found, numbers)
             if self._near(found, numbers) or (mistake.recognises and mistake.recognises(problem, found)):
                 near.append((_distance(found, numbers), len(near), mistake))
-            elif not self.is_code and self._made_of(found, expected, numbers):
+            elif not self.is_code and len(found) == len(expected) == len(numbers) == len(either):
                 partly.append(mistake)
         return [mistake for _, _, mistake in sorted(near)] + partly
 
-    def _made_of(self, found: Sequence[float], expected: Sequence[float], numbers: Sequence[float]) -> bool:
-        """Whether each number is the right one or the mistake's, as when it was made in one place only."""
-        return len(found) == len(expected) == len(numbers) and all(
-            self._right_at(i, found, expected) or self._right_at(i, found, numbers) for i in range(len(found))
-        )
-
-    def _right_at(self, i: int, found: Sequence[float], numbers: Sequence[float]) -> bool:
-        largest = max(map(abs, numbers)) or 1.0
-        return abs(found[i] - numbers[i]) <= self.tolerance * largest
+    def _agreeing(self, found: Sequence[float], numbers: Sequence[float]) -> set[int]:
+        """The places where both are as near as they have to be."""
+        most = self.tolerance * (max(map(abs, numbers), default=0.0) or 1.0)
+        return {i for i, (x, y) in enumerate(zip(found, numbers)) if abs(x - y) <= most}
 
     @property
     def _subject(self) -> str:
         return "Your function" if self.is_code else "Your answer"
 
     def _near(self, found: Sequence[float], numbers: Sequence[float]) -> bool:
-        largest = max((abs(x) for x in numbers), default=0.0) or 1.0
-        return len(found) == len(numbers) and _distance(found, numbers) <= self.tolerance * largest
+        return len(found) == len(numbers) == len(self._agreeing(found, numbers))
 
     def _tells_apart(self, problem: Problem) -> bool:
         answers = [self.measure(problem, self.right(problem))]
@@ -217,7 +213,7 @@ class Exercise:
             picture = self.picture(problem, place) if self.picture else None
             told += " The drawing has the right ones." if picture is not None else ""
         else:
-            good = [str(i + 1) for i in range(len(found)) if self._right_at(i, found, expected)]
+            good = [str(i + 1) for i in sorted(self._agreeing(found, expected))]
             told = f" Right already: number{'s' * (len(good) > 1)} {' and '.join(good)}." if good else ""
             picture = None
         if mistake is None and not self.is_code and _distance(found, expected) <= NEARLY * max(map(abs, expected)):
