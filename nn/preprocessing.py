@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
+from functools import reduce
 from itertools import accumulate, pairwise
 from typing import Any, ClassVar, Self
 
@@ -394,21 +395,14 @@ class Pipeline(Preprocessor):
 
     def transform(self, X: ArrayLike) -> Rows:
         rows: Rows = matrix(X).tolist()
-        for step in self.steps:
-            rows = step.transform(rows)
-        return rows
+        return reduce(lambda rows, step: step.transform(rows), self.steps, rows)
 
     def inverse_transform(self, X: ArrayLike) -> Rows:
         rows: Rows = matrix(X).tolist()
-        for step in reversed(self.steps):
-            rows = step.inverse_transform(rows)
-        return rows
+        return reduce(lambda rows, step: step.inverse_transform(rows), reversed(self.steps), rows)
 
     def names(self, features: Sequence[str]) -> list[str]:
-        names = list(features)
-        for step in self.steps:
-            names = step.names(names)
-        return names
+        return reduce(lambda names, step: step.names(names), self.steps, list(features))
 
     def state_dict(self) -> dict[str, Any]:
         """What each step learned, under its place and kind: ``0.standardize.mean_``."""
