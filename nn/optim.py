@@ -389,12 +389,7 @@ def by_epoch(schedule: Schedule, updates: int) -> Schedule:
 
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {"adam": Adam, "adamw": AdamW, "rmsprop": RMSprop, "sgd": SGD}
 SCHEDULES: dict[str, Callable[..., Schedule]] = {
-    "constant": constant,
-    "cosine": cosine,
-    "exponential": exponential,
-    "inverse_time": inverse_time,
-    "linear": linear,
-    "step": step,
+    make.__name__: make for make in (constant, cosine, exponential, inverse_time, linear, step)
 }
 
 
