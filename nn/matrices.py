@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd.errors import clipped
 from autograd.graph import carried
 from autograd.number_systems import floats
 from autograd.primitives import affine, identity
@@ -369,10 +370,8 @@ def _shared(units: list[list[Value]]) -> Iterator[str]:
 
 def _name(node: Value) -> str:
     """A node's name as one short line, without characters that steer a terminal."""
-    name = "".join(
-        c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in node.name or "a node without a name"
-    )
-    return name if len(name) <= 40 else name[:39] + "…"
+    name = node.name or "a node without a name"
+    return clipped("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name), 40)
 
 
 # ---- printing: the blocks of a layer, and what text, HTML and LaTeX make of them ------------------------------
@@ -521,13 +520,8 @@ def _latex_rows(layer: LayerMatrices) -> list[str]:
 
 
 LATEX_CELLS = {
-    "⋮": r"\vdots",
-    "…": r"\cdots",
-    "⋱": r"\ddots",
-    "nan": r"\text{NaN}",
-    "inf": r"\infty",
-    "-inf": r"-\infty",
-}
+    "⋮": r"\vdots", "…": r"\cdots", "⋱": r"\ddots", "nan": r"\text{NaN}", "inf": r"\infty", "-inf": r"-\infty",
+}  # fmt: skip
 LATEX_TEXT = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "<": r"\textless{}", ">": r"\textgreater{}", **{c: "\\" + c for c in "{}$&#%_"},
