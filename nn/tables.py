@@ -113,8 +113,12 @@ class Schema(NamedTuple):
 
     def labels(self, table: Table) -> list[int]:
         """The label of each row, its place among the target's categories."""
-        k = table.columns[self.target.name]
-        return [self._label(table, i, row[k]) for i, row in enumerate(table.rows)]
+        classes = self.target.categories or []
+        names = [_class_name(table, row[table.columns[self.target.name]]) for row in table.rows]
+        for i, name in enumerate(names):
+            if name not in classes:
+                raise ValueError(f"{table.place(i, self.target.name)}: the classes are {_few(classes)}")
+        return [classes.index(name) for name in names]
 
     def known(self, table: Table) -> Table:
         """The rows whose class is known: none where the table has no column for it."""
@@ -130,13 +134,6 @@ class Schema(NamedTuple):
         texts = [c for c in [*self.columns, self.target] if c.categories is not None]
         *told, learned = [f"{called(c.name, '')}, one of {_few(c.categories or [])}" for c in texts]
         return f"{'; '.join([*parts, *told])}; to learn: {learned}"
-
-    def _label(self, table: Table, i: int, cell: str) -> int:
-        classes = self.target.categories or []
-        name = _class_name(table, cell)
-        if name not in classes:
-            raise ValueError(f"{table.place(i, self.target.name)}: the classes are {_few(classes)}")
-        return classes.index(name)
 
 
 def read_table(path: str | PathLike[str]) -> Table:
@@ -407,17 +404,14 @@ def _filled(column: Column, table: Table) -> Column:
 
 def _encode(table: Table, i: int, column: Column, cell: str) -> list[float]:
     """A cell as numbers: itself, or 1 for its category and 0 for the others."""
-    number = table.number(cell) if column.categories is None else None
-    if number is not None:
-        return [number]
-    value: float | str | None = cell
+    value: float | str | None = cell if column.categories is not None else table.number(cell)
     if _is_missing(cell):
-        if column.fill is None:
+        value = column.fill
+        if value is None:
             raise ValueError(
                 f"{table.place(i, column.name)}, a missing value: the network was trained on rows without one; fill "
                 "it in, leave the row out, or train with --missing mean"
             )
-        value = column.fill
     if column.categories is None:
         if not isinstance(value, float):
             raise ValueError(f"{table.place(i, column.name)}: it needs a number")
