@@ -111,18 +111,15 @@ class BatchNorm(Module):
 
         Raises ValueError, and takes nothing, where they are not finite: an average would never forget it.
         """
-        self._check(mu, sigma2)
-        old, new, unbiased = 1.0 - self.momentum, self.momentum, m / (m - 1)
-        self.mu_[:] = [old * average + new * mu_k for average, mu_k in zip(self.mu_, mu)]
-        self.sigma2_[:] = [old * average + new * unbiased * v for average, v in zip(self.sigma2_, sigma2)]
-
-    def _check(self, mu: Sequence[float], sigma2: Sequence[float]) -> None:
         for k, statistics in enumerate(zip(mu, sigma2), 1):
             if not all(map(isfinite, statistics)):
                 raise ValueError(
                     f"{self!r}: unit {k} has mean and variance {statistics} over the mini-batch: every number of it "
                     "needs to be finite"
                 )
+        old, new, unbiased = 1.0 - self.momentum, self.momentum, m / (m - 1)
+        self.mu_[:] = [old * average + new * mu_k for average, mu_k in zip(self.mu_, mu)]
+        self.sigma2_[:] = [old * average + new * unbiased * v for average, v in zip(self.sigma2_, sigma2)]
 
     def _algorithm_1(self, k: int, x: list[Value]) -> Normalised:
         """Unit k for all examples of the mini-batch."""
