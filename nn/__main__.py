@@ -221,16 +221,12 @@ def configuration(options: argparse.Namespace) -> Config:
 
 def _preprocessing(scaling: dict[str, Any]) -> list[list[str | int]] | None:
     """The steps by name, in the order in which they make sense; None where nothing was said."""
-    if scaling["raw"]:
-        if any(asked is not None and asked is not False for name, asked in scaling.items() if name != "raw"):
-            raise ValueError("--raw leaves the data as they are: it takes no other preprocessing beside it")
-        return []
-    chosen: list[list[str | int]] = [[name] for name in ("zero_center", "standardize") if scaling[name]]
-    for name in ("pca", "whiten"):
-        components = scaling[name]
-        if components is not None:
-            chosen.append([name] if components is True else [name, components])
-    return chosen or None
+    order = ("zero_center", "standardize", "pca", "whiten")
+    chosen = {name: scaling[name] for name in order if scaling[name] is not None and scaling[name] is not False}
+    if scaling["raw"] and chosen:
+        raise ValueError("--raw leaves the data as they are: it takes no other preprocessing beside it")
+    steps: list[list[str | int]] = [[name] if n is True else [name, n] for name, n in chosen.items()]
+    return steps or ([] if scaling["raw"] else None)
 
 
 if __name__ == "__main__":
