@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from autograd.errors import clipped, text_name
 from nn.data import Dataset
 from nn.training import EpochRecord, Training
-from nn.watching.frames import STEPS, Frame, Grid, frames, level_of, traced_layers
+from nn.watching.frames import STEPS, Frame, Grid, frames, level_of
 from nn.watching.shrinking import digits, evenly, quantised, rows_and_columns
 
 Array = NDArray[np.float64]
@@ -41,8 +41,8 @@ def told(training: Training, history: Sequence[Any], count: int) -> dict[str, An
         "frames": [_record(training.records[i]) for i in chosen],
         "classes": _named(training.training.classes),
         "map": _map(training, film, grid) if grid else _confusion(film, data, bool(training.validation)),
-        "examples": _examples(training.training, examples, film),
-        "layers": [_layer(l, film, training) for l in range(len(film[0].layers))],
+        "examples": _examples(examples, film),
+        "layers": [_layer(l, film) for l in range(len(film[0].layers))],
     }
 
 
@@ -52,7 +52,7 @@ def _named(names: Sequence[str]) -> list[str]:
 
 
 def _record(record: EpochRecord) -> dict[str, Any]:
-    shown = ("loss", "accuracy", "validation_loss", "validation_accuracy", "learning_rate")
+    shown = ("loss", "accuracy", "validation_loss", "validation_accuracy")
     return {"epoch": record.epoch, **{name: digits(getattr(record, name)) for name in shown}}
 
 
@@ -124,18 +124,17 @@ def _confusion(film: Sequence[Frame], data: Dataset, is_validation: bool) -> dic
 # ---- the layers ---------------------------------------------------------------------------------------------------
 
 
-def _examples(data: Dataset, examples: Dataset, film: Sequence[Frame]) -> dict[str, Any]:
+def _examples(examples: Dataset, film: Sequence[Frame]) -> dict[str, Any]:
     columns = evenly(len(examples.X[0]), 1024)
     return {
         "X": quantised([np.array(x)[columns] for x in examples.X]),
         "features": len(examples.X[0]),
         "labels": [label_of(y) for y in examples.y],
         "predicted": [frame.predicted for frame in film],
-        "of": len(data.y),
     }
 
 
-def _layer(l: int, film: Sequence[Frame], training: Training) -> dict[str, Any]:
+def _layer(l: int, film: Sequence[Frame]) -> dict[str, Any]:
     layers = [frame.layers[l] for frame in film]
     to, from_ = layers[0].W.shape
     share = len(film) * len(film[0].layers)
@@ -147,7 +146,6 @@ def _layer(l: int, film: Sequence[Frame], training: Training) -> dict[str, Any]:
     return {
         "to": to,
         "from": from_,
-        "name": repr(traced_layers(training.model)[l]),  # type: ignore[arg-type]
         "rows": rows,
         "columns": columns,
         "W": quantised([layer.W[np.ix_(rows, columns)] for layer in layers]),
