@@ -83,13 +83,9 @@ def back_propagate(
     target = _target(loss, a[-1], y)
     value, gradient = float(LOSSES[loss].of(a[-1], target)), LOSSES[loss].gradient(a[-1], target)
     events = list(backward(W, z, a, functions, gradient))
-    nothing: list[Any] = [None] * len(W)
-    delta, dW, db = nothing[:], nothing[:], nothing[:]
-    for what, l, arrays in events:
-        if what == "δ":
-            [delta[l]] = arrays
-        else:
-            dW[l], db[l] = arrays
+    found = {(what, l): arrays for what, l, arrays in events}
+    delta = [None, *(found["δ", l][0] for l in range(1, len(W)))]
+    dW, db = ([None, *(found["W, b", l][i] for l in range(1, len(W)))] for i in (0, 1))
     return BackPropagation(value, z, a, delta, dW, db, W[1].T @ delta[1], events)
 
 
