@@ -88,8 +88,11 @@ def _introduce(experiment: Experiment) -> None:
             print(f"{told}: if it only counts them, leave it out (--ignore {name!r})")
     parts = " / ".join(str(len(part.y)) for part in experiment.data)
     print(f"{_title(experiment)}: {parts} examples to train, validate and test")
-    for line in _missing_classes(experiment.data):
-        print(line)
+    for label, name in enumerate(experiment.data.training.classes):
+        counts = [part.y.count(label) for part in experiment.data]
+        if 0 in counts:
+            absent = " or ".join(role for role, count in zip(("train", "validate", "test"), counts) if not count)
+            print(f"of the class {name!r} there are too few, {sum(counts)}: none to {absent}")
     if experiment.preprocessing.steps:
         print(f"preprocessing: {experiment.preprocessing!r}, fitted on the training data")
     print(f"network: {experiment.network}, {len(experiment.model.parameters())} parameters, each a scalar node")
@@ -262,7 +265,9 @@ def _report(experiment: Experiment, folder: Path) -> None:
     _keep(experiment, folder)
     shares = {name: accuracy(model, part) for name, part in zip(Split._fields, data)}
     print("accuracy: " + ", ".join(f"{name} {share:.1%}" for name, share in shares.items()))
-    print(_baseline(data))
+    label, _ = max(Counter(data.training.y).items(), key=lambda pair: (pair[1], -pair[0]))
+    share = data.test.y.count(label) / len(data.test.y)
+    print(f"for comparison: always {data.training.classes[label]!r}, the most frequent class: test {share:.1%}")
     for verdict in experiment.diagnosis.verdicts():
         print(f"diagnosis: {verdict}")
     print(f"weights: {text_name(str(folder / WEIGHTS))}")
@@ -278,24 +283,6 @@ def _report(experiment: Experiment, folder: Path) -> None:
         print("pictures: " + ", ".join(text_name(str(folder / name)) for name in PICTURES))
     except ImportError as error:
         print(f"no picture: {error}")
-
-
-def _missing_classes(data: Split) -> list[str]:
-    """A line for each class that is too rare to be in every part."""
-    roles, lines = ("train", "validate", "test"), []
-    for label, name in enumerate(data.training.classes):
-        counts = [part.y.count(label) for part in data]
-        if 0 in counts:
-            absent = " or ".join(role for role, count in zip(roles, counts) if not count)
-            lines.append(f"of the class {name!r} there are too few, {sum(counts)}: none to {absent}")
-    return lines
-
-
-def _baseline(data: Split) -> str:
-    """What a network has to be better than: to say the class that training met most often, whatever comes."""
-    label, _ = max(Counter(data.training.y).items(), key=lambda pair: (pair[1], -pair[0]))
-    share = data.test.y.count(label) / len(data.test.y)
-    return f"for comparison: always {data.training.classes[label]!r}, the most frequent class: test {share:.1%}"
 
 
 def _film(experiment: Experiment, folder: Path) -> None:
