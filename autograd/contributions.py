@@ -70,7 +70,7 @@ def changed_since(root: Value) -> list[Value]:
 
 def refuse_changed(root: Value) -> None:
     """Raise ValueError where ``changes`` finds some: numbers of two forward passes would be mixed."""
-    found = [" or ".join(called(x.name, "an unnamed value") for x in some[:3]) for some in changes(root)]
+    found = list(dict.fromkeys(" or ".join(called(x.name, "an unnamed value") for x in s[:3]) for s in changes(root)))
     if found:
         raise ValueError(
             f"{', '.join(found[:3])} changed since {called(root.name, 'f')} was computed: compute it again first"
