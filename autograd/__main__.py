@@ -101,8 +101,8 @@ def report(options: argparse.Namespace) -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     if expression.unused:
         print(
-            f"autograd: {expression.name} comes first and is differentiated; it does not depend on "
-            f"{some(expression.unused)}: write first what is to be differentiated",
+            f"autograd: {expression.name} comes first, so it is differentiated, and does not use "
+            f"{some(expression.unused)}; to differentiate another definition, put it first",
             file=sys.stderr,
         )
     if options.latex:

@@ -750,8 +750,8 @@ def test_letters_that_are_numbers_stand_in_the_table():
 def test_which_definition_is_differentiated_is_said_where_another_is_left_over():
     done = run("y = x*x; f = y+1", "x=2")
     assert done.stderr == (
-        "autograd: y comes first and is differentiated; it does not depend on f: write first what is to be "
-        "differentiated\n"
+        "autograd: y comes first, so it is differentiated, and does not use f; to differentiate another definition, "
+        "put it first\n"
     )
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "   value  ∂y/∂…")
 

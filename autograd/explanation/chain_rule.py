@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from math import isfinite
+from math import inf, isfinite
 from typing import NamedTuple
 
 import sympy
@@ -26,6 +26,7 @@ from autograd.number_systems.symbols import Expression
 from autograd.primitives import detach
 from autograd.value import Value
 
+MOST_LETTERS = 6  # a factor with more reads better as ∂f/∂v than as its formula
 SHOWN = 6  # more terms than this are shown as the four largest and the sum of the others
 
 
@@ -140,7 +141,9 @@ class Explanation(Told):
         if self.f is self.wrt:
             return [[write.number(1.0)]]
         found: list[list[str]] = []
-        for pieces in (self._rule(write), self._filled_in(write), self._in_inputs(write)):
+        filled_in = self._products(write, self._factors, MOST_LETTERS)  # in the named values; δ stays δ
+        in_inputs = self._products(write, self._composed or (), inf)
+        for pieces in (self._rule(write), filled_in, in_inputs):
             if pieces and pieces not in found:
                 found.append(pieces)
         rest = [f"… {self._left_out} more"] if self._left_out else []
@@ -171,29 +174,22 @@ class Explanation(Told):
             for term in self.shown
         ]
 
-    def _filled_in(self, write: Writer) -> list[str]:
-        """Each factor as its formula in the named values; δ stays δ."""
-        pieces = []
-        for term, (upstream, local) in zip(self.shown, self._factors):
-            above = (
-                write.factor(upstream)
-                if not _is_long(upstream)
-                else self._partial(write, self.f, term.node, delta=not self._is_direct)
-            )
-            below = self._partial(write, term.node, self.wrt) if _is_long(local) else write.factor(local)
-            pieces.append(above if term.node is self.wrt else above + write.times + below)
-        if self._is_alone:
-            return [] if _is_long(upstream) else [write(upstream)]
-        return pieces
+    def _products(self, write: Writer, pairs: Sequence[tuple[Expression, Expression]], most: float) -> list[str]:
+        """Each pair of factors as a product; ∂f/∂v for one that is not written, or has more letters than ``most``."""
 
-    def _in_inputs(self, write: Writer) -> list[str]:
-        """Each factor as its formula in the inputs."""
-        if self._is_alone and self._composed:
-            return [write(self._composed[0][0])]
-        return [
-            write.factor(upstream) + ("" if term.node is self.wrt else write.times + write.factor(local))
-            for term, (upstream, local) in zip(self.shown, self._composed or ())
-        ]
+        def factor(formula: Expression | None, f: Value, x: Value, delta: bool) -> str:
+            is_short = formula is not None and len(formula.free_symbols) <= most
+            return write.factor(formula) if is_short else self._partial(write, f, x, delta)
+
+        if self._is_alone:
+            formulas = [formula for formula, _ in pairs if formula is not None]
+            return [write(formula) for formula in formulas if len(formula.free_symbols) <= most]
+        pieces = []
+        for term, (upstream, local) in zip(self.shown, pairs):
+            above = factor(upstream, self.f, term.node, not self._is_direct)
+            below = factor(local, term.node, self.wrt, False)
+            pieces.append(above if term.node is self.wrt else above + write.times + below)
+        return pieces
 
     def _numbers(self, write: Writer) -> list[str]:
         """0 + 12 + 12 = 24; the product of the two factors where there is one term."""
@@ -396,8 +392,3 @@ class Explanation(Told):
 
 def _symbol(node: Value) -> str:
     return node.operation.symbol if node.operation else ""
-
-
-def _is_long(formula: Expression | None) -> bool:
-    """Whether a factor reads better as ∂f/∂v than as its formula."""
-    return formula is None or len(formula.free_symbols) > 6
