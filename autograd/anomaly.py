@@ -13,7 +13,7 @@ from math import isfinite
 from autograd.contributions import Contribution, contributions, is_number
 from autograd.errors import AnomalyError, DomainError, broken_rule, called, complaint, situation, words_for
 from autograd.graph import leaves, topological_order
-from autograd.lines import Hooks, remembering_lines
+from autograd.lines import REMEMBERING, Hooks, forget, place
 from autograd.primitives import Primitive
 from autograd.value import Value
 
@@ -38,7 +38,7 @@ def detect_anomaly() -> Iterator[None]:
         ...
     autograd.errors.AnomalyError: ...sqrt at x = 0.0: its local derivative by x is inf; a finite one needs x > 0
     """
-    with remembering_lines(), _hooks.hooked():
+    with _hooks.hooked():
         yield
 
 
@@ -70,7 +70,7 @@ def _in_value(node: Value) -> Anomaly:
     for i, x in enumerate(node.parents):
         if not isfinite(x.data):
             what = "constant" if is_number(x) else "leaf"
-            made = f", made in {_place(x)}," if _place(x) else ""
+            made = f", made in {place(x)}," if place(x) else ""
             return _error(
                 AnomalyError, node,
                 f"{situation(operation, operands, names)}: the result is {node.data!r} since the {what} "
@@ -107,15 +107,8 @@ def _letter(node: Value, i: int) -> str:
 
 def _error(kind: type[AnomalyError] | type[DomainError], node: Value, text: str) -> Anomaly:
     if _hooks.is_inside():
-        text = f"{_place(node) or 'made before detect_anomaly()'}: {text}"
+        text = f"{place(node) or 'made before detect_anomaly()'}: {text}"
     return kind(text, node)
-
-
-def _place(node: Value) -> str:
-    """File, line and what is written there; empty where that is not known."""
-    with remembering_lines() as lines:
-        code = lines.code(node)
-        return lines.place(node) + (f", `{code}`" if code else "") if lines.knows(node) else ""
 
 
 _check_fault, _backward = Primitive.check_fault, Value.backward
@@ -142,4 +135,9 @@ def _raise(anomaly: Anomaly | None) -> None:
         del anomaly  # a frame that names its error keeps it, and the graph, until the collector runs
 
 
-_hooks = Hooks((Primitive, "check_fault", _check_every_fault), (Value, "backward", _backward_if_finite))
+_hooks = Hooks(
+    *REMEMBERING,
+    (Primitive, "check_fault", _check_every_fault),
+    (Value, "backward", _backward_if_finite),
+    afterwards=forget,
+)

@@ -1,6 +1,7 @@
-"""Where in the user's code each node is made: its file and line, remembered while somebody asks for them.
+"""Where in the user's code each node is made: its file and line, remembered while ``REMEMBERING`` is hooked in.
 
-Outside of ``remembering_lines`` nothing here runs: the engine's own two ways to make a node are in their places.
+Otherwise nothing here runs: the engine's own two ways to make a node are in their places. The line of each new node
+is kept, whichever thread makes it, until ``forget``.
 """
 
 from __future__ import annotations
@@ -66,17 +67,12 @@ class Lines:
         self.of: dict[int, tuple[str, int]] = {}
 
     def place(self, node: Value) -> str:
-        """``file.py, line 12``, or words that say that it is not known."""
-        file, line = self.of.get(id(node), ("", 0))
-        return f"{file}, line {line}" if file else "a line that is not known"
-
-    def knows(self, node: Value) -> bool:
-        """Whether the node was made while lines were remembered."""
-        return id(node) in self.of
-
-    def code(self, node: Value) -> str:
-        """What is written there, where it can be read."""
-        return getline(*self.of.get(id(node), ("", 0))).strip()
+        """File, line and what is written there, ``file.py, line 12, `y = log(x)```; empty where it is not known."""
+        if id(node) not in self.of:
+            return ""
+        file, line = self.of[id(node)]
+        code = getline(file, line).strip()
+        return (f"{file}, line {line}" if file else "a line that is not known") + (f", `{code}`" if code else "")
 
 
 def outside(frame: FrameType | None) -> tuple[str, int]:
@@ -103,16 +99,5 @@ def _init_with_line(self: Value, *arguments: Any, **options: Any) -> None:
     _init(self, *arguments, **options)
 
 
-def _forget() -> None:
-    global _lines
-    _lines = Lines()
-
-
-_hooks = Hooks((value, "_new", _new_with_line), (Value, "__init__", _init_with_line), afterwards=_forget)
-
-
-@contextmanager
-def remembering_lines() -> Iterator[Lines]:
-    """Inside, the line of each new node is kept, whichever thread makes it; those who are inside share them."""
-    with _hooks.hooked():
-        yield _lines
+REMEMBERING = ((value, "_new", _new_with_line), (Value, "__init__", _init_with_line))
+place, forget = _lines.place, _lines.of.clear
