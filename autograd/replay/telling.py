@@ -90,8 +90,12 @@ def _find(plan: Plan) -> list[_Found]:
     memory = plan.memory
     maker: dict[int, Group] = {int(memory.tensor[group.out.flat[0]]): group for group in plan.groups}
     parameters = range(memory.constants, memory.constants + len(plan.parameters))
+
+    def are_parameters(slots: Ints) -> bool:
+        return slots.min() in parameters and slots.max() in parameters
+
     products = [g for g in plan.groups if isinstance(g, Product) and g.blocks == 1 and g.nodes.size > 1]
-    layers = [g for g in products if g.columns[0].min() in parameters and g.columns[0].max() in parameters]
+    layers = [g for g in products if are_parameters(g.columns[0])]
     place = {group: i for i, group in enumerate(layers)}
     found: list[_Found] = []
     taken: set[str] = set()
@@ -122,12 +126,8 @@ def _find(plan: Plan) -> list[_Found]:
         else:
             letters["A"] = "A" + found[source].letters["Z"][1:]
         added = [column.reshape(group.c, group.r) for column in group.columns[2:]]
-        biases = [
-            column[0]
-            for column in added
-            if column.min() in parameters and column.max() in parameters
-            if (column == column[0]).all() and np.unique(column[0]).size == group.r
-        ]
+        biases = [slots[0] for slots in added if are_parameters(slots) and (slots == slots[0]).all()]
+        biases = [bias for bias in biases if np.unique(bias).size == group.r]
         bias = biases[0] if len(biases) == 1 else None
         if bias is not None:
             letters["b"] = letter(bias, f"b{Z[1:]}", i + 1)
@@ -167,50 +167,38 @@ def _letter(plan: Plan, slots: Ints, matrix: bool) -> str:
 
 
 def _layer(found: list[_Found], place: int, writer: Writer, uses: Ints) -> Layer:
-    group, letters, source = found[place][:3]
-    Z, W, A, delta = (letters[key] for key in ("Z", "W", "A", "δ"))
-    rows = source is None  # the examples of an input are its rows
-    shapes: dict[str, tuple[int, ...]] = {
-        "W": (group.r, group.n),
-        "A": (group.c, group.n) if rows else (group.n, group.c),
-    }
-    shapes |= {"Z": (group.r, group.c), "δ": (group.r, group.c)}
-    forward = f"{writer.name(Z)} = {writer.name(W)} {writer.transposed(A) if rows else writer.name(A)}"
-    other = writer.name(A) if rows else writer.transposed(A)
-    gradients = [
-        f"{writer.partial(W)} = {writer.name(delta)} {other}{_rest_of(uses, group.columns[0], group.c, writer)}"
-    ]
-    bias = found[place].bias
+    group, letters, source, _, bias = found[place]
+    Z, W, A, delta = (writer.name(letters[key]) for key in ("Z", "W", "A", "δ"))
+    shapes: dict[str, tuple[int, ...]] = {"W": (group.r, group.n), "A": (group.n, group.c)}
+    shapes |= dict.fromkeys(("Z", "δ"), (group.r, group.c))
+    columns, rows = A, writer.transposed(letters["A"])
+    if source is None:  # the examples of an input are its rows
+        shapes["A"], columns, rows = (group.c, group.n), rows, columns
+
+    def gradient(key: str, factor: str, leaves: Ints) -> str:
+        once = (uses[np.unique(leaves)] == group.c).all()  # by each example
+        return f"{writer.partial(letters[key])} = {delta} {factor}" + ("" if once else f" + {writer.more}")
+
+    forward, gradients = f"{Z} = {W} {columns}", [gradient("W", rows, group.columns[0])]
     if bias is not None:
         shapes["b"] = (group.r,)
         forward += f" + {writer.name(letters['b'])}"
-        gradients.append(
-            f"{writer.partial(letters['b'])} = {writer.name(delta)} 1{_rest_of(uses, bias, group.c, writer)}"
-        )
+        gradients.append(gradient("b", "1", bias))
     if len(group.columns) > 2 + (bias is not None):
         forward += f" + {writer.more}"
     users = [user for user in found if user.source == place]
     ways = {user.steps for user in users}
     steps = ways.pop() if len(ways) == 1 else None
-    delta_line, activation = f"{writer.name(delta)} = {writer.partial(Z)}", ""
-    if users and steps is not None:
-        operations = [step.operation.name for step in steps if step.operation is not None]
-        changing = [name for name in operations if name != "identity"]
-        if len(changing) <= 1:
-            activation = "".join(changing)
-            if _only_used_by(uses, group, steps, users):
-                sums = " + ".join(f"{writer.transposed(u.letters['W'])} {writer.name(u.letters['δ'])}" for u in users)
-                sums = f"({sums})" if len(users) > 1 else sums
-                slope = (
-                    writer.times + writer.slope.format(writer.name(activation), writer.name(Z)) if activation else ""
-                )
-                delta_line = f"{writer.name(delta)} = {sums}{slope}"
-    return Layer(letters, shapes, activation, forward, delta_line, tuple(gradients))
-
-
-def _rest_of(uses: Ints, leaves: Ints, examples: int, writer: Writer) -> str:
-    """What stands for the other uses of a parameter that each example uses once."""
-    return "" if (uses[np.unique(leaves)] == examples).all() else f" + {writer.more}"
+    changing = [step.operation.name for step in steps or () if step.operation and step.operation.name != "identity"]
+    activation, upstream = "".join(changing), writer.partial(letters["Z"])
+    if steps is None or len(changing) > 1:
+        activation = ""
+    elif _only_used_by(uses, group, steps, users):
+        sums = [f"{writer.transposed(user.letters['W'])} {writer.name(user.letters['δ'])}" for user in users]
+        upstream = f"({' + '.join(sums)})" if len(sums) > 1 else sums[0]
+        if activation:
+            upstream += writer.times + writer.slope.format(writer.name(activation), Z)
+    return Layer(letters, shapes, activation, forward, f"{delta} = {upstream}", tuple(gradients))
 
 
 def _only_used_by(uses: Ints, group: Product, between: tuple[Group, ...], users: list[_Found]) -> bool:
@@ -229,8 +217,7 @@ def tell(plan: Plan) -> str:
     for layer in layers:
         sizes = ", ".join(f"{layer.letters[key]} {_size(layer.shapes[key])}" for key in ("W", "A", "Z"))
         lines.append(f"  {layer.forward:{width}}   {sizes}")
-        if layer.activation:
-            lines.append(f"  A{layer.letters['Z'][1:]} = {layer.activation}({layer.letters['Z']})")
+        lines += [f"  {line}" for line in _activated(layer, TEXT)]
     if layers:
         lines.append("back")
     for layer in reversed(layers):
@@ -247,38 +234,38 @@ def tell(plan: Plan) -> str:
     return "\n".join(lines)
 
 
+def _activated(layer: Layer, writer: Writer) -> list[str]:
+    """A¹ = relu(Z¹), where one operation makes it."""
+    A, Z, activation = map(writer.name, (f"A{layer.letters['Z'][1:]}", layer.letters["Z"], layer.activation))
+    return [f"{A} = {writer.applied.format(activation, Z)}"] if layer.activation else []
+
+
 def _rest(plan: Plan) -> str:
-    layers = {id(some.group) for some in _find(plan)}
+    layers = {some.group for some in _find(plan)}
     counts: Counter[str] = Counter()
     for group in plan.groups:
-        if id(group) in layers:
-            continue
         if isinstance(group, Tape):
             counts += group.names
-            continue
-        if isinstance(group, Product):
-            what = f"Σ of {group.n} products"
-        elif isinstance(group, ManyOperands) and group.operation is not None:
-            what = f"{group.operation.symbol} of {group.columns[0].shape[0]}"
-        else:
-            what = group.operation.name if group.operation is not None else ""
-        counts[what] += int(group.nodes.size)
+        elif group not in layers:
+            counts[_what(group)] += int(group.nodes.size)
     return ", ".join(f"{count:,} {what}" for what, count in counts.items())
+
+
+def _what(group: Group) -> str:
+    if isinstance(group, Product):
+        return f"Σ of {group.n} products"
+    if group.operation is None:
+        return ""
+    if isinstance(group, ManyOperands):
+        return f"{group.operation.symbol} of {group.columns[0].shape[0]}"
+    return group.operation.name
 
 
 def tell_latex(plan: Plan) -> str:
     """The layers as one aligned formula."""
-    lines: list[str] = []
     layers = find_layers(plan, LATEX)
-    for layer in layers:
-        lines.append(layer.forward)
-        if layer.activation:
-            a = latex_name(f"A{layer.letters['Z'][1:]}")
-            lines.append(
-                f"{a} = {LATEX.applied.format(latex_name(layer.activation), latex_name(layer.letters['Z']))}"
-            )
-    for layer in reversed(layers):
-        lines += [layer.delta, *layer.gradients]
+    lines = [line for layer in layers for line in (layer.forward, *_activated(layer, LATEX))]
+    lines += [line for layer in reversed(layers) for line in (layer.delta, *layer.gradients)]
     if not lines:
         return r"$\text{no matrix product}$"
     body = r" \\ ".join(line.replace(" = ", " &= ", 1) for line in lines)
