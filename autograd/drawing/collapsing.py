@@ -14,6 +14,7 @@ from math import ceil
 
 from autograd.drawing.display import Display, Edge, Node
 from autograd.notation import SUPERSCRIPTS
+from autograd.primitives import mul
 
 LECTURE_NAME = re.compile(r"([^\W\d_])([⁰¹²³⁴⁵⁶⁷⁸⁹]+)_(\d+(?:,\d+)*)")
 TO_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -24,7 +25,7 @@ Unit = tuple[int, str]  # a layer and a unit in it; "" for what several units sh
 
 def collapsed(shown: Display, opened: Sequence[str]) -> Display:
     """One node for each group that is not opened. ValueError for a name that is neither a group's nor a node's."""
-    operands = _operands(shown)
+    operands = {node: [edge.tail for edge in edges] for node, edges in shown.into().items()}
     units = _units(shown, operands)
     places = _by_layer(shown, operands, units) if units else _by_level(shown, operands)
     open_groups = _open_groups(shown, places, opened)
@@ -129,17 +130,6 @@ def _by_level(shown: Display, operands: dict[Node, list[Node]]) -> dict[Node, Pl
     for node, level in levels.items():
         first = level - level % height
         band = f"level {level}" if height == 1 else f"levels {first} to {first + height - 1}"
-        operation = node.value.operation if node.value is not None else None
-        places[node] = (
-            band,
-            f"{band}, {operation.symbol if operation else 'inputs' if node.value is not None else '×'}",
-        )
+        operation = node.value.operation if node.value is not None else mul
+        places[node] = (band, f"{band}, {operation.symbol if operation else 'inputs'}")
     return places
-
-
-def _operands(shown: Display) -> dict[Node, list[Node]]:
-    """The nodes that each node is computed from; inputs are not among its keys."""
-    operands: dict[Node, list[Node]] = {}
-    for edge in shown.edges:
-        operands.setdefault(edge.head, []).append(edge.tail)
-    return operands

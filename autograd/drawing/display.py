@@ -78,6 +78,13 @@ class Display:
     warnings: list[str] = field(default_factory=list)
     source: Node | None = None  # the s whose paths are lit
 
+    def into(self) -> dict[Node, list[Edge]]:
+        """The edges to each node that is computed from others."""
+        into: dict[Node, list[Edge]] = {}
+        for edge in self.edges:
+            into.setdefault(edge.head, []).append(edge)
+        return into
+
     def node_of(self, value: Value) -> Node:
         """The node that shows a value. ValueError where none does."""
         for node in self.nodes:
@@ -113,9 +120,7 @@ def unfolded(shown: Display, chosen: Collection[Value] | None) -> Display:
     for z in chosen or ():
         if shown.node_of(z) and z.operation not in (affine, dot):
             raise ValueError(f"{shown.names[z]} cannot be unfolded: only affine and dot nodes, a layer's z, can")
-    into: dict[Node, list[Edge]] = {}
-    for edge in shown.edges:
-        into.setdefault(edge.head, []).append(edge)
+    into = shown.into()
     nodes: list[Node] = []
     edges: list[Edge] = []
     for node in shown.nodes:

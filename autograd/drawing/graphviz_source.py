@@ -58,10 +58,10 @@ def digraph(figure: Figure, placement: Placement) -> Any:
 
 def _style(box: Box) -> dict[str, str]:
     fill, line = OUTLINES[box.kind]
-    style = ["filled", *(["rounded"] if box.kind == "input" else []), *(["dashed"] if box.kind == "constant" else [])]
+    dashed = box.kind in ("constant", "dropped")
     return {
         "shape": SHAPES.get(box.kind, "box"),
-        "style": ",".join([*style, *(["dashed"] if box.kind == "dropped" else [])]),
+        "style": "filled" + ",rounded" * (box.kind == "input") + ",dashed" * dashed,
         "fillcolor": LIGHT[fill],
         "color": LIGHT["negative" if box.lit else line],
         "fontcolor": LIGHT["ink"],

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from shutil import which
 
@@ -50,13 +51,13 @@ def run_pygraphviz(source: str, format: str, program: str = "dot") -> bytes:
 
 def run_graphviz(source: str, format: str, program: str = "dot") -> bytes:
     """From whichever of the two there is. Raises Unavailable with what both said."""
-    try:
-        return run_dot(source, format, program)
-    except Unavailable as first:
+    failures = []
+    for run in (run_dot, run_pygraphviz):
         try:
-            return run_pygraphviz(source, format, program)
-        except Unavailable as second:
-            raise Unavailable(f"{first}; {second}") from None
+            return run(source, format, program)
+        except Unavailable as failure:
+            failures.append(str(failure))
+    raise Unavailable("; ".join(failures))
 
 
 def placed(figure: Figure, engine: str | None = None) -> Placement:
@@ -68,25 +69,15 @@ def placed(figure: Figure, engine: str | None = None) -> Placement:
         if engine not in ENGINES:
             raise ValueError(f"engine {engine!r}: there are {', '.join(ENGINES)}")
         return ENGINES[engine](figure)
-    for place in ENGINES.values():
-        try:
-            return place(figure)
-        except Unavailable:
-            continue
-    raise AssertionError("the built-in layout is always there")
-
-
-def _by_dot(figure: Figure) -> Placement:
-    return _read(run_dot(_skeleton(figure), "json0"), figure, "dot")
-
-
-def _by_pygraphviz(figure: Figure) -> Placement:
-    return _read(run_pygraphviz(_skeleton(figure), "json0"), figure, "pygraphviz")
+    for name in ("dot", "pygraphviz"):
+        with suppress(Unavailable):
+            return ENGINES[name](figure)
+    return layered(figure)
 
 
 ENGINES: dict[str, Callable[[Figure], Placement]] = {
-    "dot": _by_dot,
-    "pygraphviz": _by_pygraphviz,
+    "dot": lambda figure: _read(run_dot(_skeleton(figure), "json0"), figure, "dot"),
+    "pygraphviz": lambda figure: _read(run_pygraphviz(_skeleton(figure), "json0"), figure, "pygraphviz"),
     "built-in": layered,
 }
 
@@ -117,8 +108,8 @@ def _read(answer: bytes, figure: Figure, engine: str) -> Placement:
     centres = {int(box["name"]): point(box["pos"]) for box in graph["objects"]}
     routes: dict[int, Route] = {}
     for wire in graph.get("edges", ()):
-        tip, *points = wire["pos"].removeprefix("e,").split()
-        label = point(wire["lp"]) if "lp" in wire else None
-        routes[int(wire["id"])] = Route([point(p) for p in points], point(tip), label)
-    n, m = len(figure.boxes), len(figure.wires)
-    return Placement(width, height, [centres[i] for i in range(n)], [routes[i] for i in range(m)], engine)
+        tip, *points = map(point, wire["pos"].removeprefix("e,").split())
+        routes[int(wire["id"])] = Route(points, tip, point(wire["lp"]) if "lp" in wire else None)
+    return Placement(
+        width, height, [centres[i] for i in sorted(centres)], [routes[i] for i in sorted(routes)], engine
+    )
