@@ -39,8 +39,6 @@ function filled(template, operands, own, held = (x) => x, plain = (x) => x) {
     return bracket ? held(thing) : plain(thing);
   });
 }
-const inNames = (template, operands, own) => filled(template, operands, own);
-const inNumbers = (template, operands, own) => filled(template, operands, own, heldMath, numberMath);
 
 /** ∂above/∂below between two nodes; `which` tells the operands of x · x apart. */
 function partialMath(above, below, which = "") {

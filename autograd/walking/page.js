@@ -24,14 +24,13 @@ const PHASES = {
   forward({ node, value }, hides) {
     const { name, markup, rule, parents } = nodes[node];
     const { value: template } = rules[rule];
-    const symbols = inNames(template, parents.map((parent) => nodes[parent].markup), markup);
-    const numbers = inNumbers(template, parents.map((parent) => walk.run.data[parent]), value);
+    const symbols = filled(template, parents.map((parent) => nodes[parent].markup), markup);
+    const numbers = filled(template, parents.map((parent) => walk.run.data[parent]), value, heldMath, numberMath);
     const operands = listed(parents.map((parent) => operandText(nodes[parent], walk.run.data[parent])));
     const pieces = [markup, ...(symbols ? [`<mo>=</mo>${symbols}`] : [])];
     if (numbers && numbers !== numberMath(value)) pieces.push(`<mo>=</mo>${numbers}`);
     return {
       title: "Forward pass",
-      asked: `${markup}<mo>=</mo>`,
       formula: [...pieces, `<mo>=</mo>${result(value, hides)}`],
       sentence: hides ? `What is ${name}? It is computed from ${operands}.`
         : `${name} is computed from ${operands}: ${name} = ${numberText(value)}.`,
@@ -40,7 +39,6 @@ const PHASES = {
 
   seed: ({ value }, hides) => ({
     title: "Backward pass",
-    asked: `${gradientMath(root, root)}<mo>=</mo>`,
     formula: [gradientMath(root, root), `<mo>=</mo>${result(value, hides)}`],
     sentence: hides ? `The backward pass starts at ${root.name}. What is ${root.gradient}?`
       : `The backward pass starts at ${root.name}, which moves as fast as itself: ${root.gradient} = 1.`,
@@ -53,7 +51,7 @@ const PHASES = {
     const factors = `${tagged("upstream", gradientMath(root, y))}<mo>·</mo>${tagged("local", slope)}`;
     const product_ = [`${numberMath(upstream)}<mo>·</mo>${heldMath(local)}`, numberMath(product)];
     const numbers = hides ? [] : product_.map((written) => `<mo>=</mo>${written}`);
-    const formula = inNames(rules[y.rule].locals[operand], y.parents.map((p) => nodes[p].markup), y.markup);
+    const formula = filled(rules[y.rule].locals[operand], y.parents.map((p) => nodes[p].markup), y.markup);
     const inLetters = formula && formula !== numberMath(local) ? `<mo>=</mo>${formula}` : "";
     const isLast = !isAwaited(walk.steps, walk.position, parent);
     const [given, sum] = [`${numberText(upstream)} · ${heldText(local)} = ${numberText(product)}`, numberText(value)];
@@ -70,7 +68,6 @@ const PHASES = {
     const slopeIs = [`<mrow class="local">${slope}</mrow>`, `${inLetters}<mo>=</mo>${numberMath(local)}`];
     return {
       title: "Backward pass",
-      asked: `${gradientMath(root, x)}<mo>=</mo>`,
       formula: [`${gradientMath(root, x)}<mo>+=</mo>${factors}`, ...numbers],
       sentence: (hides ? question : told).filter(Boolean).join(" "),
       terms: hides ? [] : [slopeIs, ...chainRule(step, isLast)],
@@ -132,7 +129,7 @@ function which({ node, operand, parent }) {
 
 function show() {
   const { step, hides, position, steps } = walk;
-  const { title, formula, sentence, asked = "", terms = [] } = PHASES[step.phase](step, hides);
+  const { title, formula, sentence, terms = [] } = PHASES[step.phase](step, hides);
   const inPhase = steps.filter(({ phase }) => phase === step.phase);
   const count = inPhase.length > 1 ? `, ${inPhase.indexOf(step) + 1} of ${inPhase.length}` : "";
   named("phase").textContent = title + count;
@@ -143,9 +140,10 @@ function show() {
   const asks = walk.isPredicting && step.value !== undefined;
   named("question").hidden = !asks;
   if (asks) {
-    named("asked").innerHTML = math(asked);
-    const about = nodes[step.parent ?? step.node];
-    named("answer").setAttribute("aria-label", step.phase === "forward" ? about.name : about.gradient);
+    const about = nodes[aboutOf(step)];
+    const isForward = step.phase === "forward";
+    named("asked").innerHTML = math(`${isForward ? about.markup : gradientMath(root, about)}<mo>=</mo>`);
+    named("answer").setAttribute("aria-label", isForward ? about.name : about.gradient);
   }
   for (const region of [named("formula"), named("terms")]) {
     // what has to be scrolled can be reached by keys
@@ -156,7 +154,7 @@ function show() {
   const scrubber = named("scrubber");
   scrubber.max = steps.length - 1;
   scrubber.value = position;
-  named("passes").style.setProperty("--turn", steps.findIndex(({ phase }) => phase === "seed") / (steps.length - 1));
+  named("passes").style.setProperty("--turn", walk.turn / (steps.length - 1));
   scrubber.setAttribute("aria-valuetext", `${position} of ${steps.length - 1}: ${named("phase").textContent}`);
   // not `disabled`: a button that has the focus keeps it, and the keys go on working
   named("back").setAttribute("aria-disabled", position === 0);
@@ -168,7 +166,7 @@ function show() {
 
 function showPicture(step, hides) {
   const shown = visible(GRAPH, walk.run, walk.position, hides);
-  const about = step.phase === "backward" ? step.parent : step.node;
+  const about = aboutOf(step);
   for (const box of all(".node")) {
     const i = Number(box.dataset.node);
     const { data, grad, isPartial } = shown[i];
@@ -226,17 +224,14 @@ function bringIntoView(node, giver) {
 function judge(event) {
   event.preventDefault();
   const { hides } = walk;
-  const field = named("answer");
   if (!hides) return move(() => walk.next());
-  if (!field.value.trim()) return say("Type the number that you expect; Reveal shows it.", "");
-  const { verdict, slips } = walk.answer(field.value);
+  const field = named("answer");
   const answer = field.value.trim();
-  if (verdict === "right") {
-    show();
-    field.select();
-    return say(`✓ Right: ${numberText(walk.step.value)}. Enter leads on.`, "right");
-  }
+  if (!answer) return say("Type the number that you expect; Reveal shows it.", "");
+  const { verdict, slips } = walk.answer(answer);
+  if (verdict === "right") show();
   const words = {
+    right: `✓ Right: ${numberText(walk.step.value)}. Enter leads on.`,
     unreadable: `“${answer}” is no number that can be read: write 24, −0.5, 0,33 or 1/3.`,
     coarse: `${answer} is right as far as it goes; it needs more digits.`,
     wrong: slips.length ? `✗ Not yet. ${answer} is what one gets if ${slips.join("; or ")}.`
@@ -255,20 +250,14 @@ function say(words, verdict) {
 
 function makeFields() {
   for (const i of INPUTS) {
-    const node = nodes[i];
     const row = document.createElement("div");
-    const made = (tag) => row.appendChild(document.createElement(tag));
-    const [label, field, slider] = [made("label"), made("input"), made("input")];
-    label.innerHTML = math(node.markup);
-    label.htmlFor = field.id = `${ID}input-${i}`;
-    field.inputMode = "decimal";
-    field.size = 8;
-    field.autocomplete = "off";
-    field.setAttribute("aria-label", node.name);
-    field.setAttribute("aria-describedby", `${ID}fault`);
-    slider.type = "range";
-    slider.setAttribute("aria-label", `${node.name}, slider`);
+    row.innerHTML = `<label for="${ID}input-${i}">${math(nodes[i].markup)}</label>
+      <input id="${ID}input-${i}" inputmode="decimal" size="8" autocomplete="off" aria-describedby="${ID}fault">
+      <input type="range">`;
+    const [, field, slider] = row.children;
     slider.dataset.input = field.dataset.input = i;
+    field.setAttribute("aria-label", nodes[i].name);
+    slider.setAttribute("aria-label", `${nodes[i].name}, slider`);
     field.addEventListener("input", () => changeInput(i, field.value));
     slider.addEventListener("input", () => changeInput(i, Number(slider.value).toPrecision(6), slider));
     named("fields").append(row);
@@ -280,6 +269,7 @@ function makeFields() {
 function showInputs(moved = null) {
   for (const control of all("[data-input]")) {
     const x = walk.inputs[control.dataset.input];
+    control.removeAttribute("aria-invalid");
     if (control === moved) continue;
     if (control.type === "range") {
       const reach = Math.max(1, 2 * Math.abs(walk.first[control.dataset.input]), Math.abs(x) - 1) || 1;
@@ -288,7 +278,6 @@ function showInputs(moved = null) {
     } else {
       control.value = fieldText(x);
     }
-    control.removeAttribute("aria-invalid");
   }
 }
 
@@ -311,8 +300,6 @@ function changeInput(i, text, slider = null) {
   named("fault").textContent = "";
   say("", "");
   showInputs(slider ?? field);
-  if (slider) field.value = fieldText(walk.inputs[i]);
-  field.removeAttribute("aria-invalid");
   show();
 }
 

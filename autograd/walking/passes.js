@@ -70,6 +70,9 @@ function walkthrough(graph, inputs) {
   return { data, locals, grads, steps };
 }
 
+/** The node whose number, or gradient, a step finds. */
+const aboutOf = ({ node, parent = node }) => parent;
+
 /** The contributions that have arrived at `parent` up to a step, in the order of the forward pass. */
 function arrived(steps, position, parent) {
   const found = steps.slice(0, position + 1).filter((step) => step.phase === "backward" && step.parent === parent);
@@ -85,9 +88,7 @@ function visible({ nodes }, { data, steps }, position, hides) {
   const shown = nodes.map(({ kind }, i) => (kind === "operation" ? {} : { data: data[i] }));
   const last = hides ? position - 1 : position;
   for (const step of steps.slice(0, last + 1)) {
-    if (step.phase === "forward") shown[step.node].data = step.value;
-    if (step.phase === "seed") shown[step.node].grad = step.value;
-    if (step.phase === "backward") shown[step.parent].grad = step.value;
+    if (step.value !== undefined) shown[aboutOf(step)][step.phase === "forward" ? "data" : "grad"] = step.value;
   }
   shown.forEach((node, i) => {
     node.isPartial = node.grad !== undefined && isAwaited(steps, last, i);

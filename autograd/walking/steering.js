@@ -4,11 +4,10 @@ class Walk {
   constructor(graph) {
     this.graph = graph;
     this.first = graph.nodes.map((node) => Number(node.data));
-    this.inputs = [...this.first];
-    this.run = walkthrough(graph, this.inputs);
     this.position = 0;
     this.isPredicting = false;
     this.known = new Set(); // the steps whose number was predicted or revealed
+    this.runOn(this.first);
   }
 
   get steps() {
@@ -17,6 +16,11 @@ class Walk {
 
   get step() {
     return this.steps[this.position];
+  }
+
+  /** The step at which the backward pass begins. */
+  get turn() {
+    return this.steps.findIndex(({ phase }) => phase === "seed");
   }
 
   /** Whether this step's number is hidden, for the student to predict. */
@@ -41,10 +45,8 @@ class Walk {
   /** The step that a node's number comes from, or in the backward pass the last one that adds to its gradient. */
   stepOf(node) {
     const isForward = this.step.phase === "start" || this.step.phase === "forward";
-    const finds = (step) => (isForward ? step.phase === "forward" && step.node === node
-      : (step.phase === "backward" && step.parent === node) || (step.phase === "seed" && step.node === node));
-    const found = this.steps.findLastIndex(finds);
-    return found >= 0 ? found : isForward ? 0 : this.steps.findIndex(({ phase }) => phase === "seed");
+    const found = this.steps.findLastIndex((step) => aboutOf(step) === node && (step.phase === "forward") === isForward);
+    return found >= 0 ? found : isForward ? 0 : this.turn;
   }
 
   predict(on) {
@@ -59,17 +61,18 @@ class Walk {
     return found;
   }
 
-  /** Runs both passes with another number for an input. Throws Fault and changes nothing where there is no value. */
-  change(input, number) {
-    const inputs = this.inputs.with(input, number);
+  /** Runs both passes on these inputs. Throws Fault and changes nothing where there is no value. */
+  runOn(inputs) {
     this.run = walkthrough(this.graph, inputs);
     this.inputs = inputs;
     this.known.clear();
   }
 
+  change(input, number) {
+    this.runOn(this.inputs.with(input, number));
+  }
+
   reset() {
-    this.run = walkthrough(this.graph, this.first);
-    this.inputs = [...this.first];
-    this.known.clear();
+    this.runOn(this.first);
   }
 }
