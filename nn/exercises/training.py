@@ -197,10 +197,12 @@ def _normalised(
     root: Callable[[float, float], float] = lambda v, e: sqrt(v + e),
     centred: bool = True,
     line: Callable[[float, float, float], float] = lambda hat, gamma, beta: gamma * hat + beta,
-) -> Callable[[Numbers, float, float, float], Numbers]:
-    def norm(x: Numbers, gamma: float, beta: float, epsilon: float) -> Numbers:
-        mu = _mean(x) if centred else 0.0
-        return [line((x_i - mu) / root(variance(x), epsilon), gamma, beta) for x_i in x]
+) -> Callable[..., Numbers]:
+    """Batch normalisation by the statistics of x itself or of what was seen; each option is a way to go wrong."""
+
+    def norm(x: Numbers, gamma: float, beta: float, epsilon: float, seen: Numbers | None = None) -> Numbers:
+        mu, v = _mean(seen or x) if centred else 0.0, variance(seen or x)
+        return [line((x_i - mu) / root(v, epsilon), gamma, beta) for x_i in x]
 
     return norm
 
@@ -264,19 +266,9 @@ def _learned(rng: Random) -> Problem:
 
 
 def _evaluated(
-    statistics: Callable[[Problem], Numbers] = lambda p: p["seen"],
-    less: int = 0,
-    gamma: bool = True,
-    beta: bool = True,
-    root: bool = True,
+    statistics: Callable[[Problem], Numbers] = lambda p: p["seen"], **options: Any
 ) -> Callable[[Problem], Numbers]:
-    def answer(p: Problem) -> Numbers:
-        data = statistics(p)
-        variance = _variance(data, less)
-        hats = [(x - _mean(data)) / (sqrt(variance) if root else variance) for x in p["x"]]
-        return [(p["gamma"] if gamma else 1.0) * hat + (p["beta"] if beta else 0.0) for hat in hats]
-
-    return answer
+    return lambda p: _normalised(**options)(p["x"], p["gamma"], p["beta"], 0.0, statistics(p))
 
 
 def _explain_evaluation(p: Problem) -> Any:
@@ -301,13 +293,15 @@ EVALUATE = Exercise(
         ("batch statistics at test time", _evaluated(lambda p: p["x"]),
          "The two test examples were normalised by their own mean and variance: then the output for one would "
          "depend on who else is asked about."),
-        ("1/(m − 1) for 1/m", _evaluated(less=1), "The lecture's statistics of the training data have 1/m."),
+        ("1/(m − 1) for 1/m", _evaluated(variance=lambda x: _variance(x, less=1)),
+         "The lecture's statistics of the training data have 1/m."),
         ("statistics of all six", _evaluated(lambda p: p["seen"] + p["x"]),
          "The test examples were counted in: the statistics are those of the training data alone."),
-        ("forgot γ and β", _evaluated(gamma=False, beta=False), "x̂ is not yet the output: y = γ x̂ + β."),
-        ("forgot β", _evaluated(beta=False), "y = γ x̂ + β: β is added at the end."),
-        ("forgot γ", _evaluated(gamma=False), "y = γ x̂ + β: γ stretches x̂."),
-        ("the variance for its root", _evaluated(root=False), "x̂ is to have the deviation 1: divide by √σ²."),
+        ("forgot γ and β", _evaluated(line=lambda hat, gamma, beta: hat), "x̂ is not yet the output: y = γ x̂ + β."),
+        ("forgot β", _evaluated(line=lambda hat, gamma, beta: gamma * hat), "y = γ x̂ + β: β is added at the end."),
+        ("forgot γ", _evaluated(line=lambda hat, gamma, beta: hat + beta), "y = γ x̂ + β: γ stretches x̂."),
+        ("the variance for its root", _evaluated(root=lambda v, e: v),
+         "x̂ is to have the deviation 1: divide by √σ²."),
     ),
     hints=(
         "Whose mean and variance are used in evaluation?",
