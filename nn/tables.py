@@ -125,7 +125,7 @@ class Schema(NamedTuple):
         if self.target.name not in table.columns:
             return _take(table, [])
         k = table.columns[self.target.name]
-        return _take(table, [i for i, row in enumerate(table.rows) if not _is_missing(row[k])])
+        return _take(table, [i for i, row in enumerate(table.rows) if row[k].lower() not in MISSING])
 
     def __str__(self) -> str:
         """How the columns are read, in one line."""
@@ -214,18 +214,17 @@ def read_split(
     parts = [[int(i) for [i] in part.X] for part in split(places, rng=rng)]
     if missing == "mean":
         schema = schema._replace(columns=[_filled(c, _take(table, parts[0])) for c in schema.columns])
-    return Split(*(_dataset(schema, _take(table, part)) for part in parts)), schema
+    tables, classes = [_take(table, part) for part in parts], schema.target.categories or []
+    return Split(*(Dataset(schema.examples(t), schema.labels(t), classes, schema.features) for t in tables)), schema
 
 
 def _counting(table: Table, columns: Sequence[Column]) -> list[str]:
-    found = []
-    for column in columns if len(table.rows) > 2 else ():
-        if column.categories is None:
-            k = table.columns[column.name]
-            numbers = (table.number(row[k]) for row in table.rows)
-            if all(a is not None and b is not None and b - a == 1.0 for a, b in pairwise(numbers)):
-                found.append(column.name)
-    return found
+    def is_counting(name: str) -> bool:
+        numbers = (table.number(row[table.columns[name]]) for row in table.rows)
+        return all(a is not None and b is not None and b - a == 1.0 for a, b in pairwise(numbers))
+
+    plain = [column.name for column in columns if column.categories is None and len(table.rows) > 2]
+    return [name for name in plain if is_counting(name)]
 
 
 def _shown(text: str) -> str:
@@ -236,11 +235,6 @@ def _few(names: Iterable[str]) -> str:
     """The names on one line, or some of them where they are many."""
     short = [called(name, "''") for name in names]
     return ", ".join(short if len(short) <= 6 else [*short[:4], f"… {short[-1]}"])
-
-
-def _dataset(schema: Schema, table: Table) -> Dataset:
-    classes = schema.target.categories or []
-    return Dataset(schema.examples(table), schema.labels(table), classes, schema.features)
 
 
 def _take(table: Table, places: Sequence[int]) -> Table:
@@ -318,16 +312,12 @@ def _refuse_thousands(table: Table, places: Sequence[tuple[int, str]], mark: str
         )
 
 
-def _is_missing(cell: str) -> bool:
-    return cell.lower() in MISSING
-
-
 def _without_missing(table: Table, used: Sequence[str], target: str, missing: str) -> Table:
     """The table without rows that miss a value, where they are to be dropped; ValueError where they are refused."""
     places = [(name, table.columns[name]) for name in used]
     kept = []
     for i, row in enumerate(table.rows):
-        found = [name for name, k in places if _is_missing(row[k])]
+        found = [name for name, k in places if row[k].lower() in MISSING]
         if not found or (missing == "mean" and target not in found):
             kept.append(i)
         elif missing != "drop":
@@ -343,10 +333,10 @@ def _without_missing(table: Table, used: Sequence[str], target: str, missing: st
 
 def _column(table: Table, name: str, are_names: bool) -> Column:
     cells = [row[table.columns[name]] for row in table.rows]
-    text = [i for i, cell in enumerate(cells) if table.number(cell) is None and not _is_missing(cell)]
+    text = [i for i, cell in enumerate(cells) if table.number(cell) is None and cell.lower() not in MISSING]
     if not text and not are_names:
         return Column(name, None)
-    known = [cell for cell in cells if not _is_missing(cell)]
+    known = [cell for cell in cells if cell.lower() not in MISSING]
     # a slip in a column of numbers must not make names of all of them
     slips = text if 2 * len(text) < len(known) else [i for i in text if LIKE_A_NUMBER.fullmatch(cells[i])]
     if slips and not are_names:
@@ -393,7 +383,7 @@ def _classes(table: Table, target: str) -> list[str]:
 def _filled(column: Column, table: Table) -> Column:
     """The column with what stands in for a missing value, learned from this table alone."""
     k = table.columns[column.name]
-    cells = [row[k] for row in table.rows if not _is_missing(row[k])]
+    cells = [row[k] for row in table.rows if row[k].lower() not in MISSING]
     if not cells:
         raise ValueError(f"the column {column.name!r} is missing in all training rows: leave it out (--ignore)")
     if column.categories is None:
@@ -405,7 +395,7 @@ def _filled(column: Column, table: Table) -> Column:
 def _encode(table: Table, i: int, column: Column, cell: str) -> list[float]:
     """A cell as numbers: itself, or 1 for its category and 0 for the others."""
     value: float | str | None = cell if column.categories is not None else table.number(cell)
-    if _is_missing(cell):
+    if cell.lower() in MISSING:
         value = column.fill
         if value is None:
             raise ValueError(
