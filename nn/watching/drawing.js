@@ -59,15 +59,13 @@ function sized(canvas, width, height) {
 /** A matrix of numbers from −1 to 1, row by row. */
 function heat(canvas, { rows, columns, width, height }, share, colours) {
   const context = sized(canvas, columns * width, rows * height);
-  for (let i = 0; i < rows; i++) {
-    for (let j = 0; j < columns; j++) {
-      const x = share(i * columns + j);
-      context.fillStyle = rgb(signed(colours, x));
-      context.fillRect(j * width, i * height, width, height);
-      if (x < 0 && width >= 11 && height >= 11) {
-        context.fillStyle = rgb(colours.ink);
-        context.fillRect((j + 0.3) * width, (i + 0.5) * height - 0.75, 0.4 * width, 1.5);
-      }
+  for (let k = 0; k < rows * columns; k++) {
+    const [i, j, x] = [Math.floor(k / columns), k % columns, share(k)];
+    context.fillStyle = rgb(signed(colours, x));
+    context.fillRect(j * width, i * height, width, height);
+    if (x < 0 && width >= 11 && height >= 11) {
+      context.fillStyle = rgb(colours.ink);
+      context.fillRect((j + 0.3) * width, (i + 0.5) * height - 0.75, 0.4 * width, 1.5);
     }
   }
 }
@@ -184,13 +182,11 @@ function crossings(heights, steps) {
 /** Where neighbours on a grid have different winners: the sides of the cells around them. */
 function borders(winners, steps) {
   const pieces = [];
-  for (let i = 0; i < steps; i++) {
-    for (let j = 0; j < steps; j++) {
-      const here = winners[i * steps + j];
-      if (j + 1 < steps && here !== winners[i * steps + j + 1]) pieces.push([[j + 0.5, i - 0.5], [j + 0.5, i + 0.5]]);
-      if (i + 1 < steps && here !== winners[(i + 1) * steps + j]) pieces.push([[j - 0.5, i + 0.5], [j + 0.5, i + 0.5]]);
-    }
-  }
+  winners.forEach((here, k) => {
+    const [i, j] = [Math.floor(k / steps), k % steps];
+    if (j + 1 < steps && here !== winners[k + 1]) pieces.push([[j + 0.5, i - 0.5], [j + 0.5, i + 0.5]]);
+    if (i + 1 < steps && here !== winners[k + steps]) pieces.push([[j - 0.5, i + 0.5], [j + 0.5, i + 0.5]]);
+  });
   return pieces;
 }
 
@@ -205,10 +201,9 @@ function plane(canvas, width, { low, high, steps, points, features }, { colourAt
   const gridPlace = (x, y) => place([(x - low[0]) / (high[0] - low[0]) * (steps - 1),
     (y - low[1]) / (high[1] - low[1]) * (steps - 1)]);
   const image = new ImageData(steps, steps);
-  for (let row = 0; row < steps; row++) {
-    for (let column = 0; column < steps; column++) {
-      image.data.set([...colourAt(row * steps + column), 255], 4 * ((steps - 1 - row) * steps + column));
-    }
+  for (let k = 0; k < steps * steps; k++) {
+    const [row, column] = [Math.floor(k / steps), k % steps];
+    image.data.set([...colourAt(k), 255], 4 * ((steps - 1 - row) * steps + column));
   }
   const small = made("canvas", { width: steps, height: steps });
   small.getContext("2d").putImageData(image, 0, 0);

@@ -249,12 +249,7 @@ function stop(frame) {
   go(frame);
 }
 
-const KEYS = {
-  ArrowRight: () => at + 1,
-  ArrowLeft: () => at - 1,
-  Home: () => 0,
-  End: () => frames.length - 1,
-};
+const KEYS = { ArrowRight: () => at + 1, ArrowLeft: () => at - 1, Home: () => 0, End: () => frames.length - 1 };
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || event.target.closest?.("input") || !KEYS[event.key]) return;
