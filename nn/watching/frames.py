@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from autograd.functions import sum
 from autograd.value import collector_paused
-from nn.activations import Sigmoid
 from nn.data import Dataset
 from nn.layers import MLP, Linear, Sequential
-from nn.module import evaluating, numbers
+from nn.module import Module, evaluating, numbers
 from nn.training import Training, predict
 from nn.watching.outputs import outputs_at
 
@@ -62,16 +61,11 @@ class Grid(NamedTuple):
         return cls(low, high, [[x, y] for y in ys for x in xs])
 
 
-def traced_layers(model: MLP | Sequential) -> list[Linear]:
-    """The layers whose z and a a trace keeps."""
+def layers_of(model: Module) -> list[Module]:
+    """The layers of an MLP or a Sequential, one after the other."""
     net = model.net if isinstance(model, MLP) else model
-    return [layer for layer in net.layers if isinstance(layer, Linear)]
-
-
-def level_of(model: MLP | Sequential) -> float:
-    """The output between both classes: 0 for a logit or a score, ½ where a sigmoid comes last."""
-    net = model.net if isinstance(model, MLP) else model
-    return 0.5 if isinstance(net.layers[-1], Sigmoid) else 0.0
+    assert isinstance(net, Sequential)
+    return net.layers
 
 
 def frames(
@@ -83,6 +77,7 @@ def frames(
     """
     model = training.model
     assert isinstance(model, (MLP, Sequential))
+    traced = [layer for layer in layers_of(model) if isinstance(layer, Linear)]  # whose z and a a trace keeps
     with unchanged(model), evaluating(model):
         for place in chosen:
             try:
@@ -99,7 +94,7 @@ def frames(
                         np.array([numbers(trace.a[l]) for trace in traces]),
                         np.array([delta[l] for delta in deltas]),
                     )
-                    for l, linear in enumerate(traced_layers(model), 1)
+                    for l, linear in enumerate(traced, 1)
                 ]
                 yield Frame(layers, [predict(trace.output) for trace in traces], outputs_at(model, points))
             except (ValueError, TypeError) as error:

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd.errors import clipped, text_name
+from nn.activations import Sigmoid
 from nn.data import Dataset
 from nn.training import EpochRecord, Training
-from nn.watching.frames import STEPS, Frame, Grid, frames, level_of
+from nn.watching.frames import STEPS, Frame, Grid, frames, layers_of
 from nn.watching.shrinking import digits, evenly, quantised, rows_and_columns
 
 Array = NDArray[np.float64]
@@ -78,7 +79,8 @@ def _map(training: Training, film: Sequence[Frame], grid: Grid) -> dict[str, Any
     data, features = training.training, training.training.features
     points = evenly(len(data.y), MOST_POINTS)
     return {
-        **_heights(film, level_of(training.model)),  # type: ignore[arg-type]
+        # the output between both classes: 0 for a logit or a score, ½ where a sigmoid comes last
+        **_heights(film, 0.5 if isinstance(layers_of(training.model)[-1], Sigmoid) else 0.0),
         "low": grid.low,
         "high": grid.high,
         "steps": STEPS,
