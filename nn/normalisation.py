@@ -89,7 +89,9 @@ class BatchNorm(Module):
                 "2; choose another batch_size, or call model.eval() first"
             )
         if not (self.training or self._calibrating):
-            return self._evaluate(X)
+            # the same with the numbers that were learned: each example for itself
+            units = list(zip(self.mu_, ((v + self.epsilon) ** 0.5 for v in self.sigma2_), self.gamma, self.beta))
+            return [[affine(gamma, (x_k - m) / s, beta) for x_k, (m, s, gamma, beta) in zip(x, units)] for x in X]
         columns = [self._algorithm_1(k, [x[k] for x in X]) for k in range(self.n)]
         self.latest(columns)
         for k, column in enumerate(columns, 1):
@@ -129,11 +131,6 @@ class BatchNorm(Module):
         mu.name, sigma2.name = index_name("μ", self.layer, k), index_name("var", self.layer, k)
         std = sqrt(sigma2 + self.epsilon)
         return Normalised([affine(self.gamma[k], d_i / std, self.beta[k]) for d_i in difference], mu, sigma2)
-
-    def _evaluate(self, X: list[list[Value]]) -> list[list[Value]]:
-        """The same with the numbers that were learned: each example for itself."""
-        units = list(zip(self.mu_, ((v + self.epsilon) ** 0.5 for v in self.sigma2_), self.gamma, self.beta))
-        return [[affine(gamma, (x_k - m) / s, beta) for x_k, (m, s, gamma, beta) in zip(x, units)] for x in X]
 
     def __repr__(self) -> str:
         return f"BatchNorm({self.n})"
