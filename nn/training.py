@@ -287,7 +287,11 @@ class Training(Answering):
             "optimizer": self.optimizer.state_dict(),
             **({"records": [list(record) for record in self.records]} if records else {}),
             "best": {"epoch": self.best[0].epoch, "model": self.best[1]} if self.best else None,
-            "generators": {name: _state_of(rng) for name, rng in self.generators().items()},
+            "generators": {
+                name: [version, list(numbers), gauss]
+                for name, rng in self.generators().items()
+                for version, numbers, gauss in [rng.getstate()]
+            },
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -323,7 +327,11 @@ class Training(Answering):
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         for name, rng in generators.items():
-            _set_state(name, rng, state["generators"][name])
+            try:
+                version, numbers, gauss = state["generators"][name]
+                rng.setstate((version, tuple(numbers), gauss))
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"the state of the generator {name!r} is none: {error}") from None
         self.records = records
         self.best = (records[best["epoch"] - 1], best["model"]) if best is not None else None
 
@@ -463,16 +471,3 @@ def check_targets(model: Module, loss: Loss, data: Dataset) -> None:
                 loss(output, target)
             except ArithmeticError:
                 continue
-
-
-def _state_of(rng: Random) -> list[Any]:
-    version, numbers, gauss = rng.getstate()
-    return [version, list(numbers), gauss]
-
-
-def _set_state(name: str, rng: Random, state: Sequence[Any]) -> None:
-    try:
-        version, numbers, gauss = state
-        rng.setstate((version, tuple(numbers), gauss))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"the state of the generator {name!r} is none: {error}") from None
