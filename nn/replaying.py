@@ -80,9 +80,8 @@ class Replay:
         self.examples = _Examples("training data")
         self.validation = _Examples("validation data")
         self.follow()
-        self.steps: dict[tuple[int, Loss], _Recorded] = {}
-        self.evaluations: dict[tuple[int, Loss], _Recorded] = {}
-        self.now = self._recorded(self.steps, self.examples, range(min(training.batch_size, len(self.examples.y))))
+        self.recorded: dict[tuple[_Examples, int, Loss], _Recorded] = {}
+        self.now = self._recorded(self.examples, range(min(training.batch_size, len(self.examples.y))))
         self.chosen, self.reason = self.now.program.engine, self.now.program.reason
 
     def follow(self) -> None:
@@ -94,11 +93,11 @@ class Replay:
         if training.validation is not None and self.evaluates:
             self.validation.follow(training, training.validation)
 
-    def _recorded(self, known: dict[tuple[int, Loss], _Recorded], data: _Examples, batch: Sequence[int]) -> _Recorded:
-        key = len(batch), data.loss
-        if key not in known:
-            known[key] = _Recorded(self, data, batch)
-        return known[key]
+    def _recorded(self, data: _Examples, batch: Sequence[int]) -> _Recorded:
+        key = data, len(batch), data.loss
+        if key not in self.recorded:
+            self.recorded[key] = _Recorded(self, data, batch)
+        return self.recorded[key]
 
     @contextmanager
     def epoch(self) -> Iterator[tuple[Step, Array]]:
@@ -117,7 +116,7 @@ class Replay:
         with training_on_arrays(self.training.optimizer, lambda feeds: self.now.program) as run:
 
             def step(batch: Sequence[int]) -> tuple[float, int]:
-                self.now = self._recorded(self.steps, self.examples, batch)
+                self.now = self._recorded(self.examples, batch)
                 return self.now.step(batch, run, change)
 
             yield step, gradient
@@ -151,7 +150,7 @@ class Replay:
         with evaluating(self.training.model):
             for start in range(0, n, LARGEST_CHUNK):
                 batch = range(start, min(start + LARGEST_CHUNK, n))
-                loss, good = self._recorded(self.evaluations, data, batch).evaluate(batch)
+                loss, good = self._recorded(data, batch).evaluate(batch)
                 total += loss * len(batch)
                 right += good
         return total / n, right / n
