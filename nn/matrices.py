@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 from textwrap import wrap
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -274,13 +274,11 @@ def _nodes_between(layer: set[Value], a_j: Value) -> list[Value]:
     """The topological order of what a_j was computed from, going no deeper than the nodes of ``layer``."""
     order: list[Value] = []
     seen: set[Value] = set()
-    stack: list[Value | None] = [a_j]
+    stack: list[Any] = [a_j]
     while stack:
         node = stack.pop()
         if node is None:
-            done = stack.pop()
-            assert done is not None
-            order.append(done)
+            order.append(stack.pop())
         elif node not in seen:
             seen.add(node)
             stack += (node, None)
