@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from nn.training import Training
 
 Step = Callable[[Sequence[int]], tuple[float, int]]
+UPDATES_TO_PAY = 20  # recording takes the time of some eager steps
 COMPARED = 2  # mini-batches of a training that insists on replay: what differs from run to run shows in the second
 LARGEST_CHUNK = 100  # examples that are evaluated at once: a graph of all of them could be large
 
@@ -51,7 +52,8 @@ def why_not(training: Training) -> str | None:
     for module in (training.model, *training.model.submodules().values()):
         if not _is_ours(module):
             return f"{type(module).__name__} is not one of nn's layers"
-    return None
+    planned = training.epochs * training.updates_per_epoch
+    return f"{planned} updates are too few to pay for recording" if planned < UPDATES_TO_PAY else None
 
 
 def _is_ours(thing: object) -> bool:

@@ -52,7 +52,6 @@ class EpochRecord(NamedTuple):
 
 
 ENGINES = ("auto", "eager", "replay")
-UPDATES_TO_PAY = 20  # recording takes the time of some eager steps
 AT_ONCE = 1000  # examples that are evaluated together: the values of a layer take memory for as many
 
 
@@ -222,10 +221,7 @@ class Training(Answering):
                 self._replay.follow()
             return self.engine
         self._replay, self.engine, insists = None, "eager", self.asked_for == "replay"
-        planned = self.epochs * self.updates_per_epoch
         self.reason = why_not(self) or ""
-        if not self.reason and planned < UPDATES_TO_PAY:
-            self.reason = f"{planned} updates are too few to pay for recording"
         if insists or not self.reason:
             self.model.train()
             try:
@@ -337,8 +333,8 @@ class Training(Answering):
 
     def generators(self) -> dict[str, Random]:
         """The generators that the order of the examples and each Dropout's masks come from."""
-        dropouts = {path: m for path, m in self.model.submodules().items() if isinstance(m, Dropout)}
-        return {"order": self.rng, **{path: dropout.rng for path, dropout in dropouts.items()}}
+        modules = self.model.submodules().items()
+        return {"order": self.rng, **{path: module.rng for path, module in modules if isinstance(module, Dropout)}}
 
     def _reason_to_stop(self) -> str | None:
         if not self.records:
