@@ -274,12 +274,11 @@ def _report(experiment: Experiment, folder: Path) -> None:
     if experiment.config["watch"]:
         _film(experiment, folder)
         print(f"film: {text_name(str(folder / FILM))}")
-    name = _title(experiment)
-    title = f"{name}, {experiment.network}: {shares['test']:.1%} of the test data right"
+    name = f"{_title(experiment)}, {experiment.network}"
+    title = f"{name}: {shares['test']:.1%} of the test data right"
     try:
         picture(folder / PICTURES[0], model, data, training.records, best, title)
-        title = f"{name}, {experiment.network}: the layers"
-        layers_picture(folder / PICTURES[1], experiment.diagnosis.records, title)
+        layers_picture(folder / PICTURES[1], experiment.diagnosis.records, f"{name}: the layers")
         print("pictures: " + ", ".join(text_name(str(folder / name)) for name in PICTURES))
     except ImportError as error:
         print(f"no picture: {error}")
