@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from autograd.errors import clipped, text_name
 from nn.activations import Sigmoid
 from nn.data import Dataset
-from nn.training import EpochRecord, Training
+from nn.training import EpochRecord, Training, label_of
 from nn.watching.frames import STEPS, Frame, Grid, frames, layers_of
 from nn.watching.shrinking import digits, evenly, quantised, rows_and_columns
 
@@ -67,11 +67,6 @@ def _of_each_class(data: Dataset, count: int) -> Dataset:
     return data.take([i for _, _, i in sorted(places)[:count]])
 
 
-def label_of(y: Any) -> int:
-    """The class that a target stands for; −1 counts as 0, as for the hinge loss."""
-    return max(int(y), 0)
-
-
 # ---- what is learned ----------------------------------------------------------------------------------------------
 
 
@@ -85,7 +80,7 @@ def _map(training: Training, film: Sequence[Frame], grid: Grid) -> dict[str, Any
         "high": grid.high,
         "steps": STEPS,
         "features": _named(features[:2]) if len(features) >= 2 else ["x₁", "x₂"],
-        "points": [[*(digits(x) for x in data.X[i]), label_of(data.y[i])] for i in points],
+        "points": [[*(digits(x) for x in data.X[i]), int(label_of(data.y[i]))] for i in points],
         "examples": len(data.y),
     }
 
@@ -106,7 +101,7 @@ def _heights(film: Sequence[Frame], level: float) -> dict[str, Any]:
 
 
 def _confusion(film: Sequence[Frame], data: Dataset, is_validation: bool) -> dict[str, Any]:
-    truth = [label_of(y) for y in data.y]
+    truth = [int(label_of(y)) for y in data.y]
     n = max(len(data.classes), len(film[0].outputs), 2, max(truth) + 1)
     names = _named(data.classes) + [str(i) for i in range(len(data.classes), n)]
     counts = []
@@ -131,7 +126,7 @@ def _examples(examples: Dataset, film: Sequence[Frame]) -> dict[str, Any]:
     return {
         "X": quantised([np.array(x)[columns] for x in examples.X]),
         "features": len(examples.X[0]),
-        "labels": [label_of(y) for y in examples.y],
+        "labels": [int(label_of(y)) for y in examples.y],
         "predicted": [frame.predicted for frame in film],
     }
 
