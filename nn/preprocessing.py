@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from functools import reduce
-from itertools import accumulate, pairwise
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -349,8 +348,7 @@ class OneHot(Step):
 
     def backward(self, Z: Array) -> Array:
         categories = self._categories()
-        edges = pairwise(accumulate((max(len(found), 1) for found in categories), initial=0))
-        blocks = [Z[:, start:end] for start, end in edges]
+        blocks = np.split(Z, np.cumsum([max(len(found), 1) for found in categories])[:-1], axis=1)
         columns = [
             found[block.argmax(axis=1)] if len(found) else block[:, 0] for found, block in zip(categories, blocks)
         ]
