@@ -111,11 +111,8 @@ def _draw_boundary(axes: Any, model: Module, data: Split, steps: int = 80) -> No
     from matplotlib.colors import LinearSegmentedColormap
 
     points = [x for part in data for x in part.X]
-    (low1, high1), (low2, high2) = [
-        (min(x[i] for x in points) - 0.3, max(x[i] for x in points) + 0.3) for i in (0, 1)
-    ]
-    xs = [low1 + (high1 - low1) * i / steps for i in range(steps + 1)]
-    ys = [low2 + (high2 - low2) * i / steps for i in range(steps + 1)]
+    sides = [(min(column) - 0.3, max(column) + 0.3) for column in zip(*points)]
+    xs, ys = ([low + (high - low) * i / steps for i in range(steps + 1)] for low, high in sides)
     heights = [[_height(output) for output in outputs_of(model, [[x, y] for x in xs])] for y in ys]
     most = max(abs(h) for row in heights for h in row) or 1.0
     colours = LinearSegmentedColormap.from_list("classes", ["#9CC9E8", "#FFFFFF", "#F3BC94"])
@@ -149,9 +146,8 @@ def _draw_confusion(axes: Any, model: Module, test: Dataset) -> None:
     for i, row in enumerate(counts):
         for j, count in enumerate(row):
             if count:
-                axes.text(
-                    j, i, str(count), ha="center", va="center", color="white" if count > largest / 2 else "black"
-                )
+                colour = "white" if count > largest / 2 else "black"
+                axes.text(j, i, str(count), ha="center", va="center", color=colour)
     axes.set(xticks=range(n), yticks=range(n), xlabel="predicted", ylabel="true", title="Test examples")
     names = [words(name) for name in test.classes]
     axes.set_xticklabels(names, rotation=0 if max(map(len, names)) < 3 else 30)
