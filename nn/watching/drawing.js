@@ -238,5 +238,4 @@ function plane(canvas, width, { low, high, steps, points, features }, { colourAt
   context.fillText(`${features[0]}: ${numberText(low[0])} … ${numberText(high[0])} →`, left, height - 7);
   context.textAlign = "right";
   context.fillText(`${features[1]}: ${numberText(low[1])} … ${numberText(high[1])} ↑`, left + across, height - 7);
-  context.textAlign = "left";
 }
