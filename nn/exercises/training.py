@@ -24,7 +24,7 @@ def _line(rng: Random) -> Problem:
 
 
 def _steps(
-    mean: bool = True,
+    share: float = 0.5,
     sign: float = -1.0,
     keep: bool = False,
     upstream: bool = True,
@@ -38,7 +38,6 @@ def _steps(
         for _ in range(count):
             if not keep:
                 dw = db = 0.0
-            share = 0.5 if mean else 1.0
             errors = [w * x + b - y if upstream else 1.0 for x, y in zip(p["x"], p["y"])]
             dw += share * sum(e * x for e, x in zip(errors, p["x"]))
             w += sign * p["eta"] * dw
@@ -76,7 +75,7 @@ SGD = Exercise(
     make=_line,
     right=_steps(),
     mistakes=mistakes(
-        ("sum for mean", _steps(mean=False),
+        ("sum for mean", _steps(share=1.0),
          "L is the mean of the two losses: their derivatives are averaged, not added up."),
         ("uphill", _steps(sign=1.0), "The gradient points to where L grows; a step goes against it: w − η ∂L/∂w."),
         ("stale gradients", _steps(keep=True),
