@@ -192,13 +192,12 @@ def check_update(optimizer: Optimizer) -> None:
 
 def _described(module: Module) -> dict[str, Any]:
     """A module's options, and which leaves are its parameters; not what it learns without a gradient."""
-    found: dict[str, Any] = {}
-    for name, thing in vars(module).items():
-        if isinstance(thing, (list, tuple, Value)) and not name.endswith("_"):
-            found[name] = flatten(thing)
-        elif isinstance(thing, (int, float, str)) and name != "training":
-            found[name] = thing
-    return found
+    return {
+        name: flatten(thing)
+        for name, thing in vars(module).items()
+        if (isinstance(thing, (list, tuple, Value)) and not name.endswith("_"))
+        or (isinstance(thing, (int, float, str)) and name != "training")
+    }
 
 
 class _Examples:
