@@ -6,7 +6,6 @@ coefficients, shared parts written out as a tree. So the size of each result is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from math import comb, inf
 from typing import Any
 
@@ -22,16 +21,16 @@ HUGE, HUGE_BITS = 1e6, 1100  # an exponent of which the fraction needs bits of i
 
 
 def operations(expression: Expression) -> float:
-    """How many operations the expression has, written out as a tree; ∞ where a number does not fit a float."""
-    found: dict[Expression, float] = {}
-    for e in _parts(expression, lambda e: e.args):
-        if e.args:
-            found[e] = sum(found[part] for part in e.args) + max(len(e.args) - 1, 1)
-        elif e.is_Rational:  # SymPy has exact ones of a million digits
-            found[e] = 0 if max(int(e.p).bit_length(), e.q.bit_length()) <= 1000 else inf
-        else:
-            found[e] = inf if e.is_Float and e and not 0.0 < abs(float(e)) < inf else 0
-    return found[expression]
+    """How many operations the expression has; ∞ where a number does not fit a float."""
+    return sum(map(_cost, sympy.preorder_traversal(expression)))
+
+
+def _cost(e: Expression) -> float:
+    if e.is_Rational:  # SymPy has exact ones of a million digits
+        return 0 if max(int(e.p).bit_length(), e.q.bit_length()) <= 1000 else inf
+    if e.is_Float:
+        return 0 if not e or 0.0 < abs(float(e)) < inf else inf
+    return max(len(e.args) - 1, 1) if e.args else 0
 
 
 def shortest(expression: Expression) -> Expression:
@@ -60,33 +59,30 @@ def _degree(e: Expression) -> float:
     return degree
 
 
-def number(expression: Expression, at: dict[Expression, Any]) -> Any:
+def number(expression: Any, at: dict[Expression, Any]) -> Any:
     """The expression's number, free of rounding, its symbols being those of ``at``; NaN where it has no real one."""
-    expression = sympy.sympify(expression)
     with mpmath.workprec(BITS):
-        found = dict(at)
-        for e in _parts(expression, _operands):
-            if e not in found:
-                try:
-                    value = _computed(e, [found[part] for part in _operands(e)])
-                except (ArithmeticError, AttributeError, ValueError):  # 1/0 in a branch that is not taken, say
-                    value = mpmath.nan
-                found[e] = mpmath.nan if isinstance(value, mpmath.mpc) else value
-        return found[expression]
+        return _number(sympy.sympify(expression), at)
 
 
-def _operands(e: Expression) -> tuple[Expression, ...]:
-    return (e.formula(),) if isinstance(e, Spelled) else e.args
+def _number(e: Expression, at: dict[Expression, Any]) -> Any:
+    if e in at:
+        return at[e]
+    x = [_number(part, at) for part in e.args]
+    try:
+        value = _computed(e, x) if x else mpmath.mpf(e._as_mpf_val(BITS))
+    except (ArithmeticError, AttributeError, ValueError):  # 1/0 in a branch that is not taken, say
+        return mpmath.nan
+    return mpmath.nan if isinstance(value, mpmath.mpc) else value
 
 
 def _computed(e: Expression, x: list[Any]) -> Any:
     """One operation on numbers."""
-    if not e.args:
-        return mpmath.mpf(e._as_mpf_val(mpmath.mp.prec))
     if isinstance(e, Decision):
         return e.decided(*x)
     if isinstance(e, Spelled):
-        return x[0]
+        letters = sympy.symbols(f"x:{len(x)}", real=True)
+        return _number(type(e)(*letters).formula(), dict(zip(letters, x)))
     if e.is_Add or e.is_Mul:
         return mpmath.fsum(x) if e.is_Add else mpmath.fprod(x)
     if e.is_Pow:
@@ -96,9 +92,9 @@ def _computed(e: Expression, x: list[Any]) -> Any:
         with mpmath.extraprec(HUGE_BITS):  # p is even, odd or, where the base is negative, no exponent
             sign = 1 if base > 0 or exponent % 2 == 0 else -1 if exponent % 2 == 1 else mpmath.nan
             return sign * _exp(exponent * mpmath.log(abs(base)))
-    if isinstance(e, sympy.Abs):
-        return abs(*x)
-    return _exp(*x) if isinstance(e, sympy.exp) else getattr(mpmath, type(e).__name__)(*x)
+    if isinstance(e, (sympy.exp, sympy.Abs)):
+        return (_exp if isinstance(e, sympy.exp) else abs)(*x)
+    return getattr(mpmath, type(e).__name__)(*x)
 
 
 def _exp(x: Any) -> Any:
@@ -108,18 +104,3 @@ def _exp(x: Any) -> Any:
     with mpmath.extraprec(HUGE_BITS):
         n = mpmath.floor(x / mpmath.ln2)
         return mpmath.ldexp(mpmath.exp(x - n * mpmath.ln2), int(n))
-
-
-def _parts(expression: Expression, operands: Callable[[Expression], Any]) -> Iterator[Expression]:
-    """Every different part of the expression once, operands first; never a recursion."""
-    stack, seen = [expression], set()
-    while stack:
-        e = stack[-1]
-        below = [part for part in operands(e) if part not in seen] if e not in seen else []
-        if below:
-            stack += below
-        else:
-            stack.pop()
-            if e not in seen:
-                seen.add(e)
-                yield e
