@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from random_graphs import random_graph
 
-from autograd import Value, explain, grad, record
+from autograd import Value, explain, grad, primitive, record
 from autograd import functions as F
 from autograd.graph import topological_order
-from autograd.primitives import CONSTANT, TABLE
+from autograd.primitives import CONSTANT, REAL, TABLE
 from autograd.replay import groups, memory, planning, telling
 from autograd.replay.fast_arrays import quick
-from autograd.replay.training import training
+from autograd.replay.training import _open, training
 from autograd.value import constant
 from nn import (
     MLP,
@@ -459,6 +459,14 @@ def test_what_skips_a_layer_is_added_beside_the_bias():
     assert len(program.plan.groups) == 3  # the product with both, tanh, the sum
 
 
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+def test_rows_that_meet_themselves_and_each_other(n):
+    rng = random.Random(42)
+    X = leaves_of(normal(rng, n, 8))
+    assert_replays(lambda: F.sum([F.sin(F.dot(x, y)) for x in X for y in X]), [X], [], [normal(rng, n, 8)])
+    assert_replays(lambda: F.sum([F.sin(F.dot(x, y)) for x in X for y in X]), [], flat(X), [])
+
+
 def test_a_whole_cross_product_with_some_pairs_twice():
     rng = random.Random(33)
     W, X = leaves_of(normal(rng, 4, 3)), leaves_of(normal(rng, 5, 3))
@@ -532,6 +540,32 @@ def test_a_layer_of_few_units_is_one_step_too():
 
     program = assert_replays(build, [x], flat(W), [normal(rng, 4)])
     assert [len(group.nodes) for group in program.plan.groups] == [3, 3, 3, 1]
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (3, 2), (2, 3)])
+def test_a_layer_of_so_few_weights_that_floats_were_as_fast_is_told_as_a_layer(shape):
+    rng = random.Random(43)
+    W, x = leaves_of(normal(rng, *shape)), leaves_of(normal(rng, shape[1]))
+    program = assert_replays(lambda: F.sum([F.tanh(F.dot(w, x)) for w in W]), [x], flat(W), [normal(rng, shape[1])])
+    assert [layer.shapes["W"] for layer in program.layers] == [shape]
+
+
+@pytest.mark.parametrize("many", [1, 9])
+def test_a_primitive_of_ones_own_whose_operands_are_not_alike(many):
+    @primitive("±", REAL)
+    def alternating(n, *x):
+        signs = [(-1.0) ** i for i in range(len(x))]
+        return n.sum([sign * n.exp(x_i) for sign, x_i in zip(signs, x)]), tuple(
+            sign * n.exp(x_i) for sign, x_i in zip(signs, x)
+        )
+
+    try:
+        rng = random.Random(44)
+        X = leaves_of(normal(rng, many, 5))
+        order = [rng.sample(x, 5) for x in X]
+        assert_replays(lambda: F.sum([alternating(*x) for x in order]), [X], [], [normal(rng, many, 5)])
+    finally:
+        del TABLE["alternating"]
 
 
 def test_a_layer_of_one_input_is_a_matrix_product_too():
@@ -757,6 +791,19 @@ def test_a_loss_recorded_inside_a_training_is_that_of_the_present_parameters():
         assert unread.compare(F.sum(w))
 
 
+def test_a_training_is_left_alone_by_programs_on_other_parameters_and_when_it_is_over():
+    w, (one, _) = two_programs()
+    v = Value(5.0)
+    other = record(v * v, parameters=[v])
+    with pytest.raises(KeyError), one.training(SGD(w, 0.25)) as step:
+        step([[1.0]])
+        assert other() == 25.0
+        assert w[0].data == 1.0  # still in arrays
+        raise KeyError
+    assert w[0].data == 0.5
+    assert _open == []
+
+
 def test_two_trainings_of_the_same_parameters_take_turns():
     w, (one, two) = two_programs()
     first, second = SGD(w, 0.25, momentum=0.5), SGD(w, 0.0625)
@@ -951,9 +998,13 @@ def test_a_network_is_replayed():
 
 def test_the_reason_counts_operations_and_groups():
     w, x = leaves_of([1.0] * 9), leaves_of([2.0] * 9)
+    deep = x[0]
+    for _ in range(6):
+        deep = F.sin(deep)
     for loss, counts in [
         (F.sum([F.tanh(x_i) for x_i in x]), "10 operations, equal ones of one level in 2 groups"),
         (F.sum([w_i * x_i for w_i, x_i in zip(w, x)]), "10 operations, equal ones of one level in 1 group"),
+        (deep + F.tanh(x[0]), "8 operations, equal ones of one level in 8 groups"),
         (F.tanh(x[0]), "1 operation, equal ones of one level in 1 group"),
         (x[0], "0 operations, equal ones of one level in 0 groups"),
     ]:

@@ -7,6 +7,7 @@ import pytest
 
 from autograd import DomainError, Value, no_grad, record
 from autograd import functions as F
+from autograd.replay.comparison import _rounding
 from autograd.replay.training import training
 from autograd.value import constant
 from nn import MLP, SGD, mean_squared_error
@@ -128,6 +129,24 @@ def test_a_comparison_forgives_rounding_and_no_more():
     other.data += 1e-2
     with pytest.raises(ValueError, match="sin at "):
         program.compare(other)
+
+
+def test_leaves_and_constants_have_to_agree_in_every_digit():
+    x = Value(1.0, "x")
+    for recorded, now in [(1.0, 1.0 + 2.0**-52), (float("nan"), 1.0), (1.0, float("nan"))]:
+        program = record(copied(Value(recorded), x))
+        assert program.compare(copied(Value(recorded), x))  # NaN is NaN
+        with pytest.raises(ValueError, match=f"a leaf = {recorded!r} in the program and a leaf = {now!r}"):
+            program.compare(copied(Value(now), x))
+
+
+def test_what_operands_may_be_off_by_is_passed_on_by_the_local_derivatives():
+    x, y = Value(3.0), Value(-4.0)
+    own = _rounding(x * y, [0.0, 0.0])
+    assert 0.0 < own < 1e-13
+    assert _rounding(x * y, [0.5, 0.25]) == pytest.approx(4.0 * 0.5 + 3.0 * 0.25, rel=1e-12)
+    assert _rounding(F.sqrt(Value(0.0)), [0.0]) == 0.0  # ∞ · 0
+    assert _rounding(x, []) == 0.0
 
 
 def test_where_both_have_no_number_at_the_same_node_its_error_is_raised():

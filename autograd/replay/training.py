@@ -99,8 +99,9 @@ class _Training:
 
     def write_back(self) -> None:
         """Numbers and gradients to the Values, rows of memory to the optimiser; the next step reads them again."""
-        if self.program is None or not self.is_ahead:
+        if not self.is_ahead:
             return
+        assert self.program is not None  # it has run
         for p, x in zip(self.optimizer.parameters, self.parameters.tolist()):
             p._data = x  # a float already
         if self.memory:
