@@ -58,12 +58,12 @@ function agreement({ value, unit, tens }, expected, slack) {
   return fits(tens) ? "round" : "wrong";
 }
 
-/** What is asked at a step: the number expected, how far rounding can lead, and what each slip would give. */
+/** What is asked at a step: the number expected, how far rounding can lead, and [what it would give, the slip]. */
 function question({ nodes, rules }, { data, locals }, step) {
   if (step.phase === "seed") {
     const slips = [
-      { value: data[step.node], words: "that is the value of the root" },
-      { value: 0, words: `${nodes[step.node].gradient} asks how fast the root moves with itself` },
+      [data[step.node], "that is the value of the root"],
+      [0, `${nodes[step.node].gradient} asks how fast the root moves with itself`],
     ];
     return { expected: 1, slack: 0, slips };
   }
@@ -75,12 +75,12 @@ const SHOWN = 3e-5; // six digits are shown: what is computed from them is about
 function aboutValue(nodes, rules, data, locals, { node, value }) {
   const { parents, rule } = nodes[node];
   const x = parents.map((parent) => data[parent]);
-  const slips = [{ value: -value, words: "the sign is turned round" }];
-  for (const [wrong, words] of (MIXED_UP[rules[rule].name] ?? (() => []))(x)) slips.push({ value: wrong, words });
-  parents.forEach((parent, i) => {
-    const { name, kind } = nodes[parent];
-    slips.push({ value: x[i], words: `that is ${kind === "constant" ? "an operand" : name} itself` });
-  });
+  const called = ({ kind, name }) => (kind === "constant" ? "an operand" : name);
+  const slips = [
+    [-value, "the sign is turned round"],
+    ...(MIXED_UP[rules[rule].name]?.(x) ?? []),
+    ...parents.map((parent, i) => [x[i], `that is ${called(nodes[parent])} itself`]),
+  ];
   const reach = x.reduce((total, xi, i) => total + Math.abs(xi * locals[node][i]), Math.abs(value));
   return { expected: value, slack: SHOWN * reach || 0, slips };
 }
@@ -118,14 +118,14 @@ function aboutGradient(nodes, locals, { node, operand, parent, upstream, local, 
     const name = nodes[nodes[node].parents[i]].name;
     if (i !== operand) gives.push([upstream * other, `that takes the local derivative for ${name} instead of ${x}`]);
   });
-  const slips = gives.map(([wrong, words]) => ({ value: before + wrong, words }));
+  const slips = gives.map(([wrong, words]) => [before + wrong, words]);
   if (before !== 0) {
-    slips.push({ value: product, words: `the sum so far, ${numberText(before)}, is overwritten instead of added to` });
-    slips.push({ value: before, words: "nothing is added to the sum so far" });
-    for (const [wrong, words] of gives) {
-      slips.push({ value: wrong, words: `${words}, and the sum so far is overwritten`, isDouble: true });
-    }
-    slips.push({ value: -value, words: "the sign is turned round" });
+    slips.push(
+      [product, `the sum so far, ${numberText(before)}, is overwritten instead of added to`],
+      [before, "nothing is added to the sum so far"],
+      ...gives.map(([wrong, words]) => [wrong, `${words}, and the sum so far is overwritten`, "double"]),
+      [-value, "the sign is turned round"],
+    );
   }
   return { expected: value, slack: SHOWN * (Math.abs(before) + Math.abs(product)) || 0, slips };
 }
@@ -136,8 +136,9 @@ function judged(text, { expected, slack, slips }) {
   if (!read.length) return { verdict: "unreadable", slips: [] };
   const verdicts = read.map((reading) => agreement(reading, expected, slack));
   for (const verdict of ["right", "coarse"]) if (verdicts.includes(verdict)) return { verdict, slips: [] };
-  const likely = slips.filter(({ value }) => read.some((reading) => agreement(reading, value, slack) === "right"));
+  const likely = slips.filter(([value]) => read.some((reading) => agreement(reading, value, slack) === "right"));
   if (!likely.length && verdicts.includes("round")) return { verdict: "coarse", slips: [] };
-  const simplest = likely.some(({ isDouble }) => !isDouble) ? likely.filter(({ isDouble }) => !isDouble) : likely;
-  return { verdict: "wrong", slips: [...new Set(simplest.map(({ words }) => words))].slice(0, 2) };
+  const single = likely.filter(([, , isDouble]) => !isDouble);
+  const words = new Set((single.length ? single : likely).map(([, slip]) => slip));
+  return { verdict: "wrong", slips: [...words].slice(0, 2) };
 }

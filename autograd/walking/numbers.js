@@ -42,9 +42,8 @@ function filled(template, operands, own, held = (x) => x, plain = (x) => x) {
 
 /** ∂above/∂below between two nodes; `which` tells the operands of x · x apart. */
 function partialMath(above, below, which = "") {
-  const mark = which && `<mo class="which">${which}</mo>`;
   const slope = fraction(`<mo>∂</mo>${above.markup}`, `<mo>∂</mo>${below.markup}`);
-  return mark ? `<msub>${slope}${mark}</msub>` : slope;
+  return which ? `<msub>${slope}<mo class="which">${which}</mo></msub>` : slope;
 }
 
 /** ∂L/∂node, or δ where the node is a z of the lecture. */
