@@ -74,7 +74,7 @@ def _in_value(node: Value) -> Anomaly:
             return _error(
                 AnomalyError, node,
                 f"{situation(operation, operands, names)}: the result is {node.data!r} since the {what} "
-                f"{_letter(node, i)}{made} is {x.data!r}; give it a finite number",
+                f"{words_for(operation, names)[i]}{made} is {x.data!r}; give it a finite number",
             )  # fmt: skip
     return _error(DomainError, node, complaint(operation, operands, names, node.data))
 
@@ -85,7 +85,7 @@ def _in_contribution(step: Contribution, before: float) -> Anomaly:
     operands, names = [x.data for x in node.parents], [x.name for x in node.parents]
     at = situation(operation, operands, names)
     [i, *_] = [i for i, (x, local) in enumerate(node.edges) if x is step.parent and local is step.local]
-    x = _letter(node, i)
+    x = words_for(operation, names)[i]
     if not isfinite(step.local):
         rule = broken_rule(operation, operands, names, derivative=True)
         why = f"a finite one {rule}" if rule else "an overflow beyond the largest float, 1.8e308"
@@ -98,11 +98,6 @@ def _in_contribution(step: Contribution, before: float) -> Anomaly:
         f"{at}: the gradient of {x} overflows, {earlier}{step.upstream!r} · {step.local!r} is beyond the largest "
         "float, 1.8e308",
     )  # fmt: skip
-
-
-def _letter(node: Value, i: int) -> str:
-    assert node.operation is not None
-    return words_for(node.operation, [x.name for x in node.parents])[i]
 
 
 def _error(kind: type[AnomalyError] | type[DomainError], node: Value, text: str) -> Anomaly:

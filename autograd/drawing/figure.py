@@ -16,7 +16,8 @@ Direction = Literal["right", "up"]
 
 FONT_SIZE, LINE_HEIGHT, PADDING = 13, 18, 9
 LABEL_HEIGHT, ARROW = 18, 7.0
-NARROW, WIDE, WIDEST = set("fijlrtI.,:;'|!()[]{} ·/⁰¹²³⁴⁵⁶⁷⁸⁹"), set("w−=+×÷<>~≤≥∞→#&"), set("mMW@%—…")
+EM = dict.fromkeys("fijlrtI.,:;'|!()[]{} ·/⁰¹²³⁴⁵⁶⁷⁸⁹", 0.42) | dict.fromkeys("w−=+×÷<>~≤≥∞→#&", 0.85)
+EM |= dict.fromkeys("mMW@%—…", 1.0)
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 INDEXED = re.compile(r"(?<!\w)([^\W\d_][⁰¹²³⁴⁵⁶⁷⁸⁹]*)_(\d+(?:,\d+)*|[A-Za-z\d]+)(?!\w)")  # w²_13, whose 13 is lowered
 
@@ -110,12 +111,8 @@ def text_width(text: str, bold: bool = False) -> float:
 def _em(c: str) -> float:
     if category(c) in ("Cf", "Mn"):
         return 0.0
-    if c in NARROW:
-        return 0.42
-    if c in WIDE:
-        return 0.85
-    if c in WIDEST:
-        return 1.0
+    if c in EM:
+        return EM[c]
     if ord(c) > 0xFFFF or east_asian_width(c) in "WF":
         return 1.4
     return 0.8 if c.isupper() else 0.65

@@ -59,10 +59,11 @@ def neuron_figure(diagram: Diagram) -> tuple[Figure, Placement]:
         places[_heading(l, len(layer), last=len(columns) - 1)] = (x, 0.5 * HEADING)
         for i, box in enumerate(column.values()):
             places[box] = (x, (height + HEADING - len(column) * pitch) / 2 + (i + 0.5) * pitch)
-    wires = _wires(diagram, columns)
+    largest = max((abs(w.data) for W in diagram.weights for row in W for w in row), default=0.0)
+    wires = _wires(diagram, columns, largest)
     routes = [_straight(places[wire.tail], places[wire.head], radius) for wire in wires]
     sizes = "-".join(str(len(layer)) for layer in diagram.layers)
-    figure = Figure(list(places), wires, f"Neural network {sizes}", _legend(diagram), fixed=True)
+    figure = Figure(list(places), wires, f"Neural network {sizes}", _legend(diagram, largest), fixed=True)
     return figure, Placement(apart * len(columns), height, list(places.values()), routes, "columns")
 
 
@@ -105,9 +106,8 @@ def _heading(l: int, size: int, last: int) -> Box:
     return Box(name, "words", f"  {size:,} unit{'s' * (size > 1)}", title=name, count=0)
 
 
-def _wires(diagram: Diagram, columns: Sequence[Mapping[int, Box]]) -> list[Wire]:
+def _wires(diagram: Diagram, columns: Sequence[Mapping[int, Box]], largest: float) -> list[Wire]:
     """One for each weight between two circles; what leaves a dropped unit is faint."""
-    largest = _largest(diagram) or 1.0
     wires: list[Wire] = []
     for l, W in enumerate(diagram.weights):
         for j, head in columns[l + 1].items():
@@ -117,7 +117,7 @@ def _wires(diagram: Diagram, columns: Sequence[Mapping[int, Box]]) -> list[Wire]
                 w = W[j][k]
                 name = text_name(w.name or "w")
                 wire = Wire(tail, head, "", f"{name} = {w.data!r}", "positive" if w.data > 0.0 else "negative")
-                wire.dashed, wire.width = w.data < 0.0, 0.8 + 4.2 * abs(w.data) / largest
+                wire.dashed, wire.width = w.data < 0.0, 0.8 + 4.2 * abs(w.data) / (largest or 1.0)
                 if "dropped" in (tail.kind, head.kind) or not w.data:
                     wire.stroke = "faint"
                 if w.grad:
@@ -134,12 +134,8 @@ def _straight(start: Point, end: Point, radius: float) -> Route:
     return Route([first, first, last, last], last, None)
 
 
-def _largest(diagram: Diagram) -> float:
-    return max((abs(w.data) for W in diagram.weights for row in W for w in row), default=0.0)
-
-
-def _legend(diagram: Diagram) -> list[str]:
+def _legend(diagram: Diagram, largest: float) -> list[str]:
     dropped = ["crossed out: dropped"] if any(unit.dropped for layer in diagram.layers for unit in layer) else []
-    solid = f"solid: w > 0;  dashed: w < 0;  width: |w|, up to {number_text(_largest(diagram), 3)}"
+    solid = f"solid: w > 0;  dashed: w < 0;  width: |w|, up to {number_text(largest, 3)}"
     elided = ["wide layers: first and last units"] if any(len(x) > MOST_UNITS for x in diagram.layers) else []
     return [";  ".join([solid, *dropped, *elided])]

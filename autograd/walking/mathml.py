@@ -145,16 +145,13 @@ class Template:
         while isinstance(first, Expression) and first.name in ("+", "-") and first is not self.value:
             terms.append(("+" if first.name == "+" else MINUS, first.operands[1]))
             first = first.operands[0]
+        firsts: Sequence[Operand] = [first]
         if isinstance(first, Expression) and first.name == "sum" and first is not self.value:
-            terms += [("+", x) for x in reversed(first.operands)]
-        else:
-            terms.append(("+", first))
-        terms.reverse()
-        written = [self.whole(terms[0][1])]
-        shown = elided(
-            terms[1:], lambda term: f"<mo>{term[0]}</mo>{self.held(term[1], PRODUCT)}", "<mo>+</mo><mo>⋯</mo>"
-        )
-        return f"<mrow>{''.join(written + shown)}</mrow>"
+            firsts = first.operands
+        terms = [("+", x) for x in firsts] + terms[::-1]
+        dots = "<mo>+</mo><mo>⋯</mo>"
+        shown = elided(terms[1:], lambda term: f"<mo>{term[0]}</mo>{self.held(term[1], PRODUCT)}", dots)
+        return f"<mrow>{''.join([self.whole(terms[0][1]), *shown])}</mrow>"
 
     def product(self, e: Expression) -> tuple[str, int]:
         """Factors, ones left out; a² for a · a."""

@@ -121,7 +121,7 @@ def _test(contains: Callable[..., bool], letters: Sequence[javascript.Expression
 
 def _frozen(x: float) -> float | str:
     """A number for JSON, which has no NaN and no infinities."""
-    return x if isfinite(x) else "NaN" if x != x else "Infinity" if x > 0.0 else "-Infinity"
+    return x if isfinite(x) else javascript.number(x)[0]
 
 
 def _recomputed(order: Sequence[Value]) -> dict[Value, float]:
