@@ -49,21 +49,17 @@ def collapsed(shown: Display, opened: Sequence[str]) -> Display:
 
 def _merged(edges: list[Edge], seen_as: dict[Node, Node]) -> list[Edge]:
     """Edges between what is seen: all from one group to another as one."""
-    merged: dict[tuple[Node, Node], Edge] = {}
-    kept: list[Edge] = []
+    merged: dict[Edge | tuple[Node, Node], Edge] = {}
     for edge in edges:
         tail, head = seen_as[edge.tail], seen_as[edge.head]
         if not (tail.members or head.members):
-            kept.append(edge)
-        elif tail is not head and (tail, head) not in merged:
-            kept.append(Edge(tail, head, edge.local, edge.share))
-            merged[tail, head] = kept[-1]
+            merged[edge] = edge
         elif tail is not head:
-            one = merged[tail, head]
+            one = merged.setdefault((tail, head), Edge(tail, head, edge.local, count=0))
             one.count += 1
             if edge.share is not None:
                 one.share = edge.share + (one.share or 0.0)
-    return kept
+    return list(merged.values())
 
 
 def _open_groups(shown: Display, places: dict[Node, Place], opened: Sequence[str]) -> set[str]:

@@ -124,14 +124,12 @@ def unfolded(shown: Display, chosen: Collection[Value] | None) -> Display:
     nodes: list[Node] = []
     edges: list[Edge] = []
     for node in shown.nodes:
-        value = node.value
+        value, inner = node.value, into.get(node, [])
         if value is not None and value.operation in (affine, dot) and (chosen is None or value in chosen):
-            products, inner = _products(node, into[node])
+            products, inner = _products(node, inner)
             nodes += products
-            edges += inner
-        else:
-            edges += into.get(node, [])
         nodes.append(node)
+        edges += inner
     return replace(shown, nodes=nodes, edges=edges)
 
 

@@ -82,10 +82,9 @@ def _check(diagram: Diagram) -> None:
 
 def _column(layer: Sequence[Unit], radius: float) -> dict[int, Box]:
     """The circles of a layer by the index of their unit; between first and last units, −1 for all the others."""
-    shown = (
-        range(len(layer)) if len(layer) <= MOST_UNITS else [*range(FIRST), -1, *range(len(layer) - LAST, len(layer))]
-    )
-    return {i: _circle(layer[i], radius) if i >= 0 else _others(len(layer) - FIRST - LAST) for i in shown}
+    n = len(layer)
+    shown = range(n) if n <= MOST_UNITS else [*range(FIRST), -1, *range(n - LAST, n)]
+    return {i: _circle(layer[i], radius) if i >= 0 else _others(n - FIRST - LAST) for i in shown}
 
 
 def _circle(unit: Unit, radius: float) -> Box:

@@ -81,12 +81,10 @@ def svg(figure: Figure, placement: Placement) -> str:
     width = max([placement.width, *(text_width(text, style == "warning") for style, text in sentences)]) + 2 * MARGIN
     height = placement.height + 2 * MARGIN + (LINE_HEIGHT * len(sentences) + 6 if sentences else 0)
     left = (width - placement.width) / 2
-    wires, labels = [], []
+    # what is lit lies on top
     drawn = sorted(zip(figure.wires, placement.routes), key=lambda pair: pair[0].stroke == "lit")
-    for wire, route in drawn:  # what is lit lies on top
-        wires.append(_wire(wire, route.points, route.tip))
-        if wire.label and route.label:
-            labels.append(_label(wire, route.label))
+    wires = [_wire(wire, route.points, route.tip) for wire, route in drawn]
+    labels = [_label(wire, route.label) for wire, route in drawn if wire.label and route.label]
     boxes = [_box(box, centre) for box, centre in zip(figure.boxes, placement.centres)]
     below = [
         f'<text class="{style}" x="{MARGIN}" y="{placement.height + 2 * MARGIN + LINE_HEIGHT * i + 10:g}">'

@@ -7,6 +7,7 @@ gives them; no rule stands in JavaScript.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from typing import Any, SupportsFloat
@@ -204,25 +205,21 @@ def operations(results: Iterable[Operand]) -> list[Expression]:
     """Every expression that the results are made of, operands first; a walk, never a recursion."""
     order: list[Expression] = []
     seen: set[Expression] = set()
-    stack: list[Any] = [x for x in results if isinstance(x, Expression)][::-1]
+    stack: list[Any] = [*results][::-1]
     while stack:
         e = stack.pop()
         if e is None:  # everything above the next expression of the stack is done
             order.append(stack.pop())
-        elif e not in seen:
+        elif isinstance(e, Expression) and e not in seen:
             seen.add(e)
-            stack += (e, None)
-            stack += [x for x in e.operands if isinstance(x, Expression)][::-1]
+            stack += (e, None, *e.operands[::-1])
     return order
 
 
 def _texts(results: Sequence[Operand], inline: bool = False) -> tuple[list[str], list[str]]:
     """Statements that compute what is used more than once, and the results."""
     order = operations(results)
-    uses = dict.fromkeys(order, 0)
-    for x in [*results, *(x for e in order for x in e.operands)]:
-        if isinstance(x, Expression):
-            uses[x] += 1
+    uses = Counter(x for e in [*order, Expression("", *results)] for x in e.operands if isinstance(x, Expression))
     written: dict[Expression, tuple[str, int]] = {}
     statements: list[str] = []
 

@@ -7,7 +7,7 @@ agree (w²_13 and its like make W²), else the layers are counted.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from html import escape
 from typing import NamedTuple
 
@@ -215,7 +215,7 @@ def tell(plan: Plan) -> str:
     lines = [f"{plan.engine}: {plan.reason}{steps}"]
     width = max([len(layer.forward) for layer in layers], default=0)
     for layer in layers:
-        sizes = ", ".join(f"{layer.letters[key]} {_size(layer.shapes[key])}" for key in ("W", "A", "Z"))
+        sizes = ", ".join(f"{layer.letters[key]} {'×'.join(map(str, layer.shapes[key]))}" for key in ("W", "A", "Z"))
         lines.append(f"  {layer.forward:{width}}   {sizes}")
         lines += [f"  {line}" for line in _activated(layer, TEXT)]
     if layers:
@@ -275,7 +275,3 @@ def tell_latex(plan: Plan) -> str:
 def tell_html(plan: Plan) -> str:
     """The text for a notebook."""
     return f'<pre style="line-height:1.4">{escape(tell(plan))}</pre>'
-
-
-def _size(shape: Iterable[int]) -> str:
-    return "×".join(map(str, shape))

@@ -363,8 +363,7 @@ for (const box of all(".node:not(.constant)")) {
   box.setAttribute("role", "button");
   box.addEventListener("click", stop(() => walk.go(walk.stepOf(Number(box.dataset.node)))));
 }
-named("next").addEventListener("click", stop(() => walk.next()));
-named("back").addEventListener("click", stop(() => walk.back()));
+for (const id of ["next", "back"]) named(id).addEventListener("click", stop(() => walk[id]()));
 named("play").addEventListener("click", () => play(!playing && !walk.isPredicting));
 named("scrubber").addEventListener("input", (event) => stop(() => walk.go(Number(event.target.value)))());
 named("question").addEventListener("submit", judge);
