@@ -173,11 +173,9 @@ def predictions(folder: Path, path: Path) -> tuple[str, tuple[int, int] | None]:
         probability = f"{exp(-loss_of(model)(output, label).data):.4f}".replace(".", mark)
         writer.writerow([*row, classes[label], probability])
     known = schema.known(table)
-    if not known.rows:
-        return text.getvalue(), None
     predicted = dict(zip(table.lines, labels))
     right = sum(predicted[line] == label for line, label in zip(known.lines, schema.labels(known)))
-    return text.getvalue(), (right, len(known.rows))
+    return text.getvalue(), (right, len(known.rows)) if known.rows else None
 
 
 def read_config(folder: Path) -> Config:
