@@ -96,8 +96,7 @@ class Program:
 
     def read_others(self) -> None:
         """Take the numbers of the leaves that are neither inputs nor parameters."""
-        if self.others:
-            self._other_array[:] = [*map(data_of, self.others)]
+        self._other_array[:] = [*map(data_of, self.others)]
 
     def replay(self) -> float:
         """The array steps, with the numbers that lie in the arrays; the caller holds ``np.errstate``.

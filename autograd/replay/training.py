@@ -69,7 +69,8 @@ class _Training:
             )
         self.program = program
         program.feed(feeds)
-        program.read_others()
+        if program.others:
+            program.read_others()
         if not self.is_ahead:
             self._read()
         w = program.parameter_array
