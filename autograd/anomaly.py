@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from math import isfinite
 
 from autograd.contributions import Contribution, contributions, is_number
-from autograd.errors import AnomalyError, DomainError, broken_rule, called, complaint, situation, words_for
+from autograd.errors import AnomalyError, DomainError, broken_rule, called, complaint, names_of, situation, words_for
 from autograd.graph import leaves, topological_order
 from autograd.lines import REMEMBERING, Hooks, forget, place
 from autograd.primitives import Primitive
@@ -53,20 +53,21 @@ def first_anomaly(root: Value, grads: Mapping[Value, float] | None = None) -> An
     for node in topological_order(root):
         if not isfinite(node.data) and (node.parents or node is root):
             return _in_value(node)
-    total = dict(grads or {})
+    total, first = dict(grads or {}), None
     for step in contributions(root):
         before = total.get(step.parent, 0.0)
         total[step.parent] = before + step.product
-        if step.upstream and not (isfinite(step.local) and isfinite(total[step.parent])):
-            return _in_contribution(step, before)
-    return None
+        if first is None and step.upstream and not (isfinite(step.local) and isfinite(total[step.parent])):
+            first = step, before
+    arrives = not all(isfinite(total.get(leaf, 0.0)) for leaf in leaves(root))  # and has not met a shut gate
+    return _in_contribution(*first) if first and arrives else None
 
 
 def _in_value(node: Value) -> Anomaly:
     operation = node.operation
     if operation is None or not node.parents:
         return _error(AnomalyError, node, f"{called(node.name, 'a leaf')} = {node.data!r}: give it a finite number")
-    operands, names = [x.data for x in node.parents], [x.name for x in node.parents]
+    operands, names = [x.data for x in node.parents], names_of(operation, node.parents)
     for i, x in enumerate(node.parents):
         if not isfinite(x.data):
             what = "constant" if is_number(x) else "leaf"
@@ -82,7 +83,7 @@ def _in_value(node: Value) -> Anomaly:
 def _in_contribution(step: Contribution, before: float) -> Anomaly:
     node, operation = step.node, step.node.operation
     assert operation is not None
-    operands, names = [x.data for x in node.parents], [x.name for x in node.parents]
+    operands, names = [x.data for x in node.parents], names_of(operation, node.parents)
     at = situation(operation, operands, names)
     [i, *_] = [i for i, (x, local) in enumerate(node.edges) if x is step.parent and local is step.local]
     x = words_for(operation, names)[i]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import reprlib
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -73,10 +74,11 @@ def called(name: str | None, otherwise: str) -> str:
 HERE = {
     "label": "name, as in Value(2.0, 'r')",
     "requires_grad": "no_grad() around what needs no graph: every leaf has a gradient",
-    "dtype": "nothing: a Value is a Python float",
+    "zero_grad": "x.grad = 0.0; an optimiser has zero_grad()",
     **dict.fromkeys(("item", "value", "numpy"), "x.data"),
     **dict.fromkeys(("_prev", "children", "_children"), "x.parents"),
     **dict.fromkeys(("_op", "grad_fn"), "x.operation"),
+    "_backward": "x.local_derivatives, which backward multiplies by",
 }  # what other engines call it, and how it is written here
 
 
@@ -105,12 +107,32 @@ def situation(primitive: Primitive, operands: list[float], names: Sequence[str |
 
 
 def words_for(primitive: Primitive, names: Sequence[str | None]) -> list[str]:
-    """What to call the operands: their names, else the rule's letters, unless another operand has that name."""
+    """What to call the operands: as ``names_of`` does, else by the rule's letters, unless these mean another operand.
+
+    No word has two meanings: ``div at y = 1.0, operand 2 = 0.0``.
+    """
     letters = [f"x{i + 1}" for i in range(len(names))] if primitive.variadic else primitive.letters
+    taken = set(re.findall(r"\w+", " ".join(filter(None, names))))
     return [
-        called(name, "") if name else f"operand {i + 1}" if letter in names else letter
+        called(name, "") if name else f"operand {i + 1}" if letter in taken else letter
         for i, (name, letter) in enumerate(zip(names, letters))
     ]
+
+
+def names_of(primitive: Primitive, operands: Sequence[Value]) -> list[str | None]:
+    """The operands' names. Where something below has the name that is the rule's letter, an unnamed operand is called
+    by its own operation: ``log at relu(x) = 0.0``."""
+    near = list(operands)
+    for node in near:  # which grows
+        near += node.parents if len(near) < 100 else ()
+    clashes = {node.name for node in near} & {*primitive.letters, *(f"x{i + 1}" for i in range(len(operands)))}
+    return [x.name or (_described(x) if clashes and x.operation and x.parents else None) for x in operands]
+
+
+def _described(node: Value) -> str:
+    given = [x.name or ("…" if x.operation is None or x.parents else f"{x.data:g}") for x in node.parents[:3]]
+    given += ["…"] * (len(node.parents) > 3)
+    return f"{node.operation.name if node.operation else ''}({', '.join(given)})"
 
 
 def broken_rule(

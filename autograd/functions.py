@@ -12,7 +12,7 @@ from typing import Any
 
 from autograd.errors import shown
 from autograd.primitives import *  # noqa: F403  (every entry of the table is a function on Values)
-from autograd.primitives import detach, exp, greater, hypot, listed, logsumexp, maximum, mul, relu, sub, sum, where
+from autograd.primitives import detach, exp, hypot, listed, logsumexp, maximum, mul, relu, sub, sum
 from autograd.value import Operand, Value, number_of
 
 
@@ -105,4 +105,5 @@ def leaky_relu(z: Any, slope: float = 0.01) -> Value:
     >>> leaky_relu(Value(-2.0), slope=0.5).data
     -1.0
     """
-    return where(greater(z, 0.0), z, mul(slope, z)) if number_of(slope) else relu(z)
+    slope = slope if isinstance(slope, Value) else number_of(slope)
+    return mul(slope, z) + (1.0 - slope) * relu(z) if slope else relu(z)

@@ -10,15 +10,16 @@ from math import isfinite
 from typing import Any
 
 from autograd.contributions import refuse_changed
-from autograd.errors import DomainError, broken_rule, situation
+from autograd.errors import DomainError, broken_rule, names_of, shown, situation
 from autograd.functions import sum
 from autograd.graph import topological_order
-from autograd.modes import faults_wait
+from autograd.modes import faults_wait, recording
 from autograd.number_systems import values
 from autograd.primitives import Primitive
 from autograd.value import Operand, Value, constant, number_of
 
 
+@recording
 def grad(f: Value, inputs: Value | Iterable[Value]) -> Any:
     """∂f/∂x for every x of ``inputs``, each a Value with a graph of its own; touches no ``grad``.
 
@@ -33,6 +34,8 @@ def grad(f: Value, inputs: Value | Iterable[Value]) -> Any:
     >>> slope.data, curvature.data
     (12.0, 12.0)
     """
+    if not isinstance(f, Value) and isinstance(f, Iterable):
+        raise TypeError("grad of several Values: it differentiates one; jacobian takes a list of outputs")
     [f], wanted = _listed("grad", f), _listed("grad", inputs)
     refuse_changed(f)
     flow: dict[Value, list[Value]] = {f: [constant(1.0)]}  # what arrives at each node, still to be added up
@@ -62,6 +65,7 @@ def grad(f: Value, inputs: Value | Iterable[Value]) -> Any:
     return found[0] if isinstance(inputs, Value) else found
 
 
+@recording
 def jvp(outputs: Value | Iterable[Value], inputs: Value | Iterable[Value], direction: Any) -> Any:
     """J v: how fast each output changes where the inputs move along ``direction``, in one sweep forward.
 
@@ -112,6 +116,7 @@ def jvp(outputs: Value | Iterable[Value], inputs: Value | Iterable[Value], direc
     return found[0] if isinstance(outputs, Value) else found
 
 
+@recording
 def vjp(outputs: Value | Iterable[Value], inputs: Value | Iterable[Value], weights: Any) -> Any:
     """uᵀ J: the derivative of Σ uᵢ outputᵢ for each input, in one sweep backward.
 
@@ -126,6 +131,7 @@ def vjp(outputs: Value | Iterable[Value], inputs: Value | Iterable[Value], weigh
     return grad(sum([weight * output for weight, output in zip(u, results)]), inputs)
 
 
+@recording
 def hvp(f: Value, inputs: Value | Iterable[Value], direction: Any) -> Any:
     """H v for the Hessian H of f: forward mode on the gradient, without the matrix.
 
@@ -137,6 +143,7 @@ def hvp(f: Value, inputs: Value | Iterable[Value], direction: Any) -> Any:
     return jvp(grad(f, inputs), inputs, direction)
 
 
+@recording
 def jacobian(outputs: Value | Iterable[Value], inputs: Value | Iterable[Value]) -> Any:
     """J with J[i][j] = ∂outputs[i]/∂inputs[j], one backward pass for each output; one Value instead of a list is no
     row, or no column.
@@ -151,6 +158,7 @@ def jacobian(outputs: Value | Iterable[Value], inputs: Value | Iterable[Value]) 
     return [grad(output, inputs) for output in _listed("jacobian", outputs)]
 
 
+@recording
 def hessian(f: Value, inputs: Value | Iterable[Value]) -> Any:
     """H with H[i][j] = ∂²f/∂inputs[i]∂inputs[j]; symmetric where f is smooth. For one Value, its second derivative.
 
@@ -181,20 +189,21 @@ def _listed(function: str, nodes: Any) -> list[Value]:
     found = [nodes] if isinstance(nodes, Value) else list(nodes) if isinstance(nodes, Iterable) else [nodes]
     for node in found:
         if not isinstance(node, Value):
-            raise TypeError(f"{function} of {node!r}: it takes Values, one or in a list")
+            remedy = "; give the Value that it computes, as in grad(f(x), x)" if callable(node) else ""
+            raise TypeError(f"{function} of {shown(node)}: it takes Values, one or in a list{remedy}")
     return found
 
 
 def _numbers(function: str, numbers: Any, nodes: list[Value], role: str, of: str) -> list[Value]:
     given = list(numbers) if isinstance(numbers, Iterable) and getattr(numbers, "shape", None) != () else [numbers]
     if len(given) != len(nodes):
-        raise ValueError(f"{function}: {len(given)} {role} for {len(nodes)} {of}; give one for each")
+        raise ValueError(f"{function}: {len(given)} numbers as {role} for {len(nodes)} {of}; give one for each")
     return [constant(x) for x in given]
 
 
 def _undefined(node: Value) -> DomainError:
     assert node.operation is not None
-    operands, names = [x.data for x in node.parents], [x.name for x in node.parents]
+    operands, names = [x.data for x in node.parents], names_of(node.operation, node.parents)
     needs = broken_rule(node.operation, operands, names, derivative=True) or (
         "overflow beyond the largest float, 1.8e308" if all(map(isfinite, operands)) else "needs finite operands"
     )

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar, cast
 
 faults_wait: ContextVar[bool] = ContextVar("faults_wait", default=False)  # in ``higher``: infinities may meet a gate
 
@@ -75,3 +75,20 @@ def collector_paused() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def recording(function: F) -> F:
+    """The function, which records inside ``no_grad`` too: derivatives are computed with a graph."""
+
+    @wraps(function)
+    def recorded(*arguments: Any, **options: Any) -> Any:
+        outside = no_grad.depth.set(())
+        try:
+            return function(*arguments, **options)
+        finally:
+            no_grad.depth.reset(outside)
+
+    return cast("F", recorded)

@@ -113,6 +113,7 @@ class Primitive:
         if not self.variadic:
             if len(operands) != len(self.letters):
                 raise TypeError(f"{self.name} of {len(operands)} operands: it takes {len(self.letters)}")
+
             node = self._first_or_later(operands)
             if self.takes_constants:
                 self._check_constants(node)
@@ -135,7 +136,7 @@ class Primitive:
         return self._first_or_later(flat)
 
     def _first_or_later(self, operands: Sequence[Any]) -> Value:
-        if len(operands) not in self.proven:
+        if len(operands) not in self.proven or self.__module__ != __name__:  # an own rule may change its mind
             self._prove([Primitive.number_of(x) for x in operands])
             self.proven.add(len(operands))
         node: Value = Primitive.record(self, *operands)
@@ -189,12 +190,12 @@ class Primitive:
 
     def check_fault(self, node: Value) -> None:
         """Raise DomainError for a node that is not finite, unless an operand was not finite before."""
-        from autograd.errors import DomainError, complaint  # loaded only when it is needed
+        from autograd.errors import DomainError, complaint, names_of  # loaded only when it is needed
 
         operands = [x.data for x in node.parents]
         if all(map(isfinite, operands)):
             # no name for the error here: it would keep itself, and the graph, alive until the collector runs
-            raise DomainError(complaint(self, operands, [x.name for x in node.parents], node.data), node)
+            raise DomainError(complaint(self, operands, names_of(self, node.parents), node.data), node)
 
 
 def listed(operand: Any) -> list[Any] | None:

@@ -50,6 +50,7 @@ class Value:
     # what other engines call it: each says what to write here (__getattr__ would make every attribute slower)
     label, item, numpy, _prev, _op = map(Elsewhere, ("label", "item", "numpy", "_prev", "_op"))
     value, children, requires_grad, grad_fn = map(Elsewhere, ("value", "children", "requires_grad", "grad_fn"))
+    zero_grad, _backward = map(Elsewhere, ("zero_grad", "_backward"))
 
     # one or two parents sit in the node itself, more in tuples: without those a scalar graph takes a quarter less
     # memory, and a third less time where the cycle collector runs, which would have to visit each tuple

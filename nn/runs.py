@@ -118,6 +118,8 @@ def resume(folder: Path, epochs: int | None = None, data: Path | None = None) ->
             _announce(config)
             new = {"epochs": epochs or config["epochs"], "data": str(data.resolve()) if data else config["data"]}
             experiment = build(config | new)
+        if (folder / WEIGHTS).exists():
+            _check_run(config, load_metadata(folder / WEIGHTS), folder, WEIGHTS)
         lines = _read_records(config, folder)
         records = [json.loads(line) for line in lines]
         experiment.diagnosis.records = [[LayerRecord(**l) for l in record.pop("layers")] for record in records]

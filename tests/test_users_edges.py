@@ -14,7 +14,20 @@ import numpy as np
 import pytest
 
 import autograd
-from autograd import Value, collector_paused, detect_anomaly, draw, grad, hessian, jacobian, narrate, record
+from autograd import (
+    Value,
+    collector_paused,
+    detect_anomaly,
+    draw,
+    explain,
+    grad,
+    gradcheck,
+    hessian,
+    jacobian,
+    narrate,
+    no_grad,
+    record,
+)
 from autograd import functions as F
 from autograd.contributions import gradients
 from autograd.primitives import REAL, TABLE, primitive
@@ -287,6 +300,9 @@ def test_nothing_passes_a_shut_gate_whoever_reads_the_graph(name):
     assert hessian(y, x).data == 0.0
     assert autograd.jvp(y, x, 1.0).data == 0.0
     assert "NaN" not in str(narrate(y)) and "NaN" not in draw(y, wrt=x).svg
+    assert "✗" not in str(explain(y, x))
+    with detect_anomaly():
+        function(Value(at, "x")).backward()
     w = Value(2.0, "w")
     program = record(w * y, inputs=[x], parameters=[w], engine="replay")
     assert program([at]) == 2.0 * y.data
@@ -338,6 +354,31 @@ def test_second_derivatives_know_which_side_was_chosen_when_they_are_run_again()
     assert [program([at]) for at in (0.5, 2.0)] == [1.0, 12.0]
 
 
+def test_a_wrong_slope_is_found_beside_an_infinite_one_that_a_gate_stops():
+    @primitive("x²", REAL)
+    def bad_square(n, x):
+        return x * x, (-5.0 * x,)
+
+    try:
+        with pytest.raises(autograd.GradientError, match="off by"):
+            gradcheck(lambda x, y: F.sqrt(1.0 - F.minimum(x, 1.0)) + bad_square(y), [2.0, 3.0])
+    finally:
+        del TABLE["bad_square"]
+    assert gradcheck(lambda x, y: F.asin(F.clamp(x, -1.0, 1.0)) * y, [2.0, 3.0])
+
+
+def test_derivatives_inside_no_grad_are_those_outside():
+    x = Value(3.0)
+    y = x**3
+    with no_grad():
+        assert grad(y, x).data == autograd.vjp(y, x, 1.0).data == autograd.jvp(y, x, 1.0).data == 27.0
+        assert hessian(y, x).data == autograd.hvp(y, x, 1.0).data == grad(grad(y, x), x).data == 18.0
+        assert gradcheck(lambda v: v**3, [2.0])
+        assert (x * x).parents == ()
+        with pytest.raises(ValueError, match=r"has no graph, as if computed inside no_grad\(\)"):
+            record(x**3, inputs=[x])
+
+
 # ---- stale graphs, own primitives, errors ---------------------------------------------------------------------
 
 
@@ -382,7 +423,38 @@ def test_an_own_primitive_that_returns_something_else_is_named_at_its_first_use(
         del TABLE[entry.name]
 
 
+def test_an_own_primitive_is_held_to_its_promise_in_each_call():
+    @primitive("t", REAL, REAL)
+    def sometimes(n, x, y):
+        return (x * y, (y, x)) if x < 5 else (x * y, (y,))
+
+    try:
+        sometimes(2.0, 3.0)
+        with pytest.raises(TypeError, match="sometimes returned 1 local derivatives"):
+            sometimes(6.0, 3.0)
+    finally:
+        del TABLE["sometimes"]
+
+
+@pytest.mark.parametrize("feed", [None, "1", [Value(1.0)], 1j])
+def test_a_feed_is_numbers(feed):
+    x = Value(2.0)
+    program = record(x * x, inputs=[x])
+    with pytest.raises(TypeError):
+        program([feed])
+    assert program([3.0]) == 9.0
+
+
 def test_messages_speak_in_the_users_names_only():
+    x = Value(-2.0, "x")
+    for compute, said in (
+        (lambda: F.log(F.relu(x)), "log at relu(x) = 0.0: needs relu(x) > 0"),
+        (lambda: F.sqrt(1.0 + x), "sqrt at add(1, x) = -1.0: needs add(1, x) ≥ 0"),
+        (lambda: F.log(+Value(0.0, "p")), "log at x = 0.0: needs x > 0"),
+    ):
+        with pytest.raises(autograd.DomainError) as caught:
+            compute()
+        assert str(caught.value) == said
     with pytest.raises(autograd.DomainError) as caught:
         Value(1.0, "y") / Value(0.0, "x")
     assert str(caught.value) == "div at y = 1.0, x = 0.0: needs x ≠ 0"

@@ -281,8 +281,8 @@ class Explanation(Told):
             found.append(f"∞ · 0 is not a number: {_symbol(steep.node)} has no finite derivative at {at}")
         elif self.f.grad and not close(self.wrt.grad, self.value, self._gross):
             found.append(
-                f"{name(self.wrt)}.grad is {number_text(self.wrt.grad)}: it holds other backward passes too; "
-                "set it to 0 before backward()"
+                f"{name(self.wrt)}.grad is {number_text(self.wrt.grad)}: it was changed after backward(), or holds "
+                "another backward pass too"
             )
         return found
 

@@ -158,4 +158,8 @@ class Formulas:
         """The formula with every case distinction (a guard at 0) decided by the present numbers."""
         at = {letter: mpmath.mpf(self._nodes[letter].data) for letter in formula.free_symbols}
         cases = formula.atoms(symbols.where)
-        return formula.xreplace({case: case.decided(number(case.args[0], at), *case.args[1:]) for case in cases})
+        guards = {
+            case: case.args[1] for case in cases if case.args[0] == case.args[1] and case.args[0].is_Pow
+        }  # hypot's
+        decided = {case: case.decided(number(case.args[0], at), *case.args[1:]) for case in cases - guards.keys()}
+        return formula.xreplace({**decided, **guards})

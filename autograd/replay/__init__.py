@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from autograd.notation import is_constant
 from autograd.value import Value
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ def record(
     if engine not in ("auto", "replay", "eager"):
         raise ValueError(f"engine {engine!r}: there are auto, replay and eager")
     check_loss("record", loss)
+    if is_constant(loss):
+        raise ValueError(f"the loss {loss!r} has no graph, as if computed inside no_grad(): compute it outside")
     inputs = list(inputs)
     parameters = remaining_leaves(loss, inputs) if parameters is None else list(parameters)
     check_leaves(inputs, parameters)

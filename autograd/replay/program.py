@@ -124,7 +124,7 @@ class Program:
             return
         if len(feeds) != len(self._input_arrays):
             raise ValueError(f"{len(feeds)} feeds for {len(self._input_arrays)} inputs: give numbers for each")
-        new = [np.asarray(feed, dtype=np.float64) for feed in feeds]
+        new = [*map(_numbers, feeds)]
         for i, (array, feed) in enumerate(zip(self._input_arrays, new)):
             if feed.shape != array.shape:
                 raise ValueError(
@@ -383,3 +383,11 @@ def remaining_leaves(loss: Value, inputs: Sequence[Any]) -> list[Value]:
     """The leaves of the loss that are no inputs, in the order of the forward pass."""
     fed = {x for tensor in inputs for x in _entries(tensor)}
     return [node for node in topological_order(loss) if node.operation is None and node not in fed]
+
+
+def _numbers(feed: Any) -> Array:
+    """A feed as an array. TypeError for what is not a number, None and text too, of which NumPy would make some."""
+    array = np.asarray(feed)
+    if array.dtype.kind not in "biuf":
+        array = np.reshape([*map(floats.number, array.ravel().tolist())], array.shape)
+    return array.astype(np.float64, copy=False)
