@@ -61,18 +61,15 @@ COLOURS = {
     **{f".tip.{stroke}": f"fill:{{{colour}}}" for stroke, colour in STROKES.items()},
     ".box.lit": "stroke:{negative}",
 }
-LIGHT = {
-    "canvas": "#FFFFFF", "ink": "#1B1B1B", "muted": "#555B66", "warning": "#A84300", "plain": "#F5F6F8",
-    "line": "#6B7280", "faint": "#B9BEC7", "input": "#0072B2", "input_fill": "#E8F3FA", "output": "#E69F00",
-    "output_fill": "#FDF4DF", "group": "#009E73", "group_fill": "#E6F4F0",
-    "positive": "#0072B2", "negative": "#D55E00",
+PALETTE = {  # in light and in dark
+    "canvas": ("#FFFFFF", "#15181D"), "ink": ("#1B1B1B", "#F1F3F5"), "muted": ("#555B66", "#B7BDC7"),
+    "warning": ("#A84300", "#F5A35C"), "plain": ("#F5F6F8", "#24282F"), "line": ("#6B7280", "#9AA2AE"),
+    "faint": ("#B9BEC7", "#565D69"), "input": ("#0072B2", "#56B4E9"), "input_fill": ("#E8F3FA", "#10293A"),
+    "output": ("#E69F00", "#E69F00"), "output_fill": ("#FDF4DF", "#36290A"), "group": ("#009E73", "#009E73"),
+    "group_fill": ("#E6F4F0", "#0D2E26"), "positive": ("#0072B2", "#56B4E9"),
+    "negative": ("#D55E00", "#D55E00"),
 }  # fmt: skip
-DARK = {
-    "canvas": "#15181D", "ink": "#F1F3F5", "muted": "#B7BDC7", "warning": "#F5A35C", "plain": "#24282F",
-    "line": "#9AA2AE", "faint": "#565D69", "input": "#56B4E9", "input_fill": "#10293A", "output": "#E69F00",
-    "output_fill": "#36290A", "group": "#009E73", "group_fill": "#0D2E26",
-    "positive": "#56B4E9", "negative": "#D55E00",
-}  # fmt: skip
+LIGHT, DARK = ({name: pair[i] for name, pair in PALETTE.items()} for i in (0, 1))
 
 
 def svg(figure: Figure, placement: Placement) -> str:
