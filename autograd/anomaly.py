@@ -84,21 +84,19 @@ def _in_contribution(step: Contribution, before: float) -> Anomaly:
     node, operation = step.node, step.node.operation
     assert operation is not None
     operands, names = [x.data for x in node.parents], names_of(operation, node.parents)
-    at = situation(operation, operands, names)
     [i, *_] = [i for i, (x, local) in enumerate(node.edges) if x is step.parent and local is step.local]
     x = words_for(operation, names)[i]
     if not isfinite(step.local):
         rule = broken_rule(operation, operands, names, derivative=True)
         why = f"a finite one {rule}" if rule else "an overflow beyond the largest float, 1.8e308"
-        return _error(AnomalyError, node, f"{at}: its local derivative by {x} is {step.local!r}; {why}")
-    if not isfinite(before):
-        return _error(AnomalyError, node, f"{at}: the gradient of {x} is {before!r} already; zero it before backward")
-    earlier = f"{before!r} + " if before else ""
-    return _error(
-        AnomalyError, node,
-        f"{at}: the gradient of {x} overflows, {earlier}{step.upstream!r} · {step.local!r} is beyond the largest "
-        "float, 1.8e308",
-    )  # fmt: skip
+        fault = f"its local derivative by {x} is {step.local!r}; {why}"
+    elif not isfinite(before):
+        fault = f"the gradient of {x} is {before!r} already; zero it before backward"
+    else:
+        sum_so_far = f"{before!r} + " if before else ""
+        product = f"{sum_so_far}{step.upstream!r} · {step.local!r}"
+        fault = f"the gradient of {x} overflows, {product} is beyond the largest float, 1.8e308"
+    return _error(AnomalyError, node, f"{situation(operation, operands, names)}: {fault}")
 
 
 def _error(kind: type[AnomalyError] | type[DomainError], node: Value, text: str) -> Anomaly:

@@ -7,8 +7,6 @@ from autograd.drawing.svg import LIGHT, OUTLINES, STROKES
 
 SHAPES: dict[Kind, tuple[str, str]] = {
     "input": ("([", "])"),
-    "constant": ("[", "]"),
-    "operation": ("[", "]"),
     "output": ("[[", "]]"),
     "group": ("[[", "]]"),
     "unit": ("((", "))"),
@@ -21,7 +19,7 @@ def mermaid(figure: Figure) -> str:
     index = {box: i for i, box in enumerate(figure.boxes) if box.kind != "words"}  # words alone would float about
     lines = ["```mermaid", f"flowchart {'BT' if figure.direction == 'up' else 'LR'}"]
     for box, i in index.items():
-        before, after = SHAPES[box.kind]
+        before, after = SHAPES.get(box.kind, ("[", "]"))
         lines.append(f'  n{i}{before}"{"<br>".join(map(mermaid_text, box.text_lines()))}"{after}')
     line = "---" if figure.fixed else "-->"
     for wire in figure.wires:

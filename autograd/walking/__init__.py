@@ -85,7 +85,10 @@ class Walk(Page):
         return picture.svg(size, grads).replace("<g>", f"{style}<g>", 1)
 
     def _written(self, predict: bool) -> str:
-        wide, tall = (_scaled(Picture(self._told, self._places, down)) for down in (False, True))
+        label = 'role="group" aria-label="Nodes; arrows up and down move between them"'
+        # as wide as there is room; the style sheet says between which parts of its own width
+        pictures = [Picture(self._told, self._places, down) for down in (False, True)]
+        wide, tall = (picture.svg(f'style="--width:{picture.width}px" {label}') for picture in pictures)
         return written(
             "walk", self.title(), _file("page.html"), _file("picture.css") + _file("page.css"),
             "\n".join([program(self._told), f"const PREDICTING = {script(predict)};", _file("page.js")]),
@@ -104,12 +107,6 @@ def program(told: Told) -> str:
             *map(_file, SCRIPTS),
         ]
     )
-
-
-def _scaled(picture: Picture) -> str:
-    """As wide as there is room; the style sheet says between which parts of its own width."""
-    style = f'style="--width:{picture.width}px"'
-    return picture.svg(f'{style} role="group" aria-label="Nodes; arrows up and down move between them"')
 
 
 def _file(name: str) -> str:

@@ -20,7 +20,13 @@ Operand = Expression | float
 MOST_SHOWN = 6  # terms, factors or arguments; of more, the first three and the last two
 MOST_OPERATIONS, MOST_DEPTH, MOST_MARKUP = 10_000, 50, 3_000  # beyond, no formula is shown
 SPELLED = {"sigmoid": "σ", "maximum": "max", "minimum": "min", "log2": "log₂"}
-FENCES = {"abs": "||", "floor": "⌊⌋"}
+FORMS = {
+    **dict.fromkeys(("/", "divide"), "<mfrac><mrow>{}</mrow><mrow>{}</mrow></mfrac>"),
+    "exp": "<msup><mi>e</mi><mrow>{}</mrow></msup>",
+    "sqrt": "<msqrt>{}</msqrt>",
+    "abs": "<mrow><mo>|</mo>{}<mo>|</mo></mrow>",
+    "floor": "<mrow><mo>⌊</mo>{}<mo>⌋</mo></mrow>",
+}
 LETTER_OF = {name: letter for letter, name in GREEK.items()}
 SUM, PRODUCT, ATOM = range(3)  # how tightly a formula holds together
 
@@ -69,7 +75,7 @@ def partial(root: str, label: str) -> str:
 
 def fraction(above: str, below: str) -> str:
     """above over below."""
-    return f"<mfrac><mrow>{above}</mrow><mrow>{below}</mrow></mfrac>"
+    return FORMS["/"].format(above, below)
 
 
 def template(formula: Operand, value: Operand | None = None) -> str:
@@ -178,19 +184,13 @@ class Template:
 
     def call(self, function: str, x: Sequence[Operand]) -> str:
         """A function in its own notation, or by its name."""
-        if function in ("/", "divide"):
-            return fraction(self.whole(x[0]), self.whole(x[1]))
+        if function in FORMS:
+            return FORMS[function].format(*map(self.whole, x))
         if function in ("power", "pow"):
             exponent = x[1]
             if not isinstance(exponent, Expression) and exponent == 1.0:
                 return self.held(x[0], ATOM)
             return f"<msup><mrow>{self.held(x[0], ATOM)}</mrow><mrow>{self.whole(exponent)}</mrow></msup>"
-        if function == "exp":
-            return f"<msup><mi>e</mi><mrow>{self.whole(x[0])}</mrow></msup>"
-        if function == "sqrt":
-            return f"<msqrt>{self.whole(x[0])}</msqrt>"
-        if function in FENCES:
-            return bracketed(self.whole(x[0]), FENCES[function])
         if function == "heaviside":
             e = x[0]
             if isinstance(e, Expression) and e.name == "-" and e is not self.value:
