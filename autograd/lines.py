@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from linecache import getline
 from threading import Lock
@@ -30,7 +30,7 @@ class Hooks:
         self.hooks, self.afterwards = hooks, afterwards
         self._depth: ContextVar[int] = ContextVar("depth", default=0)
         self._entered = 0
-        self._originals: list[Any] = []
+        self._originals = ExitStack()
         self._lock = Lock()
 
     @contextmanager
@@ -38,8 +38,8 @@ class Hooks:
         """Inside, the hooks are in their places."""
         with self._lock:
             if not self._entered:
-                self._originals = [vars(home)[name] for home, name, _ in self.hooks]
                 for home, name, hook in self.hooks:
+                    self._originals.callback(setattr, home, name, vars(home)[name])
                     setattr(home, name, hook)
             self._entered += 1
         self._depth.set(self._depth.get() + 1)
@@ -50,8 +50,7 @@ class Hooks:
             with self._lock:
                 self._entered -= 1
                 if not self._entered:
-                    for (home, name, _), original in zip(self.hooks, self._originals):
-                        setattr(home, name, original)
+                    self._originals.close()
                     self.afterwards()
 
     def is_inside(self) -> bool:
