@@ -158,7 +158,7 @@ def _way_back(
 def _letter(plan: Plan, slots: Ints, matrix: bool) -> str:
     """The letter that the names of these leaves have in common, large for a matrix; "" if they have none."""
     names = {plan.flat.nodes[i].name for i in plan.node_at[slots.ravel()].tolist()}
-    matches = [INDEXED.fullmatch(name) if name else None for name in names]
+    matches = [INDEXED.fullmatch(name or "") for name in names]
     common = {match.group(1, 2) if match and match[3] else ("", "") for match in matches}
     letter, above = common.pop()
     if common:

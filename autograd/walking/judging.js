@@ -23,14 +23,11 @@ function decimals(plain) {
   const marks = digits.match(/[.,]/g) ?? [];
   const last = marks.at(-1);
   const written = [];
-  if (!marks.length) written.push(digits);
   // the last mark is the point, if it stands there once; the others part thousands
-  if (last && marks.indexOf(last) === marks.length - 1) {
+  if (marks.indexOf(last) === marks.length - 1) {
     written.push(digits.replace(/[.,]/g, (mark, at) => (at === digits.lastIndexOf(last) ? "." : "")));
   }
-  if (last && marks.every((mark) => mark === last) && /^\d{1,3}(?:[.,]\d{3})+$/.test(digits)) {
-    written.push(digits.replace(/[.,]/g, ""));
-  }
+  if (/^\d{1,3}([.,])\d{3}(?:\1\d{3})*$/.test(digits)) written.push(digits.replace(/[.,]/g, ""));
   return written.map((number) => {
     const [, zeros = ""] = number.match(/^0*[1-9]\d+?(0+)$/) ?? [];
     return {

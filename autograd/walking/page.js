@@ -16,7 +16,7 @@ let playing = null;
 const PHASES = {
   start: () => ({
     title: "The inputs",
-    formula: INPUTS.slice(0, 8).map((i) => `${nodes[i].markup}<mo>=</mo>${numberMath(walk.run.data[i])}`),
+    formula: INPUTS.slice(0, 8).map((i) => nodes[i].markup + equals(numberMath(walk.run.data[i]))),
     sentence: "The inputs have their numbers; the forward pass computes every other node from its operands. " +
       "Press Next, or the arrow key →.",
   }),
@@ -27,11 +27,10 @@ const PHASES = {
     const symbols = filled(template, parents.map((parent) => nodes[parent].markup), markup);
     const numbers = filled(template, parents.map((parent) => walk.run.data[parent]), value, heldMath, numberMath);
     const operands = listed(parents.map((parent) => operandText(nodes[parent], walk.run.data[parent])));
-    const pieces = [markup, ...(symbols ? [`<mo>=</mo>${symbols}`] : [])];
-    if (numbers && numbers !== numberMath(value)) pieces.push(`<mo>=</mo>${numbers}`);
+    const sides = [symbols, numbers !== numberMath(value) && numbers, result(value, hides)];
     return {
       title: "Forward pass",
-      formula: [...pieces, `<mo>=</mo>${result(value, hides)}`],
+      formula: [markup, ...sides.filter(Boolean).map(equals)],
       sentence: hides ? `What is ${name}? It is computed from ${operands}.`
         : `${name} is computed from ${operands}: ${name} = ${numberText(value)}.`,
     };
@@ -39,7 +38,7 @@ const PHASES = {
 
   seed: ({ value }, hides) => ({
     title: "Backward pass",
-    formula: [gradientMath(root, root), `<mo>=</mo>${result(value, hides)}`],
+    formula: [gradientMath(root, root), equals(result(value, hides))],
     sentence: hides ? `The backward pass starts at ${root.name}. What is ${root.gradient}?`
       : `The backward pass starts at ${root.name}, which moves as fast as itself: ${root.gradient} = 1.`,
   }),
@@ -49,10 +48,9 @@ const PHASES = {
     const [y, x] = [nodes[node], nodes[parent]];
     const slope = partialMath(y, x, which(step));
     const factors = `${tagged("upstream", gradientMath(root, y))}<mo>·</mo>${tagged("local", slope)}`;
-    const product_ = [`${numberMath(upstream)}<mo>·</mo>${heldMath(local)}`, numberMath(product)];
-    const numbers = hides ? [] : product_.map((written) => `<mo>=</mo>${written}`);
+    const numbers = hides ? [] : [`${numberMath(upstream)}<mo>·</mo>${heldMath(local)}`, numberMath(product)];
     const formula = filled(rules[y.rule].locals[operand], y.parents.map((p) => nodes[p].markup), y.markup);
-    const inLetters = formula && formula !== numberMath(local) ? `<mo>=</mo>${formula}` : "";
+    const inLetters = formula && formula !== numberMath(local) ? equals(formula) : "";
     const isLast = !isAwaited(walk.steps, walk.position, parent);
     const [given, sum] = [`${numberText(upstream)} · ${heldText(local)} = ${numberText(product)}`, numberText(value)];
     const told = [
@@ -65,10 +63,10 @@ const PHASES = {
       before !== 0 && `So far ${x.gradient} is ${numberText(before)}.`,
       `What is ${x.gradient} after this step?`,
     ];
-    const slopeIs = [`<mrow class="local">${slope}</mrow>`, `${inLetters}<mo>=</mo>${numberMath(local)}`];
+    const slopeIs = [`<mrow class="local">${slope}</mrow>`, inLetters + equals(numberMath(local))];
     return {
       title: "Backward pass",
-      formula: [`${gradientMath(root, x)}<mo>+=</mo>${factors}`, ...numbers],
+      formula: [`${gradientMath(root, x)}<mo>+=</mo>${factors}`, ...numbers.map(equals)],
       sentence: (hides ? question : told).filter(Boolean).join(" "),
       terms: hides ? [] : [slopeIs, ...chainRule(step, isLast)],
     };
@@ -78,7 +76,7 @@ const PHASES = {
     title: "Both passes are done",
     formula: [],
     sentence: `Each gradient says how fast ${root.name} moves when its input does.`,
-    terms: INPUTS.map((i) => [gradientMath(root, nodes[i]), `<mo>=</mo>${numberMath(walk.run.grads[i])}`]),
+    terms: INPUTS.map((i) => [gradientMath(root, nodes[i]), equals(numberMath(walk.run.grads[i]))]),
   }),
 };
 
@@ -93,14 +91,14 @@ function chainRule(step, isLast) {
     const terms = shown.map((term, i) => mark(term, write(term, i)));
     if (!isLast || from) terms.unshift("<mo>⋯</mo>");
     if (from + MOST_TERMS < steps.length) terms.push("<mo>⋯</mo>");
-    return `<mo>=</mo>${terms.join("<mo>+</mo>")}`;
+    return equals(terms.join("<mo>+</mo>"));
   };
   const symbols = summed((term) =>
     gradientMath(root, nodes[term.node]) + THIN + partialMath(nodes[term.node], x, which(term)));
   const numbers = summed(({ product }, i) => (i || !isLast ? heldMath(product) : numberMath(product)));
   const sum = numberMath(step.value);
   const lines = [[gradientMath(root, x), symbols], ["", numbers]];
-  if (steps.length > 1 && isLast) lines[1][1] += `<mo>=</mo>${sum}`;
+  if (steps.length > 1 && isLast) lines[1][1] += equals(sum);
   if (steps.length > 1 && !isLast) lines.push(["", `<mtext>so far</mtext>${THIN}${sum}`]);
   return lines;
 }
@@ -109,6 +107,7 @@ function chainRule(step, isLast) {
 const unbroken = (sentence) => sentence.replace(/ ([·+=]) /g, "\u00a0$1\u00a0")
   .replace(/([·+]\u00a0\S+)\u00a0=/g, "$1 =").replaceAll("/∂", "/\u2060∂");
 
+const equals = (markup) => `<mo>=</mo>${markup}`;
 const result = (value, hides) => `<mrow class="result">${hides ? "<mo>?</mo>" : numberMath(value)}</mrow>`;
 const tagged = (role, markup) =>
   `<munder><mrow class="${role}">${markup}</mrow><mtext class="${role} tag">${role}</mtext></munder>`;

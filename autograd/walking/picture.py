@@ -81,17 +81,13 @@ class Picture:
 
     def _edges(self) -> list[str]:
         """A curve for each operand of each node, with an arrow at either end, of which the page shows one."""
-        ends = [
-            (node, operand, route)
-            for node, routes in enumerate(self.places.routes)
-            for operand, route in enumerate(routes)
-        ]
+        ends = [(node, k, route) for node, routes in enumerate(self.places.routes) for k, route in enumerate(routes)]
         room = 0.7 * self.breadth
         out = fanned([(self.nodes[node]["parents"][k], route[1][1]) for node, k, route in ends], lambda _: room)
         into = fanned([(node, route[-2][1]) for node, _, route in ends], lambda _: room)
         return [
-            self._edge(f"{node}:{operand}", [self._point(place) for place in route], out[i], into[i])
-            for i, (node, operand, route) in enumerate(ends)
+            self._edge(f"{node}:{k}", [self._point(place) for place in route], out[i], into[i])
+            for i, (node, k, route) in enumerate(ends)
         ]
 
     def _edge(self, name: str, points: list[Point], out: float, into: float) -> str:
