@@ -129,9 +129,5 @@ def _raise(anomaly: Anomaly | None) -> None:
         del anomaly  # a frame that names its error keeps it, and the graph, until the collector runs
 
 
-_hooks = Hooks(
-    *REMEMBERING,
-    (Primitive, "check_fault", _check_every_fault),
-    (Value, "backward", _backward_if_finite),
-    afterwards=forget,
-)
+CHECKING = ((Primitive, "check_fault", _check_every_fault), (Value, "backward", _backward_if_finite))
+_hooks = Hooks(*REMEMBERING, *CHECKING, afterwards=forget)

@@ -7,17 +7,15 @@ into a slot of its own in each layer that it passes (Sugiyama, Tagawa & Toda 198
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any
 
 SWEEPS, ALIGNMENTS = 24, 16
 MOST_MOVES = 200_000  # of slots in all sweeps
 MOST_APART = 14.0  # pixels between the ends of two edges at one box
-
-Box = TypeVar("Box", bound=Hashable)
 
 
 @dataclass(eq=False, slots=True)
@@ -143,13 +141,13 @@ def _spread(layer: list[Slot], wanted: list[float], gap: float) -> None:
         slot.across = start + distance
 
 
-def fanned(ends: Sequence[tuple[Box, float]], room: Callable[[Box], float]) -> list[float]:
+def fanned(ends: Sequence[tuple[Any, float]], room: Callable[[Any], float]) -> list[float]:
     """How far from the middle of its box each end of an edge lies: side by side, in the order of where they lead.
 
     ends   for each edge its box, and the place across that it leads to
     room   what the ends may take of a box
     """
-    beside: dict[Box, list[tuple[float, int]]] = {}
+    beside: dict[Any, list[tuple[float, int]]] = {}
     for i, (box, across) in enumerate(ends):
         beside.setdefault(box, []).append((across, i))
     offsets = [0.0] * len(ends)

@@ -39,12 +39,9 @@ def collapsed(shown: Display, opened: Sequence[str]) -> Display:
     alone = len(shown.nodes) - sum(len(group.members) for group in groups.values())
     largest = max(groups, key=lambda name: len(groups[name].members), default="")
     told = f"{len(shown.nodes):,} nodes in {len(groups)} groups" + (f", {alone:,} of them alone" if alone else "")
-    return replace(
-        shown,
-        nodes=list(dict.fromkeys(seen_as.values())),
-        edges=_merged(shown.edges, seen_as),
-        captions=[*shown.captions, told + f"; open={largest!r} shows what is inside" * bool(groups)],
-    )
+    captions = [*shown.captions, told + f"; open={largest!r} shows what is inside" * bool(groups)]
+    nodes = list(dict.fromkeys(seen_as.values()))
+    return replace(shown, nodes=nodes, edges=_merged(shown.edges, seen_as), captions=captions)
 
 
 def _merged(edges: list[Edge], seen_as: dict[Node, Node]) -> list[Edge]:

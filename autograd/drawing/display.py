@@ -109,9 +109,8 @@ def display(root: Value) -> Display:
     changed = [names[value] for value in changed_since(root)]
     if changed:
         more = f" and {len(changed) - 6} more" if len(changed) > 6 else ""
-        shown.warnings.append(
-            f"{', '.join(changed[:6])}{more} changed since {names[root]} was computed: run the forward pass again"
-        )
+        since = f"changed since {names[root]} was computed"
+        shown.warnings.append(f"{', '.join(changed[:6])}{more} {since}: run the forward pass again")
     return shown
 
 
@@ -181,12 +180,8 @@ def folded(shown: Display, keep: Value | None) -> Display:
                 known.shut = known.shut and shut
             elif edge.head in staying:
                 edges.append(step)
-    return replace(
-        shown,
-        nodes=nodes,
-        edges=edges,
-        hidden={node.value for node in through if node not in staying and node.value is not None},
-    )
+    hidden = {node.value for node in through if node not in staying and node.value is not None}
+    return replace(shown, nodes=nodes, edges=edges, hidden=hidden)
 
 
 def _stays(node: Node, keep: Value | None) -> bool:
@@ -214,9 +209,8 @@ def lit(shown: Display, s: Value) -> Display:
             edge.share = passing * tangent[edge.tail] if passing and tangent[edge.tail] else 0.0
     count = ways[root]
     many = f"{count:,.0f} path{'s' * (count > 1.0)}" if count < 1e12 else "more than 10¹² paths"
-    shown.captions.append(
-        f"{derivative(clip(root.name), clip(source.name))} = {number_text(upstream[source])}, over {many}"
-    )
+    slope = derivative(clip(root.name), clip(source.name))
+    shown.captions.append(f"{slope} = {number_text(upstream[source])}, over {many}")
     if count <= MOST_PATHS and len(shown.edges) <= MOST_EDGES:
         shown.captions += _told(shown, source)
     return replace(shown, source=source)

@@ -27,10 +27,9 @@ def run_dot(source: str, format: str, program: str = "dot") -> bytes:
     executable = which("dot")
     if executable is None:
         raise Unavailable("there is no Graphviz on PATH: apt-get install graphviz, or brew install graphviz")
+    command = [executable, f"-K{program}", f"-T{format}"]
     try:
-        run = subprocess.run(
-            [executable, f"-K{program}", f"-T{format}"], input=source.encode(), capture_output=True, timeout=PATIENCE
-        )
+        run = subprocess.run(command, input=source.encode(), capture_output=True, timeout=PATIENCE)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(f"dot failed: {error}") from None
     if run.returncode or not run.stdout:
@@ -105,11 +104,9 @@ def _read(answer: bytes, figure: Figure, engine: str) -> Placement:
         x, y = text.split(",")
         return float(x), height - float(y)
 
-    centres = {int(box["name"]): point(box["pos"]) for box in graph["objects"]}
-    routes: dict[int, Route] = {}
-    for wire in graph.get("edges", ()):
+    centres = [point(box["pos"]) for box in sorted(graph["objects"], key=lambda box: int(box["name"]))]
+    routes = []
+    for wire in sorted(graph.get("edges", ()), key=lambda wire: int(wire["id"])):
         tip, *points = map(point, wire["pos"].removeprefix("e,").split())
-        routes[int(wire["id"])] = Route(points, tip, point(wire["lp"]) if "lp" in wire else None)
-    return Placement(
-        width, height, [centres[i] for i in sorted(centres)], [routes[i] for i in sorted(routes)], engine
-    )
+        routes.append(Route(points, tip, point(wire["lp"]) if "lp" in wire else None))
+    return Placement(width, height, centres, routes, engine)

@@ -103,15 +103,13 @@ def svg(figure: Figure, placement: Placement) -> str:
 
 
 def _style(scope: str) -> str:
-    dark = _rules(scope, COLOURS, DARK)
-    return "\n".join(
-        [
-            _rules(scope, SHAPES, {}) + _rules(scope, COLOURS, LIGHT),
-            f"@media (prefers-color-scheme:dark){{{dark}}}",
-            _rules(f'[data-jp-theme-light="true"] {scope}', COLOURS, LIGHT),
-            _rules(f'[data-jp-theme-light="false"] {scope}', COLOURS, DARK),
-        ]
-    )
+    sheets = [
+        _rules(scope, SHAPES, {}) + _rules(scope, COLOURS, LIGHT),
+        f"@media (prefers-color-scheme:dark){{{_rules(scope, COLOURS, DARK)}}}",
+        _rules(f'[data-jp-theme-light="true"] {scope}', COLOURS, LIGHT),
+        _rules(f'[data-jp-theme-light="false"] {scope}', COLOURS, DARK),
+    ]
+    return "\n".join(sheets)
 
 
 def _rules(scope: str, rules: dict[str, str], palette: dict[str, str]) -> str:

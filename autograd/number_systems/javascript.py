@@ -263,15 +263,11 @@ def _function(name: str) -> Callable[..., Expression]:
     return lambda *operands: Expression(name, *operands)
 
 
-abs, exp, log, log1p, log2, expm1, sqrt, floor = map(
-    _function, ("abs", "exp", "log", "log1p", "log2", "expm1", "sqrt", "floor")
-)
+abs, exp, log, log1p, log2, expm1, sqrt = map(_function, ("abs", "exp", "log", "log1p", "log2", "expm1", "sqrt"))
 sin, cos, tan, asin, acos, atan, atan2 = map(_function, ("sin", "cos", "tan", "asin", "acos", "atan", "atan2"))
-sinh, cosh, tanh, erf, erfc = map(_function, ("sinh", "cosh", "tanh", "erf", "erfc"))
-sigmoid, softplus, heaviside, greater, detach = map(
-    _function, ("sigmoid", "softplus", "heaviside", "greater", "detach")
-)
-clamp, times, divide, power, pow = map(_function, ("clamp", "times", "divide", "power", "pow"))
+sinh, cosh, tanh, erf, erfc, floor = map(_function, ("sinh", "cosh", "tanh", "erf", "erfc", "floor"))
+sigmoid, softplus, heaviside, greater = map(_function, ("sigmoid", "softplus", "heaviside", "greater"))
+clamp, detach, times, divide, power, pow = map(_function, ("clamp", "detach", "times", "divide", "power", "pow"))
 
 
 def maximum(x: Operand, y: Operand, name: str = "maximum") -> Expression:

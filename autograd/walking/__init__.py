@@ -98,15 +98,13 @@ class Walk(Page):
 
 def program(told: Told) -> str:
     """The script but for the page itself: the table's rules, the graph, both passes, the judging of predictions."""
-    return "\n".join(
-        [
-            "// The rules, as the table wrote them, on the elementary functions.",
-            f"const RULES = (() => {{\n{javascript.PRELUDE}return {told.rules};\n}})();",
-            f"const GRAPH = {script(told.graph)};",
-            "GRAPH.rules = GRAPH.rules.map((words, i) => ({ ...words, ...RULES[i] }));",
-            *map(_file, SCRIPTS),
-        ]
-    )
+    parts = [
+        "// The rules, as the table wrote them, on the elementary functions.",
+        f"const RULES = (() => {{\n{javascript.PRELUDE}return {told.rules};\n}})();",
+        f"const GRAPH = {script(told.graph)};",
+        "GRAPH.rules = GRAPH.rules.map((words, i) => ({ ...words, ...RULES[i] }));",
+    ]
+    return "\n".join([*parts, *map(_file, SCRIPTS)])
 
 
 def _file(name: str) -> str:
