@@ -10,7 +10,7 @@ from bisect import bisect_right, insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 SWEEPS, ALIGNMENTS = 24, 16
@@ -125,10 +125,8 @@ def _align(layers: list[list[Slot]], gap: float) -> None:
 
 def _spread(layer: list[Slot], wanted: list[float], gap: float) -> None:
     """The places nearest to those wanted, by least squares, that keep the order and do not overlap."""
-    offset, offsets = 0.0, []
-    for i, slot in enumerate(layer):
-        offset += (layer[i - 1].breadth + slot.breadth) / 2 + gap if i else 0.0
-        offsets.append(offset)
+    apart = ((slot.breadth + after.breadth) / 2 + gap for slot, after in pairwise(layer))
+    offsets = list(accumulate(apart, initial=0.0))
     blocks: list[tuple[float, int]] = []  # pool adjacent violators: the sum and the size of each
     for place, distance in zip(wanted, offsets):
         block = (place - distance, 1)

@@ -51,11 +51,9 @@ class Drawing:
             f'[data-jp-theme-light="{light}"] .{name}{{color-scheme:{scheme}}}'
             for light, scheme in (("true", "light"), ("false", "dark"))
         )
-        image = b64encode(self.svg.encode()).decode()
+        source = f"data:image/svg+xml;base64,{b64encode(self.svg.encode()).decode()}"
         words = escape(text_name(self.figure.title))
-        picture = (
-            f'<img class="{name}" alt="{words}" style="{self._scaling()}" src="data:image/svg+xml;base64,{image}">'
-        )
+        picture = f'<img class="{name}" alt="{words}" style="{self._scaling()}" src="{source}">'
         return f'<style>{themes}</style><div style="overflow-x:auto">{picture}</div>'
 
     def to_dot(self) -> Any:

@@ -25,11 +25,9 @@ function numberMath(x) {
 }
 
 /** A number in brackets, if it is to stand behind a sign: 2 · (−3). */
-const heldMath = (x) => (x < 0 ? bracketed(numberMath(x)) : numberMath(x));
+const heldMath = (x) => (x < 0 ? `<mrow><mo>(</mo>${numberMath(x)}<mo>)</mo></mrow>` : numberMath(x));
 const heldText = (x) => (x < 0 ? `(${numberText(x)})` : numberText(x));
 
-const bracketed = (markup) => `<mrow><mo>(</mo>${markup}<mo>)</mo></mrow>`;
-const fraction = (above, below) => `<mfrac><mrow>${above}</mrow><mrow>${below}</mrow></mfrac>`;
 const math = (markup) => `<math><mstyle displaystyle="true">${markup}</mstyle></math>`;
 
 /** A template with its places filled: {1} is the first operand, {(1)} the same beside a sign, {v} the node itself. */
@@ -42,7 +40,8 @@ function filled(template, operands, own, held = (x) => x, plain = (x) => x) {
 
 /** ∂above/∂below between two nodes; `which` tells the operands of x · x apart. */
 function partialMath(above, below, which = "") {
-  const slope = fraction(`<mo>∂</mo>${above.markup}`, `<mo>∂</mo>${below.markup}`);
+  const [f, x] = [above, below].map(({ markup }) => `<mrow><mo>∂</mo>${markup}</mrow>`);
+  const slope = `<mfrac>${f}${x}</mfrac>`;
   return which ? `<msub>${slope}<mo class="which">${which}</mo></msub>` : slope;
 }
 

@@ -8,10 +8,8 @@ function forward({ nodes, rules }, inputs) {
   const data = [];
   const locals = [];
   nodes.forEach((node, i) => {
-    if (node.kind !== "operation") {
-      data[i] = node.kind === "input" ? inputs[i] : Number(node.data);
-      return;
-    }
+    data[i] = node.kind === "input" ? inputs[i] : Number(node.data);
+    if (node.kind !== "operation") return;
     const operands = node.parents.map((parent) => data[parent]);
     [data[i], locals[i]] = rules[node.rule].apply(...operands);
     if (!Number.isFinite(data[i]) && operands.every(Number.isFinite)) {
