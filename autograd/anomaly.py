@@ -72,11 +72,9 @@ def _in_value(node: Value) -> Anomaly:
         if not isfinite(x.data):
             what = "constant" if is_number(x) else "leaf"
             made = f", made in {place(x)}," if place(x) else ""
-            return _error(
-                AnomalyError, node,
-                f"{situation(operation, operands, names)}: the result is {node.data!r} since the {what} "
-                f"{words_for(operation, names)[i]}{made} is {x.data!r}; give it a finite number",
-            )  # fmt: skip
+            cause = f"the {what} {words_for(operation, names)[i]}{made} is {x.data!r}"
+            result = f"{situation(operation, operands, names)}: the result is {node.data!r}"
+            return _error(AnomalyError, node, f"{result} since {cause}; give it a finite number")
     return _error(DomainError, node, complaint(operation, operands, names, node.data))
 
 

@@ -63,7 +63,10 @@ def draw(
             raise TypeError(
                 "the options of draw are for the graph of a Value: draw(loss, wrt=w); draw(model) has none"
             )
-        return _draw_network(f)
+        network = f.diagram() if isinstance(f, Network) else f
+        if not isinstance(network, Diagram):
+            raise TypeError(f"draw takes a Value, a model or a trace, not {network!r} ({type(network).__name__})")
+        return Drawing(*neuron_figure(network))
     if direction not in ("right", "up"):
         raise ValueError(f"direction {direction!r}: there are right and up")
     opened = [open] if isinstance(open, str) else list(open)
@@ -85,11 +88,3 @@ def draw(
         )
     figure = dressed(shown, local_derivatives, direction)
     return Drawing(figure, placed(figure, engine))
-
-
-def _draw_network(network: Network | Diagram) -> Drawing:
-    if isinstance(network, Network):
-        network = network.diagram()
-    if not isinstance(network, Diagram):
-        raise TypeError(f"draw takes a Value, a model or a trace, not {network!r} ({type(network).__name__})")
-    return Drawing(*neuron_figure(network))

@@ -55,8 +55,9 @@ def neuron_figure(diagram: Diagram) -> tuple[Figure, Placement]:
     height = HEADING + max(map(len, columns)) * pitch
     places: dict[Box, Point] = {}
     for l, (layer, column) in enumerate(zip(diagram.layers, columns)):
-        x = apart * (l + 0.5)
-        places[_heading(l, len(layer), last=len(columns) - 1)] = (x, 0.5 * HEADING)
+        x, n = apart * (l + 0.5), len(layer)
+        name = f"layer {l}" + ", output" * (l == len(columns) - 1) if l else "input"
+        places[Box(name, "words", f"  {n:,} unit{'s' * (n > 1)}", title=name, count=0)] = (x, 0.5 * HEADING)
         for i, box in enumerate(column.values()):
             places[box] = (x, (height + HEADING - len(column) * pitch) / 2 + (i + 0.5) * pitch)
     largest = max((abs(w.data) for W in diagram.weights for row in W for w in row), default=0.0)
@@ -98,11 +99,6 @@ def _circle(unit: Unit, radius: float) -> Box:
 
 def _others(count: int) -> Box:
     return Box("", "words", lines=["⋮", f"{count:,} more"], title=f"{count:,} units that are not drawn", count=count)
-
-
-def _heading(l: int, size: int, last: int) -> Box:
-    name = "input" if l == 0 else f"layer {l}, output" if l == last else f"layer {l}"
-    return Box(name, "words", f"  {size:,} unit{'s' * (size > 1)}", title=name, count=0)
 
 
 def _wires(diagram: Diagram, columns: Sequence[Mapping[int, Box]], largest: float) -> list[Wire]:

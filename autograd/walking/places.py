@@ -46,8 +46,5 @@ def positions(root: Value) -> Places:
     def place(slot: Slot) -> tuple[int, float]:
         return slot.layer, round(slot.across - top - 0.5, 3)
 
-    return Places(
-        [place(box) for box in boxes],
-        [[[place(slot) for slot in chain] for chain in into] for into in chains],
-        (len(columns), round(bottom - top, 3)),
-    )
+    routes = [[[place(slot) for slot in chain] for chain in into] for into in chains]
+    return Places([place(box) for box in boxes], routes, (len(columns), round(bottom - top, 3)))
