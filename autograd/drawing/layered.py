@@ -21,11 +21,10 @@ def layered(figure: Figure) -> Placement:
     forward = _acyclic(len(index), ends)
     layer_of = layers_of(len(index), forward)
     boxes = [Slot(2 * layer, *_turned(box.width, box.height, up)) for box, layer in zip(figure.boxes, layer_of)]
-    chains: list[list[Slot]] = []
-    for wire, (tail, head) in zip(figure.wires, forward):
-        chains.append(joined(boxes[tail], boxes[head], THIN))
+    chains = [joined(boxes[tail], boxes[head], THIN) for tail, head in forward]
+    for wire, chain in zip(figure.wires, chains):
         if wire.label:
-            _make_room(chains[-1], wire, up)
+            _make_room(chain, wire, up)
     return _placed(boxes, chains, [before != after for before, after in zip(ends, forward)], up)
 
 

@@ -58,9 +58,18 @@ class Walk(Page):
             )
         self._told = Told(f)
         self._name, self._count = self._told.names[f], count
-        self._places = positions(f)
         self._grads = gradients(f)
-        self.page = self._written(predict)
+        label = 'role="group" aria-label="Nodes; arrows up and down move between them"'
+        places = positions(f)
+        pictures = [Picture(self._told, places, down) for down in (False, True)]
+        # as wide as there is room; the style sheet says between which parts of its own width
+        wide, tall = (picture.svg(f'style="--width:{picture.width}px" {label}') for picture in pictures)
+        self._wide = pictures[0]
+        self.page = written(
+            "walk", self.title(), _file("page.html"), _file("picture.css") + _file("page.css"),
+            "\n".join([program(self._told), f"const PREDICTING = {script(predict)};", _file("page.js")]),
+            changed=escape(self._told.changed), hidden="" if self._told.changed else " hidden", wide=wide, tall=tall,
+        )  # fmt: skip
         if len(self.page.encode()) > MOST_BYTES:
             raise ValueError(
                 f"walk: the page takes {len(self.page.encode()):,} bytes, more than {MOST_BYTES:,}: "
@@ -78,22 +87,10 @@ class Walk(Page):
 
     def image(self) -> str:
         """The picture alone, at the end of both passes."""
-        picture = Picture(self._told, self._places, down=False)
         grads = [None if is_constant(x) or self._told.changed else self._grads[x] for x in self._told.order]
-        size = f'xmlns="http://www.w3.org/2000/svg" width="{picture.width}" height="{picture.height}"'
+        size = f'xmlns="http://www.w3.org/2000/svg" width="{self._wide.width}" height="{self._wide.height}"'
         style = f"<style>{escape(_file('picture.css'), quote=False)}</style>"
-        return picture.svg(size, grads).replace("<g>", f"{style}<g>", 1)
-
-    def _written(self, predict: bool) -> str:
-        label = 'role="group" aria-label="Nodes; arrows up and down move between them"'
-        # as wide as there is room; the style sheet says between which parts of its own width
-        pictures = [Picture(self._told, self._places, down) for down in (False, True)]
-        wide, tall = (picture.svg(f'style="--width:{picture.width}px" {label}') for picture in pictures)
-        return written(
-            "walk", self.title(), _file("page.html"), _file("picture.css") + _file("page.css"),
-            "\n".join([program(self._told), f"const PREDICTING = {script(predict)};", _file("page.js")]),
-            changed=escape(self._told.changed), hidden="" if self._told.changed else " hidden", wide=wide, tall=tall,
-        )  # fmt: skip
+        return self._wide.svg(size, grads).replace("<g>", f"{style}<g>", 1)
 
 
 def program(told: Told) -> str:

@@ -229,9 +229,8 @@ def unguarded(e: Operand) -> Operand:
     while isinstance(e, Expression) and e.name == "where":
         condition, x, y = e.operands
         is_letter = isinstance(condition, Expression) and not condition.operands
-        if not (is_letter or condition is x) or not isinstance(x, Expression):
-            break
-        if isinstance(y, Expression) and y.name != "where":
+        is_guard = (is_letter or condition is x) and (not isinstance(y, Expression) or y.name == "where")
+        if not is_guard or not isinstance(x, Expression):
             break
         e = x
     return e

@@ -247,23 +247,6 @@ function say(words, verdict) {
 
 // ---- the inputs ---------------------------------------------------------------------------------------------------
 
-function makeFields() {
-  for (const i of INPUTS) {
-    const row = document.createElement("div");
-    row.innerHTML = `<label for="${ID}input-${i}">${math(nodes[i].markup)}</label>
-      <input id="${ID}input-${i}" inputmode="decimal" size="8" autocomplete="off" aria-describedby="${ID}fault">
-      <input type="range">`;
-    const [, field, slider] = row.children;
-    slider.dataset.input = field.dataset.input = i;
-    field.setAttribute("aria-label", nodes[i].name);
-    slider.setAttribute("aria-label", `${nodes[i].name}, slider`);
-    field.addEventListener("input", () => changeInput(i, field.value));
-    slider.addEventListener("input", () => changeInput(i, Number(slider.value).toPrecision(6), slider));
-    named("fields").append(row);
-  }
-  showInputs();
-}
-
 /** Writes the inputs' numbers into fields and sliders, but for the one that is being moved. */
 function showInputs(moved = null) {
   for (const control of all("[data-input]")) {
@@ -357,7 +340,20 @@ function toggle(id, how) {
   });
 }
 
-makeFields();
+for (const i of INPUTS) {
+  const row = document.createElement("div");
+  row.innerHTML = `<label for="${ID}input-${i}">${math(nodes[i].markup)}</label>
+    <input id="${ID}input-${i}" inputmode="decimal" size="8" autocomplete="off" aria-describedby="${ID}fault">
+    <input type="range">`;
+  const [, field, slider] = row.children;
+  slider.dataset.input = field.dataset.input = i;
+  field.setAttribute("aria-label", nodes[i].name);
+  slider.setAttribute("aria-label", `${nodes[i].name}, slider`);
+  field.addEventListener("input", () => changeInput(i, field.value));
+  slider.addEventListener("input", () => changeInput(i, Number(slider.value).toPrecision(6), slider));
+  named("fields").append(row);
+}
+showInputs();
 for (const box of all(".node:not(.constant)")) {
   box.setAttribute("role", "button");
   box.addEventListener("click", stop(() => walk.go(walk.stepOf(Number(box.dataset.node)))));
