@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
-from math import copysign, nan
-from operator import mul
+from math import copysign, inf, nan
 from typing import Any
 
 from autograd.graph import topological_order
@@ -75,10 +74,11 @@ def is_kink(primitive: Primitive, operands: Sequence[float], movers: Iterable[Ha
     return any(result != results[0] for result in results)
 
 
-def kinks(root: Value, inputs: Iterable[Value] | None = None) -> list[Value]:
+def kinks(root: Value, inputs: Iterable[Value] | None = None, touched: bool = False) -> list[Value]:
     """The nodes of ``root``'s graph that sit on a kink, in forward order.
 
-    inputs   the values that move; without it, every leaf. A movement ends where a local derivative is 0
+    inputs    the values that move; without it, every leaf. A movement ends where a local derivative is 0
+    touched   also those that are only touched, as by the x² of √relu(x²) at 0; ``sides`` tells whether it matters
 
     >>> x = Value(0.0)
     >>> f = x.relu() + (x * x).relu()  # x² only touches 0, which is no kink
@@ -91,36 +91,40 @@ def kinks(root: Value, inputs: Iterable[Value] | None = None) -> list[Value]:
         movers = [x if x in moving else None for x in node.parents]
         if node.operation is not None and is_kink(node.operation, [x.data for x in node.parents], movers):
             found.append(node)
-        if any(local and x in moving for x, local in node.edges):
+        turns = touched and node.operation is not None and not node.operation.gate
+        if any((local or turns) and x in moving for x, local in node.edges):
             moving.add(node)
     return found
 
 
 def sides(f: Value, s: Value) -> tuple[float, float]:
-    """The slopes of f to the left and to the right of s; NaN where f jumps.
-
-    Where a rule has a kink it is run a little beside it, where its operands move to.
+    """The slopes of f to the left and to the right of s, from the rules run beside it; NaN where f jumps.
 
     >>> x = Value(0.0)
     >>> sides(abs(x), x)
     (-1.0, 1.0)
     """
-    return 0.0 - _slope(f, s, -1.0), _slope(f, s, 1.0)
+    step = 1e-6 * (abs(s.data) or 1.0)
+    return _slope(f, s, -step), _slope(f, s, step)
 
 
-def _slope(f: Value, s: Value, rate: float) -> float:
-    rates = {s: rate}
+def _slope(f: Value, s: Value, step: float) -> float:
+    (far, leap), (near, _), (nearest, _) = (_beside(f, s, share * step) for share in (1.0, 0.5, 0.25))
+    if abs(leap) > 10.0 * abs(far * step) + 1e-6 * (abs(f.data) + abs(leap)) + abs(step):
+        return nan
+    if abs(nearest) > 1.1 * abs(near) > 1.2 * abs(far):
+        return copysign(inf, nearest)
+    slope = (8.0 * nearest - 6.0 * near + far) / 3.0  # where they lead to, whatever the curvature
+    return 0.0 if abs(slope) < 1e-3 * abs(far) else slope
+
+
+def _beside(f: Value, s: Value, step: float) -> tuple[float, float]:
+    """The derivative of f by s at s + step, and by how much f changes until there."""
+    data, rates = {s: s.data + step}, {s: 1.0}
     for node in topological_order(f):
-        moves = [rates.get(x, 0.0) for x in node.parents]
-        if node is s or node.operation is None or not any(moves):
+        if node is s or node.operation is None or not any(x in rates for x in node.parents):
             continue
-        local_derivatives, data = node.local_derivatives, [x.data for x in node.parents]
-        if is_kink(node.operation, data, [x if move else None for x, move in zip(node.parents, moves)]):
-            step = 1e-6 * (max(map(abs, data)) or 1.0) / max(map(abs, moves))
-            beside = [x + step * move for x, move in zip(data, moves)]
-            value, local_derivatives = node.operation.rule(floats, *beside)
-            rise = step * sum(map(mul, local_derivatives, moves))
-            if abs(value - node.data - rise) > 1e-3 * abs(value - node.data):
-                return nan
-        rates[node] = sum(local * move for local, move in zip(local_derivatives, moves) if move)
-    return rates.get(f, 0.0)
+        value, local_derivatives = node.operation.rule(floats, *[data.get(x, x.data) for x in node.parents])
+        moves = [rates.get(x, 0.0) for x in node.parents]
+        data[node], rates[node] = value, sum(local * move for local, move in zip(local_derivatives, moves) if move)
+    return rates.get(f, 0.0), data.get(f, f.data) - f.data

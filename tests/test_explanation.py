@@ -8,9 +8,11 @@ import pytest
 from random_graphs import random_graph
 
 from autograd import (
+    GradientError,
     Value,
     explain,
     functions,
+    gradcheck,
     log,
     logsumexp,
     maximum,
@@ -830,3 +832,38 @@ def test_through_takes_values_and_not_their_names():
     p = Value(1.0, "p")
     with pytest.raises(TypeError, match=r"through\[0\] = 'p' is not a Value"):
         explain(p * 2.0, wrt=p, through=["p"])
+
+
+SMOOTH_AT_A_TIE = {
+    "leaky_relu of slope 1": (lambda x: functions.leaky_relu(x, 1.0), 0.0, 1.0),
+    "Huber's loss": (lambda x: functions.where(functions.greater(abs(x), 1.0), abs(x) - 0.5, 0.5 * x * x), 1.0, 1.0),
+    "two branches that meet": (lambda x: functions.where(functions.greater(x, 1.0), x * x, 2.0 * x - 1.0), 1.0, 2.0),
+    "a cubic with its sign": (lambda x: functions.sign(x) * x**3, 0.0, 0.0),
+    "relu of a square": (lambda x: functions.relu(x * x), 0.0, 0.0),
+}
+
+
+@pytest.mark.parametrize("name", SMOOTH_AT_A_TIE)
+def test_a_tie_at_which_both_sides_agree_is_no_kink(name):
+    function, at, slope = SMOOTH_AT_A_TIE[name]
+    x = Value(at, "x")
+    text = str(explain(function(x), x))
+    assert "kink" not in text and "jump" not in text and f"✓ backward {slope:g}" in text
+    assert gradcheck(function, [at])
+
+
+BROKEN_WHERE_IT_IS_TOUCHED = {
+    "√relu(x²) is |x|": (lambda x: functions.sqrt(functions.relu(x * x)), "kink"),
+    "floor(1 − x²) leaves 1": (lambda x: functions.floor(1.0 - x * x), "jump"),
+    "sign(x²) leaves 0": (lambda x: functions.sign(x * x), "jump"),
+    "leaky_relu": (functions.leaky_relu, "kink"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_WHERE_IT_IS_TOUCHED)
+def test_a_kink_that_is_only_touched_is_one_where_the_sides_differ(name):
+    function, kind = BROKEN_WHERE_IT_IS_TOUCHED[name]
+    x = Value(0.0, "x")
+    assert f"not checked: a {kind}" in str(explain(function(x), x))
+    with pytest.raises(GradientError, match=f"has a {kind}"):
+        gradcheck(function, [0.0])

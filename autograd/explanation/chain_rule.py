@@ -293,7 +293,7 @@ class Explanation(Told):
     @cached_property
     def _kink(self) -> str:
         """The kink or the jump that f has at wrt, in words; empty where it has a derivative."""
-        ties = [] if self.changed else kinks(self.f, [self.wrt])
+        ties = [] if self.changed else kinks(self.f, [self.wrt], touched=True)
         left, right = sides(self.f, self.wrt) if ties else (self.value, self.value)
         if not ties or all(close(slope, self.value, self._gross, 1e-3) for slope in (left, right)):
             return ""
