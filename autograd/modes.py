@@ -40,10 +40,10 @@ class no_grad:
 
     def __call__(self, function: Any) -> Any:
         """The function, with no graph recorded inside. TypeError for one whose body runs after its call."""
+        if isinstance(function, type) or not callable(function):
+            raise TypeError(f"no_grad of {function!r}: write `with no_grad():`, or @no_grad above a function")
         if isgeneratorfunction(function) or iscoroutinefunction(function) or isasyncgenfunction(function):
-            raise TypeError(
-                f"no_grad would be left before {function.__name__} runs: write `with no_grad():` inside it"
-            )
+            raise TypeError(f"no_grad would be left before {function!r} runs: write `with no_grad():` inside it")
 
         @wraps(function)
         def without_graph(*operands: Any, **options: Any) -> Any:

@@ -867,3 +867,10 @@ def test_a_kink_that_is_only_touched_is_one_where_the_sides_differ(name):
     assert f"not checked: a {kind}" in str(explain(function(x), x))
     with pytest.raises(GradientError, match=f"has a {kind}"):
         gradcheck(function, [0.0])
+
+
+def test_equal_operands_and_equal_bounds_have_one_slope_in_every_tick():
+    x = Value(2.0, "x")
+    for y, slope in ((maximum(x, x, x), 1), (maximum(x, x, x, x) * x, 4), (functions.clamp(x, 2.0, 2.0), 0)):
+        text = str(explain(y, x))
+        assert "✗" not in text and f"= {slope}\n✓ backward {slope}" in text

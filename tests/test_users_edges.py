@@ -505,3 +505,9 @@ def test_sums_are_added_from_left_to_right_on_every_python():
     assert F.sum(tenths).data == F.dot(tenths, [1.0] * 10).data == 0.9999999999999999
     assert F.affine(tenths, [1.0] * 10, 0.0).data == 0.9999999999999999
     assert F.sum([1e16, 1.0, -1e16]).data == 0.0
+
+
+@pytest.mark.parametrize("thing", [3, Value, None.__class__])
+def test_no_grad_decorates_functions_only(thing):
+    with pytest.raises(TypeError, match="no_grad of"):
+        no_grad(thing)

@@ -132,7 +132,7 @@ class Formulas:
             value, found = node.operation.rule(symbols, *map(self.symbol, node.parents))
             value = symbols.tidy(value)
             itself = {} if value.is_Atom else {value: self.symbol(node)}
-            self._locals[node] = tuple(self._branch(symbols.tidy(local).xreplace(itself)) for local in found)
+            self._locals[node] = tuple(self._branch(symbols.tidy(local)).xreplace(itself) for local in found)
         return self._locals[node]
 
     def _derivative(self, node: Value, wrt: Value, edges: list[tuple[Value, int, Value]]) -> Expression | None:

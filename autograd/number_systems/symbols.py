@@ -112,6 +112,15 @@ minimum = _decision("minimum", lambda *x: min(x), lambda x, y: [_step(y - x), _s
 where: Any = _decision(
     "where", lambda c, x, y: x if c else y, lambda c, x, y: [0, where(c, 1, 0), where(c, 0, 1)], first=1
 )
+
+
+def _clamp_slopes(x: Expression, low: Expression, high: Expression) -> list[Expression]:
+    below = _step(high - x)
+    of_x = _step(x - low) * below * greater(high, low)
+    return [of_x, below - of_x, 1 - below]
+
+
+clamp = _decision("clamp", lambda x, low, high: min(max(x, low), high), _clamp_slopes)
 floor = _decision("floor", lambda x: int(x) - bool(int(x) > x))
 detach = _decision("detach", lambda x: x)
 
@@ -130,11 +139,8 @@ def shares(x: Sequence[Expression]) -> list[Expression]:
     if len(x) == 2:
         first = heaviside(x[0] - x[1], sympy.S.Half)
         return [first, 1 - first]
-    return [sympy.Mul(*(heaviside(x_i - x_j, sympy.S.Half) for x_j in x if x_j is not x_i)) for x_i in x]
-
-
-def clamp(x: Expression, low: Expression, high: Expression) -> Expression:
-    return minimum(maximum(x, low), high)
+    chosen = [sympy.Mul(*(heaviside(x_i - x_j, sympy.S.Half) for x_j in x if x_j != x_i)) for x_i in x]
+    return [of_i / list(x).count(x_i) for x_i, of_i in zip(x, chosen)]
 
 
 def hypot(x: Sequence[Expression]) -> Expression:
