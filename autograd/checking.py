@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from math import inf, nan
 
 from autograd.differences import LAST_DIGIT, STEP, slope
@@ -26,7 +26,7 @@ class GradientError(AssertionError):
 @recording
 def gradcheck(
     function: Function | Primitive,
-    at: Sequence[Operand],
+    at: Iterable[Operand] | Operand,
     *,
     tolerance: float = TOLERANCE,
     step: float = STEP,
@@ -49,6 +49,7 @@ def gradcheck(
     autograd.checking.GradientError: relu has a kink at z = 0.0: the slope is 0.0 to the left and 1.0 to the right, \
 so there is no derivative to check; 0.0 was chosen
     """
+    at = list(at) if isinstance(at, Iterable) else [at]
     names = [getattr(x, "name", None) for x in at]
     point = [number(x.data if isinstance(x, Value) else x) for x in at]
     name, fixed = getattr(function, "__name__", "the function"), set()

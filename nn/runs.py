@@ -247,14 +247,13 @@ def _keep(experiment: Experiment, folder: Path) -> None:
     if experiment.config["calibrate"]:
         calibrate(experiment.model, experiment.data.training.X)
         print("batch normalisation: mean and variance of all training data from here on")
-    metadata = {"config": json.dumps(experiment.config), "run": experiment.config["run"]}
-    save(experiment.model, folder / WEIGHTS, metadata, experiment.preprocessing)
+    save(experiment.model, folder / WEIGHTS, _origin(experiment), experiment.preprocessing)
 
 
 def _save_training(experiment: Experiment, folder: Path, records: str) -> None:
     """Write the checkpoint, with the checksum of the records."""
     done = str(len(experiment.training.records))
-    metadata = {"run": experiment.config["run"], "epochs": done, "records": records}
+    metadata = {**_origin(experiment), "epochs": done, "records": records}
     save_training(experiment.training, folder / CHECKPOINT, metadata, experiment.preprocessing, records=False)
 
 
@@ -324,10 +323,19 @@ def _read_records(config: Config, folder: Path) -> list[bytes]:
     return lines
 
 
+def _origin(experiment: Experiment) -> dict[str, str]:
+    """What each file says of the run that wrote it."""
+    return {"config": json.dumps(experiment.config), "run": experiment.config["run"]}
+
+
 def _check_run(config: Config, metadata: dict[str, str], folder: Path, name: str) -> None:
-    """ValueError for a file that another run wrote than the configuration; those of earlier versions name no run."""
+    """ValueError for a file of another run, or of other settings; files of earlier versions name no run."""
     if metadata.get("run") != config.get("run"):
         raise ValueError(f"{folder} holds {CONFIG} of one run and {name} of another: begin the run again")
+    for setting, then in json.loads(metadata.get("config", "{}")).items():
+        if setting not in ("epochs", "data") and config.get(setting, then) != then:  # `resume` may change these
+            now = f"{folder / CONFIG} has {setting} = {config[setting]!r}, and {name} was trained with {then!r}"
+            raise ValueError(f"{now}: set it back, or begin a new run")
 
 
 @contextmanager

@@ -419,12 +419,24 @@ def test_a_folder_with_files_of_two_runs_is_refused(tmp_path, capsys, name, opti
     shutil.copy(tmp_path / "other" / name, tmp_path / "run" / name)
     capsys.readouterr()
     before = {path: path.read_bytes() for path in (tmp_path / "run").iterdir()}
-    if name != "weights.safetensors":  # which are written at the end
-        assert name in refused(capsys, "resume", tmp_path / "run", "--epochs", "3")
+    assert name in refused(capsys, "resume", tmp_path / "run", "--epochs", "3")
     if name in ("config.json", "weights.safetensors"):
         line = refused(capsys, "predict", tmp_path / "run", tmp_path / "new.csv")
         assert "holds config.json of one run and weights.safetensors of another: begin the run again" in line
     assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+
+
+@pytest.mark.parametrize("setting", ["seed", "learning_rate", "hidden"])
+def test_a_setting_that_was_changed_after_the_training_is_refused_by_name(tmp_path, capsys, setting):
+    run = tmp_path / "run"
+    main([*SMALL, "--epochs", "2", "--out", str(run)])
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps(config | {setting: [5] if setting == "hidden" else 7}))
+    capsys.readouterr()
+    line = refused(capsys, "resume", run, "--epochs", "3")
+    assert f"config.json has {setting} = " in line and "set it back, or begin a new run" in line
+    (run / "config.json").write_text(json.dumps(config))
+    main(["resume", str(run), "--epochs", "3"])
 
 
 def test_a_folder_of_an_earlier_version_predicts_and_is_not_gone_on_with(tmp_path, capsys):

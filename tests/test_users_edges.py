@@ -367,6 +367,12 @@ def test_a_wrong_slope_is_found_beside_an_infinite_one_that_a_gate_stops():
     assert gradcheck(lambda x, y: F.asin(F.clamp(x, -1.0, 1.0)) * y, [2.0, 3.0])
 
 
+def test_one_number_or_one_value_needs_no_list():
+    assert gradcheck(F.tanh, 0.5) and gradcheck(lambda x: x * x, Value(3.0))
+    x = Value(2.0)
+    assert record(x * x, inputs=x)([3.0]) == 9.0
+
+
 def test_derivatives_inside_no_grad_are_those_outside():
     x = Value(3.0)
     y = x**3

@@ -45,7 +45,7 @@ def record(
     check_loss("record", loss)
     if is_constant(loss):
         raise ValueError(f"the loss {loss!r} has no graph, as if computed inside no_grad(): compute it outside")
-    inputs = list(inputs)
+    inputs = [inputs] if isinstance(inputs, Value) else list(inputs)
     parameters = remaining_leaves(loss, inputs) if parameters is None else list(parameters)
     check_leaves(inputs, parameters)
     return Program(loss, inputs, parameters, engine)
