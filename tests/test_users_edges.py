@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import autograd
+import nn
 from autograd import (
     Value,
     collector_paused,
@@ -517,3 +518,51 @@ def test_sums_are_added_from_left_to_right_on_every_python():
 def test_no_grad_decorates_functions_only(thing):
     with pytest.raises(TypeError, match="no_grad of"):
         no_grad(thing)
+
+
+# ---- corners --------------------------------------------------------------------------------------------------
+
+
+def test_softmax_of_huge_logits_keeps_its_digits():
+    assert [p.data for p in F.softmax([1e16, 1e16])] == [0.5, 0.5]
+    z = [Value(1e16), Value(1e16), Value(1e16)]
+    F.softmax(z)[0].backward()
+    assert [z_j.grad for z_j in z] == pytest.approx([2 / 9, -1 / 9, -1 / 9], rel=1e-15)
+    assert [log_p.data for log_p in F.log_softmax([Value(1e8), Value(1e8 - 20.0)])] == pytest.approx(
+        [-2.061153620314381e-09, -20.000000002061153], rel=1e-14
+    )
+
+
+def test_cross_entropies_of_sure_predictions_are_not_0():
+    assert nn.cross_entropy([Value(1e8), Value(1e8 - 20.0)], 0).data == pytest.approx(
+        2.061153620314381e-09, rel=1e-14
+    )
+    assert nn.cross_entropy([Value(-40.0), Value(0.0), Value(-41.0)], 1).data == pytest.approx(
+        5.811185871e-18, rel=1e-9
+    )  # log(1 + e⁻⁴⁰ + e⁻⁴¹)
+    assert nn.binary_cross_entropy(Value(40.0), 1).data == pytest.approx(4.248354255291589e-18, rel=1e-14)
+    assert nn.binary_cross_entropy(Value(-40.0), 0).data == pytest.approx(4.248354255291589e-18, rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("slope", "z", "value", "grad_"), [(0.0, INF, INF, 1.0), (0.0, -INF, 0.0, 0.0), (0.5, INF, INF, 1.0)]
+)
+def test_leaky_relu_at_infinity(slope, z, value, grad_):
+    z = Value(z)
+    a = F.leaky_relu(z, slope)
+    a.backward()
+    assert (a.data, z.grad) == (value, grad_)
+
+
+def test_a_power_of_0_is_flat_everywhere():
+    for at in (INF, -INF, 0.0, 3.0):
+        x = Value(at)
+        y = x**0
+        y.backward()
+        assert (y.data, x.grad) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("name", ["atan", "erf", "erfc", "gelu", "tanh", "sigmoid"])
+def test_second_derivatives_of_what_levels_off_are_0_far_out(name):
+    for at in (1e155, -1e160, 1e300):
+        assert hessian(getattr(F, name)(x := Value(at)), x).data == 0.0
