@@ -43,7 +43,8 @@ class no_grad:
         if isinstance(function, type) or not callable(function):
             raise TypeError(f"no_grad of {function!r}: write `with no_grad():`, or @no_grad above a function")
         if isgeneratorfunction(function) or iscoroutinefunction(function) or isasyncgenfunction(function):
-            raise TypeError(f"no_grad would be left before {function!r} runs: write `with no_grad():` inside it")
+            name = getattr(function, "__name__", function)
+            raise TypeError(f"no_grad would be left before {name} runs: write `with no_grad():` inside it")
 
         @wraps(function)
         def without_graph(*operands: Any, **options: Any) -> Any:

@@ -7,9 +7,9 @@ The stable forms of sigmoid, softplus and logsumexp stand here once.
 
 from __future__ import annotations
 
-import builtins
 import math
 import sys
+from builtins import sum as _sum
 from collections.abc import Iterable, Sequence
 from functools import reduce
 from math import atan, atan2, erf, erfc, tanh
@@ -33,10 +33,10 @@ if sys.version_info >= (3, 12):
 
     def sum(x: Iterable[float]) -> float:
         """x₁ + x₂ + …, from left to right: the same on every Python, and half the time of ``math.fsum``."""
-        return builtins.sum(x, _ZERO) + 0.0
+        return _sum(x, _ZERO) + 0.0
 
 else:
-    sum = builtins.sum
+    sum = _sum
 
 
 def number(thing: Any) -> float:
