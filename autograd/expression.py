@@ -20,8 +20,9 @@ from unicodedata import normalize
 from autograd import primitives
 from autograd.errors import DomainError, called
 from autograd.functions import leaky_relu, mean, named, norm, std
+from autograd.modes import no_grad
 from autograd.primitives import TABLE
-from autograd.value import Value, no_grad
+from autograd.value import Value
 
 MOST_CHARACTERS = 10_000  # some hundred definitions, read within a second; a larger graph is written in Python
 MOST_OPERATIONS = 100  # of one statement: each may deepen its tree by a level, and Python's parser is recursive

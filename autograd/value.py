@@ -9,9 +9,7 @@ from typing import Any, NoReturn, SupportsFloat
 from autograd import primitives
 from autograd.errors import Elsewhere, called_here
 from autograd.graph import topological_order
-from autograd.modes import collector_paused as collector_paused
-from autograd.modes import entered, faults_wait
-from autograd.modes import no_grad as no_grad
+from autograd.modes import collector_paused, entered, faults_wait, no_grad
 from autograd.number_systems import floats
 from autograd.primitives import CONSTANT_NUMBER, Primitive
 

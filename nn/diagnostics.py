@@ -13,8 +13,9 @@ from math import hypot, sqrt
 from statistics import median
 from typing import NamedTuple
 
+from autograd.modes import collector_paused
 from autograd.primitives import identity, relu, sigmoid, tanh
-from autograd.value import Value, collector_paused
+from autograd.value import Value
 from nn.layers import MLP, Linear, Sequential
 from nn.losses import mean_loss
 from nn.module import evaluating, flatten

@@ -13,7 +13,8 @@ from math import isfinite
 from autograd.anomaly import first_anomaly
 from autograd.errors import AnomalyError
 from autograd.graph import topological_order
-from autograd.value import Value, collector_paused
+from autograd.modes import collector_paused
+from autograd.value import Value
 from nn.data import Dataset
 from nn.losses import Loss, mean_loss
 from nn.module import Module, evaluating, lift

@@ -17,11 +17,12 @@ import numpy as np
 
 from autograd.errors import DomainError
 from autograd.functions import dot
+from autograd.modes import collector_paused
 from autograd.number_systems.arrays import Array
 from autograd.replay.program import Program
 from autograd.replay.training import training as training_on_arrays
 from autograd.replay.training import write_back
-from autograd.value import Value, collector_paused
+from autograd.value import Value
 from nn.data import Dataset
 from nn.faults import failing_example, naming_example, refuse_infinite
 from nn.losses import BY_NAME, Loss, mean_loss, to_feed

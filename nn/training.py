@@ -13,7 +13,8 @@ from math import hypot, inf, nan
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from autograd.value import Value, collector_paused, no_grad
+from autograd.modes import collector_paused, no_grad
+from autograd.value import Value
 from nn.arguments import Answering, in_range, whole
 from nn.data import Dataset, batches, count_batches
 from nn.faults import failing_example, naming_example, refuse_infinite

@@ -18,7 +18,8 @@ from autograd.drawing.neurons import Diagram as Diagram
 from autograd.drawing.neurons import Network, neuron_figure
 from autograd.drawing.neurons import Unit as Unit
 from autograd.drawing.placing import placed
-from autograd.value import Value, collector_paused
+from autograd.modes import collector_paused
+from autograd.value import Value
 
 COLLAPSED_FROM = 200  # nodes; from here on a graph collapses unless it is asked for whole
 MOST_BOXES = 1_000

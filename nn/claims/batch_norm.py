@@ -7,7 +7,7 @@ from math import log
 from random import Random
 from typing import Any
 
-from autograd.value import no_grad
+from autograd.modes import no_grad
 from nn.activations import Sigmoid, Tanh
 from nn.claims.fitting import fit, generator, mean, spread
 from nn.claims.result import Judgement, Result, bars, claim, curves

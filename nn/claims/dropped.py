@@ -7,8 +7,8 @@ from math import log, prod
 from random import Random
 from typing import Any
 
+from autograd.modes import no_grad
 from autograd.number_systems import floats
-from autograd.value import no_grad
 from nn.claims.fitting import fit, generator, mean
 from nn.claims.result import STYLES, Judgement, Result, bars, claim, finish
 from nn.data import moons

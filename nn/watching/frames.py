@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd.functions import sum
-from autograd.value import collector_paused
+from autograd.modes import collector_paused
 from nn.data import Dataset
 from nn.layers import MLP, Linear, Sequential
 from nn.module import Module, evaluating, numbers

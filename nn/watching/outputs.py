@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd.graph import topological_order
+from autograd.modes import collector_paused
 from autograd.number_systems import arrays
-from autograd.value import Value, collector_paused
+from autograd.value import Value
 from nn.module import Module, evaluating
 from nn.training import outputs_of
 
