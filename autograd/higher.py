@@ -13,7 +13,7 @@ from autograd.contributions import refuse_changed
 from autograd.errors import DomainError, broken_rule, names_of, shown, situation
 from autograd.functions import sum
 from autograd.graph import topological_order
-from autograd.modes import faults_wait, recording
+from autograd.modes import faults_waiting, recording
 from autograd.number_systems import values
 from autograd.primitives import Primitive
 from autograd.value import Operand, Value, constant, number_of
@@ -41,8 +41,7 @@ def grad(f: Value, inputs: Value | Iterable[Value]) -> Any:
     flow: dict[Value, list[Value]] = {f: [constant(1.0)]}  # what arrives at each node, still to be added up
     total: dict[Value, Value] = {}
     infinite: Value | None = None  # the first node whose local derivative is not, and takes part
-    waiting = faults_wait.set(True)  # an infinity on the way does no harm where a gate is shut
-    try:
+    with faults_waiting():  # an infinity on the way does no harm where a gate is shut
         for node in reversed(topological_order(f)):
             if node not in flow:
                 continue
@@ -57,8 +56,6 @@ def grad(f: Value, inputs: Value | Iterable[Value]) -> Any:
                     if infinite is None and isfinite(upstream.data) and not isfinite(product.data):
                         infinite = node
                     flow.setdefault(parent, []).append(product)
-    finally:
-        faults_wait.reset(waiting)
     found = [total[x] if x in total else constant(0.0) for x in wanted]
     if infinite is not None and not all(isfinite(x.data) for x in found):
         raise _undefined(infinite)
@@ -84,8 +81,7 @@ def jvp(outputs: Value | Iterable[Value], inputs: Value | Iterable[Value], direc
     rates: dict[Value, Value] = {}
     shut: set[Value] = set()  # the nodes that do not move, since they are not meant to, or behind a shut gate
     infinite: Value | None = None
-    waiting = faults_wait.set(True)
-    try:
+    with faults_waiting():
         for output in results:
             refuse_changed(output)
             for node in topological_order(output):
@@ -108,8 +104,6 @@ def jvp(outputs: Value | Iterable[Value], inputs: Value | Iterable[Value], direc
                     shut.add(node)
                 if infinite is None and not isfinite(rates[node].data):
                     infinite = node
-    finally:
-        faults_wait.reset(waiting)
     found = [rates[output] if output in rates else constant(0.0) for output in results]
     if infinite is not None and not all(isfinite(rate.data) for rate in found):
         raise _undefined(infinite)

@@ -10,7 +10,7 @@ from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any, ClassVar, TypeVar, cast
 
-faults_wait: ContextVar[bool] = ContextVar("faults_wait", default=False)  # in ``higher``: infinities may meet a gate
+faults_wait: ContextVar[bool] = ContextVar("faults_wait", default=False)
 
 entered: list[None] = []  # one for each no_grad that is not left yet: while it is empty, no node looks at its context
 
@@ -93,3 +93,13 @@ def recording(function: F) -> F:
             no_grad.depth.reset(outside)
 
     return cast("F", recorded)
+
+
+@contextmanager
+def faults_waiting() -> Iterator[None]:
+    """Inside, operations record infinities and NaNs without raising: a shut gate may stop them later."""
+    token = faults_wait.set(True)
+    try:
+        yield
+    finally:
+        faults_wait.reset(token)
