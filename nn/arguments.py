@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from functools import wraps
 from inspect import signature
 from math import inf, isfinite
-from typing import TYPE_CHECKING, Any, SupportsFloat, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsFloat, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -59,8 +59,8 @@ def _check_keywords(owner: str, function: Callable[..., Any], keywords: Mapping[
             raise TypeError(in_our_words(owner, name, known))
 
 
-class Answering:
-    """A class whose instances, and its constructor, answer other libraries' names with ours."""
+class Constructed:
+    """A class whose constructor answers other libraries' names with ours."""
 
     if not TYPE_CHECKING:  # for whom any name would be one then
 
@@ -70,8 +70,24 @@ class Answering:
                 raise TypeError(f"{cls.__name__} takes no arguments")
             return super().__new__(cls)
 
+
+class Answering(Constructed):
+    """A class whose instances do so too; each of their attributes takes a little longer then."""
+
+    if not TYPE_CHECKING:
+
         def __getattr__(self, name):
             raise AttributeError(in_our_words(type(self).__name__, name, dir(self)), name=name, obj=self)
+
+
+class Theirs:
+    """One attribute that another library has, where every attribute counts."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: object, owner: type) -> NoReturn:
+        raise AttributeError(in_our_words(owner.__name__, self.name, dir(owner) + list(vars(instance or owner))))
 
 
 def answering(function: F) -> F:

@@ -13,14 +13,14 @@ from typing import Any
 
 from autograd.errors import DomainError
 from autograd.value import Value
-from nn.arguments import Answering, answering, in_range, whole
+from nn.arguments import Constructed, Theirs, answering, in_range, whole
 
 Schedule = Callable[[int], float]
 
 FIND_IT = "run both passes inside `with autograd.detect_anomaly():`, which names where it arose"
 
 
-class Optimizer(Answering, ABC):
+class Optimizer(Constructed, ABC):
     """Moves parameters against their gradients.
 
     learning_rate   η, or a schedule that gives it for the step after t others
@@ -28,6 +28,8 @@ class Optimizer(Answering, ABC):
 
     Raises ValueError for no parameters, one that is given twice, or a learning rate that is not positive and finite.
     """
+
+    lr, param_groups, params = Theirs(), Theirs(), Theirs()
 
     def __init__(self, parameters: Iterable[Value], learning_rate: float | Schedule) -> None:
         if not isinstance(parameters, Iterable):

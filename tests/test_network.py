@@ -28,7 +28,7 @@ import nn
 from autograd import DomainError, Value, clamp, gradcheck, leaky_relu, mean, softmax, tanh, where
 from nn import MLP, SGD, Adam, Training, binary_cross_entropy, cross_entropy, half_squared_error, hinge
 from nn.__main__ import main
-from nn.arguments import NAMES, Answering
+from nn.arguments import NAMES, Constructed
 from nn.checkpoint import load, load_preprocessing, save
 from nn.claims.fitting import mean as mean_of_floats
 from nn.data import BUNDLED, BY_NAME, Dataset, batches, circles, digits, iris, moons, spirals, split, xor
@@ -314,7 +314,7 @@ def test_a_name_from_elsewhere_is_free_for_a_module_of_ones_own():
 
 
 def test_every_answer_is_a_name_of_ours():
-    classes = [thing for thing in vars(nn).values() if inspect.isclass(thing) and issubclass(thing, Answering)]
+    classes = [thing for thing in vars(nn).values() if inspect.isclass(thing) and issubclass(thing, Constructed)]
     functions = [nn.PCA.__init__, nn.clip_norm, nn.clip_value, nn.data.split, moons, *nn.losses.BY_NAME.values()]
     known = {*nn.__all__, *dir(NET), *dir(NET.net.layers[0]), *dir(NET.net.layers[1]), *dir(Optimizer)}
     for function in (*functions, *(c.__init__ for c in classes), Training.__init__):
