@@ -93,11 +93,10 @@ class Elsewhere:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def __get__(self, node: Value | None, owner: type) -> NoReturn:
+    def __get__(self, node: Value | None, owner: object) -> NoReturn:
         raise AttributeError(called_here(self.name))
 
-    def __set__(self, node: Value, given: object) -> NoReturn:
-        raise AttributeError(called_here(self.name))
+    __set__ = __get__
 
 
 def situation(primitive: Primitive, operands: list[float], names: Sequence[str | None]) -> str:
@@ -107,10 +106,7 @@ def situation(primitive: Primitive, operands: list[float], names: Sequence[str |
 
 
 def words_for(primitive: Primitive, names: Sequence[str | None]) -> list[str]:
-    """What to call the operands: as ``names_of`` does, else by the rule's letters, unless these mean another operand.
-
-    No word has two meanings: ``div at y = 1.0, operand 2 = 0.0``.
-    """
+    """What to call the operands: their names, else the rule's letters, unless these mean another operand."""
     letters = [f"x{i + 1}" for i in range(len(names))] if primitive.variadic else primitive.letters
     taken = set(re.findall(r"\w+", " ".join(filter(None, names))))
     return [
@@ -120,8 +116,7 @@ def words_for(primitive: Primitive, names: Sequence[str | None]) -> list[str]:
 
 
 def names_of(primitive: Primitive, operands: Sequence[Value]) -> list[str | None]:
-    """The operands' names. Where something below has the name that is the rule's letter, an unnamed operand is called
-    by its own operation: ``log at relu(x) = 0.0``."""
+    """The operands' names; an unnamed one is called by its operation, relu(x), where the rule's letter is taken."""
     near = list(operands)
     for node in near:  # which grows
         near += node.parents if len(near) < 100 else ()

@@ -874,3 +874,17 @@ def test_equal_operands_and_equal_bounds_have_one_slope_in_every_tick():
     for y, slope in ((maximum(x, x, x), 1), (maximum(x, x, x, x) * x, 4), (functions.clamp(x, 2.0, 2.0), 0)):
         text = str(explain(y, x))
         assert "✗" not in text and f"= {slope}\n✓ backward {slope}" in text
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        lambda n, x: (math.sin(x), (math.cos(x),)),
+        lambda n, x: (x * x, (2.0 * x,)) if x > 1.0 else (x, (1.0,)),
+    ],
+)
+def test_a_rule_for_floats_alone_is_explained_without_sympy(rule):
+    x = Value(0.5, "x")
+    text = str(explain(2.0 * Primitive(rule, "own", (TABLE["exp"].domains[0],))(x), x))
+    assert "✓ backward" in text and "✓ finite difference" in text and "✗" not in text
+    assert "SymPy not checked: a rule is written for floats alone" in text

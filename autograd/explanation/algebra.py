@@ -12,7 +12,9 @@ from typing import Any
 import mpmath
 import sympy
 
+from autograd.number_systems import symbols
 from autograd.number_systems.symbols import Decision, Expression, Spelled
+from autograd.primitives import Primitive
 
 LARGEST = 30  # operations in a formula that a reader still takes in
 DENSEST = 300  # coefficients of a polynomial, zeros among them, that SymPy is given to factor
@@ -104,3 +106,11 @@ def _exp(x: Any) -> Any:
     with mpmath.extraprec(HUGE_BITS):
         n = mpmath.floor(x / mpmath.ln2)
         return mpmath.ldexp(mpmath.exp(x - n * mpmath.ln2), int(n))
+
+
+def written(operation: Primitive, *operands: Expression) -> tuple[Any, Any] | None:
+    """What a rule gives for expressions; None for a rule of floats alone, with ``math.sin`` or an ``if``."""
+    try:
+        return operation.rule(symbols, *operands)
+    except TypeError:
+        return None

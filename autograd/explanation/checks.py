@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from math import inf, isfinite
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ import mpmath
 import sympy
 
 from autograd.differences import slope
-from autograd.explanation.algebra import BITS, number
+from autograd.explanation.algebra import BITS, number, written
 from autograd.number_systems import floats, symbols
 from autograd.value import Value
 
@@ -72,17 +73,21 @@ class Road:
 
     def is_rounded(self, derivative: float) -> bool:
         """Whether the table's rules, run without rounding, give another derivative."""
-        return not self.is_large and not close(derivative, self.exact(by_sympy=False), 0.0, TOLERANCE)
+        return not self.why_not and not close(derivative, self.exact(by_sympy=False), 0.0, TOLERANCE)
 
-    @property
-    def is_large(self) -> bool:
-        """Whether there is too much of it for numbers of 2400 bits."""
-        return len(self.dependent) > MOST_VALUES or any(len(x.parents) > MOST_OPERANDS for x in self.dependent)
+    @cached_property
+    def why_not(self) -> str:
+        """Why nothing can be computed without rounding; empty where it can."""
+        if len(self.dependent) > MOST_VALUES or any(len(x.parents) > MOST_OPERANDS for x in self.dependent):
+            return "too large"
+        kinds = {(x.operation, len(x.parents)) for x in self.dependent}
+        are_written = all(written(kind, *sympy.symbols(f"x:{n}", real=True)) for kind, n in kinds)
+        return "" if are_written else "a rule is written for floats alone"
 
     def by_sympy(self, derivative: float) -> Check:
         """The chain rule with SymPy's derivatives of each value; the table's local derivatives have no part in it."""
-        if self.is_large:
-            return Check("SymPy", None, False, "too large")
+        if self.why_not:
+            return Check("SymPy", None, False, self.why_not)
         found = self.exact(by_sympy=True)
         if not isfinite(found):
             return Check("SymPy", None, False, "it finds no finite number")

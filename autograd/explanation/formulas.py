@@ -13,7 +13,7 @@ import mpmath
 import sympy
 
 from autograd.errors import text_name
-from autograd.explanation.algebra import LARGEST, number, operations
+from autograd.explanation.algebra import LARGEST, number, operations, written
 from autograd.graph import topological_order
 from autograd.notation import is_constant, labels
 from autograd.number_systems import symbols
@@ -84,8 +84,9 @@ class Formulas:
                 operands.append(self.value(x, in_inputs, most) if inlined else self.symbol(x))
                 if operands[-1] is None:  # at once: the others may be the same again, and so below
                     return None
-            computed = symbols.tidy(node.operation.rule(symbols, *operands)[0])
-            self._values[node, in_inputs] = computed if operations(computed) <= LARGEST else None
+            found = written(node.operation, *operands)
+            computed = None if found is None else symbols.tidy(found[0])
+            self._values[node, in_inputs] = None if computed is None or operations(computed) > LARGEST else computed
         return self._values[node, in_inputs]
 
     def in_inputs(self, formula: Expression | None) -> Expression | None:
@@ -129,10 +130,12 @@ class Formulas:
         if node.operation is None or len(node.parents) > MOST_OPERANDS:
             return None
         if node not in self._locals:
-            value, found = node.operation.rule(symbols, *map(self.symbol, node.parents))
-            value = symbols.tidy(value)
+            found = written(node.operation, *map(self.symbol, node.parents))
+            if found is None:
+                return None
+            value = symbols.tidy(found[0])
             itself = {} if value.is_Atom else {value: self.symbol(node)}
-            self._locals[node] = tuple(self._branch(symbols.tidy(local)).xreplace(itself) for local in found)
+            self._locals[node] = tuple(self._branch(symbols.tidy(local)).xreplace(itself) for local in found[1])
         return self._locals[node]
 
     def _derivative(self, node: Value, wrt: Value, edges: list[tuple[Value, int, Value]]) -> Expression | None:
