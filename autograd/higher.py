@@ -57,9 +57,7 @@ def grad(f: Value, inputs: Value | Iterable[Value]) -> Any:
                         infinite = node
                     flow.setdefault(parent, []).append(product)
     found = [total[x] if x in total else constant(0.0) for x in wanted]
-    if infinite is not None and not all(isfinite(x.data) for x in found):
-        raise _undefined(infinite)
-    return found[0] if isinstance(inputs, Value) else found
+    return _returned(found, infinite, isinstance(inputs, Value))
 
 
 @recording
@@ -105,9 +103,7 @@ def jvp(outputs: Value | Iterable[Value], inputs: Value | Iterable[Value], direc
                 if infinite is None and not isfinite(rates[node].data):
                     infinite = node
     found = [rates[output] if output in rates else constant(0.0) for output in results]
-    if infinite is not None and not all(isfinite(rate.data) for rate in found):
-        raise _undefined(infinite)
-    return found[0] if isinstance(outputs, Value) else found
+    return _returned(found, infinite, isinstance(outputs, Value))
 
 
 @recording
@@ -193,6 +189,13 @@ def _numbers(function: str, numbers: Any, nodes: list[Value], role: str, of: str
     if len(given) != len(nodes):
         raise ValueError(f"{function}: {len(given)} numbers as {role} for {len(nodes)} {of}; give one for each")
     return [constant(x) for x in given]
+
+
+def _returned(found: list[Value], infinite: Value | None, is_alone: bool) -> Any:
+    """What a caller gets; DomainError, which names the node ``infinite``, where it is not finite."""
+    if infinite is not None and not all(isfinite(x.data) for x in found):
+        raise _undefined(infinite)
+    return found[0] if is_alone else found
 
 
 def _undefined(node: Value) -> DomainError:

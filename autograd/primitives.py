@@ -98,7 +98,6 @@ class Primitive:
         self.remedy = remedy
         self.gate = gate
         self.least, self.step = least, step
-        self.proven: set[int] = set()  # the numbers of operands for which the rule has returned what it has to
         self.variadic = bool(code.co_flags & 0x04)  # the rule takes *operands
         self.letters = code.co_varnames[1 : code.co_argcount + self.variadic]
         self.takes_constants = any(domain is CONSTANT for domain in domains)
@@ -114,7 +113,7 @@ class Primitive:
             if len(operands) != len(self.letters):
                 raise TypeError(f"{self.name} of {len(operands)} operands: it takes {len(self.letters)}")
 
-            node = self._first_or_later(operands)
+            node = self._recorded(operands)
             if self.takes_constants:
                 self._check_constants(node)
             return node
@@ -133,12 +132,11 @@ class Primitive:
                 f"{self.name} of {len(flat)} operands{lists}: it takes {self.least}, {self.least + self.step}, …, "
                 "in lists of the same length"
             )
-        return self._first_or_later(flat)
+        return self._recorded(flat)
 
-    def _first_or_later(self, operands: Sequence[Any]) -> Value:
-        if len(operands) not in self.proven or self.__module__ != __name__:  # an own rule may change its mind
+    def _recorded(self, operands: Sequence[Any]) -> Value:
+        if self.__module__ != __name__:  # a rule of the user's own, which may return something else each time
             self._prove([Primitive.number_of(x) for x in operands])
-            self.proven.add(len(operands))
         node: Value = Primitive.record(self, *operands)
         if node.data.__class__ is not float:  # a rule of the user's own that returns whole numbers, or NumPy's
             node.data = node.data
