@@ -6,7 +6,9 @@ from collections.abc import Callable, Collection, Mapping
 from functools import wraps
 from inspect import signature
 from math import inf, isfinite
-from typing import TYPE_CHECKING, Any, NoReturn, SupportsFloat, TypeVar, cast
+from operator import index
+from random import Random
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsFloat, SupportsIndex, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -131,6 +133,21 @@ def whole(name: str, number: float) -> int:
     if not (isfinite(x) and x == int(x) and x >= 1):
         raise ValueError(f"{name} = {number!r}: it needs to be a whole number of at least 1")
     return int(x)
+
+
+def generator(rng: Random | int | None) -> Random:
+    """A ``random.Random`` itself, one with an int as its seed, or a fresh one for None. TypeError for anything else.
+
+    >>> generator(0).random() == Random(0).random()
+    True
+    """
+    if rng is None:
+        return Random()
+    if isinstance(rng, SupportsIndex) and not isinstance(rng, bool):
+        return Random(index(rng))
+    if not isinstance(rng, Random):
+        raise TypeError(f"rng = {rng!r}: it needs to be a seed such as 0, a random.Random, or None")
+    return rng
 
 
 def _as_float(name: str, number: object, what: str, kind: str) -> float:
