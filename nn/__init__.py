@@ -14,6 +14,8 @@ if exists(dirname(autograd.__file__ or "") + "/tracer.py"):
 
 from nn.activations import ELU, GELU, Identity, LeakyReLU, LogSigmoid, ReLU, Sigmoid, SiLU, Softplus, Tanh
 from nn.arguments import in_our_words
+from nn.data import Dataset
+from nn.evaluation import accuracy, confusion_matrix, predict, r2, rmse
 from nn.layers import MLP, Linear, Sequential
 from nn.losses import (
     binary_cross_entropy,
@@ -21,12 +23,13 @@ from nn.losses import (
     half_squared_error,
     hinge,
     mean_squared_error,
+    outputs_are,
 )
 from nn.module import Module, Trace
 from nn.normalisation import BatchNorm, calibrate
 from nn.optim import SGD, Adam, AdamW, Optimizer, RMSprop, clip_norm, clip_value
 from nn.regularisation import Dropout, l1_penalty, l2_penalty
-from nn.training import EpochRecord, Training, accuracy
+from nn.training import EpochRecord, Training
 
 if TYPE_CHECKING:
     from nn.backprop import back_propagate
@@ -43,6 +46,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "BatchNorm",
+    "Dataset",
     "Dropout",
     "EpochRecord",
     "Identity",
@@ -71,6 +75,7 @@ __all__ = [
     "calibrate",
     "clip_norm",
     "clip_value",
+    "confusion_matrix",
     "cross_entropy",
     "half_squared_error",
     "hinge",
@@ -78,7 +83,11 @@ __all__ = [
     "l2_penalty",
     "matrix_form",
     "mean_squared_error",
+    "outputs_are",
+    "predict",
     "preprocess",
+    "r2",
+    "rmse",
     "watch",
 ]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from math import cos, inf, isfinite, pi, sin
 from random import Random
-from typing import NamedTuple, SupportsFloat
+from typing import Any, NamedTuple, SupportsFloat
 
 from nn.arguments import answering
 
@@ -23,9 +23,10 @@ class Dataset(NamedTuple):
     """
 
     X: list[list[float]]
-    y: list[int]
-    classes: list[str]
-    features: list[str]
+    y: list[Any]
+    classes: Sequence[str] = ()
+    features: Sequence[str] = ()
+    units: tuple[float, float] = (0.0, 1.0)
 
     def take(self, indices: Sequence[int]) -> Dataset:
         """The examples at these places, in this order."""

@@ -127,7 +127,7 @@ def _data(config: Config, rng: Random) -> tuple[Split, Schema]:
             raise ValueError(f"{name} is not the file that the run began with: put it back, or begin a new run")
         return read_split(name, config["target"], rng, config["missing"], config["ignore"],
                           config.get("categories") or ())  # fmt: skip
-    return split(data, rng=rng), Schema([Column(f, None) for f in data.features], Column("class", data.classes))
+    return split(data, rng=rng), Schema([Column(f, None) for f in data.features], Column("class", list(data.classes)))
 
 
 def _optimizer(config: Config, model: MLP, updates: int) -> Optimizer:

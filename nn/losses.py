@@ -2,14 +2,14 @@
 
 Each takes (output, target). Outputs are a model's: a list of Values, or the Value itself where there is one unit.
 Targets are numbers, which are checked; or leaves, which whoever feeds a recorded loss has checked. A mini-batch's
-loss is the mean of its examples' losses.
+loss is the mean of its examples' losses. What the outputs are, a loss says with ``outputs_are``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from math import fsum, isclose, isfinite
-from typing import Any, SupportsFloat, SupportsInt
+from typing import Any, SupportsFloat, SupportsInt, TypeVar
 
 from autograd.functions import dot, log_sigmoid, logsumexp, mean, relu, softplus, sum
 from autograd.value import Value
@@ -17,8 +17,39 @@ from nn.arguments import answering
 
 Output = Value | Sequence[Value]
 Loss = Callable[[Any, Any], Value]
+L = TypeVar("L", bound=Loss)
+
+# what outputs may be, and the labels that one output unit decides between; of numbers, the targets tell
+OUTPUTS: dict[str, tuple[int, ...]] = {"logits": (0, 1), "probabilities": (0, 1), "scores": (-1, 1), "numbers": ()}
 
 
+def outputs_are(kind: str) -> Callable[[L], L]:
+    """Declare what a loss takes a model's outputs for: accuracy, predictions and plots follow from it.
+
+    "logits"          one unit decides for the label 1 above 0; of several, the largest unit decides
+    "probabilities"   one unit decides for the label 1 above ½
+    "scores"          one unit decides by its sign, for the labels −1 and +1
+    "numbers"         one unit decides for the nearest label; targets that are no labels make it a regression
+
+    Raises ValueError for another kind. A loss without it is trained on, and gets no metric.
+
+    >>> @outputs_are("numbers")
+    ... def absolute_error(a, y):
+    ...     return abs(y - a)
+    >>> absolute_error.outputs
+    'numbers'
+    """
+    if kind not in OUTPUTS:
+        raise ValueError(f"outputs_are({kind!r}): a loss reads one of {', '.join(OUTPUTS)}")
+
+    def declare(loss: L) -> L:
+        loss.outputs = kind  # type: ignore[attr-defined]
+        return loss
+
+    return declare
+
+
+@outputs_are("numbers")
 @answering
 def half_squared_error(a: Output, y: Any) -> Value:
     """½ Σ_j (y_j − a_j)², the slides' loss, with ∂L/∂a_j = a_j − y_j.
@@ -29,6 +60,7 @@ def half_squared_error(a: Output, y: Any) -> Value:
     return 0.5 * sum(_squares(a, y))
 
 
+@outputs_are("numbers")
 @answering
 def mean_squared_error(a: Output, y: Any) -> Value:
     """1/n Σ_j (y_j − a_j)² over the n output units.
@@ -39,6 +71,7 @@ def mean_squared_error(a: Output, y: Any) -> Value:
     return mean(_squares(a, y))
 
 
+@outputs_are("logits")
 @answering
 def cross_entropy(z: Sequence[Value], target: Any) -> Value:
     """−log softmax(z)_y = log(1 + Σ_k≠y exp(z_k − z_y)), on logits z; of differences, so that no digit is lost.
@@ -72,6 +105,7 @@ def cross_entropy(z: Sequence[Value], target: Any) -> Value:
     return loss - dot(*zip(*rest)) if rest else loss
 
 
+@outputs_are("logits")
 @answering
 def binary_cross_entropy(z: Output, y: Any) -> Value:
     """−y log σ(z) − (1 − y) log(1 − σ(z)), on the logit z of one unit; y in [0, 1].
@@ -90,6 +124,7 @@ def binary_cross_entropy(z: Output, y: Any) -> Value:
     return loss + rest * z if rest else loss
 
 
+@outputs_are("scores")
 @answering
 def hinge(score: Output, y: Any) -> Value:
     """max(0, 1 − y · score) for a target y of −1 or +1 and one output unit.
@@ -103,13 +138,16 @@ def hinge(score: Output, y: Any) -> Value:
     return relu(1.0 - y * score)
 
 
-def mean_loss(loss: Loss, outputs: Sequence[Any], targets: Sequence[Any]) -> Value:
-    """The loss of a mini-batch: the mean over its examples. ValueError where their numbers differ."""
+def mean_loss(
+    loss: Loss, outputs: Sequence[Any], targets: Sequence[Any], weights: Sequence[Any] | None = None
+) -> Value:
+    """The loss of a mini-batch: 1/m Σ w L over its m examples, of weight 1. ValueError where their numbers differ."""
     if len(outputs) != len(targets) or not outputs:
         raise ValueError(
             f"a loss of {len(outputs)} outputs and {len(targets)} targets: it needs as many, at least one"
         )
-    return mean([loss(output, y) for output, y in zip(outputs, targets)])
+    losses = [loss(output, y) for output, y in zip(outputs, targets)]
+    return mean(losses) if weights is None else dot(weights, losses) / len(losses)
 
 
 def to_feed(loss: Loss, targets: Sequence[Any], output: Output) -> tuple[Loss, Sequence[Any]]:

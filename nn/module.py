@@ -29,6 +29,9 @@ class Module(Answering, ABC):
     """
 
     training = True
+    frozen = False  # whether its parameters stay as they are
+    kept = False  # whether it stays in evaluation mode while the model around it trains
+    task: Any = None  # what the outputs mean (nn.evaluation.Task), known to the Training that it was trained by
 
     @abstractmethod
     def forward(self, x: list[Value]) -> list[Value]:

@@ -11,8 +11,9 @@ from autograd.errors import clipped, text_name
 from autograd.files import write_whole
 from nn.data import Dataset, Split
 from nn.diagnostics import LayerRecord
+from nn.evaluation import confusion_matrix, outputs_of
 from nn.module import Module
-from nn.training import EpochRecord, outputs_of, predict
+from nn.training import EpochRecord
 
 # Okabe & Ito's colours, told apart by the colour-blind, each with a marker of its own
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
@@ -137,10 +138,8 @@ def _height(output: Any) -> float:
 
 
 def _draw_confusion(axes: Any, model: Module, test: Dataset) -> None:
-    n = len(test.classes)
-    counts = [[0] * n for _ in range(n)]
-    for output, y in zip(outputs_of(model, test.X), test.y):
-        counts[y][predict(output)] += 1
+    counts = confusion_matrix(model, test)
+    n = len(counts)
     axes.imshow(counts, cmap="Blues")
     largest = max(map(max, counts))
     for i, row in enumerate(counts):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy, deepcopy
 from functools import partial
-from math import inf
+from math import fsum, inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,18 +24,17 @@ from autograd.replay.training import training as training_on_arrays
 from autograd.replay.training import write_back
 from autograd.value import Value
 from nn.data import Dataset
+from nn.evaluation import CLASSIFICATION, Metrics, Task, check_targets, outputs_of, units_of
 from nn.faults import failing_example, naming_example, refuse_infinite
 from nn.losses import BY_NAME, Loss, mean_loss, to_feed
 from nn.module import Module, evaluating, flatten
 from nn.normalisation import BatchNorm, Normalised
 from nn.optim import Optimizer, clip_norm, clip_value
 from nn.regularisation import Dropout
-from nn.training import check_targets, label_of, outputs_of
 
 if TYPE_CHECKING:
-    from nn.training import Training
+    from nn.training import Step, Training
 
-Step = Callable[[Sequence[int]], tuple[float, int]]
 UPDATES_TO_PAY = 20  # recording takes the time of some eager steps
 COMPARED = 2  # mini-batches of a training that insists on replay: what differs from run to run shows in the second
 LARGEST_CHUNK = 100  # examples that are evaluated at once: a graph of all of them could be large
@@ -90,7 +89,7 @@ class Replay:
     def follow(self) -> None:
         """Take over the data as they are now."""
         training = self.training
-        self.examples.follow(training, training.training)
+        self.examples.follow(training, training.training, training.scaled_weights())
         # in evaluation the statistics of a BatchNorm are constants, which change from epoch to epoch
         self.evaluates = training.validation is not None and not self.norms
         if training.validation is not None and self.evaluates:
@@ -118,7 +117,7 @@ class Replay:
 
         with training_on_arrays(self.training.optimizer, lambda feeds: self.now.program) as run:
 
-            def step(batch: Sequence[int]) -> tuple[float, int]:
+            def step(batch: Sequence[int]) -> tuple[float, list[float]]:
                 self.now = self._recorded(self.examples, batch)
                 return self.now.step(batch, run, change)
 
@@ -146,17 +145,17 @@ class Replay:
         if longest is not None and norm > longest:
             gradient *= longest / norm
 
-    def evaluate(self) -> tuple[float, float]:
-        """Mean loss and accuracy on the validation data, as ``nn.training.evaluate`` gives them."""
-        data = self.validation
-        n, total, right = len(data.y), 0.0, 0
+    def evaluate(self) -> tuple[float, Metrics]:
+        """Mean loss and metrics on the validation data, as ``nn.evaluation.evaluate`` gives them."""
+        data, task = self.validation, self.training.model.task
+        n, total, tallies = len(data.y), 0.0, []
         with evaluating(self.training.model):
             for start in range(0, n, LARGEST_CHUNK):
                 batch = range(start, min(start + LARGEST_CHUNK, n))
-                loss, good = self._recorded(data, batch).evaluate(batch)
+                loss, tally = self._recorded(data, batch).evaluate(batch)
                 total += loss * len(batch)
-                right += good
-        return total / n, right / n
+                tallies.append(tally)
+        return total / n, task.metrics([fsum(column) for column in zip(*tallies)], data.given.y)
 
 
 def structure(training: Training) -> list[Any]:
@@ -165,6 +164,7 @@ def structure(training: Training) -> list[Any]:
     data = [some for some in (training.training, training.validation) if some is not None]
     return [
         training.loss, training.l1, training.l2, training.optimizer, list(training.optimizer.parameters),
+        training.weights is None,
         [(path, module, _described(module)) for path, module in modules.items()],
         [([*map(len, some.X[:1])], np.shape(some.y[:1]), some.features) for some in data],
     ]  # fmt: skip
@@ -208,20 +208,23 @@ class _Examples:
         self.called = called
         self._read: list[Any] = []
 
-    def follow(self, training: Training, data: Dataset) -> None:
+    def follow(self, training: Training, data: Dataset, weights: list[float] | None = None) -> None:
         """Read the data, unless they are those that were read."""
-        if _is_same([data.X, data.y], self._read):
+        self.given, self.weights = data, None if weights is None else np.array(weights)
+        task = training.model.task
+        if _is_same([data.X, data.y, task], self._read):
             return
         try:
-            check_targets(training.model, training.loss, data)  # leaves are not
+            check_targets(training.model, training.loss, data, insist=True)  # leaves are not checked
             [output] = outputs_of(training.model, data.X[:1])
         except ArithmeticError as error:
             raise failing_example(training.model, training.loss, data, self.called) or error from None
         self.X: Array = np.array(data.X, dtype=np.float64)
-        self.y: Array = np.array([label_of(target) for target in data.y], dtype=np.float64)
+        meant = [task.label_of(y) for y in data.y] if task.kind == CLASSIFICATION else data.y
+        self.y: Array = np.array(meant, dtype=np.float64)
         self.loss, targets = to_feed(training.loss, data.y, output)
         self.targets: Array = np.array(targets, dtype=np.float64)
-        self.features, self._read = data.features, [list(map(copy, data.X)), copy(data.y)]
+        self.features, self._read = data.features, [list(map(copy, data.X)), list(map(copy, data.y)), task]
 
 
 class _Recorded:
@@ -232,19 +235,20 @@ class _Recorded:
         self.replay, self.data = replay, data
         self.learns = model.training
         self.X, self.targets = (_leaves(some[list(batch)].tolist()) for some in (data.X, data.targets))
+        self.weights = None if data.weights is None else _leaves(data.weights[list(batch)].tolist())
         normalised: list[tuple[BatchNorm, list[Normalised]]] = []
         with collector_paused(), naming_example(self.X, batch, data.called, data.features):
             root, loss, outputs = self._build(normalised)
         self.masks = [(d, list(d.masks)) for d in replay.dropouts if self.learns and d.masks]
-        inputs = [self.X, self.targets, *(masks for _, masks in self.masks)]
+        inputs = [self.X, self.targets, *(masks for _, masks in self.masks), self.weights or []]
         parameters = training.optimizer.parameters if self.learns else []
         self.program = Program(root, inputs, parameters, replay.engine if self.learns else "replay")
-        if set(self.program.others) - set(model.parameters()):
+        if set(self.program.others) - set(flatten([*model.tensors().values()])):
             raise ValueError(
                 f"the loss of {model!r} depends on leaves that are neither parameters nor fed, as those of a layer "
                 "that makes Values of its own, or of a Dropout that is used twice: train with engine='eager'"
             )
-        units = [unit for output in outputs for unit in ([output] if isinstance(output, Value) else output)]
+        units = [unit for output in outputs for unit in units_of(output)]
         self.outputs = self.program.reader(units)
         self.units = len(units) // len(batch)
         # with penalties the root is more than the loss that is reported
@@ -263,14 +267,15 @@ class _Recorded:
         write_back(training.optimizer.parameters)
         with _rewound(self.replay, normalised):
             outputs = training.model.batch(self.X)
-            loss = mean_loss(self.data.loss, outputs, self.targets)
+            loss = mean_loss(self.data.loss, outputs, self.targets, self.weights)
             return training.with_penalties(loss) if self.learns else loss, loss, outputs
 
     def _build_again(self, batch: Sequence[int]) -> Value:
         """The same for other examples, whose masks the recorded ones take over."""
-        numbers = [*self.data.X[list(batch)].flat, *self.data.targets[list(batch)].flat]
-        for leaf, x in zip([*flatten(self.X), *flatten(self.targets)], numbers):
-            leaf.data = float(x)
+        pairs = [(self.X, self.data.X), (self.targets, self.data.targets)]
+        for leaves, numbers in [*pairs, *([] if self.data.weights is None else [(self.weights, self.data.weights)])]:
+            for leaf, x in zip(flatten(leaves), numbers[list(batch)].flat):
+                leaf.data = float(x)
         with collector_paused():
             root, _, _ = self._build([])
         for dropout, masks in self.masks:
@@ -282,12 +287,13 @@ class _Recorded:
         index = np.asarray(batch)
         self.y = self.data.y[index]
         masks = [[dropout.sample() for _ in masks] for dropout, masks in self.masks]
-        return [self.data.X[index], self.data.targets[index], *masks]
+        weights = [] if self.data.weights is None else self.data.weights[index]
+        return [self.data.X[index], self.data.targets[index], *masks, weights]
 
     def step(
         self, batch: Sequence[int], run: Callable[..., float], change: Callable[[Array], None]
-    ) -> tuple[float, int]:
-        """One update with these examples; the loss before, and how many were right."""
+    ) -> tuple[float, list[float]]:
+        """One update with these examples; the loss before, and the tally."""
         with naming_example(self.X, batch, self.data.called, graph=self._graph):
             if self.replay.to_compare:
                 self.replay.to_compare -= 1
@@ -306,17 +312,15 @@ class _Recorded:
         self.program.to_values()
         return self.program.root
 
-    def evaluate(self, batch: Sequence[int]) -> tuple[float, int]:
-        """The loss of these examples, and how many are right."""
+    def evaluate(self, batch: Sequence[int]) -> tuple[float, list[float]]:
+        """The loss of these examples, and the tally."""
         return self._result(self.program(self._feeds(batch)))
 
-    def _result(self, loss: float) -> tuple[float, int]:
-        outputs = self.outputs()
-        if self.units == 1:
-            right = (outputs > 0.0) == self.y
-        else:
-            right = outputs.reshape(-1, self.units).argmax(axis=1) == self.y
-        return loss if self.loss is None else float(self.loss()[0]), int(np.count_nonzero(right))
+    def _result(self, loss: float) -> tuple[float, list[float]]:
+        outputs = self.outputs().reshape(-1, self.units)
+        task: Task = self.replay.training.model.task
+        y = self.y if task.kind == CLASSIFICATION else self.y.reshape(outputs.shape)
+        return loss if self.loss is None else float(self.loss()[0]), task.tally_arrays(outputs, y)
 
 
 @contextmanager

@@ -34,11 +34,12 @@ from autograd.files import append, write_whole
 from nn.checkpoint import BEST, load, load_metadata, load_preprocessing, load_training, save, save_training
 from nn.data import Split
 from nn.diagnostics import LayerRecord
+from nn.evaluation import accuracy, numbers_of, outputs_of, task_of
 from nn.experiment import Config, Experiment, build, loss_of, network
 from nn.normalisation import calibrate
 from nn.pictures import layers_picture, picture
 from nn.tables import Schema, read_table
-from nn.training import EpochRecord, accuracy, outputs_of, predict
+from nn.training import EpochRecord
 
 CONFIG, RECORDS, CHECKPOINT, WEIGHTS = "config.json", "records.jsonl", "checkpoint.safetensors", "weights.safetensors"
 LARGE = 2_000_000  # bytes of a table, which take about a second
@@ -166,7 +167,7 @@ def predictions(folder: Path, path: Path) -> tuple[str, tuple[int, int] | None]:
         model = network(config, len(X[0]), len(classes), Random(0))
     load(model, folder / source, part)
     outputs = outputs_of(model, X)
-    labels = [predict(output) for output in outputs]
+    labels = [task_of(model).decide(units) for units in numbers_of(outputs)]
     text = StringIO()
     writer = csv.writer(text, delimiter=table.separator, lineterminator="\n")
     mark = "," if any("," in c and table.number(c) is not None for row in table.rows for c in row) else "."

@@ -7,20 +7,21 @@ When to stop is read from the epochs' records.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from math import hypot, inf, nan
+from math import fsum, hypot, inf, nan
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from autograd.modes import collector_paused, no_grad
+from autograd.modes import collector_paused
 from autograd.value import Value
-from nn.arguments import Answering, in_range, whole
+from nn.arguments import Answering, generator, in_range, whole
 from nn.data import Dataset, batches, count_batches
+from nn.evaluation import Metrics, Task, check_targets, evaluate, numbers_of
 from nn.faults import failing_example, naming_example, refuse_infinite
-from nn.layers import weights
-from nn.losses import BY_NAME, Loss, mean_loss
-from nn.module import Module, evaluating, lift
+from nn.layers import weights as penalised
+from nn.losses import Loss, mean_loss
+from nn.module import Module, flatten, lift
 from nn.normalisation import BatchNorm
 from nn.optim import Optimizer, clip_norm, clip_value
 from nn.regularisation import Dropout, l1_penalty, l2_penalty
@@ -32,13 +33,15 @@ if TYPE_CHECKING:
 class EpochRecord(NamedTuple):
     """One epoch in numbers.
 
-    loss, accuracy                          over the training examples, as each batch was met; without penalties
-    validation_loss, validation_accuracy    after the epoch; NaN without validation data
+    loss, accuracy, rmse, r2                over the training examples, as each batch was met; without penalties
+    validation_…                            after the epoch; NaN without validation data
     gradient_evaluations                    examples that have been differentiated since the start
     updates                                 steps of the optimiser since the start
     gradient_norm                           of the mean of the batches' gradients, as each was met, penalties included
                                             and before clipping; with one batch the gradient of the training loss
     learning_rate                           of the last step
+
+    What says nothing about the task is NaN: accuracy is for labels, rmse and r2 are for numbers.
     """
 
     epoch: int
@@ -50,10 +53,14 @@ class EpochRecord(NamedTuple):
     updates: int
     gradient_norm: float
     learning_rate: float
+    rmse: float = nan
+    r2: float = nan
+    validation_rmse: float = nan
+    validation_r2: float = nan
 
 
 ENGINES = ("auto", "eager", "replay")
-AT_ONCE = 1000  # examples that are evaluated together: the values of a layer take memory for as many
+Step = Callable[[Sequence[int]], tuple[float, list[float]]]
 
 
 class Training(Answering):
@@ -62,14 +69,16 @@ class Training(Answering):
     batch_size    1 is stochastic gradient descent, len(training.y) is batch gradient descent; with a BatchNorm in the
                   model a last batch of one example joins the one before
     validation    data that steers: the weights of the epoch with the lowest validation loss are kept in ``best``
-    rng           decides the order of the examples; without one, a fresh generator
+    rng           decides the order of the examples: a seed, a ``Random``, or None for a fresh one
     progress      show a bar on a terminal
+    weights       how much each training example counts in the loss, scaled to the mean 1: as many as examples, ≥ 0;
+                  the metrics count each example once
 
     It stops after so many ``epochs``, or sooner:
     loss_tolerance        when an epoch's training loss is at most this
     gradient_tolerance    when an epoch's ``gradient_norm`` is at most this
-    patience              when the validation loss has found no new low for so many epochs; whatever stopped it, the
-                          weights of the best epoch are put back then
+    patience              when the validation loss has found no new low for so many epochs; whatever ended the loop,
+                          a break or an error too, the weights of the best epoch are put back then
 
     What is differentiated and done with it:
     l1, l2                λ of the penalties λ Σ |w| and ½ λ Σ w² over every W, added to each batch's loss
@@ -82,11 +91,14 @@ class Training(Answering):
                   first two with fresh graphs, and raises ValueError where a layer or a loss decides by numbers
     "auto"        replay, where the graph is large enough to pay, and layers, loss and optimiser are those of ``nn``
 
-    Targets are labels, or, for a loss that takes several numbers, lists of them, whose largest tells the label.
+    The loss says what the outputs mean (``nn.losses.outputs_are``), the targets whether it is a regression; ``task``,
+    of the training and of the model, holds both. Afterwards the model is in evaluation mode. A part of the model that
+    was put there by itself, by ``eval`` or ``freeze``, is in that mode during the training too.
     Iterating once more goes on where it stopped. Where a loss, a gradient or a weight would not be finite, it stops
     with an ArithmeticError that names the example, the operation and its operands; nothing has moved by that step.
     Raises ValueError, before anything moves, for examples that ``Dataset.check`` refuses, targets that the loss does,
-    options that are out of range, for patience without validation data, and an optimiser of another model.
+    options that are out of range, for patience without validation data, and an optimiser of another model; before an
+    epoch, for an optimiser that would move what is frozen.
 
     >>> from nn import MLP, SGD, binary_cross_entropy
     >>> from nn.data import moons
@@ -107,8 +119,9 @@ class Training(Answering):
         *,
         epochs: int = 50,
         batch_size: int = 10,
-        rng: Random | None = None,
+        rng: Random | int | None = None,
         progress: bool = True,
+        weights: Sequence[float] | None = None,
         loss_tolerance: float | None = None,
         gradient_tolerance: float | None = None,
         patience: int | None = None,
@@ -130,8 +143,7 @@ class Training(Answering):
                 if not isinstance(data, Dataset):
                     raise TypeError(f"{role}data of the type {type(data).__name__}: Training takes a nn.data.Dataset")
                 data.check(role)
-                if loss in BY_NAME.values():  # a loss of one's own may not be defined for these outputs
-                    check_targets(model, loss, data)
+                self._units = check_targets(model, loss, data)
         epochs, batch_size = whole("epochs", epochs), whole("batch_size", batch_size)
         patience = None if patience is None else whole("patience", patience)
         for name, tolerance in (("loss_tolerance", loss_tolerance), ("gradient_tolerance", gradient_tolerance)):
@@ -150,7 +162,7 @@ class Training(Answering):
         self.model, self.loss, self.optimizer = model, loss, optimizer
         self.training, self.validation = training, validation
         self.epochs, self.batch_size, self.least_batch = epochs, batch_size, 2 if mixes else 1
-        self.rng, self.progress = rng or Random(), progress
+        self.rng, self.progress, self.weights = generator(rng), progress, weights
         self.loss_tolerance, self.gradient_tolerance, self.patience = loss_tolerance, gradient_tolerance, patience
         self.l1, self.l2 = in_range("l1", l1, at_least=0.0), in_range("l2", l2, at_least=0.0)
         self.clip_norm, self.clip_value = clip_norm, clip_value
@@ -159,6 +171,9 @@ class Training(Answering):
         self.best: tuple[EpochRecord, dict[str, Any]] | None = None
         self.stopped = "not started"
         self._gradient = [0.0] * len(optimizer.parameters)  # the batches' gradients of this epoch, added up
+        self._scaled = self.scaled_weights()
+        model.task = self.task
+        self._last: dict[str, Any] | None = None  # the weights to go on from, where the best were put back
         self._replay: Replay | None = None
         self._structure: list[Any] | None = None  # for which the engine was chosen
 
@@ -167,32 +182,70 @@ class Training(Answering):
         """How many steps of the optimiser an epoch takes: N, ⌈N/m⌉ or 1."""
         return count_batches(len(self.training.y), self.batch_size, self.least_batch)
 
+    @property
+    def task(self) -> Task:
+        """What the outputs mean to this loss on these data."""
+        return Task.of(self.loss, self.training, self._units)
+
     def __iter__(self) -> Iterator[EpochRecord]:
         from tqdm import tqdm
 
+        self.model.load_state_dict(self._latest())
         updates, shown = self.updates_per_epoch, None if self.progress else True
         total, done = self.epochs * updates, len(self.records) * updates
-        with tqdm(total=total, initial=done, unit="update", leave=False, disable=shown) as bar:
-            while (reason := self._reason_to_stop()) is None:
-                epoch = len(self.records) + 1
-                self.stopped = f"by the caller, in epoch {epoch}"
-                try:
-                    record = self._epoch(epoch, bar)
-                except ArithmeticError as error:
-                    self.stopped = f"by an error in epoch {epoch}: {error}"
-                    raise
-                self.records.append(record)
-                lowest = self.best[0].validation_loss if self.best else inf
-                if record.validation_loss < lowest:  # NaN, as without validation data, is not
-                    self.best = record, self.model.state_dict()
-                bar.set_postfix(
-                    epoch=epoch, loss=f"{record.loss:.4f}", validation=f"{record.validation_accuracy:.1%}"
+        self._keep_modes()
+        try:
+            with tqdm(total=total, initial=done, unit="update", leave=False, disable=shown) as bar:
+                while (reason := self._reason_to_stop()) is None:
+                    epoch = len(self.records) + 1
+                    self.stopped = f"by the caller, in epoch {epoch}"
+                    try:
+                        record = self._epoch(epoch, bar)
+                    except ArithmeticError as error:
+                        self.stopped = f"by an error in epoch {epoch}: {error}"
+                        raise
+                    self.records.append(record)
+                    lowest = self.best[0].validation_loss if self.best else inf
+                    if record.validation_loss < lowest:  # NaN, as without validation data, is not
+                        self.best = record, self.model.state_dict()
+                    bar.set_postfix(
+                        epoch=epoch, loss=f"{record.loss:.4f}", validation=f"{record.validation_accuracy:.1%}"
+                    )
+                    self.stopped = self._reason_to_stop() or self.stopped
+                    yield record
+            self.stopped = reason
+        finally:
+            if self.patience is not None and self.best:
+                self._last = self.model.state_dict()
+                self.restore_best()
+            self.model.eval()
+
+    def _keep_modes(self) -> None:
+        """Remember which parts are in evaluation mode by themselves, as a BatchNorm whose statistics are to stay."""
+        if self.model.training:  # else it was put there as a whole, as after a training, and what was kept still is
+            for module in self.model.submodules().values():
+                module.kept = not module.training
+
+    def _train_mode(self) -> None:
+        self.model.train()
+        for path, module in {"the model": self.model, **self.model.submodules()}.items():
+            if module.kept:
+                module.eval()
+            if module.frozen and not set(self.optimizer.parameters).isdisjoint(flatten([*vars(module).values()])):
+                raise ValueError(
+                    f"{path} is frozen, and the optimiser would move its parameters: make the optimiser from "
+                    "model.parameters() after freeze()"
                 )
-                self.stopped = self._reason_to_stop() or self.stopped
-                yield record
-        self.stopped = reason
-        if self.patience is not None:
-            self.restore_best()
+
+    def scaled_weights(self) -> list[float] | None:
+        """The weights of the examples, scaled to the mean 1. Raises ValueError where they are no weights."""
+        if self.weights is None:
+            return None
+        n, weights = len(self.training.y), [in_range("a weight", w, at_least=0.0) for w in self.weights]
+        if len(weights) != n or not any(weights):
+            raise ValueError(f"{len(weights)} weights of {n} examples: it needs as many, and one above 0")
+        total = fsum(weights)
+        return [w * n / total for w in weights]
 
     def restore_best(self) -> EpochRecord | None:
         """Put the weights of the best epoch back; returns its record, None without validation data."""
@@ -200,6 +253,11 @@ class Training(Answering):
             return None
         self.model.load_state_dict(self.best[1])
         return self.best[0]
+
+    def _latest(self) -> dict[str, Any]:
+        """The weights to go on from: the model's, unless the best ones have been put back in their place."""
+        now = self.model.state_dict()
+        return self._last if self._last is not None and self.best and now == self.best[1] else now
 
     def choose_engine(self) -> str:
         """Record the first mini-batch, if that pays, and say which engine will run: "eager" or "replay".
@@ -224,7 +282,7 @@ class Training(Answering):
         self._replay, self.engine, insists = None, "eager", self.asked_for == "replay"
         self.reason = why_not(self) or ""
         if insists or not self.reason:
-            self.model.train()
+            self._train_mode()
             try:
                 replay = Replay(self, self.asked_for)
             except (ValueError, TypeError, ArithmeticError) as error:
@@ -239,16 +297,17 @@ class Training(Answering):
 
     def step(
         self, X: Sequence[Sequence[float]], y: Sequence[Any], places: Sequence[int] | None = None
-    ) -> tuple[float, int]:
-        """One update on one mini-batch; returns its mean loss and how many of its examples were right.
+    ) -> tuple[float, list[float]]:
+        """One update on one mini-batch; returns its mean loss, and what ``task.tally`` adds up of it.
 
-        places   where its examples stand in the training data, for errors
+        places   where its examples stand in the training data, for errors and weights
 
         Whatever is raised, weights, statistics and the optimiser's state are as they were: an ArithmeticError where a
         number is not finite, which names the example and the node.
         """
         statistics = [(buffer, buffer.copy()) for buffer in self.model.buffers().values()]
-        examples, root = [lift(x) for x in X], None
+        examples, root, task = [lift(x) for x in X], None, self.model.task or self.task
+        weights = [self._scaled[i] for i in places] if self._scaled and places is not None else None
         data, places = ("mini-batch", range(len(X))) if places is None else ("training data", places)
         try:
             with (
@@ -256,7 +315,7 @@ class Training(Answering):
                 naming_example(examples, places, data, self.training.features, lambda: root),
             ):
                 outputs = self.model.batch(examples)
-                loss, right = mean_loss(self.loss, outputs, y), count_right(outputs, y)
+                loss, tally = mean_loss(self.loss, outputs, y, weights), task.tally(numbers_of(outputs), y)
                 root = self.with_penalties(loss)
                 refuse_infinite(root.data)
                 self.optimizer.zero_grad()
@@ -272,7 +331,7 @@ class Training(Answering):
                 buffer[:] = old
             raise
         self._gradient = [total + len(y) * g for total, g in zip(self._gradient, gradient)]
-        return loss.data, right
+        return loss.data, tally
 
     def state_dict(self, records: bool = True) -> dict[str, Any]:
         """All that the next epoch depends on, as numbers, strings, lists and dicts; JSON keeps it to the last bit.
@@ -280,7 +339,7 @@ class Training(Answering):
         records   with False they are left out, and ``load_state_dict`` wants them back under "records"
         """
         return {
-            "model": self.model.state_dict(),
+            "model": self._latest(),
             "optimizer": self.optimizer.state_dict(),
             **({"records": [list(record) for record in self.records]} if records else {}),
             "best": {"epoch": self.best[0].epoch, "model": self.best[1]} if self.best else None,
@@ -307,7 +366,8 @@ class Training(Answering):
             raise ValueError(f"this is no state of a training: {type(error).__name__} {error}") from error
 
     def _load(self, state: Mapping[str, Any]) -> None:
-        records = [EpochRecord(*record) for record in state["records"]]
+        # one NaN for all, so that records of a file equal those that were written
+        records = [EpochRecord._make(nan if x != x else x for x in record) for record in state["records"]]
         if [record.epoch for record in records] != list(range(1, len(records) + 1)):
             raise ValueError("the records of the state are not of the epochs 1, 2, …")
         generators = self.generators()
@@ -358,30 +418,33 @@ class Training(Answering):
 
     def with_penalties(self, loss: Value) -> Value:
         """The loss of a mini-batch, and what l1 and l2 add to it."""
-        if self.l1:
-            loss = loss + l1_penalty(weights(self.model), self.l1)
-        if self.l2:
-            loss = loss + l2_penalty(weights(self.model), self.l2)
+        for penalty, strength in ((l1_penalty, self.l1), (l2_penalty, self.l2)):
+            if strength:
+                loss = loss + penalty(penalised(self.model), strength)
         return loss
 
     def _epoch(self, epoch: int, bar: Any) -> EpochRecord:
+        self._scaled = self.scaled_weights()
+        task = self.model.task = self.task
+        self._train_mode()
         self.choose_engine()
-        self.model.train()
-        n, total_loss, right, updates = len(self.training.y), 0.0, 0, self.updates_per_epoch
+        n, losses, tallies, updates = len(self.training.y), [], [], self.updates_per_epoch
         with self._steps() as step:
             for batch in batches(n, self.batch_size, self.rng, self.least_batch):
-                loss, good = step(batch)
-                total_loss += loss * len(batch)
-                right += good
+                loss, tally = step(batch)
+                losses.append(loss * len(batch))
+                tallies.append(tally)
                 bar.update()
-        loss, share = self._validate()
+        metrics = task.metrics([fsum(column) for column in zip(*tallies)], self.training.y)
+        validation_loss, validated = self._validate()
         return EpochRecord(
-            epoch, total_loss / n, right / n, loss, share, epoch * n, epoch * updates,
+            epoch, sum(losses) / n, metrics.accuracy, validation_loss, validated.accuracy, epoch * n, epoch * updates,
             hypot(*self._gradient) / n, self.optimizer.learning_rate,
+            metrics.rmse, metrics.r2, validated.rmse, validated.r2,
         )  # fmt: skip
 
     @contextmanager
-    def _steps(self) -> Iterator[Callable[[Sequence[int]], tuple[float, int]]]:
+    def _steps(self) -> Iterator[Step]:
         """Inside, one update for each mini-batch given by its indices, by the engine that was chosen."""
         self._gradient = [0.0] * len(self.optimizer.parameters)
         if self._replay is None:
@@ -391,80 +454,15 @@ class Training(Answering):
             yield step
         self._gradient = gradient.tolist()
 
-    def _validate(self) -> tuple[float, float]:
+    def _validate(self) -> tuple[float, Metrics]:
         if self.validation is None:
-            return nan, nan
+            return nan, Metrics()
         try:
             if self._replay is not None and self._replay.evaluates:
-                loss, share = self._replay.evaluate()
+                loss, metrics = self._replay.evaluate()
             else:
-                loss, share = evaluate(self.model, self.loss, self.validation)
+                loss, metrics = evaluate(self.model, self.loss, self.validation, self.model.task)
             refuse_infinite(loss)
         except ArithmeticError as error:
             raise failing_example(self.model, self.loss, self.validation, "validation data") or error from None
-        return loss, share
-
-
-def outputs_of(model: Module, X: Sequence[Sequence[float]]) -> list[Any]:
-    """The outputs for each example, in evaluation mode and without a graph; the model's modes stay as they were."""
-    parts: Iterable[int] = range(0, max(len(X), 1), AT_ONCE)
-    if len(X) > AT_ONCE:
-        from tqdm import tqdm
-
-        parts = tqdm(parts, unit="thousand examples", leave=False, disable=None, delay=2)  # seconds
-    with evaluating(model), no_grad(), collector_paused():
-        return [output for k in parts for output in model.batch(X[k : k + AT_ONCE])]
-
-
-def evaluate(model: Module, loss: Loss, data: Dataset) -> tuple[float, float]:
-    """Mean loss and accuracy on data, in evaluation mode and without a graph."""
-    outputs = outputs_of(model, data.X)
-    with no_grad():
-        return mean_loss(loss, outputs, data.y).data, count_right(outputs, data.y) / len(data.y)
-
-
-def accuracy(model: Module, data: Dataset) -> float:
-    """The share of examples whose label the model predicts, in evaluation mode."""
-    return count_right(outputs_of(model, data.X), data.y) / len(data.y)
-
-
-def predict(output: Any) -> int:
-    """The label that an output stands for: its largest unit; for one unit, 1 if it is above 0, else 0."""
-    units = [output] if isinstance(output, Value) else output
-    if len(units) == 1:
-        return int(units[0].data > 0.0)
-    numbers = [z.data for z in units]
-    return numbers.index(max(numbers))
-
-
-def count_right(outputs: Sequence[Any], y: Sequence[Any]) -> int:
-    """How many outputs stand for the label of their target. ValueError where their numbers differ."""
-    if len(outputs) != len(y):
-        raise ValueError(f"{len(outputs)} outputs and {len(y)} labels: it needs as many")
-    return sum(predict(output) == label_of(target) for output, target in zip(outputs, y))
-
-
-def label_of(target: Any) -> Any:
-    """The label of a target: −1 is 0, as for the hinge loss; of several numbers it is the place of the largest.
-
-    >>> label_of(-1), label_of(2), label_of([0.0, 1.0])
-    (0, 2, 1)
-    """
-    if not isinstance(target, Iterable):
-        return max(target, 0)
-    units = list(target)
-    return max(range(len(units)), key=units.__getitem__) if len(units) > 1 else label_of(units[0])
-
-
-def check_targets(model: Module, loss: Loss, data: Dataset) -> None:
-    """Let the loss refuse what is no target, with the outputs for one example, before anything is moved."""
-    try:
-        [output] = outputs_of(model, data.X[:1])
-    except ArithmeticError:  # the weights are too large: training says so
-        return
-    with no_grad():
-        for target in {tuple(y) if isinstance(y, Iterable) else y: y for y in data.y}.values():
-            try:
-                loss(output, target)
-            except ArithmeticError:
-                continue
+        return loss, metrics

@@ -31,9 +31,9 @@ from nn import (
 from nn.checkpoint import load, save
 from nn.data import moons
 from nn.diagram import trace_diagram
+from nn.evaluation import evaluate, outputs_of
 from nn.losses import mean_loss
 from nn.optim import clip_value, cosine
-from nn.training import evaluate, outputs_of
 
 REFERENCES = json.loads((Path(__file__).parent / "references/references.json").read_text())
 # the same sums in another order than PyTorch's; x̂ divides by deviations down to 0.01, which magnifies their rounding

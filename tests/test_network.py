@@ -33,13 +33,13 @@ from nn.checkpoint import load, load_preprocessing, save
 from nn.claims.fitting import mean as mean_of_floats
 from nn.data import BUNDLED, BY_NAME, Dataset, batches, circles, digits, iris, moons, spirals, split, xor
 from nn.diagram import model_diagram
+from nn.evaluation import evaluate
 from nn.init import BY_NAME as INITIALIZERS
 from nn.init import he_normal, he_uniform, xavier_normal, xavier_uniform
 from nn.losses import mean_loss, mean_squared_error
 from nn.module import Module
 from nn.optim import Optimizer
 from nn.tables import read_split
-from nn.training import evaluate
 
 ROOT = Path(__file__).parent.parent
 
@@ -593,8 +593,8 @@ def test_the_weights_of_the_best_epoch_come_back():
     assert best.epoch == 2  # neither the first nor the last, or keeping those would pass
     assert training.restore_best() == best
     assert training.model.state_dict() == states[best]
-    found = evaluate(training.model, binary_cross_entropy, training.validation)
-    assert found == (best.validation_loss, best.validation_accuracy)
+    loss, metrics = evaluate(training.model, binary_cross_entropy, training.validation)
+    assert (loss, metrics.accuracy) == (best.validation_loss, best.validation_accuracy)
 
 
 def test_without_validation_data_there_is_no_best_epoch_to_restore():

@@ -149,7 +149,7 @@ def test_a_run_interrupted_in_any_epoch_and_resumed_equals_the_whole_one_to_the_
     tmp_path, monkeypatch, capsys, stop, uninterrupted
 ):
     (engine, whole), broken = uninterrupted, tmp_path / "broken"
-    count, counted = nn.training.count_right, nn.replaying._Recorded._result
+    count, counted = nn.training.numbers_of, nn.replaying._Recorded._result
     steps = []
 
     def interrupted(function):
@@ -162,7 +162,7 @@ def test_a_run_interrupted_in_any_epoch_and_resumed_equals_the_whole_one_to_the_
 
         return called
 
-    monkeypatch.setattr(nn.training, "count_right", interrupted(count))
+    monkeypatch.setattr(nn.training, "numbers_of", interrupted(count))
     monkeypatch.setattr(nn.replaying._Recorded, "_result", interrupted(counted))
     with pytest.raises(SystemExit) as left:
         main([*EVERYTHING, "--engine", engine, "--out", str(broken)])

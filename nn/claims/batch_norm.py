@@ -12,6 +12,7 @@ from nn.activations import Sigmoid, Tanh
 from nn.claims.fitting import fit, generator, mean, spread
 from nn.claims.result import Judgement, Result, bars, claim, curves
 from nn.data import Dataset, moons
+from nn.evaluation import evaluate
 from nn.init import Matrix, xavier_uniform
 from nn.layers import MLP, Linear
 from nn.losses import binary_cross_entropy, mean_loss
@@ -19,7 +20,6 @@ from nn.module import evaluating, flatten, lift
 from nn.normalisation import BatchNorm, calibrate
 from nn.optim import gradient_norm
 from nn.pictures import GREY
-from nn.training import evaluate
 
 SCALES = (0.01, 0.1, 1.0, 10.0, 100.0)
 RATES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)

@@ -11,11 +11,12 @@ from autograd.value import Value
 from nn.claims.fitting import generator, gradient, mean, spread
 from nn.claims.result import Judgement, Result, claim, curves, finish, style
 from nn.data import batches, moons
+from nn.evaluation import evaluate
 from nn.layers import MLP
 from nn.losses import binary_cross_entropy
 from nn.optim import SGD, Schedule, exponential, inverse_time
 from nn.pictures import GREY
-from nn.training import Training, evaluate
+from nn.training import Training
 
 SIZES = (1, 10, 100)
 RATES = (0.03, 0.1, 0.3, 1.0, 3.0)

@@ -12,10 +12,10 @@ from autograd.number_systems import floats
 from nn.claims.fitting import fit, generator, mean
 from nn.claims.result import STYLES, Judgement, Result, bars, claim, finish
 from nn.data import moons
+from nn.evaluation import evaluate
 from nn.layers import MLP, Linear, Sequential
 from nn.losses import binary_cross_entropy
 from nn.regularisation import Dropout
-from nn.training import evaluate
 
 UNITS = 12
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from autograd.functions import sum
 from autograd.modes import collector_paused
 from nn.data import Dataset
+from nn.evaluation import numbers_of
 from nn.layers import MLP, Linear, Sequential
 from nn.module import Module, evaluating, numbers
-from nn.training import Training, predict
+from nn.training import Training
 from nn.watching.outputs import outputs_at
 
 Array = NDArray[np.float64]
@@ -96,7 +97,11 @@ def frames(
                     )
                     for l, linear in enumerate(traced, 1)
                 ]
-                yield Frame(layers, [predict(trace.output) for trace in traces], outputs_at(model, points))
+                yield Frame(
+                    layers,
+                    [training.task.decide(units) for units in numbers_of(trace.output for trace in traces)],
+                    outputs_at(model, points),
+                )
             except (ValueError, TypeError) as error:
                 raise ValueError(
                     f"history[{place}], of epoch {training.records[place].epoch}, cannot be shown: {error}; "

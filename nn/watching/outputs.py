@@ -11,8 +11,8 @@ from autograd.graph import topological_order
 from autograd.modes import collector_paused
 from autograd.number_systems import arrays
 from autograd.value import Value
+from nn.evaluation import outputs_of, units_of
 from nn.module import Module, evaluating
-from nn.training import outputs_of
 
 Array = NDArray[np.float64]
 
@@ -29,11 +29,6 @@ def outputs_at(model: Module, X: Sequence[Sequence[float]]) -> Array:
             return _on_arrays(model, np.asarray(X, float).T)
     found = [[unit.data for unit in units_of(output)] for output in outputs_of(model, X)]
     return np.asarray(found).T
-
-
-def units_of(output: Value | list[Value]) -> list[Value]:
-    """The output units: a list of one where the model returns the Value itself."""
-    return [output] if isinstance(output, Value) else output
 
 
 def _on_arrays(model: Module, columns: Array) -> Array:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from autograd.errors import clipped, text_name
 from nn.activations import Sigmoid
 from nn.data import Dataset
-from nn.training import EpochRecord, Training, label_of
+from nn.evaluation import Task
+from nn.training import EpochRecord, Training
 from nn.watching.frames import STEPS, Frame, Grid, frames, layers_of
 from nn.watching.shrinking import digits, evenly, quantised, rows_and_columns
 
@@ -41,8 +42,8 @@ def told(training: Training, history: Sequence[Any], count: int) -> dict[str, An
         },
         "frames": [_record(training.records[i]) for i in chosen],
         "classes": _named(training.training.classes),
-        "map": _map(training, film, grid) if grid else _confusion(film, data, bool(training.validation)),
-        "examples": _examples(examples, film),
+        "map": _map(training, film, grid) if grid else _confusion(training, film, data),
+        "examples": _examples(training.task, examples, film),
         "layers": [_layer(l, film) for l in range(len(film[0].layers))],
     }
 
@@ -80,7 +81,7 @@ def _map(training: Training, film: Sequence[Frame], grid: Grid) -> dict[str, Any
         "high": grid.high,
         "steps": STEPS,
         "features": _named(features[:2]) if len(features) >= 2 else ["x₁", "x₂"],
-        "points": [[*(digits(x) for x in data.X[i]), int(label_of(data.y[i]))] for i in points],
+        "points": [[*(digits(x) for x in data.X[i]), training.task.label_of(data.y[i])] for i in points],
         "examples": len(data.y),
     }
 
@@ -100,18 +101,19 @@ def _heights(film: Sequence[Frame], level: float) -> dict[str, Any]:
     }
 
 
-def _confusion(film: Sequence[Frame], data: Dataset, is_validation: bool) -> dict[str, Any]:
-    truth = [int(label_of(y)) for y in data.y]
+def _confusion(training: Training, film: Sequence[Frame], data: Dataset) -> dict[str, Any]:
+    task = training.task
+    truth = [task.label_of(y) for y in data.y]
     n = max(len(data.classes), len(film[0].outputs), 2, max(truth) + 1)
     names = _named(data.classes) + [str(i) for i in range(len(data.classes), n)]
     counts = []
     for frame in film:
         units = frame.outputs
-        found = np.argmax(units, axis=0) if len(units) > 1 else (units[0] > 0.0).astype(int)
+        found = np.array([task.decide(column) for column in units.T.tolist()])
         counts.append(np.bincount(np.asarray(truth) * n + found, minlength=n * n).tolist())
     return {
         "kind": "confusion",
-        "data": "validation" if is_validation else "training",
+        "data": "validation" if training.validation else "training",
         "names": names,
         "counts": counts,
         "examples": len(truth),
@@ -121,12 +123,12 @@ def _confusion(film: Sequence[Frame], data: Dataset, is_validation: bool) -> dic
 # ---- the layers ---------------------------------------------------------------------------------------------------
 
 
-def _examples(examples: Dataset, film: Sequence[Frame]) -> dict[str, Any]:
+def _examples(task: Task, examples: Dataset, film: Sequence[Frame]) -> dict[str, Any]:
     columns = evenly(len(examples.X[0]), 1024)
     return {
         "X": quantised([np.array(x)[columns] for x in examples.X]),
         "features": len(examples.X[0]),
-        "labels": [int(label_of(y)) for y in examples.y],
+        "labels": [task.label_of(y) for y in examples.y],
         "predicted": [frame.predicted for frame in film],
     }
 

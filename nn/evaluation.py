@@ -1,0 +1,326 @@
+"""What a model's outputs mean: the class that they decide for or the number that they predict, and how good it is.
+
+The loss says what its outputs are (``nn.losses.outputs_are``), the data whether their targets are labels. Accuracy,
+predictions, records, plots and pages all read the one ``Task`` that follows from both.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from functools import partial
+from itertools import pairwise
+from math import fsum, nan, sqrt
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from autograd.modes import collector_paused, no_grad
+from autograd.primitives import exp, identity, relu, sigmoid, tanh
+from autograd.value import Value, data_of
+from nn.arguments import answering
+from nn.data import Dataset
+from nn.losses import BY_NAME, OUTPUTS, Loss, mean_loss
+from nn.module import Module, evaluating, lift
+
+if TYPE_CHECKING:
+    from autograd.number_systems.arrays import Array
+
+AT_ONCE = 1000  # examples that are evaluated together: the values of a layer take memory for as many
+CLASSIFICATION, REGRESSION = "classification", "regression"
+
+
+class Metrics(NamedTuple):
+    """How good predictions are; NaN for a metric that says nothing about the task.
+
+    accuracy    share of the examples whose class is predicted
+    rmse        √(1/n Σ (y − a)²), in the units of the target
+    r2          1 − Σ (y − a)² / Σ (y − ȳ)²: 1 is perfect, 0 is as good as always ȳ, the mean of these targets
+
+    Of several output units, rmse and r2 are the means over the units.
+    """
+
+    accuracy: float = nan
+    rmse: float = nan
+    r2: float = nan
+
+
+class Task(NamedTuple):
+    """How the outputs of one loss are read on one kind of targets.
+
+    kind      "classification", "regression", or "" for a loss that does not say what its outputs are
+    labels    the values that the target of one output unit takes, in order; () where each class has a unit
+    cuts      of one output unit, the numbers between its classes: 0 for a logit, ½ for a probability
+    units     (mean, deviation) of the targets before they were standardised
+
+    >>> from nn import half_squared_error
+    >>> task = Task.of(half_squared_error, Dataset([[1.0], [2.0]], [-1, 1]), units=1)
+    >>> task.kind, task.cuts, task.decide([-0.2]), task.prediction([-0.2])
+    ('classification', (0.0,), 0, -1)
+    """
+
+    kind: str
+    labels: tuple[Any, ...] = ()
+    cuts: tuple[float, ...] = ()
+    units: tuple[float, float] = (0.0, 1.0)
+
+    @classmethod
+    def of(cls, loss: Loss, data: Dataset, units: int) -> Task:
+        """What a loss and the targets make of so many output units."""
+        while isinstance(loss, partial):
+            loss = loss.func
+        return cls.reading(getattr(loss, "outputs", ""), data, units)
+
+    @classmethod
+    def reading(cls, outputs: str, data: Dataset, units: int) -> Task:
+        """The same for outputs of a kind; ValueError for one that does not exist."""
+        if not outputs:
+            return cls("")
+        if outputs not in OUTPUTS:
+            raise ValueError(f"outputs = {outputs!r}: a loss reads one of {', '.join(OUTPUTS)}")
+        labels = OUTPUTS[outputs]
+        if outputs == "numbers":
+            found = _labels(data, units)
+            if found is None:
+                return cls(REGRESSION, units=data.units)
+            labels = found
+        if units > 1:
+            return cls(CLASSIFICATION)
+        return cls(CLASSIFICATION, labels, (0.0,) if outputs == "logits" else _between(labels))
+
+    def decide(self, units: Sequence[float]) -> int:
+        """The index of the class that one example's outputs stand for: of the nearest label, or the largest unit."""
+        return bisect_left(self.cuts, units[0]) if len(units) == 1 else units.index(max(units))
+
+    def label_of(self, target: Any) -> int:
+        """The index of the class of a target: its nearest label, or the place of its largest share."""
+        if isinstance(target, Iterable):
+            shares = list(target)
+            if len(shares) > 1:
+                return shares.index(max(shares))
+            target = shares[0]
+        return bisect_left(_between(self.labels), target) if self.labels else int(target)
+
+    def prediction(self, units: Sequence[float]) -> Any:
+        """What the outputs of one example predict: a label as the targets have it; or a number, or one for each unit.
+
+        Numbers are in the target's own units. They are the outputs themselves where the loss does not say.
+        """
+        if self.kind == CLASSIFICATION:
+            k = self.decide(units)
+            return self.labels[k] if self.labels else k
+        mean, deviation = self.units
+        numbers = [mean + deviation * a for a in units]
+        return numbers[0] if len(numbers) == 1 else numbers
+
+    def tally(self, outputs: Sequence[Sequence[float]], targets: Sequence[Any]) -> list[float]:
+        """What can be added up over mini-batches: how many are right, or for each unit Σ (y − a)²."""
+        if self.kind == CLASSIFICATION:
+            return [sum(self.decide(a) == self.label_of(y) for a, y in zip(outputs, targets))]
+        if self.kind == REGRESSION:
+            return [fsum((y - a) ** 2 for y, a in pairs) for pairs in zip(*map(_pairs, targets, outputs))]
+        return [0.0]
+
+    def tally_arrays(self, outputs: Array, targets: Array) -> list[float]:
+        """The same on arrays with a row for each example; targets are the indices of classes, or numbers."""
+        if self.kind == CLASSIFICATION:
+            found = (outputs > self.cuts).sum(axis=1) if outputs.shape[1] == 1 else outputs.argmax(axis=1)
+            return [float((found == targets).sum())]
+        if self.kind == REGRESSION:
+            sums: list[float] = ((targets - outputs) ** 2).sum(axis=0).tolist()
+            return sums
+        return [0.0]
+
+    def metrics(self, tally: Sequence[float], targets: Sequence[Any]) -> Metrics:
+        """The metrics of a tally over all of these targets."""
+        n = len(targets)
+        if self.kind == CLASSIFICATION:
+            return Metrics(accuracy=tally[0] / n)
+        if self.kind == REGRESSION:
+            columns = list(zip(*(y if isinstance(y, Iterable) else (y,) for y in targets)))
+            rmse = [abs(self.units[1]) * sqrt(error / n) for error in tally]
+            return Metrics(rmse=fsum(rmse) / len(rmse), r2=fsum(map(_r2, tally, columns)) / len(rmse))
+        return Metrics()
+
+
+def _labels(data: Dataset, units: int) -> tuple[Any, ...] | None:
+    """The values of labels as targets of numbers: the classes', else 0/1 or −1/+1; None for other numbers.
+
+    Of rows, one in each is the class's and the others are alike, as in (0, 1, 0).
+    """
+    if units > 1:
+        rows = [list(y) for y in data.y if isinstance(y, Iterable)]
+        low, high = min(map(min, rows), default=0), max(map(max, rows), default=0)
+        one_hot = all(row.count(high) == 1 and row.count(low) == len(row) - 1 for row in rows)
+        return () if data.classes or (one_hot and (low, high) in ((0, 1), (-1, 1))) else None
+    values = {y for target in data.y for y in (target if isinstance(target, Iterable) else (target,))}
+    for labels in ((0, 1), (-1, 1)):
+        if values <= set(labels) and len(data.classes) in (0, 2):
+            return labels
+    return tuple(range(len(data.classes))) or None
+
+
+def _between(labels: Sequence[float]) -> tuple[float, ...]:
+    return tuple((a + b) / 2.0 for a, b in pairwise(labels))
+
+
+def _pairs(target: Any, outputs: Sequence[float]) -> list[tuple[float, float]]:
+    return list(zip(target if isinstance(target, Iterable) else (target,), outputs))
+
+
+def _r2(error: float, y: Sequence[float]) -> float:
+    mean = fsum(y) / len(y)
+    spread = fsum((y_i - mean) ** 2 for y_i in y)
+    return 1.0 - error / spread if spread else float(error == 0.0)  # as scikit-learn has it
+
+
+# ---- a model on data ----------------------------------------------------------------------------------------------
+
+
+def units_of(output: Any) -> list[Value]:
+    """The output units: a list of one where the model returns the Value itself."""
+    return [output] if isinstance(output, Value) else list(output)
+
+
+def outputs_of(model: Module, X: Sequence[Sequence[float]]) -> list[Any]:
+    """The outputs for each example, in evaluation mode and without a graph; the model's modes stay as they were."""
+    parts: Iterable[int] = range(0, max(len(X), 1), AT_ONCE)
+    if len(X) > AT_ONCE:
+        from tqdm import tqdm
+
+        parts = tqdm(parts, unit="thousand examples", leave=False, disable=None, delay=2)  # seconds
+    with evaluating(model), no_grad(), collector_paused():
+        return [output for k in parts for output in model.batch(X[k : k + AT_ONCE])]
+
+
+def numbers_of(outputs: Iterable[Any]) -> list[list[float]]:
+    """The output units of each example as floats."""
+    return [[*map(data_of, units_of(output))] for output in outputs]
+
+
+def task_of(model: Module, data: Dataset | None = None, loss: Loss | None = None) -> Task:
+    """The task of a model: by a loss, by the one that it was trained with, else by its last operation.
+
+    A model that ends with σ gives probabilities, one that ends with tanh numbers, any other logits, or numbers where
+    the targets are no labels.
+    """
+    if loss is None and model.task is not None:
+        task: Task = model.task
+        return task if data is None else task._replace(units=data.units)
+    if data is None or not data.X:
+        return Task.reading("logits", Dataset([[0.0]], [0]), units=1)
+    with evaluating(model), collector_paused():
+        units = units_of(model.batch([lift(data.X[0])])[0])
+    if loss is not None:
+        return Task.of(loss, data, len(units))
+    last = _last_operation(units[0])
+    whole = all(y == int(y) for y in data.y if not isinstance(y, Iterable))
+    is_number = last is tanh or (_labels(data, len(units)) is None and not (whole and len(units) > 1))
+    return Task.reading(
+        "probabilities" if last is sigmoid else "numbers" if is_number else "logits", data, len(units)
+    )
+
+
+def evaluate(model: Module, loss: Loss, data: Dataset, task: Task | None = None) -> tuple[float, Metrics]:
+    """Mean loss and metrics on data, in evaluation mode and without a graph."""
+    outputs = outputs_of(model, data.X)
+    with no_grad():
+        mean = mean_loss(loss, outputs, data.y).data
+    numbers = numbers_of(outputs)
+    task = task or Task.of(loss, data, len(numbers[0]))
+    return mean, task.metrics(task.tally(numbers, data.y), data.y)
+
+
+@answering
+def accuracy(model: Module, data: Dataset, loss: Loss | None = None) -> float:
+    """The share of examples whose class the model predicts, in evaluation mode.
+
+    loss    says how a class is decided: without one, the loss that the model was trained with, else its last layer
+
+    Raises ValueError for a regression, and for a loss that does not say what its outputs are.
+    """
+    return _measured(model, data, loss, CLASSIFICATION).accuracy
+
+
+@answering
+def rmse(model: Module, data: Dataset, loss: Loss | None = None) -> float:
+    """√(1/n Σ (y − a)²) in the units of the target, in evaluation mode. Raises ValueError for a classification."""
+    return _measured(model, data, loss, REGRESSION).rmse
+
+
+@answering
+def r2(model: Module, data: Dataset, loss: Loss | None = None) -> float:
+    """R² = 1 − Σ (y − a)² / Σ (y − ȳ)², in evaluation mode. Raises ValueError for a classification."""
+    return _measured(model, data, loss, REGRESSION).r2
+
+
+@answering
+def predict(model: Module, X: Sequence[Sequence[float]]) -> list[Any]:
+    """What the model predicts for each example: its label as the targets have it, or its number in their units."""
+    task = task_of(model)
+    return [task.prediction(units) for units in numbers_of(outputs_of(model, X))]
+
+
+@answering
+def confusion_matrix(model: Module, data: Dataset, loss: Loss | None = None) -> list[list[int]]:
+    """How many examples of each class (row) get which prediction (column). Raises as ``accuracy``."""
+    task = _task_for(CLASSIFICATION, model, data, loss)
+    outputs = numbers_of(outputs_of(model, data.X))
+    pairs = [(task.label_of(y), task.decide(units)) for y, units in zip(data.y, outputs)]
+    n = max(len(data.classes), len(task.labels) or len(outputs[0]), 1 + max(map(max, pairs)))
+    counts = [[0] * n for _ in range(n)]
+    for y, found in pairs:
+        counts[y][found] += 1
+    return counts
+
+
+def _measured(model: Module, data: Dataset, loss: Loss | None, kind: str) -> Metrics:
+    task = _task_for(kind, model, data, loss)
+    return task.metrics(task.tally(numbers_of(outputs_of(model, data.X)), data.y), data.y)
+
+
+def _task_for(kind: str, model: Module, data: Dataset, loss: Loss | None) -> Task:
+    task = task_of(model, data, loss)
+    if not task.kind:
+        remedy = "declare it with @nn.losses.outputs_are(…), or pass one that does as loss"
+        raise ValueError(f"the loss of {model!r} does not say what its outputs are: {remedy}")
+    if task.kind != kind:
+        others = "accuracy and confusion_matrix" if kind == REGRESSION else "rmse and r2"
+        raise ValueError(f"the task of {model!r} is a {task.kind}: {others} measure it")
+    return task
+
+
+# ---- before a training ------------------------------------------------------------------------------------------
+
+
+def check_targets(model: Module, loss: Loss, data: Dataset, insist: bool = False) -> int:
+    """Let the loss refuse outputs and targets that it is not meant for; returns the number of output units.
+
+    insist   let a loss of one's own do so too, which may not be defined for the outputs of untrained weights
+    """
+    kind, name = getattr(loss, "outputs", ""), getattr(loss, "__name__", "the loss")
+    try:
+        with evaluating(model), collector_paused():
+            [output] = model.batch([lift(data.X[0])])
+    except ArithmeticError:  # the weights are too large: training says so
+        return 1
+    units = units_of(output)
+    last = _last_operation(units[0])
+    if kind in ("logits", "scores") and (last is sigmoid or (last is relu and len(units) == 1)):
+        what = "the logit" if kind == "logits" else "a score of either sign"
+        remedy = 'leave that out (output="linear"), or take half_squared_error'
+        raise ValueError(f"{name} takes {what}, and the model ends with {last.symbol}: {remedy}")
+    if kind == "logits" and last is exp and len(units) > 1 and abs(sum(map(data_of, units)) - 1.0) < 1e-9:
+        raise ValueError(f"{name} takes logits, and the model ends with softmax: leave that out")
+    if insist or loss in BY_NAME.values():
+        with no_grad():
+            for target in {tuple(y) if isinstance(y, Iterable) else y: y for y in data.y}.values():
+                with suppress(ArithmeticError):
+                    loss(output, target)
+    return len(units)
+
+
+def _last_operation(unit: Value) -> Any:
+    """The operation that made a unit, behind names that were given to it."""
+    while unit.operation is identity and unit.parents:
+        unit = unit.parents[0]
+    return unit.operation
