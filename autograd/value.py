@@ -19,6 +19,17 @@ def reflected(primitive: Primitive) -> Callable[[Any, Operand], Value]:
     return lambda self, other: binary(primitive, other, self)
 
 
+def method(primitive: Primitive) -> Callable[[Any], Value]:
+    """x.tanh() is tanh(x)."""
+
+    def run(self: Any) -> Value:
+        return unary(primitive, self)
+
+    run.__name__ = run.__qualname__ = primitive.name
+    run.__doc__ = (primitive.__doc__ or "").partition("\n")[0]
+    return run
+
+
 def comparison(holds: Callable[[float, float], bool]) -> Callable[[Any, Operand], Any]:
     """x < y of the numbers; equality stays identity."""
 
@@ -138,113 +149,50 @@ class Value:
     __rtruediv__ = reflected(primitives.div)
     __rpow__ = reflected(primitives.pow)
 
-    def __neg__(self) -> Value:
-        return unary(primitives.neg, self)
-
-    def __pos__(self) -> Value:
-        return unary(primitives.identity, self)
-
-    def __abs__(self) -> Value:
-        return unary(primitives.abs, self)
-
+    __neg__ = method(primitives.neg)
+    __pos__ = method(primitives.identity)
+    __abs__ = method(primitives.abs)
     abs = __abs__
-
-    def acos(self) -> Value:
-        return unary(primitives.acos, self)
-
-    def asin(self) -> Value:
-        return unary(primitives.asin, self)
-
-    def atan(self) -> Value:
-        return unary(primitives.atan, self)
-
-    def cos(self) -> Value:
-        return unary(primitives.cos, self)
-
-    def cosh(self) -> Value:
-        return unary(primitives.cosh, self)
-
-    def detach(self) -> Value:
-        return unary(primitives.detach, self)
-
-    def elu(self) -> Value:
-        return unary(primitives.elu, self)
-
-    def erf(self) -> Value:
-        return unary(primitives.erf, self)
-
-    def erfc(self) -> Value:
-        return unary(primitives.erfc, self)
-
-    def exp(self) -> Value:
-        return unary(primitives.exp, self)
-
-    def expm1(self) -> Value:
-        return unary(primitives.expm1, self)
-
-    def floor(self) -> Value:
-        return unary(primitives.floor, self)
-
-    def gelu(self) -> Value:
-        return unary(primitives.gelu, self)
-
-    def log(self) -> Value:
-        return unary(primitives.log, self)
-
-    def log1p(self) -> Value:
-        return unary(primitives.log1p, self)
-
-    def log2(self) -> Value:
-        return unary(primitives.log2, self)
-
-    def log_sigmoid(self) -> Value:
-        return unary(primitives.log_sigmoid, self)
-
-    def relu(self) -> Value:
-        return unary(primitives.relu, self)
-
-    def sigmoid(self) -> Value:
-        return unary(primitives.sigmoid, self)
-
-    def sign(self) -> Value:
-        return unary(primitives.sign, self)
-
-    def silu(self) -> Value:
-        return unary(primitives.silu, self)
-
-    def sin(self) -> Value:
-        return unary(primitives.sin, self)
-
-    def sinh(self) -> Value:
-        return unary(primitives.sinh, self)
-
-    def softplus(self) -> Value:
-        return unary(primitives.softplus, self)
-
-    def sqrt(self) -> Value:
-        return unary(primitives.sqrt, self)
-
-    def tan(self) -> Value:
-        return unary(primitives.tan, self)
-
-    def tanh(self) -> Value:
-        return unary(primitives.tanh, self)
+    acos = method(primitives.acos)
+    asin = method(primitives.asin)
+    atan = method(primitives.atan)
+    cos = method(primitives.cos)
+    cosh = method(primitives.cosh)
+    detach = method(primitives.detach)
+    elu = method(primitives.elu)
+    erf = method(primitives.erf)
+    erfc = method(primitives.erfc)
+    exp = method(primitives.exp)
+    expm1 = method(primitives.expm1)
+    floor = method(primitives.floor)
+    gelu = method(primitives.gelu)
+    log = method(primitives.log)
+    log1p = method(primitives.log1p)
+    log2 = method(primitives.log2)
+    log_sigmoid = method(primitives.log_sigmoid)
+    relu = method(primitives.relu)
+    sigmoid = method(primitives.sigmoid)
+    sign = method(primitives.sign)
+    silu = method(primitives.silu)
+    sin = method(primitives.sin)
+    sinh = method(primitives.sinh)
+    softplus = method(primitives.softplus)
+    sqrt = method(primitives.sqrt)
+    tan = method(primitives.tan)
+    tanh = method(primitives.tanh)
 
     __lt__, __le__, __gt__, __ge__ = comparison(lt), comparison(le), comparison(gt), comparison(ge)
 
     def __bool__(self) -> bool:
         return self._data != 0.0
 
-    def __float__(self) -> NoReturn:
+    def __float__(self, digits: int | None = None) -> NoReturn:
         raise TypeError(
             f"{self!r} would leave the graph: math.exp, float, int and round record nothing; write x.data for the "
             "number, or autograd.exp(x) to stay in the graph"
         )
 
-    def __round__(self, digits: int | None = None) -> NoReturn:
-        self.__float__()
-
-    __int__ = __complex__ = __trunc__ = __floor__ = __ceil__ = __float__
+    __round__ = __int__ = __complex__ = __trunc__ = __floor__ = __ceil__ = __float__
 
     def __format__(self, spec: str) -> str:
         return format(self._data, spec) if spec else str(self)
