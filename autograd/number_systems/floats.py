@@ -10,11 +10,9 @@ from __future__ import annotations
 import math
 import sys
 from builtins import sum as _sum
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from math import atan, atan2, erf, erfc, tanh
-from math import cos as _cos
-from math import sin as _sin
 from typing import Any, SupportsFloat
 
 from autograd.errors import shown
@@ -60,11 +58,22 @@ def number(thing: Any) -> float:
     )
 
 
-def exp(x: float) -> float:
-    try:
-        return math.exp(x)
-    except OverflowError:
-        return inf
+def _or_infinite(function: Callable[[float], float]) -> Callable[[float], float]:
+    def run(x: float) -> float:
+        try:
+            return function(x)
+        except OverflowError:
+            return inf
+
+    return run
+
+
+def _of_finite(function: Callable[[float], float]) -> Callable[[float], float]:
+    return lambda x: function(x) if x - x == 0.0 else nan
+
+
+exp, expm1, cosh = map(_or_infinite, (math.exp, math.expm1, math.cosh))
+sin, cos, tan = map(_of_finite, (math.sin, math.cos, math.tan))
 
 
 def log(x: float) -> float:
@@ -83,27 +92,8 @@ def log1p(x: float) -> float:
     return -inf if x == -1.0 else nan
 
 
-def expm1(x: float) -> float:
-    try:
-        return math.expm1(x)
-    except OverflowError:
-        return inf
-
-
 def sqrt(x: float) -> float:
     return math.sqrt(x) + 0.0 if x >= 0.0 else nan  # √−0 = 0, without the sign: the slope 1/(2√x) is +∞ there
-
-
-def sin(x: float) -> float:
-    return _sin(x) if x - x == 0.0 else nan
-
-
-def cos(x: float) -> float:
-    return _cos(x) if x - x == 0.0 else nan
-
-
-def tan(x: float) -> float:
-    return math.tan(x) if x - x == 0.0 else nan
 
 
 def asin(x: float) -> float:
@@ -131,13 +121,6 @@ def sinh(x: float) -> float:
         return math.sinh(x)
     except OverflowError:
         return math.copysign(inf, x)
-
-
-def cosh(x: float) -> float:
-    try:
-        return math.cosh(x)
-    except OverflowError:
-        return inf
 
 
 def sigmoid(z: float) -> float:
