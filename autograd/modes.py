@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar
 
 faults_wait: ContextVar[bool] = ContextVar("faults_wait", default=False)
 
@@ -78,28 +78,20 @@ def collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def recording(function: F) -> F:
-    """The function, which records inside ``no_grad`` too: derivatives are computed with a graph."""
-
-    @wraps(function)
-    def recorded(*arguments: Any, **options: Any) -> Any:
-        outside = no_grad.depth.set(())
-        try:
-            return function(*arguments, **options)
-        finally:
-            no_grad.depth.reset(outside)
-
-    return cast("F", recorded)
-
-
 @contextmanager
-def faults_waiting() -> Iterator[None]:
-    """Inside, operations record infinities and NaNs without raising: a shut gate may stop them later."""
-    token = faults_wait.set(True)
+def holding(mode: ContextVar[Any], setting: Any) -> Iterator[None]:
+    """Inside, the mode has this setting; also as a decorator."""
+    token = mode.set(setting)
     try:
         yield
     finally:
-        faults_wait.reset(token)
+        mode.reset(token)
+
+
+# decorates what computes derivatives: it records its graph inside ``no_grad`` too
+recording = holding(no_grad.depth, ())
+
+
+def faults_waiting() -> AbstractContextManager[None]:
+    """Inside, operations record infinities and NaNs without raising: a shut gate may stop them later."""
+    return holding(faults_wait, True)
