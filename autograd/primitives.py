@@ -61,14 +61,8 @@ class Primitive:
     """One entry of the table. Called on Values or numbers, it records a node.
 
     name                 the rule's own name; the key in ``TABLE``
-    symbol               how drawings and texts write it: × σ Σ
-    domains              one Domain for each operand; an n-ary rule has one for all
-    derivative_domains   where the local derivatives are finite too
-    joint                a JointDomain, where the operands depend on each other
-    remedy               what to write instead, said where the domain is broken
-    gate                 whether a local derivative of 0 means "not chosen", which stops even an infinite upstream
     letters              the rule's names of its operands, as the messages use them
-    least, step          an n-ary rule takes ``least`` operands, or ``step`` more, or 2 ``step`` more …
+    derivative_domains   where the local derivatives are finite too; all else is as ``primitive`` was given it
     """
 
     # how a call records a node, and reads an operand's number: `autograd.value` puts its functions here
@@ -219,13 +213,13 @@ def primitive(
 ) -> Callable[[Rule], Primitive]:
     """Put a rule into the table; what comes back is the function on Values.
 
-    symbol      how texts and drawings write the operation
-    domains     one for each operand of the rule (one for all, where it takes ``*operands``)
-    derivative  the domains of the local derivatives, where they are smaller
-    joint       a condition on all operands together
-    remedy      what to write instead where a domain is broken
-    gate        whether a local derivative of 0 means that the operand was not chosen, as relu's
-    least, step an n-ary rule takes ``least`` operands, or ``step`` more, or 2 ``step`` more …
+    symbol        how texts and drawings write the operation: × σ Σ
+    domains       one for each operand of the rule (one for all, where it takes ``*operands``)
+    derivative    the domains of the local derivatives, where they are smaller
+    joint         a condition on all operands together
+    remedy        what to write instead where a domain is broken
+    gate          whether a local derivative of 0 means "not chosen", as relu's: it stops even an infinite upstream
+    least, step   an n-ary rule takes ``least`` operands, or ``step`` more, or 2 ``step`` more …
 
     Raises TypeError if the domains do not match the operands, ValueError if the name is taken.
 
