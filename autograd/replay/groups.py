@@ -28,7 +28,10 @@ class Group(ABC):
     nodes     the places of their results in the graph, in the shape in which they lie
     out       their slots
     columns   the slots of each operand
+    kept      the local derivatives of the latest run
     """
+
+    kept: list[Any]
 
     def __init__(self, memory: Memory, nodes: Ints, columns: list[Ints], operation: Primitive | None) -> None:
         self.memory, self.nodes, self.operation = memory, nodes, operation
@@ -46,6 +49,20 @@ class Group(ABC):
     @abstractmethod
     def backward(self, late: bool) -> list[Step]:
         """What gives the operands their share; ``late``: those that no parameter needs, else the others."""
+
+    def rule_step(self, system: Any, operands: Sequence[Any]) -> Step:
+        """The step that runs the rule on arrays and keeps its local derivatives, which are known from now on."""
+        assert self.operation is not None
+        rule, out = self.operation.rule, self.value
+        with np.errstate(all="ignore"):
+            _, local_derivatives = rule(system, *operands)
+        kept = self.kept = list(local_derivatives)
+
+        def run() -> None:
+            value, kept[:] = rule(system, *operands)
+            out[...] = value
+
+        return run
 
     def is_due(self, column: Ints, late: bool) -> bool:
         """Whether this operand's gradient is computed now; that of constants never is."""
@@ -70,7 +87,7 @@ class Tape(Group):
     """
 
     def __init__(self, memory: Memory, operations: list[Operation]) -> None:
-        self.memory, self.operation = memory, None
+        self.memory, self.operation, self.kept = memory, None, []
         self.names = Counter(primitive.name for _, primitive, _ in operations)
         self.nodes = np.array([node for node, _, _ in operations])
         self.columns = []
@@ -83,9 +100,8 @@ class Tape(Group):
             self.tape.append((primitive.rule, slot[node], places))
 
     def forward(self) -> list[Step]:
-        values = self.memory.value_at
-        self.kept: list[Any] = []
-        kept, keep = self.kept, self.kept.append
+        values, kept = self.memory.value_at, self.kept
+        keep = kept.append
         # one operand, or two, are the most frequent: each said apart, a tape is a third faster
         tape = [(rule, out, places[0], places[-1], len(places), places) for rule, out, places in self.tape]
 
@@ -126,20 +142,9 @@ class Elementwise(Group):
     """One rule on arrays, an array for each operand."""
 
     def forward(self) -> list[Step]:
-        assert self.operation is not None
         steps: list[Step] = []
         operands = [self._operand(column, steps) for column in self.columns]
-        rule, out = self.operation.rule, self.value
-        with np.errstate(all="ignore"):
-            _, local_derivatives = rule(quick, *operands)
-        self.kept = list(local_derivatives)
-        kept = self.kept
-
-        def run() -> None:
-            value, kept[:] = rule(quick, *operands)
-            out[...] = value
-
-        return [*steps, run]
+        return [*steps, self.rule_step(quick, operands)]
 
     def _operand(self, column: Ints, steps: list[Step]) -> Any:
         if column.max() < self.memory.constants:
@@ -169,24 +174,12 @@ class ManyOperands(Group):
     def forward(self) -> list[Step]:
         from autograd import primitives
 
-        assert self.operation is not None
         steps: list[Step] = []
         self.columns = [np.ascontiguousarray(self.columns[0].T)]  # (operands, results)
         operands = self.memory.read(self.columns[0], steps)
-        rule, out = self.operation.rule, self.value
         self.along_axis = self.operation in (primitives.sum, primitives.logsumexp)
-        system: Any = stacked if self.along_axis else quick
-        given = [operands] if self.along_axis else list(operands)
-        with np.errstate(all="ignore"):
-            _, local_derivatives = rule(system, *given)
-        self.kept = list(local_derivatives)
-        kept = self.kept
-
-        def run() -> None:
-            value, kept[:] = rule(system, *given)
-            out[...] = value
-
-        return [*steps, run]
+        step = self.rule_step(stacked, [operands]) if self.along_axis else self.rule_step(quick, list(operands))
+        return [*steps, step]
 
     def backward(self, late: bool) -> list[Step]:
         [column] = self.columns

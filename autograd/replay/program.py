@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from html import escape
 from math import isfinite
 from operator import attrgetter
 from typing import Any
@@ -24,7 +25,7 @@ from autograd.replay.comparison import check_same
 from autograd.replay.flattening import Ints, flatten
 from autograd.replay.memory import is_finite
 from autograd.replay.planning import Plan
-from autograd.replay.telling import Layer, find_layers, tell, tell_html, tell_latex
+from autograd.replay.telling import Layer, find_layers, tell, tell_latex
 from autograd.replay.training import training, write_back
 from autograd.value import Value, data_of
 
@@ -245,7 +246,7 @@ class Program:
         )
 
     def _repr_html_(self) -> str:
-        return tell_html(self.plan)
+        return f'<pre style="line-height:1.4">{escape(str(self))}</pre>'
 
     def _repr_latex_(self) -> str:
         return tell_latex(self.plan)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from html import escape
 from typing import NamedTuple
 
 import numpy as np
@@ -270,8 +269,3 @@ def tell_latex(plan: Plan) -> str:
         return r"$\text{no matrix product}$"
     body = r" \\ ".join(line.replace(" = ", " &= ", 1) for line in lines)
     return rf"$\displaystyle \begin{{aligned}} {body} \end{{aligned}}$"
-
-
-def tell_html(plan: Plan) -> str:
-    """The text for a notebook."""
-    return f'<pre style="line-height:1.4">{escape(tell(plan))}</pre>'
