@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from autograd.value import Value
 
 
-def topological_order(root: Value) -> list[Value]:
-    """Every node that ``root`` was computed from, parents before what is computed from them; the root comes last."""
+def topological_order(root: Value, without: Collection[Value] = ()) -> list[Value]:
+    """Every node that ``root`` was computed from, parents before what is computed from them; the root comes last.
+
+    ``without`` these nodes, and what they alone were computed from.
+    """
     order: list[Value] = []
-    seen: set[Value] = set()
+    seen = set(without)
     stack: list[Any] = [root]
     while stack:
         node = stack.pop()

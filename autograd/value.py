@@ -7,7 +7,7 @@ from operator import attrgetter, ge, gt, le, lt
 from typing import Any, NoReturn, SupportsFloat
 
 from autograd import primitives
-from autograd.errors import Elsewhere, called_here
+from autograd.errors import HERE, Elsewhere, called_here
 from autograd.graph import topological_order
 from autograd.modes import collector_paused, entered, faults_wait, no_grad
 from autograd.number_systems import floats
@@ -55,11 +55,6 @@ class Value:
     >>> x.grad, y.grad
     (4.0, 3.0)
     """
-
-    # what other engines call it: each says what to write here (__getattr__ would make every attribute slower)
-    label, item, numpy, _prev, _op = map(Elsewhere, ("label", "item", "numpy", "_prev", "_op"))
-    value, children, requires_grad, grad_fn = map(Elsewhere, ("value", "children", "requires_grad", "grad_fn"))
-    zero_grad, _backward = map(Elsewhere, ("zero_grad", "_backward"))
 
     # one or two parents sit in the node itself, more in tuples: without those a scalar graph takes a quarter less
     # memory, and a third less time where the cycle collector runs, which would have to visit each tuple
@@ -205,6 +200,9 @@ class Value:
     def __repr__(self) -> str:
         return f"Value({self._data!r}{f', {self.name!r}' if self.name else ''}, grad={self.grad!r})"
 
+
+for _name in HERE:  # what other engines call it: each says what to write here; __getattr__ would be slower
+    setattr(Value, _name, Elsewhere(_name))
 
 Operand = Value | SupportsFloat
 _new: Any = object.__new__

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 from textwrap import wrap
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autograd.errors import clipped
-from autograd.graph import carried
+from autograd.graph import carried, topological_order
 from autograd.number_systems import floats
 from autograd.primitives import affine, identity
 from autograd.value import Value
@@ -257,33 +257,14 @@ def _slope(z: list[Value], a: list[Value]) -> Array | None:
         return None
     layer, slopes = set(z), []
     for z_j, a_j in zip(z, a):
-        between = _nodes_between(layer, a_j)
-        if not layer & set(between) <= {z_j}:
+        grad = {a_j: 1.0}
+        for node in reversed(topological_order(a_j, without=layer)):
+            for parent, _, product in carried(node, grad[node]):
+                grad[parent] = grad.get(parent, 0.0) + product
+        if not layer & grad.keys() <= {z_j}:
             return None
-        grad = dict.fromkeys(between, 0.0)
-        grad[a_j] = 1.0
-        for node in reversed(between):
-            if node is not z_j:
-                for parent, _, product in carried(node, grad[node]):
-                    grad[parent] += product
         slopes.append(grad.get(z_j, 0.0))
     return np.array(slopes)
-
-
-def _nodes_between(layer: set[Value], a_j: Value) -> list[Value]:
-    """The topological order of what a_j was computed from, going no deeper than the nodes of ``layer``."""
-    order: list[Value] = []
-    seen: set[Value] = set()
-    stack: list[Any] = [a_j]
-    while stack:
-        node = stack.pop()
-        if node is None:
-            order.append(stack.pop())
-        elif node not in seen:
-            seen.add(node)
-            stack += (node, None)
-            stack += () if node in layer else node.parents
-    return order
 
 
 # ---- comparing ------------------------------------------------------------------------------------------------
@@ -376,13 +357,7 @@ def _name(node: Value) -> str:
 
 WIDTH = 100
 WIDEST = (WIDTH - 4) // 2  # a matrix, so that two stand side by side after the margin
-
-
-class Block(NamedTuple):
-    """A matrix under its name; a vector is a column."""
-
-    label: str
-    matrix: Array
+Block = tuple[str, Array]  # a matrix under its name; a vector is a column
 
 
 def _above(letter: str, l: int) -> str:
@@ -415,12 +390,12 @@ def _vectors(layer: LayerMatrices) -> list[Block]:
         f"{delta} = z.grad": layer.delta,
         "b.grad": layer.b_grad,
     }
-    return [Block(label, vector[:, None]) for label, vector in vectors.items() if vector is not None]
+    return [(label, vector[:, None]) for label, vector in vectors.items() if vector is not None]
 
 
 def _weights(layer: LayerMatrices) -> list[Block]:
     W, delta, a_before = _above("W", layer.l), _above("δ", layer.l), _above("a", layer.l - 1)
-    return [Block(W, layer.W), Block(f"∂L/∂{W} = {delta} ({a_before})ᵀ", layer.dW), Block("w.grad", layer.W_grad)]
+    return [(W, layer.W), (f"∂L/∂{W} = {delta} ({a_before})ᵀ", layer.dW), ("w.grad", layer.W_grad)]
 
 
 def _edges(n: int, most: int) -> list[int | None]:
@@ -448,14 +423,15 @@ def _cell(matrix: Array, i: int | None, k: int | None, style: str) -> str:
 
 def _text_block(block: Block) -> list[str]:
     """The label and, under it, the lines of the matrix, all of one width."""
+    label, matrix = block
     for most_columns in (7, 5, 3):
-        cells = _cells(block.matrix, most_columns)
+        cells = _cells(matrix, most_columns)
         widths = [max(map(len, column)) for column in zip(*cells)]
         lines = [" ".join(cell.rjust(width) for cell, width in zip(row, widths)) for row in cells]
         if len(lines[0]) + 2 <= WIDEST:
             break
     edges = ["[]"] if len(lines) == 1 else ["⎡⎤", *["⎢⎥"] * (len(lines) - 2), "⎣⎦"]
-    lines = [block.label, *(edge[0] + line + edge[1] for edge, line in zip(edges, lines))]
+    lines = [label, *(edge[0] + line + edge[1] for edge, line in zip(edges, lines))]
     width = max(map(len, lines))
     return [line.ljust(width) for line in lines]
 
@@ -490,8 +466,8 @@ CSS = """
 
 
 def _html_block(block: Block) -> str:
-    rows = "".join(f"<tr>{''.join(f'<td>{x}</td>' for x in row)}</tr>" for row in _cells(block.matrix, 7))
-    label = escape(block.label)
+    label, matrix = escape(block[0]), block[1]
+    rows = "".join(f"<tr>{''.join(f'<td>{x}</td>' for x in row)}</tr>" for row in _cells(matrix, 7))
     return f'<figure><figcaption>{label}</figcaption><table aria-label="{label}">{rows}</table></figure>'
 
 
