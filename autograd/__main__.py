@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from io import TextIOWrapper
 from os.path import dirname, exists
 from typing import NoReturn
 
@@ -23,6 +22,7 @@ from autograd.explanation import explain
 from autograd.expression import COMPOSED, PRINTED, Expression, ExpressionError, meant, some
 from autograd.notation import number_text
 from autograd.primitives import TABLE
+from autograd.text import make_printable, printable
 from autograd.value import Value
 
 MOST_EXPLAINED = 4  # inputs; more are explained one by one, with --wrt
@@ -63,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. Raises SystemExit(2) after one line about what is wrong."""
+    make_printable()
     given = sys.argv[1:] if arguments is None else arguments
     # −x**2 is an expression, and no option: the printed minus sign says so to argparse, and is read as minus
     given = [f"−{a[1:]}" if a[:1] == "-" and a[:2] not in ("--", "-h") else a for a in given]
@@ -97,8 +98,6 @@ def report(options: argparse.Namespace) -> None:
 
         walk(f).save(options.html)
     explanations = [explain(f, wrt=nodes[name]) for name in wrt]
-    if isinstance(sys.stdout, TextIOWrapper):  # a terminal without ∂ gets \u2202
-        sys.stdout.reconfigure(errors="backslashreplace")
     if expression.unused:
         print(
             f"autograd: {expression.name} comes first, so it is differentiated, and does not use "
@@ -142,8 +141,9 @@ def table(f: str, nodes: dict[str, Value], constants: dict[str, float]) -> list[
     rows = [("", "value", f"∂{f}/∂…")]
     rows += [(name, number_text(number, DIGITS), "") for name, number in constants.items()]
     rows += [(name, number_text(node.data, DIGITS), number_text(node.grad, DIGITS)) for name, node in nodes.items()]
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return [f"{name:{widths[0]}}  {value:>{widths[1]}}  {grad:>{widths[2]}}".rstrip() for name, value, grad in rows]
+    cells = [list(map(printable, row)) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    return [f"{name:{widths[0]}}  {value:>{widths[1]}}  {grad:>{widths[2]}}".rstrip() for name, value, grad in cells]
 
 
 if __name__ == "__main__":

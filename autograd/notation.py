@@ -12,17 +12,11 @@ from math import isfinite
 
 from autograd.errors import text_name
 from autograd.primitives import CONSTANT_NUMBER
+from autograd.text import GREEK
 from autograd.value import Value
 
 MINUS = "−"
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
-GREEK = dict(
-    zip(
-        "αβγδεζηθικλμνξπρστφχψωΓΔΘΛΞΠΣΦΨΩ",
-        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau phi chi psi omega "  # noqa: SIM905
-        "Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega".split(" "),
-    )
-)
 INDEXED = re.compile(r"([^\W\d_⁰¹²³⁴⁵⁶⁷⁸⁹]+)([⁰¹²³⁴⁵⁶⁷⁸⁹]*)(_?\d[\d,]*|_[A-Za-z\d]+)?([′″‴]?)")
 PRIMES = {"": "", "′": "'", "″": "''", "‴": "'''"}
 LATEX_ESCAPES = {c: f"\\{c}" for c in "{}$&#_%"} | {"\\": r"\backslash ", "^": r"\hat{}", "~": r"\sim "}

@@ -12,6 +12,7 @@ from autograd.graph import topological_order
 from autograd.modes import collector_paused, entered, faults_wait, no_grad
 from autograd.number_systems import floats
 from autograd.primitives import CONSTANT_NUMBER, Primitive
+from autograd.text import printable
 
 
 def reflected(primitive: Primitive) -> Callable[[Any, Operand], Value]:
@@ -198,7 +199,8 @@ class Value:
         return Value, (self._data, self.name), (None, {"grad": self.grad})
 
     def __repr__(self) -> str:
-        return f"Value({self._data!r}{f', {self.name!r}' if self.name else ''}, grad={self.grad!r})"
+        name = f", {printable(repr(self.name))}" if self.name else ""
+        return f"Value({self._data!r}{name}, grad={self.grad!r})"
 
 
 for _name in HERE:  # what other engines call it: each says what to write here; __getattr__ would be slower

@@ -6,12 +6,12 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn
 
 from autograd.errors import text_name
 from autograd.files import write_whole
+from autograd.text import make_printable
 from nn.activations import BY_NAME as ACTIVATIONS
 from nn.data import BUNDLED, BY_NAME
 from nn.experiment import Config
@@ -46,8 +46,7 @@ def fail(message: str, program: str = "python -m nn") -> NoReturn:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. Raises SystemExit(2) after one line about what is wrong."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if isinstance(sys.stdout, TextIOWrapper):  # a terminal without δ gets \u03b4
-        sys.stdout.reconfigure(errors="backslashreplace")
+    make_printable()
     commands = {"claims": _claims, "resume": _resume, "predict": _predict}
     command = arguments[0] if arguments and arguments[0] in commands else ""
     program = f"python -m nn {command}".rstrip()

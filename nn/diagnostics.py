@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from autograd.modes import collector_paused
 from autograd.primitives import identity, relu, sigmoid, tanh
+from autograd.text import printable
 from autograd.value import Value
 from nn.layers import MLP, Linear, Sequential
 from nn.losses import mean_loss
@@ -53,7 +54,7 @@ class Verdict(NamedTuple):
     sentence: str
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.sentence}"
+        return printable(f"{self.name}: {self.sentence}")
 
 
 class Diagnosis:

@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd.errors import clipped
-from autograd.graph import carried, topological_order
+from autograd.graph import carried
 from autograd.number_systems import floats
 from autograd.primitives import affine, identity
+from autograd.text import printable
 from autograd.value import Value
 from nn.module import SUPERSCRIPTS, Trace, flatten
 
@@ -92,8 +93,8 @@ class MatrixForm:
         for layer in self._from_the_output():
             lines += [_heading(layer), *_packed(_vectors(layer)), *_packed(_weights(layer)), ""]
         for sentence in self._sentences():
-            lines += wrap(sentence, WIDTH)
-        return "\n".join(lines)
+            lines += wrap(printable(sentence), WIDTH)
+        return printable("\n".join(lines))
 
     __repr__ = __str__
 
@@ -425,13 +426,13 @@ def _text_block(block: Block) -> list[str]:
     """The label and, under it, the lines of the matrix, all of one width."""
     label, matrix = block
     for most_columns in (7, 5, 3):
-        cells = _cells(matrix, most_columns)
+        cells = [list(map(printable, row)) for row in _cells(matrix, most_columns)]
         widths = [max(map(len, column)) for column in zip(*cells)]
         lines = [" ".join(cell.rjust(width) for cell, width in zip(row, widths)) for row in cells]
         if len(lines[0]) + 2 <= WIDEST:
             break
     edges = ["[]"] if len(lines) == 1 else ["⎡⎤", *["⎢⎥"] * (len(lines) - 2), "⎣⎦"]
-    lines = [label, *(edge[0] + line + edge[1] for edge, line in zip(edges, lines))]
+    lines = [printable(label), *(edge[0] + line + edge[1] for edge, line in zip(edges, lines))]
     width = max(map(len, lines))
     return [line.ljust(width) for line in lines]
 

@@ -30,15 +30,14 @@ on_every_module = pytest.mark.parametrize("module", FILES)
 
 # named from inside autograd; a number system counts as plain unless it is made of Values
 PLAIN_SYSTEMS = {m.removeprefix("autograd.") for m in FILES if "number_systems." in m} - {"number_systems.values"}
-CALCULUS = {"primitives", "graph", "errors", *PLAIN_SYSTEMS}
+CALCULUS = {"primitives", "graph", "errors", "text", *PLAIN_SYSTEMS}
 SHARED_BY_READERS = {"contributions", "kinks", "lines", "notation", "pages", "sugiyama"}
 FOR_ALL = {"differences", "files", "modes"}
 READER = CALCULUS | {"value", "functions", "number_systems.values", *FOR_ALL, *SHARED_BY_READERS}
 MAY_IMPORT = {
-    "errors": set(),
-    **{module: set() for module in FOR_ALL},
+    **{module: set() for module in ("errors", "text", *FOR_ALL)},
     **{module: {"errors"} for module in ("graph", *PLAIN_SYSTEMS)},
-    "primitives": {"errors", "number_systems.floats"},
+    "primitives": {"errors", "text", "number_systems.floats"},
     "value": CALCULUS | {"modes"},
     "number_systems.values": {"value", "primitives", "number_systems.floats"},
     "functions": {"errors", "value", "primitives"},

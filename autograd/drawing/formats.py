@@ -19,6 +19,7 @@ from autograd.drawing.placing import Unavailable, run_graphviz
 from autograd.drawing.svg import DARK, LIGHT, svg
 from autograd.errors import text_name
 from autograd.files import write_whole
+from autograd.text import printable
 
 LEGIBLE = 0.7  # of the full size
 
@@ -39,7 +40,7 @@ class Drawing:
         self.svg = svg(figure, placement)
 
     def __repr__(self) -> str:
-        return f"<{text_name(self.figure.title)}; placed by {self.engine}>"
+        return printable(f"<{text_name(self.figure.title)}; placed by {self.engine}>")
 
     def _repr_svg_(self) -> str:
         return self.svg

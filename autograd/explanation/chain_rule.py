@@ -24,6 +24,7 @@ from autograd.notation import derivative, is_constant, number_text
 from autograd.number_systems import symbols
 from autograd.number_systems.symbols import Expression
 from autograd.primitives import detach
+from autograd.text import printable
 from autograd.value import Value
 
 MOST_LETTERS = 6  # a factor with more reads better as ∂f/∂v than as its formula
@@ -356,13 +357,13 @@ class Explanation(Told):
         return changed_line(self._changes, self.formulas.label, self.f)
 
     def __str__(self) -> str:
-        left = self._left(TEXT)
+        left = printable(self._left(TEXT))
         text = [self._warning] if self._warning else []
         for i, pieces in enumerate(self.lines(TEXT)):
             text += wrapped(pieces, f"{left} = " if i == 0 else " " * len(left) + " = ")
         for remark in self.remarks:
-            text += textwrap.wrap(remark, WIDTH, subsequent_indent="  ")
-        return "\n".join([*text, *wrapped(self._ticks, "", " " * 3)])
+            text += textwrap.wrap(printable(remark), WIDTH, subsequent_indent="  ")
+        return printable("\n".join([*text, *wrapped(self._ticks, "", " " * 3)]))
 
     def latex(self) -> str:
         """The lines in LaTeX, as an ``aligned`` block without dollar signs."""

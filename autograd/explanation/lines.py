@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
+from autograd.text import printable
 from autograd.value import Value
 
 WIDTH = 100  # columns
@@ -23,6 +24,7 @@ def wrapped(pieces: list[str], start: str, apart: str = " ") -> list[str]:
     >>> wrapped(["yz·0", "+ xz·r"], "∂f/∂s = ")
     ['∂f/∂s = yz·0 + xz·r']
     """
+    start, *pieces = map(printable, [start, *pieces])
     lines, line = [], start + "".join(pieces[:1])
     for piece in pieces[1:]:
         if len(line + apart + piece) > WIDTH:

@@ -12,6 +12,7 @@ from autograd.errors import text_name
 from autograd.explanation.lines import WIDTH, Told, changed_line, check_values
 from autograd.graph import leaves, topological_order
 from autograd.notation import is_constant, labels, number_text
+from autograd.text import printable
 from autograd.value import Value
 
 SHOWN, MOST_VERDICTS = 18, 8  # sentences and verdicts in the text
@@ -204,4 +205,5 @@ class Narration(Told):
             lines.append(f"∂{f}/∂{name} = {number_text(self.total.get(x, 0.0))}: {why}")
         if len(self.verdicts) > MOST_VERDICTS:
             lines.append(f"… {len(self.verdicts) - MOST_VERDICTS} more gradients that are 0, tiny or huge")
-        return "\n".join(part for line in lines for part in textwrap.wrap(line, WIDTH, subsequent_indent="   "))
+        wrapped = [textwrap.wrap(printable(line), WIDTH, subsequent_indent="   ") for line in lines]
+        return "\n".join(part for parts in wrapped for part in parts)

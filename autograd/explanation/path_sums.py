@@ -14,6 +14,7 @@ from autograd.errors import text_name
 from autograd.explanation.lines import WIDTH, Told, changed_line, check_values
 from autograd.graph import carried, leaves, topological_order
 from autograd.notation import labels, number_text
+from autograd.text import printable
 from autograd.value import Value
 
 MOST = 1000  # paths that are walked one by one by default
@@ -127,7 +128,7 @@ class Paths(Told):
         lines.append(f"{head}, summing to {number_text(self.value)}")
         if self.count <= self.most:
             walked = list(islice(self, SHOWN))
-            ways = [" → ".join(_shortened([name[node] for node in path.nodes])) for path in walked]
+            ways = [printable(" → ".join(_shortened([name[node] for node in path.nodes]))) for path in walked]
             width = max(map(len, ways))
             for way, path in zip(ways, walked):
                 factors = " · ".join(_shortened([number_text(x) for x in path.local_derivatives]))
@@ -145,7 +146,7 @@ class Paths(Told):
         return "\n".join(
             part.rstrip()
             for line in lines
-            for part in textwrap.wrap(line, WIDTH, subsequent_indent=" " * 6, drop_whitespace=False)
+            for part in textwrap.wrap(printable(line), WIDTH, subsequent_indent=" " * 6, drop_whitespace=False)
         )
 
 

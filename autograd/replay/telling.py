@@ -16,6 +16,7 @@ from autograd.notation import INDEXED, SUPERSCRIPTS, latex_name
 from autograd.replay.flattening import Ints
 from autograd.replay.groups import Elementwise, Group, ManyOperands, Product, Tape
 from autograd.replay.planning import Plan, counted
+from autograd.text import printable
 
 UP = {digit: above for above, digit in SUPERSCRIPTS.items()}
 ABOVE = set(map(chr, UP.values()))
@@ -212,10 +213,10 @@ def tell(plan: Plan) -> str:
     layers, flat, memory = find_layers(plan), plan.flat, plan.memory
     steps = f"; {counted(len(plan.forward), 'step')} forward, {len(plan.backward)} back" if plan.groups else ""
     lines = [f"{plan.engine}: {plan.reason}{steps}"]
-    width = max([len(layer.forward) for layer in layers], default=0)
+    width = max([len(printable(layer.forward)) for layer in layers], default=0)
     for layer in layers:
         sizes = ", ".join(f"{layer.letters[key]} {'×'.join(map(str, layer.shapes[key]))}" for key in ("W", "A", "Z"))
-        lines.append(f"  {layer.forward:{width}}   {sizes}")
+        lines.append(f"  {printable(layer.forward):{width}}   {sizes}")
         lines += [f"  {line}" for line in _activated(layer, TEXT)]
     if layers:
         lines.append("back")
@@ -230,7 +231,7 @@ def tell(plan: Plan) -> str:
         f"{counted(computed, 'operation')}, {kept:,} of them with a number of their own, "
         f"{computed - kept:,} fused away"
     )
-    return "\n".join(lines)
+    return printable("\n".join(lines))
 
 
 def _activated(layer: Layer, writer: Writer) -> list[str]:

@@ -12,8 +12,9 @@ from html import escape
 from typing import Any
 
 from autograd.errors import clipped
-from autograd.notation import GREEK, INDEXED, MINUS, SUPERSCRIPTS, derivative, number_text
+from autograd.notation import INDEXED, MINUS, SUPERSCRIPTS, derivative, number_text
 from autograd.number_systems.javascript import Expression, operations
+from autograd.text import GREEK
 
 Operand = Expression | float
 

@@ -18,6 +18,7 @@ from typing import Any
 from autograd import Value, explain
 from autograd.errors import clipped, text_name
 from autograd.graph import topological_order
+from autograd.text import printable
 from autograd.value import number_of
 
 Problem = dict[str, Any]
@@ -237,7 +238,7 @@ class Verdict:
 
     def __str__(self) -> str:
         shown = "" if self.shown is None else f"\n{self.shown}"
-        return f"{'✓' if self.right else '✗'} {self.text}{shown}"
+        return printable(f"{'✓' if self.right else '✗'} {self.text}{shown}")
 
     __repr__ = __str__
 

@@ -1,0 +1,73 @@
+"""Text for terminals that lack ∂ or σ: every sign that the lecture uses, in ASCII.
+
+The error handler ``chainrule`` replaces what an encoding cannot carry: ∂f/∂x becomes ``df/dx``. Both command lines
+set it on their streams, and the texts of the library go through ``printable``. For prints of your own, call
+``sys.stdout.reconfigure(errors="chainrule")``. Names, values and files keep their signs.
+
+>>> "∂L/∂w²_13 = Σ δ¹⁰ · σ′(z) / √x  ✓".encode("ascii", "chainrule").decode()
+"dL/dw^2_13 = sum delta^10 * sigma'(z) / sqrt x  ok"
+>>> "σ²".encode("cp1252", "chainrule").decode("cp1252")  # which has ² and no σ
+'sigma²'
+"""
+
+from __future__ import annotations
+
+import codecs
+import sys
+from io import TextIOWrapper
+from unicodedata import decomposition
+
+GREEK = dict(
+    zip(
+        "αβγδεζηθικλμνξπρστφχψωΓΔΘΛΞΠΣΦΨΩ",
+        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau phi chi psi omega "  # noqa: SIM905
+        "Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega".split(" "),
+    )
+)
+SIGNS = (
+    "∂d −- –- —-- ·* ×* ÷/ ⊙.* √sqrt ∞inf Σsum ∑sum ∇grad ±+- ≤<= ≥>= ≠!= ≈~ →-> ←<- ↔<-> ✓ok ✗wrong ‖|| ½1/2 ŷyhat "
+    "\u0302hat ′' ″'' ‴''' “\" ”\" ‘' ’' ⋯... ⋱... ⋮: ─- │| ⎡[ ⎢[ ⎣[ ⎤] ⎥] ⎦]"
+)
+IN_ASCII = GREEK | {sign[0]: sign[1:] for sign in SIGNS.split()}
+MARKS = {"<super>": "^", "<sub>": "_"}
+
+
+def in_ascii(text: str, start: int, end: int) -> str:
+    """The signs from start to end, each in ASCII, with ^ or _ before a run of raised or lowered ones."""
+    written, before = [], ""
+    for c, after in zip(text[start:end], [*text[start + 1 : end + 1], ""]):
+        tag, *codes = decomposition(c).split() or [""]
+        mark = MARKS.get(tag, "")
+        if c in IN_ASCII:
+            apart = c in "√Σ∑∇" and after.isalnum() and not decomposition(after)
+            written.append(IN_ASCII[c] + " " * apart)
+        elif tag.startswith("<"):  # ² is a raised 2, … three points
+            parts = "".join(chr(int(code, 16)) for code in codes)
+            written.append((mark if mark != before else "") + in_ascii(parts, 0, len(parts)))
+        else:
+            written.append(c if c.isascii() else c.encode("ascii", "backslashreplace").decode())
+        before = mark
+    return "".join(written)
+
+
+def handler(error: UnicodeError) -> tuple[str, int]:
+    """What ``codecs`` calls for signs that an encoding lacks."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return in_ascii(error.object, error.start, error.end), error.end
+
+
+codecs.register_error("chainrule", handler)
+
+
+def printable(text: str) -> str:
+    """The text as stdout can carry it: unchanged, where it is Unicode."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text if text.isascii() else text.encode(encoding, "chainrule").decode(encoding)
+
+
+def make_printable() -> None:
+    """From here on, nothing that is printed fails for want of a sign."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="chainrule")
