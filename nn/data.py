@@ -5,28 +5,96 @@ They know no Value: a number becomes a node's parent only when a model takes it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import cos, inf, isfinite, pi, sin
 from random import Random
-from typing import Any, NamedTuple, SupportsFloat
+from reprlib import repr as short
+from typing import Any, NamedTuple, Self, SupportsFloat, SupportsIndex
 
-from nn.arguments import answering
+from nn.arguments import answering, in_range
 
 
-class Dataset(NamedTuple):
-    """Examples and their labels.
-
-    X          one list of numbers for each example
-    y          the label of each, 0 … classes − 1
-    classes    their names
-    features   the names of the numbers of an example
-    """
-
+class _Fields(NamedTuple):
     X: list[list[float]]
     y: list[Any]
-    classes: Sequence[str] = ()
-    features: Sequence[str] = ()
-    units: tuple[float, float] = (0.0, 1.0)
+    classes: list[str]
+    features: list[str]
+    units: tuple[float, float]
+
+
+class Dataset(_Fields):
+    """Examples and their targets, turned into plain lists by position, and checked, when it is made.
+
+    X          the numbers of each example: lists, an array, a DataFrame; one column alone is one feature
+    y          the target of each: a label, a number, or a list of numbers; texts become labels of ``classes``
+    classes    their names; without them, the texts of y in sorted order
+    features   the names of the numbers of an example; without them, those of a DataFrame's columns
+    units      (mean, deviation) of a target that was standardised: mean + deviation · y is in its own units
+
+    Raises ValueError and TypeError as ``check``, and ValueError for a text that is not in ``classes``.
+
+    >>> data = Dataset([[0.5, 1], [1.5, 2]], ["dog", "cat"])
+    >>> data.X, data.y, data.classes
+    ([[0.5, 1.0], [1.5, 2.0]], [1, 0], ['cat', 'dog'])
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls, X: Any, y: Any, classes: Sequence[str] = (), features: Sequence[str] = (),
+        units: tuple[float, float] = (0.0, 1.0),
+    ) -> Self:  # fmt: skip
+        rows = [list(x) if _is_several(x) else [x] for x in _listed("X", X)]
+        targets = [list(t) if _is_several(t) else t for t in _listed("y", y)]
+        if all(isinstance(t, list) and len(t) == 1 for t in targets):  # a column
+            targets = [t for [t] in targets]
+        classes, columns = list(classes), getattr(X, "columns", None)
+        if targets and all(isinstance(t, str) for t in targets):
+            places: dict[Any, int] = {text: k for k, text in enumerate(classes or sorted(set(targets)))}
+            if unknown := sorted(set(targets) - set(places)):
+                raise ValueError(f"y holds the class {unknown[0]!r}: classes has {', '.join(map(repr, classes))}")
+            classes, targets = list(places), [places[t] for t in targets]
+        if not len(features) and columns is not None:
+            features = [str(name) for name in columns]
+        targets = [[*map(_number, t)] if isinstance(t, list) else _number(t, int) for t in targets]
+        mean, deviation = units
+        data = cls._make([
+            [row if {*map(type, row)} == {float} else [*map(_number, row)] for row in rows],
+            targets, classes, list(features), (in_range("mean", mean), in_range("deviation", deviation, above=0.0)),
+        ])  # fmt: skip
+        data.check()
+        return data
+
+    @classmethod
+    def from_frame(cls, frame: Any, target: str, features: Sequence[str] | None = None) -> Self:
+        """The examples of a pandas DataFrame: numbers as they are, texts and categories one-hot, ``colour=red``.
+
+        target     the column to learn: texts or categories are classes, numbers are taken as they are
+        features   the columns to learn from; without them, all others
+
+        Raises ValueError for a column that is not there or a missing value, and says where.
+        """
+        names = [name for name in frame.columns if name != target] if features is None else list(features)
+        for name in (target, *names):
+            if list(frame.columns).count(name) != 1:
+                raise ValueError(f"column {name!r}: the frame needs to have it once, and has {list(frame.columns)}")
+        columns: dict[str, list[Any]] = {}
+        for name in (target, *names):
+            column, is_missing = frame[name].tolist(), frame[name].isna().tolist()
+            if any(is_missing):
+                raise ValueError(
+                    f"row {is_missing.index(True) + 1}, counted from 1, has no value in column {name!r}: fill it in "
+                    "or leave the row out"
+                )
+            if str(frame[name].dtype) == "category":
+                column = [*map(str, column)]
+            if name == target:
+                y = column
+            elif all(isinstance(cell, str) for cell in column):
+                columns |= {f"{name}={text}": [cell == text for cell in column] for text in sorted(set(column))}
+            else:
+                columns[str(name)] = column
+        return cls(list(zip(*columns.values())) or [()] * len(y), y, features=list(columns))
 
     def take(self, indices: Sequence[int]) -> Dataset:
         """The examples at these places, in this order."""
@@ -35,23 +103,62 @@ class Dataset(NamedTuple):
     def check(self, role: str = "") -> None:
         """Raise ValueError, or TypeError, for what no network learns from, and say where, counted from 1.
 
-        No examples, more or fewer labels, a row of another width than the first, a number that is not finite.
+        No examples, more or fewer targets, a row of another width than the first, a number that is not finite.
         """
-        if not len(self.X) or len(self.X) != len(self.y):
+        if not self.X or len(self.X) != len(self.y):
             raise ValueError(f"{len(self.X)} {role}examples and {len(self.y)} labels: it needs as many, at least one")
-        width = len(self.X[0])
-        for i, x in enumerate(self.X, 1):
+        several = isinstance(self.y[0], list)
+        for i, (x, y) in enumerate(zip(self.X, self.y), 1):
             example = f"{role}example {i}, counted from 1,"
-            if len(x) != width:
-                raise ValueError(f"{example} has {len(x)} numbers and the first {width}: all need as many")
-            for k, x_k in enumerate(x, 1):
-                if not isinstance(x_k, SupportsFloat):
-                    raise TypeError(f"{example} holds {x_k!r} in place {k}: it needs a number")
-                if not isfinite(x_k):
-                    raise ValueError(
-                        f"{example} holds {float(x_k)!r} in place {k}: every number needs to be finite; mend it or "
-                        "leave the example out"
-                    )
+            _check_numbers(x, self.X[0], example, "in place {}", self.features)
+            if isinstance(y, list) != several:
+                raise TypeError(f"{example} has the target {y!r} and the first {self.y[0]!r}: all need to be alike")
+            if several:
+                _check_numbers(y, self.y[0], example, "in place {} of its target")
+            else:
+                _check_numbers([y], [y], example, "as its target")
+
+
+def _listed(name: str, data: Any) -> list[Any]:
+    """What lists, NumPy, pandas or PyTorch hold, by position; TypeError for what holds nothing, and for dates."""
+    for method in ("to_numpy", "tolist"):
+        if getattr(getattr(data, "dtype", None), "kind", "") in ("m", "M"):
+            raise TypeError(f"{name} holds {data.dtype}: it needs numbers, such as the days since a first date")
+        data = getattr(data, method, lambda data=data: data)()
+    if not _is_several(data):
+        raise TypeError(f"{name} = {data!r}: it needs a list, an array or a DataFrame")
+    return list(data)
+
+
+def _is_several(x: object) -> bool:
+    return isinstance(x, (list, tuple)) or (isinstance(x, Iterable) and not isinstance(x, (str, bytes)))
+
+
+def _number(x: Any, kind: type[int] | None = None) -> Any:
+    """The number as a float, or an int if ``kind`` is int and it is one; anything else as it is, for ``check``."""
+    try:
+        return kind(x) if kind and isinstance(x, SupportsIndex) else float(x) if isinstance(x, SupportsFloat) else x
+    except OverflowError:  # as of 10 ** 400
+        return inf
+    except (TypeError, ValueError):
+        return x
+
+
+def _check_numbers(x: list[Any], first: list[Any], example: str, place: str, names: Sequence[str] = ()) -> None:
+    """Raise where the numbers of an example are not as many as the first one's, or not finite numbers."""
+    if len(x) != len(first) or not x:
+        raise ValueError(f"{example} has {len(x)} numbers and the first {len(first)}: all need as many, at least one")
+    if {*map(type, x)} <= {float, int} and isfinite(sum(x)):  # at once: most of the time of a short run was here
+        return
+    for k, x_k in enumerate(x, 1):
+        where = place.format(f"{k} ({names[k - 1]})" if k <= len(names) else k)
+        if not isinstance(x_k, SupportsFloat):
+            raise TypeError(f"{example} holds {short(x_k)} {where}: it needs a number")
+        if not isfinite(x_k):
+            raise ValueError(
+                f"{example} holds {float(x_k)!r} {where}: every number needs to be finite; mend it or leave the "
+                "example out"
+            )
 
 
 class Split(NamedTuple):

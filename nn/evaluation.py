@@ -115,7 +115,7 @@ class Task(NamedTuple):
     def tally(self, outputs: Sequence[Sequence[float]], targets: Sequence[Any]) -> list[float]:
         """What can be added up over mini-batches: how many are right, or for each unit Σ (y − a)²."""
         if self.kind == CLASSIFICATION:
-            return [sum(self.decide(a) == self.label_of(y) for a, y in zip(outputs, targets))]
+            return [sum(self.decide(a) == self.label_of(y) for a, y in zip(outputs, targets, strict=True))]
         if self.kind == REGRESSION:
             return [fsum((y - a) ** 2 for y, a in pairs) for pairs in zip(*map(_pairs, targets, outputs))]
         return [0.0]

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd.errors import clipped
-from autograd.graph import carried
+from autograd.graph import carried, topological_order
 from autograd.number_systems import floats
 from autograd.primitives import affine, identity
 from autograd.text import printable

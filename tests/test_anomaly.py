@@ -408,11 +408,11 @@ def test_training_stops_at_a_nan_in_the_data_and_names_example_and_node(engine, 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_loss_that_is_nan_stops_training_though_every_gradient_is_finite(engine):
     data = moons(40, rng=Random(1))
-    data.y[17] = nan
     model = MLP(2, [8, 1], rng=Random(0))
     training = Training(
         model, lambda a, y: a - y, SGD(model.parameters(), 0.1), data, batch_size=40, progress=False, engine=engine
     )
+    data.y[17] = nan  # a Dataset that is made with it, or a Training, would refuse it
     with pytest.raises(AnomalyError) as caught:
         list(training)
     assert training.engine == engine and training.optimizer.steps == 0

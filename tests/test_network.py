@@ -635,8 +635,8 @@ def test_training_repeats_to_the_bit_with_its_seeds():
     [
         ({"epochs": 0}, "epochs = 0"),
         ({"batch_size": 0}, "batch_size = 0"),
-        ({"training": Dataset([], [], ["a"], ["x"])}, "0 examples"),
-        ({"training": Dataset([[1.0, 2.0]], [], ["a"], ["x", "y"])}, "1 examples and 0 labels"),
+        ({"training": moons(2).take([])}, "0 examples"),
+        ({"training": moons(2)._replace(y=[1])}, "2 examples and 1 labels"),
     ],
 )
 def test_training_refuses_what_it_cannot_run(change, words):

@@ -1,0 +1,219 @@
+"""Data: whatever holds examples becomes plain numbers, by position, checked once."""
+
+import copy
+import math
+import pickle
+from random import Random
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nn import MLP, SGD, Training, mean_squared_error
+from nn.data import Dataset, moons
+
+ROWS, TARGETS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], [0.5, 1.5, 2.5]
+SHUFFLED = [2, 0, 1]  # an index that is another order
+RIGHT = Dataset(ROWS, TARGETS)
+
+
+# ---- what is taken --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        tuple(map(tuple, ROWS)),
+        [range(1, 3), range(3, 5), range(5, 7)],
+        (iter(x) for x in ROWS),
+        np.array(ROWS),
+        np.array(ROWS, dtype=np.float32),
+        np.array(ROWS, dtype=np.uint8),
+        np.array(ROWS, dtype=object),
+        [np.array(x) for x in ROWS],
+        pd.DataFrame(ROWS),
+        pd.DataFrame(ROWS, index=SHUFFLED),
+        pd.DataFrame({"a": [1, 3, 5], "b": [2.0, 4.0, 6.0]}, index=SHUFFLED),
+        pd.DataFrame(ROWS, dtype="Int64"),
+    ],
+)
+def test_examples_of_any_kind_become_lists_of_floats(X):
+    data = Dataset(X, TARGETS)
+    assert data.X == ROWS and {type(x) for row in data.X for x in row} == {float}
+    assert {type(row) for row in data.X} == {list}
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        tuple(TARGETS),
+        np.array(TARGETS),
+        np.array(TARGETS, dtype=np.float32),
+        np.array(TARGETS)[:, None],
+        [np.float64(y) for y in TARGETS],
+        pd.Series(TARGETS, index=SHUFFLED),
+        pd.DataFrame({"price": TARGETS}, index=SHUFFLED),
+    ],
+)
+def test_targets_of_any_kind_are_taken_by_position(y):
+    data = Dataset(ROWS, y)
+    assert data == RIGHT and {type(t) for t in data.y} == {float}
+
+
+@pytest.mark.parametrize(
+    "y",
+    [[0, 1, 1], (False, True, True), np.array([0, 1, 1], np.int8), np.array([[0], [1], [1]]), np.array([0, 1, 1]) > 0,
+     pd.Series([0, 1, 1], index=SHUFFLED), pd.Series([0, 1, 1], dtype="Int64")],
+)  # fmt: skip
+def test_labels_become_ints(y):
+    data = Dataset(ROWS, y)
+    assert data.y == [0, 1, 1] and {type(t) for t in data.y} == {int}
+
+
+@pytest.mark.parametrize(
+    "y", [["dog", "cat", "dog"], np.array(["dog", "cat", "dog"]), pd.Series(["dog", "cat", "dog"], index=SHUFFLED),
+          pd.Series(["dog", "cat", "dog"], dtype="category"), pd.DataFrame({"kind": ["dog", "cat", "dog"]})],
+)  # fmt: skip
+def test_texts_become_labels_of_classes_in_sorted_order(y):
+    data = Dataset(ROWS, y)
+    assert (data.y, data.classes) == ([1, 0, 1], ["cat", "dog"])
+    assert Dataset(ROWS, y, classes=["dog", "cat"]).y == [0, 1, 0]
+    with pytest.raises(ValueError, match="the class 'dog': classes has 'cat', 'bird'"):
+        Dataset(ROWS, y, classes=["cat", "bird"])
+
+
+def test_targets_of_several_numbers_are_lists_of_floats():
+    one_hot = pd.get_dummies(pd.Series(["a", "b", "a"]))
+    assert Dataset(ROWS, one_hot).y == [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]
+    assert Dataset(ROWS, np.array(ROWS, np.float32)).y == ROWS
+
+
+def test_one_column_is_one_feature():
+    for column in ([1, 2, 3], np.array([1, 2, 3]), pd.Series([1, 2, 3], index=SHUFFLED)):
+        assert Dataset(column, TARGETS).X == [[1.0], [2.0], [3.0]]
+
+
+def test_the_columns_of_a_frame_name_the_features_unless_they_are_given():
+    frame = pd.DataFrame(ROWS, columns=["size", "age"])
+    assert Dataset(frame, TARGETS).features == ["size", "age"]
+    assert Dataset(frame, TARGETS, features=["a", "b"]).features == ["a", "b"]
+    assert (RIGHT.features, RIGHT.classes, RIGHT.units) == ([], [], (0.0, 1.0))
+
+
+def test_a_dataset_has_numbers_of_its_own_and_survives_copies():
+    X, y = copy.deepcopy(ROWS), TARGETS.copy()
+    data = Dataset(X, y)
+    X[0][0], y[0] = 7.0, 7.0
+    assert data == RIGHT == pickle.loads(pickle.dumps(data)) == copy.deepcopy(data)
+    assert type(copy.deepcopy(data)) is Dataset
+
+
+def test_a_shuffled_series_trains_as_its_list_does():
+    data = moons(48, rng=Random(0))
+    index = list(range(48))
+    Random(1).shuffle(index)
+    records = []
+    for X, y in ((data.X, data.y), (pd.DataFrame(data.X, index=index), pd.Series(data.y, index=index))):
+        model = MLP(2, [4, 1], rng=Random(2))
+        run = Training(
+            model, mean_squared_error, SGD(model.parameters(), 0.1), Dataset(X, y), epochs=2, rng=Random(3)
+        )
+        records.append([record.loss for record in run])
+    assert records[0] == records[1]
+
+
+# ---- what is refused ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "words"),
+    [
+        ([], [], "0 examples and 0 labels"),
+        (ROWS, TARGETS[:2], "3 examples and 2 labels: it needs as many"),
+        ([[1.0], [1.0, 2.0]], [0, 1], "example 2, counted from 1, has 2 numbers and the first 1"),
+        ([[1.0, math.nan]], [0], "example 1, counted from 1, holds nan in place 2: .*finite; mend it or leave"),
+        (np.array([[1.0, -np.inf]]), [0], "holds -inf in place 2"),
+        ([[1.0], [10**400]], [0, 1], "example 2, counted from 1, holds inf in place 1"),
+        ([[1.0, "2"]], [0], "example 1, counted from 1, holds '2' in place 2: it needs a number"),
+        ([[None, 2.0]], [0], "holds None in place 1"),
+        ([[1.0, 1j]], [0], "holds 1j in place 2"),
+        ([[[1.0], [2.0]]], [0], r"holds \[1.0\] in place 1"),
+        (pd.DataFrame({"a": [1.0, 2.0], "b": [1.0, None]}), [0, 1], r"example 2.* holds nan in place 2 \(b\)"),
+        (pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}), [0, 1], r"example 1.* holds 'x' in place 2 \(b\)"),
+        (pd.DataFrame({"day": pd.to_datetime(["2024-02-29"])}), [0], "datetime64.*days since a first date"),
+        (pd.DataFrame({"a": [1], "day": pd.to_datetime(["2024-02-29"])}), [0], r"in place 2 \(day\)"),
+        (None, [0], "X = None: it needs a list, an array or a DataFrame"),
+        (ROWS, "abc", "y = 'abc'"),
+        (ROWS, [0.5, math.nan, 1.0], "example 2, counted from 1, holds nan as its target"),
+        (ROWS, ["a", "b", None], "example 1, counted from 1, holds 'a' as its target: it needs a number"),
+        (ROWS, [[1.0, 0.0], [0.0], [1.0, 0.0]], "example 2, counted from 1, has 1 numbers and the first 2"),
+        (ROWS, [[1.0, 0.0], 1.0, [1.0, 0.0]], "has the target 1.0 and the first"),
+        (ROWS, [[1.0, 0.0], [0.0, math.inf], [1.0, 0.0]], "example 2.*holds inf in place 2 of its target"),
+    ],
+)
+def test_what_no_network_learns_from_is_refused_and_its_place_named(X, y, words):
+    with pytest.raises((ValueError, TypeError), match=words) as caught:
+        Dataset(X, y)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("units", [(0.0, 0.0), (math.nan, 1.0), (0.0, -2.0)])
+def test_units_are_a_finite_mean_and_a_positive_deviation(units):
+    with pytest.raises(ValueError, match=r"mean = |deviation = "):
+        Dataset(ROWS, TARGETS, units=units)
+
+
+def test_large_finite_numbers_are_no_infinity():
+    assert Dataset([[1e308, 1e308]], [1e308]).X == [[1e308, 1e308]]
+
+
+def test_taking_examples_checks_nothing_again(monkeypatch):
+    data = moons(10, rng=Random(0))
+    monkeypatch.setattr(Dataset, "check", None)
+    assert all(x is data.X[i] for x, i in zip(data.take([3, 1]).X, [3, 1], strict=True))
+
+
+# ---- a DataFrame with its target ------------------------------------------------------------------------------
+
+HOUSES = pd.DataFrame(
+    {
+        "size": [80, 120, 95],
+        "colour": ["red", "blue", "red"],
+        "garden": [True, False, True],
+        "rooms": pd.Categorical([3, 5, 3]),
+        "price": [1.5, 2.5, 3.5],
+    },
+    index=[5, 4, 3],
+)
+
+
+def test_a_frame_becomes_examples_with_texts_and_categories_one_hot():
+    data = Dataset.from_frame(HOUSES, target="price")
+    assert data.features == ["size", "colour=blue", "colour=red", "garden", "rooms=3", "rooms=5"]
+    assert data.X[:2] == [[80.0, 0.0, 1.0, 1.0, 1.0, 0.0], [120.0, 1.0, 0.0, 0.0, 0.0, 1.0]]
+    assert (data.y, data.classes) == ([1.5, 2.5, 3.5], [])
+
+
+def test_the_target_of_a_frame_may_be_text_or_categories():
+    data = Dataset.from_frame(HOUSES, "colour", features=["size", "garden"])
+    assert (data.y, data.classes, data.features) == ([1, 0, 1], ["blue", "red"], ["size", "garden"])
+    assert Dataset.from_frame(HOUSES, "rooms").classes == ["3", "5"]
+    assert Dataset.from_frame(HOUSES, "garden").y == [1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("frame", "target", "words"),
+    [
+        (HOUSES, "cost", "column 'cost': the frame needs to have it once, and has .*'price'"),
+        (HOUSES.assign(size=[80, None, 95]), "price", "row 2, counted from 1, has no value in column 'size'"),
+        (HOUSES.assign(colour=["red", "red", None]), "price", "row 3, .* has no value in column 'colour'"),
+        (HOUSES.assign(price=[None, 1.0, 2.0]), "price", "row 1, counted from 1, has no value in column 'price'"),
+        (HOUSES.assign(size=[80, "large", 95]), "price", r"example 2, .* holds 'large' in place 1 \(size\)"),
+        (HOUSES.assign(size=pd.to_datetime(["2024-02-29"] * 3)), "price", r"holds Timestamp.* in place 1 \(size\)"),
+        (pd.concat([HOUSES, HOUSES], axis=1), "price", "the frame needs to have it once"),
+        (HOUSES[["price"]], "price", "has 0 numbers"),
+    ],
+)  # fmt: skip
+def test_a_frame_is_refused_by_row_and_column(frame, target, words):
+    with pytest.raises((ValueError, TypeError), match=words):
+        Dataset.from_frame(frame, target)
