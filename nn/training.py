@@ -190,7 +190,8 @@ class Training(Answering):
     def __iter__(self) -> Iterator[EpochRecord]:
         from tqdm import tqdm
 
-        self.model.load_state_dict(self._latest())
+        if self._last is not None:
+            self.model.load_state_dict(self._latest())
         updates, shown = self.updates_per_epoch, None if self.progress else True
         total, done = self.epochs * updates, len(self.records) * updates
         self._keep_modes()

@@ -48,8 +48,8 @@ CLASSIFICATIONS = {
                     POINTS.y, lambda *z: int(z[1] > z[0])),
     "one-hot ½ Σ": ({"n_units": [4, 2], "output": "sigmoid"}, nn.half_squared_error, ONE_HOT, POINTS.y,
                     lambda *a: int(a[1] > a[0])),
-    "a loss of one's own": ({"n_units": [4, 1], "output": "sigmoid"}, brier, POINTS, POINTS.y,
-                            lambda a: int(a > 0.5)),
+    "a loss of one's own": ({"n_units": [4, 1], "output": "sigmoid"}, brier, POINTS,
+                            POINTS.y, lambda a: int(a > 0.5)),
     "a partial of ours": ({"n_units": [4, 1]}, functools.partial(nn.half_squared_error), POINTS, POINTS.y,
                           lambda a: int(a > 0.5)),
 }  # fmt: skip
