@@ -6,12 +6,13 @@ They know no Value: a number becomes a node's parent only when a model takes it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from math import cos, inf, isfinite, pi, sin
+from itertools import accumulate, pairwise
+from math import cos, floor, inf, isfinite, pi, sin
 from random import Random
 from reprlib import repr as short
 from typing import Any, NamedTuple, Self, SupportsFloat, SupportsIndex
 
-from nn.arguments import answering, in_range
+from nn.arguments import answering, generator, in_range
 
 
 class _Fields(NamedTuple):
@@ -170,7 +171,7 @@ class Split(NamedTuple):
 
 
 @answering
-def moons(n: int = 200, noise: float = 0.1, rng: Random | None = None) -> Dataset:
+def moons(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -> Dataset:
     """Two half circles of radius 1 that reach into each other; labels 0 (upper) and 1 (lower).
 
     >>> data = moons(4, noise=0.0, rng=Random(0))
@@ -186,7 +187,7 @@ def moons(n: int = 200, noise: float = 0.1, rng: Random | None = None) -> Datase
 
 
 @answering
-def circles(n: int = 200, noise: float = 0.1, rng: Random | None = None) -> Dataset:
+def circles(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -> Dataset:
     """A circle of radius ½ (label 0) inside one of radius 1 (label 1)."""
 
     def point(i: int, rng: Random) -> tuple[float, float]:
@@ -197,7 +198,7 @@ def circles(n: int = 200, noise: float = 0.1, rng: Random | None = None) -> Data
 
 
 @answering
-def xor(n: int = 200, noise: float = 0.1, rng: Random | None = None) -> Dataset:
+def xor(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -> Dataset:
     """The square [−1, 1]² in quarters; label 1 where the two numbers have different signs."""
 
     def point(i: int, rng: Random) -> tuple[float, float]:
@@ -209,7 +210,7 @@ def xor(n: int = 200, noise: float = 0.1, rng: Random | None = None) -> Dataset:
 
 
 @answering
-def spirals(n: int = 200, noise: float = 0.1, rng: Random | None = None) -> Dataset:
+def spirals(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -> Dataset:
     """Two arms that wind once and a half around the origin, one turned by half a circle."""
 
     def point(i: int, rng: Random) -> tuple[float, float]:
@@ -220,18 +221,35 @@ def spirals(n: int = 200, noise: float = 0.1, rng: Random | None = None) -> Data
     return _plane(n, noise, rng, ["first arm", "second arm"], point)
 
 
+@answering
+def sine(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -> Dataset:
+    """A curve to fit: y = sin(x) plus normal noise, at random x from −π to π."""
+    rng = _checked(n, noise, rng)
+    X = [rng.uniform(-pi, pi) for _ in range(n)]
+    return Dataset(X, [sin(x) + rng.gauss(0.0, noise) for x in X], features=["x"])
+
+
 def _plane(
-    n: int, noise: float, rng: Random | None, classes: list[str], point: Callable[[int, Random], tuple[float, float]]
+    n: int,
+    noise: float,
+    rng: Random | int | None,
+    classes: list[str],
+    point: Callable[[int, Random], tuple[float, float]],
 ) -> Dataset:
     """n points in the plane, the classes in turn, each moved by normal noise of that standard deviation."""
+    rng = _checked(n, noise, rng)
+    points = [point(i, rng) for i in range(n)]
+    X = [[x + rng.gauss(0.0, noise), y + rng.gauss(0.0, noise)] for x, y in points]
+    return Dataset(X, [i % 2 for i in range(n)], classes, ["x₁", "x₂"])
+
+
+def _checked(n: int, noise: float, rng: Random | int | None) -> Random:
+    """The generator, if points can be made; ValueError if not."""
     if n < 2 or not 0.0 <= noise < inf:
         raise ValueError(
             f"{n} points with noise {noise}: it needs at least 2 points and a finite noise of at least 0"
         )
-    rng = rng or Random()
-    points = [point(i, rng) for i in range(n)]
-    X = [[x + rng.gauss(0.0, noise), y + rng.gauss(0.0, noise)] for x, y in points]
-    return Dataset(X, [i % 2 for i in range(n)], classes, ["x₁", "x₂"])
+    return generator(rng)
 
 
 def digits() -> Dataset:
@@ -261,20 +279,32 @@ def wine() -> Dataset:
     return _bundled("load_wine")
 
 
-def _bundled(loader: str) -> Dataset:
+def diabetes() -> Dataset:
+    """442 patients by ten measures; to predict: how far their diabetes has gone after a year, from 25 to 346.
+
+    Source: Efron, Hastie, Johnstone & Tibshirani 2004, by scikit-learn.
+    """
+    return _bundled("load_diabetes", scaled=False)
+
+
+def _bundled(loader: str, **options: bool) -> Dataset:
     try:
         from sklearn import datasets
     except ImportError:
         raise ImportError("this data set comes with scikit-learn: pip install 'chainrule[datasets]'") from None
-    bunch = getattr(datasets, loader)()
-    classes, features = list(map(str, bunch.target_names)), list(map(str, bunch.feature_names))
-    return Dataset(bunch.data.tolist(), bunch.target.tolist(), classes, features)
+    bunch = getattr(datasets, loader)(**options)
+    classes, features = map(str, bunch.get("target_names", ())), map(str, bunch.feature_names)
+    return Dataset(bunch.data, bunch.target, list(classes), list(features))
 
 
 @answering
-def split(data: Dataset, fractions: tuple[float, float, float] = (0.6, 0.2, 0.2), rng: Random | None = None) -> Split:
+def split(
+    data: Dataset, fractions: tuple[float, float, float] = (0.6, 0.2, 0.2), rng: Random | int | None = None
+) -> Split:
     """Training, validation and test data at random, each class in the same proportions (stratified).
 
+    The sizes are the fractions of all examples, and of each class to less than one example, rounded by the largest
+    remainder. Targets that are numbers, and no labels, are split at random. A seed repeats a split.
     Raises ValueError if the fractions do not sum to 1, or a part would be left without any example.
 
     >>> parts = split(moons(100, rng=Random(0)), rng=Random(0))
@@ -283,15 +313,17 @@ def split(data: Dataset, fractions: tuple[float, float, float] = (0.6, 0.2, 0.2)
     """
     if len(fractions) != 3 or not (min(fractions) >= 0.0 and abs(sum(fractions) - 1.0) <= 1e-9):
         raise ValueError(f"fractions {fractions}: it needs three, at least 0 and of sum 1")
-    rng = rng or Random()
+    rng = generator(rng)
+    members: dict[Any, list[int]] = {}
+    for i, y in enumerate(data.y):
+        kind = None if isinstance(y, float) and not data.classes else tuple(y) if isinstance(y, list) else y
+        members.setdefault(kind, []).append(i)
+    classes = [found for _, found in sorted(members.items())]
     parts: tuple[list[int], list[int], list[int]] = ([], [], [])
-    for label in sorted(set(data.y)):
-        members = [i for i, y in enumerate(data.y) if y == label]
-        rng.shuffle(members)
-        first = round(fractions[0] * len(members))
-        second = round((fractions[0] + fractions[1]) * len(members))
-        for part, chosen in zip(parts, (members[:first], members[first:second], members[second:])):
-            part += chosen
+    for found, counts in zip(classes, _counts([*map(len, classes)], fractions, rng)):
+        rng.shuffle(found)
+        for part, end, count in zip(parts, accumulate(counts), counts):
+            part += found[end - count : end]
     for name, fraction, part in zip(Split._fields, fractions, parts):
         rng.shuffle(part)
         if fraction and not part:
@@ -299,7 +331,49 @@ def split(data: Dataset, fractions: tuple[float, float, float] = (0.6, 0.2, 0.2)
     return Split(*(data.take(part) for part in parts))
 
 
-def batches(n: int, size: int, rng: Random, least: int = 1) -> Iterator[list[int]]:
+def _counts(sizes: Sequence[int], fractions: Sequence[float], rng: Random) -> list[list[int]]:
+    """How many of each class go to each part: its quota, size · fraction, rounded up or down.
+
+    A part's total is its own quota, rounded by the largest remainder; which classes it takes more of is random where
+    several have an equal claim.
+    """
+
+    def rounded(quotas: list[float]) -> list[int]:
+        low = [*map(floor, quotas)]
+        most = sorted(range(3), key=lambda p: low[p] - quotas[p])[: round(sum(quotas)) - sum(low)]
+        return [n + (p in most) for p, n in enumerate(low)]
+
+    # of 0.7 · 10 and the like, no digit is left that would round 7 up
+    quotas = [[round(n * fraction, 9) for fraction in fractions] for n in sizes]
+    counts = [*map(rounded, quotas)]
+
+    def movable(p: int, q: int) -> list[int]:
+        """The classes that may give an example of part p to part q: those with more than one first, then by claim."""
+        more = {c: (n[p] - quota[p], n[q] - quota[q]) for c, (n, quota) in enumerate(zip(counts, quotas))}
+        found = [c for c, (in_p, in_q) in more.items() if in_p > 0.0 > in_q]
+        rng.shuffle(found)
+        return sorted(found, key=lambda c: (counts[c][p] == 1, round(more[c][1] - more[c][0], 9)))
+
+    totals = rounded([round(sum(sizes) * fraction, 9) for fraction in fractions])
+    due = [total - sum(column) for total, column in zip(totals, zip(*counts))]
+    while any(due):
+        p, q = due.index(min(due)), due.index(max(due))
+        # by way of the third part where none may go at once: one of both always exists, since each class picks any
+        # of its parts to round up, and each total lies between the sums of what was rounded down and up
+        for route in ([p, q], [p, 3 - p - q, q]):
+            steps = [(a, b, movable(a, b)) for a, b in pairwise(route)]
+            k = min(-due[p], due[q], *(len(found) for *_, found in steps))
+            for a, b, found in steps:
+                for c in found[:k]:
+                    counts[c][a] -= 1
+                    counts[c][b] += 1
+            if k:
+                due[p], due[q] = due[p] + k, due[q] - k
+                break
+    return counts
+
+
+def batches(n: int, size: int, rng: Random | int | None = None, least: int = 1) -> Iterator[list[int]]:
     """The numbers 0 … n − 1 in a fresh random order, ``size`` at a time; the last batch may be smaller.
 
     least   what is left over joins the batch before, where it would be a smaller batch than this
@@ -311,7 +385,7 @@ def batches(n: int, size: int, rng: Random, least: int = 1) -> Iterator[list[int
     """
     order = list(range(n))
     count = count_batches(n, size, least)
-    rng.shuffle(order)
+    generator(rng).shuffle(order)
     for i in range(count):
         yield order[i * size :] if i == count - 1 else order[i * size : (i + 1) * size]
 
@@ -323,5 +397,5 @@ def count_batches(n: int, size: int, least: int = 1) -> int:
     return max(n // size + (n % size >= least and n % size > 0), min(n, 1))
 
 
-BY_NAME: dict[str, Callable[..., Dataset]] = {"circles": circles, "moons": moons, "spirals": spirals, "xor": xor}
-BUNDLED: dict[str, Callable[[], Dataset]] = {f.__name__: f for f in (breast_cancer, digits, iris, wine)}
+BY_NAME: dict[str, Callable[..., Dataset]] = {f.__name__: f for f in (circles, moons, sine, spirals, xor)}
+BUNDLED: dict[str, Callable[[], Dataset]] = {f.__name__: f for f in (breast_cancer, diabetes, digits, iris, wine)}

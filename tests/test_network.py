@@ -31,7 +31,21 @@ from nn.__main__ import main
 from nn.arguments import NAMES, Constructed
 from nn.checkpoint import load, load_preprocessing, save
 from nn.claims.fitting import mean as mean_of_floats
-from nn.data import BUNDLED, BY_NAME, Dataset, batches, circles, digits, iris, moons, spirals, split, xor
+from nn.data import (
+    BUNDLED,
+    BY_NAME,
+    Dataset,
+    batches,
+    circles,
+    diabetes,
+    digits,
+    iris,
+    moons,
+    sine,
+    spirals,
+    split,
+    xor,
+)  # fmt: skip
 from nn.diagram import model_diagram
 from nn.evaluation import evaluate
 from nn.init import BY_NAME as INITIALIZERS
@@ -227,7 +241,13 @@ def test_a_mini_batch_needs_a_target_for_each_output(outputs, targets):
 
 def test_means_are_the_same_whether_or_not_the_interpreters_sum_compensates(monkeypatch, tmp_path):
     (tmp_path / "tenths.csv").write_text("x,kind\n" + "0.1,a\n0.1,b\n" * 8)
-    monkeypatch.setattr(builtins, "sum", lambda x, start=0.0: math.fsum([*x, start]))  # as from Python 3.12 on
+
+    def compensated(x, start=0):  # as from Python 3.12 on
+        terms = [*x, start]
+        return math.fsum(terms) if any(isinstance(term, float) for term in terms) else plain(terms)
+
+    plain = builtins.sum
+    monkeypatch.setattr(builtins, "sum", compensated)
     parts, schema = read_split(tmp_path / "tenths.csv", "kind", Random(0), "mean", [])
     assert len(parts.training.y) == 10
     assert schema.columns[0].fill == mean_of_floats([0.1] * 10) == 0.09999999999999999
@@ -488,8 +508,35 @@ def test_the_bundled_data_sets_have_their_published_sizes():
     assert (len(data.X), {len(x) for x in data.X}, len(data.classes)) == (1797, {64}, 10)
     assert {pixel * 16 for x in data.X for pixel in x} == set(range(17))
     assert sorted(Counter(data.y).values()) == [174, 177, 178, 179, 180, 181, 181, 182, 182, 183]
-    assert set(BY_NAME) == {"circles", "moons", "spirals", "xor"}
-    assert set(BUNDLED) == {"breast_cancer", "digits", "iris", "wine"}
+    data = diabetes()
+    assert (len(data.X), len(data.X[0]), data.classes) == (442, 10, [])
+    assert (min(data.y), max(data.y), {type(y) for y in data.y}) == (25.0, 346.0, {float})
+    assert data.features[:3] == ["age", "sex", "bmi"] and data.X[0][:3] == [59.0, 2.0, 32.1]
+    assert set(BY_NAME) == {"circles", "moons", "sine", "spirals", "xor"}
+    assert set(BUNDLED) == {"breast_cancer", "diabetes", "digits", "iris", "wine"}
+
+
+def test_sine_is_a_noisy_curve_that_a_seed_repeats():
+    exact, noisy = (sine(2000, noise, Random(6)) for noise in (0.0, 0.3))
+    assert exact.y == [math.sin(x) for [x] in exact.X]
+    assert all(-math.pi <= x <= math.pi for [x] in exact.X) and (exact.classes, exact.features) == ([], ["x"])
+    # 2000 numbers: standard errors are 0.3/√2000 of the mean and 0.3/√4000 of the deviation; five of each
+    moves = [b - math.sin(x) for [x], b in zip(noisy.X, noisy.y)]
+    assert abs(fmean(moves)) < 5 * 0.3 / math.sqrt(2000)
+    assert abs(pstdev(moves) - 0.3) < 5 * 0.3 / math.sqrt(4000)
+    assert sine(5, rng=0) == sine(5, rng=Random(0)) != sine(5, rng=1)
+    with pytest.raises(ValueError, match="1 points"):
+        sine(1)
+
+
+@pytest.mark.parametrize("make", [*BY_NAME.values(), lambda rng: split(moons(20, rng=0), rng=rng),
+                                  lambda rng: list(batches(9, 4, rng))])  # fmt: skip
+def test_an_int_is_a_seed_wherever_data_are_random(make):
+    assert make(rng=0) == make(rng=np.int64(0)) == make(rng=Random(0)) != make(rng=1)
+    assert make(rng=None) != make(rng=None)
+    for wrong in ("0", 0.5, True, np.random.default_rng(0)):
+        with pytest.raises(TypeError, match=r"rng = .*: it needs to be a seed such as 0, a random\.Random, or None"):
+            make(rng=wrong)
 
 
 def test_split_is_stratified_disjoint_complete_and_repeated_by_a_seed():
@@ -506,13 +553,49 @@ def test_split_is_stratified_disjoint_complete_and_repeated_by_a_seed():
 
 
 @pytest.mark.parametrize(
+    ("y", "fractions", "sizes"),
+    [
+        ([i % 10 for i in range(70)], (0.6, 0.2, 0.2), [42, 14, 14]),  # 4.2, 1.4, 1.4 of each class
+        ([i % 30 for i in range(90)], (0.5, 0.25, 0.25), [45, 23, 22]),
+        ([i % 2 for i in range(10)], (0.7, 0.3, 0.0), [7, 3, 0]),
+        ([float(i) for i in range(13)], (0.6, 0.2, 0.2), [8, 3, 2]),
+        ([[1.0, 0.0], [0.0, 1.0]] * 35, (0.1, 0.2, 0.7), [7, 14, 49]),
+        ([[float(i), 0.5] for i in range(20)], (0.6, 0.2, 0.2), [12, 4, 4]),
+        (["a", "b", "b", "c", "c", "c", "d"], (0.6, 0.2, 0.2), [4, 2, 1]),
+    ],
+)
+def test_split_gives_every_part_its_size_and_every_class_its_share(y, fractions, sizes):
+    for seed in range(10):
+        data = Dataset(range(len(y)), y)
+        parts = split(data, fractions, rng=seed)
+        assert [len(part.y) for part in parts] == sizes
+        assert sorted(x for part in parts for x in part.X) == data.X
+        for part, fraction in zip(parts, fractions):
+            for label in data.y:
+                assert abs(part.y.count(label) - fraction * data.y.count(label)) < 1.0
+
+
+def test_a_class_of_a_single_example_is_trained_on_where_others_have_more():
+    y = [0] * 21 + [1] * 9 + [2] * 6 + [3]  # quotas of 12.6, 5.4, 3.6 and 0.6, and of 22.2 in all
+    for seed in range(20):
+        parts = split(Dataset(range(37), y), rng=seed)
+        assert [len(part.y) for part in parts] == [22, 8, 7] and 3 in parts.training.y
+
+
+def test_which_classes_give_an_example_more_is_random():
+    first = [set(split(Dataset(range(30), range(30)), rng=seed).test.y) for seed in range(40)]
+    # 6 of 30 each time: a number that is in none of 40 has a chance of 0.8⁴⁰ = 1.3e-4
+    assert set().union(*first) == set(range(30)) and len({frozenset(found) for found in first}) == 40
+
+
+@pytest.mark.parametrize(
     ("n", "fractions", "words"),
     [
         (40, (0.5, 0.2, 0.2), "of sum 1"),
         (40, (0.5, 0.5), "it needs three"),
         (40, (float("nan"), 0.5, 0.5), "of sum 1"),
         (40, (1.5, -0.25, -0.25), "at least 0"),
-        (4, (0.6, 0.2, 0.2), "none for test"),
+        (3, (0.6, 0.2, 0.2), "none for test"),
     ],
 )
 def test_split_refuses_fractions_and_data_that_leave_a_part_empty(n, fractions, words):
