@@ -9,10 +9,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from math import fsum, nan, sqrt
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from autograd.modes import collector_paused, no_grad
 from autograd.primitives import exp, identity, relu, sigmoid, tanh
@@ -21,9 +22,6 @@ from nn.arguments import answering
 from nn.data import Dataset
 from nn.losses import BY_NAME, OUTPUTS, Loss, mean_loss
 from nn.module import Module, evaluating, lift
-
-if TYPE_CHECKING:
-    from autograd.number_systems.arrays import Array
 
 AT_ONCE = 1000  # examples that are evaluated together: the values of a layer take memory for as many
 CLASSIFICATION, REGRESSION = "classification", "regression"
@@ -44,7 +42,8 @@ class Metrics(NamedTuple):
     r2: float = nan
 
 
-class Task(NamedTuple):
+@dataclass(frozen=True)
+class Task:
     """How the outputs of one loss are read on one kind of targets.
 
     kind      "classification", "regression", or "" for a loss that does not say what its outputs are
@@ -118,16 +117,6 @@ class Task(NamedTuple):
             return [sum(self.decide(a) == self.label_of(y) for a, y in zip(outputs, targets, strict=True))]
         if self.kind == REGRESSION:
             return [fsum((y - a) ** 2 for y, a in pairs) for pairs in zip(*map(_pairs, targets, outputs))]
-        return [0.0]
-
-    def tally_arrays(self, outputs: Array, targets: Array) -> list[float]:
-        """The same on arrays with a row for each example; targets are the indices of classes, or numbers."""
-        if self.kind == CLASSIFICATION:
-            found = (outputs > self.cuts).sum(axis=1) if outputs.shape[1] == 1 else outputs.argmax(axis=1)
-            return [float((found == targets).sum())]
-        if self.kind == REGRESSION:
-            sums: list[float] = ((targets - outputs) ** 2).sum(axis=0).tolist()
-            return sums
         return [0.0]
 
     def metrics(self, tally: Sequence[float], targets: Sequence[Any]) -> Metrics:
@@ -205,7 +194,7 @@ def task_of(model: Module, data: Dataset | None = None, loss: Loss | None = None
     """
     if loss is None and model.task is not None:
         task: Task = model.task
-        return task if data is None else task._replace(units=data.units)
+        return task if data is None else replace(task, units=data.units)
     if data is None or not data.X:
         return Task.reading("logits", Dataset([[0.0]], [0]), units=1)
     with evaluating(model), collector_paused():

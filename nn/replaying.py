@@ -24,7 +24,7 @@ from autograd.replay.training import training as training_on_arrays
 from autograd.replay.training import write_back
 from autograd.value import Value
 from nn.data import Dataset
-from nn.evaluation import CLASSIFICATION, Metrics, Task, check_targets, outputs_of, units_of
+from nn.evaluation import CLASSIFICATION, REGRESSION, Metrics, Task, check_targets, outputs_of, units_of
 from nn.faults import failing_example, naming_example, refuse_infinite
 from nn.losses import BY_NAME, Loss, mean_loss, to_feed
 from nn.module import Module, evaluating, flatten
@@ -211,7 +211,8 @@ class _Examples:
     def follow(self, training: Training, data: Dataset, weights: list[float] | None = None) -> None:
         """Read the data, unless they are those that were read."""
         self.given, self.weights = data, None if weights is None else np.array(weights)
-        task = training.model.task
+        self.task: Task = training.model.task
+        task, self.cuts = self.task, np.array(self.task.cuts)
         if _is_same([data.X, data.y, task], self._read):
             return
         try:
@@ -220,8 +221,8 @@ class _Examples:
         except ArithmeticError as error:
             raise failing_example(training.model, training.loss, data, self.called) or error from None
         self.X: Array = np.array(data.X, dtype=np.float64)
-        meant = [task.label_of(y) for y in data.y] if task.kind == CLASSIFICATION else data.y
-        self.y: Array = np.array(meant, dtype=np.float64)
+        labels = [task.label_of(y) for y in data.y] if task.kind == CLASSIFICATION else []
+        self.y: Array = np.array(labels or data.y, dtype=np.float64).reshape(len(data.y), -1)
         self.loss, targets = to_feed(training.loss, data.y, output)
         self.targets: Array = np.array(targets, dtype=np.float64)
         self.features, self._read = data.features, [list(map(copy, data.X)), list(map(copy, data.y)), task]
@@ -317,10 +318,16 @@ class _Recorded:
         return self._result(self.program(self._feeds(batch)))
 
     def _result(self, loss: float) -> tuple[float, list[float]]:
-        outputs = self.outputs().reshape(-1, self.units)
-        task: Task = self.replay.training.model.task
-        y = self.y if task.kind == CLASSIFICATION else self.y.reshape(outputs.shape)
-        return loss if self.loss is None else float(self.loss()[0]), task.tally_arrays(outputs, y)
+        return loss if self.loss is None else float(self.loss()[0]), self._tally(self.outputs())
+
+    def _tally(self, outputs: Array) -> list[float]:
+        """What ``Task.tally`` gives, on an array."""
+        kind, one = self.data.task.kind, self.units == 1
+        if kind == REGRESSION:
+            sums: list[float] = ((self.y - outputs.reshape(self.y.shape)) ** 2).sum(axis=0).tolist()
+            return sums
+        found = self.data.cuts.searchsorted(outputs) if one else outputs.reshape(-1, self.units).argmax(axis=1)
+        return [float(np.count_nonzero(found == self.y[:, 0])) if kind else 0.0]
 
 
 @contextmanager

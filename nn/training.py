@@ -175,6 +175,7 @@ class Training(Answering):
         model.task = self.task
         self._last: dict[str, Any] | None = None  # the weights to go on from, where the best were put back
         self._replay: Replay | None = None
+        self._kept: list[Module] = []
         self._structure: list[Any] | None = None  # for which the engine was chosen
 
     @property
@@ -223,20 +224,25 @@ class Training(Answering):
 
     def _keep_modes(self) -> None:
         """Remember which parts are in evaluation mode by themselves, as a BatchNorm whose statistics are to stay."""
+        modules = self.model.submodules().values()
         if self.model.training:  # else it was put there as a whole, as after a training, and what was kept still is
-            for module in self.model.submodules().values():
+            for module in modules:
                 module.kept = not module.training
+        self._kept = [module for module in modules if module.kept]
 
     def _train_mode(self) -> None:
         self.model.train()
-        for path, module in {"the model": self.model, **self.model.submodules()}.items():
-            if module.kept:
-                module.eval()
-            if module.frozen and not set(self.optimizer.parameters).isdisjoint(flatten([*vars(module).values()])):
-                raise ValueError(
-                    f"{path} is frozen, and the optimiser would move its parameters: make the optimiser from "
-                    "model.parameters() after freeze()"
-                )
+        for module in self._kept:
+            module.eval()
+
+    def _check_frozen(self) -> None:
+        if fixed := set(self.optimizer.parameters) - set(self.model.parameters()):
+            for path, module in {"the model": self.model, **self.model.submodules()}.items():
+                if module.frozen and not fixed.isdisjoint(flatten([*vars(module).values()])):
+                    raise ValueError(
+                        f"{path} is frozen, and the optimiser would move its parameters: make the optimiser from "
+                        "model.parameters() after freeze()"
+                    )
 
     def scaled_weights(self) -> list[float] | None:
         """The weights of the examples, scaled to the mean 1. Raises ValueError where they are no weights."""
@@ -266,6 +272,7 @@ class Training(Answering):
         Generators and statistics stay as they are. Raises ValueError where engine="replay" cannot be.
         """
         if self.asked_for == "eager":
+            self._check_frozen()
             self.engine, self.reason = "eager", "as requested"
             return self.engine
         try:
@@ -280,6 +287,7 @@ class Training(Answering):
             if self._replay is not None:
                 self._replay.follow()
             return self.engine
+        self._check_frozen()
         self._replay, self.engine, insists = None, "eager", self.asked_for == "replay"
         self.reason = why_not(self) or ""
         if insists or not self.reason:
