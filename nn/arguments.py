@@ -24,7 +24,8 @@ NAMES = {
     "negative_slope": "slope", "Neuron": "Linear", "nin": "n_in", "nout": "n_out", "nouts": "n_units",
     "num_epochs": "epochs", "num_features": "n", "out_features": "n_out", "params": "parameters",
     "random_state": "rng", "rate": "p", "rho": "alpha", "running_mean": "mu_", "running_var": "sigma2_",
-    "seed": "rng", "set_weights": "load_state_dict", "StandardScaler": "Standardize", "target": "y",
+    "sample_weight": "weights", "seed": "rng", "set_weights": "load_state_dict", "StandardScaler": "Standardize",
+    "target": "y",
     "test_size": "fractions", "trainable_weights": "parameters", "units": "n_out n_units",
     "validation_data": "validation", "verbose": "progress", "weight": "W", "weights": "W parameters",
     "y_pred": "z a score", "y_true": "target y",
@@ -35,8 +36,8 @@ REMEDIES = {
     "cuda": "its numbers are Python's floats", "device": "its numbers are Python's floats", "fit": TRAINS,
     "from_logits": "it always reads logits", "label_smoothing": "give a share for each unit as target",
     "param_groups": "its attributes are parameters and learning_rate", "Parameter": "it is an autograd.Value",
-    "predict": "model(x) maps one example, model.batch(X) several", "reduction": "nn.losses.mean_loss takes the mean",
-    "save": "nn.checkpoint.save does", "shuffle": "each epoch has a new order", "to": "it has no device",
+    "predict": "nn.predict(model, X) does", "reduction": "nn.losses.mean_loss takes the mean",
+    "score": "nn.accuracy(model, data) or nn.r2(model, data) does", "save": "nn.checkpoint.save does", "shuffle": "each epoch has a new order", "to": "it has no device",
 }  # fmt: skip
 
 
