@@ -5,7 +5,7 @@ Every reader that tells, draws or walks the backward pass reads it from here. No
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import inf
 from typing import NamedTuple
 
@@ -70,11 +70,21 @@ def changed_since(root: Value) -> list[Value]:
 
 def refuse_changed(root: Value) -> None:
     """Raise ValueError where ``changes`` finds some: numbers of two forward passes would be mixed."""
-    found = list(dict.fromkeys(" or ".join(called(x.name, "an unnamed value") for x in s[:3]) for s in changes(root)))
-    if found:
-        raise ValueError(
-            f"{', '.join(found[:3])} changed since {called(root.name, 'f')} was computed: compute it again first"
-        )
+
+    def name(x: Value) -> str:
+        return called(x.name, "f" if x is root else "an unnamed value")
+
+    for warning in changed_lines(changes(root), name, root, "compute it again first"):
+        raise ValueError(warning)
+
+
+def changed_lines(
+    changed: list[list[Value]], name: Callable[[Value], str], root: Value, remedy: str = "run the forward pass again"
+) -> list[str]:
+    """What has to be said first where values ``changed`` since ``root`` was computed: one line, or none."""
+    names = list(dict.fromkeys(" or ".join(map(name, some[:3])) + " …" * (len(some) > 3) for some in changed))
+    some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return [f"{some} changed since {name(root)} was computed: {remedy}"] if names else []
 
 
 def changes(root: Value) -> list[list[Value]]:

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from autograd import Value, affine, dot, named, product, sin, sqrt
+from autograd import Value, affine, dot, explain, named, product, sin, sqrt
 from autograd.drawing import Diagram, Unit, draw, draw_dot, placing
 from autograd.drawing.display import display, folded, lit
 from autograd.drawing.figure import INDEXED, text_width
@@ -249,6 +249,17 @@ def test_what_changed_since_the_forward_pass_is_said():
     drawing = draw(f)
     assert drawing.figure.warnings == ["s changed since f was computed: run the forward pass again"]
     assert "run the forward pass again" in words(drawing)[1]
+
+
+def test_a_picture_says_what_changed_in_the_words_of_an_explanation():
+    x, b = Value(2.0, "x"), Value(3.0, "b")
+    letters = [Value(float(i), f"p_{i}") for i in range(1, 6)]
+    for f, changed in ((named(f=x + b), [x]), (named(f=sum(p * p for p in letters)), letters)):
+        for value in changed:
+            value.data += 0.5
+        [warning] = draw(f).figure.warnings
+        assert warning == str(explain(f, changed[0])).splitlines()[0]
+    assert warning == "p_1, p_2, p_3 and 2 more changed since f was computed: run the forward pass again"
 
 
 # ---- folding and unfolding ------------------------------------------------------------------------------------

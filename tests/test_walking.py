@@ -26,7 +26,7 @@ from autograd.number_systems import floats, javascript
 from autograd.pages import script
 from autograd.primitives import CONSTANT, REAL, TABLE, Domain
 from autograd.walking import MOST_BYTES, mathml, program, walk
-from autograd.walking.places import positions
+from autograd.walking.picture import positions
 from autograd.walking.telling import Told
 from nn import MLP
 

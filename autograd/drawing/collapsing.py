@@ -13,11 +13,10 @@ from dataclasses import replace
 from math import ceil
 
 from autograd.drawing.display import Display, Edge, Node
-from autograd.notation import SUPERSCRIPTS
+from autograd.notation import RAISED, SUPERSCRIPTS
 from autograd.primitives import mul
 
 LECTURE_NAME = re.compile(r"([^\W\d_])([⁰¹²³⁴⁵⁶⁷⁸⁹]+)_(\d+(?:,\d+)*)")
-TO_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 BANDS = 12  # of levels, at most
 Place = tuple[str, ...]  # the groups that a node is in, the outermost first
 Unit = tuple[int, str]  # a layer and a unit in it; "" for what several units share
@@ -104,7 +103,7 @@ def _by_layer(shown: Display, operands: dict[Node, list[Node]], units: dict[Node
         if layer == last and node not in weighed and not _lecture_name(node):
             places[node] = (loss,)
         elif layer:
-            z = f"z{str(layer).translate(TO_SUPERSCRIPTS)}_{unit}"
+            z = f"z{str(layer).translate(RAISED)}_{unit}"
             places[node] = (f"layer {layer}", z if unit else f"layer {layer}, shared")
         elif node in units or node not in first_user or first_user[node] in weighed:
             places[node] = ("inputs",)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from unicodedata import bidirectional
 
-from autograd.contributions import changed_since
+from autograd.contributions import changed_lines, changes
 from autograd.errors import called, clipped
 from autograd.graph import topological_order
 from autograd.notation import derivative, is_constant, labels, number_text
@@ -106,11 +106,7 @@ def display(root: Value) -> Display:
         for parent, local in value.edges
     ]
     shown = Display(node_of[root], list(node_of.values()), edges, names)
-    changed = [names[value] for value in changed_since(root)]
-    if changed:
-        more = f" and {len(changed) - 6} more" if len(changed) > 6 else ""
-        since = f"changed since {names[root]} was computed"
-        shown.warnings.append(f"{', '.join(changed[:6])}{more} {since}: run the forward pass again")
+    shown.warnings += changed_lines(changes(root), names.__getitem__, root)
     return shown
 
 

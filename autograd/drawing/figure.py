@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 from unicodedata import category, east_asian_width
 
+from autograd.notation import LOWERED
+
 Kind = Literal["input", "constant", "operation", "output", "group", "unit", "dropped", "words"]
 Stroke = Literal["plain", "lit", "faint", "positive", "negative"]
 Direction = Literal["right", "up"]
@@ -18,7 +20,6 @@ FONT_SIZE, LINE_HEIGHT, PADDING = 13, 18, 9
 LABEL_HEIGHT, ARROW = 18, 7.0
 EM = dict.fromkeys("fijlrtI.,:;'|!()[]{} ·/⁰¹²³⁴⁵⁶⁷⁸⁹", 0.42) | dict.fromkeys("w−=+×÷<>~≤≥∞→#&", 0.85)
 EM |= dict.fromkeys("mMW@%—…", 1.0)
-SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 INDEXED = re.compile(r"(?<!\w)([^\W\d_][⁰¹²³⁴⁵⁶⁷⁸⁹]*)_(\d+(?:,\d+)*|[A-Za-z\d]+)(?!\w)")  # w²_13, whose 13 is lowered
 
 
@@ -100,7 +101,7 @@ class Placement(NamedTuple):
 
 def plain(text: str) -> str:
     """Text without typesetting, w²_13 as w²₁₃; letters cannot be lowered there, so a_b stays as it is."""
-    return INDEXED.sub(lambda m: m[0] if m[2][0].isalpha() else m[1] + m[2].translate(SUBSCRIPTS), text)
+    return INDEXED.sub(lambda m: m[0] if m[2][0].isalpha() else m[1] + m[2].translate(LOWERED), text)
 
 
 def text_width(text: str, bold: bool = False) -> float:

@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 import sympy
 
-from autograd.contributions import changes, contributions, gradients
+from autograd.contributions import changed_lines, changes, contributions, gradients
 from autograd.differences import LAST_DIGIT
 from autograd.errors import text_name
 from autograd.explanation.algebra import LARGEST, operations, shortest
 from autograd.explanation.checks import Check, Road, close
 from autograd.explanation.formulas import Formulas
-from autograd.explanation.lines import WIDTH, Told, changed_line, html_line, plus, rows, wrapped
+from autograd.explanation.lines import WIDTH, Told, html_line, plus, rows, wrapped
 from autograd.explanation.writing import LATEX, TEXT, Writer
 from autograd.graph import carried
 from autograd.kinks import kinks, sides
@@ -353,12 +353,12 @@ class Explanation(Told):
         return plain if plain == delta else f"{delta} = {plain}"
 
     @property
-    def _warning(self) -> str:
-        return changed_line(self._changes, self.formulas.label, self.f)
+    def _warning(self) -> list[str]:
+        return changed_lines(self._changes, self.formulas.label, self.f)
 
     def __str__(self) -> str:
         left = printable(self._left(TEXT))
-        text = [self._warning] if self._warning else []
+        text = self._warning
         for i, pieces in enumerate(self.lines(TEXT)):
             text += wrapped(pieces, f"{left} = " if i == 0 else " " * len(left) + " = ")
         for remark in self.remarks:
@@ -370,7 +370,7 @@ class Explanation(Told):
         write = LATEX
         written = [r" \\ & \quad ".join(rows(pieces)) for pieces in self.lines(write)]
         doubts = [words for words in self._ticks if not words.startswith("✓")]
-        said = [*([self._warning] if self._warning else []), *self.remarks, *doubts]
+        said = [*self._warning, *self.remarks, *doubts]
         body = " \\\\\n".join([*(f"&= {row}" for row in written), *(f"& {write.words(words)}" for words in said)])
         return f"\\begin{{aligned}}\n{self._left(write)} {body}\n\\end{{aligned}}"
 
@@ -384,7 +384,7 @@ class Explanation(Told):
             f"<td style='text-align:left'>= {html_line(' '.join(pieces))}</td></tr>"
             for i, pieces in enumerate(self.lines(TEXT))
         ]
-        above = f"<p role='alert'>⚠ {html_line(self._warning)}</p>" if self._warning else ""
+        above = "".join(f"<p role='alert'>⚠ {html_line(line)}</p>" for line in self._warning)
         below = "".join(f"<p style='margin:.2em 0'>{html_line(remark)}</p>" for remark in self.remarks)
         ticks = " &emsp; ".join(map(html_line, self._ticks))
         style = "font-family:'STIX Two Math','Cambria Math',serif;font-size:1.1em"

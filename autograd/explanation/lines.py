@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
 from autograd.text import printable
@@ -48,13 +47,6 @@ def html_line(text: str) -> str:
 def _cut(line: str, indent: int) -> list[str]:
     """A piece that is longer than a line, broken at its spaces, or anywhere where it has none."""
     return textwrap.wrap(line, WIDTH, subsequent_indent=" " * indent) if len(line) > WIDTH else [line]
-
-
-def changed_line(changed: Iterable[Sequence[Value]], name: Callable[[Value], str], f: Value) -> str:
-    """What has to be said first where values ``changed`` since f was computed; empty where none did."""
-    names = list(dict.fromkeys(" or ".join(map(name, some[:3])) + " …" * (len(some) > 3) for some in changed))
-    some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return f"{some} changed since {name(f)} was computed: run the forward pass again" if names else ""
 
 
 def check_values(function: str, **nodes: object) -> None:

@@ -7,9 +7,9 @@ import textwrap
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from autograd.contributions import Contribution, changes, contributions
+from autograd.contributions import Contribution, changed_lines, changes, contributions
 from autograd.errors import text_name
-from autograd.explanation.lines import WIDTH, Told, changed_line, check_values
+from autograd.explanation.lines import WIDTH, Told, check_values
 from autograd.graph import leaves, topological_order
 from autograd.notation import is_constant, labels, number_text
 from autograd.text import printable
@@ -69,7 +69,7 @@ class Narration(Told):
         self.name = labels(order, L)
         suspects = changes(L)
         self._changed = {x for some in suspects for x in some}
-        self._warning = changed_line(suspects, self.name.__getitem__, L)
+        self._warning = changed_lines(suspects, self.name.__getitem__, L)
         self.sentences: list[Sentence] = []
         self.total = {L: 1.0}
         self._why: dict[Value, str] = {}  # why a gradient is 0
@@ -195,7 +195,7 @@ class Narration(Told):
     def __str__(self) -> str:
         f = self.name[self.L]
         told = [s for s in self.sentences if self.wrt is None or s.contribution.parent is self.wrt]
-        lines = [self._warning] if self._warning else []
+        lines = [*self._warning]
         lines += [f"the backward pass starts at {f}: ∂{f}/∂{f} = 1"] if self.wrt is None else []
         lines += [f"{i}. {sentence.text}" for i, sentence in enumerate(told[:SHOWN], start=1)]
         if len(told) > SHOWN:

@@ -9,9 +9,9 @@ from itertools import islice
 from math import floor, log10
 from typing import NamedTuple
 
-from autograd.contributions import changes, gradients
+from autograd.contributions import changed_lines, changes, gradients
 from autograd.errors import text_name
-from autograd.explanation.lines import WIDTH, Told, changed_line, check_values
+from autograd.explanation.lines import WIDTH, Told, check_values
 from autograd.graph import carried, leaves, topological_order
 from autograd.notation import labels, number_text
 from autograd.text import printable
@@ -123,8 +123,7 @@ class Paths(Told):
         head = (
             f"{_counted(self.count)} {'path' if self.count == 1 else 'paths'} from {s} to {f} on {self.edges} edges"
         )
-        warning = changed_line(changes(self.f), name.__getitem__, self.f)
-        lines = [warning] if warning else []
+        lines = changed_lines(changes(self.f), name.__getitem__, self.f)
         lines.append(f"{head}, summing to {number_text(self.value)}")
         if self.count <= self.most:
             walked = list(islice(self, SHOWN))

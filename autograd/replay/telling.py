@@ -12,14 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autograd.notation import INDEXED, SUPERSCRIPTS, latex_name
+from autograd.notation import INDEXED, RAISED, SUPERSCRIPTS, latex_name
 from autograd.replay.flattening import Ints
 from autograd.replay.groups import Elementwise, Group, ManyOperands, Product, Tape
 from autograd.replay.planning import Plan, counted
 from autograd.text import printable
 
-UP = {digit: above for above, digit in SUPERSCRIPTS.items()}
-ABOVE = set(map(chr, UP.values()))
+ABOVE = set(map(chr, SUPERSCRIPTS))
 
 
 class Layer(NamedTuple):
@@ -103,7 +102,7 @@ def _find(plan: Plan) -> list[_Found]:
     def free(letter: str, number: int) -> str:
         """The letter, or with the first number from this one on that nobody has."""
         while letter in taken:
-            letter, number = letter.rstrip("".join(ABOVE)) + str(number).translate(UP), number + 1
+            letter, number = letter.rstrip("".join(ABOVE)) + str(number).translate(RAISED), number + 1
         taken.add(letter)
         return letter
 
@@ -117,7 +116,7 @@ def _find(plan: Plan) -> list[_Found]:
 
     for i, group in enumerate(layers):
         source, steps = _way_back(maker, place, group)
-        number = str(i + 1).translate(UP)
+        number = str(i + 1).translate(RAISED)
         W = letter(group.columns[0], f"W{number}", i + 1)
         Z = free("Z" + ("".join(c for c in W if c in ABOVE) or number), i + 1)
         letters = {"W": W, "Z": Z, "δ": f"δ{Z[1:]}"}

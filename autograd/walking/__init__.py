@@ -17,8 +17,7 @@ from autograd.number_systems import javascript
 from autograd.pages import Page, own_file, script, written
 from autograd.text import printable
 from autograd.value import Value
-from autograd.walking.picture import Picture
-from autograd.walking.places import positions
+from autograd.walking.picture import Picture, positions
 from autograd.walking.telling import Told
 
 MOST_NODES, MOST_BYTES = 500, 2_000_000

@@ -10,16 +10,14 @@ from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
 
-from autograd.contributions import changed_since
+from autograd.contributions import changed_lines, changes
 from autograd.errors import DomainError, clipped, complaint, names_of
 from autograd.graph import topological_order
-from autograd.notation import INDEXED, derivative, is_constant, labels
+from autograd.notation import INDEXED, LOWERED, derivative, is_constant, labels
 from autograd.number_systems import floats, javascript
 from autograd.primitives import CONSTANT, Primitive
 from autograd.value import Value
 from autograd.walking import mathml
-
-SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 class Told:
@@ -37,15 +35,15 @@ class Told:
     def __init__(self, root: Value) -> None:
         self.order = topological_order(root)
         self.names = labels(self.order, root)
-        changed = changed_since(root)
         self.data = _recomputed(self.order)
-        self.changed = _warning([_spoken(self.names[x]) for x in changed], _spoken(self.names[root]))
+        done = "this page ran the forward pass again."
+        self.changed = "".join(changed_lines(changes(root), lambda x: _spoken(self.names[x]), root, done))
         self._index = {x: i for i, x in enumerate(self.order)}
         self._rules: dict[tuple[Primitive, int, tuple[tuple[int, float], ...]], int] = {}
         self._words: list[dict[str, Any]] = []
         self._sources: list[str] = []
         nodes = [self._node(x, root) for x in self.order]
-        self.graph: dict[str, Any] = {"nodes": nodes, "rules": self._words, "changed": self.changed}
+        self.graph: dict[str, Any] = {"nodes": nodes, "rules": self._words}
         self.rules = "[\n" + ",\n".join(self._sources) + "\n]"
 
     def _node(self, x: Value, root: Value) -> dict[str, Any]:
@@ -107,7 +105,7 @@ def _spoken(label: str) -> str:
     match = INDEXED.fullmatch(label)
     if not match or not match[3] or not match[3].lstrip("_").isdigit():
         return clipped(label)
-    return label[: match.start(3)] + match[3].lstrip("_").translate(SUBSCRIPTS) + label[match.end(3) :]
+    return label[: match.start(3)] + match[3].lstrip("_").translate(LOWERED) + label[match.end(3) :]
 
 
 def _test(contains: Callable[..., bool], letters: Sequence[javascript.Expression]) -> str:
@@ -135,10 +133,3 @@ def _recomputed(order: Sequence[Value]) -> dict[Value, float]:
             if not isfinite(data[x]) and all(map(isfinite, operands)):
                 raise DomainError(complaint(x.operation, operands, names_of(x.operation, x.parents), data[x]))
     return data
-
-
-def _warning(changed: Sequence[str], root: str) -> str:
-    if not changed:
-        return ""
-    some = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
-    return f"{some} changed since {root} was computed: this page ran the forward pass again."
