@@ -105,18 +105,9 @@ class Tanh(Elementary):
     primitive = primitives.tanh
 
 
-BY_NAME: dict[str, type[Activation]] = {
-    "elu": ELU,
-    "gelu": GELU,
-    "leaky_relu": LeakyReLU,
-    "linear": Identity,
-    "log_sigmoid": LogSigmoid,
-    "relu": ReLU,
-    "sigmoid": Sigmoid,
-    "silu": SiLU,
-    "softplus": Softplus,
-    "tanh": Tanh,
-}
+ELEMENTARY = (ELU, GELU, LogSigmoid, ReLU, SiLU, Sigmoid, Softplus, Tanh)
+BY_NAME: dict[str, type[Activation]] = {g.primitive.name: g for g in ELEMENTARY}
+BY_NAME |= {"leaky_relu": LeakyReLU, "linear": Identity}
 
 
 def activation(name: str) -> Activation:

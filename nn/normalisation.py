@@ -26,10 +26,6 @@ class Normalised(NamedTuple):
     sigma2: Value
 
 
-def _forget(columns: list[Normalised]) -> None:
-    """Nobody wants the nodes: they are freed with their graph."""
-
-
 class BatchNorm(Module):
     """Normalise each unit over the mini-batch, then scale and shift.
 
@@ -40,7 +36,7 @@ class BatchNorm(Module):
     epsilon    keeps a unit that is the same for all examples from a division by zero
     momentum   of the running averages: mu_ ← (1 − momentum) mu_ + momentum μ, and sigma2_ likewise with the unbiased
                variance σ² m/(m − 1); they start as 0 and 1. ``calibrate`` takes both from the training data instead
-    latest     told the nodes of each mini-batch in training; a recording asks for them, otherwise nobody keeps them
+    latest     a function that gets the nodes of each mini-batch in training, or None; a recording sets it
     gamma, beta    the parameters; mu_, sigma2_ go into ``state_dict`` beside them
 
     The nodes of μ and σ² are named ``μ¹_2`` and ``var¹_2`` after layer and unit.
@@ -63,7 +59,7 @@ class BatchNorm(Module):
         self.beta = [Value(0.0) for _ in range(n)]
         self.mu_, self.sigma2_ = [0.0] * n, [1.0] * n
         self._calibrating = False
-        self.latest: Callable[[list[Normalised]], object] = _forget
+        self.latest: Callable[[list[Normalised]], object] | None = None
         self.number(None)
 
     def number(self, layer: int | None) -> None:
@@ -73,11 +69,6 @@ class BatchNorm(Module):
             gamma.name, beta.name = index_name("γ", layer, k), index_name("β", layer, k)
 
     def forward(self, x: list[Value]) -> list[Value]:
-        if self.training:
-            raise ValueError(
-                f"{self!r} got one example in training, where it needs the others of the mini-batch: call "
-                "model.batch(X), or model.eval() first"
-            )
         return self.forward_batch([x])[0]
 
     def forward_batch(self, X: list[list[Value]]) -> list[list[Value]]:
@@ -87,14 +78,15 @@ class BatchNorm(Module):
         if (self.training or self._calibrating) and len(X) < 2:
             raise ValueError(
                 f"{self!r} got a mini-batch of {len(X)} in training: one example has no variance, it needs at least "
-                "2; choose another batch_size, or call model.eval() first"
+                "2; call model.batch(X), with another batch_size, or model.eval() first"
             )
         if not (self.training or self._calibrating):
             # the same with the numbers that were learned: each example for itself
             units = list(zip(self.mu_, ((v + self.epsilon) ** 0.5 for v in self.sigma2_), self.gamma, self.beta))
             return [[affine(gamma, (x_k - m) / s, beta) for x_k, (m, s, gamma, beta) in zip(x, units)] for x in X]
         columns = [self._algorithm_1(k, [x[k] for x in X]) for k in range(self.n)]
-        self.latest(columns)
+        if self.latest is not None:
+            self.latest(columns)
         for k, column in enumerate(columns, 1):
             # σ² was computed from μ: it is finite only where both are
             anomaly = None if isfinite(column.sigma2.data) else first_anomaly(column.sigma2)
@@ -138,7 +130,7 @@ class BatchNorm(Module):
 
 
 def calibrate(model: Module, X: Sequence[Example]) -> None:
-    """The lecture's way to evaluate: every BatchNorm takes mean and 1/m variance from the training data X.
+    """The lecture's way to evaluate: every BatchNorm, unless frozen, takes mean and 1/m variance from the data X.
 
     One pass in evaluation mode, layer by layer, without a graph: a BatchNorm sees what the earlier ones, already
     calibrated, make of X. Afterwards evaluation gives for X what training on X as one batch does.
@@ -151,9 +143,10 @@ def calibrate(model: Module, X: Sequence[Example]) -> None:
     >>> bn.mu_, round(bn.sigma2_[0], 12)
     ([3.0], 4.666666666667)
     """
-    layers = [module for module in (model, *model.submodules().values()) if isinstance(module, BatchNorm)]
+    modules = (model, *model.submodules().values())
+    layers = [module for module in modules if isinstance(module, BatchNorm) and not module.frozen]
     if not layers:
-        raise ValueError(f"{model!r} has no BatchNorm: there is nothing to calibrate")
+        raise ValueError(f"{model!r} has no BatchNorm that is not frozen: there is nothing to calibrate")
     statistics = [(layer, layer.mu_.copy(), layer.sigma2_.copy()) for layer in layers]
     try:
         for layer in layers:

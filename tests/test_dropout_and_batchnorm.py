@@ -363,7 +363,9 @@ def test_in_training_fewer_than_two_examples_and_other_widths_are_refused_and_st
     untouched(layer, lambda: layer.batch([]), "mini-batch of 0")
     untouched(layer, lambda: layer.batch([[1.0, 2.0], [1.0]]), "example of 1 numbers: it needs 2")
     untouched(layer, lambda: layer.batch([[1.0, 2.0, 3.0]] * 2), "example of 3 numbers: it needs 2")
-    untouched(layer, lambda: layer([1.0, 2.0]), r"one example in training.* model\.batch\(X\), or model\.eval\(\)")
+    untouched(
+        layer, lambda: layer([1.0, 2.0]), r"mini-batch of 1 in training: .*model\.batch\(X\).* or model\.eval\(\)"
+    )
     # 1e200² is no float: the running averages must not become infinite
     untouched(layer, lambda: layer.batch([[1.0, 1e200], [2.0, -1e200]]), "overflow")
 
