@@ -196,7 +196,7 @@ class Value:
     def __reduce__(self) -> Any:
         if self.parents:  # copied by recursion, a deep graph would not fit on any stack
             raise TypeError(f"{self!r} was computed: copy its leaves and compute again; state_dict() keeps a model")
-        return Value, (self._data, self.name), (None, {"grad": self.grad})
+        return constant if self.operation else Value, (self._data,), (None, {"name": self.name, "grad": self.grad})
 
     def __repr__(self) -> str:
         name = f", {printable(repr(self.name))}" if self.name else ""

@@ -1,8 +1,8 @@
 """First weights, as plain numbers: random, so that units differ, and scaled, so that layers neither fade nor blow up.
 
 The backward pass multiplies δ by a W and a g′ for each layer; the size of the first weights decides whether those
-products shrink, stay or grow. Each function returns the rows of W, shape (to, from), and takes any ``random.Random``;
-``partial(normal, std=0.1)`` fixes an option for a layer's ``init``.
+products shrink, stay or grow. Each function returns the rows of W, shape (to, from), and takes a seed or a
+``random.Random``; ``partial(normal, std=0.1)`` fixes an option for a layer's ``init``.
 """
 
 from __future__ import annotations
@@ -11,51 +11,52 @@ from collections.abc import Callable
 from math import sqrt
 from random import Random
 
-from nn.arguments import in_range
+from nn.arguments import generator, in_range
 
 Matrix = list[list[float]]
+Rng = Random | int | None
 Initializer = Callable[[int, int, Random], Matrix]
 
 
-def zero(n_in: int, n_out: int, rng: Random) -> Matrix:
+def zero(n_in: int, n_out: int, rng: Rng) -> Matrix:
     """Every weight 0: all units of a layer are the same, and stay so whatever is learned."""
     return constant(n_in, n_out, rng, 0.0)
 
 
-def constant(n_in: int, n_out: int, rng: Random, value: float = 0.1) -> Matrix:
+def constant(n_in: int, n_out: int, rng: Rng, value: float = 0.1) -> Matrix:
     """Every weight ``value``: the units of a layer stay the same, as from ``zero``."""
     value = in_range("value", value, what="a first weight")
     return [[value] * n_in for _ in range(n_out)]
 
 
-def uniform(n_in: int, n_out: int, rng: Random, limit: float = 1.0) -> Matrix:
+def uniform(n_in: int, n_out: int, rng: Rng, limit: float = 1.0) -> Matrix:
     """Every weight uniform in ±limit."""
-    _check("limit", limit)
+    rng, limit = generator(rng), _check("limit", limit)
     return [[rng.uniform(-limit, limit) for _ in range(n_in)] for _ in range(n_out)]
 
 
-def normal(n_in: int, n_out: int, rng: Random, std: float = 1.0) -> Matrix:
+def normal(n_in: int, n_out: int, rng: Rng, std: float = 1.0) -> Matrix:
     """Every weight normal with mean 0 and standard deviation ``std``."""
-    _check("std", std)
+    rng, std = generator(rng), _check("std", std)
     return [[rng.gauss(0.0, std) for _ in range(n_in)] for _ in range(n_out)]
 
 
-def xavier_uniform(n_in: int, n_out: int, rng: Random, gain: float = 1.0) -> Matrix:
+def xavier_uniform(n_in: int, n_out: int, rng: Rng, gain: float = 1.0) -> Matrix:
     """Uniform in ± gain √(6/(n_in + n_out)), for σ and tanh. Source: Glorot & Bengio 2010."""
     return uniform(n_in, n_out, rng, _check("gain", gain) * sqrt(6.0 / (n_in + n_out)))
 
 
-def xavier_normal(n_in: int, n_out: int, rng: Random, gain: float = 1.0) -> Matrix:
+def xavier_normal(n_in: int, n_out: int, rng: Rng, gain: float = 1.0) -> Matrix:
     """Normal with standard deviation gain √(2/(n_in + n_out)). Source: Glorot & Bengio 2010."""
     return normal(n_in, n_out, rng, _check("gain", gain) * sqrt(2.0 / (n_in + n_out)))
 
 
-def he_uniform(n_in: int, n_out: int, rng: Random, gain: float = sqrt(2.0)) -> Matrix:
+def he_uniform(n_in: int, n_out: int, rng: Rng, gain: float = sqrt(2.0)) -> Matrix:
     """Uniform in ± gain √(3/n_in), which is √(6/n_in) for relu. Source: He et al. 2015."""
     return uniform(n_in, n_out, rng, _check("gain", gain) * sqrt(3.0 / n_in))
 
 
-def he_normal(n_in: int, n_out: int, rng: Random, gain: float = sqrt(2.0)) -> Matrix:
+def he_normal(n_in: int, n_out: int, rng: Rng, gain: float = sqrt(2.0)) -> Matrix:
     """Normal with standard deviation gain/√n_in, which is √(2/n_in) for relu. Source: He et al. 2015."""
     return normal(n_in, n_out, rng, _check("gain", gain) / sqrt(n_in))
 
@@ -78,21 +79,23 @@ def gain(activation: str, slope: float = 0.01) -> float:
     return gains[activation]
 
 
-INITIALIZERS: tuple[Initializer, ...] = (
-    constant, he_normal, he_uniform, normal, uniform, xavier_normal, xavier_uniform, zero
-)  # fmt: skip
-BY_NAME = {init.__name__: init for init in INITIALIZERS}
+BY_NAME: dict[str, Initializer] = {
+    init.__name__: init
+    for init in (constant, he_normal, he_uniform, normal, uniform, xavier_normal, xavier_uniform, zero)
+}
 
 
-def initializer(name: str) -> Initializer:
-    """The first weights of that name, with the options as they stand above. Raises ValueError, which lists the names.
+def initializer(init: str | Initializer) -> Initializer:
+    """The first weights of that name, or a function itself. Raises ValueError, which lists the names.
 
-    >>> initializer("constant")(2, 1, Random(0))
+    >>> initializer("constant")(2, 1, 0)
     [[0.1, 0.1]]
     """
-    if name not in BY_NAME:
-        raise ValueError(f"init {name!r}: there are {', '.join(BY_NAME)}")
-    return BY_NAME[name]
+    if callable(init):
+        return init
+    if init not in BY_NAME:
+        raise ValueError(f"init {init!r}: there are {', '.join(BY_NAME)}")
+    return BY_NAME[init]
 
 
 def _check(name: str, size: float) -> float:

@@ -6,7 +6,7 @@ The node of z_j has its row of W and aˡ⁻¹ as parents, and as local derivativ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from math import isfinite
 from random import Random
@@ -14,8 +14,9 @@ from typing import Any, SupportsIndex
 
 from autograd.primitives import affine
 from autograd.value import Value, data_of, node_of
-from nn.activations import Identity
+from nn.activations import BY_NAME, Identity
 from nn.activations import activation as make_activation
+from nn.arguments import generator
 from nn.init import Initializer, he_normal, initializer, xavier_uniform
 from nn.module import Example, Module, Trace, flatten, index_name, lift, name_all, shape
 from nn.normalisation import BatchNorm
@@ -26,8 +27,8 @@ class Linear(Module):
     """z_j = Σ_k w_jk a_k + b_j: one ``affine`` node for each unit j, so that δ_j is the ``grad`` of one node.
 
     n_in, n_out   units that the layer reads and makes; W has the shape (n_out, n_in): rows are "to"
-    init          first weights, a function of (n_in, n_out, rng); biases start at 0
-    rng           a ``random.Random``; without one, a fresh generator
+    init          first weights, a function of (n_in, n_out, rng) or its name in ``nn.init``; biases start at 0
+    rng           a seed or a ``random.Random``; without one, a fresh generator
 
     Raises TypeError for numbers of units that are not whole, ValueError for a layer without units, first weights of
     another shape, or an example of another width.
@@ -38,13 +39,15 @@ class Linear(Module):
     [11.5]
     """
 
-    def __init__(self, n_in: int, n_out: int, init: Initializer = xavier_uniform, rng: Random | None = None) -> None:
+    def __init__(
+        self, n_in: int, n_out: int, init: Initializer | str = xavier_uniform, rng: Random | int | None = None
+    ) -> None:
         if not (isinstance(n_in, SupportsIndex) and isinstance(n_out, SupportsIndex)):
             raise TypeError(f"a layer from {n_in!r} to {n_out!r} units: it needs whole numbers of them")
         if n_in < 1 or n_out < 1:
             raise ValueError(f"a layer from {n_in} to {n_out} units: it needs at least one of each")
         self.n_in, self.n_out = n_in, n_out
-        W = init(n_in, n_out, rng or Random())
+        W = initializer(init)(n_in, n_out, generator(rng))
         if shape(W) != (n_out, n_in):
             raise ValueError(f"init made first weights of the shape {shape(W)}: W needs (to, from) = {(n_out, n_in)}")
         if not all(map(isfinite, flatten(W))):
@@ -79,22 +82,43 @@ class Linear(Module):
 
 
 class Sequential(Module):
-    """Modules one after the other; a mini-batch passes each of them as a whole.
+    """Modules one after the other, also in a list; a mini-batch passes each of them as a whole.
 
-    >>> from random import Random
+    ``model[0]`` is a layer, ``model[:2]`` a Sequential of the same layers. Raises TypeError for what is no Module.
+
     >>> from nn import ReLU
-    >>> model = Sequential(Linear(2, 3, rng=Random(0)), ReLU(), Linear(3, 1, rng=Random(1)))
+    >>> model = Sequential(Linear(2, 3, rng=0), ReLU(), Linear(3, 1, rng=1))
     >>> len(model.parameters()), list(model.named_parameters())[:3]
     (13, ['w¹_11', 'w¹_12', 'w¹_21'])
+    >>> len(model), model[0], model[1:]
+    (3, Linear(2, 3), Sequential(ReLU(), Linear(3, 1)))
     """
 
-    def __init__(self, *layers: Module) -> None:
-        self.layers = list(layers)
+    def __init__(self, *layers: Module | Iterable[Module]) -> None:
+        one = len(layers) == 1 and isinstance(layers[0], Iterable) and not isinstance(layers[0], (Module, str))
+        listed: Any = layers[0] if one else layers
+        self.layers: list[Module] = list(listed)
+        for i, layer in enumerate(self.layers, 1):
+            if not isinstance(layer, Module):
+                raise TypeError(f"layer {i} is {_not_a_module(layer)}")
         l = 0
         for layer in self.layers:
             if isinstance(layer, (Linear, BatchNorm, Dropout)):  # these name scalars after the layer l
                 l += isinstance(layer, Linear)
                 layer.number(l)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self.layers)
+
+    def __getitem__(self, place: int | slice) -> Module:
+        if not isinstance(place, slice):
+            return self.layers[place]
+        part = Sequential()  # whose layers keep their names
+        part.layers, part.training, part.frozen = self.layers[place], self.training, self.frozen
+        return part
 
     def forward(self, x: list[Value]) -> list[Value]:
         for layer in self.layers:
@@ -155,12 +179,11 @@ class MLP(Module):
     activation    of the hidden layers: relu, tanh, sigmoid, or another of ``nn.activations.BY_NAME``
     output        of the last layer, likewise
     init          first weights, or their name in ``nn.init``; without one He's for relu, Xavier's for the others
-    rng           a ``random.Random``, for first weights and dropout; without one, a fresh generator
+    rng           a seed or a ``random.Random``, for first weights and dropout; without one, a fresh generator
     dropout       probability of dropping a hidden unit; a Dropout follows each hidden activation
     batch_norm    with a BatchNorm between z and each hidden activation
 
-    >>> from random import Random
-    >>> model = MLP(2, [3, 2], activation="sigmoid", output="sigmoid", rng=Random(0))
+    >>> model = MLP(2, [3, 2], activation="sigmoid", output="sigmoid", rng=0)
     >>> len(model([0.5, -1.0])), len(model.parameters())
     (2, 17)
     >>> MLP(2, [3, 1], dropout=0.5, batch_norm=True).net
@@ -174,18 +197,16 @@ class MLP(Module):
         activation: str = "relu",
         output: str = "linear",
         init: Initializer | str | None = None,
-        rng: Random | None = None,
+        rng: Random | int | None = None,
         dropout: float = 0.0,
         batch_norm: bool = False,
     ) -> None:
         if isinstance(n_units, int) or not n_units:
             raise ValueError(f"an MLP of the layers {n_units!r}: it needs at least its output's: MLP(2, [16, 16, 1])")
-        rng = rng or Random()
+        rng = generator(rng)
         make_activation(activation)  # refuses what is none, also where there is no hidden layer, as Dropout below
         if init is None:
             init = he_normal if "relu" in activation else xavier_uniform
-        elif isinstance(init, str):
-            init = initializer(init)
         dropout = Dropout(dropout).p
         self.sizes = [n_in, *n_units]
         layers: list[Module] = []
@@ -232,14 +253,19 @@ class MLP(Module):
 
 
 def weights(model: Module) -> list[Value]:
-    """The entries of every W of a model: what a penalty pulls towards 0, and not the biases.
+    """What a penalty pulls towards 0: the ``penalised`` parameters of each module that is not frozen.
 
-    >>> len(weights(MLP(2, [3, 1])))
+    >>> len(weights(MLP(2, [3, 1])))  # the entries of every W, and not the biases
     9
     """
     modules = (model, *model.submodules().values())
-    found = [w for module in modules if isinstance(module, Linear) for w in flatten(module.W)]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(w for module in modules if not module.frozen for w in module.penalised()))
+
+
+def _not_a_module(thing: Any) -> str:
+    name = thing if isinstance(thing, str) else getattr(thing, "__name__", "")
+    g = thing if isinstance(thing, type) and issubclass(thing, Module) else BY_NAME.get(name)
+    return f"{name or repr(thing)}, which is not a Module" + (f": write {g.__name__}()" if g else "")
 
 
 def _activation(name: str) -> list[Module]:

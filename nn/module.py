@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set, ValuesView
 from contextlib import contextmanager
+from itertools import product
 from math import copysign, isfinite
+from operator import attrgetter
+from reprlib import recursive_repr
+from types import FunctionType, GeneratorType, MethodType, NoneType
 from typing import TYPE_CHECKING, Any
 
 from autograd.errors import called
@@ -18,18 +24,26 @@ if TYPE_CHECKING:
 
 Example = Sequence[Operand]
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+# names of parameters that no penalty pulls
+OFFSET = re.compile(r"(^|\.)(b|beta|gamma|β|γ|(\w+_)?bias(es)?)\d*(_\w*)?(\.\d+)*$", re.IGNORECASE)
+PLAIN = (int, float, str, bytes, NoneType, FunctionType, MethodType)  # entries that hold no Value and no module
+operation_of = attrgetter("operation")
 
 
 class Module(Answering, ABC):
     """A map from one example, a list of numbers or Values, to a list of Values.
 
-    A subclass assigns its parameters (a Value, or lists of Values) and its submodules to attributes and writes
-    ``forward``; everything else finds them there. Numbers that it learns from data without a gradient are lists of
-    floats in attributes whose names end in ``_``, as ``mu_``.
+    A subclass assigns its parameters and submodules to attributes and writes ``forward``; everything else finds them
+    there, also in lists, tuples and dicts at any depth, by paths such as ``heads.left.W``. A parameter is a leaf
+    Value: nodes that ``forward`` computes and keeps are not. Numbers that it learns from data without a gradient are
+    lists of floats in attributes whose names end in ``_``, as ``mu_``.
+
+    training   whether it behaves as in training (dropout, batch statistics) or as in evaluation
+    frozen     whether ``freeze`` has left its parameters out of training
     """
 
     training = True
-    frozen = False  # whether its parameters stay as they are
+    frozen = False
     kept = False  # whether it stays in evaluation mode while the model around it trains
     task: Any = None  # what the outputs mean (nn.evaluation.Task), known to the Training that it was trained by
 
@@ -51,43 +65,82 @@ class Module(Answering, ABC):
             raise ValueError("a mini-batch of 0 examples: it needs at least 1")
         return self.forward_batch([lift(x) for x in X])
 
-    def submodules(self) -> dict[str, Module]:
-        """The modules inside this one, by their path: ``layers.0``."""
-        found: dict[str, Module] = {}
+    def _own(self, path: str = "", around: tuple[Any, ...] = ()) -> dict[str, Any]:
+        """The modules, tensors and buffers that it holds itself, by path."""
+        own: dict[str, Any] = {}
         for attribute, thing in vars(self).items():
-            many = isinstance(thing, (list, tuple))
-            for i, module in enumerate(thing if many else [thing]):
-                if isinstance(module, Module):
-                    path = f"{attribute}.{i}" if many else attribute
-                    found[path] = module
-                    found.update({f"{path}.{below}": m for below, m in module.submodules().items()})
-        return found
+            found = search(thing, f"{path}.{attribute}".lstrip("."), (*around, self))
+            own |= {
+                at: x for at, x in found.items() if attribute.endswith("_") or is_tensor(x) or isinstance(x, Module)
+            }
+        return own
+
+    def _inside(self) -> list[Module]:
+        return [x for x in self._own().values() if isinstance(x, Module)]
+
+    def _parts(self, path: str = "", around: tuple[Any, ...] = ()) -> Iterator[tuple[str, Module, dict[str, Any]]]:
+        """This module and those inside it, depth first: path, module and what it holds itself."""
+        yield path, self, (own := self._own(path, around))
+        for at, module in own.items():
+            if isinstance(module, Module):
+                yield from module._parts(at, (*around, self))
+
+    def submodules(self) -> dict[str, Module]:
+        """The modules inside this one, by their path: ``layers.0``.
+
+        This and all that searches attributes raises TypeError or ValueError for one that cannot be searched: a set, a
+        generator, a dict whose keys make no path, and what contains itself, as a reference to the module around it.
+        """
+        return {path: module for path, module, _ in self._parts() if path}
 
     def tensors(self) -> dict[str, Any]:
-        """The parameters as the modules hold them, a Value or lists of Values, by path: ``layers.0.W``."""
-        found: dict[str, Any] = {}
-        for path, module in {"": self, **self.submodules()}.items():
-            for attribute, thing in vars(module).items():
-                if all(isinstance(leaf, Value) for leaf in flatten(thing)) and thing != []:
-                    found[f"{path}.{attribute}".lstrip(".")] = thing
-        return found
+        """The parameters as the modules hold them, a Value or lists of Values, by path: ``layers.0.W``.
+
+        Lists of one shape are one tensor; otherwise each entry is one, as ``pair.0``.
+        """
+        return {path: x for _, _, own in self._parts() for path, x in own.items() if is_tensor(x)}
 
     def buffers(self) -> dict[str, list[float]]:
         """What the modules learn from data without a gradient, by path: ``layers.1.mu_``."""
-        return {
-            f"{path}.{attribute}".lstrip("."): thing
-            for path, module in {"": self, **self.submodules()}.items()
-            for attribute, thing in vars(module).items()
-            if attribute.endswith("_")
-        }
+        found = [pair for _, _, own in self._parts() for pair in own.items()]
+        return {path: x for path, x in found if not isinstance(x, Module) and not is_tensor(x)}
 
     def parameters(self) -> list[Value]:
-        """Every weight and bias, in the order of the layers; each once."""
-        return list(dict.fromkeys(leaf for tensor in self.tensors().values() for leaf in flatten(tensor)))
+        """Every weight and bias that is not frozen, in the order of the layers; each once.
+
+        One without a name gets one from its path: ``layers.1.scale_2``, counted from 1.
+        """
+        found: dict[bool, dict[Value, None]] = {True: {}, False: {}}  # the frozen ones first
+        for _, module, own in self._parts():
+            for path, tensor in own.items():
+                if is_tensor(tensor):
+                    found[module.frozen] |= dict.fromkeys(leaves := flatten(tensor))
+                    if not all(leaf.name for leaf in leaves):
+                        for leaf, place in zip(leaves, _places(path, tensor)):
+                            leaf.name = leaf.name or place
+        return [leaf for leaf in found[False] if leaf not in found[True]]
 
     def named_parameters(self) -> dict[str, Value]:
-        """Every weight and bias by name: w¹₂₁ is written ``w¹_21``, from unit 1 to unit 2 of layer 1."""
-        return {p.name or f"parameter {i}": p for i, p in enumerate(self.parameters())}
+        """The same by name: w¹₂₁ is written ``w¹_21``, from unit 1 to unit 2 of layer 1.
+
+        Several of one name go by their paths instead: ``hidden.W_21``.
+        """
+        parameters, tensors, by_name = self.parameters(), self.tensors().items(), dict[str, Value]()
+        places = {leaf: at for path, tensor in tensors for leaf, at in zip(flatten(tensor), _places(path, tensor))}
+        count = Counter(p.name for p in parameters)
+        for p in parameters:
+            name = p.name if p.name and count[p.name] == 1 else places[p]
+            while name in by_name:
+                name += "′"
+            by_name[name] = p
+        return by_name
+
+    def penalised(self) -> list[Value]:
+        """The parameters of this module itself that a penalty pulls towards 0: all but b, bias, β and γ.
+
+        ``nn.layers.weights`` collects them; a layer of one's own may override this.
+        """
+        return flatten([x for path, x in self._own().items() if is_tensor(x) and not OFFSET.search(path)])
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0."""
@@ -95,14 +148,41 @@ class Module(Answering, ABC):
             p.grad = 0.0
 
     def train(self, mode: bool = True) -> Module:
-        """Training behaviour (dropout, batch statistics) on, or with False off; returns the module."""
-        for module in (self, *self.submodules().values()):
-            module.training = mode
+        """Training behaviour (dropout, batch statistics) on, or with False off; returns the module.
+
+        Calls ``train`` or ``eval`` of the modules inside, which may override it. A frozen module stays in evaluation.
+        """
+        self.submodules()  # refuses a module inside itself, where this would never end
+        self.training = mode and not self.frozen
+        for module in self._inside():
+            if mode:
+                module.train()
+            else:
+                module.eval()
         return self
 
     def eval(self) -> Module:
         """Evaluation behaviour; returns the module."""
         return self.train(False)
+
+    def freeze(self, frozen: bool = True) -> Module:
+        """Keep this module and those inside it as they are, in evaluation behaviour; returns the module.
+
+        Their parameters stay in ``state_dict`` and leave ``parameters``: make the optimiser afterwards.
+
+        >>> from nn import Linear, Sequential
+        >>> model = Sequential(Linear(2, 3), Linear(3, 1))
+        >>> frozen = model[0].freeze()
+        >>> list(model.named_parameters())
+        ['w²_11', 'w²_12', 'w²_13', 'b²_1']
+        """
+        for module in (self, *self.submodules().values()):
+            module.frozen, module.kept = frozen, False
+        return self.train(not frozen)
+
+    def unfreeze(self) -> Module:
+        """Undo ``freeze``, in training behaviour; returns the module."""
+        return self.freeze(False)
 
     def state_dict(self) -> dict[str, Any]:
         """The numbers of every tensor and buffer, as floats in lists of its shape."""
@@ -117,16 +197,11 @@ class Module(Answering, ABC):
         buffers = self.buffers()
         tensors = {**self.tensors(), **buffers}
         if set(state) != set(tensors):
-            missing, unknown = sorted(set(tensors) - set(state)), sorted(set(state) - set(tensors))
-            raise ValueError(
-                "the state does not fit the model: "
-                + "; ".join(
-                    f"{word} {', '.join(called(name, repr(name)) for name in names[:5])}"
-                    + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-                    for word, names in (("missing", missing), ("unknown", unknown))
-                    if names
-                )
-            )
+            said = []
+            for word, names in ("missing", set(tensors) - set(state)), ("unknown", set(state) - set(tensors)):
+                more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+                said += [f"{word} {', '.join(called(n, repr(n)) for n in sorted(names)[:5])}{more}"] if names else []
+            raise ValueError(f"the state does not fit the model: {'; '.join(said)}")
         updates: dict[str, list[float]] = {}
         for path, tensor in tensors.items():
             new = state[path].tolist() if type(state[path]).__module__ == "numpy" else state[path]
@@ -148,9 +223,57 @@ class Module(Answering, ABC):
 
         return model_diagram(self)
 
+    @recursive_repr("…")
     def __repr__(self) -> str:
-        inside = ", ".join(map(repr, self.submodules().values()))
-        return f"{type(self).__name__}({inside})"
+        return f"{type(self).__name__}({', '.join(map(repr, self._inside()))})"
+
+
+def search(thing: Any, path: str, around: tuple[Any, ...]) -> dict[str, Any]:
+    """The modules, tensors and lists of numbers in what an attribute holds, by path; ``around`` is what it is in."""
+    is_list = isinstance(thing, (list, tuple))
+    if is_list and set(map(type, thing)) == {Value} and set(map(operation_of, thing)) == {None}:
+        return {path: thing}  # most of a search is here
+    if type(thing).__module__ == "numpy" and str(getattr(thing, "dtype", "")) == "object":
+        return search(thing.tolist(), path, around)
+    if any(thing is outer for outer in around):
+        raise ValueError(
+            f"{path} refers back to the {type(thing).__name__} that it is in: nothing can be inside itself; of a "
+            "module, hold a weakref.ref"
+        )
+    if isinstance(thing, Module) or (isinstance(thing, Value) and thing.operation is None):
+        return {path: thing}
+    is_set, found = isinstance(thing, (Set, ValuesView)), dict[str, Any]()
+    if is_list or is_set or (isinstance(thing, (Mapping, Sequence)) and not isinstance(thing, (str, bytes, range))):
+        entries = thing if isinstance(thing, Mapping) else dict(enumerate(thing))
+        kinds = set(map(type, entries.values()))
+        if isinstance(thing, list) and thing and all(issubclass(kind, (int, float)) for kind in kinds):
+            return {path: thing}
+        for key, entry in () if all(issubclass(kind, PLAIN) for kind in kinds) else entries.items():
+            below = search(entry, f"{path}.{key}", (*around, thing))
+            if below and (not isinstance(key, (str, int)) or "." in str(key) or found.keys() & below.keys()):
+                raise TypeError(
+                    f"{path} has the key {key!r}: in a dict of modules or parameters each needs to be a whole number "
+                    "or a string without a dot, and make another path"
+                )
+            found |= below
+    if (found and is_set) or isinstance(thing, (GeneratorType, filter, map, zip)):
+        raise TypeError(f"{path} is a {type(thing).__name__}, in which no parameters are found: make it a list")
+    # where each entry is a tensor, and all have one shape, they are one
+    if is_list and list(found) == [f"{path}.{i}" for i in range(len(thing))] and all(map(is_tensor, found.values())):
+        return {path: thing} if len(set(map(shape, found.values()))) == 1 else found
+    return found
+
+
+def is_tensor(thing: Any) -> bool:
+    """Whether what ``search`` found is a parameter, or lists of them."""
+    while isinstance(thing, (list, tuple)):
+        thing = thing[0]
+    return isinstance(thing, Value)
+
+
+def _places(path: str, tensor: Any) -> list[str]:
+    """What the entries of a tensor are called after its path: ``W_11``, counted from 1."""
+    return [index_name(path, None, *indices) for indices in product(*map(range, shape(tensor)))]
 
 
 @contextmanager
@@ -212,7 +335,7 @@ def index_name(letter: str, layer: int | None, *indices: int) -> str:
     """The lecture's name of a scalar, counted from 1: ``w²_13``; with a comma from 10 on: ``w²_1,13``."""
     above = "" if layer is None else str(layer).translate(SUPERSCRIPTS)
     below = ("" if all(i < 9 for i in indices) else ",").join(str(i + 1) for i in indices)
-    return f"{letter}{above}_{below}"
+    return f"{letter}{above}_{below}" if indices else f"{letter}{above}"
 
 
 def name_all(letter: str, layer: int | None, nodes: list[Value]) -> list[Value]:
@@ -242,7 +365,8 @@ def shape(tensor: Any) -> tuple[int, ...]:
     """(rows, columns, …) of lists in lists; ValueError where they are ragged."""
     if not isinstance(tensor, (list, tuple)):
         return ()
-    inner = {shape(row) for row in tensor}
+    nested = any(issubclass(kind, (list, tuple)) for kind in set(map(type, tensor)))
+    inner = {shape(row) for row in tensor} if nested else {()}
     if len(inner) > 1:
         raise ValueError(f"rows of different shapes {sorted(inner)}: every row needs as many numbers as the first")
-    return (len(tensor), *(inner.pop() if inner else ()))
+    return (len(tensor), *inner.pop())

@@ -11,7 +11,7 @@ from random import Random
 
 from autograd.functions import abs, dot, sum
 from autograd.value import Value
-from nn.arguments import in_range
+from nn.arguments import generator, in_range
 from nn.module import Module, index_name
 
 
@@ -22,23 +22,24 @@ class Dropout(Module):
     masks is a_j: "inverted" dropout, which leaves evaluation alone. At p = 1 every mask is 0, without a division.
 
     p       probability of dropping, from 0 to 1
-    rng     draws the masks, one ``rng.random()`` for each; without one, a fresh generator
+    rng     a seed or a ``random.Random``, which draws the masks, one ``rng.random()`` for each; without one, a fresh
+            generator
     masks   the mask leaves of the latest training pass, in the order of their drawing, each with its sampler:
             ``{m¹_1: sample, m¹_2: sample, …}``
 
     Raises ValueError for a p that is no probability.
     Source: Srivastava et al. 2014, whose p is that of keeping, and who scale the weights for evaluation instead.
 
-    >>> dropout = Dropout(0.5, rng=Random(0))
+    >>> dropout = Dropout(0.5, rng=0)
     >>> [a.data for a in dropout([1.0, 1.0, 1.0])]
     [2.0, 2.0, 0.0]
     >>> [a.data for a in dropout.eval()([1.0, 1.0, 1.0])]
     [1.0, 1.0, 1.0]
     """
 
-    def __init__(self, p: float = 0.5, rng: Random | None = None) -> None:
+    def __init__(self, p: float = 0.5, rng: Random | int | None = None) -> None:
         self.p = in_range("p", p, at_least=0.0, at_most=1.0, what="the probability of dropping a unit")
-        self.rng = rng or Random()
+        self.rng = generator(rng)
         self.layer: int | None = None
         self.masks: dict[Value, Callable[[], float]] = {}
 

@@ -11,12 +11,14 @@ import struct
 import subprocess
 import sys
 import zipfile
-from collections import Counter
+from collections import Counter, deque
 from concurrent.futures import ProcessPoolExecutor
+from copy import deepcopy
 from io import BytesIO, StringIO
 from pathlib import Path
 from random import Random
 from statistics import fmean, pstdev
+from types import MappingProxyType
 
 import mpmath
 import numpy as np
@@ -25,7 +27,7 @@ from safetensors.numpy import load_file
 from safetensors.numpy import save as to_bytes
 
 import nn
-from autograd import DomainError, Value, clamp, gradcheck, leaky_relu, mean, softmax, tanh, where
+from autograd import DomainError, Value, clamp, gradcheck, leaky_relu, mean, no_grad, softmax, tanh, where
 from nn import MLP, SGD, Adam, Training, binary_cross_entropy, cross_entropy, half_squared_error, hinge
 from nn.__main__ import main
 from nn.arguments import NAMES, Constructed
@@ -51,7 +53,7 @@ from nn.evaluation import evaluate
 from nn.init import BY_NAME as INITIALIZERS
 from nn.init import he_normal, he_uniform, xavier_normal, xavier_uniform
 from nn.losses import mean_loss, mean_squared_error
-from nn.module import Module
+from nn.module import Module, evaluating, flatten
 from nn.optim import Optimizer
 from nn.tables import read_split
 
@@ -973,6 +975,311 @@ def test_evaluation_mode_reaches_every_module_and_is_restored_by_evaluate():
     model([0.0, 1.0])
     model.eval()([0.0, 1.0])
     assert modes == [False, False, True, False]
+
+
+class Own(Module):
+    """A module with the given attributes, which maps an example to itself."""
+
+    def __init__(self, **attributes):
+        vars(self).update(attributes)
+
+    def forward(self, x):
+        return x
+
+
+def linear(n_in=1, n_out=1, **options):
+    return nn.Linear(n_in, n_out, rng=0, **options)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "paths"),
+    [
+        ({"heads": {"left": linear(), "right": linear()}}, ["heads.left", "heads.right"]),
+        ({"blocks": [[linear()], (linear(), nn.Tanh())]}, ["blocks.0.0", "blocks.1.0", "blocks.1.1"]),
+        ({"by_depth": {1: [linear()], 2: {"skip": linear()}}}, ["by_depth.1.0", "by_depth.2.skip"]),
+        ({"queue": deque([linear()]), "view": MappingProxyType({"a": linear()})}, ["queue.0", "view.a"]),
+        ({"inner": Own(deep=({"a": linear()},))}, ["inner", "inner.deep.0.a"]),
+    ],
+)
+def test_modules_in_lists_tuples_and_dicts_are_trained_saved_and_switched(attributes, paths, tmp_path):
+    model = Own(**attributes)
+    linears = [path for path in paths if isinstance(model.submodules()[path], nn.Linear)]
+    assert list(model.submodules()) == paths
+    assert set(model.state_dict()) == {f"{path}.{name}" for path in linears for name in "Wb"}
+    assert len(model.parameters()) == len(set(model.named_parameters())) == 2 * len(linears)
+    model.eval()
+    assert not any(module.training for module in model.submodules().values())
+    save(model, tmp_path / "w")
+    before = model.state_dict()
+    for p in model.parameters():
+        p.data += 1.0
+    load(model, tmp_path / "w")
+    assert model.state_dict() == before
+
+
+@pytest.mark.parametrize(
+    ("attributes", "state"),
+    [
+        ({"w": Value(2.0)}, {"w": 2.0}),
+        ({"W": ([Value(1.0)], [Value(2.0)])}, {"W": [[1.0], [2.0]]}),
+        ({"W": np.array([[Value(1.0), Value(2.0)]])}, {"W": [[1.0, 2.0]]}),
+        ({"parts": {"W": [Value(1.0)], "b": Value(0.5)}}, {"parts.W": [1.0], "parts.b": 0.5}),
+        ({"ragged": [[Value(1.0)], [Value(2.0), Value(3.0)]]}, {"ragged.0": [1.0], "ragged.1": [2.0, 3.0]}),
+        ({"mixed": [Value(1.0), 5.0, None, "text", Value(2.0)]}, {"mixed.0": 1.0, "mixed.4": 2.0}),
+        ({"cube": [[[Value(1.0)], [Value(2.0)]]]}, {"cube": [[[1.0], [2.0]]]}),
+    ],
+)
+def test_values_at_any_depth_are_parameters_and_lists_of_one_shape_one_tensor(attributes, state):
+    model = Own(**attributes)
+    assert model.state_dict() == state
+    doubled = {path: (2.0 * np.array(numbers)).tolist() for path, numbers in state.items()}
+    model.load_state_dict(doubled)
+    assert model.state_dict() == doubled
+    assert len(model.parameters()) == sum(np.size(numbers) for numbers in state.values())
+
+
+def test_what_forward_computes_and_keeps_is_no_parameter_in_either_mode_nor_in_a_copy():
+    class Keeping(Module):
+        def __init__(self):
+            self.w = Value(0.5)
+
+        def forward(self, x):
+            self.hidden = [self.w * x_k for x_k in x]
+            self.seen = {"x": x, "pair": (x[0], self.hidden[0]), "rows": [[self.hidden[0]]]}
+            return [z.tanh() for z in self.hidden]
+
+    model = Keeping()
+    model([1.0, 2.0])
+    assert (list(model.state_dict()), model.parameters()) == (["w"], [model.w])
+    with no_grad():
+        model([1.0, 2.0])
+    assert (list(model.state_dict()), model.parameters()) == (["w"], [model.w])
+    assert list(deepcopy(model).state_dict()) == ["w"]
+
+
+def test_numbers_text_arrays_and_functions_in_attributes_are_left_alone_and_buffers_are_lists():
+    model = Own(
+        lambda_=0.1, name_="net", shape_=(2.0, 3.0), mu_=[0.5, 1], cov_=[[1.0, 0.0], [0.0, 2.0]], sizes=[1.0, 2.0],
+        table=np.zeros((2, 2)), g=tanh, many=range(10**12), rng=Random(0), nothing=None, empty=[], sets={1, "a"},
+    )  # fmt: skip
+    assert model.state_dict() == {"mu_": [0.5, 1.0], "cov_.0": [1.0, 0.0], "cov_.1": [0.0, 2.0]}
+    model.load_state_dict({"mu_": [3.0, 4.0], "cov_.0": [5.0, 6.0], "cov_.1": [7.0, 8.0]})
+    assert (model.mu_, model.cov_, model.lambda_) == ([3.0, 4.0], [[5.0, 6.0], [7.0, 8.0]], 0.1)
+
+
+def referring_back():
+    model = Own(child=Own())
+    model.child.parents = {"first": model}
+    return model
+
+
+def inside_itself():
+    endless = [Value(1.0)]
+    endless.append(endless)
+    return Own(endless=endless)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Own(layers={linear()}), "layers is a set, in which no parameters are found: make it a list"),
+        (lambda: Own(deep=[{"w": frozenset([Value(1.0)])}]), "deep.0.w is a frozenset, in which"),
+        (lambda: Own(layers=(linear() for _ in "ab")), "layers is a generator, in which"),
+        (lambda: Own(layers=map(nn.Tanh, [])), "layers is a map, in which"),
+        (lambda: Own(layers={"a": linear()}.values()), "layers is a dict_values, in which"),
+        (lambda: Own(heads={0.5: linear()}), "heads has the key 0.5: in a dict of modules or parameters"),
+        (lambda: Own(heads={"a.b": Value(1.0)}), "heads has the key 'a.b': "),
+        (lambda: Own(heads={1: linear(), "1": linear()}), "heads has the key '1': .* make another path"),
+        (referring_back, "child.parents.first refers back to the Own that it is in: .* weakref"),
+        (inside_itself, "endless.1 refers back to the list that it is in"),
+    ],
+)
+def test_what_cannot_be_searched_is_named_with_its_remedy(make, words):
+    model = make()
+    for search in (model.parameters, model.state_dict, model.train, model.eval, model.freeze, model.zero_grad):
+        with pytest.raises((TypeError, ValueError), match=words):
+            search()
+
+
+def test_a_layer_used_twice_is_two_paths_and_each_parameter_once():
+    shared = linear()
+    model = nn.Sequential(shared, nn.Tanh(), shared)
+    assert (list(model.state_dict()), model.parameters()) == (
+        ["layers.0.W", "layers.0.b", "layers.2.W", "layers.2.b"], [shared.W[0][0], shared.b[0]],
+    )  # fmt: skip
+
+
+def test_what_an_attribute_is_replaced_by_counts_at_once():
+    model = Own(layers=[linear()])
+    assert len(model.parameters()) == 2
+    model.layers.append(linear(2))
+    model.scale = Value(1.0)
+    assert len(model.parameters()) == 6
+    del model.layers[0]
+    assert list(model.state_dict()) == ["scale", "layers.0.W", "layers.0.b"]
+
+
+def test_parameters_of_ones_own_are_named_by_their_paths_and_every_name_is_one():
+    model = nn.Sequential(linear(2, 2), Own(scale=[Value(1.0), Value(2.0)], shift=Value(0.0), mine=Value(3.0, "m")))
+    assert list(model.named_parameters())[6:] == ["layers.1.scale_1", "layers.1.scale_2", "layers.1.shift", "m"]
+    assert [p.name for p in model.parameters()] == list(model.named_parameters())
+    two = Own(
+        hidden=linear(2), out=linear(), other=Value(0.0, "w_11"), W_1=Value(1.0), W=[Value(2.0)], d={"k": Value(0.0)},
+    )  # fmt: skip
+    assert list(two.named_parameters()) == [
+        "other", "W_1", "W_1′", "d.k", "hidden.W_11", "w_12", "hidden.b_1", "out.W_11", "out.b_1",
+    ]  # fmt: skip
+    assert list(two.named_parameters().values()) == two.parameters()
+
+
+# ---- modes and freezing ---------------------------------------------------------------------------------------
+
+
+def test_an_overriding_train_or_eval_of_a_module_inside_is_called():
+    class Fixed(Own):
+        def train(self, mode=True):
+            super().train(mode)
+            self.bn.eval()
+            return self
+
+    class Counting(Own):
+        evaluated = 0
+
+        def eval(self):
+            self.evaluated += 1
+            return super().eval()
+
+    fixed, counting = Fixed(bn=nn.BatchNorm(1), drop=nn.Dropout()), Counting()
+    model = nn.Sequential(nn.Sequential(fixed), Own(inner={"a": counting}))
+    model.eval().train()
+    assert (fixed.training, fixed.bn.training, fixed.drop.training) == (True, False, True)
+    assert (counting.evaluated, counting.training) == (1, True)
+    with evaluating(model):
+        assert not any(module.training for module in model.submodules().values())
+    assert (fixed.training, fixed.bn.training, fixed.drop.training, counting.training) == (True, False, True, True)
+
+
+def test_a_frozen_module_keeps_its_numbers_leaves_the_parameters_and_stays_in_evaluation():
+    model = MLP(2, [3, 2, 1], batch_norm=True, dropout=0.5, rng=0)
+    state, count = model.state_dict(), len(model.parameters())
+    body = nn.Sequential.freeze(model.net[:4])
+    model.train()
+    assert [layer.training for layer in model.net] == [False] * 4 + [True] * 5
+    assert list(model.state_dict()) == list(state)
+    assert list(model.named_parameters())[:2] == ["w²_11", "w²_12"]
+    assert len(model.parameters()) == count - 15  # 2·3 + 3 and 3 + 3
+    [] = set(nn.layers.weights(model)) & set(flatten([*body.tensors().values()]))
+    model.batch([[0.0, 1.0], [2.0, -1.0]])
+    assert model.net[1].mu_ == [0.0] * 3 and model.net[5].mu_ != [0.0] * 2
+    assert body.unfreeze() is body
+    assert all(module.training for module in model.submodules().values())
+    assert len(model.parameters()) == count
+
+
+def test_the_head_of_a_frozen_model_can_be_trained_alone_and_a_tied_weight_stays_frozen():
+    model = nn.Sequential(linear(2, 2), linear(2, 1))
+    model.freeze()
+    assert model.parameters() == []
+    model[1].unfreeze()
+    model.train()
+    assert (model.training, model[0].training, model[1].training) == (False, False, True)
+    assert model.parameters() == [*model[1].W[0], *model[1].b]
+    shared = Value(1.0)
+    tied = Own(a=Own(w=shared), b=Own(w=shared, v=Value(2.0)))
+    tied.a.freeze()
+    assert tied.parameters() == [tied.b.v]
+
+
+def test_unfreezing_after_a_training_lets_the_statistics_move_in_the_next_one():
+    model, data = MLP(2, [3, 1], batch_norm=True, rng=0), moons(20, rng=0)
+    for layer in model.net[:2]:
+        layer.freeze()
+    moved = []
+    for _ in range(2):
+        list(Training(model, binary_cross_entropy, SGD(model.parameters(), 0.1), data, epochs=1, progress=False))
+        moved.append(model.net[1].mu_ != [0.0] * 3)
+        model.net[:2].unfreeze()
+    assert moved == [False, True]
+
+
+# ---- sequences, biases, seeds, penalties ----------------------------------------------------------------------
+
+
+def test_a_sequential_takes_a_list_and_has_indices_slices_a_length_and_an_order():
+    layers = [linear(2, 3), nn.ReLU(), linear(3, 1)]
+    for model in (nn.Sequential(*layers), nn.Sequential(layers), nn.Sequential(layer for layer in layers)):
+        assert list(model) == model.layers == layers and len(model) == 3
+        assert (model[0], model[-1]) == (layers[0], layers[2])
+    tail = model[1:]
+    assert isinstance(tail, nn.Sequential) and tail.layers == layers[1:] and len(model[:0]) == 0
+    assert layers[2].W[0][0].name == "w²_11"  # a part renames nothing
+    with pytest.raises(IndexError):
+        model[3]
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: nn.Sequential(linear(), nn.ReLU), r"layer 2 is ReLU, which is not a Module: write ReLU\(\)"),
+        (lambda: nn.Sequential([nn.Dropout]), r"layer 1 is Dropout, which is not a Module: write Dropout\(\)"),
+        (lambda: nn.Sequential(tanh, linear()), r"layer 1 is tanh, which is not a Module: write Tanh\(\)"),
+        (lambda: nn.Sequential("relu"), r"layer 1 is relu, which is not a Module: write ReLU\(\)"),
+        (lambda: nn.Sequential(linear(), len), "layer 2 is len, which is not a Module$"),
+        (lambda: nn.Sequential([linear(), [linear()]]), r"layer 2 is \[Linear\(1, 1\)\], which is not a Module$"),
+        (lambda: nn.Sequential(None), "layer 1 is None, which is not a Module$"),
+        (lambda: nn.Linear(2, 1, False), "init False: there are"),
+    ],
+)
+def test_what_is_no_layer_is_named_with_what_to_write(make, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        make()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda rng: nn.Linear(2, 3, rng=rng).state_dict(),
+        lambda rng: MLP(2, [3, 1], rng=rng, dropout=0.5).state_dict(),
+        lambda rng: [a.data for a in nn.Dropout(0.5, rng)([1.0] * 20)],
+        *(lambda rng, init=init: init(2, 3, rng) for init in (xavier_uniform, he_normal, INITIALIZERS["uniform"])),
+    ],
+)
+def test_a_seed_is_an_int_or_a_random_and_nothing_else(make):
+    assert make(0) == make(Random(0)) == make(np.int64(0)) != make(1)
+    assert make(None) != make(None)
+    for rng in ("0", 0.5, True, np.random.default_rng(0)):
+        with pytest.raises(TypeError, match=r"rng = .*: it needs to be a seed such as 0, a random\.Random, or None"):
+            make(rng)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "pulled"),
+    [
+        ({"scale": [Value(2.0)], "bias": Value(3.0)}, 1),
+        ({"W1": [[Value(2.0)]], "b1": [Value(3.0)], "W_out": Value(1.0), "b_out": Value(5.0)}, 2),
+        ({"parts": {"W": Value(2.0), "b": Value(3.0)}, "hidden_bias": Value(1.0), "gamma": Value(1.0)}, 1),
+        ({"ragged": [[Value(1.0)], [Value(2.0), Value(3.0)]], "b": [Value(1.0), [Value(1.0)]], "β": Value(1.0)}, 3),
+        ({"deep": {"layers": [linear(2, 3), nn.BatchNorm(3)]}, "blend": Value(1.0), "basis": [Value(1.0)]}, 8),
+    ],
+)
+def test_a_penalty_reaches_every_layer_and_no_offset(attributes, pulled):
+    assert len(nn.layers.weights(Own(**attributes))) == pulled
+
+
+def test_a_layer_of_ones_own_says_what_a_penalty_pulls_and_l2_moves_it():
+    class Slope(Own):
+        def penalised(self):
+            return []
+
+    model = nn.Sequential(Own(scale=Value(2.0)), Slope(slope=Value(0.25)))
+    assert nn.layers.weights(model) == [model[0].scale]
+    model = nn.Sequential(linear(2, 1), Own(factor=[Value(2.0)]))
+    run = Training(
+        model, lambda z, y: binary_cross_entropy(z[0], y), SGD(model.parameters(), 0.1), moons(4, rng=0), epochs=1,
+        batch_size=4, l2=0.5, progress=False,
+    )  # fmt: skip
+    list(run)
+    assert model[1].factor[0].data == pytest.approx(2.0 - 0.1 * 0.5 * 2.0, rel=1e-15)
 
 
 @pytest.mark.parametrize("x", [3.0, "12", [[1.0, 2.0]], [1.0, 2.0, 3.0]])
