@@ -37,7 +37,8 @@ REMEDIES = {
     "from_logits": "it always reads logits", "label_smoothing": "give a share for each unit as target",
     "param_groups": "its attributes are parameters and learning_rate", "Parameter": "it is an autograd.Value",
     "predict": "nn.predict(model, X) does", "reduction": "nn.losses.mean_loss takes the mean",
-    "score": "nn.accuracy(model, data) or nn.r2(model, data) does", "save": "nn.checkpoint.save does", "shuffle": "each epoch has a new order", "to": "it has no device",
+    "score": "nn.accuracy(model, data) or nn.r2(model, data) does", "save": "nn.checkpoint.save does",
+    "shuffle": "each epoch has a new order", "to": "it has no device",
 }  # fmt: skip
 
 
