@@ -8,7 +8,9 @@ from inspect import signature
 from math import inf, isfinite
 from operator import index
 from random import Random
-from typing import TYPE_CHECKING, Any, NoReturn, SupportsFloat, SupportsIndex, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex, TypeVar, cast
+
+from autograd.number_systems import floats
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -22,10 +24,10 @@ NAMES = {
     "Layer": "Linear", "loss_fn": "loss", "lr": "learning_rate", "max_norm": "largest", "modules": "submodules",
     "MSELoss": "mean_squared_error", "n_components": "components", "n_epochs": "epochs", "n_samples": "n",
     "negative_slope": "slope", "Neuron": "Linear", "nin": "n_in", "nout": "n_out", "nouts": "n_units",
-    "num_epochs": "epochs", "num_features": "n", "out_features": "n_out", "params": "parameters",
-    "random_state": "rng", "rate": "p", "rho": "alpha", "running_mean": "mu_", "running_var": "sigma2_",
-    "sample_weight": "weights", "seed": "rng", "set_weights": "load_state_dict", "StandardScaler": "Standardize",
-    "target": "y",
+    "num_epochs": "epochs", "num_features": "n", "out_features": "n_out", "param_groups": "groups",
+    "params": "parameters", "random_state": "rng", "rate": "p", "rho": "alpha", "running_mean": "mu_",
+    "running_var": "sigma2_", "sample_weight": "weights", "seed": "rng", "set_weights": "load_state_dict",
+    "StandardScaler": "Standardize", "target": "y",
     "test_size": "fractions", "trainable_weights": "parameters", "units": "n_out n_units",
     "validation_data": "validation", "verbose": "progress", "weight": "W", "weights": "W parameters",
     "y_pred": "z a score", "y_true": "target y",
@@ -35,10 +37,10 @@ REMEDIES = {
     "beta1": "give both as betas", "bias": "every unit has one", "compile": TRAINS,
     "cuda": "its numbers are Python's floats", "device": "its numbers are Python's floats", "fit": TRAINS,
     "from_logits": "it always reads logits", "label_smoothing": "give a share for each unit as target",
-    "param_groups": "its attributes are parameters and learning_rate", "Parameter": "it is an autograd.Value",
-    "predict": "nn.predict(model, X) does", "reduction": "nn.losses.mean_loss takes the mean",
-    "score": "nn.accuracy(model, data) or nn.r2(model, data) does", "save": "nn.checkpoint.save does",
-    "shuffle": "each epoch has a new order", "to": "it has no device",
+    "Parameter": "it is an autograd.Value", "predict": "nn.predict(model, X) does",
+    "reduction": "nn.losses.mean_loss takes the mean", "save": "nn.checkpoint.save does",
+    "score": "nn.accuracy(model, data) or nn.r2(model, data) does", "shuffle": "each epoch has a new order",
+    "to": "it has no device",
 }  # fmt: skip
 
 
@@ -92,6 +94,9 @@ class Theirs:
 
     def __get__(self, instance: object, owner: type) -> NoReturn:
         raise AttributeError(in_our_words(owner.__name__, self.name, dir(owner) + list(vars(instance or owner))))
+
+    def __set__(self, instance: object, number: object) -> NoReturn:
+        self.__get__(instance, type(instance))
 
 
 def answering(function: F) -> F:
@@ -153,9 +158,9 @@ def generator(rng: Random | int | None) -> Random:
 
 
 def _as_float(name: str, number: object, what: str, kind: str) -> float:
-    if not isinstance(number, SupportsFloat):
-        raise TypeError(f"{name} = {number!r}: {what} needs to be {kind}")
     try:
-        return float(number)
-    except OverflowError:  # as of 10 ** 400
+        return floats.number(number)
+    except ValueError:  # beyond the largest float
         return inf
+    except TypeError:
+        raise TypeError(f"{name} = {number!r}: {what} needs to be {kind}") from None

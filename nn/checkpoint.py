@@ -83,11 +83,11 @@ def save_training(
     records   with False they are left out, so that the file does not grow with the epochs
     """
     state = training.state_dict(records)
-    model, optimizer, best = state.pop("model"), state["optimizer"], state["best"]
+    model, best = state.pop("model"), state["best"]
     tensors = {f"model.{name}": numbers for name, numbers in model.items()} | _fitted(preprocessing)
     if best:
         tensors |= {BEST + name: numbers for name, numbers in best.pop("model").items()}
-    tensors["optimizer.states"] = optimizer.pop("states")
+    tensors |= {f"optimizer.{i:06}": rows for i, rows in enumerate(state["optimizer"].pop("states"))}
     _write(path, tensors, {**(metadata or {}), "training": json.dumps(state)})
 
 
@@ -106,7 +106,7 @@ def load_training(training: Training, path: File, records: Sequence[EpochRecord]
             part, _, below = name.partition(".")
             parts[part][below] = array.tolist()
         state["model"] = parts["model"]
-        state["optimizer"] |= parts["optimizer"]
+        state["optimizer"]["states"] = [rows for _, rows in sorted(parts["optimizer"].items())]
         if state["best"]:
             state["best"]["model"] = parts["best"]
     except (KeyError, ValueError, TypeError) as error:

@@ -7,45 +7,89 @@ number of steps already taken: ``SGD(parameters, linear(1.0, 0.1, steps=100))``.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from inspect import signature
+from itertools import chain, islice
 from math import cos, hypot, inf, isfinite, pi
 from typing import Any
 
 from autograd.errors import DomainError
-from autograd.value import Value
+from autograd.value import Value, number_of
 from nn.arguments import Constructed, Theirs, answering, in_range, whole
 
 Schedule = Callable[[int], float]
+Parameters = Iterable[Value] | Iterable[Mapping[str, Any]]
 
 FIND_IT = "run both passes inside `with autograd.detect_anomaly():`, which names where it arose"
+_set = object.__setattr__  # past the checks of Optimizer, where every step would pay for them
 
 
 class Optimizer(Constructed, ABC):
     """Moves parameters against their gradients.
 
-    learning_rate   η, or a schedule that gives it for the step after t others
+    parameters      Values, or groups of them, each a dict with options of its own: the rest are those of all
+    learning_rate   η, or a schedule that gives it for the step after t others; of several groups that of the first
     steps           how many have been taken
+    groups          an optimiser of this class for each group; without groups, this one alone
 
-    Raises ValueError for no parameters, one that is given twice, or a learning rate that is not positive and finite.
+    A learning rate that is set later counts from the next step on. Raises ValueError for no parameters, one that is
+    given twice, a learning rate that is not positive and finite, and one that is set beside a schedule.
+
+    >>> body, head = Value(1.0), Value(1.0)
+    >>> sgd = SGD([{"parameters": [body]}, {"parameters": [head], "learning_rate": 0.25}], learning_rate=0.5)
+    >>> (body * head).backward()
+    >>> sgd.step()
+    >>> body.data, head.data
+    (0.5, 0.75)
     """
 
     lr, param_groups, params = Theirs(), Theirs(), Theirs()
+    schedule: Schedule | None = None
+    _groups: Sequence[Optimizer] = ()
 
-    def __init__(self, parameters: Iterable[Value], learning_rate: float | Schedule) -> None:
-        if not isinstance(parameters, Iterable):
-            raise TypeError(f"an optimiser of {parameters!r}: pass model.parameters()")
-        self.parameters = list(parameters)
-        if not self.parameters:
+    def __init__(self, parameters: Parameters, learning_rate: float | Schedule) -> None:
+        given: list[Any] = list(parameters) if isinstance(parameters, Iterable) else [parameters]
+        rate = learning_rate(0) if callable(learning_rate) else in_range("learning_rate", learning_rate, above=0.0)
+        self.learning_rate = rate
+        if any(isinstance(group, Mapping) for group in given):
+            options = {name: getattr(self, name) for name in [*signature(type(self)).parameters][2:]}
+            options["learning_rate"] = learning_rate
+            self._groups = [each for i, group in enumerate(given) for each in self._grouped(i, group, options)]
+            given = [p for group in self._groups for p in group.parameters]
+        if not given:
             raise ValueError("an optimiser without parameters has nothing to do: pass model.parameters()")
-        if any(not isinstance(p, Value) for p in self.parameters):
-            raise TypeError("an optimiser moves Values: pass model.parameters()")
-        if len(set(self.parameters)) < len(self.parameters):
+        if any(not isinstance(p, Value) for p in given):
+            raise TypeError(f"an optimiser moves Values, not {given[0]!r}: pass model.parameters()")
+        if len(set(given)) < len(given):
             raise ValueError("a parameter is given twice, and would be moved twice: pass each once")
-        self.schedule = learning_rate if callable(learning_rate) else None
-        rate = learning_rate(0) if callable(learning_rate) else learning_rate
-        self.learning_rate = in_range("learning_rate", rate, above=0.0)
+        self.parameters: list[Value] = given
         self.steps = 0
-        self.states = [self.first_state()] * len(self.parameters)
+        self.schedule = learning_rate if callable(learning_rate) else None
+        if not self._groups:
+            self.states = [self.first_state()] * len(given)
+
+    def _grouped(self, i: int, group: Mapping[str, Any], options: dict[str, Any]) -> Sequence[Optimizer]:
+        try:
+            return type(self)(**{**options, **group}).groups
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"group {i}: {error}") from None
+
+    def __setattr__(self, name: str, new: Any) -> None:
+        """Refuses what no step could use, and what would count for nothing."""
+        if self._groups and name in vars(self) and name in ("schedule", *signature(type(self)).parameters):
+            raise ValueError(f"each group has its own {name}: set it in `for group in optimizer.groups`")
+        if name == "learning_rate":
+            if self.schedule is not None:
+                remedy = "set optimizer.schedule, to None for a fixed rate, or make the optimiser without one"
+                raise ValueError(f"learning_rate = {new!r} beside a schedule, which decides each step's: {remedy}")
+            new = in_range(name, new, at_least=0.0)
+        elif name == "schedule" and not (new is None or callable(new)):
+            raise TypeError(f"schedule = {new!r}: it needs to be a function of the steps already taken, or None")
+        _set(self, name, new)
+
+    @property
+    def groups(self) -> Sequence[Optimizer]:
+        return self._groups or (self,)
 
     @abstractmethod
     def first_state(self) -> tuple[float, ...]:
@@ -58,43 +102,66 @@ class Optimizer(Constructed, ABC):
         ``steps`` counts the step that is being taken, from 1.
         """
 
+    @property
+    def progress(self) -> tuple[int, list[float]]:
+        """The steps taken and the learning rate of each group."""
+        return self.steps, [group.learning_rate for group in self.groups]
+
+    @progress.setter
+    def progress(self, progress: tuple[int, Sequence[float]]) -> None:
+        steps, rates = progress
+        for group, rate in zip((self, *self._groups), (rates[0], *rates)):
+            _set(group, "steps", steps)
+            _set(group, "learning_rate", rate)
+
     def begin_step(self) -> None:
         """Count a step and take its learning rate from the schedule; ``step`` and whoever runs ``update`` call it.
 
         Raises ValueError, before anything is changed, for a rate that is negative or not finite.
         """
+        if self._groups:
+            self.progress = self.steps + 1, [group._next_rate() for group in self._groups]
+        else:  # the same, several times as fast
+            _set(self, "learning_rate", self._next_rate())
+            _set(self, "steps", self.steps + 1)
+
+    def _next_rate(self) -> float:
         try:
             rate = self.learning_rate if self.schedule is None else self.schedule(self.steps)
         except OverflowError:  # as of 2 ** 2000.0
             rate = inf
         if type(rate) is not float or not 0.0 <= rate < inf:  # the sentence alone would take longer than a step
             rate = in_range(f"learning_rate after {self.steps} steps", rate, at_least=0.0)
-        self.learning_rate = rate
-        self.steps += 1
+        return rate
 
     def step(self) -> None:
         """Move every parameter once; if one cannot be, none is.
 
         Raises DomainError where a parameter would not be finite, as after a gradient that is not.
         """
-        before = self.steps, self.learning_rate
+        groups, before = self.groups, self.progress
         try:
             self.begin_step()
-            moved = [self.update(p.data, p.grad, state) for p, state in zip(self.parameters, self.states)]
-            for p, (w, state) in zip(self.parameters, moved):
-                if not (isfinite(w) and all(map(isfinite, state))):
-                    remedy = f"try a learning rate below {self.learning_rate!r}, or clip the gradients"
-                    raise DomainError(
-                        f"{p.name or 'a parameter'} = {p.data!r} with the gradient {p.grad!r} would become {w!r} and "
-                        f"leave {state!r} for the next step, and no parameter was moved: "
-                        f"{remedy if isfinite(p.grad) else FIND_IT}"
-                    )
+            moved = [g.update(p.data, p.grad, state) for g in groups for p, state in zip(g.parameters, g.states)]
+            numbers, states = zip(*moved)
+            if not all(map(isfinite, chain(numbers, *states))):
+                rates = [g.learning_rate for g in groups for _ in g.parameters]
+                faults = [i for i, (w, state) in enumerate(moved) if not all(map(isfinite, (w, *state)))]
+                p, rate, (w, state) = self.parameters[faults[0]], rates[faults[0]], moved[faults[0]]
+                remedy = f"try a learning rate below {rate!r}, or clip the gradients"
+                raise DomainError(
+                    f"{p.name or 'a parameter'} = {p.data!r} with the gradient {p.grad!r} would become {w!r} and "
+                    f"leave {state!r} for the next step, and no parameter was moved: "
+                    f"{remedy if isfinite(p.grad) else FIND_IT}"
+                )
         except BaseException:
-            self.steps, self.learning_rate = before
+            self.progress = before
             raise
-        for p, (w, _) in zip(self.parameters, moved):
+        for p, w in zip(self.parameters, numbers):
             p.data = w
-        self.states = [state for _, state in moved]
+        rest = iter(states)
+        for group in groups:
+            _set(group, "states", list(islice(rest, len(group.parameters))))
 
     def zero_grad(self) -> None:
         """Set every gradient to 0."""
@@ -102,26 +169,34 @@ class Optimizer(Constructed, ABC):
             p.grad = 0.0
 
     def state_dict(self) -> dict[str, Any]:
-        """``steps``, ``learning_rate``, and ``states``: one row of remembered numbers for each parameter."""
+        """``class``, ``steps``, and for each group its ``learning_rate`` and ``states``, a row for each parameter."""
         return {
+            "class": type(self).__name__,
             "steps": self.steps,
-            "learning_rate": self.learning_rate,
-            "states": [list(state) for state in self.states],
+            "learning_rate": [group.learning_rate for group in self.groups],
+            "states": [[list(row) for row in group.states] for group in self.groups],
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a ``state_dict``. Raises ValueError, and changes nothing, where it does not fit."""
-        steps, rate, states = int(state["steps"]), float(state["learning_rate"]), state["states"]
-        width = len(self.first_state())
-        if len(states) != len(self.parameters) or any(len(row) != width for row in states):
+        """Go on from a ``state_dict``. Raises ValueError or TypeError, and changes nothing, where it does not fit."""
+        name, whose = type(self).__name__, state.get("class", "an optimiser of an earlier version")
+        if whose != name:
             raise ValueError(
-                f"the state is of {len(states)} parameters, and this {type(self).__name__} moves "
-                f"{len(self.parameters)} and remembers {width} numbers of each: give it the same options and model"
+                f"the state is of {whose}, and this is {name}: make the optimiser that it was saved from"
             )
-        numbers = [tuple(map(float, row)) for row in states]
-        if steps < 0 or not (isfinite(rate) and rate >= 0.0) or not all(isfinite(x) for row in numbers for x in row):
-            raise ValueError(f"the state of step {steps} has numbers that are not finite, or steps below 0")
-        self.steps, self.learning_rate, self.states = steps, rate, numbers
+        steps, *rates = (in_range("a number", x, at_least=0.0) for x in (state["steps"], *state["learning_rate"]))
+        states = [
+            [tuple(in_range("a number", number_of(x)) for x in row) for row in rows] for rows in state["states"]
+        ]
+        widths = [[len(group.first_state())] * len(group.parameters) for group in self.groups]
+        if [[*map(len, rows)] for rows in states] != widths or len(rates) != len(widths):
+            raise ValueError(
+                f"the state is of {[*map(len, states)]} parameters, and this {name} moves {[*map(len, widths)]} and "
+                f"remembers {[row[0] for row in widths]} numbers of each: give it the same groups, options and model"
+            )
+        self.progress = int(steps), rates
+        for group, rows in zip(self.groups, states):
+            group.states = rows
 
 
 class SGD(Optimizer):
@@ -139,7 +214,7 @@ class SGD(Optimizer):
     """
 
     def __init__(
-        self, parameters: Iterable[Value], learning_rate: float | Schedule, momentum: float = 0.0,
+        self, parameters: Parameters, learning_rate: float | Schedule, momentum: float = 0.0,
         weight_decay: float = 0.0, nesterov: bool = False,
     ) -> None:  # fmt: skip
         self.momentum = in_range("momentum", momentum, at_least=0.0, below=1.0)
@@ -171,7 +246,7 @@ class RMSprop(Optimizer):
     """
 
     def __init__(
-        self, parameters: Iterable[Value], learning_rate: float | Schedule = 1e-2, alpha: float = 0.99,
+        self, parameters: Parameters, learning_rate: float | Schedule = 1e-2, alpha: float = 0.99,
         epsilon: float = 1e-8, weight_decay: float = 0.0, momentum: float = 0.0,
     ) -> None:  # fmt: skip
         self.alpha = in_range("alpha", alpha, at_least=0.0, below=1.0)
@@ -198,7 +273,7 @@ class Adam(Optimizer):
     """
 
     def __init__(
-        self, parameters: Iterable[Value], learning_rate: float | Schedule = 1e-3,
+        self, parameters: Parameters, learning_rate: float | Schedule = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999), epsilon: float = 1e-8, weight_decay: float = 0.0,
     ) -> None:  # fmt: skip
         if len(betas) != 2:
@@ -235,7 +310,7 @@ class AdamW(Adam):
     """
 
     def __init__(
-        self, parameters: Iterable[Value], learning_rate: float | Schedule = 1e-3,
+        self, parameters: Parameters, learning_rate: float | Schedule = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999), epsilon: float = 1e-8, weight_decay: float = 0.01,
     ) -> None:  # fmt: skip
         super().__init__(parameters, learning_rate, betas, epsilon, weight_decay)
@@ -396,4 +471,4 @@ SCHEDULES: dict[str, Callable[..., Schedule]] = {
 
 
 def _from_to(start: float, end: float, steps: int) -> tuple[float, float, int]:
-    return in_range("start", start, above=0.0), in_range("end", end, at_least=0.0), whole("steps", steps)
+    return in_range("start", start, at_least=0.0), in_range("end", end, at_least=0.0), whole("steps", steps)

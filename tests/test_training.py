@@ -341,11 +341,20 @@ def test_the_state_of_a_training_goes_through_json():
         (lambda s: s["best"]["model"].update({"net.layers.0.b": [1.0]}), r"\(1,\) in the state"),
         (lambda s: s["best"].update(epoch=9), "best epoch of the state is 9, of 2"),
         (lambda s: s["best"].update(epoch=0), "best epoch of the state is 0, of 2"),
-        (lambda s: s["optimizer"]["states"].pop(), "the state is of"),
-        (lambda s: s["optimizer"]["states"][-1].append(1.0), "remembers 2 numbers"),
-        (lambda s: s["optimizer"]["states"].append(s["optimizer"]["states"].pop(0)[:1]), "remembers 2"),
-        (lambda s: s["optimizer"].update(learning_rate=math.nan), "not finite"),
-        (lambda s: s["optimizer"].update(steps=-1), "below 0"),
+        (lambda s: s["optimizer"]["states"][0].pop(), "the state is of"),
+        (lambda s: s["optimizer"]["states"].append([]), "the state is of"),
+        (lambda s: s["optimizer"]["states"][0][-1].append(1.0), r"remembers \[2\] numbers"),
+        (lambda s: s["optimizer"]["states"][0].append(s["optimizer"]["states"][0].pop(0)[:1]), r"remembers \[2\]"),
+        (lambda s: s["optimizer"]["states"][0][-1].__setitem__(1, math.nan), "a number = nan"),
+        (lambda s: s["optimizer"]["states"][0][-1].__setitem__(1, 1j), "TypeError .*1j"),
+        (lambda s: s["optimizer"].update(learning_rate=[math.nan]), "nan: .* finite"),
+        (lambda s: s["optimizer"].update(learning_rate=[0.1, 0.1]), "the state is of"),
+        (lambda s: s["optimizer"].update(steps=-1), "-1: .* ≥ 0"),
+        (
+            lambda s: s["optimizer"].pop("class"),
+            "the state is of an optimiser of an earlier version, and this is Adam",
+        ),
+        (lambda s: s["optimizer"].update({"class": "AdamW"}), "the state is of AdamW, and this is Adam: make"),
         (lambda s: s["records"].reverse(), "epochs 1, 2"),
         (lambda s: s["records"][0].pop(), "no state of a training"),
         (lambda s: s["generators"].pop("order"), "generators"),
@@ -691,11 +700,69 @@ def test_a_rate_that_grows_beyond_the_floats_is_refused_as_one():
     assert w.data == 1.0 and optimizer.steps == 2000
 
 
-def test_a_rate_that_was_set_by_hand_is_judged_too():
+@pytest.mark.parametrize("rate", [-0.1, math.nan, math.inf, "0.1", None, 1j])
+def test_a_rate_that_is_set_by_hand_is_validated_at_once_and_the_old_one_stays(rate):
     optimizer = SGD([Value(1.0)], 0.1)
-    optimizer.learning_rate = -0.1
-    with pytest.raises(ValueError, match=r"learning_rate .* = -0.1"):
-        optimizer.step()
+    with pytest.raises((ValueError, TypeError), match=f"^learning_rate = {rate!r}: it needs to be"):
+        optimizer.learning_rate = rate
+    assert optimizer.learning_rate == 0.1
+
+
+@pytest.mark.parametrize("engine", ["eager", "replay"])
+def test_a_rate_that_is_set_by_hand_counts_from_the_next_step_on(engine):
+    training = on_moons(engine=engine, progress=False)
+    for rate, record in zip([0.1, 0.4, 0.0], training):
+        assert record.learning_rate == rate
+        training.optimizer.learning_rate = {0.1: 0.4, 0.4: 0.0}.get(rate, 0.1)
+    before = data(training.model.parameters())
+    assert training.records[1].loss < training.records[0].loss
+    training.optimizer.learning_rate = 0
+    next(iter(training))
+    assert data(training.model.parameters()) == before
+
+
+@pytest.mark.parametrize("schedule", [lambda: constant(0.1), lambda: by_epoch(cosine(0.2, 5), 3)])
+def test_a_rate_that_is_set_by_hand_beside_a_schedule_is_an_error_that_says_so(schedule):
+    w = Value(1.0)
+    optimizer = Adam([w], schedule())
+    with pytest.raises(ValueError, match=r"learning_rate = 0.01 beside a schedule, .*: set optimizer\.schedule"):
+        optimizer.learning_rate = 0.01
+    optimizer.schedule = None
+    optimizer.learning_rate = 0.01
+    w.grad = 1.0
+    optimizer.step()
+    assert w.data == pytest.approx(0.99, abs=1e-9)  # a first step of Adam has the length of its learning rate
+    optimizer.schedule = constant(0.5)
+    optimizer.step()
+    assert optimizer.learning_rate == 0.5
+
+
+def test_a_schedule_that_is_no_function_is_refused_where_it_is_set():
+    optimizer = SGD([Value(1.0)], constant(0.1))
+    with pytest.raises(TypeError, match=r"schedule = 0\.5: it needs to be a function"):
+        optimizer.schedule = 0.5
+    with pytest.raises(AttributeError, match="SGD has no lr: it is called learning_rate"):
+        optimizer.lr = 0.5
+
+
+@pytest.mark.parametrize("make", [SGD, partial(SGD, momentum=0.9), Adam, AdamW, RMSprop])
+@pytest.mark.parametrize("engine", ["eager", "replay"])
+def test_a_schedule_that_starts_at_0_warms_up_from_there(make, engine):
+    model = MLP(2, [4, 1], activation="tanh", rng=Random(1))
+    before = data(model.parameters())
+    training = on_moons(
+        model=model, optimizer=make(model.parameters(), by_epoch(linear(0.0, 0.1, steps=2), 5)), epochs=3,
+        progress=False, engine=engine,
+    )  # fmt: skip
+    epochs = iter(training)
+    assert next(epochs).learning_rate == 0.0 and data(model.parameters()) == before
+    assert [record.learning_rate for record in epochs] == [0.05, 0.1] and data(model.parameters()) != before
+
+
+def test_schedules_that_start_at_0_have_the_rates_of_their_formulas():
+    assert [linear(0.0, 0.1, steps=4)(t) for t in (0, 1, 4, 9)] == close([0.0, 0.025, 0.1, 0.1])
+    assert [cosine(0.0, steps=2, end=0.1)(t) for t in (0, 1, 2)] == close([0.0, 0.05, 0.1])
+    assert SGD([Value(1.0)], lambda t: 0.1 * t).learning_rate == 0.0
 
 
 # ---- optimisers -----------------------------------------------------------------------------------------------
@@ -757,6 +824,209 @@ def test_a_gradient_that_would_leave_the_floats_moves_nothing(name, gradient):
     with pytest.raises(DomainError, match=r"^v = .* no parameter was moved"):
         optimizer.step()
     assert (data(parameters), optimizer.state_dict()) == before
+
+
+def remembering(optimizer, steps=3):
+    """The optimiser after some steps, so that its state is not the first one."""
+    for k in range(steps):
+        for i, p in enumerate(optimizer.parameters):
+            p.grad = 0.3 * k - 0.2 * i + 0.1
+        optimizer.step()
+    return optimizer
+
+
+STATES = {  # those that remember as many numbers, and those that do not
+    "RMSprop": lambda p: RMSprop(p, 0.1),
+    "Adam": lambda p: Adam(p, 0.1),
+    "AdamW": lambda p: AdamW(p, 0.1),
+    "SGD": lambda p: SGD(p, 0.1, momentum=0.9),
+}
+
+
+@pytest.mark.parametrize("source", STATES)
+@pytest.mark.parametrize("target", STATES)
+def test_an_optimisers_state_goes_into_its_own_class_alone(source, target):
+    state = remembering(STATES[source]([Value(1.0), Value(2.0)])).state_dict()
+    optimizer = remembering(STATES[target]([Value(1.0), Value(2.0)]), 1)
+    before = optimizer.state_dict()
+    if source == target:
+        optimizer.load_state_dict(json.loads(json.dumps(state)))
+        assert optimizer.state_dict() == state
+    else:
+        with pytest.raises(ValueError, match=f"^the state is of {source}, and this is {target}: make the optimiser"):
+            optimizer.load_state_dict(state)
+        assert optimizer.state_dict() == before
+
+
+@pytest.mark.parametrize(("saved", "given"), [(0.9, 0.0), (0.0, 0.9)])
+def test_the_state_of_an_sgd_with_momentum_is_not_that_of_one_without(saved, given):
+    state = remembering(SGD([Value(1.0)], 0.1, momentum=saved)).state_dict()
+    with pytest.raises(ValueError, match=r"remembers \[[01]\] numbers of each: give it the same groups, options"):
+        SGD([Value(1.0)], 0.1, momentum=given).load_state_dict(state)
+
+
+@pytest.mark.parametrize("number", [1j, np.complex128(1 + 2j), math.nan, math.inf, "1", None])
+@pytest.mark.parametrize("where", ["states", "steps", "learning_rate"])
+def test_only_finite_real_numbers_get_into_an_optimisers_state(number, where):
+    optimizer = remembering(Adam([Value(1.0)], 0.1))
+    before = optimizer.state_dict()
+    spoilt = {"states": [[[0.5, number]]], "steps": number, "learning_rate": [number]}
+    with pytest.raises((ValueError, TypeError)):
+        optimizer.load_state_dict({**before, where: spoilt[where]})
+    assert optimizer.state_dict() == before
+
+
+def test_a_checkpoint_of_another_optimiser_is_refused_by_name(tmp_path):
+    source, target = with_everything("adam"), with_everything("rmsprop")
+    next(iter(source))
+    save_training(source, tmp_path / "run")
+    before = target.state_dict()
+    with pytest.raises(ValueError, match="the state is of Adam, and this is RMSprop: make the optimiser"):
+        load_training(target, tmp_path / "run")
+    assert target.state_dict() == before
+
+
+# ---- groups of parameters -------------------------------------------------------------------------------------
+
+GROUPED = {
+    "rates": (SGD, {"learning_rate": 0.02}, {}, {"learning_rate": 0.1, "momentum": 0.9}),
+    "momentum in one": (SGD, {}, {"momentum": 0.9, "nesterov": True}, {"learning_rate": 0.1}),
+    "decay and schedule": (AdamW, {"weight_decay": 0.0}, {"learning_rate": linear(0.0, 0.1, 9)}, {}),
+    "betas": (Adam, {"betas": [0.5, 0.9]}, {"epsilon": 1e-3, "learning_rate": 0.05}, {"weight_decay": 0.01}),
+    "alpha": (RMSprop, {"alpha": 0.5, "momentum": 0.3}, {"learning_rate": 0.03}, {}),
+}
+
+
+def in_groups(case, parameters):
+    """The optimiser of a case with two groups; and one for each of them, which says the same without groups."""
+    make, body, head, shared = GROUPED[case]
+    halves = parameters[:5], parameters[5:]
+    groups = [{"parameters": half, **options} for half, options in zip(halves, (body, head))]
+    return make(groups, **shared), [make(half, **{**shared, **own}) for half, own in zip(halves, (body, head))]
+
+
+@pytest.mark.parametrize("case", GROUPED)
+def test_each_group_moves_as_by_an_optimiser_of_its_own(case):
+    ours, theirs = ([Value(0.3 * i - 1.0) for i in range(9)] for _ in range(2))
+    remembering(in_groups(case, ours)[0], 5)
+    for i, p in enumerate(theirs):
+        p.name = str(i)
+    _, singles = in_groups(case, theirs)
+    for k in range(5):
+        for i, p in enumerate(theirs):
+            p.grad = 0.3 * k - 0.2 * i + 0.1
+        for optimizer in singles:
+            optimizer.step()
+    assert data(ours) == data(theirs)
+
+
+@pytest.mark.parametrize("case", GROUPED)
+def test_groups_train_alike_by_both_engines_and_record_the_rate_of_the_first(case):
+    ends = []
+    for engine in ("eager", "replay"):
+        model = MLP(2, [4, 1], activation="tanh", rng=Random(1))
+        optimizer, singles = in_groups(case, model.parameters())
+        training = on_moons(model=model, optimizer=optimizer, progress=False, engine=engine)
+        records = list(training)
+        rates = [record.learning_rate for record in records]
+        assert training.engine == engine and rates[-1] == optimizer.groups[0].learning_rate
+        assert optimizer.learning_rate == singles[0].learning_rate
+        memory = [x for group in optimizer.groups for row in group.states for x in row]
+        ends.append([x for r in records for x in r if x == x] + data(model.parameters()) + memory)
+    assert ends[1] == pytest.approx(ends[0], rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("case", GROUPED)
+@pytest.mark.parametrize("engine", ["eager", "replay"])
+def test_a_training_with_groups_is_resumed_to_the_bit(case, engine, tmp_path):
+    def training():
+        model = MLP(2, [4, 1], activation="tanh", rng=Random(1))
+        optimizer, _ = in_groups(case, model.parameters())
+        return on_moons(model=model, optimizer=optimizer, progress=False, engine=engine)
+
+    whole, interrupted, resumed = training(), training(), training()
+    list(whole)
+    for _ in zip(range(2), interrupted):
+        pass
+    save_training(interrupted, tmp_path / "run")
+    load_training(resumed, tmp_path / "run")
+    list(resumed)
+    assert resumed.state_dict() == whole.state_dict()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda v, w: SGD([{"params": [v]}], 0.1), "^group 0: SGD has no params: it is called parameters"),
+        (
+            lambda v, w: SGD([{"parameters": [v], "lr": 1.0}], 0.1),
+            "^group 0: SGD has no lr: it is called learning_rate",
+        ),
+        (lambda v, w: SGD([{"parameters": [v]}, {"parameters": [w], "betas": (0, 0)}], 0.1), "^group 1: .*'betas'"),
+        (lambda v, w: SGD([{"learning_rate": 0.1}], 0.1), "^group 0: .*'parameters'"),
+        (lambda v, w: SGD([{"parameters": [v]}, w], 0.1), "^group 1: 'Value' object is not a mapping"),
+        (lambda v, w: SGD([w, {"parameters": [v]}], 0.1), "^group 0: 'Value' object is not a mapping"),
+        (lambda v, w: SGD([{"parameters": []}], 0.1), "^group 0: an optimiser without parameters"),
+        (lambda v, w: SGD([{"parameters": [v]}, {"parameters": [w, v]}], 0.1), "a parameter is given twice"),
+        (lambda v, w: SGD([{"parameters": [v], "learning_rate": -1.0}], 0.1), "^group 0: learning_rate = -1.0"),
+        (lambda v, w: Adam([{"parameters": [v], "betas": (0.9, 1.0)}], 0.1), "^group 0: beta = 1.0"),
+        (lambda v, w: SGD([{"parameters": [v], "momentum": 0.0}], 0.1, 0.9, nesterov=True), "^group 0: nesterov"),
+        (lambda v, w: SGD({"parameters": [v]}, 0.1), "moves Values, not 'parameters'"),
+    ],
+)
+def test_groups_that_cannot_work_are_named(make, words):
+    with pytest.raises((ValueError, TypeError), match=words):
+        make(Value(1.0, "v"), Value(1.0, "w"))
+
+
+def test_what_is_set_on_an_optimiser_with_groups_is_not_lost():
+    v, w = Value(1.0), Value(1.0)
+    sgd = SGD([{"parameters": [v]}, {"parameters": [w], "learning_rate": 0.5}], learning_rate=0.25, momentum=0.5)
+    for name, number in (("learning_rate", 0.1), ("momentum", 0.0), ("schedule", constant(0.1)), ("nesterov", True)):
+        with pytest.raises(ValueError, match=f"each group has its own {name}: set it in `for group in optimizer"):
+            setattr(sgd, name, number)
+    for group in sgd.groups:
+        group.learning_rate *= 0.5
+    remembering(sgd, 1)
+    assert (v.data, w.data) == close((1.0 - 0.125 * 0.1, 1.0 + 0.25 * 0.1))
+
+
+def test_without_groups_an_optimiser_is_its_own_group():
+    sgd = SGD([Value(1.0)], 0.5)
+    for group in sgd.groups:
+        group.learning_rate = 0.25
+    assert sgd.learning_rate == 0.25
+
+
+def test_the_state_of_other_groups_is_refused_and_changes_nothing():
+    parameters = [Value(float(i)) for i in range(4)]
+    halves = SGD([{"parameters": parameters[:2]}, {"parameters": parameters[2:]}], 0.1)
+    before = halves.state_dict()
+    for other in (
+        SGD(parameters, 0.1), SGD([{"parameters": parameters[:1]}, {"parameters": parameters[1:]}], 0.1),
+        SGD([{"parameters": parameters[:2], "momentum": 0.5}, {"parameters": parameters[2:]}], 0.1),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match="give it the same groups, options and model"):
+            halves.load_state_dict(other.state_dict())
+    assert halves.state_dict() == before
+
+
+@pytest.mark.parametrize(
+    ("rate", "words"),
+    [
+        (lambda t: 0.1 if t < 1 else -0.1, "learning_rate after 1 steps = -0.1"),
+        (1e200, r"^w = .* no parameter was moved: try a learning rate below 1e\+200"),
+    ],
+)
+def test_a_step_that_one_group_cannot_take_moves_none(rate, words):
+    v, w = Value(1.0, "v"), Value(1.0, "w")
+    sgd = SGD([{"parameters": [v]}, {"parameters": [w], "learning_rate": rate}], 0.1, momentum=0.9)
+    sgd.step()
+    v.grad, w.grad = 1.0, 1e200
+    before = data([v, w]), sgd.state_dict(), [group.steps for group in sgd.groups]
+    with pytest.raises(ValueError, match=words):
+        sgd.step()
+    assert (data([v, w]), sgd.state_dict(), [group.steps for group in sgd.groups]) == before
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,7 +55,8 @@ class _Training:
         self.program: Program | None = None
         self.is_ahead = False
         self.parameters: Array = np.zeros(0)
-        self.memory: tuple[Array, ...] = ()
+        self.memory: tuple[Array, ...] = ()  # a column for each number, group after group
+        self.update = optimizer.update if len(optimizer.groups) == 1 else self._update_groups
 
     def step(self, feeds: Sequence[Any] = (), change: Callable[[Array], None] | None = None) -> float:
         """One update; DomainError, with no parameter moved, where one would not be finite.
@@ -75,16 +77,16 @@ class _Training:
             self._read()
         w = program.parameter_array
         np.copyto(w, self.parameters)
-        before = optimizer.steps, optimizer.learning_rate
+        before = optimizer.progress
         with np.errstate(all="ignore"):
             loss = program.replay() if program.engine == "replay" else program.run_in_graph()
             if change is not None:
                 change(program.gradient_array)
             optimizer.begin_step()
-            moved, new = optimizer.update(w, program.gradient_array, self.memory)
+            moved, new = self.update(w, program.gradient_array, self.memory)
             finite = is_finite(moved) and all(map(is_finite, new))
         if not finite:
-            optimizer.steps, optimizer.learning_rate = before
+            optimizer.progress = before
             self.is_ahead = True  # with this step's gradients
             self.write_back()
             optimizer.step()  # says which parameter it is
@@ -95,8 +97,17 @@ class _Training:
         optimizer = self.optimizer
         write_back(optimizer.parameters)  # another training may hold them
         self.parameters = np.array([*map(data_of, optimizer.parameters)])
-        width, count = len(optimizer.first_state()), len(optimizer.parameters)
-        self.memory = tuple(np.array(optimizer.states, dtype=np.float64).reshape(count, width).T.copy())
+        self.memory = tuple(np.array(row) for group in optimizer.groups for row in zip(*group.states))
+
+    def _update_groups(self, w: Array, gradient: Array, memory: tuple[Array, ...]) -> tuple[Array, tuple[Array, ...]]:
+        columns, start, moved, new = iter(memory), 0, [], []
+        for group in self.optimizer.groups:
+            part = slice(start, start := start + len(group.parameters))
+            state = tuple(islice(columns, len(group.states[0])))
+            numbers, state = group.update(w[part], gradient[part], state)
+            moved.append(numbers)
+            new += state
+        return np.concatenate(moved), tuple(new)
 
     def write_back(self) -> None:
         """Numbers and gradients to the Values, rows of memory to the optimiser; the next step reads them again."""
@@ -105,8 +116,10 @@ class _Training:
         assert self.program is not None  # it has run
         for p, x in zip(self.optimizer.parameters, self.parameters.tolist()):
             p._data = x  # a float already
-        if self.memory:
-            self.optimizer.states = list(zip(*(column.tolist() for column in self.memory)))
+        columns = (column.tolist() for column in self.memory)
+        for group in self.optimizer.groups:
+            if width := len(group.states[0]):
+                group.states = list(zip(*islice(columns, width)))
         self.program.write_gradients()
         self.is_ahead = False
 
