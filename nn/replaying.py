@@ -172,7 +172,10 @@ def structure(training: Training) -> list[Any]:
 
 def check_update(optimizer: Optimizer) -> None:
     """ValueError for an optimiser that moves arrays otherwise than its ``step`` moves Values; it stays as it is."""
-    name, gradients = type(optimizer).__name__, [0.25 * (i % 7) - 0.8 for i in range(len(optimizer.parameters))]
+    name = type(optimizer).__name__
+    if type(optimizer).step is not Optimizer.step:
+        raise ValueError(f"{name} has a step of its own, which a replay does not call: write update instead")
+    gradients = [0.25 * (i % 7) - 0.8 for i in range(len(optimizer.parameters))]
     eager, replayed = deepcopy(optimizer), deepcopy(optimizer)
     program = Program(dot(gradients, replayed.parameters), [], replayed.parameters, "replay")
     try:
@@ -186,18 +189,16 @@ def check_update(optimizer: Optimizer) -> None:
         raise ValueError(f"{name}.update does not take arrays ({error}): write it as arithmetic alone") from error
     by_step, by_arrays = ([p.data for p in twin.parameters] for twin in (eager, replayed))
     if not np.allclose(by_step, by_arrays, rtol=1e-9, atol=0.0):
-        raise ValueError(
-            f"{name} moves arrays otherwise than Values: let update be arithmetic alone, and all of step"
-        )
+        raise ValueError(f"{name} moves arrays otherwise than Values: let update be arithmetic alone")
 
 
 def _described(module: Module) -> dict[str, Any]:
-    """A module's options, and which leaves are its parameters; not what it learns without a gradient."""
+    """A module's mode, its options, which leaves are its parameters, and in evaluation mode what it has learned."""
     return {
         name: flatten(thing)
         for name, thing in vars(module).items()
-        if (isinstance(thing, (list, tuple, Value)) and not name.endswith("_"))
-        or (isinstance(thing, (int, float, str)) and name != "training")
+        if (isinstance(thing, (list, tuple, Value, int, float, str)) or callable(thing))
+        and not (name.endswith("_") and module.training)
     }
 
 
@@ -240,7 +241,7 @@ class _Recorded:
         normalised: list[tuple[BatchNorm, list[Normalised]]] = []
         with collector_paused(), naming_example(self.X, batch, data.called, data.features):
             root, loss, outputs = self._build(normalised)
-        self.masks = [(d, list(d.masks)) for d in replay.dropouts if self.learns and d.masks]
+        self.masks = [(d, list(d.masks)) for d in replay.dropouts if d.training and d.masks]
         inputs = [self.X, self.targets, *(masks for _, masks in self.masks), self.weights or []]
         parameters = training.optimizer.parameters if self.learns else []
         self.program = Program(root, inputs, parameters, replay.engine if self.learns else "replay")

@@ -175,7 +175,6 @@ class Training(Answering):
         model.task = self.task
         self._last: dict[str, Any] | None = None  # the weights to go on from, where the best were put back
         self._replay: Replay | None = None
-        self._kept: list[Module] = []
         self._structure: list[Any] | None = None  # for which the engine was chosen
 
     @property
@@ -195,7 +194,6 @@ class Training(Answering):
             self.model.load_state_dict(self._latest())
         updates, shown = self.updates_per_epoch, None if self.progress else True
         total, done = self.epochs * updates, len(self.records) * updates
-        self._keep_modes()
         try:
             with tqdm(total=total, initial=done, unit="update", leave=False, disable=shown) as bar:
                 while (reason := self._reason_to_stop()) is None:
@@ -222,18 +220,16 @@ class Training(Answering):
                 self.restore_best()
             self.model.eval()
 
-    def _keep_modes(self) -> None:
-        """Remember which parts are in evaluation mode by themselves, as a BatchNorm whose statistics are to stay."""
+    def _train_mode(self) -> None:
+        """Training mode, except for parts in evaluation mode by themselves, as a BatchNorm with fixed statistics."""
         modules = self.model.submodules().values()
         if self.model.training:  # else it was put there as a whole, as after a training, and what was kept still is
             for module in modules:
                 module.kept = not module.training
-        self._kept = [module for module in modules if module.kept]
-
-    def _train_mode(self) -> None:
         self.model.train()
-        for module in self._kept:
-            module.eval()
+        for module in modules:
+            if module.kept:
+                module.eval()
 
     def _check_frozen(self) -> None:
         if fixed := set(self.optimizer.parameters) - set(self.model.parameters()):
