@@ -66,6 +66,11 @@ def printable(text: str) -> str:
     return text if text.isascii() else text.encode(encoding, "chainrule").decode(encoding)
 
 
+def counted(number: int, what: str) -> str:
+    """``1 group``, ``1,200 groups``."""
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
 def make_printable() -> None:
     """From here on, nothing that is printed fails for want of a sign."""
     for stream in (sys.stdout, sys.stderr):

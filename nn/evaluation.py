@@ -174,9 +174,9 @@ def outputs_of(model: Module, X: Sequence[Sequence[float]]) -> list[Any]:
     """The outputs for each example, in evaluation mode and without a graph; the model's modes stay as they were."""
     parts: Iterable[int] = range(0, max(len(X), 1), AT_ONCE)
     if len(X) > AT_ONCE:
-        from tqdm import tqdm
+        from nn.progress import progress_bar
 
-        parts = tqdm(parts, unit="thousand examples", leave=False, disable=None, delay=2)  # seconds
+        parts = progress_bar(parts, desc="evaluation", delay=2)  # seconds
     with evaluating(model), no_grad(), collector_paused():
         return [output for k in parts for output in model.batch(X[k : k + AT_ONCE])]
 

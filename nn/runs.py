@@ -27,6 +27,7 @@ from math import exp
 from pathlib import Path
 from random import Random
 from secrets import token_hex
+from shutil import get_terminal_size
 from tempfile import TemporaryDirectory
 
 from autograd.errors import text_name
@@ -38,6 +39,7 @@ from nn.evaluation import accuracy, numbers_of, outputs_of, task_of
 from nn.experiment import Config, Experiment, build, loss_of, network
 from nn.normalisation import calibrate
 from nn.pictures import layers_picture, picture
+from nn.progress import epoch_line
 from nn.tables import Schema, read_table
 from nn.training import EpochRecord
 
@@ -227,11 +229,7 @@ def _train(experiment: Experiment, folder: Path, written: bytes) -> None:
             _save_training(experiment, folder, checksum.hexdigest())
             done = record.epoch
             if record.epoch == 1 or record.epoch % max(1, epochs // 10) == 0:
-                print(
-                    f"epoch {record.epoch:4}   loss {_short(record.loss)}   validation loss "
-                    f"{_short(record.validation_loss)}   validation accuracy {record.validation_accuracy:.1%}",
-                    flush=True,
-                )
+                print(epoch_line(record, epochs, get_terminal_size((100, 24)).columns), flush=True)
     except ArithmeticError as error:
         blew = f"training blew up in epoch {done + 1}: {error} (--learning-rate, --clip-norm)"
         if best := training.restore_best():
@@ -302,10 +300,6 @@ def _states(folder: Path) -> list[Path]:
 
 def _title(experiment: Experiment) -> str:
     return text_name(Path(experiment.config["data"]).stem)
-
-
-def _short(loss: float) -> str:
-    return f"{loss:.4f}" if loss < 1e4 else f"{loss:.3g}"
 
 
 def _write_config(experiment: Experiment, folder: Path) -> None:

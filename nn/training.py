@@ -14,6 +14,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autograd.modes import collector_paused
+from autograd.text import counted
 from autograd.value import Value
 from nn.arguments import Answering, generator, in_range, whole
 from nn.data import Dataset, batches, count_batches
@@ -70,7 +71,7 @@ class Training(Answering):
                   model a last batch of one example joins the one before
     validation    data that steers: the weights of the epoch with the lowest validation loss are kept in ``best``
     rng           decides the order of the examples: a seed, a ``Random``, or None for a fresh one
-    progress      show a bar on a terminal
+    progress      show a bar, on a terminal or in a notebook
     weights       how much each training example counts in the loss, scaled to the mean 1: as many as examples, ≥ 0;
                   the metrics count each example once
 
@@ -106,7 +107,7 @@ class Training(Answering):
     >>> training = Training(model, binary_cross_entropy, SGD(model.parameters(), learning_rate=0.5),
     ...                     moons(20, rng=Random(1)), epochs=3, batch_size=5, rng=Random(2))
     >>> [record.gradient_evaluations for record in training], training.stopped
-    ([20, 40, 60], 'after 3 epochs, as many as asked for')
+    ([20, 40, 60], 'after 3 epochs')
     """
 
     def __init__(
@@ -188,17 +189,17 @@ class Training(Answering):
         return Task.of(self.loss, self.training, self._units)
 
     def __iter__(self) -> Iterator[EpochRecord]:
-        from tqdm import tqdm
+        from nn.progress import describe, progress_bar
 
         if self._last is not None:
             self.model.load_state_dict(self._latest())
-        updates, shown = self.updates_per_epoch, None if self.progress else True
-        total, done = self.epochs * updates, len(self.records) * updates
+        total, done = (epochs * self.updates_per_epoch for epochs in (self.epochs, len(self.records)))
         try:
-            with tqdm(total=total, initial=done, unit="update", leave=False, disable=shown) as bar:
+            with progress_bar(shown=self.progress, total=total, initial=done) as bar:
                 while (reason := self._reason_to_stop()) is None:
                     epoch = len(self.records) + 1
                     self.stopped = f"by the caller, in epoch {epoch}"
+                    describe(bar, epoch, self.epochs, self.records)
                     try:
                         record = self._epoch(epoch, bar)
                     except ArithmeticError as error:
@@ -208,10 +209,8 @@ class Training(Answering):
                     lowest = self.best[0].validation_loss if self.best else inf
                     if record.validation_loss < lowest:  # NaN, as without validation data, is not
                         self.best = record, self.model.state_dict()
-                    bar.set_postfix(
-                        epoch=epoch, loss=f"{record.loss:.4f}", validation=f"{record.validation_accuracy:.1%}"
-                    )
                     self.stopped = self._reason_to_stop() or self.stopped
+                    bar.clear()  # what is printed now stands on lines of its own
                     yield record
             self.stopped = reason
         finally:
@@ -406,7 +405,7 @@ class Training(Answering):
         if not self.records:
             return None
         last = self.records[-1]
-        after = f"after {last.epoch} epochs"
+        after = f"after {counted(last.epoch, 'epoch')}"
         if self.loss_tolerance is not None and last.loss <= self.loss_tolerance:
             return f"{after}: the training loss {last.loss:.3g} is at most the loss_tolerance {self.loss_tolerance:g}"
         if self.gradient_tolerance is not None and last.gradient_norm <= self.gradient_tolerance:
@@ -417,9 +416,10 @@ class Training(Answering):
         best = self.best[0].epoch if self.best else 0
         if self.patience is not None and last.epoch - best >= self.patience:
             return (
-                f"{after}: no lower validation loss for {self.patience} epochs, the patience; best was epoch {best}"
+                f"{after}: no lower validation loss for {counted(self.patience, 'epoch')}, the patience; "
+                f"best was epoch {best}"
             )
-        return f"{after}, as many as asked for" if last.epoch >= self.epochs else None
+        return after if last.epoch >= self.epochs else None
 
     def with_penalties(self, loss: Value) -> Value:
         """The loss of a mini-batch, and what l1 and l2 add to it."""

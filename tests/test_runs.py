@@ -184,7 +184,7 @@ def test_a_run_that_is_killed_leaves_a_checkpoint_that_goes_on(tmp_path):
     )  # fmt: skip
     with process:
         for line in process.stdout:
-            if line.startswith("epoch   40"):
+            if line.startswith("epoch  40"):
                 process.send_signal(signal.SIGKILL)
                 break
     before = (tmp_path / "records.jsonl").read_text().splitlines()

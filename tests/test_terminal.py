@@ -1,18 +1,29 @@
 """What a terminal shows: clean lines beside the bar at every width, and readable ASCII where it has no ∂."""
 
+import fcntl
 import io
 import os
+import pty
+import re
+import struct
 import subprocess
 import sys
+import termios
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
+import nbformat
+import pyte
 import pytest
+from nbclient import NotebookClient
 
 import autograd
 import nn
 from autograd import Value, named
 from nn import MLP, half_squared_error
+from nn.progress import describe, epoch_line, progress_bar
+from nn.training import EpochRecord
 
 ROOT = Path(__file__).parent.parent
 LACKING = {
@@ -26,6 +37,129 @@ def run(*arguments, **environment):
     """What Python wrote to stdout and stderr, as bytes."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
     return subprocess.run([sys.executable, "-W", "error", *arguments], capture_output=True, env=environment)
+
+
+def terminal(columns, *arguments):
+    """What Python leaves on a terminal of so many columns, line by line, and all that it wrote there."""
+    screen = pyte.Screen(columns, 100)
+    stream, written = pyte.ByteStream(screen), b""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 100, columns, 0, 0))
+    environment = {name: x for name, x in os.environ.items() if name != "COLUMNS"} | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, *arguments]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        with open(ours, "rb", buffering=0) as file, suppress(OSError):  # as Linux says that the other end is closed
+            while some := file.read(65536):
+                written += some
+                stream.feed(some)
+    assert process.returncode == 0, written.decode()
+    return "\n".join(line.rstrip() for line in screen.display).strip().split("\n"), written.decode()
+
+
+# ---- the bar and the lines beside it -------------------------------------------------------------------------------
+
+WIDTHS = pytest.mark.parametrize("columns", [60, 80, 100, 110, 200])
+COMMAND = """
+import sys
+import nn.runs
+from nn.__main__ import main
+nn.runs.picture = nn.runs.layers_picture = lambda *_: None
+main(["moons", "--epochs", "3", "--out", sys.argv[1]])
+"""
+LOOP = """
+from nn import MLP, SGD, Training, binary_cross_entropy
+from nn.data import moons
+model = MLP(2, [8, 1])
+training = Training(model, binary_cross_entropy, SGD(model.parameters(), 0.1), moons(50), epochs=4, batch_size=50)
+for record in training:
+    print("epoch", record.epoch, "done")
+print(training.stopped)
+"""
+
+
+def frames(written, columns):
+    """The bars that were drawn, none of which is wider than the terminal."""
+    found = [frame for frame in re.split("[\r\n]", written) if "%|" in frame]
+    assert max(map(len, found)) <= columns
+    return found
+
+
+@WIDTHS
+def test_each_epoch_of_a_run_is_a_clean_line_beside_its_bar(columns, tmp_path):
+    lines, written = terminal(columns, "-c", COMMAND, str(tmp_path / "run"))
+    epochs = [line for line in lines if line.startswith("epoch")]
+    gap, name = ("   ", "validation loss") if columns >= 80 else ("  ", "validation")
+    line = rf"epoch \d{gap}loss \d\.\d{{4}}{gap}{name} \d\.\d{{4}}{gap}accuracy [ \d]\d\d\.\d%"
+    assert len(epochs) == 3 and all(re.fullmatch(line, epoch) for epoch in epochs)
+    assert not any("%|" in line for line in lines)
+    assert any(line.startswith("stopped after 3 epochs; kept epoch 3") for line in lines)
+    last = frames(written, columns)[-1]
+    assert re.match(r"epoch 3/3 +\d+%\|.+\| 00:\d\d<00:\d\d, loss \d\.\d{4}", last)
+    assert (", validation " in last) == (columns >= 80)
+
+
+@WIDTHS
+def test_each_print_of_a_loop_of_ones_own_is_a_clean_line_beside_the_bar(columns):
+    lines, written = terminal(columns, "-c", LOOP)
+    assert lines == [*(f"epoch {n} done" for n in (1, 2, 3, 4)), "after 4 epochs"]
+    assert {frame[:9] for frame in frames(written, columns)} - {"   0%|   "} == {f"epoch {n}/4" for n in (1, 2, 3, 4)}
+    assert "nan" not in written and "validation" not in written
+    assert "accuracy" in written or columns == 60
+
+
+def test_a_pipe_gets_lines_and_no_bar(tmp_path):
+    done = run("-c", LOOP)
+    assert done.stdout.decode().split("\n")[:2] == ["epoch 1 done", "epoch 2 done"] and done.stderr == b""
+    done = run("-c", COMMAND, str(tmp_path / "run"))
+    assert done.stdout.count(b"\nepoch ") == 3 and b"%|" not in done.stdout and done.stderr == b""
+
+
+NAN = float("nan")
+LABELS = EpochRecord(7, 0.25, 0.9, 0.5, 1.0, 0, 0, 0.0, 0.1)
+NUMBERS = EpochRecord(7, 0.25, NAN, 12345.6, NAN, 0, 0, 0.0, 0.1, 10.0, 0.9, 47.311, -0.25)
+OWN_LOSS = EpochRecord(7, 0.25, NAN, NAN, NAN, 0, 0, 0.0, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("record", "width", "line"),
+    [
+        (LABELS, 100, "epoch   7   loss 0.2500   validation loss 0.5000   accuracy 100.0%"),
+        (LABELS, 60, "epoch   7  loss 0.2500  validation 0.5000  accuracy 100.0%"),
+        (NUMBERS, 100, "epoch   7   loss 0.2500   validation loss 1.23e+04   RMSE 47.31   R² -0.250"),
+        (NUMBERS, 60, "epoch   7  validation 1.23e+04  RMSE 47.31  R² -0.250"),
+        (LABELS._replace(validation_loss=NAN), 80, "epoch   7   loss 0.2500   accuracy  90.0%"),
+        (OWN_LOSS, 80, "epoch   7   loss 0.2500"),
+    ],
+)
+def test_an_epochs_line_has_the_metrics_of_its_task_and_fits(record, width, line):
+    assert epoch_line(record, 100, width) == line and len(line) <= width
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        (LABELS, ", loss 0.2500, validation 100.0%"),
+        (NUMBERS, ", loss 0.2500, validation RMSE 47.31"),
+        (NUMBERS._replace(validation_loss=NAN), ", loss 0.2500, RMSE 10.00"),
+        (OWN_LOSS, ", loss 0.2500"),
+    ],
+)
+def test_the_bar_says_what_the_last_epoch_measured(record, words):
+    with progress_bar(total=10, file=io.StringIO(), ncols=100, dynamic_ncols=False, disable=False) as bar:
+        describe(bar, 8, 10, [record])
+        assert str(bar).startswith("epoch 8/10   0%|") and str(bar).endswith(words)
+
+
+def test_a_notebook_shows_the_bar_without_widgets_and_clears_it_at_the_end():
+    first = LOOP.partition("for record")[0] + "steps = iter(training)\nnext(steps).epoch"
+    cells = [nbformat.v4.new_code_cell(code) for code in (first, "steps.close()")]
+    client = NotebookClient(nbformat.v4.new_notebook(cells=cells), timeout=60, resources={"metadata": {"path": ROOT}})
+    with client.setup_kernel():
+        shown, result = client.execute_cell(cells[0], 0).outputs
+        assert shown.data["text/plain"].startswith("epoch 1/4  25%|") and result.data["text/plain"] == "1"
+        client.execute_cell(cells[1], 1)
+    assert cells[0].outputs[0].data == {"text/plain": ""} and cells[1].outputs == []
 
 
 # ---- where the encoding lacks a sign -------------------------------------------------------------------------------

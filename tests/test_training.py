@@ -146,7 +146,7 @@ def test_c3_with_patience_the_best_weights_are_back_too_where_the_epochs_end_fir
     states = [training.model.state_dict() for _ in training]
     losses = [record.validation_loss for record in training.records]
     assert losses.index(min(losses)) == 1  # not the last epoch, or this would show nothing
-    assert training.stopped == "after 5 epochs, as many as asked for"
+    assert training.stopped == "after 5 epochs"
     assert training.model.state_dict() == states[1]
 
 
@@ -177,7 +177,7 @@ def test_what_has_stopped_goes_on_when_more_epochs_are_asked_for():
         ({"l2": math.nan}, "l2 = nan"),
         ({"clip_norm": 0.0}, "clip_norm = 0.0"),
         ({"clip_value": -1.0}, "clip_value = -1.0"),
-        ({"epochs": math.nan}, "epochs = nan"),  # no epoch would be as many as asked for
+        ({"epochs": math.nan}, "epochs = nan"),  # which no number of epochs would reach
         ({"epochs": 2.5}, "epochs = 2.5"),
         ({"batch_size": math.inf}, "batch_size = inf"),
         ({"patience": math.nan}, "patience = nan"),

@@ -14,6 +14,7 @@ from autograd.replay.fusing import FUSED, PLAIN, PRODUCT, SUM, Fused, fuse
 from autograd.replay.groups import Elementwise, Group, ManyOperands, Operation, Product, Tape
 from autograd.replay.memory import Memory, Step
 from autograd.replay.products import Grid, Rows, find_grids, find_rows, one_by_one
+from autograd.text import counted
 
 FEW = 6  # nodes that lie apart: so many rules on floats are as fast as one on gathered arrays
 
@@ -290,11 +291,6 @@ def find_levels(flat: Flat, fused: Fused, rows: Rows) -> Ints:
             below = max([level[p] for p in parents[start[node] : start[node + 1]]])
         level[node] = below + 1
     return np.array(level)
-
-
-def counted(number: int, what: str) -> str:
-    """``1 group``, ``1,200 groups``."""
-    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def equal_columns(keys: Any) -> Iterator[Ints]:

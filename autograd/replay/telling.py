@@ -15,8 +15,8 @@ import numpy as np
 from autograd.notation import INDEXED, RAISED, SUPERSCRIPTS, latex_name
 from autograd.replay.flattening import Ints
 from autograd.replay.groups import Elementwise, Group, ManyOperands, Product, Tape
-from autograd.replay.planning import Plan, counted
-from autograd.text import printable
+from autograd.replay.planning import Plan
+from autograd.text import counted, printable
 
 ABOVE = set(map(chr, SUPERSCRIPTS))
 

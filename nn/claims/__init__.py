@@ -76,15 +76,15 @@ def listing(names: Sequence[str] | None = None) -> str:
 
 def run_with_progress(names: Sequence[str] | None, seed: int = 0, out: Path | None = None) -> list[Result]:
     """Run the experiments with a progress bar on a terminal; write a picture of each into the folder ``out``."""
-    from tqdm import tqdm
+    from nn.progress import progress_bar
 
     names = check_names(names)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     results = []
-    with tqdm(names, unit="claim", leave=False, disable=None) as bar:
+    with progress_bar(names) as bar:
         for name in bar:
-            bar.set_postfix_str(name)
+            bar.set_description_str(name)
             results.append(CLAIMS[name](seed))
             if out is not None:
                 results[-1].plot(out / f"{name}.png")

@@ -18,7 +18,7 @@ from typing import Any
 from autograd import Value, explain
 from autograd.errors import clipped, text_name
 from autograd.graph import topological_order
-from autograd.text import printable
+from autograd.text import counted, printable
 from autograd.value import number_of
 
 Problem = dict[str, Any]
@@ -52,7 +52,8 @@ def tried(words: Callable[..., str], places: Callable[..., Sequence[str]]) -> di
             given, names = flat(returned), places(*case)
             if len(given) != len(names):
                 asked = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}"
-                raise NoAnswer(f"returned {_count(given)} {words(*case)}, where {len(names)} are asked for: {asked}")
+                numbers_given = f"{counted(len(given), 'number')} {words(*case)}"
+                raise NoAnswer(f"returned {numbers_given}, where {len(names)} are asked for: {asked}")
             found += given
         return found
 
@@ -159,7 +160,11 @@ class Exercise:
         except Exception as error:
             return Verdict(False, None, f"{self._subject} {_raised(error)}")
         if len(found) != len(expected):
-            return Verdict(False, None, f"{self._subject} gave {_count(found)}, and {len(expected)} are asked for.")
+            return Verdict(
+                False,
+                None,
+                f"{self._subject} gave {counted(len(found), 'number')}, and {len(expected)} are asked for.",
+            )
         for x in found:
             if not isfinite(x):
                 return Verdict(False, None, f"{self._subject} gave {x}: every number is finite here.")
@@ -271,10 +276,6 @@ def flat(answer: Any) -> list[float]:
 def _raised(error: Exception) -> str:
     """What the student's code raised, on one line."""
     return f"raised {type(error).__name__}: {clipped(text_name(str(error)), MOST_WORDS)}"
-
-
-def _count(numbers: Sequence[float]) -> str:
-    return "1 number" if len(numbers) == 1 else f"{len(numbers)} numbers"
 
 
 def _distance(a: Sequence[float], b: Sequence[float]) -> float:
