@@ -33,6 +33,7 @@ from nn.training import EpochRecord, Training
 
 if TYPE_CHECKING:
     from nn.backprop import back_propagate
+    from nn.interchange import load_numpy_state, numpy_gradients, numpy_state
     from nn.matrices import matrix_form
     from nn.preprocessing import PCA, OneHot, Pipeline, Standardize, Whiten, ZeroCenter, preprocess
     from nn.watching import watch
@@ -81,8 +82,11 @@ __all__ = [
     "hinge",
     "l1_penalty",
     "l2_penalty",
+    "load_numpy_state",
     "matrix_form",
     "mean_squared_error",
+    "numpy_gradients",
+    "numpy_state",
     "outputs_are",
     "predict",
     "preprocess",
@@ -95,6 +99,7 @@ _HOMES = {
     "back_propagate": "backprop",
     "matrix_form": "matrices",
     "watch": "watching",
+    **dict.fromkeys(("load_numpy_state", "numpy_gradients", "numpy_state"), "interchange"),
     **dict.fromkeys(
         ("PCA", "OneHot", "Pipeline", "Standardize", "Whiten", "ZeroCenter", "preprocess"), "preprocessing"
     ),

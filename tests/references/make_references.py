@@ -352,6 +352,51 @@ def normalised_run() -> dict:
     }  # fmt: skip
 
 
+class Forked(nn.Module):
+    """A module of one's own, with a list of layers and a normalised branch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(3, 4), nn.Tanh())
+        self.blocks = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4)])
+        self.norm = nn.BatchNorm1d(4)
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        a = self.encoder(x)
+        return self.head(self.norm(self.blocks[0](a)) + torch.sigmoid(self.blocks[1](a)))
+
+
+NETWORKS = {
+    "sequential": lambda: nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 2)),
+    "nested": lambda: nn.Sequential(nn.Sequential(nn.Linear(3, 4), nn.Tanh()), nn.Linear(4, 2), nn.Sigmoid()),
+    "forked": Forked,
+}
+
+
+def states() -> dict:
+    """State dicts after a step in training, in float64 and float32; outputs in evaluation and gradients."""
+    found = {}
+    for name, make in NETWORKS.items():
+        for dtype in (torch.float64, torch.float32):
+            torch.manual_seed(3)
+            model = make().to(dtype)
+            X, y = torch.randn(6, 3, dtype=dtype), [0, 1, 1, 0, 1, 0]
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+            F.cross_entropy(model(X), torch.tensor(y)).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            state = {key: tensor.tolist() for key, tensor in model.state_dict().items()}
+            model.eval()
+            outputs = model(X)
+            F.cross_entropy(outputs, torch.tensor(y)).backward()
+            found[f"{name}, {str(dtype).removeprefix('torch.')}"] = {
+                "state": state, "X": X.tolist(), "y": y, "outputs": outputs.tolist(),
+                "gradients": {key: p.grad.tolist() for key, p in model.named_parameters()},
+            }  # fmt: skip
+    return found
+
+
 def random_graphs(count: int = 2000) -> str:
     """f and ∂f/∂x of each input, a line for each seed from 0 on."""
     n = SimpleNamespace(**{name: function for name, (function, _) in PRIMITIVES.items()})
@@ -378,6 +423,7 @@ if __name__ == "__main__":
         "dropout": dropout(),
         "batch_norm": batch_norm(),
         "normalised_run": normalised_run(),
+        "states": states(),
     }
     path = Path(__file__).with_name("references.json")
     path.write_text(json.dumps(everything, indent=1) + "\n")
