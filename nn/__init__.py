@@ -12,6 +12,7 @@ if exists(dirname(autograd.__file__ or "") + "/tracer.py"):
         "mend it with `pip uninstall --yes autograd chainrule` and then `pip install chainrule`"
     )
 
+from nn import plots as plots
 from nn.activations import ELU, GELU, Identity, LeakyReLU, LogSigmoid, ReLU, Sigmoid, SiLU, Softplus, Tanh
 from nn.arguments import in_our_words
 from nn.data import Dataset

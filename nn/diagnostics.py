@@ -60,7 +60,7 @@ class Verdict(NamedTuple):
 class Diagnosis:
     """Measures a training after each of its epochs.
 
-    examples   how many of the training examples are passed through, the first ones
+    examples   how many of the training examples are passed through: ``task.sample`` chooses them
 
     The model must be an MLP or a Sequential. Weights, gradients, statistics and generators stay as they were.
 
@@ -83,7 +83,7 @@ class Diagnosis:
         if examples < 1:
             raise ValueError(f"examples = {examples}: it needs at least 1")
         self.training, self.model = training, training.model
-        self.sample = training.training.take(range(min(examples, len(training.training.y))))
+        self.sample = training.task.sample(training.training, examples)
         self.records: list[list[LayerRecord]] = []
         self._before = self._weights()
 

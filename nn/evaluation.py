@@ -7,12 +7,13 @@ predictions, records, plots and pages all read the one ``Task`` that follows fro
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
-from math import fsum, nan, sqrt
+from math import fsum, inf, nan, sqrt
 from typing import Any, NamedTuple
 
 from autograd.modes import collector_paused, no_grad
@@ -90,6 +91,14 @@ class Task:
         """The index of the class that one example's outputs stand for: of the nearest label, or the largest unit."""
         return bisect_left(self.cuts, units[0]) if len(units) == 1 else units.index(max(units))
 
+    def leads(self, units: Sequence[float]) -> list[float]:
+        """By how much each class is ahead of the others: above 0 for the one that ``decide`` takes."""
+        if len(units) == 1:
+            edges = (-inf, *self.cuts, inf)
+            return [min(units[0] - low, high - units[0]) for low, high in pairwise(edges)]
+        second, first = sorted(units)[-2:]
+        return [z_k - (second if z_k == first else first) for z_k in units]
+
     def label_of(self, target: Any) -> int:
         """The index of the class of a target: its nearest label, or the place of its largest share."""
         if isinstance(target, Iterable):
@@ -107,9 +116,29 @@ class Task:
         if self.kind == CLASSIFICATION:
             k = self.decide(units)
             return self.labels[k] if self.labels else k
-        mean, deviation = self.units
-        numbers = [mean + deviation * a for a in units]
+        numbers = self.in_units(units)
         return numbers[0] if len(numbers) == 1 else numbers
+
+    def in_units(self, numbers: Any) -> list[float]:
+        """The outputs or the target of one example, a number or several, in the target's own units."""
+        mean, deviation = self.units
+        return [mean + deviation * a for a in (numbers if isinstance(numbers, Iterable) else (numbers,))]
+
+    def names(self, data: Dataset, n: int) -> list[str]:
+        """What the n classes are called: as the data name them, else by their labels, as −1 and +1."""
+        labels = [f"{k:+}" if k and -1 in self.labels else str(k) for k in self.labels or range(n)]
+        return [*data.classes, *(label.replace("-", "−") for label in labels[len(data.classes) :])]
+
+    def sample(self, data: Dataset, most: int = 50) -> Dataset:
+        """The examples that δ is measured on: the first of each class in turn; in a regression evenly chosen."""
+        n, rank = len(data.y), Counter[int]()
+        if self.kind != CLASSIFICATION:
+            return data.take([i * n // min(most, n) for i in range(min(most, n))])
+        places = []
+        for i, k in enumerate(map(self.label_of, data.y)):
+            places.append((rank[k], k, i))
+            rank[k] += 1
+        return data.take([i for _, _, i in sorted(places)[:most]])
 
     def tally(self, outputs: Sequence[Sequence[float]], targets: Sequence[Any]) -> list[float]:
         """What can be added up over mini-batches: how many are right, or for each unit Σ (y − a)²."""
@@ -252,7 +281,7 @@ def predict(model: Module, X: Sequence[Sequence[float]]) -> list[Any]:
 @answering
 def confusion_matrix(model: Module, data: Dataset, loss: Loss | None = None) -> list[list[int]]:
     """How many examples of each class (row) get which prediction (column). Raises as ``accuracy``."""
-    task = _task_for(CLASSIFICATION, model, data, loss)
+    task = task_for(CLASSIFICATION, model, data, loss)
     outputs = numbers_of(outputs_of(model, data.X))
     pairs = [(task.label_of(y), task.decide(units)) for y, units in zip(data.y, outputs)]
     n = max(len(data.classes), len(task.labels) or len(outputs[0]), 1 + max(map(max, pairs)))
@@ -263,18 +292,20 @@ def confusion_matrix(model: Module, data: Dataset, loss: Loss | None = None) -> 
 
 
 def _measured(model: Module, data: Dataset, loss: Loss | None, kind: str) -> Metrics:
-    task = _task_for(kind, model, data, loss)
+    task = task_for(kind, model, data, loss)
     return task.metrics(task.tally(numbers_of(outputs_of(model, data.X)), data.y), data.y)
 
 
-def _task_for(kind: str, model: Module, data: Dataset, loss: Loss | None) -> Task:
+def task_for(kind: str, model: Module, data: Dataset, loss: Loss | None = None) -> Task:
+    """The task of a model; ValueError for one of another kind."""
     task = task_of(model, data, loss)
     if not task.kind:
         remedy = "declare it with @nn.losses.outputs_are(…), or pass one that does as loss"
         raise ValueError(f"the loss of {model!r} does not say what its outputs are: {remedy}")
     if task.kind != kind:
-        others = "accuracy and confusion_matrix" if kind == REGRESSION else "rmse and r2"
-        raise ValueError(f"the task of {model!r} is a {task.kind}: {others} measure it")
+        measures = "accuracy and confusion_matrix" if kind == REGRESSION else "rmse and r2"
+        shown = "boundary and confusion" if kind == REGRESSION else "fit and residuals"
+        raise ValueError(f"the task of {model!r} is a {task.kind}: {measures} measure it, plots.{shown} show it")
     return task
 
 

@@ -38,7 +38,7 @@ from nn.diagnostics import LayerRecord
 from nn.evaluation import accuracy, numbers_of, outputs_of, task_of
 from nn.experiment import Config, Experiment, build, loss_of, network
 from nn.normalisation import calibrate
-from nn.pictures import layers_picture, picture
+from nn.plots import layers_picture, picture
 from nn.progress import epoch_line
 from nn.tables import Schema, read_table
 from nn.training import EpochRecord
@@ -275,7 +275,7 @@ def _report(experiment: Experiment, folder: Path) -> None:
     name = f"{_title(experiment)}, {experiment.network}"
     title = f"{name}: {shares['test']:.1%} of the test data right"
     try:
-        picture(folder / PICTURES[0], model, data, training.records, best, title)
+        picture(folder / PICTURES[0], model, data, training.records, title)
         layers_picture(folder / PICTURES[1], experiment.diagnosis.records, f"{name}: the layers")
         print("pictures: " + ", ".join(text_name(str(folder / name)) for name in PICTURES))
     except ImportError as error:

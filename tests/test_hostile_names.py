@@ -25,7 +25,7 @@ from autograd.expression import Expression
 from autograd.functions import log, product, sqrt, sum, tanh
 from autograd.higher import grad
 from autograd.notation import labels
-from nn import MLP, SGD, Training, cross_entropy, pictures
+from nn import MLP, SGD, Training, cross_entropy, plots
 from nn.data import Dataset, Split
 from nn.exercises import Course
 from nn.tables import read_table
@@ -297,7 +297,7 @@ def run(classes, features):
 def test_matplotlib_takes_no_name_for_a_formula_and_leaves_none_out(monkeypatch):
     cbook = pytest.importorskip("matplotlib.cbook")
     figures = []
-    monkeypatch.setattr(pictures, "write_png", lambda figure, path: figures.append(figure))
+    monkeypatch.setattr(plots, "write_png", lambda figure, path: figures.append(figure))
     rare = {"שלום", "😀", "日本"}  # not in every font of matplotlib's own, which warns of that
     names = [name for name in NAMES if name not in rare]
     for some in (names[i::8] for i in range(8)):
@@ -306,7 +306,7 @@ def test_matplotlib_takes_no_name_for_a_formula_and_leaves_none_out(monkeypatch)
         for X in (points, [[*x, 0.0] for x in points]):  # boundary, and confusion matrix
             model = training.model if len(X[0]) == 2 else MLP(3, [len(some)], rng=Random(0))
             parts = Split(*(part._replace(X=X) for part in data))
-            pictures.picture(Path("unused.png"), model, parts, training.records, None, "$\\nope$_" * 99)
+            plots.picture(Path("unused.png"), model, parts, training.records, "$\\nope$_" * 99)
             right = figures[-1].axes[1]
             legend = right.get_legend()
             texts = [text.get_text() for text in (legend.get_texts() if legend else right.get_yticklabels())]

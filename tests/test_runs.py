@@ -22,7 +22,7 @@ from safetensors.numpy import save as to_bytes
 
 import nn
 import nn.replaying
-from nn import pictures, runs
+from nn import plots, runs
 from nn.__main__ import configuration, main, parser
 from nn.data import Dataset, iris, moons
 from nn.diagnostics import Diagnosis, LayerRecord, judge
@@ -44,8 +44,8 @@ pytestmark = pytest.mark.usefixtures("blank_pictures")
 
 @pytest.fixture
 def real_pictures(monkeypatch):
-    monkeypatch.setattr(runs, "picture", pictures.picture)
-    monkeypatch.setattr(runs, "layers_picture", pictures.layers_picture)
+    monkeypatch.setattr(runs, "picture", plots.picture)
+    monkeypatch.setattr(runs, "layers_picture", plots.layers_picture)
 
 
 def config_of(*words):

@@ -19,7 +19,7 @@ from nn.losses import binary_cross_entropy, mean_loss
 from nn.module import evaluating, flatten, lift
 from nn.normalisation import BatchNorm, calibrate
 from nn.optim import gradient_norm
-from nn.pictures import GREY
+from nn.plots import GREY
 
 SCALES = (0.01, 0.1, 1.0, 10.0, 100.0)
 RATES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)

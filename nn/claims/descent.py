@@ -9,13 +9,13 @@ from autograd.functions import mean as mean_of_values
 from autograd.number_systems import floats
 from autograd.value import Value
 from nn.claims.fitting import generator, gradient, mean, spread
-from nn.claims.result import Judgement, Result, claim, curves, finish, style
+from nn.claims.result import Judgement, Result, claim, curves
 from nn.data import batches, moons
 from nn.evaluation import evaluate
 from nn.layers import MLP
 from nn.losses import binary_cross_entropy
 from nn.optim import SGD, Schedule, exponential, inverse_time
-from nn.pictures import GREY
+from nn.plots import GREY, finish, style
 from nn.training import Training
 
 SIZES = (1, 10, 100)

@@ -10,11 +10,12 @@ from typing import Any
 from autograd.modes import no_grad
 from autograd.number_systems import floats
 from nn.claims.fitting import fit, generator, mean
-from nn.claims.result import STYLES, Judgement, Result, bars, claim, finish
+from nn.claims.result import Judgement, Result, bars, claim
 from nn.data import moons
 from nn.evaluation import evaluate
 from nn.layers import MLP, Linear, Sequential
 from nn.losses import binary_cross_entropy
+from nn.plots import finish, style
 from nn.regularisation import Dropout
 
 UNITS = 12
@@ -137,9 +138,9 @@ def ensemble_result(
     losses = ((typical, "mean of the members' losses"), (average, "loss of their mean output"))
 
     def draw(axes: Any) -> None:
-        axes.hist(members, bins=16, color=STYLES[0]["color"], hatch="//", edgecolor="white", label="64 members")
+        axes.hist(members, bins=16, color=style(0)["color"], hatch="//", edgecolor="white", label="64 members")
         for k, (x, label) in enumerate((*losses, (whole, "loss of the evaluation pass"))):
-            colour = ("black", STYLES[1]["color"], STYLES[2]["color"])[k]
+            colour = ("black", style(1)["color"], style(2)["color"])[k]
             axes.axvline(x, color=colour, linewidth=2.5, linestyle=("-", "--", ":")[k], label=f"{label}: {x:.3f}")
         finish(axes, "training loss of a thinned network", "how many of the 64")
 

@@ -7,12 +7,13 @@ from typing import Any
 
 from autograd.number_systems import floats
 from nn.claims.fitting import generator, mean
-from nn.claims.result import Judgement, Result, claim, finish, style
+from nn.claims.result import Judgement, Result, claim
 from nn.data import batches
 from nn.init import zero
 from nn.layers import Linear
 from nn.losses import half_squared_error, mean_loss
 from nn.optim import SGD
+from nn.plots import finish, style
 
 N, M = 3, 10  # inputs of the neuron; examples of a mini-batch
 Steps = list[tuple[float, float]]  # (w₁, w₂) after each step

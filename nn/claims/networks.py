@@ -8,12 +8,13 @@ from statistics import median
 from typing import Any
 
 from nn.claims.fitting import fit, generator, mean, spread
-from nn.claims.result import Judgement, Result, claim, curves, finish, style
+from nn.claims.result import Judgement, Result, claim, curves
 from nn.data import spirals, xor
 from nn.evaluation import accuracy
 from nn.init import Initializer, constant, normal
 from nn.layers import MLP, Linear
 from nn.losses import half_squared_error
+from nn.plots import finish, style
 
 WIDTHS, DEPTHS = (2, 4, 12), (1, 2, 3)
 

@@ -10,16 +10,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec
 
-from nn.pictures import new_figure, write_png
-
-# Okabe & Ito's colours, each with a marker and a line style of its own: told apart without colour too
-STYLES: tuple[dict[str, Any], ...] = (
-    {"color": "#0072B2", "marker": "o", "linestyle": "-"},
-    {"color": "#D55E00", "marker": "^", "linestyle": "--"},
-    {"color": "#009E73", "marker": "s", "linestyle": "-."},
-    {"color": "#CC79A7", "marker": "D", "linestyle": ":"},
-    {"color": "#E69F00", "marker": "v", "linestyle": (0, (5, 1, 1, 1, 1, 1))},
-)
+from nn.plots import finish, new_figure, style, write_png
 
 P = ParamSpec("P")
 Draw = Callable[[Any], None]  # on matplotlib's axes
@@ -98,18 +89,6 @@ def claim(row: str, statement: str) -> Callable[[Callable[P, Judgement]], Callab
     return decorate
 
 
-def style(k: int, **more: Any) -> dict[str, Any]:
-    """How the k-th line is drawn."""
-    return {**STYLES[k % len(STYLES)], "markersize": 4, **more}
-
-
-def finish(axes: Any, xlabel: str, ylabel: str, **settings: Any) -> None:
-    """Set labels, a grid, a legend and other settings of the axes."""
-    axes.set(xlabel=xlabel, ylabel=ylabel, **settings)
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize="small", framealpha=0.9)
-
-
 def curves(
     x: Sequence[float],
     labels: Sequence[str],
@@ -146,7 +125,7 @@ def bars(
         for k, (label, heights) in enumerate(series.items()):
             places = [g + (k - (len(series) - 1) / 2) * width for g in range(len(groups))]
             drawn = axes.bar(
-                places, heights, width * 0.92, label=label, color=STYLES[k]["color"], hatch=("", "//", "..", "xx")[k],
+                places, heights, width * 0.92, label=label, color=style(k)["color"], hatch=("", "//", "..", "xx")[k],
                 edgecolor="white",
             )  # fmt: skip
             if numbers:

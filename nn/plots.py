@@ -1,0 +1,268 @@
+"""Plots of a run: what a model learned, and how it came there.
+
+Each function draws on matplotlib's Axes ``ax`` and returns them; without ``ax``, on a new figure of pyplot's, which a
+notebook shows. Raises ImportError, which says what to install, without matplotlib.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from io import BytesIO
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from autograd.errors import clipped, text_name
+from autograd.files import write_whole
+from nn.data import Dataset, Split
+from nn.diagnostics import Diagnosis, LayerRecord
+from nn.evaluation import CLASSIFICATION, REGRESSION, Task, confusion_matrix, task_for, task_of
+from nn.module import Module
+from nn.training import EpochRecord, Training
+
+# Okabe & Ito's colours, each with a marker and a line style of its own: told apart without colour too
+STYLES: tuple[dict[str, Any], ...] = (
+    {"color": "#0072B2", "marker": "o", "linestyle": "-"},
+    {"color": "#D55E00", "marker": "^", "linestyle": "--"},
+    {"color": "#009E73", "marker": "s", "linestyle": "-."},
+    {"color": "#CC79A7", "marker": "D", "linestyle": ":"},
+    {"color": "#E69F00", "marker": "v", "linestyle": (0, (5, 1, 1, 1, 1, 1))},
+    {"color": "#56B4E9", "marker": "P", "linestyle": (0, (8, 3))},
+)
+GREY = "#666666"
+
+
+def loss(records: Sequence[EpochRecord] | Training, ax: Any = None) -> Any:
+    """The loss by epoch; with validation data theirs too, and a diamond where it is lowest.
+
+    records   ``training.records``, or the training itself; ValueError before its first epoch
+    """
+    records = records.records if isinstance(records, Training) else records
+    if not records:
+        raise ValueError("loss of a training without records: train first")
+    ax, epochs = _axes(ax), [r.epoch for r in records]
+    ax.plot(epochs, [r.loss for r in records], **style(0, marker=""), label="training")
+    if validated := [r for r in records if isfinite(r.validation_loss)]:
+        best = min(validated, key=lambda r: r.validation_loss)
+        ax.plot(epochs, [r.validation_loss for r in records], **style(1, marker=""), label="validation")
+        ax.plot(best.epoch, best.validation_loss, "D", color=style(1)["color"], label=f"best, epoch {best.epoch}")
+    return finish(ax, "epoch", "mean loss", title="Loss", ylim=(min(0.0, ax.get_ylim()[0]), None))
+
+
+def boundary(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
+    """The plane of two inputs: each class's area, deeper in colour where its lead is larger, and the examples.
+
+    data   of a Split, training examples are filled and test examples hollow
+
+    Raises ValueError for another number of inputs, and for a regression.
+    """
+    task, parts = _task(CLASSIFICATION, model, data)
+    points = [x for _, part in parts for x in part.X]
+    if len(points[0]) != 2:
+        raise ValueError(f"boundary of {len(points[0])} inputs: a plane has 2; nn.plots.confusion takes any number")
+    ax = _axes(ax)
+    import numpy as np
+    from matplotlib.colors import to_rgb
+
+    xs, ys = (np.linspace(min(column) - 0.3, max(column) + 0.3, 81) for column in zip(*points))
+    outputs = _outputs(model, [[x, y] for y in ys for x in xs])
+    leads = np.array([task.leads(units) for units in outputs]).reshape(len(ys), len(xs), -1)
+    names = task.names(parts[0][1], leads.shape[2])
+    tints = np.array([to_rgb(style(k)["color"]) for k in range(len(names))])[leads.argmax(2)]
+    most = min(leads.max(), 6.0) or 1.0  # beyond a logit of 6, σ is all but 1
+    areas = 1.0 - 0.4 * np.clip(leads.max(2, keepdims=True) / most, 0.0, 1.0) * (1.0 - tints)
+    ax.imshow(areas, extent=(xs[0], xs[-1], ys[0], ys[-1]), origin="lower", aspect="auto")
+    for k, name in enumerate(names):
+        if k and leads[..., k].min() < 0.0 < leads[..., k].max():
+            ax.contour(xs, ys, leads[..., k], levels=[0.0], colors="black", linewidths=1.5)
+        for role, part in parts:
+            chosen = [x for x, y in zip(part.X, part.y) if task.label_of(y) == k]
+            _scatter(ax, k, [x[0] for x in chosen], [x[1] for x in chosen], words(name), role)
+    xlabel, ylabel = map(words, parts[0][1].features[:2] or ("x₁", "x₂"))
+    return finish(ax, xlabel, ylabel, title="Decision boundary")
+
+
+def fit(model: Module, data: Dataset | Split, ax: Any = None, target: str = "y") -> Any:
+    """A regression in the target's units: over one input the curve, else what is predicted against what is true.
+
+    data     of a Split, training examples are filled and test examples hollow
+    target   the target's name for the axes
+
+    Raises ValueError for a classification.
+    """
+    task, parts = _task(REGRESSION, model, data)
+    ax, inputs = _axes(ax), [x[0] for _, part in parts for x in part.X]
+    is_curve = len(parts[0][1].X[0]) == 1
+    for k, name, role, x, true, predicted in _pairs(task, model, parts, target):
+        _scatter(ax, k, x if is_curve else true, true if is_curve else predicted, name, role)
+    if not is_curve:
+        ax.axline((true[0], true[0]), slope=1.0, color="black", label="predicted = true")
+        return finish(ax, f"true {words(target)}", f"predicted {words(target)}", title="Predicted against true")
+    xs = [min(inputs) + (max(inputs) - min(inputs)) * i / 200 for i in range(201)]
+    for k, curve in enumerate(zip(*map(task.in_units, _outputs(model, [[x] for x in xs])))):
+        ax.plot(xs, curve, **style(k, color="black", marker=""), label="predicted")
+    return finish(ax, words([*parts[0][1].features, "x"][0]), words(target), title="Fit")
+
+
+def residuals(model: Module, data: Dataset | Split, ax: Any = None, target: str = "y") -> Any:
+    """What a regression misses, true − predicted, against what it predicts. Takes and raises what ``fit`` does."""
+    task, parts = _task(REGRESSION, model, data)
+    ax = _axes(ax)
+    for k, name, role, _, true, predicted in _pairs(task, model, parts, target):
+        _scatter(ax, k, predicted, [y - a for y, a in zip(true, predicted)], name, role)
+    ax.axhline(0.0, color="black")
+    return finish(ax, f"predicted {words(target)}", "true − predicted", title="Residuals")
+
+
+def confusion(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
+    """``nn.confusion_matrix`` in colours, of a Split's test examples. Raises ValueError for a regression."""
+    task, parts = _task(CLASSIFICATION, model, data)
+    role, part = parts[-1]
+    ax, counts = _axes(ax), confusion_matrix(model, part)
+    ax.imshow(counts, cmap="Blues")
+    largest = max(map(max, counts))
+    for i, row in enumerate(counts):
+        for j, count in enumerate(row):
+            if count:
+                colour = "white" if count > largest / 2 else "black"
+                ax.text(j, i, str(count), ha="center", va="center", color=colour)
+    names = [words(name) for name in task.names(part, len(counts))]
+    ax.set_xticks(range(len(names)), names, rotation=0 if max(map(len, names)) < 3 else 30)
+    ax.set_yticks(range(len(names)), names)
+    ax.set(xlabel="predicted", ylabel="true", title="Test examples" if role else "Confusion matrix")
+    return ax
+
+
+def deltas(layers: Diagnosis | Sequence[Sequence[LayerRecord]], ax: Any = None) -> Any:
+    """‖δ‖ of each layer by epoch, on a log scale.
+
+    layers   a ``nn.diagnostics.Diagnosis`` that has measured each epoch, or its ``records``; else ValueError
+    """
+    records = layers.records if isinstance(layers, Diagnosis) else layers
+    if not records or isinstance(records, Training) or isinstance(records[0], EpochRecord):
+        raise ValueError("deltas of no layers: call Diagnosis(training).measure() of nn.diagnostics after each epoch")
+    return _by_layer(ax, records, "‖δ‖ of an example", "Does δ reach every layer?", lambda layer: layer.delta)
+
+
+def picture(
+    path: Path, model: Module, data: Split, records: Sequence[EpochRecord], title: str, target: str = "y"
+) -> None:
+    """Write a PNG: the loss; beside it boundary (of two inputs) or confusion matrix, or a regression's two plots."""
+    is_regression = task_of(model, data.training).kind == REGRESSION
+    figure = new_figure(15 if is_regression else 11, 4.6)
+    figure.suptitle(words(title, 100))
+    axes = figure.subplots(1, 3 if is_regression else 2)
+    loss(records, axes[0])
+    if is_regression:
+        fit(model, data, axes[1], target)
+        residuals(model, data, axes[2], target)
+    else:
+        (boundary if len(data.training.X[0]) == 2 else confusion)(model, data, axes[1])
+    write_png(figure, path)
+
+
+def layers_picture(path: Path, layers: Sequence[Sequence[LayerRecord]], title: str) -> None:
+    """Write a PNG of the layers by epoch: the size of δ, how much W changed, the share of units that are stuck."""
+    figure = new_figure(11, 4.2)
+    figure.suptitle(words(title, 100))
+    left, middle, right = figure.subplots(1, 3)
+    deltas(layers, left)
+    change, stuck = "How fast do the weights change?", "Units dead or saturated"
+    _by_layer(middle, layers, "‖ΔW‖ / ‖W‖ in the epoch", change, lambda layer: layer.change)
+    _by_layer(right, layers, "share", stuck, lambda layer: max(layer.dead, layer.saturated))
+    right.set(yscale="linear", ylim=(-0.02, 1.02))
+    write_png(figure, path)
+
+
+def new_figure(width: float, height: float, dpi: int = 120) -> Any:
+    """A figure of these inches. ImportError says what to install without matplotlib."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError("pictures need matplotlib: pip install 'chainrule[plot]'") from None
+    return Figure(figsize=(width, height), layout="constrained", dpi=dpi)
+
+
+def write_png(figure: Any, path: Path) -> None:
+    """Write the figure to a file, whole or not at all."""
+    image = BytesIO()
+    figure.savefig(image, format="png")
+    write_whole(path, image.getvalue())
+
+
+def words(name: str, most: int = 24) -> str:
+    r"""A name for matplotlib: on one line, short, and no formula between its dollars.
+
+    >>> words("$x$"), words("_x")
+    ('\\$x\\$', ' _x')
+    """
+    plain = clipped(text_name(name), most).replace("$", r"\$")
+    return f" {plain}" if plain.startswith("_") else plain  # a legend leaves out what begins with _
+
+
+def style(k: int, **more: Any) -> dict[str, Any]:
+    """How the k-th line is drawn."""
+    return {**STYLES[k % len(STYLES)], "markersize": 4, **more}
+
+
+def finish(axes: Any, xlabel: str, ylabel: str, **settings: Any) -> Any:
+    """Set labels, a grid, a legend and other settings of the axes; returns them."""
+    axes.set(xlabel=xlabel, ylabel=ylabel, **settings)
+    axes.grid(alpha=0.3)
+    if any(axes.get_legend_handles_labels()[1]):
+        axes.legend(fontsize="small", framealpha=0.9)
+    return axes
+
+
+def _axes(ax: Any) -> Any:
+    if ax is None:
+        new_figure(1, 1)  # says so where matplotlib is missing
+        from matplotlib import pyplot
+
+        ax = pyplot.subplots(layout="constrained")[1]
+    return ax
+
+
+def _task(kind: str, model: Module, data: Any) -> tuple[Task, list[tuple[str, Dataset]]]:
+    """The task, which has to be of the kind, and the parts of the data with their roles."""
+    if not isinstance(data, (Dataset, Split)):
+        raise TypeError(f"a plot of data of the type {type(data).__name__}: it takes a nn.data.Dataset or Split")
+    parts = [("training", data.training), ("test", data.test)] if isinstance(data, Split) else [("", data)]
+    return task_for(kind, model, parts[0][1]), parts
+
+
+def _pairs(
+    task: Task, model: Module, parts: Sequence[tuple[str, Dataset]], target: str
+) -> Iterator[tuple[int, str, str, list[float], Sequence[float], Sequence[float]]]:
+    """For each part and output unit k: its name, the part's role, the first inputs, true and predicted numbers."""
+    for role, part in parts:
+        true, predicted = (zip(*map(task.in_units, rows)) for rows in (part.y, _outputs(model, part.X)))
+        for k, (y, a) in enumerate(zip(true, predicted)):
+            yield k, words(f"{target} {k + 1}" if k else target), role, [x[0] for x in part.X], y, a
+
+
+def _outputs(model: Module, X: Sequence[Sequence[float]]) -> list[list[float]]:
+    from nn.watching.outputs import outputs_at  # on arrays: NumPy is there with matplotlib
+
+    rows: list[list[float]] = outputs_at(model, X).T.tolist()
+    return rows
+
+
+def _scatter(ax: Any, k: int, xs: Sequence[float], ys: Sequence[float], name: str, role: str) -> None:
+    colour, marker = style(k)["color"], style(k + k // len(STYLES))["marker"]  # later rounds pair them differently
+    look = {"s": 30, "facecolor": "white"} if role == "test" else {"s": 18, "facecolor": colour}
+    label = f"{name}, {role}" if role else name
+    ax.scatter(xs, ys, marker=marker, edgecolor=colour, linewidth=1.2, label=label, **look)
+
+
+def _by_layer(
+    ax: Any, layers: Sequence[Sequence[LayerRecord]], ylabel: str, title: str, of: Callable[[LayerRecord], float]
+) -> Any:
+    """A line for each layer, on a log scale where that is possible."""
+    ax, columns = _axes(ax), [[of(layer) for layer in column] for column in zip(*layers)]
+    for k, column in enumerate(columns):
+        look = style(k) if len(layers) == 1 else style(k, marker="")
+        ax.plot(range(1, len(layers) + 1), column, **look, label=f"layer {k + 1}")
+    if any(y > 0.0 for column in columns for y in column):
+        ax.set_yscale("log")
+    return finish(ax, "epoch", ylabel, title=title)
