@@ -22,14 +22,18 @@ from nn import (
     Sigmoid,
     Tanh,
     Training,
+    accuracy,
     back_propagate,
     binary_cross_entropy,
+    confusion_matrix,
     cross_entropy,
     half_squared_error,
     hinge,
+    mean_squared_error,
     watch,
 )
 from nn.data import Dataset, moons
+from nn.diagnostics import Diagnosis
 from nn.training import EpochRecord
 from nn.watching.outputs import outputs_at
 from nn.watching.shrinking import LEVELS, evenly, quantised
@@ -121,22 +125,24 @@ def test_weights_activations_and_delta_are_those_of_the_matrix_algorithm():
     labels = told["examples"]["labels"]
     assert sorted(labels) == [0, 0, 1, 1]
     exact = [min(training.training.X, key=lambda x: math.dist(x, shown)) for shown in X]
+    pairs = [*zip(exact, labels), *((x, y) for x, y in zip(*training.training[:2]) if x not in exact)]
+    assert told["sample"] == len(pairs) == 24
     for frame, state in enumerate(history):
         W, b = matrices(state, [0, 2, 4])
         passes = [
             back_propagate(W, b, x, [y], g=[None, "tanh", "tanh", "linear"], loss="binary_cross_entropy")
-            for x, y in zip(exact, labels)
+            for x, y in pairs
         ]
         for l, layer in enumerate(told["layers"], 1):
             expected = {
-                "W": W[l], "b": b[l], "a": [p.a[l] for p in passes], "delta": [p.delta[l] for p in passes],
+                "W": W[l], "b": b[l], "a": [p.a[l] for p in passes[:4]], "delta": [p.delta[l] for p in passes[:4]],
             }  # fmt: skip
             for name, array in expected.items():
                 shown, slack = numbers(layer[name], frame)
                 assert np.abs(shown - np.ravel(array)).max() <= slack, (name, l, frame)
             norms = [float(np.linalg.norm(p.delta[l])) for p in passes]
-            assert layer["norms"][frame] == pytest.approx(norms, rel=FOUR_DIGITS)
-            assert layer["norm"][frame] == pytest.approx(math.sqrt(sum(n * n for n in norms) / 4), rel=FOUR_DIGITS)
+            assert layer["norms"][frame] == pytest.approx(norms[:4], rel=FOUR_DIGITS)
+            assert layer["norm"][frame] == pytest.approx(math.sqrt(sum(n * n for n in norms) / 24), rel=FOUR_DIGITS)
 
 
 def test_records_and_curves_are_the_trainings_to_four_digits():
@@ -195,6 +201,128 @@ def test_after_a_sigmoid_the_boundary_is_at_one_half():
     told = film_of(watch(training, history))["map"]
     heights, slack = numbers(told["heights"], 0)
     assert told["level"] == 0.5 and abs(heights[0] + 0.5 - model(told["low"])[0].data) <= slack
+
+
+def test_one_output_for_three_labels_has_an_area_for_each():
+    data = blobs(30, 2, 3)
+    model = MLP(2, [4, 1], activation="tanh", rng=Random(1))
+    training, history = run(model, mean_squared_error, data, epochs=20, rate=0.05)
+    told = film_of(watch(training, history))["map"]
+    assert told["kind"] == "classes"
+    heights, slack = numbers(told["heights"], 19)
+    model.load_state_dict(history[19])
+    for place in range(0, 41 * 41, 97):
+        x = [a + (b - a) * k / 40 for a, b, k in zip(told["low"], told["high"], (place % 41, place // 41))]
+        output = model(x).data
+        winner = min(range(3), key=lambda label: abs(output - label))
+        assert told["winners"][19][place] == winner
+        distance = min(abs(output - edge) for edge in (0.5, 1.5) if abs(edge - winner) == 0.5)
+        assert abs(heights[place] - distance) <= slack
+
+
+@pytest.mark.parametrize(
+    ("loss", "units", "target", "names"),
+    [
+        (hinge, 1, lambda k: 2 * k - 1, ["−1", "+1"]),
+        (binary_cross_entropy, 1, lambda k: 0.05 + 0.9 * k, ["0", "1"]),
+        (mean_squared_error, 1, lambda k: k, ["0", "1"]),
+        (half_squared_error, 2, lambda k: [1.0 - k, float(k)], ["0", "1"]),
+        (cross_entropy, 2, lambda k: [0.9 - 0.8 * k, 0.1 + 0.8 * k], ["0", "1"]),
+    ],
+)
+def test_the_confusion_reads_every_kind_of_label_as_the_task_does(loss, units, target, names):
+    plain = blobs(40, 4, 2)
+    data = Dataset(plain.X, [target(y) for y in plain.y])
+    model = MLP(4, [3, units], activation="tanh", rng=Random(0))
+    training, history = run(model, loss, data, epochs=3, rate=0.05)
+    told = film_of(watch(training, history))
+    assert told["map"]["names"] == told["classes"] == names
+    assert told["examples"]["labels"] == [0, 1, 0, 1, 0, 1]
+    shown = training.task.sample(data).take(range(6))
+    for frame, state in enumerate(history):
+        model.load_state_dict(state)
+        assert told["map"]["counts"][frame] == [n for row in confusion_matrix(model, data) for n in row]
+        right = [a == b for a, b in zip(told["examples"]["predicted"][frame], told["examples"]["labels"])]
+        assert sum(right) / 6 == accuracy(model, shown)
+
+
+def sine(n=30, outputs=1, units=(250.0, 40.0)):
+    rng = Random(5)
+    X = [[rng.uniform(-3.0, 3.0)] for _ in range(n)]
+    y = [math.sin(x) for (x,) in X]
+    return Dataset(X, y if outputs == 1 else [[a, -a] for a in y], features=["width"], units=units)
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_a_regression_over_one_input_is_a_curve_for_each_output_in_the_targets_units(outputs):
+    data, model = sine(outputs=outputs), MLP(1, [4, outputs], activation="tanh", rng=Random(0))
+    training, history = run(model, mean_squared_error, data, sine(9, outputs), epochs=3, rate=0.05)
+    told = film_of(watch(training, history))
+    fit = told["map"]
+    assert fit["kind"] == "fit" and fit["data"] == "training" and fit["features"] == ["width", "y"]
+    rows = [y if outputs == 2 else [y] for y in data.y]
+    expected = [[x, 250.0 + 40.0 * y, k] for [x], row in zip(data.X, rows) for k, y in enumerate(row)]
+    assert np.allclose(fit["points"], expected, rtol=1e-12)
+    for frame, state in enumerate(history):
+        model.load_state_dict(state)
+        shown, slack = numbers(fit["curves"], frame)
+        for column in (0, 13, 40):
+            x = fit["low"][0] + (fit["high"][0] - fit["low"][0]) * column / 40
+            units = model([x]) if outputs == 2 else [model([x])]
+            for k, unit in enumerate(units):
+                assert abs(shown[41 * k + column] - (250.0 + 40.0 * unit.data)) <= slack
+        record = training.records[frame]
+        assert told["frames"][frame]["rmse"] == pytest.approx(record.rmse, rel=FOUR_DIGITS)
+        assert told["frames"][frame]["validation_rmse"] == pytest.approx(record.validation_rmse, rel=FOUR_DIGITS)
+        assert told["frames"][frame]["accuracy"] is None
+
+
+def numbers_in_the_plane(n=20):
+    rng = Random(6)
+    X = [[rng.gauss(0.0, 1.0), rng.gauss(0.0, 1.0)] for _ in range(n)]
+    return Dataset(X, [a - b for a, b in X], units=(10.0, 2.0))
+
+
+def test_a_regression_over_several_inputs_is_predicted_against_true():
+    data, held, model = numbers_in_the_plane(), numbers_in_the_plane(15), MLP(2, [3, 1], rng=Random(0))
+    training, history = run(model, half_squared_error, data, held, epochs=2, rate=0.05)
+    told = film_of(watch(training, history))
+    fit = told["map"]
+    assert fit["kind"] == "fit" and fit["data"] == "validation" and fit["examples"] == 15
+    assert [true for true, _, _ in fit["points"]] == pytest.approx([10.0 + 2.0 * y for y in held.y])
+    for frame, state in enumerate(history):
+        model.load_state_dict(state)
+        shown, slack = numbers(fit["predicted"], frame)
+        assert np.abs(shown - [10.0 + 2.0 * model(x).data for x in held.X]).max() <= slack
+    examples = training.task.sample(data).take(range(6))
+    assert told["examples"]["labels"] == [[pytest.approx(10.0 + 2.0 * y, rel=FOUR_DIGITS)] for y in examples.y]
+    last = [[pytest.approx(10.0 + 2.0 * model(x).data, rel=FOUR_DIGITS)] for x in examples.X]
+    assert told["examples"]["predicted"][-1] == last
+
+
+def test_outputs_of_a_loss_that_does_not_say_what_they_are_stand_against_the_targets():
+    training, history = run(MLP(2, [1], rng=Random(0)), lambda a, y: abs(a - y), numbers_in_the_plane(), epochs=1)
+    told = film_of(watch(training, history))
+    assert told["map"]["kind"] == "fit" and told["frames"][0]["rmse"] is told["frames"][0]["accuracy"] is None
+
+
+@pytest.mark.parametrize("kind", ["moons", "blobs", "sine", "plane"])
+def test_delta_is_measured_on_the_examples_that_the_diagnosis_takes(kind):
+    loss, data, model = {
+        "moons": (binary_cross_entropy, moons(70, rng=Random(1)), MLP(2, [4, 1], rng=Random(0))),
+        "blobs": (cross_entropy, blobs(90), MLP(4, [5, 3], activation="tanh", rng=Random(0))),
+        "sine": (mean_squared_error, sine(80), MLP(1, [4, 1], activation="tanh", rng=Random(0))),
+        "plane": (half_squared_error, numbers_in_the_plane(60), MLP(2, [3, 1], rng=Random(0))),
+    }[kind]
+    training = Training(model, loss, SGD(model.parameters(), 0.05), data, epochs=2, rng=0, progress=False)
+    diagnosis, history = Diagnosis(training), []
+    for _ in training:
+        diagnosis.measure()
+        history.append(model.state_dict())
+    told = film_of(watch(training, history, examples=3))
+    assert told["sample"] == 50 and len(told["examples"]["labels"]) == 3
+    for l, layer in enumerate(told["layers"]):
+        assert layer["norm"] == [pytest.approx(epoch[l].delta, rel=FOUR_DIGITS) for epoch in diagnosis.records]
 
 
 def test_hinge_labels_of_minus_one_stand_for_class_0():
@@ -404,6 +532,16 @@ def blobs_film():
     )
 
 
+@pytest.fixture(scope="module")
+def films(moons_film, blobs_film):
+    """A film of each kind."""
+    over_one = run(
+        MLP(1, [4, 2], activation="tanh", rng=Random(0)), mean_squared_error, sine(30, 2), sine(9, 2), 6, 0.05
+    )
+    over_two = run(MLP(2, [3, 1], rng=Random(0)), mean_squared_error, numbers_in_the_plane(), epochs=3, rate=0.05)
+    return {"moons": moons_film[2], "blobs": blobs_film, "sine": watch(*over_one), "plane": watch(*over_two)}
+
+
 def part(page, name):
     return page.locator(f"[id$='-{name}']")
 
@@ -502,6 +640,56 @@ def test_each_side_of_the_boundary_has_its_class_colour(opened, moons_film, sche
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("kind", ["sine", "plane"])
+def test_a_regression_is_told_in_rmse_and_its_picture_changes_with_the_epoch(opened, films, kind):
+    page = opened(films[kind])
+    frames, seen = film_of(films[kind])["frames"], []
+    for frame in (0, len(frames) - 1):
+        scrub(page, frame)
+        words = part(page, "summary").inner_text()
+        rmse = [float(x) for x in re.findall(r"RMSE ([\d.]+)", words)]
+        validation = frames[frame]["validation_rmse"]
+        assert rmse == [x for x in (frames[frame]["rmse"], validation) if x is not None] and "accuracy" not in words
+        seen.append(page.locator("canvas.plane").evaluate("canvas => canvas.toDataURL()"))
+    assert seen[0] != seen[1]
+    examples = page.locator(".examples li").all_inner_texts()
+    assert len(examples) == 6 and all("✓" not in text and "✗" not in text for text in examples)
+    first = film_of(films[kind])["examples"]["predicted"][-1][0]
+    assert f"predicted {', '.join(f'{x:g}' for x in first)}" in examples[0].replace("−", "-")
+    names = ["output 1", "output 2"] if kind == "sine" else []
+    assert part(page, "map").locator(".legend span").all_inner_texts() == names
+
+
+@pytest.mark.browser
+def test_the_curve_of_a_regression_passes_where_the_model_predicts(opened):
+    training, history = run(MLP(1, [1], rng=Random(0)), mean_squared_error, sine(), epochs=2, rate=0.2)
+    film = watch(training, history)
+    page = opened(film)
+    fit = film_of(film)["map"]
+    ink = page.locator("canvas.plane").evaluate(
+        """canvas => {
+          const ratio = window.devicePixelRatio;
+          const [w, h] = [canvas.width / ratio - 16, canvas.height / ratio - 32];
+          const copy = new OffscreenCanvas(canvas.width, canvas.height);
+          const context = copy.getContext("2d", { willReadFrequently: true });
+          context.drawImage(canvas, 0, 0);
+          return [0.01, 0.99].map((across) => {
+            const column = context.getImageData(Math.round((8 + across * w) * ratio), 0, 1, canvas.height).data;
+            const rows = Array.from({ length: Math.floor((8 + h) * ratio) }, (_, y) => y);
+            const dark = rows.filter((y) => column[4 * y] < 90 && column[4 * y + 3] === 255);
+            return 1 - (dark.reduce((sum, y) => sum + y, 0) / dark.length / ratio - 8) / h;
+          });
+        }"""
+    )
+    training.model.load_state_dict(history[0])
+    for across, up in zip((0.01, 0.99), ink):
+        x = fit["low"][0] + across * (fit["high"][0] - fit["low"][0])
+        y = 250.0 + 40.0 * training.model([x]).data
+        expected = (y - fit["low"][1]) / (fit["high"][1] - fit["low"][1])
+        assert abs(up - expected) < 0.02  # a few pixels, as the line is wide
+
+
+@pytest.mark.browser
 def test_pointing_at_a_weight_tells_its_number_and_its_neighbours(opened, moons_film):
     _, history, film = moons_film
     page = opened(film)
@@ -536,9 +724,9 @@ def test_the_confusion_matrix_is_shown_as_a_table(opened, blobs_film):
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [360, 860, 1920])
-@pytest.mark.parametrize("kind", ["moons", "blobs"])
-def test_nothing_is_wider_than_the_screen(opened, moons_film, blobs_film, kind, width):
-    page = opened(moons_film[2] if kind == "moons" else blobs_film, width=width)
+@pytest.mark.parametrize("kind", ["moons", "blobs", "sine", "plane"])
+def test_nothing_is_wider_than_the_screen(opened, films, kind, width):
+    page = opened(films[kind], width=width)
     for _ in range(2):
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         right = page.locator("canvas, svg").evaluate_all("all => all.map((x) => x.getBoundingClientRect().right)")
@@ -548,9 +736,9 @@ def test_nothing_is_wider_than_the_screen(opened, moons_film, blobs_film, kind, 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [360, 1200])
-@pytest.mark.parametrize("kind", ["moons", "blobs"])
-def test_axe_finds_nothing_serious(opened, moons_film, blobs_film, kind, width):
-    page = opened(moons_film[2] if kind == "moons" else blobs_film, width=width)
+@pytest.mark.parametrize("kind", ["moons", "blobs", "sine", "plane"])
+def test_axe_finds_nothing_serious(opened, films, kind, width):
+    page = opened(films[kind], width=width)
     assert serious(page) == []
     page.emulate_media(color_scheme="dark")
     assert serious(page) == []

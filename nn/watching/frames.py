@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from autograd.modes import collector_paused
 from nn.data import Dataset
 from nn.evaluation import numbers_of
 from nn.layers import MLP, Linear, Sequential
-from nn.module import Module, evaluating, numbers
+from nn.module import evaluating, numbers
 from nn.training import Training
 from nn.watching.outputs import outputs_at
 
@@ -35,18 +36,18 @@ class Layer(NamedTuple):
 class Frame(NamedTuple):
     """The model after an epoch.
 
-    layers       of l = 1 … L
-    predicted    the label that each of the examples gets
-    outputs      on the grid, or for the data of the confusion matrix: a row for each output unit
+    layers      of l = 1 … L
+    examples    the output units of each of the examples
+    outputs     on the grid, or for the data of the confusion matrix or the fit: a row for each output unit
     """
 
     layers: list[Layer]
-    predicted: list[int]
+    examples: list[list[float]]
     outputs: Array
 
 
 class Grid(NamedTuple):
-    """A grid of STEPS × STEPS points around all points of a plane, row by row from below."""
+    """A grid around points of a line or a plane, of STEPS points along each side, row by row from below."""
 
     low: list[float]
     high: list[float]
@@ -58,15 +59,8 @@ class Grid(NamedTuple):
         sides = [(min(column), max(column)) for column in zip(*X)]
         low = [a - ((b - a) / 8.0 or 1.0) for a, b in sides]
         high = [b + ((b - a) / 8.0 or 1.0) for a, b in sides]
-        xs, ys = ([a + (b - a) * i / (STEPS - 1) for i in range(STEPS)] for a, b in zip(low, high))
-        return cls(low, high, [[x, y] for y in ys for x in xs])
-
-
-def layers_of(model: Module) -> list[Module]:
-    """The layers of an MLP or a Sequential, one after the other."""
-    net = model.net if isinstance(model, MLP) else model
-    assert isinstance(net, Sequential)
-    return net.layers
+        ticks = [[a + (b - a) * i / (STEPS - 1) for i in range(STEPS)] for a, b in zip(low, high)]
+        return cls(low, high, [list(reversed(point)) for point in product(*reversed(ticks))])
 
 
 def frames(
@@ -78,7 +72,7 @@ def frames(
     """
     model = training.model
     assert isinstance(model, (MLP, Sequential))
-    traced = [layer for layer in layers_of(model) if isinstance(layer, Linear)]  # whose z and a a trace keeps
+    traced = [layer for layer in (model.net if isinstance(model, MLP) else model).layers if isinstance(layer, Linear)]
     with unchanged(model), evaluating(model):
         for place in chosen:
             try:
@@ -97,11 +91,7 @@ def frames(
                     )
                     for l, linear in enumerate(traced, 1)
                 ]
-                yield Frame(
-                    layers,
-                    [training.task.decide(units) for units in numbers_of(trace.output for trace in traces)],
-                    outputs_at(model, points),
-                )
+                yield Frame(layers, numbers_of(trace.output for trace in traces), outputs_at(model, points))
             except (ValueError, TypeError) as error:
                 raise ValueError(
                     f"history[{place}], of epoch {training.records[place].epoch}, cannot be shown: {error}; "

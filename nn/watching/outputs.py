@@ -11,7 +11,7 @@ from autograd.graph import topological_order
 from autograd.modes import collector_paused
 from autograd.number_systems import arrays
 from autograd.value import Value
-from nn.evaluation import outputs_of, units_of
+from nn.evaluation import numbers_of, outputs_of, units_of
 from nn.module import Module, evaluating
 
 Array = NDArray[np.float64]
@@ -27,8 +27,7 @@ def outputs_at(model: Module, X: Sequence[Sequence[float]]) -> Array:
     if all(type(module).__module__.startswith("nn.") for module in modules):
         with evaluating(model), collector_paused(), np.errstate(all="ignore"):
             return _on_arrays(model, np.asarray(X, float).T)
-    found = [[unit.data for unit in units_of(output)] for output in outputs_of(model, X)]
-    return np.asarray(found).T
+    return np.asarray(numbers_of(outputs_of(model, X))).T
 
 
 def _on_arrays(model: Module, columns: Array) -> Array:

@@ -11,6 +11,8 @@ const share = ({ numbers }, frame, i) => numbers[frame][i] / LEVELS;
 const raised = (l) => String(l).replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]);
 const percent = (x) => (x === null ? "–" : `${numberText(100 * x)} %`);
 const className = (label) => classes[label] ?? String(label);
+const isFit = FILM.map.kind === "fit"; // what is predicted are numbers and no classes
+const said = (found) => (isFit ? found.map(numberText).join(", ") : className(found));
 let at = 0;
 let playing = null;
 let colours = theme();
@@ -18,35 +20,57 @@ const views = []; // what each frame draws anew
 
 // ---- what is learned ------------------------------------------------------------------------------------------------
 
+/** Each class's area, by how far it leads. */
+function areas({ heights: { numbers, steps }, winners, steps: side }) {
+  // heights beyond 6, where a sigmoid is all but 0 or 1, look alike
+  const most = Math.min(6, Math.max(...steps) * LEVELS) || 1;
+  const tone = (i) => 0.12 + 0.5 * Math.min(1, Math.abs(steps[at] * numbers[at][i]) / most);
+  const winner = (i) => (winners ? winners[at][i] : Number(numbers[at][i] > 0));
+  const colourAt = (i) => mixed(colours.canvas, colours.classes[winner(i) % MOST_COLOURS], tone(i));
+  return { colourAt, pieces: winners ? borders(winners[at], side) : crossings(numbers[at], side), smooth: !winners };
+}
+
+/** The curve of each output, or the line where what is predicted is true; the plane is blank. */
+function lines({ curves: outputs, steps: side, low, high }) {
+  const colourAt = () => colours.canvas;
+  if (!outputs) return { colourAt, pieces: [[[0, 0], [side - 1, side - 1]]], smooth: true };
+  const row = (k) => ((value(outputs, at, k) - low[1]) / (high[1] - low[1])) * (side - 1);
+  const starts = outputs.numbers[at].map((_, k) => k).filter((k) => (k + 1) % side);
+  return { colourAt, pieces: starts.map((k) => [[k % side, row(k)], [(k % side) + 1, row(k + 1)]]), smooth: true };
+}
+
 function learnedPlane(map) {
-  named("learned").textContent = map.kind === "height" ? `Output, and the line where it is ${numberText(map.level)}`
-    : map.kind === "lead" ? "By how much one class leads, and the line between them" : "Classes, and the lines between them";
+  named("learned").textContent = {
+    height: `Output, and the line where it is ${numberText(map.level)}`,
+    lead: "By how much one class leads, and the line between them",
+    classes: "Classes, and the lines between them",
+    fit: map.curves ? "What is predicted, and the examples" : "Predicted against true, and the line where they are equal",
+  }[map.kind];
   const canvas = made("canvas", { class: "plane", role: "img" });
   const legend = made("div", { class: "legend" });
   named("map").append(canvas, legend);
   const labels = [...new Set([...map.points.map((point) => point[2]), ...(map.winners ?? []).flat()])].sort((a, b) => a - b);
-  // heights beyond 6, where a sigmoid is all but 0 or 1, look alike
-  const most = Math.min(6, Math.max(...map.heights.steps) * LEVELS) || 1;
-  const traced = examples.labels.map((_, i) => [0, 1].map((k) => value(examples.X, i, k)));
+  // where the traced examples stand: by their inputs, or by their input and their target
+  const traced = map.predicted ? [] : examples.labels.map((label, i) => [value(examples.X, i, 0),
+    isFit ? label[0] : value(examples.X, i, 1)]);
   views.push(() => {
     const widest = Math.max(320, 0.85 * window.innerHeight); // no taller than two thirds of the window
     const width = Math.max(220, Math.min(named("map").clientWidth, widest));
-    const { numbers, steps } = map.heights;
-    const tone = (i) => 0.12 + 0.5 * Math.min(1, Math.abs(steps[at] * numbers[at][i]) / most);
-    const winner = (i) => (map.winners ? map.winners[at][i] : Number(numbers[at][i] > 0));
-    const colourAt = (i) => mixed(colours.canvas, colours.classes[winner(i) % MOST_COLOURS], tone(i));
-    const pieces = map.winners ? borders(map.winners[at], map.steps) : crossings(numbers[at], map.steps);
-    plane(canvas, width, map, { colourAt, pieces, smooth: !map.winners, traced }, colours);
-    canvas.setAttribute("aria-label", `The plane of ${map.features.join(" and ")} with the training examples and the ` +
-      `decision boundary at epoch ${frames[at].epoch}`);
-    legend.replaceChildren(...labels.map((label) => {
+    const points = map.points.map(([x, y, label], i) => [x, map.predicted ? value(map.predicted, at, i) : y, label]);
+    const look = isFit ? lines(map) : areas(map);
+    plane(canvas, width, { ...map, points }, { ...look, traced }, colours);
+    canvas.setAttribute("aria-label", `The plane of ${map.features.join(" and ")} with the ${map.data} examples. ` +
+      `${named("learned").textContent}, at epoch ${frames[at].epoch}`);
+    legend.replaceChildren(...(labels.length > 1 ? labels : []).map((label) => {
       const key = made("canvas", { "aria-hidden": "true", style: "display:inline-block;vertical-align:middle" });
       marker(sized(key, 18, 14), label, [9, 7], 5, colours);
       return made("span", {}, key, className(label));
     }));
   });
-  const few = map.points.length < map.examples ? `${map.points.length} of ${map.examples} training examples are shown. ` : "";
-  named("mapped").textContent = `${few}The numbers 1 to ${examples.labels.length} mark the examples below.`;
+  const shown = map.points.length / (isFit ? labels.length : 1);
+  const few = shown < map.examples ? `${shown} of ${map.examples}` : `The ${map.examples}`;
+  const marks = traced.length ? ` The numbers 1 to ${traced.length} mark the examples below.` : "";
+  named("mapped").textContent = `${few} ${map.data} examples are shown.${marks}`;
 }
 
 function learnedConfusion(map) {
@@ -203,8 +227,9 @@ function exampleViews() {
     views.push(() => {
       const predicted = examples.predicted[at][i];
       const isRight = predicted === label;
-      words.textContent = `${i + 1}: ${className(label)}, predicted ${className(predicted)} ${isRight ? "✓" : "✗"}`;
-      words.className = isRight ? "" : "wrong";
+      const mark = isFit ? "" : isRight ? " ✓" : " ✗";
+      words.textContent = `${i + 1}: ${said(label)}, predicted ${said(predicted)}${mark}`;
+      words.className = isRight || isFit ? "" : "wrong";
       const pixel = Math.max(2, Math.round(40 / side));
       const cells = { rows: side, columns: side, width: pixel, height: pixel };
       if (isImage) heat(image, cells, (k) => share(examples.X, i, k), { ...colours, positive: colours.ink });
@@ -216,10 +241,12 @@ function exampleViews() {
 
 function show() {
   for (const view of views) view();
-  const { epoch, loss, accuracy, validation_loss, validation_accuracy } = frames[at];
+  const { epoch, loss, accuracy, rmse, validation_loss, validation_accuracy, validation_rmse } = frames[at];
+  const metric = (share, error) => (share !== null ? `, accuracy ${percent(share)}`
+    : error !== null ? `, RMSE ${numberText(error)}` : "");
   const validated = validation_loss === null ? ""
-    : `; validation loss ${numberText(validation_loss)}, accuracy ${percent(validation_accuracy)}`;
-  const words = `epoch ${epoch}: loss ${numberText(loss)}, accuracy ${percent(accuracy)}${validated}`;
+    : `; validation loss ${numberText(validation_loss)}${metric(validation_accuracy, validation_rmse)}`;
+  const words = `epoch ${epoch}: loss ${numberText(loss)}${metric(accuracy, rmse)}${validated}`;
   named("summary").textContent = words;
   named("scrubber").value = at;
   named("scrubber").setAttribute("aria-valuetext", `epoch ${epoch} of ${FILM.epochs}`);
@@ -273,7 +300,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
 });
 
 (FILM.map.kind === "confusion" ? learnedConfusion : learnedPlane)(FILM.map);
-named("m").textContent = examples.labels.length;
+named("m").textContent = FILM.sample;
 const hasValidation = curves.validation.some((loss) => loss !== null);
 curve("losses", curves.epochs, false, () => [
   { name: "training", values: curves.training, now: frames[at].loss },

@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd.errors import clipped, text_name
-from nn.activations import Sigmoid
 from nn.data import Dataset
-from nn.evaluation import Task
+from nn.evaluation import CLASSIFICATION, Task
 from nn.training import EpochRecord, Training
-from nn.watching.frames import STEPS, Frame, Grid, frames, layers_of
+from nn.watching.frames import STEPS, Frame, Grid, frames
 from nn.watching.shrinking import digits, evenly, quantised, rows_and_columns
 
 Array = NDArray[np.float64]
@@ -25,14 +24,19 @@ MOST_NAME = 30  # characters of a class or a feature
 
 
 def told(training: Training, history: Sequence[Any], count: int) -> dict[str, Any]:
-    """Everything that the page shows, with ``count`` training examples traced."""
-    chosen = evenly(len(history), MOST_FRAMES)
-    examples = _of_each_class(training.training, count)
-    grid, data = None, training.validation or training.training
-    if len(training.training.X[0]) == 2:
-        grid = Grid.around([*training.training.X, *(training.validation.X if training.validation else [])])
-    film = list(frames(training, history, chosen, examples, grid.points if grid else data.X))
-    shown = evenly(len(training.records), MOST_EPOCHS)
+    """Everything that the page shows, with ``count`` training examples one by one."""
+    task, data, held = training.task, training.training, training.validation
+    is_classification, width = task.kind == CLASSIFICATION, len(data.X[0])
+    learned = _fit if not is_classification else _areas if width == 2 else _confusion
+    has_grid = learned is _areas or (learned is _fit and width == 1)
+    grid = Grid.around([*data.X, *(held.X if held else [])]) if has_grid else None
+    seen = held if held and not grid else data
+    chosen, shown = evenly(len(history), MOST_FRAMES), evenly(len(training.records), MOST_EPOCHS)
+    sample = task.sample(data)
+    film = list(frames(training, history, chosen, sample, grid.points if grid else seen.X))
+    units = len(film[0].outputs)
+    names = task.names(data, units) if is_classification else [f"output {k + 1}" for k in range(units)]
+    about = {"data": "validation" if seen is held else "training", "examples": len(seen.y), "steps": STEPS}
     return {
         "epochs": len(training.records),
         "curves": {
@@ -41,10 +45,11 @@ def told(training: Training, history: Sequence[Any], count: int) -> dict[str, An
             "validation": [digits(training.records[i].validation_loss) for i in shown],
         },
         "frames": [_record(training.records[i]) for i in chosen],
-        "classes": _named(training.training.classes),
-        "map": _map(training, film, grid) if grid else _confusion(training, film, data),
-        "examples": _examples(training.task, examples, film),
-        "layers": [_layer(l, film) for l in range(len(film[0].layers))],
+        "classes": _named(names),
+        "map": learned(task, seen, film, grid) | about,
+        "examples": _examples(task, sample.take(range(min(count, len(sample.y)))), film),
+        "sample": len(sample.y),
+        "layers": [_layer(l, film, count) for l in range(len(film[0].layers))],
     }
 
 
@@ -54,92 +59,81 @@ def _named(names: Sequence[str]) -> list[str]:
 
 
 def _record(record: EpochRecord) -> dict[str, Any]:
-    shown = ("loss", "accuracy", "validation_loss", "validation_accuracy")
+    shown = ("loss", "accuracy", "rmse", "validation_loss", "validation_accuracy", "validation_rmse")
     return {"epoch": record.epoch, **{name: digits(getattr(record, name)) for name in shown}}
-
-
-def _of_each_class(data: Dataset, count: int) -> Dataset:
-    """The first example of every class, then the second of each, and so on."""
-    rank: dict[Any, int] = {}
-    places = []
-    for i, y in enumerate(data.y):
-        rank[y] = rank.get(y, -1) + 1
-        places.append((rank[y], y, i))
-    return data.take([i for _, _, i in sorted(places)[:count]])
 
 
 # ---- what is learned ----------------------------------------------------------------------------------------------
 
 
-def _map(training: Training, film: Sequence[Frame], grid: Grid) -> dict[str, Any]:
-    data, features = training.training, training.training.features
-    points = evenly(len(data.y), MOST_POINTS)
-    return {
-        # the output between both classes: 0 for a logit or a score, ½ where a sigmoid comes last
-        **_heights(film, 0.5 if isinstance(layers_of(training.model)[-1], Sigmoid) else 0.0),
-        "low": grid.low,
-        "high": grid.high,
-        "steps": STEPS,
-        "features": _named(features[:2]) if len(features) >= 2 else ["x₁", "x₂"],
-        "points": [[*(digits(x) for x in data.X[i]), training.task.label_of(data.y[i])] for i in points],
-        "examples": len(data.y),
-    }
+def _areas(task: Task, data: Dataset, film: Sequence[Frame], grid: Any) -> dict[str, Any]:
+    """Of two classes, how far the second leads; of more, which of them leads, and how far."""
+    leads = [np.array([task.leads(units) for units in frame.outputs.T.tolist()]) for frame in film]
+    points = [[*map(digits, data.X[i]), task.label_of(data.y[i])] for i in evenly(len(data.y), MOST_POINTS)]
+    features = _named(data.features[:2] or ["x₁", "x₂"])
+    told = {"points": points, "features": features, "low": grid.low, "high": grid.high}
+    if leads[0].shape[1] > 2:
+        told |= {"kind": "classes", "winners": [lead.argmax(axis=1).tolist() for lead in leads]}
+        return {**told, "heights": quantised([lead.max(axis=1) for lead in leads])}
+    told |= {"kind": "height", "level": task.cuts[0]} if len(film[0].outputs) == 1 else {"kind": "lead"}
+    return {**told, "heights": quantised([lead[:, 1] for lead in leads])}
 
 
-def _heights(film: Sequence[Frame], level: float) -> dict[str, Any]:
-    """One unit: how far above the level. Two: how far the second leads. More: which of them leads, and how far."""
-    units = len(film[0].outputs)
-    if units == 1:
-        return {"kind": "height", "level": level, "heights": quantised([f.outputs[0] - level for f in film])}
-    if units == 2:
-        return {"kind": "lead", "heights": quantised([f.outputs[1] - f.outputs[0] for f in film])}
-    ordered = [np.sort(f.outputs, axis=0) for f in film]
-    return {
-        "kind": "classes",
-        "winners": [np.argmax(f.outputs, axis=0).tolist() for f in film],
-        "heights": quantised([top[-1] - top[-2] for top in ordered]),
-    }
+def _fit(task: Task, data: Dataset, film: Sequence[Frame], grid: Any) -> dict[str, Any]:
+    """In the target's units: over one input the curves; of more, what is predicted for each example."""
+    Y, outputs = _in_units(task, data.y), [_in_units(task, frame.outputs.T.tolist()) for frame in film]
+    k, places = min(Y.shape[1], outputs[0].shape[1]), evenly(len(Y), MOST_POINTS)
+    points = [[data.X[i][0] if grid else y, y, unit] for i in places for unit, y in enumerate(Y[i, :k].tolist())]
+    [low], [high], _ = Grid.around(Y.reshape(-1, 1).tolist())
+    told: dict[str, Any] = {"kind": "fit", "points": points}
+    if grid:
+        told |= {"curves": quantised([a.T for a in outputs]), "features": [*_named(data.features[:1] or ["x"]), "y"]}
+        return {**told, "low": [*grid.low, low], "high": [*grid.high, high]}
+    told |= {"predicted": quantised([a[places, :k] for a in outputs]), "features": ["true", "predicted"]}
+    return {**told, "low": [low, low], "high": [high, high]}
 
 
-def _confusion(training: Training, film: Sequence[Frame], data: Dataset) -> dict[str, Any]:
-    task = training.task
+def _in_units(task: Task, rows: Sequence[Any]) -> Array:
+    return np.array([task.in_units(row) for row in rows])
+
+
+def _confusion(task: Task, data: Dataset, film: Sequence[Frame], grid: Any) -> dict[str, Any]:
     truth = [task.label_of(y) for y in data.y]
-    n = max(len(data.classes), len(film[0].outputs), 2, max(truth) + 1)
-    names = _named(data.classes) + [str(i) for i in range(len(data.classes), n)]
+    n = max(len(data.classes), len(film[0].outputs), len(task.labels), max(truth) + 1)
     counts = []
     for frame in film:
-        units = frame.outputs
-        found = np.array([task.decide(column) for column in units.T.tolist()])
-        counts.append(np.bincount(np.asarray(truth) * n + found, minlength=n * n).tolist())
-    return {
-        "kind": "confusion",
-        "data": "validation" if training.validation else "training",
-        "names": names,
-        "counts": counts,
-        "examples": len(truth),
-    }
+        found = [task.decide(units) for units in frame.outputs.T.tolist()]
+        counts.append(np.bincount(np.array(truth) * n + found, minlength=n * n).tolist())
+    return {"kind": "confusion", "names": _named(task.names(data, n)), "counts": counts}
 
 
 # ---- the layers ---------------------------------------------------------------------------------------------------
 
 
 def _examples(task: Task, examples: Dataset, film: Sequence[Frame]) -> dict[str, Any]:
-    columns = evenly(len(examples.X[0]), 1024)
+    """Their inputs, and what is true and predicted: the class, or the numbers in the target's units."""
+    columns, m = evenly(len(examples.X[0]), 1024), len(examples.y)
+
+    def read(numbers: Any) -> Any:
+        return [*map(digits, task.in_units(numbers))]
+
+    true, predicted = (task.label_of, task.decide) if task.kind == CLASSIFICATION else (read, read)
     return {
         "X": quantised([np.array(x)[columns] for x in examples.X]),
         "features": len(examples.X[0]),
-        "labels": [task.label_of(y) for y in examples.y],
-        "predicted": [frame.predicted for frame in film],
+        "labels": [true(y) for y in examples.y],
+        "predicted": [[predicted(units) for units in frame.examples[:m]] for frame in film],
     }
 
 
-def _layer(l: int, film: Sequence[Frame]) -> dict[str, Any]:
+def _layer(l: int, film: Sequence[Frame], count: int) -> dict[str, Any]:
+    """What layer l holds: a and δ of the first ``count`` examples, ‖δ‖ over the whole sample."""
     layers = [frame.layers[l] for frame in film]
     to, from_ = layers[0].W.shape
     share = len(film) * len(film[0].layers)
     rows, columns = rows_and_columns(to, from_, max(4, MOST_WEIGHTS // share))
     units = layers[0].a.shape[1]  # what a layer of the user's own makes of z may be of another width
-    most = min(MOST_UNITS, max(4, MOST_ACTIVATIONS // (2 * share * len(layers[0].a))))
+    most = min(MOST_UNITS, max(4, MOST_ACTIVATIONS // (2 * share * count)))
     a_units, delta_units = evenly(units, most), evenly(to, most)
     norms = [np.linalg.norm(layer.delta, axis=1) for layer in layers]
     return {
@@ -151,10 +145,10 @@ def _layer(l: int, film: Sequence[Frame]) -> dict[str, Any]:
         "b": quantised([layer.b[rows] for layer in layers]),
         "units": units,
         "a_units": a_units,
-        "a": quantised([layer.a[:, a_units] for layer in layers]),
+        "a": quantised([layer.a[:count, a_units] for layer in layers]),
         "delta_units": delta_units,
         # δ shrinks by orders of magnitude while a run succeeds: each epoch has a scale of its own
-        "delta": quantised([layer.delta[:, delta_units] for layer in layers], together=False),
-        "norms": [[digits(float(norm)) for norm in every] for every in norms],
+        "delta": quantised([layer.delta[:count, delta_units] for layer in layers], together=False),
+        "norms": [[digits(float(norm)) for norm in every[:count]] for every in norms],
         "norm": [digits(float(np.sqrt(np.mean(every**2)))) for every in norms],
     }
