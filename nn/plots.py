@@ -40,13 +40,13 @@ def loss(records: Sequence[EpochRecord] | Training, ax: Any = None) -> Any:
     records = records.records if isinstance(records, Training) else records
     if not records:
         raise ValueError("loss of a training without records: train first")
-    ax, epochs = _axes(ax), [r.epoch for r in records]
+    ax, epochs, lowest = _axes(ax), [r.epoch for r in records], min(r.loss for r in records)
     ax.plot(epochs, [r.loss for r in records], **style(0, marker=""), label="training")
     if validated := [r for r in records if isfinite(r.validation_loss)]:
         best = min(validated, key=lambda r: r.validation_loss)
         ax.plot(epochs, [r.validation_loss for r in records], **style(1, marker=""), label="validation")
         ax.plot(best.epoch, best.validation_loss, "D", color=style(1)["color"], label=f"best, epoch {best.epoch}")
-    return finish(ax, "epoch", "mean loss", title="Loss", ylim=(min(0.0, ax.get_ylim()[0]), None))
+    return finish(ax, "epoch", "mean loss", title="Loss", ylim=(min(0.0, 1.1 * lowest), None))
 
 
 def boundary(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
@@ -209,6 +209,8 @@ def finish(axes: Any, xlabel: str, ylabel: str, **settings: Any) -> Any:
     """Set labels, a grid, a legend and other settings of the axes; returns them."""
     axes.set(xlabel=xlabel, ylabel=ylabel, **settings)
     axes.grid(alpha=0.3)
+    if xlabel == "epoch":
+        axes.locator_params(axis="x", integer=True)
     if any(axes.get_legend_handles_labels()[1]):
         axes.legend(fontsize="small", framealpha=0.9)
     return axes

@@ -234,6 +234,22 @@ def test_residuals_are_true_minus_predicted_for_each_output(ax):
     assert legend(ax) == ["force", "force 2"]
 
 
+@pytest.mark.parametrize("inputs", [1, 2])
+def test_the_picture_of_a_regressions_run_is_its_loss_fit_and_residuals_in_its_units(inputs, tmp_path, monkeypatch):
+    figures, rng = [], Random(1)
+    monkeypatch.setattr(plots, "write_png", lambda figure, path: figures.append(figure))
+    X = [[rng.gauss(0.0, 1.0) for _ in range(inputs)] for _ in range(12)]
+    data = Dataset(X, [sum(x) for x in X], units=(10.0, 2.0))
+    model = MLP(inputs, [3, 1], rng=Random(0))
+    training, _ = trained(model, half_squared_error, data, data)
+    plots.picture(tmp_path / "picture.png", model, Split(data, data, data), training.records, "houses", "price")
+    [figure] = figures
+    titles = ["Loss", "Fit" if inputs == 1 else "Predicted against true", "Residuals"]
+    assert [ax.get_title() for ax in figure.axes] == titles
+    assert [ax.get_ylabel() for ax in figure.axes][1].endswith("price")
+    assert len(points(figure.axes[1])) == len(points(figure.axes[2])) == 24
+
+
 # ---- figures and errors -------------------------------------------------------------------------------------------
 
 
