@@ -6,6 +6,7 @@ They know no Value: a number becomes a node's parent only when a model takes it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import accumulate, pairwise
 from math import cos, floor, inf, isfinite, pi, sin
 from random import Random
@@ -45,26 +46,18 @@ class Dataset(_Fields):
         cls, X: Any, y: Any, classes: Sequence[str] = (), features: Sequence[str] = (),
         units: tuple[float, float] = (0.0, 1.0),
     ) -> Self:  # fmt: skip
-        rows = [list(x) if _is_several(x) else [x] for x in _listed("X", X)]
-        targets = [list(t) if _is_several(t) else t for t in _listed("y", y)]
+        rows, targets, classes = rows_of("X", X), _listed("y", y), list(classes)
         if all(isinstance(t, list) and len(t) == 1 for t in targets):  # a column
             targets = [t for [t] in targets]
-        classes, columns = list(classes), getattr(X, "columns", None)
         if targets and all(isinstance(t, str) for t in targets):
-            places: dict[Any, int] = {text: k for k, text in enumerate(classes or sorted(set(targets)))}
-            if unknown := sorted(set(targets) - set(places)):
+            classes = classes or sorted(set(targets))
+            if unknown := sorted(set(targets) - set(classes)):
                 raise ValueError(f"y holds the class {unknown[0]!r}: classes has {', '.join(map(repr, classes))}")
-            classes, targets = list(places), [places[t] for t in targets]
-        if not len(features) and columns is not None:
-            features = [str(name) for name in columns]
-        targets = [[*map(_number, t)] if isinstance(t, list) else _number(t, int) for t in targets]
-        mean, deviation = units
-        data = cls._make([
-            [row if {*map(type, row)} == {float} else [*map(_number, row)] for row in rows],
-            targets, classes, list(features), (in_range("mean", mean), in_range("deviation", deviation, above=0.0)),
-        ])  # fmt: skip
-        data.check()
-        return data
+            targets = [classes.index(t) for t in targets]
+        if not len(features):
+            features = [str(name) for name in getattr(X, "columns", ())]
+        units = in_range("mean", units[0]), in_range("deviation", units[1], above=0.0)
+        return cls._make([rows, targets, classes, list(features), units]).check()
 
     @classmethod
     def from_frame(cls, frame: Any, target: str, features: Sequence[str] | None = None) -> Self:
@@ -101,65 +94,67 @@ class Dataset(_Fields):
         """The examples at these places, in this order."""
         return self._replace(X=[self.X[i] for i in indices], y=[self.y[i] for i in indices])
 
-    def check(self, role: str = "") -> None:
-        """Raise ValueError, or TypeError, for what no network learns from, and say where, counted from 1.
+    def check(self, role: str = "") -> Self:
+        """The same with floats for all numbers but labels, or a ValueError or TypeError that says where, from 1 on.
 
         No examples, more or fewer targets, a row of another width than the first, a number that is not finite.
         """
         if not self.X or len(self.X) != len(self.y):
             raise ValueError(f"{len(self.X)} {role}examples and {len(self.y)} labels: it needs as many, at least one")
-        several = isinstance(self.y[0], list)
-        for i, (x, y) in enumerate(zip(self.X, self.y), 1):
-            example = f"{role}example {i}, counted from 1,"
-            _check_numbers(x, self.X[0], example, "in place {}", self.features)
-            if isinstance(y, list) != several:
-                raise TypeError(f"{example} has the target {y!r} and the first {self.y[0]!r}: all need to be alike")
+        several, y = isinstance(self.y[0], list), self.y.copy()
+        for i, t in enumerate(y):
+            example = f"{role}example {i + 1}, counted from 1,"
+            if isinstance(t, list) != several:
+                raise TypeError(f"{example} has the target {t!r} and the first {self.y[0]!r}: all need to be alike")
             if several:
-                _check_numbers(y, self.y[0], example, "in place {} of its target")
-            else:
-                _check_numbers([y], [y], example, "as its target")
+                y[i] = _floats(t, len(self.y[0]), example, "in place {} of its target")
+            elif type(t) is not int:  # the protocol takes much longer
+                y[i] = int(t) if isinstance(t, SupportsIndex) else _floats([t], 1, example, "as its target")[0]
+        return self._replace(X=check_rows(self.X, f"{role}example", self.features), y=y)
+
+
+def rows_of(name: str, data: Any) -> list[list[Any]]:
+    """Rows of whatever lists, NumPy, pandas and PyTorch hold, by position; a number alone is a row of one column."""
+    return [row if isinstance(row, list) else [row] for row in _listed(name, data)]
+
+
+def check_rows(rows: Sequence[list[Any]], called: str, columns: Sequence[str] = ()) -> list[list[float]]:
+    """The rows as floats. ValueError or TypeError for another width than the first, and what is no finite number."""
+    return [
+        _floats(row, len(rows[0]), f"{called} {i}, counted from 1,", "in place {}", columns)
+        for i, row in enumerate(rows, 1)
+    ]
 
 
 def _listed(name: str, data: Any) -> list[Any]:
-    """What lists, NumPy, pandas or PyTorch hold, by position; TypeError for what holds nothing, and for dates."""
+    """Entries as plain lists, texts and numbers; TypeError for what holds nothing, and for dates."""
     for method in ("to_numpy", "tolist"):
         if getattr(getattr(data, "dtype", None), "kind", "") in ("m", "M"):
             raise TypeError(f"{name} holds {data.dtype}: it needs numbers, such as the days since a first date")
         data = getattr(data, method, lambda data=data: data)()
-    if not _is_several(data):
+    if isinstance(data, (str, bytes)) or not isinstance(data, Iterable):
         raise TypeError(f"{name} = {data!r}: it needs a list, an array or a DataFrame")
-    return list(data)
+    entries = [getattr(entry, "tolist", lambda entry=entry: entry)() for entry in data]
+    is_several = [isinstance(x, Iterable) and not isinstance(x, (str, bytes)) for x in entries]
+    return [list(entry) if several else entry for entry, several in zip(entries, is_several)]
 
 
-def _is_several(x: object) -> bool:
-    return isinstance(x, (list, tuple)) or (isinstance(x, Iterable) and not isinstance(x, (str, bytes)))
-
-
-def _number(x: Any, kind: type[int] | None = None) -> Any:
-    """The number as a float, or an int if ``kind`` is int and it is one; anything else as it is, for ``check``."""
-    try:
-        return kind(x) if kind and isinstance(x, SupportsIndex) else float(x) if isinstance(x, SupportsFloat) else x
-    except OverflowError:  # as of 10 ** 400
-        return inf
-    except (TypeError, ValueError):
+def _floats(x: list[Any], n: int, example: str, place: str, names: Sequence[str] = ()) -> list[float]:
+    """The n numbers of an example as floats; raises where they are fewer or more, or not finite numbers."""
+    if len(x) != n or not n:
+        raise ValueError(f"{example} has {len(x)} numbers and the first {n}: all need as many, at least one")
+    if {*map(type, x)} == {float} and isfinite(sum(x)):  # at once: most of the time of a short run was here
         return x
-
-
-def _check_numbers(x: list[Any], first: list[Any], example: str, place: str, names: Sequence[str] = ()) -> None:
-    """Raise where the numbers of an example are not as many as the first one's, or not finite numbers."""
-    if len(x) != len(first) or not x:
-        raise ValueError(f"{example} has {len(x)} numbers and the first {len(first)}: all need as many, at least one")
-    if {*map(type, x)} <= {float, int} and isfinite(sum(x)):  # at once: most of the time of a short run was here
-        return
     for k, x_k in enumerate(x, 1):
         where = place.format(f"{k} ({names[k - 1]})" if k <= len(names) else k)
         if not isinstance(x_k, SupportsFloat):
             raise TypeError(f"{example} holds {short(x_k)} {where}: it needs a number")
-        if not isfinite(x_k):
-            raise ValueError(
-                f"{example} holds {float(x_k)!r} {where}: every number needs to be finite; mend it or leave the "
-                "example out"
-            )
+        with suppress(OverflowError):  # as of 10 ** 400
+            if isfinite(x_k):
+                continue
+        raise ValueError(f"{example} holds {short(x_k)} {where}: every number needs to be finite; mend it or leave "
+                         "the example out")  # fmt: skip
+    return [*map(float, x)]
 
 
 class Split(NamedTuple):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from copy import deepcopy
 from functools import reduce
 from typing import Any, ClassVar, Self
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nn.arguments import Answering, in_range
-from nn.data import Split
+from nn.data import Split, check_rows, rows_of
 
 Array = NDArray[np.float64]
 Rows = list[list[float]]
@@ -136,8 +135,9 @@ class Step(Preprocessor, ABC):
             raise ValueError(f"{self!r} got rows of {rows.shape[1]} numbers: it needs {width}, as when it was fitted")
         with np.errstate(all="ignore"):
             result = function(rows) if len(rows) else rows
-        if not np.isfinite(result).all():
-            raise ValueError(f"{self!r} makes a number beyond the largest float, 1.8e308, of {_place(result)}")
+        if len(beyond := np.argwhere(~np.isfinite(result))):
+            i, k = beyond[0] + 1
+            raise ValueError(f"{self!r} makes a number beyond the largest float, 1.8e308, of row {i}, column {k}")
         found: Rows = result.tolist()
         return found
 
@@ -230,9 +230,11 @@ class PrincipalComponents(Step, ABC):
             raise ValueError("the numbers are so large that their covariance overflows: scale them down first")
         eigenvalues, columns = np.linalg.eigh(covariance)
         vectors = columns.T[::-1][: self.components]
-        largest = vectors[np.arange(len(vectors)), np.abs(vectors).argmax(axis=1)]
-        # eigenvectors have no sign of their own; rounding makes eigenvalues of 0 a little negative
-        return mean, vectors * np.sign(largest)[:, None], np.maximum(eigenvalues[::-1][: self.components], 0.0)
+        sizes = np.abs(vectors)  # of which rounding makes any one the largest where several are equal
+        first = (sizes >= (1.0 - 1e-6) * sizes.max(axis=1, keepdims=True)).argmax(axis=1)
+        signs = np.sign(vectors[np.arange(len(vectors)), first])  # eigenvectors have none of their own
+        # rounding makes eigenvalues of 0 a little negative
+        return mean, vectors * signs[:, None], np.maximum(eigenvalues[::-1][: self.components], 0.0)
 
     def forward(self, X: Array) -> Array:
         return (X - self.mean_) @ self.components_.T
@@ -251,7 +253,7 @@ class PCA(PrincipalComponents):
 
     mean_         of each feature
     components_   V, of shape (components, n): the eigenvectors of the covariance C = 1/m Σ (x − mean)(x − mean)ᵀ as
-                  rows; the entry of largest size in each is positive
+                  rows; the first of the largest entries in size of each is positive
     eigenvalues_  the variance along each, in falling order
 
     >>> pca = PCA().fit([[2.0, 0.0], [4.0, 2.0], [6.0, 10.0]])
@@ -468,37 +470,9 @@ def one_hot(label: int, classes: int) -> list[float]:
 
 
 def matrix(X: ArrayLike) -> Array:
-    """The rows as an array of shape (m, n). ValueError where they are ragged or a number is not finite."""
-    if isinstance(X, Sequence):
-        listed: list[Any] = list(X)
-        for i, row in enumerate(listed):
-            if not isinstance(row, Sequence) and np.ndim(row) != 1:
-                raise ValueError(f"row {i + 1} is {row!r}: it needs a list of examples; for one example give [x]")
-            if len(row) != len(listed[0]):
-                raise ValueError(f"row {i + 1} has {len(row)} numbers, row 1 has {len(listed[0])}: all need as many")
-    try:
-        rows = np.array(X, dtype=np.float64)
-    except (TypeError, ValueError):
-        cells: Any = X
-        for i, row in enumerate(cells):
-            for k, cell in enumerate(row):
-                with suppress(TypeError, ValueError):
-                    if np.array(cell, dtype=np.float64).ndim == 0:
-                        continue
-                raise ValueError(f"row {i + 1}, column {k + 1} is {cell!r}: it needs a number") from None
-        raise
-    rows = rows.reshape(0, 0) if not rows.size and rows.ndim < 2 else rows
-    if rows.ndim != 2:
-        raise ValueError(f"an array of {rows.ndim} dimensions: it needs rows of numbers; for one example give [x]")
-    if not np.isfinite(rows).all():
-        raise ValueError(f"{_place(rows)} is {rows[~np.isfinite(rows)][0]}: every number needs to be finite")
-    return rows
-
-
-def _place(rows: Array) -> str:
-    """Where the first number that is not finite stands."""
-    i, k = np.argwhere(~np.isfinite(rows))[0]
-    return f"row {i + 1}, column {k + 1}"
+    """The rows as an array of shape (m, n). Raises as ``nn.data.check_rows``."""
+    rows = check_rows(rows_of("X", X), "example")
+    return np.array(rows) if rows else np.empty((0, 0))
 
 
 def _kind(step: Step) -> str:
@@ -507,15 +481,13 @@ def _kind(step: Step) -> str:
 
 def _by_step(state: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """(kind, its own state) of each step, in order."""
-    found: dict[int, tuple[str, dict[str, Any]]] = {}
+    found: dict[tuple[int, str], dict[str, Any]] = {}
     for path, learned in state.items():
-        place, _, rest = path.partition(".")
-        kind, _, name = rest.partition(".")
+        place, kind, name = [*path.split(".", 2), "", ""][:3]
         if not place.isdecimal() or kind not in BY_NAME:
             raise ValueError(f"{path!r} in the state names no step: it needs place, kind and name, 0.pca.mean_")
-        if found.setdefault(int(place), (kind, {}))[0] != kind:
-            raise ValueError(f"step {place} of the state is {found[int(place)][0]} and {kind}: it needs to be one")
-        found[int(place)][1][name] = learned
-    if sorted(found) != list(range(len(found))):
-        raise ValueError(f"the state has the steps {sorted(found)}: it needs 0, 1, … without a gap")
-    return [found[i] for i in range(len(found))]
+        found.setdefault((int(place), kind), {})[name] = learned
+    if [place for place, _ in sorted(found)] != list(range(len(found))):
+        steps = ", ".join(f"{place}.{kind}" for place, kind in sorted(found))
+        raise ValueError(f"the state has the steps {steps}: it needs 0, 1, … without a gap, each of one kind")
+    return [(kind, found[place, kind]) for place, kind in sorted(found)]

@@ -161,6 +161,26 @@ def test_d6_components_are_scikit_learns_up_to_sign(rows):
     assert (ours.components_[np.arange(len(ours.components_)), np.abs(ours.components_).argmax(axis=1)] > 0.0).all()
 
 
+@pytest.mark.parametrize("slope", [1.0, -1.0])
+@pytest.mark.parametrize("make", [PCA, Whiten])
+def test_d6_components_have_one_sign_in_whatever_order_the_rows_come(make, slope):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=30)
+    rows = Standardize().fit_transform(np.column_stack([x, slope * x + rng.normal(size=30)]))
+    for _ in range(40):  # the entries of both components are ±√½, up to rounding
+        rng.shuffle(rows)
+        components = make().fit(rows).components_
+        equal_rows(components, np.array([[1.0, slope], [1.0, -slope]]) / math.sqrt(2.0))
+
+
+def test_d6_of_three_equal_entries_the_first_is_positive():
+    rng = np.random.default_rng(1)
+    common = np.array([[1.0, -1.0, -1.0]]) * rng.normal(size=(60, 1))
+    rows = np.concatenate([common + e for e in 0.1 * np.vstack([np.eye(3), -np.eye(3)])])  # alike in all directions
+    first = [PCA().fit(rng.permutation(rows)).components_[0] for _ in range(20)]
+    equal_rows(first, [[3**-0.5, -(3**-0.5), -(3**-0.5)]] * 20)
+
+
 def test_d6_whitening_is_scikit_learns_up_to_sign_and_its_variance():
     rows = np.array(Standardize().fit_transform(wine().X))
     theirs = decomposition.PCA(whiten=True).fit_transform(rows) * math.sqrt(len(rows) / (len(rows) - 1))
@@ -241,16 +261,15 @@ def test_before_it_is_fitted_the_remedy_is_said(make):
 
 
 BAD_ROWS = [
-    ([[1.0, 2.0], [3.0]], "row 2 has 1 numbers, row 1 has 2"),
-    ([[1.0, 2.0], [3.0, math.nan]], "row 2, column 2 is nan"),
-    ([[1.0, 2.0], [None, 3.0]], "row 2, column 1 is nan"),
-    ([[math.inf, 2.0], [3.0, 4.0]], "row 1, column 1 is inf"),
-    ([[1.0, 2.0], [3.0, "x"]], "row 2, column 2 is 'x': it needs a number"),
-    (np.array([[1.0, "x"]], dtype=object), "row 1, column 2 is 'x': it needs a number"),
-    ([[1.0, 2.0], [3.0, [4.0]]], r"row 2, column 2 is \[4.0\]: it needs a number"),
-    ([1.0, 2.0], r"give \[x\]"),
-    (np.zeros(3), r"give \[x\]"),
-    (np.zeros((2, 2, 2)), "3 dimensions"),
+    ([[1.0, 2.0], [3.0]], "example 2, counted from 1, has 1 numbers and the first 2"),
+    ([[1.0, 2.0], [3.0, math.nan]], "example 2, counted from 1, holds nan in place 2"),
+    ([[1.0, 2.0], [None, 3.0]], "example 2, counted from 1, holds None in place 1"),
+    ([[math.inf, 2.0], [3.0, 4.0]], "example 1, counted from 1, holds inf in place 1"),
+    ([[1.0, 2.0], [3.0, "x"]], "example 2, counted from 1, holds 'x' in place 2: it needs a number"),
+    (np.array([[1.0, "x"]], dtype=object), "example 1, counted from 1, holds 'x' in place 2: it needs a number"),
+    ([[1.0, 2.0], [3.0, [4.0]]], r"example 2, counted from 1, holds \[4.0\] in place 2: it needs a number"),
+    (np.zeros((2, 2, 2)), r"holds \[0.0, 0.0\] in place 1: it needs a number"),
+    (5.0, "X = 5.0: it needs a list, an array or a DataFrame"),
 ]
 
 
@@ -260,7 +279,7 @@ def test_rows_that_are_no_matrix_are_refused_with_their_place_and_nothing_is_lea
     preprocessor = make().fit(X)
     before = preprocessor.state_dict()
     for call in (preprocessor.fit, preprocessor.transform, preprocessor.inverse_transform):
-        with pytest.raises(ValueError, match=words):
+        with pytest.raises((ValueError, TypeError), match=words):
             call(rows)
     assert preprocessor.state_dict() == before
 
@@ -362,7 +381,7 @@ def test_a_pipeline_is_made_anew_from_its_state():
         ({"0.standardize.mean_": [0.0, math.nan]}, "not finite"),
         ({"0.standardize.scale_": [0.0, 1.0]}, "needs mean_, std_"),
         ({"3.pca.mean_": [1.0]}, "without a gap|standardize, pca, pca"),
-        ({"1.zero_center.mean_": [1.0]}, "step 1 of the state is pca and zero_center"),
+        ({"1.zero_center.mean_": [1.0]}, "steps 0.standardize, 1.pca, 1.zero_center: it needs .* each of one kind"),
         ({"1.pca.components_": [[1.0, 2.0]]}, "components_|eigenvalues_"),
         ({"weights": [0.0, 1.0]}, "names no step"),
         ({"0.center.mean_": [0.0, 1.0]}, "names no step"),
