@@ -89,6 +89,7 @@ class Optimizer(Constructed, ABC):
 
     @property
     def groups(self) -> Sequence[Optimizer]:
+        """An optimiser for each group of parameters; itself where there are no groups."""
         return self._groups or (self,)
 
     @abstractmethod

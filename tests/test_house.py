@@ -44,6 +44,7 @@ MAY_IMPORT = {
     **dict.fromkeys(SHARED_BY_READERS, CALCULUS | {"value", "functions", *FOR_ALL}),
 }
 KNOW_NO_VALUE = {"nn.arguments", "nn.init", "nn.data", "nn.preprocessing", "nn.backprop"}
+KNOW_NO_VALUE |= {"autograd.number_systems.floats"}
 
 
 def at_run_time(node):

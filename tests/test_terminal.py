@@ -88,7 +88,7 @@ def frames(written, columns):
 @WIDTHS
 def test_each_epoch_of_a_run_is_a_clean_line_beside_its_bar(columns, tmp_path):
     lines, written = terminal(columns, "-c", COMMAND, str(tmp_path / "run"))
-    epochs = [line for line in lines if line.startswith("epoch")]
+    epochs = [line for line in lines if line.startswith("epoch ")]
     gap, name = ("   ", "validation loss") if columns >= 80 else ("  ", "validation")
     line = rf"epoch \d{gap}loss \d\.\d{{4}}{gap}{name} \d\.\d{{4}}{gap}accuracy [ \d]\d\d\.\d%"
     assert len(epochs) == 3 and all(re.fullmatch(line, epoch) for epoch in epochs)
