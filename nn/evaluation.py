@@ -215,17 +215,15 @@ def numbers_of(outputs: Iterable[Any]) -> list[list[float]]:
     return [[*map(data_of, units_of(output))] for output in outputs]
 
 
-def task_of(model: Module, data: Dataset | None = None, loss: Loss | None = None) -> Task:
+def task_of(model: Module, data: Dataset, loss: Loss | None = None) -> Task:
     """The task of a model: by a loss, by the one that it was trained with, else by its last operation.
 
     A model that ends with σ gives probabilities, one that ends with tanh numbers, any other logits, or numbers where
     the targets are no labels.
     """
     if loss is None and model.task is not None:
-        task: Task = model.task
-        return task if data is None else replace(task, units=data.units)
-    if data is None or not data.X:
-        return Task.reading("logits", Dataset([[0.0]], [0]), units=1)
+        known: Task = replace(model.task, units=data.units)
+        return known
     with evaluating(model), collector_paused():
         units = units_of(model.batch([lift(data.X[0])])[0])
     if loss is not None:
@@ -274,7 +272,9 @@ def r2(model: Module, data: Dataset, loss: Loss | None = None) -> float:
 @answering
 def predict(model: Module, X: Sequence[Sequence[float]]) -> list[Any]:
     """What the model predicts for each example: its label as the targets have it, or its number in their units."""
-    task = task_of(model)
+    if not len(X):
+        return []
+    task = model.task or task_of(model, Dataset(X[:1], [0]))
     return [task.prediction(units) for units in numbers_of(outputs_of(model, X))]
 
 

@@ -33,7 +33,7 @@ from tempfile import TemporaryDirectory
 from autograd.errors import text_name
 from autograd.files import append, write_whole
 from nn.checkpoint import BEST, load, load_metadata, load_preprocessing, load_training, save, save_training
-from nn.data import Split
+from nn.data import Dataset, Split
 from nn.diagnostics import LayerRecord
 from nn.evaluation import accuracy, numbers_of, outputs_of, task_of
 from nn.experiment import Config, Experiment, build, loss_of, network
@@ -169,7 +169,7 @@ def predictions(folder: Path, path: Path) -> tuple[str, tuple[int, int] | None]:
         model = network(config, len(X[0]), len(classes), Random(0))
     load(model, folder / source, part)
     outputs = outputs_of(model, X)
-    labels = [task_of(model).decide(units) for units in numbers_of(outputs)]
+    labels = [task_of(model, Dataset(X[:1], [0])).decide(units) for units in numbers_of(outputs)]
     text = StringIO()
     writer = csv.writer(text, delimiter=table.separator, lineterminator="\n")
     mark = "," if any("," in c and table.number(c) is not None for row in table.rows for c in row) else "."

@@ -190,6 +190,7 @@ def test_a_model_that_no_training_knows_is_read_by_its_last_layer():
         model = MLP(2, [1], output=output)
         model.load_state_dict(weights)
         assert nn.accuracy(model, data) == expected
+        assert [y == found for y, found in zip(data.y, nn.predict(model, data.X))].count(True) == 4 * expected
     model = MLP(2, [1])
     model.load_state_dict(weights)
     assert nn.rmse(model, Dataset([[1.0, 0.0], [2.0, 0.0]], [1.5, 2.0])) == 0.125**0.5
