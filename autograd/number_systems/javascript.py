@@ -80,8 +80,7 @@ BINDING = dict.fromkeys(COMPARISONS, 1) | {"+": 2, "-": 2, "*": 3, "/": 3, "nega
 ATOM = 5  # letters and calls hold together most tightly
 MOST_QUESTIONS = 8  # comparisons one after another in a condition
 
-_answers: ContextVar[tuple[bool, ...]] = ContextVar("_answers", default=())
-_asked: ContextVar[list[Expression]] = ContextVar("_asked")
+_answers: ContextVar[dict[str, bool] | None] = ContextVar("_answers", default=None)  # while a condition is run
 
 
 def _infix(name: str, swapped: bool = False) -> Callable[[Any, Operand], Expression]:
@@ -121,13 +120,12 @@ class Expression:
 
     def __bool__(self) -> bool:
         """Only ``condition`` may ask this: a rule has no number to decide with."""
-        asked = _asked.get(None)
-        if asked is None:
-            raise TypeError(f"a rule asks no `if`, and here one asks {self!r}: write n.where or n.heaviside")
-        asked.append(self)
-        if len(asked) > len(_answers.get()):
-            raise _Undecided
-        return _answers.get()[len(asked) - 1]
+        answers, question = _answers.get(), repr(self)
+        if answers is None:
+            raise TypeError(f"a rule asks no `if`, and here one asks {question}: write n.where or n.heaviside")
+        if question not in answers:
+            raise _Undecided(question)
+        return answers[question]
 
     def __repr__(self) -> str:
         return _texts([self], inline=True)[1][0]
@@ -174,31 +172,28 @@ def condition(test: Callable[..., Any], operands: Sequence[Expression]) -> str:
     >>> condition(lambda x: -1.0 < x < 1.0, letters(1))
     '(x1) => (x1 > -1 ? x1 < 1 : false)'
     """
-    return f"({', '.join(x.name for x in operands)}) => {_decided(test, operands, ())}"
+    return f"({', '.join(x.name for x in operands)}) => {_decided(test, operands, {})}"
 
 
-def _decided(test: Callable[..., Any], operands: Sequence[Expression], answers: tuple[bool, ...]) -> str:
+def _decided(test: Callable[..., Any], operands: Sequence[Expression], answers: dict[str, bool]) -> str:
     """The test's outcome where its comparisons turn out as ``answers`` says; a choice where it asks for one more."""
-    given, asked = _answers.set(answers), _asked.set([])
+    outside = _answers.set(answers)
     try:
         outcome = test(*operands)
-    except _Undecided:
-        question = _asked.get()[-1]
-    else:
-        for question, answer in zip(_asked.get(), answers):
-            outcome = answer if outcome is question else outcome  # `x and y` gives back x where x is false
-        if isinstance(outcome, bool):
-            return "true" if outcome else "false"
-        if isinstance(outcome, Expression) and outcome.name in COMPARISONS:
-            return repr(outcome)
-        raise TypeError(f"a condition gives true or false, not {outcome!r}")
+    except _Undecided as undecided:
+        if len(answers) == MOST_QUESTIONS:
+            raise TypeError(f"a condition of more than {MOST_QUESTIONS} comparisons one after another") from None
+        [question] = undecided.args
+        yes, no = (_decided(test, operands, answers | {question: answer}) for answer in (True, False))
+        return f"({question} ? {yes} : {no})"
     finally:
-        _answers.reset(given)
-        _asked.reset(asked)
-    if len(answers) == MOST_QUESTIONS:
-        raise TypeError(f"a condition of more than {MOST_QUESTIONS} comparisons one after another")
-    yes, no = (_decided(test, operands, (*answers, answer)) for answer in (True, False))
-    return f"({question!r} ? {yes} : {no})"
+        _answers.reset(outside)
+    outcome = answers.get(repr(outcome), outcome)  # `x and y` gives back x where x is false
+    if isinstance(outcome, bool):
+        return "true" if outcome else "false"
+    if isinstance(outcome, Expression) and outcome.name in COMPARISONS:
+        return repr(outcome)
+    raise TypeError(f"a condition gives true or false, not {outcome!r}")
 
 
 def operations(results: Iterable[Operand]) -> list[Expression]:
