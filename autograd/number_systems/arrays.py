@@ -18,6 +18,7 @@ Array = NDArray[np.float64]
 divide, exp, expm1, floor, log, log1p, log2 = np.divide, np.exp, np.expm1, np.floor, np.log, np.log1p, np.log2
 sin, cos, tan, asin, acos, atan, atan2 = np.sin, np.cos, np.tan, np.arcsin, np.arccos, np.arctan, np.arctan2
 sinh, cosh, tanh, heaviside, maximum, minimum = np.sinh, np.cosh, np.tanh, np.heaviside, np.maximum, np.minimum
+abs = np.abs
 
 
 def sum(x: Iterable[Array]) -> Array:
@@ -37,21 +38,12 @@ def softplus(z: Array) -> Array:
     return np.maximum(z, 0.0) + np.log1p(np.exp(-np.abs(z)))
 
 
-def erf(x: Array) -> Array:
-    return _each(math.erf, x)
+def _each(function: Callable[[float], float]) -> Callable[[Array], Array]:
+    """The function number by number, where NumPy has none of its own."""
+    return lambda x: np.fromiter(map(function, np.ravel(x).tolist()), np.float64, np.size(x)).reshape(np.shape(x))
 
 
-def erfc(x: Array) -> Array:
-    return _each(math.erfc, x)
-
-
-def _each(function: Callable[[float], float], x: Array) -> Array:
-    """Number by number, where NumPy has no function of its own."""
-    return np.fromiter(map(function, np.ravel(x).tolist()), np.float64, np.size(x)).reshape(np.shape(x))
-
-
-def abs(x: Array) -> Array:
-    return np.abs(x)
+erf, erfc = map(_each, (math.erf, math.erfc))
 
 
 def detach(x: Array) -> Array:

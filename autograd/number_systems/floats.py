@@ -13,11 +13,12 @@ from builtins import sum as _sum
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from math import atan, atan2, erf, erfc, tanh
+from math import fabs as abs
 from typing import Any, SupportsFloat
 
 from autograd.errors import shown
 
-__all__ = ["atan", "atan2", "erf", "erfc", "sum", "tanh"]
+__all__ = ["abs", "atan", "atan2", "erf", "erfc", "sum", "tanh"]
 
 nan, inf = math.nan, math.inf
 
@@ -132,11 +133,7 @@ def sigmoid(z: float) -> float:
 
 
 def softplus(z: float) -> float:
-    return max(z, 0.0) + math.log1p(math.exp(-math.fabs(z)))
-
-
-def abs(x: float) -> float:
-    return math.fabs(x)
+    return max(z, 0.0) + math.log1p(math.exp(-abs(z)))
 
 
 def heaviside(x: float, at_zero: float) -> float:

@@ -6,6 +6,7 @@ SymPy differentiates and evaluates its formula.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import Any
@@ -16,6 +17,8 @@ from sympy import acos, asin, atan, atan2, cos, erf, erfc, exp, log, sin, sqrt, 
 Expression = Any  # SymPy ships no types
 
 __all__ = ["acos", "asin", "atan", "atan2", "cos", "erf", "erfc", "exp", "log", "sin", "sqrt", "tan"]
+times, divide, power = operator.mul, operator.truediv, operator.pow
+pow = power
 
 
 def number(x: float) -> Expression:
@@ -161,19 +164,3 @@ def log1p(x: Expression) -> Expression:
 
 def expm1(x: Expression) -> Expression:
     return sympy.exp(x) - 1
-
-
-def times(x: Expression, y: Expression) -> Expression:
-    """x y."""
-    return x * y
-
-
-def divide(x: Expression, y: Expression) -> Expression:
-    return x / y
-
-
-def power(x: Expression, p: Expression) -> Expression:
-    return x**p
-
-
-pow = power

@@ -5,13 +5,13 @@ Constants enter as plain floats; what a rule does with floats alone stays a floa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from math import inf
 from typing import Any
 
 from autograd import primitives
 from autograd.number_systems import floats
-from autograd.primitives import REAL, TABLE, Primitive, detach, exp, greater, maximum
+from autograd.primitives import REAL, TABLE, Primitive, detach, exp, greater, maximum, sum
 from autograd.value import Operand, Value, apply
 
 
@@ -42,14 +42,6 @@ def where(condition: Operand, x: Operand, y: Operand) -> Operand:
     if isinstance(condition, Value):  # a node, so that a recorded derivative decides in each run
         return primitives.where(condition, x, y)
     return x if condition else y
-
-
-def sum(x: Iterable[Operand]) -> Value:
-    return primitives.sum(*x)
-
-
-def hypot(x: Sequence[Operand]) -> Value:
-    return primitives.hypot(*x)
 
 
 def shares(x: Sequence[Operand]) -> list[Value]:
