@@ -5,7 +5,7 @@ Every reader that tells, draws or walks the backward pass reads it from here. No
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from math import inf
 from typing import NamedTuple
 
@@ -33,25 +33,27 @@ class Contribution(NamedTuple):
     product: float
 
 
-def contributions(root: Value) -> Iterator[Contribution]:
+def contributions(root: Value, without: Collection[Value] = ()) -> Iterator[Contribution]:
     """Every contribution of the backward pass from ``root``, in its order; summed by parent they are the gradients.
+
+    without   values where the pass ends: they receive, and give nothing
 
     >>> x = Value(3.0, "x")
     >>> [c.product for c in contributions(x * x)]
     [3.0, 3.0]
     """
     total = {root: 1.0}
-    for node in reversed(topological_order(root)):
+    for node in reversed(topological_order(root, without)):
         upstream = total[node]
         for parent, local, product in carried(node, upstream):
             total[parent] = total.get(parent, 0.0) + product
             yield Contribution(node, parent, upstream, local, product)
 
 
-def gradients(root: Value) -> dict[Value, float]:
+def gradients(root: Value, without: Collection[Value] = ()) -> dict[Value, float]:
     """∂root/∂node for every node of the graph: the contributions summed."""
     total = {root: 1.0}
-    for c in contributions(root):
+    for c in contributions(root, without):
         total[c.parent] = total.get(c.parent, 0.0) + c.product
     return total
 

@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd.contributions import gradients
 from autograd.errors import clipped
-from autograd.graph import carried, topological_order
 from autograd.number_systems import floats
 from autograd.primitives import affine, identity
 from autograd.text import printable
@@ -258,10 +258,7 @@ def _slope(z: list[Value], a: list[Value]) -> Array | None:
         return None
     layer, slopes = set(z), []
     for z_j, a_j in zip(z, a):
-        grad = {a_j: 1.0}
-        for node in reversed(topological_order(a_j, without=layer)):
-            for parent, _, product in carried(node, grad[node]):
-                grad[parent] = grad.get(parent, 0.0) + product
+        grad = gradients(a_j, without=layer)
         if not layer & grad.keys() <= {z_j}:
             return None
         slopes.append(grad.get(z_j, 0.0))

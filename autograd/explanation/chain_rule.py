@@ -82,11 +82,7 @@ class Explanation(Told):
         if self.f is self.wrt:
             return [Term(self.wrt, 1.0, 1.0)]
         cone = self.formulas.cone(self.f)
-        upstream = {self.f: 1.0}
-        for x in [self.f, *reversed(cone)]:
-            if x in upstream and (x is self.f or self.formulas.folds(x)):
-                for parent, _, product in carried(x, upstream[x]):
-                    upstream[parent] = upstream.get(parent, 0.0) + product
+        upstream = gradients(self.f, without={v for v in cone if not self.formulas.folds(v)})
         from_wrt = self._forward(())
         between = [v for v in cone if not self.formulas.folds(v) and (v is self.wrt or v.parents)]
         if not any(v in from_wrt for v in between):
