@@ -1,7 +1,6 @@
 """Where in the user's code each node is made: its file and line, remembered while ``REMEMBERING`` is hooked in.
 
-Otherwise nothing here runs: the engine's own two ways to make a node are in their places. The line of each new node
-is kept, whichever thread makes it, until ``forget``.
+Otherwise nothing here runs. The line of each new node is kept, whichever thread makes it, until ``forget``.
 """
 
 from __future__ import annotations
@@ -58,20 +57,17 @@ class Hooks:
         return self._depth.get() > 0
 
 
-class Lines:
-    """The lines where nodes were made."""
+# by id: so no graph is kept alive, and a new node at an old one's address overwrites what was said of it
+_made_in: dict[int, tuple[str, int]] = {}
 
-    def __init__(self) -> None:
-        # by id: so no graph is kept alive, and a new node at an old one's address overwrites what was said of it
-        self.of: dict[int, tuple[str, int]] = {}
 
-    def place(self, node: Value) -> str:
-        """File, line and what is written there, ``file.py, line 12, `y = log(x)```; empty where it is not known."""
-        if id(node) not in self.of:
-            return ""
-        file, line = self.of[id(node)]
-        code = getline(file, line).strip()
-        return (f"{file}, line {line}" if file else "a line that is not known") + (f", `{code}`" if code else "")
+def place(node: Value) -> str:
+    """File, line and what is written there, ``file.py, line 12, `y = log(x)```; empty where it is not known."""
+    if id(node) not in _made_in:
+        return ""
+    file, line = _made_in[id(node)]
+    code = getline(file, line).strip()
+    return (f"{file}, line {line}" if file else "a line that is not known") + (f", `{code}`" if code else "")
 
 
 def outside(frame: FrameType | None) -> tuple[str, int]:
@@ -84,19 +80,18 @@ def outside(frame: FrameType | None) -> tuple[str, int]:
 
 
 _new, _init = value._new, Value.__init__
-_lines = Lines()
 
 
 def _new_with_line(of: type) -> Any:
     node = _new(of)
-    _lines.of[id(node)] = outside(sys._getframe(1))
+    _made_in[id(node)] = outside(sys._getframe(1))
     return node
 
 
 def _init_with_line(self: Value, *arguments: Any, **options: Any) -> None:
-    _lines.of[id(self)] = outside(sys._getframe(1))
+    _made_in[id(self)] = outside(sys._getframe(1))
     _init(self, *arguments, **options)
 
 
 REMEMBERING = ((value, "_new", _new_with_line), (Value, "__init__", _init_with_line))
-place, forget = _lines.place, _lines.of.clear
+forget = _made_in.clear
