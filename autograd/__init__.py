@@ -77,14 +77,8 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     """What is not loaded yet: the readers by name, every function on Values from ``functions``."""
     if name == "__all__":  # what ``from autograd import *`` takes: Python's own sum, abs and pow stay
-        public = {
-            "Value",
-            "collector_paused",
-            "no_grad",
-            "primitive",
-            *_HOMES,
-            *_names_of(import_module("autograd.functions")),
-        }
+        functions = _names_of(import_module("autograd.functions"))
+        public = {"Value", "collector_paused", "no_grad", "primitive", *_HOMES, *functions}
         return sorted(public - set(dir(builtins)))
     if not name.startswith("_"):
         home = import_module(f"autograd.{_HOMES.get(name, 'functions')}")

@@ -1,7 +1,4 @@
-"""``python -m autograd "f = x*y" x=2 y=3``: what the backward pass multiplied and added, for a function typed in.
-
-A table of every named node's value and gradient, then the chain rule written out by ``explain``.
-"""
+"""``python -m autograd "f = x*y" x=2 y=3``: what the backward pass multiplied and added, for a function typed in."""
 
 from __future__ import annotations
 

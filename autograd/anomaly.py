@@ -1,8 +1,4 @@
-"""The first number that is NaN or infinite, and where in the user's code it arose.
-
-A node knows its parents and its local derivatives: walked in the order of the forward pass and then of the backward
-pass, they show the first number that is not finite. Outside of ``detect_anomaly`` nothing is walked.
-"""
+"""The first number that is NaN or infinite, and where in the user's code it arose."""
 
 from __future__ import annotations
 

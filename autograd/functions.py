@@ -1,8 +1,4 @@
-"""The functions that a user calls on Values: the whole table, and what is composed of its entries.
-
-The table's functions of many operands take them one by one or as a list: ``product(x, y, z)``,
-``product([x, y, z])``.
-"""
+"""The functions that a user calls on Values: the whole table, and what is composed of its entries."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Derivatives that can be differentiated again: both modes, with the table's rules run on Values, not on floats.
-
-``grad`` is the backward pass; ``jvp`` is forward mode, one sweep for one direction of the inputs.
-"""
+"""Derivatives that can be differentiated again: both modes, with the table's rules run on Values, not on floats."""
 
 from __future__ import annotations
 

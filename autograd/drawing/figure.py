@@ -1,7 +1,4 @@
-"""The figure: boxes with their words and wires with their strokes, which layouts place and formats write.
-
-The graph's nodes and the neuron diagram's units both end here, so that each layout and each format exists once.
-"""
+"""The figure: boxes with their words and wires with their strokes, which layouts place and formats write."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The lecture's neuron diagram: circles in layers, edges by the weight's sign and size, z, a and δ inside.
-
-What is drawn comes as a ``Diagram`` of plain data: the package ``nn`` makes it, of which nothing here knows.
-"""
+"""The lecture's neuron diagram: circles in layers, edges by the weight's sign and size, z, a and δ inside."""
 
 from __future__ import annotations
 
@@ -28,7 +25,7 @@ class Unit(NamedTuple):
 
 
 class Diagram(NamedTuple):
-    """A network as data.
+    """A network as plain data, which the package ``nn`` makes.
 
     layers    its units, the input first
     weights   for each layer but the first the rows of W: weights[l][j][k] leads from unit k to unit j of layer l + 1

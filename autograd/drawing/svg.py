@@ -9,25 +9,13 @@ from __future__ import annotations
 from hashlib import sha256
 from html import escape
 
-from autograd.drawing.figure import (
-    FONT_SIZE,
-    INDEXED,
-    LINE_HEIGHT,
-    Box,
-    Figure,
-    Kind,
-    Placement,
-    Point,
-    Stroke,
-    Wire,
-    text_width,
-)
+from autograd.drawing.figure import FONT_SIZE, INDEXED, LINE_HEIGHT, Box, Figure, Placement, Point, Wire, text_width
 from autograd.errors import text_name
 
 MARGIN = 14.0
 MOST_TITLE = 400
 
-OUTLINES: dict[Kind, tuple[str, str]] = {  # fill and line
+OUTLINES: dict[str, tuple[str, str]] = {  # fill and line
     "input": ("input_fill", "input"),
     "constant": ("canvas", "line"),
     "operation": ("plain", "line"),
@@ -37,7 +25,7 @@ OUTLINES: dict[Kind, tuple[str, str]] = {  # fill and line
     "dropped": ("canvas", "line"),
     "words": ("canvas", "canvas"),
 }
-STROKES: dict[Stroke, str] = {
+STROKES: dict[str, str] = {
     "plain": "line", "lit": "negative", "faint": "faint", "positive": "positive", "negative": "negative",
 }  # fmt: skip
 SHAPES = {

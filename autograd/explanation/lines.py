@@ -31,7 +31,8 @@ def wrapped(pieces: list[str], start: str, apart: str = " ") -> list[str]:
             line = " " * len(start) + piece
         else:
             line += apart + piece
-    return [part for line in [*lines, line] for part in _cut(line, min(len(start), 40))]
+    indent = " " * min(len(start), 40)  # of what is longer than a line, and has spaces or not
+    return [part for line in [*lines, line] for part in textwrap.wrap(line, WIDTH, subsequent_indent=indent)]
 
 
 def rows(pieces: list[str], per_row: int = 4) -> list[str]:
@@ -42,11 +43,6 @@ def rows(pieces: list[str], per_row: int = 4) -> list[str]:
 def html_line(text: str) -> str:
     """Text for HTML, with the indices of names below the line."""
     return re.sub(r"_(\d+(?:,\d+)*)", r"<sub>\1</sub>", escape(text))
-
-
-def _cut(line: str, indent: int) -> list[str]:
-    """A piece that is longer than a line, broken at its spaces, or anywhere where it has none."""
-    return textwrap.wrap(line, WIDTH, subsequent_indent=" " * indent) if len(line) > WIDTH else [line]
 
 
 def check_values(function: str, **nodes: object) -> None:

@@ -1,7 +1,4 @@
-"""Pages of their own: one HTML file with its style and script inside, which a notebook shows in a frame.
-
-What a page is about, a graph or a run, whoever makes it knows; here is what all of them have around it.
-"""
+"""Pages of their own: one HTML file with its style and script inside, which a notebook shows in a frame."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Holds a program against a fresh graph of the same loss, node by node: the first that differs was frozen.
-
-A graph leaves out what was decided and what was read from ``.data``. Built again, it shows both.
-"""
+"""Holds a program against a fresh graph of the same loss, node by node: the first that differs was frozen."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from autograd.replay.flattening import Bools, Ints
 
 Step = Callable[[], object]  # mostly a partial of one NumPy function: no Python frame between
 Compute = Callable[[Array], object]
+_numbers: Any = memoryview  # of floats and bools too, which its type does not know
 
 
 class Strided(NamedTuple):
@@ -55,10 +56,6 @@ def is_finite(array: Array) -> bool:
     (True, False)
     """
     return isfinite(np.dot(array, array)) or bool(np.isfinite(array).all())
-
-
-def _numbers(array: Any) -> Any:
-    return memoryview(array)
 
 
 class Memory:

@@ -199,7 +199,7 @@ class Plan:
         singles = [slot[single][blocks][:, rows][:, :, units] for single in grid.singles]
         self.groups.append(Product(self.memory, nodes, w[blocks][:, units], a[blocks][:, rows], singles))
         if nodes.size > 1:
-            self._is_one()
+            self.whole.add(len(self.memory.shapes) - 1)  # what was placed last
 
     def _plain(self, nodes: Ints) -> None:
         """Nodes of one level and operation, by where their operands lie."""
@@ -255,11 +255,7 @@ class Plan:
             Elementwise(memory, nodes.reshape(shape), [c.reshape(shape) for c in columns.T], operation)
         )
         if whole:
-            self._is_one()
-
-    def _is_one(self) -> None:
-        """What was placed last is a layer's."""
-        self.whole.add(len(self.memory.shapes) - 1)
+            self.whole.add(len(self.memory.shapes) - 1)  # what was placed last
 
 
 def find_levels(flat: Flat, fused: Fused, rows: Rows) -> Ints:

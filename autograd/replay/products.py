@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd.replay.flattening import Ints
-from autograd.replay.fusing import Fused, Ragged
+from autograd.replay.fusing import Fused
 
 Words = NDArray[np.uint64]
 
@@ -47,7 +47,7 @@ def find_rows(fused: Fused, size: int) -> Rows:
     words = _words(size)
     position = np.arange(len(fused.w.items)) - np.repeat(fused.w.start[:-1], count)
     times = _words(int(count.max()) + 1)[position] | np.uint64(1)
-    hashes = np.concatenate([_row_hash(row, words, times) for row in (fused.w, fused.a)])
+    hashes = np.concatenate([np.add.reduceat(words[row.items] * times, row.start[:-1]) for row in (fused.w, fused.a)])
     hashes += np.tile(count, 2).astype(np.uint64)
     _, first, number = np.unique(hashes, return_index=True, return_inverse=True)
     items, starts = (fused.w.items, fused.a.items), fused.w.start
@@ -109,10 +109,6 @@ def _grid(fused: Fused, rows: Rows, members: Ints, w: Ints, a: Ints) -> Grid:
 
 def _content(rows: Rows, numbers: Ints) -> Ints:
     return np.stack([rows.content[i] for i in numbers.ravel()]).reshape(*numbers.shape, -1)
-
-
-def _row_hash(row: Ragged, words: Words, times: Words) -> Words:
-    return np.add.reduceat(words[row.items] * times, row.start[:-1])
 
 
 def _words(size: int) -> Words:

@@ -137,17 +137,12 @@ class Program:
 
     # ---- the same in the graph: where replay does not pay, or to say which node is at fault -----------------------
 
-    def _write_leaves(self) -> None:
-        for leaf, x in zip(self.parameters, self.parameter_array.tolist()):
-            leaf.data = x
-        for leaves, array in zip(self.inputs, self._input_arrays):
-            for leaf, x in zip(leaves, array.ravel().tolist()):
-                leaf.data = x
-
     def run_in_graph(self) -> float:
         """Run the nodes themselves, on floats, forward and backward; DomainError names the one at fault."""
         self._known = None
-        self._write_leaves()
+        for leaves, array in zip([self.parameters, *self.inputs], [self.parameter_array, *self._input_arrays]):
+            for leaf, x in zip(leaves, array.ravel().tolist()):
+                leaf.data = x
         slots = self.memory.slot.tolist()
         with collector_paused():
             for node in self.flat.nodes:

@@ -48,7 +48,9 @@ class Told:
 
     def _node(self, x: Value, root: Value) -> dict[str, Any]:
         label = self.names[x]
-        told: dict[str, Any] = {"name": _spoken(label), "data": _frozen(self.data[x])}
+        # JSON has no NaN and no infinities
+        data = self.data[x] if isfinite(self.data[x]) else javascript.number(self.data[x])[0]
+        told: dict[str, Any] = {"name": _spoken(label), "data": data}
         if is_constant(x):
             return told | {"kind": "constant", "markup": mathml.number(x.data)}
         short = derivative(self.names[root], label)
@@ -115,11 +117,6 @@ def _test(contains: Callable[..., bool], letters: Sequence[javascript.Expression
     except Exception:  # whatever a stranger's test asks that is no comparison
         return "() => false"  # it is asked after a fault only, and then its words are the best guess
     return "null" if source.endswith("=> true") else source
-
-
-def _frozen(x: float) -> float | str:
-    """A number for JSON, which has no NaN and no infinities."""
-    return x if isfinite(x) else javascript.number(x)[0]
 
 
 def _recomputed(order: Sequence[Value]) -> dict[Value, float]:

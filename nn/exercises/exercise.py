@@ -1,7 +1,6 @@
 """An exercise: numbers made from a seed, the right answer, and the known mistakes as answers of their own.
 
-A mistake is written down as the wrong calculation that it is. Its numbers are compared with the student's, so that
-the diagnosis says which thought went astray, and not only that one did.
+A mistake is the wrong calculation that it is, so that the diagnosis says which thought went astray.
 """
 
 from __future__ import annotations
