@@ -7,12 +7,11 @@ predictions, records, plots and pages all read the one ``Task`` that follows fro
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from math import fsum, inf, nan, sqrt
 from typing import Any, NamedTuple
 
@@ -131,14 +130,12 @@ class Task:
 
     def sample(self, data: Dataset, most: int = 50) -> Dataset:
         """The examples that δ is measured on: the first of each class in turn; in a regression evenly chosen."""
-        n, rank = len(data.y), Counter[int]()
+        n = len(data.y)
         if self.kind != CLASSIFICATION:
             return data.take([i * n // min(most, n) for i in range(min(most, n))])
-        places = []
-        for i, k in enumerate(map(self.label_of, data.y)):
-            places.append((rank[k], k, i))
-            rank[k] += 1
-        return data.take([i for _, _, i in sorted(places)[:most]])
+        labels = [*map(self.label_of, data.y)]
+        turns = zip_longest(*([i for i in range(n) if labels[i] == k] for k in sorted({*labels})))
+        return data.take([i for turn in turns for i in turn if i is not None][:most])
 
     def tally(self, outputs: Sequence[Sequence[float]], targets: Sequence[Any]) -> list[float]:
         """What can be added up over mini-batches: how many are right, or for each unit Σ (y − a)²."""
