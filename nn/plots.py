@@ -21,14 +21,8 @@ from nn.module import Module
 from nn.training import EpochRecord, Training
 
 # Okabe & Ito's colours, each with a marker and a line style of its own: told apart without colour too
-STYLES: tuple[dict[str, Any], ...] = (
-    {"color": "#0072B2", "marker": "o", "linestyle": "-"},
-    {"color": "#D55E00", "marker": "^", "linestyle": "--"},
-    {"color": "#009E73", "marker": "s", "linestyle": "-."},
-    {"color": "#CC79A7", "marker": "D", "linestyle": ":"},
-    {"color": "#E69F00", "marker": "v", "linestyle": (0, (5, 1, 1, 1, 1, 1))},
-    {"color": "#56B4E9", "marker": "P", "linestyle": (0, (8, 3))},
-)
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+MARKERS, LINES = "o^sDvP", ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)))
 GREY = "#666666"
 
 
@@ -202,7 +196,8 @@ def words(name: str, most: int = 24) -> str:
 
 def style(k: int, **more: Any) -> dict[str, Any]:
     """How the k-th line is drawn."""
-    return {**STYLES[k % len(STYLES)], "markersize": 4, **more}
+    k %= len(COLOURS)
+    return {"color": COLOURS[k], "marker": MARKERS[k], "linestyle": LINES[k], "markersize": 4, **more}
 
 
 def finish(axes: Any, xlabel: str, ylabel: str, **settings: Any) -> Any:
@@ -251,7 +246,7 @@ def _outputs(model: Module, X: Sequence[Sequence[float]]) -> list[list[float]]:
 
 
 def _scatter(ax: Any, k: int, xs: Sequence[float], ys: Sequence[float], name: str, role: str) -> None:
-    colour, marker = style(k)["color"], style(k + k // len(STYLES))["marker"]  # later rounds pair them differently
+    colour, marker = style(k)["color"], style(k + k // len(COLOURS))["marker"]  # later rounds pair them differently
     look = {"s": 30, "facecolor": "white"} if role == "test" else {"s": 18, "facecolor": colour}
     label = f"{name}, {role}" if role else name
     ax.scatter(xs, ys, marker=marker, edgecolor=colour, linewidth=1.2, label=label, **look)

@@ -23,11 +23,12 @@ def watch(training: Training, history: Sequence[Mapping[str, Any]], *, examples:
     """A page with a scrubber over the epochs of a run.
 
     history    ``model.state_dict()`` after each record of the training
-    examples   how many training examples are traced, of each class in turn
+    examples   how many training examples are shown one by one, of each class in turn
 
     At most 100 epochs are shown, evenly chosen, the first and the last among them. Each is measured in evaluation
     mode; the model, its gradients and its generators stay as they were.
-    δˡ is ∂L/∂zˡ of one example with the loss of its own; ‖δˡ‖ over the examples is √(1/m Σ ‖δˡ‖²).
+    δˡ is ∂L/∂zˡ of one example with the loss of its own; ‖δˡ‖ is √(1/m Σ ‖δˡ‖²) over the m examples that
+    ``nn.diagnostics.Diagnosis`` measures too.
 
     Raises TypeError if ``training`` is not a Training or its model not an MLP or a Sequential, and ValueError for a
     history that is empty, of another length than the records or of another model.
