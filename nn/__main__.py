@@ -7,11 +7,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any, NoReturn
 
 from autograd.errors import text_name
 from autograd.files import write_whole
-from autograd.text import make_printable
+from autograd.text import counted, make_printable
 from nn.activations import BY_NAME as ACTIVATIONS
 from nn.data import BUNDLED, BY_NAME
 from nn.experiment import Config
@@ -93,10 +94,11 @@ def _claims(arguments: Sequence[str]) -> None:
     options = p.parse_args(arguments[1:])
     from nn.claims import listing, run_with_progress, table
 
+    width = max(get_terminal_size((200 if options.list else 100, 24)).columns, 60)  # where it is piped
     if options.list:
-        print(listing(options.names))
+        print(listing(options.names, width))
     else:
-        print(table(run_with_progress(options.names, options.seed, options.out)))
+        print(table(run_with_progress(options.names, options.seed, options.out), width))
 
 
 def _predict(arguments: Sequence[str]) -> None:
@@ -105,14 +107,14 @@ def _predict(arguments: Sequence[str]) -> None:
     p.add_argument("table", type=Path, metavar="FILE.csv", help="with the columns that the run was trained on")
     p.add_argument("--out", type=Path, help="file for the rows with their predictions (printed)")
     options = p.parse_args(arguments[1:])
-    text, counted = predictions(options.run, options.table)
+    text, known = predictions(options.run, options.table)
     if options.out:
         write_whole(options.out, text.encode())
     else:
         _print_table(text)
-    if counted is not None:
-        right, of = counted
-        warn(f"accuracy: {right / of:.1%} of {of} rows")
+    if known is not None:
+        right, of = known
+        warn(f"accuracy: {right / of:.1%} of {counted(of, 'row')}")
 
 
 def _print_table(text: str) -> None:

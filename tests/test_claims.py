@@ -1,5 +1,6 @@
 """Each claim of the lecture: its experiment's numbers against the slides, and a verdict that the numbers can turn."""
 
+import re
 from functools import cache
 from math import comb, exp
 from statistics import fmean, pvariance
@@ -7,7 +8,7 @@ from statistics import fmean, pvariance
 import pytest
 
 from nn.__main__ import main
-from nn.claims import CLAIMS, run, table
+from nn.claims import CLAIMS, listing, run, table
 from nn.claims.batch_norm import RATES as BN_RATES
 from nn.claims.batch_norm import (
     SCALES,
@@ -264,9 +265,23 @@ def test_the_table_has_four_columns_in_a_hundred_and_every_word_of_the_verdicts(
     lines = table(results).splitlines()
     assert max(map(len, lines)) <= 100
     assert lines[0].split() == ["claim", "row", "measured", "verdict"]
-    last_column = " ".join(line[64:].strip() for line in lines if not line.startswith("─"))
+    last_column = " ".join(line[66:].strip() for line in lines if not line.startswith("─"))
     for found in results:
         assert found.verdict in last_column
+
+
+@pytest.mark.parametrize("width", [60, 80, 110, 200])
+def test_table_and_listing_fit_the_terminal_and_lose_no_word(width):
+    results = [found for pair in PAIRS.values() for found in pair]
+    lines = table(results, width).splitlines()
+    assert width - 3 <= max(map(len, lines)) <= width
+    columns = [match.span() for match in re.finditer("─+", lines[1])]
+    texts = [" ".join(line[a:b].strip() for line in lines if "─" not in line).split() for a, b in columns]
+    for words, name in zip(texts, ("statement", "row", "measured", "verdict")):
+        assert words[1:] == " ".join(getattr(found, name) for found in results).split()
+    named = listing(width=width)
+    assert max(map(len, named.splitlines())) <= width
+    assert named.split() == listing(width=1000).split()
 
 
 def full_size(name):

@@ -632,7 +632,7 @@ def test_rows_whose_class_is_not_known_are_predicted_and_not_counted(tmp_path, f
     first = out.splitlines()[1].split(",")[-2]
     new.write_text(f"sl,sw,pl,pw,species\n6.3,3.3,6.0,2.5,?\n5.1,3.5,1.4,0.2,{first}\n")
     main(["predict", str(run), str(new), "--out", str(tmp_path / "predicted.csv")])
-    assert capsys.readouterr().err == "accuracy: 100.0% of 1 rows\n"
+    assert capsys.readouterr().err == "accuracy: 100.0% of 1 row\n"
     assert "has a column 'prediction'" in refused(capsys, "predict", run, tmp_path / "predicted.csv")
 
 

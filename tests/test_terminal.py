@@ -204,6 +204,15 @@ def test_python_m_autograd_prints_df_dx(environment):
 
 
 @pytest.mark.parametrize("environment", LACKING.values(), ids=LACKING)
+def test_claims_are_readable_too(environment):
+    done = run("-m", "nn", "claims", "unstable", **environment)
+    assert (done.returncode, done.stderr) == (0, b"")
+    lines = done.stdout.decode("cp1252").splitlines()
+    assert lines[1] == lines[-1] and set(lines[1]) == {"-", " "}
+    assert "delta" in lines[2] and max(map(len, lines)) <= 100
+
+
+@pytest.mark.parametrize("environment", LACKING.values(), ids=LACKING)
 def test_errors_and_help_are_readable_too(environment):
     done = run("-m", "autograd", "sigma(x)", "x=1", **environment)
     assert (done.returncode, done.stdout) == (2, b"")
@@ -225,8 +234,10 @@ f.backward()
 trace = MLP(2, [2, 1], activation="sigmoid", rng=Random(0)).trace([1.0, 2.0])
 half_squared_error(trace.output, 1.0).backward()
 program = autograd.record(f, inputs=[], parameters=[w])
-for thing in (f, w, autograd.explain(f, wrt=w), autograd.paths(f, w), autograd.narrate(f), autograd.draw(w),
-              autograd.walk(f), program, nn.matrix_form(trace), [w], Verdict(True, None, "δ is right")):
+other = Value(1.0, "δ")
+for thing in (f, w, autograd.explain(f, wrt=w), autograd.explain(f, wrt=other), autograd.paths(f, w),
+              autograd.paths(f, other), autograd.narrate(f), autograd.draw(w), autograd.walk(f), program,
+              nn.matrix_form(trace), [w], Verdict(True, None, "δ is right")):
     print(thing)
 import sys
 sys.displayhook(autograd.explain(f, wrt=w))

@@ -8,6 +8,7 @@ from autograd.drawing.display import Display, Edge, Node, clip
 from autograd.drawing.figure import Box, Direction, Figure, Wire
 from autograd.notation import derivative, is_constant, number_text
 from autograd.primitives import affine
+from autograd.text import counted
 from autograd.value import Value
 
 INFIX = {"Σ": "+", "Π": "×"}
@@ -32,7 +33,7 @@ def dressed(shown: Display, local_derivatives: bool, direction: Direction) -> Fi
     if shown.source is not None:
         captions.append("the wider an edge, the more of it passes there; dashed: negative")
     count = sum(box.count for box in box_of.values())
-    title = "; ".join([f"Graph of {clip(shown.root.name, 60)}: {count:,} nodes", *shown.captions[:1]])
+    title = "; ".join([f"Graph of {clip(shown.root.name, 60)}: {counted(count, 'node')}", *shown.captions[:1]])
     return Figure(list(box_of.values()), wires, title, captions, shown.warnings, direction)
 
 
@@ -77,7 +78,7 @@ def _group(group: Node, lit: bool) -> Box:
         norm = f",  ‖grad‖ {number_text(hypot(*grads), 2)}" if grads else ""
         lines.append(f"{len(nodes):,} {role}: {reach}{norm}")
     count = len(group.members)
-    words = f"  {count:,} nodes"
+    words = f"  {counted(count, 'node')}"
     return Box(clip(group.name, 24), "group", words, lines, "\n".join([group.name + words, *lines]), lit, count)
 
 
@@ -122,7 +123,7 @@ def _formula(value: Value, shown: Display, depth: int = 0) -> str:
 
 def _wire(edge: Edge, tail: Box, head: Box, local_derivatives: bool) -> Wire:
     if edge.tail.members or edge.head.members:
-        label = f"{edge.count:,} edge{'s' * (edge.count > 1)}"
+        label = counted(edge.count, "edge")
         return Wire(tail, head, label, label, width=1.3 + 0.6 * log10(edge.count))
     names = [clip(node.name, 10) or "×" for node in (edge.head, edge.tail)]
     slope = f"∂{names[0]}/∂{names[1]} = {number_text(edge.local)}"

@@ -14,7 +14,7 @@ from autograd.errors import text_name
 from autograd.explanation.lines import WIDTH, Told, check_values
 from autograd.graph import carried, leaves, topological_order
 from autograd.notation import labels, number_text
-from autograd.text import printable
+from autograd.text import counted, printable
 from autograd.value import Value
 
 MOST = 1000  # paths that are walked one by one by default
@@ -119,10 +119,9 @@ class Paths(Told):
         name = labels(self.order, self.f)
         s, f = name.get(self.s) or text_name(self.s.name or "the value"), name[self.f]
         if not self.count:
-            return f"no path leads from {s} to {f}: ∂{f}/∂{s} = 0"
-        head = (
-            f"{_counted(self.count)} {'path' if self.count == 1 else 'paths'} from {s} to {f} on {self.edges} edges"
-        )
+            return printable(f"no path leads from {s} to {f}: ∂{f}/∂{s} = 0")
+        many = "1 path" if self.count == 1 else f"{_counted(self.count)} paths"
+        head = f"{many} from {s} to {f} on {counted(self.edges, 'edge')}"
         lines = changed_lines(changes(self.f), name.__getitem__, self.f)
         lines.append(f"{head}, summing to {number_text(self.value)}")
         if self.count <= self.most:
@@ -139,8 +138,8 @@ class Paths(Told):
             lines.append(f"  the backward pass needs {self.edges} products, one for each edge, to add up all of them")
         inputs, backward, forward = self.sweeps
         lines.append(
-            f"One backward sweep gives every derivative in {backward} multiplications. Forward sweeps need one pass "
-            f"per input ({inputs}): {forward} in all."
+            f"One backward sweep gives every derivative in {counted(backward, 'multiplication')}. "
+            f"Forward sweeps need one pass per input ({inputs}): {forward} in all."
         )
         return "\n".join(
             part.rstrip()

@@ -27,6 +27,7 @@ from autograd.replay.memory import is_finite
 from autograd.replay.planning import Plan
 from autograd.replay.telling import Layer, find_layers, tell, tell_latex
 from autograd.replay.training import training, write_back
+from autograd.text import counted
 from autograd.value import Value, data_of
 
 
@@ -236,8 +237,9 @@ class Program:
 
     def __repr__(self) -> str:
         return (
-            f"Program({self.engine}: {len(self.parameters)} parameters, {sum(map(len, self.inputs))} inputs, "
-            f"{len(self.flat.nodes)} nodes; print it to see its matrices)"
+            f"Program({self.engine}: {counted(len(self.parameters), 'parameter')}, "
+            f"{counted(sum(map(len, self.inputs)), 'input')}, {counted(len(self.flat.nodes), 'node')}; "
+            "print it to see its matrices)"
         )
 
     def _repr_html_(self) -> str:

@@ -15,7 +15,7 @@ from autograd.graph import topological_order
 from autograd.notation import is_constant
 from autograd.number_systems import javascript
 from autograd.pages import Page, own_file, script, written
-from autograd.text import printable
+from autograd.text import counted, printable
 from autograd.value import Value
 from autograd.walking.picture import Picture, positions
 from autograd.walking.telling import Told
@@ -77,7 +77,7 @@ class Walk(Page):
             )
 
     def __repr__(self) -> str:
-        return printable(f"<walk through {clipped(self._name)}: {self._count:,} nodes>")
+        return printable(f"<walk through {clipped(self._name)}: {counted(self._count, 'node')}>")
 
     def title(self) -> str:
         return f"Both passes of {clipped(self._name)}"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
-from textwrap import wrap
+from textwrap import fill, wrap
 
+from autograd.text import printable
 from nn.claims.batch_norm import higher_rates, less_dropout, saturating, scale, shift
 from nn.claims.descent import batch_noise, progress, settling
 from nn.claims.dropped import ensemble, redundancy
@@ -31,7 +33,7 @@ CLAIMS: dict[str, Callable[[int], Result]] = {
     "bn-saturating": saturating,
     "bn-dropout": less_dropout,
 }
-COLUMNS = (("claim", 24), ("row", 3), ("measured", 31), ("verdict", 36))  # 94, and two spaces between each: 100
+COLUMNS = {"claim": 27, "row": 3, "measured": 30, "verdict": 34}  # how wide, of 94 and two spaces between each: 100
 
 
 def run(names: Sequence[str] | None = None, seed: int = 0) -> Iterator[Result]:
@@ -54,24 +56,22 @@ def check_names(names: Sequence[str] | None) -> list[str]:
     return list(names or CLAIMS)
 
 
-def table(results: Sequence[Result]) -> str:
-    """Claim, row of the lecture, what was measured and the verdict, in 100 columns."""
-    head = "  ".join(name.ljust(width) for name, width in COLUMNS).rstrip()
-    rule = "  ".join("─" * width for _, width in COLUMNS)
-    lines = [head, rule]
+def table(results: Sequence[Result], width: int = 100) -> str:
+    """Claim, row of the lecture, what was measured and the verdict, in at most ``width`` columns, 60 or more."""
+    widths = [3 if name == "row" else share * (width - 9) // 91 for name, share in COLUMNS.items()]
+    rule = ["─" * n for n in widths]
+    rows: list[Sequence[str]] = [[*COLUMNS], rule]
     for result in results:
-        cells = (result.statement, result.row, result.measured, result.verdict)
-        wrapped = [wrap(cell, width, break_on_hyphens=False) for cell, (_, width) in zip(cells, COLUMNS)]
-        for k in range(max(map(len, wrapped))):
-            parts = [(part[k] if k < len(part) else "").ljust(width) for part, (_, width) in zip(wrapped, COLUMNS)]
-            lines.append("  ".join(parts).rstrip())
-        lines.append(rule)
-    return "\n".join(lines)
+        cells = map(printable, (result.statement, result.row, result.measured, result.verdict))
+        rows += zip_longest(*(wrap(cell, n, break_on_hyphens=False) for cell, n in zip(cells, widths)), fillvalue="")
+        rows.append(rule)
+    return "\n".join("  ".join(cell.ljust(n) for cell, n in zip(row, widths)).rstrip() for row in rows)
 
 
-def listing(names: Sequence[str] | None = None) -> str:
-    """The names, by default all of them, each with a line on its experiment. ValueError for an unknown one."""
-    return "\n".join(f"{name:<14} {(CLAIMS[name].__doc__ or '').splitlines()[0]}" for name in check_names(names))
+def listing(names: Sequence[str] | None = None, width: int = 200) -> str:
+    """The names, by default all of them, each with what its experiment does. ValueError for an unknown one."""
+    lines = [f"{name:<14} {(CLAIMS[name].__doc__ or '').splitlines()[0]}" for name in check_names(names)]
+    return "\n".join(fill(printable(line), width, subsequent_indent=" " * 15) for line in lines)
 
 
 def run_with_progress(names: Sequence[str] | None, seed: int = 0, out: Path | None = None) -> list[Result]:
