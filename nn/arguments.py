@@ -34,7 +34,7 @@ NAMES = {
 }  # fmt: skip
 TRAINS = "for record in nn.Training(model, loss, optimizer, data) trains"
 REMEDIES = {
-    "beta1": "give both as betas", "bias": "every unit has one", "compile": TRAINS,
+    "beta1": "give both as betas", "bias": "Linear has it: Linear(2, 1, bias=False)", "compile": TRAINS,
     "cuda": "its numbers are Python's floats", "device": "its numbers are Python's floats", "fit": TRAINS,
     "from_logits": "it always reads logits", "label_smoothing": "give a share for each unit as target",
     "Parameter": "it is an autograd.Value", "predict": "nn.predict(model, X) does",

@@ -6,7 +6,8 @@ from itertools import pairwise
 from math import copysign
 
 from autograd.drawing.neurons import Diagram, Unit
-from autograd.primitives import affine, identity, mul
+from autograd.errors import called
+from autograd.primitives import affine, dot, identity, mul
 from autograd.value import Value
 from nn.layers import Linear
 from nn.module import Module, Trace, index_name
@@ -35,7 +36,8 @@ def trace_diagram(trace: Trace) -> Diagram:
     layers = [[_unit(0, j, None, a_j) for j, a_j in enumerate(trace.a[0])]]
     for l in range(1, len(trace.z)):
         layers.append([_unit(l, j, z_j, a_j) for j, (z_j, a_j) in enumerate(zip(trace.z[l], trace.a[l]))])
-    return Diagram(layers, [[_weights(z_j) for z_j in layer] for layer in trace.z[1:]])
+    units = [[unit_of(z_j).parents for z_j in layer] for layer in trace.z[1:]]
+    return Diagram(layers, [[list(parents[: len(parents) // 2]) for parents in layer] for layer in units])
 
 
 def _unit(l: int, j: int, z: Value | None, a: Value) -> Unit:
@@ -53,12 +55,13 @@ def _dropped(a: Value) -> bool:
     return made_by.operation is mul and any(not mask.parents and mask.data == 0.0 for mask in made_by.parents)
 
 
-def _weights(z: Value) -> list[Value]:
-    """The row of W that made a z_j."""
+def unit_of(z: Value) -> Value:
+    """The node w·a + b, or w·a, that made a z_j. ValueError where it was made otherwise."""
     made_by = _beneath(z)
-    if made_by.operation is not affine:
-        raise ValueError(f"{z.name or z!r} was made by {made_by.operation}: a neuron's z is an affine node")
-    return list(made_by.parents[: len(made_by.parents) // 2])
+    if made_by.operation not in (affine, dot):
+        by = made_by.operation.name if made_by.operation else "nothing"
+        raise ValueError(f"{called(z.name, 'a z without a name')} is made by {by}, not by affine or dot as in Linear")
+    return made_by
 
 
 def _beneath(node: Value) -> Value:

@@ -12,7 +12,7 @@ from math import isfinite
 from random import Random
 from typing import Any, SupportsIndex
 
-from autograd.primitives import affine
+from autograd.primitives import affine, dot
 from autograd.value import Value, data_of, node_of
 from nn.activations import BY_NAME, Identity
 from nn.activations import activation as make_activation
@@ -26,9 +26,12 @@ from nn.regularisation import Dropout
 class Linear(Module):
     """z_j = Σ_k w_jk a_k + b_j: one ``affine`` node for each unit j, so that δ_j is the ``grad`` of one node.
 
+    Without a bias, b is empty and z_j = Σ_k w_jk a_k a ``dot`` node.
+
     n_in, n_out   units that the layer reads and makes; W has the shape (n_out, n_in): rows are "to"
     init          first weights, a function of (n_in, n_out, rng) or its name in ``nn.init``; biases start at 0
     rng           a seed or a ``random.Random``; without one, a fresh generator
+    bias          whether there is a b
 
     Raises TypeError for numbers of units that are not whole, ValueError for a layer without units, first weights of
     another shape, or an example of another width.
@@ -40,26 +43,30 @@ class Linear(Module):
     """
 
     def __init__(
-        self, n_in: int, n_out: int, init: Initializer | str = xavier_uniform, rng: Random | int | None = None
-    ) -> None:
+        self, n_in: int, n_out: int, init: Initializer | str = xavier_uniform, rng: Random | int | None = None,
+        bias: bool = True,
+    ) -> None:  # fmt: skip
         if not (isinstance(n_in, SupportsIndex) and isinstance(n_out, SupportsIndex)):
             raise TypeError(f"a layer from {n_in!r} to {n_out!r} units: it needs whole numbers of them")
         if n_in < 1 or n_out < 1:
             raise ValueError(f"a layer from {n_in} to {n_out} units: it needs at least one of each")
         self.n_in, self.n_out = n_in, n_out
+        if not isinstance(bias, bool):
+            raise TypeError(f"bias = {bias!r}: it needs to be True or False")
         W = initializer(init)(n_in, n_out, generator(rng))
         if shape(W) != (n_out, n_in):
             raise ValueError(f"init made first weights of the shape {shape(W)}: W needs (to, from) = {(n_out, n_in)}")
         if not all(map(isfinite, flatten(W))):
             raise ValueError("init made first weights that are not finite: training needs numbers to begin with")
         self.W = [[Value(w) for w in row] for row in W]
-        self.b = [Value(0.0) for _ in range(n_out)]
+        self.b = [Value(0.0) for _ in range(n_out if bias else 0)]
         self.number(None)
 
     def number(self, layer: int | None) -> None:
         """Name the parameters after their layer l: ``w²_13``, ``b²_1``."""
-        for j, (row, b) in enumerate(zip(self.W, self.b)):
+        for j, b in enumerate(self.b):
             b.name = index_name("b", layer, j)
+        for j, row in enumerate(self.W):
             for k, w in enumerate(row):
                 w.name = index_name("w", layer, j, k)
 
@@ -68,17 +75,18 @@ class Linear(Module):
 
     def forward_batch(self, X: list[list[Value]]) -> list[list[Value]]:
         # the numbers of W and b are read once for the mini-batch, those of x once for all units
-        units = [(w, b, [*map(data_of, w)], b.data) for w, b in zip(self.W, self.b)]
-        Z = []
+        biases: list[list[Value]] = [[b] for b in self.b] or [[]] * self.n_out
+        units = [(w, b, [*map(data_of, w)], [*map(data_of, b)]) for w, b in zip(self.W, biases)]
+        Z, rule = [], affine if self.b else dot
         for x in X:
             if len(x) != self.n_in:
                 raise ValueError(f"{self!r} got an example of {len(x)} numbers: it needs {self.n_in}")
             a = [*map(data_of, x)]
-            Z.append([node_of(affine, (*w, *x, b), [*w_data, *a, b_data]) for w, b, w_data, b_data in units])
+            Z.append([node_of(rule, (*w, *x, *b), [*w_data, *a, *b_data]) for w, b, w_data, b_data in units])
         return Z
 
     def __repr__(self) -> str:
-        return f"Linear({self.n_in}, {self.n_out})"
+        return f"Linear({self.n_in}, {self.n_out}{'' if self.b else ', bias=False'})"
 
 
 class Sequential(Module):

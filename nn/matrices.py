@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd.contributions import gradients
-from autograd.errors import clipped
+from autograd.errors import called
 from autograd.number_systems import floats
-from autograd.primitives import affine, identity
 from autograd.text import printable
 from autograd.value import Value
+from nn.diagram import unit_of
 from nn.module import SUPERSCRIPTS, Trace, flatten
 
 Array = NDArray[np.float64]
@@ -47,7 +47,7 @@ class LayerMatrices:
     delta_from_above   upstream ⊙ g′(z); None where δ stands as read: g mixes units, or the loss reads z, not a
     delta              δˡ, the z.grad of the nodes
     dW, db             δˡ (aˡ⁻¹)ᵀ and δˡ
-    W_grad, b_grad     the w.grad and b.grad of the nodes
+    W_grad, b_grad     the w.grad and b.grad of the nodes; without a bias b_grad and db are empty
     differences        of delta, dW and db, each where it is largest
     """
 
@@ -156,7 +156,7 @@ def matrix_form(trace: Trace) -> MatrixForm:
     delta = [np.array(layer) for layer in trace.delta]  # the clear error before the backward pass is here
     if len(trace.z) < 2:
         raise ValueError("matrix_form of a trace without a Linear layer: trace the Sequential or MLP that holds them")
-    units = [[_affine_node(z_j) for z_j in layer] for layer in trace.z]
+    units = [[unit_of(z_j) for z_j in layer] for layer in trace.z]
     expected = _expected_gradients(delta, units)
     with np.errstate(all="ignore"):  # the engine has seen these numbers: what is infinite shows as infinite
         layers = {l: _read_layer(l, trace, delta, units, expected) for l in range(1, len(units))}
@@ -167,25 +167,16 @@ def matrix_form(trace: Trace) -> MatrixForm:
 # ---- reading the graph ----------------------------------------------------------------------------------------
 
 
-def _affine_node(z_j: Value) -> Value:
-    """The node w·a + b under the identity nodes that carry names."""
-    node = z_j
-    while node.operation is identity:
-        [node] = node.parents
-    if node.operation is not affine:
-        made_by = node.operation.name if node.operation else "nothing"
-        raise ValueError(f"{_name(z_j)} is made by {made_by}, not by affine: matrix_form reads layers of Linear")
-    return node
-
-
 def _parameters(unit: Value) -> tuple[Value, ...]:
-    """w₁ … wₙ and b of an affine node."""
-    return (*unit.parents[: len(unit.parents) // 2], unit.parents[-1])
+    """w₁ … wₙ, and b where there is one."""
+    n = len(unit.parents) // 2
+    return unit.parents[:n] + unit.parents[2 * n :]
 
 
 def _row(unit: Value) -> tuple[float, ...]:
     """w₁ … wₙ as numbers: the local derivatives for the a's."""
-    return unit.local_derivatives[len(unit.parents) // 2 : -1]
+    n = len(unit.parents) // 2
+    return unit.local_derivatives[n : 2 * n]
 
 
 def _reads(unit: Value) -> tuple[float, ...]:
@@ -233,7 +224,7 @@ def _read_layer(
     nodes = list(flatten(parameters))
     sums, sizes = np.array([expected[node] for node in nodes]).T
     differences.append(_difference(nodes, sums, _grad(nodes), sizes))
-    grads = _grad(nodes).reshape(len(z), -1)
+    grads, n = _grad(nodes).reshape(len(z), -1), len(_row(units[l][0]))
     return LayerMatrices(
         l=l,
         z=_data(z),
@@ -244,9 +235,9 @@ def _read_layer(
         delta_from_above=delta_from_above,
         delta=delta,
         dW=np.outer(delta, _reads(units[l][0])),
-        db=delta.copy(),
-        W_grad=grads[:, :-1],
-        b_grad=grads[:, -1],
+        db=np.repeat(delta, grads.shape[1] - n),  # once, or not at all without a bias
+        W_grad=grads[:, :n],
+        b_grad=grads[:, n:].ravel(),
         differences=tuple(differences),
         is_output=is_output,
     )
@@ -281,13 +272,13 @@ def _difference(nodes: list[Value], matrix: Array, scalars: Array, terms: Array)
 def _stale(units: list[list[Value]]) -> Iterator[str]:
     changed: dict[Value, None] = {}
     for unit in flatten(units):
-        *operands, b = unit.parents
         then = (*_row(unit), *_reads(unit))
-        if tuple([node.data for node in operands]) != then:
-            changed.update((node, None) for node, number in zip(operands, then) if node.data != number)
-        z_now, _ = affine.rule(floats, *then, b.data)
+        pairs = zip(unit.parents, then)
+        changed.update((node, None) for node, number in pairs if node.data is not number and node.data != number)
+        b = unit.parents[len(then) :]
+        z_now, _ = unit.operation.rule(floats, *then, *(node.data for node in b))
         if z_now != unit.data and z_now == z_now:
-            changed[b] = None
+            changed.update(dict.fromkeys(b))
     if changed:
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         yield (
@@ -346,9 +337,7 @@ def _shared(units: list[list[Value]]) -> Iterator[str]:
 
 
 def _name(node: Value) -> str:
-    """A node's name as one short line, without characters that steer a terminal."""
-    name = node.name or "a node without a name"
-    return clipped("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name), 40)
+    return called(node.name, "a node without a name")
 
 
 # ---- printing: the blocks of a layer, and what text, HTML and LaTeX make of them ------------------------------
@@ -373,7 +362,7 @@ def _delta_formula(layer: LayerMatrices) -> str:
 def _heading(layer: LayerMatrices) -> str:
     z, W, b, delta = (_above(letter, layer.l) for letter in "zWbδ")
     to, from_ = layer.W.shape
-    formulas = f"{z} = {W} {_above('a', layer.l - 1)} + {b}, ∂L/∂{b} = {delta}"
+    formulas = f"{z} = {W} {_above('a', layer.l - 1)}" + (f" + {b}, ∂L/∂{b} = {delta}" if layer.db.size else "")
     return f"Layer {layer.l}, {from_} → {to} units: {formulas}; largest difference {layer.largest_difference:.2g}"
 
 
@@ -388,7 +377,7 @@ def _vectors(layer: LayerMatrices) -> list[Block]:
         f"{delta} = z.grad": layer.delta,
         "b.grad": layer.b_grad,
     }
-    return [(label, vector[:, None]) for label, vector in vectors.items() if vector is not None]
+    return [(label, vector[:, None]) for label, vector in vectors.items() if vector is not None and vector.size]
 
 
 def _weights(layer: LayerMatrices) -> list[Block]:
@@ -474,20 +463,23 @@ def _paragraph(sentence: str) -> str:
 
 
 def _latex_rows(layer: LayerMatrices) -> list[str]:
-    l = layer.l
+    l, b = layer.l, f" + b^{{{layer.l}}}" if layer.db.size else ""
     upstream = r"\nabla_{a} L" if layer.is_output else rf"(W^{{{l + 1}}})^{{T}} \delta^{{{l + 1}}}"
     read = rf"\delta^{{{l}}} = \texttt{{z.grad}} &= {_pmatrix(layer.delta[:, None])}"
     if layer.delta_from_above is not None and layer.slope is not None:
         factors = rf"{_pmatrix(layer.upstream[:, None])} \odot {_pmatrix(layer.slope[:, None])}"
         read += rf", \quad {upstream} \odot g'(z^{{{l}}}) = {factors} = {_pmatrix(layer.delta_from_above[:, None])}"
+    bias = [
+        rf"\frac{{\partial L}}{{\partial b^{{{l}}}}} = \delta^{{{l}}} &= {_pmatrix(layer.db[:, None])}"
+        rf", \quad \texttt{{b.grad}} = {_pmatrix(layer.b_grad[:, None])}"
+    ]
     return [
-        rf"z^{{{l}}} = W^{{{l}}} a^{{{l - 1}}} + b^{{{l}}} &= {_pmatrix(layer.z[:, None])}, \quad "
+        rf"z^{{{l}}} = W^{{{l}}} a^{{{l - 1}}}{b} &= {_pmatrix(layer.z[:, None])}, \quad "
         rf"a^{{{l}}} = g(z^{{{l}}}) = {_pmatrix(layer.a[:, None])}, \quad W^{{{l}}} = {_pmatrix(layer.W)}",
         read,
         rf"\frac{{\partial L}}{{\partial W^{{{l}}}}} = \delta^{{{l}}} (a^{{{l - 1}}})^{{T}} &= {_pmatrix(layer.dW)}"
         rf", \quad \texttt{{w.grad}} = {_pmatrix(layer.W_grad)}",
-        rf"\frac{{\partial L}}{{\partial b^{{{l}}}}} = \delta^{{{l}}} &= {_pmatrix(layer.db[:, None])}"
-        rf", \quad \texttt{{b.grad}} = {_pmatrix(layer.b_grad[:, None])}",
+        *(bias if b else []),
     ]
 
 

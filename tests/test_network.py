@@ -271,7 +271,7 @@ POINTS = moons(10, rng=Random(0))
         (lambda: nn.RMSprop(NET.parameters(), rho=0.9), "RMSprop has no rho: it is called alpha"),
         (lambda: nn.Linear(in_features=2, out_features=1), "Linear has no in_features: it is called n_in"),
         (lambda: nn.Linear(2, units=1), "Linear has no units: it is called n_out"),
-        (lambda: nn.Linear(2, 1, bias=False), "Linear has no bias: every unit has one"),
+        (lambda: MLP(2, [1], bias=False), r"MLP has no bias: Linear has it: Linear\(2, 1, bias=False\)"),
         (lambda: MLP(2, units=[1]), "MLP has no units: it is called n_units"),
         (lambda: MLP(nin=2, nouts=[1]), "MLP has no nin: it is called n_in"),
         (lambda: nn.BatchNorm(num_features=3), "BatchNorm has no num_features: it is called n"),
@@ -1227,12 +1227,49 @@ def test_a_sequential_takes_a_list_and_has_indices_slices_a_length_and_an_order(
         (lambda: nn.Sequential(linear(), len), "layer 2 is len, which is not a Module$"),
         (lambda: nn.Sequential([linear(), [linear()]]), r"layer 2 is \[Linear\(1, 1\)\], which is not a Module$"),
         (lambda: nn.Sequential(None), "layer 1 is None, which is not a Module$"),
+        (lambda: nn.Linear(2, 1, bias=0.5), "bias = 0.5: it needs to be True or False"),
         (lambda: nn.Linear(2, 1, False), "init False: there are"),
     ],
 )
 def test_what_is_no_layer_is_named_with_what_to_write(make, words):
     with pytest.raises((TypeError, ValueError), match=words):
         make()
+
+
+@pytest.mark.parametrize("engine", ["eager", "replay"])
+@pytest.mark.parametrize("width", [1, 3])
+def test_a_linear_without_a_bias_trains_as_one_whose_bias_is_held_at_0(engine, width):
+    ends = []
+    for bias in (True, False):
+        model = nn.Sequential(linear(2, width, bias=bias), nn.Tanh(), linear(width, 1, bias=bias))
+        assert (repr(model[0]), "layers.0.b" in model.state_dict()) == (
+            f"Linear(2, {width}{'' if bias else ', bias=False'})", bias,
+        )  # fmt: skip
+        moved = [p for layer in model[::2] for row in layer.W for p in row]
+        data = moons(12, rng=Random(0))
+        run = Training(
+            model, lambda z, y: binary_cross_entropy(z[0], y), SGD(moved, 0.5), data, epochs=3, batch_size=4, rng=1,
+            progress=False, engine=engine,
+        )  # fmt: skip
+        ends.append([[record.loss for record in run], [p.data for p in moved]])
+    assert ends[1] == [pytest.approx(part, rel=1e-12) for part in ends[0]]
+
+
+@pytest.mark.parametrize("units", [1, 2])
+def test_a_layer_without_a_bias_is_traced_drawn_and_shown_as_matrices(units):
+    model = nn.Sequential(linear(1, units, bias=False), nn.Tanh(), linear(units, 1))
+    trace = model.trace([0.5])
+    half_squared_error(trace.output[0], 1.0).backward()
+    form = nn.matrix_form(trace)
+    assert form.largest_difference < 1e-15 and form.notes == []
+    assert (form.layers[1].b_grad.size, form.layers[1].db.size, form.layers[2].b_grad.size) == (0, 0, 1)
+    assert "z¹ = W¹ a⁰; " in str(form) and "z² = W² a¹ + b²" in str(form)
+    latex = form._repr_latex_()
+    assert "b^{1}" not in latex and "b^{2}" in latex and "W¹ a⁰;" in form._repr_html_()
+    assert [len(layer) for layer in trace.diagram().layers] == [len(layer) for layer in model.diagram().layers]
+    model[0].W[0][0].data += 1.0
+    [note] = nn.matrix_form(trace).notes
+    assert note.startswith("w¹_11 changed since L was computed")
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,14 @@ def film_of(film):
     return json.loads(text)
 
 
+def test_a_layer_without_a_bias_is_shown_with_a_bias_of_0():
+    model = Sequential(Linear(2, 3, rng=0, bias=False), Tanh(), Linear(3, 1, rng=1))
+    states = moved(model, 2)
+    told = film_of(watch(untrained(model, binary_cross_entropy, moons(4, rng=0), states), states))
+    assert told["layers"][0]["b"]["numbers"] == [[0, 0, 0], [0, 0, 0]]
+    assert told["layers"][1]["b"]["numbers"] != [[0], [0]] and "layers.0.b" not in states[0]
+
+
 def numbers(told, frame):
     """The numbers of a frame, and how far rounding may have moved them."""
     step = told["steps"][frame]

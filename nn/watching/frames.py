@@ -85,7 +85,7 @@ def frames(
                 layers = [
                     Layer(
                         np.array(numbers(linear.W)),
-                        np.array(numbers(linear.b)),
+                        np.array(numbers(linear.b) or [0.0] * linear.n_out),  # without a bias
                         np.array([numbers(trace.a[l]) for trace in traces]),
                         np.array([delta[l] for delta in deltas]),
                     )
