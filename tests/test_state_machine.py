@@ -172,8 +172,8 @@ FAULTS = {  # what is changed in the source of what
     "a node is held elsewhere": (engine, "_record", "node.name = None", "node.name = None; held.append(node)"),
     "a node is not made anew": (Value, "__pos__", "return ", "return self; "),
     "no_grad records": (engine, "_record", "return constant(value) if", "return node if"),
-    "a copy is the thing itself": (Value, "__reduce__", "return Value, ", "return 'self'  # "),
-    "a copy has no grad": (Value, "__reduce__", '{"grad": self.grad}', "{}"),
+    "a copy is the thing itself": (Value, "__reduce__", "return constant ", "return 'self'  # "),
+    "a copy has no grad": (Value, "__reduce__", ', "grad": self.grad', ""),
     "a computed value is copied as a leaf": (Value, "__reduce__", "if self.parents", "if False"),
 }
 
