@@ -12,22 +12,24 @@ from typing import Any, NoReturn
 
 from autograd.errors import text_name
 from autograd.files import write_whole
-from autograd.text import counted, make_printable
+from autograd.text import make_printable
 from nn.activations import BY_NAME as ACTIVATIONS
 from nn.data import BUNDLED, BY_NAME
-from nn.experiment import Config
+from nn.experiment import DEFAULTS, Config
 from nn.init import BY_NAME as INITIALIZERS
 from nn.optim import OPTIMIZERS, SCHEDULES
 from nn.runs import Interrupted, predictions, resume, start, warn
-from nn.tables import WAYS
+from nn.tables import MISSING_RULES, READING, TASKS
 from nn.training import ENGINES
 
 MOST_EXAMPLES = 100_000
 EPILOG = """also:
   python -m nn claims [--list]                  the lecture's claims, put to the test
   python -m nn resume RUN [--epochs N]          go on with an interrupted run, or to more epochs
-  python -m nn predict RUN FILE.csv [--out F]   the rows of a table with the classes that a run predicts
+  python -m nn predict RUN FILE.csv [--out F]   the rows of a table with what a run predicts
 """
+FOR_FILES = ("target", "task", "ignore", "categories", "missing", *READING)
+SEVERAL = ("--hidden", "--ignore", "--categories", "--na-values", "--names", "--pca", "--whiten")  # values, or none
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -69,9 +71,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _start(arguments: Sequence[str]) -> None:
-    options = parser().parse_args(arguments)
+    options = parser().parse_args(data_first(arguments))
     # without the points, or a file ...csv would have its run in runs/..
     start(configuration(options), options.out or Path("runs") / (Path(options.data).stem.strip(".") or "table"))
+
+
+def data_first(arguments: Sequence[str]) -> Sequence[str]:
+    """DATA first, where it stands behind an option that takes any number of values, as in --hidden 8 my.csv."""
+    option = "DATA"
+    for k, word in enumerate(arguments):
+        if word.startswith("-"):
+            option = next((name for name in SEVERAL if name.startswith(word)), "")
+        elif option == "DATA":
+            break
+        elif option and (_is_data(word) or (option in ("--hidden", "--pca", "--whiten") and word.isidentifier())):
+            return [word, *arguments[:k], *arguments[k + 1 :]]
+    return arguments
+
+
+def _is_data(word: str) -> bool:
+    return word in BY_NAME or word in BUNDLED or Path(word).is_file()
 
 
 def _resume(arguments: Sequence[str]) -> None:
@@ -102,19 +121,21 @@ def _claims(arguments: Sequence[str]) -> None:
 
 
 def _predict(arguments: Sequence[str]) -> None:
-    p = OneLineParser(prog="python -m nn predict", description="Classes for the rows of a table.")
+    p = OneLineParser(prog="python -m nn predict", description="The rows of a table with what a run predicts.")
     p.add_argument("run", type=Path, metavar="RUN", help="the folder of a finished run")
     p.add_argument("table", type=Path, metavar="FILE.csv", help="with the columns that the run was trained on")
     p.add_argument("--out", type=Path, help="file for the rows with their predictions (printed)")
+    _add_reading(p)
     options = p.parse_args(arguments[1:])
-    text, known = predictions(options.run, options.table)
+    if options.out and options.out.exists() and options.out.samefile(options.table):
+        raise ValueError(f"--out {options.out} is the table itself: name another file")
+    text, measured = predictions(options.run, options.table, {name: getattr(options, name) for name in READING})
     if options.out:
         write_whole(options.out, text.encode())
     else:
         _print_table(text)
-    if known is not None:
-        right, of = known
-        warn(f"accuracy: {right / of:.1%} of {counted(of, 'row')}")
+    if measured:
+        warn(measured)
 
 
 def _print_table(text: str) -> None:
@@ -133,15 +154,23 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m nn", description="Train a network whose every weight is a scalar node.", epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    p.add_argument("data", metavar="DATA", help=f"{', '.join([*BY_NAME, *BUNDLED])}, or a file: my.csv")
+    p.add_argument("data", metavar="DATA", help=f"{', '.join([*BY_NAME, *BUNDLED])}, or a file: my.csv, my.csv.gz")
+    table = p.add_argument_group("a file of your own")
+    table.add_argument("--target", metavar="COLUMN", help="the column to predict")
+    table.add_argument("--task", choices=TASKS, help="predict classes or numbers (decided by the target's values)")
+    table.add_argument("--ignore", nargs="+", default=[], metavar="COLUMN", help="columns to leave out")
+    table.add_argument(
+        "--categories", nargs="+", default=[], metavar="COLUMN", help="columns whose numbers are names"
+    )
+    table.add_argument(
+        "--missing", default="refuse", choices=MISSING_RULES,
+        help="missing values: an error, leave out their rows, or replace them by the mean (refuse)",
+    )  # fmt: skip
+    _add_reading(table)
     data = p.add_argument_group("data")
-    data.add_argument("--target", help="the column of a file that is to be learned")
-    data.add_argument("--ignore", nargs="+", default=[], metavar="COLUMN", help="columns of a file to leave out")
-    data.add_argument("--categories", nargs="+", default=[], metavar="COLUMN", help="columns whose numbers are names")
-    data.add_argument("--missing", default="refuse", choices=WAYS, help="where a file misses a value (refuse)")
     data.add_argument("--examples", type=int, help="how many points to make (200)")
     data.add_argument("--noise", type=float, help="their standard deviation (0.1)")
-    measured = "iris, wine, breast_cancer and files"
+    measured = ", ".join([*(name for name in BUNDLED if name not in DEFAULTS), "files"])
     data.add_argument("--standardize", action="store_true", help=f"mean 0, deviation 1 (the default for {measured})")
     data.add_argument("--zero-center", action="store_true", help="mean 0")
     data.add_argument("--pca", type=int, nargs="?", const=True, metavar="N", help="N principal components (all)")
@@ -180,15 +209,24 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+def _add_reading(p: argparse._ActionsContainer) -> None:
+    """How a file is written: what pandas.read_csv takes under these names."""
+    p.add_argument("--sep", help="what separates cells (found: , ; tab or |)")
+    p.add_argument("--decimal", metavar="MARK", help="the decimal mark (found: point or comma)")
+    p.add_argument("--thousands", metavar="MARK", help="what groups thousands (nothing)")
+    p.add_argument("--encoding", help="(found: UTF-8, UTF-16 with a BOM, else cp1252)")
+    p.add_argument("--na-values", nargs="+", metavar="CELL", help="what is missing beside empty cells, as NA")
+    p.add_argument("--names", nargs="+", metavar="COLUMN", help="the columns of a file that does not name them")
+
+
 def configuration(options: argparse.Namespace) -> Config:
     """The options as a run keeps them. Raises ValueError for options that do not fit each other."""
     config = {name: value for name, value in vars(options).items() if name != "out"}
     scaling = {name: config.pop(name) for name in ("standardize", "zero_center", "pca", "whiten", "raw")}
     if options.data in BY_NAME or options.data in BUNDLED:
-        if options.target or options.ignore or options.categories or options.missing != "refuse":
-            raise ValueError(
-                f"--target, --ignore, --categories and --missing are for a file of your own, not for {options.data}"
-            )
+        given = [name for name in FOR_FILES if getattr(options, name) not in (None, [], "refuse")]
+        if given:
+            raise ValueError(f"--{given[0].replace('_', '-')} is for a file of your own, not for {options.data}")
     elif not Path(options.data).is_file():
         known = ", ".join([*BY_NAME, *BUNDLED])
         raise ValueError(f"DATA {options.data!r} is neither a file nor one of {known}")

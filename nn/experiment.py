@@ -10,16 +10,17 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from statistics import fmean, pstdev
 from typing import Any, NamedTuple
 
 from nn.data import BUNDLED, BY_NAME, Split, count_batches, split
 from nn.diagnostics import Diagnosis
 from nn.layers import MLP
-from nn.losses import Loss, binary_cross_entropy, cross_entropy
+from nn.losses import Loss, binary_cross_entropy, cross_entropy, half_squared_error
 from nn.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule, by_epoch, warm_up
 from nn.preprocessing import BY_NAME as PREPROCESSORS
 from nn.preprocessing import Pipeline, preprocess
-from nn.tables import Column, Schema, read_split
+from nn.tables import READING, Column, Schema, read_split
 from nn.training import Training
 
 Config = dict[str, Any]
@@ -83,14 +84,18 @@ def build(config: Config) -> Experiment:
     rng = Random(config["seed"])
     raw, schema = _data(config, rng)
     config["schema"] = {"columns": [list(c) for c in schema.columns], "target": list(schema.target)}
+    if schema.target.categories is None:
+        raw = standardised(raw)
+    config["units"] = list(raw.training.units)
+    classes = len(schema.target.categories or [])
     steps: list[Any] = config["preprocess"]
     preprocessing = Pipeline(*[PREPROCESSORS[kind](*options) for kind, *options in steps])
     data = preprocess(raw, preprocessing)
-    model = network(config, len(data.training.X[0]), len(schema.target.categories or []), rng)
+    model = network(config, len(data.training.X[0]), classes, rng)
     updates = count_batches(len(data.training.y), config["batch_size"], 2 if config["batchnorm"] else 1)
     optimizer = _optimizer(config, model, updates)
     training = Training(
-        model, loss_of(model), optimizer, data.training, data.validation, rng=rng,
+        model, loss_of(classes), optimizer, data.training, data.validation, rng=rng,
         **{name: config[name] for name in (
             "epochs", "batch_size", "loss_tolerance", "gradient_tolerance", "patience", "l1", "l2", "clip_norm",
             "clip_value",
@@ -100,34 +105,42 @@ def build(config: Config) -> Experiment:
     return Experiment(config, data, schema, preprocessing, model, training, Diagnosis(training))
 
 
+def standardised(data: Split) -> Split:
+    """The targets as (y − mean) / deviation, of the training data's; ``units`` leads back to their own."""
+    y = data.training.y
+    mean, deviation = fmean(y), pstdev(y) or 1.0
+    return Split(*(
+        part._replace(y=[(t - mean) / deviation for t in part.y], units=(mean, deviation)) for part in data
+    ))  # fmt: skip
+
+
 def network(config: Config, n_in: int, classes: int, rng: Random) -> MLP:
-    """The network that a configuration asks for: one output unit for two classes, else one for each."""
-    units = 1 if classes == 2 else classes
+    """The network of a configuration: one output unit for a number or two classes, else one for each class."""
     return MLP(
-        n_in, [*config["hidden"], units], activation=config["activation"], init=config["init"], rng=rng,
-        dropout=config["dropout"], batch_norm=config["batchnorm"],
+        n_in, [*config["hidden"], classes if classes > 2 else 1], activation=config["activation"],
+        init=config["init"], rng=rng, dropout=config["dropout"], batch_norm=config["batchnorm"],
     )  # fmt: skip
 
 
-def loss_of(model: MLP) -> Loss:
-    """Cross-entropy on the logits of a network: of one unit, or of several."""
-    return binary_cross_entropy if model.sizes[-1] == 1 else cross_entropy
+def loss_of(classes: int) -> Loss:
+    """½ (y − a)² for a number, cross-entropy on the logits of one unit for two classes, or of several for more."""
+    return {0: half_squared_error, 2: binary_cross_entropy}.get(classes, cross_entropy)
 
 
 def _data(config: Config, rng: Random) -> tuple[Split, Schema]:
     name = config["data"]
     if name in BY_NAME:
-        noise = _or(config["noise"], 0.1)
-        data = BY_NAME[name](_or(config["examples"], 200), noise, rng)
+        data = BY_NAME[name](_or(config["examples"], 200), _or(config["noise"], 0.1), rng)
     elif name in BUNDLED:
         data = BUNDLED[name]()
     else:
         digest = hashlib.sha256(Path(name).read_bytes()).hexdigest()
         if config.setdefault("sha256", digest) != digest:
             raise ValueError(f"{name} is not the file that the run began with: put it back, or begin a new run")
-        return read_split(name, config["target"], rng, config["missing"], config["ignore"],
-                          config.get("categories") or ())  # fmt: skip
-    return split(data, rng=rng), Schema([Column(f, None) for f in data.features], Column("class", list(data.classes)))
+        options = {option: config[option] for option in (*READING, "categories", "task") if config.get(option)}
+        return read_split(name, config["target"], rng, config["missing"], config["ignore"], **options)
+    target = Column("class", list(data.classes)) if data.classes else Column("y", None)
+    return split(data, rng=rng), Schema([Column(f, None) for f in data.features], target)
 
 
 def _optimizer(config: Config, model: MLP, updates: int) -> Optimizer:

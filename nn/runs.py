@@ -14,33 +14,33 @@ their run, so that those of two are never mixed; a lock, which ends with its pro
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import sha256
-from io import StringIO
-from math import exp
+from math import exp, fsum, isnan
 from pathlib import Path
 from random import Random
 from secrets import token_hex
 from shutil import get_terminal_size
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from autograd.errors import text_name
 from autograd.files import append, write_whole
+from autograd.text import counted
 from nn.checkpoint import BEST, load, load_metadata, load_preprocessing, load_training, save, save_training
 from nn.data import Dataset, Split
 from nn.diagnostics import LayerRecord
-from nn.evaluation import accuracy, numbers_of, outputs_of, task_of
+from nn.evaluation import REGRESSION, Metrics, Task, evaluate, numbers_of, outputs_of
 from nn.experiment import Config, Experiment, build, loss_of, network
 from nn.normalisation import calibrate
 from nn.plots import layers_picture, picture
 from nn.progress import epoch_line
-from nn.tables import Schema, read_table
+from nn.tables import READING, Schema, read_table
 from nn.training import EpochRecord
 
 CONFIG, RECORDS, CHECKPOINT, WEIGHTS = "config.json", "records.jsonl", "checkpoint.safetensors", "weights.safetensors"
@@ -87,8 +87,12 @@ def _introduce(experiment: Experiment) -> None:
     if "sha256" in experiment.config:
         print(f"{text_name(Path(experiment.config['data']).name)}: {experiment.schema}")
         for name in experiment.schema.counting:
-            told = f"{text_name(name)} goes up by 1 from row to row"
-            print(f"{told}: if it only counts them, leave it out (--ignore {name!r})")
+            told = f"{text_name(name)} goes up by 1 from row to row: if it only counts them, leave it out"
+            print(f"{told} (--ignore {name!r})" if name else "the first column has no name, and is left out")
+    if experiment.schema.target.categories is None:
+        mean, deviation = experiment.data.training.units
+        print(f"regression: the target is standardised, {mean:.6g} ± {deviation:.6g} in the training data; RMSE and "
+              "predictions are in its own units")  # fmt: skip
     parts = " / ".join(str(len(part.y)) for part in experiment.data)
     print(f"{_title(experiment)}: {parts} examples to train, validate and test")
     for label, name in enumerate(experiment.data.training.classes):
@@ -140,11 +144,13 @@ def resume(folder: Path, epochs: int | None = None, data: Path | None = None) ->
         _train(experiment, folder, b"".join(lines))
 
 
-def predictions(folder: Path, path: Path) -> tuple[str, tuple[int, int] | None]:
-    """The rows of a table with the class that the run's network predicts, as CSV, and how many are right of how many.
+def predictions(folder: Path, path: Path, reading: Mapping[str, Any]) -> tuple[str, str]:
+    """The rows of a table with what the run's network predicts, as CSV, and how good that is where it is known.
 
-    The columns are found by name; ``prediction`` and ``probability`` are added, written as the table is: with its
-    separator and its decimal comma. Only rows whose class is known are counted; None where there is none.
+    reading   how the table is written, as for ``read_table``; what is left out is as in training
+
+    The columns are found by name; ``prediction`` and, for classes, ``probability`` are added, with the separator and
+    the decimal mark of the table. What the network cannot know is said on stderr.
     """
     config = read_config(folder)
     with _believing(folder):
@@ -158,29 +164,49 @@ def predictions(folder: Path, path: Path) -> tuple[str, tuple[int, int] | None]:
             raise ValueError(f"{folder} has no weights yet: python -m nn resume {folder}")
         warn(f"the run has not ended: the weights are those of epoch {best['epoch']}, the best so far")
     preprocessing = load_preprocessing(folder / source)
-    table = read_table(path)
+    table = read_table(path, **{name: reading[name] or config.get(name) for name in READING})
+    frame = table.written
     for added in ("prediction", "probability"):
-        if added in table.columns:
+        if added in frame.columns:
             raise ValueError(f"{path} has a column {added!r}, as one is added: give it another name")
-    X = schema.examples(table)
+    X, unknown = schema.examples(table)
     X = preprocessing.transform(X) if preprocessing else X
     classes = schema.target.categories or []
     with _believing(folder):
         model = network(config, len(X[0]), len(classes), Random(0))
     load(model, folder / source, part)
     outputs = outputs_of(model, X)
-    labels = [task_of(model, Dataset(X[:1], [0])).decide(units) for units in numbers_of(outputs)]
-    text = StringIO()
-    writer = csv.writer(text, delimiter=table.separator, lineterminator="\n")
-    mark = "," if any("," in c and table.number(c) is not None for row in table.rows for c in row) else "."
-    writer.writerow([*table.columns, "prediction", "probability"])
-    for row, output, label in zip(table.rows, outputs, labels):
-        probability = f"{exp(-loss_of(model)(output, label).data):.4f}".replace(".", mark)
-        writer.writerow([*row, classes[label], probability])
-    known = schema.known(table)
-    predicted = dict(zip(table.lines, labels))
-    right = sum(predicted[line] == label for line, label in zip(known.lines, schema.labels(known)))
-    return text.getvalue(), (right, len(known.rows)) if known.rows else None
+    numbers = numbers_of(outputs)
+    mean, deviation = config.get("units", (0.0, 1.0))
+    task = Task(REGRESSION, units=(mean, deviation))
+    if classes:
+        task = Task.of(loss_of(len(classes)), Dataset([[0.0]], [0], classes), len(numbers[0]))
+        labels = [task.decide(units) for units in numbers]
+        shares = [exp(-loss_of(len(classes))(output, label).data) for output, label in zip(outputs, labels)]
+        frame = frame.assign(prediction=[classes[label] for label in labels], probability=shares)
+    else:
+        frame = frame.assign(prediction=[task.prediction(units) for units in numbers])
+    text = frame.to_csv(
+        sep=table.sep, decimal=table.decimal, float_format="%.4f" if classes else "%.6g", index=False,
+        lineterminator="\n",
+    )  # fmt: skip
+    for sentence in unknown:
+        warn(sentence)
+    known = [(units, (y - mean) / deviation) for units, y in zip(numbers, schema.targets(table)) if not isnan(y)]
+    if not known:
+        return text, ""
+    found, y = zip(*known)
+    others = f"; the target of {len(numbers) - len(y)} more is not known" if len(numbers) > len(y) else ""
+    measured = ", ".join(f"{name}: {x}" for name, x in _measured(task.metrics(task.tally(found, y), y)).items())
+    return text, f"{measured} of {counted(len(y), 'row')}{others}"
+
+
+def _measured(metrics: Metrics) -> dict[str, str]:
+    """The accuracy of a classification, or RMSE and R² of a regression."""
+    if not isnan(metrics.accuracy):
+        return {"accuracy": f"{metrics.accuracy:.1%}"}
+    rmse = f"{metrics.rmse:.0f}" if 1e4 <= metrics.rmse < 1e9 else f"{metrics.rmse:.4g}"
+    return {"RMSE": rmse, "R²": f"{metrics.r2:.3f}"}
 
 
 def read_config(folder: Path) -> Config:
@@ -261,11 +287,16 @@ def _report(experiment: Experiment, folder: Path) -> None:
     best = training.restore_best()
     print(f"stopped {training.stopped}" + (f"; kept epoch {best.epoch}, best on validation data" if best else ""))
     _keep(experiment, folder)
-    shares = {name: accuracy(model, part) for name, part in zip(Split._fields, data)}
-    print("accuracy: " + ", ".join(f"{name} {share:.1%}" for name, share in shares.items()))
-    label, _ = max(Counter(data.training.y).items(), key=lambda pair: (pair[1], -pair[0]))
-    share = data.test.y.count(label) / len(data.test.y)
-    print(f"for comparison: always {data.training.classes[label]!r}, the most frequent class: test {share:.1%}")
+    measured = [_measured(evaluate(model, training.loss, part, training.task)[1]) for part in data]
+    for name in measured[0]:
+        print(f"{name}: " + ", ".join(f"{role} {part[name]}" for role, part in zip(Split._fields, measured)))
+    if training.task.kind == REGRESSION:
+        always, tally = f"{data.training.units[0]:.6g}, the mean", [fsum(y * y for y in data.test.y)]
+    else:
+        label, _ = max(Counter(data.training.y).items(), key=lambda pair: (pair[1], -pair[0]))
+        always, tally = f"{data.training.classes[label]!r}, the most frequent class", [data.test.y.count(label)]
+    [(name, number), *_] = _measured(training.task.metrics(tally, data.test.y)).items()
+    print(f"for comparison: always {always}: test {f'{name} {number}'.removeprefix('accuracy ')}")
     for verdict in experiment.diagnosis.verdicts():
         print(f"diagnosis: {verdict}")
     print(f"weights: {text_name(str(folder / WEIGHTS))}")
@@ -273,7 +304,7 @@ def _report(experiment: Experiment, folder: Path) -> None:
         _film(experiment, folder)
         print(f"film: {text_name(str(folder / FILM))}")
     name = f"{_title(experiment)}, {experiment.network}"
-    title = f"{name}: {shares['test']:.1%} of the test data right"
+    title = f"{name}: test {' '.join(next(iter(measured[-1].items())))}"
     try:
         picture(folder / PICTURES[0], model, data, training.records, title)
         layers_picture(folder / PICTURES[1], experiment.diagnosis.records, f"{name}: the layers")

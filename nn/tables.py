@@ -1,73 +1,79 @@
-"""A user's own table: a CSV file as examples and labels, with whatever cannot be a number named by row and column.
+"""Loads a CSV file as examples and targets, and names by row and column whatever cannot be learned.
 
-All this happens before the first node is made, so nothing here knows a Value. What a table's columns are is learned
-once, from the file that a network is trained on, and kept with the run: new rows are read the same way.
+pandas reads the cells, as text. What the columns mean is learned once, from the file that a network is trained on,
+and kept with the run, so that new rows are read the same way.
 """
 
 from __future__ import annotations
 
 import csv
-import io
+import gzip
+import math
 import re
-from collections import Counter
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
-from math import inf
+from io import StringIO
 from os import PathLike
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
+from unicodedata import normalize
 
 from autograd.errors import called, clipped
-from autograd.number_systems import floats
 from nn.data import Dataset, Split, split
 
-MISSING = frozenset({"", "?", "-", "na", "n/a", "nan", "null", "none"})
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-# what a person would take for a number and is none here: 12,345  1'000  1_000  −1  10 %  inf  1e999
-LIKE_A_NUMBER = re.compile(r"[+−-]?[€$£]? ?(\d[\d.,'_\s]*|inf(inity)?)([eE][+−-]?\d+)?[%€$£]?", re.IGNORECASE)
-THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
-SEPARATORS = (",", ";", "\t", "|")
-MOST_CATEGORIES = 50
-WAYS = ("refuse", "drop", "mean")
-LONGEST_SHOWN = 40  # characters of a cell or a name in a message
+# what a person would take for a number, although it is not written as one: 12,345  1'000  −1  10 %  inf  1e999
+LIKE_A_NUMBER = r"(?i)[+−-]?[€$£]? ?(?:\d[\d.,'_\s]*|inf(?:inity)?)(?:e[+−-]?\d+)?[%€$£]?"
+THOUSANDS = r"[+-]?[1-9]\d{0,2}(?:[.,]\d{3})+"
+MOST_CLASSES, MOST_WHOLE = 50, 20  # of more different whole numbers, a target is a quantity
+READING = ("sep", "decimal", "thousands", "encoding", "na_values", "names")  # as pandas.read_csv calls them
+MISSING_RULES, TASKS = ("refuse", "drop", "mean"), ("classification", "regression")
 
 
 class Table(NamedTuple):
-    """The cells of a file as text.
+    """The cells of a file as text, by row of the file; a first column without a name is an index, called "".
 
-    columns       their names, from the first row, and where in a row they are
-    rows, lines   the cells of each row, and the line of the file on which it ends
-    separator     what stands between the cells
+    frame     a pandas.DataFrame with NaN for missing values
+    written   the same with all cells as they are in the file
     """
 
-    columns: dict[str, int]
-    rows: list[list[str]]
-    lines: list[int]
-    separator: str = ","
+    frame: Any
+    written: Any
+    sep: str
+    decimal: str
+    thousands: str
 
-    @property
-    def decimal_comma(self) -> bool:
-        """Whether 3,5 is a number, as where ; separates."""
-        return self.separator != ","
+    def find(self, name: str) -> str:
+        """The column with this name, or else the only one that differs in form alone, as x₁ and x1 do."""
+        names = list(filter(None, self.frame.columns))
+        alike = [name] if name in names else [x for x in names if normalize("NFKC", x) == normalize("NFKC", name)]
+        if len(alike) != 1:
+            raise ValueError(f"the table has no column {name!r}: it has {_few(names)}")
+        return alike[0]
 
-    def place(self, i: int, column: str) -> str:
+    def numbers(self, name: str) -> Any:
+        """The numbers in a column; NaN for text, a missing value, and 1e300 or more."""
+        dot, group, cells = re.escape(self.decimal), re.escape(self.thousands), self.frame[name].fillna("")
+        whole = rf"(?:\d+|\d{{1,3}}(?:{group}\d{{3}})+)" if group else r"\d+"
+        good = cells.str.fullmatch(rf"[+-]?(?:{whole}(?:{dot}\d*)?|{dot}\d+)(?:[eE][+-]?\d+)?")
+        digits = cells.where(good, "nan").str.replace(self.thousands, "", regex=False)
+        numbers = digits.str.replace(self.decimal, ".", regex=False).astype(float)
+        return numbers.where(numbers.abs() < 1e300)
+
+    def text(self, name: str) -> Any:
+        """The cells of a column that are neither numbers nor missing."""
+        return self.frame[name][self.numbers(name).isna()].dropna()
+
+    def place(self, row: int, name: str) -> str:
         """Where a cell stands and what it holds, for a message."""
-        cell = self.rows[i][self.columns[column]]
-        return f"row {i + 1} (line {self.lines[i]}), column {_shown(column)} is {_shown(cell)}"
-
-    def number(self, cell: str) -> float | None:
-        """The number that a cell holds, None where it is text."""
-        text = cell.replace(",", ".") if self.decimal_comma else cell
-        number = float(text) if NUMBER.fullmatch(text) else inf
-        return number if abs(number) < 1e300 else None
+        return f"row {row} of the file, column {_shown(name)} is {_shown(self.written.at[row, name])}"
 
 
 class Column(NamedTuple):
     """What a column holds.
 
     categories   the texts that occur, in alphabetical order; None for a column of numbers
-    fill         what stands in for a missing value: the training data's mean, or its most frequent text
+    fill         what replaces a missing value: the training data's mean, or its most frequent text
     """
 
     name: str
@@ -76,9 +82,9 @@ class Column(NamedTuple):
 
 
 class Schema(NamedTuple):
-    """How a table's rows become examples and labels; as JSON, part of a run's configuration.
+    """How a table's rows become examples and targets; as JSON, part of a run's configuration.
 
-    counting   the features that go up by 1 from row to row: they say where a row stands, and nothing about what it is
+    counting   features that go up by 1 from row to row, and so may say nothing about it; "" for an index, left out
     """
 
     columns: list[Column]
@@ -88,11 +94,7 @@ class Schema(NamedTuple):
     @property
     def features(self) -> list[str]:
         """The names of the numbers of an example: a column of text has one for each of its categories."""
-        return [
-            f"{c.name}={category}" if c.categories else c.name
-            for c in self.columns
-            for category in c.categories or [""]
-        ]
+        return [f"{c.name}={x}" if c.categories else c.name for c in self.columns for x in c.categories or [""]]
 
     @classmethod
     def from_json(cls, state: Mapping[str, Any]) -> Schema:
@@ -100,135 +102,162 @@ class Schema(NamedTuple):
         columns = [Column(*column) for column in state["columns"]]
         return cls(columns, Column(*state["target"]), state.get("counting", []))
 
-    def examples(self, table: Table) -> list[list[float]]:
-        """Each row as numbers, the columns found by name. ValueError, with the place, for what cannot be one."""
-        absent = [c.name for c in self.columns if c.name not in table.columns]
-        if absent:
-            raise ValueError(f"the column {absent[0]!r} is not in the table, which has {_few(table.columns)}")
-        places = [table.columns[c.name] for c in self.columns]
-        return [
-            [x for c, k in zip(self.columns, places) for x in _encode(table, i, c, row[k])]
-            for i, row in enumerate(table.rows)
-        ]
+    def examples(self, table: Table) -> tuple[list[list[float]], list[str]]:
+        """Each row as numbers, the columns found by name; and a sentence for each column with an unknown category.
 
-    def labels(self, table: Table) -> list[int]:
-        """The label of each row, its place among the target's categories."""
-        classes = self.target.categories or []
-        names = [_class_name(table, row[table.columns[self.target.name]]) for row in table.rows]
-        for i, name in enumerate(names):
-            if name not in classes:
-                raise ValueError(f"{table.place(i, self.target.name)}: the classes are {_few(classes)}")
-        return [classes.index(name) for name in names]
+        Such a category is read as 0 for each known one. Raises ValueError for text among numbers, and for a missing
+        value where training had none.
+        """
+        columns, unknown = [], []
+        for name, categories, fill in self.columns:
+            name = table.find(name)
+            cells = table.numbers(name) if categories is None else table.frame[name]
+            cells = cells if fill is None else cells.where(table.frame[name].notna(), fill)
+            if cells.isna().any():
+                needed = "a number" if categories is None else f"a text, such as {_few(categories)}"
+                place = table.place(cells.isna().idxmax(), name)
+                raise ValueError(f"{place}: it needs {needed}: mend it or leave out the row")
+            if categories is None:
+                columns.append(cells)
+                continue
+            columns += [(cells == category).astype(float) for category in categories]
+            new = cells[~cells.isin(categories)]
+            if len(new):
+                place, rows = table.place(new.index[0], name), f"{len(new)} row{'s' * (len(new) > 1)}"
+                unknown.append(f"{place}: {rows} with a category not seen in training, none of {_few(categories)}")
+        return [list(row) for row in zip(*columns)], unknown
 
-    def known(self, table: Table) -> Table:
-        """The rows whose class is known: none where the table has no column for it."""
-        if self.target.name not in table.columns:
-            return _take(table, [])
-        k = table.columns[self.target.name]
-        return _take(table, [i for i, row in enumerate(table.rows) if row[k].lower() not in MISSING])
+    def targets(self, table: Table) -> list[float]:
+        """The number of each row, or the place of its class; NaN where that is missing or not known."""
+        if self.target.name not in table.frame.columns:
+            return [math.nan] * len(table.frame)
+        if self.target.categories is None:
+            return table.numbers(self.target.name).tolist()  # type: ignore[no-any-return]
+        places = {x: float(k) for k, x in enumerate(self.target.categories)}
+        return [places.get(name, math.nan) for name in _class_names(table, self.target.name)]
 
     def __str__(self) -> str:
         """How the columns are read, in one line."""
         numbers = [c.name for c in self.columns if c.categories is None]
         parts = [f"{len(numbers)} number{'s' * (len(numbers) != 1)} ({_few(numbers)})"] if numbers else []
-        texts = [c for c in [*self.columns, self.target] if c.categories is not None]
-        *told, learned = [f"{called(c.name, '')}, one of {_few(c.categories or [])}" for c in texts]
-        return f"{'; '.join([*parts, *told])}; to learn: {learned}"
+        parts += [f"{called(c.name, '')}, one of {_few(c.categories)}" for c in self.columns if c.categories]
+        classes, other = self.target.categories, ""
+        if classes is None or (len(classes) > 2 and all(name.isdecimal() for name in classes)):
+            other = f" (--task {TASKS[classes is not None]} for {'classes' if classes is None else 'a number'})"
+        kind = "a number" if classes is None else f"one of {_few(classes)}"
+        return f"{'; '.join(parts)}; to predict: {called(self.target.name, '')}, {kind}{other}"
 
 
-def read_table(path: str | PathLike[str]) -> Table:
-    """Read a CSV file: UTF-8 (with a BOM or not), UTF-16 with one, else Windows-1252; separated by , ; tab or |.
+def read_table(
+    path: str | PathLike[str], *, sep: str | None = None, decimal: str | None = None, thousands: str | None = None,
+    encoding: str | None = None, na_values: Sequence[str] | None = None, names: Sequence[str] | None = None,
+) -> Table:  # fmt: skip
+    """Read a CSV file, also one in gzip, by pandas.read_csv, whose parameters these are.
 
-    The first row names the columns. Raises OSError, or ValueError, which says where, for a file that is no table:
-    binary, empty, with a row that is longer or shorter than the first, with a name given twice or none; or where a
-    comma may be a decimal one or not.
+    Without them, the separator is the one of , ; tab | that fits, or of Excel's line ``sep=;``; the encoding is
+    UTF-8, UTF-16 with a BOM, or Windows-1252; a comma marks decimals where it does not separate and no point does.
+    Only empty cells and ``na_values`` are missing. Lines before the names that begin with # are comments.
+
+    Raises ImportError without pandas, OSError, and ValueError for a file that is not a table.
     """
-    text = _text(path, Path(path).read_bytes())
-    separator = _separator(text)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True)
-    rows: list[list[str]] = []
-    lines: list[int] = []
     try:
-        begun = 0
-        for row in reader:
-            if any(cell.strip() for cell in row):
-                rows.append([cell.strip() for cell in row])
-                lines.append(reader.line_num)
-            begun = reader.line_num
-    except csv.Error as error:
-        raise ValueError(
-            f"{path}, the row that begins in line {begun + 1}: {error}; is a quotation mark missing, or one too many?"
-        ) from None
-    if len(rows) < 2:
-        raise ValueError(f"{path} has {len(rows)} rows: it needs the names of its columns and at least one row more")
-    names, rows, lines = rows[0], rows[1:], lines[1:]
-    if "" in names:
-        raise ValueError(f"{path}: column {names.index('') + 1} has no name; the first row needs to name each")
-    name, times = Counter(names).most_common(1)[0]
-    if times > 1:
-        raise ValueError(f"{path} has {times} columns named {_shown(name)}: each needs a name of its own")
-    if all(NUMBER.fullmatch(name) for name in names):
-        raise ValueError(f"{path} begins with the row {names[:4]}: the first row needs to name the columns")
-    for row, line in zip(rows, lines):
-        if len(row) != len(names):
-            raise ValueError(
-                f"{path}, line {line}, has {len(row)} cells and the first row {len(names)}: every row needs as many"
-            )
-    table = Table({name: k for k, name in enumerate(names)}, rows, lines, separator)
-    if table.decimal_comma:
-        _check_marks(table)
-    return table
+        import pandas
+    except ImportError:
+        raise ImportError("tables are read by pandas: pip install 'chainrule[tables]'") from None
+    for option, mark in {"sep": sep, "decimal": decimal, "thousands": thousands}.items():
+        if mark is not None and (len(mark) != 1 or mark.isalnum() or (sep, decimal, thousands).count(mark) > 1):
+            raise ValueError(f"{option} = {mark!r}: it needs to be one character that marks nothing else")
+    text, names = _text(path, encoding), list(names or ())
+    sep, skipped, width = _layout(text, sep)
+    try:
+        frame = pandas.read_csv(
+            StringIO(text, newline=""), sep=sep, header=None, names=range(width), index_col=False, skiprows=skipped,
+            dtype=str, na_filter=False, skipinitialspace=True, skip_blank_lines=False,
+        ).map(str.strip)  # fmt: skip
+    except pandas.errors.EmptyDataError:
+        frame = pandas.DataFrame()
+    except pandas.errors.ParserError as error:
+        said = str(error).strip().rpartition("C error: ")[2]
+        raise ValueError(f"{path}: {said}; is there a cell too many, or a quotation mark missing?") from None
+    frame.index += skipped + 1
+    frame = frame[(frame != "").any(axis=1)]
+    if not names and len(frame):
+        names, frame = list(frame.iloc[0]), frame.iloc[1:]
+        if any(map(_is_cell, names)):
+            begins = ", ".join(map(_shown, names[:4]))
+            raise ValueError(f"{path} begins with {begins}: the first row, or --names, needs to name the columns")
+    if not len(frame) or len(names) != width:
+        found = f"{len(frame)} rows of {width} columns and {len(names)} names"
+        raise ValueError(f"{path} has {found}: it needs at least one row, and a name for each column")
+    frame.columns = names
+    frame = frame.loc[:, (frame.columns != "") | (frame != "").any()]  # commas may end every line
+    unnamed = [k for k, name in enumerate(frame.columns, 1) if not name]
+    first = frame.iloc[:, 0]  # may be an index, as pandas and R write it
+    if unnamed and (unnamed != [1] or first.duplicated().any() or any(map(_is_cell, first))):
+        raise ValueError(f"{path}: column {unnamed[-1]} has no name; the first row needs to name each column")
+    if not frame.columns.is_unique:
+        name = frame.columns[frame.columns.duplicated()][0]
+        raise ValueError(f"{path} has two columns named {_shown(name)}: each needs a name of its own")
+    table = Table(frame.mask(frame.isin(["", *(na_values or ())])), frame, sep, decimal or ".", thousands or "")
+    return table if decimal or thousands or sep == "," else table._replace(decimal=_decimal(table))
 
 
 def read_split(
     path: str | PathLike[str], target: str, rng: Random, missing: str = "refuse", ignore: Sequence[str] = (),
-    categories: Sequence[str] = (),
+    categories: Sequence[str] = (), task: str | None = None, **reading: Any,
 ) -> tuple[Split, Schema]:  # fmt: skip
     """The examples of a CSV file in three parts, and how they were read.
 
-    target       the column to learn: its distinct texts or whole numbers are the classes
+    target       the column to predict
     missing      refuse: a missing value is an error that says where; drop: rows with one are left out; mean: the
-                 mean, or for text the most frequent, of the training data stands in
-    ignore       columns to leave out, as an identifier
-    categories   columns whose cells are names even where they look like numbers, as a postcode
+                 mean, or for text the most frequent, of the training data replaces it
+    ignore       columns to leave out, such as an identifier
+    categories   columns whose cells are names even where they look like numbers, such as a postcode
+    task         classification or regression; without it, text is classes, and whole numbers are, of at most 20
+                 values, each in three rows or more on average
+    reading      as for ``read_table``
 
-    Raises OSError and ValueError as ``read_table``, and ValueError for a column that is not there, a missing value
-    that is refused, a target with fewer than two classes, text in more than fifty categories, text among numbers.
+    Raises what ``read_table`` does, and ValueError for what is not there, cannot be read, or leaves nothing to learn.
     """
-    table = read_table(path)
-    for name in (target, *ignore, *categories):
-        if name not in table.columns:
-            raise ValueError(f"{path} has no column {name!r}: it has {_few(table.columns)}")
-    if missing not in WAYS:
-        raise ValueError(f"missing = {missing!r}: it is {', '.join(WAYS)}")
-    for name in categories:
-        if name == target or name in ignore:
-            raise ValueError(f"categories = {name!r}: it is the target, or left out, and not read as a feature")
-    used = [name for name in table.columns if name not in ignore or name == target]
-    whole, table = table, _without_missing(table, used, target, missing)
-    columns = [_column(table, name, name in categories) for name in used if name != target]
-    schema = Schema(columns, Column(target, _classes(table, target)), _counting(whole, columns))
-    if not schema.columns:
+    table = read_table(path, **reading)
+    target, ignore, categories = table.find(target), [*map(table.find, ignore)], [*map(table.find, categories)]
+    used = [name for name in table.frame.columns if name and name not in ignore and name != target]
+    for option, value, rules in (("missing", missing, MISSING_RULES), ("task", task or TASKS[0], TASKS)):
+        if value not in rules:
+            raise ValueError(f"{option} = {value!r}: it is one of {', '.join(rules)}")
+    if not set(categories) <= set(used):
+        raise ValueError(f"categories = {categories}: the target, and what is left out, is not read as a feature")
+    if not used:
         raise ValueError(f"{path} has no column beside the target {target!r}: there is nothing to learn from")
-    places = Dataset([[float(i)] for i in range(len(table.rows))], schema.labels(table), [], [])
-    parts = [[int(i) for [i] in part.X] for part in split(places, rng=rng)]
+    frame, holes = table.frame, table.frame[[*used, target]].isna()
+    refused = (holes[[target]] if missing == "mean" else holes).stack()
+    if missing == "drop":
+        table = table._replace(frame=frame[~holes.any(axis=1)])
+    elif refused.any():
+        raise ValueError(
+            f"{table.place(*refused.idxmax())}, a missing value: drop such rows or, but for the target, let the "
+            "training data's mean replace it (--missing drop, --missing mean)"
+        )
+    if not len(table.frame):
+        raise ValueError(f"each of the {len(holes)} rows misses a value: there are no others to learn from")
+    columns = [_column(table, name, name in categories) for name in used]
+    schema = Schema(columns, _target(table, target, task))
+    classes = schema.target.categories or []
+    y = [int(label) for label in schema.targets(table)] if classes else schema.targets(table)
+    rows = split(Dataset([[float(i)] for i in range(len(y))], y, classes), rng=rng)
+    parts = [[int(i) for [i] in part.X] for part in rows]
     if missing == "mean":
-        schema = schema._replace(columns=[_filled(c, _take(table, parts[0])) for c in schema.columns])
-    tables, classes = [_take(table, part) for part in parts], schema.target.categories or []
-    return Split(*(Dataset(schema.examples(t), schema.labels(t), classes, schema.features) for t in tables)), schema
-
-
-def _counting(table: Table, columns: Sequence[Column]) -> list[str]:
-    def is_counting(name: str) -> bool:
-        numbers = (table.number(row[table.columns[name]]) for row in table.rows)
-        return all(a is not None and b is not None and b - a == 1.0 for a, b in pairwise(numbers))
-
-    plain = [column.name for column in columns if column.categories is None and len(table.rows) > 2]
-    return [name for name in plain if is_counting(name)]
+        known = table._replace(frame=table.frame.iloc[parts[0]])
+        columns = [_filled(column, known) for column in columns]
+    numbers = [c.name for c in columns if c.categories is None and len(frame) > 2]
+    counting = [name for name in numbers if table._replace(frame=frame).numbers(name).diff()[1:].eq(1.0).all()]
+    schema = schema._replace(columns=columns, counting=[""] * ("" in frame.columns) + counting)
+    data = Dataset(schema.examples(table)[0], y, classes, schema.features)
+    return Split(*map(data.take, parts)), schema
 
 
 def _shown(text: str) -> str:
-    return repr(clipped(text, LONGEST_SHOWN))
+    return repr(clipped(text, 40))
 
 
 def _few(names: Iterable[str]) -> str:
@@ -237,175 +266,126 @@ def _few(names: Iterable[str]) -> str:
     return ", ".join(short if len(short) <= 6 else [*short[:4], f"… {short[-1]}"])
 
 
-def _take(table: Table, places: Sequence[int]) -> Table:
-    return table._replace(rows=[table.rows[i] for i in places], lines=[table.lines[i] for i in places])
-
-
-def _text(path: str | PathLike[str], content: bytes) -> str:
-    """The text of a file, by its BOM, else as UTF-8, else as Windows-1252, which old spreadsheets write.
-
-    ValueError for UTF-8 with a byte that does not belong there: read as Windows-1252, every ö would become Ã¶.
-    """
-    encodings = ["utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"]
-    if encodings == ["utf-8-sig"] and content.decode("utf-8-sig", "ignore").isascii():
-        encodings.append("cp1252")
-    for encoding in encodings:
+def _text(path: str | PathLike[str], encoding: str | None) -> str:
+    """The text of a file, by its BOM, else as UTF-8, else as Windows-1252, which old spreadsheets write."""
+    content = Path(path).read_bytes()
+    if content.startswith(b"\x1f\x8b"):
         try:
-            text = content.decode(encoding)
-            break
+            content = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error) as error:
+            raise ValueError(f"{path} is damaged: {error}") from None
+    guess = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    # where any of it is UTF-8, one damaged byte must not turn every ö into Ã¶
+    old = guess == "utf-8-sig" and content.decode(guess, "ignore").isascii()
+    for name in [encoding] if encoding else [guess, "cp1252"] if old else [guess]:
+        try:
+            text = content.decode(name)
         except UnicodeDecodeError as error:
-            line = content[: error.start].decode(encoding, "ignore").count("\n") + 1
-    else:
-        tried = " or ".join(encodings).replace("-sig", "")
-        raise ValueError(f"{path}, line {line}, is not text in {tried}: save the table as CSV in UTF-8")
-    if "\0" in text:
-        line = text[: text.index("\0")].count("\n") + 1
-        raise ValueError(f"{path}, line {line}, holds bytes of 0: save the table as CSV in UTF-8")
-    return text
+            line, problem = content[: error.start].count(b"\n") + 1, f"is not text in {name.removesuffix('-sig')}"
+        except LookupError:
+            raise ValueError(f"encoding = {encoding!r}: Python knows, among others, utf-8 and cp1252") from None
+        else:
+            if "\0" not in text:
+                return text.removeprefix("\ufeff")
+            line, problem = text[: text.index("\0")].count("\n") + 1, "holds bytes of 0"
+    raise ValueError(f"{path}, line {line}, {problem}: save the table as CSV in UTF-8, or say its --encoding")
 
 
-def _separator(text: str) -> str:
-    """The separator that cuts the first rows into the most cells, all rows into equally many where one does."""
-    head = "".join(text.splitlines(keepends=True)[:20])
+def _layout(text: str, sep: str | None) -> tuple[str, int, int]:
+    """The separator, the number of lines before the names, and of cells in the longest of the first rows.
 
-    def cut(separator: str) -> tuple[bool, int]:
-        try:
-            reader = csv.reader(io.StringIO(head, newline=""), delimiter=separator, skipinitialspace=True)
-            counts = [len(row) for row in reader if row]
-        except csv.Error:
-            return False, 0
-        most = max(counts, default=0)
-        return most > 1 and len(set(counts)) == 1, counts[0] if counts else 0
+    The separator is the one that cuts the first rows into the most cells, equally many in each where one does.
+    """
+    lines = text.splitlines(keepends=True)[:50]
+    excel = re.match("sep=(.)?", lines[0], re.IGNORECASE) if lines else None
+    begin = int(excel is not None)
 
-    return max(SEPARATORS, key=cut)
+    def counts(mark: str, comments: bool = False) -> list[int]:
+        rows = [line for line in lines[begin:] if comments or not line.startswith("#")]
+        return [len(row) for row in csv.reader(rows, delimiter=mark, skipinitialspace=True) if row]
+
+    def fit(mark: str) -> tuple[bool, list[int], int]:
+        found = counts(mark)
+        return len(set(found)) == 1 and found[0] > 1, found[:1], max(found, default=0)
+
+    sep = sep or (excel and excel[1]) or max(";\t|,", key=fit)
+    width = max(counts(sep), default=0)
+    while begin < len(lines) and lines[begin].startswith("#") and counts(sep, comments=True)[0] != width:
+        begin += 1  # but #id,size names columns
+    return sep, begin, width
 
 
-def _check_marks(table: Table) -> None:
-    """Where , does not separate, 3,5 is a number: ValueError for a table in which it, or 3.5, may as well be 35."""
-    commas: list[tuple[int, str]] = []
-    points: list[tuple[int, str]] = []
-    for name, k in table.columns.items():
-        cells = [row[k] for row in table.rows]
-        commas += [(i, name) for i, x in enumerate(cells) if "," in x and table.number(x) is not None]
-        pointed = [(i, name) for i, x in enumerate(cells) if "." in x and table.number(x) is not None]
-        points += pointed
-        # where ; separates, commas are decimal by custom, and a point is too, but perhaps in 1.234 beside 999
-        whole = [len(x) for x in cells if x.isdecimal()] if table.separator == ";" else []
-        if not commas and whole and max(whole) <= 3:
-            _refuse_thousands(table, pointed, "point")
-    if commas and points:
+def _is_cell(name: str) -> bool:
+    """Whether this is a number and unlikely to name a column: 0, 1, 2019 may do that."""
+    return bool(re.fullmatch(r"[+-]?\d*[.,]\d+(e[+-]?\d+)?", name.lower()))
+
+
+def _decimal(table: Table) -> str:
+    """The decimal mark where commas do not separate. ValueError where it may be another."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for mark in ",.":
+        read = {name: table._replace(decimal=mark).numbers(name).notna() for name in table.frame.columns if name}
+        found[mark] = [(row, name) for name in read for row, x in table.frame[name][read[name]].items() if mark in x]
+    decimal = "," if found[","] else "."
+    # by custom, commas are decimal beside ; and points elsewhere: otherwise 1.234 may be 1234
+    unclear = found[decimal] if (table.sep == ";") == (decimal == ".") else []
+    both = f" and {table.place(*found['.'][0])}" if found[","] and found["."] else ""
+    if both or (unclear and all(re.fullmatch(THOUSANDS, table.frame.at[cell]) for cell in unclear)):
+        place = table.place(*found[decimal][0])
+        raise ValueError(f"{place}{both}: which mark is decimal? Say --decimal , or --decimal .")
+    return decimal
+
+
+def _holds_text(table: Table, name: str, remedy: str) -> bool:
+    """Whether a column holds text. ValueError for a slip among numbers, which must not make names of them."""
+    text, numbers = table.text(name), table.numbers(name).dropna()
+    mixed = len(numbers) and (len(text) < len(numbers) or text.nunique() < numbers.nunique())
+    slips = text if mixed else text[text.str.fullmatch(LIKE_A_NUMBER)]
+    if len(slips):
         raise ValueError(
-            f"{table.place(*commas[0])} and {table.place(*points[0])}: decimals need to be marked alike in a table, "
-            "and thousands not at all"
+            f"{table.place(slips.index[0], name)}, not a number such as 1234{table.decimal}5: mend it, count it as "
+            f"missing (--na-values {_shown(slips.iloc[0])}), {remedy}"
         )
-    if table.separator != ";":
-        _refuse_thousands(table, commas, "comma")
-
-
-def _refuse_thousands(table: Table, places: Sequence[tuple[int, str]], mark: str) -> None:
-    """ValueError where each of these numbers is like 1,234 or 1.234."""
-    cells = [table.rows[i][table.columns[name]] for i, name in places]
-    if cells and all(THOUSANDS.fullmatch(cell.replace(".", ",")) for cell in cells):
-        other, none = cells[0].translate(str.maketrans(",.", ".,")), cells[0].translate(str.maketrans("", "", ",."))
-        raise ValueError(
-            f"{table.place(*places[0])}, and the {mark} may mark decimals or thousands: write {other} or {none}"
-        )
-
-
-def _without_missing(table: Table, used: Sequence[str], target: str, missing: str) -> Table:
-    """The table without rows that miss a value, where they are to be dropped; ValueError where they are refused."""
-    places = [(name, table.columns[name]) for name in used]
-    kept = []
-    for i, row in enumerate(table.rows):
-        found = [name for name, k in places if row[k].lower() in MISSING]
-        if not found or (missing == "mean" and target not in found):
-            kept.append(i)
-        elif missing != "drop":
-            name = target if missing == "mean" else found[0]
-            raise ValueError(
-                f"{table.place(i, name)}, a missing value: drop such rows or, but for the target, let the training "
-                "data's mean stand in (--missing drop, --missing mean)"
-            )
-    if not kept:
-        raise ValueError(f"each of the {len(table.rows)} rows misses a value: none is left to learn from")
-    return _take(table, kept)
+    return len(text) > 0
 
 
 def _column(table: Table, name: str, are_names: bool) -> Column:
-    cells = [row[table.columns[name]] for row in table.rows]
-    text = [i for i, cell in enumerate(cells) if table.number(cell) is None and cell.lower() not in MISSING]
-    if not text and not are_names:
+    leave = f"leave the column out (--ignore {name!r})"
+    if not are_names and not _holds_text(table, name, f"take all as names (--categories {name!r}) or {leave}"):
         return Column(name, None)
-    known = [cell for cell in cells if cell.lower() not in MISSING]
-    # a slip in a column of numbers must not make names of all of them
-    slips = text if 2 * len(text) < len(known) else [i for i in text if LIKE_A_NUMBER.fullmatch(cells[i])]
-    if slips and not are_names:
-        raise ValueError(
-            f"{table.place(slips[0], name)}, no number as 1234.5: mend it, take the column's cells as names "
-            f"(--categories {name!r}) or leave it out (--ignore {name!r})"
-        )
-    categories = sorted(set(known))
-    if len(categories) > MOST_CATEGORIES:
-        raise ValueError(
-            f"the column {name!r} holds text of {len(categories)} kinds, more than {MOST_CATEGORIES}: leave it out "
-            f"(--ignore {name!r})"
-        )
+    categories = sorted(table.frame[name].dropna().unique())
+    if len(categories) > MOST_CLASSES:
+        raise ValueError(f"column {name!r} holds {len(categories)} texts, more than {MOST_CLASSES}: {leave}")
     return Column(name, categories)
 
 
-def _class_name(table: Table, cell: str) -> str:
-    """A class by its text; 1 and 1.0 are the same, as far as floats tell whole numbers apart."""
-    number = table.number(cell)
-    return str(int(number)) if number is not None and number == int(number) and abs(number) < 2**53 else cell
+def _class_names(table: Table, name: str) -> Any:
+    """The classes by their text; 1 and 1.0 are the same, as far as floats tell whole numbers apart."""
+    numbers = table.numbers(name)
+    whole = (numbers % 1.0 == 0.0) & (numbers.abs() < 2**53)
+    return table.frame[name].where(~whole, numbers.where(whole, 0.0).astype("int64").astype(str))
 
 
-def _classes(table: Table, target: str) -> list[str]:
-    cells = {row[table.columns[target]] for row in table.rows}
-    numbers = [table.number(cell) for cell in cells]
-    names = {_class_name(table, cell) for cell in cells}
-    in_order = [n for n in numbers if n is not None]
-    if len(in_order) == len(numbers) and any(n != int(n) for n in in_order):
-        raise ValueError(
-            f"the target {target!r} holds {len(names)} different numbers that are not all whole: classes are texts "
-            "or whole numbers; put the numbers into classes first, as low and high"
-        )
-    if len(names) > MOST_CATEGORIES:
-        raise ValueError(f"the target {target!r} has {len(names)} classes: at most {MOST_CATEGORIES} can be learned")
-    if len(names) < 2:
-        raise ValueError(
-            f"the target {target!r} is {next(iter(names))!r} in every row: it needs at least two classes"
-        )
-    if len(in_order) < len(numbers):
-        return sorted(names)
-    return sorted(names, key=lambda name: (table.number(name) or 0.0, name))
+def _target(table: Table, name: str, task: str | None) -> Column:
+    numbers = table.numbers(name)
+    if task != "classification":
+        text, n = _holds_text(table, name, "or take all as classes (--task classification)"), numbers.nunique()
+        if text and task == "regression":
+            raise ValueError(f"{table.place(numbers.index[0], name)}: a regression needs numbers")
+        fractions, many = (numbers % 1.0).any(), n > MOST_WHOLE or len(numbers) < 3 * n > 6
+        if not text and (task or fractions or many):
+            if n < 2:
+                raise ValueError(f"the target {name!r} is the same number in every row: there is nothing to learn")
+            return Column(name, None)
+    classes = dict(zip(_class_names(table, name), numbers))
+    if not 2 <= len(classes) <= MOST_CLASSES:
+        raise ValueError(f"target {name!r} has {len(classes)} classes, {_few(classes)}: it needs 2 to {MOST_CLASSES}")
+    return Column(name, sorted(classes, key=None if numbers.isna().any() else lambda x: (classes[x], x)))
 
 
 def _filled(column: Column, table: Table) -> Column:
-    """The column with what stands in for a missing value, learned from this table alone."""
-    k = table.columns[column.name]
-    cells = [row[k] for row in table.rows if row[k].lower() not in MISSING]
-    if not cells:
+    """The column with what replaces a missing value, learned from this table alone."""
+    cells = table.numbers(column.name) if column.categories is None else table.frame[column.name]
+    if cells.isna().all():
         raise ValueError(f"the column {column.name!r} is missing in all training rows: leave it out (--ignore)")
-    if column.categories is None:
-        numbers = [n for n in map(table.number, cells) if n is not None]
-        return column._replace(fill=floats.sum(numbers) / len(numbers))
-    return column._replace(fill=min(Counter(cells).most_common(), key=lambda pair: (-pair[1], pair[0]))[0])
-
-
-def _encode(table: Table, i: int, column: Column, cell: str) -> list[float]:
-    """A cell as numbers: itself, or 1 for its category and 0 for the others."""
-    value: float | str | None = cell if column.categories is not None else table.number(cell)
-    if cell.lower() in MISSING:
-        value = column.fill
-        if value is None:
-            raise ValueError(
-                f"{table.place(i, column.name)}, a missing value: the network was trained on rows without one; fill "
-                "it in, leave the row out, or train with --missing mean"
-            )
-    if column.categories is None:
-        if not isinstance(value, float):
-            raise ValueError(f"{table.place(i, column.name)}: it needs a number")
-        return [value]
-    if value not in column.categories:
-        raise ValueError(f"{table.place(i, column.name)}: the network knows {_few(column.categories)} there")
-    return [float(value == category) for category in column.categories]
+    return column._replace(fill=cells.mean() if column.categories is None else cells.mode()[0])

@@ -356,10 +356,10 @@ def test_a_run_on_a_hostile_table_prints_words_and_its_predictions_give_each_cel
     assert json.loads(header["__metadata__"]["config"])["schema"] == config["schema"]
     # cells are data: what a spreadsheet takes for a formula is given back as it came
     assert command("-m", "nn", "predict", folder, source, "--out", tmp_path / "out.csv").returncode == 0
-    table = read_table(tmp_path / "out.csv")
+    table = read_table(tmp_path / "out.csv").written
     assert list(table.columns) == [*columns, "@class", "prediction", "probability"]
-    assert [row[: len(columns) + 1] for row in table.rows] == rows
-    assert {row[-2] for row in table.rows} <= set(classes)
+    assert table[[*columns, "@class"]].values.tolist() == rows
+    assert set(table["prediction"]) <= set(classes)
     printed = command("-m", "nn", "predict", folder, source, **ascii_only)
     assert (printed.returncode, printed.stdout) == (2, b"") and b"--out FILE.csv" in printed.stderr
     listed = command("-m", "nn", "claims", "--list", **ascii_only)

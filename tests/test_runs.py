@@ -23,7 +23,7 @@ from safetensors.numpy import save as to_bytes
 import nn
 import nn.replaying
 from nn import plots, runs
-from nn.__main__ import configuration, main, parser
+from nn.__main__ import configuration, data_first, main, parser
 from nn.data import Dataset, iris, moons
 from nn.diagnostics import Diagnosis, LayerRecord, judge
 from nn.experiment import build, schedule
@@ -624,15 +624,15 @@ def test_classes_too_rare_for_a_part_are_named(tmp_path, capsys):
 def test_rows_whose_class_is_not_known_are_predicted_and_not_counted(tmp_path, flowers, capsys):
     run, new = tmp_path / "run", tmp_path / "new.csv"
     main([str(flowers), "--target", "species", "--epochs", "1", "--out", str(run)])
-    assert "flowers.csv: 4 numbers (sl, sw, pl, pw); to learn: species, one of setosa" in capsys.readouterr().out
+    assert "flowers.csv: 4 numbers (sl, sw, pl, pw); to predict: species, one of setosa" in capsys.readouterr().out
     new.write_text("sl,sw,pl,pw,species\n5.1,3.5,1.4,0.2,\n6.3,3.3,6.0,2.5,?\n")
     main(["predict", str(run), str(new)])
     out, err = capsys.readouterr()
-    assert len(out.splitlines()) == 3 and err == ""
+    assert len(out.splitlines()) == 3 and err == ""  # ? is a class that the network does not know
     first = out.splitlines()[1].split(",")[-2]
     new.write_text(f"sl,sw,pl,pw,species\n6.3,3.3,6.0,2.5,?\n5.1,3.5,1.4,0.2,{first}\n")
     main(["predict", str(run), str(new), "--out", str(tmp_path / "predicted.csv")])
-    assert capsys.readouterr().err == "accuracy: 100.0% of 1 row\n"
+    assert capsys.readouterr().err == "accuracy: 100.0% of 1 row; the target of 1 more is not known\n"
     assert "has a column 'prediction'" in refused(capsys, "predict", run, tmp_path / "predicted.csv")
 
 
@@ -675,8 +675,7 @@ def test_predictions_are_written_as_the_table_is_and_can_be_read_back(tmp_path, 
     again = "\n".join(line.rpartition(";")[0].rpartition(";")[0] for line in first.splitlines()) + "\n"
     assert again == german.read_text()  # but for the two columns that were added
     (tmp_path / "again.csv").write_text(first.replace("prediction;probability", "before;share"))
-    table = read_table(tmp_path / "again.csv")
-    assert all(1 / 3 <= table.number(row[-1]) <= 1.0 for row in table.rows)
+    assert read_table(tmp_path / "again.csv").numbers("share").between(1 / 3, 1.0).all()
     main(["predict", str(run), str(tmp_path / "again.csv"), "--out", str(tmp_path / "second.csv")])
     assert [line.split(";")[-2:] for line in (tmp_path / "second.csv").read_text().splitlines()] == [
         line.split(";")[-2:] for line in first.splitlines()
@@ -709,6 +708,167 @@ def test_a_table_that_was_moved_is_read_where_it_is_now(tmp_path, flowers, capsy
     main([*SMALL, "--epochs", "1", "--out", str(tmp_path / "made")])
     capsys.readouterr()
     assert "learns moons, which is not a file" in refused(capsys, "resume", tmp_path / "made", "--data", moved)
+
+
+# ---- a target that is a number ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def houses(tmp_path):
+    """Prices of 60 houses, a sum of what each square metre, room and district costs."""
+    rng, path, district = Random(0), tmp_path / "houses.csv", {"north": 0.0, "south": 50.0}
+    rows = []
+    for i in range(60):
+        size, rooms, where = rng.uniform(40.0, 200.0), rng.randint(1, 6), ["north", "south"][i % 2]
+        rows.append(f"{size:.1f},{rooms},{where},{2 * size + 10 * rooms + district[where]:.2f}\n")
+    path.write_text("size,rooms,district,price\n" + "".join(rows))
+    return path
+
+
+def test_a_target_of_numbers_is_predicted_in_its_own_units_beside_always_the_mean(tmp_path, houses, capsys):
+    run, out = tmp_path / "run", tmp_path / "out.csv"
+    main([str(houses), "--target", "price", "--epochs", "30", "--out", str(run)])
+    printed = capsys.readouterr().out
+    experiment = build(runs.read_config(run))
+    nn.checkpoint.load(experiment.model, run / "weights.safetensors")
+    prices = [float(line.split(",")[-1]) for line in houses.read_text().splitlines()[1:]]
+    train, _, test = ([mean + deviation * y for y in part.y] for part in experiment.data
+                      for mean, deviation in [part.units])  # fmt: skip
+    assert sorted(round(y, 2) for part in experiment.data for y in [part.units[0] + part.units[1] * y for y in part.y]
+                  ) == sorted(prices)  # fmt: skip
+    mean = sum(train) / len(train)
+    deviation = math.sqrt(sum((y - mean) ** 2 for y in train) / len(train))
+    assert experiment.data.test.units == pytest.approx((mean, deviation), rel=1e-12)
+    always = math.sqrt(sum((y - mean) ** 2 for y in test) / len(test))
+    assert f"always {mean:.6g}, the mean: test RMSE {always:.4g}\n" in printed
+    assert f"regression: the target is standardised, {mean:.6g} ± {deviation:.6g} in the training data" in printed
+    main(["predict", str(run), str(houses), "--out", str(out)])
+    said = capsys.readouterr().err
+    rows = [line.split(",") for line in out.read_text().splitlines()]
+    assert rows[0] == ["size", "rooms", "district", "price", "prediction"]
+    errors = [float(row[4]) - float(row[3]) for row in rows[1:]]
+    rmse = math.sqrt(sum(error**2 for error in errors) / 60)
+    assert said.startswith(f"RMSE: {rmse:.3g}"[:9]) and said.endswith(" of 60 rows\n") and "R²: 0." in said
+    assert rmse < 0.5 * always
+    assert f"test {experiment_rmse(experiment):.4g}\n" in printed
+
+
+def experiment_rmse(experiment):
+    """Of the test data, from the outputs."""
+    test, (_, deviation) = experiment.data.test, experiment.data.test.units
+    outputs = [experiment.model.eval()(x).data for x in test.X]
+    return deviation * math.sqrt(sum((a - y) ** 2 for a, y in zip(outputs, test.y)) / len(test.y))
+
+
+@pytest.mark.parametrize("data", ["houses", "sine", "diabetes"])
+def test_a_regression_is_resumed_to_the_last_bit(tmp_path, houses, data):
+    options = [*([str(houses), "--target", "price"] if data == "houses" else [data]), "--engine", "replay"]
+    long, short = tmp_path / "long", tmp_path / "short"
+    main([*options, "--hidden", "4", "--epochs", "3", "--out", str(long)])
+    main([*options, "--hidden", "4", "--epochs", "1", "--out", str(short)])
+    main(["resume", str(short), "--epochs", "3"])
+    assert (short / "records.jsonl").read_text() == (long / "records.jsonl").read_text()
+    assert tensors(short, "weights.safetensors") == tensors(long, "weights.safetensors")
+
+
+def test_a_target_that_cannot_be_read_is_not_counted(tmp_path, houses, capsys):
+    run, new = tmp_path / "run", tmp_path / "new.csv"
+    main([str(houses), "--target", "price", "--epochs", "1", "--out", str(run)])
+    new.write_text("size,rooms,district,price\n50,2,north,\n60,2,south,?\n70,3,north,200\n")
+    capsys.readouterr()
+    main(["predict", str(run), str(new)])
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 4 and err.endswith(" of 1 row; the target of 2 more is not known\n")
+
+
+# ---- what a table may lack -------------------------------------------------------------------------------------
+
+
+def test_a_category_that_was_not_seen_predicts_and_is_said(tmp_path, houses, capsys):
+    run, new = tmp_path / "run", tmp_path / "new.csv"
+    main([str(houses), "--target", "price", "--epochs", "1", "--out", str(run)])
+    new.write_text("size,rooms,district\n50,2,north\n50,2,west\n")
+    capsys.readouterr()
+    main(["predict", str(run), str(new)])
+    out, err = capsys.readouterr()
+    assert [len(line.split(",")) for line in out.splitlines()] == [4, 4, 4]
+    assert err == (
+        "row 3 of the file, column 'district' is 'west': 1 row with a category not seen in training, none of north, "
+        "south\n"
+    )
+
+
+@pytest.mark.parametrize("spelling", ["{new}", "{tmp}/../{name}/new.csv", "{tmp}/link.csv", "{tmp}/hard.csv"])
+def test_predictions_never_overwrite_their_table(tmp_path, houses, capsys, spelling):
+    run, new = tmp_path / "run", tmp_path / "new.csv"
+    main([str(houses), "--target", "price", "--epochs", "1", "--out", str(run)])
+    new.write_text("size,rooms,district\n50,2,north\n")
+    (tmp_path / "link.csv").symlink_to(new)
+    os.link(new, tmp_path / "hard.csv")
+    capsys.readouterr()
+    line = refused(capsys, "predict", run, new, "--out", spelling.format(new=new, tmp=tmp_path, name=tmp_path.name))
+    assert "is the table itself: name another file" in line
+    assert new.read_text() == "size,rooms,district\n50,2,north\n"
+
+
+@pytest.mark.parametrize("names", ["x1,x2", "x₁,x₂", "x2,x₁"])
+def test_the_inputs_of_made_data_are_found_in_either_form(tmp_path, names, capsys):
+    main([*SMALL, "--epochs", "1", "--out", str(tmp_path / "run")])
+    for number in "₁₂", "12":
+        header = names.translate(str.maketrans("₁₂12", number * 2))
+        (tmp_path / "new.csv").write_text(f"{header}\n0.5,0.25\n", encoding="utf-8")
+        capsys.readouterr()
+        main(["predict", str(tmp_path / "run"), str(tmp_path / "new.csv")])
+        assert capsys.readouterr().out.splitlines()[0] == f"{header},prediction,probability"
+
+
+def test_a_run_keeps_how_its_table_is_written_and_what_is_missing_in_it(tmp_path, capsys):
+    rows = "".join(f"{i % 5}:5~{'NA' if i == 3 else i % 3}~{['no', 'yes'][i % 2]}\n" for i in range(30))
+    path, run = tmp_path / "odd.csv", tmp_path / "run"
+    path.write_text(rows)
+    options = ["--names", "a", "b", "y", "--sep", "~", "--decimal", ":", "--na-values", "NA", "--missing", "mean"]
+    main([*options, "--target", "y", "--epochs", "1", "--out", str(run), str(path)])
+    capsys.readouterr()
+    main(["predict", str(run), str(path)])
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0] == "a~b~y~prediction~probability" and err.endswith(" of 30 rows\n")
+    assert out.splitlines()[4].startswith("3:5~NA~yes~") and ":" in out.splitlines()[4].split("~")[-1]
+    path.write_text("a,b\n1.5,2\n")
+    new = ["--names", "a", "b", "--sep", ",", "--decimal", "."]
+    assert "row 1 of the file, column 'a' is 'a': it needs a number" in refused(capsys, "predict", run, path, *new)
+    path.write_text(rows)
+    main(["resume", str(run), "--epochs", "1"])
+    assert "odd: on from epoch 1 of 1" in capsys.readouterr().out
+
+
+# ---- options ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "data", "found"),
+    [
+        ("--hidden 8 moons", "moons", {"hidden": [8]}),
+        ("--hidden 16 16 moons --epochs 3", "moons", {"hidden": [16, 16], "epochs": 3}),
+        ("--hidden moons", "moons", {"hidden": []}),
+        ("moons --hidden", "moons", {"hidden": []}),
+        ("moons --hidden 3 4 --epochs 2", "moons", {"hidden": [3, 4]}),
+        ("--epochs 2 moons --hidden 3", "moons", {"hidden": [3]}),
+        ("--pca iris", "iris", {"preprocess": [["pca"]]}),
+        ("--whiten 2 iris", "iris", {"preprocess": [["whiten", 2]]}),
+        ("--target price --ignore id rooms {houses}", "{houses}", {"ignore": ["id", "rooms"]}),
+        ("--na-values NA ? {houses} --target price", "{houses}", {"na_values": ["NA", "?"]}),
+        ("{houses} --target price --ignore iris", "{houses}", {"ignore": ["iris"]}),
+        ("--hid 8 moons", "moons", {"hidden": [8]}),
+    ],
+)
+def test_data_may_stand_behind_an_option_with_several_values(houses, words, data, found):
+    arguments = words.format(houses=houses).split()
+    config = configuration(parser().parse_args(data_first(arguments)))
+    assert config["data"] == data.format(houses=houses) and config.items() >= found.items()
+
+
+def test_data_that_do_not_exist_are_named_behind_an_option_too(capsys):
+    assert "DATA 'mons' is neither a file nor one of" in refused(capsys, "--hidden", "8", "mons")
 
 
 @pytest.mark.parametrize(
