@@ -65,7 +65,8 @@ def boundary(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
     tints = np.array([to_rgb(style(k)["color"]) for k in range(len(names))])[leads.argmax(2)]
     most = min(leads.max(), 6.0) or 1.0  # beyond a logit of 6, σ is all but 1
     areas = 1.0 - 0.4 * np.clip(leads.max(2, keepdims=True) / most, 0.0, 1.0) * (1.0 - tints)
-    ax.imshow(areas, extent=(xs[0], xs[-1], ys[0], ys[-1]), origin="lower", aspect="auto")
+    extent = (xs[0], xs[-1], ys[0], ys[-1])
+    ax.imshow(areas, extent=extent, origin="lower", aspect="auto", interpolation="bilinear")
     for k, name in enumerate(names):
         if k and leads[..., k].min() < 0.0 < leads[..., k].max():
             ax.contour(xs, ys, leads[..., k], levels=[0.0], colors="black", linewidths=1.5)
