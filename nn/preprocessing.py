@@ -81,7 +81,7 @@ class Step(Preprocessor, ABC):
         """``inverse_transform`` on an array."""
 
     def fit(self, X: ArrayLike) -> Self:
-        rows = matrix(X)
+        rows = np.array(plain(X))
         if not rows.size:
             raise ValueError(f"{self!r} cannot learn from no examples or no numbers: it needs at least one")
         with np.errstate(all="ignore"):  # what overflows is seen by its result
@@ -130,9 +130,12 @@ class Step(Preprocessor, ABC):
         return len(getattr(self, first))
 
     def _apply(self, function: Callable[[Array], Array], X: ArrayLike, width: int) -> Rows:
-        rows = matrix(X)
+        rows = np.array(plain(X))
         if len(rows) and rows.shape[1] != width:
-            raise ValueError(f"{self!r} got rows of {rows.shape[1]} numbers: it needs {width}, as when it was fitted")
+            raise ValueError(
+                f"{self!r} got rows of {rows.shape[1]} numbers: it needs {width}, as when it was fitted; for one "
+                "example give [x]"
+            )
         with np.errstate(all="ignore"):
             result = function(rows) if len(rows) else rows
         if len(beyond := np.argwhere(~np.isfinite(result))):
@@ -385,8 +388,7 @@ class Pipeline(Preprocessor):
                 raise TypeError(f"a pipeline of {step!r}: it takes preprocessors, as Standardize()")
 
     def fit(self, X: ArrayLike) -> Self:
-        rows: ArrayLike = matrix(X)
-        fitted = deepcopy(self.steps)
+        rows, fitted = plain(X), deepcopy(self.steps)
         for step in fitted:
             rows = step.fit_transform(rows)
         for step, new in zip(self.steps, fitted):
@@ -394,12 +396,10 @@ class Pipeline(Preprocessor):
         return self
 
     def transform(self, X: ArrayLike) -> Rows:
-        rows: Rows = matrix(X).tolist()
-        return reduce(lambda rows, step: step.transform(rows), self.steps, rows)
+        return reduce(lambda rows, step: step.transform(rows), self.steps, plain(X))
 
     def inverse_transform(self, X: ArrayLike) -> Rows:
-        rows: Rows = matrix(X).tolist()
-        return reduce(lambda rows, step: step.inverse_transform(rows), reversed(self.steps), rows)
+        return reduce(lambda rows, step: step.inverse_transform(rows), reversed(self.steps), plain(X))
 
     def names(self, features: Sequence[str]) -> list[str]:
         return reduce(lambda names, step: step.names(names), self.steps, list(features))
@@ -469,10 +469,9 @@ def one_hot(label: int, classes: int) -> list[float]:
     return [float(k == label) for k in range(classes)]
 
 
-def matrix(X: ArrayLike) -> Array:
-    """The rows as an array of shape (m, n). Raises as ``nn.data.check_rows``."""
-    rows = check_rows(rows_of("X", X), "example")
-    return np.array(rows) if rows else np.empty((0, 0))
+def plain(X: ArrayLike) -> Rows:
+    """The rows as lists of floats. Raises as ``nn.data.check_rows``."""
+    return check_rows(rows_of("X", X), "example")
 
 
 def _kind(step: Step) -> str:
