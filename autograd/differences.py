@@ -11,22 +11,14 @@ LAST_DIGIT, TINIEST = 2.3e-16, 5e-324  # of 1, rounded up; of all floats
 
 
 class Slope(NamedTuple):
-    """A central difference, with what it takes to judge it.
+    """A central difference, with what it takes to judge it."""
 
-    central       (f(x + h) − f(x − h)) / 2h
-    left          (f(x) − f(x − h)) / h
-    right         (f(x + h) − f(x)) / h
-    is_kink       whether left and right differ, and do not come closer as h shrinks, as curvature makes them do
-    error         what rounding and curvature may make of the central difference
-    is_resolved   whether f is more than rounding, and a finer step finds the same: f does not oscillate in between
-    """
-
-    central: float
-    left: float
-    right: float
-    is_kink: bool
-    error: float
-    is_resolved: bool
+    central: float  # (f(x + h) − f(x − h)) / 2h
+    left: float  # (f(x) − f(x − h)) / h
+    right: float  # (f(x + h) − f(x)) / h
+    is_kink: bool  # left and right differ, and do not come closer as h shrinks, as curvature makes them do
+    error: float  # what rounding and curvature may make of the central difference
+    is_resolved: bool  # f is more than rounding, and a finer step finds the same: f does not oscillate in between
 
     def allowed(self, derivative: float, tolerance: float) -> float:
         """How far ``derivative`` may be from the central difference: ``tolerance`` of the larger, and the error."""

@@ -20,16 +20,13 @@ MOST_APART = 14.0  # pixels between the ends of two edges at one box
 
 @dataclass(eq=False, slots=True)
 class Slot:
-    """The place of a box, or of an edge on its way, in one layer: its length along the layers' axis, breadth across.
-
-    line, label   how far the edge and its label lie from the middle of the slot
-    """
+    """The place of a box, or of an edge on its way, in one layer."""
 
     layer: int
-    length: float = 0.0
-    breadth: float = 0.0
-    across: float = 0.0
-    line: float = 0.0
+    length: float = 0.0  # along the layers' axis
+    breadth: float = 0.0  # across it
+    across: float = 0.0  # where its middle is
+    line: float = 0.0  # how far from there the edge lies, and its label
     label: float = 0.0
     before: list[Slot] = field(default_factory=list)
     after: list[Slot] = field(default_factory=list)

@@ -26,39 +26,26 @@ MOST_FOLDED = 2_000_000  # products that folding may take; many inputs into a de
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """A value, a product inside an unfolded z, or a group of nodes.
+    """A value, a product inside an unfolded z, or a group of nodes."""
 
-    name       as texts write it; "" for a product inside a z
-    grad       None where there is none to show: a constant's, or all before the backward pass
-    value      what it shows; None for a product or a group
-    formula    what it is computed from, where ``value`` does not tell
-    members    the nodes of a group
-    """
-
-    name: str
+    name: str  # as texts write it; "" for a product inside a z
     data: float = 0.0
-    grad: float | None = None
-    value: Value | None = None
-    formula: str = ""
-    members: list[Node] = field(default_factory=list)
+    grad: float | None = None  # None where there is none to show: a constant's, or all before the backward pass
+    value: Value | None = None  # None for a product or a group
+    formula: str = ""  # what it is computed from, where ``value`` does not tell
+    members: list[Node] = field(default_factory=list)  # of a group
 
 
 @dataclass(eq=False, slots=True)
 class Edge:
-    """From an operand to what is computed from it.
-
-    local   ∂head/∂tail
-    share   the part of ∂f/∂s that passes here, summed over all paths; None where no path from s does
-    count   how many edges between two groups it stands for
-    shut    whether the head is a gate that has not chosen the tail: then nothing passes, not even an infinity
-    """
+    """From an operand to what is computed from it."""
 
     tail: Node
     head: Node
-    local: float
-    share: float | None = None
-    count: int = 1
-    shut: bool = False
+    local: float  # ∂head/∂tail
+    share: float | None = None  # of ∂f/∂s, what passes here, summed over all paths; None where no path from s does
+    count: int = 1  # how many edges between two groups it stands for
+    shut: bool = False  # the head is a gate that has not chosen the tail: nothing passes, not even an infinity
 
     def carries(self, upstream: float) -> float:
         """What passes back to the tail, as in ``graph.carried``."""

@@ -19,19 +19,13 @@ ADDITION, PRODUCT, POWER, ATOM = range(4)  # how tightly a formula holds togethe
 
 
 class Writer(NamedTuple):
-    """Writes an expression in a notation.
-
-    times        between the two factors of a term
-    apart        between factors inside one of them
-    juxtaposed   the same, where both are short
-    braces       whether root, power and ratio hold together what is in them, without brackets
-    """
+    """Writes an expression in a notation."""
 
     minus: str
-    times: str
-    apart: str
-    juxtaposed: str
-    braces: bool
+    times: str  # between the two factors of a term
+    apart: str  # between factors inside one of them
+    juxtaposed: str  # the same, where both are short
+    braces: bool  # root, power and ratio hold together what is in them, without brackets
     root: str
     power: str
     ratio: str

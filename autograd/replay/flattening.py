@@ -21,24 +21,16 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Flat:
-    """The graph as arrays; a node is its place in the topological order.
+    """The graph as arrays; a node is its place in the topological order."""
 
-    nodes        the Values; the root is the last of them
-    place_of     the place of each
-    operations   the primitives that occur, None for leaves; ``code[i]`` says which made node i
-    start        the operands of node i are ``parents[start[i] : start[i + 1]]``
-    parents      equal constants are one: each stands for the first of its number; ``operands`` before that
-    data         the numbers of the forward pass that was recorded
-    """
-
-    nodes: list[Value]
+    nodes: list[Value]  # the root is the last of them
     place_of: dict[Value, int]
-    operations: list[Primitive | None]
-    code: Ints
-    start: Ints
-    parents: Ints
-    operands: Ints
-    data: NDArray[np.float64]
+    operations: list[Primitive | None]  # the primitives that occur, None for leaves
+    code: Ints  # which of these made each node
+    start: Ints  # the operands of node i are ``parents[start[i] : start[i + 1]]``
+    parents: Ints  # equal constants are one: each stands for the first of its number
+    operands: Ints  # the same before that
+    data: NDArray[np.float64]  # the numbers of the forward pass that was recorded
 
     @cached_property
     def arity(self) -> Ints:

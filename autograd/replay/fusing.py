@@ -35,20 +35,15 @@ class Ragged:
 
 
 class Fused(NamedTuple):
-    """Which nodes remain, and as what.
+    """Which nodes remain, and as what."""
 
-    kind       of each node: PLAIN (its own rule), PRODUCT (Σ w a + Σ s), SUM (Σ s), FUSED (part of another)
-    products   the PRODUCT nodes, in order; ``w``, ``a`` their factors, ``singles`` what is added to those
-    sums       the SUM nodes, in order; ``terms`` what they add up
-    """
-
-    kind: Ints
-    products: Ints
-    w: Ragged
+    kind: Ints  # of each node: PLAIN (its own rule), PRODUCT (Σ w a + Σ s), SUM (Σ s), FUSED (part of another)
+    products: Ints  # the PRODUCT nodes, in order
+    w: Ragged  # their factors, and what is added to the products of these
     a: Ragged
     singles: Ragged
-    sums: Ints
-    terms: Ragged
+    sums: Ints  # the SUM nodes, in order
+    terms: Ragged  # what they add up
 
 
 def fuse(flat: Flat, is_weight: Bools) -> Fused:

@@ -59,22 +59,17 @@ def is_finite(array: Array) -> bool:
 
 
 class Memory:
-    """Slots of nodes, the two arrays, and what the backward pass has written so far while it is planned.
-
-    slot      where each node lies; −1: it has no number of its own
-    tensor    of each slot, the group that was placed together; ``shapes`` and ``first`` of those groups
-    wanted    of each slot, whether a parameter depends on its gradient
-    """
+    """Slots of nodes, the two arrays, and what the backward pass has written so far while it is planned."""
 
     def __init__(self, nodes: int, slots: int) -> None:
         self.values: Array = np.zeros(slots)
         self.gradients: Array = np.zeros(slots)
         # the same numbers for Python, one by one: a memoryview gives floats, and faster than an array
         self.value_at, self.gradient_at = _numbers(self.values), _numbers(self.gradients)
-        self.slot: Ints = np.full(nodes, -1)
-        self.tensor: Ints = np.zeros(slots, dtype=np.int64)
-        self.wanted: Bools = np.zeros(slots, dtype=bool)
-        self.shapes: list[tuple[int, ...]] = []
+        self.slot: Ints = np.full(nodes, -1)  # where each node lies; −1: it has no number of its own
+        self.tensor: Ints = np.zeros(slots, dtype=np.int64)  # of each slot, the group that was placed together
+        self.wanted: Bools = np.zeros(slots, dtype=bool)  # of each slot, whether a parameter depends on its gradient
+        self.shapes: list[tuple[int, ...]] = []  # of those groups, and their first slots
         self.first: list[int] = []
         self.used = 0
         self.constants = 0  # the first slots, whose numbers never change

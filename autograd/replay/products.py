@@ -26,17 +26,12 @@ class Rows(NamedTuple):
 
 
 class Grid(NamedTuple):
-    """Products that make blocks of c rows of a by r rows of w.
+    """Products that make blocks of c rows of a by r rows of w."""
 
-    nodes   (blocks, c, r): the product nodes
-    w       (blocks, r, n): the nodes of their rows; a: (blocks, c, n)
-    singles  (number, blocks, c, r): what is added to each
-    """
-
-    nodes: Ints
-    w: Ints
-    a: Ints
-    singles: Ints
+    nodes: Ints  # (blocks, c, r): the product nodes
+    w: Ints  # (blocks, r, n): the nodes of their rows
+    a: Ints  # (blocks, c, n)
+    singles: Ints  # (number, blocks, c, r): what is added to each
 
 
 def find_rows(fused: Fused, size: int) -> Rows:

@@ -64,18 +64,13 @@ LATEX = Writer(
 
 
 class _Found(NamedTuple):
-    """A layer's group, what it was called, and where its A comes from.
-
-    source   the place of the layer that its A was computed from, None for an input
-    steps    the groups between, each of one operand; None where A is anything but those of all of Z in its order
-    bias     the operand that is b: a parameter for each unit, the same in every example
-    """
+    """A layer's group, what it was called, and where its A comes from."""
 
     group: Product
     letters: dict[str, str]
-    source: int | None
-    steps: tuple[Group, ...] | None
-    bias: Ints | None
+    source: int | None  # the place of the layer that its A was computed from, None for an input
+    steps: tuple[Group, ...] | None  # between: each of one operand; None where A is not of all of Z in its order
+    bias: Ints | None  # the operand that is b: a parameter for each unit, the same in every example
 
 
 def find_layers(plan: Plan, writer: Writer = TEXT) -> list[Layer]:

@@ -25,16 +25,11 @@ THIN = 0.5  # rows that an edge takes where it passes a column
 
 
 class Places(NamedTuple):
-    """Columns and rows, from 0 on.
+    """Columns and rows, from 0 on."""
 
-    nodes    (column, row) of every node, in topological order
-    routes   for every node and each of its operands, the (column, row) points that the edge passes, operand first
-    size     the number of columns and rows
-    """
-
-    nodes: list[tuple[int, float]]
-    routes: list[list[list[tuple[int, float]]]]
-    size: tuple[int, float]
+    nodes: list[tuple[int, float]]  # in topological order
+    routes: list[list[list[tuple[int, float]]]]  # for each operand of each node, what the edge passes, operand first
+    size: tuple[int, float]  # how many columns and rows
 
 
 def positions(root: Value) -> Places:
