@@ -226,21 +226,11 @@ def _read_layer(
     differences.append(_difference(nodes, sums, _grad(nodes), sizes))
     grads, n = _grad(nodes).reshape(len(z), -1), len(_row(units[l][0]))
     return LayerMatrices(
-        l=l,
-        z=_data(z),
-        a=_data(a),
-        W=np.array([_row(unit) for unit in units[l]]),
-        slope=slope,
-        upstream=upstream,
-        delta_from_above=delta_from_above,
-        delta=delta,
-        dW=np.outer(delta, _reads(units[l][0])),
+        l=l, is_output=is_output, z=_data(z), a=_data(a), W=np.array([_row(unit) for unit in units[l]]), slope=slope,
+        upstream=upstream, delta_from_above=delta_from_above, delta=delta, differences=tuple(differences),
+        dW=np.outer(delta, _reads(units[l][0])), W_grad=grads[:, :n], b_grad=grads[:, n:].ravel(),
         db=np.repeat(delta, grads.shape[1] - n),  # once, or not at all without a bias
-        W_grad=grads[:, :n],
-        b_grad=grads[:, n:].ravel(),
-        differences=tuple(differences),
-        is_output=is_output,
-    )
+    )  # fmt: skip
 
 
 def _slope(z: list[Value], a: list[Value]) -> Array | None:

@@ -19,6 +19,7 @@ from nn.plots import finish, style
 from nn.regularisation import Dropout
 
 UNITS = 12
+Rises = list[list[float]]  # of the loss: for each network one for each unit, from the unit that is missed most down
 
 
 def redundancy(seed: int = 0) -> Result:
@@ -60,17 +61,12 @@ def redundancy(seed: int = 0) -> Result:
 
 @claim("D2", "Dropout forces a redundant representation: no unit is indispensable")
 def redundancy_result(
-    without: list[list[float]],
-    dropped: list[list[float]],
-    stopped: list[list[float]],
-    loss_without: float,
-    loss_dropped: float,
+    without: Rises, dropped: Rises, stopped: Rises, loss_without: float, loss_dropped: float
 ) -> Judgement:
     """By how much the training loss rises when one hidden unit is removed, for networks with and without dropout.
 
-    without, dropped           one rise for each unit of each network, from the unit that is missed most down
-    stopped                    the same without dropout, of networks that were stopped at the loss of those with it: a
-                               worse network could be one that has less to lose
+    stopped                    without dropout, of networks that were stopped at the loss of those with it: a worse
+                               network could be one that has less to lose
     loss_without, loss_dropped the networks' losses with all units, means
     """
     groups = (without, dropped, stopped)

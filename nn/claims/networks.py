@@ -76,12 +76,10 @@ def unstable(seed: int = 0) -> Result:
         model = MLP(1, [1] * 10, activation="sigmoid", output="sigmoid")
         model.load_state_dict({path: [[w]] if path.endswith("W") else [b] for path in model.state_dict()})
         chains.append(_ratios(model, [0.5]))
-    kinds: list[tuple[str, Initializer | str]] = [
-        ("sigmoid", "xavier_normal"),
-        ("relu", normal),
-        ("relu", "he_normal"),
+    chains += [
+        _medians(seed, *kind) for kind in (("sigmoid", "xavier_normal"), ("relu", normal), ("relu", "he_normal"))
     ]
-    return unstable_result(*chains, *(_medians(seed, *kind) for kind in kinds))
+    return unstable_result(*chains)
 
 
 @claim("C5", "Gradients are unstable: from layer to layer they vanish or explode")

@@ -39,15 +39,11 @@ class Course:
 
     def __init__(self, student: str) -> None:
         self.student = student
-        self._problems: dict[str, dict[str, Any]] = {}
         self._hints: dict[str, int] = {}
 
     def problem(self, name: str) -> dict[str, Any]:
         """The numbers of an exercise. ValueError for an unknown name."""
-        exercise = self._exercise(name)
-        if name not in self._problems:
-            self._problems[name] = exercise.problem(self.student)
-        return self._problems[name]
+        return self._exercise(name).problem(self.student)
 
     def ask(self, name: str) -> Text:
         """The question, with this student's numbers."""
