@@ -25,22 +25,22 @@ NAMES = {
     "MSELoss": "mean_squared_error", "n_components": "components", "n_epochs": "epochs", "n_samples": "n",
     "negative_slope": "slope", "Neuron": "Linear", "nin": "n_in", "nout": "n_out", "nouts": "n_units",
     "num_epochs": "epochs", "num_features": "n", "out_features": "n_out", "param_groups": "groups",
-    "params": "parameters", "random_state": "rng", "rate": "p", "rho": "alpha", "running_mean": "mu_",
-    "running_var": "sigma2_", "sample_weight": "weights", "seed": "rng", "set_weights": "load_state_dict",
-    "StandardScaler": "Standardize", "target": "y",
-    "test_size": "fractions", "trainable_weights": "parameters", "units": "n_out n_units",
-    "validation_data": "validation", "verbose": "progress", "weight": "W", "weights": "W parameters",
-    "y_pred": "z a score", "y_true": "target y",
+    "params": "parameters", "random_state": "rng", "rate": "p", "requires_grad_": "freeze", "rho": "alpha",
+    "running_mean": "mu_", "running_var": "sigma2_", "sample_weight": "weights", "seed": "rng",
+    "set_weights": "load_state_dict", "StandardScaler": "Standardize", "target": "y", "test_size": "fractions",
+    "trainable_weights": "parameters", "units": "n_out n_units", "validation_data": "validation",
+    "verbose": "progress", "weight": "W", "weights": "W parameters", "y_pred": "z a score", "y_true": "target y",
 }  # fmt: skip
 TRAINS = "for record in nn.Training(model, loss, optimizer, data) trains"
 REMEDIES = {
     "beta1": "give both as betas", "bias": "Linear has it: Linear(2, 1, bias=False)", "compile": TRAINS,
     "cuda": "its numbers are Python's floats", "device": "its numbers are Python's floats", "fit": TRAINS,
     "from_logits": "it always reads logits", "label_smoothing": "give a share for each unit as target",
+    **dict.fromkeys(("ModuleDict", "ModuleList", "ParameterList"), "a list or dict in an attribute is searched"),
     "Parameter": "it is an autograd.Value", "predict": "nn.predict(model, X) does",
-    "reduction": "nn.losses.mean_loss takes the mean", "save": "nn.checkpoint.save does",
-    "score": "nn.accuracy(model, data) or nn.r2(model, data) does", "shuffle": "each epoch has a new order",
-    "to": "it has no device",
+    "reduction": "nn.losses.mean_loss takes the mean", "register_buffer": "assign a list to an attribute as mu_",
+    "save": "nn.checkpoint.save does", "score": "nn.accuracy(model, data) or nn.r2(model, data) does",
+    "shuffle": "each epoch has a new order", "to": "it has no device",
 }  # fmt: skip
 
 

@@ -65,7 +65,7 @@ class Module(Answering, ABC):
             raise ValueError("a mini-batch of 0 examples: it needs at least 1")
         return self.forward_batch([lift(x) for x in X])
 
-    def _own(self, path: str = "", around: tuple[Any, ...] = ()) -> dict[str, Any]:
+    def held(self, path: str = "", around: tuple[Any, ...] = ()) -> dict[str, Any]:
         """The modules, tensors and buffers that it holds itself, by path."""
         own: dict[str, Any] = {}
         for attribute, thing in vars(self).items():
@@ -76,11 +76,11 @@ class Module(Answering, ABC):
         return own
 
     def _inside(self) -> list[Module]:
-        return [x for x in self._own().values() if isinstance(x, Module)]
+        return [x for x in self.held().values() if isinstance(x, Module)]
 
     def _parts(self, path: str = "", around: tuple[Any, ...] = ()) -> Iterator[tuple[str, Module, dict[str, Any]]]:
         """This module and those inside it, depth first: path, module and what it holds itself."""
-        yield path, self, (own := self._own(path, around))
+        yield path, self, (own := self.held(path, around))
         for at, module in own.items():
             if isinstance(module, Module):
                 yield from module._parts(at, (*around, self))
@@ -140,7 +140,7 @@ class Module(Answering, ABC):
 
         ``nn.layers.weights`` collects them; a layer of one's own may override this.
         """
-        return flatten([x for path, x in self._own().items() if is_tensor(x) and not OFFSET.search(path)])
+        return flatten([x for path, x in self.held().items() if is_tensor(x) and not OFFSET.search(path)])
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0."""

@@ -78,7 +78,8 @@ def l1_penalty(weights: Iterable[Value], strength: float) -> Value:
     >>> l1_penalty([Value(3.0), Value(-4.0)], 0.5).data
     3.5
     """
-    return _strength(strength) * sum([abs(w) for w in _some(weights)])
+    strength = in_range("strength", strength, at_least=0.0, what="that of a penalty")
+    return strength * sum([abs(w) for w in _some(weights)])
 
 
 def l2_penalty(weights: Iterable[Value], strength: float) -> Value:
@@ -89,12 +90,8 @@ def l2_penalty(weights: Iterable[Value], strength: float) -> Value:
     >>> l2_penalty([Value(3.0), Value(-4.0)], 0.5).data
     6.25
     """
-    w = _some(weights)
-    return 0.5 * _strength(strength) * dot(w, w)
-
-
-def _strength(strength: float) -> float:
-    return in_range("strength", strength, at_least=0.0, what="that of a penalty")
+    strength, w = in_range("strength", strength, at_least=0.0, what="that of a penalty"), _some(weights)
+    return 0.5 * strength * dot(w, w)
 
 
 def _some(weights: Iterable[Value]) -> list[Value]:

@@ -233,7 +233,7 @@ class Training(Answering):
     def _check_frozen(self) -> None:
         if fixed := set(self.optimizer.parameters) - set(self.model.parameters()):
             for path, module in {"the model": self.model, **self.model.submodules()}.items():
-                if module.frozen and not fixed.isdisjoint(flatten([*vars(module).values()])):
+                if module.frozen and not fixed.isdisjoint(flatten([*module.held().values()])):
                     raise ValueError(
                         f"{path} is frozen, and the optimiser would move its parameters: make the optimiser from "
                         "model.parameters() after freeze()"

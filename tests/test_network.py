@@ -313,6 +313,8 @@ def test_an_argument_of_another_library_is_answered_with_our_name_for_it(write, 
         (nn, "CrossEntropyLoss", "nn has no CrossEntropyLoss: it is called cross_entropy"),
         (nn, "Dense", "nn has no Dense: it is called Linear"),
         (nn, "Parameter", "nn has no Parameter: it is an autograd.Value"),
+        (nn, "ModuleList", "nn has no ModuleList: a list or dict in an attribute is searched"),
+        (NET, "requires_grad_", "MLP has no requires_grad_: it is called freeze"),
         (NET, "nothing", "MLP has no nothing$"),
         (nn, "nothing", "nn has no nothing$"),
     ],
@@ -1188,6 +1190,17 @@ def test_the_head_of_a_frozen_model_can_be_trained_alone_and_a_tied_weight_stays
     tied = Own(a=Own(w=shared), b=Own(w=shared, v=Value(2.0)))
     tied.a.freeze()
     assert tied.parameters() == [tied.b.v]
+
+
+@pytest.mark.parametrize("part", [linear(2, 2), Own(weights={"w": [Value(1.0)]}), Own(W=np.array([[Value(1.0)]]))])
+def test_an_optimiser_from_before_a_freeze_is_refused(part):
+    model = nn.Sequential(part, linear(2))
+    optimizer = SGD(model.parameters(), 0.1)
+    part.freeze()
+    with pytest.raises(
+        ValueError, match=r"layers\.0 is frozen, .* make the optimiser from model\.parameters\(\) after"
+    ):
+        list(Training(model, lambda z, y: binary_cross_entropy(z[0], y), optimizer, POINTS, epochs=1, progress=False))
 
 
 def test_unfreezing_after_a_training_lets_the_statistics_move_in_the_next_one():
