@@ -7,11 +7,12 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set, ValuesView
 from contextlib import contextmanager
+from dataclasses import is_dataclass
 from itertools import product
 from math import copysign, isfinite
 from operator import attrgetter
 from reprlib import recursive_repr
-from types import FunctionType, GeneratorType, MethodType, NoneType
+from types import FunctionType, GeneratorType, MethodType, NoneType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from autograd.errors import called
@@ -46,6 +47,12 @@ class Module(Answering, ABC):
     frozen = False
     kept = False  # whether it stays in evaluation mode while the model around it trains
     task: Any = None  # what the outputs mean (nn.evaluation.Task), known to the Training that it was trained by
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for path, found in search(dict(vars(cls)), cls.__name__, ()).items():
+            if is_tensor(found) or isinstance(found, Module):
+                raise TypeError(f"{path} would be one for all instances of the class: assign it in __init__")
 
     @abstractmethod
     def forward(self, x: list[Value]) -> list[Value]:
@@ -114,7 +121,7 @@ class Module(Answering, ABC):
         for _, module, own in self._parts():
             for path, tensor in own.items():
                 if is_tensor(tensor):
-                    found[module.frozen] |= dict.fromkeys(leaves := flatten(tensor))
+                    found[bool(module.frozen)] |= dict.fromkeys(leaves := flatten(tensor))
                     if not all(leaf.name for leaf in leaves):
                         for leaf, place in zip(leaves, _places(path, tensor)):
                             leaf.name = leaf.name or place
@@ -171,10 +178,9 @@ class Module(Answering, ABC):
         Their parameters stay in ``state_dict`` and leave ``parameters``: make the optimiser afterwards.
 
         >>> from nn import Linear, Sequential
-        >>> model = Sequential(Linear(2, 3), Linear(3, 1))
-        >>> frozen = model[0].freeze()
-        >>> list(model.named_parameters())
-        ['w²_11', 'w²_12', 'w²_13', 'b²_1']
+        >>> model = Sequential(Linear(2, 1), Linear(1, 1))
+        >>> model[0].freeze(), list(model.named_parameters())
+        (Linear(2, 1), ['w²_11', 'b²_1'])
         """
         for module in (self, *self.submodules().values()):
             module.frozen, module.kept = frozen, False
@@ -235,6 +241,8 @@ def search(thing: Any, path: str, around: tuple[Any, ...]) -> dict[str, Any]:
         return {path: thing}  # most of a search is here
     if type(thing).__module__ == "numpy" and str(getattr(thing, "dtype", "")) == "object":
         return search(thing.tolist(), path, around)
+    if isinstance(thing, SimpleNamespace) or (is_dataclass(thing) and not isinstance(thing, (Module, type))):
+        return search(getattr(thing, "__dict__", {}), path, around)
     if any(thing is outer for outer in around):
         raise ValueError(
             f"{path} refers back to the {type(thing).__name__} that it is in: nothing can be inside itself; of a "

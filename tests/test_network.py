@@ -14,11 +14,12 @@ import zipfile
 from collections import Counter, deque
 from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
+from dataclasses import dataclass
 from io import BytesIO, StringIO
 from pathlib import Path
 from random import Random
 from statistics import fmean, pstdev
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 
 import mpmath
 import numpy as np
@@ -993,6 +994,11 @@ def linear(n_in=1, n_out=1, **options):
     return nn.Linear(n_in, n_out, rng=0, **options)
 
 
+@dataclass
+class Gates:
+    update: Module
+
+
 @pytest.mark.parametrize(
     ("attributes", "paths"),
     [
@@ -1001,6 +1007,7 @@ def linear(n_in=1, n_out=1, **options):
         ({"by_depth": {1: [linear()], 2: {"skip": linear()}}}, ["by_depth.1.0", "by_depth.2.skip"]),
         ({"queue": deque([linear()]), "view": MappingProxyType({"a": linear()})}, ["queue.0", "view.a"]),
         ({"inner": Own(deep=({"a": linear()},))}, ["inner", "inner.deep.0.a"]),
+        ({"spaces": [SimpleNamespace(a=linear())], "gates": Gates(linear())}, ["spaces.0.a", "gates.update"]),
     ],
 )
 def test_modules_in_lists_tuples_and_dicts_are_trained_saved_and_switched(attributes, paths, tmp_path):
@@ -1101,6 +1108,13 @@ def test_what_cannot_be_searched_is_named_with_its_remedy(make, words):
     for search in (model.parameters, model.state_dict, model.train, model.eval, model.freeze, model.zero_grad):
         with pytest.raises((TypeError, ValueError), match=words):
             search()
+
+
+@pytest.mark.parametrize("shared", [linear(), [Value(1.0)], {"a": linear()}])
+def test_a_module_or_parameter_of_a_class_is_refused_where_the_class_is_made(shared):
+    with pytest.raises(TypeError, match=r"Shared\.inner.* one for all instances of the class: assign it in __init__"):
+        type("Shared", (Own,), {"inner": shared})
+    assert type("Plain", (Own,), {"sizes": [1, 2], "rng": Random(0)})().state_dict() == {}
 
 
 def test_a_layer_used_twice_is_two_paths_and_each_parameter_once():
