@@ -86,6 +86,8 @@ class Optimizer(Constructed, ABC):
         elif name == "schedule" and not (new is None or callable(new)):
             raise TypeError(f"schedule = {new!r}: it needs to be a function of the steps already taken, or None")
         _set(self, name, new)
+        if name != "states" and len(self.first_state()) != len(getattr(self, "states", [self.first_state()])[0]):
+            self.states = [self.first_state()] * len(self.parameters)  # as where momentum is set later
 
     @property
     def groups(self) -> Sequence[Optimizer]:
@@ -350,13 +352,17 @@ def clip_norm(parameters: Iterable[Value], largest: float) -> float:
     in_range("largest norm", largest, above=0.0)
     parameters = list(parameters)
     norm = gradient_norm(parameters)
+    factor = shortening(norm, largest)
+    for p in parameters:
+        p.grad *= factor
+    return norm
+
+
+def shortening(norm: float, largest: float) -> float:
+    """The factor that ``clip_norm`` shortens a gradient of this norm by. DomainError where it is not finite."""
     if not isfinite(norm):
         raise DomainError(f"the gradient's norm is {norm!r}, which clipping cannot mend: {FIND_IT}")
-    if norm > largest:
-        factor = largest / norm
-        for p in parameters:
-            p.grad *= factor
-    return norm
+    return largest / norm if norm > largest else 1.0
 
 
 @answering
@@ -373,10 +379,15 @@ def clip_value(parameters: Iterable[Value], largest: float) -> None:
     """
     in_range("largest value", largest, above=0.0)
     parameters = list(parameters)
-    if any(p.grad != p.grad for p in parameters):
-        raise DomainError(f"a gradient is NaN, which clipping cannot mend: {FIND_IT}")
+    refuse_nan(p.grad for p in parameters)
     for p in parameters:
         p.grad = min(max(p.grad, -largest), largest)
+
+
+def refuse_nan(gradients: Iterable[float]) -> None:
+    """DomainError where a gradient is NaN."""
+    if any(g != g for g in gradients):
+        raise DomainError(f"a gradient is NaN, which clipping cannot mend: {FIND_IT}")
 
 
 # ---- schedules: the learning rate η of the step after t others ---------------------------------------------------
@@ -426,9 +437,8 @@ def step(start: float, factor: float, every: int) -> Schedule:
     >>> [step(1.0, factor=0.5, every=10)(t) for t in (0, 9, 10, 20)]
     [1.0, 1.0, 0.5, 0.25]
     """
-    start, factor = in_range("start", start, above=0.0), in_range("factor", factor, above=0.0)
     every = whole("every", every)
-    return lambda t: start * factor ** (t // every)
+    return by_epoch(exponential(start, factor), every)
 
 
 def cosine(start: float, steps: int, end: float = 0.0) -> Schedule:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy, deepcopy
 from functools import partial
-from math import fsum, inf
+from math import fsum, hypot, inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +29,7 @@ from nn.faults import failing_example, naming_example, refuse_infinite
 from nn.losses import BY_NAME, Loss, mean_loss, to_feed
 from nn.module import Module, evaluating, flatten
 from nn.normalisation import BatchNorm, Normalised
-from nn.optim import Optimizer, clip_norm, clip_value
+from nn.optim import Optimizer, refuse_nan, shortening
 from nn.regularisation import Dropout
 
 if TYPE_CHECKING:
@@ -126,24 +126,12 @@ class Replay:
     def _clip(self, gradient: Array) -> None:
         """What ``nn.optim`` does to the gradients of Values, for an array of them."""
         most, longest = self.training.clip_value, self.training.clip_norm
-        if most is None and longest is None:
-            return
-        norm = float(np.linalg.norm(gradient))
-        if norm == inf or norm != norm:  # the functions for Values say what is wrong, or square without overflow
-            values = [Value(0.0) for _ in gradient]
-            for p, g in zip(values, gradient.tolist()):
-                p.grad = g
-            if most is not None:
-                clip_value(values, most)
-            if longest is not None:
-                clip_norm(values, longest)
-            gradient[:] = [p.grad for p in values]
-            return
         if most is not None:
+            refuse_nan(gradient[np.isnan(gradient)].tolist())
             np.clip(gradient, -most, most, out=gradient)
-            norm = float(np.linalg.norm(gradient))
-        if longest is not None and norm > longest:
-            gradient *= longest / norm
+        if longest is not None:
+            norm = float(np.linalg.norm(gradient))  # whose squares may overflow
+            gradient *= shortening(norm if norm < inf else hypot(*gradient.tolist()), longest)
 
     def evaluate(self) -> tuple[float, Metrics]:
         """Mean loss and metrics on the validation data, as ``nn.evaluation.evaluate`` gives them."""

@@ -139,10 +139,10 @@ class Training(Answering):
                 f"the optimiser moves none of the {len(model.parameters())} parameters of {model!r}: make it from "
                 "model.parameters() of this model"
             )
+        self.training, self.validation = training, validation
+        self._check_data()
         for role, data in (("", training), ("validation ", validation)):
             if data is not None:
-                if not isinstance(data, Dataset):
-                    raise TypeError(f"{role}data of the type {type(data).__name__}: Training takes a nn.data.Dataset")
                 data.check(role)
                 self._units = check_targets(model, loss, data)
         epochs, batch_size = whole("epochs", epochs), whole("batch_size", batch_size)
@@ -161,7 +161,6 @@ class Training(Answering):
                 f"batch_size = {batch_size} of {len(training.y)} examples: BatchNorm needs mini-batches of at least 2"
             )
         self.model, self.loss, self.optimizer = model, loss, optimizer
-        self.training, self.validation = training, validation
         self.epochs, self.batch_size, self.least_batch = epochs, batch_size, 2 if mixes else 1
         self.rng, self.progress, self.weights = generator(rng), progress, weights
         self.loss_tolerance, self.gradient_tolerance, self.patience = loss_tolerance, gradient_tolerance, patience
@@ -218,6 +217,15 @@ class Training(Answering):
                 self._last = self.model.state_dict()
                 self.restore_best()
             self.model.eval()
+
+    def _check_data(self) -> None:
+        """Refuse what has stopped being a Dataset. NaN in place is left to the step, which names the node."""
+        for role, data in (("", self.training), ("validation ", self.validation)):
+            if data is not None:
+                if not isinstance(data, Dataset):
+                    raise TypeError(f"{role}data of the type {type(data).__name__}: Training takes a nn.data.Dataset")
+                if not len(data.X) == len(data.y) > 0 or len({*map(len, data.X)}) > 1:
+                    data.check(role)
 
     def _train_mode(self) -> None:
         """Training mode, except for parts in evaluation mode by themselves, as a BatchNorm with fixed statistics."""
@@ -429,6 +437,7 @@ class Training(Answering):
         return loss
 
     def _epoch(self, epoch: int, bar: Any) -> EpochRecord:
+        self._check_data()
         self._scaled = self.scaled_weights()
         task = self.model.task = self.task
         self._train_mode()

@@ -511,6 +511,25 @@ def test_targets_of_several_numbers_that_change_in_place_are_followed_by_every_e
     assert eager != changed("eager", [lambda t: None], make, cross_entropy, soft)
 
 
+BROKEN = {
+    "a target less": (lambda t: t.training.y.pop(), "72 examples and 71 labels"),
+    "no examples": (lambda t: (t.training.X.clear(), t.training.y.clear()), "0 examples and 0 labels"),
+    "a longer example": (lambda t: t.training.X[3].append(1.0), "example 4, counted from 1, has 3 numbers"),
+    "a shorter one": (lambda t: t.validation.X[1].pop(), "validation example 2, counted from 1, has 1 numbers"),
+    "text": (lambda t: t.training.X[0].__setitem__(0, "a"), "not of text"),
+    "no dataset": (lambda t: setattr(t, "training", [[1.0], [2.0]]), "data of the type list: Training takes"),
+    "too few weights": (lambda t: setattr(t, "weights", [1.0, 2.0]), "2 weights of 72 examples"),
+}
+
+
+@pytest.mark.parametrize("change", BROKEN)
+@pytest.mark.parametrize("engine", ["eager", "replay"])
+def test_data_that_break_between_epochs_are_refused_by_every_engine_with_the_same_words(change, engine):
+    make, words = BROKEN[change]
+    with pytest.raises((ValueError, TypeError), match=f"^.*{words}"):
+        changed(engine, [make])
+
+
 # ---- options that change ----------------------------------------------------------------------------------------
 
 
@@ -529,6 +548,7 @@ OPTIONS = {
     "batch_size": lambda t: setattr(t, "batch_size", 6),
     "loss": lambda t: setattr(t, "loss", hinge),
     "learning_rate": lambda t: setattr(t.optimizer, "learning_rate", 0.5),
+    "momentum": lambda t: setattr(t.optimizer, "momentum", 0.5),
     "weight_decay": lambda t: setattr(t.optimizer, "weight_decay", 0.25),
     "optimiser": lambda t: setattr(t, "optimizer", SGD(t.model.parameters(), 0.2, momentum=0.9)),
     "dropout in evaluation": lambda t: module(t, Dropout).eval(),
@@ -546,6 +566,12 @@ def test_options_that_change_between_epochs_are_followed_by_every_engine(change)
     eager, replayed = (changed(engine, [OPTIONS[change]], make, loss, data) for engine in ("eager", "replay"))
     assert replayed == pytest.approx(eager, rel=1e-11, abs=1e-12)
     assert eager != changed("eager", [lambda t: None], make, loss, data)
+
+
+def test_momentum_that_is_set_and_taken_away_starts_afresh_with_every_engine():
+    steps = [lambda t, m=m: setattr(t.optimizer, "momentum", m) for m in (0.9, 0.0, 0.5)]
+    eager, replayed = (changed(engine, steps) for engine in ("eager", "replay"))
+    assert replayed == pytest.approx(eager, rel=1e-12, abs=1e-12)
 
 
 FROZEN = {

@@ -979,6 +979,21 @@ def test_groups_that_cannot_work_are_named(make, words):
         make(Value(1.0, "v"), Value(1.0, "w"))
 
 
+@pytest.mark.parametrize("case", GROUPED)
+def test_one_group_is_all_of_the_parameters_with_its_options(case):
+    make, body, _, shared = GROUPED[case]
+
+    def end(engine, optimizer):
+        model = MLP(2, [4, 1], activation="tanh", rng=Random(1))
+        list(on_moons(model=model, optimizer=optimizer(model.parameters()), progress=False, engine=engine))
+        return data(model.parameters())
+
+    expected = end("eager", lambda parameters: make(parameters, **{**shared, **body}))
+    for engine in ("eager", "replay"):
+        found = end(engine, lambda parameters: make([{"parameters": parameters, **body}], **shared))
+        assert found == pytest.approx(expected, rel=1e-12, abs=1e-12)
+
+
 def test_what_is_set_on_an_optimiser_with_groups_is_not_lost():
     v, w = Value(1.0), Value(1.0)
     sgd = SGD([{"parameters": [v]}, {"parameters": [w], "learning_rate": 0.5}], learning_rate=0.25, momentum=0.5)

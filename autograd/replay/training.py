@@ -56,7 +56,7 @@ class _Training:
         self.is_ahead = False
         self.parameters: Array = np.zeros(0)
         self.memory: tuple[Array, ...] = ()  # a column for each number, group after group
-        self.update = optimizer.update if len(optimizer.groups) == 1 else self._update_groups
+        self.update = optimizer.groups[0].update if len(optimizer.groups) == 1 else self._update_groups
 
     def step(self, feeds: Sequence[Any] = (), change: Callable[[Array], None] | None = None) -> float:
         """One update; DomainError, with no parameter moved, where one would not be finite.
