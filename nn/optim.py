@@ -148,9 +148,9 @@ class Optimizer(Constructed, ABC):
             moved = [g.update(p.data, p.grad, state) for g in groups for p, state in zip(g.parameters, g.states)]
             numbers, states = zip(*moved)
             if not all(map(isfinite, chain(numbers, *states))):
-                rates = [g.learning_rate for g in groups for _ in g.parameters]
-                faults = [i for i, (w, state) in enumerate(moved) if not all(map(isfinite, (w, *state)))]
-                p, rate, (w, state) = self.parameters[faults[0]], rates[faults[0]], moved[faults[0]]
+                rates = (g.learning_rate for g in groups for _ in g.parameters)
+                every = zip(self.parameters, rates, numbers, states)
+                p, rate, w, state = next(row for row in every if not all(map(isfinite, (row[2], *row[3]))))
                 remedy = f"try a learning rate below {rate!r}, or clip the gradients"
                 raise DomainError(
                     f"{p.name or 'a parameter'} = {p.data!r} with the gradient {p.grad!r} would become {w!r} and "
