@@ -6,6 +6,8 @@ import re
 import reprlib
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from autograd.text import printable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -22,6 +24,9 @@ class Fault(ValueError, ArithmeticError):
     def __init__(self, message: str, node: Value | None = None) -> None:
         super().__init__(message)
         self.node = node
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
     def __reduce__(self) -> Any:
         return type(self), self.args

@@ -21,6 +21,8 @@ from math import isfinite
 from operator import mul as times
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from autograd.text import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -166,7 +168,7 @@ class Primitive:
                 )
 
     def __repr__(self) -> str:
-        return f"<primitive {self.name} {self.symbol}>"
+        return printable(f"<primitive {self.name} {self.symbol}>")
 
     def domains_of(self, count: int, derivative: bool = False) -> tuple[Domain, ...]:
         """The domain of each of ``count`` operands."""

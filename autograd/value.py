@@ -199,8 +199,7 @@ class Value:
         return constant if self.operation else Value, (self._data,), (None, {"name": self.name, "grad": self.grad})
 
     def __repr__(self) -> str:
-        name = f", {printable(repr(self.name))}" if self.name else ""
-        return f"Value({self._data!r}{name}, grad={self.grad!r})"
+        return f"Value({self._data!r}{f', {printable(repr(self.name))}' if self.name else ''}, grad={self.grad!r})"
 
 
 for _name in HERE:  # what other engines call it: each says what to write here; __getattr__ would be slower

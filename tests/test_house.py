@@ -35,7 +35,8 @@ SHARED_BY_READERS = {"contributions", "kinks", "lines", "notation", "pages", "su
 FOR_ALL = {"differences", "files", "modes"}
 READER = CALCULUS | {"value", "functions", "number_systems.values", *FOR_ALL, *SHARED_BY_READERS}
 MAY_IMPORT = {
-    **{module: set() for module in ("errors", "text", *FOR_ALL)},
+    **{module: set() for module in ("text", *FOR_ALL)},
+    "errors": {"text"},
     **{module: {"errors"} for module in ("graph", *PLAIN_SYSTEMS)},
     "primitives": {"errors", "text", "number_systems.floats"},
     "value": CALCULUS | {"modes"},

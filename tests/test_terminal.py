@@ -237,8 +237,12 @@ program = autograd.record(f, inputs=[], parameters=[w])
 other = Value(1.0, "δ")
 for thing in (f, w, autograd.explain(f, wrt=w), autograd.explain(f, wrt=other), autograd.paths(f, w),
               autograd.paths(f, other), autograd.narrate(f), autograd.draw(w), autograd.walk(f), program,
-              nn.matrix_form(trace), [w], Verdict(True, None, "δ is right")):
+              nn.matrix_form(trace), [w], Verdict(True, None, "δ is right"), (w * w).operation):
     print(thing)
+try:
+    autograd.log(Value(0.0, "σ²"))
+except ValueError as error:
+    print(error)
 import sys
 sys.displayhook(autograd.explain(f, wrt=w))
 """
@@ -255,6 +259,8 @@ def test_what_the_library_prints_is_readable_without_unicode():
         "w^1_11 -> v",
         "delta^2 = z.grad",
         "ok delta is right",
+        "<primitive mul *>",
+        "log at sigma^2 = 0.0: needs sigma^2 > 0",
     ):
         assert words in printed
 
