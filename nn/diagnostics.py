@@ -1,31 +1,37 @@
 """Diagnostics: what each layer's δ, weights and units say about a run, and what to change.
 
 δˡ is the ``grad`` of the nodes of zˡ, and g′ the local derivative of the nodes of aˡ: what fades, blows up, is dead
-or saturated can be read off the graph of a few examples, once an epoch.
+or saturated can be read off the graph of a few examples, once an epoch. Causes are named before what follows from
+them: numbers that are not scaled saturate units, and units that are dead learn slowly.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
-from math import hypot, sqrt
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import pairwise, zip_longest
+from math import hypot, inf, nan, sqrt
+from operator import itemgetter
 from statistics import median
 from typing import NamedTuple
 
 from autograd.modes import collector_paused
 from autograd.primitives import identity, relu, sigmoid, tanh
-from autograd.text import printable
 from autograd.value import Value
+from nn.data import Dataset
+from nn.evaluation import REGRESSION, evaluate, units_of
 from nn.layers import MLP, Linear, Sequential
 from nn.losses import mean_loss
 from nn.module import evaluating, flatten
+from nn.regularisation import Dropout
 from nn.training import EpochRecord, Training
 
 STEEPEST = {relu: 1.0, sigmoid: 0.25, tanh: 1.0}  # the largest g′
-VANISHED, EXPLODED = 1e-3, 1e3
-MOST_DEAD, MOST_SATURATED, MOST_ALIKE = 0.4, 0.5, 0.5
+VANISHED, EXPLODED = 1e-3, 1e2
+MOST_DEAD, MOST_SATURATED, MOST_ALIKE, FIRST_SATURATED = 0.4, 0.5, 0.5, 0.15
 OVERFITTED = 1.5
+ENOUGH = 500  # examples, to say that a relu is off for all of them
 
 
 class LayerRecord(NamedTuple):
@@ -35,7 +41,8 @@ class LayerRecord(NamedTuple):
     change       ‖W − W before‖ / ‖W before‖ over the epoch
     dead         share of units whose relu is off for every example; 0 for other activations
     saturated    share of units and examples with g′ below a hundredth of its largest, for σ and tanh; else 0
-    alike        share of units whose row of W is that of another unit, to nine digits
+    alike        share of units whose weights and bias are those of another unit, to three digits
+    units        how many it has
     """
 
     layer: int
@@ -44,6 +51,7 @@ class LayerRecord(NamedTuple):
     dead: float
     saturated: float
     alike: float = 0.0
+    units: int = 0
 
 
 class Verdict(NamedTuple):
@@ -54,11 +62,53 @@ class Verdict(NamedTuple):
     sentence: str
 
     def __str__(self) -> str:
-        return printable(f"{self.name}: {self.sentence}")
+        return f"{self.name}: {self.sentence}"
+
+
+class Score(NamedTuple):
+    """What the model reaches on some data, and what a guess does that is always the same, with its luck.
+
+    Accuracy, and the share of the most frequent class; or R² and 0, which is that of the mean.
+    """
+
+    data: str
+    reached: float
+    guess: float
+    luck: float
+    always: str
+    skill: float  # how far from the guess, 0, to no error, 1
+
+    def __str__(self) -> str:
+        sign, form = ("R² ", ".2f") if self.always == "the mean" else ("", ".1%")
+        return f"{sign}{self.reached:{form}} on {self.data} data, {self.guess:{form}} by always saying {self.always}"
+
+
+class Facts(NamedTuple):
+    """What is known of a run beside the numbers of its epochs.
+
+    start, loss        layers and loss of the sample before the first epoch, the loss infinite where it overflows
+    silence            the loss of outputs that are all 0
+    inputs, targets    name, smallest, largest, root mean square: of the largest input, and of numbers to predict
+    examples           for how many the relus of a dead unit are off
+    blew_up            the epoch in which numbers overflowed
+    """
+
+    start: Sequence[LayerRecord] = ()
+    loss: float = nan
+    silence: float = nan
+    inputs: tuple[str, float, float, float] = ("", nan, nan, nan)
+    targets: tuple[str, float, float, float] = ("", nan, nan, nan)
+    dropout: float = 0.0
+    scores: Sequence[Score] = ()
+    examples: int = 0
+    blew_up: int = 0
+
+
+UNKNOWN = Facts()
 
 
 class Diagnosis:
-    """Measures a training after each of its epochs.
+    """Measures a training after each of its epochs; made before the first, it knows how the run began.
 
     examples   how many of the training examples are passed through: ``task.sample`` chooses them
 
@@ -86,27 +136,16 @@ class Diagnosis:
         self.sample = training.task.sample(training.training, examples)
         self.records: list[list[LayerRecord]] = []
         self._before = self._weights()
+        self._facts = UNKNOWN
+        if not self.model.buffers():  # which BatchNorm has yet to learn
+            self._facts = Facts(loss=inf)
+            with suppress(ArithmeticError):
+                self._facts = Facts(*self._measured(self.sample))
 
     def measure(self) -> list[LayerRecord]:
         """The layers as they are now; also kept in ``records``."""
-        gradients = [(p, p.grad) for p in self.model.parameters()]
-        try:
-            with evaluating(self.model), collector_paused():
-                traces = self.model.trace_batch(self.sample.X)
-                mean_loss(self.training.loss, [trace.output for trace in traces], self.sample.y).backward()
-        finally:
-            for p, grad in gradients:
-                p.grad = grad
-        after, m = self._weights(), len(traces)
-        layers = []
-        for l, (old, new) in enumerate(zip(self._before, after), 1):
-            # the mean's 1/m is in every δ
-            delta = m * hypot(*[d for trace in traces for d in trace.delta[l]]) / sqrt(m)
-            moved, size = hypot(*[b - a for a, b in zip(old, new)]), hypot(*old)
-            slopes = [[_slope(a_j) for a_j in trace.a[l]] for trace in traces]
-            layers.append(LayerRecord(l, delta, moved / size if size else float(moved > 0.0),
-                                      _dead(slopes), _saturated(slopes), _alike(self._layers()[l - 1])))  # fmt: skip
-        self._before = after
+        layers, _, _ = self._measured(self.sample)
+        self._before = self._weights()
         self.records.append(layers)
         return layers
 
@@ -114,9 +153,67 @@ class Diagnosis:
         """Measure the next changes from the weights as they are now, after they were loaded."""
         self._before = self._weights()
 
-    def verdicts(self) -> list[Verdict]:
-        """What is wrong with the run so far; one that says "healthy" where nothing is."""
-        return judge(self.training.records, self.records)
+    def verdicts(self, test: Dataset | None = None) -> list[Verdict]:
+        """What is wrong with the run so far, causes first; one that says "healthy" where nothing is.
+
+        test   data on which the model, as it is now, is measured too, beside those of the training
+
+        Raises ValueError before the first epoch, unless numbers overflowed in it.
+        """
+        training, data, records, task = self.training, self.training.training, self.records, self.training.task
+        names = [*map(repr, data.features)] or [f"number {k} of an example" for k in range(1, len(data.X[0]) + 1)]
+        y = [number for target in data.y for number in (target if isinstance(target, Iterable) else [target])]
+        some, scores = data.take(range(0, len(data.y), 1 + len(data.y) // ENOUGH)), []
+        if records and any(layer.dead for layer in records[-1]):
+            pairs = zip(records[-1], self._measured(some)[0])
+            records = [*records[:-1], [old._replace(dead=new.dead) for old, new in pairs]]
+        with suppress(ArithmeticError):
+            parts = {"training": data, "validation": training.validation, "test": test}
+            scores = [self._score(name, part) for name, part in parts.items() if part and task.kind]
+        return judge(training.records, records, self._facts._replace(
+            inputs=max(map(_scale, names, zip(*data.X)), key=itemgetter(3)),
+            targets=_scale("the targets", y) if task.kind == REGRESSION else UNKNOWN.targets,
+            dropout=max((m.p for m in self.model.submodules().values() if isinstance(m, Dropout)), default=0.0),
+            scores=scores, examples=len(some.y),
+            blew_up=len(training.records) + 1 if training.stopped.startswith("by an error") else 0,
+        ))  # fmt: skip
+
+    def _score(self, part: str, data: Dataset) -> Score:
+        training, task, n = self.training.training, self.training.task, len(data.y)
+        _, metrics = evaluate(self.model, self.training.loss, data, task)
+        if task.kind == REGRESSION:
+            return Score(part, metrics.r2, 0.0, 0.05, "the mean", metrics.r2)
+        [(k, _)] = Counter(map(task.label_of, training.y)).most_common(1)
+        share = sum(task.label_of(y) == k for y in data.y) / n
+        always = training.classes[k] if training.classes else task.labels[k] if task.labels else k
+        luck = 1.64 * sqrt(share * (1.0 - share) / n)  # 5 % of the guesses do better
+        skill = (metrics.accuracy - share) / (1.0 - share) if share < 1.0 else 1.0
+        return Score(part, metrics.accuracy, share, luck, repr(always), skill)
+
+    def _measured(self, data: Dataset) -> tuple[list[LayerRecord], float, float]:
+        """The layers on these examples, their loss, and that of outputs that are all 0."""
+        gradients = [(p, p.grad) for p in self.model.parameters()]
+        try:
+            with evaluating(self.model), collector_paused():
+                traces = self.model.trace_batch(data.X)
+                loss = mean_loss(self.training.loss, [trace.output for trace in traces], data.y)
+                loss.backward()
+        finally:
+            for p, grad in gradients:
+                p.grad = grad
+        m, layers, silence = len(traces), [], nan
+        for l, (layer, old, new) in enumerate(zip(self._layers(), self._before, self._weights()), 1):
+            # the mean's 1/m is in every δ
+            delta = m * hypot(*[d for trace in traces for d in trace.delta[l]]) / sqrt(m)
+            moved, size = hypot(*[b - a for a, b in zip(old, new)]), hypot(*old)
+            slopes = [[_slope(a_j) for a_j in trace.a[l]] for trace in traces]
+            layers.append(LayerRecord(l, delta, moved / size if size else float(moved > 0.0),
+                                      _dead(slopes), _saturated(slopes), _alike(layer), layer.n_out))  # fmt: skip
+        with suppress(ArithmeticError, ValueError):  # a loss of one's own may not be defined there
+            zeros = [Value(0.0) for _ in units_of(traces[0].output)]
+            silent = zeros[0] if isinstance(traces[0].output, Value) else zeros
+            silence = mean_loss(self.training.loss, [silent] * m, data.y).data
+        return layers, loss.data, silence
 
     def _layers(self) -> list[Linear]:
         return [module for module in self.model.submodules().values() if isinstance(module, Linear)]
@@ -125,79 +222,157 @@ class Diagnosis:
         return [[w.data for w in flatten(layer.W)] for layer in self._layers()]
 
 
-def judge(records: Sequence[EpochRecord], layers: Sequence[Sequence[LayerRecord]]) -> list[Verdict]:
-    """The verdicts on a run, from its epochs and its layers' records; ValueError without an epoch.
+def judge(
+    records: Sequence[EpochRecord], layers: Sequence[Sequence[LayerRecord]], facts: Facts = UNKNOWN
+) -> list[Verdict]:
+    """The verdicts on a run, from its epochs, its layers' records and what else is known; causes come first.
 
-    vanishing, exploding   the median of δ¹/δᴸ, over the epochs in which no layer is dead, is below 1e-3, above 1e3
-    alike                  at the end, more than half of a hidden layer's units have another's weights
-    dead, saturated        at the end, more than 40 % of a layer's units, 50 % of their outputs
-    learning rate too high the loss ended above where it began, or rose by more than a tenth in a third of the epochs
-    learning rate too low  the loss fell by less than 10 % while no W changed by more than 1 % an epoch, though most
-                           units are alive and differ
-    overfitting            the validation loss ended above 1.5 times its lowest, the training loss below where it was
+    dropout too strong       p is at least ¾, or above ½ where little was learned
+    … not scaled             inputs with a root mean square above 8 where the first loss or units show it, above 4
+                             or below 0.1 where little was learned; targets above 10 or below 0.1 where it was
+    units alike              more than half of a hidden layer's units have another's weights at the end
+    vanishing, exploding     δ¹/δᴸ was below 1e-3, above 100 at first, else in half of the epochs without dead units;
+                             below 0.02 where little was learned, above 20 where the first loss was large
+    learning rate too high   numbers overflowed; the loss was far above the first, ended above it or rose by more than
+                             a tenth in a third of the epochs; or W went on to change by a fifth an epoch, or by far
+                             more than its size with units that are stuck then
+    learning rate too low    the loss fell by little while no W changed by more than 1 % an epoch, or steadily at 4 %
+    dead, saturated units    40 % of a layer's units, 50 % of its outputs at the end, 15 % of them at first
+    has not learned          a guess that is always the same does about as well
+    overfitting              the validation loss rose to 1.5 times its lowest while the training loss fell, or the
+                             training data were learned far better
+
+    Raises ValueError without an epoch.
     """
-    if not records or not layers:
+    if not (records and layers) and not facts.blew_up:
         raise ValueError("a run without an epoch has nothing to judge: train it first")
-    healthy = f"the loss went from {records[0].loss:.3g} to {records[-1].loss:.3g}"
-    return [*_judge_layers(layers), *_judge_rate(records, layers), *_judge_validation(records)] or [
-        Verdict("healthy", records[-1].loss, f"δ reaches every layer, units are alive, and {healthy}")
+    layers, losses = layers or [facts.start], [record.loss for record in records] or [facts.loss]
+    floor = min(losses[0], facts.silence)  # the first, where the other is NaN
+    is_poor = facts.blew_up > 0 or losses[-1] > 0.75 * floor or any(score.skill < 0.3 for score in facts.scores)
+    found = [*_judge_setting(facts, is_poor), *_judge_alike(layers[-1], facts.start or layers[-1])] or [
+        *_judge_gradients(layers, facts, is_poor)
     ]
+    found = [*(found or _judge_rate(losses, layers, facts, floor)), *_judge_units(layers[-1], facts)]
+    remedy = "add a hidden layer" if len(layers[-1]) == 1 else "use more units or epochs, and check the labels"
+    found += _judge_result(records, facts, "" if found else f": {remedy}")
+    off = [_off(layer, facts) for layer in layers[-1] if layer.dead]
+    what = f"δ reaches every layer, {', '.join(off) or 'units are alive'}, and the loss went from {losses[0]:.3g} to"
+    reached = "".join(f"; {score}" for score in facts.scores[-1:])
+    return found or [Verdict("healthy", losses[-1], f"{what} {losses[-1]:.3g}{reached}")]
 
 
-def _judge_layers(layers: Sequence[Sequence[LayerRecord]]) -> Iterator[Verdict]:
+def _judge_setting(facts: Facts, is_poor: bool) -> Iterator[Verdict]:
+    if facts.dropout >= 0.75 or (facts.dropout > 0.5 and is_poor):
+        what = "all" if facts.dropout == 1.0 else f"{facts.dropout:.0%}"
+        sentence = f"{what} of the hidden units are dropped in each step, p = {facts.dropout:g}: use at most 0.5"
+        yield Verdict("dropout too strong", facts.dropout, sentence)
+    name, low, high, size = facts.inputs
+    shows = facts.loss > 3.0 * facts.silence or facts.loss == inf or _is_stuck(facts.start, FIRST_SATURATED)
+    if (size > (4.0 if is_poor else 8.0) and shows) or (size < 0.1 and is_poor):
+        what = f"{name} ranges from {low:.4g} to {high:.4g}"
+        yield Verdict("inputs not scaled", size, f"{what}: standardise the inputs (nn.Standardize, --standardize)")
+    name, low, high, size = facts.targets
+    if is_poor and (size > 10.0 or size < 0.1):
+        what = f"{name} range from {low:.4g} to {high:.4g}"
+        yield Verdict("targets not scaled", size, f"{what}: standardise them, and give Dataset their units")
+
+
+def _judge_alike(layers: Sequence[LayerRecord], start: Sequence[LayerRecord]) -> Iterator[Verdict]:
+    for layer, first in zip(layers[:-1], start):
+        if min(layer.alike, first.alike) > MOST_ALIKE:
+            what = f"{layer.alike:.0%} of the units of layer {layer.layer} have the weights of another"
+            yield Verdict("units alike", layer.alike, f"{what}, and compute the same: begin with random weights")
+
+
+def _judge_gradients(layers: Sequence[Sequence[LayerRecord]], facts: Facts, is_poor: bool) -> Iterator[Verdict]:
     # where units are dead, they are to blame for what δ does
-    ratios = [e[0].delta / e[-1].delta for e in layers if e[-1].delta and max(l.dead for l in e) <= MOST_DEAD]
-    ratio = median(ratios) if ratios else 1.0
-    if 0.0 < ratio < VANISHED:
+    epochs = [facts.start] if facts.start else [e for e in layers if e and max(l.dead for l in e) <= MOST_DEAD]
+    ratio = median([e[0].delta / e[-1].delta for e in epochs if e[-1].delta] or [1.0])
+    if 0.0 < ratio < (0.02 if is_poor else VANISHED):
         remedy = "use relu or batch normalisation, larger first weights, or fewer layers"
         yield Verdict("vanishing gradients", ratio, f"δ of layer 1 is {ratio:.1e} of the last layer's: {remedy}")
-    if ratio > EXPLODED:
-        remedy = "use smaller first weights, or clip the gradient"
-        yield Verdict("exploding gradients", ratio, f"δ of layer 1 is {ratio:.1e} times the last layer's: {remedy}")
-    for l, _, _, dead, saturated, alike in layers[-1]:
-        is_alike = alike > MOST_ALIKE and l < len(layers[-1])
-        if is_alike:
-            what = f"{alike:.0%} of the units of layer {l} have the weights of another, and compute the same"
-            yield Verdict("units alike", alike, f"{what}: begin with random weights")
-        if dead > MOST_DEAD and not is_alike:
-            what = f"{dead:.0%} of the relus of layer {l} are off for every example"
-            yield Verdict("dead units", dead, f"{what}: lower the learning rate, or use leaky_relu")
-        if saturated > MOST_SATURATED:
-            what = f"{saturated:.0%} of the outputs of layer {l} are where g′ is all but 0"
-            remedy = "standardise the inputs, use smaller first weights or batch normalisation"
-            yield Verdict("saturated units", saturated, f"{what}: {remedy}")
+    is_large = facts.loss > 3.0 * facts.silence and not any(l.saturated > FIRST_SATURATED for l in facts.start)
+    if ratio > (EXPLODED / 5.0 if is_large else EXPLODED) or facts.loss == inf:
+        what = f"δ of layer 1 is {ratio:.1e} times the last layer's" if facts.start else "the first outputs overflow"
+        yield Verdict("exploding gradients", ratio, f"{what}: use smaller first weights, or clip the gradient")
 
 
-def _judge_rate(records: Sequence[EpochRecord], layers: Sequence[Sequence[LayerRecord]]) -> Iterator[Verdict]:
-    losses = [record.loss for record in records]
-    if len(losses) < 2:
-        return
-    first, last = losses[0], losses[-1]
-    rose = sum(after > 1.1 * before for before, after in pairwise(losses)) / (len(losses) - 1)
-    fell = 1.0 - last / first if first else 0.0
-    change = max(layer.change for epoch in layers for layer in epoch)
-    is_stuck = any(layer.dead > MOST_DEAD or layer.alike > MOST_ALIKE for layer in layers[-1])
-    if last > first or (rose > 1.0 / 3.0 and fell < 0.9):
-        what = f"the loss went from {first:.3g} to {last:.3g} and rose in {rose:.0%} of the epochs"
-        yield Verdict("learning rate too high", -fell, f"{what}: lower the learning rate, or let it decay")
-    elif fell < 0.1 and change < 0.01 and not is_stuck:
-        what = f"the loss fell by {fell:.1%}, and no W changed by more than {change:.2%} in an epoch"
+def _judge_rate(losses: Sequence[float], layers: Sequence[Sequence[LayerRecord]], facts: Facts,
+                floor: float) -> Iterator[Verdict]:  # fmt: skip
+    first, last, half, most = losses[0], losses[-1], losses[len(losses) // 2], max(losses)
+    rose = sum(after > 1.1 * before for before, after in pairwise(losses)) / max(len(losses) - 1, 1)
+    changes = [max((layer.change for layer in epoch), default=0.0) for epoch in layers]
+    change, late = max(changes), median(changes[max(len(changes) // 2, 3) :] or [0.0])
+    limit = 1.5 * max(facts.loss, facts.silence) / max(1.0 - facts.dropout, 0.25)  # dropout makes noise
+    is_high = last > max(1.1 * first, 0.1 * floor) or most > limit
+    is_high = is_high or (last > 0.5 * first and (rose > 1.0 / 3.0 or late > 0.2))
+    is_stuck, was_stuck = _is_stuck(layers[-1], MOST_SATURATED), _is_stuck(facts.start, FIRST_SATURATED)
+    is_slow = change < 0.01 or (change < 0.04 and half - last > 0.35 * (first - half) > 0.0)
+    if facts.blew_up or ((is_high or (change > 2.5 and is_stuck)) and not was_stuck):
+        what = f"numbers overflowed in epoch {facts.blew_up}, " if facts.blew_up else ""
+        what += f"the loss went from {first:.3g} over {most:.3g} to {last:.3g} and rose in {rose:.0%} of the epochs"
+        yield Verdict("learning rate too high", most, f"{what}: lower the learning rate, or let it decay")
+    elif is_slow and not (is_stuck or was_stuck) and last > 0.6 * floor and len(losses) > 1:
+        what = f"the loss fell by {1.0 - last / first:.1%}, and no W changed by more than {change:.2%} in an epoch"
         yield Verdict("learning rate too low", change, f"{what}: raise the learning rate")
 
 
-def _judge_validation(records: Sequence[EpochRecord]) -> Iterator[Verdict]:
+def _judge_units(layers: Sequence[LayerRecord], facts: Facts) -> Iterator[Verdict]:
+    is_good = facts.scores and all(score.skill > 0.5 for score in facts.scores)
+    for layer, start in zip_longest(layers, facts.start):
+        if layer.dead > MOST_DEAD and layer.alike <= MOST_ALIKE:
+            remedy = (
+                "begin with other weights or biases"
+                if start and start.dead > MOST_DEAD
+                else "lower the learning rate"
+            )
+            yield Verdict("dead units", layer.dead, f"{_off(layer, facts)}: {remedy}, or use leaky_relu")
+        was_saturated = start is not None and start.saturated > FIRST_SATURATED
+        if was_saturated or (layer.saturated > MOST_SATURATED and layer is not layers[-1] and not is_good):
+            what = f"{layer.saturated:.0%} of the outputs of layer {layer.layer} are where g′ is all but 0"
+            remedy = "standardise the inputs, use smaller first weights or batch normalisation"
+            yield Verdict("saturated units", layer.saturated, f"{what}: {remedy}")
+
+
+def _judge_result(records: Sequence[EpochRecord], facts: Facts, remedy: str) -> Iterator[Verdict]:
+    seen = facts.scores[1:] or facts.scores
+    if seen and (
+        all(s.reached <= s.guess + s.luck and s.skill < 1.0 for s in seen) or all(s.skill < 0.3 for s in facts.scores)
+    ):
+        learned = f"; {facts.scores[0].reached:.1%} on training data: check the labels, or use more data"
+        remedy = learned if facts.scores[0].skill > 0.5 else remedy
+        yield Verdict("has not learned", seen[-1].skill, f"{seen[-1]}{remedy}")
+        return
+    if not records:
+        return
     best, last = min(records, key=lambda record: record.validation_loss), records[-1]
     rise = last.validation_loss / best.validation_loss if best.validation_loss > 0.0 else 1.0  # NaN without such data
-    if rise > OVERFITTED and last.loss < best.loss:
-        what = (
-            f"the validation loss was {best.validation_loss:.3g} after epoch {best.epoch} and ended at "
-            f"{last.validation_loss:.3g}, while the training loss fell from {best.loss:.3g} to {last.loss:.3g}"
-        )
+    is_small = last.validation_loss - best.validation_loss <= 0.3 * facts.silence
+    what = ""
+    if rise > OVERFITTED and last.loss < best.loss and not is_small:
+        what = f"the validation loss was {best.validation_loss:.3g} after epoch {best.epoch} and ended at "
+        what += f"{last.validation_loss:.3g}, while the training loss fell from {best.loss:.3g} to {last.loss:.3g}"
+    elif seen and facts.scores[0].skill - seen[0].skill > max(0.3, seen[0].luck):
+        rise, what = facts.scores[0].skill - seen[0].skill, f"{facts.scores[0]}; {seen[0]}"
+    if what:
         yield Verdict("overfitting", rise, f"{what}: use more data, dropout, l2 or patience")
 
 
+def _off(layer: LayerRecord, facts: Facts) -> str:
+    off = f"{layer.dead * layer.units:.0f} of {layer.units} relus of layer {layer.layer}"
+    return f"{off} are off for each of {facts.examples} training examples"
+
+
+def _is_stuck(layers: Sequence[LayerRecord], saturated: float) -> bool:
+    return any(layer.dead > MOST_DEAD or layer.saturated > saturated for layer in layers)
+
+
+def _scale(name: str, numbers: Sequence[float]) -> tuple[str, float, float, float]:
+    return name, min(numbers), max(numbers), hypot(*numbers) / sqrt(len(numbers))
+
+
 def _alike(layer: Linear) -> float:
-    units = Counter(tuple(f"{w.data:.8e}" for w in row) for row in layer.W)
+    units = Counter(tuple(f"{w.data:.3g}" for w in (*row, b)) for row, b in zip(layer.W, layer.b))
     return sum(times for times in units.values() if times > 1) / sum(units.values())
 
 

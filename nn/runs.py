@@ -257,6 +257,8 @@ def _train(experiment: Experiment, folder: Path, written: bytes) -> None:
             if record.epoch == 1 or record.epoch % max(1, epochs // 10) == 0:
                 print(epoch_line(record, epochs, get_terminal_size((100, 24)).columns), flush=True)
     except ArithmeticError as error:
+        for verdict in experiment.diagnosis.verdicts(data.test):
+            print(f"diagnosis: {verdict}")
         blew = f"training blew up in epoch {done + 1}: {error} (--learning-rate, --clip-norm)"
         if best := training.restore_best():
             _keep(experiment, folder)
@@ -297,7 +299,7 @@ def _report(experiment: Experiment, folder: Path) -> None:
         always, tally = f"{data.training.classes[label]!r}, the most frequent class", [data.test.y.count(label)]
     [(name, number), *_] = _measured(training.task.metrics(tally, data.test.y)).items()
     print(f"for comparison: always {always}: test {f'{name} {number}'.removeprefix('accuracy ')}")
-    for verdict in experiment.diagnosis.verdicts():
+    for verdict in experiment.diagnosis.verdicts(data.test):
         print(f"diagnosis: {verdict}")
     print(f"weights: {text_name(str(folder / WEIGHTS))}")
     if experiment.config["watch"]:
