@@ -257,7 +257,7 @@ def _train(experiment: Experiment, folder: Path, written: bytes) -> None:
             if record.epoch == 1 or record.epoch % max(1, epochs // 10) == 0:
                 print(epoch_line(record, epochs, get_terminal_size((100, 24)).columns), flush=True)
     except ArithmeticError as error:
-        for verdict in experiment.diagnosis.verdicts(data.test):
+        for verdict in experiment.diagnosis.verdicts(experiment.data.test):
             print(f"diagnosis: {verdict}")
         blew = f"training blew up in epoch {done + 1}: {error} (--learning-rate, --clip-norm)"
         if best := training.restore_best():
