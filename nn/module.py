@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set, ValuesView
 from contextlib import contextmanager
 from dataclasses import is_dataclass
-from itertools import product
+from itertools import chain, product
 from math import copysign, isfinite
 from operator import attrgetter
 from reprlib import recursive_repr
@@ -27,7 +27,7 @@ Example = Sequence[Operand]
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 # names of parameters that no penalty pulls
 OFFSET = re.compile(r"(^|\.)(b|beta|gamma|β|γ|(\w+_)?bias(es)?)\d*(_\w*)?(\.\d+)*$", re.IGNORECASE)
-PLAIN = (int, float, str, bytes, NoneType, FunctionType, MethodType)  # entries that hold no Value and no module
+PLAIN = (int, float, bool, str, bytes, NoneType, FunctionType, MethodType)  # entries that hold no Value and no module
 operation_of = attrgetter("operation")
 
 
@@ -159,13 +159,16 @@ class Module(Answering, ABC):
 
         Calls ``train`` or ``eval`` of the modules inside, which may override it. A frozen module stays in evaluation.
         """
-        self.submodules()  # refuses a module inside itself, where this would never end
         self.training = mode and not self.frozen
-        for module in self._inside():
-            if mode:
-                module.train()
-            else:
-                module.eval()
+        try:
+            for module in self._inside():
+                if mode:
+                    module.train()
+                else:
+                    module.eval()
+        except RecursionError:
+            self.submodules()  # names a module inside itself
+            raise
         return self
 
     def eval(self) -> Module:
@@ -236,9 +239,11 @@ class Module(Answering, ABC):
 
 def search(thing: Any, path: str, around: tuple[Any, ...]) -> dict[str, Any]:
     """The modules, tensors and lists of numbers in what an attribute holds, by path; ``around`` is what it is in."""
+    if type(thing) in PLAIN:
+        return {}
     is_list = isinstance(thing, (list, tuple))
-    if is_list and set(map(type, thing)) == {Value} and set(map(operation_of, thing)) == {None}:
-        return {path: thing}  # most of a search is here
+    if is_list and _is_matrix(thing):
+        return {path: thing}  # most of a search ends here
     if type(thing).__module__ == "numpy" and str(getattr(thing, "dtype", "")) == "object":
         return search(thing.tolist(), path, around)
     if isinstance(thing, SimpleNamespace) or (is_dataclass(thing) and not isinstance(thing, (Module, type))):
@@ -270,6 +275,15 @@ def search(thing: Any, path: str, around: tuple[Any, ...]) -> dict[str, Any]:
     if is_list and list(found) == [f"{path}.{i}" for i in range(len(thing))] and all(map(is_tensor, found.values())):
         return {path: thing} if len(set(map(shape, found.values()))) == 1 else found
     return found
+
+
+def _is_matrix(thing: Sequence[Any]) -> bool:
+    """Whether these are leaves, or rows of as many leaves each; what else is a tensor, ``search`` finds."""
+    kinds = set(map(type, thing))
+    if kinds == {list} and len(set(map(len, thing))) == 1:
+        thing = [*chain.from_iterable(thing)]
+        kinds = set(map(type, thing))
+    return kinds == {Value} and set(map(operation_of, thing)) == {None}
 
 
 def is_tensor(thing: Any) -> bool:

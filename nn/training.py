@@ -175,6 +175,7 @@ class Training(Answering):
         model.task = self.task
         self._last: dict[str, Any] | None = None  # the weights to go on from, where the best were put back
         self._replay: Replay | None = None
+        self._buffers: list[list[float]] = []  # what the modules learn without a gradient, while an epoch runs
         self._structure: list[Any] | None = None  # for which the engine was chosen
 
     @property
@@ -230,6 +231,8 @@ class Training(Answering):
     def _train_mode(self) -> None:
         """Training mode, except for parts in evaluation mode by themselves, as a BatchNorm with fixed statistics."""
         modules = self.model.submodules().values()
+        if self.model.training and all(module.training or module.kept for module in modules):
+            return
         if self.model.training:  # else it was put there as a whole, as after a training, and what was kept still is
             for module in modules:
                 module.kept = not module.training
@@ -317,7 +320,8 @@ class Training(Answering):
         Whatever is raised, weights, statistics and the optimiser's state are as they were: an ArithmeticError where a
         number is not finite, which names the example and the node.
         """
-        statistics = [(buffer, buffer.copy()) for buffer in self.model.buffers().values()]
+        buffers = self._buffers if places is not None else self.model.buffers().values()
+        statistics = [(buffer, buffer.copy()) for buffer in buffers]
         examples, root, task = [lift(x) for x in X], None, self.model.task or self.task
         weights = [self._scaled[i] for i in places] if self._scaled and places is not None else None
         data, places = ("mini-batch", range(len(X))) if places is None else ("training data", places)
@@ -462,6 +466,7 @@ class Training(Answering):
         """Inside, one update for each mini-batch given by its indices, by the engine that was chosen."""
         self._gradient = [0.0] * len(self.optimizer.parameters)
         if self._replay is None:
+            self._buffers = list(self.model.buffers().values())
             yield lambda batch: self.step(*self.training.take(batch)[:2], batch)
             return
         with self._replay.epoch() as (step, gradient):
