@@ -100,14 +100,13 @@ class _Training:
         self.memory = tuple(np.array(row) for group in optimizer.groups for row in zip(*group.states))
 
     def _update_groups(self, w: Array, gradient: Array, memory: tuple[Array, ...]) -> tuple[Array, tuple[Array, ...]]:
-        columns, start, moved, new = iter(memory), 0, [], []
-        for group in self.optimizer.groups:
-            part = slice(start, start := start + len(group.parameters))
-            state = tuple(islice(columns, len(group.states[0])))
-            numbers, state = group.update(w[part], gradient[part], state)
-            moved.append(numbers)
-            new += state
-        return np.concatenate(moved), tuple(new)
+        groups, columns = self.optimizer.groups, iter(memory)
+        ends = np.cumsum([len(group.parameters) for group in groups])[:-1]
+        parts = [
+            group.update(*part, tuple(islice(columns, len(group.first_state()))))
+            for group, *part in zip(groups, np.split(w, ends), np.split(gradient, ends))
+        ]
+        return np.concatenate([moved for moved, _ in parts]), tuple(column for _, new in parts for column in new)
 
     def write_back(self) -> None:
         """Numbers and gradients to the Values, rows of memory to the optimiser; the next step reads them again."""
@@ -118,7 +117,7 @@ class _Training:
             p._data = x  # a float already
         columns = (column.tolist() for column in self.memory)
         for group in self.optimizer.groups:
-            if width := len(group.states[0]):
+            if width := len(group.first_state()):
                 group.states = list(zip(*islice(columns, width)))
         self.program.write_gradients()
         self.is_ahead = False
