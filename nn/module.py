@@ -76,6 +76,8 @@ class Module(Answering, ABC):
         """The modules, tensors and buffers that it holds itself, by path."""
         own: dict[str, Any] = {}
         for attribute, thing in vars(self).items():
+            if type(thing) in PLAIN:
+                continue
             found = search(thing, f"{path}.{attribute}".lstrip("."), (*around, self))
             own |= {
                 at: x for at, x in found.items() if attribute.endswith("_") or is_tensor(x) or isinstance(x, Module)
@@ -239,8 +241,6 @@ class Module(Answering, ABC):
 
 def search(thing: Any, path: str, around: tuple[Any, ...]) -> dict[str, Any]:
     """The modules, tensors and lists of numbers in what an attribute holds, by path; ``around`` is what it is in."""
-    if type(thing) in PLAIN:
-        return {}
     is_list = isinstance(thing, (list, tuple))
     if is_list and _is_matrix(thing):
         return {path: thing}  # most of a search ends here

@@ -146,9 +146,8 @@ class Replay:
         return total / n, task.metrics([fsum(column) for column in zip(*tallies)], data.given.y)
 
 
-def structure(training: Training) -> list[Any]:
+def structure(training: Training, modules: dict[str, Module]) -> list[Any]:
     """What a program depends on and no feed brings: it is recorded again when this is another."""
-    modules = {"": training.model, **training.model.submodules()}
     data = [some for some in (training.training, training.validation) if some is not None]
     return [
         training.loss, training.l1, training.l2, training.optimizer, list(training.optimizer.parameters),

@@ -228,18 +228,21 @@ class Training(Answering):
                 if not len(data.X) == len(data.y) > 0 or len({*map(len, data.X)}) > 1:
                     data.check(role)
 
-    def _train_mode(self) -> None:
-        """Training mode, except for parts in evaluation mode by themselves, as a BatchNorm with fixed statistics."""
-        modules = self.model.submodules().values()
-        if self.model.training and all(module.training or module.kept for module in modules):
-            return
+    def _train_mode(self) -> dict[str, Module]:
+        """Training mode, except for parts in evaluation mode by themselves, as a BatchNorm with fixed statistics.
+
+        Returns the modules by path.
+        """
+        modules = {"": self.model, **self.model.submodules()}
         if self.model.training:  # else it was put there as a whole, as after a training, and what was kept still is
-            for module in modules:
+            for module in modules.values():
                 module.kept = not module.training
-        self.model.train()
-        for module in modules:
-            if module.kept:
-                module.eval()
+        if not all(module.training or module.kept for module in modules.values()):
+            self.model.train()
+            for module in modules.values():
+                if module.kept:
+                    module.eval()
+        return modules
 
     def _check_frozen(self) -> None:
         if fixed := set(self.optimizer.parameters) - set(self.model.parameters()):
@@ -277,6 +280,7 @@ class Training(Answering):
 
         Generators and statistics stay as they are. Raises ValueError where engine="replay" cannot be.
         """
+        modules = self._train_mode()
         if self.asked_for == "eager":
             self._check_frozen()
             self.engine, self.reason = "eager", "as requested"
@@ -288,7 +292,7 @@ class Training(Answering):
                 raise
             self.engine, self.reason = "eager", str(error)
             return self.engine
-        now = structure(self)
+        now = structure(self, modules)
         if now == self._structure:
             if self._replay is not None:
                 self._replay.follow()
@@ -297,7 +301,6 @@ class Training(Answering):
         self._replay, self.engine, insists = None, "eager", self.asked_for == "replay"
         self.reason = why_not(self) or ""
         if insists or not self.reason:
-            self._train_mode()
             try:
                 replay = Replay(self, self.asked_for)
             except (ValueError, TypeError, ArithmeticError) as error:
@@ -444,7 +447,6 @@ class Training(Answering):
         self._check_data()
         self._scaled = self.scaled_weights()
         task = self.model.task = self.task
-        self._train_mode()
         self.choose_engine()
         n, losses, tallies, updates = len(self.training.y), [], [], self.updates_per_epoch
         with self._steps() as step:

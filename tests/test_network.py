@@ -1099,7 +1099,7 @@ def inside_itself():
         (lambda: Own(heads={0.5: linear()}), "heads has the key 0.5: in a dict of modules or parameters"),
         (lambda: Own(heads={"a.b": Value(1.0)}), "heads has the key 'a.b': "),
         (lambda: Own(heads={1: linear(), "1": linear()}), "heads has the key '1': .* make another path"),
-        (referring_back, "child.parents.first refers back to the Own that it is in: .* weakref"),
+        (referring_back, "refers back to the Own that it is in: .* weakref"),
         (inside_itself, "endless.1 refers back to the list that it is in"),
     ],
 )
