@@ -55,6 +55,8 @@ def progress_bar(iterable: Iterable[Any] | None = None, shown: bool = True, **op
 def describe(bar: Any, epoch: int, of: int, records: list[EpochRecord]) -> None:
     """Show on the bar which epoch runs and what the last one measured, as far as there is room."""
     parts = []
+    if bar.disable:
+        return
     for record in records[-1:]:
         metrics = [m.removeprefix("accuracy ") if _is_validated(record) else m for m in measured(record)[:1]]
         parts = [f"loss {short(record.loss)}", *("validation " * _is_validated(record) + m.strip() for m in metrics)]
