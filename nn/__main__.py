@@ -28,8 +28,10 @@ EPILOG = """also:
   python -m nn resume RUN [--epochs N]          go on with an interrupted run, or to more epochs
   python -m nn predict RUN FILE.csv [--out F]   the rows of a table with what a run predicts
 """
+DATA = (*BY_NAME, *BUNDLED)
 FOR_FILES = ("target", "task", "ignore", "categories", "missing", *READING)
-SEVERAL = ("--hidden", "--ignore", "--categories", "--na-values", "--names", "--pca", "--whiten")  # values, or none
+NUMBERS = ("--hidden", "--pca", "--whiten")  # any number of them
+SEVERAL = (*NUMBERS, "--ignore", "--categories", "--na-values", "--names")
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -84,13 +86,9 @@ def data_first(arguments: Sequence[str]) -> Sequence[str]:
             option = next((name for name in SEVERAL if name.startswith(word)), "")
         elif option == "DATA":
             break
-        elif option and (_is_data(word) or (option in ("--hidden", "--pca", "--whiten") and word.isidentifier())):
+        elif option and (word in DATA or Path(word).is_file() or (option in NUMBERS and word.isidentifier())):
             return [word, *arguments[:k], *arguments[k + 1 :]]
     return arguments
-
-
-def _is_data(word: str) -> bool:
-    return word in BY_NAME or word in BUNDLED or Path(word).is_file()
 
 
 def _resume(arguments: Sequence[str]) -> None:
@@ -154,7 +152,7 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m nn", description="Train a network whose every weight is a scalar node.", epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    p.add_argument("data", metavar="DATA", help=f"{', '.join([*BY_NAME, *BUNDLED])}, or a file: my.csv, my.csv.gz")
+    p.add_argument("data", metavar="DATA", help=f"{', '.join(DATA)}, or a file: my.csv, my.csv.gz")
     table = p.add_argument_group("a file of your own")
     table.add_argument("--target", metavar="COLUMN", help="the column to predict")
     table.add_argument("--task", choices=TASKS, help="predict classes or numbers (decided by the target's values)")
@@ -223,37 +221,34 @@ def configuration(options: argparse.Namespace) -> Config:
     """The options as a run keeps them. Raises ValueError for options that do not fit each other."""
     config = {name: value for name, value in vars(options).items() if name != "out"}
     scaling = {name: config.pop(name) for name in ("standardize", "zero_center", "pca", "whiten", "raw")}
-    if options.data in BY_NAME or options.data in BUNDLED:
-        given = [name for name in FOR_FILES if getattr(options, name) not in (None, [], "refuse")]
-        if given:
-            raise ValueError(f"--{given[0].replace('_', '-')} is for a file of your own, not for {options.data}")
-    elif not Path(options.data).is_file():
-        known = ", ".join([*BY_NAME, *BUNDLED])
-        raise ValueError(f"DATA {options.data!r} is neither a file nor one of {known}")
-    elif not options.target:
-        raise ValueError(f"{options.data} needs --target: the column that is to be learned")
-    else:
-        config["data"] = str(Path(options.data).resolve())
-    if options.data not in BY_NAME and (options.noise is not None or options.examples is not None):
-        raise ValueError(f"{options.data} comes as it is: --examples and --noise are for made data, as moons")
-    if options.examples is not None and options.examples > MOST_EXAMPLES:
-        raise ValueError(f"--examples {options.examples}: at most {MOST_EXAMPLES}, which already take hours")
-    if options.momentum and options.optimizer not in ("sgd", "rmsprop"):
-        raise ValueError(f"--momentum is for --optimizer sgd or rmsprop; {options.optimizer} has its own")
-    if options.nesterov and options.optimizer != "sgd":
-        raise ValueError(f"--nesterov is for --optimizer sgd, not {options.optimizer}")
-    if options.every is not None and options.schedule != "step":
-        raise ValueError(f"--every is for the schedule step, not {options.schedule}")
-    if options.warm_up is not None and options.warm_up < 0:
-        raise ValueError(f"--warm-up {options.warm_up}: it needs to be at least 0 epochs")
-    if options.hidden == [] and (options.dropout or options.batchnorm):
-        raise ValueError("--dropout and --batchnorm are for hidden layers, and --hidden without UNITS has none")
-    if options.seed < 0:
-        raise ValueError(f"--seed {options.seed}: it needs to be at least 0")
-    if options.calibrate and not options.batchnorm:
-        raise ValueError("--calibrate is for --batchnorm: there are no statistics without it")
-    if options.factor is not None and options.schedule not in ("exponential", "step", "inverse_time"):
-        raise ValueError(f"--factor is for the schedules exponential, step and inverse_time, not {options.schedule}")
+    data, is_file = options.data, options.data not in DATA
+    given = [name for name in FOR_FILES if getattr(options, name) not in (None, [], "refuse")]
+    made = options.noise is not None or options.examples is not None
+    hidden, schedules = options.hidden != [], ("exponential", "step", "inverse_time")
+    for is_wrong, message in (
+        (is_file and not Path(data).is_file(), f"DATA {data!r} is neither a file nor one of {', '.join(DATA)}"),
+        (is_file and not options.target, f"{data} needs --target: the column that is to be predicted"),
+        (given and not is_file, f"--{'/'.join(given[:1]).replace('_', '-')} is for a file of your own, not {data}"),
+        (made and data not in BY_NAME, f"{data} comes as it is: --examples and --noise are for made data, as moons"),
+        ((options.examples or 0) > MOST_EXAMPLES,
+         f"--examples {options.examples}: at most {MOST_EXAMPLES}, which already take hours"),
+        (options.momentum and options.optimizer not in ("sgd", "rmsprop"),
+         f"--momentum is for --optimizer sgd or rmsprop; {options.optimizer} has its own"),
+        (options.nesterov and options.optimizer != "sgd", "--nesterov is for --optimizer sgd, which it looks ahead"),
+        (options.every is not None and options.schedule != "step",
+         f"--every is for the schedule step, not {options.schedule}"),
+        ((options.warm_up or 0) < 0, f"--warm-up {options.warm_up}: it needs to be at least 0 epochs"),
+        (not hidden and (options.dropout or options.batchnorm),
+         "--dropout and --batchnorm are for hidden layers, and --hidden without UNITS has none"),
+        (options.seed < 0, f"--seed {options.seed}: it needs to be at least 0"),
+        (options.calibrate and not options.batchnorm, "--calibrate is for --batchnorm: it sets its statistics"),
+        (options.factor is not None and options.schedule not in schedules,
+         f"--factor is for the schedules {', '.join(schedules)}, not {options.schedule}"),
+    ):  # fmt: skip
+        if is_wrong:
+            raise ValueError(message)
+    if is_file:
+        config["data"] = str(Path(data).resolve())
     config["preprocess"] = _preprocessing(scaling)
     return config
 

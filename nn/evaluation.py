@@ -169,7 +169,7 @@ def _labels(data: Dataset, units: int) -> tuple[Any, ...] | None:
         return () if data.classes or (one_hot and (low, high) in ((0, 1), (-1, 1))) else None
     values = {y for target in data.y for y in (target if isinstance(target, Iterable) else (target,))}
     for labels in ((0, 1), (-1, 1)):
-        if values <= set(labels) and len(data.classes) in (0, 2):
+        if values <= set(labels) and len(data.classes) in (0, 2) and data.units == (0.0, 1.0):
             return labels
     return tuple(range(len(data.classes))) or None
 

@@ -40,7 +40,7 @@ from nn.experiment import Config, Experiment, build, loss_of, network
 from nn.normalisation import calibrate
 from nn.plots import layers_picture, picture
 from nn.progress import epoch_line
-from nn.tables import READING, Schema, read_table
+from nn.tables import READING, Column, Schema, read_table
 from nn.training import EpochRecord
 
 CONFIG, RECORDS, CHECKPOINT, WEIGHTS = "config.json", "records.jsonl", "checkpoint.safetensors", "weights.safetensors"
@@ -154,7 +154,8 @@ def predictions(folder: Path, path: Path, reading: Mapping[str, Any]) -> tuple[s
     """
     config = read_config(folder)
     with _believing(folder):
-        schema = Schema.from_json(config["schema"])
+        columns, target = config["schema"]["columns"], config["schema"]["target"]
+        schema = Schema([Column(*column) for column in columns], Column(*target))
     source, part = (WEIGHTS, "") if (folder / WEIGHTS).exists() else (CHECKPOINT, BEST)
     metadata = load_metadata(folder / source, checked=source == CHECKPOINT)
     _check_run(config, metadata, folder, source)

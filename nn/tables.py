@@ -11,7 +11,7 @@ import gzip
 import math
 import re
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from io import StringIO
 from os import PathLike
 from pathlib import Path
@@ -25,6 +25,7 @@ from nn.data import Dataset, Split, split
 # what a person would take for a number, although it is not written as one: 12,345  1'000  −1  10 %  inf  1e999
 LIKE_A_NUMBER = r"(?i)[+−-]?[€$£]? ?(?:\d[\d.,'_\s]*|inf(?:inity)?)(?:e[+−-]?\d+)?[%€$£]?"
 THOUSANDS = r"[+-]?[1-9]\d{0,2}(?:[.,]\d{3})+"
+CELL = re.compile(r"[+-]?\d*[.,]\d+([eE][+-]?\d+)?")  # which names no column, as 2019 may
 MOST_CLASSES, MOST_WHOLE = 50, 20  # of more different whole numbers, a target is a quantity
 READING = ("sep", "decimal", "thousands", "encoding", "na_values", "names")  # as pandas.read_csv calls them
 MISSING_RULES, TASKS = ("refuse", "drop", "mean"), ("classification", "regression")
@@ -60,9 +61,9 @@ class Table(NamedTuple):
         numbers = digits.str.replace(self.decimal, ".", regex=False).astype(float)
         return numbers.where(numbers.abs() < 1e300)
 
-    def text(self, name: str) -> Any:
-        """The cells of a column that are neither numbers nor missing."""
-        return self.frame[name][self.numbers(name).isna()].dropna()
+    def cells(self, name: str, categories: Sequence[str] | None) -> Any:
+        """A column of numbers, or of text where there are categories; NaN for what does not fit."""
+        return self.frame[name] if categories else self.numbers(name)
 
     def place(self, row: int, name: str) -> str:
         """Where a cell stands and what it holds, for a message."""
@@ -96,12 +97,6 @@ class Schema(NamedTuple):
         """The names of the numbers of an example: a column of text has one for each of its categories."""
         return [f"{c.name}={x}" if c.categories else c.name for c in self.columns for x in c.categories or [""]]
 
-    @classmethod
-    def from_json(cls, state: Mapping[str, Any]) -> Schema:
-        """The schema that ``_asdict`` and JSON made lists of."""
-        columns = [Column(*column) for column in state["columns"]]
-        return cls(columns, Column(*state["target"]), state.get("counting", []))
-
     def examples(self, table: Table) -> tuple[list[list[float]], list[str]]:
         """Each row as numbers, the columns found by name; and a sentence for each column with an unknown category.
 
@@ -111,7 +106,7 @@ class Schema(NamedTuple):
         columns, unknown = [], []
         for name, categories, fill in self.columns:
             name = table.find(name)
-            cells = table.numbers(name) if categories is None else table.frame[name]
+            cells = table.cells(name, categories)
             cells = cells if fill is None else cells.where(table.frame[name].notna(), fill)
             if cells.isna().any():
                 needed = "a number" if categories is None else f"a text, such as {_few(categories)}"
@@ -131,21 +126,20 @@ class Schema(NamedTuple):
         """The number of each row, or the place of its class; NaN where that is missing or not known."""
         if self.target.name not in table.frame.columns:
             return [math.nan] * len(table.frame)
-        if self.target.categories is None:
-            return table.numbers(self.target.name).tolist()  # type: ignore[no-any-return]
-        places = {x: float(k) for k, x in enumerate(self.target.categories)}
-        return [places.get(name, math.nan) for name in _class_names(table, self.target.name)]
+        places = {x: float(k) for k, x in enumerate(self.target.categories or [])}
+        cells = _class_names(table, self.target.name) if places else table.numbers(self.target.name)
+        return [places.get(cell, math.nan) if places else cell for cell in cells]
 
     def __str__(self) -> str:
         """How the columns are read, in one line."""
         numbers = [c.name for c in self.columns if c.categories is None]
         parts = [f"{len(numbers)} number{'s' * (len(numbers) != 1)} ({_few(numbers)})"] if numbers else []
         parts += [f"{called(c.name, '')}, one of {_few(c.categories)}" for c in self.columns if c.categories]
-        classes, other = self.target.categories, ""
-        if classes is None or (len(classes) > 2 and all(name.isdecimal() for name in classes)):
-            other = f" (--task {TASKS[classes is not None]} for {'classes' if classes is None else 'a number'})"
-        kind = "a number" if classes is None else f"one of {_few(classes)}"
-        return f"{'; '.join(parts)}; to predict: {called(self.target.name, '')}, {kind}{other}"
+        kind, classes = "a number (--task classification for classes)", self.target.categories
+        if classes is not None:
+            either = len(classes) > 2 and all(name.isdecimal() for name in classes)
+            kind = f"one of {_few(classes)}" + " (--task regression for a number)" * either
+        return f"{'; '.join(parts)}; to predict: {called(self.target.name, '')}, {kind}"
 
 
 def read_table(
@@ -163,29 +157,28 @@ def read_table(
     try:
         import pandas
     except ImportError:
-        raise ImportError("tables are read by pandas: pip install 'chainrule[tables]'") from None
+        raise ImportError("pandas reads tables: pip install 'chainrule[tables]'") from None
     for option, mark in {"sep": sep, "decimal": decimal, "thousands": thousands}.items():
-        if mark is not None and (len(mark) != 1 or mark.isalnum() or (sep, decimal, thousands).count(mark) > 1):
-            raise ValueError(f"{option} = {mark!r}: it needs to be one character that marks nothing else")
+        if mark is not None and (len(mark) != 1 or mark.isalnum() or [decimal, thousands].count(mark) > 1):
+            raise ValueError(f"{option} = {mark!r}: it needs to be one character, which marks nothing else")
     text, names = _text(path, encoding), list(names or ())
-    sep, skipped, width = _layout(text, sep)
     try:
+        sep, skipped, width = _layout(text, sep)
         frame = pandas.read_csv(
             StringIO(text, newline=""), sep=sep, header=None, names=range(width), index_col=False, skiprows=skipped,
             dtype=str, na_filter=False, skipinitialspace=True, skip_blank_lines=False,
         ).map(str.strip)  # fmt: skip
     except pandas.errors.EmptyDataError:
-        frame = pandas.DataFrame()
-    except pandas.errors.ParserError as error:
+        raise ValueError(f"{path} is empty: it needs the names of its columns and at least one row below") from None
+    except (pandas.errors.ParserError, csv.Error) as error:
         said = str(error).strip().rpartition("C error: ")[2]
         raise ValueError(f"{path}: {said}; is there a cell too many, or a quotation mark missing?") from None
     frame.index += skipped + 1
     frame = frame[(frame != "").any(axis=1)]
     if not names and len(frame):
         names, frame = list(frame.iloc[0]), frame.iloc[1:]
-        if any(map(_is_cell, names)):
-            begins = ", ".join(map(_shown, names[:4]))
-            raise ValueError(f"{path} begins with {begins}: the first row, or --names, needs to name the columns")
+        if any(map(CELL.fullmatch, names)):
+            raise ValueError(f"{path} begins with {names[:4]}: the first row, or --names, needs to name the columns")
     if not len(frame) or len(names) != width:
         found = f"{len(frame)} rows of {width} columns and {len(names)} names"
         raise ValueError(f"{path} has {found}: it needs at least one row, and a name for each column")
@@ -193,12 +186,13 @@ def read_table(
     frame = frame.loc[:, (frame.columns != "") | (frame != "").any()]  # commas may end every line
     unnamed = [k for k, name in enumerate(frame.columns, 1) if not name]
     first = frame.iloc[:, 0]  # may be an index, as pandas and R write it
-    if unnamed and (unnamed != [1] or first.duplicated().any() or any(map(_is_cell, first))):
+    if unnamed and (unnamed != [1] or first.duplicated().any() or any(map(CELL.fullmatch, first))):
         raise ValueError(f"{path}: column {unnamed[-1]} has no name; the first row needs to name each column")
     if not frame.columns.is_unique:
         name = frame.columns[frame.columns.duplicated()][0]
         raise ValueError(f"{path} has two columns named {_shown(name)}: each needs a name of its own")
-    table = Table(frame.mask(frame.isin(["", *(na_values or ())])), frame, sep, decimal or ".", thousands or "")
+    frames = frame.mask(frame.isin(["", *(na_values or ())])), frame
+    table = Table(*frames, sep, decimal or (".", ",")[thousands == "."], thousands or "")
     return table if decimal or thousands or sep == "," else table._replace(decimal=_decimal(table))
 
 
@@ -222,9 +216,6 @@ def read_split(
     table = read_table(path, **reading)
     target, ignore, categories = table.find(target), [*map(table.find, ignore)], [*map(table.find, categories)]
     used = [name for name in table.frame.columns if name and name not in ignore and name != target]
-    for option, value, rules in (("missing", missing, MISSING_RULES), ("task", task or TASKS[0], TASKS)):
-        if value not in rules:
-            raise ValueError(f"{option} = {value!r}: it is one of {', '.join(rules)}")
     if not set(categories) <= set(used):
         raise ValueError(f"categories = {categories}: the target, and what is left out, is not read as a feature")
     if not used:
@@ -240,18 +231,19 @@ def read_split(
         )
     if not len(table.frame):
         raise ValueError(f"each of the {len(holes)} rows misses a value: there are no others to learn from")
-    columns = [_column(table, name, name in categories) for name in used]
-    schema = Schema(columns, _target(table, target, task))
-    classes = schema.target.categories or []
+    schema = Schema([_column(table, name, name in categories) for name in used], _target(table, target, task))
+    columns, classes = schema.columns, schema.target.categories or []
     y = [int(label) for label in schema.targets(table)] if classes else schema.targets(table)
     rows = split(Dataset([[float(i)] for i in range(len(y))], y, classes), rng=rng)
     parts = [[int(i) for [i] in part.X] for part in rows]
     if missing == "mean":
         known = table._replace(frame=table.frame.iloc[parts[0]])
-        columns = [_filled(column, known) for column in columns]
-    numbers = [c.name for c in columns if c.categories is None and len(frame) > 2]
-    counting = [name for name in numbers if table._replace(frame=frame).numbers(name).diff()[1:].eq(1.0).all()]
-    schema = schema._replace(columns=columns, counting=[""] * ("" in frame.columns) + counting)
+        cells = [known.cells(column.name, column.categories) for column in columns]
+        fills = [x.mode().get(0) if column.categories else x.mean() for column, x in zip(columns, cells)]
+        columns = [column._replace(fill=fill) for column, fill in zip(columns, fills)]
+    whole = table._replace(frame=frame)
+    counting = [c.name for c in columns if not c.categories and (whole.numbers(c.name).diff()[1:] == 1.0).all()]
+    schema = schema._replace(columns=columns, counting=[""] * ("" in frame.columns) + counting * (len(frame) > 2))
     data = Dataset(schema.examples(table)[0], y, classes, schema.features)
     return Split(*map(data.take, parts)), schema
 
@@ -315,11 +307,6 @@ def _layout(text: str, sep: str | None) -> tuple[str, int, int]:
     return sep, begin, width
 
 
-def _is_cell(name: str) -> bool:
-    """Whether this is a number and unlikely to name a column: 0, 1, 2019 may do that."""
-    return bool(re.fullmatch(r"[+-]?\d*[.,]\d+(e[+-]?\d+)?", name.lower()))
-
-
 def _decimal(table: Table) -> str:
     """The decimal mark where commas do not separate. ValueError where it may be another."""
     found: dict[str, list[tuple[int, str]]] = {}
@@ -338,14 +325,14 @@ def _decimal(table: Table) -> str:
 
 def _holds_text(table: Table, name: str, remedy: str) -> bool:
     """Whether a column holds text. ValueError for a slip among numbers, which must not make names of them."""
-    text, numbers = table.text(name), table.numbers(name).dropna()
+    numbers = table.numbers(name)
+    text, numbers = table.frame[name][numbers.isna()].dropna(), numbers.dropna()
     mixed = len(numbers) and (len(text) < len(numbers) or text.nunique() < numbers.nunique())
     slips = text if mixed else text[text.str.fullmatch(LIKE_A_NUMBER)]
     if len(slips):
-        raise ValueError(
-            f"{table.place(slips.index[0], name)}, not a number such as 1234{table.decimal}5: mend it, count it as "
-            f"missing (--na-values {_shown(slips.iloc[0])}), {remedy}"
-        )
+        place, cell = table.place(slips.index[0], name), _shown(slips.iloc[0])
+        rule = f"not a number such as 1234{table.decimal}5 (--decimal, --thousands)"
+        raise ValueError(f"{place}, {rule}: mend it, call it missing (--na-values {cell}), {remedy}")
     return len(text) > 0
 
 
@@ -360,10 +347,8 @@ def _column(table: Table, name: str, are_names: bool) -> Column:
 
 
 def _class_names(table: Table, name: str) -> Any:
-    """The classes by their text; 1 and 1.0 are the same, as far as floats tell whole numbers apart."""
-    numbers = table.numbers(name)
-    whole = (numbers % 1.0 == 0.0) & (numbers.abs() < 2**53)
-    return table.frame[name].where(~whole, numbers.where(whole, 0.0).astype("int64").astype(str))
+    """The classes by their text, where 1.0 is 1."""
+    return table.frame[name].str.replace(r"^(\d+)[.,]0*$", r"\1", regex=True)
 
 
 def _target(table: Table, name: str, task: str | None) -> Column:
@@ -373,19 +358,9 @@ def _target(table: Table, name: str, task: str | None) -> Column:
         if text and task == "regression":
             raise ValueError(f"{table.place(numbers.index[0], name)}: a regression needs numbers")
         fractions, many = (numbers % 1.0).any(), n > MOST_WHOLE or len(numbers) < 3 * n > 6
-        if not text and (task or fractions or many):
-            if n < 2:
-                raise ValueError(f"the target {name!r} is the same number in every row: there is nothing to learn")
+        if not text and n > 1 and (task or fractions or many):
             return Column(name, None)
     classes = dict(zip(_class_names(table, name), numbers))
     if not 2 <= len(classes) <= MOST_CLASSES:
         raise ValueError(f"target {name!r} has {len(classes)} classes, {_few(classes)}: it needs 2 to {MOST_CLASSES}")
     return Column(name, sorted(classes, key=None if numbers.isna().any() else lambda x: (classes[x], x)))
-
-
-def _filled(column: Column, table: Table) -> Column:
-    """The column with what replaces a missing value, learned from this table alone."""
-    cells = table.numbers(column.name) if column.categories is None else table.frame[column.name]
-    if cells.isna().all():
-        raise ValueError(f"the column {column.name!r} is missing in all training rows: leave it out (--ignore)")
-    return column._replace(fill=cells.mean() if column.categories is None else cells.mode()[0])

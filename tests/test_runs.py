@@ -655,7 +655,7 @@ def test_what_is_no_file_is_not_waited_for(tmp_path, flowers, capsys):
     for no_file in (pipe, tmp_path, "/dev/null"):
         assert "is neither a file nor one of" in refused(capsys, no_file, "--target", "species")
     assert f"{tmp_path}: Is a directory" in refused(capsys, "predict", run, tmp_path)
-    assert "/dev/null has 0 rows" in refused(capsys, "predict", run, "/dev/null")
+    assert "/dev/null is empty: " in refused(capsys, "predict", run, "/dev/null")
 
 
 def test_what_takes_seconds_to_read_is_announced(tmp_path, flowers, monkeypatch, capsys):
@@ -769,6 +769,18 @@ def test_a_regression_is_resumed_to_the_last_bit(tmp_path, houses, data):
     main(["resume", str(short), "--epochs", "3"])
     assert (short / "records.jsonl").read_text() == (long / "records.jsonl").read_text()
     assert tensors(short, "weights.safetensors") == tensors(long, "weights.safetensors")
+
+
+def test_a_number_of_two_values_is_still_a_number_after_it_was_standardised(tmp_path, capsys):
+    path = tmp_path / "two.csv"
+    path.write_text("x,y\n" + "".join(f"{i}.5,{i % 2}\n" for i in range(60)))
+    balanced = 0
+    for seed in range(6):
+        words = [str(path), "--target", "y", "--task", "regression", "--epochs", "1", "--seed", str(seed)]
+        experiment = build(config_of(*words))
+        balanced += set(experiment.data.training.y) == {-1.0, 1.0}
+        assert experiment.training.task.kind == "regression"
+    assert balanced
 
 
 def test_a_target_that_cannot_be_read_is_not_counted(tmp_path, houses, capsys):

@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from nn.tables import Schema, read_split, read_table
+from nn.tables import read_split, read_table
 
 ROWS = [(f"{i % 7 + 0.5}", "abc"[i % 3], f"{i}", "yes" if i % 2 else "no") for i in range(30)]
 HEADER = ("size", "kind", "id", "answer")
@@ -137,14 +137,17 @@ def test_a_missing_target_is_never_filled(write):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "0 rows"),
+        ("", "my.csv is empty: it needs the names"),
+        ("sep=;", "is empty"),
+        ("\n,,\n", "0 rows of 3 columns"),
         ("a,b\n", "0 rows of 2 columns and 2 names: it needs at least one row"),
         ("a,b\n" + 60 * "1,2\n" + "1,2,3\n", "Expected 2 fields in line 62, saw 3; is there a cell too many"),
         ("a,a\n1,2\n", "two columns named 'a'"),
         ("a,\n1,2\n", "column 2 has no name"),
-        ("1.5,2\n3,4\n", "begins with '1.5', '2': the first row, or --names, needs to name the columns"),
-        ("5,1;3,5;setosa\n4,9;3,0;setosa\n", "begins with '5,1', '3,5', 'setosa': the first row, or --names"),
+        ("1.5,2\n3,4\n", "begins with \\['1.5', '2'\\]: the first row, or --names, needs to name the columns"),
+        ("5,1;3,5;setosa\n4,9;3,0;setosa\n", "begins with \\['5,1', '3,5', 'setosa'\\]: the first row, or --names"),
         ('a,b\n1,2\n"1,2\n3,4\n5,6\n', "EOF inside string .*a quotation mark missing"),
+        (f"a,b\n1,{'x' * 200_000}\n", "field larger than field limit"),
         (b"a,b\n1,\x00\n", "line 2, holds bytes of 0"),
         ("a,b\n1,2\n".encode("utf-16-le"), "line 1, holds bytes of 0"),
         ("a,b\n1,2\n".encode("utf-32"), "line 1, holds bytes of 0"),
@@ -156,6 +159,8 @@ def test_a_missing_target_is_never_filled(write):
     ],
     ids=[
         "empty",
+        "only sep",
+        "only commas",
         "header",
         "ragged",
         "twice",
@@ -163,6 +168,7 @@ def test_a_missing_target_is_never_filled(write):
         "no header",
         "no header in a German file",
         "quote",
+        "long",
         "binary",
         "UTF-16 without a BOM",
         "UTF-32",
@@ -194,7 +200,7 @@ def test_a_cell_is_the_number_that_a_person_reads_or_is_refused(write, cell, num
     path = write(with_hole(cell))
     if number is None:
         with pytest.raises(
-            ValueError, match=r"row 6 of the file, column 'size' is .*, not a number such as 1234.5: mend"
+            ValueError, match=r"row 6 of the file, column 'size' is .*, not a number such as 1234.5 .*: mend"
         ):
             read(path)
     else:
@@ -272,16 +278,14 @@ def texts(n):
     [
         (csv_text(), {"target": "colour"}, "no column 'colour': it has size, kind"),
         (csv_text(), {"ignore": ["colour"]}, "no column 'colour'"),
-        (csv_text(), {"missing": "guess"}, "refuse, drop, mean"),
         (csv_text(), {"ignore": ["size", "kind", "id"]}, "nothing to learn from"),
         (csv_text([(*row[:3], "yes") for row in ROWS]), {}, "1 classes, yes: it needs 2 to 50"),
-        (csv_text([(*row[:3], "2.5") for row in ROWS]), {"task": "regression"}, "is the same number in every row"),
+        (csv_text([(*row[:3], "2.5") for row in ROWS]), {"task": "regression"}, "1 classes, 2.5: it needs 2 to 50"),
         (csv_text(), {"task": "regression"}, "column 'answer' is 'no': a regression needs numbers"),
-        (csv_text(), {"task": "guess"}, "classification, regression"),
         (texts(60), {}, "'size' holds 60 texts, more than 50: leave the column out"),
         (texts(60).replace("name ", "").replace("\n7,", "\n12o,"), {}, "row 9 of the file, column 'size' is '12o'"),
     ],
-    ids=["target", "ignore", "missing", "no feature", "one class", "constant", "words", "task", "texts", "a letter"],
+    ids=["target", "ignore", "no feature", "one class", "constant", "words", "texts", "a letter"],
 )  # fmt: skip
 def test_what_cannot_be_learned_is_refused(write, text, options, words):
     with pytest.raises(ValueError, match=words):
@@ -376,13 +380,6 @@ def test_a_column_that_counts_the_rows_is_found(write):
     assert without.counting == []
     _, schema = read(write(with_hole(column=2)), missing="drop")
     assert schema.counting == []
-
-
-def test_a_schema_survives_json(write):
-    import json
-
-    _, schema = read(write(with_hole()), missing="mean")
-    assert Schema.from_json(json.loads(json.dumps(schema._asdict()))) == schema
 
 
 # ---- targets that are numbers ----------------------------------------------------------------------------------
@@ -486,6 +483,8 @@ def test_names_that_stand_behind_a_hash_are_names(write):
         ("1'234.5", {"thousands": "'"}, 1234.5),
         ("1.234", {"decimal": "."}, 1.234),
         ("1.234", {"thousands": "."}, 1234.0),
+        ("1.234,5", {"thousands": "."}, 1234.5),
+        ("1.5", {"thousands": "."}, None),
         ("12..5", {"decimal": ",", "thousands": "."}, None),
         ("1.23,5", {"decimal": ",", "thousands": "."}, None),
         ("1.5", {"decimal": ","}, None),
@@ -501,7 +500,7 @@ def test_thousands_are_grouped_by_three_or_are_no_number(write, cell, options, n
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"decimal": ",", "thousands": ","}, "decimal = ',': it needs to be one character that marks nothing else"),
+        ({"decimal": ",", "thousands": ","}, "decimal = ',': it needs to be one character, which marks nothing else"),
         ({"sep": "ab"}, "sep = 'ab'"),
         ({"decimal": "x"}, "decimal = 'x'"),
         ({"encoding": "utf-9"}, "encoding = 'utf-9': Python knows"),
