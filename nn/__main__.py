@@ -209,12 +209,12 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_reading(p: argparse._ActionsContainer) -> None:
     """How a file is written: what pandas.read_csv takes under these names."""
-    p.add_argument("--sep", help="what separates cells (found: , ; tab or |)")
-    p.add_argument("--decimal", metavar="MARK", help="the decimal mark (found: point or comma)")
+    p.add_argument("--sep", help="what separates cells (detected: , ; tab or |)")
+    p.add_argument("--decimal", metavar="MARK", help="the decimal mark (detected: a point or a comma)")
     p.add_argument("--thousands", metavar="MARK", help="what groups thousands (nothing)")
-    p.add_argument("--encoding", help="(found: UTF-8, UTF-16 with a BOM, else cp1252)")
-    p.add_argument("--na-values", nargs="+", metavar="CELL", help="what is missing beside empty cells, as NA")
-    p.add_argument("--names", nargs="+", metavar="COLUMN", help="the columns of a file that does not name them")
+    p.add_argument("--encoding", help="(detected: UTF-8, UTF-16 with a BOM, else cp1252)")
+    p.add_argument("--na-values", nargs="+", metavar="CELL", help="cells that are missing values, besides empty ones")
+    p.add_argument("--names", nargs="+", metavar="COLUMN", help="the columns of a file without a header row")
 
 
 def configuration(options: argparse.Namespace) -> Config:

@@ -197,7 +197,7 @@ def predictions(folder: Path, path: Path, reading: Mapping[str, Any]) -> tuple[s
     if not known:
         return text, ""
     found, y = zip(*known)
-    others = f"; the target of {len(numbers) - len(y)} more is not known" if len(numbers) > len(y) else ""
+    others = f"; {len(numbers) - len(y)} more without a known target" if len(numbers) > len(y) else ""
     measured = ", ".join(f"{name}: {x}" for name, x in _measured(task.metrics(task.tally(found, y), y)).items())
     return text, f"{measured} of {counted(len(y), 'row')}{others}"
 

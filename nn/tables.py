@@ -119,7 +119,9 @@ class Schema(NamedTuple):
             new = cells[~cells.isin(categories)]
             if len(new):
                 place, rows = table.place(new.index[0], name), f"{len(new)} row{'s' * (len(new) > 1)}"
-                unknown.append(f"{place}: {rows} with a category not seen in training, none of {_few(categories)}")
+                unknown.append(
+                    f"{place}: {rows} with a category not seen in training, read as 0 for {_few(categories)}"
+                )
         return [list(row) for row in zip(*columns)], unknown
 
     def targets(self, table: Table) -> list[float]:
@@ -319,7 +321,7 @@ def _decimal(table: Table) -> str:
     both = f" and {table.place(*found['.'][0])}" if found[","] and found["."] else ""
     if both or (unclear and all(re.fullmatch(THOUSANDS, table.frame.at[cell]) for cell in unclear)):
         place = table.place(*found[decimal][0])
-        raise ValueError(f"{place}{both}: which mark is decimal? Say --decimal , or --decimal .")
+        raise ValueError(f"{place}{both}: say what marks decimals or thousands (--decimal, --thousands)")
     return decimal
 
 

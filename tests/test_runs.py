@@ -632,7 +632,7 @@ def test_rows_whose_class_is_not_known_are_predicted_and_not_counted(tmp_path, f
     first = out.splitlines()[1].split(",")[-2]
     new.write_text(f"sl,sw,pl,pw,species\n6.3,3.3,6.0,2.5,?\n5.1,3.5,1.4,0.2,{first}\n")
     main(["predict", str(run), str(new), "--out", str(tmp_path / "predicted.csv")])
-    assert capsys.readouterr().err == "accuracy: 100.0% of 1 row; the target of 1 more is not known\n"
+    assert capsys.readouterr().err == "accuracy: 100.0% of 1 row; 1 more without a known target\n"
     assert "has a column 'prediction'" in refused(capsys, "predict", run, tmp_path / "predicted.csv")
 
 
@@ -790,7 +790,7 @@ def test_a_target_that_cannot_be_read_is_not_counted(tmp_path, houses, capsys):
     capsys.readouterr()
     main(["predict", str(run), str(new)])
     out, err = capsys.readouterr()
-    assert len(out.splitlines()) == 4 and err.endswith(" of 1 row; the target of 2 more is not known\n")
+    assert len(out.splitlines()) == 4 and err.endswith(" of 1 row; 2 more without a known target\n")
 
 
 # ---- what a table may lack -------------------------------------------------------------------------------------
@@ -805,8 +805,8 @@ def test_a_category_that_was_not_seen_predicts_and_is_said(tmp_path, houses, cap
     out, err = capsys.readouterr()
     assert [len(line.split(",")) for line in out.splitlines()] == [4, 4, 4]
     assert err == (
-        "row 3 of the file, column 'district' is 'west': 1 row with a category not seen in training, none of north, "
-        "south\n"
+        "row 3 of the file, column 'district' is 'west': 1 row with a category not seen in training, read as 0 "
+        "for north, south\n"
     )
 
 
