@@ -537,3 +537,98 @@ def test_without_pandas_a_line_says_what_to_install(write, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match=r"pip install 'chainrule\[tables\]'"):
         read_table(write(csv_text()))
+
+
+def rows_of(n, *cells, separator=","):
+    """n lines; a cell is a function of the line's number."""
+    return "".join(separator.join(cell(i) for cell in cells) + "\n" for i in range(n))
+
+
+def german(i):
+    return f"{30 + i * 1.7:.1f}".replace(".", ",")
+
+
+def one_of(*names):
+    return lambda i: names[i % len(names)]
+
+
+def decimal(i):
+    return f"{i * 7 % 11 / 3:.2f}"
+
+
+FILES = {
+    "iris.data, without names": (
+        rows_of(60, decimal, decimal, one_of("setosa", "virginica")),
+        {"target": "species"}, "begins with .*: the first row, or --names, needs to name the columns",
+    ),
+    "iris.data, named": (
+        rows_of(60, decimal, decimal, one_of("setosa", "virginica")) + "\n",
+        {"target": "kind", "names": ["sl", "sw", "kind"]}, (["sl", "sw"], ["setosa", "virginica"]),
+    ),
+    "a German Excel file": (
+        ("Größe;Straße;Miete\n" + rows_of(60, german, one_of("Südstraße", "Münzgasse"), german, separator=";"))
+        .replace("\n", "\r\n").encode("cp1252"),
+        {"target": "Miete"}, (["Größe", "Straße=Münzgasse", "Straße=Südstraße"], None),
+    ),
+    "Excel's Unicode text": (
+        ("weight\tkind\n" + rows_of(40, decimal, one_of("cat", "dog"), separator="\t")).encode("utf-16"),
+        {"target": "kind"}, (["weight"], ["cat", "dog"]),
+    ),
+    "decimal commas between commas": (
+        "weight,price\n" + rows_of(60, german, german),
+        {"target": "price"}, "column 4 has no name",
+    ),
+    "pandas' to_csv, in gzip": (
+        gzip.compress((",cyl,weight,mpg\n" + rows_of(60, str, one_of("4", "6", "8"), decimal, decimal)).encode()),
+        {"target": "mpg"}, (["cyl", "weight"], None),
+    ),
+    "adult.data": (
+        "age, work, region, income\n" + rows_of(60, decimal, one_of("Private", "?"), one_of("NA", "EU", "US"),
+                                                one_of("<=50K", ">50K"), separator=", "),
+        {"target": "income", "na_values": ["?"], "missing": "mean"},
+        (["age", "work=Private", "region=EU", "region=NA", "region=US"], ["<=50K", ">50K"]),
+    ),
+    "an instrument's log": (
+        "sep=;\n# measured on 12 May\n#\ntemp;rate\n" + rows_of(40, decimal, decimal, separator=";"),
+        {"target": "rate"}, (["temp"], None),
+    ),
+    "salaries with thousands": (
+        "years,salary\n" + rows_of(40, decimal, lambda i: f'"{30 + i},{100 + i}"'),
+        {"target": "salary"}, r"column 'salary' is '30,100', not a number .*--thousands",
+    ),
+    "salaries, said how": (
+        "years,salary\n" + rows_of(40, decimal, lambda i: f'"{30 + i},{100 + i}"'),
+        {"target": "salary", "thousands": ",", "sep": ","}, (["years"], None),
+    ),
+    "Excel's empty rows and columns": (
+        "a,b,y,,\n" + rows_of(40, decimal, decimal, one_of("+", "-"), one_of(""), one_of("")) + ",,,,\n,,,,\n",
+        {"target": "y"}, (["a", "b"], ["+", "-"]),
+    ),
+    "titanic.csv": (
+        "PassengerId,Survived,Age,Name\n" + rows_of(80, str, one_of("0", "1"), one_of("22", "38.5", ""),
+                                                    lambda i: f'"Doe, Mr. {i}"'),
+        {"target": "Survived"}, r"row 4 of the file, column 'Age' is '', a missing value: .*--missing drop",
+    ),
+    "winequality.csv": (
+        '"fixed acidity";"density";"quality"\n' + rows_of(60, decimal, decimal, one_of("3", "4", "5"), separator=";"),
+        {"target": "quality"}, (["fixed acidity", "density"], ["3", "4", "5"]),
+    ),
+    "a slip": (
+        "x,y\n" + rows_of(40, decimal, lambda i: "12..5" if i == 7 else f"{i * 1.5}"),
+        {"target": "y"}, "row 9 of the file, column 'y' is '12..5', not a number",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_as_it_occurs_is_learned_or_refused_in_one_clear_line(write, name):
+    text, options, expected = FILES[name]
+    path = write(text)
+    if isinstance(expected, str):
+        with pytest.raises(ValueError, match=expected) as error:
+            read_split(path, rng=Random(0), **options)
+        assert "\n" not in str(error.value)
+    else:
+        data, schema = read_split(path, rng=Random(0), **options)
+        assert (schema.features, schema.target.categories) == expected
+        assert min(len(part.y) for part in data) >= 8
