@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise, zip_longest
-from math import fsum, inf, nan, sqrt
+from math import fsum, inf, isnan, nan, sqrt
 from typing import Any, NamedTuple
 
 from autograd.modes import collector_paused, no_grad
@@ -40,6 +40,17 @@ class Metrics(NamedTuple):
     accuracy: float = nan
     rmse: float = nan
     r2: float = nan
+
+    def texts(self) -> dict[str, str]:
+        """Those that say something, by name, as they are printed.
+
+        >>> Metrics(accuracy=0.975).texts(), Metrics(rmse=15432.1, r2=0.5).texts()
+        ({'accuracy': '97.5%'}, {'RMSE': '15432', 'R²': '0.500'})
+        """
+        if not isnan(self.accuracy):
+            return {"accuracy": f"{self.accuracy:.1%}"}
+        rmse = f"{self.rmse:.0f}" if 1e4 <= self.rmse < 1e9 else f"{self.rmse:.4g}"
+        return {} if isnan(self.rmse) else {"RMSE": rmse, "R²": f"{self.r2:.3f}"}
 
 
 @dataclass(frozen=True)

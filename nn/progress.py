@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from functools import partial
+from math import isnan
 from time import monotonic
 from typing import TYPE_CHECKING, Any
+
+from nn.evaluation import Metrics
 
 if TYPE_CHECKING:
     from nn.training import EpochRecord
 
 FORMAT = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
-BESIDE = 37  # columns of the format without its texts, 8 of them for the bar itself
+BESIDE = 29  # columns of the format without its texts, 8 of them for the bar itself
 
 
 class Cell:
@@ -54,13 +57,14 @@ def progress_bar(iterable: Iterable[Any] | None = None, shown: bool = True, **op
 
 def describe(bar: Any, epoch: int, of: int, records: list[EpochRecord]) -> None:
     """Show on the bar which epoch runs and what the last one measured, as far as there is room."""
+    bar.set_description_str(f"epoch {epoch}/{of}", refresh=False)
     parts = []
     if bar.disable:
         return
     for record in records[-1:]:
-        metrics = [m.removeprefix("accuracy ") if _is_validated(record) else m for m in measured(record)[:1]]
-        parts = [f"loss {short(record.loss)}", *("validation " * _is_validated(record) + m.strip() for m in metrics)]
-    bar.set_description_str(f"epoch {epoch}/{of}", refresh=False)
+        losses, metrics = _measured(record)
+        where = "validation " * (len(losses) > 1)
+        parts = [f"loss {losses['loss']}", *(f"{where}{name} {text}" for name, text in [*metrics.items()][:1])]
     while parts and len(bar.desc + ", ".join(parts)) + BESIDE > (bar.format_dict["ncols"] or 80):
         parts.pop()
     bar.set_postfix_str(", ".join(parts))
@@ -68,31 +72,20 @@ def describe(bar: Any, epoch: int, of: int, records: list[EpochRecord]) -> None:
 
 def epoch_line(record: EpochRecord, epochs: int, width: int) -> str:
     """One epoch in a line of at most ``width`` columns, 60 or more; the metrics are those of the validation data."""
-    loss, validated = f"loss {short(record.loss)}", f"validation loss {short(record.validation_loss)}"
-    epoch = f"epoch {record.epoch:{len(str(epochs))}}"
-    parts = [epoch, loss, *[validated] * _is_validated(record), *measured(record)]
+    losses, metrics = _measured(record)
+    numbers = [f"{name} {text:>6}" for name, text in {**losses, **metrics}.items()]
+    parts = [f"epoch {record.epoch:{len(str(epochs))}}", *numbers]
     line = "   ".join(parts)
     if len(line) > width:
         line = "  ".join(parts).replace("validation loss", "validation")
-    return line if len(line) <= width else line.replace(f"  {loss}", "")
+    return line if len(line) <= width else line.replace(f"  {parts[1]}", "")
 
 
-def measured(record: EpochRecord) -> list[str]:
-    """The metrics of its task in words, on validation data where there are some: accuracy, or RMSE and R²."""
-    where = "validation_" * _is_validated(record)
-    accuracy, rmse, r2 = (getattr(record, where + name) for name in ("accuracy", "rmse", "r2"))
-    numbers = [f"RMSE {rmse:#.4g}", f"R² {r2:6.3f}"] if rmse == rmse else []
-    return [f"accuracy {accuracy:6.1%}"] if accuracy == accuracy else numbers
-
-
-def short(loss: float) -> str:
-    """A loss in 6 to 8 columns.
-
-    >>> short(0.25), short(123456.7)
-    ('0.2500', '1.23e+05')
-    """
-    return f"{loss:.4f}" if loss < 1e4 else f"{loss:.3g}"
-
-
-def _is_validated(record: EpochRecord) -> bool:
-    return record.validation_loss == record.validation_loss  # NaN is not
+def _measured(record: EpochRecord) -> tuple[dict[str, str], dict[str, str]]:
+    """Losses and metrics by name; the metrics are of the validation data where there are some."""
+    losses = {"loss": record.loss, "validation loss": record.validation_loss}
+    where = "" if isnan(record.validation_loss) else "validation_"
+    metrics = Metrics(*(getattr(record, where + name) for name in Metrics._fields))
+    return {
+        name: f"{x:.4f}" if x < 1e4 else f"{x:.3g}" for name, x in losses.items() if not isnan(x)
+    }, metrics.texts()

@@ -35,7 +35,7 @@ from autograd.text import counted
 from nn.checkpoint import BEST, load, load_metadata, load_preprocessing, load_training, save, save_training
 from nn.data import Dataset, Split
 from nn.diagnostics import LayerRecord
-from nn.evaluation import REGRESSION, Metrics, Task, evaluate, numbers_of, outputs_of
+from nn.evaluation import REGRESSION, Task, evaluate, numbers_of, outputs_of
 from nn.experiment import Config, Experiment, build, loss_of, network
 from nn.normalisation import calibrate
 from nn.plots import layers_picture, picture
@@ -198,16 +198,8 @@ def predictions(folder: Path, path: Path, reading: Mapping[str, Any]) -> tuple[s
         return text, ""
     found, y = zip(*known)
     others = f"; {len(numbers) - len(y)} more without a known target" if len(numbers) > len(y) else ""
-    measured = ", ".join(f"{name}: {x}" for name, x in _measured(task.metrics(task.tally(found, y), y)).items())
+    measured = ", ".join(f"{name}: {x}" for name, x in task.metrics(task.tally(found, y), y).texts().items())
     return text, f"{measured} of {counted(len(y), 'row')}{others}"
-
-
-def _measured(metrics: Metrics) -> dict[str, str]:
-    """The accuracy of a classification, or RMSE and R² of a regression."""
-    if not isnan(metrics.accuracy):
-        return {"accuracy": f"{metrics.accuracy:.1%}"}
-    rmse = f"{metrics.rmse:.0f}" if 1e4 <= metrics.rmse < 1e9 else f"{metrics.rmse:.4g}"
-    return {"RMSE": rmse, "R²": f"{metrics.r2:.3f}"}
 
 
 def read_config(folder: Path) -> Config:
@@ -290,7 +282,7 @@ def _report(experiment: Experiment, folder: Path) -> None:
     best = training.restore_best()
     print(f"stopped {training.stopped}" + (f"; kept epoch {best.epoch}, best on validation data" if best else ""))
     _keep(experiment, folder)
-    measured = [_measured(evaluate(model, training.loss, part, training.task)[1]) for part in data]
+    measured = [evaluate(model, training.loss, part, training.task)[1].texts() for part in data]
     for name in measured[0]:
         print(f"{name}: " + ", ".join(f"{role} {part[name]}" for role, part in zip(Split._fields, measured)))
     if training.task.kind == REGRESSION:
@@ -298,7 +290,7 @@ def _report(experiment: Experiment, folder: Path) -> None:
     else:
         label, _ = max(Counter(data.training.y).items(), key=lambda pair: (pair[1], -pair[0]))
         always, tally = f"{data.training.classes[label]!r}, the most frequent class", [data.test.y.count(label)]
-    [(name, number), *_] = _measured(training.task.metrics(tally, data.test.y)).items()
+    [(name, number), *_] = training.task.metrics(tally, data.test.y).texts().items()
     print(f"for comparison: always {always}: test {f'{name} {number}'.removeprefix('accuracy ')}")
     for verdict in experiment.diagnosis.verdicts(data.test):
         print(f"diagnosis: {verdict}")

@@ -126,8 +126,8 @@ OWN_LOSS = EpochRecord(7, 0.25, NAN, NAN, NAN, 0, 0, 0.0, 0.1)
     [
         (LABELS, 100, "epoch   7   loss 0.2500   validation loss 0.5000   accuracy 100.0%"),
         (LABELS, 60, "epoch   7  loss 0.2500  validation 0.5000  accuracy 100.0%"),
-        (NUMBERS, 100, "epoch   7   loss 0.2500   validation loss 1.23e+04   RMSE 47.31   R² -0.250"),
-        (NUMBERS, 60, "epoch   7  validation 1.23e+04  RMSE 47.31  R² -0.250"),
+        (NUMBERS, 100, "epoch   7   loss 0.2500   validation loss 1.23e+04   RMSE  47.31   R² -0.250"),
+        (NUMBERS, 60, "epoch   7  validation 1.23e+04  RMSE  47.31  R² -0.250"),
         (LABELS._replace(validation_loss=NAN), 80, "epoch   7   loss 0.2500   accuracy  90.0%"),
         (OWN_LOSS, 80, "epoch   7   loss 0.2500"),
     ],
@@ -139,9 +139,9 @@ def test_an_epochs_line_has_the_metrics_of_its_task_and_fits(record, width, line
 @pytest.mark.parametrize(
     ("record", "words"),
     [
-        (LABELS, ", loss 0.2500, validation 100.0%"),
+        (LABELS, ", loss 0.2500, validation accuracy 100.0%"),
         (NUMBERS, ", loss 0.2500, validation RMSE 47.31"),
-        (NUMBERS._replace(validation_loss=NAN), ", loss 0.2500, RMSE 10.00"),
+        (NUMBERS._replace(validation_loss=NAN), ", loss 0.2500, RMSE 10"),
         (OWN_LOSS, ", loss 0.2500"),
     ],
 )
