@@ -139,7 +139,7 @@ def resume(folder: Path, epochs: int | None = None, data: Path | None = None) ->
         write_whole(folder / RECORDS, b"".join(lines))
         print(f"{_title(experiment)}: on from epoch {done} of {experiment.config['epochs']}")
         if config["schedule"] in ("linear", "cosine") and experiment.config["epochs"] != config["epochs"]:
-            over = f"{experiment.config['epochs']} epochs from here on, and was over {config['epochs']}"
+            over = f"{counted(experiment.config['epochs'], 'epoch')} from here on, and was over {config['epochs']}"
             print(f"schedule: {config['schedule']} is over {over}")
         _train(experiment, folder, b"".join(lines))
 
@@ -339,7 +339,7 @@ def _read_records(config: Config, folder: Path) -> list[bytes]:
     _check_run(config, metadata, folder, CHECKPOINT)
     lines = (folder / RECORDS).read_bytes().splitlines(keepends=True)[: int(metadata["epochs"])]
     if sha256(b"".join(lines)).hexdigest() != metadata["records"]:
-        known = f"the records of the {metadata['epochs']} epochs that {CHECKPOINT} knows"
+        known = f"the records of the {counted(int(metadata['epochs']), 'epoch')} that {CHECKPOINT} knows"
         raise ValueError(f"{folder / RECORDS} does not begin with {known}: bring it back, or begin the run again")
     return lines
 

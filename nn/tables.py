@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from unicodedata import normalize
 
 from autograd.errors import called, clipped
+from autograd.text import counted
 from nn.data import Dataset, Split, split
 
 # what a person would take for a number, although it is not written as one: 12,345  1'000  −1  10 %  inf  1e999
@@ -182,7 +183,8 @@ def read_table(
         if any(map(CELL.fullmatch, names)):
             raise ValueError(f"{path} begins with {names[:4]}: the first row, or --names, needs to name the columns")
     if not len(frame) or len(names) != width:
-        found = f"{len(frame)} rows of {width} columns and {len(names)} names"
+        shape = f"{counted(len(frame), 'row')} of {counted(width, 'column')}"
+        found = f"{shape} and {counted(len(names), 'name')}"
         raise ValueError(f"{path} has {found}: it needs at least one row, and a name for each column")
     frame.columns = names
     frame = frame.loc[:, (frame.columns != "") | (frame != "").any()]  # commas may end every line
@@ -364,5 +366,6 @@ def _target(table: Table, name: str, task: str | None) -> Column:
             return Column(name, None)
     classes = dict(zip(_class_names(table, name), numbers))
     if not 2 <= len(classes) <= MOST_CLASSES:
-        raise ValueError(f"target {name!r} has {len(classes)} classes, {_few(classes)}: it needs 2 to {MOST_CLASSES}")
+        many = f"{len(classes)} class{'es' * (len(classes) != 1)}"
+        raise ValueError(f"target {name!r} has {many}, {_few(classes)}: it needs 2 to {MOST_CLASSES}")
     return Column(name, sorted(classes, key=None if numbers.isna().any() else lambda x: (classes[x], x)))

@@ -158,7 +158,8 @@ class Training(Answering):
         mixes = any(isinstance(module, BatchNorm) for module in (model, *model.submodules().values()))
         if mixes and min(batch_size, len(training.y)) < 2:
             raise ValueError(
-                f"batch_size = {batch_size} of {len(training.y)} examples: BatchNorm needs mini-batches of at least 2"
+                f"batch_size = {batch_size} of {counted(len(training.y), 'example')}: BatchNorm needs mini-batches "
+                "of at least 2"
             )
         self.model, self.loss, self.optimizer = model, loss, optimizer
         self.epochs, self.batch_size, self.least_batch = epochs, batch_size, 2 if mixes else 1

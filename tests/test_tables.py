@@ -503,7 +503,7 @@ def test_thousands_are_grouped_by_three_or_are_no_number(write, cell, options, n
         ({"decimal": "x"}, "decimal = 'x'"),
         ({"encoding": "utf-9"}, "encoding = 'utf-9': Python knows"),
         ({"encoding": "ascii"}, "line 2, is not text in ascii: .*--encoding"),
-        ({"names": ["a"]}, "2 rows of 2 columns and 1 names: it needs at least one row, and a name for each"),
+        ({"names": ["a"]}, "2 rows of 2 columns and 1 name: it needs at least one row, and a name for each"),
     ],
 )
 def test_ways_of_writing_that_cannot_be_are_refused(write, options, words):

@@ -20,6 +20,7 @@ from nbclient import NotebookClient
 
 import autograd
 import nn
+import nn.__main__
 from autograd import Value, named
 from nn import MLP, half_squared_error
 from nn.progress import describe, epoch_line, progress_bar
@@ -286,3 +287,15 @@ def test_columns_stay_aligned_where_signs_become_longer(monkeypatch):
     labels = next(line for line in lines if "delta^1 = z.grad" in line)
     below = lines[lines.index(labels) + 1]
     assert [i for i, c in enumerate(below) if c == "["] == [labels.index(x.strip()) for x in labels.split("  ") if x]
+
+
+def test_counts_of_one_are_singular(tmp_path, capsys):
+    x = Value(2.0, "x")
+    square = named(f=x * x)
+    assert repr(autograd.walk(square)).endswith(": 2 nodes>")
+    assert str(autograd.paths(named(f=x.exp()), x)).startswith("1 path from x to f on 1 edge, summing to ")
+    assert "1 parameter, 0 inputs, 2 nodes;" in repr(autograd.record(square, inputs=[], parameters=[x]))
+    (tmp_path / "one.csv").write_text("x,y\n1,a\n2,a\n3,a\n")
+    with pytest.raises(SystemExit):
+        nn.__main__.main([str(tmp_path / "one.csv"), "--target", "y"])
+    assert "has 1 class, a: it needs 2" in capsys.readouterr().err
