@@ -13,7 +13,7 @@ from contextlib import suppress
 from itertools import pairwise, zip_longest
 from math import hypot, inf, nan, sqrt
 from operator import itemgetter
-from statistics import median
+from statistics import fmean, median
 from typing import NamedTuple
 
 from autograd.modes import collector_paused
@@ -163,11 +163,11 @@ class Diagnosis:
         training, data, records, task = self.training, self.training.training, self.records, self.training.task
         names = [*map(repr, data.features)] or [f"number {k} of an example" for k in range(1, len(data.X[0]) + 1)]
         y = [number for target in data.y for number in (target if isinstance(target, Iterable) else [target])]
-        some, scores = data.take(range(0, len(data.y), 1 + len(data.y) // ENOUGH)), []
-        if records and any(layer.dead for layer in records[-1]):
-            pairs = zip(records[-1], self._measured(some)[0])
-            records = [*records[:-1], [old._replace(dead=new.dead) for old, new in pairs]]
+        some, scores = task.sample(data, ENOUGH), []
         with suppress(ArithmeticError):
+            if records and any(layer.dead for layer in records[-1]):
+                pairs = zip(records[-1], self._measured(some)[0])
+                records = [*records[:-1], [old._replace(dead=new.dead, units=new.units) for old, new in pairs]]
             parts = {"training": data, "validation": training.validation, "test": test}
             scores = [self._score(name, part) for name, part in parts.items() if part and task.kind]
         return judge(training.records, records, self._facts._replace(
@@ -249,10 +249,9 @@ def judge(
     layers, losses = layers or [facts.start], [record.loss for record in records] or [facts.loss]
     floor = min(losses[0], facts.silence)  # the first, where the other is NaN
     is_poor = facts.blew_up > 0 or losses[-1] > 0.75 * floor or any(score.skill < 0.3 for score in facts.scores)
-    found = [*_judge_setting(facts, is_poor), *_judge_alike(layers[-1], facts.start or layers[-1])] or [
-        *_judge_gradients(layers, facts, is_poor)
-    ]
-    found = [*(found or _judge_rate(losses, layers, facts, floor)), *_judge_units(layers[-1], facts)]
+    found = [*_judge_setting(facts, is_poor), *_judge_alike(layers[-1], facts.start or layers[-1])]
+    found = found or [*_judge_gradients(layers, facts, is_poor)] or [*_judge_rate(losses, layers, facts, floor)]
+    found += _judge_units(layers[-1], facts)
     remedy = "add a hidden layer" if len(layers[-1]) == 1 else "use more units or epochs, and check the labels"
     found += _judge_result(records, facts, "" if found else f": {remedy}")
     off = [_off(layer, facts) for layer in layers[-1] if layer.dead]
@@ -321,11 +320,8 @@ def _judge_units(layers: Sequence[LayerRecord], facts: Facts) -> Iterator[Verdic
     is_good = facts.scores and all(score.skill > 0.5 for score in facts.scores)
     for layer, start in zip_longest(layers, facts.start):
         if layer.dead > MOST_DEAD and layer.alike <= MOST_ALIKE:
-            remedy = (
-                "begin with other weights or biases"
-                if start and start.dead > MOST_DEAD
-                else "lower the learning rate"
-            )
+            was_dead = start is not None and start.dead > MOST_DEAD
+            remedy = "begin with other weights or biases" if was_dead else "lower the learning rate"
             yield Verdict("dead units", layer.dead, f"{_off(layer, facts)}: {remedy}, or use leaky_relu")
         was_saturated = start is not None and start.saturated > FIRST_SATURATED
         if was_saturated or (layer.saturated > MOST_SATURATED and layer is not layers[-1] and not is_good):
@@ -336,26 +332,26 @@ def _judge_units(layers: Sequence[LayerRecord], facts: Facts) -> Iterator[Verdic
 
 def _judge_result(records: Sequence[EpochRecord], facts: Facts, remedy: str) -> Iterator[Verdict]:
     seen = facts.scores[1:] or facts.scores
-    if seen and (
-        all(s.reached <= s.guess + s.luck and s.skill < 1.0 for s in seen) or all(s.skill < 0.3 for s in facts.scores)
-    ):
-        learned = f"; {facts.scores[0].reached:.1%} on training data: check the labels, or use more data"
+    is_lucky = all(s.reached <= s.guess + s.luck and s.skill < 1.0 for s in seen)
+    if seen and (is_lucky or max(facts.scores[0].skill, fmean(s.skill for s in seen)) < 0.3):
+        learned = f"; {facts.scores[0]}: check the labels, or use more data"
         remedy = learned if facts.scores[0].skill > 0.5 else remedy
         yield Verdict("has not learned", seen[-1].skill, f"{seen[-1]}{remedy}")
-        return
-    if not records:
-        return
+    elif records:
+        yield from _judge_validation(records, facts, seen)
+
+
+def _judge_validation(records: Sequence[EpochRecord], facts: Facts, seen: Sequence[Score]) -> Iterator[Verdict]:
     best, last = min(records, key=lambda record: record.validation_loss), records[-1]
     rise = last.validation_loss / best.validation_loss if best.validation_loss > 0.0 else 1.0  # NaN without such data
     is_small = last.validation_loss - best.validation_loss <= 0.3 * facts.silence
-    what = ""
+    remedy = "use more data, dropout, l2 or patience"
     if rise > OVERFITTED and last.loss < best.loss and not is_small:
         what = f"the validation loss was {best.validation_loss:.3g} after epoch {best.epoch} and ended at "
         what += f"{last.validation_loss:.3g}, while the training loss fell from {best.loss:.3g} to {last.loss:.3g}"
-    elif seen and facts.scores[0].skill - seen[0].skill > max(0.3, seen[0].luck):
-        rise, what = facts.scores[0].skill - seen[0].skill, f"{facts.scores[0]}; {seen[0]}"
-    if what:
-        yield Verdict("overfitting", rise, f"{what}: use more data, dropout, l2 or patience")
+        yield Verdict("overfitting", rise, f"{what}: {remedy}")
+    elif seen and (gap := facts.scores[0].skill - seen[0].skill) > max(0.3, seen[0].luck):
+        yield Verdict("overfitting", gap, f"{facts.scores[0]}; {seen[0]}: {remedy}")
 
 
 def _off(layer: LayerRecord, facts: Facts) -> str:
@@ -372,7 +368,8 @@ def _scale(name: str, numbers: Sequence[float]) -> tuple[str, float, float, floa
 
 
 def _alike(layer: Linear) -> float:
-    units = Counter(tuple(f"{w.data:.3g}" for w in (*row, b)) for row, b in zip(layer.W, layer.b))
+    biases = layer.b or [Value(0.0)] * layer.n_out
+    units = Counter(tuple(f"{w.data:.3g}" for w in (*row, b)) for row, b in zip(layer.W, biases))
     return sum(times for times in units.values() if times > 1) / sum(units.values())
 
 
