@@ -84,24 +84,17 @@ class Score(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """What is known of a run beside the numbers of its epochs.
+    """What is known of a run beside the numbers of its epochs."""
 
-    start, loss        layers and loss of the sample before the first epoch, the loss infinite where it overflows
-    silence            the loss of outputs that are all 0
-    inputs, targets    name, smallest, largest, root mean square: of the largest input, and of numbers to predict
-    examples           for how many the relus of a dead unit are off
-    blew_up            the epoch in which numbers overflowed
-    """
-
-    start: Sequence[LayerRecord] = ()
-    loss: float = nan
-    silence: float = nan
-    inputs: tuple[str, float, float, float] = ("", nan, nan, nan)
-    targets: tuple[str, float, float, float] = ("", nan, nan, nan)
+    start: Sequence[LayerRecord] = ()  # the layers before the first epoch
+    loss: float = nan  # of the sample then; infinite where it overflows
+    silence: float = nan  # the loss of outputs that are all 0
+    inputs: tuple[str, float, float, float] = ("", nan, nan, nan)  # of the largest: name, range, root mean square
+    targets: tuple[str, float, float, float] = ("", nan, nan, nan)  # likewise of numbers to predict
     dropout: float = 0.0
-    scores: Sequence[Score] = ()
-    examples: int = 0
-    blew_up: int = 0
+    scores: Sequence[Score] = ()  # on training data first
+    examples: int = 0  # for which a relu is off that is dead
+    blew_up: int = 0  # the epoch in which numbers overflowed
 
 
 UNKNOWN = Facts()
@@ -145,7 +138,7 @@ class Diagnosis:
     def measure(self) -> list[LayerRecord]:
         """The layers as they are now; also kept in ``records``."""
         layers, _, _ = self._measured(self.sample)
-        self._before = self._weights()
+        self.forget()
         self.records.append(layers)
         return layers
 
@@ -183,7 +176,7 @@ class Diagnosis:
         _, metrics = evaluate(self.model, self.training.loss, data, task)
         if task.kind == REGRESSION:
             return Score(part, metrics.r2, 0.0, 0.05, "the mean", metrics.r2)
-        [(k, _)] = Counter(map(task.label_of, training.y)).most_common(1)
+        k, _ = max(Counter(map(task.label_of, training.y)).items(), key=lambda pair: (pair[1], -pair[0]))
         share = sum(task.label_of(y) == k for y in data.y) / n
         always = training.classes[k] if training.classes else task.labels[k] if task.labels else k
         luck = 1.64 * sqrt(share * (1.0 - share) / n)  # 5 % of the guesses do better
@@ -227,20 +220,18 @@ def judge(
 ) -> list[Verdict]:
     """The verdicts on a run, from its epochs, its layers' records and what else is known; causes come first.
 
-    dropout too strong       p is at least ¾, or above ½ where little was learned
-    … not scaled             inputs with a root mean square above 8 where the first loss or units show it, above 4
-                             or below 0.1 where little was learned; targets above 10 or below 0.1 where it was
-    units alike              more than half of a hidden layer's units have another's weights at the end
-    vanishing, exploding     δ¹/δᴸ was below 1e-3, above 100 at first, else in half of the epochs without dead units;
-                             below 0.02 where little was learned, above 20 where the first loss was large
-    learning rate too high   numbers overflowed; the loss was far above the first, ended above it or rose by more than
-                             a tenth in a third of the epochs; or W went on to change by a fifth an epoch, or by far
-                             more than its size with units that are stuck then
-    learning rate too low    the loss fell by little while no W changed by more than 1 % an epoch, or steadily at 4 %
-    dead, saturated units    40 % of a layer's units, 50 % of its outputs at the end, 15 % of them at first
-    has not learned          a guess that is always the same does about as well
-    overfitting              the validation loss rose to 1.5 times its lowest while the training loss fell, or the
-                             training data were learned far better
+    dropout too strong     p is at least ¾, or above ½ where little was learned
+    … not scaled           inputs (root mean square above 8) that show in the first loss or units; with little learned
+                           those above 4 or below 0.1, and targets above 10 or below 0.1
+    units alike            over half of a hidden layer's units had and have another's weights
+    vanishing, exploding   the first δ¹/δᴸ, else its median while no layer is dead, is below 1e-3 or above 100; where
+                           little was learned below 0.02, with a large first loss above 20
+    learning rate too high numbers overflowed, the loss was far above the first, ended above it or rose in a third of
+                           the epochs, W went on to change by a fifth, or units are stuck after it changed by far more
+    learning rate too low  the loss fell by little while no W changed by over 1 % an epoch, or as steadily at 4 %
+    dead, saturated units  40 % of a layer's relus, half where much was learned; half of its outputs, 15 % at first
+    has not learned        a guess that is always the same does about as well
+    overfitting            the validation loss rose by half while the training loss fell, or the scores are far apart
 
     Raises ValueError without an epoch.
     """
@@ -249,7 +240,7 @@ def judge(
     layers, losses = layers or [facts.start], [record.loss for record in records] or [facts.loss]
     floor = min(losses[0], facts.silence)  # the first, where the other is NaN
     is_poor = facts.blew_up > 0 or losses[-1] > 0.75 * floor or any(score.skill < 0.3 for score in facts.scores)
-    found = [*_judge_setting(facts, is_poor), *_judge_alike(layers[-1], facts.start or layers[-1])]
+    found = [*_judge_setting(facts, layers[-1], is_poor)]
     found = found or [*_judge_gradients(layers, facts, is_poor)] or [*_judge_rate(losses, layers, facts, floor)]
     found += _judge_units(layers[-1], facts)
     remedy = "add a hidden layer" if len(layers[-1]) == 1 else "use more units or epochs, and check the labels"
@@ -260,7 +251,7 @@ def judge(
     return found or [Verdict("healthy", losses[-1], f"{what} {losses[-1]:.3g}{reached}")]
 
 
-def _judge_setting(facts: Facts, is_poor: bool) -> Iterator[Verdict]:
+def _judge_setting(facts: Facts, layers: Sequence[LayerRecord], is_poor: bool) -> Iterator[Verdict]:
     if facts.dropout >= 0.75 or (facts.dropout > 0.5 and is_poor):
         what = "all" if facts.dropout == 1.0 else f"{facts.dropout:.0%}"
         sentence = f"{what} of the hidden units are dropped in each step, p = {facts.dropout:g}: use at most 0.5"
@@ -274,10 +265,7 @@ def _judge_setting(facts: Facts, is_poor: bool) -> Iterator[Verdict]:
     if is_poor and (size > 10.0 or size < 0.1):
         what = f"{name} range from {low:.4g} to {high:.4g}"
         yield Verdict("targets not scaled", size, f"{what}: standardise them, and give Dataset their units")
-
-
-def _judge_alike(layers: Sequence[LayerRecord], start: Sequence[LayerRecord]) -> Iterator[Verdict]:
-    for layer, first in zip(layers[:-1], start):
+    for layer, first in zip(layers[:-1], facts.start or layers):
         if min(layer.alike, first.alike) > MOST_ALIKE:
             what = f"{layer.alike:.0%} of the units of layer {layer.layer} have the weights of another"
             yield Verdict("units alike", layer.alike, f"{what}, and compute the same: begin with random weights")
@@ -318,8 +306,9 @@ def _judge_rate(losses: Sequence[float], layers: Sequence[Sequence[LayerRecord]]
 
 def _judge_units(layers: Sequence[LayerRecord], facts: Facts) -> Iterator[Verdict]:
     is_good = facts.scores and all(score.skill > 0.5 for score in facts.scores)
+    most_dead = 0.5 if facts.scores and facts.scores[0].skill > 0.5 else MOST_DEAD
     for layer, start in zip_longest(layers, facts.start):
-        if layer.dead > MOST_DEAD and layer.alike <= MOST_ALIKE:
+        if layer.dead > most_dead and layer.alike <= MOST_ALIKE:
             was_dead = start is not None and start.dead > MOST_DEAD
             remedy = "begin with other weights or biases" if was_dead else "lower the learning rate"
             yield Verdict("dead units", layer.dead, f"{_off(layer, facts)}: {remedy}, or use leaky_relu")
@@ -345,18 +334,20 @@ def _judge_validation(records: Sequence[EpochRecord], facts: Facts, seen: Sequen
     best, last = min(records, key=lambda record: record.validation_loss), records[-1]
     rise = last.validation_loss / best.validation_loss if best.validation_loss > 0.0 else 1.0  # NaN without such data
     is_small = last.validation_loss - best.validation_loss <= 0.3 * facts.silence
+    gap = facts.scores[0].skill - fmean(score.skill for score in seen) if seen else 0.0
     remedy = "use more data, dropout, l2 or patience"
     if rise > OVERFITTED and last.loss < best.loss and not is_small:
         what = f"the validation loss was {best.validation_loss:.3g} after epoch {best.epoch} and ended at "
         what += f"{last.validation_loss:.3g}, while the training loss fell from {best.loss:.3g} to {last.loss:.3g}"
         yield Verdict("overfitting", rise, f"{what}: {remedy}")
-    elif seen and (gap := facts.scores[0].skill - seen[0].skill) > max(0.3, seen[0].luck):
-        yield Verdict("overfitting", gap, f"{facts.scores[0]}; {seen[0]}: {remedy}")
+    elif gap > 0.25 and facts.scores[0].reached - seen[-1].reached > seen[-1].luck:
+        yield Verdict("overfitting", gap, f"{facts.scores[0]}; {seen[-1]}: {remedy}")
 
 
 def _off(layer: LayerRecord, facts: Facts) -> str:
-    off = f"{layer.dead * layer.units:.0f} of {layer.units} relus of layer {layer.layer}"
-    return f"{off} are off for each of {facts.examples} training examples"
+    n = round(layer.dead * layer.units)
+    what = f"{n} of {layer.units} relus of layer {layer.layer} {'is' if n == 1 else 'are'} off"
+    return f"{what} for each of {facts.examples} training examples"
 
 
 def _is_stuck(layers: Sequence[LayerRecord], saturated: float) -> bool:

@@ -280,7 +280,10 @@ def with_units_off(count, last=0.0):
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_few_dead_units_are_counted_beside_healthy(count):
     assert names(with_units_off(count)) == ["healthy"]
-    assert f"{count} of 8 relus of layer 1 are off for each of 80 training examples" in told(with_units_off(count))
+    assert (
+        f"{count} of 8 relus of layer 1 {'is' if count == 1 else 'are'} off for each of 80 training examples"
+        in told(with_units_off(count))
+    )
 
 
 def test_a_relu_that_one_example_beyond_the_sample_switches_on_is_alive():
