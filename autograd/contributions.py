@@ -58,18 +58,6 @@ def gradients(root: Value, without: Collection[Value] = ()) -> dict[Value, float
     return total
 
 
-def changed_since(root: Value) -> list[Value]:
-    """The values whose ``data`` is no longer what the graph of ``root`` was computed with, in forward order.
-
-    >>> w, x = Value(2.0, "w"), Value(3.0, "x")
-    >>> L = w * x
-    >>> w.data = 2.5
-    >>> [value.name for value in changed_since(L)]
-    ['w']
-    """
-    return list(dict.fromkeys(x for suspects in changes(root) for x in suspects))
-
-
 def refuse_changed(root: Value) -> None:
     """Raise ValueError where ``changes`` finds some: numbers of two forward passes would be mixed."""
 
@@ -90,10 +78,17 @@ def changed_lines(
 
 
 def changes(root: Value) -> list[list[Value]]:
-    """The same, with the values together of which one changed where the numbers do not say which: of x + b, x or b.
+    """The values whose ``data`` is no longer what the graph of ``root`` was computed with, in forward order.
 
-    Each node is compared with its rule at the present data. An operand is told by the local derivatives that show it,
-    as a product's do; else by a number that gives the value that was recorded.
+    Each stands alone, or with others where the numbers do not say which of them changed: of x + b, x or b. Each node
+    is compared with its rule at the present data. An operand is told by the local derivatives that show it, as those
+    of a product do; else by a number that gives the value that was recorded.
+
+    >>> w, x = Value(2.0, "w"), Value(3.0, "x")
+    >>> L = w * x
+    >>> w.data = 2.5
+    >>> changes(L) == [[w]]
+    True
     """
     disagreeing: list[Value] = []
     unchanged: set[Value] = set()  # whoever a node that agrees depends on

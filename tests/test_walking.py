@@ -523,7 +523,6 @@ def test_a_hostile_name_is_text_in_a_formula(name):
 def test_names_are_set_as_the_lecture_does():
     assert plain(mathml.name("w²_13")) == "w132"
     assert mathml.name("delta") == "<mi>δ</mi>"
-    assert mathml.partial("L", "z²_1") == mathml.name("δ²_1")
 
 
 def test_a_formula_that_grows_beyond_reading_is_left_out():

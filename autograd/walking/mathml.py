@@ -12,7 +12,7 @@ from html import escape
 from typing import Any
 
 from autograd.errors import clipped
-from autograd.notation import INDEXED, MINUS, SUPERSCRIPTS, derivative, number_text
+from autograd.notation import INDEXED, MINUS, SUPERSCRIPTS, number_text
 from autograd.number_systems.javascript import Expression, operations
 from autograd.text import GREEK
 
@@ -66,17 +66,6 @@ def number(x: float) -> str:
         raised = f"<mrow>{sign}<mn>{exponent.lstrip(MINUS)}</mn></mrow>"
         written = f"<mrow>{written}<mo>·</mo><msup><mn>10</mn>{raised}</msup></mrow>"
     return f'<mrow><mo form="prefix">{MINUS}</mo>{written}</mrow>' if x < 0.0 else written
-
-
-def partial(root: str, label: str) -> str:
-    """∂root/∂label; δ where the label is a z of the lecture."""
-    short = derivative(root, label)
-    return name(short) if short.startswith("δ") else fraction(f"<mo>∂</mo>{name(root)}", f"<mo>∂</mo>{name(label)}")
-
-
-def fraction(above: str, below: str) -> str:
-    """above over below."""
-    return FORMS["/"].format(above, below)
 
 
 def template(formula: Operand, value: Operand | None = None) -> str:
@@ -213,7 +202,7 @@ class Template:
         """One entry of a softmax, or of shares in a maximum: the condition under which an operand is chosen."""
         x = list(whole.operands)
         if whole.name == "softmax":
-            return fraction(self.call("exp", [x[i]]), self.powers(x))
+            return FORMS["/"].format(self.call("exp", [x[i]]), self.powers(x))
         sign = "&gt;"
         if all(isinstance(y, Expression) and y.name == "negative" for y in x):  # in a minimum
             x, sign = [y.operands[0] for y in x if isinstance(y, Expression)], "&lt;"
