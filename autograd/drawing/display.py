@@ -219,15 +219,11 @@ def _told(shown: Display, source: Node) -> list[str]:
 
 def _path(source: Node, path: list[Edge], result: float) -> str:
     names = [clip(source.name), *(clip(edge.head.name or "×") for edge in path)]
-    factors = [_factor(edge.local) for edge in reversed(path)]
+    factors = [("({})" if edge.local < 0.0 else "{}").format(number_text(edge.local, 4)) for edge in reversed(path)]
     if len(path) > 8:
         names, factors = [*names[:4], "…", *names[-3:]], [f"{len(path)} factors"]
     equals = f" = {number_text(result)}" if len(path) > 1 else ""
     return f"{' → '.join(names)}:  {' · '.join(factors)}{equals}"
-
-
-def _factor(local: float) -> str:
-    return f"({number_text(local, 4)})" if local < 0.0 else number_text(local, 4)
 
 
 def clip(name: str, most: int = 14) -> str:

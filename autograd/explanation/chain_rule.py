@@ -72,7 +72,9 @@ class Explanation(Told):
         if wrt in self._gradients:
             self.terms = self._terms_below_f() if through is None else []
             self._is_direct = bool(self.terms)
-            self.terms = self.terms or self._terms_at(self._consumers() if through is None else through)
+            if through is None:  # the values that were computed from wrt directly
+                through = [x for x in self.formulas.order if wrt in x.parents and x is not f]
+            self.terms = self.terms or self._terms_at(through)
         self.value = sum(term.product for term in self.terms)
 
     # ---- the terms ----------------------------------------------------------------------------------------------
@@ -100,10 +102,6 @@ class Explanation(Told):
         if self.f not in through and self.wrt not in through and self.f in local:
             terms.append(Term(self.wrt, local[self.f], 1.0))  # the paths that pass by
         return terms
-
-    def _consumers(self) -> list[Value]:
-        """The values that were computed from wrt directly."""
-        return [x for x in self.formulas.order if self.wrt in x.parents and x is not self.f]
 
     def _forward(self, stops: Iterable[Value]) -> dict[Value, float]:
         """∂x/∂wrt for every x that a path leads to, by paths that end where they meet one of ``stops``."""

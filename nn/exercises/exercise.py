@@ -69,18 +69,12 @@ def explained(root: Value, name: str) -> Any:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A way to go wrong.
+    """A way to go wrong."""
 
-    name         in a few words
-    sentence     what to think again
-    answer       what it answers to a problem: numbers, or a function
-    recognises   numbers that are the same mistake though they are not those of ``answer``
-    """
-
-    name: str
-    sentence: str
-    answer: Callable[[Problem], Any]
-    recognises: Callable[[Problem, Sequence[float]], bool] | None = None
+    name: str  # in a few words
+    sentence: str  # what to think again
+    answer: Callable[[Problem], Any]  # what it answers to a problem: numbers, or a function
+    recognises: Callable[[Problem, Sequence[float]], bool] | None = None  # other numbers that are the same mistake
 
 
 def mistakes(
@@ -97,29 +91,18 @@ def always(function: Callable[..., Any]) -> Callable[[Problem], Any]:
 
 @dataclass(frozen=True)
 class Exercise:
-    """A question with its answer, its mistakes and its hints.
+    """A question with its answer, its mistakes and its hints."""
 
-    name         for ``course.ask``
-    title        in a line
-    question     the text for a problem, in Markdown
-    make         a problem from a generator
-    right        its answer: a list of numbers, or a function
-    mistakes     the known ones
-    hints        three, each says more
-    derivation   what is shown after success
-    numbers      of a function, what it gives on all cases; None: the answer is the numbers
-    cases        of a function, what the places in ``numbers`` are, in words
-    picture      of a function's failure at such a place, something that a notebook shows
-    """
-
-    name: str
+    name: str  # for ``course.ask``
     title: str
-    question: Callable[[Problem], str]
+    question: Callable[[Problem], str]  # the text for a problem, in Markdown
     make: Callable[[Random], Problem]
-    right: Callable[[Problem], Any]
+    right: Callable[[Problem], Any]  # the answer to a problem: a list of numbers, or a function
     mistakes: tuple[Mistake, ...]
-    hints: tuple[str, str, str]
-    derivation: Callable[[Problem], Any]
+    hints: tuple[str, str, str]  # each says more
+    derivation: Callable[[Problem], Any]  # what is shown after success
+    # where the answer is a function: what it gives on all cases, what these numbers are, in words, and something that
+    # a notebook shows where one of them is wrong
     numbers: Callable[[Problem, Any], list[float]] | None = None
     cases: Callable[[Problem], list[str]] | None = None
     picture: Callable[[Problem, int], Any] | None = None

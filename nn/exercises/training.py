@@ -16,13 +16,6 @@ from nn.normalisation import BatchNorm
 Numbers = list[float]
 
 
-def _line(rng: Random) -> Problem:
-    return {
-        "w": rng.randint(-3, 3) / 2.0, "b": rng.randint(-3, 3) / 2.0, "eta": rng.choice([0.1, 0.2]),
-        "x": [float(k) for k in rng.sample([-2, -1, 1, 2, 3], 2)], "y": [float(rng.randint(-3, 3)) for _ in range(2)],
-    }  # fmt: skip
-
-
 def _steps(
     share: float = 0.5,
     sign: float = -1.0,
@@ -72,7 +65,10 @@ SGD = Exercise(
         f"y = {p['y'][0]:g}, and x = {p['x'][1]:g}, y = {p['y'][1]:g}. L is the mean over both of ½(ŷ − y)². Take "
         f"two steps on both examples with η = {p['eta']:g}. Answer `[w, b]`."
     ),
-    make=_line,
+    make=lambda rng: {
+        "w": rng.randint(-3, 3) / 2.0, "b": rng.randint(-3, 3) / 2.0, "eta": rng.choice([0.1, 0.2]),
+        "x": [float(k) for k in rng.sample([-2, -1, 1, 2, 3], 2)], "y": [float(rng.randint(-3, 3)) for _ in range(2)],
+    },
     right=_steps(),
     mistakes=mistakes(
         ("sum for mean", _steps(share=1.0),
@@ -257,13 +253,6 @@ BATCH_NORM = Exercise(
 )  # fmt: skip
 
 
-def _learned(rng: Random) -> Problem:
-    return {
-        "seen": [float(k) for k in rng.sample(range(-6, 7), 4)], "x": [float(k) for k in rng.sample(range(-6, 7), 2)],
-        "gamma": rng.choice([0.5, 2.0, 3.0]), "beta": rng.choice([-1.0, 0.5, 2.0]),
-    }  # fmt: skip
-
-
 def _evaluated(
     statistics: Callable[[Problem], Numbers] = lambda p: p["seen"], **options: Any
 ) -> Callable[[Problem], Numbers]:
@@ -286,7 +275,10 @@ EVALUATE = Exercise(
         f"values {p['x'][0]:g} and {p['x'][1]:g}. What does batch normalisation make of them, in evaluation, with "
         "the training data's mean and its variance, 1/m? Answer two numbers."
     ),
-    make=_learned,
+    make=lambda rng: {
+        "seen": [float(k) for k in rng.sample(range(-6, 7), 4)], "x": [float(k) for k in rng.sample(range(-6, 7), 2)],
+        "gamma": rng.choice([0.5, 2.0, 3.0]), "beta": rng.choice([-1.0, 0.5, 2.0]),
+    },
     right=_evaluated(),
     mistakes=mistakes(
         ("batch statistics at test time", _evaluated(lambda p: p["x"]),
