@@ -44,14 +44,9 @@ def latex_name(name: str) -> str:
 
 def latex_text(words: str) -> str:
     """Words inside a formula; every character that LaTeX would read as a command is escaped."""
-    parts = re.split(r"([\\^~])", text_name(words))  # these three have no escape inside \text
-    return "".join(
-        LATEX_ESCAPES[part] if part in ("\\", "^", "~") and part else _text(part) for part in parts if part
-    )
-
-
-def _text(words: str) -> str:
-    return r"\text{" + "".join(LATEX_ESCAPES.get(c, c) for c in words) + "}"
+    runs = re.findall(r"[\\^~]|[^\\^~]+", text_name(words))  # these three have no escape inside \text
+    escaped = ["".join(LATEX_ESCAPES.get(c, c) for c in run) for run in runs]
+    return "".join(new if run in ("\\", "^", "~") else rf"\text{{{new}}}" for run, new in zip(runs, escaped))
 
 
 def number_text(x: float, digits: int = 6) -> str:

@@ -22,10 +22,7 @@ INDEXED = re.compile(r"(?<!\w)([^\W\d_][⁰¹²³⁴⁵⁶⁷⁸⁹]*)_(\d+(?:,\
 
 @dataclass(eq=False, slots=True)
 class Box:
-    """What stands at one place: a bold name, the formula beside it, lines below; ``title`` is shown on hovering.
-
-    count   how many nodes of the graph it stands for
-    """
+    """What stands at one place: a bold name, the formula beside it, lines below; ``title`` is shown on hovering."""
 
     name: str
     kind: Kind
@@ -33,7 +30,7 @@ class Box:
     lines: list[str] = field(default_factory=list)
     title: str = ""
     lit: bool = False
-    count: int = 1
+    count: int = 1  # how many nodes of the graph it stands for
     width: float = 0.0
     height: float = 0.0
 

@@ -32,15 +32,11 @@ SHOWN = 6  # more terms than this are shown as the four largest and the sum of t
 
 
 class Term(NamedTuple):
-    """One product of the chain rule's sum, for the value v that it runs through.
+    """One product of the chain rule's sum, for the value v that it runs through."""
 
-    node             v; s itself for the part of ∂f/∂s that no other term covers
-    upstream, local  ∂f/∂v and ∂v/∂s as numbers, from the recorded local derivatives
-    """
-
-    node: Value
-    upstream: float
-    local: float
+    node: Value  # v; s itself for the part of ∂f/∂s that no other term covers
+    upstream: float  # ∂f/∂v, from the recorded local derivatives
+    local: float  # ∂v/∂s
 
     @property
     def product(self) -> float:

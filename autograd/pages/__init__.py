@@ -15,16 +15,11 @@ from autograd.files import write_whole
 
 
 class Page(ABC):
-    """A page that is saved as a file, and in a notebook shows itself.
+    """A page that is saved as a file, and in a notebook shows itself."""
 
-    kind     what it is called where it cannot be saved
-    height   pixels in a notebook
-    page     the whole page as text: one HTML file that needs nothing else
-    """
-
-    kind: ClassVar[str]
-    height: ClassVar[int]
-    page: str
+    kind: ClassVar[str]  # what it is called where it cannot be saved
+    height: ClassVar[int]  # pixels in a notebook
+    page: str  # the whole page: one HTML file that needs nothing else
 
     @abstractmethod
     def title(self) -> str:

@@ -23,19 +23,15 @@ from autograd.replay.memory import Memory, Step
 
 
 class Group(ABC):
-    """Equal operations of one level.
+    """Equal operations of one level."""
 
-    nodes     the places of their results in the graph, in the shape in which they lie
-    out       their slots
-    columns   the slots of each operand
-    kept      the local derivatives of the latest run
-    """
-
-    kept: list[Any]
+    nodes: Ints  # the places of their results in the graph, in the shape in which they lie
+    out: Ints  # their slots
+    columns: list[Ints]  # the slots of each operand
+    kept: list[Any]  # the local derivatives of the latest run
 
     def __init__(self, memory: Memory, nodes: Ints, columns: list[Ints], operation: Primitive | None) -> None:
-        self.memory, self.nodes, self.operation = memory, nodes, operation
-        self.columns = columns
+        self.memory, self.nodes, self.columns, self.operation = memory, nodes, columns, operation
         wanted = any(bool(memory.wanted[column].any()) for column in columns)
         self.out = memory.place(nodes, wanted)
         value, gradient = memory.view(memory.values, self.out), memory.view(memory.gradients, self.out)
@@ -80,20 +76,16 @@ class Operation(NamedTuple):
 
 
 class Tape(Group):
-    """Nodes one after the other: their rules on floats, as in the eager engine. A later one may read an earlier one.
-
-    tape    of each node its rule, its slot, and the slots of its operands
-    names   how many nodes each entry of the table has made
-    """
+    """Nodes in turn: their rules on floats, as in the eager engine. A later one may read an earlier one."""
 
     def __init__(self, memory: Memory, operations: list[Operation]) -> None:
         self.memory, self.operation, self.kept = memory, None, []
-        self.names = Counter(primitive.name for _, primitive, _ in operations)
+        self.names = Counter(primitive.name for _, primitive, _ in operations)  # how often each entry occurs
         self.nodes = np.array([node for node, _, _ in operations])
         self.columns = []
         self.out = memory.place(self.nodes)
         slot, wanted = memory.slot_at, memory.wanted_at
-        self.tape: list[tuple[Callable[..., Any], int, list[int]]] = []
+        self.tape: list[tuple[Callable[..., Any], int, list[int]]] = []  # rule, slot, and slots of the operands
         for node, primitive, operands in operations:
             places = [slot[i] for i in operands]
             wanted[slot[node]] = any(wanted[i] for i in places)

@@ -23,19 +23,13 @@ from autograd.walking import mathml
 class Told:
     """The graph of ``root`` in words that the page's JavaScript understands.
 
-    order    the nodes, operands first
-    data     their numbers, computed afresh: an input may have changed since ``root`` was computed
-    names    what texts call them
-    graph    nodes and rules, ready for JSON
-    rules    the source of a JavaScript array: for each rule its function and the tests of its domains
-
     Raises DomainError where the changed inputs have no value, TypeError for a rule that JavaScript cannot run.
     """
 
     def __init__(self, root: Value) -> None:
         self.order = topological_order(root)
         self.names = labels(self.order, root)
-        self.data = _recomputed(self.order)
+        self.data = _recomputed(self.order)  # an input may have changed since ``root`` was computed
         done = "this page ran the forward pass again."
         self.changed = "".join(changed_lines(changes(root), lambda x: _spoken(self.names[x]), root, done))
         self._index = {x: i for i, x in enumerate(self.order)}
@@ -43,7 +37,8 @@ class Told:
         self._words: list[dict[str, Any]] = []
         self._sources: list[str] = []
         nodes = [self._node(x, root) for x in self.order]
-        self.graph: dict[str, Any] = {"nodes": nodes, "rules": self._words}
+        self.graph: dict[str, Any] = {"nodes": nodes, "rules": self._words}  # ready for JSON
+        # the source of a JavaScript array: for each rule its function and the tests of its domains
         self.rules = "[\n" + ",\n".join(self._sources) + "\n]"
 
     def _node(self, x: Value, root: Value) -> dict[str, Any]:
