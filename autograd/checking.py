@@ -71,9 +71,7 @@ so there is no derivative to check; 0.0 was chosen
 
     arguments, result = called(point)
     if not isinstance(result, Value):
-        raise TypeError(
-            f"gradcheck: the function returned {result!r}, not one Value; return the Value to differentiate"
-        )
+        raise TypeError(f"gradcheck: the function returned {result!r}, not one Value; return what to differentiate")
     again = called(point)[1].data
     if result.data != again and again == again:
         raise GradientError(

@@ -194,9 +194,7 @@ LOSSES = {
 
 def _arrays(letter: str, layers: Layers) -> list[Any]:
     if len(layers) < 2 or layers[0] is not None:
-        raise ValueError(
-            f"{letter} of {len(layers)} entries: it counts from layer 1, after None: [None, {letter}1, …]"
-        )
+        raise ValueError(f"{letter} of {len(layers)} entries counts from layer 1, after None: [None, {letter}1, …]")
     return [None, *(np.asarray(layer, float) for layer in layers[1:])]
 
 

@@ -61,9 +61,7 @@ def draw(
     if not isinstance(f, Value):
         asked = wrt is not None or local_derivatives or fold or unfold or collapse is not None or open
         if asked or direction != "right" or engine is not None:
-            raise TypeError(
-                "the options of draw are for the graph of a Value: draw(loss, wrt=w); draw(model) has none"
-            )
+            raise TypeError("the options of draw are for the graph of a Value: draw(loss, wrt=w); a model has none")
         network = f.diagram() if isinstance(f, Network) else f
         if not isinstance(network, Diagram):
             raise TypeError(f"draw takes a Value, a model or a trace, not {network!r} ({type(network).__name__})")

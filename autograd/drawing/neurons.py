@@ -69,13 +69,9 @@ def _check(diagram: Diagram) -> None:
     sizes = [len(layer) for layer in diagram.layers]
     for l, (before, after, W) in enumerate(zip(sizes, sizes[1:], diagram.weights), start=1):
         if len(W) != after or any(len(row) != before for row in W):
-            raise ValueError(
-                f"layer {l} has {after} units that read {before}: its W must have as many rows and columns"
-            )
+            raise ValueError(f"layer {l} has {after} units that read {before}: its W needs as many rows and columns")
     if len(diagram.weights) != len(sizes) - 1:
-        raise ValueError(
-            f"{len(sizes)} layers and {len(diagram.weights)} matrices: every layer but the input has one"
-        )
+        raise ValueError(f"{len(sizes)} layers and {len(diagram.weights)} matrices: each but the input needs one")
 
 
 def _column(layer: Sequence[Unit], radius: float) -> dict[int, Box]:

@@ -60,9 +60,7 @@ class Explanation(Told):
         self._gradients = gradients(f)
         for v in through or ():
             if v not in self._gradients:
-                raise ValueError(
-                    f"explain: through has {v!r}, which f was not computed from; give values between wrt and f"
-                )
+                raise ValueError(f"explain: through has {v!r}, which f was not computed from; give values on the way")
         self.formulas = Formulas(f, [wrt, *(through or ())])
         self.terms, self._is_direct = [], False
         if wrt in self._gradients:

@@ -49,9 +49,7 @@ def check_values(function: str, **nodes: object) -> None:
     """Raise TypeError for what is not a Value."""
     for role, node in nodes.items():
         if not isinstance(node, Value):
-            raise TypeError(
-                f"{function}: {role} = {node!r} is not a Value; give the Value itself, not its number or name"
-            )
+            raise TypeError(f"{function}: {role} = {node!r} is not a Value; give the Value, not its number or name")
 
 
 class Told:

@@ -54,9 +54,7 @@ class Program:
     def _record(self, engine: str) -> None:
         leaves = [*self.parameters, *(leaf for some in self.inputs for leaf in some)]
         self.flat = flat = flatten(self.root, leaves)
-        places: list[Ints] = [
-            np.array([flat.place_of[leaf] for leaf in some], dtype=np.int64) for some in self.inputs
-        ]
+        places: list[Ints] = [np.array([flat.place_of[x] for x in some], dtype=np.int64) for some in self.inputs]
         parameters = np.array([flat.place_of[p] for p in self.parameters], dtype=np.int64)
         self.plan = plan = Plan(flat, parameters, places, engine)
         memory = self.memory = plan.memory

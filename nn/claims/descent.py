@@ -113,7 +113,7 @@ def settling_result(
     labels = ("η = .5", "η = .05", "η = 1/t", "η = .5·.5ᵗ", "whole batch")
     paths = (constant, smaller, inverse, hasty, batch)
 
-    def mark_optimum(axes: Any) -> None:
+    def mark(axes: Any) -> None:
         axes.axhline(1.0, color=GREY, linewidth=0.8)
 
     return (
@@ -124,9 +124,7 @@ def settling_result(
             f"with η = 1/t it ends {slow_end:.1g} from the optimum": slow_end < 1e-6,
             f"with η = .5·.5ᵗ, which decays as well, it ends {hasty_end:.2f} from the optimum": hasty_end < 1e-6,
         },
-        curves(
-            range(201), labels, paths, "step", "w (the optimum is 1)", (1, 4, 1, 4, 4), mark_optimum, xlim=(0, 60)
-        ),
+        curves(range(201), labels, paths, "step", "w (the optimum is 1)", (1, 4, 1, 4, 4), mark, xlim=(0, 60)),
     )
 
 
