@@ -11,60 +11,29 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from functools import reduce
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nn.arguments import Answering, in_range
+from nn.arguments import Answering, in_range, whole
 from nn.data import Split, check_rows, rows_of
 
 Array = NDArray[np.float64]
 Rows = list[list[float]]
 
 
-class Preprocessor(Answering, ABC):
+class Step(Answering, ABC):
     """What ``fit`` learns from training data, ``transform`` applies to any, and ``inverse_transform`` takes back.
 
     All raise ValueError for rows that are ragged, of another width or not finite, and RuntimeError before ``fit``. A
     ``fit`` or ``load_state_dict`` that fails changes nothing.
+
+    A subclass learns arrays of floats, attributes with names that end in ``_``. It lists them in ``shapes`` with a
+    letter for each length, the first of length n: the width of a row.
     """
 
-    @abstractmethod
-    def fit(self, X: ArrayLike) -> Self:
-        """Learn from the rows of X, the training data; returns self."""
-
-    @abstractmethod
-    def transform(self, X: ArrayLike) -> Rows:
-        """Each row as the model is to see it."""
-
-    @abstractmethod
-    def inverse_transform(self, X: ArrayLike) -> Rows:
-        """Each transformed row as it was, up to what was left out."""
-
-    @abstractmethod
-    def names(self, features: Sequence[str]) -> list[str]:
-        """What to call the numbers of a transformed row, given the names of the original ones."""
-
-    @abstractmethod
-    def state_dict(self) -> dict[str, Any]:
-        """What was learned, as floats in lists, by name. RuntimeError before ``fit``."""
-
-    @abstractmethod
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take what was learned from a ``state_dict``, of lists or arrays. ValueError where it does not fit."""
-
-    def fit_transform(self, X: ArrayLike) -> Rows:
-        """``fit(X)``, then ``transform(X)``."""
-        return self.fit(X).transform(X)
-
-
-class Step(Preprocessor, ABC):
-    """One preprocessor whose fitted attributes are arrays of floats, with names that end in ``_``.
-
-    A subclass lists them in ``shapes`` with a letter for each length, the first of length n: the width of a row.
-    """
-
+    kind: ClassVar[str]  # its name on the command line and in a state
     shapes: ClassVar[dict[str, str]]
     mark: ClassVar[str] = ""  # after the name of a feature
 
@@ -81,9 +50,10 @@ class Step(Preprocessor, ABC):
         """``inverse_transform`` on an array."""
 
     def fit(self, X: ArrayLike) -> Self:
+        """Learn from the rows of X, the training data; returns self."""
         rows = np.array(plain(X))
-        if not rows.size:
-            raise ValueError(f"{self!r} cannot learn from no examples or no numbers: it needs at least one")
+        if not len(rows):
+            raise ValueError(f"{self!r} cannot learn from no examples: it needs at least one")
         with np.errstate(all="ignore"):  # what overflows is seen by its result
             learned = dict(zip(self.shapes, self.learn(rows)))
         for name, array in learned.items():
@@ -95,19 +65,28 @@ class Step(Preprocessor, ABC):
         return self
 
     def transform(self, X: ArrayLike) -> Rows:
+        """Each row as the model is to see it."""
         return self._apply(self.forward, X, self._width())
 
     def inverse_transform(self, X: ArrayLike) -> Rows:
+        """Each transformed row as it was, up to what was left out."""
         return self._apply(self.backward, X, len(self.names([""] * self._width())))
 
+    def fit_transform(self, X: ArrayLike) -> Rows:
+        """``fit(X)``, then ``transform(X)``."""
+        return self.fit(X).transform(X)
+
     def names(self, features: Sequence[str]) -> list[str]:
+        """What to call the numbers of a transformed row, given the names of the original ones."""
         return [feature + self.mark for feature in features]
 
     def state_dict(self) -> dict[str, Any]:
+        """What was learned, as floats in lists, by name. RuntimeError before ``fit``."""
         self._width()
         return {name: getattr(self, name).tolist() for name in self.shapes}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take what was learned from a ``state_dict``, of lists or arrays. ValueError where it does not fit."""
         if set(state) != set(self.shapes):
             raise ValueError(
                 f"{self!r} needs {', '.join(self.shapes)}, and the state has {', '.join(state) or 'none'}"
@@ -131,38 +110,28 @@ class Step(Preprocessor, ABC):
 
     def _apply(self, function: Callable[[Array], Array], X: ArrayLike, width: int) -> Rows:
         rows = np.array(plain(X))
-        if len(rows) and rows.shape[1] != width:
+        if not len(rows):
+            return []
+        if rows.shape[1] != width:
             raise ValueError(
                 f"{self!r} got rows of {rows.shape[1]} numbers: it needs {width}, as when it was fitted; for one "
                 "example give [x]"
             )
         with np.errstate(all="ignore"):
-            result = function(rows) if len(rows) else rows
+            result = function(rows)
         if len(beyond := np.argwhere(~np.isfinite(result))):
             i, k = beyond[0] + 1
             raise ValueError(f"{self!r} makes a number beyond the largest float, 1.8e308, of row {i}, column {k}")
-        found: Rows = result.tolist()
-        return found
+        return cast("Rows", result.tolist())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
 
-class ZeroCenter(Step):
-    """x − mean: every feature has the mean 0 over the training data.
+class Centred(Step, ABC):
+    """x − mean, and whatever a subclass makes of it."""
 
-    mean_   of each feature
-
-    >>> ZeroCenter().fit_transform([[2.0, 0.0], [4.0, 2.0], [6.0, 10.0]])
-    [[-2.0, -4.0], [0.0, -2.0], [2.0, 6.0]]
-    """
-
-    shapes = {"mean_": "n"}  # noqa: RUF012  (declared as a class variable above)
-    mark = " (centred)"
     mean_: Array
-
-    def learn(self, X: Array) -> tuple[Array, ...]:
-        return (X.mean(axis=0),)
 
     def forward(self, X: Array) -> Array:
         return X - self.mean_
@@ -171,7 +140,24 @@ class ZeroCenter(Step):
         return Z + self.mean_
 
 
-class Standardize(Step):
+class ZeroCenter(Centred):
+    """x − mean: every feature has the mean 0 over the training data.
+
+    mean_   of each feature
+
+    >>> ZeroCenter().fit_transform([[2.0, 0.0], [4.0, 2.0], [6.0, 10.0]])
+    [[-2.0, -4.0], [0.0, -2.0], [2.0, 6.0]]
+    """
+
+    kind = "zero_center"
+    shapes = {"mean_": "n"}  # noqa: RUF012  (declared as a class variable above)
+    mark = " (centred)"
+
+    def learn(self, X: Array) -> tuple[Array, ...]:
+        return (X.mean(axis=0),)
+
+
+class Standardize(Centred):
     """(x − mean) / std: every feature has mean 0 and standard deviation 1 over the training data.
 
     mean_   of each feature
@@ -182,9 +168,9 @@ class Standardize(Step):
     ([1.633, 0.0], [[0.0, 1.0]])
     """
 
+    kind = "standardize"
     shapes = {"mean_": "n", "std_": "n"}  # noqa: RUF012
     mark = " (standardised)"
-    mean_: Array
     std_: Array
 
     def learn(self, X: Array) -> tuple[Array, ...]:
@@ -198,26 +184,21 @@ class Standardize(Step):
         return np.where(is_constant, X[0], mean), np.where(is_constant, 0.0, std)
 
     def forward(self, X: Array) -> Array:
-        return (X - self.mean_) / self._divisor()
+        return super().forward(X) / np.where(self.std_, self.std_, 1.0)
 
     def backward(self, Z: Array) -> Array:
-        return Z * self._divisor() + self.mean_
-
-    def _divisor(self) -> Array:
-        return np.where(self.std_ > 0.0, self.std_, 1.0)
+        return super().backward(Z * np.where(self.std_, self.std_, 1.0))
 
 
-class PrincipalComponents(Step, ABC):
+class PrincipalComponents(Centred, ABC):
     """The data turned by V, the eigenvectors of their covariance C = 1/m Σ (x − mean)(x − mean)ᵀ as rows."""
 
-    mean_: Array
+    shapes = {"mean_": "n", "components_": "kn", "eigenvalues_": "k"}  # noqa: RUF012
     components_: Array
     eigenvalues_: Array
 
     def __init__(self, components: int | None = None) -> None:
-        if components is not None and not (components >= 1 and components % 1 == 0):
-            raise ValueError(f"components = {components}: it needs to keep at least 1, a whole number")
-        self.components = None if components is None else int(components)
+        self.components = None if components is None else whole("components", components)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({'' if self.components is None else self.components})"
@@ -240,10 +221,10 @@ class PrincipalComponents(Step, ABC):
         return mean, vectors * signs[:, None], np.maximum(eigenvalues[::-1][: self.components], 0.0)
 
     def forward(self, X: Array) -> Array:
-        return (X - self.mean_) @ self.components_.T
+        return super().forward(X) @ self.components_.T
 
     def backward(self, Z: Array) -> Array:
-        return Z @ self.components_ + self.mean_
+        return super().backward(Z @ self.components_)
 
     def names(self, features: Sequence[str]) -> list[str]:
         return [f"component {k + 1}" for k in range(len(self.components_))]
@@ -264,7 +245,7 @@ class PCA(PrincipalComponents):
     [21.080333, 0.253]
     """
 
-    shapes = {"mean_": "n", "components_": "kn", "eigenvalues_": "k"}  # noqa: RUF012
+    kind = "pca"
 
 
 class Whiten(PrincipalComponents):
@@ -281,6 +262,7 @@ class Whiten(PrincipalComponents):
     [[1.0, -0.0], [-0.0, 1.0]]
     """
 
+    kind = "whiten"
     shapes = {**PCA.shapes, "scales_": "k"}  # noqa: RUF012
     scales_: Array
 
@@ -315,6 +297,7 @@ class OneHot(Step):
     [[0.5, 0.0, 1.0], [0.7, 1.0, 0.0], [0.9, 0.0, 1.0]]
     """
 
+    kind = "one_hot"
     shapes = {"sizes_": "n", "values_": "c"}  # noqa: RUF012
     sizes_: Array
     values_: Array
@@ -328,24 +311,22 @@ class OneHot(Step):
         if max(self.columns, default=0) >= X.shape[1]:
             raise ValueError(f"columns = {self.columns}: rows of {X.shape[1]} numbers have 0 … {X.shape[1] - 1}")
         categories = [np.unique(X[:, k]) if k in self.columns else np.empty(0) for k in range(X.shape[1])]
-        return np.array([float(len(found)) for found in categories]), np.concatenate(categories)
+        return np.array([*map(len, categories)], dtype=float), np.concatenate(categories)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        fitted = deepcopy(self)
-        super(OneHot, fitted).load_state_dict(state)
-        if fitted.sizes_.sum() != len(fitted.values_) or (fitted.sizes_ != np.abs(np.round(fitted.sizes_))).any():
-            raise ValueError(f"sizes_ of the state do not add up to its {len(fitted.values_)} values_")
-        vars(self).update(vars(fitted))
+        sizes, count = np.array(state.get("sizes_", [])), np.size(state.get("values_", []))
+        if sizes.sum() != count or (sizes < 0).any() or (sizes % 1 != 0).any():
+            raise ValueError(f"sizes_ of the state do not add up to its {count} values_")
+        super().load_state_dict(state)
 
     def forward(self, X: Array) -> Array:
         blocks = []
         for k, categories in enumerate(self._categories()):
             is_own = X[:, [k]] == categories
-            is_known = is_own.any(axis=1)
-            if len(categories) and not is_known.all():
-                row = int(np.argmin(is_known))
+            unknown = np.flatnonzero(~is_own.any(axis=1))
+            if len(categories) and len(unknown):
                 raise ValueError(
-                    f"row {row + 1}, column {k + 1} is {X[row, k]:g}: the training data had "
+                    f"row {unknown[0] + 1}, column {k + 1} is {X[unknown[0], k]:g}: the training data had "
                     f"{', '.join(f'{c:g}' for c in categories)} there"
                 )
             blocks.append(is_own.astype(float) if len(categories) else X[:, [k]])
@@ -367,7 +348,7 @@ class OneHot(Step):
         return np.split(self.values_, np.cumsum(self.sizes_.astype(int))[:-1])
 
 
-class Pipeline(Preprocessor):
+class Pipeline(Answering):
     """Preprocessors one after the other; each is fitted on what those before make of the training data.
 
     >>> pipeline = Pipeline(Standardize(), PCA(components=1)).fit([[1.0, 2.0], [3.0, 4.0]])
@@ -377,7 +358,7 @@ class Pipeline(Preprocessor):
     [[1.0, 2.0]]
     """
 
-    def __init__(self, *steps: Preprocessor) -> None:
+    def __init__(self, *steps: Step | Pipeline) -> None:
         self.steps: list[Step] = []
         for step in steps:
             if isinstance(step, Pipeline):
@@ -388,49 +369,52 @@ class Pipeline(Preprocessor):
                 raise TypeError(f"a pipeline of {step!r}: it takes preprocessors, as Standardize()")
 
     def fit(self, X: ArrayLike) -> Self:
+        """Each step in turn; where one fails, none of them changes."""
         rows, fitted = plain(X), deepcopy(self.steps)
         for step in fitted:
             rows = step.fit_transform(rows)
-        for step, new in zip(self.steps, fitted):
-            vars(step).update(vars(new))
+        self._take(fitted)
         return self
 
     def transform(self, X: ArrayLike) -> Rows:
+        """Each row as the model is to see it."""
         return reduce(lambda rows, step: step.transform(rows), self.steps, plain(X))
 
     def inverse_transform(self, X: ArrayLike) -> Rows:
+        """Each transformed row as it was, up to what was left out."""
         return reduce(lambda rows, step: step.inverse_transform(rows), reversed(self.steps), plain(X))
 
+    def fit_transform(self, X: ArrayLike) -> Rows:
+        """``fit(X)``, then ``transform(X)``."""
+        return self.fit(X).transform(X)
+
     def names(self, features: Sequence[str]) -> list[str]:
+        """What to call the numbers of a transformed row, given the names of the original ones."""
         return reduce(lambda names, step: step.names(names), self.steps, list(features))
 
     def state_dict(self) -> dict[str, Any]:
         """What each step learned, under its place and kind: ``0.standardize.mean_``."""
-        return {f"{i}.{_kind(s)}.{name}": x for i, s in enumerate(self.steps) for name, x in s.state_dict().items()}
+        return {f"{i}.{s.kind}.{name}": x for i, s in enumerate(self.steps) for name, x in s.state_dict().items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        states = _by_step(state)
-        kinds = [_kind(step) for step in self.steps]
-        if [kind for kind, _ in states] != kinds:
-            found = ", ".join(kind for kind, _ in states)
-            raise ValueError(f"the state is of the steps {found or 'none'}, and the pipeline has {', '.join(kinds)}")
-        fitted = deepcopy(self.steps)
-        for step, (_, learned) in zip(fitted, states):
-            step.load_state_dict(learned)
+        """Take what was learned from a ``state_dict`` of the same steps. ValueError where it does not fit."""
+        loaded = from_state(state).steps
+        theirs, ours = ([step.kind for step in steps] for steps in (loaded, self.steps))
+        if theirs != ours:
+            found = ", ".join(theirs) or "none"
+            raise ValueError(f"the state is of the steps {found}, and the pipeline has {', '.join(ours)}")
+        self._take(loaded)
+
+    def _take(self, fitted: Sequence[Step]) -> None:
         for step, new in zip(self.steps, fitted):
-            vars(step).update(vars(new))
+            vars(step).update({name: getattr(new, name) for name in step.shapes})
 
     def __repr__(self) -> str:
         return f"Pipeline({', '.join(map(repr, self.steps))})"
 
 
-BY_NAME: dict[str, Callable[..., Step]] = {
-    "one_hot": OneHot,
-    "pca": PCA,
-    "standardize": Standardize,
-    "whiten": Whiten,
-    "zero_center": ZeroCenter,
-}
+Preprocessor = Step | Pipeline
+BY_NAME: dict[str, Callable[..., Step]] = {step.kind: step for step in (OneHot, PCA, Standardize, Whiten, ZeroCenter)}
 
 
 def from_state(state: Mapping[str, Any]) -> Pipeline:
@@ -440,8 +424,19 @@ def from_state(state: Mapping[str, Any]) -> Pipeline:
     >>> from_state(fitted.state_dict()).transform([[3.0]])
     [[1.0]]
     """
-    pipeline = Pipeline(*(BY_NAME[kind]() for kind, _ in _by_step(state)))
-    pipeline.load_state_dict(state)
+    found: dict[tuple[int, str], dict[str, Any]] = {}
+    for path, learned in state.items():
+        place, kind, name = [*path.split(".", 2), "", ""][:3]
+        if not place.isdecimal() or kind not in BY_NAME:
+            raise ValueError(f"{path!r} in the state names no step: it needs place, kind and name, 0.pca.mean_")
+        found.setdefault((int(place), kind), {})[name] = learned
+    steps = sorted(found)
+    if [place for place, _ in steps] != list(range(len(steps))):
+        named = ", ".join(f"{place}.{kind}" for place, kind in steps)
+        raise ValueError(f"the state has the steps {named}: it needs 0, 1, … without a gap, each of one kind")
+    pipeline = Pipeline(*(BY_NAME[kind]() for _, kind in steps))
+    for key, step in zip(steps, pipeline.steps):
+        step.load_state_dict(found[key])
     return pipeline
 
 
@@ -472,21 +467,3 @@ def one_hot(label: int, classes: int) -> list[float]:
 def plain(X: ArrayLike) -> Rows:
     """The rows as lists of floats. Raises as ``nn.data.check_rows``."""
     return check_rows(rows_of("X", X), "example")
-
-
-def _kind(step: Step) -> str:
-    return next(name for name, kind in BY_NAME.items() if kind is type(step))
-
-
-def _by_step(state: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """(kind, its own state) of each step, in order."""
-    found: dict[tuple[int, str], dict[str, Any]] = {}
-    for path, learned in state.items():
-        place, kind, name = [*path.split(".", 2), "", ""][:3]
-        if not place.isdecimal() or kind not in BY_NAME:
-            raise ValueError(f"{path!r} in the state names no step: it needs place, kind and name, 0.pca.mean_")
-        found.setdefault((int(place), kind), {})[name] = learned
-    if [place for place, _ in sorted(found)] != list(range(len(found))):
-        steps = ", ".join(f"{place}.{kind}" for place, kind in sorted(found))
-        raise ValueError(f"the state has the steps {steps}: it needs 0, 1, … without a gap, each of one kind")
-    return [(kind, found[place, kind]) for place, kind in sorted(found)]
