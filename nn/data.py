@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import accumulate, pairwise
-from math import cos, floor, inf, isfinite, pi, sin
+from itertools import accumulate, combinations
+from math import cos, dist, floor, inf, isfinite, pi, sin
+from operator import sub
 from random import Random
 from reprlib import repr as short
 from typing import Any, NamedTuple, Self, SupportsFloat, SupportsIndex
@@ -69,22 +70,21 @@ class Dataset(_Fields):
         Raises ValueError for a column that is not there or a missing value, and says where.
         """
         names = [name for name in frame.columns if name != target] if features is None else list(features)
+        cells = {}
         for name in (target, *names):
             if list(frame.columns).count(name) != 1:
                 raise ValueError(f"column {name!r}: the frame needs to have it once, and has {list(frame.columns)}")
-        columns: dict[str, list[Any]] = {}
-        for name in (target, *names):
-            column, is_missing = frame[name].tolist(), frame[name].isna().tolist()
-            if any(is_missing):
+            if (is_missing := frame[name].isna()).any():
                 raise ValueError(
-                    f"row {is_missing.index(True) + 1}, counted from 1, has no value in column {name!r}: fill it in "
-                    "or leave the row out"
+                    f"row {is_missing.argmax() + 1}, counted from 1, has no value in column {name!r}: fill it in or "
+                    "leave the row out"
                 )
-            if str(frame[name].dtype) == "category":
-                column = [*map(str, column)]
-            if name == target:
-                y = column
-            elif all(isinstance(cell, str) for cell in column):
+            is_category = frame[name].dtype == "category"
+            cells[name] = frame[name].astype(str if is_category else object).tolist()
+        y = cells.pop(target)
+        columns: dict[str, list[Any]] = {}
+        for name, column in cells.items():
+            if all(isinstance(cell, str) for cell in column):
                 columns |= {f"{name}={text}": [cell == text for cell in column] for text in sorted(set(column))}
             else:
                 columns[str(name)] = column
@@ -173,47 +173,41 @@ def moons(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -> 
     >>> data.y
     [0, 1, 0, 1]
     """
-
-    def point(i: int, rng: Random) -> tuple[float, float]:
-        angle = rng.uniform(0.0, pi)
-        return (cos(angle), sin(angle)) if i % 2 == 0 else (1.0 - cos(angle), 0.5 - sin(angle))
-
-    return _plane(n, noise, rng, ["upper", "lower"], point)
+    rng = _checked(n, noise, rng)
+    angles = [rng.uniform(0.0, pi) for _ in range(n)]
+    points = [(1.0 - cos(t), 0.5 - sin(t)) if i % 2 else (cos(t), sin(t)) for i, t in enumerate(angles)]
+    return _moved(points, noise, rng, ["upper", "lower"])
 
 
 @answering
 def circles(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -> Dataset:
     """A circle of radius ½ (label 0) inside one of radius 1 (label 1)."""
-
-    def point(i: int, rng: Random) -> tuple[float, float]:
+    rng, points = _checked(n, noise, rng), []
+    for i in range(n):
         angle, radius = rng.uniform(0.0, 2.0 * pi), (0.5, 1.0)[i % 2]
-        return radius * cos(angle), radius * sin(angle)
-
-    return _plane(n, noise, rng, ["inner", "outer"], point)
+        points.append((radius * cos(angle), radius * sin(angle)))
+    return _moved(points, noise, rng, ["inner", "outer"])
 
 
 @answering
 def xor(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -> Dataset:
     """The square [−1, 1]² in quarters; label 1 where the two numbers have different signs."""
-
-    def point(i: int, rng: Random) -> tuple[float, float]:
-        x, y = rng.uniform(0.0, 1.0), rng.uniform(0.0, 1.0)
-        sign = rng.choice((-1.0, 1.0))
-        return sign * x, sign * y * (-1.0 if i % 2 else 1.0)
-
-    return _plane(n, noise, rng, ["same signs", "different signs"], point)
+    rng, points = _checked(n, noise, rng), []
+    for i in range(n):
+        x, y, sign = rng.uniform(0.0, 1.0), rng.uniform(0.0, 1.0), rng.choice((-1.0, 1.0))
+        points.append((sign * x, sign * y * (-1.0 if i % 2 else 1.0)))
+    return _moved(points, noise, rng, ["same signs", "different signs"])
 
 
 @answering
 def spirals(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -> Dataset:
     """Two arms that wind once and a half around the origin, one turned by half a circle."""
-
-    def point(i: int, rng: Random) -> tuple[float, float]:
+    rng, points = _checked(n, noise, rng), []
+    for i in range(n):
         t = rng.uniform(0.1, 1.0)
         angle = 3.0 * pi * t + pi * (i % 2)
-        return 2.0 * t * cos(angle), 2.0 * t * sin(angle)
-
-    return _plane(n, noise, rng, ["first arm", "second arm"], point)
+        points.append((2.0 * t * cos(angle), 2.0 * t * sin(angle)))
+    return _moved(points, noise, rng, ["first arm", "second arm"])
 
 
 @answering
@@ -224,18 +218,10 @@ def sine(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -> D
     return Dataset(X, [sin(x) + rng.gauss(0.0, noise) for x in X], features=["x"])
 
 
-def _plane(
-    n: int,
-    noise: float,
-    rng: Random | int | None,
-    classes: list[str],
-    point: Callable[[int, Random], tuple[float, float]],
-) -> Dataset:
-    """n points in the plane, the classes in turn, each moved by normal noise of that standard deviation."""
-    rng = _checked(n, noise, rng)
-    points = [point(i, rng) for i in range(n)]
+def _moved(points: list[tuple[float, float]], noise: float, rng: Random, classes: list[str]) -> Dataset:
+    """Points in the plane, the classes in turn, each moved by normal noise of that standard deviation."""
     X = [[x + rng.gauss(0.0, noise), y + rng.gauss(0.0, noise)] for x, y in points]
-    return Dataset(X, [i % 2 for i in range(n)], classes, ["x₁", "x₂"])
+    return Dataset(X, [i % 2 for i in range(len(X))], classes, ["x₁", "x₂"])
 
 
 def _checked(n: int, noise: float, rng: Random | int | None) -> Random:
@@ -329,43 +315,33 @@ def split(
 def _counts(sizes: Sequence[int], fractions: Sequence[float], rng: Random) -> list[list[int]]:
     """How many of each class go to each part: its quota, size · fraction, rounded up or down.
 
-    A part's total is its own quota, rounded by the largest remainder; which classes it takes more of is random where
-    several have an equal claim.
+    A part's total is its own quota, rounded by the largest remainder. Where the classes do not add up to it, they are
+    rounded in turn, the smallest first and equal ones at random, each as near to its quotas as the parts allow: none
+    of them gets a whole example more or less than what it is due. One rounding always keeps to that, which gives to
+    those that are due most, and after the last class all parts are due 0.
     """
-
-    def rounded(quotas: list[float]) -> list[int]:
-        low = [*map(floor, quotas)]
-        most = sorted(range(3), key=lambda p: low[p] - quotas[p])[: round(sum(quotas)) - sum(low)]
-        return [n + (p in most) for p, n in enumerate(low)]
-
     # of 0.7 · 10 and the like, no digit is left that would round 7 up
-    quotas = [[round(n * fraction, 9) for fraction in fractions] for n in sizes]
-    counts = [*map(rounded, quotas)]
-
-    def movable(p: int, q: int) -> list[int]:
-        """The classes that may give an example of part p to part q: those with more than one first, then by claim."""
-        more = {c: (n[p] - quota[p], n[q] - quota[q]) for c, (n, quota) in enumerate(zip(counts, quotas))}
-        found = [c for c, (in_p, in_q) in more.items() if in_p > 0.0 > in_q]
-        rng.shuffle(found)
-        return sorted(found, key=lambda c: (counts[c][p] == 1, round(more[c][1] - more[c][0], 9)))
-
-    totals = rounded([round(sum(sizes) * fraction, 9) for fraction in fractions])
-    due = [total - sum(column) for total, column in zip(totals, zip(*counts))]
-    while any(due):
-        p, q = due.index(min(due)), due.index(max(due))
-        # by way of the third part where none may go at once: one of both always exists, since each class picks any
-        # of its parts to round up, and each total lies between the sums of what was rounded down and up
-        for route in ([p, q], [p, 3 - p - q, q]):
-            steps = [(a, b, movable(a, b)) for a, b in pairwise(route)]
-            k = min(-due[p], due[q], *(len(found) for *_, found in steps))
-            for a, b, found in steps:
-                for c in found[:k]:
-                    counts[c][a] -= 1
-                    counts[c][b] += 1
-            if k:
-                due[p], due[q] = due[p] + k, due[q] - k
-                break
+    *quotas, all_quotas = ([round(n * fraction, 9) for fraction in fractions] for n in (*sizes, sum(sizes)))
+    counts, totals = [_roundings(quota)[0] for quota in quotas], _roundings(all_quotas)[0]
+    if [*map(sum, zip(*counts))] == totals:
+        return counts
+    due = [total - quota for total, quota in zip(totals, all_quotas)]
+    order = list(range(len(sizes)))
+    rng.shuffle(order)
+    for c in sorted(order, key=sizes.__getitem__):
+        due = [d + quota for d, quota in zip(due, quotas[c])]
+        # 1 up to the rounding of the quotas
+        counts[c] = min(_roundings(quotas[c]), key=lambda found: max(1.0 - 1e-6, *map(abs, map(sub, due, found))))
+        due = [*map(sub, due, counts[c])]
     return counts
+
+
+def _roundings(quotas: list[float]) -> list[list[int]]:
+    """The quotas rounded up or down to the same sum, in every way, the nearest first."""
+    low = [*map(floor, quotas)]
+    ups = combinations([p for p in range(3) if quotas[p] > low[p]], round(sum(quotas)) - sum(low))
+    found = [[n + (p in up) for p, n in enumerate(low)] for up in ups]
+    return sorted(found, key=lambda counts: round(dist(counts, quotas), 9))
 
 
 def batches(n: int, size: int, rng: Random | int | None = None, least: int = 1) -> Iterator[list[int]]:
