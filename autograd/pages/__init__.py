@@ -59,9 +59,10 @@ def written(kind: str, title: str, body: str, css: str, code: str, **parts: str)
 
     kind         the class of its ``main``, and the beginning of all its ids, so that two pages share none
     body         HTML with ``{{name}}`` where the part of that name goes, and ``{{id}}`` before each id
-    css, code    what comes after the style of all pages, and inside their script
+    css, code    what comes after the style and the script of all pages
     """
-    parts |= {"kind": kind, "title": escape(title), "css": own_file("page.css") + css, "code": code}
+    css, code = own_file("page.css") + css, own_file("page.js") + code
+    parts |= {"kind": kind, "title": escape(title), "css": css, "code": code}
     parts["id"] = f"{kind}-{sha256(repr((body, parts)).encode()).hexdigest()[:8]}-"
     before, after = own_file("page.html").split("{{body}}")
     # from the outside in, each place once: what is filled in is never searched for places

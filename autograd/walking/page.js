@@ -3,13 +3,10 @@
 const walk = new Walk(GRAPH);
 const { nodes, rules } = GRAPH;
 const root = nodes.at(-1);
-const named = (id) => document.getElementById(ID + id);
 const all = (selector) => [...named("walk").querySelectorAll(selector)];
 const THIN = '<mspace width="0.25em"/>';
 const INPUTS = nodes.flatMap(({ kind }, i) => (kind === "input" ? [i] : []));
 const MOST_TERMS = 3; // of the chain rule's sum, written out
-const PACE = 1800; // milliseconds between two steps of Play
-let playing = null;
 
 // ---- what each phase says: a formula of pieces between which a line may break, a sentence, what stands below ------
 
@@ -150,14 +147,8 @@ function show() {
     if (scrollWidth > clientWidth || scrollHeight > clientHeight) region.tabIndex = 0;
     else region.removeAttribute("tabindex");
   }
-  const scrubber = named("scrubber");
-  scrubber.max = steps.length - 1;
-  scrubber.value = position;
   named("passes").style.setProperty("--turn", walk.turn / (steps.length - 1));
-  scrubber.setAttribute("aria-valuetext", `${position} of ${steps.length - 1}: ${named("phase").textContent}`);
-  // not `disabled`: a button that has the focus keeps it, and the keys go on working
-  named("back").setAttribute("aria-disabled", position === 0);
-  named("next").setAttribute("aria-disabled", position === steps.length - 1 && !hides);
+  mark(`${position} of ${steps.length - 1}: ${named("phase").textContent}`, hides);
   named("next").textContent = hides ? "Reveal" : "Next ▶";
   named("play").setAttribute("aria-disabled", walk.isPredicting);
   showPicture(step, hides);
@@ -294,50 +285,25 @@ function move(how) {
   show();
 }
 
-function play(on) {
-  clearInterval(playing);
-  playing = on ? setInterval(() => {
-    if (walk.position >= walk.steps.length - 1) play(false);
-    else move(() => walk.next());
-  }, PACE) : null;
-  named("play").textContent = on ? "Pause" : "Play";
-  if (on && walk.position === walk.steps.length - 1) move(() => walk.go(0));
-}
-
-const stop = (how) => () => {
-  play(false);
-  move(how);
-};
-
-const KEYS = {
-  ArrowRight: () => walk.next(),
-  ArrowLeft: () => walk.back(),
-  Home: () => walk.go(0),
-  End: () => walk.go(walk.steps.length - 1),
-};
+const { stop, mark } = controls({
+  at: () => walk.position,
+  last: walk.steps.length - 1,
+  go: (position) => move(() => walk.go(position)),
+  next: () => move(() => walk.next()),
+  pace: 1800,
+});
 
 function pressed(event) {
-  if (event.ctrlKey || event.altKey || event.metaKey || event.target.closest?.("input")) return;
-  const box = event.target.closest?.(".node");
-  if (KEYS[event.key]) {
-    stop(KEYS[event.key])();
-  } else if (box && (event.key === "Enter" || event.key === " ")) {
-    stop(() => walk.go(walk.stepOf(Number(box.dataset.node))))();
-  } else if (box && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
+  const box = event.currentTarget;
+  if (event.key === "Enter" || event.key === " ") {
+    box.dispatchEvent(new Event("click"));
+  } else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
     const boxes = [...box.parentElement.children].filter((other) => other.hasAttribute("tabindex"));
     boxes.at((boxes.indexOf(box) + (event.key === "ArrowDown" ? 1 : -1)) % boxes.length).focus();
   } else {
     return;
   }
   event.preventDefault();
-}
-
-function toggle(id, how) {
-  named(id).addEventListener("click", () => {
-    const on = named(id).getAttribute("aria-pressed") !== "true";
-    named(id).setAttribute("aria-pressed", on);
-    how(on);
-  });
 }
 
 for (const i of INPUTS) {
@@ -356,22 +322,15 @@ for (const i of INPUTS) {
 showInputs();
 for (const box of all(".node:not(.constant)")) {
   box.setAttribute("role", "button");
-  box.addEventListener("click", stop(() => walk.go(walk.stepOf(Number(box.dataset.node)))));
+  box.addEventListener("click", () => stop(() => move(() => walk.go(walk.stepOf(Number(box.dataset.node))))));
+  box.addEventListener("keydown", pressed);
 }
-for (const id of ["next", "back"]) named(id).addEventListener("click", stop(() => walk[id]()));
-named("play").addEventListener("click", () => play(!playing && !walk.isPredicting));
-named("scrubber").addEventListener("input", (event) => stop(() => walk.go(Number(event.target.value)))());
 named("question").addEventListener("submit", judge);
 named("reset").addEventListener("click", () => {
   named("fault").textContent = "";
   move(() => walk.reset());
   showInputs();
 });
-toggle("large", (on) => named("walk").classList.toggle("large", on));
-toggle("predict", (on) => {
-  play(false);
-  move(() => walk.predict(on));
-});
-document.addEventListener("keydown", pressed);
+toggle("predict", (on) => stop(() => move(() => walk.predict(on))));
 if (PREDICTING) named("predict").click();
 show();

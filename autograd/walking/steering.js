@@ -38,10 +38,6 @@ class Walk {
     else this.go(this.position + 1);
   }
 
-  back() {
-    this.go(this.position - 1);
-  }
-
   /** The step that a node's number comes from, or in the backward pass the last one that adds to its gradient. */
   stepOf(node) {
     const isForward = this.step.phase === "start" || this.step.phase === "forward";

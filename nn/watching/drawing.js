@@ -1,6 +1,5 @@
 // How numbers become pictures: heat maps with signs, lines over epochs, a plane with its boundary. It knows no film.
 
-const named = (id) => document.getElementById(ID + id);
 const SVG = "http://www.w3.org/2000/svg";
 const LINES = ["", "7 4", "2 3", "9 3 2 3", "12 3", "4 2 1 2", "1 5", "6 2 6 6"]; // dashes, one for each line
 const MOST_COLOURS = 8;

@@ -5,7 +5,6 @@ const { frames, layers, examples, curves, classes } = FILM;
 const LEVELS = 9999; // of a quantised number
 const CELL = 20; // largest side of a cell, in a type of 16 pixels
 const TALLEST = 340; // most of a matrix, likewise
-const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 const value = ({ steps, numbers }, frame, i) => steps[frame] * numbers[frame][i];
 const share = ({ numbers }, frame, i) => numbers[frame][i] / LEVELS;
 const raised = (l) => String(l).replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]);
@@ -14,7 +13,6 @@ const className = (label) => classes[label] ?? String(label);
 const isFit = FILM.map.kind === "fit"; // what is predicted are numbers and no classes
 const said = (found) => (isFit ? found.map(numberText).join(", ") : className(found));
 let at = 0;
-let playing = null;
 let colours = theme();
 const views = []; // what each frame draws anew
 
@@ -248,10 +246,7 @@ function show() {
     : `; validation loss ${numberText(validation_loss)}${metric(validation_accuracy, validation_rmse)}`;
   const words = `epoch ${epoch}: loss ${numberText(loss)}${metric(accuracy, rmse)}${validated}`;
   named("summary").textContent = words;
-  named("scrubber").value = at;
-  named("scrubber").setAttribute("aria-valuetext", `epoch ${epoch} of ${FILM.epochs}`);
-  named("back").setAttribute("aria-disabled", at === 0);
-  named("next").setAttribute("aria-disabled", at === frames.length - 1);
+  mark(`epoch ${epoch} of ${FILM.epochs}`);
 }
 
 function go(frame) {
@@ -259,40 +254,13 @@ function go(frame) {
   show();
 }
 
-function play(on) {
-  clearInterval(playing);
-  if (on && at === frames.length - 1) go(0);
+const { mark } = controls({
+  at: () => at,
+  last: frames.length - 1,
+  go,
+  pace: matchMedia("(prefers-reduced-motion: reduce)").matches ? 1000 : 250,
   // a voice that reads four epochs a second says nothing
-  named("summary").setAttribute("aria-live", on ? "off" : "polite");
-  playing = on ? setInterval(() => {
-    if (at >= frames.length - 1) play(false);
-    else go(at + 1);
-  }, STILL.matches ? 1000 : 250) : null;
-  named("play").textContent = on ? "Pause" : "Play";
-}
-
-function stop(frame) {
-  play(false);
-  go(frame);
-}
-
-const KEYS = { ArrowRight: () => at + 1, ArrowLeft: () => at - 1, Home: () => 0, End: () => frames.length - 1 };
-
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.altKey || event.metaKey || event.target.closest?.("input") || !KEYS[event.key]) return;
-  stop(KEYS[event.key]());
-  event.preventDefault();
-});
-named("scrubber").max = frames.length - 1;
-named("scrubber").addEventListener("input", (event) => stop(Number(event.target.value)));
-named("back").addEventListener("click", () => stop(at - 1));
-named("next").addEventListener("click", () => stop(at + 1));
-named("play").addEventListener("click", () => play(playing === null));
-named("large").addEventListener("click", () => {
-  const on = named("large").getAttribute("aria-pressed") !== "true";
-  named("large").setAttribute("aria-pressed", on);
-  named("watch").classList.toggle("large", on);
-  show();
+  played: (on) => named("summary").setAttribute("aria-live", on ? "off" : "polite"),
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   colours = theme();

@@ -1,0 +1,59 @@
+// What all pages do alike: elements by their names, buttons that stay pressed, controls that move from place to place.
+
+const named = (id) => document.getElementById(ID + id);
+
+/** Calls `how` with whether the button is pressed now. */
+function toggle(id, how) {
+  named(id).addEventListener("click", () => {
+    const on = named(id).getAttribute("aria-pressed") !== "true";
+    named(id).setAttribute("aria-pressed", on);
+    how(on);
+  });
+}
+
+toggle("large", (on) => document.querySelector("main").classList.toggle("large", on));
+
+/**
+ * Lets scrubber, buttons and keys move a page from `at()`, a place from 0 to `last`, and Play do so every `pace`
+ * milliseconds. Returns `stop`, which ends Play before it moves, and `mark`, which shows the place in the controls.
+ */
+function controls({ at, last, go, next = () => go(at() + 1), pace, played = () => {} }) {
+  let playing = null;
+
+  function play(on) {
+    clearInterval(playing);
+    if (on && at() === last) go(0);
+    playing = on ? setInterval(() => (at() === last ? play(false) : next()), pace) : null;
+    named("play").textContent = on ? "Pause" : "Play";
+    played(on);
+  }
+
+  function stop(how) {
+    play(false);
+    how();
+  }
+
+  /** `words` say the place; `isMore` where Next does something at the last one too. */
+  function mark(words, isMore = false) {
+    named("scrubber").value = at();
+    named("scrubber").setAttribute("aria-valuetext", words);
+    // not `disabled`: a button that has the focus keeps it, and the keys go on working
+    named("back").setAttribute("aria-disabled", at() === 0);
+    named("next").setAttribute("aria-disabled", at() === last && !isMore);
+  }
+
+  const keys = { ArrowRight: next, ArrowLeft: () => go(at() - 1), Home: () => go(0), End: () => go(last) };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.target.closest?.("input") || !keys[event.key]) return;
+    stop(keys[event.key]);
+    event.preventDefault();
+  });
+  named("scrubber").max = last;
+  named("scrubber").addEventListener("input", (event) => stop(() => go(Number(event.target.value))));
+  named("back").addEventListener("click", () => stop(keys.ArrowLeft));
+  named("next").addEventListener("click", () => stop(next));
+  named("play").addEventListener("click", ({ currentTarget }) => {
+    if (currentTarget.getAttribute("aria-disabled") !== "true") play(playing === null);
+  });
+  return { stop, mark };
+}
