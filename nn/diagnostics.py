@@ -9,21 +9,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import pairwise, zip_longest
 from math import hypot, inf, nan, sqrt
 from operator import itemgetter
 from statistics import fmean, median
 from typing import NamedTuple
 
+from autograd.functions import sum as sum_of_values
 from autograd.modes import collector_paused
 from autograd.primitives import identity, relu, sigmoid, tanh
 from autograd.value import Value
 from nn.data import Dataset
 from nn.evaluation import REGRESSION, evaluate, units_of
 from nn.layers import MLP, Linear, Sequential
-from nn.losses import mean_loss
-from nn.module import evaluating, flatten
+from nn.losses import Loss, mean_loss
+from nn.module import Module, Trace, evaluating, flatten
 from nn.regularisation import Dropout
 from nn.training import EpochRecord, Training
 
@@ -185,19 +186,10 @@ class Diagnosis:
 
     def _measured(self, data: Dataset) -> tuple[list[LayerRecord], float, float]:
         """The layers on these examples, their loss, and that of outputs that are all 0."""
-        gradients = [(p, p.grad) for p in self.model.parameters()]
-        try:
-            with evaluating(self.model), collector_paused():
-                traces = self.model.trace_batch(data.X)
-                loss = mean_loss(self.training.loss, [trace.output for trace in traces], data.y)
-                loss.backward()
-        finally:
-            for p, grad in gradients:
-                p.grad = grad
+        traces, loss = traced(self.model, self.training.loss, data)
         m, layers, silence = len(traces), [], nan
-        for l, (layer, old, new) in enumerate(zip(self._layers(), self._before, self._weights()), 1):
-            # the mean's 1/m is in every δ
-            delta = m * hypot(*[d for trace in traces for d in trace.delta[l]]) / sqrt(m)
+        for l, (layer, old, new) in enumerate(zip(linear_layers(self.model), self._before, self._weights()), 1):
+            delta = hypot(*[d for trace in traces for d in trace.delta[l]]) / sqrt(m)
             moved, size = hypot(*[b - a for a, b in zip(old, new)]), hypot(*old)
             slopes = [[_slope(a_j) for a_j in trace.a[l]] for trace in traces]
             layers.append(LayerRecord(l, delta, moved / size if size else float(moved > 0.0),
@@ -206,13 +198,39 @@ class Diagnosis:
             zeros = [Value(0.0) for _ in units_of(traces[0].output)]
             silent = zeros[0] if isinstance(traces[0].output, Value) else zeros
             silence = mean_loss(self.training.loss, [silent] * m, data.y).data
-        return layers, loss.data, silence
-
-    def _layers(self) -> list[Linear]:
-        return [module for module in self.model.submodules().values() if isinstance(module, Linear)]
+        return layers, loss, silence
 
     def _weights(self) -> list[list[float]]:
-        return [[w.data for w in flatten(layer.W)] for layer in self._layers()]
+        return [[w.data for w in flatten(layer.W)] for layer in linear_layers(self.model)]
+
+
+def linear_layers(model: MLP | Sequential) -> list[Linear]:
+    """The layers that a trace numbers."""
+    return [layer for layer in (model.net if isinstance(model, MLP) else model).flat() if isinstance(layer, Linear)]
+
+
+def traced(model: MLP | Sequential, loss: Loss, examples: Dataset) -> tuple[list[Trace], float]:
+    """A trace of each example after the backward pass of its own loss, in evaluation mode; the mean of the losses."""
+    with unchanged(model), evaluating(model), collector_paused():
+        traces = model.trace_batch(examples.X)
+        # in evaluation mode the examples meet nowhere, so the sum of their losses keeps their δ apart
+        total = sum_of_values([loss(trace.output, y) for trace, y in zip(traces, examples.y)])
+        total.backward()
+    return traces, total.data / len(traces)
+
+
+@contextmanager
+def unchanged(model: Module) -> Iterator[None]:
+    """Afterwards every parameter, gradient and statistic is what it was, to the last bit, whatever was raised."""
+    parameters = [(p, p.data, p.grad) for p in model.parameters()]
+    statistics = [(buffer, buffer.copy()) for buffer in model.buffers().values()]
+    try:
+        yield
+    finally:
+        for p, data, grad in parameters:  # a run that has blown up holds numbers that no state may have
+            p.data, p.grad = data, grad
+        for buffer, old in statistics:
+            buffer[:] = old
 
 
 def judge(

@@ -148,6 +148,15 @@ class Task:
         turns = zip_longest(*([i for i in range(n) if labels[i] == k] for k in sorted({*labels})))
         return data.take([i for turn in turns for i in turn if i is not None][:most])
 
+    def confusion(self, data: Dataset, outputs: Sequence[Sequence[float]]) -> list[list[int]]:
+        """How many examples of each class (row) these outputs take for which class (column)."""
+        truth = [*map(self.label_of, data.y)]
+        n = max(len(data.classes), len(self.labels) or len(outputs[0]), 1 + max(truth))
+        counts = [[0] * n for _ in range(n)]
+        for y, units in zip(truth, outputs):
+            counts[y][self.decide(units)] += 1
+        return counts
+
     def tally(self, outputs: Sequence[Sequence[float]], targets: Sequence[Any]) -> list[float]:
         """What can be added up over mini-batches: how many are right, or for each unit Σ (y − a)²."""
         if self.kind == CLASSIFICATION:
@@ -289,14 +298,7 @@ def predict(model: Module, X: Sequence[Sequence[float]]) -> list[Any]:
 @answering
 def confusion_matrix(model: Module, data: Dataset, loss: Loss | None = None) -> list[list[int]]:
     """How many examples of each class (row) get which prediction (column). Raises as ``accuracy``."""
-    task = task_for(CLASSIFICATION, model, data, loss)
-    outputs = numbers_of(outputs_of(model, data.X))
-    pairs = [(task.label_of(y), task.decide(units)) for y, units in zip(data.y, outputs)]
-    n = max(len(data.classes), len(task.labels) or len(outputs[0]), 1 + max(map(max, pairs)))
-    counts = [[0] * n for _ in range(n)]
-    for y, found in pairs:
-        counts[y][found] += 1
-    return counts
+    return task_for(CLASSIFICATION, model, data, loss).confusion(data, numbers_of(outputs_of(model, data.X)))
 
 
 def _measured(model: Module, data: Dataset, loss: Loss | None, kind: str) -> Metrics:

@@ -110,7 +110,7 @@ class Sequential(Module):
             if not isinstance(layer, Module):
                 raise TypeError(f"layer {i} is {_not_a_module(layer)}")
         l = 0
-        for layer in self.layers:
+        for layer in self.flat():
             if isinstance(layer, (Linear, BatchNorm, Dropout)):  # these name scalars after the layer l
                 l += isinstance(layer, Linear)
                 layer.number(l)
@@ -127,6 +127,10 @@ class Sequential(Module):
         part = Sequential()  # whose layers keep their names
         part.layers, part.training, part.frozen = self.layers[place], self.training, self.frozen
         return part
+
+    def flat(self) -> list[Module]:
+        """The layers, with those of an inner Sequential in its place."""
+        return [one for layer in self for one in (layer.flat() if isinstance(layer, Sequential) else [layer])]
 
     def forward(self, x: list[Value]) -> list[Value]:
         for layer in self.layers:
@@ -157,11 +161,11 @@ class Sequential(Module):
         """
         values = [[+x_i if x_i.parents else Value(x_i.data) for x_i in lift(x)] for x in X]
         # unless a Linear comes first, the input is x, and what the first Linear reads is a⁰
-        if not any(isinstance(layer, Linear) for layer in self.layers[:1]):
+        if not any(isinstance(layer, Linear) for layer in self.flat()[:1]):
             values = [name_all("x", None, x) for x in values]
         Z: list[list[list[Value]]] = [[[]] for _ in values]
         A: list[list[list[Value]]] = [[] for _ in values]
-        for layer in self.layers:
+        for layer in self.flat():
             if isinstance(layer, Linear):
                 values = layer.forward_batch(_keep("a", A, values))
                 values = _keep("z", Z, values)

@@ -240,7 +240,7 @@ def _pairs(
 
 
 def _outputs(model: Module, X: Sequence[Sequence[float]]) -> list[list[float]]:
-    from nn.watching.outputs import outputs_at  # on arrays: NumPy is there with matplotlib
+    from nn.watching.frames import outputs_at  # on arrays: NumPy is there with matplotlib
 
     rows: list[list[float]] = outputs_at(model, X).T.tolist()
     return rows

@@ -35,8 +35,8 @@ from nn import (
 from nn.data import Dataset, moons
 from nn.diagnostics import Diagnosis
 from nn.training import EpochRecord
-from nn.watching.outputs import outputs_at
-from nn.watching.shrinking import LEVELS, evenly, quantised
+from nn.watching.frames import outputs_at
+from nn.watching.telling import LEVELS, evenly, quantised
 
 FOUR_DIGITS = 5e-4  # the rounding of a number to four digits, relative
 
@@ -331,6 +331,25 @@ def test_delta_is_measured_on_the_examples_that_the_diagnosis_takes(kind):
     assert told["sample"] == 50 and len(told["examples"]["labels"]) == 3
     for l, layer in enumerate(told["layers"]):
         assert layer["norm"] == [pytest.approx(epoch[l].delta, rel=FOUR_DIGITS) for epoch in diagnosis.records]
+
+
+@pytest.mark.parametrize(
+    "nest", [lambda a, g, b: [Sequential(a, g), b], lambda a, g, b: [a, Sequential(g, Sequential(b))]]
+)
+def test_layers_of_an_inner_sequential_are_numbered_traced_and_diagnosed_as_in_a_flat_one(nest):
+    data, found = moons(12, rng=0), []
+    for arranged in (nest, lambda *layers: layers):
+        model = Sequential(*arranged(Linear(2, 3, rng=0), Tanh(), Linear(3, 1, rng=1)))
+        training = Training(model, binary_cross_entropy, SGD(model.parameters(), 0.1), data, epochs=2, rng=0)
+        diagnosis, history = Diagnosis(training), []
+        for _ in training:
+            diagnosis.measure()
+            history.append(model.state_dict())
+        layers = film_of(watch(training, history))["layers"]
+        names = [z.name for layer in model.trace(data.X[0]).z for z in layer]
+        found.append((diagnosis.records, layers, names, list(model.named_parameters())))
+    assert found[0] == found[1]
+    assert found[0][2] == ["z¹_1", "z¹_2", "z¹_3", "z²_1"] and found[0][3][-1] == "b²_1"
 
 
 def test_hinge_labels_of_minus_one_stand_for_class_0():

@@ -3,35 +3,42 @@
 from __future__ import annotations
 
 import json
-from abc import ABC, abstractmethod
 from base64 import b64encode
+from dataclasses import dataclass
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, final
 
 from autograd.files import write_whole
+from autograd.text import printable
 
 
-class Page(ABC):
-    """A page that is saved as a file, and in a notebook shows itself."""
+@final
+@dataclass(frozen=True, repr=False)
+class Page:
+    """A page that is saved as a file, and in a notebook shows itself.
 
-    kind: ClassVar[str]  # what it is called where it cannot be saved
-    height: ClassVar[int]  # pixels in a notebook
-    page: str  # the whole page: one HTML file that needs nothing else
+    name         what its ``repr`` says that it is
+    kind         what it is called where it cannot be saved
+    title        what it shows, in a few words
+    page         the whole page as text: one HTML file that needs nothing else
+    image        a picture of it as SVG, which a notebook shows before it is trusted
+    invitation   what that picture is, and what the reader has to do to see more
+    height       pixels in a notebook
+    """
 
-    @abstractmethod
-    def title(self) -> str:
-        """What it shows, in a few words."""
+    name: str
+    kind: str
+    title: str
+    page: str
+    image: str
+    invitation: str
+    height: int
 
-    @abstractmethod
-    def image(self) -> str:
-        """A picture of it as SVG, which a notebook shows before it is trusted."""
-
-    @abstractmethod
-    def invitation(self) -> str:
-        """What that picture is, and what the reader has to do to see more."""
+    def __repr__(self) -> str:
+        return printable(f"<{self.name}>")
 
     def save(self, path: str | Path) -> Path:
         """Write the page and return the path. Raises ValueError for a name that does not end in .html."""
@@ -43,25 +50,26 @@ class Page(ABC):
 
     def _repr_html_(self) -> str:
         """The page in a frame of its own, over the image."""
-        image = b64encode(self.image().encode()).decode()
+        image = b64encode(self.image.encode()).decode()
         return (
             f'<div style="position:relative;min-height:{self.height}px">'
-            f'<img alt="{escape(self.invitation())}" style="max-width:100%;max-height:{self.height}px" '
+            f'<img alt="{escape(self.invitation)}" style="max-width:100%;max-height:{self.height}px" '
             f'src="data:image/svg+xml;base64,{image}">'
-            f'<iframe sandbox="allow-scripts" title="{escape(self.title())}" '
+            f'<iframe sandbox="allow-scripts" title="{escape(self.title)}" '
             f'style="position:absolute;inset:0;width:100%;height:{self.height}px;border:0" '
             f'srcdoc="{escape(self.page)}"></iframe></div>'
         )
 
 
-def written(kind: str, title: str, body: str, css: str, code: str, **parts: str) -> str:
+def written(kind: str, title: str, package: str, code: str, css: str = "", **parts: str) -> str:
     """The text of a page.
 
-    kind         the class of its ``main``, and the beginning of all its ids, so that two pages share none
-    body         HTML with ``{{name}}`` where the part of that name goes, and ``{{id}}`` before each id
-    css, code    what comes after the style and the script of all pages
+    kind      the class of its ``main``, and the beginning of all its ids, so that two pages share none
+    package   holds page.css and page.html, with ``{{name}}`` where the part of that name goes, ``{{id}}`` before ids
+    code      what comes after the script of all pages; css: the same between their style and that of the package
     """
-    css, code = own_file("page.css") + css, own_file("page.js") + code
+    css, code = own_file("page.css") + css + own_file("page.css", package), own_file("page.js") + code
+    body = own_file("page.html", package)
     parts |= {"kind": kind, "title": escape(title), "css": css, "code": code}
     parts["id"] = f"{kind}-{sha256(repr((body, parts)).encode()).hexdigest()[:8]}-"
     before, after = own_file("page.html").split("{{body}}")

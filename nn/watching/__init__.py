@@ -7,8 +7,7 @@ files beside this one, draws numbers and computes none.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
-from typing import Any, ClassVar, final
+from typing import Any
 
 from autograd.errors import clipped
 from autograd.pages import Page, own_file, script, written
@@ -19,7 +18,7 @@ from nn.watching.telling import told
 MOST_EXAMPLES = 20
 
 
-def watch(training: Training, history: Sequence[Mapping[str, Any]], *, examples: int = 6) -> Film:
+def watch(training: Training, history: Sequence[Mapping[str, Any]], *, examples: int = 6) -> Page:
     """A page with a scrubber over the epochs of a run.
 
     history    ``model.state_dict()`` after each record of the training
@@ -57,42 +56,21 @@ def watch(training: Training, history: Sequence[Mapping[str, Any]], *, examples:
             f"history has {len(states)} states and the training {epochs} records: it needs one state for each, "
             "appended after the record"
         )
-    return Film(training, states, examples)
-
-
-@final
-class Film(Page):
-    """What ``watch`` made. In a notebook it shows itself."""
-
-    kind: ClassVar[str] = "a film"
-    height: ClassVar[int] = 760
-
-    def __init__(self, training: Training, states: Sequence[Mapping[str, Any]], examples: int) -> None:
-        self._name = clipped(repr(training.model), 60)
-        self._told = told(training, states, examples)
-        names = ("page.html", "page.css", "drawing.js", "page.js")
-        body, css, drawing, page = (own_file(name, "nn.watching") for name in names)
-        self.page = written("watch", self.title(), body, css, drawing + page, film=script(self._told))
-
-    def __repr__(self) -> str:
-        return f"<film of {self._name}: {len(self._told['frames'])} frames of {self._told['epochs']} epochs>"
-
-    def title(self) -> str:
-        return f"{self._name}, epoch by epoch"
-
-    def invitation(self) -> str:
-        return f"The training loss of {self._name}; trust the notebook to scrub through its epochs"
-
-    def image(self) -> str:
-        return _loss_image(self._told["curves"])
+    film, name = told(training, states, examples), clipped(repr(training.model), 60)
+    title = f"{name}, epoch by epoch"
+    code = own_file("drawing.js", "nn.watching") + own_file("page.js", "nn.watching")
+    page = written("watch", title, "nn.watching", code, film=script(film))
+    invitation = f"The training loss of {name}; trust the notebook to scrub through its epochs"
+    known = f"film of {name}: {len(film['frames'])} frames of {epochs} epochs"
+    return Page(known, "a film", title, page, _loss_image(film["curves"]), invitation, height=760)
 
 
 def _loss_image(curves: Mapping[str, Any]) -> str:
     """The training loss by epoch, as a small SVG."""
-    losses = [loss if loss is not None and isfinite(loss) else 0.0 for loss in curves["training"]]
-    low, high, last = min(0.0, *losses), max(*losses, 1e-300), max(len(losses) - 1, 1)
-    places = [(50 + 500 * i / last, 250 - 220 * (loss - low) / (high - low)) for i, loss in enumerate(losses)]
-    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    losses = [loss or 0.0 for loss in curves["training"]]
+    low, high, last = min(0.0, *losses), max(1e-300, *losses), max(len(losses) - 1, 1)
+    heights = [250 - 220 * (loss - low) / (high - low) for loss in losses]
+    points = " ".join(f"{50 + 500 * i / last:.1f},{y:.1f}" for i, y in enumerate(heights))
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 300" width="600" height="300">'
         '<rect width="600" height="300" fill="#ffffff"/>'

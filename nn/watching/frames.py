@@ -1,23 +1,24 @@
-"""The frames of a film: what a model was after an epoch, measured with the weights of then and put back as it was."""
+"""The frames of a film: what a model was after an epoch, measured with the weights of then."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd.functions import sum
+from autograd.graph import topological_order
 from autograd.modes import collector_paused
+from autograd.number_systems import arrays
+from autograd.value import Value
 from nn.data import Dataset
-from nn.evaluation import numbers_of
-from nn.layers import MLP, Linear, Sequential
-from nn.module import evaluating, numbers
+from nn.diagnostics import linear_layers, traced, unchanged
+from nn.evaluation import numbers_of, outputs_of, units_of
+from nn.layers import MLP, Sequential
+from nn.module import Module, evaluating, numbers
 from nn.training import Training
-from nn.watching.outputs import outputs_at
 
 Array = NDArray[np.float64]
 
@@ -72,15 +73,11 @@ def frames(
     """
     model = training.model
     assert isinstance(model, (MLP, Sequential))
-    traced = [layer for layer in (model.net if isinstance(model, MLP) else model).layers if isinstance(layer, Linear)]
-    with unchanged(model), evaluating(model):
+    with unchanged(model):
         for place in chosen:
             try:
                 model.load_state_dict(history[place])
-                with collector_paused():
-                    traces = model.trace_batch(examples.X)
-                    # in evaluation mode the examples meet nowhere, so the sum of their losses keeps their δ apart
-                    sum([training.loss(trace.output, y) for trace, y in zip(traces, examples.y)]).backward()
+                traces, _ = traced(model, training.loss, examples)
                 deltas = [trace.delta for trace in traces]
                 layers = [
                     Layer(
@@ -89,7 +86,7 @@ def frames(
                         np.array([numbers(trace.a[l]) for trace in traces]),
                         np.array([delta[l] for delta in deltas]),
                     )
-                    for l, linear in enumerate(traced, 1)
+                    for l, linear in enumerate(linear_layers(model), 1)
                 ]
                 yield Frame(layers, numbers_of(trace.output for trace in traces), outputs_at(model, points))
             except (ValueError, TypeError) as error:
@@ -99,15 +96,27 @@ def frames(
                 ) from error
 
 
-@contextmanager
-def unchanged(model: MLP | Sequential) -> Iterator[None]:
-    """Afterwards every parameter, gradient and statistic is what it was, to the last bit, whatever was raised."""
-    parameters = [(p, p.data, p.grad) for p in model.parameters()]
-    statistics = [(buffer, buffer.copy()) for buffer in model.buffers().values()]
-    try:
-        yield
-    finally:
-        for p, data, grad in parameters:  # a run that has blown up holds numbers that no state may have
-            p.data, p.grad = data, grad
-        for buffer, old in statistics:
-            buffer[:] = old
+def outputs_at(model: Module, X: Sequence[Sequence[float]]) -> Array:
+    """What the model makes of each example in evaluation mode: one row for each output unit, one column for each x.
+
+    Layers of this package do the same with every example, so that the first one's graph stands for all. A module of
+    the user's own may look at its numbers and decide: with one, each example has a graph of its own.
+    """
+    modules = (model, *model.submodules().values())
+    if all(type(module).__module__.startswith("nn.") for module in modules):
+        with evaluating(model), collector_paused(), np.errstate(all="ignore"):
+            return _on_arrays(model, np.asarray(X, float).T)
+    return np.asarray(numbers_of(outputs_of(model, X))).T
+
+
+def _on_arrays(model: Module, columns: Array) -> Array:
+    inputs = [Value(float(column[0])) for column in columns]
+    units = units_of(model(inputs))
+    found: dict[Value, Array | float] = dict(zip(inputs, columns))
+    for unit in units:
+        for node in topological_order(unit):
+            if node not in found:
+                found[node] = node.data
+                if node.operation and node.parents:  # a leaf keeps its number
+                    found[node], _ = node.operation.rule(arrays, *(found[parent] for parent in node.parents))
+    return np.stack([np.broadcast_to(np.asarray(found[unit]), columns.shape[1:]) for unit in units])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite, sqrt
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,6 @@ from nn.data import Dataset
 from nn.evaluation import CLASSIFICATION, Task
 from nn.training import EpochRecord, Training
 from nn.watching.frames import STEPS, Frame, Grid, frames
-from nn.watching.shrinking import digits, evenly, quantised, rows_and_columns
 
 Array = NDArray[np.float64]
 
@@ -21,6 +21,7 @@ MOST_FRAMES, MOST_EPOCHS, MOST_POINTS = 100, 1000, 500
 MOST_WEIGHTS, MOST_ACTIVATIONS = 400_000, 200_000  # numbers of all frames together: two megabytes, and one
 MOST_UNITS = 64  # that are shown side by side
 MOST_NAME = 30  # characters of a class or a feature
+LEVELS = 9999  # of a quantised number: what is largest on its scale has four digits
 
 
 def told(training: Training, history: Sequence[Any], count: int) -> dict[str, Any]:
@@ -98,13 +99,9 @@ def _in_units(task: Task, rows: Sequence[Any]) -> Array:
 
 
 def _confusion(task: Task, data: Dataset, film: Sequence[Frame], grid: Any) -> dict[str, Any]:
-    truth = [task.label_of(y) for y in data.y]
-    n = max(len(data.classes), len(film[0].outputs), len(task.labels), max(truth) + 1)
-    counts = []
-    for frame in film:
-        found = [task.decide(units) for units in frame.outputs.T.tolist()]
-        counts.append(np.bincount(np.array(truth) * n + found, minlength=n * n).tolist())
-    return {"kind": "confusion", "names": _named(task.names(data, n)), "counts": counts}
+    matrices = [task.confusion(data, frame.outputs.T.tolist()) for frame in film]
+    counts = [[n for row in matrix for n in row] for matrix in matrices]
+    return {"kind": "confusion", "names": _named(task.names(data, len(matrices[0]))), "counts": counts}
 
 
 # ---- the layers ---------------------------------------------------------------------------------------------------
@@ -152,3 +149,52 @@ def _layer(l: int, film: Sequence[Frame], count: int) -> dict[str, Any]:
         "norms": [[digits(float(norm)) for norm in every[:count]] for every in norms],
         "norm": [digits(float(np.sqrt(np.mean(every**2)))) for every in norms],
     }
+
+
+# ---- numbers that are small on the page ----------------------------------------------------------------------------
+
+
+def evenly(n: int, most: int) -> list[int]:
+    """At most that many of the places 0 … n − 1, at even distances; the first and the last are among them.
+
+    >>> evenly(10, 4), evenly(3, 4), evenly(5, 1)
+    ([0, 3, 6, 9], [0, 1, 2], [0])
+    """
+    chosen: list[int] = np.linspace(0, n - 1, min(n, most)).round().astype(int).tolist()
+    return chosen
+
+
+def rows_and_columns(rows: int, columns: int, most: int) -> tuple[list[int], list[int]]:
+    """Evenly chosen rows and columns of a matrix, with at most that many numbers (four are always left).
+
+    >>> [len(chosen) for chosen in rows_and_columns(50, 784, 4000)]
+    [16, 250]
+    """
+    wide = columns if rows * columns <= most else min(columns, max(2, int(sqrt(most * columns / rows))))
+    return evenly(rows, max(2, most // wide)), evenly(columns, wide)
+
+
+def digits(x: float) -> float | None:
+    """The number to four digits; None, JSON's null, for NaN and the infinities.
+
+    >>> digits(0.123456), digits(float("nan"))
+    (0.1235, None)
+    """
+    return float(f"{x:.4g}") if isfinite(x) else None
+
+
+def quantised(frames: Sequence[Array], *, together: bool = True) -> dict[str, Any]:
+    """Numbers as whole numbers from −9999 to 9999, times a ``step`` for each frame.
+
+    together   one scale for all frames, so that they can be compared; else each frame has its own
+
+    The error is at most half a step: 1/20,000 of the largest number on the scale. ∞ counts as the largest float.
+
+    >>> quantised([np.array([0.5, -1.0])])
+    {'steps': [0.00010001], 'numbers': [[5000, -9999]]}
+    """
+    finite = [np.nan_to_num(np.ravel(frame)) for frame in frames]
+    sizes = [float(np.max(np.abs(frame), initial=0.0)) for frame in finite]
+    steps = [float(f"{(max(sizes) if together else size) / LEVELS:.6g}") for size in sizes]
+    numbers = [np.rint(frame / (step or 1.0)).astype(int).tolist() for frame, step in zip(finite, steps)]
+    return {"steps": steps, "numbers": numbers}
