@@ -18,9 +18,8 @@ from nn.claims.batch_norm import (
     scale_result,
     shift_result,
 )
-from nn.claims.descent import batch_noise_result, progress_result, settling_result
+from nn.claims.descent import all_positive_result, batch_noise_result, progress_result, settling_result
 from nn.claims.dropped import UNITS, ensemble_result, redundancy_result
-from nn.claims.inputs import all_positive_result
 from nn.claims.networks import DEPTHS, WIDTHS, architecture_result, unstable_result, zero_start_result
 
 SLOW = {"architecture", "bn-dropout", "bn-rates", "bn-saturating", "bn-scale", "progress", "redundancy"}

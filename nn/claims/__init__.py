@@ -9,13 +9,12 @@ from textwrap import fill, wrap
 
 from autograd.text import printable
 from nn.claims.batch_norm import higher_rates, less_dropout, saturating, scale, shift
-from nn.claims.descent import batch_noise, progress, settling
+from nn.claims.descent import all_positive, batch_noise, progress, settling
 from nn.claims.dropped import ensemble, redundancy
-from nn.claims.inputs import all_positive
 from nn.claims.networks import architecture, unstable, zero_start
-from nn.claims.result import Check, Result
+from nn.claims.result import Result
 
-__all__ = ["CLAIMS", "Check", "Result", "listing", "run", "run_with_progress", "table"]
+__all__ = ["CLAIMS", "Result", "listing", "run", "run_with_progress", "table"]
 
 CLAIMS: dict[str, Callable[[int], Result]] = {
     "progress": progress,

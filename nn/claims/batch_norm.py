@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import log
 from random import Random
+from statistics import fmean, pstdev
 from typing import Any
 
-from autograd.modes import no_grad
-from nn.activations import Sigmoid, Tanh
-from nn.claims.fitting import fit, generator, mean, spread
-from nn.claims.result import Judgement, Result, bars, claim, curves
+from nn.claims.fitting import fit, generator, spread
+from nn.claims.result import Judgement, Result, claim, curves
 from nn.data import Dataset, moons
-from nn.evaluation import evaluate
+from nn.evaluation import evaluate, numbers_of, outputs_of
 from nn.init import Matrix, xavier_uniform
 from nn.layers import MLP, Linear
 from nn.losses import binary_cross_entropy, mean_loss
-from nn.module import evaluating, flatten, lift
+from nn.module import flatten
 from nn.normalisation import BatchNorm, calibrate
 from nn.optim import gradient_norm
-from nn.plots import GREY
+from nn.plots import GREY, finish, style
 
 SCALES = (0.01, 0.1, 1.0, 10.0, 100.0)
 RATES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
@@ -38,8 +37,8 @@ def shift(seed: int = 0) -> Result:
         for _ in range(12):
             fit(model, data, 0.3, 1, 10, rng)
             columns.append(_read_by_last(model, data.X))
-        first = [(mean(z), mean([(x - mean(z)) ** 2 for x in z]) ** 0.5) for z in columns[0]]
-        found.append([mean([abs(mean(z) - m) / s for z, (m, s) in zip(units, first)]) for units in columns])
+        first = [(fmean(z), pstdev(z)) for z in columns[0]]
+        found.append([fmean([abs(fmean(z) - m) / s for z, (m, s) in zip(units, first)]) for units in columns])
     return shift_result(found)
 
 
@@ -59,15 +58,10 @@ def shift_result(moved: Both) -> Judgement:
 
 def _read_by_last(model: MLP, X: list[list[float]]) -> list[list[float]]:
     """The inputs of the last hidden activation, one list for each unit."""
-    layers = model.net.layers
-    if any(isinstance(layer, BatchNorm) for layer in layers):
+    if any(isinstance(layer, BatchNorm) for layer in model.net):
         calibrate(model, X)  # training takes the batch's statistics, and does not notice
-    last = max(i for i, layer in enumerate(layers) if isinstance(layer, (Tanh, Sigmoid)))
-    with evaluating(model), no_grad():
-        values = [lift(x) for x in X]
-        for layer in layers[:last]:
-            values = layer.forward_batch(values)
-    return [[x.data for x in unit] for unit in zip(*values)]
+    below = model.net[:-2]  # without this activation and the output layer
+    return [list(unit) for unit in zip(*numbers_of(outputs_of(below, X)))]
 
 
 def scale(seed: int = 0) -> Result:
@@ -135,7 +129,7 @@ def _losses(
     for k in range(3):
         model = MLP(2, sizes, rng=generator(seed, "weights", k), **options)
         found.append(fit(model, data, rate, epochs, batch_size, generator(seed, "order", k)))
-    return [mean(column) for column in zip(*found)]
+    return [fmean(column) for column in zip(*found)]
 
 
 def higher_rates(seed: int = 0) -> Result:
@@ -197,7 +191,7 @@ def less_dropout(seed: int = 0) -> Result:
             if batch_norm:
                 calibrate(model, data.X)
             losses.append([evaluate(model, binary_cross_entropy, part)[0] for part in (data, unseen)])
-        means.append([mean(column) for column in zip(*losses)])
+        means.append([fmean(column) for column in zip(*losses)])
     return less_dropout_result(list(kinds), *map(list, zip(*means)))
 
 
@@ -206,6 +200,12 @@ def less_dropout_result(names: list[str], training: list[float], held_back: list
     """Losses on training and on held-back data for four networks: plain, dropout, batch normalisation, both."""
     plain, dropout, normalised, both = held_back
     saved, saved_with = plain - dropout, normalised - both
+
+    def draw(axes: Any) -> None:
+        for k, (losses, label) in enumerate(((training, "training"), (held_back, "held back"))):
+            axes.plot(names, losses, **style(k, linestyle="none", markersize=9), label=label)
+        finish(axes, "", "loss at the end", ylim=(0, None))
+
     return (
         "loss of 2-16-1 on 30 noisy moons and on 300 held back, dropout .5, batch normalisation, means of 4",
         {
@@ -215,5 +215,5 @@ def less_dropout_result(names: list[str], training: list[float], held_back: list
             f"dropout alone saves {saved:+.2f} of the plain loss": dropout < plain - 0.01,
             f"dropout saves {saved:+.2f} without, {saved_with:+.2f} with it": saved_with < 0.5 * saved,
         },
-        bars(names, {"training": training, "held back": held_back}, "", "loss at the end"),
+        draw,
     )

@@ -1,25 +1,31 @@
-"""Claims about the way down: progress before the whole set is seen, noise, and rates that decay."""
+"""Claims about the way down: progress before the whole set is seen, noise, rates that decay, and zigzag."""
 
 from __future__ import annotations
 
 from itertools import combinations, pairwise
+from math import dist, fsum
+from statistics import fmean, pvariance
 from typing import Any
 
-from autograd.functions import mean as mean_of_values
-from autograd.number_systems import floats
+from autograd.functions import mean
 from autograd.value import Value
-from nn.claims.fitting import generator, gradient, mean, spread
+from nn.claims.fitting import generator, gradient, spread
 from nn.claims.result import Judgement, Result, claim, curves
 from nn.data import batches, moons
 from nn.evaluation import evaluate
-from nn.layers import MLP
-from nn.losses import binary_cross_entropy
+from nn.init import zero
+from nn.layers import MLP, Linear
+from nn.losses import binary_cross_entropy, half_squared_error, mean_loss
 from nn.optim import SGD, Schedule, exponential, inverse_time
 from nn.plots import GREY, finish, style
+from nn.preprocessing import ZeroCenter
 from nn.training import Training
 
 SIZES = (1, 10, 100)
 RATES = (0.03, 0.1, 0.3, 1.0, 3.0)
+N, M = 3, 10  # inputs of a neuron; examples of a mini-batch
+
+Steps = list[tuple[float, float]]  # (w₁, w₂) after each step
 
 
 def progress(seed: int = 0) -> Result:
@@ -28,7 +34,7 @@ def progress(seed: int = 0) -> Result:
     training = _moons_training(seed, 1, 1.0)
     every = [gradient(training, [i]) for i in range(SIZES[-1])]
     whole = gradient(training, range(SIZES[-1]))
-    difference = max(abs(mean(column) - g) for column, g in zip(zip(*every), whole))
+    difference = max(abs(fmean(column) - g) for column, g in zip(zip(*every), whole))
     evaluations = list(range(0, 5 * SIZES[-1] + 1, 10))
     return progress_result(evaluations, [losses for (_, losses), _ in found], [rate for _, rate in found], difference)
 
@@ -89,7 +95,7 @@ def _descend(seed: int, size: int, rate: float, epochs: int = 5) -> tuple[float,
             training.step(X, y)
             if (evaluated + size) % 10 == 0:
                 losses.append(loss())
-    return mean(losses), losses
+    return fmean(losses), losses
 
 
 def settling(seed: int = 0) -> Result:
@@ -134,7 +140,7 @@ def _two_examples(rate: float | Schedule, batch: bool = False, steps: int = 200)
     for t in range(steps):
         examples = (0.0, 2.0) if batch else ((0.0, 2.0)[t % 2],)
         optimizer.zero_grad()
-        mean_of_values([0.5 * (w - x) ** 2 for x in examples]).backward()
+        mean([0.5 * (w - x) ** 2 for x in examples]).backward()
         optimizer.step()
         path.append(w.data)
     return path
@@ -147,17 +153,17 @@ def batch_noise(seed: int = 0) -> Result:
         gradients = []
         for batch in combinations((0.0, 1.0, 2.0, 3.0), m):
             w.grad = 0.0
-            mean_of_values([0.5 * (w - x) ** 2 for x in batch]).backward()
+            mean([0.5 * (w - x) ** 2 for x in batch]).backward()
             gradients.append(w.grad)
-        means.append(mean(gradients))
-        variances.append(_variance(gradients))
+        means.append(fmean(gradients))
+        variances.append(pvariance(gradients))
     training, rng, sizes = _moons_training(seed, 1, 1.0), generator(seed, "batches"), [1, 2, 5, 10, 20, 50]
     every = [gradient(training, [i]) for i in range(SIZES[-1])]  # a batch's gradient is the mean of these (C2)
     noise = []
     for m in sizes:
         chosen = [next(batches(SIZES[-1], m, rng)) for _ in range(200)]
-        found = [[mean(column) for column in zip(*(every[i] for i in batch))] for batch in chosen]
-        noise.append(floats.sum(_variance(column) for column in zip(*found)))
+        found = [[fmean(column) for column in zip(*(every[i] for i in batch))] for batch in chosen]
+        noise.append(fsum(pvariance(column) for column in zip(*found)))
     return batch_noise_result(means, variances, sizes, noise)
 
 
@@ -190,6 +196,83 @@ def batch_noise_result(means: list[float], variances: list[float], sizes: list[i
     )
 
 
-def _variance(numbers: Any) -> float:
-    mu = mean(numbers)
-    return mean([(x - mu) ** 2 for x in numbers])
+def all_positive(seed: int = 0) -> Result:
+    """D4: one neuron, the same examples as they are and zero-centred."""
+    rng = generator(seed, "inputs")
+    X = [[rng.uniform(0.0, 1.0) for _ in range(N)] for _ in range(200)]
+    y = [x[0] - x[1] + rng.gauss(0.0, 0.1) for x in X]
+    neuron = Linear(N, 1, init=zero)  # δ = −y, of either sign
+    signs = [_signs(neuron, [x], [t]) for x, t in zip(X, y)]
+    centred = {_signs(neuron, [x], [t])[:N] for x, t in zip(ZeroCenter().fit_transform(X), y)}
+    in_batches = [_signs(neuron, [X[i] for i in b], [y[i] for i in b]) for b in batches(200, M, rng)]
+    return all_positive_result(
+        positive=len({s[:N] for s in signs}),
+        centred=len(centred),
+        against_delta=sum(any(sign != s[N] for sign in s[:N]) for s in signs),
+        mixed=fmean([float(len(set(s[:N])) > 1) for s in in_batches]),
+        zigzag=_path(seed, False),
+        straight=_path(seed, True),
+    )
+
+
+@claim("D4", "If all inputs are positive, the gradients on w are all positive or all negative")
+def all_positive_result(
+    positive: int, centred: int, against_delta: int, mixed: float, zigzag: Steps, straight: Steps
+) -> Judgement:
+    """The signs of ∂L/∂w_k of one neuron, and the path of two weights through training.
+
+    positive, centred   how many of the 2³ sign patterns one example gave, for inputs in [0, 1] and zero-centred
+    against_delta       examples of which a derivative has not the sign of δ
+    mixed               share of mini-batches of positive inputs whose derivatives differ in sign
+    zigzag, straight    (w₁, w₂) after each of the steps of SGD with positive and with centred inputs
+    """
+    detour, centred_detour = (
+        fsum(map(dist, path, path[1:])) / max(dist(path[0], path[-1]), 1e-12) for path in (zigzag, straight)
+    )
+
+    def draw(axes: Any) -> None:
+        for k, (path, label) in enumerate(((zigzag, "positive inputs"), (straight, "zero-centred inputs"))):
+            axes.plot(*zip(*path), **style(k, linewidth=1), label=label)
+        axes.plot([1.0], [-1.0], "*", color="black", markersize=14, label="what is to be learned")
+        axes.set_aspect("equal", adjustable="datalim")
+        finish(axes, "w₁", "w₂")
+
+    return (
+        f"signs of ∂L/∂w of a neuron of {N} inputs, 200 examples, batches of {M}; SGD from (0, 0) to (1, −1): "
+        f"{len(zigzag) - 1} steps",
+        {
+            f"one example: {positive} of {2**N} patterns, {against_delta} against the sign of δ": (
+                positive == 2 and against_delta == 0
+            ),
+            f"zero-centred: {centred} patterns": centred > 2,
+            f"way / straight line {detour:.1f} for positive, {centred_detour:.1f} for centred inputs": (
+                detour > 1.2 * centred_detour
+            ),
+            f"{mixed:.0%} of batches of {M} (mixed δ) have both signs": mixed == 0.0,
+        },
+        draw,
+    )
+
+
+def _signs(neuron: Linear, X: list[list[float]], y: list[float]) -> tuple[int, ...]:
+    """Of ∂L/∂w_1 …, and last of ∂L/∂b, which for one example is δ."""
+    neuron.zero_grad()
+    mean_loss(half_squared_error, neuron.batch(X), y).backward()
+    return tuple((p.grad > 0.0) - (p.grad < 0.0) for p in (*neuron.W[0], *neuron.b))
+
+
+def _path(seed: int, centre: bool) -> Steps:
+    """(w₁, w₂) while a neuron learns x₁ − x₂, one example at a time."""
+    rng = generator(seed, "path")
+    X = [[rng.uniform(0.0, 2.0) for _ in range(2)] for _ in range(60)]
+    y = [x[0] - x[1] for x in X]
+    X = ZeroCenter().fit_transform(X) if centre else X
+    neuron = Linear(2, 1)
+    neuron.load_state_dict({"W": [[0.0, 0.0]], "b": [0.0]})
+    optimizer, path = SGD(neuron.parameters(), 0.3), [(0.0, 0.0)]
+    for x, t in zip(X, y):
+        optimizer.zero_grad()
+        half_squared_error(neuron(x), t).backward()
+        optimizer.step()
+        path.append((neuron.W[0][0].data, neuron.W[0][1].data))
+    return path

@@ -5,12 +5,13 @@ from __future__ import annotations
 from itertools import product
 from math import log, prod
 from random import Random
+from statistics import fmean
 from typing import Any
 
 from autograd.modes import no_grad
 from autograd.number_systems import floats
-from nn.claims.fitting import fit, generator, mean
-from nn.claims.result import Judgement, Result, bars, claim
+from nn.claims.fitting import fit, generator
+from nn.claims.result import Judgement, Result, claim, curves
 from nn.data import moons
 from nn.evaluation import evaluate
 from nn.layers import MLP, Linear, Sequential
@@ -55,7 +56,7 @@ def redundancy(seed: int = 0) -> Result:
             fit(model, data, 0.01, 1, 10, order, adam=True)
         groups[2].append(model)
     without, dropped, stopped = ([rises(model) for model in group] for group in groups)
-    losses = [mean([loss_of(model) for model in group]) for group in groups[:2]]
+    losses = [fmean([loss_of(model) for model in group]) for group in groups[:2]]
     return redundancy_result(without, dropped, stopped, *losses)
 
 
@@ -70,9 +71,11 @@ def redundancy_result(
     loss_without, loss_dropped the networks' losses with all units, means
     """
     groups = (without, dropped, stopped)
-    rise, rise_dropped, rise_stopped = (mean([mean(rises) for rises in networks]) for networks in groups)
-    worst, worst_dropped, worst_stopped = (mean([rises[0] for rises in networks]) for networks in groups)
+    rise, rise_dropped, rise_stopped = (fmean([fmean(rises) for rises in networks]) for networks in groups)
+    worst, worst_dropped, worst_stopped = (fmean([rises[0] for rises in networks]) for networks in groups)
     labels = ("without dropout", "with dropout, p = .5", "without, stopped at the same loss")
+    xlabel = "hidden unit removed, from the one that is missed most"
+    means = [[fmean(column) for column in zip(*networks)] for networks in groups]
     return (
         f"rise of the loss when each of {UNITS} hidden relus is removed in turn, moons, {len(without)} networks "
         f"each, p = 0 and .5 (whole: {loss_without:.3f}, {loss_dropped:.3f}), and p = 0 stopped at the latter's loss",
@@ -83,13 +86,7 @@ def redundancy_result(
                 rise_dropped < 0.9 * rise_stopped and worst_dropped < 0.9 * worst_stopped
             ),
         },
-        bars(
-            [str(k + 1) for k in range(UNITS)],
-            {label: [mean(column) for column in zip(*networks)] for label, networks in zip(labels, groups)},
-            "hidden unit removed, from the one that is missed most",
-            "rise of the training loss (mean)",
-            numbers=False,
-        ),
+        curves(range(1, UNITS + 1), labels, means, xlabel, "rise of the training loss (mean)"),
     )
 
 
@@ -115,7 +112,7 @@ def ensemble(seed: int = 0) -> Result:
     evaluated = Sequential(Dropout(0.5), unit).eval()(x)[0].data
     on, off = ([floats.sigmoid(sign * z) ** (1 / 8) for z in outputs] for sign in (1.0, -1.0))
     geometric = prod(on) / (prod(on) + prod(off))
-    arithmetic = mean([floats.sigmoid(z) for z in outputs])
+    arithmetic = fmean([floats.sigmoid(z) for z in outputs])
     return ensemble_result(outputs, evaluated, arithmetic, geometric, floats.sigmoid(evaluated), *_thinned(seed))
 
 
@@ -130,7 +127,7 @@ def ensemble_result(
     arithmetic, geometric   means of σ(outputs), the second normalised; sigma: σ(evaluated)
     members, average, whole losses: of each of the 2⁶ thinned networks, of their mean output, of the evaluation pass
     """
-    middle, typical = mean(outputs), mean(members)
+    middle, typical = fmean(outputs), fmean(members)
     losses = ((typical, "mean of the members' losses"), (average, "loss of their mean output"))
 
     def draw(axes: Any) -> None:
@@ -169,9 +166,9 @@ def _thinned(seed: int, units: int = 6) -> tuple[list[float], float, float]:
             probabilities.append([floats.sigmoid(z.data) for z in model.batch(data.X)])
     right = [[p if y else 1.0 - p for p, y in zip(row, data.y)] for row in probabilities]
     members = [_loss(row) for row in right]
-    average = _loss([mean(column) for column in zip(*right)])
+    average = _loss([fmean(column) for column in zip(*right)])
     return members, average, evaluate(model, binary_cross_entropy, data)[0]
 
 
 def _loss(right: list[float]) -> float:
-    return mean([-log(max(p, 1e-300)) for p in right])
+    return fmean([-log(max(p, 1e-300)) for p in right])

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from math import inf, isfinite
 from random import Random
 
-from autograd.number_systems import floats
 from nn.data import Dataset
 from nn.losses import binary_cross_entropy
 from nn.module import Module
@@ -46,11 +45,6 @@ def gradient(training: Training, indices: Sequence[int]) -> list[float]:
     training.step(X, y)
     training.model.load_state_dict(before)
     return [p.grad for p in training.optimizer.parameters]
-
-
-def mean(numbers: Sequence[float]) -> float:
-    """1/n Σ x."""
-    return floats.sum(numbers) / len(numbers)
 
 
 def spread(numbers: Sequence[float]) -> float:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 from math import hypot
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
-from nn.claims.fitting import fit, generator, mean, spread
+from nn.claims.fitting import fit, generator, spread
 from nn.claims.result import Judgement, Result, claim, curves
 from nn.data import spirals, xor
 from nn.evaluation import accuracy
@@ -135,7 +135,7 @@ def architecture(seed: int = 0) -> Result:
             model = MLP(2, [width] * depth + [1], rng=generator(seed, "weights", k))
             fit(model, data, 0.03, 25, 10, generator(seed, "order", k), adam=True)
             found.append((accuracy(model, data), accuracy(model, unseen)))
-        return [mean(column) for column in zip(*found)]
+        return [fmean(column) for column in zip(*found)]
 
     rows = [zip(*(shares(depth, width) for width in WIDTHS)) for depth in DEPTHS]
     training, held_back = ([list(row) for row in table] for table in zip(*rows))
@@ -149,7 +149,7 @@ def architecture_result(training: list[list[float]], held_back: list[list[float]
     for by in ("width", "depth"):
         for word, shares in (("training", training), ("held-back", held_back)):
             columns = list(zip(*shares)) if by == "width" else [row[1:] for row in shares]
-            first, last = mean(columns[0]), mean(columns[-1])
+            first, last = fmean(columns[0]), fmean(columns[-1])
             checks[f"{by}: {word} {first:.0%} → {last:.0%}"] = last > first + 0.03
 
     def draw(axes: Any) -> None:

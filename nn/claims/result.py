@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from inspect import signature
 from pathlib import Path
-from typing import Any, NamedTuple, ParamSpec
+from typing import Any, ParamSpec
 
 from nn.plots import finish, new_figure, style, write_png
 
 P = ParamSpec("P")
 Draw = Callable[[Any], None]  # on matplotlib's axes
 Judgement = tuple[str, dict[str, bool], Draw]  # what was measured; each part of the claim in words, and if it holds
-
-
-class Check(NamedTuple):
-    """One part of a claim: what was found, in words with its number, and whether it is what the claim says."""
-
-    found: str
-    holds: bool
 
 
 @dataclass(frozen=True)
@@ -31,7 +24,7 @@ class Result:
     row         of the lecture: C for training, D for dropout, preprocessing and batch normalisation
     statement   the claim in words
     measured    what was measured, on what
-    checks      the parts of the claim, each judged by the numbers
+    checks      the parts of the claim: what was found, in words with its number, and whether it is as said
     draw        draws the numbers on matplotlib's axes
     numbers     by name; each can be read as an attribute too: ``result.losses``
     """
@@ -39,7 +32,7 @@ class Result:
     row: str
     statement: str
     measured: str
-    checks: list[Check]
+    checks: dict[str, bool]
     draw: Draw = field(compare=False, repr=False)
     numbers: dict[str, Any]
 
@@ -52,14 +45,15 @@ class Result:
     @property
     def word(self) -> str:
         """``borne out``, ``partly borne out`` or ``not borne out``."""
-        right = sum(check.holds for check in self.checks)
-        return "borne out" if right == len(self.checks) else "partly borne out" if right else "not borne out"
+        holds = self.checks.values()
+        return "borne out" if all(holds) else "partly borne out" if any(holds) else "not borne out"
 
     @property
     def verdict(self) -> str:
         """The word with its numbers; what does not hold comes first."""
-        holds = "; ".join(check.found for check in self.checks if check.holds)
-        fails = "; ".join(check.found for check in self.checks if not check.holds)
+        holds, fails = (
+            "; ".join(found for found, is_so in self.checks.items() if is_so == said) for said in (True, False)
+        )
         return f"{self.word}: " + ". As said: ".join(filter(None, [fails and f"not as said: {fails}", holds]))
 
     def plot(self, where: str | os.PathLike[str] | Any) -> None:
@@ -81,8 +75,7 @@ def claim(row: str, statement: str) -> Callable[[Callable[P, Judgement]], Callab
         @wraps(judge)
         def result(*args: P.args, **kwargs: P.kwargs) -> Result:
             numbers = signature(judge).bind(*args, **kwargs).arguments
-            measured, checks, draw = judge(*args, **kwargs)
-            return Result(row, statement, measured, [Check(*check) for check in checks.items()], draw, numbers)
+            return Result(row, statement, *judge(*args, **kwargs), numbers)
 
         return result
 
@@ -111,27 +104,5 @@ def curves(
             axes.plot(x[: len(y)], y, **style(k, markevery=every[k] if every else None), label=label)
         more(axes)
         finish(axes, xlabel, ylabel, **settings)
-
-    return draw
-
-
-def bars(
-    groups: Sequence[str], series: Mapping[str, Sequence[float]], xlabel: str, ylabel: str, numbers: bool = True
-) -> Draw:
-    """A function that draws bars side by side, hatched so that they can be told apart without colour."""
-
-    def draw(axes: Any) -> None:
-        width = 0.8 / len(series)
-        for k, (label, heights) in enumerate(series.items()):
-            places = [g + (k - (len(series) - 1) / 2) * width for g in range(len(groups))]
-            drawn = axes.bar(
-                places, heights, width * 0.92, label=label, color=style(k)["color"], hatch=("", "//", "..", "xx")[k],
-                edgecolor="white",
-            )  # fmt: skip
-            if numbers:
-                axes.bar_label(drawn, fmt="{:.2g}", fontsize="x-small")
-        axes.set_xticks(range(len(groups)), groups)
-        axes.margins(y=0.15)
-        finish(axes, xlabel, ylabel)
 
     return draw
