@@ -19,7 +19,7 @@ from random import Random
 from typing import Any, NamedTuple
 from unicodedata import normalize
 
-from autograd.errors import called, clipped
+from autograd.errors import called, shown
 from autograd.text import counted
 from nn.data import Dataset, Split, split
 
@@ -68,7 +68,7 @@ class Table(NamedTuple):
 
     def place(self, row: int, name: str) -> str:
         """Where a cell stands and what it holds, for a message."""
-        return f"row {row} of the file, column {_shown(name)} is {_shown(self.written.at[row, name])}"
+        return f"row {row} of the file, column {shown(name)} is {shown(self.written.at[row, name])}"
 
 
 class Column(NamedTuple):
@@ -194,7 +194,7 @@ def read_table(
         raise ValueError(f"{path}: column {unnamed[-1]} has no name; the first row needs to name each column")
     if not frame.columns.is_unique:
         name = frame.columns[frame.columns.duplicated()][0]
-        raise ValueError(f"{path} has two columns named {_shown(name)}: each needs a name of its own")
+        raise ValueError(f"{path} has two columns named {shown(name)}: each needs a name of its own")
     frames = frame.mask(frame.isin(["", *(na_values or ())])), frame
     table = Table(*frames, sep, decimal or (".", ",")[thousands == "."], thousands or "")
     return table if decimal or thousands or sep == "," else table._replace(decimal=_decimal(table))
@@ -250,10 +250,6 @@ def read_split(
     schema = schema._replace(columns=columns, counting=[""] * ("" in frame.columns) + counting * (len(frame) > 2))
     data = Dataset(schema.examples(table)[0], y, classes, schema.features)
     return Split(*map(data.take, parts)), schema
-
-
-def _shown(text: str) -> str:
-    return repr(clipped(text, 40))
 
 
 def _few(names: Iterable[str]) -> str:
@@ -334,7 +330,7 @@ def _holds_text(table: Table, name: str, remedy: str) -> bool:
     mixed = len(numbers) and (len(text) < len(numbers) or text.nunique() < numbers.nunique())
     slips = text if mixed else text[text.str.fullmatch(LIKE_A_NUMBER)]
     if len(slips):
-        place, cell = table.place(slips.index[0], name), _shown(slips.iloc[0])
+        place, cell = table.place(slips.index[0], name), shown(slips.iloc[0])
         rule = f"not a number such as 1234{table.decimal}5 (--decimal, --thousands)"
         raise ValueError(f"{place}, {rule}: mend it, call it missing (--na-values {cell}), {remedy}")
     return len(text) > 0

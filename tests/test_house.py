@@ -154,7 +154,7 @@ def python(*arguments, cwd):
 def test_the_engine_needs_the_standard_library_alone(tmp_path):
     code = """
 import sys
-blocked = "graphviz matplotlib numpy pygraphviz safetensors sklearn sympy tqdm".split()
+blocked = "graphviz matplotlib numpy pandas pygraphviz safetensors sklearn sympy tqdm".split()
 sys.modules.update(dict.fromkeys(blocked))  # None there: the import raises ImportError
 from autograd import Value, grad, gradcheck, log, named, product
 x, y = Value(2.0), Value(3.0)
