@@ -311,9 +311,10 @@ def _judge_rate(losses: Sequence[float], layers: Sequence[Sequence[LayerRecord]]
     limit = 1.5 * max(facts.loss, facts.silence) / max(1.0 - facts.dropout, 0.25)  # dropout makes noise
     is_high = last > max(1.1 * first, 0.1 * floor) or most > limit
     is_high = is_high or (last > 0.5 * first and (rose > 1.0 / 3.0 or late > 0.2))
+    is_tiny = abs(facts.loss - facts.silence) < 0.05 * facts.silence  # first weights change by more than themselves
     is_stuck, was_stuck = _is_stuck(layers[-1], MOST_SATURATED), _is_stuck(facts.start, FIRST_SATURATED)
     is_slow = change < 0.01 or (change < 0.04 and half - last > 0.35 * (first - half) > 0.0)
-    if facts.blew_up or ((is_high or (change > 2.5 and is_stuck)) and not was_stuck):
+    if facts.blew_up or ((is_high or (change > 2.5 and is_stuck and not is_tiny)) and not was_stuck):
         what = f"numbers overflowed in epoch {facts.blew_up}, " if facts.blew_up else ""
         what += f"the loss went from {first:.3g} over {most:.3g} to {last:.3g} and rose in {rose:.0%} of the epochs"
         yield Verdict("learning rate too high", most, f"{what}: lower the learning rate, or let it decay")

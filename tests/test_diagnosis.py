@@ -111,6 +111,14 @@ def test_units_that_a_high_learning_rate_killed_are_named_after_it(rate, activat
     )
 
 
+@pytest.mark.parametrize("size", [0.1, 0.01])
+def test_small_first_weights_that_grow_are_no_high_learning_rate(size):
+    def init(n_in, n_out, rng):
+        return [[rng.gauss(0.0, size) for _ in range(n_in)] for _ in range(n_out)]
+
+    assert names(diagnosed(moons(60, rng=Random(0)), [16, 1], init=init, epochs=25)) == ["healthy"]
+
+
 @pytest.mark.parametrize("rate", [1e-4, 1e-6])
 def test_weights_that_hardly_move_are_a_low_learning_rate(rate):
     assert names(diagnosed(moons(60, rng=Random(0)), rate=rate))[0] == "learning rate too low"
