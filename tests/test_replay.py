@@ -1429,8 +1429,8 @@ def one_level_too_low(find_levels):
 
 
 def rows_that_forget_their_order(find_rows):
-    def faulty(fused, size):
-        rows = find_rows(fused, size)
+    def faulty(fused):
+        rows = find_rows(fused)
         return rows._replace(w=rows.w[::-1].copy())
 
     return faulty

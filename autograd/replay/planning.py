@@ -39,7 +39,7 @@ class Plan:
         for nodes in inputs:
             declared[nodes] = True
         self.fused = fuse(flat, is_parameter)
-        self.rows = find_rows(self.fused, size)
+        self.rows = find_rows(self.fused)
         self.memory = Memory(size, size)
         self.groups: list[Group] = []
         self.whole: set[int] = set()  # tensors of matrix products, and of what was computed from all of one
