@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import zip_longest
-from math import isfinite
+from math import isclose, isfinite
 
 from autograd.errors import called, names_of, situation
 from autograd.graph import topological_order
@@ -31,11 +31,8 @@ def check_same(root: Value, number_of: Callable[[Value], float], fresh: Value) -
             off[i] = _rounding(other, [off[place_again[p]] for p in other.parents])
             if [place[p] for p in node.parents] == [place_again[p] for p in other.parents]:
                 number, expected = number_of(node), other.data
-                if (
-                    number == expected
-                    or abs(number - expected) <= off[i]
-                    or (number != number and expected != expected)
-                ):
+                both_nan = number != number and expected != expected
+                if both_nan or isclose(number, expected, rel_tol=0.0, abs_tol=off[i]):
                     continue
         raise ValueError(
             f"{_told(node, number_of)} in the program and {_told(other, lambda x: x.data)} in the fresh graph: "

@@ -47,17 +47,14 @@ class Flat:
         found: list[int] = self.parents[self.start[i] : self.start[i + 1]].tolist()
         return found
 
-    def made_by(self, *names: str) -> Bools:
-        """Which nodes an entry of the package's own table, called one of the names, has made."""
-        from autograd import primitives
-
-        wanted = [getattr(primitives, name) for name in names]
-        return np.array([operation in wanted for operation in self.operations], dtype=bool)[self.code]
+    def made_by(self, *entries: Primitive) -> Bools:
+        """Which nodes one of these entries of the table has made."""
+        return np.array([operation in entries for operation in self.operations], dtype=bool)[self.code]
 
     @cached_property
     def is_constant(self) -> Bools:
         """Which nodes are numbers in an expression."""
-        return np.array([operation is CONSTANT_NUMBER for operation in self.operations], dtype=bool)[self.code]
+        return self.made_by(CONSTANT_NUMBER)
 
 
 def flatten(root: Value, leaves: Iterable[Value] = ()) -> Flat:

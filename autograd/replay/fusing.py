@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from autograd import primitives
 from autograd.replay.flattening import Bools, Flat, Ints
 
 PLAIN, PRODUCT, SUM, FUSED = 0, 1, 2, -1
@@ -49,7 +50,8 @@ class Fused(NamedTuple):
 def fuse(flat: Flat, is_weight: Bools) -> Fused:
     """Find the sums; of two factors the one that is a weight becomes w, else the one that was written first."""
     size, owner, parents = len(flat.nodes), flat.owner, flat.parents
-    adds, muls, dots = flat.made_by("add", "sum"), flat.made_by("mul"), flat.made_by("dot", "affine")
+    adds, muls = flat.made_by(primitives.add, primitives.sum), flat.made_by(primitives.mul)
+    dots = flat.made_by(primitives.dot, primitives.affine)
     consumer = np.full(size, -1)
     consumer[parents] = owner
     alone = (np.bincount(parents, minlength=size) == 1) & adds[consumer]  # used once, by an addition

@@ -38,14 +38,10 @@ def strided(index: Ints) -> Strided | None:
     """
     if not index.size:
         return None
-    offset, steps = int(index.flat[0]), []
-    expected = np.full((1,) * index.ndim, offset)
-    for axis, n in enumerate(index.shape):
-        second = tuple(1 if other == axis else 0 for other in range(index.ndim))
-        steps.append(int(index[second]) - offset if n > 1 else 0)
-        along = np.arange(n) * steps[-1]
-        expected = expected + along.reshape([-1 if other == axis else 1 for other in range(index.ndim)])
-    return Strided(offset, tuple(steps)) if np.array_equal(expected, index) else None
+    offset = int(index.flat[0])
+    steps = tuple(int(index.take(1, axis).flat[0]) - offset if n > 1 else 0 for axis, n in enumerate(index.shape))
+    expected = offset + sum(np.ix_(*(step * np.arange(n) for step, n in zip(steps, index.shape))))
+    return Strided(offset, steps) if np.array_equal(expected, index) else None
 
 
 def is_finite(array: Array) -> bool:
