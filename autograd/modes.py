@@ -21,6 +21,7 @@ class no_grad:
     It holds for this thread or asyncio task, and for tasks that are started inside it, until it is left. A generator
     shares the context of its caller: what is inside when it yields is inside for the caller too, until it goes on.
 
+    >>> from autograd import Value
     >>> x = Value(3.0)
     >>> with no_grad():
     ...     y = x * x

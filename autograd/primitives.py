@@ -254,6 +254,7 @@ def primitive(
 def identity(n, x):
     """The value itself, as a node of its own: the slide's ``x = r``.
 
+    >>> from autograd import Value
     >>> r = Value(2.0, "r")
     >>> (+r) is r, (+r).data
     (False, 2.0)
@@ -271,6 +272,7 @@ def neg(n, x):
 def exp(n, x):
     """eˣ, its own derivative.
 
+    >>> from autograd import Value
     >>> exp(Value(0.0)).data
     1.0
     """
@@ -369,6 +371,7 @@ def tanh(n, z):
 def sigmoid(n, z):
     """a = σ(z) = 1/(1 + e⁻ᶻ), with derivative a(1 − a), which is right to 4e−16: where a rounds to 1, to 0.
 
+    >>> from autograd import Value
     >>> z = Value(0.0)
     >>> a = sigmoid(z)
     >>> a.backward()
@@ -396,6 +399,7 @@ def relu(n, z):
 def log_sigmoid(n, z):
     """log σ(z) = −softplus(−z), which does not overflow; derivative σ(−z).
 
+    >>> from autograd import Value
     >>> log_sigmoid(Value(-800.0)).data
     -800.0
     """
@@ -467,6 +471,7 @@ def floor(n, x):
 def detach(n, x):
     """x, and derivative 0: the backward pass ends here. A recorded loss computes it again in each run.
 
+    >>> from autograd import Value
     >>> x = Value(3.0)
     >>> (x * detach(x)).backward()
     >>> x.grad
@@ -517,6 +522,7 @@ def power(n, x, p):
     The derivative loses log x units where p − 1 is rounded. It needs |x| ≥ 6e−309 for |p| < 1, where xᵖ⁻¹ overflows
     otherwise, and |p| < 2⁵³ for x < 0: beyond, a float does not know whether p − 1 is odd.
 
+    >>> from autograd import Value
     >>> x = Value(-2.0)
     >>> y = x ** 3
     >>> y.backward()
@@ -547,6 +553,7 @@ def pow(n, x, y):
 def atan2(n, y, x):
     """The angle of the point (x, y), in [−π, π]; derivatives x/(x² + y²) for y and −y/(x² + y²) for x.
 
+    >>> from autograd import Value
     >>> atan2(Value(1.0), Value(0.0)).local_derivatives
     (0.0, -1.0)
     """
@@ -558,6 +565,7 @@ def atan2(n, y, x):
 def heaviside(n, x, at_zero):
     """1 for x > 0, 0 for x < 0, the constant ``at_zero`` in between; derivative 0.
 
+    >>> from autograd import Value
     >>> heaviside(Value(0.0), 0.5).data
     0.5
     """
@@ -568,6 +576,7 @@ def heaviside(n, x, at_zero):
 def greater(n, x, y):
     """1 where x > y, else 0, as a node: a comparison that a recorded loss makes again in each run; derivatives 0.
 
+    >>> from autograd import Value
     >>> greater(Value(2.0), 1.0).data
     1.0
     """
@@ -582,6 +591,7 @@ def where(n, c, x, y):
     ``where(x > 0, sqrt(maximum(x, 1e-300)), 0.0)``, which guards the argument. ``x > 0`` decides once;
     ``greater(x, 0.0)`` is a node, evaluated in each run of a recorded loss.
 
+    >>> from autograd import Value
     >>> where(Value(2.0) > 1.0, Value(3.0), Value(4.0)).data
     3.0
     """
@@ -594,6 +604,7 @@ def where(n, c, x, y):
 def clamp(n, x, low, high):
     """x, but no less than ``low`` and no more than ``high``; derivative ½ at either bound, 0 where these are equal.
 
+    >>> from autograd import Value
     >>> clamp(Value(3.0), -1.0, 1.0).data
     1.0
     """
@@ -610,6 +621,7 @@ def clamp(n, x, low, high):
 def maximum(n, *x):
     """The largest of x₁ … xₙ; its derivative is 1 for the largest, and shared equally in a tie.
 
+    >>> from autograd import Value
     >>> x, y = Value(1.0), Value(1.0)
     >>> maximum(x, y).backward()
     >>> x.grad, y.grad
@@ -628,6 +640,7 @@ def minimum(n, *x):
 def hypot(n, *x):
     """√(x₁² + … + xₙ²), the length of a vector, without overflow; derivatives xᵢ/√(…), and 0 at the origin.
 
+    >>> from autograd import Value
     >>> hypot(Value(3.0), Value(4.0)).local_derivatives
     (0.6, 0.8)
     """
@@ -640,6 +653,7 @@ def hypot(n, *x):
 def sum(n, *x):
     """x₁ + … + xₙ as one node, with every derivative 1.
 
+    >>> from autograd import Value
     >>> sum([Value(1.0), 2.0, 3.0]).data
     6.0
     """
@@ -650,6 +664,7 @@ def sum(n, *x):
 def product(n, *x):
     """x₁ ⋯ xₙ as one node; the derivative for xᵢ is the product of the others.
 
+    >>> from autograd import Value
     >>> product(Value(2.0), Value(6.0), Value(3.0)).local_derivatives
     (18.0, 6.0, 12.0)
     """
@@ -663,6 +678,7 @@ def product(n, *x):
 def dot(n, *wa):
     """w₁a₁ + … + wₙaₙ of the operands w₁…wₙ, a₁…aₙ; ∂/∂wₖ = aₖ, ∂/∂aₖ = wₖ.
 
+    >>> from autograd import Value
     >>> dot([Value(1.0), Value(2.0)], [3.0, 4.0]).data
     11.0
     """
@@ -674,6 +690,7 @@ def dot(n, *wa):
 def affine(n, *wab):
     """z = w₁a₁ + … + wₙaₙ + b of w₁…wₙ, a₁…aₙ, b: one unit of a layer; ∂z/∂wₖ = aₖ, ∂z/∂aₖ = wₖ, ∂z/∂b = 1.
 
+    >>> from autograd import Value
     >>> w, a, b = [Value(1.0), Value(2.0)], [3.0, 4.0], Value(0.5)
     >>> affine(w, a, b).data
     11.5
@@ -686,6 +703,7 @@ def affine(n, *wab):
 def logsumexp(n, *z):
     """log(eᶻ¹ + … + eᶻⁿ), computed without overflow; the derivatives are the softmax of z.
 
+    >>> from autograd import Value
     >>> logsumexp(Value(1000.0), Value(1000.0)).data
     1000.6931471805599
     """
