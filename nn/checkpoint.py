@@ -7,7 +7,8 @@ top is built by the next forward pass. Each file holds the checksum of all its o
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from os import PathLike
 from pathlib import Path
@@ -21,7 +22,7 @@ if TYPE_CHECKING:  # it needs NumPy
     from nn.preprocessing import Pipeline, Preprocessor
 
 File = str | PathLike[str]
-PREPROCESSING, BEST = "preprocessing.", "best."
+PREPROCESSING, MODEL, BEST, OPTIMIZER = "preprocessing.", "model.", "best.", "optimizer."
 CHECKSUM, UNKNOWN = "sha256", "0" * 64  # which stands in its place while it is computed
 
 
@@ -46,17 +47,15 @@ def load(model: Module, path: File, part: str = "") -> None:
     Raises FileNotFoundError, or ValueError where the file is damaged, is no safetensors file or does not fit the
     model, which then keeps its numbers.
     """
-    arrays, _ = _read(path)
-    state = {name.removeprefix(part): a for name, a in arrays.items() if name.startswith(part)}
-    try:
+    with _reading(path) as (arrays, _):
+        state = _below(part, arrays)
         model.load_state_dict({name: a for name, a in state.items() if not name.startswith(PREPROCESSING)})
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{path}: {error}") from None
 
 
 def load_metadata(path: File, checked: bool = False) -> dict[str, str]:
     """The metadata that were saved with the numbers. Raises as ``load``, with ``checked`` also without a checksum."""
-    return _read(path, checked)[1]
+    with _reading(path, checked) as (_, metadata):
+        return metadata
 
 
 def load_preprocessing(path: File) -> Pipeline | None:
@@ -66,12 +65,9 @@ def load_preprocessing(path: File) -> Pipeline | None:
     """
     from nn.preprocessing import from_state
 
-    arrays, _ = _read(path)
-    state = {name.removeprefix(PREPROCESSING): a for name, a in arrays.items() if name.startswith(PREPROCESSING)}
-    try:
+    with _reading(path) as (arrays, _):
+        state = _below(PREPROCESSING, arrays)
         return from_state(state) if state else None
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{path}: {error}") from None
 
 
 def save_training(
@@ -83,11 +79,10 @@ def save_training(
     records   with False they are left out, so that the file does not grow with the epochs
     """
     state = training.state_dict(records)
-    model, best = state.pop("model"), state["best"]
-    tensors = {f"model.{name}": numbers for name, numbers in model.items()} | _fitted(preprocessing)
-    if best:
-        tensors |= {BEST + name: numbers for name, numbers in best.pop("model").items()}
-    tensors |= {f"optimizer.{i:06}": rows for i, rows in enumerate(state["optimizer"].pop("states"))}
+    tensors = _under(MODEL, state.pop("model")) | _fitted(preprocessing)
+    if state["best"]:
+        tensors |= _under(BEST, state["best"].pop("model"))
+    tensors |= {f"{OPTIMIZER}{i:06}": rows for i, rows in enumerate(state["optimizer"].pop("states"))}
     _write(path, tensors, {**(metadata or {}), "training": json.dumps(state)})
 
 
@@ -98,31 +93,30 @@ def load_training(training: Training, path: File, records: Sequence[EpochRecord]
 
     Raises FileNotFoundError, or ValueError where the file is damaged or does not fit, and changes nothing then.
     """
-    arrays, metadata = _read(path, checked=True)
-    try:
-        state = json.loads(metadata["training"])
-        parts: dict[str, dict[str, Any]] = {"model": {}, "best": {}, "optimizer": {}, "preprocessing": {}}
-        for name, array in arrays.items():
-            part, _, below = name.partition(".")
-            parts[part][below] = array.tolist()
-        state["model"] = parts["model"]
-        state["optimizer"]["states"] = [rows for _, rows in sorted(parts["optimizer"].items())]
-        if state["best"]:
-            state["best"]["model"] = parts["best"]
-    except (KeyError, ValueError, TypeError) as error:
-        raise ValueError(f"{path} is no checkpoint of a training: {type(error).__name__} {error}") from None
-    try:
+    with _reading(path, checked=True) as (arrays, metadata):
+        try:
+            state = {**json.loads(metadata["training"]), "model": _below(MODEL, arrays)}
+            state["optimizer"]["states"] = [rows for _, rows in sorted(_below(OPTIMIZER, arrays).items())]
+            if state["best"]:
+                state["best"]["model"] = _below(BEST, arrays)
+        except (KeyError, ValueError, TypeError) as error:
+            raise ValueError(f"not a checkpoint of a training: {type(error).__name__} {error}") from None
         training.load_state_dict(state if records is None else {**state, "records": records})
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
 
 
 def _fitted(preprocessing: Preprocessor | None) -> dict[str, Any]:
-    if preprocessing is None:
-        return {}
     from nn.preprocessing import Pipeline
 
-    return {PREPROCESSING + name: learned for name, learned in Pipeline(preprocessing).state_dict().items()}
+    steps = [] if preprocessing is None else [preprocessing]
+    return _under(PREPROCESSING, Pipeline(*steps).state_dict())
+
+
+def _under(part: str, state: Mapping[str, Any]) -> dict[str, Any]:
+    return {part + name: numbers for name, numbers in state.items()}
+
+
+def _below(part: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.removeprefix(part): a.tolist() for name, a in arrays.items() if name.startswith(part)}
 
 
 def _write(path: File, tensors: Mapping[str, Any], metadata: Mapping[str, str] | None) -> None:
@@ -139,18 +133,17 @@ def _with_checksum(content: bytes, old: str, new: str) -> bytes:
     return content.replace(f'"{CHECKSUM}":"{old}"'.encode(), f'"{CHECKSUM}":"{new}"'.encode(), 1)
 
 
-def _read(path: File, checked: bool = False) -> tuple[dict[str, Any], dict[str, str]]:
-    """The arrays of a file and its metadata."""
+@contextmanager
+def _reading(path: File, checked: bool = False) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
+    """The arrays of a file and its metadata; an error about what they hold names the file."""
     from safetensors import SafetensorError
     from safetensors.numpy import load as from_bytes
 
     content = Path(path).read_bytes()
     try:
         arrays = from_bytes(content)
-    except SafetensorError as error:
-        raise ValueError(f"{path} is no whole safetensors file: {error}") from None
-    except KeyError as error:
-        raise ValueError(f"{path} has numbers of the type {error}, which NumPy does not read: save float64") from None
+    except (SafetensorError, KeyError) as error:  # of a type that NumPy does not have
+        raise ValueError(f"{path} is no whole safetensors file of float64: {error}") from None
     metadata = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {})
     found = metadata.pop(CHECKSUM, None)  # other programs write none
     if found and sha256(_with_checksum(content, found, UNKNOWN)).hexdigest() != found:
@@ -160,4 +153,7 @@ def _read(path: File, checked: bool = False) -> tuple[dict[str, Any], dict[str, 
     for name, array in arrays.items():
         if array.dtype.kind != "f":
             raise ValueError(f"{path}: {name} has numbers of the type {array.dtype}: save float64")
-    return arrays, metadata
+    try:
+        yield arrays, metadata
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path}: {error}") from None

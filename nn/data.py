@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import accumulate, combinations
-from math import cos, dist, floor, inf, isfinite, pi, sin
+from math import cos, dist, floor, isfinite, pi, sin
 from operator import sub
 from random import Random
 from reprlib import repr as short
@@ -226,10 +226,8 @@ def _moved(points: list[tuple[float, float]], noise: float, rng: Random, classes
 
 def _checked(n: int, noise: float, rng: Random | int | None) -> Random:
     """The generator, if points can be made; ValueError if not."""
-    if n < 2 or not 0.0 <= noise < inf:
-        raise ValueError(
-            f"{n} points with noise {noise}: it needs at least 2 points and a finite noise of at least 0"
-        )
+    in_range("n", n, at_least=2.0, what="the number of points")
+    in_range("noise", noise, at_least=0.0)
     return generator(rng)
 
 

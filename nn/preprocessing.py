@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 Rows = list[list[float]]
 
 
-class Step(Answering, ABC):
+class Preprocessor(Answering, ABC):
     """What ``fit`` learns from training data, ``transform`` applies to any, and ``inverse_transform`` takes back.
 
     All raise ValueError for rows that are ragged, of another width or not finite, and RuntimeError before ``fit``. A
@@ -33,13 +33,13 @@ class Step(Answering, ABC):
     letter for each length, the first of length n: the width of a row.
     """
 
-    kind: ClassVar[str]  # its name on the command line and in a state
+    kind: ClassVar[str] = ""  # its name on the command line and in a state
     shapes: ClassVar[dict[str, str]]
     mark: ClassVar[str] = ""  # after the name of a feature
 
     @abstractmethod
-    def learn(self, X: Array) -> tuple[Array, ...]:
-        """The fitted attributes, in the order of ``shapes``, from X, of shape (m, n) with m ≥ 1 and finite."""
+    def learn(self, X: Array) -> None:
+        """Set the attributes of ``shapes`` from X, of shape (m, n) with m ≥ 1 and finite."""
 
     @abstractmethod
     def forward(self, X: Array) -> Array:
@@ -51,26 +51,27 @@ class Step(Answering, ABC):
 
     def fit(self, X: ArrayLike) -> Self:
         """Learn from the rows of X, the training data; returns self."""
-        rows = np.array(plain(X))
+        rows, fitted = np.array(plain(X)), deepcopy(self)
         if not len(rows):
             raise ValueError(f"{self!r} cannot learn from no examples: it needs at least one")
         with np.errstate(all="ignore"):  # what overflows is seen by its result
-            learned = dict(zip(self.shapes, self.learn(rows)))
-        for name, array in learned.items():
-            if not np.isfinite(array).all():
+            fitted.learn(rows)
+        state = fitted.state_dict()
+        for name, learned in state.items():
+            if not np.isfinite(learned).all():
                 raise ValueError(
                     f"{self!r} cannot learn from numbers so large that {name} overflows: scale them down"
                 )
-        vars(self).update(learned)
+        self.load_state_dict(state)
         return self
 
     def transform(self, X: ArrayLike) -> Rows:
         """Each row as the model is to see it."""
-        return self._apply(self.forward, X, self._width())
+        return cast("Rows", self._forward(np.array(plain(X))).tolist())
 
     def inverse_transform(self, X: ArrayLike) -> Rows:
         """Each transformed row as it was, up to what was left out."""
-        return self._apply(self.backward, X, len(self.names([""] * self._width())))
+        return cast("Rows", self._backward(np.array(plain(X))).tolist())
 
     def fit_transform(self, X: ArrayLike) -> Rows:
         """``fit(X)``, then ``transform(X)``."""
@@ -103,16 +104,22 @@ class Step(Answering, ABC):
         vars(self).update(arrays)
 
     def _width(self) -> int:
+        """How many numbers a row has; 0 where any will do."""
         first = next(iter(self.shapes))
         if first not in vars(self):
             raise RuntimeError(f"{self!r} has learned nothing yet: call fit with the training data first")
         return len(getattr(self, first))
 
-    def _apply(self, function: Callable[[Array], Array], X: ArrayLike, width: int) -> Rows:
-        rows = np.array(plain(X))
+    def _forward(self, X: Array) -> Array:
+        return self._checked(self.forward, X, self._width())
+
+    def _backward(self, Z: Array) -> Array:
+        return self._checked(self.backward, Z, len(self.names([""] * self._width())))
+
+    def _checked(self, function: Callable[[Array], Array], rows: Array, width: int) -> Array:
         if not len(rows):
-            return []
-        if rows.shape[1] != width:
+            return rows
+        if width and rows.shape[1] != width:
             raise ValueError(
                 f"{self!r} got rows of {rows.shape[1]} numbers: it needs {width}, as when it was fitted; for one "
                 "example give [x]"
@@ -122,16 +129,19 @@ class Step(Answering, ABC):
         if len(beyond := np.argwhere(~np.isfinite(result))):
             i, k = beyond[0] + 1
             raise ValueError(f"{self!r} makes a number beyond the largest float, 1.8e308, of row {i}, column {k}")
-        return cast("Rows", result.tolist())
+        return result
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
 
-class Centred(Step, ABC):
+class Centred(Preprocessor, ABC):
     """x − mean, and whatever a subclass makes of it."""
 
     mean_: Array
+
+    def learn(self, X: Array) -> None:
+        self.mean_ = X.mean(axis=0)
 
     def forward(self, X: Array) -> Array:
         return X - self.mean_
@@ -153,9 +163,6 @@ class ZeroCenter(Centred):
     shapes = {"mean_": "n"}  # noqa: RUF012  (declared as a class variable above)
     mark = " (centred)"
 
-    def learn(self, X: Array) -> tuple[Array, ...]:
-        return (X.mean(axis=0),)
-
 
 class Standardize(Centred):
     """(x − mean) / std: every feature has mean 0 and standard deviation 1 over the training data.
@@ -173,7 +180,7 @@ class Standardize(Centred):
     mark = " (standardised)"
     std_: Array
 
-    def learn(self, X: Array) -> tuple[Array, ...]:
+    def learn(self, X: Array) -> None:
         mean = X.mean(axis=0)
         farthest = np.abs(X - mean).max(axis=0)
         unit = np.where(farthest > 0.0, farthest, 1.0)  # the squares of very small numbers would all be 0
@@ -181,7 +188,7 @@ class Standardize(Centred):
         # the mean of numbers that are equal, or all but equal, is rounded, and their deviation from it is not quite 0
         rounding = 8.0 * np.finfo(np.float64).eps * np.abs(mean)
         is_constant = (X.max(axis=0) == X.min(axis=0)) | (np.isfinite(std) & (std <= rounding))
-        return np.where(is_constant, X[0], mean), np.where(is_constant, 0.0, std)
+        self.mean_, self.std_ = np.where(is_constant, X[0], mean), np.where(is_constant, 0.0, std)
 
     def forward(self, X: Array) -> Array:
         return super().forward(X) / np.where(self.std_, self.std_, 1.0)
@@ -203,13 +210,13 @@ class PrincipalComponents(Centred, ABC):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({'' if self.components is None else self.components})"
 
-    def learn(self, X: Array) -> tuple[Array, ...]:
+    def learn(self, X: Array) -> None:
         if self.components is not None and self.components > X.shape[1]:
             raise ValueError(
                 f"components = {self.components}: rows of {X.shape[1]} numbers have no more than that many"
             )
-        mean = X.mean(axis=0)
-        covariance = (X - mean).T @ (X - mean) / len(X)
+        super().learn(X)
+        covariance = (X - self.mean_).T @ (X - self.mean_) / len(X)
         if not np.isfinite(covariance).all():
             raise ValueError("the numbers are so large that their covariance overflows: scale them down first")
         eigenvalues, columns = np.linalg.eigh(covariance)
@@ -217,8 +224,9 @@ class PrincipalComponents(Centred, ABC):
         sizes = np.abs(vectors)  # of which rounding makes any one the largest where several are equal
         first = (sizes >= (1.0 - 1e-6) * sizes.max(axis=1, keepdims=True)).argmax(axis=1)
         signs = np.sign(vectors[np.arange(len(vectors)), first])  # eigenvectors have none of their own
+        self.components_ = vectors * signs[:, None]
         # rounding makes eigenvalues of 0 a little negative
-        return mean, vectors * signs[:, None], np.maximum(eigenvalues[::-1][: self.components], 0.0)
+        self.eigenvalues_ = np.maximum(eigenvalues[::-1][: self.components], 0.0)
 
     def forward(self, X: Array) -> Array:
         return super().forward(X) @ self.components_.T
@@ -270,10 +278,10 @@ class Whiten(PrincipalComponents):
         super().__init__(components)
         self.floor = in_range("floor", floor, at_least=0.0, at_most=1.0, what="a share of the largest eigenvalue")
 
-    def learn(self, X: Array) -> tuple[Array, ...]:
-        mean, components, eigenvalues = super().learn(X)
-        scales = np.sqrt(np.maximum(eigenvalues, self.floor * eigenvalues[0]))
-        return mean, components, eigenvalues, np.where(scales > 0.0, scales, 1.0)
+    def learn(self, X: Array) -> None:
+        super().learn(X)
+        scales = np.sqrt(np.maximum(self.eigenvalues_, self.floor * self.eigenvalues_[0]))
+        self.scales_ = np.where(scales > 0.0, scales, 1.0)
 
     def forward(self, X: Array) -> Array:
         return super().forward(X) / self.scales_
@@ -282,7 +290,7 @@ class Whiten(PrincipalComponents):
         return super().backward(Z * self.scales_)
 
 
-class OneHot(Step):
+class OneHot(Preprocessor):
     """A feature that names a category becomes one feature for each category: 1 for its own, 0 for the others.
 
     columns   which features, counted from 0; the others stay as they are
@@ -307,11 +315,11 @@ class OneHot(Step):
             raise ValueError(f"columns = {list(columns)}: each is given once, and counted from 0")
         self.columns = list(columns)
 
-    def learn(self, X: Array) -> tuple[Array, ...]:
+    def learn(self, X: Array) -> None:
         if max(self.columns, default=0) >= X.shape[1]:
             raise ValueError(f"columns = {self.columns}: rows of {X.shape[1]} numbers have 0 … {X.shape[1] - 1}")
         categories = [np.unique(X[:, k]) if k in self.columns else np.empty(0) for k in range(X.shape[1])]
-        return np.array([*map(len, categories)], dtype=float), np.concatenate(categories)
+        self.sizes_, self.values_ = np.array([*map(len, categories)], dtype=float), np.concatenate(categories)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         sizes, count = np.array(state.get("sizes_", [])), np.size(state.get("values_", []))
@@ -348,7 +356,7 @@ class OneHot(Step):
         return np.split(self.values_, np.cumsum(self.sizes_.astype(int))[:-1])
 
 
-class Pipeline(Answering):
+class Pipeline(Preprocessor):
     """Preprocessors one after the other; each is fitted on what those before make of the training data.
 
     >>> pipeline = Pipeline(Standardize(), PCA(components=1)).fit([[1.0, 2.0], [3.0, 4.0]])
@@ -358,38 +366,28 @@ class Pipeline(Answering):
     [[1.0, 2.0]]
     """
 
-    def __init__(self, *steps: Step | Pipeline) -> None:
-        self.steps: list[Step] = []
+    def __init__(self, *steps: Preprocessor) -> None:
+        self.steps: list[Preprocessor] = []
         for step in steps:
             if isinstance(step, Pipeline):
                 self.steps += step.steps
-            elif isinstance(step, Step):
+            elif isinstance(step, Preprocessor):
                 self.steps.append(step)
             else:
                 raise TypeError(f"a pipeline of {step!r}: it takes preprocessors, as Standardize()")
 
-    def fit(self, X: ArrayLike) -> Self:
-        """Each step in turn; where one fails, none of them changes."""
-        rows, fitted = plain(X), deepcopy(self.steps)
-        for step in fitted:
-            rows = step.fit_transform(rows)
-        self._take(fitted)
-        return self
+    def learn(self, X: Array) -> None:
+        for step in self.steps:
+            step.learn(X)
+            X = step.forward(X)
 
-    def transform(self, X: ArrayLike) -> Rows:
-        """Each row as the model is to see it."""
-        return reduce(lambda rows, step: step.transform(rows), self.steps, plain(X))
+    def forward(self, X: Array) -> Array:
+        return reduce(lambda rows, step: step._forward(rows), self.steps, X)
 
-    def inverse_transform(self, X: ArrayLike) -> Rows:
-        """Each transformed row as it was, up to what was left out."""
-        return reduce(lambda rows, step: step.inverse_transform(rows), reversed(self.steps), plain(X))
-
-    def fit_transform(self, X: ArrayLike) -> Rows:
-        """``fit(X)``, then ``transform(X)``."""
-        return self.fit(X).transform(X)
+    def backward(self, Z: Array) -> Array:
+        return reduce(lambda rows, step: step._backward(rows), reversed(self.steps), Z)
 
     def names(self, features: Sequence[str]) -> list[str]:
-        """What to call the numbers of a transformed row, given the names of the original ones."""
         return reduce(lambda names, step: step.names(names), self.steps, list(features))
 
     def state_dict(self) -> dict[str, Any]:
@@ -397,24 +395,27 @@ class Pipeline(Answering):
         return {f"{i}.{s.kind}.{name}": x for i, s in enumerate(self.steps) for name, x in s.state_dict().items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take what was learned from a ``state_dict`` of the same steps. ValueError where it does not fit."""
-        loaded = from_state(state).steps
-        theirs, ours = ([step.kind for step in steps] for steps in (loaded, self.steps))
-        if theirs != ours:
-            found = ", ".join(theirs) or "none"
-            raise ValueError(f"the state is of the steps {found}, and the pipeline has {', '.join(ours)}")
-        self._take(loaded)
+        states: dict[str, dict[str, Any]] = {}
+        for path, learned in state.items():
+            step_name, _, name = path.rpartition(".")
+            states.setdefault(step_name or path, {})[name] = learned
+        names = [f"{i}.{step.kind}" for i, step in enumerate(self.steps)]
+        if states.keys() != set(names):
+            raise ValueError(f"the state has the steps {', '.join(states)}: {self!r} needs {', '.join(names)}")
+        for steps in (deepcopy(self.steps), self.steps):  # where one does not fit, none of them changes
+            for name, step in zip(names, steps):
+                step.load_state_dict(states[name])
 
-    def _take(self, fitted: Sequence[Step]) -> None:
-        for step, new in zip(self.steps, fitted):
-            vars(step).update({name: getattr(new, name) for name in step.shapes})
+    def _width(self) -> int:
+        return self.steps[0]._width() if self.steps else 0
 
     def __repr__(self) -> str:
         return f"Pipeline({', '.join(map(repr, self.steps))})"
 
 
-Preprocessor = Step | Pipeline
-BY_NAME: dict[str, Callable[..., Step]] = {step.kind: step for step in (OneHot, PCA, Standardize, Whiten, ZeroCenter)}
+BY_NAME: dict[str, Callable[..., Preprocessor]] = {
+    step.kind: step for step in (OneHot, PCA, Standardize, Whiten, ZeroCenter)
+}
 
 
 def from_state(state: Mapping[str, Any]) -> Pipeline:
@@ -424,19 +425,13 @@ def from_state(state: Mapping[str, Any]) -> Pipeline:
     >>> from_state(fitted.state_dict()).transform([[3.0]])
     [[1.0]]
     """
-    found: dict[tuple[int, str], dict[str, Any]] = {}
-    for path, learned in state.items():
-        place, kind, name = [*path.split(".", 2), "", ""][:3]
-        if not place.isdecimal() or kind not in BY_NAME:
-            raise ValueError(f"{path!r} in the state names no step: it needs place, kind and name, 0.pca.mean_")
-        found.setdefault((int(place), kind), {})[name] = learned
-    steps = sorted(found)
-    if [place for place, _ in steps] != list(range(len(steps))):
-        named = ", ".join(f"{place}.{kind}" for place, kind in steps)
-        raise ValueError(f"the state has the steps {named}: it needs 0, 1, … without a gap, each of one kind")
-    pipeline = Pipeline(*(BY_NAME[kind]() for _, kind in steps))
-    for key, step in zip(steps, pipeline.steps):
-        step.load_state_dict(found[key])
+    kinds: dict[int, str] = {}
+    for path in state:
+        place, kind = [*path.split("."), ""][:2]
+        if place.isdecimal() and kind in BY_NAME:
+            kinds[int(place)] = kind
+    pipeline = Pipeline(*(BY_NAME[kind]() for _, kind in sorted(kinds.items())))
+    pipeline.load_state_dict(state)
     return pipeline
 
 

@@ -529,7 +529,7 @@ def test_sine_is_a_noisy_curve_that_a_seed_repeats():
     assert abs(fmean(moves)) < 5 * 0.3 / math.sqrt(2000)
     assert abs(pstdev(moves) - 0.3) < 5 * 0.3 / math.sqrt(4000)
     assert sine(5, rng=0) == sine(5, rng=Random(0)) != sine(5, rng=1)
-    with pytest.raises(ValueError, match="1 points"):
+    with pytest.raises(ValueError, match="n = 1: the number of points"):
         sine(1)
 
 
@@ -909,7 +909,7 @@ def test_no_file_is_the_systems_own_error(model, tmp_path):
         ("moons --weight-decay -1", "weight_decay = -1"),
         ("moons --learning-rate nan", "learning_rate = nan"),
         ("moons --examples 3", "3 examples"),
-        ("moons --noise -1", "noise -1"),
+        ("moons --noise -1", "noise = -1"),
         ("moons --out taken --epochs 1", "taken"),
     ],
 )

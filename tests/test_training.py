@@ -380,7 +380,7 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(spoil, words):
 def test_weights_alone_are_no_checkpoint_of_a_training(tmp_path):
     training = with_everything("sgd")
     save(training.model, tmp_path / "weights")
-    with pytest.raises(ValueError, match="weights is no checkpoint of a training"):
+    with pytest.raises(ValueError, match="weights: not a checkpoint of a training"):
         load_training(training, tmp_path / "weights")
 
 
