@@ -43,9 +43,8 @@ def naming_example(
         yield
     except ArithmeticError as error:
         found: ArithmeticError | None = error
-        if getattr(error, "node", None) is None:
-            root = graph()
-            found = None if root is None else first_anomaly(root)
+        if getattr(error, "node", None) is None and (root := graph()) is not None:
+            found = first_anomaly(root)
         node: Value | None = getattr(found, "node", None)
         if found is None or node is None:
             raise

@@ -51,7 +51,7 @@ class Preprocessor(Answering, ABC):
 
     def fit(self, X: ArrayLike) -> Self:
         """Learn from the rows of X, the training data; returns self."""
-        rows, fitted = np.array(plain(X)), deepcopy(self)
+        rows, fitted = _array(X), deepcopy(self)
         if not len(rows):
             raise ValueError(f"{self!r} cannot learn from no examples: it needs at least one")
         with np.errstate(all="ignore"):  # what overflows is seen by its result
@@ -67,11 +67,11 @@ class Preprocessor(Answering, ABC):
 
     def transform(self, X: ArrayLike) -> Rows:
         """Each row as the model is to see it."""
-        return cast("Rows", self._forward(np.array(plain(X))).tolist())
+        return cast("Rows", self._forward(_array(X)).tolist())
 
     def inverse_transform(self, X: ArrayLike) -> Rows:
         """Each transformed row as it was, up to what was left out."""
-        return cast("Rows", self._backward(np.array(plain(X))).tolist())
+        return cast("Rows", self._backward(_array(X)).tolist())
 
     def fit_transform(self, X: ArrayLike) -> Rows:
         """``fit(X)``, then ``transform(X)``."""
@@ -459,6 +459,6 @@ def one_hot(label: int, classes: int) -> list[float]:
     return [float(k == label) for k in range(classes)]
 
 
-def plain(X: ArrayLike) -> Rows:
-    """The rows as lists of floats. Raises as ``nn.data.check_rows``."""
-    return check_rows(rows_of("X", X), "example")
+def _array(X: ArrayLike) -> Array:
+    """The rows as an array. Raises as ``nn.data.check_rows``."""
+    return np.array(check_rows(rows_of("X", X), "example"))
