@@ -301,7 +301,7 @@ def _report(experiment: Experiment, folder: Path) -> None:
     name = f"{_title(experiment)}, {experiment.network}"
     title = f"{name}: test {' '.join(next(iter(measured[-1].items())))}"
     try:
-        picture(folder / PICTURES[0], model, data, training.records, title)
+        picture(folder / PICTURES[0], model, data, training.records, title, experiment.schema.target.name)
         layers_picture(folder / PICTURES[1], experiment.diagnosis.records, f"{name}: the layers")
         print("pictures: " + ", ".join(text_name(str(folder / name)) for name in PICTURES))
     except ImportError as error:
