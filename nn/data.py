@@ -70,7 +70,7 @@ class Dataset(_Fields):
         Raises ValueError for a column that is not there or a missing value, and says where.
         """
         names = [name for name in frame.columns if name != target] if features is None else list(features)
-        cells = {}
+        columns: dict[str, list[Any]] = {}
         for name in (target, *names):
             if list(frame.columns).count(name) != 1:
                 raise ValueError(f"column {name!r}: the frame needs to have it once, and has {list(frame.columns)}")
@@ -80,11 +80,10 @@ class Dataset(_Fields):
                     "leave the row out"
                 )
             is_category = frame[name].dtype == "category"
-            cells[name] = frame[name].astype(str if is_category else object).tolist()
-        y = cells.pop(target)
-        columns: dict[str, list[Any]] = {}
-        for name, column in cells.items():
-            if all(isinstance(cell, str) for cell in column):
+            column = frame[name].astype(str if is_category else object).tolist()
+            if name == target:
+                y = column
+            elif all(isinstance(cell, str) for cell in column):
                 columns |= {f"{name}={text}": [cell == text for cell in column] for text in sorted(set(column))}
             else:
                 columns[str(name)] = column
