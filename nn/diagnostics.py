@@ -247,7 +247,7 @@ def judge(
     learning rate too high numbers overflowed, the loss was far above the first, ended above it or rose in a third of
                            the epochs, W went on to change by a fifth, or units are stuck after it changed by far more
     learning rate too low  the loss fell by little while no W changed by over 1 % an epoch, or as steadily at 4 %
-    dead, saturated units  40 % of a layer's relus, half where much was learned; half of its outputs, 15 % at first
+    dead, saturated units  40 % of a layer's relus, 45 % where much was learned; half of its outputs, 15 % at first
     has not learned        a guess that is always the same does about as well
     overfitting            the validation loss rose by half while the training loss fell, or the scores are far apart
 
@@ -296,8 +296,9 @@ def _judge_gradients(layers: Sequence[Sequence[LayerRecord]], facts: Facts, is_p
     if 0.0 < ratio < (0.02 if is_poor else VANISHED):
         remedy = "use relu or batch normalisation, larger first weights, or fewer layers"
         yield Verdict("vanishing gradients", ratio, f"δ of layer 1 is {ratio:.1e} of the last layer's: {remedy}")
-    is_large = facts.loss > 3.0 * facts.silence and not any(l.saturated > FIRST_SATURATED for l in facts.start)
-    if ratio > (EXPLODED / 5.0 if is_large else EXPLODED) or facts.loss == inf:
+    was_saturated = any(layer.saturated > FIRST_SATURATED for layer in facts.start)  # by what makes δ grow as well
+    most = EXPLODED / 5.0 if facts.loss > 3.0 * facts.silence else EXPLODED
+    if (ratio > most and not was_saturated) or facts.loss == inf:
         what = f"δ of layer 1 is {ratio:.1e} times the last layer's" if facts.start else "the first outputs overflow"
         yield Verdict("exploding gradients", ratio, f"{what}: use smaller first weights, or clip the gradient")
 
@@ -325,7 +326,7 @@ def _judge_rate(losses: Sequence[float], layers: Sequence[Sequence[LayerRecord]]
 
 def _judge_units(layers: Sequence[LayerRecord], facts: Facts) -> Iterator[Verdict]:
     is_good = facts.scores and all(score.skill > 0.5 for score in facts.scores)
-    most_dead = 0.5 if facts.scores and facts.scores[0].skill > 0.5 else MOST_DEAD
+    most_dead = 0.45 if facts.scores and facts.scores[0].skill > 0.5 else MOST_DEAD
     for layer, start in zip_longest(layers, facts.start):
         if layer.dead > most_dead and layer.alike <= MOST_ALIKE:
             was_dead = start is not None and start.dead > MOST_DEAD
