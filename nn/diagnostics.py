@@ -67,9 +67,9 @@ class Verdict(NamedTuple):
 
 
 class Score(NamedTuple):
-    """What the model reaches on some data, and what a guess does that is always the same, with its luck.
+    """The model's score on some data beside that of a constant guess, and how much luck such a guess may have.
 
-    Accuracy, and the share of the most frequent class; or R² and 0, which is that of the mean.
+    Accuracy and the share of the most frequent class; in a regression R² and 0, which is that of the mean.
     """
 
     data: str
