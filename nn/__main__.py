@@ -109,13 +109,13 @@ def _claims(arguments: Sequence[str]) -> None:
     p.add_argument("--out", type=Path, metavar="DIR", help="folder for one picture of each")
     p.add_argument("--list", action="store_true", help="the names, and no experiment")
     options = p.parse_args(arguments[1:])
-    from nn.claims import listing, run_with_progress, table
+    from nn.claims import listing, run, table
 
     width = max(get_terminal_size((200 if options.list else 100, 24)).columns, 60)  # where it is piped
     if options.list:
         print(listing(options.names, width))
     else:
-        print(table(run_with_progress(options.names, options.seed, options.out), width))
+        print(table(list(run(options.names, options.seed, options.out)), width))
 
 
 def _predict(arguments: Sequence[str]) -> None:

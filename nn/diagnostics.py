@@ -18,13 +18,13 @@ from typing import NamedTuple
 
 from autograd.functions import sum as sum_of_values
 from autograd.modes import collector_paused
-from autograd.primitives import identity, relu, sigmoid, tanh
+from autograd.primitives import relu, sigmoid, tanh
 from autograd.value import Value
 from nn.data import Dataset
 from nn.evaluation import REGRESSION, evaluate, units_of
 from nn.layers import MLP, Linear, Sequential
 from nn.losses import Loss, mean_loss
-from nn.module import Module, Trace, evaluating, flatten
+from nn.module import Module, Trace, beneath, evaluating, flatten
 from nn.regularisation import Dropout
 from nn.training import EpochRecord, Training
 
@@ -386,8 +386,7 @@ def _alike(layer: Linear) -> float:
 
 def _slope(a: Value) -> tuple[object, float]:
     """What made a unit's output, beneath identity nodes, and its local derivative g′."""
-    while a.operation is identity:
-        (a,) = a.parents
+    a = beneath(a)
     return a.operation, a.local_derivatives[0] if a.operation in STEEPEST else 1.0
 
 

@@ -7,10 +7,10 @@ from math import copysign
 
 from autograd.drawing.neurons import Diagram, Unit
 from autograd.errors import called
-from autograd.primitives import affine, dot, identity, mul
+from autograd.primitives import affine, dot, mul
 from autograd.value import Value
 from nn.layers import Linear
-from nn.module import Module, Trace, index_name
+from nn.module import Module, Trace, beneath, index_name
 
 
 def model_diagram(model: Module) -> Diagram:
@@ -51,21 +51,14 @@ def _unit(l: int, j: int, z: Value | None, a: Value) -> Unit:
 
 def _dropped(a: Value) -> bool:
     """Whether a unit's value was multiplied by a dropout mask that is 0 here."""
-    made_by = _beneath(a)
+    made_by = beneath(a)
     return made_by.operation is mul and any(not mask.parents and mask.data == 0.0 for mask in made_by.parents)
 
 
 def unit_of(z: Value) -> Value:
     """The node w·a + b, or w·a, that made a z_j. ValueError where it was made otherwise."""
-    made_by = _beneath(z)
+    made_by = beneath(z)
     if made_by.operation not in (affine, dot):
         by = made_by.operation.name if made_by.operation else "nothing"
         raise ValueError(f"{called(z.name, 'a z without a name')} is made by {by}, not by affine or dot as in Linear")
     return made_by
-
-
-def _beneath(node: Value) -> Value:
-    """The node beneath the identity nodes that only give it another name."""
-    while node.operation is identity:
-        (node,) = node.parents
-    return node

@@ -16,12 +16,12 @@ from math import fsum, inf, isnan, nan, sqrt
 from typing import Any, NamedTuple
 
 from autograd.modes import collector_paused, no_grad
-from autograd.primitives import exp, identity, relu, sigmoid, tanh
+from autograd.primitives import exp, relu, sigmoid, tanh
 from autograd.value import Value, data_of
 from nn.arguments import answering
 from nn.data import Dataset
 from nn.losses import BY_NAME, OUTPUTS, Loss, mean_loss
-from nn.module import Module, evaluating, lift
+from nn.module import Module, beneath, evaluating, lift
 
 AT_ONCE = 1000  # examples that are evaluated together: the values of a layer take memory for as many
 CLASSIFICATION, REGRESSION = "classification", "regression"
@@ -245,7 +245,7 @@ def task_of(model: Module, data: Dataset, loss: Loss | None = None) -> Task:
         units = units_of(model.batch([lift(data.X[0])])[0])
     if loss is not None:
         return Task.of(loss, data, len(units))
-    last = _last_operation(units[0])
+    last = beneath(units[0]).operation
     whole = all(y == int(y) for y in data.y if not isinstance(y, Iterable))
     is_number = last is tanh or (_labels(data, len(units)) is None and not (whole and len(units) > 1))
     return Task.reading(
@@ -334,8 +334,8 @@ def check_targets(model: Module, loss: Loss, data: Dataset, insist: bool = False
     except ArithmeticError:  # the weights are too large: training says so
         return 1
     units = units_of(output)
-    last = _last_operation(units[0])
-    if kind in ("logits", "scores") and (last is sigmoid or (last is relu and len(units) == 1)):
+    last = beneath(units[0]).operation
+    if last is not None and kind in ("logits", "scores") and (last is sigmoid or (last is relu and len(units) == 1)):
         what = "the logit" if kind == "logits" else "a score of either sign"
         remedy = 'leave that out (output="linear"), or take half_squared_error'
         raise ValueError(f"{name} takes {what}, and the model ends with {last.symbol}: {remedy}")
@@ -347,10 +347,3 @@ def check_targets(model: Module, loss: Loss, data: Dataset, insist: bool = False
                 with suppress(ArithmeticError):
                     loss(output, target)
     return len(units)
-
-
-def _last_operation(unit: Value) -> Any:
-    """The operation that made a unit, behind names that were given to it."""
-    while unit.operation is identity and unit.parents:
-        unit = unit.parents[0]
-    return unit.operation

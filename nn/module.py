@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograd.errors import called
 from autograd.functions import named
+from autograd.primitives import identity
 from autograd.value import Operand, Value, constant, number_of
 from nn.arguments import Answering
 
@@ -363,6 +364,13 @@ def index_name(letter: str, layer: int | None, *indices: int) -> str:
 def name_all(letter: str, layer: int | None, nodes: list[Value]) -> list[Value]:
     """The nodes named letterˡ₁ … letterˡₙ (identity nodes where they had a name)."""
     return [named(**{index_name(letter, layer, j): node}) for j, node in enumerate(nodes)]
+
+
+def beneath(node: Value) -> Value:
+    """The node beneath the identity nodes that only give it another name."""
+    while node.operation is identity and node.parents:
+        (node,) = node.parents
+    return node
 
 
 def flatten(tensor: Any) -> list[Any]:

@@ -14,7 +14,7 @@ from nn.claims.dropped import ensemble, redundancy
 from nn.claims.networks import architecture, unstable, zero_start
 from nn.claims.result import Result
 
-__all__ = ["CLAIMS", "Result", "listing", "run", "run_with_progress", "table"]
+__all__ = ["CLAIMS", "Result", "listing", "run", "table"]
 
 CLAIMS: dict[str, Callable[[int], Result]] = {
     "progress": progress,
@@ -35,16 +35,32 @@ CLAIMS: dict[str, Callable[[int], Result]] = {
 COLUMNS = {"claim": 27, "row": 3, "measured": 30, "verdict": 34}  # how wide, of 94 and two spaces between each: 100
 
 
-def run(names: Sequence[str] | None = None, seed: int = 0) -> Iterator[Result]:
+def run(names: Sequence[str] | None = None, seed: int = 0, out: Path | None = None) -> Iterator[Result]:
     """Run the experiments of these names, or all of them, and yield each result as soon as it is there.
 
-    Raises ValueError for an unknown name, before anything runs.
+    out   a folder for a picture of each
+
+    On a terminal a bar shows the progress. Raises ValueError for an unknown name, before anything runs.
 
     >>> [result.word for result in run(["unstable"])]
     ['borne out']
     """
     chosen = check_names(names)
-    return (CLAIMS[name](seed) for name in chosen)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+    return _results(chosen, seed, out)
+
+
+def _results(names: Sequence[str], seed: int, out: Path | None) -> Iterator[Result]:
+    from nn.progress import progress_bar
+
+    with progress_bar(names) as bar:
+        for name in bar:
+            bar.set_description_str(name)
+            result = CLAIMS[name](seed)
+            if out is not None:
+                result.plot(out / f"{name}.png")
+            yield result
 
 
 def check_names(names: Sequence[str] | None) -> list[str]:
@@ -71,20 +87,3 @@ def listing(names: Sequence[str] | None = None, width: int = 200) -> str:
     """The names, by default all of them, each with what its experiment does. ValueError for an unknown one."""
     lines = [f"{name:<14} {(CLAIMS[name].__doc__ or '').splitlines()[0]}" for name in check_names(names)]
     return "\n".join(fill(printable(line), width, subsequent_indent=" " * 15) for line in lines)
-
-
-def run_with_progress(names: Sequence[str] | None, seed: int = 0, out: Path | None = None) -> list[Result]:
-    """Run the experiments with a progress bar on a terminal; write a picture of each into the folder ``out``."""
-    from nn.progress import progress_bar
-
-    names = check_names(names)
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-    results = []
-    with progress_bar(names) as bar:
-        for name in bar:
-            bar.set_description_str(name)
-            results.append(CLAIMS[name](seed))
-            if out is not None:
-                results[-1].plot(out / f"{name}.png")
-    return results

@@ -12,11 +12,13 @@ from nn.claims.result import Judgement, Result, claim, curves
 from nn.data import spirals, xor
 from nn.evaluation import accuracy
 from nn.init import Initializer, constant, normal
-from nn.layers import MLP, Linear
+from nn.layers import MLP
 from nn.losses import half_squared_error
+from nn.module import flatten
 from nn.plots import finish, style
 
 WIDTHS, DEPTHS = (2, 4, 12), (1, 2, 3)
+HIDDEN = "net.layers.0.W"  # W¹ in an MLP's state
 
 
 def zero_start(seed: int = 0) -> Result:
@@ -24,12 +26,12 @@ def zero_start(seed: int = 0) -> Result:
     data, found = xor(80, noise=0.05, rng=generator(seed, "xor")), []
     for init in ("zero", partial(constant, value=0.1), "xavier_uniform"):
         model = MLP(2, [6, 1], activation="sigmoid", init=init, rng=generator(seed, "weights"))
-        first, rng = _hidden(model), generator(seed, "order")
-        apart = [_apart(first)]
+        weights, rng = [model.state_dict()[HIDDEN]], generator(seed, "order")
         for _ in range(30):
             fit(model, data, 0.05, 1, 10, rng, adam=True)
-            apart.append(_apart(_hidden(model)))
-        moved = max(abs(w - old) for row, before in zip(_hidden(model), first) for w, old in zip(row, before))
+            weights.append(model.state_dict()[HIDDEN])
+        apart = [max(map(spread, zip(*W))) for W in weights]
+        moved = max(abs(w - old) for w, old in zip(flatten(weights[-1]), flatten(weights[0])))
         found.append((apart, moved, accuracy(model, data)))
     return zero_start_result(["all 0", "all .1", "Xavier, random"], *map(list, zip(*found)))
 
@@ -57,16 +59,6 @@ def zero_start_result(
         },
         curves(epochs, labels, apart, "epoch", ylabel, [(k, 5) for k in range(3)]),
     )
-
-
-def _hidden(model: MLP) -> list[list[float]]:
-    layer = model.net.layers[0]
-    assert isinstance(layer, Linear)
-    return [[w.data for w in row] for row in layer.W]
-
-
-def _apart(W: list[list[float]]) -> float:
-    return max(spread(column) for column in zip(*W))
 
 
 def unstable(seed: int = 0) -> Result:

@@ -33,8 +33,8 @@ function theme() {
     return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
   };
   const classes = Array.from({ length: MOST_COLOURS }, (_, i) => colour(`class-${i}`));
-  const plain = ["canvas", "ink", "muted", "accent", "negative", "positive"].map((name) => [name, colour(name)]);
-  return { classes, ...Object.fromEntries(plain) };
+  const [negative, positive] = classes;
+  return { classes, negative, positive, canvas: colour("canvas"), ink: colour("ink"), muted: colour("muted") };
 }
 
 const mixed = (from, to, share) => from.map((x, i) => Math.round(x + (to[i] - x) * share));
@@ -81,12 +81,6 @@ function ticks(low, high, most) {
   return found;
 }
 
-/** Powers of ten, at most about six of them. */
-function decades(low, high) {
-  const apart = Math.max(1, Math.ceil((high - low) / 6));
-  return ticks(low, high, 6).filter((x) => Number.isInteger(x) && x % apart === 0);
-}
-
 /**
  * Lines over the epochs in `box`, a marker at the epoch that is shown; a click goes to an epoch.
  * series: [{ name, values, colour, now }]; values of a log scale that are not positive are left out.
@@ -106,7 +100,8 @@ function chart(box, { epochs, series, at, log, words, go }) {
   const x = (epoch) => left + ((epoch - first) / (last - first)) * (width - left - right);
   const y = (value) => height - bottom - ((value - low) / (high - low)) * (height - top - bottom);
   const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img", "aria-label": words });
-  for (const value of log ? decades(low, high) : ticks(low, high, 4)) {
+  // on a log scale powers of ten
+  for (const value of log ? ticks(low, high, 6).filter(Number.isInteger) : ticks(low, high, 4)) {
     svg.append(drawn("path", { class: "axis", d: `M${left} ${y(value)}H${width - right}` }));
     const label = numberText(log ? 10 ** value : value);
     svg.append(drawn("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, label));

@@ -74,19 +74,11 @@ function learnedPlane(map) {
 function learnedConfusion(map) {
   named("learned").textContent = `Confusion matrix of the ${map.examples} ${map.data} examples`;
   const n = map.names.length;
-  const table = made("table", { class: "confusion" });
-  table.append(made("caption", { class: "note" }, "rows: true class, columns: predicted"));
-  const head = made("tr", {}, made("td"));
-  head.append(...map.names.map((name) => made("th", { scope: "col" }, name)));
-  table.append(head);
-  const cells = map.names.flatMap((name, i) => {
-    const row = made("tr", {}, made("th", { scope: "row" }, name));
-    const found = map.names.map((_, j) => made("td", i === j ? { class: "right" } : {}));
-    row.append(...found);
-    table.append(row);
-    return found;
-  });
-  named("map").append(table);
+  const cells = map.counts[0].map((_, k) => made("td", k % (n + 1) ? {} : { class: "right" }));
+  const row = (name, i) => made("tr", {}, made("th", { scope: "row" }, name), ...cells.slice(i * n, i * n + n));
+  const head = made("tr", {}, made("td"), ...map.names.map((name) => made("th", { scope: "col" }, name)));
+  const caption = made("caption", { class: "note" }, "rows: true class, columns: predicted");
+  named("map").append(made("table", { class: "confusion" }, caption, head, ...map.names.map(row)));
   named("map").style.overflowX = "auto";
   views.push(() => {
     const counts = map.counts[at];
@@ -123,28 +115,20 @@ function curve(id, epochs, log, lines) {
 
 /** A heat map that stands in `figure`; the cell under the pointer is told in numbers. */
 function heatMap(section, figure, { rows, columns, data, size, label, tell }) {
-  const canvas = made("canvas", { role: "img" });
-  let pointed = null;
-  const readout = () => {
-    section.querySelector(".readout").textContent = tell(Math.floor(pointed / columns), pointed % columns, pointed);
-  };
+  const canvas = made("canvas", { role: "img", "aria-label": label });
   const point = (event) => {
     const box = canvas.getBoundingClientRect();
     const j = Math.floor(((event.clientX - box.left - 1) / (box.width - 2)) * columns);
     const i = Math.floor(((event.clientY - box.top - 1) / (box.height - 2)) * rows);
     if (i < 0 || j < 0 || i >= rows || j >= columns) return;
-    section.dispatchEvent(new CustomEvent("pointed"));
-    pointed = i * columns + j;
-    readout();
+    section.readout = () => tell(i, j, i * columns + j);
+    section.querySelector(".readout").textContent = section.readout();
   };
   canvas.addEventListener("pointermove", point);
   canvas.addEventListener("pointerdown", point);
-  section.addEventListener("pointed", () => { pointed = null; });
   views.push(() => {
     const [width, height] = size(figure.clientWidth, typeSize(figure) / 16);
     heat(canvas, { rows, columns, width, height }, (i) => share(data, at, i), colours);
-    canvas.setAttribute("aria-label", label);
-    if (pointed !== null) readout();
   });
   return canvas;
 }
@@ -170,6 +154,8 @@ function layerView(layer, index) {
   const [parameters, flow] = [made("div"), made("div")];
   section.append(parameters, flow, made("p", { class: "readout" }));
   named("layers").append(section);
+  section.readout = () => "";
+  views.push(() => { section.querySelector(".readout").textContent = section.readout(); });
 
   const [rows, columns] = [layer.rows.length, layer.columns.length];
   const isWhole = rows === layer.to && columns === layer.from;
