@@ -325,7 +325,8 @@ def test_names_that_are_no_claims_are_refused_before_anything_runs(capsys):
         assert err.startswith("nn: ") and err.endswith("(python -m nn claims --help)\n")
 
 
-def test_the_command_lists_runs_and_draws(capsys, tmp_path):
+def test_the_command_lists_runs_and_draws(capsys, tmp_path, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)  # which decides where lines break
     main(["claims", "--list"])
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(CLAIMS)
     main(["claims", "settling", "--list"])

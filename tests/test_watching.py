@@ -8,8 +8,8 @@ from random import Random
 
 import numpy as np
 import pytest
-
 from conftest import serious
+
 from nn import (
     MLP,
     SGD,

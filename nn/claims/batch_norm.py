@@ -200,6 +200,7 @@ def less_dropout_result(names: list[str], training: list[float], held_back: list
     """Losses on training and on held-back data for four networks: plain, dropout, batch normalisation, both."""
     plain, dropout, normalised, both = held_back
     saved, saved_with = plain - dropout, normalised - both
+    is_less = normalised < plain and normalised <= 1.05 * dropout
 
     def draw(axes: Any) -> None:
         for k, (losses, label) in enumerate(((training, "training"), (held_back, "held back"))):
@@ -209,9 +210,7 @@ def less_dropout_result(names: list[str], training: list[float], held_back: list
     return (
         "loss of 2-16-1 on 30 noisy moons and on 300 held back, dropout .5, batch normalisation, means of 4",
         {
-            f"held-back loss {plain:.2f} plain, {dropout:.2f} dropout, {normalised:.2f} batch normalisation": (
-                normalised < plain and normalised <= 1.05 * dropout
-            ),
+            f"held-back loss {plain:.2f} plain, {dropout:.2f} dropout, {normalised:.2f} batch normalisation": is_less,
             f"dropout alone saves {saved:+.2f} of the plain loss": dropout < plain - 0.01,
             f"dropout saves {saved:+.2f} without, {saved_with:+.2f} with it": saved_with < 0.5 * saved,
         },

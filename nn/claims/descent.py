@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import combinations, pairwise
 from math import dist, fsum
 from statistics import fmean, pvariance
@@ -25,7 +26,7 @@ SIZES = (1, 10, 100)
 RATES = (0.03, 0.1, 0.3, 1.0, 3.0)
 N, M = 3, 10  # inputs of a neuron; examples of a mini-batch
 
-Steps = list[tuple[float, float]]  # (w₁, w₂) after each step
+Steps = list[tuple[float, ...]]  # (w₁, w₂) after each step
 
 
 def progress(seed: int = 0) -> Result:
@@ -135,14 +136,19 @@ def settling_result(
 
 
 def _two_examples(rate: float | Schedule, batch: bool = False, steps: int = 200) -> list[float]:
-    w = Value(3.0, "w")
-    optimizer, path = SGD([w], rate), [w.data]
-    for t in range(steps):
-        examples = (0.0, 2.0) if batch else ((0.0, 2.0)[t % 2],)
+    w, x = Value(3.0, "w"), (0.0, 2.0)
+    examples = [x if batch else x[t % 2 : t % 2 + 1] for t in range(steps)]
+    return [w for (w,) in _path([w], rate, (mean([0.5 * (w - x_i) ** 2 for x_i in x]) for x in examples))]
+
+
+def _path(parameters: list[Value], rate: float | Schedule, losses: Iterable[Value]) -> list[tuple[float, ...]]:
+    """The parameters before SGD and after each step down a loss, which is computed when its turn comes."""
+    optimizer, path = SGD(parameters, rate), [tuple(p.data for p in parameters)]
+    for loss in losses:
         optimizer.zero_grad()
-        mean([0.5 * (w - x) ** 2 for x in examples]).backward()
+        loss.backward()
         optimizer.step()
-        path.append(w.data)
+        path.append(tuple(p.data for p in parameters))
     return path
 
 
@@ -210,8 +216,8 @@ def all_positive(seed: int = 0) -> Result:
         centred=len(centred),
         against_delta=sum(any(sign != s[N] for sign in s[:N]) for s in signs),
         mixed=fmean([float(len(set(s[:N])) > 1) for s in in_batches]),
-        zigzag=_path(seed, False),
-        straight=_path(seed, True),
+        zigzag=[step[:2] for step in _neuron(seed, False)],
+        straight=[step[:2] for step in _neuron(seed, True)],
     )
 
 
@@ -229,6 +235,7 @@ def all_positive_result(
     detour, centred_detour = (
         fsum(map(dist, path, path[1:])) / max(dist(path[0], path[-1]), 1e-12) for path in (zigzag, straight)
     )
+    is_with_delta, is_longer = positive == 2 and against_delta == 0, detour > 1.2 * centred_detour
 
     def draw(axes: Any) -> None:
         for k, (path, label) in enumerate(((zigzag, "positive inputs"), (straight, "zero-centred inputs"))):
@@ -241,13 +248,9 @@ def all_positive_result(
         f"signs of ∂L/∂w of a neuron of {N} inputs, 200 examples, batches of {M}; SGD from (0, 0) to (1, −1): "
         f"{len(zigzag) - 1} steps",
         {
-            f"one example: {positive} of {2**N} patterns, {against_delta} against the sign of δ": (
-                positive == 2 and against_delta == 0
-            ),
+            f"one example: {positive} of {2**N} patterns, {against_delta} against the sign of δ": is_with_delta,
             f"zero-centred: {centred} patterns": centred > 2,
-            f"way / straight line {detour:.1f} for positive, {centred_detour:.1f} for centred inputs": (
-                detour > 1.2 * centred_detour
-            ),
+            f"way / straight line {detour:.1f} for positive, {centred_detour:.1f} for centred inputs": is_longer,
             f"{mixed:.0%} of batches of {M} (mixed δ) have both signs": mixed == 0.0,
         },
         draw,
@@ -261,18 +264,11 @@ def _signs(neuron: Linear, X: list[list[float]], y: list[float]) -> tuple[int, .
     return tuple((p.grad > 0.0) - (p.grad < 0.0) for p in (*neuron.W[0], *neuron.b))
 
 
-def _path(seed: int, centre: bool) -> Steps:
-    """(w₁, w₂) while a neuron learns x₁ − x₂, one example at a time."""
+def _neuron(seed: int, centre: bool) -> list[tuple[float, ...]]:
+    """(w₁, w₂, b) while a neuron learns x₁ − x₂, one example at a time."""
     rng = generator(seed, "path")
     X = [[rng.uniform(0.0, 2.0) for _ in range(2)] for _ in range(60)]
     y = [x[0] - x[1] for x in X]
     X = ZeroCenter().fit_transform(X) if centre else X
-    neuron = Linear(2, 1)
-    neuron.load_state_dict({"W": [[0.0, 0.0]], "b": [0.0]})
-    optimizer, path = SGD(neuron.parameters(), 0.3), [(0.0, 0.0)]
-    for x, t in zip(X, y):
-        optimizer.zero_grad()
-        half_squared_error(neuron(x), t).backward()
-        optimizer.step()
-        path.append((neuron.W[0][0].data, neuron.W[0][1].data))
-    return path
+    neuron = Linear(2, 1, init=zero)
+    return _path(neuron.parameters(), 0.3, (half_squared_error(neuron(x), t) for x, t in zip(X, y)))

@@ -73,6 +73,7 @@ def redundancy_result(
     groups = (without, dropped, stopped)
     rise, rise_dropped, rise_stopped = (fmean([fmean(rises) for rises in networks]) for networks in groups)
     worst, worst_dropped, worst_stopped = (fmean([rises[0] for rises in networks]) for networks in groups)
+    is_less = rise_dropped < 0.9 * rise_stopped and worst_dropped < 0.9 * worst_stopped
     labels = ("without dropout", "with dropout, p = .5", "without, stopped at the same loss")
     xlabel = "hidden unit removed, from the one that is missed most"
     means = [[fmean(column) for column in zip(*networks)] for networks in groups]
@@ -82,9 +83,7 @@ def redundancy_result(
         {
             f"mean rise {rise:.3f} without, {rise_dropped:.3f} with it": rise_dropped < 0.9 * rise,
             f"rise for the unit missed most {worst:.3f}, {worst_dropped:.3f}": worst_dropped < 0.9 * worst,
-            f"at the same loss {rise_stopped:.3f} and {worst_stopped:.3f} without it": (
-                rise_dropped < 0.9 * rise_stopped and worst_dropped < 0.9 * worst_stopped
-            ),
+            f"at the same loss {rise_stopped:.3f} and {worst_stopped:.3f} without it": is_less,
         },
         curves(range(1, UNITS + 1), labels, means, xlabel, "rise of the training loss (mean)"),
     )
@@ -127,7 +126,7 @@ def ensemble_result(
     arithmetic, geometric   means of σ(outputs), the second normalised; sigma: σ(evaluated)
     members, average, whole losses: of each of the 2⁶ thinned networks, of their mean output, of the evaluation pass
     """
-    middle, typical = fmean(outputs), fmean(members)
+    middle, typical, is_geometric = fmean(outputs), fmean(members), abs(geometric - sigma) < 1e-12
     losses = ((typical, "mean of the members' losses"), (average, "loss of their mean output"))
 
     def draw(axes: Any) -> None:
@@ -141,9 +140,7 @@ def ensemble_result(
         "all 8 masks of one unit, before and after σ; all 64 thinned networks of 2-6-1 on 60 moons",
         {
             f"mean of masks {middle:g}, evaluation {evaluated:g}": abs(middle - evaluated) < 1e-12,
-            f"normalised geometric mean after σ {geometric:.6f}, evaluation {sigma:.6f}": (
-                abs(geometric - sigma) < 1e-12
-            ),
+            f"normalised geometric mean after σ {geometric:.6f}, evaluation {sigma:.6f}": is_geometric,
             f"arithmetic mean after σ {arithmetic:.4f}": abs(arithmetic - sigma) < 0.05,
             f"loss of the evaluation pass {whole:.3f}, of the members' mean {average:.3f}, of a member "
             f"{typical:.3f}": whole < typical,

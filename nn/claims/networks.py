@@ -46,6 +46,7 @@ def zero_start_result(
     moved       largest change of a hidden weight;  accuracy: on the training data at the end
     """
     (zero, same, xavier), equal = map(max, apart), max(accuracy[:2])
+    is_so = xavier > 0.0 and accuracy[2] > equal + 0.1
     epochs, ylabel = range(len(apart[0])), "largest difference between hidden units' weights"
     labels = [f"{start}: {share:.0%} right" for start, share in zip(starts, accuracy)]
     return (
@@ -53,9 +54,7 @@ def zero_start_result(
         {
             f"from 0 they are at most {zero:g} apart, though they move by {moved[0]:.2f}": zero == 0.0,
             f"from .1 at most {same:g}, moving by {moved[1]:.2f}": same == 0.0,
-            f"Xavier's random ones are {xavier:.2f} apart and reach {accuracy[2]:.0%}, equal ones {equal:.0%}": xavier
-            > 0.0
-            and accuracy[2] > equal + 0.1,
+            f"Xavier's random ones are {xavier:.2f} apart and reach {accuracy[2]:.0%}, equal ones {equal:.0%}": is_so,
         },
         curves(epochs, labels, apart, "epoch", ylabel, [(k, 5) for k in range(3)]),
     )
