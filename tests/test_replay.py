@@ -618,9 +618,9 @@ def test_contributions_are_added_up_wherever_their_operand_was_read():
             given = np.reshape(normal(rng, index.size), index.shape)
             np.add.at(expected, index, given)
             if rng.random() < 0.5:
-                steps += place.add(index, given, None)
+                steps += place.add(index, given)
             else:
-                steps += place.add(index, None, lambda out, given=given: np.copyto(out, given))
+                steps += place.add(index, lambda out, given=given: np.copyto(out, given))
         clear = place.clear()
         for step in [clear, *steps] if clear else steps:
             step()
@@ -1459,7 +1459,7 @@ FAULTS = {
     "a local derivative left out": (
         groups,
         "give",
-        lambda _: lambda memory, column, gradient, kept, j: memory.add(column, gradient, None),
+        lambda _: lambda memory, column, gradient, kept, j: memory.add(column, gradient),
     ),
     "a shifted view": (memory, "strided", lambda strided: lambda index: strided(index[::-1])),
 }

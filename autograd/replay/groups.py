@@ -19,7 +19,7 @@ from autograd.number_systems.arrays import Array
 from autograd.primitives import Primitive
 from autograd.replay.fast_arrays import quick, stacked
 from autograd.replay.flattening import Ints
-from autograd.replay.memory import Memory, Step
+from autograd.replay.memory import Compute, Memory, Step
 
 
 class Group(ABC):
@@ -114,8 +114,7 @@ class Tape(Group):
         gradients, written, wanted = self.memory.gradient_at, self.memory.written_at, self.memory.wanted_at
         kept, constants = self.kept, self.memory.constants
         edges = []
-        for k in range(len(self.tape) - 1, -1, -1):
-            _, out, places = self.tape[k]
+        for k, (_, out, places) in reversed([*enumerate(self.tape)]):
             for j, place in enumerate(places):
                 if place >= constants and wanted[place] != late:
                     edges.append((out, k, j, place, not written[place]))
@@ -156,8 +155,8 @@ class Elementwise(Group):
 def give(memory: Memory, column: Ints, gradient: Array, kept: list[Any], j: int) -> list[Step]:
     """Steps that add upstream times the local derivative ``kept[j]`` to the operand's gradient."""
     if isinstance(kept[j], float) and kept[j] == 1.0:  # a rule without ``if`` gives the same number every time
-        return memory.add(column, np.broadcast_to(gradient, column.shape), None)
-    return memory.add(column, None, lambda out: np.multiply(gradient, kept[j], out=out))
+        return memory.add(column, np.broadcast_to(gradient, column.shape))
+    return memory.add(column, lambda out: np.multiply(gradient, kept[j], out=out))
 
 
 class ManyOperands(Group):
@@ -185,7 +184,7 @@ class ManyOperands(Group):
             for share, local in zip(out, kept):
                 np.multiply(gradient, local, out=share)
 
-        return self.memory.add(column, None, compute)
+        return self.memory.add(column, compute)
 
 
 class Product(Group):
@@ -207,17 +206,10 @@ class Product(Group):
     def backward(self, late: bool) -> list[Step]:
         w, a, *singles = self.columns
         W, A, delta = self.W, self.A, self.gradient.reshape(self.blocks, self.c, self.r)
-        shares: list[tuple[Ints, Callable[[Array], object]]] = [
-            (w, partial(np.matmul, delta.swapaxes(1, 2), A)),
-            (a, partial(np.matmul, delta, W)),
-        ]
+        shares: list[tuple[Ints, Array | Compute]] = [(single, self.gradient) for single in singles]
         if self.c == self.r == 1 and np.array_equal(w, a):  # Σ w²: its derivative is 2w
-            shares = [(w, lambda out: np.multiply(2.0 * delta, W, out=out))]
-        steps: list[Step] = []
-        for column in singles:
-            if self.is_due(column, late):
-                steps += self.memory.add(column, self.gradient, None)
-        for column, compute in shares:
-            if self.is_due(column, late):
-                steps += self.memory.add(column, None, compute)
-        return steps
+            shares.append((w, lambda out: np.multiply(2.0 * delta, W, out=out)))
+        else:
+            shares += (w, partial(np.matmul, delta.swapaxes(1, 2), A)), (a, partial(np.matmul, delta, W))
+        due = [(column, share) for column, share in shares if self.is_due(column, late)]
+        return [step for column, share in due for step in self.memory.add(column, share)]

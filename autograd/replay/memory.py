@@ -38,10 +38,10 @@ def strided(index: Ints) -> Strided | None:
     """
     if not index.size:
         return None
-    offset = int(index.flat[0])
-    steps = tuple(int(index.take(1, axis).flat[0]) - offset if n > 1 else 0 for axis, n in enumerate(index.shape))
-    expected = offset + sum(np.ix_(*(step * np.arange(n) for step, n in zip(steps, index.shape))))
-    return Strided(offset, steps) if np.array_equal(expected, index) else None
+    offset, axes = int(index.flat[0]), range(index.ndim)
+    steps = [int(index.take(1, axis).flat[0]) - offset if index.shape[axis] > 1 else 0 for axis in axes]
+    expected = offset + sum(map(np.multiply, steps, np.ix_(*map(np.arange, index.shape))))
+    return Strided(offset, tuple(steps)) if np.array_equal(expected, index) else None
 
 
 def is_finite(array: Array) -> bool:
@@ -104,20 +104,17 @@ class Memory:
 
     def clear(self) -> Step | None:
         """The step that sets to 0 what is only ever added to; then planning starts to note anew."""
-        gradients, places = self.gradients, np.flatnonzero(self.to_clear)
+        places = np.flatnonzero(self.to_clear)
         self.to_clear[:] = False
-        if not places.size:
-            return None
-        first, last = places[0], places[-1]
-        if last - first < places.size:  # they lie in a row
-            view = gradients[first : last + 1]
-            return lambda: view.fill(0.0)
-        return lambda: gradients.__setitem__(places, 0.0)
+        view = self.view(self.gradients, places)
+        if view is not None:
+            return partial(view.fill, 0.0)
+        return partial(self.gradients.__setitem__, places, 0.0) if places.size else None
 
-    def add(self, index: Ints, contribution: Array | None, compute: Compute | None) -> list[Step]:
-        """Steps that add a contribution to the gradients of these slots.
+    def add(self, index: Ints, given: Array | Compute) -> list[Step]:
+        """Steps that add to the gradients of these slots.
 
-        It is an array that holds it by then, or a function that computes it into the array that it is given.
+        given   an array that holds the contribution by then, or a function that computes it into one
         """
         found, steps = strided(index), list[Step]()
         repeated = tuple(
@@ -125,29 +122,24 @@ class Memory:
         )  # one number was read by all of an axis: along it the contributions are added up
         once = index[tuple(slice(0, 1) if axis in repeated else slice(None) for axis in range(index.ndim))]
         is_view = bool(found) and np.unique(once).size == once.size
-        if contribution is None and (repeated or not is_view):
-            assert compute is not None
-            contribution = np.empty(index.shape)
-            steps.append(partial(compute, contribution))
-        if not is_view:
-            assert contribution is not None
-            return [*steps, self._scattered(index, contribution)]
-        if repeated and contribution is not None:
-            once = once.reshape([n for axis, n in enumerate(once.shape) if axis not in repeated])
-            compute, contribution = _summed(contribution, repeated), None
-        return [*steps, *self._into_view(once, contribution, compute)]
-
-    def _into_view(self, index: Ints, contribution: Array | None, compute: Compute | None) -> list[Step]:
-        view, fresh = self.view(self.gradients, index), self._note(index)
+        if (repeated or not is_view) and not isinstance(given, np.ndarray):
+            computed = np.empty(index.shape)
+            steps.append(partial(given, computed))
+            given = computed
+        if isinstance(given, np.ndarray):
+            if not is_view:
+                return [*steps, self._scattered(index, given)]
+            if repeated:
+                once = once.reshape([n for axis, n in enumerate(once.shape) if axis not in repeated])
+                given = _summed(given, repeated)
+        view, fresh = self.view(self.gradients, once), self._note(once)
         assert view is not None
-        if contribution is not None:
-            given = contribution
+        if isinstance(given, np.ndarray):
             return [partial(view.__setitem__, ..., given) if fresh else partial(np.add, view, given, view)]
-        assert compute is not None
         if fresh:
-            return [partial(compute, view)]
+            return [*steps, partial(given, view)]
         buffer = np.empty_like(view)  # which lies as the view does: both are passed through in one order
-        return [partial(compute, buffer), partial(np.add, view, buffer, view)]
+        return [*steps, partial(given, buffer), partial(np.add, view, buffer, view)]
 
     def _scattered(self, index: Ints, given: Array) -> Step:
         gradients, flat = self.gradients, index.ravel()
