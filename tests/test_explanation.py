@@ -10,6 +10,7 @@ from random_graphs import random_graph
 from autograd import (
     GradientError,
     Value,
+    exp,
     explain,
     functions,
     gradcheck,
@@ -496,6 +497,22 @@ def test_narration_says_why_a_gradient_is_zero_or_huge():
     assert dict(verdicts(narrate(w * 2.0, wrt=x)))["x"] == "no path leads there"
     t = Value(1e-6, "t")
     assert "the largest factor is ∂f/∂t = 1000000 " in dict(verdicts(narrate(log(t))))["t"]
+
+
+@pytest.mark.parametrize(
+    ("function", "at", "why"),
+    [(exp, -400.0, "exp is flat at −400"), (sigmoid, -400.0, "its slope is 1.91517e−174")],
+)
+def test_a_product_that_underflows_has_a_reason_too(function, at, why):
+    x = Value(at, "x")
+    assert why in dict(verdicts(narrate(function(x) * 1e-200)))["x"]
+
+
+@pytest.mark.parametrize("through", [3, [3], "y", [["y"]]])
+def test_values_between_that_are_no_values_are_named(through):
+    x = Value(1.0, "x")
+    with pytest.raises(TypeError, match=r"explain: through\[0\] = .* is not a Value"):
+        explain(exp(x), wrt=x, through=through)
 
 
 def verdicts(narration):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from autograd.explanation.lines import check_values
@@ -38,7 +38,7 @@ def explain(f: Value, wrt: Value, through: Value | Sequence[Value] | None = None
 
     check_values("explain", f=f, wrt=wrt)
     if through is not None:
-        through = [through] if isinstance(through, Value) else list(dict.fromkeys(through))
+        through = list(through) if isinstance(through, Iterable) else [through]
         check_values("explain", **{f"through[{i}]": v for i, v in enumerate(through)})
-        through = [v for v in through if v is not wrt and v is not f]
+        through = [v for v in dict.fromkeys(through) if v is not wrt and v is not f]
     return Explanation(f, wrt, through)

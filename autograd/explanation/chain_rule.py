@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from math import inf, isfinite
@@ -16,7 +15,7 @@ from autograd.errors import text_name
 from autograd.explanation.algebra import LARGEST, operations, shortest
 from autograd.explanation.checks import Check, Road, close
 from autograd.explanation.formulas import Formulas
-from autograd.explanation.lines import WIDTH, Told, html_line, plus, rows, wrapped
+from autograd.explanation.lines import Told, html_line, paragraphs, plus, rows, wrapped
 from autograd.explanation.writing import LATEX, TEXT, Writer
 from autograd.graph import carried
 from autograd.kinks import kinks, sides
@@ -129,19 +128,14 @@ class Explanation(Told):
             return [[write.number(0.0)]]
         if self.f is self.wrt:
             return [[write.number(1.0)]]
-        found: list[list[str]] = []
         filled_in = self._products(write, self._factors, MOST_LETTERS)  # in the named values; δ stays δ
         in_inputs = self._products(write, self._composed or (), inf)
-        for pieces in (self._rule(write), filled_in, in_inputs):
-            if pieces and pieces not in found:
-                found.append(pieces)
-        rest = [f"… {self._left_out} more"] if self._left_out else []
-        found = [plus([*pieces, *map(write.words, rest)]) for pieces in found]
-        simplified = [] if self.simplified is None else [write(self.simplified)]
-        if simplified and simplified not in found:
-            found.append(simplified)
-        numbers = self._numbers(write)
-        return found if numbers in found else [*found, numbers]
+        rest = [write.words(f"… {self._left_out} more")] if self._left_out else []
+        found = [plus([*pieces, *rest]) for pieces in (self._rule(write), filled_in, in_inputs) if pieces]
+        if self.simplified is not None:
+            found.append([write(self.simplified)])
+        found.append(self._numbers(write))
+        return [pieces for i, pieces in enumerate(found) if pieces not in found[:i]]
 
     @property
     def _left_out(self) -> int:
@@ -246,8 +240,7 @@ class Explanation(Told):
         if is_constant(self.f):
             return ["f was computed inside no_grad, or is a number: it has no graph"]
         if not self.terms:
-            found.append(f"no path leads from {text_name(self.wrt.name or 'the value')} to {name(self.f)}")
-            return found
+            return [f"no path leads from {text_name(self.wrt.name or 'the value')} to {name(self.f)}"]
         if any(term.node is self.wrt for term in self.terms) and not self._is_alone:
             found.append(
                 f"[{derivative(name(self.f), name(self.wrt))}]: {name(self.wrt)} alone moves, "
@@ -274,10 +267,6 @@ class Explanation(Told):
                 "another backward pass too"
             )
         return found
-
-    @cached_property
-    def _road(self) -> Road:
-        return Road(self.f, self.wrt, list(self._forward(()))[1:], self._gross)
 
     @cached_property
     def _kink(self) -> str:
@@ -314,12 +303,13 @@ class Explanation(Told):
         )  # fmt: skip
         if why:
             return [Check(name, None, False, why) for name in ("backward", "SymPy", "finite difference")]
-        by_sympy = self._road.by_sympy(self.value)
-        rounding = LAST_DIGIT * sum(abs(self._gradients[x] * x.data) for x in self._road.dependent if x.data)
+        road = Road(self.f, self.wrt, list(self._forward(()))[1:], self._gross)
+        by_sympy = road.by_sympy(self.value)
+        rounding = LAST_DIGIT * sum(abs(self._gradients[x] * x.data) for x in road.dependent if x.data)
         return [
             Check("backward", arrived, close(arrived, self.value, self._gross)),
             by_sympy,
-            self._road.by_difference(self.value, rounding, by_sympy),
+            road.by_difference(self.value, rounding, by_sympy),
         ]
 
     @property
@@ -349,9 +339,7 @@ class Explanation(Told):
         text = self._warning
         for i, pieces in enumerate(self.lines(TEXT)):
             text += wrapped(pieces, f"{left} = " if i == 0 else " " * len(left) + " = ")
-        for remark in self.remarks:
-            text += textwrap.wrap(printable(remark), WIDTH, subsequent_indent="  ")
-        return printable("\n".join([*text, *wrapped(self._ticks, "", " " * 3)]))
+        return "\n".join([*text, *paragraphs(self.remarks, 2), *wrapped(self._ticks, "", " " * 3)])
 
     def latex(self) -> str:
         """The lines in LaTeX, as an ``aligned`` block without dollar signs."""

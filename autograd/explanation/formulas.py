@@ -6,7 +6,8 @@ it was multiplied. Formulas grow with the graph: beyond ``LARGEST`` operations n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Collection, Iterable
+from itertools import count
 from typing import Any
 
 import mpmath
@@ -14,7 +15,7 @@ import sympy
 
 from autograd.errors import text_name
 from autograd.explanation.algebra import LARGEST, number, operations, written
-from autograd.graph import topological_order
+from autograd.graph import edges_between, topological_order
 from autograd.notation import is_constant, labels
 from autograd.number_systems import symbols
 from autograd.number_systems.symbols import Expression
@@ -39,14 +40,10 @@ class Formulas:
 
     def label(self, node: Value) -> str:
         """What the node is called; values without a name are v1, v2 … in the order in which they are needed."""
-        if node not in self._labels and node.name:  # of another graph
-            self._labels[node] = text_name(node.name)
         if node not in self._labels:
-            count = 1
-            while f"v{count}" in self._taken:
-                count += 1
-            self._labels[node] = f"v{count}"
-            self._taken.add(f"v{count}")
+            unused = (f"v{i}" for i in count(1) if f"v{i}" not in self._taken)
+            self._labels[node] = text_name(node.name) if node.name else next(unused)  # a name: of another graph
+            self._taken.add(self._labels[node])
         return self._labels[node]
 
     def symbol(self, node: Value) -> Expression:
@@ -93,37 +90,15 @@ class Formulas:
         """The formula with every value in it written in terms of the inputs; None where one is too large."""
         return None if formula is None else self._substituted(formula, lambda x: bool(x.parents), True)
 
-    def between(
-        self, node: Value, wrt: Value, avoiding: Set[Value], among: Iterable[Value]
-    ) -> list[tuple[Value, int, Value]]:
-        """The edges (value, which operand, operand) of the paths from ``wrt`` to ``node``, in forward order."""
-        reached = {wrt}
-        edges = []
-        for x in among:
-            if x is wrt:
-                continue
-            for i, parent in enumerate(x.parents):
-                if parent in reached and (parent is wrt or parent not in avoiding):
-                    edges.append((x, i, parent))
-            if edges and edges[-1][0] is x:
-                reached.add(x)
-        needed = {node}
-        kept = []
-        for x, i, parent in reversed(edges):
-            if x in needed:
-                needed.add(parent)
-                kept.append((x, i, parent))
-        return kept[::-1]
-
     def direct(self, node: Value, operand: Value) -> Expression | None:
         """∂node/∂operand, every other named operand held fixed; None beyond ``LARGEST`` operations."""
         cone = self.cone(node)
         named = {x for x in cone if not self.folds(x)}
-        return self._derivative(node, operand, self.between(node, operand, named, [*cone, node]))
+        return self._derivative(node, operand, edges_between(operand, node, [*cone, node], named))
 
-    def total(self, node: Value, wrt: Value, avoiding: Set[Value] = frozenset()) -> Expression | None:
+    def total(self, node: Value, wrt: Value, avoiding: Collection[Value] = ()) -> Expression | None:
         """∂node/∂wrt along all paths that pass through none of ``avoiding``; None beyond ``LARGEST`` operations."""
-        return self._derivative(node, wrt, self.between(node, wrt, avoiding, self.order))
+        return self._derivative(node, wrt, edges_between(wrt, node, self.order, avoiding))
 
     def local_formulas(self, node: Value) -> tuple[Expression, ...] | None:
         """∂node/∂parent for each parent, in the symbols of the parents and of the node itself: a(1 − a)."""

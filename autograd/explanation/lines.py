@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Iterable
 from html import escape
 
 from autograd.text import printable
@@ -31,8 +32,13 @@ def wrapped(pieces: list[str], start: str, apart: str = " ") -> list[str]:
             line = " " * len(start) + piece
         else:
             line += apart + piece
-    indent = " " * min(len(start), 40)  # of what is longer than a line, and has spaces or not
-    return [part for line in [*lines, line] for part in textwrap.wrap(line, WIDTH, subsequent_indent=indent)]
+    return paragraphs([*lines, line], min(len(start), 40))  # of what is longer than a line, and has spaces or not
+
+
+def paragraphs(lines: Iterable[str], indent: int) -> list[str]:
+    """The lines in at most ``WIDTH`` columns; what goes on below is indented."""
+    below = " " * indent
+    return [part for line in lines for part in textwrap.wrap(printable(line), WIDTH, subsequent_indent=below)]
 
 
 def rows(pieces: list[str], per_row: int = 4) -> list[str]:

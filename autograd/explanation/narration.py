@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from autograd.contributions import Contribution, changed_lines, changes, contributions
 from autograd.errors import text_name
-from autograd.explanation.lines import WIDTH, Told, check_values
+from autograd.explanation.lines import Told, check_values, paragraphs
 from autograd.graph import leaves, topological_order
 from autograd.notation import is_constant, labels, number_text
-from autograd.text import printable
 from autograd.value import Value
 
 SHOWN, MOST_VERDICTS = 18, 8  # sentences and verdicts in the text
@@ -95,7 +93,7 @@ class Narration(Told):
     def _note(self, c: Contribution) -> None:
         """Remember for the parent what could make its gradient 0 or huge."""
         if c.product == 0.0:
-            self._why.setdefault(c.parent, self._why.get(c.node, "") if not c.upstream else self._flat(c))
+            self._why.setdefault(c.parent, self._remark(c) if c.upstream else self._why.get(c.node, ""))
         before = self._steepest.get(c.node)
         steepest = c if before is None or abs(c.local) >= abs(before.local) else before
         if c.parent not in self._steepest or abs(steepest.local) > abs(self._steepest[c.parent].local):
@@ -112,30 +110,26 @@ class Narration(Told):
         return Sentence(c, total, remark, text)
 
     def _remark(self, c: Contribution) -> str:
-        if c.upstream == 0.0:
+        """Why what arrives is 0, tiny or huge."""
+        operation = c.node.operation
+        if c.upstream == 0.0 or operation is None:
             return f"nothing arrives at {self.name[c.node]}"
-        if c.local == 0.0:
-            return self._flat(c)
-        operation = c.node.operation.name if c.node.operation else ""
-        if operation in ("sigmoid", "tanh") and abs(c.local) < SATURATED:
-            return f"{operation} is saturated{self._at(c.parent)}, its slope is {number_text(c.local)}"
-        return f"a steep place, the local derivative is {number_text(c.local)}" if abs(c.local) >= HUGE else ""
-
-    def _flat(self, c: Contribution) -> str:
-        """Why this local derivative is 0."""
-        operation = c.node.operation.name if c.node.operation else ""
-        at = self._at(c.parent)
-        if operation == "relu":
+        at, slope = self._at(c.parent), number_text(c.local)
+        if operation.name in ("sigmoid", "tanh") and abs(c.local) < SATURATED:
+            return f"{operation.name} is saturated{at}, its slope is {slope}"
+        if abs(c.local) >= HUGE:
+            return f"a steep place, the local derivative is {slope}"
+        if c.product and c.local:
+            return ""
+        if operation.name == "relu":
             return f"relu is off{at}"
-        if c.node.operation and c.node.operation.gate and any(c.node.local_derivatives):
-            return f"{operation} chose another operand"
-        if operation in ("sigmoid", "tanh"):
-            return f"{operation} is saturated{at}, its slope is 0"
+        if operation.gate and any(c.node.local_derivatives):
+            return f"{operation.name} chose another operand"
         other = self._partner(c.node, c.parent)
         if other is not None and other.data == 0.0:
             dropped = ", the unit was dropped" if MASK.fullmatch(other.name or "") else ""
             return f"it is multiplied by {self.name[other]}{'' if is_constant(other) else ' = 0'}{dropped}"
-        return f"{operation} is flat{at}"
+        return f"{operation.name} is flat{at}"
 
     def _at(self, x: Value) -> str:
         """Where a function was taken; not known where x has another number now."""
@@ -205,5 +199,4 @@ class Narration(Told):
             lines.append(f"∂{f}/∂{name} = {number_text(self.total.get(x, 0.0))}: {why}")
         if len(self.verdicts) > MOST_VERDICTS:
             lines.append(f"… {len(self.verdicts) - MOST_VERDICTS} more gradients that are 0, tiny or huge")
-        wrapped = [textwrap.wrap(printable(line), WIDTH, subsequent_indent="   ") for line in lines]
-        return "\n".join(part for parts in wrapped for part in parts)
+        return "\n".join(paragraphs(lines, 3))

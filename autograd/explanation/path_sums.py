@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Iterator
+from decimal import Decimal
 from itertools import islice
-from math import floor, log10
 from typing import NamedTuple
 
 from autograd.contributions import changed_lines, changes, gradients
 from autograd.errors import text_name
-from autograd.explanation.lines import WIDTH, Told, check_values
-from autograd.graph import carried, leaves, topological_order
+from autograd.explanation.lines import Told, check_values, paragraphs
+from autograd.graph import carried, edges_between, leaves, topological_order
 from autograd.notation import labels, number_text
 from autograd.text import counted, printable
 from autograd.value import Value
@@ -64,16 +63,11 @@ class Paths(Told):
     def __init__(self, f: Value, s: Value, most: int) -> None:
         self.f, self.s, self.most = f, s, most
         self.order = topological_order(f)
-        ways = {s: 1}
-        for node in self.order:
-            if node is not s and any(parent in ways for parent in node.parents):
-                ways[node] = sum(ways.get(parent, 0) for parent in node.parents)
-        self.count, self.value = ways.get(f, 0), gradients(f).get(s, 0.0)
-        self._between = {f} if f in ways else set()  # whatever a path leads through
-        for node in reversed(self.order):
-            if node in self._between and node is not s:
-                self._between.update(parent for parent in node.parents if parent in ways)
-        self.edges = sum(parent in ways for node in self._between - {s} for parent in node.parents)
+        edges = edges_between(s, f, self.order)
+        self._ways = {s: 1}  # how many paths lead to each value that one leads through
+        for node, _, parent in edges:
+            self._ways[node] = self._ways.get(node, 0) + self._ways[parent]
+        self.count, self.edges, self.value = self._ways.get(f, 0), len(edges), gradients(f).get(s, 0.0)
 
     def __len__(self) -> int:
         return self.count
@@ -94,7 +88,7 @@ class Paths(Told):
             if node is self.s:
                 yield Path(tuple(reversed(nodes)), tuple(reversed(locals_[1:])), product)
             else:
-                edges = [edge for edge in carried(node, product) if edge[0] in self._between]
+                edges = [edge for edge in carried(node, product) if edge[0] in self._ways]
                 stack += [(depth + 1, *edge) for edge in reversed(edges)]
 
     @property
@@ -141,11 +135,7 @@ class Paths(Told):
             f"One backward sweep gives every derivative in {counted(backward, 'multiplication')}. "
             f"Forward sweeps need one pass per input ({inputs}): {forward} in all."
         )
-        return "\n".join(
-            part.rstrip()
-            for line in lines
-            for part in textwrap.wrap(printable(line), WIDTH, subsequent_indent=" " * 6, drop_whitespace=False)
-        )
+        return "\n".join(paragraphs(lines, 6))
 
 
 def _shortened(parts: list[str]) -> list[str]:
@@ -157,5 +147,5 @@ def _counted(count: int) -> str:
     """The number; as a power of ten where it has more digits than can be read."""
     if count < 10**12:
         return str(count)
-    exponent = floor(log10(count))
-    return f"{10 ** (log10(count) - exponent):.3f} · 10^{exponent}"
+    mantissa, exponent = f"{Decimal(count):.3e}".split("e+")
+    return f"{mantissa} · 10^{exponent}"
