@@ -6,6 +6,7 @@ from z_j to a_j have g′(z_j) as theirs. This file reads them, multiplies matri
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -110,8 +111,8 @@ class MatrixForm:
 
     def _repr_latex_(self) -> str:
         rows = [row for layer in self._from_the_output() for row in _latex_rows(layer)]
-        rows += [rf"&\text{{{_latex_text(line)}}}" for s in self._sentences() for line in wrap(s, 80)]
-        return "$$\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}$$"
+        rows += [rf"\text{{{_latex_text(line)}}}" for s in self._sentences() for line in wrap(s, 80)]
+        return "$$\\begin{aligned}\n&" + " \\\\\n&".join(rows) + "\n\\end{aligned}$$"
 
     def _from_the_output(self) -> Iterator[LayerMatrices]:
         return (self.layers[l] for l in reversed(self.layers))
@@ -453,24 +454,11 @@ def _paragraph(sentence: str) -> str:
 
 
 def _latex_rows(layer: LayerMatrices) -> list[str]:
-    l, b = layer.l, f" + b^{{{layer.l}}}" if layer.db.size else ""
-    upstream = r"\nabla_{a} L" if layer.is_output else rf"(W^{{{l + 1}}})^{{T}} \delta^{{{l + 1}}}"
-    read = rf"\delta^{{{l}}} = \texttt{{z.grad}} &= {_pmatrix(layer.delta[:, None])}"
-    if layer.delta_from_above is not None and layer.slope is not None:
-        factors = rf"{_pmatrix(layer.upstream[:, None])} \odot {_pmatrix(layer.slope[:, None])}"
-        read += rf", \quad {upstream} \odot g'(z^{{{l}}}) = {factors} = {_pmatrix(layer.delta_from_above[:, None])}"
-    bias = [
-        rf"\frac{{\partial L}}{{\partial b^{{{l}}}}} = \delta^{{{l}}} &= {_pmatrix(layer.db[:, None])}"
-        rf", \quad \texttt{{b.grad}} = {_pmatrix(layer.b_grad[:, None])}"
-    ]
-    return [
-        rf"z^{{{l}}} = W^{{{l}}} a^{{{l - 1}}}{b} &= {_pmatrix(layer.z[:, None])}, \quad "
-        rf"a^{{{l}}} = g(z^{{{l}}}) = {_pmatrix(layer.a[:, None])}, \quad W^{{{l}}} = {_pmatrix(layer.W)}",
-        read,
-        rf"\frac{{\partial L}}{{\partial W^{{{l}}}}} = \delta^{{{l}}} (a^{{{l - 1}}})^{{T}} &= {_pmatrix(layer.dW)}"
-        rf", \quad \texttt{{w.grad}} = {_pmatrix(layer.W_grad)}",
-        *(bias if b else []),
-    ]
+    rows = [rf"\text{{{_latex_text(_heading(layer))}}}"]
+    for blocks in _vectors(layer), _weights(layer):
+        formulas = [f"{_latex_label(label)} = {_pmatrix(matrix)}" for label, matrix in blocks]
+        rows += [r", \quad ".join(formulas[i : i + 3]) for i in range(0, len(formulas), 3)]
+    return rows
 
 
 LATEX_CELLS = {
@@ -480,9 +468,9 @@ LATEX_TEXT = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "<": r"\textless{}", ">": r"\textgreater{}", **{c: "\\" + c for c in "{}$&#%_"},
 }  # fmt: skip
-LATEX_MATHS = {  # what KaTeX knows in formulas only: the text closes for it and opens again
-    "δ": r"\delta", "∂": r"\partial", "∇": r"\nabla", "⊙": r"\odot", "′": "'", "…": r"\dots", "ᵀ": "^{T}",
-    **{chr(above): f"^{{{chr(digit)}}}" for digit, above in SUPERSCRIPTS.items()},
+LATEX_MATHS = {  # what KaTeX knows in formulas only: text closes for it and opens again
+    "δ": r"\delta ", "∂": r"\partial ", "∇": r"\nabla ", "⊙": r"\odot ", "→": r"\to ", "′": "'", "…": r"\dots ",
+    "ᵀ": "^{T}", **{chr(above): f"^{{{chr(digit)}}}" for digit, above in SUPERSCRIPTS.items()},
 }  # fmt: skip
 
 
@@ -500,3 +488,8 @@ def _latex_cell(cell: str) -> str:
 
 def _latex_text(text: str) -> str:
     return "".join(f"}}{LATEX_MATHS[c]}\\text{{" if c in LATEX_MATHS else LATEX_TEXT.get(c, c) for c in text)
+
+
+def _latex_label(label: str) -> str:
+    formula = "".join(LATEX_MATHS.get(c, c) for c in label)
+    return re.sub(r"\w\.grad", r"\\texttt{\g<0>}", formula)
