@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from functools import partial
 from math import isnan
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from nn.evaluation import Metrics
@@ -18,41 +16,15 @@ FORMAT = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
 BESIDE = 29  # columns of the format without its texts, 8 of them for the bar itself
 
 
-class Cell:
-    """The file that a bar is written to in a notebook: its last line is shown below the code, without a widget."""
-
-    encoding = "utf-8"
-
-    def __init__(self) -> None:
-        self.handle: Any = None
-        self.due = 0.0
-
-    def write(self, text: str) -> None:
-        """Show the line, at most ten times a second; an empty one clears it. What moves the cursor is left out."""
-        line = text.strip()
-        if text.startswith("\r") and (monotonic() >= self.due if line else self.handle):
-            from IPython.display import display
-
-            show = self.handle.update if self.handle else partial(display, display_id=True)
-            self.handle = show({"text/plain": line}, raw=True) or self.handle
-            self.due = monotonic() + 0.1
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-
 def progress_bar(iterable: Iterable[Any] | None = None, shown: bool = True, **options: Any) -> Any:
-    """tqdm's bar on stderr, where that is a terminal, or in a notebook; elsewhere it shows nothing."""
+    """tqdm's bar on stderr, where that is a terminal, or in the output of a notebook; elsewhere it shows nothing."""
     from tqdm import tqdm
 
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     in_notebook = getattr(shell, "kernel", None) is not None
-    place = {"file": Cell(), "ncols": 100} if in_notebook else {"dynamic_ncols": True, "disable": None}
+    place = {"file": sys.stdout, "ncols": 100} if in_notebook else {"dynamic_ncols": True, "disable": None}
     options = {"leave": False, "bar_format": FORMAT, **place, **({} if shown else {"disable": True}), **options}
-    bar = tqdm(iterable, **options)
-    if in_notebook:
-        bar.clear = lambda *_: None  # what is printed does not run into it
-    return bar
+    return tqdm(iterable, **options)
 
 
 def describe(bar: Any, epoch: int, of: int, records: list[EpochRecord]) -> None:
