@@ -43,7 +43,8 @@ def test_there_are_notebooks():
 
 
 @on_each
-def test_a_notebook_runs_and_prints_what_is_committed(path):
+def test_a_notebook_runs_and_prints_what_is_committed(path, monkeypatch):
+    monkeypatch.setenv("TQDM_DISABLE", "1")  # a bar shows the time
     notebook = read(path)
     committed = [texts(cell) for cell in notebook.cells]
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": path.parent}}).execute()
