@@ -12,7 +12,7 @@ from nn.claims.batch_norm import higher_rates, less_dropout, saturating, scale, 
 from nn.claims.descent import all_positive, batch_noise, progress, settling
 from nn.claims.dropped import ensemble, redundancy
 from nn.claims.networks import architecture, unstable, zero_start
-from nn.claims.result import Result
+from nn.claims.shared import Result
 
 __all__ = ["CLAIMS", "Result", "listing", "run", "table"]
 

@@ -8,8 +8,7 @@ from random import Random
 from statistics import fmean, pstdev
 from typing import Any
 
-from nn.claims.fitting import fit, generator, spread
-from nn.claims.result import Judgement, Result, claim, curves
+from nn.claims.shared import Judgement, Result, claim, curves, fit, generator, spread
 from nn.data import Dataset, moons
 from nn.evaluation import evaluate, numbers_of, outputs_of
 from nn.init import Matrix, xavier_uniform

@@ -10,13 +10,12 @@ from typing import Any
 
 from autograd.functions import mean
 from autograd.value import Value
-from nn.claims.fitting import generator, gradient, spread
-from nn.claims.result import Judgement, Result, claim, curves
+from nn.claims.shared import Judgement, Result, claim, curves, generator, gradient, spread
 from nn.data import batches, moons
 from nn.evaluation import evaluate
 from nn.init import zero
 from nn.layers import MLP, Linear
-from nn.losses import binary_cross_entropy, half_squared_error, mean_loss
+from nn.losses import binary_cross_entropy, half_squared_error
 from nn.optim import SGD, Schedule, exponential, inverse_time
 from nn.plots import GREY, finish, style
 from nn.preprocessing import ZeroCenter
@@ -32,9 +31,7 @@ Steps = list[tuple[float, ...]]  # (w₁, w₂) after each step
 def progress(seed: int = 0) -> Result:
     """C2: one example, a mini-batch and the whole batch, compared by the gradients that they cost."""
     found = [min((_descend(seed, size, rate), rate) for rate in RATES) for size in SIZES]
-    training = _moons_training(seed, 1, 1.0)
-    every = [gradient(training, [i]) for i in range(SIZES[-1])]
-    whole = gradient(training, range(SIZES[-1]))
+    whole, *every = _gradients(seed)
     difference = max(abs(fmean(column) - g) for column, g in zip(zip(*every), whole))
     evaluations = list(range(0, 5 * SIZES[-1] + 1, 10))
     return progress_result(evaluations, [losses for (_, losses), _ in found], [rate for _, rate in found], difference)
@@ -78,6 +75,14 @@ def _moons_training(seed: int, size: int, rate: float) -> Training:
     data = moons(SIZES[-1], rng=generator(seed, "moons"))
     optimizer = SGD(model.parameters(), rate)
     return Training(model, binary_cross_entropy, optimizer, data, batch_size=size, progress=False, engine="eager")
+
+
+def _gradients(seed: int) -> list[list[float]]:
+    """Of the mean loss of all examples, and of the loss of each."""
+    training = _moons_training(seed, 1, 1.0)
+    X, y, *_ = training.training
+    examples = [(X, y), *(([x], [y_i]) for x, y_i in zip(X, y))]
+    return [gradient(training.model, training.loss, *some) for some in examples]
 
 
 def _descend(seed: int, size: int, rate: float, epochs: int = 5) -> tuple[float, list[float]]:
@@ -163,8 +168,8 @@ def batch_noise(seed: int = 0) -> Result:
             gradients.append(w.grad)
         means.append(fmean(gradients))
         variances.append(pvariance(gradients))
-    training, rng, sizes = _moons_training(seed, 1, 1.0), generator(seed, "batches"), [1, 2, 5, 10, 20, 50]
-    every = [gradient(training, [i]) for i in range(SIZES[-1])]  # a batch's gradient is the mean of these (C2)
+    rng, sizes = generator(seed, "batches"), [1, 2, 5, 10, 20, 50]
+    _, *every = _gradients(seed)  # a batch's gradient is the mean of these (C2)
     noise = []
     for m in sizes:
         chosen = [next(batches(SIZES[-1], m, rng)) for _ in range(200)]
@@ -259,9 +264,7 @@ def all_positive_result(
 
 def _signs(neuron: Linear, X: list[list[float]], y: list[float]) -> tuple[int, ...]:
     """Of ∂L/∂w_1 …, and last of ∂L/∂b, which for one example is δ."""
-    neuron.zero_grad()
-    mean_loss(half_squared_error, neuron.batch(X), y).backward()
-    return tuple((p.grad > 0.0) - (p.grad < 0.0) for p in (*neuron.W[0], *neuron.b))
+    return tuple((g > 0.0) - (g < 0.0) for g in gradient(neuron, half_squared_error, X, y))
 
 
 def _neuron(seed: int, centre: bool) -> list[tuple[float, ...]]:

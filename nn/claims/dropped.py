@@ -10,8 +10,7 @@ from typing import Any
 
 from autograd.modes import no_grad
 from autograd.number_systems import floats
-from nn.claims.fitting import fit, generator
-from nn.claims.result import Judgement, Result, claim, curves
+from nn.claims.shared import Judgement, Result, claim, curves, fit, generator
 from nn.data import moons
 from nn.evaluation import evaluate
 from nn.layers import MLP, Linear, Sequential

@@ -7,8 +7,7 @@ from math import hypot
 from statistics import fmean, median
 from typing import Any
 
-from nn.claims.fitting import fit, generator, spread
-from nn.claims.result import Judgement, Result, claim, curves
+from nn.claims.shared import Judgement, Result, claim, curves, fit, generator, spread
 from nn.data import spirals, xor
 from nn.evaluation import accuracy
 from nn.init import Initializer, constant, normal

@@ -1,4 +1,4 @@
-"""What an experiment returns: its numbers, a verdict that the numbers decide, and a picture of them."""
+"""What the experiments share: seeded training, and the result, a verdict that its numbers decide and a picture."""
 
 from __future__ import annotations
 
@@ -7,14 +7,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from inspect import signature
+from math import inf, isfinite
 from pathlib import Path
+from random import Random
 from typing import Any, ParamSpec
 
+from nn.data import Dataset
+from nn.losses import Loss, binary_cross_entropy, mean_loss
+from nn.module import Module
+from nn.optim import SGD, Adam
 from nn.plots import finish, new_figure, style, write_png
+from nn.training import Training
 
 P = ParamSpec("P")
 Draw = Callable[[Any], None]  # on matplotlib's axes
 Judgement = tuple[str, dict[str, bool], Draw]  # what was measured; each part of the claim in words, and if it holds
+WORST = 10.0  # a loss that is worse, or not a number at all, counts as this, so that means and pictures stay finite
 
 
 @dataclass(frozen=True)
@@ -106,3 +114,41 @@ def curves(
         finish(axes, xlabel, ylabel, **settings)
 
     return draw
+
+
+# ---- training: seeded, in silence, and with an end also for a run that blows up ---------------------------------
+
+
+def generator(seed: int, *words: object) -> Random:
+    """A generator of its own for each purpose: ``generator(0, "order")``."""
+    return Random(" ".join(map(str, (seed, *words))))
+
+
+def fit(
+    model: Module, data: Dataset, rate: float, epochs: int, batch_size: int, rng: Random, adam: bool = False
+) -> list[float]:
+    """The training loss of each epoch, by SGD or Adam; WORST from where it blew up."""
+    loss, optimizer = binary_cross_entropy, (Adam if adam else SGD)(model.parameters(), rate)
+    # node by node: the order of its additions, and so the last digit of what a claim says, is the same everywhere
+    training = Training(
+        model, loss, optimizer, data, epochs=epochs, batch_size=batch_size, rng=rng, progress=False, engine="eager"
+    )
+    losses: list[float] = []
+    try:
+        losses.extend(record.loss for record in training)
+    except ArithmeticError:  # where a number of the graph or a weight would not be finite
+        losses.append(inf)
+    losses += [losses[-1]] * (epochs - len(losses))
+    return [min(l, WORST) if isfinite(l) else WORST for l in losses]
+
+
+def gradient(model: Module, loss: Loss, X: list[list[float]], y: list[Any]) -> list[float]:
+    """The gradient of the mean loss of these examples, one number for each parameter."""
+    model.zero_grad()
+    mean_loss(loss, model.batch(X), y).backward()
+    return [p.grad for p in model.parameters()]
+
+
+def spread(numbers: Sequence[float]) -> float:
+    """The largest less the smallest."""
+    return max(numbers) - min(numbers)
