@@ -66,7 +66,7 @@ def progress_result(
             f"{end[0]:.3f}, {end[1]:.3f}, {end[2]:.3f})": max(seen[:2]) < seen[2],
             f"the mean of the gradients is the gradient of the mean, to {difference:.0e}": difference < 1e-12,
         },
-        curves(evaluations, labels, losses, xlabel, "training loss", [5] * 3, mark_one_epoch, ylim=(0, None)),
+        curves(evaluations, labels, losses, xlabel, "training loss", mark_one_epoch, ylim=(0, None)),
     )
 
 
@@ -123,7 +123,7 @@ def settling_result(
     swing, less = high - low, spread(smaller[-2:])
     slow_end, hasty_end = (abs(path[-1] - 1.0) for path in (inverse, hasty))
     labels = ("η = .5", "η = .05", "η = 1/t", "η = .5·.5ᵗ", "whole batch")
-    paths = (constant, smaller, inverse, hasty, batch)
+    paths = [path[:61] for path in (constant, smaller, inverse, hasty, batch)]
 
     def mark(axes: Any) -> None:
         axes.axhline(1.0, color=GREY, linewidth=0.8)
@@ -136,7 +136,7 @@ def settling_result(
             f"with η = 1/t it ends {slow_end:.1g} from the optimum": slow_end < 1e-6,
             f"with η = .5·.5ᵗ, which decays as well, it ends {hasty_end:.2f} from the optimum": hasty_end < 1e-6,
         },
-        curves(range(201), labels, paths, "step", "w (the optimum is 1)", (1, 4, 1, 4, 4), mark, xlim=(0, 60)),
+        curves(range(61), labels, paths, "step", "w (the optimum is 1)", mark),
     )
 
 

@@ -55,7 +55,7 @@ def zero_start_result(
             f"from .1 at most {same:g}, moving by {moved[1]:.2f}": same == 0.0,
             f"Xavier's random ones are {xavier:.2f} apart and reach {accuracy[2]:.0%}, equal ones {equal:.0%}": is_so,
         },
-        curves(epochs, labels, apart, "epoch", ylabel, [(k, 5) for k in range(3)]),
+        curves(epochs, labels, apart, "epoch", ylabel),
     )
 
 

@@ -96,20 +96,19 @@ def curves(
     series: Sequence[Sequence[float]],
     xlabel: str,
     ylabel: str,
-    every: Sequence[Any] = (),
     more: Draw = lambda axes: None,
     **settings: Any,
 ) -> Draw:
     """A function that draws a labelled line for each of the series over x.
 
-    every      matplotlib's ``markevery`` of each line
     more       draws what else belongs to the picture
     settings   of the axes
     """
 
     def draw(axes: Any) -> None:
-        for k, (label, y) in enumerate(zip(labels, series)):
-            axes.plot(x[: len(y)], y, **style(k, markevery=every[k] if every else None), label=label)
+        step = max(1, len(x) // 10)
+        for k, (label, y) in enumerate(zip(labels, series)):  # markers aside of those of a line that it may cover
+            axes.plot(x[: len(y)], y, **style(k, markevery=(k % step, step)), label=label)
         more(axes)
         finish(axes, xlabel, ylabel, **settings)
 
