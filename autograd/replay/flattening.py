@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
-from typing import Any
+from itertools import chain, pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,65 +20,74 @@ Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Flat:
+class Ragged:
+    """Lists of different lengths, end to end: list i is ``items[start[i] : start[i + 1]]``."""
+
+    start: Ints
+    items: Ints
+
+    @classmethod
+    def of(cls, arity: Ints, items: Ints) -> Ragged:
+        """From the length of each, and all of their items."""
+        return cls(np.append(0, np.cumsum(arity)), items)
+
+    @cached_property
+    def arity(self) -> Ints:
+        """The length of each."""
+        return np.diff(self.start)
+
+    def __getitem__(self, i: int) -> list[int]:
+        found: list[int] = self.items[self.start[i] : self.start[i + 1]].tolist()
+        return found
+
+    def __iter__(self) -> Iterator[list[int]]:
+        items = self.items.tolist()
+        return (items[start:end] for start, end in pairwise(self.start.tolist()))
+
+    def table(self, of: Ints) -> Ints:
+        """Some of the lists, which are of one length, along a last axis."""
+        return self.items[self.start[of][..., None] + np.arange(self.arity[of.flat[0]])]
+
+
+class Flat(NamedTuple):
     """The graph as arrays; a node is its place in the topological order."""
 
     nodes: list[Value]  # the root is the last of them
     place_of: dict[Value, int]
     operations: list[Primitive | None]  # the primitives that occur, None for leaves
     code: Ints  # which of these made each node
-    start: Ints  # the operands of node i are ``parents[start[i] : start[i + 1]]``
-    parents: Ints  # equal constants are one: each stands for the first of its number
-    operands: Ints  # the same before that
+    parents: Ragged  # the operands of each; equal constants are one: each stands for the first of its number
+    operands: Ragged  # the same before that
     data: NDArray[np.float64]  # the numbers of the forward pass that was recorded
-
-    @cached_property
-    def arity(self) -> Ints:
-        """How many operands each node has."""
-        return np.diff(self.start)
-
-    @cached_property
-    def owner(self) -> Ints:
-        """The node whose operand each entry of ``parents`` is."""
-        return np.repeat(np.arange(len(self.nodes)), self.arity)
-
-    def parents_of(self, i: int) -> list[int]:
-        """The operands of node i."""
-        found: list[int] = self.parents[self.start[i] : self.start[i + 1]].tolist()
-        return found
+    is_constant: Bools  # which nodes are numbers in an expression
 
     def made_by(self, *entries: Primitive) -> Bools:
         """Which nodes one of these entries of the table has made."""
         return np.array([operation in entries for operation in self.operations], dtype=bool)[self.code]
-
-    @cached_property
-    def is_constant(self) -> Bools:
-        """Which nodes are numbers in an expression."""
-        return self.made_by(CONSTANT_NUMBER)
 
 
 def flatten(root: Value, leaves: Iterable[Value] = ()) -> Flat:
     """The graph of ``root``; leaves that it does not use are put before it.
 
     >>> x = Value(3.0)
-    >>> flat = flatten(x * x)
-    >>> flat.parents.tolist(), flat.start.tolist()
-    ([0, 0], [0, 0, 2])
+    >>> list(flatten(x * x).parents)
+    [[], [0, 0]]
     """
     nodes = topological_order(root)
     used = set(nodes)
     nodes = [*(leaf for leaf in dict.fromkeys(leaves) if leaf not in used), *nodes]
     place_of = dict(zip(nodes, range(len(nodes))))
-    operands = [node.parents for node in nodes]
-    start = np.zeros(len(nodes) + 1, dtype=np.int64)
-    np.cumsum(np.fromiter(map(len, operands), np.int64, len(nodes)), out=start[1:])
-    parents = np.fromiter(map(place_of.__getitem__, chain.from_iterable(operands)), np.int64, start[-1])
+    lists = [node.parents for node in nodes]
+    arity = np.fromiter(map(len, lists), np.int64, len(nodes))
+    parents = np.fromiter(map(place_of.__getitem__, chain.from_iterable(lists)), np.int64, arity.sum())
     codes: dict[Any, int] = {}
     code = np.fromiter((codes.setdefault(node.operation, len(codes)) for node in nodes), np.int64, len(nodes))
     data = np.fromiter(map(data_of, nodes), np.float64, len(nodes))
-    flat = Flat(nodes, place_of, list(codes), code, start, parents, parents, data)
-    constants = np.flatnonzero(flat.is_constant)
+    is_constant = code == codes.get(CONSTANT_NUMBER)
+    constants = np.flatnonzero(is_constant)
     _, first, of_each = np.unique(data[constants].view(np.int64), return_index=True, return_inverse=True)
     same = np.arange(len(nodes))
     same[constants] = constants[first][of_each]
-    return replace(flat, parents=same[parents])
+    operands = Ragged.of(arity, parents)
+    merged = Ragged(operands.start, same[parents])
+    return Flat(nodes, place_of, list(codes), code, merged, operands, data, is_constant)

@@ -6,33 +6,14 @@ becomes one sum Σ w_k a_k + Σ s_i, and what was inside it needs no number of i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from autograd import primitives
-from autograd.replay.flattening import Bools, Flat, Ints
+from autograd.replay.flattening import Bools, Flat, Ints, Ragged
 
 PLAIN, PRODUCT, SUM, FUSED = 0, 1, 2, -1
-
-
-@dataclass(frozen=True)
-class Ragged:
-    """Lists of different lengths, end to end: list i is ``items[start[i] : start[i + 1]]``."""
-
-    start: Ints
-    items: Ints
-
-    @cached_property
-    def arity(self) -> Ints:
-        """The length of each."""
-        return np.diff(self.start)
-
-    def __getitem__(self, i: int) -> list[int]:
-        found: list[int] = self.items[self.start[i] : self.start[i + 1]].tolist()
-        return found
 
 
 class Fused(NamedTuple):
@@ -49,7 +30,8 @@ class Fused(NamedTuple):
 
 def fuse(flat: Flat, is_weight: Bools) -> Fused:
     """Find the sums; of two factors the one that is a weight becomes w, else the one that was written first."""
-    size, owner, parents = len(flat.nodes), flat.owner, flat.parents
+    size, start, parents, arity = len(flat.nodes), flat.parents.start, flat.parents.items, flat.parents.arity
+    owner = np.repeat(np.arange(size), arity)  # the node whose operand each entry of ``parents`` is
     adds, muls = flat.made_by(primitives.add, primitives.sum), flat.made_by(primitives.mul)
     dots = flat.made_by(primitives.dot, primitives.affine)
     consumer = np.full(size, -1)
@@ -64,7 +46,7 @@ def fuse(flat: Flat, is_weight: Bools) -> Fused:
 
     # how many products each sum would have, times how many sums have as many: small scalar tails stay as they are
     number = np.bincount(of[factor], minlength=size)
-    number += np.bincount(of[inside], weights=flat.arity[inside] // 2, minlength=size).astype(np.int64)
+    number += np.bincount(of[inside], weights=arity[inside] // 2, minlength=size).astype(np.int64)
     is_product = (number >= 2) & (number * np.bincount(number)[number] >= 8)
     inside &= is_product[of]
     factor &= is_product[of]
@@ -80,11 +62,11 @@ def fuse(flat: Flat, is_weight: Bools) -> Fused:
     nonzero = ~(flat.is_constant[term] & (flat.data[term] == 0.0))  # Python's sum() starts from 0
     single = ~factor[term] & ~inside[term] & nonzero
     pairs = edge[factor[term]]
-    left, right = parents[flat.start[parents[pairs]]], parents[flat.start[parents[pairs]] + 1]
+    left, right = parents[start[parents[pairs]]], parents[start[parents[pairs]] + 1]
     dot_nodes = np.flatnonzero(dots & (kind != FUSED) | inside)
-    n = flat.arity[dot_nodes] // 2
-    first = np.repeat(flat.start[dot_nodes], n) + _positions(n)
-    affine = dot_nodes[flat.arity[dot_nodes] % 2 == 1]
+    n = arity[dot_nodes] // 2
+    first = np.repeat(start[dot_nodes], n) + _positions(n)
+    affine = dot_nodes[arity[dot_nodes] % 2 == 1]
     home_of = np.where(inside, of, np.arange(size))
     products = np.flatnonzero(kind == PRODUCT)
     pair_home = np.concatenate([root[owner[pairs]], np.repeat(home_of[dot_nodes], n)])
@@ -93,7 +75,7 @@ def fuse(flat: Flat, is_weight: Bools) -> Fused:
     w, a = np.where(turned, a, w), np.where(turned, w, a)
     in_product = single & is_product[home]
     single_home = np.concatenate([home[in_product], home_of[affine]])
-    singles = np.concatenate([term[in_product], parents[flat.start[affine + 1] - 1]])
+    singles = np.concatenate([term[in_product], parents[start[affine + 1] - 1]])
     sums = np.flatnonzero(is_sum)
     in_sum = single & is_sum[home]
     return Fused(
@@ -113,13 +95,10 @@ def _follow(up: Ints) -> Ints:
 
 def _positions(counts: Ints) -> Ints:
     """0 … n − 1 for each n, end to end."""
-    total = int(counts.sum())
-    return np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
 def _ragged(homes: Ints, home: Ints, items: Ints) -> Ragged:
     """The items of each home, in the order in which they come."""
     place = np.searchsorted(homes, home)
-    start = np.zeros(len(homes) + 1, dtype=np.int64)
-    np.cumsum(np.bincount(place, minlength=len(homes)), out=start[1:])
-    return Ragged(start, items[np.argsort(place, kind="stable")])
+    return Ragged.of(np.bincount(place, minlength=len(homes)), items[np.argsort(place, kind="stable")])

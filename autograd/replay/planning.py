@@ -17,8 +17,6 @@ from autograd.replay.products import Grid, Rows, find_grids, find_rows, one_by_o
 from autograd.text import counted
 
 FEW = 6  # nodes that lie apart: so many rules on floats are as fast as one on gathered arrays
-
-
 # measured: with fewer operands in a group, on average, replay gains little, and planning costs tens of eager steps
 OPERANDS_TO_PAY = 24
 
@@ -50,7 +48,7 @@ class Plan:
         if self.engine == "replay":
             self._make_groups(level)
         else:
-            memory.place(np.flatnonzero(flat.arity > 0))
+            memory.place(np.flatnonzero(flat.parents.arity > 0))
         known = np.flatnonzero(memory.slot >= 0)
         memory.values[memory.slot[known]] = flat.data[known]
         self.node_at = np.zeros(memory.used, dtype=np.int64)  # the node of each slot
@@ -61,13 +59,13 @@ class Plan:
         self.late = self._backward(late=True)
 
     def _choose(self, engine: str, level: Ints) -> tuple[str, str]:
-        remaining = np.flatnonzero((self.fused.kind != FUSED) & (self.flat.arity > 0))
+        remaining = np.flatnonzero((self.fused.kind != FUSED) & (self.flat.parents.arity > 0))
         groups = len(np.unique(level[remaining] * len(self.flat.operations) + self.flat.code[remaining]))
-        operations = int((self.flat.arity > 0).sum())
+        operations = int((self.flat.parents.arity > 0).sum())
         told = f"{counted(operations, 'operation')}, equal ones of one level in {counted(groups, 'group')}"
         if engine != "auto":
             return engine, f"{told}; as requested"
-        if groups and len(self.flat.operands) >= OPERANDS_TO_PAY * groups:
+        if groups and len(self.flat.parents.items) >= OPERANDS_TO_PAY * groups:
             return "replay", told
         return "eager", f"{told}, which is too many to pay: the eager engine runs"
 
@@ -79,14 +77,14 @@ class Plan:
     def _place_leaves(self, parameters: Ints, inputs: Sequence[Ints], declared: Bools) -> list[Ints]:
         flat, memory = self.flat, self.memory
         constants = np.flatnonzero(flat.is_constant)
-        firsts = np.unique(flat.parents[np.isin(flat.operands, constants)])  # equal ones are one
+        firsts = np.unique(flat.parents.items[np.isin(flat.operands.items, constants)])  # equal ones are one
         memory.place(firsts)
         if flat.is_constant[-1]:
             memory.place(np.array([len(flat.nodes) - 1]))  # a loss that is a number
         memory.constants = memory.used
         self.parameters = memory.place(parameters, wanted=True)
         placed = [memory.place(nodes) for nodes in inputs]
-        leaf = (flat.arity == 0) & ~declared & ~flat.is_constant
+        leaf = (flat.parents.arity == 0) & ~declared & ~flat.is_constant
         self.others = np.flatnonzero(leaf)
         memory.place(self.others)
         self.first_computed = memory.used
@@ -95,12 +93,12 @@ class Plan:
     def _make_groups(self, level: Ints) -> None:
         """Level by level: what is alone is put on a tape, which runs before the arrays of its level."""
         flat, fused = self.flat, self.fused
-        plain = np.flatnonzero((fused.kind == PLAIN) & (flat.arity > 0))
+        plain = np.flatnonzero((fused.kind == PLAIN) & (flat.parents.arity > 0))
         place = np.concatenate([np.arange(len(fused.sums)), np.arange(len(fused.products)), plain])
         classes: list[list[Any]] = [
             [level[fused.sums], SUM, fused.terms.arity, 0],
             [level[fused.products], PRODUCT, fused.w.arity, fused.singles.arity],
-            [level[plain], PLAIN, flat.code[plain], flat.arity[plain]],
+            [level[plain], PLAIN, flat.code[plain], flat.parents.arity[plain]],
         ]
         keys = np.concatenate([np.stack(np.broadcast_arrays(*some)) for some in classes], axis=1)
         tape: list[Operation] = []
@@ -146,7 +144,7 @@ class Plan:
         else:
             entry = flat.operations[flat.code[members[0]]]
             assert entry is not None
-            primitive, nodes, operands = entry, members, [flat.parents_of(i) for i in members]
+            primitive, nodes, operands = entry, members, [flat.parents[i] for i in members]
             many = entry.variadic and len(operands[0]) > 3
             few = count * len(operands[0]) <= FEW if many else count == 1 or not self._reads_a_layer(operands)
         return [Operation(i, primitive, some) for i, some in zip(nodes.tolist(), operands)] if few else []
@@ -162,9 +160,8 @@ class Plan:
         return any(slot >= 0 and int(self.memory.tensor[slot]) in self.whole for slot in slots)
 
     def _sums(self, members: Ints) -> None:
-        terms = self.fused.terms
-        entries = terms.start[members][:, None] + np.arange(terms.arity[members[0]])
-        self._many(self.fused.sums[members], self.memory.slot[terms.items[entries]], primitives.sum)
+        columns = self.memory.slot[self.fused.terms.table(members)]
+        self._many(self.fused.sums[members], columns, primitives.sum)
 
     def _products(self, members: Ints) -> None:
         """The products' groups; those of one factor each that make no matrix are left to the plain rules."""
@@ -205,7 +202,7 @@ class Plan:
         """Nodes of one level and operation, by where their operands lie."""
         flat = self.flat
         operation: Any = flat.operations[flat.code[nodes[0]]]
-        columns = self.memory.slot[flat.parents[flat.start[nodes][:, None] + np.arange(flat.arity[nodes[0]])]]
+        columns = self.memory.slot[flat.parents.table(nodes)]
         if operation.variadic and columns.shape[1] > 3:
             self._many(nodes, columns, operation)
             return
@@ -221,7 +218,7 @@ class Plan:
         if len(rest) > FEW:
             self._elementwise(nodes[rest], columns[rest], operation)
         else:
-            some = [Operation(i, operation, flat.parents_of(i)) for i in nodes[rest].tolist()]
+            some = [Operation(i, operation, flat.parents[i]) for i in nodes[rest].tolist()]
             self.groups.append(Tape(self.memory, some))
 
     def _many(self, nodes: Ints, columns: Ints, operation: Any) -> None:
@@ -265,27 +262,21 @@ def find_levels(flat: Flat, fused: Fused, rows: Rows) -> Ints:
     """
     level = [0] * len(flat.nodes)
     row_level: dict[int, int] = {}
-    product_at = dict(zip(fused.products.tolist(), range(len(fused.products))))
-    sum_at = dict(zip(fused.sums.tolist(), range(len(fused.sums))))
-    w, a, kind = rows.w.tolist(), rows.a.tolist(), fused.kind.tolist()
-    start, parents = flat.start.tolist(), flat.parents.tolist()
-    single_start, singles = fused.singles.start.tolist(), fused.singles.items.tolist()
-    term_start, terms = fused.terms.start.tolist(), fused.terms.items.tolist()
-    for node in np.flatnonzero((fused.kind != FUSED) & (flat.arity > 0)).tolist():
-        if kind[node] == PRODUCT:
-            i = product_at[node]
-            for row in (w[i], a[i]):
+    # both in the order of their nodes
+    products, sums = zip(rows.w.tolist(), rows.a.tolist(), fused.singles), iter(fused.terms)
+    for node, (kind, operands) in enumerate(zip(fused.kind.tolist(), flat.parents)):
+        if kind == FUSED or not operands:
+            continue
+        below = 0
+        if kind == PRODUCT:
+            w, a, operands = next(products)
+            for row in (w, a):
                 if row not in row_level:
                     row_level[row] = max([level[p] for p in rows.content[row].tolist()])
-            below = max(row_level[w[i]], row_level[a[i]])
-            for p in singles[single_start[i] : single_start[i + 1]]:
-                below = max(below, level[p])
-        elif kind[node] == SUM:
-            i = sum_at[node]
-            below = max([level[p] for p in terms[term_start[i] : term_start[i + 1]]], default=0)
-        else:
-            below = max([level[p] for p in parents[start[node] : start[node + 1]]])
-        level[node] = below + 1
+            below = max(row_level[w], row_level[a])
+        elif kind == SUM:
+            operands = next(sums)
+        level[node] = 1 + max([below, *[level[p] for p in operands]])
     return np.array(level)
 
 

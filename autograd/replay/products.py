@@ -82,11 +82,8 @@ def one_by_one(fused: Fused, rows: Rows, members: Ints) -> Grid:
 
 
 def _grid(fused: Fused, rows: Rows, members: Ints, w: Ints, a: Ints) -> Grid:
-    s = int(fused.singles.arity[members.flat[0]])
-    singles = [fused.singles.items[fused.singles.start[members] + i] for i in range(s)]
-    return Grid(
-        fused.products[members], _content(rows, w), _content(rows, a), np.array(singles).reshape(s, *members.shape)
-    )
+    singles = np.moveaxis(fused.singles.table(members), -1, 0)
+    return Grid(fused.products[members], _content(rows, w), _content(rows, a), singles)
 
 
 def _content(rows: Rows, numbers: Ints) -> Ints:

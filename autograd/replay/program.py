@@ -275,7 +275,7 @@ class Program:
             back = []
             for i, node in enumerate(flat.nodes):
                 if node.operation is not None and node.parents:
-                    operands = flat.operands[flat.start[i] : flat.start[i + 1]].tolist()
+                    operands = flat.operands[i]
                     value, local_derivatives = node.operation.rule(floats, *[values[k] for k in operands])
                     values[i] = value if slots[i] < 0 else values[i]
                     back.append((i, operands, local_derivatives))

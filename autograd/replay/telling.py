@@ -76,7 +76,7 @@ class _Found(NamedTuple):
 def find_layers(plan: Plan, writer: Writer = TEXT) -> list[Layer]:
     """The layers of a plan, first to last, written by ``writer``."""
     found = _find(plan)
-    uses = np.bincount(plan.flat.parents, minlength=len(plan.flat.nodes))[plan.node_at]
+    uses = np.bincount(plan.flat.parents.items, minlength=len(plan.flat.nodes))[plan.node_at]
     return [_layer(found, place, writer, uses) for place in range(len(found))]
 
 
@@ -218,7 +218,7 @@ def tell(plan: Plan) -> str:
         lines += [f"  {layer.delta}", f"  {',  '.join(layer.gradients)}"]
     rest = _rest(plan)
     lines += [f"beside the layers: {rest}"] if rest else []
-    computed = int((flat.arity > 0).sum())
+    computed = int((flat.parents.arity > 0).sum())
     kept = memory.used - plan.first_computed
     lines.append(
         f"{counted(len(plan.parameters), 'parameter')}, {counted(sum(map(len, plan.inputs)), 'input')}; "
