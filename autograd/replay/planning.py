@@ -264,19 +264,22 @@ def find_levels(flat: Flat, fused: Fused, rows: Rows) -> Ints:
     row_level: dict[int, int] = {}
     # both in the order of their nodes
     products, sums = zip(rows.w.tolist(), rows.a.tolist(), fused.singles), iter(fused.terms)
-    for node, (kind, operands) in enumerate(zip(fused.kind.tolist(), flat.parents)):
-        if kind == FUSED or not operands:
-            continue
+    kind, start, parents = fused.kind.tolist(), flat.parents.start.tolist(), flat.parents.items.tolist()
+    for node in np.flatnonzero((fused.kind != FUSED) & (flat.parents.arity > 0)).tolist():
         below = 0
-        if kind == PRODUCT:
+        if kind[node] == PRODUCT:
             w, a, operands = next(products)
             for row in (w, a):
                 if row not in row_level:
                     row_level[row] = max([level[p] for p in rows.content[row].tolist()])
             below = max(row_level[w], row_level[a])
-        elif kind == SUM:
+        elif kind[node] == SUM:
             operands = next(sums)
-        level[node] = 1 + max([below, *[level[p] for p in operands]])
+        else:
+            operands = parents[start[node] : start[node + 1]]
+        for p in operands:
+            below = max(below, level[p])
+        level[node] = below + 1
     return np.array(level)
 
 
