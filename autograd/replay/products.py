@@ -34,20 +34,16 @@ class Grid(NamedTuple):
 
 def find_rows(fused: Fused) -> Rows:
     """Number the rows: equal ones, by content and order, get the same number."""
-    content: list[Ints] = []
     number_of: dict[bytes, int] = {}
-    sides = []
-    for side in (fused.w, fused.a):
-        numbers = []
-        for start, end in pairwise(side.start.tolist()):
-            row = side.items[start:end]
-            key = row.tobytes()
-            if key not in number_of:
-                number_of[key] = len(content)
-                content.append(row)
-            numbers.append(number_of[key])
-        sides.append(np.array(numbers, dtype=np.int64))
-    return Rows(content, *sides)
+    w, a = (
+        [
+            number_of.setdefault(side.items[start:end].tobytes(), len(number_of))
+            for start, end in pairwise(side.start.tolist())
+        ]
+        for side in (fused.w, fused.a)
+    )
+    content = [np.frombuffer(row, np.int64) for row in number_of]
+    return Rows(content, np.array(w, dtype=np.int64), np.array(a, dtype=np.int64))
 
 
 def find_grids(fused: Fused, rows: Rows, members: Ints) -> tuple[list[Grid], Ints]:
