@@ -23,6 +23,7 @@ from autograd.value import Value
 
 COLLAPSED_FROM = 200  # nodes; from here on a graph collapses unless it is asked for whole
 MOST_BOXES = 1_000
+NO_OPTIONS = (None, False, False, False, None, (), "right", None)
 
 
 def draw(
@@ -59,8 +60,7 @@ def draw(
     <Graph of v1: 2 nodes; ∂v1/∂x = 2, over 2 paths; placed by built-in>
     """
     if not isinstance(f, Value):
-        asked = wrt is not None or local_derivatives or fold or unfold or collapse is not None or open
-        if asked or direction != "right" or engine is not None:
+        if (wrt, local_derivatives, fold, unfold, collapse, open, direction, engine) != NO_OPTIONS:
             raise TypeError("the options of draw are for the graph of a Value: draw(loss, wrt=w); a model has none")
         network = f.diagram() if isinstance(f, Network) else f
         if not isinstance(network, Diagram):

@@ -17,6 +17,7 @@ from autograd.errors import called, clipped
 from autograd.graph import topological_order
 from autograd.notation import derivative, is_constant, labels, number_text
 from autograd.primitives import affine, dot
+from autograd.text import counted
 from autograd.value import Value
 
 MOST_PATHS, MOST_EDGES = 64, 2_000  # up to here paths are followed one by one; beyond, only their number is told
@@ -74,9 +75,8 @@ class Display:
 
     def node_of(self, value: Value) -> Node:
         """The node that shows a value. ValueError where none does."""
-        for node in self.nodes:
-            if node.value is value:
-                return node
+        if found := next((node for node in self.nodes if node.value is value), None):
+            return found
         name, root = called(value.name, repr(value)), called(self.root.name, "f")
         raise ValueError(f"{name} is not in the graph of {root}, which was not computed from it")
 
@@ -92,9 +92,8 @@ def display(root: Value) -> Display:
         for value, node in node_of.items()
         for parent, local in value.edges
     ]
-    shown = Display(node_of[root], list(node_of.values()), edges, names)
-    shown.warnings += changed_lines(changes(root), names.__getitem__, root)
-    return shown
+    warnings = changed_lines(changes(root), names.__getitem__, root)
+    return Display(node_of[root], list(node_of.values()), edges, names, warnings=warnings)
 
 
 def unfolded(shown: Display, chosen: Collection[Value] | None) -> Display:
@@ -103,8 +102,7 @@ def unfolded(shown: Display, chosen: Collection[Value] | None) -> Display:
         if shown.node_of(z) and z.operation not in (affine, dot):
             raise ValueError(f"{shown.names[z]} cannot be unfolded: only affine and dot nodes, a layer's z, can")
     into = shown.into()
-    nodes: list[Node] = []
-    edges: list[Edge] = []
+    nodes, edges = [], []
     for node in shown.nodes:
         value, inner = node.value, into.get(node, [])
         if value is not None and value.operation in (affine, dot) and (chosen is None or value in chosen):
@@ -191,7 +189,7 @@ def lit(shown: Display, s: Value) -> Display:
         if edge.tail in ways:
             edge.share = passing * tangent[edge.tail] if passing and tangent[edge.tail] else 0.0
     count = ways[root]
-    many = f"{count:,.0f} path{'s' * (count > 1.0)}" if count < 1e12 else "more than 10¹² paths"
+    many = counted(int(count), "path") if count < 1e12 else "more than 10¹² paths"
     slope = derivative(clip(root.name), clip(source.name))
     shown.captions.append(f"{slope} = {number_text(upstream[source])}, over {many}")
     if count <= MOST_PATHS and len(shown.edges) <= MOST_EDGES:

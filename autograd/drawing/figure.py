@@ -12,6 +12,7 @@ from autograd.notation import LOWERED
 Kind = Literal["input", "constant", "operation", "output", "group", "unit", "dropped", "words"]
 Stroke = Literal["plain", "lit", "faint", "positive", "negative"]
 Direction = Literal["right", "up"]
+RANKDIR = {"right": "LR", "up": "BT"}  # what Graphviz and Mermaid call them
 
 FONT_SIZE, LINE_HEIGHT, PADDING = 13, 18, 9
 LABEL_HEIGHT, ARROW = 18, 7.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from autograd.drawing.figure import Box, Figure, Placement, plain
+from autograd.drawing.figure import RANKDIR, Box, Figure, Placement, plain
 from autograd.drawing.svg import LIGHT, OUTLINES, STROKES
 from autograd.errors import text_name
 from autograd.graph import topological_order
@@ -17,24 +17,23 @@ RECORD_ESCAPES = str.maketrans({c: f"\\{c}" for c in "\\{}|<> "} | {"&": "&amp;"
 SHAPES = {"unit": "circle", "dropped": "circle", "words": "plaintext", "output": "box"}
 
 
-def new_digraph(**options: Any) -> Any:
-    """An empty ``graphviz.Digraph``. Raises ImportError, which says what to install, without the package."""
+def graphviz() -> Any:
+    """The package. Raises ImportError, which says what to install, without it."""
     try:
-        return import_module("graphviz").Digraph(**options)
+        return import_module("graphviz")
     except ImportError:
         raise ImportError("DOT is written by the graphviz package: pip install graphviz") from None
 
 
 def label(*lines: str) -> Any:
     """Lines for a label, in which nothing is a command to Graphviz, not even <…> around it all."""
-    nohtml = import_module("graphviz").nohtml
-    return nohtml(r"\n".join(line.translate(ESCAPES) for line in lines))
+    return graphviz().nohtml(r"\n".join(line.translate(ESCAPES) for line in lines))
 
 
 def digraph(figure: Figure, placement: Placement) -> Any:
     """The same boxes, words, colours and dashes; positions only where they are part of the sense."""
-    graph = new_digraph(engine="neato" if figure.fixed else "dot")
-    graph.attr(rankdir="BT" if figure.direction == "up" else "LR", bgcolor=LIGHT["canvas"])
+    graph = graphviz().Digraph(engine="neato" if figure.fixed else "dot")
+    graph.attr(rankdir=RANKDIR[figure.direction], bgcolor=LIGHT["canvas"])
     graph.attr("node", fontname="Helvetica", fontsize="11")
     graph.attr("edge", fontname="Helvetica", fontsize="10", arrowsize="0.7")
     names = {box: f"n{i}" for i, box in enumerate(figure.boxes)}
@@ -50,8 +49,7 @@ def digraph(figure: Figure, placement: Placement) -> Any:
             penwidth=f"{wire.width:.2f}", style="dashed" if wire.dashed else "solid",
             arrowhead="none" if figure.fixed else "normal",
         )  # fmt: skip
-    sentences = [plain(text) for text in (*figure.warnings, *figure.captions)]
-    if sentences:
+    if sentences := [plain(text) for text in (*figure.warnings, *figure.captions)]:
         graph.attr(label=label(*sentences), fontname="Helvetica", fontsize="11")
     return graph
 
@@ -79,13 +77,12 @@ def draw_dot(f: Value, format: str = "svg", rankdir: str = "LR") -> Any:
     >>> draw_dot(x * x).source.count("->")
     3
     """
-    graph = new_digraph(format=format, graph_attr={"rankdir": rankdir})
-    nohtml = import_module("graphviz").nohtml
-    order = topological_order(f)
-    ids = {node: f"n{i}" for i, node in enumerate(order)}
+    graph = graphviz().Digraph(format=format, graph_attr={"rankdir": rankdir})
+    ids = {node: f"n{i}" for i, node in enumerate(topological_order(f))}
     for node, name in ids.items():
         words = text_name(node.name or "").translate(RECORD_ESCAPES)
-        graph.node(name, label=nohtml(f"{{ {words} | data {node.data:.4f} | grad {node.grad:.4f} }}"), shape="record")
+        record = f"{{ {words} | data {node.data:.4f} | grad {node.grad:.4f} }}"
+        graph.node(name, label=graphviz().nohtml(record), shape="record")
         if node.parents and node.operation is not None:
             graph.node(f"{name}_op", label=label(node.operation.symbol))
             graph.edge(f"{name}_op", name)

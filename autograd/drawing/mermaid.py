@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograd.drawing.figure import Figure, Kind, plain
+from autograd.drawing.figure import RANKDIR, Figure, Kind, plain
 from autograd.drawing.svg import LIGHT, OUTLINES, STROKES
 
 SHAPES: dict[Kind, tuple[str, str]] = {
@@ -17,7 +17,7 @@ SHAPES: dict[Kind, tuple[str, str]] = {
 def mermaid(figure: Figure) -> str:
     """A flowchart in a fenced block, and the sentences below it as paragraphs."""
     index = {box: i for i, box in enumerate(figure.boxes) if box.kind != "words"}  # words alone would float about
-    lines = ["```mermaid", f"flowchart {'BT' if figure.direction == 'up' else 'LR'}"]
+    lines = ["```mermaid", f"flowchart {RANKDIR[figure.direction]}"]
     for box, i in index.items():
         before, after = SHAPES.get(box.kind, ("[", "]"))
         lines.append(f'  n{i}{before}"{"<br>".join(map(mermaid_text, box.text_lines()))}"{after}')
@@ -33,8 +33,8 @@ def mermaid(figure: Figure) -> str:
     for i, wire in enumerate(figure.wires):
         dash = ",stroke-dasharray:7 4" if wire.dashed else ""
         lines.append(f"  linkStyle {i} stroke:{LIGHT[STROKES[wire.stroke]]},stroke-width:{wire.width:.1f}px{dash}")
-    sentences = [f"\n{markdown_text(plain(text))}" for text in [*figure.warnings, *figure.captions]]
-    return "\n".join([*lines, "```", *sentences]) + "\n"
+    sentences = [plain(text) for text in (*figure.warnings, *figure.captions)]
+    return "\n".join([*lines, "```", *(f"\n{markdown_text(text)}" for text in sentences)]) + "\n"
 
 
 def mermaid_text(text: str) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from math import hypot
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from autograd.drawing.figure import Box, Figure, Placement, Point, Route, Wire
+from autograd.drawing.figure import Box, Figure, Placement, Point, Route, Stroke, Wire
 from autograd.errors import text_name
 from autograd.notation import number_text
+from autograd.text import counted
 from autograd.value import Value
 
 MOST_UNITS, FIRST, LAST = 10, 4, 2  # a wider layer shows its first and last units
@@ -52,9 +53,9 @@ def neuron_figure(diagram: Diagram) -> tuple[Figure, Placement]:
     height = HEADING + max(map(len, columns)) * pitch
     places: dict[Box, Point] = {}
     for l, (layer, column) in enumerate(zip(diagram.layers, columns)):
-        x, n = apart * (l + 0.5), len(layer)
+        x = apart * (l + 0.5)
         name = f"layer {l}" + ", output" * (l == len(columns) - 1) if l else "input"
-        places[Box(name, "words", f"  {n:,} unit{'s' * (n > 1)}", title=name, count=0)] = (x, 0.5 * HEADING)
+        places[Box(name, "words", f"  {counted(len(layer), 'unit')}", title=name, count=0)] = (x, 0.5 * HEADING)
         for i, box in enumerate(column.values()):
             places[box] = (x, (height + HEADING - len(column) * pitch) / 2 + (i + 0.5) * pitch)
     largest = max((abs(w.data) for W in diagram.weights for row in W for w in row), default=0.0)
@@ -78,7 +79,11 @@ def _column(layer: Sequence[Unit], radius: float) -> dict[int, Box]:
     """The circles of a layer by the index of their unit; between first and last units, −1 for all the others."""
     n = len(layer)
     shown = range(n) if n <= MOST_UNITS else [*range(FIRST), -1, *range(n - LAST, n)]
-    return {i: _circle(layer[i], radius) if i >= 0 else _others(n - FIRST - LAST) for i in shown}
+    count = n - FIRST - LAST
+    others = Box(
+        "", "words", lines=["⋮", f"{count:,} more"], title=f"{count:,} units that are not drawn", count=count
+    )
+    return {i: _circle(layer[i], radius) if i >= 0 else others for i in shown}
 
 
 def _circle(unit: Unit, radius: float) -> Box:
@@ -88,10 +93,6 @@ def _circle(unit: Unit, radius: float) -> Box:
         "" if lines else unit.name, "dropped" if unit.dropped else "unit", lines=lines,
         title=about + ("\ndropped" if unit.dropped else ""), width=2.0 * radius, height=2.0 * radius,
     )  # fmt: skip
-
-
-def _others(count: int) -> Box:
-    return Box("", "words", lines=["⋮", f"{count:,} more"], title=f"{count:,} units that are not drawn", count=count)
 
 
 def _wires(diagram: Diagram, columns: Sequence[Mapping[int, Box]], largest: float) -> list[Wire]:
@@ -104,13 +105,11 @@ def _wires(diagram: Diagram, columns: Sequence[Mapping[int, Box]], largest: floa
                     continue
                 w = W[j][k]
                 name = text_name(w.name or "w")
-                wire = Wire(tail, head, "", f"{name} = {w.data!r}", "positive" if w.data > 0.0 else "negative")
-                wire.dashed, wire.width = w.data < 0.0, 0.8 + 4.2 * abs(w.data) / (largest or 1.0)
-                if "dropped" in (tail.kind, head.kind) or not w.data:
-                    wire.stroke = "faint"
-                if w.grad:
-                    wire.title += f"\n∂L/∂{name} = {w.grad!r}"
-                wires.append(wire)
+                title = f"{name} = {w.data!r}" + (f"\n∂L/∂{name} = {w.grad!r}" if w.grad else "")
+                faint = "dropped" in (tail.kind, head.kind) or not w.data
+                stroke: Stroke = "faint" if faint else "positive" if w.data > 0.0 else "negative"
+                width = 0.8 + 4.2 * abs(w.data) / (largest or 1.0)
+                wires.append(Wire(tail, head, "", title, stroke, w.data < 0.0, width))
     return wires
 
 

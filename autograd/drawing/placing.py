@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
-from contextlib import suppress
 from importlib import import_module
 from shutil import which
 
-from autograd.drawing.figure import LABEL_HEIGHT, Figure, Placement, Point, Route, text_width
+from autograd.drawing.figure import LABEL_HEIGHT, RANKDIR, Figure, Placement, Point, Route, text_width
 from autograd.drawing.layered import layered
 
 PATIENCE = 30  # seconds
@@ -48,10 +46,13 @@ def run_pygraphviz(source: str, format: str, program: str = "dot") -> bytes:
     return result
 
 
+GRAPHVIZ = {"dot": run_dot, "pygraphviz": run_pygraphviz}
+
+
 def run_graphviz(source: str, format: str, program: str = "dot") -> bytes:
     """From whichever of the two there is. Raises Unavailable with what both said."""
     failures = []
-    for run in (run_dot, run_pygraphviz):
+    for run in GRAPHVIZ.values():
         try:
             return run(source, format, program)
         except Unavailable as failure:
@@ -64,28 +65,25 @@ def placed(figure: Figure, engine: str | None = None) -> Placement:
 
     Raises ValueError for an unknown engine, Unavailable for one that is asked for and missing.
     """
-    if engine is not None:
-        if engine not in ENGINES:
-            raise ValueError(f"engine {engine!r}: there are {', '.join(ENGINES)}")
-        return ENGINES[engine](figure)
-    for name in ("dot", "pygraphviz"):
-        with suppress(Unavailable):
-            return ENGINES[name](figure)
+    if engine not in (None, *GRAPHVIZ, "built-in"):
+        raise ValueError(f"engine {engine!r}: there are {', '.join(GRAPHVIZ)}, built-in")
+    for name, run in GRAPHVIZ.items():
+        if engine in (None, name):
+            try:
+                return _read(run(_skeleton(figure), "json0"), name)
+            except Unavailable:
+                if engine:
+                    raise
     return layered(figure)
-
-
-ENGINES: dict[str, Callable[[Figure], Placement]] = {
-    "dot": lambda figure: _read(run_dot(_skeleton(figure), "json0"), figure, "dot"),
-    "pygraphviz": lambda figure: _read(run_pygraphviz(_skeleton(figure), "json0"), figure, "pygraphviz"),
-    "built-in": layered,
-}
 
 
 def _skeleton(figure: Figure) -> str:
     """The figure's sizes in DOT: boxes are numbers, labels empty tables of the right size."""
     index = {box: i for i, box in enumerate(figure.boxes)}
-    rankdir = {"right": "LR", "up": "BT"}[figure.direction]
-    lines = [f"rankdir={rankdir} nodesep=0.25 ranksep=0.45", 'node [shape=box fixedsize=true label=""]']
+    lines = [
+        f"rankdir={RANKDIR[figure.direction]} nodesep=0.25 ranksep=0.45",
+        'node [shape=box fixedsize=true label=""]',
+    ]
     lines += [f"{i} [width={box.width / 72:.4f} height={box.height / 72:.4f}]" for box, i in index.items()]
     for i, wire in enumerate(figure.wires):
         size = f'WIDTH="{text_width(wire.label) + 8:.0f}" HEIGHT="{LABEL_HEIGHT}"'
@@ -95,7 +93,7 @@ def _skeleton(figure: Figure) -> str:
     return "digraph {\n" + "\n".join(lines) + "\n}\n"
 
 
-def _read(answer: bytes, figure: Figure, engine: str) -> Placement:
+def _read(answer: bytes, engine: str) -> Placement:
     """Positions out of Graphviz's JSON, in which y grows upwards."""
     graph = json.loads(answer)
     _, _, width, height = map(float, graph["bb"].split(","))
