@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import count
 from math import isfinite
 
 from autograd.errors import text_name
@@ -17,7 +18,7 @@ from autograd.value import Value
 
 MINUS = "−"
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
-RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 INDEXED = re.compile(r"([^\W\d_⁰¹²³⁴⁵⁶⁷⁸⁹]+)([⁰¹²³⁴⁵⁶⁷⁸⁹]*)(_?\d[\d,]*|_[A-Za-z\d]+)?([′″‴]?)")
 PRIMES = {"": "", "′": "'", "″": "''", "‴": "'''"}
@@ -93,8 +94,8 @@ def labels(nodes: Iterable[Value], root: Value | None = None) -> dict[Value, str
     """
     found: dict[Value, str] = {}
     taken = {text_name(node.name) for node in nodes if node.name}
+    unused = (f"v{i}" for i in count(1) if f"v{i}" not in taken)
     met: dict[str, int] = {}
-    unnamed = 0
     for node in nodes:
         if is_constant(node):
             found[node] = number_text(node.data)
@@ -102,21 +103,18 @@ def labels(nodes: Iterable[Value], root: Value | None = None) -> dict[Value, str
             found[node] = "f"
         elif node.name:
             name = text_name(node.name)
-            count = met.get(name, 0)
-            while count and name + prime(count) in taken:  # another value's own name
-                count += 1
-            found[node], met[name] = name + prime(count), count + 1
+            before = met.get(name, 0)
+            while before and name + prime(before) in taken:  # another value's own name
+                before += 1
+            found[node], met[name] = name + prime(before), before + 1
         else:
-            unnamed += 1
-            while f"v{unnamed}" in taken:
-                unnamed += 1
-            found[node] = f"v{unnamed}"
+            found[node] = next(unused)
     return found
 
 
-def prime(count: int) -> str:
+def prime(number: int) -> str:
     """′, ″, ‴, and from four on ′4, ′5."""
-    return ("", "′", "″", "‴")[count] if count < 4 else f"′{count}"
+    return ("", "′", "″", "‴")[number] if number < 4 else f"′{number}"
 
 
 def derivative(f: str, x: str) -> str:

@@ -48,10 +48,8 @@ class Drawing:
     def _repr_html_(self) -> str:
         """An image, which a notebook shows before it is trusted, too; it follows Jupyter's theme."""
         name = self.svg.partition('id="')[2].partition('"')[0]
-        themes = "".join(
-            f'[data-jp-theme-light="{light}"] .{name}{{color-scheme:{scheme}}}'
-            for light, scheme in (("true", "light"), ("false", "dark"))
-        )
+        themes = f'[data-jp-theme-light="true"] .{name}{{color-scheme:light}}'
+        themes += f'[data-jp-theme-light="false"] .{name}{{color-scheme:dark}}'
         source = f"data:image/svg+xml;base64,{b64encode(self.svg.encode()).decode()}"
         words = escape(text_name(self.figure.title))
         picture = f'<img class="{name}" alt="{words}" style="{self._scaling()}" src="{source}">'

@@ -113,17 +113,9 @@ def typeset(text: str) -> str:
     >>> typeset("∂f/∂w²_13 < 0")
     '∂f/∂w²<tspan class="sub" dy="3">13</tspan><tspan dy="-3"> &lt; 0</tspan>'
     """
-    pieces: list[str] = []
-    end, lowered = 0, False
-    for match in INDEXED.finditer(text):
-        pieces.append(_raised(text[end : match.start(2) - 1], lowered))
-        pieces.append(f'<tspan class="sub" dy="3">{match[2]}</tspan>')
-        end, lowered = match.end(), True
-    return "".join(pieces) + _raised(text[end:], lowered)
-
-
-def _raised(text: str, lowered: bool) -> str:
-    return f'<tspan dy="-3">{escape(text)}</tspan>' if lowered and text else escape(text)
+    # an index ends one run of words and begins another; the first run needs no element, and an empty one does not
+    runs = INDEXED.sub(r'\1</tspan><tspan class="sub" dy="3">\2</tspan><tspan dy="-3">', escape(text)) + "</tspan>"
+    return runs.replace("</tspan>", "", 1).replace('<tspan dy="-3"></tspan>', "")
 
 
 def _hover(title: str) -> str:

@@ -94,9 +94,8 @@ def _computed(e: Expression, x: list[Any]) -> Any:
         with mpmath.extraprec(HUGE_BITS):  # p is even, odd or, where the base is negative, no exponent
             sign = 1 if base > 0 or exponent % 2 == 0 else -1 if exponent % 2 == 1 else mpmath.nan
             return sign * _exp(exponent * mpmath.log(abs(base)))
-    if isinstance(e, (sympy.exp, sympy.Abs)):
-        return (_exp if isinstance(e, sympy.exp) else abs)(*x)
-    return getattr(mpmath, type(e).__name__)(*x)
+    name = type(e).__name__
+    return _exp(*x) if name == "exp" else abs(*x) if name == "Abs" else getattr(mpmath, name)(*x)
 
 
 def _exp(x: Any) -> Any:

@@ -15,8 +15,8 @@ from autograd.errors import text_name
 from autograd.explanation.algebra import LARGEST, operations, shortest
 from autograd.explanation.checks import Check, Road, close
 from autograd.explanation.formulas import Formulas
-from autograd.explanation.lines import Told, html_line, paragraphs, plus, rows, wrapped
-from autograd.explanation.writing import LATEX, TEXT, Writer
+from autograd.explanation.lines import Told, html_line, paragraphs, rows, wrapped
+from autograd.explanation.writing import LATEX, PRODUCT, TEXT, Writer
 from autograd.graph import carried
 from autograd.kinks import kinks, sides
 from autograd.notation import derivative, is_constant, number_text
@@ -69,6 +69,13 @@ class Explanation(Told):
                 through = [x for x in self.formulas.order if wrt in x.parents and x is not f]
             self.terms = self.terms or self._terms_at(through)
         self.value = sum(term.product for term in self.terms)
+        self.shown = self.terms  # those that are written
+        if len(self.terms) > SHOWN:
+            largest = sorted((term for term in self.terms if term.product), key=lambda term: -abs(term.product))[:4]
+            self.shown = sorted(largest or self.terms[:4], key=self.terms.index)
+        self._left_out = len(self.terms) - len(self.shown)
+        # f depends on wrt directly, and on nothing between: there is no sum to write
+        self._is_alone = [term.node for term in self.terms] == [wrt]
 
     # ---- the terms ----------------------------------------------------------------------------------------------
 
@@ -114,14 +121,6 @@ class Explanation(Told):
 
     # ---- the lines ----------------------------------------------------------------------------------------------
 
-    @cached_property
-    def shown(self) -> list[Term]:
-        """The terms that are written: all, or the four largest of more than six."""
-        if len(self.terms) <= SHOWN:
-            return self.terms
-        largest = sorted((term for term in self.terms if term.product), key=lambda term: -abs(term.product))[:4]
-        return sorted(largest or self.terms[:4], key=self.terms.index)
-
     def lines(self, write: Writer) -> list[list[str]]:
         """The right-hand sides in the order of the slides, each in pieces between which it may be broken."""
         if not self.terms:
@@ -131,20 +130,12 @@ class Explanation(Told):
         filled_in = self._products(write, self._factors, MOST_LETTERS)  # in the named values; δ stays δ
         in_inputs = self._products(write, self._composed or (), inf)
         rest = [write.words(f"… {self._left_out} more")] if self._left_out else []
-        found = [plus([*pieces, *rest]) for pieces in (self._rule(write), filled_in, in_inputs) if pieces]
+        sums = [pieces for pieces in (self._rule(write), filled_in, in_inputs) if pieces]
+        found = [[first, *(f"+ {piece}" for piece in [*others, *rest])] for first, *others in sums]
         if self.simplified is not None:
             found.append([write(self.simplified)])
         found.append(self._numbers(write))
         return [pieces for i, pieces in enumerate(found) if pieces not in found[:i]]
-
-    @property
-    def _left_out(self) -> int:
-        return len(self.terms) - len(self.shown)
-
-    @property
-    def _is_alone(self) -> bool:
-        """Whether f depends on wrt directly, and on nothing between: there is no sum to write."""
-        return [term.node for term in self.terms] == [self.wrt]
 
     def _rule(self, write: Writer) -> list[str]:
         """∂f/∂v ∂v/∂s for each term."""
@@ -162,7 +153,7 @@ class Explanation(Told):
 
         def factor(formula: Expression | None, f: Value, x: Value, delta: bool) -> str:
             is_short = formula is not None and len(formula.free_symbols) <= most
-            return write.factor(formula) if is_short else self._partial(write, f, x, delta)
+            return write.held(formula, PRODUCT) if is_short else self._partial(write, f, x, delta)
 
         if self._is_alone:
             formulas = [formula for formula, _ in pairs if formula is not None]
@@ -177,10 +168,10 @@ class Explanation(Told):
     def _numbers(self, write: Writer) -> list[str]:
         """0 + 12 + 12 = 24; the product of the two factors where there is one term."""
         value = f"= {write.number(self.value)}"
+        if self._is_alone:
+            return [write.number(self.value)]
         if len(self.terms) == 1:
             [term] = self.terms
-            if term.node is self.wrt:
-                return [write.number(self.value)]
             local = write.number(term.local)
             local = f"({local})" if term.local < 0.0 else local
             return [f"{write.number(term.upstream)}{write.times}{local} {value}"]

@@ -13,11 +13,6 @@ from autograd.value import Value
 WIDTH = 100  # columns
 
 
-def plus(pieces: list[str]) -> list[str]:
-    """The pieces as terms of a sum."""
-    return [piece if i == 0 else f"+ {piece}" for i, piece in enumerate(pieces)]
-
-
 def wrapped(pieces: list[str], start: str, apart: str = " ") -> list[str]:
     """The pieces on lines of at most ``WIDTH`` columns, the first behind ``start``.
 

@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 
 import sympy
 
-from autograd.notation import MINUS, derivative, latex_name, latex_text, number_latex, number_text
+from autograd.notation import MINUS, RAISED, derivative, latex_name, latex_text, number_latex, number_text
 from autograd.number_systems import symbols
 from autograd.number_systems.symbols import Expression
 
-SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 SPELLED = {"maximum": "max", "minimum": "min", "sigmoid": "σ", "log_sum_exp": "logΣexp"}
 STANDARD = ("sin", "cos", "tan", "tanh", "sinh", "cosh", "exp", "log", "max", "min")  # of LaTeX's functions
 ADDITION, PRODUCT, POWER, ATOM = range(4)  # how tightly a formula holds together
@@ -44,12 +43,6 @@ class Writer(NamedTuple):
         """The whole expression."""
         return self.write(expression)[0]
 
-    def factor(self, expression: Expression) -> str:
-        """The expression as one factor of a written product: in brackets, unless it is a product or less."""
-        written, binding = self.write(expression)
-        negative = written.startswith(self.minus)
-        return f"({written})" if binding == ADDITION or negative else written
-
     def write(self, e: Expression) -> tuple[str, int]:
         """The expression, and how tightly it holds together."""
         if e.is_Symbol:
@@ -72,7 +65,7 @@ class Writer(NamedTuple):
             if e.exp == sympy.S.Half:
                 return self.root.format(self.part(e.base, ATOM)), POWER
             if e.exp.is_Integer and not self.braces:
-                return self.held(e.base, ATOM) + str(e.exp).translate(SUPERSCRIPT), POWER
+                return self.held(e.base, ATOM) + str(e.exp).translate(RAISED), POWER
             return self.power.format(self.held(e.base, ATOM), self.part(e.exp, ATOM)), POWER
         if isinstance(e, sympy.exp):
             return self.call("exp", self(e.args[0])), ATOM
@@ -109,8 +102,10 @@ class Writer(NamedTuple):
         for term in terms:
             negative = bool(term.could_extract_minus_sign())
             part = self.held(-term if negative else term, PRODUCT)
-            sign = self.minus if negative else "+"
-            written = f"{written} {sign} {part}" if written else (self.minus if negative else "") + part
+            if written:
+                written += f" {self.minus if negative else '+'} {part}"
+            else:
+                written = self.minus * negative + part
         return written
 
     def product(self, e: Expression) -> tuple[str, int]:
@@ -119,8 +114,7 @@ class Writer(NamedTuple):
         above, below = sympy.fraction(-e if negative else e)
         sign = self.minus if negative else ""
         if below != 1:
-            ratio = self.ratio.format(self.part(above, PRODUCT), self.part(below, POWER))
-            return sign + ratio, PRODUCT
+            return sign + self.ratio.format(self.part(above, PRODUCT), self.part(below, POWER)), PRODUCT
         written, short = "", True
         for part in sorted(sympy.Mul.make_args(above), key=_rank):
             right = self.held(part, POWER)

@@ -6,6 +6,7 @@ page's own script, in the files beside this one, knows no derivative.
 
 from __future__ import annotations
 
+from functools import partial
 from html import escape
 
 from autograd.contributions import gradients
@@ -20,6 +21,7 @@ from autograd.walking.picture import Picture, positions
 from autograd.walking.telling import Told
 
 MOST_NODES, MOST_BYTES = 500, 2_000_000
+_file = partial(own_file, package="autograd.walking")
 SCRIPTS = ("numbers.js", "passes.js", "judging.js", "steering.js")  # no page is needed to run these
 
 
@@ -84,7 +86,3 @@ def program(told: Told) -> str:
         "GRAPH.rules = GRAPH.rules.map((words, i) => ({ ...words, ...RULES[i] }));",
     ]
     return "\n".join([*parts, *map(_file, SCRIPTS)])
-
-
-def _file(name: str) -> str:
-    return own_file(name, "autograd.walking")
