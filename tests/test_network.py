@@ -1291,7 +1291,7 @@ def test_a_layer_without_a_bias_is_traced_drawn_and_shown_as_matrices(units):
     assert (form.layers[1].b_grad.size, form.layers[1].db.size, form.layers[2].b_grad.size) == (0, 0, 1)
     assert "z¹ = W¹ a⁰; " in str(form) and "z² = W² a¹ + b²" in str(form)
     latex = form._repr_latex_()
-    assert "b^{1}" not in latex and "b^{2}" in latex and "W¹ a⁰;" in form._repr_html_()
+    assert "b}^{1}" not in latex and "b}^{2}" in latex and "W¹ a⁰;" in form._repr_html_()
     assert [len(layer) for layer in trace.diagram().layers] == [len(layer) for layer in model.diagram().layers]
     model[0].W[0][0].data += 1.0
     [note] = nn.matrix_form(trace).notes
