@@ -21,9 +21,9 @@ from autograd.modes import collector_paused
 from autograd.primitives import relu, sigmoid, tanh
 from autograd.value import Value
 from nn.data import Dataset
-from nn.evaluation import REGRESSION, evaluate, units_of
+from nn.evaluation import REGRESSION, evaluate
 from nn.layers import MLP, Linear, Sequential
-from nn.losses import Loss, mean_loss
+from nn.losses import Loss, mean_loss, units_of
 from nn.module import Module, Trace, beneath, evaluating, flatten
 from nn.regularisation import Dropout
 from nn.training import EpochRecord, Training

@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 
 from autograd.modes import collector_paused, no_grad
 from autograd.primitives import exp, relu, sigmoid, tanh
-from autograd.value import Value, data_of
+from autograd.value import data_of
 from nn.arguments import answering
 from nn.data import Dataset
-from nn.losses import BY_NAME, OUTPUTS, Loss, mean_loss
+from nn.losses import BY_NAME, OUTPUTS, Loss, mean_loss, units_of
 from nn.module import Module, beneath, evaluating, lift
 
 AT_ONCE = 1000  # examples that are evaluated together: the values of a layer take memory for as many
@@ -74,15 +74,14 @@ class Task:
     units: tuple[float, float] = (0.0, 1.0)
 
     @classmethod
-    def of(cls, loss: Loss, data: Dataset, units: int) -> Task:
-        """What a loss and the targets make of so many output units."""
+    def of(cls, loss: Loss | str, data: Dataset, units: int) -> Task:
+        """What a loss, or the kind of its outputs, and the targets make of so many output units.
+
+        Raises ValueError for a kind that does not exist.
+        """
         while isinstance(loss, partial):
             loss = loss.func
-        return cls.reading(getattr(loss, "outputs", ""), data, units)
-
-    @classmethod
-    def reading(cls, outputs: str, data: Dataset, units: int) -> Task:
-        """The same for outputs of a kind; ValueError for one that does not exist."""
+        outputs = loss if isinstance(loss, str) else getattr(loss, "outputs", "")
         if not outputs:
             return cls("")
         if outputs not in OUTPUTS:
@@ -111,12 +110,10 @@ class Task:
 
     def label_of(self, target: Any) -> int:
         """The index of the class of a target: its nearest label, or the place of its largest share."""
-        if isinstance(target, Iterable):
-            shares = list(target)
-            if len(shares) > 1:
-                return shares.index(max(shares))
-            target = shares[0]
-        return bisect_left(_between(self.labels), target) if self.labels else int(target)
+        shares = units_of(target)
+        if len(shares) > 1:
+            return shares.index(max(shares))
+        return bisect_left(_between(self.labels), shares[0]) if self.labels else int(shares[0])
 
     def prediction(self, units: Sequence[float]) -> Any:
         """What the outputs of one example predict: a label as the targets have it; or a number, or one for each unit.
@@ -132,7 +129,7 @@ class Task:
     def in_units(self, numbers: Any) -> list[float]:
         """The outputs or the target of one example, a number or several, in the target's own units."""
         mean, deviation = self.units
-        return [mean + deviation * a for a in (numbers if isinstance(numbers, Iterable) else (numbers,))]
+        return [mean + deviation * a for a in units_of(numbers)]
 
     def names(self, data: Dataset, n: int) -> list[str]:
         """What the n classes are called: as the data name them, else by their labels, as −1 and +1."""
@@ -162,7 +159,8 @@ class Task:
         if self.kind == CLASSIFICATION:
             return [sum(self.decide(a) == self.label_of(y) for a, y in zip(outputs, targets, strict=True))]
         if self.kind == REGRESSION:
-            return [fsum((y - a) ** 2 for y, a in pairs) for pairs in zip(*map(_pairs, targets, outputs))]
+            columns = zip(zip(*map(units_of, targets)), zip(*outputs))
+            return [fsum((y - a) ** 2 for y, a in zip(*column, strict=True)) for column in columns]
         return [0.0]
 
     def metrics(self, tally: Sequence[float], targets: Sequence[Any]) -> Metrics:
@@ -171,7 +169,7 @@ class Task:
         if self.kind == CLASSIFICATION:
             return Metrics(accuracy=tally[0] / n)
         if self.kind == REGRESSION:
-            columns = list(zip(*(y if isinstance(y, Iterable) else (y,) for y in targets)))
+            columns = zip(*map(units_of, targets))
             rmse = [abs(self.units[1]) * sqrt(error / n) for error in tally]
             return Metrics(rmse=fsum(rmse) / len(rmse), r2=fsum(map(_r2, tally, columns)) / len(rmse))
         return Metrics()
@@ -187,7 +185,7 @@ def _labels(data: Dataset, units: int) -> tuple[Any, ...] | None:
         low, high = min(map(min, rows), default=0), max(map(max, rows), default=0)
         one_hot = all(row.count(high) == 1 and row.count(low) == len(row) - 1 for row in rows)
         return () if data.classes or (one_hot and (low, high) in ((0, 1), (-1, 1))) else None
-    values = {y for target in data.y for y in (target if isinstance(target, Iterable) else (target,))}
+    values = {y for target in data.y for y in units_of(target)}
     for labels in ((0, 1), (-1, 1)):
         if values <= set(labels) and len(data.classes) in (0, 2) and data.units == (0.0, 1.0):
             return labels
@@ -198,10 +196,6 @@ def _between(labels: Sequence[float]) -> tuple[float, ...]:
     return tuple((a + b) / 2.0 for a, b in pairwise(labels))
 
 
-def _pairs(target: Any, outputs: Sequence[float]) -> list[tuple[float, float]]:
-    return list(zip(target if isinstance(target, Iterable) else (target,), outputs))
-
-
 def _r2(error: float, y: Sequence[float]) -> float:
     mean = fsum(y) / len(y)
     spread = fsum((y_i - mean) ** 2 for y_i in y)
@@ -209,11 +203,6 @@ def _r2(error: float, y: Sequence[float]) -> float:
 
 
 # ---- a model on data ----------------------------------------------------------------------------------------------
-
-
-def units_of(output: Any) -> list[Value]:
-    """The output units: a list of one where the model returns the Value itself."""
-    return [output] if isinstance(output, Value) else list(output)
 
 
 def outputs_of(model: Module, X: Sequence[Sequence[float]]) -> list[Any]:
@@ -248,9 +237,8 @@ def task_of(model: Module, data: Dataset, loss: Loss | None = None) -> Task:
     last = beneath(units[0]).operation
     whole = all(y == int(y) for y in data.y if not isinstance(y, Iterable))
     is_number = last is tanh or (_labels(data, len(units)) is None and not (whole and len(units) > 1))
-    return Task.reading(
-        "probabilities" if last is sigmoid else "numbers" if is_number else "logits", data, len(units)
-    )
+    kind = "probabilities" if last is sigmoid else "numbers" if is_number else "logits"
+    return Task.of(kind, data, len(units))
 
 
 def evaluate(model: Module, loss: Loss, data: Dataset, task: Task | None = None) -> tuple[float, Metrics]:

@@ -87,7 +87,7 @@ def cross_entropy(z: Sequence[Value], target: Any) -> Value:
     >>> cross_entropy([Value(1e8), Value(1e8 - 20.0)], 0).data
     2.061153620314381e-09
     """
-    units = _units(z)
+    units = units_of(z)
     n = len(units)
     if n == 1:
         raise ValueError(
@@ -150,6 +150,11 @@ def mean_loss(
     return mean(losses) if weights is None else dot(weights, losses) / len(losses)
 
 
+def units_of(output: Any) -> list[Any]:
+    """The units of an output, or the target's numbers for them: a list of one for a single Value or number."""
+    return list(output) if isinstance(output, Iterable) else [output]
+
+
 def to_feed(loss: Loss, targets: Sequence[Any], output: Output) -> tuple[Loss, Sequence[Any]]:
     """A loss with its targets as numbers that can be fed to it as leaves: one graph, whatever the labels are.
 
@@ -159,28 +164,19 @@ def to_feed(loss: Loss, targets: Sequence[Any], output: Output) -> tuple[Loss, S
     [[0.0, 1.0], [1.0, 0.0]]
     """
     if loss is cross_entropy:
-        units = range(len(_units(output)))
+        units = range(len(units_of(output)))
         return loss, [list(t) if _is_several(t) else [float(k == t) for k in units] for t in targets]
     if loss is binary_cross_entropy and all(y in (0, 1) for y in targets):
         return _logistic, [1.0 - 2.0 * y for y in targets]
     return loss, targets
 
 
-BY_NAME: dict[str, Loss] = {
-    "binary_cross_entropy": binary_cross_entropy,
-    "cross_entropy": cross_entropy,
-    "half_squared_error": half_squared_error,
-    "hinge": hinge,
-    "mean_squared_error": mean_squared_error,
-}
+ALL = (binary_cross_entropy, cross_entropy, half_squared_error, hinge, mean_squared_error)
+BY_NAME: dict[str, Loss] = {loss.__name__: loss for loss in ALL}
 
 
 def _logistic(z: Output, sign: Any) -> Value:
     return softplus(sign * _one_unit("binary_cross_entropy", z))
-
-
-def _units(output: Output) -> list[Value]:
-    return [output] if isinstance(output, Value) else list(output)
 
 
 def _label(label: Any, n: int) -> int:
@@ -205,15 +201,14 @@ def _is_several(target: Any) -> bool:
 
 
 def _one_unit(loss: str, output: Output) -> Value:
-    units = _units(output)
+    units: list[Value] = units_of(output)
     if len(units) != 1:
         raise ValueError(f"{loss} of {len(units)} output units: it needs one; for several classes use cross_entropy")
     return units[0]
 
 
 def _squares(a: Output, y: Any) -> list[Value]:
-    units = _units(a)
-    targets = list(y) if isinstance(y, Iterable) else [y]
+    units, targets = units_of(a), units_of(y)
     if len(units) != len(targets):
         raise ValueError(
             f"{len(units)} output units and {len(targets)} targets: a squared error needs as many of each"

@@ -24,9 +24,9 @@ from autograd.replay.training import training as training_on_arrays
 from autograd.replay.training import write_back
 from autograd.value import Value
 from nn.data import Dataset
-from nn.evaluation import CLASSIFICATION, REGRESSION, Metrics, Task, check_targets, outputs_of, units_of
+from nn.evaluation import CLASSIFICATION, REGRESSION, Metrics, Task, check_targets, outputs_of
 from nn.faults import failing_example, naming_example, refuse_infinite
-from nn.losses import BY_NAME, Loss, mean_loss, to_feed
+from nn.losses import BY_NAME, Loss, mean_loss, to_feed, units_of
 from nn.module import Module, evaluating, flatten
 from nn.normalisation import BatchNorm, Normalised
 from nn.optim import Optimizer, refuse_nan, shortening

@@ -15,8 +15,9 @@ from autograd.number_systems import arrays
 from autograd.value import Value
 from nn.data import Dataset
 from nn.diagnostics import linear_layers, traced, unchanged
-from nn.evaluation import numbers_of, outputs_of, units_of
+from nn.evaluation import numbers_of, outputs_of
 from nn.layers import MLP, Sequential
+from nn.losses import units_of
 from nn.module import Module, evaluating, numbers
 from nn.training import Training
 
