@@ -6,12 +6,13 @@ and kept with the run, so that new rows are read the same way.
 
 from __future__ import annotations
 
-import csv
+import codecs
 import gzip
 import math
 import re
 import zlib
 from collections.abc import Iterable, Sequence
+from functools import partial
 from io import StringIO
 from os import PathLike
 from pathlib import Path
@@ -25,8 +26,10 @@ from nn.data import Dataset, Split, split
 
 # what a person would take for a number, although it is not written as one: 12,345  1'000  −1  10 %  inf  1e999
 LIKE_A_NUMBER = r"(?i)[+−-]?[€$£]? ?(?:\d[\d.,'_\s]*|inf(?:inity)?)(?:e[+−-]?\d+)?[%€$£]?"
-THOUSANDS = r"[+-]?[1-9]\d{0,2}(?:[.,]\d{3})+"
-CELL = re.compile(r"[+-]?\d*[.,]\d+([eE][+-]?\d+)?")  # which names no column, as 2019 may
+FRACTION = r"[+-]?\d*[.,]\d+(?:[eE][+-]?\d+)?"
+THOUSANDS = r"[+-]?[1-9]\d{0,2}[.,]\d{3}"  # which may be a fraction too
+# Excel's sep=; blank lines and comments: "# in May", "##" or "#", where "#id" is a name
+BEFORE = re.compile(r"(?:sep=([^\r\n])?.*\n)?(?:(?:#(?:[ #].*)?)?\r?\n)*", re.IGNORECASE)
 MOST_CLASSES, MOST_WHOLE = 50, 20  # of more different whole numbers, a target is a quantity
 READING = ("sep", "decimal", "thousands", "encoding", "na_values", "names")  # as pandas.read_csv calls them
 MISSING_RULES, TASKS = ("refuse", "drop", "mean"), ("classification", "regression")
@@ -110,33 +113,29 @@ class Schema(NamedTuple):
             cells = table.cells(name, categories)
             cells = cells if fill is None else cells.where(table.frame[name].notna(), fill)
             if cells.isna().any():
-                needed = "a number" if categories is None else f"a text, such as {_few(categories)}"
+                needed = f"a text, such as {_few(categories)}" if categories else "a number"
                 place = table.place(cells.isna().idxmax(), name)
                 raise ValueError(f"{place}: it needs {needed}: mend it or leave out the row")
-            if categories is None:
-                columns.append(cells)
-                continue
-            columns += [(cells == category).astype(float) for category in categories]
-            new = cells[~cells.isin(categories)]
-            if len(new):
-                place, rows = table.place(new.index[0], name), f"{len(new)} row{'s' * (len(new) > 1)}"
-                unknown.append(
-                    f"{place}: {rows} with a category not seen in training, read as 0 for {_few(categories)}"
-                )
+            columns += [(cells == category).astype(float) for category in categories] if categories else [cells]
+            new = cells[~cells.isin(categories or cells)]
+            if categories and len(new):
+                place = f"{table.place(new.index[0], name)}: {counted(len(new), 'row')}"
+                unknown.append(f"{place} with a category not seen in training, read as 0 for {_few(categories)}")
         return [list(row) for row in zip(*columns)], unknown
 
     def targets(self, table: Table) -> list[float]:
         """The number of each row, or the place of its class; NaN where that is missing or not known."""
         if self.target.name not in table.frame.columns:
             return [math.nan] * len(table.frame)
-        places = {x: float(k) for k, x in enumerate(self.target.categories or [])}
-        cells = _class_names(table, self.target.name) if places else table.numbers(self.target.name)
-        return [places.get(cell, math.nan) if places else cell for cell in cells]
+        if not self.target.categories:
+            return list(table.numbers(self.target.name))
+        places = {x: k for k, x in enumerate(self.target.categories)}
+        return list(_class_names(table, self.target.name).map(places).astype(float))
 
     def __str__(self) -> str:
         """How the columns are read, in one line."""
         numbers = [c.name for c in self.columns if c.categories is None]
-        parts = [f"{len(numbers)} number{'s' * (len(numbers) != 1)} ({_few(numbers)})"] if numbers else []
+        parts = [f"{counted(len(numbers), 'number')} ({_few(numbers)})"] if numbers else []
         parts += [f"{called(c.name, '')}, one of {_few(c.categories)}" for c in self.columns if c.categories]
         kind, classes = "a number (--task classification for classes)", self.target.categories
         if classes is not None:
@@ -153,7 +152,7 @@ def read_table(
 
     Without them, the separator is the one of , ; tab | that fits, or of Excel's line ``sep=;``; the encoding is
     UTF-8, UTF-16 with a BOM, or Windows-1252; a comma marks decimals where it does not separate and no point does.
-    Only empty cells and ``na_values`` are missing. Lines before the names that begin with # are comments.
+    Only empty cells and ``na_values`` are missing. Before the names, blank lines and those of "# …" are left out.
 
     Raises ImportError without pandas, OSError, and ValueError for a file that is not a table.
     """
@@ -165,33 +164,33 @@ def read_table(
         if mark is not None and (len(mark) != 1 or mark.isalnum() or [decimal, thousands].count(mark) > 1):
             raise ValueError(f"{option} = {mark!r}: it needs to be one character, which marks nothing else")
     text, names = _text(path, encoding), list(names or ())
+    before: Any = BEFORE.match(text)  # which is there, if empty
+    sep, skipped = sep or before[1] or max(";\t|,", key=partial(_fit, text[before.end() :])), before[0].count("\n")
     try:
-        sep, skipped, width = _layout(text, sep)
         frame = pandas.read_csv(
-            StringIO(text, newline=""), sep=sep, header=None, names=range(width), index_col=False, skiprows=skipped,
-            dtype=str, na_filter=False, skipinitialspace=True, skip_blank_lines=False,
+            StringIO(text, newline=""), sep=sep, header=None, skiprows=skipped, dtype=str, na_filter=False,
+            skipinitialspace=True, skip_blank_lines=False,
         ).map(str.strip)  # fmt: skip
     except pandas.errors.EmptyDataError:
         raise ValueError(f"{path} is empty: it needs the names of its columns and at least one row below") from None
-    except (pandas.errors.ParserError, csv.Error) as error:
+    except pandas.errors.ParserError as error:
         said = str(error).strip().rpartition("C error: ")[2]
         raise ValueError(f"{path}: {said}; is there a cell too many, or a quotation mark missing?") from None
     frame.index += skipped + 1
     frame = frame[(frame != "").any(axis=1)]
     if not names and len(frame):
         names, frame = list(frame.iloc[0]), frame.iloc[1:]
-        if any(map(CELL.fullmatch, names)):
+        if any(re.fullmatch(FRACTION, name) for name in names):
             raise ValueError(f"{path} begins with {names[:4]}: the first row, or --names, needs to name the columns")
-    if not len(frame) or len(names) != width:
-        shape = f"{counted(len(frame), 'row')} of {counted(width, 'column')}"
-        found = f"{shape} and {counted(len(names), 'name')}"
+    rows, width = frame.shape
+    if not rows or len(names) != width:
+        found = f"{counted(rows, 'row')} of {counted(width, 'column')} and {counted(len(names), 'name')}"
         raise ValueError(f"{path} has {found}: it needs at least one row, and a name for each column")
     frame.columns = names
     frame = frame.loc[:, (frame.columns != "") | (frame != "").any()]  # commas may end every line
-    unnamed = [k for k, name in enumerate(frame.columns, 1) if not name]
-    first = frame.iloc[:, 0]  # may be an index, as pandas and R write it
-    if unnamed and (unnamed != [1] or first.duplicated().any() or any(map(CELL.fullmatch, first))):
-        raise ValueError(f"{path}: column {unnamed[-1]} has no name; the first row needs to name each column")
+    if "" in frame.columns[1:]:  # the first may be an index, as pandas and R write it
+        column = list(frame.columns).index("", 1) + 1
+        raise ValueError(f"{path}: column {column} has no name; the first row needs to name each column")
     if not frame.columns.is_unique:
         name = frame.columns[frame.columns.duplicated()][0]
         raise ValueError(f"{path} has two columns named {shown(name)}: each needs a name of its own")
@@ -261,64 +260,39 @@ def _few(names: Iterable[str]) -> str:
 def _text(path: str | PathLike[str], encoding: str | None) -> str:
     """The text of a file, by its BOM, else as UTF-8, else as Windows-1252, which old spreadsheets write."""
     content = Path(path).read_bytes()
-    if content.startswith(b"\x1f\x8b"):
-        try:
+    try:
+        if content.startswith(b"\x1f\x8b"):
             content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error) as error:
-            raise ValueError(f"{path} is damaged: {error}") from None
-    guess = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-    # where any of it is UTF-8, one damaged byte must not turn every ö into Ã¶
-    old = guess == "utf-8-sig" and content.decode(guess, "ignore").isascii()
-    for name in [encoding] if encoding else [guess, "cp1252"] if old else [guess]:
-        try:
-            text = content.decode(name)
-        except UnicodeDecodeError as error:
-            line, problem = content[: error.start].count(b"\n") + 1, f"is not text in {name.removesuffix('-sig')}"
-        except LookupError:
-            raise ValueError(f"encoding = {encoding!r}: Python knows, among others, utf-8 and cp1252") from None
-        else:
-            if "\0" not in text:
-                return text.removeprefix("\ufeff")
-            line, problem = text[: text.index("\0")].count("\n") + 1, "holds bytes of 0"
-    raise ValueError(f"{path}, line {line}, {problem}: save the table as CSV in UTF-8, or say its --encoding")
+        guess = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
+        # where any of it is UTF-8, one damaged byte must not turn every ö into Ã¶
+        if guess == "utf-8" and content.decode(guess, "ignore").isascii():
+            guess = "cp1252"
+        text = content.decode(encoding or guess).removeprefix("\ufeff")
+        if "\0" in text:
+            raise UnicodeError("it holds bytes of 0")
+    except (OSError, EOFError, zlib.error, UnicodeError, LookupError) as error:
+        raise ValueError(f"{path}: {error}; save it as CSV in UTF-8, or say its --encoding") from None
+    return text
 
 
-def _layout(text: str, sep: str | None) -> tuple[str, int, int]:
-    """The separator, the number of lines before the names, and of cells in the longest of the first rows.
-
-    The separator is the one that cuts the first rows into the most cells, equally many in each where one does.
-    """
-    lines = text.splitlines(keepends=True)[:50]
-    excel = re.match("sep=(.)?", lines[0], re.IGNORECASE) if lines else None
-    begin = int(excel is not None)
-
-    def counts(mark: str, comments: bool = False) -> list[int]:
-        rows = [line for line in lines[begin:] if comments or not line.startswith("#")]
-        return [len(row) for row in csv.reader(rows, delimiter=mark, skipinitialspace=True) if row]
-
-    def fit(mark: str) -> tuple[bool, list[int], int]:
-        found = counts(mark)
-        return len(set(found)) == 1 and found[0] > 1, found[:1], max(found, default=0)
-
-    sep = sep or (excel and excel[1]) or max(";\t|,", key=fit)
-    width = max(counts(sep), default=0)
-    while begin < len(lines) and lines[begin].startswith("#") and counts(sep, comments=True)[0] != width:
-        begin += 1  # but #id,size names columns
-    return sep, begin, width
+def _fit(text: str, mark: str) -> tuple[bool, int]:
+    """How well a mark separates: whether it is as often in each of the first rows, and how often."""
+    rows = re.sub('"[^"]*"?', "cell", text[:20_000]).splitlines()[:50]
+    found = [row.count(mark) for row in rows if row] or [0]
+    return 0 < found[0] == min(found) == max(found), found[0] or max(found)
 
 
 def _decimal(table: Table) -> str:
     """The decimal mark where commas do not separate. ValueError where it may be another."""
-    found: dict[str, list[tuple[int, str]]] = {}
-    for mark in ",.":
-        read = {name: table._replace(decimal=mark).numbers(name).notna() for name in table.frame.columns if name}
-        found[mark] = [(row, name) for name in read for row, x in table.frame[name][read[name]].items() if mark in x]
-    decimal = "," if found[","] else "."
+    cells = table.frame.stack()
+    cells = cells[cells.str.fullmatch(FRACTION)]
+    commas, points = cells[cells.str.contains(",")], cells[cells.str.contains(".", regex=False)]
+    decimal, found = (",", commas) if len(commas) else (".", points)
     # by custom, commas are decimal beside ; and points elsewhere: otherwise 1.234 may be 1234
-    unclear = found[decimal] if (table.sep == ";") == (decimal == ".") else []
-    both = f" and {table.place(*found['.'][0])}" if found[","] and found["."] else ""
-    if both or (unclear and all(re.fullmatch(THOUSANDS, table.frame.at[cell]) for cell in unclear)):
-        place = table.place(*found[decimal][0])
+    by_custom = (table.sep == ";") == (decimal == ",")
+    both = f" and {table.place(*points.index[0])}" if len(commas) and len(points) else ""
+    if both or (len(found) and not by_custom and found.str.fullmatch(THOUSANDS).all()):
+        place = table.place(*found.index[0])
         raise ValueError(f"{place}{both}: say what marks decimals or thousands (--decimal, --thousands)")
     return decimal
 
@@ -326,9 +300,8 @@ def _decimal(table: Table) -> str:
 def _holds_text(table: Table, name: str, remedy: str) -> bool:
     """Whether a column holds text. ValueError for a slip among numbers, which must not make names of them."""
     numbers = table.numbers(name)
-    text, numbers = table.frame[name][numbers.isna()].dropna(), numbers.dropna()
-    mixed = len(numbers) and (len(text) < len(numbers) or text.nunique() < numbers.nunique())
-    slips = text if mixed else text[text.str.fullmatch(LIKE_A_NUMBER)]
+    text = table.frame[name][numbers.isna()].dropna()
+    slips = text if numbers.notna().any() else text[text.str.fullmatch(LIKE_A_NUMBER)]
     if len(slips):
         place, cell = table.place(slips.index[0], name), shown(slips.iloc[0])
         rule = f"not a number such as 1234{table.decimal}5 (--decimal, --thousands)"
@@ -362,6 +335,6 @@ def _target(table: Table, name: str, task: str | None) -> Column:
             return Column(name, None)
     classes = dict(zip(_class_names(table, name), numbers))
     if not 2 <= len(classes) <= MOST_CLASSES:
-        many = f"{len(classes)} class{'es' * (len(classes) != 1)}"
-        raise ValueError(f"target {name!r} has {many}, {_few(classes)}: it needs 2 to {MOST_CLASSES}")
+        found = "1 class" if len(classes) == 1 else f"{len(classes)} classes"
+        raise ValueError(f"target {name!r} has {found}, {_few(classes)}: it needs 2 to {MOST_CLASSES}")
     return Column(name, sorted(classes, key=None if numbers.isna().any() else lambda x: (classes[x], x)))
