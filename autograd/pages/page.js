@@ -1,6 +1,7 @@
 // What all pages do alike: elements by their names, buttons that stay pressed, controls that move from place to place.
 
 const named = (id) => document.getElementById(ID + id);
+const isPlain = ({ ctrlKey, altKey, metaKey }) => !(ctrlKey || altKey || metaKey); // else the key is the browser's
 
 /** Calls `how` with whether the button is pressed now. */
 function toggle(id, how) {
@@ -44,7 +45,7 @@ function controls({ at, last, go, next = () => go(at() + 1), pace, played = () =
 
   const keys = { ArrowRight: next, ArrowLeft: () => go(at() - 1), Home: () => go(0), End: () => go(last) };
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey || event.target.closest?.("input") || !keys[event.key]) return;
+    if (!isPlain(event) || event.target.closest?.("input") || !keys[event.key]) return;
     stop(keys[event.key]);
     event.preventDefault();
   });

@@ -295,14 +295,11 @@ const { stop, mark } = controls({
 
 function pressed(event) {
   const box = event.currentTarget;
-  if (event.key === "Enter" || event.key === " ") {
-    box.dispatchEvent(new Event("click"));
-  } else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
-    const boxes = [...box.parentElement.children].filter((other) => other.hasAttribute("tabindex"));
-    boxes.at((boxes.indexOf(box) + (event.key === "ArrowDown" ? 1 : -1)) % boxes.length).focus();
-  } else {
-    return;
-  }
+  const by = { ArrowDown: 1, ArrowUp: -1, Enter: 0, " ": 0 }[event.key];
+  if (by === undefined || !isPlain(event)) return;
+  const boxes = [...box.parentElement.children].filter((other) => other.hasAttribute("tabindex"));
+  if (by) boxes.at((boxes.indexOf(box) + by) % boxes.length).focus();
+  else box.dispatchEvent(new Event("click"));
   event.preventDefault();
 }
 
