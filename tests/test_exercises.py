@@ -111,7 +111,7 @@ def test_what_is_no_answer_is_said_to_be_none(name):
             wrong |= {lambda *arguments: {"a": 1.0}: "a value of type dict"}
     else:
         wrong = {None: "Not answered yet", ...: "Not answered yet", "two": "has the text 'two'", (1.0,) * 9: "gave 9"}
-        wrong |= {(1.0,): "gave 1 number, and", 1j: "a value of type complex", 10**400: "a value of type int"}
+        wrong |= {(1.0,): "gave 1 number: it needs", 1j: "a value of type complex", 10**400: "a value of type int"}
         wrong |= {(nan,) * len(exercise.right(course.problem(name))): "gave nan"}
         wrong |= {(inf,) * len(exercise.right(course.problem(name))): "gave inf"}
     for answer, said in wrong.items():

@@ -11,16 +11,10 @@ from autograd.notation import labels
 from nn.exercises.exercise import Exercise, Problem, always, explained, mistakes, tried
 
 
-def _f(problem: Problem) -> tuple[Value, Value, Value]:
+def _explain_xyz(problem: Problem) -> Any:
     r, s = Value(float(problem["r"]), "r"), Value(float(problem["s"]), "s")
     x, y, z = named(x=r, y=r * s, z=s)
-    return named(f=x * y * z), r, s
-
-
-def _xyz_right(problem: Problem) -> list[float]:
-    f, r, s = _f(problem)
-    f.backward()
-    return [r.grad, s.grad]
+    return explain(named(f=x * y * z), wrt=s)
 
 
 XYZ = Exercise(
@@ -31,7 +25,7 @@ XYZ = Exercise(
         "what are ∂f/∂r and ∂f/∂s? Answer `[∂f/∂r, ∂f/∂s]`."
     ),
     make=lambda rng: {"r": rng.randint(2, 6), "s": rng.randint(2, 6)},
-    right=_xyz_right,
+    right=lambda p: [2 * p["r"] * p["s"] ** 2, 2 * p["r"] ** 2 * p["s"]],
     mistakes=mistakes(
         ("assigned instead of added", lambda p: [p["r"] * p["s"] ** 2, p["r"] ** 2 * p["s"]],
          "r and s reach f on two paths each, and only one of them is in your number: the shares are added."),
@@ -47,7 +41,7 @@ XYZ = Exercise(
         "∂f/∂s = ∂f/∂x ∂x/∂s + ∂f/∂y ∂y/∂s + ∂f/∂z ∂z/∂s, and x does not depend on s.",
         "∂f/∂x = yz, ∂f/∂y = xz, ∂f/∂z = xy; put in x = r, y = rs, z = s before you put in numbers.",
     ),
-    derivation=lambda p: explain(*_f(p)[::2]),
+    derivation=_explain_xyz,
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from html import escape
+from itertools import combinations
 from math import isfinite
 from random import Random
 from typing import Any
@@ -50,9 +51,9 @@ def tried(words: Callable[..., str], places: Callable[..., Sequence[str]]) -> di
                 raise NoAnswer(f"returned nothing ({words(*case)}): it needs a `return`")
             given, names = flat(returned), places(*case)
             if len(given) != len(names):
-                asked = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}"
+                needed = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}"
                 numbers_given = f"{counted(len(given), 'number')} {words(*case)}"
-                raise NoAnswer(f"returned {numbers_given}, where {len(names)} are asked for: {asked}")
+                raise NoAnswer(f"returned {numbers_given}, where it needs {len(names)}: {needed}")
             found += given
         return found
 
@@ -135,21 +136,16 @@ class Exercise:
         expected = self.measure(problem, self.right(problem))
         try:
             found = self.measure(problem, answer)
+            if len(found) != len(expected):
+                raise NoAnswer(f"gave {counted(len(found), 'number')}: it needs {len(expected)}")
+            for x in found:
+                if not isfinite(x):
+                    raise NoAnswer(f"gave {x}: every number is finite here")
         except NotImplementedError:
             return Verdict(False, None, "Not answered yet.")
-        except NoAnswer as answer:
-            return Verdict(False, None, f"{self._subject} {answer}.")
         except Exception as error:
-            return Verdict(False, None, f"{self._subject} {_raised(error)}")
-        if len(found) != len(expected):
-            return Verdict(
-                False,
-                None,
-                f"{self._subject} gave {counted(len(found), 'number')}, and {len(expected)} are asked for.",
-            )
-        for x in found:
-            if not isfinite(x):
-                return Verdict(False, None, f"{self._subject} gave {x}: every number is finite here.")
+            said = f"{error}." if isinstance(error, NoAnswer) else _raised(error)
+            return Verdict(False, None, f"{'Your function' if self.is_code else 'Your answer'} {said}")
         if self._near(found, expected):
             return Verdict(True, None, "Right.", self.derivation(problem))
         return self._wrong(problem, found, expected, next(iter(self.rank(problem, found)), None))
@@ -174,10 +170,6 @@ class Exercise:
         most = self.tolerance * (max(map(abs, numbers), default=0.0) or 1.0)
         return {i for i, (x, y) in enumerate(zip(found, numbers)) if abs(x - y) <= most}
 
-    @property
-    def _subject(self) -> str:
-        return "Your function" if self.is_code else "Your answer"
-
     def _near(self, found: Sequence[float], numbers: Sequence[float]) -> bool:
         return len(found) == len(numbers) == len(self._agreeing(found, numbers))
 
@@ -186,24 +178,22 @@ class Exercise:
         answers += [self.measure(problem, mistake.answer(problem)) for mistake in self.mistakes]
         return not any(
             self._near(a, b) or self._near(b, a) or _distance(a, b) <= 4 * self.tolerance * max(map(abs, [*a, *b]))
-            for i, a in enumerate(answers)
-            for b in answers[:i]
+            for a, b in combinations(answers, 2)
             if len(a) == len(b)
         )
 
     def _wrong(
         self, problem: Problem, found: Sequence[float], expected: Sequence[float], mistake: Mistake | None
     ) -> Verdict:
+        told, picture = "", None
         if self.cases:
             place = next(i for i, (a, b) in enumerate(zip(found, expected)) if not self._near([a], [b]))
-            case = self.cases(problem)[place]
-            told = f" First at {case}: {found[place]:.6g} instead of {expected[place]:.6g}."
-            picture = self.picture(problem, place) if self.picture else None
-            told += " The drawing has the right ones." if picture is not None else ""
-        else:
-            good = [str(i + 1) for i in sorted(self._agreeing(found, expected))]
-            told = f" Right already: number{'s' * (len(good) > 1)} {' and '.join(good)}." if good else ""
-            picture = None
+            told = f" First at {self.cases(problem)[place]}: {found[place]:.6g} instead of {expected[place]:.6g}."
+            if self.picture:
+                picture = self.picture(problem, place)
+                told += " The drawing has the right ones."
+        elif good := [str(i + 1) for i in sorted(self._agreeing(found, expected))]:
+            told = f" Right already: number{'s' * (len(good) > 1)} {' and '.join(good)}."
         if mistake is None and not self.is_code and _distance(found, expected) <= NEARLY * max(map(abs, expected)):
             return Verdict(False, None, "Nearly. Was something rounded on the way? Four digits are enough.")
         if mistake is None:
@@ -248,11 +238,11 @@ def flat(answer: Any) -> list[float]:
     if answer is None or answer is ...:
         raise NotImplementedError
     if isinstance(answer, (str, bytes)):
-        raise NoAnswer(f"has the text {answer!r}, and numbers are asked for")
+        raise NoAnswer(f"has the text {answer!r}: it needs numbers")
     try:
         return [number_of(answer)]
     except (TypeError, ValueError, OverflowError):
-        raise NoAnswer(f"has a value of type {type(answer).__name__}, and numbers are asked for") from None
+        raise NoAnswer(f"has a value of type {type(answer).__name__}: it needs numbers") from None
 
 
 def _raised(error: Exception) -> str:

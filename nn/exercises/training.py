@@ -202,6 +202,18 @@ def _normalised(
     return norm
 
 
+# rows of mistakes in training and in evaluation
+NORM_SLIPS = (
+    ("1/(m − 1) for 1/m", _normalised(variance=lambda x: _variance(x, less=1)),
+     "That is the unbiased estimate; here the variance is 1/m times the sum of squares, in training and evaluation."),
+    ("the variance for its root", _normalised(root=lambda v, e: v + e),
+     "x̂ is to have the deviation 1: divide by √(σ² + ε)."),
+    ("forgot γ and β", _normalised(line=lambda hat, gamma, beta: hat), "x̂ is not yet the output: y = γ x̂ + β."),
+    ("forgot β", _normalised(line=lambda hat, gamma, beta: gamma * hat), "y = γ x̂ + β: the mean of y is β."),
+    ("forgot γ", _normalised(line=lambda hat, gamma, beta: hat + beta), "y = γ x̂ + β: γ stretches x̂."),
+)  # fmt: skip
+
+
 def _explain_norm(p: Problem) -> Any:
     x, gamma, beta, epsilon = p["cases"][1]
     layer = BatchNorm(1, epsilon)
@@ -221,13 +233,7 @@ BATCH_NORM = Exercise(
     make=_columns,
     right=always(_normalised()),
     mistakes=mistakes(
-        ("1/(m − 1) for 1/m", _normalised(variance=lambda x: _variance(x, less=1)),
-         "That is the unbiased estimate; Algorithm 1 normalises with the mini-batch's own variance, 1/m."),
-        ("the variance for its root", _normalised(root=lambda v, e: v + e),
-         "x̂ is to have the deviation 1: divide by √(σ² + ε)."),
-        ("forgot γ and β", _normalised(line=lambda hat, gamma, beta: hat), "x̂ is not yet the output: y = γ x̂ + β."),
-        ("forgot β", _normalised(line=lambda hat, gamma, beta: gamma * hat), "y = γ x̂ + β: the mean of y is β."),
-        ("forgot γ", _normalised(line=lambda hat, gamma, beta: hat + beta), "y = γ x̂ + β: γ stretches x̂."),
+        *NORM_SLIPS,
         ("γ and β exchanged", _normalised(line=lambda hat, gamma, beta: beta * hat + gamma),
          "γ is the factor, β is added."),
         ("β before γ", _normalised(line=lambda hat, gamma, beta: gamma * (hat + beta)),
@@ -253,10 +259,8 @@ BATCH_NORM = Exercise(
 )  # fmt: skip
 
 
-def _evaluated(
-    statistics: Callable[[Problem], Numbers] = lambda p: p["seen"], **options: Any
-) -> Callable[[Problem], Numbers]:
-    return lambda p: _normalised(**options)(p["x"], p["gamma"], p["beta"], 0.0, statistics(p))
+def _evaluated(norm: Callable[..., Numbers]) -> Callable[[Problem], Numbers]:
+    return lambda p: norm(p["x"], p["gamma"], p["beta"], 0.0, p["seen"])
 
 
 def _explain_evaluation(p: Problem) -> Any:
@@ -279,20 +283,15 @@ EVALUATE = Exercise(
         "seen": [float(k) for k in rng.sample(range(-6, 7), 4)], "x": [float(k) for k in rng.sample(range(-6, 7), 2)],
         "gamma": rng.choice([0.5, 2.0, 3.0]), "beta": rng.choice([-1.0, 0.5, 2.0]),
     },
-    right=_evaluated(),
+    right=_evaluated(_normalised()),
     mistakes=mistakes(
-        ("batch statistics at test time", _evaluated(lambda p: p["x"]),
+        *NORM_SLIPS,
+        ("batch statistics at test time", lambda *numbers: _normalised()(*numbers[:4]),
          "The two test examples were normalised by their own mean and variance: then the output for one would "
          "depend on who else is asked about."),
-        ("1/(m − 1) for 1/m", _evaluated(variance=lambda x: _variance(x, less=1)),
-         "The lecture's statistics of the training data have 1/m."),
-        ("statistics of all six", _evaluated(lambda p: p["seen"] + p["x"]),
+        ("statistics of all six", lambda *numbers: _normalised()(*numbers[:4], numbers[4] + numbers[0]),
          "The test examples were counted in: the statistics are those of the training data alone."),
-        ("forgot γ and β", _evaluated(line=lambda hat, gamma, beta: hat), "x̂ is not yet the output: y = γ x̂ + β."),
-        ("forgot β", _evaluated(line=lambda hat, gamma, beta: gamma * hat), "y = γ x̂ + β: β is added at the end."),
-        ("forgot γ", _evaluated(line=lambda hat, gamma, beta: hat + beta), "y = γ x̂ + β: γ stretches x̂."),
-        ("the variance for its root", _evaluated(root=lambda v, e: v),
-         "x̂ is to have the deviation 1: divide by √σ²."),
+        of=_evaluated,
     ),
     hints=(
         "Whose mean and variance are used in evaluation?",
