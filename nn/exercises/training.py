@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import atan2, cos, hypot, pi, sin, sqrt
+from math import atan2, hypot, sqrt
 from random import Random
 from typing import Any
 
-from autograd import Value, explain, named
-from autograd import cos as cosine
-from autograd import sin as sine
+import numpy as np
+
+from autograd import Value, cos, explain, named, sin
 from nn.exercises.exercise import BY_HAND, Exercise, Problem, always, mistakes, tried
 from nn.normalisation import BatchNorm
 
@@ -302,43 +302,37 @@ EVALUATE = Exercise(
 )  # fmt: skip
 
 
-def _covariance(X: list[Numbers], centred: bool = True) -> tuple[float, float, float]:
-    a, b = zip(*X)
-    ma, mb = (_mean(a), _mean(b)) if centred else (0.0, 0.0)
-    aa, ab, bb = [(x - ma) ** 2 for x in a], [(x - ma) * (y - mb) for x, y in X], [(y - mb) ** 2 for y in b]
-    return _mean(aa), _mean(ab), _mean(bb)
+def _covariance(p: Problem, centred: bool = True) -> Any:
+    X = np.array(p["X"])
+    return np.cov(X.T, bias=True) if centred else X.T @ X / len(X)
 
 
-def _angle(X: list[Numbers], centred: bool = True) -> float:
-    aa, ab, bb = _covariance(X, centred)
-    return 0.5 * atan2(2.0 * ab, aa - bb)
-
-
-def _axis(p: Problem, centred: bool = True, turned: float = 0.0) -> Numbers:
-    theta = _angle(p["X"], centred) + turned
-    u = [cos(theta), sin(theta)]
+def _forwards(u: Numbers) -> Numbers:
     return [-u_k for u_k in u] if u[0] < 0.0 else u
 
 
-def _along(p: Problem, found: Sequence[float], turned: float = 0.0) -> bool:
-    """Whether a vector of any length and sign lies along the axis, turned by an angle."""
-    u = _axis(p, turned=turned)
-    length = hypot(*found)
+def _axis(p: Problem, centred: bool = True, place: int = 1) -> Numbers:
+    """The eigenvector of the larger eigenvalue, or at the place 0 that of the smaller one."""
+    return _forwards(np.linalg.eigh(_covariance(p, centred)).eigenvectors[:, place].tolist())
+
+
+def _along(p: Problem, found: Sequence[float], place: int = 1) -> bool:
+    """Whether a vector of any length and sign lies along the axis."""
+    u, length = _axis(p, place=place), hypot(*found)
     return length > 0.0 and abs(found[0] * u[1] - found[1] * u[0]) <= 2.0 * BY_HAND * length
 
 
-def _from_first_to_last(p: Problem) -> Numbers:
-    far = max(p["X"], key=lambda x: hypot(x[0], x[1]))
-    length = hypot(*far) or 1.0
-    u = [x / length for x in far]
-    return [-u_k for u_k in u] if u[0] < 0.0 else u
+def _to_the_farthest_point(p: Problem) -> Numbers:
+    far = max(p["X"], key=lambda x: hypot(*x))
+    return _forwards([x / hypot(*far) for x in far])
 
 
 def _explain_axis(p: Problem) -> Any:
     """The variance along a direction, as a function of its angle: at the axis its derivative is 0."""
-    aa, ab, bb = _covariance(p["X"])
-    theta = Value(_angle(p["X"]), "θ")
-    u, v = named(u=cosine(theta), v=sine(theta))
+    (aa, ab), (_, bb) = _covariance(p).tolist()
+    first, second = _axis(p)
+    theta = Value(atan2(second, first), "θ")
+    u, v = named(u=cos(theta), v=sin(theta))
     return explain(named(V=aa * u**2 + 2.0 * ab * u * v + bb * v**2), wrt=theta)
 
 
@@ -354,15 +348,15 @@ PCA = Exercise(
     mistakes=mistakes(
         ("not centred", lambda p: _axis(p, centred=False),
          "The direction goes from the origin to the points, not along them: subtract the mean first."),
-        ("the second axis", lambda p: _axis(p, turned=pi / 2.0),
+        ("the second axis", lambda p: _axis(p, place=0),
          "This is the direction of least variance: take the eigenvector of the larger eigenvalue.",
-         lambda p, found: _along(p, found, turned=pi / 2.0)),
+         lambda p, found: _along(p, found, place=0)),
         ("turned round", lambda p: [-u for u in _axis(p)],
          "This is the axis, but the other way round: change both signs, so that the first number is positive."),
-        ("not of length 1", lambda p: [u / _axis(p)[0] for u in _axis(p)],
+        ("not of length 1", lambda p: [2.0 * u for u in _axis(p)],
          "The direction is right: divide by its length, and let the first number be positive.",
          lambda p, found: abs(hypot(*found) - 1.0) > BY_HAND and _along(p, found)),
-        ("the farthest point", _from_first_to_last,
+        ("the farthest point", _to_the_farthest_point,
          "This points at the point that is farthest away; the axis is made of all points' covariances."),
     ),
     hints=(
