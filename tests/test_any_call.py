@@ -9,13 +9,13 @@ import operator
 from collections import deque
 from decimal import Decimal
 from fractions import Fraction
-from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 from traceback import extract_tb
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas
 import pytest
 
 import autograd
@@ -178,10 +178,7 @@ ANYTHING = {
     "a series": Labelled,
 }
 ARRAYS = {f"an array of {name}": array_of(dtype) for name, dtype in DTYPES.items()}
-if find_spec("pandas"):
-    import pandas
-
-    ARRAYS["pandas' Series"] = lambda x: pandas.Series(x, index=range(len(x), 0, -1))
+ARRAYS["pandas' Series"] = lambda x: pandas.Series(x, index=range(len(x), 0, -1))
 HOLDERS = {**ANYTHING, **ARRAYS}
 NO_LISTS = {
     "a 2-d array": lambda x: np.ones((2, 2)),
@@ -323,6 +320,8 @@ def numbers_of(result):
         numbers = (result.data, *result.local_derivatives)
         assert all(type(x) is float for x in numbers), f"{numbers!r} are not all floats"
         return repr(numbers)
+    if isinstance(result, pandas.Series):  # which computes element by element, as an array of objects does
+        result = result.to_numpy()
     if isinstance(result, (list, np.ndarray)):
         return [numbers_of(x) for x in (result.ravel() if isinstance(result, np.ndarray) else result)]
     if isinstance(result, (bool, np.bool_)):
