@@ -26,52 +26,36 @@ if exists(dirname(__file__) + "/tracer.py"):
         "mend it with `pip uninstall --yes autograd chainrule` and then `pip install chainrule`"
     )
 
-from autograd.modes import collector_paused as collector_paused
-from autograd.modes import no_grad as no_grad
+from autograd.modes import collector_paused as collector_paused, no_grad as no_grad
 from autograd.primitives import primitive as primitive
 from autograd.value import Value as Value
 
 if TYPE_CHECKING:
     from autograd.anomaly import detect_anomaly as detect_anomaly
-    from autograd.checking import GradientError as GradientError
-    from autograd.checking import gradcheck as gradcheck
-    from autograd.drawing import draw as draw
-    from autograd.drawing import draw_dot as draw_dot
-    from autograd.errors import AnomalyError as AnomalyError
-    from autograd.errors import DomainError as DomainError
+    from autograd.checking import GradientError as GradientError, gradcheck as gradcheck
+    from autograd.drawing import draw as draw, draw_dot as draw_dot
+    from autograd.errors import AnomalyError as AnomalyError, DomainError as DomainError
     from autograd.explanation import explain as explain
     from autograd.explanation.narration import narrate as narrate
     from autograd.explanation.path_sums import paths as paths
     from autograd.functions import *  # noqa: F403
-    from autograd.higher import grad as grad
-    from autograd.higher import hessian as hessian
-    from autograd.higher import hvp as hvp
-    from autograd.higher import jacobian as jacobian
-    from autograd.higher import jvp as jvp
-    from autograd.higher import vjp as vjp
+    from autograd.higher import (
+        grad as grad,
+        hessian as hessian,
+        hvp as hvp,
+        jacobian as jacobian,
+        jvp as jvp,
+        vjp as vjp,
+    )
     from autograd.replay import record as record
     from autograd.walking import walk as walk
 
 _HOMES = {
-    "AnomalyError": "errors",
-    "DomainError": "errors",
-    "GradientError": "checking",
-    "detect_anomaly": "anomaly",
-    "draw": "drawing",
-    "draw_dot": "drawing",
-    "explain": "explanation",
-    "grad": "higher",
-    "gradcheck": "checking",
-    "hessian": "higher",
-    "hvp": "higher",
-    "jacobian": "higher",
-    "jvp": "higher",
-    "narrate": "explanation.narration",
-    "paths": "explanation.path_sums",
-    "record": "replay",
-    "vjp": "higher",
-    "walk": "walking",
-}
+    "AnomalyError": "errors", "DomainError": "errors", "GradientError": "checking", "detect_anomaly": "anomaly",
+    "draw": "drawing", "draw_dot": "drawing", "explain": "explanation", "grad": "higher", "gradcheck": "checking",
+    "hessian": "higher", "hvp": "higher", "jacobian": "higher", "jvp": "higher", "narrate": "explanation.narration",
+    "paths": "explanation.path_sums", "record": "replay", "vjp": "higher", "walk": "walking",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -18,14 +18,7 @@ from nn.arguments import in_our_words
 from nn.data import Dataset
 from nn.evaluation import accuracy, confusion_matrix, predict, r2, rmse
 from nn.layers import MLP, Linear, Sequential
-from nn.losses import (
-    binary_cross_entropy,
-    cross_entropy,
-    half_squared_error,
-    hinge,
-    mean_squared_error,
-    outputs_are,
-)
+from nn.losses import binary_cross_entropy, cross_entropy, half_squared_error, hinge, mean_squared_error, outputs_are
 from nn.module import Module, Trace
 from nn.normalisation import BatchNorm, calibrate
 from nn.optim import SGD, Adam, AdamW, Optimizer, RMSprop, clip_norm, clip_value
@@ -40,61 +33,14 @@ if TYPE_CHECKING:
     from nn.watching import watch
 
 __all__ = [
-    "ELU",
-    "GELU",
-    "MLP",
-    "PCA",
-    "SGD",
-    "Adam",
-    "AdamW",
-    "BatchNorm",
-    "Dataset",
-    "Dropout",
-    "EpochRecord",
-    "Identity",
-    "LeakyReLU",
-    "Linear",
-    "LogSigmoid",
-    "Module",
-    "OneHot",
-    "Optimizer",
-    "Pipeline",
-    "RMSprop",
-    "ReLU",
-    "Sequential",
-    "SiLU",
-    "Sigmoid",
-    "Softplus",
-    "Standardize",
-    "Tanh",
-    "Trace",
-    "Training",
-    "Whiten",
-    "ZeroCenter",
-    "accuracy",
-    "back_propagate",
-    "binary_cross_entropy",
-    "calibrate",
-    "clip_norm",
-    "clip_value",
-    "confusion_matrix",
-    "cross_entropy",
-    "half_squared_error",
-    "hinge",
-    "l1_penalty",
-    "l2_penalty",
-    "load_numpy_state",
-    "matrix_form",
-    "mean_squared_error",
-    "numpy_gradients",
-    "numpy_state",
-    "outputs_are",
-    "predict",
-    "preprocess",
-    "r2",
-    "rmse",
+    "ELU", "GELU", "MLP", "PCA", "SGD", "Adam", "AdamW", "BatchNorm", "Dataset", "Dropout", "EpochRecord", "Identity",
+    "LeakyReLU", "Linear", "LogSigmoid", "Module", "OneHot", "Optimizer", "Pipeline", "RMSprop", "ReLU", "Sequential",
+    "SiLU", "Sigmoid", "Softplus", "Standardize", "Tanh", "Trace", "Training", "Whiten", "ZeroCenter", "accuracy",
+    "back_propagate", "binary_cross_entropy", "calibrate", "clip_norm", "clip_value", "confusion_matrix",
+    "cross_entropy", "half_squared_error", "hinge", "l1_penalty", "l2_penalty", "load_numpy_state", "matrix_form",
+    "mean_squared_error", "numpy_gradients", "numpy_state", "outputs_are", "predict", "preprocess", "r2", "rmse",
     "watch",
-]
+]  # fmt: skip
 
 _HOMES = {
     "back_propagate": "backprop",

@@ -18,8 +18,7 @@ from nn.diagnostics import Diagnosis
 from nn.layers import MLP
 from nn.losses import Loss, binary_cross_entropy, cross_entropy, half_squared_error
 from nn.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule, by_epoch, warm_up
-from nn.preprocessing import BY_NAME as PREPROCESSORS
-from nn.preprocessing import Pipeline, preprocess
+from nn.preprocessing import BY_NAME as PREPROCESSORS, Pipeline, preprocess
 from nn.tables import READING, Column, Schema, read_split
 from nn.training import Training
 

@@ -14,8 +14,7 @@ from typing import Any, SupportsIndex
 
 from autograd.primitives import affine, dot
 from autograd.value import Value, data_of, node_of
-from nn.activations import BY_NAME, Identity
-from nn.activations import activation as make_activation
+from nn.activations import BY_NAME, Identity, activation as make_activation
 from nn.arguments import generator
 from nn.init import Initializer, he_normal, initializer, xavier_uniform
 from nn.module import Example, Module, Trace, flatten, index_name, lift, name_all, shape

@@ -20,8 +20,7 @@ from autograd.functions import dot
 from autograd.modes import collector_paused
 from autograd.number_systems.arrays import Array
 from autograd.replay.program import Program
-from autograd.replay.training import training as training_on_arrays
-from autograd.replay.training import write_back
+from autograd.replay.training import training as training_on_arrays, write_back
 from autograd.value import Value
 from nn.data import Dataset
 from nn.evaluation import CLASSIFICATION, REGRESSION, Metrics, Task, check_targets, outputs_of

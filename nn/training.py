@@ -330,10 +330,7 @@ class Training(Answering):
         weights = [self._scaled[i] for i in places] if self._scaled and places is not None else None
         data, places = ("mini-batch", range(len(X))) if places is None else ("training data", places)
         try:
-            with (
-                collector_paused(),
-                naming_example(examples, places, data, self.training.features, lambda: root),
-            ):
+            with collector_paused(), naming_example(examples, places, data, self.training.features, lambda: root):
                 outputs = self.model.batch(examples)
                 loss, tally = mean_loss(self.loss, outputs, y, weights), task.tally(numbers_of(outputs), y)
                 root = self.with_penalties(loss)

@@ -8,8 +8,18 @@ from random import Random
 
 import pytest
 
-from autograd import AnomalyError, DomainError, Value, detect_anomaly, lines, no_grad, record, sqrt, value
-from autograd import functions as F
+from autograd import (
+    AnomalyError,
+    DomainError,
+    Value,
+    detect_anomaly,
+    functions as F,
+    lines,
+    no_grad,
+    record,
+    sqrt,
+    value,
+)
 from autograd.anomaly import first_anomaly
 from autograd.primitives import Primitive
 from nn import MLP, SGD, BatchNorm, Linear, Module, Sequential, Training, binary_cross_entropy, mean_squared_error

@@ -9,8 +9,8 @@ import pytest
 
 from nn.__main__ import main
 from nn.claims import CLAIMS, listing, run, table
-from nn.claims.batch_norm import RATES as BN_RATES
 from nn.claims.batch_norm import (
+    RATES as BN_RATES,
     SCALES,
     higher_rates_result,
     less_dropout_result,

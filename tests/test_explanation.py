@@ -500,8 +500,7 @@ def test_narration_says_why_a_gradient_is_zero_or_huge():
 
 
 @pytest.mark.parametrize(
-    ("function", "at", "why"),
-    [(exp, -400.0, "exp is flat at −400"), (sigmoid, -400.0, "its slope is 1.91517e−174")],
+    ("function", "at", "why"), [(exp, -400.0, "exp is flat at −400"), (sigmoid, -400.0, "its slope is 1.91517e−174")]
 )
 def test_a_product_that_underflows_has_a_reason_too(function, at, why):
     x = Value(at, "x")
@@ -898,11 +897,7 @@ def test_equal_operands_and_equal_bounds_have_one_slope_in_every_tick():
 
 
 @pytest.mark.parametrize(
-    "rule",
-    [
-        lambda n, x: (math.sin(x), (math.cos(x),)),
-        lambda n, x: (x * x, (2.0 * x,)) if x > 1.0 else (x, (1.0,)),
-    ],
+    "rule", [lambda n, x: (math.sin(x), (math.cos(x),)), lambda n, x: (x * x, (2.0 * x,)) if x > 1.0 else (x, (1.0,))]
 )
 def test_a_rule_for_floats_alone_is_explained_without_sympy(rule):
     x = Value(0.5, "x")

@@ -12,8 +12,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import autograd
 from autograd import DomainError, Value
@@ -795,10 +794,7 @@ def test_what_is_wrong_is_said_in_one_line_with_status_2(arguments, words):
     [
         ([""], "nothing to compute"),
         (["x", "x=1e999"], "x='1e999' is not a number"),
-        (
-            ["x", "x=10**10**10"],
-            "x='10**10**10' is not a number (power at x = 10.0, p = 10000000000.0: overflow",
-        ),
+        (["x", "x=10**10**10"], "x='10**10**10' is not a number (power at x = 10.0, p = 10000000000.0: overflow"),
         (["x", "x=1/0"], "x='1/0' is not a number (div at x = 1.0, y = 0.0"),
         (["x", "x=y=3"], "x='y=3' is not a number"),
         (["x", "x=2;y=3"], "x='2;y=3' is not a number"),

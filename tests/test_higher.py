@@ -5,8 +5,7 @@ from itertools import pairwise
 
 import pytest
 import sympy
-from hypothesis import HealthCheck, assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, assume, given, settings, strategies as st
 from test_primitives import ENTRIES, operand_count, points
 
 import autograd

@@ -5,8 +5,7 @@ import math
 
 import pytest
 
-from autograd import Value, primitive
-from autograd import functions as F
+from autograd import Value, functions as F, primitive
 from autograd.kinks import is_kink, kinks
 from autograd.number_systems import floats
 from autograd.primitives import CONSTANT, REAL, TABLE

@@ -24,8 +24,7 @@ from types import MappingProxyType, SimpleNamespace
 import mpmath
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
-from safetensors.numpy import save as to_bytes
+from safetensors.numpy import load_file, save as to_bytes
 
 import nn
 from autograd import DomainError, Value, clamp, gradcheck, leaky_relu, mean, no_grad, softmax, tanh, where
@@ -50,8 +49,7 @@ from nn.data import (
 )  # fmt: skip
 from nn.diagram import model_diagram
 from nn.evaluation import evaluate
-from nn.init import BY_NAME as INITIALIZERS
-from nn.init import he_normal, he_uniform, xavier_normal, xavier_uniform
+from nn.init import BY_NAME as INITIALIZERS, he_normal, he_uniform, xavier_normal, xavier_uniform
 from nn.losses import mean_loss, mean_squared_error
 from nn.module import Module, evaluating, flatten
 from nn.optim import Optimizer
@@ -495,10 +493,7 @@ def test_noise_is_the_standard_deviation_about_the_curve(make):
     assert abs(pstdev(moves) - 0.3) < 5 * 0.3 / math.sqrt(8000)
 
 
-@pytest.mark.parametrize(
-    "noise",
-    [-0.1, math.nan, math.inf],
-)
+@pytest.mark.parametrize("noise", [-0.1, math.nan, math.inf])
 def test_noise_that_is_no_standard_deviation_is_refused(noise):
     with pytest.raises(ValueError, match="noise"):
         moons(10, noise)

@@ -24,15 +24,15 @@ from nn import (
     RMSprop,
     Standardize,
     Training,
+    binary_cross_entropy as bce,
+    cross_entropy as ce,
+    data as data_sets,
     half_squared_error,
     hinge,
     init,
     mean_squared_error,
     preprocess,
 )
-from nn import binary_cross_entropy as bce
-from nn import cross_entropy as ce
-from nn import data as data_sets
 from nn.data import Split, split
 from nn.diagnostics import Diagnosis
 from nn.evaluation import evaluate

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from random_graphs import random_graph
 
-from autograd import Value, explain, grad, primitive, record
-from autograd import functions as F
+from autograd import Value, explain, functions as F, grad, primitive, record
 from autograd.graph import topological_order
 from autograd.primitives import CONSTANT, REAL, TABLE
 from autograd.replay import groups, memory, planning, telling
@@ -1441,11 +1440,7 @@ FAULTS = {
     "factors paired wrongly": (planning, "fuse", with_two_factors_swapped),
     "a level too low": (planning, "find_levels", one_level_too_low),
     "rows mixed up": (planning, "find_rows", rows_that_forget_their_order),
-    "written instead of added": (
-        memory.Memory,
-        "_note",
-        lambda _: lambda self, index: True,
-    ),
+    "written instead of added": (memory.Memory, "_note", lambda _: lambda self, index: True),
     "repeated places written once": (
         memory.Memory,
         "_scattered",

@@ -5,8 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from autograd import DomainError, Value, no_grad, record
-from autograd import functions as F
+from autograd import DomainError, Value, functions as F, no_grad, record
 from autograd.replay.comparison import _rounding
 from autograd.replay.training import training
 from autograd.value import constant

@@ -17,8 +17,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from safetensors.numpy import load_file
-from safetensors.numpy import save as to_bytes
+from safetensors.numpy import load_file, save as to_bytes
 
 import nn
 import nn.replaying

@@ -16,8 +16,7 @@ import pytest
 from mpmath import mp, mpf
 from test_javascript import node, source_of
 
-from autograd import DomainError, Value, grad, hessian, record
-from autograd import functions as F
+from autograd import DomainError, Value, functions as F, grad, hessian, record
 from autograd.number_systems import arrays, floats
 from autograd.primitives import CONSTANT, TABLE
 

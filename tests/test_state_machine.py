@@ -8,8 +8,7 @@ import textwrap
 from collections import Counter
 
 import pytest
-from hypothesis import Phase, settings
-from hypothesis import strategies as st
+from hypothesis import Phase, settings, strategies as st
 from hypothesis.stateful import (
     Bundle,
     RuleBasedStateMachine,
@@ -21,8 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from autograd import Value, maximum, no_grad, product, relu, sin
-from autograd import value as engine
+from autograd import Value, maximum, no_grad, product, relu, sin, value as engine
 
 UNARY = {
     "sin": (sin, math.sin, math.cos),

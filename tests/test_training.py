@@ -15,8 +15,17 @@ import pytest
 
 import nn
 from autograd import DomainError, Value, gradcheck
-from nn import MLP, SGD, Adam, Linear, Sequential, Training, binary_cross_entropy, half_squared_error
-from nn import init as first_weights
+from nn import (
+    MLP,
+    SGD,
+    Adam,
+    Linear,
+    Sequential,
+    Training,
+    binary_cross_entropy,
+    half_squared_error,
+    init as first_weights,
+)
 from nn.checkpoint import load_training, save, save_training
 from nn.data import Dataset, batches, breast_cancer, count_batches, moons, split, wine
 from nn.evaluation import evaluate

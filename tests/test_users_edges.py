@@ -21,6 +21,7 @@ from autograd import (
     detect_anomaly,
     draw,
     explain,
+    functions as F,
     grad,
     gradcheck,
     hessian,
@@ -29,7 +30,6 @@ from autograd import (
     no_grad,
     record,
 )
-from autograd import functions as F
 from autograd.contributions import gradients
 from autograd.primitives import REAL, TABLE, primitive
 

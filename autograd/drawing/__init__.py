@@ -14,9 +14,7 @@ from autograd.drawing.dressing import dressed
 from autograd.drawing.figure import Direction
 from autograd.drawing.formats import Drawing as Drawing
 from autograd.drawing.graphviz_source import draw_dot as draw_dot
-from autograd.drawing.neurons import Diagram as Diagram
-from autograd.drawing.neurons import Network, neuron_figure
-from autograd.drawing.neurons import Unit as Unit
+from autograd.drawing.neurons import Diagram as Diagram, Network, Unit as Unit, neuron_figure
 from autograd.drawing.placing import placed
 from autograd.modes import collector_paused
 from autograd.value import Value

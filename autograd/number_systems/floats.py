@@ -12,8 +12,7 @@ import sys
 from builtins import sum as _sum
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
-from math import atan, atan2, erf, erfc, tanh
-from math import fabs as abs
+from math import atan, atan2, erf, erfc, fabs as abs, tanh
 from typing import Any, SupportsFloat
 
 from autograd.errors import shown
