@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from autograd.graph import leaves
 from autograd.notation import is_constant
 from autograd.value import Value
 
@@ -38,7 +39,7 @@ def record(
     >>> program([4.0, 6.0]), program.gradient(w)
     (4.0, 16.0)
     """
-    from autograd.replay.program import Program, check_leaves, check_loss, remaining_leaves  # NumPy comes here
+    from autograd.replay.program import Program, check_leaves, check_loss, entries  # NumPy comes here
 
     if engine not in ("auto", "replay", "eager"):
         raise ValueError(f"engine {engine!r}: there are auto, replay and eager")
@@ -46,6 +47,8 @@ def record(
     if is_constant(loss):
         raise ValueError(f"the loss {loss!r} has no graph, as if computed inside no_grad(): compute it outside")
     inputs = [inputs] if isinstance(inputs, Value) else list(inputs)
-    parameters = remaining_leaves(loss, inputs) if parameters is None else list(parameters)
-    check_leaves(inputs, parameters)
+    fed = [leaf for tensor in inputs for leaf in entries(tensor)]
+    given = set(fed)
+    parameters = [x for x in leaves(loss) if x not in given] if parameters is None else list(parameters)
+    check_leaves(fed, parameters)
     return Program(loss, inputs, parameters, engine)

@@ -22,17 +22,15 @@ def check_same(root: Value, number_of: Callable[[Value], float], fresh: Value) -
     Two nodes are the same if one operation made them from the same operands, and their numbers agree up to rounding:
     each of n terms rounds once, and what the operands are off by is passed on by the local derivatives.
     """
-    recorded, again = topological_order(root), topological_order(fresh)
-    place = dict(zip(recorded, range(len(recorded))))
-    place_again = dict(zip(again, range(len(again))))
-    off = [0.0] * len(again)
-    for i, (node, other) in enumerate(zip_longest(recorded, again)):
+    twin: dict[Value, Value] = {}  # of a fresh node, the recorded one
+    off: dict[Value, float] = {}
+    for node, other in zip_longest(topological_order(root), topological_order(fresh)):
         if node is not None and other is not None and node.operation is other.operation:
-            off[i] = _rounding(other, [off[place_again[p]] for p in other.parents])
-            if [place[p] for p in node.parents] == [place_again[p] for p in other.parents]:
+            twin[other], off[other] = node, _rounding(other, [off[p] for p in other.parents])
+            if node.parents == tuple(map(twin.get, other.parents)):
                 number, expected = number_of(node), other.data
                 both_nan = number != number and expected != expected
-                if both_nan or isclose(number, expected, rel_tol=0.0, abs_tol=off[i]):
+                if both_nan or isclose(number, expected, rel_tol=0.0, abs_tol=off[other]):
                     continue
         raise ValueError(
             f"{_told(node, number_of)} in the program and {_told(other, lambda x: x.data)} in the fresh graph: "

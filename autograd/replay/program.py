@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from html import escape
+from itertools import chain, product
 from math import isfinite
 from operator import attrgetter
 from typing import Any
@@ -15,14 +16,13 @@ from typing import Any
 import numpy as np
 
 from autograd.errors import DomainError
-from autograd.graph import topological_order
 from autograd.modes import collector_paused
 from autograd.notation import is_constant
 from autograd.number_systems import floats
 from autograd.number_systems.arrays import Array
 from autograd.primitives import Primitive
 from autograd.replay.comparison import check_same
-from autograd.replay.flattening import Ints, flatten
+from autograd.replay.flattening import flatten
 from autograd.replay.memory import is_finite
 from autograd.replay.planning import Plan
 from autograd.replay.telling import Layer, find_layers, tell, tell_latex
@@ -43,28 +43,25 @@ class Program:
         self.root = loss
         self.parameters = list(parameters)
         self.shapes = [_shape(tensor, f"inputs[{i}]") for i, tensor in enumerate(inputs)]
-        self.inputs = [list(_entries(tensor)) for tensor in inputs]
+        self.inputs = [list(entries(tensor)) for tensor in inputs]
         with collector_paused():
-            self._record(engine)
-        self.engine, self.reason = self.plan.engine, self.plan.reason
+            self.flat = flat = flatten(loss, chain(self.parameters, *self.inputs))
+            trained, *fed = (
+                np.array([flat.place_of[leaf] for leaf in some], dtype=np.int64)
+                for some in (self.parameters, *self.inputs)
+            )
+            self.plan = plan = Plan(flat, trained, fed, engine)
+        self.engine, self.reason = plan.engine, plan.reason
         self.loss = loss.data
         self._has_run = self._is_late_done = False
         self._known: tuple[list[float], list[float]] | None = None  # of every node, once one without a slot is read
-
-    def _record(self, engine: str) -> None:
-        leaves = [*self.parameters, *(leaf for some in self.inputs for leaf in some)]
-        self.flat = flat = flatten(self.root, leaves)
-        places: list[Ints] = [np.array([flat.place_of[x] for x in some], dtype=np.int64) for some in self.inputs]
-        parameters = np.array([flat.place_of[p] for p in self.parameters], dtype=np.int64)
-        self.plan = plan = Plan(flat, parameters, places, engine)
         memory = self.memory = plan.memory
-        self._values = memory.value_at
-        self._gradients = memory.gradient_at
-        first = int(plan.parameters[0]) if self.parameters else 0
-        self.parameter_array: Array = memory.values[first : first + len(self.parameters)]
-        self.gradient_array: Array = memory.gradients[first : first + len(self.parameters)]
+        self._values, self._gradients = memory.value_at, memory.gradient_at
+        own = slice(memory.constants, memory.constants + len(self.parameters))
+        self.parameter_array: Array = memory.values[own]
+        self.gradient_array: Array = memory.gradients[own]
         self.others = [flat.nodes[i] for i in plan.others.tolist()]  # leaves that are neither
-        self.leaves = {*leaves, *self.others}
+        self.leaves = set(chain(self.parameters, self.others, *self.inputs))
         self._other_array: Array = memory.values[plan.first_computed - len(self.others) : plan.first_computed]
         self._input_arrays: list[Array] = [
             memory.values[slots[0] : slots[0] + len(slots)].reshape(shape) if len(slots) else np.zeros(shape)
@@ -82,14 +79,13 @@ class Program:
         Returns the loss. Raises ValueError for feeds of other shapes, DomainError as the eager engine does.
         """
         self.feed(feeds)
-        self.read_leaves()
+        self._read_leaves()
         if self.engine == "eager":
             return self.run_in_graph()
         with np.errstate(all="ignore"):
             return self.replay()
 
-    def read_leaves(self) -> None:
-        """Take the numbers that the leaves have now, those of the inputs excepted."""
+    def _read_leaves(self) -> None:
         write_back(self.leaves)
         self.parameter_array[:] = [*map(data_of, self.parameters)]
         self.read_others()
@@ -268,14 +264,13 @@ class Program:
     def _everything(self) -> tuple[list[float], list[float]]:
         """Numbers and gradients of the latest run by node: what was fused away and has no slot by its own rule."""
         if self._known is None:
-            flat, slots = self.flat, self.memory.slot.tolist()
+            nodes, slots = self.flat.nodes, self.memory.slot.tolist()
             own = [slot >= self.memory.constants for slot in slots]
-            values = [self._values[slot] if slot >= 0 else node.data for node, slot in zip(flat.nodes, slots)]
+            values = [self._values[slot] if slot >= 0 else node.data for node, slot in zip(nodes, slots)]
             gradients = [self._gradients[slot] if has else 0.0 for slot, has in zip(slots, own)]
             back = []
-            for i, node in enumerate(flat.nodes):
-                if node.operation is not None and node.parents:
-                    operands = flat.operands[i]
+            for i, (node, operands) in enumerate(zip(nodes, self.flat.operands)):
+                if node.operation is not None and operands:
                     value, local_derivatives = node.operation.rule(floats, *[values[k] for k in operands])
                     values[i] = value if slots[i] < 0 else values[i]
                     back.append((i, operands, local_derivatives))
@@ -294,7 +289,7 @@ class Program:
         Afterwards explain, draw and walk show what was replayed. A leaf's ``grad`` is that of this run alone. Where
         parameters have moved since the run, as after a step, their present numbers count: no update is taken back.
         """
-        self.read_leaves()
+        self._read_leaves()
         self.run_in_graph()
 
     def write_gradients(self) -> None:
@@ -328,14 +323,15 @@ def compute(node: Value) -> None:
         operation.check_fault(node)
 
 
-def _entries(tensor: Any) -> Iterator[Value]:
+def entries(tensor: Any) -> Iterator[Value]:
+    """The Values in lists of lists. TypeError for what is neither."""
     if isinstance(tensor, Value):
         yield tensor
     elif not isinstance(tensor, Sequence):
         raise TypeError(f"inputs hold {tensor!r}: an input is a Value, or a list of inputs")
     else:
         for row in tensor:
-            yield from _entries(row)
+            yield from entries(row)
 
 
 def _shape(tensor: Any, where: str) -> tuple[int, ...]:
@@ -360,25 +356,18 @@ def check_loss(what: str, loss: object) -> None:
     )
 
 
-def check_leaves(inputs: Sequence[Any], parameters: Sequence[Value]) -> None:
+def check_leaves(fed: Sequence[Value], parameters: Sequence[Value]) -> None:
     """TypeError and ValueError for what cannot be fed or trained."""
     met: set[Value] = set()
-    for role, leaves in (("input", [x for tensor in inputs for x in _entries(tensor)]), ("parameter", parameters)):
-        for leaf in leaves:
-            if not isinstance(leaf, Value):
-                raise TypeError(f"{role} {leaf!r} is no Value")
-            if leaf.operation is not None:
-                made = "is a constant" if is_constant(leaf) else f"was made by {leaf.operation.name}"
-                raise ValueError(f"{role} {leaf!r} {made}: only leaves, as Value(2.0), can be given anew")
-            if leaf in met:
-                raise ValueError(f"{role} {leaf!r} is given twice: each leaf has one place")
-            met.add(leaf)
-
-
-def remaining_leaves(loss: Value, inputs: Sequence[Any]) -> list[Value]:
-    """The leaves of the loss that are no inputs, in the order of the forward pass."""
-    fed = {x for tensor in inputs for x in _entries(tensor)}
-    return [node for node in topological_order(loss) if node.operation is None and node not in fed]
+    for role, leaf in chain(product(["input"], fed), product(["parameter"], parameters)):
+        if not isinstance(leaf, Value):
+            raise TypeError(f"{role} {leaf!r} is no Value")
+        if leaf.operation is not None:
+            made = "is a constant" if is_constant(leaf) else f"was made by {leaf.operation.name}"
+            raise ValueError(f"{role} {leaf!r} {made}: only leaves, as Value(2.0), can be given anew")
+        if leaf in met:
+            raise ValueError(f"{role} {leaf!r} is given twice: each leaf has one place")
+        met.add(leaf)
 
 
 def _numbers(feed: Any) -> Array:

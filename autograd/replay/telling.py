@@ -22,22 +22,14 @@ ABOVE = set(map(chr, SUPERSCRIPTS))
 
 
 class Layer(NamedTuple):
-    """One layer Z = W A + b of the graph: Z and δ have a row for each unit and a column for each example.
+    """One layer Z = W A + b of the graph: Z and δ have a row for each unit and a column for each example."""
 
-    letters      of "W", "A", "Z", "δ", and "b" where there is one
-    shapes       of the same; A has a row for each example where it is an input, a column where it is computed
-    activation   the operation that makes the next layer's A of this Z alone; "" where there is none or are several
-    forward      Z¹ = W¹ A⁰ᵀ + b¹; with "+ …" where something else is added that is no b
-    delta        δ¹ = (W²)ᵀ δ² ⊙ relu′(Z¹), where all that uses Z is the next layers; else δ¹ = ∂L/∂Z¹
-    gradients    ∂L/∂W¹ = δ¹ A⁰, and ∂L/∂b¹; with "+ …" where something else uses them too, as a penalty does
-    """
-
-    letters: dict[str, str]
-    shapes: dict[str, tuple[int, ...]]
-    activation: str
-    forward: str
-    delta: str
-    gradients: tuple[str, ...]
+    letters: dict[str, str]  # of "W", "A", "Z", "δ", and "b" where there is one
+    shapes: dict[str, tuple[int, ...]]  # A has a row for each example where it is an input, else a column
+    activation: str  # the operation that makes the next layer's A of this Z alone; "" where there are several
+    forward: str  # Z¹ = W¹ A⁰ᵀ + b¹; with "+ …" where something else is added
+    delta: str  # δ¹ = (W²)ᵀ δ² ⊙ relu′(Z¹), where all that uses Z is the next layers; else δ¹ = ∂L/∂Z¹
+    gradients: tuple[str, ...]  # ∂L/∂W¹ = δ¹ A⁰, and ∂L/∂b¹; with "+ …" where a penalty, say, uses them too
 
 
 class Writer(NamedTuple):
@@ -238,21 +230,17 @@ def _rest(plan: Plan) -> str:
     layers = {some.group for some in _find(plan)}
     counts: Counter[str] = Counter()
     for group in plan.groups:
+        what = group.operation.name if group.operation else ""
         if isinstance(group, Tape):
             counts += group.names
-        elif group not in layers:
-            counts[_what(group)] += int(group.nodes.size)
+            continue
+        if isinstance(group, Product):
+            what = f"Σ of {group.n} products"
+        elif isinstance(group, ManyOperands) and group.operation:
+            what = f"{group.operation.symbol} of {len(group.columns[0])}"
+        if group not in layers:
+            counts[what] += group.nodes.size
     return ", ".join(f"{count:,} {what}" for what, count in counts.items())
-
-
-def _what(group: Group) -> str:
-    if isinstance(group, Product):
-        return f"Σ of {group.n} products"
-    if group.operation is None:
-        return ""
-    if isinstance(group, ManyOperands):
-        return f"{group.operation.symbol} of {group.columns[0].shape[0]}"
-    return group.operation.name
 
 
 def tell_latex(plan: Plan) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,12 +19,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def training(optimizer: Any, program_for: Callable[[Sequence[Any]], Program]) -> Iterator[Callable[..., float]]:
-    """Gives ``step(feeds, change)``: run the program, move every parameter once, return the loss before.
+    """``Program.training`` with a program for each shape of a mini-batch, which is chosen by the feeds.
 
-    optimizer     one of ``nn.optim``, over the programs' parameters in the same order
-    program_for   chooses the program by the feeds: one for each shape of a mini-batch
-
-    On the way out, whatever was raised, parameters, gradients and the optimiser's memory are written back.
+    Whatever was raised inside, parameters, gradients and the optimiser's memory are written back.
     """
     state = _Training(optimizer, program_for)
     _open.append(state)
@@ -55,8 +52,7 @@ class _Training:
         self.program: Program | None = None
         self.is_ahead = False
         self.parameters: Array = np.zeros(0)
-        self.memory: tuple[Array, ...] = ()  # a column for each number, group after group
-        self.update = optimizer.groups[0].update if len(optimizer.groups) == 1 else self._update_groups
+        self.memory: list[tuple[Array, ...]] = []  # of each group a column for each number
 
     def step(self, feeds: Sequence[Any] = (), change: Callable[[Array], None] | None = None) -> float:
         """One update; DomainError, with no parameter moved, where one would not be finite.
@@ -83,8 +79,8 @@ class _Training:
             if change is not None:
                 change(program.gradient_array)
             optimizer.begin_step()
-            moved, new = self.update(w, program.gradient_array, self.memory)
-            finite = is_finite(moved) and all(map(is_finite, new))
+            moved, new = self._update(w, program.gradient_array)
+            finite = is_finite(moved) and all(map(is_finite, chain.from_iterable(new)))
         if not finite:
             optimizer.progress = before
             self.is_ahead = True  # with this step's gradients
@@ -94,19 +90,19 @@ class _Training:
         return loss
 
     def _read(self) -> None:
-        optimizer = self.optimizer
-        write_back(optimizer.parameters)  # another training may hold them
-        self.parameters = np.array([*map(data_of, optimizer.parameters)])
-        self.memory = tuple(np.array(row) for group in optimizer.groups for row in zip(*group.states))
+        write_back(self.optimizer.parameters)  # another training may hold them
+        self.parameters = np.array([*map(data_of, self.optimizer.parameters)])
+        self.memory = [tuple(map(np.array, zip(*group.states))) for group in self.optimizer.groups]
 
-    def _update_groups(self, w: Array, gradient: Array, memory: tuple[Array, ...]) -> tuple[Array, tuple[Array, ...]]:
-        groups, columns = self.optimizer.groups, iter(memory)
+    def _update(self, w: Array, gradient: Array) -> tuple[Array, list[tuple[Array, ...]]]:
+        groups = self.optimizer.groups
+        if len(groups) == 1:
+            moved, new = groups[0].update(w, gradient, self.memory[0])
+            return moved, [new]
         ends = np.cumsum([len(group.parameters) for group in groups])[:-1]
-        parts = [
-            group.update(*part, tuple(islice(columns, len(group.first_state()))))
-            for group, *part in zip(groups, np.split(w, ends), np.split(gradient, ends))
-        ]
-        return np.concatenate([moved for moved, _ in parts]), tuple(column for _, new in parts for column in new)
+        parts = zip(groups, np.split(w, ends), np.split(gradient, ends), self.memory)
+        every, memory = zip(*(group.update(*part) for group, *part in parts))
+        return np.concatenate(every), list(memory)
 
     def write_back(self) -> None:
         """Numbers and gradients to the Values, rows of memory to the optimiser; the next step reads them again."""
@@ -115,10 +111,9 @@ class _Training:
         assert self.program is not None  # it has run
         for p, x in zip(self.optimizer.parameters, self.parameters.tolist()):
             p._data = x  # a float already
-        columns = (column.tolist() for column in self.memory)
-        for group in self.optimizer.groups:
-            if width := len(group.first_state()):
-                group.states = list(zip(*islice(columns, width)))
+        for group, columns in zip(self.optimizer.groups, self.memory):
+            if columns:
+                group.states = list(zip(*(column.tolist() for column in columns)))
         self.program.write_gradients()
         self.is_ahead = False
 
