@@ -64,7 +64,6 @@ class Replay:
 
     engine    of the programs: "auto" lets the graph of a whole mini-batch decide, "replay" insists: then each of the
               first ``COMPARED`` mini-batches is compared with a fresh graph
-    chosen    the engine that it is, and ``reason``, why in words
     now       the loss of the mini-batch whose turn it is
 
     Raises ValueError for what cannot be recorded.
@@ -83,14 +82,13 @@ class Replay:
         self.follow()
         self.recorded: dict[tuple[_Examples, int, Loss], _Recorded] = {}
         self.now = self._recorded(self.examples, range(min(training.batch_size, len(self.examples.y))))
-        self.chosen, self.reason = self.now.program.engine, self.now.program.reason
 
     def follow(self) -> None:
         """Take over the data as they are now."""
         training = self.training
         self.examples.follow(training, training.training, training.scaled_weights())
         # in evaluation the statistics of a BatchNorm are constants, which change from epoch to epoch
-        self.evaluates = training.validation is not None and not self.norms
+        self.evaluates = not self.norms
         if training.validation is not None and self.evaluates:
             self.validation.follow(training, training.validation)
 
@@ -102,11 +100,7 @@ class Replay:
 
     @contextmanager
     def epoch(self) -> Iterator[tuple[Step, Array]]:
-        """Inside, ``step(batch)`` is one update; ``gradient`` adds up m times the gradient of each batch of m.
-
-        On the way out, whatever was raised, the optimiser's parameters, their gradients and its memory are back
-        where they belong, as they were after the last step that was done.
-        """
+        """Inside, ``step(batch)`` is one update; ``gradient`` adds up m times the gradient of each batch of m."""
         gradient: Array = np.zeros(len(self.training.optimizer.parameters))
 
         def change(given: Array) -> None:
@@ -214,6 +208,11 @@ class _Examples:
         self.targets: Array = np.array(targets, dtype=np.float64)
         self.features, self._read = data.features, [list(map(copy, data.X)), list(map(copy, data.y)), task]
 
+    def rows(self, batch: Sequence[int]) -> list[Array]:
+        """The inputs, the targets and, where there are some, the weights of these examples."""
+        index = np.asarray(batch)
+        return [self.X[index], self.targets[index], *([] if self.weights is None else [self.weights[index]])]
+
 
 class _Recorded:
     """The loss of m examples as a program, in the mode that the model is in."""
@@ -222,13 +221,13 @@ class _Recorded:
         training, model = replay.training, replay.training.model
         self.replay, self.data = replay, data
         self.learns = model.training
-        self.X, self.targets = (_leaves(some[list(batch)].tolist()) for some in (data.X, data.targets))
-        self.weights = None if data.weights is None else _leaves(data.weights[list(batch)].tolist())
+        self.leaves = [_leaves(numbers.tolist()) for numbers in data.rows(batch)]
+        self.X = self.leaves[0]
         normalised: list[tuple[BatchNorm, list[Normalised]]] = []
         with collector_paused(), naming_example(self.X, batch, data.called, data.features):
             root, loss, outputs = self._build(normalised)
         self.masks = [(d, list(d.masks)) for d in replay.dropouts if d.training and d.masks]
-        inputs = [self.X, self.targets, *(masks for _, masks in self.masks), self.weights or []]
+        inputs = [*self.leaves, *(masks for _, masks in self.masks)]
         parameters = training.optimizer.parameters if self.learns else []
         self.program = Program(root, inputs, parameters, replay.engine if self.learns else "replay")
         if set(self.program.others) - set(flatten([*model.tensors().values()])):
@@ -255,15 +254,14 @@ class _Recorded:
         write_back(training.optimizer.parameters)
         with _rewound(self.replay, normalised):
             outputs = training.model.batch(self.X)
-            loss = mean_loss(self.data.loss, outputs, self.targets, self.weights)
+            loss = mean_loss(self.data.loss, outputs, *self.leaves[1:])
             return training.with_penalties(loss) if self.learns else loss, loss, outputs
 
     def _build_again(self, batch: Sequence[int]) -> Value:
         """The same for other examples, whose masks the recorded ones take over."""
-        pairs = [(self.X, self.data.X), (self.targets, self.data.targets)]
-        for leaves, numbers in [*pairs, *([] if self.data.weights is None else [(self.weights, self.data.weights)])]:
-            for leaf, x in zip(flatten(leaves), numbers[list(batch)].flat):
-                leaf.data = float(x)
+        for leaves, numbers in zip(self.leaves, self.data.rows(batch)):
+            for leaf, x in zip(flatten(leaves), numbers.ravel().tolist()):
+                leaf.data = x
         with collector_paused():
             root, _, _ = self._build([])
         for dropout, masks in self.masks:
@@ -272,11 +270,8 @@ class _Recorded:
         return root
 
     def _feeds(self, batch: Sequence[int]) -> list[Any]:
-        index = np.asarray(batch)
-        self.y = self.data.y[index]
-        masks = [[dropout.sample() for _ in masks] for dropout, masks in self.masks]
-        weights = [] if self.data.weights is None else self.data.weights[index]
-        return [self.data.X[index], self.data.targets[index], *masks, weights]
+        self.y = self.data.y[np.asarray(batch)]
+        return [*self.data.rows(batch), *([dropout.sample() for _ in masks] for dropout, masks in self.masks)]
 
     def step(
         self, batch: Sequence[int], run: Callable[..., float], change: Callable[[Array], None]
@@ -323,14 +318,13 @@ def _rewound(replay: Replay, normalised: list[tuple[BatchNorm, list[Normalised]]
     training = replay.training
     states = [(rng, rng.getstate()) for rng in set(training.generators().values())]
     statistics = [(buffer, buffer.copy()) for buffer in training.model.buffers().values()]
-    before = [(norm, norm.latest) for norm in replay.norms]
     try:
         for norm in replay.norms:
             norm.latest = partial(lambda norm, columns: normalised.append((norm, columns)), norm)
         yield
     finally:
-        for norm, told in before:
-            norm.latest = told
+        for norm in replay.norms:
+            norm.latest = None
         for rng, state in states:
             rng.setstate(state)
         for buffer, old in statistics:

@@ -140,11 +140,9 @@ class Training(Answering):
                 "model.parameters() of this model"
             )
         self.training, self.validation = training, validation
-        self._check_data()
-        for role, data in (("", training), ("validation ", validation)):
-            if data is not None:
-                data.check(role)
-                self._units = check_targets(model, loss, data)
+        for role, data in self._data():
+            data.check(role)
+            self._units = check_targets(model, loss, data)
         epochs, batch_size = whole("epochs", epochs), whole("batch_size", batch_size)
         patience = None if patience is None else whole("patience", patience)
         for name, tolerance in (("loss_tolerance", loss_tolerance), ("gradient_tolerance", gradient_tolerance)):
@@ -220,14 +218,13 @@ class Training(Answering):
                 self.restore_best()
             self.model.eval()
 
-    def _check_data(self) -> None:
-        """Refuse what has stopped being a Dataset. NaN in place is left to the step, which names the node."""
+    def _data(self) -> Iterator[tuple[str, Dataset]]:
+        """The data that there are, as errors call them. TypeError for what has stopped being a Dataset."""
         for role, data in (("", self.training), ("validation ", self.validation)):
-            if data is not None:
-                if not isinstance(data, Dataset):
-                    raise TypeError(f"{role}data of the type {type(data).__name__}: Training takes a nn.data.Dataset")
-                if not len(data.X) == len(data.y) > 0 or len({*map(len, data.X)}) > 1:
-                    data.check(role)
+            if isinstance(data, Dataset):
+                yield role, data
+            elif data is not None or not role:
+                raise TypeError(f"{role}data of the type {type(data).__name__}: Training takes a nn.data.Dataset")
 
     def _train_mode(self) -> dict[str, Module]:
         """Training mode, except for parts in evaluation mode by themselves, as a BatchNorm with fixed statistics.
@@ -281,17 +278,17 @@ class Training(Answering):
 
         Generators and statistics stay as they are. Raises ValueError where engine="replay" cannot be.
         """
-        modules = self._train_mode()
+        modules, insists = self._train_mode(), self.asked_for == "replay"
         if self.asked_for == "eager":
             self._check_frozen()
-            self.engine, self.reason = "eager", "as requested"
+            self.reason = "as requested"
             return self.engine
         try:
             from nn.replaying import Replay, structure, why_not
         except ImportError as error:
-            if self.asked_for == "replay":
+            if insists:
                 raise
-            self.engine, self.reason = "eager", str(error)
+            self.reason = str(error)
             return self.engine
         now = structure(self, modules)
         if now == self._structure:
@@ -299,8 +296,7 @@ class Training(Answering):
                 self._replay.follow()
             return self.engine
         self._check_frozen()
-        self._replay, self.engine, insists = None, "eager", self.asked_for == "replay"
-        self.reason = why_not(self) or ""
+        self._replay, self.engine, self.reason = None, "eager", why_not(self) or ""
         if insists or not self.reason:
             try:
                 replay = Replay(self, self.asked_for)
@@ -309,8 +305,9 @@ class Training(Answering):
                     raise
                 self.reason = f"it cannot be recorded: {error}"
             else:
-                self.engine, self.reason = replay.chosen, replay.reason
-                self._replay = replay if replay.chosen == "replay" else None
+                program = replay.now.program
+                self.engine, self.reason = program.engine, program.reason
+                self._replay = replay if program.engine == "replay" else None
         self._structure = now
         return self.engine
 
@@ -442,7 +439,9 @@ class Training(Answering):
         return loss
 
     def _epoch(self, epoch: int, bar: Any) -> EpochRecord:
-        self._check_data()
+        for role, data in self._data():
+            if not len(data.X) == len(data.y) > 0 or len({*map(len, data.X)}) > 1:
+                data.check(role)  # not each number: one that is NaN is left to the step, which names the node
         self._scaled = self.scaled_weights()
         task = self.model.task = self.task
         self.choose_engine()

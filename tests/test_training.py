@@ -203,8 +203,10 @@ def test_an_optimiser_of_another_model_and_data_that_are_no_dataset_are_refused(
     with pytest.raises(ValueError, match=r"moves none of the 17 parameters of MLP\(2, \[4, 1\]\): make it from"):
         Training(model, binary_cross_entropy, SGD(other.parameters(), 0.1), data)
     Training(model, binary_cross_entropy, SGD(model.parameters()[:1], 0.1), data)  # the others are frozen
-    with pytest.raises(TypeError, match=r"data of the type tuple: Training takes a nn\.data\.Dataset"):
-        Training(model, binary_cross_entropy, SGD(model.parameters(), 0.1), (data.X, data.y))
+    for given in ((data.X, data.y), None):
+        of = rf"^data of the type {type(given).__name__}: Training takes a nn\.data\.Dataset"
+        with pytest.raises(TypeError, match=of):
+            Training(model, binary_cross_entropy, SGD(model.parameters(), 0.1), given)
 
 
 def test_empty_validation_data_is_refused_before_the_first_epoch():
