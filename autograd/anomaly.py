@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from math import isfinite
 
-from autograd.contributions import Contribution, contributions, is_number
+from autograd.contributions import Contribution, contributions
 from autograd.errors import AnomalyError, DomainError, broken_rule, called, complaint, names_of, situation, words_for
 from autograd.graph import leaves, topological_order
 from autograd.lines import REMEMBERING, Hooks, forget, place
+from autograd.notation import is_constant
 from autograd.primitives import Primitive
 from autograd.value import Value
 
@@ -66,7 +67,7 @@ def _in_value(node: Value) -> Anomaly:
     operands, names = [x.data for x in node.parents], names_of(operation, node.parents)
     for i, x in enumerate(node.parents):
         if not isfinite(x.data):
-            what = "constant" if is_number(x) else "leaf"
+            what = "constant" if is_constant(x) else "leaf"
             made = f", made in {place(x)}," if place(x) else ""
             cause = f"the {what} {words_for(operation, names)[i]}{made} is {x.data!r}"
             result = f"{situation(operation, operands, names)}: the result is {node.data!r}"

@@ -12,25 +12,20 @@ from typing import NamedTuple
 from autograd.errors import called
 from autograd.graph import carried, topological_order
 from autograd.number_systems import floats
+from autograd.primitives import CONSTANT_NUMBER
 from autograd.value import Value
 
 MOST_STEPS = 60  # of Newton's method, which takes five or so where it arrives
 
 
 class Contribution(NamedTuple):
-    """What one edge carries: ∂L/∂parent += ∂L/∂node · ∂node/∂parent.
-
-    node, parent   the edge, from the value back to one of its operands
-    upstream       ∂L/∂node
-    local          ∂node/∂parent, as the node recorded it
-    product        upstream · local; 0 where nothing comes from upstream, or a gate is shut
-    """
+    """What the edge from a value back to one of its operands carries: ∂L/∂parent += ∂L/∂node · ∂node/∂parent."""
 
     node: Value
     parent: Value
-    upstream: float
-    local: float
-    product: float
+    upstream: float  # ∂L/∂node
+    local: float  # ∂node/∂parent, as the node recorded it
+    product: float  # upstream · local; 0 where nothing comes from upstream, or a gate is shut
 
 
 def contributions(root: Value, without: Collection[Value] = ()) -> Iterator[Contribution]:
@@ -93,12 +88,12 @@ def changes(root: Value) -> list[list[Value]]:
     disagreeing: list[Value] = []
     unchanged: set[Value] = set()  # whoever a node that agrees depends on
     for node in topological_order(root):
-        if node.operation is not None and node.parents:
-            if _agrees(node, [x.data for x in node.parents]):
-                unchanged.add(node)
-                unchanged.update(parent for parent, local in node.edges if local)
-            else:
-                disagreeing.append(node)
+        if not node.parents:
+            continue
+        if _agrees(node, [x.data for x in node.parents]):
+            unchanged |= {node, *(parent for parent, local in node.edges if local)}
+        else:
+            disagreeing.append(node)
     found = [some for node in disagreeing for some in _suspects(node, unchanged)]
     known = {some[0] for some in found if len(some) == 1}
     # an ambiguity is settled where one of its values is known from elsewhere
@@ -117,7 +112,7 @@ def _suspects(node: Value, unchanged: set[Value]) -> list[list[Value]]:
     if shown and _agrees(node, then):
         return [[x] for x in shown]
     # what no local derivative shows, as the b of w·a + b, or the x of exp x
-    hidden = [x for x in dict.fromkeys(node.parents) if x not in unchanged and not is_number(x)]
+    hidden = [x for x in dict.fromkeys(node.parents) if x not in unchanged and x.operation is not CONSTANT_NUMBER]
     suspects = [x for x in hidden if _explains(node, x, then)]
     if suspects:
         return [*([x] for x in shown), [x for x in suspects if not x.parents] or suspects]
@@ -142,11 +137,6 @@ def _explains(node: Value, x: Value, operands: list[float]) -> bool:
         else:
             step *= 0.5
     return False
-
-
-def is_number(node: Value) -> bool:
-    """Whether the node is a number in an expression, which nobody can have changed."""
-    return node.operation is not None and not node.parents
 
 
 def _agrees(node: Value, operands: list[float]) -> bool:
