@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from math import isfinite
 from random import Random
-from typing import Any, SupportsIndex
+from typing import Any
 
 from autograd.primitives import affine, dot
 from autograd.value import Value, data_of, node_of
 from nn.activations import BY_NAME, Identity, activation as make_activation
-from nn.arguments import generator
+from nn.arguments import generator, whole
 from nn.init import Initializer, he_normal, initializer, xavier_uniform
 from nn.module import Example, Module, Trace, flatten, index_name, lift, name_all, shape
 from nn.normalisation import BatchNorm
@@ -32,8 +32,8 @@ class Linear(Module):
     rng           a seed or a ``random.Random``; without one, a fresh generator
     bias          whether there is a b
 
-    Raises TypeError for numbers of units that are not whole, ValueError for a layer without units, first weights of
-    another shape, or an example of another width.
+    Raises ValueError for numbers of units that are not whole and positive, first weights of another shape or not
+    finite, and an example of another width.
 
     >>> layer = Linear(2, 1)
     >>> layer.load_state_dict({"W": [[3.0, 4.0]], "b": [0.5]})
@@ -45,11 +45,8 @@ class Linear(Module):
         self, n_in: int, n_out: int, init: Initializer | str = xavier_uniform, rng: Random | int | None = None,
         bias: bool = True,
     ) -> None:  # fmt: skip
-        if not (isinstance(n_in, SupportsIndex) and isinstance(n_out, SupportsIndex)):
-            raise TypeError(f"a layer from {n_in!r} to {n_out!r} units: it needs whole numbers of them")
-        if n_in < 1 or n_out < 1:
-            raise ValueError(f"a layer from {n_in} to {n_out} units: it needs at least one of each")
-        self.n_in, self.n_out = n_in, n_out
+        self.n_in = n_in = whole("n_in", n_in)
+        self.n_out = n_out = whole("n_out", n_out)
         if not isinstance(bias, bool):
             raise TypeError(f"bias = {bias!r}: it needs to be True or False")
         W = initializer(init)(n_in, n_out, generator(rng))
@@ -219,7 +216,7 @@ class MLP(Module):
         if init is None:
             init = he_normal if "relu" in activation else xavier_uniform
         dropout = Dropout(dropout).p
-        self.sizes = [n_in, *n_units]
+        self.sizes = [whole("n_in", n_in), *(whole("n_units", n) for n in n_units)]
         layers: list[Module] = []
         for size, n in pairwise(self.sizes[:-1]):
             layers.append(Linear(size, n, init, rng))
@@ -236,9 +233,7 @@ class MLP(Module):
         return [self._unwrap(a) for a in self.net.forward_batch(X)]
 
     def trace(self, x: Example) -> Trace:
-        """Pass one example, naming and keeping every z and a on the way.
-
-        z is what the layer's Linear returns, before a BatchNorm; a is what the next Linear reads, after a Dropout.
+        """The same as ``Sequential.trace``.
 
         >>> model = MLP(1, [1], output="sigmoid")
         >>> model.load_state_dict({"net.layers.0.W": [[2.0]], "net.layers.0.b": [0.0]})
@@ -250,7 +245,7 @@ class MLP(Module):
         return self.trace_batch([x])[0]
 
     def trace_batch(self, X: Sequence[Example]) -> list[Trace]:
-        """A trace of each example of a mini-batch; in training, BatchNorm ties them into one graph."""
+        """The same as ``Sequential.trace_batch``."""
         traces = self.net.trace_batch(X)
         for trace in traces:
             trace.output = self._unwrap(trace.output)

@@ -1355,8 +1355,8 @@ def test_a_model_maps_one_example_of_its_width(model, x):
         (lambda: MLP(2, [1]).batch([]), "of 0 examples"),
         (lambda: MLP(2, [1]).batch([[1.0, 2.0], [1.0]]), "example of 1 numbers: it needs 2"),
         (lambda: MLP(2, [1])(["a", "b"]), "not of text"),
-        (lambda: nn.Linear(0, 1), "from 0 to 1 units: it needs at least one of each"),
-        (lambda: nn.Linear(1, 0), "from 1 to 0 units"),
+        (lambda: nn.Linear(0, 1), "n_in = 0: it needs to be a whole number of at least 1"),
+        (lambda: nn.Linear(1, 0), "n_out = 0: it needs"),
         (lambda: nn.Linear(2, 1, init=lambda n_in, n_out, rng: [[1.0, math.nan]]), "not finite"),
         (lambda: nn.Linear(2, 1, init=lambda n_in, n_out, rng: [[1.0], [2.0]]), r"shape \(2, 1\): W .* \(1, 2\)"),
         (lambda: nn.LeakyReLU(math.inf), "slope = inf: it needs to be finite"),
@@ -1370,6 +1370,8 @@ def test_what_makes_no_network_or_no_batch_is_named(make, words):
 
 
 @pytest.mark.parametrize("units", [2.5, "2", None])
-def test_units_that_are_no_whole_number_are_a_type_error(units):
-    with pytest.raises(TypeError, match=r"a layer from 2 to .* units: it needs whole numbers of them"):
+def test_units_that_are_no_whole_number_are_named(units):
+    with pytest.raises((TypeError, ValueError), match=r"n_units = .*: it needs to be a whole number of at least 1"):
         MLP(2, [units])
+    with pytest.raises((TypeError, ValueError), match=r"n_out = .*: it needs to be a whole number of at least 1"):
+        nn.Linear(2, units)
