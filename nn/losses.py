@@ -94,7 +94,7 @@ def cross_entropy(z: Sequence[Value], target: Any) -> Value:
             "cross_entropy of 1 output unit, whose softmax is always 1: take binary_cross_entropy, or a unit for "
             "each class"
         )
-    shares = _shares(target, n) if _is_several(target) else []
+    shares = _shares(target, n) if isinstance(target, Iterable) else []
     if any(isinstance(t, Value) for t in shares):  # one graph, whichever they choose when they are fed anew
         z_y = dot(shares, units)
         return logsumexp([z_k - z_y for z_k in units])
@@ -165,7 +165,7 @@ def to_feed(loss: Loss, targets: Sequence[Any], output: Output) -> tuple[Loss, S
     """
     if loss is cross_entropy:
         units = range(len(units_of(output)))
-        return loss, [list(t) if _is_several(t) else [float(k == t) for k in units] for t in targets]
+        return loss, [list(t) if isinstance(t, Iterable) else [float(k == t) for k in units] for t in targets]
     if loss is binary_cross_entropy and all(y in (0, 1) for y in targets):
         return _logistic, [1.0 - 2.0 * y for y in targets]
     return loss, targets
@@ -194,10 +194,6 @@ def _shares(target: Iterable[Any], n: int) -> list[Any]:
     if len(shares) != n or not all(good) or not (fed or isclose(fsum(shares), 1.0, rel_tol=1e-9)):
         raise ValueError(f"cross_entropy of the shares {shares!r}: {n} output units need {n} of them, ≥ 0, of sum 1")
     return shares
-
-
-def _is_several(target: Any) -> bool:
-    return isinstance(target, Iterable) and not isinstance(target, str)
 
 
 def _one_unit(loss: str, output: Output) -> Value:

@@ -375,15 +375,7 @@ def beneath(node: Value) -> Value:
 
 def flatten(tensor: Any) -> list[Any]:
     """The entries of lists in lists, row by row."""
-    if not isinstance(tensor, (list, tuple)):
-        return [tensor]
-    entries: list[Any] = []
-    for row in tensor:
-        if isinstance(row, (list, tuple)):
-            entries += flatten(row)
-        else:
-            entries.append(row)
-    return entries
+    return [x for row in tensor for x in flatten(row)] if isinstance(tensor, (list, tuple)) else [tensor]
 
 
 def numbers(tensor: Any) -> Any:

@@ -147,15 +147,15 @@ def calibrate(model: Module, X: Sequence[Example]) -> None:
     layers = [module for module in modules if isinstance(module, BatchNorm) and not module.frozen]
     if not layers:
         raise ValueError(f"{model!r} has no BatchNorm that is not frozen: there is nothing to calibrate")
-    statistics = [(layer, layer.mu_.copy(), layer.sigma2_.copy()) for layer in layers]
+    statistics = [(numbers, numbers.copy()) for layer in layers for numbers in (layer.mu_, layer.sigma2_)]
     try:
         for layer in layers:
             layer._calibrating = True
         with evaluating(model), no_grad(), collector_paused():
             model.batch(X)
     except BaseException:
-        for layer, mu, sigma2 in statistics:
-            layer.mu_[:], layer.sigma2_[:] = mu, sigma2
+        for numbers, before in statistics:
+            numbers[:] = before
         raise
     finally:
         for layer in layers:

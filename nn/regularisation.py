@@ -12,7 +12,7 @@ from random import Random
 from autograd.functions import abs, dot, sum
 from autograd.value import Value
 from nn.arguments import generator, in_range
-from nn.module import Module, index_name
+from nn.module import Module, flatten, index_name
 
 
 class Dropout(Module):
@@ -22,8 +22,7 @@ class Dropout(Module):
     masks is a_j: "inverted" dropout, which leaves evaluation alone. At p = 1 every mask is 0, without a division.
 
     p       probability of dropping, from 0 to 1
-    rng     a seed or a ``random.Random``, which draws the masks, one ``rng.random()`` for each; without one, a fresh
-            generator
+    rng     draws one ``rng.random()`` for each mask: a seed or a ``random.Random``; without one, a fresh generator
     masks   the mask leaves of the latest training pass, in the order of their drawing, each with its sampler:
             ``{m¹_1: sample, m¹_2: sample, …}``
 
@@ -58,13 +57,9 @@ class Dropout(Module):
     def forward_batch(self, X: list[list[Value]]) -> list[list[Value]]:
         if not self.training:
             return X
-        self.masks = {}
-        return [[x_j * self._mask(j) for j, x_j in enumerate(x)] for x in X]
-
-    def _mask(self, j: int) -> Value:
-        mask = Value(self.sample(), index_name("m", self.layer, j))
-        self.masks[mask] = self.sample
-        return mask
+        masks = [[Value(self.sample(), index_name("m", self.layer, j)) for j in range(len(x))] for x in X]
+        self.masks = dict.fromkeys(flatten(masks), self.sample)
+        return [[x_j * m_j for x_j, m_j in zip(*pair)] for pair in zip(X, masks)]
 
     def __repr__(self) -> str:
         return f"Dropout({self.p:g})"
