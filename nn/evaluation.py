@@ -20,7 +20,7 @@ from autograd.primitives import exp, relu, sigmoid, tanh
 from autograd.value import data_of
 from nn.arguments import answering
 from nn.data import Dataset
-from nn.losses import BY_NAME, OUTPUTS, Loss, mean_loss, units_of
+from nn.losses import BY_NAME, OUTPUTS, Loss, mean_loss, outputs_are, units_of
 from nn.module import Module, beneath, evaluating, lift
 
 AT_ONCE = 1000  # examples that are evaluated together: the values of a layer take memory for as many
@@ -84,14 +84,10 @@ class Task:
         outputs = loss if isinstance(loss, str) else getattr(loss, "outputs", "")
         if not outputs:
             return cls("")
-        if outputs not in OUTPUTS:
-            raise ValueError(f"outputs = {outputs!r}: a loss reads one of {', '.join(OUTPUTS)}")
-        labels = OUTPUTS[outputs]
-        if outputs == "numbers":
-            found = _labels(data, units)
-            if found is None:
-                return cls(REGRESSION, units=data.units)
-            labels = found
+        outputs_are(outputs)  # or an error
+        labels = _labels(data, units) if outputs == "numbers" else OUTPUTS[outputs]
+        if labels is None:
+            return cls(REGRESSION, units=data.units)
         if units > 1:
             return cls(CLASSIFICATION)
         return cls(CLASSIFICATION, labels, (0.0,) if outputs == "logits" else _between(labels))

@@ -7,6 +7,7 @@ all its examples; each knows its parents and local derivatives, and ``backward``
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import isfinite
 from typing import NamedTuple
 
@@ -36,7 +37,7 @@ class BatchNorm(Module):
     epsilon    keeps a unit that is the same for all examples from a division by zero
     momentum   of the running averages: mu_ ← (1 − momentum) mu_ + momentum μ, and sigma2_ likewise with the unbiased
                variance σ² m/(m − 1); they start as 0 and 1. ``calibrate`` takes both from the training data instead
-    latest     a function that gets the nodes of each mini-batch in training, or None; a recording sets it
+    latest     a function that gets the nodes of each mini-batch in training, or None; for recordings and calibration
     gamma, beta    the parameters; mu_, sigma2_ go into ``state_dict`` beside them
 
     The nodes of μ and σ² are named ``μ¹_2`` and ``var¹_2`` after layer and unit.
@@ -58,7 +59,6 @@ class BatchNorm(Module):
         self.gamma = [Value(1.0) for _ in range(n)]
         self.beta = [Value(0.0) for _ in range(n)]
         self.mu_, self.sigma2_ = [0.0] * n, [1.0] * n
-        self._calibrating = False
         self.latest: Callable[[list[Normalised]], object] | None = None
         self.number(None)
 
@@ -75,12 +75,12 @@ class BatchNorm(Module):
         for x in X:
             if len(x) != self.n:
                 raise ValueError(f"{self!r} got an example of {len(x)} numbers: it needs {self.n}")
-        if (self.training or self._calibrating) and len(X) < 2:
+        if self.training and len(X) < 2:
             raise ValueError(
                 f"{self!r} got a mini-batch of {len(X)} in training: one example has no variance, it needs at least "
                 "2; call model.batch(X), with another batch_size, or model.eval() first"
             )
-        if not (self.training or self._calibrating):
+        if not self.training:
             # the same with the numbers that were learned: each example for itself
             units = list(zip(self.mu_, ((v + self.epsilon) ** 0.5 for v in self.sigma2_), self.gamma, self.beta))
             return [[affine(gamma, (x_k - m) / s, beta) for x_k, (m, s, gamma, beta) in zip(x, units)] for x in X]
@@ -95,10 +95,7 @@ class BatchNorm(Module):
                 anomaly.args = (f"{self!r}: unit {k} has {statistics}: {anomaly}",)
                 raise anomaly
         mu, sigma2 = [column.mu.data for column in columns], [column.sigma2.data for column in columns]
-        if self._calibrating:
-            self.mu_[:], self.sigma2_[:] = mu, sigma2
-        else:
-            self.average(mu, sigma2, len(X))
+        self.average(mu, sigma2, len(X))
         return [list(y) for y in zip(*(column.y for column in columns))]
 
     def average(self, mu: Sequence[float], sigma2: Sequence[float], m: int) -> None:
@@ -147,16 +144,15 @@ def calibrate(model: Module, X: Sequence[Example]) -> None:
     layers = [module for module in modules if isinstance(module, BatchNorm) and not module.frozen]
     if not layers:
         raise ValueError(f"{model!r} has no BatchNorm that is not frozen: there is nothing to calibrate")
-    statistics = [(numbers, numbers.copy()) for layer in layers for numbers in (layer.mu_, layer.sigma2_)]
+    before = [(layer, layer.latest, layer.mu_.copy(), layer.sigma2_.copy()) for layer in layers]
+    latest: dict[BatchNorm, list[Normalised]] = {}
     try:
-        for layer in layers:
-            layer._calibrating = True
         with evaluating(model), no_grad(), collector_paused():
+            for layer in layers:
+                layer.training, layer.latest = True, partial(latest.__setitem__, layer)
             model.batch(X)
-    except BaseException:
-        for numbers, before in statistics:
-            numbers[:] = before
-        raise
     finally:
-        for layer in layers:
-            layer._calibrating = False
+        for layer, told, mu, sigma2 in before:
+            layer.latest, layer.mu_[:], layer.sigma2_[:] = told, mu, sigma2
+    for layer, columns in latest.items():
+        layer.mu_[:], layer.sigma2_[:] = zip(*((unit.mu.data, unit.sigma2.data) for unit in columns))

@@ -461,7 +461,7 @@ def test_a_calibration_that_fails_changes_nothing(X):
     model.batch(moons(5, rng=Random(0)).X)
     untouched(model, lambda: calibrate(model, X), "at least [12]|needs 2")
     assert all(module.training for module in model.submodules().values())
-    assert not any(m._calibrating for m in model.submodules().values() if isinstance(m, BatchNorm))
+    assert all(m.latest is None for m in model.submodules().values() if isinstance(m, BatchNorm))
 
 
 def test_statistics_that_are_not_finite_are_refused_and_never_averaged():
