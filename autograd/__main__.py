@@ -32,12 +32,12 @@ class OneLineParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """What argparse calls for options that it cannot read."""
-        fail(f"{clipped(message, 200)} (python -m autograd --help)")
+        fail(f"{clipped(message, 200)} ({self.prog} --help)", self.prog)
 
 
-def fail(message: str) -> NoReturn:
+def fail(message: str, program: str = "python -m autograd") -> NoReturn:
     """One line, and exit status 2."""
-    print(f"autograd: {text_name(message)}", file=sys.stderr)
+    print(f"{program.split()[2]}: {text_name(message)}", file=sys.stderr)
     raise SystemExit(2)
 
 

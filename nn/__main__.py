@@ -8,14 +8,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from shutil import get_terminal_size
-from typing import Any, NoReturn
 
-from autograd.errors import text_name
+from autograd.__main__ import OneLineParser, fail
 from autograd.files import write_whole
 from autograd.text import make_printable
 from nn.activations import BY_NAME as ACTIVATIONS
 from nn.data import BUNDLED, BY_NAME
-from nn.experiment import DEFAULTS, Config
+from nn.experiment import DEFAULTS, FACTORS, Config
 from nn.init import BY_NAME as INITIALIZERS
 from nn.optim import OPTIMIZERS, SCHEDULES
 from nn.runs import Interrupted, predictions, resume, start, warn
@@ -30,22 +29,13 @@ EPILOG = """also:
 """
 DATA = (*BY_NAME, *BUNDLED)
 FOR_FILES = ("target", "task", "ignore", "categories", "missing", *READING)
+BELONGS = {  # options that only some choices of another one read
+    "examples": ("data", (*BY_NAME,)), "noise": ("data", (*BY_NAME,)), "momentum": ("optimizer", ("sgd", "rmsprop")),
+    "nesterov": ("optimizer", ("sgd",)), "factor": ("schedule", (*FACTORS,)), "every": ("schedule", ("step",)),
+}  # fmt: skip
+STEPS = ("zero_center", "standardize", "pca", "whiten")  # of preprocessing, in the order in which they make sense
 NUMBERS = ("--hidden", "--pca", "--whiten")  # any number of them
 SEVERAL = (*NUMBERS, "--ignore", "--categories", "--na-values", "--names")
-
-
-class OneLineParser(argparse.ArgumentParser):
-    """Says what is wrong in one line and leaves with status 2."""
-
-    def error(self, message: str) -> NoReturn:
-        """What argparse calls for options that it cannot read."""
-        fail(message, self.prog)
-
-
-def fail(message: str, program: str = "python -m nn") -> NoReturn:
-    """One line, and exit status 2."""
-    print(f"nn: {text_name(' '.join(message.split()))} ({program} --help)", file=sys.stderr)
-    raise SystemExit(2)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -61,15 +51,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # whoever read along, as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
-    except (ValueError, ImportError) as error:
-        fail(str(error), program)
-    except OSError as error:
-        fail(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error), program)
+    except (ValueError, ImportError, OSError) as error:
+        name, reason = getattr(error, "filename", ""), getattr(error, "strerror", "")
+        message = f"{name}: {reason}" if name and reason else str(error)
+        fail(f"{' '.join(message.split())} ({program} --help)", program)
     except Interrupted as error:
         warn(f"\nnn: {error}")
         raise SystemExit(130) from None
     except KeyboardInterrupt:
-        fail("interrupted")
+        fail("interrupted", program)
 
 
 def _start(arguments: Sequence[str]) -> None:
@@ -97,8 +87,6 @@ def _resume(arguments: Sequence[str]) -> None:
     p.add_argument("--epochs", type=int, help="how many in all (as many as it was begun with)")
     p.add_argument("--data", type=Path, metavar="FILE.csv", help="where its table is now, if it was moved")
     options = p.parse_args(arguments[1:])
-    if options.epochs is not None and options.epochs < 1:
-        raise ValueError(f"--epochs {options.epochs}: it needs to be at least 1")
     resume(options.run, options.epochs, options.data)
 
 
@@ -141,8 +129,7 @@ def _print_table(text: str) -> None:
     try:
         text.encode(sys.stdout.encoding)
     except UnicodeEncodeError as error:
-        lacking = f"{error.object[error.start]!a} is not in {sys.stdout.encoding}"
-        raise ValueError(f"the rows cannot be printed, {lacking}: --out FILE.csv writes them in UTF-8") from None
+        raise ValueError(f"the rows cannot be printed, {error}: --out FILE.csv writes them in UTF-8") from None
     print(text, end="")
 
 
@@ -154,53 +141,51 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     p.add_argument("data", metavar="DATA", help=f"{', '.join(DATA)}, or a file: my.csv, my.csv.gz")
     table = p.add_argument_group("a file of your own")
-    table.add_argument("--target", metavar="COLUMN", help="the column to predict")
-    table.add_argument("--task", choices=TASKS, help="predict classes or numbers (decided by the target's values)")
-    table.add_argument("--ignore", nargs="+", default=[], metavar="COLUMN", help="columns to leave out")
-    table.add_argument(
-        "--categories", nargs="+", default=[], metavar="COLUMN", help="columns whose numbers are names"
+    add = table.add_argument
+    add("--target", metavar="COLUMN", help="the column to predict")
+    add("--task", choices=TASKS, help="predict classes or numbers (decided by the target's values)")
+    add("--ignore", nargs="+", default=[], metavar="COLUMN", help="columns to leave out")
+    add("--categories", nargs="+", default=[], metavar="COLUMN", help="columns whose numbers are names")
+    add(
+        "--missing", default="refuse", choices=MISSING_RULES, help="an error, drop the row, or take the mean (refuse)"
     )
-    table.add_argument(
-        "--missing", default="refuse", choices=MISSING_RULES,
-        help="missing values: an error, leave out their rows, or replace them by the mean (refuse)",
-    )  # fmt: skip
     _add_reading(table)
-    data = p.add_argument_group("data")
-    data.add_argument("--examples", type=int, help="how many points to make (200)")
-    data.add_argument("--noise", type=float, help="their standard deviation (0.1)")
+    add = p.add_argument_group("data").add_argument
+    add("--examples", type=int, help="how many points to make (200)")
+    add("--noise", type=float, help="their standard deviation (0.1)")
     measured = ", ".join([*(name for name in BUNDLED if name not in DEFAULTS), "files"])
-    data.add_argument("--standardize", action="store_true", help=f"mean 0, deviation 1 (the default for {measured})")
-    data.add_argument("--zero-center", action="store_true", help="mean 0")
-    data.add_argument("--pca", type=int, nargs="?", const=True, metavar="N", help="N principal components (all)")
-    data.add_argument("--whiten", type=int, nargs="?", const=True, metavar="N", help="the same, each with variance 1")
-    data.add_argument("--raw", action="store_true", help="no preprocessing")
-    net = p.add_argument_group("network")
-    net.add_argument("--hidden", type=int, nargs="*", metavar="UNITS", help="in hidden layers (16 16; digits: 32)")
-    net.add_argument("--activation", default="relu", choices=ACTIVATIONS, help="of the hidden layers (relu)")
-    net.add_argument("--init", choices=INITIALIZERS, help="first weights (he_normal for relu, else xavier_uniform)")
-    net.add_argument("--dropout", type=float, default=0.0, metavar="P", help="probability of dropping a unit (0)")
-    net.add_argument("--batchnorm", action="store_true", help="batch normalisation before each hidden activation")
-    net.add_argument("--calibrate", action="store_true", help="evaluate with the statistics of all training data")
-    steps = p.add_argument_group("training")
-    steps.add_argument("--epochs", type=int, help="times that every example is seen (60; digits: 30, spirals: 200)")
-    steps.add_argument("--batch-size", type=int, default=10, help="examples for each update (10)")
-    steps.add_argument("--optimizer", default="adam", choices=OPTIMIZERS, help="(adam)")
-    steps.add_argument("--learning-rate", type=float, help=f"(0.01; digits, {measured}, rmsprop 0.003; sgd 0.1)")
-    steps.add_argument("--momentum", type=float, default=0.0, help="of sgd and rmsprop (0)")
-    steps.add_argument("--nesterov", action="store_true", help="look ahead along the momentum of sgd")
-    steps.add_argument("--weight-decay", type=float, help="(0; adamw: 0.01)")
-    steps.add_argument("--schedule", default="constant", choices=SCHEDULES, help="of the learning rate (constant)")
-    steps.add_argument("--factor", type=float, help="of exponential (0.95), step (0.5), inverse_time (0.1)")
-    steps.add_argument("--every", type=int, metavar="EPOCHS", help="of the schedule step (10)")
-    steps.add_argument("--warm-up", type=int, metavar="EPOCHS", help="in which the rate rises to its full height (0)")
-    steps.add_argument("--l1", type=float, default=0.0, help="penalty on |w| (0)")
-    steps.add_argument("--l2", type=float, help=f"penalty on ½ w² (0; 0.01 for {measured})")
-    steps.add_argument("--clip-norm", type=float, help="longest gradient, as one vector")
-    steps.add_argument("--clip-value", type=float, help="largest derivative, each for itself")
-    steps.add_argument("--patience", type=int, metavar="EPOCHS", help="to wait for a lower validation loss")
-    steps.add_argument("--loss-tolerance", type=float, help="stop when the training loss is at most this")
-    steps.add_argument("--gradient-tolerance", type=float, help="stop when the gradient's norm is at most this")
-    steps.add_argument("--engine", default="auto", choices=ENGINES, help="node by node, or as matrices (auto)")
+    add("--standardize", action="store_true", help=f"mean 0, deviation 1 (the default for {measured})")
+    add("--zero-center", action="store_true", help="mean 0")
+    add("--pca", type=int, nargs="?", const=True, metavar="N", help="N principal components (all)")
+    add("--whiten", type=int, nargs="?", const=True, metavar="N", help="the same, each with variance 1")
+    add("--raw", action="store_true", help="no preprocessing")
+    add = p.add_argument_group("network").add_argument
+    add("--hidden", type=int, nargs="*", metavar="UNITS", help="in hidden layers (16 16; digits: 32)")
+    add("--activation", default="relu", choices=ACTIVATIONS, help="of the hidden layers (relu)")
+    add("--init", choices=INITIALIZERS, help="first weights (he_normal for relu, else xavier_uniform)")
+    add("--dropout", type=float, default=0.0, metavar="P", help="probability of dropping a unit (0)")
+    add("--batchnorm", action="store_true", help="batch normalisation before each hidden activation")
+    add("--calibrate", action="store_true", help="evaluate with the statistics of all training data")
+    add = p.add_argument_group("training").add_argument
+    add("--epochs", type=int, help="times that every example is seen (60; digits: 30, spirals: 200)")
+    add("--batch-size", type=int, default=10, help="examples for each update (10)")
+    add("--optimizer", default="adam", choices=OPTIMIZERS, help="(adam)")
+    add("--learning-rate", type=float, help=f"(0.01; digits, {measured}, rmsprop 0.003; sgd 0.1)")
+    add("--momentum", type=float, default=0.0, help="of sgd and rmsprop (0)")
+    add("--nesterov", action="store_true", help="look ahead along the momentum of sgd")
+    add("--weight-decay", type=float, help="(0; adamw: 0.01)")
+    add("--schedule", default="constant", choices=SCHEDULES, help="of the learning rate (constant)")
+    add("--factor", type=float, help="of exponential (0.95), step (0.5), inverse_time (0.1)")
+    add("--every", type=int, metavar="EPOCHS", help="of the schedule step (10)")
+    add("--warm-up", type=int, metavar="EPOCHS", help="in which the rate rises to its full height (0)")
+    add("--l1", type=float, default=0.0, help="penalty on |w| (0)")
+    add("--l2", type=float, help=f"penalty on ½ w² (0; 0.01 for {measured})")
+    add("--clip-norm", type=float, help="longest gradient, as one vector")
+    add("--clip-value", type=float, help="largest derivative, each for itself")
+    add("--patience", type=int, metavar="EPOCHS", help="to wait for a lower validation loss")
+    add("--loss-tolerance", type=float, help="stop when the training loss is at most this")
+    add("--gradient-tolerance", type=float, help="stop when the gradient's norm is at most this")
+    add("--engine", default="auto", choices=ENGINES, help="node by node, or as matrices (auto)")
     p.add_argument("--seed", type=int, default=0, help="decides data, split, first weights and order (0)")
     p.add_argument("--watch", action="store_true", help="write a page with a scrubber over the epochs: watch.html")
     p.add_argument("--out", type=Path, help="folder of the run (runs/DATA); a run that is there is replaced")
@@ -219,48 +204,31 @@ def _add_reading(p: argparse._ActionsContainer) -> None:
 
 def configuration(options: argparse.Namespace) -> Config:
     """The options as a run keeps them. Raises ValueError for options that do not fit each other."""
-    config = {name: value for name, value in vars(options).items() if name != "out"}
-    scaling = {name: config.pop(name) for name in ("standardize", "zero_center", "pca", "whiten", "raw")}
     data, is_file = options.data, options.data not in DATA
-    given = [name for name in FOR_FILES if getattr(options, name) not in (None, [], "refuse")]
-    made = options.noise is not None or options.examples is not None
-    hidden, schedules = options.hidden != [], ("exponential", "step", "inverse_time")
+    defaults = parser().parse_args([data])
+    given = {name: x for name, x in vars(options).items() if x != getattr(defaults, name)}
+    steps = [[name] if given[name] is True else [name, given[name]] for name in STEPS if name in given]
     for is_wrong, message in (
         (is_file and not Path(data).is_file(), f"DATA {data!r} is neither a file nor one of {', '.join(DATA)}"),
         (is_file and not options.target, f"{data} needs --target: the column that is to be predicted"),
-        (given and not is_file, f"--{'/'.join(given[:1]).replace('_', '-')} is for a file of your own, not {data}"),
-        (made and data not in BY_NAME, f"{data} comes as it is: --examples and --noise are for made data, as moons"),
+        *((name in given and not is_file, f"--{name.replace('_', '-')} is for a file of your own, not {data}")
+          for name in FOR_FILES),
+        *((name in given and getattr(options, owner) not in choices,
+           f"--{name} is for {owner} {' or '.join(choices)}, not {getattr(options, owner)}")
+          for name, (owner, choices) in BELONGS.items()),
         ((options.examples or 0) > MOST_EXAMPLES,
          f"--examples {options.examples}: at most {MOST_EXAMPLES}, which already take hours"),
-        (options.momentum and options.optimizer not in ("sgd", "rmsprop"),
-         f"--momentum is for --optimizer sgd or rmsprop; {options.optimizer} has its own"),
-        (options.nesterov and options.optimizer != "sgd", "--nesterov is for --optimizer sgd, which it looks ahead"),
-        (options.every is not None and options.schedule != "step",
-         f"--every is for the schedule step, not {options.schedule}"),
-        ((options.warm_up or 0) < 0, f"--warm-up {options.warm_up}: it needs to be at least 0 epochs"),
-        (not hidden and (options.dropout or options.batchnorm),
+        (options.hidden == [] and (options.dropout or options.batchnorm),
          "--dropout and --batchnorm are for hidden layers, and --hidden without UNITS has none"),
         (options.seed < 0, f"--seed {options.seed}: it needs to be at least 0"),
         (options.calibrate and not options.batchnorm, "--calibrate is for --batchnorm: it sets its statistics"),
-        (options.factor is not None and options.schedule not in schedules,
-         f"--factor is for the schedules {', '.join(schedules)}, not {options.schedule}"),
+        (options.raw and steps, "--raw leaves the data as they are: it takes no other preprocessing beside it"),
     ):  # fmt: skip
         if is_wrong:
             raise ValueError(message)
-    if is_file:
-        config["data"] = str(Path(data).resolve())
-    config["preprocess"] = _preprocessing(scaling)
-    return config
-
-
-def _preprocessing(scaling: dict[str, Any]) -> list[list[str | int]] | None:
-    """The steps by name, in the order in which they make sense; None where nothing was said."""
-    order = ("zero_center", "standardize", "pca", "whiten")
-    chosen = {name: scaling[name] for name in order if scaling[name] is not None and scaling[name] is not False}
-    if scaling["raw"] and chosen:
-        raise ValueError("--raw leaves the data as they are: it takes no other preprocessing beside it")
-    steps: list[list[str | int]] = [[name] if n is True else [name, n] for name, n in chosen.items()]
-    return steps or ([] if scaling["raw"] else None)
+    config = {name: x for name, x in vars(options).items() if name not in ("out", "raw", *STEPS)}
+    config["data"] = str(Path(data).resolve()) if is_file else data
+    return config | {"preprocess": [] if options.raw else steps or None}
 
 
 if __name__ == "__main__":

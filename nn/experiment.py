@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from statistics import fmean, pstdev
-from typing import Any, NamedTuple
+from typing import Any
 
 from nn.data import BUNDLED, BY_NAME, Split, count_batches, split
 from nn.diagnostics import Diagnosis
@@ -26,26 +26,14 @@ Config = dict[str, Any]
 
 FACTORS = {"exponential": 0.95, "step": 0.5, "inverse_time": 0.1}
 
-
-class Defaults(NamedTuple):
-    """What a configuration means that leaves it open.
-
-    preprocess   made data and pixels have a common scale, the measures of a table have none
-    l2           a table has few examples for its features
-    """
-
-    hidden: list[int]
-    epochs: int
-    learning_rate: float
-    preprocess: list[list[Any]] = []  # noqa: RUF012  (never changed)
-    l2: float = 0.0
-
-
-DEFAULTS = {name: Defaults([16, 16], 60, 0.01) for name in BY_NAME} | {
-    "spirals": Defaults([16, 16], 200, 0.01),
-    "digits": Defaults([32], 30, 0.003),
+# what a configuration means that leaves it open: made data and pixels have a common scale, the measures of a table
+# have none, and few examples for their features
+MADE: Config = {"hidden": [16, 16], "epochs": 60, "learning_rate": 0.01, "preprocess": [], "l2": 0.0}
+DEFAULTS = dict.fromkeys(BY_NAME, MADE) | {
+    "spirals": MADE | {"epochs": 200},
+    "digits": MADE | {"hidden": [32], "epochs": 30, "learning_rate": 0.003},
 }
-TABLE = Defaults([16, 16], 60, 0.003, [["standardize"]], 0.01)
+TABLE = MADE | {"learning_rate": 0.003, "preprocess": [["standardize"]], "l2": 0.01}
 RATES = {"sgd": 0.1, "rmsprop": 0.003}  # of the optimisers for which those above are not meant
 
 
@@ -76,8 +64,8 @@ class Experiment:
 
 def build(config: Config) -> Experiment:
     """Build what the configuration says. Raises ValueError, ImportError or OSError where it cannot be built."""
-    defaults = DEFAULTS.get(config["data"], TABLE)._asdict()
-    defaults["learning_rate"] = RATES.get(config["optimizer"], defaults["learning_rate"])
+    defaults = DEFAULTS.get(config["data"], TABLE)
+    defaults = defaults | {"learning_rate": RATES.get(config["optimizer"], defaults["learning_rate"])}
     config = {**config, **{name: x for name, x in defaults.items() if config[name] is None}}
 
     rng = Random(config["seed"])
@@ -157,8 +145,8 @@ def schedule(config: Config, updates: int) -> Schedule:
     every = _or(config["every"], 10)
     factor = _or(config["factor"], FACTORS.get(name, 0.0))
     warm = config["warm_up"] or 0
-    if warm >= epochs:
-        raise ValueError(f"warm_up = {warm} of {epochs} epochs: it needs to leave some for the schedule")
+    if not 0 <= warm < epochs:
+        raise ValueError(f"warm_up = {warm} of {epochs} epochs: it needs to leave some, or all, for the schedule")
     options: dict[str, list[Any]] = {
         "constant": [], "cosine": [epochs - warm], "exponential": [factor], "inverse_time": [factor],
         "linear": [0.0, epochs - warm], "step": [factor, every],

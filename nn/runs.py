@@ -123,8 +123,8 @@ def resume(folder: Path, epochs: int | None = None, data: Path | None = None) ->
             raise ValueError(f"--data {data}: the run in {folder} learns {config['data']}, which is not a file")
         with _believing(folder):
             _announce(config)
-            new = {"epochs": epochs or config["epochs"], "data": str(data.resolve()) if data else config["data"]}
-            experiment = build(config | new)
+            new = {"epochs": epochs, "data": data and str(data.resolve())}
+            experiment = build(config | {name: x for name, x in new.items() if x is not None})
         if (folder / WEIGHTS).exists():
             _check_run(config, load_metadata(folder / WEIGHTS), folder, WEIGHTS)
         lines = _read_records(config, folder)

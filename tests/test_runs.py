@@ -288,7 +288,8 @@ def test_a_run_does_not_go_back_to_fewer_epochs(tmp_path, capsys):
     main([*SMALL, "--epochs", "3", "--out", str(tmp_path)])
     capsys.readouterr()
     before = (tmp_path / "config.json").read_text()
-    assert "epochs = 2: the run in" in refused(capsys, "resume", tmp_path, "--epochs", "2")
+    for epochs in (2, 0, -1):
+        assert f"epochs = {epochs}" in refused(capsys, "resume", tmp_path, "--epochs", epochs)
     assert (tmp_path / "config.json").read_text() == before
 
 
@@ -889,22 +890,23 @@ def test_data_that_do_not_exist_are_named_behind_an_option_too(capsys):
         ("{flowers}", "needs --target"),
         ("{flowers} --target colour", "no column 'colour'"),
         ("moons --target y", "for a file of your own"),
-        ("{flowers} --target species --noise 1", "comes as it is"),
+        ("{flowers} --target species --noise 1", "--noise is for data circles or moons or "),
         ("moons --raw --pca", "--raw leaves the data as they are"),
         ("moons --pca 3", "components = 3"),
         ("moons --calibrate", "--calibrate is for --batchnorm"),
-        ("moons --nesterov", "--nesterov is for --optimizer sgd"),
+        ("moons --nesterov", "--nesterov is for optimizer sgd, not adam"),
         ("moons --optimizer sgd --nesterov", "nesterov with momentum = 0.0"),
-        ("moons --factor 2", "--factor is for the schedules"),
+        ("moons --factor 2", "--factor is for schedule exponential or step or inverse_time, not constant"),
         ("moons --warm-up 60", "warm_up = 60 of 60 epochs"),
         ("moons --dropout 1.5", "p = 1.5"),
         ("moons --patience 0", "patience = 0"),
         ("moons --batchnorm --batch-size 1", "BatchNorm needs mini-batches"),
-        ("resume {tmp} --epochs 0", "--epochs 0"),
+        ("moons --momentum .5", "--momentum is for optimizer sgd or rmsprop, not adam"),
+        ("iris --examples 5", "--examples is for data circles or moons or "),
         ("moons --categories kind", "for a file of your own"),
         ("moons --pca 0", "components = 0"),
-        ("moons --every 5", "--every is for the schedule step"),
-        ("moons --warm-up -1", "--warm-up -1"),
+        ("moons --every 5", "--every is for schedule step, not constant"),
+        ("moons --warm-up -1", "warm_up = -1 of 60 epochs"),
         ("moons --hidden --dropout .5", "for hidden layers"),
         ("moons --hidden --batchnorm", "for hidden layers"),
         ("moons --seed -1", "--seed -1"),
