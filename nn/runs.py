@@ -126,7 +126,7 @@ def resume(folder: Path, epochs: int | None = None, data: Path | None = None) ->
             new = {"epochs": epochs, "data": data and str(data.resolve())}
             experiment = build(config | {name: x for name, x in new.items() if x is not None})
         if (folder / WEIGHTS).exists():
-            _check_run(config, load_metadata(folder / WEIGHTS), folder, WEIGHTS)
+            _metadata(config, folder, WEIGHTS)
         lines = _read_records(config, folder)
         records = [json.loads(line) for line in lines]
         experiment.diagnosis.records = [[LayerRecord(**l) for l in record.pop("layers")] for record in records]
@@ -157,8 +157,7 @@ def predictions(folder: Path, path: Path, reading: Mapping[str, Any]) -> tuple[s
         columns, target = config["schema"]["columns"], config["schema"]["target"]
         schema = Schema([Column(*column) for column in columns], Column(*target))
     source, part = (WEIGHTS, "") if (folder / WEIGHTS).exists() else (CHECKPOINT, BEST)
-    metadata = load_metadata(folder / source, checked=source == CHECKPOINT)
-    _check_run(config, metadata, folder, source)
+    metadata = _metadata(config, folder, source)
     if source == CHECKPOINT:
         best = json.loads(metadata["training"])["best"]
         if best is None:
@@ -166,31 +165,29 @@ def predictions(folder: Path, path: Path, reading: Mapping[str, Any]) -> tuple[s
         warn(f"the run has not ended: the weights are those of epoch {best['epoch']}, the best so far")
     preprocessing = load_preprocessing(folder / source)
     table = read_table(path, **{name: reading[name] or config.get(name) for name in READING})
-    frame = table.written
-    for added in ("prediction", "probability"):
-        if added in frame.columns:
-            raise ValueError(f"{path} has a column {added!r}, as one is added: give it another name")
+    if twice := {"prediction", "probability"}.intersection(table.written.columns):
+        raise ValueError(f"{path} has a column {twice.pop()!r}, as one is added: give it another name")
     X, unknown = schema.examples(table)
     X = preprocessing.transform(X) if preprocessing else X
     classes = schema.target.categories or []
     with _believing(folder):
         model = network(config, len(X[0]), len(classes), Random(0))
+        mean, deviation = config.get("units", (0.0, 1.0))
     load(model, folder / source, part)
-    outputs = outputs_of(model, X)
+    outputs, loss = outputs_of(model, X), loss_of(len(classes))
     numbers = numbers_of(outputs)
-    mean, deviation = config.get("units", (0.0, 1.0))
-    task = Task(REGRESSION, units=(mean, deviation))
     if classes:
-        task = Task.of(loss_of(len(classes)), Dataset([[0.0]], [0], classes), len(numbers[0]))
+        task = Task.of(loss, Dataset([[0.0]], [0], classes), len(numbers[0]))
         labels = [task.decide(units) for units in numbers]
-        shares = [exp(-loss_of(len(classes))(output, label).data) for output, label in zip(outputs, labels)]
-        frame = frame.assign(prediction=[classes[label] for label in labels], probability=shares)
+        added: dict[str, list[Any]] = {"prediction": [classes[label] for label in labels]}
+        added["probability"] = [exp(-loss(output, label).data) for output, label in zip(outputs, labels)]
     else:
-        frame = frame.assign(prediction=[task.prediction(units) for units in numbers])
-    text = frame.to_csv(
-        sep=table.sep, decimal=table.decimal, float_format="%.4f" if classes else "%.6g", index=False,
-        lineterminator="\n",
-    )  # fmt: skip
+        task = Task(REGRESSION, units=(mean, deviation))
+        added = {"prediction": [task.prediction(units) for units in numbers]}
+    number = "%.4f" if classes else "%.6g"
+    text = table.written.assign(**added).to_csv(
+        sep=table.sep, decimal=table.decimal, float_format=number, index=False, lineterminator="\n"
+    )
     for sentence in unknown:
         warn(sentence)
     known = [(units, (y - mean) / deviation) for units, y in zip(numbers, schema.targets(table)) if not isnan(y)]
@@ -205,22 +202,21 @@ def predictions(folder: Path, path: Path, reading: Mapping[str, Any]) -> tuple[s
 def read_config(folder: Path) -> Config:
     """The configuration of a run. ValueError for a folder that holds none."""
     try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        with _believing(folder):
+            config: Config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+            config["schema"]
     except (FileNotFoundError, NotADirectoryError):
         raise ValueError(f"{folder} holds no run: there is no {CONFIG} in it") from None
-    except ValueError as error:
-        raise ValueError(f"{folder / CONFIG} is no JSON: {error}") from None
-    if not isinstance(config, dict) or "schema" not in config:
-        raise ValueError(f"{folder / CONFIG} is no configuration of a run")
     return config
 
 
 @contextmanager
 def _believing(folder: Path) -> Iterator[None]:
     """Inside, the configuration is taken at its word; ValueError names the file where it cannot be."""
+    unlike = KeyError, TypeError, AttributeError, IndexError, json.JSONDecodeError, UnicodeDecodeError
     try:
         yield
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
+    except unlike as error:
         raise ValueError(f"{folder / CONFIG} is not as a run wrote it: {type(error).__name__} {error}") from None
 
 
@@ -335,8 +331,7 @@ def _write_config(experiment: Experiment, folder: Path) -> None:
 
 def _read_records(config: Config, folder: Path) -> list[bytes]:
     """The lines of the epochs that the checkpoint knows: one more may be there, or a part of it."""
-    metadata = load_metadata(folder / CHECKPOINT, checked=True)
-    _check_run(config, metadata, folder, CHECKPOINT)
+    metadata = _metadata(config, folder, CHECKPOINT)
     lines = (folder / RECORDS).read_bytes().splitlines(keepends=True)[: int(metadata["epochs"])]
     if sha256(b"".join(lines)).hexdigest() != metadata["records"]:
         known = f"the records of the {counted(int(metadata['epochs']), 'epoch')} that {CHECKPOINT} knows"
@@ -349,14 +344,16 @@ def _origin(experiment: Experiment) -> dict[str, str]:
     return {"config": json.dumps(experiment.config), "run": experiment.config["run"]}
 
 
-def _check_run(config: Config, metadata: dict[str, str], folder: Path, name: str) -> None:
-    """ValueError for a file of another run, or of other settings; files of earlier versions name no run."""
-    if metadata.get("run") != config.get("run"):
+def _metadata(config: Config, folder: Path, name: str) -> dict[str, str]:
+    """What a file says of its run. ValueError for one of another run or of other settings."""
+    metadata = load_metadata(folder / name, checked=name == CHECKPOINT)
+    if metadata.get("run") != config.get("run"):  # files of earlier versions name no run
         raise ValueError(f"{folder} holds {CONFIG} of one run and {name} of another: begin the run again")
     for setting, then in json.loads(metadata.get("config", "{}")).items():
         if setting not in ("epochs", "data") and config.get(setting, then) != then:  # `resume` may change these
             now = f"{folder / CONFIG} has {setting} = {config[setting]!r}, and {name} was trained with {then!r}"
             raise ValueError(f"{now}: set it back, or begin a new run")
+    return metadata
 
 
 @contextmanager

@@ -295,7 +295,7 @@ def test_a_run_does_not_go_back_to_fewer_epochs(tmp_path, capsys):
 
 def test_a_folder_with_a_configuration_of_something_else_is_left_alone(tmp_path, capsys):
     (tmp_path / "config.json").write_text('{"editor": "dark"}')
-    assert "is no configuration of a run" in refused(capsys, *SMALL, "--out", tmp_path)
+    assert "config.json is not as a run wrote it: KeyError 'schema'" in refused(capsys, *SMALL, "--out", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
 
 
