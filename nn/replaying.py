@@ -7,17 +7,17 @@ and the masks of dropout. Parameters live in arrays for an epoch, and are back i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy, deepcopy
 from functools import partial
-from math import fsum, hypot, inf
+from math import fsum, hypot, inf, isclose
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from autograd.errors import DomainError
 from autograd.functions import dot
-from autograd.modes import collector_paused
+from autograd.modes import collector_paused, no_grad
 from autograd.number_systems.arrays import Array
 from autograd.replay.program import Program
 from autograd.replay.training import training as training_on_arrays, write_back
@@ -205,6 +205,8 @@ class _Examples:
         labels = [task.label_of(y) for y in data.y] if task.kind == CLASSIFICATION else []
         self.y: Array = np.array(labels or data.y, dtype=np.float64).reshape(len(data.y), -1)
         self.loss, targets = to_feed(training.loss, data.y, output)
+        if training.loss not in BY_NAME.values():
+            _check_fed(training.loss, output, data.y)
         self.targets: Array = np.array(targets, dtype=np.float64)
         self.features, self._read = data.features, [list(map(copy, data.X)), list(map(copy, data.y)), task]
 
@@ -212,6 +214,18 @@ class _Examples:
         """The inputs, the targets and, where there are some, the weights of these examples."""
         index = np.asarray(batch)
         return [self.X[index], self.targets[index], *([] if self.weights is None else [self.weights[index]])]
+
+
+def _check_fed(loss: Loss, output: Any, targets: Sequence[Any]) -> None:
+    """ValueError for a loss that differs between numbers and leaves, as by ``y == 1``, which no leaf is."""
+    for y in {str(y): y for y in targets}.values():
+        with no_grad(), suppress(ArithmeticError):
+            number, fed = loss(output, y), loss(output, _leaves(y))
+            if not isclose(number.data, fed.data, rel_tol=1e-9, abs_tol=1e-12):
+                raise ValueError(
+                    f"the loss of the target {y!r} is {number.data!r}, and {fed.data!r} where a replay feeds it as a "
+                    "Value: decide inside the graph (greater, where, maximum), or train with engine='eager'"
+                )
 
 
 class _Recorded:

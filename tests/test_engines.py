@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 import nn.replaying as replaying
-from autograd import DomainError, Value, relu
+from autograd import DomainError, Value, relu, softplus
 from nn import (
     MLP,
     SGD,
@@ -290,6 +290,15 @@ def test_a_loss_of_ones_own():
     _, training, insisted = trained(small(), "replay", loss=squared_hinge)
     assert training.engine == "replay"
     assert [r.loss for r in insisted] == pytest.approx([r.loss for r in free], rel=1e-10)
+
+
+def test_replay_insisted_on_refuses_a_loss_that_decides_by_what_a_leaf_never_is():
+    def logistic(z, y):
+        return softplus(-z if y == 1 else z)
+
+    with pytest.raises(ValueError, match=r"the loss of the target 1 is .* where a replay feeds it as a Value"):
+        trained(small(), "replay", loss=logistic)
+    assert trained(small(), "auto", loss=logistic)[1].engine == "eager"
 
 
 class Adagrad(Optimizer):
