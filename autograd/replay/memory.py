@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -21,27 +21,20 @@ Compute = Callable[[Array], object]
 _numbers: Any = memoryview  # of floats and bools too, which its type does not know
 
 
-class Strided(NamedTuple):
-    """index[i, j, …] = offset + i · steps[0] + j · steps[1] + …"""
-
-    offset: int
-    steps: tuple[int, ...]
-
-
-def strided(index: Ints) -> Strided | None:
-    """How the index runs, if in equal steps along each axis.
+def strided(index: Ints) -> tuple[int, ...] | None:
+    """The step along each axis, if it is the same everywhere: index[i, j] = index[0, 0] + i · step_0 + j · step_1.
 
     >>> strided(np.array([[3, 5], [4, 6]]))
-    Strided(offset=3, steps=(1, 2))
+    (1, 2)
     >>> strided(np.array([1, 2, 4])) is None
     True
     """
     if not index.size:
         return None
-    offset, axes = int(index.flat[0]), range(index.ndim)
-    steps = [int(index.take(1, axis).flat[0]) - offset if index.shape[axis] > 1 else 0 for axis in axes]
-    expected = offset + sum(map(np.multiply, steps, np.ix_(*map(np.arange, index.shape))))
-    return Strided(offset, tuple(steps)) if np.array_equal(expected, index) else None
+    first, axes = int(index.flat[0]), range(index.ndim)
+    steps = tuple(int(index.take(1, axis).flat[0]) - first if index.shape[axis] > 1 else 0 for axis in axes)
+    expected = first + sum(map(np.multiply, steps, np.ix_(*map(np.arange, index.shape))))
+    return steps if np.array_equal(expected, index) else None
 
 
 def is_finite(array: Array) -> bool:
@@ -86,11 +79,10 @@ class Memory:
 
     def view(self, buffer: Array, index: Ints) -> Array | None:
         """The part of values or gradients with these slots, if they lie in equal steps."""
-        found = strided(index)
-        if found is None:
+        steps = strided(index)
+        if steps is None:
             return None
-        strides = tuple(8 * step for step in found.steps)
-        return np.ndarray(index.shape, np.float64, buffer, 8 * found.offset, strides)
+        return np.ndarray(index.shape, np.float64, buffer, 8 * int(index.flat[0]), [8 * step for step in steps])
 
     def read(self, index: Ints, steps: list[Step]) -> Array:
         """The values of these slots; where they must be gathered, a step that does so is added."""
@@ -116,12 +108,11 @@ class Memory:
 
         given   an array that holds the contribution by then, or a function that computes it into one
         """
-        found, steps = strided(index), list[Step]()
-        repeated = tuple(
-            axis for axis, n in enumerate(index.shape) if found and n > 1 and found.steps[axis] == 0
-        )  # one number was read by all of an axis: along it the contributions are added up
+        strides, steps = strided(index), list[Step]()
+        # one number was read by all of an axis: along it the contributions are added up
+        repeated = tuple(axis for axis, n in enumerate(index.shape) if strides and n > 1 and strides[axis] == 0)
         once = index[tuple(slice(0, 1) if axis in repeated else slice(None) for axis in range(index.ndim))]
-        is_view = bool(found) and np.unique(once).size == once.size
+        is_view = strides is not None and np.unique(once).size == once.size
         if (repeated or not is_view) and not isinstance(given, np.ndarray):
             computed = np.empty(index.shape)
             steps.append(partial(given, computed))

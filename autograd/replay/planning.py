@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd import primitives
-from autograd.replay.flattening import Bools, Flat, Ints
+from autograd.replay.flattening import Flat, Ints
 from autograd.replay.fusing import FUSED, PLAIN, PRODUCT, SUM, Fused, fuse
 from autograd.replay.groups import Elementwise, Group, ManyOperands, Operation, Product, Tape
 from autograd.replay.memory import Memory, Step
@@ -33,15 +33,12 @@ class Plan:
         self.flat, size = flat, len(flat.nodes)
         is_parameter = np.zeros(size, dtype=bool)
         is_parameter[parameters] = True
-        declared = is_parameter.copy()
-        for nodes in inputs:
-            declared[nodes] = True
         self.fused = fuse(flat, is_parameter)
         self.rows = find_rows(self.fused)
         self.memory = Memory(size, size)
         self.groups: list[Group] = []
         self.whole: set[int] = set()  # tensors of matrix products, and of what was computed from all of one
-        self.inputs = self._place_leaves(parameters, inputs, declared)
+        self.inputs = self._place_leaves(parameters, inputs)
         level = find_levels(flat, self.fused, self.rows)
         memory = self.memory
         self.engine, self.reason = self._choose(engine, level)
@@ -59,10 +56,10 @@ class Plan:
         self.late = self._backward(late=True)
 
     def _choose(self, engine: str, level: Ints) -> tuple[str, str]:
-        remaining = np.flatnonzero((self.fused.kind != FUSED) & (self.flat.parents.arity > 0))
+        computed = self.flat.parents.arity > 0
+        remaining = np.flatnonzero(computed & (self.fused.kind != FUSED))
         groups = len(np.unique(level[remaining] * len(self.flat.operations) + self.flat.code[remaining]))
-        operations = int((self.flat.parents.arity > 0).sum())
-        told = f"{counted(operations, 'operation')}, equal ones of one level in {counted(groups, 'group')}"
+        told = f"{counted(int(computed.sum()), 'operation')}, equal ones of one level in {counted(groups, 'group')}"
         if engine != "auto":
             return engine, f"{told}; as requested"
         if groups and len(self.flat.parents.items) >= OPERANDS_TO_PAY * groups:
@@ -74,7 +71,7 @@ class Plan:
         clear = self.memory.clear()
         return [clear, *steps] if clear else steps
 
-    def _place_leaves(self, parameters: Ints, inputs: Sequence[Ints], declared: Bools) -> list[Ints]:
+    def _place_leaves(self, parameters: Ints, inputs: Sequence[Ints]) -> list[Ints]:
         flat, memory = self.flat, self.memory
         constants = np.flatnonzero(flat.is_constant)
         firsts = np.unique(flat.parents.items[np.isin(flat.operands.items, constants)])  # equal ones are one
@@ -84,8 +81,7 @@ class Plan:
         memory.constants = memory.used
         self.parameters = memory.place(parameters, wanted=True)
         placed = [memory.place(nodes) for nodes in inputs]
-        leaf = (flat.parents.arity == 0) & ~declared & ~flat.is_constant
-        self.others = np.flatnonzero(leaf)
+        self.others = np.flatnonzero((flat.parents.arity == 0) & (memory.slot < 0) & ~flat.is_constant)
         memory.place(self.others)
         self.first_computed = memory.used
         return placed
@@ -108,6 +104,7 @@ class Plan:
             depth, kind = keys[:2, rows[0]].tolist()
             if depth > now and many:
                 self._make(tape, many)
+                tape, many = [], []
             now, members = depth, place[rows]
             alone = self._alone(kind, members)
             tape += alone
@@ -116,7 +113,7 @@ class Plan:
         self._make(tape, many)
 
     def _make(self, tape: list[Operation], many: list[tuple[int, Ints]]) -> None:
-        """Groups of the tape and of what is many in one level; both lists are empty afterwards."""
+        """Groups of the tape and of what is many in one level."""
         if tape:
             self.groups.append(Tape(self.memory, tape))
         before = len(self.groups)
@@ -125,8 +122,6 @@ class Plan:
             make[kind](members)
         # the largest last: its gradients come first, and are written, not added
         self.groups[before:] = sorted(self.groups[before:], key=_work)
-        tape.clear()
-        many.clear()
 
     def _alone(self, kind: int, members: Ints) -> list[Operation]:
         """What is equal in one level as operations by themselves, or [] where it is enough for arrays."""
@@ -169,18 +164,16 @@ class Plan:
         grids, apart = find_grids(fused, rows, members)
         if len(grids) > 8:  # an incomplete cross product falls into many small ones
             grids, apart = [], members
-        if fused.w.arity[members[0]] == 1:
-            left_over = fused.products[members]
-            for grid in grids:
-                if min(grid.nodes.shape[1:]) > 1:
-                    self._product(grid)
-                    left_over = np.setdiff1d(left_over, grid.nodes)
+        one_factor = fused.w.arity[members[0]] == 1
+        for grid in grids:
+            if not one_factor or min(grid.nodes.shape[1:]) > 1:
+                self._product(grid)
+        if one_factor:
+            nodes = fused.products[members]
+            left_over = nodes[self.memory.slot[nodes] < 0]
             if len(left_over):
                 self._plain(left_over)
-            return
-        for grid in grids:
-            self._product(grid)
-        if len(apart):
+        elif len(apart):
             self._product(one_by_one(fused, rows, apart))
 
     def _product(self, grid: Grid) -> None:
