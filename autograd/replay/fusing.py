@@ -65,7 +65,7 @@ def fuse(flat: Flat, is_weight: Bools) -> Fused:
     left, right = parents[start[parents[pairs]]], parents[start[parents[pairs]] + 1]
     dot_nodes = np.flatnonzero(dots & (kind != FUSED) | inside)
     n = arity[dot_nodes] // 2
-    first = np.repeat(start[dot_nodes], n) + _positions(n)
+    first = np.repeat(start[dot_nodes] + n - np.cumsum(n), n) + np.arange(n.sum())  # the place of each w
     affine = dot_nodes[arity[dot_nodes] % 2 == 1]
     home_of = np.where(inside, of, np.arange(size))
     products = np.flatnonzero(kind == PRODUCT)
@@ -91,11 +91,6 @@ def _follow(up: Ints) -> Ints:
         if np.array_equal(further, up):
             return up
         up = further
-
-
-def _positions(counts: Ints) -> Ints:
-    """0 … n − 1 for each n, end to end."""
-    return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
 def _ragged(homes: Ints, home: Ints, items: Ints) -> Ragged:

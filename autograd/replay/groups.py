@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd import primitives
 from autograd.number_systems import floats
 from autograd.number_systems.arrays import Array
 from autograd.primitives import Primitive
@@ -134,22 +135,15 @@ class Elementwise(Group):
 
     def forward(self) -> list[Step]:
         steps: list[Step] = []
-        operands = [self._operand(column, steps) for column in self.columns]
+        operands: list[Any] = [self.memory.read(column, steps) for column in self.columns]
+        for j, (column, numbers) in enumerate(zip(self.columns, operands)):
+            if column.max() < self.memory.constants and (numbers == numbers.flat[0]).all():
+                operands[j] = float(numbers.flat[0])
         return [*steps, self.rule_step(quick, operands)]
 
-    def _operand(self, column: Ints, steps: list[Step]) -> Any:
-        if column.max() < self.memory.constants:
-            numbers = self.memory.values[column]
-            first = float(numbers.flat[0])
-            return first if (numbers == first).all() else numbers
-        return self.memory.read(column, steps)
-
     def backward(self, late: bool) -> list[Step]:
-        steps: list[Step] = []
-        for j, column in enumerate(self.columns):
-            if self.is_due(column, late):
-                steps += give(self.memory, column, self.gradient, self.kept, j)
-        return steps
+        due = [(j, column) for j, column in enumerate(self.columns) if self.is_due(column, late)]
+        return [step for j, column in due for step in give(self.memory, column, self.gradient, self.kept, j)]
 
 
 def give(memory: Memory, column: Ints, gradient: Array, kept: list[Any], j: int) -> list[Step]:
@@ -163,8 +157,6 @@ class ManyOperands(Group):
     """Rules of many operands: Σ and logΣexp along an axis, others with an array for each operand."""
 
     def forward(self) -> list[Step]:
-        from autograd import primitives
-
         steps: list[Step] = []
         self.columns = [np.ascontiguousarray(self.columns[0].T)]  # (operands, results)
         operands = self.memory.read(self.columns[0], steps)

@@ -121,7 +121,9 @@ class Plan:
         for kind, members in many:
             make[kind](members)
         # the largest last: its gradients come first, and are written, not added
-        self.groups[before:] = sorted(self.groups[before:], key=_work)
+        self.groups[before:] = sorted(
+            self.groups[before:], key=lambda group: group.nodes.size * (group.n if isinstance(group, Product) else 1)
+        )
 
     def _alone(self, kind: int, members: Ints) -> list[Operation]:
         """What is equal in one level as operations by themselves, or [] where it is enough for arrays."""
@@ -286,7 +288,3 @@ def equal_columns(keys: Any) -> Iterator[Ints]:
     ends = np.flatnonzero((np.diff(keys[:, order]) != 0).any(axis=0)) + 1
     for start, end in pairwise([0, *ends.tolist(), len(order)] if len(order) else []):
         yield order[start:end]
-
-
-def _work(group: Group) -> int:
-    return int(group.nodes.size) * (group.n if isinstance(group, Product) else 1)
