@@ -91,7 +91,7 @@ class MatrixForm:
 
     def __str__(self) -> str:
         lines = [self._title(), ""]
-        for layer in self._from_the_output():
+        for layer in reversed(self.layers.values()):
             lines += [_heading(layer), *_packed(_vectors(layer)), *_packed(_weights(layer)), ""]
         for sentence in self._sentences():
             lines += wrap(printable(sentence), WIDTH)
@@ -101,7 +101,7 @@ class MatrixForm:
 
     def _repr_html_(self) -> str:
         parts = [f"<style>{CSS}</style>", _paragraph(self._title())]
-        for layer in self._from_the_output():
+        for layer in reversed(self.layers.values()):
             parts.append(_paragraph(_heading(layer)))
             W, dW, W_grad = map(_html_block, _weights(layer))
             parts.append(f"<div>{''.join(map(_html_block, _vectors(layer)))}</div>")
@@ -110,12 +110,9 @@ class MatrixForm:
         return f'<div class="nn-matrix-form">{"".join(parts)}</div>'
 
     def _repr_latex_(self) -> str:
-        rows = [row for layer in self._from_the_output() for row in _latex_rows(layer)]
+        rows = [row for layer in reversed(self.layers.values()) for row in _latex_rows(layer)]
         rows += [rf"\text{{{_latex_text(line)}}}" for s in self._sentences() for line in wrap(s, 80)]
         return "$$\\begin{aligned}\n&" + " \\\\\n&".join(rows) + "\n\\end{aligned}$$"
-
-    def _from_the_output(self) -> Iterator[LayerMatrices]:
-        return (self.layers[l] for l in reversed(self.layers))
 
     def _title(self) -> str:
         sizes = [len(self.a0), *(len(layer.z) for layer in self.layers.values())]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import atan2, hypot, sqrt
 from random import Random
+from statistics import fmean, pvariance, variance
 from typing import Any
 
 import numpy as np
@@ -179,16 +180,8 @@ def _columns(rng: Random) -> Problem:
     return {"cases": cases}
 
 
-def _mean(x: Sequence[float]) -> float:
-    return sum(x) / len(x)
-
-
-def _variance(x: Numbers, less: int = 0) -> float:
-    return sum((x_i - _mean(x)) ** 2 for x_i in x) / (len(x) - less)
-
-
 def _normalised(
-    variance: Callable[[Numbers], float] = _variance,
+    spread: Callable[[Numbers], float] = pvariance,
     root: Callable[[float, float], float] = lambda v, e: sqrt(v + e),
     centred: bool = True,
     line: Callable[[float, float, float], float] = lambda hat, gamma, beta: gamma * hat + beta,
@@ -196,7 +189,7 @@ def _normalised(
     """Batch normalisation by the statistics of x itself or of what was seen; each option is a way to go wrong."""
 
     def norm(x: Numbers, gamma: float, beta: float, epsilon: float, seen: Numbers | None = None) -> Numbers:
-        mu, v = _mean(seen or x) if centred else 0.0, variance(seen or x)
+        mu, v = fmean(seen or x) if centred else 0.0, spread(seen or x)
         return [line((x_i - mu) / root(v, epsilon), gamma, beta) for x_i in x]
 
     return norm
@@ -204,7 +197,7 @@ def _normalised(
 
 # rows of mistakes in training and in evaluation
 NORM_SLIPS = (
-    ("1/(m − 1) for 1/m", _normalised(variance=lambda x: _variance(x, less=1)),
+    ("1/(m − 1) for 1/m", _normalised(spread=variance),
      "That is the unbiased estimate; here the variance is 1/m times the sum of squares, in training and evaluation."),
     ("the variance for its root", _normalised(root=lambda v, e: v + e),
      "x̂ is to have the deviation 1: divide by √(σ² + ε)."),
@@ -239,7 +232,7 @@ BATCH_NORM = Exercise(
         ("β before γ", _normalised(line=lambda hat, gamma, beta: gamma * (hat + beta)),
          "First stretch, then shift: γ x̂ + β, not γ (x̂ + β)."),
         ("forgot ε", _normalised(root=lambda v, e: sqrt(v)), "ε is added to the variance, inside the root."),
-        ("sum for mean", _normalised(variance=lambda x: len(x) * _variance(x)),
+        ("sum for mean", _normalised(spread=lambda x: len(x) * pvariance(x)),
          "The variance is the *mean* of the squares, 1/m times their sum."),
         ("ε outside of the root", _normalised(root=lambda v, e: sqrt(v) + e),
          "√σ² + ε is not √(σ² + ε): ε is added to the variance."),
@@ -266,7 +259,7 @@ def _evaluated(norm: Callable[..., Numbers]) -> Callable[[Problem], Numbers]:
 def _explain_evaluation(p: Problem) -> Any:
     """Two numbers and no mean over examples: in evaluation y is a straight line in x, and γ/σ is its slope."""
     x, gamma = Value(p["x"][0], "x"), Value(p["gamma"], "γ")
-    mu, sigma = Value(_mean(p["seen"]), "μ"), Value(sqrt(_variance(p["seen"])), "σ")
+    mu, sigma = Value(fmean(p["seen"]), "μ"), Value(sqrt(pvariance(p["seen"])), "σ")
     return explain(named(y=gamma * ((x - mu) / sigma) + p["beta"]), wrt=x)
 
 
