@@ -152,7 +152,7 @@ class Exercise:
 
     def rank(self, problem: Problem, found: Sequence[float]) -> list[Mistake]:
         """The known mistakes that give these numbers, the nearest first, then those that give some of them."""
-        near: list[tuple[float, int, Mistake]] = []
+        near: dict[Mistake, float] = {}
         partly: list[Mistake] = []
         expected = self.measure(problem, self.right(problem))
         for mistake in self.mistakes:
@@ -160,10 +160,10 @@ class Exercise:
             # in these places a number is the right one or the mistake's, as when it was made in one place only
             either = self._agreeing(found, expected) | self._agreeing(found, numbers)
             if self._near(found, numbers) or (mistake.recognises and mistake.recognises(problem, found)):
-                near.append((_distance(found, numbers), len(near), mistake))
+                near[mistake] = _distance(found, numbers)
             elif not self.is_code and len(found) == len(expected) == len(numbers) == len(either):
                 partly.append(mistake)
-        return [mistake for _, _, mistake in sorted(near)] + partly
+        return sorted(near, key=near.__getitem__) + partly
 
     def _agreeing(self, found: Sequence[float], numbers: Sequence[float]) -> set[int]:
         """The places where both are as near as they have to be."""
@@ -177,9 +177,8 @@ class Exercise:
         answers = [self.measure(problem, self.right(problem))]
         answers += [self.measure(problem, mistake.answer(problem)) for mistake in self.mistakes]
         return not any(
-            self._near(a, b) or self._near(b, a) or _distance(a, b) <= 4 * self.tolerance * max(map(abs, [*a, *b]))
+            len(a) == len(b) and _distance(a, b) <= 4 * self.tolerance * max(map(abs, [*a, *b]))
             for a, b in combinations(answers, 2)
-            if len(a) == len(b)
         )
 
     def _wrong(

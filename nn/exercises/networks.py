@@ -176,8 +176,7 @@ OUTER = Exercise(
     question=lambda p: (
         "Write `weight_gradient(D, A)`: D has a row δ for each example of the mini-batch, A a row a for each, the "
         "input of the layer. L is the mean of the examples' losses, and δ is ∂/∂z of an example's own loss. Return "
-        "∂L/∂W as a "
-        'list of rows, of the shape of W: rows are "to" (δ), columns are "from" (a).'
+        '∂L/∂W as a list of rows, of the shape of W: rows are "to" (δ), columns are "from" (a).'
     ),
     make=lambda rng: {
         "cases": [
