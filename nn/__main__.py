@@ -17,7 +17,7 @@ from nn.data import BUNDLED, BY_NAME
 from nn.experiment import DEFAULTS, FACTORS, Config
 from nn.init import BY_NAME as INITIALIZERS
 from nn.optim import OPTIMIZERS, SCHEDULES
-from nn.runs import Interrupted, predictions, resume, start, warn
+from nn.runs import predictions, resume, start, warn
 from nn.tables import MISSING_RULES, READING, TASKS
 from nn.training import ENGINES
 
@@ -55,11 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         name, reason = getattr(error, "filename", ""), getattr(error, "strerror", "")
         message = f"{name}: {reason}" if name and reason else str(error)
         fail(f"{' '.join(message.split())} ({program} --help)", program)
-    except Interrupted as error:
-        warn(f"\nnn: {error}")
+    except KeyboardInterrupt as error:
+        warn(f"\nnn: {str(error) or 'interrupted'}")
         raise SystemExit(130) from None
-    except KeyboardInterrupt:
-        fail("interrupted", program)
 
 
 def _start(arguments: Sequence[str]) -> None:

@@ -72,7 +72,9 @@ def build(config: Config) -> Experiment:
     raw, schema = _data(config, rng)
     config["schema"] = {"columns": [list(c) for c in schema.columns], "target": list(schema.target)}
     if schema.target.categories is None:
-        raw = standardised(raw)
+        mean, deviation = fmean(raw.training.y), pstdev(raw.training.y) or 1.0
+        y = ([(t - mean) / deviation for t in part.y] for part in raw)
+        raw = Split(*(part._replace(y=y_part, units=(mean, deviation)) for part, y_part in zip(raw, y)))
     config["units"] = list(raw.training.units)
     classes = len(schema.target.categories or [])
     steps: list[Any] = config["preprocess"]
@@ -90,15 +92,6 @@ def build(config: Config) -> Experiment:
         engine=config.setdefault("engine", "auto"),
     )  # fmt: skip
     return Experiment(config, data, schema, preprocessing, model, training, Diagnosis(training))
-
-
-def standardised(data: Split) -> Split:
-    """The targets as (y − mean) / deviation, of the training data's; ``units`` leads back to their own."""
-    y = data.training.y
-    mean, deviation = fmean(y), pstdev(y) or 1.0
-    return Split(*(
-        part._replace(y=[(t - mean) / deviation for t in part.y], units=(mean, deviation)) for part in data
-    ))  # fmt: skip
 
 
 def network(config: Config, n_in: int, classes: int, rng: Random) -> MLP:

@@ -44,12 +44,8 @@ from nn.tables import READING, Column, Schema, read_table
 from nn.training import EpochRecord
 
 CONFIG, RECORDS, CHECKPOINT, WEIGHTS = "config.json", "records.jsonl", "checkpoint.safetensors", "weights.safetensors"
-LARGE = 2_000_000  # bytes of a table, which take about a second
-PICTURES, FILM, HISTORY, LOCK = ("picture.png", "layers.png"), "watch.html", "history", ".chainrule.lock"
-
-
-class Interrupted(Exception):
-    """Ctrl-C, with what to say: the run can go on."""
+PICTURES, FILM, LOCK = ("picture.png", "layers.png"), "watch.html", ".chainrule.lock"
+HISTORY, STATES = "history", "*.safetensors"
 
 
 def start(config: Config, folder: Path) -> None:
@@ -63,7 +59,6 @@ def start(config: Config, folder: Path) -> None:
         read_config(folder)
     elif taken:
         raise ValueError(f"{folder} holds {taken[0]} and no {CONFIG}, so no run: name another folder (--out)")
-    _announce(config)
     experiment = build({**config, "run": token_hex(8)})
     folder.mkdir(parents=True, exist_ok=True)
     with _alone_in(folder):
@@ -74,7 +69,12 @@ def start(config: Config, folder: Path) -> None:
             # there is room for the new run: only now the old one goes, whose files go on together or not at all
             if (folder / HISTORY).is_symlink():
                 (folder / HISTORY).unlink()  # as with a file, a link is replaced and not followed
-            for old in (folder / WEIGHTS, folder / FILM, *(folder / name for name in PICTURES), *_states(folder)):
+            for old in (
+                folder / WEIGHTS,
+                folder / FILM,
+                *map(folder.joinpath, PICTURES),
+                *(folder / HISTORY).glob(STATES),
+            ):
                 old.unlink(missing_ok=True)
             for name in (RECORDS, CONFIG, CHECKPOINT):
                 os.replace(Path(new) / name, folder / name)
@@ -96,10 +96,9 @@ def _introduce(experiment: Experiment) -> None:
     parts = " / ".join(str(len(part.y)) for part in experiment.data)
     print(f"{_title(experiment)}: {parts} examples to train, validate and test")
     for label, name in enumerate(experiment.data.training.classes):
-        counts = [part.y.count(label) for part in experiment.data]
-        if 0 in counts:
-            absent = " or ".join(role for role, count in zip(("train", "validate", "test"), counts) if not count)
-            print(f"of the class {name!r} there are too few, {sum(counts)}: none to {absent}")
+        counts = dict(zip(("train", "validate", "test"), (part.y.count(label) for part in experiment.data)))
+        if absent := " or ".join(role for role, count in counts.items() if not count):
+            print(f"of the class {name!r} there are too few, {sum(counts.values())}: none to {absent}")
     if experiment.preprocessing.steps:
         print(f"preprocessing: {experiment.preprocessing!r}, fitted on the training data")
     print(f"network: {experiment.network}, {len(experiment.model.parameters())} parameters, each a scalar node")
@@ -122,7 +121,6 @@ def resume(folder: Path, epochs: int | None = None, data: Path | None = None) ->
         if data is not None and "sha256" not in config:
             raise ValueError(f"--data {data}: the run in {folder} learns {config['data']}, which is not a file")
         with _believing(folder):
-            _announce(config)
             new = {"epochs": epochs, "data": data and str(data.resolve())}
             experiment = build(config | {name: x for name, x in new.items() if x is not None})
         if (folder / WEIGHTS).exists():
@@ -220,13 +218,6 @@ def _believing(folder: Path) -> Iterator[None]:
         raise ValueError(f"{folder / CONFIG} is not as a run wrote it: {type(error).__name__} {error}") from None
 
 
-def _announce(config: Config) -> None:
-    """Say what takes seconds before there is anything else to say."""
-    path = Path(config["data"])
-    if path.is_file() and path.stat().st_size > LARGE:
-        warn(f"reading {path.name}, {path.stat().st_size / 1e6:.0f} MB")
-
-
 def _train(experiment: Experiment, folder: Path, written: bytes) -> None:
     """Train to the end, with the records that were written so far."""
     training, epochs, checksum = experiment.training, experiment.config["epochs"], sha256(written)
@@ -254,7 +245,9 @@ def _train(experiment: Experiment, folder: Path, written: bytes) -> None:
             blew += f"; {folder / WEIGHTS} holds epoch {best.epoch}, the best until then"
         raise ValueError(blew) from None
     except KeyboardInterrupt:
-        raise Interrupted(f"interrupted after epoch {done}; it goes on with: python -m nn resume {folder}") from None
+        raise KeyboardInterrupt(
+            f"interrupted after epoch {done}; it goes on with: python -m nn resume {folder}"
+        ) from None
     _report(experiment, folder)
 
 
@@ -309,15 +302,11 @@ def _film(experiment: Experiment, folder: Path) -> None:
     from nn.watching import watch
 
     model, kept, history = experiment.model, experiment.model.state_dict(), []
-    for path in _states(folder)[: len(experiment.training.records)]:
+    for path in sorted((folder / HISTORY).glob(STATES))[: len(experiment.training.records)]:
         load(model, path)
         history.append(model.state_dict())
     model.load_state_dict(kept)
     write_whole(folder / FILM, watch(experiment.training, history).page.encode())
-
-
-def _states(folder: Path) -> list[Path]:
-    return sorted((folder / HISTORY).glob("*.safetensors"))
 
 
 def _title(experiment: Experiment) -> str:

@@ -26,7 +26,6 @@ from nn.data import Dataset, Split, split
 
 # what a person would take for a number, although it is not written as one: 12,345  1'000  −1  10 %  inf  1e999
 LIKE_A_NUMBER = r"(?i)[+−-]?[€$£]? ?(?:\d[\d.,'_\s]*|inf(?:inity)?)(?:e[+−-]?\d+)?[%€$£]?"
-FRACTION = r"[+-]?\d*[.,]\d+(?:[eE][+-]?\d+)?"
 THOUSANDS = r"[+-]?[1-9]\d{0,2}[.,]\d{3}"  # which may be a fraction too
 # Excel's sep=; blank lines and comments: "# in May", "##" or "#", where "#id" is a name
 BEFORE = re.compile(r"(?:sep=([^\r\n])?.*\n)?(?:(?:#(?:[ #].*)?)?\r?\n)*", re.IGNORECASE)
@@ -64,10 +63,6 @@ class Table(NamedTuple):
         digits = cells.where(good, "nan").str.replace(self.thousands, "", regex=False)
         numbers = digits.str.replace(self.decimal, ".", regex=False).astype(float)
         return numbers.where(numbers.abs() < 1e300)
-
-    def cells(self, name: str, categories: Sequence[str] | None) -> Any:
-        """A column of numbers, or of text where there are categories; NaN for what does not fit."""
-        return self.frame[name] if categories else self.numbers(name)
 
     def place(self, row: int, name: str) -> str:
         """Where a cell stands and what it holds, for a message."""
@@ -110,7 +105,7 @@ class Schema(NamedTuple):
         columns, unknown = [], []
         for name, categories, fill in self.columns:
             name = table.find(name)
-            cells = table.cells(name, categories)
+            cells = table.frame[name] if categories else table.numbers(name)
             cells = cells if fill is None else cells.where(table.frame[name].notna(), fill)
             if cells.isna().any():
                 needed = f"a text, such as {_few(categories)}" if categories else "a number"
@@ -171,16 +166,16 @@ def read_table(
             StringIO(text, newline=""), sep=sep, header=None, skiprows=skipped, dtype=str, na_filter=False,
             skipinitialspace=True, skip_blank_lines=False,
         ).map(str.strip)  # fmt: skip
-    except pandas.errors.EmptyDataError:
-        raise ValueError(f"{path} is empty: it needs the names of its columns and at least one row below") from None
-    except pandas.errors.ParserError as error:
+    except (pandas.errors.EmptyDataError, pandas.errors.ParserError) as error:
         said = str(error).strip().rpartition("C error: ")[2]
-        raise ValueError(f"{path}: {said}; is there a cell too many, or a quotation mark missing?") from None
+        raise ValueError(
+            f"{path}: {said}; is there a cell too many, a quotation mark missing, or nothing in it?"
+        ) from None
     frame.index += skipped + 1
     frame = frame[(frame != "").any(axis=1)]
     if not names and len(frame):
         names, frame = list(frame.iloc[0]), frame.iloc[1:]
-        if any(re.fullmatch(FRACTION, name) for name in names):
+        if any(re.fullmatch(r"[+-]?\d*[.,]\d+([eE][+-]?\d+)?", name) for name in names):  # which 2019 may be
             raise ValueError(f"{path} begins with {names[:4]}: the first row, or --names, needs to name the columns")
     rows, width = frame.shape
     if not rows or len(names) != width:
@@ -188,12 +183,9 @@ def read_table(
         raise ValueError(f"{path} has {found}: it needs at least one row, and a name for each column")
     frame.columns = names
     frame = frame.loc[:, (frame.columns != "") | (frame != "").any()]  # commas may end every line
-    if "" in frame.columns[1:]:  # the first may be an index, as pandas and R write it
-        column = list(frame.columns).index("", 1) + 1
-        raise ValueError(f"{path}: column {column} has no name; the first row needs to name each column")
-    if not frame.columns.is_unique:
-        name = frame.columns[frame.columns.duplicated()][0]
-        raise ValueError(f"{path} has two columns named {shown(name)}: each needs a name of its own")
+    for k, name in enumerate(frame.columns):
+        if name in frame.columns[:k] or (k and not name):  # the first may be an index, as pandas and R write it
+            raise ValueError(f"{path}: column {k + 1} is named {shown(name)}: it needs a name of its own")
     frames = frame.mask(frame.isin(["", *(na_values or ())])), frame
     table = Table(*frames, sep, decimal or (".", ",")[thousands == "."], thousands or "")
     return table if decimal or thousands or sep == "," else table._replace(decimal=_decimal(table))
@@ -241,8 +233,7 @@ def read_split(
     parts = [[int(i) for [i] in part.X] for part in rows]
     if missing == "mean":
         known = table._replace(frame=table.frame.iloc[parts[0]])
-        cells = [known.cells(column.name, column.categories) for column in columns]
-        fills = [x.mode().get(0) if column.categories else x.mean() for column, x in zip(columns, cells)]
+        fills = [known.frame[c.name].mode().get(0) if c.categories else known.numbers(c.name).mean() for c in columns]
         columns = [column._replace(fill=fill) for column, fill in zip(columns, fills)]
     whole = table._replace(frame=frame)
     counting = [c.name for c in columns if not c.categories and (whole.numbers(c.name).diff()[1:] == 1.0).all()]
@@ -275,25 +266,23 @@ def _text(path: str | PathLike[str], encoding: str | None) -> str:
     return text
 
 
-def _fit(text: str, mark: str) -> tuple[bool, int]:
+def _fit(text: str, mark: str) -> tuple[bool, int, int]:
     """How well a mark separates: whether it is as often in each of the first rows, and how often."""
-    rows = re.sub('"[^"]*"?', "cell", text[:20_000]).splitlines()[:50]
-    found = [row.count(mark) for row in rows if row] or [0]
-    return 0 < found[0] == min(found) == max(found), found[0] or max(found)
+    first = "\n".join(text.split("\n", 50)[:50])
+    found = [row.count(mark) for row in re.sub('"[^"]*"?', "cell", first).splitlines() if row] or [0]
+    return 0 < found[0] == min(found) == max(found), found[0], max(found)
 
 
 def _decimal(table: Table) -> str:
     """The decimal mark where commas do not separate. ValueError where it may be another."""
     cells = table.frame.stack()
-    cells = cells[cells.str.fullmatch(FRACTION)]
-    commas, points = cells[cells.str.contains(",")], cells[cells.str.contains(".", regex=False)]
-    decimal, found = (",", commas) if len(commas) else (".", points)
-    # by custom, commas are decimal beside ; and points elsewhere: otherwise 1.234 may be 1234
+    found = {mark: cells[cells.str.fullmatch(rf"[+-]?\d*[{mark}]\d+(?:[eE][+-]?\d+)?")] for mark in ",."}
+    decimal = "," if len(found[","]) else "."
+    places = [table.place(*cells.index[0]) for cells in found.values() if len(cells)]
+    # commas are decimal beside ; and points elsewhere by custom: otherwise 1.234 may be 1234
     by_custom = (table.sep == ";") == (decimal == ",")
-    both = f" and {table.place(*points.index[0])}" if len(commas) and len(points) else ""
-    if both or (len(found) and not by_custom and found.str.fullmatch(THOUSANDS).all()):
-        place = table.place(*found.index[0])
-        raise ValueError(f"{place}{both}: say what marks decimals or thousands (--decimal, --thousands)")
+    if len(places) > 1 or (places and not by_custom and found[decimal].str.fullmatch(THOUSANDS).all()):
+        raise ValueError(f"{' and '.join(places)}: say what marks decimals or thousands (--decimal, --thousands)")
     return decimal
 
 

@@ -655,15 +655,7 @@ def test_what_is_no_file_is_not_waited_for(tmp_path, flowers, capsys):
     for no_file in (pipe, tmp_path, "/dev/null"):
         assert "is neither a file nor one of" in refused(capsys, no_file, "--target", "species")
     assert f"{tmp_path}: Is a directory" in refused(capsys, "predict", run, tmp_path)
-    assert "/dev/null is empty: " in refused(capsys, "predict", run, "/dev/null")
-
-
-def test_what_takes_seconds_to_read_is_announced(tmp_path, flowers, monkeypatch, capsys):
-    monkeypatch.setattr(runs, "LARGE", 1_000)
-    main([str(flowers), "--target", "species", "--epochs", "1", "--out", str(tmp_path / "run")])
-    assert capsys.readouterr().err == "reading flowers.csv, 0 MB\n"
-    main(["moons", "--epochs", "1", "--out", str(tmp_path / "made")])
-    assert capsys.readouterr().err == ""
+    assert "/dev/null: No columns to parse from file" in refused(capsys, "predict", run, "/dev/null")
 
 
 def test_predictions_are_written_as_the_table_is_and_can_be_read_back(tmp_path, flowers, capsys):

@@ -137,13 +137,13 @@ def test_a_missing_target_is_never_filled(write):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "my.csv is empty: it needs the names"),
-        ("sep=;\n", "is empty"),
+        ("", "my.csv: No columns to parse from file; is there a cell too many"),
+        ("sep=;\n", "No columns to parse from file"),
         (",,\n", "0 rows of 3 columns"),
         ("a,b\n", "0 rows of 2 columns and 2 names: it needs at least one row"),
         ("a,b\n" + 60 * "1,2\n" + "1,2,3\n", "Expected 2 fields in line 62, saw 3; is there a cell too many"),
-        ("a,a\n1,2\n", "two columns named 'a'"),
-        ("a,\n1,2\n", "column 2 has no name"),
+        ("a,a\n1,2\n", "column 2 is named 'a': it needs a name of its own"),
+        ("a,\n1,2\n", "column 2 is named '': it needs a name of its own"),
         ("1.5,2\n3,4\n", "begins with \\['1.5', '2'\\]: the first row, or --names, needs to name the columns"),
         ("5,1;3,5;setosa\n4,9;3,0;setosa\n", "begins with \\['5,1', '3,5', 'setosa'\\]: the first row, or --names"),
         ('a,b\n1,2\n"1,2\n3,4\n5,6\n', "EOF inside string .*a quotation mark missing"),
