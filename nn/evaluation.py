@@ -10,7 +10,6 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import pairwise, zip_longest
 from math import fsum, inf, isnan, nan, sqrt
 from typing import Any, NamedTuple
@@ -20,7 +19,7 @@ from autograd.primitives import exp, relu, sigmoid, tanh
 from autograd.value import data_of
 from nn.arguments import answering
 from nn.data import Dataset
-from nn.losses import BY_NAME, OUTPUTS, Loss, mean_loss, outputs_are, units_of
+from nn.losses import BY_NAME, OUTPUTS, Loss, mean_loss, outputs_are, units_of, without_options
 from nn.module import Module, beneath, evaluating, lift
 
 AT_ONCE = 1000  # examples that are evaluated together: the values of a layer take memory for as many
@@ -79,9 +78,7 @@ class Task:
 
         Raises ValueError for a kind that does not exist.
         """
-        while isinstance(loss, partial):
-            loss = loss.func
-        outputs = loss if isinstance(loss, str) else getattr(loss, "outputs", "")
+        outputs = loss if isinstance(loss, str) else getattr(without_options(loss), "outputs", "")
         if not outputs:
             return cls("")
         outputs_are(outputs)  # or an error
@@ -90,7 +87,10 @@ class Task:
             return cls(REGRESSION, units=data.units)
         if units > 1:
             return cls(CLASSIFICATION)
-        return cls(CLASSIFICATION, labels, (0.0,) if outputs == "logits" else _between(labels))
+        cuts = (0.0,) if outputs == "logits" else _between(labels)
+        if outputs != "numbers" and (low := [y for y in data.y if y in (-1, 0)]):  # as the targets have them
+            labels = int(min(low)), 1
+        return cls(CLASSIFICATION, labels, cuts)
 
     def decide(self, units: Sequence[float]) -> int:
         """The index of the class that one example's outputs stand for: of the nearest label, or the largest unit."""
@@ -311,7 +311,8 @@ def check_targets(model: Module, loss: Loss, data: Dataset, insist: bool = False
 
     insist   let a loss of one's own do so too, which may not be defined for the outputs of untrained weights
     """
-    kind, name = getattr(loss, "outputs", ""), getattr(loss, "__name__", "the loss")
+    itself = without_options(loss)
+    kind, name = getattr(itself, "outputs", ""), getattr(itself, "__name__", "the loss")
     try:
         with evaluating(model), collector_paused():
             [output] = model.batch([lift(data.X[0])])
@@ -325,7 +326,7 @@ def check_targets(model: Module, loss: Loss, data: Dataset, insist: bool = False
         raise ValueError(f"{name} takes {what}, and the model ends with {last.symbol}: {remedy}")
     if kind == "logits" and last is exp and len(units) > 1 and abs(sum(map(data_of, units)) - 1.0) < 1e-9:
         raise ValueError(f"{name} takes logits, and the model ends with softmax: leave that out")
-    if insist or loss in BY_NAME.values():
+    if insist or itself in BY_NAME.values():
         with no_grad():
             for target in {tuple(y) if isinstance(y, Iterable) else y: y for y in data.y}.values():
                 with suppress(ArithmeticError):

@@ -8,6 +8,7 @@ loss is the mean of its examples' losses. What the outputs are, a loss says with
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from math import fsum, isclose, isfinite
 from typing import Any, SupportsFloat, SupportsInt, TypeVar
 
@@ -47,6 +48,13 @@ def outputs_are(kind: str) -> Callable[[L], L]:
         return loss
 
     return declare
+
+
+def without_options(loss: Loss) -> Any:
+    """The function itself, where partial binds arguments of it."""
+    while isinstance(loss, partial):
+        loss = loss.func
+    return loss
 
 
 @outputs_are("numbers")

@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, r2_score, root_mean_squared_error
 
 import nn
-from autograd import Value, softmax
+from autograd import Value, relu, softmax
 from nn import MLP, SGD, Dataset, Module, Training, outputs_are
 from nn.data import moons, split
 from nn.evaluation import Task, evaluate
@@ -25,6 +25,16 @@ def with_targets(change):
 @outputs_are("probabilities")
 def brier(a, y):
     return (y - a) * (y - a)
+
+
+@outputs_are("logits")
+def logistic(z, y):
+    return nn.binary_cross_entropy(z, 0.5 + 0.5 * y)
+
+
+@outputs_are("scores")
+def squared_hinge(z, y):
+    return relu(1.0 - (2.0 * y - 1.0) * z) ** 2
 
 
 ONE_HOT = with_targets(lambda y: [1.0 - y, float(y)])
@@ -51,6 +61,9 @@ CLASSIFICATIONS = {
                     lambda *a: int(a[1] > a[0])),
     "a loss of one's own": ({"n_units": [4, 1], "output": "sigmoid"}, brier, POINTS,
                             POINTS.y, lambda a: int(a > 0.5)),
+    "logits for −1 and +1": ({"n_units": [4, 1]}, logistic, with_targets(lambda y: 2 * y - 1),
+                             [2 * y - 1 for y in POINTS.y], lambda z: 1 if z > 0.0 else -1),
+    "scores for 0 and 1": ({"n_units": [4, 1]}, squared_hinge, POINTS, POINTS.y, lambda z: int(z > 0.0)),
     "a partial of ours": ({"n_units": [4, 1]}, functools.partial(nn.half_squared_error), POINTS, POINTS.y,
                           lambda a: int(a > 0.5)),
 }  # fmt: skip
@@ -169,6 +182,11 @@ class Softmax(Module):
     ("model", "loss", "words"),
     [
         (MLP(2, [3, 1], output="sigmoid"), nn.binary_cross_entropy, "takes the logit, and the model ends with σ"),
+        (
+            MLP(2, [3, 1], output="sigmoid"),
+            functools.partial(nn.binary_cross_entropy),
+            "cross_entropy takes the logit",
+        ),
         (MLP(2, [3, 2], output="sigmoid"), nn.cross_entropy, "takes the logit, and the model ends with σ"),
         (MLP(2, [3, 1], output="relu"), nn.binary_cross_entropy, "takes the logit, and the model ends with relu"),
         (MLP(2, [3, 1], output="sigmoid"), nn.hinge, "takes a score of either sign, and the model ends with σ"),
