@@ -375,7 +375,11 @@ def beneath(node: Value) -> Value:
 
 def flatten(tensor: Any) -> list[Any]:
     """The entries of lists in lists, row by row."""
-    return [x for row in tensor for x in flatten(row)] if isinstance(tensor, (list, tuple)) else [tensor]
+    if not isinstance(tensor, (list, tuple)):
+        return [tensor]
+    if any(issubclass(kind, (list, tuple)) for kind in set(map(type, tensor))):
+        return [x for row in tensor for x in flatten(row)]
+    return list(tensor)
 
 
 def numbers(tensor: Any) -> Any:
