@@ -74,6 +74,8 @@ class Replay:
         modules = dict.fromkeys([training.model, *training.model.submodules().values()])  # each once
         self.norms = [m for m in modules if isinstance(m, BatchNorm)]
         self.dropouts = [m for m in modules if isinstance(m, Dropout)]
+        # in evaluation the statistics of a BatchNorm are constants, which change from epoch to epoch
+        self.evaluates = not self.norms
         self.to_compare = COMPARED if engine == "replay" else 0
         if self.to_compare and not _is_ours(training.optimizer):
             check_update(training.optimizer)
@@ -87,8 +89,6 @@ class Replay:
         """Take over the data as they are now."""
         training = self.training
         self.examples.follow(training, training.training, training.scaled_weights())
-        # in evaluation the statistics of a BatchNorm are constants, which change from epoch to epoch
-        self.evaluates = not self.norms
         if training.validation is not None and self.evaluates:
             self.validation.follow(training, training.validation)
 

@@ -35,7 +35,7 @@ def sigmoid(z: Array) -> Array:
 
 
 def softplus(z: Array) -> Array:
-    return np.maximum(z, 0.0) + np.log1p(np.exp(-np.abs(z)))
+    return np.logaddexp(0.0, z)  # log(e⁰ + eᶻ)
 
 
 def _each(function: Callable[[float], float]) -> Callable[[Array], Array]:

@@ -58,8 +58,7 @@ class Memory:
         self.slot: Ints = np.full(nodes, -1)  # where each node lies; −1: it has no number of its own
         self.tensor: Ints = np.zeros(slots, dtype=np.int64)  # of each slot, the group that was placed together
         self.wanted: Bools = np.zeros(slots, dtype=bool)  # of each slot, whether a parameter depends on its gradient
-        self.shapes: list[tuple[int, ...]] = []  # of those groups, and their first slots
-        self.first: list[int] = []
+        self.shapes: list[tuple[int, ...]] = []  # of those groups
         self.used = 0
         self.constants = 0  # the first slots, whose numbers never change
         self.written: Bools = np.zeros(slots, dtype=bool)
@@ -73,7 +72,6 @@ class Memory:
         self.tensor[index] = len(self.shapes)
         self.wanted[index] = wanted
         self.shapes.append(nodes.shape)
-        self.first.append(self.used)
         self.used += nodes.size
         return index
 

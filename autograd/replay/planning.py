@@ -22,12 +22,7 @@ OPERANDS_TO_PAY = 24
 
 
 class Plan:
-    """The groups of a graph, in the order in which they run, and the steps that run them.
-
-    engine    "replay", or "eager" where the groups are too small to pay; then there are none
-    reason    why, in words
-    late      the steps of the backward pass that no parameter needs: the gradients of the inputs
-    """
+    """The groups of a graph, in the order in which they run, and the steps that run them; none for "eager"."""
 
     def __init__(self, flat: Flat, parameters: Ints, inputs: Sequence[Ints], engine: str = "auto") -> None:
         self.flat, size = flat, len(flat.nodes)
@@ -53,7 +48,7 @@ class Plan:
         self.root = int(memory.slot[size - 1])
         self.forward: list[Step] = [step for group in self.groups for step in group.forward()]
         self.backward = self._backward(late=False)
-        self.late = self._backward(late=True)
+        self.late = self._backward(late=True)  # the gradients of the inputs, which no parameter needs
 
     def _choose(self, engine: str, level: Ints) -> tuple[str, str]:
         computed = self.flat.parents.arity > 0
@@ -238,10 +233,10 @@ class Plan:
         nodes, columns = nodes[order], columns[order]
         shape: tuple[int, ...] = nodes.shape
         if leading is not None:
-            tensor = int(memory.tensor[columns[0, leading]])
-            first, lying = memory.first[tensor], memory.shapes[tensor]
-            if columns[0, leading] == first and columns[-1, leading] == first + len(nodes) - 1:
-                shape = lying if int(np.prod(lying)) == len(nodes) else shape
+            tensors = memory.tensor[columns[:, leading]]
+            lying = memory.shapes[tensors[0]]
+            if (tensors == tensors[0]).all() and int(np.prod(lying)) == len(nodes):  # all that lies there
+                shape = lying
         whole = self._is_whole(columns)
         self.groups.append(
             Elementwise(memory, nodes.reshape(shape), [c.reshape(shape) for c in columns.T], operation)

@@ -43,14 +43,12 @@ class _Training:
     """The arrays of a training, handed from program to program.
 
     A program keeps the parameters that it ran with until it runs again: its numbers can be read after a step too.
-
-    is_ahead   whether the arrays hold newer numbers than the Values
     """
 
     def __init__(self, optimizer: Any, program_for: Callable[[Sequence[Any]], Program]) -> None:
         self.optimizer, self.program_for = optimizer, program_for
         self.program: Program | None = None
-        self.is_ahead = False
+        self.is_ahead = False  # whether the arrays hold newer numbers than the Values
         self.parameters: Array = np.zeros(0)
         self.memory: list[tuple[Array, ...]] = []  # of each group a column for each number
 
