@@ -42,7 +42,7 @@ def test_a_planted_mistake_comes_first_in_a_thousand_cases():
         for exercise, mistake in plans:
             student = f"{rng.random()}"
             problem = exercise.problem(student)
-            answer = mistake.answer(problem)
+            answer = exercise.answer(problem, mistake.answer)
             if not exercise.is_code:  # as somebody writes it down
                 answer = [float(f"{x:.4g}") for x in flat(answer)]
             found = exercise.rank(problem, exercise.measure(problem, answer))
@@ -56,7 +56,7 @@ def test_a_planted_mistake_comes_first_in_a_thousand_cases():
 def test_a_right_answer_is_right_and_never_blamed(name, student):
     course, exercise = Course(student), EXERCISES[name]
     problem = course.problem(name)
-    right = exercise.right(problem)
+    right = exercise.answer(problem, exercise.right)
     answers = [right]
     if not exercise.is_code:
         answers += [[float(f"{x:.4g}") for x in right], tuple(right), np.array(right), [Value(x) for x in right]]
@@ -70,7 +70,7 @@ def test_a_right_answer_is_right_and_never_blamed(name, student):
 def test_what_is_shown_after_success_is_explained_and_checked(name):
     course = Course("ada")
     exercise = EXERCISES[name]
-    shown = str(course.check(name, exercise.right(course.problem(name))).shown)
+    shown = str(course.check(name, exercise.answer(course.problem(name), exercise.right)).shown)
     assert shown.startswith(("∂", "δ")) and "✓ backward" in shown and "✗" not in shown
 
 
@@ -199,7 +199,7 @@ def test_the_smallest_graph_that_fails_is_drawn():
         "the list from the wrong end": "a chain", "nothing written": "a product",
     }  # fmt: skip
     for mistake in EXERCISES["backward"].mistakes:
-        verdict = course.check("backward", mistake.answer({}))
+        verdict = course.check("backward", mistake.answer)
         assert verdict.mistake is mistake
         assert f"First at {smallest[mistake.name]}" in verdict.text
         assert "<img" in verdict._repr_html_() or "<svg" in verdict._repr_html_()

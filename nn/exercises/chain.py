@@ -8,7 +8,7 @@ from typing import Any
 from autograd import Value, draw, exp, explain, named, relu, sin, tanh
 from autograd.graph import topological_order
 from autograd.notation import labels
-from nn.exercises.exercise import Exercise, Problem, always, explained, mistakes, tried
+from nn.exercises.exercise import Exercise, Problem, explained, mistakes, tried
 
 
 def _explain_xyz(problem: Problem) -> Any:
@@ -53,7 +53,7 @@ MUL = Exercise(
         "`value, (∂/∂x, ∂/∂y)`."
     ),
     make=lambda rng: {"cases": [(float(rng.randint(2, 9)), -rng.randint(2, 9) / 2.0), (0.0, 3.0), (-1.5, -0.5)]},
-    right=always(lambda x, y: (x * y, (y, x))),
+    right=lambda x, y: (x * y, (y, x)),
     mistakes=mistakes(
         ("each operand's own number", lambda x, y: (x * y, (x, y)),
          "Hold y still and move x: the product moves by y for each 1 of x. It is the other operand's number."),
@@ -62,7 +62,6 @@ MUL = Exercise(
          "The derivative is how fast xy changes, and not what it is."),
         ("both moved at once", lambda x, y: (x * y, (x + y, x + y)),
          "d(xy) = y dx + x dy is for both; a local derivative moves one operand and holds the other."),
-        of=always,
     ),
     hints=(
         "Hold y still. What kind of function of x is x·y then, and what is its slope?",
@@ -82,7 +81,7 @@ RELU = Exercise(
         "convention of this course and of most libraries: g′(0) = 0."
     ),
     make=lambda rng: {"cases": [(rng.randint(3, 9) / 2.0,), (-rng.randint(3, 9) / 2.0,), (0.0,)]},
-    right=always(lambda z: (max(0.0, z), (1.0 if z > 0 else 0.0,))),
+    right=lambda z: (max(0.0, z), (1.0 if z > 0 else 0.0,)),
     mistakes=mistakes(
         ("g for g′", lambda z: (max(0.0, z), (max(0.0, z),)),
          "You returned relu itself as its derivative: its slope is 1 wherever it rises."),
@@ -94,7 +93,6 @@ RELU = Exercise(
          "Left of 0 relu does not move at all: its derivative is 0 there."),
         ("the slope of |z|", lambda z: (max(0.0, z), ((z > 0) - (z < 0) * 1.0,)),
          "−1 left of 0 belongs to |z|; relu is flat there."),
-        of=always,
     ),
     hints=(
         "Draw max(0, z). What is its slope right of 0, and left of it?",
@@ -207,7 +205,7 @@ BACKWARD = Exercise(
         "drawn."
     ),
     make=lambda rng: {"u": rng.randint(5, 15) / 10.0, "v": -rng.randint(5, 15) / 10.0},
-    right=always(backward_right),
+    right=backward_right,
     mistakes=mistakes(
         ("assigned instead of added", _backward(assign=True),
          "A node that is used twice gets two shares; `=` keeps only the last, `+=` adds them."),
@@ -229,7 +227,6 @@ BACKWARD = Exercise(
          "Only the root had a grad when its turn came: walk the list from its end, users before their parents."),
         ("nothing written", lambda root: None,
          "Every grad is as it was before: the answer is not returned, it is written into each `node.grad`."),
-        of=always,
     ),
     hints=(
         "Which nodes must have their whole grad before a node may pass its own on?",

@@ -74,20 +74,15 @@ class Mistake:
 
     name: str  # in a few words
     sentence: str  # what to think again
-    answer: Callable[[Problem], Any]  # what it answers to a problem: numbers, or a function
+    answer: Callable[..., Any]  # the rule by which it answers, as in Exercise.right
     recognises: Callable[[Problem, Sequence[float]], bool] | None = None  # other numbers that are the same mistake
 
 
 def mistakes(
     *rows: tuple[Any, ...], of: Callable[[Any], Callable[[Problem], Any]] = lambda rule: rule
 ) -> tuple[Mistake, ...]:
-    """A Mistake for each row of name, rule and sentence; ``of`` makes the answer to a problem of the rule."""
+    """A Mistake for each row of name, rule and sentence; ``of`` turns what stands as rule into one."""
     return tuple(Mistake(name, sentence, of(rule), *rest) for name, rule, sentence, *rest in rows)
-
-
-def always(function: Callable[..., Any]) -> Callable[[Problem], Any]:
-    """The answer where it is a function: the same for every problem."""
-    return lambda problem: function
 
 
 @dataclass(frozen=True)
@@ -98,7 +93,7 @@ class Exercise:
     title: str
     question: Callable[[Problem], str]  # the text for a problem, in Markdown
     make: Callable[[Random], Problem]
-    right: Callable[[Problem], Any]  # the answer to a problem: a list of numbers, or a function
+    right: Callable[..., Any]  # the rule that gives the numbers for a problem; or the function that is the answer
     mistakes: tuple[Mistake, ...]
     hints: tuple[str, str, str]  # each says more
     derivation: Callable[[Problem], Any]  # what is shown after success
@@ -127,13 +122,17 @@ class Exercise:
                 return problem
         raise RuntimeError(f"exercise {self.name!r}: 1,000 problems, and mistakes give equal numbers in each")
 
+    def answer(self, problem: Problem, rule: Callable[..., Any]) -> Any:
+        """What a rule, the right one or a mistake's, answers: numbers for the problem, or else itself."""
+        return rule if self.is_code else rule(problem)
+
     def measure(self, problem: Problem, answer: Any) -> list[float]:
         """The numbers of an answer. Raises whatever the student's code raises."""
         return self.numbers(problem, answer) if self.numbers is not None else flat(answer)
 
     def check(self, problem: Problem, answer: Any) -> Verdict:
         """What is to be said about an answer; never raises."""
-        expected = self.measure(problem, self.right(problem))
+        expected = self.measure(problem, self.answer(problem, self.right))
         try:
             found = self.measure(problem, answer)
             if len(found) != len(expected):
@@ -154,9 +153,9 @@ class Exercise:
         """The known mistakes that give these numbers, the nearest first, then those that give some of them."""
         near: dict[Mistake, float] = {}
         partly: list[Mistake] = []
-        expected = self.measure(problem, self.right(problem))
+        expected = self.measure(problem, self.answer(problem, self.right))
         for mistake in self.mistakes:
-            numbers = self.measure(problem, mistake.answer(problem))
+            numbers = self.measure(problem, self.answer(problem, mistake.answer))
             # in these places a number is the right one or the mistake's, as when it was made in one place only
             either = self._agreeing(found, expected) | self._agreeing(found, numbers)
             if self._near(found, numbers) or (mistake.recognises and mistake.recognises(problem, found)):
@@ -174,8 +173,8 @@ class Exercise:
         return len(found) == len(numbers) == len(self._agreeing(found, numbers))
 
     def _tells_apart(self, problem: Problem) -> bool:
-        answers = [self.measure(problem, self.right(problem))]
-        answers += [self.measure(problem, mistake.answer(problem)) for mistake in self.mistakes]
+        rules = [self.right, *(mistake.answer for mistake in self.mistakes)]
+        answers = [self.measure(problem, self.answer(problem, rule)) for rule in rules]
         return not any(
             len(a) == len(b) and _distance(a, b) <= 4 * self.tolerance * max(map(abs, [*a, *b]))
             for a, b in combinations(answers, 2)

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from autograd import Value, affine, explain, named
-from nn.exercises.exercise import Exercise, Problem, always, explained, mistakes, tried
+from nn.exercises.exercise import Exercise, Problem, explained, mistakes, tried
 from nn.layers import MLP
 from nn.losses import cross_entropy, half_squared_error, mean_loss
 from nn.module import Trace
@@ -184,7 +184,7 @@ OUTER = Exercise(
             for m, to, from_ in ((1, 2, 2), (1, 2, 3), (2, 2, 3), (4, 2, 3))
         ]
     },
-    right=always(_outer()),
+    right=_outer(),
     mistakes=mistakes(
         ("sum for mean", _outer(lambda m: 1.0),
          "The loss is the mean over the examples, and so is its gradient: divide by how many there are."),
@@ -196,7 +196,6 @@ OUTER = Exercise(
          "Only the last example's δ aᵀ is in your answer: add those of all, then divide by how many there are."),
         ("forgot the upstream", _outer(upstream=False),
          "∂z_j/∂w_jk = a_k is only the local derivative; multiply by δ_j."),
-        of=always,
     ),
     hints=(
         "For one example, ∂L/∂w_jk = δ_j a_k. How many numbers are that, in which shape?",
@@ -235,7 +234,7 @@ SOFTMAX = Exercise(
         "counted from 0. Write `delta(z, label)`, which returns ∂L/∂z as a list."
     ),
     make=lambda rng: {"cases": [(_tenths(rng, n), rng.randrange(n)) for n in (2, 3, 4)]},
-    right=always(_share(lambda s, t: s - t)),
+    right=_share(lambda s, t: s - t),
     mistakes=mistakes(
         ("the sign", _share(lambda s, t: t - s),
          "Raising the label's own logit lowers the loss: its derivative is negative, s − 1."),
@@ -255,7 +254,6 @@ SOFTMAX = Exercise(
          "exp(z) has to be divided by the sum of all exp(z): the shares add up to 1."),
         ("σ for softmax", _share(lambda s, t: s - t, lambda z: [1.0 / (1.0 + exp(-z_k)) for z_k in z]),
          "The outputs are one choice among several, not several choices of yes and no: normalise by their sum."),
-        of=always,
     ),
     hints=(
         "L = log Σ_k exp(z_k) − z_label. Differentiate the two parts one by one.",

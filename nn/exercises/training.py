@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Value, cos, explain, named, sin
-from nn.exercises.exercise import BY_HAND, Exercise, Problem, always, mistakes, tried
+from nn.exercises.exercise import BY_HAND, Exercise, Problem, mistakes, tried
 from nn.normalisation import BatchNorm
 
 Numbers = list[float]
@@ -136,7 +136,7 @@ DROPOUT = Exercise(
         "in evaluation nothing happens. Return a list."
     ),
     make=_masks,
-    right=always(_dropped(_kept)),
+    right=_dropped(_kept),
     mistakes=mistakes(
         ("unscaled", _dropped(lambda a, k, p: a if k else 0.0),
          "A share p of the units is missing, so the next layer gets less than in evaluation: divide by 1 − p."),
@@ -157,7 +157,6 @@ DROPOUT = Exercise(
          "In evaluation every unit works, and the mask is not used."),
         ("scaled a second time", _dropped(_kept, lambda a, k, p: a * (1.0 - p)),
          "The division in training has already made up for it: evaluation leaves a as it is."),
-        of=always,
     ),
     hints=(
         "The mean of a unit is (1 − p) · what is kept + p · 0. What must be kept, for it to be a?",
@@ -224,7 +223,7 @@ BATCH_NORM = Exercise(
         "it: mean, variance with 1/m, x̂ = (x − μ)/√(σ² + ε), y = γ x̂ + β. Return the list of y."
     ),
     make=_columns,
-    right=always(_normalised()),
+    right=_normalised(),
     mistakes=mistakes(
         *NORM_SLIPS,
         ("γ and β exchanged", _normalised(line=lambda hat, gamma, beta: beta * hat + gamma),
@@ -237,7 +236,6 @@ BATCH_NORM = Exercise(
         ("ε outside of the root", _normalised(root=lambda v, e: sqrt(v) + e),
          "√σ² + ε is not √(σ² + ε): ε is added to the variance."),
         ("not centred", _normalised(centred=False), "Subtract the mini-batch's mean before you divide."),
-        of=always,
     ),
     hints=(
         "Four lines: μ, σ², x̂, y.",
