@@ -51,9 +51,8 @@ def tried(words: Callable[..., str], places: Callable[..., Sequence[str]]) -> di
                 raise NoAnswer(f"returned nothing ({words(*case)}): it needs a `return`")
             given, names = flat(returned), places(*case)
             if len(given) != len(names):
-                needed = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}"
-                numbers_given = f"{counted(len(given), 'number')} {words(*case)}"
-                raise NoAnswer(f"returned {numbers_given}, where it needs {len(names)}: {needed}")
+                returned = f"{counted(len(given), 'number')} {words(*case)}"
+                raise NoAnswer(f"returned {returned}: it needs {len(names)}, from {names[0]} to {names[-1]}")
             found += given
         return found
 
