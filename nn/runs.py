@@ -69,12 +69,7 @@ def start(config: Config, folder: Path) -> None:
             # there is room for the new run: only now the old one goes, whose files go on together or not at all
             if (folder / HISTORY).is_symlink():
                 (folder / HISTORY).unlink()  # as with a file, a link is replaced and not followed
-            for old in (
-                folder / WEIGHTS,
-                folder / FILM,
-                *map(folder.joinpath, PICTURES),
-                *(folder / HISTORY).glob(STATES),
-            ):
+            for old in (*map(folder.joinpath, (WEIGHTS, FILM, *PICTURES)), *(folder / HISTORY).glob(STATES)):
                 old.unlink(missing_ok=True)
             for name in (RECORDS, CONFIG, CHECKPOINT):
                 os.replace(Path(new) / name, folder / name)
@@ -245,9 +240,8 @@ def _train(experiment: Experiment, folder: Path, written: bytes) -> None:
             blew += f"; {folder / WEIGHTS} holds epoch {best.epoch}, the best until then"
         raise ValueError(blew) from None
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"interrupted after epoch {done}; it goes on with: python -m nn resume {folder}"
-        ) from None
+        goes_on = f"it goes on with: python -m nn resume {folder}"
+        raise KeyboardInterrupt(f"interrupted after epoch {done}; {goes_on}") from None
     _report(experiment, folder)
 
 
