@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from math import exp
 from random import Random
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd import Value, affine, explain, named
+from nn.backprop import sigmoid, softmax
 from nn.exercises.exercise import Exercise, Problem, explained, mistakes, tried
 from nn.layers import MLP
 from nn.losses import cross_entropy, half_squared_error, mean_loss
@@ -205,13 +205,8 @@ OUTER = Exercise(
 )  # fmt: skip
 
 
-def _softmax(z: Numbers) -> Numbers:
-    powers = [exp(z_k) for z_k in z]
-    return [power / sum(powers) for power in powers]
-
-
-def _share(rule: Callable[[float, float], float], of: Callable[[Numbers], Numbers] = _softmax) -> Any:
-    return lambda z, label: [rule(s, float(k == label)) for k, s in enumerate(of(z))]
+def _share(rule: Callable[[float, float], float], of: Callable[[Array], Array] = softmax) -> Any:
+    return lambda z, label: [rule(s, float(k == label)) for k, s in enumerate(of(np.array(z)))]
 
 
 def _explain_softmax(p: Problem) -> Any:
@@ -245,9 +240,9 @@ SOFTMAX = Exercise(
          "The other logits are in Σ exp too: raising one takes a share from the label, so ∂L/∂z is s there."),
         ("stopped at s", _share(lambda s, t: -t / s),
          "−1/s is ∂L/∂s. From s back to z it still has to pass softmax."),
-        ("powers that are not shares", _share(lambda s, t: s - t, lambda z: [exp(z_k) for z_k in z]),
+        ("powers that are not shares", _share(lambda s, t: s - t, np.exp),
          "exp(z) has to be divided by the sum of all exp(z): the shares add up to 1."),
-        ("σ for softmax", _share(lambda s, t: s - t, lambda z: [1.0 / (1.0 + exp(-z_k)) for z_k in z]),
+        ("σ for softmax", _share(lambda s, t: s - t, sigmoid),
          "The outputs are one choice among several, not several choices of yes and no: normalise by their sum."),
     ),
     hints=(
