@@ -9,11 +9,13 @@ from statistics import fmean, pvariance, variance
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autograd import Value, cos, explain, named, sin
 from nn.exercises.exercise import BY_HAND, Exercise, Problem, mistakes, tried
 from nn.normalisation import BatchNorm
 
+Array = NDArray[np.float64]
 Numbers = list[float]
 
 
@@ -103,22 +105,15 @@ def _masks(rng: Random) -> Problem:
     return {"cases": cases}
 
 
-def _as_it_is(a: float, k: bool, p: float) -> float:
-    return a
-
-
-def _kept(a: float, k: bool, p: float) -> float:
-    return a / (1.0 - p) if k else 0.0
+def _kept(k: Array, p: float) -> Array:
+    return np.asarray(k / (1.0 - p))
 
 
 def _dropped(
-    train: Callable[[float, bool, float], float], evaluate: Callable[[float, bool, float], float] = _as_it_is
-) -> Callable[[Numbers, Sequence[bool], float, bool], Numbers]:
-    return lambda a, keep, p, training: [(train if training else evaluate)(a_j, k_j, p) for a_j, k_j in zip(a, keep)]
-
-
-def _by_what_came(a: Numbers, keep: Sequence[bool], p: float, training: bool) -> Numbers:
-    return [a_j * k_j * len(keep) / sum(keep) for a_j, k_j in zip(a, keep)] if training else a
+    train: Callable[[Array, float], Any], evaluate: Callable[[Array, float], Any] = lambda k, p: 1.0
+) -> Callable[[Numbers, Sequence[bool], float, bool], Array]:
+    """The activations times a mask, made of 1 for what is kept and 0 for the others."""
+    return lambda a, keep, p, training: np.array(a) * (train if training else evaluate)(np.array(keep, float), p)
 
 
 def _explain_dropout(problem: Problem) -> Any:
@@ -138,24 +133,24 @@ DROPOUT = Exercise(
     make=_masks,
     right=_dropped(_kept),
     mistakes=mistakes(
-        ("unscaled", _dropped(lambda a, k, p: a if k else 0.0),
+        ("unscaled", _dropped(lambda k, p: k),
          "A share p of the units is missing, so the next layer gets less than in evaluation: divide by 1 − p."),
-        ("1/p for 1/(1 − p)", _dropped(lambda a, k, p: a / p if k else 0.0),
+        ("1/p for 1/(1 − p)", _dropped(lambda k, p: k / p),
          "p is the probability of dropping; what is kept has the probability 1 − p."),
-        ("multiplied for divided", _dropped(lambda a, k, p: a * (1.0 - p) if k else 0.0),
+        ("multiplied for divided", _dropped(lambda k, p: k * (1.0 - p)),
          "Fewer units are at work, so each has to be larger: divide by 1 − p."),
-        ("scaled by what came", _by_what_came,
+        ("scaled by what came", _dropped(lambda k, p: k / k.mean()),
          "You divided by the share that was kept this time; the mask's mean is over all masks, and it is 1 − p."),
-        ("scaled at test time instead", _dropped(lambda a, k, p: a if k else 0.0, lambda a, k, p: a * (1.0 - p)),
+        ("scaled at test time instead", _dropped(lambda k, p: k, lambda k, p: 1.0 - p),
          "Dropout's first paper does it so, and it is no error there; here training divides by 1 − p, and "
          "evaluation leaves a as it is."),
-        ("training and evaluation exchanged", _dropped(_as_it_is, _kept),
+        ("training and evaluation exchanged", _dropped(lambda k, p: 1.0, _kept),
          "With `training` True the mask is used, and with False a comes back as it is."),
-        ("the wrong ones dropped", _dropped(lambda a, k, p: 0.0 if k else a / (1.0 - p)),
+        ("the wrong ones dropped", _dropped(lambda k, p: _kept(1.0 - k, p)),
          "keep is True for what stays."),
         ("dropped at test time", _dropped(_kept, _kept),
          "In evaluation every unit works, and the mask is not used."),
-        ("scaled a second time", _dropped(_kept, lambda a, k, p: a * (1.0 - p)),
+        ("scaled a second time", _dropped(_kept, lambda k, p: 1.0 - p),
          "The division in training has already made up for it: evaluation leaves a as it is."),
     ),
     hints=(
