@@ -94,8 +94,7 @@ class BatchNorm(Module):
                 statistics = f"mean {column.mu.data!r} and variance {column.sigma2.data!r}"
                 anomaly.args = (f"{self!r}: unit {k} has {statistics}: {anomaly}",)
                 raise anomaly
-        mu, sigma2 = [column.mu.data for column in columns], [column.sigma2.data for column in columns]
-        self.average(mu, sigma2, len(X))
+        self.average([column.mu.data for column in columns], [column.sigma2.data for column in columns], len(X))
         return [list(y) for y in zip(*(column.y for column in columns))]
 
     def average(self, mu: Sequence[float], sigma2: Sequence[float], m: int) -> None:
