@@ -194,8 +194,9 @@ class _Examples:
         self.given, self.weights = data, None if weights is None else np.array(weights)
         self.task: Task = training.model.task
         task, self.cuts = self.task, np.array(self.task.cuts)
-        if _is_same([data.X, data.y, task], self._read):
-            return
+        with suppress(ValueError):  # of arrays, whose comparison is not one answer: they are read again
+            if [data.X, data.y, task] == self._read:
+                return
         try:
             check_targets(training.model, training.loss, data, insist=True)  # leaves are not checked
             [output] = outputs_of(training.model, data.X[:1])
@@ -252,8 +253,7 @@ class _Recorded:
         units = [unit for output in outputs for unit in units_of(output)]
         self.outputs = self.program.reader(units)
         self.units = len(units) // len(batch)
-        # with penalties the root is more than the loss that is reported
-        self.loss = None if loss is root else self.program.reader([loss])
+        self.loss = self.program.reader([loss])  # with penalties the root is more than what is reported
         self.statistics = [
             (norm, self.program.reader([c.mu for c in columns]), self.program.reader([c.sigma2 for c in columns]))
             for norm, columns in normalised
@@ -296,14 +296,14 @@ class _Recorded:
                 self.replay.to_compare -= 1
                 self.program.compare(self._build_again(batch))
             try:
-                loss = run(self._feeds(batch), change)
+                run(self._feeds(batch), change)
             except DomainError:
                 if not self.masks:
                     self._build_again(batch)  # of several faults, this meets the one that the eager engine meets
                 raise
         for norm, mu, sigma2 in self.statistics:
             norm.average(mu().tolist(), sigma2().tolist(), len(batch))
-        return self._result(loss)
+        return self._result()
 
     def _graph(self) -> Value:
         self.program.to_values()
@@ -311,19 +311,17 @@ class _Recorded:
 
     def evaluate(self, batch: Sequence[int]) -> tuple[float, list[float]]:
         """The loss of these examples, and the tally."""
-        return self._result(self.program(self._feeds(batch)))
+        self.program(self._feeds(batch))
+        return self._result()
 
-    def _result(self, loss: float) -> tuple[float, list[float]]:
-        return loss if self.loss is None else float(self.loss()[0]), self._tally(self.outputs())
-
-    def _tally(self, outputs: Array) -> list[float]:
-        """What ``Task.tally`` gives, on an array."""
-        kind, one = self.data.task.kind, self.units == 1
+    def _result(self) -> tuple[float, list[float]]:
+        """The loss of the latest run, and what ``Task.tally`` gives for its outputs."""
+        [loss], outputs, kind = self.loss().tolist(), self.outputs(), self.data.task.kind
         if kind == REGRESSION:
-            sums: list[float] = ((self.y - outputs.reshape(self.y.shape)) ** 2).sum(axis=0).tolist()
-            return sums
+            return loss, ((self.y - outputs.reshape(self.y.shape)) ** 2).sum(axis=0).tolist()
+        one = self.units == 1
         found = self.data.cuts.searchsorted(outputs) if one else outputs.reshape(-1, self.units).argmax(axis=1)
-        return [float(np.count_nonzero(found == self.y[:, 0])) if kind else 0.0]
+        return loss, [float(np.count_nonzero(found == self.y[:, 0])) if kind else 0.0]
 
 
 @contextmanager
@@ -343,13 +341,6 @@ def _rewound(replay: Replay, normalised: list[tuple[BatchNorm, list[Normalised]]
             rng.setstate(state)
         for buffer, old in statistics:
             buffer[:] = old
-
-
-def _is_same(now: list[Any], then: list[Any]) -> bool:
-    try:
-        return now == then
-    except ValueError:  # of arrays, whose comparison is not one answer: they are read again
-        return False
 
 
 def _leaves(numbers: Any) -> Any:

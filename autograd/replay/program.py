@@ -138,19 +138,18 @@ class Program:
         for leaves, array in zip([self.parameters, *self.inputs], [self.parameter_array, *self._input_arrays]):
             for leaf, x in zip(leaves, array.ravel().tolist()):
                 leaf.data = x
-        slots = self.memory.slot.tolist()
         with collector_paused():
             for node in self.flat.nodes:
                 node.grad = 0.0
             for node in self.flat.nodes:
-                if node.operation is not None and node.parents:
+                if node.parents:
                     compute(node)
             if not isfinite(self.root.data):  # so an infinite local derivative of a recorded derivative met no gate
                 for node in self.flat.nodes:
                     if node.operation is not None and node.parents and not isfinite(node.data):
                         Primitive.check_fault(node.operation, node)
             self.root.backward()
-        for node, slot in zip(self.flat.nodes, slots):
+        for node, slot in zip(self.flat.nodes, self.memory.slot.tolist()):
             if slot >= 0:
                 self._values[slot], self._gradients[slot] = node.data, node.grad
         self._has_run = self._is_late_done = True
