@@ -158,8 +158,8 @@ def predictions(folder: Path, path: Path, reading: Mapping[str, Any]) -> tuple[s
         warn(f"the run has not ended: the weights are those of epoch {best['epoch']}, the best so far")
     preprocessing = load_preprocessing(folder / source)
     table = read_table(path, **{name: reading[name] or config.get(name) for name in READING})
-    if twice := {"prediction", "probability"}.intersection(table.written.columns):
-        raise ValueError(f"{path} has a column {twice.pop()!r}, as one is added: give it another name")
+    if twice := [name for name in ("prediction", "probability") if name in table.written.columns]:
+        raise ValueError(f"{path} has a column {twice[0]!r}, as one is added: give it another name")
     X, unknown = schema.examples(table)
     X = preprocessing.transform(X) if preprocessing else X
     classes = schema.target.categories or []
