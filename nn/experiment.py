@@ -26,14 +26,17 @@ Config = dict[str, Any]
 
 FACTORS = {"exponential": 0.95, "step": 0.5, "inverse_time": 0.1}
 
-# what a configuration means that leaves it open: made data and pixels have a common scale, the measures of a table
-# have none, and few examples for their features
-MADE: Config = {"hidden": [16, 16], "epochs": 60, "learning_rate": 0.01, "preprocess": [], "l2": 0.0}
+# what a configuration means that leaves it open: the measures of a table have no common scale, and few examples for
+# their features; made data and pixels have one
+TABLE: Config = {
+    "hidden": [16, 16], "epochs": 60, "learning_rate": 0.003, "preprocess": [["standardize"]], "l2": 0.01,
+    "every": 10, "warm_up": 0,
+}  # fmt: skip
+MADE = TABLE | {"learning_rate": 0.01, "preprocess": [], "l2": 0.0, "examples": 200, "noise": 0.1}
 DEFAULTS = dict.fromkeys(BY_NAME, MADE) | {
     "spirals": MADE | {"epochs": 200},
-    "digits": MADE | {"hidden": [32], "epochs": 30, "learning_rate": 0.003},
+    "digits": TABLE | {"hidden": [32], "epochs": 30, "preprocess": [], "l2": 0.0},
 }
-TABLE = MADE | {"learning_rate": 0.003, "preprocess": [["standardize"]], "l2": 0.01}
 RATES = {"sgd": 0.1, "rmsprop": 0.003}  # of the optimisers for which those above are not meant
 
 
@@ -65,9 +68,9 @@ class Experiment:
 def build(config: Config) -> Experiment:
     """Build what the configuration says. Raises ValueError, ImportError or OSError where it cannot be built."""
     defaults = DEFAULTS.get(config["data"], TABLE)
-    defaults = defaults | {"learning_rate": RATES.get(config["optimizer"], defaults["learning_rate"])}
-    config = {**config, **{name: x for name, x in defaults.items() if config[name] is None}}
-
+    rate = RATES.get(config["optimizer"], defaults["learning_rate"])
+    defaults = defaults | {"learning_rate": rate, "factor": FACTORS.get(config["schedule"])}
+    config = config | {name: x for name, x in defaults.items() if config[name] is None}
     rng = Random(config["seed"])
     raw, schema = _data(config, rng)
     config["schema"] = {"columns": [list(c) for c in schema.columns], "target": list(schema.target)}
@@ -110,7 +113,7 @@ def loss_of(classes: int) -> Loss:
 def _data(config: Config, rng: Random) -> tuple[Split, Schema]:
     name = config["data"]
     if name in BY_NAME:
-        data = BY_NAME[name](_or(config["examples"], 200), _or(config["noise"], 0.1), rng)
+        data = BY_NAME[name](config["examples"], config["noise"], rng)
     elif name in BUNDLED:
         data = BUNDLED[name]()
     else:
@@ -135,9 +138,7 @@ def _optimizer(config: Config, model: MLP, updates: int) -> Optimizer:
 def schedule(config: Config, updates: int) -> Schedule:
     """The learning rate by epochs of so many updates, after a warm-up that rises with every update."""
     rate, epochs, name = config["learning_rate"], config["epochs"], config["schedule"]
-    every = _or(config["every"], 10)
-    factor = _or(config["factor"], FACTORS.get(name, 0.0))
-    warm = config["warm_up"] or 0
+    every, factor, warm = config["every"], config["factor"], config["warm_up"]
     if not 0 <= warm < epochs:
         raise ValueError(f"warm_up = {warm} of {epochs} epochs: it needs to leave some, or all, for the schedule")
     options: dict[str, list[Any]] = {
@@ -146,7 +147,3 @@ def schedule(config: Config, updates: int) -> Schedule:
     }  # fmt: skip
     decaying = by_epoch(SCHEDULES[name](rate, *options[name]), updates)
     return warm_up(decaying, warm * updates) if warm else decaying
-
-
-def _or(value: Any, default: Any) -> Any:
-    return default if value is None else value

@@ -126,7 +126,7 @@ def test_preprocessing_is_what_the_options_ask_for(options, steps):
     ],
 )
 def test_schedules_go_by_epochs_and_a_warm_up_by_updates(options, rates):
-    config = {**config_of("moons", *options), "epochs": 4, "learning_rate": 1.0}
+    config = build(config_of("moons", *options, "--epochs", "4", "--learning-rate", "1")).config
     eta = schedule(config, updates=3)
     # at the last update of each epoch
     assert [eta(3 * epoch + 2) for epoch in range(4)] == pytest.approx(rates, rel=1e-12)
