@@ -69,7 +69,7 @@ class Verdict(NamedTuple):
 class Score(NamedTuple):
     """The model's score on some data beside that of a constant guess, and how much luck such a guess may have.
 
-    Accuracy and the share of the most frequent class; in a regression R² and 0, which is that of the mean.
+    Accuracy and the share of the most frequent class; in a regression R² and that of the mean, of the training data.
     """
 
     data: str
@@ -77,10 +77,14 @@ class Score(NamedTuple):
     guess: float
     luck: float
     always: str
-    skill: float  # how far from the guess, 0, to no error, 1
+
+    @property
+    def skill(self) -> float:
+        """How far from the guess, 0, to no error, 1."""
+        return (self.reached - self.guess) / (1.0 - self.guess) if self.guess < 1.0 else float(self.reached == 1.0)
 
     def __str__(self) -> str:
-        sign, form = ("R² ", ".2f") if self.always == "the mean" else ("", ".1%")
+        sign, form = ("R² ", "z.2f") if self.always == "the mean" else ("", ".1%")
         return f"{sign}{self.reached:{form}} on {self.data} data, {self.guess:{form}} by always saying {self.always}"
 
 
@@ -176,13 +180,15 @@ class Diagnosis:
         training, task, n = self.training.training, self.training.task, len(data.y)
         _, metrics = evaluate(self.model, self.training.loss, data, task)
         if task.kind == REGRESSION:
-            return Score(part, metrics.r2, 0.0, 0.05, "the mean", metrics.r2)
+            rows = [y if isinstance(y, list) else [y] for y in training.y]
+            mean = [fmean(column) for column in zip(*rows)]
+            guess = task.metrics(task.tally([mean] * n, data.y), data.y).r2
+            return Score(part, metrics.r2, guess, 0.05, "the mean")
         k, _ = max(Counter(map(task.label_of, training.y)).items(), key=lambda pair: (pair[1], -pair[0]))
         share = sum(task.label_of(y) == k for y in data.y) / n
         always = training.classes[k] if training.classes else task.labels[k] if task.labels else k
         luck = 1.64 * sqrt(share * (1.0 - share) / n)  # 5 % of the guesses do better
-        skill = (metrics.accuracy - share) / (1.0 - share) if share < 1.0 else 1.0
-        return Score(part, metrics.accuracy, share, luck, repr(always), skill)
+        return Score(part, metrics.accuracy, share, luck, repr(always))
 
     def _measured(self, data: Dataset) -> tuple[list[LayerRecord], float, float]:
         """The layers on these examples, their loss, and that of outputs that are all 0."""
