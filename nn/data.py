@@ -30,7 +30,7 @@ class Dataset(_Fields):
 
     X          the numbers of each example: lists, an array, a DataFrame; one column alone is one feature
     y          the target of each: a label, a number, or a list of numbers; texts become labels of ``classes``
-    classes    their names; without them, the texts of y in sorted order
+    classes    their names; without them, the texts of y in sorted order, or in that of pandas' ordered categories
     features   the names of the numbers of an example; without them, those of a DataFrame's columns
     units      (mean, deviation) of a target that was standardised: mean + deviation · y is in its own units
 
@@ -47,18 +47,25 @@ class Dataset(_Fields):
         cls, X: Any, y: Any, classes: Sequence[str] = (), features: Sequence[str] = (),
         units: tuple[float, float] = (0.0, 1.0),
     ) -> Self:  # fmt: skip
-        rows, targets, classes = rows_of("X", X), _listed("y", y), list(classes)
+        rows, targets, classes = rows_of("X", X), _listed("y", y), [*map(str, classes)]
         if all(isinstance(t, list) and len(t) == 1 for t in targets):  # a column
             targets = [t for [t] in targets]
-        if targets and all(isinstance(t, str) for t in targets):
-            classes = classes or sorted(set(targets))
+        if targets and isinstance(targets[0], str):
+            if odd := [i for i, t in enumerate(targets) if not isinstance(t, str)]:
+                raise TypeError(
+                    f"example {odd[0] + 1}, counted from 1, has the target {targets[odd[0]]!r} among texts"
+                )
+            kind: Any = getattr(y, "dtype", None)
+            ordered = [*map(str, kind.categories)] if getattr(kind, "ordered", False) else []
+            classes = classes or ordered or sorted(set(targets))
             if unknown := sorted(set(targets) - set(classes)):
                 raise ValueError(f"y holds the class {unknown[0]!r}: classes has {', '.join(map(repr, classes))}")
             targets = [classes.index(t) for t in targets]
-        if not len(features):
-            features = [str(name) for name in getattr(X, "columns", ())]
+        features = [*map(str, features if len(features) else getattr(X, "columns", ()))]
+        if features and rows and len(features) != len(rows[0]):
+            raise ValueError(f"{len(rows[0])} numbers of an example and {len(features)} features: name each, or none")
         units = in_range("mean", units[0]), in_range("deviation", units[1], above=0.0)
-        return cls._make([rows, targets, classes, list(features), units]).check()
+        return cls._make([rows, targets, classes, features, units]).check()
 
     @classmethod
     def from_frame(cls, frame: Any, target: str, features: Sequence[str] | None = None) -> Self:
@@ -79,10 +86,11 @@ class Dataset(_Fields):
                     f"row {is_missing.argmax() + 1}, counted from 1, has no value in column {name!r}: fill it in or "
                     "leave the row out"
                 )
-            is_category = frame[name].dtype == "category"
-            column = frame[name].astype(str if is_category else object).tolist()
+            is_category, column = frame[name].dtype == "category", frame[name]
+            series = column.cat.rename_categories(str) if is_category else column.astype(object)
+            column = series.tolist()
             if name == target:
-                y = column
+                y = series
             elif all(isinstance(cell, str) for cell in column):
                 columns |= {f"{name}={text}": [cell == text for cell in column] for text in sorted(set(column))}
             else:
@@ -100,7 +108,7 @@ class Dataset(_Fields):
         """
         if not self.X or len(self.X) != len(self.y):
             raise ValueError(f"{len(self.X)} {role}examples and {len(self.y)} labels: it needs as many, at least one")
-        several, y = isinstance(self.y[0], list), self.y.copy()
+        several, y, least = isinstance(self.y[0], list), self.y.copy(), -1 if len(self.classes) == 2 else 0
         for i, t in enumerate(y):
             example = f"{role}example {i + 1}, counted from 1,"
             if isinstance(t, list) != several:
@@ -109,6 +117,10 @@ class Dataset(_Fields):
                 y[i] = _floats(t, len(self.y[0]), example, "in place {} of its target")
             elif type(t) is not int:  # the protocol takes much longer
                 y[i] = int(t) if isinstance(t, SupportsIndex) else _floats([t], 1, example, "as its target")[0]
+            if self.classes and not several and not least <= y[i] < len(self.classes):
+                raise ValueError(
+                    f"{example} has the target {t!r}: of {len(self.classes)} classes, labels count from 0"
+                )
         return self._replace(X=check_rows(self.X, f"{role}example", self.features), y=y)
 
 
@@ -127,7 +139,7 @@ def check_rows(rows: Sequence[list[Any]], called: str, columns: Sequence[str] = 
 
 def _listed(name: str, data: Any) -> list[Any]:
     """Entries as plain lists, texts and numbers; TypeError for what holds nothing, and for dates."""
-    for method in ("to_numpy", "tolist"):
+    for method in ("toarray", "to_numpy", "tolist"):
         if getattr(getattr(data, "dtype", None), "kind", "") in ("m", "M"):
             raise TypeError(f"{name} holds {data.dtype}: it needs numbers, such as the days since a first date")
         data = getattr(data, method, lambda data=data: data)()

@@ -8,6 +8,7 @@ from random import Random
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 
 from nn import MLP, SGD, Training, mean_squared_error
 from nn.data import Dataset, moons
@@ -147,7 +148,7 @@ def test_a_shuffled_series_trains_as_its_list_does():
         (None, [0], "X = None: it needs a list, an array or a DataFrame"),
         (ROWS, "abc", "y = 'abc'"),
         (ROWS, [0.5, math.nan, 1.0], "example 2, counted from 1, holds nan as its target"),
-        (ROWS, ["a", "b", None], "example 1, counted from 1, holds 'a' as its target: it needs a number"),
+        (ROWS, ["a", "b", None], "example 3, counted from 1, has the target None among texts"),
         (ROWS, [[1.0, 0.0], [0.0], [1.0, 0.0]], "example 2, counted from 1, has 1 numbers and the first 2"),
         (ROWS, [[1.0, 0.0], 1.0, [1.0, 0.0]], "has the target 1.0 and the first"),
         (ROWS, [[1.0, 0.0], [0.0, math.inf], [1.0, 0.0]], "example 2.*holds inf in place 2 of its target"),
@@ -219,3 +220,34 @@ def test_the_target_of_a_frame_may_be_text_or_categories():
 def test_a_frame_is_refused_by_row_and_column(frame, target, words):
     with pytest.raises((ValueError, TypeError), match=words):
         Dataset.from_frame(frame, target)
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA])
+def test_a_missing_target_among_texts_is_the_one_that_is_named(missing):
+    with pytest.raises(TypeError, match=r"example 3, counted from 1, has the target .* among texts"):
+        Dataset([1, 2, 3, 4], pd.Series(["a", "b", missing, "a"], dtype=object))
+
+
+def test_labels_are_those_of_the_classes():
+    for y, classes in (([1, 2, 3], "abc"), ([1, 2, 1], "ab"), ([0, -1, 1], "abc"), ([0.5, 2.5, 0], "ab")):
+        with pytest.raises(ValueError, match=rf"has the target .*: of {len(classes)} classes, labels count from 0"):
+            Dataset([1, 2, 3], y, list(classes))
+    assert Dataset([1, 2, 3], [-1, 1, 1], ["a", "b"]).y == [-1, 1, 1]
+
+
+def test_ordered_categories_keep_their_order():
+    sizes = pd.Categorical(["large", "small", "medium"], ["small", "medium", "large"], ordered=True)
+    frame = pd.DataFrame({"x": [1, 2, 3], "size": sizes}, index=[2, 1, 0])
+    for data in (Dataset([1, 2, 3], sizes), Dataset([1, 2, 3], frame["size"]), Dataset.from_frame(frame, "size")):
+        assert (data.y, data.classes) == ([2, 0, 1], ["small", "medium", "large"])
+
+
+def test_each_input_has_a_name_or_none_has():
+    with pytest.raises(ValueError, match="2 numbers of an example and 1 features"):
+        Dataset([[1, 2]], [0], features=["x"])
+    assert Dataset([[1, 2]], [0], [10], [3, 4])[2:4] == (["10"], ["3", "4"])
+
+
+def test_sparse_matrices_are_read_as_arrays():
+    for kind in (scipy.sparse.csr_matrix, scipy.sparse.coo_matrix, scipy.sparse.csc_array):
+        assert Dataset(kind([[0, 2], [3, 0]]), [0, 1]).X == [[0.0, 2.0], [3.0, 0.0]]

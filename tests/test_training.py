@@ -267,8 +267,8 @@ def test_examples_that_cannot_be_learned_are_refused_before_anything_moves(loss,
     before = model.state_dict()
     for is_validation in (False, True):
         with pytest.raises((ValueError, TypeError), match=words):
-            spoilt = Dataset(X, y, ["a", "b"], ["x", "y"])
-            parts = [Dataset([[0.0, 1.0]], good, ["a"], ["x"]), spoilt] if is_validation else [spoilt]
+            spoilt = Dataset(X, y)
+            parts = [Dataset([[0.0, 1.0]], good), spoilt] if is_validation else [spoilt]
             Training(model, loss, SGD(model.parameters(), 0.1), *parts)
     assert model.state_dict() == before
 
