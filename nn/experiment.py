@@ -90,9 +90,8 @@ def build(config: Config) -> Experiment:
         model, loss_of(classes), optimizer, data.training, data.validation, rng=rng,
         **{name: config[name] for name in (
             "epochs", "batch_size", "loss_tolerance", "gradient_tolerance", "patience", "l1", "l2", "clip_norm",
-            "clip_value",
+            "clip_value", "engine",
         )},
-        engine=config.setdefault("engine", "auto"),
     )  # fmt: skip
     return Experiment(config, data, schema, preprocessing, model, training, Diagnosis(training))
 
