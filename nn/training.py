@@ -111,27 +111,13 @@ class Training(Answering):
     """
 
     def __init__(
-        self,
-        model: Module,
-        loss: Loss,
-        optimizer: Optimizer,
-        training: Dataset,
-        validation: Dataset | None = None,
-        *,
-        epochs: int = 50,
-        batch_size: int = 10,
-        rng: Random | int | None = None,
-        progress: bool = True,
+        self, model: Module, loss: Loss, optimizer: Optimizer, training: Dataset, validation: Dataset | None = None,
+        *, epochs: int = 50, batch_size: int = 10, rng: Random | int | None = None, progress: bool = True,
         weights: Sequence[float] | None = None,
-        loss_tolerance: float | None = None,
-        gradient_tolerance: float | None = None,
-        patience: int | None = None,
-        l1: float = 0.0,
-        l2: float = 0.0,
-        clip_norm: float | None = None,
-        clip_value: float | None = None,
+        loss_tolerance: float | None = None, gradient_tolerance: float | None = None, patience: int | None = None,
+        l1: float = 0.0, l2: float = 0.0, clip_norm: float | None = None, clip_value: float | None = None,
         engine: str = "auto",
-    ) -> None:
+    ) -> None:  # fmt: skip
         if engine not in ENGINES:
             raise ValueError(f"engine {engine!r}: there are {', '.join(ENGINES)}")
         if set(model.parameters()).isdisjoint(optimizer.parameters):
@@ -402,7 +388,7 @@ class Training(Answering):
                 version, numbers, gauss = state["generators"][name]
                 rng.setstate((version, tuple(numbers), gauss))
             except (TypeError, ValueError) as error:
-                raise ValueError(f"the state of the generator {name!r} is none: {error}") from None
+                raise ValueError(f"the generator {name!r} does not take its state: {error}") from None
         self.records = records
         self.best = (records[best["epoch"] - 1], best["model"]) if best is not None else None
 
