@@ -74,7 +74,8 @@ class Plan:
         if flat.is_constant[-1]:
             memory.place(np.array([len(flat.nodes) - 1]))  # a loss that is a number
         memory.constants = memory.used
-        self.parameters = memory.place(parameters, wanted=True)
+        memory.place(parameters, wanted=True)
+        self.parameters = range(memory.constants, memory.used)  # their slots
         placed = [memory.place(nodes) for nodes in inputs]
         self.others = np.flatnonzero((flat.parents.arity == 0) & (memory.slot < 0) & ~flat.is_constant)
         memory.place(self.others)
@@ -143,8 +144,7 @@ class Plan:
 
     def _has_weights(self, members: Ints) -> bool:
         """Whether the w of one of these products are parameters: it may be a layer."""
-        first, last = self.memory.constants, self.memory.constants + len(self.parameters)
-        return any(all(first <= self.memory.slot_at[i] < last for i in self.fused.w[k]) for k in members)
+        return any(all(self.memory.slot_at[i] in self.parameters for i in self.fused.w[k]) for k in members)
 
     def _reads_a_layer(self, operands: list[list[int]]) -> bool:
         """Whether one operand each comes from what was computed as a whole."""

@@ -57,7 +57,7 @@ class Program:
         self._known: tuple[list[float], list[float]] | None = None  # of every node, once one without a slot is read
         memory = self.memory = plan.memory
         self._values, self._gradients = memory.value_at, memory.gradient_at
-        own = slice(memory.constants, memory.constants + len(self.parameters))
+        own = slice(plan.parameters.start, plan.parameters.stop)
         self.parameter_array: Array = memory.values[own]
         self.gradient_array: Array = memory.gradients[own]
         self.others = [flat.nodes[i] for i in plan.others.tolist()]  # leaves that are neither

@@ -73,12 +73,10 @@ def find_layers(plan: Plan, writer: Writer = TEXT) -> list[Layer]:
 
 
 def _find(plan: Plan) -> list[_Found]:
-    memory = plan.memory
-    maker: dict[int, Group] = {int(memory.tensor[group.out.flat[0]]): group for group in plan.groups}
-    parameters = range(memory.constants, memory.constants + len(plan.parameters))
+    maker: dict[int, Group] = {int(plan.memory.tensor[group.out.flat[0]]): group for group in plan.groups}
 
     def are_parameters(slots: Ints) -> bool:
-        return slots.min() in parameters and slots.max() in parameters
+        return slots.min() in plan.parameters and slots.max() in plan.parameters
 
     products = [g for g in plan.groups if isinstance(g, Product) and g.blocks == 1 and g.nodes.size > 1]
     layers = [g for g in products if are_parameters(g.columns[0])]
