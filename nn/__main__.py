@@ -17,7 +17,7 @@ from nn.data import BUNDLED, BY_NAME
 from nn.experiment import DEFAULTS, FACTORS, Config
 from nn.init import BY_NAME as INITIALIZERS
 from nn.optim import OPTIMIZERS, SCHEDULES
-from nn.runs import predictions, resume, start, warn
+from nn.runs import KEPT, predictions, resume, start, warn
 from nn.tables import MISSING_RULES, READING, TASKS
 from nn.training import ENGINES
 
@@ -111,8 +111,10 @@ def _predict(arguments: Sequence[str]) -> None:
     p.add_argument("--out", type=Path, help="file for the rows with their predictions (printed)")
     _add_reading(p)
     options = p.parse_args(arguments[1:])
-    if options.out and options.out.exists() and options.out.samefile(options.table):
-        raise ValueError(f"--out {options.out} is the table itself: name another file")
+    read = {"the table itself": options.table, **{f"the run's {name}": options.run / name for name in KEPT}}
+    for what, path in read.items():
+        if options.out and options.out.exists() and path.exists() and options.out.samefile(path):
+            raise ValueError(f"--out {options.out} is {what}: name another file")
     text, measured = predictions(options.run, options.table, {name: getattr(options, name) for name in READING})
     if options.out:
         write_whole(options.out, text.encode())

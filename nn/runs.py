@@ -43,7 +43,8 @@ from nn.progress import epoch_line
 from nn.tables import READING, Column, Schema, read_table
 from nn.training import EpochRecord
 
-CONFIG, RECORDS, CHECKPOINT, WEIGHTS = "config.json", "records.jsonl", "checkpoint.safetensors", "weights.safetensors"
+KEPT = "config.json", "records.jsonl", "checkpoint.safetensors", "weights.safetensors"
+CONFIG, RECORDS, CHECKPOINT, WEIGHTS = KEPT
 PICTURES, FILM, LOCK = ("picture.png", "layers.png"), "watch.html", ".chainrule.lock"
 HISTORY, STATES = "history", "*.safetensors"
 

@@ -812,6 +812,10 @@ def test_predictions_never_overwrite_their_table(tmp_path, houses, capsys, spell
     capsys.readouterr()
     line = refused(capsys, "predict", run, new, "--out", spelling.format(new=new, tmp=tmp_path, name=tmp_path.name))
     assert "is the table itself: name another file" in line
+    for name in ("config.json", "records.jsonl", "checkpoint.safetensors", "weights.safetensors"):
+        kept = (run / name).read_bytes()
+        line = refused(capsys, "predict", run, new, "--out", run / name)
+        assert f"is the run's {name}: name another file" in line and (run / name).read_bytes() == kept
     assert new.read_text() == "size,rooms,district\n50,2,north\n"
 
 
