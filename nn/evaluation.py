@@ -18,7 +18,7 @@ from autograd.modes import collector_paused, no_grad
 from autograd.primitives import exp, relu, sigmoid, tanh
 from autograd.value import data_of
 from nn.arguments import answering
-from nn.data import Dataset
+from nn.data import Dataset, check_rows, rows_of
 from nn.losses import BY_NAME, OUTPUTS, Loss, mean_loss, outputs_are, units_of, without_options
 from nn.module import Module, beneath, evaluating, lift
 
@@ -223,6 +223,8 @@ def task_of(model: Module, data: Dataset, loss: Loss | None = None) -> Task:
     A model that ends with σ gives probabilities, one that ends with tanh numbers, any other logits, or numbers where
     the targets are no labels.
     """
+    if not isinstance(data, Dataset):
+        raise TypeError(f"data of the type {type(data).__name__}: it needs to be a nn.data.Dataset")
     if loss is None and model.task is not None:
         known: Task = replace(model.task, units=data.units)
         return known
@@ -271,11 +273,18 @@ def r2(model: Module, data: Dataset, loss: Loss | None = None) -> float:
 
 
 @answering
-def predict(model: Module, X: Sequence[Sequence[float]]) -> list[Any]:
-    """What the model predicts for each example: its label as the targets have it, or its number in their units."""
-    if not len(X):
+def predict(model: Module, X: Any, loss: Loss | None = None) -> list[Any]:
+    """What the model predicts for each example: its label as the targets have it, or its number in their units.
+
+    X      as for ``Dataset``
+    loss   of a model that no training knows, as one that was loaded: a squared error has it predict numbers
+
+    Raises ValueError or TypeError for examples that are ragged or hold what is no finite number.
+    """
+    X = check_rows(rows_of("X", X), "example")
+    if not X:
         return []
-    task = model.task or task_of(model, Dataset(X[:1], [0]))
+    task = model.task or task_of(model, Dataset(X[:1], [0.5 if loss else 0]), loss)
     return [task.prediction(units) for units in numbers_of(outputs_of(model, X))]
 
 

@@ -17,7 +17,7 @@ from autograd.modes import collector_paused
 from autograd.text import counted
 from autograd.value import Value
 from nn.arguments import Answering, generator, in_range, whole
-from nn.data import Dataset, batches, count_batches
+from nn.data import Dataset, batches, count_batches, rows_of
 from nn.evaluation import Metrics, Task, check_targets, evaluate, numbers_of
 from nn.faults import failing_example, naming_example, refuse_infinite
 from nn.layers import weights as penalised
@@ -241,7 +241,10 @@ class Training(Answering):
         """The weights of the examples, scaled to the mean 1. Raises ValueError where they are no weights."""
         if self.weights is None:
             return None
-        n, weights = len(self.training.y), [in_range("a weight", w, at_least=0.0) for w in self.weights]
+        n, weights = (
+            len(self.training.y),
+            [in_range("a weight", w, at_least=0.0) for [w] in rows_of("weights", self.weights)],
+        )
         if len(weights) != n or not any(weights):
             raise ValueError(f"{len(weights)} weights of {n} examples: it needs as many, and one above 0")
         total = fsum(weights)

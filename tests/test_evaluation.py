@@ -5,6 +5,7 @@ import functools
 from math import isnan, nan, sin
 from random import Random
 
+import pandas
 import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, r2_score, root_mean_squared_error
 
@@ -214,6 +215,35 @@ def test_a_model_that_no_training_knows_is_read_by_its_last_layer():
     assert nn.rmse(model, Dataset([[1.0, 0.0], [2.0, 0.0]], [1.5, 2.0])) == 0.125**0.5
 
 
+def test_a_regression_that_was_loaded_predicts_numbers_by_its_loss():
+    for units in (1, 2):
+        model = MLP(1, [3, units], rng=Random(0))
+        outputs = [[a.data for a in (z if isinstance(z, list) else [z])] for z in map(model, SINE.X)]
+        expected = outputs if units == 2 else [a for [a] in outputs]
+        assert nn.predict(model, SINE.X, loss=nn.half_squared_error) == expected
+    assert {*nn.predict(MLP(2, [1]), POINTS.X, loss=nn.binary_cross_entropy)} <= {0, 1}
+
+
+def test_predictions_take_what_a_dataset_takes():
+    model, frame = MLP(2, [3, 1], rng=Random(0)), pandas.DataFrame(POINTS.X, index=range(60, 0, -1))
+    expected = nn.predict(model, POINTS.X)
+    assert nn.predict(model, frame) == nn.predict(model, frame.to_numpy()) == expected
+    assert nn.predict(MLP(1, [1], rng=Random(0)), frame[0]) == nn.predict(MLP(1, [1], rng=Random(0)), frame[[0]])
+    with pytest.raises(ValueError, match="example 2, counted from 1, holds nan in place 1"):
+        nn.predict(model, [[0.0, 1.0], [nan, 1.0]])
+    for measure in (nn.accuracy, nn.r2, nn.confusion_matrix):
+        with pytest.raises(TypeError, match=r"data of the type list: it needs to be a nn\.data\.Dataset"):
+            measure(model, POINTS.X)
+
+
+def test_weights_may_be_a_column():
+    losses = []
+    for weights in ([1.0] * 30 + [2.0] * 30, pandas.DataFrame({"w": [1.0] * 30 + [2.0] * 30})):
+        _, [*_, last] = trained(MLP(2, [1], rng=Random(0)), nn.binary_cross_entropy, POINTS, "eager", weights=weights)
+        losses.append(last.loss)
+    assert losses[0] == losses[1]
+
+
 def test_r2_of_targets_that_do_not_vary_is_scikit_learns():
     task = Task.of(nn.half_squared_error, Dataset([[0.0], [1.0]], [2.5, 2.5]), 1)
     assert task.metrics(task.tally([[2.5], [2.5]], [2.5, 2.5]), [2.5, 2.5]).r2 == r2_score([2.5, 2.5], [2.5, 2.5])
@@ -257,7 +287,9 @@ def test_weights_that_change_between_epochs_are_followed(engine):
         eager.weights = [5.0 if record.epoch == 1 else 0.0] * 30 + [1.0] * 30
 
 
-@pytest.mark.parametrize("weights", [[1.0] * 59, [-1.0] + [1.0] * 59, [0.0] * 60, [nan] + [1.0] * 59, ["1"] * 60])
+@pytest.mark.parametrize(
+    "weights", [[1.0] * 59, [-1.0] + [1.0] * 59, [0.0] * 60, [nan] + [1.0] * 59, ["1"] * 60, 2.0]
+)
 def test_weights_that_are_none_are_refused_before_training(weights):
     model = MLP(2, [1])
     with pytest.raises((ValueError, TypeError), match="weight"):
