@@ -178,6 +178,7 @@ class Training(Answering):
 
         if self._last is not None:
             self.model.load_state_dict(self._latest())
+            self._last = None
         total, done = (epochs * self.updates_per_epoch for epochs in (self.epochs, len(self.records)))
         try:
             with progress_bar(shown=self.progress, total=total, initial=done) as bar:
