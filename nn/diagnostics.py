@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import pairwise, zip_longest
-from math import hypot, inf, nan, sqrt
+from math import hypot, inf, isnan, nan, sqrt
 from operator import itemgetter
 from statistics import fmean, median
 from typing import NamedTuple
@@ -267,8 +267,8 @@ def judge(
     found = [*_judge_setting(facts, layers[-1], is_poor)]
     found = found or [*_judge_gradients(layers, facts, is_poor)] or [*_judge_rate(losses, layers, facts, floor)]
     found += _judge_units(layers[-1], facts)
-    remedy = "add a hidden layer" if len(layers[-1]) == 1 else "use more units or epochs, and check the labels"
-    found += _judge_result(records, facts, "" if found else f": {remedy}")
+    more = "units, and check the targets" if len(layers[-1]) > 1 else "a hidden layer"
+    found += _judge_result(records, facts, "" if found else f": use more epochs or {more}")
     off = [_off(layer, facts) for layer in layers[-1] if layer.dead]
     what = f"δ reaches every layer, {', '.join(off) or 'units are alive'}, and the loss went from {losses[0]:.3g} to"
     reached = "".join(f"; {score}" for score in facts.scores[-1:])
@@ -323,7 +323,8 @@ def _judge_rate(losses: Sequence[float], layers: Sequence[Sequence[LayerRecord]]
     is_slow = change < 0.01 or (change < 0.04 and half - last > 0.35 * (first - half) > 0.0)
     if facts.blew_up or ((is_high or (change > 2.5 and is_stuck and not is_tiny)) and not was_stuck):
         what = f"numbers overflowed in epoch {facts.blew_up}, " if facts.blew_up else ""
-        what += f"the loss went from {first:.3g} over {most:.3g} to {last:.3g} and rose in {rose:.0%} of the epochs"
+        what += f"the loss was {first if isnan(facts.loss) else facts.loss:.3g} at first, at most {most:.3g} and "
+        what += f"{last:.3g} at the end" + f", and rose in {rose:.0%} of the epochs" * (rose > 0.0)
         yield Verdict("learning rate too high", most, f"{what}: lower the learning rate, or let it decay")
     elif is_slow and not (is_stuck or was_stuck) and last > 0.6 * floor and len(losses) > 1:
         what = f"the loss fell by {1.0 - last / first:.1%}, and no W changed by more than {change:.2%} in an epoch"
@@ -349,7 +350,7 @@ def _judge_result(records: Sequence[EpochRecord], facts: Facts, remedy: str) -> 
     seen = facts.scores[1:] or facts.scores
     is_lucky = all(s.reached <= s.guess + s.luck and s.skill < 1.0 for s in seen)
     if seen and (is_lucky or max(facts.scores[0].skill, fmean(s.skill for s in seen)) < 0.3):
-        learned = f"; {facts.scores[0]}: check the labels, or use more data"
+        learned = f"; {facts.scores[0]}: check the targets, or use more data"
         remedy = learned if facts.scores[0].skill > 0.5 else remedy
         yield Verdict("has not learned", seen[-1].skill, f"{seen[-1]}{remedy}")
     elif records:
@@ -362,7 +363,7 @@ def _judge_validation(records: Sequence[EpochRecord], facts: Facts, seen: Sequen
     is_small = last.validation_loss - best.validation_loss <= 0.3 * facts.silence
     gap = facts.scores[0].skill - fmean(score.skill for score in seen) if seen else 0.0
     remedy = "use more data, dropout, l2 or patience"
-    if rise > OVERFITTED and last.loss < best.loss and not is_small:
+    if rise > OVERFITTED and last.loss < min(best.loss, facts.silence) and not is_small:
         what = f"the validation loss was {best.validation_loss:.3g} after epoch {best.epoch} and ended at "
         what += f"{last.validation_loss:.3g}, while the training loss fell from {best.loss:.3g} to {last.loss:.3g}"
         yield Verdict("overfitting", rise, f"{what}: {remedy}")
@@ -397,10 +398,8 @@ def _slope(a: Value) -> tuple[object, float]:
 
 
 def _dead(slopes: Sequence[Sequence[tuple[object, float]]]) -> float:
-    units = list(zip(*slopes))
-    return sum(all(g is relu and slope == 0.0 for g, slope in unit) for unit in units) / len(units)
+    return fmean(all(g is relu and slope == 0.0 for g, slope in unit) for unit in zip(*slopes))
 
 
 def _saturated(slopes: Sequence[Sequence[tuple[object, float]]]) -> float:
-    every = [slope for example in slopes for slope in example]
-    return sum(g in (sigmoid, tanh) and abs(s) < 0.01 * STEEPEST[g] for g, s in every) / len(every)
+    return fmean(g in (sigmoid, tanh) and abs(s) < 0.01 * STEEPEST[g] for example in slopes for g, s in example)

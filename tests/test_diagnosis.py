@@ -1,6 +1,7 @@
 """The verdicts on runs that were made ill, one cause each, and on healthy ones: they agree with the run's numbers."""
 
 import math
+import re
 from random import Random
 from statistics import fmean
 
@@ -113,6 +114,14 @@ def test_units_that_a_high_learning_rate_killed_are_named_after_it(rate, activat
     )
 
 
+def test_a_loss_that_only_fell_from_far_above_the_first_is_said_by_its_numbers_and_no_overfitting():
+    diagnosis = diagnosed(moons(60, rng=Random(0)), [16, 1], 1e6, epochs=3, validation=moons(30, rng=Random(1)))
+    [verdict, *others] = diagnosis.verdicts()
+    assert verdict.name == "learning rate too high"
+    assert re.search(r"the loss was 0\.\d+ at first, at most \S+e\+\d+ and \S+ at the end", verdict.sentence)
+    assert "overfitting" not in [other.name for other in others]
+
+
 @pytest.mark.parametrize("size", [0.1, 0.01])
 def test_small_first_weights_that_grow_are_no_high_learning_rate(size):
     def init(n_in, n_out, rng):
@@ -161,7 +170,7 @@ def test_a_net_without_a_hidden_layer_has_not_learned_xor():
     share = test.y.count(diagnosis.training.training.y[0]) / len(test.y)
     reached = nn.accuracy(diagnosis.model, test)
     assert verdict.sentence.startswith(f"{reached:.1%} on test data, {share:.1%} by always saying 'same signs'")
-    assert verdict.sentence.endswith("add a hidden layer")
+    assert verdict.sentence.endswith("or a hidden layer")
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -331,7 +340,7 @@ def test_verdicts_change_nothing():
     ("arguments", "first", "words"),
     [
         (["wine", "--raw", "--epochs", "8"], "inputs not scaled", "'proline' ranges from"),
-        (["xor", "--hidden", "--epochs", "20"], "has not learned", "add a hidden layer"),
+        (["xor", "--hidden", "--epochs", "20"], "has not learned", "or a hidden layer"),
         (["moons", "--dropout", "1", "--epochs", "5"], "dropout too strong", "all of the hidden units"),
         (["moons", "--learning-rate", "1e-5", "--epochs", "5"], "learning rate too low", "raise"),
         (["moons", "--epochs", "15"], "healthy", "by always saying 'upper'"),
