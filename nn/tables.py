@@ -221,8 +221,8 @@ def read_split(
         table = table._replace(frame=frame[~holes.any(axis=1)])
     elif refused.any():
         raise ValueError(
-            f"{table.place(*refused.idxmax())}, a missing value: drop such rows or, but for the target, let the "
-            "training data's mean replace it (--missing drop, --missing mean)"
+            f"{table.place(*refused.idxmax())}, a missing value: leave such rows out (--missing drop) or, in "
+            "columns other than the target, fill in the training data's mean (--missing mean)"
         )
     if not len(table.frame):
         raise ValueError(f"each of the {len(holes)} rows misses a value: there are no others to learn from")
@@ -304,7 +304,9 @@ def _column(table: Table, name: str, are_names: bool) -> Column:
         return Column(name, None)
     categories = sorted(table.frame[name].dropna().unique())
     if len(categories) > MOST_CLASSES:
-        raise ValueError(f"column {name!r} holds {len(categories)} texts, more than {MOST_CLASSES}: {leave}")
+        wide = table.frame.loc[:, table.frame.nunique() > MOST_CLASSES]
+        texts = " ".join(repr(x) for x in wide if x == name or not table.numbers(x).count())
+        raise ValueError(f"column {name!r} holds over {MOST_CLASSES} texts: leave out all such (--ignore {texts})")
     return Column(name, categories)
 
 
@@ -324,6 +326,6 @@ def _target(table: Table, name: str, task: str | None) -> Column:
             return Column(name, None)
     classes = dict(zip(_class_names(table, name), numbers))
     if not 2 <= len(classes) <= MOST_CLASSES:
-        found = "1 class" if len(classes) == 1 else f"{len(classes)} classes"
-        raise ValueError(f"target {name!r} has {found}, {_few(classes)}: it needs 2 to {MOST_CLASSES}")
+        found = f"{counted(len(classes), 'different value')}, {_few(classes)}"
+        raise ValueError(f"target {name!r} has {found}: classes need 2 to {MOST_CLASSES}")
     return Column(name, sorted(classes, key=None if numbers.isna().any() else lambda x: (classes[x], x)))

@@ -279,13 +279,15 @@ def texts(n):
         (csv_text(), {"target": "colour"}, "no column 'colour': it has size, kind"),
         (csv_text(), {"ignore": ["colour"]}, "no column 'colour'"),
         (csv_text(), {"ignore": ["size", "kind", "id"]}, "nothing to learn from"),
-        (csv_text([(*row[:3], "yes") for row in ROWS]), {}, "1 class, yes: it needs 2 to 50"),
-        (csv_text([(*row[:3], "2.5") for row in ROWS]), {"task": "regression"}, "1 class, 2.5: it needs 2 to 50"),
+        (csv_text([(*row[:3], "yes") for row in ROWS]), {}, "1 different value, yes: classes need 2 to 50"),
+        (csv_text([(*row[:3], "2.5") for row in ROWS]), {"task": "regression"}, "1 different value, 2.5"),
         (csv_text(), {"task": "regression"}, "column 'answer' is 'no': a regression needs numbers"),
-        (texts(60), {}, "'size' holds 60 texts, more than 50: leave the column out"),
+        (texts(60), {}, r"'size' holds over 50 texts: leave out all such \(--ignore 'size'\)"),
+        (csv_text([(f"name {i}", f"note {i}", f"{i}", "yes" if i % 2 else "no") for i in range(60)]), {},
+         r"'size' holds over 50 texts: leave out all such \(--ignore 'size' 'kind'\)"),
         (texts(60).replace("name ", "").replace("\n7,", "\n12o,"), {}, "row 9 of the file, column 'size' is '12o'"),
     ],
-    ids=["target", "ignore", "no feature", "one class", "constant", "words", "texts", "a letter"],
+    ids=["target", "ignore", "no feature", "one class", "constant", "words", "texts", "texts in two", "a letter"],
 )  # fmt: skip
 def test_what_cannot_be_learned_is_refused(write, text, options, words):
     with pytest.raises(ValueError, match=words):

@@ -300,4 +300,4 @@ def test_counts_of_one_are_singular(tmp_path, capsys):
     (tmp_path / "one.csv").write_text("x,y\n1,a\n2,a\n3,a\n")
     with pytest.raises(SystemExit):
         nn.__main__.main([str(tmp_path / "one.csv"), "--target", "y"])
-    assert "has 1 class, a: it needs 2" in capsys.readouterr().err
+    assert "has 1 different value, a: classes need 2" in capsys.readouterr().err
