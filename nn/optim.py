@@ -25,7 +25,7 @@ _set = object.__setattr__  # past the checks of Optimizer, where every step woul
 
 
 class Optimizer(Constructed, ABC):
-    """Moves parameters against their gradients.
+    """Moves parameters against their gradients; one of your own writes ``first_state`` and ``update``.
 
     parameters      Values, or groups of them, each a dict with options of its own: the rest are those of all
     learning_rate   η, or a schedule that gives it for the step after t others; of several groups that of the first
