@@ -303,6 +303,15 @@ def test_evaluate_gives_the_loss_and_the_metrics():
     assert (loss, metrics.accuracy) == pytest.approx((mean, nn.accuracy(model, POINTS)), rel=1e-12)
 
 
+def test_new_examples_are_predicted_from_a_frame_as_from_its_rows():
+    pandas = pytest.importorskip("pandas")
+    rows = [[0.5, -1.0], [1.5, 2.0]]
+    model = nn.MLP(2, [1], rng=0)
+    assert nn.predict(model, pandas.DataFrame(rows, columns=["a", "b"])) == nn.predict(model, rows)
+    line = nn.MLP(1, [1], rng=0)
+    assert nn.predict(line, pandas.Series([0.5, 1.5])) == nn.predict(line, [[0.5], [1.5]])
+
+
 def test_outputs_may_carry_names():
     class Named(Module):
         def __init__(self):
