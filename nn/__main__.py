@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gzip
 import os
 import sys
 from collections.abc import Sequence
@@ -62,8 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _start(arguments: Sequence[str]) -> None:
     options = parser().parse_args(data_first(arguments))
-    # without the points, or a file ...csv would have its run in runs/..
-    start(configuration(options), options.out or Path("runs") / (Path(options.data).stem.strip(".") or "table"))
+    name = Path(options.data.removesuffix(".gz")).stem.strip(".") or "table"  # never .. for a file ...csv
+    start(configuration(options), options.out or Path("runs") / name)
 
 
 def data_first(arguments: Sequence[str]) -> Sequence[str]:
@@ -108,7 +109,7 @@ def _predict(arguments: Sequence[str]) -> None:
     p = OneLineParser(prog="python -m nn predict", description="The rows of a table with what a run predicts.")
     p.add_argument("run", type=Path, metavar="RUN", help="the folder of a finished run")
     p.add_argument("table", type=Path, metavar="FILE.csv", help="with the columns that the run was trained on")
-    p.add_argument("--out", type=Path, help="file for the rows with their predictions (printed)")
+    p.add_argument("--out", type=Path, help="file for the rows with their predictions: new.csv, new.csv.gz (printed)")
     _add_reading(p)
     options = p.parse_args(arguments[1:])
     read = {"the table itself": options.table, **{f"the run's {name}": options.run / name for name in KEPT}}
@@ -117,20 +118,15 @@ def _predict(arguments: Sequence[str]) -> None:
             raise ValueError(f"--out {options.out} is {what}: name another file")
     text, measured = predictions(options.run, options.table, {name: getattr(options, name) for name in READING})
     if options.out:
-        write_whole(options.out, text.encode())
+        write_whole(options.out, gzip.compress(text.encode()) if options.out.suffix == ".gz" else text.encode())
     else:
-        _print_table(text)
+        try:  # what may go into a file goes there to the letter
+            text.encode(sys.stdout.encoding)
+        except UnicodeEncodeError as error:
+            raise ValueError(f"the rows cannot be printed, {error}: --out FILE.csv writes them in UTF-8") from None
+        print(text, end="")
     if measured:
         warn(measured)
-
-
-def _print_table(text: str) -> None:
-    """Print what may go into a file, to the letter. ValueError where the terminal lacks one."""
-    try:
-        text.encode(sys.stdout.encoding)
-    except UnicodeEncodeError as error:
-        raise ValueError(f"the rows cannot be printed, {error}: --out FILE.csv writes them in UTF-8") from None
-    print(text, end="")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -146,9 +142,7 @@ def parser() -> argparse.ArgumentParser:
     add("--task", choices=TASKS, help="predict classes or numbers (decided by the target's values)")
     add("--ignore", nargs="+", default=[], metavar="COLUMN", help="columns to leave out")
     add("--categories", nargs="+", default=[], metavar="COLUMN", help="columns whose numbers are names")
-    add(
-        "--missing", default="refuse", choices=MISSING_RULES, help="an error, drop the row, or take the mean (refuse)"
-    )
+    add("--missing", default="refuse", choices=MISSING_RULES, help="stop, drop the row, or take the mean (refuse)")
     _add_reading(table)
     add = p.add_argument_group("data").add_argument
     add("--examples", type=int, help="how many points to make (200)")

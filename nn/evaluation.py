@@ -48,8 +48,12 @@ class Metrics(NamedTuple):
         """
         if not isnan(self.accuracy):
             return {"accuracy": f"{self.accuracy:.1%}"}
-        rmse = f"{self.rmse:.0f}" if 1e4 <= self.rmse < 1e9 else f"{self.rmse:.4g}"
-        return {} if isnan(self.rmse) else {"RMSE": rmse, "R²": f"{self.r2:.3f}"}
+        return {} if isnan(self.rmse) else {"RMSE": to_digits(self.rmse, 4), "R²": f"{self.r2:.3f}"}
+
+
+def to_digits(value: float, digits: int = 6) -> str:
+    """The number to so many digits; whole below a billion, rather than with an exponent."""
+    return f"{value:.0f}" if 10.0**digits <= abs(value) < 1e9 else f"{value:.{digits}g}"
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from autograd.text import counted
 from nn.checkpoint import BEST, load, load_metadata, load_preprocessing, load_training, save, save_training
 from nn.data import Dataset, Split
 from nn.diagnostics import LayerRecord
-from nn.evaluation import REGRESSION, Task, evaluate, numbers_of, outputs_of
+from nn.evaluation import REGRESSION, Task, evaluate, numbers_of, outputs_of, to_digits
 from nn.experiment import Config, Experiment, build, loss_of, network
 from nn.normalisation import calibrate
 from nn.plots import layers_picture, picture
@@ -87,14 +87,14 @@ def _introduce(experiment: Experiment) -> None:
             print(f"{told} (--ignore {name!r})" if name else "the first column has no name, and is left out")
     if experiment.schema.target.categories is None:
         mean, deviation = experiment.data.training.units
-        print(f"regression: the target is standardised, {mean:.6g} ± {deviation:.6g} in the training data; RMSE and "
-              "predictions are in its own units")  # fmt: skip
+        print(f"regression: the target is standardised, {to_digits(mean)} ± {to_digits(deviation)} in the training "
+              "data; RMSE and predictions are in its own units")  # fmt: skip
     parts = " / ".join(str(len(part.y)) for part in experiment.data)
     print(f"{_title(experiment)}: {parts} examples to train, validate and test")
     for label, name in enumerate(experiment.data.training.classes):
         counts = dict(zip(("train", "validate", "test"), (part.y.count(label) for part in experiment.data)))
         if absent := " or ".join(role for role, count in counts.items() if not count):
-            print(f"of the class {name!r} there are too few, {sum(counts.values())}: none to {absent}")
+            print(f"class {name!r} has only {counted(sum(counts.values()), 'example')}: none to {absent}")
     if experiment.preprocessing.steps:
         print(f"preprocessing: {experiment.preprocessing!r}, fitted on the training data")
     print(f"network: {experiment.network}, {len(experiment.model.parameters())} parameters, each a scalar node")
@@ -131,7 +131,7 @@ def resume(folder: Path, epochs: int | None = None, data: Path | None = None) ->
         experiment.diagnosis.forget()
         _write_config(experiment, folder)
         write_whole(folder / RECORDS, b"".join(lines))
-        print(f"{_title(experiment)}: on from epoch {done} of {experiment.config['epochs']}")
+        print(f"{_title(experiment)}: going on after epoch {done} of {experiment.config['epochs']}")
         if config["schedule"] in ("linear", "cosine") and experiment.config["epochs"] != config["epochs"]:
             over = f"{counted(experiment.config['epochs'], 'epoch')} from here on, and was over {config['epochs']}"
             print(f"schedule: {config['schedule']} is over {over}")
@@ -178,7 +178,7 @@ def predictions(folder: Path, path: Path, reading: Mapping[str, Any]) -> tuple[s
     else:
         task = Task(REGRESSION, units=(mean, deviation))
         added = {"prediction": [task.prediction(units) for units in numbers]}
-    number = "%.4f" if classes else "%.6g"
+    number = "%.4f" if classes else to_digits
     text = table.written.assign(**added).to_csv(
         sep=table.sep, decimal=table.decimal, float_format=number, index=False, lineterminator="\n"
     )
@@ -270,7 +270,7 @@ def _report(experiment: Experiment, folder: Path) -> None:
     for name in measured[0]:
         print(f"{name}: " + ", ".join(f"{role} {part[name]}" for role, part in zip(Split._fields, measured)))
     if training.task.kind == REGRESSION:
-        always, tally = f"{data.training.units[0]:.6g}, the mean", [fsum(y * y for y in data.test.y)]
+        always, tally = f"{to_digits(data.training.units[0])}, the mean", [fsum(y * y for y in data.test.y)]
     else:
         label, _ = max(Counter(data.training.y).items(), key=lambda pair: (pair[1], -pair[0]))
         always, tally = f"{data.training.classes[label]!r}, the most frequent class", [data.test.y.count(label)]
@@ -305,7 +305,7 @@ def _film(experiment: Experiment, folder: Path) -> None:
 
 
 def _title(experiment: Experiment) -> str:
-    return text_name(Path(experiment.config["data"]).stem)
+    return text_name(Path(experiment.config["data"].removesuffix(".gz")).stem)
 
 
 def _write_config(experiment: Experiment, folder: Path) -> None:

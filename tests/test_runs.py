@@ -2,11 +2,13 @@
 
 import contextlib
 import errno
+import gzip
 import io
 import itertools
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -615,9 +617,9 @@ def test_classes_too_rare_for_a_part_are_named(tmp_path, capsys):
     assert "my.csv: 1 number (x); " in out
     assert "x goes up by 1 from row to row: if it only counts them, leave it out (--ignore 'x')\n" in out
     # shares of .6, .2, .2, rounded
-    assert [line for line in out.splitlines() if line.startswith("of the class")] == [
-        "of the class 'rare' there are too few, 1: none to validate or test",
-        "of the class 'scarce' there are too few, 2: none to test",
+    assert [line for line in out.splitlines() if line.startswith("class ")] == [
+        "class 'rare' has only 1 example: none to validate or test",
+        "class 'scarce' has only 2 examples: none to test",
     ]
 
 
@@ -672,6 +674,23 @@ def test_predictions_are_written_as_the_table_is_and_can_be_read_back(tmp_path, 
     assert [line.split(";")[-2:] for line in (tmp_path / "second.csv").read_text().splitlines()] == [
         line.split(";")[-2:] for line in first.splitlines()
     ]
+
+
+def test_predictions_in_a_gz_file_are_compressed_and_can_be_read_back(tmp_path, flowers, capsys):
+    run, new = tmp_path / "run", tmp_path / "new.csv.gz"
+    main([str(flowers), "--target", "species", "--epochs", "1", "--out", str(run)])
+    capsys.readouterr()
+    main(["predict", str(run), str(flowers)])
+    main(["predict", str(run), str(flowers), "--out", str(new)])
+    assert gzip.decompress(new.read_bytes()).decode() == capsys.readouterr().out
+
+
+def test_a_run_on_a_compressed_table_is_called_after_the_table(tmp_path, flowers, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.csv.gz").write_bytes(gzip.compress(flowers.read_bytes()))
+    main(["small.csv.gz", "--target", "species", "--epochs", "1"])
+    assert "\nsmall: " in capsys.readouterr().out
+    assert (tmp_path / "runs" / "small" / "config.json").exists()
 
 
 def test_a_table_that_was_changed_is_not_gone_on_with(tmp_path, flowers, capsys):
@@ -788,6 +807,20 @@ def test_a_target_that_cannot_be_read_is_not_counted(tmp_path, houses, capsys):
 # ---- what a table may lack -------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("mark", [".", ","])
+def test_numbers_in_the_millions_are_written_without_an_exponent(tmp_path, houses, capsys, mark):
+    path, header, *rows = tmp_path / "dear.csv", *houses.read_text().splitlines()
+    dear = [",".join([*cells[:-1], f"{1e4 * float(cells[-1]):.1f}"]) for cells in (row.split(",") for row in rows)]
+    text = "\n".join([header, *dear]) + "\n"
+    path.write_text(text if mark == "." else text.replace(",", ";").replace(".", ","))
+    main([str(path), "--target", "price", "--epochs", "1", "--out", str(tmp_path / "run")])
+    main(["predict", str(tmp_path / "run"), str(path)])
+    printed = capsys.readouterr().out
+    assert "e+" not in printed
+    assert re.search(r"always \d{7}, the mean", printed)
+    assert {len(line.split(",;"[mark == ","])[-1]) for line in printed.splitlines()[-60:]} <= {6, 7}
+
+
 def test_a_category_that_was_not_seen_predicts_and_is_said(tmp_path, houses, capsys):
     run, new = tmp_path / "run", tmp_path / "new.csv"
     main([str(houses), "--target", "price", "--epochs", "1", "--out", str(run)])
@@ -846,7 +879,7 @@ def test_a_run_keeps_how_its_table_is_written_and_what_is_missing_in_it(tmp_path
     assert "row 1 of the file, column 'a' is 'a': it needs a number" in refused(capsys, "predict", run, path, *new)
     path.write_text(rows)
     main(["resume", str(run), "--epochs", "1"])
-    assert "odd: on from epoch 1 of 1" in capsys.readouterr().out
+    assert "odd: going on after epoch 1 of 1" in capsys.readouterr().out
 
 
 # ---- options ---------------------------------------------------------------------------------------------------
