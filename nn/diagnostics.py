@@ -32,6 +32,7 @@ STEEPEST = {relu: 1.0, sigmoid: 0.25, tanh: 1.0}  # the largest g′
 VANISHED, EXPLODED = 1e-3, 1e2
 MOST_DEAD, MOST_SATURATED, MOST_ALIKE, FIRST_SATURATED = 0.4, 0.5, 0.5, 0.15
 OVERFITTED = 1.5
+Layers = Sequence["LayerRecord"]
 ENOUGH = 500  # examples, to say that a relu is off for all of them
 
 
@@ -91,11 +92,11 @@ class Score(NamedTuple):
 class Facts(NamedTuple):
     """What is known of a run beside the numbers of its epochs."""
 
-    start: Sequence[LayerRecord] = ()  # the layers before the first epoch
+    start: Layers = ()  # the layers before the first epoch
     loss: float = nan  # of the sample then; infinite where it overflows
     silence: float = nan  # the loss of outputs that are all 0
-    inputs: tuple[str, float, float, float] = ("", nan, nan, nan)  # of the largest: name, range, root mean square
-    targets: tuple[str, float, float, float] = ("", nan, nan, nan)  # likewise of numbers to predict
+    inputs: tuple[str, float] = ("", nan)  # of the largest: its range in words, its root mean square
+    targets: tuple[str, float] = ("", nan)  # likewise of numbers to predict
     dropout: float = 0.0
     scores: Sequence[Score] = ()  # on training data first
     examples: int = 0  # for which a relu is off that is dead
@@ -169,8 +170,8 @@ class Diagnosis:
             parts = {"training": data, "validation": training.validation, "test": test}
             scores = [self._score(name, part) for name, part in parts.items() if part and task.kind]
         return judge(training.records, records, self._facts._replace(
-            inputs=max(map(_scale, names, zip(*data.X)), key=itemgetter(3)),
-            targets=_scale("the targets", y) if task.kind == REGRESSION else UNKNOWN.targets,
+            inputs=max(map(_scale, names, zip(*data.X)), key=itemgetter(1)),
+            targets=_scale("the target", y) if task.kind == REGRESSION else UNKNOWN.targets,
             dropout=max((m.p for m in self.model.submodules().values() if isinstance(m, Dropout)), default=0.0),
             scores=scores, examples=len(some.y),
             blew_up=len(training.records) + 1 if training.stopped.startswith("by an error") else 0,
@@ -239,21 +240,20 @@ def unchanged(model: Module) -> Iterator[None]:
             buffer[:] = old
 
 
-def judge(
-    records: Sequence[EpochRecord], layers: Sequence[Sequence[LayerRecord]], facts: Facts = UNKNOWN
-) -> list[Verdict]:
+def judge(records: Sequence[EpochRecord], layers: Sequence[Layers], facts: Facts = UNKNOWN) -> list[Verdict]:
     """The verdicts on a run, from its epochs, its layers' records and what else is known; causes come first.
 
     dropout too strong     p is at least ¾, or above ½ where little was learned
     … not scaled           inputs (root mean square above 8) that show in the first loss or units; with little learned
-                           those above 4 or below 0.1, and targets above 10 or below 0.1
+                           those above 4 or below 0.1, and targets below 0.1; targets above 10, but for R² above 0.9
     units alike            over half of a hidden layer's units had and have another's weights
     vanishing, exploding   the first δ¹/δᴸ, else its median while no layer is dead, is below 1e-3 or above 100; where
                            little was learned below 0.02, with a large first loss above 20
     learning rate too high numbers overflowed, the loss was far above the first, ended above it or rose in a third of
-                           the epochs, W went on to change by a fifth, or units are stuck after it changed by far more
-    learning rate too low  the loss fell by little while no W changed by over 1 % an epoch, or as steadily at 4 %
-    dead, saturated units  40 % of a layer's relus, 45 % where much was learned; half of its outputs, 15 % at first
+                           the epochs, or at times while W changed by a fifth, or units are stuck after far more
+    learning rate too low  the loss fell by little while no W changed by over 1 % an epoch, or as steadily at 4 %, or
+                           always but not below that of outputs which are all 0, at 2 % in the end
+    dead, saturated units  40 % of a layer's relus; half of its outputs, 15 % at first; more where much was learned
     has not learned        a guess that is always the same does about as well
     overfitting            the validation loss rose by half while the training loss fell, or the scores are far apart
 
@@ -275,27 +275,25 @@ def judge(
     return found or [Verdict("healthy", losses[-1], f"{what} {losses[-1]:.3g}{reached}")]
 
 
-def _judge_setting(facts: Facts, layers: Sequence[LayerRecord], is_poor: bool) -> Iterator[Verdict]:
+def _judge_setting(facts: Facts, layers: Layers, is_poor: bool) -> Iterator[Verdict]:
     if facts.dropout >= 0.75 or (facts.dropout > 0.5 and is_poor):
         what = "all" if facts.dropout == 1.0 else f"{facts.dropout:.0%}"
         sentence = f"{what} of the hidden units are dropped in each step, p = {facts.dropout:g}: use at most 0.5"
         yield Verdict("dropout too strong", facts.dropout, sentence)
-    name, low, high, size = facts.inputs
+    what, size = facts.inputs
     shows = facts.loss > 3.0 * facts.silence or facts.loss == inf or _is_stuck(facts.start, FIRST_SATURATED)
     if (size > (4.0 if is_poor else 8.0) and shows) or (size < 0.1 and is_poor):
-        what = f"{name} ranges from {low:.4g} to {high:.4g}"
         yield Verdict("inputs not scaled", size, f"{what}: standardise the inputs (nn.Standardize, --standardize)")
-    name, low, high, size = facts.targets
-    if is_poor and (size > 10.0 or size < 0.1):
-        what = f"{name} range from {low:.4g} to {high:.4g}"
-        yield Verdict("targets not scaled", size, f"{what}: standardise them, and give Dataset their units")
+    what, size = facts.targets
+    if (size > 10.0 and not (facts.scores and facts.scores[0].skill > 0.9)) or (size < 0.1 and is_poor):
+        yield Verdict("targets not scaled", size, f"{what}: standardise it, and give Dataset its units")
     for layer, first in zip(layers[:-1], facts.start or layers):
         if min(layer.alike, first.alike) > MOST_ALIKE:
             what = f"{layer.alike:.0%} of the units of layer {layer.layer} have the weights of another"
             yield Verdict("units alike", layer.alike, f"{what}, and compute the same: begin with random weights")
 
 
-def _judge_gradients(layers: Sequence[Sequence[LayerRecord]], facts: Facts, is_poor: bool) -> Iterator[Verdict]:
+def _judge_gradients(layers: Sequence[Layers], facts: Facts, is_poor: bool) -> Iterator[Verdict]:
     # where units are dead, they are to blame for what δ does
     epochs = [facts.start] if facts.start else [e for e in layers if e and max(l.dead for l in e) <= MOST_DEAD]
     ratio = median([e[0].delta / e[-1].delta for e in epochs if e[-1].delta] or [1.0])
@@ -309,18 +307,18 @@ def _judge_gradients(layers: Sequence[Sequence[LayerRecord]], facts: Facts, is_p
         yield Verdict("exploding gradients", ratio, f"{what}: use smaller first weights, or clip the gradient")
 
 
-def _judge_rate(losses: Sequence[float], layers: Sequence[Sequence[LayerRecord]], facts: Facts,
-                floor: float) -> Iterator[Verdict]:  # fmt: skip
+def _judge_rate(losses: list[float], layers: Sequence[Layers], facts: Facts, floor: float) -> Iterator[Verdict]:
     first, last, half, most = losses[0], losses[-1], losses[len(losses) // 2], max(losses)
     rose = sum(after > 1.1 * before for before, after in pairwise(losses)) / max(len(losses) - 1, 1)
     changes = [max((layer.change for layer in epoch), default=0.0) for epoch in layers]
     change, late = max(changes), median(changes[max(len(changes) // 2, 3) :] or [0.0])
     limit = 1.5 * max(facts.loss, facts.silence) / max(1.0 - facts.dropout, 0.25)  # dropout makes noise
     is_high = last > max(1.1 * first, 0.1 * floor) or most > limit
-    is_high = is_high or (last > 0.5 * first and (rose > 1.0 / 3.0 or late > 0.2))
+    is_high = is_high or (last > 0.5 * first and (rose > 1.0 / 3.0 or (rose > 0.0 and late > 0.2)))
     is_tiny = abs(facts.loss - facts.silence) < 0.05 * facts.silence  # first weights change by more than themselves
     is_stuck, was_stuck = _is_stuck(layers[-1], MOST_SATURATED), _is_stuck(facts.start, FIRST_SATURATED)
     is_slow = change < 0.01 or (change < 0.04 and half - last > 0.35 * (first - half) > 0.0)
+    is_slow |= changes[-1] < 0.02 and last > facts.silence and losses == sorted(losses, reverse=True)
     if facts.blew_up or ((is_high or (change > 2.5 and is_stuck and not is_tiny)) and not was_stuck):
         what = f"numbers overflowed in epoch {facts.blew_up}, " if facts.blew_up else ""
         what += f"the loss was {first if isnan(facts.loss) else facts.loss:.3g} at first, at most {most:.3g} and "
@@ -331,16 +329,17 @@ def _judge_rate(losses: Sequence[float], layers: Sequence[Sequence[LayerRecord]]
         yield Verdict("learning rate too low", change, f"{what}: raise the learning rate")
 
 
-def _judge_units(layers: Sequence[LayerRecord], facts: Facts) -> Iterator[Verdict]:
-    is_good = facts.scores and all(score.skill > 0.5 for score in facts.scores)
-    most_dead = 0.45 if facts.scores and facts.scores[0].skill > 0.5 else MOST_DEAD
+def _judge_units(layers: Layers, facts: Facts) -> Iterator[Verdict]:
+    skills = [score.skill for score in facts.scores] or [0.0]
+    most_dead = 0.5 if skills[0] > 0.5 else MOST_DEAD
     for layer, start in zip_longest(layers, facts.start):
         if layer.dead > most_dead and layer.alike <= MOST_ALIKE:
             was_dead = start is not None and start.dead > MOST_DEAD
             remedy = "begin with other weights or biases" if was_dead else "lower the learning rate"
             yield Verdict("dead units", layer.dead, f"{_off(layer, facts)}: {remedy}, or use leaky_relu")
         was_saturated = start is not None and start.saturated > FIRST_SATURATED
-        if was_saturated or (layer.saturated > MOST_SATURATED and layer is not layers[-1] and not is_good):
+        is_saturated = layer.saturated > MOST_SATURATED and layer is not layers[-1] and min(skills) <= 0.5
+        if is_saturated or (was_saturated and fmean(skills) <= 0.9):
             what = f"{layer.saturated:.0%} of the outputs of layer {layer.layer} are where g′ is all but 0"
             remedy = "standardise the inputs, use smaller first weights or batch normalisation"
             yield Verdict("saturated units", layer.saturated, f"{what}: {remedy}")
@@ -377,12 +376,12 @@ def _off(layer: LayerRecord, facts: Facts) -> str:
     return f"{what} for each of {facts.examples} training examples"
 
 
-def _is_stuck(layers: Sequence[LayerRecord], saturated: float) -> bool:
+def _is_stuck(layers: Layers, saturated: float) -> bool:
     return any(layer.dead > MOST_DEAD or layer.saturated > saturated for layer in layers)
 
 
-def _scale(name: str, numbers: Sequence[float]) -> tuple[str, float, float, float]:
-    return name, min(numbers), max(numbers), hypot(*numbers) / sqrt(len(numbers))
+def _scale(name: str, numbers: Sequence[float]) -> tuple[str, float]:
+    return f"{name} ranges from {min(numbers):.4g} to {max(numbers):.4g}", hypot(*numbers) / sqrt(len(numbers))
 
 
 def _alike(layer: Linear) -> float:

@@ -275,6 +275,58 @@ def test_targets_that_are_not_scaled_are_named(shift, size):
     assert f"from {min(data.y):.4g} to {max(data.y):.4g}" in first.sentence
 
 
+def judged(losses, changes, facts, start=(0.0, 0.0), last=(0.0, 0.0)):
+    """The names for two layers, the first with these shares of dead and saturated units."""
+
+    def layers(change, dead, saturated):
+        return [LayerRecord(1, 1.0, change, dead, saturated, 0.0, 8), LayerRecord(2, 1.0, change, 0.0, 0.0, 0.0, 1)]
+
+    records = [EpochRecord(i, x, 0.5, math.nan, math.nan, i, i, 1.0, 0.1) for i, x in enumerate(losses, 1)]
+    facts = facts._replace(start=layers(0.0, *start))
+    return [verdict.name for verdict in judge(records, [layers(change, *last) for change in changes], facts)]
+
+
+@pytest.mark.parametrize(
+    ("size", "reached", "names"),
+    [(30.0, 0.95, ["healthy"]), (30.0, 0.6, ["targets not scaled"]), (1e4, 0.4, ["targets not scaled"]),
+     (5.0, 0.6, ["healthy"]), (0.01, 0.6, ["healthy"])],
+)  # fmt: skip
+def test_large_targets_are_a_fault_until_nearly_all_of_them_is_learned(size, reached, names):
+    scores = [Score("training", reached, 0.0, 0.05, "the mean", reached)]
+    facts = Facts(loss=1.0, silence=1.0, targets=("the target ranges from 1 to 2", size), scores=scores)
+    assert judged((0.9, 0.5, 0.3), [0.1] * 3, facts) == names
+
+
+@pytest.mark.parametrize(
+    ("losses", "names"),
+    [
+        ((1.0, 0.7, 0.69, 0.7, 0.69, 0.69), ["healthy"]),
+        ((1.0, 0.7, 0.69, 0.9, 0.69, 0.69), ["learning rate too high"]),
+    ],
+)
+def test_small_weights_that_move_by_much_of_themselves_do_no_harm_while_the_loss_is_steady(losses, names):
+    assert judged(losses, [0.4] * 6, Facts(loss=1.0, silence=0.7)) == names
+
+
+@pytest.mark.parametrize(
+    ("losses", "late", "names"),
+    [
+        ((1.6, 0.9, 0.7, 0.6, 0.55, 0.52), 0.01, ["learning rate too low"]),
+        ((1.6, 0.9, 0.7, 0.6, 0.55, 0.48), 0.01, ["healthy"]),  # below that of outputs which are all 0
+        ((1.6, 0.9, 0.7, 0.6, 0.61, 0.52), 0.01, ["healthy"]),
+        ((1.6, 0.9, 0.7, 0.6, 0.55, 0.52), 0.05, ["healthy"]),
+    ],
+)
+def test_a_rate_that_does_not_even_take_the_first_outputs_back_is_too_low(losses, late, names):
+    assert judged(losses, [0.05, 0.05, 0.04, 0.03, late, late], Facts(loss=1.7, silence=0.5)) == names
+
+
+@pytest.mark.parametrize(("reached", "names"), [(0.96, ["healthy"]), (0.8, ["saturated units"])])
+def test_units_that_were_saturated_at_first_are_a_fault_until_nearly_all_is_learned(reached, names):
+    facts = Facts(loss=1.4, silence=1.1, scores=[score("training", reached), score("test", reached)])
+    assert judged((1.2, 0.4, 0.1), [0.1] * 3, facts, start=(0.0, 0.5), last=(0.0, 0.3)) == names
+
+
 def test_a_loss_of_ones_own_has_no_baseline_and_keeps_the_other_verdicts():
     def distance(a, y):
         return abs(a - y)
