@@ -331,7 +331,7 @@ def _judge_rate(losses: list[float], layers: Sequence[Layers], facts: Facts, flo
 
 def _judge_units(layers: Layers, facts: Facts) -> Iterator[Verdict]:
     skills = [score.skill for score in facts.scores] or [0.0]
-    most_dead = 0.5 if skills[0] > 0.5 else MOST_DEAD
+    most_dead = 0.45 if skills[0] > 0.5 else MOST_DEAD
     for layer, start in zip_longest(layers, facts.start):
         if layer.dead > most_dead and layer.alike <= MOST_ALIKE:
             was_dead = start is not None and start.dead > MOST_DEAD

@@ -292,7 +292,7 @@ def judged(losses, changes, facts, start=(0.0, 0.0), last=(0.0, 0.0)):
      (5.0, 0.6, ["healthy"]), (0.01, 0.6, ["healthy"])],
 )  # fmt: skip
 def test_large_targets_are_a_fault_until_nearly_all_of_them_is_learned(size, reached, names):
-    scores = [Score("training", reached, 0.0, 0.05, "the mean", reached)]
+    scores = [Score("training", reached, 0.0, 0.05, "the mean")]
     facts = Facts(loss=1.0, silence=1.0, targets=("the target ranges from 1 to 2", size), scores=scores)
     assert judged((0.9, 0.5, 0.3), [0.1] * 3, facts) == names
 
