@@ -97,6 +97,15 @@ class Dataset(_Fields):
                 columns[str(name)] = column
         return cls(list(zip(*columns.values())) or [()] * len(y), y, features=list(columns))
 
+    def agree(self, classes: Sequence[str]) -> None:
+        """ValueError for a class that has another label among these."""
+        for label, name in enumerate(self.classes):
+            if name in classes and name not in classes[label : label + 1]:
+                there = f"{classes.index(name)} of the training data"
+                raise ValueError(
+                    f"{name!r} is the label {label} here and {there}: give each Dataset the same classes"
+                )
+
     def take(self, indices: Sequence[int]) -> Dataset:
         """The examples at these places, in this order."""
         return self._replace(X=[self.X[i] for i in indices], y=[self.y[i] for i in indices])

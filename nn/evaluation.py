@@ -64,6 +64,7 @@ class Task:
     labels    the values that the target of one output unit takes, in order; () where each class has a unit
     cuts      of one output unit, the numbers between its classes: 0 for a logit, ½ for a probability
     units     (mean, deviation) of the targets before they were standardised
+    classes   the names that the training data gave
 
     >>> from nn import half_squared_error
     >>> task = Task.of(half_squared_error, Dataset([[1.0], [2.0]], [-1, 1]), units=1)
@@ -75,6 +76,7 @@ class Task:
     labels: tuple[Any, ...] = ()
     cuts: tuple[float, ...] = ()
     units: tuple[float, float] = (0.0, 1.0)
+    classes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, loss: Loss | str, data: Dataset, units: int) -> Task:
@@ -229,6 +231,7 @@ def task_of(model: Module, data: Dataset, loss: Loss | None = None) -> Task:
     """
     if not isinstance(data, Dataset):
         raise TypeError(f"data of the type {type(data).__name__}: it needs to be a nn.data.Dataset")
+    data.agree(model.task.classes if model.task else ())
     if loss is None and model.task is not None:
         known: Task = replace(model.task, units=data.units)
         return known

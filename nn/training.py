@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from math import fsum, hypot, inf, nan
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -171,7 +172,7 @@ class Training(Answering):
     @property
     def task(self) -> Task:
         """What the outputs mean to this loss on these data."""
-        return Task.of(self.loss, self.training, self._units)
+        return replace(Task.of(self.loss, self.training, self._units), classes=tuple(self.training.classes))
 
     def __iter__(self) -> Iterator[EpochRecord]:
         from nn.progress import describe, progress_bar
@@ -206,9 +207,10 @@ class Training(Answering):
             self.model.eval()
 
     def _data(self) -> Iterator[tuple[str, Dataset]]:
-        """The data that there are, as errors call them. TypeError for what has stopped being a Dataset."""
+        """The data that there are, as errors call them. Raises for no Dataset, or other classes."""
         for role, data in (("", self.training), ("validation ", self.validation)):
             if isinstance(data, Dataset):
+                data.agree(self.training.classes)
                 yield role, data
             elif data is not None or not role:
                 raise TypeError(f"{role}data of the type {type(data).__name__}: Training takes a nn.data.Dataset")

@@ -236,6 +236,30 @@ def test_predictions_take_what_a_dataset_takes():
             measure(model, POINTS.X)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_classes_that_other_data_number_otherwise_are_refused(engine):
+    pets, dogs = Dataset([0, 1, 2, 3], ["cat", "cat", "dog", "dog"]), Dataset([2.5, 3.5], ["dog", "dog"])
+    words = "'dog' is the label 0 here and 1 of the training data: give each Dataset the same classes"
+    with pytest.raises(ValueError, match=words):
+        trained_on(pets, dogs, engine)
+    training = trained_on(pets, pets, engine)
+    list(training)
+    for measure in (nn.accuracy, nn.confusion_matrix, nn.plots.confusion):
+        with pytest.raises(ValueError, match=words):
+            measure(training.model, dogs)
+    training.validation = dogs
+    training.epochs = 5
+    with pytest.raises(ValueError, match=words):
+        list(training)
+    assert nn.accuracy(training.model, Dataset([2.5, 3.5], ["dog", "dog"], ["cat", "dog"])) >= 0.0
+
+
+def trained_on(data, validation, engine):
+    model = MLP(1, [3, 1], activation="tanh", rng=Random(0))
+    return Training(model, nn.binary_cross_entropy, SGD(model.parameters(), 0.5), data, validation, epochs=2,
+                    rng=Random(1), progress=False, engine=engine)  # fmt: skip
+
+
 def test_weights_may_be_a_column():
     losses = []
     for weights in ([1.0] * 30 + [2.0] * 30, pandas.DataFrame({"w": [1.0] * 30 + [2.0] * 30})):
