@@ -314,8 +314,9 @@ def split(
         raise ValueError(f"fractions {fractions}: it needs three, at least 0 and of sum 1")
     rng = generator(rng)
     members: dict[Any, list[int]] = {}
+    are_labels = len(data.classes) > 0 or all(y in (-1, 0, 1) for y in data.y)
     for i, y in enumerate(data.y):
-        kind = None if isinstance(y, float) and not data.classes else tuple(y) if isinstance(y, list) else y
+        kind = None if isinstance(y, float) and not are_labels else tuple(y) if isinstance(y, list) else y
         members.setdefault(kind, []).append(i)
     classes = [found for _, found in sorted(members.items())]
     parts: tuple[list[int], list[int], list[int]] = ([], [], [])

@@ -51,8 +51,8 @@ def outputs_are(kind: str) -> Callable[[L], L]:
 
 
 def without_options(loss: Loss) -> Any:
-    """The function itself, where partial binds arguments of it."""
-    while isinstance(loss, partial):
+    """The function itself, where partial binds arguments of it and says nothing of its outputs."""
+    while isinstance(loss, partial) and "outputs" not in vars(loss):
         loss = loss.func
     return loss
 

@@ -60,6 +60,8 @@ class Optimizer(Constructed, ABC):
             raise ValueError("an optimiser without parameters has nothing to do: pass model.parameters()")
         if any(not isinstance(p, Value) for p in given):
             raise TypeError(f"an optimiser moves Values, not {given[0]!r}: pass model.parameters()")
+        if computed := [p for p in given if p.parents]:
+            raise ValueError(f"an optimiser moves leaves, and {computed[0]!r} is computed: pass model.parameters()")
         if len(set(given)) < len(given):
             raise ValueError("a parameter is given twice, and would be moved twice: pass each once")
         self.parameters: list[Value] = given

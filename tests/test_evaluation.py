@@ -33,6 +33,10 @@ def logistic(z, y):
     return nn.binary_cross_entropy(z, 0.5 + 0.5 * y)
 
 
+def undeclared(factor, z, y):
+    return factor * nn.binary_cross_entropy(z, y)
+
+
 @outputs_are("scores")
 def squared_hinge(z, y):
     return relu(1.0 - (2.0 * y - 1.0) * z) ** 2
@@ -65,6 +69,8 @@ CLASSIFICATIONS = {
     "logits for −1 and +1": ({"n_units": [4, 1]}, logistic, with_targets(lambda y: 2 * y - 1),
                              [2 * y - 1 for y in POINTS.y], lambda z: 1 if z > 0.0 else -1),
     "scores for 0 and 1": ({"n_units": [4, 1]}, squared_hinge, POINTS, POINTS.y, lambda z: int(z > 0.0)),
+    "a partial that says it": ({"n_units": [4, 1]}, outputs_are("logits")(functools.partial(undeclared, 2.0)), POINTS,
+                               POINTS.y, lambda z: int(z > 0.0)),
     "a partial of ours": ({"n_units": [4, 1]}, functools.partial(nn.half_squared_error), POINTS, POINTS.y,
                           lambda a: int(a > 0.5)),
 }  # fmt: skip

@@ -557,6 +557,7 @@ def test_split_is_stratified_disjoint_complete_and_repeated_by_a_seed():
         ([i % 10 for i in range(70)], (0.6, 0.2, 0.2), [42, 14, 14]),  # 4.2, 1.4, 1.4 of each class
         ([i % 30 for i in range(90)], (0.5, 0.25, 0.25), [45, 23, 22]),
         ([i % 2 for i in range(10)], (0.7, 0.3, 0.0), [7, 3, 0]),
+        ([float(i % 2) for i in range(40)], (0.6, 0.2, 0.2), [24, 8, 8]),
         ([float(i) for i in range(13)], (0.6, 0.2, 0.2), [8, 3, 2]),
         ([[1.0, 0.0], [0.0, 1.0]] * 35, (0.1, 0.2, 0.7), [7, 14, 49]),
         ([[float(i), 0.5] for i in range(20)], (0.6, 0.2, 0.2), [12, 4, 4]),
@@ -619,6 +620,7 @@ W = Value(1.0, "w")
     [
         (lambda: SGD([], 0.1), "model.parameters"),
         (lambda: SGD([W, Value(2.0), W], 0.1), "given twice"),
+        (lambda: SGD([W, 2.0 * W], 0.1), "moves leaves, and .* is computed"),
         (lambda: SGD([W], 0.0), "learning_rate = 0.0"),
         (lambda: SGD([W], -0.1), "learning_rate = -0.1"),
         (lambda: Adam([W], math.nan), "learning_rate = nan"),
