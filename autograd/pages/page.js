@@ -3,16 +3,25 @@
 const named = (id) => document.getElementById(ID + id);
 const isPlain = ({ ctrlKey, altKey, metaKey }) => !(ctrlKey || altKey || metaKey); // else the key is the browser's
 
-/** Calls `how` with whether the button is pressed now. */
-function toggle(id, how) {
-  named(id).addEventListener("click", () => {
-    const on = named(id).getAttribute("aria-pressed") !== "true";
-    named(id).setAttribute("aria-pressed", on);
-    how(on);
-  });
+/** A new button, the last in its place. */
+function button(place, id, words, pressed) {
+  const made = document.createElement("button");
+  Object.assign(made, { type: "button", id: ID + id, textContent: words, onclick: pressed });
+  named(place).append(made);
+  return made;
 }
 
-toggle("large", (on) => document.querySelector("main").classList.toggle("large", on));
+/** A button in the header that stays pressed; calls `how` with whether it is pressed now. */
+function toggle(id, words, how) {
+  const made = button("modes", id, words, () => {
+    const on = made.getAttribute("aria-pressed") !== "true";
+    made.setAttribute("aria-pressed", on);
+    how(on);
+  });
+  made.setAttribute("aria-pressed", false);
+}
+
+toggle("large", "Large type", (on) => document.querySelector("main").classList.toggle("large", on));
 
 /**
  * Lets scrubber, buttons and keys move a page from `at()`, a place from 0 to `last`, and Play do so every `pace`
@@ -51,10 +60,10 @@ function controls({ at, last, go, next = () => go(at() + 1), pace, played = () =
   });
   named("scrubber").max = last;
   named("scrubber").addEventListener("input", (event) => stop(() => go(Number(event.target.value))));
-  named("back").addEventListener("click", () => stop(keys.ArrowLeft));
-  named("next").addEventListener("click", () => stop(next));
-  named("play").addEventListener("click", ({ currentTarget }) => {
-    if (currentTarget.getAttribute("aria-disabled") !== "true") play(playing === null);
+  button("buttons", "back", "◀ Back", () => stop(keys.ArrowLeft));
+  button("buttons", "play", "Play", () => {
+    if (named("play").getAttribute("aria-disabled") !== "true") play(playing === null);
   });
+  button("buttons", "next", "Next ▶", () => stop(next));
   return { stop, mark };
 }

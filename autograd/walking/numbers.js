@@ -6,11 +6,9 @@ const MINUS = "−";
 function numberText(x) {
   if (!Number.isFinite(x)) return Number.isNaN(x) ? "NaN" : (x < 0 ? MINUS : "") + "∞";
   if (Number.isInteger(x) && Math.abs(x) < 1e15) return String(x === 0 ? 0 : x).replace("-", MINUS);
-  const [mantissa, exponent] = x.toExponential(5).split("e");
-  const trimmed = (digits) => (digits.includes(".") ? digits.replace(/\.?0+$/, "") : digits);
-  const plain = exponent >= -4 && exponent < 6;
-  const written = plain ? trimmed(x.toFixed(5 - exponent)) : `${trimmed(mantissa)}e${Number(exponent)}`;
-  return written.replaceAll("-", MINUS);
+  const [mantissa, exponent] = x.toExponential(5).split("e").map(Number);
+  const written = exponent >= -4 && exponent < 6 ? Number(x.toPrecision(6)) : `${mantissa}e${exponent}`;
+  return String(written).replaceAll("-", MINUS);
 }
 
 function numberMath(x) {

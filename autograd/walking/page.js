@@ -328,6 +328,6 @@ named("reset").addEventListener("click", () => {
   move(() => walk.reset());
   showInputs();
 });
-toggle("predict", (on) => stop(() => move(() => walk.predict(on))));
+toggle("predict", "Predict", (on) => stop(() => move(() => walk.predict(on))));
 if (PREDICTING) named("predict").click();
 show();
