@@ -26,7 +26,7 @@ from autograd.number_systems import floats, javascript
 from autograd.pages import script
 from autograd.primitives import CONSTANT, REAL, TABLE, Domain
 from autograd.walking import MOST_BYTES, mathml, program, walk
-from autograd.walking.picture import positions
+from autograd.walking.picture import HEIGHT, WIDTH, Picture
 from autograd.walking.telling import Told
 from nn import MLP
 
@@ -710,20 +710,35 @@ def test_infinite_and_nan_inputs_are_shown():
 # ---- where the nodes stand --------------------------------------------------------------------------------------
 
 
+def drawn(root, down):
+    """The middles of the boxes and, for each edge (node, operand), its joints: where its pieces meet."""
+    picture = Picture(Told(root), down).svg()
+    numbers = [[float(x) for x in re.findall(r"-?[\d.]+", at)] for at in re.findall(r"translate\(([^)]+)\)", picture)]
+    edges = {}
+    for node, operand, path in re.findall(r'data-edge="(\d+):(\d+)"><path class="wire" d="([^"]+)"', picture):
+        points = [float(x) for x in re.findall(r"-?[\d.]+", path)]
+        curve, tip = list(zip(points[:-2:2], points[1:-2:2])), tuple(points[-2:])
+        edges[int(node), int(operand)] = [*curve[:-1:3], tip]
+    return numbers, edges
+
+
+@pytest.mark.parametrize("down", [False, True])
 @pytest.mark.parametrize("build", [xyz, neuron, mixture, net_232, large_net])
-def test_no_two_nodes_share_a_place_and_edges_lead_onward(build):
+def test_no_two_boxes_overlap_and_edges_lead_onward(build, down):
     root = build()
-    places = positions(root)
     order = topological_order(root)
-    by_column = {}
-    for column, row in places.nodes:
-        by_column.setdefault(column, []).append(row)
-    for rows in by_column.values():
-        assert all(b - a >= 0.999 for a, b in itertools.pairwise(sorted(rows)))
-    for node, routes in zip(range(len(order)), places.routes):
-        for parent, route in zip(order[node].parents, routes, strict=True):
-            assert route[0] == places.nodes[order.index(parent)] and route[-1] == places.nodes[node]
-            assert [c for c, _ in route] == list(range(route[0][0], route[-1][0] + 1))
+    middles, edges = drawn(root, down)
+    assert len(middles) == len(order)
+    for (x, y), (u, v) in itertools.combinations(middles, 2):
+        assert abs(x - u) >= WIDTH + 10 or abs(y - v) >= HEIGHT + 10
+    assert [*edges] == [(i, k) for i, x in enumerate(order) for k in range(len(x.parents))]
+    half = (HEIGHT if down else WIDTH) / 2
+    for (node, operand), joints in edges.items():
+        along = [joint[down] for joint in joints]
+        assert along == sorted(along)
+        parent = order.index(order[node].parents[operand])
+        assert along[0] == pytest.approx(middles[parent][down] + half, abs=0.2)
+        assert along[-1] == pytest.approx(middles[node][down] - half, abs=0.2)
 
 
 def test_both_edges_of_x_plus_x_have_a_way_of_their_own():
@@ -732,12 +747,13 @@ def test_both_edges_of_x_plus_x_have_a_way_of_their_own():
     assert len(paths) == 4 and len(set(paths)) == 4  # two in each of the two pictures
 
 
-def test_slide_example_crosses_no_edges():
-    places = positions(xyz())
-    rows = {c: [] for c in range(4)}
-    for node in places.routes:
-        for route in node:
-            for (c, a), (_, b) in itertools.pairwise(route):
-                rows[c].append((a, b))
-    for edges in rows.values():
-        assert not any((a - c) * (b - d) < 0 for (a, b), (c, d) in itertools.combinations(edges, 2))
+@pytest.mark.parametrize("down", [False, True])
+def test_slide_example_crosses_no_edges(down):
+    def turn(p, q, r):
+        return (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0])
+
+    _, edges = drawn(xyz(), down)
+    for one, other in itertools.combinations(edges.values(), 2):
+        for p, q in itertools.pairwise(one):
+            for r, s in itertools.pairwise(other):
+                assert turn(p, q, r) * turn(p, q, s) >= 0 or turn(r, s, p) * turn(r, s, q) >= 0

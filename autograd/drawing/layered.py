@@ -7,25 +7,26 @@ one odd layer after its tail, so that wires never cross a box, parallel wires pa
 from __future__ import annotations
 
 from autograd.drawing.figure import ARROW, LABEL_HEIGHT, Figure, Placement, Point, Route, Wire, text_width
-from autograd.sugiyama import Slot, arranged, fanned, joined, layers_of
+from autograd.drawing.sugiyama import Slot, arranged, joined, layers_of
 
 GAP_ALONG, GAP_ACROSS = 15.0, 14.0
-THIN = 4.0  # what a wire takes across where it passes a layer
+MOST_APART = 14.0  # pixels between the ends of two wires at one box
 
 
-def layered(figure: Figure) -> Placement:
-    """Place every box and wire; the same figure always gets the same places."""
+def layered(figure: Figure, along: float = GAP_ALONG, across: float = GAP_ACROSS) -> Placement:
+    """Place every box and wire, so far apart; the same figure always gets the same places."""
     up = figure.direction == "up"
     index = {box: i for i, box in enumerate(figure.boxes)}
     ends = [(index[wire.tail], index[wire.head]) for wire in figure.wires]
     forward = _acyclic(len(index), ends)
     layer_of = layers_of(len(index), forward)
     boxes = [Slot(2 * layer, *_turned(box.width, box.height, up)) for box, layer in zip(figure.boxes, layer_of)]
-    chains = [joined(boxes[tail], boxes[head], THIN) for tail, head in forward]
+    chains = [joined(boxes[tail], boxes[head]) for tail, head in forward]
     for wire, chain in zip(figure.wires, chains):
         if wire.label:
             _make_room(chain, wire, up)
-    return _placed(boxes, chains, [before != after for before, after in zip(ends, forward)], up)
+    turned = [before != after for before, after in zip(ends, forward)]
+    return _placed(boxes, chains, turned, up, along, across)
 
 
 def _turned(width: float, height: float, up: bool) -> tuple[float, float]:
@@ -59,16 +60,18 @@ def _make_room(chain: list[Slot], wire: Wire, up: bool) -> None:
     slot.line, slot.label = (-breadth / 2, wire.width / 2) if up else (breadth / 2, -wire.width / 2)
 
 
-def _placed(boxes: list[Slot], chains: list[list[Slot]], turned: list[bool], up: bool) -> Placement:
+def _placed(
+    boxes: list[Slot], chains: list[list[Slot]], turned: list[bool], up: bool, gap: float, across: float
+) -> Placement:
     """Layers become columns, chains become curves that run straight through columns and bend between them."""
     passing = [slot for chain in chains for slot in chain[1:-1]]
-    layers, lowest, highest = arranged([*boxes, *passing], GAP_ACROSS)
+    layers, lowest, highest = arranged([*boxes, *passing], across)
     columns: list[tuple[float, float]] = []
     along = 0.0
     for layer in layers:
         length = max(slot.length for slot in layer)
         columns.append((along, along + length))
-        along += length + GAP_ALONG + min(25.0, 0.03 * (highest - lowest))
+        along += length + gap + min(25.0, 0.03 * (highest - lowest))
     length = columns[-1][1]
 
     def middle(slot: Slot) -> float:
@@ -95,9 +98,16 @@ def _placed(boxes: list[Slot], chains: list[list[Slot]], turned: list[bool], up:
 
 
 def _ports(ends: list[tuple[Slot, Slot]]) -> list[float]:
-    """Where each chain meets the box at its end: across, in the order of the slots that come next."""
-    offsets = fanned([(box, beside.across + beside.line) for box, beside in ends], lambda box: 0.8 * box.breadth)
-    return [box.across + offset for (box, _), offset in zip(ends, offsets)]
+    """Where each chain meets the box at its end: side by side across it, in the order of the slots that come next."""
+    beside: dict[Slot, list[tuple[float, int]]] = {}
+    for i, (box, following) in enumerate(ends):
+        beside.setdefault(box, []).append((following.across + following.line, i))
+    ports = [0.0] * len(ends)
+    for box, chains in beside.items():
+        step = min(MOST_APART, 0.8 * box.breadth / len(chains))
+        for place, (_, i) in enumerate(sorted(chains)):
+            ports[i] = box.across + step * (place - (len(chains) - 1) / 2)
+    return ports
 
 
 def _curve(stations: list[tuple[float, float, float]], backward: bool) -> list[Point]:

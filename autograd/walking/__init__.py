@@ -17,7 +17,7 @@ from autograd.number_systems import javascript
 from autograd.pages import Page, own_file, script, written
 from autograd.text import counted
 from autograd.value import Value
-from autograd.walking.picture import Picture, positions
+from autograd.walking.picture import Picture
 from autograd.walking.telling import Told
 
 MOST_NODES, MOST_BYTES = 500, 2_000_000
@@ -46,11 +46,11 @@ def walk(f: Value, *, predict: bool = False) -> Page:
             f"walk: {count:,} nodes; a page that can be walked has at most {MOST_NODES}: "
             "walk(node) for a part of it, a smaller network, or draw(f), which collapses what is large"
         )
-    told, places = Told(f), positions(f)
+    told = Told(f)
     name = clipped(told.names[f])
     title = f"Both passes of {name}"
     label = 'role="group" aria-label="Nodes; arrows up and down move between them"'
-    pictures = [Picture(told, places, down) for down in (False, True)]
+    pictures = [Picture(told, down) for down in (False, True)]
     # as wide as there is room; the style sheet says between which parts of its own width
     wide, tall = (picture.svg(f'style="--width:{picture.width}px" {label}') for picture in pictures)
     page = written(

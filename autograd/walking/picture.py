@@ -1,101 +1,59 @@
 """The graph's picture: boxes and edges as SVG, in which the page lights what each step is about.
 
 Each box shows a name and an operation, its number, its gradient. What a colour says, a shape or a dash says too.
-Places are columns and rows, so that one layout runs from left to right and from top to bottom.
+Places are those of the drawings' built-in layout.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from itertools import pairwise
-from typing import NamedTuple
 
+from autograd.drawing.figure import Box, Figure, Point, Route, Wire
+from autograd.drawing.layered import layered
 from autograd.errors import clipped
-from autograd.graph import topological_order
 from autograd.notation import INDEXED, number_text
-from autograd.sugiyama import Slot, arranged, fanned, joined, layers_of
-from autograd.value import Value
 from autograd.walking.telling import Told
 
 WIDTH, HEIGHT, MARGIN = 122, 66, 10  # of a box; around all
-ALONG, ACROSS = 78, 16  # between boxes: in the direction of the computation, and beside each other
+ALONG, ACROSS, APART = 30.0, 4.0, 12  # from layer to layer; between what lies side by side, and more around a box
 ROOM = 13  # characters of name and operation in a box
-THIN = 0.5  # rows that an edge takes where it passes a column
-
-
-class Places(NamedTuple):
-    """Columns and rows, from 0 on."""
-
-    nodes: list[tuple[int, float]]  # in topological order
-    routes: list[list[list[tuple[int, float]]]]  # for each operand of each node, what the edge passes, operand first
-    size: tuple[int, float]  # how many columns and rows
-
-
-def positions(root: Value) -> Places:
-    """Sugiyama's way: columns by distance, an edge's own slot in each column that it passes, barycentres.
-
-    >>> r, s = Value(2.0), Value(3.0)
-    >>> positions(r * s).nodes
-    [(0, 0.0), (0, 1.0), (1, 0.5)]
-    """
-    order = topological_order(root)
-    index = {node: i for i, node in enumerate(order)}
-    parents = [[index[parent] for parent in node.parents] for node in order]
-    layers = layers_of(len(order), [(parent, i) for i, operands in enumerate(parents) for parent in operands])
-    boxes = [Slot(layer, breadth=1.0) for layer in layers]
-    chains = [[joined(boxes[parent], box, THIN) for parent in operands] for box, operands in zip(boxes, parents)]
-    passing = [[slot for chain in into for slot in chain[1:-1]] for into in chains]
-    columns, top, bottom = arranged([slot for box, thin in zip(boxes, passing) for slot in (box, *thin)])
-
-    def place(slot: Slot) -> tuple[int, float]:
-        return slot.layer, round(slot.across - top - 0.5, 3)
-
-    routes = [[[place(slot) for slot in chain] for chain in into] for into in chains]
-    return Places([place(box) for box in boxes], routes, (len(columns), round(bottom - top, 3)))
-
-
-class Point(NamedTuple):
-    """Pixels along the computation and across it."""
-
-    along: float
-    across: float
 
 
 class Picture:
     """One way to lay the graph out: ``down`` from top to bottom, else from left to right."""
 
-    def __init__(self, told: Told, places: Places, down: bool) -> None:
+    def __init__(self, told: Told, down: bool) -> None:
         self.nodes, self.rules = told.graph["nodes"], told.graph["rules"]
         self.labels = [told.names[x] for x in told.order]
-        self.places, self.down = places, down
-        self.length, self.breadth = (HEIGHT, WIDTH) if down else (WIDTH, HEIGHT)  # of a box, along and across
-        self.gap = ALONG * 0.7 if down else ALONG
-        columns, rows = places.size
-        along = 2 * MARGIN + columns * (self.length + self.gap) - self.gap
-        across = 2 * MARGIN + rows * (self.breadth + ACROSS) - ACROSS
-        self.width, self.height = map(round, self._turned(along, across))
+        self.down = down
+        width, height = (WIDTH + APART, HEIGHT) if down else (WIDTH, HEIGHT + APART)
+        boxes = [Box("", "operation", width=width, height=height) for _ in self.nodes]
+        operands = [(i, k, parent) for i, x in enumerate(self.nodes) for k, parent in enumerate(x.get("parents", ()))]
+        wires = [Wire(boxes[parent], boxes[i]) for i, _, parent in operands]
+        figure = Figure(boxes, wires, "", [], direction="up" if down else "right")
+        self.placement = layered(figure, ALONG * (0.7 if down else 1.0), ACROSS)
+        self.edges = [f"{i}:{k}" for i, k, _ in operands]
+        self.width = round(self.placement.width + 2 * MARGIN)
+        self.height = round(self.placement.height + 2 * MARGIN)
 
-    def _turned(self, along: float, across: float) -> tuple[float, float]:
-        """x and y."""
-        return (across, along) if self.down else (along, across)
-
-    def _point(self, place: tuple[float, float]) -> Point:
-        column, row = place
-        along = MARGIN + self.length / 2 + column * (self.length + self.gap)
-        return Point(along, MARGIN + self.breadth / 2 + row * (self.breadth + ACROSS))
+    def _place(self, point: Point) -> Point:
+        """Pixels from the left and from the top."""
+        x, y = point
+        return MARGIN + x, MARGIN + (self.placement.height - y if self.down else y)
 
     def svg(self, attributes: str = "", grads: Sequence[float | None] = ()) -> str:
         """The whole picture; ``grads`` as far as it is to show them."""
         boxes = [self._box(i, grads[i] if grads else None) for i in range(len(self.nodes))]
+        edges = map(self._edge, self.edges, self.placement.routes)
         return (
             f'<svg class="picture" viewBox="0 0 {self.width} {self.height}" {attributes}>'
-            f"<g>{''.join(self._edges())}</g><g>{''.join(boxes)}</g></svg>"
+            f"<g>{''.join(edges)}</g><g>{''.join(boxes)}</g></svg>"
         )
 
     def _box(self, i: int, grad: float | None) -> str:
         node = self.nodes[i]
-        x, y = self._turned(*self._point(self.places.nodes[i]))
+        x, y = self._place(self.placement.centres[i])
         symbol = clipped(self.rules[node["rule"]]["symbol"], ROOM - 3) if "rule" in node else ""
         kind = "output" if i == len(self.nodes) - 1 else node["kind"]
         name = "" if kind == "constant" else _name(clipped(self.labels[i], ROOM - len(symbol)))
@@ -113,45 +71,28 @@ class Picture:
             f'<text class="grad" y="24">{"" if grad is None else "∂ " + number_text(grad)}</text></g>'
         )
 
-    def _edges(self) -> list[str]:
-        """A curve for each operand of each node, with an arrow at either end, of which the page shows one."""
-        ends = [(node, k, route) for node, routes in enumerate(self.places.routes) for k, route in enumerate(routes)]
-        room = 0.7 * self.breadth
-        out = fanned([(self.nodes[node]["parents"][k], route[1][1]) for node, k, route in ends], lambda _: room)
-        into = fanned([(node, route[-2][1]) for node, _, route in ends], lambda _: room)
-        return [
-            self._edge(f"{node}:{k}", [self._point(place) for place in route], out[i], into[i])
-            for i, (node, k, route) in enumerate(ends)
-        ]
-
-    def _edge(self, name: str, points: list[Point], out: float, into: float) -> str:
-        half = self.length / 2
-        points[0] = Point(points[0].along, points[0].across + out)
-        points[-1] = Point(points[-1].along, points[-1].across + into)
-        path, middle = "", ""
-        for i, (p, q) in enumerate(pairwise(points)):
-            start, end = p.along + half, q.along - half
-            bend = (start + end) / 2
-            path += f"{'L' if path else 'M'}{self._xy(start, p.across)}C{self._xy(bend, p.across)} "
-            path += f"{self._xy(bend, q.across)} {self._xy(end, q.across)}"
-            if i <= (len(points) - 2) / 2:
-                middle = self._xy(bend, (p.across + q.across) / 2)
-        x, y = middle.split()
-        ahead = self._tip(points[-1].along - half, points[-1].across, -8)
-        back = self._tip(points[0].along + half, points[0].across, 8)
+    def _edge(self, name: str, route: Route) -> str:
+        """A curve with an arrow at either end, of which the page shows one."""
+        joints = route.points[::3]
+        x, y = self._place(joints[len(joints) // 6 * 3 + 1])  # between two columns, in the middle of the way
+        path = f"M{self._xy(route.points[0])}C{' '.join(map(self._xy, route.points[1:]))}L{self._xy(route.tip)}"
         return (
             f'<g class="edge" data-edge="{name}"><path class="wire" d="{path}"/>'
-            f'<path class="tip ahead" d="{ahead}"/><path class="tip back" d="{back}"/>'
-            f'<text class="local" x="{x}" y="{y}" dy="-5"/></g>'
+            f'<path class="tip ahead" d="{self._tip(route.tip, -8)}"/>'
+            f'<path class="tip back" d="{self._tip(route.points[0], 8)}"/>'
+            f'<text class="local" x="{x:.1f}" y="{y:.1f}" dy="-5"/></g>'
         )
 
-    def _xy(self, along: float, across: float) -> str:
-        return "{:.1f} {:.1f}".format(*self._turned(along, across))
+    def _xy(self, point: Point) -> str:
+        return "{:.1f} {:.1f}".format(*self._place(point))
 
-    def _tip(self, along: float, across: float, length: float) -> str:
+    def _tip(self, point: Point, length: float) -> str:
         """A triangle that points to this place from ``length`` beyond."""
-        beyond = along + length
-        return f"M{self._xy(along, across)}L{self._xy(beyond, across - 4)}L{self._xy(beyond, across + 4)}Z"
+        x, y = self._place(point)
+        corners = (
+            [(x - 4, y + length), (x + 4, y + length)] if self.down else [(x + length, y - 4), (x + length, y + 4)]
+        )
+        return f"M{x:.1f} {y:.1f}" + "".join(f"L{a:.1f} {b:.1f}" for a, b in corners) + "Z"
 
 
 def _sides(inset: float) -> str:
@@ -163,9 +104,7 @@ def _sides(inset: float) -> str:
 def _name(label: str) -> str:
     """The name with its index lowered."""
     match = INDEXED.fullmatch(label)
-    below = (match and match[3]) or ""
-    if not match or not below:
+    if not match or not match[3]:
         return escape(label)
-    head, tail = label[: match.start(3)], label[match.end(3) :]
-    lowered = f'<tspan class="below" dy="3">{escape(below.lstrip("_"))}</tspan>'
-    return escape(head) + lowered + (f'<tspan dy="-3">{escape(tail)}</tspan>' if tail else "")
+    letter, above, below, primes = match.groups()
+    return f'{letter}{above}<tspan class="below" dy="3">{below.lstrip("_")}</tspan><tspan dy="-3">{primes}</tspan>'

@@ -100,9 +100,10 @@ class Told:
 def _spoken(label: str) -> str:
     """The label for sentences, z¹₃, with its index lowered as far as Unicode has it."""
     match = INDEXED.fullmatch(label)
-    if not match or not match[3] or not match[3].lstrip("_").isdigit():
+    below = ((match and match[3]) or "").lstrip("_")
+    if not match or not below.isdigit():
         return clipped(label)
-    return label[: match.start(3)] + match[3].lstrip("_").translate(LOWERED) + label[match.end(3) :]
+    return label[: match.start(3)] + below.translate(LOWERED) + label[match.end(3) :]
 
 
 def _test(contains: Callable[..., bool], letters: Sequence[javascript.Expression]) -> str:

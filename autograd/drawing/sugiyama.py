@@ -1,21 +1,19 @@
 """How pictures of a graph stay readable: in each layer an order in which few edges cross, then places in that order.
 
-The graph is what ``graph.topological_order`` walks; drawing and walking both put its nodes into layers, and an edge
-into a slot of its own in each layer that it passes (Sugiyama, Tagawa & Toda 1981).
+Nodes stand in layers, and an edge has a slot of its own in each layer that it passes (Sugiyama, Tagawa & Toda 1981).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from itertools import accumulate, pairwise
-from typing import Any
 
 SWEEPS, ALIGNMENTS = 24, 16
 MOST_MOVES = 200_000  # of slots in all sweeps
-MOST_APART = 14.0  # pixels between the ends of two edges at one box
+THIN = 4.0  # what an edge takes across where it passes a layer
 
 
 @dataclass(eq=False, slots=True)
@@ -50,16 +48,16 @@ def layers_of(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
     return [layer[i] if tails[i] or i not in nearest else nearest[i] - 1 for i in range(count)]
 
 
-def joined(tail: Slot, head: Slot, breadth: float) -> list[Slot]:
-    """From tail to head, one slot of this breadth in each layer between."""
-    slots = [tail, *(Slot(layer, breadth=breadth) for layer in range(tail.layer + 1, head.layer)), head]
+def joined(tail: Slot, head: Slot) -> list[Slot]:
+    """From tail to head, one thin slot in each layer between."""
+    slots = [tail, *(Slot(layer, breadth=THIN) for layer in range(tail.layer + 1, head.layer)), head]
     for before, after in pairwise(slots):
         before.after.append(after)
         after.before.append(before)
     return slots
 
 
-def arranged(slots: Sequence[Slot], gap: float = 0.0) -> tuple[list[list[Slot]], float, float]:
+def arranged(slots: Sequence[Slot], gap: float) -> tuple[list[list[Slot]], float, float]:
     """The layers, each slot ``across`` at its place; and between which places all of them stand."""
     layers: list[list[Slot]] = [[] for _ in range(1 + max(slot.layer for slot in slots))]
     for slot in slots:
@@ -134,20 +132,3 @@ def _spread(layer: list[Slot], wanted: list[float], gap: float) -> None:
     starts = [sum_ / size for sum_, size in blocks for _ in range(size)]
     for slot, start, distance in zip(layer, starts, offsets):
         slot.across = start + distance
-
-
-def fanned(ends: Sequence[tuple[Any, float]], room: Callable[[Any], float]) -> list[float]:
-    """How far from the middle of its box each end of an edge lies: side by side, in the order of where they lead.
-
-    ends   for each edge its box, and the place across that it leads to
-    room   what the ends may take of a box
-    """
-    beside: dict[Any, list[tuple[float, int]]] = {}
-    for i, (box, across) in enumerate(ends):
-        beside.setdefault(box, []).append((across, i))
-    offsets = [0.0] * len(ends)
-    for box, edges in beside.items():
-        step = min(MOST_APART, room(box) / len(edges))
-        for place, (_, i) in enumerate(sorted(edges)):
-            offsets[i] = step * (place - (len(edges) - 1) / 2)
-    return offsets
