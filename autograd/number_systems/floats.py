@@ -58,50 +58,27 @@ def number(thing: Any) -> float:
     )
 
 
-def _or_infinite(function: Callable[[float], float]) -> Callable[[float], float]:
+def _ieee(function: Callable[[float], float], pole: float = nan) -> Callable[[float], float]:
+    """−∞ at the pole, NaN where Python raises any other ValueError, and ∞ where it raises an OverflowError."""
+
     def run(x: float) -> float:
         try:
             return function(x)
+        except ValueError:
+            return -inf if x == pole else nan
         except OverflowError:
             return inf
 
     return run
 
 
-def _of_finite(function: Callable[[float], float]) -> Callable[[float], float]:
-    return lambda x: function(x) if x - x == 0.0 else nan
-
-
-exp, expm1, cosh = map(_or_infinite, (math.exp, math.expm1, math.cosh))
-sin, cos, tan = map(_of_finite, (math.sin, math.cos, math.tan))
-
-
-def log(x: float) -> float:
-    if x > 0.0:
-        return math.log(x)
-    return -inf if x == 0.0 else nan
-
-
-def log2(x: float) -> float:
-    return math.log2(x) if x > 0.0 else log(x)
-
-
-def log1p(x: float) -> float:
-    if x > -1.0:
-        return math.log1p(x)
-    return -inf if x == -1.0 else nan
+exp, expm1, cosh, sin, cos, tan = map(_ieee, (math.exp, math.expm1, math.cosh, math.sin, math.cos, math.tan))
+asin, acos = map(_ieee, (math.asin, math.acos))
+log, log2, log1p = _ieee(math.log, pole=0.0), _ieee(math.log2, pole=0.0), _ieee(math.log1p, pole=-1.0)
 
 
 def sqrt(x: float) -> float:
     return math.sqrt(x) + 0.0 if x >= 0.0 else nan  # √−0 = 0, without the sign: the slope 1/(2√x) is +∞ there
-
-
-def asin(x: float) -> float:
-    return math.asin(x) if -1.0 <= x <= 1.0 else nan
-
-
-def acos(x: float) -> float:
-    return math.acos(x) if -1.0 <= x <= 1.0 else nan
 
 
 def floor(x: float) -> float:
