@@ -15,11 +15,12 @@ more by that, it says so; ``tests/test_special_values.py`` holds each to its wor
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from functools import reduce
 from itertools import accumulate
 from math import isfinite
 from operator import mul as times
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from autograd.text import printable
 
@@ -59,6 +60,7 @@ CONDITION = Domain("{x} true (not 0) or false (0)", lambda x: True)
 TABLE: dict[str, Primitive] = {}
 
 
+@dataclass(eq=False, repr=False)
 class Primitive:
     """One entry of the table. Called on Values or numbers, it records a node.
 
@@ -68,38 +70,30 @@ class Primitive:
     """
 
     # how a call records a node, and reads an operand's number: `autograd.value` puts its functions here
-    record: Callable[..., Any]
-    number_of: Callable[..., float]
+    record: ClassVar[Callable[..., Any]]
+    number_of: ClassVar[Callable[..., float]]
 
-    def __init__(
-        self,
-        rule: Rule,
-        symbol: str,
-        domains: tuple[Domain, ...],
-        derivative: tuple[Domain, ...] = (),
-        joint: JointDomain | None = None,
-        remedy: str = "",
-        gate: bool = False,
-        least: int = 1,
-        step: int = 1,
-    ) -> None:
-        code = rule.__code__
-        self.rule = self.__wrapped__ = rule
-        self.name = self.__name__ = rule.__name__
+    rule: Rule
+    symbol: str
+    domains: tuple[Domain, ...]
+    derivative: tuple[Domain, ...] = ()
+    joint: JointDomain | None = None
+    remedy: str = ""
+    gate: bool = False
+    least: int = 1
+    step: int = 1
+
+    def __post_init__(self) -> None:
+        rule, code = self.rule, self.rule.__code__
+        self.__wrapped__, self.name, self.__name__ = rule, rule.__name__, rule.__name__
         self.__doc__, self.__module__, self.__qualname__ = rule.__doc__, rule.__module__, rule.__qualname__
-        self.symbol = symbol
-        self.domains = domains
-        self.derivative_domains = derivative or domains
-        self.joint = joint
-        self.remedy = remedy
-        self.gate = gate
-        self.least, self.step = least, step
+        self.derivative_domains = self.derivative or self.domains
         self.variadic = bool(code.co_flags & 0x04)  # the rule takes *operands
         self.letters = code.co_varnames[1 : code.co_argcount + self.variadic]
-        self.takes_constants = any(domain is CONSTANT for domain in domains)
-        if len(domains) != len(self.letters):
+        self.takes_constants = any(domain is CONSTANT for domain in self.domains)
+        if len(self.domains) != len(self.letters):
             raise TypeError(
-                f"primitive {self.name}: {len(domains)} domains for the operands {', '.join(self.letters)}; "
+                f"primitive {self.name}: {len(self.domains)} domains for the operands {', '.join(self.letters)}; "
                 "state one for each operand (an n-ary rule states one for all)"
             )
 
@@ -143,18 +137,14 @@ class Primitive:
         from autograd.number_systems import floats
 
         returned = self.rule(floats, *operands)
-        needs = f"it needs to return (value, ({', '.join(f'∂/∂{letter}' for letter in self.letters)},))"
-        if not (isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[1], tuple)):
-            raise TypeError(f"primitive {self.name} returned {returned!r} for {len(operands)} operands: {needs}")
-        value, local_derivatives = returned
-        if len(local_derivatives) != len(operands):
+        is_pair = isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[1], tuple)
+        numbers = (returned[0], *returned[1]) if is_pair else ()
+        if len(numbers) != 1 + len(operands) or not all(isinstance(x, (float, int)) for x in numbers):
+            local_derivatives = ", ".join(f"∂/∂{letter}" for letter in self.letters)
             raise TypeError(
-                f"primitive {self.name} returned {len(local_derivatives)} local derivatives, {local_derivatives!r}, "
-                f"for {len(operands)} operands: {needs}"
+                f"primitive {self.name} returned {returned!r} for {len(operands)} operands: it needs to return "
+                f"(value, ({local_derivatives},)), floats with a local derivative for each operand"
             )
-        for x in (value, *local_derivatives):
-            if not isinstance(x, (float, int)):
-                raise TypeError(f"primitive {self.name} returned {x!r} among {returned!r}: it needs to return floats")
 
     def __reduce__(self) -> str:  # pickled and copied by name, as a function is
         return self.__qualname__

@@ -409,11 +409,11 @@ def test_one_value_is_enough_for_every_derivative():
 
 
 BROKEN = {
-    "too few": (lambda n, x, y: (x * y, (y,)), r"two_\w+ returned 1 local derivatives, \(3\.0,\), for 2 operands"),
-    "too many": (lambda n, x, y: (x * y, (y, x, 0.0)), r"returned 3 local derivatives"),
-    "none": (lambda n, x, y: x * y, r"returned 6\.0 for 2 operands: it needs to return \(value, \(∂/∂x, ∂/∂y,\)\)"),
+    "too few": (lambda n, x, y: (x * y, (y,)), r"two_\w+ returned \(6\.0, \(3\.0,\)\) for 2 operands"),
+    "too many": (lambda n, x, y: (x * y, (y, x, 0.0)), r"returned \(6\.0, \(3\.0, 2\.0, 0\.0\)\) for 2"),
+    "none": (lambda n, x, y: x * y, r"6\.0 for 2 operands: it needs to return \(value, \(∂/∂x, ∂/∂y,\)\)"),
     "one number": (lambda n, x, y: (x * y, y), r"returned \(6\.0, 3\.0\)"),
-    "text": (lambda n, x, y: ("6", (y, x)), r"returned '6' among"),
+    "text": (lambda n, x, y: ("6", (y, x)), r"returned \('6', \(3\.0, 2\.0\)\)"),
     "None": (lambda n, x, y: None, r"returned None"),
 }
 
@@ -437,7 +437,7 @@ def test_an_own_primitive_is_held_to_its_promise_in_each_call():
 
     try:
         sometimes(2.0, 3.0)
-        with pytest.raises(TypeError, match="sometimes returned 1 local derivatives"):
+        with pytest.raises(TypeError, match=r"sometimes returned \(18\.0, \(3\.0,\)\) for 2"):
             sometimes(6.0, 3.0)
     finally:
         del TABLE["sometimes"]
