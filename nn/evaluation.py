@@ -14,9 +14,10 @@ from itertools import pairwise, zip_longest
 from math import fsum, inf, isnan, nan, sqrt
 from typing import Any, NamedTuple
 
+from autograd.graph import topological_order
 from autograd.modes import collector_paused, no_grad
 from autograd.primitives import exp, relu, sigmoid, tanh
-from autograd.value import data_of
+from autograd.value import Value, data_of
 from nn.arguments import answering
 from nn.data import Dataset, check_rows, rows_of
 from nn.losses import BY_NAME, OUTPUTS, Loss, mean_loss, outputs_are, units_of, without_options
@@ -48,7 +49,8 @@ class Metrics(NamedTuple):
         """
         if not isnan(self.accuracy):
             return {"accuracy": f"{self.accuracy:.1%}"}
-        return {} if isnan(self.rmse) else {"RMSE": to_digits(self.rmse, 4), "R²": f"{self.r2:.3f}"}
+        texts = {"RMSE": to_digits(self.rmse, 4), "R²": f"{self.r2:.3f}"}
+        return {name: text for name, text in texts.items() if text != "nan"}
 
 
 def to_digits(value: float, digits: int = 6) -> str:
@@ -186,7 +188,7 @@ def _labels(data: Dataset, units: int) -> tuple[Any, ...] | None:
         rows = [list(y) for y in data.y if isinstance(y, Iterable)]
         low, high = min(map(min, rows), default=0), max(map(max, rows), default=0)
         one_hot = all(row.count(high) == 1 and row.count(low) == len(row) - 1 for row in rows)
-        return () if data.classes or (one_hot and (low, high) in ((0, 1), (-1, 1))) else None
+        return () if data.classes or (one_hot and -1 <= low < high <= 1) else None
     values = {y for target in data.y for y in units_of(target)}
     for labels in ((0, 1), (-1, 1)):
         if values <= set(labels) and len(data.classes) in (0, 2) and data.units == (0.0, 1.0):
@@ -199,6 +201,8 @@ def _between(labels: Sequence[float]) -> tuple[float, ...]:
 
 
 def _r2(error: float, y: Sequence[float]) -> float:
+    if len(y) < 2:
+        return nan
     mean = fsum(y) / len(y)
     spread = fsum((y_i - mean) ** 2 for y_i in y)
     return 1.0 - error / spread if spread else float(error == 0.0)  # as scikit-learn has it
@@ -332,9 +336,9 @@ def check_targets(model: Module, loss: Loss, data: Dataset, insist: bool = False
     try:
         with evaluating(model), collector_paused():
             [output] = model.batch([lift(data.X[0])])
+            units, root = units_of(output), loss(output, data.y[0])
     except ArithmeticError:  # the weights are too large: training says so
         return 1
-    units = units_of(output)
     last = beneath(units[0]).operation
     if last is not None and kind in ("logits", "scores") and (last is sigmoid or (last is relu and len(units) == 1)):
         what = "the logit" if kind == "logits" else "a score of either sign"
@@ -342,6 +346,8 @@ def check_targets(model: Module, loss: Loss, data: Dataset, insist: bool = False
         raise ValueError(f"{name} takes {what}, and the model ends with {last.symbol}: {remedy}")
     if kind == "logits" and last is exp and len(units) > 1 and abs(sum(map(data_of, units)) - 1.0) < 1e-9:
         raise ValueError(f"{name} takes logits, and the model ends with softmax: leave that out")
+    if not isinstance(root, Value) or set(model.parameters()).isdisjoint(topological_order(root)):
+        raise ValueError(f"{name} returned {root!r}, which no parameter moves: compute it from Values, without .data")
     if insist or itself in BY_NAME.values():
         with no_grad():
             for target in {tuple(y) if isinstance(y, Iterable) else y: y for y in data.y}.values():

@@ -12,7 +12,7 @@ from itertools import chain, product
 from math import copysign, isfinite
 from operator import attrgetter
 from reprlib import recursive_repr
-from types import FunctionType, GeneratorType, MethodType, NoneType, SimpleNamespace
+from types import FunctionType, MethodType, NoneType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from autograd.errors import called
@@ -79,6 +79,10 @@ class Module(Answering, ABC):
         for attribute, thing in vars(self).items():
             if type(thing) in PLAIN:
                 continue
+            if attribute.endswith("_") and type(thing).__module__ == "numpy":
+                raise TypeError(
+                    f"{attribute} is an array: what a module learns without a gradient is a list of floats"
+                )
             found = search(thing, f"{path}.{attribute}".lstrip("."), (*around, self))
             own |= {
                 at: x for at, x in found.items() if attribute.endswith("_") or is_tensor(x) or isinstance(x, Module)
@@ -270,7 +274,7 @@ def search(thing: Any, path: str, around: tuple[Any, ...]) -> dict[str, Any]:
                     "or a string without a dot, and make another path"
                 )
             found |= below
-    if (found and is_set) or isinstance(thing, (GeneratorType, filter, map, zip)):
+    if (found and is_set) or isinstance(thing, Iterator):
         raise TypeError(f"{path} is a {type(thing).__name__}, in which no parameters are found: make it a list")
     # where each entry is a tensor, and all have one shape, they are one
     if is_list and list(found) == [f"{path}.{i}" for i in range(len(thing))] and all(map(is_tensor, found.values())):

@@ -62,6 +62,9 @@ CLASSIFICATIONS = {
                  lambda z: int(z > 0.0)),
     "soft shares": ({"n_units": [4, 2]}, nn.cross_entropy, with_targets(lambda y: [0.3, 0.7] if y else [0.8, 0.2]),
                     POINTS.y, lambda *z: int(z[1] > z[0])),
+    "one-hot of .1 and .9": ({"n_units": [4, 2], "output": "sigmoid"}, nn.half_squared_error,
+                             with_targets(lambda y: [0.1, 0.9] if y else [0.9, 0.1]), POINTS.y,
+                             lambda *a: int(a[1] > a[0])),
     "one-hot ½ Σ": ({"n_units": [4, 2], "output": "sigmoid"}, nn.half_squared_error, ONE_HOT, POINTS.y,
                     lambda *a: int(a[1] > a[0])),
     "a loss of one's own": ({"n_units": [4, 1], "output": "sigmoid"}, brier, POINTS,
@@ -174,6 +177,14 @@ def test_a_metric_of_another_task_is_refused_and_names_the_right_one():
         nn.rmse(model, Dataset(SINE.X[:2], [0, 1]), nn.half_squared_error)
     with pytest.raises(ValueError, match=r"outputs_are.'logit'.: a loss reads one of logits, probabilities, scores"):
         outputs_are("logit")
+
+
+@pytest.mark.parametrize("engine", ["auto", "replay"])
+@pytest.mark.parametrize("loss", [lambda a, y: Value((a.data - y) ** 2), lambda a, y: (a.data - y) ** 2])
+def test_a_loss_that_no_parameter_moves_is_refused_before_training(loss, engine):
+    model = MLP(2, [1])
+    with pytest.raises(ValueError, match=r"which no parameter moves: compute it from Values, without \.data"):
+        Training(model, loss, SGD(model.parameters(), 0.1), POINTS, engine=engine)
 
 
 class Softmax(Module):

@@ -1091,6 +1091,8 @@ def inside_itself():
         (lambda: Own(deep=[{"w": frozenset([Value(1.0)])}]), "deep.0.w is a frozenset, in which"),
         (lambda: Own(layers=(linear() for _ in "ab")), "layers is a generator, in which"),
         (lambda: Own(layers=map(nn.Tanh, [])), "layers is a map, in which"),
+        (lambda: Own(layers=iter([linear()])), "layers is a list_iterator, in which"),
+        (lambda: Own(mu_=np.zeros(3)), "mu_ is an array: what a module learns without a gradient is a list"),
         (lambda: Own(layers={"a": linear()}.values()), "layers is a dict_values, in which"),
         (lambda: Own(heads={0.5: linear()}), "heads has the key 0.5: in a dict of modules or parameters"),
         (lambda: Own(heads={"a.b": Value(1.0)}), "heads has the key 'a.b': "),
