@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from math import isfinite
 
 from autograd.contributions import Contribution, contributions
-from autograd.errors import AnomalyError, DomainError, broken_rule, called, complaint, names_of, situation, words_for
+from autograd.errors import AnomalyError, DomainError, broken_rule, called, complaint, situation, words_for
 from autograd.graph import leaves, topological_order
 from autograd.lines import REMEMBERING, Hooks, forget, place
 from autograd.notation import is_constant
@@ -61,28 +61,24 @@ def first_anomaly(root: Value, grads: Mapping[Value, float] | None = None) -> An
 
 
 def _in_value(node: Value) -> Anomaly:
-    operation = node.operation
-    if operation is None or not node.parents:
+    if node.operation is None or not node.parents:
         return _error(AnomalyError, node, f"{called(node.name, 'a leaf')} = {node.data!r}: give it a finite number")
-    operands, names = [x.data for x in node.parents], names_of(operation, node.parents)
     for i, x in enumerate(node.parents):
         if not isfinite(x.data):
             what = "constant" if is_constant(x) else "leaf"
             made = f", made in {place(x)}," if place(x) else ""
-            cause = f"the {what} {words_for(operation, names)[i]}{made} is {x.data!r}"
-            result = f"{situation(operation, operands, names)}: the result is {node.data!r}"
+            cause = f"the {what} {words_for(node)[i]}{made} is {x.data!r}"
+            result = f"{situation(node)}: the result is {node.data!r}"
             return _error(AnomalyError, node, f"{result} since {cause}; give it a finite number")
-    return _error(DomainError, node, complaint(operation, operands, names, node.data))
+    return _error(DomainError, node, complaint(node))
 
 
 def _in_contribution(step: Contribution, before: float) -> Anomaly:
-    node, operation = step.node, step.node.operation
-    assert operation is not None
-    operands, names = [x.data for x in node.parents], names_of(operation, node.parents)
+    node = step.node
     [i, *_] = [i for i, (x, local) in enumerate(node.edges) if x is step.parent and local is step.local]
-    x = words_for(operation, names)[i]
+    x = words_for(node)[i]
     if not isfinite(step.local):
-        rule = broken_rule(operation, operands, names, derivative=True)
+        rule = broken_rule(node, derivative=True)
         why = f"a finite one {rule}" if rule else "an overflow beyond the largest float, 1.8e308"
         fault = f"its local derivative by {x} is {step.local!r}; {why}"
     elif not isfinite(before):
@@ -91,7 +87,7 @@ def _in_contribution(step: Contribution, before: float) -> Anomaly:
         sum_so_far = f"{before!r} + " if before else ""
         product = f"{sum_so_far}{step.upstream!r} · {step.local!r}"
         fault = f"the gradient of {x} overflows, {product} is beyond the largest float, 1.8e308"
-    return _error(AnomalyError, node, f"{situation(operation, operands, names)}: {fault}")
+    return _error(AnomalyError, node, f"{situation(node)}: {fault}")
 
 
 def _error(kind: type[AnomalyError] | type[DomainError], node: Value, text: str) -> Anomaly:

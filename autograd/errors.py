@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 import reprlib
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from autograd.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
-    from autograd.primitives import Primitive
     from autograd.value import Value
 
+data_of = attrgetter("data")
 
 MOST_NAME = 50  # characters of a name in an error
 
@@ -104,29 +105,30 @@ class Elsewhere:
     __set__ = __get__
 
 
-def situation(primitive: Primitive, operands: list[float], names: Sequence[str | None]) -> str:
-    """The operation and its operands: ``log at p = 0.0``."""
-    at = [f"{word} = {x!r}" for word, x in zip(words_for(primitive, names), operands)]
-    return f"{primitive.name} at {', '.join(at if len(at) <= 6 else [*at[:3], f'… {len(at) - 3} more'])}"
+def situation(node: Value, number_of: Callable[[Value], float] = data_of) -> str:
+    """A node's operation at its operands, ``log at p = 0.0``, where ``number_of`` gives their numbers."""
+    assert node.operation is not None
+    at = [f"{word} = {number_of(x)!r}" for word, x in zip(words_for(node), node.parents)]
+    return f"{node.operation.name} at {', '.join(at if len(at) <= 6 else [*at[:3], f'… {len(at) - 3} more'])}"
 
 
-def words_for(primitive: Primitive, names: Sequence[str | None]) -> list[str]:
-    """What to call the operands: their names, else the rule's letters, unless these mean another operand."""
-    letters = [f"x{i + 1}" for i in range(len(names))] if primitive.variadic else primitive.letters
+def words_for(node: Value) -> list[str]:
+    """What to call a node's operands: their names, else the rule's letters, unless these mean another operand.
+
+    Where a letter is another value's name, what has no name is called by its operation, relu(x).
+    """
+    entry, near = node.operation, list(node.parents)
+    assert entry is not None
+    for x in near:  # which grows
+        near += x.parents if len(near) < 100 else ()
+    numbered = [f"x{i + 1}" for i in range(len(node.parents))]
+    clashes = {x.name for x in near} & {*entry.letters, *numbered}
+    names = [x.name or (_described(x) if clashes and x.operation and x.parents else None) for x in node.parents]
     taken = set(re.findall(r"\w+", " ".join(filter(None, names))))
     return [
         called(name, "") if name else f"operand {i + 1}" if letter in taken else letter
-        for i, (name, letter) in enumerate(zip(names, letters))
+        for i, (name, letter) in enumerate(zip(names, numbered if entry.variadic else entry.letters))
     ]
-
-
-def names_of(primitive: Primitive, operands: Sequence[Value]) -> list[str | None]:
-    """The operands' names; an unnamed one is called by its operation, relu(x), where the rule's letter is taken."""
-    near = list(operands)
-    for node in near:  # which grows
-        near += node.parents if len(near) < 100 else ()
-    clashes = {node.name for node in near} & {*primitive.letters, *(f"x{i + 1}" for i in range(len(operands)))}
-    return [x.name or (_described(x) if clashes and x.operation and x.parents else None) for x in operands]
 
 
 def _described(node: Value) -> str:
@@ -135,24 +137,24 @@ def _described(node: Value) -> str:
     return f"{node.operation.name if node.operation else ''}({', '.join(given)})"
 
 
-def broken_rule(
-    primitive: Primitive, operands: list[float], names: Sequence[str | None], derivative: bool = False
-) -> str:
-    """``needs p > 0``, where these operands are outside the domain of the value, or of the derivatives; or empty."""
-    words = words_for(primitive, names)
+def broken_rule(node: Value, derivative: bool = False, number_of: Callable[[Value], float] = data_of) -> str:
+    """``needs p > 0``, where a node's operands are outside the domain of its value, or derivatives; or empty."""
+    entry, operands, words = node.operation, [*map(number_of, node.parents)], words_for(node)
+    assert entry is not None
     broken = [
         domain.condition.format(x=word)
-        for domain, word, x in zip(primitive.domains_of(len(operands), derivative), words, operands)
+        for domain, word, x in zip(entry.domains_of(len(operands), derivative), words, operands)
         if not domain.contains(x)
     ]
-    if not broken and primitive.joint and not primitive.defined_at(*operands, derivative=derivative):
-        broken = [primitive.joint.condition.format(**dict(zip(primitive.letters, words)))]
+    if not broken and entry.joint and not entry.defined_at(*operands, derivative=derivative):
+        broken = [entry.joint.condition.format(**dict(zip(entry.letters, words)))]
     return f"needs {' and '.join(broken)}" if broken else ""
 
 
-def complaint(primitive: Primitive, operands: list[float], names: Sequence[str | None], value: float) -> str:
-    """Why these finite operands have no finite value."""
-    where, needs = situation(primitive, operands, names), broken_rule(primitive, operands, names)
+def complaint(node: Value, number_of: Callable[[Value], float] = data_of) -> str:
+    """Why a node whose operands are finite has no finite value."""
+    where, needs = situation(node, number_of), broken_rule(node, number_of=number_of)
     if needs:
-        return f"{where}: {needs}" + (f"; {primitive.remedy}" if primitive.remedy else "")
-    return f"{where}: overflow, the result {value!r} is beyond the largest float, 1.8e308"
+        remedy = node.operation.remedy if node.operation else ""
+        return f"{where}: {needs}" + (f"; {remedy}" if remedy else "")
+    return f"{where}: overflow, the result {number_of(node)!r} is beyond the largest float, 1.8e308"

@@ -7,7 +7,7 @@ from math import isfinite
 from typing import Any
 
 from autograd.contributions import refuse_changed
-from autograd.errors import DomainError, broken_rule, names_of, shown, situation
+from autograd.errors import DomainError, broken_rule, shown, situation
 from autograd.functions import sum
 from autograd.graph import topological_order
 from autograd.modes import faults_waiting, recording
@@ -196,9 +196,8 @@ def _returned(found: list[Value], infinite: Value | None, is_alone: bool) -> Any
 
 
 def _undefined(node: Value) -> DomainError:
-    assert node.operation is not None
-    operands, names = [x.data for x in node.parents], names_of(node.operation, node.parents)
-    needs = broken_rule(node.operation, operands, names, derivative=True) or (
-        "overflow beyond the largest float, 1.8e308" if all(map(isfinite, operands)) else "needs finite operands"
+    is_overflow = all(isfinite(x.data) for x in node.parents)
+    needs = broken_rule(node, derivative=True) or (
+        "overflow beyond the largest float, 1.8e308" if is_overflow else "needs finite operands"
     )
-    return DomainError(f"no finite derivative of {situation(node.operation, operands, names)}: {needs}", node)
+    return DomainError(f"no finite derivative of {situation(node)}: {needs}", node)

@@ -174,12 +174,11 @@ class Primitive:
 
     def check_fault(self, node: Value) -> None:
         """Raise DomainError for a node that is not finite, unless an operand was not finite before."""
-        from autograd.errors import DomainError, complaint, names_of  # loaded only when it is needed
+        from autograd.errors import DomainError, complaint  # loaded only when it is needed
 
-        operands = [x.data for x in node.parents]
-        if all(map(isfinite, operands)):
+        if all(isfinite(x.data) for x in node.parents):
             # no name for the error here: it would keep itself, and the graph, alive until the collector runs
-            raise DomainError(complaint(self, operands, names_of(self, node.parents), node.data), node)
+            raise DomainError(complaint(node), node)
 
 
 def listed(operand: Any) -> list[Any] | None:

@@ -265,7 +265,8 @@ def test_a_fault_is_said_in_the_words_of_the_engine(fault):
     root = entry(*[Value(1.0 + 0.25 * i, name) if name else at[i] for i, name in enumerate(names)])
     code = f"try {{ walkthrough(GRAPH, {at}); }} catch (fault) {{ return fault.message; }} return '';"
     value, _ = entry.rule(floats, *at)
-    assert walked(root, code) == as_the_page_writes(complaint(entry, at, names, value))
+    numbers = {**dict(zip(root.parents, at)), root: value}
+    assert walked(root, code) == as_the_page_writes(complaint(root, numbers.__getitem__))
 
 
 def test_the_page_carries_nothing_through_a_shut_gate_and_never_turns_an_undefined_slope_into_0():

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import zip_longest
 from math import isclose, isfinite
 
-from autograd.errors import called, names_of, situation
+from autograd.errors import called, situation
 from autograd.graph import topological_order
 from autograd.notation import is_constant
 from autograd.value import Value
@@ -55,5 +55,4 @@ def _told(node: Value | None, number_of: Callable[[Value], float]) -> str:
     if node.operation is None or not node.parents:
         return f"{'the constant' if is_constant(node) else called(node.name, 'a leaf')} = {number!r}"
     name = f"{called(node.name, '')} = " if node.name else ""
-    operands = situation(node.operation, [number_of(p) for p in node.parents], names_of(node.operation, node.parents))
-    return f"{name}{operands}, which is {number!r},"
+    return f"{name}{situation(node, number_of)}, which is {number!r},"

@@ -11,7 +11,7 @@ from math import isfinite
 from typing import Any
 
 from autograd.contributions import changed_lines, changes
-from autograd.errors import DomainError, clipped, complaint, names_of
+from autograd.errors import DomainError, clipped, complaint
 from autograd.graph import topological_order
 from autograd.notation import INDEXED, LOWERED, derivative, is_constant, labels
 from autograd.number_systems import floats, javascript
@@ -124,5 +124,5 @@ def _recomputed(order: Sequence[Value]) -> dict[Value, float]:
             operands = [data[p] for p in x.parents]
             data[x], _ = x.operation.rule(floats, *operands)
             if not isfinite(data[x]) and all(map(isfinite, operands)):
-                raise DomainError(complaint(x.operation, operands, names_of(x.operation, x.parents), data[x]))
+                raise DomainError(complaint(x, data.__getitem__))
     return data
