@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -32,29 +32,6 @@ def topological_order(root: Value, without: Collection[Value] = ()) -> list[Valu
 def leaves(root: Value) -> list[Value]:
     """The inputs of ``root``, in the order of the forward pass: what no operation made, and no constant."""
     return [node for node in topological_order(root) if node.operation is None]
-
-
-def edges_between(
-    s: Value, f: Value, among: Iterable[Value], avoiding: Collection[Value] = ()
-) -> list[tuple[Value, int, Value]]:
-    """The edges (value, which operand, operand) of the paths from s to f, in forward order.
-
-    among      the values to look at, in forward order
-    avoiding   values that no path leads through
-    """
-    reached, edges = {s}, []
-    for x in among:
-        for i, parent in enumerate(x.parents if x is not s else ()):
-            if parent in reached and (parent is s or parent not in avoiding):
-                edges.append((x, i, parent))
-        if edges and edges[-1][0] is x:
-            reached.add(x)
-    needed, kept = {f}, []
-    for edge in reversed(edges):
-        if edge[0] in needed:
-            needed.add(edge[2])
-            kept.append(edge)
-    return kept[::-1]
 
 
 def carried(node: Value, upstream: float) -> Iterator[tuple[Value, float, float]]:

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from autograd.contributions import changed_lines, changes, gradients
 from autograd.errors import text_name
+from autograd.explanation.formulas import edges_between
 from autograd.explanation.lines import Told, check_values, paragraphs
-from autograd.graph import carried, edges_between, leaves, topological_order
+from autograd.graph import carried, leaves, topological_order
 from autograd.notation import labels, number_text
 from autograd.text import counted, printable
 from autograd.value import Value

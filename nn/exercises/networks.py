@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from math import exp
 from random import Random
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from autograd import Value, affine, explain, named
-from nn.backprop import sigmoid, softmax
 from nn.exercises.exercise import Exercise, Problem, explained, mistakes, tried
 from nn.layers import MLP
 from nn.losses import cross_entropy, half_squared_error, mean_loss
 from nn.module import Trace
 
-Array = NDArray[np.float64]
 Numbers = list[float]
 Matrix = list[list[float]]
 
@@ -44,7 +40,7 @@ def _passed(p: Problem) -> tuple[Value, Trace]:
     return loss, trace
 
 
-def _rounded(numbers: Iterable[float]) -> str:
+def _rounded(numbers: Numbers) -> str:
     return f"({', '.join(f'{x:.4f}' for x in numbers)})"
 
 
@@ -94,14 +90,22 @@ BIAS = Exercise(
 )  # fmt: skip
 
 
-def _hidden_numbers(p: Problem) -> tuple[Array, Array, Array]:
+def _hidden_numbers(p: Problem) -> tuple[Matrix, Numbers, Numbers]:
     """W², δ², a¹."""
     _, trace = _passed(p)
-    return np.array(p["W2"]), np.array(trace.delta[2]), np.array([a.data for a in trace.a[1]])
+    return p["W2"], trace.delta[2], [a.data for a in trace.a[1]]
 
 
-def _of_hidden(rule: Callable[[Array, Array, Array], Array]) -> Callable[[Problem], Numbers]:
-    return lambda p: list(rule(*_hidden_numbers(p))[[0, 2]])
+def _of_hidden(rule: Callable[[Matrix, Numbers, float, int], float]) -> Callable[[Problem], Numbers]:
+    def answer(p: Problem) -> Numbers:
+        W, delta, a = _hidden_numbers(p)
+        return [rule(W, delta, a[k], k) for k in (0, 2)]
+
+    return answer
+
+
+def _back(W: Matrix, delta: Numbers, k: int) -> float:
+    return sum(delta[j] * W[j][k] for j in range(3))
 
 
 def _explain_hidden(p: Problem) -> Any:
@@ -119,16 +123,16 @@ HIDDEN = Exercise(
         "What are δ¹_1 and δ¹_3? Answer `[δ¹_1, δ¹_3]`."
     ),
     make=_network,
-    right=_of_hidden(lambda W, delta, a: (W.T @ delta) * a * (1.0 - a)),
+    right=_of_hidden(lambda W, delta, a, k: _back(W, delta, k) * a * (1.0 - a)),
     mistakes=mistakes(
-        ("W for Wᵀ", lambda W, delta, a: (W @ delta) * a * (1.0 - a),
+        ("W for Wᵀ", lambda W, delta, a, k: sum(W[k][j] * delta[j] for j in range(3)) * a * (1.0 - a),
          "Unit k reaches output j through w_jk: going back, k's share comes down column k of W, not along row k."),
-        ("g for g′", lambda W, delta, a: (W.T @ delta) * a, "You multiplied by a¹ itself; σ′ is a(1 − a)."),
-        ("forgot g′", lambda W, delta, a: W.T @ delta,
+        ("g for g′", lambda W, delta, a, k: _back(W, delta, k) * a, "You multiplied by a¹ itself; σ′ is a(1 − a)."),
+        ("forgot g′", lambda W, delta, a, k: _back(W, delta, k),
          "Wᵀ δ is ∂L/∂a¹. From a¹ to z¹ it still has to pass σ, with the slope a(1 − a)."),
-        ("forgot the upstream", lambda W, delta, a: W.sum(axis=0) * a * (1.0 - a),
+        ("forgot the upstream", lambda W, delta, a, k: sum(W[j][k] for j in range(3)) * a * (1.0 - a),
          "The weights of column k were added without δ²: each w_jk carries δ_j."),
-        ("assigned instead of added", lambda W, delta, a: W[2] * delta[2] * a * (1.0 - a),
+        ("assigned instead of added", lambda W, delta, a, k: delta[2] * W[2][k] * a * (1.0 - a),
          "Unit k reaches L through three outputs, and only the last of the three shares is in your number."),
         of=_of_hidden,
     ),
@@ -143,13 +147,14 @@ HIDDEN = Exercise(
 
 def _outer(
     scale: Callable[[int], float] = lambda m: 1.0 / m, last: bool = False, upstream: bool = True
-) -> Callable[[Matrix, Matrix], Array]:
+) -> Callable[[Matrix, Matrix], Matrix]:
     """δ aᵀ, the mean over the examples; each option is a way to go wrong."""
 
-    def gradient(D: Matrix, A: Matrix) -> Array:
-        rows = slice(-1 if last else 0, None)
-        delta = np.array(D) if upstream else np.ones_like(D)
-        return np.asarray(scale(len(D)) * delta[rows].T @ np.array(A)[rows])
+    def gradient(D: Matrix, A: Matrix) -> Matrix:
+        pairs = [(d if upstream else [1.0] * len(d), a) for d, a in zip(D, A)][-1 if last else 0 :]
+        return [
+            [scale(len(D)) * sum(d[j] * a[k] for d, a in pairs) for k in range(len(A[0]))] for j in range(len(D[0]))
+        ]
 
     return gradient
 
@@ -183,7 +188,7 @@ OUTER = Exercise(
     mistakes=mistakes(
         ("sum for mean", _outer(lambda m: 1.0),
          "The loss is the mean over the examples, and so is its gradient: divide by how many there are."),
-        ("the transpose", lambda D, A: _outer()(D, A).T,
+        ("the transpose", lambda D, A: list(zip(*_outer()(D, A))),
          "Row j of ∂L/∂W belongs to δ_j, as row j of W does; you have a δᵀ where δ aᵀ belongs."),
         ("assigned instead of added", _outer(last=True),
          "Only the last example's δ aᵀ is in your answer: add those of all."),
@@ -205,8 +210,13 @@ OUTER = Exercise(
 )  # fmt: skip
 
 
-def _share(rule: Callable[[float, float], float], of: Callable[[Array], Array] = softmax) -> Any:
-    return lambda z, label: [rule(s, float(k == label)) for k, s in enumerate(of(np.array(z)))]
+def _softmax(z: Numbers) -> Numbers:
+    powers = [exp(z_k) for z_k in z]
+    return [power / sum(powers) for power in powers]
+
+
+def _share(rule: Callable[[float, float], float], of: Callable[[Numbers], Numbers] = _softmax) -> Any:
+    return lambda z, label: [rule(s, float(k == label)) for k, s in enumerate(of(z))]
 
 
 def _explain_softmax(p: Problem) -> Any:
@@ -240,9 +250,9 @@ SOFTMAX = Exercise(
          "The other logits are in Σ exp too: raising one takes a share from the label, so ∂L/∂z is s there."),
         ("stopped at s", _share(lambda s, t: -t / s),
          "−1/s is ∂L/∂s. From s back to z it still has to pass softmax."),
-        ("powers that are not shares", _share(lambda s, t: s - t, np.exp),
+        ("powers that are not shares", _share(lambda s, t: s - t, lambda z: [exp(z_k) for z_k in z]),
          "exp(z) has to be divided by the sum of all exp(z): the shares add up to 1."),
-        ("σ for softmax", _share(lambda s, t: s - t, sigmoid),
+        ("σ for softmax", _share(lambda s, t: s - t, lambda z: [1.0 / (1.0 + exp(-z_k)) for z_k in z]),
          "The outputs are one choice among several, not several choices of yes and no: normalise by their sum."),
     ),
     hints=(

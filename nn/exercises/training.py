@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import atan2, hypot, sqrt
+from math import atan2, cos, hypot, pi, sin, sqrt
 from random import Random
 from statistics import fmean, pvariance, variance
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from autograd import Value, cos, explain, named, sin
+from autograd import Value, cos as cosine, explain, named, sin as sine
 from nn.exercises.exercise import BY_HAND, Exercise, Problem, mistakes, tried
 from nn.normalisation import BatchNorm
 
-Array = NDArray[np.float64]
 Numbers = list[float]
 
 
@@ -105,15 +101,22 @@ def _masks(rng: Random) -> Problem:
     return {"cases": cases}
 
 
-def _kept(k: Array, p: float) -> Array:
-    return np.asarray(k / (1.0 - p))
+def _as_it_is(a: float, k: bool, p: float) -> float:
+    return a
+
+
+def _kept(a: float, k: bool, p: float) -> float:
+    return a / (1.0 - p) if k else 0.0
 
 
 def _dropped(
-    train: Callable[[Array, float], Any], evaluate: Callable[[Array, float], Any] = lambda k, p: 1.0
-) -> Callable[[Numbers, Sequence[bool], float, bool], Array]:
-    """The activations times a mask, made of 1 for what is kept and 0 for the others."""
-    return lambda a, keep, p, training: np.array(a) * (train if training else evaluate)(np.array(keep, float), p)
+    train: Callable[[float, bool, float], float], evaluate: Callable[[float, bool, float], float] = _as_it_is
+) -> Callable[[Numbers, Sequence[bool], float, bool], Numbers]:
+    return lambda a, keep, p, training: [(train if training else evaluate)(a_j, k_j, p) for a_j, k_j in zip(a, keep)]
+
+
+def _by_what_came(a: Numbers, keep: Sequence[bool], p: float, training: bool) -> Numbers:
+    return [a_j * k_j * len(keep) / sum(keep) for a_j, k_j in zip(a, keep)] if training else a
 
 
 def _explain_dropout(problem: Problem) -> Any:
@@ -133,24 +136,24 @@ DROPOUT = Exercise(
     make=_masks,
     right=_dropped(_kept),
     mistakes=mistakes(
-        ("unscaled", _dropped(lambda k, p: k),
+        ("unscaled", _dropped(lambda a, k, p: a if k else 0.0),
          "A share p of the units is missing, so the next layer gets less than in evaluation: divide by 1 − p."),
-        ("1/p for 1/(1 − p)", _dropped(lambda k, p: k / p),
+        ("1/p for 1/(1 − p)", _dropped(lambda a, k, p: a / p if k else 0.0),
          "p is the probability of dropping; what is kept has the probability 1 − p."),
-        ("multiplied for divided", _dropped(lambda k, p: k * (1.0 - p)),
+        ("multiplied for divided", _dropped(lambda a, k, p: a * (1.0 - p) if k else 0.0),
          "Fewer units are at work, so each has to be larger: divide by 1 − p."),
-        ("scaled by what came", _dropped(lambda k, p: k / k.mean()),
+        ("scaled by what came", _by_what_came,
          "You divided by the share that was kept this time; the mask's mean is over all masks, and it is 1 − p."),
-        ("scaled at test time instead", _dropped(lambda k, p: k, lambda k, p: 1.0 - p),
+        ("scaled at test time instead", _dropped(lambda a, k, p: a if k else 0.0, lambda a, k, p: a * (1.0 - p)),
          "Dropout's first paper does it so, and it is no error there; here training divides by 1 − p, and "
          "evaluation leaves a as it is."),
-        ("training and evaluation exchanged", _dropped(lambda k, p: 1.0, _kept),
+        ("training and evaluation exchanged", _dropped(_as_it_is, _kept),
          "With `training` True the mask is used, and with False a comes back as it is."),
-        ("the wrong ones dropped", _dropped(lambda k, p: _kept(1.0 - k, p)),
+        ("the wrong ones dropped", _dropped(lambda a, k, p: 0.0 if k else a / (1.0 - p)),
          "keep is True for what stays."),
         ("dropped at test time", _dropped(_kept, _kept),
          "In evaluation every unit works, and the mask is not used."),
-        ("scaled a second time", _dropped(_kept, lambda k, p: 1.0 - p),
+        ("scaled a second time", _dropped(_kept, lambda a, k, p: a * (1.0 - p)),
          "The division in training has already made up for it: evaluation leaves a as it is."),
     ),
     hints=(
@@ -288,37 +291,43 @@ EVALUATE = Exercise(
 )  # fmt: skip
 
 
-def _covariance(p: Problem, centred: bool = True) -> Any:
-    X = np.array(p["X"])
-    return np.cov(X.T, bias=True) if centred else X.T @ X / len(X)
+def _covariance(X: list[Numbers], centred: bool = True) -> tuple[float, float, float]:
+    a, b = zip(*X)
+    ma, mb = (fmean(a), fmean(b)) if centred else (0.0, 0.0)
+    aa, ab, bb = [(x - ma) ** 2 for x in a], [(x - ma) * (y - mb) for x, y in X], [(y - mb) ** 2 for y in b]
+    return fmean(aa), fmean(ab), fmean(bb)
 
 
-def _forwards(u: Numbers) -> Numbers:
+def _angle(X: list[Numbers], centred: bool = True) -> float:
+    aa, ab, bb = _covariance(X, centred)
+    return 0.5 * atan2(2.0 * ab, aa - bb)
+
+
+def _axis(p: Problem, centred: bool = True, turned: float = 0.0) -> Numbers:
+    theta = _angle(p["X"], centred) + turned
+    u = [cos(theta), sin(theta)]
     return [-u_k for u_k in u] if u[0] < 0.0 else u
 
 
-def _axis(p: Problem, centred: bool = True, place: int = 1) -> Numbers:
-    """The eigenvector of the larger eigenvalue, or at the place 0 that of the smaller one."""
-    return _forwards(np.linalg.eigh(_covariance(p, centred)).eigenvectors[:, place].tolist())
-
-
-def _along(p: Problem, found: Sequence[float], place: int = 1) -> bool:
-    """Whether a vector of any length and sign lies along the axis."""
-    u, length = _axis(p, place=place), hypot(*found)
+def _along(p: Problem, found: Sequence[float], turned: float = 0.0) -> bool:
+    """Whether a vector of any length and sign lies along the axis, turned by an angle."""
+    u = _axis(p, turned=turned)
+    length = hypot(*found)
     return length > 0.0 and abs(found[0] * u[1] - found[1] * u[0]) <= 2.0 * BY_HAND * length
 
 
-def _to_the_farthest_point(p: Problem) -> Numbers:
-    far = max(p["X"], key=lambda x: hypot(*x))
-    return _forwards([x / hypot(*far) for x in far])
+def _from_first_to_last(p: Problem) -> Numbers:
+    far = max(p["X"], key=lambda x: hypot(x[0], x[1]))
+    length = hypot(*far) or 1.0
+    u = [x / length for x in far]
+    return [-u_k for u_k in u] if u[0] < 0.0 else u
 
 
 def _explain_axis(p: Problem) -> Any:
     """The variance along a direction, as a function of its angle: at the axis its derivative is 0."""
-    (aa, ab), (_, bb) = _covariance(p).tolist()
-    first, second = _axis(p)
-    theta = Value(atan2(second, first), "θ")
-    u, v = named(u=cos(theta), v=sin(theta))
+    aa, ab, bb = _covariance(p["X"])
+    theta = Value(_angle(p["X"]), "θ")
+    u, v = named(u=cosine(theta), v=sine(theta))
     return explain(named(V=aa * u**2 + 2.0 * ab * u * v + bb * v**2), wrt=theta)
 
 
@@ -334,15 +343,15 @@ PCA = Exercise(
     mistakes=mistakes(
         ("not centred", lambda p: _axis(p, centred=False),
          "The direction goes from the origin to the points, not along them: subtract the mean first."),
-        ("the second axis", lambda p: _axis(p, place=0),
+        ("the second axis", lambda p: _axis(p, turned=pi / 2.0),
          "This is the direction of least variance: take the eigenvector of the larger eigenvalue.",
-         lambda p, found: _along(p, found, place=0)),
+         lambda p, found: _along(p, found, turned=pi / 2.0)),
         ("turned round", lambda p: [-u for u in _axis(p)],
          "This is the axis, but the other way round: change both signs, so that the first number is positive."),
-        ("not of length 1", lambda p: [2.0 * u for u in _axis(p)],
+        ("not of length 1", lambda p: [u / _axis(p)[0] for u in _axis(p)],
          "The direction is right: divide by its length, and let the first number be positive.",
          lambda p, found: abs(hypot(*found) - 1.0) > BY_HAND and _along(p, found)),
-        ("the farthest point", _to_the_farthest_point,
+        ("the farthest point", _from_first_to_last,
          "This points at the point that is farthest away; the axis is made of all points' covariances."),
     ),
     hints=(
