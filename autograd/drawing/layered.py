@@ -9,11 +9,11 @@ from __future__ import annotations
 from autograd.drawing.figure import ARROW, LABEL_HEIGHT, Figure, Placement, Point, Route, Wire, text_width
 from autograd.drawing.sugiyama import Slot, arranged, joined, layers_of
 
-GAP_ALONG, GAP_ACROSS = 15.0, 14.0
+GAPS = (15.0, 14.0)  # between layers, and within them
 MOST_APART = 14.0  # pixels between the ends of two wires at one box
 
 
-def layered(figure: Figure, along: float = GAP_ALONG, across: float = GAP_ACROSS) -> Placement:
+def layered(figure: Figure, gaps: Point = GAPS) -> Placement:
     """Place every box and wire, so far apart; the same figure always gets the same places."""
     up = figure.direction == "up"
     index = {box: i for i, box in enumerate(figure.boxes)}
@@ -25,8 +25,7 @@ def layered(figure: Figure, along: float = GAP_ALONG, across: float = GAP_ACROSS
     for wire, chain in zip(figure.wires, chains):
         if wire.label:
             _make_room(chain, wire, up)
-    turned = [before != after for before, after in zip(ends, forward)]
-    return _placed(boxes, chains, turned, up, along, across)
+    return _placed(boxes, chains, [before != after for before, after in zip(ends, forward)], up, gaps)
 
 
 def _turned(width: float, height: float, up: bool) -> tuple[float, float]:
@@ -60,18 +59,16 @@ def _make_room(chain: list[Slot], wire: Wire, up: bool) -> None:
     slot.line, slot.label = (-breadth / 2, wire.width / 2) if up else (breadth / 2, -wire.width / 2)
 
 
-def _placed(
-    boxes: list[Slot], chains: list[list[Slot]], turned: list[bool], up: bool, gap: float, across: float
-) -> Placement:
+def _placed(boxes: list[Slot], chains: list[list[Slot]], turned: list[bool], up: bool, gaps: Point) -> Placement:
     """Layers become columns, chains become curves that run straight through columns and bend between them."""
     passing = [slot for chain in chains for slot in chain[1:-1]]
-    layers, lowest, highest = arranged([*boxes, *passing], across)
+    layers, lowest, highest = arranged([*boxes, *passing], gaps[1])
     columns: list[tuple[float, float]] = []
     along = 0.0
     for layer in layers:
         length = max(slot.length for slot in layer)
         columns.append((along, along + length))
-        along += length + gap + min(25.0, 0.03 * (highest - lowest))
+        along += length + gaps[0] + min(25.0, 0.03 * (highest - lowest))
     length = columns[-1][1]
 
     def middle(slot: Slot) -> float:

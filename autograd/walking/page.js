@@ -160,16 +160,14 @@ function showPicture(step, hides) {
   for (const box of all(".node")) {
     const i = Number(box.dataset.node);
     const { data, grad, isPartial } = shown[i];
-    const { kind, name, gradient } = nodes[i];
-    const isAsked = hides && i === about;
+    const { kind, name, gradient, delta } = nodes[i];
+    const asks = hides && i === about && (step.phase === "forward" ? "data" : "grad");
     const [number, slope] = [data, grad].map((x) => (x === undefined ? "" : numberText(x)));
-    const asksData = isAsked && step.phase === "forward";
-    const asksGrad = isAsked && step.phase !== "forward";
-    box.querySelector(".data").textContent = asksData ? "?" : number;
-    const sign = nodes[i].delta ? "δ" : "∂";
-    box.querySelector(".grad").textContent = kind === "constant" || !(slope || asksGrad) ? ""
-      : `${sign} ${asksGrad ? "?" : slope + (isPartial ? "…" : "")}`;
-    box.classList.toggle("waiting", data === undefined && !asksData);
+    const shownSlope = asks === "grad" ? "?" : slope && slope + (isPartial ? "…" : "");
+    box.querySelector(".data").textContent = asks === "data" ? "?" : number;
+    const isShown = kind !== "constant" && shownSlope;
+    box.querySelector(".grad").textContent = isShown ? `${delta ? "δ" : "∂"} ${shownSlope}` : "";
+    box.classList.toggle("waiting", data === undefined && asks !== "data");
     box.classList.toggle("now", i === about);
     box.classList.toggle("giver", step.phase === "backward" && i === step.node);
     if (kind === "constant") continue;
@@ -193,17 +191,15 @@ const edgeOf = ({ node, operand }) => `${node}:${operand}`;
 
 /** Scrolls the picture, and nothing around it, so that a box can be seen, and where there is room the giver too. */
 function bringIntoView(node, giver) {
-  const beyond = (low, high, from, to) => (low < from || high > to ? (low + high - from - to) / 2 : 0);
-  const along = (boxes, view, low, high) => {
-    const [from, to] = [Math.min(...boxes.map((b) => b[low])), Math.max(...boxes.map((b) => b[high]))];
-    const fits = to - from <= view[high] - view[low];
-    return beyond(fits ? from : boxes[0][low], fits ? to : boxes[0][high], view[low], view[high]);
-  };
   for (const frame of all(".wide, .tall")) {
-    const boxes = [node, giver].map((i) => frame.querySelector(`[data-node="${i}"]`).getBoundingClientRect());
+    const [box, other] = [node, giver].map((i) => frame.querySelector(`[data-node="${i}"]`).getBoundingClientRect());
     const view = frame.getBoundingClientRect();
     if (!view.width) continue; // the other picture is shown
-    const [left, top] = [along(boxes, view, "left", "right"), along(boxes, view, "top", "bottom")];
+    const [left, top] = [["left", "right"], ["top", "bottom"]].map(([low, high]) => {
+      const both = [Math.min(box[low], other[low]), Math.max(box[high], other[high])];
+      const [from, to] = both[1] - both[0] <= view[high] - view[low] ? both : [box[low], box[high]];
+      return from < view[low] || to > view[high] ? (from + to - view[low] - view[high]) / 2 : 0;
+    });
     const isFar = Math.abs(left) > view.width || Math.abs(top) > view.height;
     frame.scrollBy({ left, top, behavior: isFar ? "instant" : "auto" }); // auto is what the style says
   }
@@ -306,10 +302,10 @@ function pressed(event) {
 for (const i of INPUTS) {
   const row = document.createElement("div");
   row.innerHTML = `<label for="${ID}input-${i}">${math(nodes[i].markup)}</label>
-    <input id="${ID}input-${i}" inputmode="decimal" size="8" autocomplete="off" aria-describedby="${ID}fault">
-    <input type="range">`;
+    <input id="${ID}input-${i}" data-input="${i}" inputmode="decimal" size="8" autocomplete="off"
+      aria-describedby="${ID}fault">
+    <input data-input="${i}" type="range">`;
   const [, field, slider] = row.children;
-  slider.dataset.input = field.dataset.input = i;
   field.setAttribute("aria-label", nodes[i].name);
   slider.setAttribute("aria-label", `${nodes[i].name}, slider`);
   field.addEventListener("input", () => changeInput(i, field.value));

@@ -60,8 +60,7 @@ function walkthrough(graph, inputs) {
       const product = isShut ? 0 : upstream * local;
       const before = grads[parent];
       grads[parent] += product;
-      const contribution = { node, operand, parent, upstream, local, product, before, value: grads[parent] };
-      steps.push({ phase: "backward", ...contribution });
+      steps.push({ phase: "backward", node, operand, parent, upstream, local, product, before, value: grads[parent] });
     });
   }
   steps.push({ phase: "end" });

@@ -32,7 +32,7 @@ class Picture:
         operands = [(i, k, parent) for i, x in enumerate(self.nodes) for k, parent in enumerate(x.get("parents", ()))]
         wires = [Wire(boxes[parent], boxes[i]) for i, _, parent in operands]
         figure = Figure(boxes, wires, "", [], direction="up" if down else "right")
-        self.placement = layered(figure, ALONG * (0.7 if down else 1.0), ACROSS)
+        self.placement = layered(figure, (0.7 * ALONG if down else ALONG, ACROSS))
         self.edges = [f"{i}:{k}" for i, k, _ in operands]
         self.width = round(self.placement.width + 2 * MARGIN)
         self.height = round(self.placement.height + 2 * MARGIN)

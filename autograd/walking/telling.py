@@ -33,13 +33,12 @@ class Told:
         done = "this page ran the forward pass again."
         self.changed = "".join(changed_lines(changes(root), lambda x: _spoken(self.names[x]), root, done))
         self._index = {x: i for i, x in enumerate(self.order)}
-        self._rules: dict[tuple[Primitive, int, tuple[tuple[int, float], ...]], int] = {}
-        self._words: list[dict[str, Any]] = []
-        self._sources: list[str] = []
+        self._rules: dict[tuple[Primitive, int, tuple[tuple[int, float], ...]], tuple[dict[str, Any], str]] = {}
         nodes = [self._node(x, root) for x in self.order]
-        self.graph: dict[str, Any] = {"nodes": nodes, "rules": self._words}  # ready for JSON
+        words, sources = zip(*self._rules.values()) if self._rules else ((), ())
+        self.graph: dict[str, Any] = {"nodes": nodes, "rules": words}  # ready for JSON
         # the source of a JavaScript array: for each rule its function and the tests of its domains
-        self.rules = "[\n" + ",\n".join(self._sources) + "\n]"
+        self.rules = "[\n" + ",\n".join(sources) + "\n]"
 
     def _node(self, x: Value, root: Value) -> dict[str, Any]:
         label = self.names[x]
@@ -64,37 +63,37 @@ class Told:
         baked = [(i, p.data) for i, p in enumerate(x.parents) if domains[i] is CONSTANT and is_constant(p)]
         key = (entry, count, tuple(baked))
         if key not in self._rules:
-            self._rules[key] = len(self._rules)
-            self._write(entry, count, dict(baked))
-        return self._rules[key]
+            self._rules[key] = _written(entry, count, dict(baked))
+        return list(self._rules).index(key)
 
-    def _write(self, entry: Primitive, count: int, baked: dict[int, float]) -> None:
-        letters = javascript.letters(count)
-        operands = [baked.get(i, letter) for i, letter in enumerate(letters)]
-        try:
-            value, locals_ = entry.rule(javascript, *operands)
-            source = javascript.function(value, locals_, letters)
-        except (TypeError, AttributeError) as error:
-            raise TypeError(
-                f"primitive {entry.name}: its rule cannot be written in JavaScript ({error}); "
-                "write it with the functions of its number system, n.exp for math.exp"
-            ) from None
-        [letter] = javascript.letters(1)
-        tests = [_test(d.contains, [letter]) for d in entry.domains]
-        joint = _test(entry.joint.contains, letters) if entry.joint and not entry.joint.derivative else "null"
-        self._sources.append(f"{{ apply: {source}, defined: [{', '.join(tests)}], joint: {joint} }}")
-        words = {
-            "name": entry.name,
-            "symbol": entry.symbol,
-            "letters": [f"x{i + 1}" for i in range(count)] if entry.variadic else list(entry.letters),
-            "conditions": [d.condition for d in entry.domains],
-            "jointCondition": entry.joint.condition if entry.joint else "",
-            "remedy": entry.remedy,
-            "gate": entry.gate,
-            "value": mathml.template(value),
-            "locals": [mathml.template(local, value) for local in locals_],
-        }
-        self._words.append(words)
+
+def _written(entry: Primitive, count: int, baked: dict[int, float]) -> tuple[dict[str, Any], str]:
+    """What the page is told of a rule in words, and its source in JavaScript."""
+    letters = javascript.letters(count)
+    operands = [baked.get(i, letter) for i, letter in enumerate(letters)]
+    try:
+        value, locals_ = entry.rule(javascript, *operands)
+        source = javascript.function(value, locals_, letters)
+    except (TypeError, AttributeError) as error:
+        raise TypeError(
+            f"primitive {entry.name}: its rule cannot be written in JavaScript ({error}); "
+            "write it with the functions of its number system, n.exp for math.exp"
+        ) from None
+    [letter] = javascript.letters(1)
+    tests = [_test(d.contains, [letter]) for d in entry.domains]
+    joint = _test(entry.joint.contains, letters) if entry.joint and not entry.joint.derivative else "null"
+    words: dict[str, Any] = {
+        "name": entry.name,
+        "symbol": entry.symbol,
+        "letters": [f"x{i + 1}" for i in range(count)] if entry.variadic else list(entry.letters),
+        "conditions": [d.condition for d in entry.domains],
+        "jointCondition": entry.joint.condition if entry.joint else "",
+        "remedy": entry.remedy,
+        "gate": entry.gate,
+        "value": mathml.template(value),
+        "locals": [mathml.template(local, value) for local in locals_],
+    }
+    return words, f"{{ apply: {source}, defined: [{', '.join(tests)}], joint: {joint} }}"
 
 
 def _spoken(label: str) -> str:

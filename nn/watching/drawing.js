@@ -114,14 +114,10 @@ function chart(box, { epochs, series, at, log, words, go }) {
   const legend = made("div", { class: "legend" });
   series.forEach(({ name, values, colour, now }, i) => {
     const look = { stroke: colour, "stroke-width": 2, fill: "none", "stroke-dasharray": LINES[i % LINES.length] };
-    let isDown = false;
-    const path = values.map((value, k) => {
-      const height_ = up(value);
-      const piece = height_ === null ? "" : `${isDown ? "L" : "M"}${x(epochs[k]).toFixed(1)} ${y(height_).toFixed(1)}`;
-      isDown = height_ !== null;
-      return piece;
-    });
-    svg.append(drawn("path", { ...look, d: path.join("") }));
+    const point = (k) => (up(values[k]) === null ? "" : `${x(epochs[k]).toFixed(1)} ${y(up(values[k])).toFixed(1)}`);
+    const points = epochs.map((_, k) => point(k));
+    const pieces = points.map((to, k) => to && (points[k - 1] ? `L${to}` : `M${to}`)); // begun again after a gap
+    svg.append(drawn("path", { ...look, d: pieces.join("") }));
     if (up(now) !== null) svg.append(drawn("circle", { cx: x(at), cy: y(up(now)), r: 4, fill: colour }));
     const key = drawn("svg", { viewBox: "0 0 30 10", "aria-hidden": "true" }, drawn("path", { ...look, d: "M0 5H30" }));
     legend.append(made("span", {}, key, `${name} ${numberText(now)}`));

@@ -85,9 +85,8 @@ function learnedConfusion(map) {
     cells.forEach((cell, i) => {
       const row = Math.floor(i / n);
       const total = counts.slice(row * n, row * n + n).reduce((sum, x) => sum + x, 0);
-      const isRight = cell.className === "right";
+      const tint = cell.className === "right" ? colours.negative : colours.positive;
       cell.textContent = counts[i] || "";
-      const tint = isRight ? colours.negative : colours.positive;
       cell.style.background = rgb(mixed(colours.canvas, tint, total ? 0.4 * Math.sqrt(counts[i] / total) : 0));
     });
     const right = map.names.reduce((sum, _, i) => sum + counts[i * n + i], 0);
@@ -116,10 +115,9 @@ function curve(id, epochs, log, lines) {
 /** A heat map that stands in `figure`; the cell under the pointer is told in numbers. */
 function heatMap(section, figure, { rows, columns, data, size, label, tell }) {
   const canvas = made("canvas", { role: "img", "aria-label": label });
-  const point = (event) => {
-    const box = canvas.getBoundingClientRect();
-    const j = Math.floor(((event.clientX - box.left - 1) / (box.width - 2)) * columns);
-    const i = Math.floor(((event.clientY - box.top - 1) / (box.height - 2)) * rows);
+  const point = ({ offsetX, offsetY }) => {
+    const j = Math.floor((offsetX / canvas.clientWidth) * columns);
+    const i = Math.floor((offsetY / canvas.clientHeight) * rows);
     if (i < 0 || j < 0 || i >= rows || j >= columns) return;
     section.readout = () => tell(i, j, i * columns + j);
     section.querySelector(".readout").textContent = section.readout();
@@ -143,6 +141,8 @@ function figured(parent, caption) {
   return [figure, maps];
 }
 
+const cellWidth = (room, type, columns) =>
+  Math.max(1, Math.min(CELL * type, Math.floor((10 * (room - 40 * type)) / columns) / 10));
 const largest = ({ steps }) => numberText(steps[at] * LEVELS);
 
 function layerView(layer, index) {
@@ -163,7 +163,7 @@ function layerView(layer, index) {
   const [figure, maps] = figured(parameters, () => `${W}, a row for each unit, and ${b}; largest of the run ` +
     `${largest(layer.W)} and ${largest(layer.b)}.${few}`);
   const cell = (room, type) => {
-    const width = Math.max(1, Math.min(CELL * type, Math.floor((10 * (room - 40 * type)) / columns) / 10));
+    const width = cellWidth(room, type, columns);
     return [width, Math.max(1, Math.min(CELL * type, Math.max(width, 8), (TALLEST * type) / rows))];
   };
   maps.append(
@@ -191,8 +191,7 @@ function strips(section, flow, letter, data, units, all, words, tail) {
     made("div", { class: "numbers", "aria-hidden": "true" }, ...examples.labels.map((_, i) => made("div", {}, String(i + 1)))),
     heatMap(section, figure, {
       rows, columns: units.length, data, label: `${letter} as colours`,
-      size: (room, type) => [Math.max(1, Math.min(CELL * type, Math.floor((10 * (room - 34 * type)) / units.length) / 10)),
-        18 * type],
+      size: (room, type) => [cellWidth(room, type, units.length), 18 * type],
       tell: (i, j, k) => `${letter} of example ${i + 1}, unit ${units[j] + 1}: ${numberText(value(data, at, k))}${tail(i)}`,
     }),
   );
