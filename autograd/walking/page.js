@@ -110,10 +110,8 @@ const tagged = (role, markup) =>
   `<munder><mrow class="${role}">${markup}</mrow><mtext class="${role} tag">${role}</mtext></munder>`;
 const operandText = ({ kind, name }, x) => (kind === "constant" ? numberText(x) : `${name} = ${numberText(x)}`);
 
-function listed(words) {
-  const shown = words.length > 6 ? [...words.slice(0, 4), `${words.length - 4} more`] : words;
-  return shown.length < 2 ? shown.join("") : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1)}`;
-}
+const listed = (words) =>
+  new Intl.ListFormat("en-GB").format(words.length > 6 ? [...words.slice(0, 4), `${words.length - 4} more`] : words);
 
 /** ① or ② where a node takes the same operand more than once. */
 function which({ node, operand, parent }) {
@@ -245,13 +243,10 @@ function showInputs(moved = null) {
       [control.min, control.max, control.step] = [-reach, reach, reach / 200];
       control.value = x;
     } else {
-      control.value = fieldText(x);
+      control.value = numberText(x); // to six digits; the number itself stays as it is until it is changed
     }
   }
 }
-
-/** Six digits are enough to see; the number itself stays as it is until it is changed. */
-const fieldText = (x) => String(Number(x.toPrecision(6))).replace("-", MINUS);
 
 function changeInput(i, text, slider = null) {
   const field = named(`input-${i}`);

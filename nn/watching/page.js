@@ -8,12 +8,11 @@ const TALLEST = 340; // most of a matrix, likewise
 const value = ({ steps, numbers }, frame, i) => steps[frame] * numbers[frame][i];
 const share = ({ numbers }, frame, i) => numbers[frame][i] / LEVELS;
 const raised = (l) => String(l).replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]);
-const percent = (x) => (x === null ? "–" : `${numberText(100 * x)} %`);
 const className = (label) => classes[label] ?? String(label);
 const isFit = FILM.map.kind === "fit"; // what is predicted are numbers and no classes
 const said = (found) => (isFit ? found.map(numberText).join(", ") : className(found));
 let at = 0;
-let colours = theme();
+let colours;
 const views = []; // what each frame draws anew
 
 // ---- what is learned ------------------------------------------------------------------------------------------------
@@ -223,9 +222,10 @@ function exampleViews() {
 // ---- moving ---------------------------------------------------------------------------------------------------------
 
 function show() {
+  colours = theme();
   for (const view of views) view();
   const { epoch, loss, accuracy, rmse, validation_loss, validation_accuracy, validation_rmse } = frames[at];
-  const metric = (share, error) => (share !== null ? `, accuracy ${percent(share)}`
+  const metric = (share, error) => (share !== null ? `, accuracy ${numberText(100 * share)} %`
     : error !== null ? `, RMSE ${numberText(error)}` : "");
   const validated = validation_loss === null ? ""
     : `; validation loss ${numberText(validation_loss)}${metric(validation_accuracy, validation_rmse)}`;
@@ -247,10 +247,7 @@ const { mark } = controls({
   // a voice that reads four epochs a second says nothing
   played: (on) => named("summary").setAttribute("aria-live", on ? "off" : "polite"),
 });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-  colours = theme();
-  show();
-});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
 
 (FILM.map.kind === "confusion" ? learnedConfusion : learnedPlane)(FILM.map);
 named("m").textContent = FILM.sample;
