@@ -10,7 +10,7 @@ from autograd.contributions import refuse_changed
 from autograd.errors import DomainError, broken_rule, shown, situation
 from autograd.functions import sum
 from autograd.graph import topological_order
-from autograd.modes import faults_waiting, recording
+from autograd.modes import faults_wait, holding, recording
 from autograd.number_systems import values
 from autograd.primitives import Primitive
 from autograd.value import Operand, Value, constant, number_of
@@ -38,7 +38,7 @@ def grad(f: Value, inputs: Value | Iterable[Value]) -> Any:
     flow: dict[Value, list[Value]] = {f: [constant(1.0)]}  # what arrives at each node, still to be added up
     total: dict[Value, Value] = {}
     infinite: Value | None = None  # the first node whose local derivative is not, and takes part
-    with faults_waiting():  # an infinity on the way does no harm where a gate is shut
+    with holding(faults_wait, True):  # an infinity on the way does no harm where a gate is shut
         for node in reversed(topological_order(f)):
             if node not in flow:
                 continue
@@ -76,7 +76,7 @@ def jvp(outputs: Value | Iterable[Value], inputs: Value | Iterable[Value], direc
     rates: dict[Value, Value] = {}
     shut: set[Value] = set()  # the nodes that do not move, since they are not meant to, or behind a shut gate
     infinite: Value | None = None
-    with faults_waiting():
+    with holding(faults_wait, True):
         for output in results:
             refuse_changed(output)
             for node in topological_order(output):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any, ClassVar
 
+# where it is set, operations record infinities and NaNs without raising: a shut gate may stop them later
 faults_wait: ContextVar[bool] = ContextVar("faults_wait", default=False)
 
 entered: list[None] = []  # one for each no_grad that is not left yet: while it is empty, no node looks at its context
@@ -90,8 +91,3 @@ def holding(mode: ContextVar[Any], setting: Any) -> Iterator[None]:
 
 # decorates what computes derivatives: it records its graph inside ``no_grad`` too
 recording = holding(no_grad.depth, ())
-
-
-def faults_waiting() -> AbstractContextManager[None]:
-    """Inside, operations record infinities and NaNs without raising: a shut gate may stop them later."""
-    return holding(faults_wait, True)

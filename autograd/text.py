@@ -17,17 +17,15 @@ import sys
 from io import TextIOWrapper
 from unicodedata import decomposition
 
-GREEK = dict(
-    zip(
-        "αβγδεζηθικλμνξπρστφχψωΓΔΘΛΞΠΣΦΨΩ",
-        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau phi chi psi omega "  # noqa: SIM905
-        "Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega".split(" "),
-    )
+LETTERS = (
+    "αalpha βbeta γgamma δdelta εepsilon ζzeta ηeta θtheta ιiota κkappa λlambda μmu νnu ξxi πpi ρrho σsigma τtau "
+    "φphi χchi ψpsi ωomega ΓGamma ΔDelta ΘTheta ΛLambda ΞXi ΠPi ΣSigma ΦPhi ΨPsi ΩOmega"
 )
 SIGNS = (
     "∂d −- –- —-- ·* ×* ÷/ ⊙.* √sqrt ∞inf Σsum ∑sum ∇grad ±+- ≤<= ≥>= ≠!= ≈~ →-> ←<- ↔<-> ✓ok ✗wrong ‖|| ½1/2 ŷyhat "
     "\u0302hat ′' ″'' ‴''' “\" ”\" ‘' ’' ⋯... ⋱... ⋮: ─- │| ⎡[ ⎢[ ⎣[ ⎤] ⎥] ⎦]"
 )
+GREEK = {sign[0]: sign[1:] for sign in LETTERS.split()}
 IN_ASCII = GREEK | {sign[0]: sign[1:] for sign in SIGNS.split()}
 MARKS = {"<super>": "^", "<sub>": "_"}
 

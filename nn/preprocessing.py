@@ -244,8 +244,8 @@ class PCA(PrincipalComponents):
     components    how many to keep; without it, all n
 
     mean_         of each feature
-    components_   V, of shape (components, n): the eigenvectors of the covariance C = 1/m Σ (x − mean)(x − mean)ᵀ as
-                  rows; the first of the largest entries in size of each is positive
+    components_   V, of shape (components, n): the eigenvectors of the data's covariance (with 1/m) as rows; the first
+                  of the largest entries in size of each is positive
     eigenvalues_  the variance along each, in falling order
 
     >>> pca = PCA().fit([[2.0, 0.0], [4.0, 2.0], [6.0, 10.0]])
@@ -425,12 +425,9 @@ def from_state(state: Mapping[str, Any]) -> Pipeline:
     >>> from_state(fitted.state_dict()).transform([[3.0]])
     [[1.0]]
     """
-    kinds: dict[int, str] = {}
-    for path in state:
-        place, kind = [*path.split("."), ""][:2]
-        if place.isdecimal() and kind in BY_NAME:
-            kinds[int(place)] = kind
-    pipeline = Pipeline(*(BY_NAME[kind]() for _, kind in sorted(kinds.items())))
+    places = {path.rpartition(".")[0].partition(".")[::2] for path in state}  # of 0.standardize.mean_, the first two
+    kinds = sorted((int(place), kind) for place, kind in places if place.isdecimal() and kind in BY_NAME)
+    pipeline = Pipeline(*(BY_NAME[kind]() for _, kind in kinds))
     pipeline.load_state_dict(state)
     return pipeline
 

@@ -16,7 +16,6 @@ PRELUDE = """\
 const { abs, exp, expm1, floor, hypot, log, log1p, log2 } = Math;
 const { acos, asin, atan, atan2, cos, cosh, sin, sinh, tan, tanh } = Math;
 const sqrt = (x) => Math.sqrt(x) + 0; // √−0 = 0, without the sign
-const divide = (x, y) => x / y;
 const times = (x, y) => (y === 0 ? 0 : x * y);
 const floorDivide = (x, y) => Math.floor(x / y);
 const sum = (...x) => x.reduce((total, term) => total + term, 0);
@@ -262,7 +261,8 @@ abs, exp, log, log1p, log2, expm1, sqrt = map(_function, ("abs", "exp", "log", "
 sin, cos, tan, asin, acos, atan, atan2 = map(_function, ("sin", "cos", "tan", "asin", "acos", "atan", "atan2"))
 sinh, cosh, tanh, erf, erfc, floor = map(_function, ("sinh", "cosh", "tanh", "erf", "erfc", "floor"))
 sigmoid, softplus, heaviside, greater = map(_function, ("sigmoid", "softplus", "heaviside", "greater"))
-clamp, detach, times, divide, power, pow = map(_function, ("clamp", "detach", "times", "divide", "power", "pow"))
+clamp, detach, times, power, pow = map(_function, ("clamp", "detach", "times", "power", "pow"))
+divide = _infix("/")
 
 
 def maximum(x: Operand, y: Operand, name: str = "maximum") -> Expression:
@@ -280,11 +280,7 @@ def where(condition: Operand, x: Operand, y: Operand) -> Operand:
     return x if float(condition) else y
 
 
-def shares(x: Sequence[Operand]) -> list[Expression]:
-    return _parts("shares", x)
-
-
-def _parts(name: str, x: Sequence[Operand]) -> list[Expression]:
+def shares(x: Sequence[Operand], name: str = "shares") -> list[Expression]:
     """The entries of a list that is computed once."""
     whole = Expression(name, *x)
     return [Expression("at", float(i), whole) for i in range(len(x))]
@@ -299,4 +295,4 @@ def hypot(x: Iterable[Operand]) -> Expression:
 
 
 def logsumexp(z: Sequence[Operand]) -> tuple[Expression, list[Expression]]:
-    return Expression("logsumexp", *z), _parts("softmax", z)
+    return Expression("logsumexp", *z), shares(z, "softmax")

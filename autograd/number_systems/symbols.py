@@ -75,7 +75,7 @@ class Decision(sympy.Function):  # type: ignore[misc]
     """
 
     is_real = True
-    _decided: Callable[..., Any]
+    decided: Callable[..., Any]  # the value for numbers, SymPy's or mpmath's
     _slopes: Callable[..., Any]
     _first: int  # how many of the operands decide; 0 stands for all
 
@@ -83,12 +83,7 @@ class Decision(sympy.Function):  # type: ignore[misc]
     def eval(cls, *x: Expression) -> Expression | None:
         """The value where the operands decide it, else None, which leaves the function as it is."""
         is_decided = all(x_i.is_Number for x_i in x[: cls._first or None])
-        return sympy.sympify(cls._decided(*x)) if is_decided else None
-
-    @classmethod
-    def decided(cls, *x: Any) -> Any:
-        """The value for numbers, SymPy's or mpmath's."""
-        return cls._decided(*x)
+        return sympy.sympify(cls.decided(*x)) if is_decided else None
 
     def fdiff(self, argindex: int = 1) -> Expression:
         """The derivative, away from kinks and jumps."""
@@ -100,7 +95,7 @@ def _flat(*x: Expression) -> list[int]:
 
 
 def _decision(name: str, decided: Callable[..., Any], slopes: Callable[..., Any] = _flat, first: int = 0) -> Any:
-    members = {"_decided": staticmethod(decided), "_slopes": staticmethod(slopes), "_first": first}
+    members = {"decided": staticmethod(decided), "_slopes": staticmethod(slopes), "_first": first}
     return type(name, (Decision,), {**members, "__doc__": f"{name}, where it is decided."})
 
 

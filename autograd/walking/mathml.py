@@ -22,7 +22,7 @@ MOST_SHOWN = 6  # terms, factors or arguments; of more, the first three and the 
 MOST_OPERATIONS, MOST_DEPTH, MOST_MARKUP = 10_000, 50, 3_000  # beyond, no formula is shown
 SPELLED = {"sigmoid": "σ", "maximum": "max", "minimum": "min", "log2": "log₂"}
 FORMS = {
-    **dict.fromkeys(("/", "divide"), "<mfrac><mrow>{}</mrow><mrow>{}</mrow></mfrac>"),
+    "/": "<mfrac><mrow>{}</mrow><mrow>{}</mrow></mfrac>",
     "exp": "<msup><mi>e</mi><mrow>{}</mrow></msup>",
     "sqrt": "<msqrt>{}</msqrt>",
     "abs": "<mrow><mo>|</mo>{}<mo>|</mo></mrow>",
