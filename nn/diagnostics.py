@@ -269,8 +269,7 @@ def judge(records: Sequence[EpochRecord], layers: Sequence[Layers], facts: Facts
     found += _judge_units(layers[-1], facts)
     more = "units, and check the targets" if len(layers[-1]) > 1 else "a hidden layer"
     found += _judge_result(records, facts, "" if found else f": use more epochs or {more}")
-    off = [_off(layer, facts) for layer in layers[-1] if layer.dead]
-    what = f"δ reaches every layer, {', '.join(off) or 'units are alive'}, and the loss went from {losses[0]:.3g} to"
+    what = f"δ reaches every layer, {_off(layers[-1], facts)}, and the loss went from {losses[0]:.3g} to"
     reached = "".join(f"; {score}" for score in facts.scores[-1:])
     return found or [Verdict("healthy", losses[-1], f"{what} {losses[-1]:.3g}{reached}")]
 
@@ -336,7 +335,7 @@ def _judge_units(layers: Layers, facts: Facts) -> Iterator[Verdict]:
         if layer.dead > most_dead and layer.alike <= MOST_ALIKE:
             was_dead = start is not None and start.dead > MOST_DEAD
             remedy = "begin with other weights or biases" if was_dead else "lower the learning rate"
-            yield Verdict("dead units", layer.dead, f"{_off(layer, facts)}: {remedy}, or use leaky_relu")
+            yield Verdict("dead units", layer.dead, f"{_off([layer], facts)}: {remedy}, or use leaky_relu")
         was_saturated = start is not None and start.saturated > FIRST_SATURATED
         is_saturated = layer.saturated > MOST_SATURATED and layer is not layers[-1] and min(skills) <= 0.5
         if is_saturated or (was_saturated and fmean(skills) <= 0.9):
@@ -370,10 +369,12 @@ def _judge_validation(records: Sequence[EpochRecord], facts: Facts, seen: Sequen
         yield Verdict("overfitting", gap, f"{facts.scores[0]}; {seen[-1]}: {remedy}")
 
 
-def _off(layer: LayerRecord, facts: Facts) -> str:
-    n = round(layer.dead * layer.units)
-    what = f"{n} of {layer.units} relus of layer {layer.layer} {'is' if n == 1 else 'are'} off"
-    return f"{what} for each of {facts.examples} training examples"
+def _off(layers: Layers, facts: Facts) -> str:
+    off = {layer: round(layer.dead * layer.units) for layer in layers if layer.dead}
+    if not off:
+        return "units are alive"
+    what = ", ".join(f"{n} of {layer.units} relus of layer {layer.layer}" for layer, n in off.items())
+    return f"{what} {'is' if [*off.values()] == [1] else 'are'} off for each of {facts.examples} training examples"
 
 
 def _is_stuck(layers: Layers, saturated: float) -> bool:
