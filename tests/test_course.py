@@ -17,9 +17,9 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from release import main, release, without_solution
 
 from nn.exercises.course import EXERCISES
-from nn.exercises.release import main, release, without_solution
 
 ROOT = Path(__file__).parent.parent
 WEB = ROOT / "tests" / "web"

@@ -114,7 +114,7 @@ from nn.__main__ import main
 from nn.checkpoint import save, save_training
 from nn.claims import run
 from nn.data import moons
-from nn.exercises.release import main as release
+from release import main as release
 
 folder = Path("folder")
 x = Value(2.0, "x")
@@ -195,7 +195,8 @@ def answers(tmp_path_factory):
     """What each writer says to each fault."""
     done = subprocess.run(
         [sys.executable, "-c", WRITERS], cwd=tmp_path_factory.mktemp("writers"),
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'notebooks' / 'exercises'}"}, capture_output=True,
+        text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout.splitlines()[-1])

@@ -1,4 +1,4 @@
-"""One notebook, two versions: ``python -m nn.exercises.release source.ipynb release.ipynb`` takes the solutions out.
+"""One notebook, two versions: ``python release.py source.ipynb release.ipynb`` takes the solutions out.
 
 What stands between ``### BEGIN SOLUTION`` and ``### END SOLUTION`` becomes a place for the student's own; outputs go.
 The marks, and the metadata of the cells that are graded, are nbgrader's.
@@ -50,12 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         if len(arguments) != 2:
-            raise ValueError("usage: python -m nn.exercises.release SOURCE.ipynb RELEASE.ipynb")
+            raise ValueError("usage: python release.py SOURCE.ipynb RELEASE.ipynb")
         source, target = map(Path, arguments)
         text = json.dumps(release(json.loads(source.read_text(encoding="utf-8"))), indent=1, ensure_ascii=False)
         write_whole(target, f"{text}\n".encode())
     except (OSError, ValueError, KeyError, TypeError) as error:
-        print(f"nn.exercises.release: {error}", file=sys.stderr)
+        print(f"release: {error}", file=sys.stderr)
         raise SystemExit(2) from None
 
 
