@@ -195,8 +195,8 @@ def answers(tmp_path_factory):
     """What each writer says to each fault."""
     done = subprocess.run(
         [sys.executable, "-c", WRITERS], cwd=tmp_path_factory.mktemp("writers"),
-        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'notebooks' / 'exercises'}"}, capture_output=True,
-        text=True,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'notebooks' / 'exercises'}"},
+        capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout.splitlines()[-1])
