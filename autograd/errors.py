@@ -146,7 +146,7 @@ def broken_rule(node: Value, derivative: bool = False, number_of: Callable[[Valu
         for domain, word, x in zip(entry.domains_of(len(operands), derivative), words, operands)
         if not domain.contains(x)
     ]
-    if not broken and entry.joint and not entry.defined_at(*operands, derivative=derivative):
+    if not broken and not entry.defined_at(*operands, derivative=derivative):
         broken = [entry.joint.condition.format(**dict(zip(entry.letters, words)))]
     return f"needs {' and '.join(broken)}" if broken else ""
 

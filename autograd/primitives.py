@@ -33,14 +33,11 @@ if TYPE_CHECKING:
 
 
 class Domain(NamedTuple):
-    """Where one operand may lie: the condition in words, ``{x}`` standing for the operand, and as a test."""
+    """Where an operand may lie, or all of them together: the condition in words, and as a test.
 
-    condition: str
-    contains: Callable[[float], bool]
-
-
-class JointDomain(NamedTuple):
-    """A condition on all operands together, the rule's letters in braces; or on the derivatives alone."""
+    condition    ``{x}`` stands for the one operand; of all together, each for itself: the rule's letters in braces
+    derivative   whether a condition on all together is one on the derivatives alone
+    """
 
     condition: str
     contains: Callable[..., bool]
@@ -56,6 +53,7 @@ UP_TO_ONE = Domain("−1 ≤ {x} ≤ 1", lambda x: -1.0 <= x <= 1.0)
 WITHIN_ONE = Domain("−1 < {x} < 1", lambda x: -1.0 < x < 1.0)
 CONSTANT = Domain("{x} a constant", lambda x: True)  # no Value enters here, so no derivative leaves
 CONDITION = Domain("{x} true (not 0) or false (0)", lambda x: True)
+ANYWHERE = Domain("", lambda *operands: True)  # where all may lie together, unless a rule says otherwise
 
 TABLE: dict[str, Primitive] = {}
 
@@ -77,7 +75,7 @@ class Primitive:
     symbol: str
     domains: tuple[Domain, ...]
     derivative: tuple[Domain, ...] = ()
-    joint: JointDomain | None = None
+    joint: Domain = ANYWHERE
     remedy: str = ""
     gate: bool = False
     least: int = 1
@@ -169,8 +167,7 @@ class Primitive:
         """Whether the value (or with ``derivative`` the local derivatives too) exists at these operands."""
         domains = self.domains_of(len(operands), derivative)
         alone = all(domain.contains(x) for domain, x in zip(domains, operands))
-        skipped = self.joint is None or (self.joint.derivative and not derivative)
-        return alone and (skipped or self.joint.contains(*operands))  # type: ignore[union-attr]
+        return alone and ((self.joint.derivative and not derivative) or self.joint.contains(*operands))
 
     def check_fault(self, node: Value) -> None:
         """Raise DomainError for a node that is not finite, unless an operand was not finite before."""
@@ -196,7 +193,7 @@ def primitive(
     symbol: str,
     *domains: Domain,
     derivative: tuple[Domain, ...] = (),
-    joint: JointDomain | None = None,
+    joint: Domain = ANYWHERE,
     remedy: str = "",
     gate: bool = False,
     least: int = 1,
@@ -500,7 +497,7 @@ def div(n, x, y):
 @primitive(
     "^", REAL, CONSTANT,
     derivative=(NONZERO, CONSTANT),
-    joint=JointDomain(
+    joint=Domain(
         "{x} > 0, {x} = 0 with {p} ≥ 0, or {x} < 0 with a whole {p}",
         lambda x, p: p == p // 1.0 if x < 0.0 else x > 0.0 or p >= 0.0,
     ),
@@ -524,7 +521,7 @@ def power(n, x, p):
 @primitive(
     "^", NONNEGATIVE, REAL,
     derivative=(POSITIVE, REAL),
-    joint=JointDomain("{y} ≥ 0 where {x} = 0", lambda x, y: x > 0.0 or y >= 0.0),
+    joint=Domain("{y} ≥ 0 where {x} = 0", lambda x, y: x > 0.0 or y >= 0.0),
     remedy="for a negative base write a constant exponent, as in x ** 3",
 )  # fmt: skip
 def pow(n, x, y):
@@ -538,7 +535,7 @@ def pow(n, x, y):
     return value, (y * n.pow(x, exponent), value * logarithm)
 
 
-@primitive("atan2", REAL, REAL, joint=JointDomain("{x} ≠ 0 or {y} ≠ 0", lambda y, x: x != 0.0 or y != 0.0, True))
+@primitive("atan2", REAL, REAL, joint=Domain("{x} ≠ 0 or {y} ≠ 0", lambda y, x: x != 0.0 or y != 0.0, True))
 def atan2(n, y, x):
     """The angle of the point (x, y), in [−π, π]; derivatives x/(x² + y²) for y and −y/(x² + y²) for x.
 
@@ -587,9 +584,7 @@ def where(n, c, x, y):
     return n.where(c, x, y), (0.0, n.where(c, 1.0, 0.0), n.where(c, 0.0, 1.0))
 
 
-@primitive(
-    "clamp", REAL, REAL, REAL, joint=JointDomain("{low} ≤ {high}", lambda x, low, high: low <= high), gate=True
-)
+@primitive("clamp", REAL, REAL, REAL, joint=Domain("{low} ≤ {high}", lambda x, low, high: low <= high), gate=True)
 def clamp(n, x, low, high):
     """x, but no less than ``low`` and no more than ``high``; derivative ½ at either bound, 0 where these are equal.
 
@@ -625,7 +620,7 @@ def minimum(n, *x):
     return reduce(n.minimum, x), tuple(n.shares([-x_i for x_i in x]))
 
 
-@primitive("√Σ²", REAL, joint=JointDomain("an operand ≠ 0", lambda *x: any(x), True))
+@primitive("√Σ²", REAL, joint=Domain("an operand ≠ 0", lambda *x: any(x), True))
 def hypot(n, *x):
     """√(x₁² + … + xₙ²), the length of a vector, without overflow; derivatives xᵢ/√(…), and 0 at the origin.
 

@@ -86,15 +86,14 @@ class Dataset(_Fields):
                     f"row {is_missing.argmax() + 1}, counted from 1, has no value in column {name!r}: fill it in or "
                     "leave the row out"
                 )
-            is_category, column = frame[name].dtype == "category", frame[name]
-            series = column.cat.rename_categories(str) if is_category else column.astype(object)
-            column = series.tolist()
+            series = frame[name]
+            series = series.cat.rename_categories(str) if series.dtype == "category" else series.astype(object)
             if name == target:
                 y = series
-            elif all(isinstance(cell, str) for cell in column):
-                columns |= {f"{name}={text}": [cell == text for cell in column] for text in sorted(set(column))}
+            elif all(isinstance(cell, str) for cell in series):
+                columns |= {f"{name}={text}": list(series == text) for text in sorted(set(series))}
             else:
-                columns[str(name)] = column
+                columns[str(name)] = list(series)
         return cls(list(zip(*columns.values())) or [()] * len(y), y, features=list(columns))
 
     def agree(self, classes: Sequence[str]) -> None:

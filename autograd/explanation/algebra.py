@@ -84,7 +84,7 @@ def _computed(e: Expression, x: list[Any]) -> Any:
         return e.decided(*x)
     if isinstance(e, Spelled):
         letters = sympy.symbols(f"x:{len(x)}", real=True)
-        return _number(type(e)(*letters).formula(), dict(zip(letters, x)))
+        return _number(e.formula(*letters), dict(zip(letters, x)))
     if e.is_Add or e.is_Mul:
         return mpmath.fsum(x) if e.is_Add else mpmath.fprod(x)
     if e.is_Pow:

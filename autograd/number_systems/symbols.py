@@ -41,23 +41,19 @@ class Spelled(sympy.Function):  # type: ignore[misc]
 
     is_real = True  # else SymPy multiplies out what it stands in, to see whether it is
 
-    _formula: Callable[..., Expression]
-
-    def formula(self) -> Expression:
-        """The function of its arguments in SymPy's own functions."""
-        return self._formula(*self.args)
+    formula: Callable[..., Expression]  # of its arguments, in SymPy's own functions
 
     def fdiff(self, argindex: int = 1) -> Expression:
         letters = sympy.symbols(f"x:{len(self.args)}", real=True)
-        slope = type(self)(*letters).formula().diff(letters[argindex - 1])
+        slope = self.formula(*letters).diff(letters[argindex - 1])
         return slope.xreplace(dict(zip(letters, self.args)))
 
     def _eval_evalf(self, precision: int) -> Expression:
-        return self.formula()._eval_evalf(precision)
+        return self.formula(*self.args)._eval_evalf(precision)
 
 
 def _spelled(name: str, formula: Callable[..., Expression]) -> Any:
-    return type(name, (Spelled,), {"_formula": staticmethod(formula), "__doc__": f"{name}, by its formula."})
+    return type(name, (Spelled,), {"formula": staticmethod(formula), "__doc__": f"{name}, by its formula."})
 
 
 sigmoid = _spelled("sigmoid", lambda z: 1 / (1 + sympy.exp(-z)))

@@ -81,13 +81,13 @@ def _written(entry: Primitive, count: int, baked: dict[int, float]) -> tuple[dic
         ) from None
     [letter] = javascript.letters(1)
     tests = [_test(d.contains, [letter]) for d in entry.domains]
-    joint = _test(entry.joint.contains, letters) if entry.joint and not entry.joint.derivative else "null"
+    joint = _test(entry.joint.contains, letters) if not entry.joint.derivative else "null"
     words: dict[str, Any] = {
         "name": entry.name,
         "symbol": entry.symbol,
         "letters": [f"x{i + 1}" for i in range(count)] if entry.variadic else list(entry.letters),
         "conditions": [d.condition for d in entry.domains],
-        "jointCondition": entry.joint.condition if entry.joint else "",
+        "jointCondition": entry.joint.condition,
         "remedy": entry.remedy,
         "gate": entry.gate,
         "value": mathml.template(value),
