@@ -53,8 +53,7 @@ def grad(f: Value, inputs: Value | Iterable[Value]) -> Any:
                     if infinite is None and isfinite(upstream.data) and not isfinite(product.data):
                         infinite = node
                     flow.setdefault(parent, []).append(product)
-    found = [total[x] if x in total else constant(0.0) for x in wanted]
-    return _returned(found, infinite, isinstance(inputs, Value))
+    return _returned(total, wanted, infinite, isinstance(inputs, Value))
 
 
 @recording
@@ -99,8 +98,7 @@ def jvp(outputs: Value | Iterable[Value], inputs: Value | Iterable[Value], direc
                     shut.add(node)
                 if infinite is None and not isfinite(rates[node].data):
                     infinite = node
-    found = [rates[output] if output in rates else constant(0.0) for output in results]
-    return _returned(found, infinite, isinstance(outputs, Value))
+    return _returned(rates, results, infinite, isinstance(outputs, Value))
 
 
 @recording
@@ -188,16 +186,13 @@ def _numbers(function: str, numbers: Any, nodes: list[Value], role: str, of: str
     return [constant(x) for x in given]
 
 
-def _returned(found: list[Value], infinite: Value | None, is_alone: bool) -> Any:
+def _returned(found: dict[Value, Value], wanted: list[Value], infinite: Value | None, is_alone: bool) -> Any:
     """What a caller gets; DomainError, which names the node ``infinite``, where it is not finite."""
-    if infinite is not None and not all(isfinite(x.data) for x in found):
-        raise _undefined(infinite)
-    return found[0] if is_alone else found
-
-
-def _undefined(node: Value) -> DomainError:
-    is_overflow = all(isfinite(x.data) for x in node.parents)
-    needs = broken_rule(node, derivative=True) or (
-        "overflow beyond the largest float, 1.8e308" if is_overflow else "needs finite operands"
-    )
-    return DomainError(f"no finite derivative of {situation(node)}: {needs}", node)
+    results = [found[x] if x in found else constant(0.0) for x in wanted]
+    if infinite is not None and not all(isfinite(x.data) for x in results):
+        is_overflow = all(isfinite(x.data) for x in infinite.parents)
+        needs = broken_rule(infinite, derivative=True) or (
+            "overflow beyond the largest float, 1.8e308" if is_overflow else "needs finite operands"
+        )
+        raise DomainError(f"no finite derivative of {situation(infinite)}: {needs}", infinite)
+    return results[0] if is_alone else results

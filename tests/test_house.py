@@ -38,6 +38,7 @@ MAY_IMPORT = {
     **{module: set() for module in ("text", *FOR_ALL)},
     "errors": {"text"},
     **{module: {"errors"} for module in ("graph", *PLAIN_SYSTEMS)},
+    "number_systems.javascript": {"graph"},
     "primitives": {"errors", "text", "number_systems.floats"},
     "value": CALCULUS | {"modes"},
     "number_systems.values": {"value", "primitives", "number_systems.floats"},

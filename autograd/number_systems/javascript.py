@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from typing import Any, SupportsFloat
 
+from autograd.graph import topological_order
+
 PRELUDE = """\
 const { abs, exp, expm1, floor, hypot, log, log1p, log2 } = Math;
 const { acos, asin, atan, atan2, cos, cosh, sin, sinh, tan, tanh } = Math;
@@ -103,6 +105,11 @@ class Expression:
     def __init__(self, name: str, *operands: Operand) -> None:
         self.name = name
         self.operands = tuple(x if isinstance(x, Expression) else float(x) for x in operands)
+
+    @property
+    def parents(self) -> list[Expression]:
+        """The operands that are expressions: the name by which a graph is walked."""
+        return [x for x in self.operands if isinstance(x, Expression)]
 
     __add__, __radd__ = _infix("+"), _infix("+", swapped=True)
     __sub__, __rsub__ = _infix("-"), _infix("-", swapped=True)
@@ -196,24 +203,16 @@ def _decided(test: Callable[..., Any], operands: Sequence[Expression], answers: 
 
 
 def operations(results: Iterable[Operand]) -> list[Expression]:
-    """Every expression that the results are made of, operands first; a walk, never a recursion."""
-    order: list[Expression] = []
-    seen: set[Expression] = set()
-    stack: list[Any] = [*results][::-1]
-    while stack:
-        e = stack.pop()
-        if e is None:  # everything above the next expression of the stack is done
-            order.append(stack.pop())
-        elif isinstance(e, Expression) and e not in seen:
-            seen.add(e)
-            stack += (e, None, *e.operands[::-1])
-    return order
+    """Every expression that the results are made of, operands first."""
+    together: Any = Expression("", *results)
+    order: list[Any] = topological_order(together)
+    return order[:-1]
 
 
 def _texts(results: Sequence[Operand], inline: bool = False) -> tuple[list[str], list[str]]:
     """Statements that compute what is used more than once, and the results."""
     order = operations(results)
-    uses = Counter(x for e in [*order, Expression("", *results)] for x in e.operands if isinstance(x, Expression))
+    uses = Counter(x for e in [*order, Expression("", *results)] for x in e.parents)
     written: dict[Expression, tuple[str, int]] = {}
     statements: list[str] = []
 

@@ -41,7 +41,7 @@ class Spelled(sympy.Function):  # type: ignore[misc]
 
     is_real = True  # else SymPy multiplies out what it stands in, to see whether it is
 
-    formula: Callable[..., Expression]  # of its arguments, in SymPy's own functions
+    formula: Callable[..., Expression]
 
     def fdiff(self, argindex: int = 1) -> Expression:
         letters = sympy.symbols(f"x:{len(self.args)}", real=True)
@@ -53,6 +53,7 @@ class Spelled(sympy.Function):  # type: ignore[misc]
 
 
 def _spelled(name: str, formula: Callable[..., Expression]) -> Any:
+    formula.__doc__ = f"{name} of its arguments, in SymPy's own functions."
     return type(name, (Spelled,), {"formula": staticmethod(formula), "__doc__": f"{name}, by its formula."})
 
 
@@ -71,7 +72,7 @@ class Decision(sympy.Function):  # type: ignore[misc]
     """
 
     is_real = True
-    decided: Callable[..., Any]  # the value for numbers, SymPy's or mpmath's
+    decided: Callable[..., Any]
     _slopes: Callable[..., Any]
     _first: int  # how many of the operands decide; 0 stands for all
 
@@ -91,6 +92,7 @@ def _flat(*x: Expression) -> list[int]:
 
 
 def _decision(name: str, decided: Callable[..., Any], slopes: Callable[..., Any] = _flat, first: int = 0) -> Any:
+    decided.__doc__ = "The value for numbers, SymPy's or mpmath's."
     members = {"decided": staticmethod(decided), "_slopes": staticmethod(slopes), "_first": first}
     return type(name, (Decision,), {**members, "__doc__": f"{name}, where it is decided."})
 
