@@ -39,7 +39,14 @@ def loss(records: Sequence[EpochRecord] | Training, ax: Any = None) -> Any:
     if validated := [r for r in records if isfinite(r.validation_loss)]:
         best = min(validated, key=lambda r: r.validation_loss)
         ax.plot(epochs, [r.validation_loss for r in records], **style(1, marker=""), label="validation")
-        ax.plot(best.epoch, best.validation_loss, "D", color=style(1)["color"], label=f"best, epoch {best.epoch}")
+        ax.plot(
+            best.epoch,
+            best.validation_loss,
+            "D",
+            color=style(1)["color"],
+            clip_on=False,
+            label=f"best, epoch {best.epoch}",
+        )
     return finish(ax, "epoch", "mean loss", title="Loss", ylim=(min(0.0, 1.1 * lowest), None))
 
 

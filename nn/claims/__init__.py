@@ -17,21 +17,11 @@ from nn.claims.shared import Result
 __all__ = ["CLAIMS", "Result", "listing", "run", "table"]
 
 CLAIMS: dict[str, Callable[[int], Result]] = {
-    "progress": progress,
-    "zero-start": zero_start,
-    "unstable": unstable,
-    "settling": settling,
-    "batch-noise": batch_noise,
-    "architecture": architecture,
-    "redundancy": redundancy,
-    "ensemble": ensemble,
-    "all-positive": all_positive,
-    "bn-shift": shift,
-    "bn-scale": scale,
-    "bn-rates": higher_rates,
-    "bn-saturating": saturating,
-    "bn-dropout": less_dropout,
-}
+    "progress": progress, "zero-start": zero_start, "unstable": unstable, "settling": settling,
+    "batch-noise": batch_noise, "architecture": architecture, "redundancy": redundancy, "ensemble": ensemble,
+    "all-positive": all_positive, "bn-shift": shift, "bn-scale": scale, "bn-rates": higher_rates,
+    "bn-saturating": saturating, "bn-dropout": less_dropout,
+}  # fmt: skip
 COLUMNS = {"claim": 27, "row": 3, "measured": 30, "verdict": 34}  # how wide, of 94 and two spaces between each: 100
 
 
