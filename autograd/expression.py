@@ -14,6 +14,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
+from itertools import accumulate
 from keyword import iskeyword
 from unicodedata import normalize
 
@@ -194,9 +195,7 @@ class Expression:
     def _tree(self, body: list[Word], end: int) -> ast.expr:
         """What Python's parser makes of the words, once each part is on the allow-list."""
         spelled = [f"n{i}" if word.lastgroup in ("name", "function") else word[0] for i, word in enumerate(body)]
-        starts = [0]  # of each word in the source, and the end
-        for words in spelled:
-            starts.append(starts[-1] + len(words) + 1)
+        starts = [*accumulate((len(word) + 1 for word in spelled), initial=0)]  # of each word, and the end
         places = [*(word.start() for word in body), end]
         try:
             tree = ast.parse(" ".join(spelled), mode="eval").body

@@ -13,7 +13,7 @@ from math import isfinite
 
 from autograd.errors import text_name
 from autograd.primitives import CONSTANT_NUMBER
-from autograd.text import GREEK
+from autograd.text import GREEK, IN_ASCII
 from autograd.value import Value
 
 MINUS = "−"
@@ -21,7 +21,6 @@ SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 INDEXED = re.compile(r"([^\W\d_⁰¹²³⁴⁵⁶⁷⁸⁹]+)([⁰¹²³⁴⁵⁶⁷⁸⁹]*)(_?\d[\d,]*|_[A-Za-z\d]+)?([′″‴]?)")
-PRIMES = {"": "", "′": "'", "″": "''", "‴": "'''"}
 LATEX_ESCAPES = {c: f"\\{c}" for c in "{}$&#_%"} | {"\\": r"\backslash ", "^": r"\hat{}", "~": r"\sim "}
 
 
@@ -40,7 +39,7 @@ def latex_name(name: str) -> str:
     base = f"\\{letter}" if letter in GREEK.values() else letter if plain else latex_text(letter)
     above = f"^{{{above.translate(SUPERSCRIPTS)}}}" if above else ""
     below = f"_{{{below.lstrip('_')}}}" if below else ""
-    return f"{{{base}{above}{below}}}{PRIMES[primes]}" if primes else base + above + below
+    return f"{{{base}{above}{below}}}{IN_ASCII[primes]}" if primes else base + above + below
 
 
 def latex_text(words: str) -> str:

@@ -33,9 +33,8 @@ if TYPE_CHECKING:
 
 
 class Domain(NamedTuple):
-    """Where an operand may lie, or all of them together: the condition in words, and as a test.
+    """Where operand ``{x}`` may lie, or all together, by the rule's letters in braces: in words, and as a test.
 
-    condition    ``{x}`` stands for the one operand; of all together, each for itself: the rule's letters in braces
     derivative   whether a condition on all together is one on the derivatives alone
     """
 
@@ -100,7 +99,6 @@ class Primitive:
         if not self.variadic:
             if len(operands) != len(self.letters):
                 raise TypeError(f"{self.name} of {len(operands)} operands: it takes {len(self.letters)}")
-
             node = self._recorded(operands)
             if self.takes_constants:
                 self._check_constants(node)

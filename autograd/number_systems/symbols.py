@@ -87,11 +87,9 @@ class Decision(sympy.Function):  # type: ignore[misc]
         return sympy.sympify(self._slopes(*self.args)[argindex - 1])
 
 
-def _flat(*x: Expression) -> list[int]:
-    return [0] * len(x)
-
-
-def _decision(name: str, decided: Callable[..., Any], slopes: Callable[..., Any] = _flat, first: int = 0) -> Any:
+def _decision(
+    name: str, decided: Callable[..., Any], slopes: Callable[..., Any] = lambda *x: [0] * len(x), first: int = 0
+) -> Any:
     decided.__doc__ = "The value for numbers, SymPy's or mpmath's."
     members = {"decided": staticmethod(decided), "_slopes": staticmethod(slopes), "_first": first}
     return type(name, (Decision,), {**members, "__doc__": f"{name}, where it is decided."})
