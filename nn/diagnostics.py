@@ -243,19 +243,12 @@ def unchanged(model: Module) -> Iterator[None]:
 def judge(records: Sequence[EpochRecord], layers: Sequence[Layers], facts: Facts = UNKNOWN) -> list[Verdict]:
     """The verdicts on a run, from its epochs, its layers' records and what else is known; causes come first.
 
-    dropout too strong     p is at least ¾, or above ½ where little was learned
-    … not scaled           inputs (root mean square above 8) that show in the first loss or units; with little learned
-                           those above 4 or below 0.1, and targets below 0.1; targets above 10, but for R² above 0.9
-    units alike            over half of a hidden layer's units had and have another's weights
-    vanishing, exploding   the first δ¹/δᴸ, else its median while no layer is dead, is below 1e-3 or above 100; where
-                           little was learned below 0.02, with a large first loss above 20
-    learning rate too high numbers overflowed, the loss was far above the first, ended above it or rose in a third of
-                           the epochs, or at times while W changed by a fifth, or units are stuck after far more
-    learning rate too low  the loss fell by little while no W changed by over 1 % an epoch, or as steadily at 4 %, or
-                           always but not below that of outputs which are all 0, at 2 % in the end
-    dead, saturated units  40 % of a layer's relus; half of its outputs, 15 % at first; more where much was learned
-    has not learned        a guess that is always the same does about as well
-    overfitting            the validation loss rose by half while the training loss fell, or the scores are far apart
+    dropout too strong, … not scaled, units alike   of data and settings, which explain the rest
+    vanishing, exploding gradients    δ¹/δᴸ is far from 1 at the start, else while no layer is dead
+    learning rate too high, too low   by what the loss, and ‖ΔW‖/‖W‖, did over the epochs
+    dead, saturated units             a large share of relus is off, or of g′ all but 0; more where much was learned
+    has not learned                   a guess that is always the same does about as well
+    overfitting                       the validation loss rose by half, or the scores are far apart
 
     Raises ValueError without an epoch.
     """
