@@ -25,12 +25,9 @@ class GradientError(AssertionError):
 
 @recording
 def gradcheck(
-    function: Function | Primitive,
-    at: Iterable[Operand] | Operand,
-    *,
-    tolerance: float = TOLERANCE,
+    function: Function | Primitive, at: Iterable[Operand] | Operand, *, tolerance: float = TOLERANCE,
     step: float = STEP,
-) -> bool:
+) -> bool:  # fmt: skip
     """Check every derivative of ``function`` at the point ``at`` against a central difference.
 
     function    takes as many Values as ``at`` has numbers and returns one; or an entry of the table, whose

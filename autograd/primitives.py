@@ -188,15 +188,9 @@ CONSTANT_NUMBER = Primitive(lambda n: (0.0, ()), "constant", ())  # marks a numb
 
 
 def primitive(
-    symbol: str,
-    *domains: Domain,
-    derivative: tuple[Domain, ...] = (),
-    joint: Domain = ANYWHERE,
-    remedy: str = "",
-    gate: bool = False,
-    least: int = 1,
-    step: int = 1,
-) -> Callable[[Rule], Primitive]:
+    symbol: str, *domains: Domain, derivative: tuple[Domain, ...] = (), joint: Domain = ANYWHERE, remedy: str = "",
+    gate: bool = False, least: int = 1, step: int = 1,
+) -> Callable[[Rule], Primitive]:  # fmt: skip
     """Put a rule into the table; what comes back is the function on Values.
 
     symbol        how texts and drawings write the operation: × σ Σ

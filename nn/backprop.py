@@ -49,13 +49,9 @@ class BackPropagation(NamedTuple):
 
 
 def back_propagate(
-    W: Layers,
-    b: Layers,
-    x: ArrayLike,
-    y: Any,
-    g: str | Sequence[str | None] = "sigmoid",
+    W: Layers, b: Layers, x: ArrayLike, y: Any, g: str | Sequence[str | None] = "sigmoid",
     loss: str = "half_squared_error",
-) -> BackPropagation:
+) -> BackPropagation:  # fmt: skip
     """Forward, then backward, for one example.
 
     W, b    [None, W¹, …, Wᴸ] and [None, b¹, …, bᴸ]

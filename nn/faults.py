@@ -24,12 +24,9 @@ MOST_NAMED = 5
 
 @contextmanager
 def naming_example(
-    X: Sequence[Sequence[Value]],
-    places: Sequence[int],
-    data: str,
-    features: Sequence[str] = (),
+    X: Sequence[Sequence[Value]], places: Sequence[int], data: str, features: Sequence[str] = (),
     graph: Callable[[], Value | None] = lambda: None,
-) -> Iterator[None]:
+) -> Iterator[None]:  # fmt: skip
     """Inside, an ArithmeticError is told with the example and the node at fault.
 
     X          the nodes of the inputs

@@ -199,16 +199,10 @@ class MLP(Module):
     """
 
     def __init__(
-        self,
-        n_in: int,
-        n_units: Sequence[int],
-        activation: str = "relu",
-        output: str = "linear",
-        init: Initializer | str | None = None,
-        rng: Random | int | None = None,
-        dropout: float = 0.0,
+        self, n_in: int, n_units: Sequence[int], activation: str = "relu", output: str = "linear",
+        init: Initializer | str | None = None, rng: Random | int | None = None, dropout: float = 0.0,
         batch_norm: bool = False,
-    ) -> None:
+    ) -> None:  # fmt: skip
         if isinstance(n_units, int) or not n_units:
             raise ValueError(f"an MLP of the layers {n_units!r}: it needs at least its output's: MLP(2, [16, 16, 1])")
         rng = generator(rng)

@@ -25,17 +25,10 @@ NO_OPTIONS = (None, False, False, False, None, (), "right", None)
 
 
 def draw(
-    f: Value | Network | Diagram,
-    wrt: Value | None = None,
-    *,
-    local_derivatives: bool = False,
-    fold: bool = False,
-    unfold: bool | Sequence[Value] = False,
-    collapse: bool | None = None,
-    open: str | Sequence[str] = (),
-    direction: Direction = "right",
-    engine: str | None = None,
-) -> Drawing:
+    f: Value | Network | Diagram, wrt: Value | None = None, *, local_derivatives: bool = False, fold: bool = False,
+    unfold: bool | Sequence[Value] = False, collapse: bool | None = None, open: str | Sequence[str] = (),
+    direction: Direction = "right", engine: str | None = None,
+) -> Drawing:  # fmt: skip
     """The graph that f was computed by; or, of a model or a trace, the lecture's diagram of its neurons.
 
     Every node shows its name, operation, data and, once ``f.backward()`` has run, its gradient.

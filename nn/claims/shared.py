@@ -91,14 +91,9 @@ def claim(row: str, statement: str) -> Callable[[Callable[P, Judgement]], Callab
 
 
 def curves(
-    x: Sequence[float],
-    labels: Sequence[str],
-    series: Sequence[Sequence[float]],
-    xlabel: str,
-    ylabel: str,
-    more: Draw = lambda axes: None,
-    **settings: Any,
-) -> Draw:
+    x: Sequence[float], labels: Sequence[str], series: Sequence[Sequence[float]], xlabel: str, ylabel: str,
+    more: Draw = lambda axes: None, **settings: Any,
+) -> Draw:  # fmt: skip
     """A function that draws a labelled line for each of the series over x.
 
     more       draws what else belongs to the picture

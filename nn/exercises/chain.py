@@ -142,13 +142,9 @@ def _graph_at(p: Problem, place: int) -> Any:
 
 
 def _backward(
-    assign: bool = False,
-    stale: Callable[[Value], bool] = lambda node: False,
-    upstream: bool = True,
-    start: float = 1.0,
-    breadth_first: bool = False,
-    from_the_end: bool = True,
-) -> Callable[[Value], None]:
+    assign: bool = False, stale: Callable[[Value], bool] = lambda node: False, upstream: bool = True,
+    start: float = 1.0, breadth_first: bool = False, from_the_end: bool = True,
+) -> Callable[[Value], None]:  # fmt: skip
     """The backward pass, right without options; each option is a way to go wrong."""
 
     def backward(root: Value) -> None:

@@ -16,13 +16,9 @@ Numbers = list[float]
 
 
 def _steps(
-    share: float = 0.5,
-    sign: float = -1.0,
-    keep: bool = False,
-    upstream: bool = True,
-    fresh_w: bool = False,
+    share: float = 0.5, sign: float = -1.0, keep: bool = False, upstream: bool = True, fresh_w: bool = False,
     count: int = 2,
-) -> Callable[[Problem], Numbers]:
+) -> Callable[[Problem], Numbers]:  # fmt: skip
     """w and b after two steps; each option is a way to go wrong."""
 
     def answer(p: Problem) -> Numbers:
@@ -178,11 +174,9 @@ def _columns(rng: Random) -> Problem:
 
 
 def _normalised(
-    spread: Callable[[Numbers], float] = pvariance,
-    root: Callable[[float, float], float] = lambda v, e: sqrt(v + e),
-    centred: bool = True,
-    line: Callable[[float, float, float], float] = lambda hat, gamma, beta: gamma * hat + beta,
-) -> Callable[..., Numbers]:
+    spread: Callable[[Numbers], float] = pvariance, root: Callable[[float, float], float] = lambda v, e: sqrt(v + e),
+    centred: bool = True, line: Callable[[float, float, float], float] = lambda hat, gamma, beta: gamma * hat + beta,
+) -> Callable[..., Numbers]:  # fmt: skip
     """Batch normalisation by the statistics of x itself or of what was seen; each option is a way to go wrong."""
 
     def norm(x: Numbers, gamma: float, beta: float, epsilon: float, seen: Numbers | None = None) -> Numbers:
