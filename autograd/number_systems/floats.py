@@ -139,15 +139,11 @@ def clamp(x: float, low: float, high: float) -> float:
 
 
 def maximum(x: float, y: float) -> float:
-    if x >= y:
-        return x
-    return y if y > x else nan
+    return x if x >= y else y if y > x else nan
 
 
 def minimum(x: float, y: float) -> float:
-    if x <= y:
-        return x
-    return y if y < x else nan
+    return x if x <= y else y if y < x else nan
 
 
 def where(condition: float, x: float, y: float) -> float:
