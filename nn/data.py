@@ -51,10 +51,9 @@ class Dataset(_Fields):
         if all(isinstance(t, list) and len(t) == 1 for t in targets):  # a column
             targets = [t for [t] in targets]
         if targets and isinstance(targets[0], str):
-            if odd := [i for i, t in enumerate(targets) if not isinstance(t, str)]:
-                raise TypeError(
-                    f"example {odd[0] + 1}, counted from 1, has the target {targets[odd[0]]!r} among texts"
-                )
+            for i, t in enumerate(targets, 1):
+                if not isinstance(t, str):
+                    raise TypeError(f"example {i}, counted from 1, has the target {t!r} among texts")
             kind: Any = getattr(y, "dtype", None)
             ordered = [*map(str, kind.categories)] if getattr(kind, "ordered", False) else []
             classes = classes or ordered or sorted(set(targets))
@@ -101,9 +100,7 @@ class Dataset(_Fields):
         for label, name in enumerate(self.classes):
             if name in classes and name not in classes[label : label + 1]:
                 there = f"{classes.index(name)} of the training data"
-                raise ValueError(
-                    f"{name!r} is the label {label} here and {there}: give each Dataset the same classes"
-                )
+                raise ValueError(f"{name!r} is the label {label} here and {there}: give both the same classes")
 
     def take(self, indices: Sequence[int]) -> Dataset:
         """The examples at these places, in this order."""

@@ -59,9 +59,7 @@ class Preprocessor(Answering, ABC):
         state = fitted.state_dict()
         for name, learned in state.items():
             if not np.isfinite(learned).all():
-                raise ValueError(
-                    f"{self!r} cannot learn from numbers so large that {name} overflows: scale them down"
-                )
+                raise ValueError(f"{self!r} cannot learn from numbers whose {name} overflows: scale them down")
         self.load_state_dict(state)
         return self
 
@@ -89,9 +87,7 @@ class Preprocessor(Answering, ABC):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take what was learned from a ``state_dict``, of lists or arrays. ValueError where it does not fit."""
         if set(state) != set(self.shapes):
-            raise ValueError(
-                f"{self!r} needs {', '.join(self.shapes)}, and the state has {', '.join(state) or 'none'}"
-            )
+            raise ValueError(f"{self!r} needs {', '.join(self.shapes)}: the state has {', '.join(state) or 'none'}")
         arrays: dict[str, Array] = {}
         lengths: dict[str, int] = {}
         for name, letters in self.shapes.items():
@@ -212,9 +208,7 @@ class PrincipalComponents(Centred, ABC):
 
     def learn(self, X: Array) -> None:
         if self.components is not None and self.components > X.shape[1]:
-            raise ValueError(
-                f"components = {self.components}: rows of {X.shape[1]} numbers have no more than that many"
-            )
+            raise ValueError(f"components = {self.components}: rows of {X.shape[1]} numbers have at most that many")
         super().learn(X)
         covariance = (X - self.mean_).T @ (X - self.mean_) / len(X)
         if not np.isfinite(covariance).all():

@@ -256,7 +256,7 @@ def test_predictions_take_what_a_dataset_takes():
 @pytest.mark.parametrize("engine", ENGINES)
 def test_classes_that_other_data_number_otherwise_are_refused(engine):
     pets, dogs = Dataset([0, 1, 2, 3], ["cat", "cat", "dog", "dog"]), Dataset([2.5, 3.5], ["dog", "dog"])
-    words = "'dog' is the label 0 here and 1 of the training data: give each Dataset the same classes"
+    words = "'dog' is the label 0 here and 1 of the training data: give both the same classes"
     with pytest.raises(ValueError, match=words):
         trained_on(pets, dogs, engine)
     training = trained_on(pets, pets, engine)
