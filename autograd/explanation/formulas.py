@@ -6,7 +6,7 @@ it was multiplied. Formulas grow with the graph: beyond ``LARGEST`` operations n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from itertools import count
 from typing import Any
 
@@ -15,6 +15,7 @@ import sympy
 
 from autograd.errors import text_name
 from autograd.explanation.algebra import LARGEST, number, operations, written
+from autograd.explanation.path_sums import edges_between
 from autograd.graph import topological_order
 from autograd.notation import is_constant, labels
 from autograd.number_systems import symbols
@@ -141,26 +142,3 @@ class Formulas:
         }  # hypot's
         decided = {case: case.decided(number(case.args[0], at), *case.args[1:]) for case in cases - guards.keys()}
         return formula.xreplace({**decided, **guards})
-
-
-def edges_between(
-    s: Value, f: Value, among: Iterable[Value], avoiding: Collection[Value] = ()
-) -> list[tuple[Value, int, Value]]:
-    """The edges (value, which operand, operand) of the paths from s to f, in forward order.
-
-    among      the values to look at, in forward order
-    avoiding   values that no path leads through
-    """
-    reached, edges = {s}, []
-    for x in among:
-        for i, parent in enumerate(x.parents if x is not s else ()):
-            if parent in reached and (parent is s or parent not in avoiding):
-                edges.append((x, i, parent))
-        if edges and edges[-1][0] is x:
-            reached.add(x)
-    needed, kept = {f}, []
-    for edge in reversed(edges):
-        if edge[0] in needed:
-            needed.add(edge[2])
-            kept.append(edge)
-    return kept[::-1]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
 from itertools import islice
 from typing import NamedTuple
 
 from autograd.contributions import changed_lines, changes, gradients
 from autograd.errors import text_name
-from autograd.explanation.formulas import edges_between
 from autograd.explanation.lines import Told, check_values, paragraphs
 from autograd.graph import carried, leaves, topological_order
 from autograd.notation import labels, number_text
@@ -150,3 +149,26 @@ def _counted(count: int) -> str:
         return str(count)
     mantissa, exponent = f"{Decimal(count):.3e}".split("e+")
     return f"{mantissa} · 10^{exponent}"
+
+
+def edges_between(
+    s: Value, f: Value, among: Iterable[Value], avoiding: Collection[Value] = ()
+) -> list[tuple[Value, int, Value]]:
+    """The edges (value, which operand, operand) of the paths from s to f, in forward order.
+
+    among      the values to look at, in forward order
+    avoiding   values that no path leads through
+    """
+    reached, edges = {s}, []
+    for x in among:
+        for i, parent in enumerate(x.parents if x is not s else ()):
+            if parent in reached and (parent is s or parent not in avoiding):
+                edges.append((x, i, parent))
+        if edges and edges[-1][0] is x:
+            reached.add(x)
+    needed, kept = {f}, []
+    for edge in reversed(edges):
+        if edge[0] in needed:
+            needed.add(edge[2])
+            kept.append(edge)
+    return kept[::-1]
