@@ -6,7 +6,7 @@ it was multiplied. Formulas grow with the graph: beyond ``LARGEST`` operations n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from itertools import count
 from typing import Any
 
