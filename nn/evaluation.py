@@ -14,7 +14,6 @@ from itertools import pairwise, zip_longest
 from math import fsum, inf, isnan, nan, sqrt
 from typing import Any, NamedTuple
 
-from autograd.graph import topological_order
 from autograd.modes import collector_paused, no_grad
 from autograd.primitives import exp, relu, sigmoid, tanh
 from autograd.value import Value, data_of
@@ -346,7 +345,7 @@ def check_targets(model: Module, loss: Loss, data: Dataset, insist: bool = False
         raise ValueError(f"{name} takes {what}, and the model ends with {last.symbol}: {remedy}")
     if kind == "logits" and last is exp and len(units) > 1 and abs(sum(map(data_of, units)) - 1.0) < 1e-9:
         raise ValueError(f"{name} takes logits, and the model ends with softmax: leave that out")
-    if not isinstance(root, Value) or set(model.parameters()).isdisjoint(topological_order(root)):
+    if not isinstance(root, Value) or not _reaches(root, set(model.parameters())):
         raise ValueError(f"{name} returned {root!r}, which no parameter moves: compute it from Values, without .data")
     if insist or itself in BY_NAME.values():
         with no_grad():
@@ -354,3 +353,16 @@ def check_targets(model: Module, loss: Loss, data: Dataset, insist: bool = False
                 with suppress(ArithmeticError):
                     loss(output, target)
     return len(units)
+
+
+def _reaches(root: Value, parameters: set[Value]) -> bool:
+    """Whether the root depends on one of them; the first that is found ends the search."""
+    stack, seen = [root], set[Value]()
+    while stack:
+        node = stack.pop()
+        if node in parameters:
+            return True
+        if node not in seen:
+            seen.add(node)
+            stack += node.parents
+    return False

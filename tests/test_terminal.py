@@ -152,7 +152,8 @@ def test_the_bar_says_what_the_last_epoch_measured(record, words):
         assert str(bar).startswith("epoch 8/10   0%|") and str(bar).endswith(words)
 
 
-def test_a_notebook_shows_the_bar_without_widgets_and_prints_clean_lines_beside_it():
+def test_a_notebook_shows_the_bar_without_widgets_and_prints_clean_lines_beside_it(monkeypatch):
+    monkeypatch.setenv("TQDM_MININTERVAL", "0")  # every update is shown, however fast the machine
     [cell] = cells = [nbformat.v4.new_code_cell(LOOP)]
     client = NotebookClient(nbformat.v4.new_notebook(cells=cells), timeout=60, resources={"metadata": {"path": ROOT}})
     with client.setup_kernel():
