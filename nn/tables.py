@@ -183,8 +183,8 @@ def read_table(
         raise ValueError(f"{path} has {found}: it needs at least one row, and a name for each column")
     frame.columns = names
     frame = frame.loc[:, (frame.columns != "") | (frame != "").any()]  # commas may end every line
-    for k, name in enumerate(frame.columns):
-        if name in frame.columns[:k] or (k and not name):  # the first may be an index, as pandas and R write it
+    for k, (name, is_taken) in enumerate(zip(frame.columns, frame.columns.duplicated())):
+        if is_taken or (k and not name):  # the first may be an index, as pandas and R write it
             raise ValueError(f"{path}: column {k + 1} is named {shown(name)}: it needs a name of its own")
     frames = frame.mask(frame.isin(["", *(na_values or ())])), frame
     table = Table(*frames, sep, decimal or (".", ",")[thousands == "."], thousands or "")

@@ -940,7 +940,9 @@ def work_of(function):
     return calls, allocated
 
 
-@pytest.mark.parametrize("shape", [chain_of_four, ragged, recurrent, deep_network, deep_and_wide])
+@pytest.mark.parametrize(
+    "shape", [chain_of_four, ragged, recurrent, pytest.param(deep_network, marks=pytest.mark.slow), deep_and_wide]
+)
 def test_planning_running_and_telling_take_work_in_proportion_to_the_graph(shape):
     def run(loss):
         program = record(loss, engine="replay")

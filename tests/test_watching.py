@@ -489,6 +489,7 @@ def test_the_pages_are_small_enough():
     assert all(len(layer["rows"]) == layer["to"] for layer in film_of(film)["layers"])
 
 
+@pytest.mark.slow
 def test_a_huge_matrix_is_shown_by_evenly_chosen_rows_and_columns():
     model = MLP(300, [100, 3], rng=Random(0))
     states = moved(model, 1) * 40
