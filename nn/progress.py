@@ -29,10 +29,10 @@ def progress_bar(iterable: Iterable[Any] | None = None, shown: bool = True, **op
 
 def describe(bar: Any, epoch: int, of: int, records: list[EpochRecord]) -> None:
     """Show on the bar which epoch runs and what the last one measured, as far as there is room."""
-    bar.set_description_str(f"epoch {epoch}/{of}", refresh=False)
-    parts = []
     if bar.disable:
         return
+    bar.set_description_str(f"epoch {epoch}/{of}", refresh=False)
+    parts = []
     for record in records[-1:]:
         losses, metrics = _measured(record)
         where = "validation " * (len(losses) > 1)

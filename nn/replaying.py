@@ -88,7 +88,7 @@ class Replay:
     def follow(self) -> None:
         """Take over the data as they are now."""
         training = self.training
-        self.examples.follow(training, training.training, training.scaled_weights())
+        self.examples.follow(training, training.training, training.scaled)
         if training.validation is not None and self.evaluates:
             self.validation.follow(training, training.validation)
 

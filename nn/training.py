@@ -157,7 +157,7 @@ class Training(Answering):
         self.best: tuple[EpochRecord, dict[str, Any]] | None = None
         self.stopped = "not started"
         self._gradient = [0.0] * len(optimizer.parameters)  # the batches' gradients of this epoch, added up
-        self._scaled = self.scaled_weights()
+        self.scaled = self._scaled_weights()  # of the examples, as they were when an engine was chosen last
         model.task = self.task
         self._last: dict[str, Any] | None = None  # the weights to go on from, where the best were put back
         self._replay: Replay | None = None
@@ -240,14 +240,12 @@ class Training(Answering):
                         "model.parameters() after freeze()"
                     )
 
-    def scaled_weights(self) -> list[float] | None:
+    def _scaled_weights(self) -> list[float] | None:
         """The weights of the examples, scaled to the mean 1. Raises ValueError where they are no weights."""
         if self.weights is None:
             return None
-        n, weights = (
-            len(self.training.y),
-            [in_range("a weight", w, at_least=0.0) for [w] in rows_of("weights", self.weights)],
-        )
+        n = len(self.training.y)
+        weights = [in_range("a weight", w, at_least=0.0) for [w] in rows_of("weights", self.weights)]
         if len(weights) != n or not any(weights):
             raise ValueError(f"{len(weights)} weights of {n} examples: it needs as many, and one above 0")
         total = fsum(weights)
@@ -270,6 +268,7 @@ class Training(Answering):
 
         Generators and statistics stay as they are. Raises ValueError where engine="replay" cannot be.
         """
+        self.scaled = self._scaled_weights()
         modules, insists = self._train_mode(), self.asked_for == "replay"
         if self.asked_for == "eager":
             self._check_frozen()
@@ -316,7 +315,7 @@ class Training(Answering):
         buffers = self._buffers if places is not None else self.model.buffers().values()
         statistics = [(buffer, buffer.copy()) for buffer in buffers]
         examples, root, task = [lift(x) for x in X], None, self.model.task or self.task
-        weights = [self._scaled[i] for i in places] if self._scaled and places is not None else None
+        weights = [self.scaled[i] for i in places] if self.scaled and places is not None else None
         data, places = ("mini-batch", range(len(X))) if places is None else ("training data", places)
         try:
             with collector_paused(), naming_example(examples, places, data, self.training.features, lambda: root):
@@ -434,7 +433,6 @@ class Training(Answering):
         for role, data in self._data():
             if not len(data.X) == len(data.y) > 0 or len({*map(len, data.X)}) > 1:
                 data.check(role)  # not each number: one that is NaN is left to the step, which names the node
-        self._scaled = self.scaled_weights()
         task = self.model.task = self.task
         self.choose_engine()
         n, losses, tallies, updates = len(self.training.y), [], [], self.updates_per_epoch
