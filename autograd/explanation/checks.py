@@ -38,11 +38,11 @@ class Road:
     """f as a function of one value s alone, everything that does not depend on s held at its data.
 
     dependent   the values that depend on s, in forward order
-    gross       the sum over all paths of the sizes of their products
+    magnitude   the sum over all paths of the sizes of their products
     """
 
-    def __init__(self, f: Value, s: Value, dependent: Sequence[Any], gross: float) -> None:
-        self.f, self.s, self.dependent, self.gross = f, s, dependent, gross
+    def __init__(self, f: Value, s: Value, dependent: Sequence[Any], magnitude: float) -> None:
+        self.f, self.s, self.dependent, self.magnitude = f, s, dependent, magnitude
 
     def along(self, x: float) -> float:
         """f at s = x, as the engine computes it."""
@@ -91,7 +91,7 @@ class Road:
         found = self.exact(by_sympy=True)
         if not isfinite(found):
             return Check("SymPy", None, False, "it finds no finite number")
-        agrees = close(found, derivative, self.gross, TOLERANCE)
+        agrees = close(found, derivative, self.magnitude, TOLERANCE)
         if not agrees and self.is_rounded(derivative):
             return Check("SymPy", None, False, ROUNDING)
         return Check("SymPy", found, agrees)
@@ -103,7 +103,7 @@ class Road:
         other      SymPy's answer, which is the more exact
         """
         name, found = "finite difference", slope(self.along, self.s.data, rounding=rounding)
-        off, allowed = abs(found.central - derivative), found.allowed(derivative, TOLERANCE) + 1e-12 * self.gross
+        off, allowed = abs(found.central - derivative), found.allowed(derivative, TOLERANCE) + 1e-12 * self.magnitude
         sure = found.is_resolved and found.error <= 1e-2 * max(abs(found.central), abs(derivative))
         sure = sure or (not derivative and not found.is_kink and abs(found.central) <= found.error)
         agrees = off <= allowed
@@ -114,6 +114,6 @@ class Road:
         return Check(name, found.central, agrees)
 
 
-def close(x: float, y: float, gross: float, tolerance: float = 1e-9) -> bool:
-    """Equal but for rounding; ``gross`` is the sizes of all terms, which may cancel, added up. NaN equals nothing."""
-    return x == y or abs(x - y) <= max(tolerance * max(abs(x), abs(y)), 1e-12 * gross) < inf
+def close(x: float, y: float, magnitude: float, tolerance: float = 1e-9) -> bool:
+    """Equal but for rounding; ``magnitude`` is the sum of the sizes of all terms. NaN equals nothing."""
+    return x == y or abs(x - y) <= max(tolerance * max(abs(x), abs(y)), 1e-12 * magnitude) < inf
