@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from autograd.explanation.narration import narrate as narrate
     from autograd.explanation.path_sums import paths as paths
     from autograd.functions import *  # noqa: F403
-    from autograd.higher import (
+    from autograd.higher_order import (
         grad as grad,
         hessian as hessian,
         hvp as hvp,
@@ -52,9 +52,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AnomalyError": "errors", "DomainError": "errors", "GradientError": "checking", "detect_anomaly": "anomaly",
-    "draw": "drawing", "draw_dot": "drawing", "explain": "explanation", "grad": "higher", "gradcheck": "checking",
-    "hessian": "higher", "hvp": "higher", "jacobian": "higher", "jvp": "higher", "narrate": "explanation.narration",
-    "paths": "explanation.path_sums", "record": "replay", "vjp": "higher", "walk": "walking",
+    "draw": "drawing", "draw_dot": "drawing", "explain": "explanation", "gradcheck": "checking",
+    "narrate": "explanation.narration", "paths": "explanation.path_sums", "record": "replay", "walk": "walking",
+    **dict.fromkeys(("grad", "hessian", "hvp", "jacobian", "jvp", "vjp"), "higher_order"),
 }  # fmt: skip
 
 

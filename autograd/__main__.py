@@ -16,8 +16,8 @@ if exists(dirname(__file__) + "/tracer.py"):
 
 from autograd.errors import MOST_NAME, DomainError, called, clipped, text_name
 from autograd.explanation import explain
-from autograd.expression import COMPOSED, PRINTED, Expression, ExpressionError, meant, some
 from autograd.notation import number_text
+from autograd.parser import COMPOSED, PRINTED, Expression, ExpressionError, meant, some
 from autograd.primitives import TABLE
 from autograd.text import make_printable, printable
 from autograd.value import Value

@@ -9,9 +9,9 @@ from math import isfinite
 from autograd.contributions import Contribution, contributions
 from autograd.errors import AnomalyError, DomainError, broken_rule, called, complaint, situation, words_for
 from autograd.graph import leaves, topological_order
-from autograd.lines import REMEMBERING, Hooks, forget, place
 from autograd.notation import is_constant
 from autograd.primitives import Primitive
+from autograd.source_lines import REMEMBERING, Hooks, forget, place
 from autograd.value import Value
 
 Anomaly = AnomalyError | DomainError

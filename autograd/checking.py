@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from math import inf, nan
 
-from autograd.differences import LAST_DIGIT, STEP, slope
 from autograd.errors import DomainError
+from autograd.finite_differences import LAST_DIGIT, STEP, slope
 from autograd.graph import topological_order
 from autograd.kinks import kinks, sides
 from autograd.modes import no_grad, recording

@@ -53,7 +53,7 @@ import torch  # noqa: E402
 
 import nn  # noqa: E402
 from autograd import Value, collector_paused, exp, log, record, tanh  # noqa: E402
-from autograd.replay.memory import is_finite  # noqa: E402
+from autograd.replay.buffers import is_finite  # noqa: E402
 from nn.data import Dataset, digits, moons  # noqa: E402
 from nn.losses import mean_loss  # noqa: E402
 

@@ -14,12 +14,12 @@ from autograd.__main__ import OneLineParser, fail
 from autograd.files import write_whole
 from autograd.text import make_printable
 from nn.activations import BY_NAME as ACTIVATIONS
+from nn.cli.csv_tables import MISSING_RULES, READING, TASKS
+from nn.cli.experiment import DEFAULTS, FACTORS, Config
+from nn.cli.runs import KEPT, predictions, resume, start, warn
 from nn.data import BUNDLED, BY_NAME
-from nn.experiment import DEFAULTS, FACTORS, Config
 from nn.init import BY_NAME as INITIALIZERS
 from nn.optim import OPTIMIZERS, SCHEDULES
-from nn.runs import KEPT, predictions, resume, start, warn
-from nn.tables import MISSING_RULES, READING, TASKS
 from nn.training import ENGINES
 
 MOST_EXAMPLES = 100_000
@@ -96,7 +96,7 @@ def _claims(arguments: Sequence[str]) -> None:
     p.add_argument("--out", type=Path, metavar="DIR", help="folder for one picture of each")
     p.add_argument("--list", action="store_true", help="the names, and no experiment")
     options = p.parse_args(arguments[1:])
-    from nn.claims import listing, run, table
+    from nn.lecture.claims import listing, run, table
 
     width = max(get_terminal_size((200 if options.list else 100, 24)).columns, 60)  # where it is piped
     if options.list:

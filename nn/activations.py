@@ -8,8 +8,8 @@ from typing import ClassVar
 from autograd import functions, primitives
 from autograd.primitives import Primitive
 from autograd.value import Value, unary
-from nn.arguments import in_range
 from nn.module import Module
+from nn.validation import in_range
 
 
 class Activation(Module):

@@ -14,7 +14,7 @@ from random import Random
 from reprlib import repr as short
 from typing import Any, NamedTuple, Self, SupportsFloat, SupportsIndex
 
-from nn.arguments import answering, generator, in_range
+from nn.validation import answering, generator, in_range
 
 
 class _Fields(NamedTuple):

@@ -21,11 +21,11 @@ from autograd.modes import collector_paused
 from autograd.primitives import relu, sigmoid, tanh
 from autograd.value import Value
 from nn.data import Dataset
+from nn.dropout import Dropout
 from nn.evaluation import REGRESSION, evaluate
 from nn.layers import MLP, Linear, Sequential
 from nn.losses import Loss, mean_loss, units_of
 from nn.module import Module, Trace, beneath, evaluating, flatten
-from nn.regularisation import Dropout
 from nn.training import EpochRecord, Training
 
 STEEPEST = {relu: 1.0, sigmoid: 0.25, tanh: 1.0}  # the largest g′

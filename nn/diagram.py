@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from math import copysign
 
-from autograd.drawing.neurons import Diagram, Unit
+from autograd.drawing.neuron_diagram import Diagram, Unit
 from autograd.errors import called
 from autograd.primitives import affine, dot, mul
 from autograd.value import Value

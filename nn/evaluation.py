@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 from autograd.modes import collector_paused, no_grad
 from autograd.primitives import exp, relu, sigmoid, tanh
 from autograd.value import Value, data_of
-from nn.arguments import answering
 from nn.data import Dataset, check_rows, rows_of
 from nn.losses import BY_NAME, OUTPUTS, Loss, mean_loss, outputs_are, units_of, without_options
 from nn.module import Module, beneath, evaluating, lift
+from nn.validation import answering
 
 AT_ONCE = 1000  # examples that are evaluated together: the values of a layer take memory for as many
 CLASSIFICATION, REGRESSION = "classification", "regression"

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from math import sqrt
 from random import Random
 
-from nn.arguments import generator, in_range
+from nn.validation import generator, in_range
 
 Matrix = list[list[float]]
 Rng = Random | int | None

@@ -15,11 +15,11 @@ from typing import Any
 from autograd.primitives import affine, dot
 from autograd.value import Value, data_of, node_of
 from nn.activations import BY_NAME, Identity, activation as make_activation
-from nn.arguments import generator, whole
+from nn.batch_norm import BatchNorm
+from nn.dropout import Dropout
 from nn.init import Initializer, he_normal, initializer, xavier_uniform
 from nn.module import Example, Module, Trace, flatten, index_name, lift, name_all, shape
-from nn.normalisation import BatchNorm
-from nn.regularisation import Dropout
+from nn.validation import generator, whole
 
 
 class Linear(Module):

@@ -14,7 +14,7 @@ from typing import Any, SupportsFloat, SupportsInt, TypeVar
 
 from autograd.functions import dot, log_sigmoid, logsumexp, mean, relu, softplus, sum
 from autograd.value import Value
-from nn.arguments import answering
+from nn.validation import answering
 
 Output = Value | Sequence[Value]
 Loss = Callable[[Any, Any], Value]

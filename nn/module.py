@@ -19,10 +19,10 @@ from autograd.errors import called
 from autograd.functions import named
 from autograd.primitives import identity
 from autograd.value import Operand, Value, constant, number_of
-from nn.arguments import Answering
+from nn.validation import Answering
 
 if TYPE_CHECKING:
-    from autograd.drawing.neurons import Diagram
+    from autograd.drawing.neuron_diagram import Diagram
 
 Example = Sequence[Operand]
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -15,7 +15,7 @@ from typing import Any
 
 from autograd.errors import DomainError
 from autograd.value import Value, number_of
-from nn.arguments import Constructed, Theirs, answering, in_range, whole
+from nn.validation import Constructed, Theirs, answering, in_range, whole
 
 Schedule = Callable[[int], float]
 Parameters = Iterable[Value] | Iterable[Mapping[str, Any]]

@@ -16,8 +16,8 @@ from typing import Any, ClassVar, Self, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nn.arguments import Answering, in_range, whole
 from nn.data import Split, check_rows, rows_of
+from nn.validation import Answering, in_range, whole
 
 Array = NDArray[np.float64]
 Rows = list[list[float]]

@@ -20,16 +20,16 @@ from autograd.functions import dot
 from autograd.modes import collector_paused, no_grad
 from autograd.number_systems.arrays import Array
 from autograd.replay.program import Program
-from autograd.replay.training import training as training_on_arrays, write_back
+from autograd.replay.updates import training as training_on_arrays, write_back
 from autograd.value import Value
+from nn.batch_norm import BatchNorm, Normalised
 from nn.data import Dataset
+from nn.dropout import Dropout
 from nn.evaluation import CLASSIFICATION, REGRESSION, Metrics, Task, check_targets, outputs_of
-from nn.faults import failing_example, naming_example, refuse_infinite
+from nn.failures import failing_example, naming_example, refuse_infinite
 from nn.losses import BY_NAME, Loss, mean_loss, to_feed, units_of
 from nn.module import Module, evaluating, flatten
-from nn.normalisation import BatchNorm, Normalised
 from nn.optim import Optimizer, refuse_nan, shortening
-from nn.regularisation import Dropout
 
 if TYPE_CHECKING:
     from nn.training import Step, Training

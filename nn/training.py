@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from autograd.modes import collector_paused
 from autograd.text import counted
 from autograd.value import Value
-from nn.arguments import Answering, generator, in_range, whole
+from nn.batch_norm import BatchNorm
 from nn.data import Dataset, batches, count_batches, rows_of
+from nn.dropout import Dropout, l1_penalty, l2_penalty
 from nn.evaluation import Metrics, Task, check_targets, evaluate, numbers_of
-from nn.faults import failing_example, naming_example, refuse_infinite
+from nn.failures import failing_example, naming_example, refuse_infinite
 from nn.layers import weights as penalised
 from nn.losses import Loss, mean_loss
 from nn.module import Module, flatten, lift
-from nn.normalisation import BatchNorm
 from nn.optim import Optimizer, clip_norm, clip_value
-from nn.regularisation import Dropout, l1_penalty, l2_penalty
+from nn.validation import Answering, generator, in_range, whole
 
 if TYPE_CHECKING:
     from nn.replaying import Replay

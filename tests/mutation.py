@@ -68,11 +68,11 @@ SUITES = {
     **{
         f"autograd.replay.{path.stem}": REPLAY
         for path in sorted((ROOT / "autograd" / "replay").glob("*.py"))
-        if path.stem not in ("__init__", "telling")
+        if path.stem not in ("__init__", "summary")
     },
     "nn.layers": LAYERS,
-    "nn.normalisation": LAYERS,
-    "nn.regularisation": [*LAYERS, "test_training.py"],
+    "nn.batch_norm": LAYERS,
+    "nn.dropout": [*LAYERS, "test_training.py"],
 }
 SECONDS, BYTES = 20, 4 * 2**30  # a change that makes a test run for ever, or fill the memory, is noticed as well
 LONG = 2.0  # a test of more seconds judges only the function whose name it bears: it has quicker sisters

@@ -14,9 +14,9 @@ from autograd import (
     Value,
     detect_anomaly,
     functions as F,
-    lines,
     no_grad,
     record,
+    source_lines,
     sqrt,
     value,
 )
@@ -255,10 +255,10 @@ def test_outside_nothing_is_left_of_it():
             1 / 0  # noqa: B018
         with pytest.raises(AnomalyError):
             x * nan
-    assert engine() == before and not lines._made_in
+    assert engine() == before and not source_lines._made_in
     with pytest.raises(DomainError), detect_anomaly():
         F.log(x - 2.0)
-    assert engine() == before and not lines._made_in
+    assert engine() == before and not source_lines._made_in
     assert math.isnan((x * nan).data)  # follows IEEE 754 as before
     with pytest.raises(DomainError) as caught:
         F.log(x - 2.0)
@@ -321,7 +321,7 @@ def test_a_long_training_keeps_no_graph_alive():
         for _ in range(5):
             for _ in range(100):
                 (w * 2.0 + 1.0).backward()
-            known.append(len(lines._made_in))
+            known.append(len(source_lines._made_in))
     assert known[-1] == known[0]  # freed nodes' places in memory are used again
 
 

@@ -8,8 +8,8 @@ from statistics import fmean, pvariance
 import pytest
 
 from nn.__main__ import main
-from nn.claims import CLAIMS, listing, run, table
-from nn.claims.batch_norm import (
+from nn.lecture.claims import CLAIMS, listing, run, table
+from nn.lecture.claims.batch_norm_claims import (
     RATES as BN_RATES,
     SCALES,
     higher_rates_result,
@@ -18,9 +18,9 @@ from nn.claims.batch_norm import (
     scale_result,
     shift_result,
 )
-from nn.claims.descent import all_positive_result, batch_noise_result, progress_result, settling_result
-from nn.claims.dropped import UNITS, ensemble_result, redundancy_result
-from nn.claims.networks import DEPTHS, WIDTHS, architecture_result, unstable_result, zero_start_result
+from nn.lecture.claims.descent_claims import all_positive_result, batch_noise_result, progress_result, settling_result
+from nn.lecture.claims.dropout_claims import UNITS, ensemble_result, redundancy_result
+from nn.lecture.claims.network_claims import DEPTHS, WIDTHS, architecture_result, unstable_result, zero_start_result
 
 SLOW = {"architecture", "bn-dropout", "bn-rates", "bn-saturating", "bn-scale", "progress", "redundancy"}
 on_every_claim = pytest.mark.parametrize(

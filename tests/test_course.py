@@ -19,7 +19,7 @@ import pytest
 from nbclient import NotebookClient
 from release import main, release, without_solution
 
-from nn.exercises.course import EXERCISES
+from nn.lecture.exercises.course import EXERCISES
 
 ROOT = Path(__file__).parent.parent
 WEB = ROOT / "tests" / "web"
@@ -268,7 +268,7 @@ from nn import MLP, half_squared_error
 trace = MLP(2, [3, 2], activation="sigmoid", rng=Random(0)).trace([0.5, -1.0])
 half_squared_error(trace.output, [1.0, 0.0]).backward()
 print(len(trace.delta[1]))
-from nn.exercises import Course
+from nn.lecture.exercises import Course
 print(Course("ada").check("mul", lambda x, y: (x * y, (x, y))).mistake.name)
 """
 

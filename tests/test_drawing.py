@@ -13,8 +13,8 @@ from xml.etree import ElementTree
 import pytest
 
 from autograd import Value, affine, dot, explain, named, product, sin, sqrt
-from autograd.drawing import Diagram, Unit, draw, draw_dot, placing
-from autograd.drawing.display import display, folded, lit
+from autograd.drawing import Diagram, Unit, draw, draw_dot, engines
+from autograd.drawing.display_graph import display, folded, lit
 from autograd.drawing.figure import INDEXED, text_width
 from autograd.drawing.mermaid import mermaid_text
 from autograd.drawing.svg import DARK, LIGHT, OUTLINES
@@ -495,7 +495,7 @@ def test_the_engines_draw_the_same_and_say_who_placed_it():
 
 def test_without_graphviz_the_built_in_layout_draws(monkeypatch):
     _, _, f = slide()
-    monkeypatch.setattr(placing, "which", lambda program: None)
+    monkeypatch.setattr(engines, "which", lambda program: None)
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
     drawing = draw(f)
     assert drawing.engine == "built-in"
@@ -656,7 +656,7 @@ def test_graph_and_network_are_saved_in_every_format(name, start, tmp_path):
 
 def test_a_format_that_cannot_be_made_is_an_error_that_says_what_to_install(monkeypatch, tmp_path):
     _, _, f = slide()
-    monkeypatch.setattr(placing, "which", lambda program: None)
+    monkeypatch.setattr(engines, "which", lambda program: None)
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
     with pytest.raises(
         RuntimeError, match=r"\.png is rendered by Graphviz.*apt-get install graphviz.*chainrule\[render\]"
@@ -799,7 +799,7 @@ def test_a_lecture_name_is_set_with_its_index_lowered():
 def test_to_json_of_dot_is_read_by_number_never_by_name():
     assert json.dumps(HOSTILE)  # the names themselves never reach the layout
     _, f = hostile_graph()
-    skeleton = placing._skeleton(draw(f, engine="built-in").figure)
+    skeleton = engines._skeleton(draw(f, engine="built-in").figure)
     assert not re.search(r"[^\x00-\x7f]|script|LLL", skeleton)
 
 

@@ -21,12 +21,12 @@ from nn import (
     Sequential,
     Tanh,
     Training,
+    batch_norm,
     binary_cross_entropy,
     calibrate,
     cross_entropy,
     half_squared_error,
     matrix_form,
-    normalisation,
 )
 from nn.checkpoint import load, save
 from nn.data import moons
@@ -197,7 +197,7 @@ def test_d3_through_sigma_the_normalised_geometric_mean_is_the_output_in_evaluat
     assert sigmoid(evaluated).data == exact(0.9933071490756142)
 
 
-# ---- D7: batch normalisation, Algorithm 1 ---------------------------------------------------------------------
+# ---- D7: batch batch_norm, Algorithm 1 ---------------------------------------------------------------------
 
 
 def d7():
@@ -306,7 +306,7 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_turns_the_slides_numbers_red(fault, monkeypatch):
     name, spoil = FAULTS[fault]
-    monkeypatch.setattr(normalisation, name, spoil(getattr(normalisation, name)))
+    monkeypatch.setattr(batch_norm, name, spoil(getattr(batch_norm, name)))
     with pytest.raises(AssertionError):
         check_d7()
 
@@ -314,7 +314,7 @@ def test_a_planted_fault_turns_the_slides_numbers_red(fault, monkeypatch):
 @pytest.mark.parametrize("fault", list(FAULTS)[:2])
 def test_a_gradient_that_is_forgotten_turns_gradcheck_and_the_papers_formulas_red(fault, monkeypatch):
     name, spoil = FAULTS[fault]
-    monkeypatch.setattr(normalisation, name, spoil(getattr(normalisation, name)))
+    monkeypatch.setattr(batch_norm, name, spoil(getattr(batch_norm, name)))
     with pytest.raises(AssertionError, match="derivative with respect to argument"):
         check_gradcheck()
     with pytest.raises(AssertionError):

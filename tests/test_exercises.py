@@ -11,10 +11,10 @@ import pytest
 
 from autograd import Value, named
 from autograd.graph import topological_order
-from nn.exercises import Course
-from nn.exercises.chain import backward_right
-from nn.exercises.course import EXERCISES
-from nn.exercises.exercise import flat
+from nn.lecture.exercises import Course
+from nn.lecture.exercises.chain_exercises import backward_right
+from nn.lecture.exercises.course import EXERCISES
+from nn.lecture.exercises.exercise import flat
 
 ROOT = Path(__file__).parent.parent
 on_each = pytest.mark.parametrize("name", EXERCISES)
@@ -273,6 +273,6 @@ def test_hostile_names_and_texts_are_escaped_in_html():
 
 
 def test_numbers_are_the_same_in_another_process():
-    code = "from nn.exercises import Course; print(Course('ada').problem('hidden'))"
+    code = "from nn.lecture.exercises import Course; print(Course('ada').problem('hidden'))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == repr(Course("ada").problem("hidden"))

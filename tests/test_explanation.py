@@ -28,7 +28,7 @@ from autograd import (
     tanh,
 )
 from autograd.contributions import changes, contributions
-from autograd.explanation.lines import html_line
+from autograd.explanation.wrapping import html_line
 from autograd.graph import leaves
 from autograd.primitives import CONDITION, CONSTANT, POSITIVE, TABLE, Primitive
 from nn import MLP, binary_cross_entropy, cross_entropy, half_squared_error

@@ -17,8 +17,8 @@ from hypothesis import given, settings, strategies as st
 import autograd
 from autograd import DomainError, Value
 from autograd.__main__ import main
-from autograd.expression import COMPOSED, MOST_CHARACTERS, MOST_OPERATIONS, Expression, ExpressionError
 from autograd.notation import labels
+from autograd.parser import COMPOSED, MOST_CHARACTERS, MOST_OPERATIONS, Expression, ExpressionError
 from autograd.primitives import CONSTANT, REAL, TABLE, primitive
 
 ROOT = Path(__file__).parent.parent
@@ -511,7 +511,7 @@ HOSTILE = [
 AUDITED = """
 import json, sys, warnings
 from autograd import DomainError
-from autograd.expression import Expression, ExpressionError
+from autograd.parser import Expression, ExpressionError
 
 def answer(text):
     try:

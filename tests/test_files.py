@@ -112,7 +112,7 @@ from autograd.__main__ import main as autograd_main
 from nn import MLP, SGD, Training, binary_cross_entropy, watch
 from nn.__main__ import main
 from nn.checkpoint import save, save_training
-from nn.claims import run
+from nn.lecture.claims import run
 from nn.data import moons
 from release import main as release
 

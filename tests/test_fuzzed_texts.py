@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from autograd.expression import Expression, ExpressionError
+from autograd.parser import Expression, ExpressionError
 from autograd.primitives import CONSTANT, TABLE
 
 ROOT = Path(__file__).parent.parent

@@ -7,7 +7,7 @@ import pytest
 
 import autograd
 from autograd import GradientError, Value, floor, gradcheck, relu, sqrt, tanh, where
-from autograd.differences import slope
+from autograd.finite_differences import slope
 from autograd.primitives import REAL, Primitive
 
 
@@ -37,7 +37,7 @@ def test_a_random_function_is_called_so():
 
 
 def test_dropout_is_called_random():
-    from nn.regularisation import Dropout
+    from nn.dropout import Dropout
 
     dropout = Dropout(0.5)
     with pytest.raises(GradientError, match="is not deterministic"):

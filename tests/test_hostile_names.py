@@ -21,14 +21,14 @@ import pytest
 
 from autograd import Value, detect_anomaly, draw, explain, named, narrate, paths, record, walk
 from autograd.drawing.graphviz_source import draw_dot
-from autograd.expression import Expression
 from autograd.functions import log, product, sqrt, sum, tanh
-from autograd.higher import grad
+from autograd.higher_order import grad
 from autograd.notation import labels
+from autograd.parser import Expression
 from nn import MLP, SGD, Training, cross_entropy, plots
+from nn.cli.csv_tables import read_table
 from nn.data import Dataset, Split
-from nn.exercises import Course
-from nn.tables import read_table
+from nn.lecture.exercises import Course
 from nn.watching import watch
 
 ROOT = Path(__file__).parent.parent

@@ -31,8 +31,8 @@ on_every_module = pytest.mark.parametrize("module", FILES)
 # named from inside autograd; a number system counts as plain unless it is made of Values
 PLAIN_SYSTEMS = {m.removeprefix("autograd.") for m in FILES if "number_systems." in m} - {"number_systems.values"}
 CALCULUS = {"primitives", "graph", "errors", "text", *PLAIN_SYSTEMS}
-SHARED_BY_READERS = {"contributions", "kinks", "lines", "notation", "pages"}
-FOR_ALL = {"differences", "files", "modes"}
+SHARED_BY_READERS = {"contributions", "kinks", "source_lines", "notation", "pages"}
+FOR_ALL = {"finite_differences", "files", "modes"}
 READER = CALCULUS | {"value", "functions", "number_systems.values", *FOR_ALL, *SHARED_BY_READERS}
 MAY_IMPORT = {
     **{module: set() for module in ("text", *FOR_ALL)},
@@ -46,7 +46,7 @@ MAY_IMPORT = {
     **dict.fromkeys(SHARED_BY_READERS, CALCULUS | {"value", "functions", *FOR_ALL}),
 }
 STAND_ON = {"walking.picture": {"drawing.figure", "drawing.layered"}}  # the one reader that stands on another
-KNOW_NO_VALUE = {"nn.arguments", "nn.init", "nn.data", "nn.preprocessing", "nn.backprop"}
+KNOW_NO_VALUE = {"nn.validation", "nn.init", "nn.data", "nn.preprocessing", "nn.backprop"}
 KNOW_NO_VALUE |= {"autograd.number_systems.floats"}
 
 
@@ -118,10 +118,10 @@ def late():
     [
         ("autograd.graph", "autograd.value"),
         ("autograd.value", "autograd.number_systems.values"),
-        ("autograd.checking", "autograd.higher"),
-        ("autograd.drawing.display", "autograd.explanation.writing"),
-        ("autograd.notation", "autograd.explanation.writing"),
-        ("autograd.higher", "autograd"),
+        ("autograd.checking", "autograd.higher_order"),
+        ("autograd.drawing.display_graph", "autograd.explanation.formula_writer"),
+        ("autograd.notation", "autograd.explanation.formula_writer"),
+        ("autograd.higher_order", "autograd"),
         ("autograd.__main__", "nn.data"),
         ("nn.data", "autograd.value"),
         ("nn.preprocessing", "nn.layers"),

@@ -30,8 +30,8 @@ import nn
 from autograd import DomainError, Value, clamp, gradcheck, leaky_relu, mean, no_grad, softmax, tanh, where
 from nn import MLP, SGD, Adam, Training, binary_cross_entropy, cross_entropy, half_squared_error, hinge
 from nn.__main__ import main
-from nn.arguments import NAMES, Constructed
 from nn.checkpoint import load, load_preprocessing, save
+from nn.cli.csv_tables import read_split
 from nn.data import (
     BUNDLED,
     BY_NAME,
@@ -53,7 +53,7 @@ from nn.init import BY_NAME as INITIALIZERS, he_normal, he_uniform, xavier_norma
 from nn.losses import mean_loss, mean_squared_error
 from nn.module import Module, evaluating, flatten
 from nn.optim import Optimizer
-from nn.tables import read_split
+from nn.validation import NAMES, Constructed
 
 ROOT = Path(__file__).parent.parent
 

@@ -13,9 +13,9 @@ from random_graphs import random_graph
 from autograd import Value, explain, functions as F, grad, primitive, record
 from autograd.graph import topological_order
 from autograd.primitives import CONSTANT, REAL, TABLE
-from autograd.replay import groups, memory, planning, telling
+from autograd.replay import buffers, operations, schedule, summary
 from autograd.replay.fast_arrays import quick
-from autograd.replay.training import _open, training
+from autograd.replay.updates import _open, training
 from autograd.value import constant
 from nn import (
     MLP,
@@ -611,7 +611,7 @@ def test_contributions_are_added_up_wherever_their_operand_was_read():
     patterns = [block, *spread, *flat_ones, *two, *apart]
     rng = random.Random(38)
     for _ in range(300):
-        place, steps, expected = memory.Memory(24, 24), [], np.zeros(24)
+        place, steps, expected = buffers.Memory(24, 24), [], np.zeros(24)
         before = place.gradients[:] = normal(rng, 24)  # of the last run
         for index in rng.choices(patterns, k=rng.randint(1, 4)):
             given = np.reshape(normal(rng, index.size), index.shape)
@@ -1266,7 +1266,7 @@ def test_latex_has_the_same_lines():
 
 def matrices(program):
     """The numbers of each letter that the layers are told in."""
-    layers, found = program.layers, telling._find(program.plan)
+    layers, found = program.layers, summary._find(program.plan)
     program.gradient(program.root)  # the late steps too
     values, gradients = program.memory.values, program.memory.gradients
     arrays = {}
@@ -1438,27 +1438,27 @@ def rows_that_forget_their_order(find_rows):
 
 
 FAULTS = {
-    "a bias of another unit": (planning, "fuse", without_the_last_single),
-    "factors paired wrongly": (planning, "fuse", with_two_factors_swapped),
-    "a level too low": (planning, "find_levels", one_level_too_low),
-    "rows mixed up": (planning, "find_rows", rows_that_forget_their_order),
-    "written instead of added": (memory.Memory, "_note", lambda _: lambda self, index: True),
+    "a bias of another unit": (schedule, "fuse", without_the_last_single),
+    "factors paired wrongly": (schedule, "fuse", with_two_factors_swapped),
+    "a level too low": (schedule, "find_levels", one_level_too_low),
+    "rows mixed up": (schedule, "find_rows", rows_that_forget_their_order),
+    "written instead of added": (buffers.Memory, "_note", lambda _: lambda self, index: True),
     "repeated places written once": (
-        memory.Memory,
+        buffers.Memory,
         "_scattered",
         lambda _: lambda self, index, given: lambda: self.gradients.__setitem__(index, given),
     ),
     "not added up along a repeated axis": (
-        memory,
+        buffers,
         "_summed",
         lambda _: lambda given, axes: lambda out: np.copyto(out, given.take(0, axes[0]).reshape(out.shape)),
     ),
     "a local derivative left out": (
-        groups,
+        operations,
         "give",
         lambda _: lambda memory, column, gradient, kept, j: memory.add(column, gradient),
     ),
-    "a shifted view": (memory, "strided", lambda strided: lambda index: strided(index[::-1])),
+    "a shifted view": (buffers, "strided", lambda strided: lambda index: strided(index[::-1])),
 }
 
 

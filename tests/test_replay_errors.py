@@ -7,7 +7,7 @@ import pytest
 
 from autograd import DomainError, Value, functions as F, no_grad, record
 from autograd.replay.comparison import _rounding
-from autograd.replay.training import training
+from autograd.replay.updates import training
 from autograd.value import constant
 from nn import MLP, SGD, mean_squared_error
 

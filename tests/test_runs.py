@@ -23,12 +23,13 @@ from safetensors.numpy import load_file, save as to_bytes
 
 import nn
 import nn.replaying
-from nn import plots, runs
+from nn import plots
 from nn.__main__ import configuration, data_first, main, parser
+from nn.cli import runs
+from nn.cli.csv_tables import read_table
+from nn.cli.experiment import build, schedule
 from nn.data import Dataset, iris, moons
 from nn.diagnostics import Diagnosis, LayerRecord, judge
-from nn.experiment import build, schedule
-from nn.tables import read_table
 from nn.training import EpochRecord
 
 ROOT = Path(__file__).parent.parent

@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from nn.tables import read_split, read_table
+from nn.cli.csv_tables import read_split, read_table
 
 ROWS = [(f"{i % 7 + 0.5}", "abc"[i % 3], f"{i}", "yes" if i % 2 else "no") for i in range(30)]
 HEADER = ("size", "kind", "id", "answer")

@@ -63,9 +63,9 @@ def terminal(columns, *arguments):
 WIDTHS = pytest.mark.parametrize("columns", [60, 80, 100, 110, 200])
 COMMAND = """
 import sys
-import nn.runs
+import nn.cli.runs
 from nn.__main__ import main
-nn.runs.picture = nn.runs.layers_picture = lambda *_: None
+nn.cli.runs.picture = nn.cli.runs.layers_picture = lambda *_: None
 main(["moons", "--epochs", "3", "--out", sys.argv[1]])
 """
 LOOP = """
@@ -231,7 +231,7 @@ from random import Random
 import autograd, nn
 from autograd import Value, named
 from nn import MLP, half_squared_error
-from nn.exercises.exercise import Verdict
+from nn.lecture.exercises.exercise import Verdict
 w = Value(2.0, "w¹_11")
 f = named(L=(w * Value(3.0, "x₁")).sigmoid() + w**2)
 f.backward()

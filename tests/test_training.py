@@ -28,6 +28,7 @@ from nn import (
 )
 from nn.checkpoint import load_training, save, save_training
 from nn.data import Dataset, batches, breast_cancer, count_batches, moons, split, wine
+from nn.dropout import l1_penalty, l2_penalty
 from nn.evaluation import evaluate
 from nn.layers import weights
 from nn.losses import mean_loss
@@ -48,7 +49,6 @@ from nn.optim import (
     step,
     warm_up,
 )
-from nn.regularisation import l1_penalty, l2_penalty
 
 REFERENCES = json.loads((Path(__file__).parent / "references/references.json").read_text())
 close = lambda x: pytest.approx(x, rel=1e-12, abs=1e-14)  # noqa: E731

@@ -26,8 +26,8 @@ from autograd.number_systems import floats, javascript
 from autograd.pages import script
 from autograd.primitives import CONSTANT, REAL, TABLE, Domain
 from autograd.walking import MOST_BYTES, mathml, program, walk
+from autograd.walking.page_data import Told
 from autograd.walking.picture import HEIGHT, WIDTH, Picture
-from autograd.walking.telling import Told
 from nn import MLP
 
 HOSTILE = ["</script><script>alert(1)</script>", "<b>", '"', "two\nlines", "<!--", "{{id}}", "{1}", "a&amp;b", "שלום",

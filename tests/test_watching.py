@@ -36,7 +36,7 @@ from nn.data import Dataset, moons
 from nn.diagnostics import Diagnosis
 from nn.training import EpochRecord
 from nn.watching.frames import outputs_at
-from nn.watching.telling import LEVELS, evenly, quantised
+from nn.watching.run_data import LEVELS, evenly, quantised
 
 FOUR_DIGITS = 5e-4  # the rounding of a number to four digits, relative
 

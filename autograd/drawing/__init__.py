@@ -1,21 +1,22 @@
 """``draw``: a graph, or a network, as a picture that can be read.
 
-What is drawn is first a display graph (``display``, ``collapsing``) or a diagram of neurons (``neurons``), then a
-figure of boxes and wires, which an engine places (``placing``, ``layered``) and each format writes.
+What is drawn is first a display graph (``display_graph``, ``grouping``) or a diagram of neurons
+(``neuron_diagram``), then a figure of boxes and wires, which an engine places (``engines``, ``layered``) and each
+format writes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autograd.drawing.collapsing import collapsed
-from autograd.drawing.display import display, folded, lit, unfolded
-from autograd.drawing.dressing import dressed
+from autograd.drawing.boxes import dressed
+from autograd.drawing.display_graph import display, folded, lit, unfolded
+from autograd.drawing.engines import placed
 from autograd.drawing.figure import Direction
 from autograd.drawing.formats import Drawing as Drawing
 from autograd.drawing.graphviz_source import draw_dot as draw_dot
-from autograd.drawing.neurons import Diagram as Diagram, Network, Unit as Unit, neuron_figure
-from autograd.drawing.placing import placed
+from autograd.drawing.grouping import collapsed
+from autograd.drawing.neuron_diagram import Diagram as Diagram, Network, Unit as Unit, neuron_figure
 from autograd.modes import collector_paused
 from autograd.value import Value
 

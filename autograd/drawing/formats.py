@@ -12,10 +12,10 @@ from html import escape
 from pathlib import Path
 from typing import Any, final
 
+from autograd.drawing.engines import Unavailable, run_graphviz
 from autograd.drawing.figure import Figure, Placement
 from autograd.drawing.graphviz_source import digraph
 from autograd.drawing.mermaid import mermaid
-from autograd.drawing.placing import Unavailable, run_graphviz
 from autograd.drawing.svg import DARK, LIGHT, svg
 from autograd.errors import text_name
 from autograd.files import write_whole

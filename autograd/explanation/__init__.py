@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from autograd.explanation.lines import check_values
+from autograd.explanation.wrapping import check_values
 from autograd.value import Value
 
 if TYPE_CHECKING:

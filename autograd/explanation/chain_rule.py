@@ -10,13 +10,13 @@ from typing import NamedTuple
 import sympy
 
 from autograd.contributions import changed_lines, changes, contributions, gradients
-from autograd.differences import LAST_DIGIT
 from autograd.errors import text_name
 from autograd.explanation.algebra import LARGEST, operations, shortest
-from autograd.explanation.checks import Check, Road, close
+from autograd.explanation.cross_checks import Check, Road, close
+from autograd.explanation.formula_writer import LATEX, PRODUCT, TEXT, Writer
 from autograd.explanation.formulas import Formulas
-from autograd.explanation.lines import Told, html_line, paragraphs, rows, wrapped
-from autograd.explanation.writing import LATEX, PRODUCT, TEXT, Writer
+from autograd.explanation.wrapping import Told, html_line, paragraphs, rows, wrapped
+from autograd.finite_differences import LAST_DIGIT
 from autograd.graph import carried
 from autograd.kinks import kinks, sides
 from autograd.notation import derivative, is_constant, number_text

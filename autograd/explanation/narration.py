@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from autograd.contributions import Contribution, changed_lines, changes, contributions
 from autograd.errors import text_name
-from autograd.explanation.lines import Told, check_values, paragraphs
+from autograd.explanation.wrapping import Told, check_values, paragraphs
 from autograd.graph import leaves, topological_order
 from autograd.notation import is_constant, labels, number_text
 from autograd.value import Value

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from autograd.contributions import changed_lines, changes, gradients
 from autograd.errors import text_name
-from autograd.explanation.lines import Told, check_values, paragraphs
+from autograd.explanation.wrapping import Told, check_values, paragraphs
 from autograd.graph import carried, leaves, topological_order
 from autograd.notation import labels, number_text
 from autograd.text import counted, printable

@@ -21,12 +21,12 @@ from autograd.notation import is_constant
 from autograd.number_systems import floats
 from autograd.number_systems.arrays import Array
 from autograd.primitives import Primitive
+from autograd.replay.buffers import is_finite
 from autograd.replay.comparison import check_same
-from autograd.replay.flattening import flatten
-from autograd.replay.memory import is_finite
-from autograd.replay.planning import Plan
-from autograd.replay.telling import Layer, find_layers, tell, tell_latex
-from autograd.replay.training import training, write_back
+from autograd.replay.flat_graph import flatten
+from autograd.replay.schedule import Plan
+from autograd.replay.summary import Layer, find_layers, tell, tell_latex
+from autograd.replay.updates import training, write_back
 from autograd.text import counted
 from autograd.value import Value, data_of
 

@@ -1,6 +1,6 @@
 """``walk``: one page on which a student steps through both passes, predicts numbers and changes inputs.
 
-The graph is told to the page as data (``telling``), its rules as JavaScript that the table itself has written; the
+The graph is told to the page as data (``page_data``), its rules as JavaScript that the table itself has written; the
 page's own script, in the files beside this one, knows no derivative.
 """
 
@@ -17,12 +17,12 @@ from autograd.number_systems import javascript
 from autograd.pages import Page, own_file, script, written
 from autograd.text import counted
 from autograd.value import Value
+from autograd.walking.page_data import Told
 from autograd.walking.picture import Picture
-from autograd.walking.telling import Told
 
 MOST_NODES, MOST_BYTES = 500, 2_000_000
 _file = partial(own_file, package="autograd.walking")
-SCRIPTS = ("numbers.js", "passes.js", "judging.js", "steering.js")  # no page is needed to run these
+SCRIPTS = ("numbers.js", "passes.js", "grading.js", "navigation.js")  # no page is needed to run these
 
 
 def walk(f: Value, *, predict: bool = False) -> Page:

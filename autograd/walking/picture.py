@@ -13,7 +13,7 @@ from autograd.drawing.figure import Box, Figure, Point, Route, Wire
 from autograd.drawing.layered import layered
 from autograd.errors import clipped
 from autograd.notation import INDEXED, number_text
-from autograd.walking.telling import Told
+from autograd.walking.page_data import Told
 
 WIDTH, HEIGHT, MARGIN = 122, 66, 10  # of a box; around all
 ALONG, ACROSS, APART = 30.0, 4.0, 12  # from layer to layer; between what lies side by side, and more around a box

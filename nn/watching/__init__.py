@@ -1,6 +1,6 @@
 """``watch``: one page that shows a run epoch by epoch: boundary, loss, weights, activations and δ.
 
-The layers are measured here (``frames``) and given to the page as data (``telling``); the page's own script, in the
+The layers are measured here (``frames``) and given to the page as data (``run_data``); the page's own script, in the
 files beside this one, draws numbers and computes none.
 """
 
@@ -13,7 +13,7 @@ from autograd.errors import clipped
 from autograd.pages import Page, own_file, script, written
 from nn.layers import MLP, Sequential
 from nn.training import Training
-from nn.watching.telling import told
+from nn.watching.run_data import told
 
 MOST_EXAMPLES = 20
 

@@ -75,7 +75,7 @@ class ExpressionError(ValueError):
     >>> Expression("2x")
     Traceback (most recent call last):
         ...
-    autograd.expression.ExpressionError: column 2: write 2*x for a product
+    autograd.parser.ExpressionError: column 2: write 2*x for a product
     """
 
     def __init__(self, message: str, text: str = "", position: int | None = None) -> None:

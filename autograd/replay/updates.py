@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd.number_systems.arrays import Array
-from autograd.replay.memory import is_finite
+from autograd.replay.buffers import is_finite
 from autograd.value import Value, data_of
 
 if TYPE_CHECKING:

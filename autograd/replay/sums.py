@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from autograd import primitives
-from autograd.replay.flattening import Bools, Flat, Ints, Ragged
+from autograd.replay.flat_graph import Bools, Flat, Ints, Ragged
 
 PLAIN, PRODUCT, SUM, FUSED = 0, 1, 2, -1
 

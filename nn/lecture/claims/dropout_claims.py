@@ -10,13 +10,13 @@ from typing import Any
 
 from autograd.modes import no_grad
 from autograd.number_systems import floats
-from nn.claims.shared import Judgement, Result, claim, curves, fit, generator
 from nn.data import moons
+from nn.dropout import Dropout
 from nn.evaluation import evaluate
 from nn.layers import MLP, Linear, Sequential
+from nn.lecture.claims.trials import Judgement, Result, claim, curves, fit, generator
 from nn.losses import binary_cross_entropy
 from nn.plots import finish, style
-from nn.regularisation import Dropout
 
 UNITS = 12
 Rises = list[list[float]]  # of the loss: for each network one for each unit, from the unit that is missed most down

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from autograd.notation import INDEXED, RAISED, SUPERSCRIPTS, latex_name
-from autograd.replay.flattening import Ints
-from autograd.replay.groups import Elementwise, Group, ManyOperands, Product, Tape
-from autograd.replay.planning import Plan
+from autograd.replay.flat_graph import Ints
+from autograd.replay.operations import Elementwise, Group, ManyOperands, Product, Tape
+from autograd.replay.schedule import Plan
 from autograd.text import counted, printable
 
 ABOVE = set(map(chr, SUPERSCRIPTS))

@@ -13,13 +13,13 @@ from random import Random
 from statistics import fmean, pstdev
 from typing import Any
 
+from nn.cli.csv_tables import READING, Column, Schema, read_split
 from nn.data import BUNDLED, BY_NAME, Split, count_batches, split
 from nn.diagnostics import Diagnosis
 from nn.layers import MLP
 from nn.losses import Loss, binary_cross_entropy, cross_entropy, half_squared_error
 from nn.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule, by_epoch, warm_up
 from nn.preprocessing import BY_NAME as PREPROCESSORS, Pipeline, preprocess
-from nn.tables import READING, Column, Schema, read_split
 from nn.training import Training
 
 Config = dict[str, Any]

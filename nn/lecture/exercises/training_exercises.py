@@ -9,8 +9,8 @@ from statistics import fmean, pvariance, variance
 from typing import Any
 
 from autograd import Value, cos as cosine, explain, named, sin as sine
-from nn.exercises.exercise import BY_HAND, Exercise, Problem, mistakes, tried
-from nn.normalisation import BatchNorm
+from nn.batch_norm import BatchNorm
+from nn.lecture.exercises.exercise import BY_HAND, Exercise, Problem, mistakes, tried
 
 Numbers = list[float]
 

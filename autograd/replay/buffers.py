@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd.number_systems.arrays import Array
-from autograd.replay.flattening import Bools, Ints
+from autograd.replay.flat_graph import Bools, Ints
 
 Step = Callable[[], object]  # mostly a partial of one NumPy function: no Python frame between
 Compute = Callable[[Array], object]

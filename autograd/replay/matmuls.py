@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autograd.replay.flattening import Ints
-from autograd.replay.fusing import Fused
+from autograd.replay.flat_graph import Ints
+from autograd.replay.sums import Fused
 
 
 class Rows(NamedTuple):

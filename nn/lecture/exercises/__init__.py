@@ -5,7 +5,7 @@ Every student has numbers of their own, made from their name; an answer is numbe
 
 from __future__ import annotations
 
-from nn.exercises.course import Course
-from nn.exercises.exercise import Exercise, Mistake, Verdict
+from nn.lecture.exercises.course import Course
+from nn.lecture.exercises.exercise import Exercise, Mistake, Verdict
 
 __all__ = ["Course", "Exercise", "Mistake", "Verdict"]

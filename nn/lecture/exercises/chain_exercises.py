@@ -8,7 +8,7 @@ from typing import Any
 from autograd import Value, draw, exp, explain, named, relu, sin, tanh
 from autograd.graph import topological_order
 from autograd.notation import labels
-from nn.exercises.exercise import Exercise, Problem, explained, mistakes, tried
+from nn.lecture.exercises.exercise import Exercise, Problem, explained, mistakes, tried
 
 
 def _explain_xyz(problem: Problem) -> Any:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
 
-from autograd.drawing.display import Display, Edge, Node
+from autograd.drawing.display_graph import Display, Edge, Node
 from autograd.notation import RAISED, SUPERSCRIPTS
 from autograd.primitives import mul
 

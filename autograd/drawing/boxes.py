@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import hypot, log10
 
-from autograd.drawing.display import Display, Edge, Node, clip
+from autograd.drawing.display_graph import Display, Edge, Node, clip
 from autograd.drawing.figure import Box, Direction, Figure, Wire
 from autograd.notation import derivative, is_constant, number_text
 from autograd.primitives import affine

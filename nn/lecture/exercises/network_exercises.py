@@ -8,8 +8,8 @@ from random import Random
 from typing import Any
 
 from autograd import Value, affine, explain, named
-from nn.exercises.exercise import Exercise, Problem, explained, mistakes, tried
 from nn.layers import MLP
+from nn.lecture.exercises.exercise import Exercise, Problem, explained, mistakes, tried
 from nn.losses import cross_entropy, half_squared_error, mean_loss
 from nn.module import Trace
 

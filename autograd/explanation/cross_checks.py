@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import mpmath
 import sympy
 
-from autograd.differences import slope
 from autograd.explanation.algebra import BITS, number, written
+from autograd.finite_differences import slope
 from autograd.number_systems import floats, symbols
 from autograd.value import Value
 

@@ -18,9 +18,9 @@ from autograd import primitives
 from autograd.number_systems import floats
 from autograd.number_systems.arrays import Array
 from autograd.primitives import Primitive
+from autograd.replay.buffers import Compute, Memory, Step
 from autograd.replay.fast_arrays import quick, stacked
-from autograd.replay.flattening import Ints
-from autograd.replay.memory import Compute, Memory, Step
+from autograd.replay.flat_graph import Ints
 
 
 class Group(ABC):

@@ -15,8 +15,8 @@ from autograd.anomaly import first_anomaly
 from autograd.functions import affine, dot, mean, sqrt
 from autograd.modes import collector_paused, no_grad
 from autograd.value import Value
-from nn.arguments import in_range, whole
 from nn.module import Example, Module, evaluating, index_name
+from nn.validation import in_range, whole
 
 
 class Normalised(NamedTuple):

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from autograd import primitives
-from autograd.replay.flattening import Flat, Ints
-from autograd.replay.fusing import FUSED, PLAIN, PRODUCT, SUM, Fused, fuse
-from autograd.replay.groups import Elementwise, Group, ManyOperands, Operation, Product, Tape
-from autograd.replay.memory import Memory, Step
-from autograd.replay.products import Grid, Rows, find_grids, find_rows, one_by_one
+from autograd.replay.buffers import Memory, Step
+from autograd.replay.flat_graph import Flat, Ints
+from autograd.replay.matmuls import Grid, Rows, find_grids, find_rows, one_by_one
+from autograd.replay.operations import Elementwise, Group, ManyOperands, Operation, Product, Tape
+from autograd.replay.sums import FUSED, PLAIN, PRODUCT, SUM, Fused, fuse
 from autograd.text import counted
 
 FEW = 6  # nodes that lie apart: so many rules on floats are as fast as one on gathered arrays

@@ -7,11 +7,11 @@ from math import hypot
 from statistics import fmean, median
 from typing import Any
 
-from nn.claims.shared import Judgement, Result, claim, curves, fit, generator, spread
 from nn.data import spirals, xor
 from nn.evaluation import accuracy
 from nn.init import Initializer, constant, normal
 from nn.layers import MLP
+from nn.lecture.claims.trials import Judgement, Result, claim, curves, fit, generator, spread
 from nn.losses import half_squared_error
 from nn.module import flatten
 from nn.plots import finish, style

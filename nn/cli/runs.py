@@ -32,15 +32,15 @@ from typing import Any
 from autograd.errors import text_name
 from autograd.files import append, write_whole
 from autograd.text import counted
+from nn.batch_norm import calibrate
 from nn.checkpoint import BEST, load, load_metadata, load_preprocessing, load_training, save, save_training
+from nn.cli.csv_tables import READING, Column, Schema, read_table
+from nn.cli.experiment import Config, Experiment, build, loss_of, network
 from nn.data import Dataset, Split
 from nn.diagnostics import LayerRecord
 from nn.evaluation import REGRESSION, Task, evaluate, numbers_of, outputs_of, to_digits
-from nn.experiment import Config, Experiment, build, loss_of, network
-from nn.normalisation import calibrate
 from nn.plots import layers_picture, picture
 from nn.progress import epoch_line
-from nn.tables import READING, Column, Schema, read_table
 from nn.training import EpochRecord
 
 KEPT = "config.json", "records.jsonl", "checkpoint.safetensors", "weights.safetensors"

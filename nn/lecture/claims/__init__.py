@@ -8,11 +8,11 @@ from pathlib import Path
 from textwrap import fill, wrap
 
 from autograd.text import printable
-from nn.claims.batch_norm import higher_rates, less_dropout, saturating, scale, shift
-from nn.claims.descent import all_positive, batch_noise, progress, settling
-from nn.claims.dropped import ensemble, redundancy
-from nn.claims.networks import architecture, unstable, zero_start
-from nn.claims.shared import Result
+from nn.lecture.claims.batch_norm_claims import higher_rates, less_dropout, saturating, scale, shift
+from nn.lecture.claims.descent_claims import all_positive, batch_noise, progress, settling
+from nn.lecture.claims.dropout_claims import ensemble, redundancy
+from nn.lecture.claims.network_claims import architecture, unstable, zero_start
+from nn.lecture.claims.trials import Result
 
 __all__ = ["CLAIMS", "Result", "listing", "run", "table"]
 

@@ -11,8 +11,8 @@ from random import Random
 
 from autograd.functions import abs, dot, sum
 from autograd.value import Value
-from nn.arguments import generator, in_range
 from nn.module import Module, flatten, index_name
+from nn.validation import generator, in_range
 
 
 class Dropout(Module):

@@ -8,14 +8,14 @@ from random import Random
 from statistics import fmean, pstdev
 from typing import Any
 
-from nn.claims.shared import Judgement, Result, claim, curves, fit, generator, spread
+from nn.batch_norm import BatchNorm, calibrate
 from nn.data import Dataset, moons
 from nn.evaluation import evaluate, numbers_of, outputs_of
 from nn.init import Matrix, xavier_uniform
 from nn.layers import MLP, Linear
+from nn.lecture.claims.trials import Judgement, Result, claim, curves, fit, generator, spread
 from nn.losses import binary_cross_entropy, mean_loss
 from nn.module import flatten
-from nn.normalisation import BatchNorm, calibrate
 from nn.optim import gradient_norm
 from nn.plots import GREY, finish, style
 

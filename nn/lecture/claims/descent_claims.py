@@ -10,11 +10,11 @@ from typing import Any
 
 from autograd.functions import mean
 from autograd.value import Value
-from nn.claims.shared import Judgement, Result, claim, curves, generator, gradient, spread
 from nn.data import batches, moons
 from nn.evaluation import evaluate
 from nn.init import zero
 from nn.layers import MLP, Linear
+from nn.lecture.claims.trials import Judgement, Result, claim, curves, generator, gradient, spread
 from nn.losses import binary_cross_entropy, half_squared_error
 from nn.optim import SGD, Schedule, exponential, inverse_time
 from nn.plots import GREY, finish, style

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from nn.exercises import chain, networks, training
-from nn.exercises.exercise import Exercise, Verdict
+from nn.lecture.exercises import chain_exercises, network_exercises, training_exercises
+from nn.lecture.exercises.exercise import Exercise, Verdict
 
 EXERCISES: dict[str, Exercise] = {
-    exercise.name: exercise for exercise in (*chain.EXERCISES, *networks.EXERCISES, *training.EXERCISES)
+    exercise.name: exercise
+    for exercise in (*chain_exercises.EXERCISES, *network_exercises.EXERCISES, *training_exercises.EXERCISES)
 }
 
 

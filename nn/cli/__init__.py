@@ -1,0 +1,1 @@
+"""The command line's work: a configuration, its data from a file, and runs in folders."""

@@ -1,0 +1,1 @@
+"""What the lecture itself needs: its claims as experiments, and its exercises."""
