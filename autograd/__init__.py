@@ -27,7 +27,7 @@ if exists(dirname(__file__) + "/tracer.py"):
     )
 
 from autograd.modes import collector_paused as collector_paused, no_grad as no_grad
-from autograd.primitives import primitive as primitive
+from autograd.table import primitive as primitive
 from autograd.value import Value as Value
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from autograd.explanation.narration import narrate as narrate
     from autograd.explanation.path_sums import paths as paths
     from autograd.functions import *  # noqa: F403
+    from autograd.functions import Function
     from autograd.higher_order import (
         grad as grad,
         hessian as hessian,
@@ -58,16 +59,16 @@ _HOMES = {
 }  # fmt: skip
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> Function:
     """What is not loaded yet: the readers by name, every function on Values from ``functions``."""
     if name == "__all__":  # what ``from autograd import *`` takes: Python's own sum, abs and pow stay
         functions = _names_of(import_module("autograd.functions"))
         public = {"Value", "collector_paused", "no_grad", "primitive", *_HOMES, *functions}
-        return sorted(public - set(dir(builtins)))
+        return sorted(public - set(dir(builtins)))  # type: ignore[return-value]
     if not name.startswith("_"):
         home = import_module(f"autograd.{_HOMES.get(name, 'functions')}")
         if name in _HOMES or name in _names_of(home):
-            return getattr(home, name)
+            return getattr(home, name)  # type: ignore[no-any-return]
     raise AttributeError(f"module 'autograd' has no attribute {name!r}")
 
 

@@ -14,12 +14,12 @@ if exists(dirname(__file__) + "/tracer.py"):
         "mend it with `pip uninstall --yes autograd chainrule` and then `pip install chainrule`"
     )
 
-from autograd.errors import MOST_NAME, DomainError, called, clipped, text_name
+from autograd.errors import DomainError
 from autograd.explanation import explain
 from autograd.notation import number_text
 from autograd.parser import COMPOSED, PRINTED, Expression, ExpressionError, meant, some
-from autograd.primitives import TABLE
-from autograd.text import make_printable, printable
+from autograd.table import TABLE
+from autograd.text import MOST_NAME, called, clipped, make_printable, printable, text_name
 from autograd.value import Value
 
 MOST_EXPLAINED = 4  # inputs; more are explained one by one, with --wrt

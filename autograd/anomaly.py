@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from math import isfinite
 
 from autograd.contributions import Contribution, contributions
-from autograd.errors import AnomalyError, DomainError, broken_rule, called, complaint, situation, words_for
+from autograd.errors import AnomalyError, DomainError, broken_rule, complaint, situation, words_for
 from autograd.graph import leaves, topological_order
-from autograd.notation import is_constant
-from autograd.primitives import Primitive
-from autograd.source_lines import REMEMBERING, Hooks, forget, place
+from autograd.instrument import Hooks
+from autograd.source_lines import REMEMBERING, forget, place
+from autograd.table import Primitive, is_constant
+from autograd.text import called
 from autograd.value import Value
 
 Anomaly = AnomalyError | DomainError

@@ -11,7 +11,7 @@ from autograd.graph import topological_order
 from autograd.kinks import kinks, sides
 from autograd.modes import no_grad, recording
 from autograd.number_systems.floats import number
-from autograd.primitives import CONDITION, CONSTANT, Primitive
+from autograd.table import CONDITION, CONSTANT, Primitive
 from autograd.value import Operand, Value
 
 Function = Callable[..., Value]

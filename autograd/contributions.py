@@ -1,21 +1,16 @@
 """The one sentence of back propagation, as data: each node gives each parent its upstream times its local derivative.
 
-Every reader that tells, draws or walks the backward pass reads it from here. Nothing here touches ``grad``.
+Every reader that explains, draws or walks the backward pass takes it from here. Nothing here touches ``grad``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from math import inf
+from collections import defaultdict
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from autograd.errors import called
-from autograd.graph import carried, topological_order
-from autograd.number_systems import floats
-from autograd.primitives import CONSTANT_NUMBER
+from autograd.graph import sweep, topological_order
 from autograd.value import Value
-
-MOST_STEPS = 60  # of Newton's method, which takes five or so where it arrives
 
 
 class Contribution(NamedTuple):
@@ -37,118 +32,15 @@ def contributions(root: Value, without: Collection[Value] = ()) -> Iterator[Cont
     >>> [c.product for c in contributions(x * x)]
     [3.0, 3.0]
     """
-    total = {root: 1.0}
-    for node in reversed(topological_order(root, without)):
-        upstream = total[node]
-        for parent, local, product in carried(node, upstream):
-            total[parent] = total.get(parent, 0.0) + product
-            yield Contribution(node, parent, upstream, local, product)
+    total = defaultdict(float, {root: 1.0})
+    for node, edges in sweep(topological_order(root, without), total):
+        for parent, local, product in edges:
+            yield Contribution(node, parent, total[node], local, product)
 
 
 def gradients(root: Value, without: Collection[Value] = ()) -> dict[Value, float]:
     """∂root/∂node for every node of the graph: the contributions summed."""
-    total = {root: 1.0}
-    for c in contributions(root, without):
-        total[c.parent] = total.get(c.parent, 0.0) + c.product
-    return total
-
-
-def refuse_changed(root: Value) -> None:
-    """Raise ValueError where ``changes`` finds some: numbers of two forward passes would be mixed."""
-
-    def name(x: Value) -> str:
-        return called(x.name, "f" if x is root else "an unnamed value")
-
-    for warning in changed_lines(changes(root), name, root, "compute it again first"):
-        raise ValueError(warning)
-
-
-def changed_lines(
-    changed: list[list[Value]], name: Callable[[Value], str], root: Value, remedy: str = "run the forward pass again"
-) -> list[str]:
-    """What has to be said first where values ``changed`` since ``root`` was computed: one line, or none."""
-    names = list(dict.fromkeys(" or ".join(map(name, some[:3])) + " …" * (len(some) > 3) for some in changed))
-    some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return [f"{some} changed since {name(root)} was computed: {remedy}"] if names else []
-
-
-def changes(root: Value) -> list[list[Value]]:
-    """The values whose ``data`` is no longer what the graph of ``root`` was computed with, in forward order.
-
-    Each stands alone, or with others where the numbers do not say which of them changed: of x + b, x or b. Each node
-    is compared with its rule at the present data. An operand is told by the local derivatives that show it, as those
-    of a product do; else by a number that gives the value that was recorded.
-
-    >>> w, x = Value(2.0, "w"), Value(3.0, "x")
-    >>> L = w * x
-    >>> w.data = 2.5
-    >>> changes(L) == [[w]]
-    True
-    """
-    disagreeing: list[Value] = []
-    unchanged: set[Value] = set()  # whoever a node that agrees depends on
-    for node in topological_order(root):
-        if not node.parents:
-            continue
-        if _agrees(node, [x.data for x in node.parents]):
-            unchanged |= {node, *(parent for parent, local in node.edges if local)}
-        else:
-            disagreeing.append(node)
-    found = [some for node in disagreeing for some in _suspects(node, unchanged)]
-    known = {some[0] for some in found if len(some) == 1}
-    # an ambiguity is settled where one of its values is known from elsewhere
-    return [some for some in found if len(some) == 1 or not known & set(some)]
-
-
-def _suspects(node: Value, unchanged: set[Value]) -> list[list[Value]]:
-    """What changed, so that ``node`` disagrees with its rule: certain ones alone, doubtful ones together."""
-    assert node.operation is not None
-    now = [x.data for x in node.parents]
-    _, present = node.operation.rule(floats, *now)
-    # the local derivatives of a product are its other operands: where one differs, the old operand can be read there
-    old = {p: r for p, r in zip(present, node.local_derivatives) if not _same(p, r)}
-    then = [old.get(x, x) for x in now]
-    shown = list(dict.fromkeys(x for x, before, after in zip(node.parents, then, now) if before != after))
-    if shown and _agrees(node, then):
-        return [[x] for x in shown]
-    # what no local derivative shows, as the b of w·a + b, or the x of exp x
-    hidden = [x for x in dict.fromkeys(node.parents) if x not in unchanged and x.operation is not CONSTANT_NUMBER]
-    suspects = [x for x in hidden if _explains(node, x, then)]
-    if suspects:
-        return [*([x] for x in shown), [x for x in suspects if not x.parents] or suspects]
-    if shown or not old:
-        return [[x] for x in shown if not x.parents] or [[x] for x in shown] or [[node]]
-    return [[x for x in hidden if not x.parents] or hidden or [node]]
-
-
-def _explains(node: Value, x: Value, operands: list[float]) -> bool:
-    """Whether another number of the operand x gives what the node recorded; found by Newton's method, damped."""
-    assert node.operation is not None
-    at, off, step = operands, inf, 0.0
-    for _ in range(MOST_STEPS):
-        moved = [y + step if parent is x else y for parent, y in zip(node.parents, at)]
-        value, slopes = node.operation.rule(floats, *moved)
-        if step and _agrees(node, moved):
-            return True
-        if abs(node.data - value) < off:
-            at, off = moved, abs(node.data - value)
-            slope = sum(d for parent, d in zip(node.parents, slopes) if parent is x)
-            step = (node.data - value) / slope if slope else 0.0
-        else:
-            step *= 0.5
-    return False
-
-
-def _agrees(node: Value, operands: list[float]) -> bool:
-    """Whether the node's rule at these operands gives the numbers that the node recorded, up to rounding."""
-    assert node.operation is not None
-    value, local_derivatives = node.operation.rule(floats, *operands)
-    terms = sum(abs(local * x) for local, x in zip(local_derivatives, operands))  # large ones may cancel
-    return _same(value, node.data, 1e-11 * terms if terms < inf else 0.0) and all(
-        map(_same, local_derivatives, node.local_derivatives)
-    )
-
-
-def _same(x: float, y: float, rounding: float = 1e-15) -> bool:
-    """Equal up to the last digits; NaN equals NaN."""
-    return x == y or abs(x - y) <= max(1e-11 * max(abs(x), abs(y)), rounding) or (x != x and y != y)
+    total = defaultdict(float, {root: 1.0})
+    for _ in sweep(topological_order(root, without), total):
+        pass
+    return dict(total)

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import re
-import reprlib
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn
 
-from autograd.text import printable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from autograd.value import Value
-
-data_of = attrgetter("data")
-
-MOST_NAME = 50  # characters of a name in an error
+from autograd.node import Node
+from autograd.operands import data_of
+from autograd.text import called, printable
 
 
 class Fault(ValueError, ArithmeticError):
     """Numbers that are not finite, and the node where they were met. Pickles with its message, without the graph."""
 
-    def __init__(self, message: str, node: Value | None = None) -> None:
+    def __init__(self, message: str, node: Any = None) -> None:
         super().__init__(message)
         self.node = node
 
@@ -53,30 +45,6 @@ class AnomalyError(Fault):
     """
 
 
-def text_name(name: str) -> str:
-    """The name on one line: what cannot be printed is written as Python would, ``\\\\n``.
-
-    >>> text_name("two\\nlines"), text_name("w²_13")
-    ('two\\\\nlines', 'w²_13')
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
-
-
-def clipped(words: str, most: int = 20) -> str:
-    """The words, or their beginning where they are long."""
-    return words if len(words) <= most else words[: most - 1] + "…"
-
-
-def shown(thing: object) -> str:
-    """What somebody gave, as Python writes it: on one line, and short."""
-    return " ".join(reprlib.repr(thing).split())
-
-
-def called(name: str | None, otherwise: str) -> str:
-    """The name as an error says it: on one line, and short; ``otherwise`` where there is none."""
-    return clipped(text_name(name), MOST_NAME) if name else otherwise
-
-
 HERE = {
     "label": "name, as in Value(2.0, 'r')",
     "requires_grad": "no_grad() around what needs no graph: every leaf has a gradient",
@@ -99,20 +67,20 @@ class Elsewhere:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def __get__(self, node: Value | None, owner: object) -> NoReturn:
+    def __get__(self, node: Node | None, owner: object) -> NoReturn:
         raise AttributeError(called_here(self.name))
 
     __set__ = __get__
 
 
-def situation(node: Value, number_of: Callable[[Value], float] = data_of) -> str:
+def situation(node: Node, number_of: Callable[[Any], float] = data_of) -> str:
     """A node's operation at its operands, ``log at p = 0.0``, where ``number_of`` gives their numbers."""
     assert node.operation is not None
     at = [f"{word} = {number_of(x)!r}" for word, x in zip(words_for(node), node.parents)]
     return f"{node.operation.name} at {', '.join(at if len(at) <= 6 else [*at[:3], f'… {len(at) - 3} more'])}"
 
 
-def words_for(node: Value) -> list[str]:
+def words_for(node: Node) -> list[str]:
     """What to call a node's operands: their names, else the rule's letters, unless these mean another operand.
 
     Where a letter is another value's name, what has no name is called by its operation, relu(x).
@@ -131,13 +99,13 @@ def words_for(node: Value) -> list[str]:
     ]
 
 
-def _described(node: Value) -> str:
-    given = [x.name or ("…" if x.operation is None or x.parents else f"{x.data:g}") for x in node.parents[:3]]
+def _described(node: Node) -> str:
+    given = [x.name or ("…" if x.operation is None or x.parents else f"{x._data:g}") for x in node.parents[:3]]
     given += ["…"] * (len(node.parents) > 3)
     return f"{node.operation.name if node.operation else ''}({', '.join(given)})"
 
 
-def broken_rule(node: Value, derivative: bool = False, number_of: Callable[[Value], float] = data_of) -> str:
+def broken_rule(node: Node, derivative: bool = False, number_of: Callable[[Any], float] = data_of) -> str:
     """``needs p > 0``, where a node's operands are outside the domain of its value, or derivatives; or empty."""
     entry, operands, words = node.operation, [*map(number_of, node.parents)], words_for(node)
     assert entry is not None
@@ -151,7 +119,7 @@ def broken_rule(node: Value, derivative: bool = False, number_of: Callable[[Valu
     return f"needs {' and '.join(broken)}" if broken else ""
 
 
-def complaint(node: Value, number_of: Callable[[Value], float] = data_of) -> str:
+def complaint(node: Node, number_of: Callable[[Any], float] = data_of) -> str:
     """Why a node whose operands are finite has no finite value."""
     where, needs = situation(node, number_of), broken_rule(node, number_of=number_of)
     if needs:

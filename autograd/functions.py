@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import sqrt as root
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from autograd.errors import shown
-from autograd.primitives import *  # noqa: F403  (every entry of the table is a function on Values)
-from autograd.primitives import detach, exp, hypot, listed, logsumexp, maximum, mul, relu, sub, sum
-from autograd.value import Operand, Value, number_of
+from autograd import primitives
+from autograd.operands import listed, number_of
+from autograd.table import TABLE as TABLE, Primitive
+from autograd.text import shown
+from autograd.value import Operand, Value, apply
+
+if TYPE_CHECKING:
+
+    class Function(Primitive):
+        """An entry of the table as a user calls it."""
+
+        def __call__(self, *operands: Operand | Iterable[Operand]) -> Value:
+            raise NotImplementedError
+
+    def __getattr__(name: str) -> Function: ...
+
+else:
+    from autograd.primitives import *  # noqa: F403
 
 
 def named(**values: Operand) -> Any:
@@ -39,7 +53,7 @@ def mean(x: Iterable[Operand]) -> Value:
     2.0
     """
     x = _operands("mean", x)
-    return sum(x) * (1.0 / len(x))
+    return apply(primitives.sum, *x) * (1.0 / len(x))
 
 
 def std(x: Iterable[Operand], correction: int = 1) -> Value:
@@ -61,7 +75,7 @@ def norm(x: Iterable[Operand]) -> Value:
     >>> norm([Value(3.0), Value(4.0)]).data
     5.0
     """
-    return hypot(_operands("norm", x))
+    return apply(primitives.hypot, *_operands("norm", x))
 
 
 def softmax(z: Iterable[Operand]) -> list[Value]:
@@ -70,7 +84,7 @@ def softmax(z: Iterable[Operand]) -> list[Value]:
     >>> [p.data for p in softmax([Value(0.0), Value(0.0)])]
     [0.5, 0.5]
     """
-    return [exp(log_p) for log_p in log_softmax(z)]
+    return [log_p.exp() for log_p in log_softmax(z)]
 
 
 def log_softmax(z: Iterable[Operand]) -> list[Value]:
@@ -80,9 +94,9 @@ def log_softmax(z: Iterable[Operand]) -> list[Value]:
     [-1000.0, 0.0]
     """
     z = _operands("softmax", z)
-    largest = detach(maximum(z))
-    less = [sub(z_j, largest) for z_j in z]
-    normaliser = logsumexp(less)
+    largest = apply(primitives.maximum, *z).detach()
+    less = [apply(primitives.sub, z_j, largest) for z_j in z]
+    normaliser = apply(primitives.logsumexp, *less)
     return [z_j - normaliser for z_j in less]
 
 
@@ -102,4 +116,5 @@ def leaky_relu(z: Any, slope: float = 0.01) -> Value:
     -1.0
     """
     slope = slope if isinstance(slope, Value) else number_of(slope)
-    return mul(slope, z) + (1.0 - slope) * relu(z) if slope else relu(z)
+    positive = apply(primitives.relu, z)
+    return apply(primitives.mul, slope, z) + (1.0 - slope) * positive if slope else positive

@@ -1,22 +1,23 @@
-"""The graph: nodes know their parents, and every question about it is a walk over them, never a recursion."""
+"""Walks over the graph: the order of the passes, the leaves, and the backward sweep that every reader runs on."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any, TypeVar
 
-if TYPE_CHECKING:
-    from autograd.value import Value
+from autograd.node import Node
+
+N = TypeVar("N", bound=Node)
 
 
-def topological_order(root: Value, without: Collection[Value] = ()) -> list[Value]:
+def topological_order(root: N, without: Collection[N] = ()) -> list[N]:
     """Every node that ``root`` was computed from, parents before what is computed from them; the root comes last.
 
     ``without`` these nodes, and what they alone were computed from.
     """
-    order: list[Value] = []
+    order: list[N] = []
     seen = set(without)
-    stack: list[Any] = [root]
+    stack: list[Any] = [root]  # and no recursion, so a graph may be as deep as memory allows
     while stack:
         node = stack.pop()
         if node is None:  # everything above the next node of the stack is done
@@ -29,17 +30,29 @@ def topological_order(root: Value, without: Collection[Value] = ()) -> list[Valu
     return order
 
 
-def leaves(root: Value) -> list[Value]:
-    """The inputs of ``root``, in the order of the forward pass: what no operation made, and no constant."""
+def leaves(root: N) -> list[N]:
+    """The inputs of ``root``, in the order of the forward pass: nodes that no operation made, constants left out."""
     return [node for node in topological_order(root) if node.operation is None]
 
 
-def carried(node: Value, upstream: float) -> Iterator[tuple[Value, float, float]]:
-    """(parent, local derivative, upstream · local derivative) for each parent, as ``backward`` has it.
+def carried(node: N, upstream: float) -> Iterator[tuple[N, float, float]]:
+    """(parent, local derivative, upstream · local derivative) for each parent, as ``backward`` multiplies them.
 
-    Where nothing comes from upstream, nothing is carried, even times an infinite local derivative; where upstream is
-    infinite or NaN, nothing is carried to an operand that a gate has not chosen.
+    Where the upstream is 0, or a gate has not chosen the operand, 0 is carried, whatever the other factor is.
     """
-    shut = upstream - upstream != 0.0 and node.operation is not None and node.operation.gate
+    gate = node.operation is not None and node.operation.gate
     for parent, local in node.edges:
-        yield parent, local, upstream * local if upstream and (local or not shut) else 0.0
+        yield parent, local, upstream * local if upstream and (local or not gate) else 0.0
+
+
+def sweep(order: Sequence[N], total: dict[N, Any], carry: Callable[..., Any] = carried) -> Iterator[tuple[N, Any]]:
+    """The backward sweep: yields each node with what it carries to its parents, from the end of ``order``.
+
+    total   a ``defaultdict`` of what arrives at each node; the caller sets the root's, the sweep adds up the others
+    """
+    for node in reversed(order):
+        if node in total:
+            edges = list(carry(node, total[node]))
+            for parent, _, product in edges:
+                total[parent] += product
+            yield node, edges

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from math import isfinite
 from typing import Any
 
-from autograd.contributions import refuse_changed
-from autograd.errors import DomainError, broken_rule, shown, situation
-from autograd.functions import sum
-from autograd.graph import topological_order
+from autograd import primitives
+from autograd.errors import DomainError, broken_rule, situation
+from autograd.graph import sweep, topological_order
 from autograd.modes import faults_wait, holding, recording
 from autograd.number_systems import values
-from autograd.primitives import Primitive
-from autograd.value import Operand, Value, constant, number_of
+from autograd.operands import number_of
+from autograd.staleness import refuse_changed
+from autograd.table import Primitive
+from autograd.text import shown
+from autograd.value import Operand, Value, apply, constant
 
 
 @recording
@@ -35,25 +38,24 @@ def grad(f: Value, inputs: Value | Iterable[Value]) -> Any:
         raise TypeError("grad of several Values: it differentiates one; jacobian takes a list of outputs")
     [f], wanted = _listed("grad", f), _listed("grad", inputs)
     refuse_changed(f)
-    flow: dict[Value, list[Value]] = {f: [constant(1.0)]}  # what arrives at each node, still to be added up
-    total: dict[Value, Value] = {}
-    infinite: Value | None = None  # the first node whose local derivative is not, and takes part
-    with holding(faults_wait, True):  # an infinity on the way does no harm where a gate is shut
-        for node in reversed(topological_order(f)):
-            if node not in flow:
-                continue
-            arriving = flow.pop(node)
-            total[node] = upstream = arriving[0] if len(arriving) == 1 else sum(arriving)
-            if node.operation is None or not node.parents:
-                continue
+    slopes: dict[Value, Value] = {}
+    infinite: list[Value] = []  # the nodes whose local derivatives are not finite, and take part
+
+    def carry(node: Value, arriving: list[Value]) -> Iterator[tuple[Value, Any, list[Value]]]:
+        slopes[node] = upstream = arriving[0] if len(arriving) == 1 else apply(primitives.sum, *arriving)
+        if node.operation is not None and node.parents:
             _, local_derivatives = node.operation.rule(values, *_operands(node))
-            for (parent, _), local in zip(node.edges, local_derivatives):
+            for parent, local in zip(node.parents, local_derivatives):
                 if isinstance(local, Value) or local != 0.0:
                     product = carried(upstream, local, node.operation)
-                    if infinite is None and isfinite(upstream.data) and not isfinite(product.data):
-                        infinite = node
-                    flow.setdefault(parent, []).append(product)
-    return _returned(total, wanted, infinite, isinstance(inputs, Value))
+                    if isfinite(upstream.data) and not isfinite(product.data):
+                        infinite.append(node)
+                    yield parent, local, [product]
+
+    with holding(faults_wait, True):  # an infinity on the way does no harm where a gate is shut
+        for _ in sweep(topological_order(f), defaultdict(list, {f: [constant(1.0)]}), carry):
+            pass
+    return _returned(slopes, wanted, infinite, isinstance(inputs, Value))
 
 
 @recording
@@ -74,7 +76,7 @@ def jvp(outputs: Value | Iterable[Value], inputs: Value | Iterable[Value], direc
         given.setdefault(x, []).append(rate)
     rates: dict[Value, Value] = {}
     shut: set[Value] = set()  # the nodes that do not move, since they are not meant to, or behind a shut gate
-    infinite: Value | None = None
+    infinite: list[Value] = []
     with holding(faults_wait, True):
         for output in results:
             refuse_changed(output)
@@ -93,11 +95,11 @@ def jvp(outputs: Value | Iterable[Value], inputs: Value | Iterable[Value], direc
                             terms.append(values.gated(local, rates[x]))
                         else:
                             terms.append(values.times(local, rates[x]) if x in shut else rates[x] * local)
-                rates[node] = terms[0] if len(terms) == 1 else sum(terms)
+                rates[node] = terms[0] if len(terms) == 1 else apply(primitives.sum, *terms)
                 if all(still):
                     shut.add(node)
-                if infinite is None and not isfinite(rates[node].data):
-                    infinite = node
+                if not isfinite(rates[node].data):
+                    infinite.append(node)
     return _returned(rates, results, infinite, isinstance(outputs, Value))
 
 
@@ -113,7 +115,7 @@ def vjp(outputs: Value | Iterable[Value], inputs: Value | Iterable[Value], weigh
     """
     results = _listed("vjp", outputs)
     u = _numbers("vjp", weights, results, "weights", "outputs")
-    return grad(sum([weight * output for weight, output in zip(u, results)]), inputs)
+    return grad(apply(primitives.sum, *[weight * output for weight, output in zip(u, results)]), inputs)
 
 
 @recording
@@ -186,13 +188,14 @@ def _numbers(function: str, numbers: Any, nodes: list[Value], role: str, of: str
     return [constant(x) for x in given]
 
 
-def _returned(found: dict[Value, Value], wanted: list[Value], infinite: Value | None, is_alone: bool) -> Any:
-    """What a caller gets; DomainError, which names the node ``infinite``, where it is not finite."""
+def _returned(found: dict[Value, Value], wanted: list[Value], infinite: list[Value], is_alone: bool) -> Any:
+    """What a caller gets; DomainError, which names the first node of ``infinite``, where it is not finite."""
     results = [found[x] if x in found else constant(0.0) for x in wanted]
-    if infinite is not None and not all(isfinite(x.data) for x in results):
-        is_overflow = all(isfinite(x.data) for x in infinite.parents)
-        needs = broken_rule(infinite, derivative=True) or (
+    if infinite and not all(isfinite(x.data) for x in results):
+        first = infinite[0]
+        is_overflow = all(isfinite(x.data) for x in first.parents)
+        needs = broken_rule(first, derivative=True) or (
             "overflow beyond the largest float, 1.8e308" if is_overflow else "needs finite operands"
         )
-        raise DomainError(f"no finite derivative of {situation(infinite)}: {needs}", infinite)
+        raise DomainError(f"no finite derivative of {situation(first)}: {needs}", first)
     return results[0] if is_alone else results

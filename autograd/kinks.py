@@ -12,7 +12,7 @@ from typing import Any
 
 from autograd.graph import topological_order
 from autograd.number_systems import floats
-from autograd.primitives import CONDITION, Primitive
+from autograd.table import CONDITION, Primitive
 from autograd.value import Value
 
 

@@ -11,9 +11,8 @@ from collections.abc import Iterable
 from itertools import count
 from math import isfinite
 
-from autograd.errors import text_name
-from autograd.primitives import CONSTANT_NUMBER
-from autograd.text import GREEK, IN_ASCII
+from autograd.table import is_constant
+from autograd.text import GREEK, IN_ASCII, text_name
 from autograd.value import Value
 
 MINUS = "−"
@@ -73,11 +72,6 @@ def number_latex(x: float, digits: int = 6) -> str:
     written = number_text(x, digits).replace(MINUS, "-").replace("∞", r"\infty")
     mantissa, _, exponent = written.partition("e")
     return rf"{mantissa} \cdot 10^{{{exponent}}}" if exponent else written
-
-
-def is_constant(node: Value) -> bool:
-    """Whether the node is a number in an expression: shown as a number, and no input."""
-    return node.operation is CONSTANT_NUMBER
 
 
 def labels(nodes: Iterable[Value], root: Value | None = None) -> dict[Value, str]:

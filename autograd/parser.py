@@ -19,10 +19,11 @@ from keyword import iskeyword
 from unicodedata import normalize
 
 from autograd import primitives
-from autograd.errors import DomainError, called
+from autograd.errors import DomainError
 from autograd.functions import leaky_relu, mean, named, norm, std
 from autograd.modes import no_grad
-from autograd.primitives import TABLE
+from autograd.table import TABLE
+from autograd.text import called
 from autograd.value import Value
 
 MOST_CHARACTERS = 10_000  # some hundred definitions, read within a second; a larger graph is written in Python

@@ -1,229 +1,31 @@
 """The calculus: one entry per function, its value beside its local derivatives.
 
-A rule is a plain function ``rule(n, *operands) -> (value, local_derivatives)`` that does not know what a
-number is. ``n`` is a number system: the same lines run on floats (the eager engine), NumPy arrays, SymPy
-expressions and Values (second derivatives). No rule asks ``if``: it calls ``n.where`` or ``n.heaviside``, and
-guards the *argument* of the branch that is not taken, because both branches run.
+A rule is a plain function ``rule(n, *operands) -> (value, local_derivatives)``. ``n`` is a number system: the same
+lines run on floats (the eager engine), NumPy arrays, SymPy expressions, Values (second derivatives) and JavaScript.
+No rule asks ``if``: it calls ``n.where`` or ``n.heaviside``, and guards the *argument* of the branch that is not
+taken, because both branches run. The decorator says where the value and the local derivatives are defined: the square
+root of 0 is 0, but its local derivative there is infinite.
 
-Each entry also states where it is defined. The domain of the value and that of the derivative are stated
-apart: the square root of 0 is 0, but its local derivative there is infinite.
-
-On floats a result is right to four units in its last place. Rules are written to be read, and where one loses
-more by that, it says so; ``tests/test_special_values.py`` holds each to its word.
+On floats a result is right to four units in its last place. A rule that loses more says so.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
 from functools import reduce
 from itertools import accumulate
-from math import isfinite
 from operator import mul as times
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from autograd.text import printable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from autograd.value import Operand, Value
-
-    Rule = Callable[..., tuple[Any, tuple[Any, ...]]]
-
-
-class Domain(NamedTuple):
-    """Where operand ``{x}`` may lie, or all together, by the rule's letters in braces: in words, and as a test.
-
-    derivative   whether a condition on all together is one on the derivatives alone
-    """
-
-    condition: str
-    contains: Callable[..., bool]
-    derivative: bool = False
-
-
-REAL = Domain("{x} real", lambda x: True)
-POSITIVE = Domain("{x} > 0", lambda x: x > 0.0)
-NONNEGATIVE = Domain("{x} ≥ 0", lambda x: x >= 0.0)
-ABOVE_MINUS_ONE = Domain("{x} > −1", lambda x: x > -1.0)
-NONZERO = Domain("{x} ≠ 0", lambda x: x != 0.0)
-UP_TO_ONE = Domain("−1 ≤ {x} ≤ 1", lambda x: -1.0 <= x <= 1.0)
-WITHIN_ONE = Domain("−1 < {x} < 1", lambda x: -1.0 < x < 1.0)
-CONSTANT = Domain("{x} a constant", lambda x: True)  # no Value enters here, so no derivative leaves
-CONDITION = Domain("{x} true (not 0) or false (0)", lambda x: True)
-ANYWHERE = Domain("", lambda *operands: True)  # where all may lie together, unless a rule says otherwise
-
-TABLE: dict[str, Primitive] = {}
-
-
-@dataclass(eq=False, repr=False)
-class Primitive:
-    """One entry of the table. Called on Values or numbers, it records a node.
-
-    name                 the rule's own name; the key in ``TABLE``
-    letters              the rule's names of its operands, as the messages use them
-    derivative_domains   where the local derivatives are finite too; all else is as ``primitive`` was given it
-    """
-
-    # how a call records a node, and reads an operand's number: `autograd.value` puts its functions here
-    record: ClassVar[Callable[..., Any]]
-    number_of: ClassVar[Callable[..., float]]
-
-    rule: Rule
-    symbol: str
-    domains: tuple[Domain, ...]
-    derivative: tuple[Domain, ...] = ()
-    joint: Domain = ANYWHERE
-    remedy: str = ""
-    gate: bool = False
-    least: int = 1
-    step: int = 1
-
-    def __post_init__(self) -> None:
-        rule, code = self.rule, self.rule.__code__
-        self.__wrapped__, self.name, self.__name__ = rule, rule.__name__, rule.__name__
-        self.__doc__, self.__module__, self.__qualname__ = rule.__doc__, rule.__module__, rule.__qualname__
-        self.derivative_domains = self.derivative or self.domains
-        self.variadic = bool(code.co_flags & 0x04)  # the rule takes *operands
-        self.letters = code.co_varnames[1 : code.co_argcount + self.variadic]
-        self.takes_constants = any(domain is CONSTANT for domain in self.domains)
-        if len(self.domains) != len(self.letters):
-            raise TypeError(
-                f"primitive {self.name}: {len(self.domains)} domains for the operands {', '.join(self.letters)}; "
-                "state one for each operand (an n-ary rule states one for all)"
-            )
-
-    def __call__(self, *operands: Operand | Iterable[Operand]) -> Value:
-        """Record a node. Operands come one by one, or in lists of the same length: ``affine(w, a, b)``."""
-        if not self.variadic:
-            if len(operands) != len(self.letters):
-                raise TypeError(f"{self.name} of {len(operands)} operands: it takes {len(self.letters)}")
-            node = self._recorded(operands)
-            if self.takes_constants:
-                self._check_constants(node)
-            return node
-        flat: list[Any] = []
-        lengths = set()
-        for operand in operands:
-            many = listed(operand)
-            if many is None:
-                flat.append(operand)
-            else:
-                lengths.add(len(many))
-                flat.extend(many)
-        if len(lengths) > 1 or len(flat) < self.least or (len(flat) - self.least) % self.step:
-            lists = f" in lists of {' and '.join(map(str, sorted(lengths)))}" if len(lengths) > 1 else ""
-            raise TypeError(
-                f"{self.name} of {len(flat)} operands{lists}: it takes {self.least}, {self.least + self.step}, …, "
-                "in lists of the same length"
-            )
-        return self._recorded(flat)
-
-    def _recorded(self, operands: Sequence[Any]) -> Value:
-        if self.__module__ != __name__:  # a rule of the user's own, which may return something else each time
-            self._prove([Primitive.number_of(x) for x in operands])
-        node: Value = Primitive.record(self, *operands)
-        if node.data.__class__ is not float:  # a rule of the user's own that returns whole numbers, or NumPy's
-            node.data = node.data
-        return node
-
-    def _prove(self, operands: list[float]) -> None:
-        """TypeError for a rule that does not return one value and a local derivative for each operand."""
-        from autograd.number_systems import floats
-
-        returned = self.rule(floats, *operands)
-        is_pair = isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[1], tuple)
-        numbers = (returned[0], *returned[1]) if is_pair else ()
-        if len(numbers) != 1 + len(operands) or not all(isinstance(x, (float, int)) for x in numbers):
-            local_derivatives = ", ".join(f"∂/∂{letter}" for letter in self.letters)
-            raise TypeError(
-                f"primitive {self.name} returned {returned!r} for {len(operands)} operands: it needs to return "
-                f"(value, ({local_derivatives},)), floats with a local derivative for each operand"
-            )
-
-    def __reduce__(self) -> str:  # pickled and copied by name, as a function is
-        return self.__qualname__
-
-    def _check_constants(self, node: Value) -> None:
-        for letter, domain, parent in zip(self.letters, self.domains, node.parents):
-            if domain is CONSTANT and parent.operation is not CONSTANT_NUMBER:
-                raise TypeError(
-                    f"{self.name}: {letter} = {parent!r} is a Value, and no derivative would leave it; give a plain "
-                    "number, or write x ** y for an exponent that is a Value"
-                )
-
-    def __repr__(self) -> str:
-        return printable(f"<primitive {self.name} {self.symbol}>")
-
-    def domains_of(self, count: int, derivative: bool = False) -> tuple[Domain, ...]:
-        """The domain of each of ``count`` operands."""
-        domains = self.derivative_domains if derivative else self.domains
-        return domains * count if self.variadic else domains
-
-    def defined_at(self, *operands: float, derivative: bool = False) -> bool:
-        """Whether the value (or with ``derivative`` the local derivatives too) exists at these operands."""
-        domains = self.domains_of(len(operands), derivative)
-        alone = all(domain.contains(x) for domain, x in zip(domains, operands))
-        return alone and ((self.joint.derivative and not derivative) or self.joint.contains(*operands))
-
-    def check_fault(self, node: Value) -> None:
-        """Raise DomainError for a node that is not finite, unless an operand was not finite before."""
-        from autograd.errors import DomainError, complaint  # loaded only when it is needed
-
-        if all(isfinite(x.data) for x in node.parents):
-            # no name for the error here: it would keep itself, and the graph, alive until the collector runs
-            raise DomainError(complaint(node), node)
-
-
-def listed(operand: Any) -> list[Any] | None:
-    """The operands that a list, an array, a Series, a generator or a map holds; None for what is one operand."""
-    is_list = isinstance(operand, Iterable) and not isinstance(operand, NOT_LISTS)
-    return list(operand) if is_list and len(getattr(operand, "shape", (0,))) == 1 else None  # a table has two
-
-
-NOT_LISTS = (str, bytes, bytearray, Mapping, Set)  # text is no number, and these two have no order to rely on
-
-CONSTANT_NUMBER = Primitive(lambda n: (0.0, ()), "constant", ())  # marks a number in an expression; never run
-
-
-def primitive(
-    symbol: str, *domains: Domain, derivative: tuple[Domain, ...] = (), joint: Domain = ANYWHERE, remedy: str = "",
-    gate: bool = False, least: int = 1, step: int = 1,
-) -> Callable[[Rule], Primitive]:  # fmt: skip
-    """Put a rule into the table; what comes back is the function on Values.
-
-    symbol        how texts and drawings write the operation: × σ Σ
-    domains       one for each operand of the rule (one for all, where it takes ``*operands``)
-    derivative    the domains of the local derivatives, where they are smaller
-    joint         a condition on all operands together
-    remedy        what to write instead where a domain is broken
-    gate          whether a local derivative of 0 means "not chosen", as relu's: it stops even an infinite upstream
-    least, step   an n-ary rule takes ``least`` operands, or ``step`` more, or 2 ``step`` more …
-
-    Raises TypeError if the domains do not match the operands, ValueError if the name is taken.
-
-    >>> from autograd import Value, primitive
-    >>> from autograd.primitives import REAL, TABLE
-    >>> @primitive("x²", REAL)
-    ... def square(n, x):
-    ...     return x * x, (2.0 * x,)
-    >>> x = Value(3.0)
-    >>> square(x).backward()
-    >>> x.grad
-    6.0
-    >>> del TABLE["square"]
-    """
-
-    def register(rule: Rule) -> Primitive:
-        entry = Primitive(rule, symbol, domains, derivative, joint, remedy, gate, least, step)
-        if entry.name in TABLE:
-            raise ValueError(f"primitive {entry.name}: the table has one already; choose another name")
-        TABLE[entry.name] = entry
-        return entry
-
-    return register
-
+from autograd.table import (
+    ABOVE_MINUS_ONE,
+    CONDITION,
+    CONSTANT,
+    NONNEGATIVE,
+    NONZERO,
+    POSITIVE,
+    REAL,
+    UP_TO_ONE,
+    WITHIN_ONE,
+    Domain,
+    primitive,
+)  # fmt: skip
 
 # ---- one operand ----------------------------------------------------------------------------------------------
 

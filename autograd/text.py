@@ -13,6 +13,7 @@ set it on their streams, and the texts of the library go through ``printable``. 
 from __future__ import annotations
 
 import codecs
+import reprlib
 import sys
 from io import TextIOWrapper
 from unicodedata import decomposition
@@ -27,6 +28,7 @@ SIGNS = (
 )
 GREEK = {sign[0]: sign[1:] for sign in LETTERS.split()}
 IN_ASCII = GREEK | {sign[0]: sign[1:] for sign in SIGNS.split()}
+MOST_NAME = 50  # characters of a name in an error
 MARKS = {"<super>": "^", "<sub>": "_"}
 
 
@@ -62,6 +64,30 @@ def printable(text: str) -> str:
     """The text as stdout can carry it: unchanged, where it is Unicode."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     return text if text.isascii() else text.encode(encoding, "chainrule").decode(encoding)
+
+
+def text_name(name: str) -> str:
+    """The name on one line: what cannot be printed is written as Python would, ``\\\\n``.
+
+    >>> text_name("two\\nlines"), text_name("w²_13")
+    ('two\\\\nlines', 'w²_13')
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
+def clipped(words: str, most: int = 20) -> str:
+    """The words, or their beginning where they are long."""
+    return words if len(words) <= most else words[: most - 1] + "…"
+
+
+def shown(thing: object) -> str:
+    """What somebody gave, as Python writes it: on one line, and short."""
+    return " ".join(reprlib.repr(thing).split())
+
+
+def called(name: str | None, otherwise: str) -> str:
+    """The name as an error says it: on one line, and short; ``otherwise`` where there is none."""
+    return clipped(text_name(name), MOST_NAME) if name else otherwise
 
 
 def counted(number: int, what: str) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from operator import attrgetter, ge, gt, le, lt
+from collections.abc import Callable
+from operator import ge, gt, le, lt
 from typing import Any, NoReturn, SupportsFloat
 
 from autograd import primitives
 from autograd.errors import HERE, Elsewhere, called_here
 from autograd.graph import topological_order
 from autograd.modes import collector_paused, entered, faults_wait, no_grad
+from autograd.node import Node
 from autograd.number_systems import floats
-from autograd.primitives import CONSTANT_NUMBER, Primitive
+from autograd.operands import number_of, plain, stranger
+from autograd.table import CONSTANT_NUMBER, Primitive, recorder
 from autograd.text import printable
 
 
@@ -43,7 +45,7 @@ def comparison(holds: Callable[[float, float], bool]) -> Callable[[Any, Operand]
     return compare
 
 
-class Value:
+class Value(Node):
     """A number and where it came from.
 
     data        the number; what is assigned becomes a float, or a TypeError
@@ -57,17 +59,15 @@ class Value:
     (4.0, 3.0)
     """
 
-    # one or two parents sit in the node itself, more in tuples: without those a scalar graph takes a quarter less
-    # memory, and a third less time where the cycle collector runs, which would have to visit each tuple
-    __slots__ = ("_data", "_dx", "_dy", "_x", "_y", "grad", "name", "operation")
+    __slots__ = ()
+    operation: Primitive | None
+    vars().update({name: Elsewhere(name) for name in HERE})  # other engines' names; __getattr__ would be slower
 
     def __init__(self, data: SupportsFloat, name: str | None = None, **elsewhere: Any) -> None:
-        self._data: float = data if data.__class__ is float else plain(data)
+        self._data = data if data.__class__ is float else plain(data)
         self.grad = 0.0
-        self._x: Any = ()
-        self._dx: Any = ()
-        self._y = self._dy = None
-        self.operation: Primitive | None = None
+        self._x = self._dx = ()
+        self._y = self._dy = self.operation = None
         if elsewhere:
             raise TypeError("; ".join(map(called_here, elsewhere)))
         if name is not None and not isinstance(name, str):
@@ -82,31 +82,6 @@ class Value:
     @data.setter
     def data(self, number: SupportsFloat) -> None:
         self._data = number if number.__class__ is float else plain(number)
-
-    @property
-    def parents(self) -> tuple[Value, ...]:
-        """The values that it was computed from."""
-        x, y = self._x, self._y
-        return (x, y) if y is not None else x if x.__class__ is tuple else (x,)
-
-    @property
-    def local_derivatives(self) -> tuple[float, ...]:
-        """∂(this value)/∂(parent), one for each parent."""
-        dx, dy = self._dx, self._dy
-        return (dx, dy) if dy is not None else dx if dx.__class__ is tuple else (dx,)
-
-    @property
-    def edges(self) -> Iterable[tuple[Value, float]]:
-        """(parent, local derivative) for each parent."""
-        if self._dy is not None:  # said apart, it makes the backward pass a fifth faster
-            return (self._x, self._dx), (self._y, self._dy)
-        return zip(self.parents, self.local_derivatives)
-
-    @property
-    def open_edges(self) -> Iterable[tuple[Value, float]]:
-        """``edges``, without the operands that a gate has not chosen: not even an infinite upstream passes there."""
-        is_gate = self.operation is not None and self.operation.gate
-        return [(parent, local) for parent, local in self.edges if local or not is_gate]
 
     def backward(self) -> None:
         """∂L/∂parent += ∂L/∂node · ∂node/∂parent, from this value (L) back; leaves add to the grad they have."""
@@ -147,8 +122,7 @@ class Value:
 
     __neg__ = method(primitives.neg)
     __pos__ = method(primitives.identity)
-    __abs__ = method(primitives.abs)
-    abs = __abs__
+    __abs__ = abs = method(primitives.abs)
     acos = method(primitives.acos)
     asin = method(primitives.asin)
     atan = method(primitives.atan)
@@ -202,14 +176,11 @@ class Value:
         return f"Value({self._data!r}{f', {printable(repr(self.name))}' if self.name else ''}, grad={self.grad!r})"
 
 
-for _name in HERE:  # what other engines call it: each says what to write here; __getattr__ would be slower
-    setattr(Value, _name, Elsewhere(_name))
-
 Operand = Value | SupportsFloat
-_new: Any = object.__new__
-data_of = attrgetter("_data")  # of many nodes, map(data_of, nodes) is twice as fast as reading their data
+_new: Any = object.__new__  # instrument.py exchanges this, __init__ and backward while detect_anomaly() is on
 
 
+@recorder
 def apply(primitive: Primitive, *operands: Operand) -> Value:
     """Run a rule on floats and record what it returns; DomainError where finite operands give no finite value."""
     nodes = tuple([x if x.__class__ is Value else constant(x) for x in operands])
@@ -245,8 +216,7 @@ def _record(primitive: Primitive, value: float, x: Any, dx: Any, y: Any = None, 
     node: Value = _new(Value)
     node._data, node.grad = value, 0.0
     node._x, node._dx, node._y, node._dy = x, dx, y, dy
-    node.operation = primitive
-    node.name = None
+    node.operation, node.name = primitive, None
     if value - value != 0.0 and not faults_wait.get():  # infinite or NaN
         primitive.check_fault(node)
     return constant(value) if entered and no_grad.depth.get() else node
@@ -259,25 +229,3 @@ def constant(number: Operand) -> Value:
     node = Value(number)
     node.operation = CONSTANT_NUMBER
     return node
-
-
-def number_of(operand: Operand) -> float:
-    """The number of a Value, or of anything else that is one."""
-    return operand._data if isinstance(operand, Value) else floats.number(operand)
-
-
-Primitive.record, Primitive.number_of = staticmethod(apply), staticmethod(number_of)
-
-
-def plain(number: Any) -> float:
-    """A number that is no Value yet."""
-    if isinstance(number, Value):
-        raise TypeError(f"{number!r} is a Value already: write v.data for its number, or +v for a node of its own")
-    return floats.number(number)
-
-
-def stranger(operand: object) -> Any:
-    """Leave an operand that is no number to its own class, as an array; Python's own types have no say in Values."""
-    if type(operand).__module__ == "builtins":
-        raise
-    return NotImplemented

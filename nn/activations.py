@@ -6,7 +6,7 @@ from abc import abstractmethod
 from typing import ClassVar
 
 from autograd import functions, primitives
-from autograd.primitives import Primitive
+from autograd.table import Primitive
 from autograd.value import Value, unary
 from nn.module import Module
 from nn.validation import in_range

@@ -6,8 +6,8 @@ from itertools import pairwise
 from math import copysign
 
 from autograd.drawing.neuron_diagram import Diagram, Unit
-from autograd.errors import called
 from autograd.primitives import affine, dot, mul
+from autograd.text import called
 from autograd.value import Value
 from nn.layers import Linear
 from nn.module import Module, Trace, beneath, index_name

@@ -15,8 +15,9 @@ from math import fsum, inf, isnan, nan, sqrt
 from typing import Any, NamedTuple
 
 from autograd.modes import collector_paused, no_grad
+from autograd.operands import data_of
 from autograd.primitives import exp, relu, sigmoid, tanh
-from autograd.value import Value, data_of
+from autograd.value import Value
 from nn.data import Dataset, check_rows, rows_of
 from nn.losses import BY_NAME, OUTPUTS, Loss, mean_loss, outputs_are, units_of, without_options
 from nn.module import Module, beneath, evaluating, lift

@@ -12,8 +12,9 @@ from math import isfinite
 from random import Random
 from typing import Any
 
+from autograd.operands import data_of
 from autograd.primitives import affine, dot
-from autograd.value import Value, data_of, node_of
+from autograd.value import Value, node_of
 from nn.activations import BY_NAME, Identity, activation as make_activation
 from nn.batch_norm import BatchNorm
 from nn.dropout import Dropout

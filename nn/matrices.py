@@ -18,9 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd.contributions import gradients
-from autograd.errors import called
 from autograd.number_systems import floats
-from autograd.text import printable
+from autograd.text import called, printable
 from autograd.value import Value
 from nn.diagram import unit_of
 from nn.module import SUPERSCRIPTS, Trace, flatten

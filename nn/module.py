@@ -15,10 +15,11 @@ from reprlib import recursive_repr
 from types import FunctionType, MethodType, NoneType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from autograd.errors import called
 from autograd.functions import named
+from autograd.operands import number_of
 from autograd.primitives import identity
-from autograd.value import Operand, Value, constant, number_of
+from autograd.text import called
+from autograd.value import Operand, Value, constant
 from nn.validation import Answering
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from math import cos, hypot, inf, isfinite, pi
 from typing import Any
 
 from autograd.errors import DomainError
-from autograd.value import Value, number_of
+from autograd.operands import number_of
+from autograd.value import Value
 from nn.validation import Constructed, Theirs, answering, in_range, whole
 
 Schedule = Callable[[int], float]

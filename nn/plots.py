@@ -12,8 +12,8 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from autograd.errors import clipped, text_name
 from autograd.files import write_whole
+from autograd.text import clipped, text_name
 from nn.data import Dataset, Split
 from nn.diagnostics import Diagnosis, LayerRecord
 from nn.evaluation import CLASSIFICATION, REGRESSION, Task, confusion_matrix, task_for, task_of

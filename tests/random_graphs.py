@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from autograd import Value, named
 from autograd.functions import affine, cos, exp, product, sigmoid, sin, softplus, sum, tanh
 from autograd.number_systems import floats
-from autograd.primitives import CONDITION, CONSTANT, TABLE, Domain, Primitive
+from autograd.table import CONDITION, CONSTANT, TABLE, Domain, Primitive
 
 STEPS = [
     lambda a, b, c: a + b,

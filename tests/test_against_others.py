@@ -15,7 +15,7 @@ from test_special_values import EXACT
 
 from autograd import Value, grad
 from autograd.graph import topological_order
-from autograd.primitives import TABLE
+from autograd.table import TABLE
 
 STORED = (Path(__file__).parent / "references/random_graphs.txt").read_text().splitlines()[1:]
 ULPS = 4.0 * sys.float_info.epsilon  # of one operation: libraries' functions differ by units in the last place

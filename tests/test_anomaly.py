@@ -21,7 +21,7 @@ from autograd import (
     value,
 )
 from autograd.anomaly import first_anomaly
-from autograd.primitives import Primitive
+from autograd.table import Primitive
 from nn import MLP, SGD, BatchNorm, Linear, Module, Sequential, Training, binary_cross_entropy, mean_squared_error
 from nn.data import batches, moons
 

@@ -20,7 +20,7 @@ import pytest
 
 import autograd
 from autograd import Value, functions, named
-from autograd.primitives import CONSTANT, TABLE
+from autograd.table import CONSTANT, TABLE
 
 OURS = (TypeError, ValueError)
 ENGINE = str(Path(autograd.__file__).parent)

@@ -19,7 +19,7 @@ from autograd.drawing.figure import INDEXED, text_width
 from autograd.drawing.mermaid import mermaid_text
 from autograd.drawing.svg import DARK, LIGHT, OUTLINES
 from autograd.graph import topological_order
-from autograd.primitives import TABLE
+from autograd.table import TABLE
 from nn import MLP, binary_cross_entropy, half_squared_error
 from nn.diagram import model_diagram, trace_diagram
 from nn.losses import mean_loss

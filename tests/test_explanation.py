@@ -27,10 +27,11 @@ from autograd import (
     sin,
     tanh,
 )
-from autograd.contributions import changes, contributions
+from autograd.contributions import contributions
 from autograd.explanation.wrapping import html_line
 from autograd.graph import leaves
-from autograd.primitives import CONDITION, CONSTANT, POSITIVE, TABLE, Primitive
+from autograd.staleness import changes
+from autograd.table import CONDITION, CONSTANT, POSITIVE, TABLE, Primitive
 from nn import MLP, binary_cross_entropy, cross_entropy, half_squared_error
 
 

@@ -19,7 +19,7 @@ from autograd import DomainError, Value
 from autograd.__main__ import main
 from autograd.notation import labels
 from autograd.parser import COMPOSED, MOST_CHARACTERS, MOST_OPERATIONS, Expression, ExpressionError
-from autograd.primitives import CONSTANT, REAL, TABLE, primitive
+from autograd.table import CONSTANT, REAL, TABLE, primitive
 
 ROOT = Path(__file__).parent.parent
 SLIDE = "f = x*y*z; x = r; y = r*s; z = s"

@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from autograd.parser import Expression, ExpressionError
-from autograd.primitives import CONSTANT, TABLE
+from autograd.table import CONSTANT, TABLE
 
 ROOT = Path(__file__).parent.parent
 MOST_CHARACTERS = 2_000

@@ -8,7 +8,7 @@ import pytest
 import autograd
 from autograd import GradientError, Value, floor, gradcheck, relu, sqrt, tanh, where
 from autograd.finite_differences import slope
-from autograd.primitives import REAL, Primitive
+from autograd.table import REAL, Primitive
 
 
 def wrong(size, factor=-1.0):

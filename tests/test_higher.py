@@ -31,7 +31,7 @@ from autograd import (
 )
 from autograd.graph import topological_order
 from autograd.number_systems import floats
-from autograd.primitives import CONDITION, CONSTANT, TABLE
+from autograd.table import CONDITION, CONSTANT, TABLE
 
 # each runs on Values, on SymPy's expressions and on floats: n is autograd, sympy or math
 RULES_OF_ONE = {

@@ -16,7 +16,7 @@ import pytest
 
 import nn
 from autograd import Value
-from autograd.primitives import TABLE
+from autograd.table import TABLE
 from nn import MLP, SGD, Training, binary_cross_entropy
 from nn.data import moons
 
@@ -30,19 +30,22 @@ on_every_module = pytest.mark.parametrize("module", FILES)
 
 # named from inside autograd; a number system counts as plain unless it is made of Values
 PLAIN_SYSTEMS = {m.removeprefix("autograd.") for m in FILES if "number_systems." in m} - {"number_systems.values"}
-CALCULUS = {"primitives", "graph", "errors", "text", *PLAIN_SYSTEMS}
-SHARED_BY_READERS = {"contributions", "kinks", "source_lines", "notation", "pages"}
-FOR_ALL = {"finite_differences", "files", "modes"}
+CALCULUS = {"primitives", "table", "operands", "graph", "errors", "text", "node", *PLAIN_SYSTEMS}
+SHARED_BY_READERS = {"contributions", "staleness", "kinks", "source_lines", "notation", "pages"}
+FOR_ALL = {"finite_differences", "files", "instrument", "modes"}
 READER = CALCULUS | {"value", "functions", "number_systems.values", *FOR_ALL, *SHARED_BY_READERS}
 MAY_IMPORT = {
-    **{module: set() for module in ("text", *FOR_ALL)},
-    "errors": {"text"},
-    **{module: {"errors"} for module in ("graph", *PLAIN_SYSTEMS)},
+    **{module: set() for module in ("text", "node", *FOR_ALL)},
+    "graph": {"node"},
+    **{module: {"text"} for module in PLAIN_SYSTEMS},
     "number_systems.javascript": {"graph"},
-    "primitives": {"errors", "text", "number_systems.floats"},
+    "operands": {"node", "number_systems.floats"},
+    "errors": {"node", "operands", "text"},
+    "table": {"errors", "node", "number_systems.floats", "operands", "text"},
+    "primitives": {"table"},
     "value": CALCULUS | {"modes"},
-    "number_systems.values": {"value", "primitives", "number_systems.floats"},
-    "functions": {"errors", "value", "primitives"},
+    "number_systems.values": {"value", "node", "table", "primitives", "number_systems.floats"},
+    "functions": {"value", "table", "primitives", "operands", "text"},
     **dict.fromkeys(SHARED_BY_READERS, CALCULUS | {"value", "functions", *FOR_ALL}),
 }
 STAND_ON = {"walking.picture": {"drawing.figure", "drawing.layered"}}  # the one reader that stands on another

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from autograd.number_systems import floats, javascript
-from autograd.primitives import POSITIVE, REAL, TABLE, Domain, primitive
+from autograd.table import POSITIVE, REAL, TABLE, Domain, primitive
 
 SPECIAL = [0.0, -0.0, 1.0, -1.0, math.inf, -math.inf, math.nan]
 HUGE = [1e308, -1e308, 1e200, -1e200, 745.0, -745.5, 710.0, -709.0, 36.7, -36.7]

@@ -8,7 +8,7 @@ import pytest
 from autograd import Value, functions as F, primitive
 from autograd.kinks import is_kink, kinks
 from autograd.number_systems import floats
-from autograd.primitives import CONSTANT, REAL, TABLE
+from autograd.table import CONSTANT, REAL, TABLE
 
 H = 1e-6
 KINKED = {

@@ -11,7 +11,7 @@ from random_graphs import random_graph
 
 from autograd import Value, explain, named
 from autograd.notation import number_latex
-from autograd.primitives import CONDITION, CONSTANT, TABLE
+from autograd.table import CONDITION, CONSTANT, TABLE
 from nn import MLP, half_squared_error, matrix_form
 
 WEB = Path(__file__).parent / "web"

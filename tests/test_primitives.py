@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, assume, given, settings, strategies as st
 from autograd import GradientError, Value, gradcheck
 from autograd.kinks import is_kink
 from autograd.number_systems import arrays, floats, symbols, values
-from autograd.primitives import CONDITION, CONSTANT, TABLE, Primitive
-from autograd.value import number_of
+from autograd.operands import number_of
+from autograd.table import CONDITION, CONSTANT, TABLE, Primitive
 
 REFERENCES = json.loads((Path(__file__).parent / "references/references.json").read_text())["primitives"]
 ENTRIES = sorted(TABLE)

@@ -12,10 +12,10 @@ from random_graphs import random_graph
 
 from autograd import Value, explain, functions as F, grad, primitive, record
 from autograd.graph import topological_order
-from autograd.primitives import CONSTANT, REAL, TABLE
 from autograd.replay import buffers, operations, schedule, summary
 from autograd.replay.fast_arrays import quick
 from autograd.replay.updates import _open, training
+from autograd.table import CONSTANT, REAL, TABLE
 from autograd.value import constant
 from nn import (
     MLP,

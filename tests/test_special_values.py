@@ -18,7 +18,7 @@ from test_javascript import node, source_of
 
 from autograd import DomainError, Value, functions as F, grad, hessian, record
 from autograd.number_systems import arrays, floats
-from autograd.primitives import CONSTANT, TABLE
+from autograd.table import CONSTANT, TABLE
 
 INF, NAN, EPSILON, TINIEST = math.inf, math.nan, sys.float_info.epsilon, 5e-324
 ZEROS = [0.0, -0.0]

@@ -167,7 +167,7 @@ FAULTS = {  # what is changed in the source of what
     "x * x has one parent": (Value, "backward", "in node.edges", "in dict(node.edges).items()"),
     "local derivatives are of the present data": (Value, "backward", "in node.edges", "in edges_now(node)"),
     "the locals of a pair are exchanged": (engine, "binary", "(dx, dy)", "(dy, dx)"),
-    "a node is held elsewhere": (engine, "_record", "node.name = None", "node.name = None; held.append(node)"),
+    "a node is held elsewhere": (engine, "_record", "primitive, None\n", "primitive, None; held.append(node)\n"),
     "a node is not made anew": (engine, "unary", "return ", "return x if primitive is primitives.identity else "),
     "no_grad records": (engine, "_record", "return constant(value) if", "return node if"),
     "a copy is the thing itself": (Value, "__reduce__", "return constant ", "return 'self'  # "),

@@ -18,7 +18,7 @@ from random_graphs import DIFFERENTIATED, table_plan
 
 from autograd import Value, grad, hessian, hvp, jvp
 from autograd.graph import topological_order
-from autograd.primitives import CONDITION, CONSTANT, TABLE
+from autograd.table import CONDITION, CONSTANT, TABLE
 
 UNITS = 4.0 * sys.float_info.epsilon  # of one operation
 DIGITS, STEP = 80, mpf(10) ** -20

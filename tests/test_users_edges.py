@@ -31,7 +31,7 @@ from autograd import (
     record,
 )
 from autograd.contributions import gradients
-from autograd.primitives import REAL, TABLE, primitive
+from autograd.table import REAL, TABLE, primitive
 
 INF, NAN = math.inf, math.nan
 

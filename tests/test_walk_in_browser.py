@@ -14,9 +14,9 @@ from autograd import Value, named
 from autograd.__main__ import main
 from autograd.functions import log, product
 from autograd.graph import topological_order
-from autograd.notation import is_constant, number_text
+from autograd.notation import number_text
 from autograd.number_systems import javascript
-from autograd.primitives import TABLE
+from autograd.table import TABLE, is_constant
 from autograd.walking import walk
 
 playwright = pytest.importorskip(

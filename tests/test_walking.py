@@ -18,13 +18,14 @@ from random_graphs import random_graph
 from autograd import DomainError, Value, named, primitive
 from autograd.__main__ import main
 from autograd.contributions import contributions
-from autograd.errors import complaint, text_name
+from autograd.errors import complaint
 from autograd.functions import affine, clamp, exp, log, logsumexp, maximum, pow, product, relu, sigmoid, sqrt, tanh
 from autograd.graph import leaves, topological_order
-from autograd.notation import is_constant, number_text
+from autograd.notation import number_text
 from autograd.number_systems import floats, javascript
 from autograd.pages import script
-from autograd.primitives import CONSTANT, REAL, TABLE, Domain
+from autograd.table import CONSTANT, REAL, TABLE, Domain, is_constant
+from autograd.text import text_name
 from autograd.walking import MOST_BYTES, mathml, program, walk
 from autograd.walking.page_data import Told
 from autograd.walking.picture import HEIGHT, WIDTH, Picture

@@ -6,8 +6,9 @@ from math import hypot, log10
 
 from autograd.drawing.display_graph import Display, Edge, Node, clip
 from autograd.drawing.figure import Box, Direction, Figure, Wire
-from autograd.notation import derivative, is_constant, number_text
+from autograd.notation import derivative, number_text
 from autograd.primitives import affine
+from autograd.table import is_constant
 from autograd.text import counted
 from autograd.value import Value
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from unicodedata import bidirectional
 
-from autograd.contributions import changed_lines, changes
-from autograd.errors import called, clipped
 from autograd.graph import topological_order
-from autograd.notation import derivative, is_constant, labels, number_text
+from autograd.notation import derivative, labels, number_text
 from autograd.primitives import affine, dot
-from autograd.text import counted
+from autograd.staleness import changed_lines, changes
+from autograd.table import is_constant
+from autograd.text import called, clipped, counted
 from autograd.value import Value
 
 MOST_PATHS, MOST_EDGES = 64, 2_000  # up to here paths are followed one by one; beyond, only their number is told

@@ -17,9 +17,8 @@ from autograd.drawing.figure import Figure, Placement
 from autograd.drawing.graphviz_source import digraph
 from autograd.drawing.mermaid import mermaid
 from autograd.drawing.svg import DARK, LIGHT, svg
-from autograd.errors import text_name
 from autograd.files import write_whole
-from autograd.text import printable
+from autograd.text import printable, text_name
 
 LEGIBLE = 0.7  # of the full size
 

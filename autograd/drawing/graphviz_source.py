@@ -7,8 +7,8 @@ from typing import Any
 
 from autograd.drawing.figure import RANKDIR, Box, Figure, Placement, plain
 from autograd.drawing.svg import LIGHT, OUTLINES, STROKES
-from autograd.errors import text_name
 from autograd.graph import topological_order
+from autograd.text import text_name
 from autograd.value import Value
 
 # a backslash and what Graphviz would read as an entity; in records its separators too

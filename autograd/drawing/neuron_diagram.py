@@ -7,9 +7,8 @@ from math import hypot
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from autograd.drawing.figure import Box, Figure, Placement, Point, Route, Stroke, Wire
-from autograd.errors import text_name
 from autograd.notation import number_text
-from autograd.text import counted
+from autograd.text import counted, text_name
 from autograd.value import Value
 
 MOST_UNITS, FIRST, LAST = 10, 4, 2  # a wider layer shows its first and last units

@@ -10,7 +10,7 @@ from hashlib import sha256
 from html import escape
 
 from autograd.drawing.figure import FONT_SIZE, INDEXED, LINE_HEIGHT, Box, Figure, Placement, Point, Wire, text_width
-from autograd.errors import text_name
+from autograd.text import text_name
 
 MARGIN = 14.0
 MOST_TITLE = 400

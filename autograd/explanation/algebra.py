@@ -14,7 +14,7 @@ import sympy
 
 from autograd.number_systems import symbols
 from autograd.number_systems.symbols import Decision, Expression, Spelled
-from autograd.primitives import Primitive
+from autograd.table import Primitive
 
 LARGEST = 30  # operations in a formula that a reader still takes in
 DENSEST = 300  # coefficients of a polynomial, zeros among them, that SymPy is given to factor

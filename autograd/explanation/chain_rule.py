@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 import sympy
 
-from autograd.contributions import changed_lines, changes, contributions, gradients
-from autograd.errors import text_name
+from autograd.contributions import contributions, gradients
 from autograd.explanation.algebra import LARGEST, operations, shortest
 from autograd.explanation.cross_checks import Check, Road, close
 from autograd.explanation.formula_writer import LATEX, PRODUCT, TEXT, Writer
@@ -19,11 +18,13 @@ from autograd.explanation.wrapping import Told, html_line, paragraphs, rows, wra
 from autograd.finite_differences import LAST_DIGIT
 from autograd.graph import carried
 from autograd.kinks import kinks, sides
-from autograd.notation import derivative, is_constant, number_text
+from autograd.notation import derivative, number_text
 from autograd.number_systems import symbols
 from autograd.number_systems.symbols import Expression
 from autograd.primitives import detach
-from autograd.text import printable
+from autograd.staleness import changed_lines, changes
+from autograd.table import is_constant
+from autograd.text import printable, text_name
 from autograd.value import Value
 
 MOST_LETTERS = 6  # a factor with more reads better as ∂f/∂v than as its formula

@@ -13,13 +13,14 @@ from typing import Any
 import mpmath
 import sympy
 
-from autograd.errors import text_name
 from autograd.explanation.algebra import LARGEST, number, operations, written
 from autograd.explanation.path_sums import edges_between
 from autograd.graph import topological_order
-from autograd.notation import is_constant, labels
+from autograd.notation import labels
 from autograd.number_systems import symbols
 from autograd.number_systems.symbols import Expression
+from autograd.table import is_constant
+from autograd.text import text_name
 from autograd.value import Value
 
 MOST_OPERANDS = 2000  # a rule with more is not run on symbols: it would take seconds

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from autograd.contributions import Contribution, changed_lines, changes, contributions
-from autograd.errors import text_name
+from autograd.contributions import Contribution, contributions
 from autograd.explanation.wrapping import Told, check_values, paragraphs
 from autograd.graph import leaves, topological_order
-from autograd.notation import is_constant, labels, number_text
+from autograd.notation import labels, number_text
+from autograd.staleness import changed_lines, changes
+from autograd.table import is_constant
+from autograd.text import text_name
 from autograd.value import Value
 
 SHOWN, MOST_VERDICTS = 18, 8  # sentences and verdicts in the text

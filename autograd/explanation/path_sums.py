@@ -8,12 +8,12 @@ from decimal import Decimal
 from itertools import islice
 from typing import NamedTuple
 
-from autograd.contributions import changed_lines, changes, gradients
-from autograd.errors import text_name
+from autograd.contributions import gradients
 from autograd.explanation.wrapping import Told, check_values, paragraphs
 from autograd.graph import carried, leaves, topological_order
 from autograd.notation import labels, number_text
-from autograd.text import counted, printable
+from autograd.staleness import changed_lines, changes
+from autograd.text import counted, printable, text_name
 from autograd.value import Value
 
 MOST = 1000  # paths that are walked one by one by default

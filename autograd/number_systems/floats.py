@@ -15,7 +15,7 @@ from functools import reduce
 from math import atan, atan2, erf, erfc, fabs as abs, tanh
 from typing import Any, SupportsFloat
 
-from autograd.errors import shown
+from autograd.text import shown
 
 __all__ = ["abs", "atan", "atan2", "erf", "erfc", "sum", "tanh"]
 

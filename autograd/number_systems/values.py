@@ -10,8 +10,10 @@ from math import inf
 from typing import Any
 
 from autograd import primitives
+from autograd.node import Node
 from autograd.number_systems import floats
-from autograd.primitives import REAL, TABLE, Primitive, detach, exp, greater, maximum, sum
+from autograd.primitives import detach, exp, greater, maximum, sum
+from autograd.table import REAL, TABLE, Primitive
 from autograd.value import Operand, Value, apply
 
 
@@ -21,7 +23,7 @@ class Slope(Primitive):
     def __init__(self, entry: Primitive) -> None:
         vars(self).update(vars(entry))
 
-    def check_fault(self, node: Value) -> None:
+    def check_fault(self, node: Node) -> None:
         """Nothing is a fault here."""
 
 
@@ -40,7 +42,7 @@ def __getattr__(name: str) -> Any:
 
 def where(condition: Operand, x: Operand, y: Operand) -> Operand:
     if isinstance(condition, Value):  # a node, so that a recorded derivative decides in each run
-        return primitives.where(condition, x, y)
+        return apply(primitives.where, condition, x, y)
     return x if condition else y
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from autograd.graph import leaves
-from autograd.notation import is_constant
+from autograd.table import is_constant
 from autograd.value import Value
 
 if TYPE_CHECKING:

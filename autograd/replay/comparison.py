@@ -6,9 +6,10 @@ from collections.abc import Callable
 from itertools import zip_longest
 from math import isclose, isfinite
 
-from autograd.errors import called, situation
+from autograd.errors import situation
 from autograd.graph import topological_order
-from autograd.notation import is_constant
+from autograd.table import is_constant
+from autograd.text import called
 from autograd.value import Value
 
 EPSILON = 2.0**-52

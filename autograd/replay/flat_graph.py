@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd.graph import topological_order
-from autograd.primitives import CONSTANT_NUMBER, Primitive
-from autograd.value import Value, data_of
+from autograd.operands import data_of
+from autograd.table import CONSTANT_NUMBER, Primitive
+from autograd.value import Value
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]

@@ -17,10 +17,10 @@ import numpy as np
 from autograd import primitives
 from autograd.number_systems import floats
 from autograd.number_systems.arrays import Array
-from autograd.primitives import Primitive
 from autograd.replay.buffers import Compute, Memory, Step
 from autograd.replay.fast_arrays import quick, stacked
 from autograd.replay.flat_graph import Ints
+from autograd.table import Primitive
 
 
 class Group(ABC):

@@ -17,18 +17,18 @@ import numpy as np
 
 from autograd.errors import DomainError
 from autograd.modes import collector_paused
-from autograd.notation import is_constant
 from autograd.number_systems import floats
 from autograd.number_systems.arrays import Array
-from autograd.primitives import Primitive
+from autograd.operands import data_of
 from autograd.replay.buffers import is_finite
 from autograd.replay.comparison import check_same
 from autograd.replay.flat_graph import flatten
 from autograd.replay.schedule import Plan
 from autograd.replay.summary import Layer, find_layers, tell, tell_latex
 from autograd.replay.updates import training, write_back
+from autograd.table import Primitive, is_constant
 from autograd.text import counted
-from autograd.value import Value, data_of
+from autograd.value import Value
 
 
 class Program:

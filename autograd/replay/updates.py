@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd.number_systems.arrays import Array
+from autograd.operands import data_of
 from autograd.replay.buffers import is_finite
-from autograd.value import Value, data_of
+from autograd.value import Value
 
 if TYPE_CHECKING:
     from autograd.replay.program import Program

@@ -10,12 +10,11 @@ from functools import partial
 from html import escape
 
 from autograd.contributions import gradients
-from autograd.errors import clipped
 from autograd.graph import topological_order
-from autograd.notation import is_constant
 from autograd.number_systems import javascript
 from autograd.pages import Page, own_file, script, written
-from autograd.text import counted
+from autograd.table import is_constant
+from autograd.text import clipped, counted
 from autograd.value import Value
 from autograd.walking.page_data import Told
 from autograd.walking.picture import Picture

@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
-from autograd.errors import clipped
 from autograd.notation import INDEXED, MINUS, SUPERSCRIPTS, number_text
 from autograd.number_systems.javascript import Expression, operations
-from autograd.text import GREEK
+from autograd.text import GREEK, clipped
 
 Operand = Expression | float
 

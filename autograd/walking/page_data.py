@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
 
-from autograd.contributions import changed_lines, changes
-from autograd.errors import DomainError, clipped, complaint
+from autograd.errors import DomainError, complaint
 from autograd.graph import topological_order
-from autograd.notation import INDEXED, LOWERED, derivative, is_constant, labels
+from autograd.notation import INDEXED, LOWERED, derivative, labels
 from autograd.number_systems import floats, javascript
-from autograd.primitives import CONSTANT, Primitive
+from autograd.staleness import changed_lines, changes
+from autograd.table import CONSTANT, Primitive, is_constant
+from autograd.text import clipped
 from autograd.value import Value
 from autograd.walking import mathml
 

@@ -11,8 +11,8 @@ from html import escape
 
 from autograd.drawing.figure import Box, Figure, Point, Route, Wire
 from autograd.drawing.layered import layered
-from autograd.errors import clipped
 from autograd.notation import INDEXED, number_text
+from autograd.text import clipped
 from autograd.walking.page_data import Told
 
 WIDTH, HEIGHT, MARGIN = 122, 66, 10  # of a box; around all

@@ -20,8 +20,7 @@ from random import Random
 from typing import Any, NamedTuple
 from unicodedata import normalize
 
-from autograd.errors import called, shown
-from autograd.text import counted
+from autograd.text import called, counted, shown
 from nn.data import Dataset, Split, split
 
 # what a person would take for a number, although it is not written as one: 12,345  1'000  −1  10 %  inf  1e999

@@ -29,9 +29,8 @@ from shutil import get_terminal_size
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from autograd.errors import text_name
 from autograd.files import append, write_whole
-from autograd.text import counted
+from autograd.text import counted, text_name
 from nn.batch_norm import calibrate
 from nn.checkpoint import BEST, load, load_metadata, load_preprocessing, load_training, save, save_training
 from nn.cli.csv_tables import READING, Column, Schema, read_table

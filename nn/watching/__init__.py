@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autograd.errors import clipped
 from autograd.pages import Page, own_file, script, written
+from autograd.text import clipped
 from nn.layers import MLP, Sequential
 from nn.training import Training
 from nn.watching.run_data import told

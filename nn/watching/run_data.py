@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd.errors import clipped, text_name
+from autograd.text import clipped, text_name
 from nn.data import Dataset
 from nn.evaluation import CLASSIFICATION, Task
 from nn.training import EpochRecord, Training

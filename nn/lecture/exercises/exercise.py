@@ -16,10 +16,9 @@ from random import Random
 from typing import Any
 
 from autograd import Value, explain
-from autograd.errors import clipped, text_name
 from autograd.graph import topological_order
-from autograd.text import counted, printable
-from autograd.value import number_of
+from autograd.operands import number_of
+from autograd.text import clipped, counted, printable, text_name
 
 Problem = dict[str, Any]
 BY_HAND, BY_CODE = 2e-3, 1e-9  # how near, of the largest number, an answer on paper and one by code have to be
