@@ -12,16 +12,17 @@ if exists(dirname(autograd.__file__ or "") + "/tracer.py"):
         "mend it with `pip uninstall --yes autograd chainrule` and then `pip install chainrule`"
     )
 
-from nn import plots as plots
+from nn import diagram as diagram, plots as plots  # diagram registers how networks are drawn
 from nn.activations import ELU, GELU, Identity, LeakyReLU, LogSigmoid, ReLU, Sigmoid, SiLU, Softplus, Tanh
 from nn.batch_norm import BatchNorm, calibrate
 from nn.data import Dataset
-from nn.dropout import Dropout, l1_penalty, l2_penalty
+from nn.dropout import Dropout
 from nn.evaluation import accuracy, confusion_matrix, predict, r2, rmse
 from nn.layers import MLP, Linear, Sequential
 from nn.losses import binary_cross_entropy, cross_entropy, half_squared_error, hinge, mean_squared_error, outputs_are
 from nn.module import Module, Trace
 from nn.optim import SGD, Adam, AdamW, Optimizer, RMSprop, clip_norm, clip_value
+from nn.penalties import l1_penalty, l2_penalty
 from nn.training import EpochRecord, Training
 from nn.validation import in_our_words
 

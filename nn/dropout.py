@@ -1,15 +1,14 @@
-"""What keeps a network from leaning on single units and large weights: dropout, and the penalties L1 and L2.
+"""Dropout: a random mask on each unit in training, so that no network leans on single units.
 
-None of it needs a rule of its own. Dropout is one × node for each unit, whose mask is a leaf: the local derivative
-for the unit is the mask's number, so a dropped unit passes nothing back. A penalty is a Value to add to the loss.
+It needs no rule of its own. Each unit is multiplied by its mask, a leaf: the unit's local derivative is the mask's
+number, so a dropped unit passes no gradient back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from random import Random
 
-from autograd.functions import abs, dot, sum
 from autograd.value import Value
 from nn.module import Module, flatten, index_name
 from nn.validation import generator, in_range
@@ -18,15 +17,15 @@ from nn.validation import generator, in_range
 class Dropout(Module):
     """Training: each unit is 0 with probability p, and a_j / (1 − p) otherwise. Evaluation: the identity.
 
-    a_j m_j with a mask m_j of 0 or 1/(1 − p), drawn anew for every unit of every example, so that the mean over the
-    masks is a_j: "inverted" dropout, which leaves evaluation alone. At p = 1 every mask is 0, without a division.
+    a_j m_j with a mask m_j of 0 or 1/(1 − p), drawn for every unit of every example, so that the mean over the masks
+    is a_j: "inverted" dropout, which leaves evaluation alone. At p = 1 every mask is 0, without a division.
 
     p       probability of dropping, from 0 to 1
     rng     draws one ``rng.random()`` for each mask: a seed or a ``random.Random``; without one, a fresh generator
-    masks   the mask leaves of the latest training pass, in the order of their drawing, each with its sampler:
+    masks   the mask leaves of the latest training pass, in the order they were drawn, each with its sampler:
             ``{m¹_1: sample, m¹_2: sample, …}``
 
-    Raises ValueError for a p that is no probability.
+    Raises ValueError for a p outside [0, 1].
     Source: Srivastava et al. 2014, whose p is that of keeping, and who scale the weights for evaluation instead.
 
     >>> dropout = Dropout(0.5, rng=0)
@@ -63,34 +62,3 @@ class Dropout(Module):
 
     def __repr__(self) -> str:
         return f"Dropout({self.p:g})"
-
-
-def l1_penalty(weights: Iterable[Value], strength: float) -> Value:
-    """λ Σ |w| with λ = ``strength``; each w is pulled towards 0 by λ sign w, whatever its size.
-
-    Raises ValueError for a strength that is negative or not finite, and for no weights.
-
-    >>> l1_penalty([Value(3.0), Value(-4.0)], 0.5).data
-    3.5
-    """
-    strength = in_range("strength", strength, at_least=0.0, what="that of a penalty")
-    return strength * sum([abs(w) for w in _some(weights)])
-
-
-def l2_penalty(weights: Iterable[Value], strength: float) -> Value:
-    """½ λ Σ w² with λ = ``strength``; each w is pulled towards 0 by λ w, as by SGD's ``weight_decay`` λ.
-
-    Raises ValueError for a strength that is negative or not finite, and for no weights.
-
-    >>> l2_penalty([Value(3.0), Value(-4.0)], 0.5).data
-    6.25
-    """
-    strength, w = in_range("strength", strength, at_least=0.0, what="that of a penalty"), _some(weights)
-    return 0.5 * strength * dot(w, w)
-
-
-def _some(weights: Iterable[Value]) -> list[Value]:
-    found = list(weights)
-    if not found:
-        raise ValueError("a penalty without weights: pass nn.layers.weights(model)")
-    return found

@@ -19,13 +19,14 @@ from autograd.text import counted
 from autograd.value import Value
 from nn.batch_norm import BatchNorm
 from nn.data import Dataset, batches, count_batches, rows_of
-from nn.dropout import Dropout, l1_penalty, l2_penalty
+from nn.dropout import Dropout
 from nn.evaluation import Metrics, Task, check_targets, evaluate, numbers_of
 from nn.failures import failing_example, naming_example, refuse_infinite
 from nn.layers import weights as penalised
 from nn.losses import Loss, mean_loss
 from nn.module import Module, flatten, lift
 from nn.optim import Optimizer, clip_norm, clip_value
+from nn.penalties import l1_penalty, l2_penalty
 from nn.validation import Answering, generator, in_range, whole
 
 if TYPE_CHECKING:

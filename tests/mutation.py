@@ -72,7 +72,8 @@ SUITES = {
     },
     "nn.layers": LAYERS,
     "nn.batch_norm": LAYERS,
-    "nn.dropout": [*LAYERS, "test_training.py"],
+    "nn.dropout": LAYERS,
+    "nn.penalties": ["test_training.py"],
 }
 SECONDS, BYTES = 20, 4 * 2**30  # a change that makes a test run for ever, or fill the memory, is noticed as well
 LONG = 2.0  # a test of more seconds judges only the function whose name it bears: it has quicker sisters

@@ -25,10 +25,11 @@ from nn import (
     binary_cross_entropy,
     half_squared_error,
     init as first_weights,
+    l1_penalty,
+    l2_penalty,
 )
 from nn.checkpoint import load_training, save, save_training
 from nn.data import Dataset, batches, breast_cancer, count_batches, moons, split, wine
-from nn.dropout import l1_penalty, l2_penalty
 from nn.evaluation import evaluate
 from nn.layers import weights
 from nn.losses import mean_loss
