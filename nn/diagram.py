@@ -1,4 +1,4 @@
-"""A model, or the trace of one example through it, as the plain data that ``autograd.draw`` makes a picture of."""
+"""Tells ``autograd.draw`` how to draw a model, or the trace of one example through it: as units and weights."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from itertools import pairwise
 from math import copysign
 
 from autograd.drawing.neuron_diagram import Diagram, Unit
+from autograd.neurons import Diagram, Unit, diagram_of
 from autograd.primitives import affine, dot, mul
 from autograd.text import called
 from autograd.value import Value
@@ -13,6 +14,7 @@ from nn.layers import Linear
 from nn.module import Module, Trace, beneath, index_name
 
 
+@diagram_of.register
 def model_diagram(model: Module) -> Diagram:
     """The units and weights of a model's Linear layers. ValueError where there are none, or they do not follow.
 
@@ -31,6 +33,7 @@ def model_diagram(model: Module) -> Diagram:
     return Diagram(layers, [layer.W for layer in linear])
 
 
+@diagram_of.register
 def trace_diagram(trace: Trace) -> Diagram:
     """The units that one example passed through, with its numbers; δ once ``loss.backward()`` has run."""
     layers = [[_unit(0, j, None, a_j) for j, a_j in enumerate(trace.a[0])]]

@@ -13,7 +13,7 @@ from math import copysign, isfinite
 from operator import attrgetter
 from reprlib import recursive_repr
 from types import FunctionType, MethodType, NoneType, SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from autograd.functions import named
 from autograd.operands import number_of
@@ -21,9 +21,6 @@ from autograd.primitives import identity
 from autograd.text import called
 from autograd.value import Operand, Value, constant
 from nn.validation import Answering
-
-if TYPE_CHECKING:
-    from autograd.drawing.neuron_diagram import Diagram
 
 Example = Sequence[Operand]
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -234,12 +231,6 @@ class Module(Answering, ABC):
                 for p, x in zip(flatten(tensor), updates[path]):
                     p.data = x
 
-    def diagram(self) -> Diagram:
-        """The units and weights of the Linear layers, for ``autograd.draw``."""
-        from nn.diagram import model_diagram  # knows layers, which know this file
-
-        return model_diagram(self)
-
     @recursive_repr("…")
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self._inside()))})"
@@ -340,12 +331,6 @@ class Trace:
                 "δ = ∂L/∂z is not known yet: compute a loss from trace.output and call loss.backward() first"
             )
         return [[z_j.grad + 0.0 for z_j in layer] for layer in self.z]
-
-    def diagram(self) -> Diagram:
-        """The units that the example passed through, with their numbers, for ``autograd.draw``."""
-        from nn.diagram import trace_diagram
-
-        return trace_diagram(self)
 
 
 def lift(x: Example) -> list[Value]:

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from autograd import Value, affine, dot, explain, named, product, sin, sqrt
-from autograd.drawing import Diagram, Unit, draw, draw_dot, engines
+from autograd.drawing import Diagram, Unit, diagram_of, draw, draw_dot, engines
 from autograd.drawing.display_graph import display, folded, lit
 from autograd.drawing.figure import INDEXED, text_width
 from autograd.drawing.mermaid import mermaid_text
@@ -760,12 +760,13 @@ def test_draw_takes_a_model_and_its_trace():
     assert draw(trace).svg == draw(trace_diagram(trace)).svg != draw(model).svg
 
 
-def test_anything_that_offers_a_diagram_can_be_drawn():
+def test_a_network_of_another_library_can_be_drawn_once_its_class_is_registered():
     class Perceptron:
-        def diagram(self):
-            return Diagram(
-                [[Unit("x₁"), Unit("x₂")], [Unit("y", {"y": 0.5})]], [[[Value(1.0, "w₁"), Value(-2.0, "w₂")]]]
-            )
+        pass
+
+    @diagram_of.register
+    def perceptron_diagram(network: Perceptron):
+        return Diagram([[Unit("x₁"), Unit("x₂")], [Unit("y", {"y": 0.5})]], [[[Value(1.0, "w₁"), Value(-2.0, "w₂")]]])
 
     assert len(circles(draw(Perceptron()))) == 3
 

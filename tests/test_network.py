@@ -47,7 +47,7 @@ from nn.data import (
     split,
     xor,
 )  # fmt: skip
-from nn.diagram import model_diagram
+from nn.diagram import model_diagram, trace_diagram
 from nn.evaluation import evaluate
 from nn.init import BY_NAME as INITIALIZERS, he_normal, he_uniform, xavier_normal, xavier_uniform
 from nn.losses import mean_loss, mean_squared_error
@@ -1291,7 +1291,9 @@ def test_a_layer_without_a_bias_is_traced_drawn_and_shown_as_matrices(units):
     assert "z¹ = W¹ a⁰; " in str(form) and "z² = W² a¹ + b²" in str(form)
     latex = form._repr_latex_()
     assert "b}^{1}" not in latex and "b}^{2}" in latex and "W¹ a⁰;" in form._repr_html_()
-    assert [len(layer) for layer in trace.diagram().layers] == [len(layer) for layer in model.diagram().layers]
+    assert [len(layer) for layer in trace_diagram(trace).layers] == [
+        len(layer) for layer in model_diagram(model).layers
+    ]
     model[0].W[0][0].data += 1.0
     [note] = nn.matrix_form(trace).notes
     assert note.startswith("w¹_11 changed since L was computed")

@@ -16,8 +16,9 @@ from autograd.drawing.figure import Direction
 from autograd.drawing.formats import Drawing as Drawing
 from autograd.drawing.graphviz_source import draw_dot as draw_dot
 from autograd.drawing.grouping import collapsed
-from autograd.drawing.neuron_diagram import Diagram as Diagram, Network, Unit as Unit, neuron_figure
+from autograd.drawing.neuron_diagram import neuron_figure
 from autograd.modes import collector_paused
+from autograd.neurons import Diagram as Diagram, Unit as Unit, diagram_of as diagram_of
 from autograd.value import Value
 
 COLLAPSED_FROM = 200  # nodes; from here on a graph collapses unless it is asked for whole
@@ -26,7 +27,7 @@ NO_OPTIONS = (None, False, False, False, None, (), "right", None)
 
 
 def draw(
-    f: Value | Network | Diagram, wrt: Value | None = None, *, local_derivatives: bool = False, fold: bool = False,
+    f: object, wrt: Value | None = None, *, local_derivatives: bool = False, fold: bool = False,
     unfold: bool | Sequence[Value] = False, collapse: bool | None = None, open: str | Sequence[str] = (),
     direction: Direction = "right", engine: str | None = None,
 ) -> Drawing:  # fmt: skip
@@ -54,10 +55,7 @@ def draw(
     if not isinstance(f, Value):
         if (wrt, local_derivatives, fold, unfold, collapse, open, direction, engine) != NO_OPTIONS:
             raise TypeError("the options of draw are for the graph of a Value: draw(loss, wrt=w); a model has none")
-        network = f.diagram() if isinstance(f, Network) else f
-        if not isinstance(network, Diagram):
-            raise TypeError(f"draw takes a Value, a model or a trace, not {network!r} ({type(network).__name__})")
-        return Drawing(*neuron_figure(network))
+        return Drawing(*neuron_figure(diagram_of(f)))
     if direction not in ("right", "up"):
         raise ValueError(f"direction {direction!r}: there are right and up")
     opened = [open] if isinstance(open, str) else list(open)

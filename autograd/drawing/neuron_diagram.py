@@ -4,43 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import hypot
-from typing import NamedTuple, Protocol, runtime_checkable
 
 from autograd.drawing.figure import Box, Figure, Placement, Point, Route, Stroke, Wire
+from autograd.neurons import Diagram, Unit
 from autograd.notation import number_text
 from autograd.text import counted, text_name
-from autograd.value import Value
 
 MOST_UNITS, FIRST, LAST = 10, 4, 2  # a wider layer shows its first and last units
 RADIUS, FULL_RADIUS = 24.0, 52.0
 HEADING = 26.0
-
-
-class Unit(NamedTuple):
-    """One neuron: its name, and by name the numbers that are known of it (z, a, δ)."""
-
-    name: str
-    numbers: Mapping[str, float] = {}
-    dropped: bool = False
-
-
-class Diagram(NamedTuple):
-    """A network as plain data, which the package ``nn`` makes.
-
-    layers    its units, the input first
-    weights   for each layer but the first the rows of W: weights[l][j][k] leads from unit k to unit j of layer l + 1
-    """
-
-    layers: Sequence[Sequence[Unit]]
-    weights: Sequence[Sequence[Sequence[Value]]]
-
-
-@runtime_checkable
-class Network(Protocol):
-    """What can say how it is drawn: a model, or the trace of one example through it."""
-
-    def diagram(self) -> Diagram:
-        """Its units and weights."""
 
 
 def neuron_figure(diagram: Diagram) -> tuple[Figure, Placement]:

@@ -1,0 +1,52 @@
+"""A neural network as plain data, for ``autograd.draw``; a library of networks registers how to get it.
+
+It stands apart from the drawing so that registering loads no drawing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import singledispatch
+from typing import NamedTuple
+
+from autograd.value import Value
+
+
+class Unit(NamedTuple):
+    """One neuron: its name, and its known numbers (z, a, δ) by name."""
+
+    name: str
+    numbers: Mapping[str, float] = {}
+    dropped: bool = False
+
+
+class Diagram(NamedTuple):
+    """The units and weights of a network.
+
+    layers    units, the input first
+    weights   rows of W for each layer after the input: weights[l][j][k] leads from unit k to unit j of layer l + 1
+    """
+
+    layers: Sequence[Sequence[Unit]]
+    weights: Sequence[Sequence[Sequence[Value]]]
+
+
+@singledispatch
+def diagram_of(network: object) -> Diagram:
+    """The diagram of a network, by the function registered for its class. TypeError for other classes.
+
+    >>> class Perceptron:
+    ...     w = [Value(1.0, "w₁"), Value(-2.0, "w₂")]
+    >>> @diagram_of.register
+    ... def perceptron_diagram(network: Perceptron) -> Diagram:
+    ...     return Diagram([[Unit("x₁"), Unit("x₂")], [Unit("y")]], [[network.w]])
+    >>> from autograd import draw
+    >>> draw(Perceptron())
+    <Neural network 2-1; placed by columns>
+    """
+    raise TypeError(f"draw takes a Value, a model or a trace, not {network!r} ({type(network).__name__})")
+
+
+@diagram_of.register
+def _itself(network: Diagram) -> Diagram:
+    return network
