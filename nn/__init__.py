@@ -23,7 +23,8 @@ from nn.losses import binary_cross_entropy, cross_entropy, half_squared_error, h
 from nn.module import Module, Trace
 from nn.optim import SGD, Adam, AdamW, Optimizer, RMSprop, clip_norm, clip_value
 from nn.penalties import l1_penalty, l2_penalty
-from nn.training import EpochRecord, Training
+from nn.records import EpochRecord
+from nn.training import Training
 from nn.validation import in_our_words
 
 if TYPE_CHECKING:

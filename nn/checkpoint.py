@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from autograd.files import write_whole
 from nn.module import Module
-from nn.training import EpochRecord, Training
+from nn.records import EpochRecord
+from nn.training import Training
 
 if TYPE_CHECKING:  # it needs NumPy
     from nn.preprocessing import Pipeline, Preprocessor

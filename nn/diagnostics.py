@@ -26,7 +26,8 @@ from nn.evaluation import REGRESSION, evaluate
 from nn.layers import MLP, Linear, Sequential
 from nn.losses import Loss, mean_loss, units_of
 from nn.module import Module, Trace, beneath, evaluating, flatten
-from nn.training import EpochRecord, Training
+from nn.records import EpochRecord
+from nn.training import Training
 
 STEEPEST = {relu: 1.0, sigmoid: 0.25, tanh: 1.0}  # the largest g′
 VANISHED, EXPLODED = 1e-3, 1e2

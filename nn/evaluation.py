@@ -21,6 +21,7 @@ from autograd.value import Value
 from nn.data import Dataset, check_rows, rows_of
 from nn.losses import BY_NAME, OUTPUTS, Loss, mean_loss, outputs_are, units_of, without_options
 from nn.module import Module, beneath, evaluating, lift
+from nn.progress import progress_bar
 from nn.validation import answering
 
 AT_ONCE = 1000  # examples that are evaluated together: the values of a layer take memory for as many
@@ -215,8 +216,6 @@ def outputs_of(model: Module, X: Sequence[Sequence[float]]) -> list[Any]:
     """The outputs for each example, in evaluation mode and without a graph; the model's modes stay as they were."""
     parts: Iterable[int] = range(0, max(len(X), 1), AT_ONCE)
     if len(X) > AT_ONCE:
-        from nn.progress import progress_bar
-
         parts = progress_bar(parts, desc="evaluation", delay=2)  # seconds
     with evaluating(model), no_grad(), collector_paused():
         return [output for k in parts for output in model.batch(X[k : k + AT_ONCE])]

@@ -18,7 +18,8 @@ from nn.data import Dataset, Split
 from nn.diagnostics import Diagnosis, LayerRecord
 from nn.evaluation import CLASSIFICATION, REGRESSION, Task, confusion_matrix, task_for, task_of
 from nn.module import Module
-from nn.training import EpochRecord, Training
+from nn.records import EpochRecord
+from nn.training import Training
 
 # Okabe & Ito's colours, each with a marker and a line style of its own: told apart without colour too
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")

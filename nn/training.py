@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from math import fsum, hypot, inf, nan
 from random import Random
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from autograd.modes import collector_paused
 from autograd.text import counted
@@ -27,39 +27,12 @@ from nn.losses import Loss, mean_loss
 from nn.module import Module, flatten, lift
 from nn.optim import Optimizer, clip_norm, clip_value
 from nn.penalties import l1_penalty, l2_penalty
+from nn.progress import progress_bar
+from nn.records import EpochRecord, describe
 from nn.validation import Answering, generator, in_range, whole
 
 if TYPE_CHECKING:
     from nn.replaying import Replay
-
-
-class EpochRecord(NamedTuple):
-    """One epoch in numbers.
-
-    loss, accuracy, rmse, r2                over the training examples, as each batch was met; without penalties
-    validation_…                            after the epoch; NaN without validation data
-    gradient_evaluations                    examples that have been differentiated since the start
-    updates                                 steps of the optimiser since the start
-    gradient_norm                           of the mean of the batches' gradients, as each was met, penalties included
-                                            and before clipping; with one batch the gradient of the training loss
-    learning_rate                           of the last step
-
-    What says nothing about the task is NaN: accuracy is for labels, rmse and r2 are for numbers.
-    """
-
-    epoch: int
-    loss: float
-    accuracy: float
-    validation_loss: float
-    validation_accuracy: float
-    gradient_evaluations: int
-    updates: int
-    gradient_norm: float
-    learning_rate: float
-    rmse: float = nan
-    r2: float = nan
-    validation_rmse: float = nan
-    validation_r2: float = nan
 
 
 ENGINES = ("auto", "eager", "replay")
@@ -176,8 +149,6 @@ class Training(Answering):
         return replace(Task.of(self.loss, self.training, self._units), classes=tuple(self.training.classes))
 
     def __iter__(self) -> Iterator[EpochRecord]:
-        from nn.progress import describe, progress_bar
-
         if self._last is not None:
             self.model.load_state_dict(self._latest())
             self._last = None

@@ -12,7 +12,7 @@ import nn
 from nn.__main__ import main
 from nn.data import Dataset, circles, moons, xor
 from nn.diagnostics import Diagnosis, Facts, LayerRecord, Score, judge
-from nn.training import EpochRecord
+from nn.records import EpochRecord
 
 
 def diagnosed(data, units=(8, 1), rate=0.03, epochs=15, loss=nn.binary_cross_entropy, scale=1.0, bias=0.0,

@@ -30,7 +30,7 @@ from nn.cli.csv_tables import read_table
 from nn.cli.experiment import build, schedule
 from nn.data import Dataset, iris, moons
 from nn.diagnostics import Diagnosis, LayerRecord, judge
-from nn.training import EpochRecord
+from nn.records import EpochRecord
 
 ROOT = Path(__file__).parent.parent
 SMALL = ["moons", "--examples", "40", "--hidden", "4", "3"]

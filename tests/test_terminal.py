@@ -23,8 +23,8 @@ import nn
 import nn.__main__
 from autograd import Value, named
 from nn import MLP, half_squared_error
-from nn.progress import describe, epoch_line, progress_bar
-from nn.training import EpochRecord
+from nn.progress import progress_bar
+from nn.records import EpochRecord, describe, epoch_line
 
 ROOT = Path(__file__).parent.parent
 LACKING = {

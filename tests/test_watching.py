@@ -34,7 +34,7 @@ from nn import (
 )
 from nn.data import Dataset, moons
 from nn.diagnostics import Diagnosis
-from nn.training import EpochRecord
+from nn.records import EpochRecord
 from nn.watching.frames import outputs_at
 from nn.watching.run_data import LEVELS, evenly, quantised
 

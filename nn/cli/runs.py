@@ -39,8 +39,7 @@ from nn.data import Dataset, Split
 from nn.diagnostics import LayerRecord
 from nn.evaluation import REGRESSION, Task, evaluate, numbers_of, outputs_of, to_digits
 from nn.plots import layers_picture, picture
-from nn.progress import epoch_line
-from nn.training import EpochRecord
+from nn.records import EpochRecord, epoch_line
 
 KEPT = "config.json", "records.jsonl", "checkpoint.safetensors", "weights.safetensors"
 CONFIG, RECORDS, CHECKPOINT, WEIGHTS = KEPT

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from autograd.text import clipped, text_name
 from nn.data import Dataset
 from nn.evaluation import CLASSIFICATION, Task
-from nn.training import EpochRecord, Training
+from nn.records import EpochRecord
+from nn.training import Training
 from nn.watching.frames import STEPS, Frame, Grid, frames
 
 Array = NDArray[np.float64]
