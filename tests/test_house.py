@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,24 @@ STAND_ON = {"walking.picture": {"drawing.figure", "drawing.layered"}}  # the one
 KNOW_NO_VALUE = {"nn.validation", "nn.init", "nn.data", "nn.preprocessing", "nn.backprop"}
 KNOW_NO_VALUE |= {"autograd.number_systems.floats"}
 
+# the wings of nn: modules of layers and losses, and the folders; whatever is not named here belongs to training
+LAYERS = {
+    "activations", "backprop", "batch_norm", "data", "diagram", "dropout", "init", "interchange", "layers", "losses",
+    "matrices", "module", "optim", "penalties", "preprocessing", "validation",
+}  # fmt: skip
+MAY_STAND_ON = {
+    "layers": {"layers"},
+    "training": {"layers", "training"},
+    "cli": {"layers", "training", "cli"},
+    "lecture": {"layers", "training", "lecture"},
+}
+
+
+def wing(module):
+    """Which of ``MAY_STAND_ON`` a module of nn belongs to."""
+    room = module.split(".")[1]
+    return "layers" if room in LAYERS else room if room in MAY_STAND_ON else "training"
+
 
 def at_run_time(node):
     """Every node below, but for what stands under ``if TYPE_CHECKING``."""
@@ -62,10 +81,10 @@ def at_run_time(node):
         yield from at_run_time(child)
 
 
-def imports(source, module, is_package=False):
+def imports(source, module, is_package=False, nodes=at_run_time):
     """The modules of ours that the source imports anywhere; a package's front for a name that it exports."""
     found = set()
-    for node in at_run_time(ast.parse(source)):
+    for node in nodes(ast.parse(source)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -79,7 +98,9 @@ def is_allowed(module, target):
     if module in ("autograd", "autograd.__main__", "nn", "nn.__main__"):
         return not (module.startswith("autograd") and target.startswith("nn"))
     if module.startswith("nn."):
-        return target in KNOW_NO_VALUE - {module} if module in KNOW_NO_VALUE else True
+        if module in KNOW_NO_VALUE:
+            return target in KNOW_NO_VALUE - {module}
+        return not target.startswith("nn.") or wing(target) in MAY_STAND_ON[wing(module)]
     module, target = module.removeprefix("autograd."), target.removeprefix("autograd.")
     if module in MAY_IMPORT:
         return target in MAY_IMPORT[module]
@@ -88,6 +109,13 @@ def is_allowed(module, target):
         return True
     own_folder = (ROOT / "autograd" / module.split(".")[0]).is_dir()
     return target in READER or (own_folder and target.split(".")[0] == module.split(".")[0])
+
+
+# with those for annotations
+IMPORTED = {
+    module: imports(path.read_text(encoding="utf-8"), module, path.name == "__init__.py", nodes=ast.walk)
+    for module, path in FILES.items()
+}
 
 
 @on_every_module
@@ -128,10 +156,54 @@ def late():
         ("autograd.__main__", "nn.data"),
         ("nn.data", "autograd.value"),
         ("nn.preprocessing", "nn.layers"),
+        ("nn.losses", "nn.training"),
+        ("nn.batch_norm", "nn.plots"),
+        ("nn.training", "nn.cli.runs"),
+        ("nn.replaying", "nn.lecture.claims"),
+        ("nn.cli.runs", "nn.lecture.claims"),
+        ("nn.lecture.claims.trials", "nn.cli.csv_tables"),
     ],
 )
 def test_what_the_house_forbids_is_seen(module, target):
     assert not is_allowed(module, target)
+
+
+def below(graph, module):
+    """The modules that the module imports, directly or through others."""
+    stack, found = [module], set()
+    while stack:
+        new = graph.get(stack.pop(), set()) - found
+        found |= new
+        stack += new
+    return found
+
+
+def circles(graph):
+    """The sets of modules that import each other, directly or through others."""
+    reached = {module: below(graph, module) for module in graph}
+    mutual = {frozenset(m for m in found if module in reached.get(m, ())) for module, found in reached.items()}
+    return mutual - {frozenset()}
+
+
+def test_a_circle_is_seen():
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set(), "e": {"a", "e"}}
+    assert circles(graph) == {frozenset("bc"), frozenset("e")}
+
+
+def test_nothing_of_nn_imports_itself_but_training_and_replaying():
+    assert circles({m: found for m, found in IMPORTED.items() if m.startswith("nn")}) == {
+        frozenset({"nn.training", "nn.replaying"})
+    }
+
+
+def test_every_wing_names_modules_that_exist():
+    assert {f"nn.{module}" for module in LAYERS} <= FILES.keys()
+    assert {wing(module) for module in FILES if module.count(".") and module.startswith("nn.")} == set(MAY_STAND_ON)
+
+
+def test_no_two_modules_have_one_name():
+    names = [module.rpartition(".")[2] for module in FILES if not module.endswith("__main__")]
+    assert not [name for name, count in Counter(names).items() if count > 1]
 
 
 def test_no_module_has_the_name_of_a_public_function():
