@@ -1,13 +1,14 @@
-"""Optimisers: what a step does with the gradients that the backward pass has added up; schedules of learning rates.
+"""Optimisers, gradient clipping and learning-rate schedules.
 
-Each update is written once, as arithmetic, for a float and for an array of them. A schedule is a function of the
-number of steps already taken: ``SGD(parameters, linear(1.0, 0.1, steps=100))``.
+Each update is written once, as arithmetic that takes floats and arrays alike. A schedule is a function of the number
+of steps already taken: ``SGD(parameters, linear(1.0, 0.1, steps=100))``.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from inspect import signature
 from itertools import chain, islice
 from math import cos, hypot, inf, isfinite, pi
@@ -26,15 +27,15 @@ _set = object.__setattr__  # past the checks of Optimizer, where every step woul
 
 
 class Optimizer(Constructed, ABC):
-    """Moves parameters against their gradients; one of your own writes ``first_state`` and ``update``.
+    """Moves parameters against their gradients. A subclass writes ``first_state`` and ``update``.
 
-    parameters      Values, or groups of them, each a dict with options of its own: the rest are those of all
-    learning_rate   η, or a schedule that gives it for the step after t others; of several groups that of the first
-    steps           how many have been taken
-    groups          an optimiser of this class for each group; without groups, this one alone
+    parameters      Values, or groups of them: dicts with "parameters" and options that differ from those given here
+    learning_rate   η, or a schedule that gives it for the step after t others; with groups, that of the first
+    steps           number of steps taken
+    groups          an optimiser of this class for each group; without groups, this optimiser alone
 
-    A learning rate that is set later counts from the next step on. Raises ValueError for no parameters, one that is
-    given twice, a learning rate that is not positive and finite, and one that is set beside a schedule.
+    A learning rate that is set later takes effect at the next step. Raises ValueError without parameters, for a
+    repeated one, for a learning rate that is not positive and finite, and for one that is set beside a schedule.
 
     >>> body, head = Value(1.0), Value(1.0)
     >>> sgd = SGD([{"parameters": [body]}, {"parameters": [head], "learning_rate": 0.25}], learning_rate=0.5)
@@ -78,7 +79,7 @@ class Optimizer(Constructed, ABC):
             raise type(error)(f"group {i}: {error}") from None
 
     def __setattr__(self, name: str, new: Any) -> None:
-        """Refuses what no step could use, and what would count for nothing."""
+        """Validate the learning rate and the schedule, and refuse options that the groups override."""
         if self._groups and name in vars(self) and name in ("schedule", *signature(type(self)).parameters):
             raise ValueError(f"each group has its own {name}: set it in `for group in optimizer.groups`")
         if name == "learning_rate":
@@ -90,22 +91,22 @@ class Optimizer(Constructed, ABC):
             raise TypeError(f"schedule = {new!r}: it needs to be a function of the steps already taken, or None")
         _set(self, name, new)
         if name != "states" and len(self.first_state()) != len(getattr(self, "states", [self.first_state()])[0]):
-            self.states = [self.first_state()] * len(self.parameters)  # as where momentum is set later
+            self.states = [self.first_state()] * len(self.parameters)  # for example, momentum was set later
 
     @property
     def groups(self) -> Sequence[Optimizer]:
-        """An optimiser for each group of parameters; itself where there are no groups."""
+        """An optimiser for each group of parameters; without groups, this optimiser alone."""
         return self._groups or (self,)
 
     @abstractmethod
     def first_state(self) -> tuple[float, ...]:
-        """What is remembered about a parameter before its first step."""
+        """The state of a parameter before its first step."""
 
     @abstractmethod
     def update(self, w: Any, gradient: Any, state: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
-        """The new number and the new state of a parameter: arithmetic alone, so floats and arrays both fit.
+        """The new number and state of a parameter, by arithmetic alone, so that it takes floats and arrays.
 
-        ``steps`` counts the step that is being taken, from 1.
+        ``steps`` counts the current step, from 1.
         """
 
     @property
@@ -121,45 +122,34 @@ class Optimizer(Constructed, ABC):
             _set(group, "learning_rate", rate)
 
     def begin_step(self) -> None:
-        """Count a step and take its learning rate from the schedule; ``step`` and whoever runs ``update`` call it.
+        """Count a step and take its learning rate from the schedule, before ``update`` is called.
 
-        Raises ValueError, before anything is changed, for a rate that is negative or not finite.
+        Raises ValueError, and changes nothing, for a rate that is negative or not finite.
         """
         if self._groups:
             self.progress = self.steps + 1, [group._next_rate() for group in self._groups]
-        else:  # the same, several times as fast
+        else:  # equivalent, and several times as fast
             _set(self, "learning_rate", self._next_rate())
             _set(self, "steps", self.steps + 1)
 
     def _next_rate(self) -> float:
         try:
             rate = self.learning_rate if self.schedule is None else self.schedule(self.steps)
-        except OverflowError:  # as of 2 ** 2000.0
+        except OverflowError:  # such as 2 ** 2000.0
             rate = inf
-        if type(rate) is not float or not 0.0 <= rate < inf:  # the sentence alone would take longer than a step
+        if type(rate) is not float or not 0.0 <= rate < inf:  # the f-string alone takes longer than a step
             rate = in_range(f"learning_rate after {self.steps} steps", rate, at_least=0.0)
         return rate
 
     def step(self) -> None:
-        """Move every parameter once; if one cannot be, none is.
-
-        Raises DomainError where a parameter would not be finite, as after a gradient that is not.
-        """
+        """Move every parameter once. Raises DomainError, and moves none, if one would not be finite."""
         groups, before = self.groups, self.progress
         try:
             self.begin_step()
             moved = [g.update(p.data, p.grad, state) for g in groups for p, state in zip(g.parameters, g.states)]
             numbers, states = zip(*moved)
             if not all(map(isfinite, chain(numbers, *states))):
-                rates = (g.learning_rate for g in groups for _ in g.parameters)
-                every = zip(self.parameters, rates, numbers, states)
-                p, rate, w, state = next(row for row in every if not all(map(isfinite, (row[2], *row[3]))))
-                remedy = f"try a learning rate below {rate!r}, or clip the gradients"
-                raise DomainError(
-                    f"{p.name or 'a parameter'} = {p.data!r} with the gradient {p.grad!r} would become {w!r} and "
-                    f"leave {state!r} for the next step, and no parameter was moved: "
-                    f"{remedy if isfinite(p.grad) else FIND_IT}"
-                )
+                self._refuse(numbers, states)
         except BaseException:
             self.progress = before
             raise
@@ -169,13 +159,23 @@ class Optimizer(Constructed, ABC):
         for group in groups:
             _set(group, "states", list(islice(rest, len(group.parameters))))
 
+    def _refuse(self, numbers: Sequence[float], states: Sequence[tuple[float, ...]]) -> None:
+        rates = (group.learning_rate for group in self.groups for _ in group.parameters)
+        for p, rate, w, state in zip(self.parameters, rates, numbers, states):
+            if not all(map(isfinite, (w, *state))):
+                remedy = f"try a learning rate below {rate!r}, or clip the gradients" if isfinite(p.grad) else FIND_IT
+                raise DomainError(
+                    f"{p.name or 'a parameter'} = {p.data!r} with the gradient {p.grad!r} would become {w!r} and "
+                    f"leave {state!r} for the next step, and no parameter was moved: {remedy}"
+                )
+
     def zero_grad(self) -> None:
         """Set every gradient to 0."""
         for p in self.parameters:
             p.grad = 0.0
 
     def state_dict(self) -> dict[str, Any]:
-        """``class``, ``steps``, and for each group its ``learning_rate`` and ``states``, a row for each parameter."""
+        """The class, the steps, and each group's learning rate and states, one row per parameter."""
         return {
             "class": type(self).__name__,
             "steps": self.steps,
@@ -184,16 +184,13 @@ class Optimizer(Constructed, ABC):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a ``state_dict``. Raises ValueError or TypeError, and changes nothing, where it does not fit."""
+        """Continue from a ``state_dict``. Raises ValueError or TypeError, and changes nothing, if it does not fit."""
         name, whose = type(self).__name__, state.get("class", "an optimiser of an earlier version")
         if whose != name:
-            raise ValueError(
-                f"the state is of {whose}, and this is {name}: make the optimiser that it was saved from"
-            )
+            raise ValueError(f"the state is of {whose}, and this is {name}: make the optimiser that was saved")
         steps, *rates = (in_range("a number", x, at_least=0.0) for x in (state["steps"], *state["learning_rate"]))
-        states = [
-            [tuple(in_range("a number", number_of(x)) for x in row) for row in rows] for rows in state["states"]
-        ]
+        number = partial(in_range, "a number")
+        states = [[tuple(map(number, map(number_of, row))) for row in rows] for rows in state["states"]]
         widths = [[len(group.first_state())] * len(group.parameters) for group in self.groups]
         if [[*map(len, rows)] for rows in states] != widths or len(rates) != len(widths):
             raise ValueError(
@@ -206,9 +203,9 @@ class Optimizer(Constructed, ABC):
 
 
 class SGD(Optimizer):
-    """w ← w − η v with v ← momentum · v + g and g = ∂L/∂w + weight_decay · w; without the two, w ← w − η ∂L/∂w.
+    """w ← w − η v with v ← momentum · v + g and g = ∂L/∂w + weight_decay · w; by default, w ← w − η ∂L/∂w.
 
-    nesterov   w ← w − η (g + momentum · v) instead: the gradient as if one step ahead
+    nesterov   w ← w − η (g + momentum · v) instead, which looks one step ahead
 
     Source: Nesterov's as in Sutskever et al. 2013, in PyTorch's form.
 
@@ -275,7 +272,9 @@ class RMSprop(Optimizer):
 class Adam(Optimizer):
     """w ← w − η m̂ / (√v̂ + ε), with running means m of the gradient and v of its square, unbiased by 1 − βᵗ.
 
-    ``weight_decay`` adds weight_decay · w to the gradient. Source: Kingma & Ba 2015, Algorithm 1.
+    weight_decay   adds weight_decay · w to the gradient
+
+    Source: Kingma & Ba 2015, Algorithm 1.
     """
 
     def __init__(
@@ -292,24 +291,21 @@ class Adam(Optimizer):
     def first_state(self) -> tuple[float, ...]:
         return (0.0, 0.0)
 
-    def direction(self, gradient: Any, state: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
-        """m̂ / (√v̂ + ε), and the new (m, v)."""
+    def update(self, w: Any, gradient: Any, state: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
+        return self.adapted(w, gradient + self.weight_decay * w if self.weight_decay else gradient, state)
+
+    def adapted(self, w: Any, gradient: Any, state: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
+        """w − η m̂ / (√v̂ + ε), and the new (m, v)."""
         beta1, beta2 = self.betas
         m = beta1 * state[0] + (1.0 - beta1) * gradient
         v = beta2 * state[1] + (1.0 - beta2) * gradient * gradient
         m_hat = m / (1.0 - beta1**self.steps)
         v_hat = v / (1.0 - beta2**self.steps)
-        return m_hat / (v_hat**0.5 + self.epsilon), (m, v)
-
-    def update(self, w: Any, gradient: Any, state: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
-        if self.weight_decay:
-            gradient = gradient + self.weight_decay * w
-        direction, state = self.direction(gradient, state)
-        return w - self.learning_rate * direction, state
+        return w - self.learning_rate * (m_hat / (v_hat**0.5 + self.epsilon)), (m, v)
 
 
 class AdamW(Adam):
-    """Adam, with the weights decaying beside the gradient: w ← w − η weight_decay · w − η m̂ / (√v̂ + ε).
+    """Adam with decoupled weight decay: w ← w − η weight_decay · w − η m̂ / (√v̂ + ε).
 
     In Adam the decay passes through m and v, where large gradients divide it away.
     Source: Loshchilov & Hutter 2019, Algorithm 2, as PyTorch scales it.
@@ -322,15 +318,14 @@ class AdamW(Adam):
         super().__init__(parameters, learning_rate, betas, epsilon, weight_decay)
 
     def update(self, w: Any, gradient: Any, state: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
-        direction, state = self.direction(gradient, state)
-        return w - self.learning_rate * (self.weight_decay * w) - self.learning_rate * direction, state
+        return self.adapted(w - self.learning_rate * (self.weight_decay * w), gradient, state)
 
 
 # ---- clipping: between the backward pass and the step -----------------------------------------------------------
 
 
 def gradient_norm(parameters: Iterable[Value]) -> float:
-    """√ Σ (∂L/∂w)² over the parameters, without overflow on the way.
+    """√ Σ (∂L/∂w)² over the parameters, without intermediate overflow.
 
     >>> w, b = Value(1.0), Value(1.0)
     >>> (3.0 * w + 4.0 * b).backward()
@@ -342,10 +337,10 @@ def gradient_norm(parameters: Iterable[Value]) -> float:
 
 @answering
 def clip_norm(parameters: Iterable[Value], largest: float) -> float:
-    """Shorten the gradient, as one vector, to the norm ``largest`` if it is longer; its direction stays.
+    """Scale the gradient, as one vector, to the norm ``largest`` if it is longer; returns its norm before.
 
-    Returns the norm before. Raises ValueError for a largest norm that is not positive and finite, and DomainError,
-    with nothing changed, for a gradient that is not finite. Source: Pascanu, Mikolov & Bengio 2013.
+    Raises ValueError if ``largest`` is not positive and finite, and DomainError, changing nothing, if the gradient is
+    not finite. Source: Pascanu, Mikolov & Bengio 2013.
 
     >>> w, b = Value(1.0), Value(1.0)
     >>> (3.0 * w + 4.0 * b).backward()
@@ -362,7 +357,7 @@ def clip_norm(parameters: Iterable[Value], largest: float) -> float:
 
 
 def shortening(norm: float, largest: float) -> float:
-    """The factor that ``clip_norm`` shortens a gradient of this norm by. DomainError where it is not finite."""
+    """The factor by which ``clip_norm`` scales a gradient of this norm. DomainError if the norm is not finite."""
     if not isfinite(norm):
         raise DomainError(f"the gradient's norm is {norm!r}, which clipping cannot mend: {FIND_IT}")
     return largest / norm if norm > largest else 1.0
@@ -370,9 +365,9 @@ def shortening(norm: float, largest: float) -> float:
 
 @answering
 def clip_value(parameters: Iterable[Value], largest: float) -> None:
-    """Bring every ∂L/∂w into ±largest, each for itself; the direction may change.
+    """Clip every ∂L/∂w to ±largest; the direction of the gradient may change.
 
-    Raises ValueError for a bound that is not positive and finite, and DomainError, with nothing changed, for NaN.
+    Raises ValueError if ``largest`` is not positive and finite, and DomainError, changing nothing, for NaN.
 
     >>> w = Value(1.0)
     >>> (3.0 * w).backward()
@@ -388,12 +383,12 @@ def clip_value(parameters: Iterable[Value], largest: float) -> None:
 
 
 def refuse_nan(gradients: Iterable[float]) -> None:
-    """DomainError where a gradient is NaN."""
+    """DomainError if a gradient is NaN."""
     if any(g != g for g in gradients):
         raise DomainError(f"a gradient is NaN, which clipping cannot mend: {FIND_IT}")
 
 
-# ---- schedules: the learning rate η of the step after t others ---------------------------------------------------
+# ---- schedules: the learning rate η for the step after t others --------------------------------------------------
 
 
 def constant(rate: float) -> Schedule:
@@ -413,9 +408,9 @@ def linear(start: float, end: float, steps: int) -> Schedule:
 
 
 def inverse_time(start: float, decay: float) -> Schedule:
-    """η = start / (1 + decay · t); with start = decay = 1 it is 1/1, 1/2, 1/3 …, for which SGD settles.
+    """η = start / (1 + decay · t): with start = decay = 1 it is 1/1, 1/2, 1/3 …
 
-    Source: Robbins & Monro 1951: Σ η = ∞ and Σ η² < ∞.
+    SGD converges under it, since Σ η = ∞ and Σ η² < ∞. Source: Robbins & Monro 1951.
 
     >>> [round(inverse_time(0.5, decay=0.1)(t), 12) for t in (0, 10, 90)]
     [0.5, 0.25, 0.05]
@@ -440,8 +435,7 @@ def step(start: float, factor: float, every: int) -> Schedule:
     >>> [step(1.0, factor=0.5, every=10)(t) for t in (0, 9, 10, 20)]
     [1.0, 1.0, 0.5, 0.25]
     """
-    every = whole("every", every)
-    return by_epoch(exponential(start, factor), every)
+    return by_epoch(exponential(start, factor), whole("every", every))
 
 
 def cosine(start: float, steps: int, end: float = 0.0) -> Schedule:
@@ -457,7 +451,7 @@ def cosine(start: float, steps: int, end: float = 0.0) -> Schedule:
 
 
 def warm_up(schedule: Schedule, steps: int) -> Schedule:
-    """1/steps, 2/steps, … of the schedule's first rate for that many steps, then the schedule from its beginning.
+    """1/steps, 2/steps, … of the schedule's first rate for that many steps, then the schedule from its start.
 
     >>> warmed = warm_up(constant(1.0), steps=4)
     >>> [warmed(t) for t in (0, 1, 3, 4)]
@@ -468,7 +462,7 @@ def warm_up(schedule: Schedule, steps: int) -> Schedule:
 
 
 def by_epoch(schedule: Schedule, updates: int) -> Schedule:
-    """The schedule as a function of the epochs already done, of that many updates each: ⌈N/m⌉ of N examples.
+    """The schedule as a function of the epochs already done, each of ``updates`` steps: ⌈N/m⌉ for N examples.
 
     >>> halved = by_epoch(exponential(1.0, 0.5), updates=3)
     >>> [halved(t) for t in (0, 2, 3, 6)]
