@@ -1,8 +1,8 @@
-"""The training loop: forward, backward, update, for every example once an epoch, in a fresh random order.
+"""The training loop: forward, backward and update, for every example once per epoch, in random order.
 
-Each step has the graph of one mini-batch, whose root is its mean loss; ``backward`` multiplies and adds until every
-parameter knows its derivative, and the optimiser does the rest. The graph is built anew, or recorded and replayed.
-When to stop is read from the epochs' records.
+Each step has the graph of one mini-batch, whose root is its mean loss. ``backward`` multiplies and adds until every
+parameter knows its derivative, and the optimiser does the rest. The graph is built for each step, or recorded once
+and replayed. The epochs' records decide when to stop.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from nn.optim import Optimizer, clip_norm, clip_value
 from nn.penalties import l1_penalty, l2_penalty
 from nn.progress import progress_bar
 from nn.records import EpochRecord, describe
-from nn.validation import Answering, generator, in_range, whole
+from nn.validation import Answering, generator, in_range, optional, whole
 
 if TYPE_CHECKING:
     from nn.replaying import Replay
@@ -42,39 +42,37 @@ Step = Callable[[Sequence[int]], tuple[float, list[float]]]
 class Training(Answering):
     """Mini-batch training as an iterator of epoch records; ``stopped`` says why it ended.
 
-    batch_size    1 is stochastic gradient descent, len(training.y) is batch gradient descent; with a BatchNorm in the
-                  model a last batch of one example joins the one before
-    validation    data that steers: the weights of the epoch with the lowest validation loss are kept in ``best``
-    rng           decides the order of the examples: a seed, a ``Random``, or None for a fresh one
-    progress      show a bar, on a terminal or in a notebook
-    weights       how much each training example counts in the loss, scaled to the mean 1: as many as examples, ≥ 0;
-                  the metrics count each example once
+    batch_size            1 is stochastic gradient descent, len(training.y) is batch gradient descent; if the model
+                          has a BatchNorm, a last batch of one example joins the batch before
+    validation            held-out data: ``best`` keeps the weights of the epoch with the lowest validation loss
+    rng                   decides the order of the examples: a seed, a ``Random``, or None for a fresh generator
+    progress              show a bar, on a terminal or in a notebook
+    weights               weight of each training example in the loss, ≥ 0, scaled to the mean 1; metrics ignore it
 
-    It stops after so many ``epochs``, or sooner:
+    epochs                number of epochs after which it stops, unless it stops sooner:
     loss_tolerance        when an epoch's training loss is at most this
     gradient_tolerance    when an epoch's ``gradient_norm`` is at most this
-    patience              when the validation loss has found no new low for so many epochs; whatever ended the loop,
-                          a break or an error too, the weights of the best epoch are put back then
+    patience              when the validation loss has not improved for so many epochs; however the loop ends, also by
+                          a break or an error, the weights of the best epoch are then restored
 
-    What is differentiated and done with it:
     l1, l2                λ of the penalties λ Σ |w| and ½ λ Σ w² over every W, added to each batch's loss
-    clip_norm             longest gradient, as one vector
-    clip_value            largest ∂L/∂w, each for itself
+    clip_norm             largest norm of the gradient, as one vector
+    clip_value            largest |∂L/∂w|, clipped separately
 
-    Which engine takes the steps, the same to rounding; ``engine`` and ``reason`` say which it is, once it has begun:
-    "eager"       builds the graph of each mini-batch anew, node by node
-    "replay"      records it once for each size of a mini-batch, and runs it again as matrix products; compares the
-                  first two with fresh graphs, and raises ValueError where a layer or a loss decides by numbers
-    "auto"        replay, where the graph is large enough to pay, and layers, loss and optimiser are those of ``nn``
+    engine                takes the steps; ``engine`` and ``reason`` say which one runs, and all agree to rounding
+      "eager"             builds the graph of each mini-batch, node by node
+      "replay"            records it once per size of a mini-batch and runs it as matrix products; compares the first
+                          two with fresh graphs, and raises ValueError if a layer or a loss decides by numbers
+      "auto"              replay, if the graph is large enough to pay, and layers, loss and optimiser are from ``nn``
 
-    The loss says what the outputs mean (``nn.losses.outputs_are``), the targets whether it is a regression; ``task``,
-    of the training and of the model, holds both. Afterwards the model is in evaluation mode. A part of the model that
-    was put there by itself, by ``eval`` or ``freeze``, is in that mode during the training too.
-    Iterating once more goes on where it stopped. Where a loss, a gradient or a weight would not be finite, it stops
-    with an ArithmeticError that names the example, the operation and its operands; nothing has moved by that step.
-    Raises ValueError, before anything moves, for examples that ``Dataset.check`` refuses, targets that the loss does,
-    options that are out of range, for patience without validation data, and an optimiser of another model; before an
-    epoch, for an optimiser that would move what is frozen.
+    The loss says what the outputs mean (``nn.losses.outputs_are``), and the targets whether it is a regression; the
+    ``task`` of the training and of the model holds both. Afterwards the model is in evaluation mode; parts that were
+    in evaluation mode by themselves, by ``eval`` or ``freeze``, stay so during training. Iterating again continues
+    where it stopped. If a loss, a gradient or a weight would not be finite, an ArithmeticError names the example, the
+    operation and its operands, and that step changes nothing.
+    Raises ValueError, before any step, for examples that ``Dataset.check`` refuses, targets that the loss refuses,
+    options out of range, patience without validation data, and an optimiser of another model; before an epoch, for an
+    optimiser that would move frozen parameters.
 
     >>> from nn import MLP, SGD, binary_cross_entropy
     >>> from nn.data import moons
@@ -104,43 +102,37 @@ class Training(Answering):
         for role, data in self._data():
             data.check(role)
             self._units = check_targets(model, loss, data)
-        epochs, batch_size = whole("epochs", epochs), whole("batch_size", batch_size)
-        patience = None if patience is None else whole("patience", patience)
-        for name, tolerance in (("loss_tolerance", loss_tolerance), ("gradient_tolerance", gradient_tolerance)):
-            if tolerance is not None:
-                in_range(name, tolerance, at_least=0.0)
-        for name, most in (("clip_norm", clip_norm), ("clip_value", clip_value)):
-            if most is not None:
-                in_range(name, most, above=0.0)
+        self.epochs, self.batch_size = whole("epochs", epochs), whole("batch_size", batch_size)
+        self.loss_tolerance = optional(in_range, "loss_tolerance", loss_tolerance, at_least=0.0)
+        self.gradient_tolerance = optional(in_range, "gradient_tolerance", gradient_tolerance, at_least=0.0)
+        self.patience = optional(whole, "patience", patience)
+        self.l1, self.l2 = in_range("l1", l1, at_least=0.0), in_range("l2", l2, at_least=0.0)
+        self.clip_norm = optional(in_range, "clip_norm", clip_norm, above=0.0)
+        self.clip_value = optional(in_range, "clip_value", clip_value, above=0.0)
         if patience is not None and validation is None:
             raise ValueError(f"patience = {patience} without validation data: it watches their loss; pass validation")
         mixes = any(isinstance(module, BatchNorm) for module in (model, *model.submodules().values()))
-        if mixes and min(batch_size, len(training.y)) < 2:
-            raise ValueError(
-                f"batch_size = {batch_size} of {counted(len(training.y), 'example')}: BatchNorm needs mini-batches "
-                "of at least 2"
-            )
+        if mixes and min(self.batch_size, len(training.y)) < 2:
+            of = f"{batch_size} of {counted(len(training.y), 'example')}"
+            raise ValueError(f"batch_size = {of}: BatchNorm needs mini-batches of at least 2")
         self.model, self.loss, self.optimizer = model, loss, optimizer
-        self.epochs, self.batch_size, self.least_batch = epochs, batch_size, 2 if mixes else 1
+        self.least_batch = 2 if mixes else 1
         self.rng, self.progress, self.weights = generator(rng), progress, weights
-        self.loss_tolerance, self.gradient_tolerance, self.patience = loss_tolerance, gradient_tolerance, patience
-        self.l1, self.l2 = in_range("l1", l1, at_least=0.0), in_range("l2", l2, at_least=0.0)
-        self.clip_norm, self.clip_value = clip_norm, clip_value
-        self.asked_for, self.engine, self.reason = engine, "eager", "not started"
+        self.requested, self.engine, self.reason = engine, "eager", "not started"
         self.records: list[EpochRecord] = []
         self.best: tuple[EpochRecord, dict[str, Any]] | None = None
         self.stopped = "not started"
-        self._gradient = [0.0] * len(optimizer.parameters)  # the batches' gradients of this epoch, added up
-        self.scaled = self._scaled_weights()  # of the examples, as they were when an engine was chosen last
+        self._gradient = [0.0] * len(optimizer.parameters)  # sum of the batches' gradients in this epoch
+        self.scaled = self._scaled_weights()  # as of the latest choice of an engine
         model.task = self.task
-        self._last: dict[str, Any] | None = None  # the weights to go on from, where the best were put back
+        self._last: dict[str, Any] | None = None  # the weights to continue from, if the best were restored
         self._replay: Replay | None = None
-        self._buffers: list[list[float]] = []  # what the modules learn without a gradient, while an epoch runs
+        self._buffers: list[list[float]] = []  # of the modules, while an epoch runs
         self._structure: list[Any] | None = None  # for which the engine was chosen
 
     @property
     def updates_per_epoch(self) -> int:
-        """How many steps of the optimiser an epoch takes: N, ⌈N/m⌉ or 1."""
+        """The number of optimiser steps in an epoch: N, ⌈N/m⌉ or 1."""
         return count_batches(len(self.training.y), self.batch_size, self.least_batch)
 
     @property
@@ -166,10 +158,10 @@ class Training(Answering):
                         raise
                     self.records.append(record)
                     lowest = self.best[0].validation_loss if self.best else inf
-                    if record.validation_loss < lowest:  # NaN, as without validation data, is not
+                    if record.validation_loss < lowest:  # False for NaN, as without validation data
                         self.best = record, self.model.state_dict()
                     self.stopped = self._reason_to_stop() or self.stopped
-                    bar.clear()  # what is printed now stands on lines of its own
+                    bar.clear()  # so that the caller can print whole lines
                     yield record
             self.stopped = reason
         finally:
@@ -179,7 +171,7 @@ class Training(Answering):
             self.model.eval()
 
     def _data(self) -> Iterator[tuple[str, Dataset]]:
-        """The data that there are, as errors call them. Raises for no Dataset, or other classes."""
+        """The training and validation data with their names in errors. TypeError for other types than Dataset."""
         for role, data in (("", self.training), ("validation ", self.validation)):
             if isinstance(data, Dataset):
                 data.agree(self.training.classes)
@@ -188,12 +180,12 @@ class Training(Answering):
                 raise TypeError(f"{role}data of the type {type(data).__name__}: Training takes a nn.data.Dataset")
 
     def _train_mode(self) -> dict[str, Module]:
-        """Training mode, except for parts in evaluation mode by themselves, as a BatchNorm with fixed statistics.
+        """Put the model in training mode, except for parts that are in evaluation mode by themselves.
 
-        Returns the modules by path.
+        Such a part is, for example, a BatchNorm with fixed statistics. Returns the modules by path.
         """
         modules = {"": self.model, **self.model.submodules()}
-        if self.model.training:  # else it was put there as a whole, as after a training, and what was kept still is
+        if self.model.training:  # else the whole model was put in evaluation mode, and ``kept`` is up to date
             for module in modules.values():
                 module.kept = not module.training
         if not all(module.training or module.kept for module in modules.values()):
@@ -213,7 +205,7 @@ class Training(Answering):
                     )
 
     def _scaled_weights(self) -> list[float] | None:
-        """The weights of the examples, scaled to the mean 1. Raises ValueError where they are no weights."""
+        """The weights of the examples, scaled to the mean 1. ValueError if one is negative or the count differs."""
         if self.weights is None:
             return None
         n = len(self.training.y)
@@ -224,25 +216,25 @@ class Training(Answering):
         return [w * n / total for w in weights]
 
     def restore_best(self) -> EpochRecord | None:
-        """Put the weights of the best epoch back; returns its record, None without validation data."""
+        """Restore the weights of the best epoch; returns its record, or None without validation data."""
         if self.best is None:
             return None
         self.model.load_state_dict(self.best[1])
         return self.best[0]
 
     def _latest(self) -> dict[str, Any]:
-        """The weights to go on from: the model's, unless the best ones have been put back in their place."""
+        """The weights to continue from: the model's, unless they are the restored best ones."""
         now = self.model.state_dict()
         return self._last if self._last is not None and self.best and now == self.best[1] else now
 
     def choose_engine(self) -> str:
-        """Record the first mini-batch, if that pays, and say which engine will run: "eager" or "replay".
+        """Record the first mini-batch, if that pays, and return the engine that will run: "eager" or "replay".
 
-        Generators and statistics stay as they are. Raises ValueError where engine="replay" cannot be.
+        Generators and statistics do not change. Raises ValueError if engine="replay" was requested and is impossible.
         """
         self.scaled = self._scaled_weights()
-        modules, insists = self._train_mode(), self.asked_for == "replay"
-        if self.asked_for == "eager":
+        modules, insists = self._train_mode(), self.requested == "replay"
+        if self.requested == "eager":
             self._check_frozen()
             self.reason = "as requested"
             return self.engine
@@ -262,7 +254,7 @@ class Training(Answering):
         self._replay, self.engine, self.reason = None, "eager", why_not(self) or ""
         if insists or not self.reason:
             try:
-                replay = Replay(self, self.asked_for)
+                replay = Replay(self, self.requested)
             except (ValueError, TypeError, ArithmeticError) as error:
                 if insists:
                     raise
@@ -277,12 +269,12 @@ class Training(Answering):
     def step(
         self, X: Sequence[Sequence[float]], y: Sequence[Any], places: Sequence[int] | None = None
     ) -> tuple[float, list[float]]:
-        """One update on one mini-batch; returns its mean loss, and what ``task.tally`` adds up of it.
+        """One update on one mini-batch; returns its mean loss and its ``task.tally``.
 
-        places   where its examples stand in the training data, for errors and weights
+        places   the examples' indices in the training data, for errors and weights
 
-        Whatever is raised, weights, statistics and the optimiser's state are as they were: an ArithmeticError where a
-        number is not finite, which names the example and the node.
+        Raises ArithmeticError, naming the example and the node, if a number is not finite. After any error weights,
+        statistics and the optimiser's state are as before.
         """
         buffers = self._buffers if places is not None else self.model.buffers().values()
         statistics = [(buffer, buffer.copy()) for buffer in buffers]
@@ -311,9 +303,9 @@ class Training(Answering):
         return loss.data, tally
 
     def state_dict(self, records: bool = True) -> dict[str, Any]:
-        """All that the next epoch depends on, as numbers, strings, lists and dicts; JSON keeps it to the last bit.
+        """Everything that the next epoch depends on, as numbers, strings, lists and dicts; JSON keeps every bit.
 
-        records   with False they are left out, and ``load_state_dict`` wants them back under "records"
+        records   False leaves the records out; put them back under "records" for ``load_state_dict``
         """
         return {
             "model": self._latest(),
@@ -328,10 +320,9 @@ class Training(Answering):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a ``state_dict``, to the last bit as if it had never been interrupted.
+        """Continue from a ``state_dict``, to the last bit as if the training had never been interrupted.
 
-        Model, data and options come from whoever made this Training. Raises ValueError where the state does not fit
-        them, and changes nothing then.
+        Raises ValueError, and changes nothing, if the state does not fit this training's model, data and options.
         """
         before = self.state_dict()
         try:
@@ -340,10 +331,10 @@ class Training(Answering):
             self._load(before)
             if isinstance(error, ValueError):
                 raise
-            raise ValueError(f"this is no state of a training: {type(error).__name__} {error}") from error
+            raise ValueError(f"this is not the state of a training: {type(error).__name__} {error}") from error
 
     def _load(self, state: Mapping[str, Any]) -> None:
-        # one NaN for all, so that records of a file equal those that were written
+        # one NaN object for all, so that records from a file equal those that were written
         records = [EpochRecord._make(nan if x != x else x for x in record) for record in state["records"]]
         if [record.epoch for record in records] != list(range(1, len(records) + 1)):
             raise ValueError("the records of the state are not of the epochs 1, 2, …")
@@ -357,7 +348,7 @@ class Training(Answering):
         if best is not None:
             if best["epoch"] not in range(1, len(records) + 1):
                 raise ValueError(f"the best epoch of the state is {best['epoch']}, of {len(records)}")
-            self.model.load_state_dict(best["model"])  # to see whether it fits
+            self.model.load_state_dict(best["model"])  # raises if it does not fit
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         for name, rng in generators.items():
@@ -370,7 +361,7 @@ class Training(Answering):
         self.best = (records[best["epoch"] - 1], best["model"]) if best is not None else None
 
     def generators(self) -> dict[str, Random]:
-        """The generators that the order of the examples and each Dropout's masks come from."""
+        """The generators of the order of the examples and of each Dropout's masks, by name."""
         modules = self.model.submodules().items()
         return {"order": self.rng, **{path: module.rng for path, module in modules if isinstance(module, Dropout)}}
 
@@ -395,7 +386,7 @@ class Training(Answering):
         return after if last.epoch >= self.epochs else None
 
     def with_penalties(self, loss: Value) -> Value:
-        """The loss of a mini-batch, and what l1 and l2 add to it."""
+        """The loss of a mini-batch plus the l1 and l2 penalties."""
         for penalty, strength in ((l1_penalty, self.l1), (l2_penalty, self.l2)):
             if strength:
                 loss = loss + penalty(penalised(self.model), strength)
@@ -404,7 +395,7 @@ class Training(Answering):
     def _epoch(self, epoch: int, bar: Any) -> EpochRecord:
         for role, data in self._data():
             if not len(data.X) == len(data.y) > 0 or len({*map(len, data.X)}) > 1:
-                data.check(role)  # not each number: one that is NaN is left to the step, which names the node
+                data.check(role)  # not each number: a step names the node of one that is NaN
         task = self.model.task = self.task
         self.choose_engine()
         n, losses, tallies, updates = len(self.training.y), [], [], self.updates_per_epoch
@@ -424,7 +415,7 @@ class Training(Answering):
 
     @contextmanager
     def _steps(self) -> Iterator[Step]:
-        """Inside, one update for each mini-batch given by its indices, by the engine that was chosen."""
+        """Gives a function that takes the indices of a mini-batch and updates by the chosen engine."""
         self._gradient = [0.0] * len(self.optimizer.parameters)
         if self._replay is None:
             self._buffers = list(self.model.buffers().values())

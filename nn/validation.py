@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex, TypeVar, cast
 from autograd.number_systems import floats
 
 F = TypeVar("F", bound=Callable[..., Any])
+N = TypeVar("N", int, float)
 
 # ours by theirs: of several, the first that the class or the function has
 NAMES = {
@@ -140,6 +141,15 @@ def whole(name: str, number: float) -> int:
     if not (isfinite(x) and x == int(x) and x >= 1):
         raise ValueError(f"{name} = {number!r}: it needs to be a whole number of at least 1")
     return int(x)
+
+
+def optional(check: Callable[..., N], name: str, number: Any, **bounds: float) -> N | None:
+    """None, or what ``in_range`` or ``whole`` makes of the number.
+
+    >>> optional(whole, "patience", 3.0), optional(whole, "patience", None)
+    (3, None)
+    """
+    return None if number is None else check(name, number, **bounds)
 
 
 def generator(rng: Random | int | None) -> Random:

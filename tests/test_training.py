@@ -368,11 +368,11 @@ def test_the_state_of_a_training_goes_through_json():
         ),
         (lambda s: s["optimizer"].update({"class": "AdamW"}), "the state is of AdamW, and this is Adam: make"),
         (lambda s: s["records"].reverse(), "epochs 1, 2"),
-        (lambda s: s["records"][0].pop(), "no state of a training"),
+        (lambda s: s["records"][0].pop(), "not the state of a training"),
         (lambda s: s["generators"].pop("order"), "generators"),
         (lambda s: s["generators"]["order"].pop(), "the generator 'order'"),
         (lambda s: s["generators"]["net.layers.3"][1].pop(), "the generator 'net.layers.3'"),
-        (lambda s: s.pop("records"), "no state of a training: KeyError"),
+        (lambda s: s.pop("records"), "not the state of a training: KeyError"),
     ],
 )
 def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(spoil, words):
@@ -423,7 +423,7 @@ def test_a_checkpoint_without_records_is_as_large_after_many_epochs_and_goes_on_
         sizes.append(path.stat().st_size)
     assert max(sizes) - min(sizes) < 400  # the digits of the generator's state
     other = on_moons(epochs=30)
-    with pytest.raises(ValueError, match="no state of a training: KeyError 'records'"):
+    with pytest.raises(ValueError, match="not the state of a training: KeyError 'records'"):
         load_training(other, path)
     load_training(other, path, training.records)
     assert other.state_dict() == training.state_dict()
