@@ -59,7 +59,7 @@ def to_digits(value: float, digits: int = 6) -> str:
     return f"{value:.0f}" if 10.0**digits <= abs(value) < 1e9 else f"{value:.{digits}g}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # without a __dict__, which a search for parameters would read each epoch
 class Task:
     """How the outputs of one loss are read on one kind of targets.
 

@@ -1,7 +1,7 @@
-"""Layers: zˡ = Wˡ aˡ⁻¹ + bˡ with one node for each zⱼ, and networks that pass examples through them in order.
+"""Layers with one node for each zⱼ of zˡ = Wˡ aˡ⁻¹ + bˡ, and networks that pass examples through them in order.
 
-The node of z_j has its row of W and aˡ⁻¹ as parents, and as local derivatives each the other's numbers: multiplied by
-δ_j and added up, they are δ aᵀ and Wᵀ δ.
+The parents of z_j are its row of W and aˡ⁻¹, and the local derivative of each is the other's number: multiplied by
+δ_j and added up, they give δ aᵀ and Wᵀ δ.
 """
 
 from __future__ import annotations
@@ -26,15 +26,13 @@ from nn.validation import generator, whole
 class Linear(Module):
     """z_j = Σ_k w_jk a_k + b_j: one ``affine`` node for each unit j, so that δ_j is the ``grad`` of one node.
 
-    Without a bias, b is empty and z_j = Σ_k w_jk a_k a ``dot`` node.
-
-    n_in, n_out   units that the layer reads and makes; W has the shape (n_out, n_in): rows are "to"
-    init          first weights, a function of (n_in, n_out, rng) or its name in ``nn.init``; biases start at 0
+    n_in, n_out   number of inputs and of units; W has the shape (n_out, n_in): rows are "to"
+    init          initial weights: a function of (n_in, n_out, rng) or its name in ``nn.init``; biases start at 0
     rng           a seed or a ``random.Random``; without one, a fresh generator
-    bias          whether there is a b
+    bias          False leaves b empty, and z_j = Σ_k w_jk a_k is a ``dot`` node
 
-    Raises ValueError for numbers of units that are not whole and positive, first weights of another shape or not
-    finite, and an example of another width.
+    Raises ValueError for numbers of units that are not whole and positive, for initial weights of another shape or
+    not finite, and for an example of another width.
 
     >>> layer = Linear(2, 1)
     >>> layer.load_state_dict({"W": [[3.0, 4.0]], "b": [0.5]})
@@ -52,9 +50,9 @@ class Linear(Module):
             raise TypeError(f"bias = {bias!r}: it needs to be True or False")
         W = initializer(init)(n_in, n_out, generator(rng))
         if shape(W) != (n_out, n_in):
-            raise ValueError(f"init made first weights of the shape {shape(W)}: W needs (to, from) = {(n_out, n_in)}")
+            raise ValueError(f"init made weights of the shape {shape(W)}: W needs (to, from) = {(n_out, n_in)}")
         if not all(map(isfinite, flatten(W))):
-            raise ValueError("init made first weights that are not finite: training needs numbers to begin with")
+            raise ValueError("init made weights that are not finite: training needs finite numbers")
         self.W = [[Value(w) for w in row] for row in W]
         self.b = [Value(0.0) for _ in range(n_out if bias else 0)]
         self.number(None)
@@ -71,7 +69,7 @@ class Linear(Module):
         return self.forward_batch([x])[0]
 
     def forward_batch(self, X: list[list[Value]]) -> list[list[Value]]:
-        # the numbers of W and b are read once for the mini-batch, those of x once for all units
+        # read the numbers of W and b once per mini-batch, and those of x once for all units
         biases: list[list[Value]] = [[b] for b in self.b] or [[]] * self.n_out
         units = [(w, b, [*map(data_of, w)], [*map(data_of, b)]) for w, b in zip(self.W, biases)]
         Z, rule = [], affine if self.b else dot
@@ -87,9 +85,9 @@ class Linear(Module):
 
 
 class Sequential(Module):
-    """Modules one after the other, also in a list; a mini-batch passes each of them as a whole.
+    """Modules one after the other, given singly or in a list; a mini-batch passes through each as a whole.
 
-    ``model[0]`` is a layer, ``model[:2]`` a Sequential of the same layers. Raises TypeError for what is no Module.
+    ``model[0]`` is a layer, and ``model[:2]`` a Sequential of the same layers. TypeError if a layer is not a Module.
 
     >>> from nn import ReLU
     >>> model = Sequential(Linear(2, 3, rng=0), ReLU(), Linear(3, 1, rng=1))
@@ -121,12 +119,12 @@ class Sequential(Module):
     def __getitem__(self, place: int | slice) -> Module:
         if not isinstance(place, slice):
             return self.layers[place]
-        part = Sequential()  # whose layers keep their names
+        part = Sequential()  # without layers, so that none gets a new name
         part.layers, part.training, part.frozen = self.layers[place], self.training, self.frozen
         return part
 
     def flat(self) -> list[Module]:
-        """The layers, with those of an inner Sequential in its place."""
+        """The layers, with each inner Sequential replaced by its layers."""
         return [one for layer in self for one in (layer.flat() if isinstance(layer, Sequential) else [layer])]
 
     def forward(self, x: list[Value]) -> list[Value]:
@@ -140,14 +138,14 @@ class Sequential(Module):
         return X
 
     def trace(self, x: Example) -> Trace:
-        """Pass one example, naming and keeping every z and a on the way.
+        """Pass one example through, and name and keep every z and a.
 
         z is what a Linear returns, before a BatchNorm; a is what the next Linear reads, after a Dropout.
         """
         return self.trace_batch([x])[0]
 
     def trace_batch(self, X: Sequence[Example]) -> list[Trace]:
-        """A trace of each example of a mini-batch; in training, a BatchNorm ties them into one graph.
+        """The trace of each example of a mini-batch; in training, a BatchNorm joins them in one graph.
 
         >>> model = Sequential(Linear(1, 1), BatchNorm(1))
         >>> model.load_state_dict({**model.state_dict(), "layers.0.W": [[0.001]]})
@@ -157,15 +155,14 @@ class Sequential(Module):
         [152, -152]
         """
         values = [[+x_i if x_i.parents else Value(x_i.data) for x_i in lift(x)] for x in X]
-        # unless a Linear comes first, the input is x, and what the first Linear reads is a⁰
+        # the input is called x unless a Linear comes first: what the first Linear reads is a⁰
         if not any(isinstance(layer, Linear) for layer in self.flat()[:1]):
             values = [name_all("x", None, x) for x in values]
         Z: list[list[list[Value]]] = [[[]] for _ in values]
         A: list[list[list[Value]]] = [[] for _ in values]
         for layer in self.flat():
             if isinstance(layer, Linear):
-                values = layer.forward_batch(_keep("a", A, values))
-                values = _keep("z", Z, values)
+                values = _keep("z", Z, layer.forward_batch(_keep("a", A, values)))
             else:
                 values = layer.forward_batch(values)
         outputs = _keep("a", A, values)
@@ -173,7 +170,7 @@ class Sequential(Module):
 
 
 def _keep(letter: str, kept: list[list[list[Value]]], values: list[list[Value]]) -> list[list[Value]]:
-    """Name the values of each example after the layer that comes next in what is kept of it, and keep them."""
+    """Append the values of each example to those kept of it, named after the number of their layer."""
     named = [name_all(letter, len(layers), x) for layers, x in zip(kept, values)]
     for layers, x in zip(kept, named):
         layers.append(x)
@@ -181,16 +178,16 @@ def _keep(letter: str, kept: list[list[list[Value]]], values: list[list[Value]])
 
 
 class MLP(Module):
-    """A multilayer perceptron, as micrograd's: ``MLP(2, [16, 16, 1])`` reads 2 numbers and returns one Value.
+    """A multilayer perceptron like micrograd's: ``MLP(2, [16, 16, 1])`` reads 2 numbers and returns one Value.
 
-    n_in          numbers of an example
+    n_in          length of an example
     n_units       units of each layer, the output last; with one output unit the Value itself is returned
     activation    of the hidden layers: relu, tanh, sigmoid, or another of ``nn.activations.BY_NAME``
-    output        of the last layer, likewise
-    init          first weights, or their name in ``nn.init``; without one He's for relu, Xavier's for the others
-    rng           a seed or a ``random.Random``, for first weights and dropout; without one, a fresh generator
-    dropout       probability of dropping a hidden unit; a Dropout follows each hidden activation
-    batch_norm    with a BatchNorm between z and each hidden activation
+    output        activation of the last layer
+    init          initial weights, or their name in ``nn.init``; by default He's for relu, Xavier's for the others
+    rng           a seed or a ``random.Random`` for initial weights and dropout; without one, a fresh generator
+    dropout       probability of dropping a hidden unit, by a Dropout after each hidden activation
+    batch_norm    whether a BatchNorm stands between z and each hidden activation
 
     >>> model = MLP(2, [3, 2], activation="sigmoid", output="sigmoid", rng=0)
     >>> len(model([0.5, -1.0])), len(model.parameters())
@@ -205,12 +202,12 @@ class MLP(Module):
         batch_norm: bool = False,
     ) -> None:  # fmt: skip
         if isinstance(n_units, int) or not n_units:
-            raise ValueError(f"an MLP of the layers {n_units!r}: it needs at least its output's: MLP(2, [16, 16, 1])")
+            raise ValueError(f"an MLP of the layers {n_units!r}: it needs at least an output layer: MLP(2, [16, 1])")
         rng = generator(rng)
-        make_activation(activation)  # refuses what is none, also where there is no hidden layer, as Dropout below
+        make_activation(activation)  # validates the name without a hidden layer too, as Dropout does p
+        dropout = Dropout(dropout).p
         if init is None:
             init = he_normal if "relu" in activation else xavier_uniform
-        dropout = Dropout(dropout).p
         self.sizes = [whole("n_in", n_in), *(whole("n_units", n) for n in n_units)]
         layers: list[Module] = []
         for size, n in pairwise(self.sizes[:-1]):
@@ -228,15 +225,7 @@ class MLP(Module):
         return [self._unwrap(a) for a in self.net.forward_batch(X)]
 
     def trace(self, x: Example) -> Trace:
-        """The same as ``Sequential.trace``.
-
-        >>> model = MLP(1, [1], output="sigmoid")
-        >>> model.load_state_dict({"net.layers.0.W": [[2.0]], "net.layers.0.b": [0.0]})
-        >>> trace = model.trace([0.0])
-        >>> trace.output.backward()
-        >>> trace.z[1][0].name, trace.delta[1]
-        ('z¹_1', [0.25])
-        """
+        """The same as ``Sequential.trace``."""
         return self.trace_batch([x])[0]
 
     def trace_batch(self, X: Sequence[Example]) -> list[Trace]:
@@ -254,9 +243,9 @@ class MLP(Module):
 
 
 def weights(model: Module) -> list[Value]:
-    """What a penalty pulls towards 0: the ``penalised`` parameters of each module that is not frozen.
+    """The parameters that a penalty pulls towards 0: the ``penalised`` ones of each module that is not frozen.
 
-    >>> len(weights(MLP(2, [3, 1])))  # the entries of every W, and not the biases
+    >>> len(weights(MLP(2, [3, 1])))  # the entries of every W, without the biases
     9
     """
     modules = (model, *model.submodules().values())
@@ -270,6 +259,6 @@ def _not_a_module(thing: Any) -> str:
 
 
 def _activation(name: str) -> list[Module]:
-    """The layer of that name; for the identity none, since a = z needs no node."""
+    """The activation of that name in a list, which is empty for the identity: a = z needs no node."""
     g = make_activation(name)
     return [] if isinstance(g, Identity) else [g]

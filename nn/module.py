@@ -1,4 +1,4 @@
-"""What every layer and network is: a map of one example, the parameters that are Values, and their state."""
+"""The base class of layers and networks, which finds their parameters and state, and the names of their scalars."""
 
 from __future__ import annotations
 
@@ -24,45 +24,45 @@ from nn.validation import Answering
 
 Example = Sequence[Operand]
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-# names of parameters that no penalty pulls
+# names of parameters that penalties leave alone
 OFFSET = re.compile(r"(^|\.)(b|beta|gamma|β|γ|(\w+_)?bias(es)?)\d*(_\w*)?(\.\d+)*$", re.IGNORECASE)
-PLAIN = (int, float, bool, str, bytes, NoneType, FunctionType, MethodType)  # entries that hold no Value and no module
+PLAIN = (int, float, bool, str, bytes, NoneType, FunctionType, MethodType)  # types that hold no Value and no module
 operation_of = attrgetter("operation")
 
 
 class Module(Answering, ABC):
     """A map from one example, a list of numbers or Values, to a list of Values.
 
-    A subclass assigns its parameters and submodules to attributes and writes ``forward``; everything else finds them
+    A subclass assigns its parameters and submodules to attributes and writes ``forward``. All other methods find them
     there, also in lists, tuples and dicts at any depth, by paths such as ``heads.left.W``. A parameter is a leaf
-    Value: nodes that ``forward`` computes and keeps are not. Numbers that it learns from data without a gradient are
-    lists of floats in attributes whose names end in ``_``, as ``mu_``.
+    Value; nodes that ``forward`` computes and keeps are not parameters. Numbers that are learned from data without a
+    gradient are lists of floats in attributes whose names end in ``_``, such as ``mu_``.
 
-    training   whether it behaves as in training (dropout, batch statistics) or as in evaluation
-    frozen     whether ``freeze`` has left its parameters out of training
+    training   training behaviour (dropout, batch statistics) if True, else evaluation behaviour
+    frozen     whether ``freeze`` has excluded its parameters from training
     """
 
     training = True
     frozen = False
     kept = False  # whether it stays in evaluation mode while the model around it trains
-    task: Any = None  # what the outputs mean (nn.evaluation.Task), known to the Training that it was trained by
+    task: Any = None  # what the outputs mean, set by the Training (nn.evaluation.Task)
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         for path, found in search(dict(vars(cls)), cls.__name__, ()).items():
             if is_tensor(found) or isinstance(found, Module):
-                raise TypeError(f"{path} would be one for all instances of the class: assign it in __init__")
+                raise TypeError(f"{path} would be shared by all instances of the class: assign it in __init__")
 
     @abstractmethod
     def forward(self, x: list[Value]) -> list[Value]:
         """The outputs for one example."""
 
     def forward_batch(self, X: list[list[Value]]) -> list[list[Value]]:
-        """The outputs for a mini-batch; only a layer that mixes examples writes its own."""
+        """The outputs for a mini-batch; only layers that mix examples override it."""
         return [self.forward(x) for x in X]
 
     def __call__(self, x: Example) -> Any:
-        """The outputs for one example. TypeError for a list of examples: that is ``batch``."""
+        """The outputs for one example. TypeError for a list of examples, which ``batch`` takes."""
         return self.forward(lift(x))
 
     def batch(self, X: Sequence[Example]) -> list[Any]:
@@ -77,14 +77,13 @@ class Module(Answering, ABC):
         for attribute, thing in vars(self).items():
             if type(thing) in PLAIN:
                 continue
-            if attribute.endswith("_") and type(thing).__module__ == "numpy":
+            is_learned = attribute.endswith("_")
+            if is_learned and type(thing).__module__ == "numpy":
                 raise TypeError(
                     f"{attribute} is an array: what a module learns without a gradient is a list of floats"
                 )
             found = search(thing, f"{path}.{attribute}".lstrip("."), (*around, self))
-            own |= {
-                at: x for at, x in found.items() if attribute.endswith("_") or is_tensor(x) or isinstance(x, Module)
-            }
+            own |= {at: x for at, x in found.items() if is_learned or is_tensor(x) or isinstance(x, Module)}
         return own
 
     def _inside(self) -> list[Module]:
@@ -98,44 +97,45 @@ class Module(Answering, ABC):
                 yield from module._parts(at, (*around, self))
 
     def submodules(self) -> dict[str, Module]:
-        """The modules inside this one, by their path: ``layers.0``.
+        """The modules inside this one by path, such as ``layers.0``.
 
-        This and all that searches attributes raises TypeError or ValueError for one that cannot be searched: a set, a
-        generator, a dict whose keys make no path, and what contains itself, as a reference to the module around it.
+        Like all methods that search attributes, it raises TypeError or ValueError for one that cannot be searched: a
+        set, a generator, a dict whose keys make no path, or a reference back to a module around it.
         """
         return {path: module for path, module, _ in self._parts() if path}
 
     def tensors(self) -> dict[str, Any]:
-        """The parameters as the modules hold them, a Value or lists of Values, by path: ``layers.0.W``.
+        """The parameters as the modules hold them, a Value or lists of Values, by path, such as ``layers.0.W``.
 
-        Lists of one shape are one tensor; otherwise each entry is one, as ``pair.0``.
+        Lists of equal shape are one tensor; otherwise each entry is one, such as ``pair.0``.
         """
         return {path: x for _, _, own in self._parts() for path, x in own.items() if is_tensor(x)}
 
     def buffers(self) -> dict[str, list[float]]:
-        """What the modules learn from data without a gradient, by path: ``layers.1.mu_``."""
+        """What the modules learn from data without a gradient, by path, such as ``layers.1.mu_``."""
         found = [pair for _, _, own in self._parts() for pair in own.items()]
         return {path: x for path, x in found if not isinstance(x, Module) and not is_tensor(x)}
 
     def parameters(self) -> list[Value]:
-        """Every weight and bias that is not frozen, in the order of the layers; each once.
+        """Every parameter that is not frozen, once, in the order of the layers.
 
-        One without a name gets one from its path: ``layers.1.scale_2``, counted from 1.
+        A parameter without a name is named after its path, such as ``layers.1.scale_2``, counted from 1.
         """
-        found: dict[bool, dict[Value, None]] = {True: {}, False: {}}  # the frozen ones first
+        free, frozen = dict[Value, None](), dict[Value, None]()
         for _, module, own in self._parts():
             for path, tensor in own.items():
                 if is_tensor(tensor):
-                    found[bool(module.frozen)] |= dict.fromkeys(leaves := flatten(tensor))
+                    leaves = flatten(tensor)
+                    (frozen if module.frozen else free).update(dict.fromkeys(leaves))
                     if not all(leaf.name for leaf in leaves):
                         for leaf, place in zip(leaves, _places(path, tensor)):
                             leaf.name = leaf.name or place
-        return [leaf for leaf in found[False] if leaf not in found[True]]
+        return [leaf for leaf in free if leaf not in frozen]
 
     def named_parameters(self) -> dict[str, Value]:
-        """The same by name: w¹₂₁ is written ``w¹_21``, from unit 1 to unit 2 of layer 1.
+        """The ``parameters`` by name: w¹₂₁, from unit 1 to unit 2 of layer 1, is called ``w¹_21``.
 
-        Several of one name go by their paths instead: ``hidden.W_21``.
+        Parameters that share a name are called by their paths instead, such as ``hidden.W_21``.
         """
         parameters, tensors, by_name = self.parameters(), self.tensors().items(), dict[str, Value]()
         places = {leaf: at for path, tensor in tensors for leaf, at in zip(flatten(tensor), _places(path, tensor))}
@@ -148,10 +148,7 @@ class Module(Answering, ABC):
         return by_name
 
     def penalised(self) -> list[Value]:
-        """The parameters of this module itself that a penalty pulls towards 0: all but b, bias, β and γ.
-
-        ``nn.layers.weights`` collects them; a layer of one's own may override this.
-        """
+        """The module's own parameters that ``nn.layers.weights`` collects for penalties: all but b, bias, β and γ."""
         return flatten([x for path, x in self.held().items() if is_tensor(x) and not OFFSET.search(path)])
 
     def zero_grad(self) -> None:
@@ -160,9 +157,9 @@ class Module(Answering, ABC):
             p.grad = 0.0
 
     def train(self, mode: bool = True) -> Module:
-        """Training behaviour (dropout, batch statistics) on, or with False off; returns the module.
+        """Turn training behaviour (dropout, batch statistics) on, or off with False; returns the module.
 
-        Calls ``train`` or ``eval`` of the modules inside, which may override it. A frozen module stays in evaluation.
+        Calls ``train`` or ``eval`` of the modules inside. A frozen module stays in evaluation mode.
         """
         self.training = mode and not self.frozen
         try:
@@ -172,16 +169,16 @@ class Module(Answering, ABC):
                 else:
                     module.eval()
         except RecursionError:
-            self.submodules()  # names a module inside itself
+            self.submodules()  # raises an error that names a module inside itself
             raise
         return self
 
     def eval(self) -> Module:
-        """Evaluation behaviour; returns the module."""
+        """Turn evaluation behaviour on; returns the module."""
         return self.train(False)
 
     def freeze(self, frozen: bool = True) -> Module:
-        """Keep this module and those inside it as they are, in evaluation behaviour; returns the module.
+        """Exclude this module and those inside it from training, in evaluation mode; returns the module.
 
         Their parameters stay in ``state_dict`` and leave ``parameters``: make the optimiser afterwards.
 
@@ -195,27 +192,24 @@ class Module(Answering, ABC):
         return self.train(not frozen)
 
     def unfreeze(self) -> Module:
-        """Undo ``freeze``, in training behaviour; returns the module."""
+        """Undo ``freeze``, in training mode; returns the module."""
         return self.freeze(False)
 
     def state_dict(self) -> dict[str, Any]:
-        """The numbers of every tensor and buffer, as floats in lists of its shape."""
+        """The numbers of every tensor and buffer by path, as lists of floats."""
         return {path: numbers(tensor) for path, tensor in {**self.tensors(), **self.buffers()}.items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Set every parameter and buffer from lists or arrays of the same names and shapes.
 
-        Raises ValueError, and changes nothing, where a name is missing or unknown, a shape differs or a number is
-        not finite.
+        Raises ValueError, and changes nothing, if a name is missing or unknown, a shape differs, or a number is not
+        finite.
         """
         buffers = self.buffers()
         tensors = {**self.tensors(), **buffers}
-        if set(state) != set(tensors):
-            said = []
-            for word, names in ("missing", set(tensors) - set(state)), ("unknown", set(state) - set(tensors)):
-                more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-                said += [f"{word} {', '.join(called(n, repr(n)) for n in sorted(names)[:5])}{more}"] if names else []
-            raise ValueError(f"the state does not fit the model: {'; '.join(said)}")
+        differ = _listed("missing", {*tensors} - {*state}) + _listed("unknown", {*state} - {*tensors})
+        if differ:
+            raise ValueError(f"the state does not fit the model: {'; '.join(differ)}")
         updates: dict[str, list[float]] = {}
         for path, tensor in tensors.items():
             new = state[path].tolist() if type(state[path]).__module__ == "numpy" else state[path]
@@ -236,8 +230,14 @@ class Module(Answering, ABC):
         return f"{type(self).__name__}({', '.join(map(repr, self._inside()))})"
 
 
+def _listed(word: str, names: Set[str]) -> list[str]:
+    """The word with the first five names, if there are any."""
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return [f"{word} {', '.join(called(n, repr(n)) for n in sorted(names)[:5])}{more}"] if names else []
+
+
 def search(thing: Any, path: str, around: tuple[Any, ...]) -> dict[str, Any]:
-    """The modules, tensors and lists of numbers in what an attribute holds, by path; ``around`` is what it is in."""
+    """The modules, tensors and lists of numbers in an attribute, by path; ``around`` lists what contains it."""
     is_list = isinstance(thing, (list, tuple))
     if is_list and _is_matrix(thing):
         return {path: thing}  # most of a search ends here
@@ -268,14 +268,14 @@ def search(thing: Any, path: str, around: tuple[Any, ...]) -> dict[str, Any]:
             found |= below
     if (found and is_set) or isinstance(thing, Iterator):
         raise TypeError(f"{path} is a {type(thing).__name__}, in which no parameters are found: make it a list")
-    # where each entry is a tensor, and all have one shape, they are one
+    # entries that are all tensors of one shape are one tensor
     if is_list and list(found) == [f"{path}.{i}" for i in range(len(thing))] and all(map(is_tensor, found.values())):
         return {path: thing} if len(set(map(shape, found.values()))) == 1 else found
     return found
 
 
 def _is_matrix(thing: Sequence[Any]) -> bool:
-    """Whether these are leaves, or rows of as many leaves each; what else is a tensor, ``search`` finds."""
+    """Whether these are leaves, or rows of leaves of equal length; ``search`` finds other tensors."""
     kinds = set(map(type, thing))
     if kinds == {list} and len(set(map(len, thing))) == 1:
         thing = [*chain.from_iterable(thing)]
@@ -291,13 +291,13 @@ def is_tensor(thing: Any) -> bool:
 
 
 def _places(path: str, tensor: Any) -> list[str]:
-    """What the entries of a tensor are called after its path: ``W_11``, counted from 1."""
+    """The names of a tensor's entries after its path, such as ``W_11``, counted from 1."""
     return [index_name(path, None, *indices) for indices in product(*map(range, shape(tensor)))]
 
 
 @contextmanager
 def evaluating(model: Module) -> Iterator[None]:
-    """Inside, the model and every module in it are in evaluation mode; afterwards each is in its own again."""
+    """Puts the model and its modules in evaluation mode, and restores the mode of each afterwards."""
     modes = [(module, module.training) for module in (model, *model.submodules().values())]
     model.eval()
     try:
@@ -308,27 +308,27 @@ def evaluating(model: Module) -> Iterator[None]:
 
 
 class Trace:
-    """The scalars of one example on their way through a network, under the lecture's names.
+    """The scalars of one example in a network, under the lecture's names.
 
     z[l], a[l]   lists of Values for the layers l = 1 … L; a[0] is the input and z[0] is empty
     delta[l]     δˡ = ∂L/∂zˡ as floats, after ``loss.backward()``
-    output       what the model returned, ready for a loss
+    output       what the model returned, for a loss
     """
 
     def __init__(self, z: list[list[Value]], a: list[list[Value]], output: Any) -> None:
         self.z, self.a, self.output = z, a, output
         for layer in z:
             for z_j in layer:
-                z_j.grad = -0.0  # a backward pass starts from +0.0, so −0.0 says that none has come here
+                z_j.grad = -0.0  # a backward pass starts from +0.0, so −0.0 marks z that none has reached
 
     @property
     def delta(self) -> list[list[float]]:
-        """δˡ for every layer, of the same shape as z. Raises RuntimeError before the backward pass."""
+        """δˡ for every layer, of the same shape as z. RuntimeError before the backward pass."""
         # a z that the loss does not use keeps its mark, and its δ is 0
         every = [z_j.grad for layer in self.z for z_j in layer]
         if every and all(grad == 0.0 and copysign(1.0, grad) < 0.0 for grad in every):
             raise RuntimeError(
-                "δ = ∂L/∂z is not known yet: compute a loss from trace.output and call loss.backward() first"
+                "δ = ∂L/∂z is not known yet: compute a loss from trace.output and call loss.backward()"
             )
         return [[z_j.grad + 0.0 for z_j in layer] for layer in self.z]
 
@@ -352,19 +352,19 @@ def index_name(letter: str, layer: int | None, *indices: int) -> str:
 
 
 def name_all(letter: str, layer: int | None, nodes: list[Value]) -> list[Value]:
-    """The nodes named letterˡ₁ … letterˡₙ (identity nodes where they had a name)."""
+    """The nodes named letterˡ₁ … letterˡₙ; identity nodes of those that already have a name."""
     return [named(**{index_name(letter, layer, j): node}) for j, node in enumerate(nodes)]
 
 
 def beneath(node: Value) -> Value:
-    """The node beneath the identity nodes that only give it another name."""
+    """The node beneath identity nodes, which only rename it."""
     while node.operation is identity and node.parents:
         (node,) = node.parents
     return node
 
 
 def flatten(tensor: Any) -> list[Any]:
-    """The entries of lists in lists, row by row."""
+    """The entries of nested lists, row by row."""
     if not isinstance(tensor, (list, tuple)):
         return [tensor]
     if any(issubclass(kind, (list, tuple)) for kind in set(map(type, tensor))):
@@ -373,12 +373,12 @@ def flatten(tensor: Any) -> list[Any]:
 
 
 def numbers(tensor: Any) -> Any:
-    """The same lists with every Value's ``data`` in its place."""
+    """Nested lists with every Value replaced by its number."""
     return [numbers(row) for row in tensor] if isinstance(tensor, (list, tuple)) else number_of(tensor)
 
 
 def shape(tensor: Any) -> tuple[int, ...]:
-    """(rows, columns, …) of lists in lists; ValueError where they are ragged."""
+    """(rows, columns, …) of nested lists; ValueError if they are ragged."""
     if not isinstance(tensor, (list, tuple)):
         return ()
     nested = any(issubclass(kind, (list, tuple)) for kind in set(map(type, tensor)))

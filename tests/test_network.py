@@ -1110,7 +1110,9 @@ def test_what_cannot_be_searched_is_named_with_its_remedy(make, words):
 
 @pytest.mark.parametrize("shared", [linear(), [Value(1.0)], {"a": linear()}])
 def test_a_module_or_parameter_of_a_class_is_refused_where_the_class_is_made(shared):
-    with pytest.raises(TypeError, match=r"Shared\.inner.* one for all instances of the class: assign it in __init__"):
+    with pytest.raises(
+        TypeError, match=r"Shared\.inner.* shared by all instances of the class: assign it in __init__"
+    ):
         type("Shared", (Own,), {"inner": shared})
     assert type("Plain", (Own,), {"sizes": [1, 2], "rng": Random(0)})().state_dict() == {}
 
