@@ -1,7 +1,7 @@
-"""Batch normalisation on scalar nodes: Algorithm 1 as it stands, so that its backward pass is nobody's work.
+"""Batch normalisation on scalar nodes: the forward pass of Algorithm 1, which needs no backward pass of its own.
 
-The paper derives six lines of gradients by hand. Here the mean and the variance of a mini-batch are nodes, made of
-all its examples; each knows its parents and local derivatives, and ``backward`` multiplies and adds through both.
+The paper derives six lines of gradients by hand. Here the mean and the variance of a mini-batch are nodes that depend
+on all its examples, and ``backward`` multiplies and adds through both.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from nn.validation import in_range, whole
 
 
 class Normalised(NamedTuple):
-    """One unit over a mini-batch: its outputs y_i, and the nodes of μ and σ²."""
+    """One unit over a mini-batch: its outputs y_i and the nodes of μ and σ²."""
 
     y: list[Value]
     mu: Value
@@ -33,16 +33,15 @@ class BatchNorm(Module):
     y_i = γ x̂_i + β,  x̂_i = (x_i − μ) / √(σ² + ε), with μ and the 1/m variance σ² of the mini-batch in training, and
     with ``mu_`` and ``sigma2_`` in evaluation, where one example is enough.
 
-    n          units; γ starts at 1 and β at 0, one of each for a unit
-    epsilon    keeps a unit that is the same for all examples from a division by zero
-    momentum   of the running averages: mu_ ← (1 − momentum) mu_ + momentum μ, and sigma2_ likewise with the unbiased
-               variance σ² m/(m − 1); they start as 0 and 1. ``calibrate`` takes both from the training data instead
-    latest     a function that gets the nodes of each mini-batch in training, or None; for recordings and calibration
-    gamma, beta    the parameters; mu_, sigma2_ go into ``state_dict`` beside them
+    n          number of units, each with a γ, which starts at 1, and a β, which starts at 0
+    epsilon    prevents a division by zero for a unit that is the same for all examples
+    momentum   of the running averages: mu_ ← (1 − momentum) mu_ + momentum μ from 0, and sigma2_ from 1 likewise with
+               the unbiased variance σ² m/(m − 1). ``calibrate`` takes both from the training data instead
+    latest     a function that gets the nodes of each mini-batch in training, or None
 
     The nodes of μ and σ² are named ``μ¹_2`` and ``var¹_2`` after layer and unit.
-    Raises ValueError, and leaves mu_ and sigma2_ as they are, for examples of another width, and in training for
-    fewer than two of them.
+    Raises ValueError, and leaves mu_ and sigma2_ unchanged, for examples of another width, and in training for fewer
+    than two.
     Source: Ioffe & Szegedy 2015, Algorithms 1 and 2; running averages with PyTorch's conventions.
 
     >>> bn = BatchNorm(1)
@@ -76,21 +75,20 @@ class BatchNorm(Module):
             if len(x) != self.n:
                 raise ValueError(f"{self!r} got an example of {len(x)} numbers: it needs {self.n}")
         if self.training and len(X) < 2:
-            raise ValueError(
-                f"{self!r} got a mini-batch of {len(X)} in training: one example has no variance, it needs at least "
-                "2; call model.batch(X), with another batch_size, or model.eval() first"
-            )
+            remedy = "call model.batch(X), with another batch_size, or model.eval() first"
+            why = "one example has no variance, it needs at least 2"
+            raise ValueError(f"{self!r} got a mini-batch of {len(X)} in training: {why}; {remedy}")
         if not self.training:
-            # the same with the numbers that were learned: each example for itself
+            # with the statistics that were learned, each example is independent
             units = list(zip(self.mu_, ((v + self.epsilon) ** 0.5 for v in self.sigma2_), self.gamma, self.beta))
             return [[affine(gamma, (x_k - m) / s, beta) for x_k, (m, s, gamma, beta) in zip(x, units)] for x in X]
         columns = [self._algorithm_1(k, [x[k] for x in X]) for k in range(self.n)]
         if self.latest is not None:
             self.latest(columns)
         for k, column in enumerate(columns, 1):
-            # σ² was computed from μ: it is finite only where both are
+            # σ² was computed from μ, so it is finite only if both are
             anomaly = None if isfinite(column.sigma2.data) else first_anomaly(column.sigma2)
-            if anomaly:  # where it began, which statistics alone do not tell
+            if anomaly:  # names the node where it began, which the statistics do not
                 statistics = f"mean {column.mu.data!r} and variance {column.sigma2.data!r}"
                 anomaly.args = (f"{self!r}: unit {k} has {statistics}: {anomaly}",)
                 raise anomaly
@@ -98,16 +96,14 @@ class BatchNorm(Module):
         return [list(y) for y in zip(*(column.y for column in columns))]
 
     def average(self, mu: Sequence[float], sigma2: Sequence[float], m: int) -> None:
-        """Take the statistics of a mini-batch of m examples into the running averages.
+        """Update the running averages by the statistics of a mini-batch of m examples.
 
-        Raises ValueError, and takes nothing, where they are not finite: an average would never forget it.
+        Raises ValueError, and changes nothing, if they are not finite: an average would never recover.
         """
         for k, statistics in enumerate(zip(mu, sigma2), 1):
             if not all(map(isfinite, statistics)):
-                raise ValueError(
-                    f"{self!r}: unit {k} has mean and variance {statistics} over the mini-batch: every number of it "
-                    "needs to be finite"
-                )
+                has = f"unit {k} has mean and variance {statistics} over the mini-batch"
+                raise ValueError(f"{self!r}: {has}: every number of it needs to be finite")
         old, new, unbiased = 1.0 - self.momentum, self.momentum, m / (m - 1)
         self.mu_[:] = [old * average + new * mu_k for average, mu_k in zip(self.mu_, mu)]
         self.sigma2_[:] = [old * average + new * unbiased * v for average, v in zip(self.sigma2_, sigma2)]
@@ -126,13 +122,13 @@ class BatchNorm(Module):
 
 
 def calibrate(model: Module, X: Sequence[Example]) -> None:
-    """The lecture's way to evaluate: every BatchNorm, unless frozen, takes mean and 1/m variance from the data X.
+    """Set the statistics of every BatchNorm that is not frozen to mean and 1/m variance over X, as in the lecture.
 
-    One pass in evaluation mode, layer by layer, without a graph: a BatchNorm sees what the earlier ones, already
-    calibrated, make of X. Afterwards evaluation gives for X what training on X as one batch does.
+    It takes one pass in evaluation mode, layer by layer, without a graph: each BatchNorm reads the outputs of earlier
+    ones that are already calibrated. Afterwards evaluation gives for X what training on X as one batch gives.
 
-    Raises ValueError for a model without BatchNorm and for fewer than two examples. Whatever is raised, the
-    statistics stay as they were; the modes do in any case.
+    Raises ValueError for a model without BatchNorm and for fewer than two examples. After any error the statistics
+    are unchanged; the modes always are.
 
     >>> bn = BatchNorm(1).eval()
     >>> calibrate(bn, [[1.0], [2.0], [6.0]])

@@ -94,10 +94,8 @@ class Training(Answering):
         if engine not in ENGINES:
             raise ValueError(f"engine {engine!r}: there are {', '.join(ENGINES)}")
         if set(model.parameters()).isdisjoint(optimizer.parameters):
-            raise ValueError(
-                f"the optimiser moves none of the {len(model.parameters())} parameters of {model!r}: make it from "
-                "model.parameters() of this model"
-            )
+            of = f"the {len(model.parameters())} parameters of {model!r}"
+            raise ValueError(f"the optimiser moves none of {of}: make it from model.parameters() of this model")
         self.training, self.validation = training, validation
         for role, data in self._data():
             data.check(role)
@@ -197,12 +195,10 @@ class Training(Answering):
 
     def _check_frozen(self) -> None:
         if fixed := set(self.optimizer.parameters) - set(self.model.parameters()):
+            remedy = "make the optimiser from model.parameters() after freeze()"
             for path, module in {"the model": self.model, **self.model.submodules()}.items():
                 if module.frozen and not fixed.isdisjoint(flatten([*module.held().values()])):
-                    raise ValueError(
-                        f"{path} is frozen, and the optimiser would move its parameters: make the optimiser from "
-                        "model.parameters() after freeze()"
-                    )
+                    raise ValueError(f"{path} is frozen, and the optimiser would move its parameters: {remedy}")
 
     def _scaled_weights(self) -> list[float] | None:
         """The weights of the examples, scaled to the mean 1. ValueError if one is negative or the count differs."""
@@ -336,24 +332,22 @@ class Training(Answering):
     def _load(self, state: Mapping[str, Any]) -> None:
         # one NaN object for all, so that records from a file equal those that were written
         records = [EpochRecord._make(nan if x != x else x for x in record) for record in state["records"]]
-        if [record.epoch for record in records] != list(range(1, len(records) + 1)):
+        epochs = range(1, len(records) + 1)
+        if [record.epoch for record in records] != [*epochs]:
             raise ValueError("the records of the state are not of the epochs 1, 2, …")
-        generators = self.generators()
-        if set(state["generators"]) != set(generators):
-            raise ValueError(
-                f"the state has the generators {', '.join(state['generators'])}, and this training "
-                f"{', '.join(generators)}: give it the same model"
-            )
-        best = state["best"]
+        generators, theirs, best = self.generators(), state["generators"], state["best"]
+        if set(theirs) != set(generators):
+            ours = f"this training {', '.join(generators)}"
+            raise ValueError(f"the state has the generators {', '.join(theirs)}, and {ours}: give it the same model")
         if best is not None:
-            if best["epoch"] not in range(1, len(records) + 1):
+            if best["epoch"] not in epochs:
                 raise ValueError(f"the best epoch of the state is {best['epoch']}, of {len(records)}")
             self.model.load_state_dict(best["model"])  # raises if it does not fit
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         for name, rng in generators.items():
             try:
-                version, numbers, gauss = state["generators"][name]
+                version, numbers, gauss = theirs[name]
                 rng.setstate((version, tuple(numbers), gauss))
             except (TypeError, ValueError) as error:
                 raise ValueError(f"the generator {name!r} does not take its state: {error}") from None
@@ -373,16 +367,12 @@ class Training(Answering):
         if self.loss_tolerance is not None and last.loss <= self.loss_tolerance:
             return f"{after}: the training loss {last.loss:.3g} is at most the loss_tolerance {self.loss_tolerance:g}"
         if self.gradient_tolerance is not None and last.gradient_norm <= self.gradient_tolerance:
-            return (
-                f"{after}: the gradient's norm {last.gradient_norm:.3g} is at most the gradient_tolerance "
-                f"{self.gradient_tolerance:g}"
-            )
+            small = f"the gradient's norm {last.gradient_norm:.3g} is at most"
+            return f"{after}: {small} the gradient_tolerance {self.gradient_tolerance:g}"
         best = self.best[0].epoch if self.best else 0
         if self.patience is not None and last.epoch - best >= self.patience:
-            return (
-                f"{after}: no lower validation loss for {counted(self.patience, 'epoch')}, the patience; "
-                f"best was epoch {best}"
-            )
+            waited = f"no lower validation loss for {counted(self.patience, 'epoch')}, the patience"
+            return f"{after}: {waited}; best was epoch {best}"
         return after if last.epoch >= self.epochs else None
 
     def with_penalties(self, loss: Value) -> Value:
@@ -434,6 +424,6 @@ class Training(Answering):
             else:
                 loss, metrics = evaluate(self.model, self.loss, self.validation, self.model.task)
             refuse_infinite(loss)
+            return loss, metrics
         except ArithmeticError as error:
             raise failing_example(self.model, self.loss, self.validation, "validation data") or error from None
-        return loss, metrics
