@@ -1,8 +1,8 @@
-"""Diagnostics: what each layer's δ, weights and units say about a run, and what to change.
+"""Diagnoses a training run by each layer's δ, weights and units, and says what to change.
 
-δˡ is the ``grad`` of the nodes of zˡ, and g′ the local derivative of the nodes of aˡ: what fades, blows up, is dead
-or saturated can be read off the graph of a few examples, once an epoch. Causes are named before what follows from
-them: numbers that are not scaled saturate units, and units that are dead learn slowly.
+δˡ is the ``grad`` of the nodes of zˡ, and g′ the local derivative of the nodes of aˡ, so the graph of a few examples
+shows once an epoch what vanishes, explodes, is dead or saturated. Causes come before their effects: numbers that are
+not scaled saturate units, and dead units learn slowly.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ VANISHED, EXPLODED = 1e-3, 1e2
 MOST_DEAD, MOST_SATURATED, MOST_ALIKE, FIRST_SATURATED = 0.4, 0.5, 0.5, 0.15
 OVERFITTED = 1.5
 Layers = Sequence["LayerRecord"]
-ENOUGH = 500  # examples, to say that a relu is off for all of them
+ENOUGH = 500  # examples that show whether a relu is off for all
 
 
 class LayerRecord(NamedTuple):
     """A layer l after an epoch, over a sample of the training examples, in evaluation mode.
 
-    delta        √(1/m Σ ‖δˡ‖²) over the m examples, each with the loss of its own
+    delta        √(1/m Σ ‖δˡ‖²) over the m examples, each with its own loss
     change       ‖W − W before‖ / ‖W before‖ over the epoch
     dead         share of units whose relu is off for every example; 0 for other activations
-    saturated    share of units and examples with g′ below a hundredth of its largest, for σ and tanh; else 0
-    alike        share of units whose weights and bias are those of another unit, to three digits
-    units        how many it has
+    saturated    share of units and examples with g′ below 1 % of its maximum, for σ and tanh; else 0
+    alike        share of units whose weights and bias equal those of another unit to three digits
+    units        number of units
     """
 
     layer: int
@@ -69,9 +69,10 @@ class Verdict(NamedTuple):
 
 
 class Score(NamedTuple):
-    """The model's score on some data beside that of a constant guess, and how much luck such a guess may have.
+    """The model's score on some data, that of a constant guess, and the luck such a guess may have.
 
-    Accuracy and the share of the most frequent class; in a regression R² and that of the mean, of the training data.
+    The scores are accuracy and the share of the training data's most frequent class; in a regression, R² and that of
+    the training data's mean.
     """
 
     data: str
@@ -82,7 +83,7 @@ class Score(NamedTuple):
 
     @property
     def skill(self) -> float:
-        """How far from the guess, 0, to no error, 1."""
+        """0 for the score of the guess, 1 for no error."""
         return (self.reached - self.guess) / (1.0 - self.guess) if self.guess < 1.0 else float(self.reached == 1.0)
 
     def __str__(self) -> str:
@@ -94,13 +95,13 @@ class Facts(NamedTuple):
     """What is known of a run beside the numbers of its epochs."""
 
     start: Layers = ()  # the layers before the first epoch
-    loss: float = nan  # of the sample then; infinite where it overflows
+    loss: float = nan  # of the sample before the first epoch; infinite if it overflows
     silence: float = nan  # the loss of outputs that are all 0
-    inputs: tuple[str, float] = ("", nan)  # of the largest: its range in words, its root mean square
-    targets: tuple[str, float] = ("", nan)  # likewise of numbers to predict
+    inputs: tuple[str, float] = ("", nan)  # the largest input: its range in words and its root mean square
+    targets: tuple[str, float] = ("", nan)  # the same for numbers to predict
     dropout: float = 0.0
     scores: Sequence[Score] = ()  # on training data first
-    examples: int = 0  # for which a relu is off that is dead
+    examples: int = 0  # over which dead relus were counted
     blew_up: int = 0  # the epoch in which numbers overflowed
 
 
@@ -108,11 +109,11 @@ UNKNOWN = Facts()
 
 
 class Diagnosis:
-    """Measures a training after each of its epochs; made before the first, it knows how the run began.
+    """Measures an MLP or a Sequential after each epoch of its training; make it before the first epoch.
 
-    examples   how many of the training examples are passed through: ``task.sample`` chooses them
+    examples   number of training examples to measure, chosen by ``task.sample``
 
-    The model must be an MLP or a Sequential. Weights, gradients, statistics and generators stay as they were.
+    Weights, gradients, statistics and generators do not change.
 
     >>> from random import Random
     >>> from nn import SGD, binary_cross_entropy
@@ -137,26 +138,26 @@ class Diagnosis:
         self.records: list[list[LayerRecord]] = []
         self._before = self._weights()
         self._facts = UNKNOWN
-        if not self.model.buffers():  # which BatchNorm has yet to learn
+        if not self.model.buffers():  # a BatchNorm has no statistics yet
             self._facts = Facts(loss=inf)
             with suppress(ArithmeticError):
                 self._facts = Facts(*self._measured(self.sample))
 
     def measure(self) -> list[LayerRecord]:
-        """The layers as they are now; also kept in ``records``."""
+        """Measure the layers as they are now, and append them to ``records``."""
         layers, _, _ = self._measured(self.sample)
         self.forget()
         self.records.append(layers)
         return layers
 
     def forget(self) -> None:
-        """Measure the next changes from the weights as they are now, after they were loaded."""
+        """Measure the next changes from the present weights, for example after loading them."""
         self._before = self._weights()
 
     def verdicts(self, test: Dataset | None = None) -> list[Verdict]:
-        """What is wrong with the run so far, causes first; one that says "healthy" where nothing is.
+        """What is wrong with the run so far, causes first, or a single verdict "healthy".
 
-        test   data on which the model, as it is now, is measured too, beside those of the training
+        test   further data to measure the present model on
 
         Raises ValueError before the first epoch, unless numbers overflowed in it.
         """
@@ -189,11 +190,11 @@ class Diagnosis:
         k, _ = max(Counter(map(task.label_of, training.y)).items(), key=lambda pair: (pair[1], -pair[0]))
         share = sum(task.label_of(y) == k for y in data.y) / n
         always = training.classes[k] if training.classes else task.labels[k] if task.labels else k
-        luck = 1.64 * sqrt(share * (1.0 - share) / n)  # 5 % of the guesses do better
+        luck = 1.64 * sqrt(share * (1.0 - share) / n)  # 5 % of guesses do better
         return Score(part, metrics.accuracy, share, luck, repr(always))
 
     def _measured(self, data: Dataset) -> tuple[list[LayerRecord], float, float]:
-        """The layers on these examples, their loss, and that of outputs that are all 0."""
+        """The layers on these examples, their loss, and the loss of outputs that are all 0."""
         traces, loss = traced(self.model, self.training.loss, data)
         m, layers, silence = len(traces), [], nan
         for l, (layer, old, new) in enumerate(zip(linear_layers(self.model), self._before, self._weights()), 1):
@@ -202,7 +203,7 @@ class Diagnosis:
             slopes = [[_slope(a_j) for a_j in trace.a[l]] for trace in traces]
             layers.append(LayerRecord(l, delta, moved / size if size else float(moved > 0.0),
                                       _dead(slopes), _saturated(slopes), _alike(layer), layer.n_out))  # fmt: skip
-        with suppress(ArithmeticError, ValueError):  # a loss of one's own may not be defined there
+        with suppress(ArithmeticError, ValueError):  # a user's loss may not be defined there
             zeros = [Value(0.0) for _ in units_of(traces[0].output)]
             silent = zeros[0] if isinstance(traces[0].output, Value) else zeros
             silence = mean_loss(self.training.loss, [silent] * m, data.y).data
@@ -218,10 +219,10 @@ def linear_layers(model: MLP | Sequential) -> list[Linear]:
 
 
 def traced(model: MLP | Sequential, loss: Loss, examples: Dataset) -> tuple[list[Trace], float]:
-    """A trace of each example after the backward pass of its own loss, in evaluation mode; the mean of the losses."""
+    """A trace of each example after the backward pass of its loss, in evaluation mode, and the mean of the losses."""
     with unchanged(model), evaluating(model), collector_paused():
         traces = model.trace_batch(examples.X)
-        # in evaluation mode the examples meet nowhere, so the sum of their losses keeps their δ apart
+        # in evaluation mode examples are independent, so each gets its own δ from the sum of the losses
         total = sum_of_values([loss(trace.output, y) for trace, y in zip(traces, examples.y)])
         total.backward()
     return traces, total.data / len(traces)
@@ -229,26 +230,26 @@ def traced(model: MLP | Sequential, loss: Loss, examples: Dataset) -> tuple[list
 
 @contextmanager
 def unchanged(model: Module) -> Iterator[None]:
-    """Afterwards every parameter, gradient and statistic is what it was, to the last bit, whatever was raised."""
+    """Restores every parameter, gradient and statistic afterwards, also after an error."""
     parameters = [(p, p.data, p.grad) for p in model.parameters()]
     statistics = [(buffer, buffer.copy()) for buffer in model.buffers().values()]
     try:
         yield
     finally:
-        for p, data, grad in parameters:  # a run that has blown up holds numbers that no state may have
+        for p, data, grad in parameters:  # load_state_dict would refuse numbers that are not finite
             p.data, p.grad = data, grad
         for buffer, old in statistics:
             buffer[:] = old
 
 
 def judge(records: Sequence[EpochRecord], layers: Sequence[Layers], facts: Facts = UNKNOWN) -> list[Verdict]:
-    """The verdicts on a run, from its epochs, its layers' records and what else is known; causes come first.
+    """The verdicts on a run by its epochs, its layers' records and further facts, causes first.
 
-    dropout too strong, … not scaled, units alike   of data and settings, which explain the rest
-    vanishing, exploding gradients    δ¹/δᴸ is far from 1 at the start, else while no layer is dead
-    learning rate too high, too low   by what the loss, and ‖ΔW‖/‖W‖, did over the epochs
-    dead, saturated units             a large share of relus is off, or of g′ all but 0; more where much was learned
-    has not learned                   a guess that is always the same does about as well
+    dropout too strong, … not scaled, units alike   data and settings, which explain the rest
+    vanishing, exploding gradients    δ¹/δᴸ is far from 1 at the start, or else while no layer is dead
+    learning rate too high, too low   by the course of the loss and of ‖ΔW‖/‖W‖
+    dead, saturated units             many relus are off, or many g′ almost 0; more are tolerated if much was learned
+    has not learned                   a constant guess does about as well
     overfitting                       the validation loss rose by half, or the scores are far apart
 
     Raises ValueError without an epoch.
@@ -256,7 +257,7 @@ def judge(records: Sequence[EpochRecord], layers: Sequence[Layers], facts: Facts
     if not (records and layers) and not facts.blew_up:
         raise ValueError("a run without an epoch has nothing to judge: train it first")
     layers, losses = layers or [facts.start], [record.loss for record in records] or [facts.loss]
-    floor = min(losses[0], facts.silence)  # the first, where the other is NaN
+    floor = min(losses[0], facts.silence)  # the first if the other is NaN
     is_poor = facts.blew_up > 0 or losses[-1] > 0.75 * floor or any(score.skill < 0.3 for score in facts.scores)
     found = [*_judge_setting(facts, layers[-1], is_poor)]
     found = found or [*_judge_gradients(layers, facts, is_poor)] or [*_judge_rate(losses, layers, facts, floor)]
@@ -287,13 +288,15 @@ def _judge_setting(facts: Facts, layers: Layers, is_poor: bool) -> Iterator[Verd
 
 
 def _judge_gradients(layers: Sequence[Layers], facts: Facts, is_poor: bool) -> Iterator[Verdict]:
-    # where units are dead, they are to blame for what δ does
+    # dead units explain what δ does
     epochs = [facts.start] if facts.start else [e for e in layers if e and max(l.dead for l in e) <= MOST_DEAD]
     ratio = median([e[0].delta / e[-1].delta for e in epochs if e[-1].delta] or [1.0])
     if 0.0 < ratio < (0.02 if is_poor else VANISHED):
         remedy = "use relu or batch normalisation, larger first weights, or fewer layers"
         yield Verdict("vanishing gradients", ratio, f"δ of layer 1 is {ratio:.1e} of the last layer's: {remedy}")
-    was_saturated = any(layer.saturated > FIRST_SATURATED for layer in facts.start)  # by what makes δ grow as well
+    was_saturated = any(
+        layer.saturated > FIRST_SATURATED for layer in facts.start
+    )  # which has the same cause as a large δ
     most = EXPLODED / 5.0 if facts.loss > 3.0 * facts.silence else EXPLODED
     if (ratio > most and not was_saturated) or facts.loss == inf:
         what = f"δ of layer 1 is {ratio:.1e} times the last layer's" if facts.start else "the first outputs overflow"
@@ -305,10 +308,10 @@ def _judge_rate(losses: list[float], layers: Sequence[Layers], facts: Facts, flo
     rose = sum(after > 1.1 * before for before, after in pairwise(losses)) / max(len(losses) - 1, 1)
     changes = [max((layer.change for layer in epoch), default=0.0) for epoch in layers]
     change, late = max(changes), median(changes[max(len(changes) // 2, 3) :] or [0.0])
-    limit = 1.5 * max(facts.loss, facts.silence) / max(1.0 - facts.dropout, 0.25)  # dropout makes noise
+    limit = 1.5 * max(facts.loss, facts.silence) / max(1.0 - facts.dropout, 0.25)  # dropout adds noise
     is_high = last > max(1.1 * first, 0.1 * floor) or most > limit
     is_high = is_high or (last > 0.5 * first and (rose > 1.0 / 3.0 or (rose > 0.0 and late > 0.2)))
-    is_tiny = abs(facts.loss - facts.silence) < 0.05 * facts.silence  # first weights change by more than themselves
+    is_tiny = abs(facts.loss - facts.silence) < 0.05 * facts.silence  # tiny first weights may more than double
     is_stuck, was_stuck = _is_stuck(layers[-1], MOST_SATURATED), _is_stuck(facts.start, FIRST_SATURATED)
     is_slow = change < 0.01 or (change < 0.04 and half - last > 0.35 * (first - half) > 0.0)
     is_slow |= changes[-1] < 0.02 and last > facts.silence and losses == sorted(losses, reverse=True)
@@ -386,7 +389,7 @@ def _alike(layer: Linear) -> float:
 
 
 def _slope(a: Value) -> tuple[object, float]:
-    """What made a unit's output, beneath identity nodes, and its local derivative g′."""
+    """The operation that made a unit's output, beneath identity nodes, and its local derivative g′."""
     a = beneath(a)
     return a.operation, a.local_derivatives[0] if a.operation in STEEPEST else 1.0
 

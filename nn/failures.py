@@ -1,7 +1,7 @@
-"""Which example a training failed at: a graph leads from the node at fault back to the numbers that it read.
+"""Names the example in the error of a training step that failed.
 
-Whoever trains has the nodes of a mini-batch's inputs at hand, and the node at fault has its parents: where they lead
-to the inputs of one example alone, that is the example.
+The failing node knows its parents. If they lead back to the inputs of one example of the mini-batch, that example is
+named.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ def naming_example(
     X: Sequence[Sequence[Value]], places: Sequence[int], data: str, features: Sequence[str] = (),
     graph: Callable[[], Value | None] = lambda: None,
 ) -> Iterator[None]:  # fmt: skip
-    """Inside, an ArithmeticError is told with the example and the node at fault.
+    """Adds the example and the failing node to the message of an ArithmeticError raised inside.
 
-    X          the nodes of the inputs
-    places     the index of each example in ``data``, which is called so; the inputs are called as ``features``
-    graph      the root, once there is one: an error that names no node, as an optimiser's, is looked for in it
+    X          nodes of the inputs, which get the names of the ``features``
+    places     index of each example in the data set called ``data``
+    graph      returns the root, if there is one, to search for the node of an error without one, as an optimiser's
     """
     for x in X:
         for x_k, feature in zip(x, features):
@@ -52,13 +52,13 @@ def naming_example(
 
 
 def refuse_infinite(loss: float) -> None:
-    """AnomalyError for a loss that is not finite: no step can be taken from there."""
+    """AnomalyError for a loss that is not finite, from which no step is possible."""
     if not isfinite(loss):
         raise AnomalyError(f"the loss is {loss!r}: it needs a finite number")
 
 
 def failing_example(model: Module, loss: Loss, data: Dataset, called: str) -> ArithmeticError | None:
-    """The error of the first example that by itself has no finite loss in evaluation, told as above."""
+    """The error, naming the example, of the first one whose loss in evaluation mode is not finite by itself."""
     with evaluating(model), collector_paused():
         for place, (x, y) in enumerate(zip(data.X, data.y)):
             example, root = lift(x), None
@@ -72,7 +72,7 @@ def failing_example(model: Module, loss: Loss, data: Dataset, called: str) -> Ar
 
 
 def _which(node: Value, X: Sequence[Sequence[Value]], places: Sequence[int], data: str) -> str:
-    """``example 17 of the training data``, by the operands that are not finite, else by all that it depends on."""
+    """``example 17 of the training data``: by the operands that are not finite, else by all that lead to the node."""
     example = {x_k: place + 1 for x, place in zip(X, places) for x_k in x}
     infinite = [x for x in node.parents if not isfinite(x.data)]
     for ends in (infinite, [node]):
@@ -85,7 +85,7 @@ def _which(node: Value, X: Sequence[Sequence[Value]], places: Sequence[int], dat
 
 
 def _remedy(node: Value) -> str:
-    """What to try where finite numbers within the domain were too large."""
+    """What to try if finite numbers within the domain were too large."""
     operands = [x.data for x in node.parents]
     if node.operation is None or not all(map(isfinite, operands)):
         return ""

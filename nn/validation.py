@@ -1,4 +1,4 @@
-"""Validates arguments early, and answers the names of PyTorch, Keras, scikit-learn and micrograd with ours."""
+"""Validates arguments early, and translates names of PyTorch, Keras, scikit-learn and micrograd into ours."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from autograd.number_systems import floats
 F = TypeVar("F", bound=Callable[..., Any])
 N = TypeVar("N", int, float)
 
-# ours by theirs: of several, the first that the class or the function has
+# our names by theirs: the first that the class or the function has
 NAMES = {
     "act": "activation", "BatchNorm1d": "BatchNorm", "BCELoss": "binary_cross_entropy",
     "BCEWithLogitsLoss": "binary_cross_entropy", "bias": "b", "children": "submodules",
@@ -46,7 +46,7 @@ REMEDIES = {
 
 
 def in_our_words(owner: str, name: str, known: Collection[str]) -> str:
-    """That the owner does not have this name, and ours for it, if another library has it.
+    """The sentence that the owner lacks this name, with our name for it if another library uses it.
 
     >>> in_our_words("SGD", "lr", ["learning_rate", "momentum"])
     'SGD has no lr: it is called learning_rate'
@@ -57,7 +57,7 @@ def in_our_words(owner: str, name: str, known: Collection[str]) -> str:
 
 
 def _check_keywords(owner: str, function: Callable[..., Any], keywords: Mapping[str, Any]) -> None:
-    """TypeError for another library's name of an argument."""
+    """TypeError for an argument under another library's name."""
     if theirs := keywords.keys() & (NAMES.keys() | REMEDIES.keys()):
         known = signature(function).parameters
         if any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
@@ -67,19 +67,19 @@ def _check_keywords(owner: str, function: Callable[..., Any], keywords: Mapping[
 
 
 class Constructed:
-    """A class whose constructor answers other libraries' names with ours."""
+    """A class whose constructor names our argument in the error for another library's."""
 
-    if not TYPE_CHECKING:  # for whom any name would be one then
+    if not TYPE_CHECKING:  # a type checker would accept any argument
 
         def __new__(cls, *arguments, **keywords):
             _check_keywords(cls.__name__, cls.__init__, keywords)
-            if cls.__init__ is object.__init__ and (arguments or keywords):  # it takes all where there is a __new__
+            if cls.__init__ is object.__init__ and (arguments or keywords):  # which accepts all beside a __new__
                 raise TypeError(f"{cls.__name__} takes no arguments")
             return super().__new__(cls)
 
 
 class Answering(Constructed):
-    """A class whose instances do so too; each of their attributes takes a little longer then."""
+    """A ``Constructed`` class whose instances do so for attributes, which makes every access a little slower."""
 
     if not TYPE_CHECKING:
 
@@ -88,7 +88,7 @@ class Answering(Constructed):
 
 
 class Theirs:
-    """One attribute that another library has, where every attribute counts."""
+    """An attribute that another library has, for a class whose attribute access must stay fast."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -101,7 +101,7 @@ class Theirs:
 
 
 def answering(function: F) -> F:
-    """A function that answers other libraries' names of its arguments with ours."""
+    """Decorates a function so that it names our argument in the error for another library's."""
 
     @wraps(function)
     def answer(*arguments: Any, **keywords: Any) -> Any:
@@ -116,11 +116,9 @@ def in_range(
     name: str, number: float, above: float = -inf, at_least: float = -inf, below: float = inf, at_most: float = inf,
     what: str = "it",
 ) -> float:  # fmt: skip
-    """The number as a float, if it is finite and within the bounds.
+    """The number as a float. ValueError unless it is finite and within the bounds; TypeError for other types.
 
-    what   the number in words, for the error
-
-    Raises ValueError, TypeError for what is no number.
+    what   what the error calls the number
 
     >>> in_range("p", 1.5, at_least=0.0, at_most=1.0, what="a probability")
     Traceback (most recent call last):
@@ -136,7 +134,7 @@ def in_range(
 
 
 def whole(name: str, number: float) -> int:
-    """The number as an int, if it is whole and at least 1. Raises ValueError, TypeError for what is no number."""
+    """The number as an int. ValueError unless it is whole and at least 1; TypeError for other types."""
     x = _as_float(name, number, "it", "a whole number of at least 1")
     if not (isfinite(x) and x == int(x) and x >= 1):
         raise ValueError(f"{name} = {number!r}: it needs to be a whole number of at least 1")
@@ -153,7 +151,7 @@ def optional(check: Callable[..., N], name: str, number: Any, **bounds: float) -
 
 
 def generator(rng: Random | int | None) -> Random:
-    """A ``random.Random`` itself, one with an int as its seed, or a fresh one for None. TypeError for anything else.
+    """The ``random.Random`` itself, one seeded with an int, or a fresh one for None. TypeError for other types.
 
     >>> generator(0).random() == Random(0).random()
     True
