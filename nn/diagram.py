@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import pairwise
 from math import copysign
 
-from autograd.drawing.neuron_diagram import Diagram, Unit
 from autograd.neurons import Diagram, Unit, diagram_of
 from autograd.primitives import affine, dot, mul
 from autograd.text import called
