@@ -90,7 +90,9 @@ class Dataset(_Fields):
             if name == target:
                 y = series
             elif all(isinstance(cell, str) for cell in series):
-                columns |= {f"{name}={text}": list(series == text) for text in sorted(set(series))}
+                texts = sorted(set(series))
+                coded = zip(*[one_hot(cell, texts) for cell in series])
+                columns |= {f"{name}={text}": list(column) for text, column in zip(texts, coded)}
             else:
                 columns[str(name)] = list(series)
         return cls(list(zip(*columns.values())) or [()] * len(y), y, features=list(columns))
@@ -134,12 +136,34 @@ def rows_of(name: str, data: Any) -> list[list[Any]]:
     return [row if isinstance(row, list) else [row] for row in _listed(name, data)]
 
 
+def examples_of(X: Any) -> list[list[float]]:
+    """The examples of lists, arrays or a DataFrame as rows of floats. Raises as ``check_rows``."""
+    return check_rows(rows_of("X", X), "example")
+
+
 def check_rows(rows: Sequence[list[Any]], called: str, columns: Sequence[str] = ()) -> list[list[float]]:
     """The rows as floats. ValueError or TypeError for another width than the first, and what is no finite number."""
     return [
         _floats(row, len(rows[0]), f"{called} {i}, counted from 1,", "in place {}", columns)
         for i, row in enumerate(rows, 1)
     ]
+
+
+def one_hot(label: Any, classes: int | Sequence[Any]) -> list[float]:
+    """1 for the class that the label names, 0 for the others.
+
+    classes   how many there are, for labels from 0; or a list of them, where another label gives 0 for each
+
+    Raises ValueError for a label that is not one of so many.
+
+    >>> one_hot(1, classes=3), one_hot("red", ["blue", "red"])
+    ([0.0, 1.0, 0.0], [0.0, 1.0])
+    """
+    if isinstance(classes, int):
+        if label not in range(classes):
+            raise ValueError(f"label {label!r}: {classes} classes take the labels 0 … {classes - 1}")
+        classes = range(classes)
+    return [float(label == name) for name in classes]
 
 
 def _listed(name: str, data: Any) -> list[Any]:

@@ -18,7 +18,7 @@ from autograd.modes import collector_paused, no_grad
 from autograd.operands import data_of
 from autograd.primitives import exp, relu, sigmoid, tanh
 from autograd.value import Value
-from nn.data import Dataset, check_rows, rows_of
+from nn.data import Dataset, examples_of
 from nn.losses import BY_NAME, OUTPUTS, Loss, mean_loss, outputs_are, units_of, without_options
 from nn.module import Module, beneath, evaluating, lift
 from nn.progress import progress_bar
@@ -291,7 +291,7 @@ def predict(model: Module, X: Any, loss: Loss | None = None) -> list[Any]:
 
     Raises ValueError or TypeError for examples that are ragged or hold what is no finite number.
     """
-    X = check_rows(rows_of("X", X), "example")
+    X = examples_of(X)
     if not X:
         return []
     task = model.task or task_of(model, Dataset(X[:1], [0.5 if loss else 0]), loss)

@@ -14,6 +14,7 @@ from typing import Any, SupportsFloat, SupportsInt, TypeVar
 
 from autograd.functions import dot, log_sigmoid, logsumexp, mean, relu, softplus, sum
 from autograd.value import Value
+from nn.data import one_hot
 from nn.validation import answering
 
 Output = Value | Sequence[Value]
@@ -172,8 +173,8 @@ def to_feed(loss: Loss, targets: Sequence[Any], output: Output) -> tuple[Loss, S
     [[0.0, 1.0], [1.0, 0.0]]
     """
     if loss is cross_entropy:
-        units = range(len(units_of(output)))
-        return loss, [list(t) if isinstance(t, Iterable) else [float(k == t) for k in units] for t in targets]
+        n = len(units_of(output))
+        return loss, [list(t) if isinstance(t, Iterable) else one_hot(t, n) for t in targets]
     if loss is binary_cross_entropy and all(y in (0, 1) for y in targets):
         return _logistic, [1.0 - 2.0 * y for y in targets]
     return loss, targets

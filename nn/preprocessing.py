@@ -1,4 +1,4 @@
-"""Preprocessing: inputs moved, scaled and turned into what trains well, by statistics of the training data alone.
+"""Preprocesses inputs with statistics of the training data alone: centring, scaling, PCA, whitening, one-hot coding.
 
 ∂L/∂w is δ times an input: where all inputs are positive, all weights of a unit are pushed the same way, and where one
 input is a thousand times another, so are its derivatives. All this happens before the first node is made, so nothing
@@ -11,12 +11,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from functools import reduce
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nn.data import Split, check_rows, rows_of
+from nn.data import Split, examples_of, one_hot
 from nn.validation import Answering, in_range, whole
 
 Array = NDArray[np.float64]
@@ -24,13 +24,13 @@ Rows = list[list[float]]
 
 
 class Preprocessor(Answering, ABC):
-    """What ``fit`` learns from training data, ``transform`` applies to any, and ``inverse_transform`` takes back.
+    """Learns from training data with ``fit``, then maps any data with ``transform``, and back.
 
     All raise ValueError for rows that are ragged, of another width or not finite, and RuntimeError before ``fit``. A
     ``fit`` or ``load_state_dict`` that fails changes nothing.
 
-    A subclass learns arrays of floats, attributes with names that end in ``_``. It lists them in ``shapes`` with a
-    letter for each length, the first of length n: the width of a row.
+    A subclass learns arrays, attributes with names that end in ``_``. It lists them in ``shapes`` with a letter for
+    each length; the first has length n, the width of a row.
     """
 
     kind: ClassVar[str] = ""  # its name on the command line and in a state
@@ -51,32 +51,31 @@ class Preprocessor(Answering, ABC):
 
     def fit(self, X: ArrayLike) -> Self:
         """Learn from the rows of X, the training data; returns self."""
-        rows, fitted = _array(X), deepcopy(self)
+        rows, fitted = np.array(examples_of(X)), deepcopy(self)
         if not len(rows):
             raise ValueError(f"{self!r} cannot learn from no examples: it needs at least one")
-        with np.errstate(all="ignore"):  # what overflows is seen by its result
+        with np.errstate(all="ignore"):  # an overflow shows in the result
             fitted.learn(rows)
         state = fitted.state_dict()
-        for name, learned in state.items():
-            if not np.isfinite(learned).all():
-                raise ValueError(f"{self!r} cannot learn from numbers whose {name} overflows: scale them down")
+        if too_large := [name for name, learned in state.items() if not np.isfinite(learned).all()]:
+            raise ValueError(f"{self!r} cannot learn from numbers whose {too_large[0]} overflows: scale them down")
         self.load_state_dict(state)
         return self
 
     def transform(self, X: ArrayLike) -> Rows:
-        """Each row as the model is to see it."""
-        return cast("Rows", self._forward(_array(X)).tolist())
+        """Map each row to what the model will see."""
+        return self._checked(self.forward, X, self._width())
 
     def inverse_transform(self, X: ArrayLike) -> Rows:
-        """Each transformed row as it was, up to what was left out."""
-        return cast("Rows", self._backward(_array(X)).tolist())
+        """Map each transformed row back, up to what was left out."""
+        return self._checked(self.backward, X, len(self.names([""] * self._width())))
 
     def fit_transform(self, X: ArrayLike) -> Rows:
         """``fit(X)``, then ``transform(X)``."""
         return self.fit(X).transform(X)
 
     def names(self, features: Sequence[str]) -> list[str]:
-        """What to call the numbers of a transformed row, given the names of the original ones."""
+        """The names of the numbers of a transformed row, given those of an original row."""
         return [feature + self.mark for feature in features]
 
     def state_dict(self) -> dict[str, Any]:
@@ -88,14 +87,11 @@ class Preprocessor(Answering, ABC):
         """Take what was learned from a ``state_dict``, of lists or arrays. ValueError where it does not fit."""
         if set(state) != set(self.shapes):
             raise ValueError(f"{self!r} needs {', '.join(self.shapes)}: the state has {', '.join(state) or 'none'}")
-        arrays: dict[str, Array] = {}
+        arrays = {name: np.array(state[name], dtype=np.float64) for name in self.shapes}
         lengths: dict[str, int] = {}
-        for name, letters in self.shapes.items():
-            array = arrays[name] = np.array(state[name], dtype=np.float64)
-            fits = array.ndim == len(letters) and all(
-                lengths.setdefault(letter, length) == length for letter, length in zip(letters, array.shape)
-            )
-            if not fits or not np.isfinite(array).all():
+        for (name, array), letters in zip(arrays.items(), self.shapes.values()):
+            expected = [lengths.setdefault(letter, length) for letter, length in zip(letters, array.shape)]
+            if array.ndim != len(letters) or [*array.shape] != expected or not np.isfinite(array).all():
                 raise ValueError(f"{name} of the shape {array.shape} does not fit {self!r}, or is not finite")
         vars(self).update(arrays)
 
@@ -106,33 +102,29 @@ class Preprocessor(Answering, ABC):
             raise RuntimeError(f"{self!r} has learned nothing yet: call fit with the training data first")
         return len(getattr(self, first))
 
-    def _forward(self, X: Array) -> Array:
-        return self._checked(self.forward, X, self._width())
-
-    def _backward(self, Z: Array) -> Array:
-        return self._checked(self.backward, Z, len(self.names([""] * self._width())))
-
-    def _checked(self, function: Callable[[Array], Array], rows: Array, width: int) -> Array:
-        if not len(rows):
-            return rows
-        if width and rows.shape[1] != width:
+    def _checked(self, function: Callable[[Array], Array], X: ArrayLike, width: int) -> Rows:
+        rows = examples_of(X)
+        if not rows:
+            return []
+        if width and len(rows[0]) != width:
             raise ValueError(
-                f"{self!r} got rows of {rows.shape[1]} numbers: it needs {width}, as when it was fitted; for one "
+                f"{self!r} got rows of {len(rows[0])} numbers: it needs {width}, as when it was fitted; for one "
                 "example give [x]"
             )
         with np.errstate(all="ignore"):
-            result = function(rows)
-        if len(beyond := np.argwhere(~np.isfinite(result))):
-            i, k = beyond[0] + 1
+            result = function(np.array(rows))
+        if len(too_large := np.argwhere(~np.isfinite(result))):
+            i, k = too_large[0] + 1
             raise ValueError(f"{self!r} makes a number beyond the largest float, 1.8e308, of row {i}, column {k}")
-        return result
+        mapped: Rows = result.tolist()
+        return mapped
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
 
 class Centred(Preprocessor, ABC):
-    """x − mean, and whatever a subclass makes of it."""
+    """x − mean, which subclasses turn or scale."""
 
     mean_: Array
 
@@ -194,7 +186,7 @@ class Standardize(Centred):
 
 
 class PrincipalComponents(Centred, ABC):
-    """The data turned by V, the eigenvectors of their covariance C = 1/m Σ (x − mean)(x − mean)ᵀ as rows."""
+    """V (x − mean), with the eigenvectors of the covariance C = 1/m Σ (x − mean)(x − mean)ᵀ as rows of V."""
 
     shapes = {"mean_": "n", "components_": "kn", "eigenvalues_": "k"}  # noqa: RUF012
     components_: Array
@@ -322,32 +314,31 @@ class OneHot(Preprocessor):
         super().load_state_dict(state)
 
     def forward(self, X: Array) -> Array:
-        blocks = []
-        for k, categories in enumerate(self._categories()):
-            is_own = X[:, [k]] == categories
-            unknown = np.flatnonzero(~is_own.any(axis=1))
-            if len(categories) and len(unknown):
-                raise ValueError(
-                    f"row {unknown[0] + 1}, column {k + 1} is {X[unknown[0], k]:g}: the training data had "
-                    f"{', '.join(f'{c:g}' for c in categories)} there"
-                )
-            blocks.append(is_own.astype(float) if len(categories) else X[:, [k]])
-        return np.hstack(blocks)
+        return np.hstack([self._coded(X, k, found) for k, found in enumerate(self._categories())])
+
+    def _coded(self, X: Array, k: int, categories: list[float]) -> Array:
+        if not categories:
+            return X[:, [k]]
+        known = np.isin(X[:, k], categories)
+        if not known.all():
+            i, learned = known.argmin(), ", ".join(f"{c:g}" for c in categories)
+            raise ValueError(f"row {i + 1}, column {k + 1} is {X[i, k]:g}: the training data had {learned} there")
+        return np.array([one_hot(x, categories) for x in X[:, k]])
 
     def backward(self, Z: Array) -> Array:
         categories = self._categories()
-        blocks = np.split(Z, np.cumsum([max(len(found), 1) for found in categories])[:-1], axis=1)
-        columns = [
-            found[block.argmax(axis=1)] if len(found) else block[:, 0] for found, block in zip(categories, blocks)
-        ]
+        blocks = np.split(Z, np.cumsum([len(found) or 1 for found in categories])[:-1], axis=1)
+        columns = [np.take(found, z.argmax(axis=1)) if found else z for found, z in zip(categories, blocks)]
         return np.column_stack(columns)
 
     def names(self, features: Sequence[str]) -> list[str]:
         every = zip(features, self._categories())
         return [name for feature, found in every for name in ([f"{feature}={c:g}" for c in found] or [feature])]
 
-    def _categories(self) -> list[Array]:
-        return np.split(self.values_, np.cumsum(self.sizes_.astype(int))[:-1])
+    def _categories(self) -> list[list[float]]:
+        """The categories of each feature; none for one that stays as it is."""
+        blocks = np.split(self.values_, np.cumsum(self.sizes_.astype(int))[:-1])
+        return [block.tolist() for block in blocks]
 
 
 class Pipeline(Preprocessor):
@@ -363,12 +354,9 @@ class Pipeline(Preprocessor):
     def __init__(self, *steps: Preprocessor) -> None:
         self.steps: list[Preprocessor] = []
         for step in steps:
-            if isinstance(step, Pipeline):
-                self.steps += step.steps
-            elif isinstance(step, Preprocessor):
-                self.steps.append(step)
-            else:
+            if not isinstance(step, Preprocessor):
                 raise TypeError(f"a pipeline of {step!r}: it takes preprocessors, as Standardize()")
+            self.steps += step.steps if isinstance(step, Pipeline) else [step]
 
     def learn(self, X: Array) -> None:
         for step in self.steps:
@@ -376,10 +364,14 @@ class Pipeline(Preprocessor):
             X = step.forward(X)
 
     def forward(self, X: Array) -> Array:
-        return reduce(lambda rows, step: step._forward(rows), self.steps, X)
+        for step in self.steps:
+            X = np.array(step.transform(X))
+        return X
 
     def backward(self, Z: Array) -> Array:
-        return reduce(lambda rows, step: step._backward(rows), reversed(self.steps), Z)
+        for step in reversed(self.steps):
+            Z = np.array(step.inverse_transform(Z))
+        return Z
 
     def names(self, features: Sequence[str]) -> list[str]:
         return reduce(lambda names, step: step.names(names), self.steps, list(features))
@@ -437,19 +429,3 @@ def preprocess(data: Split, preprocessor: Preprocessor) -> Split:
     preprocessor.fit(data.training.X)
     names = preprocessor.names(data.training.features)
     return Split(*(part._replace(X=preprocessor.transform(part.X), features=names) for part in data))
-
-
-def one_hot(label: int, classes: int) -> list[float]:
-    """A label as the target of a squared error: 1 for its own unit, 0 for the others. ValueError if it has no unit.
-
-    >>> one_hot(1, classes=3)
-    [0.0, 1.0, 0.0]
-    """
-    if label not in range(classes):
-        raise ValueError(f"label {label!r}: {classes} classes take the labels 0 … {classes - 1}")
-    return [float(k == label) for k in range(classes)]
-
-
-def _array(X: ArrayLike) -> Array:
-    """The rows as an array. Raises as ``nn.data.check_rows``."""
-    return np.array(check_rows(rows_of("X", X), "example"))

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from unicodedata import normalize
 
 from autograd.text import called, counted, shown
-from nn.data import Dataset, Split, split
+from nn.data import Dataset, Split, one_hot, split
 
 # what a person would take for a number, although it is not written as one: 12,345  1'000  −1  10 %  inf  1e999
 LIKE_A_NUMBER = r"(?i)[+−-]?[€$£]? ?(?:\d[\d.,'_\s]*|inf(?:inity)?)(?:e[+−-]?\d+)?[%€$£]?"
@@ -101,7 +101,8 @@ class Schema(NamedTuple):
         Such a category is read as 0 for each known one. Raises ValueError for text among numbers, and for a missing
         value where training had none.
         """
-        columns, unknown = [], []
+        columns: list[Iterable[float]] = []
+        unknown = []
         for name, categories, fill in self.columns:
             name = table.find(name)
             cells = table.frame[name] if categories else table.numbers(name)
@@ -110,7 +111,7 @@ class Schema(NamedTuple):
                 needed = f"a text, such as {_few(categories)}" if categories else "a number"
                 place = table.place(cells.isna().idxmax(), name)
                 raise ValueError(f"{place}: it needs {needed}: mend it or leave out the row")
-            columns += [(cells == category).astype(float) for category in categories] if categories else [cells]
+            columns += zip(*[one_hot(cell, categories) for cell in cells]) if categories else [cells]
             new = cells[~cells.isin(categories or cells)]
             if categories and len(new):
                 place = f"{table.place(new.index[0], name)}: {counted(len(new), 'row')}"

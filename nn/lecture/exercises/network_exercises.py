@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from autograd import Value, affine, explain, named
+from nn.data import one_hot
 from nn.layers import MLP
 from nn.lecture.exercises.exercise import Exercise, Problem, explained, mistakes, tried
 from nn.losses import cross_entropy, half_squared_error, mean_loss
@@ -216,7 +217,7 @@ def _softmax(z: Numbers) -> Numbers:
 
 
 def _share(rule: Callable[[float, float], float], of: Callable[[Numbers], Numbers] = _softmax) -> Any:
-    return lambda z, label: [rule(s, float(k == label)) for k, s in enumerate(of(z))]
+    return lambda z, label: [rule(s, t) for s, t in zip(of(z), one_hot(label, len(z)))]
 
 
 def _explain_softmax(p: Problem) -> Any:
