@@ -1,27 +1,27 @@
-"""The scalars of a trace as the lecture's matrices: δ aᵀ and (W)ᵀ δ ⊙ g′(z) beside the ``grad`` of the nodes.
+"""Reads the lecture's matrices from a trace: δ aᵀ and (W)ᵀ δ ⊙ g′(z) beside the ``grad`` of the nodes.
 
 The nodes already hold everything: z_j's ``affine`` node has its row of W and aˡ⁻¹ as local derivatives, and the nodes
-from z_j to a_j have g′(z_j) as theirs. This file reads them, multiplies matrices, compares and prints.
+from z_j to a_j have g′(z_j) as theirs. This file reads them, multiplies matrices and compares.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from html import escape
-from textwrap import wrap
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd import functions
 from autograd.contributions import gradients
-from autograd.number_systems import floats
-from autograd.text import called, printable
+from autograd.graph import carried
+from autograd.staleness import changes
+from autograd.text import called
 from autograd.value import Value
 from nn.diagram import unit_of
+from nn.matrix_writing import Block, Report, Section, edges
 from nn.module import SUPERSCRIPTS, Trace, flatten
 
 Array = NDArray[np.float64]
@@ -39,31 +39,21 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class LayerMatrices:
-    """Layer l: what the matrix formulas give, and what the nodes carry.
-
-    z, a               data of the nodes
-    W, slope           W, of shape (to, from), and g′(z), as they were when the nodes were computed
-    upstream           (Wˡ⁺¹)ᵀ δˡ⁺¹; at the output ∇_a L
-    delta_from_above   upstream ⊙ g′(z); None where δ stands as read: g mixes units, or the loss reads z, not a
-    delta              δˡ, the z.grad of the nodes
-    dW, db             δˡ (aˡ⁻¹)ᵀ and δˡ
-    W_grad, b_grad     the w.grad and b.grad of the nodes; without a bias b_grad and db are empty
-    differences        of delta, dW and db, each where it is largest
-    """
+    """Layer l: what the matrix formulas give, and what the nodes carry."""
 
     l: int
-    z: Array
+    z: Array  # data of the nodes
     a: Array
-    W: Array
-    slope: Array | None
-    upstream: Array
-    delta_from_above: Array | None
-    delta: Array
-    dW: Array
-    db: Array
-    W_grad: Array
-    b_grad: Array
-    differences: tuple[Difference, ...]
+    W: Array  # of shape (to, from), as it was when the nodes were computed
+    slope: Array | None  # g′(z), also as it was; None where g mixes units
+    upstream: Array  # (Wˡ⁺¹)ᵀ δˡ⁺¹; at the output ∇_a L
+    delta_from_above: Array | None  # upstream ⊙ g′(z); None where g mixes units, or the loss reads z, not a
+    delta: Array  # δˡ, the z.grad of the nodes
+    dW: Array  # δˡ (aˡ⁻¹)ᵀ
+    db: Array  # δˡ; without a bias, db and b_grad are empty
+    W_grad: Array  # the w.grad of the nodes
+    b_grad: Array  # the b.grad
+    differences: tuple[Difference, ...]  # of delta, dW and db, each where it is largest
     is_output: bool
 
     @property
@@ -72,7 +62,7 @@ class LayerMatrices:
         return max(difference.size for difference in self.differences)
 
 
-class MatrixForm:
+class MatrixForm(Report):
     """What ``matrix_form`` returns: prints as text, shows as HTML or LaTeX in a notebook.
 
     a0       the input
@@ -82,47 +72,20 @@ class MatrixForm:
 
     def __init__(self, a0: Array, layers: dict[int, LayerMatrices], notes: list[str]) -> None:
         self.a0, self.layers, self.notes = a0, layers, notes
+        sizes = [len(a0), *(len(layer.z) for layer in layers.values())]
+        shown = ["…" if l is None else str(sizes[l]) for l in edges(len(sizes), 11)]
+        explained = all(difference.explained for layer in layers.values() for difference in layer.differences)
+        reason = " (rounding)" if self.largest_difference and explained else ""
+        super().__init__(
+            f"Back propagation in matrices: {' → '.join(shown)} units",
+            [_section(layer) for layer in reversed(layers.values())],
+            [f"Matrices and scalars: largest difference {self.largest_difference:.2g}{reason}.", *notes],
+        )
 
     @property
     def largest_difference(self) -> float:
         """Between matrices and scalars, over all layers."""
         return max(layer.largest_difference for layer in self.layers.values())
-
-    def __str__(self) -> str:
-        lines = [self._title(), ""]
-        for layer in reversed(self.layers.values()):
-            lines += [_heading(layer), *_packed(_vectors(layer)), *_packed(_weights(layer)), ""]
-        for sentence in self._sentences():
-            lines += wrap(printable(sentence), WIDTH)
-        return printable("\n".join(lines))
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        parts = [f"<style>{CSS}</style>", _paragraph(self._title())]
-        for layer in reversed(self.layers.values()):
-            parts.append(_paragraph(_heading(layer)))
-            W, dW, W_grad = map(_html_block, _weights(layer))
-            parts.append(f"<div>{''.join(map(_html_block, _vectors(layer)))}</div>")
-            parts.append(f"<div>{W}<div>{dW}{W_grad}</div></div>")
-        parts += map(_paragraph, self._sentences())
-        return f'<div class="nn-matrix-form">{"".join(parts)}</div>'
-
-    def _repr_latex_(self) -> str:
-        rows = [row for layer in reversed(self.layers.values()) for row in _latex_rows(layer)]
-        rows += [rf"\text{{{_latex_text(line)}}}" for s in self._sentences() for line in wrap(s, 80)]
-        return "$$\\begin{aligned}\n&" + " \\\\\n&".join(rows) + "\n\\end{aligned}$$"
-
-    def _title(self) -> str:
-        sizes = [len(self.a0), *(len(layer.z) for layer in self.layers.values())]
-        shown = ["…" if l is None else str(sizes[l]) for l in _edges(len(sizes), 11)]
-        return f"Back propagation in matrices: {' → '.join(shown)} units"
-
-    def _sentences(self) -> list[str]:
-        largest = self.largest_difference
-        explained = all(difference.explained for layer in self.layers.values() for difference in layer.differences)
-        reason = " (rounding)" if largest and explained else ""
-        return [f"Matrices and scalars: largest difference {largest:.2g}{reason}.", *self.notes]
 
 
 def matrix_form(trace: Trace) -> MatrixForm:
@@ -157,7 +120,7 @@ def matrix_form(trace: Trace) -> MatrixForm:
     expected = _expected_gradients(delta, units)
     with np.errstate(all="ignore"):  # the engine has seen these numbers: what is infinite shows as infinite
         layers = {l: _read_layer(l, trace, delta, units, expected) for l in range(1, len(units))}
-        notes = [*_stale(units), *_as_read(layers), *_other_paths(layers), *_other_gradients(layers), *_shared(units)]
+        notes = [*_stale(units), *_other_deltas(layers), *_other_gradients(layers), *_shared(units)]
     return MatrixForm(_data(trace.a[0]), layers, notes)
 
 
@@ -168,17 +131,6 @@ def _parameters(unit: Value) -> tuple[Value, ...]:
     """w₁ … wₙ, and b where there is one."""
     n = len(unit.parents) // 2
     return unit.parents[:n] + unit.parents[2 * n :]
-
-
-def _row(unit: Value) -> tuple[float, ...]:
-    """w₁ … wₙ as numbers: the local derivatives for the a's."""
-    n = len(unit.parents) // 2
-    return unit.local_derivatives[n : 2 * n]
-
-
-def _reads(unit: Value) -> tuple[float, ...]:
-    """a₁ … aₙ as numbers: the local derivatives for the w's."""
-    return unit.local_derivatives[: len(unit.parents) // 2]
 
 
 def _data(nodes: list[Value]) -> Array:
@@ -195,38 +147,38 @@ def _expected_gradients(delta: list[Array], units: list[list[Value]]) -> dict[Va
     Beside the sum stands that of the absolute values, which bounds its rounding.
     """
     expected: dict[Value, tuple[float, float]] = {}
-    for delta_l, layer in zip(delta, units):
-        for delta_j, unit in zip(delta_l.tolist(), layer):
-            for parameter, local in zip(_parameters(unit), (*_reads(unit), 1.0)):
-                contribution = delta_j * local if delta_j else 0.0  # as backward has it, an infinite a or not
-                total, size = expected.get(parameter, (0.0, 0.0))
-                expected[parameter] = total + contribution, size + abs(contribution)
+    for delta_j, unit in zip(np.concatenate(delta).tolist(), flatten(units)):
+        for parent, _, product in carried(unit, delta_j):
+            total, size = expected.get(parent, (0.0, 0.0))
+            expected[parent] = total + product, size + abs(product)
     return expected
+
+
+def _weights(layer: list[Value]) -> tuple[Array, Array]:
+    """W and aˡ⁻¹ as they were: the local derivatives for the a's of each unit, and for the w's."""
+    local, n = np.array([unit.local_derivatives for unit in layer]), len(layer[0].parents) // 2
+    return local[:, n : 2 * n], local[0, :n]
 
 
 def _read_layer(
     l: int, trace: Trace, deltas: list[Array], units: list[list[Value]], expected: dict[Value, tuple[float, float]]
 ) -> LayerMatrices:
     z, a, delta, is_output = trace.z[l], trace.a[l], deltas[l], l == len(units) - 1
-    W_above = np.eye(len(a)) if is_output else np.array([_row(unit) for unit in units[l + 1]])
-    delta_above = _grad(a) if is_output else deltas[l + 1]
-    upstream, slope = W_above.T @ delta_above, _slope(z, a)
+    W_above, delta_above = (np.eye(len(a)), _grad(a)) if is_output else (_weights(units[l + 1])[0], deltas[l + 1])
+    upstream, slope, delta_from_above = W_above.T @ delta_above, _slope(z, a), None
     differences = []
-    delta_from_above = None
     if slope is not None and (not is_output or upstream.any() or not delta.any()):
         delta_from_above = upstream * slope
         terms = np.abs(W_above).T @ np.abs(delta_above) * np.abs(slope)
-        differences.append(_difference(z, delta_from_above, delta, terms))
-    parameters = [_parameters(unit) for unit in units[l]]
-    nodes = list(flatten(parameters))
-    sums, sizes = np.array([expected[node] for node in nodes]).T
-    differences.append(_difference(nodes, sums, _grad(nodes), sizes))
-    grads, n = _grad(nodes).reshape(len(z), -1), len(_row(units[l][0]))
+        differences.append(_difference(z, delta_from_above, terms))
+    parameters = [node for unit in units[l] for node in _parameters(unit)]
+    differences.append(_difference(parameters, *np.array([expected[node] for node in parameters]).T))
+    W, a_before = _weights(units[l])
+    W_grad, b_grad = np.split(_grad(parameters).reshape(len(z), -1), [W.shape[1]], axis=1)
     return LayerMatrices(
-        l=l, is_output=is_output, z=_data(z), a=_data(a), W=np.array([_row(unit) for unit in units[l]]), slope=slope,
-        upstream=upstream, delta_from_above=delta_from_above, delta=delta, differences=tuple(differences),
-        dW=np.outer(delta, _reads(units[l][0])), W_grad=grads[:, :n], b_grad=grads[:, n:].ravel(),
-        db=np.repeat(delta, grads.shape[1] - n),  # once, or not at all without a bias
+        l=l, is_output=is_output, z=_data(z), a=_data(a), W=W, slope=slope, upstream=upstream,
+        delta_from_above=delta_from_above, delta=delta, dW=np.outer(delta, a_before), W_grad=W_grad,
+        db=delta if b_grad.size else np.empty(0), b_grad=b_grad.ravel(), differences=tuple(differences),
     )  # fmt: skip
 
 
@@ -246,8 +198,9 @@ def _slope(z: list[Value], a: list[Value]) -> Array | None:
 # ---- comparing ------------------------------------------------------------------------------------------------
 
 
-def _difference(nodes: list[Value], matrix: Array, scalars: Array, terms: Array) -> Difference:
-    """The largest difference; explained by rounding where it is below 1e-12 of the terms that were added up."""
+def _difference(nodes: list[Value], matrix: Array, terms: Array) -> Difference:
+    """The largest difference between a matrix and the grad of its nodes; 1e-12 of the terms added is rounding."""
+    scalars = _grad(nodes) + 0.0  # −0.0 marks a z that no backward pass has reached
     same = (matrix == scalars) | (np.isnan(matrix) & np.isnan(scalars))
     sizes = np.where(same, 0.0, np.nan_to_num(np.abs(matrix - scalars), nan=np.inf, posinf=np.inf))
     # the rounding of a sum of n products is at most n · 1.1e-16 of their sizes: 1e-12 is enough for n = 9000
@@ -257,35 +210,23 @@ def _difference(nodes: list[Value], matrix: Array, scalars: Array, terms: Array)
 
 
 def _stale(units: list[list[Value]]) -> Iterator[str]:
-    changed: dict[Value, None] = {}
-    for unit in flatten(units):
-        then = (*_row(unit), *_reads(unit))
-        pairs = zip(unit.parents, then)
-        changed.update((node, None) for node, number in pairs if node.data is not number and node.data != number)
-        b = unit.parents[len(then) :]
-        z_now, _ = unit.operation.rule(floats, *then, *(node.data for node in b))
-        if z_now != unit.data and z_now == z_now:
-            changed.update(dict.fromkeys(b))
+    changed = list(dict.fromkeys(flatten(changes(functions.sum(flatten(units))))))
     if changed:
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         yield (
-            f"{_name(next(iter(changed)))}{more} changed since L was computed: run the forward pass again. W and "
-            "g′(z) are shown as they were."
+            f"{_name(changed[0])}{more} changed since L was computed: run the forward pass again. W and g′(z) are "
+            "shown as they were."
         )
 
 
-def _as_read(layers: dict[int, LayerMatrices]) -> Iterator[str]:
+def _other_deltas(layers: dict[int, LayerMatrices]) -> Iterator[str]:
     for l, layer in layers.items():
+        z, a, delta = (_above(letter, l) for letter in "zaδ")
+        difference = layer.differences[0]
         if layer.delta_from_above is None:
-            z, a, delta = (_above(letter, l) for letter in "zaδ")
             reason = f"the loss does not read {a}" if layer.slope is not None else f"each {a} reads several {z}"
             yield f"{delta} is read from the nodes, not computed as a product with g′({z}): {reason}."
-
-
-def _other_paths(layers: dict[int, LayerMatrices]) -> Iterator[str]:
-    for layer in layers.values():
-        difference = layer.differences[0]
-        if layer.delta_from_above is not None and not difference.explained:
+        elif not difference.explained:
             yield (
                 f"The grad of {_name(difference.node)} is {difference.scalar:.6g} where {_delta_formula(layer)} has "
                 f"{difference.matrix:.6g}: the loss reaches this layer by another path too (it may read "
@@ -327,11 +268,7 @@ def _name(node: Value) -> str:
     return called(node.name, "a node without a name")
 
 
-# ---- printing: the blocks of a layer, and what text, HTML and LaTeX make of them ------------------------------
-
-WIDTH = 100
-WIDEST = (WIDTH - 4) // 2  # a matrix, so that two stand side by side after the margin
-Block = tuple[str, Array]  # a matrix under its name; a vector is a column
+# ---- what a layer shows ------------------------------------------------------------------------------------------
 
 
 def _above(letter: str, l: int) -> str:
@@ -346,146 +283,18 @@ def _delta_formula(layer: LayerMatrices) -> str:
     return f"{_upstream_formula(layer)} ⊙ g′({_above('z', layer.l)})"
 
 
-def _heading(layer: LayerMatrices) -> str:
-    z, W, b, delta = (_above(letter, layer.l) for letter in "zWbδ")
-    to, from_ = layer.W.shape
-    formulas = f"{z} = {W} {_above('a', layer.l - 1)}" + (f" + {b}, ∂L/∂{b} = {delta}" if layer.db.size else "")
-    return f"Layer {layer.l}, {from_} → {to} units: {formulas}; largest difference {layer.largest_difference:.2g}"
-
-
-def _vectors(layer: LayerMatrices) -> list[Block]:
-    z, a, delta = (_above(letter, layer.l) for letter in "zaδ")
+def _section(layer: LayerMatrices) -> Section:
+    z, a, W, b, delta = (_above(letter, layer.l) for letter in "zaWbδ")
+    a_before, (to, from_) = _above("a", layer.l - 1), layer.W.shape
+    formulas = f"{z} = {W} {a_before}" + (f" + {b}, ∂L/∂{b} = {delta}" if layer.db.size else "")
+    largest = f"largest difference {layer.largest_difference:.2g}"
     vectors = {
-        z: layer.z,
-        a: layer.a,
-        f"g′({z})": layer.slope,
-        _upstream_formula(layer): layer.upstream,
-        _delta_formula(layer): layer.delta_from_above,
-        f"{delta} = z.grad": layer.delta,
-        "b.grad": layer.b_grad,
-    }
-    return [(label, vector[:, None]) for label, vector in vectors.items() if vector is not None and vector.size]
-
-
-def _weights(layer: LayerMatrices) -> list[Block]:
-    W, delta, a_before = _above("W", layer.l), _above("δ", layer.l), _above("a", layer.l - 1)
-    return [(W, layer.W), (f"∂L/∂{W} = {delta} ({a_before})ᵀ", layer.dW), ("w.grad", layer.W_grad)]
-
-
-def _edges(n: int, most: int) -> list[int | None]:
-    """The indices to show, at most that many; None for the gap in the middle."""
-    edge = (most - 1) // 2
-    return list(range(n)) if n <= most else [*range(edge), None, *range(n - edge, n)]
-
-
-def _cells(matrix: Array, most_columns: int) -> list[list[str]]:
-    """The numbers as strings of one format, seven rows at most, with dots for what is left out."""
-    rows, columns = _edges(matrix.shape[0], 7), _edges(matrix.shape[1], most_columns)
-    shown = matrix[[i for i in rows if i is not None]][:, [k for k in columns if k is not None]]
-    sizes = np.abs(shown[np.isfinite(shown) & (shown != 0.0)])
-    style = ".6f" if not sizes.size or (sizes.max() < 100.0 and sizes.min() >= 1e-4) else ".3e"
-    return [[_cell(matrix, i, k, style) for k in columns] for i in rows]
-
-
-def _cell(matrix: Array, i: int | None, k: int | None, style: str) -> str:
-    if i is None:
-        return "⋱" if k is None else "⋮"
-    if k is None:
-        return "…"
-    return f"{matrix[i, k]:{style}}" if matrix[i, k] else "0"  # an exact 0 stands out
-
-
-def _text_block(block: Block) -> list[str]:
-    """The label and, under it, the lines of the matrix, all of one width."""
-    label, matrix = block
-    for most_columns in (7, 5, 3):
-        cells = [list(map(printable, row)) for row in _cells(matrix, most_columns)]
-        widths = [max(map(len, column)) for column in zip(*cells)]
-        lines = [" ".join(cell.rjust(width) for cell, width in zip(row, widths)) for row in cells]
-        if len(lines[0]) + 2 <= WIDEST:
-            break
-    edges = ["[]"] if len(lines) == 1 else ["⎡⎤", *["⎢⎥"] * (len(lines) - 2), "⎣⎦"]
-    lines = [printable(label), *(edge[0] + line + edge[1] for edge, line in zip(edges, lines))]
-    width = max(map(len, lines))
-    return [line.ljust(width) for line in lines]
-
-
-def _packed(blocks: list[Block]) -> list[str]:
-    """The blocks side by side; where not all of them fit, the first ones go above, so that pairs stay together."""
-    bands: list[list[list[str]]] = [[]]
-    for lines in map(_text_block, reversed(blocks)):
-        if sum(len(right[0]) + 2 for right in bands[0]) + 2 + len(lines[0]) > WIDTH:
-            bands.insert(0, [])
-        bands[0].insert(0, lines)
-    printed = []
-    for band in bands:
-        height = max(map(len, band))
-        padded = [lines + [" " * len(lines[0])] * (height - len(lines)) for lines in band]
-        printed += [("  " + "  ".join(line)).rstrip() for line in zip(*padded)]
-    return printed
-
-
-# no colour of its own: text and brackets take the page's, be it light or dark (tables only when told: "quirks mode")
-CSS = """
-.nn-matrix-form { color: inherit; overflow-x: auto; font-variant-numeric: tabular-nums }
-.nn-matrix-form p { margin: .9em 0 .3em }
-.nn-matrix-form div { display: flex; flex-wrap: wrap; gap: .4em 1.4em; align-items: flex-start }
-.nn-matrix-form figure { margin: 0 }
-.nn-matrix-form table { border: solid currentColor; border-width: 0 1.5px; border-radius: .5em;
-  border-collapse: separate; border-spacing: 0; margin: .2em 0; background: none;
-  color: inherit; font: inherit }
-.nn-matrix-form tr { background: none !important }
-.nn-matrix-form td { border: 0; padding: .05em .5em; text-align: right; color: inherit; white-space: nowrap }
-"""
-
-
-def _html_block(block: Block) -> str:
-    label, matrix = escape(block[0]), block[1]
-    rows = "".join(f"<tr>{''.join(f'<td>{x}</td>' for x in row)}</tr>" for row in _cells(matrix, 7))
-    return f'<figure><figcaption>{label}</figcaption><table aria-label="{label}">{rows}</table></figure>'
-
-
-def _paragraph(sentence: str) -> str:
-    return f"<p>{escape(sentence)}</p>"
-
-
-def _latex_rows(layer: LayerMatrices) -> list[str]:
-    rows = [rf"\text{{{_latex_text(_heading(layer))}}}"]
-    for blocks in _vectors(layer), _weights(layer):
-        formulas = [f"{_latex_label(label)} = {_pmatrix(matrix)}" for label, matrix in blocks]
-        rows += [r", \quad ".join(formulas[i : i + 3]) for i in range(0, len(formulas), 3)]
-    return rows
-
-
-LATEX_CELLS = {
-    "⋮": r"\vdots", "…": r"\cdots", "⋱": r"\ddots", "nan": r"\text{NaN}", "inf": r"\infty", "-inf": r"-\infty",
-}  # fmt: skip
-LATEX_TEXT = {
-    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "<": r"\textless{}", ">": r"\textgreater{}", **{c: "\\" + c for c in "{}$&#%_"},
-}  # fmt: skip
-LATEX_MATHS = {  # what KaTeX knows in formulas only: text closes for it and opens again
-    "δ": r"\delta ", "∂": r"\partial ", "∇": r"\nabla ", "⊙": r"\odot ", "→": r"\to ", "′": "'", "…": r"\dots ",
-    "ᵀ": "^{T}", **{chr(above): f"^{{{chr(digit)}}}" for digit, above in SUPERSCRIPTS.items()},
-}  # fmt: skip
-
-
-def _pmatrix(matrix: Array) -> str:
-    rows = (" & ".join(map(_latex_cell, row)) for row in _cells(matrix, 7))
-    return r"\begin{pmatrix} " + r" \\ ".join(rows) + r" \end{pmatrix}"
-
-
-def _latex_cell(cell: str) -> str:
-    if cell in LATEX_CELLS:
-        return LATEX_CELLS[cell]
-    digits, e, exponent = cell.partition("e")
-    return rf"{digits} \cdot 10^{{{int(exponent)}}}" if e else digits
-
-
-def _latex_text(text: str) -> str:
-    return "".join(f"}}{LATEX_MATHS[c]}\\text{{" if c in LATEX_MATHS else LATEX_TEXT.get(c, c) for c in text)
-
-
-def _latex_label(label: str) -> str:
-    formula = "".join(LATEX_MATHS.get(c, c) for c in label)
-    return re.sub(r"\w\.grad", r"\\texttt{\g<0>}", formula)
+        z: layer.z, a: layer.a, f"g′({z})": layer.slope, _upstream_formula(layer): layer.upstream,
+        _delta_formula(layer): layer.delta_from_above, f"{delta} = z.grad": layer.delta, "b.grad": layer.b_grad,
+    }  # fmt: skip
+    weights = {W: layer.W, f"∂L/∂{W} = {delta} ({a_before})ᵀ": layer.dW, "w.grad": layer.W_grad}
+    return Section(
+        f"Layer {layer.l}, {from_} → {to} units: {formulas}; {largest}",
+        [Block(label, v[:, None]) for label, v in vectors.items() if v is not None and v.size],
+        [Block(label, matrix) for label, matrix in weights.items()],
+    )
