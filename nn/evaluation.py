@@ -63,23 +63,17 @@ def to_digits(value: float, digits: int = 6) -> str:
 class Task:
     """How the outputs of one loss are read on one kind of targets.
 
-    kind      "classification", "regression", or "" for a loss that does not say what its outputs are
-    labels    the values that the target of one output unit takes, in order; () where each class has a unit
-    cuts      of one output unit, the numbers between its classes: 0 for a logit, ½ for a probability
-    units     (mean, deviation) of the targets before they were standardised
-    classes   the names that the training data gave
-
     >>> from nn import half_squared_error
     >>> task = Task.of(half_squared_error, Dataset([[1.0], [2.0]], [-1, 1]), units=1)
     >>> task.kind, task.cuts, task.decide([-0.2]), task.prediction([-0.2])
     ('classification', (0.0,), 0, -1)
     """
 
-    kind: str
-    labels: tuple[Any, ...] = ()
-    cuts: tuple[float, ...] = ()
-    units: tuple[float, float] = (0.0, 1.0)
-    classes: tuple[str, ...] = ()
+    kind: str  # CLASSIFICATION, REGRESSION, or "" for a loss that does not say what its outputs are
+    labels: tuple[Any, ...] = ()  # the values that the target of one output unit takes, in order; () for a unit each
+    cuts: tuple[float, ...] = ()  # of one output unit, between its classes: 0 for a logit, ½ for a probability
+    units: tuple[float, float] = (0.0, 1.0)  # (mean, deviation) of the targets before they were standardised
+    classes: tuple[str, ...] = ()  # the names that the training data gave
 
     @classmethod
     def of(cls, loss: Loss | str, data: Dataset, units: int) -> Task:
@@ -345,7 +339,7 @@ def check_targets(model: Module, loss: Loss, data: Dataset, insist: bool = False
         raise ValueError(f"{name} takes {what}, and the model ends with {last.symbol}: {remedy}")
     if kind == "logits" and last is exp and len(units) > 1 and abs(sum(map(data_of, units)) - 1.0) < 1e-9:
         raise ValueError(f"{name} takes logits, and the model ends with softmax: leave that out")
-    if not isinstance(root, Value) or not _reaches(root, set(model.parameters())):
+    if not isinstance(root, Value) or not _depends_on(root, set(model.parameters())):
         raise ValueError(f"{name} returned {root!r}, which no parameter moves: compute it from Values, without .data")
     if insist or itself in BY_NAME.values():
         with no_grad():
@@ -355,14 +349,10 @@ def check_targets(model: Module, loss: Loss, data: Dataset, insist: bool = False
     return len(units)
 
 
-def _reaches(root: Value, parameters: set[Value]) -> bool:
-    """Whether the root depends on one of them; the first that is found ends the search."""
-    stack, seen = [root], set[Value]()
-    while stack:
-        node = stack.pop()
-        if node in parameters:
-            return True
-        if node not in seen:
-            seen.add(node)
-            stack += node.parents
-    return False
+def _depends_on(root: Value, parameters: set[Value]) -> bool:
+    """Search generation by generation; the first that holds a parameter ends it."""
+    generation, seen = {root}, set[Value]()
+    while generation and parameters.isdisjoint(generation):
+        seen |= generation
+        generation = {parent for node in generation for parent in node.parents} - seen
+    return bool(generation)

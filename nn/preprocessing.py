@@ -126,7 +126,7 @@ class Preprocessor(Answering, ABC):
 class Centred(Preprocessor, ABC):
     """x − mean, which subclasses turn or scale."""
 
-    mean_: Array
+    mean_: Array  # of each feature
 
     def learn(self, X: Array) -> None:
         self.mean_ = X.mean(axis=0)
@@ -141,8 +141,6 @@ class Centred(Preprocessor, ABC):
 class ZeroCenter(Centred):
     """x − mean: every feature has the mean 0 over the training data.
 
-    mean_   of each feature
-
     >>> ZeroCenter().fit_transform([[2.0, 0.0], [4.0, 2.0], [6.0, 10.0]])
     [[-2.0, -4.0], [0.0, -2.0], [2.0, 6.0]]
     """
@@ -155,9 +153,6 @@ class ZeroCenter(Centred):
 class Standardize(Centred):
     """(x − mean) / std: every feature has mean 0 and standard deviation 1 over the training data.
 
-    mean_   of each feature
-    std_    its standard deviation, with 1/m; 0 for a feature that is constant, up to rounding: it is only centred
-
     >>> standardize = Standardize().fit([[2.0, 7.0], [4.0, 7.0], [6.0, 7.0]])
     >>> standardize.std_.round(3).tolist(), standardize.transform([[4.0, 8.0]])
     ([1.633, 0.0], [[0.0, 1.0]])
@@ -166,7 +161,7 @@ class Standardize(Centred):
     kind = "standardize"
     shapes = {"mean_": "n", "std_": "n"}  # noqa: RUF012
     mark = " (standardised)"
-    std_: Array
+    std_: Array  # with 1/m; 0 for a feature that is constant, up to rounding: it is only centred
 
     def learn(self, X: Array) -> None:
         mean = X.mean(axis=0)
@@ -189,8 +184,8 @@ class PrincipalComponents(Centred, ABC):
     """V (x − mean), with the eigenvectors of the covariance C = 1/m Σ (x − mean)(x − mean)ᵀ as rows of V."""
 
     shapes = {"mean_": "n", "components_": "kn", "eigenvalues_": "k"}  # noqa: RUF012
-    components_: Array
-    eigenvalues_: Array
+    components_: Array  # V, of shape (k, n); the first of the largest entries in size of each row is positive
+    eigenvalues_: Array  # the variance along each, in falling order
 
     def __init__(self, components: int | None = None) -> None:
         self.components = None if components is None else whole("components", components)
@@ -227,12 +222,7 @@ class PrincipalComponents(Centred, ABC):
 class PCA(PrincipalComponents):
     """z = V (x − mean): the data turned so that its features are uncorrelated, the one that varies most first.
 
-    components    how many to keep; without it, all n
-
-    mean_         of each feature
-    components_   V, of shape (components, n): the eigenvectors of the data's covariance (with 1/m) as rows; the first
-                  of the largest entries in size of each is positive
-    eigenvalues_  the variance along each, in falling order
+    components   how many to keep; without it, all n
 
     >>> pca = PCA().fit([[2.0, 0.0], [4.0, 2.0], [6.0, 10.0]])
     >>> pca.eigenvalues_.round(6).tolist()
@@ -248,9 +238,6 @@ class Whiten(PrincipalComponents):
     components   how many to keep; without it, all n
     floor        a λ below floor · λ₁ counts as that much: it is noise, and is not blown up to the size of the rest
 
-    mean_, components_, eigenvalues_   as of PCA
-    scales_      what each direction is divided by: √max(λ, floor · λ₁), and 1 where that is 0
-
     >>> z = Whiten().fit_transform([[2.0, 0.0], [4.0, 2.0], [6.0, 10.0]])
     >>> (np.array(z).T @ np.array(z) / 3).round(9).tolist()
     [[1.0, -0.0], [-0.0, 1.0]]
@@ -258,7 +245,7 @@ class Whiten(PrincipalComponents):
 
     kind = "whiten"
     shapes = {**PCA.shapes, "scales_": "k"}  # noqa: RUF012
-    scales_: Array
+    scales_: Array  # what each direction is divided by: √max(λ, floor · λ₁), and 1 where that is 0
 
     def __init__(self, components: int | None = None, floor: float = 1e-5) -> None:
         super().__init__(components)
@@ -281,9 +268,6 @@ class OneHot(Preprocessor):
 
     columns   which features, counted from 0; the others stay as they are
 
-    sizes_    how many categories each feature has; 0 for one that stays as it is
-    values_   the categories, feature by feature, in rising order
-
     ``transform`` raises ValueError, which says where, for a category that the training data did not have.
     ``inverse_transform`` takes the largest of a category's features.
 
@@ -293,8 +277,8 @@ class OneHot(Preprocessor):
 
     kind = "one_hot"
     shapes = {"sizes_": "n", "values_": "c"}  # noqa: RUF012
-    sizes_: Array
-    values_: Array
+    sizes_: Array  # how many categories each feature has; 0 for one that stays as it is
+    values_: Array  # the categories, feature by feature, in rising order
 
     def __init__(self, columns: Sequence[int] = ()) -> None:
         if len(set(columns)) < len(columns) or any(column < 0 for column in columns):
@@ -336,7 +320,6 @@ class OneHot(Preprocessor):
         return [name for feature, found in every for name in ([f"{feature}={c:g}" for c in found] or [feature])]
 
     def _categories(self) -> list[list[float]]:
-        """The categories of each feature; none for one that stays as it is."""
         blocks = np.split(self.values_, np.cumsum(self.sizes_.astype(int))[:-1])
         return [block.tolist() for block in blocks]
 
@@ -381,16 +364,13 @@ class Pipeline(Preprocessor):
         return {f"{i}.{s.kind}.{name}": x for i, s in enumerate(self.steps) for name, x in s.state_dict().items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        states: dict[str, dict[str, Any]] = {}
-        for path, learned in state.items():
-            step_name, _, name = path.rpartition(".")
-            states.setdefault(step_name or path, {})[name] = learned
         names = [f"{i}.{step.kind}" for i, step in enumerate(self.steps)]
-        if states.keys() != set(names):
-            raise ValueError(f"the state has the steps {', '.join(states)}: {self!r} needs {', '.join(names)}")
+        found = dict.fromkeys(path.rpartition(".")[0] or path for path in state)
+        if found.keys() != set(names):
+            raise ValueError(f"the state has the steps {', '.join(found)}: {self!r} needs {', '.join(names)}")
         for steps in (deepcopy(self.steps), self.steps):  # where one does not fit, none of them changes
             for name, step in zip(names, steps):
-                step.load_state_dict(states[name])
+                step.load_state_dict({p.rpartition(".")[2]: x for p, x in state.items() if p.startswith(f"{name}.")})
 
     def _width(self) -> int:
         return self.steps[0]._width() if self.steps else 0
