@@ -49,7 +49,7 @@ class GELU(Elementary):
 
 
 class Identity(Activation):
-    """g(z) = z, as a node of its own."""
+    """g(z) = z, as a separate node."""
 
     def g(self, z: Value) -> Value:
         return +z

@@ -1,7 +1,7 @@
-"""Numbers in a file: safetensors, written whole or not at all, and checked before a single one is changed.
+"""Saves and loads models and trainings as safetensors files, written atomically and checked before they are used.
 
-What is kept of a model are its leaves, weights and biases, and what it has learned without a gradient; the graph on
-top is built by the next forward pass. Each file holds the checksum of all its other bytes.
+A file keeps the leaves of a model, its weights and biases, and statistics learned without a gradient; the next
+forward pass builds the graph on top. Each file holds the checksum of all its other bytes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # it needs NumPy
 
 File = str | PathLike[str]
 PREPROCESSING, MODEL, BEST, OPTIMIZER = "preprocessing.", "model.", "best.", "optimizer."
-CHECKSUM, UNKNOWN = "sha256", "0" * 64  # which stands in its place while it is computed
+CHECKSUM, UNKNOWN = "sha256", "0" * 64  # a placeholder while the checksum is computed
 
 
 def save(
@@ -33,9 +33,9 @@ def save(
 ) -> None:  # fmt: skip
     """Write the model's parameters and statistics as float64 arrays named as in ``state_dict``.
 
-    preprocessing   what was fitted on the training data, saved beside them: the weights mean nothing without it
+    preprocessing   fitted on the training data, and saved beside the weights, which are useless without it
 
-    The file is written beside its place, synced and renamed: an older one stays whole until then.
+    The file is written to a temporary one, synced and renamed, so that an older file stays whole until then.
     """
     _write(path, model.state_dict() | _fitted(preprocessing), metadata)
 
@@ -45,8 +45,8 @@ def load(model: Module, path: File, part: str = "") -> None:
 
     part   ``BEST`` takes those of the best epoch from a file that ``save_training`` wrote
 
-    Raises FileNotFoundError, or ValueError where the file is damaged, is no safetensors file or does not fit the
-    model, which then keeps its numbers.
+    Raises FileNotFoundError, or ValueError where the file is damaged, not in the safetensors format or does not fit
+    the model, which then keeps its numbers.
     """
     with _reading(path) as (arrays, _):
         state = _below(part, arrays)
@@ -54,15 +54,15 @@ def load(model: Module, path: File, part: str = "") -> None:
 
 
 def load_metadata(path: File, checked: bool = False) -> dict[str, str]:
-    """The metadata that were saved with the numbers. Raises as ``load``, with ``checked`` also without a checksum."""
+    """The metadata of a file. Raises as ``load``; with ``checked``, also ValueError for a missing checksum."""
     with _reading(path, checked) as (_, metadata):
         return metadata
 
 
 def load_preprocessing(path: File) -> Pipeline | None:
-    """The fitted preprocessing that was saved beside the weights, as a pipeline; None where there is none.
+    """The fitted preprocessing that was saved beside the weights, as a pipeline; None if there was none.
 
-    Raises FileNotFoundError, or ValueError where the file is no safetensors file or the preprocessing is none.
+    Raises as ``load``.
     """
     from nn.preprocessing import from_state
 
@@ -75,9 +75,9 @@ def save_training(
     training: Training, path: File, metadata: Mapping[str, str] | None = None,
     preprocessing: Preprocessor | None = None, records: bool = True,
 ) -> None:  # fmt: skip
-    """Write all that the next epoch depends on into one file: what is interrupted now can go on to the last bit.
+    """Write all that the next epoch depends on into one file, so that a training resumes to the last bit.
 
-    records   with False they are left out, so that the file does not grow with the epochs
+    records   False leaves them out, so that the file does not grow with the epochs
     """
     state = training.state_dict(records)
     tensors = _under(MODEL, state.pop("model")) | _fitted(preprocessing)
@@ -88,11 +88,11 @@ def save_training(
 
 
 def load_training(training: Training, path: File, records: Sequence[EpochRecord] | None = None) -> None:
-    """Let a training with the same model, data and options go on from a file.
+    """Resume a training with the same model, data and options from a file.
 
-    records   of the epochs until then, where the file was written without them
+    records   of the epochs so far, where the file was written without them
 
-    Raises FileNotFoundError, or ValueError where the file is damaged or does not fit, and changes nothing then.
+    Raises as ``load``, and changes nothing then.
     """
     with _reading(path, checked=True) as (arrays, metadata):
         try:
@@ -130,13 +130,13 @@ def _write(path: File, tensors: Mapping[str, Any], metadata: Mapping[str, str] |
 
 
 def _with_checksum(content: bytes, old: str, new: str) -> bytes:
-    """The bytes of a file with another checksum in its metadata, in which any other quotes are escaped."""
+    """The bytes with another checksum in their metadata, where quotes are escaped in all other texts."""
     return content.replace(f'"{CHECKSUM}":"{old}"'.encode(), f'"{CHECKSUM}":"{new}"'.encode(), 1)
 
 
 @contextmanager
 def _reading(path: File, checked: bool = False) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
-    """The arrays of a file and its metadata; an error about what they hold names the file."""
+    """The arrays of a file and its metadata; an error inside the block names the file."""
     from safetensors import SafetensorError
     from safetensors.numpy import load as from_bytes
 

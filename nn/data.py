@@ -1,6 +1,6 @@
-"""Data sets to learn from, as plain lists of numbers: made here in a few lines, or bundled with scikit-learn.
+"""Loads, makes and splits data sets, as plain lists of numbers: the lecture's toy sets and those of scikit-learn.
 
-They know no Value: a number becomes a node's parent only when a model takes it.
+Nothing here knows a Value: a number becomes a node's parent only when a model takes it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class _Fields(NamedTuple):
 
 
 class Dataset(_Fields):
-    """Examples and their targets, turned into plain lists by position, and checked, when it is made.
+    """Examples and their targets; the constructor turns them into plain lists and checks them.
 
     X          the numbers of each example: lists, an array, a DataFrame; one column alone is one feature
     y          the target of each: a label, a number, or a list of numbers; texts become labels of ``classes``
@@ -109,9 +109,9 @@ class Dataset(_Fields):
         return self._replace(X=[self.X[i] for i in indices], y=[self.y[i] for i in indices])
 
     def check(self, role: str = "") -> Self:
-        """The same with floats for all numbers but labels, or a ValueError or TypeError that says where, from 1 on.
+        """The data with floats for all numbers but labels. Raises ValueError or TypeError, which counts from 1.
 
-        No examples, more or fewer targets, a row of another width than the first, a number that is not finite.
+        Refused are no examples, more or fewer targets, a row of another width, and a number that is not finite.
         """
         if not self.X or len(self.X) != len(self.y):
             raise ValueError(f"{len(self.X)} {role}examples and {len(self.y)} labels: it needs as many, at least one")
@@ -132,7 +132,7 @@ class Dataset(_Fields):
 
 
 def rows_of(name: str, data: Any) -> list[list[Any]]:
-    """Rows of whatever lists, NumPy, pandas and PyTorch hold, by position; a number alone is a row of one column."""
+    """Rows of lists, NumPy, pandas or PyTorch, by position; a single number is a row of one column."""
     return [row if isinstance(row, list) else [row] for row in _listed(name, data)]
 
 
@@ -142,7 +142,7 @@ def examples_of(X: Any) -> list[list[float]]:
 
 
 def check_rows(rows: Sequence[list[Any]], called: str, columns: Sequence[str] = ()) -> list[list[float]]:
-    """The rows as floats. ValueError or TypeError for another width than the first, and what is no finite number."""
+    """The rows as floats. ValueError or TypeError where the widths differ or an entry is not a finite number."""
     return [
         _floats(row, len(rows[0]), f"{called} {i}, counted from 1,", "in place {}", columns)
         for i, row in enumerate(rows, 1)
@@ -167,7 +167,7 @@ def one_hot(label: Any, classes: int | Sequence[Any]) -> list[float]:
 
 
 def _listed(name: str, data: Any) -> list[Any]:
-    """Entries as plain lists, texts and numbers; TypeError for what holds nothing, and for dates."""
+    """Entries as plain lists, texts and numbers; TypeError for dates, and for data without entries."""
     for method in ("toarray", "to_numpy", "tolist"):
         if getattr(getattr(data, "dtype", None), "kind", "") in ("m", "M"):
             raise TypeError(f"{name} holds {data.dtype}: it needs numbers, such as the days since a first date")
@@ -180,10 +180,10 @@ def _listed(name: str, data: Any) -> list[Any]:
 
 
 def _floats(x: list[Any], n: int, example: str, place: str, names: Sequence[str] = ()) -> list[float]:
-    """The n numbers of an example as floats; raises where they are fewer or more, or not finite numbers."""
+    """The n numbers of an example as floats; raises for fewer, for more, and for one that is not finite."""
     if len(x) != n or not n:
         raise ValueError(f"{example} has {len(x)} numbers and the first {n}: all need as many, at least one")
-    if {*map(type, x)} == {float} and isfinite(sum(x)):  # at once: most of the time of a short run was here
+    if {*map(type, x)} == {float} and isfinite(sum(x)):  # a shortcut: most of the time of a short run was here
         return x
     for k, x_k in enumerate(x, 1):
         where = place.format(f"{k} ({names[k - 1]})" if k <= len(names) else k)
@@ -265,7 +265,7 @@ def _moved(points: list[tuple[float, float]], noise: float, rng: Random, classes
 
 
 def _checked(n: int, noise: float, rng: Random | int | None) -> Random:
-    """The generator, if points can be made; ValueError if not."""
+    """The generator, after a check of the other arguments."""
     in_range("n", n, at_least=2.0, what="the number of points")
     in_range("noise", noise, at_least=0.0)
     return generator(rng)
@@ -299,7 +299,7 @@ def wine() -> Dataset:
 
 
 def diabetes() -> Dataset:
-    """442 patients by ten measures; to predict: how far their diabetes has gone after a year, from 25 to 346.
+    """442 patients by ten measures; the target is how far diabetes has progressed in a year, from 25 to 346.
 
     Source: Efron, Hastie, Johnstone & Tibshirani 2004, by scikit-learn.
     """

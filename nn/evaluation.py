@@ -1,7 +1,7 @@
-"""What a model's outputs mean: the class that they decide for or the number that they predict, and how good it is.
+"""Evaluates a model: reads its outputs as classes or numbers, and measures accuracy, RMSE and R².
 
-The loss says what its outputs are (``nn.losses.outputs_are``), the data whether their targets are labels. Accuracy,
-predictions, records, plots and pages all read the one ``Task`` that follows from both.
+The loss declares what its outputs are (``nn.losses.outputs_are``), and the data show whether targets are labels.
+Accuracy, predictions, records, plots and pages all read the one ``Task`` that follows from both.
 """
 
 from __future__ import annotations
@@ -24,26 +24,19 @@ from nn.module import Module, beneath, evaluating, lift
 from nn.progress import progress_bar
 from nn.validation import answering
 
-AT_ONCE = 1000  # examples that are evaluated together: the values of a layer take memory for as many
+AT_ONCE = 1000  # examples that are evaluated together, to bound memory
 CLASSIFICATION, REGRESSION = "classification", "regression"
 
 
 class Metrics(NamedTuple):
-    """How good predictions are; NaN for a metric that says nothing about the task.
+    """How good predictions are; NaN where a metric does not apply. For several units, rmse and r2 are means."""
 
-    accuracy    share of the examples whose class is predicted
-    rmse        √(1/n Σ (y − a)²), in the units of the target
-    r2          1 − Σ (y − a)² / Σ (y − ȳ)²: 1 is perfect, 0 is as good as always ȳ, the mean of these targets
-
-    Of several output units, rmse and r2 are the means over the units.
-    """
-
-    accuracy: float = nan
-    rmse: float = nan
-    r2: float = nan
+    accuracy: float = nan  # share of the examples whose class is predicted
+    rmse: float = nan  # √(1/n Σ (y − a)²), in the units of the target
+    r2: float = nan  # 1 − Σ (y − a)² / Σ (y − ȳ)²: 1 is perfect, 0 is as good as always predicting the mean ȳ
 
     def texts(self) -> dict[str, str]:
-        """Those that say something, by name, as they are printed.
+        """The metrics that apply, by name, as they are printed.
 
         >>> Metrics(accuracy=0.975).texts(), Metrics(rmse=15432.1, r2=0.5).texts()
         ({'accuracy': '97.5%'}, {'RMSE': '15432', 'R²': '0.500'})
@@ -55,7 +48,7 @@ class Metrics(NamedTuple):
 
 
 def to_digits(value: float, digits: int = 6) -> str:
-    """The number to so many digits; whole below a billion, rather than with an exponent."""
+    """The number with so many digits; below a billion, a whole number instead of an exponent."""
     return f"{value:.0f}" if 10.0**digits <= abs(value) < 1e9 else f"{value:.{digits}g}"
 
 
@@ -77,10 +70,7 @@ class Task:
 
     @classmethod
     def of(cls, loss: Loss | str, data: Dataset, units: int) -> Task:
-        """What a loss, or the kind of its outputs, and the targets make of so many output units.
-
-        Raises ValueError for a kind that does not exist.
-        """
+        """The task of a loss, or a kind of outputs, with these targets. ValueError for an unknown kind."""
         outputs = loss if isinstance(loss, str) else getattr(without_options(loss), "outputs", "")
         if not outputs:
             return cls("")
@@ -100,7 +90,7 @@ class Task:
         return bisect_left(self.cuts, units[0]) if len(units) == 1 else units.index(max(units))
 
     def leads(self, units: Sequence[float]) -> list[float]:
-        """By how much each class is ahead of the others: above 0 for the one that ``decide`` takes."""
+        """The margin of each class over the others: above 0 for the one that ``decide`` takes."""
         if len(units) == 1:
             edges = (-inf, *self.cuts, inf)
             return [min(units[0] - low, high - units[0]) for low, high in pairwise(edges)]
@@ -115,10 +105,7 @@ class Task:
         return bisect_left(_between(self.labels), shares[0]) if self.labels else int(shares[0])
 
     def prediction(self, units: Sequence[float]) -> Any:
-        """What the outputs of one example predict: a label as the targets have it; or a number, or one for each unit.
-
-        Numbers are in the target's own units. They are the outputs themselves where the loss does not say.
-        """
+        """What one example's outputs predict: a label as in the targets; or its numbers, in the target's units."""
         if self.kind == CLASSIFICATION:
             k = self.decide(units)
             return self.labels[k] if self.labels else k
@@ -126,17 +113,17 @@ class Task:
         return numbers[0] if len(numbers) == 1 else numbers
 
     def in_units(self, numbers: Any) -> list[float]:
-        """The outputs or the target of one example, a number or several, in the target's own units."""
+        """One example's outputs or target, a number or several, in the target's own units."""
         mean, deviation = self.units
         return [mean + deviation * a for a in units_of(numbers)]
 
     def names(self, data: Dataset, n: int) -> list[str]:
-        """What the n classes are called: as the data name them, else by their labels, as −1 and +1."""
+        """The names of the n classes: those of the data, else their labels, as −1 and +1."""
         labels = [f"{k:+}" if k and -1 in self.labels else str(k) for k in self.labels or range(n)]
         return [*data.classes, *(label.replace("-", "−") for label in labels[len(data.classes) :])]
 
     def sample(self, data: Dataset, most: int = 50) -> Dataset:
-        """The examples that δ is measured on: the first of each class in turn; in a regression evenly chosen."""
+        """The examples to measure δ on: the first of each class in turn; in a regression, evenly spaced."""
         n = len(data.y)
         if self.kind != CLASSIFICATION:
             return data.take([i * n // min(most, n) for i in range(min(most, n))])
@@ -145,7 +132,7 @@ class Task:
         return data.take([i for turn in turns for i in turn if i is not None][:most])
 
     def confusion(self, data: Dataset, outputs: Sequence[Sequence[float]]) -> list[list[int]]:
-        """How many examples of each class (row) these outputs take for which class (column)."""
+        """How many examples of each class (row) get which decision (column)."""
         truth = [*map(self.label_of, data.y)]
         n = max(len(data.classes), len(self.labels) or len(outputs[0]), 1 + max(truth))
         counts = [[0] * n for _ in range(n)]
@@ -154,7 +141,7 @@ class Task:
         return counts
 
     def tally(self, outputs: Sequence[Sequence[float]], targets: Sequence[Any]) -> list[float]:
-        """What can be added up over mini-batches: how many are right, or for each unit Σ (y − a)²."""
+        """What adds up over mini-batches: how many are right, or Σ (y − a)² for each unit."""
         if self.kind == CLASSIFICATION:
             return [sum(self.decide(a) == self.label_of(y) for a, y in zip(outputs, targets, strict=True))]
         if self.kind == REGRESSION:
@@ -175,9 +162,9 @@ class Task:
 
 
 def _labels(data: Dataset, units: int) -> tuple[Any, ...] | None:
-    """The values of labels as targets of numbers: the classes', else 0/1 or −1/+1; None for other numbers.
+    """The labels among numeric targets: one for each class, else 0/1 or −1/+1; None for other numbers.
 
-    Of rows, one in each is the class's and the others are alike, as in (0, 1, 0).
+    In rows, one entry marks the class and the others are alike, as in (0, 1, 0).
     """
     if units > 1:
         rows = [list(y) for y in data.y if isinstance(y, Iterable)]
@@ -223,8 +210,8 @@ def numbers_of(outputs: Iterable[Any]) -> list[list[float]]:
 def task_of(model: Module, data: Dataset, loss: Loss | None = None) -> Task:
     """The task of a model: by a loss, by the one that it was trained with, else by its last operation.
 
-    A model that ends with σ gives probabilities, one that ends with tanh numbers, any other logits, or numbers where
-    the targets are no labels.
+    A model that ends with σ gives probabilities, one that ends with tanh gives numbers; any other gives logits, or
+    numbers where the targets are not labels.
     """
     if not isinstance(data, Dataset):
         raise TypeError(f"data of the type {type(data).__name__}: it needs to be a nn.data.Dataset")
@@ -257,7 +244,7 @@ def evaluate(model: Module, loss: Loss, data: Dataset, task: Task | None = None)
 def accuracy(model: Module, data: Dataset, loss: Loss | None = None) -> float:
     """The share of examples whose class the model predicts, in evaluation mode.
 
-    loss    says how a class is decided: without one, the loss that the model was trained with, else its last layer
+    loss    decides how outputs are read; by default the loss of the training, else the last layer decides
 
     Raises ValueError for a regression, and for a loss that does not say what its outputs are.
     """
@@ -278,12 +265,12 @@ def r2(model: Module, data: Dataset, loss: Loss | None = None) -> float:
 
 @answering
 def predict(model: Module, X: Any, loss: Loss | None = None) -> list[Any]:
-    """What the model predicts for each example: its label as the targets have it, or its number in their units.
+    """What the model predicts for each example: a label as in the targets, or a number in their units.
 
     X      as for ``Dataset``
-    loss   of a model that no training knows, as one that was loaded: a squared error has it predict numbers
+    loss   decides how outputs are read where the model was not trained here: a squared error predicts numbers
 
-    Raises ValueError or TypeError for examples that are ragged or hold what is no finite number.
+    Raises ValueError or TypeError for examples that are ragged or hold anything but finite numbers.
     """
     X = examples_of(X)
     if not X:
@@ -320,9 +307,9 @@ def task_for(kind: str, model: Module, data: Dataset, loss: Loss | None = None) 
 
 
 def check_targets(model: Module, loss: Loss, data: Dataset, insist: bool = False) -> int:
-    """Let the loss refuse outputs and targets that it is not meant for; returns the number of output units.
+    """Check that the loss accepts the model's outputs and all targets; returns the number of output units.
 
-    insist   let a loss of one's own do so too, which may not be defined for the outputs of untrained weights
+    insist   try the targets on a user's loss too, which may not be defined for the outputs of untrained weights
     """
     itself = without_options(loss)
     kind, name = getattr(itself, "outputs", ""), getattr(itself, "__name__", "the loss")

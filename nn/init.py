@@ -1,4 +1,4 @@
-"""First weights, as plain numbers: random, so that units differ, and scaled, so that layers neither fade nor blow up.
+"""Initializes weights, as plain numbers: random, so that units differ, and scaled, so that signals keep their size.
 
 The backward pass multiplies δ by a W and a g′ for each layer; the size of the first weights decides whether those
 products shrink, stay or grow. Each function returns the rows of W, shape (to, from), and takes a seed or a
@@ -19,7 +19,7 @@ Initializer = Callable[[int, int, Random], Matrix]
 
 
 def zero(n_in: int, n_out: int, rng: Rng) -> Matrix:
-    """Every weight 0: all units of a layer are the same, and stay so whatever is learned."""
+    """Every weight 0: all units of a layer are equal, and stay equal in training."""
     return constant(n_in, n_out, rng, 0.0)
 
 
@@ -62,7 +62,7 @@ def he_normal(n_in: int, n_out: int, rng: Rng, gain: float = sqrt(2.0)) -> Matri
 
 
 def gain(activation: str, slope: float = 0.01) -> float:
-    """What the activation takes from the size of its inputs, to be given back by the weights.
+    """The factor by which weights make up for what the activation takes from the size of its inputs.
 
     √2 for relu, which halves the mean square; √(2/(1 + slope²)) for leaky_relu; 5/3 for tanh; 1 for sigmoid and
     linear; √2 for elu, gelu, silu and softplus, which are relu for large z, and for log_sigmoid, their mirror image.
@@ -86,7 +86,7 @@ BY_NAME: dict[str, Initializer] = {
 
 
 def initializer(init: str | Initializer) -> Initializer:
-    """The first weights of that name, or a function itself. Raises ValueError, which lists the names.
+    """The initializer of that name, or the function itself. ValueError, which lists the names, for another.
 
     >>> initializer("constant")(2, 1, 0)
     [[0.1, 0.1]]

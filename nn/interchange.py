@@ -1,4 +1,4 @@
-"""A model's numbers as NumPy arrays, under PyTorch's names and layouts, and back.
+"""Exchanges a model's numbers with PyTorch, as NumPy arrays under its names and layouts.
 
 A parameter is a leaf here and an entry of a tensor there: ``layers.0.W``, rows "to", is ``0.weight``.
 """
@@ -22,7 +22,7 @@ COUNTER = "num_batches_tracked"  # which PyTorch's BatchNorm1d keeps, and only r
 
 
 def numpy_state(model: Module) -> dict[str, Any]:
-    """The parameters and statistics of a model, as ``state_dict`` of the same network in PyTorch would name them.
+    """The parameters and statistics of a model, named as in the ``state_dict`` of the same network in PyTorch.
 
     A Sequential or an MLP is a ``torch.nn.Sequential`` of the same layers; in a module of your own the path of
     attributes stays. ``net.load_state_dict({k: torch.from_numpy(a) for k, a in numpy_state(model).items()})``

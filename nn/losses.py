@@ -1,8 +1,8 @@
-"""Losses: how wrong the outputs of one example are, as one Value whose backward pass starts it all.
+"""Losses: how wrong the outputs of one example are, as the one Value where the backward pass starts.
 
-Each takes (output, target). Outputs are a model's: a list of Values, or the Value itself where there is one unit.
-Targets are numbers, which are checked; or leaves, which whoever feeds a recorded loss has checked. A mini-batch's
-loss is the mean of its examples' losses. What the outputs are, a loss says with ``outputs_are``.
+Each takes (output, target). An output is a list of Values, or the Value itself where a model has one unit. A target
+is a number, which the loss checks, or a leaf, which the caller checks before feeding it. The loss of a mini-batch is
+the mean over its examples. A loss declares with ``outputs_are`` how it reads a model's outputs.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ Output = Value | Sequence[Value]
 Loss = Callable[[Any, Any], Value]
 L = TypeVar("L", bound=Loss)
 
-# what outputs may be, and the labels that one output unit decides between; of numbers, the targets tell
+# what outputs may be, and the labels that one output unit decides between; for numbers, the targets decide
 OUTPUTS: dict[str, tuple[int, ...]] = {"logits": (0, 1), "probabilities": (0, 1), "scores": (-1, 1), "numbers": ()}
 
 
 def outputs_are(kind: str) -> Callable[[L], L]:
-    """Declare what a loss takes a model's outputs for: accuracy, predictions and plots follow from it.
+    """Declare how a loss reads a model's outputs: accuracy, predictions and plots follow from it.
 
     "logits"          one unit decides for the label 1 above 0; of several, the largest unit decides
     "probabilities"   one unit decides for the label 1 above ½
     "scores"          one unit decides by its sign, for the labels −1 and +1
-    "numbers"         one unit decides for the nearest label; targets that are no labels make it a regression
+    "numbers"         one unit decides for the nearest label; other targets than labels make it a regression
 
-    Raises ValueError for another kind. A loss without it is trained on, and gets no metric.
+    Raises ValueError for another kind. A loss that does not declare it can be trained on, without a metric.
 
     >>> @outputs_are("numbers")
     ... def absolute_error(a, y):
@@ -52,7 +52,7 @@ def outputs_are(kind: str) -> Callable[[L], L]:
 
 
 def without_options(loss: Loss) -> Any:
-    """The function itself, where partial binds arguments of it and says nothing of its outputs."""
+    """The function below ``partial``, unless the partial itself declares its outputs."""
     while isinstance(loss, partial) and "outputs" not in vars(loss):
         loss = loss.func
     return loss
@@ -83,12 +83,12 @@ def mean_squared_error(a: Output, y: Any) -> Value:
 @outputs_are("logits")
 @answering
 def cross_entropy(z: Sequence[Value], target: Any) -> Value:
-    """−log softmax(z)_y = log(1 + Σ_k≠y exp(z_k − z_y)), on logits z; of differences, so that no digit is lost.
+    """−log softmax(z)_y = log(1 + Σ_k≠y exp(z_k − z_y)), on logits z; computed from differences to lose no digit.
 
     target   a label y; or a share t_k for each unit, as the one-hot (0, 1, 0): then −Σ_k t_k log softmax(z)_k
 
-    Raises ValueError for one unit alone, whose softmax is 1 whatever it does, for a label that is no unit's, and for
-    shares that are negative or do not add up to 1.
+    Raises ValueError for a single unit, whose softmax is always 1, for a label without a unit, and for shares that
+    are negative or do not add up to 1.
 
     >>> z = [Value(0.0), Value(0.0)]
     >>> round(cross_entropy(z, 1).data, 12), round(cross_entropy(z, [0.0, 1.0]).data, 12)
@@ -104,7 +104,7 @@ def cross_entropy(z: Sequence[Value], target: Any) -> Value:
             "each class"
         )
     shares = _shares(target, n) if isinstance(target, Iterable) else []
-    if any(isinstance(t, Value) for t in shares):  # one graph, whichever they choose when they are fed anew
+    if any(isinstance(t, Value) for t in shares):  # the same graph for every target that is fed
         z_y = dot(shares, units)
         return logsumexp([z_k - z_y for z_k in units])
     y = shares.index(max(shares)) if shares else _label(target, n)
@@ -119,7 +119,7 @@ def cross_entropy(z: Sequence[Value], target: Any) -> Value:
 def binary_cross_entropy(z: Output, y: Any) -> Value:
     """−y log σ(z) − (1 − y) log(1 − σ(z)), on the logit z of one unit; y in [0, 1].
 
-    It is softplus(z) for y = 0 and softplus(−z) for y = 1: neither loses a digit where the other is large.
+    Computed as softplus(z) for y = 0 and softplus(−z) for y = 1, so that small losses keep all digits.
 
     >>> round(binary_cross_entropy(Value(0.0), 1).data, 12), binary_cross_entropy(Value(40.0), 1).data
     (0.69314718056, 4.248354255291589e-18)
@@ -150,7 +150,7 @@ def hinge(score: Output, y: Any) -> Value:
 def mean_loss(
     loss: Loss, outputs: Sequence[Any], targets: Sequence[Any], weights: Sequence[Any] | None = None
 ) -> Value:
-    """The loss of a mini-batch: 1/m Σ w L over its m examples, of weight 1. ValueError where their numbers differ."""
+    """The loss of a mini-batch: 1/m Σ w L over its m examples, w = 1 by default. ValueError for unequal lengths."""
     if len(outputs) != len(targets) or not outputs:
         raise ValueError(
             f"a loss of {len(outputs)} outputs and {len(targets)} targets: it needs as many, at least one"
@@ -165,9 +165,9 @@ def units_of(output: Any) -> list[Any]:
 
 
 def to_feed(loss: Loss, targets: Sequence[Any], output: Output) -> tuple[Loss, Sequence[Any]]:
-    """A loss with its targets as numbers that can be fed to it as leaves: one graph, whatever the labels are.
+    """The loss and its targets in a form that is fed as leaves, so that all labels share one graph.
 
-    output   an example's, for the number of its units
+    output   of one example, for the number of its units
 
     >>> to_feed(cross_entropy, [1, 0], [Value(0.0), Value(0.0)])[1]
     [[0.0, 1.0], [1.0, 0.0]]
@@ -180,8 +180,8 @@ def to_feed(loss: Loss, targets: Sequence[Any], output: Output) -> tuple[Loss, S
     return loss, targets
 
 
-ALL = (binary_cross_entropy, cross_entropy, half_squared_error, hinge, mean_squared_error)
-BY_NAME: dict[str, Loss] = {loss.__name__: loss for loss in ALL}
+LOSSES = (binary_cross_entropy, cross_entropy, half_squared_error, hinge, mean_squared_error)
+BY_NAME: dict[str, Loss] = {loss.__name__: loss for loss in LOSSES}
 
 
 def _logistic(z: Output, sign: Any) -> Value:
@@ -189,7 +189,7 @@ def _logistic(z: Output, sign: Any) -> Value:
 
 
 def _label(label: Any, n: int) -> int:
-    if type(label) is int and 0 <= label < n:  # at once: the protocol below takes as long as a node
+    if type(label) is int and 0 <= label < n:  # a shortcut: the protocol below takes as long as a node
         return label
     if not isinstance(label, SupportsInt) or label != label or int(label) != label or not 0 <= label < n:
         raise ValueError(f"label {label!r}: the {n} output units take the labels 0 … {n - 1}")

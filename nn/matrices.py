@@ -28,7 +28,7 @@ Array = NDArray[np.float64]
 
 
 class Difference(NamedTuple):
-    """Where a matrix is farthest from its scalars; ``explained`` says that rounding alone can do it."""
+    """Where a matrix is farthest from its scalars; ``explained`` if rounding alone can cause it."""
 
     size: float
     explained: bool
@@ -67,7 +67,7 @@ class MatrixForm(Report):
 
     a0       the input
     layers   {1: LayerMatrices, …, L: LayerMatrices}
-    notes    sentences on what is out of the ordinary, above all differences beyond rounding and their likely reason
+    notes    sentences on anything unusual, above all differences beyond rounding, with their likely reason
     """
 
     def __init__(self, a0: Array, layers: dict[int, LayerMatrices], notes: list[str]) -> None:
@@ -97,8 +97,8 @@ def matrix_form(trace: Trace) -> MatrixForm:
 
     trace    of ``model.trace(x)``, after ``loss.backward()``
 
-    Raises RuntimeError before the backward pass, TypeError for what is no trace, ValueError where a z is not made by
-    ``Linear``. A difference raises nothing: w.grad adds up over backward passes, and ``notes`` says so.
+    Raises RuntimeError before the backward pass, TypeError for anything but a trace, ValueError where a z was not
+    made by ``Linear``. A difference raises nothing: w.grad adds up over backward passes, and ``notes`` says so.
     Source: Rumelhart, Hinton & Williams 1986; Nielsen 2015, chapter 2.
 
     >>> from nn import MLP, half_squared_error
@@ -142,9 +142,9 @@ def _grad(nodes: list[Value]) -> Array:
 
 
 def _expected_gradients(delta: list[Array], units: list[list[Value]]) -> dict[Value, tuple[float, float]]:
-    """What the last backward pass adds to each w and b, δ_j a_k and δ_j, summed over the places where it stands.
+    """What the last backward pass adds to each w and b: the sums of δ_j a_k and δ_j over all units that read it.
 
-    Beside the sum stands that of the absolute values, which bounds its rounding.
+    Each comes with the sum of the absolute values, which bounds its rounding.
     """
     expected: dict[Value, tuple[float, float]] = {}
     for delta_j, unit in zip(np.concatenate(delta).tolist(), flatten(units)):
