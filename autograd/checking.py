@@ -17,6 +17,7 @@ from autograd.value import Operand, Value
 Function = Callable[..., Value]
 
 TOLERANCE = 1e-6  # a hundred times what is left of truncation and rounding
+CALLS = 8  # two results of a random function may be equal, and its slopes would then look like a kink
 
 
 class GradientError(AssertionError):
@@ -69,12 +70,14 @@ so there is no derivative to check; 0.0 was chosen
     arguments, result = called(point)
     if not isinstance(result, Value):
         raise TypeError(f"gradcheck: the function returned {result!r}, not one Value; return what to differentiate")
-    again = called(point)[1].data
-    if result.data != again and again == again:
-        raise GradientError(
-            f"{name} is not deterministic: it returned {result.data!r} and then {again!r} at the same point, so it "
-            "has no slope to compare with; let it draw the same random numbers at each call"
-        )
+    for _ in range(CALLS):
+        with no_grad():
+            again = called(point)[1].data
+        if result.data != again and again == again:
+            raise GradientError(
+                f"{name} is not deterministic: it returned {result.data!r} and then {again!r} at the same point, so "
+                "it has no slope to compare with; let it draw the same random numbers at each call"
+            )
     result.backward()
     sizes = [abs(x.grad * x.data) for x in topological_order(result) if x.parents and x.data]
     rounding = LAST_DIGIT * sum(size for size in sizes if size < inf)  # an infinity stops at a shut gate
