@@ -2,8 +2,10 @@
 
 import ast
 import importlib.util
+import re
 import subprocess
 import sys
+import tomllib
 import venv
 from pathlib import Path
 
@@ -175,3 +177,14 @@ def test_the_environment_stands_beside_run_py_wherever_it_is_called_from(tmp_pat
     code = "import runpy, sys; print(runpy.run_path(sys.argv[1])['PYTHON'])"
     done = subprocess.run([sys.executable, "-c", code, RUN], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert Path(done.stdout.strip()).is_relative_to(ROOT / ".venv")
+
+
+def test_every_extra_that_a_message_or_the_readme_names_exists(machine):
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    sources = [path for package in ("autograd", "nn") for path in (ROOT / package).rglob("*.py")]
+    texts = "".join(
+        path.read_text(encoding="utf-8") for path in [*sources, ROOT / "README.md", ROOT / "pyproject.toml"]
+    )
+    named = re.findall(r"chainrule\[([\w,]+)\]", texts) + re.findall(r"extra `(\w+)`", texts)
+    named = {name for names in [*named, *machine.run.EXTRAS.values()] for name in names.split(",")}
+    assert {"datasets", "plot", "render", "tables"} <= named <= set(extras)
