@@ -6,7 +6,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 from os.path import dirname, exists
-from typing import NoReturn
 
 if exists(dirname(__file__) + "/tracer.py"):
     raise ImportError(
@@ -14,37 +13,25 @@ if exists(dirname(__file__) + "/tracer.py"):
         "mend it with `pip uninstall --yes autograd chainrule` and then `pip install chainrule`"
     )
 
+from autograd.command_line import OneLineParser, command_line
 from autograd.errors import DomainError
 from autograd.explanation import explain
 from autograd.notation import number_text
 from autograd.parser import COMPOSED, PRINTED, Expression, ExpressionError, meant, some
 from autograd.table import TABLE
-from autograd.text import MOST_NAME, called, clipped, make_printable, printable, text_name
+from autograd.text import MOST_NAME, called, clipped, printable, text_name
 from autograd.value import Value
 
+PROGRAM = "python -m autograd"
 MOST_EXPLAINED = 4  # inputs; more are explained one by one, with --wrt
 AS_IN = "write NAME=NUMBER, as in r=2 or r=pi/6"
 DIGITS = 12  # of values and gradients; what rounding does to 0.1 + 0.2 is not shown
 
 
-class OneLineParser(argparse.ArgumentParser):
-    """Says what is wrong in one line and leaves with status 2."""
-
-    def error(self, message: str) -> NoReturn:
-        """What argparse calls for options that it cannot read."""
-        fail(f"{clipped(message, 200)} ({self.prog} --help)", self.prog)
-
-
-def fail(message: str, program: str = "python -m autograd") -> NoReturn:
-    """One line, and exit status 2."""
-    print(f"{program.split()[2]}: {text_name(message)}", file=sys.stderr)
-    raise SystemExit(2)
-
-
 def parser() -> argparse.ArgumentParser:
     """The options of the command line."""
     p = OneLineParser(
-        prog="python -m autograd",
+        prog=PROGRAM,
         description="Values, gradients, and why they are what they are: the chain rule written out.",
         epilog=f"Functions: {', '.join(sorted({*TABLE, *COMPOSED}))}. A power is x**2, a product 2*x.",
     )
@@ -59,20 +46,14 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line. Raises SystemExit(2) after one line about what is wrong."""
-    make_printable()
+    """The command line. Raises SystemExit, with status 2 after one line about what is wrong."""
     given = sys.argv[1:] if arguments is None else arguments
-    # −x**2 is an expression, and no option: the printed minus sign says so to argparse, and is read as minus
+    # −x**2 is an expression: the printed minus sign keeps argparse from taking it for an option, and is read as minus
     given = [f"−{a[1:]}" if a[:1] == "-" and a[:2] not in ("--", "-h") else a for a in given]
-    if not given:
-        fail('write a function and its inputs: python -m autograd "f = x*y" x=2 y=3 (python -m autograd --help)')
-    options = parser().parse_intermixed_args(given)
-    try:
-        report(options)
-    except (ValueError, ArithmeticError, ImportError, OSError) as error:
-        fail(str(error))
-    except KeyboardInterrupt:
-        fail("interrupted")
+    with command_line(PROGRAM):
+        if not given:
+            raise ValueError(f'write a function and its inputs: {PROGRAM} "f = x*y" x=2 y=3 ({PROGRAM} --help)')
+        report(parser().parse_intermixed_args(given))
 
 
 def report(options: argparse.Namespace) -> None:

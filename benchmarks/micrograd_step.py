@@ -1,4 +1,4 @@
-"""micrograd's demo step, ours beside micrograd's own: ``python benchmarks/micrograd_step.py [rounds]``.
+"""micrograd's demo step, ours beside micrograd's own: ``python benchmarks/micrograd_step.py [ROUNDS]``.
 
 2-16-16-1, 100 moons, hinge loss + L2, whole batch; the fifth step of a fresh process. Each variant has its own
 process, taken in turns, so that a drift of the machine meets all of them. micrograd comes from PyPI into an
@@ -13,6 +13,10 @@ import venv
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from autograd.command_line import OneLineParser  # noqa: E402  (the folder has to be found first)
+
 ENVIRONMENT = HERE / ".venv-micrograd"
 PYTHON = ENVIRONMENT / "bin" / "python"
 
@@ -115,11 +119,13 @@ def seconds(variant):
 
 
 def main():
+    parser = OneLineParser(description="micrograd's demo step, ours beside micrograd's own.")
+    parser.add_argument("rounds", nargs="?", type=int, default=7, metavar="ROUNDS", help="runs of each variant (7)")
+    rounds = parser.parse_args().rounds
     if not PYTHON.exists():
         venv.create(ENVIRONMENT, with_pip=True)
         pip = [PYTHON, "-m", "pip", "install", "--quiet"]
         subprocess.run([*pip, "micrograd==0.1.0", "tqdm"], check=True)
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
     found = {variant: [] for variant in VARIANTS}
     for _ in range(rounds):
         for variant in VARIANTS:

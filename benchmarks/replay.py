@@ -32,7 +32,6 @@ if __name__ == "__main__" and Path(sys.executable) != PYTHON:  # begin again in 
     environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(HERE.parent)}
     raise SystemExit(subprocess.run([PYTHON, __file__, *sys.argv[1:]], env=environment).returncode)
 
-import argparse  # noqa: E402
 import gc  # noqa: E402
 import math  # noqa: E402
 import platform  # noqa: E402
@@ -53,6 +52,7 @@ import torch  # noqa: E402
 
 import nn  # noqa: E402
 from autograd import Value, collector_paused, exp, log, record, tanh  # noqa: E402
+from autograd.command_line import OneLineParser  # noqa: E402
 from autograd.replay.buffers import is_finite  # noqa: E402
 from nn.data import Dataset, digits, moons  # noqa: E402
 from nn.losses import mean_loss  # noqa: E402
@@ -528,7 +528,7 @@ def processor() -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="A step with its update, replayed and by others.")
+    parser = OneLineParser(description="A step with its update, replayed and by others.")
     parser.add_argument("--rounds", type=int, default=15, help="how often each variant takes its turn (15)")
     parser.add_argument(
         "--out", type=Path, default=HERE / "replay.md", help="the table's file (benchmarks/replay.md)"

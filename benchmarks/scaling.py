@@ -8,7 +8,6 @@ upper half of the points: 1 is linear.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import os
@@ -16,6 +15,8 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+
+from autograd.command_line import OneLineParser
 
 HERE = Path(__file__).resolve().parent
 KINDS = {"scalar code": 5_200, "nn's layers": 2_800}  # edges of one example, about
@@ -145,7 +146,7 @@ def draw(found: dict[str, list[dict[str, float]]], path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Time and memory by the number of edges.")
+    parser = OneLineParser(description="Time and memory by the number of edges.")
     parser.add_argument("--most", type=float, default=7.0, help="the largest graph has 10 to this power of edges (7)")
     parser.add_argument("--out", type=Path, default=HERE / "scaling.png", help="the plot (benchmarks/scaling.png)")
     options = parser.parse_args()

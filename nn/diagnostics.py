@@ -14,7 +14,7 @@ from itertools import pairwise, zip_longest
 from math import hypot, inf, isnan, nan, sqrt
 from operator import itemgetter
 from statistics import fmean, median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from autograd.functions import sum as sum_of_values
 from autograd.modes import collector_paused
@@ -22,7 +22,7 @@ from autograd.primitives import relu, sigmoid, tanh
 from autograd.value import Value
 from nn.data import Dataset
 from nn.dropout import Dropout
-from nn.evaluation import REGRESSION, evaluate
+from nn.evaluation import REGRESSION, Metrics, Task, evaluate
 from nn.layers import MLP, Linear, Sequential
 from nn.losses import Loss, mean_loss, units_of
 from nn.module import Module, Trace, beneath, evaluating, flatten
@@ -180,18 +180,14 @@ class Diagnosis:
         ))  # fmt: skip
 
     def _score(self, part: str, data: Dataset) -> Score:
-        training, task, n = self.training.training, self.training.task, len(data.y)
+        training, task = self.training.training, self.training.task
         _, metrics = evaluate(self.model, self.training.loss, data, task)
+        guess, guessed = constant_guess(task, training, data)
         if task.kind == REGRESSION:
-            rows = [y if isinstance(y, list) else [y] for y in training.y]
-            mean = [fmean(column) for column in zip(*rows)]
-            guess = task.metrics(task.tally([mean] * n, data.y), data.y).r2
-            return Score(part, metrics.r2, guess, 0.05, "the mean")
-        k, _ = max(Counter(map(task.label_of, training.y)).items(), key=lambda pair: (pair[1], -pair[0]))
-        share = sum(task.label_of(y) == k for y in data.y) / n
-        always = training.classes[k] if training.classes else task.labels[k] if task.labels else k
-        luck = 1.64 * sqrt(share * (1.0 - share) / n)  # 5 % of guesses do better
-        return Score(part, metrics.accuracy, share, luck, repr(always))
+            return Score(part, metrics.r2, guessed.r2, 0.05, "the mean")
+        share = guessed.accuracy
+        luck = 1.64 * sqrt(share * (1.0 - share) / len(data.y))  # 5 % of the guesses do better
+        return Score(part, metrics.accuracy, share, luck, repr(guess))
 
     def _measured(self, data: Dataset) -> tuple[list[LayerRecord], float, float]:
         """The layers on these examples, their loss, and the loss of outputs that are all 0."""
@@ -211,6 +207,19 @@ class Diagnosis:
 
     def _weights(self) -> list[list[float]]:
         return [[w.data for w in flatten(layer.W)] for layer in linear_layers(self.model)]
+
+
+def constant_guess(task: Task, training: Dataset, data: Dataset) -> tuple[Any, Metrics]:
+    """The best guess that is always the same, by the training data, and its metrics on ``data``.
+
+    The guess is the mean of each output unit in a regression, else the most frequent class.
+    """
+    if task.kind == REGRESSION:
+        mean = [fmean(column) for column in zip(*map(units_of, training.y))]
+        return mean, task.metrics(task.tally([mean] * len(data.y), data.y), data.y)
+    k, _ = max(Counter(map(task.label_of, training.y)).items(), key=lambda pair: (pair[1], -pair[0]))
+    always = training.classes[k] if training.classes else task.labels[k] if task.labels else k
+    return always, task.metrics([sum(task.label_of(y) == k for y in data.y)], data.y)
 
 
 def linear_layers(model: MLP | Sequential) -> list[Linear]:

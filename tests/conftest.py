@@ -15,11 +15,11 @@ AXE = Path(__file__).parent / "web" / "node_modules" / "axe-core" / "axe.min.js"
 def blank_pictures() -> Iterator[None]:
     """Runs write empty pictures: drawing them takes ten times as long as a small run."""
     from autograd.files import write_whole
-    from nn.cli import runs
+    from nn.cli import report
 
     with pytest.MonkeyPatch.context() as patch:
         for name in ("picture", "layers_picture"):
-            patch.setattr(runs, name, lambda path, *arguments: write_whole(path, b""))
+            patch.setattr(report, name, lambda path, *arguments: write_whole(path, b""))
         yield
 
 

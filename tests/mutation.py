@@ -328,6 +328,7 @@ def explained() -> dict[str, str]:
 
 
 def main() -> int:
+    # not autograd's parser: the package is imported for the first time with the changed module in it
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("modules", nargs="*", choices=[*SUITES, []], metavar="MODULE", help=", ".join(SUITES))
     parser.add_argument("--most", type=int, help="of each module, as many changes as this, drawn with seed 0")

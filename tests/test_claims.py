@@ -7,7 +7,7 @@ from statistics import fmean, pvariance
 
 import pytest
 
-from nn.__main__ import main
+from nn.cli.commands import main
 from nn.lecture.claims import CLAIMS, listing, run, table
 from nn.lecture.claims.batch_norm_claims import (
     RATES as BN_RATES,

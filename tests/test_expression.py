@@ -816,7 +816,7 @@ def test_what_is_wrong_is_said_in_one_line_with_status_2(arguments, words):
         (["+-" * 2_000 + "x", "x=1"], "more than 100 operations"),
         (["-" * 5_000 + "x", "x=1"], "unrecognized arguments: ---"),
         (["exp(x)", "x=1000"], "exp at x = 1000.0: overflow"),
-        (["x", "x=1", "--html", "no such folder/page.html"], "No such file or directory: 'no such folder/page.html'"),
+        (["x", "x=1", "--html", "no such folder/page.html"], "no such folder/page.html: No such file or directory"),
         (["x", "x=1", "--html", "folder.html"], "folder.html"),
         (["x", "x=1", "--html", "page\n\x1b[31m.txt"], r"page\n\x1b[31m.txt: a walk is saved as .html"),
         (["x", "x=1", "--html", ""], "a walk is saved as .html"),

@@ -20,7 +20,7 @@ from nbclient import NotebookClient
 
 import autograd
 import nn
-import nn.__main__
+import nn.cli.commands
 from autograd import Value, named
 from nn import MLP, half_squared_error
 from nn.progress import progress_bar
@@ -63,9 +63,9 @@ def terminal(columns, *arguments):
 WIDTHS = pytest.mark.parametrize("columns", [60, 80, 100, 110, 200])
 COMMAND = """
 import sys
-import nn.cli.runs
-from nn.__main__ import main
-nn.cli.runs.picture = nn.cli.runs.layers_picture = lambda *_: None
+import nn.cli.report
+from nn.cli.commands import main
+nn.cli.report.picture = nn.cli.report.layers_picture = lambda *_: None
 main(["moons", "--epochs", "3", "--out", sys.argv[1]])
 """
 LOOP = """
@@ -300,5 +300,5 @@ def test_counts_of_one_are_singular(tmp_path, capsys):
     assert "1 parameter, 0 inputs, 2 nodes;" in repr(autograd.record(square, inputs=[], parameters=[x]))
     (tmp_path / "one.csv").write_text("x,y\n1,a\n2,a\n3,a\n")
     with pytest.raises(SystemExit):
-        nn.__main__.main([str(tmp_path / "one.csv"), "--target", "y"])
+        nn.cli.commands.main([str(tmp_path / "one.csv"), "--target", "y"])
     assert "has 1 different value, a: classes need 2" in capsys.readouterr().err

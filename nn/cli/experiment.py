@@ -118,7 +118,7 @@ def _data(config: Config, rng: Random) -> tuple[Split, Schema]:
     else:
         digest = hashlib.sha256(Path(name).read_bytes()).hexdigest()
         if config.setdefault("sha256", digest) != digest:
-            raise ValueError(f"{name} is not the file that the run began with: put it back, or begin a new run")
+            raise ValueError(f"{name} is not the file that the run began with: put it back, or start a new run")
         options = {option: config[option] for option in (*READING, "categories", "task") if config.get(option)}
         return read_split(name, config["target"], rng, config["missing"], config["ignore"], **options)
     target = Column("class", list(data.classes)) if data.classes else Column("y", None)

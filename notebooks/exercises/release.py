@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from autograd.command_line import OneLineParser, command_line
 from autograd.files import write_whole
 
 STUB = ("# YOUR CODE HERE", "raise NotImplementedError()")
@@ -46,17 +46,18 @@ def release(notebook: dict[str, Any]) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line; one line and exit status 2 for what cannot be read or written."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    try:
-        if len(arguments) != 2:
-            raise ValueError("usage: python release.py SOURCE.ipynb RELEASE.ipynb")
-        source, target = map(Path, arguments)
-        text = json.dumps(release(json.loads(source.read_text(encoding="utf-8"))), indent=1, ensure_ascii=False)
-        write_whole(target, f"{text}\n".encode())
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        print(f"release: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+    """The command line. Raises SystemExit, with status 2 after one line about what is wrong."""
+    program = "python release.py"
+    parser = OneLineParser(prog=program, description="Take the solutions out of a notebook.")
+    parser.add_argument("source", type=Path, metavar="SOURCE.ipynb", help="the notebook with solutions")
+    parser.add_argument("target", type=Path, metavar="RELEASE.ipynb", help="the students' version, to be written")
+    options = parser.parse_args(arguments)
+    with command_line(program):
+        try:
+            notebook = release(json.loads(options.source.read_text(encoding="utf-8")))
+        except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise ValueError(f"{options.source} is not a notebook: {type(error).__name__} {error}") from None
+        write_whole(options.target, f"{json.dumps(notebook, indent=1, ensure_ascii=False)}\n".encode())
 
 
 if __name__ == "__main__":

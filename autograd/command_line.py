@@ -1,0 +1,61 @@
+"""What every command line here shares: one-line errors with exit status 2, and output on any terminal and pipe."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from autograd.text import clipped, make_printable, text_name
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """Reports an argument that it cannot read in one line and exits with status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """What argparse calls for such an argument."""
+        fail(f"{clipped(message, 200)} ({self.prog} --help)", self.prog)
+
+
+@contextmanager
+def command_line(program: str, hint: str = "") -> Iterator[None]:
+    """Runs a command: its errors end in one line and an exit status, never in a traceback.
+
+    program   how it is called, ``python -m nn predict``
+    hint      what to add to each error
+
+    Raises SystemExit: 2 after an error, 130 after Ctrl-C, and 1, silently, where the reader of the output has left.
+    """
+    make_printable()
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:  # as `head` does when it has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the flush at exit fails once more
+        raise SystemExit(1) from None
+    except (ValueError, ArithmeticError, ImportError, OSError) as error:
+        name, reason = getattr(error, "filename", None), getattr(error, "strerror", None)
+        message = f"{name}: {reason}" if name and reason else str(error)
+        fail(f"{message} {hint}".rstrip(), program)
+    except KeyboardInterrupt as error:
+        warn(f"\n{_name(program)}: {str(error) or 'interrupted'}")
+        raise SystemExit(130) from None
+
+
+def fail(message: str, program: str) -> NoReturn:
+    """Print one line and exit with status 2."""
+    print(f"{_name(program)}: {text_name(message)}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def warn(message: str) -> None:
+    """Print to stderr, since stdout may be redirected into a file."""
+    print("\n".join(map(text_name, message.split("\n"))), file=sys.stderr)
+
+
+def _name(program: str) -> str:
+    """``nn`` for ``python -m nn predict``, and ``release`` for ``python release.py``."""
+    return program.removeprefix("python ").removeprefix("-m ").split()[0].removesuffix(".py")

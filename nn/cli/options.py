@@ -1,0 +1,141 @@
+"""The options of a training run, and the configuration that they amount to."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from autograd.command_line import OneLineParser
+from nn.activations import BY_NAME as ACTIVATIONS
+from nn.cli.csv_tables import MISSING_RULES, READING, TASKS
+from nn.cli.experiment import DEFAULTS, FACTORS, Config
+from nn.data import BUNDLED, BY_NAME
+from nn.init import BY_NAME as INITIALIZERS
+from nn.optim import OPTIMIZERS, SCHEDULES
+from nn.training import ENGINES
+
+MOST_EXAMPLES = 100_000
+EPILOG = """also:
+  python -m nn claims [--list]                  the lecture's claims, put to the test
+  python -m nn resume RUN [--epochs N]          go on with an interrupted run, or to more epochs
+  python -m nn predict RUN FILE.csv [--out F]   the rows of a table with what a run predicts
+"""
+DATA = (*BY_NAME, *BUNDLED)
+FOR_FILES = ("target", "task", "ignore", "categories", "missing", *READING)
+BELONGS = {  # options that only some choices of another one read
+    "examples": ("data", (*BY_NAME,)), "noise": ("data", (*BY_NAME,)), "momentum": ("optimizer", ("sgd", "rmsprop")),
+    "nesterov": ("optimizer", ("sgd",)), "factor": ("schedule", (*FACTORS,)), "every": ("schedule", ("step",)),
+}  # fmt: skip
+STEPS = ("zero_center", "standardize", "pca", "whiten")  # of preprocessing, in the order in which they make sense
+NUMBERS = ("--hidden", "--pca", "--whiten")  # any number of them
+SEVERAL = (*NUMBERS, "--ignore", "--categories", "--na-values", "--names")
+
+
+def data_first(arguments: Sequence[str]) -> Sequence[str]:
+    """DATA first, where it stands behind an option that takes any number of values, as in --hidden 8 my.csv."""
+    option = "DATA"
+    for k, word in enumerate(arguments):
+        if word.startswith("-"):
+            option = next((name for name in SEVERAL if name.startswith(word)), "")
+        elif option == "DATA":
+            break
+        elif option and (word in DATA or Path(word).is_file() or (option in NUMBERS and word.isidentifier())):
+            return [word, *arguments[:k], *arguments[k + 1 :]]
+    return arguments
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of a training run."""
+    p = OneLineParser(
+        prog="python -m nn", description="Train a network whose every weight is a scalar node.", epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    p.add_argument("data", metavar="DATA", help=f"{', '.join(DATA)}, or a file: my.csv, my.csv.gz")
+    table = p.add_argument_group("a file of your own")
+    add = table.add_argument
+    add("--target", metavar="COLUMN", help="the column to predict")
+    add("--task", choices=TASKS, help="predict classes or numbers (decided by the target's values)")
+    add("--ignore", nargs="+", default=[], metavar="COLUMN", help="columns to leave out")
+    add("--categories", nargs="+", default=[], metavar="COLUMN", help="columns whose numbers are names")
+    add("--missing", default="refuse", choices=MISSING_RULES, help="stop, drop the row, or take the mean (refuse)")
+    add_reading(table)
+    add = p.add_argument_group("data").add_argument
+    add("--examples", type=int, help="how many points to make (200)")
+    add("--noise", type=float, help="their standard deviation (0.1)")
+    measured = ", ".join([*(name for name in BUNDLED if name not in DEFAULTS), "files"])
+    add("--standardize", action="store_true", help=f"mean 0, deviation 1 (the default for {measured})")
+    add("--zero-center", action="store_true", help="mean 0")
+    add("--pca", type=int, nargs="?", const=True, metavar="N", help="N principal components (all)")
+    add("--whiten", type=int, nargs="?", const=True, metavar="N", help="the same, each with variance 1")
+    add("--raw", action="store_true", help="no preprocessing")
+    add = p.add_argument_group("network").add_argument
+    add("--hidden", type=int, nargs="*", metavar="UNITS", help="in hidden layers (16 16; digits: 32)")
+    add("--activation", default="relu", choices=ACTIVATIONS, help="of the hidden layers (relu)")
+    add("--init", choices=INITIALIZERS, help="first weights (he_normal for relu, else xavier_uniform)")
+    add("--dropout", type=float, default=0.0, metavar="P", help="probability of dropping a unit (0)")
+    add("--batchnorm", action="store_true", help="batch normalisation before each hidden activation")
+    add("--calibrate", action="store_true", help="evaluate with the statistics of all training data")
+    add = p.add_argument_group("training").add_argument
+    add("--epochs", type=int, help="times that every example is seen (60; digits: 30, spirals: 200)")
+    add("--batch-size", type=int, default=10, help="examples for each update (10)")
+    add("--optimizer", default="adam", choices=OPTIMIZERS, help="(adam)")
+    add("--learning-rate", type=float, help=f"(0.01; digits, {measured}, rmsprop 0.003; sgd 0.1)")
+    add("--momentum", type=float, default=0.0, help="of sgd and rmsprop (0)")
+    add("--nesterov", action="store_true", help="look ahead along the momentum of sgd")
+    add("--weight-decay", type=float, help="(0; adamw: 0.01)")
+    add("--schedule", default="constant", choices=SCHEDULES, help="of the learning rate (constant)")
+    add("--factor", type=float, help="of exponential (0.95), step (0.5), inverse_time (0.1)")
+    add("--every", type=int, metavar="EPOCHS", help="of the schedule step (10)")
+    add("--warm-up", type=int, metavar="EPOCHS", help="in which the rate rises to its full height (0)")
+    add("--l1", type=float, default=0.0, help="penalty on |w| (0)")
+    add("--l2", type=float, help=f"penalty on ½ w² (0; 0.01 for {measured})")
+    add("--clip-norm", type=float, help="longest gradient, as one vector")
+    add("--clip-value", type=float, help="largest derivative, each for itself")
+    add("--patience", type=int, metavar="EPOCHS", help="to wait for a lower validation loss")
+    add("--loss-tolerance", type=float, help="stop when the training loss is at most this")
+    add("--gradient-tolerance", type=float, help="stop when the gradient's norm is at most this")
+    add("--engine", default="auto", choices=ENGINES, help="node by node, or as matrices (auto)")
+    p.add_argument("--seed", type=int, default=0, help="decides data, split, first weights and order (0)")
+    p.add_argument("--watch", action="store_true", help="write a page with a scrubber over the epochs: watch.html")
+    p.add_argument("--out", type=Path, help="folder of the run (runs/DATA); a run that is there is replaced")
+    return p
+
+
+def add_reading(p: argparse._ActionsContainer) -> None:
+    """How a file is written: what pandas.read_csv takes under these names."""
+    p.add_argument("--sep", help="what separates cells (detected: , ; tab or |)")
+    p.add_argument("--decimal", metavar="MARK", help="the decimal mark (detected: a point or a comma)")
+    p.add_argument("--thousands", metavar="MARK", help="what groups thousands (nothing)")
+    p.add_argument("--encoding", help="(detected: UTF-8, UTF-16 with a BOM, else cp1252)")
+    p.add_argument("--na-values", nargs="+", metavar="CELL", help="cells that are missing values, besides empty ones")
+    p.add_argument("--names", nargs="+", metavar="COLUMN", help="the columns of a file without a header row")
+
+
+def configuration(options: argparse.Namespace) -> Config:
+    """The options as a run keeps them. Raises ValueError for options that do not fit each other."""
+    data, is_file = options.data, options.data not in DATA
+    defaults = parser().parse_args([data])
+    given = {name: x for name, x in vars(options).items() if x != getattr(defaults, name)}
+    steps = [[name] if given[name] is True else [name, given[name]] for name in STEPS if name in given]
+    for is_wrong, message in (
+        (is_file and not Path(data).is_file(), f"DATA {data!r} is neither a file nor one of {', '.join(DATA)}"),
+        (is_file and not options.target, f"{data} needs --target: the column that is to be predicted"),
+        *((name in given and not is_file, f"--{name.replace('_', '-')} is for a file of your own, not {data}")
+          for name in FOR_FILES),
+        *((name in given and getattr(options, owner) not in choices,
+           f"--{name} is for {owner} {' or '.join(choices)}, not {getattr(options, owner)}")
+          for name, (owner, choices) in BELONGS.items()),
+        ((options.examples or 0) > MOST_EXAMPLES,
+         f"--examples {options.examples}: at most {MOST_EXAMPLES}, which already take hours"),
+        (options.hidden == [] and (options.dropout or options.batchnorm),
+         "--dropout and --batchnorm are for hidden layers, and --hidden without UNITS has none"),
+        (options.seed < 0, f"--seed {options.seed}: it needs to be at least 0"),
+        (options.calibrate and not options.batchnorm, "--calibrate is for --batchnorm: it sets its statistics"),
+        (options.raw and steps, "--raw leaves the data as they are: it takes no other preprocessing beside it"),
+    ):  # fmt: skip
+        if is_wrong:
+            raise ValueError(message)
+    config = {name: x for name, x in vars(options).items() if name not in ("out", "raw", *STEPS)}
+    config["data"] = str(Path(data).resolve()) if is_file else data
+    return config | {"preprocess": [] if options.raw else steps or None}
