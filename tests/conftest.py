@@ -1,6 +1,10 @@
-"""What several modules share: runs without pictures, Chromium, and one page in it for all tests of a module."""
+"""What several test files share: other Pythons, refused commands, runs without pictures, and pages in Chromium."""
 
+import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,7 +12,51 @@ from typing import Any, NamedTuple
 import pytest
 
 collect_ignore = ["mutation.py"]  # a program, which --doctest-modules would import; it sets Hypothesis up for itself
-AXE = Path(__file__).parent / "web" / "node_modules" / "axe-core" / "axe.min.js"
+ROOT = Path(__file__).parent.parent
+WEB = ROOT / "tests" / "web"
+REFERENCES = json.loads((ROOT / "tests/references/references.json").read_text())  # PyTorch's numbers
+AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def python(
+    *arguments: object, cwd: Path = ROOT, input: str | None = None, encoding: str | None = "utf-8",
+    timeout: float | None = None, **environment: str,
+) -> subprocess.CompletedProcess[Any]:  # fmt: skip
+    """Runs another Python, which imports this copy of the packages, and returns its status and output.
+
+    encoding      of its output; None for bytes
+    environment   variables beside those of this process
+    """
+    text = {} if encoding is None else {"PYTHONIOENCODING": encoding}
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)], capture_output=True, cwd=cwd, input=input, encoding=encoding,
+        timeout=timeout, env={**os.environ, "PYTHONPATH": str(ROOT), **text, **environment},
+    )  # fmt: skip
+
+
+def printed(code: str, *arguments: object, **options: Any) -> str:
+    """What a program prints that has to end well and without a word on stderr."""
+    done = python("-c", code, *arguments, **options)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr[-2000:]
+    return str(done.stdout)
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Calls a command line that must end with status 2 after one line on stderr; returns that line.
+
+    ``prints`` allows output before it.
+    """
+
+    def line(main: Callable[[list[str]], None], *words: object, prints: bool = False) -> str:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main([str(word) for word in words])
+        said = capsys.readouterr()
+        assert (left.value.code, said.err.count("\n")) == (2, 1) and (prints or not said.out), said
+        return said.err.removesuffix("\n")
+
+    return line
 
 
 @pytest.fixture(scope="module")

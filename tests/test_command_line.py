@@ -4,13 +4,11 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
 from autograd.command_line import OneLineParser, command_line
-
-ROOT = Path(__file__).parent.parent
 
 
 def left_with(error, program="python -m nn predict", hint=""):
@@ -54,21 +52,17 @@ def test_ctrl_c_is_one_line_and_status_130(words, capsys):
 def test_a_closed_pipe_is_status_1_without_a_word(words):
     read, write = os.pipe()
     os.close(read)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", *words]
+    command, environment = [sys.executable, "-m", *words], {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, env=environment)
     os.close(write)
     assert (done.returncode, done.stderr) == (1, b"")
 
 
-def test_an_argument_that_cannot_be_read_is_one_line_and_names_the_help(capsys):
+def test_an_argument_that_cannot_be_read_is_one_line_and_names_the_help(refused):
     parser = OneLineParser(prog="python -m nn resume")
     parser.add_argument("--epochs", type=int)
-    with pytest.raises(SystemExit) as left:
-        parser.parse_args(["--epochs", "x"])
-    assert left.value.code == 2
-    line = "nn: argument --epochs: invalid int value: 'x' (python -m nn resume --help)\n"
-    assert capsys.readouterr() == ("", line)
+    line = "nn: argument --epochs: invalid int value: 'x' (python -m nn resume --help)"
+    assert refused(parser.parse_args, "--epochs", "x") == line
 
 
 def test_every_program_here_uses_the_one_parser():

@@ -16,13 +16,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from conftest import ROOT, WEB
 from nbclient import NotebookClient
 from release import main, release, without_solution
 
 from nn.lecture.exercises.course import EXERCISES
 
-ROOT = Path(__file__).parent.parent
-WEB = ROOT / "tests" / "web"
 COURSE = ROOT / "notebooks" / "exercises"
 SOURCE, RELEASED = COURSE / "source" / "back-propagation" / "exercises.ipynb", COURSE / "exercises.ipynb"
 
@@ -86,12 +85,9 @@ def test_marks_that_do_not_match_are_refused():
 
 
 @pytest.mark.parametrize("arguments", [[], ["only.ipynb"], ["missing.ipynb", "out.ipynb"]])
-def test_a_release_that_cannot_be_made_is_one_line_and_status_2(arguments, capsys, tmp_path, monkeypatch):
+def test_a_release_that_cannot_be_made_is_one_line_and_status_2(arguments, refused, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as left:
-        main(arguments)
-    assert left.value.code == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    assert refused(main, *arguments).startswith("release: ")
     assert not list(tmp_path.iterdir())
 
 

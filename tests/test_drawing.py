@@ -2,15 +2,14 @@
 
 import json
 import re
-import subprocess
 import sys
 from itertools import combinations
-from pathlib import Path
 from random import Random
 from shutil import which
 from xml.etree import ElementTree
 
 import pytest
+from conftest import printed
 
 from autograd import Value, affine, dot, explain, named, product, sin, sqrt
 from autograd.drawing import Diagram, Unit, diagram_of, draw, draw_dot, engines
@@ -25,7 +24,6 @@ from nn.diagram import model_diagram, trace_diagram
 from nn.losses import mean_loss
 from nn.module import Trace
 
-ROOT = Path(__file__).parent.parent
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = [
     "<b>", '"', "'", "\\", "two\nlines", "a|b", "{x}", "]]>", "-->", "é", "</script><script>alert(1)</script>",
@@ -521,13 +519,8 @@ def test_the_same_graph_gives_the_same_drawing_in_another_process():
         "for options in ({}, {'open': 'z¹_2'}, {'collapse': True}):\n"
         "    print(draw(loss, engine='built-in', **options).svg)"
     )
-    runs = [
-        subprocess.run(
-            [sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True, env={"PYTHONHASHSEED": seed}
-        ).stdout
-        for seed in ("1", "2")
-    ]
-    assert runs[0] == runs[1] != b""
+    first, second = (printed(program, PYTHONHASHSEED=seed) for seed in ("1", "2"))
+    assert first == second != ""
 
 
 def test_drawing_works_when_nothing_but_the_standard_library_can_be_imported():
@@ -542,10 +535,7 @@ def test_drawing_works_when_nothing_but_the_standard_library_can_be_imported():
         "    try: d.save(save)\n"
         "    except (ImportError, RuntimeError) as error: print(error)\n"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True, env={"PATH": ""}
-    )
-    first, *errors = run.stdout.splitlines()
+    first, *errors = printed(program, PATH="").splitlines()
     assert first == "built-in 4 True"
     assert errors == ["DOT is written by the graphviz package: pip install graphviz"] * 2
 

@@ -1,13 +1,12 @@
 """Dropout (D1, D3) and batch normalisation (D7, D9), on scalar nodes, against slides, closed forms and PyTorch."""
 
-import json
 import math
 from itertools import product
-from pathlib import Path
 from random import Random
 from statistics import fmean, pvariance
 
 import pytest
+from conftest import REFERENCES
 
 from autograd import Value, affine, gradcheck, sigmoid
 from autograd.graph import leaves
@@ -35,7 +34,6 @@ from nn.evaluation import evaluate, outputs_of
 from nn.losses import mean_loss
 from nn.optim import clip_value, cosine
 
-REFERENCES = json.loads((Path(__file__).parent / "references/references.json").read_text())
 # the same sums in another order than PyTorch's; x̂ divides by deviations down to 0.01, which magnifies their rounding
 close = lambda x: pytest.approx(x, rel=1e-10, abs=1e-12)  # noqa: E731
 exact = lambda x: pytest.approx(x, rel=1e-12, abs=1e-12)  # noqa: E731

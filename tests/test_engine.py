@@ -6,15 +6,13 @@ import json
 import multiprocessing
 import operator
 import pickle
-import subprocess
-import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
-from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ROOT, printed, python
 
 from autograd import (
     AnomalyError,
@@ -33,8 +31,6 @@ from autograd import (
 from autograd.graph import leaves, topological_order
 from autograd.table import CONSTANT, REAL, TABLE, primitive
 from autograd.value import constant
-
-ROOT = Path(__file__).parent.parent
 
 
 def test_micrograd_readme_example():
@@ -426,9 +422,7 @@ def test_a_strangers_primitive_is_one_entry():
 
 def test_import_loads_twelve_modules_and_nothing_heavy():
     code = "import sys, json, autograd; print(json.dumps(sorted(sys.modules)))"
-    loaded = json.loads(
-        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=ROOT).stdout
-    )
+    loaded = json.loads(printed(code))
     assert len([m for m in loaded if m.split(".")[0] == "autograd"]) <= 12
     assert not {"numpy", "sympy", "graphviz", "matplotlib"} & set(loaded)
 
@@ -445,7 +439,7 @@ def test_bad_options_get_one_line_and_status_2():
         ["moons", "--epochs", "0"],
         ["moons", "--hidden", "0"],
     ):
-        done = subprocess.run([sys.executable, "-m", "nn", *options], capture_output=True, text=True, cwd=ROOT)
+        done = python("-m", "nn", *options)
         assert done.returncode == 2
         assert len(done.stderr.splitlines()) == 1, done.stderr
 

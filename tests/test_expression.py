@@ -2,16 +2,17 @@
 
 import json
 import math
-import os
 import pickle
 import subprocess
 import sys
 import threading
+from functools import partial
 from itertools import permutations
 from pathlib import Path
 from random import Random
 
 import pytest
+from conftest import ROOT, printed, python
 from hypothesis import given, settings, strategies as st
 
 import autograd
@@ -21,7 +22,6 @@ from autograd.notation import labels
 from autograd.parser import COMPOSED, MOST_CHARACTERS, MOST_OPERATIONS, Expression, ExpressionError
 from autograd.table import CONSTANT, REAL, TABLE, primitive
 
-ROOT = Path(__file__).parent.parent
 SLIDE = "f = x*y*z; x = r; y = r*s; z = s"
 
 
@@ -555,12 +555,7 @@ def audited(texts, folder):
     thousand characters to read, that is less than a second on any machine. What calls do not show is linear too:
     Python's parser is handed a hundred operations at most, and each pattern reads a character once or twice.
     """
-    done = subprocess.run(
-        [sys.executable, "-c", AUDITED], input=json.dumps(texts), capture_output=True, text=True, cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")
-    answers, events, warnings = json.loads(done.stdout)
+    answers, events, warnings = json.loads(printed(AUDITED, input=json.dumps(texts), cwd=folder))
     assert warnings == []
     # nothing is imported, opened, looked up by object.__getattr__, compiled from a file or executed: ast.parse alone
     assert set(events) <= {"compile of <unknown>", "sys.setprofile"}
@@ -581,11 +576,7 @@ def test_hostile_texts_are_refused_and_nothing_runs(tmp_path):
 
 def test_the_audit_hears_what_is_executed(tmp_path):
     spied = AUDITED.replace("expression = Expression(text)", "expression = Expression(text); eval('1')")
-    done = subprocess.run(
-        [sys.executable, "-c", spied], input='["x"]', capture_output=True, text=True, check=True, cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    assert {"exec", "compile of <string>"} <= set(json.loads(done.stdout)[1])
+    assert {"exec", "compile of <string>"} <= set(json.loads(printed(spied, input='["x"]', cwd=tmp_path))[1])
 
 
 DEEPEST = [
@@ -694,10 +685,7 @@ def test_100000_random_texts_give_a_graph_or_a_clear_error(tmp_path):
 # ---- the command line ----------------------------------------------------------------------------------------------
 
 
-def run(*arguments, **environment):
-    command = [sys.executable, "-m", "autograd", *arguments]
-    environment = {**os.environ, "PYTHONIOENCODING": "utf-8", **environment}
-    return subprocess.run(command, capture_output=True, cwd=ROOT, encoding="utf-8", env=environment)
+run = partial(python, "-m", "autograd")
 
 
 def test_the_command_prints_values_gradients_and_the_explanation_of_every_input():
@@ -822,15 +810,10 @@ def test_what_is_wrong_is_said_in_one_line_with_status_2(arguments, words):
         (["x", "x=1", "--html", ""], "a walk is saved as .html"),
     ],
 )
-def test_whatever_is_typed_one_line_of_words_comes_back(arguments, words, tmp_path, monkeypatch, capsys):
+def test_whatever_is_typed_one_line_of_words_comes_back(arguments, words, tmp_path, monkeypatch, refused):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.html").mkdir()
-    with pytest.raises(SystemExit) as left:
-        main(arguments)
-    said = capsys.readouterr()
-    assert left.value.code == 2
-    assert said.out == ""
-    line = said.err.removesuffix("\n")
+    line = refused(main, *arguments)
     assert line.startswith("autograd: ") and line.isprintable() and words in line and len(line) < 400
     assert [path.name for path in tmp_path.iterdir()] == ["folder.html"]
 

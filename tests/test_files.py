@@ -3,19 +3,15 @@
 import errno
 import json
 import os
-import subprocess
-import sys
 from io import FileIO
-from pathlib import Path
 
 import pytest
+from conftest import ROOT, python
 
 from autograd import files
 from autograd.files import append, write_whole
 from nn import MLP
 from nn.checkpoint import save
-
-ROOT = Path(__file__).parent.parent
 
 KILLED = """
 import os, sys
@@ -52,10 +48,7 @@ write_whole(Path(sys.argv[1]), b"new " * 1000)
 def test_a_kill_at_any_step_of_a_write_leaves_the_old_file_or_the_new_one_whole(tmp_path, step):
     path = tmp_path / "weights"
     path.write_bytes(b"old")
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, path, step], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}
-    )
-    assert done.returncode == 9
+    assert python("-c", KILLED, path, step, cwd=tmp_path).returncode == 9
     assert path.read_bytes() == (b"new " * 1000 if step == "after" else b"old")
 
 
@@ -193,11 +186,8 @@ print(json.dumps(said))
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory):
     """What each writer says to each fault."""
-    done = subprocess.run(
-        [sys.executable, "-c", WRITERS], cwd=tmp_path_factory.mktemp("writers"),
-        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'notebooks' / 'exercises'}"},
-        capture_output=True, text=True,
-    )  # fmt: skip
+    path = os.pathsep.join([str(ROOT), str(ROOT / "notebooks" / "exercises")])
+    done = python("-c", WRITERS, cwd=tmp_path_factory.mktemp("writers"), PYTHONPATH=path)
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -3,17 +3,14 @@
 import json
 import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 from random import Random
 
 import pytest
+from conftest import printed
 
 from autograd.parser import Expression, ExpressionError
 from autograd.table import CONSTANT, TABLE
 
-ROOT = Path(__file__).parent.parent
 MOST_CHARACTERS = 2_000
 SECONDS, BYTES = 5, 300 << 20  # of the processor, and of address space, for each text
 
@@ -55,12 +52,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="limits on a pro
 
 
 def answers(cases, program=LIMITED):
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(SECONDS), str(BYTES)], input=json.dumps(cases), capture_output=True,
-        cwd=ROOT, encoding="utf-8", env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")
-    return json.loads(done.stdout)
+    return json.loads(printed(program, SECONDS, BYTES, input=json.dumps(cases)))
 
 
 def check(cases):

@@ -3,13 +3,12 @@
 import csv
 import json
 import math
-import os
 import re
 import shutil
 import subprocess
-import sys
 import warnings
 from base64 import b64decode
+from functools import partial
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +17,7 @@ from urllib.parse import unquote_to_bytes
 from xml.etree import ElementTree
 
 import pytest
+from conftest import WEB, python
 
 from autograd import Value, detect_anomaly, draw, explain, named, narrate, paths, record, walk
 from autograd.drawing.graphviz_source import draw_dot
@@ -31,8 +31,7 @@ from nn.data import Dataset, Split
 from nn.lecture.exercises import Course
 from nn.watching import watch
 
-ROOT = Path(__file__).parent.parent
-KATEX = ROOT / "tests" / "web" / "katex.js"
+KATEX = WEB / "katex.js"
 # each attack raises this flag where it succeeds in a page
 HTML = [
     "<script>window.hacked = 1</script>", '"><img src=x onerror=window.hacked=1>', "'><svg/onload=window.hacked=1>",
@@ -330,9 +329,7 @@ def test_the_film_is_told_every_name_as_data():
     assert told["map"]["features"] == ["</script>", r"\u202e\ud800"]
 
 
-def command(*arguments, **environment):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
-    return subprocess.run([sys.executable, "-W", "error", *arguments], capture_output=True, env=environment)
+command = partial(python, "-W", "error", encoding=None)
 
 
 def test_a_run_on_a_hostile_table_prints_words_and_its_predictions_give_each_cell_back(tmp_path):

@@ -7,13 +7,11 @@ import os
 import random
 import re
 import shutil
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ROOT, printed, python
 
 import nn
 from autograd import Value
@@ -21,7 +19,6 @@ from autograd.table import TABLE
 from nn import MLP, SGD, Training, binary_cross_entropy
 from nn.data import moons
 
-ROOT = Path(__file__).parent.parent
 FILES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for package in ("autograd", "nn")
@@ -213,8 +210,7 @@ import autograd, inspect
 from autograd import functions
 print(*{n for home in (autograd, functions) for n in dir(home) if not inspect.ismodule(getattr(home, n))})
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    public = {"autograd": set(done.stdout.split()), "nn": set(nn.__all__)}
+    public = {"autograd": set(printed(code).split()), "nn": set(nn.__all__)}
     assert {"Value", "gradcheck", "named", "tanh"} <= public["autograd"]
     clashes = {m for m in FILES if m.count(".") == 1 and m.split(".")[1] in public[m.split(".")[0]]}
     assert not {m for m in clashes if not m.endswith("__")}
@@ -222,12 +218,6 @@ print(*{n for home in (autograd, functions) for n in dir(home) if not inspect.is
 
 def test_backward_is_at_most_15_lines():
     assert len(inspect.getsource(Value.backward).splitlines()) <= 15
-
-
-def python(*arguments, cwd):
-    """A Python that finds the packages in ``cwd`` first, then ours."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(cwd), str(ROOT)]), "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, cwd=cwd, env=environment)
 
 
 def test_the_engine_needs_the_standard_library_alone(tmp_path):
@@ -243,10 +233,8 @@ assert gradcheck(lambda x, y: log(product(x, y, x)), [2.0, 3.0])
 assert not any(sys.modules[name] for name in blocked)
 print(x.grad, grad(grad(f, [x])[0], [x])[0].data)
 """
-    done = python("-c", code, cwd=tmp_path)
-    assert done.stderr == ""
     # log x²y: the derivatives are 2/x and −2/x²
-    assert done.stdout.split() == ["1.0", "-0.5"]
+    assert printed(code, cwd=tmp_path).split() == ["1.0", "-0.5"]
 
 
 COMMANDS = [("-c", "import autograd"), ("-c", "import nn"), ("-m", "autograd"), ("-m", "nn", "moons")]
@@ -263,7 +251,8 @@ def test_hips_autograd_in_the_same_folder_is_noticed_and_the_mending_said(tmp_pa
     (tmp_path / "autograd/tracer.py").touch()
     if overwritten:
         (tmp_path / "autograd/__init__.py").write_text("")
-    done = python(*command, cwd=tmp_path)
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    done = python(*command, cwd=tmp_path, PYTHONPATH=path, PYTHONDONTWRITEBYTECODE="1")
     assert done.returncode != 0
     assert "autograd (HIPS) and chainrule are installed over each other" in done.stderr
     assert "pip uninstall --yes autograd chainrule" in done.stderr.splitlines()[-1]

@@ -1,22 +1,20 @@
 """A model's numbers under PyTorch's names and layouts: against stored state dicts, and PyTorch where it is there."""
 
-import json
 import runpy
 from importlib.util import find_spec
-from pathlib import Path
 from random import Random
 
 import numpy as np
 import pytest
+from conftest import REFERENCES, ROOT
 
 import nn
 from autograd import Value, sigmoid, tanh
 from nn.losses import mean_loss
 
-REFERENCES = Path(__file__).parent / "references"
-STATES = json.loads((REFERENCES / "references.json").read_text())["states"]
+STATES = REFERENCES["states"]
 if find_spec("torch"):  # the stored numbers, and those that PyTorch gives now
-    present = runpy.run_path(str(REFERENCES / "make_references.py"))["states"]()
+    present = runpy.run_path(str(ROOT / "tests/references/make_references.py"))["states"]()
     STATES |= {f"{name}, now": case for name, case in present.items()}
 
 

@@ -3,10 +3,10 @@
 import json
 import shutil
 import subprocess
-from pathlib import Path
 from random import Random
 
 import pytest
+from conftest import WEB
 from random_graphs import random_graph
 
 from autograd import Value, explain, named
@@ -14,7 +14,6 @@ from autograd.notation import number_latex
 from autograd.table import CONDITION, CONSTANT, TABLE
 from nn import MLP, half_squared_error, matrix_form
 
-WEB = Path(__file__).parent / "web"
 pytestmark = pytest.mark.skipif(
     not (shutil.which("node") and (WEB / "node_modules" / "katex").exists()),
     reason="KaTeX is not installed: npm install --prefix tests/web",

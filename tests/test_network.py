@@ -5,10 +5,8 @@ import inspect
 import json
 import math
 import multiprocessing
-import os
 import pickle
 import struct
-import subprocess
 import sys
 import zipfile
 from collections import Counter, deque
@@ -16,7 +14,6 @@ from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass
 from io import BytesIO, StringIO
-from pathlib import Path
 from random import Random
 from statistics import fmean, pstdev
 from types import MappingProxyType, SimpleNamespace
@@ -24,6 +21,7 @@ from types import MappingProxyType, SimpleNamespace
 import mpmath
 import numpy as np
 import pytest
+from conftest import python
 from safetensors.numpy import load_file, save as to_bytes
 
 import nn
@@ -54,9 +52,6 @@ from nn.losses import mean_loss, mean_squared_error
 from nn.module import Module, evaluating, flatten
 from nn.optim import Optimizer
 from nn.validation import NAMES, Constructed
-
-ROOT = Path(__file__).parent.parent
-
 
 # ---- what is composed of the table's entries ------------------------------------------------------------------
 
@@ -910,13 +905,10 @@ def test_no_file_is_the_systems_own_error(model, tmp_path):
         ("moons --out taken --epochs 1", "taken"),
     ],
 )
-def test_what_cannot_work_is_one_line_and_status_2_and_leaves_nothing(tmp_path, monkeypatch, capsys, options, words):
+def test_what_cannot_work_is_one_line_and_status_2_and_leaves_nothing(tmp_path, monkeypatch, refused, options, words):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "taken").touch()
-    with pytest.raises(SystemExit) as left:
-        main(options.split())
-    assert left.value.code == 2
-    [line] = capsys.readouterr().err.splitlines()
+    line = refused(main, *options.split(), prints=True)
     assert line.startswith("nn: ") and words in line
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "taken"]
 
@@ -925,10 +917,7 @@ def test_a_run_writes_picture_and_weights_where_it_was_asked_to_and_nothing_else
     out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
     elsewhere.mkdir()
     options = ["moons", "--epochs", "2", "--examples", "30", "--hidden", "2", "--out", str(out)]
-    done = subprocess.run(
-        [sys.executable, "-m", "nn", *options], cwd=elsewhere, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True,
-    )  # fmt: skip
+    done = python("-m", "nn", *options, cwd=elsewhere)
     assert (done.returncode, done.stderr) == (0, "")
     assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")} == {
         "elsewhere",
@@ -950,12 +939,9 @@ def test_without_matplotlib_the_weights_are_written_and_the_remedy_is_said(tmp_p
     assert not list(tmp_path.glob("*.png"))
 
 
-def test_without_scikit_learn_its_data_sets_say_what_to_install(monkeypatch, capsys):
+def test_without_scikit_learn_its_data_sets_say_what_to_install(monkeypatch, refused):
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    with pytest.raises(SystemExit) as left:
-        main(["iris"])
-    assert left.value.code == 2
-    assert "pip install 'chainrule[datasets]'" in capsys.readouterr().err
+    assert "pip install 'chainrule[datasets]'" in refused(main, "iris")
 
 
 # ---- modules --------------------------------------------------------------------------------------------------

@@ -3,13 +3,12 @@
 import re
 import statistics
 from itertools import pairwise
-from pathlib import Path
 
 import nbformat
 import pytest
+from conftest import ROOT
 from nbclient import NotebookClient
 
-ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PICTURES = ("image/svg+xml", "image/png")
 

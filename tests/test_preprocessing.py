@@ -1,14 +1,12 @@
 """Preprocessing (D4–D6): what is learned from training data, applied to any, taken back, saved beside the weights."""
 
 import math
-import subprocess
-import sys
 from itertools import product
-from pathlib import Path
 from random import Random
 
 import numpy as np
 import pytest
+from conftest import printed
 from sklearn import decomposition
 from sklearn.preprocessing import StandardScaler
 
@@ -29,7 +27,6 @@ from nn.preprocessing import (
     preprocess,
 )
 
-ROOT = Path(__file__).parent.parent
 X = [[2.0, 0.0], [4.0, 2.0], [6.0, 10.0]]
 exact = lambda x: pytest.approx(x, rel=1e-12, abs=1e-12)  # noqa: E731
 EVERY = {
@@ -476,5 +473,7 @@ def test_breast_cancer_measures_differ_in_size_ten_thousandfold_until_they_are_s
 
 
 def test_nn_loads_no_numpy_until_preprocessing_is_asked_for():
-    code = "import sys, nn; assert 'numpy' not in sys.modules; nn.Standardize; assert 'numpy' in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+    before, after = printed(
+        "import sys, nn; print('numpy' in sys.modules); nn.Standardize; print('numpy' in sys.modules)"
+    ).split()
+    assert (before, after) == ("False", "True")

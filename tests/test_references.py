@@ -1,16 +1,13 @@
 """The network against PyTorch's stored numbers: losses, optimisers over 20 steps, one whole training run."""
 
-import json
-from pathlib import Path
-
 import pytest
+from conftest import REFERENCES
 
 import nn
 from autograd import Value, sin
 from nn.losses import BY_NAME, mean_loss
 from nn.optim import OPTIMIZERS
 
-REFERENCES = json.loads((Path(__file__).parent / "references/references.json").read_text())
 close = lambda x: pytest.approx(x, rel=1e-12, abs=1e-12)  # noqa: E731
 
 

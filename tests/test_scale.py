@@ -3,21 +3,19 @@
 import copy
 import gc
 import pickle
-import subprocess
 import sys
 import threading
 import tracemalloc
 from contextlib import nullcontext
 from functools import partial
-from pathlib import Path
 from random import Random
 
 import pytest
+from conftest import printed, python
 
 from autograd import Value, collector_paused, leaky_relu, no_grad, sin, sum
 from nn import MLP
 
-ROOT = Path(__file__).parent.parent
 N = 1_000_000
 
 
@@ -166,9 +164,7 @@ print(training.engine, {name: late[name] - early[name] for name in late if late[
 @pytest.mark.parametrize("engine", ["eager", "replay"])
 def test_a_thousand_training_steps_leave_no_more_behind_than_a_hundred(engine):
     # in an interpreter of its own, where nothing else comes and goes
-    command = [sys.executable, "-c", TRAINED, engine]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-    assert done.stdout.split(maxsplit=1) == [engine, "{}\n"]
+    assert printed(TRAINED, engine).split(maxsplit=1) == [engine, "{}\n"]
 
 
 def test_independent_graphs_in_eight_threads_are_exact():
@@ -285,9 +281,8 @@ print("read")
 
 
 def deep(n, *shapes):
-    command = [sys.executable, "-c", DEEP, str(n), *shapes]
     # where a reader takes the square of the nodes, it takes hours
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=1200)
+    done = python("-c", DEEP, n, *shapes, timeout=1200)
     assert done.returncode == 0, done.stderr[-2000:]
     refused = {line.split()[1] for line in done.stdout.splitlines()[:-1]}
     assert refused <= {"fold", "whole", "walk"}, done.stdout

@@ -10,23 +10,24 @@ import subprocess
 import sys
 import termios
 from contextlib import suppress
-from pathlib import Path
+from functools import partial
 from random import Random
 
 import nbformat
 import pyte
 import pytest
+from conftest import ROOT, python
 from nbclient import NotebookClient
 
 import autograd
 import nn
-import nn.cli.commands
 from autograd import Value, named
 from nn import MLP, half_squared_error
-from nn.progress import progress_bar
+from nn.cli.commands import main
+from nn.progress import describe, epoch_line, progress_bar
 from nn.records import EpochRecord, describe, epoch_line
+from nn.training import EpochRecord
 
-ROOT = Path(__file__).parent.parent
 LACKING = {
     "C": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
     "ascii": {"PYTHONIOENCODING": "ascii"},
@@ -34,10 +35,7 @@ LACKING = {
 }
 
 
-def run(*arguments, **environment):
-    """What Python wrote to stdout and stderr, as bytes."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
-    return subprocess.run([sys.executable, "-W", "error", *arguments], capture_output=True, env=environment)
+run = partial(python, "-W", "error", encoding=None)
 
 
 def terminal(columns, *arguments):
@@ -292,13 +290,11 @@ def test_columns_stay_aligned_where_signs_become_longer(monkeypatch):
     assert [i for i, c in enumerate(below) if c == "["] == [labels.index(x.strip()) for x in labels.split("  ") if x]
 
 
-def test_counts_of_one_are_singular(tmp_path, capsys):
+def test_counts_of_one_are_singular(tmp_path, refused):
     x = Value(2.0, "x")
     square = named(f=x * x)
     assert repr(autograd.walk(square)).endswith(": 2 nodes>")
     assert str(autograd.paths(named(f=x.exp()), x)).startswith("1 path from x to f on 1 edge, summing to ")
     assert "1 parameter, 0 inputs, 2 nodes;" in repr(autograd.record(square, inputs=[], parameters=[x]))
     (tmp_path / "one.csv").write_text("x,y\n1,a\n2,a\n3,a\n")
-    with pytest.raises(SystemExit):
-        nn.cli.commands.main([str(tmp_path / "one.csv"), "--target", "y"])
-    assert "has 1 different value, a: classes need 2" in capsys.readouterr().err
+    assert "has 1 different value, a: classes need 2" in refused(main, tmp_path / "one.csv", "--target", "y")

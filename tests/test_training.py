@@ -6,12 +6,12 @@ import re
 from collections import Counter
 from functools import partial
 from itertools import combinations
-from pathlib import Path
 from random import Random
 from statistics import fmean, pstdev, pvariance
 
 import numpy as np
 import pytest
+from conftest import REFERENCES
 
 import nn
 from autograd import DomainError, Value, gradcheck
@@ -51,7 +51,6 @@ from nn.optim import (
     warm_up,
 )
 
-REFERENCES = json.loads((Path(__file__).parent / "references/references.json").read_text())
 close = lambda x: pytest.approx(x, rel=1e-12, abs=1e-14)  # noqa: E731
 
 
