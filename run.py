@@ -9,6 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+SHARED = ["--numprocesses", "auto", "--dist", "worksteal"]  # among the cores; -n0 takes it back
 EXTRAS = {"demo": "datasets,plot", "notebooks": "notebooks", "test": "test"}
 
 
@@ -20,8 +21,8 @@ def main():
     command, rest = sys.argv[1], sys.argv[2:]
     install(EXTRAS[command])
     if command == "test":
-        shared = ["--numprocesses", "auto", "--dist", "worksteal"]  # among the cores; -n0 in ``rest`` takes it back
-        sys.exit(subprocess.call([PYTHON, "-m", "pytest", *shared, *rest], cwd=ROOT))
+        print("collecting the tests on each core, then running them", flush=True)
+        sys.exit(subprocess.call([PYTHON, "-m", "pytest", *SHARED, *rest], cwd=ROOT))
     if command == "notebooks":
         sys.exit(subprocess.call([PYTHON, "-m", "jupyterlab", "notebooks", *rest], cwd=ROOT))
     for data in ("digits", "moons"):
@@ -32,25 +33,41 @@ def main():
 
 
 def install(extras):
-    """Make .venv and install the project there, unless that has been done for this pyproject.toml."""
+    """Make .venv and install the project in it, unless that was done with this pyproject.toml."""
     wanted = f"{extras}\n{(ROOT / 'pyproject.toml').read_text(encoding='utf-8')}"
     stamp = VENV / f"installed-{extras.replace(',', '-')}"
     if PYTHON.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return
-    print(f"installing into {VENV} (once)", flush=True)
+    print(f"installing into {VENV}: once, and again when pyproject.toml changes", flush=True)
     try:
         if not PYTHON.exists():
             import venv
 
             venv.create(VENV, with_pip=True, clear=True)
-        pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--editable", f"{ROOT}[{extras}]"], check=True)
+        pip = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
+        follow([*pip, "--editable", f"{ROOT}[{extras}]"])
     except (ImportError, subprocess.CalledProcessError) as error:
         if "ensurepip" in str(error) or isinstance(error, ImportError):
             shutil.rmtree(VENV, ignore_errors=True)  # without pip, it would be taken for a whole environment
             stop("this Python cannot make virtual environments: install python3-venv, then run this again")
-        stop(f"the installation failed: {error}; what pip said stands above")
+        stop(f"the installation failed: {error}; the message of pip is above")
     stamp.write_text(wanted, encoding="utf-8")
+
+
+def follow(command):
+    """Run a command that prints its steps, and show the latest one in place if stdout is a terminal."""
+    width = shutil.get_terminal_size().columns - 1 if sys.stdout.isatty() else 0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, universal_newlines=True) as process:
+        for line in process.stdout:
+            show_in_place(line.strip(), width)
+    show_in_place("", width)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+
+
+def show_in_place(words, width):
+    if width:
+        print(f"\r{words[:width]:{width}}\r", end="", flush=True)
 
 
 def stop(message):

@@ -7,11 +7,13 @@ import subprocess
 import sys
 import tomllib
 import venv
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from conftest import ROOT
 
-ROOT = Path(__file__).parent.parent
 RUN = ROOT / "run.py"
 
 
@@ -22,7 +24,7 @@ class Machine:
         self.run, self.monkeypatch = run, monkeypatch
         self.commands, self.made, self.status, self.pip_fails, self.ensurepip = [], 0, 0, False, True
         monkeypatch.setattr(subprocess, "call", self.call)
-        monkeypatch.setattr(subprocess, "run", self.install)
+        monkeypatch.setattr(subprocess, "Popen", self.start)
         monkeypatch.setattr(venv, "create", self.create)
 
     def call(self, command, cwd):
@@ -30,11 +32,12 @@ class Machine:
         self.commands.append([str(word) for word in command])
         return self.status
 
-    def install(self, command, check):
-        assert check
+    @contextmanager
+    def start(self, command, stdout, universal_newlines):
+        assert stdout == subprocess.PIPE and universal_newlines
         self.commands.append([str(word) for word in command])
-        if self.pip_fails:
-            raise subprocess.CalledProcessError(1, command)
+        steps = ["Collecting numpy>=1.26\n", f"Downloading {'numpy' * 100}.whl\n", "Successfully installed numpy\n"]
+        yield SimpleNamespace(stdout=steps, returncode=int(self.pip_fails))
 
     def create(self, folder, with_pip, clear):
         assert (folder, with_pip) == (self.run.VENV, True)
@@ -128,6 +131,25 @@ def test_an_installation_that_fails_is_said_and_tried_again(machine, capsys):
     assert machine.main("demo") == 0
     assert "pip" in machine.commands[0]
     assert machine.made == 1
+
+
+def test_installing_and_collecting_are_announced_in_one_line_each(machine, capsys):
+    machine.main("test")
+    installs, collects = capsys.readouterr().out.splitlines()
+    assert installs.startswith(f"installing into {machine.run.VENV}: once") and collects.startswith("collecting")
+    machine.main("test")
+    assert capsys.readouterr().out.splitlines() == [collects]
+
+
+def test_a_terminal_shows_each_step_of_the_installation_in_place(machine, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    machine.main("test")
+    first, rest = capsys.readouterr().out.split("\n", 1)
+    *steps, last = filter(None, rest.split("\r"))
+    assert first.startswith("installing") and last.startswith("collecting")
+    assert [step.split()[:1] for step in steps] == [["Collecting"], ["Downloading"], ["Successfully"], []]
+    assert {len(step) for step in steps} == {39}  # each covers the one before
 
 
 def test_test_installs_its_extras_once_and_passes_options_and_status_on(machine):
