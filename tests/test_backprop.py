@@ -245,7 +245,8 @@ def random_problem(seed):
     rng = Random(seed)
     loss = rng.choice(sorted(LOSSES))
     sizes = [rng.randint(1, 6) for _ in range(rng.randint(1, 5) + 1)]
-    if loss in ("binary_cross_entropy", "hinge"):
+    outputs, targets = TARGETS[loss]
+    if len(outputs) == 1:
         sizes[-1] = 1
     if loss == "cross_entropy":  # of one unit it is always 0, and refused
         sizes[-1] += 1
@@ -254,11 +255,9 @@ def random_problem(seed):
     for p in model.parameters():
         p.data += rng.gauss(0, 0.3)
     x = [rng.gauss(0, 1) for _ in range(sizes[0])]
-    y = {
-        "binary_cross_entropy": rng.random(),
-        "cross_entropy": rng.randrange(sizes[-1]),
-        "hinge": rng.choice([-1, 1]),
-    }.get(loss, [rng.gauss(0, 1) for _ in range(sizes[-1])])
+    y = {"binary_cross_entropy": rng.random(), "cross_entropy": rng.randrange(sizes[-1])}.get(
+        loss, rng.choice(targets) if len(outputs) == 1 else [rng.gauss(0, 1) for _ in range(sizes[-1])]
+    )
     return model, x, y, [None, *[hidden] * (len(sizes) - 2), output], loss
 
 

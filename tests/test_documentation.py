@@ -2,10 +2,13 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from difflib import SequenceMatcher
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parent.parent
 
@@ -39,3 +42,79 @@ def test_one_page_trains_moons_from_a_product_in_at_most_150_lines():
     shown = re.search(r"^```\n( +A\n.+?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.S)[1]
     drawn = done.stdout[done.stdout.rindex("\n", 0, done.stdout.index(" A\n")) + 1 :]
     assert SequenceMatcher(None, shown, drawn[: len(shown)], autojunk=False).ratio() > 0.95
+
+
+# ---- CONTRIBUTING's recipes --------------------------------------------------------------------------------------
+
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+RECIPES = ["Add an operation", "Add a layer", "Add a loss", "Add a reader"]
+ADDITION = re.compile(r"In `([^`]+)`,\s(above|below)\s`([^`]+)`:\n\n```(?:python)?\n(.*?)```", re.DOTALL)
+REPLACEMENT = re.compile(r"In `([^`]+)`,\sreplace\s`([^`]+)`\swith\s`([^`]+)`")
+NEW_FILE = re.compile(r"A new file, `([^`]+)`:\n\n```python\n(.*?)```", re.DOTALL)
+COMMANDS = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+
+
+def section(title):
+    return CONTRIBUTING.partition(f"## {title}\n")[2].partition("\n## ")[0]
+
+
+def only(things):
+    [thing] = things
+    return thing
+
+
+def follow(recipe, root):
+    """Do in the copy at ``root`` what the recipe says, step by step; returns how many steps it has."""
+    additions, replacements, new_files = (step.findall(recipe) for step in (ADDITION, REPLACEMENT, NEW_FILE))
+    for file, code in new_files:
+        assert not (root / file).exists()
+        (root / file).write_text(code, encoding="utf-8")
+    for file, where, anchor, code in additions:
+        lines = (root / file).read_text(encoding="utf-8").splitlines(keepends=True)
+        place = only(i for i, line in enumerate(lines) if line.lstrip().startswith(anchor))
+        lines.insert(place + (where == "below"), code)
+        (root / file).write_text("".join(lines), encoding="utf-8")
+    for file, old, new in replacements:
+        source = (root / file).read_text(encoding="utf-8")
+        assert source.count(old) == 1
+        (root / file).write_text(source.replace(old, new), encoding="utf-8")
+    return len(additions) + len(replacements) + len(new_files)
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory):
+    """A copy of the project in which all four recipes have been followed."""
+    root = tmp_path_factory.mktemp("extended")
+    for name in ("autograd", "nn", "tests", "notebooks", "docs"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, root)
+    for title in RECIPES:
+        recipe = section(title)
+        blocks = recipe.count("```") // 2 - recipe.count("```sh")
+        assert follow(recipe, root) == blocks + recipe.count(", replace `") > 2  # every step was understood
+    assert run("-m", "ruff", "format", ".", cwd=root).returncode == 0
+    return root
+
+
+@pytest.mark.parametrize("title", RECIPES)
+def test_a_recipe_of_contributing_works_as_it_is_written(title, extended):
+    for command in only(COMMANDS.findall(section(title))).splitlines():
+        program, *arguments = command.split()
+        assert program in (".venv/bin/python", ".venv/bin/ruff")
+        module = ["-m", "ruff"] if program.endswith("ruff") else []
+        done = run(*module, *arguments, cwd=extended)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 2
+    assert "failed" not in done.stdout
+
+
+def test_what_the_recipes_add_is_formatted_and_has_no_lint(extended):
+    done = run("-m", "ruff", "check", ".", cwd=extended)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.slow
+def test_what_the_recipes_add_is_typed(extended):
+    done = run("-m", "mypy", "--strict", "--cache-dir", str(extended / "cache"), cwd=extended)
+    assert done.returncode == 0, done.stdout

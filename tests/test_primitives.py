@@ -126,7 +126,7 @@ def matches_pytorch(entry):
     return True
 
 
-@pytest.mark.parametrize("name", ENTRIES)
+@pytest.mark.parametrize("name", sorted(REFERENCES["primitives"]))
 def test_values_and_derivatives_equal_pytorch(name):
     assert matches_pytorch(TABLE[name])
 
@@ -163,5 +163,5 @@ def test_planted_fault_turns_gradcheck_and_pytorch_red(name, i, fault):
             except GradientError as error:
                 reds += "kink" not in str(error) and "jump" not in str(error)
     assert reds, f"gradcheck did not see {name}'s derivative {i} {fault}"
-    if i < max(len(case["at"]) for case in REFERENCES["primitives"][name]):
+    if i < max((len(case["at"]) for case in REFERENCES["primitives"].get(name, ())), default=0):
         assert not matches_pytorch(entry)

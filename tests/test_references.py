@@ -11,7 +11,7 @@ from nn.optim import OPTIMIZERS
 close = lambda x: pytest.approx(x, rel=1e-12, abs=1e-12)  # noqa: E731
 
 
-@pytest.mark.parametrize("name", sorted(BY_NAME))
+@pytest.mark.parametrize("name", sorted(REFERENCES["losses"]))
 def test_losses(name):
     for case in REFERENCES["losses"][name]:
         output = [Value(x) for x in case["output"]]

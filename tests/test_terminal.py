@@ -24,9 +24,8 @@ import nn
 from autograd import Value, named
 from nn import MLP, half_squared_error
 from nn.cli.commands import main
-from nn.progress import describe, epoch_line, progress_bar
+from nn.progress import progress_bar
 from nn.records import EpochRecord, describe, epoch_line
-from nn.training import EpochRecord
 
 LACKING = {
     "C": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
