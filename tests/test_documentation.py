@@ -1,5 +1,7 @@
 """Tests that the documentation is true: its code runs as written, and every path and module that it names exists."""
 
+import importlib
+import inspect
 import os
 import re
 import shutil
@@ -42,6 +44,81 @@ def test_one_page_trains_moons_from_a_product_in_at_most_150_lines():
     shown = re.search(r"^```\n( +A\n.+?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.S)[1]
     drawn = done.stdout[done.stdout.rindex("\n", 0, done.stdout.index(" A\n")) + 1 :]
     assert SequenceMatcher(None, shown, drawn[: len(shown)], autojunk=False).ratio() > 0.95
+
+
+# ---- what the documents name exists ------------------------------------------------------------------------------
+
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "docs/promises.md", "benchmarks/replay.md", "notebooks/TEACHING.md"]
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+FOLDER = r"(?:autograd|benchmarks|docs|exercises|nn|notebooks|tests)"
+PATH = re.compile(rf"(?<![\w./]){FOLDER}/[\w./-]*[\w/]|(?<![\w./])test_\w+\.py")
+DOTTED = re.compile(r"(?<![\w./])(?:autograd|nn)(?:\.\w+)+")
+CODE_BLOCK = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+on_every_document = pytest.mark.parametrize("document", DOCUMENTS)
+
+
+def missing_paths(text, folder):
+    """The links, paths and test files in the text that are neither in its folder nor at the root nor in tests/."""
+    named = {*LINK.findall(text), *PATH.findall(text)} - {file for file, _ in NEW_FILE.findall(text)}
+    return {path for path in named if not any((home / path).exists() for home in (folder, ROOT, ROOT / "tests"))}
+
+
+def missing_names(text):
+    """The modules and the names in modules that the running text mentions and that cannot be imported."""
+    return {name for name in DOTTED.findall(CODE_BLOCK.sub("", text)) if not is_importable(name)}
+
+
+def is_importable(name):
+    found, *rest = name.split(".")
+    thing = importlib.import_module(found)
+    for word in rest:
+        found += f".{word}"
+        if hasattr(thing, word):
+            thing = getattr(thing, word)
+        elif inspect.ismodule(thing) and importlib.util.find_spec(found):
+            thing = importlib.import_module(found)
+        else:
+            return False
+    return True
+
+
+@on_every_document
+def test_every_path_and_link_exists(document):
+    path = ROOT / document
+    assert not missing_paths(path.read_text(encoding="utf-8"), path.parent)
+
+
+@on_every_document
+def test_every_dotted_name_can_be_imported(document):
+    assert not missing_names((ROOT / document).read_text(encoding="utf-8"))
+
+
+def test_what_does_not_exist_is_found():
+    text = "`autograd/gone.py`, [a page](docs/gone.md), `test_gone.py::test_x`, `nn.gone`, `autograd.Value.gone`"
+    assert missing_paths(text, ROOT) == {"autograd/gone.py", "docs/gone.md", "test_gone.py"}
+    assert missing_names(text) == {"nn.gone", "autograd.Value.gone"}
+    fine = (
+        "`autograd/value.py`, [a page](promises.md), `tests/test_house.py`, `nn.optim.cosine`, `autograd.Value.grad`"
+    )
+    assert not missing_paths(fine, ROOT / "docs") and not missing_names(fine)
+
+
+def test_the_tree_of_contributing_has_every_folder():
+    tree = section("What is where").split("```")[1]
+    folders, above = set(), []
+    for line in tree.strip().splitlines():
+        name, depth = line.split()[0], (len(line) - len(line.lstrip())) // 2
+        assert len(line.split()) > 2, f"{name} has no description"
+        above = [*above[:depth], name]
+        folders.add("".join(above))
+    made = {"__pycache__", "node_modules", ".ipynb_checkpoints"}  # by programs
+    existing = {
+        f"{folder.relative_to(ROOT).as_posix()}/"
+        for top in (name for name in folders if name.count("/") == 1)
+        for folder in (ROOT / top, *(ROOT / top).rglob("*/"))
+        if not made & set(folder.parts)
+    }
+    assert folders == {folder for folder in existing if not folder.startswith("notebooks/exercises/source/")}
 
 
 # ---- CONTRIBUTING's recipes --------------------------------------------------------------------------------------
