@@ -1,4 +1,4 @@
-"""Scalar reverse-mode automatic differentiation that explains itself.
+"""The engine: scalar nodes, the table of derivatives, the backward pass, and the readers that explain a graph.
 
 A node knows its parents and its local derivatives; the backward pass multiplies and adds.
 

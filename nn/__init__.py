@@ -1,4 +1,4 @@
-"""Neural networks whose every weight is a scalar node: the lecture's layers, losses and training on ``autograd``."""
+"""Neural networks on scalar nodes: layers, losses, optimisers, training, data and metrics, built on ``autograd``."""
 
 from importlib import import_module
 from os.path import dirname, exists

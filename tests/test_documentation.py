@@ -1,5 +1,6 @@
 """Tests that the documentation is true: its code runs as written, and every path and module that it names exists."""
 
+import ast
 import importlib
 import inspect
 import os
@@ -119,6 +120,19 @@ def test_the_tree_of_contributing_has_every_folder():
         if not made & set(folder.parts)
     }
     assert folders == {folder for folder in existing if not folder.startswith("notebooks/exercises/source/")}
+
+
+PACKAGES = sorted(
+    {path.parent.relative_to(ROOT).as_posix() for top in ("autograd", "nn") for path in (ROOT / top).rglob("*.py")}
+)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_package_says_in_one_line_what_it_holds(package):
+    tree = ast.parse((ROOT / package / "__init__.py").read_text(encoding="utf-8"))
+    first_line, _, rest = (ast.get_docstring(tree) or "").partition("\n")
+    assert len(first_line.split()) > 5 and first_line.endswith(".")
+    assert not rest or rest.startswith("\n")
 
 
 # ---- CONTRIBUTING's recipes --------------------------------------------------------------------------------------

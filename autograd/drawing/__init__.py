@@ -1,8 +1,7 @@
-"""``draw``: a graph, or a network, as a picture that can be read.
+"""``draw``: draws a graph or a network, and saves it as SVG, PNG, PDF, HTML, Graphviz or Mermaid.
 
-What is drawn is first a display graph (``display_graph``, ``grouping``) or a diagram of neurons
-(``neuron_diagram``), then a figure of boxes and wires, which an engine places (``engines``, ``layered``) and each
-format writes.
+A display graph (``display_graph``, ``grouping``) or a ``neuron_diagram`` becomes a figure of boxes and wires, which
+an engine places (``engines``, ``layered``) and each format writes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Pages of their own: one HTML file with its style and script inside, which a notebook shows in a frame."""
+"""What every HTML page shares: one file with its style and script, and the frame that shows it in a notebook."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``walk``: one page on which a student steps through both passes, predicts numbers and changes inputs.
+"""``walk``: a page on which students step through both passes, predict numbers and change inputs.
 
 The graph is told to the page as data (``page_data``), its rules as JavaScript that the table itself has written; the
 page's own script, in the files beside this one, knows no derivative.

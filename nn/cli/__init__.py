@@ -1,1 +1,1 @@
-"""The command line's work: a configuration, its data from a file, and runs in folders."""
+"""The command line ``python -m nn``: its options, CSV tables, and runs that are stored in folders."""

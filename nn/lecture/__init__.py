@@ -1,1 +1,1 @@
-"""What the lecture itself needs: its claims as experiments, and its exercises."""
+"""What belongs to the course: the lecture's claims as experiments, and its exercises."""

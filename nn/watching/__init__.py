@@ -1,4 +1,4 @@
-"""``watch``: one page that shows a run epoch by epoch: boundary, loss, weights, activations and δ.
+"""``watch``: a page that shows a training run epoch by epoch: boundary, loss, weights, activations and δ.
 
 The layers are measured here (``frames``) and given to the page as data (``run_data``); the page's own script, in the
 files beside this one, draws numbers and computes none.

@@ -1,4 +1,4 @@
-"""The lecture's claims as experiments on scalar nodes, whose numbers decide which are borne out."""
+"""The lecture's claims as experiments on scalar nodes, whose numbers decide which claims hold."""
 
 from __future__ import annotations
 

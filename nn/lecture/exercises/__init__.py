@@ -1,4 +1,4 @@
-"""Exercises that know what went wrong: a wrong answer is compared with what known mistakes would have given.
+"""Exercises that recognise known mistakes: a wrong answer is compared with what each mistake would give.
 
 Every student has numbers of their own, made from their name; an answer is numbers, or code that is run on cases.
 """
