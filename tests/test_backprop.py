@@ -227,7 +227,7 @@ def test_a_satisfied_hinge_has_no_gradient():
         ((W, B, X, [1.0]), r"outputs \(2,\) and targets \(1,\)"),
         ((W, B, X, Y, "swish"), "activation 'swish': there are elu, gelu"),
         ((W, B, X, Y, ["tanh", "tanh"]), "needs one name, or None and then a name for each layer"),
-        ((W, B, X, Y, "tanh", "huber"), "loss 'huber': there are binary_cross_entropy"),
+        ((W, B, X, Y, "tanh", "guess"), "loss 'guess': there are binary_cross_entropy"),
         ((W, B, X, -1, "tanh", "cross_entropy"), "label -1: the 2 output units take the labels 0 … 1"),
         ((W, B, X, 1, "tanh", "hinge"), "hinge of 2 output units: it needs one"),
     ],
