@@ -2,7 +2,7 @@
 
 Read it from top to bottom, then run it, which takes about a second:
 
-    python docs/one_page.py
+    .venv/bin/python docs/one_page.py
 
 Every `assert` states a fact that the comment above it explains; the page would stop at a false one.
 """
