@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 def run(*arguments, cwd=ROOT):
     """Run a Python that imports the packages in ``cwd`` first, then ours."""
     environment = {
-        **os.environ,
+        **{name: x for name, x in os.environ.items() if not name.startswith("COV")},  # a copy is not measured
         "PYTHONPATH": os.pathsep.join([str(cwd), str(ROOT)]),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUTF8": "1",
