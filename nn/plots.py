@@ -12,6 +12,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from autograd.colours import GREY as GREY, OKABE_ITO
 from autograd.files import write_whole
 from autograd.text import clipped, text_name
 from nn.data import Dataset, Split
@@ -21,10 +22,8 @@ from nn.module import Module
 from nn.records import EpochRecord
 from nn.training import Training
 
-# Okabe & Ito's colours, each with a marker and a line style of its own: told apart without colour too
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+COLOURS = tuple(OKABE_ITO.values())  # each with a marker and a line style of its own: told apart without colour too
 MARKERS, LINES = "o^sDvP", ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)))
-GREY = "#666666"
 
 
 def loss(records: Sequence[EpochRecord] | Training, ax: Any = None) -> Any:

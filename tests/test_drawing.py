@@ -12,11 +12,12 @@ import pytest
 from conftest import printed
 
 from autograd import Value, affine, dot, explain, named, product, sin, sqrt
+from autograd.colours import DARK, LIGHT
 from autograd.drawing import Diagram, Unit, diagram_of, draw, draw_dot, engines
 from autograd.drawing.display_graph import display, folded, lit
 from autograd.drawing.figure import INDEXED, text_width
 from autograd.drawing.mermaid import mermaid_text
-from autograd.drawing.svg import DARK, LIGHT, OUTLINES
+from autograd.drawing.svg import OUTLINES
 from autograd.graph import topological_order
 from autograd.table import TABLE
 from nn import MLP, binary_cross_entropy, half_squared_error
@@ -616,7 +617,7 @@ def luminance(colour):
 @pytest.mark.parametrize("palette", [LIGHT, DARK])
 def test_every_word_has_a_contrast_of_at_least_4_5(palette):
     for fill in {fill for fill, _ in OUTLINES.values()}:
-        for text in ("ink", "muted") + (("warning",) if fill == "canvas" else ()):
+        for text in ("ink", "muted") + (("vermilion_ink",) if fill == "canvas" else ()):
             high, low = sorted((luminance(palette[text]), luminance(palette[fill])), reverse=True)
             assert (high + 0.05) / (low + 0.05) >= 4.5
 

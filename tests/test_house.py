@@ -15,6 +15,7 @@ from conftest import ROOT, printed, python
 
 import nn
 from autograd import Value
+from autograd.colours import custom_properties
 from autograd.table import TABLE
 from nn import MLP, SGD, Training, binary_cross_entropy
 from nn.data import moons
@@ -30,7 +31,7 @@ on_every_module = pytest.mark.parametrize("module", FILES)
 PLAIN_SYSTEMS = {m.removeprefix("autograd.") for m in FILES if "number_systems." in m} - {"number_systems.values"}
 CALCULUS = {"primitives", "table", "operands", "graph", "errors", "text", "node", *PLAIN_SYSTEMS}
 SHARED_BY_READERS = {"contributions", "staleness", "kinks", "source_lines", "notation", "neurons", "pages"}
-FOR_ALL = {"finite_differences", "files", "instrument", "modes"}
+FOR_ALL = {"colours", "finite_differences", "files", "instrument", "modes"}
 READER = CALCULUS | {"value", "functions", "number_systems.values", *FOR_ALL, *SHARED_BY_READERS}
 MAY_IMPORT = {
     **{module: set() for module in ("text", "node", *FOR_ALL)},
@@ -330,6 +331,29 @@ def test_nothing_is_evaluated_unpickled_or_switched_off_for_everyone(module):
 def test_the_forbidden_is_seen(source, word):
     assert list(forbidden(source)) == [word]
     assert not list(forbidden("def collector_paused(): gc.disable()\nmodel.eval()"))
+
+
+def test_every_colour_stands_in_the_one_table():
+    hexadecimal = re.compile(r"#[0-9a-fA-F]{6}\b|#[0-9a-fA-F]{3}\b")
+    stray = {
+        str(path.relative_to(ROOT)): found
+        for package in ("autograd", "nn")
+        for path in (ROOT / package).rglob("*.*")
+        if path.suffix in (".py", ".css", ".js", ".html")
+        and path.name != "colours.py"
+        and (found := hexadecimal.findall(path.read_text(encoding="utf-8")))
+    }
+    assert not stray
+
+
+@pytest.mark.parametrize("name", ["walking", "watching"])
+def test_every_custom_property_of_a_page_is_set(name):
+    package = ROOT / ("autograd" if name == "walking" else "nn") / name
+    sheets = [ROOT / "autograd/pages/page.css", *package.glob("*.css")]
+    css = "".join(path.read_text(encoding="utf-8") for path in sheets)
+    set_in_css = set(re.findall(r"--[\w-]+(?=:)", css + custom_properties()))
+    set_by_the_page = {"--width", "--turn"}
+    assert set(re.findall(r"var\((--[\w-]+)", css)) <= set_in_css | set_by_the_page
 
 
 def test_every_promise_is_kept_by_a_test_that_exists():

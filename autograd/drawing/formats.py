@@ -12,11 +12,12 @@ from html import escape
 from pathlib import Path
 from typing import Any, final
 
+from autograd.colours import DARK, LIGHT
 from autograd.drawing.engines import Unavailable, run_graphviz
 from autograd.drawing.figure import Figure, Placement
 from autograd.drawing.graphviz_source import digraph
 from autograd.drawing.mermaid import mermaid
-from autograd.drawing.svg import DARK, LIGHT, svg
+from autograd.drawing.svg import svg
 from autograd.files import write_whole
 from autograd.text import printable, text_name
 

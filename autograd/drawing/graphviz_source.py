@@ -5,8 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from autograd.colours import LIGHT
 from autograd.drawing.figure import RANKDIR, Box, Figure, Placement, plain
-from autograd.drawing.svg import LIGHT, OUTLINES, STROKES
+from autograd.drawing.svg import OUTLINES, STROKES
 from autograd.graph import topological_order
 from autograd.text import text_name
 from autograd.value import Value
@@ -61,7 +62,7 @@ def _style(box: Box) -> dict[str, str]:
         "shape": SHAPES.get(box.kind, "box"),
         "style": "filled" + ",rounded" * (box.kind == "input") + ",dashed" * dashed,
         "fillcolor": LIGHT[fill],
-        "color": LIGHT["negative" if box.lit else line],
+        "color": LIGHT["vermilion" if box.lit else line],
         "fontcolor": LIGHT["ink"],
         "penwidth": "2.5" if box.lit else "1",
         "peripheries": "0" if box.kind == "words" else "2" if box.kind in ("output", "group") else "1",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from autograd.colours import LIGHT
 from autograd.drawing.figure import RANKDIR, Figure, Kind, plain
-from autograd.drawing.svg import LIGHT, OUTLINES, STROKES
+from autograd.drawing.svg import OUTLINES, STROKES
 
 SHAPES: dict[Kind, tuple[str, str]] = {
     "input": ("([", "])"),
@@ -28,7 +29,7 @@ def mermaid(figure: Figure) -> str:
     for box, i in index.items():
         fill, outline = OUTLINES[box.kind]
         dash = ",stroke-dasharray:4 3" if box.kind in ("constant", "dropped") else ""
-        stroke = LIGHT["negative" if box.lit else outline]
+        stroke = LIGHT["vermilion" if box.lit else outline]
         lines.append(f"  style n{i} fill:{LIGHT[fill]},stroke:{stroke},color:{LIGHT['ink']}{dash}")
     for i, wire in enumerate(figure.wires):
         dash = ",stroke-dasharray:7 4" if wire.dashed else ""

@@ -1,6 +1,6 @@
 """The SVG: one picture for light and dark, whose every colour is doubled by a shape, a dash or a width.
 
-Colours are Okabe & Ito's, set by rules under the picture's own id, so that pictures on one page cannot restyle each
+Colours are set by rules under the picture's own id, so that pictures on one page cannot restyle each
 other. The dark rules apply where the reader prefers dark, or where Jupyter says which theme it has.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 from hashlib import sha256
 from html import escape
 
+from autograd.colours import DARK, LIGHT
 from autograd.drawing.figure import FONT_SIZE, INDEXED, LINE_HEIGHT, Box, Figure, Placement, Point, Wire, text_width
 from autograd.text import text_name
 
@@ -16,17 +17,17 @@ MARGIN = 14.0
 MOST_TITLE = 400
 
 OUTLINES: dict[str, tuple[str, str]] = {  # fill and line
-    "input": ("input_fill", "input"),
+    "input": ("blue_fill", "blue"),
     "constant": ("canvas", "line"),
-    "operation": ("plain", "line"),
-    "output": ("output_fill", "output"),
-    "group": ("group_fill", "group"),
-    "unit": ("input_fill", "input"),
+    "operation": ("box", "line"),
+    "output": ("orange_fill", "orange"),
+    "group": ("green_fill", "green"),
+    "unit": ("blue_fill", "blue"),
     "dropped": ("canvas", "line"),
     "words": ("canvas", "canvas"),
 }
 STROKES: dict[str, str] = {
-    "plain": "line", "lit": "negative", "faint": "faint", "positive": "positive", "negative": "negative",
+    "plain": "line", "lit": "vermilion", "faint": "faint", "positive": "blue", "negative": "vermilion",
 }  # fmt: skip
 SHAPES = {
     "text": f"font:{FONT_SIZE}px Helvetica,Arial,'DejaVu Sans',sans-serif",
@@ -37,27 +38,18 @@ SHAPES = {
     ".constant,.dropped": "stroke-dasharray:4 3",
     ".box.lit": "stroke-width:3",
 }
-COLOURS = {
+PAINTS = {
     ".canvas": "fill:{canvas}",
     "text": "fill:{ink}",
     ".muted": "fill:{muted}",
     ".label": "stroke:{canvas}",
-    ".warning": "fill:{warning};font-weight:bold",
+    ".warning": "fill:{vermilion_ink};font-weight:bold",
     **{f".{kind}": f"fill:{{{fill}}};stroke:{{{line}}}" for kind, (fill, line) in OUTLINES.items()},
-    ".cross": "stroke:{negative};stroke-width:2",
+    ".cross": "stroke:{vermilion};stroke-width:2",
     **{f".wire.{stroke}": f"stroke:{{{colour}}}" for stroke, colour in STROKES.items()},
     **{f".tip.{stroke}": f"fill:{{{colour}}}" for stroke, colour in STROKES.items()},
-    ".box.lit": "stroke:{negative}",
+    ".box.lit": "stroke:{vermilion}",
 }
-PALETTE = {  # in light and in dark
-    "canvas": ("#FFFFFF", "#15181D"), "ink": ("#1B1B1B", "#F1F3F5"), "muted": ("#555B66", "#B7BDC7"),
-    "warning": ("#A84300", "#F5A35C"), "plain": ("#F5F6F8", "#24282F"), "line": ("#6B7280", "#9AA2AE"),
-    "faint": ("#B9BEC7", "#565D69"), "input": ("#0072B2", "#56B4E9"), "input_fill": ("#E8F3FA", "#10293A"),
-    "output": ("#E69F00", "#E69F00"), "output_fill": ("#FDF4DF", "#36290A"), "group": ("#009E73", "#009E73"),
-    "group_fill": ("#E6F4F0", "#0D2E26"), "positive": ("#0072B2", "#56B4E9"),
-    "negative": ("#D55E00", "#D55E00"),
-}  # fmt: skip
-LIGHT, DARK = ({name: pair[i] for name, pair in PALETTE.items()} for i in (0, 1))
 
 
 def svg(figure: Figure, placement: Placement) -> str:
@@ -92,10 +84,10 @@ def svg(figure: Figure, placement: Placement) -> str:
 
 def _style(scope: str) -> str:
     sheets = [
-        _rules(scope, SHAPES, {}) + _rules(scope, COLOURS, LIGHT),
-        f"@media (prefers-color-scheme:dark){{{_rules(scope, COLOURS, DARK)}}}",
-        _rules(f'[data-jp-theme-light="true"] {scope}', COLOURS, LIGHT),
-        _rules(f'[data-jp-theme-light="false"] {scope}', COLOURS, DARK),
+        _rules(scope, SHAPES, {}) + _rules(scope, PAINTS, LIGHT),
+        f"@media (prefers-color-scheme:dark){{{_rules(scope, PAINTS, DARK)}}}",
+        _rules(f'[data-jp-theme-light="true"] {scope}', PAINTS, LIGHT),
+        _rules(f'[data-jp-theme-light="false"] {scope}', PAINTS, DARK),
     ]
     return "\n".join(sheets)
 

@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, final
 
+from autograd.colours import custom_properties
 from autograd.files import write_whole
 from autograd.text import printable
 
@@ -68,7 +69,10 @@ def written(kind: str, title: str, package: str, code: str, css: str = "", **par
     package   holds page.css and page.html, with ``{{name}}`` where the part of that name goes, ``{{id}}`` before ids
     code      what comes after the script of all pages; css: the same between their style and that of the package
     """
-    css, code = own_file("page.css") + css + own_file("page.css", package), own_file("page.js") + code
+    css, code = (
+        custom_properties() + own_file("page.css") + css + own_file("page.css", package),
+        own_file("page.js") + code,
+    )
     body = own_file("page.html", package)
     parts |= {"kind": kind, "title": escape(title), "css": css, "code": code}
     parts["id"] = f"{kind}-{sha256(repr((body, parts)).encode()).hexdigest()[:8]}-"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 from html import escape
 
+from autograd.colours import custom_properties
 from autograd.contributions import gradients
 from autograd.graph import topological_order
 from autograd.number_systems import javascript
@@ -72,7 +73,7 @@ def _image(f: Value, told: Told, picture: Picture) -> str:
     grads = gradients(f)
     shown = [None if is_constant(x) or told.changed else grads[x] for x in told.order]
     size = f'xmlns="http://www.w3.org/2000/svg" width="{picture.width}" height="{picture.height}"'
-    style = f"<style>{escape(_file('picture.css'), quote=False)}</style>"
+    style = f"<style>{escape(custom_properties() + _file('picture.css'), quote=False)}</style>"
     return picture.svg(size, shown).replace("<g>", f"{style}<g>", 1)
 
 

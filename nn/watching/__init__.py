@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from autograd.colours import LIGHT
 from autograd.pages import Page, own_file, script, written
 from autograd.text import clipped
 from nn.layers import MLP, Sequential
@@ -73,10 +74,10 @@ def _loss_image(curves: Mapping[str, Any]) -> str:
     points = " ".join(f"{50 + 500 * i / last:.1f},{y:.1f}" for i, y in enumerate(heights))
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 300" width="600" height="300">'
-        '<rect width="600" height="300" fill="#ffffff"/>'
-        '<path d="M50 20V250H560" fill="none" stroke="#555b66"/>'
-        f'<polyline points="{points}" fill="none" stroke="#0072b2" stroke-width="2.5"/>'
-        '<g font-family="sans-serif" font-size="14" fill="#1b1b1b">'
+        f'<rect width="600" height="300" fill="{LIGHT["canvas"]}"/>'
+        f'<path d="M50 20V250H560" fill="none" stroke="{LIGHT["muted"]}"/>'
+        f'<polyline points="{points}" fill="none" stroke="{LIGHT["blue"]}" stroke-width="2.5"/>'
+        f'<g font-family="sans-serif" font-size="14" fill="{LIGHT["ink"]}">'
         f'<text x="50" y="14">training loss, from {losses[0]:.4g} to {losses[-1]:.4g}</text>'
         f'<text x="560" y="272" text-anchor="end">epoch {curves["epochs"][-1]}</text></g></svg>'
     )

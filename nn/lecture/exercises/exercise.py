@@ -16,6 +16,7 @@ from random import Random
 from typing import Any
 
 from autograd import Value, explain
+from autograd.colours import LIGHT
 from autograd.graph import topological_order
 from autograd.operands import number_of
 from autograd.text import clipped, counted, printable, text_name
@@ -216,7 +217,7 @@ class Verdict:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        colour = "#009E73" if self.right else "#D55E00"
+        colour = LIGHT["green" if self.right else "vermilion"]
         said = re.sub("`([^`]+)`", r"<code>\1</code>", escape(self.text))
         text = f"<p><b style='color:{colour}'>{'✓' if self.right else '✗'}</b> {said}</p>"
         if self.shown is None:
