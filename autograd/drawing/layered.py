@@ -18,8 +18,9 @@ def layered(figure: Figure, gaps: Point = GAPS) -> Placement:
     up = figure.direction == "up"
     index = {box: i for i, box in enumerate(figure.boxes)}
     ends = [(index[wire.tail], index[wire.head]) for wire in figure.wires]
-    forward = _acyclic(len(index), ends)
-    layer_of = layers_of(len(index), forward)
+    order = _order(len(index), ends)
+    forward = [(tail, head) if order[tail] < order[head] else (head, tail) for tail, head in ends]
+    layer_of = layers_of(list(order), forward)
     boxes = [Slot(2 * layer, *_turned(box.width, box.height, up)) for box, layer in zip(figure.boxes, layer_of)]
     chains = [joined(boxes[tail], boxes[head]) for tail, head in forward]
     for wire, chain in zip(figure.wires, chains):
@@ -33,8 +34,8 @@ def _turned(width: float, height: float, up: bool) -> tuple[float, float]:
     return (height, width) if up else (width, height)
 
 
-def _acyclic(count: int, ends: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The wires, those turned round that close a cycle: groups may use each other."""
+def _order(count: int, ends: list[tuple[int, int]]) -> dict[int, int]:
+    """Each box's place in a topological order, and in that order; groups may use each other, which closes cycles."""
     into: list[list[int]] = [[] for _ in range(count)]
     for tail, head in ends:
         into[head].append(tail)
@@ -48,7 +49,7 @@ def _acyclic(count: int, ends: list[tuple[int, int]]) -> list[tuple[int, int]]:
         elif i not in seen:
             seen.add(i)
             stack += (~i, *into[i])
-    return [(tail, head) if position[tail] < position[head] else (head, tail) for tail, head in ends]
+    return position
 
 
 def _make_room(chain: list[Slot], wire: Wire, up: bool) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from graphlib import TopologicalSorter
 from itertools import accumulate, pairwise
 
 SWEEPS, ALIGNMENTS = 24, 16
@@ -30,22 +29,24 @@ class Slot:
     after: list[Slot] = field(default_factory=list)
 
 
-def layers_of(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
+def layers_of(order: Sequence[int], edges: Sequence[tuple[int, int]]) -> list[int]:
     """The layer of each node: beyond all its tails; a node without tails next to its nearest head.
 
-    >>> layers_of(4, [(0, 1), (1, 2), (3, 2)])
+    order   the nodes' numbers, tails before heads
+
+    >>> layers_of([0, 1, 3, 2], [(0, 1), (1, 2), (3, 2)])
     [0, 1, 2, 1]
     """
-    tails: dict[int, list[int]] = {i: [] for i in range(count)}
+    tails: dict[int, list[int]] = {i: [] for i in order}
     for tail, head in edges:
         tails[head].append(tail)
-    layer = [0] * count
-    for i in TopologicalSorter(tails).static_order():
+    layer = [0] * len(order)
+    for i in order:
         layer[i] = max((layer[tail] + 1 for tail in tails[i]), default=0)
     nearest: dict[int, int] = {}
     for tail, head in edges:
         nearest[tail] = min(nearest.get(tail, layer[head]), layer[head])
-    return [layer[i] if tails[i] or i not in nearest else nearest[i] - 1 for i in range(count)]
+    return [layer[i] if tails[i] or i not in nearest else nearest[i] - 1 for i in range(len(order))]
 
 
 def joined(tail: Slot, head: Slot) -> list[Slot]:
