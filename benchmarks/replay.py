@@ -276,7 +276,7 @@ class Workload:
 
     def replayed(self, program: Any) -> Step:
         """Steps of a program; the arrays of parameters are its own until the process ends."""
-        run = program.training(nn.SGD(program.parameters, self.rate)).__enter__()
+        run = nn.training_on(program, nn.SGD(program.parameters, self.rate)).__enter__()
         X, T = self.X, self.T
         return lambda: run([X, T])
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from nn.interchange import load_numpy_state, numpy_gradients, numpy_state
     from nn.matrices import matrix_form
     from nn.preprocessing import PCA, OneHot, Pipeline, Standardize, Whiten, ZeroCenter, preprocess
+    from nn.updates import training_on
     from nn.watching import watch
 
 __all__ = [
@@ -41,12 +42,13 @@ __all__ = [
     "back_propagate", "binary_cross_entropy", "calibrate", "clip_norm", "clip_value", "confusion_matrix",
     "cross_entropy", "half_squared_error", "hinge", "l1_penalty", "l2_penalty", "load_numpy_state", "matrix_form",
     "mean_squared_error", "numpy_gradients", "numpy_state", "outputs_are", "predict", "preprocess", "r2", "rmse",
-    "watch",
+    "training_on", "watch",
 ]  # fmt: skip
 
 _HOMES = {
     "back_propagate": "backprop",
     "matrix_form": "matrices",
+    "training_on": "updates",
     "watch": "watching",
     **dict.fromkeys(("load_numpy_state", "numpy_gradients", "numpy_state"), "interchange"),
     **dict.fromkeys(
@@ -56,7 +58,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """What needs NumPy, loaded when it is first asked for."""
+    """Load what needs NumPy when it is first used."""
     if name in _HOMES:
         return getattr(import_module(f"nn.{_HOMES[name]}"), name)
     raise AttributeError(in_our_words("nn", name, __all__))

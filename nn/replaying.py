@@ -19,8 +19,7 @@ from autograd.errors import DomainError
 from autograd.functions import dot
 from autograd.modes import collector_paused, no_grad
 from autograd.number_systems.arrays import Array
-from autograd.replay.program import Program
-from autograd.replay.updates import training as training_on_arrays, write_back
+from autograd.replay.program import Program, bring_up_to_date
 from autograd.value import Value
 from nn.batch_norm import BatchNorm, Normalised
 from nn.data import Dataset
@@ -30,6 +29,7 @@ from nn.failures import failing_example, naming_example, refuse_infinite
 from nn.losses import BY_NAME, Loss, mean_loss, to_feed, units_of
 from nn.module import Module, evaluating, flatten
 from nn.optim import Optimizer, refuse_nan, shortening
+from nn.updates import on_arrays, training_on
 
 if TYPE_CHECKING:
     from nn.training import Step, Training
@@ -108,7 +108,7 @@ class Replay:
             gradient[:] += len(self.now.y) * given
             self._clip(given)
 
-        with training_on_arrays(self.training.optimizer, lambda feeds: self.now.program) as run:
+        with on_arrays(self.training.optimizer) as run:
 
             def step(batch: Sequence[int]) -> tuple[float, list[float]]:
                 self.now = self._recorded(self.examples, batch)
@@ -159,7 +159,7 @@ def check_update(optimizer: Optimizer) -> None:
     eager, replayed = deepcopy(optimizer), deepcopy(optimizer)
     program = Program(dot(gradients, replayed.parameters), [], replayed.parameters, "replay")
     try:
-        with program.training(replayed) as step:
+        with training_on(program, replayed) as step:
             for _ in range(COMPARED):
                 step()
                 for p, g in zip(eager.parameters, gradients):
@@ -266,7 +266,7 @@ class _Recorded:
         normalised   gets each BatchNorm with the nodes of its statistics
         """
         training = self.replay.training
-        write_back(training.optimizer.parameters)
+        bring_up_to_date(training.optimizer.parameters)
         with _rewound(self.replay, normalised):
             outputs = training.model.batch(self.X)
             loss = mean_loss(self.data.loss, outputs, *self.leaves[1:])
@@ -297,7 +297,7 @@ class _Recorded:
                 self.replay.to_compare -= 1
                 self.program.compare(self._build_again(batch))
             try:
-                run(self._feeds(batch), change)
+                run(self.program, self._feeds(batch), change)
             except DomainError:
                 if not self.masks:
                     self._build_again(batch)  # of several faults, this meets the one that the eager engine meets

@@ -14,7 +14,7 @@ from autograd import Value, explain, functions as F, grad, primitive, record
 from autograd.graph import topological_order
 from autograd.replay import buffers, operations, schedule, summary
 from autograd.replay.fast_arrays import quick
-from autograd.replay.updates import _open, training
+from autograd.replay.program import holders
 from autograd.table import CONSTANT, REAL, TABLE
 from autograd.value import constant
 from nn import (
@@ -35,10 +35,12 @@ from nn import (
     l1_penalty,
     l2_penalty,
     mean_squared_error,
+    training_on,
 )
 from nn.activations import BY_NAME, Identity, LeakyReLU
 from nn.layers import weights
 from nn.losses import mean_loss
+from nn.updates import on_arrays
 
 # sums are added up in another order, and matrix products in BLAS's: some rounding errors of the largest number
 CLOSE = 1e-12
@@ -376,7 +378,7 @@ def test_fifty_training_steps(make):
     build, inputs, parameters, _ = network(second, half_squared_error, rng, examples=10, targets=(2,))
     program, replayed = record(build(), inputs, parameters), make(parameters)
     assert program.engine == "replay"
-    with program.training(replayed) as step:
+    with training_on(program, replayed) as step:
         losses = [step(batch) for batch in batches]
     # rounding errors of 1e-16 grow with the steps, as any disturbance of a training does
     assert losses == pytest.approx(expected, abs=1e-9)
@@ -727,7 +729,7 @@ def test_after_a_step_every_scalar_is_still_that_of_the_run_before_the_update():
     program(feeds)
     nodes = [*flat(X), *flat(W), *flat(inside)]
     expected = [(program.value(node), program.gradient(node)) for node in nodes]
-    with program.training(SGD(flat(W), 0.5)) as step:
+    with training_on(program, SGD(flat(W), 0.5)) as step:
         step(feeds)
         assert [(program.value(node), program.gradient(node)) for node in nodes] == expected
     assert [(program.value(node), program.gradient(node)) for node in nodes] == expected
@@ -737,7 +739,7 @@ def test_after_a_step_every_scalar_is_still_that_of_the_run_before_the_update():
 
 def test_to_values_takes_no_update_back():
     program, loss, _, W, _, feeds = one_layer()
-    with program.training(SGD(flat(W), 0.5)) as step:
+    with training_on(program, SGD(flat(W), 0.5)) as step:
         step(feeds)
         step(feeds)
     moved = [w.data for w in flat(W)]
@@ -760,7 +762,7 @@ def two_programs():
 
 def test_other_programs_see_present_parameters_inside_a_training():
     w, (one, two) = two_programs()
-    with one.training(SGD(w, 0.25)) as step:
+    with training_on(one, SGD(w, 0.25)) as step:
         step([[1.0]])  # each w becomes 1 − 0.25 · 2
         assert one([[1.0]]) == 0.75
         assert two([[1.0, 1.0]]) == 1.5
@@ -777,7 +779,7 @@ def test_other_programs_see_present_parameters_inside_a_training():
 
 def test_a_loss_recorded_inside_a_training_is_that_of_the_present_parameters():
     w, (one, _) = two_programs()
-    with one.training(SGD(w, 0.25)) as step:
+    with training_on(one, SGD(w, 0.25)) as step:
         step([[1.0]])
         for engine in ("replay", "eager"):
             unread = record(F.sum(w), parameters=w, engine=engine)
@@ -794,19 +796,19 @@ def test_a_training_is_left_alone_by_programs_on_other_parameters_and_when_it_is
     w, (one, _) = two_programs()
     v = Value(5.0)
     other = record(v * v, parameters=[v])
-    with pytest.raises(KeyError), one.training(SGD(w, 0.25)) as step:
+    with pytest.raises(KeyError), training_on(one, SGD(w, 0.25)) as step:
         step([[1.0]])
         assert other() == 25.0
         assert w[0].data == 1.0  # still in arrays
         raise KeyError
     assert w[0].data == 0.5
-    assert _open == []
+    assert holders == []
 
 
 def test_two_trainings_of_the_same_parameters_take_turns():
     w, (one, two) = two_programs()
     first, second = SGD(w, 0.25, momentum=0.5), SGD(w, 0.0625)
-    with one.training(first) as step, two.training(second) as other_step:
+    with training_on(one, first) as step, training_on(two, second) as other_step:
         step([[1.0]])  # to ½
         assert other_step([[1.0, 1.0]]) == 1.5  # ∂ = 4w: to ½ − 2/16
         assert step([[1.0]]) == 3 * 0.375**2  # velocity ½ · 2 + 0.75: to 0.375 − 1.75/4
@@ -819,7 +821,7 @@ def test_two_trainings_of_the_same_parameters_take_turns():
 def test_inside_a_training_the_other_leaves_are_read_in_each_step():
     w, x, c = Value(2.0), Value(3.0), Value(4.0)
     program = record(w * x * c, inputs=[x], parameters=[w], engine="replay")
-    with program.training(SGD([w], 0.0625)) as step:
+    with training_on(program, SGD([w], 0.0625)) as step:
         assert step([1.0]) == 8.0
         c.data = 8.0
         assert step([1.0]) == (2.0 - 4.0 * 0.0625) * 8.0
@@ -827,10 +829,9 @@ def test_inside_a_training_the_other_leaves_are_read_in_each_step():
 
 def test_after_a_training_each_program_reads_the_parameters_as_they_are():
     w, (one, two) = two_programs()
-    programs = {1: one, 2: two}
-    with training(SGD(w, 0.25), lambda feeds: programs[len(feeds[0])]) as step:
-        step([[1.0]])
-        step([[1.0, 1.0]])
+    with on_arrays(SGD(w, 0.25)) as step:
+        step(one, [[1.0]])
+        step(two, [[1.0, 1.0]])
     for w_i in w:
         w_i.data = 2.0
     assert one([[1.0]]) == 12.0
@@ -842,7 +843,7 @@ def test_a_training_begins_with_the_other_leaves_as_they_are():
     w, x, c = Value(2.0), Value(3.0), Value(4.0)
     program = record(w * x * c, inputs=[x], parameters=[w], engine="replay")
     c.data = 7.0
-    with program.training(SGD([w], 0.0625)) as step:
+    with training_on(program, SGD([w], 0.0625)) as step:
         assert step([5.0]) == 70.0
     assert w.data == 2.0 - 0.0625 * 35.0
 
@@ -1074,7 +1075,7 @@ def test_an_undefined_derivative_behind_no_gate_stays_not_finite(inside, count):
 def test_a_step_too_takes_nothing_from_nothing_times_an_infinite_derivative():
     x = leaves_of([0.0] * 8)
     program = record(F.sum([F.relu(-F.sqrt(x_i)) + x_i for x_i in x]), [], x, engine="replay")
-    with program.training(SGD(x, 0.5)) as step:
+    with training_on(program, SGD(x, 0.5)) as step:
         assert step() == 0.0
     assert [x_i.data for x_i in x] == [-0.5] * 8  # sqrt′(0) = ∞, times relu′(0) = 0, and 1
     assert [x_i.grad for x_i in x] == [1.0] * 8
@@ -1083,7 +1084,7 @@ def test_a_step_too_takes_nothing_from_nothing_times_an_infinite_derivative():
 def test_nothing_from_upstream_is_nothing_for_inputs_too():
     x, w = leaves_of([4.0] * 8), leaves_of([1.0] * 8)
     program = record(F.sum([w_i * F.relu(-F.sqrt(x_i)) for w_i, x_i in zip(w, x)]), [x], w, engine="replay")
-    with program.training(SGD(w, 0.5)) as step:
+    with training_on(program, SGD(w, 0.5)) as step:
         step([[0.0] * 8])
     w[0].data = 5.0
     assert [program.gradient(x_i) for x_i in x] == [0.0] * 8  # sqrt′(0) = ∞, times relu′(0) = 0

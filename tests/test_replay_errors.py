@@ -7,9 +7,9 @@ import pytest
 
 from autograd import DomainError, Value, functions as F, no_grad, record
 from autograd.replay.comparison import _rounding
-from autograd.replay.updates import training
 from autograd.value import constant
-from nn import MLP, SGD, mean_squared_error
+from nn import MLP, SGD, mean_squared_error, training_on
+from nn.updates import on_arrays
 
 # ---- what a recording keeps, and how it is seen ---------------------------------------------------------------
 
@@ -199,8 +199,8 @@ def test_one_program_for_each_shape_trains_as_the_eager_engine_does():
     for n in (3, 8):
         X, Y = ([[Value(0.0) for _ in range(k)] for _ in range(n)] for k in (3, 2))
         programs[n] = record(loss_of(second, X, Y), [X, Y], second.parameters(), engine="replay")
-    with training(SGD(second.parameters(), 0.1, momentum=0.5), lambda feeds: programs[len(feeds[0])]) as step:
-        losses = [step(batch) for batch in batches]
+    with on_arrays(SGD(second.parameters(), 0.1, momentum=0.5)) as step:
+        losses = [step(programs[len(X)], [X, Y]) for X, Y in batches]
     # rounding alone, over fifteen steps
     assert losses == pytest.approx(expected, abs=1e-12)
     assert [p.data for p in second.parameters()] == pytest.approx([p.data for p in first.parameters()], abs=1e-12)
@@ -256,7 +256,7 @@ def test_gradients_before_a_run_and_of_strangers_are_errors():
 def test_an_optimiser_of_other_parameters_is_refused():
     w, v = Value(1.0), Value(2.0)
     program = record(w * v)
-    with pytest.raises(ValueError, match="or in another order"), program.training(SGD([v, w], 0.1)) as step:
+    with pytest.raises(ValueError, match="or in another order"), training_on(program, SGD([v, w], 0.1)) as step:
         step()
 
 
@@ -323,7 +323,7 @@ def test_a_domain_error_in_training_leaves_parameters_as_they_were_before_the_st
     x = Value(1.0, "x")
     program = record(F.sum([F.log(w_i * x) for w_i in w]), [x], w, engine="replay")
     optimizer = SGD(w, 0.5)
-    with pytest.raises(DomainError, match=r"log at mul\(w0, x\) = -1\.5"), program.training(optimizer) as step:
+    with pytest.raises(DomainError, match=r"log at mul\(w0, x\) = -1\.5"), training_on(program, optimizer) as step:
         step([1.0])  # each w becomes 1 − 0.5 · 1/w = 0.5
         step([-3.0])
     assert [w_i.data for w_i in w] == [0.5] * 8
@@ -336,7 +336,7 @@ def test_an_update_that_is_not_finite_names_its_parameter_and_moves_none():
     program = record(F.dot(w, x), [x], w, engine="replay")
     optimizer = SGD(w, 1e10)
     words = r"w3 = 1\.0 with the gradient -1e\+300 would become inf"
-    with pytest.raises(DomainError, match=words), program.training(optimizer) as step:
+    with pytest.raises(DomainError, match=words), training_on(program, optimizer) as step:
         step([[0.0] * 3 + [-1e300] + [0.0] * 4])
     assert [w_i.data for w_i in w] == [1.0] * 8
     assert optimizer.steps == 0
@@ -347,7 +347,7 @@ def test_an_update_that_is_not_finite_is_judged_by_the_gradients_of_its_own_step
     program = record(w * x, inputs=[x], parameters=[w], engine="replay")
     optimizer = SGD([w], lambda t: 0.25 if t == 0 else 1e308)
     words = r"w = 0\.5 with the gradient 1000\.0 would become -inf"
-    with pytest.raises(DomainError, match=words), program.training(optimizer) as step:
+    with pytest.raises(DomainError, match=words), training_on(program, optimizer) as step:
         step([2.0])
         step([1e3])
     assert (w.data, optimizer.steps) == (0.5, 1)

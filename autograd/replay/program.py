@@ -5,8 +5,7 @@ The graph stays: every scalar's value and gradient can be read, and ``to_values`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterator, Sequence
 from html import escape
 from itertools import chain, product
 from math import isfinite
@@ -25,10 +24,19 @@ from autograd.replay.comparison import check_same
 from autograd.replay.flat_graph import flatten
 from autograd.replay.schedule import Plan
 from autograd.replay.summary import Layer, find_layers, tell, tell_latex
-from autograd.replay.updates import training, write_back
 from autograd.table import Primitive, is_constant
 from autograd.text import counted
 from autograd.value import Value
+
+# Arrays may hold newer numbers of some leaves than their ``data``. Their owner adds a function here, which is called
+# with the leaves that are about to be read and writes its numbers back if any of them is its own.
+holders: list[Callable[[Collection[Value]], None]] = []
+
+
+def bring_up_to_date(leaves: Collection[Value]) -> None:
+    """Write the newest numbers of these leaves into their ``data``, wherever they are held."""
+    for write_back in tuple(holders):  # other threads add and remove theirs
+        write_back(leaves)
 
 
 class Program:
@@ -80,13 +88,11 @@ class Program:
         """
         self.feed(feeds)
         self._read_leaves()
-        if self.engine == "eager":
-            return self.run_in_graph()
         with np.errstate(all="ignore"):
-            return self.replay()
+            return self.run()
 
     def _read_leaves(self) -> None:
-        write_back(self.leaves)
+        bring_up_to_date(self.leaves)
         self.parameter_array[:] = [*map(data_of, self.parameters)]
         self.read_others()
 
@@ -94,11 +100,13 @@ class Program:
         """Take the numbers of the leaves that are neither inputs nor parameters."""
         self._other_array[:] = [*map(data_of, self.others)]
 
-    def replay(self) -> float:
-        """The array steps, with the numbers that lie in the arrays; the caller holds ``np.errstate``.
+    def run(self) -> float:
+        """Run forward and backward with the numbers that lie in the arrays; the caller holds ``np.errstate``.
 
         Where a number is not finite, the graph itself is run instead: it names the node at fault, or follows IEEE.
         """
+        if self.engine == "eager":
+            return self.run_in_graph()
         self._known = None
         self._is_late_done = False
         for step in self.plan.forward:
@@ -296,17 +304,6 @@ class Program:
         if self._has_run:
             for p, gradient in zip(self.parameters, self.gradient_array.tolist()):
                 p.grad = gradient
-
-    def training(self, optimizer: Any) -> AbstractContextManager[Callable[..., float]]:
-        """Inside, parameters and the optimiser's memory are arrays; on the way out they are written back.
-
-        Gives ``step(feeds)``: run, move every parameter once, return the loss before. ``optimizer`` is one of
-        ``nn.optim`` over the same parameters in the same order: its ``update`` is arithmetic, for arrays as well.
-        Other programs on these parameters, and ``to_values``, see their present numbers; ``data`` itself is theirs
-        when the block ends, or when one of those has run.
-        Raises ValueError for other parameters, DomainError as the optimiser's own ``step`` does.
-        """
-        return training(optimizer, lambda feeds: self)
 
 
 def compute(node: Value) -> None:

@@ -1,64 +1,93 @@
-"""Training on arrays: parameters, gradients and the optimiser's memory are arrays until something reads them."""
+"""Parameter updates on arrays: trains a recorded program without touching a node between the steps.
+
+Parameters, gradients and the optimiser's memory are arrays until something reads them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from autograd.number_systems.arrays import Array
 from autograd.operands import data_of
 from autograd.replay.buffers import is_finite
+<<<<<<< HEAD:autograd/replay/updates.py
 from autograd.value import Value
 
 if TYPE_CHECKING:
     from autograd.replay.program import Program
+=======
+from autograd.replay.program import Program, bring_up_to_date, holders
+from autograd.value import Value
+from autograd.operands import data_of
+from nn.optim import Optimizer
+>>>>>>> 527a8c3 (Move training on arrays from autograd.replay to nn.updates):nn/updates.py
 
 
 @contextmanager
-def training(optimizer: Any, program_for: Callable[[Sequence[Any]], Program]) -> Iterator[Callable[..., float]]:
-    """``Program.training`` with a program for each shape of a mini-batch, which is chosen by the feeds.
+def training_on(program: Program, optimizer: Optimizer) -> Iterator[Callable[..., float]]:
+    """Train a recorded program: yields ``step(feeds)``, which runs it, moves every parameter once, returns the loss.
 
-    Whatever was raised inside, parameters, gradients and the optimiser's memory are written back.
+    The loss is that before the update. Parameters, gradients and the optimiser's memory are written back when the
+    block ends, whatever was raised in it. Other programs on these parameters, and ``to_values``, see their present
+    numbers inside the block too; ``data`` itself is up to date after one of those has run.
+
+    optimizer    one of ``nn.optim`` over the program's parameters in the same order
+
+    Raises ValueError for other parameters, DomainError as the optimiser's own ``step`` does.
+
+    >>> from autograd import record
+    >>> from nn import SGD
+    >>> w, x = Value(2.0, "w"), Value(1.0, "x")
+    >>> program = record((w * x) ** 2, inputs=[x], parameters=[w])
+    >>> with training_on(program, SGD([w], 0.25)) as step:
+    ...     step([1.0]), step([1.0])
+    (4.0, 1.0)
+    >>> w.data
+    0.5
     """
-    state = _Training(optimizer, program_for)
-    _open.append(state)
+    with on_arrays(optimizer) as step:
+        yield partial(step, program)
+
+
+@contextmanager
+def on_arrays(optimizer: Optimizer) -> Iterator[Callable[..., float]]:
+    """``training_on`` for several programs: yields ``step(program, feeds)``, where each step may run another one."""
+    state = _Arrays(optimizer)
+    holders.append(state.write_back)
     try:
         yield state.step
     finally:
-        _open.remove(state)
-        state.write_back()
+        holders.remove(state.write_back)
+        state.write_back(optimizer.parameters)
 
 
-def write_back(leaves: Iterable[Value]) -> None:
-    """Let the trainings that are going on write back what they hold of these leaves, before somebody reads them."""
-    for state in tuple(_open):  # other threads open and close theirs
-        if state.is_ahead and not set(leaves).isdisjoint(state.optimizer.parameters):
-            state.write_back()
-
-
-class _Training:
-    """The arrays of a training, handed from program to program.
+class _Arrays:
+    """What is handed from program to program.
 
     A program keeps the parameters that it ran with until it runs again: its numbers can be read after a step too.
     """
 
-    def __init__(self, optimizer: Any, program_for: Callable[[Sequence[Any]], Program]) -> None:
-        self.optimizer, self.program_for = optimizer, program_for
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.optimizer = optimizer
         self.program: Program | None = None
         self.is_ahead = False  # whether the arrays hold newer numbers than the Values
         self.parameters: Array = np.zeros(0)
-        self.memory: list[tuple[Array, ...]] = []  # of each group a column for each number
+        self.memory: list[tuple[Array, ...]] = []  # for each group, one array per number of a parameter's state
 
-    def step(self, feeds: Sequence[Any] = (), change: Callable[[Array], None] | None = None) -> float:
+    def step(
+        self, program: Program, feeds: Sequence[Any] = (), change: Callable[[Array], None] | None = None
+    ) -> float:
         """One update; DomainError, with no parameter moved, where one would not be finite.
 
-        change   what is done to the array of gradients in place before the parameters move, as clipping
+        change   edits the array of gradients in place before the parameters move, as clipping does
         """
-        program, optimizer = self.program_for(feeds), self.optimizer
+        optimizer = self.optimizer
         if program is not self.program and program.parameters != optimizer.parameters:
             raise ValueError(
                 f"the optimiser moves {len(optimizer.parameters)} parameters and {len(program.parameters)} were "
@@ -74,7 +103,7 @@ class _Training:
         np.copyto(w, self.parameters)
         before = optimizer.progress
         with np.errstate(all="ignore"):
-            loss = program.replay() if program.engine == "replay" else program.run_in_graph()
+            loss = program.run()
             if change is not None:
                 change(program.gradient_array)
             optimizer.begin_step()
@@ -83,13 +112,13 @@ class _Training:
         if not finite:
             optimizer.progress = before
             self.is_ahead = True  # with this step's gradients
-            self.write_back()
-            optimizer.step()  # says which parameter it is
+            self.write_back(optimizer.parameters)
+            optimizer.step()  # raises the error that names the parameter
         self.parameters, self.memory, self.is_ahead = moved, new, True
         return loss
 
     def _read(self) -> None:
-        write_back(self.optimizer.parameters)  # another training may hold them
+        bring_up_to_date(self.optimizer.parameters)  # another training may hold them
         self.parameters = np.array([*map(data_of, self.optimizer.parameters)])
         self.memory = [tuple(map(np.array, zip(*group.states))) for group in self.optimizer.groups]
 
@@ -103,9 +132,9 @@ class _Training:
         every, memory = zip(*(group.update(*part) for group, *part in parts))
         return np.concatenate(every), list(memory)
 
-    def write_back(self) -> None:
-        """Numbers and gradients to the Values, rows of memory to the optimiser; the next step reads them again."""
-        if not self.is_ahead:
+    def write_back(self, leaves: Collection[Value]) -> None:
+        """Where some of these leaves are ours: all numbers to their Values, which the next step reads again."""
+        if not self.is_ahead or set(leaves).isdisjoint(self.optimizer.parameters):
             return
         assert self.program is not None  # it has run
         for p, x in zip(self.optimizer.parameters, self.parameters.tolist()):
@@ -115,6 +144,3 @@ class _Training:
                 group.states = list(zip(*(column.tolist() for column in columns)))
         self.program.write_gradients()
         self.is_ahead = False
-
-
-_open: list[_Training] = []  # the trainings that are going on
