@@ -129,7 +129,7 @@ class _Arrays:
             return moved, [new]
         ends = np.cumsum([len(group.parameters) for group in groups])[:-1]
         parts = zip(groups, np.split(w, ends), np.split(gradient, ends), self.memory)
-        every, memory = zip(*(group.update(*part) for group, *part in parts))
+        every, memory = zip(*(group.update(w, g, states) for group, w, g, states in parts))
         return np.concatenate(every), list(memory)
 
     def write_back(self, leaves: Collection[Value]) -> None:
