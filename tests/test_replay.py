@@ -15,6 +15,7 @@ from autograd.graph import topological_order
 from autograd.replay import buffers, operations, schedule, summary
 from autograd.replay.fast_arrays import quick
 from autograd.replay.program import holders
+from autograd.replay.sums import PRODUCT, SUM
 from autograd.table import CONSTANT, REAL, TABLE
 from autograd.value import constant
 from nn import (
@@ -1472,3 +1473,58 @@ def test_a_planted_fault_is_seen(fault, monkeypatch):
         for seed in range(12):
             build, inputs, parameters, feeds = wide_graph(seed)
             assert_replays(build, inputs, parameters, feeds, every_node=False)
+
+
+# ---- the rules of the theory of operation, worked by hand -------------------------------------------------------
+
+
+def fused(loss, inputs, parameters=None):
+    """The kind of each node, and what the sums hold: w, a, singles, terms."""
+    program = record(loss, inputs, parameters, engine="replay")
+    nodes, found = program.flat.nodes, program.plan.fused
+    kinds = {node: {PRODUCT: "×", SUM: "Σ"}.get(kind, "") for node, kind in zip(nodes, found.kind.tolist())}
+    lists = (found.w, found.a, found.singles, found.terms)
+    return kinds, [[[nodes[i] for i in items] for items in some] for some in lists]
+
+
+def test_a_sum_becomes_a_product_from_eight_pairs_in_trees_of_equally_many():
+    for examples, expected in ((3, "Σ"), (4, "×")):  # 2 · 3 < 8, 2 · 4 = 8
+        w, x = leaves_of([1.0, 2.0, 3.0]), leaves_of([[1.0, 2.0]] * examples)
+        z = [w[0] * a + w[1] * b + w[2] for a, b in x]
+        kinds, _ = fused(F.sum([F.tanh(z_i) for z_i in z]), [x])
+        assert {kinds[z_i] for z_i in z} == {expected}
+
+
+def test_trees_of_another_number_of_pairs_do_not_count():
+    w, x = leaves_of([1.0, 2.0]), leaves_of([1.0] * 8)
+    z = [w[0] * a + w[1] * b for a, b in pairwise(x[:4])]
+    y = w[0] * x[0] + w[0] * x[1] + w[0] * x[2]
+    kinds, _ = fused(F.sum([F.tanh(z_i) for z_i in [*z, y]]), [x])
+    assert [kinds[z_i] for z_i in [*z, y]] == [
+        "",
+        "",
+        "",
+        "Σ",
+    ]  # 2 · 3 and 3 · 1; a sum of two terms stays an addition
+
+
+def test_what_is_inside_a_product_and_in_which_order():
+    w, x, b = leaves_of([1.0] * 9), leaves_of([1.0] * 9), Value(3.0)
+    shared = w[0] * x[0]
+    z = F.dot(w[1:], x[1:]) + 0.0 + x[0] * w[0] + b + shared
+    kinds, (first, second, singles, _) = fused(F.tanh(z) * shared, [x], [*w, b])
+    assert kinds[z] == "×"
+    assert kinds[shared] == ""
+    assert first == [[w[0], *w[1:]]]  # parameters, and the pair of the multiplication before those of the dot
+    assert second == [[x[0], *x[1:]]]
+    assert singles == [[b, shared]]  # read twice, it is no pair; 0 is dropped
+
+
+def test_two_dots_that_are_added_stay_two():
+    w, x = leaves_of([1.0] * 8), leaves_of([1.0] * 8)
+    u, v = F.dot(w[:4], x[:4]), F.affine(x[4:7], w[4:7], w[7])
+    kinds, (first, _, singles, terms) = fused(F.tanh(u + v + x[7]), [x], w)
+    assert (kinds[u], kinds[v]) == ("×", "×")
+    assert first == [w[:4], w[4:7]]
+    assert singles == [[], [w[7]]]
+    assert terms == [[u, v, x[7]]]

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from autograd.errors import DomainError
+from autograd.graph import leaves
 from autograd.modes import collector_paused
 from autograd.number_systems import floats
 from autograd.number_systems.arrays import Array
@@ -47,18 +48,28 @@ class Program:
     loss      the number of the latest run
     """
 
-    def __init__(self, loss: Value, inputs: Sequence[Any], parameters: Sequence[Value], engine: str = "auto") -> None:
+    def __init__(
+        self, loss: Value, inputs: Sequence[Any] = (), parameters: Sequence[Value] | None = None, engine: str = "auto"
+    ) -> None:
+        if engine not in ("auto", "replay", "eager"):
+            raise ValueError(f"engine {engine!r}: there are auto, replay and eager")
+        check_loss("record", loss)
+        if is_constant(loss):
+            raise ValueError(f"the loss {loss!r} has no graph, as if computed inside no_grad(): compute it outside")
+        tensors = [inputs] if isinstance(inputs, Value) else list(inputs)
         self.root = loss
-        self.parameters = list(parameters)
-        self.shapes = [_shape(tensor, f"inputs[{i}]") for i, tensor in enumerate(inputs)]
-        self.inputs = [list(entries(tensor)) for tensor in inputs]
+        self.inputs = [list(entries(tensor)) for tensor in tensors]
+        fed = set(chain(*self.inputs))
+        self.parameters = [x for x in leaves(loss) if x not in fed] if parameters is None else list(parameters)
+        check_leaves([*chain(*self.inputs)], self.parameters)
+        self.shapes = [_shape(tensor, f"inputs[{i}]") for i, tensor in enumerate(tensors)]
         with collector_paused():
             self.flat = flat = flatten(loss, chain(self.parameters, *self.inputs))
-            trained, *fed = (
+            places = [
                 np.array([flat.place_of[leaf] for leaf in some], dtype=np.int64)
                 for some in (self.parameters, *self.inputs)
-            )
-            self.plan = plan = Plan(flat, trained, fed, engine)
+            ]
+            self.plan = plan = Plan(flat, places[0], places[1:], engine)
         self.engine, self.reason = plan.engine, plan.reason
         self.loss = loss.data
         self._has_run = self._is_late_done = False
@@ -143,8 +154,8 @@ class Program:
     def run_in_graph(self) -> float:
         """Run the nodes themselves, on floats, forward and backward; DomainError names the one at fault."""
         self._known = None
-        for leaves, array in zip([self.parameters, *self.inputs], [self.parameter_array, *self._input_arrays]):
-            for leaf, x in zip(leaves, array.ravel().tolist()):
+        for some, array in zip([self.parameters, *self.inputs], [self.parameter_array, *self._input_arrays]):
+            for leaf, x in zip(some, array.ravel().tolist()):
                 leaf.data = x
         with collector_paused():
             for node in self.flat.nodes:
@@ -215,8 +226,8 @@ class Program:
         ValueError: the constant = 3.0 in the program and the constant = 5.0 in the fresh graph: a replay keeps ...
         """
         check_loss("compare", loss)
-        for leaves, array in zip(self.inputs, self._input_arrays):
-            array[...] = np.reshape([*map(data_of, leaves)], array.shape)
+        for some, array in zip(self.inputs, self._input_arrays):
+            array[...] = np.reshape([*map(data_of, some)], array.shape)
         number_of: Callable[[Value], float] = self.value
         fault: DomainError | None = None
         try:

@@ -1,6 +1,6 @@
 """Finds sums of products, however they are written: ``affine(w, a, b)``, ``dot(w, a) + b``, ``sum(w*a) + b``.
 
-The rules are in the theory of operation of this package, in the same order.
+The package's docstring states the rules a to e.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ class Fused(NamedTuple):
 
 
 class _Trees(NamedTuple):
-    """The trees of additions, before it is known which of them become one node."""
+    """The trees of additions, before it is decided which of them become one node."""
 
-    top: Ints  # for each node that is in a tree the addition at its top, for others the node itself
-    inner: Bools  # which nodes are additions below a top
-    factor: Bools  # which are multiplications in a tree
-    inside: Bools  # which are the only dot product in a tree
-    term: Ints  # the terms of all trees: the operands of their additions that are not inner additions
+    top: Ints  # for each node inside a tree the addition at its top, for others the node itself
+    additions: Bools  # which nodes are additions inside a tree
+    multiplications: Bools
+    dots: Bools  # which are the only ``dot`` or ``affine`` inside a tree
+    term: Ints  # the terms of all trees
     home: Ints  # for each term, the top of its tree
 
 
 def fuse(flat: Flat, is_weight: Bools) -> Fused:
-    """Make one node of every sum that is worth it; a factor that is a weight becomes the w of its pair."""
+    """Make one node of each sum that is worth it. If one factor of a pair is a weight, it becomes w."""
     trees = _find_trees(flat)
     kind = _kinds(flat, trees)
     home, w, a = _pairs(flat, kind, trees)
@@ -54,43 +54,42 @@ def fuse(flat: Flat, is_weight: Bools) -> Fused:
 
 
 def _find_trees(flat: Flat) -> _Trees:
-    """Rules 1 and 2: what belongs to which sum."""
+    """Rules a and b: what is inside which tree."""
     size, operands = len(flat.nodes), flat.parents.items
     adds = flat.made_by(primitives.add, primitives.sum)
     reader = np.repeat(np.arange(size), flat.parents.arity)  # for each place in ``operands``, the node that reads it
-    # a node that is read once, and by an addition, is in the tree of that addition
-    only_reader = np.full(size, -1)
+    only_reader = np.full(size, -1)  # right for nodes that are read once, and only used for them
     only_reader[operands] = reader
-    in_tree = (np.bincount(operands, minlength=size) == 1) & adds[only_reader]
-    top = _last(np.where(in_tree, only_reader, np.arange(size)))
-    inner = adds & in_tree
-    dots = flat.made_by(primitives.dot, primitives.affine) & in_tree
-    only_dot = np.bincount(top[dots], minlength=size)[top] == 1
-    place = np.flatnonzero(adds[reader] & ~inner[operands])  # where an addition reads something else
-    factor = flat.made_by(primitives.mul) & in_tree
-    return _Trees(top, inner, factor, dots & only_dot, operands[place], top[reader[place]])
+    inside = (np.bincount(operands, minlength=size) == 1) & adds[only_reader]
+    top = _last(np.where(inside, only_reader, np.arange(size)))
+    additions = adds & inside
+    dots = flat.made_by(primitives.dot, primitives.affine) & inside
+    dots &= np.bincount(top[dots], minlength=size)[top] == 1
+    places = np.flatnonzero(adds[reader] & ~additions[operands])  # where an addition reads a term
+    return _Trees(top, additions, flat.made_by(primitives.mul) & inside, dots, operands[places], top[reader[places]])
 
 
 def _kinds(flat: Flat, trees: _Trees) -> Ints:
-    """Rules 3 to 5: what each node remains as."""
+    """Rules c and d: what each node becomes."""
     size, top = len(flat.nodes), trees.top
-    # pairs (w, a) of each tree: one for each multiplication, n for a dot product of 2n operands or 2n + 1
-    pairs = np.bincount(top[trees.factor], minlength=size)
-    pairs += np.bincount(np.repeat(top[trees.inside], flat.parents.arity[trees.inside] // 2), minlength=size)
-    trees_like_it = np.bincount(pairs)[pairs]  # how many trees have as many pairs
-    is_product = (pairs >= 2) & (pairs * trees_like_it >= 8)
+    # pairs of each tree: one for a multiplication, n for a dot of 2n operands or an affine of 2n + 1
+    pairs = np.bincount(top[trees.multiplications], minlength=size)
+    pairs += np.bincount(np.repeat(top[trees.dots], flat.parents.arity[trees.dots] // 2), minlength=size)
+    trees_with_as_many = np.bincount(pairs)[pairs]
+    is_product = (pairs >= 2) & (pairs * trees_with_as_many >= 8)
     is_sum = ~is_product & (np.bincount(trees.home, minlength=size) >= 3)
-    in_product = (trees.factor | trees.inside) & is_product[top]
     dots = flat.made_by(primitives.dot, primitives.affine)
     kind = np.where(is_sum, SUM, np.where(is_product | dots, PRODUCT, PLAIN))
-    kind[in_product | (trees.inner & (is_product | is_sum)[top])] = FUSED
+    kind[(trees.multiplications | trees.dots) & is_product[top]] = FUSED
+    kind[trees.additions & (is_product | is_sum)[top]] = FUSED
     return kind
 
 
 def _pairs(flat: Flat, kind: Ints, trees: _Trees) -> tuple[Ints, Ints, Ints]:
-    """The pairs of all PRODUCT nodes, those of multiplications first: home, first and second factor."""
+    """The pairs of all PRODUCT nodes, those of multiplications first: the node, first and second factor of each."""
     start, operands = flat.parents.start, flat.parents.items
-    times = trees.term[trees.factor[trees.term] & (kind[trees.term] == FUSED)]  # multiplications, in order of use
+    fused = trees.term[kind[trees.term] == FUSED]
+    times = fused[trees.multiplications[fused]]
     dots = np.flatnonzero(flat.made_by(primitives.dot, primitives.affine))
     # the operands of dot i are w₁…wₙ a₁…aₙ from start[i] on: the places start[i], …, start[i] + n − 1, end to end
     n = flat.parents.arity[dots] // 2
@@ -103,7 +102,7 @@ def _pairs(flat: Flat, kind: Ints, trees: _Trees) -> tuple[Ints, Ints, Ints]:
 
 
 def _singles(flat: Flat, kind: Ints, trees: _Trees) -> tuple[Ints, Ints]:
-    """What SUM and PRODUCT nodes add as it is: terms that remain and are not the number 0, then the b of affine."""
+    """The singles of all nodes: the node and the term of each. They are terms that remain, then each b of affine."""
     term = trees.term
     is_zero = flat.is_constant[term] & (flat.data[term] == 0.0)  # Python's sum() starts from 0
     kept = (kind[term] != FUSED) & ~is_zero
