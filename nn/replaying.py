@@ -29,7 +29,7 @@ from nn.failures import failing_example, naming_example, refuse_infinite
 from nn.losses import BY_NAME, Loss, mean_loss, to_feed, units_of
 from nn.module import Module, evaluating, flatten
 from nn.optim import Optimizer, refuse_nan, shortening
-from nn.updates import on_arrays, training_on
+from nn.updates import training_on
 
 if TYPE_CHECKING:
     from nn.training import Step, Training
@@ -108,7 +108,7 @@ class Replay:
             gradient[:] += len(self.now.y) * given
             self._clip(given)
 
-        with on_arrays(self.training.optimizer) as run:
+        with training_on(self.now.program, self.training.optimizer) as run:
 
             def step(batch: Sequence[int]) -> tuple[float, list[float]]:
                 self.now = self._recorded(self.examples, batch)
@@ -297,7 +297,7 @@ class _Recorded:
                 self.replay.to_compare -= 1
                 self.program.compare(self._build_again(batch))
             try:
-                run(self.program, self._feeds(batch), change)
+                run(self._feeds(batch), change, self.program)
             except DomainError:
                 if not self.masks:
                     self._build_again(batch)  # of several faults, this meets the one that the eager engine meets

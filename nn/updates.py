@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -31,13 +30,13 @@ from nn.optim import Optimizer
 
 @contextmanager
 def training_on(program: Program, optimizer: Optimizer) -> Iterator[Callable[..., float]]:
-    """Train a recorded program: yields ``step(feeds)``, which runs it, moves every parameter once, returns the loss.
+    """Train a recorded program: ``step(feeds)`` runs it, moves each parameter and returns the loss before the update.
 
-    The loss is that before the update. Parameters, gradients and the optimiser's memory are written back when the
-    block ends, whatever was raised in it. Other programs on these parameters, and ``to_values``, see their present
-    numbers inside the block too; ``data`` itself is up to date after one of those has run.
+    Parameters, gradients and the optimiser's memory are written back when the block ends, however it ends. Inside it,
+    other programs on these parameters and ``to_values`` see their present numbers; ``data`` is up to date after one
+    of those has run. ``step(feeds, program=other)`` runs another program, recorded for feeds of another shape.
 
-    optimizer    one of ``nn.optim`` over the program's parameters in the same order
+    optimizer    one of ``nn.optim`` over the program's parameters, in the same order
 
     Raises ValueError for other parameters, DomainError as the optimiser's own ``step`` does.
 
@@ -51,49 +50,42 @@ def training_on(program: Program, optimizer: Optimizer) -> Iterator[Callable[...
     >>> w.data
     0.5
     """
-    with on_arrays(optimizer) as step:
-        yield partial(step, program)
-
-
-@contextmanager
-def on_arrays(optimizer: Optimizer) -> Iterator[Callable[..., float]]:
-    """``training_on`` for several programs: yields ``step(program, feeds)``, where each step may run another one."""
-    state = _Arrays(optimizer)
-    holders.append(state.write_back)
+    arrays = _Arrays(program, optimizer)
+    holders.append(arrays.write_back)
     try:
-        yield state.step
+        yield arrays.step
     finally:
-        holders.remove(state.write_back)
-        state.write_back(optimizer.parameters)
+        holders.remove(arrays.write_back)
+        arrays.write_back(optimizer.parameters)
 
 
 class _Arrays:
-    """What is handed from program to program.
+    """The numbers that are handed from program to program.
 
     A program keeps the parameters that it ran with until it runs again: its numbers can be read after a step too.
     """
 
-    def __init__(self, optimizer: Optimizer) -> None:
-        self.optimizer = optimizer
-        self.program: Program | None = None
+    def __init__(self, program: Program, optimizer: Optimizer) -> None:
+        self.program, self.optimizer = program, optimizer
+        self.latest: Program | None = None  # the one that ran last
         self.is_ahead = False  # whether the arrays hold newer numbers than the Values
         self.parameters: Array = np.zeros(0)
         self.memory: list[tuple[Array, ...]] = []  # for each group, one array per number of a parameter's state
 
     def step(
-        self, program: Program, feeds: Sequence[Any] = (), change: Callable[[Array], None] | None = None
+        self, feeds: Sequence[Any] = (), change: Callable[[Array], None] | None = None, program: Program | None = None
     ) -> float:
         """One update; DomainError, with no parameter moved, where one would not be finite.
 
         change   edits the array of gradients in place before the parameters move, as clipping does
         """
-        optimizer = self.optimizer
-        if program is not self.program and program.parameters != optimizer.parameters:
+        program, optimizer = program or self.program, self.optimizer
+        if program is not self.latest and program.parameters != optimizer.parameters:
             raise ValueError(
                 f"the optimiser moves {len(optimizer.parameters)} parameters and {len(program.parameters)} were "
                 "recorded, or in another order: record with parameters=optimizer.parameters"
             )
-        self.program = program
+        self.latest = program
         program.feed(feeds)
         if program.others:
             program.read_others()
@@ -136,11 +128,11 @@ class _Arrays:
         """Where some of these leaves are ours: all numbers to their Values, which the next step reads again."""
         if not self.is_ahead or set(leaves).isdisjoint(self.optimizer.parameters):
             return
-        assert self.program is not None  # it has run
+        assert self.latest is not None
         for p, x in zip(self.optimizer.parameters, self.parameters.tolist()):
             p._data = x  # a float already
         for group, columns in zip(self.optimizer.groups, self.memory):
             if columns:
                 group.states = list(zip(*(column.tolist() for column in columns)))
-        self.program.write_gradients()
+        self.latest.write_gradients()
         self.is_ahead = False

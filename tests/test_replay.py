@@ -41,7 +41,6 @@ from nn import (
 from nn.activations import BY_NAME, Identity, LeakyReLU
 from nn.layers import weights
 from nn.losses import mean_loss
-from nn.updates import on_arrays
 
 # sums are added up in another order, and matrix products in BLAS's: some rounding errors of the largest number
 CLOSE = 1e-12
@@ -830,9 +829,9 @@ def test_inside_a_training_the_other_leaves_are_read_in_each_step():
 
 def test_after_a_training_each_program_reads_the_parameters_as_they_are():
     w, (one, two) = two_programs()
-    with on_arrays(SGD(w, 0.25)) as step:
-        step(one, [[1.0]])
-        step(two, [[1.0, 1.0]])
+    with training_on(one, SGD(w, 0.25)) as step:
+        step([[1.0]])
+        step([[1.0, 1.0]], program=two)
     for w_i in w:
         w_i.data = 2.0
     assert one([[1.0]]) == 12.0

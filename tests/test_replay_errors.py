@@ -9,7 +9,6 @@ from autograd import DomainError, Value, functions as F, no_grad, record
 from autograd.replay.comparison import _rounding
 from autograd.value import constant
 from nn import MLP, SGD, mean_squared_error, training_on
-from nn.updates import on_arrays
 
 # ---- what a recording keeps, and how it is seen ---------------------------------------------------------------
 
@@ -199,8 +198,8 @@ def test_one_program_for_each_shape_trains_as_the_eager_engine_does():
     for n in (3, 8):
         X, Y = ([[Value(0.0) for _ in range(k)] for _ in range(n)] for k in (3, 2))
         programs[n] = record(loss_of(second, X, Y), [X, Y], second.parameters(), engine="replay")
-    with on_arrays(SGD(second.parameters(), 0.1, momentum=0.5)) as step:
-        losses = [step(programs[len(X)], [X, Y]) for X, Y in batches]
+    with training_on(programs[8], SGD(second.parameters(), 0.1, momentum=0.5)) as step:
+        losses = [step([X, Y], program=programs[len(X)]) for X, Y in batches]
     # rounding alone, over fifteen steps
     assert losses == pytest.approx(expected, abs=1e-12)
     assert [p.data for p in second.parameters()] == pytest.approx([p.data for p in first.parameters()], abs=1e-12)

@@ -1,4 +1,4 @@
-"""A graph of objects becomes a few flat arrays of integers: every later question is one NumPy operation on them."""
+"""Turns a graph of objects into a few flat arrays of integers, so that planning is NumPy operations on them."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Ragged:
-    """Lists of different lengths, end to end: list i is ``items[start[i] : start[i + 1]]``."""
+    """Lists of different lengths, one after the other: list i is ``items[start[i] : start[i + 1]]``."""
 
     start: Ints
     items: Ints
 
     @classmethod
     def of(cls, arity: Ints, items: Ints) -> Ragged:
-        """From the length of each, and all of their items."""
+        """From the length of each list and the items of all."""
         return cls(np.append(0, np.cumsum(arity)), items)
 
     @cached_property
     def arity(self) -> Ints:
-        """The length of each."""
+        """The length of each list."""
         return np.diff(self.start)
 
     def __getitem__(self, i: int) -> list[int]:
@@ -46,7 +46,7 @@ class Ragged:
         return (items[start:end] for start, end in pairwise(self.start.tolist()))
 
     def table(self, of: Ints) -> Ints:
-        """Some of the lists, which are of one length, along a last axis."""
+        """Some of the lists, which have one length, as an array: the shape of ``of`` and a last axis."""
         return self.items[self.start[of][..., None] + np.arange(self.arity[of.flat[0]])]
 
 
@@ -56,19 +56,25 @@ class Flat(NamedTuple):
     nodes: list[Value]  # the root is the last of them
     place_of: dict[Value, int]
     operations: list[Primitive | None]  # the primitives that occur, None for leaves
-    code: Ints  # which of these made each node
-    parents: Ragged  # the operands of each; equal constants are one: each stands for the first of its number
-    operands: Ragged  # the same before that
-    data: NDArray[np.float64]  # the numbers of the forward pass that was recorded
-    is_constant: Bools  # which nodes are numbers in an expression
+    code: Ints  # for each node, the index of its operation
+    parents: Ragged  # the operands of each; for constants of one value, the first of them
+    operands: Ragged  # the same with every constant itself
+    data: NDArray[np.float64]  # the numbers when it was recorded
+    is_constant: Bools  # which nodes are plain numbers in an expression
+
+    def operation(self, node: int) -> Primitive:
+        """The entry of the table that made a node."""
+        entry = self.operations[int(self.code[node])]
+        assert entry is not None  # a leaf
+        return entry
 
     def made_by(self, *entries: Primitive) -> Bools:
-        """Which nodes one of these entries of the table has made."""
+        """Which nodes were made by one of these entries of the table."""
         return np.array([operation in entries for operation in self.operations], dtype=bool)[self.code]
 
 
 def flatten(root: Value, leaves: Iterable[Value] = ()) -> Flat:
-    """The graph of ``root``; leaves that it does not use are put before it.
+    """The graph of ``root``; those of ``leaves`` that it does not use come first.
 
     >>> x = Value(3.0)
     >>> list(flatten(x * x).parents)
@@ -87,7 +93,7 @@ def flatten(root: Value, leaves: Iterable[Value] = ()) -> Flat:
     is_constant = code == codes.get(CONSTANT_NUMBER)
     constants = np.flatnonzero(is_constant)
     _, first, of_each = np.unique(data[constants].view(np.int64), return_index=True, return_inverse=True)
-    same = np.arange(len(nodes))
+    same = np.arange(len(nodes))  # for each constant, the first one with its bits
     same[constants] = constants[first][of_each]
     operands = Ragged.of(arity, parents)
     merged = Ragged(operands.start, same[parents])

@@ -23,7 +23,7 @@ class Rows(NamedTuple):
     a: Ints
 
 
-class Grid(NamedTuple):
+class ProductGrid(NamedTuple):
     """Products that make blocks of c rows of a by r rows of w."""
 
     nodes: Ints  # (blocks, c, r): the product nodes
@@ -46,7 +46,7 @@ def find_rows(fused: Fused) -> Rows:
     return Rows(content, np.array(w, dtype=np.int64), np.array(a, dtype=np.int64))
 
 
-def find_grids(fused: Fused, rows: Rows, members: Ints) -> tuple[list[Grid], Ints]:
+def find_grids(fused: Fused, rows: Rows, members: Ints) -> tuple[list[ProductGrid], Ints]:
     """The grids among some products of equal length and equally many singles, and those that are in none.
 
     A w belongs with the others that meet the same rows of a. What is left over met the same row twice.
@@ -72,14 +72,14 @@ def find_grids(fused: Fused, rows: Rows, members: Ints) -> tuple[list[Grid], Int
     return grids, np.array(left_over, dtype=np.int64)
 
 
-def one_by_one(fused: Fused, rows: Rows, members: Ints) -> Grid:
+def one_by_one(fused: Fused, rows: Rows, members: Ints) -> ProductGrid:
     """Products that meet nobody else: each a block of its own."""
     return _grid(fused, rows, members[:, None, None], rows.w[members][:, None], rows.a[members][:, None])
 
 
-def _grid(fused: Fused, rows: Rows, members: Ints, w: Ints, a: Ints) -> Grid:
+def _grid(fused: Fused, rows: Rows, members: Ints, w: Ints, a: Ints) -> ProductGrid:
     singles = np.moveaxis(fused.singles.table(members), -1, 0)
-    return Grid(fused.products[members], _content(rows, w), _content(rows, a), singles)
+    return ProductGrid(fused.products[members], _content(rows, w), _content(rows, a), singles)
 
 
 def _content(rows: Rows, numbers: Ints) -> Ints:

@@ -5,7 +5,7 @@ The graph stays: every scalar's value and gradient can be read, and ``to_values`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from html import escape
 from itertools import chain, product
 from math import isfinite
@@ -53,16 +53,16 @@ class Program:
     ) -> None:
         if engine not in ("auto", "replay", "eager"):
             raise ValueError(f"engine {engine!r}: there are auto, replay and eager")
-        check_loss("record", loss)
+        _check_loss("record", loss)
         if is_constant(loss):
             raise ValueError(f"the loss {loss!r} has no graph, as if computed inside no_grad(): compute it outside")
         tensors = [inputs] if isinstance(inputs, Value) else list(inputs)
         self.root = loss
-        self.inputs = [list(entries(tensor)) for tensor in tensors]
+        read = [_entries(tensor, f"inputs[{i}]") for i, tensor in enumerate(tensors)]
+        self.inputs, self.shapes = [some for some, _ in read], [shape for _, shape in read]
         fed = set(chain(*self.inputs))
         self.parameters = [x for x in leaves(loss) if x not in fed] if parameters is None else list(parameters)
-        check_leaves([*chain(*self.inputs)], self.parameters)
-        self.shapes = [_shape(tensor, f"inputs[{i}]") for i, tensor in enumerate(tensors)]
+        _check_leaves([*chain(*self.inputs)], self.parameters)
         with collector_paused():
             self.flat = flat = flatten(loss, chain(self.parameters, *self.inputs))
             places = [
@@ -225,7 +225,7 @@ class Program:
             ...
         ValueError: the constant = 3.0 in the program and the constant = 5.0 in the fresh graph: a replay keeps ...
         """
-        check_loss("compare", loss)
+        _check_loss("compare", loss)
         for some, array in zip(self.inputs, self._input_arrays):
             array[...] = np.reshape([*map(data_of, some)], array.shape)
         number_of: Callable[[Value], float] = self.value
@@ -330,27 +330,20 @@ def compute(node: Value) -> None:
         operation.check_fault(node)
 
 
-def entries(tensor: Any) -> Iterator[Value]:
-    """The Values in lists of lists. TypeError for what is neither."""
+def _entries(tensor: Any, where: str) -> tuple[list[Value], tuple[int, ...]]:
+    """The Values in lists of lists, and their shape. TypeError and ValueError for what has none."""
     if isinstance(tensor, Value):
-        yield tensor
-    elif not isinstance(tensor, Sequence):
+        return [tensor], ()
+    if not isinstance(tensor, Sequence):
         raise TypeError(f"inputs hold {tensor!r}: an input is a Value, or a list of inputs")
-    else:
-        for row in tensor:
-            yield from entries(row)
+    rows = [_entries(row, where) for row in tensor]
+    shapes = {shape for _, shape in rows}
+    if len(shapes) > 1:
+        raise ValueError(f"{where} has rows of different shapes {sorted(shapes)}: give them as separate inputs")
+    return [leaf for row, _ in rows for leaf in row], (len(rows), *(shapes.pop() if shapes else ()))
 
 
-def _shape(tensor: Any, where: str) -> tuple[int, ...]:
-    if isinstance(tensor, Value):
-        return ()
-    inner = {_shape(row, where) for row in tensor}
-    if len(inner) > 1:
-        raise ValueError(f"{where} has rows of different shapes {sorted(inner)}: give them as inputs of their own")
-    return (len(tensor), *(inner.pop() if inner else ()))
-
-
-def check_loss(what: str, loss: object) -> None:
+def _check_loss(what: str, loss: object) -> None:
     """TypeError for a loss that is not a Value."""
     if isinstance(loss, Value):
         return
@@ -363,7 +356,7 @@ def check_loss(what: str, loss: object) -> None:
     )
 
 
-def check_leaves(fed: Sequence[Value], parameters: Sequence[Value]) -> None:
+def _check_leaves(fed: Sequence[Value], parameters: Sequence[Value]) -> None:
     """TypeError and ValueError for what cannot be fed or trained."""
     met: set[Value] = set()
     for role, leaf in chain(product(["input"], fed), product(["parameter"], parameters)):

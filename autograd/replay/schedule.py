@@ -1,4 +1,4 @@
-"""From a graph to a short list of array operations: what is equal, of one level and lies together is one group."""
+"""Turns a graph into a short list of array operations: groups of equal nodes, level by level."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import numpy as np
 from autograd import primitives
 from autograd.replay.buffers import Memory, Step
 from autograd.replay.flat_graph import Flat, Ints
-from autograd.replay.matmuls import Grid, Rows, find_grids, find_rows, one_by_one
+from autograd.replay.matmuls import ProductGrid, Rows, find_grids, find_rows, one_by_one
 from autograd.replay.operations import Elementwise, Group, ManyOperands, Operation, Product, Tape
 from autograd.replay.sums import FUSED, PLAIN, PRODUCT, SUM, Fused, fuse
 from autograd.text import counted
 
-FEW = 6  # nodes that lie apart: so many rules on floats are as fast as one on gathered arrays
+FEW = 6  # nodes with scattered operands: so many rules on floats are as fast as one on gathered arrays
 # measured: with fewer operands in a group, on average, replay gains little, and planning costs tens of eager steps
 OPERANDS_TO_PAY = 24
 
 
 class Plan:
-    """The groups of a graph, in the order in which they run, and the steps that run them; none for "eager"."""
+    """The groups of a graph and the steps that run them, in order; there are none if the engine is "eager"."""
 
     def __init__(self, flat: Flat, parameters: Ints, inputs: Sequence[Ints], engine: str = "auto") -> None:
         self.flat, size = flat, len(flat.nodes)
@@ -30,12 +30,11 @@ class Plan:
         is_parameter[parameters] = True
         self.fused = fuse(flat, is_parameter)
         self.rows = find_rows(self.fused)
-        self.memory = Memory(size, size)
+        self.memory = memory = Memory(size, size)
         self.groups: list[Group] = []
-        self.whole: set[int] = set()  # tensors of matrix products, and of what was computed from all of one
+        self.whole: set[int] = set()  # tensors of matrix products, and those computed from all of one
         self.inputs = self._place_leaves(parameters, inputs)
         level = find_levels(flat, self.fused, self.rows)
-        memory = self.memory
         self.engine, self.reason = self._choose(engine, level)
         if self.engine == "replay":
             self._make_groups(level)
@@ -51,22 +50,25 @@ class Plan:
         self.late = self._backward(late=True)  # the gradients of the inputs, which no parameter needs
 
     def _choose(self, engine: str, level: Ints) -> tuple[str, str]:
+        """The engine, and the reason in words: a group costs as much as some operands, whatever its size."""
         computed = self.flat.parents.arity > 0
         remaining = np.flatnonzero(computed & (self.fused.kind != FUSED))
         groups = len(np.unique(level[remaining] * len(self.flat.operations) + self.flat.code[remaining]))
-        told = f"{counted(int(computed.sum()), 'operation')}, equal ones of one level in {counted(groups, 'group')}"
+        size = f"{counted(int(computed.sum()), 'operation')}, equal ones of one level in {counted(groups, 'group')}"
         if engine != "auto":
-            return engine, f"{told}; as requested"
+            return engine, f"{size}; as requested"
         if groups and len(self.flat.parents.items) >= OPERANDS_TO_PAY * groups:
-            return "replay", told
-        return "eager", f"{told}, which is too many to pay: the eager engine runs"
+            return "replay", size
+        return "eager", f"{size}, which is too many to pay: the eager engine runs"
 
     def _backward(self, late: bool) -> list[Step]:
+        """The steps of the backward pass; ``late``: those for the inputs."""
         steps = [step for group in reversed(self.groups) for step in group.backward(late)]
         clear = self.memory.clear()
         return [clear, *steps] if clear else steps
 
     def _place_leaves(self, parameters: Ints, inputs: Sequence[Ints]) -> list[Ints]:
+        """Give slots to constants, parameters, inputs and other leaves; returns those of the inputs."""
         flat, memory = self.flat, self.memory
         constants = np.flatnonzero(flat.is_constant)
         firsts = np.unique(flat.parents.items[np.isin(flat.operands.items, constants)])  # equal ones are one
@@ -83,33 +85,32 @@ class Plan:
         return placed
 
     def _make_groups(self, level: Ints) -> None:
-        """Level by level: what is alone is put on a tape, which runs before the arrays of its level."""
+        """Level by level, put few equal nodes on a tape, and make groups of many after the tape has run."""
         flat, fused = self.flat, self.fused
-        plain = np.flatnonzero((fused.kind == PLAIN) & (flat.parents.arity > 0))
-        place = np.concatenate([np.arange(len(fused.sums)), np.arange(len(fused.products)), plain])
-        classes: list[list[Any]] = [
-            [level[fused.sums], SUM, fused.terms.arity, 0],
-            [level[fused.products], PRODUCT, fused.w.arity, fused.singles.arity],
-            [level[plain], PLAIN, flat.code[plain], flat.parents.arity[plain]],
-        ]
-        keys = np.concatenate([np.stack(np.broadcast_arrays(*some)) for some in classes], axis=1)
+        # nodes with the same four numbers are equal; ``place`` is a node's place among those of its kind
+        alike = np.stack([level, fused.kind, flat.code, flat.parents.arity])
+        alike[2:, fused.sums] = fused.terms.arity, np.zeros_like(fused.sums)
+        alike[2:, fused.products] = fused.w.arity, fused.singles.arity
+        place = np.arange(len(flat.nodes))
+        place[fused.sums], place[fused.products] = np.arange(len(fused.sums)), np.arange(len(fused.products))
+        remaining = np.flatnonzero((fused.kind != FUSED) & (flat.parents.arity > 0))
         tape: list[Operation] = []
         many: list[tuple[int, Ints]] = []
-        now = 0
-        for rows in equal_columns(keys):
-            depth, kind = keys[:2, rows[0]].tolist()
-            if depth > now and many:
+        latest = 0
+        for columns in equal_columns(alike[:, remaining]):
+            depth, kind = alike[:2, remaining[columns[0]]].tolist()
+            if depth > latest and many:  # what follows may read these
                 self._make(tape, many)
                 tape, many = [], []
-            now, members = depth, place[rows]
-            alone = self._alone(kind, members)
-            tape += alone
-            if not alone:
+            latest, members = depth, place[remaining[columns]]
+            if len(members) <= FEW and self._is_for_the_tape(kind, members):
+                tape += self._operations(kind, members)
+            else:
                 many.append((kind, members))
         self._make(tape, many)
 
     def _make(self, tape: list[Operation], many: list[tuple[int, Ints]]) -> None:
-        """Groups of the tape and of what is many in one level."""
+        """Make a group of the tape, then those of one level."""
         if tape:
             self.groups.append(Tape(self.memory, tape))
         before = len(self.groups)
@@ -121,51 +122,56 @@ class Plan:
             self.groups[before:], key=lambda group: group.nodes.size * (group.n if isinstance(group, Product) else 1)
         )
 
-    def _alone(self, kind: int, members: Ints) -> list[Operation]:
-        """What is equal in one level as operations by themselves, or [] where it is enough for arrays."""
+    def _operations(self, kind: int, members: Ints) -> Iterator[Operation]:
+        """Nodes of one kind, one by one."""
+        flat, fused = self.flat, self.fused
+        for i in members.tolist():
+            if kind == SUM:
+                yield Operation(int(fused.sums[i]), primitives.sum, fused.terms[i])
+            elif kind == PRODUCT:
+                singles = fused.singles[i]
+                primitive = primitives.affine if singles else primitives.dot
+                yield Operation(int(fused.products[i]), primitive, fused.w[i] + fused.a[i] + singles)
+            else:
+                yield Operation(i, flat.operation(i), flat.parents[i])
+
+    def _is_for_the_tape(self, kind: int, members: Ints) -> bool:
+        """Whether these few equal nodes run faster on floats than as an array, and are not part of a layer."""
         flat, fused, count = self.flat, self.fused, len(members)
-        if count > FEW:
-            return []
         if kind == SUM:
-            primitive, nodes, operands = primitives.sum, fused.sums[members], [fused.terms[i] for i in members]
-            few = count * len(operands[0]) <= FEW
-        elif kind == PRODUCT:
-            n, s = int(fused.w.arity[members[0]]), int(fused.singles.arity[members[0]])
-            primitive, nodes = primitives.affine if s else primitives.dot, fused.products[members]
-            operands = [fused.w[i] + fused.a[i] + fused.singles[i] for i in members]
-            few = s < 2 and count * n <= FEW and (count == 1 or not self._has_weights(members))
-        else:
-            entry = flat.operations[flat.code[members[0]]]
-            assert entry is not None
-            primitive, nodes, operands = entry, members, [flat.parents[i] for i in members]
-            many = entry.variadic and len(operands[0]) > 3
-            few = count * len(operands[0]) <= FEW if many else count == 1 or not self._reads_a_layer(operands)
-        return [Operation(i, primitive, some) for i, some in zip(nodes.tolist(), operands)] if few else []
+            return count * int(fused.terms.arity[members[0]]) <= FEW
+        if kind == PRODUCT:
+            few = fused.singles.arity[members[0]] < 2 and count * int(fused.w.arity[members[0]]) <= FEW
+            return bool(few) and (count == 1 or not self._has_weights(members))
+        arity = int(flat.parents.arity[members[0]])
+        if flat.operation(members[0]).variadic and arity > 3:
+            return count * arity <= FEW
+        return count == 1 or arity > 1 or not self._reads_a_layer(members)
 
     def _has_weights(self, members: Ints) -> bool:
-        """Whether the w of one of these products are parameters: it may be a layer."""
+        """Whether all w of one of these products are parameters, as in a layer."""
         return any(all(self.memory.slot_at[i] in self.parameters for i in self.fused.w[k]) for k in members)
 
-    def _reads_a_layer(self, operands: list[list[int]]) -> bool:
-        """Whether one operand each comes from what was computed as a whole."""
-        slots = [self.memory.slot_at[i] for some in operands for i in some if len(some) == 1]
-        return any(slot >= 0 and int(self.memory.tensor[slot]) in self.whole for slot in slots)
+    def _reads_a_layer(self, members: Ints) -> bool:
+        """Whether the one operand of these nodes lies in what was computed as a whole."""
+        slots = self.memory.slot[[self.flat.parents[i][0] for i in members.tolist()]]
+        return any(slot >= 0 and int(self.memory.tensor[slot]) in self.whole for slot in slots.tolist())
 
     def _sums(self, members: Ints) -> None:
         columns = self.memory.slot[self.fused.terms.table(members)]
         self._many(self.fused.sums[members], columns, primitives.sum)
 
     def _products(self, members: Ints) -> None:
-        """The products' groups; those of one factor each that make no matrix are left to the plain rules."""
+        """Make matrix products. What is in no grid is a batch of dot products, or w·a where there is one pair."""
         fused, rows = self.fused, self.rows
         grids, apart = find_grids(fused, rows, members)
         if len(grids) > 8:  # an incomplete cross product falls into many small ones
             grids, apart = [], members
-        one_factor = fused.w.arity[members[0]] == 1
+        one_pair = fused.w.arity[members[0]] == 1
         for grid in grids:
-            if not one_factor or min(grid.nodes.shape[1:]) > 1:
+            if not one_pair or min(grid.nodes.shape[1:]) > 1:  # w aᵀ with a single row on one side is elementwise
                 self._product(grid)
-        if one_factor:
+        if one_pair:
             nodes = fused.products[members]
             left_over = nodes[self.memory.slot[nodes] < 0]
             if len(left_over):
@@ -173,26 +179,33 @@ class Plan:
         elif len(apart):
             self._product(one_by_one(fused, rows, apart))
 
-    def _product(self, grid: Grid) -> None:
+    def _product(self, grid: ProductGrid) -> None:
+        """Make one matrix product, with its blocks, rows and units in the order in which their operands lie."""
         slot = self.memory.slot
         w, a = slot[grid.w], slot[grid.a]
-        if grid.nodes.size == 1:  # the order of the terms is free: as they lie
+        if grid.nodes.size == 1:  # one dot product: its pairs may be in any order
             order = np.argsort(a[0, 0], kind="stable")
             w, a = w[..., order], a[..., order]
         blocks = np.argsort(a[:, 0, 0], kind="stable")
         rows = np.argsort(a[0, :, 0], kind="stable") if len(blocks) == 1 else slice(None)
         units = np.argsort(w[0, :, 0], kind="stable") if len(blocks) == 1 else slice(None)
-        nodes = grid.nodes[blocks][:, rows][:, :, units]
-        singles = [slot[single][blocks][:, rows][:, :, units] for single in grid.singles]
-        self.groups.append(Product(self.memory, nodes, w[blocks][:, units], a[blocks][:, rows], singles))
-        if nodes.size > 1:
-            self.whole.add(len(self.memory.shapes) - 1)  # what was placed last
+
+        def ordered(index: Ints) -> Ints:  # of (blocks, c, r), as the results are
+            return index[blocks][:, rows][:, :, units]
+
+        singles = [ordered(slot[single]) for single in grid.singles]
+        group = Product(self.memory, ordered(grid.nodes), w[blocks][:, units], a[blocks][:, rows], singles)
+        self._append(group, whole=grid.nodes.size > 1)
+
+    def _append(self, group: Group, whole: bool) -> None:
+        self.groups.append(group)
+        if whole:
+            self.whole.add(int(self.memory.tensor[group.out.flat[0]]))
 
     def _plain(self, nodes: Ints) -> None:
-        """Nodes of one level and operation, by where their operands lie."""
-        flat = self.flat
-        operation: Any = flat.operations[flat.code[nodes[0]]]
-        columns = self.memory.slot[flat.parents.table(nodes)]
+        """Make groups of nodes of one level and operation, by the tensors in which their operands lie."""
+        operation = self.flat.operation(nodes[0])
+        columns = self.memory.slot[self.flat.parents.table(nodes)]
         if operation.variadic and columns.shape[1] > 3:
             self._many(nodes, columns, operation)
             return
@@ -208,10 +221,10 @@ class Plan:
         if len(rest) > FEW:
             self._elementwise(nodes[rest], columns[rest], operation)
         else:
-            some = [Operation(i, operation, flat.parents[i]) for i in nodes[rest].tolist()]
-            self.groups.append(Tape(self.memory, some))
+            self.groups.append(Tape(self.memory, [*self._operations(PLAIN, nodes[rest])]))
 
     def _many(self, nodes: Ints, columns: Ints, operation: Any) -> None:
+        """Make one group of nodes with many operands, in the order of their first operands."""
         if operation.name in ("sum", "logsumexp"):
             columns = np.sort(columns, axis=1)  # these treat all operands alike
         order = np.argsort(columns[:, 0], kind="stable")
@@ -225,7 +238,7 @@ class Plan:
         return tensor in self.whole and len(columns) == int(np.prod(self.memory.shapes[tensor]))
 
     def _elementwise(self, nodes: Ints, columns: Ints, operation: Any) -> None:
-        """Lay the results as the operand lies that differs from node to node, the one computed last if several do."""
+        """Lay the results as that operand lies which differs from node to node; of several, the one computed last."""
         memory = self.memory
         full = [j for j in range(columns.shape[1]) if len(np.unique(columns[:, j])) == len(nodes)]
         leading = max(full, key=lambda j: int(columns[0, j])) if full else None
@@ -235,24 +248,21 @@ class Plan:
         if leading is not None:
             tensors = memory.tensor[columns[:, leading]]
             lying = memory.shapes[tensors[0]]
-            if (tensors == tensors[0]).all() and int(np.prod(lying)) == len(nodes):  # all that lies there
+            if (tensors == tensors[0]).all() and int(np.prod(lying)) == len(nodes):  # the operand is a whole tensor
                 shape = lying
         whole = self._is_whole(columns)
-        self.groups.append(
-            Elementwise(memory, nodes.reshape(shape), [c.reshape(shape) for c in columns.T], operation)
-        )
-        if whole:
-            self.whole.add(len(self.memory.shapes) - 1)  # what was placed last
+        operands = [column.reshape(shape) for column in columns.T]
+        self._append(Elementwise(memory, nodes.reshape(shape), operands, operation), whole)
 
 
 def find_levels(flat: Flat, fused: Fused, rows: Rows) -> Ints:
-    """The level of each node that remains; leaves are at 0.
+    """The level of each node that remains; that of leaves is 0.
 
-    A row is looked at once, however many products it is in: that is what makes this short for networks.
+    The level of a row is computed once, however many products it is in, which makes this fast for networks.
     """
     level = [0] * len(flat.nodes)
     row_level: dict[int, int] = {}
-    # both in the order of their nodes
+    # of products and sums, in the order of their nodes, as the loop meets them
     products, sums = zip(rows.w.tolist(), rows.a.tolist(), fused.singles), iter(fused.terms)
     kind, start, parents = fused.kind.tolist(), flat.parents.start.tolist(), flat.parents.items.tolist()
     for node in np.flatnonzero((fused.kind != FUSED) & (flat.parents.arity > 0)).tolist():
@@ -274,7 +284,7 @@ def find_levels(flat: Flat, fused: Fused, rows: Rows) -> Ints:
 
 
 def equal_columns(keys: Any) -> Iterator[Ints]:
-    """The places of equal columns of ``keys``, in the order of the columns.
+    """For each different column of ``keys``, in ascending order, the places where it stands.
 
     >>> [places.tolist() for places in equal_columns(np.array([[1, 0, 1], [5, 5, 5]]))]
     [[1], [0, 2]]
