@@ -1,7 +1,7 @@
-"""One array holds every value, one every gradient; where a node lies decides whether its neighbours are a view.
+"""Holds all values in one array and all gradients in another, and reads and writes them through views.
 
-Operands that lie in equal steps are read as a strided view, with nothing copied; others are gathered. What flows
-back is added where the operand was read: written straight there where nothing was before, else through a buffer.
+Operands in slots at equal steps are a strided view, which copies nothing; others are gathered. A contribution to a
+gradient is written if it is the first one in the slot, and added if not.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def strided(index: Ints) -> tuple[int, ...] | None:
 
 
 def is_finite(array: Array) -> bool:
-    """Whether all are finite. Where the sum of squares is, they are; where it overflows, each is looked at.
+    """Whether all numbers are finite: if the sum of squares is, they are; if it overflows, each is tested.
 
-    >>> with np.errstate(over="ignore"):  # as whoever asks does
+    >>> with np.errstate(over="ignore"):  # as in a run
     ...     is_finite(np.array([1e200, -1e200])), is_finite(np.array([1e200, -np.inf]))
     (True, False)
     """
@@ -48,25 +48,27 @@ def is_finite(array: Array) -> bool:
 
 
 class Memory:
-    """Slots of nodes, the two arrays, and what the backward pass has written so far while it is planned."""
+    """The two arrays, the slots of nodes in them, and which gradients the steps planned so far have written."""
 
     def __init__(self, nodes: int, slots: int) -> None:
         self.values: Array = np.zeros(slots)
         self.gradients: Array = np.zeros(slots)
-        # the same numbers for Python, one by one: a memoryview gives floats, and faster than an array
+        # the same numbers as floats: reading one from a memoryview is faster than from an array
         self.value_at, self.gradient_at = _numbers(self.values), _numbers(self.gradients)
-        self.slot: Ints = np.full(nodes, -1)  # where each node lies; −1: it has no number of its own
-        self.tensor: Ints = np.zeros(slots, dtype=np.int64)  # of each slot, the group that was placed together
-        self.wanted: Bools = np.zeros(slots, dtype=bool)  # of each slot, whether a parameter depends on its gradient
-        self.shapes: list[tuple[int, ...]] = []  # of those groups
+        self.slot: Ints = np.full(nodes, -1)  # of each node; −1 where it has no number of its own
+        self.tensor: Ints = np.zeros(
+            slots, dtype=np.int64
+        )  # of each slot, which of the blocks that were placed together it is in
+        self.wanted: Bools = np.zeros(slots, dtype=bool)  # of each slot, whether a parameter needs its gradient
+        self.shapes: list[tuple[int, ...]] = []  # of those blocks
         self.used = 0
-        self.constants = 0  # the first slots, whose numbers never change
+        self.constants = 0  # how many of the first slots never change
         self.written: Bools = np.zeros(slots, dtype=bool)
         self.slot_at, self.wanted_at, self.written_at = map(_numbers, (self.slot, self.wanted, self.written))
         self.to_clear: Bools = np.zeros(slots, dtype=bool)
 
     def place(self, nodes: Ints, wanted: bool = False) -> Ints:
-        """Put the nodes one after the other, as a block of their shape; returns their slots."""
+        """Give the nodes the next slots, as a block of their shape; returns the slots."""
         index = np.arange(self.used, self.used + nodes.size).reshape(nodes.shape)
         self.slot[nodes] = index
         self.tensor[index] = len(self.shapes)
@@ -76,14 +78,14 @@ class Memory:
         return index
 
     def view(self, buffer: Array, index: Ints) -> Array | None:
-        """The part of values or gradients with these slots, if they lie in equal steps."""
+        """The part of values or gradients in these slots, if they are at equal steps."""
         steps = strided(index)
         if steps is None:
             return None
         return np.ndarray(index.shape, np.float64, buffer, 8 * int(index.flat[0]), [8 * step for step in steps])
 
     def read(self, index: Ints, steps: list[Step]) -> Array:
-        """The values of these slots; where they must be gathered, a step that does so is added."""
+        """The values in these slots. If they have to be gathered, a step that does so is appended."""
         view = self.view(self.values, index)
         if view is not None:
             return view
@@ -93,7 +95,7 @@ class Memory:
         return gathered
 
     def clear(self) -> Step | None:
-        """The step that sets to 0 what is only ever added to; then planning starts to note anew."""
+        """The step that sets to 0 the slots that steps only add to; planning then starts again with none."""
         places = np.flatnonzero(self.to_clear)
         self.to_clear[:] = False
         view = self.view(self.gradients, places)
@@ -104,11 +106,12 @@ class Memory:
     def add(self, index: Ints, given: Array | Compute) -> list[Step]:
         """Steps that add to the gradients of these slots.
 
-        given   an array that holds the contribution by then, or a function that computes it into one
+        given   an array that will hold the contribution, or a function that computes it into an array
         """
         strides, steps = strided(index), list[Step]()
-        # one number was read by all of an axis: along it the contributions are added up
+        # an axis whose step is 0 reads one number many times: its contributions are summed
         repeated = tuple(axis for axis, n in enumerate(index.shape) if strides and n > 1 and strides[axis] == 0)
+        # the slots without repetitions; they are a view if they are also different from each other
         once = index[tuple(slice(0, 1) if axis in repeated else slice(None) for axis in range(index.ndim))]
         is_view = strides is not None and np.unique(once).size == once.size
         if (repeated or not is_view) and not isinstance(given, np.ndarray):
@@ -127,10 +130,11 @@ class Memory:
             return [partial(view.__setitem__, ..., given) if fresh else partial(np.add, view, given, view)]
         if fresh:
             return [*steps, partial(given, view)]
-        buffer = np.empty_like(view)  # which lies as the view does: both are passed through in one order
+        buffer = np.empty_like(view)  # in the view's memory order, so that both are traversed alike
         return [*steps, partial(given, buffer), partial(np.add, view, buffer, view)]
 
     def _scattered(self, index: Ints, given: Array) -> Step:
+        """The step for slots in no order: contributions are sorted by slot, and those of one slot summed."""
         gradients, flat = self.gradients, index.ravel()
         order = np.argsort(flat, kind="stable")
         places, starts = np.unique(flat[order], return_index=True)
@@ -142,7 +146,7 @@ class Memory:
         return lambda: gradients.__setitem__(places, gradients[places] + total())
 
     def _note(self, index: Ints) -> bool:
-        """Whether nothing was written to these slots before; where only some are new, those must be 0 first."""
+        """Note that these slots are written; True if all are new. If only some are, those must be cleared first."""
         new = index[~self.written[index]]
         fresh = new.size == index.size
         self.to_clear[new] = not fresh
@@ -151,7 +155,7 @@ class Memory:
 
 
 def _summed(given: Array, axes: tuple[int, ...]) -> Compute:
-    """The sum along axes; of a matrix as a product with ones, which is several times faster."""
+    """The sum along axes. For a matrix it is a product with ones, which is several times faster."""
     if given.ndim == 2 and len(axes) == 1:
         ones = np.ones(given.shape[axes[0]])
         return partial(np.matmul, *((ones, given) if axes == (0,) else (given, ones)))

@@ -1,6 +1,6 @@
-"""Two number systems on arrays for replay, faster than ``arrays`` since all numbers are finite.
+"""Number systems on arrays that are faster than ``arrays`` because they expect finite numbers.
 
-A run whose numbers are not all finite is left to the graph, so NaN and ±∞ need no care here.
+If a number of a run is not finite, the graph itself runs instead, so that NaN and ±∞ need no care here.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def ones(n: int) -> Array:
     return np.ones(n)
 
 
-quick, stacked = ModuleType("quick"), ModuleType("stacked")  # of modules, Python reads attributes fastest
+quick, stacked = ModuleType("quick"), ModuleType("stacked")  # Python reads attributes of modules fastest
 vars(quick).update(vars(arrays) | {"heaviside": heaviside, "times": np.multiply})
-# Σ and logΣexp treat all operands alike: what their rules say of one z_j holds for all of them, stacked in one array
+# Σ and logΣexp treat all operands alike: their rules hold for all z_j stacked in one array
 vars(stacked).update(sum=stacked_sum, logsumexp=stacked_logsumexp)

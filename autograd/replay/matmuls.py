@@ -1,7 +1,6 @@
-"""Where every row of weights meets every row of activations once, the many sums Σ_k w_k a_k are one matrix product.
+"""Finds matrix products: products Σ_k w_k a_k in which every row w of some meets every row a of some exactly once.
 
-Rows are lists of nodes; equal lists are one row. Nothing about layers is known here: a full cross product is found
-as such, by looking which rows meet which.
+A row is a list of nodes; equal lists are one row.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from autograd.replay.sums import Fused
 
 
 class Rows(NamedTuple):
-    """The different rows, and which of them each product has as its w and as its a."""
+    """The different rows, and for each product the number of its row w and of its row a."""
 
     content: list[Ints]
     w: Ints
@@ -24,16 +23,16 @@ class Rows(NamedTuple):
 
 
 class ProductGrid(NamedTuple):
-    """Products that make blocks of c rows of a by r rows of w."""
+    """Products in blocks; in each block, every one of c rows of a meets every one of r rows of w."""
 
     nodes: Ints  # (blocks, c, r): the product nodes
-    w: Ints  # (blocks, r, n): the nodes of their rows
+    w: Ints  # (blocks, r, n): the nodes of the rows
     a: Ints  # (blocks, c, n)
-    singles: Ints  # (number, blocks, c, r): what is added to each
+    singles: Ints  # (number, blocks, c, r): what is added to each product
 
 
 def find_rows(fused: Fused) -> Rows:
-    """Number the rows: equal ones, by content and order, get the same number."""
+    """Number the rows: lists of the same nodes in the same order get one number."""
     number_of: dict[bytes, int] = {}
     w, a = (
         [
@@ -47,22 +46,22 @@ def find_rows(fused: Fused) -> Rows:
 
 
 def find_grids(fused: Fused, rows: Rows, members: Ints) -> tuple[list[ProductGrid], Ints]:
-    """The grids among some products of equal length and equally many singles, and those that are in none.
+    """The grids of some products with equally many pairs and singles, and the products that are in none.
 
-    A w belongs with the others that meet the same rows of a. What is left over met the same row twice.
+    Rows w that meet the same rows a make a grid. A product of two rows that have met before is left over.
     """
-    met: dict[int, dict[int, int]] = {}  # of each w, the product that it makes with each a
+    met: dict[int, dict[int, int]] = {}  # for each w, the product that it makes with each a
     left_over = []
     for product, w, a in zip(members.tolist(), rows.w[members].tolist(), rows.a[members].tolist()):
         if met.setdefault(w, {}).setdefault(a, product) != product:
             left_over.append(product)
-    classes: dict[frozenset[int], list[int]] = {}  # w that meet the same a
+    classes: dict[frozenset[int], list[int]] = {}  # for each set of rows a, the rows w that meet it
     for w, products in met.items():
         classes.setdefault(frozenset(products), []).append(w)
     shapes: dict[tuple[int, int, int], list[tuple[list[int], list[int]]]] = {}
     for number, (a_rows, w_rows) in enumerate(classes.items()):
         c, r = len(a_rows), len(w_rows)
-        apart = number if c > 1 and r > 1 else 0  # a matrix does not lie with others of its shape
+        apart = number if c > 1 and r > 1 else 0  # dot products of one shape are blocks of one grid, matrices are not
         shapes.setdefault((c, r, apart), []).append((sorted(a_rows), sorted(w_rows)))
     grids = []
     for _, same in sorted(shapes.items()):
@@ -73,7 +72,7 @@ def find_grids(fused: Fused, rows: Rows, members: Ints) -> tuple[list[ProductGri
 
 
 def one_by_one(fused: Fused, rows: Rows, members: Ints) -> ProductGrid:
-    """Products that meet nobody else: each a block of its own."""
+    """A grid in which each product is a block by itself."""
     return _grid(fused, rows, members[:, None, None], rows.w[members][:, None], rows.a[members][:, None])
 
 

@@ -1,6 +1,6 @@
-"""A group is many equal operations at once: how it runs forward, and what it gives back to its operands.
+"""Groups of equal operations: the steps that compute their values, and those that pass gradients to their operands.
 
-Elementwise groups run the table's rules on arrays. Of a matrix product Z = A Wᵀ + b, with δ = ∂L/∂Z, flow back
+Elementwise groups run the table's rules on arrays. A matrix product Z = A Wᵀ + b with δ = ∂L/∂Z passes back
 ∂L/∂W = δᵀ A, ∂L/∂A = δ W and ∂L/∂b, the sum of δ over the rows.
 """
 
@@ -41,14 +41,14 @@ class Group(ABC):
 
     @abstractmethod
     def forward(self) -> list[Step]:
-        """What computes the values."""
+        """The steps that compute the values."""
 
     @abstractmethod
     def backward(self, late: bool) -> list[Step]:
-        """What gives the operands their share; ``late``: those that no parameter needs, else the others."""
+        """The steps that add to the operands' gradients; ``late``: those that no parameter needs."""
 
     def rule_step(self, system: Any, operands: Sequence[Any]) -> Step:
-        """The step that runs the rule on arrays and keeps its local derivatives, which are known from now on."""
+        """The step that runs the rule on arrays. It keeps the local derivatives, and has run once on return."""
         assert self.operation is not None
         rule, out = self.operation.rule, self.value
         with np.errstate(all="ignore"):
@@ -62,14 +62,14 @@ class Group(ABC):
         return run
 
     def is_due(self, column: Ints, late: bool) -> bool:
-        """Whether this operand's gradient is computed now; that of constants never is."""
+        """Whether the gradient of this operand is computed in this pass; that of constants never is."""
         if column.max() < self.memory.constants:
             return False
         return bool(self.memory.wanted[column].any()) != late
 
 
 class Operation(NamedTuple):
-    """One node alone: its place in the graph, the entry that makes it, and the places of its operands."""
+    """A single node: its place in the graph, its primitive, and the places of its operands."""
 
     node: int
     primitive: Primitive
@@ -77,16 +77,16 @@ class Operation(NamedTuple):
 
 
 class Tape(Group):
-    """Nodes in turn: their rules on floats, as in the eager engine. A later one may read an earlier one."""
+    """Runs the rules of nodes on floats, one after the other. A node may read an earlier one."""
 
     def __init__(self, memory: Memory, operations: list[Operation]) -> None:
         self.memory, self.operation, self.kept = memory, None, []
-        self.names = Counter(primitive.name for _, primitive, _ in operations)  # how often each entry occurs
+        self.names = Counter(primitive.name for _, primitive, _ in operations)  # how often each primitive occurs
         self.nodes = np.array([node for node, _, _ in operations])
         self.columns = []
         self.out = memory.place(self.nodes)
         slot, wanted = memory.slot_at, memory.wanted_at
-        self.tape: list[tuple[Callable[..., Any], int, list[int]]] = []  # rule, slot, and slots of the operands
+        self.tape: list[tuple[Callable[..., Any], int, list[int]]] = []  # rule, slot, slots of the operands
         for node, primitive, operands in operations:
             places = [slot[i] for i in operands]
             wanted[slot[node]] = any(wanted[i] for i in places)
@@ -95,7 +95,7 @@ class Tape(Group):
     def forward(self) -> list[Step]:
         values, kept = self.memory.value_at, self.kept
         keep = kept.append
-        # one operand, or two, are the most frequent: each said apart, a tape is a third faster
+        # most rules have one operand or two: a branch for each makes a tape a third faster
         tape = [(rule, out, places[0], places[-1], len(places), places) for rule, out, places in self.tape]
 
         def run() -> None:
@@ -131,7 +131,7 @@ class Tape(Group):
 
 
 class Elementwise(Group):
-    """One rule on arrays, an array for each operand."""
+    """Runs one rule on arrays, with an array for each operand."""
 
     def forward(self) -> list[Step]:
         steps: list[Step] = []
@@ -148,13 +148,13 @@ class Elementwise(Group):
 
 def give(memory: Memory, column: Ints, gradient: Array, kept: list[Any], j: int) -> list[Step]:
     """Steps that add upstream times the local derivative ``kept[j]`` to the operand's gradient."""
-    if isinstance(kept[j], float) and kept[j] == 1.0:  # a rule without ``if`` gives the same number every time
+    if isinstance(kept[j], float) and kept[j] == 1.0:  # rules do not branch: it is 1 in every run
         return memory.add(column, np.broadcast_to(gradient, column.shape))
     return memory.add(column, lambda out: np.multiply(gradient, kept[j], out=out))
 
 
 class ManyOperands(Group):
-    """Rules of many operands: Σ and logΣexp along an axis, others with an array for each operand."""
+    """Runs a rule of many operands: Σ and logΣexp along an axis, others with an array for each operand."""
 
     def forward(self) -> list[Step]:
         steps: list[Step] = []
@@ -180,7 +180,7 @@ class ManyOperands(Group):
 
 
 class Product(Group):
-    """Z = A Wᵀ + b for rows of A and W: ``columns`` are W (blocks, r, n), A (blocks, c, n) and what is added."""
+    """Z = A Wᵀ + b in blocks; ``columns`` are the slots of W (blocks, r, n), A (blocks, c, n) and what is added."""
 
     def __init__(self, memory: Memory, nodes: Ints, w: Ints, a: Ints, singles: list[Ints]) -> None:
         self.blocks, self.c, self.r = nodes.shape
@@ -199,7 +199,7 @@ class Product(Group):
         w, a, *singles = self.columns
         W, A, delta = self.W, self.A, self.gradient.reshape(self.blocks, self.c, self.r)
         shares: list[tuple[Ints, Array | Compute]] = [(single, self.gradient) for single in singles]
-        if self.c == self.r == 1 and np.array_equal(w, a):  # Σ w²: its derivative is 2w
+        if self.c == self.r == 1 and np.array_equal(w, a):  # Σ w² has the derivative 2w
             shares.append((w, lambda out: np.multiply(2.0 * delta, W, out=out)))
         else:
             shares += (w, partial(np.matmul, delta.swapaxes(1, 2), A)), (a, partial(np.matmul, delta, W))
