@@ -1,7 +1,7 @@
-"""Training on arrays: the loss of a mini-batch is recorded once for each of its sizes, and fed from then on.
+"""Replays training: records the loss once for each size of a mini-batch, and feeds it the examples of each step.
 
-What differs from step to step is a leaf of the graph: the examples, their targets (one-hot where they choose a unit)
-and the masks of dropout. Parameters live in arrays for an epoch, and are back in their Values when it ends.
+All that differs from step to step is a leaf of the graph: the examples, their targets (one-hot if they choose a unit)
+and the masks of dropout. Parameters are in arrays during an epoch, and in their Values when it ends.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ LARGEST_CHUNK = 100  # examples that are evaluated at once: a graph of all of th
 
 
 def why_not(training: Training) -> str | None:
-    """Why a training that is free to choose is left to the eager engine, or None.
+    """Why a training with ``engine="auto"`` runs on the eager engine, or None.
 
-    Layers, losses and optimisers of one's own may decide by numbers; a replay would repeat the decision for ever.
+    Layers, losses and optimisers that are not ours may decide by numbers; a replay would repeat that decision.
     """
     if training.loss not in BY_NAME.values():
         return f"the loss {getattr(training.loss, '__name__', training.loss)!r} is not one of nn.losses"
@@ -60,11 +60,11 @@ def _is_ours(thing: object) -> bool:
 
 
 class Replay:
-    """A training's steps as programs.
+    """The steps of a training as programs.
 
-    engine    of the programs: "auto" lets the graph of a whole mini-batch decide, "replay" insists: then each of the
-              first ``COMPARED`` mini-batches is compared with a fresh graph
-    now       the loss of the mini-batch whose turn it is
+    engine    "auto" decides by the graph of a whole mini-batch; "replay" insists, and compares each of the first
+              ``COMPARED`` mini-batches with a fresh graph
+    now       the recorded loss of the present mini-batch
 
     Raises ValueError for what cannot be recorded.
     """
@@ -86,7 +86,7 @@ class Replay:
         self.now = self._recorded(self.examples, range(min(training.batch_size, len(self.examples.y))))
 
     def follow(self) -> None:
-        """Take over the data as they are now."""
+        """Read the data again if they have changed."""
         training = self.training
         self.examples.follow(training, training.training, training.scaled)
         if training.validation is not None and self.evaluates:
@@ -117,7 +117,7 @@ class Replay:
             yield step, gradient
 
     def _clip(self, gradient: Array) -> None:
-        """What ``nn.optim`` does to the gradients of Values, for an array of them."""
+        """Clip an array of gradients, as ``nn.optim`` clips those of Values."""
         most, longest = self.training.clip_value, self.training.clip_norm
         if most is not None:
             refuse_nan(gradient[np.isnan(gradient)].tolist())
@@ -127,7 +127,7 @@ class Replay:
             gradient *= shortening(norm if norm < inf else hypot(*gradient.tolist()), longest)
 
     def evaluate(self) -> tuple[float, Metrics]:
-        """Mean loss and metrics on the validation data, as ``nn.evaluation.evaluate`` gives them."""
+        """Mean loss and metrics on the validation data, as ``nn.evaluation.evaluate`` returns them."""
         data, task = self.validation, self.training.model.task
         n, total, tallies = len(data.y), 0.0, []
         with evaluating(self.training.model):
@@ -140,7 +140,7 @@ class Replay:
 
 
 def structure(training: Training, modules: dict[str, Module]) -> list[Any]:
-    """What a program depends on and no feed brings: it is recorded again when this is another."""
+    """What a program depends on and is not fed: if it changes, the program is recorded again."""
     data = [some for some in (training.training, training.validation) if some is not None]
     return [
         training.loss, training.l1, training.l2, training.optimizer, list(training.optimizer.parameters),
@@ -151,7 +151,7 @@ def structure(training: Training, modules: dict[str, Module]) -> list[Any]:
 
 
 def check_update(optimizer: Optimizer) -> None:
-    """ValueError for an optimiser that moves arrays otherwise than its ``step`` moves Values; it stays as it is."""
+    """ValueError if an optimiser moves arrays differently from Values. Works on copies of it."""
     name = type(optimizer).__name__
     if type(optimizer).step is not Optimizer.step:
         raise ValueError(f"{name} has a step of its own, which a replay does not call: write update instead")
@@ -183,18 +183,18 @@ def _described(module: Module) -> dict[str, Any]:
 
 
 class _Examples:
-    """A dataset, which errors call ``called``, as arrays: an index of a mini-batch gives its feeds."""
+    """A dataset as arrays, from which the feeds of a mini-batch are taken; errors call it ``called``."""
 
     def __init__(self, called: str) -> None:
         self.called = called
         self._read: list[Any] = []
 
     def follow(self, training: Training, data: Dataset, weights: list[float] | None = None) -> None:
-        """Read the data, unless they are those that were read."""
+        """Read the data if they have changed since they were read."""
         self.given, self.weights = data, None if weights is None else np.array(weights)
         self.task: Task = training.model.task
         task, self.cuts = self.task, np.array(self.task.cuts)
-        with suppress(ValueError):  # of arrays, whose comparison is not one answer: they are read again
+        with suppress(ValueError):  # arrays have no single truth value: read them again
             if [data.X, data.y, task] == self._read:
                 return
         try:
@@ -212,13 +212,13 @@ class _Examples:
         self.features, self._read = data.features, [list(map(copy, data.X)), list(map(copy, data.y)), task]
 
     def rows(self, batch: Sequence[int]) -> list[Array]:
-        """The inputs, the targets and, where there are some, the weights of these examples."""
+        """The inputs, the targets and, if there are any, the weights of these examples."""
         index = np.asarray(batch)
         return [self.X[index], self.targets[index], *([] if self.weights is None else [self.weights[index]])]
 
 
 def _check_fed(loss: Loss, output: Any, targets: Sequence[Any]) -> None:
-    """ValueError for a loss that differs between numbers and leaves, as by ``y == 1``, which no leaf is."""
+    """ValueError if a loss treats numbers and leaves differently, as with ``y == 1``, which no leaf equals."""
     for y in {str(y): y for y in targets}.values():
         with no_grad(), suppress(ArithmeticError):
             number, fed = loss(output, y), loss(output, _leaves(y))
@@ -231,7 +231,7 @@ def _check_fed(loss: Loss, output: Any, targets: Sequence[Any]) -> None:
 
 
 class _Recorded:
-    """The loss of m examples as a program, in the mode that the model is in."""
+    """The loss of m examples as a program, in the present mode of the model."""
 
     def __init__(self, replay: Replay, data: _Examples, batch: Sequence[int]) -> None:
         training, model = replay.training, replay.training.model
@@ -254,16 +254,16 @@ class _Recorded:
         units = [unit for output in outputs for unit in units_of(output)]
         self.outputs = self.program.reader(units)
         self.units = len(units) // len(batch)
-        self.loss = self.program.reader([loss])  # with penalties the root is more than what is reported
+        self.loss = self.program.reader([loss])  # without penalties, which the root includes
         self.statistics = [
             (norm, self.program.reader([c.mu for c in columns]), self.program.reader([c.sigma2 for c in columns]))
             for norm, columns in normalised
         ]
 
     def _build(self, normalised: list[tuple[BatchNorm, list[Normalised]]]) -> tuple[Value, Value, list[Any]]:
-        """What the eager engine builds: the root, the loss without penalties, and the outputs.
+        """Build the graph as the eager engine does: the root, the loss without penalties, and the outputs.
 
-        normalised   gets each BatchNorm with the nodes of its statistics
+        normalised   collects each BatchNorm with the nodes of its statistics
         """
         training = self.replay.training
         bring_up_to_date(training.optimizer.parameters)
@@ -273,7 +273,7 @@ class _Recorded:
             return training.with_penalties(loss) if self.learns else loss, loss, outputs
 
     def _build_again(self, batch: Sequence[int]) -> Value:
-        """The same for other examples, whose masks the recorded ones take over."""
+        """Build the root for other examples, and copy their dropout masks to the recorded ones."""
         for leaves, numbers in zip(self.leaves, self.data.rows(batch)):
             for leaf, x in zip(flatten(leaves), numbers.ravel().tolist()):
                 leaf.data = x
@@ -291,7 +291,7 @@ class _Recorded:
     def step(
         self, batch: Sequence[int], run: Callable[..., float], change: Callable[[Array], None]
     ) -> tuple[float, list[float]]:
-        """One update with these examples; the loss before, and the tally."""
+        """One update with these examples; returns the loss before it and the tally."""
         with naming_example(self.X, batch, self.data.called, graph=self._graph):
             if self.replay.to_compare:
                 self.replay.to_compare -= 1
@@ -300,7 +300,7 @@ class _Recorded:
                 run(self._feeds(batch), change, self.program)
             except DomainError:
                 if not self.masks:
-                    self._build_again(batch)  # of several faults, this meets the one that the eager engine meets
+                    self._build_again(batch)  # of several faults, this raises the one that the eager engine raises
                 raise
         for norm, mu, sigma2 in self.statistics:
             norm.average(mu().tolist(), sigma2().tolist(), len(batch))
@@ -311,12 +311,12 @@ class _Recorded:
         return self.program.root
 
     def evaluate(self, batch: Sequence[int]) -> tuple[float, list[float]]:
-        """The loss of these examples, and the tally."""
+        """The loss of these examples and the tally."""
         self.program(self._feeds(batch))
         return self._result()
 
     def _result(self) -> tuple[float, list[float]]:
-        """The loss of the latest run, and what ``Task.tally`` gives for its outputs."""
+        """The loss of the latest run, and what ``Task.tally`` returns for its outputs."""
         [loss], outputs, kind = self.loss().tolist(), self.outputs(), self.data.task.kind
         if kind == REGRESSION:
             return loss, ((self.y - outputs.reshape(self.y.shape)) ** 2).sum(axis=0).tolist()
@@ -327,7 +327,7 @@ class _Recorded:
 
 @contextmanager
 def _rewound(replay: Replay, normalised: list[tuple[BatchNorm, list[Normalised]]]) -> Iterator[None]:
-    """Inside, each BatchNorm adds its nodes to the list; generators and statistics are afterwards as before."""
+    """Collect the nodes of each BatchNorm in the list; restore random generators and statistics on exit."""
     training = replay.training
     states = [(rng, rng.getstate()) for rng in set(training.generators().values())]
     statistics = [(buffer, buffer.copy()) for buffer in training.model.buffers().values()]

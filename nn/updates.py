@@ -85,10 +85,8 @@ class _Arrays:
                 f"the optimiser moves {len(optimizer.parameters)} parameters and {len(program.parameters)} were "
                 "recorded, or in another order: record with parameters=optimizer.parameters"
             )
-        self.latest = program
         program.feed(feeds)
-        if program.others:
-            program.read_others()
+        program.read_others()
         if not self.is_ahead:
             self._read()
         w = program.parameter_array
@@ -96,6 +94,7 @@ class _Arrays:
         before = optimizer.progress
         with np.errstate(all="ignore"):
             loss = program.run()
+            self.latest = program
             if change is not None:
                 change(program.gradient_array)
             optimizer.begin_step()
@@ -129,10 +128,10 @@ class _Arrays:
         if not self.is_ahead or set(leaves).isdisjoint(self.optimizer.parameters):
             return
         assert self.latest is not None
-        for p, x in zip(self.optimizer.parameters, self.parameters.tolist()):
-            p._data = x  # a float already
+        gradients = self.latest.gradient_array.tolist()
+        for p, x, gradient in zip(self.optimizer.parameters, self.parameters.tolist(), gradients):
+            p._data, p.grad = x, gradient  # floats already
         for group, columns in zip(self.optimizer.groups, self.memory):
             if columns:
                 group.states = list(zip(*(column.tolist() for column in columns)))
-        self.latest.write_gradients()
         self.is_ahead = False

@@ -221,7 +221,7 @@ def test_inputs_and_parameters_are_leaves_each_given_once():
         record(y, inputs=[x], parameters=[w, x])
     with pytest.raises(TypeError, match="a list of inputs"):
         record(y, inputs=[2.0])
-    with pytest.raises(TypeError, match="is no Value"):
+    with pytest.raises(TypeError, match="is not a Value"):
         record(y, parameters=[2.0])
     with pytest.raises(ValueError, match="rows of different shapes"):
         record(y, inputs=[[[x], [w, Value(1.0)]]])

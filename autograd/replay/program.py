@@ -1,6 +1,6 @@
-"""A recorded loss that can be run again with other numbers: the same graph, as array operations.
+"""Runs a recorded loss again with other numbers, by the array operations of its plan.
 
-The graph stays: every scalar's value and gradient can be read, and ``to_values`` writes all numbers back into it.
+The graph is kept: the value and gradient of each scalar can be read, and ``to_values`` writes them all back into it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from autograd.replay.buffers import is_finite
 from autograd.replay.comparison import check_same
 from autograd.replay.flat_graph import flatten
 from autograd.replay.schedule import Plan
-from autograd.replay.summary import Layer, find_layers, tell, tell_latex
+from autograd.replay.summary import LayerFormulas, find_layers, tell, tell_latex
 from autograd.table import Primitive, is_constant
 from autograd.text import counted
 from autograd.value import Value
@@ -41,11 +41,11 @@ def bring_up_to_date(leaves: Collection[Value]) -> None:
 
 
 class Program:
-    """What ``record`` returns; see there.
+    """A recorded graph; ``record`` returns it and documents the arguments.
 
-    engine    "replay", or "eager" where the graph's groups are too small to pay
+    engine    "replay", or "eager" if the graph's groups are too small to pay
     reason    why, in words
-    loss      the number of the latest run
+    loss      the loss of the latest run
     """
 
     def __init__(
@@ -73,12 +73,11 @@ class Program:
         self.engine, self.reason = plan.engine, plan.reason
         self.loss = loss.data
         self._has_run = self._is_late_done = False
-        self._known: tuple[list[float], list[float]] | None = None  # of every node, once one without a slot is read
+        self._known: tuple[list[float], list[float]] | None = None  # of all nodes, after one without a slot was read
         memory = self.memory = plan.memory
         self._values, self._gradients = memory.value_at, memory.gradient_at
-        own = slice(plan.parameters.start, plan.parameters.stop)
-        self.parameter_array: Array = memory.values[own]
-        self.gradient_array: Array = memory.gradients[own]
+        first, end = plan.parameters.start, plan.parameters.stop
+        self.parameter_array, self.gradient_array = memory.values[first:end], memory.gradients[first:end]
         self.others = [flat.nodes[i] for i in plan.others.tolist()]  # leaves that are neither
         self.leaves = set(chain(self.parameters, self.others, *self.inputs))
         self._other_array: Array = memory.values[plan.first_computed - len(self.others) : plan.first_computed]
@@ -88,12 +87,10 @@ class Program:
         ]
         self._changing: Array = memory.values[memory.constants : memory.used]  # fed or computed
 
-    # ---- running ------------------------------------------------------------------------------------------------
-
     def __call__(self, feeds: Sequence[Any] = ()) -> float:
-        """Run forward and backward with these numbers for the inputs, and the present ``data`` of all other leaves.
+        """Run forward and backward with these numbers for the inputs and the present ``data`` of all other leaves.
 
-        feeds   for each input numbers of its shape; without any, the inputs keep the numbers that they have
+        feeds   for each input numbers of its shape; without feeds, the inputs keep their latest numbers
 
         Returns the loss. Raises ValueError for feeds of other shapes, DomainError as the eager engine does.
         """
@@ -108,13 +105,14 @@ class Program:
         self.read_others()
 
     def read_others(self) -> None:
-        """Take the numbers of the leaves that are neither inputs nor parameters."""
-        self._other_array[:] = [*map(data_of, self.others)]
+        """Read the present numbers of the leaves that are neither inputs nor parameters."""
+        if self.others:
+            self._other_array[:] = [*map(data_of, self.others)]
 
     def run(self) -> float:
-        """Run forward and backward with the numbers that lie in the arrays; the caller holds ``np.errstate``.
+        """Run forward and backward with the numbers that are in the arrays, inside the caller's ``np.errstate``.
 
-        Where a number is not finite, the graph itself is run instead: it names the node at fault, or follows IEEE.
+        If a number is not finite, the graph itself runs instead: it names the node at fault, or follows IEEE 754.
         """
         if self.engine == "eager":
             return self.run_in_graph()
@@ -149,10 +147,8 @@ class Program:
         for array, feed in zip(self._input_arrays, new):
             np.copyto(array, feed)
 
-    # ---- the same in the graph: where replay does not pay, or to say which node is at fault -----------------------
-
     def run_in_graph(self) -> float:
-        """Run the nodes themselves, on floats, forward and backward; DomainError names the one at fault."""
+        """Run the nodes themselves on floats, forward and backward; DomainError names the one at fault."""
         self._known = None
         for some, array in zip([self.parameters, *self.inputs], [self.parameter_array, *self._input_arrays]):
             for leaf, x in zip(some, array.ravel().tolist()):
@@ -175,10 +171,8 @@ class Program:
         self.loss = self.root.data
         return self.loss
 
-    # ---- reading ------------------------------------------------------------------------------------------------
-
     def value(self, node: Value) -> float:
-        """The number of any node of the graph in the latest run; before the first, the program runs."""
+        """The number of any node of the graph in the latest run; runs the program if it has not run yet."""
         i = self._place(node)
         if not self._has_run:
             self()
@@ -198,7 +192,7 @@ class Program:
         return self._gradients[slot] if slot >= self.memory.constants else self._everything()[1][i]
 
     def reader(self, nodes: Sequence[Value]) -> Callable[[], Array]:
-        """A function that gives these nodes' numbers of the latest run as an array: ``value`` for many."""
+        """A function that returns the numbers of these nodes in the latest run as an array."""
         places = [self._place(node) for node in nodes]
         slots, values = self.memory.slot[places], self.memory.values
         if (slots >= 0).all():
@@ -208,9 +202,9 @@ class Program:
     def compare(self, loss: Value) -> bool:
         """Check the program against the same loss, built again from the same leaves at their present numbers.
 
-        Runs the program at the present numbers of all leaves, inputs included, and returns True where each node
-        agrees with that of the fresh graph, up to rounding. Raises ValueError naming the first that does not: it was
-        decided, or read from ``.data``, when the loss was recorded.
+        Runs the program at the present numbers of all leaves, inputs included, and returns True if each node agrees
+        with that of the fresh graph up to rounding. Raises ValueError naming the first that does not: it was decided,
+        or read from ``.data``, when the loss was recorded.
 
         >>> from autograd import record
         >>> x = Value(2.0, "x")
@@ -240,7 +234,7 @@ class Program:
         return True
 
     @property
-    def layers(self) -> list[Layer]:
+    def layers(self) -> list[LayerFormulas]:
         """The matrix products with rows of parameters, first to last, in the lecture's letters."""
         return find_layers(self.plan)
 
@@ -266,21 +260,21 @@ class Program:
         return self.flat.place_of[node]
 
     def _finish(self) -> None:
-        """Run the steps of the backward pass that no parameter needed; the graph, where they fail."""
+        """Run the steps of the backward pass that no parameter needed, or the graph if they are not finite."""
         if not self._is_late_done:
             self._is_late_done = True
             with np.errstate(all="ignore"):
                 for step in self.plan.late:
                     step()
                 finite = is_finite(self.memory.gradients)
-            if not finite:  # 0 · ∞ is 0 in the graph alone
+            if not finite:  # 0 · ∞ is 0 only in the graph
                 present = [*map(data_of, self.parameters)]
                 self.run_in_graph()
-                for p, x in zip(self.parameters, present):  # which may have moved since
+                for p, x in zip(self.parameters, present):  # they may have moved since
                     p.data = x
 
     def _everything(self) -> tuple[list[float], list[float]]:
-        """Numbers and gradients of the latest run by node: what was fused away and has no slot by its own rule."""
+        """Numbers and gradients of all nodes in the latest run; nodes without a slot are computed by their rules."""
         if self._known is None:
             nodes, slots = self.flat.nodes, self.memory.slot.tolist()
             own = [slot >= self.memory.constants for slot in slots]
@@ -299,26 +293,18 @@ class Program:
             self._known = values, gradients
         return self._known
 
-    # ---- writing back -------------------------------------------------------------------------------------------
-
     def to_values(self) -> None:
-        """Write every number of the latest run into the graph: data, local derivatives, and grads.
+        """Write every number of the latest run into the graph: data, local derivatives and grads.
 
-        Afterwards explain, draw and walk show what was replayed. A leaf's ``grad`` is that of this run alone. Where
-        parameters have moved since the run, as after a step, their present numbers count: no update is taken back.
+        Afterwards explain, draw and walk show what was replayed. A leaf's ``grad`` is that of this run alone.
+        Parameters that have moved since the run, as after a step, keep their present numbers.
         """
         self._read_leaves()
         self.run_in_graph()
 
-    def write_gradients(self) -> None:
-        """Write the parameters' gradients of the latest run into their Values."""
-        if self._has_run:
-            for p, gradient in zip(self.parameters, self.gradient_array.tolist()):
-                p.grad = gradient
-
 
 def compute(node: Value) -> None:
-    """Run the node's rule again at its parents' present data, in place; DomainError as when it was made."""
+    """Run the node's rule again at its parents' present data, in place; DomainError as when it was recorded."""
     operation = node.operation
     assert operation is not None
     node.data, local_derivatives = operation.rule(floats, *[x.data for x in node.parents])
@@ -361,17 +347,17 @@ def _check_leaves(fed: Sequence[Value], parameters: Sequence[Value]) -> None:
     met: set[Value] = set()
     for role, leaf in chain(product(["input"], fed), product(["parameter"], parameters)):
         if not isinstance(leaf, Value):
-            raise TypeError(f"{role} {leaf!r} is no Value")
+            raise TypeError(f"{role} {leaf!r} is not a Value")
         if leaf.operation is not None:
             made = "is a constant" if is_constant(leaf) else f"was made by {leaf.operation.name}"
-            raise ValueError(f"{role} {leaf!r} {made}: only leaves, as Value(2.0), can be given anew")
+            raise ValueError(f"{role} {leaf!r} {made}: only leaves, as Value(2.0), can be inputs or parameters")
         if leaf in met:
             raise ValueError(f"{role} {leaf!r} is given twice: each leaf has one place")
         met.add(leaf)
 
 
 def _numbers(feed: Any) -> Array:
-    """A feed as an array. TypeError for what is not a number, None and text too, of which NumPy would make some."""
+    """A feed as an array. TypeError for what is not a number, such as None and text, which NumPy would convert."""
     array = np.asarray(feed)
     if array.dtype.kind not in "biuf":
         array = np.reshape([*map(floats.number, array.ravel().tolist())], array.shape)

@@ -1,7 +1,7 @@
-"""The matrix form that was found in the scalars, in the lecture's letters: do you see δ and W lurking?
+"""Writes the matrix form that was found in the scalars as text and LaTeX, in the lecture's letters.
 
-A layer is a matrix product whose rows w are parameters. Its letters come from the names of the nodes, where those
-agree (w²_13 and its like make W²), else the layers are counted.
+A layer is a matrix product whose rows w are parameters. Its letters come from the names of its nodes if those agree
+(w²_13 and its like make W²); if not, layers are numbered.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from autograd.text import counted, printable
 ABOVE = set(map(chr, SUPERSCRIPTS))
 
 
-class Layer(NamedTuple):
+class LayerFormulas(NamedTuple):
     """One layer Z = W A + b of the graph: Z and δ have a row for each unit and a column for each example."""
 
-    letters: dict[str, str]  # of "W", "A", "Z", "δ", and "b" where there is one
-    shapes: dict[str, tuple[int, ...]]  # A has a row for each example where it is an input, else a column
-    activation: str  # the operation that makes the next layer's A of this Z alone; "" where there are several
-    forward: str  # Z¹ = W¹ A⁰ᵀ + b¹; with "+ …" where something else is added
-    delta: str  # δ¹ = (W²)ᵀ δ² ⊙ relu′(Z¹), where all that uses Z is the next layers; else δ¹ = ∂L/∂Z¹
-    gradients: tuple[str, ...]  # ∂L/∂W¹ = δ¹ A⁰, and ∂L/∂b¹; with "+ …" where a penalty, say, uses them too
+    letters: dict[str, str]  # of "W", "A", "Z", "δ", and "b" if there is one
+    shapes: dict[str, tuple[int, ...]]  # A has a row for each example if it is an input, else a column
+    activation: str  # the only operation between this Z and the next layer's A; "" if there are several
+    forward: str  # Z¹ = W¹ A⁰ᵀ + b¹; with "+ …" if something else is added
+    delta: str  # δ¹ = (W²)ᵀ δ² ⊙ relu′(Z¹) if only the next layers use Z; else δ¹ = ∂L/∂Z¹
+    gradients: tuple[str, ...]  # ∂L/∂W¹ = δ¹ A⁰, and ∂L/∂b¹; with "+ …" if, say, a penalty uses them too
 
 
 class Writer(NamedTuple):
@@ -56,16 +56,16 @@ LATEX = Writer(
 
 
 class _Found(NamedTuple):
-    """A layer's group, what it was called, and where its A comes from."""
+    """A layer's group, its letters, and where its A comes from."""
 
     group: Product
     letters: dict[str, str]
-    source: int | None  # the place of the layer that its A was computed from, None for an input
-    steps: tuple[Group, ...] | None  # between: each of one operand; None where A is not of all of Z in its order
-    bias: Ints | None  # the operand that is b: a parameter for each unit, the same in every example
+    source: int | None  # the number of the layer that its A was computed from, None for an input
+    steps: tuple[Group, ...] | None  # between them, each of one operand; None if A is not all of Z in its order
+    bias: Ints | None  # the slots of b: a parameter for each unit, the same in every example
 
 
-def find_layers(plan: Plan, writer: Writer = TEXT) -> list[Layer]:
+def find_layers(plan: Plan, writer: Writer = TEXT) -> list[LayerFormulas]:
     """The layers of a plan, first to last, written by ``writer``."""
     found = _find(plan)
     uses = np.bincount(plan.flat.parents.items, minlength=len(plan.flat.nodes))[plan.node_at]
@@ -85,7 +85,7 @@ def _find(plan: Plan) -> list[_Found]:
     taken: set[str] = set()
 
     def free(letter: str, number: int) -> str:
-        """The letter, or with the first number from this one on that nobody has."""
+        """The letter, with the first free number from this one on if it is taken."""
         while letter in taken:
             letter, number = letter.rstrip("".join(ABOVE)) + str(number).translate(RAISED), number + 1
         taken.add(letter)
@@ -122,7 +122,7 @@ def _find(plan: Plan) -> list[_Found]:
 def _way_back(
     maker: dict[int, Group], place: dict[Product, int], group: Product
 ) -> tuple[int | None, tuple[Group, ...] | None]:
-    """From a layer's A back through what happens to each unit for itself: source and steps of ``_Found``."""
+    """Go back from a layer's A through elementwise operations: source and steps of ``_Found``."""
     between: list[Group] = []
     tensor_of, is_exact, wanted = group.memory.tensor, True, group.columns[1]
     while (tensor := int(tensor_of[wanted.flat[0]])) in maker:
@@ -140,7 +140,7 @@ def _way_back(
 
 
 def _letter(plan: Plan, slots: Ints, matrix: bool) -> str:
-    """The letter that the names of these leaves have in common, large for a matrix; "" if they have none."""
+    """The letter that the names of these leaves have in common, capital for a matrix; "" if they have none."""
     names = {plan.flat.nodes[i].name for i in plan.node_at[slots.ravel()].tolist()}
     matches = [INDEXED.fullmatch(name or "") for name in names]
     common = {match.group(1, 2) if match and match[3] else ("", "") for match in matches}
@@ -150,7 +150,7 @@ def _letter(plan: Plan, slots: Ints, matrix: bool) -> str:
     return (letter.upper() if matrix and len(letter) == 1 else letter) + above
 
 
-def _layer(found: list[_Found], place: int, writer: Writer, uses: Ints) -> Layer:
+def _layer(found: list[_Found], place: int, writer: Writer, uses: Ints) -> LayerFormulas:
     group, letters, source, _, bias = found[place]
     Z, W, A, delta = (writer.name(letters[key]) for key in ("Z", "W", "A", "δ"))
     shapes: dict[str, tuple[int, ...]] = {"W": (group.r, group.n), "A": (group.n, group.c)}
@@ -171,8 +171,8 @@ def _layer(found: list[_Found], place: int, writer: Writer, uses: Ints) -> Layer
     if len(group.columns) > 2 + (bias is not None):
         forward += f" + {writer.more}"
     users = [user for user in found if user.source == place]
-    ways = {user.steps for user in users}
-    steps = ways.pop() if len(ways) == 1 else None
+    between = {user.steps for user in users}
+    steps = between.pop() if len(between) == 1 else None
     changing = [step.operation.name for step in steps or () if step.operation and step.operation.name != "identity"]
     activation, upstream = "".join(changing), writer.partial(letters["Z"])
     if steps is None or len(changing) > 1:
@@ -182,18 +182,18 @@ def _layer(found: list[_Found], place: int, writer: Writer, uses: Ints) -> Layer
         upstream = f"({' + '.join(sums)})" if len(sums) > 1 else sums[0]
         if activation:
             upstream += writer.times + writer.slope.format(writer.name(activation), Z)
-    return Layer(letters, shapes, activation, forward, f"{delta} = {upstream}", tuple(gradients))
+    return LayerFormulas(letters, shapes, activation, forward, f"{delta} = {upstream}", tuple(gradients))
 
 
 def _only_used_by(uses: Ints, group: Product, between: tuple[Group, ...], users: list[_Found]) -> bool:
-    """Whether what the group computes goes through these steps into these layers, and nowhere else."""
+    """Whether the results of the group are used only by these layers, through these steps."""
     *inner, last = [group, *between]
     once = all((uses[step.out] == 1).all() for step in inner)
     return once and bool((uses[last.out] == sum(user.group.r for user in users)).all())
 
 
 def tell(plan: Plan) -> str:
-    """The program as text: the layers forward and backward, what else there is, and the counts."""
+    """The program as text: the layers forward and back, the other operations, and the counts."""
     layers, flat, memory = find_layers(plan), plan.flat, plan.memory
     steps = f"; {counted(len(plan.forward), 'step')} forward, {len(plan.backward)} back" if plan.groups else ""
     lines = [f"{plan.engine}: {plan.reason}{steps}"]
@@ -218,8 +218,8 @@ def tell(plan: Plan) -> str:
     return printable("\n".join(lines))
 
 
-def _activated(layer: Layer, writer: Writer) -> list[str]:
-    """A¹ = relu(Z¹), where one operation makes it."""
+def _activated(layer: LayerFormulas, writer: Writer) -> list[str]:
+    """A¹ = relu(Z¹), if a single operation makes it."""
     A, Z, activation = map(writer.name, (f"A{layer.letters['Z'][1:]}", layer.letters["Z"], layer.activation))
     return [f"{A} = {writer.applied.format(activation, Z)}"] if layer.activation else []
 
