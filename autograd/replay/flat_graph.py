@@ -57,8 +57,7 @@ class Flat(NamedTuple):
     place_of: dict[Value, int]
     operations: list[Primitive | None]  # the primitives that occur, None for leaves
     code: Ints  # for each node, the index of its operation
-    parents: Ragged  # the operands of each; for constants of one value, the first of them
-    operands: Ragged  # the same with every constant itself
+    parents: Ragged  # the operands of each; the first of them stands for all constants of one value
     data: NDArray[np.float64]  # the numbers when it was recorded
     is_constant: Bools  # which nodes are plain numbers in an expression
 
@@ -95,6 +94,4 @@ def flatten(root: Value, leaves: Iterable[Value] = ()) -> Flat:
     _, first, of_each = np.unique(data[constants].view(np.int64), return_index=True, return_inverse=True)
     same = np.arange(len(nodes))  # for each constant, the first one with its bits
     same[constants] = constants[first][of_each]
-    operands = Ragged.of(arity, parents)
-    merged = Ragged(operands.start, same[parents])
-    return Flat(nodes, place_of, list(codes), code, merged, operands, data, is_constant)
+    return Flat(nodes, place_of, list(codes), code, Ragged.of(arity, same[parents]), data, is_constant)

@@ -78,8 +78,5 @@ def one_by_one(fused: Fused, rows: Rows, members: Ints) -> ProductGrid:
 
 def _grid(fused: Fused, rows: Rows, members: Ints, w: Ints, a: Ints) -> ProductGrid:
     singles = np.moveaxis(fused.singles.table(members), -1, 0)
-    return ProductGrid(fused.products[members], _content(rows, w), _content(rows, a), singles)
-
-
-def _content(rows: Rows, numbers: Ints) -> Ints:
-    return np.stack([rows.content[i] for i in numbers.ravel()]).reshape(*numbers.shape, -1)
+    W, A = (np.stack([rows.content[i] for i in side.ravel()]).reshape(*side.shape, -1) for side in (w, a))
+    return ProductGrid(fused.products[members], W, A, singles)

@@ -281,8 +281,9 @@ class Program:
             values = [self._values[slot] if slot >= 0 else node.data for node, slot in zip(nodes, slots)]
             gradients = [self._gradients[slot] if has else 0.0 for slot, has in zip(slots, own)]
             back = []
-            for i, (node, operands) in enumerate(zip(nodes, self.flat.operands)):
-                if node.operation is not None and operands:
+            for i, node in enumerate(nodes):
+                if node.operation is not None and node.parents:
+                    operands = [self.flat.place_of[x] for x in node.parents]
                     value, local_derivatives = node.operation.rule(floats, *[values[k] for k in operands])
                     values[i] = value if slots[i] < 0 else values[i]
                     back.append((i, operands, local_derivatives))

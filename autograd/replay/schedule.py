@@ -70,9 +70,7 @@ class Plan:
     def _place_leaves(self, parameters: Ints, inputs: Sequence[Ints]) -> list[Ints]:
         """Give slots to constants, parameters, inputs and other leaves; returns those of the inputs."""
         flat, memory = self.flat, self.memory
-        constants = np.flatnonzero(flat.is_constant)
-        firsts = np.unique(flat.parents.items[np.isin(flat.operands.items, constants)])  # equal ones are one
-        memory.place(firsts)
+        memory.place(np.unique(flat.parents.items[flat.is_constant[flat.parents.items]]))
         if flat.is_constant[-1]:
             memory.place(np.array([len(flat.nodes) - 1]))  # a loss that is a number
         memory.constants = memory.used
