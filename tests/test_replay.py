@@ -15,7 +15,7 @@ from autograd.graph import topological_order
 from autograd.replay import buffers, operations, schedule, summary
 from autograd.replay.fast_arrays import quick
 from autograd.replay.program import holders
-from autograd.replay.sums import PRODUCT, SUM
+from autograd.replay.sums import FUSED, PLAIN, PRODUCT, SUM
 from autograd.table import CONSTANT, REAL, TABLE
 from autograd.value import constant
 from nn import (
@@ -1527,3 +1527,89 @@ def test_two_dots_that_are_added_stay_two():
     assert first == [w[:4], w[4:7]]
     assert singles == [[], [w[7]]]
     assert terms == [[u, v, x[7]]]
+
+
+def by_the_rules(flat, weights):
+    """What the rules a to e make of a graph, one node after the other: kinds, and w, a, singles and terms by node."""
+    nodes, operands = range(len(flat.nodes)), list(flat.parents)
+    made_by = [getattr(flat.operations[code], "name", "") for code in flat.code.tolist()]
+    adds, dots = ({i for i in nodes if made_by[i] in names} for names in ({"add", "sum"}, {"dot", "affine"}))
+    readers = {i: [j for j in nodes for k in operands[j] if k == i] for i in nodes}
+    into = {i: read[0] for i, read in readers.items() if len(read) == 1 and read[0] in adds}  # rule a
+
+    def top(i):
+        return top(into[i]) if i in into else i
+
+    terms = {i: [] for i in adds if i not in into}
+    for i in sorted(adds):
+        terms[top(i)] += [k for k in operands[i] if not (k in adds and k in into)]
+    inside = {}  # rule b
+    for t, some in terms.items():
+        members = [k for k in some if k in into]
+        only = [k for k in members if k in dots]
+        inside[t] = [k for k in members if made_by[k] == "mul"] + (only if len(only) == 1 else [])
+    pairs = {t: sum(len(operands[k]) // 2 for k in some) for t, some in inside.items()}
+    kinds = dict.fromkeys(nodes, PLAIN) | dict.fromkeys(dots, PRODUCT)
+    for t, n in pairs.items():  # rules c and d
+        if n >= 2 and n * list(pairs.values()).count(n) >= 8:
+            kinds |= dict.fromkeys(inside[t], FUSED) | {t: PRODUCT}
+        elif len(terms[t]) >= 3:
+            kinds[t] = SUM
+        if kinds[t] != PLAIN:
+            kinds |= {i: FUSED for i in adds if i in into and top(i) == t}
+    contents = {}
+    for t in nodes:  # rule e
+        dot = [k for k in inside.get(t, [t] if t in dots else []) if k in dots]
+        w, a = [], []
+        for k in [*(k for k in inside.get(t, []) if k not in dots), *dot]:
+            n = len(operands[k]) // 2
+            for first, second in zip(operands[k][:n], operands[k][n : 2 * n]):
+                swapped = second in weights and first not in weights
+                w.append(second if swapped else first)
+                a.append(first if swapped else second)
+        singles = [k for k in terms.get(t, []) if kinds[k] != FUSED]
+        singles = [k for k in singles if not (flat.is_constant[k] and flat.data[k] == 0.0)]
+        singles += [operands[k][-1] for k in dot if made_by[k] == "affine"] if kinds[t] == PRODUCT else []
+        if kinds[t] in (PRODUCT, SUM):
+            contents[t] = (w, a, singles) if kinds[t] == PRODUCT else singles
+    return kinds, contents
+
+
+TERMS = [
+    lambda w, x, y: w[0] * x[0],
+    lambda w, x, y: x[1] * w[1],
+    lambda w, x, y: x[0] * x[0],
+    lambda w, x, y: 2.0 * y,
+    lambda w, x, y: y + x[1],
+    lambda w, x, y: y + 0.0,
+    lambda w, x, y: y + y,
+    lambda w, x, y: F.sum([y]),
+    lambda w, x, y: w[2] - y,
+    lambda w, x, y: F.tanh(y),
+    lambda w, x, y: F.dot(x, w[:2]),
+    lambda w, x, y: F.affine(w[:2], x, w[2]),
+    lambda w, x, y: y * y,
+]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_fuse_follows_the_rules_of_the_theory_of_operation(seed):
+    rng = random.Random(seed)
+    chosen = [(rng.choice(TERMS), rng.random() < 0.7) for _ in range(rng.randint(2, 9))]
+    w, X = leaves_of(normal(rng, 3)), leaves_of(normal(rng, rng.choice((1, 2, 4)), 2))
+
+    def build(x):
+        y = w[0] * x[1]
+        for make, adds in chosen:
+            y = y + make(w, x, y) if adds else make(w, x, y) + x[0]
+        return F.tanh(y)
+
+    program = record(sum(build(x) for x in X), [X], w, engine="replay")
+    found, flat = program.plan.fused, program.flat
+    kinds, contents = by_the_rules(flat, {flat.place_of[w_i] for w_i in w})
+    assert dict(enumerate(found.kind.tolist())) == kinds
+    assert (
+        dict(zip(found.products.tolist(), zip(found.w, found.a, found.singles)))
+        | dict(zip(found.sums.tolist(), found.terms))
+        == contents
+    )

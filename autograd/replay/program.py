@@ -24,7 +24,7 @@ from autograd.replay.buffers import is_finite
 from autograd.replay.comparison import check_same
 from autograd.replay.flat_graph import flatten
 from autograd.replay.schedule import Plan
-from autograd.replay.summary import LayerFormulas, find_layers, tell, tell_latex
+from autograd.replay.summary import LayerFormulas, as_latex, as_text, find_layers
 from autograd.table import Primitive, is_constant
 from autograd.text import counted
 from autograd.value import Value
@@ -239,7 +239,7 @@ class Program:
         return find_layers(self.plan)
 
     def __str__(self) -> str:
-        return tell(self.plan)
+        return as_text(self.plan)
 
     def __repr__(self) -> str:
         return (
@@ -252,7 +252,7 @@ class Program:
         return f'<pre style="line-height:1.4">{escape(str(self))}</pre>'
 
     def _repr_latex_(self) -> str:
-        return tell_latex(self.plan)
+        return as_latex(self.plan)
 
     def _place(self, node: Value) -> int:
         if node not in self.flat.place_of:

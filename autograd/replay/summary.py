@@ -192,7 +192,7 @@ def _only_used_by(uses: Ints, group: Product, between: tuple[Group, ...], users:
     return once and bool((uses[last.out] == sum(user.group.r for user in users)).all())
 
 
-def tell(plan: Plan) -> str:
+def as_text(plan: Plan) -> str:
     """The program as text: the layers forward and back, the other operations, and the counts."""
     layers, flat, memory = find_layers(plan), plan.flat, plan.memory
     steps = f"; {counted(len(plan.forward), 'step')} forward, {len(plan.backward)} back" if plan.groups else ""
@@ -241,7 +241,7 @@ def _rest(plan: Plan) -> str:
     return ", ".join(f"{count:,} {what}" for what, count in counts.items())
 
 
-def tell_latex(plan: Plan) -> str:
+def as_latex(plan: Plan) -> str:
     """The layers as one aligned formula."""
     layers = find_layers(plan, LATEX)
     lines = [line for layer in layers for line in (layer.forward, *_activated(layer, LATEX))]
