@@ -1,14 +1,14 @@
-"""How names and numbers are written: the lecture's letters and indices in text, LaTeX and HTML.
+"""Writes names and numbers in the lecture's notation, as text and as LaTeX.
 
-A name is whatever a user chose, so each format escapes it; a name that looks like the lecture's (``w²_13``,
-``x``, ``mu_1``) is typeset as the lecture does.
+A name that looks like the lecture's (``w²_13``, ``x``, ``mu_1``) is typeset as the lecture does. Any other name is
+set as plain words, in which every character is escaped that LaTeX would read as a command.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from itertools import count
+from itertools import count, groupby
 from math import isfinite
 
 from autograd.table import is_constant
@@ -20,7 +20,19 @@ SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 INDEXED = re.compile(r"([^\W\d_⁰¹²³⁴⁵⁶⁷⁸⁹]+)([⁰¹²³⁴⁵⁶⁷⁸⁹]*)(_?\d[\d,]*|_[A-Za-z\d]+)?([′″‴]?)")
-LATEX_ESCAPES = {c: f"\\{c}" for c in "{}$&#_%"} | {"\\": r"\backslash ", "^": r"\hat{}", "~": r"\sim "}
+
+ESCAPED = str.maketrans({c: f"\\{c}" for c in "{}$&#_%"})
+SIGNS = {letter: f"\\{name} " for letter, name in GREEK.items()} | {
+    "∂": r"\partial ", "∇": r"\nabla ", "⊙": r"\odot ", "·": r"\cdot ", "×": r"\times ", "→": r"\to ", "√": r"\surd ",
+    "∞": r"\infty ", "…": r"\dots ", "−": "-", "<": r"\lt ", ">": r"\gt ", "\\": r"\backslash ", "^": r"\hat{}",
+    "~": r"\sim ",
+}  # fmt: skip
+EXPONENTS = {
+    **dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵀ′", [*"0123456789-T", r"\prime "])),
+    "″": r"\prime\prime ",
+    "‴": r"\prime\prime\prime ",
+}
+MATHEMATICAL = {*SIGNS, *EXPONENTS}
 
 
 def latex_name(name: str) -> str:
@@ -42,10 +54,27 @@ def latex_name(name: str) -> str:
 
 
 def latex_text(words: str) -> str:
-    """Words inside a formula; every character that LaTeX would read as a command is escaped."""
-    runs = re.findall(r"[\\^~]|[^\\^~]+", text_name(words))  # these three have no escape inside \text
-    escaped = ["".join(LATEX_ESCAPES.get(c, c) for c in run) for run in runs]
-    return "".join(new if run in ("\\", "^", "~") else rf"\text{{{new}}}" for run, new in zip(runs, escaped))
+    r"""Words inside a formula. Mathematical signs stand outside of ``\text``, which cannot set them.
+
+    >>> print(latex_text("50% of ∂L/∂w²"))
+    \text{50\% of }\partial \text{L/}\partial \text{w}^{2}
+    """
+    runs = [(is_sign, "".join(run)) for is_sign, run in groupby(text_name(words), MATHEMATICAL.__contains__)]
+    return "".join(latex_signs(run) if is_sign else rf"\text{{{run.translate(ESCAPED)}}}" for is_sign, run in runs)
+
+
+def latex_signs(formula: str) -> str:
+    r"""A formula with its mathematical signs in LaTeX; letters and digits stay as they are.
+
+    >>> print(latex_signs("δ¹⁰ ⊙ Wᵀ"))
+    \delta ^{10} \odot  W^{T}
+    """
+
+    def exponent(run: re.Match[str]) -> str:
+        return f"^{{{''.join(EXPONENTS[c] for c in run[0])}}}"
+
+    signs = "".join(SIGNS.get(c, c) for c in formula)
+    return re.sub(f"[{''.join(EXPONENTS)}]+", exponent, signs)
 
 
 def number_text(x: float, digits: int = 6) -> str:

@@ -23,7 +23,7 @@ from autograd import Value, detect_anomaly, draw, explain, named, narrate, paths
 from autograd.drawing.graphviz_source import draw_dot
 from autograd.functions import log, product, sqrt, sum, tanh
 from autograd.higher_order import grad
-from autograd.notation import labels
+from autograd.notation import EXPONENTS, SIGNS, labels
 from autograd.parser import Expression
 from nn import MLP, SGD, Training, cross_entropy, plots
 from nn.cli.csv_tables import read_table
@@ -177,7 +177,8 @@ def test_latex_has_no_command_that_a_name_brought_and_katex_accepts_it():
         return [explain(f, wrt=x).latex(), layers(name)._repr_latex_().strip("$")]
 
     ours = {command for name in HARMLESS for latex in formulas(name) for command in commands(latex)}
-    ours |= {r"\lambda", r"\pi", r"\text", r"\backslash", r"\hat", r"\sim", *(f"\\{c}" for c in "{}$&#_%")}
+    signs = [*SIGNS.values(), *EXPONENTS.values()]
+    ours |= {r"\lambda", r"\pi", r"\text", *commands(" ".join(signs)), *(f"\\{c}" for c in "{}$&#_%")}
     written = [latex for name in [*NAMES, *HARMLESS] for latex in formulas(name)]
     for latex in written:
         assert commands(latex) <= ours, commands(latex) - ours

@@ -10,7 +10,7 @@ from conftest import WEB
 from random_graphs import random_graph
 
 from autograd import Value, explain, named
-from autograd.notation import number_latex
+from autograd.notation import EXPONENTS, SIGNS, latex_name, latex_signs, latex_text, number_latex
 from autograd.table import CONDITION, CONSTANT, TABLE
 from nn import MLP, half_squared_error, matrix_form
 
@@ -67,3 +67,19 @@ def test_katex_accepts_a_matrix_form():
 def test_katex_accepts_every_number():
     numbers = (0.0, -1.5, 1e-300, 1e300, float("inf"), -float("inf"), float("nan"))
     assert set(katex([number_latex(x) for x in numbers])) == {""}
+
+
+def test_katex_accepts_every_sign_alone_in_pairs_and_between_words():
+    signs = [*SIGNS, *EXPONENTS, *"{}$&#%_"]
+    words = [
+        *signs,
+        *(f"word{sign}word" for sign in signs),
+        *(first + second for first in "²′_\\" for second in signs),
+    ]
+    formulas = [write(word) for word in words for write in (latex_text, latex_name)]
+    formulas += [latex_signs(word) for word in ("δ¹⁰ ⊙ Wᵀ", "W²ᵀ", "g″(z) → ∞", "x⁻¹ < y′²")]
+    assert set(katex(formulas)) == {""}
+
+
+def test_a_run_of_raised_signs_is_one_exponent():
+    assert latex_signs("W¹⁰ᵀ") == "W^{10T}" and latex_text("10⁻³") == r"\text{10}^{-3}"
