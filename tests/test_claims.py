@@ -2,25 +2,28 @@
 
 import re
 from functools import cache
+from itertools import pairwise
 from math import comb, exp
 from statistics import fmean, pvariance
+from unittest.mock import patch
 
 import pytest
 
 from nn.cli.commands import main
 from nn.lecture.claims import CLAIMS, listing, run, table
-from nn.lecture.claims.batch_norm_claims import (
-    RATES as BN_RATES,
-    SCALES,
-    higher_rates_result,
-    less_dropout_result,
-    saturating_result,
-    scale_result,
-    shift_result,
+from nn.lecture.claims.batch_norm_claims import KINDS, drift, times_ten
+from nn.lecture.claims.descent_claims import (
+    BATCHES,
+    example_gradients,
+    four_numbers,
+    network_noise,
+    two_examples,
+    zigzag_path,
 )
-from nn.lecture.claims.descent_claims import all_positive_result, batch_noise_result, progress_result, settling_result
-from nn.lecture.claims.dropout_claims import UNITS, ensemble_result, redundancy_result
-from nn.lecture.claims.network_claims import DEPTHS, WIDTHS, architecture_result, unstable_result, zero_start_result
+from nn.lecture.claims.dropout_claims import UNITS, one_unit, three_groups
+from nn.lecture.claims.network_claims import STARTS, chain, learn_xor, shares
+from nn.lecture.claims.trials import means
+from nn.optim import exponential, inverse_time
 
 SLOW = {"architecture", "bn-dropout", "bn-rates", "bn-saturating", "bn-scale", "progress", "redundancy"}
 on_every_claim = pytest.mark.parametrize(
@@ -37,176 +40,252 @@ def result(name):
 
 
 def test_c5_ten_sigmoid_layers_of_one_unit_give_the_slides_numbers():
-    found = result("unstable")
+    vanishing, exploding = chain(1.0, -0.5), chain(8.0, -4.0)
     # σ(0) = ½ at every layer, so each step back multiplies by w σ′ = w/4; nine roundings of 1e-16 each
-    assert found.vanishing == pytest.approx([0.25 ** (10 - l) for l in range(1, 11)], rel=1e-13)
-    assert found.exploding == pytest.approx([2.0 ** (10 - l) for l in range(1, 11)], rel=1e-13)
-    assert (found.vanishing[0], found.exploding[0]) == (3.814697265625e-06, 512.0)
+    assert vanishing == pytest.approx([0.25 ** (10 - l) for l in range(1, 11)], rel=1e-13)
+    assert exploding == pytest.approx([2.0 ** (10 - l) for l in range(1, 11)], rel=1e-13)
+    assert (vanishing[0], exploding[0]) == (3.814697265625e-06, 512.0)
+    found = result("unstable")
+    assert [*found.numbers.values()][:2] == [vanishing, exploding]
     assert found.word == "borne out"
 
 
 def test_c6_two_examples_cycle_at_a_constant_rate_and_one_over_t_is_their_mean():
-    found = result("settling")
-    assert found.constant[-2:] == pytest.approx([2 / 3, 4 / 3], rel=1e-12)  # what is left of the start is 2⁻²⁰⁰
+    assert two_examples(0.5)[-2:] == pytest.approx([2 / 3, 4 / 3], rel=1e-12)  # what is left of the start is 2⁻²⁰⁰
     # with η_t = 1/t w is the mean of the examples met: 1 after each epoch, (t − 1)/t in between; rounding adds up
-    assert found.inverse[1:] == pytest.approx([1.0 if t % 2 == 0 else (t - 1) / t for t in range(1, 201)], abs=1e-12)
-    assert found.batch[1:] == [1.0] * 200
+    inverse = two_examples(inverse_time(1.0, 1.0))
+    assert inverse[1:] == pytest.approx([1.0 if t % 2 == 0 else (t - 1) / t for t in range(1, 201)], abs=1e-12)
+    assert two_examples(1.0, batch=True)[1:] == [1.0] * 200
     # w − 1 after all of η = .5 · .5ᵗ, by multiplying out (1 − η) w + η x
     w = 3.0
     for t in range(200):
         w = (1.0 - 0.5 ** (t + 1)) * w + 0.5 ** (t + 1) * (2.0 if t % 2 else 0.0)
-    assert found.hasty[-1] == pytest.approx(w, abs=1e-12)
-    assert found.word == "partly borne out"  # a rate that decays too fast stops short
+    assert two_examples(exponential(0.5, 0.5))[-1] == pytest.approx(w, abs=1e-12)
+    assert result("settling").word == "partly borne out"  # a rate that decays too fast stops short
 
 
 def test_c7_the_variance_over_all_batches_of_four_numbers_is_the_slides():
-    found = result("batch-noise")
+    averages, variances = zip(*map(four_numbers, (1, 2, 3, 4)))
     # without replacement: σ²/m (N − m)/(N − 1) with σ² = 1.25, N = 4
     population = pvariance([0.0, 1.0, 2.0, 3.0])
-    assert found.variances == pytest.approx([population / m * (4 - m) / 3 for m in (1, 2, 3, 4)], abs=1e-15)
-    assert found.means == pytest.approx([-1.5] * 4, abs=1e-15)
+    assert variances == pytest.approx([population / m * (4 - m) / 3 for m in (1, 2, 3, 4)], abs=1e-15)
+    assert averages == pytest.approx([-1.5] * 4, abs=1e-15)
     # 200 random batches estimate a variance to about a tenth; 25 % is more than two of those
-    for m, noise in zip(found.sizes, found.noise):
-        assert noise == pytest.approx(found.noise[0] / m * (100 - m) / 99, rel=0.25)
+    noise = network_noise(0)
+    for m, found in zip(BATCHES, noise):
+        assert found == pytest.approx(noise[0] / m * (100 - m) / 99, rel=0.25)
 
 
 @pytest.mark.slow
 def test_c2_nothing_moves_before_the_whole_batch_has_been_seen_and_small_batches_have_gained():
     found = result("progress")
-    one, some, whole = found.losses
-    assert len(found.evaluations) == len(one) == len(some) == len(whole) == 51
+    one, some, whole = found.numbers.values()
+    assert len(one) == len(some) == len(whole) == 51
     assert whole[:10] == [whole[0]] * 10 and whole[10] != whole[0]
     assert one[0] == some[0] == whole[0]
-    assert found.difference < 1e-15 * 10  # gradients of order 1, a mean of a hundred of them
     assert found.word == "borne out"
 
 
+def test_c2_the_gradient_of_the_mean_is_the_mean_of_the_gradients():
+    whole, *gradients = example_gradients(0)
+    assert means(gradients) == pytest.approx(whole, abs=1e-15 * 10)  # of order 1, a mean of a hundred of them
+
+
 def test_c4_units_that_start_alike_stay_alike_to_the_last_bit_and_learn_a_line_at_most():
-    found = result("zero-start")
-    assert [max(apart) for apart in found.apart[:2]] == [0.0, 0.0]
-    assert min(found.moved) > 0.1 and min(found.apart[2]) > 0.1
+    apart, moved, right = zip(*(learn_xor(0, init) for init in STARTS.values()))
+    assert [max(differences) for differences in apart[:2]] == [0.0, 0.0]
+    assert min(moved) > 0.1 and min(apart[2]) > 0.1
     # xor's classes lie in opposite quarters: a line has at most three quarters of them right
-    assert max(found.accuracy[:2]) <= 0.8 < found.accuracy[2]
+    assert max(right[:2]) <= 0.8 < right[2]
 
 
 @pytest.mark.slow
 def test_d2_networks_of_the_same_loss_miss_single_units_more_where_none_was_dropped():
-    found = result("redundancy")
-    for networks in (found.without, found.dropped, found.stopped):
-        assert [len(rises) for rises in networks] == [UNITS] * 3
-        assert all(rises == sorted(rises, reverse=True) for rises in networks)
-    assert found.loss_without < found.loss_dropped  # so a control of the same loss is needed
-    worst = [fmean(rises[0] for rises in networks) for networks in (found.dropped, found.stopped)]
-    assert 1.5 * worst[0] < worst[1] and found.word == "borne out"
+    groups = three_groups(0)
+    for networks in groups:
+        assert [len(rises) for _, rises in networks] == [UNITS] * 3
+        assert all(rises == sorted(rises, reverse=True) for _, rises in networks)
+    without, dropped, _ = (fmean(loss for loss, _ in networks) for networks in groups)
+    assert without < dropped  # so a control of the same loss is needed
+    _, worst, worst_stopped = (fmean(rises[0] for _, rises in networks) for networks in groups)
+    assert 1.5 * worst < worst_stopped and result("redundancy").word == "borne out"
 
 
 @pytest.mark.slow
 def test_c9_accuracies_are_shares_of_the_examples():
-    found = result("architecture")
-    for shares, n in ((found.training, 200), (found.held_back, 400)):  # two networks' examples
-        assert all(
-            0.4 <= share <= 1.0 and abs(share * n - round(share * n)) < 1e-9 for row in shares for share in row
-        )
+    for share, n in zip(shares(0, 2, 4), (200, 400)):  # two networks' examples
+        assert 0.4 <= share <= 1.0 and abs(share * n - round(share * n)) < 1e-9
 
 
 def test_d3_all_masks_of_a_linear_unit_give_the_slides_numbers():
+    outputs, evaluated = one_unit()
+    assert outputs == [0.0, 12.0, -4.0, 8.0, 2.0, 14.0, -2.0, 10.0]
+    assert fmean(outputs) == evaluated == 5.0
     found = result("ensemble")
-    assert found.outputs == [0.0, 12.0, -4.0, 8.0, 2.0, 14.0, -2.0, 10.0]
-    assert fmean(found.outputs) == found.evaluated == 5.0
-    assert found.arithmetic == pytest.approx(0.6896998107825366, rel=1e-14)
-    assert found.geometric == pytest.approx(0.9933071490756142, rel=1e-14)
-    assert found.sigma == pytest.approx(1.0 / (1.0 + exp(-5.0)), rel=1e-14)
-    assert len(found.members) == sum(comb(6, k) for k in range(7))
+    sigma = 1.0 / (1.0 + exp(-5.0))
+    assert f"geometric mean after σ 0.993307, evaluation {sigma:.6f}" in found.verdict
+    assert "arithmetic mean after σ 0.6897" in found.verdict
+    members, _, [average], _ = found.numbers.values()
+    assert len(members) == sum(comb(6, k) for k in range(7))
     # −log is convex: the loss of the mean output is at most the mean of the losses
-    assert found.average <= fmean(found.members)
+    assert average <= fmean(members)
     assert found.word == "partly borne out"
 
 
 def test_d4_one_positive_example_has_two_sign_patterns_and_a_batch_breaks_it():
-    found = result("all-positive")
-    assert (found.positive, found.against_delta) == (2, 0)
-    assert 2 < found.centred <= 8 and found.mixed > 0.0
+    assert "one example: 2 of 8 patterns, 0 against the sign of δ" in result("all-positive").verdict
     # every step of the zigzag moves both weights the same way, or neither
-    steps = [(b[0] - a[0], b[1] - a[1]) for a, b in zip(found.zigzag, found.zigzag[1:])]
+    steps = [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(zigzag_path(0, centre=False))]
     assert len(steps) == 60 and all(d1 * d2 >= 0.0 for d1, d2 in steps)
-    straight = [(b[0] - a[0], b[1] - a[1]) for a, b in zip(found.straight, found.straight[1:])]
+    straight = [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(zigzag_path(0, centre=True))]
     assert any(d1 * d2 < 0.0 for d1, d2 in straight)
 
 
 def test_d8_ten_times_the_weights_give_a_tenth_of_the_gradient_and_the_bias_none():
-    found = result("bn-scale")
-    assert found.ratio[1] == pytest.approx(0.1, rel=1e-3)  # not exact: ε = 1e-5 beside a variance of order 1
-    assert found.output[1] < 1e-3 and found.output[0] > 0.1
-    assert found.bias < 1e-15
-    assert abs(found.ratio[0] - 0.1) > 0.01  # without it there is no such law
+    (ratio, output, _), (ratio_with, output_with, bias) = times_ten(0, False), times_ten(0, True)
+    assert ratio_with == pytest.approx(0.1, rel=1e-3)  # not exact: ε = 1e-5 beside a variance of order 1
+    assert output_with < 1e-3 and output > 0.1
+    assert bias < 1e-15
+    assert abs(ratio - 0.1) > 0.01  # without it there is no such law
 
 
 def test_d8_a_mean_that_beta_alone_can_move_drifts_less():
-    found = result("bn-shift")
-    plain, normalised = found.moved
+    plain, normalised = drift(0, False), drift(0, True)
     assert plain[0] == normalised[0] == 0.0
     assert max(normalised) < max(plain)
 
 
 # ---- the verdicts -----------------------------------------------------------------------------------------------
 
-N_EVALUATIONS = list(range(0, 101, 10))
-FALLING, STILL = [0.6 - 0.05 * k for k in range(11)], [0.6] * 11
-NEVER = [0.6] * len(BN_RATES)
+
+def judged(name, **measured):
+    """The claim's result where these functions, which measure, are replaced by others."""
+    with patch.multiple(CLAIMS[name].__module__, **measured):
+        return CLAIMS[name](0)
+
+
+def falling(by):
+    """A loss that falls from 0.6 to 0.3 within the first hundred evaluations, or after them."""
+    early, late = [0.6 - 0.03 * k for k in range(10)] + [0.3] * 41, [0.6] * 10 + [0.5] * 41
+    return lambda seed, size, rate: (rate, early if (size < 100) == by else late)
+
+
+def accuracies(gain):
+    return lambda seed, depth, width: [0.6 + gain * (depth * 12 + width), 0.6 + gain * (depth * 12 + width)]
+
+
+def groups(*rises):
+    return lambda seed: [[(0.1, [rise] * UNITS)] for rise in rises]
+
+
+def paths(short, long):
+    return lambda seed, centre: [(0.0, 0.0), (1.0, 1.0), (0.5, -0.5)] if centre == long else [(0.0, 0.0), short]
+
+
+LOW, HIGH = [0.7, 0.1], [0.7, 0.7]
 PAIRS = {
     "progress": (
-        progress_result(N_EVALUATIONS, [FALLING, FALLING, [*STILL[:10], 0.3]], [1.0] * 3, 1e-16),
-        progress_result(N_EVALUATIONS, [STILL, STILL, FALLING], [1.0] * 3, 0.1),
+        judged("progress", descend=falling(True), example_gradients=lambda seed: [[1.0], [0.5], [1.5]]),
+        judged("progress", descend=falling(False), example_gradients=lambda seed: [[1.0], [0.5], [1.0]]),
     ),
     "zero-start": (
-        zero_start_result(["0", ".1", "random"], [[0.0], [0.0], [1.0]], [1.0] * 3, [0.5, 0.5, 0.9]),
-        zero_start_result(["0", ".1", "random"], [[1.0], [1.0], [1.0]], [1.0] * 3, [0.9, 0.9, 0.9]),
+        judged(
+            "zero-start",
+            learn_xor=lambda seed, init: (
+                ([0.0, 1.0], 1.0, 0.9) if init is [*STARTS.values()][2] else ([0.0, 0.0], 1.0, 0.5)
+            ),
+        ),
+        judged("zero-start", learn_xor=lambda seed, init: ([0.0, 1.0], 1.0, 0.9)),
     ),
     "unstable": (
-        unstable_result([1e-6], [512.0], [1e-5], [1e3], [1.0]),
-        unstable_result([1.0], [1.0], [1.0], [1.0], [1e-3]),
+        judged(
+            "unstable",
+            chain=lambda w, b: [1e-6 if w < 2 else 512.0] * 10,
+            ten_units=lambda seed, g, init: [{"xavier_normal": 1e-5, "he_normal": 1.0}.get(init, 1e3)] * 10,
+        ),
+        judged(
+            "unstable",
+            chain=lambda w, b: [1.0] * 10,
+            ten_units=lambda seed, g, init: [1e-3 if init == "he_normal" else 1.0] * 10,
+        ),
     ),
     "settling": (
-        settling_result([0.5, 1.5], [0.9, 1.1], [1.0], [1.0], [1.0]),
-        settling_result([1.0, 1.0], [1.0, 1.0], [0.5], [0.5], [1.0]),
+        judged(
+            "settling", two_examples=lambda rate, batch=False: {0.5: [0.5, 1.5], 0.05: [0.9, 1.1]}.get(rate, [1.0])
+        ),
+        judged("settling", two_examples=lambda rate, batch=False: [1.0, 1.0] if rate in (0.5, 0.05) else [0.5]),
     ),
     "batch-noise": (
-        batch_noise_result([-1.5] * 4, [1.2, 0.4, 0.1, 0.0], [1, 10], [1.0, 0.1]),
-        batch_noise_result([-1.5, 0.0, 1.0, 2.0], [0.0, 0.1, 0.4, 1.2], [1, 10], [0.1, 1.0]),
+        judged(
+            "batch-noise", four_numbers=lambda m: (-1.5, 4.0 - m), network_noise=lambda seed: [1 / m for m in BATCHES]
+        ),
+        judged(
+            "batch-noise",
+            four_numbers=lambda m: (m, float(m)),
+            network_noise=lambda seed: [float(m) for m in BATCHES],
+        ),
     ),
     "architecture": (
-        architecture_result(
-            [[0.5, 0.6, 0.7], [0.6, 0.7, 0.8], [0.7, 0.8, 0.9]], [[0.5, 0.6, 0.7]] * 2 + [[0.6, 0.7, 0.8]]
-        ),
-        architecture_result(
-            [[0.9, 0.8, 0.7], [0.8, 0.7, 0.6], [0.7, 0.6, 0.5]], [[0.8, 0.7, 0.6]] * 2 + [[0.7, 0.6, 0.5]]
-        ),
+        judged("architecture", shares=accuracies(0.01)),
+        judged("architecture", shares=accuracies(-0.005)),
     ),
     "redundancy": (
-        redundancy_result([[0.3] * UNITS], [[0.1] * UNITS], [[0.2] * UNITS], 0.1, 0.1),
-        redundancy_result([[0.1] * UNITS], [[0.3] * UNITS], [[0.2] * UNITS], 0.1, 0.1),
+        judged("redundancy", three_groups=groups(0.3, 0.1, 0.2)),
+        judged("redundancy", three_groups=groups(0.1, 0.3, 0.2)),
     ),
     "ensemble": (
-        ensemble_result([4.0, 6.0], 5.0, 0.99, 0.99, 0.99, [0.3, 0.5], 0.2, 0.2),
-        ensemble_result([4.0, 6.0], 4.0, 0.5, 0.6, 0.99, [0.3, 0.5], 0.2, 0.6),
+        judged("ensemble", one_unit=lambda: ([4.0, 6.0], 5.0), thinned=lambda seed: ([0.3, 0.5], 0.2, 0.2)),
+        judged("ensemble", one_unit=lambda: ([4.0, 6.0], 0.0), thinned=lambda seed: ([0.3, 0.5], 0.2, 0.6)),
     ),
     "all-positive": (
-        all_positive_result(2, 8, 0, 0.0, [(0.0, 0.0), (1.0, 1.0), (0.5, -0.5)], [(0.0, 0.0), (1.0, -1.0)]),
-        all_positive_result(8, 2, 3, 0.5, [(0.0, 0.0), (1.0, -1.0)], [(0.0, 0.0), (1.0, 1.0), (0.5, -0.5)]),
+        judged(
+            "all-positive",
+            sign_patterns=lambda seed: (
+                [(1, 1, 1, 1), (-1,) * 4],
+                [(1, 1, 1, 1), (1, -1, 1, 1), (-1, 1, 1, 1)],
+                [(1,) * 4],
+            ),
+            zigzag_path=paths((1.0, -1.0), long=False),
+        ),
+        judged(
+            "all-positive",
+            sign_patterns=lambda seed: ([(1, -1, 1, 1)], [(1,) * 4], [(1, -1, 1, 1)]),
+            zigzag_path=paths((1.0, -1.0), long=True),
+        ),
     ),
-    "bn-shift": (shift_result(([0.0, 2.0], [0.0, 0.1])), shift_result(([0.0, 0.1], [0.0, 2.0]))),
+    "bn-shift": (
+        judged("bn-shift", drift=lambda seed, batch_norm: [0.0, 0.1 if batch_norm else 2.0]),
+        judged("bn-shift", drift=lambda seed, batch_norm: [0.0, 2.0 if batch_norm else 0.1]),
+    ),
     "bn-scale": (
-        scale_result((0.5, 0.1), (1.0, 1e-6), 1e-18, ([0.2, 0.9], [0.2, 0.3])),
-        scale_result((0.1, 0.5), (1e-6, 1.0), 0.1, ([0.2, 0.3], [0.2, 0.9])),
+        judged(
+            "bn-scale",
+            times_ten=lambda seed, batch_norm: (0.1, 1e-6, 1e-18) if batch_norm else (0.5, 1.0, 0.1),
+            scaled_loss=lambda seed, factor, batch_norm: 0.2 if batch_norm else 0.2 + factor / 100.0,
+        ),
+        judged(
+            "bn-scale",
+            times_ten=lambda seed, batch_norm: (0.5, 1.0, 0.1) if batch_norm else (0.1, 1e-6, 1e-18),
+            scaled_loss=lambda seed, factor, batch_norm: 0.2 + factor / 100.0 if batch_norm else 0.2,
+        ),
     ),
-    "bn-rates": (
-        higher_rates_result((NEVER, [0.1] * len(BN_RATES))),
-        higher_rates_result(([0.1] * len(BN_RATES), NEVER)),
-    ),
-    "bn-saturating": (saturating_result(([0.7, 0.7], [0.6, 0.1])), saturating_result(([0.7, 0.1], [0.7, 0.7]))),
-    "bn-dropout": (
-        less_dropout_result(["a", "b", "c", "d"], [0.1] * 4, [0.6, 0.4, 0.35, 0.34]),
-        less_dropout_result(["a", "b", "c", "d"], [0.1] * 4, [0.4, 0.45, 0.6, 0.4]),
+    **{
+        name: tuple(
+            judged(
+                name,
+                mean_losses=lambda *numbers, batch_norm, better=better, **options: (
+                    LOW if batch_norm == better else HIGH
+                ),
+            )
+            for better in (True, False)
+        )
+        for name in ("bn-rates", "bn-saturating")
+    },
+    "bn-dropout": tuple(
+        judged(
+            "bn-dropout", few_examples=lambda seed, *kind, losses=losses: [0.1, losses[[*KINDS.values()].index(kind)]]
+        )
+        for losses in ((0.6, 0.4, 0.35, 0.34), (0.4, 0.45, 0.6, 0.4))
     ),
 }
 
@@ -225,7 +304,11 @@ def test_the_numbers_decide_the_verdict(name):
 
 
 def test_a_verdict_in_between_names_what_fails_and_what_holds():
-    found = unstable_result([1e-6], [512.0], [1e-5], [1e3], he=[1e-4])
+    found = judged(
+        "unstable",
+        chain=lambda w, b: [1e-6 if w < 2 else 512.0] * 10,
+        ten_units=lambda seed, g, init: [1e3 if callable(init) else 1e-4] * 10,
+    )
     assert found.word == "partly borne out"
     failing, holding = found.verdict.split("As said: ")
     assert "He's weights" in failing and "w = 8: 512" in holding
@@ -283,21 +366,11 @@ def test_table_and_listing_fit_the_terminal_and_lose_no_word(width):
     assert named.split() == listing(width=1000).split()
 
 
-def full_size(name):
-    """Numbers of the shapes that the experiment makes, for those of the pairs that are shorter."""
-    sizes = {
-        "unstable": unstable_result(*[[2.0**-l for l in range(10)]] * 5),
-        "architecture": architecture_result(*[[[0.5] * len(WIDTHS)] * len(DEPTHS)] * 2),
-        "bn-scale": scale_result((1.0, 0.1), (1.0, 0.0), 0.0, ([0.5] * len(SCALES), [0.4] * len(SCALES))),
-    }
-    return sizes.get(name, PAIRS[name][0])
-
-
 @pytest.mark.parametrize("name", PAIRS)
 def test_a_plot_is_a_png_and_its_axes_and_lines_are_labelled(name, tmp_path):
     from matplotlib.figure import Figure
 
-    found = full_size(name)
+    found = PAIRS[name][0]
     found.plot(tmp_path / "plot.png")
     image = (tmp_path / "plot.png").read_bytes()
     assert image[:8] == b"\x89PNG\r\n\x1a\n" and len(image) > 5000
