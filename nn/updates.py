@@ -15,17 +15,9 @@ import numpy as np
 from autograd.number_systems.arrays import Array
 from autograd.operands import data_of
 from autograd.replay.buffers import is_finite
-<<<<<<< HEAD:autograd/replay/updates.py
-from autograd.value import Value
-
-if TYPE_CHECKING:
-    from autograd.replay.program import Program
-=======
 from autograd.replay.program import Program, bring_up_to_date, holders
 from autograd.value import Value
-from autograd.operands import data_of
 from nn.optim import Optimizer
->>>>>>> 527a8c3 (Move training on arrays from autograd.replay to nn.updates):nn/updates.py
 
 
 @contextmanager

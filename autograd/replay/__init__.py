@@ -60,8 +60,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from autograd.graph import leaves
-from autograd.table import is_constant
 from autograd.value import Value
 
 if TYPE_CHECKING:
