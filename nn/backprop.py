@@ -225,4 +225,4 @@ def _target(loss: str, a: Array, y: Any) -> Any:
         raise ValueError(f"{loss} of {len(a)} output units: it needs one; for several classes use cross_entropy")
     if target.shape != a.shape:
         raise ValueError(f"{loss} of outputs {a.shape} and targets {target.shape}: it needs as many of each")
-    return target.item() if target.shape == (1,) else target
+    return target.item() if target.size == 1 else target
