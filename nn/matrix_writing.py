@@ -14,9 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd.notation import latex_text
+from autograd.notation import latex_signs, latex_text
 from autograd.text import printable
-from nn.module import SUPERSCRIPTS
 
 WIDTH = 100
 WIDEST = (WIDTH - 4) // 2  # a matrix, so that two stand side by side after the margin
@@ -35,11 +34,6 @@ CSS = """
 """
 LATEX_CELLS = {
     "⋮": r"\vdots", "…": r"\cdots", "⋱": r"\ddots", "nan": r"\text{NaN}", "inf": r"\infty", "-inf": r"-\infty",
-}  # fmt: skip
-LATEX_MATHS = {  # outside of \text: KaTeX knows these in formulas only, and a page takes < for a tag
-    "δ": r"\delta ", "∂": r"\partial ", "∇": r"\nabla ", "⊙": r"\odot ", "→": r"\to ", "′": "'", "…": r"\dots ",
-    "<": r"\lt ", ">": r"\gt ", "ᵀ": "^{T}",
-    **{chr(above): f"^{{{chr(digit)}}}" for digit, above in SUPERSCRIPTS.items()},
 }  # fmt: skip
 
 
@@ -85,7 +79,7 @@ class Block(NamedTuple):
 
     def latex(self) -> str:
         """An equation, with the label on its left side."""
-        label = re.sub(r"\w\.grad", r"\\texttt{\g<0>}", "".join(LATEX_MATHS.get(c, c) for c in self.label))
+        label = re.sub(r"\w\.grad", r"\\texttt{\g<0>}", latex_signs(self.label))
         rows = r" \\ ".join(" & ".join(map(_latex_cell, row)) for row in self.cells())
         return rf"{label} = \begin{{pmatrix}} {rows} \end{{pmatrix}}"
 
@@ -125,11 +119,11 @@ class Report:
     def _repr_latex_(self) -> str:
         rows = []
         for heading, *groups in self._sections:
-            rows.append(_latex_words(heading))
+            rows.append(latex_text(heading))
             for blocks in groups:
                 equations = [*map(Block.latex, blocks)]
                 rows += [r", \quad ".join(equations[i : i + 3]) for i in range(0, len(equations), 3)]
-        rows += [_latex_words(line) for sentence in self._sentences for line in wrap(sentence, 80)]
+        rows += [latex_text(line) for sentence in self._sentences for line in wrap(sentence, 80)]
         return "$$\\begin{aligned}\n&" + " \\\\\n&".join(rows) + "\n\\end{aligned}$$"
 
 
@@ -161,8 +155,3 @@ def _paragraph(sentence: str) -> str:
 def _latex_cell(cell: str) -> str:
     digits, e, exponent = cell.partition("e")
     return LATEX_CELLS.get(cell) or (rf"{digits} \cdot 10^{{{int(exponent)}}}" if e else digits)
-
-
-def _latex_words(words: str) -> str:
-    runs = re.split(f"([{''.join(LATEX_MATHS)}])", words)
-    return "".join(LATEX_MATHS.get(run) or latex_text(run) for run in runs if run)

@@ -559,7 +559,7 @@ def test_hostile_names_are_text_in_html(hostile):
 # what the formulas are made of; KaTeX knows every one of them
 COMMANDS = {
     "backslash", "begin", "cdot", "cdots", "ddots", "delta", "dots", "end", "gt", "hat", "lt", "nabla", "odot",
-    "partial", "quad", "sim", "text", "texttt", "to", "vdots",
+    "partial", "prime", "quad", "sim", "text", "texttt", "to", "vdots",
 }  # fmt: skip
 
 
