@@ -21,7 +21,7 @@ from autograd.text import called
 from autograd.value import Value
 from nn.diagram import unit_of
 from nn.matrix_writing import Block, Report, Section, edges
-from nn.module import SUPERSCRIPTS, Trace, flatten
+from nn.module import Trace, flatten, index_name
 
 Array = NDArray[np.float64]
 
@@ -230,7 +230,7 @@ def _stale(units: list[list[Value]]) -> Iterator[str]:
 
 def _other_deltas(layers: dict[int, LayerMatrices]) -> Iterator[str]:
     for l, layer in layers.items():
-        z, a, delta = (_above(letter, l) for letter in "zaδ")
+        z, a, delta = (index_name(letter, l) for letter in "zaδ")
         difference = layer.differences[0]
         if layer.delta_from_above is None:
             reason = f"the loss does not read {a}" if layer.slope is not None else f"each {a} reads several {z}"
@@ -280,21 +280,17 @@ def _name(node: Value) -> str:
 # ---- what a layer shows ------------------------------------------------------------------------------------------
 
 
-def _above(letter: str, l: int) -> str:
-    return letter + str(l).translate(SUPERSCRIPTS)
-
-
 def _upstream_formula(layer: LayerMatrices) -> str:
-    return "∇_a L" if layer.is_output else f"({_above('W', layer.l + 1)})ᵀ {_above('δ', layer.l + 1)}"
+    return "∇_a L" if layer.is_output else f"({index_name('W', layer.l + 1)})ᵀ {index_name('δ', layer.l + 1)}"
 
 
 def _delta_formula(layer: LayerMatrices) -> str:
-    return f"{_upstream_formula(layer)} ⊙ g′({_above('z', layer.l)})"
+    return f"{_upstream_formula(layer)} ⊙ g′({index_name('z', layer.l)})"
 
 
 def _section(layer: LayerMatrices) -> Section:
-    z, a, W, b, delta = (_above(letter, layer.l) for letter in "zaWbδ")
-    a_before, (to, from_) = _above("a", layer.l - 1), layer.W.shape
+    z, a, W, b, delta = (index_name(letter, layer.l) for letter in "zaWbδ")
+    a_before, (to, from_) = index_name("a", layer.l - 1), layer.W.shape
     formulas = f"{z} = {W} {a_before}" + (f" + {b}, ∂L/∂{b} = {delta}" if layer.db.size else "")
     largest = f"largest difference {layer.largest_difference:.2g}"
     vectors = {

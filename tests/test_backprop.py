@@ -3,7 +3,6 @@
 import ast
 import inspect
 import re
-import time
 from html.parser import HTMLParser
 from itertools import pairwise
 from random import Random
@@ -491,20 +490,27 @@ def test_logits_under_cross_entropy_have_delta_softmax_minus_y():
     assert form.notes == []
 
 
-def test_a_large_network_answers_within_a_second_and_prints_60_short_lines():
+def test_a_large_network_prints_60_short_lines():
     rng = Random(0)
     model = MLP(784, [50, 10], rng=rng)
     trace = traced(model, [rng.random() for _ in range(784)], 3, losses.cross_entropy)
-    start = time.process_time()
     form = matrix_form(trace)
     lines = str(form).splitlines()
     html, latex = form._repr_html_(), form._repr_latex_()
-    assert time.process_time() - start < 1.0
     assert len(lines) <= 60
     assert max(map(len, lines)) <= 100
     assert "⋱" in str(form)
     assert max(len(html), len(latex)) < 50_000
     assert form.layers[1].dW.shape == (50, 784)
+    SGD(model.parameters(), learning_rate=0.5).step()
+    [note] = matrix_form(trace).notes  # which must not try one operand of 784 after the other
+    assert re.match(r"w¹_\d+ and \d+ more changed since L was computed", note)
+
+
+def test_the_two_digits_of_layer_12_are_one_exponent_in_latex():
+    latex = matrix_form(traced(MLP(2, [2] * 12, rng=Random(0))))._repr_latex_()
+    assert "z^{12} = " in latex and "W^{12}" in latex
+    assert "^{1}^{2}" not in latex
 
 
 def test_very_small_and_very_large_numbers_keep_their_digits(model):

@@ -12,20 +12,9 @@ from sklearn.preprocessing import StandardScaler
 
 from nn import MLP, SGD, Linear, Training, cross_entropy, half_squared_error
 from nn.checkpoint import load, load_preprocessing, save
-from nn.data import Dataset, Split, breast_cancer, split, wine
+from nn.data import Dataset, Split, breast_cancer, one_hot, split, wine
 from nn.losses import mean_loss
-from nn.preprocessing import (
-    BY_NAME,
-    PCA,
-    OneHot,
-    Pipeline,
-    Standardize,
-    Whiten,
-    ZeroCenter,
-    from_state,
-    one_hot,
-    preprocess,
-)
+from nn.preprocessing import BY_NAME, PCA, OneHot, Pipeline, Standardize, Whiten, ZeroCenter, from_state, preprocess
 
 X = [[2.0, 0.0], [4.0, 2.0], [6.0, 10.0]]
 exact = lambda x: pytest.approx(x, rel=1e-12, abs=1e-12)  # noqa: E731
@@ -220,6 +209,10 @@ def test_one_hot_puts_the_categories_in_the_place_of_their_feature():
 def test_a_category_that_was_not_learned_is_refused_with_its_place():
     with pytest.raises(ValueError, match="row 2, column 1 is 3: the training data had 1, 2 there"):
         OneHot([0]).fit([[1.0], [2.0]]).transform([[1.0], [3.0]])
+
+
+def test_one_hot_knows_classes_by_number_or_by_name():
+    assert [one_hot(name, ["a", "b"]) for name in "abc"] == [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]
 
 
 @pytest.mark.parametrize("label", [3, -1, 0.5, math.nan])
