@@ -347,14 +347,10 @@ class Pipeline(Preprocessor):
             X = step.forward(X)
 
     def forward(self, X: Array) -> Array:
-        for step in self.steps:
-            X = np.array(step.transform(X))
-        return X
+        return reduce(lambda rows, step: np.array(step.transform(rows)), self.steps, X)
 
     def backward(self, Z: Array) -> Array:
-        for step in reversed(self.steps):
-            Z = np.array(step.inverse_transform(Z))
-        return Z
+        return reduce(lambda rows, step: np.array(step.inverse_transform(rows)), reversed(self.steps), Z)
 
     def names(self, features: Sequence[str]) -> list[str]:
         return reduce(lambda names, step: step.names(names), self.steps, list(features))
