@@ -241,17 +241,16 @@ def search(thing: Any, path: str, around: tuple[Any, ...]) -> dict[str, Any]:
     is_list = isinstance(thing, (list, tuple))
     if is_list and _is_matrix(thing):
         return {path: thing}  # most of a search ends here
-    if type(thing).__module__ == "numpy" and str(getattr(thing, "dtype", "")) == "object":
-        return search(thing.tolist(), path, around)
-    if isinstance(thing, SimpleNamespace) or (is_dataclass(thing) and not isinstance(thing, (Module, type))):
-        return search(getattr(thing, "__dict__", {}), path, around)
     if any(thing is outer for outer in around):
-        raise ValueError(
-            f"{path} refers back to the {type(thing).__name__} that it is in: nothing can be inside itself; of a "
-            "module, hold a weakref.ref"
-        )
+        name = type(thing).__name__
+        remedy = "nothing can be inside itself; of a module, hold a weakref.ref"
+        raise ValueError(f"{path} refers back to the {name} that it is in: {remedy}")
     if isinstance(thing, Module) or (isinstance(thing, Value) and thing.operation is None):
         return {path: thing}
+    if type(thing).__module__ == "numpy" and str(getattr(thing, "dtype", "")) == "object":
+        return search(thing.tolist(), path, around)
+    if isinstance(thing, SimpleNamespace) or (is_dataclass(thing) and not isinstance(thing, type)):
+        return search(getattr(thing, "__dict__", {}), path, around)
     is_set, found = isinstance(thing, (Set, ValuesView)), dict[str, Any]()
     if is_list or is_set or (isinstance(thing, (Mapping, Sequence)) and not isinstance(thing, (str, bytes, range))):
         entries = thing if isinstance(thing, Mapping) else dict(enumerate(thing))
