@@ -24,7 +24,7 @@ class OneLineParser(argparse.ArgumentParser):
 def command_line(program: str, hint: str = "") -> Iterator[None]:
     """Runs a command: its errors end in one line and an exit status, never in a traceback.
 
-    program   how it is called, ``python -m nn predict``
+    program   how it is called, ``python -m autograd``
     hint      what to add to each error
 
     Raises SystemExit: 2 after an error, 130 after Ctrl-C, and 1, silently, where the reader of the output has left.
@@ -57,5 +57,5 @@ def warn(message: str) -> None:
 
 
 def _name(program: str) -> str:
-    """``nn`` for ``python -m nn predict``, and ``release`` for ``python release.py``."""
+    """``autograd`` for ``python -m autograd x*y``, and ``release`` for ``python release.py``."""
     return program.removeprefix("python ").removeprefix("-m ").split()[0].removesuffix(".py")

@@ -13,6 +13,9 @@ from typing import Any
 from autograd import value
 from autograd.value import Value
 
+# the packages whose lines are not the user's; one that is built on the engine adds its name
+LIBRARIES = {"autograd"}
+
 # by id: so no graph is kept alive, and a new node at an old one's address overwrites what was said of it
 _made_in: dict[int, tuple[str, int]] = {}
 
@@ -27,9 +30,9 @@ def place(node: Value) -> str:
 
 
 def outside(frame: FrameType | None) -> tuple[str, int]:
-    """File and line of the nearest caller that is neither engine nor network library."""
+    """File and line of the nearest caller that is in none of the ``LIBRARIES``."""
     while frame is not None:
-        if str(frame.f_globals.get("__name__")).split(".")[0] not in ("autograd", "nn"):
+        if str(frame.f_globals.get("__name__")).split(".")[0] not in LIBRARIES:
             return frame.f_code.co_filename, frame.f_lineno
         frame = frame.f_back
     return "the engine", 0

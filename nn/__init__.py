@@ -12,6 +12,7 @@ if exists(dirname(autograd.__file__ or "") + "/tracer.py"):
         "mend it with `pip uninstall --yes autograd chainrule` and then `pip install chainrule`"
     )
 
+from autograd.source_lines import LIBRARIES
 from nn import diagram as diagram, plots as plots  # diagram registers how networks are drawn
 from nn.activations import ELU, GELU, Identity, LeakyReLU, LogSigmoid, ReLU, Sigmoid, SiLU, Softplus, Tanh
 from nn.batch_norm import BatchNorm, calibrate
@@ -26,6 +27,8 @@ from nn.penalties import l1_penalty, l2_penalty
 from nn.records import EpochRecord
 from nn.training import Training
 from nn.validation import in_our_words
+
+LIBRARIES.add("nn")
 
 if TYPE_CHECKING:
     from nn.backprop import back_propagate

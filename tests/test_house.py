@@ -51,6 +51,8 @@ STAND_ON = {"walking.picture": {"drawing.figure", "drawing.layered"}}  # the one
 KNOW_NO_VALUE = {"nn.validation", "nn.init", "nn.data", "nn.preprocessing", "nn.backprop"}
 KNOW_NO_VALUE |= {"autograd.number_systems.floats"}
 
+FRONTS = {"autograd", "autograd.__main__", "nn", "nn.__main__", "nn.cli.commands"}  # these name what there is
+
 # the wings of nn: modules of layers and losses, and the folders; whatever is not named here belongs to training
 LAYERS = {
     "activations", "backprop", "batch_norm", "data", "diagram", "dropout", "init", "interchange", "layers", "losses",
@@ -93,7 +95,7 @@ def imports(source, module, is_package=False, nodes=at_run_time):
 
 
 def is_allowed(module, target):
-    if module in ("autograd", "autograd.__main__", "nn", "nn.__main__"):
+    if module in FRONTS:
         return not (module.startswith("autograd") and target.startswith("nn"))
     if module.startswith("nn."):
         if module in KNOW_NO_VALUE:
@@ -188,10 +190,60 @@ def test_a_circle_is_seen():
     assert circles(graph) == {frozenset("bc"), frozenset("e")}
 
 
-def test_nothing_of_nn_imports_itself_but_training_and_replaying():
-    assert circles({m: found for m, found in IMPORTED.items() if m.startswith("nn")}) == {
-        frozenset({"nn.training", "nn.replaying"})
+def test_no_modules_import_each_other_but_training_and_replaying():
+    assert circles(IMPORTED) == {frozenset({"nn.training", "nn.replaying"})}
+
+
+@pytest.mark.parametrize("module", [module for module in FILES if module.split(".")[0] == "autograd"])
+def test_the_engine_names_no_module_of_nn(module):
+    assert not re.search(r"\bnn\b", FILES[module].read_text(encoding="utf-8"))
+
+
+def exchanged(source):
+    """The classes and modules whose attributes the source sets; a module may complete its own classes as it loads."""
+    tree = ast.parse(source)
+    imported = {
+        alias.asname or alias.name.split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for alias in node.names
+        if (getattr(node, "module", None) or alias.name).split(".")[0] in ("autograd", "nn")
     }
+    classes = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)} | {"cls", "type(self)"}
+    in_functions = {node for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) for node in ast.walk(f)}
+    for node in ast.walk(tree):
+        home = ""
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, (ast.Store, ast.Del)):
+            home = ast.unparse(node.value)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("setattr", "delattr"):
+            home = ast.unparse(node.args[0])
+        elif isinstance(node, ast.Name) and node.id == "setattr" and node in in_functions:
+            yield node.id  # of what a variable holds
+        if home.split(".")[0] in imported or (home in classes and node in in_functions):
+            yield home
+
+
+@on_every_module
+def test_nothing_of_the_engine_is_exchanged_at_run_time_but_by_instrument(module):
+    found = set(exchanged(FILES[module].read_text(encoding="utf-8")))
+    assert bool(found) == (module == "autograd.instrument")
+
+
+@pytest.mark.parametrize(
+    ("source", "home"),
+    [
+        ("from autograd import value\nvalue._new = None", "value"),
+        ("from autograd import Value\nsetattr(Value, 'tanh', None)", "Value"),
+        ("def f():\n    from autograd.value import Value\n    del Value.tanh", "Value"),
+        ("import nn.optim\nnn.optim.SGD.update = None", "nn.optim.SGD"),
+        ("class A: pass\ndef f(): A.b = 1", "A"),
+        ("class A:\n    def f(self): type(self).b = 1", "type(self)"),
+        ("def f(home, name): setattr(home, name, 1)", "setattr"),
+    ],
+)
+def test_an_exchange_is_seen(source, home):
+    assert list(exchanged(source)) == [home]
+    assert not list(exchanged("class A: pass\nsetattr(A, 'b', 1)\na = A()\na.b = 1"))
 
 
 def test_every_wing_names_modules_that_exist():
@@ -215,6 +267,16 @@ print(*{n for home in (autograd, functions) for n in dir(home) if not inspect.is
     assert {"Value", "gradcheck", "named", "tanh"} <= public["autograd"]
     clashes = {m for m in FILES if m.count(".") == 1 and m.split(".")[1] in public[m.split(".")[0]]}
     assert not {m for m in clashes if not m.endswith("__")}
+
+
+def test_the_first_rule_stands_on_the_first_screen():
+    lines = FILES["autograd.primitives"].read_text(encoding="utf-8").splitlines()
+    assert next(i for i, line in enumerate(lines, 1) if line.startswith("@primitive")) < 40
+
+
+def test_the_ground_floor_is_at_most_340_lines():
+    floor = [FILES[f"autograd.{name}"] for name in ("node", "value", "graph")]
+    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in floor) <= 340
 
 
 def test_backward_is_at_most_15_lines():
