@@ -161,7 +161,7 @@ def carried(upstream: Value, local: Any, entry: Primitive) -> Value:
     """upstream · local as a node, by the two rules of ``graph.carried``: right where it is run again, too."""
     if entry.gate:
         return values.gated(local, upstream)
-    has_infinite = isinstance(entry, values.Slope) or entry.derivative_domains != entry.domains
+    has_infinite = isinstance(entry, values.Lenient) or entry.derivative_domains != entry.domains
     if has_infinite or not isfinite(number_of(local)):
         return values.times(local, upstream)
     return upstream * local  # type: ignore[no-any-return]

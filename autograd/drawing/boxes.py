@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import hypot, log10
 
-from autograd.drawing.display_graph import Display, Edge, Node, clip
+from autograd.drawing.display_graph import Display, DisplayNode, Edge, clip
 from autograd.drawing.figure import Box, Direction, Figure, Wire
 from autograd.notation import derivative, number_text
 from autograd.primitives import affine
@@ -38,7 +38,7 @@ def dressed(shown: Display, local_derivatives: bool, direction: Direction) -> Fi
     return Figure(list(box_of.values()), wires, title, captions, shown.warnings, direction)
 
 
-def _box(shown: Display, node: Node, lit: bool) -> Box:
+def _box(shown: Display, node: DisplayNode, lit: bool) -> Box:
     if node.members:
         return _group(node, lit)
     value, data = node.value, number_text(node.data)
@@ -55,15 +55,15 @@ def _box(shown: Display, node: Node, lit: bool) -> Box:
     return Box(name, "output" if node is shown.root else "operation", first_line, [f"= {data}", *grad], title, lit)
 
 
-def _slope(root: Node, node: Node) -> str:
+def _slope(root: DisplayNode, node: DisplayNode) -> str:
     """∂f/∂x, δ for a z; plainly ``grad`` where either has no name of its own, or the pass began elsewhere."""
     named = root.value is not None and root.value.name is not None and root.grad == 1.0 and node.name
     return derivative(clip(root.name), clip(node.name)) if named else "grad"
 
 
-def _group(group: Node, lit: bool) -> Box:
+def _group(group: DisplayNode, lit: bool) -> Box:
     """How many nodes, and one line for each letter or operation: how many, their data's range, their grads' norm."""
-    roles: dict[str, list[Node]] = {}
+    roles: dict[str, list[DisplayNode]] = {}
     for node in group.members:
         roles.setdefault(_role(node), []).append(node)
     # z, w, b before what only operations name
@@ -83,7 +83,7 @@ def _group(group: Node, lit: bool) -> Box:
     return Box(clip(group.name, 24), "group", words, lines, "\n".join([group.name + words, *lines]), lit, count)
 
 
-def _role(node: Node) -> str:
+def _role(node: DisplayNode) -> str:
     """The letter of a lecture's name, the symbol of an operation, or what kind of leaf it is."""
     value = node.value
     if value is None:

@@ -26,7 +26,7 @@ MOST_FOLDED = 2_000_000  # products that folding may take; many inputs into a de
 
 
 @dataclass(eq=False, slots=True)
-class Node:
+class DisplayNode:
     """A value, a product inside an unfolded z, or a group of nodes."""
 
     name: str  # as texts write it; "" for a product inside a z
@@ -34,15 +34,15 @@ class Node:
     grad: float | None = None  # None where there is none to show: a constant's, or all before the backward pass
     value: Value | None = None  # None for a product or a group
     formula: str = ""  # what it is computed from, where ``value`` does not tell
-    members: list[Node] = field(default_factory=list)  # of a group
+    members: list[DisplayNode] = field(default_factory=list)  # of a group
 
 
 @dataclass(eq=False, slots=True)
 class Edge:
     """From an operand to what is computed from it."""
 
-    tail: Node
-    head: Node
+    tail: DisplayNode
+    head: DisplayNode
     local: float  # ∂head/∂tail
     share: float | None = None  # of ∂f/∂s, what passes here, summed over all paths; None where no path from s does
     count: int = 1  # how many edges between two groups it stands for
@@ -57,23 +57,23 @@ class Edge:
 class Display:
     """Nodes and edges in forward order, and what is to be said below the picture."""
 
-    root: Node
-    nodes: list[Node]
+    root: DisplayNode
+    nodes: list[DisplayNode]
     edges: list[Edge]
     names: dict[Value, str]
     hidden: set[Value] = field(default_factory=set)
     captions: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    source: Node | None = None  # the s whose paths are lit
+    source: DisplayNode | None = None  # the s whose paths are lit
 
-    def into(self) -> dict[Node, list[Edge]]:
+    def into(self) -> dict[DisplayNode, list[Edge]]:
         """The edges to each node that is computed from others."""
-        into: dict[Node, list[Edge]] = {}
+        into: dict[DisplayNode, list[Edge]] = {}
         for edge in self.edges:
             into.setdefault(edge.head, []).append(edge)
         return into
 
-    def node_of(self, value: Value) -> Node:
+    def node_of(self, value: Value) -> DisplayNode:
         """The node that shows a value. ValueError where none does."""
         if found := next((node for node in self.nodes if node.value is value), None):
             return found
@@ -86,7 +86,7 @@ def display(root: Value) -> Display:
     order = topological_order(root)
     names = labels(order)
     ran = root.grad != 0.0
-    node_of = {v: Node(names[v], v.data, v.grad if ran and not is_constant(v) else None, v) for v in order}
+    node_of = {v: DisplayNode(names[v], v.data, v.grad if ran and not is_constant(v) else None, v) for v in order}
     edges = [
         Edge(node_of[parent], node, local, shut=not local and value.operation is not None and value.operation.gate)
         for value, node in node_of.items()
@@ -113,15 +113,15 @@ def unfolded(shown: Display, chosen: Collection[Value] | None) -> Display:
     return replace(shown, nodes=nodes, edges=edges)
 
 
-def _products(z: Node, into: list[Edge]) -> tuple[list[Node], list[Edge]]:
+def _products(z: DisplayNode, into: list[Edge]) -> tuple[list[DisplayNode], list[Edge]]:
     """The products w_k a_k of z = Σ w_k a_k + b, and the edges to them and from them."""
     n = len(into) // 2
     weights, activations, bias = into[:n], into[n : 2 * n], into[2 * n :]
-    products: list[Node] = []
+    products: list[DisplayNode] = []
     edges: list[Edge] = []
     for w, a in zip(weights, activations):
         # ∂z/∂w_k is a_k as it was, and the other way round; ∂z/∂(w_k a_k) = 1, so that the product's grad is z's
-        part = Node("", w.local * a.local, z.grad, formula=f"{clip(w.tail.name)} × {clip(a.tail.name)}")
+        part = DisplayNode("", w.local * a.local, z.grad, formula=f"{clip(w.tail.name)} × {clip(a.tail.name)}")
         products.append(part)
         edges += (Edge(w.tail, part, w.local), Edge(a.tail, part, a.local))
     z.formula = "Σ w a" + (f" + {clip(bias[0].tail.name)}" if bias else "")
@@ -137,7 +137,7 @@ def folded(shown: Display, keep: Value | None) -> Display:
     nodes = [node for node in shown.nodes if node is shown.root or _stays(node, keep)]
     staying = set(nodes)
     # what leads to each node from those that stay, as if it were one edge
-    through: dict[Node, dict[Node, Edge]] = {node: {} for node in shown.nodes}
+    through: dict[DisplayNode, dict[DisplayNode, Edge]] = {node: {} for node in shown.nodes}
     edges: list[Edge] = []
     products = 0
     for edge in shown.edges:
@@ -165,7 +165,7 @@ def folded(shown: Display, keep: Value | None) -> Display:
     return replace(shown, nodes=nodes, edges=edges, hidden=hidden)
 
 
-def _stays(node: Node, keep: Value | None) -> bool:
+def _stays(node: DisplayNode, keep: Value | None) -> bool:
     value = node.value
     return value is None or value is keep or value.name is not None or not (value.parents or is_constant(value))
 
@@ -197,13 +197,13 @@ def lit(shown: Display, s: Value) -> Display:
     return replace(shown, source=source)
 
 
-def _told(shown: Display, source: Node) -> list[str]:
+def _told(shown: Display, source: DisplayNode) -> list[str]:
     """Each path as s → … → f: its product; the largest first."""
-    onward: dict[Node, list[Edge]] = {}
+    onward: dict[DisplayNode, list[Edge]] = {}
     for edge in shown.edges:
         onward.setdefault(edge.tail, []).append(edge)
     paths: list[tuple[float, list[Edge]]] = []
-    stack: list[tuple[Node, list[Edge]]] = [(source, [])]
+    stack: list[tuple[DisplayNode, list[Edge]]] = [(source, [])]
     while stack:
         node, path = stack.pop()
         if node is shown.root and path:
@@ -215,7 +215,7 @@ def _told(shown: Display, source: Node) -> list[str]:
     return told + ([f"… and {len(rest)} more, summing to {number_text(sum(rest))}"] if rest else [])
 
 
-def _path(source: Node, path: list[Edge], result: float) -> str:
+def _path(source: DisplayNode, path: list[Edge], result: float) -> str:
     names = [clip(source.name), *(clip(edge.head.name or "×") for edge in path)]
     factors = [("({})" if edge.local < 0.0 else "{}").format(number_text(edge.local, 4)) for edge in reversed(path)]
     if len(path) > 8:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
 
-from autograd.drawing.display_graph import Display, Edge, Node
+from autograd.drawing.display_graph import Display, DisplayNode, Edge
 from autograd.notation import RAISED, SUPERSCRIPTS
 from autograd.primitives import mul
 
@@ -28,12 +28,12 @@ def collapsed(shown: Display, opened: Sequence[str]) -> Display:
     units = _units(shown, operands)
     places = _by_layer(shown, operands, units) if units else _by_level(shown, operands)
     open_groups = _open_groups(shown, places, opened)
-    members: dict[str, list[Node]] = {}
+    members: dict[str, list[DisplayNode]] = {}
     for node in shown.nodes:
         closed = next((group for group in places[node] if group not in open_groups), None)
         if closed is not None and node is not shown.source:
             members.setdefault(closed, []).append(node)
-    groups = {name: Node(name, members=nodes) for name, nodes in members.items() if len(nodes) > 1}
+    groups = {name: DisplayNode(name, members=nodes) for name, nodes in members.items() if len(nodes) > 1}
     seen_as = {node: node for node in shown.nodes} | {x: group for group in groups.values() for x in group.members}
     alone = len(shown.nodes) - sum(len(group.members) for group in groups.values())
     largest = max(groups, key=lambda name: len(groups[name].members), default="")
@@ -43,9 +43,9 @@ def collapsed(shown: Display, opened: Sequence[str]) -> Display:
     return replace(shown, nodes=nodes, edges=_merged(shown.edges, seen_as), captions=captions)
 
 
-def _merged(edges: list[Edge], seen_as: dict[Node, Node]) -> list[Edge]:
+def _merged(edges: list[Edge], seen_as: dict[DisplayNode, DisplayNode]) -> list[Edge]:
     """Edges between what is seen: all from one group to another as one."""
-    merged: dict[Edge | tuple[Node, Node], Edge] = {}
+    merged: dict[Edge | tuple[DisplayNode, DisplayNode], Edge] = {}
     for edge in edges:
         tail, head = seen_as[edge.tail], seen_as[edge.head]
         if not (tail.members or head.members):
@@ -58,7 +58,7 @@ def _merged(edges: list[Edge], seen_as: dict[Node, Node]) -> list[Edge]:
     return list(merged.values())
 
 
-def _open_groups(shown: Display, places: dict[Node, Place], opened: Sequence[str]) -> set[str]:
+def _open_groups(shown: Display, places: dict[DisplayNode, Place], opened: Sequence[str]) -> set[str]:
     """The groups to open, with those around them; a node's name opens the groups that it is in."""
     around = {node.name: places[node] for node in reversed(shown.nodes)}
     for place in set(places.values()):
@@ -70,9 +70,9 @@ def _open_groups(shown: Display, places: dict[Node, Place], opened: Sequence[str
     return {group for name in opened for group in around[name]}
 
 
-def _units(shown: Display, operands: dict[Node, list[Node]]) -> dict[Node, Unit]:
+def _units(shown: Display, operands: dict[DisplayNode, list[DisplayNode]]) -> dict[DisplayNode, Unit]:
     """The layer and unit of every node that has one: by its own name, else by its operands."""
-    units: dict[Node, Unit] = {}
+    units: dict[DisplayNode, Unit] = {}
     for node in shown.nodes:
         match = _lecture_name(node)
         above = [units[x] for x in operands.get(node, ()) if x in units]
@@ -87,17 +87,19 @@ def _units(shown: Display, operands: dict[Node, list[Node]]) -> dict[Node, Unit]
     return units
 
 
-def _lecture_name(node: Node) -> re.Match[str] | None:
+def _lecture_name(node: DisplayNode) -> re.Match[str] | None:
     return LECTURE_NAME.fullmatch(node.value.name or "") if node.value is not None else None
 
 
-def _by_layer(shown: Display, operands: dict[Node, list[Node]], units: dict[Node, Unit]) -> dict[Node, Place]:
+def _by_layer(
+    shown: Display, operands: dict[DisplayNode, list[DisplayNode]], units: dict[DisplayNode, Unit]
+) -> dict[DisplayNode, Place]:
     """Inputs, layers of neurons, and the loss: what is computed from the last layer without a weight of its own."""
     last = max(layer for layer, _ in units.values())
     loss = shown.root.name if shown.root.value is not None and shown.root.value.name else "loss"
     weighed = {n for n, above in operands.items() if any(x in units and x not in operands for x in above)}
     first_user = {edge.tail: edge.head for edge in reversed(shown.edges)}
-    places: dict[Node, Place] = {}
+    places: dict[DisplayNode, Place] = {}
     for node in reversed(shown.nodes):
         layer, unit = units.get(node, (0, ""))
         if layer == last and node not in weighed and not _lecture_name(node):
@@ -112,13 +114,13 @@ def _by_layer(shown: Display, operands: dict[Node, list[Node]], units: dict[Node
     return places
 
 
-def _by_level(shown: Display, operands: dict[Node, list[Node]]) -> dict[Node, Place]:
+def _by_level(shown: Display, operands: dict[DisplayNode, list[DisplayNode]]) -> dict[DisplayNode, Place]:
     """Bands of levels, and in each band one group for each operation."""
-    levels: dict[Node, int] = {}
+    levels: dict[DisplayNode, int] = {}
     for node in shown.nodes:
         levels[node] = 1 + max((levels[x] for x in operands.get(node, ())), default=-1)
     height = ceil((levels[shown.root] + 1) / BANDS)
-    places: dict[Node, Place] = {}
+    places: dict[DisplayNode, Place] = {}
     for node, level in levels.items():
         first = level - level % height
         band = f"level {level}" if height == 1 else f"levels {first} to {first + height - 1}"

@@ -17,8 +17,8 @@ from autograd.table import REAL, TABLE, Primitive
 from autograd.value import Operand, Value, apply
 
 
-class Slope(Primitive):
-    """An entry among local derivatives: there an infinity is no fault, in any run, since it may meet a shut gate."""
+class Lenient(Primitive):
+    """An entry inside local derivatives, where an infinity is never a fault, since it may meet a shut gate."""
 
     def __init__(self, entry: Primitive) -> None:
         vars(self).update(vars(entry))
@@ -27,7 +27,7 @@ class Slope(Primitive):
         """Nothing is a fault here."""
 
 
-_div, _power, _pow = Slope(primitives.div), Slope(primitives.power), Slope(primitives.pow)
+_div, _power, _pow = Lenient(primitives.div), Lenient(primitives.power), Lenient(primitives.pow)
 _times = Primitive(lambda n, x, y: (n.times(x, y), (y, x)), "×", (REAL, REAL), gate=True)
 _gated = Primitive(lambda n, x, y: (n.where(x, n.times(x, y), 0.0), (y, x)), "×", (REAL, REAL), gate=True)
 _times.name = _gated.name = "mul"
