@@ -147,7 +147,7 @@ def calibrate(model: Module, X: Sequence[Example]) -> None:
                 layer.training, layer.latest = True, partial(latest.__setitem__, layer)
             model.batch(X)
     finally:
-        for layer, told, mu, sigma2 in before:
-            layer.latest, layer.mu_[:], layer.sigma2_[:] = told, mu, sigma2
+        for layer, hook, mu, sigma2 in before:
+            layer.latest, layer.mu_[:], layer.sigma2_[:] = hook, mu, sigma2
     for layer, columns in latest.items():
         layer.mu_[:], layer.sigma2_[:] = zip(*((unit.mu.data, unit.sigma2.data) for unit in columns))
