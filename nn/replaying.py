@@ -140,14 +140,27 @@ class Replay:
 
 
 def structure(training: Training, modules: dict[str, Module]) -> list[Any]:
-    """What a program depends on and is not fed: if it changes, the program is recorded again."""
+    """What a program depends on and is not fed: if it changes, the program is recorded again.
+
+    It refers to the present lists; ``snapshot`` copies them, to compare with those of a later epoch.
+    """
     data = [some for some in (training.training, training.validation) if some is not None]
     return [
-        training.loss, training.l1, training.l2, training.optimizer, list(training.optimizer.parameters),
+        training.loss, training.l1, training.l2, training.optimizer, training.optimizer.parameters,
         training.weights is None,
         [(path, module, _described(module)) for path, module in modules.items()],
         [([*map(len, some.X[:1])], np.shape(some.y[:1]), some.features) for some in data],
     ]  # fmt: skip
+
+
+def snapshot(structure: Any) -> Any:
+    """The same with every list and dict copied, at any depth."""
+    if isinstance(structure, dict):
+        return {name: snapshot(thing) for name, thing in structure.items()}
+    if not isinstance(structure, (list, tuple)):
+        return structure
+    copied = map(snapshot, structure)
+    return list(copied) if isinstance(structure, list) else tuple(copied)
 
 
 def check_update(optimizer: Optimizer) -> None:
@@ -175,7 +188,7 @@ def check_update(optimizer: Optimizer) -> None:
 def _described(module: Module) -> dict[str, Any]:
     """A module's mode, its options, which leaves are its parameters, and in evaluation mode what it has learned."""
     return {
-        name: flatten(thing)
+        name: thing
         for name, thing in vars(module).items()
         if (isinstance(thing, (list, tuple, Value, int, float, str)) or callable(thing))
         and not (name.endswith("_") and module.training)

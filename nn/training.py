@@ -235,7 +235,7 @@ class Training(Answering):
             self.reason = "as requested"
             return self.engine
         try:
-            from nn.replaying import Replay, structure, why_not
+            from nn.replaying import Replay, snapshot, structure, why_not
         except ImportError as error:
             if insists:
                 raise
@@ -259,7 +259,7 @@ class Training(Answering):
                 program = replay.now.program
                 self.engine, self.reason = program.engine, program.reason
                 self._replay = replay if program.engine == "replay" else None
-        self._structure = now
+        self._structure = snapshot(now)
         return self.engine
 
     def step(
