@@ -110,12 +110,12 @@ def broken_rule(node: Node, derivative: bool = False, number_of: Callable[[Any],
     entry, operands, words = node.operation, [*map(number_of, node.parents)], words_for(node)
     assert entry is not None
     broken = [
-        domain.condition.format(x=word)
+        domain.words(word)
         for domain, word, x in zip(entry.domains_of(len(operands), derivative), words, operands)
         if not domain.contains(x)
     ]
     if not broken and not entry.defined_at(*operands, derivative=derivative):
-        broken = [entry.joint.condition.format(**dict(zip(entry.letters, words)))]
+        broken = [entry.joint_condition(words)]
     return f"needs {' and '.join(broken)}" if broken else ""
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
+from operator import eq, ge, gt, le, lt, ne
 from typing import Any, NamedTuple, TypeVar
 
 from autograd.errors import DomainError, complaint
@@ -15,29 +16,123 @@ from autograd.text import printable
 
 Rule = Callable[..., tuple[Any, tuple[Any, ...]]]
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
-class Domain(NamedTuple):
-    """Where operand ``{x}`` may lie, or all together, by the rule's letters in braces: in words, and as a test.
+class Comparison(NamedTuple):
+    """A condition on x, perhaps with a bound y: in the words of messages, as a test, and in JavaScript."""
 
-    derivative   whether a condition on all together is one on the derivatives alone
+    words: str
+    holds: Callable[[Any, Any], bool]
+    javascript: str
+
+
+COMPARISONS = {
+    ">": Comparison("{x} > {y}", gt, "{x} > {y}"),
+    ">=": Comparison("{x} ≥ {y}", ge, "{x} >= {y}"),
+    "<": Comparison("{x} < {y}", lt, "{x} < {y}"),
+    "<=": Comparison("{x} ≤ {y}", le, "{x} <= {y}"),
+    "==": Comparison("{x} = {y}", eq, "{x} === {y}"),
+    "!=": Comparison("{x} ≠ {y}", ne, "{x} !== {y}"),
+    "whole": Comparison("a whole {x}", lambda x, _: x % 1.0 == 0.0, "{x} % 1 === 0"),
+    "real": Comparison("{x} real", lambda x, _: True, "true"),
+    "constant": Comparison("{x} a constant", lambda x, _: True, "true"),
+    "condition": Comparison("{x} true (not 0) or false (0)", lambda x, _: True, "true"),
+}
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Where an operand may lie: ``Domain(">", 0.0)``, ``Domain("whole")``, ``Domain("<", 1.0, low=0.0)``: 0 < x < 1.
+
+    sign    a key of ``COMPARISONS``; ValueError for anything else
+    bound   a number, or in a ``Joint`` the letter of another operand
+    low     the bound on the other side
+
+    The methods take the operand (its name, its number) and, for a bound that is a letter, all operands by letter.
+
+    >>> unit = Domain("<", 1.0, low=0.0)
+    >>> unit.words("p"), unit.contains(0.5), unit.javascript("x1")
+    ('0 < p < 1', True, '0.0 < x1 && x1 < 1.0')
     """
 
-    condition: str
-    contains: Callable[..., bool]
-    derivative: bool = False
+    sign: str
+    bound: float | str = 0.0
+    low: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.sign not in COMPARISONS:
+            raise ValueError(f"Domain({self.sign!r}): the sign needs to be one of {', '.join(COMPARISONS)}")
+
+    def words(self, x: str, names: Mapping[Any, str] = {}) -> str:
+        """The condition in the words of messages."""
+        words, bound = COMPARISONS[self.sign].words, names.get(self.bound) or _number(self.bound)
+        return words.format(x=x if self.low is None else words.format(x=_number(self.low), y=x), y=bound)
+
+    def contains(self, x: float, numbers: Mapping[Any, float] = {}) -> bool:
+        """Whether the condition holds."""
+        holds = COMPARISONS[self.sign].holds
+        return holds(x, numbers.get(self.bound, self.bound)) and (self.low is None or holds(self.low, x))
+
+    def javascript(self, x: str, names: Mapping[Any, str] = {}) -> str:
+        """The same test in JavaScript."""
+        test = COMPARISONS[self.sign].javascript
+        low = "" if self.low is None else test.format(x=self.low, y=x) + " && "
+        return low + test.format(x=x, y=names.get(self.bound, self.bound))
 
 
-REAL = Domain("{x} real", lambda x: True)
-POSITIVE = Domain("{x} > 0", lambda x: x > 0.0)
-NONNEGATIVE = Domain("{x} ≥ 0", lambda x: x >= 0.0)
-ABOVE_MINUS_ONE = Domain("{x} > −1", lambda x: x > -1.0)
-NONZERO = Domain("{x} ≠ 0", lambda x: x != 0.0)
-UP_TO_ONE = Domain("−1 ≤ {x} ≤ 1", lambda x: -1.0 <= x <= 1.0)
-WITHIN_ONE = Domain("−1 < {x} < 1", lambda x: -1.0 < x < 1.0)
-CONSTANT = Domain("{x} a constant", lambda x: True)  # no Value enters here, so no derivative leaves
-CONDITION = Domain("{x} true (not 0) or false (0)", lambda x: True)
-ANYWHERE = Domain("", lambda *operands: True)  # where all may lie together, unless a rule says otherwise
+def _number(x: float | str) -> str:
+    return f"{x:g}".replace("-", "−")
+
+
+class Joint:
+    """Where operands may lie together: in the domains of at least one alternative.
+
+    alternatives   domains by the rule's letters
+    where          the condition binds only operands in these domains
+    derivative     whether only the local derivatives need it
+
+    The methods take ``Primitive.by_letter`` of the operands.
+
+    >>> Joint({"x": POSITIVE}, {"x": Domain("==", 0.0), "p": Domain("whole")}).words([{"x": "x", "p": "p"}])
+    'x > 0 or x = 0 with a whole p'
+    """
+
+    def __init__(
+        self, *alternatives: Mapping[str, Domain], where: Mapping[str, Domain] = {}, derivative: bool = False
+    ) -> None:
+        self.alternatives, self.where, self.derivative = alternatives, where, derivative
+
+    def words(self, names: Sequence[Mapping[str, str]]) -> str:
+        """The condition in the words of messages."""
+        *others, last = map(" with ".join, _read(Domain.words, self.alternatives, names))
+        either = f"{', '.join(others)}{',' if len(others) > 1 else ''} or {last}" if others else last
+        return " where ".join([either, *_read(Domain.words, [self.where], names)[0]])
+
+    def contains(self, numbers: Sequence[Mapping[str, float]]) -> bool:
+        """Whether the condition holds."""
+        is_bound = all(_read(Domain.contains, [self.where], numbers)[0])
+        return not is_bound or any(map(all, _read(Domain.contains, self.alternatives, numbers)))
+
+    def javascript(self, names: Sequence[Mapping[str, str]]) -> str:
+        """The same test in JavaScript."""
+        outside = [f"!({test})" for test in _read(Domain.javascript, [self.where], names)[0]]
+        inside = [" && ".join(tests) or "true" for tests in _read(Domain.javascript, self.alternatives, names)]
+        return " || ".join([*outside, *inside])
+
+
+def _read(
+    reading: Callable[..., T], alternatives: Iterable[Mapping[str, Domain]], operands: Sequence[Mapping[str, Any]]
+) -> list[list[T]]:
+    """For each alternative, the readings of its domains."""
+    return [[reading(domain, at[x], at) for x, domain in row.items()] for at in operands for row in alternatives]
+
+
+REAL, CONDITION = Domain("real"), Domain("condition")
+CONSTANT = Domain("constant")  # no Value enters here, so no derivative leaves
+POSITIVE, NONNEGATIVE, NONZERO = Domain(">", 0.0), Domain(">=", 0.0), Domain("!=", 0.0)
+ABOVE_MINUS_ONE, UP_TO_ONE, WITHIN_ONE = Domain(">", -1.0), Domain("<=", 1.0, low=-1.0), Domain("<", 1.0, low=-1.0)
+ANYWHERE = Joint({})  # where all operands may lie together, unless a rule says otherwise
 
 TABLE: dict[str, Primitive] = {}
 TABLE_MODULE = "autograd.primitives"  # where the rules of the table stand
@@ -64,7 +159,7 @@ class Primitive:
     symbol: str
     domains: tuple[Domain, ...]
     derivative: tuple[Domain, ...] = ()
-    joint: Domain = ANYWHERE
+    joint: Joint = ANYWHERE
     remedy: str = ""
     gate: bool = False
     least: int = 1
@@ -150,11 +245,21 @@ class Primitive:
         domains = self.derivative_domains if derivative else self.domains
         return domains * count if self.variadic else domains
 
+    def by_letter(self, operands: Iterable[T]) -> list[dict[str, T]]:
+        """The operands by the rule's letters; of an n-ary rule, which has one letter, one after another."""
+        rows = [[x] for x in operands] if self.variadic else [operands]
+        return [dict(zip(self.letters, row)) for row in rows]
+
+    def joint_condition(self, names: Iterable[str]) -> str:
+        """The joint condition in words, on operands of these names."""
+        return self.joint.words(self.by_letter(["an operand"] if self.variadic else names))
+
     def defined_at(self, *operands: float, derivative: bool = False) -> bool:
         """Whether the value (or with ``derivative`` the local derivatives too) exists at these operands."""
         domains = self.domains_of(len(operands), derivative)
         alone = all(domain.contains(x) for domain, x in zip(domains, operands))
-        return alone and ((self.joint.derivative and not derivative) or self.joint.contains(*operands))
+        is_free = self.joint.derivative and not derivative
+        return alone and (is_free or self.joint.contains(self.by_letter(operands)))
 
     def check_fault(self, node: Node) -> None:
         """Raise DomainError for a node that is not finite, unless an operand was not finite before."""
@@ -172,7 +277,7 @@ def is_constant(node: Node) -> bool:
 
 
 def primitive(
-    symbol: str, *domains: Domain, derivative: tuple[Domain, ...] = (), joint: Domain = ANYWHERE, remedy: str = "",
+    symbol: str, *domains: Domain, derivative: tuple[Domain, ...] = (), joint: Joint = ANYWHERE, remedy: str = "",
     gate: bool = False, least: int = 1, step: int = 1,
 ) -> Callable[[Rule], Primitive]:  # fmt: skip
     """Put a rule into the table; what comes back is the function on Values.

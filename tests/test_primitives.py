@@ -13,7 +13,7 @@ from autograd import GradientError, Value, gradcheck
 from autograd.kinks import is_kink
 from autograd.number_systems import arrays, floats, symbols, values
 from autograd.operands import number_of
-from autograd.table import CONDITION, CONSTANT, TABLE, Primitive
+from autograd.table import CONDITION, CONSTANT, TABLE, Domain, Primitive
 
 ENTRIES = sorted(TABLE)
 
@@ -36,6 +36,13 @@ def changed(entry, rule):
 def test_a_domain_is_that_of_the_value_unless_the_derivatives_is_asked_for():
     assert TABLE["sqrt"].domains_of(1)[0].contains(0.0)
     assert not TABLE["sqrt"].domains_of(1, derivative=True)[0].contains(0.0)
+
+
+def test_a_domain_says_which_signs_there_are():
+    with pytest.raises(
+        ValueError, match=r"Domain\('≥'\): the sign needs to be one of >, >=, <, <=, ==, !=, whole, real"
+    ):
+        Domain("≥", 0.0)
 
 
 @st.composite

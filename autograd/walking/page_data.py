@@ -6,7 +6,7 @@ it. The formulas shown come from the same expressions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
@@ -44,7 +44,7 @@ class Told:
     def _node(self, x: Value, root: Value) -> dict[str, Any]:
         label = self.names[x]
         # JSON has no NaN and no infinities
-        data = self.data[x] if isfinite(self.data[x]) else javascript.number(self.data[x])[0]
+        data = self.data[x] if isfinite(self.data[x]) else javascript.number(self.data[x])
         told: dict[str, Any] = {"name": _spoken(label), "data": data}
         if is_constant(x):
             return told | {"kind": "constant", "markup": mathml.number(x.data)}
@@ -80,21 +80,22 @@ def _written(entry: Primitive, count: int, baked: dict[int, float]) -> tuple[dic
             f"primitive {entry.name}: its rule cannot be written in JavaScript ({error}); "
             "write it with the functions of its number system, n.exp for math.exp"
         ) from None
-    [letter] = javascript.letters(1)
-    tests = [_test(d.contains, [letter]) for d in entry.domains]
-    joint = _test(entry.joint.contains, letters) if not entry.joint.derivative else "null"
+    names = [letter.name for letter in letters]
+    tests = ", ".join(f"(x1) => {domain.javascript('x1')}" for domain in entry.domains)
+    joint = "true" if entry.joint.derivative else entry.joint.javascript(entry.by_letter(names))
+    own = names if entry.variadic else list(entry.letters)
     words: dict[str, Any] = {
         "name": entry.name,
         "symbol": entry.symbol,
-        "letters": [f"x{i + 1}" for i in range(count)] if entry.variadic else list(entry.letters),
-        "conditions": [d.condition for d in entry.domains],
-        "jointCondition": entry.joint.condition,
+        "letters": own,
+        "conditions": [domain.words("{x}") for domain in entry.domains],
+        "jointCondition": entry.joint_condition(f"{{{x}}}" for x in own),
         "remedy": entry.remedy,
         "gate": entry.gate,
         "value": mathml.template(value),
         "locals": [mathml.template(local, value) for local in locals_],
     }
-    return words, f"{{ apply: {source}, defined: [{', '.join(tests)}], joint: {joint} }}"
+    return words, f"{{ apply: {source}, defined: [{tests}], joint: ({', '.join(names)}) => {joint} }}"
 
 
 def _spoken(label: str) -> str:
@@ -104,15 +105,6 @@ def _spoken(label: str) -> str:
     if not match or not below.isdigit():
         return clipped(label)
     return label[: match.start(3)] + below.translate(LOWERED) + label[match.end(3) :]
-
-
-def _test(contains: Callable[..., bool], letters: Sequence[javascript.Expression]) -> str:
-    """A domain's test in JavaScript; null where everything passes."""
-    try:
-        source = javascript.condition(contains, letters)
-    except Exception:  # whatever a stranger's test asks that is no comparison
-        return "() => false"  # it is asked after a fault only, and then its words are the best guess
-    return "null" if source.endswith("=> true") else source
 
 
 def _recomputed(order: Sequence[Value]) -> dict[Value, float]:

@@ -29,9 +29,9 @@ function complaint(rule, operands, names, value) {
   const where = `${rule.name} at ${shown.join(", ")}`;
   const domain = (i) => Math.min(i, conditions.length - 1); // an n-ary rule has one for all
   const broken = operands.flatMap((x, i) =>
-    !defined[domain(i)] || defined[domain(i)](x) ? [] : [conditions[domain(i)].replace("{x}", words[i])],
+    defined[domain(i)](x) ? [] : [conditions[domain(i)].replace("{x}", words[i])],
   );
-  if (!broken.length && rule.joint && !rule.joint(...operands)) {
+  if (!broken.length && !rule.joint(...operands)) {
     broken.push(letters.reduce((text, x, i) => text.replaceAll(`{${x}}`, words[i]), rule.jointCondition));
   }
   if (!broken.length) return `${where}: overflow, the result ${numberText(value)} is beyond the largest float, 1.8e308`;
