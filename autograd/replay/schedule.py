@@ -53,6 +53,7 @@ class Plan:
         """The engine, and the reason in words: a group costs as much as some operands, whatever its size."""
         computed = self.flat.parents.arity > 0
         remaining = np.flatnonzero(computed & (self.fused.kind != FUSED))
+        # nodes of one level and operation have one number here, as they will be about one group
         groups = len(np.unique(level[remaining] * len(self.flat.operations) + self.flat.code[remaining]))
         size = f"{counted(int(computed.sum()), 'operation')}, equal ones of one level in {counted(groups, 'group')}"
         if engine != "auto":
@@ -238,6 +239,7 @@ class Plan:
     def _elementwise(self, nodes: Ints, columns: Ints, operation: Any) -> None:
         """Lay the results as that operand lies which differs from node to node; of several, the one computed last."""
         memory = self.memory
+        # operands that are another node for each result: in their order, at least these are read as a view
         full = [j for j in range(columns.shape[1]) if len(np.unique(columns[:, j])) == len(nodes)]
         leading = max(full, key=lambda j: int(columns[0, j])) if full else None
         order = np.lexsort(columns.T[::-1]) if leading is None else np.argsort(columns[:, leading], kind="stable")
