@@ -228,7 +228,7 @@ from random import Random
 import autograd, nn
 from autograd import Value, named
 from nn import MLP, half_squared_error
-from nn.lecture.exercises.exercise import Verdict
+from nn.lecture.exercises.exercise import Feedback
 w = Value(2.0, "w¹_11")
 f = named(L=(w * Value(3.0, "x₁")).sigmoid() + w**2)
 f.backward()
@@ -238,7 +238,7 @@ program = autograd.record(f, inputs=[], parameters=[w])
 other = Value(1.0, "δ")
 for thing in (f, w, autograd.explain(f, wrt=w), autograd.explain(f, wrt=other), autograd.paths(f, w),
               autograd.paths(f, other), autograd.narrate(f), autograd.draw(w), autograd.walk(f), program,
-              nn.matrix_form(trace), [w], Verdict(True, None, "δ is right"), (w * w).operation):
+              nn.matrix_form(trace), [w], Feedback(True, None, "δ is right"), (w * w).operation):
     print(thing)
 try:
     autograd.log(Value(0.0, "σ²"))

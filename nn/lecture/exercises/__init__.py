@@ -1,11 +1,11 @@
-"""Exercises that recognise known mistakes: a wrong answer is compared with what each mistake would give.
+"""Exercises that say what went wrong: they compare a wrong answer with the answers that known mistakes give.
 
-Every student has numbers of their own, made from their name; an answer is numbers, or code that is run on cases.
+Each student gets different numbers, made from the name; an answer is a list of numbers, or code that is run on cases.
 """
 
 from __future__ import annotations
 
 from nn.lecture.exercises.course import Course
-from nn.lecture.exercises.exercise import Exercise, Mistake, Verdict
+from nn.lecture.exercises.exercise import Exercise, Feedback, Mistake
 
-__all__ = ["Course", "Exercise", "Mistake", "Verdict"]
+__all__ = ["Course", "Exercise", "Feedback", "Mistake"]

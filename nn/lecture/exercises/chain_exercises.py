@@ -18,8 +18,7 @@ def _explain_xyz(problem: Problem) -> Any:
 
 
 XYZ = Exercise(
-    name="xyz",
-    title="f = xyz at your own point",
+    "xyz", "f = xyz at your own point",
     question=lambda p: (
         f"f = xyz with x = r, y = rs, z = s, at r = {p['r']}, s = {p['s']}. By hand, with the chain rule: "
         "what are ∂f/∂r and ∂f/∂s? Answer `[∂f/∂r, ∂f/∂s]`."
@@ -28,26 +27,23 @@ XYZ = Exercise(
     right=lambda p: [2 * p["r"] * p["s"] ** 2, 2 * p["r"] ** 2 * p["s"]],
     mistakes=mistakes(
         ("assigned instead of added", lambda p: [p["r"] * p["s"] ** 2, p["r"] ** 2 * p["s"]],
-         "r and s reach f on two paths each, and only one of them is in your number: the shares are added."),
+         "r and s reach f on two paths each, and your number has only one of them: add the shares."),
         ("forgot the upstream", lambda p: [1 + p["s"], p["r"] + 1],
-         "∂x/∂r and ∂y/∂r say how x and y move with r; each still has to be multiplied by how f moves with it."),
+         "∂x/∂r and ∂y/∂r say how x and y change with r; multiply each by how f changes with x and y."),
         ("multiplied the paths", lambda p: [p["r"] ** 2 * p["s"] ** 4, p["r"] ** 4 * p["s"] ** 2],
          "Multiply along a path, but add over the paths."),
         ("r and s in each other's place", lambda p: [2 * p["r"] ** 2 * p["s"], 2 * p["r"] * p["s"] ** 2],
-         "These are the two right numbers, in the other order."),
+         "Both numbers are right, but in the wrong order."),
     ),
-    hints=(
-        "r is in x and in y, s is in y and in z. Draw the graph and count the paths.",
-        "∂f/∂s = ∂f/∂x ∂x/∂s + ∂f/∂y ∂y/∂s + ∂f/∂z ∂z/∂s, and x does not depend on s.",
-        "∂f/∂x = yz, ∂f/∂y = xz, ∂f/∂z = xy; put in x = r, y = rs, z = s before you put in numbers.",
-    ),
+    hints=("r is in x and in y, s is in y and in z. Draw the graph and count the paths.",
+           "∂f/∂s = ∂f/∂x ∂x/∂s + ∂f/∂y ∂y/∂s + ∂f/∂z ∂z/∂s, and x does not depend on s.",
+           "∂f/∂x = yz, ∂f/∂y = xz, ∂f/∂z = xy; substitute x = r, y = rs, z = s, and then the numbers."),
     derivation=_explain_xyz,
 )  # fmt: skip
 
 
 MUL = Exercise(
-    name="mul",
-    title="The local derivatives of ×",
+    "mul", "The local derivatives of ×",
     question=lambda p: (
         "A node for x·y needs its value and its local derivatives. Write `mul(x, y)`, on plain floats, which returns "
         "`value, (∂/∂x, ∂/∂y)`."
@@ -56,56 +52,51 @@ MUL = Exercise(
     right=lambda x, y: (x * y, (y, x)),
     mistakes=mistakes(
         ("each operand's own number", lambda x, y: (x * y, (x, y)),
-         "Hold y still and move x: the product moves by y for each 1 of x. It is the other operand's number."),
-        ("the rule of +", lambda x, y: (x * y, (1.0, 1.0)), "1 and 1 belong to x + y."),
+         "Hold y fixed and increase x by 1: the product increases by y, the other operand."),
+        ("the rule of +", lambda x, y: (x * y, (1.0, 1.0)), "The local derivatives 1 and 1 belong to x + y."),
         ("the value once more", lambda x, y: (x * y, (x * y, x * y)),
-         "The derivative is how fast xy changes, and not what it is."),
+         "The derivative says how fast xy changes, not how large it is."),
         ("both moved at once", lambda x, y: (x * y, (x + y, x + y)),
-         "d(xy) = y dx + x dy is for both; a local derivative moves one operand and holds the other."),
+         "d(xy) = y dx + x dy changes both operands; a local derivative changes one and holds the other fixed."),
     ),
-    hints=(
-        "Hold y still. What kind of function of x is x·y then, and what is its slope?",
-        "y is a constant factor in ∂(xy)/∂x.",
-        "return x * y, (y, …)",
-    ),
+    hints=("Hold y fixed. What kind of function of x is x·y then, and what is its slope?",
+           "y is a constant factor in ∂(xy)/∂x.",
+           "return x * y, (y, …)"),
     derivation=lambda p: explained(named(f=Value(p["cases"][0][0], "x") * Value(p["cases"][0][1], "y")), "x"),
     **tried(lambda x, y: f"at x = {x:g}, y = {y:g}", lambda x, y: ("the value", "∂/∂x", "∂/∂y")),
 )  # fmt: skip
 
 
 RELU = Exercise(
-    name="relu",
-    title="relu, with its kink",
+    "relu", "relu, with its kink",
     question=lambda p: (
-        "Write `my_relu(z)`, which returns `value, (derivative,)`: max(0, z) and g′(z). At the kink, z = 0, take the "
+        "Write `my_relu(z)`, which returns `value, (derivative,)`: max(0, z) and g′(z). At the kink, z = 0, use the "
         "convention of this course and of most libraries: g′(0) = 0."
     ),
     make=lambda rng: {"cases": [(rng.randint(3, 9) / 2.0,), (-rng.randint(3, 9) / 2.0,), (0.0,)]},
     right=lambda z: (max(0.0, z), (1.0 if z > 0 else 0.0,)),
     mistakes=mistakes(
         ("g for g′", lambda z: (max(0.0, z), (max(0.0, z),)),
-         "You returned relu itself as its derivative: its slope is 1 wherever it rises."),
+         "You returned relu itself as its derivative, but its slope is 1 wherever it rises."),
         ("the other side at the kink", lambda z: (max(0.0, z), (1.0 if z >= 0 else 0.0,)),
-         "At 0 every number from 0 to 1 could be defended; the convention is 0."),
+         "At 0 every number from 0 to 1 is a subgradient; the convention is 0."),
         ("½ at the kink", lambda z: (max(0.0, z), ((z > 0) / 2.0 + (z >= 0) / 2.0,)),
-         "The mean of both sides, as a sign or a step function gives it; the convention here is 0."),
+         "You took the mean of both sides, as a step function does; the convention here is 0."),
         ("a slope where relu is flat", lambda z: (max(0.0, z), (1.0,)),
-         "Left of 0 relu does not move at all: its derivative is 0 there."),
+         "Left of 0 relu is constant: its derivative is 0 there."),
         ("the slope of |z|", lambda z: (max(0.0, z), ((z > 0) - (z < 0) * 1.0,)),
-         "−1 left of 0 belongs to |z|; relu is flat there."),
+         "The slope −1 left of 0 belongs to |z|; relu is flat there."),
     ),
-    hints=(
-        "Draw max(0, z). What is its slope right of 0, and left of it?",
-        "1 on the right, 0 on the left, and the convention at 0.",
-        "The derivative is 1.0 if z > 0 else …",
-    ),
+    hints=("Draw max(0, z). What is its slope right of 0, and left of it?",
+           "It is 1 on the right, 0 on the left, and given by the convention at 0.",
+           "The derivative is 1.0 if z > 0 else …"),
     derivation=lambda p: explained(named(a=relu(Value(p["cases"][0][0], "z"))), "z"),
     **tried(lambda z: f"at z = {z:g}", lambda z: ("the value", "∂/∂z")),
 )  # fmt: skip
 
 
 def _graphs(p: Problem) -> dict[str, Value]:
-    """Graphs to try, the smallest first."""
+    """The graphs on which an answer runs, the smallest first."""
     u, v = p["u"], p["v"]
     x, y, a, b = Value(u, "x"), Value(v, "y"), Value(u, "a"), Value(v, "b")
     s, t, w = Value(v, "s"), Value(u, "t"), Value(u, "w")
@@ -116,8 +107,8 @@ def _graphs(p: Problem) -> dict[str, Value]:
         "a chain": named(f=sin(exp(a * 0.5))),
         "x + x": named(f=s + s),
         "a diamond": named(f=named(q=b * 2.0) * named(r=exp(b * 0.25))),
-        # h is a parent of f itself and, further down, of p: it must wait for both before it passes anything on
-        "a short and a long way": named(f=inner * t + sin(late)),
+        # h feeds f directly and also through p, so it must wait for both shares before it passes on its grad
+        "a short and a long path": named(f=inner * t + sin(late)),
     }
 
 
@@ -129,7 +120,7 @@ def _nodes(p: Problem) -> list[tuple[str, Value, Value]]:
 def _run_backward(p: Problem, backward: Callable[[Value], object]) -> list[float]:
     nodes = _nodes(p)
     for _, _, node in nodes:
-        node.grad = 0.5  # what an earlier pass may have left
+        node.grad = 0.5  # stands for the result of an earlier pass
     for root in dict.fromkeys(root for _, root, _ in nodes):
         backward(root)
     return [node.grad for _, _, node in nodes]
@@ -145,7 +136,7 @@ def _backward(
     assign: bool = False, stale: Callable[[Value], bool] = lambda node: False, upstream: bool = True,
     start: float = 1.0, breadth_first: bool = False, from_the_end: bool = True,
 ) -> Callable[[Value], None]:  # fmt: skip
-    """The backward pass, right without options; each option is a way to go wrong."""
+    """The backward pass, which is right without options; each option makes a mistake."""
 
     def backward(root: Value) -> None:
         """Set every node's grad to ∂root/∂node, or to what the options make of it."""
@@ -171,7 +162,7 @@ backward_right = _backward()
 
 
 def _along_every_path(at_once: bool) -> Callable[[Value], None]:
-    """A node's whole grad goes on each time it is reached: parent by parent, or after all shares of its user."""
+    """Pass on a node's whole grad each time it is reached: parent by parent, or after all shares of its user."""
 
     def pass_on(node: Value) -> None:
         for parent, local in zip(node.parents, node.local_derivatives):
@@ -192,13 +183,12 @@ def _along_every_path(at_once: bool) -> Callable[[Value], None]:
 
 
 BACKWARD = Exercise(
-    name="backward",
-    title="The backward pass",
+    "backward", "The backward pass",
     question=lambda p: (
-        "Write `backward(root)`: afterwards `node.grad` is ∂root/∂node for every node below, whatever stood there "
-        "before. A node has `parents`, `local_derivatives` (one for each parent) and `grad`. It is run on a "
-        "product, a chain, x + x, a diamond, and a graph with a short and a long way; the smallest that fails is "
-        "drawn."
+        "Write `backward(root)`, which sets `node.grad` to ∂root/∂node for every node below, whatever it was "
+        "before. A node has `parents`, `local_derivatives` (one for each parent) and `grad`. The check runs it on a "
+        "product, a chain, x + x, a diamond, and a graph with a short and a long path, and draws the smallest that "
+        "fails."
     ),
     make=lambda rng: {"u": rng.randint(5, 15) / 10.0, "v": -rng.randint(5, 15) / 10.0},
     right=backward_right,
@@ -206,29 +196,27 @@ BACKWARD = Exercise(
         ("assigned instead of added", _backward(assign=True),
          "A node that is used twice gets two shares; `=` keeps only the last, `+=` adds them."),
         ("stale gradients", _backward(stale=lambda node: True),
-         "What an earlier pass left in grad is still in there: set every node's grad to 0 first."),
+         "The grad of an earlier pass is still included: set every node's grad to 0 first."),
         ("no topological order", _backward(breadth_first=True),
-         "A node passed its grad on before it had all of it: every user of a node has to come before the node."),
+         "A node passed on its grad before the grad was complete: handle every user of a node before the node."),
         ("forgot the upstream", _backward(upstream=False),
-         "A parent's share is node.grad times the local derivative, and not the local derivative alone."),
+         "A parent's share is node.grad times the local derivative, not the local derivative alone."),
         ("no 1 at the root", _backward(start=0.0), "∂root/∂root = 1: without it everything is 0."),
         *(("a node passed on more than once", _along_every_path(at_once),
-           "Each time a node was reached, its whole grad went on again: visit every node once, after all its users.")
+           "A node passed on its whole grad each time it was reached: visit every node once, after all its users.")
           for at_once in (True, False)),
         *(("stale gradients in the inputs", _backward(stale=is_input),
-           "The nodes between begin anew, but the inputs still hold what an earlier pass left: set theirs to 0 too. "
-           "(`Value.backward` adds to its inputs on purpose; here every pass is to stand alone.)")
+           "The interior nodes start from 0, but the inputs keep the grad of an earlier pass: set theirs to 0 too. "
+           "(`Value.backward` adds to its inputs on purpose; here each pass stands alone.)")
           for is_input in (lambda node: node.operation is None, lambda node: not node.parents)),
         ("the list from the wrong end", _backward(from_the_end=False),
-         "Only the root had a grad when its turn came: walk the list from its end, users before their parents."),
+         "Only the root had a grad when it was visited: walk the list from its end, users before their parents."),
         ("nothing written", lambda root: None,
-         "Every grad is as it was before: the answer is not returned, it is written into each `node.grad`."),
+         "Every grad is unchanged: write the answer into each `node.grad` instead of returning it."),
     ),
-    hints=(
-        "Which nodes must have their whole grad before a node may pass its own on?",
-        "List the nodes so that parents come first; walk that list from its end.",
-        "Zero all grads, root.grad = 1.0, then for each node: parent.grad += node.grad * local.",
-    ),
+    hints=("Which nodes need their complete grad before a node may pass on its own?",
+           "List the nodes so that parents come first; walk that list from its end.",
+           "Zero all grads, root.grad = 1.0, then for each node: parent.grad += node.grad * local."),
     derivation=lambda p: explained(_graphs(p)["a diamond"], "b"),
     numbers=_run_backward,
     # called as in the drawing

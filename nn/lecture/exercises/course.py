@@ -1,11 +1,11 @@
-"""A student's course: their numbers, their hints, and what is said about their answers."""
+"""A student's course: the questions with the student's numbers, the hints, and the feedback on answers."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from nn.lecture.exercises import chain_exercises, network_exercises, training_exercises
-from nn.lecture.exercises.exercise import Exercise, Verdict
+from nn.lecture.exercises.exercise import Exercise, Feedback
 
 EXERCISES: dict[str, Exercise] = {
     exercise.name: exercise
@@ -25,7 +25,7 @@ class Text(str):
 class Course:
     """The exercises of one student.
 
-    student   any name; the numbers are made from it, so that they differ from student to student
+    student   any name; the numbers are made from it, so they differ between students
 
     >>> course = Course("ada")
     >>> print(course.hint("xyz"))
@@ -52,16 +52,16 @@ class Course:
         return Text(f"**{exercise.title}**\n\n{exercise.question(self.problem(name))}")
 
     def hint(self, name: str) -> Text:
-        """The next hint; after the third the third again."""
+        """The next hint; the third is repeated."""
         exercise = self._exercise(name)
         count = self._hints[name] = min(self._hints.get(name, 0) + 1, len(exercise.hints))
         return Text(f"Hint {count} of {len(exercise.hints)}: {exercise.hints[count - 1]}")
 
-    def check(self, name: str, answer: Any) -> Verdict:
-        """Whether the answer is right; if not, which known mistake gives it."""
+    def check(self, name: str, answer: Any) -> Feedback:
+        """The feedback: true for a right answer, else with the known mistake that gives it."""
         return self._exercise(name).check(self.problem(name), answer)
 
     def _exercise(self, name: str) -> Exercise:
         if name not in EXERCISES:
-            raise ValueError(f"there is no exercise {name!r}: there are {', '.join(EXERCISES)}")
+            raise ValueError(f"unknown exercise {name!r}: choose from {', '.join(EXERCISES)}")
         return EXERCISES[name]

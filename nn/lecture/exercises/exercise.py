@@ -1,6 +1,6 @@
-"""An exercise: numbers made from a seed, the right answer, and the known mistakes as answers of their own.
+"""An exercise: its numbers, its right answer, and the known mistakes, which are compared with a wrong answer.
 
-A mistake is the wrong calculation that it is, so that the diagnosis says which thought went astray.
+A mistake is a calculation, the right one with one change, so that the feedback names the step that went wrong.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from autograd.operands import number_of
 from autograd.text import clipped, counted, printable, text_name
 
 Problem = dict[str, Any]
-BY_HAND, BY_CODE = 2e-3, 1e-9  # how near, of the largest number, an answer on paper and one by code have to be
-NEARLY = 2e-2  # as near as this, an answer on paper has been rounded too early
-MOST_WORDS = 300  # of an error that the student's code raised
+BY_HAND, BY_CODE = 2e-3, 1e-9  # tolerances of an answer on paper and of one by code, relative to the largest number
+NEARLY = 2e-2  # an answer on paper within this tolerance was rounded too early
+MOST_WORDS = 300  # characters of an error that the student's code raised
 
 
 class NoAnswer(Exception):
-    """What was given cannot be compared: the message goes on after "Your function" or "Your answer"."""
+    """The answer cannot be compared: the message continues "Your function" or "Your answer"."""
 
 
 def tried(words: Callable[..., str], places: Callable[..., Sequence[str]]) -> dict[str, Any]:
     """The fields ``numbers`` and ``cases`` of an exercise whose answer is a function; a case is its arguments.
 
-    words    of a case, as "at x = 2"
-    places   what its numbers are, in words, in their order
+    words    describes a case, as "at x = 2"
+    places   describes each of its numbers
     """
 
     def numbers(problem: Problem, function: Callable[..., Any]) -> list[float]:
@@ -51,8 +51,8 @@ def tried(words: Callable[..., str], places: Callable[..., Sequence[str]]) -> di
                 raise NoAnswer(f"returned nothing ({words(*case)}): it needs a `return`")
             given, names = flat(returned), places(*case)
             if len(given) != len(names):
-                returned = f"{counted(len(given), 'number')} {words(*case)}"
-                raise NoAnswer(f"returned {returned}: it needs {len(names)}, from {names[0]} to {names[-1]}")
+                count = f"{counted(len(given), 'number')} {words(*case)}"
+                raise NoAnswer(f"returned {count}: it needs {len(names)}, from {names[0]} to {names[-1]}")
             found += given
         return found
 
@@ -69,10 +69,10 @@ def explained(root: Value, name: str) -> Any:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A way to go wrong."""
+    """A known mistake."""
 
-    name: str  # in a few words
-    sentence: str  # what to think again
+    name: str
+    sentence: str  # what to think about again
     answer: Callable[..., Any]  # the rule by which it answers, as in Exercise.right
     recognises: Callable[[Problem, Sequence[float]], bool] | None = None  # other numbers that are the same mistake
 
@@ -80,7 +80,7 @@ class Mistake:
 def mistakes(
     *rows: tuple[Any, ...], of: Callable[[Any], Callable[[Problem], Any]] = lambda rule: rule
 ) -> tuple[Mistake, ...]:
-    """A Mistake for each row of name, rule and sentence; ``of`` turns what stands as rule into one."""
+    """A Mistake for each row of name, rule and sentence; ``of`` completes each rule."""
     return tuple(Mistake(name, sentence, of(rule), *rest) for name, rule, sentence, *rest in rows)
 
 
@@ -92,12 +92,11 @@ class Exercise:
     title: str
     question: Callable[[Problem], str]  # the text for a problem, in Markdown
     make: Callable[[Random], Problem]
-    right: Callable[..., Any]  # the rule that gives the numbers for a problem; or the function that is the answer
+    right: Callable[..., Any]  # gives the numbers for a problem, or is the function that the question asks to write
     mistakes: tuple[Mistake, ...]
     hints: tuple[str, str, str]  # each says more
-    derivation: Callable[[Problem], Any]  # what is shown after success
-    # where the answer is a function: what it gives on all cases, what these numbers are, in words, and something that
-    # a notebook shows where one of them is wrong
+    derivation: Callable[[Problem], Any]  # is shown after success
+    # where the answer is a function: its numbers on all cases, a description of each, and a picture of a wrong one
     numbers: Callable[[Problem, Any], list[float]] | None = None
     cases: Callable[[Problem], list[str]] | None = None
     picture: Callable[[Problem, int], Any] | None = None
@@ -109,29 +108,29 @@ class Exercise:
 
     @property
     def tolerance(self) -> float:
-        """How near an answer needs to be, of its largest number."""
+        """How near an answer needs to be, relative to its largest number."""
         return BY_CODE if self.is_code else BY_HAND
 
     def problem(self, student: str) -> Problem:
-        """The student's own: numbers for which the right answer and all mistakes differ from each other."""
+        """The student's own numbers, for which the right answer and all mistakes differ from each other."""
         rng = Random(f"{self.name} of {student}")
         for _ in range(1000):
             problem = self.make(rng)
             if self._tells_apart(problem):
                 return problem
-        raise RuntimeError(f"exercise {self.name!r}: 1,000 problems, and mistakes give equal numbers in each")
+        raise RuntimeError(f"exercise {self.name!r}: mistakes give equal numbers in each of 1,000 problems")
 
     def answer(self, problem: Problem, rule: Callable[..., Any]) -> Any:
-        """What a rule, the right one or a mistake's, answers: numbers for the problem, or else itself."""
+        """What the right rule or a mistake's answers: numbers for the problem, or the function itself."""
         return rule if self.is_code else rule(problem)
 
     def measure(self, problem: Problem, answer: Any) -> list[float]:
         """The numbers of an answer. Raises whatever the student's code raises."""
         return self.numbers(problem, answer) if self.numbers is not None else flat(answer)
 
-    def check(self, problem: Problem, answer: Any) -> Verdict:
-        """What is to be said about an answer; never raises."""
-        expected = self.measure(problem, self.answer(problem, self.right))
+    def check(self, problem: Problem, answer: Any) -> Feedback:
+        """The feedback on an answer; never raises."""
+        expected = self._by(problem, self.right)
         try:
             found = self.measure(problem, answer)
             if len(found) != len(expected):
@@ -140,21 +139,21 @@ class Exercise:
                 if not isfinite(x):
                     raise NoAnswer(f"gave {x}: every number is finite here")
         except NotImplementedError:
-            return Verdict(False, None, "Not answered yet.")
+            return Feedback(False, None, "Not answered yet.")
         except Exception as error:
             said = f"{error}." if isinstance(error, NoAnswer) else _raised(error)
-            return Verdict(False, None, f"{'Your function' if self.is_code else 'Your answer'} {said}")
+            return Feedback(False, None, f"{'Your function' if self.is_code else 'Your answer'} {said}")
         if self._near(found, expected):
-            return Verdict(True, None, "Right.", self.derivation(problem))
-        return self._wrong(problem, found, expected, next(iter(self.rank(problem, found)), None))
+            return Feedback(True, None, "Right.", self.derivation(problem))
+        return self._wrong(problem, found, expected)
 
     def rank(self, problem: Problem, found: Sequence[float]) -> list[Mistake]:
         """The known mistakes that give these numbers, the nearest first, then those that give some of them."""
         near: dict[Mistake, float] = {}
         partly: list[Mistake] = []
-        expected = self.measure(problem, self.answer(problem, self.right))
+        expected = self._by(problem, self.right)
         for mistake in self.mistakes:
-            numbers = self.measure(problem, self.answer(problem, mistake.answer))
+            numbers = self._by(problem, mistake.answer)
             # in these places a number is the right one or the mistake's, as when it was made in one place only
             either = self._agreeing(found, expected) | self._agreeing(found, numbers)
             if self._near(found, numbers) or (mistake.recognises and mistake.recognises(problem, found)):
@@ -163,8 +162,11 @@ class Exercise:
                 partly.append(mistake)
         return sorted(near, key=near.__getitem__) + partly
 
+    def _by(self, problem: Problem, rule: Callable[..., Any]) -> list[float]:
+        return self.measure(problem, self.answer(problem, rule))
+
     def _agreeing(self, found: Sequence[float], numbers: Sequence[float]) -> set[int]:
-        """The places where both are as near as they have to be."""
+        """The places where both agree to within the tolerance."""
         most = self.tolerance * (max(map(abs, numbers), default=0.0) or 1.0)
         return {i for i, (x, y) in enumerate(zip(found, numbers)) if abs(x - y) <= most}
 
@@ -172,34 +174,32 @@ class Exercise:
         return len(found) == len(numbers) == len(self._agreeing(found, numbers))
 
     def _tells_apart(self, problem: Problem) -> bool:
-        rules = [self.right, *(mistake.answer for mistake in self.mistakes)]
-        answers = [self.measure(problem, self.answer(problem, rule)) for rule in rules]
+        answers = [self._by(problem, rule) for rule in (self.right, *(mistake.answer for mistake in self.mistakes))]
         return not any(
             len(a) == len(b) and _distance(a, b) <= 4 * self.tolerance * max(map(abs, [*a, *b]))
             for a, b in combinations(answers, 2)
         )
 
-    def _wrong(
-        self, problem: Problem, found: Sequence[float], expected: Sequence[float], mistake: Mistake | None
-    ) -> Verdict:
-        told, picture = "", None
+    def _wrong(self, problem: Problem, found: Sequence[float], expected: Sequence[float]) -> Feedback:
+        detail, picture = "", None
         if self.cases:
             place = next(i for i, (a, b) in enumerate(zip(found, expected)) if not self._near([a], [b]))
-            told = f" First at {self.cases(problem)[place]}: {found[place]:.6g} instead of {expected[place]:.6g}."
+            detail = f" First at {self.cases(problem)[place]}: {found[place]:.6g} instead of {expected[place]:.6g}."
             if self.picture:
                 picture = self.picture(problem, place)
-                told += " The drawing has the right ones."
+                detail += " The drawing has the right ones."
         elif good := [str(i + 1) for i in sorted(self._agreeing(found, expected))]:
-            told = f" Right already: number{'s' * (len(good) > 1)} {' and '.join(good)}."
-        if mistake is None and not self.is_code and _distance(found, expected) <= NEARLY * max(map(abs, expected)):
-            return Verdict(False, None, "Nearly. Was something rounded on the way? Four digits are enough.")
-        if mistake is None:
-            return Verdict(False, None, f"Not yet, and it is none of the known mistakes.{told}", picture)
-        return Verdict(False, mistake, f"Not yet. This looks like: {mistake.name}. {mistake.sentence}{told}", picture)
+            detail = f" Right already: number{'s' * (len(good) > 1)} {' and '.join(good)}."
+        if ranked := self.rank(problem, found):
+            text = f"Not yet. This looks like: {ranked[0].name}. {ranked[0].sentence}{detail}"
+            return Feedback(False, ranked[0], text, picture)
+        if not self.is_code and _distance(found, expected) <= NEARLY * max(map(abs, expected)):
+            return Feedback(False, None, "Nearly. Was something rounded on the way? Four digits are enough.")
+        return Feedback(False, None, f"Not yet, and it is not one of the known mistakes.{detail}", picture)
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Feedback:
     """True for a right answer. A notebook shows the text, and below it the derivation or the smallest failure."""
 
     right: bool
@@ -217,9 +217,9 @@ class Verdict:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        colour = LIGHT["green" if self.right else "vermilion"]
+        colour, sign = (LIGHT["green"], "✓") if self.right else (LIGHT["vermilion"], "✗")
         said = re.sub("`([^`]+)`", r"<code>\1</code>", escape(self.text))
-        text = f"<p><b style='color:{colour}'>{'✓' if self.right else '✗'}</b> {said}</p>"
+        text = f"<p><b style='color:{colour}'>{sign}</b> {said}</p>"
         if self.shown is None:
             return text
         to_html = getattr(self.shown, "_repr_html_", None)

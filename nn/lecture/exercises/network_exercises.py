@@ -19,12 +19,12 @@ Matrix = list[list[float]]
 
 
 def _tenths(rng: Random, n: int) -> Numbers:
-    """n different numbers of one decimal, none of them 0: they are to be written down."""
+    """n different numbers of one decimal other than 0, which are easy to write down."""
     return [k / 10.0 for k in rng.sample([*range(-9, 0), *range(1, 10)], n)]
 
 
 def _network(rng: Random) -> Problem:
-    """A 2-3-3 network: W² is square, so that W and Wᵀ can be mistaken for each other."""
+    """A 2-3-3 network: W² is square, so W and Wᵀ are easily confused."""
     W2 = [_tenths(rng, 3) for _ in range(3)]
     return {
         "W1": [_tenths(rng, 2) for _ in range(3)], "b1": _tenths(rng, 3), "W2": W2, "b2": _tenths(rng, 3),
@@ -56,10 +56,9 @@ def _each(rule: Callable[[float, float, float], float]) -> Callable[[Problem], N
 
 
 BIAS = Exercise(
-    name="bias",
-    title="∂L/∂b² of the output layer",
+    "bias", "∂L/∂b² of the output layer",
     question=lambda p: (
-        "A 2-3-3 network, sigmoid everywhere, L = ½ Σ_j (y_j − a_j)². An example came out as "
+        "A 2-3-3 network has sigmoids in both layers, and L = ½ Σ_j (y_j − a_j)². An example gave "
         f"z² = {_rounded(_outputs(p)[0])}, a² = {_rounded(_outputs(p)[1])}, and the target is y = {tuple(p['y'])}. "
         "What is ∂L/∂b²? Answer three numbers."
     ),
@@ -67,26 +66,24 @@ BIAS = Exercise(
     right=_each(lambda z, a, y: (a - y) * a * (1.0 - a)),
     mistakes=mistakes(
         ("forgot g′", lambda z, a, y: a - y,
-         "a − y is ∂L/∂a. From a back to z it still has to pass σ, whose slope there is a(1 − a)."),
+         "a − y is ∂L/∂a. To get from a back to z, multiply by the slope of σ, a(1 − a)."),
         ("g for g′", lambda z, a, y: (a - y) * a,
-         "You multiplied by σ(z) = a. The chain rule wants its derivative, a(1 − a)."),
+         "You multiplied by σ(z) = a. The chain rule needs its derivative, a(1 − a)."),
         ("twice too large", lambda z, a, y: 2.0 * (a - y) * a * (1.0 - a),
          "The 2 of the square and the ½ before it cancel: ∂L/∂a = a − y."),
         ("the slope of tanh", lambda z, a, y: (a - y) * (1.0 - a * a),
          "1 − a² belongs to tanh; the slope of σ is a(1 − a)."),
         ("the sign of the loss's slope", lambda z, a, y: (y - a) * a * (1.0 - a),
-         "L = ½(y − a)² falls as a comes up to y: its derivative is a − y."),
+         "L = ½(y − a)² falls as a rises towards y: its derivative is a − y."),
         ("σ′ of a number that is σ already", lambda z, a, y: (a - y) * z * (1.0 - z),
-         "σ′(z) = σ(z)(1 − σ(z)) = a(1 − a); z(1 − z) puts z where a belongs."),
+         "σ′(z) = σ(z)(1 − σ(z)) = a(1 − a); your z(1 − z) has z in place of a."),
         ("forgot the upstream", lambda z, a, y: a * (1.0 - a),
-         "a(1 − a) is only how a moves with z; multiply by how L moves with a."),
+         "a(1 − a) says only how a changes with z; multiply by how L changes with a."),
         of=_each,
     ),
-    hints=(
-        "z_j = … + b_j, so what is ∂z_j/∂b_j? And so, what is ∂L/∂b_j, in δ?",
-        "∂L/∂b² = δ², and δ² = ∇_a L ⊙ σ′(z²).",
-        "(a_j − y_j) · a_j (1 − a_j) for each j.",
-    ),
+    hints=("z_j = … + b_j, so what is ∂z_j/∂b_j? And what is ∂L/∂b_j then, in terms of δ?",
+           "∂L/∂b² = δ², and δ² = ∇_a L ⊙ σ′(z²).",
+           "Compute (a_j − y_j) · a_j (1 − a_j) for each j."),
     derivation=lambda p: explained(_passed(p)[0], "b²_1"),
 )  # fmt: skip
 
@@ -115,10 +112,9 @@ def _explain_hidden(p: Problem) -> Any:
 
 
 HIDDEN = Exercise(
-    name="hidden",
-    title="δ¹_1 and δ¹_3",
+    "hidden", "δ¹_1 and δ¹_3",
     question=lambda p: (
-        "A 2-3-3 network as before, with other numbers. W² has the rows "
+        "Take a 2-3-3 network as before, with other numbers. W² has the rows "
         f"{', '.join(str(tuple(row)) for row in p['W2'])}; the example gave "
         f"δ² = {_rounded(_hidden_numbers(p)[1])} and a¹ = {_rounded(_hidden_numbers(p)[2])}. "
         "What are δ¹_1 and δ¹_3? Answer `[δ¹_1, δ¹_3]`."
@@ -127,21 +123,19 @@ HIDDEN = Exercise(
     right=_of_hidden(lambda W, delta, a, k: _back(W, delta, k) * a * (1.0 - a)),
     mistakes=mistakes(
         ("W for Wᵀ", lambda W, delta, a, k: sum(W[k][j] * delta[j] for j in range(3)) * a * (1.0 - a),
-         "Unit k reaches output j through w_jk: going back, k's share comes down column k of W, not along row k."),
-        ("g for g′", lambda W, delta, a, k: _back(W, delta, k) * a, "You multiplied by a¹ itself; σ′ is a(1 − a)."),
+         "Unit k reaches output j through w_jk: the backward pass sums over column k of W, not over row k."),
+        ("g for g′", lambda W, delta, a, k: _back(W, delta, k) * a, "You multiplied by a¹, but σ′ is a(1 − a)."),
         ("forgot g′", lambda W, delta, a, k: _back(W, delta, k),
-         "Wᵀ δ is ∂L/∂a¹. From a¹ to z¹ it still has to pass σ, with the slope a(1 − a)."),
+         "Wᵀ δ is ∂L/∂a¹. To get from a¹ back to z¹, multiply by the slope of σ, a(1 − a)."),
         ("forgot the upstream", lambda W, delta, a, k: sum(W[j][k] for j in range(3)) * a * (1.0 - a),
-         "The weights of column k were added without δ²: each w_jk carries δ_j."),
+         "You added the weights of column k without δ²: multiply each w_jk by δ_j."),
         ("assigned instead of added", lambda W, delta, a, k: delta[2] * W[2][k] * a * (1.0 - a),
-         "Unit k reaches L through three outputs, and only the last of the three shares is in your number."),
+         "Unit k reaches L through three outputs, and your number has only the last of the three shares."),
         of=_of_hidden,
     ),
-    hints=(
-        "Through which z²_j does z¹_1 reach the loss?",
-        "δ¹_k = Σ_j δ²_j w²_jk σ′(z¹_k): three terms, down column k.",
-        "(δ²_1 w²_1k + δ²_2 w²_2k + δ²_3 w²_3k) · a¹_k (1 − a¹_k).",
-    ),
+    hints=("Through which z²_j does z¹_1 reach the loss?",
+           "δ¹_k = Σ_j δ²_j w²_jk σ′(z¹_k): it has three terms, down column k.",
+           "Compute (δ²_1 w²_1k + δ²_2 w²_2k + δ²_3 w²_3k) · a¹_k (1 − a¹_k)."),
     derivation=_explain_hidden,
 )  # fmt: skip
 
@@ -149,7 +143,7 @@ HIDDEN = Exercise(
 def _outer(
     scale: Callable[[int], float] = lambda m: 1.0 / m, last: bool = False, upstream: bool = True
 ) -> Callable[[Matrix, Matrix], Matrix]:
-    """δ aᵀ, the mean over the examples; each option is a way to go wrong."""
+    """δ aᵀ, the mean over the examples; each option makes a mistake."""
 
     def gradient(D: Matrix, A: Matrix) -> Matrix:
         pairs = [(d if upstream else [1.0] * len(d), a) for d, a in zip(D, A)][-1 if last else 0 :]
@@ -161,7 +155,7 @@ def _outer(
 
 
 def _explain_weight(p: Problem) -> Any:
-    """∂L/∂w_11 over a mini-batch of two: z of each example is a value that the sum runs over."""
+    """∂L/∂w_11 over a mini-batch of two, as a sum over the z of each example."""
     D, A = p["cases"][2]
     w = [Value(1.0, f"w_1{k}") for k in range(1, len(A[0]) + 1)]
     z = [affine(w, [Value(a_k) for a_k in a], 0.0) for a in A]
@@ -172,12 +166,11 @@ def _explain_weight(p: Problem) -> Any:
 
 
 OUTER = Exercise(
-    name="outer",
-    title="∂L/∂W of a mini-batch",
+    "outer", "∂L/∂W of a mini-batch",
     question=lambda p: (
-        "Write `weight_gradient(D, A)`: D has a row δ for each example of the mini-batch, A a row a for each, the "
-        "input of the layer. L is the mean of the examples' losses, and δ is ∂/∂z of an example's own loss. Return "
-        '∂L/∂W as a list of rows, of the shape of W: rows are "to" (δ), columns are "from" (a).'
+        "Write `weight_gradient(D, A)`. For each example of the mini-batch, D has a row δ, and A has a row a, the "
+        "input of the layer. L is the mean of the examples' losses, and δ is ∂/∂z of one example's loss. Return "
+        '∂L/∂W as a list of rows in the shape of W: rows are "to" (δ), columns are "from" (a).'
     ),
     make=lambda rng: {
         "cases": [
@@ -188,21 +181,19 @@ OUTER = Exercise(
     right=_outer(),
     mistakes=mistakes(
         ("sum for mean", _outer(lambda m: 1.0),
-         "The loss is the mean over the examples, and so is its gradient: divide by how many there are."),
+         "The loss is the mean over the examples, and so is its gradient: divide by the number of examples."),
         ("the transpose", lambda D, A: list(zip(*_outer()(D, A))),
-         "Row j of ∂L/∂W belongs to δ_j, as row j of W does; you have a δᵀ where δ aᵀ belongs."),
+         "Row j of ∂L/∂W belongs to δ_j, as row j of W does; you computed a δᵀ instead of δ aᵀ."),
         ("assigned instead of added", _outer(last=True),
-         "Only the last example's δ aᵀ is in your answer: add those of all."),
+         "Your answer has only the last example's δ aᵀ: add those of all examples."),
         ("assigned instead of added", _outer(lambda m: 1.0, last=True),
-         "Only the last example's δ aᵀ is in your answer: add those of all, then divide by how many there are."),
+         "Your answer has only the last example's δ aᵀ: add those of all, then divide by the number of examples."),
         ("forgot the upstream", _outer(upstream=False),
          "∂z_j/∂w_jk = a_k is only the local derivative; multiply by δ_j."),
     ),
-    hints=(
-        "For one example, ∂L/∂w_jk = δ_j a_k. How many numbers are that, in which shape?",
-        "Over examples, add up δ_j a_k and divide by how many there are.",
-        "[[sum(d[j] * a[k] for d, a in zip(D, A)) / len(D) for k in …] for j in …]",
-    ),
+    hints=("For one example, ∂L/∂w_jk = δ_j a_k. How many numbers is that, and in which shape?",
+           "Add up δ_j a_k over the examples and divide by their number.",
+           "[[sum(d[j] * a[k] for d, a in zip(D, A)) / len(D) for k in …] for j in …]"),
     derivation=_explain_weight,
     **tried(
         lambda D, A: f"for {len(D)} example{'s' * (len(D) > 1)}",
@@ -227,12 +218,11 @@ def _explain_softmax(p: Problem) -> Any:
 
 
 SOFTMAX = Exercise(
-    name="softmax",
-    title="δ of softmax and cross-entropy",
+    "softmax", "δ of softmax and cross-entropy",
     question=lambda p: (
-        "z is a list of any number of *logits*, one for each class. Softmax makes shares of them that add up to 1: "
-        "s_k = exp(z_k) / Σ_i exp(z_i). L = −log s_label, where `label` is the place in the list of the right class, "
-        "counted from 0. Write `delta(z, label)`, which returns ∂L/∂z as a list."
+        "z is a list of *logits*, one for each class. Softmax turns them into shares that add up to 1: "
+        "s_k = exp(z_k) / Σ_i exp(z_i). L = −log s_label, where `label` is the index of the true class, counted from "
+        "0. Write `delta(z, label)`, which returns ∂L/∂z as a list."
     ),
     make=lambda rng: {"cases": [(_tenths(rng, n), rng.randrange(n)) for n in (2, 3, 4)]},
     right=_share(lambda s, t: s - t),
@@ -240,27 +230,25 @@ SOFTMAX = Exercise(
         ("the sign", _share(lambda s, t: t - s),
          "Raising the label's own logit lowers the loss: its derivative is negative, s − 1."),
         ("softmax alone", _share(lambda s, t: s),
-         "s is what comes from log Σ exp; the label's −z adds −1 at its place."),
+         "s is the derivative of log Σ exp; the term −z_label adds −1 at the label."),
         ("g for g′, unit by unit", _share(lambda s, t: (s - t) * s * (1.0 - s)),
-         "s(1 − s) is the slope of one σ; in softmax each logit moves all the shares, and the sum of it is s − t."),
+         "s(1 − s) is the slope of one σ; in softmax each logit changes all the shares, which gives s − t in all."),
         ("labels counted from 1", lambda z, label: _share(lambda s, t: s - t)(z, (label - 1) % len(z)),
-         "The −1 stands one place too early: `label` is 0 for the first class, as `z[label]` has it."),
+         "The −1 is one place too early: `label` is 0 for the first class, as in `z[label]`."),
         ("−1 everywhere", _share(lambda s, t: s - 1.0),
-         "Only the label's own logit is subtracted in L = log Σ exp(z) − z_label: elsewhere ∂L/∂z is s."),
+         "L = log Σ exp(z) − z_label subtracts only the label's own logit: elsewhere ∂L/∂z is s."),
         ("nothing but the label", _share(lambda s, t: t * (s - 1.0)),
-         "The other logits are in Σ exp too: raising one takes a share from the label, so ∂L/∂z is s there."),
+         "Σ exp has the other logits too: raising one takes a share from the label, so ∂L/∂z is s there."),
         ("stopped at s", _share(lambda s, t: -t / s),
-         "−1/s is ∂L/∂s. From s back to z it still has to pass softmax."),
+         "−1/s is ∂L/∂s. To get from s back to z, multiply by the derivatives of softmax."),
         ("powers that are not shares", _share(lambda s, t: s - t, lambda z: [exp(z_k) for z_k in z]),
-         "exp(z) has to be divided by the sum of all exp(z): the shares add up to 1."),
+         "Divide exp(z) by the sum of all exp(z), so that the shares add up to 1."),
         ("σ for softmax", _share(lambda s, t: s - t, lambda z: [1.0 / (1.0 + exp(-z_k)) for z_k in z]),
-         "The outputs are one choice among several, not several choices of yes and no: normalise by their sum."),
+         "The classes exclude each other, so the outputs are not separate choices: normalise by their sum."),
     ),
-    hints=(
-        "L = log Σ_k exp(z_k) − z_label. Differentiate the two parts one by one.",
-        "∂/∂z_k of log Σ exp is exp(z_k)/Σ exp, which is s_k.",
-        "s_k − 1 at the label, s_k elsewhere.",
-    ),
+    hints=("L = log Σ_k exp(z_k) − z_label. Differentiate the two parts one by one.",
+           "∂/∂z_k of log Σ exp is exp(z_k)/Σ exp, which is s_k.",
+           "It is s_k − 1 at the label and s_k elsewhere."),
     derivation=_explain_softmax,
     **tried(
         lambda z, label: f"for {len(z)} logits with the label {label}",

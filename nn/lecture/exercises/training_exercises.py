@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import atan2, cos, hypot, pi, sin, sqrt
+from math import atan2, copysign, cos, hypot, pi, sin, sqrt
 from random import Random
 from statistics import fmean, pvariance, variance
 from typing import Any
@@ -19,7 +19,7 @@ def _steps(
     share: float = 0.5, sign: float = -1.0, keep: bool = False, upstream: bool = True, fresh_w: bool = False,
     count: int = 2,
 ) -> Callable[[Problem], Numbers]:  # fmt: skip
-    """w and b after two steps; each option is a way to go wrong."""
+    """w and b after two steps; each option makes a mistake."""
 
     def answer(p: Problem) -> Numbers:
         w, b, dw, db = p["w"], p["b"], 0.0, 0.0
@@ -53,10 +53,9 @@ def _explain_step(p: Problem) -> Any:
 
 
 SGD = Exercise(
-    name="sgd",
-    title="Two steps by hand",
+    "sgd", "Two steps by hand",
     question=lambda p: (
-        f"One unit, ŷ = wx + b, begins with w = {p['w']:g}, b = {p['b']:g}. Two examples: x = {p['x'][0]:g}, "
+        f"One unit, ŷ = wx + b, starts with w = {p['w']:g}, b = {p['b']:g}. The two examples are x = {p['x'][0]:g}, "
         f"y = {p['y'][0]:g}, and x = {p['x'][1]:g}, y = {p['y'][1]:g}. L is the mean over both of ½(ŷ − y)². Take "
         f"two steps on both examples with η = {p['eta']:g}. Answer `[w, b]`."
     ),
@@ -67,23 +66,22 @@ SGD = Exercise(
     right=_steps(),
     mistakes=mistakes(
         ("sum for mean", _steps(share=1.0),
-         "L is the mean of the two losses: their derivatives are averaged, not added up."),
+         "L is the mean of the two losses: average their derivatives instead of adding them."),
         ("uphill", _steps(sign=1.0), "The gradient points to where L grows; a step goes against it: w − η ∂L/∂w."),
         ("stale gradients", _steps(keep=True),
-         "In the second step the gradient of the first was still in there: it is computed anew, from 0."),
-        ("forgot the upstream", _steps(upstream=False), "∂ŷ/∂w = x is not the whole: multiply by ∂L/∂ŷ = ŷ − y."),
+         "The second step still included the gradient of the first: set the gradient to 0 before each step."),
+        ("forgot the upstream", _steps(upstream=False),
+         "∂ŷ/∂w = x is only the local derivative: multiply by ∂L/∂ŷ = ŷ − y."),
         ("one step only", _steps(count=1),
-         "That is where the first step leads; the second begins there, with ŷ computed anew."),
+         "That is the result of the first step; the second starts there and computes ŷ again."),
         ("one example for each step", _one_by_one,
-         "That is SGD with one example at a time; here both steps use the mean over both examples."),
+         "That is SGD with one example at a time; here each step uses the mean over both examples."),
         ("b after the new w", _steps(fresh_w=True),
-         "Both derivatives are taken at the same point, before either number moves."),
+         "Compute both derivatives at the same point, before either number changes."),
     ),
-    hints=(
-        "For one example ∂L/∂w = (ŷ − y) x and ∂L/∂b = ŷ − y. Average over the two.",
-        "Take both derivatives first, then move both w and b.",
-        "For the second step compute ŷ again with the new w and b.",
-    ),
+    hints=("For one example ∂L/∂w = (ŷ − y) x and ∂L/∂b = ŷ − y. Average over the two.",
+           "Compute both derivatives first, then change both w and b.",
+           "For the second step compute ŷ again with the new w and b."),
     derivation=_explain_step,
 )  # fmt: skip
 
@@ -122,41 +120,38 @@ def _explain_dropout(problem: Problem) -> Any:
 
 
 DROPOUT = Exercise(
-    name="dropout",
-    title="Dropout",
+    "dropout", "Dropout",
     question=lambda p: (
-        "Write `dropout(a, keep, p, training)`: a are the units' activations, keep a True or False for each, drawn "
-        "with the probability p of False. In training, what is kept is scaled so that its mean over all masks is a; "
-        "in evaluation nothing happens. Return a list."
+        "Write `dropout(a, keep, p, training)`. The list a has the units' activations, and keep has True or False "
+        "for each, where False has the probability p. In training, scale what is kept so that its mean over all "
+        "masks is a; in evaluation, leave a unchanged. Return a list."
     ),
     make=_masks,
     right=_dropped(_kept),
     mistakes=mistakes(
         ("unscaled", _dropped(lambda a, k, p: a if k else 0.0),
-         "A share p of the units is missing, so the next layer gets less than in evaluation: divide by 1 − p."),
+         "A share p of the units is missing, so the next layer receives less than in evaluation: divide by 1 − p."),
         ("1/p for 1/(1 − p)", _dropped(lambda a, k, p: a / p if k else 0.0),
-         "p is the probability of dropping; what is kept has the probability 1 − p."),
+         "p is the probability of dropping a unit; a unit is kept with the probability 1 − p."),
         ("multiplied for divided", _dropped(lambda a, k, p: a * (1.0 - p) if k else 0.0),
-         "Fewer units are at work, so each has to be larger: divide by 1 − p."),
+         "Fewer units are active, so each needs to be larger: divide by 1 − p."),
         ("scaled by what came", _by_what_came,
-         "You divided by the share that was kept this time; the mask's mean is over all masks, and it is 1 − p."),
+         "You divided by the share that this mask keeps; the mean share over all masks is 1 − p."),
         ("scaled at test time instead", _dropped(lambda a, k, p: a if k else 0.0, lambda a, k, p: a * (1.0 - p)),
-         "Dropout's first paper does it so, and it is no error there; here training divides by 1 − p, and "
-         "evaluation leaves a as it is."),
+         "The original paper on dropout scales at test time; here training divides by 1 − p, and evaluation leaves a "
+         "unchanged."),
         ("training and evaluation exchanged", _dropped(_as_it_is, _kept),
-         "With `training` True the mask is used, and with False a comes back as it is."),
+         "Use the mask where `training` is True, and return a unchanged where it is False."),
         ("the wrong ones dropped", _dropped(lambda a, k, p: 0.0 if k else a / (1.0 - p)),
-         "keep is True for what stays."),
+         "keep is True for the units that stay."),
         ("dropped at test time", _dropped(_kept, _kept),
-         "In evaluation every unit works, and the mask is not used."),
+         "In evaluation every unit is active: ignore the mask."),
         ("scaled a second time", _dropped(_kept, lambda a, k, p: a * (1.0 - p)),
-         "The division in training has already made up for it: evaluation leaves a as it is."),
+         "The division in training already compensates for it: evaluation leaves a unchanged."),
     ),
-    hints=(
-        "The mean of a unit is (1 − p) · what is kept + p · 0. What must be kept, for it to be a?",
-        "In training a/(1 − p) or 0, in evaluation a.",
-        "if not training: return a, and otherwise [a_j / (1 - p) if k else 0.0 for …]",
-    ),
+    hints=("The mean of a unit is (1 − p) · (its kept value) + p · 0. Which kept value makes the mean a?",
+           "In training a unit is a/(1 − p) or 0, in evaluation it is a.",
+           "Return a if not training, else [a_j / (1 - p) if k else 0.0 for …]."),
     derivation=_explain_dropout,
     **tried(
         lambda a, keep, p, training: f"in {'training' if training else 'evaluation'} with p = {p:g}",
@@ -177,7 +172,7 @@ def _normalised(
     spread: Callable[[Numbers], float] = pvariance, root: Callable[[float, float], float] = lambda v, e: sqrt(v + e),
     centred: bool = True, line: Callable[[float, float, float], float] = lambda hat, gamma, beta: gamma * hat + beta,
 ) -> Callable[..., Numbers]:  # fmt: skip
-    """Batch normalisation by the statistics of x itself or of what was seen; each option is a way to go wrong."""
+    """Batch normalisation by the statistics of x or of the data seen; each option makes a mistake."""
 
     def norm(x: Numbers, gamma: float, beta: float, epsilon: float, seen: Numbers | None = None) -> Numbers:
         mu, v = fmean(seen or x) if centred else 0.0, spread(seen or x)
@@ -186,15 +181,15 @@ def _normalised(
     return norm
 
 
-# rows of mistakes in training and in evaluation
+# mistakes that are made in training and in evaluation
 NORM_SLIPS = (
     ("1/(m − 1) for 1/m", _normalised(spread=variance),
      "That is the unbiased estimate; here the variance is 1/m times the sum of squares, in training and evaluation."),
     ("the variance for its root", _normalised(root=lambda v, e: v + e),
-     "x̂ is to have the deviation 1: divide by √(σ² + ε)."),
+     "x̂ needs a standard deviation of 1: divide by √(σ² + ε)."),
     ("forgot γ and β", _normalised(line=lambda hat, gamma, beta: hat), "x̂ is not yet the output: y = γ x̂ + β."),
     ("forgot β", _normalised(line=lambda hat, gamma, beta: gamma * hat), "y = γ x̂ + β: the mean of y is β."),
-    ("forgot γ", _normalised(line=lambda hat, gamma, beta: hat + beta), "y = γ x̂ + β: γ stretches x̂."),
+    ("forgot γ", _normalised(line=lambda hat, gamma, beta: hat + beta), "y = γ x̂ + β: γ scales x̂."),
 )  # fmt: skip
 
 
@@ -208,11 +203,10 @@ def _explain_norm(p: Problem) -> Any:
 
 
 BATCH_NORM = Exercise(
-    name="batch_norm",
-    title="Batch normalisation",
+    "batch_norm", "Batch normalisation",
     question=lambda p: (
-        "Write `batch_norm(x, gamma, beta, epsilon)` for one unit over a mini-batch, as the paper's Algorithm 1 has "
-        "it: mean, variance with 1/m, x̂ = (x − μ)/√(σ² + ε), y = γ x̂ + β. Return the list of y."
+        "Write `batch_norm(x, gamma, beta, epsilon)` for one unit over a mini-batch, as in the paper's Algorithm 1: "
+        "mean, variance with 1/m, x̂ = (x − μ)/√(σ² + ε), y = γ x̂ + β. Return the list of y."
     ),
     make=_columns,
     right=_normalised(),
@@ -221,7 +215,7 @@ BATCH_NORM = Exercise(
         ("γ and β exchanged", _normalised(line=lambda hat, gamma, beta: beta * hat + gamma),
          "γ is the factor, β is added."),
         ("β before γ", _normalised(line=lambda hat, gamma, beta: gamma * (hat + beta)),
-         "First stretch, then shift: γ x̂ + β, not γ (x̂ + β)."),
+         "Scale first, then shift: γ x̂ + β, not γ (x̂ + β)."),
         ("forgot ε", _normalised(root=lambda v, e: sqrt(v)), "ε is added to the variance, inside the root."),
         ("sum for mean", _normalised(spread=lambda x: len(x) * pvariance(x)),
          "The variance is the *mean* of the squares, 1/m times their sum."),
@@ -229,11 +223,9 @@ BATCH_NORM = Exercise(
          "√σ² + ε is not √(σ² + ε): ε is added to the variance."),
         ("not centred", _normalised(centred=False), "Subtract the mini-batch's mean before you divide."),
     ),
-    hints=(
-        "Four lines: μ, σ², x̂, y.",
-        "σ² = 1/m Σ (x_i − μ)², and ε is added to it, inside the root.",
-        "[gamma * (x_i - mu) / (var + epsilon) ** 0.5 + beta for x_i in x]",
-    ),
+    hints=("Compute μ, σ², x̂ and y, in this order.",
+           "σ² = 1/m Σ (x_i − μ)², and ε is added to it, inside the root.",
+           "[gamma * (x_i - mu) / (var + epsilon) ** 0.5 + beta for x_i in x]"),
     derivation=_explain_norm,
     **tried(
         lambda x, gamma, beta, epsilon: f"for {len(x)} examples with ε = {epsilon:g}",
@@ -247,20 +239,19 @@ def _evaluated(norm: Callable[..., Numbers]) -> Callable[[Problem], Numbers]:
 
 
 def _explain_evaluation(p: Problem) -> Any:
-    """Two numbers and no mean over examples: in evaluation y is a straight line in x, and γ/σ is its slope."""
+    """In evaluation y is a straight line in x with the slope γ/σ."""
     x, gamma = Value(p["x"][0], "x"), Value(p["gamma"], "γ")
     mu, sigma = Value(fmean(p["seen"]), "μ"), Value(sqrt(pvariance(p["seen"])), "σ")
     return explain(named(y=gamma * ((x - mu) / sigma) + p["beta"]), wrt=x)
 
 
 EVALUATE = Exercise(
-    name="evaluate",
-    title="Batch normalisation at test time",
+    "evaluate", "Batch normalisation at test time",
     question=lambda p: (
         f"A unit saw the values {', '.join(f'{x:g}' for x in p['seen'])} on the whole training data; γ = "
-        f"{p['gamma']:g}, β = {p['beta']:g}, and ε is too small to matter. Two test examples come together, with the "
-        f"values {p['x'][0]:g} and {p['x'][1]:g}. What does batch normalisation make of them, in evaluation, with "
-        "the training data's mean and its variance, 1/m? Answer two numbers."
+        f"{p['gamma']:g}, β = {p['beta']:g}, and ε is too small to matter. A batch of two test examples has the "
+        f"values {p['x'][0]:g} and {p['x'][1]:g}. What does batch normalisation return for them in evaluation, with "
+        "the training data's mean and its 1/m variance? Answer two numbers."
     ),
     make=lambda rng: {
         "seen": [float(k) for k in rng.sample(range(-6, 7), 4)], "x": [float(k) for k in rng.sample(range(-6, 7), 2)],
@@ -270,17 +261,15 @@ EVALUATE = Exercise(
     mistakes=mistakes(
         *NORM_SLIPS,
         ("batch statistics at test time", lambda *numbers: _normalised()(*numbers[:4]),
-         "The two test examples were normalised by their own mean and variance: then the output for one would "
-         "depend on who else is asked about."),
+         "You normalised the test examples by their own mean and variance: then the output for one depends on the "
+         "other."),
         ("statistics of all six", lambda *numbers: _normalised()(*numbers[:4], numbers[4] + numbers[0]),
-         "The test examples were counted in: the statistics are those of the training data alone."),
+         "You included the test examples: use the statistics of the training data alone."),
         of=_evaluated,
     ),
-    hints=(
-        "Whose mean and variance are used in evaluation?",
-        "μ and σ² come from the four training values, whatever the test examples are.",
-        "γ (x − μ)/σ + β for each x.",
-    ),
+    hints=("Whose mean and variance are used in evaluation?",
+           "μ and σ² come from the four training values alone.",
+           "Compute γ (x − μ)/σ + β for each x."),
     derivation=_explain_evaluation,
 )  # fmt: skip
 
@@ -297,10 +286,15 @@ def _angle(X: list[Numbers], centred: bool = True) -> float:
     return 0.5 * atan2(2.0 * ab, aa - bb)
 
 
+def _unit(u: Sequence[float]) -> Numbers:
+    """The vector of length 1 along u whose first number is not negative."""
+    length = copysign(hypot(*u), u[0]) or 1.0
+    return [u_k / length for u_k in u]
+
+
 def _axis(p: Problem, centred: bool = True, turned: float = 0.0) -> Numbers:
     theta = _angle(p["X"], centred) + turned
-    u = [cos(theta), sin(theta)]
-    return [-u_k for u_k in u] if u[0] < 0.0 else u
+    return _unit([cos(theta), sin(theta)])
 
 
 def _along(p: Problem, found: Sequence[float], turned: float = 0.0) -> bool:
@@ -308,13 +302,6 @@ def _along(p: Problem, found: Sequence[float], turned: float = 0.0) -> bool:
     u = _axis(p, turned=turned)
     length = hypot(*found)
     return length > 0.0 and abs(found[0] * u[1] - found[1] * u[0]) <= 2.0 * BY_HAND * length
-
-
-def _from_first_to_last(p: Problem) -> Numbers:
-    far = max(p["X"], key=lambda x: hypot(x[0], x[1]))
-    length = hypot(*far) or 1.0
-    u = [x / length for x in far]
-    return [-u_k for u_k in u] if u[0] < 0.0 else u
 
 
 def _explain_axis(p: Problem) -> Any:
@@ -326,8 +313,7 @@ def _explain_axis(p: Problem) -> Any:
 
 
 PCA = Exercise(
-    name="pca",
-    title="PCA's first axis",
+    "pca", "PCA's first axis",
     question=lambda p: (
         f"Four points: {', '.join(f'({x:g}, {y:g})' for x, y in p['X'])}. In which direction do they vary most? "
         "Answer PCA's first axis as a vector of length 1 whose first number is positive."
@@ -336,23 +322,21 @@ PCA = Exercise(
     right=_axis,
     mistakes=mistakes(
         ("not centred", lambda p: _axis(p, centred=False),
-         "The direction goes from the origin to the points, not along them: subtract the mean first."),
+         "Your direction points from the origin to the points, not along them: subtract the mean first."),
         ("the second axis", lambda p: _axis(p, turned=pi / 2.0),
          "This is the direction of least variance: take the eigenvector of the larger eigenvalue.",
          lambda p, found: _along(p, found, turned=pi / 2.0)),
         ("turned round", lambda p: [-u for u in _axis(p)],
-         "This is the axis, but the other way round: change both signs, so that the first number is positive."),
+         "This is the axis with the opposite sign: change both signs, so that the first number is positive."),
         ("not of length 1", lambda p: [u / _axis(p)[0] for u in _axis(p)],
-         "The direction is right: divide by its length, and let the first number be positive.",
+         "The direction is right: divide by its length, and make the first number positive.",
          lambda p, found: abs(hypot(*found) - 1.0) > BY_HAND and _along(p, found)),
-        ("the farthest point", _from_first_to_last,
-         "This points at the point that is farthest away; the axis is made of all points' covariances."),
+        ("the farthest point", lambda p: _unit(max(p["X"], key=lambda x: hypot(*x))),
+         "This vector points to the point farthest away; the axis depends on the covariance of all points."),
     ),
-    hints=(
-        "Subtract the mean, then compute the covariance matrix, 1/m Σ x xᵀ.",
-        "Its eigenvalues are the variances along its eigenvectors; numpy.linalg.eigh gives both.",
-        "Take the eigenvector of the largest eigenvalue; turn it round if its first number is negative.",
-    ),
+    hints=("Subtract the mean, then compute the covariance matrix, 1/m Σ x xᵀ.",
+           "Its eigenvalues are the variances along its eigenvectors; numpy.linalg.eigh gives both.",
+           "Take the eigenvector of the largest eigenvalue, and change its sign if its first number is negative."),
     derivation=_explain_axis,
 )  # fmt: skip
 
