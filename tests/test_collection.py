@@ -1,4 +1,4 @@
-"""The README's test command collects every test file, and the tests over the table exercise every entry of it."""
+"""The README's test command collects every test file, and the tests over the table exercise every entry."""
 
 import re
 import runpy
@@ -31,10 +31,13 @@ OVER_THE_TABLE = {
 
 @pytest.fixture(scope="module")
 def collected():
-    """What the README's command collects: for each file its tests, and for each test the names in its parameters."""
+    """What the README's command collects: for each file its tests, and for each test the names in its parameters.
+
+    The slow tests are included: CI runs them by the same command with ``-m slow``.
+    """
     assert "python3 run.py test" in (ROOT / "README.md").read_text(encoding="utf-8")
     options = runpy.run_path(str(ROOT / "run.py"))["SHARED"]
-    done = python("-m", "pytest", *options, "-n0", "--collect-only", "-q", "-p", "no:cacheprovider")
+    done = python("-m", "pytest", *options, "-n0", "-m", "", "--collect-only", "-q", "-p", "no:cacheprovider")
     assert done.returncode == 0, done.stdout[-2000:]
     found = defaultdict(lambda: defaultdict(set))
     for path, test, parameters in re.findall(r"^(\S+?)::([^[\n]+)(?:\[(.*)\])?$", done.stdout, re.MULTILINE):
