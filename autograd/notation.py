@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from itertools import count, groupby
 from math import isfinite
 
-from autograd.table import is_constant
+from autograd.table import TABLE, is_constant
 from autograd.text import GREEK, IN_ASCII, text_name
 from autograd.value import Value
 
@@ -101,6 +101,16 @@ def number_latex(x: float, digits: int = 6) -> str:
     written = number_text(x, digits).replace(MINUS, "-").replace("∞", r"\infty")
     mantissa, _, exponent = written.partition("e")
     return rf"{mantissa} \cdot 10^{{{exponent}}}" if exponent else written
+
+
+def symbol(node: Value) -> str:
+    """The sign of the node's operation, as × or σ; empty for an input."""
+    return node.operation.symbol if node.operation else ""
+
+
+def function_text(name: str) -> str:
+    """How a formula writes a function: with the sign of the table's operation of that name, σ for ``sigmoid``."""
+    return TABLE[name].symbol if name in TABLE else name
 
 
 def labels(nodes: Iterable[Value], root: Value | None = None) -> dict[Value, str]:

@@ -491,11 +491,11 @@ def test_narration_is_the_backward_pass():
 def test_narration_says_why_a_gradient_is_zero_or_huge():
     w, x, m = Value(-2.0, "w"), Value(3.0, "x"), Value(0.0, "m_1")
     assert ("w", "relu is off at −6") in verdicts(narrate(relu(w * x)))
-    assert ("x", "it is multiplied by m_1 = 0, the unit was dropped") in verdicts(narrate(x * m))
+    assert ("x", "it is multiplied by m_1 = 0 (the unit was dropped)") in verdicts(narrate(x * m))
     assert "saturated at 36" in dict(verdicts(narrate(sigmoid(x * 12.0))))["x"]
     assert "chose another operand" in dict(verdicts(narrate(maximum(w, x))))["w"]
     assert dict(verdicts(narrate(x - x)))["x"] == "its contributions cancel"
-    assert dict(verdicts(narrate(w * 2.0, wrt=x)))["x"] == "no path leads there"
+    assert dict(verdicts(narrate(w * 2.0, wrt=x)))["x"] == "no path leads to it"
     t = Value(1e-6, "t")
     assert "the largest factor is ∂f/∂t = 1000000 " in dict(verdicts(narrate(log(t))))["t"]
 

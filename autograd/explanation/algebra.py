@@ -1,7 +1,7 @@
-"""What is asked of a SymPy expression: its size, its number, its shortest form.
+"""Measures, evaluates and shortens SymPy expressions, within limits on the work.
 
-SymPy works in time, and to sizes, that no timer bounds well: (x + y)¹⁵⁰ multiplied out, x¹⁰⁰⁰ + x² as a list of
-coefficients, shared parts written out as a tree. So the size of each result is known before the work is begun.
+SymPy can run for minutes on short formulas: when it multiplies out (x + y)¹⁵⁰, lists the coefficients of x¹⁰⁰⁰ + x²,
+or writes out shared parts as a tree. So each function here bounds the size of its result before it starts.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from autograd.number_systems import symbols
 from autograd.number_systems.symbols import Decision, Expression, Spelled
 from autograd.table import Primitive
 
-LARGEST = 30  # operations in a formula that a reader still takes in
-DENSEST = 300  # coefficients of a polynomial, zeros among them, that SymPy is given to factor
-BITS = 2400  # of a number: any sum of floats is exact
-HUGE, HUGE_BITS = 1e6, 1100  # an exponent of which the fraction needs bits of its own
+LARGEST = 30  # operations in a formula that is still readable
+DENSEST = 300  # coefficients of a polynomial that SymPy may factor, including zeros
+BITS = 2400  # of precision, so that any sum of floats is exact
+HUGE, HUGE_BITS = 1e6, 1100  # exponents from here on need so many more bits for their fraction
 
 
 def operations(expression: Expression) -> float:
-    """How many operations the expression has; ∞ where a number does not fit a float."""
+    """The number of operations in the expression; ∞ if it contains a number that does not fit a float."""
     return sum(map(_cost, sympy.preorder_traversal(expression)))
 
 
@@ -45,7 +45,7 @@ def shortest(expression: Expression) -> Expression:
 
 
 def _degree(e: Expression) -> float:
-    """The degree of the polynomial that products and powers multiplied out give; ∞ where SymPy had better not try."""
+    """The degree of the expression as an expanded polynomial; ∞ if SymPy should not try to expand it."""
     if e.is_Float or isinstance(e, Decision):
         return inf
     if e.is_Add or e.is_Mul:
@@ -62,7 +62,7 @@ def _degree(e: Expression) -> float:
 
 
 def number(expression: Any, at: dict[Expression, Any]) -> Any:
-    """The expression's number, free of rounding, its symbols being those of ``at``; NaN where it has no real one."""
+    """The expression's value without rounding, at the numbers ``at`` of its symbols; NaN if it has no real value."""
     with mpmath.workprec(BITS):
         return _number(sympy.sympify(expression), at)
 
@@ -91,7 +91,7 @@ def _computed(e: Expression, x: list[Any]) -> Any:
         base, exponent = x
         if base == 0 or abs(exponent) < HUGE:
             return mpmath.power(base, exponent)
-        with mpmath.extraprec(HUGE_BITS):  # p is even, odd or, where the base is negative, no exponent
+        with mpmath.extraprec(HUGE_BITS):  # a negative base needs a whole exponent, even or odd
             sign = 1 if base > 0 or exponent % 2 == 0 else -1 if exponent % 2 == 1 else mpmath.nan
             return sign * _exp(exponent * mpmath.log(abs(base)))
     name = type(e).__name__
@@ -99,7 +99,7 @@ def _computed(e: Expression, x: list[Any]) -> Any:
 
 
 def _exp(x: Any) -> Any:
-    """eˣ as 2ⁿ eʳ where mpmath would multiply for long."""
+    """eˣ, for a large x as 2ⁿ eʳ, which mpmath computes faster."""
     if abs(x) < HUGE:
         return mpmath.exp(x)
     with mpmath.extraprec(HUGE_BITS):
@@ -108,7 +108,7 @@ def _exp(x: Any) -> Any:
 
 
 def written(operation: Primitive, *operands: Expression) -> tuple[Any, Any] | None:
-    """What a rule gives for expressions; None for a rule of floats alone, with ``math.sin`` or an ``if``."""
+    """The result of a rule on expressions; None for a rule that works on floats only, with ``math.sin`` say."""
     try:
         return operation.rule(symbols, *operands)
     except TypeError:

@@ -1,7 +1,8 @@
-"""One derivative as the sum over what lies between, ∂f/∂s = Σ ∂f/∂v ∂v/∂s, and three checks of it."""
+"""Splits a derivative into the terms of the chain rule, ∂f/∂s = Σ ∂f/∂v ∂v/∂s, and writes them out."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from math import inf, isfinite
@@ -11,14 +12,14 @@ import sympy
 
 from autograd.contributions import contributions, gradients
 from autograd.explanation.algebra import LARGEST, operations, shortest
-from autograd.explanation.cross_checks import Check, Road, close
-from autograd.explanation.formula_writer import LATEX, PRODUCT, TEXT, Writer
+from autograd.explanation.cross_checks import Check, Restriction, close
+from autograd.explanation.formula_writer import LATEX, PRODUCT, TEXT, Notation
 from autograd.explanation.formulas import Formulas
-from autograd.explanation.wrapping import Told, html_line, paragraphs, rows, wrapped
+from autograd.explanation.wrapping import TextResult, html_line, paragraphs, rows, wrapped
 from autograd.finite_differences import LAST_DIGIT
 from autograd.graph import carried
 from autograd.kinks import kinks, sides
-from autograd.notation import derivative, number_text
+from autograd.notation import derivative, number_text, symbol
 from autograd.number_systems import symbols
 from autograd.number_systems.symbols import Expression
 from autograd.primitives import detach
@@ -28,29 +29,30 @@ from autograd.text import printable, text_name
 from autograd.value import Value
 
 MOST_LETTERS = 6  # a factor with more reads better as ∂f/∂v than as its formula
-SHOWN = 6  # more terms than this are shown as the four largest and the sum of the others
+SHOWN = 6  # of more terms, the four largest are shown, and the sum of the others
 
 
 class Term(NamedTuple):
-    """One product of the chain rule's sum, for the value v that it runs through."""
+    """One product of the chain rule's sum: ∂f/∂v · ∂v/∂s."""
 
-    node: Value  # v; s itself for the part of ∂f/∂s that no other term covers
+    node: Value  # v; s itself for the paths that meet no other v
     upstream: float  # ∂f/∂v, from the recorded local derivatives
     local: float  # ∂v/∂s
 
     @property
     def product(self) -> float:
-        """∂f/∂v · ∂v/∂s; 0 where nothing comes from upstream, or nothing leads to s, whatever the other factor."""
+        """∂f/∂v · ∂v/∂s; 0 where either factor is 0, even if the other is infinite."""
         return self.upstream * self.local if self.upstream and self.local else 0.0
 
 
-class Explanation(Told):
-    """What ``explain`` found; prints as text, shows as a formula in a notebook.
+class Explanation(TextResult):
+    """The result of ``explain``: prints as text, and shows as a formula in a notebook.
 
-    terms     the chain rule's sum, term by term; their products add up to ``value``
+    terms     the terms of the chain rule; their products add up to ``value``
+    shown     those terms that are written out
     value     ∂f/∂wrt, from the recorded local derivatives
-    changed   inputs that no longer have the number that f was computed with
-    checks    backward, SymPy, finite difference
+    changed   values whose ``data`` changed since f was computed
+    checks    the value compared with backward, SymPy and a finite difference
     """
 
     def __init__(self, f: Value, wrt: Value, through: list[Value] | None) -> None:
@@ -62,50 +64,54 @@ class Explanation(Told):
             if v not in self._gradients:
                 raise ValueError(f"explain: through has {v!r}, which f was not computed from; give values on the way")
         self.formulas = Formulas(f, [wrt, *(through or ())])
-        self.terms, self._is_direct = [], False
-        if wrt in self._gradients:
-            self.terms = self._terms_below_f() if through is None else []
-            self._is_direct = bool(self.terms)
-            if through is None:  # the values that were computed from wrt directly
-                through = [x for x in self.formulas.order if wrt in x.parents and x is not f]
-            self.terms = self.terms or self._terms_at(through)
+        # direct terms have ∂f/∂v with the other v held fixed; the others have the whole gradient that arrives at v
+        self.terms, self._is_direct = self._find_terms(through)
         self.value = sum(term.product for term in self.terms)
-        self.shown = self.terms  # those that are written
+        self.shown = self.terms
         if len(self.terms) > SHOWN:
             largest = sorted((term for term in self.terms if term.product), key=lambda term: -abs(term.product))[:4]
             self.shown = sorted(largest or self.terms[:4], key=self.terms.index)
         self._left_out = len(self.terms) - len(self.shown)
-        # f depends on wrt directly, and on nothing between: there is no sum to write
+        # where f depends on wrt directly and through no other value, there is no sum to write
         self._is_alone = [term.node for term in self.terms] == [wrt]
 
     # ---- the terms ----------------------------------------------------------------------------------------------
 
+    def _find_terms(self, through: list[Value] | None) -> tuple[list[Term], bool]:
+        """The terms, and whether they are direct."""
+        if self.wrt not in self._gradients:
+            return [], False
+        if through is None:
+            direct = self._terms_below_f()
+            if direct:
+                return direct, True
+            through = [x for x in self.formulas.order if self.wrt in x.parents and x is not self.f]
+        return self._terms_at(through), False
+
     def _terms_below_f(self) -> list[Term]:
-        """Through the named values that f was computed from directly, the others held fixed."""
+        """The terms through the named values that f was computed from directly."""
         if self.f is self.wrt:
             return [Term(self.wrt, 1.0, 1.0)]
-        cone = self.formulas.cone(self.f)
-        upstream = gradients(self.f, without={v for v in cone if not self.formulas.folds(v)})
-        from_wrt = self._forward(())
-        between = [v for v in cone if not self.formulas.folds(v) and (v is self.wrt or v.parents)]
-        if not any(v in from_wrt for v in between):
-            return []
-        if not any(v in from_wrt for v in between if v is not self.wrt):
+        named = [v for v in self.formulas.cone(self.f) if not self.formulas.folds(v)]
+        upstream, from_wrt = gradients(self.f, without=named), self._forward(())
+        between = [v for v in named if v is self.wrt or v.parents]
+        if all(v is self.wrt or v not in from_wrt for v in between):
+            # no value between depends on wrt: f is a formula in the inputs alone, if in anything
+            if self.wrt not in between or self.formulas.direct(self.f, self.wrt) is None:
+                return []
             between = [self.wrt]
-        if between == [self.wrt] and self.formulas.direct(self.f, self.wrt) is None:
-            return []  # f in terms of the inputs alone, and too large to say
         return [Term(v, upstream[v], from_wrt.get(v, 0.0)) for v in between]
 
     def _terms_at(self, through: list[Value]) -> list[Term]:
-        """Through the given values: all that arrives at each, times its dependence on wrt that meets no other."""
+        """The terms through the given values: what arrives at v, times the paths from wrt to it alone."""
         local = self._forward(through)
         terms = [Term(v, self._gradients[v], local.get(v, 0.0)) for v in through]
         if self.f not in through and self.wrt not in through and self.f in local:
-            terms.append(Term(self.wrt, local[self.f], 1.0))  # the paths that pass by
+            terms.append(Term(self.wrt, local[self.f], 1.0))  # the paths that meet none of them
         return terms
 
     def _forward(self, stops: Iterable[Value]) -> dict[Value, float]:
-        """∂x/∂wrt for every x that a path leads to, by paths that end where they meet one of ``stops``."""
+        """∂x/∂wrt for every x that depends on wrt, along paths that end at the first of ``stops`` that they meet."""
         stops = set(stops) - {self.wrt}
         found = {self.wrt: 1.0}
         for x in self.formulas.order:
@@ -122,23 +128,25 @@ class Explanation(Told):
 
     # ---- the lines ----------------------------------------------------------------------------------------------
 
-    def lines(self, write: Writer) -> list[list[str]]:
-        """The right-hand sides in the order of the slides, each in pieces between which it may be broken."""
+    def lines(self, write: Notation) -> list[list[str]]:
+        """The right-hand sides in the order of the slides, each in pieces between which a line may break."""
         if not self.terms:
             return [[write.number(0.0)]]
         if self.f is self.wrt:
             return [[write.number(1.0)]]
-        filled_in = self._products(write, self._factors, MOST_LETTERS)  # in the named values; δ stays δ
-        in_inputs = self._products(write, self._composed or (), inf)
+        sums = [
+            self._rule(write),
+            self._products(write, self._factors, MOST_LETTERS),  # in the named values
+            self._products(write, self._composed or (), inf),  # in the inputs
+        ]
         rest = [write.words(f"… {self._left_out} more")] if self._left_out else []
-        sums = [pieces for pieces in (self._rule(write), filled_in, in_inputs) if pieces]
-        found = [[first, *(f"+ {piece}" for piece in [*others, *rest])] for first, *others in sums]
+        found = [[first, *(f"+ {piece}" for piece in [*others, *rest])] for first, *others in filter(None, sums)]
         if self.simplified is not None:
             found.append([write(self.simplified)])
         found.append(self._numbers(write))
         return [pieces for i, pieces in enumerate(found) if pieces not in found[:i]]
 
-    def _rule(self, write: Writer) -> list[str]:
+    def _rule(self, write: Notation) -> list[str]:
         """∂f/∂v ∂v/∂s for each term."""
         if self._is_alone:
             return []
@@ -149,8 +157,8 @@ class Explanation(Told):
             for term in self.shown
         ]
 
-    def _products(self, write: Writer, pairs: Sequence[tuple[Expression, Expression]], most: float) -> list[str]:
-        """Each pair of factors as a product; ∂f/∂v for one that is not written, or has more letters than ``most``."""
+    def _products(self, write: Notation, pairs: Sequence[tuple[Expression, Expression]], most: float) -> list[str]:
+        """Each pair of factors as a product; one of more than ``most`` letters, or without a formula, is ∂f/∂v."""
 
         def factor(formula: Expression | None, f: Value, x: Value, delta: bool) -> str:
             is_short = formula is not None and len(formula.free_symbols) <= most
@@ -166,8 +174,8 @@ class Explanation(Told):
             pieces.append(above if term.node is self.wrt else above + write.times + below)
         return pieces
 
-    def _numbers(self, write: Writer) -> list[str]:
-        """0 + 12 + 12 = 24; the product of the two factors where there is one term."""
+    def _numbers(self, write: Notation) -> list[str]:
+        """0 + 12 + 12 = 24; a single term as the product of its two factors."""
         value = f"= {write.number(self.value)}"
         if self._is_alone:
             return [write.number(self.value)]
@@ -187,20 +195,20 @@ class Explanation(Told):
 
     @cached_property
     def _factors(self) -> list[tuple[Expression | None, Expression | None]]:
-        """∂f/∂v and ∂v/∂s of each shown term as formulas in the named values; None where it is not written out."""
+        """∂f/∂v and ∂v/∂s of each shown term as formulas in the named values; None if not written out."""
         stops = set() if self._is_direct else {term.node for term in self.terms} - {self.wrt}
         found = []
         for term in self.shown:
             if self._is_direct:
                 upstream = self.formulas.direct(self.f, term.node)
-            else:  # what arrives at v is taken as known, but for the paths that pass by
+            else:  # the gradient that arrives at v stays a symbol
                 upstream = self.formulas.total(self.f, self.wrt, stops) if term.node is self.wrt else None
             found.append((upstream, self.formulas.total(term.node, self.wrt, stops)))
         return found
 
     @cached_property
     def _composed(self) -> list[tuple[Expression, Expression]] | None:
-        """The same in the inputs alone; None where one of them is too large."""
+        """The factors in terms of the inputs; None if any of them is too large."""
         found = []
         for term, (upstream, local) in zip(self.shown, self._factors):
             if upstream is None and not self._is_direct:
@@ -213,21 +221,21 @@ class Explanation(Told):
 
     @cached_property
     def simplified(self) -> Expression | None:
-        """The sum in the inputs, in its shortest form; None beyond 30 operations, or where terms are left out."""
+        """The sum in the inputs, in its shortest form; None if it is too large, or if terms are left out."""
         if not self._composed or self._left_out:
             return None
         total = symbols.tidy(sympy.Add(*(upstream * local for upstream, local in self._composed)))
         return shortest(total) if operations(total) <= LARGEST else None
 
-    def _partial(self, write: Writer, f: Value, x: Value, delta: bool = False) -> str:
+    def _partial(self, write: Notation, f: Value, x: Value, delta: bool = False) -> str:
         is_loss = not set(self.formulas.label(self.f)) & set("⁰¹²³⁴⁵⁶⁷⁸⁹")  # ∂z/∂z of two layers is not called δ
         return write.partial(self.formulas.label(f), self.formulas.label(x), delta and is_loss)
 
-    # ---- what has to be said beside them ------------------------------------------------------------------------
+    # ---- remarks and checks -------------------------------------------------------------------------------------
 
     @cached_property
     def remarks(self) -> list[str]:
-        """What a reader has to know beside the lines, a sentence each."""
+        """What a reader needs to know besides the lines, one sentence each."""
         name, found = self.formulas.label, []
         if is_constant(self.f):
             return ["f was computed inside no_grad, or is a number: it has no graph"]
@@ -235,39 +243,39 @@ class Explanation(Told):
             return [f"no path leads from {text_name(self.wrt.name or 'the value')} to {name(self.f)}"]
         if any(term.node is self.wrt for term in self.terms) and not self._is_alone:
             found.append(
-                f"[{derivative(name(self.f), name(self.wrt))}]: {name(self.wrt)} alone moves, "
+                f"[{derivative(name(self.f), name(self.wrt))}]: only {name(self.wrt)} varies; "
                 "the values of the other terms are held fixed"
             )
         for term in self.shown:
             if term.node is not self.wrt and not term.node.name:
                 formula = self.formulas.value(term.node, in_inputs=False)
-                many = f"{_symbol(term.node)} of {len(term.node.parents)} operands"
+                many = f"{symbol(term.node)} of {len(term.node.parents)} operands"
                 found.append(f"where {name(term.node)} = {many if formula is None else TEXT(formula)}")
         if self._composed is None:
             stopped = ", ".join(name(term.node) for term in self.shown if term.node is not self.wrt)
-            written = f"written as far as {stopped}: in the inputs" if stopped else "not written out:"
+            written = f"written only as far as {stopped}: in the inputs" if stopped else "not written out:"
             found.append(f"{written} it has more than {LARGEST} operations")
         found += [self._kink] if self._kink else []
         arrived = self._gradients[self.wrt]
         if arrived != arrived and isfinite(self.f.data):
             steep = next(c for c in contributions(self.f) if not isfinite(c.local))
             at = f"{name(steep.parent)} = {number_text(steep.parent.data)}"
-            found.append(f"∞ · 0 is not a number: {_symbol(steep.node)} has no finite derivative at {at}")
-        elif self.f.grad and not close(self.wrt.grad, self.value, self._gross):
+            found.append(f"∞ · 0 is not a number: {symbol(steep.node)} has no finite derivative at {at}")
+        elif self.f.grad and not close(self.wrt.grad, self.value, self._magnitude):
             found.append(
-                f"{name(self.wrt)}.grad is {number_text(self.wrt.grad)}: it was changed after backward(), or holds "
-                "another backward pass too"
+                f"{name(self.wrt)}.grad is {number_text(self.wrt.grad)}: it was changed after backward(), or also "
+                "holds another backward pass"
             )
         return found
 
     @cached_property
     def _kink(self) -> str:
-        """The kink or the jump that f has at wrt, in words; empty where it has a derivative."""
+        """The kink or jump that f has at wrt, in words; empty where f has a derivative."""
         ties = [] if self.changed else kinks(self.f, [self.wrt], touched=True)
         left, right = sides(self.f, self.wrt) if ties else (self.value, self.value)
-        if not ties or all(close(slope, self.value, self._gross, 1e-3) for slope in (left, right)):
+        if not ties or all(close(slope, self.value, self._magnitude, 1e-3) for slope in (left, right)):
             return ""
-        place = f"of {_symbol(ties[0])} at {self.formulas.label(self.wrt)} = {number_text(self.wrt.data)}"
+        place = f"of {symbol(ties[0])} at {self.formulas.label(self.wrt)} = {number_text(self.wrt.data)}"
         chosen = f"{number_text(self.value)} was chosen"
         if left + right != left + right:
             return f"a jump {place}: there is no slope; {chosen}"
@@ -275,8 +283,8 @@ class Explanation(Told):
         return f"a kink {place}: {slopes}; {chosen}"
 
     @cached_property
-    def _gross(self) -> float:
-        """The sum over all paths of the sizes of their products: what rounding is measured against."""
+    def _magnitude(self) -> float:
+        """The sum of the absolute products of all paths, which bounds the rounding error."""
         total = {self.f: 1.0}
         for x in reversed(self.formulas.order):
             for parent, _, product in carried(x, total[x]):
@@ -285,7 +293,7 @@ class Explanation(Told):
 
     @cached_property
     def checks(self) -> list[Check]:
-        """The sum against the backward pass, SymPy's derivative of the composed value, and a finite difference."""
+        """The value compared with the backward pass, SymPy's derivatives and a finite difference."""
         arrived = self._gradients.get(self.wrt, 0.0)
         why = (
             "the inputs changed" if self.changed
@@ -295,30 +303,29 @@ class Explanation(Told):
         )  # fmt: skip
         if why:
             return [Check(name, None, False, why) for name in ("backward", "SymPy", "finite difference")]
-        road = Road(self.f, self.wrt, list(self._forward(()))[1:], self._gross)
-        by_sympy = road.by_sympy(self.value)
-        rounding = LAST_DIGIT * sum(abs(self._gradients[x] * x.data) for x in road.dependent if x.data)
+        restriction = Restriction(self.f, self.wrt, list(self._forward(()))[1:], self._magnitude)
+        by_sympy = restriction.by_sympy(self.value)
+        rounding = LAST_DIGIT * sum(abs(self._gradients[x] * x.data) for x in restriction.dependent if x.data)
         return [
-            Check("backward", arrived, close(arrived, self.value, self._gross)),
+            Check("backward", arrived, close(arrived, self.value, self._magnitude)),
             by_sympy,
-            road.by_difference(self.value, rounding, by_sympy),
+            restriction.by_difference(self.value, rounding, by_sympy),
         ]
 
     @property
     def _ticks(self) -> list[str]:
-        """The checks in words; a reason that all share is said once."""
-        names: dict[str, str] = {}
-        ticked = []
+        """The checks in words; checks that were not made for the same reason share one entry."""
+        ticked, unchecked = [], defaultdict[str, list[str]](list)
         for check in self.checks:
             if check.value is None:
-                names[check.remark] = f"{names[check.remark]}, {check.name}" if check.remark in names else check.name
+                unchecked[check.remark].append(check.name)
             else:
                 ticked.append(f"{'✓' if check.agrees else '✗'} {check.name} {number_text(check.value)}")
-        return [*ticked, *(f"– {some} not checked: {why}" for why, some in names.items())]
+        return [*ticked, *(f"– {', '.join(names)} not checked: {why}" for why, names in unchecked.items())]
 
     # ---- as text, LaTeX and HTML --------------------------------------------------------------------------------
 
-    def _left(self, write: Writer) -> str:
+    def _left(self, write: Notation) -> str:
         plain, delta = (self._partial(write, self.f, self.wrt, d) for d in (False, True))
         return plain if plain == delta else f"{delta} = {plain}"
 
@@ -335,12 +342,11 @@ class Explanation(Told):
 
     def latex(self) -> str:
         """The lines in LaTeX, as an ``aligned`` block without dollar signs."""
-        write = LATEX
-        written = [r" \\ & \quad ".join(rows(pieces)) for pieces in self.lines(write)]
+        lines = ["&= " + r" \\ & \quad ".join(rows(pieces)) for pieces in self.lines(LATEX)]
         doubts = [words for words in self._ticks if not words.startswith("✓")]
-        said = [*self._warning, *self.remarks, *doubts]
-        body = " \\\\\n".join([*(f"&= {row}" for row in written), *(f"& {write.words(words)}" for words in said)])
-        return f"\\begin{{aligned}}\n{self._left(write)} {body}\n\\end{{aligned}}"
+        lines += [f"& {LATEX.words(words)}" for words in [*self._warning, *self.remarks, *doubts]]
+        body = " \\\\\n".join(lines)
+        return f"\\begin{{aligned}}\n{self._left(LATEX)} {body}\n\\end{{aligned}}"
 
     def _repr_latex_(self) -> str:
         return f"$$\n{self.latex()}\n$$"
@@ -357,7 +363,3 @@ class Explanation(Told):
         ticks = " &emsp; ".join(map(html_line, self._ticks))
         style = "font-family:'STIX Two Math','Cambria Math',serif;font-size:1.1em"
         return f'<div style="{style}">{above}<table>{"".join(rows)}</table>{below}<p>{ticks}</p></div>'
-
-
-def _symbol(node: Value) -> str:
-    return node.operation.symbol if node.operation else ""

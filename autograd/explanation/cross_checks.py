@@ -1,4 +1,4 @@
-"""The same derivative found by other roads: SymPy's derivatives of each operation's value, and a measured slope."""
+"""Checks a derivative against SymPy and against a finite difference; neither uses the table's local derivatives."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from autograd.finite_differences import slope
 from autograd.number_systems import floats, symbols
 from autograd.value import Value
 
-MOST_VALUES, MOST_OPERANDS = 1000, 100  # that are computed without rounding
-TOLERANCE = 1e-6  # of a derivative; what is farther off is another one
+MOST_VALUES, MOST_OPERANDS = 1000, 100  # of a graph that is computed without rounding
+TOLERANCE = 1e-6  # relative; a derivative that is farther off is a different one
 ROUNDING = "rounding decides"
 
 
 class Check(NamedTuple):
-    """One other road.
+    """The outcome of one check.
 
-    value     what was found; None where it was not checked
+    value     the derivative that was found; None if the check was not made
     agrees    whether it is the derivative that was explained
-    remark    why it was not checked
+    remark    why the check was not made
     """
 
     name: str
@@ -34,11 +34,11 @@ class Check(NamedTuple):
     remark: str = ""
 
 
-class Road:
-    """f as a function of one value s alone, everything that does not depend on s held at its data.
+class Restriction:
+    """f as a function of the single value s; whatever does not depend on s keeps its data.
 
     dependent   the values that depend on s, in forward order
-    magnitude   the sum over all paths of the sizes of their products
+    magnitude   the sum of the absolute products of all paths
     """
 
     def __init__(self, f: Value, s: Value, dependent: Sequence[Any], magnitude: float) -> None:
@@ -52,7 +52,7 @@ class Road:
         return found.get(self.f, self.f.data)
 
     def exact(self, by_sympy: bool) -> float:
-        """The derivative without rounding: by SymPy's derivatives of each operation's value, or by the table's."""
+        """The derivative without rounding, from SymPy's derivative of each operation's value or from the table's."""
         found: dict[Value, tuple[Any, Any]] = {self.s: (mpmath.mpf(self.s.data), 1)}
         formulas: dict[Any, tuple[Any, Any, Any]] = {}
         with mpmath.workprec(BITS):
@@ -72,12 +72,12 @@ class Road:
         return float(found[self.f][1]) if self.f in found else 0.0
 
     def is_rounded(self, derivative: float) -> bool:
-        """Whether the table's rules, run without rounding, give another derivative."""
+        """Whether the table's rules give another derivative when they run without rounding."""
         return not self.why_not and not close(derivative, self.exact(by_sympy=False), 0.0, TOLERANCE)
 
     @cached_property
     def why_not(self) -> str:
-        """Why nothing can be computed without rounding; empty where it can."""
+        """Why f cannot be computed without rounding; empty if it can."""
         if len(self.dependent) > MOST_VALUES or any(len(x.parents) > MOST_OPERANDS for x in self.dependent):
             return "too large"
         kinds = {(x.operation, len(x.parents)) for x in self.dependent}
@@ -85,22 +85,22 @@ class Road:
         return "" if are_written else "a rule is written for floats alone"
 
     def by_sympy(self, derivative: float) -> Check:
-        """The chain rule with SymPy's derivatives of each value; the table's local derivatives have no part in it."""
+        """Compare with the chain rule on SymPy's derivative of each operation's value."""
         if self.why_not:
             return Check("SymPy", None, False, self.why_not)
         found = self.exact(by_sympy=True)
         if not isfinite(found):
-            return Check("SymPy", None, False, "it finds no finite number")
+            return Check("SymPy", None, False, "its result is not finite")
         agrees = close(found, derivative, self.magnitude, TOLERANCE)
         if not agrees and self.is_rounded(derivative):
             return Check("SymPy", None, False, ROUNDING)
         return Check("SymPy", found, agrees)
 
     def by_difference(self, derivative: float, rounding: float, other: Check) -> Check:
-        """A central difference, which may be off by what curvature and rounding make of it.
+        """Compare with a central difference, allowing for its errors from curvature and rounding.
 
-        rounding   how far f may be off
-        other      SymPy's answer, which is the more exact
+        rounding   the rounding error of f
+        other      SymPy's answer, which is the more exact one
         """
         name, found = "finite difference", slope(self.along, self.s.data, rounding=rounding)
         off, allowed = abs(found.central - derivative), found.allowed(derivative, TOLERANCE) + 1e-12 * self.magnitude
@@ -115,5 +115,5 @@ class Road:
 
 
 def close(x: float, y: float, magnitude: float, tolerance: float = 1e-9) -> bool:
-    """Equal but for rounding; ``magnitude`` is the sum of the sizes of all terms. NaN equals nothing."""
+    """Whether x equals y up to rounding; ``magnitude`` is the sum of the absolute terms. NaN equals nothing."""
     return x == y or abs(x - y) <= max(tolerance * max(abs(x), abs(y)), 1e-12 * magnitude) < inf

@@ -1,4 +1,4 @@
-"""Formulas as the slides write them: r²s, a(1 − a), [z > 0]; one walk over an expression, in text and in LaTeX."""
+"""Writes formulas as the slides do, r²s, a(1 − a), [z > 0], in text or in LaTeX."""
 
 from __future__ import annotations
 
@@ -8,23 +8,31 @@ from typing import Any, NamedTuple
 
 import sympy
 
-from autograd.notation import MINUS, RAISED, derivative, latex_name, latex_text, number_latex, number_text
+from autograd.notation import (
+    MINUS,
+    RAISED,
+    derivative,
+    function_text,
+    latex_name,
+    latex_text,
+    number_latex,
+    number_text,
+)
 from autograd.number_systems import symbols
 from autograd.number_systems.symbols import Expression
 
-SPELLED = {"maximum": "max", "minimum": "min", "sigmoid": "σ", "log_sum_exp": "logΣexp"}
 STANDARD = ("sin", "cos", "tan", "tanh", "sinh", "cosh", "exp", "log", "max", "min")  # of LaTeX's functions
-ADDITION, PRODUCT, POWER, ATOM = range(4)  # how tightly a formula holds together
+ADDITION, PRODUCT, POWER, ATOM = range(4)  # how tightly a formula binds
 
 
-class Writer(NamedTuple):
-    """Writes an expression in a notation."""
+class Notation(NamedTuple):
+    """A notation for formulas; called on an expression, it writes the expression."""
 
     minus: str
-    times: str  # between the two factors of a term
-    apart: str  # between factors inside one of them
-    juxtaposed: str  # the same, where both are short
-    braces: bool  # root, power and ratio hold together what is in them, without brackets
+    times: str  # between the two factors of a term of the chain rule
+    apart: str  # between the factors of a product
+    juxtaposed: str  # the same, if both are short
+    braces: bool  # whether root, power and ratio enclose their arguments, which then need no brackets
     root: str
     power: str
     ratio: str
@@ -35,7 +43,7 @@ class Writer(NamedTuple):
     plain_partial: Callable[[str, str], str]
 
     def partial(self, f: str, x: str, delta: bool) -> str:
-        """∂f/∂x; with ``delta``, δ where x is a z of the lecture."""
+        """∂f/∂x; with ``delta``, δ if x is a z of the lecture."""
         is_delta = delta and derivative(f, x).startswith("δ")
         return self.name(derivative(f, x)) if is_delta else self.plain_partial(f, x)
 
@@ -44,7 +52,7 @@ class Writer(NamedTuple):
         return self.write(expression)[0]
 
     def write(self, e: Expression) -> tuple[str, int]:
-        """The expression, and how tightly it holds together."""
+        """The expression, and how tightly it binds."""
         if e.is_Symbol:
             return self.name(e.name), ATOM
         if e.is_Number:
@@ -71,13 +79,12 @@ class Writer(NamedTuple):
             return self.call("exp", self(e.args[0])), ATOM
         if isinstance(e, symbols.heaviside):
             return f"[{self.comparison(e.args[0])}]", ATOM
-        if isinstance(e, (symbols.abs, sympy.Abs)):  # SymPy makes one of √x²
+        if isinstance(e, (symbols.abs, sympy.Abs)):  # SymPy turns √x² into its own
             return f"|{self(e.args[0])}|", ATOM
-        name = e.func.__name__
-        return self.call(SPELLED.get(name, name), ", ".join(self(x) for x in e.args)), ATOM
+        return self.call(function_text(e.func.__name__), ", ".join(self(x) for x in e.args)), ATOM
 
     def comparison(self, difference: Expression) -> str:
-        """The condition under which the difference is positive: x > y for x − y."""
+        """The condition that the difference is positive: x > y for x − y."""
         terms = sympy.Add.make_args(difference)
         less = [term for term in terms if term.could_extract_minus_sign()]
         if len(terms) != 2 or len(less) != 1:
@@ -85,17 +92,17 @@ class Writer(NamedTuple):
         return f"{self(difference - less[0])} > {self(-less[0])}"
 
     def held(self, e: Expression, least: int) -> str:
-        """The expression, in brackets where it holds together less tightly than ``least``."""
+        """The expression, in brackets if it binds less tightly than ``least``."""
         written, binding = self.write(e)
         fits = binding >= least and not (least == ATOM and e.is_Symbol and len(e.name) > 1)
         return written if fits and not written.startswith(self.minus) else f"({written})"
 
     def part(self, e: Expression, least: int) -> str:
-        """The same where the notation has no braces, which hold whatever is inside."""
+        """The expression as an argument, which needs brackets only in a notation without braces."""
         return self(e) if self.braces else self.held(e, least)
 
     def addition(self, e: Expression) -> str:
-        """Terms with their signs, one with a plus first: 1 − a."""
+        """The terms with their signs, positive terms first: 1 − a."""
         terms = e.as_ordered_terms()
         terms.sort(key=lambda term: bool(term.could_extract_minus_sign()) and len(terms) > 1)
         written = ""
@@ -109,7 +116,7 @@ class Writer(NamedTuple):
         return written
 
     def product(self, e: Expression) -> tuple[str, int]:
-        """Number, weights, other symbols, functions, sums; a quotient where there is a denominator."""
+        """The factors as number, weights, other symbols, functions, sums; a quotient if there is a denominator."""
         negative = bool(e.could_extract_minus_sign())
         above, below = sympy.fraction(-e if negative else e)
         sign = self.minus if negative else ""
@@ -130,10 +137,10 @@ def _latex_call(function: str, arguments: str) -> str:
     return rf"{name}\left({arguments}\right)"
 
 
-TEXT = Writer(
+TEXT = Notation(
     MINUS, "·", " ", "", False, "√{}", "{}^{}", "{}/{}", str, number_text, str, "{}({})".format, "∂{}/∂{}".format
 )
-LATEX = Writer(
+LATEX = Notation(
     "-", r" \cdot ", r" \, ", " ", True, r"\sqrt{{{}}}", "{{{}}}^{{{}}}", r"\frac{{{}}}{{{}}}",
     latex_name, number_latex, latex_text, _latex_call,
     lambda f, x: rf"\frac{{\partial {latex_name(f)}}}{{\partial {latex_name(x)}}}",
@@ -141,7 +148,7 @@ LATEX = Writer(
 
 
 def _is_short(e: Expression) -> bool:
-    """Whether the factor is a number, a single letter or a power of one: these stand together, as in 2r²s."""
+    """Whether the factor is a whole number, a letter or a power of a letter; these are juxtaposed, as in 2r²s."""
     base, exponent = e.as_base_exp()
     return bool(e.is_Integer or (base.is_Symbol and len(base.name) == 1 and exponent.is_Integer))
 

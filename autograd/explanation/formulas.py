@@ -1,7 +1,7 @@
-"""The graph's formulas: the table's local derivatives run on symbols, composed from named value to named value.
+"""Turns a graph into formulas: runs the table's rules on symbols, and composes the results from name to name.
 
-An unnamed value folds into the named one that it feeds, so x y z has the local derivatives yz, xz and xy however
-it was multiplied. Formulas grow with the graph: beyond ``LARGEST`` operations none is written.
+An unnamed value folds into the named value that it feeds. So x y z has the local derivatives yz, xz and xy,
+whichever product was computed first. Formulas grow with the graph; one of more than ``LARGEST`` operations is None.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from autograd.table import is_constant
 from autograd.text import text_name
 from autograd.value import Value
 
-MOST_OPERANDS = 2000  # a rule with more is not run on symbols: it would take seconds
+MOST_OPERANDS = 2000  # on more, running a rule on symbols takes seconds
 
 
 class Formulas:
-    """Symbols and formulas of the values that ``root`` was computed from; ``kept`` do not fold, named or not."""
+    """Symbols and formulas of the values that ``root`` was computed from; those in ``kept`` never fold."""
 
     def __init__(self, root: Value, kept: Iterable[Value] = ()) -> None:
         self.kept = {root, *kept}
@@ -41,15 +41,15 @@ class Formulas:
         self._nodes: dict[Expression, Value] = {}  # by symbol
 
     def label(self, node: Value) -> str:
-        """What the node is called; values without a name are v1, v2 … in the order in which they are needed."""
+        """The node's name; values without a name are called v1, v2 … in the order in which they are needed."""
         if node not in self._labels:
             unused = (f"v{i}" for i in count(1) if f"v{i}" not in self._taken)
-            self._labels[node] = text_name(node.name) if node.name else next(unused)  # a name: of another graph
+            self._labels[node] = text_name(node.name) if node.name else next(unused)  # named, but in another graph
             self._taken.add(self._labels[node])
         return self._labels[node]
 
     def symbol(self, node: Value) -> Expression:
-        """The node as an operand: a symbol, or its number where it is a constant."""
+        """The node as an operand: its symbol, or the number of a constant."""
         if is_constant(node):
             return symbols.number(node.data)
         symbol = sympy.Symbol(self.label(node), real=True)
@@ -61,7 +61,7 @@ class Formulas:
         return not node.name and bool(node.parents) and node not in self.kept
 
     def cone(self, node: Value) -> list[Value]:
-        """What ``node`` was computed from, down to the next values that do not fold, in forward order."""
+        """The values that ``node`` was computed from, down to the first that do not fold, in forward order."""
         found: set[Value] = set()
         stack = list(node.parents)
         while stack:
@@ -72,8 +72,8 @@ class Formulas:
         return [x for x in self.order if x in found] if found else []
 
     def value(self, node: Value, in_inputs: bool, most: int = LARGEST) -> Expression | None:
-        """The node in terms of the inputs, or of the next named values; None beyond ``most`` operations."""
-        most -= max(len(node.parents) - 1, 1)  # so the recursion is no deeper
+        """The node in terms of the inputs, or of the named values below it; None beyond ``most`` operations."""
+        most -= max(len(node.parents) - 1, 1)  # which bounds the depth of the recursion too
         if most < 0 or node.operation is None or not node.parents:
             return None if node.parents else self.symbol(node)
         if (node, in_inputs) not in self._values:
@@ -81,7 +81,7 @@ class Formulas:
             for x in node.parents:
                 inlined = x.parents and (in_inputs or self.folds(x))
                 operands.append(self.value(x, in_inputs, most) if inlined else self.symbol(x))
-                if operands[-1] is None:  # at once: the others may be the same again, and so below
+                if operands[-1] is None:  # stop at once: shared operands would be tried again and again
                     return None
             found = written(node.operation, *operands)
             computed = None if found is None else symbols.tidy(found[0])
@@ -89,17 +89,17 @@ class Formulas:
         return self._values[node, in_inputs]
 
     def in_inputs(self, formula: Expression | None) -> Expression | None:
-        """The formula with every value in it written in terms of the inputs; None where one is too large."""
+        """The formula in terms of the inputs; None if one of its values is too large."""
         return None if formula is None else self._substituted(formula, lambda x: bool(x.parents), True)
 
     def direct(self, node: Value, operand: Value) -> Expression | None:
-        """∂node/∂operand, every other named operand held fixed; None beyond ``LARGEST`` operations."""
+        """∂node/∂operand with every other named operand held fixed; None beyond ``LARGEST`` operations."""
         cone = self.cone(node)
         named = {x for x in cone if not self.folds(x)}
         return self._derivative(node, operand, edges_between(operand, node, [*cone, node], named))
 
     def total(self, node: Value, wrt: Value, avoiding: Collection[Value] = ()) -> Expression | None:
-        """∂node/∂wrt along all paths that pass through none of ``avoiding``; None beyond ``LARGEST`` operations."""
+        """∂node/∂wrt along all paths that avoid the values ``avoiding``; None beyond ``LARGEST`` operations."""
         return self._derivative(node, wrt, edges_between(wrt, node, self.order, avoiding))
 
     def local_formulas(self, node: Value) -> tuple[Expression, ...] | None:
@@ -135,11 +135,11 @@ class Formulas:
         return None if None in values.values() else self._branch(formula.xreplace(values))
 
     def _branch(self, formula: Expression) -> Expression:
-        """The formula with every case distinction (a guard at 0) decided by the present numbers."""
+        """The formula with every ``where`` replaced by the branch that the present numbers choose."""
         at = {letter: mpmath.mpf(self._nodes[letter].data) for letter in formula.free_symbols}
-        cases = formula.atoms(symbols.where)
-        guards = {
-            case: case.args[1] for case in cases if case.args[0] == case.args[1] and case.args[0].is_Pow
-        }  # hypot's
-        decided = {case: case.decided(number(case.args[0], at), *case.args[1:]) for case in cases - guards.keys()}
-        return formula.xreplace({**decided, **guards})
+        branches = {}
+        for case in formula.atoms(symbols.where):
+            condition, x, y = case.args
+            is_guard = condition == x and condition.is_Pow  # hypot keeps its quotients away from 0 / 0
+            branches[case] = x if is_guard else case.decided(number(condition, at), x, y)
+        return formula.xreplace(branches)

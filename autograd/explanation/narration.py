@@ -1,4 +1,4 @@
-"""narrate: the backward pass told in its order, a sentence for each contribution, and why a gradient is 0 or huge."""
+"""Narrates the backward pass, one sentence per contribution, and says why a gradient is 0, tiny or huge."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from autograd.contributions import Contribution, contributions
-from autograd.explanation.wrapping import Told, check_values, paragraphs
+from autograd.explanation.wrapping import TextResult, check_values, paragraphs
 from autograd.graph import leaves, topological_order
-from autograd.notation import labels, number_text
+from autograd.notation import labels, number_text, symbol
 from autograd.staleness import changed_lines, changes
 from autograd.table import is_constant
 from autograd.text import text_name
 from autograd.value import Value
 
-SHOWN, MOST_VERDICTS = 18, 8  # sentences and verdicts in the text
-MASK = re.compile(r"m[⁰¹²³⁴⁵⁶⁷⁸⁹]*_[\d,]+")  # what Dropout calls its leaves
-SATURATED = 1e-3  # σ and tanh are called saturated where their slope is smaller
-HUGE = 1e3  # a gradient or a local derivative is called huge from here on
+SHOWN, MOST_VERDICTS = 18, 8  # at most, sentences and verdicts in the text
+MASK = re.compile(r"m[⁰¹²³⁴⁵⁶⁷⁸⁹]*_[\d,]+")  # the names of Dropout's masks
+SATURATED = 1e-3  # a smaller slope of σ or tanh is called saturated
+HUGE = 1e3  # a gradient or local derivative of at least this size is called huge
 
 
 class Sentence(NamedTuple):
-    """One contribution, told.
+    """A sentence about one contribution.
 
     contribution   node, parent, upstream, local
-    total          the parent's gradient with this contribution added
-    remark         why it is 0, tiny or huge; empty where there is nothing to say
+    total          the parent's gradient after this contribution
+    remark         why the contribution is 0, tiny or huge; empty if it is none of these
     text           the sentence
     """
 
@@ -37,11 +37,13 @@ class Sentence(NamedTuple):
 
 
 def narrate(L: Value, wrt: Value | None = None) -> Narration:
-    """Tell the backward pass from L, contribution by contribution; with ``wrt`` only what arrives at that value.
+    """Narrate the backward pass from L, contribution by contribution; with ``wrt``, only what that value receives.
 
-    At the end it says of each input whose gradient is 0 why: a relu that is off, a unit that was dropped, a
-    saturated σ, no path; and of each huge one which factor made it so. Numbers come from the recorded local
-    derivatives; no ``grad`` is read or changed.
+    Verdicts at the end say why an input's gradient is 0 (a relu that is off, a dropped unit, a saturated σ, no
+    path), and which factor made a gradient huge. Numbers come from the recorded local derivatives; ``grad`` is
+    neither read nor changed.
+
+    Raises TypeError for an argument that is not a Value.
 
     >>> w, x = Value(-2.0, "w"), Value(3.0, "x")
     >>> print(narrate((w * x).relu()))
@@ -56,11 +58,11 @@ def narrate(L: Value, wrt: Value | None = None) -> Narration:
     return Narration(L, wrt)
 
 
-class Narration(Told):
-    """What ``narrate`` tells: iterate over it for each ``Sentence``; prints as text.
+class Narration(TextResult):
+    """The result of ``narrate``: iterates over each ``Sentence``, and prints as text.
 
     sentences   in the order of the backward pass
-    verdicts    (value, why its gradient is 0 or huge) for each input of which there is something to say
+    verdicts    (value, why) for each input whose gradient is 0, tiny or huge
     """
 
     def __init__(self, L: Value, wrt: Value | None) -> None:
@@ -73,7 +75,7 @@ class Narration(Told):
         self.sentences: list[Sentence] = []
         self.total = {L: 1.0}
         self._why: dict[Value, str] = {}  # why a gradient is 0
-        self._steepest: dict[Value, Contribution] = {}  # the largest local derivative on the way to a value
+        self._steepest: dict[Value, Contribution] = {}  # with the largest local derivative between L and the value
         arrived: dict[Value, list[Contribution]] = {}
         for c in contributions(L):
             if is_constant(c.parent):
@@ -93,7 +95,7 @@ class Narration(Told):
         return len(self.sentences)
 
     def _note(self, c: Contribution) -> None:
-        """Remember for the parent what could make its gradient 0 or huge."""
+        """Record what could make the parent's gradient 0 or huge."""
         if c.product == 0.0:
             self._why.setdefault(c.parent, self._remark(c) if c.upstream else self._why.get(c.node, ""))
         before = self._steepest.get(c.node)
@@ -112,15 +114,15 @@ class Narration(Told):
         return Sentence(c, total, remark, text)
 
     def _remark(self, c: Contribution) -> str:
-        """Why what arrives is 0, tiny or huge."""
+        """Why the contribution is 0, tiny or huge; empty if it is none of these."""
         operation = c.node.operation
         if c.upstream == 0.0 or operation is None:
             return f"nothing arrives at {self.name[c.node]}"
         at, slope = self._at(c.parent), number_text(c.local)
         if operation.name in ("sigmoid", "tanh") and abs(c.local) < SATURATED:
-            return f"{operation.name} is saturated{at}, its slope is {slope}"
+            return f"{operation.name} is saturated{at} (its slope is {slope})"
         if abs(c.local) >= HUGE:
-            return f"a steep place, the local derivative is {slope}"
+            return f"it is steep here, with a local derivative of {slope}"
         if c.product and c.local:
             return ""
         if operation.name == "relu":
@@ -129,16 +131,16 @@ class Narration(Told):
             return f"{operation.name} chose another operand"
         other = self._partner(c.node, c.parent)
         if other is not None and other.data == 0.0:
-            dropped = ", the unit was dropped" if MASK.fullmatch(other.name or "") else ""
+            dropped = " (the unit was dropped)" if MASK.fullmatch(other.name or "") else ""
             return f"it is multiplied by {self.name[other]}{'' if is_constant(other) else ' = 0'}{dropped}"
         return f"{operation.name} is flat{at}"
 
     def _at(self, x: Value) -> str:
-        """Where a function was taken; not known where x has another number now."""
+        """The operand of a function; unknown if it changed since the forward pass."""
         return "" if x in self._changed else f" at {number_text(x.data)}"
 
     def _partner(self, node: Value, parent: Value) -> Value | None:
-        """What the parent is multiplied by in this node: in a product the first factor that is 0."""
+        """The operand that the node multiplies the parent by; of several, the first that is 0."""
         operation, operands = node.operation.name if node.operation else "", node.parents
         if operation in ("mul", "product"):
             return next((x for x in operands if x is not parent and x.data == 0.0), None)
@@ -147,7 +149,7 @@ class Narration(Told):
 
     def _verdict(self, x: Value, arrived: dict[Value, list[Contribution]]) -> str:
         if x not in self.name:
-            return "no path leads there"
+            return "no path leads to it"
         total = self.total.get(x, 0.0)
         if total != total:
             c = self._steepest[x]
@@ -160,7 +162,7 @@ class Narration(Told):
         if abs(total) >= HUGE:
             c = self._steepest[x]
             if abs(c.local) < HUGE:
-                return "many factors above 1 multiplied, none of them huge"
+                return "it is a product of many factors above 1, none of them huge"
             return (
                 f"the largest factor is ∂{self.name[c.node]}/∂{self.name[c.parent]} = {number_text(c.local)} "
                 f"of {self.name[c.node]} = {self._formula(c.node)}"
@@ -168,7 +170,7 @@ class Narration(Told):
         return ""
 
     def _tiny(self, x: Value, arrived: dict[Value, list[Contribution]]) -> str:
-        """The first saturated step on the way that carries most to x."""
+        """The first saturated operation on the path that contributes most to x."""
         while x in arrived:
             c = max(arrived[x], key=lambda c: abs(c.product))
             remark = self._remark(c)
@@ -178,24 +180,24 @@ class Narration(Told):
         return ""
 
     def _formula(self, node: Value) -> str:
-        """The node as its operation on its operands."""
+        """The node's operation applied to its operands."""
         many = len(node.parents)
         operands = [self.name[parent] for parent in (node.parents[:3] if many > 6 else node.parents)]
-        symbol = node.operation.symbol if node.operation else ""
-        if len(operands) == 2 and len(symbol) == 1:
-            return f"{operands[0]} {symbol} {operands[1]}"
+        sign = symbol(node)
+        if len(operands) == 2 and len(sign) == 1:
+            return f"{operands[0]} {sign} {operands[1]}"
         if many > 6:
             operands.append(f"… {many - 3} more")
-        return operands[0] if symbol == "=" else f"{symbol}({', '.join(operands)})"
+        return operands[0] if sign == "=" else f"{sign}({', '.join(operands)})"
 
     def __str__(self) -> str:
         f = self.name[self.L]
-        told = [s for s in self.sentences if self.wrt is None or s.contribution.parent is self.wrt]
+        chosen = [s for s in self.sentences if self.wrt is None or s.contribution.parent is self.wrt]
         lines = [*self._warning]
         lines += [f"the backward pass starts at {f}: ∂{f}/∂{f} = 1"] if self.wrt is None else []
-        lines += [f"{i}. {sentence.text}" for i, sentence in enumerate(told[:SHOWN], start=1)]
-        if len(told) > SHOWN:
-            lines.append(f"… {len(told) - SHOWN} more; narrate(L, wrt=…) tells what arrives at one value")
+        lines += [f"{i}. {sentence.text}" for i, sentence in enumerate(chosen[:SHOWN], start=1)]
+        if len(chosen) > SHOWN:
+            lines.append(f"… {len(chosen) - SHOWN} more; narrate(L, wrt=…) narrates what one value receives")
         for x, why in self.verdicts[:MOST_VERDICTS]:
             name = self.name.get(x) or text_name(x.name or "the value")
             lines.append(f"∂{f}/∂{name} = {number_text(self.total.get(x, 0.0))}: {why}")

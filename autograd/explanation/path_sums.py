@@ -1,4 +1,4 @@
-"""paths: the gradient as a sum over the paths of the graph, and their number, which is why it is not computed so."""
+"""Writes a derivative as a sum over paths, and counts the paths, whose number is why back propagation exists."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from itertools import islice
 from typing import NamedTuple
 
 from autograd.contributions import gradients
-from autograd.explanation.wrapping import Told, check_values, paragraphs
+from autograd.explanation.wrapping import TextResult, check_values, paragraphs
 from autograd.graph import carried, leaves, topological_order
 from autograd.notation import labels, number_text
 from autograd.staleness import changed_lines, changes
 from autograd.text import counted, printable, text_name
 from autograd.value import Value
 
-MOST = 1000  # paths that are walked one by one by default
+MOST = 1000  # paths that are listed by default
 SHOWN = 10  # paths in the text
-LONGEST = 8  # values of a path that are all written
+LONGEST = 8  # of longer paths, the middle is left out
 
 
 class Path(NamedTuple):
-    """One way from s to f, and what it carries.
+    """One path from s to f.
 
     nodes               from s to f
-    local_derivatives   of the edges, in the same order
-    product             of the local derivatives, as the backward pass multiplies them from f back
+    local_derivatives   of its edges, in the same order
+    product             of the local derivatives, multiplied from f to s as in the backward pass
     """
 
     nodes: tuple[Value, ...]
@@ -37,8 +37,10 @@ class Path(NamedTuple):
 def paths(f: Value, s: Value, most: int = MOST) -> Paths:
     """Every path from s to f with the product of its local derivatives; their sum is ∂f/∂s.
 
-    The number of paths grows exponentially with the graph, the number of edges does not: that is why back
-    propagation exists. Where there are more than ``most``, they are counted and not walked.
+    The number of paths grows exponentially with the depth of the graph; the number of edges does not, which is why
+    back propagation exists. If there are more than ``most`` paths, they are counted but not listed.
+
+    Raises TypeError for an argument that is not a Value.
 
     >>> r, s = Value(2.0, "r"), Value(3.0, "s")
     >>> print(paths(r * s + s, s))
@@ -52,35 +54,35 @@ def paths(f: Value, s: Value, most: int = MOST) -> Paths:
     return Paths(f, s, most)
 
 
-class Paths(Told):
-    """What ``paths`` found: iterate over it for each ``Path``; prints as text.
+class Paths(TextResult):
+    """The result of ``paths``: iterates over each ``Path``, and prints as text.
 
-    count     the number of paths, computed and not enumerated
-    edges     the edges that they run on: as many products are all that a backward pass needs
-    value     the sum of the products
+    count     the number of paths, computed without listing them
+    edges     the number of edges on them, and so of products in a backward pass
+    value     the sum of the products of all paths
     """
 
     def __init__(self, f: Value, s: Value, most: int) -> None:
         self.f, self.s, self.most = f, s, most
         self.order = topological_order(f)
         edges = edges_between(s, f, self.order)
-        self._ways = {s: 1}  # how many paths lead to each value that one leads through
+        self._counts = {s: 1}  # how many paths lead from s to each value
         for node, _, parent in edges:
-            self._ways[node] = self._ways.get(node, 0) + self._ways[parent]
-        self.count, self.edges, self.value = self._ways.get(f, 0), len(edges), gradients(f).get(s, 0.0)
+            self._counts[node] = self._counts.get(node, 0) + self._counts[parent]
+        self.count, self.edges, self.value = self._counts.get(f, 0), len(edges), gradients(f).get(s, 0.0)
 
     def __len__(self) -> int:
         return self.count
 
     def __iter__(self) -> Iterator[Path]:
-        """Walk the paths, in the order of the operands. ValueError where there are more than ``most``."""
+        """List the paths, in the order of the operands. Raises ValueError if there are more than ``most``."""
         if self.count > self.most:
             raise ValueError(
-                f"there are {_counted(self.count)} paths on {self.edges} edges: more than most = {self.most}; give "
-                "paths(f, s, most=…) to walk more"
+                f"there are {_counted(self.count)} paths on {self.edges} edges: more than most = {self.most}; "
+                "list more with paths(f, s, most=…)"
             )
-        nodes: list[Value] = []  # from f as far as the walk has come, each with the edge that led to it
-        locals_: list[float] = []
+        nodes: list[Value] = []  # the path from f to where the search is now
+        locals_: list[float] = []  # of the edges that led to them
         stack = [(0, self.f, 1.0, 1.0)] if self.count else []
         while stack:
             depth, node, local, product = stack.pop()
@@ -88,14 +90,14 @@ class Paths(Told):
             if node is self.s:
                 yield Path(tuple(reversed(nodes)), tuple(reversed(locals_[1:])), product)
             else:
-                edges = [edge for edge in carried(node, product) if edge[0] in self._ways]
+                edges = [edge for edge in carried(node, product) if edge[0] in self._counts]
                 stack += [(depth + 1, *edge) for edge in reversed(edges)]
 
     @property
     def sweeps(self) -> tuple[int, int, int]:
-        """(inputs, multiplications of one backward sweep, multiplications of a forward sweep for each input)."""
+        """(inputs, multiplications in one backward sweep, multiplications in one forward sweep per input)."""
         inputs = leaves(self.f)
-        reached = {x: 1 << i for i, x in enumerate(inputs)}  # a bit for each input that leads to the node
+        reached = {x: 1 << i for i, x in enumerate(inputs)}  # one bit per input that the node depends on
         uses = Counter(parent for node in self.order for parent in node.parents)
         backward = forward = 0
         for node in self.order:
@@ -105,7 +107,7 @@ class Paths(Told):
                 forward += bits.bit_count()
                 reached[node] = reached.get(node, 0) | bits
                 uses[parent] -= 1
-                if not uses[parent]:  # of a deep graph with many inputs, all bits at once would not fit
+                if not uses[parent]:  # the bits of all nodes of a deep graph would not fit into memory
                     reached.pop(parent, None)
         return len(inputs), backward, forward
 
@@ -129,7 +131,7 @@ class Paths(Told):
                 rest = self.value - sum(path.product for path in walked)
                 lines.append(f"  … {self.count - SHOWN} more, summing to {number_text(rest)}")
         else:
-            lines.append(f"  the backward pass needs {self.edges} products, one for each edge, to add up all of them")
+            lines.append(f"  the backward pass adds them all up with {self.edges} products, one per edge")
         inputs, backward, forward = self.sweeps
         lines.append(
             f"One backward sweep gives every derivative in {counted(backward, 'multiplication')}. "
@@ -139,12 +141,12 @@ class Paths(Told):
 
 
 def _shortened(parts: list[str]) -> list[str]:
-    """The parts, without the middle where there are many."""
+    """The parts; if there are many, without the middle ones."""
     return parts if len(parts) <= LONGEST else [*parts[:3], f"… {len(parts) - 6} more …", *parts[-3:]]
 
 
 def _counted(count: int) -> str:
-    """The number; as a power of ten where it has more digits than can be read."""
+    """The number; as a power of ten if it has too many digits to read."""
     if count < 10**12:
         return str(count)
     mantissa, exponent = f"{Decimal(count):.3e}".split("e+")
@@ -156,8 +158,8 @@ def edges_between(
 ) -> list[tuple[Value, int, Value]]:
     """The edges (value, which operand, operand) of the paths from s to f, in forward order.
 
-    among      the values to look at, in forward order
-    avoiding   values that no path leads through
+    among      the values that paths may lead through, in forward order
+    avoiding   values that paths may not lead through
     """
     reached, edges = {s}, []
     for x in among:

@@ -1,4 +1,4 @@
-"""Right-hand sides on lines of a page: broken between terms, aligned under the first, in text and in HTML."""
+"""Breaks formulas and sentences into lines of text, and writes lines of HTML."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WIDTH = 100  # columns
 
 
 def wrapped(pieces: list[str], start: str, apart: str = " ") -> list[str]:
-    """The pieces on lines of at most ``WIDTH`` columns, the first behind ``start``.
+    """The pieces joined into lines of at most ``WIDTH`` columns. ``start`` comes first; the other lines are indented.
 
     >>> wrapped(["yz·0", "+ xz·r"], "∂f/∂s = ")
     ['∂f/∂s = yz·0 + xz·r']
@@ -27,34 +27,34 @@ def wrapped(pieces: list[str], start: str, apart: str = " ") -> list[str]:
             line = " " * len(start) + piece
         else:
             line += apart + piece
-    return paragraphs([*lines, line], min(len(start), 40))  # of what is longer than a line, and has spaces or not
+    return paragraphs([*lines, line], min(len(start), 40))  # a single piece may be longer than a line
 
 
 def paragraphs(lines: Iterable[str], indent: int) -> list[str]:
-    """The lines in at most ``WIDTH`` columns; what goes on below is indented."""
+    """The lines wrapped at ``WIDTH`` columns, with continuation lines indented."""
     below = " " * indent
     return [part for line in lines for part in textwrap.wrap(printable(line), WIDTH, subsequent_indent=below)]
 
 
 def rows(pieces: list[str], per_row: int = 4) -> list[str]:
-    """The pieces, some to a row."""
+    """The pieces joined into rows of ``per_row``."""
     return [" ".join(pieces[i : i + per_row]) for i in range(0, len(pieces), per_row)]
 
 
 def html_line(text: str) -> str:
-    """Text for HTML, with the indices of names below the line."""
+    """Text for HTML, with the indices of names as subscripts."""
     return re.sub(r"_(\d+(?:,\d+)*)", r"<sub>\1</sub>", escape(text))
 
 
 def check_values(function: str, **nodes: object) -> None:
-    """Raise TypeError for what is not a Value."""
+    """Raise TypeError for an argument that is not a Value."""
     for role, node in nodes.items():
         if not isinstance(node, Value):
             raise TypeError(f"{function}: {role} = {node!r} is not a Value; give the Value, not its number or name")
 
 
-class Told:
-    """Prints as text, in a notebook too."""
+class TextResult:
+    """A result that prints as text, in a notebook too."""
 
     def __repr__(self) -> str:
         return str(self)

@@ -59,7 +59,7 @@ def _spelled(name: str, formula: Callable[..., Expression]) -> Any:
 
 sigmoid = _spelled("sigmoid", lambda z: 1 / (1 + sympy.exp(-z)))
 softplus = _spelled("softplus", lambda z: sympy.log(1 + sympy.exp(z)))
-log_sum_exp = _spelled("log_sum_exp", lambda *z: sympy.log(sympy.Add(*map(sympy.exp, z))))
+log_sum_exp = _spelled("logsumexp", lambda *z: sympy.log(sympy.Add(*map(sympy.exp, z))))
 sinh = _spelled("sinh", lambda x: (sympy.exp(x) - sympy.exp(-x)) / 2)
 cosh = _spelled("cosh", lambda x: (sympy.exp(x) + sympy.exp(-x)) / 2)
 tanh = _spelled("tanh", lambda z: 1 - 2 / (sympy.exp(2 * z) + 1))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
-from autograd.notation import INDEXED, MINUS, SUPERSCRIPTS, number_text
+from autograd.notation import INDEXED, MINUS, SUPERSCRIPTS, function_text, number_text
 from autograd.number_systems.javascript import Expression, operations
 from autograd.text import GREEK, clipped
 
@@ -19,7 +19,6 @@ Operand = Expression | float
 
 MOST_SHOWN = 6  # terms, factors or arguments; of more, the first three and the last two
 MOST_OPERATIONS, MOST_DEPTH, MOST_MARKUP = 10_000, 50, 3_000  # beyond, no formula is shown
-SPELLED = {"sigmoid": "σ", "maximum": "max", "minimum": "min", "log2": "log₂"}
 FORMS = {
     "/": "<mfrac><mrow>{}</mrow><mrow>{}</mrow></mfrac>",
     "exp": "<msup><mi>e</mi><mrow>{}</mrow></msup>",
@@ -195,7 +194,7 @@ class Template:
             squares = elided(x, lambda y: f"<msup>{self.held(y, ATOM)}<mn>2</mn></msup>", "<mo>⋯</mo>")
             return f"<msqrt>{'<mo>+</mo>'.join(squares)}</msqrt>"
         arguments = "<mo>,</mo>".join(elided(x, self.whole, "<mo>⋯</mo>"))
-        return f"<mrow><mi>{SPELLED.get(function, function)}</mi>{bracketed(arguments)}</mrow>"
+        return f"<mrow><mi>{function_text(function)}</mi>{bracketed(arguments)}</mrow>"
 
     def part(self, i: int, whole: Expression) -> str:
         """One entry of a softmax, or of shares in a maximum: the condition under which an operand is chosen."""
