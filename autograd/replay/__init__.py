@@ -12,12 +12,12 @@ the leaves. No step knows what a layer is: matrices are found by looking at whic
       of an addition, is *inside* the tree of that addition. The *terms* of a tree are the operands of its additions,
       except for the additions inside it.
    b. A multiplication inside a tree is one *pair* (w, a). A ``dot`` or ``affine`` inside a tree is n pairs; if there
-      are two of them, they stay nodes: two layers that are added stay two layers.
+      are two or more, they all stay nodes: two layers that are added stay two layers.
    c. A tree has n pairs, and k trees of the graph have exactly n. Where n ≥ 2 and n·k ≥ 8, its top becomes a PRODUCT
       Σ w a + Σ s; its pairs and the additions inside are FUSED: part of it. A ``dot`` or ``affine`` that is not FUSED
       is a PRODUCT by itself, however small.
-   d. The top of any other tree of three terms or more becomes a SUM Σ s, with the additions inside FUSED. All other
-      nodes, such as a multiplication inside a SUM, are PLAIN and keep their rule.
+   d. The top of any other tree of three terms or more, zeros counted, becomes a SUM Σ s, with the additions inside
+      FUSED. All other nodes, such as a multiplication inside a SUM or a single +, are PLAIN and keep their rule.
    e. In a pair, w is the parameter; of two or none, the factor written first. Pairs of multiplications come before
       those of a dot. The singles s are the terms that are not FUSED, without the constant 0, and the b of ``affine``.
 3. ``schedule`` gives each node that remains a *level*: 0 for leaves, else one more than its highest operand. Nodes of

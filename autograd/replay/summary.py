@@ -18,7 +18,7 @@ from autograd.replay.operations import Elementwise, Group, ManyOperands, Product
 from autograd.replay.schedule import Plan
 from autograd.text import counted, printable
 
-ABOVE = set(map(chr, SUPERSCRIPTS))
+ABOVE = "".join(map(chr, SUPERSCRIPTS))
 
 
 class LayerFormulas(NamedTuple):
@@ -45,7 +45,7 @@ class Writer(NamedTuple):
 
 
 TEXT = Writer(
-    str, lambda letter: f"({letter})ᵀ" if letter[-1] in ABOVE - {"⁰"} else f"{letter}ᵀ",
+    str, lambda letter: f"({letter})ᵀ" if letter[-1] in ABOVE.replace("⁰", "") else f"{letter}ᵀ",
     "∂L/∂{}".format, "{}′({})", "{}({})", " ⊙ ", "…",
 )  # fmt: skip
 LATEX = Writer(
@@ -74,49 +74,47 @@ def find_layers(plan: Plan, writer: Writer = TEXT) -> list[LayerFormulas]:
 
 def _find(plan: Plan) -> list[_Found]:
     maker: dict[int, Group] = {int(plan.memory.tensor[group.out.flat[0]]): group for group in plan.groups}
-
-    def are_parameters(slots: Ints) -> bool:
-        return slots.min() in plan.parameters and slots.max() in plan.parameters
-
     products = [g for g in plan.groups if isinstance(g, Product) and g.blocks == 1 and g.nodes.size > 1]
-    layers = [g for g in products if are_parameters(g.columns[0])]
+    layers = [g for g in products if _are_parameters(plan, g.columns[0])]
     place = {group: i for i, group in enumerate(layers)}
     found: list[_Found] = []
-    taken: set[str] = set()
+    letter_of: dict[object, str] = {}  # of each Z, and of parameters, which several layers may use
 
-    def free(letter: str, number: int) -> str:
-        """The letter, with the first free number from this one on if it is taken."""
-        while letter in taken:
-            letter, number = letter.rstrip("".join(ABOVE)) + str(number).translate(RAISED), number + 1
-        taken.add(letter)
-        return letter
-
-    same: dict[tuple[bytes, int], str] = {}  # parameters that several layers use have one letter
-
-    def letter(of: Ints, otherwise: str, number: int) -> str:
-        key = of.tobytes(), of.shape[-1]
-        if key not in same:
-            same[key] = free(_letter(plan, of, of.ndim > 1) or otherwise, number)
-        return same[key]
+    def letter(owner: object, wanted: str, number: int) -> str:
+        """The owner's letter: the wanted one, with the first free number from this one on if another has it."""
+        while owner not in letter_of:
+            if wanted not in letter_of.values():
+                letter_of[owner] = wanted
+            wanted, number = wanted.rstrip(ABOVE) + str(number).translate(RAISED), number + 1
+        return letter_of[owner]
 
     for i, group in enumerate(layers):
         source, steps = _way_back(maker, place, group)
-        number = str(i + 1).translate(RAISED)
-        W = letter(group.columns[0], f"W{number}", i + 1)
-        Z = free("Z" + ("".join(c for c in W if c in ABOVE) or number), i + 1)
+        number, weights, bias = str(i + 1).translate(RAISED), group.columns[0], _bias(plan, group)
+        W = letter((weights.tobytes(), group.n), _common_letter(plan, weights, True) or f"W{number}", i + 1)
+        Z = letter(group, "Z" + ("".join(c for c in W if c in ABOVE) or number), i + 1)
         letters = {"W": W, "Z": Z, "δ": f"δ{Z[1:]}"}
         if source is None:
-            letters["A"] = _letter(plan, group.columns[1], True) or ("A⁰" if i == 0 else f"X{number}")
+            letters["A"] = _common_letter(plan, group.columns[1], True) or ("A⁰" if i == 0 else f"X{number}")
         else:
             letters["A"] = "A" + found[source].letters["Z"][1:]
-        added = [column.reshape(group.c, group.r) for column in group.columns[2:]]
-        biases = [slots[0] for slots in added if are_parameters(slots) and (slots == slots[0]).all()]
-        biases = [bias for bias in biases if np.unique(bias).size == group.r]
-        bias = biases[0] if len(biases) == 1 else None
         if bias is not None:
-            letters["b"] = letter(bias, f"b{Z[1:]}", i + 1)
+            wanted = _common_letter(plan, bias, False) or f"b{Z[1:]}"
+            letters["b"] = letter((bias.tobytes(), group.r), wanted, i + 1)
         found.append(_Found(group, letters, source, steps, bias))
     return found
+
+
+def _are_parameters(plan: Plan, slots: Ints) -> bool:
+    return slots.min() in plan.parameters and slots.max() in plan.parameters
+
+
+def _bias(plan: Plan, group: Product) -> Ints | None:
+    """The slots of b, if exactly one term has a parameter for each unit, the same in every example."""
+    terms = [column.reshape(group.c, group.r) for column in group.columns[2:]]
+    shared = [slots[0] for slots in terms if _are_parameters(plan, slots) and (slots == slots[0]).all()]
+    found = [slots for slots in shared if np.unique(slots).size == group.r]
+    return found[0] if len(found) == 1 else None
 
 
 def _way_back(
@@ -139,7 +137,7 @@ def _way_back(
     return None, None
 
 
-def _letter(plan: Plan, slots: Ints, matrix: bool) -> str:
+def _common_letter(plan: Plan, slots: Ints, matrix: bool) -> str:
     """The letter that the names of these leaves have in common, capital for a matrix; "" if they have none."""
     names = {plan.flat.nodes[i].name for i in plan.node_at[slots.ravel()].tolist()}
     matches = [INDEXED.fullmatch(name or "") for name in names]
