@@ -42,10 +42,11 @@ def fuse(flat: Flat, is_weight: Bools) -> Fused:
     """Make one node of each sum that is worth it. If one factor of a pair is a weight, it becomes w."""
     trees = _find_trees(flat)
     kind = _kinds(flat, trees)
-    home, w, a = _pairs(flat, kind, trees)
+    part_of = np.where(kind == FUSED, trees.top, np.arange(len(kind)))  # for each node, the node that it is part of
+    home, w, a = _pairs(flat, trees, part_of)
     swapped = is_weight[a] & ~is_weight[w]
     w, a = np.where(swapped, a, w), np.where(swapped, w, a)
-    home_of_single, single = _singles(flat, kind, trees)
+    home_of_single, single = _singles(flat, trees, part_of)
     products, sums = np.flatnonzero(kind == PRODUCT), np.flatnonzero(kind == SUM)
     return Fused(
         kind, products, _lists(products, home, w), _lists(products, home, a),
@@ -85,31 +86,29 @@ def _kinds(flat: Flat, trees: _Trees) -> Ints:
     return kind
 
 
-def _pairs(flat: Flat, kind: Ints, trees: _Trees) -> tuple[Ints, Ints, Ints]:
+def _pairs(flat: Flat, trees: _Trees, part_of: Ints) -> tuple[Ints, Ints, Ints]:
     """The pairs of all PRODUCT nodes, those of multiplications first: the node, first and second factor of each."""
     start, operands = flat.parents.start, flat.parents.items
-    fused = trees.term[kind[trees.term] == FUSED]
-    times = fused[trees.multiplications[fused]]
+    times = trees.term[trees.multiplications[trees.term] & (part_of[trees.term] != trees.term)]
     dots = np.flatnonzero(flat.made_by(primitives.dot, primitives.affine))
     # the operands of dot i are w₁…wₙ a₁…aₙ from start[i] on: the places start[i], …, start[i] + n − 1, end to end
     n = flat.parents.arity[dots] // 2
     before = np.cumsum(n) - n  # how many pairs the dots before it have
     place_of_w = np.repeat(start[dots] - before, n) + np.arange(n.sum())
-    home = np.concatenate([times, np.repeat(dots, n)])
+    home = part_of[np.concatenate([times, np.repeat(dots, n)])]
     w = np.concatenate([operands[start[times]], operands[place_of_w]])
     a = np.concatenate([operands[start[times] + 1], operands[place_of_w + np.repeat(n, n)]])
-    return np.where(kind[home] == FUSED, trees.top[home], home), w, a
+    return home, w, a
 
 
-def _singles(flat: Flat, kind: Ints, trees: _Trees) -> tuple[Ints, Ints]:
+def _singles(flat: Flat, trees: _Trees, part_of: Ints) -> tuple[Ints, Ints]:
     """The singles of all nodes: the node and the term of each. They are terms that remain, then each b of affine."""
     term = trees.term
     is_zero = flat.is_constant[term] & (flat.data[term] == 0.0)  # Python's sum() starts from 0
-    kept = (kind[term] != FUSED) & ~is_zero
+    kept = (part_of[term] == term) & ~is_zero
     affine = np.flatnonzero(flat.made_by(primitives.affine))
     b = flat.parents.items[flat.parents.start[affine + 1] - 1]  # the last operand
-    home_of_b = np.where(kind[affine] == FUSED, trees.top[affine], affine)
-    return np.concatenate([trees.home[kept], home_of_b]), np.concatenate([term[kept], b])
+    return np.concatenate([trees.home[kept], part_of[affine]]), np.concatenate([term[kept], b])
 
 
 def _last(following: Ints) -> Ints:
