@@ -229,38 +229,44 @@ class Training(Answering):
         Generators and statistics do not change. Raises ValueError if engine="replay" was requested and is impossible.
         """
         self.scaled = self._scaled_weights()
-        modules, insists = self._train_mode(), self.requested == "replay"
+        modules = self._train_mode()
         if self.requested == "eager":
             self._check_frozen()
             self.reason = "as requested"
             return self.engine
         try:
-            from nn.replaying import Replay, snapshot, structure, why_not
+            from nn.replaying import snapshot, structure
         except ImportError as error:
-            if insists:
+            if self.requested == "replay":
                 raise
             self.reason = str(error)
             return self.engine
         now = structure(self, modules)
-        if now == self._structure:
-            if self._replay is not None:
-                self._replay.follow()
-            return self.engine
-        self._check_frozen()
-        self._replay, self.engine, self.reason = None, "eager", why_not(self) or ""
-        if insists or not self.reason:
-            try:
-                replay = Replay(self, self.requested)
-            except (ValueError, TypeError, ArithmeticError) as error:
-                if insists:
-                    raise
-                self.reason = f"it cannot be recorded: {error}"
-            else:
-                program = replay.now.program
-                self.engine, self.reason = program.engine, program.reason
-                self._replay = replay if program.engine == "replay" else None
-        self._structure = snapshot(now)
+        if now != self._structure:
+            self._check_frozen()
+            self._record()
+            self._structure = snapshot(now)
+        elif self._replay is not None:
+            self._replay.follow()
         return self.engine
+
+    def _record(self) -> None:
+        """Record the first mini-batch, if that is requested or pays, and set the engine with its reason."""
+        from nn.replaying import Replay, why_not
+
+        self._replay, self.engine, self.reason = None, "eager", why_not(self) or ""
+        if self.reason and self.requested != "replay":
+            return
+        try:
+            replay = Replay(self, self.requested)
+        except (ValueError, TypeError, ArithmeticError) as error:
+            if self.requested == "replay":
+                raise
+            self.reason = f"it cannot be recorded: {error}"
+            return
+        program = replay.now.program
+        self.engine, self.reason = program.engine, program.reason
+        self._replay = replay if program.engine == "replay" else None
 
     def step(
         self, X: Sequence[Sequence[float]], y: Sequence[Any], places: Sequence[int] | None = None
