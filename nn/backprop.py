@@ -88,7 +88,7 @@ def back_propagate(
 def forward(W: Layers, b: Layers, x: ArrayLike, g: Layers) -> tuple[list[Any], list[Array]]:
     """zˡ = Wˡ aˡ⁻¹ + bˡ and aˡ = gˡ(zˡ) for l = 1 … L; returns z and a. ValueError for shapes that do not fit.
 
-    g holds an ``Elementwise`` for each layer, counted like W.
+    g holds an ``WithSlope`` for each layer, counted like W.
     """
     if len(W) != len(b):
         raise ValueError(f"{len(W) - 1} layers of W and {len(b) - 1} of b: it needs as many")
@@ -134,7 +134,7 @@ def normal_share(z: Array) -> Array:
     return np.array([0.5 * erfc(-x / sqrt(2.0)) for x in z.flat]).reshape(z.shape)
 
 
-class Elementwise(NamedTuple):
+class WithSlope(NamedTuple):
     """g and its derivative g′, both elementwise."""
 
     of: Callable[[Array], Array]
@@ -142,20 +142,20 @@ class Elementwise(NamedTuple):
 
 
 ACTIVATIONS = {
-    "elu": Elementwise(
+    "elu": WithSlope(
         lambda z: np.where(z > 0.0, z, np.expm1(np.minimum(z, 0.0))), lambda z: np.exp(np.minimum(z, 0.0))
     ),
-    "gelu": Elementwise(
+    "gelu": WithSlope(
         lambda z: z * normal_share(z), lambda z: normal_share(z) + z * np.exp(-z * z / 2.0) / sqrt(2.0 * pi)
     ),
-    "leaky_relu": Elementwise(lambda z: np.where(z > 0.0, z, 0.01 * z), lambda z: np.where(z > 0.0, 1.0, 0.01)),
-    "linear": Elementwise(lambda z: z, np.ones_like),
-    "log_sigmoid": Elementwise(lambda z: -np.logaddexp(0.0, -z), lambda z: sigmoid(-z)),
-    "relu": Elementwise(lambda z: np.where(z > 0.0, z, 0.0), lambda z: np.where(z > 0.0, 1.0, 0.0)),
-    "sigmoid": Elementwise(sigmoid, lambda z: sigmoid(z) * (1.0 - sigmoid(z))),
-    "silu": Elementwise(lambda z: z * sigmoid(z), lambda z: sigmoid(z) * (1.0 + z * (1.0 - sigmoid(z)))),
-    "softplus": Elementwise(lambda z: np.logaddexp(0.0, z), sigmoid),
-    "tanh": Elementwise(np.tanh, lambda z: 1.0 - np.tanh(z) ** 2),
+    "leaky_relu": WithSlope(lambda z: np.where(z > 0.0, z, 0.01 * z), lambda z: np.where(z > 0.0, 1.0, 0.01)),
+    "linear": WithSlope(lambda z: z, np.ones_like),
+    "log_sigmoid": WithSlope(lambda z: -np.logaddexp(0.0, -z), lambda z: sigmoid(-z)),
+    "relu": WithSlope(lambda z: np.where(z > 0.0, z, 0.0), lambda z: np.where(z > 0.0, 1.0, 0.0)),
+    "sigmoid": WithSlope(sigmoid, lambda z: sigmoid(z) * (1.0 - sigmoid(z))),
+    "silu": WithSlope(lambda z: z * sigmoid(z), lambda z: sigmoid(z) * (1.0 + z * (1.0 - sigmoid(z)))),
+    "softplus": WithSlope(lambda z: np.logaddexp(0.0, z), sigmoid),
+    "tanh": WithSlope(np.tanh, lambda z: 1.0 - np.tanh(z) ** 2),
 }
 
 

@@ -51,10 +51,10 @@ STAND_ON = {"walking.picture": {"drawing.figure", "drawing.layered"}}  # the one
 KNOW_NO_VALUE = {"nn.validation", "nn.init", "nn.data", "nn.preprocessing", "nn.backprop"}
 KNOW_NO_VALUE |= {"autograd.number_systems.floats"}
 
-FRONTS = {"autograd", "autograd.__main__", "nn", "nn.__main__", "nn.cli.commands"}  # these name what there is
+# they put together what the others offer
+FRONTS = {"autograd", "autograd.__main__", "nn", "nn.__main__", "nn.cli.commands"}
 
 # the wings of nn: modules of layers and losses, and the folders; whatever is not named here belongs to training
-FRONTS = {"autograd", "autograd.__main__", "nn", "nn.__main__", "nn.cli.commands"}
 LAYERS = {
     "activations", "backprop", "batch_norm", "data", "diagram", "dropout", "init", "interchange", "layers", "losses",
     "matrices", "matrix_writing", "module", "optim", "penalties", "preprocessing", "validation",
