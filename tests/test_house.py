@@ -257,6 +257,16 @@ def test_no_two_modules_have_one_name():
     assert not [name for name, count in Counter(names).items() if count > 1]
 
 
+def test_no_two_public_classes_have_one_name():
+    names = [
+        node.name
+        for path in FILES.values()
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    ]
+    assert not [name for name, count in Counter(names).items() if count > 1]
+
+
 def test_no_module_has_the_name_of_a_public_function():
     # in a fresh interpreter, where no import has put a module into the function's place yet
     code = """

@@ -1,6 +1,6 @@
-"""JavaScript as a number system: a rule of the table, run on expressions, is written as a JavaScript function.
+"""JavaScript as a number system: a rule of the table, run on formulas, is written as a JavaScript function.
 
-An expression is a letter, or an operation on expressions and numbers. Constants enter as plain floats; what a rule
+A formula is a letter, or an operation on formulas and numbers. Constants enter as plain floats; what a rule
 does with floats alone stays a float. ``PRELUDE`` holds the elementary functions, with the meaning that ``floats``
 gives them; no rule stands in JavaScript.
 """
@@ -76,16 +76,16 @@ const softmax = (...z) => {
 """
 
 
-def _infix(sign: str, swapped: bool = False) -> Callable[[Any, Operand], Expression]:
+def _infix(sign: str, swapped: bool = False) -> Callable[[Any, Operand], Formula]:
     """x + y as an expression; swapped for y + x where only x is one."""
-    return lambda self, other: Expression(sign, *((other, self) if swapped else (self, other)))
+    return lambda self, other: Formula(sign, *((other, self) if swapped else (self, other)))
 
 
-class Expression:
+class Formula:
     """A letter, or an operation on operands.
 
     name       the letter, a sign such as +, or a function of the prelude
-    operands   expressions and numbers; none for a letter
+    operands   formulas and numbers; empty for a letter
 
     >>> x, y = letters(2)
     >>> x + 1.0, exp(x) < y
@@ -96,12 +96,12 @@ class Expression:
 
     def __init__(self, name: str, *operands: Operand) -> None:
         self.name = name
-        self.operands = tuple(x if isinstance(x, Expression) else float(x) for x in operands)
+        self.operands = tuple(x if isinstance(x, Formula) else float(x) for x in operands)
 
     @property
-    def parents(self) -> list[Expression]:
-        """The operands that are expressions: the name by which a graph is walked."""
-        return [x for x in self.operands if isinstance(x, Expression)]
+    def parents(self) -> list[Formula]:
+        """The operands that are formulas, under the name by which a graph is traversed."""
+        return [x for x in self.operands if isinstance(x, Formula)]
 
     __add__, __radd__ = _infix("+"), _infix("+", swapped=True)
     __sub__, __rsub__ = _infix("-"), _infix("-", swapped=True)
@@ -110,8 +110,8 @@ class Expression:
     __lt__, __le__, __gt__, __ge__ = map(_infix, ("<", "<=", ">", ">="))
     __eq__, __ne__ = _infix("==="), _infix("!==")  # type: ignore[assignment]
 
-    def __neg__(self) -> Expression:
-        return Expression("negative", self)
+    def __neg__(self) -> Formula:
+        return Formula("negative", self)
 
     __hash__ = object.__hash__
 
@@ -121,7 +121,7 @@ class Expression:
     def __repr__(self) -> str:
         return self.source(dict.fromkeys((x for x in self.parents if x.operands), "…"))
 
-    def source(self, names: Mapping[Expression, str]) -> str:
+    def source(self, names: Mapping[Formula, str]) -> str:
         """The operation in JavaScript, on operands by their names, and on letters and numbers."""
         if not self.operands:
             return self.name
@@ -129,19 +129,19 @@ class Expression:
         return f"{self.name}({', '.join(operands)})" if self.name.isidentifier() else f" {self.name} ".join(operands)
 
 
-Operand = Expression | SupportsFloat
+Operand = Formula | SupportsFloat
 
 
-def _named(x: Operand, names: Mapping[Expression, str]) -> str:
-    return names.get(x, x.name) if isinstance(x, Expression) else number(x)
+def _named(x: Operand, names: Mapping[Formula, str]) -> str:
+    return names.get(x, x.name) if isinstance(x, Formula) else number(x)
 
 
-def letters(count: int) -> list[Expression]:
+def letters(count: int) -> list[Formula]:
     """x1, x2, …: the operands of a rule."""
-    return [Expression(f"x{i + 1}") for i in range(count)]
+    return [Formula(f"x{i + 1}") for i in range(count)]
 
 
-def function(value: Operand, local_derivatives: Sequence[Operand], operands: Sequence[Expression]) -> str:
+def function(value: Operand, local_derivatives: Sequence[Operand], operands: Sequence[Formula]) -> str:
     """What a rule returned as the source of ``(x1, x2) => [value, [local derivatives]]``.
 
     Each operation is a statement, so that Python's order of computation is kept without brackets, and what is used
@@ -154,7 +154,7 @@ def function(value: Operand, local_derivatives: Sequence[Operand], operands: Seq
     >>> function(a, [a * (1.0 - a)], [x])
     '(x1) => { const t1 = sigmoid(x1); const t2 = 1 - t1; const t3 = t1 * t2; return [t1, [t3]]; }'
     """
-    names: dict[Expression, str] = {}
+    names: dict[Formula, str] = {}
     statements = []
     for e in operations([value, *local_derivatives]):
         if e.operands:
@@ -165,9 +165,9 @@ def function(value: Operand, local_derivatives: Sequence[Operand], operands: Seq
     return f"({', '.join(x.name for x in operands)}) => {{ {' '.join(statements)} }}"
 
 
-def operations(results: Iterable[Operand]) -> list[Expression]:
+def operations(results: Iterable[Operand]) -> list[Formula]:
     """Every expression that the results are made of, operands first."""
-    together: Any = Expression("", *results)
+    together: Any = Formula("", *results)
     order: list[Any] = topological_order(together)
     return order[:-1]
 
@@ -180,8 +180,8 @@ def number(x: SupportsFloat) -> str:
 # ---- the elementary functions ---------------------------------------------------------------------------------
 
 
-def _functions(names: str) -> Iterator[Callable[..., Expression]]:
-    return (partial(Expression, name) for name in names.split())
+def _functions(names: str) -> Iterator[Callable[..., Formula]]:
+    return (partial(Formula, name) for name in names.split())
 
 
 abs, exp, log, log1p, log2, expm1, sqrt, floor = _functions("abs exp log log1p log2 expm1 sqrt floor")
@@ -191,34 +191,34 @@ clamp, detach, times, power, pow, heaviside, greater = _functions("clamp detach 
 divide = _infix("/")
 
 
-def maximum(x: Operand, y: Operand, name: str = "maximum") -> Expression:
+def maximum(x: Operand, y: Operand, name: str = "maximum") -> Formula:
     """A maximum of a maximum is one of more operands."""
-    return Expression(name, *(x.operands if isinstance(x, Expression) and x.name == name else [x]), y)
+    return Formula(name, *(x.operands if isinstance(x, Formula) and x.name == name else [x]), y)
 
 
-def minimum(x: Operand, y: Operand) -> Expression:
+def minimum(x: Operand, y: Operand) -> Formula:
     return maximum(x, y, "minimum")
 
 
 def where(condition: Operand, x: Operand, y: Operand) -> Operand:
-    if isinstance(condition, Expression):
-        return Expression("where", condition, x, y)
+    if isinstance(condition, Formula):
+        return Formula("where", condition, x, y)
     return x if float(condition) else y
 
 
-def shares(x: Sequence[Operand], name: str = "shares") -> list[Expression]:
+def shares(x: Sequence[Operand], name: str = "shares") -> list[Formula]:
     """The entries of a list that is computed once."""
-    whole = Expression(name, *x)
-    return [Expression("at", float(i), whole) for i in range(len(x))]
+    whole = Formula(name, *x)
+    return [Formula("at", float(i), whole) for i in range(len(x))]
 
 
-def sum(x: Iterable[Operand]) -> Expression:
-    return Expression("sum", *x)
+def sum(x: Iterable[Operand]) -> Formula:
+    return Formula("sum", *x)
 
 
-def hypot(x: Iterable[Operand]) -> Expression:
-    return Expression("hypot", *x)
+def hypot(x: Iterable[Operand]) -> Formula:
+    return Formula("hypot", *x)
 
 
-def logsumexp(z: Sequence[Operand]) -> tuple[Expression, list[Expression]]:
-    return Expression("logsumexp", *z), shares(z, "softmax")
+def logsumexp(z: Sequence[Operand]) -> tuple[Formula, list[Formula]]:
+    return Formula("logsumexp", *z), shares(z, "softmax")

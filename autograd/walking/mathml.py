@@ -12,10 +12,10 @@ from html import escape
 from typing import Any
 
 from autograd.notation import INDEXED, MINUS, SUPERSCRIPTS, function_text, number_text
-from autograd.number_systems.javascript import Expression, operations
+from autograd.number_systems.javascript import Formula, operations
 from autograd.text import GREEK, clipped
 
-Operand = Expression | float
+Operand = Formula | float
 
 MOST_SHOWN = 6  # terms, factors or arguments; of more, the first three and the last two
 MOST_OPERATIONS, MOST_DEPTH, MOST_MARKUP = 10_000, 50, 3_000  # beyond, no formula is shown
@@ -83,16 +83,16 @@ def template(formula: Operand, value: Operand | None = None) -> str:
 
 def _extent(formula: Operand) -> tuple[int, int]:
     """How many operations are written where each use is written out, and how deep they nest; chains count once."""
-    extent: dict[Expression, tuple[int, int]] = {}
+    extent: dict[Formula, tuple[int, int]] = {}
     for e in operations([formula]):
         size, depth = 1, 0
         for i, x in enumerate(e.operands):
-            if isinstance(x, Expression):
+            if isinstance(x, Formula):
                 chained = x.name == e.name == "*" or (x.name in ("+", "-") and e.name in ("+", "-") and i == 0)
                 size += extent[x][0]
                 depth = max(depth, extent[x][1] + (not chained))
         extent[e] = min(size, 10**9), depth
-    return extent[formula] if isinstance(formula, Expression) else (1, 0)
+    return extent[formula] if isinstance(formula, Formula) else (1, 0)
 
 
 class Template:
@@ -101,7 +101,7 @@ class Template:
     def __init__(self, formula: Operand, value: Operand | None) -> None:
         self.formula = formula
         # a rule that returns its operand, as the identity does, has computed nothing that could be met again
-        self.value = value if isinstance(value, Expression) and value.operands else None
+        self.value = value if isinstance(value, Formula) and value.operands else None
 
     def whole(self, e: Operand) -> str:
         """The formula where nothing stands beside it."""
@@ -110,7 +110,7 @@ class Template:
     def held(self, e: Operand, least: int) -> str:
         """The formula beside others: in brackets where it holds together less tightly than ``least``."""
         e = unguarded(e)
-        if isinstance(e, Expression) and (e is self.value or not e.operands):
+        if isinstance(e, Formula) and (e is self.value or not e.operands):
             return "{(v)}" if e is self.value else f"{{({e.name[1:]})}}"
         written, binding = self.written(e)
         return written if binding >= least else bracketed(written)
@@ -118,7 +118,7 @@ class Template:
     def written(self, e: Operand) -> tuple[str, int]:
         """The formula, and how tightly it holds together."""
         e = e if e is self.formula else unguarded(e)
-        if not isinstance(e, Expression):
+        if not isinstance(e, Formula):
             return number(e), SUM if e < 0.0 else ATOM
         if e is self.value:
             return "{v}", ATOM
@@ -132,32 +132,32 @@ class Template:
             return f'<mrow><mo form="prefix">{MINUS}</mo>{self.held(e.operands[0], PRODUCT)}</mrow>', SUM
         return self.call(e.name, e.operands), ATOM
 
-    def sum(self, e: Expression) -> str:
+    def sum(self, e: Formula) -> str:
         """Terms with their signs."""
         terms: list[tuple[str, Operand]] = []
         first: Operand = e
-        while isinstance(first, Expression) and first.name in ("+", "-") and first is not self.value:
+        while isinstance(first, Formula) and first.name in ("+", "-") and first is not self.value:
             terms.append(("+" if first.name == "+" else MINUS, first.operands[1]))
             first = first.operands[0]
         firsts: Sequence[Operand] = [first]
-        if isinstance(first, Expression) and first.name == "sum" and first is not self.value:
+        if isinstance(first, Formula) and first.name == "sum" and first is not self.value:
             firsts = first.operands
         terms = [("+", x) for x in firsts] + terms[::-1]
         dots = "<mo>+</mo><mo>⋯</mo>"
         shown = elided(terms[1:], lambda term: f"<mo>{term[0]}</mo>{self.held(term[1], PRODUCT)}", dots)
         return f"<mrow>{''.join([self.whole(terms[0][1]), *shown])}</mrow>"
 
-    def product(self, e: Expression) -> tuple[str, int]:
+    def product(self, e: Formula) -> tuple[str, int]:
         """Factors, ones left out; a² for a · a."""
         factors: list[Operand] = []
         stack: list[Operand] = [e]
         while stack:
             x = stack.pop()
-            if isinstance(x, Expression) and x.name in ("*", "times") and x is not self.value:
+            if isinstance(x, Formula) and x.name in ("*", "times") and x is not self.value:
                 stack += x.operands[::-1]
-            elif isinstance(x, Expression) or x != 1.0:
+            elif isinstance(x, Formula) or x != 1.0:
                 factors.append(x)
-        letters = [x for x in factors if isinstance(x, Expression) and not x.operands]
+        letters = [x for x in factors if isinstance(x, Formula) and not x.operands]
         if len(letters) == len(factors):  # suffix products come from the back
             factors = [*sorted(letters, key=lambda x: int(x.name[1:]))]
         if len(factors) < 2:
@@ -165,7 +165,7 @@ class Template:
         if len(factors) == 2 and factors[0] is factors[1]:
             return f"<msup>{self.held(factors[0], ATOM)}<mn>2</mn></msup>", ATOM
         leading = factors[0]
-        bare = not isinstance(leading, Expression) or leading is self.value or not leading.operands
+        bare = not isinstance(leading, Formula) or leading is self.value or not leading.operands
         first = self.whole(leading) if bare else self.held(leading, PRODUCT)
         shown = elided(factors[1:], lambda x: f"<mo>·</mo>{self.held(x, ATOM)}", "<mo>·</mo><mo>⋯</mo>")
         return f"<mrow>{''.join([first, *shown])}</mrow>", PRODUCT
@@ -176,12 +176,12 @@ class Template:
             return FORMS[function].format(*map(self.whole, x))
         if function in ("power", "pow"):
             exponent = x[1]
-            if not isinstance(exponent, Expression) and exponent == 1.0:
+            if not isinstance(exponent, Formula) and exponent == 1.0:
                 return self.held(x[0], ATOM)
             return f"<msup><mrow>{self.held(x[0], ATOM)}</mrow><mrow>{self.whole(exponent)}</mrow></msup>"
         if function == "heaviside":
             e = x[0]
-            if isinstance(e, Expression) and e.name == "-" and e is not self.value:
+            if isinstance(e, Formula) and e.name == "-" and e is not self.value:
                 return self.call("greater", e.operands)
             return self.call("greater", [e, 0.0])
         if function == "greater":  # Iverson's brackets: 1 where it is true, else 0
@@ -196,14 +196,14 @@ class Template:
         arguments = "<mo>,</mo>".join(elided(x, self.whole, "<mo>⋯</mo>"))
         return f"<mrow><mi>{function_text(function)}</mi>{bracketed(arguments)}</mrow>"
 
-    def part(self, i: int, whole: Expression) -> str:
+    def part(self, i: int, whole: Formula) -> str:
         """One entry of a softmax, or of shares in a maximum: the condition under which an operand is chosen."""
         x = list(whole.operands)
         if whole.name == "softmax":
             return FORMS["/"].format(self.call("exp", [x[i]]), self.powers(x))
         sign = "&gt;"
-        if all(isinstance(y, Expression) and y.name == "negative" for y in x):  # in a minimum
-            x, sign = [y.operands[0] for y in x if isinstance(y, Expression)], "&lt;"
+        if all(isinstance(y, Formula) and y.name == "negative" for y in x):  # in a minimum
+            x, sign = [y.operands[0] for y in x if isinstance(y, Formula)], "&lt;"
         others = "<mo>,</mo>".join(elided(x[:i] + x[i + 1 :], self.whole, "<mo>⋯</mo>"))
         return bracketed(f"{self.whole(x[i])}<mo>{sign}</mo>{others}", "[]")
 
@@ -214,11 +214,11 @@ class Template:
 
 def unguarded(e: Operand) -> Operand:
     """The formula without guards: inside another, ``where(x, …, 1)`` keeps x = 0 away from a power or a logarithm."""
-    while isinstance(e, Expression) and e.name == "where":
+    while isinstance(e, Formula) and e.name == "where":
         condition, x, y = e.operands
-        is_letter = isinstance(condition, Expression) and not condition.operands
-        is_guard = (is_letter or condition is x) and (not isinstance(y, Expression) or y.name == "where")
-        if not is_guard or not isinstance(x, Expression):
+        is_letter = isinstance(condition, Formula) and not condition.operands
+        is_guard = (is_letter or condition is x) and (not isinstance(y, Formula) or y.name == "where")
+        if not is_guard or not isinstance(x, Formula):
             break
         e = x
     return e
