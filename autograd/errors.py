@@ -110,12 +110,12 @@ def broken_rule(node: Node, derivative: bool = False, number_of: Callable[[Any],
     entry, operands, words = node.operation, [*map(number_of, node.parents)], words_for(node)
     assert entry is not None
     broken = [
-        domain.words(word)
+        domain.words(x=word)
         for domain, word, x in zip(entry.domains_of(len(operands), derivative), words, operands)
-        if not domain.contains(x)
+        if not domain.contains(x=x)
     ]
     if not broken and not entry.defined_at(*operands, derivative=derivative):
-        broken = [entry.joint_condition(words)]
+        broken = [entry.joint_words(words)]
     return f"needs {' and '.join(broken)}" if broken else ""
 
 

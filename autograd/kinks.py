@@ -58,7 +58,7 @@ def is_kink(primitive: Primitive, operands: Sequence[float], movers: Iterable[Ha
     """
     movers = list(range(len(operands)) if movers is None else movers)
     moves, joint = any(mover is not None for mover in movers), primitive.joint
-    if not moves or (joint.derivative and not joint.contains(primitive.by_letter(operands))):
+    if not moves or (joint.derivative and not primitive.joined_at(*operands)):
         return moves  # hypot at the origin has a slope for each direction
     n, results = _Broken(), []
     while n.winner < n.ties:

@@ -24,7 +24,6 @@ from autograd.table import (
     UP_TO_ONE,
     WITHIN_ONE,
     Domain,
-    Joint,
     primitive,
 )  # fmt: skip
 
@@ -292,9 +291,7 @@ def div(n, x, y):
 @primitive(
     "^", REAL, CONSTANT,
     derivative=(NONZERO, CONSTANT),
-    joint=Joint(
-        {"x": POSITIVE}, {"x": Domain("==", 0.0), "p": NONNEGATIVE}, {"x": Domain("<", 0.0), "p": Domain("whole")}
-    ),
+    joint=Domain("x > 0", "x == 0 with p >= 0", "x < 0 with whole p"),
 )  # fmt: skip
 def power(n, x, p):
     """xᵖ with a constant exponent p; derivative p xᵖ⁻¹. It never touches a logarithm.
@@ -315,7 +312,7 @@ def power(n, x, p):
 @primitive(
     "^", NONNEGATIVE, REAL,
     derivative=(POSITIVE, REAL),
-    joint=Joint({"y": NONNEGATIVE}, where={"x": Domain("==", 0.0)}),
+    joint=Domain("y >= 0 where x == 0"),
     remedy="for a negative base write a constant exponent, as in x ** 3",
 )  # fmt: skip
 def pow(n, x, y):
@@ -329,7 +326,7 @@ def pow(n, x, y):
     return value, (y * n.pow(x, exponent), value * logarithm)
 
 
-@primitive("atan2", REAL, REAL, joint=Joint({"x": NONZERO}, {"y": NONZERO}, derivative=True))
+@primitive("atan2", REAL, REAL, joint=Domain("x != 0", "y != 0", derivative=True))
 def atan2(n, y, x):
     """The angle of the point (x, y), in [−π, π]; derivatives x/(x² + y²) for y and −y/(x² + y²) for x.
 
@@ -378,7 +375,7 @@ def where(n, c, x, y):
     return n.where(c, x, y), (0.0, n.where(c, 1.0, 0.0), n.where(c, 0.0, 1.0))
 
 
-@primitive("clamp", REAL, REAL, REAL, joint=Joint({"low": Domain("<=", "high")}), gate=True)
+@primitive("clamp", REAL, REAL, REAL, joint=Domain("low <= high"), gate=True)
 def clamp(n, x, low, high):
     """x, but no less than ``low`` and no more than ``high``; derivative ½ at either bound, 0 where these are equal.
 
@@ -414,7 +411,7 @@ def minimum(n, *x):
     return reduce(n.minimum, x), tuple(n.shares([-x_i for x_i in x]))
 
 
-@primitive("√Σ²", REAL, joint=Joint({"x": NONZERO}, derivative=True))
+@primitive("√Σ²", REAL, joint=Domain("x != 0", derivative=True))
 def hypot(n, *x):
     """√(x₁² + … + xₙ²), the length of a vector, without overflow; derivatives xᵢ/√(…), and 0 at the origin.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -19,120 +20,84 @@ F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 
-class Comparison(NamedTuple):
-    """A condition on x, perhaps with a bound y: in the words of messages, as a test, and in JavaScript."""
+class Sign(NamedTuple):
+    """A comparison in messages, as a test, and in JavaScript."""
 
     words: str
-    holds: Callable[[Any, Any], bool]
+    holds: Callable[[float, float], bool]
     javascript: str
 
 
-COMPARISONS = {
-    ">": Comparison("{x} > {y}", gt, "{x} > {y}"),
-    ">=": Comparison("{x} ≥ {y}", ge, "{x} >= {y}"),
-    "<": Comparison("{x} < {y}", lt, "{x} < {y}"),
-    "<=": Comparison("{x} ≤ {y}", le, "{x} <= {y}"),
-    "==": Comparison("{x} = {y}", eq, "{x} === {y}"),
-    "!=": Comparison("{x} ≠ {y}", ne, "{x} !== {y}"),
-    "whole": Comparison("a whole {x}", lambda x, _: x % 1.0 == 0.0, "{x} % 1 === 0"),
-    "real": Comparison("{x} real", lambda x, _: True, "true"),
-    "constant": Comparison("{x} a constant", lambda x, _: True, "true"),
-    "condition": Comparison("{x} true (not 0) or false (0)", lambda x, _: True, "true"),
-}
+SIGNS = {
+    ">": Sign(">", gt, "{} > {}"), ">=": Sign("≥", ge, "{} >= {}"), "==": Sign("=", eq, "{} === {}"),
+    "<": Sign("<", lt, "{} < {}"), "<=": Sign("≤", le, "{} <= {}"), "!=": Sign("≠", ne, "{} !== {}"),
+    "whole": Sign("a whole", lambda x, _: x % 1.0 == 0.0, "{} % 1 === 0"),
+}  # fmt: skip
 
 
-@dataclass(frozen=True)
 class Domain:
-    """Where an operand may lie: ``Domain(">", 0.0)``, ``Domain("whole")``, ``Domain("<", 1.0, low=0.0)``: 0 < x < 1.
+    """Where operands may lie: ``Domain(">", 0.0)`` for one operand, or comparisons between the rule's letters.
 
-    sign    a key of ``COMPARISONS``; ValueError for anything else
-    bound   a number, or in a ``Joint`` the letter of another operand
-    low     the bound on the other side
-
-    The methods take the operand (its name, its number) and, for a bound that is a letter, all operands by letter.
-
-    >>> unit = Domain("<", 1.0, low=0.0)
-    >>> unit.words("p"), unit.contains(0.5), unit.javascript("x1")
-    ('0 < p < 1', True, '0.0 < x1 && x1 < 1.0')
-    """
-
-    sign: str
-    bound: float | str = 0.0
-    low: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.sign not in COMPARISONS:
-            raise ValueError(f"Domain({self.sign!r}): the sign needs to be one of {', '.join(COMPARISONS)}")
-
-    def words(self, x: str, names: Mapping[Any, str] = {}) -> str:
-        """The condition in the words of messages."""
-        words, bound = COMPARISONS[self.sign].words, names.get(self.bound) or _number(self.bound)
-        return words.format(x=x if self.low is None else words.format(x=_number(self.low), y=x), y=bound)
-
-    def contains(self, x: float, numbers: Mapping[Any, float] = {}) -> bool:
-        """Whether the condition holds."""
-        holds = COMPARISONS[self.sign].holds
-        return holds(x, numbers.get(self.bound, self.bound)) and (self.low is None or holds(self.low, x))
-
-    def javascript(self, x: str, names: Mapping[Any, str] = {}) -> str:
-        """The same test in JavaScript."""
-        test = COMPARISONS[self.sign].javascript
-        low = "" if self.low is None else test.format(x=self.low, y=x) + " && "
-        return low + test.format(x=x, y=names.get(self.bound, self.bound))
-
-
-def _number(x: float | str) -> str:
-    return f"{x:g}".replace("-", "−")
-
-
-class Joint:
-    """Where operands may lie together: in the domains of at least one alternative.
-
-    alternatives   domains by the rule's letters
-    where          the condition binds only operands in these domains
+    alternatives   at least one has to hold: "x > 0", "-1 <= x <= 1", "whole p", "x == 0 with p >= 0" for both, or
+                   "y >= 0 where x == 0", which holds for other x too; words without a sign, "x real", always hold
     derivative     whether only the local derivatives need it
 
-    The methods take ``Primitive.by_letter`` of the operands.
+    Each method takes the operands by letter. Raises ValueError for a sign that is not one of ``SIGNS``.
 
-    >>> Joint({"x": POSITIVE}, {"x": Domain("==", 0.0), "p": Domain("whole")}).words([{"x": "x", "p": "p"}])
-    'x > 0 or x = 0 with a whole p'
+    >>> domain = Domain("x > 0", "x == 0 with whole p")
+    >>> domain.words(x="base", p="n"), domain.contains(x=0.0, p=0.5), domain.javascript(x="x1", p="x2")
+    ('base > 0 or base = 0 with a whole n', False, 'x1 > 0 || x1 === 0 && x2 % 1 === 0')
     """
 
-    def __init__(
-        self, *alternatives: Mapping[str, Domain], where: Mapping[str, Domain] = {}, derivative: bool = False
-    ) -> None:
-        self.alternatives, self.where, self.derivative = alternatives, where, derivative
+    def __init__(self, *alternatives: str | float, derivative: bool = False) -> None:
+        if alternatives[0] in SIGNS:
+            alternatives = (f"x {alternatives[0]} {alternatives[1]:g}",)
+        self.alternatives, self.derivative = list(map(str, alternatives)), derivative
+        self.tests = [test for alternative in self.alternatives for test in _tests(alternative)]
 
-    def words(self, names: Sequence[Mapping[str, str]]) -> str:
-        """The condition in the words of messages."""
-        *others, last = map(" with ".join, _read(Domain.words, self.alternatives, names))
-        either = f"{', '.join(others)}{',' if len(others) > 1 else ''} or {last}" if others else last
-        return " where ".join([either, *_read(Domain.words, [self.where], names)[0]])
+    def words(self, /, **names: str) -> str:
+        """The condition as messages state it."""
+        *others, last = (" ".join(_word(word, names) for word in x.split()) for x in self.alternatives)
+        return f"{', '.join(others)}{',' if len(others) > 1 else ''} or {last}" if others else last
 
-    def contains(self, numbers: Sequence[Mapping[str, float]]) -> bool:
+    def contains(self, /, **numbers: float) -> bool:
         """Whether the condition holds."""
-        is_bound = all(_read(Domain.contains, [self.where], numbers)[0])
-        return not is_bound or any(map(all, _read(Domain.contains, self.alternatives, numbers)))
 
-    def javascript(self, names: Sequence[Mapping[str, str]]) -> str:
-        """The same test in JavaScript."""
-        outside = [f"!({test})" for test in _read(Domain.javascript, [self.where], names)[0]]
-        inside = [" && ".join(tests) or "true" for tests in _read(Domain.javascript, self.alternatives, names)]
-        return " || ".join([*outside, *inside])
+        def holds(x: str, sign: str, y: str) -> bool:
+            return SIGNS[sign].holds(*(numbers[z] if z in numbers else float(z) for z in (x, y)))
 
+        return any(all(holds(*comparison) for comparison in test) for test in self.tests)
 
-def _read(
-    reading: Callable[..., T], alternatives: Iterable[Mapping[str, Domain]], operands: Sequence[Mapping[str, Any]]
-) -> list[list[T]]:
-    """For each alternative, the readings of its domains."""
-    return [[reading(domain, at[x], at) for x, domain in row.items()] for at in operands for row in alternatives]
+    def javascript(self, /, **names: str) -> str:
+        """The test in JavaScript."""
+
+        def written(x: str, sign: str, y: str) -> str:
+            return SIGNS[sign].javascript.format(names.get(x, x), names.get(y, y))
+
+        return " || ".join(" && ".join(written(*comparison) for comparison in test) or "true" for test in self.tests)
 
 
-REAL, CONDITION = Domain("real"), Domain("condition")
-CONSTANT = Domain("constant")  # no Value enters here, so no derivative leaves
+def _word(word: str, names: Mapping[str, str]) -> str:
+    return SIGNS[word].words if word in SIGNS else names.get(word, word.replace("-", "−"))
+
+
+def _tests(alternative: str) -> list[list[tuple[str, str, str]]]:
+    """The comparisons (x, sign, y) of an alternative, and as another one those that undo its ``where``."""
+    needed, _, where = alternative.partition(" where ")
+    tests = []
+    for part in [needed, where.replace("==", "!=")] if where else [needed]:
+        compared: list[tuple[str, str, str]] = re.findall(r"(\S+) ([<>=!]=?) (?=(\S+))", part)
+        if not SIGNS.keys() >= {sign for _, sign, _ in compared} or (not compared and set("<>=≤≥≠") & set(part)):
+            raise ValueError(f"Domain({alternative!r}): compare with {', '.join(SIGNS)}")
+        tests.append(compared + [(x, "whole", x) for x in re.findall(r"whole (\w+)", part)])
+    return tests
+
+
+REAL, CONDITION = Domain("x real"), Domain("x true (not 0) or false (0)")
+CONSTANT = Domain("x a constant")  # no Value enters here, so no derivative leaves
 POSITIVE, NONNEGATIVE, NONZERO = Domain(">", 0.0), Domain(">=", 0.0), Domain("!=", 0.0)
-ABOVE_MINUS_ONE, UP_TO_ONE, WITHIN_ONE = Domain(">", -1.0), Domain("<=", 1.0, low=-1.0), Domain("<", 1.0, low=-1.0)
-ANYWHERE = Joint({})  # where all operands may lie together, unless a rule says otherwise
+ABOVE_MINUS_ONE, UP_TO_ONE, WITHIN_ONE = Domain(">", -1.0), Domain("-1 <= x <= 1"), Domain("-1 < x < 1")
+ANYWHERE = Domain("anywhere")  # where all operands may lie together, unless a rule says otherwise
 
 TABLE: dict[str, Primitive] = {}
 TABLE_MODULE = "autograd.primitives"  # where the rules of the table stand
@@ -159,7 +124,7 @@ class Primitive:
     symbol: str
     domains: tuple[Domain, ...]
     derivative: tuple[Domain, ...] = ()
-    joint: Joint = ANYWHERE
+    joint: Domain = ANYWHERE
     remedy: str = ""
     gate: bool = False
     least: int = 1
@@ -247,19 +212,21 @@ class Primitive:
 
     def by_letter(self, operands: Iterable[T]) -> list[dict[str, T]]:
         """The operands by the rule's letters; of an n-ary rule, which has one letter, one after another."""
-        rows = [[x] for x in operands] if self.variadic else [operands]
-        return [dict(zip(self.letters, row)) for row in rows]
-
-    def joint_condition(self, names: Iterable[str]) -> str:
-        """The joint condition in words, on operands of these names."""
-        return self.joint.words(self.by_letter(["an operand"] if self.variadic else names))
+        return [dict(zip(self.letters, row)) for row in ([[x] for x in operands] if self.variadic else [operands])]
 
     def defined_at(self, *operands: float, derivative: bool = False) -> bool:
         """Whether the value (or with ``derivative`` the local derivatives too) exists at these operands."""
         domains = self.domains_of(len(operands), derivative)
-        alone = all(domain.contains(x) for domain, x in zip(domains, operands))
-        is_free = self.joint.derivative and not derivative
-        return alone and (is_free or self.joint.contains(self.by_letter(operands)))
+        alone = all(domain.contains(x=x) for domain, x in zip(domains, operands))
+        return alone and ((self.joint.derivative and not derivative) or self.joined_at(*operands))
+
+    def joint_words(self, names: Iterable[str]) -> str:
+        """The joint condition as messages state it, for operands of these names."""
+        return self.joint.words(**self.by_letter(["an operand"] if self.variadic else names)[0])
+
+    def joined_at(self, *operands: float) -> bool:
+        """Whether the joint condition holds."""
+        return any(self.joint.contains(**numbers) for numbers in self.by_letter(operands))
 
     def check_fault(self, node: Node) -> None:
         """Raise DomainError for a node that is not finite, unless an operand was not finite before."""
@@ -277,7 +244,7 @@ def is_constant(node: Node) -> bool:
 
 
 def primitive(
-    symbol: str, *domains: Domain, derivative: tuple[Domain, ...] = (), joint: Joint = ANYWHERE, remedy: str = "",
+    symbol: str, *domains: Domain, derivative: tuple[Domain, ...] = (), joint: Domain = ANYWHERE, remedy: str = "",
     gate: bool = False, least: int = 1, step: int = 1,
 ) -> Callable[[Rule], Primitive]:  # fmt: skip
     """Put a rule into the table; what comes back is the function on Values.

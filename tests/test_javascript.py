@@ -156,17 +156,17 @@ def conditions():
     """Each domain of the table and each joint condition: its words, test, source, and how many operands it takes."""
     found = {}
     for domain in {d for entry in TABLE.values() for d in (*entry.domains, *entry.derivative_domains)}:
-        found[domain.words("x")] = (domain.contains, f"(x1) => {domain.javascript('x1')}", 1)
+        found[domain.words(x="x")] = (partial(holds_alone, domain), f"(x1) => {domain.javascript(x='x1')}", 1)
     for entry in TABLE.values():
         count = operand_count(entry)
         letters = [f"x{i + 1}" for i in range(count)]
-        source = f"({', '.join(letters)}) => {entry.joint.javascript(entry.by_letter(letters))}"
-        found[entry.joint_condition(entry.letters)] = (partial(holds_jointly, entry), source, count)
+        test = " || ".join(entry.joint.javascript(**by_letter) for by_letter in entry.by_letter(letters))
+        found[entry.joint_words(entry.letters)] = (entry.joined_at, f"({', '.join(letters)}) => {test}", count)
     return found
 
 
-def holds_jointly(entry, *operands):
-    return entry.joint.contains(entry.by_letter(operands))
+def holds_alone(domain, x):
+    return domain.contains(x=x)
 
 
 def test_each_domain_is_the_same_test_in_javascript_as_on_floats():

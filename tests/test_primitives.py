@@ -13,7 +13,7 @@ from autograd import GradientError, Value, gradcheck
 from autograd.kinks import is_kink
 from autograd.number_systems import arrays, floats, symbols, values
 from autograd.operands import number_of
-from autograd.table import CONDITION, CONSTANT, TABLE, Domain, Primitive
+from autograd.table import ABOVE_MINUS_ONE, ANYWHERE, CONDITION, CONSTANT, TABLE, UP_TO_ONE, Domain, Primitive
 
 ENTRIES = sorted(TABLE)
 
@@ -34,15 +34,30 @@ def changed(entry, rule):
 
 
 def test_a_domain_is_that_of_the_value_unless_the_derivatives_is_asked_for():
-    assert TABLE["sqrt"].domains_of(1)[0].contains(0.0)
-    assert not TABLE["sqrt"].domains_of(1, derivative=True)[0].contains(0.0)
+    assert TABLE["sqrt"].domains_of(1)[0].contains(x=0.0)
+    assert not TABLE["sqrt"].domains_of(1, derivative=True)[0].contains(x=0.0)
 
 
-def test_a_domain_says_which_signs_there_are():
-    with pytest.raises(
-        ValueError, match=r"Domain\('≥'\): the sign needs to be one of >, >=, <, <=, ==, !=, whole, real"
-    ):
-        Domain("≥", 0.0)
+@pytest.mark.parametrize("condition", ["x ≥ 0", "x => 0", "x = 0", "x ! 0"])
+def test_a_domain_with_an_unknown_sign_says_which_there_are(condition):
+    with pytest.raises(ValueError, match=rf"Domain\('{condition}'\): compare with >, >=, ==, <, <=, !=, whole"):
+        Domain(condition)
+
+
+def test_joint_conditions_are_said_in_words():
+    said = {name: entry.joint_words(entry.letters) for name, entry in TABLE.items() if entry.joint is not ANYWHERE}
+    assert said == {
+        "power": "x > 0, x = 0 with p ≥ 0, or x < 0 with a whole p",
+        "pow": "y ≥ 0 where x = 0",
+        "atan2": "x ≠ 0 or y ≠ 0",
+        "clamp": "low ≤ high",
+        "hypot": "an operand ≠ 0",
+    }
+    assert [d.words(x="x") for d in (UP_TO_ONE, ABOVE_MINUS_ONE, CONSTANT)] == [
+        "−1 ≤ x ≤ 1",
+        "x > −1",
+        "x a constant",
+    ]
 
 
 @st.composite
@@ -57,7 +72,9 @@ def points(draw, entry):
             at.append(draw(st.sampled_from([0.0, 1.0])))
         else:
             # away from the domain's border, where slopes grow without bound
-            at.append(draw(number.filter(lambda x, d=domain: all(map(d.contains, (x - 0.05, x, x + 0.05))))))
+            at.append(
+                draw(number.filter(lambda x, d=domain: all(d.contains(x=near) for near in (x - 0.05, x, x + 0.05))))
+            )
     moving = [i for i, domain in enumerate(entry.domains_of(len(at))) if domain not in (CONSTANT, CONDITION)]
     near = [[x + step * (k == i) for k, x in enumerate(at)] for i in moving for step in (-0.05, 0.05)]
     assume(all(entry.defined_at(*x, derivative=True) for x in (at, *near)))

@@ -295,7 +295,7 @@ def test_a_fault_changes_nothing():
 
 
 def test_a_domain_of_whole_numbers_is_named():
-    @primitive("h", Domain("whole"))
+    @primitive("h", Domain("whole x"))
     def h(n, x):
         """1/(x − ½), said to need whole numbers."""
         return n.divide(1.0, x - 0.5), (-n.divide(1.0, (x - 0.5) * (x - 0.5)),)

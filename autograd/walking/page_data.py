@@ -81,15 +81,16 @@ def _written(entry: Primitive, count: int, baked: dict[int, float]) -> tuple[dic
             "write it with the functions of its number system, n.exp for math.exp"
         ) from None
     names = [letter.name for letter in letters]
-    tests = ", ".join(f"(x1) => {domain.javascript('x1')}" for domain in entry.domains)
-    joint = "true" if entry.joint.derivative else entry.joint.javascript(entry.by_letter(names))
+    tests = ", ".join(f"(x1) => {domain.javascript(x='x1')}" for domain in entry.domains)
+    joined = " || ".join(entry.joint.javascript(**by_letter) for by_letter in entry.by_letter(names))
+    joint = "true" if entry.joint.derivative else joined
     own = names if entry.variadic else list(entry.letters)
     words: dict[str, Any] = {
         "name": entry.name,
         "symbol": entry.symbol,
         "letters": own,
-        "conditions": [domain.words("{x}") for domain in entry.domains],
-        "jointCondition": entry.joint_condition(f"{{{x}}}" for x in own),
+        "conditions": [domain.words(x="{x}") for domain in entry.domains],
+        "jointCondition": entry.joint_words(f"{{{x}}}" for x in own),
         "remedy": entry.remedy,
         "gate": entry.gate,
         "value": mathml.template(value),
