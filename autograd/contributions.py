@@ -6,7 +6,7 @@ Every reader that explains, draws or walks the backward pass takes it from here.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from autograd.graph import sweep, topological_order
@@ -23,24 +23,29 @@ class Contribution(NamedTuple):
     product: float  # upstream · local; 0 where nothing comes from upstream, or a gate is shut
 
 
-def contributions(root: Value, without: Collection[Value] = ()) -> Iterator[Contribution]:
+def contributions(
+    root: Value, without: Collection[Value] = (), order: Sequence[Value] | None = None
+) -> Iterator[Contribution]:
     """Every contribution of the backward pass from ``root``, in its order; summed by parent they are the gradients.
 
     without   values where the pass ends: they receive, and give nothing
+    order     ``topological_order(root, without)``, where it is known already
 
     >>> x = Value(3.0, "x")
     >>> [c.product for c in contributions(x * x)]
     [3.0, 3.0]
     """
     total = defaultdict(float, {root: 1.0})
-    for node, edges in sweep(topological_order(root, without), total):
+    for node, edges in sweep(order or topological_order(root, without), total):
         for parent, local, product in edges:
             yield Contribution(node, parent, total[node], local, product)
 
 
-def gradients(root: Value, without: Collection[Value] = ()) -> dict[Value, float]:
+def gradients(
+    root: Value, without: Collection[Value] = (), order: Sequence[Value] | None = None
+) -> dict[Value, float]:
     """∂root/∂node for every node of the graph: the contributions summed."""
     total = defaultdict(float, {root: 1.0})
-    for _ in sweep(topological_order(root, without), total):
+    for _ in sweep(order or topological_order(root, without), total):
         pass
     return dict(total)

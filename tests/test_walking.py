@@ -6,6 +6,7 @@ import math
 import re
 import shutil
 import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from base64 import b64decode
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, localcontext
@@ -15,7 +16,7 @@ from random import Random
 import pytest
 from random_graphs import random_graph
 
-from autograd import DomainError, Value, named, primitive
+from autograd import DomainError, Value, draw, named, narrate, primitive
 from autograd.__main__ import main
 from autograd.contributions import contributions
 from autograd.errors import complaint
@@ -27,7 +28,7 @@ from autograd.pages import script
 from autograd.table import CONSTANT, REAL, TABLE, Domain, is_constant
 from autograd.text import text_name
 from autograd.walking import MOST_BYTES, mathml, program, walk
-from autograd.walking.page_data import Told
+from autograd.walking.page_data import GraphData
 from autograd.walking.picture import HEIGHT, WIDTH, Picture
 from nn import MLP
 
@@ -111,9 +112,13 @@ def walked(root, code):
     return result
 
 
+def program_of(root):
+    return program(GraphData(topological_order(root)))
+
+
 def all_walked(cases):
     parts = [
-        f"results.push((() => {{\n{program(Told(root))}\nconst walk = new Walk(GRAPH);\n{code}\n}})());"
+        f"results.push((() => {{\n{program_of(root)}\nconst walk = new Walk(GRAPH);\n{code}\n}})());"
         for root, code in cases
     ]
     return in_node("\n".join([THAW, "const results = [];", *parts, "console.log(frozen(results));"]))
@@ -481,6 +486,24 @@ def test_numbers_are_written_as_python_writes_them():
     assert walked(xyz(), f"return {sent}.map((x) => numberText(Number(x)));") == [number_text(x) for x in numbers]
 
 
+@pytest.mark.parametrize("reader", [walk, draw, narrate])
+def test_a_reader_sorts_the_graph_once(reader, monkeypatch):
+    sorted_from = []
+
+    def counting(root, without=()):
+        sorted_from.append(root)
+        return topological_order(root, without)
+
+    for module in [m for name, m in sys.modules.items() if name.startswith("autograd.")]:
+        if getattr(module, "topological_order", None) is topological_order:
+            monkeypatch.setattr(module, "topological_order", counting)
+    f = xyz()
+    f.backward()
+    sorted_from.clear()
+    reader(f)
+    assert sum(root is f for root in sorted_from) == 1
+
+
 # ---- formulas ---------------------------------------------------------------------------------------------------
 
 
@@ -585,7 +608,7 @@ def test_a_hostile_name_is_inert_in_the_page(name):
     assert {tag for tag, _ in tags.elements} == {tag for tag, _ in harmless.elements}
     assert [tag for tag, _ in tags.elements].count("script") == 1
     assert not any(key.startswith("on") for _, attributes in tags.elements for key in attributes)
-    assert in_node(f"{program(Told(root))}\nconsole.log(JSON.stringify(GRAPH.nodes.length));") == 4
+    assert in_node(f"{program_of(root)}\nconsole.log(JSON.stringify(GRAPH.nodes.length));") == 4
     assert len(made.page) < 80_000
 
 
@@ -711,7 +734,7 @@ def test_infinite_and_nan_inputs_are_shown():
 
 def drawn(root, down):
     """The middles of the boxes and, for each edge (node, operand), its joints: where its pieces meet."""
-    picture = Picture(Told(root), down).svg()
+    picture = Picture(GraphData(topological_order(root)), down).svg()
     numbers = [[float(x) for x in re.findall(r"-?[\d.]+", at)] for at in re.findall(r"translate\(([^)]+)\)", picture)]
     edges = {}
     for node, operand, path in re.findall(r'data-edge="(\d+):(\d+)"><path class="wire" d="([^"]+)"', picture):

@@ -92,7 +92,7 @@ def display(root: Value) -> Display:
         for value, node in node_of.items()
         for parent, local in value.edges
     ]
-    warnings = changed_lines(changes(root), names.__getitem__, root)
+    warnings = changed_lines(changes(root, order), names.__getitem__, root)
     return Display(node_of[root], list(node_of.values()), edges, names, warnings=warnings)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from autograd.contributions import Contribution, contributions
 from autograd.explanation.wrapping import TextResult, check_values, paragraphs
-from autograd.graph import leaves, topological_order
+from autograd.graph import topological_order
 from autograd.notation import labels, number_text, symbol
 from autograd.staleness import changed_lines, changes
 from autograd.table import is_constant
@@ -69,7 +69,7 @@ class Narration(TextResult):
         order = topological_order(L)
         self.L, self.wrt = L, wrt
         self.name = labels(order, L)
-        suspects = changes(L)
+        suspects = changes(L, order)
         self._changed = {x for some in suspects for x in some}
         self._warning = changed_lines(suspects, self.name.__getitem__, L)
         self.sentences: list[Sentence] = []
@@ -77,16 +77,15 @@ class Narration(TextResult):
         self._why: dict[Value, str] = {}  # why a gradient is 0
         self._steepest: dict[Value, Contribution] = {}  # with the largest local derivative between L and the value
         arrived: dict[Value, list[Contribution]] = {}
-        for c in contributions(L):
+        for c in contributions(L, order=order):
             if is_constant(c.parent):
                 continue
             arrived.setdefault(c.parent, []).append(c)
             self.total[c.parent] = self.total.get(c.parent, 0.0) + c.product
             self._note(c)
             self.sentences.append(self._sentence(c))
-        self.verdicts = [
-            (x, why) for x in (leaves(L) if wrt is None else [wrt]) if (why := self._verdict(x, arrived))
-        ]
+        inputs = [x for x in order if x.operation is None] if wrt is None else [wrt]
+        self.verdicts = [(x, why) for x in inputs if (why := self._verdict(x, arrived))]
 
     def __iter__(self) -> Iterator[Sentence]:
         return iter(self.sentences)

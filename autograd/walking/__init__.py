@@ -1,6 +1,6 @@
 """``walk``: a page on which students step through both passes, predict numbers and change inputs.
 
-The graph is told to the page as data (``page_data``), its rules as JavaScript that the table itself has written; the
+The page gets the graph as data (``page_data``), its rules as JavaScript that the table itself has written; the
 page's own script, in the files beside this one, knows no derivative.
 """
 
@@ -17,7 +17,7 @@ from autograd.pages import Page, own_file, script, written
 from autograd.table import is_constant
 from autograd.text import clipped, counted
 from autograd.value import Value
-from autograd.walking.page_data import Told
+from autograd.walking.page_data import GraphData
 from autograd.walking.picture import Picture
 
 MOST_NODES, MOST_BYTES = 500, 2_000_000
@@ -40,23 +40,24 @@ def walk(f: Value, *, predict: bool = False) -> Page:
     """
     if not isinstance(f, Value):
         raise TypeError(f"walk takes the Value whose passes it shows, not {f!r} ({type(f).__name__})")
-    count = len(topological_order(f))
+    order = topological_order(f)
+    count = len(order)
     if count > MOST_NODES:
         raise ValueError(
             f"walk: {count:,} nodes; a page that can be walked has at most {MOST_NODES}: "
             "walk(node) for a part of it, a smaller network, or draw(f), which collapses what is large"
         )
-    told = Told(f)
-    name = clipped(told.names[f])
+    graph = GraphData(order)
+    name = clipped(graph.names[f])
     title = f"Both passes of {name}"
     label = 'role="group" aria-label="Nodes; arrows up and down move between them"'
-    pictures = [Picture(told, down) for down in (False, True)]
+    pictures = [Picture(graph, down) for down in (False, True)]
     # as wide as there is room; the style sheet says between which parts of its own width
     wide, tall = (picture.svg(f'style="--width:{picture.width}px" {label}') for picture in pictures)
     page = written(
         "walk", title, "autograd.walking",
-        "\n".join([program(told), f"const PREDICTING = {script(predict)};", _file("page.js")]), _file("picture.css"),
-        changed=escape(told.changed), hidden="" if told.changed else " hidden", wide=wide, tall=tall,
+        "\n".join([program(graph), f"const PREDICTING = {script(predict)};", _file("page.js")]), _file("picture.css"),
+        changed=escape(graph.changed), hidden="" if graph.changed else " hidden", wide=wide, tall=tall,
     )  # fmt: skip
     if len(page.encode()) > MOST_BYTES:
         raise ValueError(
@@ -65,24 +66,24 @@ def walk(f: Value, *, predict: bool = False) -> Page:
         )
     invitation = f"The graph of {name}; trust the notebook to walk through it"
     known = f"walk through {name}: {counted(count, 'node')}"
-    return Page(known, "a walk", title, page, _image(f, told, pictures[0]), invitation, height=640)
+    return Page(known, "a walk", title, page, _image(graph, pictures[0]), invitation, height=640)
 
 
-def _image(f: Value, told: Told, picture: Picture) -> str:
+def _image(graph: GraphData, picture: Picture) -> str:
     """The picture alone, at the end of both passes."""
-    grads = gradients(f)
-    shown = [None if is_constant(x) or told.changed else grads[x] for x in told.order]
+    grads = gradients(graph.order[-1], order=graph.order)
+    shown = [None if is_constant(x) or graph.changed else grads[x] for x in graph.order]
     size = f'xmlns="http://www.w3.org/2000/svg" width="{picture.width}" height="{picture.height}"'
     style = f"<style>{escape(custom_properties() + _file('picture.css'), quote=False)}</style>"
     return picture.svg(size, shown).replace("<g>", f"{style}<g>", 1)
 
 
-def program(told: Told) -> str:
+def program(graph: GraphData) -> str:
     """The script but for the page itself: the table's rules, the graph, both passes, the judging of predictions."""
     parts = [
         "// The rules, as the table wrote them, on the elementary functions.",
-        f"const RULES = (() => {{\n{javascript.PRELUDE}return {told.rules};\n}})();",
-        f"const GRAPH = {script(told.graph)};",
+        f"const RULES = (() => {{\n{javascript.PRELUDE}return {graph.rules};\n}})();",
+        f"const GRAPH = {script(graph.json)};",
         "GRAPH.rules = GRAPH.rules.map((words, i) => ({ ...words, ...RULES[i] }));",
     ]
     return "\n".join([*parts, *map(_file, SCRIPTS)])

@@ -1,4 +1,4 @@
-"""What the page is told of a graph: its nodes as data, and each rule of the table that they use as JavaScript.
+"""The data of a page: a graph's nodes, and each rule of the table that they use as JavaScript.
 
 A rule is written once for each number of operands, not once for each node; only a constant exponent is written into
 it. The formulas shown come from the same expressions.
@@ -11,7 +11,6 @@ from math import isfinite
 from typing import Any
 
 from autograd.errors import DomainError, complaint
-from autograd.graph import topological_order
 from autograd.notation import INDEXED, LOWERED, derivative, labels
 from autograd.number_systems import floats, javascript
 from autograd.staleness import changed_lines, changes
@@ -21,23 +20,25 @@ from autograd.value import Value
 from autograd.walking import mathml
 
 
-class Told:
-    """The graph of ``root`` in words that the page's JavaScript understands.
+class GraphData:
+    """A graph in words that the page's JavaScript understands.
+
+    order   its values in topological order
 
     Raises DomainError where the changed inputs have no value, TypeError for a rule that JavaScript cannot run.
     """
 
-    def __init__(self, root: Value) -> None:
-        self.order = topological_order(root)
+    def __init__(self, order: Sequence[Value]) -> None:
+        self.order, root = order, order[-1]
         self.names = labels(self.order, root)
         self.data = _recomputed(self.order)  # an input may have changed since ``root`` was computed
         done = "this page ran the forward pass again."
-        self.changed = "".join(changed_lines(changes(root), lambda x: _spoken(self.names[x]), root, done))
+        self.changed = "".join(changed_lines(changes(root, order), lambda x: _spoken(self.names[x]), root, done))
         self._index = {x: i for i, x in enumerate(self.order)}
         self._rules: dict[tuple[Primitive, int, tuple[tuple[int, float], ...]], tuple[dict[str, Any], str]] = {}
         nodes = [self._node(x, root) for x in self.order]
         words, sources = zip(*self._rules.values()) if self._rules else ((), ())
-        self.graph: dict[str, Any] = {"nodes": nodes, "rules": words}  # ready for JSON
+        self.json: dict[str, Any] = {"nodes": nodes, "rules": words}  # ready for JSON
         # the source of a JavaScript array: for each rule its function and the tests of its domains
         self.rules = "[\n" + ",\n".join(sources) + "\n]"
 
@@ -45,16 +46,16 @@ class Told:
         label = self.names[x]
         # JSON has no NaN and no infinities
         data = self.data[x] if isfinite(self.data[x]) else javascript.number(self.data[x])
-        told: dict[str, Any] = {"name": _spoken(label), "data": data}
+        node: dict[str, Any] = {"name": _spoken(label), "data": data}
         if is_constant(x):
-            return told | {"kind": "constant", "markup": mathml.number(x.data)}
+            return node | {"kind": "constant", "markup": mathml.number(x.data)}
         short = derivative(self.names[root], label)
-        told |= {"markup": mathml.name(label), "gradient": f"∂{_spoken(self.names[root])}/∂{_spoken(label)}"}
+        node |= {"markup": mathml.name(label), "gradient": f"∂{_spoken(self.names[root])}/∂{_spoken(label)}"}
         if short.startswith("δ"):
-            told |= {"gradient": _spoken(short), "delta": mathml.name(short)}
+            node |= {"gradient": _spoken(short), "delta": mathml.name(short)}
         if not x.parents:
-            return told | {"kind": "input"}
-        return told | {"kind": "operation", "rule": self._rule(x), "parents": [self._index[p] for p in x.parents]}
+            return node | {"kind": "input"}
+        return node | {"kind": "operation", "rule": self._rule(x), "parents": [self._index[p] for p in x.parents]}
 
     def _rule(self, x: Value) -> int:
         """Which rule computes the node; it is written when it is first met."""
@@ -69,7 +70,7 @@ class Told:
 
 
 def _written(entry: Primitive, count: int, baked: dict[int, float]) -> tuple[dict[str, Any], str]:
-    """What the page is told of a rule in words, and its source in JavaScript."""
+    """A rule in words, and its source in JavaScript."""
     letters = javascript.letters(count)
     operands = [baked.get(i, letter) for i, letter in enumerate(letters)]
     try:

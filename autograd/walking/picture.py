@@ -13,7 +13,7 @@ from autograd.drawing.figure import Box, Figure, Point, Route, Wire
 from autograd.drawing.layered import layered
 from autograd.notation import INDEXED, number_text
 from autograd.text import clipped
-from autograd.walking.page_data import Told
+from autograd.walking.page_data import GraphData
 
 WIDTH, HEIGHT, MARGIN = 122, 66, 10  # of a box; around all
 ALONG, ACROSS, APART = 30.0, 4.0, 12  # from layer to layer; between what lies side by side, and more around a box
@@ -23,9 +23,9 @@ ROOM = 13  # characters of name and operation in a box
 class Picture:
     """One way to lay the graph out: ``down`` from top to bottom, else from left to right."""
 
-    def __init__(self, told: Told, down: bool) -> None:
-        self.nodes, self.rules = told.graph["nodes"], told.graph["rules"]
-        self.labels = [told.names[x] for x in told.order]
+    def __init__(self, graph: GraphData, down: bool) -> None:
+        self.nodes, self.rules = graph.json["nodes"], graph.json["rules"]
+        self.labels = [graph.names[x] for x in graph.order]
         self.down = down
         width, height = (WIDTH + APART, HEIGHT) if down else (WIDTH, HEIGHT + APART)
         boxes = [Box("", "operation", width=width, height=height) for _ in self.nodes]
