@@ -8,19 +8,17 @@ from pathlib import Path
 from textwrap import fill, wrap
 
 from autograd.text import printable
-from nn.lecture.claims.batch_norm_claims import higher_rates, less_dropout, saturating, scale, shift
-from nn.lecture.claims.descent_claims import all_positive, batch_noise, progress, settling
-from nn.lecture.claims.dropout_claims import ensemble, redundancy
-from nn.lecture.claims.network_claims import architecture, unstable, zero_start
+from nn.lecture.claims import layer_claims as layers, training_claims as training
 from nn.lecture.claims.trials import Result
 
 __all__ = ["CLAIMS", "Result", "listing", "run", "table"]
 
 CLAIMS: dict[str, Callable[[int], Result]] = {
-    "progress": progress, "zero-start": zero_start, "unstable": unstable, "settling": settling,
-    "batch-noise": batch_noise, "architecture": architecture, "redundancy": redundancy, "ensemble": ensemble,
-    "all-positive": all_positive, "bn-shift": shift, "bn-scale": scale, "bn-rates": higher_rates,
-    "bn-saturating": saturating, "bn-dropout": less_dropout,
+    "progress": training.progress, "zero-start": training.zero_start, "unstable": training.unstable,
+    "settling": training.settling, "batch-noise": training.batch_noise, "architecture": training.architecture,
+    "redundancy": layers.redundancy, "ensemble": layers.ensemble, "all-positive": training.all_positive,
+    "bn-shift": layers.shift, "bn-scale": layers.scale, "bn-rates": layers.higher_rates,
+    "bn-saturating": layers.saturating, "bn-dropout": layers.less_dropout,
 }  # fmt: skip
 COLUMNS = {"claim": 27, "row": 3, "measured": 30, "verdict": 34}  # how wide, of 94 and two spaces between each: 100
 

@@ -91,16 +91,6 @@ def curves(
     return draw
 
 
-def generator(seed: int, *words: object) -> Random:
-    """A separate generator for each purpose: ``generator(0, "order")``."""
-    return Random(" ".join(map(str, (seed, *words))))
-
-
-def network(seed: int, sizes: list[int], *k: int, **options: Any) -> MLP:
-    """The network of two inputs and these layers, whose first weights depend on the seed and k."""
-    return MLP(2, sizes, rng=generator(seed, "weights", *k), **options)
-
-
 def fit(
     model: Module, data: Dataset, rate: float, epochs: int, batch_size: int, rng: Random, adam: bool = False
 ) -> Numbers:
@@ -121,9 +111,9 @@ def trained(
     seed: int, k: int, data: Dataset, sizes: list[int], rate: float, epochs: int, batch_size: int,
     adam: bool = False, **options: Any,
 ) -> tuple[MLP, Numbers]:  # fmt: skip
-    """The ``network`` for this seed and k after its ``fit``, and the loss of each epoch."""
-    model = network(seed, sizes, k, **options)
-    return model, fit(model, data, rate, epochs, batch_size, generator(seed, "order", k), adam)
+    """The k-th network of these layers, whose weights and order the seed decides, and the loss of each epoch."""
+    model = MLP(2, sizes, rng=Random(f"{seed} weights {k}"), **options)
+    return model, fit(model, data, rate, epochs, batch_size, Random(f"{seed} order {k}"), adam)
 
 
 def loss_of(model: Module, data: Dataset) -> float:

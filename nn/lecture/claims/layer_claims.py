@@ -1,28 +1,152 @@
-"""Claims about batch normalisation: less shift, less dependence on scale, higher rates, σ usable, less dropout."""
+"""Claims about dropout, which trains an ensemble, and batch normalisation, which eases training."""
 
 from __future__ import annotations
 
-from math import log
+from functools import partial
+from itertools import product
+from math import log, prod
 from random import Random
 from statistics import fmean, pstdev
 from typing import Any
 
+from autograd.modes import no_grad
+from autograd.number_systems import floats
 from nn.batch_norm import calibrate
-from nn.data import moons
+from nn.data import Dataset, moons
+from nn.dropout import Dropout
 from nn.evaluation import numbers_of, outputs_of
 from nn.init import Matrix, xavier_uniform
-from nn.layers import Linear
-from nn.lecture.claims.trials import Result, curves, fit, generator, gradient, loss_of, means, network, trained
+from nn.layers import MLP, Linear, Sequential
+from nn.lecture.claims.trials import Numbers, Result, curves, fit, gradient, loss_of, means, trained
 from nn.losses import binary_cross_entropy
 from nn.module import flatten
 from nn.optim import gradient_norm
 from nn.plots import style
 
+UNITS = 12
+GROUPS = ("without dropout", "with dropout, p = .5", "without, stopped at the same loss")
 SCALES = (0.01, 0.1, 1.0, 10.0, 100.0)
 RATES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 LEARNED = log(2.0) / 2.0  # a network with less than half the loss of guessing has learned
 LABELS = ("without", "with batch normalisation")
 KINDS = {"plain": (0.0, False), "dropout": (0.5, False), "batch norm": (0.0, True), "both": (0.5, True)}
+
+
+def redundancy(seed: int = 0) -> Result:
+    """D2: each hidden unit is cut off in turn."""
+    found = three_groups(seed)
+    loss, loss_dropped, _ = (fmean(whole for whole, _ in networks) for networks in found)
+    groups = [[rises for _, rises in networks] for networks in found]
+    rise, rise_dropped, rise_stopped = (fmean(map(fmean, networks)) for networks in groups)
+    worst, worst_dropped, worst_stopped = (fmean(rises[0] for rises in networks) for networks in groups)
+    is_less = rise_dropped < 0.9 * rise_stopped and worst_dropped < 0.9 * worst_stopped
+    xlabel, ylabel = "hidden unit removed, from the one that is missed most", "rise of the training loss (mean)"
+    return Result(
+        "D2",
+        "Dropout forces a redundant representation: no unit is indispensable",
+        f"rise of the loss when each of {UNITS} hidden relus is removed in turn, moons, {len(groups[0])} networks "
+        f"each, p = 0 and .5 (whole: {loss:.3f}, {loss_dropped:.3f}), and p = 0 stopped at the latter's loss",
+        {
+            f"mean rise {rise:.3f} without, {rise_dropped:.3f} with it": rise_dropped < 0.9 * rise,
+            f"rise for the unit missed most {worst:.3f}, {worst_dropped:.3f}": worst_dropped < 0.9 * worst,
+            f"at the same loss {rise_stopped:.3f} and {worst_stopped:.3f} without it": is_less,
+        },
+        dict(zip(GROUPS, map(means, groups))),
+        curves(range(1, UNITS + 1), xlabel, ylabel),
+    )
+
+
+def three_groups(seed: int) -> list[list[tuple[float, Numbers]]]:
+    """Three networks of each of the GROUPS: the training loss, and its rises as ``missed`` gives them."""
+    data, sizes = moons(80, rng=Random(f"{seed} moons")), [UNITS, 1]
+    groups = [
+        [trained(seed, k, data, sizes, 0.03, 40, 10, adam=True, dropout=p)[0] for k in range(3)] for p in (0.0, 0.5)
+    ]
+    groups.append([])
+    for k, dropped in enumerate(groups[1]):
+        model, order = MLP(2, sizes, rng=Random(f"{seed} weights {k}")), Random(f"{seed} order {k}")
+        for _ in range(200):
+            if loss_of(model, data) <= loss_of(dropped, data):
+                break
+            fit(model, data, 0.01, 1, 10, order, adam=True)
+        groups[2].append(model)
+    return [[(loss_of(model, data), missed(model, data)) for model in models] for models in groups]
+
+
+def missed(model: MLP, data: Dataset) -> Numbers:
+    """By how much the loss rises when one hidden unit is removed, the unit that is missed most first."""
+    whole, last, rises = loss_of(model, data), model.net.layers[-1], []
+    assert isinstance(last, Linear)
+    for w in last.W[0]:
+        old, w.data = w.data, 0.0
+        rises.append(loss_of(model, data) - whole)
+        w.data = old
+    return sorted(rises, reverse=True)
+
+
+class Script(Random):
+    """Replays bits: a Dropout of p = .5 keeps the units whose bit is 1."""
+
+    def __init__(self, bits: tuple[int, ...]) -> None:
+        super().__init__(0)
+        self.bits = list(bits)
+
+    def random(self) -> float:
+        """The next bit, as 0.25 or 0.75."""
+        return 0.75 if self.bits.pop(0) else 0.25
+
+
+def ensemble(seed: int = 0) -> Result:
+    """D3: every mask there is, drawn by the package's own Dropout."""
+    outputs, evaluated = one_unit()
+    on, off = (prod(floats.sigmoid(sign * z) ** (1 / len(outputs)) for z in outputs) for sign in (1.0, -1.0))
+    middle, arithmetic, geometric = fmean(outputs), fmean(map(floats.sigmoid, outputs)), on / (on + off)
+    members, average, whole = thinned(seed)
+    sigma, typical = floats.sigmoid(evaluated), fmean(members)
+    losses = {"mean of the members' losses": typical, "of their mean output": average, "evaluation pass": whole}
+    is_mean, is_geometric = abs(middle - evaluated) < 1e-12, abs(geometric - sigma) < 1e-12
+    return Result(
+        "D3",
+        "Dropout trains a large ensemble, and evaluation is its mean",
+        "all 8 masks of one unit, before and after σ; all 64 thinned networks of 2-6-1 on 60 moons",
+        {
+            f"mean of masks {middle:g}, evaluation {evaluated:g}": is_mean,
+            f"normalised geometric mean after σ {geometric:.6f}, evaluation {sigma:.6f}": is_geometric,
+            f"arithmetic mean after σ {arithmetic:.4f}": abs(arithmetic - sigma) < 0.05,
+            f"loss of the evaluation pass {whole:.3f}, of the members' mean {average:.3f}, of a member "
+            f"{typical:.3f}": whole < typical,
+        },
+        {"64 members": sorted(members)} | {f"{label}: {loss:.3f}": [loss] * 64 for label, loss in losses.items()},
+        curves(range(1, 65), "thinned network, from the lowest loss up", "training loss"),
+    )
+
+
+def one_unit() -> tuple[Numbers, float]:
+    """The outputs of a linear unit under the masks 000, 001, … 111, and its output in evaluation."""
+    unit, x = Linear(3, 1), [1.0, -1.0, 2.0]
+    unit.load_state_dict({"W": [[1.0, 2.0, 3.0]], "b": [0.0]})
+    masked = [Sequential(Dropout(0.5, Script(bits)), unit) for bits in product((0, 1), repeat=3)]
+    return [model(x)[0].data for model in masked], Sequential(Dropout(0.5), unit).eval()(x)[0].data
+
+
+def thinned(seed: int, units: int = 6) -> tuple[Numbers, float, float]:
+    """The losses of every thinned network, of their mean output (after σ), and of the evaluation pass."""
+    data = moons(60, rng=Random(f"{seed} moons"))
+    model = MLP(2, [units, 1], rng=Random(f"{seed} weights"), activation="tanh", dropout=0.5)
+    fit(model, data, 0.03, 30, 10, Random(f"{seed} order"), adam=True)
+    (dropout,) = (layer for layer in model.net.layers if isinstance(layer, Dropout))
+    model.train()
+    right = []  # for each thinned network, the probability that it gives the true class of each example
+    with no_grad():
+        for bits in product((0, 1), repeat=units):
+            dropout.rng = Script(bits * len(data.y))
+            ones = [floats.sigmoid(z.data) for z in model.batch(data.X)]
+            right.append([p if y else 1.0 - p for p, y in zip(ones, data.y)])
+    return [*map(_loss, right)], _loss(means(right)), loss_of(model, data)
+
+
+def _loss(right: Numbers) -> float:
+    return fmean([-log(max(p, 1e-300)) for p in right])
 
 
 def shift(seed: int = 0) -> Result:
@@ -39,10 +163,10 @@ def shift(seed: int = 0) -> Result:
     )
 
 
-def drift(seed: int, batch_norm: bool) -> list[float]:
+def drift(seed: int, batch_norm: bool) -> Numbers:
     """|μ − μ₀| / σ₀ by epoch for the inputs of the last hidden activation: mean over the units."""
-    data, order = moons(80, rng=generator(seed, "moons")), generator(seed, "order")
-    model = network(seed, [6, 6, 1], activation="tanh", batch_norm=batch_norm)
+    data, order = moons(80, rng=Random(f"{seed} moons")), Random(f"{seed} order")
+    model = MLP(2, [6, 6, 1], rng=Random(f"{seed} weights"), activation="tanh", batch_norm=batch_norm)
     below, columns = model.net[:-2], []  # without this activation and the output layer
     for epoch in range(13):
         if epoch:
@@ -80,8 +204,8 @@ def scale(seed: int = 0) -> Result:
 
 def times_ten(seed: int, batch_norm: bool) -> tuple[float, float, float]:
     """‖∂L/∂W¹‖ for 10 W¹ over that for W¹, the largest change of an output for 10 W¹, and the largest |∂L/∂b¹|."""
-    data = moons(60, rng=generator(seed, "moons"))
-    model = network(seed, [6, 6, 1], activation="tanh", batch_norm=batch_norm)
+    data = moons(60, rng=Random(f"{seed} moons"))
+    model = MLP(2, [6, 6, 1], rng=Random(f"{seed} weights"), activation="tanh", batch_norm=batch_norm)
     first, sizes, outputs = model.net.layers[0], [], []
     assert isinstance(first, Linear)
     for factor in (1.0, 10.0):
@@ -107,18 +231,16 @@ def scaled_loss(seed: int, factor: float, batch_norm: bool) -> float:
 
 def mean_losses(
     seed: int, n: int, sizes: list[int], rate: float, epochs: int, batch_size: int, **options: Any
-) -> list[float]:
+) -> Numbers:
     """The training loss of each epoch on n moons, mean of three networks."""
-    data = moons(n, rng=generator(seed, "moons"))
+    data = moons(n, rng=Random(f"{seed} moons"))
     return means(trained(seed, k, data, sizes, rate, epochs, batch_size, **options)[1] for k in range(3))
 
 
 def higher_rates(seed: int = 0) -> Result:
     """D8: the same networks and orders of the examples, six rates."""
-    runs = [
-        [mean_losses(seed, 60, [6, 6, 6, 1], rate, 12, 20, batch_norm=b) for rate in RATES] for b in (False, True)
-    ]
-    losses = [[run[-1] for run in row] for row in runs]
+    sizes = [6, 6, 6, 1]
+    losses = [[mean_losses(seed, 60, sizes, rate, 12, 20, batch_norm=b)[-1] for rate in RATES] for b in (False, True)]
     low, high = (max((rate for rate, loss in zip(RATES, row) if loss < LEARNED), default=0.0) for row in losses)
     xlabel, ylabel = "learning rate η of SGD", "training loss after 12 epochs (at most 10)"
     return Result(
@@ -150,11 +272,8 @@ def less_dropout(seed: int = 0) -> Result:
     """D8: few noisy examples, which a network learns by heart, and three ways to keep it from that."""
     training, held_back = map(list, zip(*(few_examples(seed, *kind) for kind in KINDS.values())))
     plain, dropout, normalised, both = held_back
-    saved, saved_with, is_low = (
-        plain - dropout,
-        normalised - both,
-        normalised < plain and normalised <= 1.05 * dropout,
-    )
+    saved, saved_with = plain - dropout, normalised - both
+    is_low = normalised < plain and normalised <= 1.05 * dropout
     return Result(
         "D8",
         "Batch normalisation may reduce the need for dropout",
@@ -165,17 +284,15 @@ def less_dropout(seed: int = 0) -> Result:
             f"dropout saves {saved:+.2f} without, {saved_with:+.2f} with it": saved_with < 0.5 * saved,
         },
         {"training": training, "held back": held_back},
-        curves(
-            list(KINDS), "", "loss at the end", lambda k: style(k, linestyle="none", markersize=9), ylim=(0, None)
-        ),
+        curves(list(KINDS), "", "loss at the end", partial(style, linestyle="none", markersize=9), ylim=(0, None)),
     )
 
 
-def few_examples(seed: int, p: float, batch_norm: bool) -> list[float]:
+def few_examples(seed: int, p: float, batch_norm: bool) -> Numbers:
     """The loss on 30 noisy training examples and on 300 held back, means of four networks."""
-    unseen, losses = moons(300, 0.3, generator(seed, "held back")), []
+    unseen, losses = moons(300, 0.3, Random(f"{seed} held back")), []
     for k in range(4):
-        data = moons(30, 0.3, generator(seed, "training", k))
+        data = moons(30, 0.3, Random(f"{seed} training {k}"))
         model, _ = trained(seed, k, data, [16, 1], 0.03, 50, 10, adam=True, dropout=p, batch_norm=batch_norm)
         if batch_norm:
             calibrate(model, data.X)

@@ -1,20 +1,24 @@
-"""Claims about gradient descent: progress before the whole set is seen, noise, rates that decay, and zigzag."""
+"""Claims about training: first weights, gradients, mini-batches, rates that decay, architecture, positive inputs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from itertools import combinations, pairwise
-from math import dist, fsum
-from statistics import fmean, pvariance
+from math import dist, fsum, hypot
+from random import Random
+from statistics import fmean, median, pvariance
 from typing import Any
 
 from autograd.functions import mean
 from autograd.value import Value
-from nn.data import batches, moons
-from nn.init import zero
-from nn.layers import Linear
-from nn.lecture.claims.trials import Numbers, Result, curves, generator, gradient, loss_of, means, network, spread
+from nn.data import batches, moons, spirals, xor
+from nn.evaluation import accuracy
+from nn.init import Initializer, constant, normal, xavier_uniform, zero
+from nn.layers import MLP, Linear
+from nn.lecture.claims.trials import Numbers, Result, curves, fit, gradient, loss_of, means, spread, trained
 from nn.losses import binary_cross_entropy, half_squared_error
+from nn.module import flatten
 from nn.optim import SGD, Schedule, exponential, inverse_time
 from nn.plots import GREY, finish, style
 from nn.preprocessing import ZeroCenter
@@ -23,7 +27,9 @@ from nn.training import Training
 SIZES = (1, 10, 100)  # of the mini-batches of C2
 ALL = SIZES[-1]  # examples
 RATES = (0.03, 0.1, 0.3, 1.0, 3.0)
+STARTS: list[Initializer] = [zero, partial(constant, value=0.1), xavier_uniform]
 BATCHES = (1, 2, 5, 10, 20, 50)  # sizes of the mini-batches of C7
+WIDTHS, DEPTHS = (2, 4, 12), (1, 2, 3)
 N, M = 3, 10  # inputs of a neuron; examples of a mini-batch
 
 Path = list[tuple[float, ...]]  # the parameters before the first step and after each
@@ -36,10 +42,7 @@ def progress(seed: int = 0) -> Result:
     losses = [losses for (_, losses), _ in found]
     whole_gradient, *gradients = example_gradients(seed)
     difference = max(abs(a - b) for a, b in zip(means(gradients), whole_gradient))
-    (start, *_), half, seen, end = (
-        losses[2],
-        *([row[i] for row in losses] for i in (5, 10, 50)),
-    )  # 10 evaluations each
+    start, half, seen, end = ([row[i] for row in losses] for i in (0, 5, 10, 50))  # of 10 evaluations each
     evaluations, xlabel = range(0, 5 * ALL + 1, 10), "gradient evaluations (examples differentiated)"
     return Result(
         "C2",
@@ -47,8 +50,8 @@ def progress(seed: int = 0) -> Result:
         f"loss of 2-8-1 on 100 moons over {evaluations[-1]} gradient evaluations, batches of "
         f"{', '.join(map(str, SIZES))}, each at the best of {len(RATES)} rates",
         {
-            f"after half the set the loss went from {start:.3f} to {half[0]:.3f} (1), {half[1]:.3f} (10), "
-            f"{half[2]:.3f} (all)": max(half[:2]) < 0.9 * start <= half[2],
+            f"after half the set the loss went from {start[2]:.3f} to {half[0]:.3f} (1), {half[1]:.3f} (10), "
+            f"{half[2]:.3f} (all)": max(half[:2]) < 0.9 * start[2] <= half[2],
             f"after the set it is {seen[0]:.3f}, {seen[1]:.3f}, {seen[2]:.3f} (after {evaluations[-1]} evaluations "
             f"{end[0]:.3f}, {end[1]:.3f}, {end[2]:.3f})": max(seen[:2]) < seen[2],
             f"the mean of the gradients is the gradient of the mean, to {difference:.0e}": difference < 1e-12,
@@ -60,9 +63,9 @@ def progress(seed: int = 0) -> Result:
 
 def moons_training(seed: int, size: int, rate: float) -> Training:
     """Before its first step: 2-8-1 on 100 moons by SGD, with mini-batches of this size."""
-    model, data = network(seed, [8, 1], activation="tanh"), moons(ALL, rng=generator(seed, "moons"))
-    optimizer = SGD(model.parameters(), rate)
-    return Training(model, binary_cross_entropy, optimizer, data, batch_size=size, progress=False, engine="eager")
+    data, model = moons(ALL, rng=Random(f"{seed} moons")), MLP(2, [8, 1], "tanh", rng=Random(f"{seed} weights"))
+    sgd = SGD(model.parameters(), rate)
+    return Training(model, binary_cross_entropy, sgd, data, batch_size=size, progress=False, engine="eager")
 
 
 def example_gradients(seed: int) -> list[Numbers]:
@@ -75,7 +78,7 @@ def example_gradients(seed: int) -> list[Numbers]:
 
 def descend(seed: int, size: int, rate: float) -> tuple[float, Numbers]:
     """The mean of the losses, and the losses after 0, 10, 20, … gradient evaluations of five epochs."""
-    training, rng = moons_training(seed, size, rate), generator(seed, "order")
+    training, rng = moons_training(seed, size, rate), Random(f"{seed} order")
     losses = [loss_of(training.model, training.training)]
     for _ in range(5):
         for batch in batches(ALL, size, rng):  # step by step, since the losses are measured within an epoch
@@ -86,12 +89,92 @@ def descend(seed: int, size: int, rate: float) -> tuple[float, Numbers]:
     return fmean(losses), losses
 
 
+def zero_start(seed: int = 0) -> Result:
+    """C4: the same network on xor, which one unit cannot learn, from equal and from random first weights."""
+    apart, moved, right = (list(found) for found in zip(*(learn_xor(seed, init) for init in STARTS)))
+    (none, same, xavier), equal, epochs = map(max, apart), max(right[:2]), range(len(apart[0]))
+    learns = xavier > 0.0 and right[2] > equal + 0.1
+    labels = (f"{start}: {share:.0%} right" for start, share in zip(("all 0", "all .1", "Xavier, random"), right))
+    return Result(
+        "C4",
+        "Units that start alike (zero initialisation) never part",
+        f"rows of W¹ of 2-6-1 (σ) over {epochs[-1]} epochs of xor: first weights 0, .1, Xavier's",
+        {
+            f"from 0 they are at most {none:g} apart, though they move by {moved[0]:.2f}": none == 0.0,
+            f"from .1 at most {same:g}, moving by {moved[1]:.2f}": same == 0.0,
+            f"Xavier's random ones are {xavier:.2f} apart and reach {right[2]:.0%}, equal ones {equal:.0%}": learns,
+        },
+        dict(zip(labels, apart)),
+        curves(epochs, "epoch", "largest difference between hidden units' weights"),
+    )
+
+
+def learn_xor(seed: int, init: Initializer) -> tuple[Numbers, float, float]:
+    """The largest difference within a column of W¹ by epoch, the largest change of a weight in it, the accuracy."""
+    data, order = xor(80, noise=0.05, rng=Random(f"{seed} xor")), Random(f"{seed} order")
+    model = MLP(2, [6, 1], rng=Random(f"{seed} weights"), activation="sigmoid", init=init)
+    weights = [model.state_dict()["net.layers.0.W"]]
+    for _ in range(30):
+        fit(model, data, 0.05, 1, 10, order, adam=True)
+        weights.append(model.state_dict()["net.layers.0.W"])
+    moved = max(abs(w - old) for w, old in zip(flatten(weights[-1]), flatten(weights[0])))
+    return [max(map(spread, zip(*W))) for W in weights], moved, accuracy(model, data)
+
+
+def unstable(seed: int = 0) -> Result:
+    """C5: the size of δ on its way back through ten layers."""
+    vanishing, exploding, layers = chain(1.0, -0.5), chain(8.0, -4.0), range(1, 11)
+    sigmoid = ten_units(seed, "sigmoid", "xavier_normal")
+    large, he = ten_units(seed, "relu", normal), ten_units(seed, "relu", "he_normal")
+    labels = ("1 σ unit, w = 1", "1 σ unit, w = 8", "10 σ units, Xavier", "10 relus, N(0, 1)", "10 relus, He")
+    return Result(
+        "C5",
+        "Gradients are unstable: from layer to layer they vanish or explode",
+        "δ¹/δ¹⁰ of ten sigmoid layers of one unit; of ten layers of 10 units, at the start, medians",
+        {
+            f"one unit, w = 1: {vanishing[0]:.2e}": vanishing[0] < 0.01,
+            f"one unit, w = 8: {exploding[0]:.0f}": exploding[0] > 100.0,
+            f"ten σ units, Xavier: {sigmoid[0]:.1e}": sigmoid[0] < 0.01,
+            f"ten relus, N(0, 1): {large[0]:.0f}": large[0] > 100.0,
+            f"ten relus with He's weights keep it: {he[0]:.2f}": 0.1 < he[0] < 10.0,
+        },
+        dict(zip(labels, (vanishing, exploding, sigmoid, large, he))),
+        curves(layers, "layer l", "‖δˡ‖ / ‖δ¹⁰‖", yscale="log", xticks=layers),
+    )
+
+
+def chain(w: float, b: float) -> Numbers:
+    """δˡ over δ¹⁰ for ten layers of one sigmoid unit with these weights, at a = .5."""
+    model = MLP(1, [1] * 10, activation="sigmoid", output="sigmoid")
+    model.load_state_dict({path: [[w]] if path.endswith("W") else [b] for path in model.state_dict()})
+    return _ratios(model, [0.5])
+
+
+def ten_units(seed: int, activation: str, init: Initializer | str) -> Numbers:
+    """‖δˡ‖ over ‖δ¹⁰‖ for ten layers of 10 units at the start: medians of 5 networks and 5 inputs."""
+    rng, found = Random(f"{seed} {activation}"), []
+    for _ in range(5):
+        model = MLP(10, [10] * 10, activation=activation, output=activation, init=init, rng=rng)
+        for _ in range(5):
+            x = [rng.gauss(0.0, 1.0) for _ in range(10)]
+            if any(a.data for a in model(x)):  # where all relus of a layer are off, there is no δ to compare
+                found.append(_ratios(model, x))
+    return [median(column) for column in zip(*found)]
+
+
+def _ratios(model: MLP, x: Numbers) -> Numbers:
+    trace = model.trace(x)
+    half_squared_error(trace.output, [0.0] * model.sizes[-1]).backward()
+    sizes = [hypot(*delta) for delta in trace.delta[1:]]
+    return [size / sizes[-1] for size in sizes]
+
+
 def settling(seed: int = 0) -> Result:
     """C6: two examples, met in turn; nothing in it is random."""
-    constant, smaller = two_examples(0.5), two_examples(0.05)
+    fixed, smaller = two_examples(0.5), two_examples(0.05)
     inverse, hasty = two_examples(inverse_time(1.0, 1.0)), two_examples(exponential(0.5, 0.5))
-    paths = (constant, smaller, inverse, hasty, two_examples(1.0, batch=True))
-    (low, high), less = sorted(constant[-2:]), spread(smaller[-2:])
+    paths = (fixed, smaller, inverse, hasty, two_examples(1.0, batch=True))
+    (low, high), less = sorted(fixed[-2:]), spread(smaller[-2:])
     swing, slow_end, hasty_end = high - low, abs(inverse[-1] - 1.0), abs(hasty[-1] - 1.0)
     return Result(
         "C6",
@@ -167,7 +250,7 @@ def four_numbers(m: int) -> tuple[float, float]:
 
 def network_noise(seed: int) -> Numbers:
     """For each size in BATCHES the variances of all derivatives added up, over 200 random mini-batches."""
-    rng, (_, *gradients) = generator(seed, "batches"), example_gradients(seed)
+    rng, (_, *gradients) = Random(f"{seed} batches"), example_gradients(seed)
     noise = []
     for m in BATCHES:
         chosen = [next(batches(ALL, m, rng)) for _ in range(200)]
@@ -176,11 +259,45 @@ def network_noise(seed: int) -> Numbers:
     return noise
 
 
+def architecture(seed: int = 0) -> Result:
+    """C9: one task, nine architectures, as many updates for each."""
+    table = [[shares(seed, depth, width) for width in WIDTHS] for depth in DEPTHS]
+    parts = {name: [[cell[i] for cell in row] for row in table] for i, name in enumerate(("training", "held back"))}
+    layers = [f"{depth} hidden layer" + "s" * (depth > 1) for depth in DEPTHS]
+    checks = {}
+    for by in ("width", "depth"):
+        for name, rows in parts.items():
+            columns = list(zip(*rows)) if by == "width" else [row[1:] for row in rows]
+            first, last = fmean(columns[0]), fmean(columns[-1])
+            checks[f"{by}: {name.replace(' ', '-')} {first:.0%} → {last:.0%}"] = last > first + 0.03
+
+    def look(k: int) -> dict[str, Any]:
+        return style(k // 2, linestyle="-", linewidth=2.5) if k % 2 else style(k // 2, markerfacecolor="white")
+
+    return Result(
+        "C9",
+        "Model architecture decides: wider and deeper networks learn more",
+        f"accuracy on 100 training and 200 held-back points of two spirals, {'/'.join(map(str, DEPTHS))} hidden "
+        f"layers of {'/'.join(map(str, WIDTHS))} relus, means of 2",
+        checks,
+        {f"{layers[i]}, {name}": rows[i] for i in range(len(DEPTHS)) for name, rows in parts.items()},
+        curves(WIDTHS, "units in each hidden layer", "accuracy", look, xticks=WIDTHS, ylim=(0.4, 1.03)),
+    )
+
+
+def shares(seed: int, depth: int, width: int) -> Numbers:
+    """The accuracy on training and on held-back data, means of two networks."""
+    data, unseen = spirals(100, 0.05, Random(f"{seed} train")), spirals(200, 0.05, Random(f"{seed} test"))
+    models = [trained(seed, k, data, [width] * depth + [1], 0.03, 25, 10, adam=True)[0] for k in range(2)]
+    return means([accuracy(model, part) for part in (data, unseen)] for model in models)
+
+
 def all_positive(seed: int = 0) -> Result:
     """D4: one neuron, the same examples as they are and zero-centred."""
     single, centred, in_batches = sign_patterns(seed)
     positive, others = len({s[:N] for s in single}), len({s[:N] for s in centred})
     against, mixed = sum({*s[:N]} != {s[N]} for s in single), fmean(len({*s[:N]}) > 1 for s in in_batches)
+    is_with_delta = positive == 2 and against == 0
     zigzag, straight = zigzag_path(seed, centre=False), zigzag_path(seed, centre=True)
     detour, direct = (fsum(map(dist, p, p[1:])) / max(dist(p[0], p[-1]), 1e-12) for p in (zigzag, straight))
 
@@ -197,8 +314,7 @@ def all_positive(seed: int = 0) -> Result:
         f"signs of ∂L/∂w of a neuron of {N} inputs, 200 examples, batches of {M}; SGD from (0, 0) to (1, −1): "
         f"{len(zigzag) - 1} steps",
         {
-            f"one example: {positive} of {2**N} patterns, {against} against the sign of δ": positive == 2
-            and not against,
+            f"one example: {positive} of {2**N} patterns, {against} against the sign of δ": is_with_delta,
             f"zero-centred: {others} patterns": others > 2,
             f"way / straight line {detour:.1f} for positive, {direct:.1f} for centred inputs": detour > 1.2 * direct,
             f"{mixed:.0%} of batches of {M} (mixed δ) have both signs": mixed == 0.0,
@@ -213,7 +329,7 @@ def sign_patterns(seed: int) -> tuple[list[Signs], list[Signs], list[Signs]]:
 
     They are those of single positive examples, of zero-centred ones, and of mini-batches of positive ones.
     """
-    rng, neuron = generator(seed, "inputs"), Linear(N, 1, init=zero)  # δ = −y, of either sign
+    rng, neuron = Random(f"{seed} inputs"), Linear(N, 1, init=zero)  # δ = −y, of either sign
     X = [[rng.uniform(0.0, 1.0) for _ in range(N)] for _ in range(200)]
     y = [x[0] - x[1] + rng.gauss(0.0, 0.1) for x in X]
 
@@ -227,7 +343,7 @@ def sign_patterns(seed: int) -> tuple[list[Signs], list[Signs], list[Signs]]:
 
 def zigzag_path(seed: int, centre: bool) -> Path:
     """(w₁, w₂) while a neuron learns x₁ − x₂ from inputs in [0, 2], one example at a time."""
-    rng, neuron = generator(seed, "path"), Linear(2, 1, init=zero)
+    rng, neuron = Random(f"{seed} path"), Linear(2, 1, init=zero)
     X = [[rng.uniform(0.0, 2.0) for _ in range(2)] for _ in range(60)]
     y = [x[0] - x[1] for x in X]
     X = ZeroCenter().fit_transform(X) if centre else X
