@@ -42,7 +42,7 @@ def test_a_planted_mistake_comes_first_in_a_thousand_cases():
             answer = exercise.answer(problem, mistake.answer)
             if not exercise.is_code:  # as somebody writes it down
                 answer = [float(f"{x:.4g}") for x in flat(answer)]
-            found = exercise.rank(problem, exercise.measure(problem, answer))
+            found = exercise.rank(problem, exercise.numbers(problem, answer))
             first += bool(found) and found[0] is mistake
             cases += 1
     assert first >= 0.95 * cases

@@ -21,8 +21,7 @@ XYZ = Exercise(
     "xyz", "f = xyz at your own point",
     question=lambda p: (
         f"f = xyz with x = r, y = rs, z = s, at r = {p['r']}, s = {p['s']}. By hand, with the chain rule: "
-        "what are ∂f/∂r and ∂f/∂s? Answer `[∂f/∂r, ∂f/∂s]`."
-    ),
+        "what are ∂f/∂r and ∂f/∂s? Answer `[∂f/∂r, ∂f/∂s]`."),
     make=lambda rng: {"r": rng.randint(2, 6), "s": rng.randint(2, 6)},
     right=lambda p: [2 * p["r"] * p["s"] ** 2, 2 * p["r"] ** 2 * p["s"]],
     mistakes=mistakes(
@@ -46,8 +45,7 @@ MUL = Exercise(
     "mul", "The local derivatives of ×",
     question=lambda p: (
         "A node for x·y needs its value and its local derivatives. Write `mul(x, y)`, on plain floats, which returns "
-        "`value, (∂/∂x, ∂/∂y)`."
-    ),
+        "`value, (∂/∂x, ∂/∂y)`."),
     make=lambda rng: {"cases": [(float(rng.randint(2, 9)), -rng.randint(2, 9) / 2.0), (0.0, 3.0), (-1.5, -0.5)]},
     right=lambda x, y: (x * y, (y, x)),
     mistakes=mistakes(
@@ -71,8 +69,7 @@ RELU = Exercise(
     "relu", "relu, with its kink",
     question=lambda p: (
         "Write `my_relu(z)`, which returns `value, (derivative,)`: max(0, z) and g′(z). At the kink, z = 0, use the "
-        "convention of this course and of most libraries: g′(0) = 0."
-    ),
+        "convention of this course and of most libraries: g′(0) = 0."),
     make=lambda rng: {"cases": [(rng.randint(3, 9) / 2.0,), (-rng.randint(3, 9) / 2.0,), (0.0,)]},
     right=lambda z: (max(0.0, z), (1.0 if z > 0 else 0.0,)),
     mistakes=mistakes(
@@ -188,8 +185,7 @@ BACKWARD = Exercise(
         "Write `backward(root)`, which sets `node.grad` to ∂root/∂node for every node below, whatever it was "
         "before. A node has `parents`, `local_derivatives` (one for each parent) and `grad`. The check runs it on a "
         "product, a chain, x + x, a diamond, and a graph with a short and a long path, and draws the smallest that "
-        "fails."
-    ),
+        "fails."),
     make=lambda rng: {"u": rng.randint(5, 15) / 10.0, "v": -rng.randint(5, 15) / 10.0},
     right=backward_right,
     mistakes=mistakes(

@@ -96,15 +96,15 @@ class Exercise:
     mistakes: tuple[Mistake, ...]
     hints: tuple[str, str, str]  # each says more
     derivation: Callable[[Problem], Any]  # is shown after success
-    # where the answer is a function: its numbers on all cases, a description of each, and a picture of a wrong one
-    numbers: Callable[[Problem, Any], list[float]] | None = None
+    numbers: Callable[[Problem, Any], list[float]] = lambda problem, answer: flat(answer)
+    # where the answer is a function, ``numbers`` runs it on all cases; these describe a number and draw a wrong one
     cases: Callable[[Problem], list[str]] | None = None
     picture: Callable[[Problem, int], Any] | None = None
 
     @property
     def is_code(self) -> bool:
         """Whether the answer is a function."""
-        return self.numbers is not None
+        return self.cases is not None
 
     @property
     def tolerance(self) -> float:
@@ -124,15 +124,11 @@ class Exercise:
         """What the right rule or a mistake's answers: numbers for the problem, or the function itself."""
         return rule if self.is_code else rule(problem)
 
-    def measure(self, problem: Problem, answer: Any) -> list[float]:
-        """The numbers of an answer. Raises whatever the student's code raises."""
-        return self.numbers(problem, answer) if self.numbers is not None else flat(answer)
-
     def check(self, problem: Problem, answer: Any) -> Feedback:
         """The feedback on an answer; never raises."""
         expected = self._by(problem, self.right)
         try:
-            found = self.measure(problem, answer)
+            found = self.numbers(problem, answer)
             if len(found) != len(expected):
                 raise NoAnswer(f"gave {counted(len(found), 'number')}: it needs {len(expected)}")
             for x in found:
@@ -163,7 +159,7 @@ class Exercise:
         return sorted(near, key=near.__getitem__) + partly
 
     def _by(self, problem: Problem, rule: Callable[..., Any]) -> list[float]:
-        return self.measure(problem, self.answer(problem, rule))
+        return self.numbers(problem, self.answer(problem, rule))
 
     def _agreeing(self, found: Sequence[float], numbers: Sequence[float]) -> set[int]:
         """The places where both agree to within the tolerance."""

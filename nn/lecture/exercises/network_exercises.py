@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import exp
 from random import Random
 from typing import Any
@@ -41,27 +41,24 @@ def _passed(p: Problem) -> tuple[Value, Trace]:
     return loss, trace
 
 
-def _rounded(numbers: Numbers) -> str:
+def _rounded(numbers: Sequence[float | Value]) -> str:
     return f"({', '.join(f'{x:.4f}' for x in numbers)})"
 
 
-def _outputs(p: Problem) -> tuple[Numbers, Numbers, Numbers]:
-    """z², a² and y."""
-    _, trace = _passed(p)
-    return [z.data for z in trace.z[2]], [a.data for a in trace.a[2]], p["y"]
-
-
 def _each(rule: Callable[[float, float, float], float]) -> Callable[[Problem], Numbers]:
-    return lambda p: [rule(z, a, y) for z, a, y in zip(*_outputs(p))]
+    def answer(p: Problem) -> Numbers:
+        _, trace = _passed(p)
+        return [rule(z.data, a.data, y) for z, a, y in zip(trace.z[2], trace.a[2], p["y"])]
+
+    return answer
 
 
 BIAS = Exercise(
     "bias", "∂L/∂b² of the output layer",
     question=lambda p: (
         "A 2-3-3 network has sigmoids in both layers, and L = ½ Σ_j (y_j − a_j)². An example gave "
-        f"z² = {_rounded(_outputs(p)[0])}, a² = {_rounded(_outputs(p)[1])}, and the target is y = {tuple(p['y'])}. "
-        "What is ∂L/∂b²? Answer three numbers."
-    ),
+        f"z² = {_rounded(_passed(p)[1].z[2])}, a² = {_rounded(_passed(p)[1].a[2])}, and the target is "
+        f"y = {tuple(p['y'])}. What is ∂L/∂b²? Answer three numbers."),
     make=_network,
     right=_each(lambda z, a, y: (a - y) * a * (1.0 - a)),
     mistakes=mistakes(
@@ -88,16 +85,10 @@ BIAS = Exercise(
 )  # fmt: skip
 
 
-def _hidden_numbers(p: Problem) -> tuple[Matrix, Numbers, Numbers]:
-    """W², δ², a¹."""
-    _, trace = _passed(p)
-    return p["W2"], trace.delta[2], [a.data for a in trace.a[1]]
-
-
 def _of_hidden(rule: Callable[[Matrix, Numbers, float, int], float]) -> Callable[[Problem], Numbers]:
     def answer(p: Problem) -> Numbers:
-        W, delta, a = _hidden_numbers(p)
-        return [rule(W, delta, a[k], k) for k in (0, 2)]
+        _, trace = _passed(p)
+        return [rule(p["W2"], trace.delta[2], trace.a[1][k].data, k) for k in (0, 2)]
 
     return answer
 
@@ -116,9 +107,8 @@ HIDDEN = Exercise(
     question=lambda p: (
         "Take a 2-3-3 network as before, with other numbers. W² has the rows "
         f"{', '.join(str(tuple(row)) for row in p['W2'])}; the example gave "
-        f"δ² = {_rounded(_hidden_numbers(p)[1])} and a¹ = {_rounded(_hidden_numbers(p)[2])}. "
-        "What are δ¹_1 and δ¹_3? Answer `[δ¹_1, δ¹_3]`."
-    ),
+        f"δ² = {_rounded(_passed(p)[1].delta[2])} and a¹ = {_rounded(_passed(p)[1].a[1])}. "
+        "What are δ¹_1 and δ¹_3? Answer `[δ¹_1, δ¹_3]`."),
     make=_network,
     right=_of_hidden(lambda W, delta, a, k: _back(W, delta, k) * a * (1.0 - a)),
     mistakes=mistakes(
@@ -170,8 +160,7 @@ OUTER = Exercise(
     question=lambda p: (
         "Write `weight_gradient(D, A)`. For each example of the mini-batch, D has a row δ, and A has a row a, the "
         "input of the layer. L is the mean of the examples' losses, and δ is ∂/∂z of one example's loss. Return "
-        '∂L/∂W as a list of rows in the shape of W: rows are "to" (δ), columns are "from" (a).'
-    ),
+        '∂L/∂W as a list of rows in the shape of W: rows are "to" (δ), columns are "from" (a).'),
     make=lambda rng: {
         "cases": [
             ([_tenths(rng, to) for _ in range(m)], [_tenths(rng, from_) for _ in range(m)])
@@ -222,8 +211,7 @@ SOFTMAX = Exercise(
     question=lambda p: (
         "z is a list of *logits*, one for each class. Softmax turns them into shares that add up to 1: "
         "s_k = exp(z_k) / Σ_i exp(z_i). L = −log s_label, where `label` is the index of the true class, counted from "
-        "0. Write `delta(z, label)`, which returns ∂L/∂z as a list."
-    ),
+        "0. Write `delta(z, label)`, which returns ∂L/∂z as a list."),
     make=lambda rng: {"cases": [(_tenths(rng, n), rng.randrange(n)) for n in (2, 3, 4)]},
     right=_share(lambda s, t: s - t),
     mistakes=mistakes(

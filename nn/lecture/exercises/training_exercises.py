@@ -57,8 +57,7 @@ SGD = Exercise(
     question=lambda p: (
         f"One unit, ŷ = wx + b, starts with w = {p['w']:g}, b = {p['b']:g}. The two examples are x = {p['x'][0]:g}, "
         f"y = {p['y'][0]:g}, and x = {p['x'][1]:g}, y = {p['y'][1]:g}. L is the mean over both of ½(ŷ − y)². Take "
-        f"two steps on both examples with η = {p['eta']:g}. Answer `[w, b]`."
-    ),
+        f"two steps on both examples with η = {p['eta']:g}. Answer `[w, b]`."),
     make=lambda rng: {
         "w": rng.randint(-3, 3) / 2.0, "b": rng.randint(-3, 3) / 2.0, "eta": rng.choice([0.1, 0.2]),
         "x": [float(k) for k in rng.sample([-2, -1, 1, 2, 3], 2)], "y": [float(rng.randint(-3, 3)) for _ in range(2)],
@@ -95,16 +94,12 @@ def _masks(rng: Random) -> Problem:
     return {"cases": cases}
 
 
-def _as_it_is(a: float, k: bool, p: float) -> float:
-    return a
-
-
 def _kept(a: float, k: bool, p: float) -> float:
     return a / (1.0 - p) if k else 0.0
 
 
 def _dropped(
-    train: Callable[[float, bool, float], float], evaluate: Callable[[float, bool, float], float] = _as_it_is
+    train: Callable[[float, bool, float], float], evaluate: Callable[[float, bool, float], float] = lambda a, k, p: a
 ) -> Callable[[Numbers, Sequence[bool], float, bool], Numbers]:
     return lambda a, keep, p, training: [(train if training else evaluate)(a_j, k_j, p) for a_j, k_j in zip(a, keep)]
 
@@ -124,8 +119,7 @@ DROPOUT = Exercise(
     question=lambda p: (
         "Write `dropout(a, keep, p, training)`. The list a has the units' activations, and keep has True or False "
         "for each, where False has the probability p. In training, scale what is kept so that its mean over all "
-        "masks is a; in evaluation, leave a unchanged. Return a list."
-    ),
+        "masks is a; in evaluation, leave a unchanged. Return a list."),
     make=_masks,
     right=_dropped(_kept),
     mistakes=mistakes(
@@ -140,7 +134,7 @@ DROPOUT = Exercise(
         ("scaled at test time instead", _dropped(lambda a, k, p: a if k else 0.0, lambda a, k, p: a * (1.0 - p)),
          "The original paper on dropout scales at test time; here training divides by 1 − p, and evaluation leaves a "
          "unchanged."),
-        ("training and evaluation exchanged", _dropped(_as_it_is, _kept),
+        ("training and evaluation exchanged", _dropped(lambda a, k, p: a, _kept),
          "Use the mask where `training` is True, and return a unchanged where it is False."),
         ("the wrong ones dropped", _dropped(lambda a, k, p: 0.0 if k else a / (1.0 - p)),
          "keep is True for the units that stay."),
@@ -206,8 +200,7 @@ BATCH_NORM = Exercise(
     "batch_norm", "Batch normalisation",
     question=lambda p: (
         "Write `batch_norm(x, gamma, beta, epsilon)` for one unit over a mini-batch, as in the paper's Algorithm 1: "
-        "mean, variance with 1/m, x̂ = (x − μ)/√(σ² + ε), y = γ x̂ + β. Return the list of y."
-    ),
+        "mean, variance with 1/m, x̂ = (x − μ)/√(σ² + ε), y = γ x̂ + β. Return the list of y."),
     make=_columns,
     right=_normalised(),
     mistakes=mistakes(
@@ -251,8 +244,7 @@ EVALUATE = Exercise(
         f"A unit saw the values {', '.join(f'{x:g}' for x in p['seen'])} on the whole training data; γ = "
         f"{p['gamma']:g}, β = {p['beta']:g}, and ε is too small to matter. A batch of two test examples has the "
         f"values {p['x'][0]:g} and {p['x'][1]:g}. What does batch normalisation return for them in evaluation, with "
-        "the training data's mean and its 1/m variance? Answer two numbers."
-    ),
+        "the training data's mean and its 1/m variance? Answer two numbers."),
     make=lambda rng: {
         "seen": [float(k) for k in rng.sample(range(-6, 7), 4)], "x": [float(k) for k in rng.sample(range(-6, 7), 2)],
         "gamma": rng.choice([0.5, 2.0, 3.0]), "beta": rng.choice([-1.0, 0.5, 2.0]),
@@ -316,8 +308,7 @@ PCA = Exercise(
     "pca", "PCA's first axis",
     question=lambda p: (
         f"Four points: {', '.join(f'({x:g}, {y:g})' for x, y in p['X'])}. In which direction do they vary most? "
-        "Answer PCA's first axis as a vector of length 1 whose first number is positive."
-    ),
+        "Answer PCA's first axis as a vector of length 1 whose first number is positive."),
     make=lambda rng: {"X": [[float(rng.randint(-2, 8)), float(rng.randint(-2, 8))] for _ in range(4)]},
     right=_axis,
     mistakes=mistakes(
