@@ -31,6 +31,27 @@ class NoAnswer(Exception):
     """The answer cannot be compared: the message continues "Your function" or "Your answer"."""
 
 
+def flat(answer: Any) -> list[float]:
+    """The numbers of an answer: of a number, of lists in lists, of Values or arrays. NoAnswer for anything else."""
+    if hasattr(answer, "tolist"):
+        answer = answer.tolist()
+    if isinstance(answer, (list, tuple, Iterator)):
+        return [x for row in answer for x in flat(row)]
+    if answer is None or answer is ...:
+        raise NotImplementedError
+    if isinstance(answer, (str, bytes)):
+        raise NoAnswer(f"has the text {answer!r}: it needs numbers")
+    try:
+        return [number_of(answer)]
+    except (TypeError, ValueError, OverflowError):
+        raise NoAnswer(f"has a value of type {type(answer).__name__}: it needs numbers") from None
+
+
+def on_paper(problem: Problem, answer: Any) -> list[float]:
+    """The numbers of an answer that is not a function."""
+    return flat(answer)
+
+
 def tried(words: Callable[..., str], places: Callable[..., Sequence[str]]) -> dict[str, Any]:
     """The fields ``numbers`` and ``cases`` of an exercise whose answer is a function; a case is its arguments.
 
@@ -62,9 +83,10 @@ def tried(words: Callable[..., str], places: Callable[..., Sequence[str]]) -> di
     return {"numbers": numbers, "cases": cases}
 
 
-def explained(root: Value, name: str) -> Any:
-    """The derivative of the root with respect to the node of this name."""
-    return explain(root, wrt=next(node for node in topological_order(root) if node.name == name))
+def explained(root: Value, name: str, through: Sequence[str] = ()) -> Any:
+    """The derivative of the root with respect to the node of this name, through the nodes of these names."""
+    nodes = {node.name: node for node in topological_order(root)}
+    return explain(root, wrt=nodes[name], through=[nodes[name] for name in through] or None)
 
 
 @dataclass(frozen=True)
@@ -96,7 +118,7 @@ class Exercise:
     mistakes: tuple[Mistake, ...]
     hints: tuple[str, str, str]  # each says more
     derivation: Callable[[Problem], Any]  # is shown after success
-    numbers: Callable[[Problem, Any], list[float]] = lambda problem, answer: flat(answer)
+    numbers: Callable[[Problem, Any], list[float]] = on_paper
     # where the answer is a function, ``numbers`` runs it on all cases; these describe a number and draw a wrong one
     cases: Callable[[Problem], list[str]] | None = None
     picture: Callable[[Problem, int], Any] | None = None
@@ -220,22 +242,6 @@ class Feedback:
             return text
         to_html = getattr(self.shown, "_repr_html_", None)
         return text + (to_html() if to_html else f"<pre>{escape(str(self.shown))}</pre>")
-
-
-def flat(answer: Any) -> list[float]:
-    """The numbers of an answer: of a number, of lists in lists, of Values or arrays. NoAnswer for anything else."""
-    if hasattr(answer, "tolist"):
-        answer = answer.tolist()
-    if isinstance(answer, (list, tuple, Iterator)):
-        return [x for row in answer for x in flat(row)]
-    if answer is None or answer is ...:
-        raise NotImplementedError
-    if isinstance(answer, (str, bytes)):
-        raise NoAnswer(f"has the text {answer!r}: it needs numbers")
-    try:
-        return [number_of(answer)]
-    except (TypeError, ValueError, OverflowError):
-        raise NoAnswer(f"has a value of type {type(answer).__name__}: it needs numbers") from None
 
 
 def _raised(error: Exception) -> str:

@@ -76,8 +76,7 @@ BIAS = Exercise(
          "σ′(z) = σ(z)(1 − σ(z)) = a(1 − a); your z(1 − z) has z in place of a."),
         ("forgot the upstream", lambda z, a, y: a * (1.0 - a),
          "a(1 − a) says only how a changes with z; multiply by how L changes with a."),
-        of=_each,
-    ),
+        of=_each),
     hints=("z_j = … + b_j, so what is ∂z_j/∂b_j? And what is ∂L/∂b_j then, in terms of δ?",
            "∂L/∂b² = δ², and δ² = ∇_a L ⊙ σ′(z²).",
            "Compute (a_j − y_j) · a_j (1 − a_j) for each j."),
@@ -95,11 +94,6 @@ def _of_hidden(rule: Callable[[Matrix, Numbers, float, int], float]) -> Callable
 
 def _back(W: Matrix, delta: Numbers, k: int) -> float:
     return sum(delta[j] * W[j][k] for j in range(3))
-
-
-def _explain_hidden(p: Problem) -> Any:
-    loss, trace = _passed(p)
-    return explain(loss, wrt=trace.z[1][0], through=trace.z[2])
 
 
 HIDDEN = Exercise(
@@ -121,12 +115,11 @@ HIDDEN = Exercise(
          "You added the weights of column k without δ²: multiply each w_jk by δ_j."),
         ("assigned instead of added", lambda W, delta, a, k: delta[2] * W[2][k] * a * (1.0 - a),
          "Unit k reaches L through three outputs, and your number has only the last of the three shares."),
-        of=_of_hidden,
-    ),
+        of=_of_hidden),
     hints=("Through which z²_j does z¹_1 reach the loss?",
            "δ¹_k = Σ_j δ²_j w²_jk σ′(z¹_k): it has three terms, down column k.",
            "Compute (δ²_1 w²_1k + δ²_2 w²_2k + δ²_3 w²_3k) · a¹_k (1 − a¹_k)."),
-    derivation=_explain_hidden,
+    derivation=lambda p: explained(_passed(p)[0], "z¹_1", ["z²_1", "z²_2", "z²_3"]),
 )  # fmt: skip
 
 
@@ -178,16 +171,14 @@ OUTER = Exercise(
         ("assigned instead of added", _outer(lambda m: 1.0, last=True),
          "Your answer has only the last example's δ aᵀ: add those of all, then divide by the number of examples."),
         ("forgot the upstream", _outer(upstream=False),
-         "∂z_j/∂w_jk = a_k is only the local derivative; multiply by δ_j."),
-    ),
+         "∂z_j/∂w_jk = a_k is only the local derivative; multiply by δ_j.")),
     hints=("For one example, ∂L/∂w_jk = δ_j a_k. How many numbers is that, and in which shape?",
            "Add up δ_j a_k over the examples and divide by their number.",
            "[[sum(d[j] * a[k] for d, a in zip(D, A)) / len(D) for k in …] for j in …]"),
     derivation=_explain_weight,
     **tried(
         lambda D, A: f"for {len(D)} example{'s' * (len(D) > 1)}",
-        lambda D, A: [f"∂L/∂w_{j + 1}{k + 1}" for j in range(len(D[0])) for k in range(len(A[0]))],
-    ),
+        lambda D, A: [f"∂L/∂w_{j + 1}{k + 1}" for j in range(len(D[0])) for k in range(len(A[0]))]),
 )  # fmt: skip
 
 
@@ -232,16 +223,14 @@ SOFTMAX = Exercise(
         ("powers that are not shares", _share(lambda s, t: s - t, lambda z: [exp(z_k) for z_k in z]),
          "Divide exp(z) by the sum of all exp(z), so that the shares add up to 1."),
         ("σ for softmax", _share(lambda s, t: s - t, lambda z: [1.0 / (1.0 + exp(-z_k)) for z_k in z]),
-         "The classes exclude each other, so the outputs are not separate choices: normalise by their sum."),
-    ),
+         "The classes exclude each other, so the outputs are not separate choices: normalise by their sum.")),
     hints=("L = log Σ_k exp(z_k) − z_label. Differentiate the two parts one by one.",
            "∂/∂z_k of log Σ exp is exp(z_k)/Σ exp, which is s_k.",
            "It is s_k − 1 at the label and s_k elsewhere."),
     derivation=_explain_softmax,
     **tried(
         lambda z, label: f"for {len(z)} logits with the label {label}",
-        lambda z, label: [f"∂L/∂z[{k}]" for k in range(len(z))],
-    ),
+        lambda z, label: [f"∂L/∂z[{k}]" for k in range(len(z))]),
 )  # fmt: skip
 
 EXERCISES = (BIAS, HIDDEN, OUTER, SOFTMAX)

@@ -10,7 +10,7 @@ from typing import Any
 
 from autograd import Value, cos as cosine, explain, named, sin as sine
 from nn.batch_norm import BatchNorm
-from nn.lecture.exercises.exercise import BY_HAND, Exercise, Problem, mistakes, tried
+from nn.lecture.exercises.exercise import BY_HAND, Exercise, Problem, explained, mistakes, tried
 
 Numbers = list[float]
 
@@ -76,8 +76,7 @@ SGD = Exercise(
         ("one example for each step", _one_by_one,
          "That is SGD with one example at a time; here each step uses the mean over both examples."),
         ("b after the new w", _steps(fresh_w=True),
-         "Compute both derivatives at the same point, before either number changes."),
-    ),
+         "Compute both derivatives at the same point, before either number changes.")),
     hints=("For one example ∂L/∂w = (ŷ − y) x and ∂L/∂b = ŷ − y. Average over the two.",
            "Compute both derivatives first, then change both w and b.",
            "For the second step compute ŷ again with the new w and b."),
@@ -108,12 +107,6 @@ def _by_what_came(a: Numbers, keep: Sequence[bool], p: float, training: bool) ->
     return [a_j * k_j * len(keep) / sum(keep) for a_j, k_j in zip(a, keep)] if training else a
 
 
-def _explain_dropout(problem: Problem) -> Any:
-    a, _, p, _ = problem["cases"][0]
-    a1, m1 = Value(a[0], "a_1"), Value(1.0 / (1.0 - p), "m_1")
-    return explain(named(h=a1 * m1), wrt=a1)
-
-
 DROPOUT = Exercise(
     "dropout", "Dropout",
     question=lambda p: (
@@ -138,19 +131,17 @@ DROPOUT = Exercise(
          "Use the mask where `training` is True, and return a unchanged where it is False."),
         ("the wrong ones dropped", _dropped(lambda a, k, p: 0.0 if k else a / (1.0 - p)),
          "keep is True for the units that stay."),
-        ("dropped at test time", _dropped(_kept, _kept),
-         "In evaluation every unit is active: ignore the mask."),
+        ("dropped at test time", _dropped(_kept, _kept), "In evaluation every unit is active: ignore the mask."),
         ("scaled a second time", _dropped(_kept, lambda a, k, p: a * (1.0 - p)),
-         "The division in training already compensates for it: evaluation leaves a unchanged."),
-    ),
+         "The division in training already compensates for it: evaluation leaves a unchanged.")),
     hints=("The mean of a unit is (1 − p) · (its kept value) + p · 0. Which kept value makes the mean a?",
            "In training a unit is a/(1 − p) or 0, in evaluation it is a.",
            "Return a if not training, else [a_j / (1 - p) if k else 0.0 for …]."),
-    derivation=_explain_dropout,
+    derivation=lambda p: explained(
+        named(h=Value(p["cases"][0][0][0], "a_1") * Value(1.0 / (1.0 - p["cases"][0][2]), "m_1")), "a_1"),
     **tried(
         lambda a, keep, p, training: f"in {'training' if training else 'evaluation'} with p = {p:g}",
-        lambda a, *rest: [f"unit {j + 1}" for j in range(len(a))],
-    ),
+        lambda a, *rest: [f"unit {j + 1}" for j in range(len(a))]),
 )  # fmt: skip
 
 
@@ -214,16 +205,14 @@ BATCH_NORM = Exercise(
          "The variance is the *mean* of the squares, 1/m times their sum."),
         ("ε outside of the root", _normalised(root=lambda v, e: sqrt(v) + e),
          "√σ² + ε is not √(σ² + ε): ε is added to the variance."),
-        ("not centred", _normalised(centred=False), "Subtract the mini-batch's mean before you divide."),
-    ),
+        ("not centred", _normalised(centred=False), "Subtract the mini-batch's mean before you divide.")),
     hints=("Compute μ, σ², x̂ and y, in this order.",
            "σ² = 1/m Σ (x_i − μ)², and ε is added to it, inside the root.",
            "[gamma * (x_i - mu) / (var + epsilon) ** 0.5 + beta for x_i in x]"),
     derivation=_explain_norm,
     **tried(
         lambda x, gamma, beta, epsilon: f"for {len(x)} examples with ε = {epsilon:g}",
-        lambda x, *rest: [f"y_{i + 1}" for i in range(len(x))],
-    ),
+        lambda x, *rest: [f"y_{i + 1}" for i in range(len(x))]),
 )  # fmt: skip
 
 
@@ -257,8 +246,7 @@ EVALUATE = Exercise(
          "other."),
         ("statistics of all six", lambda *numbers: _normalised()(*numbers[:4], numbers[4] + numbers[0]),
          "You included the test examples: use the statistics of the training data alone."),
-        of=_evaluated,
-    ),
+        of=_evaluated),
     hints=("Whose mean and variance are used in evaluation?",
            "μ and σ² come from the four training values alone.",
            "Compute γ (x − μ)/σ + β for each x."),
@@ -323,8 +311,7 @@ PCA = Exercise(
          "The direction is right: divide by its length, and make the first number positive.",
          lambda p, found: abs(hypot(*found) - 1.0) > BY_HAND and _along(p, found)),
         ("the farthest point", lambda p: _unit(max(p["X"], key=lambda x: hypot(*x))),
-         "This vector points to the point farthest away; the axis depends on the covariance of all points."),
-    ),
+         "This vector points to the point farthest away; the axis depends on the covariance of all points.")),
     hints=("Subtract the mean, then compute the covariance matrix, 1/m Σ x xᵀ.",
            "Its eigenvalues are the variances along its eigenvectors; numpy.linalg.eigh gives both.",
            "Take the eigenvector of the largest eigenvalue, and change its sign if its first number is negative."),
