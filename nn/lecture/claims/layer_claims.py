@@ -42,8 +42,7 @@ def redundancy(seed: int = 0) -> Result:
     is_less = rise_dropped < 0.9 * rise_stopped and worst_dropped < 0.9 * worst_stopped
     xlabel, ylabel = "hidden unit removed, from the one that is missed most", "rise of the training loss (mean)"
     return Result(
-        "D2",
-        "Dropout forces a redundant representation: no unit is indispensable",
+        "D2", "Dropout forces a redundant representation: no unit is indispensable",
         f"rise of the loss when each of {UNITS} hidden relus is removed in turn, moons, {len(groups[0])} networks "
         f"each, p = 0 and .5 (whole: {loss:.3f}, {loss_dropped:.3f}), and p = 0 stopped at the latter's loss",
         {
@@ -53,7 +52,7 @@ def redundancy(seed: int = 0) -> Result:
         },
         dict(zip(GROUPS, map(means, groups))),
         curves(range(1, UNITS + 1), xlabel, ylabel),
-    )
+    )  # fmt: skip
 
 
 def three_groups(seed: int) -> list[list[tuple[float, Numbers]]]:
@@ -106,8 +105,7 @@ def ensemble(seed: int = 0) -> Result:
     losses = {"mean of the members' losses": typical, "of their mean output": average, "evaluation pass": whole}
     is_mean, is_geometric = abs(middle - evaluated) < 1e-12, abs(geometric - sigma) < 1e-12
     return Result(
-        "D3",
-        "Dropout trains a large ensemble, and evaluation is its mean",
+        "D3", "Dropout trains a large ensemble, and evaluation is its mean",
         "all 8 masks of one unit, before and after σ; all 64 thinned networks of 2-6-1 on 60 moons",
         {
             f"mean of masks {middle:g}, evaluation {evaluated:g}": is_mean,
@@ -118,7 +116,7 @@ def ensemble(seed: int = 0) -> Result:
         },
         {"64 members": sorted(members)} | {f"{label}: {loss:.3f}": [loss] * 64 for label, loss in losses.items()},
         curves(range(1, 65), "thinned network, from the lowest loss up", "training loss"),
-    )
+    )  # fmt: skip
 
 
 def one_unit() -> tuple[Numbers, float]:
@@ -154,13 +152,12 @@ def shift(seed: int = 0) -> Result:
     moved = [drift(seed, batch_norm) for batch_norm in (False, True)]
     (plain, normalised), epochs = map(max, moved), range(len(moved[0]))
     return Result(
-        "D8",
-        "Batch normalisation reduces internal covariate shift",
+        "D8", "Batch normalisation reduces internal covariate shift",
         f"drift of what the second tanh layer reads, in first deviations, {epochs[-1]} epochs",
         {f"largest drift {plain:.2f} without, {normalised:.2f} with it": normalised < 0.5 * plain},
         dict(zip(LABELS, moved)),
         curves(epochs, "epoch", "drift of the units' means, |μ − μ₀| / σ₀"),
-    )
+    )  # fmt: skip
 
 
 def drift(seed: int, batch_norm: bool) -> Numbers:
@@ -186,8 +183,7 @@ def scale(seed: int = 0) -> Result:
     is_tenth = abs(10.0 * ratio_with - 1.0) < 0.01
     xlabel, ylabel = "size of the first weights, times Xavier's", "training loss after 8 epochs"
     return Result(
-        "D8",
-        "Batch normalisation makes gradients depend less on the scale of weights and of first weights",
+        "D8", "Batch normalisation makes gradients depend less on the scale of weights and of first weights",
         f"∂L/∂W¹ for W¹ and 10 W¹; loss of 2-6-6-1 on moons after 8 epochs, hidden W from {len(SCALES)} scales, "
         "means of 3",
         {
@@ -199,7 +195,7 @@ def scale(seed: int = 0) -> Result:
         },
         dict(zip(LABELS, losses)),
         curves(SCALES, xlabel, ylabel, xscale="log", ylim=(0, None)),
-    )
+    )  # fmt: skip
 
 
 def times_ten(seed: int, batch_norm: bool) -> tuple[float, float, float]:
@@ -244,13 +240,12 @@ def higher_rates(seed: int = 0) -> Result:
     low, high = (max((rate for rate, loss in zip(RATES, row) if loss < LEARNED), default=0.0) for row in losses)
     xlabel, ylabel = "learning rate η of SGD", "training loss after 12 epochs (at most 10)"
     return Result(
-        "D8",
-        "Batch normalisation allows higher learning rates",
+        "D8", "Batch normalisation allows higher learning rates",
         f"loss of 2-6-6-6-1 (relu) on moons after 12 epochs at {len(RATES)} rates of SGD, means of 3",
         {f"highest rate that ends below {LEARNED:.2f}: {high:g} with, {low:g} without it": high > low},
         dict(zip(LABELS, losses)),
         curves(RATES, xlabel, ylabel, horizontal={"learned below this": LEARNED}, xscale="log", yscale="log"),
-    )
+    )  # fmt: skip
 
 
 def saturating(seed: int = 0) -> Result:
@@ -259,13 +254,12 @@ def saturating(seed: int = 0) -> Result:
     losses = [mean_losses(seed, 80, sizes, 1.0, 25, 10, activation="sigmoid", batch_norm=b) for b in (False, True)]
     (plain, normalised), epochs = (curve[-1] for curve in losses), range(1, len(losses[0]) + 1)
     return Result(
-        "D8",
-        "Batch normalisation allows the use of saturating nonlinearities",
+        "D8", "Batch normalisation allows the use of saturating nonlinearities",
         f"training loss of 2-6-6-6-6-1 with σ over {epochs[-1]} epochs of moons, SGD, η = 1, means of 3",
         {f"it ends at {normalised:.3f} with, {plain:.3f} without it": normalised < min(LEARNED, 0.5 * plain)},
         dict(zip(LABELS, losses)),
         curves(epochs, "epoch", "training loss", ylim=(0, None)),
-    )
+    )  # fmt: skip
 
 
 def less_dropout(seed: int = 0) -> Result:
@@ -275,8 +269,7 @@ def less_dropout(seed: int = 0) -> Result:
     saved, saved_with = plain - dropout, normalised - both
     is_low = normalised < plain and normalised <= 1.05 * dropout
     return Result(
-        "D8",
-        "Batch normalisation may reduce the need for dropout",
+        "D8", "Batch normalisation may reduce the need for dropout",
         "loss of 2-16-1 on 30 noisy moons and on 300 held back, dropout .5, batch normalisation, means of 4",
         {
             f"held-back loss {plain:.2f} plain, {dropout:.2f} dropout, {normalised:.2f} batch normalisation": is_low,
@@ -285,7 +278,7 @@ def less_dropout(seed: int = 0) -> Result:
         },
         {"training": training, "held back": held_back},
         curves(list(KINDS), "", "loss at the end", partial(style, linestyle="none", markersize=9), ylim=(0, None)),
-    )
+    )  # fmt: skip
 
 
 def few_examples(seed: int, p: float, batch_norm: bool) -> Numbers:

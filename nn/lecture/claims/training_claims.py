@@ -45,8 +45,7 @@ def progress(seed: int = 0) -> Result:
     start, half, seen, end = ([row[i] for row in losses] for i in (0, 5, 10, 50))  # of 10 evaluations each
     evaluations, xlabel = range(0, 5 * ALL + 1, 10), "gradient evaluations (examples differentiated)"
     return Result(
-        "C2",
-        "Small batches make progress before the whole training set has been seen",
+        "C2", "Small batches make progress before the whole training set has been seen",
         f"loss of 2-8-1 on 100 moons over {evaluations[-1]} gradient evaluations, batches of "
         f"{', '.join(map(str, SIZES))}, each at the best of {len(RATES)} rates",
         {
@@ -58,7 +57,7 @@ def progress(seed: int = 0) -> Result:
         },
         {f"batches of {size}, η = {rate:g}": row for size, (_, rate), row in zip(SIZES, found, losses)},
         curves(evaluations, xlabel, "training loss", vertical={"every example seen once": ALL}, ylim=(0, None)),
-    )
+    )  # fmt: skip
 
 
 def moons_training(seed: int, size: int, rate: float) -> Training:
@@ -96,8 +95,7 @@ def zero_start(seed: int = 0) -> Result:
     learns = xavier > 0.0 and right[2] > equal + 0.1
     labels = (f"{start}: {share:.0%} right" for start, share in zip(("all 0", "all .1", "Xavier, random"), right))
     return Result(
-        "C4",
-        "Units that start alike (zero initialisation) never part",
+        "C4", "Units that start alike (zero initialisation) never part",
         f"rows of W¹ of 2-6-1 (σ) over {epochs[-1]} epochs of xor: first weights 0, .1, Xavier's",
         {
             f"from 0 they are at most {none:g} apart, though they move by {moved[0]:.2f}": none == 0.0,
@@ -106,7 +104,7 @@ def zero_start(seed: int = 0) -> Result:
         },
         dict(zip(labels, apart)),
         curves(epochs, "epoch", "largest difference between hidden units' weights"),
-    )
+    )  # fmt: skip
 
 
 def learn_xor(seed: int, init: Initializer) -> tuple[Numbers, float, float]:
@@ -128,8 +126,7 @@ def unstable(seed: int = 0) -> Result:
     large, he = ten_units(seed, "relu", normal), ten_units(seed, "relu", "he_normal")
     labels = ("1 σ unit, w = 1", "1 σ unit, w = 8", "10 σ units, Xavier", "10 relus, N(0, 1)", "10 relus, He")
     return Result(
-        "C5",
-        "Gradients are unstable: from layer to layer they vanish or explode",
+        "C5", "Gradients are unstable: from layer to layer they vanish or explode",
         "δ¹/δ¹⁰ of ten sigmoid layers of one unit; of ten layers of 10 units, at the start, medians",
         {
             f"one unit, w = 1: {vanishing[0]:.2e}": vanishing[0] < 0.01,
@@ -140,7 +137,7 @@ def unstable(seed: int = 0) -> Result:
         },
         dict(zip(labels, (vanishing, exploding, sigmoid, large, he))),
         curves(layers, "layer l", "‖δˡ‖ / ‖δ¹⁰‖", yscale="log", xticks=layers),
-    )
+    )  # fmt: skip
 
 
 def chain(w: float, b: float) -> Numbers:
@@ -177,8 +174,7 @@ def settling(seed: int = 0) -> Result:
     (low, high), less = sorted(fixed[-2:]), spread(smaller[-2:])
     swing, slow_end, hasty_end = high - low, abs(inverse[-1] - 1.0), abs(hasty[-1] - 1.0)
     return Result(
-        "C6",
-        "SGD never settles at a constant rate, and does with rates that decay",
+        "C6", "SGD never settles at a constant rate, and does with rates that decay",
         "w on ½(w − x)², x = 0, 2, 0, 2, … (optimum 1): rates .5, .05, 1/t, .5·.5ᵗ, whole batch",
         {
             f"at η = .5 w still swings by {swing:.3f}, {low:.3f} ↔ {high:.3f}": swing > 0.1,
@@ -188,7 +184,7 @@ def settling(seed: int = 0) -> Result:
         },
         dict(zip(("η = .5", "η = .05", "η = 1/t", "η = .5·.5ᵗ", "whole batch"), (path[:61] for path in paths))),
         curves(range(61), "step", "w", horizontal={"optimum": 1.0}),
-    )
+    )  # fmt: skip
 
 
 def two_examples(rate: float | Schedule, batch: bool = False, steps: int = 200) -> Numbers:
@@ -221,8 +217,7 @@ def batch_noise(seed: int = 0) -> Result:
         finish(axes, "batch size m", "variance of the gradient", xscale="log", yscale="log")
 
     return Result(
-        "C7",
-        "Mini-batches reduce the noise of the gradient",
+        "C7", "Mini-batches reduce the noise of the gradient",
         "variance of ∂L/∂w over all batches of 0, 1, 2, 3; of the gradient of 2-8-1 on 100 moons, 200 batches",
         {
             f"variance {', '.join(f'{v:.3f}' for v in variances)} for m = 1 … 4": is_falling,
@@ -235,7 +230,7 @@ def batch_noise(seed: int = 0) -> Result:
             "½(w − x)² on 0, 1, 2, 3 (0 at m = 4)": list(variances[:3]),
         },
         draw,
-    )
+    )  # fmt: skip
 
 
 def four_numbers(m: int) -> tuple[float, float]:
@@ -275,14 +270,13 @@ def architecture(seed: int = 0) -> Result:
         return style(k // 2, linestyle="-", linewidth=2.5) if k % 2 else style(k // 2, markerfacecolor="white")
 
     return Result(
-        "C9",
-        "Model architecture decides: wider and deeper networks learn more",
+        "C9", "Model architecture decides: wider and deeper networks learn more",
         f"accuracy on 100 training and 200 held-back points of two spirals, {'/'.join(map(str, DEPTHS))} hidden "
         f"layers of {'/'.join(map(str, WIDTHS))} relus, means of 2",
         checks,
         {f"{layers[i]}, {name}": rows[i] for i in range(len(DEPTHS)) for name, rows in parts.items()},
         curves(WIDTHS, "units in each hidden layer", "accuracy", look, xticks=WIDTHS, ylim=(0.4, 1.03)),
-    )
+    )  # fmt: skip
 
 
 def shares(seed: int, depth: int, width: int) -> Numbers:
@@ -309,8 +303,7 @@ def all_positive(seed: int = 0) -> Result:
         finish(axes, "w₁", "w₂")
 
     return Result(
-        "D4",
-        "If all inputs are positive, the gradients on w are all positive or all negative",
+        "D4", "If all inputs are positive, the gradients on w are all positive or all negative",
         f"signs of ∂L/∂w of a neuron of {N} inputs, 200 examples, batches of {M}; SGD from (0, 0) to (1, −1): "
         f"{len(zigzag) - 1} steps",
         {
@@ -321,7 +314,7 @@ def all_positive(seed: int = 0) -> Result:
         },
         {"positive inputs": zigzag, "zero-centred inputs": straight},
         draw,
-    )
+    )  # fmt: skip
 
 
 def sign_patterns(seed: int) -> tuple[list[Signs], list[Signs], list[Signs]]:
