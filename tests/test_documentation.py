@@ -162,12 +162,13 @@ def follow(recipe, root):
         (root / file).write_text(code, encoding="utf-8")
     for file, where, anchor, code in additions:
         lines = (root / file).read_text(encoding="utf-8").splitlines(keepends=True)
-        place = only(i for i, line in enumerate(lines) if line.lstrip().startswith(anchor))
-        lines.insert(place + (where == "below"), code)
+        places = [i for i, line in enumerate(lines) if line.lstrip().startswith(anchor)]
+        assert len(places) == 1, f"{len(places)} lines of {file} begin with {anchor}"
+        lines.insert(places[0] + (where == "below"), code)
         (root / file).write_text("".join(lines), encoding="utf-8")
     for file, old, new in replacements:
         source = (root / file).read_text(encoding="utf-8")
-        assert source.count(old) == 1
+        assert source.count(old) == 1, f"{file} has {old} {source.count(old)} times"
         (root / file).write_text(source.replace(old, new), encoding="utf-8")
     return len(additions) + len(replacements) + len(new_files)
 

@@ -286,8 +286,10 @@ def test_the_first_rule_stands_on_the_first_screen():
 
 
 def test_the_ground_floor_is_at_most_340_lines():
-    floor = [FILES[f"autograd.{name}"] for name in ("node", "value", "graph")]
-    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in floor) <= 340
+    floor = [FILES[f"autograd.{name}"].read_text(encoding="utf-8") for name in ("node", "value", "graph")]
+    methods = sum(source.count(" = method(primitives.") for source in floor)  # a new operation may add one
+    assert methods >= 30
+    assert sum(len(source.splitlines()) for source in floor) - methods <= 310
 
 
 def test_backward_is_at_most_15_lines():
