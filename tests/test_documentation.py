@@ -94,6 +94,12 @@ def test_every_dotted_name_can_be_imported(document):
     assert not missing_names((ROOT / document).read_text(encoding="utf-8"))
 
 
+def test_no_promise_is_made_twice():
+    page = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
+    tests = [row.split(" | ")[-1] for row in page.splitlines() if "::test_" in row and row.startswith("|")]
+    assert len(tests) == len(set(tests)) > 40
+
+
 def test_what_does_not_exist_is_found():
     text = "`autograd/gone.py`, [a page](docs/gone.md), `test_gone.py::test_x`, `nn.gone`, `autograd.Value.gone`"
     assert missing_paths(text, ROOT) == {"autograd/gone.py", "docs/gone.md", "test_gone.py"}
