@@ -1,4 +1,4 @@
-"""From a fresh clone: ``python3 run.py demo``, ``test`` and ``notebooks``. Standard library only."""
+"""Runs demo, tests or notebooks from a fresh clone: ``python3 run.py demo``. Needs the standard library alone."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-SHARED = ["--numprocesses", "auto", "--dist", "worksteal"]  # among the cores; -n0 takes it back
+SHARED = ["--numprocesses", "auto", "--dist", "worksteal"]  # on all cores; -n0 runs in one process
 EXTRAS = {"demo": "datasets,plot", "notebooks": "notebooks", "test": "test"}
 
 
@@ -48,7 +48,7 @@ def install(extras):
         follow([*pip, "--editable", f"{ROOT}[{extras}]"])
     except (ImportError, subprocess.CalledProcessError) as error:
         if "ensurepip" in str(error) or isinstance(error, ImportError):
-            shutil.rmtree(VENV, ignore_errors=True)  # without pip, it would be taken for a whole environment
+            shutil.rmtree(VENV, ignore_errors=True)  # an environment without pip must not count as complete
             stop("this Python cannot make virtual environments: install python3-venv, then run this again")
         stop(f"the installation failed: {error}; the message of pip is above")
     stamp.write_text(wanted, encoding="utf-8")

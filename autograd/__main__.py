@@ -1,4 +1,4 @@
-"""``python -m autograd "f = x*y" x=2 y=3``: what the backward pass multiplied and added, for a function typed in."""
+"""``python -m autograd "f = x*y" x=2 y=3``: explains the gradients of a function from the command line."""
 
 from __future__ import annotations
 
@@ -23,20 +23,22 @@ from autograd.text import MOST_NAME, called, clipped, printable, text_name
 from autograd.value import Value
 
 PROGRAM = "python -m autograd"
-MOST_EXPLAINED = 4  # inputs; more are explained one by one, with --wrt
+MOST_EXPLAINED = 4  # inputs; --wrt explains any other
 AS_IN = "write NAME=NUMBER, as in r=2 or r=pi/6"
-DIGITS = 12  # of values and gradients; what rounding does to 0.1 + 0.2 is not shown
+DIGITS = 12  # of values and gradients, so that rounding as in 0.1 + 0.2 is not shown
 
 
 def parser() -> argparse.ArgumentParser:
     """The options of the command line."""
     p = OneLineParser(
         prog=PROGRAM,
-        description="Values, gradients, and why they are what they are: the chain rule written out.",
+        description="Print values and gradients, and explain them by the chain rule written out.",
         epilog=f"Functions: {', '.join(sorted({*TABLE, *COMPOSED}))}. A power is x**2, a product 2*x.",
     )
-    p.add_argument("text", metavar="TEXT", help='the function, then what it is made of: "f = x*y; x = r; y = r*s"')
-    p.add_argument("inputs", metavar="NAME=NUMBER", nargs="*", help="the inputs: r=2 s=pi/6")
+    p.add_argument(
+        "text", metavar="TEXT", help='the function, then the definitions that it uses: "f = x*y; x = r; y = r*s"'
+    )
+    p.add_argument("inputs", metavar="NAME=NUMBER", nargs="*", help="numbers for the inputs: r=2 s=pi/6")
     p.add_argument(
         "--wrt", metavar="NAME", action="append", help="explain the derivative with respect to this (every input)"
     )
@@ -57,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def report(options: argparse.Namespace) -> None:
-    """Compute, run backward, print. Raises ExpressionError, and DomainError where a function has no value."""
+    """Compute, differentiate and print. Raises ExpressionError, and DomainError if a function has no value."""
     given = numbers(options.text, options.inputs)
     expression = Expression(options.text)
     nodes = expression.at(**given)
@@ -93,7 +95,7 @@ def report(options: argparse.Namespace) -> None:
 
 
 def numbers(text: str, inputs: Sequence[str]) -> dict[str, float]:
-    """``["r=2", "s=pi/6"]`` as numbers by name. Raises ExpressionError for what is not NAME=NUMBER."""
+    """Read ``["r=2", "s=pi/6"]`` as numbers by name. Raises ExpressionError for anything but NAME=NUMBER."""
     found: dict[str, float] = {}
     wrong = [i for i, given in enumerate(inputs) if not given.partition("=")[0].strip() or "=" not in given]
     for given in inputs:
@@ -105,7 +107,7 @@ def numbers(text: str, inputs: Sequence[str]) -> dict[str, float]:
         if name in found:
             raise ExpressionError(f"{called(name, '')} is given twice")
         try:
-            [value] = Expression(f"({number})").at().values()  # in brackets it can define nothing
+            [value] = Expression(f"({number})").at().values()  # brackets allow no definitions
             found[name] = value.data
         except ValueError as error:
             why = f" ({str(error).split(': ', 1)[1]})" if isinstance(error, DomainError) else ""
@@ -115,7 +117,7 @@ def numbers(text: str, inputs: Sequence[str]) -> dict[str, float]:
 
 
 def table(f: str, nodes: dict[str, Value], constants: dict[str, float]) -> list[str]:
-    """Name, value and gradient of each node, in aligned columns; first the letters that are numbers."""
+    """Name, value and gradient of each node in aligned columns, after the constants such as pi."""
     rows = [("", "value", f"∂{f}/∂…")]
     rows += [(name, number_text(number, DIGITS), "") for name, number in constants.items()]
     rows += [(name, number_text(node.data, DIGITS), number_text(node.grad, DIGITS)) for name, node in nodes.items()]

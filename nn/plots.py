@@ -1,7 +1,7 @@
-"""Plots of a run: what a model learned, and how it came there.
+"""Plots a training run and the model that it made.
 
-Each function draws on matplotlib's Axes ``ax`` and returns them; without ``ax``, on a new figure of pyplot's, which a
-notebook shows. Raises ImportError, which says what to install, without matplotlib.
+Each function draws on the matplotlib Axes ``ax``, or on a new pyplot figure, which a notebook shows, and returns the
+Axes. Without matplotlib, it raises an ImportError that says what to install.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ MARKERS, LINES = "o^sDvP", ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (
 
 
 def loss(records: Sequence[EpochRecord] | Training, ax: Any = None) -> Any:
-    """The loss by epoch; with validation data theirs too, and a diamond where it is lowest.
+    """Plot the loss by epoch, and the validation loss with a diamond at its minimum.
 
-    records   ``training.records``, or the training itself; ValueError before its first epoch
+    records   ``training.records`` or the training itself
+
+    Raises ValueError before the first epoch.
     """
     records = records.records if isinstance(records, Training) else records
     if not records:
@@ -39,23 +41,17 @@ def loss(records: Sequence[EpochRecord] | Training, ax: Any = None) -> Any:
     if validated := [r for r in records if isfinite(r.validation_loss)]:
         best = min(validated, key=lambda r: r.validation_loss)
         ax.plot(epochs, [r.validation_loss for r in records], **style(1, marker=""), label="validation")
-        ax.plot(
-            best.epoch,
-            best.validation_loss,
-            "D",
-            color=style(1)["color"],
-            clip_on=False,
-            label=f"best, epoch {best.epoch}",
-        )
+        diamond = style(1, marker="D", linestyle="", markersize=None, clip_on=False)
+        ax.plot(best.epoch, best.validation_loss, **diamond, label=f"best, epoch {best.epoch}")
     return finish(ax, "epoch", "mean loss", title="Loss", ylim=(min(0.0, 1.1 * lowest), None))
 
 
 def boundary(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
-    """The plane of two inputs: each class's area, deeper in colour where its lead is larger, and the examples.
+    """Plot the areas of the classes over two inputs, darker where a class leads by more, and the examples.
 
-    data   of a Split, training examples are filled and test examples hollow
+    data   a Split shows training examples filled and test examples hollow
 
-    Raises ValueError for another number of inputs, and for a regression.
+    Raises ValueError for another number of inputs and for a regression.
     """
     task, parts = _task(CLASSIFICATION, model, data)
     points = [x for _, part in parts for x in part.X]
@@ -70,7 +66,7 @@ def boundary(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
     leads = np.array([task.leads(units) for units in outputs]).reshape(len(ys), len(xs), -1)
     names = task.names(parts[0][1], leads.shape[2])
     tints = np.array([to_rgb(style(k)["color"]) for k in range(len(names))])[leads.argmax(2)]
-    most = min(leads.max(), 6.0) or 1.0  # beyond a logit of 6, σ is all but 1
+    most = min(leads.max(), 6.0) or 1.0  # beyond a logit of 6, σ is almost 1
     areas = 1.0 - 0.4 * np.clip(leads.max(2, keepdims=True) / most, 0.0, 1.0) * (1.0 - tints)
     extent = (xs[0], xs[-1], ys[0], ys[-1])
     ax.imshow(areas, extent=extent, origin="lower", aspect="auto", interpolation="bilinear")
@@ -85,9 +81,9 @@ def boundary(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
 
 
 def fit(model: Module, data: Dataset | Split, ax: Any = None, target: str = "y") -> Any:
-    """A regression in the target's units: over one input the curve, else what is predicted against what is true.
+    """Plot a regression in the target's units: a curve over one input, else predicted against true numbers.
 
-    data     of a Split, training examples are filled and test examples hollow
+    data     a Split shows training examples filled and test examples hollow
     target   the target's name for the axes
 
     Raises ValueError for a classification.
@@ -107,7 +103,7 @@ def fit(model: Module, data: Dataset | Split, ax: Any = None, target: str = "y")
 
 
 def residuals(model: Module, data: Dataset | Split, ax: Any = None, target: str = "y") -> Any:
-    """What a regression misses, true − predicted, against what it predicts. Takes and raises what ``fit`` does."""
+    """Plot the residuals of a regression, true − predicted, against its predictions. For the rest see ``fit``."""
     task, parts = _task(REGRESSION, model, data)
     ax = _axes(ax)
     for k, name, role, _, true, predicted in _pairs(task, model, parts, target):
@@ -117,7 +113,7 @@ def residuals(model: Module, data: Dataset | Split, ax: Any = None, target: str 
 
 
 def confusion(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
-    """``nn.confusion_matrix`` in colours, of a Split's test examples. Raises ValueError for a regression."""
+    """Plot ``nn.confusion_matrix``, for a Split of its test examples. Raises ValueError for a regression."""
     task, parts = _task(CLASSIFICATION, model, data)
     role, part = parts[-1]
     ax, counts = _axes(ax), confusion_matrix(model, part)
@@ -136,9 +132,11 @@ def confusion(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
 
 
 def deltas(layers: Diagnosis | Sequence[Sequence[LayerRecord]], ax: Any = None) -> Any:
-    """‖δ‖ of each layer by epoch, on a log scale.
+    """Plot ‖δ‖ of each layer by epoch on a log scale.
 
-    layers   a ``nn.diagnostics.Diagnosis`` that has measured each epoch, or its ``records``; else ValueError
+    layers   a ``nn.diagnostics.Diagnosis`` that has measured each epoch, or its ``records``
+
+    Raises ValueError without any.
     """
     records = layers.records if isinstance(layers, Diagnosis) else layers
     if not records or isinstance(records, Training) or isinstance(records[0], EpochRecord):
@@ -149,14 +147,16 @@ def deltas(layers: Diagnosis | Sequence[Sequence[LayerRecord]], ax: Any = None) 
 def picture(
     path: Path, model: Module, data: Split, records: Sequence[EpochRecord], title: str, target: str = "y"
 ) -> None:
-    """Write a PNG: the loss; beside it boundary (of two inputs) or confusion matrix, or a regression's two plots."""
+    """Write a PNG of the loss beside the boundary (two inputs), the confusion matrix, or fit and residuals."""
     is_regression = task_of(model, data.training).kind == REGRESSION
     figure = new_figure(15 if is_regression else 11, 4.6)
     figure.suptitle(words(title, 100))
     axes = figure.subplots(1, 3 if is_regression else 2)
     loss(records, axes[0])
     if is_regression:
-        fit(model, data, axes[1], target).locator_params(axis="x", nbins=5)  # numbers such as 150000 stay apart
+        fit(model, data, axes[1], target).locator_params(
+            axis="x", nbins=5
+        )  # so that numbers such as 150000 do not touch
         residuals(model, data, axes[2], target).locator_params(axis="x", nbins=5)
     else:
         (boundary if len(data.training.X[0]) == 2 else confusion)(model, data, axes[1])
@@ -164,7 +164,7 @@ def picture(
 
 
 def layers_picture(path: Path, layers: Sequence[Sequence[LayerRecord]], title: str) -> None:
-    """Write a PNG of the layers by epoch: the size of δ, how much W changed, the share of units that are stuck."""
+    """Write a PNG of the layers by epoch: ‖δ‖, the change of W, and the share of dead or saturated units."""
     figure = new_figure(11, 4.2)
     figure.suptitle(words(title, 100))
     left, middle, right = figure.subplots(1, 3)
@@ -177,7 +177,7 @@ def layers_picture(path: Path, layers: Sequence[Sequence[LayerRecord]], title: s
 
 
 def new_figure(width: float, height: float, dpi: int = 120) -> Any:
-    """A figure of these inches. ImportError says what to install without matplotlib."""
+    """A figure with its size in inches. Raises ImportError, which says what to install, without matplotlib."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -186,30 +186,30 @@ def new_figure(width: float, height: float, dpi: int = 120) -> Any:
 
 
 def write_png(figure: Any, path: Path) -> None:
-    """Write the figure to a file, whole or not at all."""
+    """Write the figure to a file, completely or not at all."""
     image = BytesIO()
     figure.savefig(image, format="png")
     write_whole(path, image.getvalue())
 
 
 def words(name: str, most: int = 24) -> str:
-    r"""A name for matplotlib: on one line, short, and no formula between its dollars.
+    r"""A short name on one line that matplotlib does not take for a formula.
 
     >>> words("$x$"), words("_x")
     ('\\$x\\$', ' _x')
     """
     plain = clipped(text_name(name), most).replace("$", r"\$")
-    return f" {plain}" if plain.startswith("_") else plain  # a legend leaves out what begins with _
+    return f" {plain}" if plain.startswith("_") else plain  # a legend omits labels that begin with _
 
 
 def style(k: int, **more: Any) -> dict[str, Any]:
-    """How the k-th line is drawn."""
+    """The look of the k-th line."""
     k %= len(COLOURS)
     return {"color": COLOURS[k], "marker": MARKERS[k], "linestyle": LINES[k], "markersize": 4, **more}
 
 
 def finish(axes: Any, xlabel: str, ylabel: str, **settings: Any) -> Any:
-    """Set labels, a grid, a legend and other settings of the axes; returns them."""
+    """Set labels, a grid, a legend and other settings of the axes, and return them."""
     axes.set(xlabel=xlabel, ylabel=ylabel, **settings)
     axes.grid(alpha=0.3)
     if xlabel == "epoch":
@@ -221,7 +221,7 @@ def finish(axes: Any, xlabel: str, ylabel: str, **settings: Any) -> Any:
 
 def _axes(ax: Any) -> Any:
     if ax is None:
-        new_figure(1, 1)  # says so where matplotlib is missing
+        new_figure(1, 1)  # raises ImportError without matplotlib
         from matplotlib import pyplot
 
         ax = pyplot.subplots(layout="constrained")[1]
@@ -229,9 +229,9 @@ def _axes(ax: Any) -> Any:
 
 
 def _task(kind: str, model: Module, data: Any) -> tuple[Task, list[tuple[str, Dataset]]]:
-    """The task, which has to be of the kind, and the parts of the data with their roles."""
+    """The task, which must be of the kind, and the parts of the data with their roles."""
     if not isinstance(data, (Dataset, Split)):
-        raise TypeError(f"a plot of data of the type {type(data).__name__}: it takes a nn.data.Dataset or Split")
+        raise TypeError(f"a plot takes a nn.data.Dataset or Split, not {type(data).__name__}")
     parts = [("training", data.training), ("test", data.test)] if isinstance(data, Split) else [("", data)]
     return task_for(kind, model, parts[0][1]), parts
 
@@ -247,14 +247,14 @@ def _pairs(
 
 
 def _outputs(model: Module, X: Sequence[Sequence[float]]) -> list[list[float]]:
-    from nn.watching.frames import outputs_at  # on arrays: NumPy is there with matplotlib
+    from nn.watching.frames import outputs_at  # on arrays: matplotlib brings NumPy along
 
     rows: list[list[float]] = outputs_at(model, X).T.tolist()
     return rows
 
 
 def _scatter(ax: Any, k: int, xs: Sequence[float], ys: Sequence[float], name: str, role: str) -> None:
-    colour, marker = style(k)["color"], style(k + k // len(COLOURS))["marker"]  # later rounds pair them differently
+    colour, marker = style(k)["color"], style(k + k // len(COLOURS))["marker"]  # more than six lines get new pairs
     look = {"s": 30, "facecolor": "white"} if role == "test" else {"s": 18, "facecolor": colour}
     label = f"{name}, {role}" if role else name
     ax.scatter(xs, ys, marker=marker, edgecolor=colour, linewidth=1.2, label=label, **look)
@@ -263,7 +263,7 @@ def _scatter(ax: Any, k: int, xs: Sequence[float], ys: Sequence[float], name: st
 def _by_layer(
     ax: Any, layers: Sequence[Sequence[LayerRecord]], ylabel: str, title: str, of: Callable[[LayerRecord], float]
 ) -> Any:
-    """A line for each layer, on a log scale where that is possible."""
+    """Plot a line for each layer, on a log scale if any number is positive."""
     ax, columns = _axes(ax), [[of(layer) for layer in column] for column in zip(*layers)]
     for k, column in enumerate(columns):
         look = style(k) if len(layers) == 1 else style(k, marker="")

@@ -306,7 +306,7 @@ def test_what_cannot_be_drawn_is_named_with_its_remedy(ax):
         ValueError, match=r"does not say what its outputs are: declare it with @nn.losses.outputs_are"
     ):
         plots.fit(own, sine(), ax)
-    with pytest.raises(TypeError, match=r"data of the type list: it takes a nn.data.Dataset or Split"):
+    with pytest.raises(TypeError, match=r"a plot takes a nn.data.Dataset or Split, not list"):
         plots.boundary(model, three.X, ax)
     for none in ([], Training(regression, mean_squared_error, SGD(regression.parameters(), 0.1), sine())):
         with pytest.raises(ValueError, match="loss of a training without records: train first"):

@@ -684,7 +684,7 @@ def test_a_table_that_was_changed_is_not_gone_on_with(tmp_path, flowers, refused
     main([str(flowers), "--target", "species", "--epochs", "1", "--out", str(tmp_path / "run")])
     capsys.readouterr()
     flowers.write_text(flowers.read_text() + "1,1,1,1,setosa\n")
-    assert "is not the file that the run began with" in refused(main, "resume", tmp_path / "run")
+    assert "is not the file that the run started with" in refused(main, "resume", tmp_path / "run")
 
 
 def test_a_table_that_was_moved_is_read_where_it_is_now(tmp_path, flowers, refused, capsys):
@@ -699,7 +699,7 @@ def test_a_table_that_was_moved_is_read_where_it_is_now(tmp_path, flowers, refus
     assert "elsewhere.csv is not there" in refused(main, "resume", run, "--data", "elsewhere.csv")
     new = tmp_path / "new.csv"
     new.write_text(moved.read_text() + "1,1,1,1,setosa\n")
-    assert f"{new} is not the file that the run began with" in refused(main, "resume", run, "--data", new)
+    assert f"{new} is not the file that the run started with" in refused(main, "resume", run, "--data", new)
     main(["resume", str(run), "--data", str(moved), "--epochs", "2"])
     main(["resume", str(run), "--epochs", "3"])
     assert tensors(run, "weights.safetensors") == tensors(whole, "weights.safetensors")

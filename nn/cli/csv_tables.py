@@ -1,7 +1,7 @@
-"""Loads a CSV file as examples and targets, and names by row and column whatever cannot be learned.
+"""Loads a CSV file as examples and targets, and reports what cannot be learned by row and column.
 
-pandas reads the cells, as text. What the columns mean is learned once, from the file that a network is trained on,
-and kept with the run, so that new rows are read the same way.
+pandas reads the cells as text. The meaning of the columns is inferred once, from the file that a network is trained
+on, and stored with the run, so that new rows are read the same way.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from unicodedata import normalize
 from autograd.text import called, counted, shown
 from nn.data import Dataset, Split, one_hot, split
 
-# what a person would take for a number, although it is not written as one: 12,345  1'000  −1  10 %  inf  1e999
+# numbers to a reader, but not in a form that is read here: 12,345  1'000  −1  10 %  inf  1e999
 LIKE_A_NUMBER = r"(?i)[+−-]?[€$£]? ?(?:\d[\d.,'_\s]*|inf(?:inity)?)(?:e[+−-]?\d+)?[%€$£]?"
-THOUSANDS = r"[+-]?[1-9]\d{0,2}[.,]\d{3}"  # which may be a fraction too
+THOUSANDS = r"[+-]?[1-9]\d{0,2}[.,]\d{3}"  # or a fraction
 # Excel's sep=; blank lines and comments: "# in May", "##" or "#", where "#id" is a name
 BEFORE = re.compile(r"(?:sep=([^\r\n])?.*\n)?(?:(?:#(?:[ #].*)?)?\r?\n)*", re.IGNORECASE)
-MOST_CLASSES, MOST_WHOLE = 50, 20  # of more different whole numbers, a target is a quantity
+MOST_CLASSES, MOST_WHOLE = 50, 20  # a target with more different whole numbers is a quantity
 READING = ("sep", "decimal", "thousands", "encoding", "na_values", "names")  # as pandas.read_csv calls them
 MISSING_RULES, TASKS = ("refuse", "drop", "mean"), ("classification", "regression")
 
 
 class Table(NamedTuple):
-    """The cells of a file as text, by row of the file; a first column without a name is an index, called "".
+    """The cells of a file as text, by row of the file. A first column without a name is an index, called "".
 
     frame     a pandas.DataFrame with NaN for missing values
-    written   the same with all cells as they are in the file
+    written   the same with every cell as in the file
     """
 
     frame: Any
@@ -47,7 +47,7 @@ class Table(NamedTuple):
     thousands: str
 
     def find(self, name: str) -> str:
-        """The column with this name, or else the only one that differs in form alone, as x₁ and x1 do."""
+        """The column with this name, or the only one whose name is equal up to form, as x₁ and x1 are."""
         names = list(filter(None, self.frame.columns))
         alike = [name] if name in names else [x for x in names if normalize("NFKC", x) == normalize("NFKC", name)]
         if len(alike) != 1:
@@ -64,15 +64,15 @@ class Table(NamedTuple):
         return numbers.where(numbers.abs() < 1e300)
 
     def place(self, row: int, name: str) -> str:
-        """Where a cell stands and what it holds, for a message."""
+        """The place and content of a cell, for a message."""
         return f"row {row} of the file, column {shown(name)} is {shown(self.written.at[row, name])}"
 
 
 class Column(NamedTuple):
-    """What a column holds.
+    """The meaning of a column.
 
-    categories   the texts that occur, in alphabetical order; None for a column of numbers
-    fill         what replaces a missing value: the training data's mean, or its most frequent text
+    categories   its texts in alphabetical order; None for a column of numbers
+    fill         replacement of a missing value: the training data's mean, or its most frequent text
     """
 
     name: str
@@ -81,9 +81,9 @@ class Column(NamedTuple):
 
 
 class Schema(NamedTuple):
-    """How a table's rows become examples and targets; as JSON, part of a run's configuration.
+    """How rows of a table become examples and targets. A run's configuration stores it as JSON.
 
-    counting   features that go up by 1 from row to row, and so may say nothing about it; "" for an index, left out
+    counting   features that go up by 1 from row to row, and may only count the rows; "" for an index
     """
 
     columns: list[Column]
@@ -92,14 +92,14 @@ class Schema(NamedTuple):
 
     @property
     def features(self) -> list[str]:
-        """The names of the numbers of an example: a column of text has one for each of its categories."""
+        """The name of each number of an example; a column of text has a number for each category."""
         return [f"{c.name}={x}" if c.categories else c.name for c in self.columns for x in c.categories or [""]]
 
     def examples(self, table: Table) -> tuple[list[list[float]], list[str]]:
-        """Each row as numbers, the columns found by name; and a sentence for each column with an unknown category.
+        """Each row as numbers, with columns found by name, and a sentence for each column with an unknown category.
 
-        Such a category is read as 0 for each known one. Raises ValueError for text among numbers, and for a missing
-        value where training had none.
+        An unknown category is 0 for each known one. Raises ValueError for text among numbers, and for a missing value
+        if training had none.
         """
         columns: list[Iterable[float]] = []
         unknown = []
@@ -119,7 +119,7 @@ class Schema(NamedTuple):
         return [list(row) for row in zip(*columns)], unknown
 
     def targets(self, table: Table) -> list[float]:
-        """The number of each row, or the place of its class; NaN where that is missing or not known."""
+        """The number of each row, or the index of its class; NaN if it is missing or unknown."""
         if self.target.name not in table.frame.columns:
             return [math.nan] * len(table.frame)
         if not self.target.categories:
@@ -128,7 +128,7 @@ class Schema(NamedTuple):
         return list(_class_names(table, self.target.name).map(places).astype(float))
 
     def __str__(self) -> str:
-        """How the columns are read, in one line."""
+        """The meaning of the columns in one line."""
         numbers = [c.name for c in self.columns if c.categories is None]
         parts = [f"{counted(len(numbers), 'number')} ({_few(numbers)})"] if numbers else []
         parts += [f"{called(c.name, '')}, one of {_few(c.categories)}" for c in self.columns if c.categories]
@@ -143,11 +143,12 @@ def read_table(
     path: str | PathLike[str], *, sep: str | None = None, decimal: str | None = None, thousands: str | None = None,
     encoding: str | None = None, na_values: Sequence[str] | None = None, names: Sequence[str] | None = None,
 ) -> Table:  # fmt: skip
-    """Read a CSV file, also one in gzip, by pandas.read_csv, whose parameters these are.
+    """Read a CSV file, which may be compressed by gzip, with the parameters of ``pandas.read_csv``.
 
-    Without them, the separator is the one of , ; tab | that fits, or of Excel's line ``sep=;``; the encoding is
-    UTF-8, UTF-16 with a BOM, or Windows-1252; a comma marks decimals where it does not separate and no point does.
-    Only empty cells and ``na_values`` are missing. Before the names, blank lines and those of "# …" are left out.
+    The defaults are detected: the separator is the one of , ; tab | that fits, or that of Excel's line ``sep=;``; the
+    encoding is UTF-8, UTF-16 with a BOM, or Windows-1252; the decimal mark is a comma if that separates no cells and
+    no point marks decimals. Only empty cells and ``na_values`` are missing. Blank lines and comments, ``# …``, are
+    skipped before the header.
 
     Raises ImportError without pandas, OSError, and ValueError for a file that is not a table.
     """
@@ -159,7 +160,7 @@ def read_table(
         if mark is not None and (len(mark) != 1 or mark.isalnum() or [decimal, thousands].count(mark) > 1):
             raise ValueError(f"{option} = {mark!r}: it needs to be one character, which marks nothing else")
     text, names = _text(path, encoding), list(names or ())
-    before: Any = BEFORE.match(text)  # which is there, if empty
+    before: Any = BEFORE.match(text)  # it matches, if only the empty text
     sep, skipped = sep or before[1] or max(";\t|,", key=partial(_fit, text[before.end() :])), before[0].count("\n")
     try:
         frame = pandas.read_csv(
@@ -175,16 +176,16 @@ def read_table(
     frame = frame[(frame != "").any(axis=1)]
     if not names and len(frame):
         names, frame = list(frame.iloc[0]), frame.iloc[1:]
-        if any(re.fullmatch(r"[+-]?\d*[.,]\d+([eE][+-]?\d+)?", name) for name in names):  # which 2019 may be
+        if any(re.fullmatch(r"[+-]?\d*[.,]\d+([eE][+-]?\d+)?", name) for name in names):  # 2019 may be a name
             raise ValueError(f"{path} begins with {names[:4]}: the first row, or --names, needs to name the columns")
     rows, width = frame.shape
     if not rows or len(names) != width:
         found = f"{counted(rows, 'row')} of {counted(width, 'column')} and {counted(len(names), 'name')}"
         raise ValueError(f"{path} has {found}: it needs at least one row, and a name for each column")
     frame.columns = names
-    frame = frame.loc[:, (frame.columns != "") | (frame != "").any()]  # commas may end every line
+    frame = frame.loc[:, (frame.columns != "") | (frame != "").any()]  # each line may end with a separator
     for k, (name, is_taken) in enumerate(zip(frame.columns, frame.columns.duplicated())):
-        if is_taken or (k and not name):  # the first may be an index, as pandas and R write it
+        if is_taken or (k and not name):  # pandas and R write an index without a name first
             raise ValueError(f"{path}: column {k + 1} is named {shown(name)}: it needs a name of its own")
     frames = frame.mask(frame.isin(["", *(na_values or ())])), frame
     table = Table(*frames, sep, decimal or (".", ",")[thousands == "."], thousands or "")
@@ -195,18 +196,19 @@ def read_split(
     path: str | PathLike[str], target: str, rng: Random, missing: str = "refuse", ignore: Sequence[str] = (),
     categories: Sequence[str] = (), task: str | None = None, **reading: Any,
 ) -> tuple[Split, Schema]:  # fmt: skip
-    """The examples of a CSV file in three parts, and how they were read.
+    """Read a CSV file as examples in three parts, and return the schema by which they were read.
 
     target       the column to predict
-    missing      refuse: a missing value is an error that says where; drop: rows with one are left out; mean: the
-                 mean, or for text the most frequent, of the training data replaces it
+    missing      what to do about a missing value: "refuse" raises an error that names its place, "drop" leaves out
+                 the row, "mean" fills in the training data's mean, or its most frequent text
     ignore       columns to leave out, such as an identifier
-    categories   columns whose cells are names even where they look like numbers, such as a postcode
-    task         classification or regression; without it, text is classes, and whole numbers are, of at most 20
-                 values, each in three rows or more on average
+    categories   columns whose cells are names even if they look like numbers, such as a postcode
+    task         "classification" or "regression"; by default, texts are classes, and so are whole numbers with at
+                 most 20 values, each in at least three rows on average
     reading      as for ``read_table``
 
-    Raises what ``read_table`` does, and ValueError for what is not there, cannot be read, or leaves nothing to learn.
+    Raises what ``read_table`` raises, and ValueError for columns that do not exist, cells that cannot be read, and
+    tables without anything to learn.
     """
     table = read_table(path, **reading)
     target, ignore, categories = table.find(target), [*map(table.find, ignore)], [*map(table.find, categories)]
@@ -214,7 +216,7 @@ def read_split(
     if not set(categories) <= set(used):
         raise ValueError(f"categories = {categories}: the target, and what is left out, is not read as a feature")
     if not used:
-        raise ValueError(f"{path} has no column beside the target {target!r}: there is nothing to learn from")
+        raise ValueError(f"{path} has no column besides the target {target!r}: there is nothing to learn from")
     frame, holes = table.frame, table.frame[[*used, target]].isna()
     refused = (holes[[target]] if missing == "mean" else holes).stack()
     if missing == "drop":
@@ -243,19 +245,19 @@ def read_split(
 
 
 def _few(names: Iterable[str]) -> str:
-    """The names on one line, or some of them where they are many."""
+    """The names on one line, or the first four and the last."""
     short = [called(name, "''") for name in names]
     return ", ".join(short if len(short) <= 6 else [*short[:4], f"… {short[-1]}"])
 
 
 def _text(path: str | PathLike[str], encoding: str | None) -> str:
-    """The text of a file, by its BOM, else as UTF-8, else as Windows-1252, which old spreadsheets write."""
+    """The text of a file, decoded by its BOM, as UTF-8, or as Windows-1252, which old spreadsheets write."""
     content = Path(path).read_bytes()
     try:
         if content.startswith(b"\x1f\x8b"):
             content = gzip.decompress(content)
         guess = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
-        # where any of it is UTF-8, one damaged byte must not turn every ö into Ã¶
+        # a file that is mostly UTF-8 stays so: one damaged byte must not turn every ö into Ã¶
         if guess == "utf-8" and content.decode(guess, "ignore").isascii():
             guess = "cp1252"
         text = content.decode(encoding or guess).removeprefix("\ufeff")
@@ -267,19 +269,19 @@ def _text(path: str | PathLike[str], encoding: str | None) -> str:
 
 
 def _fit(text: str, mark: str) -> tuple[bool, int, int]:
-    """How well a mark separates: whether it is as often in each of the first rows, and how often."""
+    """A score of a separator: whether it occurs equally often in the first rows, and how often."""
     first = "\n".join(text.split("\n", 50)[:50])
     found = [row.count(mark) for row in re.sub('"[^"]*"?', "cell", first).splitlines() if row] or [0]
     return 0 < found[0] == min(found) == max(found), found[0], max(found)
 
 
 def _decimal(table: Table) -> str:
-    """The decimal mark where commas do not separate. ValueError where it may be another."""
+    """The decimal mark, if commas do not separate cells. Raises ValueError if both readings are possible."""
     cells = table.frame.stack()
     found = {mark: cells[cells.str.fullmatch(rf"[+-]?\d*[{mark}]\d+(?:[eE][+-]?\d+)?")] for mark in ",."}
     decimal = "," if len(found[","]) else "."
     places = [table.place(*cells.index[0]) for cells in found.values() if len(cells)]
-    # commas are decimal beside ; and points elsewhere by custom: otherwise 1.234 may be 1234
+    # by custom, decimals have commas if ; separates, else points; otherwise 1.234 may be 1234
     by_custom = (table.sep == ";") == (decimal == ",")
     if len(places) > 1 or (places and not by_custom and found[decimal].str.fullmatch(THOUSANDS).all()):
         raise ValueError(f"{' and '.join(places)}: say what marks decimals or thousands (--decimal, --thousands)")
@@ -287,7 +289,7 @@ def _decimal(table: Table) -> str:
 
 
 def _holds_text(table: Table, name: str, remedy: str) -> bool:
-    """Whether a column holds text. ValueError for a slip among numbers, which must not make names of them."""
+    """Whether a column holds text. Raises ValueError for a slip among numbers instead of taking all as text."""
     numbers = table.numbers(name)
     text = table.frame[name][numbers.isna()].dropna()
     slips = text if numbers.notna().any() else text[text.str.fullmatch(LIKE_A_NUMBER)]
@@ -311,7 +313,7 @@ def _column(table: Table, name: str, are_names: bool) -> Column:
 
 
 def _class_names(table: Table, name: str) -> Any:
-    """The classes by their text, where 1.0 is 1."""
+    """The classes by their text; 1.0 is the class 1."""
     return table.frame[name].str.replace(r"^(\d+)[.,]0*$", r"\1", regex=True)
 
 

@@ -1,7 +1,7 @@
-"""An experiment: data, network, optimiser and training, built from a configuration and its seed alone.
+"""Builds data, network, optimiser and training from a configuration and its seed.
 
-Whatever is random comes from one generator in a fixed order, so building it twice gives the same scalars twice: that
-is what lets an interrupted run go on to the last bit, and a finished one be asked for predictions.
+All random numbers come from one generator in a fixed order, so a configuration always builds the same scalars. That
+is how an interrupted run continues to the last bit, and how a finished one can predict.
 """
 
 from __future__ import annotations
@@ -26,8 +26,7 @@ Config = dict[str, Any]
 
 FACTORS = {"exponential": 0.95, "step": 0.5, "inverse_time": 0.1}
 
-# what a configuration means that leaves it open: the measures of a table have no common scale, and few examples for
-# their features; made data and pixels have one
+# defaults; a table's columns have no common scale, and few examples for so many features
 TABLE: Config = {
     "hidden": [16, 16], "epochs": 60, "learning_rate": 0.003, "preprocess": [["standardize"]], "l2": 0.01,
     "every": 10, "warm_up": 0,
@@ -37,16 +36,16 @@ DEFAULTS = dict.fromkeys(BY_NAME, MADE) | {
     "spirals": MADE | {"epochs": 200},
     "digits": TABLE | {"hidden": [32], "epochs": 30, "preprocess": [], "l2": 0.0},
 }
-RATES = {"sgd": 0.1, "rmsprop": 0.003}  # of the optimisers for which those above are not meant
+RATES = {"sgd": 0.1, "rmsprop": 0.003}  # of optimisers that need another learning rate than adam
 
 
 @dataclass
 class Experiment:
-    """What a configuration builds.
+    """All that a configuration builds.
 
-    config          completed: whatever it left open is decided, and it says how the data were read
+    config          with all defaults filled in, and with how the data were read
     data            after preprocessing
-    preprocessing   fitted on the training data; an empty pipeline leaves them as they are
+    preprocessing   fitted on the training data; may be empty
     """
 
     config: Config
@@ -59,14 +58,14 @@ class Experiment:
 
     @property
     def network(self) -> str:
-        """The network in a few characters."""
+        """A short description of the network."""
         extras = [f"dropout {self.config['dropout']:g}"] if self.config["dropout"] else []
         extras += ["batch normalisation"] if self.config["batchnorm"] else []
         return ", ".join([f"{'-'.join(map(str, self.model.sizes))} {self.config['activation']}", *extras])
 
 
 def build(config: Config) -> Experiment:
-    """Build what the configuration says. Raises ValueError, ImportError or OSError where it cannot be built."""
+    """Build an experiment. Raises ValueError, ImportError or OSError if the configuration cannot be built."""
     defaults = DEFAULTS.get(config["data"], TABLE)
     rate = RATES.get(config["optimizer"], defaults["learning_rate"])
     defaults = defaults | {"learning_rate": rate, "factor": FACTORS.get(config["schedule"])}
@@ -97,7 +96,7 @@ def build(config: Config) -> Experiment:
 
 
 def network(config: Config, n_in: int, classes: int, rng: Random) -> MLP:
-    """The network of a configuration: one output unit for a number or two classes, else one for each class."""
+    """The network of a configuration, with one output unit for a number or two classes, else one per class."""
     return MLP(
         n_in, [*config["hidden"], classes if classes > 2 else 1], activation=config["activation"],
         init=config["init"], rng=rng, dropout=config["dropout"], batch_norm=config["batchnorm"],
@@ -105,7 +104,7 @@ def network(config: Config, n_in: int, classes: int, rng: Random) -> MLP:
 
 
 def loss_of(classes: int) -> Loss:
-    """½ (y − a)² for a number, cross-entropy on the logits of one unit for two classes, or of several for more."""
+    """½ (y − a)² for a number, binary cross-entropy for two classes, cross-entropy for more."""
     return {0: half_squared_error, 2: binary_cross_entropy}.get(classes, cross_entropy)
 
 
@@ -118,7 +117,7 @@ def _data(config: Config, rng: Random) -> tuple[Split, Schema]:
     else:
         digest = hashlib.sha256(Path(name).read_bytes()).hexdigest()
         if config.setdefault("sha256", digest) != digest:
-            raise ValueError(f"{name} is not the file that the run began with: put it back, or start a new run")
+            raise ValueError(f"{name} is not the file that the run started with: restore it, or start a new run")
         options = {option: config[option] for option in (*READING, "categories", "task") if config.get(option)}
         return read_split(name, config["target"], rng, config["missing"], config["ignore"], **options)
     target = Column("class", list(data.classes)) if data.classes else Column("y", None)
@@ -135,11 +134,11 @@ def _optimizer(config: Config, model: MLP, updates: int) -> Optimizer:
 
 
 def schedule(config: Config, updates: int) -> Schedule:
-    """The learning rate by epochs of so many updates, after a warm-up that rises with every update."""
+    """The schedule by epochs of ``updates`` steps each, after a warm-up that rises with every step."""
     rate, epochs, name = config["learning_rate"], config["epochs"], config["schedule"]
     every, factor, warm = config["every"], config["factor"], config["warm_up"]
     if not 0 <= warm < epochs:
-        raise ValueError(f"warm_up = {warm} of {epochs} epochs: it needs to leave some, or all, for the schedule")
+        raise ValueError(f"warm_up = {warm} of {epochs} epochs: it needs to be at least 0 and less than all of them")
     options: dict[str, list[Any]] = {
         "constant": [], "cosine": [epochs - warm], "exponential": [factor], "inverse_time": [factor],
         "linear": [0.0, epochs - warm], "step": [factor, every],

@@ -1,4 +1,4 @@
-"""The options of a training run, and the configuration that they amount to."""
+"""Defines the options of a training run and turns them into its configuration."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from nn.training import ENGINES
 
 MOST_EXAMPLES = 100_000
 EPILOG = """also:
-  python -m nn claims [--list]                  the lecture's claims, put to the test
-  python -m nn resume RUN [--epochs N]          go on with an interrupted run, or to more epochs
-  python -m nn predict RUN FILE.csv [--out F]   the rows of a table with what a run predicts
+  python -m nn claims [--list]                  test the lecture's claims by experiments
+  python -m nn resume RUN [--epochs N]          continue an interrupted run, or train for more epochs
+  python -m nn predict RUN FILE.csv [--out F]   predict the rows of a table
 """
 DATA = (*BY_NAME, *BUNDLED)
 FOR_FILES = ("target", "task", "ignore", "categories", "missing", *READING)
-BELONGS = {  # options that only some choices of another one read
+BELONGS = {  # options that have a meaning only with some values of another
     "examples": ("data", (*BY_NAME,)), "noise": ("data", (*BY_NAME,)), "momentum": ("optimizer", ("sgd", "rmsprop")),
     "nesterov": ("optimizer", ("sgd",)), "factor": ("schedule", (*FACTORS,)), "every": ("schedule", ("step",)),
 }  # fmt: skip
-STEPS = ("zero_center", "standardize", "pca", "whiten")  # of preprocessing, in the order in which they make sense
-NUMBERS = ("--hidden", "--pca", "--whiten")  # any number of them
+STEPS = ("zero_center", "standardize", "pca", "whiten")  # of preprocessing, in their order
+NUMBERS = ("--hidden", "--pca", "--whiten")  # take several numbers
 SEVERAL = (*NUMBERS, "--ignore", "--categories", "--na-values", "--names")
 
 
 def data_first(arguments: Sequence[str]) -> Sequence[str]:
-    """DATA first, where it stands behind an option that takes any number of values, as in --hidden 8 my.csv."""
+    """Move DATA to the front if it follows an option that takes several values, as in ``--hidden 8 my.csv``."""
     option = "DATA"
     for k, word in enumerate(arguments):
         if word.startswith("-"):
@@ -57,63 +57,76 @@ def parser() -> argparse.ArgumentParser:
     add("--target", metavar="COLUMN", help="the column to predict")
     add("--task", choices=TASKS, help="predict classes or numbers (decided by the target's values)")
     add("--ignore", nargs="+", default=[], metavar="COLUMN", help="columns to leave out")
-    add("--categories", nargs="+", default=[], metavar="COLUMN", help="columns whose numbers are names")
-    add("--missing", default="refuse", choices=MISSING_RULES, help="stop, drop the row, or take the mean (refuse)")
+    add(
+        "--categories",
+        nargs="+",
+        default=[],
+        metavar="COLUMN",
+        help="columns whose numbers are names, as in a postcode",
+    )
+    add(
+        "--missing",
+        default="refuse",
+        choices=MISSING_RULES,
+        help="at a missing value: stop, drop the row, or use the mean (refuse)",
+    )
     add_reading(table)
     add = p.add_argument_group("data").add_argument
-    add("--examples", type=int, help="how many points to make (200)")
-    add("--noise", type=float, help="their standard deviation (0.1)")
+    add("--examples", type=int, help="number of generated points (200)")
+    add("--noise", type=float, help="standard deviation of their noise (0.1)")
     measured = ", ".join([*(name for name in BUNDLED if name not in DEFAULTS), "files"])
-    add("--standardize", action="store_true", help=f"mean 0, deviation 1 (the default for {measured})")
-    add("--zero-center", action="store_true", help="mean 0")
-    add("--pca", type=int, nargs="?", const=True, metavar="N", help="N principal components (all)")
-    add("--whiten", type=int, nargs="?", const=True, metavar="N", help="the same, each with variance 1")
+    add("--standardize", action="store_true", help=f"scale to mean 0 and deviation 1 (default for {measured})")
+    add("--zero-center", action="store_true", help="shift to mean 0")
+    add("--pca", type=int, nargs="?", const=True, metavar="N", help="project on N principal components (all)")
+    add("--whiten", type=int, nargs="?", const=True, metavar="N", help="the same, and scale each to variance 1")
     add("--raw", action="store_true", help="no preprocessing")
     add = p.add_argument_group("network").add_argument
-    add("--hidden", type=int, nargs="*", metavar="UNITS", help="in hidden layers (16 16; digits: 32)")
-    add("--activation", default="relu", choices=ACTIVATIONS, help="of the hidden layers (relu)")
-    add("--init", choices=INITIALIZERS, help="first weights (he_normal for relu, else xavier_uniform)")
+    add("--hidden", type=int, nargs="*", metavar="UNITS", help="units of each hidden layer (16 16; digits: 32)")
+    add("--activation", default="relu", choices=ACTIVATIONS, help="activation of the hidden layers (relu)")
+    add("--init", choices=INITIALIZERS, help="initial weights (he_normal for relu, else xavier_uniform)")
     add("--dropout", type=float, default=0.0, metavar="P", help="probability of dropping a unit (0)")
     add("--batchnorm", action="store_true", help="batch normalisation before each hidden activation")
-    add("--calibrate", action="store_true", help="evaluate with the statistics of all training data")
+    add("--calibrate", action="store_true", help="use the statistics of all training data for evaluation")
     add = p.add_argument_group("training").add_argument
-    add("--epochs", type=int, help="times that every example is seen (60; digits: 30, spirals: 200)")
-    add("--batch-size", type=int, default=10, help="examples for each update (10)")
-    add("--optimizer", default="adam", choices=OPTIMIZERS, help="(adam)")
-    add("--learning-rate", type=float, help=f"(0.01; digits, {measured}, rmsprop 0.003; sgd 0.1)")
-    add("--momentum", type=float, default=0.0, help="of sgd and rmsprop (0)")
-    add("--nesterov", action="store_true", help="look ahead along the momentum of sgd")
-    add("--weight-decay", type=float, help="(0; adamw: 0.01)")
-    add("--schedule", default="constant", choices=SCHEDULES, help="of the learning rate (constant)")
-    add("--factor", type=float, help="of exponential (0.95), step (0.5), inverse_time (0.1)")
-    add("--every", type=int, metavar="EPOCHS", help="of the schedule step (10)")
-    add("--warm-up", type=int, metavar="EPOCHS", help="in which the rate rises to its full height (0)")
-    add("--l1", type=float, default=0.0, help="penalty on |w| (0)")
-    add("--l2", type=float, help=f"penalty on ½ w² (0; 0.01 for {measured})")
-    add("--clip-norm", type=float, help="longest gradient, as one vector")
-    add("--clip-value", type=float, help="largest derivative, each for itself")
-    add("--patience", type=int, metavar="EPOCHS", help="to wait for a lower validation loss")
+    add("--epochs", type=int, help="number of passes over the training data (60; digits: 30, spirals: 200)")
+    add("--batch-size", type=int, default=10, help="examples per update (10)")
+    add("--optimizer", default="adam", choices=OPTIMIZERS, help="optimiser (adam)")
+    add("--learning-rate", type=float, help=f"learning rate (0.01; digits, {measured}, rmsprop 0.003; sgd 0.1)")
+    add("--momentum", type=float, default=0.0, help="momentum of sgd and rmsprop (0)")
+    add("--nesterov", action="store_true", help="use Nesterov momentum with sgd")
+    add("--weight-decay", type=float, help="weight decay (0; adamw: 0.01)")
+    add("--schedule", default="constant", choices=SCHEDULES, help="schedule of the learning rate (constant)")
+    add("--factor", type=float, help="factor of exponential (0.95), step (0.5), inverse_time (0.1)")
+    add("--every", type=int, metavar="EPOCHS", help="epochs between steps of the schedule step (10)")
+    add("--warm-up", type=int, metavar="EPOCHS", help="epochs of linear warm-up (0)")
+    add("--l1", type=float, default=0.0, help="coefficient of the penalty |w| (0)")
+    add("--l2", type=float, help=f"coefficient of the penalty ½ w² (0; 0.01 for {measured})")
+    add("--clip-norm", type=float, help="largest norm of the whole gradient")
+    add("--clip-value", type=float, help="largest absolute value of each derivative")
+    add("--patience", type=int, metavar="EPOCHS", help="stop after so many epochs without a lower validation loss")
     add("--loss-tolerance", type=float, help="stop when the training loss is at most this")
     add("--gradient-tolerance", type=float, help="stop when the gradient's norm is at most this")
-    add("--engine", default="auto", choices=ENGINES, help="node by node, or as matrices (auto)")
-    p.add_argument("--seed", type=int, default=0, help="decides data, split, first weights and order (0)")
-    p.add_argument("--watch", action="store_true", help="write a page with a scrubber over the epochs: watch.html")
-    p.add_argument("--out", type=Path, help="folder of the run (runs/DATA); a run that is there is replaced")
+    add("--engine", default="auto", choices=ENGINES, help="run node by node (eager) or as matrices (replay) (auto)")
+    p.add_argument("--seed", type=int, default=0, help="decides data, split, initial weights and order (0)")
+    p.add_argument("--watch", action="store_true", help="also write watch.html, which plays the training")
+    p.add_argument("--out", type=Path, help="folder of the run (runs/DATA); an earlier run in it is replaced")
     return p
 
 
 def add_reading(p: argparse._ActionsContainer) -> None:
-    """How a file is written: what pandas.read_csv takes under these names."""
-    p.add_argument("--sep", help="what separates cells (detected: , ; tab or |)")
-    p.add_argument("--decimal", metavar="MARK", help="the decimal mark (detected: a point or a comma)")
-    p.add_argument("--thousands", metavar="MARK", help="what groups thousands (nothing)")
-    p.add_argument("--encoding", help="(detected: UTF-8, UTF-16 with a BOM, else cp1252)")
-    p.add_argument("--na-values", nargs="+", metavar="CELL", help="cells that are missing values, besides empty ones")
-    p.add_argument("--names", nargs="+", metavar="COLUMN", help="the columns of a file without a header row")
+    """Add the options that say how a file is written, under the names of ``pandas.read_csv``."""
+    p.add_argument("--sep", help="separator of cells (detected: , ; tab or |)")
+    p.add_argument("--decimal", metavar="MARK", help="decimal mark (detected: point or comma)")
+    p.add_argument("--thousands", metavar="MARK", help="separator of thousands (none)")
+    p.add_argument("--encoding", help="encoding (detected: UTF-8, UTF-16 with a BOM, else cp1252)")
+    p.add_argument(
+        "--na-values", nargs="+", metavar="CELL", help="cells that mean a missing value, besides empty ones"
+    )
+    p.add_argument("--names", nargs="+", metavar="COLUMN", help="names of the columns, if the file has no header row")
 
 
 def configuration(options: argparse.Namespace) -> Config:
-    """The options as a run keeps them. Raises ValueError for options that do not fit each other."""
+    """The configuration of a run with these options. Raises ValueError for options that contradict each other."""
     data, is_file = options.data, options.data not in DATA
     defaults = parser().parse_args([data])
     given = {name: x for name, x in vars(options).items() if x != getattr(defaults, name)}
@@ -127,12 +140,12 @@ def configuration(options: argparse.Namespace) -> Config:
            f"--{name} is for {owner} {' or '.join(choices)}, not {getattr(options, owner)}")
           for name, (owner, choices) in BELONGS.items()),
         ((options.examples or 0) > MOST_EXAMPLES,
-         f"--examples {options.examples}: at most {MOST_EXAMPLES}, which already take hours"),
+         f"--examples {options.examples}: use at most {MOST_EXAMPLES}, which already take hours"),
         (options.hidden == [] and (options.dropout or options.batchnorm),
          "--dropout and --batchnorm are for hidden layers, and --hidden without UNITS has none"),
         (options.seed < 0, f"--seed {options.seed}: it needs to be at least 0"),
         (options.calibrate and not options.batchnorm, "--calibrate is for --batchnorm: it sets its statistics"),
-        (options.raw and steps, "--raw leaves the data as they are: it takes no other preprocessing beside it"),
+        (options.raw and steps, "--raw leaves the data as they are: remove it or the other preprocessing"),
     ):  # fmt: skip
         if is_wrong:
             raise ValueError(message)
