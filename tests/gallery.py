@@ -2,19 +2,15 @@
 
 from random import Random
 
+from slides import net_232, xyz
+
 from autograd import Value, affine, draw, named, sigmoid, sin, sum
 from nn import MLP, binary_cross_entropy, half_squared_error
 from nn.losses import mean_loss
 
 
-def xyz(r, s):
-    x, y, z = named(x=r, y=r * s, z=s)
-    return named(f=x * y * z)
-
-
 def slide(engine, **options):
-    r, s = Value(2.0, "r"), Value(3.0, "s")
-    f = xyz(r, s)
+    _, s, f = xyz()
     f.backward()
     return draw(f, wrt=s, engine=engine, **options)
 
@@ -22,7 +18,7 @@ def slide(engine, **options):
 def tree(engine):
     u = Value(1.0, "u")
     r, s = named(r=2.0 * u, s=u**2)
-    f = xyz(r, s)
+    _, _, f = xyz(r, s)
     f.backward()
     return draw(f, wrt=u, fold=True, direction="up", engine=engine)
 
@@ -33,18 +29,6 @@ def neuron(engine):
     out = named(a=sigmoid(z))
     out.backward()
     return draw(out, local_derivatives=True, engine=engine)
-
-
-def net_232():
-    model = MLP(2, [3, 2], activation="sigmoid", output="sigmoid", rng=Random(0))
-    W1, b1 = [[0.1, 0.2], [0.3, -0.4], [-0.5, 0.6]], [0.01, -0.02, 0.03]
-    W2, b2 = [[0.7, -0.8, 0.9], [-0.1, 0.2, -0.3]], [0.05, -0.05]
-    names = ("net.layers.0.W", "net.layers.0.b", "net.layers.2.W", "net.layers.2.b")
-    model.load_state_dict(dict(zip(names, (W1, b1, W2, b2))))
-    trace = model.trace([0.5, -1.0])
-    L = named(L=half_squared_error(trace.output, [1.0, 0.0]))
-    L.backward()
-    return model, trace, L
 
 
 def net_graph(engine):

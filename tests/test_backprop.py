@@ -9,6 +9,7 @@ from random import Random
 
 import numpy as np
 import pytest
+from slides import A1, DELTA1, DELTA2, B, W, X, Y
 
 import nn.backprop
 from autograd.functions import softmax
@@ -28,12 +29,6 @@ from nn import (
 )
 from nn.backprop import ACTIVATIONS, LOSSES
 
-X, Y = [0.5, -1.0], [1.0, 0.0]
-W = [None, [[0.1, 0.2], [0.3, -0.4], [-0.5, 0.6]], [[0.7, -0.8, 0.9], [-0.1, 0.2, -0.3]]]
-B = [None, [0.01, -0.02, 0.03], [0.05, -0.05]]
-A1 = [0.4650570548417855, 0.6294831119673949, 0.3057636598919695]
-DELTA2 = [-0.11519562615481858, 0.12098754596185414]
-DELTA1 = [-0.02307069207187325, 0.02713772559021196, -0.0297122400451906]
 approx = lambda x: pytest.approx(np.array(x), rel=0, abs=1e-12)  # noqa: E731
 
 

@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 from random_graphs import random_graph
+from slides import net_232, xyz
 
 from autograd import (
     GradientError,
@@ -32,33 +33,11 @@ from autograd.explanation.wrapping import html_line
 from autograd.graph import leaves
 from autograd.staleness import changes
 from autograd.table import CONDITION, CONSTANT, POSITIVE, TABLE, Primitive
-from nn import MLP, binary_cross_entropy, cross_entropy, half_squared_error
-
-
-def xyz(r=2.0, s=3.0):
-    r, s = Value(r, "r"), Value(s, "s")
-    x, y, z = named(x=r, y=r * s, z=s)
-    return r, s, named(f=x * y * z)
+from nn import MLP, binary_cross_entropy, cross_entropy
 
 
 def changed_since(root):
     return list(dict.fromkeys(x for suspects in changes(root) for x in suspects))
-
-
-def net_232():
-    model = MLP(2, [3, 2], activation="sigmoid", output="sigmoid")
-    model.load_state_dict(
-        {
-            "net.layers.0.W": [[0.1, 0.2], [0.3, -0.4], [-0.5, 0.6]],
-            "net.layers.0.b": [0.01, -0.02, 0.03],
-            "net.layers.2.W": [[0.7, -0.8, 0.9], [-0.1, 0.2, -0.3]],
-            "net.layers.2.b": [0.05, -0.05],
-        }
-    )
-    trace = model.trace([0.5, -1.0])
-    L = named(L=half_squared_error(trace.output, [1.0, 0.0]))
-    L.backward()
-    return model, trace, L
 
 
 # ---- the slides -------------------------------------------------------------------------------------------------

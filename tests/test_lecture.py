@@ -4,22 +4,13 @@ import math
 from random import Random
 
 import pytest
+from slides import A1, A2, DELTA1, DELTA2, NET, Z1, Z2
 
 from autograd import Value, named, sin
 from nn import MLP, SGD, Training, binary_cross_entropy, half_squared_error
 from nn.data import batches, moons
 from nn.losses import mean_loss
 
-NET = {
-    "net.layers.0.W": [[0.1, 0.2], [0.3, -0.4], [-0.5, 0.6]],
-    "net.layers.0.b": [0.01, -0.02, 0.03],
-    "net.layers.2.W": [[0.7, -0.8, 0.9], [-0.1, 0.2, -0.3]],
-    "net.layers.2.b": [0.05, -0.05],
-}
-Z1, A1 = [-0.14, 0.53, -0.82], [0.4650570548417855, 0.6294831119673949, 0.3057636598919695]
-Z2, A2 = [0.14714074271810645, -0.06233818105829042], [0.5367189612280203, 0.48442049963360606]
-DELTA2 = [-0.11519562615481858, 0.12098754596185414]
-DELTA1 = [-0.02307069207187325, 0.02713772559021196, -0.0297122400451906]
 approx = lambda x: pytest.approx(x, abs=1e-12)  # noqa: E731
 
 
