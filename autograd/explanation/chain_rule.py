@@ -15,6 +15,7 @@ from autograd.explanation.algebra import LARGEST, operations, shortest
 from autograd.explanation.cross_checks import Check, Restriction, close
 from autograd.explanation.formula_writer import LATEX, PRODUCT, TEXT, Notation
 from autograd.explanation.formulas import Formulas
+from autograd.explanation.path_sums import swept
 from autograd.explanation.wrapping import TextResult, html_line, paragraphs, rows, wrapped
 from autograd.finite_differences import LAST_DIGIT
 from autograd.graph import carried
@@ -59,11 +60,11 @@ class Explanation(TextResult):
         self.f, self.wrt = f, wrt
         self._changes = changes(f)
         self.changed = list(dict.fromkeys(x for suspects in self._changes for x in suspects))
-        self._gradients = gradients(f)
+        self.formulas = Formulas(f, [wrt, *(through or ())])
+        self._gradients = swept(self.formulas.order)
         for v in through or ():
             if v not in self._gradients:
                 raise ValueError(f"explain: through has {v!r}, which f was not computed from; give values on the way")
-        self.formulas = Formulas(f, [wrt, *(through or ())])
         # direct terms have ∂f/∂v with the other v held fixed; the others have the whole gradient that arrives at v
         self.terms, self._is_direct = self._find_terms(through)
         self.value = sum(term.product for term in self.terms)
@@ -115,15 +116,9 @@ class Explanation(TextResult):
         stops = set(stops) - {self.wrt}
         found = {self.wrt: 1.0}
         for x in self.formulas.order:
-            if x is self.wrt or x.operation is detach:
-                continue
-            steps = [
-                local * found[parent] if found[parent] else 0.0
-                for parent, local in x.edges
-                if parent in found and parent not in stops
-            ]
-            if steps:
-                found[x] = sum(steps)
+            from_wrt = [(parent, local) for parent, local in x.edges if parent in found and parent not in stops]
+            if from_wrt and x is not self.wrt and x.operation is not detach:
+                found[x] = sum(local * found[parent] if found[parent] else 0.0 for parent, local in from_wrt)
         return found
 
     # ---- the lines ----------------------------------------------------------------------------------------------
@@ -285,11 +280,11 @@ class Explanation(TextResult):
     @cached_property
     def _magnitude(self) -> float:
         """The sum of the absolute products of all paths, which bounds the rounding error."""
-        total = {self.f: 1.0}
-        for x in reversed(self.formulas.order):
-            for parent, _, product in carried(x, total[x]):
-                total[parent] = total.get(parent, 0.0) + abs(product)
-        return total.get(self.wrt, 0.0)
+
+        def sizes(node: Value, upstream: float) -> list[tuple[Value, float, float]]:
+            return [(parent, local, abs(product)) for parent, local, product in carried(node, upstream)]
+
+        return swept(self.formulas.order, sizes).get(self.wrt, 0.0)
 
     @cached_property
     def checks(self) -> list[Check]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from autograd.contributions import gradients
 from autograd.explanation.wrapping import TextResult, check_values, paragraphs
-from autograd.graph import carried, leaves, topological_order
+from autograd.graph import carried, leaves, sweep, topological_order
 from autograd.notation import labels, number_text
 from autograd.staleness import changed_lines, changes
 from autograd.text import counted, printable, text_name
@@ -69,7 +68,7 @@ class Paths(TextResult):
         self._counts = {s: 1}  # how many paths lead from s to each value
         for node, _, parent in edges:
             self._counts[node] = self._counts.get(node, 0) + self._counts[parent]
-        self.count, self.edges, self.value = self._counts.get(f, 0), len(edges), gradients(f).get(s, 0.0)
+        self.count, self.edges, self.value = self._counts.get(f, 0), len(edges), swept(self.order).get(s, 0.0)
 
     def __len__(self) -> int:
         return self.count
@@ -174,3 +173,11 @@ def edges_between(
             needed.add(edge[2])
             kept.append(edge)
     return kept[::-1]
+
+
+def swept(order: Sequence[Value], carry: Callable[..., Any] = carried) -> dict[Value, float]:
+    """What a backward sweep from the last value of ``order`` brings to each value; by default, its gradient."""
+    total = defaultdict(float, {order[-1]: 1.0})
+    for _ in sweep(order, total, carry):
+        pass
+    return dict(total)
