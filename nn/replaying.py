@@ -154,9 +154,7 @@ def structure(training: Training, modules: dict[str, Module]) -> list[Any]:
 
 
 def snapshot(structure: Any) -> Any:
-    """The same with every list and dict copied, at any depth."""
-    if isinstance(structure, dict):
-        return {name: snapshot(thing) for name, thing in structure.items()}
+    """The same with every list copied, at any depth."""
     if not isinstance(structure, (list, tuple)):
         return structure
     copied = map(snapshot, structure)
@@ -185,14 +183,14 @@ def check_update(optimizer: Optimizer) -> None:
         raise ValueError(f"{name} moves arrays otherwise than Values: let update be arithmetic alone")
 
 
-def _described(module: Module) -> dict[str, Any]:
+def _described(module: Module) -> list[tuple[str, Any]]:
     """A module's mode, its options, which leaves are its parameters, and in evaluation mode what it has learned."""
-    return {
-        name: thing
+    return [
+        (name, thing)
         for name, thing in vars(module).items()
         if (isinstance(thing, (list, tuple, Value, int, float, str)) or callable(thing))
         and not (name.endswith("_") and module.training)
-    }
+    ]
 
 
 class _Examples:
