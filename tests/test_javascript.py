@@ -232,8 +232,8 @@ def test_many_operands_make_source_that_grows_with_their_number():
     assert value == 1.0 and locals_ == list(ones)
 
 
-def test_a_rule_that_asks_if_is_told_what_to_write():
-    with pytest.raises(TypeError, match=r"a rule asks no `if`, and here one asks x1 > 0: write n\.where"):
+def test_a_rule_that_branches_is_refused_with_the_remedy():
+    with pytest.raises(TypeError, match=r"a rule cannot branch on x1 > 0: write n\.where"):
         [x] = javascript.letters(1)
         max(x, 0.0) if x > 0.0 else x
 

@@ -245,6 +245,20 @@ def test_a_rule_that_javascript_cannot_run_is_named_with_the_remedy():
         del TABLE["bell"]
 
 
+def test_a_comparison_inside_where_decides_on_the_page_and_is_written():
+    @primitive("below", REAL)
+    def below(n, x):
+        """−x below 0, else x; derivative −1, else 1."""
+        return n.where(x < 0.0, -x, x), (n.where(x < 0.0, -1.0, 1.0),)
+
+    try:
+        run = walked(below(Value(-2.0, "x")), RUN)
+        assert run["data"] == [-2.0, 2.0] and run["grads"] == [-1.0, 1.0]
+        assert formulas(below, 1) == ("where([{1}<0],−{(1)},{1})", ["where([{1}<0],−1,1)"])
+    finally:
+        del TABLE["below"]
+
+
 # ---- faults -----------------------------------------------------------------------------------------------------
 
 FAULTS = [

@@ -116,7 +116,7 @@ class Formula:
     __hash__ = object.__hash__
 
     def __bool__(self) -> bool:
-        raise TypeError(f"a rule asks no `if`, and here one asks {self!r}: write n.where or n.heaviside")
+        raise TypeError(f"a rule cannot branch on {self!r}: write n.where or n.heaviside")
 
     def __repr__(self) -> str:
         return self.source(dict.fromkeys((x for x in self.parents if x.operands), "…"))

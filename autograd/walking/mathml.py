@@ -26,6 +26,7 @@ FORMS = {
     "abs": "<mrow><mo>|</mo>{}<mo>|</mo></mrow>",
     "floor": "<mrow><mo>⌊</mo>{}<mo>⌋</mo></mrow>",
 }
+COMPARED = {"greater": "&gt;", ">": "&gt;", "<": "&lt;", ">=": "≥", "<=": "≤", "===": "=", "!==": "≠"}
 LETTER_OF = {name: letter for letter, name in GREEK.items()}
 SUM, PRODUCT, ATOM = range(3)  # how tightly a formula holds together
 
@@ -184,8 +185,8 @@ class Template:
             if isinstance(e, Formula) and e.name == "-" and e is not self.value:
                 return self.call("greater", e.operands)
             return self.call("greater", [e, 0.0])
-        if function == "greater":  # Iverson's brackets: 1 where it is true, else 0
-            return bracketed(f"{self.whole(x[0])}<mo>&gt;</mo>{self.held(x[1], SUM)}", "[]")
+        if function in COMPARED:  # Iverson's brackets: 1 where it is true, else 0
+            return bracketed(f"{self.whole(x[0])}<mo>{COMPARED[function]}</mo>{self.held(x[1], SUM)}", "[]")
         if function == "at":
             return self.part(int(x[0]), x[1])  # type: ignore[arg-type]
         if function == "logsumexp":
