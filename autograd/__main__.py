@@ -17,7 +17,7 @@ from autograd.command_line import OneLineParser, command_line
 from autograd.errors import DomainError
 from autograd.explanation import explain
 from autograd.notation import number_text
-from autograd.parser import COMPOSED, PRINTED, Expression, ExpressionError, meant, some
+from autograd.parser import COMPOSED, PRINTED, Definitions, ExpressionError, meant, some
 from autograd.table import TABLE
 from autograd.text import MOST_NAME, called, clipped, printable, text_name
 from autograd.value import Value
@@ -40,10 +40,10 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("inputs", metavar="NAME=NUMBER", nargs="*", help="numbers for the inputs: r=2 s=pi/6")
     p.add_argument(
-        "--wrt", metavar="NAME", action="append", help="explain the derivative with respect to this (every input)"
+        "--wrt", metavar="NAME", action="append", help="explain the derivative with respect to NAME (all inputs)"
     )
-    p.add_argument("--html", metavar="PAGE.html", help="also write a page that steps through both passes")
-    p.add_argument("--latex", action="store_true", help="print the explanation alone, in LaTeX")
+    p.add_argument("--html", metavar="PAGE.html", help="also write a web page that steps through both passes")
+    p.add_argument("--latex", action="store_true", help="print only the explanation, in LaTeX")
     return p
 
 
@@ -61,33 +61,35 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def report(options: argparse.Namespace) -> None:
     """Compute, differentiate and print. Raises ExpressionError, and DomainError if a function has no value."""
     given = numbers(options.text, options.inputs)
-    expression = Expression(options.text)
-    nodes = expression.at(**given)
-    f = nodes[expression.name]
+    definitions = Definitions(options.text)
+    nodes = definitions.at(**given)
+    f = nodes[definitions.name]
     f.backward()
-    constants = {name: number for name, number in expression.constants.items() if name not in nodes}
+    constants = {name: number for name, number in definitions.constants.items() if name not in nodes}
     leaves = [name for name in nodes if name in given]
     leaves = leaves or [name for name, node in nodes.items() if not node.parents and node is not f]
     wrt = options.wrt or leaves[:MOST_EXPLAINED]
     for name in wrt:
         if name not in nodes:
             wrong = called(name, "''")
-            raise ExpressionError(f"--wrt {wrong}: there is no {wrong}{meant(name, nodes)}, but {', '.join(nodes)}")
+            raise ExpressionError(
+                f"--wrt {wrong}: unknown name{meant(name, nodes)}; the names are {', '.join(nodes)}"
+            )
     if options.html is not None:
         from autograd.walking import walk
 
         walk(f).save(options.html)
     explanations = [explain(f, wrt=nodes[name]) for name in wrt]
-    if expression.unused:
+    if definitions.unused:
         print(
-            f"autograd: {expression.name} comes first, so it is differentiated, and does not use "
-            f"{some(expression.unused)}; to differentiate another definition, put it first",
+            f"autograd: {definitions.name} comes first, so it is differentiated, and does not use "
+            f"{some(definitions.unused)}; to differentiate another definition, put it first",
             file=sys.stderr,
         )
     if options.latex:
         print("\n\n".join(explanation._repr_latex_() for explanation in explanations))
         return
-    print("\n\n".join(["\n".join(table(expression.name, nodes, constants)), *map(str, explanations)]))
+    print("\n\n".join(["\n".join(table(definitions.name, nodes, constants)), *map(str, explanations)]))
     if len(leaves) > len(wrt) and not options.wrt:
         print(f"\nThese are the first {len(wrt)} of {len(leaves)} inputs; --wrt NAME explains another.")
     if options.html:
@@ -107,7 +109,7 @@ def numbers(text: str, inputs: Sequence[str]) -> dict[str, float]:
         if name in found:
             raise ExpressionError(f"{called(name, '')} is given twice")
         try:
-            [value] = Expression(f"({number})").at().values()  # brackets allow no definitions
+            [value] = Definitions(f"({number})").at().values()  # brackets allow no definitions
             found[name] = value.data
         except ValueError as error:
             why = f" ({str(error).split(': ', 1)[1]})" if isinstance(error, DomainError) else ""

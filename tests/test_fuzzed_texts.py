@@ -8,7 +8,7 @@ from random import Random
 import pytest
 from conftest import printed
 
-from autograd.parser import Expression, ExpressionError
+from autograd.parser import Definitions, ExpressionError
 from autograd.table import CONSTANT, TABLE
 
 MOST_CHARACTERS = 2_000
@@ -187,7 +187,7 @@ def case(seed):
     while True:
         text = maker(rng)
         try:
-            parsed = Expression(text[: MOST_CHARACTERS + 1])
+            parsed = Definitions(text[: MOST_CHARACTERS + 1])
         except ExpressionError:
             continue
         if len(text) > MOST_CHARACTERS:
@@ -197,7 +197,7 @@ def case(seed):
             points = {x: rng.choice([rng.choice(POINTS), number]) for x, number in zip(parsed.inputs, random)}
             arguments = [text, *(f"{x}={number}" for x, number in points.items())]
             try:
-                nodes = parsed.at(**{x: Expression(number).at()["f"].data for x, number in points.items()})
+                nodes = parsed.at(**{x: Definitions(number).at()["f"].data for x, number in points.items()})
             except ValueError:
                 continue
             if rng.random() < 0.3:

@@ -24,7 +24,7 @@ from autograd.drawing.graphviz_source import draw_dot
 from autograd.functions import log, product, sqrt, sum, tanh
 from autograd.higher_order import grad
 from autograd.notation import EXPONENTS, SIGNS, labels
-from autograd.parser import Expression
+from autograd.parser import Definitions
 from nn import MLP, SGD, Training, cross_entropy, plots
 from nn.cli.csv_tables import read_table
 from nn.data import Dataset, Split
@@ -112,7 +112,7 @@ def test_no_name_sends_a_terminal_anything_but_words(text):
 
 
 def in_expression(name):
-    Expression("x").at(**{name: 1.0})
+    Definitions("x").at(**{name: 1.0})
 
 
 def in_anomaly(name):
