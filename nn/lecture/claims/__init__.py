@@ -20,11 +20,11 @@ CLAIMS: dict[str, Callable[[int], Result]] = {
     "bn-shift": layers.shift, "bn-scale": layers.scale, "bn-rates": layers.higher_rates,
     "bn-saturating": layers.saturating, "bn-dropout": layers.less_dropout,
 }  # fmt: skip
-COLUMNS = {"claim": 27, "row": 3, "measured": 30, "verdict": 34}  # how wide, of 94 and two spaces between each: 100
+COLUMNS = {"claim": 27, "row": 3, "measured": 30, "verdict": 34}  # widths, which add up to 94 beside the gaps
 
 
 def run(names: Sequence[str] | None = None, seed: int = 0, out: Path | None = None) -> Iterator[Result]:
-    """Run the experiments of these names, or all of them, and yield each result as soon as it is there.
+    """Run the experiments of these names, or all of them, and yield each result as soon as it is ready.
 
     out   a folder for a picture of each
 

@@ -33,7 +33,7 @@ KINDS = {"plain": (0.0, False), "dropout": (0.5, False), "batch norm": (0.0, Tru
 
 
 def redundancy(seed: int = 0) -> Result:
-    """D2: each hidden unit is cut off in turn."""
+    """D2: removes each hidden unit in turn."""
     found = three_groups(seed)
     loss, loss_dropped, _ = (fmean(whole for whole, _ in networks) for networks in found)
     groups = [[rises for _, rises in networks] for networks in found]
@@ -96,7 +96,7 @@ class Script(Random):
 
 
 def ensemble(seed: int = 0) -> Result:
-    """D3: every mask there is, drawn by the package's own Dropout."""
+    """D3: evaluates every possible mask, drawn by the package's own Dropout."""
     outputs, evaluated = one_unit()
     on, off = (prod(floats.sigmoid(sign * z) ** (1 / len(outputs)) for z in outputs) for sign in (1.0, -1.0))
     middle, arithmetic, geometric = fmean(outputs), fmean(map(floats.sigmoid, outputs)), on / (on + off)
@@ -148,7 +148,7 @@ def _loss(right: Numbers) -> float:
 
 
 def shift(seed: int = 0) -> Result:
-    """D8: where the distribution that the last hidden layer reads goes while the layers below learn."""
+    """D8: measures how the inputs of the last hidden layer drift while the layers below learn."""
     moved = [drift(seed, batch_norm) for batch_norm in (False, True)]
     (plain, normalised), epochs = map(max, moved), range(len(moved[0]))
     return Result(
@@ -176,7 +176,7 @@ def drift(seed: int, batch_norm: bool) -> Numbers:
 
 
 def scale(seed: int = 0) -> Result:
-    """D8: the same weights ten times as large, and training from weights of very different sizes."""
+    """D8: makes the same weights ten times as large, and trains from weights of very different sizes."""
     (ratio, output, _), (ratio_with, output_with, bias) = (times_ten(seed, b) for b in (False, True))
     losses = [[scaled_loss(seed, factor, b) for factor in SCALES] for b in (False, True)]
     (plain, apart), (normalised, together) = ((max(row), max(row) - min(row)) for row in losses)
@@ -234,7 +234,7 @@ def mean_losses(
 
 
 def higher_rates(seed: int = 0) -> Result:
-    """D8: the same networks and orders of the examples, six rates."""
+    """D8: trains the same networks, with the same orders of the examples, at six rates."""
     sizes = [6, 6, 6, 1]
     losses = [[mean_losses(seed, 60, sizes, rate, 12, 20, batch_norm=b)[-1] for rate in RATES] for b in (False, True)]
     low, high = (max((rate for rate, loss in zip(RATES, row) if loss < LEARNED), default=0.0) for row in losses)
@@ -249,7 +249,7 @@ def higher_rates(seed: int = 0) -> Result:
 
 
 def saturating(seed: int = 0) -> Result:
-    """D8: a deep network of sigmoids, whose δ fades by at least a factor of 4 a layer."""
+    """D8: trains a deep network of sigmoids, whose δ fades by at least a factor of 4 a layer."""
     sizes = [6, 6, 6, 6, 1]
     losses = [mean_losses(seed, 80, sizes, 1.0, 25, 10, activation="sigmoid", batch_norm=b) for b in (False, True)]
     (plain, normalised), epochs = (curve[-1] for curve in losses), range(1, len(losses[0]) + 1)
@@ -263,7 +263,7 @@ def saturating(seed: int = 0) -> Result:
 
 
 def less_dropout(seed: int = 0) -> Result:
-    """D8: few noisy examples, which a network learns by heart, and three ways to keep it from that."""
+    """D8: trains on few noisy examples, which a network memorises, with and without three remedies."""
     training, held_back = map(list, zip(*(few_examples(seed, *kind) for kind in KINDS.values())))
     plain, dropout, normalised, both = held_back
     saved, saved_with = plain - dropout, normalised - both

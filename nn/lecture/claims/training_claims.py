@@ -37,7 +37,7 @@ Signs = tuple[int, ...]
 
 
 def progress(seed: int = 0) -> Result:
-    """C2: one example, a mini-batch and the whole batch, compared by the gradients that they cost."""
+    """C2: compares one example, a mini-batch and the whole batch by the gradients that they cost."""
     found = [min((descend(seed, size, rate), rate) for rate in RATES) for size in SIZES]
     losses = [losses for (_, losses), _ in found]
     whole_gradient, *gradients = example_gradients(seed)
@@ -89,7 +89,7 @@ def descend(seed: int, size: int, rate: float) -> tuple[float, Numbers]:
 
 
 def zero_start(seed: int = 0) -> Result:
-    """C4: the same network on xor, which one unit cannot learn, from equal and from random first weights."""
+    """C4: trains the same network on xor, which one unit cannot learn, from equal and from random first weights."""
     apart, moved, right = (list(found) for found in zip(*(learn_xor(seed, init) for init in STARTS)))
     (none, same, xavier), equal, epochs = map(max, apart), max(right[:2]), range(len(apart[0]))
     learns = xavier > 0.0 and right[2] > equal + 0.1
@@ -120,7 +120,7 @@ def learn_xor(seed: int, init: Initializer) -> tuple[Numbers, float, float]:
 
 
 def unstable(seed: int = 0) -> Result:
-    """C5: the size of δ on its way back through ten layers."""
+    """C5: measures δ on its way back through ten layers."""
     vanishing, exploding, layers = chain(1.0, -0.5), chain(8.0, -4.0), range(1, 11)
     sigmoid = ten_units(seed, "sigmoid", "xavier_normal")
     large, he = ten_units(seed, "relu", normal), ten_units(seed, "relu", "he_normal")
@@ -167,7 +167,7 @@ def _ratios(model: MLP, x: Numbers) -> Numbers:
 
 
 def settling(seed: int = 0) -> Result:
-    """C6: two examples, met in turn; nothing in it is random."""
+    """C6: alternates between two examples; nothing in it is random."""
     fixed, smaller = two_examples(0.5), two_examples(0.05)
     inverse, hasty = two_examples(inverse_time(1.0, 1.0)), two_examples(exponential(0.5, 0.5))
     paths = (fixed, smaller, inverse, hasty, two_examples(1.0, batch=True))
@@ -206,7 +206,7 @@ def path_of(parameters: list[Value], rate: float | Schedule, losses: Iterable[Va
 
 
 def batch_noise(seed: int = 0) -> Result:
-    """C7: all batches of four numbers, and random ones of a network's data."""
+    """C7: measures all batches of four numbers, and random ones of a network's data."""
     averages, variances = zip(*map(four_numbers, (1, 2, 3, 4)))
     noise, is_falling = network_noise(seed), all(more > less for more, less in pairwise(variances))
     ratio, theory = noise[0] / noise[BATCHES.index(10)], [noise[0] / m * (ALL - m) / (ALL - 1) for m in BATCHES]
@@ -255,7 +255,7 @@ def network_noise(seed: int) -> Numbers:
 
 
 def architecture(seed: int = 0) -> Result:
-    """C9: one task, nine architectures, as many updates for each."""
+    """C9: trains nine architectures on one task, with as many updates for each."""
     table = [[shares(seed, depth, width) for width in WIDTHS] for depth in DEPTHS]
     parts = {name: [[cell[i] for cell in row] for row in table] for i, name in enumerate(("training", "held back"))}
     layers = [f"{depth} hidden layer" + "s" * (depth > 1) for depth in DEPTHS]
@@ -287,7 +287,7 @@ def shares(seed: int, depth: int, width: int) -> Numbers:
 
 
 def all_positive(seed: int = 0) -> Result:
-    """D4: one neuron, the same examples as they are and zero-centred."""
+    """D4: compares one neuron on the same examples, as they are and zero-centred."""
     single, centred, in_batches = sign_patterns(seed)
     positive, others = len({s[:N] for s in single}), len({s[:N] for s in centred})
     against, mixed = sum({*s[:N]} != {s[N]} for s in single), fmean(len({*s[:N]}) > 1 for s in in_batches)

@@ -96,7 +96,7 @@ def fit(
 ) -> Numbers:
     """Train by SGD or Adam and return the loss of each epoch: WORST from the epoch in which a number overflows."""
     optimizer = (Adam if adam else SGD)(model.parameters(), rate)
-    # node by node: the order of its additions, and so the last digit of what a claim says, is the same everywhere
+    # node by node, so that the order of additions, and with it the last digit of a claim, is the same everywhere
     training = Training(
         model, binary_cross_entropy, optimizer, data,
         epochs=epochs, batch_size=batch_size, rng=rng, progress=False, engine="eager",
