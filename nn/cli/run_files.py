@@ -24,7 +24,7 @@ from pathlib import Path
 from autograd.command_line import warn
 from autograd.files import write_whole
 from autograd.text import counted
-from nn.checkpoint import load_metadata, save, save_training
+from nn.checkpoint import load_metadata, save_training
 from nn.cli.experiment import Config, Experiment
 
 KEPT = "config.json", "records.jsonl", "checkpoint.safetensors", "weights.safetensors"
@@ -63,13 +63,8 @@ def write_config(experiment: Experiment, folder: Path) -> None:
 def write_checkpoint(experiment: Experiment, folder: Path, records: str) -> None:
     """Write the state of the training, with the checksum of the records so far."""
     done = str(len(experiment.training.records))
-    metadata = {**_origin(experiment), "epochs": done, "records": records}
+    metadata = {**origin(experiment), "epochs": done, "records": records}
     save_training(experiment.training, folder / CHECKPOINT, metadata, experiment.preprocessing, records=False)
-
-
-def write_weights(experiment: Experiment, folder: Path) -> None:
-    """Write the weights as they are now, and the preprocessing that their inputs need."""
-    save(experiment.model, folder / WEIGHTS, _origin(experiment), experiment.preprocessing)
 
 
 def read_records(config: Config, folder: Path) -> list[bytes]:
@@ -94,7 +89,8 @@ def read_metadata(config: Config, folder: Path, name: str) -> dict[str, str]:
     return metadata
 
 
-def _origin(experiment: Experiment) -> dict[str, str]:
+def origin(experiment: Experiment) -> dict[str, str]:
+    """The metadata by which a file names its run."""
     return {"config": json.dumps(experiment.config), "run": experiment.config["run"]}
 
 

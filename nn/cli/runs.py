@@ -130,8 +130,8 @@ def _train(experiment: Experiment, folder: Path, written: bytes) -> None:
 
 
 def _keep(experiment: Experiment, folder: Path) -> None:
-    """Calibrate the model if the run says so, and save its weights."""
+    """Save the weights, after calibration if the run has that option, and the preprocessing that inputs need."""
     if experiment.config["calibrate"]:
         calibrate(experiment.model, experiment.data.training.X)
         print("batch normalisation: mean and variance of all training data from here on")
-    run_files.write_weights(experiment, folder)
+    save(experiment.model, folder / WEIGHTS, run_files.origin(experiment), experiment.preprocessing)
