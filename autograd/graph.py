@@ -35,14 +35,13 @@ def leaves(root: N) -> list[N]:
     return [node for node in topological_order(root) if node.operation is None]
 
 
-def carried(node: N, upstream: float) -> Iterator[tuple[N, float, float]]:
+def carried(node: N, upstream: float) -> list[tuple[N, float, float]]:
     """(parent, local derivative, upstream · local derivative) for each parent, as ``backward`` multiplies them.
 
     Where the upstream is 0, or a gate has not chosen the operand, 0 is carried, whatever the other factor is.
     """
     gate = node.operation is not None and node.operation.gate
-    for parent, local in node.edges:
-        yield parent, local, upstream * local if upstream and (local or not gate) else 0.0
+    return [(x, local, upstream * local if upstream and (local or not gate) else 0.0) for x, local in node.edges]
 
 
 def sweep(order: Sequence[N], total: dict[N, Any], carry: Callable[..., Any] = carried) -> Iterator[tuple[N, Any]]:
@@ -52,7 +51,7 @@ def sweep(order: Sequence[N], total: dict[N, Any], carry: Callable[..., Any] = c
     """
     for node in reversed(order):
         if node in total:
-            edges = list(carry(node, total[node]))
+            edges = carry(node, total[node])
             for parent, _, product in edges:
                 total[parent] += product
             yield node, edges

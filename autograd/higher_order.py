@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from math import isfinite
 from typing import Any
 
 from autograd import primitives
 from autograd.errors import DomainError, broken_rule, situation
 from autograd.graph import sweep, topological_order
-from autograd.modes import faults_wait, holding, recording
+from autograd.modes import collector_paused, faults_wait, holding, recording
 from autograd.number_systems import values
 from autograd.operands import number_of
 from autograd.staleness import refuse_changed
@@ -41,8 +41,9 @@ def grad(f: Value, inputs: Value | Iterable[Value]) -> Any:
     slopes: dict[Value, Value] = {}
     infinite: list[Value] = []  # the nodes whose local derivatives are not finite, and take part
 
-    def carry(node: Value, arriving: list[Value]) -> Iterator[tuple[Value, Any, list[Value]]]:
+    def carry(node: Value, arriving: list[Value]) -> list[tuple[Value, Any, list[Value]]]:
         slopes[node] = upstream = arriving[0] if len(arriving) == 1 else apply(primitives.sum, *arriving)
+        edges: list[tuple[Value, Any, list[Value]]] = []
         if node.operation is not None and node.parents:
             _, local_derivatives = node.operation.rule(values, *_operands(node))
             for parent, local in zip(node.parents, local_derivatives):
@@ -50,9 +51,10 @@ def grad(f: Value, inputs: Value | Iterable[Value]) -> Any:
                     product = carried(upstream, local, node.operation)
                     if isfinite(upstream.data) and not isfinite(product.data):
                         infinite.append(node)
-                    yield parent, local, [product]
+                    edges.append((parent, local, [product]))
+        return edges
 
-    with holding(faults_wait, True):  # an infinity on the way does no harm where a gate is shut
+    with collector_paused(), holding(faults_wait, True):  # an infinity on the way does no harm where a gate is shut
         for _ in sweep(topological_order(f), defaultdict(list, {f: [constant(1.0)]}), carry):
             pass
     return _returned(slopes, wanted, infinite, isinstance(inputs, Value))
