@@ -6,10 +6,10 @@ Every reader that explains, draws or walks the backward pass takes it from here.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any, NamedTuple
 
-from autograd.graph import sweep, topological_order
+from autograd.graph import carried, sweep, topological_order
 from autograd.value import Value
 
 
@@ -42,10 +42,11 @@ def contributions(
 
 
 def gradients(
-    root: Value, without: Collection[Value] = (), order: Sequence[Value] | None = None
-) -> dict[Value, float]:
-    """∂root/∂node for every node of the graph: the contributions summed."""
+    root: Value, without: Collection[Value] = (), order: Sequence[Value] | None = None,
+    carry: Callable[..., Any] = carried,
+) -> dict[Value, float]:  # fmt: skip
+    """∂root/∂node for every node of the graph: the contributions summed, or what ``carry`` gives in their place."""
     total = defaultdict(float, {root: 1.0})
-    for _ in sweep(order or topological_order(root, without), total):
+    for _ in sweep(order or topological_order(root, without), total, carry):
         pass
     return dict(total)

@@ -16,7 +16,7 @@ from random import Random
 import pytest
 from random_graphs import random_graph
 
-from autograd import DomainError, Value, draw, named, narrate, primitive
+from autograd import DomainError, Value, draw, named, narrate, paths, primitive
 from autograd.__main__ import main
 from autograd.contributions import contributions
 from autograd.errors import complaint
@@ -500,7 +500,7 @@ def test_numbers_are_written_as_python_writes_them():
     assert walked(xyz(), f"return {sent}.map((x) => numberText(Number(x)));") == [number_text(x) for x in numbers]
 
 
-@pytest.mark.parametrize("reader", [walk, draw, narrate])
+@pytest.mark.parametrize("reader", [walk, draw, narrate, lambda f: str(paths(f, f))])
 def test_a_reader_sorts_the_graph_once(reader, monkeypatch):
     sorted_from = []
 

@@ -15,7 +15,6 @@ from autograd.explanation.algebra import LARGEST, operations, shortest
 from autograd.explanation.cross_checks import Check, Restriction, close
 from autograd.explanation.formula_writer import LATEX, PRODUCT, TEXT, Notation
 from autograd.explanation.formulas import Formulas
-from autograd.explanation.path_sums import swept
 from autograd.explanation.wrapping import TextResult, html_line, paragraphs, rows, wrapped
 from autograd.finite_differences import LAST_DIGIT
 from autograd.graph import carried
@@ -58,10 +57,10 @@ class Explanation(TextResult):
 
     def __init__(self, f: Value, wrt: Value, through: list[Value] | None) -> None:
         self.f, self.wrt = f, wrt
-        self._changes = changes(f)
-        self.changed = list(dict.fromkeys(x for suspects in self._changes for x in suspects))
         self.formulas = Formulas(f, [wrt, *(through or ())])
-        self._gradients = swept(self.formulas.order)
+        self._changes = changes(f, self.formulas.order)
+        self.changed = list(dict.fromkeys(x for suspects in self._changes for x in suspects))
+        self._gradients = gradients(f, order=self.formulas.order)
         for v in through or ():
             if v not in self._gradients:
                 raise ValueError(f"explain: through has {v!r}, which f was not computed from; give values on the way")
@@ -253,7 +252,7 @@ class Explanation(TextResult):
         found += [self._kink] if self._kink else []
         arrived = self._gradients[self.wrt]
         if arrived != arrived and isfinite(self.f.data):
-            steep = next(c for c in contributions(self.f) if not isfinite(c.local))
+            steep = next(c for c in contributions(self.f, order=self.formulas.order) if not isfinite(c.local))
             at = f"{name(steep.parent)} = {number_text(steep.parent.data)}"
             found.append(f"∞ · 0 is not a number: {symbol(steep.node)} has no finite derivative at {at}")
         elif self.f.grad and not close(self.wrt.grad, self.value, self._magnitude):
@@ -284,7 +283,7 @@ class Explanation(TextResult):
         def sizes(node: Value, upstream: float) -> list[tuple[Value, float, float]]:
             return [(parent, local, abs(product)) for parent, local, product in carried(node, upstream)]
 
-        return swept(self.formulas.order, sizes).get(self.wrt, 0.0)
+        return gradients(self.f, order=self.formulas.order, carry=sizes).get(self.wrt, 0.0)
 
     @cached_property
     def checks(self) -> list[Check]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from autograd.contributions import gradients
 from autograd.explanation.wrapping import TextResult, check_values, paragraphs
-from autograd.graph import carried, leaves, sweep, topological_order
+from autograd.graph import carried, topological_order
 from autograd.notation import labels, number_text
 from autograd.staleness import changed_lines, changes
 from autograd.text import counted, printable, text_name
@@ -68,7 +69,8 @@ class Paths(TextResult):
         self._counts = {s: 1}  # how many paths lead from s to each value
         for node, _, parent in edges:
             self._counts[node] = self._counts.get(node, 0) + self._counts[parent]
-        self.count, self.edges, self.value = self._counts.get(f, 0), len(edges), swept(self.order).get(s, 0.0)
+        self.count, self.edges = self._counts.get(f, 0), len(edges)
+        self.value = gradients(f, order=self.order).get(s, 0.0)
 
     def __len__(self) -> int:
         return self.count
@@ -95,7 +97,7 @@ class Paths(TextResult):
     @property
     def sweeps(self) -> tuple[int, int, int]:
         """(inputs, multiplications in one backward sweep, multiplications in one forward sweep per input)."""
-        inputs = leaves(self.f)
+        inputs = [node for node in self.order if node.operation is None]
         reached = {x: 1 << i for i, x in enumerate(inputs)}  # one bit per input that the node depends on
         uses = Counter(parent for node in self.order for parent in node.parents)
         backward = forward = 0
@@ -117,7 +119,7 @@ class Paths(TextResult):
             return printable(f"no path leads from {s} to {f}: ∂{f}/∂{s} = 0")
         many = "1 path" if self.count == 1 else f"{_counted(self.count)} paths"
         head = f"{many} from {s} to {f} on {counted(self.edges, 'edge')}"
-        lines = changed_lines(changes(self.f), name.__getitem__, self.f)
+        lines = changed_lines(changes(self.f, self.order), name.__getitem__, self.f)
         lines.append(f"{head}, summing to {number_text(self.value)}")
         if self.count <= self.most:
             walked = list(islice(self, SHOWN))
@@ -173,11 +175,3 @@ def edges_between(
             needed.add(edge[2])
             kept.append(edge)
     return kept[::-1]
-
-
-def swept(order: Sequence[Value], carry: Callable[..., Any] = carried) -> dict[Value, float]:
-    """What a backward sweep from the last value of ``order`` brings to each value; by default, its gradient."""
-    total = defaultdict(float, {order[-1]: 1.0})
-    for _ in sweep(order, total, carry):
-        pass
-    return dict(total)
