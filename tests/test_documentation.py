@@ -6,27 +6,18 @@ import inspect
 import os
 import re
 import shutil
-import subprocess
-import sys
 from difflib import SequenceMatcher
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parent.parent
+from conftest import ROOT, python
 
 
 def run(*arguments, cwd=ROOT):
-    """Run a Python that imports the packages in ``cwd`` first, then ours."""
-    environment = {
-        **{name: x for name, x in os.environ.items() if not name.startswith("COV")},  # a copy is not measured
-        "PYTHONPATH": os.pathsep.join([str(cwd), str(ROOT)]),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONUTF8": "1",
-    }
-    return subprocess.run(
-        [sys.executable, *arguments], capture_output=True, encoding="utf-8", cwd=cwd, env=environment, timeout=300
-    )
+    """Run a Python that imports the packages in ``cwd``, and measure no coverage there."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("COV")]:
+            patch.delenv(name)
+        return python(*arguments, cwd=cwd, timeout=300, PYTHONPATH=str(cwd), PYTHONDONTWRITEBYTECODE="1")
 
 
 def test_one_page_trains_moons_from_a_product_in_at_most_150_lines():
