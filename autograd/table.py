@@ -36,7 +36,7 @@ SIGNS = {
 
 
 class Domain:
-    """Where operands may lie: ``Domain(">", 0.0)`` for one operand, or comparisons between the rule's letters.
+    """Where an operand x may lie, ``Domain(">", 0.0)``, or several by the rule's letters, ``Domain("low <= high")``.
 
     alternatives   at least one has to hold: "x > 0", "-1 <= x <= 1", "whole p", "x == 0 with p >= 0" for both, or
                    "y >= 0 where x == 0", which holds for other x too; words without a sign, "x real", always hold
@@ -51,9 +51,10 @@ class Domain:
 
     def __init__(self, *alternatives: str | float, derivative: bool = False) -> None:
         if alternatives[0] in SIGNS:
-            alternatives = (f"x {alternatives[0]} {alternatives[1]:g}",)
+            alternatives = (f"x {alternatives[0]} {alternatives[1]!r}".removesuffix(".0"),)
         self.alternatives, self.derivative = list(map(str, alternatives)), derivative
         self.tests = [test for alternative in self.alternatives for test in _tests(alternative)]
+        self.letters = {z for test in self.tests for x, _, y in test for z in (x, y) if z.isidentifier()}
 
     def words(self, /, **names: str) -> str:
         """The condition as messages state it."""
@@ -82,7 +83,7 @@ def _word(word: str, names: Mapping[str, str]) -> str:
 
 
 def _tests(alternative: str) -> list[list[tuple[str, str, str]]]:
-    """The comparisons (x, sign, y) of an alternative, and as another one those that undo its ``where``."""
+    """The comparisons (x, sign, y) of an alternative; "A where B" is two alternatives, A and the opposite of B."""
     needed, _, where = alternative.partition(" where ")
     tests = []
     for part in [needed, where.replace("==", "!=")] if where else [needed]:
@@ -143,6 +144,10 @@ class Primitive:
                 f"primitive {self.name}: {len(self.domains)} domains for the operands {', '.join(self.letters)}; "
                 "state one for each operand (an n-ary rule states one for all)"
             )
+        if unknown := set().union(*(d.letters - {"x"} for d in self.derivative_domains + self.domains)):
+            raise TypeError(f"primitive {self.name}: a domain of one operand calls it x, not {', '.join(unknown)}")
+        if unknown := self.joint.letters - set(self.letters):
+            raise TypeError(f"primitive {self.name}: its joint domain has {', '.join(unknown)}, which is no operand")
 
     def __call__(self, *operands: Any) -> Any:
         """Record a node. Operands come one by one, or in lists of the same length: ``affine(w, a, b)``."""

@@ -13,7 +13,7 @@ from autograd import GradientError, Value, gradcheck
 from autograd.kinks import is_kink
 from autograd.number_systems import arrays, floats, symbols, values
 from autograd.operands import number_of
-from autograd.table import ABOVE_MINUS_ONE, ANYWHERE, CONDITION, CONSTANT, TABLE, UP_TO_ONE, Domain, Primitive
+from autograd.table import ABOVE_MINUS_ONE, ANYWHERE, CONDITION, CONSTANT, REAL, TABLE, UP_TO_ONE, Domain, Primitive
 
 ENTRIES = sorted(TABLE)
 
@@ -42,6 +42,21 @@ def test_a_domain_is_that_of_the_value_unless_the_derivatives_is_asked_for():
 def test_a_domain_with_an_unknown_sign_says_which_there_are(condition):
     with pytest.raises(ValueError, match=rf"Domain\('{condition}'\): compare with >, >=, ==, <, <=, !=, whole"):
         Domain(condition)
+
+
+def test_a_bound_keeps_its_digits():
+    assert Domain(">", 0.123456789).words(x="x") == "x > 0.123456789"
+    assert not Domain(">", 0.123456789).contains(x=0.12345678)
+
+
+def test_a_domain_of_letters_that_the_rule_does_not_have_is_refused():
+    def rule(n, p, q):
+        return p + q, (1.0, 1.0)
+
+    with pytest.raises(TypeError, match="primitive rule: a domain of one operand calls it x, not p"):
+        Primitive(rule, "+", (Domain("p > 0"), REAL))
+    with pytest.raises(TypeError, match="primitive rule: its joint domain has r, which is no operand"):
+        Primitive(rule, "+", (REAL, REAL), joint=Domain("p > r"))
 
 
 def test_joint_conditions_are_said_in_words():
