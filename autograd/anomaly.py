@@ -48,16 +48,18 @@ def first_anomaly(root: Value, grads: Mapping[Value, float] | None = None) -> An
     no harm.
     grads   what the leaves have already; without it, nothing
     """
-    for node in topological_order(root):
+    order = topological_order(root)
+    for node in order:
         if not isfinite(node.data) and (node.parents or node is root):
             return _in_value(node)
     total, first = dict(grads or {}), None
-    for step in contributions(root):
+    for step in contributions(root, order=order):
         before = total.get(step.parent, 0.0)
         total[step.parent] = before + step.product
         if first is None and step.upstream and not (isfinite(step.local) and isfinite(total[step.parent])):
             first = step, before
-    arrives = not all(isfinite(total.get(leaf, 0.0)) for leaf in leaves(root))  # and has not met a shut gate
+    # it arrives at a leaf where no shut gate has stopped it
+    arrives = not all(isfinite(total.get(x, 0.0)) for x in order if x.operation is None)
     return _in_contribution(*first) if first and arrives else None
 
 

@@ -37,7 +37,8 @@ def grad(f: Value, inputs: Value | Iterable[Value]) -> Any:
     if not isinstance(f, Value) and isinstance(f, Iterable):
         raise TypeError("grad of several Values: it differentiates one; jacobian takes a list of outputs")
     [f], wanted = _listed("grad", f), _listed("grad", inputs)
-    refuse_changed(f)
+    order = topological_order(f)
+    refuse_changed(f, order)
     slopes: dict[Value, Value] = {}
     infinite: list[Value] = []  # the nodes whose local derivatives are not finite, and take part
 
@@ -55,7 +56,7 @@ def grad(f: Value, inputs: Value | Iterable[Value]) -> Any:
         return edges
 
     with collector_paused(), holding(faults_wait, True):  # an infinity on the way does no harm where a gate is shut
-        for _ in sweep(topological_order(f), defaultdict(list, {f: [constant(1.0)]}), carry):
+        for _ in sweep(order, defaultdict(list, {f: [constant(1.0)]}), carry):
             pass
     return _returned(slopes, wanted, infinite, isinstance(inputs, Value))
 
@@ -81,8 +82,9 @@ def jvp(outputs: Value | Iterable[Value], inputs: Value | Iterable[Value], direc
     infinite: list[Value] = []
     with holding(faults_wait, True):
         for output in results:
-            refuse_changed(output)
-            for node in topological_order(output):
+            order = topological_order(output)
+            refuse_changed(output, order)
+            for node in order:
                 moving = [i for i, x in enumerate(node.parents) if x in rates]
                 if node in rates or not (moving or node in given):
                     continue

@@ -74,18 +74,21 @@ def is_kink(primitive: Primitive, operands: Sequence[float], movers: Iterable[Ha
     return any(result != results[0] for result in results)
 
 
-def kinks(root: Value, inputs: Iterable[Value] | None = None, touched: bool = False) -> list[Value]:
+def kinks(
+    root: Value, inputs: Iterable[Value] | None = None, touched: bool = False, order: Sequence[Value] | None = None
+) -> list[Value]:
     """The nodes of ``root``'s graph that sit on a kink, in forward order.
 
     inputs    the values that move; without it, every leaf. A movement ends where a local derivative is 0
     touched   also those that are only touched, as by the x² of √relu(x²) at 0; ``sides`` tells whether it matters
+    order     the graph's topological order, where it is known already
 
     >>> x = Value(0.0)
     >>> f = x.relu() + (x * x).relu()  # x² only touches 0, which is no kink
     >>> kinks(f) == [f.parents[0]]
     True
     """
-    order, found = topological_order(root), []
+    order, found = order or topological_order(root), []
     moving = {node for node in order if node.operation is None} if inputs is None else set(inputs)
     for node in order:
         movers = [x if x in moving else None for x in node.parents]

@@ -14,13 +14,13 @@ from autograd.value import Value
 MOST_STEPS = 60  # of Newton's method, which takes five or so where it arrives
 
 
-def refuse_changed(root: Value) -> None:
+def refuse_changed(root: Value, order: Sequence[Value] | None = None) -> None:
     """Raise ValueError where ``changes`` finds some: numbers of two forward passes would be mixed."""
 
     def name(x: Value) -> str:
         return called(x.name, "f" if x is root else "an unnamed value")
 
-    for warning in changed_lines(changes(root), name, root, "compute it again first"):
+    for warning in changed_lines(changes(root, order), name, root, "compute it again first"):
         raise ValueError(warning)
 
 

@@ -265,7 +265,7 @@ class Explanation(TextResult):
     @cached_property
     def _kink(self) -> str:
         """The kink or jump that f has at wrt, in words; empty where f has a derivative."""
-        ties = [] if self.changed else kinks(self.f, [self.wrt], touched=True)
+        ties = [] if self.changed else kinks(self.f, [self.wrt], touched=True, order=self.formulas.order)
         left, right = sides(self.f, self.wrt) if ties else (self.value, self.value)
         if not ties or all(close(slope, self.value, self._magnitude, 1e-3) for slope in (left, right)):
             return ""
