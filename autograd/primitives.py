@@ -140,14 +140,14 @@ def cosh(n, x):
     return n.cosh(x), (n.sinh(x),)
 
 
-@primitive("tanh", REAL)
+@primitive("tanh", REAL, flat="saturated")
 def tanh(n, z):
     """a = tanh z, with derivative 1 − a², which is right to 4e−16: where a rounds to 1, to 0."""
     a = n.tanh(z)
     return a, (1.0 - a * a,)
 
 
-@primitive("σ", REAL)
+@primitive("σ", REAL, flat="saturated")
 def sigmoid(n, z):
     """a = σ(z) = 1/(1 + e⁻ᶻ), with derivative a(1 − a), which is right to 4e−16: where a rounds to 1, to 0.
 
@@ -168,7 +168,7 @@ def softplus(n, z):
     return n.softplus(z), (n.sigmoid(z),)
 
 
-@primitive("relu", REAL, gate=True)
+@primitive("relu", REAL, gate=True, flat="off")
 def relu(n, z):
     """max(z, 0); derivative 1 for z > 0, else 0."""
     # relu′(0) = 0: any value in [0, 1] is a subgradient; PyTorch takes this one
@@ -275,7 +275,7 @@ def sub(n, x, y):
     return x - y, (1.0, -1.0)
 
 
-@primitive("×", REAL, REAL)
+@primitive("×", REAL, REAL, factors="all")
 def mul(n, x, y):
     """x y, with derivatives y and x."""
     return x * y, (y, x)
@@ -435,7 +435,7 @@ def sum(n, *x):
     return n.sum(x), (1.0,) * len(x)
 
 
-@primitive("Π", REAL)
+@primitive("Π", REAL, factors="all")
 def product(n, *x):
     """x₁ ⋯ xₙ as one node; the derivative for xᵢ is the product of the others.
 
@@ -449,7 +449,7 @@ def product(n, *x):
     return before[-1], tuple(before[i] * after[len(x) - 1 - i] for i in range(len(x)))
 
 
-@primitive("·", REAL, least=2, step=2)
+@primitive("·", REAL, least=2, step=2, factors="pairs")
 def dot(n, *wa):
     """w₁a₁ + … + wₙaₙ of the operands w₁…wₙ, a₁…aₙ; ∂/∂wₖ = aₖ, ∂/∂aₖ = wₖ.
 
@@ -461,7 +461,7 @@ def dot(n, *wa):
     return n.sum(map(times, w, a)), a + w
 
 
-@primitive("Σwa+b", REAL, least=3, step=2)
+@primitive("Σwa+b", REAL, least=3, step=2, factors="pairs")
 def affine(n, *wab):
     """z = w₁a₁ + … + wₙaₙ + b of w₁…wₙ, a₁…aₙ, b: one unit of a layer; ∂z/∂wₖ = aₖ, ∂z/∂aₖ = wₖ, ∂z/∂b = 1.
 

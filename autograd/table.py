@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from operator import eq, ge, gt, le, lt, ne
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from autograd.errors import DomainError, complaint
 from autograd.node import Node
@@ -130,6 +130,8 @@ class Primitive:
     gate: bool = False
     least: int = 1
     step: int = 1
+    factors: Literal["", "all", "pairs"] = ""
+    flat: str = "flat"
 
     def __post_init__(self) -> None:
         rule, code = self.rule, self.rule.__code__
@@ -250,7 +252,7 @@ def is_constant(node: Node) -> bool:
 
 def primitive(
     symbol: str, *domains: Domain, derivative: tuple[Domain, ...] = (), joint: Domain = ANYWHERE, remedy: str = "",
-    gate: bool = False, least: int = 1, step: int = 1,
+    gate: bool = False, least: int = 1, step: int = 1, factors: Literal["", "all", "pairs"] = "", flat: str = "flat",
 ) -> Callable[[Rule], Primitive]:  # fmt: skip
     """Put a rule into the table; what comes back is the function on Values.
 
@@ -260,6 +262,8 @@ def primitive(
     joint         a condition on all operands together
     remedy        what to write instead where a domain is broken
     gate          whether a local derivative of 0 means "not chosen", as relu's: it stops even an infinite upstream
+    factors       the operands that are multiplied with each other: "all", or "pairs", as each w with its a
+    flat          what a text calls the operation where its slope is 0: flat, off or saturated
     least, step   an n-ary rule takes ``least`` operands, or ``step`` more, or 2 ``step`` more …
 
     Raises TypeError if the domains do not match the operands, ValueError if the name is taken.
@@ -277,7 +281,7 @@ def primitive(
     """
 
     def register(rule: Rule) -> Primitive:
-        entry = Primitive(rule, symbol, domains, derivative, joint, remedy, gate, least, step)
+        entry = Primitive(rule, symbol, domains, derivative, joint, remedy, gate, least, step, factors, flat)
         if entry.name in TABLE:
             raise ValueError(f"primitive {entry.name}: the table has one already; choose another name")
         TABLE[entry.name] = entry

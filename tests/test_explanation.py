@@ -475,6 +475,20 @@ def test_narration_says_why_a_gradient_is_zero_or_huge():
     assert "the largest factor is ∂f/∂t = 1000000 " in dict(verdicts(narrate(log(t))))["t"]
 
 
+def test_a_new_operation_is_narrated_as_its_entry_says():
+    gate = Primitive(lambda n, x: (n.maximum(x, 0.0), (n.heaviside(x, 0.0),)), "valve", (POSITIVE,), flat="shut")
+    twice = Primitive(lambda n, x, y: (2.0 * x * y, (2.0 * y, 2.0 * x)), "2×", (POSITIVE,) * 2, factors="all")
+    x, y = Value(-1.0, "x"), Value(0.0, "y")
+    assert dict(verdicts(narrate(gate(x))))["x"] == f"{gate.name} is shut at −1"
+    assert dict(verdicts(narrate(twice(x, y))))["x"] == "it is multiplied by y = 0"
+
+
+def test_of_two_sums_of_products_the_zero_factor_that_is_named_is_the_own_one():
+    w, v, a, c, b = (Value(x, name) for x, name in ((1.0, "w"), (0.0, "v"), (0.0, "a"), (2.0, "c"), (0.0, "b")))
+    found = dict(verdicts(narrate(functions.affine([w, v], [a, c], b))))
+    assert found == {"w": "it is multiplied by a = 0", "c": "it is multiplied by v = 0"}
+
+
 @pytest.mark.parametrize(
     ("function", "at", "why"), [(exp, -400.0, "exp is flat at −400"), (sigmoid, -400.0, "its slope is 1.91517e−174")]
 )

@@ -118,33 +118,23 @@ class Narration(TextResult):
         if c.upstream == 0.0 or operation is None:
             return f"nothing arrives at {self.name[c.node]}"
         at, slope = self._at(c.parent), number_text(c.local)
-        if operation.name in ("sigmoid", "tanh") and abs(c.local) < SATURATED:
+        if operation.flat == "saturated" and abs(c.local) < SATURATED:
             return f"{operation.name} is saturated{at} (its slope is {slope})"
         if abs(c.local) >= HUGE:
             return f"it is steep here, with a local derivative of {slope}"
         if c.product and c.local:
             return ""
-        if operation.name == "relu":
-            return f"relu is off{at}"
         if operation.gate and any(c.node.local_derivatives):
             return f"{operation.name} chose another operand"
-        other = self._partner(c.node, c.parent)
-        if other is not None and other.data == 0.0:
+        other = _zero_factor(c.node, c.parent)
+        if other is not None:
             dropped = " (the unit was dropped)" if MASK.fullmatch(other.name or "") else ""
             return f"it is multiplied by {self.name[other]}{'' if is_constant(other) else ' = 0'}{dropped}"
-        return f"{operation.name} is flat{at}"
+        return f"{operation.name} is {operation.flat}{at}"
 
     def _at(self, x: Value) -> str:
         """The operand of a function; unknown if it changed since the forward pass."""
         return "" if x in self._changed else f" at {number_text(x.data)}"
-
-    def _partner(self, node: Value, parent: Value) -> Value | None:
-        """The operand that the node multiplies the parent by; of several, the first that is 0."""
-        operation, operands = node.operation.name if node.operation else "", node.parents
-        if operation in ("mul", "product"):
-            return next((x for x in operands if x is not parent and x.data == 0.0), None)
-        n, i = len(operands) // 2, operands.index(parent)
-        return operands[(i + n) % (2 * n)] if operation in ("dot", "affine") and i < 2 * n else None
 
     def _verdict(self, x: Value, arrived: dict[Value, list[Contribution]]) -> str:
         if x not in self.name:
@@ -203,3 +193,12 @@ class Narration(TextResult):
         if len(self.verdicts) > MOST_VERDICTS:
             lines.append(f"… {len(self.verdicts) - MOST_VERDICTS} more gradients that are 0, tiny or huge")
         return "\n".join(paragraphs(lines, 3))
+
+
+def _zero_factor(node: Value, x: Value) -> Value | None:
+    """The first operand that is 0 and that the node multiplies x by; None if there is none."""
+    factors, operands = node.operation.factors if node.operation else "", node.parents
+    if factors == "pairs":  # w₁ … wₙ, a₁ … aₙ, and perhaps b
+        n, i = len(operands) // 2, operands.index(x)
+        operands = (operands[(i + n) % (2 * n)],) if i < 2 * n else ()
+    return next((y for y in operands if y is not x and y.data == 0.0), None) if factors else None

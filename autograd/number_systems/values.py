@@ -28,8 +28,10 @@ class Lenient(Primitive):
 
 
 _div, _power, _pow = Lenient(primitives.div), Lenient(primitives.power), Lenient(primitives.pow)
-_times = Primitive(lambda n, x, y: (n.times(x, y), (y, x)), "×", (REAL, REAL), gate=True)
-_gated = Primitive(lambda n, x, y: (n.where(x, n.times(x, y), 0.0), (y, x)), "×", (REAL, REAL), gate=True)
+_times = Primitive(lambda n, x, y: (n.times(x, y), (y, x)), "×", (REAL, REAL), gate=True, factors="all")
+_gated = Primitive(
+    lambda n, x, y: (n.where(x, n.times(x, y), 0.0), (y, x)), "×", (REAL, REAL), gate=True, factors="all"
+)
 _times.name = _gated.name = "mul"
 
 
