@@ -126,8 +126,6 @@ class Explanation(TextResult):
         """The right-hand sides in the order of the slides, each in pieces between which a line may break."""
         if not self.terms:
             return [[write.number(0.0)]]
-        if self.f is self.wrt:
-            return [[write.number(1.0)]]
         sums = [
             self._rule(write),
             self._products(write, self._factors, MOST_LETTERS),  # in the named values
@@ -296,7 +294,7 @@ class Explanation(TextResult):
             else self._kink[:6]  # a kink, a jump
         )  # fmt: skip
         if why:
-            return [Check(name, None, False, why) for name in ("backward", "SymPy", "finite difference")]
+            return [Check(name, remark=why) for name in ("backward", "SymPy", "finite difference")]
         restriction = Restriction(self.f, self.wrt, list(self._forward(()))[1:], self._magnitude)
         by_sympy = restriction.by_sympy(self.value)
         rounding = LAST_DIGIT * sum(abs(self._gradients[x] * x.data) for x in restriction.dependent if x.data)

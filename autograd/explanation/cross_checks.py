@@ -29,8 +29,8 @@ class Check(NamedTuple):
     """
 
     name: str
-    value: float | None
-    agrees: bool
+    value: float | None = None
+    agrees: bool = False
     remark: str = ""
 
 
@@ -87,13 +87,13 @@ class Restriction:
     def by_sympy(self, derivative: float) -> Check:
         """Compare with the chain rule on SymPy's derivative of each operation's value."""
         if self.why_not:
-            return Check("SymPy", None, False, self.why_not)
+            return Check("SymPy", remark=self.why_not)
         found = self.exact(by_sympy=True)
         if not isfinite(found):
-            return Check("SymPy", None, False, "its result is not finite")
+            return Check("SymPy", remark="its result is not finite")
         agrees = close(found, derivative, self.magnitude, TOLERANCE)
         if not agrees and self.is_rounded(derivative):
-            return Check("SymPy", None, False, ROUNDING)
+            return Check("SymPy", remark=ROUNDING)
         return Check("SymPy", found, agrees)
 
     def by_difference(self, derivative: float, rounding: float, other: Check) -> Check:
@@ -108,9 +108,9 @@ class Restriction:
         sure = sure or (not derivative and not found.is_kink and abs(found.central) <= found.error)
         agrees = off <= allowed
         if not sure or (other.value is not None and other.agrees != agrees):
-            return Check(name, None, False, "cannot be resolved")
+            return Check(name, remark="cannot be resolved")
         if not agrees and self.is_rounded(derivative):
-            return Check(name, None, False, ROUNDING)
+            return Check(name, remark=ROUNDING)
         return Check(name, found.central, agrees)
 
 

@@ -118,27 +118,31 @@ class Paths(TextResult):
         if not self.count:
             return printable(f"no path leads from {s} to {f}: ∂{f}/∂{s} = 0")
         many = "1 path" if self.count == 1 else f"{_counted(self.count)} paths"
-        head = f"{many} from {s} to {f} on {counted(self.edges, 'edge')}"
-        lines = changed_lines(changes(self.f, self.order), name.__getitem__, self.f)
-        lines.append(f"{head}, summing to {number_text(self.value)}")
-        if self.count <= self.most:
-            walked = list(islice(self, SHOWN))
-            ways = [printable(" → ".join(_shortened([name[node] for node in path.nodes]))) for path in walked]
-            width = max(map(len, ways))
-            for way, path in zip(ways, walked):
-                factors = " · ".join(_shortened([number_text(x) for x in path.local_derivatives]))
-                lines.append(f"  {way:{width}}   {factors} = {number_text(path.product)}")
-            if self.count > SHOWN:
-                rest = self.value - sum(path.product for path in walked)
-                lines.append(f"  … {self.count - SHOWN} more, summing to {number_text(rest)}")
-        else:
-            lines.append(f"  the backward pass adds them all up with {self.edges} products, one per edge")
+        head = f"{many} from {s} to {f} on {counted(self.edges, 'edge')}, summing to {number_text(self.value)}"
+        rest = f"  the backward pass adds them all up with {self.edges} products, one per edge"
         inputs, backward, forward = self.sweeps
-        lines.append(
+        lines = [
+            *changed_lines(changes(self.f, self.order), name.__getitem__, self.f),
+            head,
+            *(self._listed(name) if self.count <= self.most else [rest]),
             f"One backward sweep gives every derivative in {counted(backward, 'multiplication')}. "
-            f"Forward sweeps need one pass per input ({inputs}): {forward} in all."
-        )
+            f"Forward sweeps need one pass per input ({inputs}): {forward} in all.",
+        ]
         return "\n".join(paragraphs(lines, 6))
+
+    def _listed(self, name: dict[Value, str]) -> list[str]:
+        """The first paths with their products, in columns."""
+        shown = list(islice(self, SHOWN))
+        chains = [printable(" → ".join(_shortened([name[node] for node in path.nodes]))) for path in shown]
+        width = max(map(len, chains))
+        lines = []
+        for chain, path in zip(chains, shown):
+            factors = " · ".join(_shortened([number_text(x) for x in path.local_derivatives]))
+            lines.append(f"  {chain:{width}}   {factors} = {number_text(path.product)}")
+        if self.count > SHOWN:
+            rest = self.value - sum(path.product for path in shown)
+            lines.append(f"  … {self.count - SHOWN} more, summing to {number_text(rest)}")
+        return lines
 
 
 def _shortened(parts: list[str]) -> list[str]:

@@ -1,8 +1,8 @@
-"""Names and formulas in MathML, which browsers typeset without fonts or libraries: one small template for each sign.
+"""Writes names and formulas in MathML, which browsers typeset without fonts or libraries.
 
-A formula is the table's rule, run on expressions and written as a template: ``{1}`` is the place of the first
-operand, ``{(1)}`` the same where a negative number needs brackets, ``{v}`` the place of the node itself. The page
-fills the places with names or with numbers.
+A formula is one of the table's rules, run on expressions and written as a template. ``{1}`` is a placeholder for the
+first operand, ``{(1)}`` one that puts brackets around a negative number, ``{v}`` one for the node itself. The page
+fills in names or numbers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from autograd.text import GREEK, clipped
 Operand = Formula | float
 
 MOST_SHOWN = 6  # terms, factors or arguments; of more, the first three and the last two
-MOST_OPERATIONS, MOST_DEPTH, MOST_MARKUP = 10_000, 50, 3_000  # beyond, no formula is shown
+MOST_OPERATIONS, MOST_DEPTH, MOST_MARKUP = 10_000, 50, 3_000  # of a formula that is shown
 FORMS = {
     "/": "<mfrac><mrow>{}</mrow><mrow>{}</mrow></mfrac>",
     "exp": "<msup><mi>e</mi><mrow>{}</mrow></msup>",
@@ -28,11 +28,11 @@ FORMS = {
 }
 COMPARED = {"greater": "&gt;", ">": "&gt;", "<": "&lt;", ">=": "≥", "<=": "≤", "===": "=", "!==": "≠"}
 LETTER_OF = {name: letter for letter, name in GREEK.items()}
-SUM, PRODUCT, ATOM = range(3)  # how tightly a formula holds together
+SUM, PRODUCT, ATOM = range(3)  # how tightly a formula binds
 
 
 def name(label: str) -> str:
-    """What a node is called, as the lecture sets it.
+    """A node's name, typeset as in the lecture.
 
     >>> name("w²_13")
     '<msubsup><mi>w</mi><mn>13</mn><mn>2</mn></msubsup>'
@@ -68,9 +68,9 @@ def number(x: float) -> str:
 
 
 def template(formula: Operand, value: Operand | None = None) -> str:
-    """The formula with places for its operands; "" where it is too long to be read.
+    """The formula with placeholders for its operands; empty if it is too long to read.
 
-    value   what the rule gave as the node's value: where the formula contains it, the place of the node itself
+    value   the rule's formula for the node's value; inside the formula, it becomes the node's placeholder
 
     >>> from autograd.number_systems.javascript import letters
     >>> x, y = letters(2)
@@ -83,7 +83,7 @@ def template(formula: Operand, value: Operand | None = None) -> str:
 
 
 def _extent(formula: Operand) -> tuple[int, int]:
-    """How many operations are written where each use is written out, and how deep they nest; chains count once."""
+    """The number of operations with each use written out, and their depth, to which a chain adds one level."""
     extent: dict[Formula, tuple[int, int]] = {}
     for e in operations([formula]):
         size, depth = 1, 0
@@ -97,19 +97,19 @@ def _extent(formula: Operand) -> tuple[int, int]:
 
 
 class Template:
-    """Writes one formula around places; ``value`` in it is written as the node itself."""
+    """Writes one formula; ``value`` inside it becomes the placeholder of the node itself."""
 
     def __init__(self, formula: Operand, value: Operand | None) -> None:
         self.formula = formula
-        # a rule that returns its operand, as the identity does, has computed nothing that could be met again
+        # a rule that returns its operand, as the identity does, has no value of its own
         self.value = value if isinstance(value, Formula) and value.operands else None
 
     def whole(self, e: Operand) -> str:
-        """The formula where nothing stands beside it."""
+        """The formula by itself, without brackets."""
         return self.written(e)[0]
 
     def held(self, e: Operand, least: int) -> str:
-        """The formula beside others: in brackets where it holds together less tightly than ``least``."""
+        """The formula next to others, in brackets if it binds less tightly than ``least``."""
         e = unguarded(e)
         if isinstance(e, Formula) and (e is self.value or not e.operands):
             return "{(v)}" if e is self.value else f"{{({e.name[1:]})}}"
@@ -117,7 +117,7 @@ class Template:
         return written if binding >= least else bracketed(written)
 
     def written(self, e: Operand) -> tuple[str, int]:
-        """The formula, and how tightly it holds together."""
+        """The formula, and how tightly it binds."""
         e = e if e is self.formula else unguarded(e)
         if not isinstance(e, Formula):
             return number(e), SUM if e < 0.0 else ATOM
@@ -134,7 +134,7 @@ class Template:
         return self.call(e.name, e.operands), ATOM
 
     def sum(self, e: Formula) -> str:
-        """Terms with their signs."""
+        """The terms with their signs."""
         terms: list[tuple[str, Operand]] = []
         first: Operand = e
         while isinstance(first, Formula) and first.name in ("+", "-") and first is not self.value:
@@ -149,7 +149,7 @@ class Template:
         return f"<mrow>{''.join([self.whole(terms[0][1]), *shown])}</mrow>"
 
     def product(self, e: Formula) -> tuple[str, int]:
-        """Factors, ones left out; a² for a · a."""
+        """The factors without ones; a² for a · a."""
         factors: list[Operand] = []
         stack: list[Operand] = [e]
         while stack:
@@ -214,7 +214,7 @@ class Template:
 
 
 def unguarded(e: Operand) -> Operand:
-    """The formula without guards: inside another, ``where(x, …, 1)`` keeps x = 0 away from a power or a logarithm."""
+    """The formula without guards such as ``where(x, …, 1)``, which keeps x = 0 away from a power or a logarithm."""
     while isinstance(e, Formula) and e.name == "where":
         condition, x, y = e.operands
         is_letter = isinstance(condition, Formula) and not condition.operands
@@ -231,7 +231,7 @@ def bracketed(written: str, brackets: str = "()") -> str:
 
 
 def elided(things: Sequence[Any], write: Callable[[Any], str], dots: str) -> list[str]:
-    """All of them written, or the first three, dots and the last two."""
+    """All things written; of many, the first three, dots and the last two."""
     if len(things) <= MOST_SHOWN:
         return [write(x) for x in things]
     return [*map(write, things[:3]), dots, *map(write, things[-2:])]
