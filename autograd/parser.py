@@ -9,11 +9,9 @@ from __future__ import annotations
 import ast
 import math
 import re
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
-from itertools import accumulate
 from keyword import iskeyword
 from unicodedata import normalize
 
@@ -112,7 +110,7 @@ class Definitions:
     def __init__(self, text: str) -> None:
         if len(text) > MOST_CHARACTERS:
             raise ExpressionError(f"the text has {len(text)} characters: the limit is {MOST_CHARACTERS}")
-        self._text = text.translate(PRINTED)
+        self._text = re.sub(r"[^\S\n]", " ", text.translate(PRINTED))
         self._functions = functions()
         self._starts: dict[str, int] = {}  # of each definition in the text
         self._trees: dict[str, ast.expr] = {}
@@ -200,22 +198,22 @@ class Definitions:
 
     def _tree(self, body: list[Word], end: int) -> ast.expr:
         """Python's syntax tree of the words, in which every part is allowed."""
-        spelled = [f"n{i}" if word.lastgroup in ("name", "function") else word[0] for i, word in enumerate(body)]
-        starts = [*accumulate((len(word) + 1 for word in spelled), initial=0)]  # of each word, and the end
-        places = [*(word.start() for word in body), end]
+        start = body[0].start() if body else end
+        names = {word.start(): word[0] for word in body if word.lastgroup in ("name", "function")}
+        source = WORD.sub(_placeholder, self._text[start:end])
         try:
-            tree = ast.parse(" ".join(spelled), mode="eval").body
+            tree = ast.parse(source, mode="eval").body
         except SyntaxError as error:
-            place = places[bisect_right(starts, error.offset - 1) - 1] if error.offset else end  # 0 is the end
+            place = start + error.offset - 1 if error.offset else end  # 0 is the end
             bracket = "'" in error.msg and error.msg  # Python says '(' was never closed, unmatched ')'
             raise self._error(bracket or "expected a name, a number or ( here", place) from None
         for part in ast.walk(tree):
             # a part without a position lies inside a part that was seen before
-            self._places[part] = places[bisect_right(starts, getattr(part, "col_offset", 0)) - 1]
+            self._places[part] = start + getattr(part, "col_offset", 0)
             if not isinstance(part, (*STRUCTURE, *OPERATIONS)):
                 raise self._error("unexpected comma or star: a value belongs here", self._places[part])
             if isinstance(part, ast.Name):
-                part.id = body[int(part.id[1:])][0]
+                part.id = names[self._places[part]]
         return tree
 
     def _complaint(self, word: Word, before: Word | None) -> str:
@@ -278,6 +276,11 @@ class Definitions:
 
     def _error(self, message: str, position: int) -> ExpressionError:
         return ExpressionError(message, self._text, position)
+
+
+def _placeholder(word: Word) -> str:
+    """The word as Python can read it, of the same length, so that positions stay."""
+    return "x" * len(word[0]) if word.lastgroup in ("name", "function") else word[0]
 
 
 def meant(name: str, among: Iterable[str]) -> str:
