@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import ClassVar
 
 from autograd import functions, primitives
@@ -13,32 +12,21 @@ from nn.validation import in_range
 
 
 class Activation(Module):
-    """A function g of one number, applied to each unit of a layer."""
-
-    @abstractmethod
-    def g(self, z: Value) -> Value:
-        """a = g(z) for one unit."""
-
-    def forward(self, x: list[Value]) -> list[Value]:
-        return [self.g(z) for z in x]
-
-
-class Elementary(Activation):
-    """An activation that is one entry of the table."""
+    """A function g of one number, an entry of the table, applied to each unit of a layer."""
 
     primitive: ClassVar[Primitive]
 
-    def g(self, z: Value) -> Value:
-        return unary(self.primitive, z)
+    def forward(self, x: list[Value]) -> list[Value]:
+        return [unary(self.primitive, z) for z in x]
 
 
-class ELU(Elementary):
+class ELU(Activation):
     """g(z) = z for z > 0, else eᶻ − 1."""
 
     primitive = primitives.elu
 
 
-class GELU(Elementary):
+class GELU(Activation):
     """g(z) = z Φ(z), with the normal distribution's Φ, exactly.
 
     >>> [round(a.data, 4) for a in GELU()([-1.0, 2.0])]
@@ -51,11 +39,10 @@ class GELU(Elementary):
 class Identity(Activation):
     """g(z) = z, as a separate node."""
 
-    def g(self, z: Value) -> Value:
-        return +z
+    primitive = primitives.identity
 
 
-class ReLU(Elementary):
+class ReLU(Activation):
     """g(z) = max(z, 0).
 
     >>> [a.data for a in ReLU()([-1.0, 2.0])]
@@ -71,35 +58,35 @@ class LeakyReLU(Activation):
     def __init__(self, slope: float = 0.01) -> None:
         self.slope = in_range("slope", slope)
 
-    def g(self, z: Value) -> Value:
-        return functions.leaky_relu(z, self.slope)
+    def forward(self, x: list[Value]) -> list[Value]:
+        return [functions.leaky_relu(z, self.slope) for z in x]
 
 
-class LogSigmoid(Elementary):
+class LogSigmoid(Activation):
     """g(z) = log σ(z)."""
 
     primitive = primitives.log_sigmoid
 
 
-class SiLU(Elementary):
+class SiLU(Activation):
     """g(z) = z σ(z)."""
 
     primitive = primitives.silu
 
 
-class Sigmoid(Elementary):
+class Sigmoid(Activation):
     """g(z) = σ(z) = 1/(1 + e⁻ᶻ), with g′(z) = a(1 − a)."""
 
     primitive = primitives.sigmoid
 
 
-class Softplus(Elementary):
+class Softplus(Activation):
     """g(z) = log(1 + eᶻ)."""
 
     primitive = primitives.softplus
 
 
-class Tanh(Elementary):
+class Tanh(Activation):
     """g(z) = tanh z, with g′(z) = 1 − a²."""
 
     primitive = primitives.tanh
