@@ -12,15 +12,15 @@ from contextlib import contextmanager
 from hashlib import sha256
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from autograd.files import write_whole
 from nn.module import Module
+from nn.preprocessing import Pipeline, Preprocessor, from_state
 from nn.records import EpochRecord
 from nn.training import Training
-
-if TYPE_CHECKING:  # it needs NumPy
-    from nn.preprocessing import Pipeline, Preprocessor
 
 File = str | PathLike[str]
 PREPROCESSING, MODEL, BEST, OPTIMIZER = "preprocessing.", "model.", "best.", "optimizer."
@@ -60,12 +60,7 @@ def load_metadata(path: File, checked: bool = False) -> dict[str, str]:
 
 
 def load_preprocessing(path: File) -> Pipeline | None:
-    """The fitted preprocessing that was saved beside the weights, as a pipeline; None if there was none.
-
-    Raises as ``load``.
-    """
-    from nn.preprocessing import from_state
-
+    """The fitted preprocessing that was saved beside the weights; None if there was none. Raises as ``load``."""
     with _reading(path) as (arrays, _):
         state = _below(PREPROCESSING, arrays)
         return from_state(state) if state else None
@@ -106,8 +101,6 @@ def load_training(training: Training, path: File, records: Sequence[EpochRecord]
 
 
 def _fitted(preprocessing: Preprocessor | None) -> dict[str, Any]:
-    from nn.preprocessing import Pipeline
-
     steps = [] if preprocessing is None else [preprocessing]
     return _under(PREPROCESSING, Pipeline(*steps).state_dict())
 
@@ -121,7 +114,6 @@ def _below(part: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _write(path: File, tensors: Mapping[str, Any], metadata: Mapping[str, str] | None) -> None:
-    import numpy as np
     from safetensors.numpy import save as to_bytes
 
     arrays = {name: np.array(numbers, dtype=np.float64) for name, numbers in tensors.items()}
