@@ -7,6 +7,7 @@ Accuracy, predictions, records, plots and pages all read the one ``Task`` that f
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from itertools import pairwise, zip_longest
 from math import fsum, inf, isnan, nan, sqrt
 from typing import Any, NamedTuple
 
+from autograd.graph import topological_order
 from autograd.modes import collector_paused, no_grad
 from autograd.operands import data_of
 from autograd.primitives import exp, relu, sigmoid, tanh
@@ -135,10 +137,8 @@ class Task:
         """How many examples of each class (row) get which decision (column)."""
         truth = [*map(self.label_of, data.y)]
         n = max(len(data.classes), len(self.labels) or len(outputs[0]), 1 + max(truth))
-        counts = [[0] * n for _ in range(n)]
-        for y, units in zip(truth, outputs):
-            counts[y][self.decide(units)] += 1
-        return counts
+        counts = Counter(zip(truth, map(self.decide, outputs)))
+        return [[counts[y, k] for k in range(n)] for y in range(n)]
 
     def tally(self, outputs: Sequence[Sequence[float]], targets: Sequence[Any]) -> list[float]:
         """What adds up over mini-batches: how many are right, or Σ (y − a)² for each unit."""
@@ -326,7 +326,7 @@ def check_targets(model: Module, loss: Loss, data: Dataset, insist: bool = False
         raise ValueError(f"{name} takes {what}, and the model ends with {last.symbol}: {remedy}")
     if kind == "logits" and last is exp and len(units) > 1 and abs(sum(map(data_of, units)) - 1.0) < 1e-9:
         raise ValueError(f"{name} takes logits, and the model ends with softmax: leave that out")
-    if not isinstance(root, Value) or not _depends_on(root, set(model.parameters())):
+    if not isinstance(root, Value) or set(model.parameters()).isdisjoint(topological_order(root)):
         raise ValueError(f"{name} returned {root!r}, which no parameter moves: compute it from Values, without .data")
     if insist or itself in BY_NAME.values():
         with no_grad():
@@ -334,12 +334,3 @@ def check_targets(model: Module, loss: Loss, data: Dataset, insist: bool = False
                 with suppress(ArithmeticError):
                     loss(output, target)
     return len(units)
-
-
-def _depends_on(root: Value, parameters: set[Value]) -> bool:
-    """Search generation by generation; the first that holds a parameter ends it."""
-    generation, seen = {root}, set[Value]()
-    while generation and parameters.isdisjoint(generation):
-        seen |= generation
-        generation = {parent for node in generation for parent in node.parents} - seen
-    return bool(generation)
