@@ -123,22 +123,29 @@ class Preprocessor(Answering, ABC):
         return f"{type(self).__name__}()"
 
 
-class Centred(Preprocessor, ABC):
-    """x − mean, which subclasses turn or scale."""
+class Affine(Preprocessor, ABC):
+    """z = V (x − mean) / s, without what a subclass does not learn."""
 
     mean_: Array  # of each feature
+    components_: Array | None = None  # V, of shape (k, n)
+
+    def scale(self) -> Array | float:
+        """s, which each number of a transformed row is divided by."""
+        return 1.0
 
     def learn(self, X: Array) -> None:
         self.mean_ = X.mean(axis=0)
 
     def forward(self, X: Array) -> Array:
-        return X - self.mean_
+        centred = X - self.mean_
+        return (centred if self.components_ is None else centred @ self.components_.T) / self.scale()
 
     def backward(self, Z: Array) -> Array:
-        return Z + self.mean_
+        turned = Z * self.scale()
+        return (turned if self.components_ is None else turned @ self.components_) + self.mean_
 
 
-class ZeroCenter(Centred):
+class ZeroCenter(Affine):
     """x − mean: every feature has the mean 0 over the training data.
 
     >>> ZeroCenter().fit_transform([[2.0, 0.0], [4.0, 2.0], [6.0, 10.0]])
@@ -150,7 +157,7 @@ class ZeroCenter(Centred):
     mark = " (centred)"
 
 
-class Standardize(Centred):
+class Standardize(Affine):
     """(x − mean) / std: every feature has mean 0 and standard deviation 1 over the training data.
 
     >>> standardize = Standardize().fit([[2.0, 7.0], [4.0, 7.0], [6.0, 7.0]])
@@ -173,14 +180,11 @@ class Standardize(Centred):
         is_constant = (X.max(axis=0) == X.min(axis=0)) | (np.isfinite(std) & (std <= rounding))
         self.mean_, self.std_ = np.where(is_constant, X[0], mean), np.where(is_constant, 0.0, std)
 
-    def forward(self, X: Array) -> Array:
-        return super().forward(X) / np.where(self.std_, self.std_, 1.0)
-
-    def backward(self, Z: Array) -> Array:
-        return super().backward(Z * np.where(self.std_, self.std_, 1.0))
+    def scale(self) -> Array:
+        return np.where(self.std_, self.std_, 1.0)
 
 
-class PrincipalComponents(Centred, ABC):
+class PrincipalComponents(Affine, ABC):
     """V (x − mean), with the eigenvectors of the covariance C = 1/m Σ (x − mean)(x − mean)ᵀ as rows of V."""
 
     shapes = {"mean_": "n", "components_": "kn", "eigenvalues_": "k"}  # noqa: RUF012
@@ -208,12 +212,6 @@ class PrincipalComponents(Centred, ABC):
         self.components_ = vectors * signs[:, None]
         # rounding makes eigenvalues of 0 a little negative
         self.eigenvalues_ = np.maximum(eigenvalues[::-1][: self.components], 0.0)
-
-    def forward(self, X: Array) -> Array:
-        return super().forward(X) @ self.components_.T
-
-    def backward(self, Z: Array) -> Array:
-        return super().backward(Z @ self.components_)
 
     def names(self, features: Sequence[str]) -> list[str]:
         return [f"component {k + 1}" for k in range(len(self.components_))]
@@ -256,11 +254,8 @@ class Whiten(PrincipalComponents):
         scales = np.sqrt(np.maximum(self.eigenvalues_, self.floor * self.eigenvalues_[0]))
         self.scales_ = np.where(scales > 0.0, scales, 1.0)
 
-    def forward(self, X: Array) -> Array:
-        return super().forward(X) / self.scales_
-
-    def backward(self, Z: Array) -> Array:
-        return super().backward(Z * self.scales_)
+    def scale(self) -> Array:
+        return self.scales_
 
 
 class OneHot(Preprocessor):
@@ -298,16 +293,13 @@ class OneHot(Preprocessor):
         super().load_state_dict(state)
 
     def forward(self, X: Array) -> Array:
-        return np.hstack([self._coded(X, k, found) for k, found in enumerate(self._categories())])
-
-    def _coded(self, X: Array, k: int, categories: list[float]) -> Array:
-        if not categories:
-            return X[:, [k]]
-        known = np.isin(X[:, k], categories)
-        if not known.all():
-            i, learned = known.argmin(), ", ".join(f"{c:g}" for c in categories)
-            raise ValueError(f"row {i + 1}, column {k + 1} is {X[i, k]:g}: the training data had {learned} there")
-        return np.array([one_hot(x, categories) for x in X[:, k]])
+        blocks = []
+        for k, found in enumerate(self._categories()):
+            if found and not (known := np.isin(X[:, k], found)).all():
+                i, learned = known.argmin(), ", ".join(f"{c:g}" for c in found)
+                raise ValueError(f"row {i + 1}, column {k + 1} is {X[i, k]:g}: the training data had {learned} there")
+            blocks.append(np.array([one_hot(x, found) for x in X[:, k]]) if found else X[:, [k]])
+        return np.hstack(blocks)
 
     def backward(self, Z: Array) -> Array:
         categories = self._categories()
