@@ -23,14 +23,12 @@ from nn.records import EpochRecord
 from nn.training import Training
 
 File = str | PathLike[str]
+Metadata = Mapping[str, str] | None
 PREPROCESSING, MODEL, BEST, OPTIMIZER = "preprocessing.", "model.", "best.", "optimizer."
 CHECKSUM, UNKNOWN = "sha256", "0" * 64  # a placeholder while the checksum is computed
 
 
-def save(
-    model: Module, path: File, metadata: Mapping[str, str] | None = None,
-    preprocessing: Preprocessor | None = None,
-) -> None:  # fmt: skip
+def save(model: Module, path: File, metadata: Metadata = None, preprocessing: Preprocessor | None = None) -> None:
     """Write the model's parameters and statistics as float64 arrays named as in ``state_dict``.
 
     preprocessing   fitted on the training data, and saved beside the weights, which are useless without it
@@ -67,8 +65,8 @@ def load_preprocessing(path: File) -> Pipeline | None:
 
 
 def save_training(
-    training: Training, path: File, metadata: Mapping[str, str] | None = None,
-    preprocessing: Preprocessor | None = None, records: bool = True,
+    training: Training, path: File, metadata: Metadata = None, preprocessing: Preprocessor | None = None,
+    records: bool = True,
 ) -> None:  # fmt: skip
     """Write all that the next epoch depends on into one file, so that a training resumes to the last bit.
 
@@ -113,7 +111,7 @@ def _below(part: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
     return {name.removeprefix(part): a.tolist() for name, a in arrays.items() if name.startswith(part)}
 
 
-def _write(path: File, tensors: Mapping[str, Any], metadata: Mapping[str, str] | None) -> None:
+def _write(path: File, tensors: Mapping[str, Any], metadata: Metadata) -> None:
     from safetensors.numpy import save as to_bytes
 
     arrays = {name: np.array(numbers, dtype=np.float64) for name, numbers in tensors.items()}

@@ -81,18 +81,14 @@ class Dataset(_Fields):
             if list(frame.columns).count(name) != 1:
                 raise ValueError(f"column {name!r}: the frame needs to have it once, and has {list(frame.columns)}")
             if (is_missing := frame[name].isna()).any():
-                raise ValueError(
-                    f"row {is_missing.argmax() + 1}, counted from 1, has no value in column {name!r}: fill it in or "
-                    "leave the row out"
-                )
+                row, remedy = is_missing.argmax() + 1, "fill it in or leave the row out"
+                raise ValueError(f"row {row}, counted from 1, has no value in column {name!r}: {remedy}")
             series = frame[name]
             series = series.cat.rename_categories(str) if series.dtype == "category" else series.astype(object)
             if name == target:
                 y = series
             elif all(isinstance(cell, str) for cell in series):
-                texts = sorted(set(series))
-                coded = zip(*[one_hot(cell, texts) for cell in series])
-                columns |= {f"{name}={text}": list(column) for text, column in zip(texts, coded)}
+                columns |= {f"{name}={text}": [*map(float, series == text)] for text in sorted(set(series))}
             else:
                 columns[str(name)] = list(series)
         return cls(list(zip(*columns.values())) or [()] * len(y), y, features=list(columns))
@@ -115,7 +111,7 @@ class Dataset(_Fields):
         """
         if not self.X or len(self.X) != len(self.y):
             raise ValueError(f"{len(self.X)} {role}examples and {len(self.y)} labels: it needs as many, at least one")
-        several, y, least = isinstance(self.y[0], list), self.y.copy(), -1 if len(self.classes) == 2 else 0
+        several, y, n = isinstance(self.y[0], list), self.y.copy(), len(self.classes)
         for i, t in enumerate(y):
             example = f"{role}example {i + 1}, counted from 1,"
             if isinstance(t, list) != several:
@@ -124,10 +120,8 @@ class Dataset(_Fields):
                 y[i] = _floats(t, len(self.y[0]), example, "in place {} of its target")
             elif type(t) is not int:  # the protocol takes much longer
                 y[i] = int(t) if isinstance(t, SupportsIndex) else _floats([t], 1, example, "as its target")[0]
-            if self.classes and not several and not least <= y[i] < len(self.classes):
-                raise ValueError(
-                    f"{example} has the target {t!r}: of {len(self.classes)} classes, labels count from 0"
-                )
+            if n and not several and not (-1 if n == 2 else 0) <= y[i] < n:
+                raise ValueError(f"{example} has the target {t!r}: of {n} classes, labels count from 0")
         return self._replace(X=check_rows(self.X, f"{role}example", self.features), y=y)
 
 

@@ -99,10 +99,8 @@ def cross_entropy(z: Sequence[Value], target: Any) -> Value:
     units = units_of(z)
     n = len(units)
     if n == 1:
-        raise ValueError(
-            "cross_entropy of 1 output unit, whose softmax is always 1: take binary_cross_entropy, or a unit for "
-            "each class"
-        )
+        remedy = "take binary_cross_entropy, or a unit for each class"
+        raise ValueError(f"cross_entropy of 1 output unit, whose softmax is always 1: {remedy}")
     shares = _shares(target, n) if isinstance(target, Iterable) else []
     if any(isinstance(t, Value) for t in shares):  # the same graph for every target that is fed
         z_y = dot(shares, units)
@@ -151,12 +149,11 @@ def mean_loss(
     loss: Loss, outputs: Sequence[Any], targets: Sequence[Any], weights: Sequence[Any] | None = None
 ) -> Value:
     """The loss of a mini-batch: 1/m Σ w L over its m examples, w = 1 by default. ValueError for unequal lengths."""
-    if len(outputs) != len(targets) or not outputs:
-        raise ValueError(
-            f"a loss of {len(outputs)} outputs and {len(targets)} targets: it needs as many, at least one"
-        )
+    m = len(outputs)
+    if m != len(targets) or not m:
+        raise ValueError(f"a loss of {m} outputs and {len(targets)} targets: it needs as many, at least one")
     losses = [loss(output, y) for output, y in zip(outputs, targets)]
-    return mean(losses) if weights is None else dot(weights, losses) / len(losses)
+    return mean(losses) if weights is None else dot(weights, losses) / m
 
 
 def units_of(output: Any) -> list[Any]:
@@ -176,16 +173,13 @@ def to_feed(loss: Loss, targets: Sequence[Any], output: Output) -> tuple[Loss, S
         n = len(units_of(output))
         return loss, [list(t) if isinstance(t, Iterable) else one_hot(t, n) for t in targets]
     if loss is binary_cross_entropy and all(y in (0, 1) for y in targets):
-        return _logistic, [1.0 - 2.0 * y for y in targets]
+        name = "binary_cross_entropy"
+        return lambda z, sign: softplus(sign * _one_unit(name, z)), [1.0 - 2.0 * y for y in targets]
     return loss, targets
 
 
 LOSSES = (binary_cross_entropy, cross_entropy, half_squared_error, hinge, mean_squared_error)
 BY_NAME: dict[str, Loss] = {loss.__name__: loss for loss in LOSSES}
-
-
-def _logistic(z: Output, sign: Any) -> Value:
-    return softplus(sign * _one_unit("binary_cross_entropy", z))
 
 
 def _label(label: Any, n: int) -> int:
@@ -214,10 +208,8 @@ def _one_unit(loss: str, output: Output) -> Value:
 
 def _squares(a: Output, y: Any) -> list[Value]:
     units, targets = units_of(a), units_of(y)
-    if len(units) != len(targets):
-        raise ValueError(
-            f"{len(units)} output units and {len(targets)} targets: a squared error needs as many of each"
-        )
+    if (n := len(units)) != len(targets):
+        raise ValueError(f"{n} output units and {len(targets)} targets: a squared error needs as many of each")
     for y_j in targets:
         if not isinstance(y_j, Value) and not (isinstance(y_j, SupportsFloat) and isfinite(y_j)):
             raise ValueError(f"a squared error of the target {y_j!r}: it needs a finite number")

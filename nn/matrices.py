@@ -330,11 +330,9 @@ def _stale(units: list[list[Value]]) -> Iterator[str]:
         if z_now != unit.data and z_now == z_now:
             changed.update(dict.fromkeys(b))
     if changed:
-        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
-        yield (
-            f"{_name(next(iter(changed)))}{more} changed since L was computed: run the forward pass again. W and "
-            "g′(z) are shown as they were."
-        )
+        names = _name(next(iter(changed))) + (f" and {len(changed) - 1} more" if len(changed) > 1 else "")
+        remedy = "run the forward pass again. W and g′(z) are shown as they were."
+        yield f"{names} changed since L was computed: {remedy}"
 
 
 def _other_deltas(layers: dict[int, LayerMatrices]) -> Iterator[str]:

@@ -107,10 +107,8 @@ class Preprocessor(Answering, ABC):
         if not rows:
             return []
         if width and len(rows[0]) != width:
-            raise ValueError(
-                f"{self!r} got rows of {len(rows[0])} numbers: it needs {width}, as when it was fitted; for one "
-                "example give [x]"
-            )
+            remedy = f"it needs {width}, as when it was fitted; for one example give [x]"
+            raise ValueError(f"{self!r} got rows of {len(rows[0])} numbers: {remedy}")
         with np.errstate(all="ignore"):
             result = function(np.array(rows))
         if len(too_large := np.argwhere(~np.isfinite(result))):
