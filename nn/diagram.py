@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, repeat
 from math import copysign
 
 from autograd.neurons import Diagram, Unit, diagram_of
@@ -35,26 +35,24 @@ def model_diagram(model: Module) -> Diagram:
 @diagram_of.register
 def trace_diagram(trace: Trace) -> Diagram:
     """The units of one example with its numbers, including δ once ``loss.backward()`` has run."""
-    layers = [[_unit(0, j, None, a_j) for j, a_j in enumerate(trace.a[0])]]
-    for l in range(1, len(trace.z)):
-        layers.append([_unit(l, j, z_j, a_j) for j, (z_j, a_j) in enumerate(zip(trace.z[l], trace.a[l]))])
+    layers = [
+        [_unit(l, j, z_j, a_j) for j, (z_j, a_j) in enumerate(zip(z or repeat(None), a))]
+        for l, (z, a) in enumerate(zip(trace.z, trace.a))
+    ]
     units = [[unit_of(z_j).parents for z_j in layer] for layer in trace.z[1:]]  # w₁ … wₙ, a₁ … aₙ and b, if any
     return Diagram(layers, [[list(parents[: len(parents) // 2]) for parents in layer] for layer in units])
 
 
 def _unit(l: int, j: int, z: Value | None, a: Value) -> Unit:
-    numbers = {index_name("a", l, j): a.data}
-    if z is not None:
-        numbers = {index_name("z", l, j): z.data, **numbers}
-        if z.grad or copysign(1.0, z.grad) > 0.0:  # a trace marks z that no backward pass has reached with −0.0
-            numbers[index_name("δ", l, j)] = z.grad
-    return Unit(index_name("a", l, j), numbers, _dropped(a))
-
-
-def _dropped(a: Value) -> bool:
-    """Whether a unit's value was multiplied by a dropout mask of 0."""
+    numbers = {"z": z.data} if z is not None else {}
+    numbers["a"] = a.data
+    # a trace marks z that no backward pass has reached with −0.0
+    if z is not None and (z.grad or copysign(1.0, z.grad) > 0.0):
+        numbers["δ"] = z.grad
     made_by = beneath(a)
-    return made_by.operation is mul and any(not mask.parents and mask.data == 0.0 for mask in made_by.parents)
+    # times 0 from a dropout mask
+    is_dropped = made_by.operation is mul and any(not mask.parents and mask.data == 0.0 for mask in made_by.parents)
+    return Unit(index_name("a", l, j), {index_name(letter, l, j): x for letter, x in numbers.items()}, is_dropped)
 
 
 def unit_of(z: Value) -> Value:

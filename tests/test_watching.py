@@ -35,8 +35,7 @@ from nn import (
 from nn.data import Dataset, moons
 from nn.diagnostics import Diagnosis
 from nn.records import EpochRecord
-from nn.watching.frames import outputs_at
-from nn.watching.run_data import LEVELS, evenly, quantised
+from nn.watching.frames import LEVELS, evenly, outputs_at, quantised
 
 FOUR_DIGITS = 5e-4  # the rounding of a number to four digits, relative
 

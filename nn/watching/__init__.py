@@ -1,6 +1,6 @@
 """``watch``: a page that shows a training run epoch by epoch: boundary, loss, weights, activations and δ.
 
-The layers are measured here (``frames``) and given to the page as data (``run_data``); the page's own script, in the
+The layers are measured here and given to the page as data (``frames``); the page's own script, in the
 files beside this one, draws numbers and computes none.
 """
 
@@ -14,7 +14,7 @@ from autograd.pages import Page, own_file, script, written
 from autograd.text import clipped
 from nn.layers import MLP, Sequential
 from nn.training import Training
-from nn.watching.run_data import told
+from nn.watching.frames import told
 
 MOST_EXAMPLES = 20
 

@@ -1,9 +1,10 @@
-"""The frames of a film: what a model was after an epoch, measured with the weights of then."""
+"""The data of the page: each frame of a run measured with the weights of then, as whole numbers on scales."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import product
+from math import isfinite, sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 from autograd.graph import topological_order
 from autograd.modes import collector_paused
 from autograd.number_systems import arrays
+from autograd.text import clipped, text_name
 from autograd.value import Value
 from nn.data import Dataset
 from nn.diagnostics import linear_layers, traced, unchanged
-from nn.evaluation import numbers_of, outputs_of
+from nn.evaluation import CLASSIFICATION, Task, numbers_of, outputs_of
 from nn.layers import MLP, Sequential
 from nn.losses import units_of
 from nn.module import Module, evaluating, numbers
@@ -24,6 +26,51 @@ from nn.training import Training
 Array = NDArray[np.float64]
 
 STEPS = 41  # points of the grid along each side
+MOST_FRAMES, MOST_EPOCHS, MOST_POINTS = 100, 1000, 500
+MOST_WEIGHTS, MOST_ACTIVATIONS = 400_000, 200_000  # numbers of all frames together: two megabytes, and one
+MOST_UNITS = 64  # that are shown side by side
+MOST_NAME = 30  # characters of a class or a feature
+METRICS = ("loss", "accuracy", "rmse", "validation_loss", "validation_accuracy", "validation_rmse")
+LEVELS = 9999  # of a quantised number: what is largest on its scale has four digits
+
+
+def told(training: Training, history: Sequence[Any], count: int) -> dict[str, Any]:
+    """Everything that the page shows, with ``count`` training examples one by one."""
+    task, data, held = training.task, training.training, training.validation
+    is_classification, width = task.kind == CLASSIFICATION, len(data.X[0])
+    learned = _fit if not is_classification else _areas if width == 2 else _confusion
+    has_grid = learned is _areas or (learned is _fit and width == 1)
+    grid = Grid.around([*data.X, *(held.X if held else [])]) if has_grid else None
+    seen = held if held and not grid else data
+    chosen, shown = evenly(len(history), MOST_FRAMES), evenly(len(training.records), MOST_EPOCHS)
+    sample = task.sample(data)
+    film = list(frames(training, history, chosen, sample, grid.points if grid else seen.X))
+    records = [training.records[i] for i in chosen]
+    units = len(film[0].outputs)
+    names = task.names(data, units) if is_classification else [f"output {k + 1}" for k in range(units)]
+    about = {"data": "validation" if seen is held else "training", "examples": len(seen.y), "steps": STEPS}
+    return {
+        "epochs": len(training.records),
+        "curves": {
+            "epochs": [training.records[i].epoch for i in shown],
+            "training": [digits(training.records[i].loss) for i in shown],
+            "validation": [digits(training.records[i].validation_loss) for i in shown],
+        },
+        "frames": [{"epoch": r.epoch} | {name: digits(getattr(r, name)) for name in METRICS} for r in records],
+        "classes": _named(names),
+        "map": learned(task, seen, film, grid) | about,
+        "examples": _examples(task, sample.take(range(min(count, len(sample.y)))), film),
+        "sample": len(sample.y),
+        "layers": [_layer(l, film, count) for l in range(len(film[0].layers))],
+    }
+
+
+def _named(names: Sequence[str]) -> list[str]:
+    """The names as the page shows them: on one line, and short."""
+    return [clipped(text_name(name), MOST_NAME) for name in names]
+
+
+# ---- measuring -----------------------------------------------------------------------------------------------------
 
 
 class Layer(NamedTuple):
@@ -104,20 +151,149 @@ def outputs_at(model: Module, X: Sequence[Sequence[float]]) -> Array:
     the user's own may look at its numbers and decide: with one, each example has a graph of its own.
     """
     modules = (model, *model.submodules().values())
-    if all(type(module).__module__.startswith("nn.") for module in modules):
-        with evaluating(model), collector_paused(), np.errstate(all="ignore"):
-            return _on_arrays(model, np.asarray(X, float).T)
-    return np.asarray(numbers_of(outputs_of(model, X))).T
-
-
-def _on_arrays(model: Module, columns: Array) -> Array:
+    if not all(type(module).__module__.startswith("nn.") for module in modules):
+        return np.asarray(numbers_of(outputs_of(model, X))).T
+    columns = np.asarray(X, float).T
     inputs = [Value(float(column[0])) for column in columns]
-    units = units_of(model(inputs))
     found: dict[Value, Array | float] = dict(zip(inputs, columns))
-    for unit in units:
-        for node in topological_order(unit):
-            if node not in found:
+    with evaluating(model), collector_paused(), np.errstate(all="ignore"):
+        units = units_of(model(inputs))
+        for unit in units:
+            for node in topological_order(unit, without=found):
                 found[node] = node.data
                 if node.operation and node.parents:  # a leaf keeps its number
                     found[node], _ = node.operation.rule(arrays, *(found[parent] for parent in node.parents))
     return np.stack([np.broadcast_to(np.asarray(found[unit]), columns.shape[1:]) for unit in units])
+
+
+# ---- what is learned ----------------------------------------------------------------------------------------------
+
+
+def _areas(task: Task, data: Dataset, film: Sequence[Frame], grid: Any) -> dict[str, Any]:
+    """Of two classes, how far the second leads; of more, which of them leads, and how far."""
+    leads = [np.array([task.leads(units) for units in frame.outputs.T.tolist()]) for frame in film]
+    points = [[*map(digits, data.X[i]), task.label_of(data.y[i])] for i in evenly(len(data.y), MOST_POINTS)]
+    features = _named(data.features[:2] or ["x₁", "x₂"])
+    told = {"points": points, "features": features, "low": grid.low, "high": grid.high}
+    if leads[0].shape[1] > 2:
+        told |= {"kind": "classes", "winners": [lead.argmax(axis=1).tolist() for lead in leads]}
+        return {**told, "heights": quantised([lead.max(axis=1) for lead in leads])}
+    told |= {"kind": "height", "level": task.cuts[0]} if len(film[0].outputs) == 1 else {"kind": "lead"}
+    return {**told, "heights": quantised([lead[:, 1] for lead in leads])}
+
+
+def _fit(task: Task, data: Dataset, film: Sequence[Frame], grid: Any) -> dict[str, Any]:
+    """In the target's units: over one input the curves; of more, what is predicted for each example."""
+    tables = [data.y, *(frame.outputs.T.tolist() for frame in film)]
+    Y, *outputs = (np.array([task.in_units(row) for row in rows]) for rows in tables)
+    k, places = min(Y.shape[1], outputs[0].shape[1]), evenly(len(Y), MOST_POINTS)
+    points = [[data.X[i][0] if grid else y, y, unit] for i in places for unit, y in enumerate(Y[i, :k].tolist())]
+    [low], [high], _ = Grid.around(Y.reshape(-1, 1).tolist())
+    told: dict[str, Any] = {"kind": "fit", "points": points}
+    if grid:
+        told |= {"curves": quantised([a.T for a in outputs]), "features": [*_named(data.features[:1] or ["x"]), "y"]}
+        return {**told, "low": [*grid.low, low], "high": [*grid.high, high]}
+    told |= {"predicted": quantised([a[places, :k] for a in outputs]), "features": ["true", "predicted"]}
+    return {**told, "low": [low, low], "high": [high, high]}
+
+
+def _confusion(task: Task, data: Dataset, film: Sequence[Frame], grid: Any) -> dict[str, Any]:
+    matrices = [task.confusion(data, frame.outputs.T.tolist()) for frame in film]
+    counts = [[n for row in matrix for n in row] for matrix in matrices]
+    return {"kind": "confusion", "names": _named(task.names(data, len(matrices[0]))), "counts": counts}
+
+
+# ---- the layers ---------------------------------------------------------------------------------------------------
+
+
+def _examples(task: Task, examples: Dataset, film: Sequence[Frame]) -> dict[str, Any]:
+    """Their inputs, and what is true and predicted: the class, or the numbers in the target's units."""
+    columns, m = evenly(len(examples.X[0]), 1024), len(examples.y)
+
+    def read(numbers: Any) -> Any:
+        return [*map(digits, task.in_units(numbers))]
+
+    true, predicted = (task.label_of, task.decide) if task.kind == CLASSIFICATION else (read, read)
+    return {
+        "X": quantised([np.array(x)[columns] for x in examples.X]),
+        "features": len(examples.X[0]),
+        "labels": [true(y) for y in examples.y],
+        "predicted": [[predicted(units) for units in frame.examples[:m]] for frame in film],
+    }
+
+
+def _layer(l: int, film: Sequence[Frame], count: int) -> dict[str, Any]:
+    """What layer l holds: a and δ of the first ``count`` examples, ‖δ‖ over the whole sample."""
+    layers = [frame.layers[l] for frame in film]
+    to, from_ = layers[0].W.shape
+    share = len(film) * len(film[0].layers)
+    rows, columns = rows_and_columns(to, from_, max(4, MOST_WEIGHTS // share))
+    units = layers[0].a.shape[1]  # what a layer of the user's own makes of z may be of another width
+    most = min(MOST_UNITS, max(4, MOST_ACTIVATIONS // (2 * share * count)))
+    a_units, delta_units = evenly(units, most), evenly(to, most)
+    norms = [np.linalg.norm(layer.delta, axis=1) for layer in layers]
+    return {
+        "to": to,
+        "from": from_,
+        "rows": rows,
+        "columns": columns,
+        "W": quantised([layer.W[np.ix_(rows, columns)] for layer in layers]),
+        "b": quantised([layer.b[rows] for layer in layers]),
+        "units": units,
+        "a_units": a_units,
+        "a": quantised([layer.a[:count, a_units] for layer in layers]),
+        "delta_units": delta_units,
+        # δ shrinks by orders of magnitude while a run succeeds: each epoch has a scale of its own
+        "delta": quantised([layer.delta[:count, delta_units] for layer in layers], together=False),
+        "norms": [[digits(float(norm)) for norm in every[:count]] for every in norms],
+        "norm": [digits(float(np.sqrt(np.mean(every**2)))) for every in norms],
+    }
+
+
+# ---- numbers that are small on the page ----------------------------------------------------------------------------
+
+
+def evenly(n: int, most: int) -> list[int]:
+    """At most that many of the places 0 … n − 1, at even distances; the first and the last are among them.
+
+    >>> evenly(10, 4), evenly(3, 4), evenly(5, 1)
+    ([0, 3, 6, 9], [0, 1, 2], [0])
+    """
+    chosen: list[int] = np.linspace(0, n - 1, min(n, most)).round().astype(int).tolist()
+    return chosen
+
+
+def rows_and_columns(rows: int, columns: int, most: int) -> tuple[list[int], list[int]]:
+    """Evenly chosen rows and columns of a matrix, with at most that many numbers (four are always left).
+
+    >>> [len(chosen) for chosen in rows_and_columns(50, 784, 4000)]
+    [16, 250]
+    """
+    wide = columns if rows * columns <= most else min(columns, max(2, int(sqrt(most * columns / rows))))
+    return evenly(rows, max(2, most // wide)), evenly(columns, wide)
+
+
+def digits(x: float) -> float | None:
+    """The number to four digits; None, JSON's null, for NaN and the infinities.
+
+    >>> digits(0.123456), digits(float("nan"))
+    (0.1235, None)
+    """
+    return float(f"{x:.4g}") if isfinite(x) else None
+
+
+def quantised(frames: Sequence[Array], *, together: bool = True) -> dict[str, Any]:
+    """Numbers as whole numbers from −9999 to 9999, times a ``step`` for each frame.
+
+    together   one scale for all frames, so that they can be compared; else each frame has its own
+
+    The error is at most half a step: 1/20,000 of the largest number on the scale. ∞ counts as the largest float.
+
+    >>> quantised([np.array([0.5, -1.0])])
+    {'steps': [0.00010001], 'numbers': [[5000, -9999]]}
+    """
+    finite = [np.nan_to_num(np.ravel(frame)) for frame in frames]
+    sizes = [float(np.max(np.abs(frame), initial=0.0)) for frame in finite]
+    steps = [float(f"{(max(sizes) if together else size) / LEVELS:.6g}") for size in sizes]
+    numbers = [np.rint(frame / (step or 1.0)).astype(int).tolist() for frame, step in zip(finite, steps)]
+    return {"steps": steps, "numbers": numbers}
