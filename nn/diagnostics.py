@@ -8,7 +8,7 @@ not scaled saturate units, and dead units learn slowly.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import pairwise, zip_longest
 from math import hypot, inf, isnan, nan, sqrt
@@ -29,7 +29,7 @@ from nn.module import Module, Trace, beneath, evaluating, flatten
 from nn.records import EpochRecord
 from nn.training import Training
 
-STEEPEST = {relu: 1.0, sigmoid: 0.25, tanh: 1.0}  # the largest g′
+FLAT = {sigmoid: 0.0025, tanh: 0.01}  # 1 % of the largest g′
 VANISHED, EXPLODED = 1e-3, 1e2
 MOST_DEAD, MOST_SATURATED, MOST_ALIKE, FIRST_SATURATED = 0.4, 0.5, 0.5, 0.15
 OVERFITTED = 1.5
@@ -145,10 +145,9 @@ class Diagnosis:
 
     def measure(self) -> list[LayerRecord]:
         """Measure the layers as they are now, and append them to ``records``."""
-        layers, _, _ = self._measured(self.sample)
+        self.records.append(self._measured(self.sample)[0])
         self.forget()
-        self.records.append(layers)
-        return layers
+        return self.records[-1]
 
     def forget(self) -> None:
         """Measure the next changes from the present weights, for example after loading them."""
@@ -163,7 +162,7 @@ class Diagnosis:
         """
         training, data, records, task = self.training, self.training.training, self.records, self.training.task
         names = [*map(repr, data.features)] or [f"number {k} of an example" for k in range(1, len(data.X[0]) + 1)]
-        y = [number for target in data.y for number in (target if isinstance(target, Iterable) else [target])]
+        y = [number for target in data.y for number in units_of(target)]
         some, scores = task.sample(data, ENOUGH), []
         with suppress(ArithmeticError):
             if records and any(layer.dead for layer in records[-1]):
@@ -196,9 +195,14 @@ class Diagnosis:
         for l, (layer, old, new) in enumerate(zip(linear_layers(self.model), self._before, self._weights()), 1):
             delta = hypot(*[d for trace in traces for d in trace.delta[l]]) / sqrt(m)
             moved, size = hypot(*[b - a for a, b in zip(old, new)]), hypot(*old)
-            slopes = [[_slope(a_j) for a_j in trace.a[l]] for trace in traces]
-            layers.append(LayerRecord(l, delta, moved / size if size else float(moved > 0.0),
-                                      _dead(slopes), _saturated(slopes), _alike(layer), layer.n_out))  # fmt: skip
+            change = moved / size if size else float(moved > 0.0)
+            A = [[beneath(a_j) for a_j in trace.a[l]] for trace in traces]
+            dead = fmean(all(a.operation is relu and not a.local_derivatives[0] for a in unit) for unit in zip(*A))
+            flat = [a.operation in FLAT and abs(a.local_derivatives[0]) < FLAT[a.operation] for a in flatten(A)]
+            biases = layer.b or [Value(0.0)] * layer.n_out
+            units = Counter(tuple(f"{w.data:.3g}" for w in (*row, b)) for row, b in zip(layer.W, biases))
+            alike = sum(times for times in units.values() if times > 1) / layer.n_out
+            layers.append(LayerRecord(l, delta, change, dead, fmean(flat), alike, layer.n_out))
         with suppress(ArithmeticError, ValueError):  # a user's loss may not be defined there
             zeros = [Value(0.0) for _ in units_of(traces[0].output)]
             silent = zeros[0] if isinstance(traces[0].output, Value) else zeros
@@ -303,9 +307,8 @@ def _judge_gradients(layers: Sequence[Layers], facts: Facts, is_poor: bool) -> I
     if 0.0 < ratio < (0.02 if is_poor else VANISHED):
         remedy = "use relu or batch normalisation, larger first weights, or fewer layers"
         yield Verdict("vanishing gradients", ratio, f"δ of layer 1 is {ratio:.1e} of the last layer's: {remedy}")
-    was_saturated = any(
-        layer.saturated > FIRST_SATURATED for layer in facts.start
-    )  # which has the same cause as a large δ
+    # saturated units have the same cause as a large δ
+    was_saturated = any(layer.saturated > FIRST_SATURATED for layer in facts.start)
     most = EXPLODED / 5.0 if facts.loss > 3.0 * facts.silence else EXPLODED
     if (ratio > most and not was_saturated) or facts.loss == inf:
         what = f"δ of layer 1 is {ratio:.1e} times the last layer's" if facts.start else "the first outputs overflow"
@@ -357,11 +360,9 @@ def _judge_result(records: Sequence[EpochRecord], facts: Facts, remedy: str) -> 
         learned = f"; {facts.scores[0]}: check the targets, or use more data"
         remedy = learned if facts.scores[0].skill > 0.5 else remedy
         yield Verdict("has not learned", seen[-1].skill, f"{seen[-1]}{remedy}")
-    elif records:
-        yield from _judge_validation(records, facts, seen)
-
-
-def _judge_validation(records: Sequence[EpochRecord], facts: Facts, seen: Sequence[Score]) -> Iterator[Verdict]:
+        return
+    if not records:
+        return
     best, last = min(records, key=lambda record: record.validation_loss), records[-1]
     rise = last.validation_loss / best.validation_loss if best.validation_loss > 0.0 else 1.0  # NaN without such data
     is_small = last.validation_loss - best.validation_loss <= 0.3 * facts.silence
@@ -389,23 +390,3 @@ def _is_stuck(layers: Layers, saturated: float) -> bool:
 
 def _scale(name: str, numbers: Sequence[float]) -> tuple[str, float]:
     return f"{name} ranges from {min(numbers):.4g} to {max(numbers):.4g}", hypot(*numbers) / sqrt(len(numbers))
-
-
-def _alike(layer: Linear) -> float:
-    biases = layer.b or [Value(0.0)] * layer.n_out
-    units = Counter(tuple(f"{w.data:.3g}" for w in (*row, b)) for row, b in zip(layer.W, biases))
-    return sum(times for times in units.values() if times > 1) / sum(units.values())
-
-
-def _slope(a: Value) -> tuple[object, float]:
-    """The operation that made a unit's output, beneath identity nodes, and its local derivative g′."""
-    a = beneath(a)
-    return a.operation, a.local_derivatives[0] if a.operation in STEEPEST else 1.0
-
-
-def _dead(slopes: Sequence[Sequence[tuple[object, float]]]) -> float:
-    return fmean(all(g is relu and slope == 0.0 for g, slope in unit) for unit in zip(*slopes))
-
-
-def _saturated(slopes: Sequence[Sequence[tuple[object, float]]]) -> float:
-    return fmean(g in (sigmoid, tanh) and abs(s) < 0.01 * STEEPEST[g] for example in slopes for g, s in example)

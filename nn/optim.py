@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from inspect import signature
 from itertools import chain, islice
 from math import cos, hypot, inf, isfinite, pi
 from typing import Any
 
 from autograd.errors import DomainError
-from autograd.operands import number_of
 from autograd.value import Value
 from nn.validation import Constructed, Theirs, answering, in_range, whole
 
@@ -56,8 +54,13 @@ class Optimizer(Constructed, ABC):
         if any(isinstance(group, Mapping) for group in given):
             options = {name: getattr(self, name) for name in [*signature(type(self)).parameters][2:]}
             options["learning_rate"] = learning_rate
-            self._groups = [each for i, group in enumerate(given) for each in self._grouped(i, group, options)]
-            given = [p for group in self._groups for p in group.parameters]
+            groups: list[Optimizer] = []
+            for i, group in enumerate(given):
+                try:
+                    groups += type(self)(**{**options, **group}).groups
+                except (TypeError, ValueError) as error:
+                    raise type(error)(f"group {i}: {error}") from None
+            self._groups, given = groups, [p for group in groups for p in group.parameters]
         if not given:
             raise ValueError("an optimiser without parameters has nothing to do: pass model.parameters()")
         if any(not isinstance(p, Value) for p in given):
@@ -71,12 +74,6 @@ class Optimizer(Constructed, ABC):
         self.schedule = learning_rate if callable(learning_rate) else None
         if not self._groups:
             self.states = [self.first_state()] * len(given)
-
-    def _grouped(self, i: int, group: Mapping[str, Any], options: dict[str, Any]) -> Sequence[Optimizer]:
-        try:
-            return type(self)(**{**options, **group}).groups
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"group {i}: {error}") from None
 
     def __setattr__(self, name: str, new: Any) -> None:
         """Validate the learning rate and the schedule, and refuse options that the groups override."""
@@ -189,8 +186,7 @@ class Optimizer(Constructed, ABC):
         if whose != name:
             raise ValueError(f"the state is of {whose}, and this is {name}: make the optimiser that was saved")
         steps, *rates = (in_range("a number", x, at_least=0.0) for x in (state["steps"], *state["learning_rate"]))
-        number = partial(in_range, "a number")
-        states = [[tuple(map(number, map(number_of, row))) for row in rows] for rows in state["states"]]
+        states = [[tuple(in_range("a number", x) for x in row) for row in rows] for rows in state["states"]]
         widths = [[len(group.first_state())] * len(group.parameters) for group in self.groups]
         if [[*map(len, rows)] for rows in states] != widths or len(rates) != len(widths):
             raise ValueError(
@@ -403,7 +399,8 @@ def linear(start: float, end: float, steps: int) -> Schedule:
     >>> [round(linear(1.0, 0.1, steps=100)(t), 12) for t in (0, 50, 99)]
     [1.0, 0.55, 0.109]
     """
-    start, end, steps = _from_to(start, end, steps)
+    start, end = in_range("start", start, at_least=0.0), in_range("end", end, at_least=0.0)
+    steps = whole("steps", steps)
     return lambda t: start + (end - start) * min(t / steps, 1.0)
 
 
@@ -446,8 +443,9 @@ def cosine(start: float, steps: int, end: float = 0.0) -> Schedule:
     >>> [round(cosine(1.0, steps=100)(t), 12) for t in (0, 50, 100, 101)]
     [1.0, 0.5, 0.0, 0.0]
     """
-    start, end, steps = _from_to(start, end, steps)
-    return lambda t: end + 0.5 * (start - end) * (1.0 + cos(pi * min(t / steps, 1.0)))
+    start, end = in_range("start", start, at_least=0.0), in_range("end", end, at_least=0.0)
+    angle = linear(0.0, pi, steps)
+    return lambda t: end + 0.5 * (start - end) * (1.0 + cos(angle(t)))
 
 
 def warm_up(schedule: Schedule, steps: int) -> Schedule:
@@ -476,7 +474,3 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {"adam": Adam, "adamw": AdamW,
 SCHEDULES: dict[str, Callable[..., Schedule]] = {
     make.__name__: make for make in (constant, cosine, exponential, inverse_time, linear, step)
 }
-
-
-def _from_to(start: float, end: float, steps: int) -> tuple[float, float, int]:
-    return in_range("start", start, at_least=0.0), in_range("end", end, at_least=0.0), whole("steps", steps)

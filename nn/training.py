@@ -235,38 +235,30 @@ class Training(Answering):
             self.reason = "as requested"
             return self.engine
         try:
-            from nn.replaying import snapshot, structure
+            from nn.replaying import Replay, snapshot, structure, why_not
         except ImportError as error:
             if self.requested == "replay":
                 raise
             self.reason = str(error)
             return self.engine
         now = structure(self, modules)
-        if now != self._structure:
-            self._check_frozen()
-            self._record()
-            self._structure = snapshot(now)
-        elif self._replay is not None:
-            self._replay.follow()
-        return self.engine
-
-    def _record(self) -> None:
-        """Record the first mini-batch, if that is requested or pays, and set the engine with its reason."""
-        from nn.replaying import Replay, why_not
-
+        if now == self._structure:
+            if self._replay is not None:
+                self._replay.follow()
+            return self.engine
+        self._check_frozen()
         self._replay, self.engine, self.reason = None, "eager", why_not(self) or ""
-        if self.reason and self.requested != "replay":
-            return
-        try:
-            replay = Replay(self, self.requested)
-        except (ValueError, TypeError, ArithmeticError) as error:
-            if self.requested == "replay":
-                raise
-            self.reason = f"it cannot be recorded: {error}"
-            return
-        program = replay.now.program
-        self.engine, self.reason = program.engine, program.reason
-        self._replay = replay if program.engine == "replay" else None
+        if not self.reason or self.requested == "replay":
+            try:
+                replay = Replay(self, self.requested)
+                self.engine, self.reason = replay.now.program.engine, replay.now.program.reason
+                self._replay = replay if self.engine == "replay" else None
+            except (ValueError, TypeError, ArithmeticError) as error:
+                if self.requested == "replay":
+                    raise
+                self.reason = f"it cannot be recorded: {error}"
+        self._structure = snapshot(now)
+        return self.engine
 
     def step(
         self, X: Sequence[Sequence[float]], y: Sequence[Any], places: Sequence[int] | None = None
@@ -309,15 +301,14 @@ class Training(Answering):
 
         records   False leaves the records out; put them back under "records" for ``load_state_dict``
         """
+        generators = {name: rng.getstate() for name, rng in self.generators().items()}
         return {
             "model": self._latest(),
             "optimizer": self.optimizer.state_dict(),
             **({"records": [list(record) for record in self.records]} if records else {}),
             "best": {"epoch": self.best[0].epoch, "model": self.best[1]} if self.best else None,
             "generators": {
-                name: [version, list(numbers), gauss]
-                for name, rng in self.generators().items()
-                for version, numbers, gauss in [rng.getstate()]
+                name: [version, [*numbers], gauss] for name, (version, numbers, gauss) in generators.items()
             },
         }
 
