@@ -220,7 +220,7 @@ def test_errors_and_help_are_readable_too(environment):
     assert "write sigma*(...) for a product" in done.stderr.decode("cp1252").replace("…", "...")
     done = run("-m", "nn", "--help", **environment)
     assert (done.returncode, done.stderr) == (0, b"")
-    assert "penalty on 1/2 w^2" in done.stdout.decode("cp1252").replace("½", "1/2").replace("²", "^2")
+    assert "penalty 1/2 w^2" in done.stdout.decode("cp1252").replace("½", "1/2").replace("²", "^2")
 
 
 SHOW = """
