@@ -1,6 +1,224 @@
-"""``python -m nn moons``: trains a network of scalar nodes on real data and shows what it learned."""
+"""``python -m nn moons``: the command line, which trains a network of scalar nodes and shows what it learned.
 
-from nn.cli.commands import main
+``resume``, ``predict`` and ``claims`` are commands; everything else is the data to train on and its options, which
+``configuration`` turns into what a run is built from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from shutil import get_terminal_size
+
+from autograd.command_line import OneLineParser, command_line, warn
+from autograd.files import write_whole
+from nn import activations, init
+from nn.cli.csv_tables import MISSING_RULES, READING, TASKS
+from nn.cli.experiment import DEFAULTS, FACTORS, Config
+from nn.cli.runs import KEPT, predictions, resume, start
+from nn.data import BUNDLED, BY_NAME
+from nn.optim import OPTIMIZERS, SCHEDULES
+from nn.training import ENGINES
+
+MOST_EXAMPLES = 100_000
+EPILOG = """also:
+  python -m nn claims [--list]                  test the lecture's claims by experiments
+  python -m nn resume RUN [--epochs N]          continue an interrupted run, or train for more epochs
+  python -m nn predict RUN FILE.csv [--out F]   predict the rows of a table
+"""
+DATA = (*BY_NAME, *BUNDLED)
+FOR_FILES = ("target", "task", "ignore", "categories", "missing", *READING)
+BELONGS = {  # options that have a meaning only with some values of another
+    "examples": ("data", (*BY_NAME,)), "noise": ("data", (*BY_NAME,)), "momentum": ("optimizer", ("sgd", "rmsprop")),
+    "nesterov": ("optimizer", ("sgd",)), "factor": ("schedule", (*FACTORS,)), "every": ("schedule", ("step",)),
+}  # fmt: skip
+STEPS = ("zero_center", "standardize", "pca", "whiten")  # of preprocessing, in their order
+NUMBERS = ("--hidden", "--pca", "--whiten")  # take several numbers
+SEVERAL = (*NUMBERS, "--ignore", "--categories", "--na-values", "--names")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line. Raises SystemExit, with status 2 after one line about what is wrong."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    commands = {"claims": _claims, "resume": _resume, "predict": _predict}
+    command = arguments[0] if arguments and arguments[0] in commands else ""
+    program = f"python -m nn {command}".rstrip()
+    with command_line(program, f"({program} --help)"):
+        if command:
+            commands[command](OneLineParser(prog=program), arguments[1:])
+        else:
+            options = parser().parse_args(data_first(arguments))
+            name = Path(options.data.removesuffix(".gz")).stem.strip(".") or "table"  # never .. for a file ...csv
+            start(configuration(options), options.out or Path("runs") / name)
+
+
+def _resume(p: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    p.description = "Continue a run as if it had never stopped."
+    p.add_argument("run", type=Path, metavar="RUN", help="its folder")
+    p.add_argument("--epochs", type=int, help="number of epochs in all (as many as it was started with)")
+    p.add_argument("--data", type=Path, metavar="FILE.csv", help="the new path of its table, if that was moved")
+    options = p.parse_args(arguments)
+    resume(options.run, options.epochs, options.data)
+
+
+def _claims(p: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    p.description = "Test the lecture's claims by experiments."
+    p.add_argument("names", nargs="*", metavar="NAME", help="the claims to test (all)")
+    p.add_argument("--seed", type=int, default=0, help="decides data, initial weights and order (0)")
+    p.add_argument("--out", type=Path, metavar="DIR", help="folder for one picture of each")
+    p.add_argument("--list", action="store_true", help="list the claims without running them")
+    options = p.parse_args(arguments)
+    from nn.lecture.claims import listing, run, table
+
+    width = max(get_terminal_size((200 if options.list else 100, 24)).columns, 60)  # where it is piped
+    if options.list:
+        print(listing(options.names, width))
+    else:
+        print(table(list(run(options.names, options.seed, options.out)), width))
+
+
+def _predict(p: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    p.description = "Write the rows of a table together with what a run predicts for them."
+    p.add_argument("run", type=Path, metavar="RUN", help="the folder of a finished run")
+    p.add_argument("table", type=Path, metavar="FILE.csv", help="has the columns that the run was trained on")
+    p.add_argument("--out", type=Path, help="write to this file, new.csv or new.csv.gz, instead of printing")
+    _add_reading(p)
+    options = p.parse_args(arguments)
+    out: Path | None = options.out
+    read = {"the table itself": options.table, **{f"the run's {name}": options.run / name for name in KEPT}}
+    for what, path in read.items():
+        if out and out.exists() and path.exists() and out.samefile(path):
+            raise ValueError(f"--out {out} is {what}: name another file")
+    text, measured = predictions(options.run, options.table, {name: getattr(options, name) for name in READING})
+    if out:
+        write_whole(out, gzip.compress(text.encode()) if out.suffix == ".gz" else text.encode())
+    else:
+        try:  # stdout may be redirected into a file, which must hold the rows letter by letter
+            text.encode(sys.stdout.encoding)
+        except UnicodeEncodeError as error:
+            raise ValueError(f"the rows cannot be printed, {error}: --out FILE.csv writes them in UTF-8") from None
+        print(text, end="")
+    if measured:
+        warn(measured)
+
+
+# ---- the options of a training run ------------------------------------------------------------------------------
+
+
+def data_first(arguments: Sequence[str]) -> Sequence[str]:
+    """Move DATA to the front if it follows an option that takes several values, as in ``--hidden 8 my.csv``."""
+    option = "DATA"
+    for k, word in enumerate(arguments):
+        if word.startswith("-"):
+            option = next((name for name in SEVERAL if name.startswith(word)), "")
+        elif option == "DATA":
+            break
+        elif option and (word in DATA or Path(word).is_file() or (option in NUMBERS and word.isidentifier())):
+            return [word, *arguments[:k], *arguments[k + 1 :]]
+    return arguments
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of a training run."""
+    p = OneLineParser(
+        prog="python -m nn", description="Train a network whose every weight is a scalar node.", epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    p.add_argument("data", metavar="DATA", help=f"{', '.join(DATA)}, or a file: my.csv, my.csv.gz")
+    table = p.add_argument_group("a file of your own")
+    add = table.add_argument
+    add("--target", metavar="COLUMN", help="the column to predict")
+    add("--task", choices=TASKS, help="predict classes or numbers (decided by the target's values)")
+    add("--ignore", nargs="+", default=[], metavar="COLUMN", help="columns to leave out")
+    names = "columns whose numbers are names, as in a postcode"
+    add("--categories", nargs="+", default=[], metavar="COLUMN", help=names)
+    missing = "at a missing value: stop, drop the row, or use the mean (refuse)"
+    add("--missing", default="refuse", choices=MISSING_RULES, help=missing)
+    _add_reading(table)
+    add = p.add_argument_group("data").add_argument
+    add("--examples", type=int, help="number of generated points (200)")
+    add("--noise", type=float, help="standard deviation of their noise (0.1)")
+    measured = ", ".join([*(name for name in BUNDLED if name not in DEFAULTS), "files"])
+    add("--standardize", action="store_true", help=f"scale to mean 0 and deviation 1 (default for {measured})")
+    add("--zero-center", action="store_true", help="shift to mean 0")
+    add("--pca", type=int, nargs="?", const=True, metavar="N", help="project on N principal components (all)")
+    add("--whiten", type=int, nargs="?", const=True, metavar="N", help="the same, and scale each to variance 1")
+    add("--raw", action="store_true", help="no preprocessing")
+    add = p.add_argument_group("network").add_argument
+    add("--hidden", type=int, nargs="*", metavar="UNITS", help="units of each hidden layer (16 16; digits: 32)")
+    add("--activation", default="relu", choices=activations.BY_NAME, help="activation of the hidden layers (relu)")
+    add("--init", choices=init.BY_NAME, help="initial weights (he_normal for relu, else xavier_uniform)")
+    add("--dropout", type=float, default=0.0, metavar="P", help="probability of dropping a unit (0)")
+    add("--batchnorm", action="store_true", help="batch normalisation before each hidden activation")
+    add("--calibrate", action="store_true", help="use the statistics of all training data for evaluation")
+    add = p.add_argument_group("training").add_argument
+    add("--epochs", type=int, help="number of passes over the training data (60; digits: 30, spirals: 200)")
+    add("--batch-size", type=int, default=10, help="examples per update (10)")
+    add("--optimizer", default="adam", choices=OPTIMIZERS, help="optimiser (adam)")
+    add("--learning-rate", type=float, help=f"learning rate (0.01; digits, {measured}, rmsprop 0.003; sgd 0.1)")
+    add("--momentum", type=float, default=0.0, help="momentum of sgd and rmsprop (0)")
+    add("--nesterov", action="store_true", help="use Nesterov momentum with sgd")
+    add("--weight-decay", type=float, help="weight decay (0; adamw: 0.01)")
+    add("--schedule", default="constant", choices=SCHEDULES, help="schedule of the learning rate (constant)")
+    add("--factor", type=float, help="factor of exponential (0.95), step (0.5), inverse_time (0.1)")
+    add("--every", type=int, metavar="EPOCHS", help="epochs between steps of the schedule step (10)")
+    add("--warm-up", type=int, metavar="EPOCHS", help="epochs of linear warm-up (0)")
+    add("--l1", type=float, default=0.0, help="coefficient of the penalty |w| (0)")
+    add("--l2", type=float, help=f"coefficient of the penalty ½ w² (0; 0.01 for {measured})")
+    add("--clip-norm", type=float, help="largest norm of the whole gradient")
+    add("--clip-value", type=float, help="largest absolute value of each derivative")
+    add("--patience", type=int, metavar="EPOCHS", help="stop after so many epochs without a lower validation loss")
+    add("--loss-tolerance", type=float, help="stop when the training loss is at most this")
+    add("--gradient-tolerance", type=float, help="stop when the gradient's norm is at most this")
+    add("--engine", default="auto", choices=ENGINES, help="run node by node (eager) or as matrices (replay) (auto)")
+    p.add_argument("--seed", type=int, default=0, help="decides data, split, initial weights and order (0)")
+    p.add_argument("--watch", action="store_true", help="also write watch.html, which plays the training")
+    p.add_argument("--out", type=Path, help="folder of the run (runs/DATA); an earlier run in it is replaced")
+    return p
+
+
+def _add_reading(p: argparse._ActionsContainer) -> None:
+    """Add the options that say how a file is written, under the names of ``pandas.read_csv``."""
+    add = p.add_argument
+    add("--sep", help="separator of cells (detected: , ; tab or |)")
+    add("--decimal", metavar="MARK", help="decimal mark (detected: point or comma)")
+    add("--thousands", metavar="MARK", help="separator of thousands (none)")
+    add("--encoding", help="encoding (detected: UTF-8, UTF-16 with a BOM, else cp1252)")
+    add("--na-values", nargs="+", metavar="CELL", help="cells that mean a missing value, besides empty ones")
+    add("--names", nargs="+", metavar="COLUMN", help="names of the columns, if the file has no header row")
+
+
+def configuration(options: argparse.Namespace) -> Config:
+    """The configuration of a run with these options. Raises ValueError for options that contradict each other."""
+    data, is_file = options.data, options.data not in DATA
+    defaults = parser().parse_args([data])
+    given = {name: x for name, x in vars(options).items() if x != getattr(defaults, name)}
+    steps = [[name] if given[name] is True else [name, given[name]] for name in STEPS if name in given]
+    for is_wrong, message in (
+        (is_file and not Path(data).is_file(), f"DATA {data!r} is neither a file nor one of {', '.join(DATA)}"),
+        (is_file and not options.target, f"{data} needs --target: the column that is to be predicted"),
+        *((name in given and not is_file, f"--{name.replace('_', '-')} is for a file of your own, not {data}")
+          for name in FOR_FILES),
+        *((name in given and getattr(options, owner) not in choices,
+           f"--{name} is for {owner} {' or '.join(choices)}, not {getattr(options, owner)}")
+          for name, (owner, choices) in BELONGS.items()),
+        ((options.examples or 0) > MOST_EXAMPLES,
+         f"--examples {options.examples}: use at most {MOST_EXAMPLES}, which already take hours"),
+        (options.hidden == [] and (options.dropout or options.batchnorm),
+         "--dropout and --batchnorm are for hidden layers, and --hidden without UNITS has none"),
+        (options.seed < 0, f"--seed {options.seed}: it needs to be at least 0"),
+        (options.calibrate and not options.batchnorm, "--calibrate is for --batchnorm: it sets its statistics"),
+        (options.raw and steps, "--raw leaves the data as they are: remove it or the other preprocessing"),
+    ):  # fmt: skip
+        if is_wrong:
+            raise ValueError(message)
+    config = {name: x for name, x in vars(options).items() if name not in ("out", "raw", *STEPS)}
+    config["data"] = str(Path(data).resolve()) if is_file else data
+    return config | {"preprocess": [] if options.raw else steps or None}
+
 
 if __name__ == "__main__":
     main()

@@ -63,11 +63,11 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
 def blank_pictures() -> Iterator[None]:
     """Runs write empty pictures: drawing them takes ten times as long as a small run."""
     from autograd.files import write_whole
-    from nn.cli import report
+    from nn.cli import runs
 
     with pytest.MonkeyPatch.context() as patch:
         for name in ("picture", "layers_picture"):
-            patch.setattr(report, name, lambda path, *arguments: write_whole(path, b""))
+            patch.setattr(runs, name, lambda path, *arguments: write_whole(path, b""))
         yield
 
 

@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 import pytest
 
-from nn.cli.commands import main
+from nn.__main__ import main
 from nn.lecture.claims import CLAIMS, listing, run, table
 from nn.lecture.claims.layer_claims import KINDS, UNITS, drift, one_unit, three_groups, times_ten
 from nn.lecture.claims.training_claims import (

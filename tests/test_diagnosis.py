@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import r2_score
 
 import nn
-from nn.cli.commands import main
+from nn.__main__ import main
 from nn.data import Dataset, circles, moons, xor
 from nn.diagnostics import Diagnosis, Facts, LayerRecord, Score, judge
 from nn.records import EpochRecord

@@ -26,7 +26,7 @@ from nn import (
     hinge,
     mean_squared_error,
 )
-from nn.cli.commands import main
+from nn.__main__ import main
 from nn.data import Dataset, digits, iris, moons, split
 from nn.module import Module
 from nn.optim import Optimizer, by_epoch, cosine

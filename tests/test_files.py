@@ -103,7 +103,7 @@ from random import Random
 from autograd import Value, draw, walk
 from autograd.__main__ import main as autograd_main
 from nn import MLP, SGD, Training, binary_cross_entropy, watch
-from nn.cli.commands import main
+from nn.__main__ import main
 from nn.checkpoint import save, save_training
 from nn.lecture.claims import run
 from nn.data import moons

@@ -52,7 +52,7 @@ KNOW_NO_VALUE = {"nn.validation", "nn.init", "nn.data", "nn.preprocessing", "nn.
 KNOW_NO_VALUE |= {"autograd.number_systems.floats"}
 
 # they put together what the others offer
-FRONTS = {"autograd", "autograd.__main__", "nn", "nn.__main__", "nn.cli.commands"}
+FRONTS = {"autograd", "autograd.__main__", "nn", "nn.__main__"}
 
 # the wings of nn: modules of layers and losses, and the folders; whatever is not named here belongs to training
 LAYERS = {

@@ -27,8 +27,8 @@ from safetensors.numpy import load_file, save as to_bytes
 import nn
 from autograd import DomainError, Value, clamp, gradcheck, leaky_relu, mean, no_grad, softmax, tanh, where
 from nn import MLP, SGD, Adam, Training, binary_cross_entropy, cross_entropy, half_squared_error, hinge
+from nn.__main__ import main
 from nn.checkpoint import load, load_preprocessing, save
-from nn.cli.commands import main
 from nn.cli.csv_tables import read_split
 from nn.data import (
     BUNDLED,

@@ -25,11 +25,10 @@ from safetensors.numpy import load_file, save as to_bytes
 import nn
 import nn.replaying
 from nn import plots
-from nn.cli import report, run_files, runs
-from nn.cli.commands import main
+from nn.__main__ import configuration, data_first, main, parser
+from nn.cli import runs
 from nn.cli.csv_tables import read_table
 from nn.cli.experiment import build, schedule
-from nn.cli.options import configuration, data_first, parser
 from nn.data import Dataset, iris, moons
 from nn.diagnostics import Diagnosis, LayerRecord, judge
 from nn.records import EpochRecord
@@ -48,8 +47,8 @@ pytestmark = pytest.mark.usefixtures("blank_pictures")
 
 @pytest.fixture
 def real_pictures(monkeypatch):
-    monkeypatch.setattr(report, "picture", plots.picture)
-    monkeypatch.setattr(report, "layers_picture", plots.layers_picture)
+    monkeypatch.setattr(runs, "picture", plots.picture)
+    monkeypatch.setattr(runs, "layers_picture", plots.layers_picture)
 
 
 def config_of(*words):
@@ -83,7 +82,7 @@ def test_a_run_is_a_folder_of_configuration_records_weights_plots_and_a_checkpoi
     assert {path.name for path in tmp_path.iterdir()} == {
         "config.json", "records.jsonl", "checkpoint.safetensors", "weights.safetensors", "picture.png", "layers.png",
     }  # fmt: skip
-    assert all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in run_files.PICTURES)
+    assert all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in runs.PICTURES)
     config = json.loads((tmp_path / "config.json").read_text())
     assert (config["hidden"], config["learning_rate"], config["seed"]) == ([4, 3], 0.01, 0)
     records = [json.loads(line) for line in (tmp_path / "records.jsonl").read_text().splitlines()]
@@ -228,7 +227,7 @@ def test_a_run_stopped_anywhere_while_it_takes_an_older_ones_place_is_no_mixture
             assert left.code == 2
             ends.append("refused")
         else:
-            found = tensors(run, "weights.safetensors"), run_files.read_config(run)["seed"]
+            found = tensors(run, "weights.safetensors"), runs.read_config(run)["seed"]
             ends += [seed for seed in whole if found == (whole[seed], int(seed))]
     assert ends == sorted(ends, key=["0", "refused", "1"].index) and len(ends) == 14
     assert {"0", "1"} <= set(ends)
@@ -348,7 +347,7 @@ def test_a_second_run_is_refused_until_the_first_is_gone_though_it_was_killed(tm
             assert refused(main, *words).startswith(f"nn: {run} is in use by another run: ")
         main(["predict", str(run), str(new)])  # reads whole files, and no lock keeps it out
         assert "the weights are those of epoch " in capsys.readouterr().err
-        assert run_files.read_config(run)["epochs"] == 4000
+        assert runs.read_config(run)["epochs"] == 4000
     done = len((run / "records.jsonl").read_text().splitlines())
     main(["resume", str(run), "--epochs", str(done + 1)])
     main([*SMALL, "--epochs", "1", "--out", str(run)])
@@ -369,7 +368,7 @@ def test_another_thread_is_refused_as_another_process_is(tmp_path, monkeypatch, 
             thread.start()
             thread.join()
 
-    monkeypatch.setattr(report, "picture", meanwhile)
+    monkeypatch.setattr(runs, "picture", meanwhile)
     main([*SMALL, "--epochs", "1", "--out", str(tmp_path)])
     assert codes == [2, 2]
     assert capsys.readouterr().err.count("is in use by another run") == 2
@@ -380,7 +379,7 @@ def test_another_thread_is_refused_as_another_process_is(tmp_path, monkeypatch, 
 def test_a_lock_that_an_ending_run_removes_at_the_same_moment_counts_as_taken(tmp_path, monkeypatch, refused, capsys):
     main([*SMALL, "--epochs", "1", "--out", str(tmp_path)])
     capsys.readouterr()
-    monkeypatch.setattr(run_files, "_lock", lambda file: (tmp_path / ".chainrule.lock").unlink())
+    monkeypatch.setattr(runs, "_lock", lambda file: (tmp_path / ".chainrule.lock").unlink())
     assert "is in use by another run" in refused(main, "resume", tmp_path)
 
 
@@ -388,7 +387,7 @@ def test_where_files_cannot_be_locked_a_run_goes_on_and_says_so(tmp_path, monkey
     def no_locks(file):
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(run_files, "_lock", no_locks)
+    monkeypatch.setattr(runs, "_lock", no_locks)
     main([*SMALL, "--epochs", "1", "--out", str(tmp_path)])
     assert f"{tmp_path} cannot be locked, [Errno {errno.ENOLCK}] No locks available: " in capsys.readouterr().err
     assert (tmp_path / "weights.safetensors").exists()
@@ -434,7 +433,7 @@ def test_a_folder_of_an_earlier_version_predicts_and_is_not_gone_on_with(tmp_pat
     main([*SMALL, "--epochs", "1", "--out", str(run)])
     main(["predict", str(run), str(new)])
     expected = capsys.readouterr().out.splitlines()[-2:]
-    config = run_files.read_config(run)
+    config = runs.read_config(run)
     del config["run"]
     (run / "config.json").write_text(json.dumps(config))
     arrays = load_file(run / "weights.safetensors")
@@ -480,7 +479,7 @@ def test_an_epoch_writes_no_more_than_the_first_ones_did(tmp_path, monkeypatch):
 
         return called
 
-    for module, name in ((runs, "append"), (run_files, "write_whole"), (nn.checkpoint, "write_whole")):
+    for module, name in ((runs, "append"), (runs, "write_whole"), (nn.checkpoint, "write_whole")):
         monkeypatch.setattr(module, name, counted(getattr(module, name)))
 
     def at_the_end_of_the_epoch(training, path, *arguments, **options):
@@ -488,7 +487,7 @@ def test_an_epoch_writes_no_more_than_the_first_ones_did(tmp_path, monkeypatch):
         by_epoch.append(sum(written))
         written.clear()
 
-    monkeypatch.setattr(run_files, "save_training", at_the_end_of_the_epoch)
+    monkeypatch.setattr(runs, "save_training", at_the_end_of_the_epoch)
     main([*SMALL, "--epochs", "60", "--out", str(tmp_path)])
     # a line of records takes 600 bytes; the digits of losses and of the generator's state differ by a few
     assert len(by_epoch) == 61 and max(by_epoch[2:]) - min(by_epoch[2:]) < 400
@@ -519,14 +518,14 @@ def test_an_interrupted_run_predicts_with_its_best_epoch(tmp_path, flowers, monk
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     options = [str(flowers), "--target", "species", "--standardize", "--batchnorm"]
     main([*options, "--epochs", "2", "--out", str(whole)])
-    save = run_files.write_checkpoint
+    save = runs.write_checkpoint
 
     def interrupted(experiment, folder, records):
         save(experiment, folder, records)
         if len(experiment.training.records) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(run_files, "write_checkpoint", interrupted)
+    monkeypatch.setattr(runs, "write_checkpoint", interrupted)
     with pytest.raises(SystemExit):
         main([*options, "--epochs", "9", "--out", str(broken)])
     capsys.readouterr()
@@ -727,7 +726,7 @@ def test_a_target_of_numbers_is_predicted_in_its_own_units_beside_always_the_mea
     run, out = tmp_path / "run", tmp_path / "out.csv"
     main([str(houses), "--target", "price", "--epochs", "30", "--out", str(run)])
     printed = capsys.readouterr().out
-    experiment = build(run_files.read_config(run))
+    experiment = build(runs.read_config(run))
     nn.checkpoint.load(experiment.model, run / "weights.safetensors")
     prices = [float(line.split(",")[-1]) for line in houses.read_text().splitlines()[1:]]
     train, _, test = ([mean + deviation * y for y in part.y] for part in experiment.data
@@ -943,7 +942,7 @@ def test_options_that_do_not_fit_are_one_line(tmp_path, flowers, refused, monkey
 
 def test_calibrated_statistics_are_those_of_the_training_data_and_are_saved(tmp_path):
     main([*SMALL, "--epochs", "2", "--batchnorm", "--calibrate", "--out", str(tmp_path)])
-    experiment = build(run_files.read_config(tmp_path))
+    experiment = build(runs.read_config(tmp_path))
     nn.checkpoint.load(experiment.model, tmp_path / "weights.safetensors")
     z = [
         [layer.data for layer in trace.z[1]]

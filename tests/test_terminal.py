@@ -23,7 +23,7 @@ import autograd
 import nn
 from autograd import Value, named
 from nn import MLP, half_squared_error
-from nn.cli.commands import main
+from nn.__main__ import main
 from nn.progress import progress_bar
 from nn.records import EpochRecord, describe, epoch_line
 
@@ -60,9 +60,9 @@ def terminal(columns, *arguments):
 WIDTHS = pytest.mark.parametrize("columns", [60, 80, 100, 110, 200])
 COMMAND = """
 import sys
-import nn.cli.report
-from nn.cli.commands import main
-nn.cli.report.picture = nn.cli.report.layers_picture = lambda *_: None
+import nn.cli.runs
+from nn.__main__ import main
+nn.cli.runs.picture = nn.cli.runs.layers_picture = lambda *_: None
 main(["moons", "--epochs", "3", "--out", sys.argv[1]])
 """
 LOOP = """

@@ -1,1 +1,1 @@
-"""The command line ``python -m nn``: its options, CSV tables, and runs that are stored in folders."""
+"""What ``python -m nn`` works with: CSV tables, experiments, and runs that are stored in folders."""

@@ -13,6 +13,7 @@ from random import Random
 from statistics import fmean, pstdev
 from typing import Any
 
+from autograd.text import text_name
 from nn.cli.csv_tables import READING, Column, Schema, read_split
 from nn.data import BUNDLED, BY_NAME, Split, count_batches, split
 from nn.diagnostics import Diagnosis
@@ -55,6 +56,11 @@ class Experiment:
     model: MLP
     training: Training
     diagnosis: Diagnosis
+
+    @property
+    def title(self) -> str:
+        """The name of the data."""
+        return text_name(Path(self.config["data"].removesuffix(".gz")).stem)
 
     @property
     def network(self) -> str:

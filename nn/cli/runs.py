@@ -1,25 +1,49 @@
-"""A run from its first epoch to its last, interrupted and resumed as often as needed."""
+"""A run: training in a folder, interrupted and resumed as often as needed, its report, and its predictions.
+
+    config.json              everything that the run depends on
+    records.jsonl            a line for each epoch: losses, accuracies, and each layer's δ, changes and stuck units
+    checkpoint.safetensors   all scalars that the next epoch depends on, and the weights of the best epoch
+    weights.safetensors      the weights of the best epoch on validation data, with the fitted preprocessing
+    picture.png, layers.png  loss with decision boundary or confusion matrix; the layers by epoch
+    history/, watch.html     with --watch: the weights after each epoch, and the page that plays the run
+
+The checkpoint is written whole after every epoch and holds the checksum of the records up to it, so a run that is
+killed continues from there. All files name their run. A lock, which ends with its process, keeps a second run out.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from hashlib import sha256
+from math import exp, isnan
 from pathlib import Path
+from random import Random
 from secrets import token_hex
 from shutil import get_terminal_size
 from tempfile import TemporaryDirectory
+from typing import Any
 
+from autograd.command_line import warn
 from autograd.files import append, write_whole
-from autograd.text import counted
+from autograd.text import counted, text_name
 from nn.batch_norm import calibrate
-from nn.checkpoint import load_training, save
-from nn.cli import run_files
-from nn.cli.experiment import Config, Experiment, build
-from nn.cli.report import diagnose, introduce, report, title
-from nn.cli.run_files import CHECKPOINT, CONFIG, FILM, HISTORY, PICTURES, RECORDS, STATES, WEIGHTS
-from nn.diagnostics import LayerRecord
+from nn.checkpoint import BEST, load, load_metadata, load_preprocessing, load_training, save, save_training
+from nn.cli.csv_tables import READING, Column, Schema, read_table
+from nn.cli.experiment import Config, Experiment, build, loss_of, network
+from nn.data import Dataset, Split
+from nn.diagnostics import LayerRecord, constant_guess
+from nn.evaluation import REGRESSION, Task, evaluate, numbers_of, outputs_of, to_digits
+from nn.plots import layers_picture, picture
 from nn.records import EpochRecord, epoch_line
+
+KEPT = "config.json", "records.jsonl", "checkpoint.safetensors", "weights.safetensors"
+CONFIG, RECORDS, CHECKPOINT, WEIGHTS = KEPT
+PICTURES, FILM, LOCK = ("picture.png", "layers.png"), "watch.html", ".chainrule.lock"
+HISTORY, STATES = "history", "*.safetensors"
 
 
 def start(config: Config, folder: Path) -> None:
@@ -30,16 +54,16 @@ def start(config: Config, folder: Path) -> None:
     """
     taken = [name for name in (RECORDS, CHECKPOINT, WEIGHTS, *PICTURES, FILM, HISTORY) if (folder / name).exists()]
     if (folder / CONFIG).exists():
-        run_files.read_config(folder)
+        read_config(folder)
     elif taken:
         raise ValueError(f"{folder} holds {taken[0]} without a {CONFIG}: name another folder (--out)")
     experiment = build({**config, "run": token_hex(8)})
     folder.mkdir(parents=True, exist_ok=True)
-    with run_files.locked(folder):
+    with _locked(folder):
         with TemporaryDirectory(prefix=".", suffix=".part", dir=folder) as new:
-            run_files.write_config(experiment, Path(new))
+            _write_config(experiment, Path(new))
             write_whole(Path(new) / RECORDS, b"")
-            run_files.write_checkpoint(experiment, Path(new), sha256().hexdigest())
+            write_checkpoint(experiment, Path(new), sha256().hexdigest())
             # the disk has room for the new run: only now remove the old one, of which all files count or none
             if (folder / HISTORY).is_symlink():
                 (folder / HISTORY).unlink()  # as with a file, a link is replaced and not followed
@@ -47,7 +71,7 @@ def start(config: Config, folder: Path) -> None:
                 old.unlink(missing_ok=True)
             for name in (RECORDS, CONFIG, CHECKPOINT):
                 os.replace(Path(new) / name, folder / name)
-        introduce(experiment)
+        _introduce(experiment)
         _train(experiment, folder, b"")
 
 
@@ -60,13 +84,20 @@ def resume(folder: Path, epochs: int | None = None, data: Path | None = None) ->
     ValueError if the run is training already, if its files are damaged or belong to several runs, for fewer epochs
     than it has had, and what ``read_config`` and ``load_training`` raise.
     """
-    run_files.read_config(folder)  # before a lock appears in a folder without a run
-    with run_files.locked(folder):
-        config = run_files.read_config(folder)
-        experiment = _rebuilt(config, folder, epochs, data)
+    read_config(folder)  # before a lock appears in a folder without a run
+    with _locked(folder):
+        config = read_config(folder)
+        is_file = "sha256" in config
+        if is_file and not (data or Path(config["data"])).is_file():
+            raise ValueError(f"{data or config['data']} is not there: python -m nn resume {folder} --data FILE.csv")
+        if data is not None and not is_file:
+            raise ValueError(f"--data {data}: the run in {folder} learns {config['data']}, which is not a file")
+        new = {"epochs": epochs, "data": data and str(data.resolve())}
+        with _trusting_config(folder):
+            experiment = build(config | {name: x for name, x in new.items() if x is not None})
         if (folder / WEIGHTS).exists():
-            run_files.read_metadata(config, folder, WEIGHTS)
-        lines = run_files.read_records(config, folder)
+            _read_metadata(config, folder, WEIGHTS)
+        lines = _read_records(config, folder)
         records = [json.loads(line) for line in lines]
         experiment.diagnosis.records = [[LayerRecord(**l) for l in record.pop("layers")] for record in records]
         load_training(experiment.training, folder / CHECKPOINT, [EpochRecord(**record) for record in records])
@@ -74,25 +105,13 @@ def resume(folder: Path, epochs: int | None = None, data: Path | None = None) ->
         if epochs is not None and epochs < done:
             raise ValueError(f"epochs = {epochs}: the run in {folder} has had {done}, and cannot go back")
         experiment.diagnosis.forget()
-        run_files.write_config(experiment, folder)
+        _write_config(experiment, folder)
         write_whole(folder / RECORDS, b"".join(lines))
-        print(f"{title(experiment)}: going on after epoch {done} of {all_epochs}")
+        print(f"{experiment.title}: going on after epoch {done} of {all_epochs}")
         if config["schedule"] in ("linear", "cosine") and all_epochs != config["epochs"]:
             over = f"{counted(all_epochs, 'epoch')} from here on, and was over {config['epochs']}"
             print(f"schedule: {config['schedule']} is over {over}")
         _train(experiment, folder, b"".join(lines))
-
-
-def _rebuilt(config: Config, folder: Path, epochs: int | None, data: Path | None) -> Experiment:
-    """The run's experiment before its first epoch, with the new number of epochs and path of the table."""
-    is_file = "sha256" in config
-    if is_file and not (data or Path(config["data"])).is_file():
-        raise ValueError(f"{data or config['data']} is not there: python -m nn resume {folder} --data FILE.csv")
-    if data is not None and not is_file:
-        raise ValueError(f"--data {data}: the run in {folder} learns {config['data']}, which is not a file")
-    new = {"epochs": epochs, "data": data and str(data.resolve())}
-    with run_files.trusting_config(folder):
-        return build(config | {name: x for name, x in new.items() if x is not None})
 
 
 def _train(experiment: Experiment, folder: Path, written: bytes) -> None:
@@ -109,15 +128,15 @@ def _train(experiment: Experiment, folder: Path, written: bytes) -> None:
             if experiment.config["watch"]:
                 (folder / HISTORY).mkdir(exist_ok=True)
                 save(training.model, folder / HISTORY / f"{record.epoch:06}.safetensors")
-            run_files.write_checkpoint(experiment, folder, checksum.hexdigest())
+            write_checkpoint(experiment, folder, checksum.hexdigest())
             done = record.epoch
             if record.epoch == 1 or record.epoch % max(1, epochs // 10) == 0:
                 print(epoch_line(record, epochs, get_terminal_size((100, 24)).columns), flush=True)
     except ArithmeticError as error:
-        diagnose(experiment)
+        _diagnose(experiment)
         blew = f"training blew up in epoch {done + 1}: {error} (--learning-rate, --clip-norm)"
         if best := training.restore_best():
-            _keep(experiment, folder)
+            _save_weights(experiment, folder)
             blew += f"; {folder / WEIGHTS} holds epoch {best.epoch}, the best until then"
         raise ValueError(blew) from None
     except KeyboardInterrupt:
@@ -125,13 +144,242 @@ def _train(experiment: Experiment, folder: Path, written: bytes) -> None:
         raise KeyboardInterrupt(f"interrupted after epoch {done}; {goes_on}") from None
     best = training.restore_best()
     print(f"stopped {training.stopped}" + (f"; kept epoch {best.epoch}, best on validation data" if best else ""))
-    _keep(experiment, folder)
-    report(experiment, folder)
+    _save_weights(experiment, folder)
+    _report(experiment, folder)
 
 
-def _keep(experiment: Experiment, folder: Path) -> None:
+# ---- what is printed and drawn ----------------------------------------------------------------------------------
+
+
+def _introduce(experiment: Experiment) -> None:
+    """Print what was read and built."""
+    schema, data = experiment.schema, experiment.data
+    if "sha256" in experiment.config:
+        print(f"{text_name(Path(experiment.config['data']).name)}: {schema}")
+        for name in schema.counting:
+            rises = f"{text_name(name)} goes up by 1 from row to row: if it only counts them, leave it out"
+            print(f"{rises} (--ignore {name!r})" if name else "the first column has no name, and is left out")
+    if schema.target.categories is None:
+        mean, deviation = map(to_digits, data.training.units)
+        scale = f"{mean} ± {deviation} in the training data; RMSE and predictions are in its own units"
+        print(f"regression: the target is standardised, {scale}")
+    parts = " / ".join(str(len(part.y)) for part in data)
+    print(f"{experiment.title}: {parts} examples to train, validate and test")
+    for label, name in enumerate(data.training.classes):
+        counts = dict(zip(("train", "validate", "test"), (part.y.count(label) for part in data)))
+        if absent := " or ".join(role for role, count in counts.items() if not count):
+            print(f"class {name!r} has only {counted(sum(counts.values()), 'example')}: none to {absent}")
+    if experiment.preprocessing.steps:
+        print(f"preprocessing: {experiment.preprocessing!r}, fitted on the training data")
+    print(f"network: {experiment.network}, {len(experiment.model.parameters())} parameters, each a scalar node")
+
+
+def _report(experiment: Experiment, folder: Path) -> None:
+    """Print how good the model is and what the diagnosis says, and draw the run."""
+    model, data, training = experiment.model, experiment.data, experiment.training
+    measured = [evaluate(model, training.loss, part, training.task)[1].texts() for part in data]
+    for name in measured[0]:
+        print(f"{name}: " + ", ".join(f"{role} {part[name]}" for role, part in zip(Split._fields, measured)))
+    guess, guessed = constant_guess(training.task, data.training, data.test)
+    always = f"{guess!r}, the most frequent class"
+    if training.task.kind == REGRESSION:
+        always = f"{to_digits(data.training.units[0])}, the mean"
+    [(name, number), *_] = guessed.texts().items()
+    print(f"for comparison: always {always}: test {f'{name} {number}'.removeprefix('accuracy ')}")
+    _diagnose(experiment)
+    print(f"weights: {text_name(str(folder / WEIGHTS))}")
+    if experiment.config["watch"]:
+        _write_film(experiment, folder)
+        print(f"film: {text_name(str(folder / FILM))}")
+    name, reached = f"{experiment.title}, {experiment.network}", " ".join(next(iter(measured[-1].items())))
+    run, layers = (folder / name for name in PICTURES)
+    try:
+        picture(run, model, data, training.records, f"{name}: test {reached}", experiment.schema.target.name)
+        layers_picture(layers, experiment.diagnosis.records, f"{name}: the layers")
+        print(f"pictures: {text_name(str(run))}, {text_name(str(layers))}")
+    except ImportError as error:
+        print(f"no picture: {error}")
+
+
+def _diagnose(experiment: Experiment) -> None:
+    for verdict in experiment.diagnosis.verdicts(experiment.data.test):
+        print(f"diagnosis: {verdict}")
+
+
+def _write_film(experiment: Experiment, folder: Path) -> None:
+    """Write the page that plays the whole run, from the weights after each of its epochs."""
+    from nn.watching import watch
+
+    model, kept, history = experiment.model, experiment.model.state_dict(), []
+    for path in sorted((folder / HISTORY).glob(STATES))[: len(experiment.training.records)]:
+        load(model, path)
+        history.append(model.state_dict())
+    model.load_state_dict(kept)
+    write_whole(folder / FILM, watch(experiment.training, history).page.encode())
+
+
+# ---- predictions ------------------------------------------------------------------------------------------------
+
+
+def predictions(folder: Path, path: Path, reading: Mapping[str, Any]) -> tuple[str, str]:
+    """The rows of a table with the run's predictions, as CSV, and how good these are where targets are known.
+
+    reading   how the table is written, as for ``read_table``; what is missing is as in training
+
+    Columns are found by name. ``prediction`` and, for classes, ``probability`` are added, with the table's own
+    separator and decimal mark. Categories that training did not have are reported on stderr.
+    """
+    config = read_config(folder)
+    with _trusting_config(folder):
+        columns, target = config["schema"]["columns"], config["schema"]["target"]
+        schema = Schema([Column(*column) for column in columns], Column(*target))
+        mean, deviation = units = config.get("units", (0.0, 1.0))
+    source, part = _best_weights(config, folder)
+    preprocessing = load_preprocessing(source)
+    table = read_table(path, **{name: reading[name] or config.get(name) for name in READING})
+    if twice := [name for name in ("prediction", "probability") if name in table.written.columns]:
+        raise ValueError(f"{path} has a column {twice[0]!r}, as one is added: give it another name")
+    X, unknown = schema.examples(table)
+    X = preprocessing.transform(X) if preprocessing else X
+    classes = schema.target.categories or []
+    with _trusting_config(folder):
+        model = network(config, len(X[0]), len(classes), Random(0))
+    load(model, source, part)
+    outputs, loss = outputs_of(model, X), loss_of(len(classes))
+    numbers = numbers_of(outputs)
+    task = Task(REGRESSION, units=units)
+    if classes:
+        task = Task.of(loss, Dataset([[0.0]], [0], classes), len(numbers[0]))
+    predicted = [task.prediction(row) for row in numbers]
+    added = {"prediction": [classes[label] for label in predicted] if classes else predicted}
+    if classes:
+        added["probability"] = [exp(-loss(output, label).data) for output, label in zip(outputs, predicted)]
+    text = table.written.assign(**added).to_csv(
+        sep=table.sep, decimal=table.decimal, float_format="%.4f" if classes else to_digits, index=False,
+        lineterminator="\n",
+    )  # fmt: skip
+    for sentence in unknown:
+        warn(sentence)
+    known = [(row, (y - mean) / deviation) for row, y in zip(numbers, schema.targets(table)) if not isnan(y)]
+    if not known:
+        return text, ""
+    found, y = zip(*known)
+    others = f"; {len(numbers) - len(y)} more without a known target" if len(numbers) > len(y) else ""
+    measured = ", ".join(f"{name}: {x}" for name, x in task.metrics(task.tally(found, y), y).texts().items())
+    return text, f"{measured} of {counted(len(y), 'row')}{others}"
+
+
+def _best_weights(config: Config, folder: Path) -> tuple[Path, str]:
+    """The file, and the part of it, with the weights of the best epoch; those of a run that has not ended as well."""
+    if (folder / WEIGHTS).exists():
+        _read_metadata(config, folder, WEIGHTS)
+        return folder / WEIGHTS, ""
+    best = json.loads(_read_metadata(config, folder, CHECKPOINT)["training"])["best"]
+    if best is None:
+        raise ValueError(f"{folder} has no weights yet: python -m nn resume {folder}")
+    warn(f"the run has not ended: the weights are those of epoch {best['epoch']}, the best so far")
+    return folder / CHECKPOINT, BEST
+
+
+# ---- the files --------------------------------------------------------------------------------------------------
+
+
+def read_config(folder: Path) -> Config:
+    """The configuration of a run. Raises ValueError for a folder that holds no run."""
+    try:
+        with _trusting_config(folder):
+            config: Config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+            config["schema"]
+    except (FileNotFoundError, NotADirectoryError):
+        raise ValueError(f"{folder} holds no run: there is no {CONFIG} in it") from None
+    return config
+
+
+@contextmanager
+def _trusting_config(folder: Path) -> Iterator[None]:
+    """Turns the errors of code that uses a configuration unchecked into a ValueError that names its file."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, IndexError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{folder / CONFIG} is not as a run wrote it: {type(error).__name__} {error}") from None
+
+
+def _write_config(experiment: Experiment, folder: Path) -> None:
+    """Write the configuration; half of a surrogate pair, which UTF-8 lacks, as JSON's own \\udcff."""
+    text = json.dumps(experiment.config, indent=2, ensure_ascii=False)
+    write_whole(folder / CONFIG, text.encode(errors="backslashreplace"))
+
+
+def write_checkpoint(experiment: Experiment, folder: Path, records: str) -> None:
+    """Write the state of the training, with the checksum of the records so far."""
+    metadata = {**_origin(experiment), "epochs": str(len(experiment.training.records)), "records": records}
+    save_training(experiment.training, folder / CHECKPOINT, metadata, experiment.preprocessing, records=False)
+
+
+def _save_weights(experiment: Experiment, folder: Path) -> None:
     """Save the weights, after calibration if the run has that option, and the preprocessing that inputs need."""
     if experiment.config["calibrate"]:
         calibrate(experiment.model, experiment.data.training.X)
         print("batch normalisation: mean and variance of all training data from here on")
-    save(experiment.model, folder / WEIGHTS, run_files.origin(experiment), experiment.preprocessing)
+    save(experiment.model, folder / WEIGHTS, _origin(experiment), experiment.preprocessing)
+
+
+def _origin(experiment: Experiment) -> dict[str, str]:
+    """The metadata by which a file names its run."""
+    return {"config": json.dumps(experiment.config), "run": experiment.config["run"]}
+
+
+def _read_metadata(config: Config, folder: Path, name: str) -> dict[str, str]:
+    """What a file says about its run. Raises ValueError if it belongs to another run or to other settings."""
+    metadata = load_metadata(folder / name, checked=name == CHECKPOINT)
+    if metadata.get("run") != config.get("run"):  # files of earlier versions name no run
+        raise ValueError(f"{folder} holds {CONFIG} of one run and {name} of another: start the run again")
+    for setting, then in json.loads(metadata.get("config", "{}")).items():
+        if setting not in ("epochs", "data") and config.get(setting, then) != then:  # `resume` may change these
+            now = f"{folder / CONFIG} has {setting} = {config[setting]!r}, and {name} was trained with {then!r}"
+            raise ValueError(f"{now}: set it back, or start a new run")
+    return metadata
+
+
+def _read_records(config: Config, folder: Path) -> list[bytes]:
+    """The lines of the epochs in the checkpoint; the file may hold one more, or a part of one."""
+    metadata = _read_metadata(config, folder, CHECKPOINT)
+    lines = (folder / RECORDS).read_bytes().splitlines(keepends=True)[: int(metadata["epochs"])]
+    if sha256(b"".join(lines)).hexdigest() != metadata["records"]:
+        known = f"the records of the {counted(int(metadata['epochs']), 'epoch')} in {CHECKPOINT}"
+        raise ValueError(f"{folder / RECORDS} does not begin with {known}: restore it, or start the run again")
+    return lines
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keeps other processes and threads from training in the folder. Raises ValueError where one does already.
+
+    The operating system drops the lock when the process ends. Where it has no locks, a warning says so.
+    """
+    path = folder / LOCK
+    with open(path, "ab") as file:
+        try:
+            _lock(file.fileno())
+            if not os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
+                raise FileNotFoundError  # by a run that has just ended
+        except (BlockingIOError, PermissionError, FileNotFoundError):
+            raise ValueError(f"{folder} is in use by another run: wait for it, or name another (--out)") from None
+        except (OSError, ImportError) as error:
+            warn(f"{folder} cannot be locked, {error}: start no second run in it")
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # Windows keeps what is open
+                path.unlink()
+
+
+def _lock(file: int) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
