@@ -27,11 +27,8 @@ SIGNS = {letter: f"\\{name} " for letter, name in GREEK.items()} | {
     "∞": r"\infty ", "…": r"\dots ", "−": "-", "<": r"\lt ", ">": r"\gt ", "\\": r"\backslash ", "^": r"\hat{}",
     "~": r"\sim ",
 }  # fmt: skip
-EXPONENTS = {
-    **dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵀ′", [*"0123456789-T", r"\prime "])),
-    "″": r"\prime\prime ",
-    "‴": r"\prime\prime\prime ",
-}
+EXPONENTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵀ", "0123456789-T"))
+EXPONENTS |= {primes: r"\prime " * number for number, primes in enumerate("′″‴", start=1)}
 MATHEMATICAL = {*SIGNS, *EXPONENTS}
 
 

@@ -191,9 +191,7 @@ class Definitions:
         if self._trees and not is_named:
             raise self._error("only the first statement may omit its name: write y = …", words[0].start())
         if sum(word.lastgroup in ("operation", "open") for word in body) > MOST_OPERATIONS:
-            raise self._error(
-                f"more than {MOST_OPERATIONS} operations: split them into named parts", words[0].start()
-            )
+            raise self._error(f"more than {MOST_OPERATIONS} operations: name some of them", words[0].start())
         return name, body
 
     def _tree(self, body: list[Word], end: int) -> ast.expr:
