@@ -13,11 +13,13 @@ comes from the table's rules, run on symbols. The steps, in order:
                        ``total(v, s)`` is ∂v/∂s along all paths, ``in_inputs`` replaces symbols until inputs remain.
 2. ``algebra``         measures each formula, drops those of more than 30 operations, and shortens the final sum.
 3. ``chain_rule``      chooses the values v: those of ``through``, or else the named values that f was computed from
-                       directly; s itself stands for the paths that meet no v. It pairs the factors ∂f/∂v and ∂v/∂s,
-                       as numbers and as formulas, and orders the lines: symbols, named values, inputs, numbers.
+                       directly; s itself stands for the paths that meet no other v. If f is one formula in s that is
+                       too large to write, v are the values computed from s directly. Each term is a pair of
+                       factors, ∂f/∂v and ∂v/∂s; the lines are symbols, named values, inputs, sum, numbers.
 4. ``path_sums``       finds the edges on the paths from s to f, which steps 1 and 3 multiply along; it also counts
                        the paths and lists them.
-5. ``cross_checks``    compares the sum with SymPy's derivatives and with a finite difference of f.
+5. ``cross_checks``    compares the sum with SymPy's derivatives and with a finite difference of f, beside the
+                       gradient of the backward pass.
 6. ``formula_writer``  writes a formula as the slides do, in text or in LaTeX; ``wrapping`` breaks it into lines.
 7. ``narration``       needs none of these formulas: it writes a sentence for each contribution of the backward pass.
 
