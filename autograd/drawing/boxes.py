@@ -21,15 +21,13 @@ def dressed(shown: Display, local_derivatives: bool, direction: Direction) -> Fi
     """A figure of the display graph; with ``local_derivatives`` they stand on every edge, else on lit ones."""
     on_path = {end for edge in shown.edges if edge.share is not None for end in (edge.tail, edge.head)}
     box_of = {node: _box(shown, node, node in on_path or node is shown.source) for node in shown.nodes}
-    largest = max((abs(edge.share) for edge in shown.edges if edge.share is not None), default=0.0)
-    wires = []
-    for edge in shown.edges:
-        wire = _wire(edge, box_of[edge.tail], box_of[edge.head], local_derivatives)
+    largest = max((abs(edge.share) for edge in shown.edges if edge.share is not None), default=0.0) or 1.0
+    wires = [_wire(edge, box_of[edge.tail], box_of[edge.head], local_derivatives) for edge in shown.edges]
+    for edge, wire in zip(shown.edges, wires):
         if edge.share is not None:
-            _light(wire, edge.share, edge.share / largest if largest else 0.0)
+            _light(wire, edge.share, edge.share / largest)
         elif shown.source is not None:
             wire.stroke = "faint"
-        wires.append(wire)
     captions = list(shown.captions)
     if shown.source is not None:
         captions.append("the wider an edge, the more of it passes there; dashed: negative")

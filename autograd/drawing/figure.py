@@ -72,6 +72,10 @@ class Figure:
     direction: Direction = "right"
     fixed: bool = False
 
+    def sentences(self) -> list[str]:
+        """What stands below, warnings first, as plain text."""
+        return [plain(text) for text in (*self.warnings, *self.captions)]
+
 
 Point = tuple[float, float]
 

@@ -15,8 +15,7 @@ from typing import Any, final
 from autograd.colours import DARK, LIGHT
 from autograd.drawing.engines import Unavailable, run_graphviz
 from autograd.drawing.figure import Figure, Placement
-from autograd.drawing.graphviz_source import digraph
-from autograd.drawing.mermaid import mermaid
+from autograd.drawing.sources import digraph, mermaid
 from autograd.drawing.svg import svg
 from autograd.files import write_whole
 from autograd.text import printable, text_name
@@ -100,6 +99,6 @@ class Drawing:
         if format == "png":
             graph.attr(dpi="144")
         try:
-            return run_graphviz(graph.source, format, "neato" if self.figure.fixed else "dot")
+            return run_graphviz(graph.source, format, graph.engine)
         except Unavailable as error:
             raise RuntimeError(f".{format} is rendered by Graphviz: {error}; .svg and .html need nothing") from None

@@ -1,4 +1,7 @@
-"""The figure as ``graphviz.Digraph``, to restyle or to render; and the one that micrograd's notebook draws."""
+"""The figure as text that others draw: a ``graphviz.Digraph``, to restyle or to render, and Mermaid, for Markdown.
+
+``draw_dot`` writes the graph as micrograd's notebook draws it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from autograd.colours import LIGHT
-from autograd.drawing.figure import RANKDIR, Box, Figure, Placement, plain
+from autograd.drawing.figure import RANKDIR, Box, Figure, Kind, Placement, plain
 from autograd.drawing.svg import OUTLINES, STROKES
 from autograd.graph import topological_order
 from autograd.text import text_name
@@ -15,7 +18,16 @@ from autograd.value import Value
 # a backslash and what Graphviz would read as an entity; in records its separators too
 ESCAPES = str.maketrans({"\\": r"\\", "&": "&amp;"})
 RECORD_ESCAPES = str.maketrans({c: f"\\{c}" for c in "\\{}|<> "} | {"&": "&amp;"})
-SHAPES = {"unit": "circle", "dropped": "circle", "words": "plaintext", "output": "box"}
+DASHED = ("constant", "dropped")
+PLAIN = ("box", "[", "]")
+SHAPES: dict[Kind, tuple[str, str, str]] = {  # for Graphviz, and what encloses a label in Mermaid
+    "input": ("box", "([", "])"),
+    "output": ("box", "[[", "]]"),
+    "group": ("box", "[[", "]]"),
+    "unit": ("circle", "((", "))"),
+    "dropped": ("circle", "((", "))"),
+    "words": ("plaintext", "[", "]"),
+}
 
 
 def graphviz() -> Any:
@@ -50,23 +62,59 @@ def digraph(figure: Figure, placement: Placement) -> Any:
             penwidth=f"{wire.width:.2f}", style="dashed" if wire.dashed else "solid",
             arrowhead="none" if figure.fixed else "normal",
         )  # fmt: skip
-    if sentences := [plain(text) for text in (*figure.warnings, *figure.captions)]:
+    if sentences := figure.sentences():
         graph.attr(label=label(*sentences), fontname="Helvetica", fontsize="11")
     return graph
 
 
 def _style(box: Box) -> dict[str, str]:
     fill, line = OUTLINES[box.kind]
-    dashed = box.kind in ("constant", "dropped")
     return {
-        "shape": SHAPES.get(box.kind, "box"),
-        "style": "filled" + ",rounded" * (box.kind == "input") + ",dashed" * dashed,
+        "shape": SHAPES.get(box.kind, PLAIN)[0],
+        "style": "filled" + ",rounded" * (box.kind == "input") + ",dashed" * (box.kind in DASHED),
         "fillcolor": LIGHT[fill],
         "color": LIGHT["vermilion" if box.lit else line],
         "fontcolor": LIGHT["ink"],
         "penwidth": "2.5" if box.lit else "1",
         "peripheries": "0" if box.kind == "words" else "2" if box.kind in ("output", "group") else "1",
     }
+
+
+def mermaid(figure: Figure) -> str:
+    """A flowchart in a fenced block, and the sentences below it as paragraphs."""
+    index = {box: i for i, box in enumerate(figure.boxes) if box.kind != "words"}  # words alone would float about
+    lines = ["```mermaid", f"flowchart {RANKDIR[figure.direction]}"]
+    for box, i in index.items():
+        _, before, after = SHAPES.get(box.kind, PLAIN)
+        lines.append(f'  n{i}{before}"{"<br>".join(map(mermaid_text, box.text_lines()))}"{after}')
+    line = "---" if figure.fixed else "-->"
+    for wire in figure.wires:
+        label = f'|"{mermaid_text(plain(wire.label))}"|' if wire.label else ""
+        lines.append(f"  n{index[wire.tail]} {line}{label} n{index[wire.head]}")
+    for box, i in index.items():
+        fill, outline = OUTLINES[box.kind]
+        dash = ",stroke-dasharray:4 3" if box.kind in DASHED else ""
+        stroke = LIGHT["vermilion" if box.lit else outline]
+        lines.append(f"  style n{i} fill:{LIGHT[fill]},stroke:{stroke},color:{LIGHT['ink']}{dash}")
+    for i, wire in enumerate(figure.wires):
+        dash = ",stroke-dasharray:7 4" if wire.dashed else ""
+        lines.append(f"  linkStyle {i} stroke:{LIGHT[STROKES[wire.stroke]]},stroke-width:{wire.width:.1f}px{dash}")
+    return "\n".join([*lines, "```", *(f"\n{markdown_text(text)}" for text in figure.sentences())]) + "\n"
+
+
+def mermaid_text(text: str) -> str:
+    """Words for a quoted label: every character that could end it, or be read as HTML or Markdown, by its number.
+
+    >>> mermaid_text('say "<b>"')
+    'say #34;#60;b#62;#34;'
+    """
+    words = "".join(c if c.isalnum() or c in " =.,/()" or ord(c) > 127 else f"#{ord(c)};" for c in text)
+    return words.replace("#92;", "#92;\u2060")  # Mermaid takes even this backslash, before an n, for a new line
+
+
+def markdown_text(text: str) -> str:
+    """Words for a paragraph: what Markdown or HTML would read is escaped."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-.!|&$~" else c for c in text)
 
 
 def draw_dot(f: Value, format: str = "svg", rankdir: str = "LR") -> Any:
