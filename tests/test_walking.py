@@ -522,8 +522,9 @@ def test_a_reader_sorts_the_graph_once(reader, monkeypatch):
 
 
 def plain(markup):
-    """The formula without its tags."""
-    return "".join(ET.fromstring(f"<math>{markup}</math>").itertext())
+    """The formula without its tags, its numbers written out."""
+    words = "".join(ET.fromstring(f"<math>{markup}</math>").itertext())
+    return re.sub(r"{=(.+?)}", lambda place: number_text(float(place[1])), words)
 
 
 def formulas(entry, count, **constants):

@@ -66,15 +66,12 @@ def written(kind: str, title: str, package: str, code: str, css: str = "", **par
     """The text of a page.
 
     kind      the class of its ``main``, and the beginning of all its ids, so that two pages share none
-    package   holds page.css and page.html, with ``{{name}}`` where the part of that name goes, ``{{id}}`` before ids
-    code      what comes after the script of all pages; css: the same between their style and that of the package
+    package   holds page.css, page.js and page.html, with ``{{name}}`` for the part of that name, ``{{id}}`` in ids
+    code      what comes between the script of all pages and that of the package; css: the same between their styles
     """
-    css, code = (
-        custom_properties() + own_file("page.css") + css + own_file("page.css", package),
-        own_file("page.js") + code,
-    )
     body = own_file("page.html", package)
-    parts |= {"kind": kind, "title": escape(title), "css": css, "code": code}
+    parts |= {"kind": kind, "title": escape(title), "code": own_file("page.js") + code + own_file("page.js", package)}
+    parts["css"] = custom_properties() + own_file("page.css") + css + own_file("page.css", package)
     parts["id"] = f"{kind}-{sha256(repr((body, parts)).encode()).hexdigest()[:8]}-"
     before, after = own_file("page.html").split("{{body}}")
     # from the outside in, each place once: what is filled in is never searched for places

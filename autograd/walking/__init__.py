@@ -56,7 +56,7 @@ def walk(f: Value, *, predict: bool = False) -> Page:
     wide, tall = (picture.svg(f'style="--width:{picture.width}px" {label}') for picture in pictures)
     page = written(
         "walk", title, "autograd.walking",
-        "\n".join([program(graph), f"const PREDICTING = {script(predict)};", _file("page.js")]), _file("picture.css"),
+        f"{program(graph)}\nconst PREDICTING = {script(predict)};\n", _file("picture.css"),
         changed=escape(graph.changed), hidden="" if graph.changed else " hidden", wide=wide, tall=tall,
     )  # fmt: skip
     if len(page.encode()) > MOST_BYTES:

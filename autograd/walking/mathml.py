@@ -1,8 +1,8 @@
 """Writes names and formulas in MathML, which browsers typeset without fonts or libraries.
 
 A formula is one of the table's rules, run on expressions and written as a template. ``{1}`` is a placeholder for the
-first operand, ``{(1)}`` one that puts brackets around a negative number, ``{v}`` one for the node itself. The page
-fills in names or numbers.
+first operand, ``{(1)}`` one that puts brackets around a negative number, ``{v}`` one for the node itself, ``{=2}`` one
+for the number 2. The page fills in names or numbers.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
-from autograd.notation import INDEXED, MINUS, SUPERSCRIPTS, function_text, number_text
-from autograd.number_systems.javascript import Formula, operations
+from autograd.notation import INDEXED, MINUS, SUPERSCRIPTS, function_text
+from autograd.number_systems.javascript import Formula, number, operations
 from autograd.text import GREEK, clipped
 
 Operand = Formula | float
@@ -50,21 +50,6 @@ def name(label: str) -> str:
     lowered = lowered and (f"<mn>{lowered}</mn>" if lowered[0].isdigit() else f"<mi>{escape(clipped(lowered))}</mi>")
     parts, tag = (base + lowered + raised), ("msub" if lowered else "m") + ("sup" if raised else "")
     return f"<{tag}>{parts}</{tag}>" if lowered or raised else base
-
-
-def number(x: float) -> str:
-    """A number.
-
-    >>> number(-2.0)
-    '<mrow><mo form="prefix">−</mo><mn>2</mn></mrow>'
-    """
-    digits, _, exponent = number_text(abs(x)).partition("e")
-    written = f"<mn>{digits}</mn>"
-    if exponent:
-        sign = f'<mo form="prefix">{MINUS}</mo>' if exponent[0] == MINUS else ""
-        raised = f"<mrow>{sign}<mn>{exponent.lstrip(MINUS)}</mn></mrow>"
-        written = f"<mrow>{written}<mo>·</mo><msup><mn>10</mn>{raised}</msup></mrow>"
-    return f'<mrow><mo form="prefix">{MINUS}</mo>{written}</mrow>' if x < 0.0 else written
 
 
 def template(formula: Operand, value: Operand | None = None) -> str:
@@ -120,7 +105,7 @@ class Template:
         """The formula, and how tightly it binds."""
         e = e if e is self.formula else unguarded(e)
         if not isinstance(e, Formula):
-            return number(e), SUM if e < 0.0 else ATOM
+            return f"{{={number(e)}}}", SUM if e < 0.0 else ATOM
         if e is self.value:
             return "{v}", ATOM
         if not e.operands:
@@ -162,7 +147,7 @@ class Template:
         if len(letters) == len(factors):  # suffix products come from the back
             factors = [*sorted(letters, key=lambda x: int(x.name[1:]))]
         if len(factors) < 2:
-            return self.written(factors[0]) if factors else (number(1.0), ATOM)
+            return self.written(factors[0] if factors else 1.0)
         if len(factors) == 2 and factors[0] is factors[1]:
             return f"<msup>{self.held(factors[0], ATOM)}<mn>2</mn></msup>", ATOM
         leading = factors[0]

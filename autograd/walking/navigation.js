@@ -10,13 +10,9 @@ class Walk {
     this.runOn(this.first);
   }
 
-  get steps() {
-    return this.run.steps;
-  }
+  get steps() { return this.run.steps; }
 
-  get step() {
-    return this.steps[this.position];
-  }
+  get step() { return this.steps[this.position]; }
 
   /** The step at which the backward pass begins. */
   get turn() {
@@ -65,11 +61,7 @@ class Walk {
     this.known.clear();
   }
 
-  change(input, number) {
-    this.runOn(this.inputs.with(input, number));
-  }
+  change(input, number) { this.runOn(this.inputs.with(input, number)); }
 
-  reset() {
-    this.runOn(this.first);
-  }
+  reset() { this.runOn(this.first); }
 }

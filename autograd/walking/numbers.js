@@ -28,9 +28,10 @@ const heldText = (x) => (x < 0 ? `(${numberText(x)})` : numberText(x));
 
 const math = (markup) => `<math><mstyle displaystyle="true">${markup}</mstyle></math>`;
 
-/** A template with its places filled: {1} is the first operand, {(1)} the same beside a sign, {v} the node itself. */
+/** A template, as mathml.py writes them, with its places filled. */
 function filled(template, operands, own, held = (x) => x, plain = (x) => x) {
-  return template.replace(/\{(\(?)(v|\d+)\)?\}/g, (_, bracket, place) => {
+  return template.replace(/\{(?:=([^}]+)|(\(?)(v|\d+)\)?)\}/g, (_, number, bracket, place) => {
+    if (number) return numberMath(Number(number));
     const thing = place === "v" ? own : operands[place - 1];
     return bracket ? held(thing) : plain(thing);
   });

@@ -3,6 +3,7 @@
 const walk = new Walk(GRAPH);
 const { nodes, rules } = GRAPH;
 const root = nodes.at(-1);
+for (const node of nodes) if (node.kind === "constant") node.markup = numberMath(Number(node.data));
 const all = (selector) => [...named("walk").querySelectorAll(selector)];
 const THIN = '<mspace width="0.25em"/>';
 const INPUTS = nodes.flatMap(({ kind }, i) => (kind === "input" ? [i] : []));

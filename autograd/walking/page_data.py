@@ -44,11 +44,10 @@ class GraphData:
 
     def _node(self, x: Value, root: Value) -> dict[str, Any]:
         label = self.names[x]
-        # JSON has no NaN and no infinities
-        data = self.data[x] if isfinite(self.data[x]) else javascript.number(self.data[x])
-        node: dict[str, Any] = {"name": _spoken(label), "data": data}
+        # a number as text, since JSON has no NaN and no infinities
+        node: dict[str, Any] = {"name": _spoken(label), "data": javascript.number(self.data[x])}
         if is_constant(x):
-            return node | {"kind": "constant", "markup": mathml.number(x.data)}
+            return node | {"kind": "constant"}
         short = derivative(self.names[root], label)
         node |= {"markup": mathml.name(label), "gradient": f"∂{_spoken(self.names[root])}/∂{_spoken(label)}"}
         if short.startswith("δ"):

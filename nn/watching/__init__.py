@@ -59,8 +59,7 @@ def watch(training: Training, history: Sequence[Mapping[str, Any]], *, examples:
         )
     film, name = told(training, states, examples), clipped(repr(training.model), 60)
     title = f"{name}, epoch by epoch"
-    code = own_file("drawing.js", "nn.watching") + own_file("page.js", "nn.watching")
-    page = written("watch", title, "nn.watching", code, film=script(film))
+    page = written("watch", title, "nn.watching", own_file("drawing.js", "nn.watching"), film=script(film))
     invitation = f"The training loss of {name}; trust the notebook to scrub through its epochs"
     known = f"film of {name}: {len(film['frames'])} frames of {epochs} epochs"
     return Page(known, "a film", title, page, _loss_image(film["curves"]), invitation, height=760)
