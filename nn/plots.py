@@ -154,10 +154,8 @@ def picture(
     axes = figure.subplots(1, 3 if is_regression else 2)
     loss(records, axes[0])
     if is_regression:
-        fit(model, data, axes[1], target).locator_params(
-            axis="x", nbins=5
-        )  # so that numbers such as 150000 do not touch
-        residuals(model, data, axes[2], target).locator_params(axis="x", nbins=5)
+        for plot, ax in zip((fit, residuals), axes[1:]):
+            plot(model, data, ax, target).locator_params(axis="x", nbins=5)  # numbers such as 150000 do not touch
     else:
         (boundary if len(data.training.X[0]) == 2 else confusion)(model, data, axes[1])
     write_png(figure, path)

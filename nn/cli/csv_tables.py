@@ -57,11 +57,15 @@ class Table(NamedTuple):
     def numbers(self, name: str) -> Any:
         """The numbers in a column; NaN for text, a missing value, and 1e300 or more."""
         dot, group, cells = re.escape(self.decimal), re.escape(self.thousands), self.frame[name].fillna("")
-        whole = rf"(?:\d+|\d{{1,3}}(?:{group}\d{{3}})+)" if group else r"\d+"
+        whole = rf"(?:\d+|\d{{1,3}}(?:{group}\d{{3}})+)"
         good = cells.str.fullmatch(rf"[+-]?(?:{whole}(?:{dot}\d*)?|{dot}\d+)(?:[eE][+-]?\d+)?")
         digits = cells.where(good, "nan").str.replace(self.thousands, "", regex=False)
         numbers = digits.str.replace(self.decimal, ".", regex=False).astype(float)
         return numbers.where(numbers.abs() < 1e300)
+
+    def class_names(self, name: str) -> Any:
+        """The classes in a column by their text; 1.0 is the class 1."""
+        return self.frame[name].str.replace(r"^(\d+)[.,]0*$", r"\1", regex=True)
 
     def place(self, row: int, name: str) -> str:
         """The place and content of a cell, for a message."""
@@ -125,7 +129,7 @@ class Schema(NamedTuple):
         if not self.target.categories:
             return list(table.numbers(self.target.name))
         places = {x: k for k, x in enumerate(self.target.categories)}
-        return list(_class_names(table, self.target.name).map(places).astype(float))
+        return list(table.class_names(self.target.name).map(places).astype(float))
 
     def __str__(self) -> str:
         """The meaning of the columns in one line."""
@@ -168,10 +172,8 @@ def read_table(
             skipinitialspace=True, skip_blank_lines=False,
         ).map(str.strip)  # fmt: skip
     except (pandas.errors.EmptyDataError, pandas.errors.ParserError) as error:
-        said = str(error).strip().rpartition("C error: ")[2]
-        raise ValueError(
-            f"{path}: {said}; is there a cell too many, a quotation mark missing, or nothing in it?"
-        ) from None
+        said = f"{path}: {str(error).strip().rpartition('C error: ')[2]}"
+        raise ValueError(f"{said}; is there a cell too many, a quotation mark missing, or nothing in it?") from None
     frame.index += skipped + 1
     frame = frame[(frame != "").any(axis=1)]
     if not names and len(frame):
@@ -217,29 +219,28 @@ def read_split(
         raise ValueError(f"categories = {categories}: the target, and what is left out, is not read as a feature")
     if not used:
         raise ValueError(f"{path} has no column besides the target {target!r}: there is nothing to learn from")
-    frame, holes = table.frame, table.frame[[*used, target]].isna()
+    rising = [name for name in used if name not in categories and (table.numbers(name).diff()[1:] == 1.0).all()]
+    counting = [""] * ("" in table.frame.columns) + rising * (len(table.frame) > 2)
+    holes = table.frame[[*used, target]].isna()
     refused = (holes[[target]] if missing == "mean" else holes).stack()
     if missing == "drop":
-        table = table._replace(frame=frame[~holes.any(axis=1)])
+        table = table._replace(frame=table.frame[~holes.any(axis=1)])
     elif refused.any():
-        raise ValueError(
-            f"{table.place(*refused.idxmax())}, a missing value: leave such rows out (--missing drop) or, in "
-            "columns other than the target, fill in the training data's mean (--missing mean)"
-        )
+        remedy = "in columns other than the target, fill in the training data's mean (--missing mean)"
+        place = f"{table.place(*refused.idxmax())}, a missing value"
+        raise ValueError(f"{place}: leave such rows out (--missing drop) or, {remedy}")
     if not len(table.frame):
         raise ValueError(f"each of the {len(holes)} rows misses a value: there are no others to learn from")
-    schema = Schema([_column(table, name, name in categories) for name in used], _target(table, target, task))
-    columns, classes = schema.columns, schema.target.categories or []
-    y = [int(label) for label in schema.targets(table)] if classes else schema.targets(table)
+    columns = [_column(table, name, name in categories) for name in used]
+    schema = Schema(columns, _target(table, target, task), counting)
+    y, classes = schema.targets(table), schema.target.categories or []
+    y = [*map(int, y)] if classes else y
     rows = split(Dataset([[float(i)] for i in range(len(y))], y, classes), rng=rng)
     parts = [[int(i) for [i] in part.X] for part in rows]
     if missing == "mean":
         known = table._replace(frame=table.frame.iloc[parts[0]])
         fills = [known.frame[c.name].mode().get(0) if c.categories else known.numbers(c.name).mean() for c in columns]
-        columns = [column._replace(fill=fill) for column, fill in zip(columns, fills)]
-    whole = table._replace(frame=frame)
-    counting = [c.name for c in columns if not c.categories and (whole.numbers(c.name).diff()[1:] == 1.0).all()]
-    schema = schema._replace(columns=columns, counting=[""] * ("" in frame.columns) + counting * (len(frame) > 2))
+        schema = schema._replace(columns=[column._replace(fill=fill) for column, fill in zip(columns, fills)])
     data = Dataset(schema.examples(table)[0], y, classes, schema.features)
     return Split(*map(data.take, parts)), schema
 
@@ -301,8 +302,8 @@ def _holds_text(table: Table, name: str, remedy: str) -> bool:
 
 
 def _column(table: Table, name: str, are_names: bool) -> Column:
-    leave = f"leave the column out (--ignore {name!r})"
-    if not are_names and not _holds_text(table, name, f"take all as names (--categories {name!r}) or {leave}"):
+    remedy = f"take all as names (--categories {name!r}) or leave the column out (--ignore {name!r})"
+    if not are_names and not _holds_text(table, name, remedy):
         return Column(name, None)
     categories = sorted(table.frame[name].dropna().unique())
     if len(categories) > MOST_CLASSES:
@@ -310,11 +311,6 @@ def _column(table: Table, name: str, are_names: bool) -> Column:
         texts = " ".join(repr(x) for x in wide if x == name or not table.numbers(x).count())
         raise ValueError(f"column {name!r} holds over {MOST_CLASSES} texts: leave out all such (--ignore {texts})")
     return Column(name, categories)
-
-
-def _class_names(table: Table, name: str) -> Any:
-    """The classes by their text; 1.0 is the class 1."""
-    return table.frame[name].str.replace(r"^(\d+)[.,]0*$", r"\1", regex=True)
 
 
 def _target(table: Table, name: str, task: str | None) -> Column:
@@ -326,7 +322,7 @@ def _target(table: Table, name: str, task: str | None) -> Column:
         fractions, many = (numbers % 1.0).any(), n > MOST_WHOLE or len(numbers) < 3 * n > 6
         if not text and n > 1 and (task or fractions or many):
             return Column(name, None)
-    classes = dict(zip(_class_names(table, name), numbers))
+    classes = dict(zip(table.class_names(name), numbers))
     if not 2 <= len(classes) <= MOST_CLASSES:
         found = f"{counted(len(classes), 'different value')}, {_few(classes)}"
         raise ValueError(f"target {name!r} has {found}: classes need 2 to {MOST_CLASSES}")

@@ -19,7 +19,7 @@ from nn.data import BUNDLED, BY_NAME, Split, count_batches, split
 from nn.diagnostics import Diagnosis
 from nn.layers import MLP
 from nn.losses import Loss, binary_cross_entropy, cross_entropy, half_squared_error
-from nn.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule, by_epoch, warm_up
+from nn.optim import OPTIMIZERS, SCHEDULES, Schedule, by_epoch, warm_up
 from nn.preprocessing import BY_NAME as PREPROCESSORS, Pipeline, preprocess
 from nn.training import Training
 
@@ -72,9 +72,8 @@ class Experiment:
 
 def build(config: Config) -> Experiment:
     """Build an experiment. Raises ValueError, ImportError or OSError if the configuration cannot be built."""
-    defaults = DEFAULTS.get(config["data"], TABLE)
-    rate = RATES.get(config["optimizer"], defaults["learning_rate"])
-    defaults = defaults | {"learning_rate": rate, "factor": FACTORS.get(config["schedule"])}
+    defaults = DEFAULTS.get(config["data"], TABLE) | {"factor": FACTORS.get(config["schedule"])}
+    defaults["learning_rate"] = RATES.get(config["optimizer"], defaults["learning_rate"])
     config = config | {name: x for name, x in defaults.items() if config[name] is None}
     rng = Random(config["seed"])
     raw, schema = _data(config, rng)
@@ -85,12 +84,16 @@ def build(config: Config) -> Experiment:
         raw = Split(*(part._replace(y=y_part, units=(mean, deviation)) for part, y_part in zip(raw, y)))
     config["units"] = list(raw.training.units)
     classes = len(schema.target.categories or [])
-    steps: list[Any] = config["preprocess"]
-    preprocessing = Pipeline(*[PREPROCESSORS[kind](*options) for kind, *options in steps])
+    preprocessing = Pipeline(*[PREPROCESSORS[kind](*options) for kind, *options in config["preprocess"]])
     data = preprocess(raw, preprocessing)
     model = network(config, len(data.training.X[0]), classes, rng)
     updates = count_batches(len(data.training.y), config["batch_size"], 2 if config["batchnorm"] else 1)
-    optimizer = _optimizer(config, model, updates)
+    options = {name: config[name] for name in ("momentum", "nesterov") if config[name]}
+    if config["weight_decay"] is not None:
+        options["weight_decay"] = config["weight_decay"]
+    steady = config["schedule"] == "constant" and not config["warm_up"]
+    rate = config["learning_rate"] if steady else schedule(config, updates)
+    optimizer = OPTIMIZERS[config["optimizer"]](model.parameters(), rate, **options)
     training = Training(
         model, loss_of(classes), optimizer, data.training, data.validation, rng=rng,
         **{name: config[name] for name in (
@@ -128,15 +131,6 @@ def _data(config: Config, rng: Random) -> tuple[Split, Schema]:
         return read_split(name, config["target"], rng, config["missing"], config["ignore"], **options)
     target = Column("class", list(data.classes)) if data.classes else Column("y", None)
     return split(data, rng=rng), Schema([Column(f, None) for f in data.features], target)
-
-
-def _optimizer(config: Config, model: MLP, updates: int) -> Optimizer:
-    options = {name: config[name] for name in ("momentum", "nesterov") if config[name]}
-    if config["weight_decay"] is not None:
-        options["weight_decay"] = config["weight_decay"]
-    steady = config["schedule"] == "constant" and not config["warm_up"]
-    rate = config["learning_rate"] if steady else schedule(config, updates)
-    return OPTIMIZERS[config["optimizer"]](model.parameters(), rate, **options)
 
 
 def schedule(config: Config, updates: int) -> Schedule:

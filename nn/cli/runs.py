@@ -97,11 +97,16 @@ def resume(folder: Path, epochs: int | None = None, data: Path | None = None) ->
             experiment = build(config | {name: x for name, x in new.items() if x is not None})
         if (folder / WEIGHTS).exists():
             _read_metadata(config, folder, WEIGHTS)
-        lines = _read_records(config, folder)
+        metadata = _read_metadata(config, folder, CHECKPOINT)
+        done = int(metadata["epochs"])
+        lines = (folder / RECORDS).read_bytes().splitlines(keepends=True)[:done]  # there may be a part of one more
+        if sha256(b"".join(lines)).hexdigest() != metadata["records"]:
+            known = f"the records of the {counted(done, 'epoch')} in {CHECKPOINT}"
+            raise ValueError(f"{folder / RECORDS} does not begin with {known}: restore it, or start the run again")
         records = [json.loads(line) for line in lines]
         experiment.diagnosis.records = [[LayerRecord(**l) for l in record.pop("layers")] for record in records]
         load_training(experiment.training, folder / CHECKPOINT, [EpochRecord(**record) for record in records])
-        done, all_epochs = len(records), experiment.config["epochs"]
+        all_epochs = experiment.config["epochs"]
         if epochs is not None and epochs < done:
             raise ValueError(f"epochs = {epochs}: the run in {folder} has had {done}, and cannot go back")
         experiment.diagnosis.forget()
@@ -152,7 +157,6 @@ def _train(experiment: Experiment, folder: Path, written: bytes) -> None:
 
 
 def _introduce(experiment: Experiment) -> None:
-    """Print what was read and built."""
     schema, data = experiment.schema, experiment.data
     if "sha256" in experiment.config:
         print(f"{text_name(Path(experiment.config['data']).name)}: {schema}")
@@ -175,7 +179,6 @@ def _introduce(experiment: Experiment) -> None:
 
 
 def _report(experiment: Experiment, folder: Path) -> None:
-    """Print how good the model is and what the diagnosis says, and draw the run."""
     model, data, training = experiment.model, experiment.data, experiment.training
     measured = [evaluate(model, training.loss, part, training.task)[1].texts() for part in data]
     for name in measured[0]:
@@ -339,16 +342,6 @@ def _read_metadata(config: Config, folder: Path, name: str) -> dict[str, str]:
             now = f"{folder / CONFIG} has {setting} = {config[setting]!r}, and {name} was trained with {then!r}"
             raise ValueError(f"{now}: set it back, or start a new run")
     return metadata
-
-
-def _read_records(config: Config, folder: Path) -> list[bytes]:
-    """The lines of the epochs in the checkpoint; the file may hold one more, or a part of one."""
-    metadata = _read_metadata(config, folder, CHECKPOINT)
-    lines = (folder / RECORDS).read_bytes().splitlines(keepends=True)[: int(metadata["epochs"])]
-    if sha256(b"".join(lines)).hexdigest() != metadata["records"]:
-        known = f"the records of the {counted(int(metadata['epochs']), 'epoch')} in {CHECKPOINT}"
-        raise ValueError(f"{folder / RECORDS} does not begin with {known}: restore it, or start the run again")
-    return lines
 
 
 @contextmanager
