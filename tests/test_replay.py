@@ -12,8 +12,8 @@ from random_graphs import random_graph
 
 from autograd import Value, explain, functions as F, grad, primitive, record
 from autograd.graph import topological_order
-from autograd.replay import buffers, operations, schedule, summary
-from autograd.replay.fast_arrays import quick
+from autograd.replay import buffers, operations, schedule, summary, sums
+from autograd.replay.operations import quick
 from autograd.replay.program import holders
 from autograd.replay.sums import FUSED, PLAIN, PRODUCT, SUM
 from autograd.table import CONSTANT, REAL, TABLE
@@ -622,12 +622,11 @@ def test_contributions_are_added_up_wherever_their_operand_was_read():
                 steps += place.add(index, given)
             else:
                 steps += place.add(index, lambda out, given=given: np.copyto(out, given))
-        clear = place.clear()
-        for step in [clear, *steps] if clear else steps:
+        for step in [*place.clear(), *steps]:
             step()
         expected[~place.written] = np.array(before)[~place.written]
         assert place.gradients == pytest.approx(expected, abs=1e-14)  # of numbers around 1
-        assert place.clear() is None
+        assert place.clear() == []
 
 
 def test_what_was_fused_away_has_no_slot_and_is_still_read():
@@ -1439,10 +1438,10 @@ def rows_that_forget_their_order(find_rows):
 
 
 FAULTS = {
-    "a bias of another unit": (schedule, "fuse", without_the_last_single),
-    "factors paired wrongly": (schedule, "fuse", with_two_factors_swapped),
+    "a bias of another unit": (sums, "fuse", without_the_last_single),
+    "factors paired wrongly": (sums, "fuse", with_two_factors_swapped),
     "a level too low": (schedule, "find_levels", one_level_too_low),
-    "rows mixed up": (schedule, "find_rows", rows_that_forget_their_order),
+    "rows mixed up": (sums, "find_rows", rows_that_forget_their_order),
     "written instead of added": (buffers.Memory, "_note", lambda _: lambda self, index: True),
     "repeated places written once": (
         buffers.Memory,

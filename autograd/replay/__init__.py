@@ -22,7 +22,7 @@ the leaves. No step knows what a layer is: matrices are found by looking at whic
       those of a dot. The singles s are the terms that are not FUSED, without the constant 0, and the b of ``affine``.
 3. ``schedule`` gives each node that remains a *level*: 0 for leaves, else one more than its highest operand. Nodes of
    one level, operation and number of operands form a *group*. The w of a PRODUCT are a *row*, as are its a; rows of w
-   that meet the same rows of a form a *grid*, one matrix product (``matmuls``). The few that fill no array go on a
+   that meet the same rows of a form a *grid*, one matrix product. The few that fill no array go on a
    *tape*, which runs their rules on floats one after the other.
 4. ``buffers`` gives each node that remains a *slot* in the arrays ``values`` and ``gradients``: first constants, then
    parameters, inputs, other leaves, and groups. Operands in slots at equal steps are a view, others are gathered.

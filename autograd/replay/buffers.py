@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd.number_systems.arrays import Array
-from autograd.replay.flat_graph import Bools, Ints
+from autograd.replay.flat_graph import Ints
 
 Step = Callable[[], object]  # mostly a partial of one NumPy function: no Python frame between
 Compute = Callable[[Array], object]
@@ -56,16 +56,13 @@ class Memory:
         # the same numbers as floats: reading one from a memoryview is faster than from an array
         self.value_at, self.gradient_at = _numbers(self.values), _numbers(self.gradients)
         self.slot: Ints = np.full(nodes, -1)  # of each node; −1 where it has no number of its own
-        self.tensor: Ints = np.zeros(
-            slots, dtype=np.int64
-        )  # of each slot, which of the blocks that were placed together it is in
-        self.wanted: Bools = np.zeros(slots, dtype=bool)  # of each slot, whether a parameter needs its gradient
+        self.tensor: Ints = np.full(slots, -1)  # of each slot, in which block it was placed
         self.shapes: list[tuple[int, ...]] = []  # of those blocks
         self.used = 0
         self.constants = 0  # how many of the first slots never change
-        self.written: Bools = np.zeros(slots, dtype=bool)
+        # of each slot, whether a parameter needs its gradient, whether a step writes that, and whether it is set to 0
+        self.wanted, self.written, self.to_clear = np.zeros((3, slots), dtype=bool)
         self.slot_at, self.wanted_at, self.written_at = map(_numbers, (self.slot, self.wanted, self.written))
-        self.to_clear: Bools = np.zeros(slots, dtype=bool)
 
     def place(self, nodes: Ints, wanted: bool = False) -> Ints:
         """Give the nodes the next slots, as a block of their shape; returns the slots."""
@@ -94,38 +91,38 @@ class Memory:
             steps.append(lambda: np.take(values, index, out=gathered, mode="clip"))
         return gathered
 
-    def clear(self) -> Step | None:
-        """The step that sets to 0 the slots that steps only add to; planning then starts again with none."""
+    def clear(self) -> list[Step]:
+        """The step that sets to 0 the slots that steps only add to, if any; planning then starts again with none."""
         places = np.flatnonzero(self.to_clear)
         self.to_clear[:] = False
         view = self.view(self.gradients, places)
         if view is not None:
-            return partial(view.fill, 0.0)
-        return partial(self.gradients.__setitem__, places, 0.0) if places.size else None
+            return [partial(view.fill, 0.0)]
+        return [partial(self.gradients.__setitem__, places, 0.0)] if places.size else []
 
     def add(self, index: Ints, given: Array | Compute) -> list[Step]:
         """Steps that add to the gradients of these slots.
 
         given   an array that will hold the contribution, or a function that computes it into an array
         """
-        strides, steps = strided(index), list[Step]()
+        steps: list[Step] = []
+        strides = strided(index)
         # an axis whose step is 0 reads one number many times: its contributions are summed
         repeated = tuple(axis for axis, n in enumerate(index.shape) if strides and n > 1 and strides[axis] == 0)
         # the slots without repetitions; they are a view if they are also different from each other
-        once = index[tuple(slice(0, 1) if axis in repeated else slice(None) for axis in range(index.ndim))]
-        is_view = strides is not None and np.unique(once).size == once.size
-        if (repeated or not is_view) and not isinstance(given, np.ndarray):
+        once = np.asarray(index[tuple(0 if axis in repeated else slice(None) for axis in range(index.ndim))])
+        view = self.view(self.gradients, once) if np.unique(once).size == once.size else None
+        if (repeated or view is None) and not isinstance(given, np.ndarray):
             computed = np.empty(index.shape)
             steps.append(partial(given, computed))
             given = computed
         if isinstance(given, np.ndarray):
-            if not is_view:
+            if view is None:
                 return [*steps, self._scattered(index, given)]
             if repeated:
-                once = once.reshape([n for axis, n in enumerate(once.shape) if axis not in repeated])
                 given = _summed(given, repeated)
-        view, fresh = self.view(self.gradients, once), self._note(once)
         assert view is not None
+        fresh = self._note(once)
         if isinstance(given, np.ndarray):
             return [partial(view.__setitem__, ..., given) if fresh else partial(np.add, view, given, view)]
         if fresh:

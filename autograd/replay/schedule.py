@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from autograd import primitives
+from autograd.replay import sums
 from autograd.replay.buffers import Memory, Step
 from autograd.replay.flat_graph import Flat, Ints
-from autograd.replay.matmuls import ProductGrid, Rows, find_grids, find_rows, one_by_one
 from autograd.replay.operations import Elementwise, Group, ManyOperands, Operation, Product, Tape
-from autograd.replay.sums import FUSED, PLAIN, PRODUCT, SUM, Fused, fuse
+from autograd.replay.sums import FUSED, PLAIN, PRODUCT, SUM, Fused, ProductGrid, Rows
+from autograd.table import Primitive
 from autograd.text import counted
 
 FEW = 6  # nodes with scattered operands: so many rules on floats are as fast as one on gathered arrays
@@ -28,8 +30,8 @@ class Plan:
         self.flat, size = flat, len(flat.nodes)
         is_parameter = np.zeros(size, dtype=bool)
         is_parameter[parameters] = True
-        self.fused = fuse(flat, is_parameter)
-        self.rows = find_rows(self.fused)
+        self.fused = sums.fuse(flat, is_parameter)
+        self.rows = sums.find_rows(self.fused)
         self.memory = memory = Memory(size, size)
         self.groups: list[Group] = []
         self.whole: set[int] = set()  # tensors of matrix products, and those computed from all of one
@@ -65,8 +67,7 @@ class Plan:
     def _backward(self, late: bool) -> list[Step]:
         """The steps of the backward pass; ``late``: those for the inputs."""
         steps = [step for group in reversed(self.groups) for step in group.backward(late)]
-        clear = self.memory.clear()
-        return [clear, *steps] if clear else steps
+        return [*self.memory.clear(), *steps]
 
     def _place_leaves(self, parameters: Ints, inputs: Sequence[Ints]) -> list[Ints]:
         """Give slots to constants, parameters, inputs and other leaves; returns those of the inputs."""
@@ -113,13 +114,15 @@ class Plan:
         if tape:
             self.groups.append(Tape(self.memory, tape))
         before = len(self.groups)
-        make = {SUM: self._sums, PRODUCT: self._products, PLAIN: self._plain}
         for kind, members in many:
-            make[kind](members)
+            if kind == PRODUCT:
+                self._products(members)
+            elif kind == SUM:
+                self._many(self.fused.sums[members], self.fused.terms.table(members), primitives.sum)
+            else:
+                self._plain(members)
         # the largest last: its gradients come first, and are written, not added
-        self.groups[before:] = sorted(
-            self.groups[before:], key=lambda group: group.nodes.size * (group.n if isinstance(group, Product) else 1)
-        )
+        self.groups[before:] = sorted(self.groups[before:], key=lambda group: group.nodes.size * group.n)
 
     def _operations(self, kind: int, members: Ints) -> Iterator[Operation]:
         """Nodes of one kind, one by one."""
@@ -136,34 +139,28 @@ class Plan:
 
     def _is_for_the_tape(self, kind: int, members: Ints) -> bool:
         """Whether these few equal nodes run faster on floats than as an array, and are not part of a layer."""
-        flat, fused, count = self.flat, self.fused, len(members)
+        flat, fused, memory, count = self.flat, self.fused, self.memory, len(members)
         if kind == SUM:
             return count * int(fused.terms.arity[members[0]]) <= FEW
         if kind == PRODUCT:
-            few = fused.singles.arity[members[0]] < 2 and count * int(fused.w.arity[members[0]]) <= FEW
-            return bool(few) and (count == 1 or not self._has_weights(members))
+            if fused.singles.arity[members[0]] > 1 or count * int(fused.w.arity[members[0]]) > FEW:
+                return False
+            # with w that are all parameters, it is part of a layer
+            return count == 1 or not any(
+                all(memory.slot_at[i] in self.parameters for i in fused.w[k]) for k in members
+            )
         arity = int(flat.parents.arity[members[0]])
         if flat.operation(members[0]).variadic and arity > 3:
             return count * arity <= FEW
-        return count == 1 or arity > 1 or not self._reads_a_layer(members)
-
-    def _has_weights(self, members: Ints) -> bool:
-        """Whether all w of one of these products are parameters, as in a layer."""
-        return any(all(self.memory.slot_at[i] in self.parameters for i in self.fused.w[k]) for k in members)
-
-    def _reads_a_layer(self, members: Ints) -> bool:
-        """Whether the one operand of these nodes lies in what was computed as a whole."""
-        slots = self.memory.slot[[self.flat.parents[i][0] for i in members.tolist()]]
-        return any(slot >= 0 and int(self.memory.tensor[slot]) in self.whole for slot in slots.tolist())
-
-    def _sums(self, members: Ints) -> None:
-        columns = self.memory.slot[self.fused.terms.table(members)]
-        self._many(self.fused.sums[members], columns, primitives.sum)
+        if count == 1 or arity > 1:
+            return True
+        slots = memory.slot[flat.parents.table(members)]  # is the one operand in what was computed as a whole?
+        return self.whole.isdisjoint(memory.tensor[slots[slots >= 0]].tolist())
 
     def _products(self, members: Ints) -> None:
         """Make matrix products. What is in no grid is a batch of dot products, or w·a where there is one pair."""
         fused, rows = self.fused, self.rows
-        grids, apart = find_grids(fused, rows, members)
+        grids, apart = sums.find_grids(fused, rows, members)
         if len(grids) > 8:  # an incomplete cross product falls into many small ones
             grids, apart = [], members
         one_pair = fused.w.arity[members[0]] == 1
@@ -176,7 +173,7 @@ class Plan:
             if len(left_over):
                 self._plain(left_over)
         elif len(apart):
-            self._product(one_by_one(fused, rows, apart))
+            self._product(sums.one_by_one(fused, rows, apart))
 
     def _product(self, grid: ProductGrid) -> None:
         """Make one matrix product, with its blocks, rows and units in the order in which their operands lie."""
@@ -193,20 +190,18 @@ class Plan:
             return index[blocks][:, rows][:, :, units]
 
         singles = [ordered(slot[single]) for single in grid.singles]
-        group = Product(self.memory, ordered(grid.nodes), w[blocks][:, units], a[blocks][:, rows], singles)
-        self._append(group, whole=grid.nodes.size > 1)
-
-    def _append(self, group: Group, whole: bool) -> None:
-        self.groups.append(group)
-        if whole:
-            self.whole.add(int(self.memory.tensor[group.out.flat[0]]))
+        if grid.nodes.size > 1:
+            self.whole.add(len(self.memory.shapes))  # the number that its tensor gets
+        self.groups.append(
+            Product(self.memory, ordered(grid.nodes), w[blocks][:, units], a[blocks][:, rows], singles)
+        )
 
     def _plain(self, nodes: Ints) -> None:
         """Make groups of nodes of one level and operation, by the tensors in which their operands lie."""
         operation = self.flat.operation(nodes[0])
         columns = self.memory.slot[self.flat.parents.table(nodes)]
         if operation.variadic and columns.shape[1] > 3:
-            self._many(nodes, columns, operation)
+            self._many(nodes, self.flat.parents.table(nodes), operation)
             return
         apart = []
         for members in equal_columns(self.memory.tensor[columns].T):
@@ -222,21 +217,21 @@ class Plan:
         else:
             self.groups.append(Tape(self.memory, [*self._operations(PLAIN, nodes[rest])]))
 
-    def _many(self, nodes: Ints, columns: Ints, operation: Any) -> None:
+    def _many(self, nodes: Ints, operands: Ints, operation: Primitive) -> None:
         """Make one group of nodes with many operands, in the order of their first operands."""
+        columns = self.memory.slot[operands]
         if operation.name in ("sum", "logsumexp"):
             columns = np.sort(columns, axis=1)  # these treat all operands alike
         order = np.argsort(columns[:, 0], kind="stable")
-        self.groups.append(ManyOperands(self.memory, nodes[order], [columns[order]], operation))
+        name = f"{operation.symbol} of {columns.shape[1]}"
+        self.groups.append(ManyOperands(self.memory, nodes[order], [columns[order]], operation, name))
 
     def _is_whole(self, columns: Ints) -> bool:
         """Whether the operand is all that a layer computed: g(Z) stays one step, however few units there are."""
-        if columns.shape[1] != 1:
-            return False
-        tensor = int(self.memory.tensor[columns[0, 0]])
-        return tensor in self.whole and len(columns) == int(np.prod(self.memory.shapes[tensor]))
+        tensor, size = int(self.memory.tensor[columns[0, 0]]), columns.shape
+        return tensor in self.whole and size == (np.prod(self.memory.shapes[tensor]), 1)
 
-    def _elementwise(self, nodes: Ints, columns: Ints, operation: Any) -> None:
+    def _elementwise(self, nodes: Ints, columns: Ints, operation: Primitive) -> None:
         """Lay the results as that operand lies which differs from node to node; of several, the one computed last."""
         memory = self.memory
         # operands that are another node for each result: in their order, at least these are read as a view
@@ -250,9 +245,10 @@ class Plan:
             lying = memory.shapes[tensors[0]]
             if (tensors == tensors[0]).all() and int(np.prod(lying)) == len(nodes):  # the operand is a whole tensor
                 shape = lying
-        whole = self._is_whole(columns)
+        if self._is_whole(columns):
+            self.whole.add(len(memory.shapes))
         operands = [column.reshape(shape) for column in columns.T]
-        self._append(Elementwise(memory, nodes.reshape(shape), operands, operation), whole)
+        self.groups.append(Elementwise(memory, nodes.reshape(shape), operands, operation, operation.name))
 
 
 def find_levels(flat: Flat, fused: Fused, rows: Rows) -> Ints:
@@ -261,25 +257,20 @@ def find_levels(flat: Flat, fused: Fused, rows: Rows) -> Ints:
     The level of a row is computed once, however many products it is in, which makes this fast for networks.
     """
     level = [0] * len(flat.nodes)
-    row_level: dict[int, int] = {}
+    row_level = cache(lambda row: max([level[p] for p in rows.content[row].tolist()]))
     # of products and sums, in the order of their nodes, as the loop meets them
-    products, sums = zip(rows.w.tolist(), rows.a.tolist(), fused.singles), iter(fused.terms)
+    products, terms = zip(rows.w.tolist(), rows.a.tolist(), fused.singles), iter(fused.terms)
     kind, start, parents = fused.kind.tolist(), flat.parents.start.tolist(), flat.parents.items.tolist()
     for node in np.flatnonzero((fused.kind != FUSED) & (flat.parents.arity > 0)).tolist():
-        below = 0
+        below = []
         if kind[node] == PRODUCT:
             w, a, operands = next(products)
-            for row in (w, a):
-                if row not in row_level:
-                    row_level[row] = max([level[p] for p in rows.content[row].tolist()])
-            below = max(row_level[w], row_level[a])
+            below = [row_level(w), row_level(a)]
         elif kind[node] == SUM:
-            operands = next(sums)
+            operands = next(terms)
         else:
             operands = parents[start[node] : start[node + 1]]
-        for p in operands:
-            below = max(below, level[p])
-        level[node] = below + 1
+        level[node] = 1 + max([*below, *[level[p] for p in operands]])
     return np.array(level)
 
 

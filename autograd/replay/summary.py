@@ -14,7 +14,7 @@ import numpy as np
 
 from autograd.notation import INDEXED, RAISED, SUPERSCRIPTS, latex_name
 from autograd.replay.flat_graph import Ints
-from autograd.replay.operations import Elementwise, Group, ManyOperands, Product, Tape
+from autograd.replay.operations import Elementwise, Group, Product
 from autograd.replay.schedule import Plan
 from autograd.text import counted, printable
 
@@ -61,7 +61,7 @@ class _Found(NamedTuple):
     group: Product
     letters: dict[str, str]
     source: int | None  # the number of the layer that its A was computed from, None for an input
-    steps: tuple[Group, ...] | None  # between them, each of one operand; None if A is not all of Z in its order
+    steps: tuple[Elementwise, ...] | None  # between them, each of one operand; None if A is not all of Z in its order
     bias: Ints | None  # the slots of b: a parameter for each unit, the same in every example
 
 
@@ -119,9 +119,9 @@ def _bias(plan: Plan, group: Product) -> Ints | None:
 
 def _way_back(
     maker: dict[int, Group], place: dict[Product, int], group: Product
-) -> tuple[int | None, tuple[Group, ...] | None]:
+) -> tuple[int | None, tuple[Elementwise, ...] | None]:
     """Go back from a layer's A through elementwise operations: source and steps of ``_Found``."""
-    between: list[Group] = []
+    between: list[Elementwise] = []
     tensor_of, is_exact, wanted = group.memory.tensor, True, group.columns[1]
     while (tensor := int(tensor_of[wanted.flat[0]])) in maker:
         before = maker[tensor]
@@ -129,7 +129,7 @@ def _way_back(
         if isinstance(before, Product) and before in place:
             is_exact &= group.n == before.r
             return place[before], tuple(reversed(between)) if is_exact else None
-        if not isinstance(before, Elementwise) or before.operation is None:
+        if not isinstance(before, Elementwise):
             break
         between.append(before)
         is_exact &= len(before.columns) == 1
@@ -171,7 +171,7 @@ def _layer(found: list[_Found], place: int, writer: Writer, uses: Ints) -> Layer
     users = [user for user in found if user.source == place]
     between = {user.steps for user in users}
     steps = between.pop() if len(between) == 1 else None
-    changing = [step.operation.name for step in steps or () if step.operation and step.operation.name != "identity"]
+    changing = [step.operation.name for step in steps or () if step.operation.name != "identity"]
     activation, upstream = "".join(changing), writer.partial(letters["Z"])
     if steps is None or len(changing) > 1:
         activation = ""
@@ -183,7 +183,7 @@ def _layer(found: list[_Found], place: int, writer: Writer, uses: Ints) -> Layer
     return LayerFormulas(letters, shapes, activation, forward, f"{delta} = {upstream}", tuple(gradients))
 
 
-def _only_used_by(uses: Ints, group: Product, between: tuple[Group, ...], users: list[_Found]) -> bool:
+def _only_used_by(uses: Ints, group: Product, between: tuple[Elementwise, ...], users: list[_Found]) -> bool:
     """Whether the results of the group are used only by these layers, through these steps."""
     *inner, last = [group, *between]
     once = all((uses[step.out] == 1).all() for step in inner)
@@ -226,16 +226,8 @@ def _rest(plan: Plan) -> str:
     layers = {some.group for some in _find(plan)}
     counts: Counter[str] = Counter()
     for group in plan.groups:
-        what = group.operation.name if group.operation else ""
-        if isinstance(group, Tape):
-            counts += group.names
-            continue
-        if isinstance(group, Product):
-            what = f"Σ of {group.n} products"
-        elif isinstance(group, ManyOperands) and group.operation:
-            what = f"{group.operation.symbol} of {len(group.columns[0])}"
         if group not in layers:
-            counts[what] += group.nodes.size
+            counts += group.counts
     return ", ".join(f"{count:,} {what}" for what, count in counts.items())
 
 

@@ -1,10 +1,13 @@
-"""Finds sums of products, however they are written: ``affine(w, a, b)``, ``dot(w, a) + b``, ``sum(w*a) + b``.
+"""Finds sums of products, however they are written, and the matrix products that they make.
 
-The package's docstring states the rules a to e.
+``fuse`` treats ``affine(w, a, b)``, ``dot(w, a) + b`` and ``sum(w*a) + b`` alike; the package's docstring states its
+rules a to e. In a matrix product Σ_k w_k a_k, every row w of some meets every row a of some exactly once. A row is a
+list of nodes; equal lists are one row.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -62,7 +65,9 @@ def _find_trees(flat: Flat) -> _Trees:
     only_reader = np.full(size, -1)  # right for nodes that are read once, and only used for them
     only_reader[operands] = reader
     inside = (np.bincount(operands, minlength=size) == 1) & adds[only_reader]
-    top = _last(np.where(inside, only_reader, np.arange(size)))
+    top = np.where(inside, only_reader, np.arange(size))
+    while not np.array_equal(further := top[top], top):  # each round follows twice as many links
+        top = further
     additions = adds & inside
     dots = flat.made_by(primitives.dot, primitives.affine) & inside
     dots &= np.bincount(top[dots], minlength=size)[top] == 1
@@ -111,17 +116,79 @@ def _singles(flat: Flat, trees: _Trees, part_of: Ints) -> tuple[Ints, Ints]:
     return np.concatenate([trees.home[kept], part_of[affine]]), np.concatenate([term[kept], b])
 
 
-def _last(following: Ints) -> Ints:
-    """The end of each node's chain; each round follows twice as many links."""
-    while True:
-        further = following[following]
-        if np.array_equal(further, following):
-            return following
-        following = further
-
-
 def _lists(homes: Ints, home: Ints, items: Ints) -> Ragged:
     """For each of ``homes``, the items with this home in their order; items with other homes are left out."""
     is_one = np.isin(home, homes)
     place = np.searchsorted(homes, home[is_one])
     return Ragged.of(np.bincount(place, minlength=len(homes)), items[is_one][np.argsort(place, kind="stable")])
+
+
+# ---- matrix products ----------------------------------------------------------------------------------------------
+
+
+class Rows(NamedTuple):
+    """The different rows, and for each product the number of its row w and of its row a."""
+
+    content: list[Ints]
+    w: Ints
+    a: Ints
+
+
+class ProductGrid(NamedTuple):
+    """Products in blocks; in each block, every one of c rows of a meets every one of r rows of w."""
+
+    nodes: Ints  # (blocks, c, r): the product nodes
+    w: Ints  # (blocks, r, n): the nodes of the rows
+    a: Ints  # (blocks, c, n)
+    singles: Ints  # (number, blocks, c, r): what is added to each product
+
+
+def find_rows(fused: Fused) -> Rows:
+    """Number the rows: lists of the same nodes in the same order get one number."""
+    number_of: dict[bytes, int] = {}
+    w, a = (
+        [
+            number_of.setdefault(side.items[start:end].tobytes(), len(number_of))
+            for start, end in pairwise(side.start.tolist())
+        ]
+        for side in (fused.w, fused.a)
+    )
+    content = [np.frombuffer(row, np.int64) for row in number_of]
+    return Rows(content, np.array(w, dtype=np.int64), np.array(a, dtype=np.int64))
+
+
+def find_grids(fused: Fused, rows: Rows, members: Ints) -> tuple[list[ProductGrid], Ints]:
+    """The grids of some products with equally many pairs and singles, and the products that are in none.
+
+    Rows w that meet the same rows a make a grid. A product of two rows that have met before is left over.
+    """
+    met: dict[int, dict[int, int]] = {}  # for each w, the product that it makes with each a
+    left_over = []
+    for product, w, a in zip(members.tolist(), rows.w[members].tolist(), rows.a[members].tolist()):
+        if met.setdefault(w, {}).setdefault(a, product) != product:
+            left_over.append(product)
+    classes: dict[frozenset[int], list[int]] = {}  # for each set of rows a, the rows w that meet it
+    for w, products in met.items():
+        classes.setdefault(frozenset(products), []).append(w)
+    shapes: dict[tuple[int, int, int], list[tuple[list[int], list[int]]]] = {}
+    for number, (a_rows, w_rows) in enumerate(classes.items()):
+        c, r = len(a_rows), len(w_rows)
+        apart = number if c > 1 and r > 1 else 0  # dot products of one shape are blocks of one grid, matrices are not
+        shapes.setdefault((c, r, apart), []).append((sorted(a_rows), sorted(w_rows)))
+    grids = []
+    for _, same in sorted(shapes.items()):
+        place = np.array([[[met[w][a] for w in w_rows] for a in a_rows] for a_rows, w_rows in same])
+        a_of, w_of = (np.array(side) for side in zip(*same))
+        grids.append(_grid(fused, rows, place, w_of, a_of))
+    return grids, np.array(left_over, dtype=np.int64)
+
+
+def one_by_one(fused: Fused, rows: Rows, members: Ints) -> ProductGrid:
+    """A grid in which each product is a block by itself."""
+    return _grid(fused, rows, members[:, None, None], rows.w[members][:, None], rows.a[members][:, None])
+
+
+def _grid(fused: Fused, rows: Rows, members: Ints, w: Ints, a: Ints) -> ProductGrid:
+    singles = np.moveaxis(fused.singles.table(members), -1, 0)
+    W, A = (np.stack([rows.content[i] for i in side.ravel()]).reshape(*side.shape, -1) for side in (w, a))
+    return ProductGrid(fused.products[members], W, A, singles)
