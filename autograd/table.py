@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from operator import eq, ge, gt, le, lt, ne
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, TypeVar
 
 from autograd.errors import DomainError, complaint
 from autograd.node import Node
@@ -20,18 +20,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 
-class Sign(NamedTuple):
-    """A comparison in messages, as a test, and in JavaScript."""
-
-    words: str
-    holds: Callable[[float, float], bool]
-    javascript: str
-
-
-SIGNS = {
-    ">": Sign(">", gt, "{} > {}"), ">=": Sign("≥", ge, "{} >= {}"), "==": Sign("=", eq, "{} === {}"),
-    "<": Sign("<", lt, "{} < {}"), "<=": Sign("≤", le, "{} <= {}"), "!=": Sign("≠", ne, "{} !== {}"),
-    "whole": Sign("a whole", lambda x, _: x % 1.0 == 0.0, "{} % 1 === 0"),
+# what a domain says: in messages, as a test, and in JavaScript
+SIGNS: dict[str, tuple[str, Callable[[float, float], bool], str]] = {
+    ">": (">", gt, "{} > {}"), ">=": ("≥", ge, "{} >= {}"), "==": ("=", eq, "{} === {}"),
+    "<": ("<", lt, "{} < {}"), "<=": ("≤", le, "{} <= {}"), "!=": ("≠", ne, "{} !== {}"),
+    "whole": ("a whole", lambda x, _: x % 1.0 == 0.0, "{} % 1 === 0"),
 }  # fmt: skip
 
 
@@ -58,28 +51,26 @@ class Domain:
 
     def words(self, /, **names: str) -> str:
         """The condition as messages state it."""
-        *others, last = (" ".join(_word(word, names) for word in x.split()) for x in self.alternatives)
+        said = names | {sign: words for sign, (words, _, _) in SIGNS.items()}
+        *others, last = (
+            " ".join(said.get(word, word.replace("-", "−")) for word in alternative.split())
+            for alternative in self.alternatives
+        )
         return f"{', '.join(others)}{',' if len(others) > 1 else ''} or {last}" if others else last
 
     def contains(self, /, **numbers: float) -> bool:
         """Whether the condition holds."""
-
-        def holds(x: str, sign: str, y: str) -> bool:
-            return SIGNS[sign].holds(*(numbers[z] if z in numbers else float(z) for z in (x, y)))
-
-        return any(all(holds(*comparison) for comparison in test) for test in self.tests)
+        return any(
+            all(SIGNS[sign][1](*(numbers[z] if z in numbers else float(z) for z in (x, y))) for x, sign, y in test)
+            for test in self.tests
+        )
 
     def javascript(self, /, **names: str) -> str:
         """The test in JavaScript."""
-
-        def written(x: str, sign: str, y: str) -> str:
-            return SIGNS[sign].javascript.format(names.get(x, x), names.get(y, y))
-
-        return " || ".join(" && ".join(written(*comparison) for comparison in test) or "true" for test in self.tests)
-
-
-def _word(word: str, names: Mapping[str, str]) -> str:
-    return SIGNS[word].words if word in SIGNS else names.get(word, word.replace("-", "−"))
+        return " || ".join(
+            " && ".join(SIGNS[sign][2].format(names.get(x, x), names.get(y, y)) for x, sign, y in test) or "true"
+            for test in self.tests
+        )
 
 
 def _tests(alternative: str) -> list[list[tuple[str, str, str]]]:
@@ -140,7 +131,7 @@ class Primitive:
         self.derivative_domains = self.derivative or self.domains
         self.variadic = bool(code.co_flags & 0x04)  # the rule takes *operands
         self.letters = code.co_varnames[1 : code.co_argcount + self.variadic]
-        self.takes_constants = any(domain is CONSTANT for domain in self.domains)
+        self.takes_constants = CONSTANT in self.domains
         if len(self.domains) != len(self.letters):
             raise TypeError(
                 f"primitive {self.name}: {len(self.domains)} domains for the operands {', '.join(self.letters)}; "
@@ -158,21 +149,20 @@ class Primitive:
                 raise TypeError(f"{self.name} of {len(operands)} operands: it takes {len(self.letters)}")
             node = self._recorded(operands)
             if self.takes_constants:
-                self._check_constants(node)
+                for letter, domain, parent in zip(self.letters, self.domains, node.parents):
+                    if domain is CONSTANT and not is_constant(parent):
+                        raise TypeError(
+                            f"{self.name}: {letter} = {parent!r} is a Value, and no derivative would leave it; give "
+                            "a plain number, or write x ** y for an exponent that is a Value"
+                        )
             return node
-        flat: list[Any] = []
-        lengths = set()
-        for operand in operands:
-            many = listed(operand)
-            if many is None:
-                flat.append(operand)
-            else:
-                lengths.add(len(many))
-                flat.extend(many)
+        lists = [listed(operand) for operand in operands]
+        lengths = {len(many) for many in lists if many is not None}
+        flat = [x for operand, many in zip(operands, lists) for x in ([operand] if many is None else many)]
         if len(lengths) > 1 or len(flat) < self.least or (len(flat) - self.least) % self.step:
-            lists = f" in lists of {' and '.join(map(str, sorted(lengths)))}" if len(lengths) > 1 else ""
+            of = f" in lists of {' and '.join(map(str, sorted(lengths)))}" if len(lengths) > 1 else ""
             raise TypeError(
-                f"{self.name} of {len(flat)} operands{lists}: it takes {self.least}, {self.least + self.step}, …, "
+                f"{self.name} of {len(flat)} operands{of}: it takes {self.least}, {self.least + self.step}, …, "
                 "in lists of the same length"
             )
         return self._recorded(flat)
@@ -200,14 +190,6 @@ class Primitive:
 
     def __reduce__(self) -> str:  # pickled and copied by name, as a function is
         return self.__qualname__
-
-    def _check_constants(self, node: Node) -> None:
-        for letter, domain, parent in zip(self.letters, self.domains, node.parents):
-            if domain is CONSTANT and not is_constant(parent):
-                raise TypeError(
-                    f"{self.name}: {letter} = {parent!r} is a Value, and no derivative would leave it; give a plain "
-                    "number, or write x ** y for an exponent that is a Value"
-                )
 
     def __repr__(self) -> str:
         return printable(f"<primitive {self.name} {self.symbol}>")
