@@ -29,21 +29,14 @@ LONGEST_WORD = 50  # characters, so that errors and explanations stay readable
 
 Function = Callable[..., Value]
 COMPOSED: dict[str, Function] = {
-    "leaky_relu": leaky_relu,
-    "mean": lambda *x: mean(x),
-    "norm": lambda *x: norm(x),
-    "std": lambda *x: std(x),
-}
+    "leaky_relu": leaky_relu, "mean": lambda *x: mean(x), "norm": lambda *x: norm(x), "std": lambda *x: std(x),
+}  # fmt: skip
 CONSTANTS = {"pi": math.pi, "π": math.pi, "e": math.e}  # unless the text or the inputs define them
 OPERATIONS: dict[type[ast.AST], Function] = {
-    ast.Add: primitives.add,
-    ast.Sub: primitives.sub,
-    ast.Mult: primitives.mul,
-    ast.Div: primitives.div,
+    ast.Add: primitives.add, ast.Sub: primitives.sub, ast.Mult: primitives.mul, ast.Div: primitives.div,
     ast.Pow: lambda x, p: (primitives.pow if isinstance(p, Value) else primitives.power)(x, p),
-    ast.UAdd: primitives.identity,
-    ast.USub: primitives.neg,
-}
+    ast.UAdd: primitives.identity, ast.USub: primitives.neg,
+}  # fmt: skip
 STRUCTURE = (ast.BinOp, ast.UnaryOp, ast.Call, ast.Name, ast.Load, ast.Constant)
 
 PRINTED = str.maketrans("−×·÷", "-**/")  # the signs in printed formulas
@@ -77,8 +70,7 @@ class ExpressionError(ValueError):
     """
 
     def __init__(self, message: str, text: str = "", position: int | None = None) -> None:
-        self.line: int | None = None
-        self.column: int | None = None
+        self.line = self.column = None
         if position is not None:
             self.line = text.count("\n", 0, position) + 1
             self.column = position - text.rfind("\n", 0, position)
@@ -129,14 +121,29 @@ class Definitions:
         for name in self.inputs:
             if name in TABLE or name in COMPOSED:  # σ may be an input as well
                 raise self._error(f"{name} is a function: write {name}(…)", self._used[name])
-        self._order = self._sorted()
+        try:
+            order = [*TopologicalSorter(self._uses).static_order()]
+        except CycleError as error:
+            circle = error.args[1][::-1]
+            start = min(self._starts[name] for name in circle)
+            raise self._error(f"circular definition: {some(circle, ' needs ')}", start) from None
+        self._order = [name for name in order if name in self._uses]  # each after the names in its definition
         reached = {self.name}
         for name in reversed(self._order):
             reached.update(self._uses[name] if name in reached else ())
         self.unused = tuple(name for name in self._uses if name not in reached)
 
     def _define(self, words: list[Word]) -> None:
-        name, body = self._name_and_body(words)
+        """Check each word of a statement, and keep what it defines."""
+        is_named = [word.lastgroup for word in words[:2]] == ["name", "equals"]
+        name, body = (words[0][0], words[2:]) if is_named else ("f", words)
+        for before, word in [(None, words[0]), *zip([None, *body], body)]:
+            if complaint := self._complaint(word, before):
+                raise self._error(complaint, word.start())
+        if self._trees and not is_named:
+            raise self._error("only the first statement may omit its name: write y = …", words[0].start())
+        if sum(word.lastgroup in ("operation", "open") for word in body) > MOST_OPERATIONS:
+            raise self._error(f"more than {MOST_OPERATIONS} operations: name some of them", words[0].start())
         if name in self._uses:
             raise self._error(f"{name} is defined twice", words[0].start())
         self._starts[name], self._trees[name] = words[0].start(), self._tree(body, words[-1].end())
@@ -144,15 +151,6 @@ class Definitions:
         for word in body:
             if word.lastgroup == "name":
                 self._uses[name].setdefault(word[0], word.start())
-
-    def _sorted(self) -> list[str]:
-        """The defined names, each after the names in its definition."""
-        try:
-            return [name for name in TopologicalSorter(self._uses).static_order() if name in self._uses]
-        except CycleError as error:
-            circle = error.args[1][::-1]
-            start = min(self._starts[name] for name in circle)
-            raise self._error(f"circular definition: {some(circle, ' needs ')}", start) from None
 
     def at(self, /, **numbers: float) -> dict[str, Value]:
         """Build the graph for these inputs; returns its named nodes, inputs first, parents before their children.
@@ -180,19 +178,6 @@ class Definitions:
         for name in self._order:
             nodes[name] = named(**{name: self._value(self._trees[name], nodes)})
         return nodes
-
-    def _name_and_body(self, words: list[Word]) -> tuple[str, list[Word]]:
-        """Split a statement at its =, and check each of its words."""
-        is_named = [word.lastgroup for word in words[:2]] == ["name", "equals"]
-        name, body = (words[0][0], words[2:]) if is_named else ("f", words)
-        for before, word in [(None, words[0]), *zip([None, *body], body)]:
-            if complaint := self._complaint(word, before):
-                raise self._error(complaint, word.start())
-        if self._trees and not is_named:
-            raise self._error("only the first statement may omit its name: write y = …", words[0].start())
-        if sum(word.lastgroup in ("operation", "open") for word in body) > MOST_OPERATIONS:
-            raise self._error(f"more than {MOST_OPERATIONS} operations: name some of them", words[0].start())
-        return name, body
 
     def _tree(self, body: list[Word], end: int) -> ast.expr:
         """Python's syntax tree of the words, in which every part is allowed."""
@@ -267,8 +252,7 @@ class Definitions:
             with no_grad():  # 1/3 is a number, computed by the table's rule
                 return function(*operands).data
         except DomainError as error:
-            at = self._error(str(error), self._places[tree])
-            raise DomainError(str(at)) from None
+            raise DomainError(str(self._error(str(error), self._places[tree]))) from None
         except (TypeError, ValueError) as error:  # operands that the function does not accept
             raise self._error(str(error), self._places[tree]) from None
 
