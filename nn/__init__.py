@@ -12,7 +12,7 @@ if exists(dirname(autograd.__file__ or "") + "/tracer.py"):
         "mend it with `pip uninstall --yes autograd chainrule` and then `pip install chainrule`"
     )
 
-from autograd.source_lines import LIBRARIES
+from autograd.anomaly import LIBRARIES
 from nn import diagram as diagram, plots as plots  # diagram registers how networks are drawn
 from nn.activations import ELU, GELU, Identity, LeakyReLU, LogSigmoid, ReLU, Sigmoid, SiLU, Softplus, Tanh
 from nn.batch_norm import BatchNorm, calibrate
