@@ -310,8 +310,7 @@ class OneHot(Preprocessor):
         return [name for feature, found in every for name in ([f"{feature}={c:g}" for c in found] or [feature])]
 
     def _categories(self) -> list[list[float]]:
-        blocks = np.split(self.values_, np.cumsum(self.sizes_.astype(int))[:-1])
-        return [block.tolist() for block in blocks]
+        return [block.tolist() for block in np.split(self.values_, np.cumsum(self.sizes_.astype(int))[:-1])]
 
 
 class Pipeline(Preprocessor):
