@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import isfinite
+from typing import Any
 
 from autograd.anomaly import first_anomaly
 from autograd.errors import AnomalyError
@@ -18,8 +19,6 @@ from autograd.value import Value
 from nn.data import Dataset
 from nn.losses import Loss, mean_loss
 from nn.module import Module, evaluating, lift
-
-MOST_NAMED = 5
 
 
 @contextmanager
@@ -39,11 +38,11 @@ def naming_example(
     try:
         yield
     except ArithmeticError as error:
-        found: ArithmeticError | None = error
+        found: Any = error
         if getattr(error, "node", None) is None and (root := graph()) is not None:
             found = first_anomaly(root)
-        node: Value | None = getattr(found, "node", None)
-        if found is None or node is None:
+        node = getattr(found, "node", None)
+        if node is None:
             raise
         found.args = (f"{_which(node, X, places, data)}{found}{_remedy(node)}",)
         if found is error:
@@ -78,8 +77,8 @@ def _which(node: Value, X: Sequence[Sequence[Value]], places: Sequence[int], dat
     for ends in (infinite, [node]):
         found = sorted({example[x] for end in ends for x in topological_order(end) if x in example})
         if found:
-            more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
-            many = f"s {', '.join(map(str, found[:MOST_NAMED]))}{more}" if len(found) > 1 else f" {found[0]}"
+            more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+            many = f"s {', '.join(map(str, found[:5]))}{more}" if len(found) > 1 else f" {found[0]}"
             return f"example{many} of the {data}, counted from 1: "
     return ""
 

@@ -103,7 +103,10 @@ class Sequential(Module):
         self.layers: list[Module] = list(listed)
         for i, layer in enumerate(self.layers, 1):
             if not isinstance(layer, Module):
-                raise TypeError(f"layer {i} is {_not_a_module(layer)}")
+                name = layer if isinstance(layer, str) else getattr(layer, "__name__", "")
+                g = layer if isinstance(layer, type) and issubclass(layer, Module) else BY_NAME.get(name)
+                remedy = f": write {g.__name__}()" if g else ""
+                raise TypeError(f"layer {i} is {name or repr(layer)}, which is not a Module{remedy}")
         l = 0
         for layer in self.flat():
             if isinstance(layer, (Linear, BatchNorm, Dropout)):  # these name scalars after the layer l
@@ -158,23 +161,17 @@ class Sequential(Module):
         # the input is called x unless a Linear comes first: what the first Linear reads is a⁰
         if not any(isinstance(layer, Linear) for layer in self.flat()[:1]):
             values = [name_all("x", None, x) for x in values]
-        Z: list[list[list[Value]]] = [[[]] for _ in values]
-        A: list[list[list[Value]]] = [[] for _ in values]
+        Z: list[list[list[Value]]] = [[[] for _ in X]]
+        A: list[list[list[Value]]] = []
         for layer in self.flat():
             if isinstance(layer, Linear):
-                values = _keep("z", Z, layer.forward_batch(_keep("a", A, values)))
+                A.append([name_all("a", len(A), a) for a in values])
+                values = [name_all("z", len(Z), z) for z in layer.forward_batch(A[-1])]
+                Z.append(values)
             else:
                 values = layer.forward_batch(values)
-        outputs = _keep("a", A, values)
-        return [Trace(z, a, output) for z, a, output in zip(Z, A, outputs)]
-
-
-def _keep(letter: str, kept: list[list[list[Value]]], values: list[list[Value]]) -> list[list[Value]]:
-    """Append the values of each example to those kept of it, named after the number of their layer."""
-    named = [name_all(letter, len(layers), x) for layers, x in zip(kept, values)]
-    for layers, x in zip(kept, named):
-        layers.append(x)
-    return named
+        A.append([name_all("a", len(A), a) for a in values])
+        return [Trace([*z], [*a], a[-1]) for z, a in zip(zip(*Z), zip(*A))]
 
 
 class MLP(Module):
@@ -250,12 +247,6 @@ def weights(model: Module) -> list[Value]:
     """
     modules = (model, *model.submodules().values())
     return list(dict.fromkeys(w for module in modules if not module.frozen for w in module.penalised()))
-
-
-def _not_a_module(thing: Any) -> str:
-    name = thing if isinstance(thing, str) else getattr(thing, "__name__", "")
-    g = thing if isinstance(thing, type) and issubclass(thing, Module) else BY_NAME.get(name)
-    return f"{name or repr(thing)}, which is not a Module" + (f": write {g.__name__}()" if g else "")
 
 
 def _activation(name: str) -> list[Module]:

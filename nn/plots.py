@@ -244,11 +244,10 @@ def _pairs(
             yield k, words(f"{target} {k + 1}" if k else target), role, [x[0] for x in part.X], y, a
 
 
-def _outputs(model: Module, X: Sequence[Sequence[float]]) -> list[list[float]]:
+def _outputs(model: Module, X: Sequence[Sequence[float]]) -> Any:
     from nn.watching.frames import outputs_at  # on arrays: matplotlib brings NumPy along
 
-    rows: list[list[float]] = outputs_at(model, X).T.tolist()
-    return rows
+    return outputs_at(model, X).T.tolist()
 
 
 def _scatter(ax: Any, k: int, xs: Sequence[float], ys: Sequence[float], name: str, role: str) -> None:

@@ -70,6 +70,5 @@ def _measured(record: EpochRecord) -> tuple[dict[str, str], dict[str, str]]:
     losses = {"loss": record.loss, "validation loss": record.validation_loss}
     where = "" if isnan(record.validation_loss) else "validation_"
     metrics = Metrics(*(getattr(record, where + name) for name in Metrics._fields))
-    return {
-        name: f"{x:.4f}" if x < 1e4 else f"{x:.3g}" for name, x in losses.items() if not isnan(x)
-    }, metrics.texts()
+    texts = {name: f"{x:.4f}" if x < 1e4 else f"{x:.3g}" for name, x in losses.items() if not isnan(x)}
+    return texts, metrics.texts()

@@ -8,7 +8,7 @@ and replayed. The epochs' records decide when to stop.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import replace
 from math import fsum, hypot, inf, nan
 from random import Random
@@ -293,7 +293,7 @@ class Training(Answering):
             for buffer, old in statistics:
                 buffer[:] = old
             raise
-        self._gradient = [total + len(y) * g for total, g in zip(self._gradient, gradient)]
+        self._gradient[:] = [total + len(y) * g for total, g in zip(self._gradient, gradient)]
         return loss.data, tally
 
     def state_dict(self, records: bool = True) -> dict[str, Any]:
@@ -386,7 +386,12 @@ class Training(Answering):
         task = self.model.task = self.task
         self.choose_engine()
         n, losses, tallies, updates = len(self.training.y), [], [], self.updates_per_epoch
-        with self._steps() as step:
+        if self._replay is not None:
+            steps: Any = self._replay.epoch()
+        else:
+            self._buffers, self._gradient = [*self.model.buffers().values()], [0.0] * len(self.optimizer.parameters)
+            steps = nullcontext((lambda batch: self.step(*self.training.take(batch)[:2], batch), self._gradient))
+        with steps as (step, gradient):
             for batch in batches(n, self.batch_size, self.rng, self.least_batch):
                 loss, tally = step(batch)
                 losses.append(loss * len(batch))
@@ -396,21 +401,9 @@ class Training(Answering):
         validation_loss, validated = self._validate()
         return EpochRecord(
             epoch, sum(losses) / n, metrics.accuracy, validation_loss, validated.accuracy, epoch * n, epoch * updates,
-            hypot(*self._gradient) / n, self.optimizer.learning_rate,
+            hypot(*gradient) / n, self.optimizer.learning_rate,
             metrics.rmse, metrics.r2, validated.rmse, validated.r2,
         )  # fmt: skip
-
-    @contextmanager
-    def _steps(self) -> Iterator[Step]:
-        """Gives a function that takes the indices of a mini-batch and updates by the chosen engine."""
-        self._gradient = [0.0] * len(self.optimizer.parameters)
-        if self._replay is None:
-            self._buffers = list(self.model.buffers().values())
-            yield lambda batch: self.step(*self.training.take(batch)[:2], batch)
-            return
-        with self._replay.epoch() as (step, gradient):
-            yield step
-        self._gradient = gradient.tolist()
 
     def _validate(self) -> tuple[float, Metrics]:
         if self.validation is None:
