@@ -13,7 +13,7 @@ if exists(dirname(__file__) + "/tracer.py"):
         "mend it with `pip uninstall --yes autograd chainrule` and then `pip install chainrule`"
     )
 
-from autograd.command_line import OneLineParser, command_line
+from autograd.command_line import OneLineParser, command_line, warn
 from autograd.errors import DomainError
 from autograd.explanation import explain
 from autograd.notation import number_text
@@ -30,20 +30,15 @@ DIGITS = 12  # of values and gradients, so that rounding as in 0.1 + 0.2 is not 
 
 def parser() -> argparse.ArgumentParser:
     """The options of the command line."""
-    p = OneLineParser(
-        prog=PROGRAM,
-        description="Print values and gradients, and explain them by the chain rule written out.",
-        epilog=f"Functions: {', '.join(sorted({*TABLE, *COMPOSED}))}. A power is x**2, a product 2*x.",
-    )
-    p.add_argument(
-        "text", metavar="TEXT", help='the function, then the definitions that it uses: "f = x*y; x = r; y = r*s"'
-    )
-    p.add_argument("inputs", metavar="NAME=NUMBER", nargs="*", help="numbers for the inputs: r=2 s=pi/6")
-    p.add_argument(
-        "--wrt", metavar="NAME", action="append", help="explain the derivative with respect to NAME (all inputs)"
-    )
-    p.add_argument("--html", metavar="PAGE.html", help="also write a web page that steps through both passes")
-    p.add_argument("--latex", action="store_true", help="print only the explanation, in LaTeX")
+    description = "Print values and gradients, and explain them by the chain rule written out."
+    functions = f"Functions: {', '.join(sorted({*TABLE, *COMPOSED}))}. A power is x**2, a product 2*x."
+    p = OneLineParser(prog=PROGRAM, description=description, epilog=functions)
+    add = p.add_argument
+    add("text", metavar="TEXT", help='the function, then the definitions that it uses: "f = x*y; x = r; y = r*s"')
+    add("inputs", metavar="NAME=NUMBER", nargs="*", help="numbers for the inputs: r=2 s=pi/6")
+    add("--wrt", metavar="NAME", action="append", help="explain the derivative with respect to NAME (all inputs)")
+    add("--html", metavar="PAGE.html", help="also write a web page that steps through both passes")
+    add("--latex", action="store_true", help="print only the explanation, in LaTeX")
     return p
 
 
@@ -71,21 +66,16 @@ def report(options: argparse.Namespace) -> None:
     wrt = options.wrt or leaves[:MOST_EXPLAINED]
     for name in wrt:
         if name not in nodes:
-            wrong = called(name, "''")
-            raise ExpressionError(
-                f"--wrt {wrong}: unknown name{meant(name, nodes)}; the names are {', '.join(nodes)}"
-            )
+            unknown = f"--wrt {called(name, repr(''))}: unknown name{meant(name, nodes)}"
+            raise ExpressionError(f"{unknown}; the names are {', '.join(nodes)}")
     if options.html is not None:
         from autograd.walking import walk
 
         walk(f).save(options.html)
     explanations = [explain(f, wrt=nodes[name]) for name in wrt]
     if definitions.unused:
-        print(
-            f"autograd: {definitions.name} comes first, so it is differentiated, and does not use "
-            f"{some(definitions.unused)}; to differentiate another definition, put it first",
-            file=sys.stderr,
-        )
+        first = f"autograd: {definitions.name} comes first, so it is differentiated, and does not use"
+        warn(f"{first} {some(definitions.unused)}; to differentiate another definition, put it first")
     if options.latex:
         print("\n\n".join(explanation._repr_latex_() for explanation in explanations))
         return

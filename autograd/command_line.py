@@ -41,21 +41,17 @@ def command_line(program: str, hint: str = "") -> Iterator[None]:
         message = f"{name}: {reason}" if name and reason else str(error)
         fail(f"{message} {hint}".rstrip(), program)
     except KeyboardInterrupt as error:
-        warn(f"\n{_name(program)}: {str(error) or 'interrupted'}")
-        raise SystemExit(130) from None
+        print(file=sys.stderr)  # behind the ^C of the terminal
+        fail(str(error) or "interrupted", program, 130)
 
 
-def fail(message: str, program: str) -> NoReturn:
-    """Print one line and exit with status 2."""
-    print(f"{_name(program)}: {text_name(message)}", file=sys.stderr)
-    raise SystemExit(2)
+def fail(message: str, program: str, status: int = 2) -> NoReturn:
+    """Print one line after the program's name, ``autograd`` of ``python -m autograd``, and exit with the status."""
+    name = program.removeprefix("python ").removeprefix("-m ").split()[0].removesuffix(".py")
+    warn(f"{name}: {text_name(message)}")
+    raise SystemExit(status)
 
 
 def warn(message: str) -> None:
     """Print to stderr, since stdout may be redirected into a file."""
     print("\n".join(map(text_name, message.split("\n"))), file=sys.stderr)
-
-
-def _name(program: str) -> str:
-    """``autograd`` for ``python -m autograd x*y``, and ``release`` for ``python release.py``."""
-    return program.removeprefix("python ").removeprefix("-m ").split()[0].removesuffix(".py")
