@@ -22,11 +22,11 @@ from autograd.primitives import relu, sigmoid, tanh
 from autograd.value import Value
 from nn.data import Dataset
 from nn.dropout import Dropout
-from nn.evaluation import REGRESSION, Metrics, Task, evaluate
+from nn.evaluation import REGRESSION, Task, evaluate
 from nn.layers import MLP, Linear, Sequential
 from nn.losses import Loss, mean_loss, units_of
 from nn.module import Module, Trace, beneath, evaluating, flatten
-from nn.records import EpochRecord
+from nn.records import EpochRecord, Metrics
 from nn.training import Training
 
 FLAT = {sigmoid: 0.0025, tanh: 0.01}  # 1 % of the largest g′

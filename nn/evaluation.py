@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise, zip_longest
-from math import fsum, inf, isnan, nan, sqrt
-from typing import Any, NamedTuple
+from math import fsum, inf, nan, sqrt
+from typing import Any
 
 from autograd.graph import topological_order
 from autograd.modes import collector_paused, no_grad
@@ -23,35 +23,11 @@ from autograd.value import Value
 from nn.data import Dataset, examples_of
 from nn.losses import BY_NAME, OUTPUTS, Loss, mean_loss, outputs_are, units_of, without_options
 from nn.module import Module, beneath, evaluating, lift
-from nn.progress import progress_bar
+from nn.records import Metrics, progress_bar
 from nn.validation import answering
 
 AT_ONCE = 1000  # examples that are evaluated together, to bound memory
 CLASSIFICATION, REGRESSION = "classification", "regression"
-
-
-class Metrics(NamedTuple):
-    """How good predictions are; NaN where a metric does not apply. For several units, rmse and r2 are means."""
-
-    accuracy: float = nan  # share of the examples whose class is predicted
-    rmse: float = nan  # √(1/n Σ (y − a)²), in the units of the target
-    r2: float = nan  # 1 − Σ (y − a)² / Σ (y − ȳ)²: 1 is perfect, 0 is as good as always predicting the mean ȳ
-
-    def texts(self) -> dict[str, str]:
-        """The metrics that apply, by name, as they are printed.
-
-        >>> Metrics(accuracy=0.975).texts(), Metrics(rmse=15432.1, r2=0.5).texts()
-        ({'accuracy': '97.5%'}, {'RMSE': '15432', 'R²': '0.500'})
-        """
-        if not isnan(self.accuracy):
-            return {"accuracy": f"{self.accuracy:.1%}"}
-        texts = {"RMSE": to_digits(self.rmse, 4), "R²": f"{self.r2:.3f}"}
-        return {name: text for name, text in texts.items() if text != "nan"}
-
-
-def to_digits(value: float, digits: int = 6) -> str:
-    """The number with so many digits; below a billion, a whole number instead of an exponent."""
-    return f"{value:.0f}" if 10.0**digits <= abs(value) < 1e9 else f"{value:.{digits}g}"
 
 
 @dataclass(frozen=True, slots=True)  # without a __dict__, which a search for parameters would read each epoch

@@ -1,13 +1,38 @@
-"""The record of one epoch, and how it is shown: as a line of text and on a progress bar."""
+"""What is measured in an epoch, and how it is shown: as a line of text and on a progress bar."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
 from math import isnan, nan
 from typing import Any, NamedTuple
 
-from nn.evaluation import Metrics
-
+FORMAT = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
 BESIDE = 29  # columns of a bar without its texts, 8 of them for the bar itself
+
+
+class Metrics(NamedTuple):
+    """How good predictions are; NaN where a metric does not apply. For several units, rmse and r2 are means."""
+
+    accuracy: float = nan  # share of the examples whose class is predicted
+    rmse: float = nan  # √(1/n Σ (y − a)²), in the units of the target
+    r2: float = nan  # 1 − Σ (y − a)² / Σ (y − ȳ)²: 1 is perfect, 0 is as good as always predicting the mean ȳ
+
+    def texts(self) -> dict[str, str]:
+        """The metrics that apply, by name, as they are printed.
+
+        >>> Metrics(accuracy=0.975).texts(), Metrics(rmse=15432.1, r2=0.5).texts()
+        ({'accuracy': '97.5%'}, {'RMSE': '15432', 'R²': '0.500'})
+        """
+        if not isnan(self.accuracy):
+            return {"accuracy": f"{self.accuracy:.1%}"}
+        texts = {"RMSE": to_digits(self.rmse, 4), "R²": f"{self.r2:.3f}"}
+        return {name: text for name, text in texts.items() if text != "nan"}
+
+
+def to_digits(value: float, digits: int = 6) -> str:
+    """The number with so many digits; below a billion, a whole number instead of an exponent."""
+    return f"{value:.0f}" if 10.0**digits <= abs(value) < 1e9 else f"{value:.{digits}g}"
 
 
 class EpochRecord(NamedTuple):
@@ -37,6 +62,17 @@ class EpochRecord(NamedTuple):
     r2: float = nan
     validation_rmse: float = nan
     validation_r2: float = nan
+
+
+def progress_bar(iterable: Iterable[Any] | None = None, shown: bool = True, **options: Any) -> Any:
+    """tqdm's bar on stderr, where that is a terminal, or in the output of a notebook; elsewhere it shows nothing."""
+    from tqdm import tqdm
+
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    in_notebook = getattr(shell, "kernel", None) is not None
+    place = {"file": sys.stdout, "ncols": 100} if in_notebook else {"dynamic_ncols": True, "disable": None}
+    options = {"leave": False, "bar_format": FORMAT, **place, **({} if shown else {"disable": True}), **options}
+    return tqdm(iterable, **options)
 
 
 def describe(bar: Any, epoch: int, of: int, records: list[EpochRecord]) -> None:

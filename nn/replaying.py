@@ -24,11 +24,12 @@ from autograd.value import Value
 from nn.batch_norm import BatchNorm, Normalised
 from nn.data import Dataset
 from nn.dropout import Dropout
-from nn.evaluation import CLASSIFICATION, REGRESSION, Metrics, Task, check_targets, outputs_of
+from nn.evaluation import CLASSIFICATION, REGRESSION, Task, check_targets, outputs_of
 from nn.failures import failing_example, naming_example, refuse_infinite
 from nn.losses import BY_NAME, Loss, mean_loss, to_feed, units_of
 from nn.module import Module, evaluating, flatten
 from nn.optim import Optimizer, refuse_nan, shortening
+from nn.records import Metrics
 from nn.updates import training_on
 
 if TYPE_CHECKING:

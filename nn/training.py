@@ -20,15 +20,14 @@ from autograd.value import Value
 from nn.batch_norm import BatchNorm
 from nn.data import Dataset, batches, count_batches, rows_of
 from nn.dropout import Dropout
-from nn.evaluation import Metrics, Task, check_targets, evaluate, numbers_of
+from nn.evaluation import Task, check_targets, evaluate, numbers_of
 from nn.failures import failing_example, naming_example, refuse_infinite
 from nn.layers import weights as penalised
 from nn.losses import Loss, mean_loss
 from nn.module import Module, flatten, lift
 from nn.optim import Optimizer, clip_norm, clip_value
 from nn.penalties import l1_penalty, l2_penalty
-from nn.progress import progress_bar
-from nn.records import EpochRecord, describe
+from nn.records import EpochRecord, Metrics, describe, progress_bar
 from nn.validation import Answering, generator, in_range, optional, whole
 
 if TYPE_CHECKING:

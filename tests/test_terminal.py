@@ -24,8 +24,7 @@ import nn
 from autograd import Value, named
 from nn import MLP, half_squared_error
 from nn.__main__ import main
-from nn.progress import progress_bar
-from nn.records import EpochRecord, describe, epoch_line
+from nn.records import EpochRecord, describe, epoch_line, progress_bar
 
 LACKING = {
     "C": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},

@@ -36,9 +36,9 @@ from nn.cli.csv_tables import READING, Column, Schema, read_table
 from nn.cli.experiment import Config, Experiment, build, loss_of, network
 from nn.data import Dataset, Split
 from nn.diagnostics import LayerRecord, constant_guess
-from nn.evaluation import REGRESSION, Task, evaluate, numbers_of, outputs_of, to_digits
+from nn.evaluation import REGRESSION, Task, evaluate, numbers_of, outputs_of
 from nn.plots import layers_picture, picture
-from nn.records import EpochRecord, epoch_line
+from nn.records import EpochRecord, epoch_line, to_digits
 
 KEPT = "config.json", "records.jsonl", "checkpoint.safetensors", "weights.safetensors"
 CONFIG, RECORDS, CHECKPOINT, WEIGHTS = KEPT

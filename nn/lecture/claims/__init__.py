@@ -40,7 +40,7 @@ def run(names: Sequence[str] | None = None, seed: int = 0, out: Path | None = No
 
 
 def _results(names: Sequence[str], seed: int, out: Path | None) -> Iterator[Result]:
-    from nn.progress import progress_bar
+    from nn.records import progress_bar
 
     with progress_bar(names) as bar:
         for name in bar:
