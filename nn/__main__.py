@@ -105,9 +105,6 @@ def _predict(p: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
         warn(measured)
 
 
-# ---- the options of a training run ------------------------------------------------------------------------------
-
-
 def data_first(arguments: Sequence[str]) -> Sequence[str]:
     """Move DATA to the front if it follows an option that takes several values, as in ``--hidden 8 my.csv``."""
     option = "DATA"

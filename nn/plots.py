@@ -22,6 +22,8 @@ from nn.module import Module
 from nn.records import EpochRecord
 from nn.training import Training
 
+Layers = Sequence[Sequence[LayerRecord]]  # of each epoch
+
 COLOURS = tuple(OKABE_ITO.values())  # each with a marker and a line style of its own: told apart without colour too
 MARKERS, LINES = "o^sDvP", ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)))
 
@@ -131,7 +133,7 @@ def confusion(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
     return ax
 
 
-def deltas(layers: Diagnosis | Sequence[Sequence[LayerRecord]], ax: Any = None) -> Any:
+def deltas(layers: Diagnosis | Layers, ax: Any = None) -> Any:
     """Plot ‖δ‖ of each layer by epoch on a log scale.
 
     layers   a ``nn.diagnostics.Diagnosis`` that has measured each epoch, or its ``records``
@@ -161,7 +163,7 @@ def picture(
     write_png(figure, path)
 
 
-def layers_picture(path: Path, layers: Sequence[Sequence[LayerRecord]], title: str) -> None:
+def layers_picture(path: Path, layers: Layers, title: str) -> None:
     """Write a PNG of the layers by epoch: ‖δ‖, the change of W, and the share of dead or saturated units."""
     figure = new_figure(11, 4.2)
     figure.suptitle(words(title, 100))
@@ -234,9 +236,7 @@ def _task(kind: str, model: Module, data: Any) -> tuple[Task, list[tuple[str, Da
     return task_for(kind, model, parts[0][1]), parts
 
 
-def _pairs(
-    task: Task, model: Module, parts: Sequence[tuple[str, Dataset]], target: str
-) -> Iterator[tuple[int, str, str, list[float], Sequence[float], Sequence[float]]]:
+def _pairs(task: Task, model: Module, parts: Sequence[tuple[str, Dataset]], target: str) -> Iterator[Any]:
     """For each part and output unit k: its name, the part's role, the first inputs, true and predicted numbers."""
     for role, part in parts:
         true, predicted = (zip(*map(task.in_units, rows)) for rows in (part.y, _outputs(model, part.X)))
@@ -257,9 +257,7 @@ def _scatter(ax: Any, k: int, xs: Sequence[float], ys: Sequence[float], name: st
     ax.scatter(xs, ys, marker=marker, edgecolor=colour, linewidth=1.2, label=label, **look)
 
 
-def _by_layer(
-    ax: Any, layers: Sequence[Sequence[LayerRecord]], ylabel: str, title: str, of: Callable[[LayerRecord], float]
-) -> Any:
+def _by_layer(ax: Any, layers: Layers, ylabel: str, title: str, of: Callable[[LayerRecord], float]) -> Any:
     """Plot a line for each layer, on a log scale if any number is positive."""
     ax, columns = _axes(ax), [[of(layer) for layer in column] for column in zip(*layers)]
     for k, column in enumerate(columns):

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from unicodedata import normalize
 
 from autograd.text import called, counted, shown
-from nn.data import Dataset, Split, one_hot, split
+from nn.data import Dataset, Split, split
 
 # numbers to a reader, but not in a form that is read here: 12,345  1'000  −1  10 %  inf  1e999
 LIKE_A_NUMBER = r"(?i)[+−-]?[€$£]? ?(?:\d[\d.,'_\s]*|inf(?:inity)?)(?:e[+−-]?\d+)?[%€$£]?"
@@ -105,8 +105,7 @@ class Schema(NamedTuple):
         An unknown category is 0 for each known one. Raises ValueError for text among numbers, and for a missing value
         if training had none.
         """
-        columns: list[Iterable[float]] = []
-        unknown = []
+        columns, unknown = [], []
         for name, categories, fill in self.columns:
             name = table.find(name)
             cells = table.frame[name] if categories else table.numbers(name)
@@ -115,7 +114,7 @@ class Schema(NamedTuple):
                 needed = f"a text, such as {_few(categories)}" if categories else "a number"
                 place = table.place(cells.isna().idxmax(), name)
                 raise ValueError(f"{place}: it needs {needed}: mend it or leave out the row")
-            columns += zip(*[one_hot(cell, categories) for cell in cells]) if categories else [cells]
+            columns += [(cells == x).astype(float) for x in categories] if categories else [cells]
             new = cells[~cells.isin(categories or cells)]
             if categories and len(new):
                 place = f"{table.place(new.index[0], name)}: {counted(len(new), 'row')}"
@@ -235,7 +234,7 @@ def read_split(
     schema = Schema(columns, _target(table, target, task), counting)
     y, classes = schema.targets(table), schema.target.categories or []
     y = [*map(int, y)] if classes else y
-    rows = split(Dataset([[float(i)] for i in range(len(y))], y, classes), rng=rng)
+    rows = split(Dataset(range(len(y)), y, classes), rng=rng)
     parts = [[int(i) for [i] in part.X] for part in rows]
     if missing == "mean":
         known = table._replace(frame=table.frame.iloc[parts[0]])

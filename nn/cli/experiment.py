@@ -104,7 +104,7 @@ def build(config: Config) -> Experiment:
     return Experiment(config, data, schema, preprocessing, model, training, Diagnosis(training))
 
 
-def network(config: Config, n_in: int, classes: int, rng: Random) -> MLP:
+def network(config: Config, n_in: int, classes: int, rng: Random | int) -> MLP:
     """The network of a configuration, with one output unit for a number or two classes, else one per class."""
     return MLP(
         n_in, [*config["hidden"], classes if classes > 2 else 1], activation=config["activation"],

@@ -21,7 +21,6 @@ from contextlib import contextmanager, suppress
 from hashlib import sha256
 from math import exp, isnan
 from pathlib import Path
-from random import Random
 from secrets import token_hex
 from shutil import get_terminal_size
 from tempfile import TemporaryDirectory
@@ -138,7 +137,8 @@ def _train(experiment: Experiment, folder: Path, written: bytes) -> None:
             if record.epoch == 1 or record.epoch % max(1, epochs // 10) == 0:
                 print(epoch_line(record, epochs, get_terminal_size((100, 24)).columns), flush=True)
     except ArithmeticError as error:
-        _diagnose(experiment)
+        for verdict in experiment.diagnosis.verdicts(experiment.data.test):
+            print(f"diagnosis: {verdict}")
         blew = f"training blew up in epoch {done + 1}: {error} (--learning-rate, --clip-norm)"
         if best := training.restore_best():
             _save_weights(experiment, folder)
@@ -151,9 +151,6 @@ def _train(experiment: Experiment, folder: Path, written: bytes) -> None:
     print(f"stopped {training.stopped}" + (f"; kept epoch {best.epoch}, best on validation data" if best else ""))
     _save_weights(experiment, folder)
     _report(experiment, folder)
-
-
-# ---- what is printed and drawn ----------------------------------------------------------------------------------
 
 
 def _introduce(experiment: Experiment) -> None:
@@ -189,7 +186,8 @@ def _report(experiment: Experiment, folder: Path) -> None:
         always = f"{to_digits(data.training.units[0])}, the mean"
     [(name, number), *_] = guessed.texts().items()
     print(f"for comparison: always {always}: test {f'{name} {number}'.removeprefix('accuracy ')}")
-    _diagnose(experiment)
+    for verdict in experiment.diagnosis.verdicts(experiment.data.test):
+        print(f"diagnosis: {verdict}")
     print(f"weights: {text_name(str(folder / WEIGHTS))}")
     if experiment.config["watch"]:
         _write_film(experiment, folder)
@@ -204,11 +202,6 @@ def _report(experiment: Experiment, folder: Path) -> None:
         print(f"no picture: {error}")
 
 
-def _diagnose(experiment: Experiment) -> None:
-    for verdict in experiment.diagnosis.verdicts(experiment.data.test):
-        print(f"diagnosis: {verdict}")
-
-
 def _write_film(experiment: Experiment, folder: Path) -> None:
     """Write the page that plays the whole run, from the weights after each of its epochs."""
     from nn.watching import watch
@@ -219,9 +212,6 @@ def _write_film(experiment: Experiment, folder: Path) -> None:
         history.append(model.state_dict())
     model.load_state_dict(kept)
     write_whole(folder / FILM, watch(experiment.training, history).page.encode())
-
-
-# ---- predictions ------------------------------------------------------------------------------------------------
 
 
 def predictions(folder: Path, path: Path, reading: Mapping[str, Any]) -> tuple[str, str]:
@@ -246,7 +236,7 @@ def predictions(folder: Path, path: Path, reading: Mapping[str, Any]) -> tuple[s
     X = preprocessing.transform(X) if preprocessing else X
     classes = schema.target.categories or []
     with _trusting_config(folder):
-        model = network(config, len(X[0]), len(classes), Random(0))
+        model = network(config, len(X[0]), len(classes), 0)
     load(model, source, part)
     outputs, loss = outputs_of(model, X), loss_of(len(classes))
     numbers = numbers_of(outputs)
@@ -254,8 +244,9 @@ def predictions(folder: Path, path: Path, reading: Mapping[str, Any]) -> tuple[s
     if classes:
         task = Task.of(loss, Dataset([[0.0]], [0], classes), len(numbers[0]))
     predicted = [task.prediction(row) for row in numbers]
-    added = {"prediction": [classes[label] for label in predicted] if classes else predicted}
+    added = {"prediction": predicted}
     if classes:
+        added["prediction"] = [classes[label] for label in predicted]
         added["probability"] = [exp(-loss(output, label).data) for output, label in zip(outputs, predicted)]
     text = table.written.assign(**added).to_csv(
         sep=table.sep, decimal=table.decimal, float_format="%.4f" if classes else to_digits, index=False,
@@ -282,9 +273,6 @@ def _best_weights(config: Config, folder: Path) -> tuple[Path, str]:
         raise ValueError(f"{folder} has no weights yet: python -m nn resume {folder}")
     warn(f"the run has not ended: the weights are those of epoch {best['epoch']}, the best so far")
     return folder / CHECKPOINT, BEST
-
-
-# ---- the files --------------------------------------------------------------------------------------------------
 
 
 def read_config(folder: Path) -> Config:
