@@ -17,14 +17,7 @@ from __future__ import annotations
 
 import builtins
 from importlib import import_module
-from os.path import dirname, exists
 from typing import TYPE_CHECKING, Any
-
-if exists(dirname(__file__) + "/tracer.py"):
-    raise ImportError(
-        "the packages autograd (HIPS) and chainrule are installed over each other: both are imported as `autograd`; "
-        "mend it with `pip uninstall --yes autograd chainrule` and then `pip install chainrule`"
-    )
 
 from autograd.modes import collector_paused as collector_paused, no_grad as no_grad
 from autograd.table import primitive as primitive

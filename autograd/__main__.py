@@ -5,13 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from os.path import dirname, exists
-
-if exists(dirname(__file__) + "/tracer.py"):
-    raise ImportError(
-        "the packages autograd (HIPS) and chainrule are installed over each other: both are imported as `autograd`; "
-        "mend it with `pip uninstall --yes autograd chainrule` and then `pip install chainrule`"
-    )
 
 from autograd.command_line import OneLineParser, command_line, warn
 from autograd.errors import DomainError

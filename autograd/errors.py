@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from os.path import dirname, exists
 from typing import Any, NoReturn
 
 from autograd.node import Node
 from autograd.operands import data_of
 from autograd.text import called, printable
+
+# HIPS autograd has no file of this name, so this one stays, and every way into the packages leads through it
+if exists(dirname(__file__) + "/tracer.py"):
+    raise ImportError(
+        "the packages autograd (HIPS) and chainrule are installed over each other: both are imported as `autograd`; "
+        "mend it with `pip uninstall --yes autograd chainrule` and then `pip install chainrule`"
+    )
 
 
 class Fault(ValueError, ArithmeticError):

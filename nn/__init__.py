@@ -1,16 +1,7 @@
 """Neural networks on scalar nodes: layers, losses, optimisers, training, data and metrics, built on ``autograd``."""
 
 from importlib import import_module
-from os.path import dirname, exists
 from typing import TYPE_CHECKING, Any
-
-import autograd
-
-if exists(dirname(autograd.__file__ or "") + "/tracer.py"):
-    raise ImportError(
-        "the packages autograd (HIPS) and chainrule are installed over each other: both are imported as `autograd`; "
-        "mend it with `pip uninstall --yes autograd chainrule` and then `pip install chainrule`"
-    )
 
 from autograd.anomaly import LIBRARIES
 from nn import diagram as diagram, plots as plots  # diagram registers how networks are drawn
