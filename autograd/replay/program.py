@@ -56,35 +56,32 @@ class Program:
         _check_loss("record", loss)
         if is_constant(loss):
             raise ValueError(f"the loss {loss!r} has no graph, as if computed inside no_grad(): compute it outside")
-        tensors = [inputs] if isinstance(inputs, Value) else list(inputs)
-        self.root = loss
+        self.root, self.loss = loss, loss.data
+        tensors = [inputs] if isinstance(inputs, Value) else inputs
         read = [_entries(tensor, f"inputs[{i}]") for i, tensor in enumerate(tensors)]
-        self.inputs, self.shapes = [some for some, _ in read], [shape for _, shape in read]
+        self.inputs = [some for some, _ in read]
         fed = set(chain(*self.inputs))
         self.parameters = [x for x in leaves(loss) if x not in fed] if parameters is None else list(parameters)
         _check_leaves([*chain(*self.inputs)], self.parameters)
         with collector_paused():
             self.flat = flat = flatten(loss, chain(self.parameters, *self.inputs))
-            places = [
-                np.array([flat.place_of[leaf] for leaf in some], dtype=np.int64)
-                for some in (self.parameters, *self.inputs)
+            at = flat.place_of.__getitem__
+            parameters_at, *inputs_at = [
+                np.fromiter(map(at, some), np.int64) for some in (self.parameters, *self.inputs)
             ]
-            self.plan = plan = Plan(flat, places[0], places[1:], engine)
+            self.plan = plan = Plan(flat, parameters_at, inputs_at, engine)
         self.engine, self.reason = plan.engine, plan.reason
-        self.loss = loss.data
         self._has_run = self._is_late_done = False
         self._known: tuple[list[float], list[float]] | None = None  # of all nodes, after one without a slot was read
         memory = self.memory = plan.memory
         self._values, self._gradients = memory.value_at, memory.gradient_at
-        first, end = plan.parameters.start, plan.parameters.stop
-        self.parameter_array, self.gradient_array = memory.values[first:end], memory.gradients[first:end]
         self.others = [flat.nodes[i] for i in plan.others.tolist()]  # leaves that are neither
         self.leaves = set(chain(self.parameters, self.others, *self.inputs))
-        self._other_array: Array = memory.values[plan.first_computed - len(self.others) : plan.first_computed]
-        self._input_arrays: list[Array] = [
-            memory.values[slots[0] : slots[0] + len(slots)].reshape(shape) if len(slots) else np.zeros(shape)
-            for slots, shape in zip(plan.inputs, self.shapes)
-        ]
+        numbers = memory.values[memory.constants : plan.first_computed]  # of the leaves
+        ends = np.cumsum([*map(len, (self.parameters, *self.inputs))])
+        self.parameter_array, *arrays, self._other_array = np.split(numbers, ends)
+        self.gradient_array: Array = memory.gradients[memory.constants :][: len(self.parameters)]
+        self._input_arrays = [array.reshape(shape) for array, (_, shape) in zip(arrays, read)]
         self._changing: Array = memory.values[memory.constants : memory.used]  # fed or computed
 
     def __call__(self, feeds: Sequence[Any] = ()) -> float:
@@ -150,23 +147,29 @@ class Program:
     def run_in_graph(self) -> float:
         """Run the nodes themselves on floats, forward and backward; DomainError names the one at fault."""
         self._known = None
-        for some, array in zip([self.parameters, *self.inputs], [self.parameter_array, *self._input_arrays]):
-            for leaf, x in zip(some, array.ravel().tolist()):
-                leaf.data = x
+        nodes, memory = self.flat.nodes, self.memory
+        for leaf, x in zip(chain(self.parameters, *self.inputs), memory.values[memory.constants :].tolist()):
+            leaf.data = x
         with collector_paused():
-            for node in self.flat.nodes:
+            for node in nodes:
                 node.grad = 0.0
-            for node in self.flat.nodes:
-                if node.parents:
-                    compute(node)
+            computed = [(node, node.operation) for node in nodes if node.operation and node.parents]
+            for node, operation in computed:
+                node.data, local = operation.rule(floats, *[x.data for x in node.parents])
+                if len(local) == 2:
+                    node._dx, node._dy = local
+                else:  # one is in the node itself, more than two are in a tuple
+                    node._dx = local if local[1:] else local[0]
+                if node.data - node.data != 0.0:
+                    operation.check_fault(node)
             if not isfinite(self.root.data):  # so an infinite local derivative of a recorded derivative met no gate
-                for node in self.flat.nodes:
-                    if node.operation is not None and node.parents and not isfinite(node.data):
-                        Primitive.check_fault(node.operation, node)
+                for node, operation in computed:
+                    if not isfinite(node.data):
+                        Primitive.check_fault(operation, node)
             self.root.backward()
-        for node, slot in zip(self.flat.nodes, self.memory.slot.tolist()):
-            if slot >= 0:
-                self._values[slot], self._gradients[slot] = node.data, node.grad
+        owners = [nodes[i] for i in self.plan.node_at.tolist()]
+        memory.values[: len(owners)] = [*map(data_of, owners)]
+        memory.gradients[: len(owners)] = [node.grad for node in owners]
         self._has_run = self._is_late_done = True
         self.loss = self.root.data
         return self.loss
@@ -176,9 +179,6 @@ class Program:
         i = self._place(node)
         if not self._has_run:
             self()
-        return self._number(i)
-
-    def _number(self, i: int) -> float:
         slot = int(self.memory.slot[i])
         return self._values[slot] if slot >= 0 else self._everything()[0][i]
 
@@ -187,17 +187,17 @@ class Program:
         i = self._place(node)
         if not self._has_run:
             raise RuntimeError("no gradient yet: the program has not run; call it first")
-        self._finish()
+        if not self._is_late_done:
+            self._run_late()
         slot = int(self.memory.slot[i])
         return self._gradients[slot] if slot >= self.memory.constants else self._everything()[1][i]
 
     def reader(self, nodes: Sequence[Value]) -> Callable[[], Array]:
         """A function that returns the numbers of these nodes in the latest run as an array."""
-        places = [self._place(node) for node in nodes]
-        slots, values = self.memory.slot[places], self.memory.values
+        slots, values = self.memory.slot[[*map(self._place, nodes)]], self.memory.values
         if (slots >= 0).all():
             return lambda: values[slots]
-        return lambda: np.array([self._number(i) for i in places])
+        return lambda: np.array([*map(self.value, nodes)])
 
     def compare(self, loss: Value) -> bool:
         """Check the program against the same loss, built again from the same leaves at their present numbers.
@@ -259,37 +259,35 @@ class Program:
             raise ValueError(f"{node!r} is not in the graph that was recorded")
         return self.flat.place_of[node]
 
-    def _finish(self) -> None:
+    def _run_late(self) -> None:
         """Run the steps of the backward pass that no parameter needed, or the graph if they are not finite."""
-        if not self._is_late_done:
-            self._is_late_done = True
-            with np.errstate(all="ignore"):
-                for step in self.plan.late:
-                    step()
-                finite = is_finite(self.memory.gradients)
-            if not finite:  # 0 · ∞ is 0 only in the graph
-                present = [*map(data_of, self.parameters)]
-                self.run_in_graph()
-                for p, x in zip(self.parameters, present):  # they may have moved since
-                    p.data = x
+        self._is_late_done = True
+        with np.errstate(all="ignore"):
+            for step in self.plan.late:
+                step()
+            finite = is_finite(self.memory.gradients)
+        if not finite:  # 0 · ∞ is 0 only in the graph
+            present = [*map(data_of, self.parameters)]
+            self.run_in_graph()
+            for p, x in zip(self.parameters, present):  # they may have moved since
+                p.data = x
 
     def _everything(self) -> tuple[list[float], list[float]]:
         """Numbers and gradients of all nodes in the latest run; nodes without a slot are computed by their rules."""
         if self._known is None:
-            nodes, slots = self.flat.nodes, self.memory.slot.tolist()
-            own = [slot >= self.memory.constants for slot in slots]
+            nodes, slots, constants = self.flat.nodes, self.memory.slot.tolist(), self.memory.constants
             values = [self._values[slot] if slot >= 0 else node.data for node, slot in zip(nodes, slots)]
-            gradients = [self._gradients[slot] if has else 0.0 for slot, has in zip(slots, own)]
+            gradients = [self._gradients[slot] if slot >= constants else 0.0 for slot in slots]
             back = []
             for i, node in enumerate(nodes):
-                if node.operation is not None and node.parents:
+                if node.operation and node.parents:
                     operands = [self.flat.place_of[x] for x in node.parents]
                     value, local_derivatives = node.operation.rule(floats, *[values[k] for k in operands])
                     values[i] = value if slots[i] < 0 else values[i]
                     back.append((i, operands, local_derivatives))
             for i, operands, local_derivatives in reversed(back):
                 for k, local in zip(operands, local_derivatives):
-                    if gradients[i] and not own[k]:
+                    if gradients[i] and slots[k] < constants:
                         gradients[k] += gradients[i] * local
             self._known = values, gradients
         return self._known
@@ -302,19 +300,6 @@ class Program:
         """
         self._read_leaves()
         self.run_in_graph()
-
-
-def compute(node: Value) -> None:
-    """Run the node's rule again at its parents' present data, in place; DomainError as when it was recorded."""
-    operation = node.operation
-    assert operation is not None
-    node.data, local_derivatives = operation.rule(floats, *[x.data for x in node.parents])
-    if len(local_derivatives) > 2:
-        node._dx = local_derivatives
-    else:
-        node._dx, node._dy = local_derivatives[0], local_derivatives[1] if len(local_derivatives) == 2 else None
-    if node.data - node.data != 0.0:
-        operation.check_fault(node)
 
 
 def _entries(tensor: Any, where: str) -> tuple[list[Value], tuple[int, ...]]:
@@ -332,15 +317,14 @@ def _entries(tensor: Any, where: str) -> tuple[list[Value], tuple[int, ...]]:
 
 def _check_loss(what: str, loss: object) -> None:
     """TypeError for a loss that is not a Value."""
-    if isinstance(loss, Value):
-        return
-    if not callable(loss):
+    if callable(loss):
+        f = getattr(loss, "__name__", type(loss).__name__)
+        raise TypeError(
+            f"{what} of the function {f}: call it on leaves and {what} the result, {f}(x); for several shapes record "
+            "one program for each and keep them in a dict"
+        )
+    if not isinstance(loss, Value):
         raise TypeError(f"{what} of {loss!r}: give the loss, a Value computed from leaves")
-    f = getattr(loss, "__name__", type(loss).__name__)
-    raise TypeError(
-        f"{what} of the function {f}: call it on leaves and {what} the result, {f}(x); for several shapes record one "
-        "program for each and keep them in a dict"
-    )
 
 
 def _check_leaves(fed: Sequence[Value], parameters: Sequence[Value]) -> None:

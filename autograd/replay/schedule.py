@@ -35,7 +35,8 @@ class Plan:
         self.memory = memory = Memory(size, size)
         self.groups: list[Group] = []
         self.whole: set[int] = set()  # tensors of matrix products, and those computed from all of one
-        self.inputs = self._place_leaves(parameters, inputs)
+        self.inputs = inputs
+        self._place_leaves(parameters)
         level = find_levels(flat, self.fused, self.rows)
         self.engine, self.reason = self._choose(engine, level)
         if self.engine == "replay":
@@ -69,8 +70,8 @@ class Plan:
         steps = [step for group in reversed(self.groups) for step in group.backward(late)]
         return [*self.memory.clear(), *steps]
 
-    def _place_leaves(self, parameters: Ints, inputs: Sequence[Ints]) -> list[Ints]:
-        """Give slots to constants, parameters, inputs and other leaves; returns those of the inputs."""
+    def _place_leaves(self, parameters: Ints) -> None:
+        """Give slots to constants, parameters, inputs and other leaves."""
         flat, memory = self.flat, self.memory
         memory.place(np.unique(flat.parents.items[flat.is_constant[flat.parents.items]]))
         if flat.is_constant[-1]:
@@ -78,11 +79,11 @@ class Plan:
         memory.constants = memory.used
         memory.place(parameters, wanted=True)
         self.parameters = range(memory.constants, memory.used)  # their slots
-        placed = [memory.place(nodes) for nodes in inputs]
+        for nodes in self.inputs:
+            memory.place(nodes)
         self.others = np.flatnonzero((flat.parents.arity == 0) & (memory.slot < 0) & ~flat.is_constant)
         memory.place(self.others)
         self.first_computed = memory.used
-        return placed
 
     def _make_groups(self, level: Ints) -> None:
         """Level by level, put few equal nodes on a tape, and make groups of many after the tape has run."""
