@@ -83,7 +83,6 @@ class Elsewhere:
 
 def situation(node: Node, number_of: Callable[[Any], float] = data_of) -> str:
     """A node's operation at its operands, ``log at p = 0.0``, where ``number_of`` gives their numbers."""
-    assert node.operation is not None
     at = [f"{word} = {number_of(x)!r}" for word, x in zip(words_for(node), node.parents)]
     return f"{node.operation.name} at {', '.join(at if len(at) <= 6 else [*at[:3], f'… {len(at) - 3} more'])}"
 
@@ -94,7 +93,6 @@ def words_for(node: Node) -> list[str]:
     Where a letter is another value's name, what has no name is called by its operation, relu(x).
     """
     entry, near = node.operation, list(node.parents)
-    assert entry is not None
     for x in near:  # which grows
         near += x.parents if len(near) < 100 else ()
     numbered = [f"x{i + 1}" for i in range(len(node.parents))]
@@ -110,13 +108,12 @@ def words_for(node: Node) -> list[str]:
 def _described(node: Node) -> str:
     given = [x.name or ("…" if x.operation is None or x.parents else f"{x._data:g}") for x in node.parents[:3]]
     given += ["…"] * (len(node.parents) > 3)
-    return f"{node.operation.name if node.operation else ''}({', '.join(given)})"
+    return f"{node.operation.name}({', '.join(given)})"
 
 
 def broken_rule(node: Node, derivative: bool = False, number_of: Callable[[Any], float] = data_of) -> str:
     """``needs p > 0``, where a node's operands are outside the domain of its value, or derivatives; or empty."""
     entry, operands, words = node.operation, [*map(number_of, node.parents)], words_for(node)
-    assert entry is not None
     broken = [
         domain.words(x=word)
         for domain, word, x in zip(entry.domains_of(len(operands), derivative), words, operands)
@@ -129,8 +126,7 @@ def broken_rule(node: Node, derivative: bool = False, number_of: Callable[[Any],
 
 def complaint(node: Node, number_of: Callable[[Any], float] = data_of) -> str:
     """Why a node whose operands are finite has no finite value."""
-    where, needs = situation(node, number_of), broken_rule(node, number_of=number_of)
+    where, needs, remedy = situation(node, number_of), broken_rule(node, number_of=number_of), node.operation.remedy
     if needs:
-        remedy = node.operation.remedy if node.operation else ""
         return f"{where}: {needs}" + (f"; {remedy}" if remedy else "")
     return f"{where}: overflow, the result {number_of(node)!r} is beyond the largest float, 1.8e308"
