@@ -33,14 +33,7 @@ if TYPE_CHECKING:
     from autograd.explanation.path_sums import paths as paths
     from autograd.functions import *  # noqa: F403
     from autograd.functions import Function
-    from autograd.higher_order import (
-        grad as grad,
-        hessian as hessian,
-        hvp as hvp,
-        jacobian as jacobian,
-        jvp as jvp,
-        vjp as vjp,
-    )
+    from autograd.higher_order import *  # noqa: F403
     from autograd.replay import record as record
     from autograd.walking import walk as walk
 

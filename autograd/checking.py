@@ -14,8 +14,6 @@ from autograd.number_systems.floats import number
 from autograd.table import CONDITION, CONSTANT, Primitive
 from autograd.value import Operand, Value
 
-Function = Callable[..., Value]
-
 TOLERANCE = 1e-6  # a hundred times what is left of truncation and rounding
 CALLS = 8  # two results of a random function may be equal, and its slopes would then look like a kink
 
@@ -26,7 +24,7 @@ class GradientError(AssertionError):
 
 @recording
 def gradcheck(
-    function: Function | Primitive, at: Iterable[Operand] | Operand, *, tolerance: float = TOLERANCE,
+    function: Callable[..., Value], at: Iterable[Operand] | Operand, *, tolerance: float = TOLERANCE,
     step: float = STEP,
 ) -> bool:  # fmt: skip
     """Check every derivative of ``function`` at the point ``at`` against a central difference.

@@ -66,12 +66,9 @@ def latex_signs(formula: str) -> str:
     >>> print(latex_signs("δ¹⁰ ⊙ Wᵀ"))
     \delta ^{10} \odot  W^{T}
     """
-
-    def exponent(run: re.Match[str]) -> str:
-        return f"^{{{''.join(EXPONENTS[c] for c in run[0])}}}"
-
     signs = "".join(SIGNS.get(c, c) for c in formula)
-    return re.sub(f"[{''.join(EXPONENTS)}]+", exponent, signs)
+    exponents = f"[{''.join(EXPONENTS)}]+"
+    return re.sub(exponents, lambda run: f"^{{{''.join(EXPONENTS[c] for c in run[0])}}}", signs)
 
 
 def number_text(x: float, digits: int = 6) -> str:
@@ -152,7 +149,5 @@ def derivative(f: str, x: str) -> str:
     >>> derivative("f", "x"), derivative("L", "z²_1")
     ('∂f/∂x', 'δ²_1')
     """
-    return re.sub("^z", "δ", x) if IS_Z.fullmatch(x) else f"∂{f}/∂{x}"
-
-
-IS_Z = re.compile(r"z[⁰¹²³⁴⁵⁶⁷⁸⁹]+_[\d,]+")
+    is_z = re.fullmatch(r"z[⁰¹²³⁴⁵⁶⁷⁸⁹]+_[\d,]+", x)
+    return f"δ{x[1:]}" if is_z else f"∂{f}/∂{x}"

@@ -16,7 +16,6 @@ from autograd.operands import listed, number_of
 from autograd.text import printable
 
 Rule = Callable[..., tuple[Any, tuple[Any, ...]]]
-F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 
@@ -94,10 +93,10 @@ ANYWHERE = Domain("anywhere")  # where all operands may lie together, unless a r
 TABLE: dict[str, Primitive] = {}
 TABLE_MODULE = "autograd.primitives"  # where the rules of the table stand
 
-_recorders: list[Callable[..., Any]] = []  # what a call records its node with
+_recorders: list[Any] = []  # what a call records its node with
 
 
-def recorder(function: F) -> F:
+def recorder(function: T) -> T:
     """Decorates the function that every call of an entry records its node with: ``autograd.value.apply``."""
     _recorders.append(function)
     return function

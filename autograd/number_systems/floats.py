@@ -12,12 +12,10 @@ import sys
 from builtins import sum as _sum
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
-from math import atan, atan2, erf, erfc, fabs as abs, tanh
+from math import atan as atan, atan2 as atan2, erf as erf, erfc as erfc, fabs as abs, tanh as tanh
 from typing import Any, SupportsFloat
 
 from autograd.text import shown
-
-__all__ = ["abs", "atan", "atan2", "erf", "erfc", "sum", "tanh"]
 
 nan, inf = math.nan, math.inf
 

@@ -196,8 +196,7 @@ def maximum(x: Operand, y: Operand, name: str = "maximum") -> Formula:
     return Formula(name, *(x.operands if isinstance(x, Formula) and x.name == name else [x]), y)
 
 
-def minimum(x: Operand, y: Operand) -> Formula:
-    return maximum(x, y, "minimum")
+minimum = partial(maximum, name="minimum")
 
 
 def where(condition: Operand, x: Operand, y: Operand) -> Operand:
