@@ -155,9 +155,14 @@ class Primitive:
                             "a plain number, or write x ** y for an exponent that is a Value"
                         )
             return node
-        lists = [listed(operand) for operand in operands]
-        lengths = {len(many) for many in lists if many is not None}
-        flat = [x for operand, many in zip(operands, lists) for x in ([operand] if many is None else many)]
+        flat: list[Any] = []
+        lengths = set()
+        for operand in operands:
+            if (many := listed(operand)) is None:
+                flat.append(operand)
+            else:
+                lengths.add(len(many))
+                flat += many
         if len(lengths) > 1 or len(flat) < self.least or (len(flat) - self.least) % self.step:
             of = f" in lists of {' and '.join(map(str, sorted(lengths)))}" if len(lengths) > 1 else ""
             raise TypeError(
