@@ -17,7 +17,7 @@ from autograd.colours import DARK, LIGHT
 from autograd.drawing import Diagram, Unit, diagram_of, draw, draw_dot, engines
 from autograd.drawing.display_graph import display, folded, lit
 from autograd.drawing.figure import INDEXED, text_width
-from autograd.drawing.sources import mermaid_text
+from autograd.drawing.formats import mermaid_text
 from autograd.drawing.svg import OUTLINES
 from autograd.graph import topological_order
 from autograd.table import TABLE

@@ -20,7 +20,7 @@ import pytest
 from conftest import WEB, python
 
 from autograd import Value, detect_anomaly, draw, explain, named, narrate, paths, record, walk
-from autograd.drawing.sources import draw_dot
+from autograd.drawing.formats import draw_dot
 from autograd.functions import log, product, sqrt, sum, tanh
 from autograd.higher_order import grad
 from autograd.notation import EXPONENTS, SIGNS, labels

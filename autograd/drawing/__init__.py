@@ -12,10 +12,9 @@ from autograd.drawing.boxes import dressed
 from autograd.drawing.display_graph import display, folded, lit, unfolded
 from autograd.drawing.engines import placed
 from autograd.drawing.figure import Direction
-from autograd.drawing.formats import Drawing as Drawing
+from autograd.drawing.formats import Drawing as Drawing, draw_dot as draw_dot
 from autograd.drawing.grouping import collapsed
 from autograd.drawing.neuron_diagram import neuron_figure
-from autograd.drawing.sources import draw_dot as draw_dot
 from autograd.modes import collector_paused
 from autograd.neurons import Diagram as Diagram, Unit as Unit, diagram_of as diagram_of
 from autograd.value import Value

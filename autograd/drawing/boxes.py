@@ -24,8 +24,12 @@ def dressed(shown: Display, local_derivatives: bool, direction: Direction) -> Fi
     largest = max((abs(edge.share) for edge in shown.edges if edge.share is not None), default=0.0) or 1.0
     wires = [_wire(edge, box_of[edge.tail], box_of[edge.head], local_derivatives) for edge in shown.edges]
     for edge, wire in zip(shown.edges, wires):
-        if edge.share is not None:
-            _light(wire, edge.share, edge.share / largest)
+        if edge.share is not None:  # as wide as its part of the largest share, its local derivative written on it
+            carries = f"carries {number_text(edge.share)}"
+            grouped = "group" in (wire.tail.kind, wire.head.kind)
+            wire.label = f"{wire.title}, {carries}" if grouped else wire.title
+            wire.title = f"{wire.title}\n{carries}"
+            wire.stroke, wire.dashed, wire.width = "lit", edge.share < 0.0, 1.8 + 4.2 * abs(edge.share / largest)
         elif shown.source is not None:
             wire.stroke = "faint"
     captions = list(shown.captions)
@@ -43,20 +47,20 @@ def _box(shown: Display, node: DisplayNode, lit: bool) -> Box:
     if value is not None and is_constant(value):
         return Box("", "constant", data, title=f"constant {node.data!r}", lit=lit)
     name = clip(node.name, 24)
-    grad = [] if node.grad is None else [f"{_slope(shown.root, node)} = {number_text(node.grad)}"]
-    facts = [f"data {node.data!r}", *([] if node.grad is None else [f"grad {node.grad!r}"])]
+    grad, facts = [], [f"data {node.data!r}"]
+    if node.grad is not None:
+        root = shown.root
+        # plainly ``grad`` where either has no name of its own, or the pass began elsewhere
+        is_named = root.value is not None and root.value.name is not None and root.grad == 1.0 and node.name
+        slope = derivative(clip(root.name), clip(node.name)) if is_named else "grad"
+        grad = [f"{slope} = {number_text(node.grad)}"]
+        facts.append(f"grad {node.grad!r}")
     if value is not None and not value.parents:
         return Box(name, "input", f" = {data}", grad, "\n".join([node.name, *facts]), lit)
     formula = node.formula if value is None or node.formula else _formula(value, shown)
     first_line = f" = {formula}" if name else formula
     title = "\n".join([node.name + first_line, *facts])
     return Box(name, "output" if node is shown.root else "operation", first_line, [f"= {data}", *grad], title, lit)
-
-
-def _slope(root: DisplayNode, node: DisplayNode) -> str:
-    """∂f/∂x, δ for a z; plainly ``grad`` where either has no name of its own, or the pass began elsewhere."""
-    named = root.value is not None and root.value.name is not None and root.grad == 1.0 and node.name
-    return derivative(clip(root.name), clip(node.name)) if named else "grad"
 
 
 def _group(group: DisplayNode, lit: bool) -> Box:
@@ -128,12 +132,3 @@ def _wire(edge: Edge, tail: Box, head: Box, local_derivatives: bool) -> Wire:
     slope = f"∂{names[0]}/∂{names[1]} = {number_text(edge.local)}"
     written = local_derivatives and tail.kind != "constant"
     return Wire(tail, head, slope if written else "", slope)
-
-
-def _light(wire: Wire, share: float, part: float) -> None:
-    """As wide as the part of the largest share that it carries; its local derivative is written on it."""
-    carries = f"carries {number_text(share)}"
-    grouped = "group" in (wire.tail.kind, wire.head.kind)
-    wire.label = f"{wire.title}, {carries}" if grouped else wire.title
-    wire.title = f"{wire.title}\n{carries}"
-    wire.stroke, wire.dashed, wire.width = "lit", share < 0.0, 1.8 + 4.2 * abs(part)

@@ -134,8 +134,11 @@ def folded(shown: Display, keep: Value | None) -> Display:
     Constants go too: nothing that varies passes through them. ``keep`` stays, named or not. ValueError where it takes
     more than two million products.
     """
-    nodes = [node for node in shown.nodes if node is shown.root or _stays(node, keep)]
-    staying = set(nodes)
+    staying = {shown.root}
+    for node in shown.nodes:
+        value = node.value
+        if value is None or value is keep or value.name is not None or not (value.parents or is_constant(value)):
+            staying.add(node)
     # what leads to each node from those that stay, as if it were one edge
     through: dict[DisplayNode, dict[DisplayNode, Edge]] = {node: {} for node in shown.nodes}
     edges: list[Edge] = []
@@ -162,12 +165,7 @@ def folded(shown: Display, keep: Value | None) -> Display:
             elif edge.head in staying:
                 edges.append(step)
     hidden = {node.value for node in through if node not in staying and node.value is not None}
-    return replace(shown, nodes=nodes, edges=edges, hidden=hidden)
-
-
-def _stays(node: DisplayNode, keep: Value | None) -> bool:
-    value = node.value
-    return value is None or value is keep or value.name is not None or not (value.parents or is_constant(value))
+    return replace(shown, nodes=[node for node in shown.nodes if node in staying], edges=edges, hidden=hidden)
 
 
 def lit(shown: Display, s: Value) -> Display:

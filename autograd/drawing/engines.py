@@ -49,12 +49,12 @@ def run_pygraphviz(source: str, format: str, program: str = "dot") -> bytes:
 GRAPHVIZ = {"dot": run_dot, "pygraphviz": run_pygraphviz}
 
 
-def run_graphviz(source: str, format: str, program: str = "dot") -> bytes:
-    """From whichever of the two there is. Raises Unavailable with what both said."""
+def run_graphviz(source: str, format: str, program: str = "dot", engine: str | None = None) -> tuple[bytes, str]:
+    """From this engine, or whichever of the two there is; and its name. Raises Unavailable with what each said."""
     failures = []
-    for run in GRAPHVIZ.values():
+    for name in [engine] if engine else GRAPHVIZ:
         try:
-            return run(source, format, program)
+            return GRAPHVIZ[name](source, format, program), name
         except Unavailable as failure:
             failures.append(str(failure))
     raise Unavailable("; ".join(failures))
@@ -67,23 +67,20 @@ def placed(figure: Figure, engine: str | None = None) -> Placement:
     """
     if engine not in (None, *GRAPHVIZ, "built-in"):
         raise ValueError(f"engine {engine!r}: there are {', '.join(GRAPHVIZ)}, built-in")
-    for name, run in GRAPHVIZ.items():
-        if engine in (None, name):
-            try:
-                return _read(run(_skeleton(figure), "json0"), name)
-            except Unavailable:
-                if engine:
-                    raise
+    if engine != "built-in":
+        try:
+            return _read(*run_graphviz(_skeleton(figure), "json0", engine=engine))
+        except Unavailable:
+            if engine:
+                raise
     return layered(figure)
 
 
 def _skeleton(figure: Figure) -> str:
     """The figure's sizes in DOT: boxes are numbers, labels empty tables of the right size."""
     index = {box: i for i, box in enumerate(figure.boxes)}
-    lines = [
-        f"rankdir={RANKDIR[figure.direction]} nodesep=0.25 ranksep=0.45",
-        'node [shape=box fixedsize=true label=""]',
-    ]
+    lines = [f"rankdir={RANKDIR[figure.direction]} nodesep=0.25 ranksep=0.45"]
+    lines.append('node [shape=box fixedsize=true label=""]')
     lines += [f"{i} [width={box.width / 72:.4f} height={box.height / 72:.4f}]" for box, i in index.items()]
     for i, wire in enumerate(figure.wires):
         size = f'WIDTH="{text_width(wire.label) + 8:.0f}" HEIGHT="{LABEL_HEIGHT}"'

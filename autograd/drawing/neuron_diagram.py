@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from math import hypot
 
 from autograd.drawing.figure import Box, Figure, Placement, Point, Route, Stroke, Wire
@@ -69,11 +70,9 @@ def _circle(unit: Unit, radius: float) -> Box:
 def _wires(diagram: Diagram, columns: Sequence[Mapping[int, Box]], largest: float) -> list[Wire]:
     """One for each weight between two circles; what leaves a dropped unit is faint."""
     wires: list[Wire] = []
-    for l, W in enumerate(diagram.weights):
-        for j, head in columns[l + 1].items():
-            for k, tail in columns[l].items():
-                if j < 0 or k < 0:
-                    continue
+    for before, after, W in zip(columns, columns[1:], diagram.weights):
+        for (j, head), (k, tail) in product(after.items(), before.items()):
+            if j >= 0 and k >= 0:
                 w = W[j][k]
                 name = text_name(w.name or "w")
                 title = f"{name} = {w.data!r}" + (f"\n∂L/∂{name} = {w.grad!r}" if w.grad else "")

@@ -75,21 +75,17 @@ def svg(figure: Figure, placement: Placement) -> str:
     title = escape(text_name(figure.title))
     # the same drawing always has the same id, so that a notebook that is run again does not change
     name = "draw-" + sha256(body.encode()).hexdigest()[:10]
+    style = "\n".join([
+        _rules(f"#{name}", SHAPES, {}) + _rules(f"#{name}", PAINTS, LIGHT),
+        f"@media (prefers-color-scheme:dark){{{_rules(f'#{name}', PAINTS, DARK)}}}",
+        _rules(f'[data-jp-theme-light="true"] #{name}', PAINTS, LIGHT),
+        _rules(f'[data-jp-theme-light="false"] #{name}', PAINTS, DARK),
+    ])  # fmt: skip
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" id="{name}" role="img" aria-label="{title}" '
         f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}">\n'
-        f"<title>{title}</title>\n<style>{_style('#' + name)}</style>\n{body}\n</svg>\n"
+        f"<title>{title}</title>\n<style>{style}</style>\n{body}\n</svg>\n"
     )
-
-
-def _style(scope: str) -> str:
-    sheets = [
-        _rules(scope, SHAPES, {}) + _rules(scope, PAINTS, LIGHT),
-        f"@media (prefers-color-scheme:dark){{{_rules(scope, PAINTS, DARK)}}}",
-        _rules(f'[data-jp-theme-light="true"] {scope}', PAINTS, LIGHT),
-        _rules(f'[data-jp-theme-light="false"] {scope}', PAINTS, DARK),
-    ]
-    return "\n".join(sheets)
 
 
 def _rules(scope: str, rules: dict[str, str], palette: dict[str, str]) -> str:

@@ -89,10 +89,8 @@ class Picture:
     def _tip(self, point: Point, length: float) -> str:
         """A triangle that points to this place from ``length`` beyond."""
         x, y = self._place(point)
-        corners = (
-            [(x - 4, y + length), (x + 4, y + length)] if self.down else [(x + length, y - 4), (x + length, y + 4)]
-        )
-        return f"M{x:.1f} {y:.1f}" + "".join(f"L{a:.1f} {b:.1f}" for a, b in corners) + "Z"
+        ends = [(-4, length), (4, length)] if self.down else [(length, -4), (length, 4)]
+        return f"M{x:.1f} {y:.1f}" + "".join(f"L{x + dx:.1f} {y + dy:.1f}" for dx, dy in ends) + "Z"
 
 
 def _sides(inset: float) -> str:
