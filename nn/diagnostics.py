@@ -28,6 +28,7 @@ from nn.losses import Loss, mean_loss, units_of
 from nn.module import Module, Trace, beneath, evaluating, flatten
 from nn.records import EpochRecord, Metrics
 from nn.training import Training
+from nn.validation import whole
 
 FLAT = {sigmoid: 0.0025, tanh: 0.01}  # 1 % of the largest g′
 VANISHED, EXPLODED = 1e-3, 1e2
@@ -131,10 +132,8 @@ class Diagnosis:
     def __init__(self, training: Training, examples: int = 50) -> None:
         if not isinstance(training.model, (MLP, Sequential)):
             raise TypeError(f"a diagnosis of {training.model!r}: it traces an MLP or a Sequential")
-        if examples < 1:
-            raise ValueError(f"examples = {examples}: it needs at least 1")
         self.training, self.model = training, training.model
-        self.sample = training.task.sample(training.training, examples)
+        self.sample = training.task.sample(training.training, whole("examples", examples))
         self.records: list[list[LayerRecord]] = []
         self._before = self._weights()
         self._facts = UNKNOWN

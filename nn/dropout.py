@@ -47,8 +47,7 @@ class Dropout(Module):
 
     def sample(self) -> float:
         """One mask: 0 with probability p, else 1/(1 − p)."""
-        dropped = self.rng.random() < self.p  # always, at p = 1: random() is below 1
-        return 0.0 if dropped else 1.0 / (1.0 - self.p)
+        return 0.0 if self.rng.random() < self.p else 1.0 / (1.0 - self.p)  # at p = 1 always 0: random() is below 1
 
     def forward(self, x: list[Value]) -> list[Value]:
         return self.forward_batch([x])[0]

@@ -44,7 +44,10 @@ def naming_example(
         node = getattr(found, "node", None)
         if node is None:
             raise
-        found.args = (f"{_which(node, X, places, data)}{found}{_remedy(node)}",)
+        rule, operands = node.operation, [x.data for x in node.parents]
+        overflow = rule and all(map(isfinite, operands)) and rule.defined_at(*operands, derivative=True)
+        remedy = "; try a lower learning rate, or clip the gradients" if overflow else ""
+        found.args = (f"{_which(node, X, places, data)}{found}{remedy}",)
         if found is error:
             raise
         raise found from None
@@ -81,12 +84,3 @@ def _which(node: Value, X: Sequence[Sequence[Value]], places: Sequence[int], dat
             many = f"s {', '.join(map(str, found[:5]))}{more}" if len(found) > 1 else f" {found[0]}"
             return f"example{many} of the {data}, counted from 1: "
     return ""
-
-
-def _remedy(node: Value) -> str:
-    """What to try if finite numbers within the domain were too large."""
-    operands = [x.data for x in node.parents]
-    if node.operation is None or not all(map(isfinite, operands)):
-        return ""
-    overflow = node.operation.defined_at(*operands, derivative=True)
-    return "; try a lower learning rate, or clip the gradients" if overflow else ""

@@ -1,7 +1,8 @@
 """Plots a training run and the model that it made.
 
 Each function draws on the matplotlib Axes ``ax``, or on a new pyplot figure, which a notebook shows, and returns the
-Axes. Without matplotlib, it raises an ImportError that says what to install.
+Axes. Of a Split, it shows training examples filled and test examples hollow. Without matplotlib, it raises an
+ImportError that says what to install.
 """
 
 from __future__ import annotations
@@ -51,8 +52,6 @@ def loss(records: Sequence[EpochRecord] | Training, ax: Any = None) -> Any:
 def boundary(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
     """Plot the areas of the classes over two inputs, darker where a class leads by more, and the examples.
 
-    data   a Split shows training examples filled and test examples hollow
-
     Raises ValueError for another number of inputs and for a regression.
     """
     task, parts = _task(CLASSIFICATION, model, data)
@@ -70,8 +69,7 @@ def boundary(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
     tints = np.array([to_rgb(style(k)["color"]) for k in range(len(names))])[leads.argmax(2)]
     most = min(leads.max(), 6.0) or 1.0  # beyond a logit of 6, σ is almost 1
     areas = 1.0 - 0.4 * np.clip(leads.max(2, keepdims=True) / most, 0.0, 1.0) * (1.0 - tints)
-    extent = (xs[0], xs[-1], ys[0], ys[-1])
-    ax.imshow(areas, extent=extent, origin="lower", aspect="auto", interpolation="bilinear")
+    ax.imshow(areas, extent=(xs[0], xs[-1], ys[0], ys[-1]), origin="lower", aspect="auto", interpolation="bilinear")
     for k, name in enumerate(names):
         if k and leads[..., k].min() < 0.0 < leads[..., k].max():
             ax.contour(xs, ys, leads[..., k], levels=[0.0], colors="black", linewidths=1.5)
@@ -85,7 +83,6 @@ def boundary(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
 def fit(model: Module, data: Dataset | Split, ax: Any = None, target: str = "y") -> Any:
     """Plot a regression in the target's units: a curve over one input, else predicted against true numbers.
 
-    data     a Split shows training examples filled and test examples hollow
     target   the target's name for the axes
 
     Raises ValueError for a classification.

@@ -177,10 +177,7 @@ class Training(Answering):
                 raise TypeError(f"{role}data of the type {type(data).__name__}: Training takes a nn.data.Dataset")
 
     def _train_mode(self) -> dict[str, Module]:
-        """Put the model in training mode, except for parts that are in evaluation mode by themselves.
-
-        Such a part is, for example, a BatchNorm with fixed statistics. Returns the modules by path.
-        """
+        """Put the model in training mode, but no part in evaluation mode by itself; returns the modules by path."""
         modules = {"": self.model, **self.model.submodules()}
         if self.model.training:  # else the whole model was put in evaluation mode, and ``kept`` is up to date
             for module in modules.values():
