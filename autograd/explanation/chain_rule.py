@@ -86,7 +86,11 @@ class Explanation(TextResult):
             if direct:
                 return direct, True
             through = [x for x in self.formulas.order if self.wrt in x.parents and x is not self.f]
-        return self._terms_at(through), False
+        local = self._forward(through)  # along the paths from wrt to v alone
+        terms = [Term(v, self._gradients[v], local.get(v, 0.0)) for v in through]
+        if self.f not in through and self.wrt not in through and self.f in local:
+            terms.append(Term(self.wrt, local[self.f], 1.0))  # the paths that meet none of them
+        return terms, False
 
     def _terms_below_f(self) -> list[Term]:
         """The terms through the named values that f was computed from directly."""
@@ -101,14 +105,6 @@ class Explanation(TextResult):
                 return []
             between = [self.wrt]
         return [Term(v, upstream[v], from_wrt.get(v, 0.0)) for v in between]
-
-    def _terms_at(self, through: list[Value]) -> list[Term]:
-        """The terms through the given values: what arrives at v, times the paths from wrt to it alone."""
-        local = self._forward(through)
-        terms = [Term(v, self._gradients[v], local.get(v, 0.0)) for v in through]
-        if self.f not in through and self.wrt not in through and self.f in local:
-            terms.append(Term(self.wrt, local[self.f], 1.0))  # the paths that meet none of them
-        return terms
 
     def _forward(self, stops: Iterable[Value]) -> dict[Value, float]:
         """∂x/∂wrt for every x that depends on wrt, along paths that end at the first of ``stops`` that they meet."""
@@ -277,11 +273,10 @@ class Explanation(TextResult):
     @cached_property
     def _magnitude(self) -> float:
         """The sum of the absolute products of all paths, which bounds the rounding error."""
-
-        def sizes(node: Value, upstream: float) -> list[tuple[Value, float, float]]:
-            return [(parent, local, abs(product)) for parent, local, product in carried(node, upstream)]
-
-        return gradients(self.f, order=self.formulas.order, carry=sizes).get(self.wrt, 0.0)
+        return gradients(
+            self.f, order=self.formulas.order,
+            carry=lambda node, arriving: [(x, local, abs(product)) for x, local, product in carried(node, arriving)],
+        ).get(self.wrt, 0.0)  # fmt: skip
 
     @cached_property
     def checks(self) -> list[Check]:

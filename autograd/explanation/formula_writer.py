@@ -8,16 +8,7 @@ from typing import Any, NamedTuple
 
 import sympy
 
-from autograd.notation import (
-    MINUS,
-    RAISED,
-    derivative,
-    function_text,
-    latex_name,
-    latex_text,
-    number_latex,
-    number_text,
-)
+from autograd import notation
 from autograd.number_systems import symbols
 from autograd.number_systems.symbols import Expression
 
@@ -44,8 +35,8 @@ class Notation(NamedTuple):
 
     def partial(self, f: str, x: str, delta: bool) -> str:
         """∂f/∂x; with ``delta``, δ if x is a z of the lecture."""
-        is_delta = delta and derivative(f, x).startswith("δ")
-        return self.name(derivative(f, x)) if is_delta else self.plain_partial(f, x)
+        is_delta = delta and notation.derivative(f, x).startswith("δ")
+        return self.name(notation.derivative(f, x)) if is_delta else self.plain_partial(f, x)
 
     def __call__(self, expression: Expression) -> str:
         """The whole expression."""
@@ -73,7 +64,7 @@ class Notation(NamedTuple):
             if e.exp == sympy.S.Half:
                 return self.root.format(self.part(e.base, ATOM)), POWER
             if e.exp.is_Integer and not self.braces:
-                return self.held(e.base, ATOM) + str(e.exp).translate(RAISED), POWER
+                return self.held(e.base, ATOM) + str(e.exp).translate(notation.RAISED), POWER
             return self.power.format(self.held(e.base, ATOM), self.part(e.exp, ATOM)), POWER
         if isinstance(e, sympy.exp):
             return self.call("exp", self(e.args[0])), ATOM
@@ -81,7 +72,7 @@ class Notation(NamedTuple):
             return f"[{self.comparison(e.args[0])}]", ATOM
         if isinstance(e, (symbols.abs, sympy.Abs)):  # SymPy turns √x² into its own
             return f"|{self(e.args[0])}|", ATOM
-        return self.call(function_text(e.func.__name__), ", ".join(self(x) for x in e.args)), ATOM
+        return self.call(notation.function_text(e.func.__name__), ", ".join(self(x) for x in e.args)), ATOM
 
     def comparison(self, difference: Expression) -> str:
         """The condition that the difference is positive: x > y for x − y."""
@@ -109,10 +100,7 @@ class Notation(NamedTuple):
         for term in terms:
             negative = bool(term.could_extract_minus_sign())
             part = self.held(-term if negative else term, PRODUCT)
-            if written:
-                written += f" {self.minus if negative else '+'} {part}"
-            else:
-                written = self.minus * negative + part
+            written += f" {self.minus if negative else '+'} {part}" if written else self.minus * negative + part
         return written
 
     def product(self, e: Expression) -> tuple[str, int]:
@@ -138,12 +126,13 @@ def _latex_call(function: str, arguments: str) -> str:
 
 
 TEXT = Notation(
-    MINUS, "·", " ", "", False, "√{}", "{}^{}", "{}/{}", str, number_text, str, "{}({})".format, "∂{}/∂{}".format
-)
+    notation.MINUS, "·", " ", "", False, "√{}", "{}^{}", "{}/{}",
+    str, notation.number_text, str, "{}({})".format, "∂{}/∂{}".format,
+)  # fmt: skip
 LATEX = Notation(
     "-", r" \cdot ", r" \, ", " ", True, r"\sqrt{{{}}}", "{{{}}}^{{{}}}", r"\frac{{{}}}{{{}}}",
-    latex_name, number_latex, latex_text, _latex_call,
-    lambda f, x: rf"\frac{{\partial {latex_name(f)}}}{{\partial {latex_name(x)}}}",
+    notation.latex_name, notation.number_latex, notation.latex_text, _latex_call,
+    lambda f, x: rf"\frac{{\partial {notation.latex_name(f)}}}{{\partial {notation.latex_name(x)}}}",
 )  # fmt: skip
 
 

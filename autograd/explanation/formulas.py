@@ -62,14 +62,10 @@ class Formulas:
 
     def cone(self, node: Value) -> list[Value]:
         """The values that ``node`` was computed from, down to the first that do not fold, in forward order."""
-        found: set[Value] = set()
-        stack = list(node.parents)
-        while stack:
-            parent = stack.pop()
-            if parent not in found:
-                found.add(parent)
-                stack += parent.parents if self.folds(parent) else ()
-        return [x for x in self.order if x in found] if found else []
+        found = set(node.parents)
+        for x in reversed(self.order):
+            found.update(x.parents if x in found and self.folds(x) else ())
+        return [x for x in self.order if x in found]
 
     def value(self, node: Value, in_inputs: bool, most: int = LARGEST) -> Expression | None:
         """The node in terms of the inputs, or of the named values below it; None beyond ``most`` operations."""

@@ -170,13 +170,11 @@ class Narration(TextResult):
 
     def _formula(self, node: Value) -> str:
         """The node's operation applied to its operands."""
-        many = len(node.parents)
-        operands = [self.name[parent] for parent in (node.parents[:3] if many > 6 else node.parents)]
-        sign = symbol(node)
+        sign, operands = symbol(node), [self.name[parent] for parent in node.parents]
+        if len(operands) > 6:
+            operands = [*operands[:3], f"… {len(operands) - 3} more"]
         if len(operands) == 2 and len(sign) == 1:
             return f"{operands[0]} {sign} {operands[1]}"
-        if many > 6:
-            operands.append(f"… {many - 3} more")
         return operands[0] if sign == "=" else f"{sign}({', '.join(operands)})"
 
     def __str__(self) -> str:
