@@ -50,8 +50,7 @@ so there is no derivative to check; 0.0 was chosen
     point = [number(x.data if isinstance(x, Value) else x) for x in at]
     name, fixed = getattr(function, "__name__", "the function"), set()
     if isinstance(function, Primitive):
-        domains = function.domains_of(len(point))
-        fixed = {i for i, domain in enumerate(domains) if domain in (CONSTANT, CONDITION)}
+        fixed = {i for i, domain in enumerate(function.domains_of(len(point))) if domain in (CONSTANT, CONDITION)}
         names = [f"x{i + 1}" for i in range(len(point))] if function.variadic else list(function.letters)
 
     def called(point: list[float]) -> tuple[list[Value | float], Value]:

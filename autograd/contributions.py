@@ -23,20 +23,17 @@ class Contribution(NamedTuple):
     product: float  # upstream · local; 0 where nothing comes from upstream, or a gate is shut
 
 
-def contributions(
-    root: Value, without: Collection[Value] = (), order: Sequence[Value] | None = None
-) -> Iterator[Contribution]:
+def contributions(root: Value, order: Sequence[Value] | None = None) -> Iterator[Contribution]:
     """Every contribution of the backward pass from ``root``, in its order; summed by parent they are the gradients.
 
-    without   values where the pass ends: they receive, and give nothing
-    order     ``topological_order(root, without)``, where it is known already
+    order   ``topological_order(root)``, where it is known already
 
     >>> x = Value(3.0, "x")
     >>> [c.product for c in contributions(x * x)]
     [3.0, 3.0]
     """
     total = defaultdict(float, {root: 1.0})
-    for node, edges in sweep(order or topological_order(root, without), total):
+    for node, edges in sweep(order or topological_order(root), total):
         for parent, local, product in edges:
             yield Contribution(node, parent, total[node], local, product)
 
@@ -45,7 +42,10 @@ def gradients(
     root: Value, without: Collection[Value] = (), order: Sequence[Value] | None = None,
     carry: Callable[..., Any] = carried,
 ) -> dict[Value, float]:  # fmt: skip
-    """∂root/∂node for every node of the graph: the contributions summed, or what ``carry`` gives in their place."""
+    """∂root/∂node for every node of the graph: the contributions summed, or what ``carry`` gives in their place.
+
+    without   values where the pass ends: they receive, and give nothing
+    """
     total = defaultdict(float, {root: 1.0})
     for _ in sweep(order or topological_order(root, without), total, carry):
         pass

@@ -19,9 +19,7 @@ class Hooks:
     def __init__(self, *hooks: tuple[Any, str, Any], afterwards: Callable[[], None] = lambda: None) -> None:
         self.hooks, self.afterwards = hooks, afterwards
         self._depth: ContextVar[int] = ContextVar("depth", default=0)
-        self._entered = 0
-        self._originals = ExitStack()
-        self._lock = Lock()
+        self._entered, self._originals, self._lock = 0, ExitStack(), Lock()
 
     @contextmanager
     def hooked(self) -> Iterator[None]:

@@ -1,8 +1,7 @@
 """JavaScript as a number system: a rule of the table, run on formulas, is written as a JavaScript function.
 
-A formula is a letter, or an operation on formulas and numbers. Constants enter as plain floats; what a rule
-does with floats alone stays a float. ``PRELUDE`` holds the elementary functions, with the meaning that ``floats``
-gives them; no rule stands in JavaScript.
+Constants enter as plain floats; what a rule does with floats alone stays a float. ``PRELUDE`` holds the elementary
+functions, with the meaning that ``floats`` gives them; no rule stands in JavaScript.
 """
 
 from __future__ import annotations
