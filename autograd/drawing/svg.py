@@ -17,15 +17,10 @@ MARGIN = 14.0
 MOST_TITLE = 400
 
 OUTLINES: dict[str, tuple[str, str]] = {  # fill and line
-    "input": ("blue_fill", "blue"),
-    "constant": ("canvas", "line"),
-    "operation": ("box", "line"),
-    "output": ("orange_fill", "orange"),
-    "group": ("green_fill", "green"),
-    "unit": ("blue_fill", "blue"),
-    "dropped": ("canvas", "line"),
-    "words": ("canvas", "canvas"),
-}
+    "input": ("blue_fill", "blue"), "constant": ("canvas", "line"), "operation": ("box", "line"),
+    "output": ("orange_fill", "orange"), "group": ("green_fill", "green"), "unit": ("blue_fill", "blue"),
+    "dropped": ("canvas", "line"), "words": ("canvas", "canvas"),
+}  # fmt: skip
 STROKES: dict[str, str] = {
     "plain": "line", "lit": "vermilion", "faint": "faint", "positive": "blue", "negative": "vermilion",
 }  # fmt: skip

@@ -114,8 +114,8 @@ function chart(box, { epochs, series, at, log, words, go }) {
   const legend = made("div", { class: "legend" });
   series.forEach(({ name, values, colour, now }, i) => {
     const look = { stroke: colour, "stroke-width": 2, fill: "none", "stroke-dasharray": LINES[i % LINES.length] };
-    const point = (k) => (up(values[k]) === null ? "" : `${x(epochs[k]).toFixed(1)} ${y(up(values[k])).toFixed(1)}`);
-    const points = epochs.map((_, k) => point(k));
+    const points = values.map(up).map((height, k) =>
+      height === null ? "" : `${x(epochs[k]).toFixed(1)} ${y(height).toFixed(1)}`);
     const pieces = points.map((to, k) => to && (points[k - 1] ? `L${to}` : `M${to}`)); // begun again after a gap
     svg.append(drawn("path", { ...look, d: pieces.join("") }));
     if (up(now) !== null) svg.append(drawn("circle", { cx: x(at), cy: y(up(now)), r: 4, fill: colour }));
@@ -156,13 +156,10 @@ function crossings(heights, steps) {
     for (let j = 0; j + 1 < steps; j++) {
       const corners = [[j, i], [j + 1, i], [j + 1, i + 1], [j, i + 1]];
       const h = corners.map(([column, row]) => heights[row * steps + column]);
-      const met = [];
-      for (let k = 0; k < 4; k++) {
-        const [p, q, hp, hq] = [corners[k], corners[(k + 1) % 4], h[k], h[(k + 1) % 4]];
-        if (hp > 0 === hq > 0) continue;
-        const t = hp / (hp - hq);
-        met.push([p[0] + t * (q[0] - p[0]), p[1] + t * (q[1] - p[1])]);
-      }
+      const met = corners.flatMap(([x, y], k) => {
+        const [[toX, toY], t] = [corners[(k + 1) % 4], h[k] / (h[k] - h[(k + 1) % 4])];
+        return h[k] > 0 === h[(k + 1) % 4] > 0 ? [] : [[x + t * (toX - x), y + t * (toY - y)]];
+      });
       for (let k = 0; k + 1 < met.length; k += 2) pieces.push([met[k], met[k + 1]]);
     }
   }

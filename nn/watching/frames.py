@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import product
 from math import isfinite, sqrt
 from typing import Any, NamedTuple
 
@@ -40,11 +39,11 @@ def told(training: Training, history: Sequence[Any], count: int) -> dict[str, An
     is_classification, width = task.kind == CLASSIFICATION, len(data.X[0])
     learned = _fit if not is_classification else _areas if width == 2 else _confusion
     has_grid = learned is _areas or (learned is _fit and width == 1)
-    grid = Grid.around([*data.X, *(held.X if held else [])]) if has_grid else None
-    seen = held if held and not grid else data
+    bounds = around([*data.X, *(held.X if held else [])]) if has_grid else None
+    seen = held if held and not bounds else data
     chosen, shown = evenly(len(history), MOST_FRAMES), evenly(len(training.records), MOST_EPOCHS)
     sample = task.sample(data)
-    film = list(frames(training, history, chosen, sample, grid.points if grid else seen.X))
+    film = list(frames(training, history, chosen, sample, grid_between(*bounds) if bounds else seen.X))
     records = [training.records[i] for i in chosen]
     units = len(film[0].outputs)
     names = task.names(data, units) if is_classification else [f"output {k + 1}" for k in range(units)]
@@ -58,7 +57,7 @@ def told(training: Training, history: Sequence[Any], count: int) -> dict[str, An
         },
         "frames": [{"epoch": r.epoch} | {name: digits(getattr(r, name)) for name in METRICS} for r in records],
         "classes": _named(names),
-        "map": learned(task, seen, film, grid) | about,
+        "map": learned(task, seen, film, bounds) | about,
         "examples": _examples(task, sample.take(range(min(count, len(sample.y)))), film),
         "sample": len(sample.y),
         "layers": [_layer(l, film, count) for l in range(len(film[0].layers))],
@@ -95,21 +94,18 @@ class Frame(NamedTuple):
     outputs: Array
 
 
-class Grid(NamedTuple):
-    """A grid around points of a line or a plane, of STEPS points along each side, row by row from below."""
+def around(X: Any) -> tuple[Array, Array]:
+    """The least and the largest number of each column, with a margin of an eighth on each side."""
+    low, high = np.min(X, axis=0), np.max(X, axis=0)
+    margin = np.where(high > low, (high - low) / 8.0, 1.0)
+    return low - margin, high + margin
 
-    low: list[float]
-    high: list[float]
-    points: list[list[float]]
 
-    @classmethod
-    def around(cls, X: Sequence[Sequence[float]]) -> Grid:
-        """With a margin of an eighth on each side."""
-        sides = [(min(column), max(column)) for column in zip(*X)]
-        low = [a - ((b - a) / 8.0 or 1.0) for a, b in sides]
-        high = [b + ((b - a) / 8.0 or 1.0) for a, b in sides]
-        ticks = [[a + (b - a) * i / (STEPS - 1) for i in range(STEPS)] for a, b in zip(low, high)]
-        return cls(low, high, [list(reversed(point)) for point in product(*reversed(ticks))])
+def grid_between(low: Array, high: Array) -> list[list[float]]:
+    """STEPS points along each side of a line or a plane, row by row from below."""
+    ticks = low + (high - low) * np.arange(STEPS)[:, None] / (STEPS - 1)
+    points: list[list[float]] = np.stack(np.meshgrid(*ticks.T), axis=-1).reshape(-1, len(low)).tolist()
+    return points
 
 
 def frames(
@@ -169,12 +165,12 @@ def outputs_at(model: Module, X: Sequence[Sequence[float]]) -> Array:
 # ---- what is learned ----------------------------------------------------------------------------------------------
 
 
-def _areas(task: Task, data: Dataset, film: Sequence[Frame], grid: Any) -> dict[str, Any]:
+def _areas(task: Task, data: Dataset, film: Sequence[Frame], bounds: Any) -> dict[str, Any]:
     """Of two classes, how far the second leads; of more, which of them leads, and how far."""
     leads = [np.array([task.leads(units) for units in frame.outputs.T.tolist()]) for frame in film]
     points = [[*map(digits, data.X[i]), task.label_of(data.y[i])] for i in evenly(len(data.y), MOST_POINTS)]
     features = _named(data.features[:2] or ["x₁", "x₂"])
-    told = {"points": points, "features": features, "low": grid.low, "high": grid.high}
+    told = {"points": points, "features": features, "low": bounds[0].tolist(), "high": bounds[1].tolist()}
     if leads[0].shape[1] > 2:
         told |= {"kind": "classes", "winners": [lead.argmax(axis=1).tolist() for lead in leads]}
         return {**told, "heights": quantised([lead.max(axis=1) for lead in leads])}
@@ -182,22 +178,22 @@ def _areas(task: Task, data: Dataset, film: Sequence[Frame], grid: Any) -> dict[
     return {**told, "heights": quantised([lead[:, 1] for lead in leads])}
 
 
-def _fit(task: Task, data: Dataset, film: Sequence[Frame], grid: Any) -> dict[str, Any]:
+def _fit(task: Task, data: Dataset, film: Sequence[Frame], bounds: Any) -> dict[str, Any]:
     """In the target's units: over one input the curves; of more, what is predicted for each example."""
     tables = [data.y, *(frame.outputs.T.tolist() for frame in film)]
     Y, *outputs = (np.array([task.in_units(row) for row in rows]) for rows in tables)
     k, places = min(Y.shape[1], outputs[0].shape[1]), evenly(len(Y), MOST_POINTS)
-    points = [[data.X[i][0] if grid else y, y, unit] for i in places for unit, y in enumerate(Y[i, :k].tolist())]
-    [low], [high], _ = Grid.around(Y.reshape(-1, 1).tolist())
+    points = [[data.X[i][0] if bounds else y, y, unit] for i in places for unit, y in enumerate(Y[i, :k].tolist())]
+    [low], [high] = (side.tolist() for side in around(Y.reshape(-1, 1)))
     told: dict[str, Any] = {"kind": "fit", "points": points}
-    if grid:
+    if bounds:
         told |= {"curves": quantised([a.T for a in outputs]), "features": [*_named(data.features[:1] or ["x"]), "y"]}
-        return {**told, "low": [*grid.low, low], "high": [*grid.high, high]}
+        return {**told, "low": [*bounds[0], low], "high": [*bounds[1], high]}
     told |= {"predicted": quantised([a[places, :k] for a in outputs]), "features": ["true", "predicted"]}
     return {**told, "low": [low, low], "high": [high, high]}
 
 
-def _confusion(task: Task, data: Dataset, film: Sequence[Frame], grid: Any) -> dict[str, Any]:
+def _confusion(task: Task, data: Dataset, film: Sequence[Frame], bounds: Any) -> dict[str, Any]:
     matrices = [task.confusion(data, frame.outputs.T.tolist()) for frame in film]
     counts = [[n for row in matrix for n in row] for matrix in matrices]
     return {"kind": "confusion", "names": _named(task.names(data, len(matrices[0]))), "counts": counts}
@@ -259,8 +255,7 @@ def evenly(n: int, most: int) -> list[int]:
     >>> evenly(10, 4), evenly(3, 4), evenly(5, 1)
     ([0, 3, 6, 9], [0, 1, 2], [0])
     """
-    chosen: list[int] = np.linspace(0, n - 1, min(n, most)).round().astype(int).tolist()
-    return chosen
+    return [round(place) for place in np.linspace(0, n - 1, min(n, most)).tolist()]
 
 
 def rows_and_columns(rows: int, columns: int, most: int) -> tuple[list[int], list[int]]:

@@ -147,14 +147,13 @@ const largest = ({ steps }) => numberText(steps[at] * LEVELS);
 function layerView(layer, index) {
   const l = index + 1;
   const [W, b, a, delta, w, z] = ["W", "b", "a", "δ", "w", "z"].map((letter) => letter + raised(l));
-  const section = made("section", { class: "layer", "aria-label": `Layer ${l}` });
   const formula = `${layer.from} → ${layer.to} units, ${z} = ${W} a${raised(l - 1)} + ${b}`;
-  section.append(made("h3", {}, `Layer ${l} `, made("span", {}, formula)));
-  const [parameters, flow] = [made("div"), made("div")];
-  section.append(parameters, flow, made("p", { class: "readout" }));
+  const head = made("h3", {}, `Layer ${l} `, made("span", {}, formula));
+  const [parameters, flow, readout] = [made("div"), made("div"), made("p", { class: "readout" })];
+  const section = made("section", { class: "layer", "aria-label": `Layer ${l}` }, head, parameters, flow, readout);
   named("layers").append(section);
   section.readout = () => "";
-  views.push(() => { section.querySelector(".readout").textContent = section.readout(); });
+  views.push(() => { readout.textContent = section.readout(); });
 
   const [rows, columns] = [layer.rows.length, layer.columns.length];
   const isWhole = rows === layer.to && columns === layer.from;
@@ -200,12 +199,9 @@ function exampleViews() {
   const side = Math.sqrt(examples.features);
   const isImage = side >= 8 && Number.isInteger(side) && examples.X.numbers[0].length === examples.features;
   examples.labels.forEach((label, i) => {
-    const item = made("li");
     const words = made("span");
     const image = made("canvas", { role: "img", "aria-label": `example ${i + 1}` });
-    if (isImage) item.append(image);
-    item.append(words);
-    named("examples").append(item);
+    named("examples").append(made("li", {}, ...(isImage ? [image] : []), words));
     views.push(() => {
       const predicted = examples.predicted[at][i];
       const isRight = predicted === label;
@@ -229,8 +225,7 @@ function show() {
     : error !== null ? `, RMSE ${numberText(error)}` : "");
   const validated = validation_loss === null ? ""
     : `; validation loss ${numberText(validation_loss)}${metric(validation_accuracy, validation_rmse)}`;
-  const words = `epoch ${epoch}: loss ${numberText(loss)}${metric(accuracy, rmse)}${validated}`;
-  named("summary").textContent = words;
+  named("summary").textContent = `epoch ${epoch}: loss ${numberText(loss)}${metric(accuracy, rmse)}${validated}`;
   mark(`epoch ${epoch} of ${FILM.epochs}`);
 }
 
