@@ -9,6 +9,7 @@ from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from pathlib import Path
+from string import Template
 from typing import Any, final
 
 from autograd.colours import custom_properties
@@ -66,17 +67,15 @@ def written(kind: str, title: str, package: str, code: str, css: str = "", **par
     """The text of a page.
 
     kind      the class of its ``main``, and the beginning of all its ids, so that two pages share none
-    package   holds page.css, page.js and page.html, with ``{{name}}`` for the part of that name, ``{{id}}`` in ids
+    package   holds page.css, page.js and page.html, with ``${name}`` for the part of that name, ``${id}`` in ids
     code      what comes between the script of all pages and that of the package; css: the same between their styles
     """
     body = own_file("page.html", package)
     parts |= {"kind": kind, "title": escape(title), "code": own_file("page.js") + code + own_file("page.js", package)}
     parts["css"] = custom_properties() + own_file("page.css") + css + own_file("page.css", package)
     parts["id"] = f"{kind}-{sha256(repr((body, parts)).encode()).hexdigest()[:8]}-"
-    before, after = own_file("page.html").split("{{body}}")
-    # from the outside in, each place once: what is filled in is never searched for places
-    pieces = (before + body + after).split("{{")
-    return pieces[0] + "".join(parts[name] + rest for name, rest in (piece.split("}}", 1) for piece in pieces[1:]))
+    # what is filled in is never searched for places
+    return Template(own_file("page.html").replace("${body}", body)).substitute(parts)
 
 
 def script(value: Any) -> str:

@@ -85,16 +85,15 @@ function aboutValue(nodes, rules, data, locals, { node, value }) {
 // what comes out where one operation is taken for another: mistakes, while the rules come from the table
 const total = (x) => x.reduce((so, xi) => so + xi, 0);
 const together = (x) => x.reduce((so, xi) => so * xi, 1);
+const added = (x) => [[total(x), "added instead of multiplied"]];
 const weighted = (w, a) => total(w.map((wi, i) => wi * a[i]));
 const MIXED_UP = {
   add: (x) => [[together(x), "multiplied instead of added"], [x[0] - x[1], "subtracted instead of added"]],
   sum: (x) => [[together(x), "multiplied instead of added"]],
   sub: (x) => [[total(x), "added instead of subtracted"]],
-  mul: (x) => [[total(x), "added instead of multiplied"]],
-  product: (x) => [[total(x), "added instead of multiplied"]],
+  mul: added, product: added, dot: added,
   div: ([x, y]) => [[y / x, "turned the fraction over"], [x * y, "multiplied instead of divided"]],
   power: ([x, p]) => [[x * p, "multiplied by the exponent instead of raising to it"]],
-  dot: (x) => [[total(x), "added instead of multiplied"]],
   affine: (x) => {
     const half = (x.length - 1) / 2;
     const [w, a, b] = [x.slice(0, half), x.slice(half, -1), x.at(-1)];

@@ -72,12 +72,11 @@ def _extent(formula: Operand) -> tuple[int, int]:
     extent: dict[Formula, tuple[int, int]] = {}
     for e in operations([formula]):
         size, depth = 1, 0
-        for i, x in enumerate(e.operands):
-            if isinstance(x, Formula):
-                chained = x.name == e.name == "*" or (x.name in ("+", "-") and e.name in ("+", "-") and i == 0)
-                size += extent[x][0]
-                depth = max(depth, extent[x][1] + (not chained))
-        extent[e] = min(size, 10**9), depth
+        for x in e.parents:
+            chained = x.name == e.name == "*" or ({x.name, e.name} <= {"+", "-"} and x is e.operands[0])
+            size += extent[x][0]
+            depth = max(depth, extent[x][1] + (not chained))
+        extent[e] = size, depth
     return extent[formula] if isinstance(formula, Formula) else (1, 0)
 
 

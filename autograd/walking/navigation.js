@@ -11,13 +11,10 @@ class Walk {
   }
 
   get steps() { return this.run.steps; }
-
   get step() { return this.steps[this.position]; }
 
   /** The step at which the backward pass begins. */
-  get turn() {
-    return this.steps.findIndex(({ phase }) => phase === "seed");
-  }
+  get turn() { return this.steps.findIndex(({ phase }) => phase === "seed"); }
 
   /** Whether this step's number is hidden, for the student to predict. */
   get hides() {
@@ -62,6 +59,5 @@ class Walk {
   }
 
   change(input, number) { this.runOn(this.inputs.with(input, number)); }
-
   reset() { this.runOn(this.first); }
 }

@@ -1,8 +1,4 @@
-"""The graph's picture: boxes and edges as SVG, in which the page lights what each step is about.
-
-Each box shows a name and an operation, its number, its gradient. What a colour says, a shape or a dash says too.
-Places are those of the drawings' built-in layout.
-"""
+"""The graph's picture: boxes and edges as SVG, placed by the drawings' built-in layout; the page lights each step."""
 
 from __future__ import annotations
 
@@ -100,7 +96,6 @@ def _sides(inset: float) -> str:
 
 
 def _name(label: str) -> str:
-    """The name with its index lowered."""
     match = INDEXED.fullmatch(label)
     if not match or not match[3]:
         return escape(label)
