@@ -20,7 +20,7 @@ from conftest import ROOT, WEB
 from nbclient import NotebookClient
 from release import main, release, without_solution
 
-from nn.lecture.exercises.course import EXERCISES
+from nn.lecture.exercises import EXERCISES
 
 COURSE = ROOT / "notebooks" / "exercises"
 SOURCE, RELEASED = COURSE / "source" / "back-propagation" / "exercises.ipynb", COURSE / "exercises.ipynb"

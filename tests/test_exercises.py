@@ -9,9 +9,8 @@ from conftest import printed
 
 from autograd import Value, named
 from autograd.graph import topological_order
-from nn.lecture.exercises import Course
-from nn.lecture.exercises.chain_exercises import backward_right
-from nn.lecture.exercises.course import EXERCISES
+from nn.lecture.exercises import EXERCISES, Course
+from nn.lecture.exercises.chain_exercises import BACKWARD
 from nn.lecture.exercises.exercise import flat
 
 on_each = pytest.mark.parametrize("name", EXERCISES)
@@ -228,7 +227,7 @@ def test_a_backward_of_the_students_own_is_accepted():
 def test_the_backward_that_is_taken_for_right_agrees_with_the_engine():
     x, y = Value(0.5, "x"), Value(-1.5, "y")
     f = named(f=(x * y + x) ** 2)
-    backward_right(f)
+    BACKWARD.right(f)
     found = [node.grad for node in topological_order(f)]
     x.grad = y.grad = 0.0
     f.backward()

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from autograd import Value, draw, exp, explain, named, relu, sin, tanh
+from autograd import Value, draw
 from autograd.graph import topological_order
 from autograd.notation import labels
+from autograd.parser import Definitions
 from nn.lecture.exercises.exercise import Exercise, Problem, explained, mistakes, tried
-
-
-def _explain_xyz(problem: Problem) -> Any:
-    r, s = Value(float(problem["r"]), "r"), Value(float(problem["s"]), "s")
-    x, y, z = named(x=r, y=r * s, z=s)
-    return explain(named(f=x * y * z), wrt=s)
-
 
 XYZ = Exercise(
     "xyz", "f = xyz at your own point",
@@ -36,7 +31,7 @@ XYZ = Exercise(
     hints=("r is in x and in y, s is in y and in z. Draw the graph and count the paths.",
            "∂f/∂s = ∂f/∂x ∂x/∂s + ∂f/∂y ∂y/∂s + ∂f/∂z ∂z/∂s, and x does not depend on s.",
            "∂f/∂x = yz, ∂f/∂y = xz, ∂f/∂z = xy; substitute x = r, y = rs, z = s, and then the numbers."),
-    derivation=_explain_xyz,
+    derivation=lambda p: explained("f = x*y*z; x = r; y = r*s; z = s", "s", **p),
 )  # fmt: skip
 
 
@@ -58,7 +53,7 @@ MUL = Exercise(
     hints=("Hold y fixed. What kind of function of x is x·y then, and what is its slope?",
            "y is a constant factor in ∂(xy)/∂x.",
            "return x * y, (y, …)"),
-    derivation=lambda p: explained(named(f=Value(p["cases"][0][0], "x") * Value(p["cases"][0][1], "y")), "x"),
+    derivation=lambda p: explained("f = x*y", "x", x=p["cases"][0][0], y=p["cases"][0][1]),
     **tried(lambda x, y: f"at x = {x:g}, y = {y:g}", lambda x, y: ("the value", "∂/∂x", "∂/∂y")),
 )  # fmt: skip
 
@@ -84,31 +79,28 @@ RELU = Exercise(
     hints=("Draw max(0, z). What is its slope right of 0, and left of it?",
            "It is 1 on the right, 0 on the left, and given by the convention at 0.",
            "The derivative is 1.0 if z > 0 else …"),
-    derivation=lambda p: explained(named(a=relu(Value(p["cases"][0][0], "z"))), "z"),
+    derivation=lambda p: explained("a = relu(z)", "z", z=p["cases"][0][0]),
     **tried(lambda z: f"at z = {z:g}", lambda z: ("the value", "∂/∂z")),
 )  # fmt: skip
 
 
-def _graphs(p: Problem) -> dict[str, Value]:
-    """The graphs on which an answer runs, the smallest first."""
-    u, v = p["u"], p["v"]
-    x, y, a, b = Value(u, "x"), Value(v, "y"), Value(u, "a"), Value(v, "b")
-    s, t, w = Value(v, "s"), Value(u, "t"), Value(u, "w")
-    inner = named(h=w * w)
-    late = named(p=tanh(inner))
-    return {
-        "a product": named(f=x * y),
-        "a chain": named(f=sin(exp(a * 0.5))),
-        "x + x": named(f=s + s),
-        "a diamond": named(f=named(q=b * 2.0) * named(r=exp(b * 0.25))),
-        # h feeds f directly and also through p, so it must wait for both shares before it passes on its grad
-        "a short and a long path": named(f=inner * t + sin(late)),
-    }
+# the graphs on which an answer runs, the smallest first
+GRAPHS = {
+    "a product": "f = x*y",
+    "a chain": "f = sin(exp(a*0.5))",
+    "x + x": "f = s + s",
+    "a diamond": "f = q*r; q = b*2; r = exp(b*0.25)",
+    # h feeds f directly and also through p, so it must wait for both shares before it passes on its grad
+    "a short and a long path": "f = h*t + sin(p); p = tanh(h); h = w*w",
+}
 
 
 def _nodes(p: Problem) -> list[tuple[str, Value, Value]]:
     """The graph's name, its root and a node, for every node of every graph."""
-    return [(graph, root, node) for graph, root in _graphs(p).items() for node in topological_order(root)]
+    numbers: Problem = dict.fromkeys("xatw", p["u"]) | dict.fromkeys("ysb", p["v"])
+    parsed = {graph: Definitions(text) for graph, text in GRAPHS.items()}
+    roots = {graph: d.at(**{name: numbers[name] for name in d.inputs})["f"] for graph, d in parsed.items()}
+    return [(graph, root, node) for graph, root in roots.items() for node in topological_order(root)]
 
 
 def _run_backward(p: Problem, backward: Callable[[Value], object]) -> list[float]:
@@ -126,52 +118,36 @@ def _graph_at(p: Problem, place: int) -> Any:
     return draw(root)
 
 
+def _users_first(root: Value) -> list[Value]:
+    return topological_order(root)[::-1]
+
+
+def _breadth_first(root: Value) -> list[Value]:
+    order = [root]
+    for node in order:
+        order += [parent for parent in dict.fromkeys(node.parents) if parent not in order]
+    return order
+
+
+def _along_every_path(node: Value, step: int = 1) -> list[Value]:
+    """A node once for each time that it is reached, by way of the first parent first or of the last."""
+    return [node, *(below for parent in node.parents[::step] for below in _along_every_path(parent, step))]
+
+
 def _backward(
     assign: bool = False, stale: Callable[[Value], bool] = lambda node: False, upstream: bool = True,
-    start: float = 1.0, breadth_first: bool = False, from_the_end: bool = True,
+    start: float = 1.0, order: Callable[[Value], list[Value]] = _users_first,
 ) -> Callable[[Value], None]:  # fmt: skip
     """The backward pass, which is right without options; each option makes a mistake."""
 
     def backward(root: Value) -> None:
-        """Set every node's grad to ∂root/∂node, or to what the options make of it."""
-        order = topological_order(root)
-        if from_the_end:
-            order.reverse()
-        if breadth_first:
-            order = [root]
-            for node in order:
-                order += [parent for parent in dict.fromkeys(node.parents) if parent not in order]
-        for node in order:
+        for node in order(root):
             node.grad = node.grad if stale(node) else 0.0
         root.grad = start
-        for node in order:
+        for node in order(root):
             for parent, local in zip(node.parents, node.local_derivatives):
                 share = (node.grad if upstream else 1.0) * local
                 parent.grad = share if assign else parent.grad + share
-
-    return backward
-
-
-backward_right = _backward()
-
-
-def _along_every_path(at_once: bool) -> Callable[[Value], None]:
-    """Pass on a node's whole grad each time it is reached: parent by parent, or after all shares of its user."""
-
-    def pass_on(node: Value) -> None:
-        for parent, local in zip(node.parents, node.local_derivatives):
-            parent.grad += node.grad * local
-            if at_once:
-                pass_on(parent)
-        if not at_once:
-            for parent in reversed(node.parents):
-                pass_on(parent)
-
-    def backward(root: Value) -> None:
-        for node in topological_order(root):
-            node.grad = 0.0
-        root.grad = 1.0
-        pass_on(root)
 
     return backward
 
@@ -184,32 +160,32 @@ BACKWARD = Exercise(
         "product, a chain, x + x, a diamond, and a graph with a short and a long path, and draws the smallest that "
         "fails."),
     make=lambda rng: {"u": rng.randint(5, 15) / 10.0, "v": -rng.randint(5, 15) / 10.0},
-    right=backward_right,
+    right=_backward(),
     mistakes=mistakes(
         ("assigned instead of added", _backward(assign=True),
          "A node that is used twice gets two shares; `=` keeps only the last, `+=` adds them."),
         ("stale gradients", _backward(stale=lambda node: True),
          "The grad of an earlier pass is still included: set every node's grad to 0 first."),
-        ("no topological order", _backward(breadth_first=True),
+        ("no topological order", _backward(order=_breadth_first),
          "A node passed on its grad before the grad was complete: handle every user of a node before the node."),
         ("forgot the upstream", _backward(upstream=False),
          "A parent's share is node.grad times the local derivative, not the local derivative alone."),
         ("no 1 at the root", _backward(start=0.0), "∂root/∂root = 1: without it everything is 0."),
-        *(("a node passed on more than once", _along_every_path(at_once),
+        *(("a node passed on more than once", _backward(order=order),
            "A node passed on its whole grad each time it was reached: visit every node once, after all its users.")
-          for at_once in (True, False)),
+          for order in (_along_every_path, partial(_along_every_path, step=-1))),
         *(("stale gradients in the inputs", _backward(stale=is_input),
            "The interior nodes start from 0, but the inputs keep the grad of an earlier pass: set theirs to 0 too. "
            "(`Value.backward` adds to its inputs on purpose; here each pass stands alone.)")
           for is_input in (lambda node: node.operation is None, lambda node: not node.parents)),
-        ("the list from the wrong end", _backward(from_the_end=False),
+        ("the list from the wrong end", _backward(order=topological_order),
          "Only the root had a grad when it was visited: walk the list from its end, users before their parents."),
         ("nothing written", lambda root: None,
          "Every grad is unchanged: write the answer into each `node.grad` instead of returning it.")),
     hints=("Which nodes need their complete grad before a node may pass on its own?",
            "List the nodes so that parents come first; walk that list from its end.",
            "Zero all grads, root.grad = 1.0, then for each node: parent.grad += node.grad * local."),
-    derivation=lambda p: explained(_graphs(p)["a diamond"], "b"),
+    derivation=lambda p: explained(GRAPHS["a diamond"], "b", b=p["v"]),
     numbers=_run_backward,
     # called as in the drawing
     cases=lambda p: [f"{graph}, node {labels(topological_order(root))[node]}" for graph, root, node in _nodes(p)],

@@ -15,10 +15,10 @@ from math import isfinite
 from random import Random
 from typing import Any
 
-from autograd import Value, explain
+from autograd import explain
 from autograd.colours import LIGHT
-from autograd.graph import topological_order
 from autograd.operands import number_of
+from autograd.parser import Definitions
 from autograd.text import clipped, counted, printable, text_name
 
 Problem = dict[str, Any]
@@ -83,10 +83,11 @@ def tried(words: Callable[..., str], places: Callable[..., Sequence[str]]) -> di
     return {"numbers": numbers, "cases": cases}
 
 
-def explained(root: Value, name: str, through: Sequence[str] = ()) -> Any:
-    """The derivative of the root with respect to the node of this name, through the nodes of these names."""
-    nodes = {node.name: node for node in topological_order(root)}
-    return explain(root, wrt=nodes[name], through=[nodes[name] for name in through] or None)
+def explained(text: str, wrt: str, **numbers: float) -> Any:
+    """The derivative of the first of these definitions with respect to a name, at these numbers."""
+    definitions = Definitions(text)
+    nodes = definitions.at(**numbers)
+    return explain(nodes[definitions.name], wrt=nodes[wrt])
 
 
 @dataclass(frozen=True)

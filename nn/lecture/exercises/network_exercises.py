@@ -8,9 +8,10 @@ from random import Random
 from typing import Any
 
 from autograd import Value, affine, explain, named
+from autograd.graph import topological_order
 from nn.data import one_hot
 from nn.layers import MLP
-from nn.lecture.exercises.exercise import Exercise, Problem, explained, mistakes, tried
+from nn.lecture.exercises.exercise import Exercise, Problem, mistakes, tried
 from nn.losses import cross_entropy, half_squared_error, mean_loss
 from nn.module import Trace
 
@@ -39,6 +40,12 @@ def _passed(p: Problem) -> tuple[Value, Trace]:
     loss = named(L=half_squared_error(trace.output, p["y"]))
     loss.backward()
     return loss, trace
+
+
+def _explained(p: Problem, wrt: str, through: Sequence[str] = ()) -> Any:
+    loss, _ = _passed(p)
+    nodes = {node.name: node for node in topological_order(loss)}
+    return explain(loss, wrt=nodes[wrt], through=[nodes[name] for name in through] or None)
 
 
 def _rounded(numbers: Sequence[float | Value]) -> str:
@@ -80,7 +87,7 @@ BIAS = Exercise(
     hints=("z_j = … + b_j, so what is ∂z_j/∂b_j? And what is ∂L/∂b_j then, in terms of δ?",
            "∂L/∂b² = δ², and δ² = ∇_a L ⊙ σ′(z²).",
            "Compute (a_j − y_j) · a_j (1 − a_j) for each j."),
-    derivation=lambda p: explained(_passed(p)[0], "b²_1"),
+    derivation=lambda p: _explained(p, "b²_1"),
 )  # fmt: skip
 
 
@@ -119,7 +126,7 @@ HIDDEN = Exercise(
     hints=("Through which z²_j does z¹_1 reach the loss?",
            "δ¹_k = Σ_j δ²_j w²_jk σ′(z¹_k): it has three terms, down column k.",
            "Compute (δ²_1 w²_1k + δ²_2 w²_2k + δ²_3 w²_3k) · a¹_k (1 − a¹_k)."),
-    derivation=lambda p: explained(_passed(p)[0], "z¹_1", ["z²_1", "z²_2", "z²_3"]),
+    derivation=lambda p: _explained(p, "z¹_1", ["z²_1", "z²_2", "z²_3"]),
 )  # fmt: skip
 
 
@@ -141,9 +148,7 @@ def _explain_weight(p: Problem) -> Any:
     """∂L/∂w_11 over a mini-batch of two, as a sum over the z of each example."""
     D, A = p["cases"][2]
     w = [Value(1.0, f"w_1{k}") for k in range(1, len(A[0]) + 1)]
-    z = [affine(w, [Value(a_k) for a_k in a], 0.0) for a in A]
-    for i, node in enumerate(z, 1):
-        node.name = f"z_{i}"
+    z = [named(**{f"z_{i}": affine(w, [*map(Value, a)], 0.0)}) for i, a in enumerate(A, 1)]
     deltas = [Value(d[0], f"δ_{i}") for i, d in enumerate(D, 1)]
     return explain(named(L=sum(d * z_i for d, z_i in zip(deltas, z)) * (1.0 / len(z))), wrt=w[0], through=z)
 

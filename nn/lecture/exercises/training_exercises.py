@@ -8,7 +8,7 @@ from random import Random
 from statistics import fmean, pvariance, variance
 from typing import Any
 
-from autograd import Value, cos as cosine, explain, named, sin as sine
+from autograd import Value, explain, named
 from nn.batch_norm import BatchNorm
 from nn.lecture.exercises.exercise import BY_HAND, Exercise, Problem, explained, mistakes, tried
 
@@ -17,39 +17,26 @@ Numbers = list[float]
 
 def _steps(
     share: float = 0.5, sign: float = -1.0, keep: bool = False, upstream: bool = True, fresh_w: bool = False,
-    count: int = 2,
+    batches: Sequence[Sequence[int]] = ((0, 1), (0, 1)),
 ) -> Callable[[Problem], Numbers]:  # fmt: skip
     """w and b after two steps; each option makes a mistake."""
 
     def answer(p: Problem) -> Numbers:
         w, b, dw, db = p["w"], p["b"], 0.0, 0.0
-        for _ in range(count):
+        for batch in batches:
+            x, y = [p["x"][i] for i in batch], [p["y"][i] for i in batch]
             if not keep:
                 dw = db = 0.0
-            errors = [w * x + b - y if upstream else 1.0 for x, y in zip(p["x"], p["y"])]
-            dw += share * sum(e * x for e, x in zip(errors, p["x"]))
+            errors = [w * x_i + b - y_i if upstream else 1.0 for x_i, y_i in zip(x, y)]
+            dw += share * sum(e * x_i for e, x_i in zip(errors, x))
             w += sign * p["eta"] * dw
             if fresh_w:
-                errors = [w * x + b - y for x, y in zip(p["x"], p["y"])]
+                errors = [w * x_i + b - y_i for x_i, y_i in zip(x, y)]
             db += share * sum(errors)
             b += sign * p["eta"] * db
         return [w, b]
 
     return answer
-
-
-def _one_by_one(p: Problem) -> Numbers:
-    w, b = p["w"], p["b"]
-    for x, y in zip(p["x"], p["y"]):
-        error = w * x + b - y
-        w, b = w - p["eta"] * error * x, b - p["eta"] * error
-    return [w, b]
-
-
-def _explain_step(p: Problem) -> Any:
-    w, b = Value(p["w"], "w"), Value(p["b"], "b")
-    first, second = (0.5 * (w * x + b - y) ** 2 for x, y in zip(p["x"], p["y"]))
-    return explain(named(L=0.5 * (first + second)), wrt=w)
 
 
 SGD = Exercise(
@@ -71,16 +58,18 @@ SGD = Exercise(
          "The second step still included the gradient of the first: set the gradient to 0 before each step."),
         ("forgot the upstream", _steps(upstream=False),
          "∂ŷ/∂w = x is only the local derivative: multiply by ∂L/∂ŷ = ŷ − y."),
-        ("one step only", _steps(count=1),
+        ("one step only", _steps(batches=[(0, 1)]),
          "That is the result of the first step; the second starts there and computes ŷ again."),
-        ("one example for each step", _one_by_one,
+        ("one example for each step", _steps(share=1.0, batches=[(0,), (1,)]),
          "That is SGD with one example at a time; here each step uses the mean over both examples."),
         ("b after the new w", _steps(fresh_w=True),
          "Compute both derivatives at the same point, before either number changes.")),
     hints=("For one example ∂L/∂w = (ŷ − y) x and ∂L/∂b = ŷ − y. Average over the two.",
            "Compute both derivatives first, then change both w and b.",
            "For the second step compute ŷ again with the new w and b."),
-    derivation=_explain_step,
+    derivation=lambda p: explained(
+        "L = 0.5*(0.5*(w*{x[0]} + b - {y[0]})**2 + 0.5*(w*{x[1]} + b - {y[1]})**2)".format(**p),
+        "w", w=p["w"], b=p["b"]),
 )  # fmt: skip
 
 
@@ -138,19 +127,11 @@ DROPOUT = Exercise(
            "In training a unit is a/(1 − p) or 0, in evaluation it is a.",
            "Return a if not training, else [a_j / (1 - p) if k else 0.0 for …]."),
     derivation=lambda p: explained(
-        named(h=Value(p["cases"][0][0][0], "a_1") * Value(1.0 / (1.0 - p["cases"][0][2]), "m_1")), "a_1"),
+        "h = a_1*m_1", "a_1", a_1=p["cases"][0][0][0], m_1=1.0 / (1.0 - p["cases"][0][2])),
     **tried(
         lambda a, keep, p, training: f"in {'training' if training else 'evaluation'} with p = {p:g}",
         lambda a, *rest: [f"unit {j + 1}" for j in range(len(a))]),
 )  # fmt: skip
-
-
-def _columns(rng: Random) -> Problem:
-    cases = []
-    for m, epsilon in ((2, 1e-5), (4, 0.5), (5, 0.1)):
-        x = [k / 2.0 for k in rng.sample(range(-9, 10), m)]
-        cases.append((x, rng.choice([0.5, 2.0, 3.0]), rng.choice([-1.0, 0.5, 2.0]), epsilon))
-    return {"cases": cases}
 
 
 def _normalised(
@@ -192,7 +173,9 @@ BATCH_NORM = Exercise(
     question=lambda p: (
         "Write `batch_norm(x, gamma, beta, epsilon)` for one unit over a mini-batch, as in the paper's Algorithm 1: "
         "mean, variance with 1/m, x̂ = (x − μ)/√(σ² + ε), y = γ x̂ + β. Return the list of y."),
-    make=_columns,
+    make=lambda rng: {"cases": [
+        ([k / 2.0 for k in rng.sample(range(-9, 10), m)], rng.choice([0.5, 2.0, 3.0]), rng.choice([-1.0, 0.5, 2.0]),
+         epsilon) for m, epsilon in ((2, 1e-5), (4, 0.5), (5, 0.1))]},
     right=_normalised(),
     mistakes=mistakes(
         *NORM_SLIPS,
@@ -220,13 +203,6 @@ def _evaluated(norm: Callable[..., Numbers]) -> Callable[[Problem], Numbers]:
     return lambda p: norm(p["x"], p["gamma"], p["beta"], 0.0, p["seen"])
 
 
-def _explain_evaluation(p: Problem) -> Any:
-    """In evaluation y is a straight line in x with the slope γ/σ."""
-    x, gamma = Value(p["x"][0], "x"), Value(p["gamma"], "γ")
-    mu, sigma = Value(fmean(p["seen"]), "μ"), Value(sqrt(pvariance(p["seen"])), "σ")
-    return explain(named(y=gamma * ((x - mu) / sigma) + p["beta"]), wrt=x)
-
-
 EVALUATE = Exercise(
     "evaluate", "Batch normalisation at test time",
     question=lambda p: (
@@ -250,7 +226,10 @@ EVALUATE = Exercise(
     hints=("Whose mean and variance are used in evaluation?",
            "μ and σ² come from the four training values alone.",
            "Compute γ (x − μ)/σ + β for each x."),
-    derivation=_explain_evaluation,
+    # a straight line in x with the slope γ/σ
+    derivation=lambda p: explained(
+        "y = γ*((x - μ)/σ) + β", "x", x=p["x"][0], γ=p["gamma"], β=p["beta"],
+        μ=fmean(p["seen"]), σ=sqrt(pvariance(p["seen"]))),
 )  # fmt: skip
 
 
@@ -287,9 +266,8 @@ def _along(p: Problem, found: Sequence[float], turned: float = 0.0) -> bool:
 def _explain_axis(p: Problem) -> Any:
     """The variance along a direction, as a function of its angle: at the axis its derivative is 0."""
     aa, ab, bb = _covariance(p["X"])
-    theta = Value(_angle(p["X"]), "θ")
-    u, v = named(u=cosine(theta), v=sine(theta))
-    return explain(named(V=aa * u**2 + 2.0 * ab * u * v + bb * v**2), wrt=theta)
+    V = f"V = {aa}*u**2 + 2*{ab}*u*v + {bb}*v**2; u = cos(θ); v = sin(θ)"
+    return explained(V, "θ", θ=_angle(p["X"]))
 
 
 PCA = Exercise(
