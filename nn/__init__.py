@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from nn.interchange import load_numpy_state, numpy_gradients, numpy_state
     from nn.matrices import matrix_form
     from nn.preprocessing import PCA, OneHot, Pipeline, Standardize, Whiten, ZeroCenter, preprocess
-    from nn.updates import training_on
+    from nn.replaying import training_on
     from nn.watching import watch
 
 __all__ = [
@@ -42,7 +42,7 @@ __all__ = [
 _HOMES = {
     "back_propagate": "backprop",
     "matrix_form": "matrices",
-    "training_on": "updates",
+    "training_on": "replaying",
     "watch": "watching",
     **dict.fromkeys(("load_numpy_state", "numpy_gradients", "numpy_state"), "interchange"),
     **dict.fromkeys(

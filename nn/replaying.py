@@ -1,15 +1,17 @@
 """Replays training: records the loss once for each size of a mini-batch, and feeds it the examples of each step.
 
 All that differs from step to step is a leaf of the graph: the examples, their targets (one-hot if they choose a unit)
-and the masks of dropout. Parameters are in arrays during an epoch, and in their Values when it ends.
+and the masks of dropout. Parameters, gradients and the optimiser's memory are arrays during an epoch, or until
+something reads them, and in their Values when it ends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy, deepcopy
 from functools import partial
+from itertools import chain
 from math import fsum, hypot, inf, isclose
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +21,9 @@ from autograd.errors import DomainError
 from autograd.functions import dot
 from autograd.modes import collector_paused, no_grad
 from autograd.number_systems.arrays import Array
-from autograd.replay.program import Program, bring_up_to_date
+from autograd.operands import data_of
+from autograd.replay.buffers import is_finite
+from autograd.replay.program import Program, bring_up_to_date, holders
 from autograd.value import Value
 from nn.batch_norm import BatchNorm, Normalised
 from nn.data import Dataset
@@ -30,7 +34,6 @@ from nn.losses import BY_NAME, Loss, mean_loss, to_feed, units_of
 from nn.module import Module, evaluating, flatten
 from nn.optim import Optimizer, refuse_nan, shortening
 from nn.records import Metrics
-from nn.updates import training_on
 
 if TYPE_CHECKING:
     from nn.training import Step, Training
@@ -38,6 +41,118 @@ if TYPE_CHECKING:
 UPDATES_TO_PAY = 20  # recording takes the time of some eager steps
 COMPARED = 2  # mini-batches of a training that insists on replay: what differs from run to run shows in the second
 LARGEST_CHUNK = 100  # examples that are evaluated at once: a graph of all of them could be large
+
+
+# ---- updates of a recorded program --------------------------------------------------------------------------------
+
+
+@contextmanager
+def training_on(program: Program, optimizer: Optimizer) -> Iterator[Callable[..., float]]:
+    """Train a recorded program: ``step(feeds)`` runs it, moves each parameter and returns the loss before the update.
+
+    Parameters, gradients and the optimiser's memory are written back when the block ends, however it ends. Inside it,
+    other programs on these parameters and ``to_values`` see their present numbers; ``data`` is up to date after one
+    of those has run. ``step(feeds, program=other)`` runs another program, recorded for feeds of another shape.
+
+    optimizer    one of ``nn.optim`` over the program's parameters, in the same order
+
+    Raises ValueError for other parameters, DomainError as the optimiser's own ``step`` does.
+
+    >>> from autograd import record
+    >>> from nn import SGD
+    >>> w, x = Value(2.0, "w"), Value(1.0, "x")
+    >>> program = record((w * x) ** 2, inputs=[x], parameters=[w])
+    >>> with training_on(program, SGD([w], 0.25)) as step:
+    ...     step([1.0]), step([1.0])
+    (4.0, 1.0)
+    >>> w.data
+    0.5
+    """
+    arrays = _Arrays(program, optimizer)
+    holders.append(arrays.write_back)
+    try:
+        yield arrays.step
+    finally:
+        holders.remove(arrays.write_back)
+        arrays.write_back(optimizer.parameters)
+
+
+class _Arrays:
+    """The numbers that are handed from program to program.
+
+    A program keeps the parameters that it ran with until it runs again: its numbers can be read after a step too.
+    """
+
+    def __init__(self, program: Program, optimizer: Optimizer) -> None:
+        self.program, self.optimizer = program, optimizer
+        self.latest: Program | None = None  # the one that ran last
+        self.is_ahead = False  # whether the arrays hold newer numbers than the Values
+        self.parameters: Array = np.zeros(0)
+        self.memory: list[tuple[Array, ...]] = []  # for each group, one array per number of a parameter's state
+
+    def step(
+        self, feeds: Sequence[Any] = (), change: Callable[[Array], None] | None = None, program: Program | None = None
+    ) -> float:
+        """One update; DomainError, with no parameter moved, where one would not be finite.
+
+        change   edits the array of gradients in place before the parameters move, as clipping does
+        """
+        program, optimizer = program or self.program, self.optimizer
+        if program is not self.latest and program.parameters != optimizer.parameters:
+            raise ValueError(
+                f"the optimiser moves {len(optimizer.parameters)} parameters and {len(program.parameters)} were "
+                "recorded, or in another order: record with parameters=optimizer.parameters"
+            )
+        program.feed(feeds)
+        program.read_others()
+        if not self.is_ahead:
+            bring_up_to_date(optimizer.parameters)  # another training may hold them
+            self.parameters = np.array([*map(data_of, optimizer.parameters)])
+            self.memory = [tuple(map(np.array, zip(*group.states))) for group in optimizer.groups]
+        w = program.parameter_array
+        np.copyto(w, self.parameters)
+        before = optimizer.progress
+        with np.errstate(all="ignore"):
+            loss = program.run()
+            self.latest = program
+            if change is not None:
+                change(program.gradient_array)
+            optimizer.begin_step()
+            moved, new = self._update(w, program.gradient_array)
+            finite = is_finite(moved) and all(map(is_finite, chain.from_iterable(new)))
+        if not finite:
+            optimizer.progress = before
+            self.is_ahead = True  # with this step's gradients
+            self.write_back(optimizer.parameters)
+            optimizer.step()  # raises the error that names the parameter
+        self.parameters, self.memory, self.is_ahead = moved, new, True
+        return loss
+
+    def _update(self, w: Array, gradient: Array) -> tuple[Array, list[tuple[Array, ...]]]:
+        groups = self.optimizer.groups
+        if len(groups) == 1:
+            moved, new = groups[0].update(w, gradient, self.memory[0])
+            return moved, [new]
+        ends = np.cumsum([len(group.parameters) for group in groups])[:-1]
+        parts = zip(groups, np.split(w, ends), np.split(gradient, ends), self.memory)
+        every, memory = zip(*(group.update(w, g, states) for group, w, g, states in parts))
+        return np.concatenate(every), list(memory)
+
+    def write_back(self, leaves: Collection[Value]) -> None:
+        """Where some of these leaves are ours: all numbers to their Values, which the next step reads again."""
+        if not self.is_ahead or set(leaves).isdisjoint(self.optimizer.parameters):
+            return
+        assert self.latest is not None
+        gradients = self.latest.gradient_array.tolist()
+        for p, x, gradient in zip(self.optimizer.parameters, self.parameters.tolist(), gradients):
+            p._data, p.grad = x, gradient  # floats already
+        for group, columns in zip(self.optimizer.groups, self.memory):
+            if columns:
+                group.states = list(zip(*(column.tolist() for column in columns)))
+        self.is_ahead = False
+
+
+# ---- a training ---------------------------------------------------------------------------------------------------
 
 
 def why_not(training: Training) -> str | None:
@@ -251,9 +366,8 @@ class _Recorded:
         self.learns = model.training
         self.leaves = [_leaves(numbers.tolist()) for numbers in data.rows(batch)]
         self.X = self.leaves[0]
-        normalised: list[tuple[BatchNorm, list[Normalised]]] = []
         with collector_paused(), naming_example(self.X, batch, data.called, data.features):
-            root, loss, outputs = self._build(normalised)
+            root, loss, outputs, normalised = self._build()
         self.masks = [(d, list(d.masks)) for d in replay.dropouts if d.training and d.masks]
         inputs = [*self.leaves, *(masks for _, masks in self.masks)]
         parameters = training.optimizer.parameters if self.learns else []
@@ -268,21 +382,33 @@ class _Recorded:
         self.units = len(units) // len(batch)
         self.loss = self.program.reader([loss])  # without penalties, which the root includes
         self.statistics = [
-            (norm, self.program.reader([c.mu for c in columns]), self.program.reader([c.sigma2 for c in columns]))
+            (norm, self.program.reader([*(c.mu for c in columns), *(c.sigma2 for c in columns)]))
             for norm, columns in normalised
         ]
 
-    def _build(self, normalised: list[tuple[BatchNorm, list[Normalised]]]) -> tuple[Value, Value, list[Any]]:
-        """Build the graph as the eager engine does: the root, the loss without penalties, and the outputs.
+    def _build(self) -> tuple[Value, Value, list[Any], list[tuple[BatchNorm, list[Normalised]]]]:
+        """Build the graph as the eager engine does; random generators and statistics end where they were.
 
-        normalised   collects each BatchNorm with the nodes of its statistics
+        Returns the root, the loss without penalties, the outputs, and each BatchNorm with its nodes of statistics.
         """
         training = self.replay.training
         bring_up_to_date(training.optimizer.parameters)
-        with _rewound(self.replay, normalised):
+        states = [(rng, rng.getstate()) for rng in set(training.generators().values())]
+        statistics = [(buffer, buffer.copy()) for buffer in training.model.buffers().values()]
+        normalised: list[tuple[BatchNorm, list[Normalised]]] = []
+        try:
+            for norm in self.replay.norms:
+                norm.latest = partial(lambda norm, columns: normalised.append((norm, columns)), norm)
             outputs = training.model.batch(self.X)
             loss = mean_loss(self.data.loss, outputs, *self.leaves[1:])
-            return training.with_penalties(loss) if self.learns else loss, loss, outputs
+            return training.with_penalties(loss) if self.learns else loss, loss, outputs, normalised
+        finally:
+            for norm in self.replay.norms:
+                norm.latest = None
+            for rng, state in states:
+                rng.setstate(state)
+            for buffer, old in statistics:
+                buffer[:] = old
 
     def _build_again(self, batch: Sequence[int]) -> Value:
         """Build the root for other examples, and copy their dropout masks to the recorded ones."""
@@ -290,7 +416,7 @@ class _Recorded:
             for leaf, x in zip(flatten(leaves), numbers.ravel().tolist()):
                 leaf.data = x
         with collector_paused():
-            root, _, _ = self._build([])
+            root, *_ = self._build()
         for dropout, masks in self.masks:
             for mask, drawn in zip(masks, dropout.masks):
                 mask.data = drawn.data
@@ -314,8 +440,9 @@ class _Recorded:
                 if not self.masks:
                     self._build_again(batch)  # of several faults, this raises the one that the eager engine raises
                 raise
-        for norm, mu, sigma2 in self.statistics:
-            norm.average(mu().tolist(), sigma2().tolist(), len(batch))
+        for norm, read in self.statistics:
+            mu, sigma2 = read().reshape(2, -1).tolist()
+            norm.average(mu, sigma2, len(batch))
         return self._result()
 
     def _graph(self) -> Value:
@@ -335,25 +462,6 @@ class _Recorded:
         one = self.units == 1
         found = self.data.cuts.searchsorted(outputs) if one else outputs.reshape(-1, self.units).argmax(axis=1)
         return loss, [float(np.count_nonzero(found == self.y[:, 0])) if kind else 0.0]
-
-
-@contextmanager
-def _rewound(replay: Replay, normalised: list[tuple[BatchNorm, list[Normalised]]]) -> Iterator[None]:
-    """Collect the nodes of each BatchNorm in the list; restore random generators and statistics on exit."""
-    training = replay.training
-    states = [(rng, rng.getstate()) for rng in set(training.generators().values())]
-    statistics = [(buffer, buffer.copy()) for buffer in training.model.buffers().values()]
-    try:
-        for norm in replay.norms:
-            norm.latest = partial(lambda norm, columns: normalised.append((norm, columns)), norm)
-        yield
-    finally:
-        for norm in replay.norms:
-            norm.latest = None
-        for rng, state in states:
-            rng.setstate(state)
-        for buffer, old in statistics:
-            buffer[:] = old
 
 
 def _leaves(numbers: Any) -> Any:
