@@ -100,11 +100,14 @@ class Memory:
             return [partial(view.fill, 0.0)]
         return [partial(self.gradients.__setitem__, places, 0.0)] if places.size else []
 
-    def add(self, index: Ints, given: Array | Compute) -> list[Step]:
-        """Steps that add to the gradients of these slots.
+    def add(self, index: Ints, given: Array | Compute, late: bool) -> list[Step]:
+        """Steps that add to the gradients of these slots, if those are computed in this pass; constants never are.
 
         given   an array that will hold the contribution, or a function that computes it into an array
+        late    the pass for gradients that no parameter needs
         """
+        if index.max() < self.constants or self.wanted[index].any() == late:
+            return []
         steps: list[Step] = []
         strides = strided(index)
         # an axis whose step is 0 reads one number many times: its contributions are summed

@@ -55,16 +55,15 @@ class Flat(NamedTuple):
 
     nodes: list[Value]  # the root is the last of them
     place_of: dict[Value, int]
-    operations: list[Primitive | None]  # the primitives that occur, None for leaves
+    operations: list[Any]  # the primitives that occur, None for leaves
     code: Ints  # for each node, the index of its operation
     parents: Ragged  # the operands of each; the first of them stands for all constants of one value
     data: NDArray[np.float64]  # the numbers when it was recorded
     is_constant: Bools  # which nodes are plain numbers in an expression
 
     def operation(self, node: int) -> Primitive:
-        """The entry of the table that made a node."""
-        entry = self.operations[int(self.code[node])]
-        assert entry is not None  # a leaf
+        """The entry of the table that made a node which is not a leaf."""
+        entry: Primitive = self.operations[self.code[node]]
         return entry
 
     def made_by(self, *entries: Primitive) -> Bools:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from autograd.number_systems.arrays import Array
 from autograd.replay.buffers import Compute, Memory, Step
 from autograd.replay.flat_graph import Ints
 from autograd.table import Primitive
+
+Operation = tuple[int, Primitive, list[int]]  # a node's place in the graph, its primitive, the places of its operands
 
 
 def heaviside(x: Array, at_zero: float) -> Array:
@@ -33,12 +35,6 @@ def heaviside(x: Array, at_zero: float) -> Array:
     if not isinstance(at_zero, np.ndarray) and at_zero == 0.0:
         return np.greater(x, 0.0).astype(np.float64)
     return np.heaviside(x, at_zero)
-
-
-def stacked_sum(x: Sequence[Array]) -> Array:
-    """x₁ + … + xₙ of the rows of the one array in ``x``."""
-    [stack] = x
-    return ones(len(stack)) @ stack
 
 
 def stacked_logsumexp(z: Sequence[Array]) -> tuple[Array, tuple[Array]]:
@@ -62,7 +58,7 @@ def ones(n: int) -> Array:
 quick, stacked = ModuleType("quick"), ModuleType("stacked")  # Python reads attributes of modules fastest
 vars(quick).update(vars(arrays) | {"heaviside": heaviside, "times": np.multiply})
 # Σ and logΣexp treat all operands alike: their rules hold for all z_j stacked in one array
-vars(stacked).update(sum=stacked_sum, logsumexp=stacked_logsumexp)
+vars(stacked).update(sum=lambda x: ones(len(x[0])) @ x[0], logsumexp=stacked_logsumexp)
 
 
 class Group(ABC):
@@ -104,18 +100,6 @@ class Group(ABC):
             out[...] = value
 
         return run
-
-    def is_due(self, column: Ints, late: bool) -> bool:
-        """Whether the gradient of this operand is computed in this pass; that of constants never is."""
-        return bool(column.max() >= self.memory.constants and self.memory.wanted[column].any() != late)
-
-
-class Operation(NamedTuple):
-    """A single node: its place in the graph, its primitive, and the places of its operands."""
-
-    node: int
-    primitive: Primitive
-    operands: Sequence[int]
 
 
 class Tape(Group):
@@ -183,15 +167,15 @@ class Elementwise(Group):
         return [*steps, self.rule_step(quick, operands)]
 
     def backward(self, late: bool) -> list[Step]:
-        due = [(j, column) for j, column in enumerate(self.columns) if self.is_due(column, late)]
-        return [step for j, column in due for step in give(self.memory, column, self.gradient, self.kept, j)]
+        shares = [share(self.gradient, self.kept, j, column.shape) for j, column in enumerate(self.columns)]
+        return [step for column, s in zip(self.columns, shares) for step in self.memory.add(column, s, late)]
 
 
-def give(memory: Memory, column: Ints, gradient: Array, kept: list[Any], j: int) -> list[Step]:
-    """Steps that add upstream times the local derivative ``kept[j]`` to the operand's gradient."""
+def share(gradient: Array, kept: list[Any], j: int, shape: tuple[int, ...]) -> Array | Compute:
+    """What an operand of this shape gets: upstream times the local derivative ``kept[j]``."""
     if isinstance(kept[j], float) and kept[j] == 1.0:  # rules do not branch: it is 1 in every run
-        return memory.add(column, np.broadcast_to(gradient, column.shape))
-    return memory.add(column, lambda out: np.multiply(gradient, kept[j], out=out))
+        return np.broadcast_to(gradient, shape)
+    return lambda out: np.multiply(gradient, kept[j], out=out)
 
 
 class ManyOperands(Group):
@@ -206,18 +190,13 @@ class ManyOperands(Group):
         return [*steps, step]
 
     def backward(self, late: bool) -> list[Step]:
-        [column] = self.columns
-        if not self.is_due(column, late):
-            return []
-        gradient, kept = self.gradient, self.kept
-        if self.along_axis:
-            return give(self.memory, column, gradient, kept, 0)
+        [column], gradient, kept = self.columns, self.gradient, self.kept
 
         def compute(out: Array) -> None:
-            for share, local in zip(out, kept):
-                np.multiply(gradient, local, out=share)
+            for row, local in zip(out, kept):
+                np.multiply(gradient, local, out=row)
 
-        return self.memory.add(column, compute)
+        return self.memory.add(column, share(gradient, kept, 0, column.shape) if self.along_axis else compute, late)
 
 
 class Product(Group):
@@ -227,13 +206,8 @@ class Product(Group):
         self.blocks, self.c, self.r = nodes.shape
         self.n = w.shape[-1]
         lying = tuple(size for size in nodes.shape if size > 1) or (1,)
-        super().__init__(
-            memory,
-            nodes.reshape(lying),
-            [w, a, *(s.reshape(lying) for s in singles)],
-            primitives.affine,
-            f"Σ of {self.n} products",
-        )
+        columns = [w, a, *(s.reshape(lying) for s in singles)]
+        super().__init__(memory, nodes.reshape(lying), columns, primitives.affine, f"Σ of {self.n} products")
 
     def forward(self) -> list[Step]:
         steps: list[Step] = []
@@ -250,5 +224,4 @@ class Product(Group):
             shares.append((w, lambda out: np.multiply(2.0 * delta, W, out=out)))
         else:
             shares += (w, partial(np.matmul, delta.swapaxes(1, 2), A)), (a, partial(np.matmul, delta, W))
-        due = [(column, share) for column, share in shares if self.is_due(column, late)]
-        return [step for column, share in due for step in self.memory.add(column, share)]
+        return [step for column, share in shares for step in self.memory.add(column, share, late)]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cache
-from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
@@ -119,7 +117,9 @@ class Plan:
             if kind == PRODUCT:
                 self._products(members)
             elif kind == SUM:
-                self._many(self.fused.sums[members], self.fused.terms.table(members), primitives.sum)
+                self._many(
+                    self.fused.sums[members], self.memory.slot[self.fused.terms.table(members)], primitives.sum
+                )
             else:
                 self._plain(members)
         # the largest last: its gradients come first, and are written, not added
@@ -130,13 +130,13 @@ class Plan:
         flat, fused = self.flat, self.fused
         for i in members.tolist():
             if kind == SUM:
-                yield Operation(int(fused.sums[i]), primitives.sum, fused.terms[i])
+                yield int(fused.sums[i]), primitives.sum, fused.terms[i]
             elif kind == PRODUCT:
                 singles = fused.singles[i]
                 primitive = primitives.affine if singles else primitives.dot
-                yield Operation(int(fused.products[i]), primitive, fused.w[i] + fused.a[i] + singles)
+                yield int(fused.products[i]), primitive, fused.w[i] + fused.a[i] + singles
             else:
-                yield Operation(i, flat.operation(i), flat.parents[i])
+                yield i, flat.operation(i), flat.parents[i]
 
     def _is_for_the_tape(self, kind: int, members: Ints) -> bool:
         """Whether these few equal nodes run faster on floats than as an array, and are not part of a layer."""
@@ -174,7 +174,8 @@ class Plan:
             if len(left_over):
                 self._plain(left_over)
         elif len(apart):
-            self._product(sums.one_by_one(fused, rows, apart))
+            w, a = rows.w[apart][:, None], rows.a[apart][:, None]
+            self._product(sums.make_grid(fused, rows, apart[:, None, None], w, a))
 
     def _product(self, grid: ProductGrid) -> None:
         """Make one matrix product, with its blocks, rows and units in the order in which their operands lie."""
@@ -184,17 +185,16 @@ class Plan:
             order = np.argsort(a[0, 0], kind="stable")
             w, a = w[..., order], a[..., order]
         blocks = np.argsort(a[:, 0, 0], kind="stable")
-        rows = np.argsort(a[0, :, 0], kind="stable") if len(blocks) == 1 else slice(None)
-        units = np.argsort(w[0, :, 0], kind="stable") if len(blocks) == 1 else slice(None)
-
-        def ordered(index: Ints) -> Ints:  # of (blocks, c, r), as the results are
-            return index[blocks][:, rows][:, :, units]
-
-        singles = [ordered(slot[single]) for single in grid.singles]
+        rows, units = (
+            np.argsort(side[0, :, 0], kind="stable") if len(blocks) == 1 else np.arange(side.shape[1])
+            for side in (a, w)
+        )
+        place = np.ix_(blocks, rows, units)  # of (blocks, c, r), as the results are
+        singles = [slot[single][place] for single in grid.singles]
         if grid.nodes.size > 1:
             self.whole.add(len(self.memory.shapes))  # the number that its tensor gets
         self.groups.append(
-            Product(self.memory, ordered(grid.nodes), w[blocks][:, units], a[blocks][:, rows], singles)
+            Product(self.memory, grid.nodes[place], w[np.ix_(blocks, units)], a[np.ix_(blocks, rows)], singles)
         )
 
     def _plain(self, nodes: Ints) -> None:
@@ -202,25 +202,21 @@ class Plan:
         operation = self.flat.operation(nodes[0])
         columns = self.memory.slot[self.flat.parents.table(nodes)]
         if operation.variadic and columns.shape[1] > 3:
-            self._many(nodes, self.flat.parents.table(nodes), operation)
+            self._many(nodes, columns, operation)
             return
-        apart = []
+        rest: list[int] = []
         for members in equal_columns(self.memory.tensor[columns].T):
             if len(members) > FEW or self._is_whole(columns[members]):
                 self._elementwise(nodes[members], columns[members], operation)
             else:
-                apart.append(members)
-        if not apart:
-            return
-        rest = np.concatenate(apart)
+                rest += members.tolist()
         if len(rest) > FEW:
             self._elementwise(nodes[rest], columns[rest], operation)
-        else:
+        elif rest:
             self.groups.append(Tape(self.memory, [*self._operations(PLAIN, nodes[rest])]))
 
-    def _many(self, nodes: Ints, operands: Ints, operation: Primitive) -> None:
+    def _many(self, nodes: Ints, columns: Ints, operation: Primitive) -> None:
         """Make one group of nodes with many operands, in the order of their first operands."""
-        columns = self.memory.slot[operands]
         if operation.name in ("sum", "logsumexp"):
             columns = np.sort(columns, axis=1)  # these treat all operands alike
         order = np.argsort(columns[:, 0], kind="stable")
@@ -263,25 +259,22 @@ def find_levels(flat: Flat, fused: Fused, rows: Rows) -> Ints:
     products, terms = zip(rows.w.tolist(), rows.a.tolist(), fused.singles), iter(fused.terms)
     kind, start, parents = fused.kind.tolist(), flat.parents.start.tolist(), flat.parents.items.tolist()
     for node in np.flatnonzero((fused.kind != FUSED) & (flat.parents.arity > 0)).tolist():
-        below = []
         if kind[node] == PRODUCT:
-            w, a, operands = next(products)
-            below = [row_level(w), row_level(a)]
-        elif kind[node] == SUM:
-            operands = next(terms)
+            w, a, singles = next(products)
+            below = [row_level(w), row_level(a), *[level[p] for p in singles]]
         else:
-            operands = parents[start[node] : start[node + 1]]
-        level[node] = 1 + max([*below, *[level[p] for p in operands]])
+            operands = next(terms) if kind[node] == SUM else parents[start[node] : start[node + 1]]
+            below = [level[p] for p in operands]
+        level[node] = 1 + max(below)
     return np.array(level)
 
 
-def equal_columns(keys: Any) -> Iterator[Ints]:
+def equal_columns(keys: Ints) -> list[Ints]:
     """For each different column of ``keys``, in ascending order, the places where it stands.
 
     >>> [places.tolist() for places in equal_columns(np.array([[1, 0, 1], [5, 5, 5]]))]
     [[1], [0, 2]]
     """
     order = np.lexsort(keys[::-1])
-    ends = np.flatnonzero((np.diff(keys[:, order]) != 0).any(axis=0)) + 1
-    for start, end in pairwise([0, *ends.tolist(), len(order)] if len(order) else []):
-        yield order[start:end]
+    ends = np.flatnonzero(np.diff(keys[:, order]).any(axis=0)) + 1
+    return np.split(order, ends) if order.size else []

@@ -7,7 +7,7 @@ A layer is a matrix product whose rows w are parameters. Its letters come from t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -76,7 +76,6 @@ def _find(plan: Plan) -> list[_Found]:
     maker: dict[int, Group] = {int(plan.memory.tensor[group.out.flat[0]]): group for group in plan.groups}
     products = [g for g in plan.groups if isinstance(g, Product) and g.blocks == 1 and g.nodes.size > 1]
     layers = [g for g in products if _are_parameters(plan, g.columns[0])]
-    place = {group: i for i, group in enumerate(layers)}
     found: list[_Found] = []
     letter_of: dict[object, str] = {}  # of each Z, and of parameters, which several layers may use
 
@@ -89,7 +88,7 @@ def _find(plan: Plan) -> list[_Found]:
         return letter_of[owner]
 
     for i, group in enumerate(layers):
-        source, steps = _way_back(maker, place, group)
+        source, steps = _way_back(maker, layers, group)
         number, weights, bias = str(i + 1).translate(RAISED), group.columns[0], _bias(plan, group)
         W = letter((weights.tobytes(), group.n), _common_letter(plan, weights, True) or f"W{number}", i + 1)
         Z = letter(group, "Z" + ("".join(c for c in W if c in ABOVE) or number), i + 1)
@@ -118,7 +117,7 @@ def _bias(plan: Plan, group: Product) -> Ints | None:
 
 
 def _way_back(
-    maker: dict[int, Group], place: dict[Product, int], group: Product
+    maker: dict[int, Group], layers: list[Product], group: Product
 ) -> tuple[int | None, tuple[Elementwise, ...] | None]:
     """Go back from a layer's A through elementwise operations: source and steps of ``_Found``."""
     between: list[Elementwise] = []
@@ -126,9 +125,9 @@ def _way_back(
     while (tensor := int(tensor_of[wanted.flat[0]])) in maker:
         before = maker[tensor]
         is_exact &= np.array_equal(wanted.ravel(), before.out.ravel())
-        if isinstance(before, Product) and before in place:
+        if before in layers:
             is_exact &= group.n == before.r
-            return place[before], tuple(reversed(between)) if is_exact else None
+            return layers.index(before), tuple(reversed(between)) if is_exact else None
         if not isinstance(before, Elementwise):
             break
         between.append(before)
@@ -175,7 +174,7 @@ def _layer(found: list[_Found], place: int, writer: Writer, uses: Ints) -> Layer
     activation, upstream = "".join(changing), writer.partial(letters["Z"])
     if steps is None or len(changing) > 1:
         activation = ""
-    elif _only_used_by(uses, group, steps, users):
+    elif _are_only_used_by(users, [group, *steps], uses):
         sums = [f"{writer.transposed(user.letters['W'])} {writer.name(user.letters['δ'])}" for user in users]
         upstream = f"({' + '.join(sums)})" if len(sums) > 1 else sums[0]
         if activation:
@@ -183,11 +182,10 @@ def _layer(found: list[_Found], place: int, writer: Writer, uses: Ints) -> Layer
     return LayerFormulas(letters, shapes, activation, forward, f"{delta} = {upstream}", tuple(gradients))
 
 
-def _only_used_by(uses: Ints, group: Product, between: tuple[Elementwise, ...], users: list[_Found]) -> bool:
-    """Whether the results of the group are used only by these layers, through these steps."""
-    *inner, last = [group, *between]
-    once = all((uses[step.out] == 1).all() for step in inner)
-    return once and bool((uses[last.out] == sum(user.group.r for user in users)).all())
+def _are_only_used_by(users: list[_Found], groups: Sequence[Group], uses: Ints) -> bool:
+    """Whether all results of each group are used by the next one alone, and those of the last by these layers."""
+    expected = [*[1] * (len(groups) - 1), sum(user.group.r for user in users)]
+    return all((uses[group.out] == n).all() for group, n in zip(groups, expected))
 
 
 def as_text(plan: Plan) -> str:
@@ -200,35 +198,25 @@ def as_text(plan: Plan) -> str:
         sizes = ", ".join(f"{layer.letters[key]} {'×'.join(map(str, layer.shapes[key]))}" for key in ("W", "A", "Z"))
         lines.append(f"  {printable(layer.forward):{width}}   {sizes}")
         lines += [f"  {line}" for line in _activated(layer, TEXT)]
-    if layers:
-        lines.append("back")
+    lines += ["back"] if layers else []
     for layer in reversed(layers):
         lines += [f"  {layer.delta}", f"  {',  '.join(layer.gradients)}"]
-    rest = _rest(plan)
-    lines += [f"beside the layers: {rest}"] if rest else []
-    computed = int((flat.parents.arity > 0).sum())
-    kept = memory.used - plan.first_computed
-    lines.append(
-        f"{counted(len(plan.parameters), 'parameter')}, {counted(sum(map(len, plan.inputs)), 'input')}; "
+    grouped = {some.group for some in _find(plan)}
+    rest = sum((group.counts for group in plan.groups if group not in grouped), Counter[str]())
+    lines += [f"beside the layers: {', '.join(f'{n:,} {what}' for what, n in rest.items())}"] if rest else []
+    computed, kept = int((flat.parents.arity > 0).sum()), memory.used - plan.first_computed
+    return printable(
+        "\n".join(lines)
+        + f"\n{counted(len(plan.parameters), 'parameter')}, {counted(sum(map(len, plan.inputs)), 'input')}; "
         f"{counted(computed, 'operation')}, {kept:,} of them with a number of their own, "
         f"{computed - kept:,} fused away"
     )
-    return printable("\n".join(lines))
 
 
 def _activated(layer: LayerFormulas, writer: Writer) -> list[str]:
     """A¹ = relu(Z¹), if a single operation makes it."""
     A, Z, activation = map(writer.name, (f"A{layer.letters['Z'][1:]}", layer.letters["Z"], layer.activation))
     return [f"{A} = {writer.applied.format(activation, Z)}"] if layer.activation else []
-
-
-def _rest(plan: Plan) -> str:
-    layers = {some.group for some in _find(plan)}
-    counts: Counter[str] = Counter()
-    for group in plan.groups:
-        if group not in layers:
-            counts += group.counts
-    return ", ".join(f"{count:,} {what}" for what, count in counts.items())
 
 
 def as_latex(plan: Plan) -> str:

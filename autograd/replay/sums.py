@@ -7,7 +7,8 @@ list of nodes; equal lists are one row.
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections import defaultdict
+from itertools import count, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -31,12 +32,10 @@ class Fused(NamedTuple):
 
 
 class _Trees(NamedTuple):
-    """The trees of additions, before it is decided which of them become one node."""
+    """The trees of additions, and which of them become one node."""
 
-    top: Ints  # for each node inside a tree the addition at its top, for others the node itself
-    additions: Bools  # which nodes are additions inside a tree
-    multiplications: Bools
-    dots: Bools  # which are the only ``dot`` or ``affine`` inside a tree
+    kind: Ints
+    part_of: Ints  # for each node that is FUSED the top of its tree, for others the node itself
     term: Ints  # the terms of all trees
     home: Ints  # for each term, the top of its tree
 
@@ -44,21 +43,19 @@ class _Trees(NamedTuple):
 def fuse(flat: Flat, is_weight: Bools) -> Fused:
     """Make one node of each sum that is worth it. If one factor of a pair is a weight, it becomes w."""
     trees = _find_trees(flat)
-    kind = _kinds(flat, trees)
-    part_of = np.where(kind == FUSED, trees.top, np.arange(len(kind)))  # for each node, the node that it is part of
-    home, w, a = _pairs(flat, trees, part_of)
+    home, w, a = _pairs(flat, trees)
     swapped = is_weight[a] & ~is_weight[w]
     w, a = np.where(swapped, a, w), np.where(swapped, w, a)
-    home_of_single, single = _singles(flat, trees, part_of)
-    products, sums = np.flatnonzero(kind == PRODUCT), np.flatnonzero(kind == SUM)
+    home_of_single, single = _singles(flat, trees)
+    products, sums = np.flatnonzero(trees.kind == PRODUCT), np.flatnonzero(trees.kind == SUM)
     return Fused(
-        kind, products, _lists(products, home, w), _lists(products, home, a),
+        trees.kind, products, _lists(products, home, w), _lists(products, home, a),
         _lists(products, home_of_single, single), sums, _lists(sums, home_of_single, single),
     )  # fmt: skip
 
 
 def _find_trees(flat: Flat) -> _Trees:
-    """Rules a and b: what is inside which tree."""
+    # rules a and b: what is inside which tree
     size, operands = len(flat.nodes), flat.parents.items
     adds = flat.made_by(primitives.add, primitives.sum)
     reader = np.repeat(np.arange(size), flat.parents.arity)  # for each place in ``operands``, the node that reads it
@@ -68,52 +65,48 @@ def _find_trees(flat: Flat) -> _Trees:
     top = np.where(inside, only_reader, np.arange(size))
     while not np.array_equal(further := top[top], top):  # each round follows twice as many links
         top = further
-    additions = adds & inside
-    dots = flat.made_by(primitives.dot, primitives.affine) & inside
-    dots &= np.bincount(top[dots], minlength=size)[top] == 1
+    additions, multiplications = adds & inside, flat.made_by(primitives.mul) & inside
+    every_dot = flat.made_by(primitives.dot, primitives.affine)
+    dots = every_dot & inside
+    dots &= np.bincount(top[dots], minlength=size)[top] == 1  # the only one in its tree
     places = np.flatnonzero(adds[reader] & ~additions[operands])  # where an addition reads a term
-    return _Trees(top, additions, flat.made_by(primitives.mul) & inside, dots, operands[places], top[reader[places]])
-
-
-def _kinds(flat: Flat, trees: _Trees) -> Ints:
-    """Rules c and d: what each node becomes."""
-    size, top = len(flat.nodes), trees.top
+    term, home = operands[places], top[reader[places]]
+    # rules c and d: what each node becomes
     # pairs of each tree: one for a multiplication, n for a dot of 2n operands or an affine of 2n + 1
-    pairs = np.bincount(top[trees.multiplications], minlength=size)
-    pairs += np.bincount(np.repeat(top[trees.dots], flat.parents.arity[trees.dots] // 2), minlength=size)
+    pairs = np.bincount(top[multiplications], minlength=size)
+    pairs += np.bincount(np.repeat(top[dots], flat.parents.arity[dots] // 2), minlength=size)
     trees_with_as_many = np.bincount(pairs)[pairs]
     is_product = (pairs >= 2) & (pairs * trees_with_as_many >= 8)
-    is_sum = ~is_product & (np.bincount(trees.home, minlength=size) >= 3)
-    dots = flat.made_by(primitives.dot, primitives.affine)
-    kind = np.where(is_sum, SUM, np.where(is_product | dots, PRODUCT, PLAIN))
-    kind[(trees.multiplications | trees.dots) & is_product[top]] = FUSED
-    kind[trees.additions & (is_product | is_sum)[top]] = FUSED
-    return kind
+    is_sum = ~is_product & (np.bincount(home, minlength=size) >= 3)
+    kind = np.where(is_sum, SUM, np.where(is_product | every_dot, PRODUCT, PLAIN))
+    kind[(multiplications | dots) & is_product[top]] = FUSED
+    kind[additions & (is_product | is_sum)[top]] = FUSED
+    return _Trees(kind, np.where(kind == FUSED, top, np.arange(size)), term, home)
 
 
-def _pairs(flat: Flat, trees: _Trees, part_of: Ints) -> tuple[Ints, Ints, Ints]:
+def _pairs(flat: Flat, trees: _Trees) -> tuple[Ints, Ints, Ints]:
     """The pairs of all PRODUCT nodes, those of multiplications first: the node, first and second factor of each."""
     start, operands = flat.parents.start, flat.parents.items
-    times = trees.term[trees.multiplications[trees.term] & (part_of[trees.term] != trees.term)]
+    times = trees.term[(flat.made_by(primitives.mul) & (trees.kind == FUSED))[trees.term]]
     dots = np.flatnonzero(flat.made_by(primitives.dot, primitives.affine))
     # the operands of dot i are w₁…wₙ a₁…aₙ from start[i] on: the places start[i], …, start[i] + n − 1, end to end
     n = flat.parents.arity[dots] // 2
     before = np.cumsum(n) - n  # how many pairs the dots before it have
     place_of_w = np.repeat(start[dots] - before, n) + np.arange(n.sum())
-    home = part_of[np.concatenate([times, np.repeat(dots, n)])]
+    home = trees.part_of[np.concatenate([times, np.repeat(dots, n)])]
     w = np.concatenate([operands[start[times]], operands[place_of_w]])
     a = np.concatenate([operands[start[times] + 1], operands[place_of_w + np.repeat(n, n)]])
     return home, w, a
 
 
-def _singles(flat: Flat, trees: _Trees, part_of: Ints) -> tuple[Ints, Ints]:
+def _singles(flat: Flat, trees: _Trees) -> tuple[Ints, Ints]:
     """The singles of all nodes: the node and the term of each. They are terms that remain, then each b of affine."""
     term = trees.term
     is_zero = flat.is_constant[term] & (flat.data[term] == 0.0)  # Python's sum() starts from 0
-    kept = (part_of[term] == term) & ~is_zero
+    kept = (trees.kind[term] != FUSED) & ~is_zero
     affine = np.flatnonzero(flat.made_by(primitives.affine))
     b = flat.parents.items[flat.parents.start[affine + 1] - 1]  # the last operand
-    return np.concatenate([trees.home[kept], part_of[affine]]), np.concatenate([term[kept], b])
+    return np.concatenate([trees.home[kept], trees.part_of[affine]]), np.concatenate([term[kept], b])
 
 
 def _lists(homes: Ints, home: Ints, items: Ints) -> Ragged:
@@ -145,12 +138,9 @@ class ProductGrid(NamedTuple):
 
 def find_rows(fused: Fused) -> Rows:
     """Number the rows: lists of the same nodes in the same order get one number."""
-    number_of: dict[bytes, int] = {}
+    number_of: dict[bytes, int] = defaultdict(count().__next__)
     w, a = (
-        [
-            number_of.setdefault(side.items[start:end].tobytes(), len(number_of))
-            for start, end in pairwise(side.start.tolist())
-        ]
+        [number_of[side.items[i:j].tobytes()] for i, j in pairwise(side.start.tolist())]
         for side in (fused.w, fused.a)
     )
     content = [np.frombuffer(row, np.int64) for row in number_of]
@@ -179,16 +169,12 @@ def find_grids(fused: Fused, rows: Rows, members: Ints) -> tuple[list[ProductGri
     for _, same in sorted(shapes.items()):
         place = np.array([[[met[w][a] for w in w_rows] for a in a_rows] for a_rows, w_rows in same])
         a_of, w_of = (np.array(side) for side in zip(*same))
-        grids.append(_grid(fused, rows, place, w_of, a_of))
+        grids.append(make_grid(fused, rows, place, w_of, a_of))
     return grids, np.array(left_over, dtype=np.int64)
 
 
-def one_by_one(fused: Fused, rows: Rows, members: Ints) -> ProductGrid:
-    """A grid in which each product is a block by itself."""
-    return _grid(fused, rows, members[:, None, None], rows.w[members][:, None], rows.a[members][:, None])
-
-
-def _grid(fused: Fused, rows: Rows, members: Ints, w: Ints, a: Ints) -> ProductGrid:
+def make_grid(fused: Fused, rows: Rows, members: Ints, w: Ints, a: Ints) -> ProductGrid:
+    """The grid of some products, from the numbers of its rows."""
     singles = np.moveaxis(fused.singles.table(members), -1, 0)
     W, A = (np.stack([rows.content[i] for i in side.ravel()]).reshape(*side.shape, -1) for side in (w, a))
     return ProductGrid(fused.products[members], W, A, singles)
