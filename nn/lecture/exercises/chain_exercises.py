@@ -118,17 +118,6 @@ def _graph_at(p: Problem, place: int) -> Any:
     return draw(root)
 
 
-def _users_first(root: Value) -> list[Value]:
-    return topological_order(root)[::-1]
-
-
-def _breadth_first(root: Value) -> list[Value]:
-    order = [root]
-    for node in order:
-        order += [parent for parent in dict.fromkeys(node.parents) if parent not in order]
-    return order
-
-
 def _along_every_path(node: Value, step: int = 1) -> list[Value]:
     """A node once for each time that it is reached, by way of the first parent first or of the last."""
     return [node, *(below for parent in node.parents[::step] for below in _along_every_path(parent, step))]
@@ -136,7 +125,7 @@ def _along_every_path(node: Value, step: int = 1) -> list[Value]:
 
 def _backward(
     assign: bool = False, stale: Callable[[Value], bool] = lambda node: False, upstream: bool = True,
-    start: float = 1.0, order: Callable[[Value], list[Value]] = _users_first,
+    start: float = 1.0, order: Callable[[Value], list[Value]] = lambda root: topological_order(root)[::-1],
 ) -> Callable[[Value], None]:  # fmt: skip
     """The backward pass, which is right without options; each option makes a mistake."""
 
@@ -166,7 +155,7 @@ BACKWARD = Exercise(
          "A node that is used twice gets two shares; `=` keeps only the last, `+=` adds them."),
         ("stale gradients", _backward(stale=lambda node: True),
          "The grad of an earlier pass is still included: set every node's grad to 0 first."),
-        ("no topological order", _backward(order=_breadth_first),
+        ("no topological order", _backward(order=lambda root: [*dict.fromkeys(_along_every_path(root))]),
          "A node passed on its grad before the grad was complete: handle every user of a node before the node."),
         ("forgot the upstream", _backward(upstream=False),
          "A parent's share is node.grad times the local derivative, not the local derivative alone."),

@@ -139,7 +139,13 @@ class Exercise:
         rng = Random(f"{self.name} of {student}")
         for _ in range(1000):
             problem = self.make(rng)
-            if self._tells_apart(problem):
+            answers = [
+                self._by(problem, rule) for rule in (self.right, *(mistake.answer for mistake in self.mistakes))
+            ]
+            if not any(
+                len(a) == len(b) and _distance(a, b) <= 4 * self.tolerance * max(map(abs, [*a, *b]))
+                for a, b in combinations(answers, 2)
+            ):
                 return problem
         raise RuntimeError(f"exercise {self.name!r}: mistakes give equal numbers in each of 1,000 problems")
 
@@ -191,13 +197,6 @@ class Exercise:
 
     def _near(self, found: Sequence[float], numbers: Sequence[float]) -> bool:
         return len(found) == len(numbers) == len(self._agreeing(found, numbers))
-
-    def _tells_apart(self, problem: Problem) -> bool:
-        answers = [self._by(problem, rule) for rule in (self.right, *(mistake.answer for mistake in self.mistakes))]
-        return not any(
-            len(a) == len(b) and _distance(a, b) <= 4 * self.tolerance * max(map(abs, [*a, *b]))
-            for a, b in combinations(answers, 2)
-        )
 
     def _wrong(self, problem: Problem, found: Sequence[float], expected: Sequence[float]) -> Feedback:
         detail, picture = "", None

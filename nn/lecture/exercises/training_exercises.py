@@ -92,10 +92,6 @@ def _dropped(
     return lambda a, keep, p, training: [(train if training else evaluate)(a_j, k_j, p) for a_j, k_j in zip(a, keep)]
 
 
-def _by_what_came(a: Numbers, keep: Sequence[bool], p: float, training: bool) -> Numbers:
-    return [a_j * k_j * len(keep) / sum(keep) for a_j, k_j in zip(a, keep)] if training else a
-
-
 DROPOUT = Exercise(
     "dropout", "Dropout",
     question=lambda p: (
@@ -111,7 +107,8 @@ DROPOUT = Exercise(
          "p is the probability of dropping a unit; a unit is kept with the probability 1 − p."),
         ("multiplied for divided", _dropped(lambda a, k, p: a * (1.0 - p) if k else 0.0),
          "Fewer units are active, so each needs to be larger: divide by 1 − p."),
-        ("scaled by what came", _by_what_came,
+        ("scaled by what came", lambda a, keep, p, training: (
+            [a_j * k_j * len(keep) / sum(keep) for a_j, k_j in zip(a, keep)] if training else a),
          "You divided by the share that this mask keeps; the mean share over all masks is 1 − p."),
         ("scaled at test time instead", _dropped(lambda a, k, p: a if k else 0.0, lambda a, k, p: a * (1.0 - p)),
          "The original paper on dropout scales at test time; here training divides by 1 − p, and evaluation leaves a "
@@ -234,10 +231,8 @@ EVALUATE = Exercise(
 
 
 def _covariance(X: list[Numbers], centred: bool = True) -> tuple[float, float, float]:
-    a, b = zip(*X)
-    ma, mb = (fmean(a), fmean(b)) if centred else (0.0, 0.0)
-    aa, ab, bb = [(x - ma) ** 2 for x in a], [(x - ma) * (y - mb) for x, y in X], [(y - mb) ** 2 for y in b]
-    return fmean(aa), fmean(ab), fmean(bb)
+    A, B = ([x - fmean(column) if centred else x for x in column] for column in zip(*X))
+    return fmean([a * a for a in A]), fmean([a * b for a, b in zip(A, B)]), fmean([b * b for b in B])
 
 
 def _angle(X: list[Numbers], centred: bool = True) -> float:
@@ -256,9 +251,8 @@ def _axis(p: Problem, centred: bool = True, turned: float = 0.0) -> Numbers:
     return _unit([cos(theta), sin(theta)])
 
 
-def _along(p: Problem, found: Sequence[float], turned: float = 0.0) -> bool:
-    """Whether a vector of any length and sign lies along the axis, turned by an angle."""
-    u = _axis(p, turned=turned)
+def _along(u: Numbers, found: Sequence[float]) -> bool:
+    """Whether a vector of any length and sign lies along u."""
     length = hypot(*found)
     return length > 0.0 and abs(found[0] * u[1] - found[1] * u[0]) <= 2.0 * BY_HAND * length
 
@@ -282,12 +276,12 @@ PCA = Exercise(
          "Your direction points from the origin to the points, not along them: subtract the mean first."),
         ("the second axis", lambda p: _axis(p, turned=pi / 2.0),
          "This is the direction of least variance: take the eigenvector of the larger eigenvalue.",
-         lambda p, found: _along(p, found, turned=pi / 2.0)),
+         lambda p, found: _along(_axis(p, turned=pi / 2.0), found)),
         ("turned round", lambda p: [-u for u in _axis(p)],
          "This is the axis with the opposite sign: change both signs, so that the first number is positive."),
         ("not of length 1", lambda p: [u / _axis(p)[0] for u in _axis(p)],
          "The direction is right: divide by its length, and make the first number positive.",
-         lambda p, found: abs(hypot(*found) - 1.0) > BY_HAND and _along(p, found)),
+         lambda p, found: abs(hypot(*found) - 1.0) > BY_HAND and _along(_axis(p), found)),
         ("the farthest point", lambda p: _unit(max(p["X"], key=lambda x: hypot(*x))),
          "This vector points to the point farthest away; the axis depends on the covariance of all points.")),
     hints=("Subtract the mean, then compute the covariance matrix, 1/m Σ x xᵀ.",
