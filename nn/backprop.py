@@ -219,8 +219,7 @@ def _target(loss: str, a: Array, y: Any) -> Any:
         if y not in range(len(a)):
             raise ValueError(f"label {y!r}: the {len(a)} output units take the labels 0 … {len(a) - 1}")
         return int(y)
-    target = np.asarray(y, float)
-    target = target.reshape(target.shape or (1,))
+    target = np.atleast_1d(np.asarray(y, float))
     if loss in ("binary_cross_entropy", "hinge") and a.shape != (1,):
         raise ValueError(f"{loss} of {len(a)} output units: it needs one; for several classes use cross_entropy")
     if target.shape != a.shape:

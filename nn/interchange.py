@@ -84,15 +84,14 @@ def load_numpy_state(model: Module, arrays: Mapping[str, Any]) -> None:
 
 def _paths(model: Module) -> dict[str, str]:
     """Our path of each array by PyTorch's name."""
-    modules = {"": model, **model.submodules()}
+    modules = [("", model), *((f"{path}.", module) for path, module in model.submodules().items())]
+    # in PyTorch a Sequential's layers have no word for their list
+    unnamed = {path + "layers" for path, module in modules if isinstance(module, Sequential)}
+    unnamed |= {path + "net" for path, module in modules if isinstance(module, MLP)}
     paths: dict[str, str] = {}
     for path in model.state_dict():
         *above, leaf = path.split(".")
-        owner, names = model, []
-        for i, word in enumerate(above, 1):
-            inside = "layers" if isinstance(owner, Sequential) else "net" if isinstance(owner, MLP) else None
-            names += [word] if word != inside else []  # in PyTorch a Sequential's layers have no word for their list
-            owner = modules.get(".".join(above[:i]), owner)
+        names = [word for i, word in enumerate(above) if ".".join(above[: i + 1]) not in unnamed]
         name = ".".join([*names, LEAVES.get(leaf, leaf)])
         if paths.setdefault(name, path) != path:
             raise ValueError(f"{paths[name]} and {path} would both be called {name}: rename one of the attributes")
