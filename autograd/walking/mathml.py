@@ -1,8 +1,8 @@
 """Writes names and formulas in MathML, which browsers typeset without fonts or libraries.
 
 A formula is one of the table's rules, run on expressions and written as a template. ``{1}`` is a placeholder for the
-first operand, ``{(1)}`` one that puts brackets around a negative number, ``{v}`` one for the node itself, ``{=2}`` one
-for the number 2. The page fills in names or numbers.
+first operand, ``{(1)}`` one that puts brackets around a negative number, ``{v}`` one for the node itself, and
+``{=2}`` one for the number 2. The page fills in names or numbers.
 """
 
 from __future__ import annotations
