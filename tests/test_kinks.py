@@ -33,10 +33,10 @@ def value(entry, at):
 
 
 def has_two_sides(entry, at, i):
-    """Whether left and right of operand i value or slope differ; None where there is only one side."""
+    """Whether value or slope differ left and right of operand i; None for an infinite slope, or only one side."""
     here = value(entry, at)
     left, right = (value(entry, [*at[:i], at[i] + side * H, *at[i + 1 :]]) for side in (-1, 1))
-    if not math.isfinite(left + right):
+    if not math.isfinite(left + right + entry.rule(floats, *at)[1][i]):
         return None
     jumps = max(abs(left - here), abs(right - here)) > 1e-3
     return jumps or abs((right - here) - (here - left)) / H > 1e-3
