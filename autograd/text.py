@@ -1,4 +1,4 @@
-"""Text for terminals that lack ∂ or σ: every sign that the lecture uses, in ASCII.
+"""Text for terminals and errors: the lecture's signs in ASCII where ∂ or σ is missing, names shortened to one line.
 
 The error handler ``chainrule`` replaces what an encoding cannot carry: ∂f/∂x becomes ``df/dx``. Both command lines
 set it on their streams, and the texts of the library go through ``printable``. For prints of your own, call
