@@ -38,7 +38,7 @@ def leaves(root: N) -> list[N]:
 def carried(node: N, upstream: float) -> list[tuple[N, float, float]]:
     """(parent, local derivative, upstream · local derivative) for each parent, as ``backward`` multiplies them.
 
-    Where the upstream is 0, or a gate has not chosen the operand, 0 is carried, whatever the other factor is.
+    Where the upstream is 0, or a gate has not chosen the operand, 0 is carried: there 0 · ∞ is 0, not NaN.
     """
     gate = node.operation is not None and node.operation.gate
     return [(x, local, upstream * local if upstream and (local or not gate) else 0.0) for x, local in node.edges]
