@@ -68,7 +68,7 @@ def neuron(w, b, inputs):
 w = [Value(0.5, "w1"), Value(-1.0, "w2")]
 b = Value(0.25, "b")
 a = neuron(w, b, [1.0, 0.5])
-a.backward()  # tanh′(z) = 1 − a², and z changes with w₁ as fast as its input x₁ = 1 says
+a.backward()  # a = tanh(s) with s = w₁x₁ + w₂x₂ + b, so ∂a/∂s = 1 − a² and ∂s/∂w₁ = x₁ = 1
 assert w[0].grad == (1.0 - a.data**2) * 1.0
 
 # ---- 5. A layer is several neurons that read the same inputs ----
@@ -82,7 +82,7 @@ assert [z.data for z in layer(inputs)] == [z.data for z in by_hand]
 # ---- 6. A network is layers in a row ----
 
 # Two numbers in, two hidden layers of 8 units, one number out. The weights start at random; every weight and
-# every bias is a Value of its own.
+# every bias is a Value of its own. A layer returns a list, but an MLP with one output returns that Value itself.
 model = MLP(2, [8, 8, 1], activation="tanh", rng=rng)
 print(f"{model.net} with {len(model.parameters())} parameters\n")
 assert len(model.parameters()) == (2 * 8 + 8) + (8 * 8 + 8) + (8 * 1 + 1)
