@@ -40,15 +40,11 @@ __all__ = [
 ]  # fmt: skip
 
 _HOMES = {
-    "back_propagate": "backprop",
-    "matrix_form": "matrices",
-    "training_on": "replaying",
-    "watch": "watching",
+    "back_propagate": "backprop", "matrix_form": "matrices", "training_on": "replaying", "watch": "watching",
     **dict.fromkeys(("load_numpy_state", "numpy_gradients", "numpy_state"), "interchange"),
-    **dict.fromkeys(
-        ("PCA", "OneHot", "Pipeline", "Standardize", "Whiten", "ZeroCenter", "preprocess"), "preprocessing"
-    ),
-}
+    **dict.fromkeys(("PCA", "OneHot", "Pipeline", "Standardize"), "preprocessing"),
+    **dict.fromkeys(("Whiten", "ZeroCenter", "preprocess"), "preprocessing"),
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

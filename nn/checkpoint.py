@@ -35,7 +35,7 @@ def save(model: Module, path: File, metadata: Metadata = None, preprocessing: Pr
 
     The file is written to a temporary one, synced and renamed, so that an older file stays whole until then.
     """
-    _write(path, model.state_dict() | _fitted(preprocessing), metadata)
+    _write(path, model.state_dict(), metadata, preprocessing)
 
 
 def load(model: Module, path: File, part: str = "") -> None:
@@ -73,11 +73,11 @@ def save_training(
     records   False leaves them out, so that the file does not grow with the epochs
     """
     state = training.state_dict(records)
-    tensors = _under(MODEL, state.pop("model")) | _fitted(preprocessing)
+    tensors = _under(MODEL, state.pop("model"))
     if state["best"]:
         tensors |= _under(BEST, state["best"].pop("model"))
     tensors |= {f"{OPTIMIZER}{i:06}": rows for i, rows in enumerate(state["optimizer"].pop("states"))}
-    _write(path, tensors, {**(metadata or {}), "training": json.dumps(state)})
+    _write(path, tensors, {**(metadata or {}), "training": json.dumps(state)}, preprocessing)
 
 
 def load_training(training: Training, path: File, records: Sequence[EpochRecord] | None = None) -> None:
@@ -98,11 +98,6 @@ def load_training(training: Training, path: File, records: Sequence[EpochRecord]
         training.load_state_dict(state if records is None else {**state, "records": records})
 
 
-def _fitted(preprocessing: Preprocessor | None) -> dict[str, Any]:
-    steps = [] if preprocessing is None else [preprocessing]
-    return _under(PREPROCESSING, Pipeline(*steps).state_dict())
-
-
 def _under(part: str, state: Mapping[str, Any]) -> dict[str, Any]:
     return {part + name: numbers for name, numbers in state.items()}
 
@@ -111,9 +106,11 @@ def _below(part: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
     return {name.removeprefix(part): a.tolist() for name, a in arrays.items() if name.startswith(part)}
 
 
-def _write(path: File, tensors: Mapping[str, Any], metadata: Metadata) -> None:
+def _write(path: File, state: dict[str, Any], metadata: Metadata, preprocessing: Preprocessor | None) -> None:
     from safetensors.numpy import save as to_bytes
 
+    steps = [] if preprocessing is None else [preprocessing]
+    tensors = state | _under(PREPROCESSING, Pipeline(*steps).state_dict())
     arrays = {name: np.array(numbers, dtype=np.float64) for name, numbers in tensors.items()}
     content = to_bytes(arrays, {**(metadata or {}), CHECKSUM: UNKNOWN})
     write_whole(Path(path), _with_checksum(content, UNKNOWN, sha256(content).hexdigest()))

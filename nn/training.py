@@ -230,13 +230,8 @@ class Training(Answering):
             self._check_frozen()
             self.reason = "as requested"
             return self.engine
-        try:
-            from nn.replaying import Replay, snapshot, structure, why_not
-        except ImportError as error:
-            if self.requested == "replay":
-                raise
-            self.reason = str(error)
-            return self.engine
+        from nn.replaying import Replay, snapshot, structure, why_not
+
         now = structure(self, modules)
         if now == self._structure:
             if self._replay is not None:
