@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import isfinite
 from operator import eq, ge, gt, le, lt, ne
@@ -143,18 +143,26 @@ class Primitive:
 
     def __call__(self, *operands: Any) -> Any:
         """Record a node. Operands come one by one, or in lists of the same length: ``affine(w, a, b)``."""
-        if not self.variadic:
-            if len(operands) != len(self.letters):
-                raise TypeError(f"{self.name} of {len(operands)} operands: it takes {len(self.letters)}")
-            node = self._recorded(operands)
-            if self.takes_constants:
-                for letter, domain, parent in zip(self.letters, self.domains, node.parents):
-                    if domain is CONSTANT and not is_constant(parent):
-                        raise TypeError(
-                            f"{self.name}: {letter} = {parent!r} is a Value, and no derivative would leave it; give "
-                            "a plain number, or write x ** y for an exponent that is a Value"
-                        )
-            return node
+        if self.variadic:
+            operands = self._unpacked(operands)
+        elif len(operands) != len(self.letters):
+            raise TypeError(f"{self.name} of {len(operands)} operands: it takes {len(self.letters)}")
+        if self.__module__ != TABLE_MODULE:  # a rule of the user's own, which may return something else each time
+            self._prove([number_of(x) for x in operands])
+        [record] = _recorders
+        node = record(self, *operands)
+        if node.data.__class__ is not float:  # a rule of the user's own that returns whole numbers, or NumPy's
+            node.data = node.data
+        if self.takes_constants:
+            for letter, domain, parent in zip(self.letters, self.domains, node.parents):
+                if domain is CONSTANT and not is_constant(parent):
+                    raise TypeError(
+                        f"{self.name}: {letter} = {parent!r} is a Value, and no derivative would leave it; give a "
+                        "plain number, or write x ** y for an exponent that is a Value"
+                    )
+        return node
+
+    def _unpacked(self, operands: Iterable[Any]) -> Any:
         flat: list[Any] = []
         lengths = set()
         for operand in operands:
@@ -169,16 +177,7 @@ class Primitive:
                 f"{self.name} of {len(flat)} operands{of}: it takes {self.least}, {self.least + self.step}, …, "
                 "in lists of the same length"
             )
-        return self._recorded(flat)
-
-    def _recorded(self, operands: Sequence[Any]) -> Any:
-        if self.__module__ != TABLE_MODULE:  # a rule of the user's own, which may return something else each time
-            self._prove([number_of(x) for x in operands])
-        [record] = _recorders
-        node = record(self, *operands)
-        if node.data.__class__ is not float:  # a rule of the user's own that returns whole numbers, or NumPy's
-            node.data = node.data
-        return node
+        return flat
 
     def _prove(self, operands: list[float]) -> None:
         """TypeError for a rule that does not return one value and a local derivative for each operand."""
