@@ -168,10 +168,9 @@ def edges_between(
     """
     reached, edges = {s}, []
     for x in among:
-        for i, parent in enumerate(x.parents if x is not s else ()):
-            if parent in reached and (parent is s or parent not in avoiding):
-                edges.append((x, i, parent))
-        if edges and edges[-1][0] is x:
+        into = [(x, i, parent) for i, parent in enumerate(x.parents) if parent in reached and x is not s]
+        edges += into
+        if into and x not in avoiding:
             reached.add(x)
     needed, kept = {f}, []
     for edge in reversed(edges):
