@@ -48,7 +48,8 @@ WORD = re.compile(
     rf"|(?P<name>(?:{INDEXED}(?!\w)|[^\W\d]\w*)(?:[{PRIMES}]\d*)?)|(?P<open>\()|(?P<close>\))"
     r"|(?P<operation>\*\*?|[-+]|/(?!/))|(?P<comma>,)|(?P<equals>=)|(?P<alien>//|\S)"
 )
-STARTS, ENDS = ("number", "name", "function", "open"), ("number", "name", "close")  # of an operand
+NAMES = ("name", "function")
+STARTS, ENDS = ("number", "open", *NAMES), ("number", "name", "close")  # of an operand
 Word = re.Match[str]
 
 
@@ -182,8 +183,10 @@ class Definitions:
     def _tree(self, body: list[Word], end: int) -> ast.expr:
         """Python's syntax tree of the words, in which every part is allowed."""
         start = body[0].start() if body else end
-        names = {word.start(): word[0] for word in body if word.lastgroup in ("name", "function")}
-        source = WORD.sub(_placeholder, self._text[start:end])
+        # names are read as placeholders of the same length, so that positions stay
+        source = WORD.sub(
+            lambda word: "x" * len(word[0]) if word.lastgroup in NAMES else word[0], self._text[start:end]
+        )
         try:
             tree = ast.parse(source, mode="eval").body
         except SyntaxError as error:
@@ -192,17 +195,17 @@ class Definitions:
             raise self._error(bracket or "expected a name, a number or ( here", place) from None
         for part in ast.walk(tree):
             # a part without a position lies inside a part that was seen before
-            self._places[part] = start + getattr(part, "col_offset", 0)
+            self._places[part] = place = start + getattr(part, "col_offset", 0)
             if not isinstance(part, (*STRUCTURE, *OPERATIONS)):
-                raise self._error("unexpected comma or star: a value belongs here", self._places[part])
+                raise self._error("unexpected comma or star: a value belongs here", place)
             if isinstance(part, ast.Name):
-                part.id = names[self._places[part]]
+                part.id = self._text[place : place + len(part.id)]
         return tree
 
     def _complaint(self, word: Word, before: Word | None) -> str:
         """What is wrong with a word, by itself or after the word before it; empty if nothing is."""
         kind, text = word.lastgroup, word[0]
-        is_word = kind in ("name", "function")
+        is_word = kind in NAMES
         bare = re.sub(rf"[{ABOVE}₀-₉{PRIMES},]", "", text) if kind == "name" else text
         if len(text) > LONGEST_WORD:
             return f"{text[:9]}… is longer than {LONGEST_WORD} characters"
@@ -258,11 +261,6 @@ class Definitions:
 
     def _error(self, message: str, position: int) -> ExpressionError:
         return ExpressionError(message, self._text, position)
-
-
-def _placeholder(word: Word) -> str:
-    """The word as Python can read it, of the same length, so that positions stay."""
-    return "x" * len(word[0]) if word.lastgroup in ("name", "function") else word[0]
 
 
 def meant(name: str, among: Iterable[str]) -> str:
