@@ -7,9 +7,10 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import NoReturn
 
-from autograd.text import clipped, make_printable, text_name
+from autograd.text import clipped, text_name
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -29,7 +30,9 @@ def command_line(program: str, hint: str = "") -> Iterator[None]:
 
     Raises SystemExit: 2 after an error, 130 after Ctrl-C, and 1, silently, where the reader of the output has left.
     """
-    make_printable()
+    for stream in (sys.stdout, sys.stderr):  # from here on, nothing that is printed fails for want of a sign
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="chainrule")
     try:
         yield
         sys.stdout.flush()

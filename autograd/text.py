@@ -15,7 +15,6 @@ from __future__ import annotations
 import codecs
 import reprlib
 import sys
-from io import TextIOWrapper
 from unicodedata import decomposition
 
 LETTERS = (
@@ -93,10 +92,3 @@ def called(name: str | None, otherwise: str) -> str:
 def counted(number: int, what: str) -> str:
     """``1 group``, ``1,200 groups``."""
     return f"{number:,} {what}{'s' * (number != 1)}"
-
-
-def make_printable() -> None:
-    """From here on, nothing that is printed fails for want of a sign."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="chainrule")
