@@ -18,7 +18,12 @@ HEADING = 26.0
 
 def neuron_figure(diagram: Diagram) -> tuple[Figure, Placement]:
     """Boxes and wires, and their places in columns. ValueError where weights and layers do not fit."""
-    _check(diagram)
+    sizes = [len(layer) for layer in diagram.layers]
+    for l, (before, after, W) in enumerate(zip(sizes, sizes[1:], diagram.weights), start=1):
+        if len(W) != after or any(len(row) != before for row in W):
+            raise ValueError(f"layer {l} has {after} units that read {before}: its W needs as many rows and columns")
+    if len(diagram.weights) != len(sizes) - 1:
+        raise ValueError(f"{len(sizes)} layers and {len(diagram.weights)} matrices: each but the input needs one")
     radius = FULL_RADIUS if any(unit.numbers for layer in diagram.layers for unit in layer) else RADIUS
     columns = [_column(layer, radius) for layer in diagram.layers]
     pitch, apart = 2.0 * radius + 14.0, 2.0 * radius + 110.0
@@ -33,18 +38,12 @@ def neuron_figure(diagram: Diagram) -> tuple[Figure, Placement]:
     largest = max((abs(w.data) for W in diagram.weights for row in W for w in row), default=0.0)
     wires = _wires(diagram, columns, largest)
     routes = [_straight(places[wire.tail], places[wire.head], radius) for wire in wires]
-    sizes = "-".join(str(len(layer)) for layer in diagram.layers)
-    figure = Figure(list(places), wires, f"Neural network {sizes}", _legend(diagram, largest), fixed=True)
+    legend = [f"solid: w > 0;  dashed: w < 0;  width: |w|, up to {number_text(largest, 3)}"]
+    legend += ["crossed out: dropped"] * any(unit.dropped for layer in diagram.layers for unit in layer)
+    legend += ["wide layers: first and last units"] * (max(sizes) > MOST_UNITS)
+    title = f"Neural network {'-'.join(map(str, sizes))}"
+    figure = Figure(list(places), wires, title, [";  ".join(legend)], fixed=True)
     return figure, Placement(apart * len(columns), height, list(places.values()), routes, "columns")
-
-
-def _check(diagram: Diagram) -> None:
-    sizes = [len(layer) for layer in diagram.layers]
-    for l, (before, after, W) in enumerate(zip(sizes, sizes[1:], diagram.weights), start=1):
-        if len(W) != after or any(len(row) != before for row in W):
-            raise ValueError(f"layer {l} has {after} units that read {before}: its W needs as many rows and columns")
-    if len(diagram.weights) != len(sizes) - 1:
-        raise ValueError(f"{len(sizes)} layers and {len(diagram.weights)} matrices: each but the input needs one")
 
 
 def _column(layer: Sequence[Unit], radius: float) -> dict[int, Box]:
@@ -52,9 +51,8 @@ def _column(layer: Sequence[Unit], radius: float) -> dict[int, Box]:
     n = len(layer)
     shown = range(n) if n <= MOST_UNITS else [*range(FIRST), -1, *range(n - LAST, n)]
     count = n - FIRST - LAST
-    others = Box(
-        "", "words", lines=["⋮", f"{count:,} more"], title=f"{count:,} units that are not drawn", count=count
-    )
+    title = f"{count:,} units that are not drawn"
+    others = Box("", "words", lines=["⋮", f"{count:,} more"], title=title, count=count)
     return {i: _circle(layer[i], radius) if i >= 0 else others for i in shown}
 
 
@@ -84,15 +82,7 @@ def _wires(diagram: Diagram, columns: Sequence[Mapping[int, Box]], largest: floa
 
 
 def _straight(start: Point, end: Point, radius: float) -> Route:
-    """From circle to circle."""
     dx, dy = end[0] - start[0], end[1] - start[1]
     x, y = radius * dx / hypot(dx, dy), radius * dy / hypot(dx, dy)
     first, last = (start[0] + x, start[1] + y), (end[0] - x, end[1] - y)
     return Route([first, first, last, last], last, None)
-
-
-def _legend(diagram: Diagram, largest: float) -> list[str]:
-    dropped = ["crossed out: dropped"] if any(unit.dropped for layer in diagram.layers for unit in layer) else []
-    solid = f"solid: w > 0;  dashed: w < 0;  width: |w|, up to {number_text(largest, 3)}"
-    elided = ["wide layers: first and last units"] if any(len(x) > MOST_UNITS for x in diagram.layers) else []
-    return [";  ".join([solid, *dropped, *elided])]

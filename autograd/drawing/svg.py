@@ -107,9 +107,7 @@ def _hover(title: str) -> str:
 
 
 def _wire(wire: Wire, points: list[Point], tip: Point) -> str:
-    def pair(point: Point) -> str:
-        return f"{point[0]:.1f},{point[1]:.1f}"
-
+    pair = "{0[0]:.1f},{0[1]:.1f}".format
     path = f"M{pair(points[0])}" + ("C" + " ".join(map(pair, points[1:])))
     dash = ' stroke-dasharray="7 4"' if wire.dashed else ""
     line = f'<path class="wire {wire.stroke}" d="{path}" stroke-width="{wire.width:.2f}"{dash}/>'

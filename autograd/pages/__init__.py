@@ -20,24 +20,15 @@ from autograd.text import printable
 @final
 @dataclass(frozen=True, repr=False)
 class Page:
-    """A page that is saved as a file, and in a notebook shows itself.
+    """A page that is saved as a file, and in a notebook shows itself."""
 
-    name         what its ``repr`` says that it is
-    kind         what it is called where it cannot be saved
-    title        what it shows, in a few words
-    page         the whole page as text: one HTML file that needs nothing else
-    image        a picture of it as SVG, which a notebook shows before it is trusted
-    invitation   what that picture is, and what the reader has to do to see more
-    height       pixels in a notebook
-    """
-
-    name: str
-    kind: str
-    title: str
-    page: str
-    image: str
-    invitation: str
-    height: int
+    name: str  # what its ``repr`` says that it is
+    kind: str  # what it is called where it cannot be saved
+    title: str  # what it shows, in a few words
+    page: str  # the whole page as text: one HTML file that needs nothing else
+    image: str  # a picture of it as SVG, which a notebook shows before it is trusted
+    invitation: str  # what that picture is, and what the reader has to do to see more
+    height: int  # pixels in a notebook
 
     def __repr__(self) -> str:
         return printable(f"<{self.name}>")

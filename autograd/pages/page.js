@@ -38,10 +38,7 @@ function controls({ at, last, go, next = () => go(at() + 1), pace, played = () =
     played(on);
   }
 
-  function stop(how) {
-    play(false);
-    how();
-  }
+  const stop = (how) => { play(false); how(); };
 
   /** `words` say the place; `isMore` where Next does something at the last one too. */
   function mark(words, isMore = false) {

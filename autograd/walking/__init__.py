@@ -41,8 +41,7 @@ def walk(f: Value, *, predict: bool = False) -> Page:
     if not isinstance(f, Value):
         raise TypeError(f"walk takes the Value whose passes it shows, not {f!r} ({type(f).__name__})")
     order = topological_order(f)
-    count = len(order)
-    if count > MOST_NODES:
+    if (count := len(order)) > MOST_NODES:
         raise ValueError(
             f"walk: {count:,} nodes; a page that can be walked has at most {MOST_NODES}: "
             "walk(node) for a part of it, a smaller network, or draw(f), which collapses what is large"

@@ -1,7 +1,6 @@
 // A student's number, judged: right to the digits that were given, or which slip would give it.
 
-const DIGITS = String.raw`(?:\d[\d.,]*|[.,]\d+)`;
-const NUMBER = new RegExp(`^([+-]?)(${DIGITS})(?:(?:e|[·*×x]10\\^?)([+-]?\\d+))?$`, "i");
+const NUMBER = /^([+-]?)(\d[\d.,]*|[.,]\d+)(?:(?:e|[·*×x]10\^?)([+-]?\d+))?$/i;
 
 /** What a text may mean, as numbers with the unit of their last digit: a comma may be a point, or part thousands. */
 function readings(text) {

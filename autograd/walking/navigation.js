@@ -17,13 +17,9 @@ class Walk {
   get turn() { return this.steps.findIndex(({ phase }) => phase === "seed"); }
 
   /** Whether this step's number is hidden, for the student to predict. */
-  get hides() {
-    return this.isPredicting && this.step.value !== undefined && !this.known.has(this.position);
-  }
+  get hides() { return this.isPredicting && this.step.value !== undefined && !this.known.has(this.position); }
 
-  go(position) {
-    this.position = Math.max(0, Math.min(position, this.steps.length - 1));
-  }
+  go(position) { this.position = Math.max(0, Math.min(position, this.steps.length - 1)); }
 
   /** One step on; a hidden number is revealed first. */
   next() {

@@ -206,7 +206,7 @@ function bringIntoView(node, giver) {
 
 // ---- predicting ---------------------------------------------------------------------------------------------------
 
-function judge(event) {
+named("question").addEventListener("submit", (event) => {
   event.preventDefault();
   const { hides } = walk;
   if (!hides) return move(() => walk.next());
@@ -224,7 +224,7 @@ function judge(event) {
   };
   field.select();
   return say(words[verdict], verdict);
-}
+});
 
 function say(words, verdict) {
   named("verdict").textContent = words;
@@ -314,7 +314,6 @@ for (const box of all(".node:not(.constant)")) {
   box.addEventListener("click", () => stop(() => move(() => walk.go(walk.stepOf(Number(box.dataset.node))))));
   box.addEventListener("keydown", pressed);
 }
-named("question").addEventListener("submit", judge);
 named("reset").addEventListener("click", () => {
   named("fault").textContent = "";
   move(() => walk.reset());

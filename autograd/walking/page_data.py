@@ -21,9 +21,7 @@ from autograd.walking import mathml
 
 
 class GraphData:
-    """A graph in words that the page's JavaScript understands.
-
-    order   its values in topological order
+    """A graph, its values in topological order, in words that the page's JavaScript understands.
 
     Raises DomainError where the changed inputs have no value, TypeError for a rule that JavaScript cannot run.
     """

@@ -82,16 +82,11 @@ class Layer(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """The model after an epoch.
+    """The model after an epoch."""
 
-    layers      of l = 1 … L
-    examples    the output units of each of the examples
-    outputs     on the grid, or for the data of the confusion matrix or the fit: a row for each output unit
-    """
-
-    layers: list[Layer]
-    examples: list[list[float]]
-    outputs: Array
+    layers: list[Layer]  # of l = 1 … L
+    examples: list[list[float]]  # the output units of each of the examples
+    outputs: Array  # on the grid, or for the data of the confusion matrix or the fit: a row for each output unit
 
 
 def around(X: Any) -> tuple[Array, Array]:
