@@ -10,8 +10,8 @@ from conftest import printed
 from autograd import Value, named
 from autograd.graph import topological_order
 from nn.lecture.exercises import EXERCISES, Course
-from nn.lecture.exercises.chain_exercises import BACKWARD
 from nn.lecture.exercises.exercise import flat
+from nn.lecture.exercises.gradient_exercises import BACKWARD
 
 on_each = pytest.mark.parametrize("name", EXERCISES)
 STUDENTS = [f"student {i}" for i in range(20)]

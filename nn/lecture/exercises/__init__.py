@@ -7,24 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from nn.lecture.exercises import chain_exercises, network_exercises, training_exercises
+from nn.lecture.exercises import gradient_exercises, training_exercises
 from nn.lecture.exercises.exercise import Exercise, Feedback, Mistake
 
 __all__ = ["EXERCISES", "Course", "Exercise", "Feedback", "Mistake"]
 
-EXERCISES: dict[str, Exercise] = {
-    exercise.name: exercise
-    for exercise in (*chain_exercises.EXERCISES, *network_exercises.EXERCISES, *training_exercises.EXERCISES)
-}
+EXERCISES = {exercise.name: exercise for exercise in (*gradient_exercises.EXERCISES, *training_exercises.EXERCISES)}
 
 
 class Text(str):
     """A string that a notebook shows as Markdown."""
 
-    def _repr_markdown_(self) -> str:
-        return str(self)
-
-    __repr__ = _repr_markdown_
+    _repr_markdown_ = __repr__ = str.__str__
 
 
 class Course:
