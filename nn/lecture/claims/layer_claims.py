@@ -9,16 +9,13 @@ from random import Random
 from statistics import fmean, pstdev
 from typing import Any
 
-from autograd.modes import no_grad
+from autograd import no_grad
 from autograd.number_systems import floats
-from nn.batch_norm import calibrate
-from nn.data import Dataset, moons
-from nn.dropout import Dropout
+from nn import MLP, Dataset, Dropout, Linear, Sequential, binary_cross_entropy, calibrate
+from nn.data import moons
 from nn.evaluation import numbers_of, outputs_of
 from nn.init import Matrix, xavier_uniform
-from nn.layers import MLP, Linear, Sequential
 from nn.lecture.claims.trials import Numbers, Result, curves, fit, gradient, loss_of, means, trained
-from nn.losses import binary_cross_entropy
 from nn.module import flatten
 from nn.optim import gradient_norm
 from nn.plots import style

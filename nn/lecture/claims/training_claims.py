@@ -10,19 +10,14 @@ from random import Random
 from statistics import fmean, median, pvariance
 from typing import Any
 
-from autograd.functions import mean
-from autograd.value import Value
+from autograd import Value, mean
+from nn import MLP, SGD, Linear, Training, ZeroCenter, accuracy, binary_cross_entropy, half_squared_error
 from nn.data import batches, moons, spirals, xor
-from nn.evaluation import accuracy
 from nn.init import Initializer, constant, normal, xavier_uniform, zero
-from nn.layers import MLP, Linear
 from nn.lecture.claims.trials import Numbers, Result, curves, fit, gradient, loss_of, means, spread, trained
-from nn.losses import binary_cross_entropy, half_squared_error
 from nn.module import flatten
-from nn.optim import SGD, Schedule, exponential, inverse_time
+from nn.optim import Schedule, exponential, inverse_time
 from nn.plots import GREY, finish, style
-from nn.preprocessing import ZeroCenter
-from nn.training import Training
 
 SIZES = (1, 10, 100)  # of the mini-batches of C2
 ALL = SIZES[-1]  # examples

@@ -11,14 +11,10 @@ from random import Random
 from statistics import fmean
 from typing import Any
 
-from nn.data import Dataset
+from nn import MLP, SGD, Adam, Dataset, Module, Training, binary_cross_entropy
 from nn.evaluation import evaluate
-from nn.layers import MLP
-from nn.losses import Loss, binary_cross_entropy, mean_loss
-from nn.module import Module
-from nn.optim import SGD, Adam
+from nn.losses import Loss, mean_loss
 from nn.plots import GREY, finish, new_figure, style, write_png
-from nn.training import Training
 
 Numbers = list[float]
 Draw = Callable[[Any, dict[str, Any]], object]  # draws numbers by label on matplotlib's axes
