@@ -80,9 +80,9 @@ def _group(group: DisplayNode, lit: bool) -> Box:
         grads = [n.grad for n in nodes if n.grad is not None]
         norm = f",  ‖grad‖ {number_text(hypot(*grads), 2)}" if grads else ""
         lines.append(f"{len(nodes):,} {role}: {reach}{norm}")
-    count = len(group.members)
-    words = f"  {counted(count, 'node')}"
-    return Box(clip(group.name, 24), "group", words, lines, "\n".join([group.name + words, *lines]), lit, count)
+    words = f"  {counted(len(group.members), 'node')}"
+    title = "\n".join([group.name + words, *lines])
+    return Box(clip(group.name, 24), "group", words, lines, title, lit, len(group.members))
 
 
 def _role(node: DisplayNode) -> str:
@@ -130,5 +130,4 @@ def _wire(edge: Edge, tail: Box, head: Box, local_derivatives: bool) -> Wire:
         return Wire(tail, head, label, label, width=1.3 + 0.6 * log10(edge.count))
     names = [clip(node.name, 10) or "×" for node in (edge.head, edge.tail)]
     slope = f"∂{names[0]}/∂{names[1]} = {number_text(edge.local)}"
-    written = local_derivatives and tail.kind != "constant"
-    return Wire(tail, head, slope if written else "", slope)
+    return Wire(tail, head, slope if local_derivatives and tail.kind != "constant" else "", slope)

@@ -22,8 +22,7 @@ class Unavailable(RuntimeError):
 
 def run_dot(source: str, format: str, program: str = "dot") -> bytes:
     """What the Graphviz on PATH makes of a graph. Raises Unavailable."""
-    executable = which("dot")
-    if executable is None:
+    if (executable := which("dot")) is None:
         raise Unavailable("there is no Graphviz on PATH: apt-get install graphviz, or brew install graphviz")
     command = [executable, f"-K{program}", f"-T{format}"]
     try:

@@ -57,11 +57,8 @@ function agreement({ value, unit, tens }, expected, slack) {
 /** What is asked at a step: the number expected, how far rounding can lead, and [what it would give, the slip]. */
 function question({ nodes, rules }, { data, locals }, step) {
   if (step.phase === "seed") {
-    const slips = [
-      [data[step.node], "that is the value of the root"],
-      [0, `${nodes[step.node].gradient} asks how fast the root moves with itself`],
-    ];
-    return { expected: 1, slack: 0, slips };
+    const itself = [0, `${nodes[step.node].gradient} asks how fast the root moves with itself`];
+    return { expected: 1, slack: 0, slips: [[data[step.node], "that is the value of the root"], itself] };
   }
   return step.phase === "forward" ? aboutValue(nodes, rules, data, locals, step) : aboutGradient(nodes, locals, step);
 }
