@@ -28,7 +28,7 @@ from autograd.value import Value
 from nn.batch_norm import BatchNorm, Normalised
 from nn.data import Dataset
 from nn.dropout import Dropout
-from nn.evaluation import CLASSIFICATION, REGRESSION, Task, check_targets, outputs_of
+from nn.evaluation import CLASSIFICATION, REGRESSION, check_targets, outputs_of
 from nn.failures import failing_example, naming_example, refuse_infinite
 from nn.losses import BY_NAME, Loss, mean_loss, to_feed, units_of
 from nn.module import Module, evaluating, flatten
@@ -41,9 +41,6 @@ if TYPE_CHECKING:
 UPDATES_TO_PAY = 20  # recording takes the time of some eager steps
 COMPARED = 2  # mini-batches of a training that insists on replay: what differs from run to run shows in the second
 LARGEST_CHUNK = 100  # examples that are evaluated at once: a graph of all of them could be large
-
-
-# ---- updates of a recorded program --------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -319,8 +316,8 @@ class _Examples:
     def follow(self, training: Training, data: Dataset, weights: list[float] | None = None) -> None:
         """Read the data if they have changed since they were read."""
         self.given, self.weights = data, None if weights is None else np.array(weights)
-        self.task: Task = training.model.task
-        task, self.cuts = self.task, np.array(self.task.cuts)
+        task = self.task = training.model.task
+        self.cuts = np.array(task.cuts)
         with suppress(ValueError):  # arrays have no single truth value: read them again
             if [data.X, data.y, task] == self._read:
                 return

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autograd import DomainError, Value, functions as F, no_grad, record
-from autograd.replay.comparison import _rounding
+from autograd.replay.program import _rounding
 from autograd.value import constant
 from nn import MLP, SGD, mean_squared_error, training_on
 

@@ -108,23 +108,20 @@ class Memory:
         """
         if index.max() < self.constants or self.wanted[index].any() == late:
             return []
-        steps: list[Step] = []
         strides = strided(index)
         # an axis whose step is 0 reads one number many times: its contributions are summed
         repeated = tuple(axis for axis, n in enumerate(index.shape) if strides and n > 1 and strides[axis] == 0)
         # the slots without repetitions; they are a view if they are also different from each other
         once = np.asarray(index[tuple(0 if axis in repeated else slice(None) for axis in range(index.ndim))])
         view = self.view(self.gradients, once) if np.unique(once).size == once.size else None
-        if (repeated or view is None) and not isinstance(given, np.ndarray):
-            computed = np.empty(index.shape)
-            steps.append(partial(given, computed))
-            given = computed
-        if isinstance(given, np.ndarray):
+        steps: list[Step] = []
+        if view is None or repeated:
+            if not isinstance(given, np.ndarray):
+                compute, given = given, np.empty(index.shape)
+                steps = [partial(compute, given)]
             if view is None:
                 return [*steps, self._scattered(index, given)]
-            if repeated:
-                given = _summed(given, repeated)
-        assert view is not None
+            given = _summed(given, repeated)
         fresh = self._note(once)
         if isinstance(given, np.ndarray):
             return [partial(view.__setitem__, ..., given) if fresh else partial(np.add, view, given, view)]

@@ -24,18 +24,13 @@ Bools = NDArray[np.bool_]
 class Ragged:
     """Lists of different lengths, one after the other: list i is ``items[start[i] : start[i + 1]]``."""
 
-    start: Ints
+    arity: Ints  # the length of each list
     items: Ints
 
-    @classmethod
-    def of(cls, arity: Ints, items: Ints) -> Ragged:
-        """From the length of each list and the items of all."""
-        return cls(np.append(0, np.cumsum(arity)), items)
-
     @cached_property
-    def arity(self) -> Ints:
-        """The length of each list."""
-        return np.diff(self.start)
+    def start(self) -> Ints:
+        """Where each list starts, and where the last one ends."""
+        return np.append(0, np.cumsum(self.arity))
 
     def __getitem__(self, i: int) -> list[int]:
         found: list[int] = self.items[self.start[i] : self.start[i + 1]].tolist()
@@ -93,4 +88,4 @@ def flatten(root: Value, leaves: Iterable[Value] = ()) -> Flat:
     _, first, of_each = np.unique(data[constants].view(np.int64), return_index=True, return_inverse=True)
     same = np.arange(len(nodes))  # for each constant, the first one with its bits
     same[constants] = constants[first][of_each]
-    return Flat(nodes, place_of, list(codes), code, Ragged.of(arity, same[parents]), data, is_constant)
+    return Flat(nodes, place_of, list(codes), code, Ragged(arity, same[parents]), data, is_constant)

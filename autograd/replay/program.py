@@ -7,28 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from html import escape
-from itertools import chain, product
-from math import isfinite
+from itertools import chain, product, zip_longest
+from math import isclose, isfinite
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
-from autograd.errors import DomainError
-from autograd.graph import leaves
+from autograd.errors import DomainError, situation
+from autograd.graph import leaves, topological_order
 from autograd.modes import collector_paused
 from autograd.number_systems import floats
 from autograd.number_systems.arrays import Array
 from autograd.operands import data_of
 from autograd.replay.buffers import is_finite
-from autograd.replay.comparison import check_same
 from autograd.replay.flat_graph import flatten
 from autograd.replay.schedule import Plan
 from autograd.replay.summary import LayerFormulas, as_latex, as_text, find_layers
 from autograd.table import Primitive, is_constant
-from autograd.text import counted
+from autograd.text import called, counted
 from autograd.value import Value
 
+EPSILON = 2.0**-52
 # Arrays may hold newer numbers of some leaves than their ``data``. Their owner adds a function here, which is called
 # with the leaves that are about to be read and writes its numbers back if any of them is its own.
 holders: list[Callable[[Collection[Value]], None]] = []
@@ -347,3 +347,50 @@ def _numbers(feed: Any) -> Array:
     if array.dtype.kind not in "biuf":
         array = np.reshape([*map(floats.number, array.ravel().tolist())], array.shape)
     return array.astype(np.float64, copy=False)
+
+
+# ---- comparison with a fresh graph --------------------------------------------------------------------------------
+
+
+def check_same(root: Value, number_of: Callable[[Value], float], fresh: Value) -> None:
+    """Raise ValueError naming the first node of the recorded graph that differs from that of the fresh one.
+
+    number_of   the program's number of a recorded node
+
+    Two nodes are the same if one operation made them from the same operands and their numbers agree up to rounding:
+    each of n terms rounds once, and local derivatives pass on the rounding errors of the operands.
+    """
+    twin: dict[Value, Value] = {}  # for each fresh node, the recorded one
+    off: dict[Value, float] = {}
+    for node, other in zip_longest(topological_order(root), topological_order(fresh)):
+        if node is not None and other is not None and node.operation is other.operation:
+            twin[other], off[other] = node, _rounding(other, [off[p] for p in other.parents])
+            if node.parents == tuple(map(twin.get, other.parents)):
+                number, expected = number_of(node), other.data
+                both_nan = number != number and expected != expected
+                if both_nan or isclose(number, expected, rel_tol=0.0, abs_tol=off[other]):
+                    continue
+        raise ValueError(
+            f"{_named(node, number_of)} in the program and {_named(other, lambda x: x.data)} in the fresh graph: "
+            "a replay keeps what was decided or read from .data. Decide inside the graph (greater, where, maximum), "
+            "make the number a leaf, or record each graph"
+        )
+
+
+def _rounding(node: Value, off: list[float]) -> float:
+    """How far apart two computations of a node may be if those of its operands are ``off`` by so much."""
+    edges = [(abs(local), abs(x.data), error) for (x, local), error in zip(node.edges, off)]
+    terms = sum(local * x for local, x, _ in edges if isfinite(local))
+    own = EPSILON * (8 + len(edges)) * (abs(node.data) + terms) if edges else 0.0
+    return own + sum(local * error for local, _, error in edges if error)
+
+
+def _named(node: Value | None, number_of: Callable[[Value], float]) -> str:
+    """``L = mul at w = 2.0, x = 3.0, which is 6.0``."""
+    if node is None:
+        return "nothing more"
+    number = number_of(node)
+    if node.operation is None or not node.parents:
+        return f"{'the constant' if is_constant(node) else called(node.name, 'a leaf')} = {number!r}"
+    name = f"{called(node.name, '')} = " if node.name else ""
+    return f"{name}{situation(node, number_of)}, which is {number!r},"

@@ -26,25 +26,29 @@ class Plan:
 
     def __init__(self, flat: Flat, parameters: Ints, inputs: Sequence[Ints], engine: str = "auto") -> None:
         self.flat, size = flat, len(flat.nodes)
-        is_parameter = np.zeros(size, dtype=bool)
-        is_parameter[parameters] = True
-        self.fused = sums.fuse(flat, is_parameter)
+        self.fused = sums.fuse(flat, np.isin(np.arange(size), parameters))
         self.rows = sums.find_rows(self.fused)
         self.memory = memory = Memory(size, size)
         self.groups: list[Group] = []
         self.whole: set[int] = set()  # tensors of matrix products, and those computed from all of one
-        self.inputs = inputs
-        self._place_leaves(parameters)
+        # the first slots are those of constants, then come parameters, inputs and other leaves
+        memory.place(np.unique(flat.parents.items[flat.is_constant[flat.parents.items]]))
+        memory.constants = memory.used
+        memory.place(parameters, wanted=True)
+        self.parameters = range(memory.constants, memory.used)  # their slots
+        for nodes in inputs:
+            memory.place(nodes)
+        self.others = np.flatnonzero((flat.parents.arity == 0) & (memory.slot < 0) & ~flat.is_constant)
+        memory.place(self.others)
+        self.inputs, self.first_computed = inputs, memory.used
         level = find_levels(flat, self.fused, self.rows)
         self.engine, self.reason = self._choose(engine, level)
         if self.engine == "replay":
             self._make_groups(level)
         else:
             memory.place(np.flatnonzero(flat.parents.arity > 0))
-        known = np.flatnonzero(memory.slot >= 0)
-        memory.values[memory.slot[known]] = flat.data[known]
-        self.node_at = np.zeros(memory.used, dtype=np.int64)  # the node of each slot
-        self.node_at[memory.slot[known]] = known
+        self.node_at = np.argsort(memory.slot, kind="stable")[size - memory.used :]  # the node of each slot
+        memory.values[: memory.used] = flat.data[self.node_at]
         self.root = int(memory.slot[size - 1])
         self.forward: list[Step] = [step for group in self.groups for step in group.forward()]
         self.backward = self._backward(late=False)
@@ -67,21 +71,6 @@ class Plan:
         """The steps of the backward pass; ``late``: those for the inputs."""
         steps = [step for group in reversed(self.groups) for step in group.backward(late)]
         return [*self.memory.clear(), *steps]
-
-    def _place_leaves(self, parameters: Ints) -> None:
-        """Give slots to constants, parameters, inputs and other leaves."""
-        flat, memory = self.flat, self.memory
-        memory.place(np.unique(flat.parents.items[flat.is_constant[flat.parents.items]]))
-        if flat.is_constant[-1]:
-            memory.place(np.array([len(flat.nodes) - 1]))  # a loss that is a number
-        memory.constants = memory.used
-        memory.place(parameters, wanted=True)
-        self.parameters = range(memory.constants, memory.used)  # their slots
-        for nodes in self.inputs:
-            memory.place(nodes)
-        self.others = np.flatnonzero((flat.parents.arity == 0) & (memory.slot < 0) & ~flat.is_constant)
-        memory.place(self.others)
-        self.first_computed = memory.used
 
     def _make_groups(self, level: Ints) -> None:
         """Level by level, put few equal nodes on a tape, and make groups of many after the tape has run."""

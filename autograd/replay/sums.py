@@ -113,7 +113,7 @@ def _lists(homes: Ints, home: Ints, items: Ints) -> Ragged:
     """For each of ``homes``, the items with this home in their order; items with other homes are left out."""
     is_one = np.isin(home, homes)
     place = np.searchsorted(homes, home[is_one])
-    return Ragged.of(np.bincount(place, minlength=len(homes)), items[is_one][np.argsort(place, kind="stable")])
+    return Ragged(np.bincount(place, minlength=len(homes)), items[is_one][np.argsort(place, kind="stable")])
 
 
 # ---- matrix products ----------------------------------------------------------------------------------------------
