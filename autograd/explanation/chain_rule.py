@@ -169,8 +169,7 @@ class Explanation(TextResult):
             return [write.number(self.value)]
         if len(self.terms) == 1:
             [term] = self.terms
-            local = write.number(term.local)
-            local = f"({local})" if term.local < 0.0 else local
+            local = ("({})" if term.local < 0.0 else "{}").format(write.number(term.local))
             return [f"{write.number(term.upstream)}{write.times}{local} {value}"]
         pieces: list[str] = []
         for term in self.shown:
@@ -229,11 +228,9 @@ class Explanation(TextResult):
             return ["f was computed inside no_grad, or is a number: it has no graph"]
         if not self.terms:
             return [f"no path leads from {text_name(self.wrt.name or 'the value')} to {name(self.f)}"]
+        f, s = name(self.f), name(self.wrt)
         if any(term.node is self.wrt for term in self.terms) and not self._is_alone:
-            found.append(
-                f"[{derivative(name(self.f), name(self.wrt))}]: only {name(self.wrt)} varies; "
-                "the values of the other terms are held fixed"
-            )
+            found.append(f"[{derivative(f, s)}]: only {s} varies; the values of the other terms are held fixed")
         for term in self.shown:
             if term.node is not self.wrt and not term.node.name:
                 formula = self.formulas.value(term.node, in_inputs=False)
@@ -250,10 +247,8 @@ class Explanation(TextResult):
             at = f"{name(steep.parent)} = {number_text(steep.parent.data)}"
             found.append(f"∞ · 0 is not a number: {symbol(steep.node)} has no finite derivative at {at}")
         elif self.f.grad and not close(self.wrt.grad, self.value, self._magnitude):
-            found.append(
-                f"{name(self.wrt)}.grad is {number_text(self.wrt.grad)}: it was changed after backward(), or also "
-                "holds another backward pass"
-            )
+            grad = f"{s}.grad is {number_text(self.wrt.grad)}"
+            found.append(f"{grad}: it was changed after backward(), or also holds another backward pass")
         return found
 
     @cached_property

@@ -17,7 +17,6 @@ from autograd.value import Value
 
 MOST_VALUES, MOST_OPERANDS = 1000, 100  # of a graph that is computed without rounding
 TOLERANCE = 1e-6  # relative; a derivative that is farther off is a different one
-ROUNDING = "rounding decides"
 
 
 class Check(NamedTuple):
@@ -71,10 +70,6 @@ class Restriction:
                 found[node] = number(value, at), mpmath.fsum(steps)
         return float(found[self.f][1]) if self.f in found else 0.0
 
-    def is_rounded(self, derivative: float) -> bool:
-        """Whether the table's rules give another derivative when they run without rounding."""
-        return not self.why_not and not close(derivative, self.exact(by_sympy=False), 0.0, TOLERANCE)
-
     @cached_property
     def why_not(self) -> str:
         """Why f cannot be computed without rounding; empty if it can."""
@@ -91,10 +86,7 @@ class Restriction:
         found = self.exact(by_sympy=True)
         if not isfinite(found):
             return Check("SymPy", remark="its result is not finite")
-        agrees = close(found, derivative, self.magnitude, TOLERANCE)
-        if not agrees and self.is_rounded(derivative):
-            return Check("SymPy", remark=ROUNDING)
-        return Check("SymPy", found, agrees)
+        return self._check("SymPy", found, derivative, close(found, derivative, self.magnitude, TOLERANCE))
 
     def by_difference(self, derivative: float, rounding: float, other: Check) -> Check:
         """Compare with a central difference, allowing for its errors from curvature and rounding.
@@ -109,9 +101,13 @@ class Restriction:
         agrees = off <= allowed
         if not sure or (other.value is not None and other.agrees != agrees):
             return Check(name, remark="cannot be resolved")
-        if not agrees and self.is_rounded(derivative):
-            return Check(name, remark=ROUNDING)
-        return Check(name, found.central, agrees)
+        return self._check(name, found.central, derivative, agrees)
+
+    def _check(self, name: str, found: float, derivative: float, agrees: bool) -> Check:
+        """The outcome; none where the table's rules, run without rounding, give another derivative too."""
+        if agrees or self.why_not or close(derivative, self.exact(by_sympy=False), 0.0, TOLERANCE):
+            return Check(name, found, agrees)
+        return Check(name, remark="rounding decides")
 
 
 def close(x: float, y: float, magnitude: float, tolerance: float = 1e-9) -> bool:
