@@ -104,25 +104,25 @@ GRAPHS = {
 }
 
 
-def _nodes(p: Problem) -> list[tuple[str, Value, Value]]:
-    """The graph's name, its root and a node, for every node of every graph."""
+def _graphs(p: Problem) -> dict[str, list[Value]]:
+    """The nodes of every graph, the root last."""
     numbers: Problem = dict.fromkeys("xatw", p["u"]) | dict.fromkeys("ysb", p["v"])
     parsed = {graph: Definitions(text) for graph, text in GRAPHS.items()}
     roots = {graph: d.at(**{name: numbers[name] for name in d.inputs})["f"] for graph, d in parsed.items()}
-    return [(graph, root, node) for graph, root in roots.items() for node in topological_order(root)]
+    return {graph: topological_order(root) for graph, root in roots.items()}
 
 
 def _run_backward(p: Problem, backward: Callable[[Value], object]) -> list[float]:
-    nodes = _nodes(p)
-    for _, _, node in nodes:
-        node.grad = 0.5  # stands for the result of an earlier pass
-    for root in dict.fromkeys(root for _, root, _ in nodes):
-        backward(root)
-    return [node.grad for _, _, node in nodes]
+    graphs = _graphs(p).values()
+    for nodes in graphs:
+        for node in nodes:
+            node.grad = 0.5  # stands for the result of an earlier pass
+        backward(nodes[-1])
+    return [node.grad for nodes in graphs for node in nodes]
 
 
 def _graph_at(p: Problem, place: int) -> Any:
-    _, root, _ = _nodes(p)[place]
+    root = [nodes[-1] for nodes in _graphs(p).values() for _ in nodes][place]
     root.backward()
     return draw(root)
 
@@ -186,7 +186,8 @@ BACKWARD = Exercise(
     derivation=lambda p: explained(GRAPHS["a diamond"], "b", b=p["v"]),
     numbers=_run_backward,
     # called as in the drawing
-    cases=lambda p: [f"{graph}, node {labels(topological_order(root))[node]}" for graph, root, node in _nodes(p)],
+    cases=lambda p: [
+        f"{graph}, node {name}" for graph, nodes in _graphs(p).items() for name in labels(nodes).values()],
     picture=_graph_at,
 )  # fmt: skip
 
@@ -309,9 +310,8 @@ def _outer(
 
     def gradient(D: Matrix, A: Matrix) -> Matrix:
         pairs = [(d if upstream else [1.0] * len(d), a) for d, a in zip(D, A)][-1 if last else 0 :]
-        return [
-            [scale(len(D)) * sum(d[j] * a[k] for d, a in pairs) for k in range(len(A[0]))] for j in range(len(D[0]))
-        ]
+        rows, columns, factor = range(len(D[0])), range(len(A[0])), scale(len(D))
+        return [[factor * sum(d[j] * a[k] for d, a in pairs) for k in columns] for j in rows]
 
     return gradient
 
