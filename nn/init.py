@@ -8,6 +8,7 @@ products shrink, stay or grow. Each function returns the rows of W, shape (to, f
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from math import sqrt
 from random import Random
 
@@ -16,6 +17,7 @@ from nn.validation import generator, in_range
 Matrix = list[list[float]]
 Rng = Random | int | None
 Initializer = Callable[[int, int, Random], Matrix]
+_check = partial(in_range, at_least=0.0, what="the size of first weights")
 
 
 def zero(n_in: int, n_out: int, rng: Rng) -> Matrix:
@@ -96,7 +98,3 @@ def initializer(init: str | Initializer) -> Initializer:
     if init not in BY_NAME:
         raise ValueError(f"init {init!r}: there are {', '.join(BY_NAME)}")
     return BY_NAME[init]
-
-
-def _check(name: str, size: float) -> float:
-    return in_range(name, size, at_least=0.0, what="the size of first weights")

@@ -218,8 +218,7 @@ def scaled_loss(seed: int, factor: float, batch_norm: bool) -> float:
         size = factor if n_out > 1 else 1.0  # nothing normalises what the output layer makes
         return [[size * w for w in row] for row in xavier_uniform(n_in, n_out, rng)]
 
-    options = {"activation": "tanh", "init": init, "batch_norm": batch_norm}
-    return mean_losses(seed, 60, [6, 6, 1], 0.3, 8, 10, **options)[-1]
+    return mean_losses(seed, 60, [6, 6, 1], 0.3, 8, 10, activation="tanh", init=init, batch_norm=batch_norm)[-1]
 
 
 def mean_losses(
