@@ -1,34 +1,21 @@
-"""The first number that is NaN or infinite, and where in the user's code it arose.
-
-While any thread is inside ``detect_anomaly``, the line of each new node is kept, whichever thread makes it.
-"""
+"""The first number that is NaN or infinite, and where in the user's code it arose."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from linecache import getline
 from math import isfinite
-from types import FrameType
-from typing import Any
 
-from autograd import value
 from autograd.contributions import Contribution, contributions
 from autograd.errors import AnomalyError, DomainError, broken_rule, complaint, situation, words_for
 from autograd.graph import leaves, topological_order
 from autograd.instrument import Hooks
+from autograd.source_lines import REMEMBERING, forget, place
 from autograd.table import Primitive, is_constant
 from autograd.text import called
 from autograd.value import Value
 
 Anomaly = AnomalyError | DomainError
-
-# the packages whose lines are not the user's; one that is built on the engine adds its name
-LIBRARIES = {"autograd"}
-
-# file and line by id: so no graph is kept alive, and a new node at an old one's address replaces it
-_made_in: dict[int, tuple[str, int]] = {}
 
 
 @contextmanager
@@ -112,39 +99,7 @@ def _error(kind: type[AnomalyError] | type[DomainError], node: Value, text: str)
     return kind(text, node)
 
 
-def place(node: Value) -> str:
-    """File, line and what is written there, ``file.py, line 12, `y = log(x)```; empty where it is not known."""
-    if id(node) not in _made_in:
-        return ""
-    file, line = _made_in[id(node)]
-    code = getline(file, line).strip()
-    return (f"{file}, line {line}" if file else "a line that is not known") + (f", `{code}`" if code else "")
-
-
-def outside(frame: FrameType | None) -> tuple[str, int]:
-    """File and line of the nearest caller that is in none of the ``LIBRARIES``."""
-    while frame is not None:
-        if str(frame.f_globals.get("__name__")).split(".")[0] not in LIBRARIES:
-            return frame.f_code.co_filename, frame.f_lineno
-        frame = frame.f_back
-    return "the engine", 0
-
-
-# ---- what stands in the engine's place inside -------------------------------------------------------------------
-
-_new, _init = value._new, Value.__init__
 _check_fault, _backward = Primitive.check_fault, Value.backward
-
-
-def _new_with_line(of: type) -> Any:
-    node = _new(of)
-    _made_in[id(node)] = outside(sys._getframe(1))
-    return node
-
-
-def _init_with_line(self: Value, *arguments: Any, **options: Any) -> None:
-    _made_in[id(self)] = outside(sys._getframe(1))
-    _init(self, *arguments, **options)
 
 
 def _check_every_fault(self: Primitive, node: Value) -> None:
@@ -168,8 +123,5 @@ def _raise(anomaly: Anomaly | None) -> None:
         del anomaly  # a frame that names its error keeps it, and the graph, until the collector runs
 
 
-_hooks = Hooks(
-    (value, "_new", _new_with_line), (Value, "__init__", _init_with_line),
-    (Primitive, "check_fault", _check_every_fault), (Value, "backward", _backward_if_finite),
-    afterwards=_made_in.clear,
-)  # fmt: skip
+CHECKING = ((Primitive, "check_fault", _check_every_fault), (Value, "backward", _backward_if_finite))
+_hooks = Hooks(*REMEMBERING, *CHECKING, afterwards=forget)

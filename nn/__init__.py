@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from autograd.anomaly import LIBRARIES
+from autograd.source_lines import LIBRARIES
 from nn import diagram as diagram, plots as plots  # diagram registers how networks are drawn
 from nn.activations import ELU, GELU, Identity, LeakyReLU, LogSigmoid, ReLU, Sigmoid, SiLU, Softplus, Tanh
 from nn.batch_norm import BatchNorm, calibrate

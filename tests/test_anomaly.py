@@ -12,11 +12,11 @@ from autograd import (
     AnomalyError,
     DomainError,
     Value,
-    anomaly,
     detect_anomaly,
     functions as F,
     no_grad,
     record,
+    source_lines,
     sqrt,
     value,
 )
@@ -226,9 +226,9 @@ def test_without_a_graph_it_is_found_too():
 def test_the_search_itself_names_the_node_and_needs_no_context():
     x = Value(0.0, "x")
     root = sqrt(x)
-    error = first_anomaly(3.0 * root)
-    assert isinstance(error, AnomalyError) and error.node is root
-    assert str(error) == "sqrt at x = 0.0: its local derivative by x is inf; a finite one needs x > 0"
+    anomaly = first_anomaly(3.0 * root)
+    assert isinstance(anomaly, AnomalyError) and anomaly.node is root
+    assert str(anomaly) == "sqrt at x = 0.0: its local derivative by x is inf; a finite one needs x > 0"
     assert first_anomaly(x * 2.0) is None and x.grad == 0.0
     assert str(first_anomaly(Value(inf, "L"))) == "L = inf: give it a finite number"
 
@@ -255,10 +255,10 @@ def test_outside_nothing_is_left_of_it():
             1 / 0  # noqa: B018
         with pytest.raises(AnomalyError):
             x * nan
-    assert engine() == before and not anomaly._made_in
+    assert engine() == before and not source_lines._made_in
     with pytest.raises(DomainError), detect_anomaly():
         F.log(x - 2.0)
-    assert engine() == before and not anomaly._made_in
+    assert engine() == before and not source_lines._made_in
     assert math.isnan((x * nan).data)  # follows IEEE 754 as before
     with pytest.raises(DomainError) as caught:
         F.log(x - 2.0)
@@ -321,7 +321,7 @@ def test_a_long_training_keeps_no_graph_alive():
         for _ in range(5):
             for _ in range(100):
                 (w * 2.0 + 1.0).backward()
-            known.append(len(anomaly._made_in))
+            known.append(len(source_lines._made_in))
     assert known[-1] == known[0]  # freed nodes' places in memory are used again
 
 

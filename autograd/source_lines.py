@@ -1,0 +1,56 @@
+"""Where in the user's code each node is made: its file and line, remembered while ``REMEMBERING`` is hooked in.
+
+Otherwise nothing here runs. The line of each new node is kept, whichever thread makes it, until ``forget``.
+"""
+
+from __future__ import annotations
+
+import sys
+from linecache import getline
+from types import FrameType
+from typing import Any
+
+from autograd import value
+from autograd.value import Value
+
+# the packages whose lines are not the user's; one that is built on the engine adds its name
+LIBRARIES = {"autograd"}
+
+# by id: so no graph is kept alive, and a new node at an old one's address overwrites what was said of it
+_made_in: dict[int, tuple[str, int]] = {}
+
+
+def place(node: Value) -> str:
+    """File, line and what is written there, ``file.py, line 12, `y = log(x)```; empty where it is not known."""
+    if id(node) not in _made_in:
+        return ""
+    file, line = _made_in[id(node)]
+    code = getline(file, line).strip()
+    return (f"{file}, line {line}" if file else "a line that is not known") + (f", `{code}`" if code else "")
+
+
+def outside(frame: FrameType | None) -> tuple[str, int]:
+    """File and line of the nearest caller that is in none of the ``LIBRARIES``."""
+    while frame is not None:
+        if str(frame.f_globals.get("__name__")).split(".")[0] not in LIBRARIES:
+            return frame.f_code.co_filename, frame.f_lineno
+        frame = frame.f_back
+    return "the engine", 0
+
+
+_new, _init = value._new, Value.__init__
+
+
+def _new_with_line(of: type) -> Any:
+    node = _new(of)
+    _made_in[id(node)] = outside(sys._getframe(1))
+    return node
+
+
+def _init_with_line(self: Value, *arguments: Any, **options: Any) -> None:
+    _made_in[id(self)] = outside(sys._getframe(1))
+    _init(self, *arguments, **options)
+
+
+REMEMBERING = ((value, "_new", _new_with_line), (Value, "__init__", _init_with_line))
+forget = _made_in.clear
