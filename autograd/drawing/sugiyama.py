@@ -1,0 +1,135 @@
+"""How pictures of a graph stay readable: in each layer an order in which few edges cross, then places in that order.
+
+Nodes stand in layers, and an edge has a slot of its own in each layer that it passes (Sugiyama, Tagawa & Toda 1981).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
+
+SWEEPS, ALIGNMENTS = 24, 16
+MOST_MOVES = 200_000  # of slots in all sweeps
+THIN = 4.0  # what an edge takes across where it passes a layer
+
+
+@dataclass(eq=False, slots=True)
+class Slot:
+    """The place of a box, or of an edge on its way, in one layer."""
+
+    layer: int
+    length: float = 0.0  # along the layers' axis
+    breadth: float = 0.0  # across it
+    across: float = 0.0  # where its middle is
+    line: float = 0.0  # how far from there the edge lies, and its label
+    label: float = 0.0
+    before: list[Slot] = field(default_factory=list)
+    after: list[Slot] = field(default_factory=list)
+
+
+def layers_of(order: Sequence[int], edges: Sequence[tuple[int, int]]) -> list[int]:
+    """The layer of each node: beyond all its tails; a node without tails next to its nearest head.
+
+    order   the nodes' numbers, tails before heads
+
+    >>> layers_of([0, 1, 3, 2], [(0, 1), (1, 2), (3, 2)])
+    [0, 1, 2, 1]
+    """
+    tails: dict[int, list[int]] = {i: [] for i in order}
+    for tail, head in edges:
+        tails[head].append(tail)
+    layer = [0] * len(order)
+    for i in order:
+        layer[i] = max((layer[tail] + 1 for tail in tails[i]), default=0)
+    nearest: dict[int, int] = {}
+    for tail, head in edges:
+        nearest[tail] = min(nearest.get(tail, layer[head]), layer[head])
+    return [layer[i] if tails[i] or i not in nearest else nearest[i] - 1 for i in range(len(order))]
+
+
+def joined(tail: Slot, head: Slot) -> list[Slot]:
+    """From tail to head, one thin slot in each layer between."""
+    slots = [tail, *(Slot(layer, breadth=THIN) for layer in range(tail.layer + 1, head.layer)), head]
+    for before, after in pairwise(slots):
+        before.after.append(after)
+        after.before.append(before)
+    return slots
+
+
+def arranged(slots: Sequence[Slot], gap: float) -> tuple[list[list[Slot]], float, float]:
+    """The layers, each slot ``across`` at its place; and between which places all of them stand."""
+    layers: list[list[Slot]] = [[] for _ in range(1 + max(slot.layer for slot in slots))]
+    for slot in slots:
+        layers[slot.layer].append(slot)
+    layers = _ordered(layers)
+    _align(layers, gap)
+    lowest = min(slot.across - slot.breadth / 2 for slot in slots)
+    return layers, lowest, max(slot.across + slot.breadth / 2 for slot in slots)
+
+
+def _ordered(layers: list[list[Slot]]) -> list[list[Slot]]:
+    """The order in each layer, by barycentres, there and back; the best of all sweeps."""
+    best, fewest = layers, _crossings(layers)
+    sweeps = min(SWEEPS, MOST_MOVES // sum(map(len, layers)))
+    for sweep in range(sweeps):
+        if not fewest:
+            break
+        backward = sweep % 2 == 1
+        layers = [list(layer) for layer in layers]
+        position = {slot: i for layer in layers for i, slot in enumerate(layer)}
+        for layer in reversed(layers[:-1]) if backward else layers[1:]:
+            centre = {}
+            for slot in layer:
+                near = slot.after if backward else slot.before
+                centre[slot] = sum(position[other] for other in near) / len(near) if near else position[slot]
+            layer.sort(key=centre.__getitem__)
+            position.update({slot: i for i, slot in enumerate(layer)})
+        crossings = _crossings(layers)
+        if crossings < fewest:
+            best, fewest = layers, crossings
+    return best
+
+
+def _crossings(layers: list[list[Slot]]) -> int:
+    """How many pairs of edges cross between neighbouring layers."""
+    crossings = 0
+    for layer, following in pairwise(layers):
+        position = {slot: i for i, slot in enumerate(following)}
+        passed: list[int] = []
+        for slot in layer:
+            ends = sorted(position[after] for after in slot.after)
+            crossings += sum(len(passed) - bisect_right(passed, end) for end in ends)
+            for end in ends:
+                insort(passed, end)
+    return crossings
+
+
+def _align(layers: list[list[Slot]], gap: float) -> None:
+    """Move each slot towards its neighbours in the layers beside it, in order and at least ``gap`` apart."""
+    for layer in layers:
+        _spread(layer, [0.0] * len(layer), gap)
+    for turn in range(ALIGNMENTS):
+        for layer in layers if turn % 2 == 0 else reversed(layers):
+            wanted = []
+            for slot in layer:
+                near = [other.across + other.line for other in slot.before + slot.after]
+                wanted.append(sum(near) / len(near) - slot.line if near else slot.across)
+            _spread(layer, wanted, gap)
+
+
+def _spread(layer: list[Slot], wanted: list[float], gap: float) -> None:
+    """The places nearest to those wanted, by least squares, that keep the order and do not overlap."""
+    apart = ((slot.breadth + after.breadth) / 2 + gap for slot, after in pairwise(layer))
+    offsets = list(accumulate(apart, initial=0.0))
+    blocks: list[tuple[float, int]] = []  # pool adjacent violators: the sum and the size of each
+    for place, distance in zip(wanted, offsets):
+        block = (place - distance, 1)
+        while blocks and blocks[-1][0] / blocks[-1][1] >= block[0] / block[1]:
+            before = blocks.pop()
+            block = (before[0] + block[0], before[1] + block[1])
+        blocks.append(block)
+    starts = [sum_ / size for sum_, size in blocks for _ in range(size)]
+    for slot, start, distance in zip(layer, starts, offsets):
+        slot.across = start + distance
