@@ -12,8 +12,8 @@ from random_graphs import random_graph
 
 from autograd import Value, explain, functions as F, grad, primitive, record
 from autograd.graph import topological_order
-from autograd.replay import buffers, operations, schedule, summary, sums
-from autograd.replay.operations import quick
+from autograd.replay import buffers, operations, schedule, summary
+from autograd.replay.fast_arrays import quick
 from autograd.replay.program import holders
 from autograd.replay.sums import FUSED, PLAIN, PRODUCT, SUM
 from autograd.table import CONSTANT, REAL, TABLE
@@ -1438,10 +1438,10 @@ def rows_that_forget_their_order(find_rows):
 
 
 FAULTS = {
-    "a bias of another unit": (sums, "fuse", without_the_last_single),
-    "factors paired wrongly": (sums, "fuse", with_two_factors_swapped),
+    "a bias of another unit": (schedule, "fuse", without_the_last_single),
+    "factors paired wrongly": (schedule, "fuse", with_two_factors_swapped),
     "a level too low": (schedule, "find_levels", one_level_too_low),
-    "rows mixed up": (sums, "find_rows", rows_that_forget_their_order),
+    "rows mixed up": (schedule, "find_rows", rows_that_forget_their_order),
     "written instead of added": (buffers.Memory, "_note", lambda _: lambda self, index: True),
     "repeated places written once": (
         buffers.Memory,

@@ -11,18 +11,18 @@ the leaves. No step knows what a layer is: matrices are found by looking at whic
    a. An *addition* is a node made by + or ``sum``, not by −. A node that is an operand once in the whole graph, and
       of an addition, is *inside* the tree of that addition. The *terms* of a tree are the operands of its additions,
       except for the additions inside it.
-   b. A multiplication inside a tree is one *pair* (w, a). A ``dot`` or ``affine`` inside a tree is n pairs; if there
-      are two or more, they all stay nodes: two layers that are added stay two layers.
-   c. A tree has n pairs, and k trees of the graph have exactly n. Where n ≥ 2 and n·k ≥ 8, its top becomes a PRODUCT
-      Σ w a + Σ s; its pairs and the additions inside are FUSED: part of it. A ``dot`` or ``affine`` that is not FUSED
-      is a PRODUCT by itself, however small.
+   b. A multiplication inside a tree is one *pair* (w, a). A ``dot`` of w₁ … wₙ, a₁ … aₙ or an ``affine`` inside a
+      tree is n pairs; a tree with two of them or more keeps them all as nodes: two added layers stay two layers.
+   c. Take a tree of n pairs, and let k trees of the graph have as many. If n ≥ 2 and n·k ≥ 8, its top becomes a
+      PRODUCT Σ w a + Σ s; its pairs and the additions inside are FUSED: part of it. A ``dot`` or ``affine`` that is
+      not FUSED is a PRODUCT by itself, however small.
    d. The top of any other tree of three terms or more, zeros counted, becomes a SUM Σ s, with the additions inside
       FUSED. All other nodes, such as a multiplication inside a SUM or a single +, are PLAIN and keep their rule.
    e. In a pair, w is the parameter; of two or none, the factor written first. Pairs of multiplications come before
       those of a dot. The singles s are the terms that are not FUSED, without the constant 0, and the b of ``affine``.
 3. ``schedule`` gives each node that remains a *level*: 0 for leaves, else one more than its highest operand. Nodes of
    one level, operation and number of operands form a *group*. The w of a PRODUCT are a *row*, as are its a; rows of w
-   that meet the same rows of a form a *grid*, one matrix product. The few that fill no array go on a
+   that meet the same rows of a form a *grid*, one matrix product (``matmuls``). The few that fill no array go on a
    *tape*, which runs their rules on floats one after the other.
 4. ``buffers`` gives each node that remains a *slot* in the arrays ``values`` and ``gradients``: first constants, then
    parameters, inputs, other leaves, and groups. Operands in slots at equal steps are a view, others are gathered.

@@ -8,11 +8,11 @@ from functools import cache
 import numpy as np
 
 from autograd import primitives
-from autograd.replay import sums
 from autograd.replay.buffers import Memory, Step
 from autograd.replay.flat_graph import Flat, Ints
+from autograd.replay.matmuls import ProductGrid, Rows, find_grids, find_rows, make_grid
 from autograd.replay.operations import Elementwise, Group, ManyOperands, Operation, Product, Tape
-from autograd.replay.sums import FUSED, PLAIN, PRODUCT, SUM, Fused, ProductGrid, Rows
+from autograd.replay.sums import FUSED, PLAIN, PRODUCT, SUM, Fused, fuse
 from autograd.table import Primitive
 from autograd.text import counted
 
@@ -26,8 +26,8 @@ class Plan:
 
     def __init__(self, flat: Flat, parameters: Ints, inputs: Sequence[Ints], engine: str = "auto") -> None:
         self.flat, size = flat, len(flat.nodes)
-        self.fused = sums.fuse(flat, np.isin(np.arange(size), parameters))
-        self.rows = sums.find_rows(self.fused)
+        self.fused = fuse(flat, np.isin(np.arange(size), parameters))
+        self.rows = find_rows(self.fused)
         self.memory = memory = Memory(size, size)
         self.groups: list[Group] = []
         self.whole: set[int] = set()  # tensors of matrix products, and those computed from all of one
@@ -150,7 +150,7 @@ class Plan:
     def _products(self, members: Ints) -> None:
         """Make matrix products. What is in no grid is a batch of dot products, or w·a where there is one pair."""
         fused, rows = self.fused, self.rows
-        grids, apart = sums.find_grids(fused, rows, members)
+        grids, apart = find_grids(fused, rows, members)
         if len(grids) > 8:  # an incomplete cross product falls into many small ones
             grids, apart = [], members
         one_pair = fused.w.arity[members[0]] == 1
@@ -164,7 +164,7 @@ class Plan:
                 self._plain(left_over)
         elif len(apart):
             w, a = rows.w[apart][:, None], rows.a[apart][:, None]
-            self._product(sums.make_grid(fused, rows, apart[:, None, None], w, a))
+            self._product(make_grid(fused, rows, apart[:, None, None], w, a))
 
     def _product(self, grid: ProductGrid) -> None:
         """Make one matrix product, with its blocks, rows and units in the order in which their operands lie."""
