@@ -228,6 +228,7 @@ class Primitive:
 
 
 CONSTANT_NUMBER = Primitive(lambda n: (0.0, ()), "constant", ())  # marks a number in an expression; never run
+CONSTANT_NUMBER.name = "constant"
 
 
 def is_constant(node: Node) -> bool:

@@ -1,7 +1,6 @@
 """Names the example in the error of a training step that failed.
 
-The failing node knows its parents. If they lead back to the inputs of one example of the mini-batch, that example is
-named.
+The failing node knows its parents. If they lead back to the inputs of one example only, that example is named.
 """
 
 from __future__ import annotations

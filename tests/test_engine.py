@@ -97,6 +97,7 @@ def test_the_order_is_that_of_the_forward_pass_first_operand_first():
     one = q.parents[1]
     assert topological_order(f) == [x, y, p, one, q, f]
     assert leaves(f) == [x, y]  # 1 is a number in the expression, and no input
+    assert repr(one.operation) == "<primitive constant constant>"
 
 
 def test_at_most_240_bytes_a_node():
