@@ -81,8 +81,9 @@ assert [z.data for z in layer(inputs)] == [z.data for z in by_hand]
 
 # ---- 6. A network is layers in a row ----
 
-# Two numbers in, two hidden layers of 8 units, one number out. The weights start at random; every weight and
-# every bias is a Value of its own. A layer returns a list, but an MLP with one output returns that Value itself.
+# Two numbers in, two hidden layers of 8 units, one number out, which no tanh bends. The weights start at
+# random; every weight and every bias is a Value of its own. A layer returns a list, but an MLP with one
+# output returns that Value itself.
 model = MLP(2, [8, 8, 1], activation="tanh", rng=rng)
 print(f"{model.net} with {len(model.parameters())} parameters\n")
 assert len(model.parameters()) == (2 * 8 + 8) + (8 * 8 + 8) + (8 * 1 + 1)
@@ -138,4 +139,5 @@ for row in range(9, -7, -1):
     marks = [points.get((k, row)) or " :"[predicted([k / 14, row / 7])] for k in range(-18, 33)]
     print("".join(marks).rstrip())
 
-# Every number above can be taken apart: try `print(explain(a, wrt=w[0]))`, `draw(L)` or `walk(L)` from autograd.
+# Every number above can be taken apart: import explain, draw and walk from autograd, and try
+# `print(explain(a, wrt=w[0]))`, `draw(L).save("L.svg")` or `walk(L).save("L.html")`.
