@@ -1,4 +1,4 @@
-"""The slope of a function, measured: what a derivative that was computed by the rules is compared with."""
+"""Measures the slope of a function by finite differences, to check a derivative that the rules computed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exchanges functions of the engine at run time: ``detect_anomaly`` alone, while a thread is inside it."""
+"""Replaces functions of the engine while a thread is inside ``detect_anomaly``, and restores them afterwards."""
 
 from __future__ import annotations
 

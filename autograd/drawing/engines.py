@@ -1,4 +1,4 @@
-"""Who gives the positions: ``dot`` on PATH, else pygraphviz, else the built-in layout, so that it always draws.
+"""Chooses the layout: ``dot`` on PATH, else pygraphviz, else the built-in one, so that it always draws.
 
 Graphviz sees only sizes and numbers, never a name, and lays out one point for each pixel.
 """

@@ -1,4 +1,4 @@
-"""The graph's picture: boxes and edges as SVG, placed by the drawings' built-in layout; the page lights each step."""
+"""The graph's picture: boxes and edges as SVG, placed by the drawings' built-in layout; the page marks each step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The data of the page: each frame of a run measured with the weights of then, as whole numbers on scales."""
+"""The data of the page: what each frame of a run shows, computed with its weights and stored as scaled integers."""
 
 from __future__ import annotations
 
