@@ -1,7 +1,5 @@
 """``python -m autograd "f = x*y" x=2 y=3``: explains the gradients of a function from the command line."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The first number that is NaN or infinite, and where in the user's code it arose."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from math import isfinite

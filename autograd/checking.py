@@ -1,7 +1,5 @@
 """gradcheck: the local derivatives against the slope of the function itself, measured by central differences."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from math import inf, nan
 

@@ -1,7 +1,5 @@
 """What every command line here shares: one-line errors with exit status 2, and output on any terminal and pipe."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

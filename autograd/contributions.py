@@ -3,8 +3,6 @@
 Every reader that explains, draws or walks the backward pass takes it from here. Nothing here touches ``grad``.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Measures the slope of a function by finite differences, to check a derivative that the rules computed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from math import inf
 from typing import NamedTuple

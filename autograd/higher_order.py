@@ -1,7 +1,5 @@
 """Derivatives that can be differentiated again: both modes, with the table's rules run on Values, not on floats."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable
 from math import isfinite

@@ -1,7 +1,5 @@
 """Replaces functions of the engine while a thread is inside ``detect_anomaly``, and restores them afterwards."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar

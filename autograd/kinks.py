@@ -3,8 +3,6 @@
 No operation is listed: a rule is run with its ties broken each way, and where the results differ there is a kink.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from math import copysign, inf, nan

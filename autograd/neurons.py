@@ -3,8 +3,6 @@
 It stands apart from the drawing so that registering loads no drawing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import singledispatch
 from typing import NamedTuple

@@ -4,8 +4,6 @@ A name that looks like the lecture's (``w²_13``, ``x``, ``mu_1``) is typeset as
 set as plain words, in which every character is escaped that LaTeX would read as a command.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from itertools import count, groupby

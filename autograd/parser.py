@@ -4,8 +4,6 @@ The parser accepts names, numbers, + − * / **, signs, and calls of the table's
 placeholders for names such as w²_13 that it would reject, but evaluates nothing: the operations run their rules.
 """
 
-from __future__ import annotations
-
 import ast
 import math
 import re

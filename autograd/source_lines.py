@@ -3,8 +3,6 @@
 Otherwise nothing here runs. The line of each new node is kept, whichever thread makes it, until ``forget``.
 """
 
-from __future__ import annotations
-
 import sys
 from linecache import getline
 from types import FrameType

@@ -1,7 +1,5 @@
 """Finds values that changed after a graph was computed from them, so that two forward passes never mix unnoticed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from math import inf
 

@@ -4,8 +4,6 @@
 ``configuration`` turns into what a run is built from.
 """
 
-from __future__ import annotations
-
 import argparse
 import gzip
 import sys

@@ -1,7 +1,5 @@
 """Activations a = g(z), applied to each unit: one node each, with the local derivative g′(z) from the table."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from autograd import functions, primitives

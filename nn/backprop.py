@@ -7,8 +7,6 @@ Lists count as the lecture does: W[1] is layer 1 and W[0] is None, z[1] … z[L]
 W[l] has the shape (to, from); z[l], a[l], b[l] and delta[l] are vectors of the layer's units.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from math import erfc, pi, sqrt
 from typing import Any, NamedTuple

@@ -4,8 +4,6 @@ The paper derives six lines of gradients by hand. Here the mean and the variance
 on all its examples, and ``backward`` multiplies and adds through both.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import isfinite

@@ -4,8 +4,6 @@ A file keeps the leaves of a model, its weights and biases, and statistics learn
 forward pass builds the graph on top. Each file holds the checksum of all its other bytes.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

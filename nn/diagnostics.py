@@ -5,8 +5,6 @@ shows once an epoch what vanishes, explodes, is dead or saturated. Causes come b
 not scaled saturate units, and dead units learn slowly.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress

@@ -1,7 +1,5 @@
 """Tells ``autograd.draw`` how to draw a model, or the trace of one example through it: as units and weights."""
 
-from __future__ import annotations
-
 from itertools import pairwise, repeat
 from math import copysign
 

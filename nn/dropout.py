@@ -4,8 +4,6 @@ It needs no rule of its own. Each unit is multiplied by its mask, a leaf: the un
 number, so a dropped unit passes no gradient back.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from random import Random
 

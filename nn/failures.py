@@ -3,8 +3,6 @@
 The failing node knows its parents. If they lead back to the inputs of one example only, that example is named.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import isfinite

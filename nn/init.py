@@ -5,8 +5,6 @@ products shrink, stay or grow. Each function returns the rows of W, shape (to, f
 ``random.Random``; ``partial(normal, std=0.1)`` fixes an option for a layer's ``init``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from math import sqrt

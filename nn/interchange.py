@@ -3,8 +3,6 @@
 A parameter is a leaf here and an entry of a tensor there: ``layers.0.W``, rows "to", is ``0.weight``.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any

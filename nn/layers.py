@@ -4,8 +4,6 @@ The parents of z_j are its row of W and aˡ⁻¹, and the local derivative of ea
 δ_j and added up, they give δ aᵀ and Wᵀ δ.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from math import isfinite

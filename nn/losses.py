@@ -5,8 +5,6 @@ is a number, which the loss checks, or a leaf, which the caller checks before fe
 the mean over its examples. A loss declares with ``outputs_are`` how it reads a model's outputs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from math import fsum, isclose, isfinite

@@ -5,8 +5,6 @@ from z_j to a_j have g′(z_j) as theirs. This file reads them, multiplies matri
 text for a terminal, as HTML and as LaTeX.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator

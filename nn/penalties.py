@@ -1,7 +1,5 @@
 """L1 and L2 penalties: Values that pull weights towards 0 when they are added to a loss."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from autograd.functions import abs, dot, sum

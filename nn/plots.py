@@ -5,8 +5,6 @@ Axes. Of a Split, it shows training examples filled and test examples hollow. Wi
 ImportError that says what to install.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
 from math import isfinite

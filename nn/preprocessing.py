@@ -5,8 +5,6 @@ input is a thousand times another, so are its derivatives. All this happens befo
 here knows a Value. Examples are rows, lists of numbers or a NumPy array; lists of floats come back.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy

@@ -1,7 +1,5 @@
 """What is measured in an epoch, and how it is shown: as a line of text and on a progress bar."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable
 from math import isnan, nan

@@ -4,8 +4,6 @@ A display graph (``display_graph``, ``grouping``) or a ``neuron_diagram`` become
 an engine places (``engines``, ``layered``) and each format writes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from autograd.drawing.boxes import dressed

@@ -1,7 +1,5 @@
 """The display graph in words and strokes: what each box says, and how each edge is drawn."""
 
-from __future__ import annotations
-
 from math import hypot, log10
 
 from autograd.drawing.display_graph import Display, DisplayNode, Edge, clip

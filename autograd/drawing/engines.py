@@ -3,8 +3,6 @@
 Graphviz sees only sizes and numbers, never a name, and lays out one point for each pixel.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 from importlib import import_module

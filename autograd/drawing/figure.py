@@ -1,7 +1,5 @@
 """The figure: boxes with their words and wires with their strokes, which layouts place and formats write."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple

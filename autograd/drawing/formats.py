@@ -4,8 +4,6 @@ SVG, HTML and Mermaid need nothing. PNG and PDF are Graphviz's own rendering of 
 and colours, in its fonts and laid out by it. ``draw_dot`` writes the graph as micrograd's notebook draws it.
 """
 
-from __future__ import annotations
-
 from base64 import b64encode
 from collections.abc import Callable
 from html import escape

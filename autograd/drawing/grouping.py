@@ -5,8 +5,6 @@ layer among its operands, so that the unnamed z and a of a mini-batch find their
 without such names is grouped by level, its distance from the inputs, and then by operation.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import replace

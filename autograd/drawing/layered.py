@@ -4,8 +4,6 @@ Boxes stand in the even layers. Every wire passes each layer between its ends th
 one odd layer after its tail, so that wires never cross a box, parallel wires part, and labels get a place.
 """
 
-from __future__ import annotations
-
 from autograd.drawing.figure import ARROW, LABEL_HEIGHT, Figure, Placement, Point, Route, Wire, text_width
 from autograd.drawing.sugiyama import Slot, arranged, joined, layers_of
 

@@ -1,7 +1,5 @@
 """The lecture's neuron diagram: circles in layers, edges by the weight's sign and size, z, a and δ inside."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import product
 from math import hypot

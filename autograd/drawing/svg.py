@@ -4,8 +4,6 @@ Colours are set by rules under the picture's own id, so that pictures on one pag
 other. The dark rules apply where the reader prefers dark, or where Jupyter says which theme it has.
 """
 
-from __future__ import annotations
-
 from hashlib import sha256
 from html import escape
 

@@ -4,8 +4,6 @@ SymPy can run for minutes on short formulas: when it multiplies out (x + y)¹⁵
 or writes out shared parts as a tree. So each function here bounds the size of its result before it starts.
 """
 
-from __future__ import annotations
-
 from math import comb, inf
 from typing import Any
 

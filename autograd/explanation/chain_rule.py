@@ -1,7 +1,5 @@
 """Splits a derivative into the terms of the chain rule, ∂f/∂s = Σ ∂f/∂v ∂v/∂s, and writes them out."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Checks a derivative against SymPy and against a finite difference; neither uses the table's local derivatives."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cached_property
 from math import inf, isfinite

@@ -1,7 +1,5 @@
 """Writes formulas as the slides do, r²s, a(1 − a), [z > 0], in text or in LaTeX."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from math import inf
 from typing import Any, NamedTuple

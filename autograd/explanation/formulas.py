@@ -4,8 +4,6 @@ An unnamed value folds into the named value that it feeds. So x y z has the loca
 whichever product was computed first. Formulas grow with the graph; one of more than ``LARGEST`` operations is None.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable
 from itertools import count
 from typing import Any

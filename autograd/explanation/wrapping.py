@@ -1,7 +1,5 @@
 """Breaks formulas and sentences into lines of text, and writes lines of HTML."""
 
-from __future__ import annotations
-
 import re
 import textwrap
 from collections.abc import Iterable

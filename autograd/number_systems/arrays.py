@@ -3,8 +3,6 @@
 The functions are IEEE 754's, as in ``floats``; callers hold ``np.errstate`` and look at the results.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce

@@ -4,8 +4,6 @@ Operands are expressions over real symbols. What has a name of its own in print 
 SymPy differentiates and evaluates its formula.
 """
 
-from __future__ import annotations
-
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction

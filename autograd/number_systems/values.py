@@ -3,8 +3,6 @@
 Constants enter as plain floats; what a rule does with floats alone stays a float.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from math import inf
 from typing import Any

@@ -1,7 +1,5 @@
 """What every HTML page shares: one file with its style and script, and the frame that shows it in a notebook."""
 
-from __future__ import annotations
-
 import json
 from base64 import b64encode
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Operands in slots at equal steps are a strided view, which copies nothing; other
 gradient is written if it is the first one in the slot, and added if not.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from math import isfinite

@@ -1,7 +1,5 @@
 """Number systems on arrays that expect finite numbers: where one is not finite, the graph itself runs instead."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache
 from types import ModuleType

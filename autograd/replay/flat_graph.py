@@ -1,7 +1,5 @@
 """Turns a graph of objects into a few flat arrays of integers, so that planning is NumPy operations on them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property

@@ -3,8 +3,6 @@
 A row is a list of nodes; equal lists are one row.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from itertools import count, pairwise
 from typing import NamedTuple

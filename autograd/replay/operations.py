@@ -4,8 +4,6 @@ Elementwise groups run the table's rules on arrays. A matrix product Z = A Wᵀ 
 ∂L/∂W = δᵀ A, ∂L/∂A = δ W and ∂L/∂b, the sum of δ over the rows.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence

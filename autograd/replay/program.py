@@ -3,8 +3,6 @@
 The graph is kept: the value and gradient of each scalar can be read, and ``to_values`` writes them all back into it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Sequence
 from html import escape
 from itertools import chain, product, zip_longest

@@ -1,7 +1,5 @@
 """Turns a graph into a short list of array operations: groups of equal nodes, level by level."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from functools import cache
 

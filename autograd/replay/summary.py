@@ -4,8 +4,6 @@ A layer is a matrix product whose rows w are parameters. Its letters come from t
 (w²_13 and its like make W²); if not, layers are numbered.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple

@@ -3,8 +3,6 @@
 The package's docstring states the rules a to e.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -4,8 +4,6 @@ The page gets the graph as data (``page_data``), its rules as JavaScript that th
 page's own script, in the files beside this one, knows no derivative.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from html import escape
 

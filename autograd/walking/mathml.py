@@ -5,8 +5,6 @@ first operand, ``{(1)}`` one that puts brackets around a negative number, ``{v}`
 ``{=2}`` one for the number 2. The page fills in names or numbers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any

@@ -4,8 +4,6 @@ A rule is written once for each number of operands, not once for each node; only
 it. The formulas shown come from the same expressions.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from math import isfinite
 from typing import Any

@@ -1,7 +1,5 @@
 """The graph's picture: boxes and edges as SVG, placed by the drawings' built-in layout; the page marks each step."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from html import escape
 

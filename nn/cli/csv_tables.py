@@ -4,8 +4,6 @@ pandas reads the cells as text. The meaning of the columns is inferred once, fro
 on, and stored with the run, so that new rows are read the same way.
 """
 
-from __future__ import annotations
-
 import codecs
 import gzip
 import math

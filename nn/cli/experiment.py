@@ -4,8 +4,6 @@ All random numbers come from one generator in a fixed order, so a configuration 
 is how an interrupted run continues to the last bit, and how a finished one can predict.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path

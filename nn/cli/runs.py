@@ -11,8 +11,6 @@ The checkpoint is written whole after every epoch and holds the checksum of the 
 killed continues from there. All files name their run. A lock, which ends with its process, keeps a second run out.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys

@@ -4,8 +4,6 @@ The layers are measured here and given to the page as data (``frames``); the pag
 files beside this one, draws numbers and computes none.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

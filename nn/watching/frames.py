@@ -1,7 +1,5 @@
 """The data of the page: what each frame of a run shows, computed with its weights and stored as scaled integers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from math import isfinite, sqrt
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """The lecture's claims as experiments on scalar nodes, whose numbers decide which claims hold."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Claims about dropout, which trains an ensemble, and batch normalisation, which eases training."""
 
-from __future__ import annotations
-
 from functools import partial
 from itertools import product
 from math import log, prod

@@ -1,7 +1,5 @@
 """Claims about training: first weights, gradients, mini-batches, rates that decay, architecture, positive inputs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from functools import partial
 from itertools import combinations, pairwise

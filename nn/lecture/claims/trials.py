@@ -1,7 +1,5 @@
 """The result of an experiment, with its verdict and its picture, and the seeded training that experiments share."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress

@@ -3,8 +3,6 @@
 Each student gets different numbers, made from the name; an answer is a list of numbers, or code that is run on cases.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from nn.lecture.exercises import gradient_exercises, training_exercises

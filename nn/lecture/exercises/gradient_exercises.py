@@ -1,7 +1,5 @@
 """Exercises on gradients: the chain rule at a node, the backward pass, and back propagation through a network."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import exp

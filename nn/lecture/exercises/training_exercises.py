@@ -1,7 +1,5 @@
 """Exercises on training: two steps of SGD, dropout, batch normalisation and its evaluation, PCA's first axis."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from math import atan2, copysign, cos, hypot, pi, sin, sqrt
 from random import Random
