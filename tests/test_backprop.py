@@ -157,7 +157,7 @@ def test_the_algorithm_imports_nothing_of_ours():
     tree = ast.parse(inspect.getsource(nn.backprop))
     froms = {node.module.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     plain = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
-    assert froms | plain == {"__future__", "collections", "math", "typing", "numpy"}
+    assert froms | plain == {"collections", "math", "typing", "numpy"}
 
 
 # ---- its own calculus -----------------------------------------------------------------------------------------
