@@ -17,6 +17,7 @@ from mpmath import mp, mpf
 from test_javascript import node, source_of
 
 from autograd import DomainError, Value, functions as F, grad, hessian, record
+from autograd.kinks import is_kink
 from autograd.number_systems import arrays, floats
 from autograd.table import CONSTANT, TABLE
 
@@ -519,15 +520,16 @@ def test_replayed(name, others):
 
 @pytest.mark.parametrize("name", AT_INFINITY)
 def test_second_derivatives(name):
-    kinks = [0.0] if name in ("relu", "abs", "elu") else []
     checked = 0
     for at, value, locals_ in right(name):
-        if value is None or not all(map(math.isfinite, (*at, *locals_))) or at[0] in kinks:
-            continue
+        if value is None or not all(map(math.isfinite, (*at, *locals_))) or (name == "elu" and at[0] == 0.0):
+            continue  # there elu's second derivative jumps
         with mpmath.workdps(720):  # a difference over 10^−340, which keeps 380 digits of a slope near 1
             h, exactly = mpf(10) ** -340, mpf(at[0])
             high, low = (EXACT[name](exactly + side * h)[1][0] for side in (1, -1))
             expected = float((high - low) / (2 * h))
+        if is_kink(TABLE[name], at) and not math.isfinite(expected):
+            continue
         x = Value(at[0])
         try:
             [[found]] = hessian(TABLE[name](x), [x])
