@@ -86,7 +86,7 @@ def back_propagate(
 def forward(W: Layers, b: Layers, x: ArrayLike, g: Layers) -> tuple[list[Any], list[Array]]:
     """zˡ = Wˡ aˡ⁻¹ + bˡ and aˡ = gˡ(zˡ) for l = 1 … L; returns z and a. ValueError for shapes that do not fit.
 
-    g holds an ``WithSlope`` for each layer, counted like W.
+    g holds a ``WithSlope`` for each layer, counted like W.
     """
     if len(W) != len(b):
         raise ValueError(f"{len(W) - 1} layers of W and {len(b) - 1} of b: it needs as many")

@@ -6,7 +6,7 @@ In: the loss at the end of a graph. Out: a ``Program``, which computes the loss 
 the leaves. No step knows what a layer is: matrices are found by looking at which numbers meet in products.
 
 1. ``flat_graph`` numbers the nodes, operands first, from left to right. Arrays: ``parents`` (the operands of each
-   node), ``code`` (its operation), ``data``. Constants of one value become one node.
+   node), ``code`` (its operation), ``data``. Equal constants are all numbered; ``parents`` names the first.
 2. ``sums`` makes one node of each sum that is worth it (``fuse``):
    a. An *addition* is a node made by + or ``sum``, not by −. A node that is an operand once in the whole graph, and
       of an addition, is *inside* the tree of that addition. The *terms* of a tree are the operands of its additions,

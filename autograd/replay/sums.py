@@ -22,7 +22,7 @@ class Fused(NamedTuple):
     a: Ragged  # the second factors
     singles: Ragged  # what is added to the products of pairs
     sums: Ints  # the SUM nodes in order
-    terms: Ragged  # the terms of each
+    terms: Ragged  # the singles of each: its terms without the constant 0
 
 
 class _Trees(NamedTuple):
