@@ -101,6 +101,7 @@ def loss_of(examples):
 
 # ---- 8. Training: walk downhill, one mini-batch at a time ----
 
+# A mini-batch is 10 of the 100 points, and an epoch is one pass over all of them, in a new order each time.
 optimizer = SGD(model.parameters(), learning_rate=0.3)
 examples = list(range(100))
 
