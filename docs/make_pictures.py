@@ -55,6 +55,7 @@ def photograph(page: str, path: Path) -> None:
         browser.close()
 
 
-slide("built-in").save(HERE / "f.svg")
-draw(net_232()[1]).save(HERE / "network.svg")
-photograph(contact_sheet(), HERE / "gallery.png")
+if __name__ == "__main__":  # a test runner that collects docs/ imports this file
+    slide("built-in").save(HERE / "f.svg")
+    draw(net_232()[1]).save(HERE / "network.svg")
+    photograph(contact_sheet(), HERE / "gallery.png")

@@ -19,7 +19,7 @@ the leaves. No step knows what a layer is: matrices are found by looking at whic
    d. The top of any other tree of three terms or more, zeros counted, becomes a SUM Σ s, with the additions inside
       FUSED. All other nodes, such as a multiplication inside a SUM or a single +, are PLAIN and keep their rule.
    e. In a pair, w is the parameter; of two or none, the first factor. Pairs of multiplications come first. The
-      singles s, in a SUM too, are the terms that are not FUSED, without the constant 0, and the b of ``affine``.
+      singles s, in a SUM too, are the terms not FUSED nor 0, in the order the + read them; then the b of ``affine``.
 3. ``schedule`` gives each node that remains a *level*: 0 for leaves, else one more than its highest operand. Nodes of
    one level, operation and number of operands form a *group*. The w of a PRODUCT are a *row*, as are its a; rows of w
    that meet the same rows of a form a *grid*, one matrix product (``matmuls``). The few that fill no array go on a
