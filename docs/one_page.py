@@ -134,11 +134,11 @@ unseen = moons(500, noise=0.1, rng=rng)
 print(f"\naccuracy: {accuracy(data):.1%} of the points it learned from, {accuracy(unseen):.1%} of 500 new ones")
 print(f"the point (1, -0.5) is of class 1 with probability {sigmoid(model([1.0, -0.5])).data:.3f}\n")
 
-# The plane as the network sees it: a letter for every point it learned from, shading where it says class 1.
+# The plane as the network sees it: A and B are the points of class 0 and 1, the shading is where it says class 1.
 points = {(round(x1 * 14), round(x2 * 7)): "AB"[label] for (x1, x2), label in zip(data.X, data.y)}
 for row in range(9, -7, -1):
     marks = [points.get((k, row)) or " :"[predicted([k / 14, row / 7])] for k in range(-18, 33)]
     print("".join(marks).rstrip())
 
-# Every number above can be taken apart: import explain, draw and walk from autograd, and try
-# `print(explain(a, wrt=w[0]))`, `draw(L).save("L.svg")` or `walk(L).save("L.html")`.
+# Every number above can be taken apart: import explain, draw, walk and named from autograd, name the values by
+# `named(a=a, z=z, L=L)`, and try `print(explain(a, wrt=w[0]))`, `draw(L).save("L.svg")` or `walk(L).save("L.html")`.
