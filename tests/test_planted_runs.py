@@ -1,4 +1,4 @@
-"""Trainings with a known illness, and healthy ones: the diagnosis names the illness first, and no healthy run.
+"""Trainings with a planted illness, and healthy ones: the diagnosis names the illness first, or finds none.
 
 Each data set has a setup that trains well. A planted run changes one thing in it, as a teacher would to show an
 illness, at three strengths or more. What is expected was written down before the diagnosis was consulted, and the
