@@ -1,5 +1,7 @@
 """What can go wrong in the calculus, said in one line: the operation, its operands, the rule, the remedy."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable
 from os.path import dirname, exists

@@ -1,5 +1,7 @@
 """Walks over the graph: the order of the passes, the leaves, and the backward sweep that every reader runs on."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, TypeVar
 

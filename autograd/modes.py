@@ -1,5 +1,7 @@
 """Modes of the engine: no graph recorded, the cycle collector paused, infinities let through."""
 
+from __future__ import annotations
+
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,5 +1,7 @@
 """What may stand beside a Value in an expression: a number of any kind, and a list of operands."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Set
 from operator import attrgetter
 from typing import Any

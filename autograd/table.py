@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import isfinite
@@ -77,10 +76,11 @@ def _tests(alternative: str) -> list[list[tuple[str, str, str]]]:
     needed, _, where = alternative.partition(" where ")
     tests = []
     for part in [needed, where.replace("==", "!=")] if where else [needed]:
-        compared: list[tuple[str, str, str]] = re.findall(r"(\S+) ([<>=!]=?) (?=(\S+))", part)
-        if not SIGNS.keys() >= {sign for _, sign, _ in compared} or (not compared and set("<>=≤≥≠") & set(part)):
+        words = ["", *part.split(), ""]
+        if any(set(word) & set("<>=!≤≥≠") and word not in SIGNS for word in words):
             raise ValueError(f"Domain({alternative!r}): compare with {', '.join(SIGNS)}")
-        tests.append(compared + [(x, "whole", x) for x in re.findall(r"whole (\w+)", part)])
+        read = [(x, sign, y) for x, sign, y in zip(words, words[1:], words[2:]) if sign in SIGNS]
+        tests.append([(y if sign == "whole" else x, sign, y) for x, sign, y in read])
     return tests
 
 

@@ -10,6 +10,8 @@ set it on their streams, and the texts of the library go through ``printable``. 
 'sigma²'
 """
 
+from __future__ import annotations
+
 import codecs
 import reprlib
 import sys

@@ -5,6 +5,8 @@ Whoever ran the rule looks at the result and names the fault (``autograd.value.a
 The stable forms of sigmoid, softplus and logsumexp stand here once.
 """
 
+from __future__ import annotations
+
 import math
 import sys
 from builtins import sum as _sum
