@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from autograd.node import Node
 
 N = TypeVar("N", bound=Node)
+T = TypeVar("T")  # a node of any graph
 
 
 def topological_order(root: N, without: Collection[N] = ()) -> list[N]:
@@ -44,7 +45,7 @@ def carried(node: N, upstream: float) -> list[tuple[N, float, float]]:
     return [(x, local, upstream * local if upstream and (local or not gate) else 0.0) for x, local in node.edges]
 
 
-def sweep(order: Sequence[N], total: dict[N, Any], carry: Callable[..., Any] = carried) -> Iterator[tuple[N, Any]]:
+def sweep(order: Sequence[T], total: dict[T, Any], carry: Callable[..., Any] = carried) -> Iterator[tuple[T, Any]]:
     """The backward sweep: yields each node with what it carries to its parents, from the end of ``order``.
 
     total   a ``defaultdict`` of what arrives at each node; the caller sets the root's, the sweep adds up the others

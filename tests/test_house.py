@@ -247,6 +247,32 @@ def test_an_exchange_is_seen(source, home):
     assert not list(exchanged("class A: pass\nsetattr(A, 'b', 1)\na = A()\na.b = 1"))
 
 
+def backward_sums(source):
+    """Loops over something reversed that add up by key, as a backward sweep does."""
+    for loop in ast.walk(ast.parse(source)):
+        if isinstance(loop, ast.For) and ast.unparse(loop.iter).startswith("reversed("):
+            for node in ast.walk(loop):
+                adds = isinstance(node, ast.AugAssign) or (
+                    isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp)
+                )
+                target = node.target if isinstance(node, ast.AugAssign) else node.targets[0] if adds else None
+                if isinstance(target, ast.Subscript):
+                    yield ast.unparse(node)
+
+
+@on_every_module
+def test_every_backward_sweep_is_that_of_the_graph(module):
+    found = list(backward_sums(FILES[module].read_text(encoding="utf-8")))
+    assert found == (["total[parent] += product"] if module == "autograd.graph" else [])
+
+
+def test_a_backward_sweep_is_seen():
+    loop = "for edge in reversed(edges):\n    "
+    assert list(backward_sums(loop + "up[edge.tail] = up.get(edge.tail, 0.0) + edge.carries(up[edge.head])"))
+    assert list(backward_sums(loop + "if edge:\n        up[edge.tail] += 1.0"))
+    assert not list(backward_sums(loop + "first[edge.tail] = edge.head"))
+
+
 def test_every_wing_names_modules_that_exist():
     assert {f"nn.{module}" for module in LAYERS} <= FILES.keys()
     assert {wing(module) for module in FILES if module.count(".") and module.startswith("nn.")} == set(MAY_STAND_ON)

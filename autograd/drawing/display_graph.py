@@ -7,12 +7,13 @@ before those out of it, so that every step is one sweep over them.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from unicodedata import bidirectional
 
-from autograd.graph import topological_order
+from autograd.graph import sweep, topological_order
 from autograd.notation import derivative, labels, number_text
 from autograd.primitives import affine, dot
 from autograd.staleness import changed_lines, changes
@@ -20,7 +21,7 @@ from autograd.table import is_constant
 from autograd.text import called, clipped, counted
 from autograd.value import Value
 
-MOST_PATHS, MOST_EDGES = 64, 2_000  # up to here paths are followed one by one; beyond, only their number is told
+MOST_PATHS, MOST_EDGES = 64, 2_000  # up to here paths are followed one by one; beyond, they are counted
 LISTED_PATHS = 6
 MOST_FOLDED = 2_000_000  # products that folding may take; many inputs into a deep unnamed graph take their square
 
@@ -97,7 +98,7 @@ def display(root: Value) -> Display:
 
 
 def unfolded(shown: Display, chosen: Collection[Value] | None) -> Display:
-    """The chosen z (None for all) as products and their sum. ValueError for a node that is no affine or dot."""
+    """The chosen z (None for all) as products and their sum. ValueError for a node that is not affine or dot."""
     for z in chosen or ():
         if shown.node_of(z) and z.operation not in (affine, dot):
             raise ValueError(f"{shown.names[z]} cannot be unfolded: only affine and dot nodes, a layer's z, can")
@@ -180,12 +181,15 @@ def lit(shown: Display, s: Value) -> Display:
             forward = tangent[edge.tail] * edge.local if tangent[edge.tail] and edge.local else 0.0
             tangent[edge.head] = tangent.get(edge.head, 0.0) + forward
             ways[edge.head] = ways.get(edge.head, 0.0) + ways[edge.tail]
-    upstream = {root: 1.0}
-    for edge in reversed(shown.edges):
-        passing = edge.carries(upstream[edge.head])
-        upstream[edge.tail] = upstream.get(edge.tail, 0.0) + passing
-        if edge.tail in ways:
-            edge.share = passing * tangent[edge.tail] if passing and tangent[edge.tail] else 0.0
+    into, upstream = shown.into(), defaultdict(float, {root: 1.0})
+
+    def carry(node: DisplayNode, arriving: float) -> list[tuple[DisplayNode, Edge, float]]:
+        return [(edge.tail, edge, edge.carries(arriving)) for edge in into.get(node, [])]
+
+    for _, carried in sweep(shown.nodes, upstream, carry):
+        for tail, edge, passing in carried:
+            if tail in ways:
+                edge.share = passing * tangent[tail] if passing and tangent[tail] else 0.0
     count = ways[root]
     many = counted(int(count), "path") if count < 1e12 else "more than 10¹² paths"
     slope = derivative(clip(root.name), clip(source.name))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograd.errors import DomainError, situation
-from autograd.graph import leaves, topological_order
+from autograd.graph import leaves, sweep, topological_order
 from autograd.modes import collector_paused
 from autograd.number_systems import floats
 from autograd.number_systems.arrays import Array
@@ -275,19 +275,22 @@ class Program:
         if self._known is None:
             nodes, slots, constants = self.flat.nodes, self.memory.slot.tolist(), self.memory.constants
             values = [self._values[slot] if slot >= 0 else node.data for node, slot in zip(nodes, slots)]
-            gradients = [self._gradients[slot] if slot >= constants else 0.0 for slot in slots]
-            back = []
+            gradients = {i: self._gradients[slot] if slot >= constants else 0.0 for i, slot in enumerate(slots)}
+            rules: dict[int, tuple[list[int], tuple[float, ...]]] = {}
             for i, node in enumerate(nodes):
                 if node.operation and node.parents:
                     operands = [self.flat.place_of[x] for x in node.parents]
                     value, local_derivatives = node.operation.rule(floats, *[values[k] for k in operands])
                     values[i] = value if slots[i] < 0 else values[i]
-                    back.append((i, operands, local_derivatives))
-            for i, operands, local_derivatives in reversed(back):
-                for k, local in zip(operands, local_derivatives):
-                    if gradients[i] and slots[k] < constants:
-                        gradients[k] += gradients[i] * local
-            self._known = values, gradients
+                    rules[i] = operands, local_derivatives
+
+            def carry(i: int, upstream: float) -> list[tuple[int, float, float]]:
+                read, locals_ = rules.get(i, ([], ()))
+                return [(k, dx, upstream * dx) for k, dx in zip(read, locals_) if upstream and slots[k] < constants]
+
+            for _ in sweep(range(len(nodes)), gradients, carry):
+                pass
+            self._known = values, list(gradients.values())
         return self._known
 
     def to_values(self) -> None:
