@@ -49,13 +49,17 @@ def latex_name(name: str) -> str:
 
 
 def latex_text(words: str) -> str:
-    r"""Words inside a formula. Mathematical signs stand outside of ``\text``, which cannot set them.
+    r"""Words inside a formula. Mathematical signs stand outside of ``\text``, which cannot set them. A minus
+    stands in braces, where LaTeX puts no space around it: the words have their own.
 
     >>> print(latex_text("50% of ∂L/∂w²"))
     \text{50\% of }\partial \text{L/}\partial \text{w}^{2}
     """
     runs = [(is_sign, "".join(run)) for is_sign, run in groupby(text_name(words), MATHEMATICAL.__contains__)]
-    return "".join(latex_signs(run) if is_sign else rf"\text{{{run.translate(ESCAPED)}}}" for is_sign, run in runs)
+    return "".join(
+        "{-}".join(map(latex_signs, run.split(MINUS))) if is_sign else rf"\text{{{run.translate(ESCAPED)}}}"
+        for is_sign, run in runs
+    )
 
 
 def latex_signs(formula: str) -> str:

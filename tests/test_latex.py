@@ -14,14 +14,11 @@ from autograd.notation import EXPONENTS, SIGNS, latex_name, latex_signs, latex_t
 from autograd.table import CONDITION, CONSTANT, TABLE
 from nn import MLP, half_squared_error, matrix_form
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("node") and (WEB / "node_modules" / "katex").exists()),
-    reason="KaTeX is not installed: npm install --prefix tests/web",
-)
-
 
 def katex(formulas):
     """KaTeX's complaint about each formula, empty where it renders."""
+    if not (shutil.which("node") and (WEB / "node_modules" / "katex").exists()):
+        pytest.skip("KaTeX is not installed: npm install --prefix tests/web")
     done = subprocess.run(
         ["node", WEB / "katex.js"], input=json.dumps(formulas), capture_output=True, text=True, check=True
     )
@@ -83,3 +80,8 @@ def test_katex_accepts_every_sign_alone_in_pairs_and_between_words():
 
 def test_a_run_of_raised_signs_is_one_exponent():
     assert latex_signs("W¹⁰ᵀ") == "W^{10T}" and latex_text("10⁻³") == r"\text{10}^{-3}"
+
+
+def test_a_minus_among_words_is_a_sign_and_has_the_spaces_of_the_words():
+    assert latex_text("the slope is −2 to the left") == r"\text{the slope is }{-}\text{2 to the left}"
+    assert latex_signs("x − 1") == "x - 1"
