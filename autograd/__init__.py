@@ -10,7 +10,7 @@ A node knows its parents and its local derivatives; the backward pass multiplies
 >>> r.grad, s.grad
 (36.0, 24.0)
 
-Only the engine is loaded here; everything else when it is first asked for.
+Only the engine is loaded here; everything else loads on first use.
 """
 
 from __future__ import annotations

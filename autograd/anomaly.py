@@ -1,4 +1,4 @@
-"""The first number that is NaN or infinite, and where in the user's code it arose."""
+"""Finds the first number that is NaN or infinite, and the line of the user's code that computed it."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

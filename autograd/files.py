@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whatever happens while they are written."""
+"""Writes files atomically: whatever happens on the way, a file is there whole or not at all."""
 
 import errno
 import os
@@ -9,7 +9,7 @@ from secrets import token_hex
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file beside its place, sync and rename it: an older one stays whole until then.
 
-    A link is replaced and not followed; what is no file, as a pipe or /dev/null, is written to as it is.
+    A link is replaced and not followed; a target that is not a file, as a pipe or /dev/null, is written to directly.
     Raises OSError, which names ``path``, and leaves nothing beside it then.
     """
     try:

@@ -82,7 +82,7 @@ def kinks(
     order     the graph's topological order, where it is known already
 
     >>> x = Value(0.0)
-    >>> f = x.relu() + (x * x).relu()  # x² only touches 0, which is no kink
+    >>> f = x.relu() + (x * x).relu()  # x² only touches 0, which is not a kink
     >>> kinks(f) == [f.parents[0]]
     True
     """

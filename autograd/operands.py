@@ -10,7 +10,7 @@ from autograd.node import Node
 from autograd.number_systems import floats
 
 data_of = attrgetter("_data")  # of many nodes, map(data_of, nodes) is twice as fast as reading their data
-NOT_LISTS = (str, bytes, bytearray, Mapping, Set)  # text is no number, and these two have no order to rely on
+NOT_LISTS = (str, bytes, bytearray, Mapping, Set)  # text is not a number, and the last two have no order to rely on
 
 
 def number_of(operand: Any) -> float:
@@ -25,14 +25,14 @@ def listed(operand: Any) -> list[Any] | None:
 
 
 def plain(number: Any) -> float:
-    """A number that is no Value yet."""
+    """The number of an operand that is not a Value yet."""
     if isinstance(number, Node):
         raise TypeError(f"{number!r} is a Value already: write v.data for its number, or +v for a node of its own")
     return floats.number(number)
 
 
 def stranger(operand: object) -> Any:
-    """Leave an operand that is no number to its own class, as an array; Python's own types have no say in Values."""
+    """Leave an operand that is not a number, such as an array, to its own class; raise for Python's own types."""
     if type(operand).__module__ == "builtins":
         raise
     return NotImplemented

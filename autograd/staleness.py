@@ -35,8 +35,8 @@ def changes(root: Value, order: Sequence[Value] | None = None) -> list[list[Valu
     """The values whose ``data`` is no longer what the graph of ``root`` was computed with, in forward order.
 
     Each stands alone, or with others where the numbers do not say which of them changed: of x + b, x or b. Each node
-    is compared with its rule at the present data. An operand is told by the local derivatives that show it, as those
-    of a product do; else by a number that gives the value that was recorded.
+    is compared with its rule at the present data. A changed operand is found by the local derivatives that show
+    it, as those of a product do, or else by solving the rule for the value that was recorded.
 
     order   the graph's topological order, where it is known already
 
@@ -47,7 +47,7 @@ def changes(root: Value, order: Sequence[Value] | None = None) -> list[list[Valu
     True
     """
     disagreeing: list[Value] = []
-    unchanged: set[Value] = set()  # whoever a node that agrees depends on
+    unchanged: set[Value] = set()  # the operands that a node which agrees depends on
     for node in order or topological_order(root):
         if not node.parents:
             continue

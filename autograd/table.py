@@ -139,7 +139,9 @@ class Primitive:
         if unknown := set().union(*(d.letters - {"x"} for d in self.derivative_domains + self.domains)):
             raise TypeError(f"primitive {self.name}: a domain of one operand calls it x, not {', '.join(unknown)}")
         if unknown := self.joint.letters - set(self.letters):
-            raise TypeError(f"primitive {self.name}: its joint domain has {', '.join(unknown)}, which is no operand")
+            raise TypeError(
+                f"primitive {self.name}: its joint domain has {', '.join(unknown)}, which is not an operand"
+            )
 
     def __call__(self, *operands: Any) -> Any:
         """Record a node. Operands come one by one, or in lists of the same length: ``affine(w, a, b)``."""

@@ -223,7 +223,7 @@ def _record(primitive: Primitive, value: float, x: Any, dx: Any, y: Any = None, 
 
 
 def constant(number: Operand) -> Value:
-    """A number in an expression: a leaf that is no input."""
+    """A number in an expression: a leaf that is not an input."""
     if isinstance(number, Value):  # of a subclass
         return number
     node = Value(number)

@@ -1,7 +1,7 @@
 """The lecture's matrix algorithm, "for l = L … 1", on plain NumPy arrays: one example, any depth.
 
-It imports nothing of this project, and its g′ and ∇_a L are written here a second time on purpose: whoever checks
-the scalar gradients needs a judge that has read another book. Everywhere else a derivative is written once.
+It imports nothing of this project, and its g′ and ∇_a L are written here a second time on purpose: a check of
+the scalar gradients has to be independent of them. Everywhere else a derivative is written once.
 
 Lists count as the lecture does: W[1] is layer 1 and W[0] is None, z[1] … z[L] likewise, and a[0] is the input.
 W[l] has the shape (to, from); z[l], a[l], b[l] and delta[l] are vectors of the layer's units.

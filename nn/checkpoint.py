@@ -129,7 +129,7 @@ def _reading(path: File, checked: bool = False) -> Iterator[tuple[dict[str, Any]
     try:
         arrays = from_bytes(content)
     except (SafetensorError, KeyError) as error:  # of a type that NumPy does not have
-        raise ValueError(f"{path} is no whole safetensors file of float64: {error}") from None
+        raise ValueError(f"{path} is not a complete safetensors file of float64: {error}") from None
     metadata = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {})
     found = metadata.pop(CHECKSUM, None)  # other programs write none
     if found and sha256(_with_checksum(content, found, UNKNOWN)).hexdigest() != found:

@@ -107,7 +107,7 @@ class Dataset(_Fields):
     def check(self, role: str = "") -> Self:
         """The data with floats for all numbers but labels. Raises ValueError or TypeError, which counts from 1.
 
-        Refused are no examples, more or fewer targets, a row of another width, and a number that is not finite.
+        Refuses empty data, missing or surplus targets, rows of different widths, and numbers that are not finite.
         """
         if not self.X or len(self.X) != len(self.y):
             raise ValueError(f"{len(self.X)} {role}examples and {len(self.y)} labels: it needs as many, at least one")

@@ -787,7 +787,7 @@ def foreign_files():
 def test_a_foreign_file_is_refused(model, tmp_path, content):
     path = tmp_path / "weights.safetensors"
     path.write_bytes(content)
-    refused(model, path, "no whole safetensors file")
+    refused(model, path, "not a complete safetensors file")
 
 
 def saved_bytes(model, path):
@@ -802,9 +802,9 @@ def test_a_file_cut_at_any_byte_or_with_one_more_is_refused(model, tmp_path):
     content, header = saved_bytes(model, path)
     for length in {*range(80), *range(80, len(content), 29), header, len(content) - 1}:
         path.write_bytes(content[:length])
-        refused(model, path, "no whole safetensors file")
+        refused(model, path, "not a complete safetensors file")
     path.write_bytes(content + b"\0")
-    refused(model, path, "no whole safetensors file")
+    refused(model, path, "not a complete safetensors file")
 
 
 def test_a_bit_flipped_in_a_header_is_refused_or_changes_no_number(model, tmp_path):

@@ -55,7 +55,7 @@ def test_a_domain_of_letters_that_the_rule_does_not_have_is_refused():
 
     with pytest.raises(TypeError, match="primitive rule: a domain of one operand calls it x, not p"):
         Primitive(rule, "+", (Domain("p > 0"), REAL))
-    with pytest.raises(TypeError, match="primitive rule: its joint domain has r, which is no operand"):
+    with pytest.raises(TypeError, match="primitive rule: its joint domain has r, which is not an operand"):
         Primitive(rule, "+", (REAL, REAL), joint=Domain("p > r"))
 
 

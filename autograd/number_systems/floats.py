@@ -1,7 +1,7 @@
 """Python floats as a number system: what the eager engine runs the rules on.
 
 Every function follows IEEE 754: where a value does not exist it is NaN or infinite, and nothing is raised here.
-Whoever ran the rule looks at the result and names the fault (``autograd.value.apply``).
+The caller of the rule checks the result and names the fault (``autograd.value.apply``).
 The stable forms of sigmoid, softplus and logsumexp stand here once.
 """
 
@@ -46,7 +46,7 @@ def number(thing: Any) -> float:
         is_one = kind in "biuf" and not getattr(thing, "shape", ()) and not isinstance(thing, (str, complex))
         if is_one and isinstance(thing, SupportsFloat):
             return float(thing)
-    except (TypeError, ValueError):  # it is no number, or its __float__ refuses
+    except (TypeError, ValueError):  # it is not a number, or its __float__ refuses
         pass
     except OverflowError:
         raise ValueError("the whole number is beyond the largest float, 1.8e308: a Value is a float") from None

@@ -75,7 +75,7 @@ def script(value: Any) -> str:
     >>> script("</script>")
     '"\\\\u003c/script>"'
     """
-    # in ASCII, since half of a surrogate pair, which may stand in a name, is no UTF-8
+    # in ASCII, since half of a surrogate pair, which may stand in a name, is not UTF-8
     return json.dumps(value, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
 

@@ -29,8 +29,8 @@ def walk(f: Value, *, predict: bool = False) -> Page:
     predict   begin with every number hidden: the student types it, and the page names the likely slip
 
     Where an input changed since f was computed, the page runs the forward pass again and says so.
-    Raises TypeError for what is no Value, ValueError for more than 500 nodes or a page beyond 2 MB, TypeError for a
-    rule that JavaScript cannot run, DomainError where changed inputs have no value.
+    Raises TypeError for an argument that is not a Value, ValueError for more than 500 nodes or a page
+    beyond 2 MB, TypeError for a rule that JavaScript cannot run, DomainError where changed inputs have no value.
 
     >>> r, s = Value(2.0, "r"), Value(3.0, "s")
     >>> walk(r * s)
