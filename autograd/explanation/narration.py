@@ -195,8 +195,10 @@ class Narration(TextResult):
 
 def _zero_factor(node: Value, x: Value) -> Value | None:
     """The first operand that is 0 and that the node multiplies x by; None if there is none."""
-    factors, operands = node.operation.factors if node.operation else "", node.parents
-    if factors == "pairs":  # w₁ … wₙ, a₁ … aₙ, and perhaps b
-        n, i = len(operands) // 2, operands.index(x)
-        operands = (operands[(i + n) % (2 * n)],) if i < 2 * n else ()
-    return next((y for y in operands if y is not x and y.data == 0.0), None) if factors else None
+    if node.operation is None or not node.operation.factors:
+        return None
+    others = node.parents
+    if node.operation.factors == "pairs":  # w₁ … wₙ, a₁ … aₙ, and perhaps b: the partner of wᵢ is aᵢ, b has none
+        n, i = len(node.parents) // 2, node.parents.index(x)
+        others = (node.parents[(i + n) % (2 * n)],) if i < 2 * n else ()
+    return next((y for y in others if y is not x and y.data == 0.0), None)

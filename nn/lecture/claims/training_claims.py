@@ -322,9 +322,10 @@ def sign_patterns(seed: int) -> tuple[list[Signs], list[Signs], list[Signs]]:
     def signs(X: list[Numbers], y: Numbers) -> Signs:
         return tuple((g > 0.0) - (g < 0.0) for g in gradient(neuron, half_squared_error, X, y))
 
-    centred = ZeroCenter().fit_transform(X)
-    single, others = ([signs([x], [t]) for x, t in zip(inputs, y)] for inputs in (X, centred))
-    return single, others, [signs([X[i] for i in b], [y[i] for i in b]) for b in batches(200, M, rng)]
+    single = [signs([x], [t]) for x, t in zip(X, y)]
+    centred = [signs([x], [t]) for x, t in zip(ZeroCenter().fit_transform(X), y)]
+    mini_batches = [signs([X[i] for i in batch], [y[i] for i in batch]) for batch in batches(200, M, rng)]
+    return single, centred, mini_batches
 
 
 def zigzag_path(seed: int, centre: bool) -> Path:

@@ -307,9 +307,13 @@ def _outer(
     """δ aᵀ, the mean over the examples; each option makes a mistake."""
 
     def gradient(D: Matrix, A: Matrix) -> Matrix:
-        pairs = [(d if upstream else [1.0] * len(d), a) for d, a in zip(D, A)][-1 if last else 0 :]
-        rows, columns, factor = range(len(D[0])), range(len(A[0])), scale(len(D))
-        return [[factor * sum(d[j] * a[k] for d, a in pairs) for k in columns] for j in rows]
+        factor = scale(len(D))
+        if last:
+            D, A = D[-1:], A[-1:]
+        if not upstream:
+            D = [[1.0] * len(delta) for delta in D]
+        rows, columns = range(len(D[0])), range(len(A[0]))
+        return [[factor * sum(delta[j] * a[k] for delta, a in zip(D, A)) for k in columns] for j in rows]
 
     return gradient
 
