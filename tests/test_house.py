@@ -273,6 +273,16 @@ def test_a_backward_sweep_is_seen():
     assert not list(backward_sums(loop + "first[edge.tail] = edge.head"))
 
 
+@on_every_module
+def test_no_operation_is_recognised_by_its_name(module):
+    comparisons = [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(FILES[module].read_text(encoding="utf-8")))
+        if isinstance(node, ast.Compare) and re.search(r"\b(operation|primitive)\.name$", ast.unparse(node.left))
+    ]
+    assert not comparisons  # compare with the entry, or ask it for a property
+
+
 def test_every_wing_names_modules_that_exist():
     assert {f"nn.{module}" for module in LAYERS} <= FILES.keys()
     assert {wing(module) for module in FILES if module.count(".") and module.startswith("nn.")} == set(MAY_STAND_ON)

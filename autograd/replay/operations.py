@@ -20,6 +20,7 @@ from autograd.replay.fast_arrays import quick, stacked
 from autograd.replay.flat_graph import Ints
 from autograd.table import Primitive
 
+ALONG_AXIS = (primitives.sum, primitives.logsumexp)  # they treat all operands alike
 Operation = tuple[int, Primitive, list[int]]  # a node's place in the graph, its primitive, the places of its operands
 
 
@@ -147,7 +148,7 @@ class ManyOperands(Group):
         steps: list[Step] = []
         self.columns = [np.ascontiguousarray(self.columns[0].T)]  # (operands, results)
         operands = self.memory.read(self.columns[0], steps)
-        self.along_axis = self.operation in (primitives.sum, primitives.logsumexp)
+        self.along_axis = self.operation in ALONG_AXIS
         step = self.rule_step(stacked, [operands]) if self.along_axis else self.rule_step(quick, list(operands))
         return [*steps, step]
 

@@ -9,7 +9,7 @@ from autograd import primitives
 from autograd.replay.buffers import Memory, Step
 from autograd.replay.flat_graph import Flat, Ints
 from autograd.replay.matmuls import ProductGrid, Rows, find_grids, find_rows, make_grid
-from autograd.replay.operations import Elementwise, Group, ManyOperands, Operation, Product, Tape
+from autograd.replay.operations import ALONG_AXIS, Elementwise, Group, ManyOperands, Operation, Product, Tape
 from autograd.replay.sums import FUSED, PLAIN, PRODUCT, SUM, Fused, fuse
 from autograd.table import Primitive
 from autograd.text import counted
@@ -204,8 +204,8 @@ class Plan:
 
     def _many(self, nodes: Ints, columns: Ints, operation: Primitive) -> None:
         """Make one group of nodes with many operands, in the order of their first operands."""
-        if operation.name in ("sum", "logsumexp"):
-            columns = np.sort(columns, axis=1)  # these treat all operands alike
+        if operation in ALONG_AXIS:
+            columns = np.sort(columns, axis=1)
         order = np.argsort(columns[:, 0], kind="stable")
         name = f"{operation.symbol} of {columns.shape[1]}"
         self.groups.append(ManyOperands(self.memory, nodes[order], [columns[order]], operation, name))

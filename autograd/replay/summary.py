@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from autograd.notation import INDEXED, RAISED, SUPERSCRIPTS, latex_name
+from autograd.primitives import identity
 from autograd.replay.flat_graph import Ints
 from autograd.replay.operations import Elementwise, Group, Product
 from autograd.replay.schedule import Plan
@@ -168,7 +169,7 @@ def _layer(found: list[_Found], place: int, writer: Writer, uses: Ints) -> Layer
     users = [user for user in found if user.source == place]
     between = {user.steps for user in users}
     steps = between.pop() if len(between) == 1 else None
-    changing = [step.operation.name for step in steps or () if step.operation.name != "identity"]
+    changing = [step.operation.name for step in steps or () if step.operation is not identity]
     activation, upstream = "".join(changing), writer.partial(letters["Z"])
     if steps is None or len(changing) > 1:
         activation = ""
