@@ -15,7 +15,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from autograd.modes import collector_paused
-from autograd.text import counted
+from autograd.text import counted, shown
 from autograd.value import Value
 from nn.batch_norm import BatchNorm
 from nn.data import Dataset, batches, count_batches, rows_of
@@ -92,6 +92,10 @@ class Training(Answering):
     ) -> None:  # fmt: skip
         if engine not in ENGINES:
             raise ValueError(f"engine {engine!r}: there are {', '.join(ENGINES)}")
+        if not hasattr(optimizer, "parameters"):
+            raise TypeError(
+                f"the optimiser {shown(optimizer)} has no parameters: write Training(model, loss, optimizer, data)"
+            )
         if set(model.parameters()).isdisjoint(optimizer.parameters):
             of = f"the {len(model.parameters())} parameters of {model!r}"
             raise ValueError(f"the optimiser moves none of {of}: make it from model.parameters() of this model")

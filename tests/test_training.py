@@ -197,6 +197,12 @@ def test_training_refuses_options_that_cannot_be_meant(options, words):
         on_moons(**options)
 
 
+def test_data_in_the_place_of_the_optimiser_is_named_with_the_order_of_the_arguments():
+    model = MLP(2, [1])
+    with pytest.raises(TypeError, match=r"has no parameters: write Training\(model, loss, optimizer, data\)"):
+        Training(model, binary_cross_entropy, moons(4), SGD(model.parameters(), 0.1))
+
+
 def test_an_optimiser_of_another_model_and_data_that_are_no_dataset_are_refused():
     model, other = MLP(2, [4, 1], rng=Random(0)), MLP(2, [4, 1], rng=Random(0))
     data = moons(20, rng=Random(1))
