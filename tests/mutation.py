@@ -61,6 +61,9 @@ LAYERS = ["test_network.py", "test_backprop.py", "test_references.py", "test_dro
 NUMBERS = CALCULUS[:3]
 SUITES = {
     "autograd.primitives": NUMBERS,
+    "autograd.table": [*CALCULUS, "test_users_edges.py"],
+    "autograd.node": CALCULUS,
+    "autograd.operands": [*CALCULUS, "test_users_edges.py", "test_any_call.py"],
     "autograd.value": CALCULUS,
     "autograd.graph": CALCULUS,
     "autograd.number_systems.floats": NUMBERS,
@@ -79,7 +82,7 @@ SECONDS, BYTES = 20, 4 * 2**30  # a change that makes a test run for ever, or fi
 LONG = 2.0  # a test of more seconds judges only the function whose name it bears: it has quicker sisters
 # these start an interpreter of their own, which would not see the change, or take seconds where quicker ones judge
 ELSEWHERE = (
-    "import_loads_eight", "bad_options_get_one_line", "one_line_and_status_2", "a_run_writes_picture",
+    "import_loads_twelve", "bad_options_get_one_line", "one_line_and_status_2", "a_run_writes_picture",
     "the_command_line_says_which_engine", "test_second_derivatives", "a_million_nodes", "240_bytes", "of_a_millionth",
 )  # fmt: skip
 SWAPS: dict[type[ast.AST], type[ast.AST]] = {

@@ -1,5 +1,6 @@
 """The README's test command collects every test file, and the tests over the table exercise every entry."""
 
+import ast
 import re
 import runpy
 from collections import defaultdict
@@ -59,3 +60,13 @@ def test_every_doctest_is_collected(collected):
 @pytest.mark.parametrize(("file", "test"), [(file, test) for file, tests in OVER_THE_TABLE.items() for test in tests])
 def test_every_entry_of_the_table_is_exercised(collected, file, test):
     assert set(TABLE) <= collected[f"tests/{file}"][test]
+
+
+def test_every_explained_survivor_is_a_line_of_its_module():
+    explained = (ROOT / "tests/mutation-survivors.txt").read_text(encoding="utf-8")
+    survivors = re.findall(r"^([\w.]+): (.*?) → ", explained, re.M)
+    assert len(survivors) > 40
+    for module in {module for module, _ in survivors}:
+        source = (ROOT / module.replace(".", "/")).with_suffix(".py").read_text(encoding="utf-8")
+        lines = {line.strip() for line in ast.unparse(ast.parse(source)).splitlines()}
+        assert not {line for name, line in survivors if name == module} - lines, module

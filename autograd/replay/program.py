@@ -275,7 +275,7 @@ class Program:
         if self._known is None:
             nodes, slots, constants = self.flat.nodes, self.memory.slot.tolist(), self.memory.constants
             values = [self._values[slot] if slot >= 0 else node.data for node, slot in zip(nodes, slots)]
-            gradients = {i: self._gradients[slot] if slot >= constants else 0.0 for i, slot in enumerate(slots)}
+            gradients = [self._gradients[slot] if slot >= constants else 0.0 for slot in slots]
             rules: dict[int, tuple[list[int], tuple[float, ...]]] = {}
             for i, node in enumerate(nodes):
                 if node.operation and node.parents:
@@ -288,9 +288,10 @@ class Program:
                 read, locals_ = rules.get(i, ([], ()))
                 return [(k, dx, upstream * dx) for k, dx in zip(read, locals_) if upstream and slots[k] < constants]
 
-            for _ in sweep(range(len(nodes)), gradients, carry):
+            total = dict(enumerate(gradients))
+            for _ in sweep(range(len(nodes)), total, carry):
                 pass
-            self._known = values, list(gradients.values())
+            self._known = values, list(total.values())
         return self._known
 
     def to_values(self) -> None:
