@@ -428,6 +428,17 @@ def test_an_own_primitive_that_returns_something_else_is_named_at_its_first_use(
         del TABLE[entry.name]
 
 
+def test_a_whole_number_that_an_own_primitive_returns_is_a_float():
+    @primitive("1", REAL)
+    def one(n, x):
+        return 1, (0,)
+
+    try:
+        assert type(one(2.0).data) is float
+    finally:
+        del TABLE["one"]
+
+
 def test_an_own_primitive_is_held_to_its_promise_in_each_call():
     @primitive("t", REAL, REAL)
     def sometimes(n, x, y):
