@@ -57,7 +57,7 @@ FRONTS = {"autograd", "autograd.__main__", "nn", "nn.__main__"}
 # the wings of nn: modules of layers and losses, and the folders; whatever is not named here belongs to training
 LAYERS = {
     "activations", "backprop", "batch_norm", "data", "diagram", "dropout", "init", "interchange", "layers", "losses",
-    "matrices", "module", "optim", "penalties", "preprocessing", "validation",
+    "matrices", "matrix_writing", "module", "optim", "penalties", "preprocessing", "validation",
 }  # fmt: skip
 MAY_STAND_ON = {
     "layers": {"layers"},
