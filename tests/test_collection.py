@@ -46,17 +46,20 @@ def collected():
     return found
 
 
+@pytest.mark.slow
 def test_every_test_file_is_collected(collected):
     files = {path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("test_*.py")}
     assert len(files) > 40 and files <= set(collected)
 
 
+@pytest.mark.slow
 def test_every_doctest_is_collected(collected):
     sources = [path for package in ("autograd", "nn") for path in (ROOT / package).rglob("*.py")]
     with_examples = [path for path in sources if re.search(r"^\s*>>> ", path.read_text(encoding="utf-8"), re.M)]
     assert {"README.md", *(path.relative_to(ROOT).as_posix() for path in with_examples)} <= set(collected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("file", "test"), [(file, test) for file, tests in OVER_THE_TABLE.items() for test in tests])
 def test_every_entry_of_the_table_is_exercised(collected, file, test):
     assert set(TABLE) <= collected[f"tests/{file}"][test]

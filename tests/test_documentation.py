@@ -186,6 +186,7 @@ def extended(tmp_path_factory):
     return root
 
 
+@pytest.mark.slow  # that every step fits the files of today is checked by ``extended`` in the quick tests as well
 @pytest.mark.parametrize("title", RECIPES)
 def test_a_recipe_of_contributing_works_as_it_is_written(title, extended):
     for command in only(COMMANDS.findall(section(title))).splitlines():
