@@ -17,7 +17,7 @@ from autograd.modes import collector_paused
 from autograd.neurons import Diagram as Diagram, Unit as Unit, diagram_of as diagram_of
 from autograd.value import Value
 
-COLLAPSED_FROM = 200  # nodes; from here on a graph collapses unless it is asked for whole
+COLLAPSED_FROM = 200  # nodes; a graph of as many collapses unless collapse=False
 MOST_BOXES = 1_000
 NO_OPTIONS = (None, False, False, False, None, (), "right", None)
 

@@ -58,9 +58,9 @@ def run_graphviz(source: str, format: str, program: str = "dot", engine: str | N
 
 
 def placed(figure: Figure, engine: str | None = None) -> Placement:
-    """Positions from the engine that is asked for, or from the first that there is.
+    """Positions from the requested engine, or else from the first that is available.
 
-    Raises ValueError for an unknown engine, Unavailable for one that is asked for and missing.
+    Raises ValueError for an unknown engine, Unavailable for a requested one that is missing.
     """
     if engine not in (None, *GRAPHVIZ, "built-in"):
         raise ValueError(f"engine {engine!r}: there are {', '.join(GRAPHVIZ)}, built-in")
