@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from autograd.functions import sum as sum_of_values
 from autograd.modes import collector_paused
-from autograd.primitives import relu, sigmoid, tanh
+from autograd.number_systems import floats
 from autograd.value import Value
 from nn.data import Dataset
 from nn.dropout import Dropout
@@ -28,7 +28,6 @@ from nn.records import EpochRecord, Metrics
 from nn.training import Training
 from nn.validation import whole
 
-FLAT = {sigmoid: 0.0025, tanh: 0.01}  # 1 % of the largest g′
 VANISHED, EXPLODED = 1e-3, 1e2
 MOST_DEAD, MOST_SATURATED, MOST_ALIKE, FIRST_SATURATED = 0.4, 0.5, 0.5, 0.15
 OVERFITTED = 1.5
@@ -41,7 +40,7 @@ class LayerRecord(NamedTuple):
 
     delta        √(1/m Σ ‖δˡ‖²) over the m examples, each with its own loss
     change       ‖W − W before‖ / ‖W before‖ over the epoch
-    dead         share of units whose relu is off for every example; 0 for other activations
+    dead         share of units that are off for every example, as a relu is below 0; 0 for other activations
     saturated    share of units and examples with g′ below 1 % of its maximum, for σ and tanh; else 0
     alike        share of units whose weights and bias equal those of another unit to three digits
     units        number of units
@@ -194,8 +193,8 @@ class Diagnosis:
             moved, size = hypot(*[b - a for a, b in zip(old, new)]), hypot(*old)
             change = moved / size if size else float(moved > 0.0)
             A = [[beneath(a_j) for a_j in trace.a[l]] for trace in traces]
-            dead = fmean(all(a.operation is relu and not a.local_derivatives[0] for a in unit) for unit in zip(*A))
-            flat = [a.operation in FLAT and abs(a.local_derivatives[0]) < FLAT[a.operation] for a in flatten(A)]
+            dead = fmean(all(_is_flat(a, "off", 0.0) for a in unit) for unit in zip(*A))
+            flat = [_is_flat(a, "saturated", 0.01) for a in flatten(A)]
             biases = layer.b or [Value(0.0)] * layer.n_out
             units = Counter(tuple(f"{w.data:.3g}" for w in (*row, b)) for row, b in zip(layer.W, biases))
             alike = sum(times for times in units.values() if times > 1) / layer.n_out
@@ -208,6 +207,14 @@ class Diagnosis:
 
     def _weights(self) -> list[list[float]]:
         return [[w.data for w in flatten(layer.W)] for layer in linear_layers(self.model)]
+
+
+def _is_flat(a: Value, word: str, share: float) -> bool:
+    """Whether the entry that made a calls itself ``word`` where it is flat, and g′ is at most this share of g′(0)."""
+    if a.operation is None or a.operation.flat != word:
+        return False
+    steepest: float = a.operation.rule(floats, 0.0)[1][0]
+    return abs(a.local_derivatives[0]) <= share * steepest
 
 
 def constant_guess(task: Task, training: Dataset, data: Dataset) -> tuple[Any, Metrics]:

@@ -9,6 +9,7 @@ import pytest
 from sklearn.metrics import r2_score
 
 import nn
+from autograd.table import REAL, TABLE, primitive
 from nn.__main__ import main
 from nn.data import Dataset, circles, moons, xor
 from nn.diagnostics import Diagnosis, Facts, LayerRecord, Score, judge
@@ -414,3 +415,27 @@ def test_a_run_that_blows_up_is_diagnosed_too(capsys, tmp_path):
     with pytest.raises(SystemExit):
         main(["wine", "--raw", "--optimizer", "sgd", "--learning-rate", "1e60", "--out", str(tmp_path)])
     assert "diagnosis: inputs not scaled: 'proline'" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("like", "bias", "found"), [("relu", -9.0, (1.0, 0.0)), ("tanh", 9.0, (0.0, 1.0))])
+def test_units_of_an_operation_of_ones_own_are_dead_or_saturated_as_its_entry_says(like, bias, found):
+    def own(n, z):
+        return TABLE[like].rule(n, z)
+
+    class Own(nn.Module):
+        def forward(self, x):
+            return [TABLE["own"](z) for z in x]
+
+    primitive("own", REAL, flat=TABLE[like].flat)(own)
+    try:
+        model = nn.Sequential([nn.Linear(2, 3, rng=Random(0)), Own(), nn.Linear(3, 1, rng=Random(0))])
+        for b in model[0].b:
+            b.data = bias
+        training = nn.Training(model, nn.binary_cross_entropy, nn.SGD(model.parameters(), 1e-9),
+                               moons(20, rng=Random(0)), epochs=1, progress=False, engine="eager")  # fmt: skip
+        diagnosis = Diagnosis(training)
+        list(training)
+        first, _ = diagnosis.measure()
+    finally:
+        del TABLE["own"]
+    assert (first.dead, first.saturated) == found
