@@ -51,8 +51,8 @@ print(json.dumps(answers))
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="limits on a process are Unix's")
 
 
-def answers(cases, program=LIMITED):
-    return json.loads(printed(program, SECONDS, BYTES, input=json.dumps(cases)))
+def answers(cases, program=LIMITED, seconds=SECONDS):
+    return json.loads(printed(program, seconds, BYTES, input=json.dumps(cases)))
 
 
 def check(cases):
@@ -235,5 +235,5 @@ def test_2000_fuzzed_texts_are_answered_within_the_limits_and_without_a_false_cr
 
 @pytest.mark.parametrize("instead", ["while True: pass", "bytearray(400 << 20)", "1 / 0"])
 def test_what_is_beyond_the_limits_or_an_error_of_nobodys_is_seen(instead):
-    [[status, _]] = answers([["x", "x=1"]], LIMITED.replace("main(arguments)", instead))
+    [[status, _]] = answers([["x", "x=1"]], LIMITED.replace("main(arguments)", instead), seconds=1)
     assert status not in (0, 2)
