@@ -278,6 +278,7 @@ def zipped(path, *folders):
     return path
 
 
+@pytest.mark.slow
 def test_the_pure_python_wheel_runs_in_pyodide(tmp_path):
     if not shutil.which("node") or not (WEB / "node_modules" / "pyodide").is_dir():
         pytest.skip("Pyodide runs in node: npm install --prefix tests/web")

@@ -62,7 +62,11 @@ SMALL_STACK = 1024 * (1024 if sys.version_info >= (3, 13) else 256)
 SHAPES = [(chain, 1.0), (ladder, 1.0), (fan_in, float(N)), (fan_out, float(N)), (skips, 1.0)]
 
 
-@pytest.mark.parametrize(("shape", "slope"), SHAPES, ids=lambda p: getattr(p, "__name__", None))
+@pytest.mark.parametrize(
+    ("shape", "slope"),
+    [pytest.param(*case, marks=pytest.mark.slow) if case[0] in (ladder, skips) else case for case in SHAPES],
+    ids=lambda p: getattr(p, "__name__", None),
+)
 def test_a_million_nodes_of_any_shape_run_backward_and_are_freed_on_a_small_stack(shape, slope):
     grads = []
 
