@@ -54,14 +54,38 @@ class AnomalyError(Fault):
 
 
 HERE = {
-    "label": "name, as in Value(2.0, 'r')",
     "requires_grad": "no_grad() around what needs no graph: every leaf has a gradient",
     "zero_grad": "x.grad = 0.0; an optimiser has zero_grad()",
     **dict.fromkeys(("item", "value", "numpy"), "x.data"),
-    **dict.fromkeys(("_prev", "children", "_children"), "x.parents"),
-    **dict.fromkeys(("_op", "grad_fn"), "x.operation"),
-    "_backward": "x.local_derivatives, which backward multiplies by",
+    **dict.fromkeys(("children", "prev"), "x.parents"),
+    **dict.fromkeys(("op", "grad_fn"), "x.operation"),
+    "local_grads": "x.local_derivatives, which backward multiplies by",
 }  # what other engines call it, and how it is written here
+
+
+def _symbol(node: Node) -> str:
+    return node.operation.symbol if node.parents else ""
+
+
+def _one_step(node: Node) -> None:
+    for parent, local in node.edges:
+        parent.grad += local * node.grad
+
+
+ALSO: dict[str, Any] = {
+    "label": vars(Node)["name"],
+    **dict.fromkeys(("_prev", "_children"), Node.parents),
+    "_local_grads": Node.local_derivatives,
+    "_op": property(_symbol, doc="The operation's symbol; empty for what no operation made."),
+    "_backward": _one_step,
+}  # micrograd's words, which are words here too: its notebooks run as they are
+
+
+def name_among(name: str | None, label: str | None = None, **unknown: Any) -> str | None:
+    """The name that a constructor was given, also as ``label``; TypeError for any other word."""
+    if unknown:
+        raise TypeError("; ".join(map(called_here, unknown)))
+    return label if name is None else name
 
 
 def called_here(name: str) -> str:

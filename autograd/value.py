@@ -7,7 +7,7 @@ from operator import ge, gt, le, lt
 from typing import Any, NoReturn, SupportsFloat
 
 from autograd import primitives
-from autograd.errors import HERE, Elsewhere, called_here
+from autograd.errors import ALSO, HERE, Elsewhere, name_among
 from autograd.graph import topological_order
 from autograd.modes import collector_paused, entered, faults_wait, no_grad
 from autograd.node import Node
@@ -61,7 +61,7 @@ class Value(Node):
 
     __slots__ = ()
     operation: Primitive | None
-    vars().update({name: Elsewhere(name) for name in HERE})  # other engines' names; __getattr__ would be slower
+    vars().update({name: Elsewhere(name) for name in HERE} | ALSO)  # of other engines; __getattr__ would be slower
 
     def __init__(self, data: SupportsFloat, name: str | None = None, **elsewhere: Any) -> None:
         self._data = data if data.__class__ is float else plain(data)
@@ -69,7 +69,7 @@ class Value(Node):
         self._x = self._dx = ()
         self._y = self._dy = self.operation = None
         if elsewhere:
-            raise TypeError("; ".join(map(called_here, elsewhere)))
+            name = name_among(name, **elsewhere)
         if name is not None and not isinstance(name, str):
             raise TypeError(f"a name of {name!r}: it needs text, as Value(2.0, 'r')")
         self.name = name
