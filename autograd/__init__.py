@@ -24,6 +24,7 @@ from autograd.table import primitive as primitive
 from autograd.value import Value as Value
 
 if TYPE_CHECKING:
+    from autograd.adopting import adopt as adopt
     from autograd.anomaly import detect_anomaly as detect_anomaly
     from autograd.checking import GradientError as GradientError, gradcheck as gradcheck
     from autograd.drawing import draw as draw, draw_dot as draw_dot
@@ -39,8 +40,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AnomalyError": "errors", "DomainError": "errors", "GradientError": "checking", "detect_anomaly": "anomaly",
-    "draw": "drawing", "draw_dot": "drawing", "explain": "explanation", "gradcheck": "checking",
-    "narrate": "explanation.narration", "paths": "explanation.path_sums", "record": "replay", "walk": "walking",
+    "adopt": "adopting", "draw": "drawing", "draw_dot": "drawing", "explain": "explanation",
+    "gradcheck": "checking", "narrate": "explanation.narration", "paths": "explanation.path_sums",
+    "record": "replay", "walk": "walking",
     **dict.fromkeys(("grad", "hessian", "hvp", "jacobian", "jvp", "vjp"), "higher_order"),
 }  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Finds values that changed after a graph was computed from them, so that two forward passes never mix unnoticed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import inf
 
 from autograd.graph import topological_order
@@ -67,7 +67,7 @@ def _suspects(node: Value, unchanged: set[Value]) -> list[list[Value]]:
     now = [x.data for x in node.parents]
     _, present = node.operation.rule(floats, *now)
     # the local derivatives of a product are its other operands: where one differs, the old operand can be read there
-    old = {p: r for p, r in zip(present, node.local_derivatives) if not _same(p, r)}
+    old = {p: r for p, r in zip(present, node.local_derivatives) if not same(p, r)}
     then = [old.get(x, x) for x in now]
     shown = list(dict.fromkeys(x for x, before, after in zip(node.parents, then, now) if before != after))
     if shown and _agrees(node, then):
@@ -104,12 +104,16 @@ def _agrees(node: Value, operands: list[float]) -> bool:
     """Whether the node's rule at these operands gives the numbers that the node recorded, up to rounding."""
     assert node.operation is not None
     value, local_derivatives = node.operation.rule(floats, *operands)
-    terms = sum(abs(local * x) for local, x in zip(local_derivatives, operands))  # large ones may cancel
-    return _same(value, node.data, 1e-11 * terms if terms < inf else 0.0) and all(
-        map(_same, local_derivatives, node.local_derivatives)
-    )
+    rounding = rounding_of(local_derivatives, operands)
+    return same(value, node.data, rounding) and all(map(same, local_derivatives, node.local_derivatives))
 
 
-def _same(x: float, y: float, rounding: float = 1e-15) -> bool:
+def rounding_of(local_derivatives: Iterable[float], operands: Iterable[float]) -> float:
+    """By how much a value may differ that was computed from the same operands, of which large ones may cancel."""
+    terms = sum(abs(local * x) for local, x in zip(local_derivatives, operands))
+    return 1e-11 * terms if terms < inf else 0.0
+
+
+def same(x: float, y: float, rounding: float = 1e-15) -> bool:
     """Equal up to the last digits; NaN equals NaN."""
-    return x == y or abs(x - y) <= max(1e-11 * max(abs(x), abs(y)), rounding) or (x != x and y != y)
+    return x == y or abs(x - y) <= max(1e-11 * max(abs(x), abs(y)), rounding) < inf or (x != x and y != y)

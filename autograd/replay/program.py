@@ -3,7 +3,7 @@
 The graph is kept: the value and gradient of each scalar can be read, and ``to_values`` writes them all back into it.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from html import escape
 from itertools import chain, product, zip_longest
 from math import isclose, isfinite
@@ -20,6 +20,7 @@ from autograd.number_systems.arrays import Array
 from autograd.operands import data_of
 from autograd.replay.buffers import is_finite
 from autograd.replay.flat_graph import flatten
+from autograd.replay.origins import Origins, twins_in
 from autograd.replay.schedule import Plan
 from autograd.replay.summary import LayerFormulas, as_latex, as_text, find_layers
 from autograd.table import Primitive, is_constant
@@ -54,12 +55,14 @@ class Program:
         _check_loss("record", loss)
         if is_constant(loss):
             raise ValueError(f"the loss {loss!r} has no graph, as if computed inside no_grad(): compute it outside")
-        self.root, self.loss = loss, loss.data
-        tensors = [inputs] if isinstance(inputs, Value) else inputs
-        read = [_entries(tensor, f"inputs[{i}]") for i, tensor in enumerate(tensors)]
+        self.root, self.loss, self.twins = loss, loss.data, twins_in(loss)
+        tensors = [inputs] if isinstance(self._ours(inputs), Value) else inputs
+        read = [self._entries(tensor, f"inputs[{i}]") for i, tensor in enumerate(tensors)]
         self.inputs = [some for some, _ in read]
         fed = set(chain(*self.inputs))
-        self.parameters = [x for x in leaves(loss) if x not in fed] if parameters is None else list(parameters)
+        self.parameters = (
+            [x for x in leaves(loss) if x not in fed] if parameters is None else [*map(self._ours, parameters)]
+        )
         _check_leaves([*chain(*self.inputs)], self.parameters)
         with collector_paused():
             self.flat = flat = flatten(loss, chain(self.parameters, *self.inputs))
@@ -75,6 +78,7 @@ class Program:
         self._values, self._gradients = memory.value_at, memory.gradient_at
         self.others = [flat.nodes[i] for i in plan.others.tolist()]  # leaves that are neither
         self.leaves = set(chain(self.parameters, self.others, *self.inputs))
+        self._origins = Origins([*self.parameters, *self.others])
         numbers = memory.values[memory.constants : plan.first_computed]  # of the leaves
         ends = np.cumsum([*map(len, (self.parameters, *self.inputs))])
         self.parameter_array, *arrays, self._other_array = np.split(numbers, ends)
@@ -95,6 +99,7 @@ class Program:
             return self.run()
 
     def _read_leaves(self) -> None:
+        self._origins.read()
         bring_up_to_date(self.leaves)
         self.parameter_array[:] = [*map(data_of, self.parameters)]
         self.read_others()
@@ -252,7 +257,39 @@ class Program:
     def _repr_latex_(self) -> str:
         return as_latex(self.plan)
 
+    def write_back(self, nodes: Iterable[Any] | None = None) -> None:
+        """Put the latest numbers and gradients into the nodes of the engine that the graph was adopted from.
+
+        nodes    which of them, as a model's parameters, which takes less time than the whole graph
+
+        A loop there can go on with them: each call of the program reads the numbers that have changed in its leaves.
+        """
+        if not self.twins:
+            raise ValueError("write_back: the graph was not adopted; to_values() writes the latest run into a graph")
+        self._origins.read()
+        bring_up_to_date(self.leaves)
+        chosen = self.twins.values() if nodes is None else [*map(self._ours, nodes)]
+        self._origins.write((x, x.data if x in self.leaves else self.value(x), self.gradient(x)) for x in chosen)
+
+    def _entries(self, tensor: Any, where: str) -> tuple[list[Value], tuple[int, ...]]:
+        """The Values in lists of lists, and their shape. TypeError and ValueError for what has none."""
+        tensor = self._ours(tensor)
+        if isinstance(tensor, Value):
+            return [tensor], ()
+        if not isinstance(tensor, Sequence):
+            raise TypeError(f"inputs hold {tensor!r}: an input is a Value, or a list of inputs")
+        rows = [self._entries(row, where) for row in tensor]
+        shapes = {shape for _, shape in rows}
+        if len(shapes) > 1:
+            raise ValueError(f"{where} has rows of different shapes {sorted(shapes)}: give them as separate inputs")
+        return [leaf for row, _ in rows for leaf in row], (len(rows), *(shapes.pop() if shapes else ()))
+
+    def _ours(self, node: Any) -> Any:
+        """The Value for a node of the engine that the graph was adopted from; anything else as it is."""
+        return self.twins.get(id(node), node)
+
     def _place(self, node: Value) -> int:
+        node = self._ours(node)
         if node not in self.flat.place_of:
             raise ValueError(f"{node!r} is not in the graph that was recorded")
         return self.flat.place_of[node]
@@ -302,19 +339,6 @@ class Program:
         """
         self._read_leaves()
         self.run_in_graph()
-
-
-def _entries(tensor: Any, where: str) -> tuple[list[Value], tuple[int, ...]]:
-    """The Values in lists of lists, and their shape. TypeError and ValueError for what has none."""
-    if isinstance(tensor, Value):
-        return [tensor], ()
-    if not isinstance(tensor, Sequence):
-        raise TypeError(f"inputs hold {tensor!r}: an input is a Value, or a list of inputs")
-    rows = [_entries(row, where) for row in tensor]
-    shapes = {shape for _, shape in rows}
-    if len(shapes) > 1:
-        raise ValueError(f"{where} has rows of different shapes {sorted(shapes)}: give them as separate inputs")
-    return [leaf for row, _ in rows for leaf in row], (len(rows), *(shapes.pop() if shapes else ()))
 
 
 def _check_loss(what: str, loss: object) -> None:

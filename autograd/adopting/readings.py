@@ -1,0 +1,263 @@
+"""Reads each node of another engine as an entry of the table: the label proposes, and the numbers decide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import permutations, product
+from math import nan
+from typing import Any, NoReturn
+
+from autograd.adopting.foreign import Engine, known_as
+from autograd.errors import situation
+from autograd.kinks import is_kink
+from autograd.number_systems import floats
+from autograd.operands import data_of
+from autograd.primitives import abs as absolute, detach, floor, greater, identity, neg, power, sign
+from autograd.staleness import rounding_of, same
+from autograd.table import REAL, TABLE, TABLE_MODULE, Primitive
+from autograd.text import called, shown
+from autograd.value import Value, constant
+
+Reading = tuple[Primitive, Sequence[Any], Sequence[float]]  # an entry, its operands and its local derivatives
+
+
+class Adopted(Value):
+    """A Value that was read from the graph of another engine; ``origin`` is its node there."""
+
+    __slots__ = ("engine", "origin")
+
+    def __init__(self, data: float, name: Any, engine: Engine, origin: Any) -> None:
+        self._data, self.grad, self.engine, self.origin = data, 0.0, engine, origin
+        self._x = self._dx = ()
+        self._y = self._dy = self.operation = None
+        self.name = name if name and isinstance(name, str) else None
+
+
+class Opaque(Primitive):
+    """An operation that the table does not have. It is known at the numbers that its node was computed from."""
+
+
+class Adoption:
+    """The Values for the nodes of another engine, by the ids of these."""
+
+    def __init__(self, engine: Engine, roots: Sequence[Any], operations: Mapping[str, Callable[..., Any]]) -> None:
+        self.engine, self.operations, self.values = engine, operations, dict[int, Adopted]()
+        self.open: list[tuple[Adopted, str, list[Value], list[float], list[Reading]]] = []  # nodes not read yet
+        self.proven: set[tuple[str, Primitive]] = set()  # what a label that is not known means at some node
+        self.unknown: set[tuple[str, int]] = set()  # labels and numbers of parents of what may be no entry at all
+        order, before = engine.walk(roots), dict[Any, Primitive]()
+        columns = [engine.column(kind, [node for node, _ in order]) for kind in ("data", "name", "operation")]
+        for (node, held), number, name, label in zip(order, *columns):
+            number = number if number.__class__ is float else floats.number(number)
+            value = self.values[id(node)] = Adopted(number, name, engine, node)
+            if not held:
+                continue
+            try:
+                parents: list[Value] = [self.values[id(x)] for x in held]
+            except KeyError:
+                raise ValueError(
+                    f"adopt: {shown(node)} is among its own ancestors: say what its parents= are"
+                ) from None
+            case = label.__class__ is str and (label, len(parents), held.__class__)
+            if entry := before.get(case):  # mostly what the last node of this label was, and the number says it again
+                again, slopes = entry.rule(floats, *map(data_of, parents))
+                if again == number:
+                    _take(value, entry, parents, slopes)
+                    continue
+            if self._read(value, parents, label, held.__class__ is set) and case and not engine.beside:
+                before[case] = value.operation  # type: ignore[assignment]
+        for value, label, parents, stored, fits in self.open:
+            likely = [reading for reading in fits if (label, reading[0]) in self.proven]
+            is_sure = len(likely) == 1 and (label, len(parents)) not in self.unknown
+            _take(value, *(likely[0] if is_sure else (_opaque(label, parents, value.data, stored), parents, stored)))
+
+    def _read(self, value: Adopted, parents: list[Value], operation: Any, is_set: bool) -> bool:
+        """Find a node's operation; returns whether it may be taken for the same label where the number agrees.
+
+        ValueError where its numbers or its label leave it open.
+        """
+        words = self.engine.labels(value.origin, operation)
+        label = next((word for word in words if word in self.operations or known_as(word)), words[0] if words else "")
+        stored = self.engine.stored(value.origin, len(parents)) if not is_set else None
+        function = self.operations.get(label)
+        if function and not isinstance(function, Primitive):
+            for operands in _orders(parents):
+                made = function(*operands)
+                if isinstance(made, Value) and same(made.data, value.data):
+                    _take(value, identity, (made,), (1.0,))
+                    return False
+            _refuse(value, parents, label, f"operations[{label!r}] gives {shown(made)}")
+        known = [(function, None)] if function else known_as(label)
+        for tier in self._tiers(known, value, parents, is_set or id(value.origin) in self.engine.merged, stored):
+            if fits := _fits(tier, value, parents, stored):
+                entry, operands, _ = fits[0]
+                by_parent = [_by_parent(parents, *reading[1:]) for reading in fits]
+                if not all(all(map(same, slopes, by_parent[0])) for slopes in by_parent):
+                    _refuse(value, parents, label, f"its numbers do not say which operand of {entry.name} is which")
+                _take(value, *fits[0])
+                return operands == parents and not stored and (not is_set or len(fits) == len(tier))
+        if known:
+            why = f"{known[0][0].name} does not give this number and its local derivatives, unless with a constant "
+            why += "that is not kept; if parents have changed since the forward pass, run it again first"
+            _refuse(value, parents, label, why)
+        if not stored:
+            _refuse(value, parents, label, "the table has no such operation, and the node no local derivatives")
+        self._read_by_numbers(value, label, parents, stored)
+        return False
+
+    def _tiers(
+        self, known: Sequence[Any], value: Adopted, parents: list[Value], is_merged: bool, stored: list[float] | None
+    ) -> Iterator[list[tuple[Primitive, Sequence[Any]]]]:
+        """How the entries of a label may have made a node, as (entry, operands): the likeliest first."""
+        n, x, y = len(parents), parents[0].data, value.data
+        turned = [(entry, order) for entry, _ in known if _takes(entry, n) for order in _orders(parents)]
+        kept = self.engine.kept(value.origin)
+        others = [c for c in kept if all(c != x.data for x in parents)]
+        whole = turned if is_merged else [(entry, parents) for entry, _ in known if _takes(entry, n)]
+        short = [(entry, c, len(entry.letters) - n) for entry, c in known if len(entry.letters) > n]
+        given = [([c] if c is not None else others if len(others) >= count else kept) for _, c, count in short]
+        repeated = [
+            (e, xs) for e, *_ in short for xs in product(parents, repeat=len(e.letters)) if {*xs} == {*parents}
+        ]
+        yield whole + repeated * is_merged + _completed(parents, short, given)  # x · x shows one x in a set
+        yield turned + [(e, parents) for e, _ in known if e.takes_constants and len(e.letters) == n]
+        if stored and n == 1:  # a constant that is not kept follows from number and local derivative
+            dx = stored[0]
+            lost = [y - x, x - y, x + y, dx, x * y, 1.0 / dx if dx else nan, x * dx / y if y else nan]
+            yield _completed(parents, short, [[float(f"{c:.12g}") for c in lost]] * len(short))
+
+    def _read_by_numbers(self, value: Adopted, label: str, parents: list[Value], stored: list[float]) -> None:
+        """Find the only entry that gives number and local derivatives, where no label says which.
+
+        What may be several waits for what other nodes prove: an open relu, which gives x, may be |x|. So does what a
+        sum or a product with a constant that is not kept may give too, and a local derivative of 0.
+        """
+        n, x, y, dx, fits = len(parents), parents[0].data, value.data, stored[0], list[Reading]()
+        ours = [e for e in TABLE.values() if e.rule.__module__ == TABLE_MODULE and _takes(e, n)]
+        for is_variadic in (False, True)[:n]:
+            tier = [
+                (e, parents) for e in ours if e.variadic is is_variadic and e not in (sign, floor, detach, greater)
+            ]
+            fits = fits or _fits(tier, value, parents, stored, False)
+        if n == 1 and not fits and y and (p := float(f"{x * dx / y:.12g}")) != 1.0:
+            fits = _fits([(power, (*parents, p))], value, parents, stored, False)
+        entries, is_flat = {entry for entry, *_ in fits}, n == 1 and not dx
+        if not fits or {neg, absolute} <= entries or (is_flat and y):
+            self.unknown.add((label, n))
+        if is_flat and x >= 0.0:
+            fits = []  # x² has it at 0, and a step wherever it is not
+        is_plain = n == 1 and dx and (dx == 1.0 or same(dx * x, y)) and entries != {neg}
+        if len(fits) == 1 and not is_plain and (n == 1 or any(stored)):
+            self.proven.add((label, fits[0][0]))
+            if not fits[0][0].gate:
+                return _take(value, *fits[0])
+        self.open.append((value, label, parents, stored, fits))
+
+    def compare(self, root: Adopted) -> None:
+        """Run our backward pass, and hold their gradients against ours. ValueError naming the first that differs.
+
+        Leaves whose gradients have been set to 0 since, as for the next step, do not count.
+        """
+        root.backward()
+        values = [*self.values.values()]
+        theirs = self.engine.column("grad", [value.origin for value in values])
+        is_cleared = not any(grad for value, grad in zip(values, theirs) if not value.parents)
+        slack = 1e-12 * max(abs(value.grad) for value in values)
+        for value, grad in zip(reversed(values), reversed(theirs)):
+            right = value.grad
+            if grad is None or abs(grad - right) <= slack + 1e-9 * abs(right) or (is_cleared and not value.parents):
+                continue
+            uses = [(node, node.grad * local) for node in values for x, local in node.edges if x is value]
+            bent = [
+                node for node, _ in uses if node.operation and is_kink(node.operation, [*map(data_of, node.parents)])
+            ]
+            times = round(grad / right) if right else 0
+            if bent:
+                cause = f"{situation(bent[0])} is on a kink, where the derivative is a choice"
+            elif not grad:
+                cause = "nothing has arrived there, or it was set to 0 since"
+            elif times > 1 and same(grad, times * right):
+                cause = f"{times} times as much; was it not set to 0 before a further backward pass?"
+            elif len(uses) == 1:
+                cause = "is the derivative of the operation that uses it right?"
+            elif any(same(share, grad) for _, share in uses):
+                cause = f"one of {len(uses)} contributions is all that is left; is there = where += is needed?"
+            else:
+                cause = "does every use of it add its contribution, before it passes its own gradient on?"
+            raise ValueError(
+                f"adopt: the gradient of {_said(value)} is {grad!r} there, and {right!r} by the chain rule: {cause}; "
+                "adopt(…, compare=False) leaves theirs alone"
+            )
+
+
+def _take(value: Adopted, entry: Primitive, operands: Sequence[Value], slopes: Sequence[float]) -> None:
+    value.operation = entry
+    if len(operands) == 2:
+        (value._x, value._y), (value._dx, value._dy) = operands, slopes
+    else:  # one is in the node itself, more than two are in a tuple
+        value._x, value._dx = (tuple(operands), tuple(slopes)) if operands[1:] else (operands[0], slopes[0])
+
+
+def _fits(
+    tier: Iterable[tuple[Primitive, Sequence[Any]]], value: Adopted, parents: list[Value], stored: list[float] | None,
+    is_known: bool = True,
+) -> list[Reading]:  # fmt: skip
+    """The readings that give a node's number, and its local derivatives if these are stored.
+
+    is_known    whether the label says so: then a derivative on a kink is a choice, and a number near 0 may be rounded
+    """
+    found, theirs = list[Reading](), _by_parent(parents, parents, stored or ())
+    for entry, given in tier:
+        operands = [x if isinstance(x, Value) else constant(x) for x in given]
+        numbers = [*map(data_of, operands)]
+        number, slopes = entry.rule(floats, *numbers)
+        if same(number, value.data, rounding_of(slopes, numbers) + 1e-15 * is_known):
+            agrees = not stored or all(map(same, _by_parent(parents, operands, slopes), theirs))
+            if agrees or (is_known and is_kink(entry, numbers)):
+                found.append((entry, operands, slopes))
+    return found
+
+
+def _by_parent(parents: Sequence[Value], operands: Sequence[Value], slopes: Sequence[float]) -> list[float]:
+    """The local derivative for each parent, which may be several of the operands."""
+    return [sum([dx for x, dx in zip(operands, slopes) if x is parent]) for parent in parents]
+
+
+def _takes(entry: Primitive, n: int) -> bool:
+    if entry.variadic:
+        return n >= entry.least and (n - entry.least) % entry.step == 0
+    return len(entry.letters) == n and not entry.takes_constants
+
+
+def _orders(parents: list[Value]) -> list[Sequence[Value]]:
+    """The orders that operands may have; of many, as they stand and x₁ y₁ x₂ y₂ … as x₁ x₂ … y₁ y₂ …."""
+    return [*permutations(parents)] if len(parents) < 4 else [parents, parents[::2] + parents[1::2]]
+
+
+def _completed(parents: list[Value], short: Iterable[Any], numbers: Iterable[list[float]]) -> list[Any]:
+    """Entries that take more operands than there are parents, with some of these numbers for the others."""
+    found = [(e, c) for (e, _, count), some in zip(short, numbers) for c in permutations(some, count)]
+    turned = [(e, (*c, *parents)) for e, c in found if len(c) == 1 and not e.takes_constants]
+    return [(e, (*parents, *c)) for e, c in found] + turned
+
+
+def _said(value: Adopted) -> str:
+    """``y = 6.0 of x1 = 3.0, x2 = 2.0``."""
+    of = f" of {situation(value).partition(' at ')[2]}" if value.parents else ""
+    return f"{called(value.name, 'the node')} = {value.data!r}{of}"
+
+
+def _refuse(value: Adopted, parents: list[Value], label: str, why: str) -> NoReturn:
+    _take(value, _opaque(label, [], 0.0, []), parents, [0.0] * len(parents))
+    remedy = f"operations={{{label!r}: a function of Values}}" if label else "operation=a function of a node"
+    raise ValueError(f"adopt: {_said(value)}, labelled {label!r}: {why}; adopt(…, {remedy}) says what it is")
+
+
+def _opaque(label: str, parents: list[Value], y: float, slopes: list[float]) -> Opaque:
+    at = [*map(data_of, parents)]
+
+    def rule(n: Any, *operands: Any) -> tuple[float, tuple[float, ...]]:
+        return y if [*map(float, operands)] == at else nan, tuple(slopes)
+
+    rule.__name__ = rule.__qualname__ = label or "opaque"
+    return Opaque(rule, label or "?", (REAL,))
