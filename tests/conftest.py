@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-collect_ignore = ["mutation.py"]  # a program, which --doctest-modules would import; it sets Hypothesis up for itself
+# programs, which --doctest-modules would import; mutation.py sets Hypothesis up for itself
+collect_ignore = ["mutation.py", "engines"]
 ROOT = Path(__file__).parent.parent
 WEB = ROOT / "tests" / "web"
 REFERENCES = json.loads((ROOT / "tests/references/references.json").read_text())  # PyTorch's numbers

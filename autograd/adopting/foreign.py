@@ -106,9 +106,12 @@ class Engine:
 
     def is_node(self, thing: Any) -> bool:
         """Whether it is a node of this engine: it has a number, and a gradient or the class of the root."""
-        if is_number(thing) or not self.word("data", thing):
-            return False
-        return isinstance(thing, self.base) or bool(self.word("grad", thing))
+
+        def has(kind: str) -> bool:
+            word = self.word(kind, thing)
+            return hasattr(thing, word) if isinstance(word, str) else bool(word) and isinstance(thing, self.base)
+
+        return not is_number(thing) and has("data") and (isinstance(thing, self.base) or has("grad"))
 
     def walk(self, roots: Iterable[Any]) -> list[tuple[Any, Any]]:
         """Each node with its parents, after these."""
@@ -170,12 +173,17 @@ class Engine:
         found = self.beside.get(id(node)) or [float(x) for x in held if is_number(x)]
         return found if found and len(found) == count else None
 
-    def kept(self, node: Any) -> list[float]:
-        """Numbers that a node keeps beside its own, its gradient and its local derivatives, as an exponent."""
-        known = {*COUNTERS, *(self.word(kind, node) for kind in ("data", "grad", "local_derivatives"))}
-        things = [getattr(node, name, None) for name in fields(node) if not known & {name, _plain(name)}]
-        found = chain.from_iterable(islice(self.held(thing, everywhere=True), MOST) for thing in things)
-        return [*dict.fromkeys(float(x) for x in found if is_number(x))]
+    def kept(self, node: Any, operands: Sequence[float]) -> list[float]:
+        """Numbers that a node keeps, as an exponent, beside its own, its gradient and its local derivatives.
+
+        A backward function keeps those of its ``operands`` too, which are no constants then.
+        """
+        known, found = {*COUNTERS, *(self.word(kind, node) for kind in ("data", "grad", "local_derivatives"))}, []
+        for name in fields(node):
+            thing = getattr(node, name, None) if not known & {name, _plain(name)} else None
+            numbers = [float(x) for x in islice(self.held(thing, everywhere=True), MOST) if is_number(x)]
+            found += [x for x in numbers if x not in operands or not isfunction(thing)]
+        return [*dict.fromkeys(found)]
 
     def held(self, thing: Any, everywhere: bool = False) -> Iterator[Any]:
         """The nodes and numbers in containers, objects and closures, in order.
@@ -201,7 +209,8 @@ class Engine:
             cells = zip(thing.__code__.co_freevars, thing.__closure__ or ())
             return [cell.cell_contents for name, cell in sorted(cells, key=lambda pair: pair[0] != "self")]
         operands = [] if everywhere else self.names("parents", thing)[:1]
-        return [getattr(thing, name, None) for name in operands or fields(thing)]
+        things = [getattr(thing, name, None) for name in operands or fields(thing)]
+        return sorted(things, key=lambda x: not (is_number(x) or self.is_node(x)))  # of an edge, first its own
 
     def labels(self, node: Any, operation: Any) -> list[str]:
         """What may name an operation: what the node says, its backward function, its class; the likeliest first."""
@@ -241,6 +250,6 @@ def known_as(label: str) -> list[tuple[Primitive, float | None]]:
             named[word].append((entry, float(number) if number else None))
     name = label.lower().split(".")[-1].strip("_ ").replace("−1", "-1")
     short = re.sub(r"_?(backward\d*|function|node|op|fn|const|constant)$", "", name)
-    found = re.fullmatch(r"[a-z]?(\D+?)[\s(_]*([-+]?\d+\.?\d*(?:e[-+]?\d+)?)\)?", name)
+    found = re.fullmatch(r"(?:[a-z](?=\W))?(\D+?)[\s(_]*([-+]?\d+\.?\d*(?:e[-+]?\d+)?)\)?", name)
     numbered = named[found[1]] if found and name not in named and short not in named else []
     return named[name] or named[short] or [(e, float(found[2])) for e, _ in numbered if found and e.takes_constants]

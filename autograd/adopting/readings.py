@@ -111,15 +111,14 @@ class Adoption:
         """How the entries of a label may have made a node, as (entry, operands): the likeliest first."""
         n, x, y = len(parents), parents[0].data, value.data
         turned = [(entry, order) for entry, _ in known if _takes(entry, n) for order in _orders(parents)]
-        kept = self.engine.kept(value.origin)
+        kept = self.engine.kept(value.origin, [*map(data_of, parents)])
         others = [c for c in kept if all(c != x.data for x in parents)]
         whole = turned if is_merged else [(entry, parents) for entry, _ in known if _takes(entry, n)]
         short = [(entry, c, len(entry.letters) - n) for entry, c in known if len(entry.letters) > n]
         given = [([c] if c is not None else others if len(others) >= count else kept) for _, c, count in short]
-        repeated = [
-            (e, xs) for e, *_ in short for xs in product(parents, repeat=len(e.letters)) if {*xs} == {*parents}
-        ]
-        yield whole + repeated * is_merged + _completed(parents, short, given)  # x · x shows one x in a set
+        doubled = [] if not is_merged else [entry for entry, *_ in short if not entry.takes_constants]
+        repeated = [(e, xs) for e in doubled for xs in product(parents, repeat=len(e.letters)) if {*xs} == {*parents}]
+        yield whole + repeated + _completed(parents, short, given)  # x · x shows one x in a set
         yield turned + [(e, parents) for e, _ in known if e.takes_constants and len(e.letters) == n]
         if stored and n == 1:  # a constant that is not kept follows from number and local derivative
             dx = stored[0]
@@ -248,16 +247,20 @@ def _said(value: Adopted) -> str:
 
 
 def _refuse(value: Adopted, parents: list[Value], label: str, why: str) -> NoReturn:
-    _take(value, _opaque(label, [], 0.0, []), parents, [0.0] * len(parents))
-    remedy = f"operations={{{label!r}: a function of Values}}" if label else "operation=a function of a node"
-    raise ValueError(f"adopt: {_said(value)}, labelled {label!r}: {why}; adopt(…, {remedy}) says what it is")
+    opaque = _opaque(label, parents, value.data, [])
+    _take(value, opaque, parents, [0.0] * len(parents))
+    raise ValueError(f"adopt: {_said(value)}, labelled {label!r}: {why}; {opaque.remedy}")
 
 
 def _opaque(label: str, parents: list[Value], y: float, slopes: list[float]) -> Opaque:
+    remedy = f"operations={{{label!r}: a function of Values}}" if label else "operation=a function that labels a node"
+    remedy = f"adopt(…, {remedy}) says what it is"
     at = [*map(data_of, parents)]
 
     def rule(n: Any, *operands: Any) -> tuple[float, tuple[float, ...]]:
-        return y if [*map(float, operands)] == at else nan, tuple(slopes)
+        if not all(isinstance(x, float) for x in operands):
+            raise TypeError(f"{rule.__name__} is known at one point alone; {remedy}")
+        return y if [*operands] == at else nan, tuple(slopes)
 
     rule.__name__ = rule.__qualname__ = label or "opaque"
-    return Opaque(rule, label or "?", (REAL,))
+    return Opaque(rule, label or "?", (REAL,), remedy=remedy)

@@ -18,8 +18,8 @@ def twins_in(root: Value) -> dict[int, Adopted]:
     for node in adopted.values():
         if isinstance(node.operation, Opaque):
             raise ValueError(
-                f"{situation(node)}: the table does not have this operation, so it cannot run again; say what it is, "
-                f"adopt(…, operations={{{node.operation.symbol!r}: a function of Values}})"
+                f"{situation(node)}: the table does not have this operation, so it cannot run again; "
+                f"{node.operation.remedy}"
             )
     return adopted
 
