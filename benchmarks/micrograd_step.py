@@ -1,5 +1,8 @@
 """micrograd's demo step, ours beside micrograd's own: ``python benchmarks/micrograd_step.py [ROUNDS]``.
 
+"adopt" reads micrograd's own graph into ours, before or after micrograd's backward pass, whose gradients are then
+compared; "adopted and replayed" is the step of a program recorded from it.
+
 2-16-16-1, 100 moons, hinge loss + L2, whole batch; the fifth step of a fresh process. Each variant has its own
 process, taken in turns, so that a drift of the machine meets all of them. micrograd comes from PyPI into an
 environment that this script makes beside itself.
@@ -47,11 +50,14 @@ def forward(layers, x):
 layers = make([2, 16, 16, 1])
 parameters = [p for layer in layers for neuron in layer for p in neuron.parameters()]
 
-def step(k):
+def loss():
     inputs = [[Value(u) for u in x] for x in X]
     scores = [forward(layers, x) for x in inputs]
     losses = [(1 + -yi * s).relu() for yi, s in zip(y, scores)]
-    total = sum(losses) * (1.0 / len(losses)) + 1e-4 * sum((p * p for p in parameters))
+    return sum(losses) * (1.0 / len(losses)) + 1e-4 * sum((p * p for p in parameters))
+
+def step(k):
+    total = loss()
     for p in parameters:
         p.grad = 0
     total.backward()
@@ -75,6 +81,29 @@ epochs = iter(training)
 def step(k):
     optimizer.learning_rate = 1.0 - 0.9 * k / 100
     return next(epochs)
+"""
+
+ADOPT = """
+from autograd import adopt
+theirs = loss()
+def step(k):
+    return adopt(theirs)
+"""
+
+ADOPT_AFTER = (
+    ADOPT
+    + """
+total.backward()
+"""
+)
+
+REPLAY = """
+from autograd import adopt, record
+program = record(adopt(loss()), parameters=parameters)
+
+def step(k):
+    program()
+    program.parameter_array -= (1.0 - 0.9 * k / 100) * program.gradient_array
 """
 
 DATA = """
@@ -108,6 +137,9 @@ VARIANTS = {
     "scalar by scalar, collector_paused": (OURS, NETWORK, "", PAUSED),
     "scalar by scalar, collector off": (OURS, NETWORK, "gc.disable()", OPEN),
     "nn's layers and training loop": (OURS, LAYERS, "", OPEN),
+    "adopt": (THEIRS, NETWORK + ADOPT, "", OPEN),
+    "adopt after its backward pass": (THEIRS, NETWORK + ADOPT_AFTER, "", OPEN),
+    "adopted and replayed": (THEIRS, NETWORK + REPLAY, "", OPEN),
 }
 
 
@@ -125,7 +157,7 @@ def main():
     if not PYTHON.exists():
         venv.create(ENVIRONMENT, with_pip=True)
         pip = [PYTHON, "-m", "pip", "install", "--quiet"]
-        subprocess.run([*pip, "micrograd==0.1.0", "tqdm"], check=True)
+        subprocess.run([*pip, "micrograd==0.1.0", "numpy", "tqdm"], check=True)
     found = {variant: [] for variant in VARIANTS}
     for _ in range(rounds):
         for variant in VARIANTS:

@@ -176,14 +176,14 @@ class Engine:
     def kept(self, node: Any, operands: Sequence[float]) -> list[float]:
         """Numbers that a node keeps, as an exponent, beside its own, its gradient and its local derivatives.
 
-        A backward function keeps those of its ``operands`` too, which are no constants then.
+        Those of its ``operands`` count where there are no others, and not in a backward function.
         """
         known, found = {*COUNTERS, *(self.word(kind, node) for kind in ("data", "grad", "local_derivatives"))}, []
         for name in fields(node):
             thing = getattr(node, name, None) if not known & {name, _plain(name)} else None
             numbers = [float(x) for x in islice(self.held(thing, everywhere=True), MOST) if is_number(x)]
             found += [x for x in numbers if x not in operands or not isfunction(thing)]
-        return [*dict.fromkeys(found)]
+        return [*dict.fromkeys(x for x in found if x not in operands)] or [*dict.fromkeys(found)]
 
     def held(self, thing: Any, everywhere: bool = False) -> Iterator[Any]:
         """The nodes and numbers in containers, objects and closures, in order.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import permutations, product
-from math import nan
+from math import inf, nan
 from typing import Any, NoReturn
 
 from autograd.adopting.foreign import Engine, known_as
@@ -18,6 +18,8 @@ from autograd.table import REAL, TABLE, TABLE_MODULE, Primitive
 from autograd.text import called, shown
 from autograd.value import Value, constant
 
+STALE = """this number and its local derivatives, unless with a constant that is not kept; if numbers of its parents \
+have changed since the forward pass, run it again first"""
 Reading = tuple[Primitive, Sequence[Any], Sequence[float]]  # an entry, its operands and its local derivatives
 
 
@@ -41,67 +43,65 @@ class Adoption:
     """The Values for the nodes of another engine, by the ids of these."""
 
     def __init__(self, engine: Engine, roots: Sequence[Any], operations: Mapping[str, Callable[..., Any]]) -> None:
-        self.engine, self.operations, self.values = engine, operations, dict[int, Adopted]()
+        self.engine, self.operations = engine, operations
+        self.values = values = dict[int, Adopted]()
         self.open: list[tuple[Adopted, str, list[Value], list[float], list[Reading]]] = []  # nodes not read yet
         self.proven: set[tuple[str, Primitive]] = set()  # what a label that is not known means at some node
         self.unknown: set[tuple[str, int]] = set()  # labels and numbers of parents of what may be no entry at all
-        order, before = engine.walk(roots), dict[Any, Primitive]()
-        columns = [engine.column(kind, [node for node, _ in order]) for kind in ("data", "name", "operation")]
+        order, before = engine.walk(roots), dict[Any, Any]()
+        nodes = [node for node, _ in order]
+        columns = [engine.column(kind, nodes) for kind in ("data", "name", "operation")]
         for (node, held), number, name, label in zip(order, *columns):
             number = number if number.__class__ is float else floats.number(number)
-            value = self.values[id(node)] = Adopted(number, name, engine, node)
+            value = values[id(node)] = Adopted(number, name, engine, node)
             if not held:
                 continue
             try:
-                parents: list[Value] = [self.values[id(x)] for x in held]
+                parents: list[Any] = [values[id(x)] for x in held]
             except KeyError:
-                raise ValueError(
-                    f"adopt: {shown(node)} is among its own ancestors: say what its parents= are"
-                ) from None
+                raise ValueError(f"adopt: {shown(node)} is its own ancestor: say what its parents= are") from None
             case = label.__class__ is str and (label, len(parents), held.__class__)
             if entry := before.get(case):  # mostly what the last node of this label was, and the number says it again
-                again, slopes = entry.rule(floats, *map(data_of, parents))
+                again, slopes = entry.rule(floats, *[x._data for x in parents])
                 if again == number:
                     _take(value, entry, parents, slopes)
                     continue
-            if self._read(value, parents, label, held.__class__ is set) and case and not engine.beside:
-                before[case] = value.operation  # type: ignore[assignment]
+            if self._read(value, parents, label, held.__class__ is set) and case:
+                before[case] = value.operation
         for value, label, parents, stored, fits in self.open:
             likely = [reading for reading in fits if (label, reading[0]) in self.proven]
             is_sure = len(likely) == 1 and (label, len(parents)) not in self.unknown
             _take(value, *(likely[0] if is_sure else (_opaque(label, parents, value.data, stored), parents, stored)))
 
     def _read(self, value: Adopted, parents: list[Value], operation: Any, is_set: bool) -> bool:
-        """Find a node's operation; returns whether it may be taken for the same label where the number agrees.
-
-        ValueError where its numbers or its label leave it open.
-        """
-        words = self.engine.labels(value.origin, operation)
+        """Find a node's operation, or raise ValueError; returns whether others of its label may be it too."""
+        node, engine = value.origin, self.engine
+        words = engine.labels(node, operation)
         label = next((word for word in words if word in self.operations or known_as(word)), words[0] if words else "")
-        stored = self.engine.stored(value.origin, len(parents)) if not is_set else None
+        stored = None if is_set else engine.stored(node, len(parents))
         function = self.operations.get(label)
-        if function and not isinstance(function, Primitive):
-            for operands in _orders(parents):
-                made = function(*operands)
-                if isinstance(made, Value) and same(made.data, value.data):
-                    _take(value, identity, (made,), (1.0,))
-                    return False
-            _refuse(value, parents, label, f"operations[{label!r}] gives {shown(made)}")
-        known = [(function, None)] if function else known_as(label)
-        for tier in self._tiers(known, value, parents, is_set or id(value.origin) in self.engine.merged, stored):
+        known = [(function, None)] if isinstance(function, Primitive) else [] if function else known_as(label)
+        for tier in self._tiers(known, value, parents, is_set or id(node) in engine.merged, stored):
             if fits := _fits(tier, value, parents, stored):
-                entry, operands, _ = fits[0]
-                by_parent = [_by_parent(parents, *reading[1:]) for reading in fits]
-                if not all(all(map(same, slopes, by_parent[0])) for slopes in by_parent):
+                entry, operands, slopes = fits[0]
+                first, *others = (_by_parent(parents, *reading[1:]) for reading in fits)
+                if not all(all(map(same, first, other)) for other in others):
                     _refuse(value, parents, label, f"its numbers do not say which operand of {entry.name} is which")
-                _take(value, *fits[0])
-                return operands == parents and not stored and (not is_set or len(fits) == len(tier))
+                _take(value, entry, operands, slopes)
+                is_alone = engine.beside or engine.word("local_derivatives", node)
+                return operands == parents and not is_alone and (not is_set or len(fits) == len(tier))
+        made = None
+        for operands in _orders(parents) if function and not known else ():
+            made = function(*operands)  # type: ignore[misc]
+            if isinstance(made, Value) and same(made.data, value.data):
+                _take(value, identity, (made,), (1.0,))
+                return False
         if known:
-            why = f"{known[0][0].name} does not give this number and its local derivatives, unless with a constant "
-            why += "that is not kept; if parents have changed since the forward pass, run it again first"
-            _refuse(value, parents, label, why)
-        if not stored:
-            _refuse(value, parents, label, "the table has no such operation, and the node no local derivatives")
+            _refuse(value, parents, label, f"{known[0][0].name} does not give {STALE}")
+        if function or not stored:
+            gives = f"operations[{label!r}] gives {shown(made)}"
+            nothing = "the table has no such operation, and the node no local derivatives"
+            _refuse(value, parents, label, gives if function else nothing)
         self._read_by_numbers(value, label, parents, stored)
         return False
 
@@ -111,14 +111,15 @@ class Adoption:
         """How the entries of a label may have made a node, as (entry, operands): the likeliest first."""
         n, x, y = len(parents), parents[0].data, value.data
         turned = [(entry, order) for entry, _ in known if _takes(entry, n) for order in _orders(parents)]
-        kept = self.engine.kept(value.origin, [*map(data_of, parents)])
-        others = [c for c in kept if all(c != x.data for x in parents)]
-        whole = turned if is_merged else [(entry, parents) for entry, _ in known if _takes(entry, n)]
+        whole = [(entry, parents) for entry, _ in known if _takes(entry, n)]
         short = [(entry, c, len(entry.letters) - n) for entry, c in known if len(entry.letters) > n]
-        given = [([c] if c is not None else others if len(others) >= count else kept) for _, c, count in short]
-        doubled = [] if not is_merged else [entry for entry, *_ in short if not entry.takes_constants]
+        doubled = [
+            entry for entry, *_ in short if is_merged and not entry.takes_constants
+        ]  # x · x shows one x in a set
         repeated = [(e, xs) for e in doubled for xs in product(parents, repeat=len(e.letters)) if {*xs} == {*parents}]
-        yield whole + repeated + _completed(parents, short, given)  # x · x shows one x in a set
+        kept = self.engine.kept(value.origin, [*map(data_of, parents)]) if short else []
+        completed = _completed(parents, short, [kept if c is None else [c] for _, c, _ in short])
+        yield (turned if is_merged else whole) + repeated + completed
         yield turned + [(e, parents) for e, _ in known if e.takes_constants and len(e.letters) == n]
         if stored and n == 1:  # a constant that is not kept follows from number and local derivative
             dx = stored[0]
@@ -140,6 +141,8 @@ class Adoption:
             fits = fits or _fits(tier, value, parents, stored, False)
         if n == 1 and not fits and y and (p := float(f"{x * dx / y:.12g}")) != 1.0:
             fits = _fits([(power, (*parents, p))], value, parents, stored, False)
+        if n == 2 and not fits and (stored == [1.0, 1.0] or same(stored[0] * stored[1], y)):
+            _refuse(value, parents, label, f"a sum or a product, by its local derivatives, does not give {STALE}")
         entries, is_flat = {entry for entry, *_ in fits}, n == 1 and not dx
         if not fits or {neg, absolute} <= entries or (is_flat and y):
             self.unknown.add((label, n))
@@ -160,31 +163,32 @@ class Adoption:
         root.backward()
         values = [*self.values.values()]
         theirs = self.engine.column("grad", [value.origin for value in values])
-        is_cleared = not any(grad for value, grad in zip(values, theirs) if not value.parents)
-        slack = 1e-12 * max(abs(value.grad) for value in values)
-        for value, grad in zip(reversed(values), reversed(theirs)):
+        differing = [(value, grad) for value, grad in zip(values, theirs) if grad != value.grad and grad is not None]
+        if differing:
+            is_cleared = not any(grad for value, grad in zip(values, theirs) if not value.parents)
+            slack = 1e-12 * max(abs(value.grad) for value in values if value.grad - value.grad == 0.0)
+        for value, grad in reversed(differing):
             right = value.grad
-            if grad is None or abs(grad - right) <= slack + 1e-9 * abs(right) or (is_cleared and not value.parents):
+            is_near = abs(grad - right) <= slack + 1e-9 * abs(right) < inf or same(grad, right)
+            if is_near or (is_cleared and not value.parents):
                 continue
             uses = [(node, node.grad * local) for node in values for x, local in node.edges if x is value]
-            bent = [
-                node for node, _ in uses if node.operation and is_kink(node.operation, [*map(data_of, node.parents)])
-            ]
-            times = round(grad / right) if right else 0
-            if bent:
-                cause = f"{situation(bent[0])} is on a kink, where the derivative is a choice"
-            elif not grad:
-                cause = "nothing has arrived there, or it was set to 0 since"
-            elif times > 1 and same(grad, times * right):
-                cause = f"{times} times as much; was it not set to 0 before a further backward pass?"
-            elif len(uses) == 1:
-                cause = "is the derivative of the operation that uses it right?"
-            elif any(same(share, grad) for _, share in uses):
-                cause = f"one of {len(uses)} contributions is all that is left; is there = where += is needed?"
-            else:
-                cause = "does every use of it add its contribution, before it passes its own gradient on?"
+            bent = [situation(x) for x, _ in uses if x.operation and is_kink(x.operation, [*map(data_of, x.parents)])]
+            times = grad / right if right else 0.0
+            is_multiple = 1.5 < times < inf and same(times, round(times))
+            causes = {
+                f"{' and '.join(bent)} is on a kink, where the derivative is a choice": bent,
+                "nothing has arrived there, or it was set to 0 since": not grad,
+                f"{times:g} times as much; was it not set to 0 before a further backward pass?": is_multiple,
+                "is the derivative of the operation that uses it right?": len(uses) == 1,
+                f"one of {len(uses)} contributions is all that is left; is there = where += is needed?": any(
+                    same(share, grad) for _, share in uses
+                ),
+                "does every use of it add its contribution, before it passes its own gradient on?": True,
+            }
             raise ValueError(
-                f"adopt: the gradient of {_said(value)} is {grad!r} there, and {right!r} by the chain rule: {cause}; "
+                f"adopt: the gradient of {_said(value)} is {grad!r} there, and {right!r} by the chain rule: "
+                f"{next(cause for cause, holds in causes.items() if holds)}; "
                 "adopt(…, compare=False) leaves theirs alone"
             )
 
@@ -192,7 +196,8 @@ class Adoption:
 def _take(value: Adopted, entry: Primitive, operands: Sequence[Value], slopes: Sequence[float]) -> None:
     value.operation = entry
     if len(operands) == 2:
-        (value._x, value._y), (value._dx, value._dy) = operands, slopes
+        value._x, value._y = operands
+        value._dx, value._dy = slopes
     else:  # one is in the node itself, more than two are in a tuple
         value._x, value._dx = (tuple(operands), tuple(slopes)) if operands[1:] else (operands[0], slopes[0])
 
