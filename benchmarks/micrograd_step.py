@@ -90,12 +90,7 @@ def step(k):
     return adopt(theirs)
 """
 
-ADOPT_AFTER = (
-    ADOPT
-    + """
-total.backward()
-"""
-)
+ADOPT_AFTER = ADOPT + "theirs.backward()\n"
 
 REPLAY = """
 from autograd import adopt, record
