@@ -104,6 +104,14 @@ class Engine:
                 return [*map(attrgetter(word), nodes)] if word else [None] * len(nodes)
         return [self.read(kind, node) for node in nodes]
 
+    def reader(self, node: Any) -> Callable[[Any], Any]:
+        """What reads number, name and operation from the nodes of this node's class."""
+        data, name, operation = (self.word(kind, node) for kind in ("data", "name", "operation"))
+        words = [word for word in (data, name or data, operation) if isinstance(word, str)]  # no number is a name
+        if len(words) == 3 and all("__slots__" not in vars(kind) for kind in type(node).__mro__[:-1]):
+            return attrgetter(*words)
+        return lambda node: [self.read(kind, node) for kind in ("data", "name", "operation")]  # a slot may be empty
+
     def is_node(self, thing: Any) -> bool:
         """Whether it is a node of this engine: it has a number, and a gradient or the class of the root."""
 
@@ -112,22 +120,6 @@ class Engine:
             return hasattr(thing, word) if isinstance(word, str) else bool(word) and isinstance(thing, self.base)
 
         return not is_number(thing) and has("data") and (isinstance(thing, self.base) or has("grad"))
-
-    def walk(self, roots: Iterable[Any]) -> list[tuple[Any, Any]]:
-        """Each node with its parents, after these."""
-        order, seen, stack = list[tuple[Any, Any]](), set[int](), [*roots]
-        while stack:
-            node = stack.pop()
-            if node.__class__ is tuple:  # all parents of this node are done
-                order.append(node)
-            elif id(node) not in seen:
-                seen.add(id(node))
-                if held := self.parents(node):
-                    stack.append((node, held))
-                    stack += held
-                else:
-                    order.append((node, held))
-        return order
 
     def parents(self, node: Any) -> Any:
         """What a node was computed from."""

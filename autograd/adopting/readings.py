@@ -44,28 +44,38 @@ class Adoption:
 
     def __init__(self, engine: Engine, roots: Sequence[Any], operations: Mapping[str, Callable[..., Any]]) -> None:
         self.engine, self.operations = engine, operations
-        self.values = values = dict[int, Adopted]()
+        self.values = values = dict[int, Any]()
         self.open: list[tuple[Adopted, str, list[Value], list[float], list[Reading]]] = []  # nodes not read yet
         self.proven: set[tuple[str, Primitive]] = set()  # what a label that is not known means at some node
         self.unknown: set[tuple[str, int]] = set()  # labels and numbers of parents of what may be no entry at all
-        order, before = engine.walk(roots), dict[Any, Any]()
-        nodes = [node for node, _ in order]
-        columns = [engine.column(kind, nodes) for kind in ("data", "name", "operation")]
-        for (node, held), number, name, label in zip(order, *columns):
+        stack, before, readers = [*roots], dict[Any, Any](), dict[type, Callable[[Any], Any]]()
+        while stack:
+            node = stack.pop()
+            if node is None:  # all parents of the next node are done
+                held, node = stack.pop(), stack.pop()
+                del values[id(node)]  # it comes after them
+            elif id(node) in values:
+                continue
+            elif held := engine.parents(node):
+                values[id(node)] = None
+                stack += (node, held, None)
+                stack += held
+                continue
+            read = readers.get(node.__class__) or readers.setdefault(node.__class__, engine.reader(node))
+            number, name, label = read(node)
             number = number if number.__class__ is float else floats.number(number)
             value = values[id(node)] = Adopted(number, name, engine, node)
             if not held:
                 continue
-            try:
-                parents: list[Any] = [values[id(x)] for x in held]
-            except KeyError:
-                raise ValueError(f"adopt: {shown(node)} is its own ancestor: say what its parents= are") from None
+            parents: list[Any] = [values[id(x)] for x in held]
             case = label.__class__ is str and (label, len(parents), held.__class__)
             if entry := before.get(case):  # mostly what the last node of this label was, and the number says it again
                 again, slopes = entry.rule(floats, *[x._data for x in parents])
                 if again == number:
                     _take(value, entry, parents, slopes)
                     continue
+            if None in parents:
+                raise ValueError(f"adopt: {shown(node)} is its own ancestor: say what its parents= are")
             if self._read(value, parents, label, held.__class__ is set) and case:
                 before[case] = value.operation
         for value, label, parents, stored, fits in self.open:
