@@ -48,8 +48,10 @@ class Origins:
         """Put the number and the gradient of each Value into its origin. TypeError where these cannot be set."""
         for node, data, grad in nodes:
             for kind, number in (("data", data), ("grad", grad)):
+                word = node.engine.word(kind, node.origin)
                 try:
-                    setattr(node.origin, node.engine.word(kind, node.origin), number)  # type: ignore[arg-type]
+                    if word:  # a node without a gradient takes none
+                        setattr(node.origin, word, number)  # type: ignore[arg-type]
                 except (AttributeError, TypeError) as error:
                     name = type(node.origin).__name__
                     raise TypeError(f"write_back: the {kind} of a {name} cannot be set: {error}") from None
