@@ -650,6 +650,27 @@ def test_the_order_of_operands_in_a_set_is_found_or_refused():
         adopt(InSet(9.0, "*", {y}, (3.0,)))  # 3 · 3 or 3 x
 
 
+def test_bounds_that_a_backward_function_keeps_are_found_in_a_set_too():
+    use = import_module("engines.sets").USE
+    x = use["leaf"](0.5)
+    f = adopt(use["ops"]["clamp"](x))
+    assert [node.data for node in f.parents] == [0.5, -1.5, 1.5]
+    assert record(f, inputs=[x])([4.0]) == 1.5
+    at_a_bound = adopt(use["ops"]["clamp"](use["leaf"](1.5)))
+    assert [node.data for node in at_a_bound.parents] == [1.5, -1.5, 1.5]
+
+
+def test_bounds_that_several_numbers_may_be_are_refused():
+    with pytest.raises(ValueError, match="its numbers do not say which operand of clamp is which"):
+        adopt(Record(0.5, "clamp", [Record(0.5)], params=(-1.0, 1.0, 2.0)))
+
+
+def test_the_number_of_an_enum_is_no_constant():
+    use = import_module("engines.dataclass_nodes").USE
+    f = adopt(use["ops"]["pow3"](use["leaf"](1.0)))
+    assert [node.data for node in f.parents] == [1.0, 3.0]
+
+
 @pytest.mark.parametrize("number", [3, np.float64(3.0), np.float32(3.0), np.int64(3), True + 2])
 def test_numbers_of_any_kind_become_floats(number):
     f = adopt(Record(number * number, "*", [x := Record(number), x]))

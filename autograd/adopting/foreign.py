@@ -6,6 +6,7 @@ import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
+from enum import Enum
 from functools import cache
 from inspect import isfunction, ismethod
 from itertools import chain, islice
@@ -165,17 +166,18 @@ class Engine:
         found = self.beside.get(id(node)) or [float(x) for x in held if is_number(x)]
         return found if found and len(found) == count else None
 
-    def kept(self, node: Any, operands: Sequence[float]) -> list[float]:
-        """Numbers that a node keeps, as an exponent, beside its own, its gradient and its local derivatives.
+    def kept(self, node: Any, operands: Sequence[float], count: int) -> list[float]:
+        """Numbers that a node keeps beside its own, its gradient and its local derivatives, as ``count`` constants.
 
-        Those of its ``operands`` count where there are no others, and not in a backward function.
+        Those of its operands count where there are not enough others; one in a backward function is an operand then.
         """
         known, found = {*COUNTERS, *(self.word(kind, node) for kind in ("data", "grad", "local_derivatives"))}, []
         for name in fields(node):
             thing = getattr(node, name, None) if not known & {name, _plain(name)} else None
             numbers = [float(x) for x in islice(self.held(thing, everywhere=True), MOST) if is_number(x)]
-            found += [x for x in numbers if x not in operands or not isfunction(thing)]
-        return [*dict.fromkeys(x for x in found if x not in operands)] or [*dict.fromkeys(found)]
+            found += [x for x in numbers if x not in operands or count > 1 or not isfunction(thing)]
+        others = dict.fromkeys(x for x in found if x not in operands)
+        return [*others] if len(others) >= count else [*dict.fromkeys(found)]
 
     def held(self, thing: Any, everywhere: bool = False) -> Iterator[Any]:
         """The nodes and numbers in containers, objects and closures, in order.
@@ -187,7 +189,7 @@ class Engine:
             for thing in stack[-1]:
                 if is_number(thing) or self.is_node(thing):
                     yield thing
-                elif id(thing) not in seen and not isinstance(thing, (str, type)):
+                elif id(thing) not in seen and not isinstance(thing, (str, type, Enum)):
                     seen[id(thing)] = thing
                     stack.append(iter(self._inside(thing, everywhere)))
                     break

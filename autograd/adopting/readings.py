@@ -14,7 +14,7 @@ from autograd.number_systems import floats
 from autograd.operands import data_of
 from autograd.primitives import abs as absolute, detach, floor, greater, identity, neg, power, sign
 from autograd.staleness import rounding_of, same
-from autograd.table import REAL, TABLE, TABLE_MODULE, Primitive
+from autograd.table import REAL, TABLE, TABLE_MODULE, Primitive, is_constant
 from autograd.text import called, shown
 from autograd.value import Value, constant
 
@@ -94,8 +94,9 @@ class Adoption:
         for tier in self._tiers(known, value, parents, is_set or id(node) in engine.merged, stored):
             if fits := _fits(tier, value, parents, stored):
                 entry, operands, slopes = fits[0]
-                first, *others = (_by_parent(parents, *reading[1:]) for reading in fits)
-                if not all(all(map(same, first, other)) for other in others):
+                # one function, if slopes and constants are the same: x · y and y · x, but no other bound of a clamp
+                first, *others = (_by_parent(parents, *reading[1:]) + _constants(reading) for reading in fits)
+                if not all(len(first) == len(other) and all(map(same, first, other)) for other in others):
                     _refuse(value, parents, label, f"its numbers do not say which operand of {entry.name} is which")
                 _take(value, entry, operands, slopes)
                 is_alone = engine.beside or engine.word("local_derivatives", node)
@@ -123,12 +124,12 @@ class Adoption:
         turned = [(entry, order) for entry, _ in known if _takes(entry, n) for order in _orders(parents)]
         whole = [(entry, parents) for entry, _ in known if _takes(entry, n)]
         short = [(entry, c, len(entry.letters) - n) for entry, c in known if len(entry.letters) > n]
-        doubled = [
-            entry for entry, *_ in short if is_merged and not entry.takes_constants
-        ]  # x · x shows one x in a set
+        # x · x shows one x in a set; a gate has other operands of its own: clamp(x, x, x) is x too
+        doubled = [e for e, _, count in short if is_merged and count == 1 and not (e.gate or e.takes_constants)]
         repeated = [(e, xs) for e in doubled for xs in product(parents, repeat=len(e.letters)) if {*xs} == {*parents}]
-        kept = self.engine.kept(value.origin, [*map(data_of, parents)]) if short else []
-        completed = _completed(parents, short, [kept if c is None else [c] for _, c, _ in short])
+        node, at = value.origin, [*map(data_of, parents)]
+        given = [[c] if c is not None else self.engine.kept(node, at, count) for _, c, count in short]
+        completed = _completed(parents, short, given)
         yield (turned if is_merged else whole) + repeated + completed
         yield turned + [(e, parents) for e, _ in known if e.takes_constants and len(e.letters) == n]
         if stored and n == 1:  # a constant that is not kept follows from number and local derivative
@@ -235,6 +236,10 @@ def _fits(
 def _by_parent(parents: Sequence[Value], operands: Sequence[Value], slopes: Sequence[float]) -> list[float]:
     """The local derivative for each parent, which may be several of the operands."""
     return [sum([dx for x, dx in zip(operands, slopes) if x is parent]) for parent in parents]
+
+
+def _constants(reading: Reading) -> list[float]:
+    return sorted(x.data for x in reading[1] if is_constant(x))
 
 
 def _takes(entry: Primitive, n: int) -> bool:
