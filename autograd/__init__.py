@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from autograd.anomaly import detect_anomaly as detect_anomaly
     from autograd.checking import GradientError as GradientError, gradcheck as gradcheck
     from autograd.drawing import draw as draw, draw_dot as draw_dot
+    from autograd.engine_checks import check_engine as check_engine
     from autograd.errors import AnomalyError as AnomalyError, DomainError as DomainError
     from autograd.explanation import explain as explain
     from autograd.explanation.narration import narrate as narrate
@@ -39,10 +40,10 @@ if TYPE_CHECKING:
     from autograd.walking import walk as walk
 
 _HOMES = {
-    "AnomalyError": "errors", "DomainError": "errors", "GradientError": "checking", "detect_anomaly": "anomaly",
-    "adopt": "adopting", "draw": "drawing", "draw_dot": "drawing", "explain": "explanation",
-    "gradcheck": "checking", "narrate": "explanation.narration", "paths": "explanation.path_sums",
-    "record": "replay", "walk": "walking",
+    "AnomalyError": "errors", "DomainError": "errors", "GradientError": "checking", "adopt": "adopting",
+    "check_engine": "engine_checks", "detect_anomaly": "anomaly", "draw": "drawing", "draw_dot": "drawing",
+    "explain": "explanation", "gradcheck": "checking", "narrate": "explanation.narration",
+    "paths": "explanation.path_sums", "record": "replay", "walk": "walking",
     **dict.fromkeys(("grad", "hessian", "hvp", "jacobian", "jvp", "vjp"), "higher_order"),
 }  # fmt: skip
 

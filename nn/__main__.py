@@ -1,7 +1,7 @@
 """``python -m nn moons``: the command line, which trains a network of scalar nodes and shows what it learned.
 
-``resume``, ``predict`` and ``claims`` are commands; everything else is the data to train on and its options, which
-``configuration`` turns into what a run is built from.
+``check``, ``claims``, ``resume`` and ``predict`` are commands; everything else is the data to train on and its
+options, which ``configuration`` turns into what a run is built from.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from nn.training import ENGINES
 
 MOST_EXAMPLES = 100_000
 EPILOG = """also:
+  python -m nn check ENGINE.py [--timeout S]    grade a scalar engine that you built, and name its bug
   python -m nn claims [--list]                  test the lecture's claims by experiments
   python -m nn resume RUN [--epochs N]          continue an interrupted run, or train for more epochs
   python -m nn predict RUN FILE.csv [--out F]   predict the rows of a table
@@ -41,7 +42,7 @@ SEVERAL = (*NUMBERS, "--ignore", "--categories", "--na-values", "--names")
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. Raises SystemExit, with status 2 after one line about what is wrong."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    commands = {"claims": _claims, "resume": _resume, "predict": _predict}
+    commands = {"check": _check, "claims": _claims, "resume": _resume, "predict": _predict}
     command = arguments[0] if arguments and arguments[0] in commands else ""
     program = f"python -m nn {command}".rstrip()
     with command_line(program, f"({program} --help)"):
@@ -60,6 +61,19 @@ def _resume(p: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     p.add_argument("--data", type=Path, metavar="FILE.csv", help="the new path of its table, if that was moved")
     options = p.parse_args(arguments)
     resume(options.run, options.epochs, options.data)
+
+
+def _check(p: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    p.description = "Grade a scalar engine that you built. Exits with status 1 if it has a bug."
+    p.add_argument("engine", metavar="ENGINE.py", help="the file that defines the class of its nodes, as Value")
+    p.add_argument("--timeout", type=float, metavar="S", help="stop it after S seconds, in a process of its own")
+    options = p.parse_args(arguments)
+    from autograd.engine_checks import check_engine
+
+    verdict = check_engine(options.engine, options.timeout)
+    print(verdict)
+    if not verdict:
+        raise SystemExit(1)
 
 
 def _claims(p: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
