@@ -1,0 +1,328 @@
+"""``check_engine``: planted bugs are named first, right engines accused of nothing, and texts show what to change."""
+
+import json
+import sys
+import types
+
+import pytest
+from conftest import ROOT, python
+
+import nn.__main__
+from autograd import Value, check_engine
+from autograd.engine_bugs import BUGS
+
+DESIGNS = ROOT / "tests" / "engines" / "designs"
+PLANTED = json.loads((DESIGNS / "bugs.json").read_text(encoding="utf-8"))
+IN_EVERY_RUN = ["captured", "locals", "pairs", "taped", "classes", "counted"]
+CASES = [
+    pytest.param(
+        design, bug, id=f"{design}-{k}-{bug['key']}", marks=() if design in IN_EVERY_RUN else pytest.mark.slow
+    )
+    for design, planted in PLANTED.items()
+    for k, bug in enumerate(planted["bugs"])
+]
+
+
+def source_of(design, bug=None):
+    source = (DESIGNS / f"{design}.py").read_text(encoding="utf-8")
+    for old, new in bug["edits"] if bug else ():
+        assert source.count(old) == 1
+        source = source.replace(old, new)
+    return source
+
+
+def class_of(source, name="Value"):
+    module = types.ModuleType("students")
+    exec(source, module.__dict__)
+    return vars(module)[name]
+
+
+RIGHT = class_of(source_of("captured"))
+
+
+@pytest.mark.parametrize(("design", "bug"), CASES)
+def test_a_planted_bug_is_named_first_and_shown(design, bug):
+    verdict = check_engine(class_of(source_of(design, bug), PLANTED[design]["class"]))
+    assert not verdict
+    assert verdict.bugs[0] == bug["key"], f"{bug['what']}\n{verdict}"
+    heading, program, shows, question = str(verdict).split("\n\n")[0].split("\n")
+    assert heading.startswith(f"{bug['key']}: ") and program.startswith("  f = ") and question.endswith("?")
+    assert " is right" in shows or " raises " in shows
+
+
+@pytest.mark.parametrize("design", PLANTED)
+def test_a_right_design_is_accused_of_nothing(design):
+    verdict = check_engine(class_of(source_of(design), PLANTED[design]["class"]))
+    assert verdict and verdict.bugs == [], verdict
+    assert str(verdict).startswith("right in all ")
+
+
+def test_our_own_engine_is_accused_of_nothing():
+    assert check_engine(Value), check_engine(Value)
+
+
+def test_every_key_is_planted_in_the_quick_tests():
+    planted = {bug["key"] for design in IN_EVERY_RUN for bug in PLANTED[design]["bugs"]}
+    assert planted == BUGS.keys() - {"upstream", "silent", "exits", "endless"}
+
+
+class Plain:
+    """Addition and multiplication, right for one pass through a tree; each test below changes a little of it."""
+
+    def __init__(self, data, pairs=()):
+        self.data, self.grad, self.pairs = data, 0.0, pairs
+
+    def __add__(self, other):
+        return type(self)(self.data + other.data, [(self, 1.0), (other, 1.0)])
+
+    def __mul__(self, other):
+        return type(self)(self.data * other.data, [(self, other.data), (other, self.data)])
+
+    def backward(self, upstream=1.0):
+        self.grad += upstream
+        for parent, slope in self.pairs:
+            parent.backward(upstream * slope)
+
+
+def test_the_text_names_the_operation_its_derivative_the_point_and_both_numbers():
+    text = str(check_engine(class_of(source_of("captured").replace("(1.0 - t * t)", "(1.0 - t)"))))
+    assert text.split("\n")[:3] == [
+        "rule: tanh(x) has a wrong value or derivative",
+        "  f = tanh(x)   at x = 0.9",
+        "  x.grad is 0.283702, and 0.486917 is right",
+    ]
+    assert "with derivative 1 − a²" in text
+
+
+def test_a_forgotten_gradient_from_above_is_a_rule_of_its_own_text():
+    source = source_of("captured").replace("s * (1.0 - s) * out.grad", "s * (1.0 - s)")
+    text = str(check_engine(class_of(source)))
+    assert text.startswith("rule: the derivative of sigmoid(x) is right by itself") and "f = sigmoid(x)*z" in text
+
+
+def test_a_backward_pass_that_passes_nothing_on_is_one_bug():
+    class Silent(Plain):
+        def backward(self):
+            pass
+
+    verdict = check_engine(Silent)
+    assert verdict.bugs == ["order"] and "reaches no operand" in str(verdict)
+
+
+def test_a_bug_of_one_operation_does_not_hide_another_kind():
+    source = source_of("captured").replace("return Value(other) - self", "return self - other")
+    source = source.replace("(1.0 - t * t)", "(1.0 - t)").replace(
+        "self.grad += slope * out.grad", "self.grad = slope * out.grad"
+    )
+    assert set(check_engine(class_of(source)).bugs) == {"reflected", "rule", "overwrites"}
+
+
+def test_an_operation_that_is_not_offered_is_no_bug():
+    class Few(Plain):
+        def __add__(self, other):
+            return super().__add__(other if isinstance(other, Few) else Few(other))
+
+        def __mul__(self, other):
+            return super().__mul__(other if isinstance(other, Few) else Few(other))
+
+        __radd__, __rmul__ = __add__, __mul__
+
+    assert check_engine(Few).bugs == ["depth"]
+
+
+def changed(*edits):
+    source = source_of("captured")
+    for old, new in edits:
+        assert old in source
+        source = source.replace(old, new)
+    return class_of(source)
+
+
+BY_ID = [("elif node not in visited", "elif id(node) not in visited"), ("visited.add(node)", "visited.add(id(node))")]
+BEFORE_REPR = "    def __repr__"
+EQUAL = """    def __eq__(self, other):
+        return self.data == other.data
+
+    __hash__ = object.__hash__
+
+"""
+FLOAT = """class Value(float):
+    def __new__(cls, data, *more):
+        return super().__new__(cls, data)
+"""
+BESIDE = """    def backward(self):
+        run(self)
+
+
+def tanh(x):
+    return x._unary(math.tanh(x.data), 1 - math.tanh(x.data) ** 2, "tanh")
+
+
+def log1p(x):  # of a number
+    return math.log1p(x)
+
+
+def run(self):
+    if True:"""
+STRANGE = {
+    "prints": [("def __mul__(self, other):\n", "def __mul__(self, other):\n        print('times')\n")],
+    "whole numbers": [("self.grad = 0.0", "self.grad = 0"), ("self.grad += 1.0", "self.grad += 1")],
+    "numpy scalars": [("import math", "import math, numpy"), ("self.data = data", "self.data = numpy.float64(data)")],
+    "other names": [(".data", ".value"), (".grad", ".gradient")],
+    "unhashable": [*BY_ID, (BEFORE_REPR, f"    __hash__ = None\n\n{BEFORE_REPR}")],
+    "equal by number": [*BY_ID, (BEFORE_REPR, EQUAL + BEFORE_REPR)],
+    "a float": [*BY_ID, ("class Value:\n", FLOAT)],
+    "a float without data": [
+        *BY_ID,
+        ("class Value:\n", FLOAT),
+        ("        self.data = data\n", ""),
+        (".data", ".real"),
+    ],
+    "functions beside it": [("    def backward(self):", BESIDE)],
+    "read-only data": [
+        ("self.data = data", "self._data = data"),
+        (BEFORE_REPR, f"    data = property(lambda self: self._data)\n\n{BEFORE_REPR}"),
+    ],
+    "no gradient yet": [
+        ("self.grad = 0.0\n        self.label", "self.grad = None\n        self.label"),
+        (
+            "self.grad += 1.0\n",
+            "[setattr(node, 'grad', node.grad or 0.0) for node in topo]\n        self.grad += 1.0\n",
+        ),
+    ],
+}
+
+
+@pytest.mark.parametrize("edits", STRANGE.values(), ids=STRANGE)
+def test_a_right_engine_of_an_unusual_kind_is_accused_of_nothing(edits, capsys):
+    assert not check_engine(changed(*edits)).bugs
+    assert capsys.readouterr().out == ""
+
+
+def test_functions_in_place_of_operators_are_found():
+    source = """
+class Node:
+    def __init__(self, val, edges=()):
+        self.val, self.adj, self.edges = val, 0.0, edges
+def add(x, y):
+    return Node(x.val + y.val, [(x, 1.0), (y, 1.0)])
+def multiply(x, y):
+    return Node(x.val * y.val, [(x, y.val), (y, y.val)])
+def backprop(root):
+    order, stack = {}, [(root, False)]
+    while stack:
+        node, done = stack.pop()
+        if done:
+            order[id(node)] = node
+        elif id(node) not in order:
+            stack += [(node, True), *((parent, False) for parent, _ in node.edges)]
+            node.adj = 0.0
+    root.adj = 1.0
+    for node in reversed(order.values()):
+        for parent, slope in node.edges:
+            parent.adj += slope * node.adj
+"""
+    assert check_engine(class_of(source, "Node")).bugs == ["rule"]
+    assert not check_engine(class_of(source.replace("(y, y.val)", "(y, x.val)"), "Node")).bugs
+
+
+@pytest.mark.parametrize(
+    ("engine", "words"),
+    [
+        (lambda x, y: x, "give a function that makes a node of one number"),
+        (type("Thing", (), {"__init__": lambda self, data: None}), "has no data under a usual name"),
+        (type("Thing", (), {"__init__": lambda self, data: vars(self).update(data=data)}), "has no grad under"),
+        (
+            type("Thing", (), {"__init__": lambda self, x: vars(self).update(data=x, grad=0.0)}),
+            "has no backward under",
+        ),
+    ],
+)
+def test_what_is_no_engine_is_refused_with_the_reason(engine, words):
+    with pytest.raises(ValueError, match=words):
+        check_engine(engine)
+
+
+def test_a_backward_pass_under_another_name_can_be_given():
+    cls = class_of(source_of("captured").replace("def backward", "def go_back"))
+    assert check_engine(cls, backward=lambda root: root.go_back())
+
+
+ENDLESS = source_of("captured").replace("        for node in reversed(topo):", "        while topo:")
+EXITS = source_of("captured").replace(
+    "        for node in reversed(topo):", "        raise SystemExit(3)\n        for node in topo:"
+)
+CRASHES = EXITS.replace("raise SystemExit(3)", "import os; os._exit(3)")
+
+
+def test_an_endless_loop_is_a_verdict_with_the_program_that_is_running():
+    verdict = check_engine(class_of(ENDLESS), timeout=0.5)
+    assert verdict.bugs == ["endless"] and "\n  f = x + y   at x = " in str(verdict)
+
+
+def test_the_end_of_the_program_is_a_verdict():
+    assert check_engine(class_of(EXITS)).bugs[0] == "exits"
+    assert check_engine(class_of(CRASHES), timeout=60.0).bugs == ["exits"]
+
+
+def test_a_process_of_its_own_gives_the_same_verdict():
+    bug = PLANTED["captured"]["bugs"][0]
+    cls = class_of(source_of("captured", bug))
+    assert str(check_engine(cls, timeout=60.0)) == str(check_engine(cls))
+    assert check_engine(RIGHT, timeout=60.0)
+    with pytest.raises(ValueError, match="one number"):
+        check_engine(lambda x, y: x, timeout=60.0)
+
+
+def written(folder, source, name="my_engine.py"):
+    path = folder / name
+    path.write_text(source, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("name", ["my_engine.py", "nn.py", "autograd.py", "random.py"])
+def test_a_file_may_have_any_name_several_classes_and_a_neighbour(tmp_path, name, capsys):
+    written(tmp_path, "from math import tanh as flat\n", "neighbour_of_mine.py")
+    neuron = "class Neuron:\n    def __init__(self, n):\n        pass\n\n\n"
+    path = written(tmp_path, f"import neighbour_of_mine, random\n{neuron}{source_of('captured')}", name)
+    before = sys.path[:]
+    nn.__main__.main(["check", str(path)])
+    assert capsys.readouterr().out.startswith("right in all ") and sys.path == before
+
+
+def test_a_bug_is_exit_status_1_and_the_text_on_stdout(tmp_path, capsys):
+    path = written(tmp_path, source_of("pairs", PLANTED["pairs"]["bugs"][5]))
+    with pytest.raises(SystemExit) as left:
+        nn.__main__.main(["check", str(path), "--timeout", "60"])
+    assert left.value.code == 1
+    assert capsys.readouterr().out.startswith("rule: x/y has a wrong value or derivative\n  f = x/y   at ")
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("def f(:", "cannot be loaded: SyntaxError"),
+        ("x = 1", "defines no class"),
+        ("import no_such_module_of_mine", "cannot be loaded: ModuleNotFoundError"),
+        ("class Value:\n    pass", "give a function that makes a node of one number"),
+    ],
+)
+@pytest.mark.parametrize("more", [[], ["--timeout", "60"]])
+def test_a_file_without_an_engine_is_one_line_and_status_2(tmp_path, refused, source, words, more):
+    assert words in refused(nn.__main__.main, "check", written(tmp_path, source), *more)
+    assert "cannot be loaded" in refused(nn.__main__.main, "check", tmp_path / "none.py", *more)
+
+
+def test_an_assertion_in_pytest_shows_the_text(tmp_path):
+    lines = "from autograd import check_engine", "verdict = check_engine(Value)", "assert verdict, verdict"
+    test = "\n    ".join(["\ndef test_it():", *lines])
+    path = written(tmp_path, source_of("captured", PLANTED["captured"]["bugs"][6]) + test, "test_mine.py")
+    done = python("-m", "pytest", "-q", "-p", "no:cacheprovider", path, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "reflected: 2 - x goes wrong" in done.stdout and "f is -1.1, and 1.1 is right" in done.stdout
+
+
+def test_a_class_of_the_main_module_is_graded_in_a_process_of_its_own(tmp_path):
+    lines = "\n\nfrom autograd import check_engine\nprint(check_engine(Value, timeout=60.0))\n"
+    done = python(written(tmp_path, source_of("captured") + lines))
+    assert (done.stdout[:13], done.stderr) == ("right in all ", "")
