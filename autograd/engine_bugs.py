@@ -7,8 +7,7 @@ from autograd.text import printable
 
 # what each bug is, in its first sentence, and what leads to its cause
 BUGS = {
-    "rule": "{op} has a wrong value or derivative. The right ones: {rule}. Which sign, factor or case of the code is "
-    "different?",
+    "rule": "{op} {fault}. Its rule: {rule}. Which sign, factor or case of the code differs from it?",
     "upstream": "the derivative of {op} is right by itself, and wrong inside an expression. There, the backward step "
     "has to multiply it by the gradient of the result, which is not 1. Where does that of {op} do so?",
     "overwrites": "a gradient is set, with =, where it has to be added to, with +=. Two contributions arrive at the "
@@ -21,10 +20,10 @@ BUGS = {
     "gradient. Where does a set, a dictionary or a comparison of nodes make one of the two?",
     "compounds": "a further backward pass starts with old gradients. The nodes between f and its inputs still hold "
     "those of the pass before, and pass them on again. Where does a pass set them to 0 before it starts?",
-    "constant": "{op} goes wrong with a plain number as operand. Where does the code make a node of the number, and "
-    "does it do so for every number, such as 2, 2.5 and 0?",
-    "reflected": "{op} goes wrong, where the number is on the left. For that, Python calls __radd__, __rsub__, "
-    "__rmul__, __rtruediv__ or __rpow__ of the node. Is it defined, and does it take the number as the left operand?",
+    "constant": "{op} goes wrong with a plain number as operand. Which line of the operation handles a number? Does "
+    "it make a node of it, and of every number, such as 2, 2.5 and 0?",
+    "reflected": "{op} goes wrong, where the number is on the left. For that, Python calls {method} of the "
+    "node. Is it defined, and does it take the number as the left operand?",
     "stale": "the backward pass reads data that changed after the forward pass. The derivative belongs to the old "
     "numbers. Which .data does the backward step of {op} look up, and where could the forward step store them?",
     "mutates": "{x}.data changes, which no operation and no backward pass may do. An operation makes a new node, and "
@@ -48,7 +47,7 @@ class Bug(NamedTuple):
 
     def __str__(self) -> str:
         bug, _, hint = (self.words or BUGS[self.key]).partition(". ")
-        shows = self.gives if isinstance(self.gives, str) else f"is {self.gives:.6g}, and {self.right:.6g} is right"
+        shows = self.gives if isinstance(self.gives, str) else f"is {self.gives:.6g}, but should be {self.right:.6g}"
         return f"{self.key}: {bug}\n  {self.program}\n  {self.what} {shows}\n  {hint}"
 
 

@@ -48,6 +48,8 @@ def check_engine(
     """
     if timeout is None:
         return _verdict(engine, backward, lambda program: None)
+    if not timeout > 0.0:
+        raise ValueError(f"timeout = {timeout}: it needs to be a number of seconds > 0")
     context = get_context("fork" if "fork" in get_all_start_methods() else None)
     told, tell = context.Pipe(duplex=False)
     process = context.Process(target=_tell_verdict, args=(engine, backward, tell), daemon=True)
@@ -178,25 +180,37 @@ class _Checks:
             return None
         self.programs += 1
         self.tell(str(program))
-        what, gives, may_be = "it", "", [0.0]
+        gives: Any = ""
+        what, may_be = "it", [0.0]
         try:
             for what, gives in self.engine.numbers(program):
                 may_be = [numbers[what.split()[0]] for numbers in right]
-                if not isinstance(gives, Real):
-                    gives = f"is {shown(gives)}, and {may_be[0]:.6g} is right"
-                if isinstance(gives, str) or not close(gives, *may_be):
+                is_number = isinstance(gives, Real)
+                gives = float(gives) if is_number else f"is {shown(gives)}, but should be {may_be[0]:.6g}"
+                if not is_number or not close(gives, *may_be):
                     break
             else:
                 return None
         except SystemExit:
             return Bug("exits", str(program), "it", "ends the program")
         except Exception as error:
+            if key == "compounds" and type(error) is RuntimeError:  # it refuses a further pass
+                return None
             what, gives = "it", f"raises {type(error).__name__}: {error}"[:150]
         kind = "mutates" if ".data" in what else self.kind(key, template, form, what, gives)
-        rule = (getattr(self.engine.forms.get(form), "__doc__", "") or "").split("\n")[0]
-        rule = re.split(r"[.,] (?=which|[A-Z])", rule.removesuffix("."))[0]
-        words = BUGS[kind].format(op=form.format("x", "y"), x=what.split(".")[0], rule=rule)
-        return Bug(self.keys[form] if kind == "upstream" else kind, str(program), what, gives, may_be[0], words)
+        if kind == "overwrites" and not form:  # of GRAPHS
+            what, gives, form = "b.grad", self.engine.words.read("grad", self.engine.nodes["b"]), "b*z"
+            may_be = [right[0][what]]
+        fault = "raises an error" if what == "it" else f"has a wrong {'value' if what == 'f' else 'derivative'}"
+        rule = (getattr(self.engine.forms.get(form), "__doc__", "") or "").split("\n")[0].removesuffix(".")
+        operator = re.sub(r"^[\d.]+", "{}", form)  # of 2 - x
+        words = {
+            "op": form.format("x", "y"), "x": what.split(".")[0], "fault": fault,
+            "rule": re.split(r"[.,] (?=which|[A-Z])", rule)[0],
+            "method": f"__r{FORMS[operator][0]}__" if operator != form else "a method such as __rsub__",
+        }  # fmt: skip
+        key = self.keys[form] if kind == "upstream" else kind
+        return Bug(key, str(program), what, gives, may_be[0], BUGS[kind].format(**words))
 
     def kind(self, key: str, template: str, form: str, what: str, gives: Any) -> str:
         """Which bug it is, by the number that is wrong."""

@@ -54,6 +54,7 @@ AGAIN = {
 
 def tangled(twice: bool) -> Iterator[str]:
     """Random graphs, in which each node adds or multiplies two of the four before it, or ``twice`` the same one."""
+    yield from ("b*c; c = b*b; b = x*y", "c*b; c = b*b; b = x*y") if twice else ()
     rng, draw = Random(0), Random.choices if twice else Random.sample
     for size in (3, 4, 5, 6, 8, 10) * 12:
         names = [*"xyzw", *(f"a{k}" for k in range(size))]
@@ -84,7 +85,11 @@ class Probe(NamedTuple):
 
     def __str__(self) -> str:
         inputs = [f"{x} = {number:g}" for x, number in zip("xyzw", self.at) if re.search(rf"\b{x}\b", self.text)]
-        f = f"f = x; f {self.in_place}= y" if self.in_place else f"f = {clipped(self.text, 80)}"
+        f = (
+            f"f = x; f {self.in_place}= y"
+            if self.in_place
+            else f"f = {clipped(self.text, 40 if len(self.text) > 1000 else 200)}"
+        )
         change = f", then {'.data = '.join(self.changed)}.data = -7, then backward" * bool(self.changed)
         passes = f", backward from {', then from '.join(self.roots)}" * (self.roots != "f")
         return f"{f}   at {', '.join(inputs)}{change}{passes}"
@@ -127,13 +132,17 @@ def close(number: Any, *others: float) -> bool:
 
 def class_in(file: Path) -> type:
     """The class of nodes in a file: Value, or the likeliest, rather one of its own than one that it imports."""
-    sys.path.insert(0, str(file.resolve().parent))  # it may import its neighbours
+    folder, known = file.resolve().parent, {*sys.modules}
+    sys.path.insert(0, str(folder))  # it may import its neighbours
     try:
         classes = [c for c in run_path(str(file), run_name="checked").values() if isclass(c)]
     except Exception as error:
         raise ValueError(f"{file} cannot be loaded: {type(error).__name__}: {error}") from error
     finally:
-        del sys.path[0]
+        sys.path.remove(str(folder))
+        for name in {*sys.modules} - known:  # another file may have neighbours of the same name
+            if Path(getattr(sys.modules[name], "__file__", None) or "").parent == folder:
+                del sys.modules[name]
     if not classes:
         raise ValueError(f"{file} defines no class: it needs that of the nodes, such as Value")
     return max(classes, key=lambda c: (c.__name__ == "Value", hasattr(c, "__add__"), c.__module__ == "checked"))
@@ -179,7 +188,7 @@ class Subject:
         for name, f in (beside | self.methods).items():
             is_own = isfunction(f) and f.__module__ == of.__module__ and name[:2] != "__"
             for entry, _ in known_as(name) if is_own else ():
-                if self.makes_node(f, entry, name in self.methods):
+                if self.makes_node(f, entry, name == entry.name and name in self.methods):
                     self.theirs.setdefault(entry, f)
         calls = {f"{e.name}({', '.join(['{}'] * len(e.letters))})": e for e in self.theirs}
         known = {form: entry for form, (_, entry) in FORMS.items() if entry in self.theirs}
