@@ -121,8 +121,7 @@ class _Checks:
             for roots in passes.split():
                 self.check("compounds", template, roots=roots)
         for form in self.keys:
-            inputs = "xy"[: form.count("{}")]
-            for changed in (inputs, f"{inputs}f") if self.engine.is_mutable else ():
+            for changed in ("xy", "xyf") if self.engine.is_mutable else ():
                 self.check("stale", "G(x,y)", form, changed=changed)
             if form in FORMS and f"__i{FORMS[form][0]}__" in self.engine.methods:
                 self.check("mutates", "G(x,y)", form, in_place=form[2:-2].strip())
@@ -162,7 +161,8 @@ class _Checks:
     def check(self, key: str, template: str, form: str = "", **options: Any) -> None:
         """Run a program, unless it uses what is wrong, and keep the first bug of each kind."""
         unclear = "order" in self.found and key in ("upstream", "overwrites", "order", "lost-edge", "compounds")
-        if form in self.wrong or unclear or not (bug := self.bug(key, template, form, **options)):
+        whole = form if form in FORMS else re.sub(r"\d[\d.]*", "{}", form)  # x + y, of x + 2
+        if {form, whole} & self.wrong or unclear or not (bug := self.bug(key, template, form, **options)):
             return
         self.wrong |= {form} if form else {"{} + {}", "{}*{}"} if bug.key == "overwrites" else set()
         may_follow = bug.key == "depth" or (bug.key == "rule" and "order" in self.found)  # from another bug

@@ -26,7 +26,7 @@ from autograd.table import Primitive, is_constant
 from autograd.text import clipped, shown
 from autograd.value import Value
 
-# how programs write each operation, the method of a class for it, and its entry; engines may build later from earlier
+# how programs write each operation, its method, and its entry; an engine may use earlier operations in later ones
 FORMS: dict[str, tuple[str, Primitive]] = {
     "{} + {}": ("add", primitives.add), "{}*{}": ("mul", primitives.mul), "-{}": ("neg", primitives.neg),
     "{} - {}": ("sub", primitives.sub), "exp({})": ("", primitives.exp), "log({})": ("", primitives.log),
@@ -35,10 +35,9 @@ FORMS: dict[str, tuple[str, Primitive]] = {
 }  # fmt: skip
 BACKWARD = ("backward", "backprop", "back_propagate", "backpropagate", "backward_pass", "run_backward", "propagate")
 VARIANTS = {"gelu", "detach", "identity", "floor", "sign"}  # not everyone means the same by these
-
 NUMBERS = ("2", "2.5", "0")  # beside a node
 AT = (0.6, 0.7, 1.7, 0.9)  # x, y, z and w
-TWINS = (0.6, 0.7, 1.7, 0.6)
+TWINS = (0.6, 0.7, 1.7, 0.6)  # where x and w are equal
 POINTS = (0.9, -1.5, 2.0, 3.0, 0.5, -0.3, 0.1, -4.0, 9.0, -13.0, 30.0, -40.0, 0.0)
 INSIDE = {"F(x,y)*z": "upstream", "F(x,y) + F(x,z)": "overwrites", "F(y,x) + F(z,x)": "overwrites"}
 SAME = ("G(x,x)", "G(b,b); b = x*y", "G(b,c); b = x*y; c = x*y")
@@ -46,10 +45,8 @@ GRAPHS = (  # in which nodes are used twice, or are no part of f
     "x + y*z", "(x + y*z)*w", "x + (y*z + w)", "b*z + b*w; b = x*y", "b + c; c = b + z; b = x*y",
     "c + b; c = b + z; b = x*y", "b + z; c = b*w; b = x*y", "x*y; c = x*z",
 )  # fmt: skip
-AGAIN = {
-    "c*z; c = b + z; b = x*y": "ff fff cf bf fc fb",
-    "b*z; c = b + z; b = x*y": "cf fc",
-}  # and roots of the passes
+# with the roots of the passes
+AGAIN = {"c*z; c = b + z; b = x*y": "ff fff cf bf fc fb", "b*z; c = b + z; b = x*y": "cf fc"}
 
 
 def tangled(twice: bool) -> Iterator[str]:
@@ -84,15 +81,15 @@ class Probe(NamedTuple):
     in_place: str = ""
 
     def __str__(self) -> str:
-        inputs = [f"{x} = {number:g}" for x, number in zip("xyzw", self.at) if re.search(rf"\b{x}\b", self.text)]
-        f = (
-            f"f = x; f {self.in_place}= y"
-            if self.in_place
-            else f"f = {clipped(self.text, 40 if len(self.text) > 1000 else 200)}"
-        )
-        change = f", then {'.data = '.join(self.changed)}.data = -7, then backward" * bool(self.changed)
+        inputs = {x: number for x, number in zip("xyzw", self.at) if re.search(rf"\b{x}\b", self.text)}
+        changed = [x for x in self.changed if x in inputs or x == "f"]
+        text = clipped(self.text, 40 if len(self.text) > 1000 else 200)
+        if self.in_place:
+            text = f"x; f {self.in_place}= y"
+        change = f", then {'.data = '.join(changed)}.data = -7, then backward" * bool(changed)
         passes = f", backward from {', then from '.join(self.roots)}" * (self.roots != "f")
-        return f"{f}   at {', '.join(inputs)}{change}{passes}"
+        at = ", ".join(f"{x} = {number:g}" for x, number in inputs.items())
+        return f"f = {text}   at {at}{change}{passes}"
 
 
 def filled(template: str, form: str, signs: Sequence[str]) -> str:
@@ -196,15 +193,11 @@ class Subject:
 
     def makes_node(self, f: Callable[..., Any], entry: Primitive, if_it_raises: bool = False) -> bool:
         """Whether f makes a node of an entry's operands, as a function of plain numbers does not."""
-        if (
-            entry.variadic
-            or len(entry.letters) > 2
-            or entry.name in VARIANTS
-            or len(signature(f).parameters) != len(entry.letters)
-        ):
+        count = len(entry.letters)
+        if entry.variadic or entry.name in VARIANTS or not count == len(signature(f).parameters) <= 2:
             return False
         try:
-            node = f(*(self.make(0.9) for _ in entry.letters))
+            node = f(*(self.make(0.9) for _ in range(count)))
             return bool(self.words.word("grad", node)) and isinstance(self.words.read("data", node), Real)
         except Exception:
             return if_it_raises
@@ -226,7 +219,7 @@ class Subject:
         leaves = [x for x in named if not named[x].operation]
         yield from ((f"{x}.data", read("data", self.nodes[x])) for x in leaves)
         yield "f", read("data", self.nodes["f"])
-        for x in program.changed:
+        for x in filter(named.__contains__, program.changed):
             setattr(self.nodes[x], str(self.words.word("data", self.nodes[x])), -7.0)
         for root in program.roots:
             self.backward(self.nodes[root])

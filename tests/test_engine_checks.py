@@ -130,6 +130,11 @@ def test_a_bug_of_one_operation_does_not_hide_another_kind():
     assert set(check_engine(class_of(source)).bugs) == {"reflected", "rule", "overwrites"}
 
 
+def test_a_bug_of_the_backward_pass_is_not_repeated_for_numbers_beside_nodes():
+    source = source_of("gpt").replace("child.grad += local_grad * v.grad", "child.grad += local_grad")
+    assert check_engine(class_of(source)).bugs == ["rule"]
+
+
 def test_an_operation_that_is_not_offered_is_no_bug():
     class Few(Plain):
         def __add__(self, other):
