@@ -199,7 +199,7 @@ class _Checks:
             what, gives = "it", f"raises {type(error).__name__}: {error}"[:150]
         kind = "mutates" if ".data" in what else self.kind(key, template, form, what, gives)
         if kind == "overwrites" and not form:  # of GRAPHS
-            what, gives, form = "b.grad", self.engine.words.read("grad", self.engine.nodes["b"]), "b*z"
+            what, gives, form = "b.grad", self.engine.read("grad", self.engine.nodes["b"]), "b*z"
             may_be = [right[0][what]]
         fault = "raises an error" if what == "it" else f"has a wrong {'value' if what == 'f' else 'derivative'}"
         rule = (getattr(self.engine.forms.get(form), "__doc__", "") or "").split("\n")[0].removesuffix(".")
@@ -226,5 +226,5 @@ class _Checks:
             shares = right_numbers(apart)[2][0]
             return key if close(gives, shares["x.grad"], shares["w.grad"]) else "order"
         is_shared = template == "b*z + b*w; b = x*y"  # then b has either the gradient z + w, or one of the two
-        b = self.engine.words.read("grad", self.engine.nodes["b"]) if is_shared else None
+        b = self.engine.read("grad", self.engine.nodes["b"]) if is_shared else None
         return "overwrites" if b and close(b, *programs.AT[2:]) else key

@@ -163,19 +163,20 @@ class Subject:
             fault = f"check_engine: {shown(make)}(2.0) raises {type(error).__name__}: {error}"
             raise ValueError(f"{fault}; give a function that makes a node of one number, lambda x: …") from error
         self.make, self.nodes, of = make, dict[str, Any](), type(leaf)
-        self.words = Engine(leaf, data=float) if isinstance(leaf, float) else Engine(leaf)
+        self.words = Engine(leaf)
         own = [name for name in dir(of) if getattr(of, name, None) is not getattr(float, name, None)]
         self.methods = {name: getattr(of, name) for name in own}
         beside = next((f.__globals__ for f in self.methods.values() if isfunction(f)), {})
         usual = [names[word] for word in BACKWARD for names in (self.methods, beside) if word in names]
         self.passes: list[Callable[[Any], Any]] = [backward] if backward else usual
         for what in ("data", "grad", "backward"):
-            if not (self.passes if what == "backward" else self.words.word(what, leaf)):
+            is_the_number = what == "data" and isinstance(leaf, float)
+            if not (is_the_number or (self.passes if what == "backward" else self.words.word(what, leaf))):
                 raise ValueError(f"check_engine: {shown(leaf)} ({of.__name__}) has no {what} under a usual name")
         self.backward = self.passes[0]
         try:
             setattr(leaf, str(self.words.word("data", leaf)), 2.0)
-            self.is_mutable = self.words.read("data", leaf) == 2.0
+            self.is_mutable = self.read("data", leaf) == 2.0
         except (AttributeError, TypeError):
             self.is_mutable = False
         has = {entry: name for name, entry in FORMS.values() if f"__{name}__" in self.methods}
@@ -191,6 +192,11 @@ class Subject:
         known = {form: entry for form, (_, entry) in FORMS.items() if entry in self.theirs}
         self.forms = known | {call: entry for call, entry in calls.items() if entry not in known.values()}
 
+    def read(self, kind: str, node: Any) -> Any:
+        """The data or the gradient of a node; a node that is a float may be its own data."""
+        found = self.words.read(kind, node) if self.words.word(kind, node) else None
+        return float(node) if found is None and kind == "data" and isinstance(node, float) else found
+
     def makes_node(self, f: Callable[..., Any], entry: Primitive, if_it_raises: bool = False) -> bool:
         """Whether f makes a node of an entry's operands, as a function of plain numbers does not."""
         count = len(entry.letters)
@@ -198,7 +204,7 @@ class Subject:
             return False
         try:
             node = f(*(self.make(0.9) for _ in range(count)))
-            return bool(self.words.word("grad", node)) and isinstance(self.words.read("data", node), Real)
+            return bool(self.words.word("grad", node)) and isinstance(self.read("data", node), Real)
         except Exception:
             return if_it_raises
 
@@ -215,7 +221,7 @@ class Subject:
                 made[node] = f(*(made[x] for x in node.parents))
             else:
                 made[node] = self.make(node.data)
-        read, self.nodes = self.words.read, {x: made[node] for x, node in named.items()}
+        read, self.nodes = self.read, {x: made[node] for x, node in named.items()}
         leaves = [x for x in named if not named[x].operation]
         yield from ((f"{x}.data", read("data", self.nodes[x])) for x in leaves)
         yield "f", read("data", self.nodes["f"])
