@@ -180,9 +180,19 @@ class Standardize(Affine):
         return np.where(self.std_, self.std_, 1.0)
 
 
-class PrincipalComponents(Affine, ABC):
-    """V (x − mean), with the eigenvectors of the covariance C = 1/m Σ (x − mean)(x − mean)ᵀ as rows of V."""
+class PCA(Affine):
+    """z = V (x − mean): the data turned so that its features are uncorrelated, the one that varies most first.
 
+    The rows of V are the eigenvectors of the covariance C = 1/m Σ (x − mean)(x − mean)ᵀ.
+
+    components   how many to keep; without it, all n
+
+    >>> pca = PCA().fit([[2.0, 0.0], [4.0, 2.0], [6.0, 10.0]])
+    >>> pca.eigenvalues_.round(6).tolist()
+    [21.080333, 0.253]
+    """
+
+    kind = "pca"
     shapes = {"mean_": "n", "components_": "kn", "eigenvalues_": "k"}  # noqa: RUF012
     components_: Array  # V, of shape (k, n); the first of the largest entries in size of each row is positive
     eigenvalues_: Array  # the variance along each, in falling order
@@ -213,20 +223,7 @@ class PrincipalComponents(Affine, ABC):
         return [f"component {k + 1}" for k in range(len(self.components_))]
 
 
-class PCA(PrincipalComponents):
-    """z = V (x − mean): the data turned so that its features are uncorrelated, the one that varies most first.
-
-    components   how many to keep; without it, all n
-
-    >>> pca = PCA().fit([[2.0, 0.0], [4.0, 2.0], [6.0, 10.0]])
-    >>> pca.eigenvalues_.round(6).tolist()
-    [21.080333, 0.253]
-    """
-
-    kind = "pca"
-
-
-class Whiten(PrincipalComponents):
+class Whiten(PCA):
     """z = V (x − mean) / √λ: the data turned as by PCA, and each direction scaled to variance 1.
 
     components   how many to keep; without it, all n
