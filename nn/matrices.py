@@ -18,8 +18,8 @@ from autograd.number_systems import floats
 from autograd.text import called
 from autograd.value import Value
 from nn.diagram import unit_of
-from nn.matrix_writing import Block, Section, as_html, as_latex, as_text, edges
-from nn.module import Trace, flatten, index_name
+from nn.matrix_writing import Block, Section, as_html, as_latex, as_text, shortened
+from nn.module import Trace, flatten, index_name, numbers
 
 Array = NDArray[np.float64]
 
@@ -79,12 +79,11 @@ class MatrixForm:
 
     def _parts(self) -> tuple[str, list[Section], list[str]]:
         """The title, a section for each layer from the last to the first, and the closing sentences."""
-        sizes = [len(self.a0), *(len(layer.z) for layer in self.layers.values())]
-        shown = ["…" if l is None else str(sizes[l]) for l in edges(len(sizes), 11)]
+        sizes = [str(len(units)) for units in (self.a0, *(layer.z for layer in self.layers.values()))]
         explained = all(difference.explained for layer in self.layers.values() for difference in layer.differences)
         reason = " (rounding)" if self.largest_difference and explained else ""
         return (
-            f"Back propagation in matrices: {' → '.join(shown)} units",
+            f"Back propagation in matrices: {' → '.join(shortened(sizes, 11, '…'))} units",
             [_section(layer) for layer in reversed(self.layers.values())],
             [f"Matrices and scalars: largest difference {self.largest_difference:.2g}{reason}.", *self.notes],
         )
@@ -134,7 +133,7 @@ def matrix_form(trace: Trace) -> MatrixForm:
     with np.errstate(all="ignore"):  # the engine has seen these numbers: what is infinite shows as infinite
         layers = {l: _read_layer(l, trace, delta, units, expected) for l in range(1, len(units))}
         notes = [*_stale(units), *_other_deltas(layers), *_other_gradients(layers), *_shared(units)]
-    return MatrixForm(_data(trace.a[0]), layers, notes)
+    return MatrixForm(np.array(numbers(trace.a[0])), layers, notes)
 
 
 # ---- reading the graph ----------------------------------------------------------------------------------------
@@ -144,10 +143,6 @@ def _parameters(unit: Value) -> tuple[Value, ...]:
     """w₁ … wₙ, and b where there is one."""
     n = len(unit.parents) // 2
     return unit.parents[:n] + unit.parents[2 * n :]
-
-
-def _data(nodes: list[Value]) -> Array:
-    return np.array([node.data for node in nodes])
 
 
 def _grad(nodes: list[Value]) -> Array:
@@ -189,7 +184,7 @@ def _read_layer(
     W, a_before = _weights(units[l])
     W_grad, b_grad = np.split(_grad(parameters).reshape(len(z), -1), [W.shape[1]], axis=1)
     return LayerMatrices(
-        l=l, is_output=is_output, z=_data(z), a=_data(a), W=W, slope=slope, upstream=upstream,
+        l=l, is_output=is_output, z=np.array(numbers(z)), a=np.array(numbers(a)), W=W, slope=slope, upstream=upstream,
         delta_from_above=delta_from_above, delta=delta, dW=np.outer(delta, a_before), W_grad=W_grad,
         db=delta if b_grad.size else np.empty(0), b_grad=b_grad.ravel(), differences=tuple(differences),
     )  # fmt: skip

@@ -3,14 +3,17 @@
 import re
 from html import escape
 from itertools import zip_longest
+from math import isfinite
 from textwrap import wrap
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autograd.notation import latex_signs, latex_text
 from autograd.text import printable
+
+T = TypeVar("T")
 
 WIDTH = 100
 WIDEST = (WIDTH - 4) // 2  # a matrix, so that two stand side by side after the margin
@@ -40,18 +43,13 @@ class Block(NamedTuple):
 
     def cells(self, most_columns: int = 7) -> list[list[str]]:
         """The numbers as strings of one format, seven rows at most, with dots for what is left out."""
-        rows, columns = edges(self.matrix.shape[0], 7), edges(self.matrix.shape[1], most_columns)
-        shown = self.matrix[[i for i in rows if i is not None]][:, [k for k in columns if k is not None]]
-        sizes = np.abs(shown[np.isfinite(shown) & (shown != 0.0)])
-        style = ".6f" if not sizes.size or (sizes.max() < 100.0 and sizes.min() >= 1e-4) else ".3e"
-        return [[self._cell(i, k, style) for k in columns] for i in rows]
-
-    def _cell(self, i: int | None, k: int | None, style: str) -> str:
-        if i is None:
-            return "⋱" if k is None else "⋮"
-        if k is None:
-            return "…"
-        return f"{self.matrix[i, k]:{style}}" if self.matrix[i, k] else "0"  # an exact 0 stands out
+        dots: list[Any] = ["⋮"] * self.matrix.shape[1]
+        shown = shortened(self.matrix.tolist(), 7, dots)
+        rows = [shortened(row, most_columns, "⋱" if row is dots else "…") for row in shown]
+        sizes = [abs(x) for row in rows for x in row if isinstance(x, float) and x and isfinite(x)] or [1.0]
+        style = ".6f" if max(sizes) < 100.0 and min(sizes) >= 1e-4 else ".3e"
+        # an exact 0 stands out
+        return [[x if isinstance(x, str) else f"{x:{style}}" if x else "0" for x in row] for row in rows]
 
     def text(self) -> list[str]:
         """The label and, under it, the lines of the matrix, all of one width."""
@@ -114,10 +112,10 @@ def as_latex(title: str, sections: list[Section], sentences: list[str]) -> str:
     return "$$\\begin{aligned}\n&" + " \\\\\n&".join(rows) + "\n\\end{aligned}$$"
 
 
-def edges(n: int, most: int) -> list[int | None]:
-    """The indices to show of n, at most ``most`` of them; None for the gap in the middle."""
+def shortened(entries: list[T], most: int, dots: T) -> list[T]:
+    """The entries; of more than ``most``, those at both ends with dots between them."""
     edge = (most - 1) // 2
-    return list(range(n)) if n <= most else [*range(edge), None, *range(n - edge, n)]
+    return entries if len(entries) <= most else [*entries[:edge], dots, *entries[-edge:]]
 
 
 def _packed(blocks: list[Block]) -> list[str]:
