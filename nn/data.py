@@ -216,32 +216,27 @@ def moons(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -> 
 @answering
 def circles(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -> Dataset:
     """A circle of radius ½ (label 0) inside one of radius 1 (label 1)."""
-    rng, points = _checked(n, noise, rng), []
-    for i in range(n):
-        angle, radius = rng.uniform(0.0, 2.0 * pi), (0.5, 1.0)[i % 2]
-        points.append((radius * cos(angle), radius * sin(angle)))
-    return _moved(points, noise, rng, ["inner", "outer"])
+    rng = _checked(n, noise, rng)
+    polar = [((0.5, 1.0)[i % 2], rng.uniform(0.0, 2.0 * pi)) for i in range(n)]
+    return _moved([(r * cos(t), r * sin(t)) for r, t in polar], noise, rng, ["inner", "outer"])
 
 
 @answering
 def xor(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -> Dataset:
     """The square [−1, 1]² in quarters; label 1 where the two numbers have different signs."""
-    rng, points = _checked(n, noise, rng), []
-    for i in range(n):
-        x, y, sign = rng.uniform(0.0, 1.0), rng.uniform(0.0, 1.0), rng.choice((-1.0, 1.0))
-        points.append((sign * x, sign * y * (-1.0 if i % 2 else 1.0)))
+    rng = _checked(n, noise, rng)
+    drawn = [(rng.uniform(0.0, 1.0), rng.uniform(0.0, 1.0), rng.choice((-1.0, 1.0))) for _ in range(n)]
+    points = [(sign * x, sign * y * (-1.0 if i % 2 else 1.0)) for i, (x, y, sign) in enumerate(drawn)]
     return _moved(points, noise, rng, ["same signs", "different signs"])
 
 
 @answering
 def spirals(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -> Dataset:
     """Two arms that wind once and a half around the origin, one turned by half a circle."""
-    rng, points = _checked(n, noise, rng), []
-    for i in range(n):
-        t = rng.uniform(0.1, 1.0)
-        angle = 3.0 * pi * t + pi * (i % 2)
-        points.append((2.0 * t * cos(angle), 2.0 * t * sin(angle)))
-    return _moved(points, noise, rng, ["first arm", "second arm"])
+    rng = _checked(n, noise, rng)
+    radii = [2.0 * rng.uniform(0.1, 1.0) for _ in range(n)]
+    polar = [(r, 1.5 * pi * r + pi * (i % 2)) for i, r in enumerate(radii)]
+    return _moved([(r * cos(t), r * sin(t)) for r, t in polar], noise, rng, ["first arm", "second arm"])
 
 
 @answering
