@@ -25,6 +25,11 @@ def operations(expression: Expression) -> float:
     return sum(map(_cost, sympy.preorder_traversal(expression)))
 
 
+def readable(expression: Expression | None) -> Expression | None:
+    """The expression; None if it has more than ``LARGEST`` operations."""
+    return None if expression is None or operations(expression) > LARGEST else expression
+
+
 def _cost(e: Expression) -> float:
     if e.is_Rational:  # SymPy has exact ones of a million digits
         return 0 if max(int(e.p).bit_length(), e.q.bit_length()) <= 1000 else inf

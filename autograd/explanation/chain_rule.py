@@ -1,7 +1,7 @@
 """Splits a derivative into the terms of the chain rule, ∂f/∂s = Σ ∂f/∂v ∂v/∂s, and writes them out."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from math import inf, isfinite
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from typing import NamedTuple
 import sympy
 
 from autograd.contributions import contributions, gradients
-from autograd.explanation.algebra import LARGEST, operations, shortest
+from autograd.explanation.algebra import LARGEST, readable, shortest
 from autograd.explanation.cross_checks import Check, Restriction, close
 from autograd.explanation.formula_writer import LATEX, PRODUCT, TEXT, Notation
 from autograd.explanation.formulas import Formulas
@@ -80,22 +80,19 @@ class Explanation(TextResult):
         if self.wrt not in self._gradients:
             return [], False
         if through is None:
-            direct = self._terms_below_f()
-            if direct:
+            if direct := self._terms_below_f():
                 return direct, True
             through = [x for x in self.formulas.order if self.wrt in x.parents and x is not self.f]
-        local = self._forward(through)  # along the paths from wrt to v alone
+        local = self._forward(set(through))  # along the paths from wrt to v alone
         terms = [Term(v, self._gradients[v], local.get(v, 0.0)) for v in through]
-        if self.f not in through and self.wrt not in through and self.f in local:
+        if self.f in local:
             terms.append(Term(self.wrt, local[self.f], 1.0))  # the paths that meet none of them
         return terms, False
 
     def _terms_below_f(self) -> list[Term]:
         """The terms through the named values that f was computed from directly."""
-        if self.f is self.wrt:
-            return [Term(self.wrt, 1.0, 1.0)]
-        named = [v for v in self.formulas.cone(self.f) if not self.formulas.folds(v)]
-        upstream, from_wrt = gradients(self.f, without=named), self._forward(())
+        named = self.formulas.operands(self.f)
+        upstream, from_wrt = gradients(self.f, without=named), self._forward()
         between = [v for v in named if v is self.wrt or v.parents]
         if all(v is self.wrt or v not in from_wrt for v in between):
             # no value between depends on wrt: f is a formula in the inputs alone, if in anything
@@ -104,13 +101,12 @@ class Explanation(TextResult):
             between = [self.wrt]
         return [Term(v, upstream[v], from_wrt.get(v, 0.0)) for v in between]
 
-    def _forward(self, stops: Iterable[Value]) -> dict[Value, float]:
+    def _forward(self, stops: Collection[Value] = ()) -> dict[Value, float]:
         """∂x/∂wrt for every x that depends on wrt, along paths that end at the first of ``stops`` that they meet."""
-        stops = set(stops) - {self.wrt}
         found = {self.wrt: 1.0}
         for x in self.formulas.order:
             from_wrt = [(parent, local) for parent, local in x.edges if parent in found and parent not in stops]
-            if from_wrt and x is not self.wrt and x.operation is not detach:
+            if from_wrt and x.operation is not detach:
                 found[x] = sum(local * found[parent] if found[parent] else 0.0 for parent, local in from_wrt)
         return found
 
@@ -174,7 +170,7 @@ class Explanation(TextResult):
             sign = (f"{write.minus} " if pieces else write.minus) if term.product < 0.0 else "+ " if pieces else ""
             pieces.append(sign + write.number(abs(term.product)))
         if self._left_out:
-            rest = sum(term.product for term in self.terms) - sum(term.product for term in self.shown)
+            rest = self.value - sum(term.product for term in self.shown)
             pieces.append(f"+ {write.words(f'… {self._left_out} more, summing to')} {write.number(rest)}")
         return [*pieces[:-1], f"{pieces[-1]} {value}"]
 
@@ -198,8 +194,8 @@ class Explanation(TextResult):
         for term, (upstream, local) in zip(self.shown, self._factors):
             if upstream is None and not self._is_direct:
                 upstream = self.formulas.total(self.f, term.node)
-            pair = self.formulas.in_inputs(upstream), self.formulas.in_inputs(local)
-            if None in pair or any(operations(factor) > LARGEST for factor in pair):
+            pair = readable(self.formulas.in_inputs(upstream)), readable(self.formulas.in_inputs(local))
+            if None in pair:
                 return None
             found.append(pair)
         return found
@@ -209,8 +205,8 @@ class Explanation(TextResult):
         """The sum in the inputs, in its shortest form; None if it is too large, or if terms are left out."""
         if not self._composed or self._left_out:
             return None
-        total = symbols.tidy(sympy.Add(*(upstream * local for upstream, local in self._composed)))
-        return shortest(total) if operations(total) <= LARGEST else None
+        total = readable(symbols.tidy(sympy.Add(*(upstream * local for upstream, local in self._composed))))
+        return None if total is None else shortest(total)
 
     def _partial(self, write: Notation, f: Value, x: Value, delta: bool = False) -> str:
         is_loss = not set(self.formulas.label(self.f)) & set("⁰¹²³⁴⁵⁶⁷⁸⁹")  # ∂z/∂z of two layers is not called δ
@@ -283,7 +279,7 @@ class Explanation(TextResult):
         )  # fmt: skip
         if why:
             return [Check(name, remark=why) for name in ("backward", "SymPy", "finite difference")]
-        restriction = Restriction(self.f, self.wrt, list(self._forward(()))[1:], self._magnitude)
+        restriction = Restriction(self.f, self.wrt, list(self._forward())[1:], self._magnitude)
         by_sympy = restriction.by_sympy(self.value)
         rounding = LAST_DIGIT * sum(abs(self._gradients[x] * x.data) for x in restriction.dependent if x.data)
         return [

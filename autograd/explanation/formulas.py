@@ -4,14 +4,13 @@ An unnamed value folds into the named value that it feeds. So x y z has the loca
 whichever product was computed first. Formulas grow with the graph; one of more than ``LARGEST`` operations is None.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from itertools import count
-from typing import Any
 
 import mpmath
 import sympy
 
-from autograd.explanation.algebra import LARGEST, number, operations, written
+from autograd.explanation.algebra import LARGEST, number, readable, written
 from autograd.explanation.path_sums import edges_between
 from autograd.graph import topological_order
 from autograd.notation import labels
@@ -33,17 +32,15 @@ class Formulas:
         self._labels = labels([x for x in self.order if x.name or is_constant(x) or x is root], root)
         if is_constant(root):
             self._labels[root] = "f"
-        self._taken = set(self._labels.values())
+        self._unused = (name for i in count(1) if (name := f"v{i}") not in self._labels.values())
         self._values: dict[tuple[Value, bool], Expression] = {}
         self._locals: dict[Value, tuple[Expression, ...]] = {}
         self._nodes: dict[Expression, Value] = {}  # by symbol
 
     def label(self, node: Value) -> str:
         """The node's name; values without a name are called v1, v2 … in the order in which they are needed."""
-        if node not in self._labels:
-            unused = (f"v{i}" for i in count(1) if f"v{i}" not in self._taken)
-            self._labels[node] = text_name(node.name) if node.name else next(unused)  # named, but in another graph
-            self._taken.add(self._labels[node])
+        if node not in self._labels:  # one with a name is in another graph
+            self._labels[node] = text_name(node.name) if node.name else next(self._unused)
         return self._labels[node]
 
     def symbol(self, node: Value) -> Expression:
@@ -58,12 +55,12 @@ class Formulas:
         """Whether the node is an unnamed step on the way to a named one."""
         return not node.name and bool(node.parents) and node not in self.kept
 
-    def cone(self, node: Value) -> list[Value]:
-        """The values that ``node`` was computed from, down to the first that do not fold, in forward order."""
+    def operands(self, node: Value) -> list[Value]:
+        """The named values and inputs that ``node`` was computed from directly, in forward order."""
         found = set(node.parents)
         for x in reversed(self.order):
             found.update(x.parents if x in found and self.folds(x) else ())
-        return [x for x in self.order if x in found]
+        return [x for x in self.order if x in found and not self.folds(x)]
 
     def value(self, node: Value, in_inputs: bool, most: int = LARGEST) -> Expression | None:
         """The node in terms of the inputs, or of the named values below it; None beyond ``most`` operations."""
@@ -73,28 +70,35 @@ class Formulas:
         if (node, in_inputs) not in self._values:
             operands = []
             for x in node.parents:
-                inlined = x.parents and (in_inputs or self.folds(x))
-                operands.append(self.value(x, in_inputs, most) if inlined else self.symbol(x))
+                operands.append(self.value(x, in_inputs, most) if self._opens(x, in_inputs) else self.symbol(x))
                 if operands[-1] is None:  # stop at once: shared operands would be tried again and again
                     return None
             found = written(node.operation, *operands)
-            computed = None if found is None else symbols.tidy(found[0])
-            self._values[node, in_inputs] = None if computed is None or operations(computed) > LARGEST else computed
+            self._values[node, in_inputs] = readable(symbols.tidy(found[0])) if found else None
         return self._values[node, in_inputs]
 
     def in_inputs(self, formula: Expression | None) -> Expression | None:
         """The formula in terms of the inputs; None if one of its values is too large."""
-        return None if formula is None else self._substituted(formula, lambda x: bool(x.parents), True)
+        return None if formula is None else self._substituted(formula, in_inputs=True)
 
     def direct(self, node: Value, operand: Value) -> Expression | None:
         """∂node/∂operand with every other named operand held fixed; None beyond ``LARGEST`` operations."""
-        cone = self.cone(node)
-        named = {x for x in cone if not self.folds(x)}
-        return self._derivative(node, operand, edges_between(operand, node, [*cone, node], named))
+        return self.total(node, operand, set(self.operands(node)))
 
     def total(self, node: Value, wrt: Value, avoiding: Collection[Value] = ()) -> Expression | None:
         """∂node/∂wrt along all paths that avoid the values ``avoiding``; None beyond ``LARGEST`` operations."""
-        return self._derivative(node, wrt, edges_between(wrt, node, self.order, avoiding))
+        edges = edges_between(wrt, node, self.order, avoiding)
+        if len(edges) > LARGEST:
+            return None
+        found: dict[Value, Expression] = {wrt: sympy.S.One}
+        for x, i, parent in edges:  # forward: an edge comes after all edges into its operand
+            local_formulas = self.local_formulas(x)
+            if local_formulas is None:
+                return None
+            found[x] = found.get(x, sympy.S.Zero) + local_formulas[i] * found[parent]
+            if readable(found[x]) is None:
+                return None
+        return readable(self._substituted(symbols.tidy(found.get(node, 0)), in_inputs=False))
 
     def local_formulas(self, node: Value) -> tuple[Expression, ...] | None:
         """∂node/∂parent for each parent, in the symbols of the parents and of the node itself: a(1 − a)."""
@@ -109,22 +113,12 @@ class Formulas:
             self._locals[node] = tuple(self._branch(symbols.tidy(local)).xreplace(itself) for local in found[1])
         return self._locals[node]
 
-    def _derivative(self, node: Value, wrt: Value, edges: list[tuple[Value, int, Value]]) -> Expression | None:
-        if len(edges) > LARGEST:
-            return None
-        found: dict[Value, Expression] = {wrt: sympy.S.One}
-        for x, i, parent in edges:  # forward: an edge comes after all edges into its operand
-            local_formulas = self.local_formulas(x)
-            if local_formulas is None:
-                return None
-            found[x] = found.get(x, sympy.S.Zero) + local_formulas[i] * found[parent]
-            if operations(found[x]) > LARGEST:
-                return None
-        formula = self._substituted(symbols.tidy(found.get(node, 0)), self.folds, False)
-        return formula if formula is not None and operations(formula) <= LARGEST else None
+    def _opens(self, node: Value, in_inputs: bool) -> bool:
+        """Whether a formula, in the inputs or in named values, has the node's own formula in its place."""
+        return bool(node.parents) if in_inputs else self.folds(node)
 
-    def _substituted(self, formula: Expression, replaced: Callable[[Value], bool], in_inputs: bool) -> Any:
-        letters = [letter for letter in formula.free_symbols if replaced(self._nodes[letter])]
+    def _substituted(self, formula: Expression, in_inputs: bool) -> Expression | None:
+        letters = [letter for letter in formula.free_symbols if self._opens(self._nodes[letter], in_inputs)]
         values = {letter: self.value(self._nodes[letter], in_inputs) for letter in letters}
         return None if None in values.values() else self._branch(formula.xreplace(values))
 
