@@ -9,6 +9,7 @@ from autograd.text import printable
 from autograd.value import Value
 
 WIDTH = 100  # columns
+NO_BREAK = "\xa0"  # a space that ends no line
 
 
 def wrapped(pieces: list[str], start: str, apart: str = " ") -> list[str]:
@@ -17,15 +18,12 @@ def wrapped(pieces: list[str], start: str, apart: str = " ") -> list[str]:
     >>> wrapped(["yz·0", "+ xz·r"], "∂f/∂s = ")
     ['∂f/∂s = yz·0 + xz·r']
     """
-    start, *pieces = map(printable, [start, *pieces])
-    lines, line = [], start + "".join(pieces[:1])
-    for piece in pieces[1:]:
-        if len(line + apart + piece) > WIDTH:
-            lines.append(line)
-            line = " " * len(start) + piece
-        else:
-            line += apart + piece
-    return paragraphs([*lines, line], min(len(start), 40))  # a single piece may be longer than a line
+    start, *pieces = (printable(text).replace(" ", NO_BREAK) for text in (start, *pieces))
+    indent = " " * len(start)
+    text = start + apart.join(pieces)
+    lines = textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    # a single piece may be longer than a line
+    return paragraphs((line.replace(NO_BREAK, " ") for line in lines), min(len(start), 40))
 
 
 def paragraphs(lines: Iterable[str], indent: int) -> list[str]:
