@@ -1,6 +1,7 @@
 """Checks a derivative against SymPy and against a finite difference; neither uses the table's local derivatives."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from math import inf, isfinite
 from typing import Any, NamedTuple
@@ -31,15 +32,14 @@ class Check(NamedTuple):
     remark: str = ""
 
 
+@dataclass(eq=False)
 class Restriction:
-    """f as a function of the single value s; whatever does not depend on s keeps its data.
+    """f as a function of the single value s; whatever does not depend on s keeps its data."""
 
-    dependent   the values that depend on s, in forward order
-    magnitude   the sum of the absolute products of all paths
-    """
-
-    def __init__(self, f: Value, s: Value, dependent: Sequence[Any], magnitude: float) -> None:
-        self.f, self.s, self.dependent, self.magnitude = f, s, dependent, magnitude
+    f: Value
+    s: Value
+    dependent: Sequence[Any]  # the values that depend on s, in forward order
+    magnitude: float  # the sum of the absolute products of all paths
 
     def along(self, x: float) -> float:
         """f at s = x, as the engine computes it."""

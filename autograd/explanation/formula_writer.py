@@ -29,12 +29,12 @@ class Notation(NamedTuple):
     number: Callable[[float], str]
     words: Callable[[str], str]
     call: Callable[[str, str], str]
-    plain_partial: Callable[[str, str], str]
 
     def partial(self, f: str, x: str, delta: bool) -> str:
         """∂f/∂x; with ``delta``, δ if x is a z of the lecture."""
-        is_delta = delta and notation.derivative(f, x).startswith("δ")
-        return self.name(notation.derivative(f, x)) if is_delta else self.plain_partial(f, x)
+        if delta and (short := notation.derivative(f, x)).startswith("δ"):
+            return self.name(short)
+        return self.ratio.format(*(self.name("∂") + self.name(name) for name in (f, x)))
 
     def __call__(self, expression: Expression) -> str:
         """The whole expression."""
@@ -125,12 +125,11 @@ def _latex_call(function: str, arguments: str) -> str:
 
 TEXT = Notation(
     notation.MINUS, "·", " ", "", False, "√{}", "{}^{}", "{}/{}",
-    str, notation.number_text, str, "{}({})".format, "∂{}/∂{}".format,
+    str, notation.number_text, str, "{}({})".format,
 )  # fmt: skip
 LATEX = Notation(
     "-", r" \cdot ", r" \, ", " ", True, r"\sqrt{{{}}}", "{{{}}}^{{{}}}", r"\frac{{{}}}{{{}}}",
     notation.latex_name, notation.number_latex, notation.latex_text, _latex_call,
-    lambda f, x: rf"\frac{{\partial {notation.latex_name(f)}}}{{\partial {notation.latex_name(x)}}}",
 )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
 from itertools import islice
@@ -66,10 +66,10 @@ class Paths(TextResult):
         self.f, self.s, self.most = f, s, most
         self.order = topological_order(f)
         edges = edges_between(s, f, self.order)
-        self._counts = {s: 1}  # how many paths lead from s to each value
+        self._counts = Counter({s: 1})  # how many paths lead from s to each value
         for node, _, parent in edges:
-            self._counts[node] = self._counts.get(node, 0) + self._counts[parent]
-        self.count, self.edges = self._counts.get(f, 0), len(edges)
+            self._counts[node] += self._counts[parent]
+        self.count, self.edges = self._counts[f], len(edges)
         self.value = gradients(f, order=self.order).get(s, 0.0)
 
     def __len__(self) -> int:
@@ -98,18 +98,16 @@ class Paths(TextResult):
     def sweeps(self) -> tuple[int, int, int]:
         """(inputs, multiplications in one backward sweep, multiplications in one forward sweep per input)."""
         inputs = [node for node in self.order if node.operation is None]
-        reached = {x: 1 << i for i, x in enumerate(inputs)}  # one bit per input that the node depends on
+        reached = defaultdict(int, {x: 1 << i for i, x in enumerate(inputs)})  # a bit per input that it depends on
         uses = Counter(parent for node in self.order for parent in node.parents)
-        backward = forward = 0
+        backward, forward = uses.total(), 0
         for node in self.order:
             for parent in node.parents:
-                bits = reached.get(parent, 0)
-                backward += 1
-                forward += bits.bit_count()
-                reached[node] = reached.get(node, 0) | bits
+                forward += reached[parent].bit_count()
+                reached[node] |= reached[parent]
                 uses[parent] -= 1
                 if not uses[parent]:  # the bits of all nodes of a deep graph would not fit into memory
-                    reached.pop(parent, None)
+                    del reached[parent]
         return len(inputs), backward, forward
 
     def __str__(self) -> str:
@@ -168,7 +166,7 @@ def edges_between(
     """
     reached, edges = {s}, []
     for x in among:
-        into = [(x, i, parent) for i, parent in enumerate(x.parents) if parent in reached and x is not s]
+        into = [(x, i, parent) for i, parent in enumerate(x.parents) if parent in reached]
         edges += into
         if into and x not in avoiding:
             reached.add(x)
