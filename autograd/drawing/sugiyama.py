@@ -6,6 +6,7 @@ Nodes stand in layers, and an edge has a slot of its own in each layer that it p
 from __future__ import annotations
 
 from bisect import bisect_right, insort
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
@@ -37,16 +38,14 @@ def layers_of(order: Sequence[int], edges: Sequence[tuple[int, int]]) -> list[in
     >>> layers_of([0, 1, 3, 2], [(0, 1), (1, 2), (3, 2)])
     [0, 1, 2, 1]
     """
-    tails: dict[int, list[int]] = {i: [] for i in order}
+    tails, heads = defaultdict[int, list[int]](list), defaultdict[int, list[int]](list)
     for tail, head in edges:
         tails[head].append(tail)
+        heads[tail].append(head)
     layer = [0] * len(order)
     for i in order:
         layer[i] = max((layer[tail] + 1 for tail in tails[i]), default=0)
-    nearest: dict[int, int] = {}
-    for tail, head in edges:
-        nearest[tail] = min(nearest.get(tail, layer[head]), layer[head])
-    return [layer[i] if tails[i] or i not in nearest else nearest[i] - 1 for i in range(len(order))]
+    return [x if tails[i] else min((layer[head] for head in heads[i]), default=1) - 1 for i, x in enumerate(layer)]
 
 
 def joined(tail: Slot, head: Slot) -> list[Slot]:
