@@ -44,9 +44,6 @@ class Notation(NamedTuple):
         """The expression, and how tightly it binds."""
         if e.is_Symbol:
             return self.name(e.name), ATOM
-        if e.is_Number:
-            whole = not e.is_Rational or e.q == 1
-            return (self.number(float(e)), ATOM) if whole else self.product(e)
         if e.is_Add:
             steps = list(e.atoms(symbols.heaviside))
             if len(steps) == 1 and e == 2 * steps[0] - 1:  # the slope of |x|
@@ -56,8 +53,10 @@ class Notation(NamedTuple):
             return self.number(inf), ATOM
         if e is sympy.E:
             return self.name("e"), ATOM
-        if e.is_Mul or (e.is_Pow and e.exp.is_number and sympy.fraction(e)[1] != 1):
+        if e.is_Mul or ((e.is_Number or (e.is_Pow and e.exp.is_number)) and sympy.fraction(e)[1] != 1):
             return self.product(e)
+        if e.is_Number:
+            return self.number(float(e)), ATOM
         if e.is_Pow:
             if e.exp == sympy.S.Half:
                 return self.root.format(self.part(e.base, ATOM)), POWER

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -73,19 +74,18 @@ class Narration(TextResult):
         self._changed = {x for some in suspects for x in some}
         self._warning = changed_lines(suspects, self.name.__getitem__, L)
         self.sentences: list[Sentence] = []
-        self.total = {L: 1.0}
+        self.total = defaultdict(float, {L: 1.0})
         self._why: dict[Value, str] = {}  # why a gradient is 0
         self._steepest: dict[Value, Contribution] = {}  # with the largest local derivative between L and the value
-        arrived: dict[Value, list[Contribution]] = {}
+        self._arrived = defaultdict[Value, list[Contribution]](list)
         for c in contributions(L, order=order):
-            if is_constant(c.parent):
-                continue
-            arrived.setdefault(c.parent, []).append(c)
-            self.total[c.parent] = self.total.get(c.parent, 0.0) + c.product
-            self._note(c)
-            self.sentences.append(self._sentence(c))
+            if not is_constant(c.parent):
+                self._arrived[c.parent].append(c)
+                self.total[c.parent] += c.product
+                self._note(c)
+                self.sentences.append(self._sentence(c))
         inputs = [x for x in order if x.operation is None] if wrt is None else [wrt]
-        self.verdicts = [(x, why) for x in inputs if (why := self._verdict(x, arrived))]
+        self.verdicts = [(x, why) for x in inputs if (why := self._verdict(x))]
 
     def __iter__(self) -> Iterator[Sentence]:
         return iter(self.sentences)
@@ -136,32 +136,30 @@ class Narration(TextResult):
         """The operand of a function; unknown if it changed since the forward pass."""
         return "" if x in self._changed else f" at {number_text(x.data)}"
 
-    def _verdict(self, x: Value, arrived: dict[Value, list[Contribution]]) -> str:
+    def _verdict(self, x: Value) -> str:
         if x not in self.name:
             return "no path leads to it"
-        total = self.total.get(x, 0.0)
+        total = self.total[x]
         if total != total:
             c = self._steepest[x]
             return f"∞ · 0 is not a number: {self._formula(c.node)} has no finite derivative{self._at(c.parent)}"
         if total == 0.0:
-            cancel = any(c.product for c in arrived.get(x, ()))
+            cancel = any(c.product for c in self._arrived[x])
             return "its contributions cancel" if cancel else self._why.get(x, "")
-        if abs(total) < SATURATED and (tiny := self._tiny(x, arrived)):
-            return tiny
-        if abs(total) >= HUGE:
-            c = self._steepest[x]
-            if abs(c.local) < HUGE:
-                return "it is a product of many factors above 1, none of them huge"
-            return (
-                f"the largest factor is ∂{self.name[c.node]}/∂{self.name[c.parent]} = {number_text(c.local)} "
-                f"of {self.name[c.node]} = {self._formula(c.node)}"
-            )
-        return ""
+        if abs(total) < HUGE:
+            return self._tiny(x) if abs(total) < SATURATED else ""
+        c = self._steepest[x]
+        if abs(c.local) < HUGE:
+            return "it is a product of many factors above 1, none of them huge"
+        return (
+            f"the largest factor is ∂{self.name[c.node]}/∂{self.name[c.parent]} = {number_text(c.local)} "
+            f"of {self.name[c.node]} = {self._formula(c.node)}"
+        )
 
-    def _tiny(self, x: Value, arrived: dict[Value, list[Contribution]]) -> str:
+    def _tiny(self, x: Value) -> str:
         """The first saturated operation on the path that contributes most to x."""
-        while x in arrived:
-            c = max(arrived[x], key=lambda c: abs(c.product))
+        while self._arrived[x]:
+            c = max(self._arrived[x], key=lambda c: abs(c.product))
             remark = self._remark(c)
             if "saturated" in remark:
                 return remark
@@ -187,7 +185,7 @@ class Narration(TextResult):
             lines.append(f"… {len(chosen) - SHOWN} more; narrate(L, wrt=…) narrates what one value receives")
         for x, why in self.verdicts[:MOST_VERDICTS]:
             name = self.name.get(x) or text_name(x.name or "the value")
-            lines.append(f"∂{f}/∂{name} = {number_text(self.total.get(x, 0.0))}: {why}")
+            lines.append(f"∂{f}/∂{name} = {number_text(self.total[x])}: {why}")
         if len(self.verdicts) > MOST_VERDICTS:
             lines.append(f"… {len(self.verdicts) - MOST_VERDICTS} more gradients that are 0, tiny or huge")
         return "\n".join(paragraphs(lines, 3))

@@ -157,15 +157,15 @@ def _counted(count: int) -> str:
 
 
 def edges_between(
-    s: Value, f: Value, among: Iterable[Value], avoiding: Collection[Value] = ()
+    s: Value, f: Value, order: Iterable[Value], avoiding: Collection[Value] = ()
 ) -> list[tuple[Value, int, Value]]:
     """The edges (value, which operand, operand) of the paths from s to f, in forward order.
 
-    among      the values that paths may lead through, in forward order
+    order      ``topological_order(f)``
     avoiding   values that paths may not lead through
     """
     reached, edges = {s}, []
-    for x in among:
+    for x in order:
         into = [(x, i, parent) for i, parent in enumerate(x.parents) if parent in reached]
         edges += into
         if into and x not in avoiding:
