@@ -92,11 +92,9 @@ def number_latex(x: float, digits: int = 6) -> str:
     >>> number_latex(-1e-9)
     '-1 \\cdot 10^{-9}'
     """
-    if x != x:
-        return r"\text{NaN}"
-    written = number_text(x, digits).replace(MINUS, "-").replace("∞", r"\infty")
-    mantissa, _, exponent = written.partition("e")
-    return rf"{mantissa} \cdot 10^{{{exponent}}}" if exponent else written
+    mantissa, _, exponent = number_text(x, digits).replace(MINUS, "-").partition("e")
+    mantissa = mantissa.replace("∞", r"\infty").replace("NaN", r"\text{NaN}")
+    return rf"{mantissa} \cdot 10^{{{exponent}}}" if exponent else mantissa
 
 
 def symbol(node: Value) -> str:

@@ -148,8 +148,7 @@ def folded(shown: Display, keep: Value | None) -> Display:
         if edge.tail in staying and edge.head in staying:
             edges.append(edge)
             continue
-        whole = {edge.tail: Edge(edge.tail, edge.tail, 1.0)}
-        sources = whole if edge.tail in staying else through[edge.tail]
+        sources = {edge.tail: Edge(edge.tail, edge.tail, 1.0)} if edge.tail in staying else through[edge.tail]
         products += len(sources)
         if products > MOST_FOLDED:
             raise ValueError(
