@@ -208,10 +208,10 @@ class MLP(Module):
         for size, n in pairwise(self.sizes[:-1]):
             layers.append(Linear(size, n, init, rng))
             layers += [BatchNorm(n)] if batch_norm else []
-            layers += _activation(activation)
+            layers.append(make_activation(activation))
             layers += [Dropout(dropout, rng)] if dropout != 0.0 else []
-        layers += [Linear(self.sizes[-2], self.sizes[-1], init, rng), *_activation(output)]
-        self.net = Sequential(*layers)
+        layers += [Linear(self.sizes[-2], self.sizes[-1], init, rng), make_activation(output)]
+        self.net = Sequential(*(g for g in layers if not isinstance(g, Identity)))  # a = z needs no node
 
     def forward(self, x: list[Value]) -> Any:
         return self._unwrap(self.net.forward(x))
@@ -245,9 +245,3 @@ def weights(model: Module) -> list[Value]:
     """
     modules = (model, *model.submodules().values())
     return list(dict.fromkeys(w for module in modules if not module.frozen for w in module.penalised()))
-
-
-def _activation(name: str) -> list[Module]:
-    """The activation of that name in a list, which is empty for the identity: a = z needs no node."""
-    g = make_activation(name)
-    return [] if isinstance(g, Identity) else [g]
