@@ -31,9 +31,9 @@ class GraphData:
         done = "this page ran the forward pass again."
         self.changed = "".join(changed_lines(changes(root, order), lambda x: _spoken(self.names[x]), root, done))
         self._index = {x: i for i, x in enumerate(self.order)}
-        self._rules: dict[tuple[Primitive, int, tuple[tuple[int, float], ...]], tuple[dict[str, Any], str]] = {}
+        self._rules: dict[tuple[Primitive, tuple[float | None, ...]], int] = {}
         nodes = [self._node(x, root) for x in self.order]
-        words, sources = zip(*self._rules.values()) if self._rules else ((), ())
+        words, sources = zip(*(_written(*rule) for rule in self._rules)) if self._rules else ((), ())
         self.json: dict[str, Any] = {"nodes": nodes, "rules": words}  # ready for JSON
         # the source of a JavaScript array: for each rule its function and the tests of its domains
         self.rules = "[\n" + ",\n".join(sources) + "\n]"
@@ -53,21 +53,17 @@ class GraphData:
         return node | {"kind": "operation", "rule": self._rule(x), "parents": [self._index[p] for p in x.parents]}
 
     def _rule(self, x: Value) -> int:
-        """Which rule computes the node; it is written when it is first met."""
-        entry, count = x.operation, len(x.parents)
-        assert entry is not None
-        domains = entry.domains_of(count)
-        baked = [(i, p.data) for i, p in enumerate(x.parents) if domains[i] is CONSTANT and is_constant(p)]
-        key = (entry, count, tuple(baked))
-        if key not in self._rules:
-            self._rules[key] = _written(entry, count, dict(baked))
-        return list(self._rules).index(key)
+        """Which rule computes the node, in the order in which they are met."""
+        assert x.operation is not None
+        domains = zip(x.parents, x.operation.domains_of(len(x.parents)))
+        baked = tuple(p.data if domain is CONSTANT and is_constant(p) else None for p, domain in domains)
+        return self._rules.setdefault((x.operation, baked), len(self._rules))
 
 
-def _written(entry: Primitive, count: int, baked: dict[int, float]) -> tuple[dict[str, Any], str]:
-    """A rule in words, and its source in JavaScript."""
-    letters = javascript.letters(count)
-    operands = [baked.get(i, letter) for i, letter in enumerate(letters)]
+def _written(entry: Primitive, baked: Sequence[float | None]) -> tuple[dict[str, Any], str]:
+    """A rule in words, and its source in JavaScript; of ``baked``, each number is written into it as an operand."""
+    letters = javascript.letters(len(baked))
+    operands = [letter if number is None else number for letter, number in zip(letters, baked)]
     try:
         value, locals_ = entry.rule(javascript, *operands)
         source = javascript.function(value, locals_, letters)
