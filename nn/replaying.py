@@ -212,14 +212,14 @@ class Replay:
         return self.recorded[key]
 
     @contextmanager
-    def epoch(self) -> Iterator[tuple[Step, Array]]:
-        """Inside, ``step(batch)`` is one update; ``gradient`` adds up m times the gradient of each batch of m."""
-        gradient: Array = np.zeros(len(self.training.optimizer.parameters))
+    def epoch(self, total: list[float]) -> Iterator[Step]:
+        """Inside, ``step(batch)`` is one update; afterwards ``total`` is Σ m ∂L/∂w over the batches of m examples."""
+        added: Array = np.zeros(len(total))
 
-        def change(given: Array) -> None:
+        def change(gradient: Array) -> None:
             refuse_infinite(self.now.program.loss)
-            gradient[:] += len(self.now.y) * given
-            self._clip(given)
+            added[:] += len(self.now.y) * gradient
+            self._clip(gradient)
 
         with training_on(self.now.program, self.training.optimizer) as run:
 
@@ -227,7 +227,8 @@ class Replay:
                 self.now = self._recorded(self.examples, batch)
                 return self.now.step(batch, run, change)
 
-            yield step, gradient
+            yield step
+        total[:] = added.tolist()
 
     def _clip(self, gradient: Array) -> None:
         """Clip an array of gradients, as ``nn.optim`` clips those of Values."""

@@ -128,7 +128,6 @@ class Training(Answering):
         model.task = self.task
         self._last: dict[str, Any] | None = None  # the weights to continue from, if the best were restored
         self._replay: Replay | None = None
-        self._buffers: list[list[float]] = []  # of the modules, while an epoch runs
         self._structure: list[Any] | None = None  # for which the engine was chosen
 
     @property
@@ -265,8 +264,7 @@ class Training(Answering):
         Raises ArithmeticError, naming the example and the node, if a number is not finite. After any error weights,
         statistics and the optimiser's state are as before.
         """
-        buffers = self._buffers if places is not None else self.model.buffers().values()
-        statistics = [(buffer, buffer.copy()) for buffer in buffers]
+        statistics = [(buffer, buffer.copy()) for buffer in self.model.buffers().values()]
         examples, root, task = [lift(x) for x in X], None, self.model.task or self.task
         weights = [self.scaled[i] for i in places] if self.scaled and places is not None else None
         data, places = ("mini-batch", range(len(X))) if places is None else ("training data", places)
@@ -381,18 +379,14 @@ class Training(Answering):
         task = self.model.task = self.task
         self.choose_engine()
         n, losses, tallies, updates = len(self.training.y), [], [], self.updates_per_epoch
-        if self._replay is not None:
-            steps: Any = self._replay.epoch()
-        else:
-            self._buffers, self._gradient = [*self.model.buffers().values()], [0.0] * len(self.optimizer.parameters)
-            steps = nullcontext((lambda batch: self.step(*self.training.take(batch)[:2], batch), self._gradient))
-        with steps as (step, gradient):
+        gradient = self._gradient = [0.0] * len(self.optimizer.parameters)
+        eager: Any = nullcontext(lambda batch: self.step(*self.training.take(batch)[:2], batch))
+        with eager if self._replay is None else self._replay.epoch(gradient) as step:
             for batch in batches(n, self.batch_size, self.rng, self.least_batch):
                 loss, tally = step(batch)
                 losses.append(loss * len(batch))
                 tallies.append(tally)
                 bar.update()
-        gradient = gradient if self._replay is None else gradient.tolist()  # half the time of an array in hypot
         metrics = task.metrics([fsum(column) for column in zip(*tallies)], self.training.y)
         validation_loss, validated = self._validate()
         return EpochRecord(
