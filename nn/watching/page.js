@@ -114,15 +114,13 @@ function curve(id, epochs, log, lines) {
 /** A heat map that stands in `figure`; the cell under the pointer is told in numbers. */
 function heatMap(section, figure, { rows, columns, data, size, label, tell }) {
   const canvas = made("canvas", { role: "img", "aria-label": label });
-  const point = ({ offsetX, offsetY }) => {
+  canvas.onpointermove = canvas.onpointerdown = ({ offsetX, offsetY }) => {
     const j = Math.floor((offsetX / canvas.clientWidth) * columns);
     const i = Math.floor((offsetY / canvas.clientHeight) * rows);
     if (i < 0 || j < 0 || i >= rows || j >= columns) return;
     section.readout = () => tell(i, j, i * columns + j);
     section.querySelector(".readout").textContent = section.readout();
   };
-  canvas.addEventListener("pointermove", point);
-  canvas.addEventListener("pointerdown", point);
   views.push(() => {
     const [width, height] = size(figure.clientWidth, typeSize(figure) / 16);
     heat(canvas, { rows, columns, width, height }, (i) => share(data, at, i), colours);
