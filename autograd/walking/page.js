@@ -42,14 +42,13 @@ const PHASES = {
   }),
 
   backward(step, hides) {
-    const { node, operand, parent, upstream, local, product, before, value } = step;
+    const { node, operand, parent, upstream, local, product, before, value, isLast } = step;
     const [y, x] = [nodes[node], nodes[parent]];
     const slope = partialMath(y, x, which(step));
     const factors = `${tagged("upstream", gradientMath(root, y))}<mo>·</mo>${tagged("local", slope)}`;
     const numbers = hides ? [] : [`${numberMath(upstream)}<mo>·</mo>${heldMath(local)}`, numberMath(product)];
     const formula = filled(rules[y.rule].locals[operand], y.parents.map((p) => nodes[p].markup), y.markup);
     const inLetters = formula && formula !== numberMath(local) ? equals(formula) : "";
-    const isLast = !isAwaited(walk.steps, walk.position, parent);
     const [given, sum] = [`${numberText(upstream)} · ${heldText(local)} = ${numberText(product)}`, numberText(value)];
     const told = [
       `${x.name} receives ${given} from ${y.name}.`,
@@ -66,7 +65,7 @@ const PHASES = {
       title: "Backward pass",
       formula: [`${gradientMath(root, x)}<mo>+=</mo>${factors}`, ...numbers.map(equals)],
       sentence: (hides ? question : told).filter(Boolean).join(" "),
-      terms: hides ? [] : [slopeIs, ...chainRule(step, isLast)],
+      terms: hides ? [] : [slopeIs, ...chainRule(step)],
     };
   },
 
@@ -79,9 +78,10 @@ const PHASES = {
 };
 
 /** ∂f/∂s = ∂f/∂y ∂y/∂s + ∂f/∂z ∂z/∂s, what has arrived of it, in the slide's order; the numbers below. */
-function chainRule(step, isLast) {
-  const x = nodes[step.parent];
-  const steps = arrived(walk.steps, walk.position, step.parent);
+function chainRule(step) {
+  const { parent, value, isLast } = step;
+  const x = nodes[parent];
+  const steps = arrived(walk.steps, walk.position, parent);
   const from = Math.max(0, steps.indexOf(step) - MOST_TERMS + 1);
   const shown = steps.slice(from, from + MOST_TERMS);
   const summed = (write) => {
@@ -94,7 +94,7 @@ function chainRule(step, isLast) {
   const symbols = summed((term) =>
     gradientMath(root, nodes[term.node]) + THIN + partialMath(nodes[term.node], x, which(term)));
   const numbers = summed(({ product }, i) => (i || !isLast ? heldMath(product) : numberMath(product)));
-  const sum = numberMath(step.value);
+  const sum = numberMath(value);
   const lines = [[gradientMath(root, x), symbols], ["", numbers]];
   if (steps.length > 1 && isLast) lines[1][1] += equals(sum);
   if (steps.length > 1 && !isLast) lines.push(["", `<mtext>so far</mtext>${THIN}${sum}`]);

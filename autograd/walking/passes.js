@@ -49,7 +49,7 @@ function walkthrough(graph, inputs) {
     if (kind === "operation") steps.push({ phase: "forward", node, value: data[node] });
   });
   grads[root] = 1;
-  steps.push({ phase: "seed", node: root, value: 1 });
+  steps.push({ phase: "seed", node: root, value: 1, isLast: true });
   for (let node = root; node >= 0; node--) {
     (nodes[node].parents ?? []).forEach((parent, operand) => {
       if (nodes[parent].kind === "constant") return;
@@ -63,6 +63,8 @@ function walkthrough(graph, inputs) {
       steps.push({ phase: "backward", node, operand, parent, upstream, local, product, before, value: grads[parent] });
     });
   }
+  // the last step to add to each gradient
+  for (const step of new Map(steps.map((step) => [step.parent, step])).values()) step.isLast = true;
   steps.push({ phase: "end" });
   return { data, locals, grads, steps };
 }
@@ -72,23 +74,17 @@ const aboutOf = ({ node, parent = node }) => parent;
 
 /** The contributions that have arrived at `parent` up to a step, in the order of the forward pass. */
 function arrived(steps, position, parent) {
-  const found = steps.slice(0, position + 1).filter((step) => step.phase === "backward" && step.parent === parent);
+  const found = steps.slice(0, position + 1).filter((step) => step.parent === parent);
   return found.sort((x, y) => x.node - y.node || x.operand - y.operand);
 }
-
-/** Whether a later step still adds to this node's gradient. */
-const isAwaited = (steps, position, node) =>
-  steps.some((step, i) => i > position && step.phase === "backward" && step.parent === node);
 
 /** What the picture shows at a step: each node's number and gradient, undefined where they are not known yet. */
 function visible({ nodes }, { data, steps }, position, hides) {
   const shown = nodes.map(({ kind }, i) => (kind === "operation" ? {} : { data: data[i] }));
-  const last = hides ? position - 1 : position;
-  for (const step of steps.slice(0, last + 1)) {
-    if (step.value !== undefined) shown[aboutOf(step)][step.phase === "forward" ? "data" : "grad"] = step.value;
+  for (const step of steps.slice(0, hides ? position : position + 1)) {
+    const { phase, node, value, isLast } = step;
+    if (phase === "forward") shown[node].data = value;
+    else if (value !== undefined) Object.assign(shown[aboutOf(step)], { grad: value, isPartial: !isLast });
   }
-  shown.forEach((node, i) => {
-    node.isPartial = node.grad !== undefined && isAwaited(steps, last, i);
-  });
   return shown;
 }
