@@ -12,13 +12,9 @@ function numberText(x) {
 }
 
 function numberMath(x) {
-  const [digits, exponent] = numberText(Math.abs(x)).split("e");
-  let written = `<mn>${digits}</mn>`;
-  if (exponent) {
-    const sign = exponent[0] === MINUS ? `<mo form="prefix">${MINUS}</mo>` : "";
-    const raised = `${sign}<mn>${exponent.replace(MINUS, "")}</mn>`;
-    written = `<mrow>${written}<mo>·</mo><msup><mn>10</mn><mrow>${raised}</mrow></msup></mrow>`;
-  }
+  const [digits, exponent] = numberText(Math.abs(x)).replace(MINUS, "-").split("e");
+  const power = exponent && `<mo>·</mo><msup><mn>10</mn>${numberMath(Number(exponent))}</msup>`;
+  const written = power ? `<mrow><mn>${digits}</mn>${power}</mrow>` : `<mn>${digits}</mn>`;
   return x < 0 ? `<mrow><mo form="prefix">${MINUS}</mo>${written}</mrow>` : written;
 }
 
