@@ -233,8 +233,9 @@ function say(words, verdict) {
 
 // ---- the inputs ---------------------------------------------------------------------------------------------------
 
-/** Writes the inputs' numbers into fields and sliders, but for the one that is being moved. */
+/** Writes the inputs' numbers into fields and sliders, but for the one that is being moved; no fault is left. */
 function showInputs(moved = null) {
+  named("fault").textContent = "";
   for (const control of all("[data-input]")) {
     const x = walk.inputs[control.dataset.input];
     control.removeAttribute("aria-invalid");
@@ -262,7 +263,6 @@ function changeInput(i, text, slider = null) {
     named("fault").textContent = `${fault.message}. The page keeps ${nodes[i].name} = ${numberText(walk.inputs[i])}.`;
     return;
   }
-  named("fault").textContent = "";
   say("", "");
   showInputs(slider ?? field);
   show();
@@ -314,11 +314,7 @@ for (const box of all(".node:not(.constant)")) {
   box.addEventListener("click", () => stop(() => move(() => walk.go(walk.stepOf(Number(box.dataset.node))))));
   box.addEventListener("keydown", pressed);
 }
-named("reset").addEventListener("click", () => {
-  named("fault").textContent = "";
-  move(() => walk.reset());
-  showInputs();
-});
+named("reset").addEventListener("click", () => { move(() => walk.reset()); showInputs(); });
 toggle("predict", "Predict", (on) => stop(() => move(() => walk.predict(on))));
 if (PREDICTING) named("predict").click();
 show();
