@@ -29,7 +29,7 @@ class Walk {
 
   /** The step that a node's number comes from, or in the backward pass the last one that adds to its gradient. */
   stepOf(node) {
-    const isForward = this.step.phase === "start" || this.step.phase === "forward";
+    const isForward = this.position < this.turn;
     const finds = (step) => aboutOf(step) === node && (step.phase === "forward") === isForward;
     const found = this.steps.findLastIndex(finds);
     return found >= 0 ? found : isForward ? 0 : this.turn;

@@ -5,8 +5,7 @@ class Fault extends Error {}
 
 /** `inputs` holds the number of each input, at its index. Throws Fault. */
 function forward({ nodes, rules }, inputs) {
-  const data = [];
-  const locals = [];
+  const [data, locals, steps] = [[], [], [{ phase: "start" }]];
   nodes.forEach((node, i) => {
     data[i] = node.kind === "input" ? inputs[i] : Number(node.data);
     if (node.kind !== "operation") return;
@@ -16,8 +15,9 @@ function forward({ nodes, rules }, inputs) {
       const names = node.parents.map((parent) => nodes[parent].kind !== "constant" && nodes[parent].name);
       throw new Fault(complaint(rules[node.rule], operands, names, data[i]));
     }
+    steps.push({ phase: "forward", node: i, value: data[i] });
   });
-  return { data, locals };
+  return { data, locals, steps };
 }
 
 /** As errors.complaint in Python: operation, operands, what is needed, what to write instead. */
@@ -41,13 +41,9 @@ function complaint(rule, operands, names, value) {
 /** Both passes with all their numbers, as a list of steps; what a step finds is its `value`. Throws Fault. */
 function walkthrough(graph, inputs) {
   const { nodes, rules } = graph;
-  const { data, locals } = forward(graph, inputs);
+  const { data, locals, steps } = forward(graph, inputs);
   const root = nodes.length - 1;
   const grads = nodes.map(() => 0);
-  const steps = [{ phase: "start" }];
-  nodes.forEach(({ kind }, node) => {
-    if (kind === "operation") steps.push({ phase: "forward", node, value: data[node] });
-  });
   grads[root] = 1;
   steps.push({ phase: "seed", node: root, value: 1, isLast: true });
   for (let node = root; node >= 0; node--) {
