@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from html import escape
-from itertools import combinations
+from itertools import permutations
 from math import isfinite
 from random import Random
 from typing import Any
@@ -139,13 +139,9 @@ class Exercise:
         rng = Random(f"{self.name} of {student}")
         for _ in range(1000):
             problem = self.make(rng)
-            answers = [
-                self._by(problem, rule) for rule in (self.right, *(mistake.answer for mistake in self.mistakes))
-            ]
-            if not any(
-                len(a) == len(b) and _distance(a, b) <= 4 * self.tolerance * max(map(abs, [*a, *b]))
-                for a, b in combinations(answers, 2)
-            ):
+            rules = [self.right, *(mistake.answer for mistake in self.mistakes)]
+            answers = [self._by(problem, rule) for rule in rules]
+            if not any(self._near(a, b, 4 * self.tolerance) for a, b in permutations(answers, 2)):
                 return problem
         raise RuntimeError(f"exercise {self.name!r}: mistakes give equal numbers in each of 1,000 problems")
 
@@ -173,8 +169,8 @@ class Exercise:
         return self._wrong(problem, found, expected)
 
     def rank(self, problem: Problem, found: Sequence[float]) -> list[Mistake]:
-        """The known mistakes that give these numbers, the nearest first, then those that give some of them."""
-        near: dict[Mistake, float] = {}
+        """The known mistakes that give these numbers, then those that give some of them."""
+        near: list[Mistake] = []
         partly: list[Mistake] = []
         expected = self._by(problem, self.right)
         for mistake in self.mistakes:
@@ -182,21 +178,21 @@ class Exercise:
             # in these places a number is the right one or the mistake's, as when it was made in one place only
             either = self._agreeing(found, expected) | self._agreeing(found, numbers)
             if self._near(found, numbers) or (mistake.recognises and mistake.recognises(problem, found)):
-                near[mistake] = _distance(found, numbers)
+                near.append(mistake)
             elif not self.is_code and len(found) == len(expected) == len(numbers) == len(either):
                 partly.append(mistake)
-        return sorted(near, key=near.__getitem__) + partly
+        return near + partly  # the answers of a problem lie too far apart for two mistakes to give these numbers
 
     def _by(self, problem: Problem, rule: Callable[..., Any]) -> list[float]:
         return self.numbers(problem, self.answer(problem, rule))
 
-    def _agreeing(self, found: Sequence[float], numbers: Sequence[float]) -> set[int]:
-        """The places where both agree to within the tolerance."""
-        most = self.tolerance * (max(map(abs, numbers), default=0.0) or 1.0)
+    def _agreeing(self, found: Sequence[float], numbers: Sequence[float], within: float = 0.0) -> set[int]:
+        """The places where both agree to within the tolerance, or to within another one."""
+        most = (within or self.tolerance) * (max(map(abs, numbers), default=0.0) or 1.0)
         return {i for i, (x, y) in enumerate(zip(found, numbers)) if abs(x - y) <= most}
 
-    def _near(self, found: Sequence[float], numbers: Sequence[float]) -> bool:
-        return len(found) == len(numbers) == len(self._agreeing(found, numbers))
+    def _near(self, found: Sequence[float], numbers: Sequence[float], within: float = 0.0) -> bool:
+        return len(found) == len(numbers) == len(self._agreeing(found, numbers, within))
 
     def _wrong(self, problem: Problem, found: Sequence[float], expected: Sequence[float]) -> Feedback:
         detail, picture = "", None
@@ -211,7 +207,7 @@ class Exercise:
         if ranked := self.rank(problem, found):
             text = f"Not yet. This looks like: {ranked[0].name}. {ranked[0].sentence}{detail}"
             return Feedback(False, ranked[0], text, picture)
-        if not self.is_code and _distance(found, expected) <= NEARLY * max(map(abs, expected)):
+        if not self.is_code and self._near(found, expected, NEARLY):
             return Feedback(False, None, "Nearly. Was something rounded on the way? Four digits are enough.")
         return Feedback(False, None, f"Not yet, and it is not one of the known mistakes.{detail}", picture)
 
@@ -247,7 +243,3 @@ class Feedback:
 def _raised(error: Exception) -> str:
     """What the student's code raised, on one line."""
     return f"raised {type(error).__name__}: {clipped(text_name(str(error)), MOST_WORDS)}"
-
-
-def _distance(a: Sequence[float], b: Sequence[float]) -> float:
-    return max((abs(x - y) for x, y in zip(a, b)), default=0.0)
