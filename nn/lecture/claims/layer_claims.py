@@ -13,7 +13,7 @@ from nn import MLP, Dataset, Dropout, Linear, Sequential, binary_cross_entropy, 
 from nn.data import moons
 from nn.evaluation import numbers_of, outputs_of
 from nn.init import Matrix, xavier_uniform
-from nn.lecture.claims.trials import Numbers, Result, curves, fit, gradient, loss_of, means, trained
+from nn.lecture.claims.trials import Numbers, Result, curves, fit, gradient, loss_of, means, spread, trained
 from nn.module import flatten
 from nn.optim import gradient_norm
 from nn.plots import style
@@ -135,11 +135,8 @@ def thinned(seed: int, units: int = 6) -> tuple[Numbers, float, float]:
             dropout.rng = Script(bits * len(data.y))
             ones = [floats.sigmoid(z.data) for z in model.batch(data.X)]
             right.append([p if y else 1.0 - p for p, y in zip(ones, data.y)])
-    return [*map(_loss, right)], _loss(means(right)), loss_of(model, data)
-
-
-def _loss(right: Numbers) -> float:
-    return fmean([-log(max(p, 1e-300)) for p in right])
+    *losses, of_mean = (fmean(-log(max(p, 1e-300)) for p in shares) for shares in [*right, means(right)])
+    return losses, of_mean, loss_of(model, data)
 
 
 def shift(seed: int = 0) -> Result:
@@ -174,7 +171,7 @@ def scale(seed: int = 0) -> Result:
     """D8: makes the same weights ten times as large, and trains from weights of very different sizes."""
     (ratio, output, _), (ratio_with, output_with, bias) = (times_ten(seed, b) for b in (False, True))
     losses = [[scaled_loss(seed, factor, b) for factor in SCALES] for b in (False, True)]
-    (plain, apart), (normalised, together) = ((max(row), max(row) - min(row)) for row in losses)
+    (plain, apart), (normalised, together) = ((max(row), spread(row)) for row in losses)
     is_tenth = abs(10.0 * ratio_with - 1.0) < 0.01
     xlabel, ylabel = "size of the first weights, times Xavier's", "training loss after 8 epochs"
     return Result(
