@@ -6,6 +6,8 @@ import inspect
 import os
 import re
 import shutil
+import sys
+import types
 from difflib import SequenceMatcher
 
 import pytest
@@ -40,7 +42,30 @@ def test_one_page_trains_moons_from_a_product_in_at_most_150_lines():
 
 # ---- what the documents name exists ------------------------------------------------------------------------------
 
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "docs/promises.md", "benchmarks/replay.md", "notebooks/TEACHING.md"]
+
+def test_the_four_lines_about_another_engine_run_with_an_engine_like_micrograd(monkeypatch):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = re.search(r"```python\n(from micrograd.*?)```", text, re.S)[1]
+    assert len(block.strip().splitlines()) == 4
+    monkeypatch.setitem(sys.modules, "micrograd", types.ModuleType("micrograd"))
+    monkeypatch.setitem(sys.modules, "micrograd.engine", importlib.import_module("engines.closures"))
+    *first, last = ast.parse(block).body
+    names = {}
+    exec(compile(ast.Module(first, []), "README.md", "exec"), names)
+    explanation = eval(compile(ast.Expression(last.value), "README.md", "eval"), names)
+    assert str(explanation).splitlines() == [
+        "∂f/∂x = 3x² + 1", "      = 13", "✓ backward 13   ✓ SymPy 13   ✓ finite difference 13"
+    ]  # fmt: skip
+
+
+DOCUMENTS = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/promises.md",
+    "docs/other_engines.md",
+    "benchmarks/replay.md",
+    "notebooks/TEACHING.md",
+]
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 FOLDER = r"(?:autograd|benchmarks|docs|exercises|nn|notebooks|tests)"
 PATH = re.compile(rf"(?<![\w./]){FOLDER}/[\w./-]*[\w/]|(?<![\w./])test_\w+\.py")

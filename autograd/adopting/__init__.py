@@ -15,11 +15,12 @@ from autograd.value import Value
 def adopt(
     *nodes: Any, operations: Mapping[str, Callable[..., Any]] | None = None, compare: bool = True, data: Word = None,
     grad: Word = None, parents: Word = None, operation: Word = None, local_derivatives: Word = None,
-    name: Word = None,
+    name: Word = None, **named: Any,
 ) -> Any:  # fmt: skip
     """The graph of another scalar engine as Values of the same numbers and names, as in ``draw(adopt(loss))``.
 
     nodes         of the other engine; one Value comes back for each, and ``origin`` leads from a Value to its node
+    named         nodes whose Values get these names: f, x = adopt(f=loss, x=x)
     operations    what a label means that the table does not know: {"cube": lambda x: x ** 3}
     compare       whether to hold its gradients against ours, if its backward pass has run
     data, grad, parents, operation, local_derivatives, name
@@ -39,11 +40,12 @@ def adopt(
     ...     def __mul__(self, other):
     ...         return Node(self.data * other.data, (self, other), "*")
     >>> x = Node(3.0)
-    >>> f, twin = adopt(x * x, x)
+    >>> f, twin = adopt(f=x * x, x=x)
     >>> f.backward()
-    >>> twin.grad, twin.origin is x
-    (6.0, True)
+    >>> twin.name, twin.grad, twin.origin is x
+    ('x', 6.0, True)
     """
+    nodes += tuple(named.values())
     if not nodes or isinstance(nodes[0], Value) or type(nodes[0]).__module__ == "builtins":
         raise TypeError(f"adopt({', '.join(map(shown, nodes))}): give a node of another engine, as in adopt(loss)")
     told = {"data": data, "grad": grad, "parents": parents, "operation": operation, "name": name}
@@ -57,6 +59,8 @@ def adopt(
     with collector_paused():
         adoption = Adoption(engine, nodes, operations or {})
         twins = [adoption.values[id(node)] for node in nodes]
+        for twin, label in zip(reversed(twins), reversed(named)):
+            twin.name = label
         if compare and engine.read("grad", nodes[0]) == 1.0:
             adoption.compare(twins[0])
     return twins[0] if len(twins) == 1 else tuple(twins)
