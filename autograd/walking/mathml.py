@@ -119,16 +119,13 @@ class Template:
         """The terms with their signs."""
         terms: list[tuple[str, Operand]] = []
         first: Operand = e
-        while isinstance(first, Formula) and first.name in ("+", "-") and first is not self.value:
-            terms.append(("+" if first.name == "+" else MINUS, first.operands[1]))
-            first = first.operands[0]
-        firsts: Sequence[Operand] = [first]
-        if isinstance(first, Formula) and first.name == "sum" and first is not self.value:
-            firsts = first.operands
-        terms = [("+", x) for x in firsts] + terms[::-1]
+        while isinstance(first, Formula) and first.name in ("+", "-", "sum") and first is not self.value:
+            sign = MINUS if first.name == "-" else "+"
+            first, *others = first.operands
+            terms = [*((sign, x) for x in others), *terms]
         dots = "<mo>+</mo><mo>⋯</mo>"
-        shown = elided(terms[1:], lambda term: f"<mo>{term[0]}</mo>{self.held(term[1], PRODUCT)}", dots)
-        return f"<mrow>{''.join([self.whole(terms[0][1]), *shown])}</mrow>"
+        shown = elided(terms, lambda term: f"<mo>{term[0]}</mo>{self.held(term[1], PRODUCT)}", dots)
+        return f"<mrow>{''.join([self.whole(first), *shown])}</mrow>"
 
     def product(self, e: Formula) -> tuple[str, int]:
         """The factors without ones; a² for a · a."""

@@ -183,8 +183,7 @@ function plane(canvas, width, { low, high, steps, points, features }, { colourAt
   const [across, up] = [width - left - 8, height - bottom - 8];
   const context = sized(canvas, width, height);
   const place = ([column, row]) => [left + (column / (steps - 1)) * across, 8 + up - (row / (steps - 1)) * up];
-  const gridPlace = (x, y) => place([(x - low[0]) / (high[0] - low[0]) * (steps - 1),
-    (y - low[1]) / (high[1] - low[1]) * (steps - 1)]);
+  const gridPlace = (...at) => place(at.map((x, k) => ((x - low[k]) / (high[k] - low[k])) * (steps - 1)));
   const image = new ImageData(steps, steps);
   for (let k = 0; k < steps * steps; k++) {
     const [row, column] = [Math.floor(k / steps), k % steps];
