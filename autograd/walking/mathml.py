@@ -124,8 +124,8 @@ class Template:
             first, *others = first.operands
             terms = [*((sign, x) for x in others), *terms]
         dots = "<mo>+</mo><mo>⋯</mo>"
-        shown = elided(terms, lambda term: f"<mo>{term[0]}</mo>{self.held(term[1], PRODUCT)}", dots)
-        return f"<mrow>{''.join([self.whole(first), *shown])}</mrow>"
+        shown = elided(terms, lambda term: f"<mo>{term[0]}</mo>{self.held(term[1], PRODUCT)}", "", dots)
+        return f"<mrow>{self.whole(first)}{shown}</mrow>"
 
     def product(self, e: Formula) -> tuple[str, int]:
         """The factors without ones; a² for a · a."""
@@ -147,8 +147,8 @@ class Template:
         leading = factors[0]
         bare = not isinstance(leading, Formula) or leading is self.value or not leading.operands
         first = self.whole(leading) if bare else self.held(leading, PRODUCT)
-        shown = elided(factors[1:], lambda x: f"<mo>·</mo>{self.held(x, ATOM)}", "<mo>·</mo><mo>⋯</mo>")
-        return f"<mrow>{''.join([first, *shown])}</mrow>", PRODUCT
+        others = elided(factors[1:], lambda x: self.held(x, ATOM), "<mo>·</mo>")
+        return f"<mrow>{first}<mo>·</mo>{others}</mrow>", PRODUCT
 
     def call(self, function: str, x: Sequence[Operand]) -> str:
         """A function in its own notation, or by its name."""
@@ -171,9 +171,9 @@ class Template:
         if function == "logsumexp":
             return f"<mrow><mi>log</mi>{bracketed(self.powers(x))}</mrow>"
         if function == "hypot":
-            squares = elided(x, lambda y: f"<msup>{self.held(y, ATOM)}<mn>2</mn></msup>", "<mo>⋯</mo>")
-            return f"<msqrt>{'<mo>+</mo>'.join(squares)}</msqrt>"
-        arguments = "<mo>,</mo>".join(elided(x, self.whole, "<mo>⋯</mo>"))
+            squares = elided(x, lambda y: f"<msup>{self.held(y, ATOM)}<mn>2</mn></msup>", "<mo>+</mo>")
+            return f"<msqrt>{squares}</msqrt>"
+        arguments = elided(x, self.whole, "<mo>,</mo>")
         return f"<mrow><mi>{function_text(function)}</mi>{bracketed(arguments)}</mrow>"
 
     def part(self, i: int, whole: Formula) -> str:
@@ -184,12 +184,12 @@ class Template:
         sign = "&gt;"
         if all(isinstance(y, Formula) and y.name == "negative" for y in x):  # in a minimum
             x, sign = [y.operands[0] for y in x if isinstance(y, Formula)], "&lt;"
-        others = "<mo>,</mo>".join(elided(x[:i] + x[i + 1 :], self.whole, "<mo>⋯</mo>"))
+        others = elided(x[:i] + x[i + 1 :], self.whole, "<mo>,</mo>")
         return bracketed(f"{self.whole(x[i])}<mo>{sign}</mo>{others}", "[]")
 
     def powers(self, z: Sequence[Operand]) -> str:
         """The sum of eᶻ."""
-        return "<mo>+</mo>".join(elided(z, lambda z_j: self.call("exp", [z_j]), "<mo>⋯</mo>"))
+        return elided(z, lambda z_j: self.call("exp", [z_j]), "<mo>+</mo>")
 
 
 def unguarded(e: Operand) -> Operand:
@@ -209,8 +209,7 @@ def bracketed(written: str, brackets: str = "()") -> str:
     return f"<mrow><mo>{brackets[0]}</mo>{written}<mo>{brackets[1]}</mo></mrow>"
 
 
-def elided(things: Sequence[Any], write: Callable[[Any], str], dots: str) -> list[str]:
-    """All things written; of many, the first three, dots and the last two."""
-    if len(things) <= MOST_SHOWN:
-        return [write(x) for x in things]
-    return [*map(write, things[:3]), dots, *map(write, things[-2:])]
+def elided(things: Sequence[Any], write: Callable[[Any], str], sign: str, dots: str = "<mo>⋯</mo>") -> str:
+    """All things written, with the sign between them; of many, the first three, dots and the last two."""
+    is_short = len(things) <= MOST_SHOWN
+    return sign.join(map(write, things) if is_short else [*map(write, things[:3]), dots, *map(write, things[-2:])])
