@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import singledispatch
 from typing import NamedTuple
 
+from autograd.text import elsewhere
 from autograd.value import Value
 
 
@@ -44,4 +45,5 @@ def diagram_of(network: object) -> Diagram:
     """
     if isinstance(network, Diagram):
         return network
-    raise TypeError(f"draw takes a Value, a model or a trace, not {network!r} ({type(network).__name__})")
+    what = f"{network!r} ({type(network).__name__}){elsewhere(network)}"
+    raise TypeError(f"draw takes a Value, a model or a trace, not {what}")

@@ -89,6 +89,11 @@ def called(name: str | None, otherwise: str) -> str:
     return clipped(text_name(name), MOST_NAME) if name else otherwise
 
 
+def elsewhere(thing: object) -> str:
+    """What to do with a node of another engine, where a Value is needed; empty for anything else."""
+    return "; a node of another engine becomes one by adopt(…)" if hasattr(thing, "grad") else ""
+
+
 def counted(number: int, what: str) -> str:
     """``1 group``, ``1,200 groups``."""
     return f"{number:,} {what}{'s' * (number != 1)}"

@@ -27,7 +27,9 @@ from autograd import (
     jacobian,
     narrate,
     no_grad,
+    paths,
     record,
+    walk,
 )
 from autograd.contributions import gradients
 from autograd.table import REAL, TABLE, primitive
@@ -241,6 +243,22 @@ def test_a_gradient_of_float32_or_none_does_not_spoil_the_sum():
 def test_attributes_from_elsewhere_are_answered_with_ours(use, ours):
     with pytest.raises(AttributeError, match=f"a Value has no .*: write {ours}"):
         use(Value(1.0))
+
+
+class Foreign:
+    """A node of another engine."""
+
+    data, grad = 2.0, 0.0
+
+
+@pytest.mark.parametrize(
+    "use",
+    [draw, walk, narrate, lambda node: explain(Value(1.0), node), lambda node: paths(node, Value(1.0)),
+     lambda node: draw(Value(1.0), wrt=node)],
+)  # fmt: skip
+def test_a_reader_of_a_node_of_another_engine_says_how_it_becomes_a_value(use):
+    with pytest.raises(TypeError, match=r"not (a Value)?.*; a node of another engine becomes one by adopt\(…\)"):
+        use(Foreign())
 
 
 def test_arguments_from_elsewhere_are_answered_with_ours():

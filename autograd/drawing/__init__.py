@@ -15,6 +15,7 @@ from autograd.drawing.grouping import collapsed
 from autograd.drawing.neuron_diagram import neuron_figure
 from autograd.modes import collector_paused
 from autograd.neurons import Diagram as Diagram, Unit as Unit, diagram_of as diagram_of
+from autograd.text import elsewhere
 from autograd.value import Value
 
 COLLAPSED_FROM = 200  # nodes; a graph of as many collapses unless collapse=False
@@ -52,6 +53,8 @@ def draw(
         if (wrt, local_derivatives, fold, unfold, collapse, open, direction, engine) != NO_OPTIONS:
             raise TypeError("the options of draw are for the graph of a Value: draw(loss, wrt=w); a model has none")
         return Drawing(*neuron_figure(diagram_of(f)))
+    if not isinstance(wrt, Value | None):
+        raise TypeError(f"draw: wrt = {wrt!r} is not a Value{elsewhere(wrt)}")
     if direction not in ("right", "up"):
         raise ValueError(f"direction {direction!r}: there are right and up")
     opened = [open] if isinstance(open, str) else list(open)

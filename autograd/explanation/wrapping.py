@@ -5,10 +5,11 @@ import textwrap
 from collections.abc import Iterable
 from html import escape
 
-from autograd.text import printable
+from autograd.text import elsewhere, printable
 from autograd.value import Value
 
 WIDTH = 100  # columns
+GIVE = "; give the Value, not its number or name"
 NO_BREAK = "\xa0"  # a space that ends no line
 
 
@@ -46,7 +47,7 @@ def check_values(function: str, **nodes: object) -> None:
     """Raise TypeError for an argument that is not a Value."""
     for role, node in nodes.items():
         if not isinstance(node, Value):
-            raise TypeError(f"{function}: {role} = {node!r} is not a Value; give the Value, not its number or name")
+            raise TypeError(f"{function}: {role} = {node!r} is not a Value{elsewhere(node) or GIVE}")
 
 
 class TextResult:

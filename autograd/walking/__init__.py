@@ -13,7 +13,7 @@ from autograd.graph import topological_order
 from autograd.number_systems import javascript
 from autograd.pages import Page, own_file, script, written
 from autograd.table import is_constant
-from autograd.text import clipped, counted
+from autograd.text import clipped, counted, elsewhere
 from autograd.value import Value
 from autograd.walking.page_data import GraphData
 from autograd.walking.picture import Picture
@@ -37,7 +37,7 @@ def walk(f: Value, *, predict: bool = False) -> Page:
     <walk through f: 3 nodes>
     """
     if not isinstance(f, Value):
-        raise TypeError(f"walk takes the Value whose passes it shows, not {f!r} ({type(f).__name__})")
+        raise TypeError(f"walk takes the Value whose passes it shows, not {f!r} ({type(f).__name__}){elsewhere(f)}")
     order = topological_order(f)
     if (count := len(order)) > MOST_NODES:
         raise ValueError(
