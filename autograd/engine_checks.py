@@ -5,20 +5,79 @@ first program that fails is the smallest, and which one it is tells the cause.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from io import StringIO
+from itertools import product
+from math import isclose
 from multiprocessing import get_all_start_methods, get_context
 from numbers import Real
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 from warnings import catch_warnings
 
-from autograd import engine_programs as programs
-from autograd.engine_bugs import BUGS, Bug, EngineVerdict
-from autograd.engine_programs import FORMS, Probe, Subject, class_in, close, filled, right_numbers
-from autograd.text import shown
+from autograd import primitives
+from autograd.engine_programs import AT, FORMS, IN_PLACE, NUMBERS, Subject, class_in, graphs, right_numbers
+from autograd.text import clipped, printable, shown
+
+# what each bug is, in its first sentence, and what leads to its cause
+BUGS = {
+    "rule": "{op} is wrong by itself. Its rule: {rule}. Which sign, factor or case of the code differs from it?",
+    "upstream": "the derivative of {op} is right by itself, and wrong inside an expression. There, the backward step "
+    "has to multiply it by the gradient of the result, which is not 1. Where does that of {op} do so?",
+    "overwrites": "a gradient is set, with =, where it has to be added to, with +=. Two contributions arrive at one "
+    "node here, and one of them is lost. In the backward step of {op}, what becomes of the first one?",
+    "order": "a node passes its gradient on too early, too often or not at all. It has to do so exactly once, after "
+    "all nodes that use it have done so. In which order does the backward pass visit the nodes of this f?",
+    "lost-edge": "an operation counts only one operand if both are the same node. Each of the two adds to the node's "
+    "gradient. Where does a set, a dictionary or a comparison of nodes make one of the two?",
+    "compounds": "a further backward pass starts with old gradients. The nodes between f and its inputs still hold "
+    "those of the pass before, and pass them on again. Where does a pass set them to 0 before it starts?",
+    "constant": "{op} goes wrong with a plain number as operand. Which line of the operation handles a number? Does "
+    "it make a node of it, and of every number, such as 2, 2.5 and 0?",
+    "reflected": "{op} goes wrong, where the number is on the left. For that, Python calls {method} of the "
+    "node. Is it defined, and does it take the number as the left operand?",
+    "stale": "the backward pass reads data that changed after the forward pass. The derivative belongs to the old "
+    "numbers. Which .data does the backward step of {op} look up, and where could the forward step store them?",
+    "mutates": "data change, which no operation and no backward pass may do. An operation makes a new node, and "
+    "the backward pass changes gradients alone. Which line assigns to the data of a node that exists already?",
+    "depth": "a function calls itself once per node, and Python stops at about 1,000 nested calls. This f is a chain "
+    "of 1,500 operations. Which function is it, and how would a loop over a list of nodes do the same?",
+    "exits": "the code ends the program. Which line does so, by exit(), SystemExit or a crash?",
+    "endless": "the code does not come to an end. Which loop is it, and what should change in each of its rounds?",
+}
+POINTS = (0.9, -1.5, 2.0, 3.0, 0.5, -0.3, 0.1, -4.0, 9.0, -13.0, 30.0, -40.0)
+# templates, in which x ? y stands for any operation
+INSIDE = {
+    "b = x ? y; f = b * z": "upstream",
+    "b = x ? y; c = x ? z; f = b + c": "overwrites",
+    "b = y ? x; c = z ? x; f = b + c": "overwrites",
+    "a = x * y; b = a ? z; c = a ? w; f = b + c": "overwrites",
+}
+SAME = ("f = x ? x", "b = x * y; f = b ? b", "b = x * y; c = x * y; f = b ? c")
+REFUSALS = {
+    "compounds": RuntimeError,
+    "stale": AttributeError,
+}  # of a further pass and of other data, which is no bug
+
+
+class EngineVerdict(NamedTuple):
+    """What is wrong with an engine, in words by key, the likeliest cause first. True where nothing is."""
+
+    found: dict[str, str]
+    programs: int = 0  # that were run
+
+    @property
+    def bugs(self) -> list[str]:
+        """The keys of what is wrong."""
+        return [*self.found]
+
+    def __bool__(self) -> bool:
+        return not self.found
+
+    def __repr__(self) -> str:
+        return printable("\n\n".join(self.found.values()) or f"right in all {self.programs} programs")
 
 
 def check_engine(
@@ -34,17 +93,9 @@ def check_engine(
     chain. In pytest, ``assert verdict, verdict`` shows the text. Raises ValueError where a file has no class of
     nodes, or a node no number, gradient or backward pass under a usual name.
 
-    >>> class Node:
-    ...     def __init__(self, data, parents=()):
-    ...         self.data, self.grad, self.parents = data, 0.0, parents
-    ...     def __add__(self, other):
-    ...         return Node(self.data + other.data, (self, other))
-    ...     def backward(self, upstream=1.0):
-    ...         self.grad = upstream
-    ...         for parent in self.parents:
-    ...             parent.backward(upstream)
-    >>> check_engine(Node).bugs
-    ['constant', 'overwrites', 'depth']
+    >>> from autograd import Value
+    >>> check_engine(Value).bugs
+    []
     """
     if timeout is None:
         return _verdict(engine, backward, lambda program: None)
@@ -52,7 +103,7 @@ def check_engine(
         raise ValueError(f"timeout = {timeout}: it needs to be a number of seconds > 0")
     context = get_context("fork" if "fork" in get_all_start_methods() else None)
     told, tell = context.Pipe(duplex=False)
-    process = context.Process(target=_tell_verdict, args=(engine, backward, tell), daemon=True)
+    process = context.Process(target=_tell_verdict, args=(engine, backward, tell.send), daemon=True)
     with catch_warnings(action="ignore"):  # of a fork beside threads, which the child does not use
         process.start()
     tell.close()  # here, so that the pipe ends with the process
@@ -64,167 +115,134 @@ def check_engine(
                 return last
             if isinstance(last, ValueError):
                 raise last
-        return EngineVerdict([Bug("endless", last, "it", f"has not ended after {timeout:g} seconds")])
+        return EngineVerdict({"endless": _words("endless", last, f"it has not ended after {timeout:g} seconds")})
     except EOFError:
-        return EngineVerdict([Bug("exits", last, "it", "ends the process")])
+        return EngineVerdict({"exits": _words("exits", last, "it ends the process")})
     finally:
         process.kill()
 
 
-def _tell_verdict(engine: Any, backward: Any, tell: Any) -> None:
+def _tell_verdict(engine: Any, backward: Any, tell: Callable[[Any], None]) -> None:
     """In a process of its own: tell each program as it starts, and at last the verdict."""
     try:
-        tell.send(_verdict(engine, backward, tell.send))
+        tell(_verdict(engine, backward, tell))
     except ValueError as error:
-        tell.send(ValueError(str(error)))
+        tell(ValueError(str(error)))
 
 
 def _verdict(engine: Any, backward: Any, tell: Callable[[str], None]) -> EngineVerdict:
     with redirect_stdout(StringIO()):  # an engine may print at each step
-        try:
-            make = class_in(Path(engine)) if isinstance(engine, (str, Path)) else engine
-            return _Checks(Subject(make, backward), tell).verdict()
-        except SystemExit:
-            return EngineVerdict([Bug("exits", "loading it", "it", "ends the program")])
+        make = class_in(Path(engine)) if isinstance(engine, (str, Path)) else engine
+        return _Checks(Subject(make, backward), tell).verdict()
+
+
+def _words(key: str, program: str, shows: str, **details: str) -> str:
+    """A bug in words, with the smallest program that shows it and what this gives."""
+    bug, _, hint = BUGS[key].partition(". ")
+    key = "rule" if key == "upstream" else key
+    return f"{key}: {bug.format(**details)}\n  {program}\n  {shows}\n  {hint.format(**details)}"
 
 
 class _Checks:
-    """The programs on one engine. ``wrong`` operations are used no further; ``keys`` says how each can be wrong."""
+    """The programs on one engine. Those of an operation that is ``wrong`` are run no further."""
 
     def __init__(self, engine: Subject, tell: Callable[[str], None]) -> None:
         self.engine, self.tell, self.programs = engine, tell, 0
-        self.found, self.wrong, self.keys = dict[str, Bug](), set[str](), dict[str, str]()
-        for backward in reversed(engine.passes):  # beside a node's own step there may be the whole pass
-            engine.backward = backward
-            if not all(self.bug("rule", "G(x,y)", form) for form in [*engine.forms][:2]):
-                break
+        self.found, self.wrong = dict[str, str](), set[str | None]({None})
+        entries = {primitives.add: "+", primitives.mul: "*"}
+        self.signs = {entries[entry]: form for form, entry in engine.forms.items() if entry in entries}
 
     def verdict(self) -> EngineVerdict:
         """Run the programs, the smallest first."""
-        simple = [form for form in ("{} + {}", "{}*{}") if form in self.engine.forms]
+        simple = [*self.signs.values()]
         for forms in (simple, [form for form in self.engine.forms if form not in simple]):
-            right = [form for form in self.with_numbers(forms) if self.is_right(form)]
-            silent = [bug for bug in self.found.values() if bug.gives == 0.0 and forms is simple and not right]
-            if silent:
-                return EngineVerdict([silent[0]._replace(key="order", words=BUGS["silent"])], self.programs)
-            for form in right:
-                for template, key in programs.INSIDE.items():
-                    self.check(key, template, form)
-            for template in programs.GRAPHS if forms is simple else ():
-                self.check("order", template)
-            for form in right:
-                for template in programs.SAME if form.count("{}") == 2 and self.signs() else ():
-                    self.check("lost-edge", template, form)
-            for template in programs.tangled("lost-edge" not in self.found) if forms is simple else ():
-                self.check("order", template)
-        for template, passes in programs.AGAIN.items():
-            for roots in passes.split():
-                self.check("compounds", template, roots=roots)
-        for form in self.keys:
-            for changed in ("xy", "xyf") if self.engine.is_mutable else ():
-                self.check("stale", "G(x,y)", form, changed=changed)
-            if form in FORMS and f"__i{FORMS[form][0]}__" in self.engine.methods:
-                self.check("mutates", "G(x,y)", form, in_place=form[2:-2].strip())
-        self.wrong.clear()  # even with wrong numbers a chain shows whether it comes to its end
-        for template in programs.chains():
-            self.check("depth", template, at=(1.0, 1.0))
-        return EngineVerdict([*self.found.values()], self.programs)
+            for form in forms:
+                self.check_alone(form)
+            for form, (template, key) in product(forms, INSIDE.items()):
+                self.check(key, template, form)
+            self.check_graphs(twice=False)
+            for form, template in product(forms, SAME):
+                self.check("lost-edge", template, form)
+            self.check_graphs(twice="lost-edge" not in self.found)
+            if "order" in self.found:  # no gradient can be trusted
+                return EngineVerdict(self.found, self.programs)
+        for roots in ("ff", "cf", "bf", "fc", "fb"):
+            self.check("compounds", "b = x * y; c = b + z; f = c * z", roots=roots)
+        for form in self.engine.forms:
+            self.check("stale", "f = x ? y", form, changed="xyf" if form.count("{}") == 2 else "xf")
+            if form in IN_PLACE and form not in self.wrong:
+                self.check("mutates", "f = x ? y", IN_PLACE[form])
+        self.check("depth", f"f = x + y{'; f = f + y' * 1500}")
+        return EngineVerdict(self.found, self.programs)
 
-    def with_numbers(self, forms: Iterable[str]) -> Iterator[str]:
-        """The operations, each followed by those with a number in place of an operand, if it is right without."""
-        for form in forms:
-            self.keys[form] = "rule"
-            yield form
-            method, methods = FORMS.get(form, ("",))[0], self.engine.methods
-            for number in programs.NUMBERS if form.count("{}") == 2 and f"__{method}__" in methods else ():
-                right, left = form.format("{}", number), form.format(number, "{}")
-                if form not in self.wrong and method != "pow":
-                    self.keys[right] = "constant"
-                    yield right
-                    self.wrong |= {number} if right in self.wrong else set()
-                if not {form, number} & self.wrong and (method != "pow" or ("__rpow__" in methods and number != "0")):
-                    self.keys[left] = "reflected"
-                    yield left
+    def check_alone(self, form: str) -> None:
+        """Run an operation by itself, then with a number in place of an operand."""
+        for at in zip(POINTS, POINTS[3:] + POINTS[:3]):
+            self.check("rule", "f = x ? y", form, at)
+        numbers = [*NUMBERS] if form in FORMS and form.count("{}") == 2 else []
+        if all(self.check("constant", f"f = x ? {number}", form) for number in numbers):
+            for number in numbers[:2]:  # not everyone means the same by 0**x
+                self.check("reflected", f"f = {number} ? x", form)
 
-    def is_right(self, form: str) -> bool:
-        """Whether an operation is right by itself."""
-        for at in zip(programs.POINTS, programs.POINTS[3:] + programs.POINTS[:3]):
-            if form != "{}**{}" or at[0]:  # not everyone means the same by 0**y
-                self.check(self.keys[form], "G(x,y)", form, at=at)
-        return form not in self.wrong
+    def check_graphs(self, twice: bool) -> None:
+        """Run graphs of those of + and * that are right."""
+        signs = [sign for sign, form in self.signs.items() if form not in self.wrong]
+        for template in graphs(signs, twice) if signs else ():
+            self.check("order", template)
 
-    def signs(self) -> list[str]:
-        """Those of + and * that are right so far."""
-        usable = self.engine.forms.keys() - self.wrong
-        return [sign for sign, form in (("+", "{} + {}"), ("*", "{}*{}")) if form in usable]
-
-    def check(self, key: str, template: str, form: str = "", **options: Any) -> None:
-        """Run a program, unless it uses what is wrong, and keep the first bug of each kind."""
-        unclear = "order" in self.found and key in ("upstream", "overwrites", "order", "lost-edge", "compounds")
-        whole = form if form in FORMS else re.sub(r"\d[\d.]*", "{}", form)  # x + y, of x + 2
-        if {form, whole} & self.wrong or unclear or not (bug := self.bug(key, template, form, **options)):
-            return
-        self.wrong |= {form} if form else {"{} + {}", "{}*{}"} if bug.key == "overwrites" else set()
-        may_follow = bug.key == "depth" or (bug.key == "rule" and "order" in self.found)  # from another bug
-        if not may_follow or ".grad" not in bug.what:
-            self.found.setdefault(bug.key, bug)
-
-    def program(self, template: str, form: str, at: tuple[float, ...] = programs.AT, **options: Any) -> Probe:
-        """The program of a template, with those of + and * that are right so far."""
-        return Probe(filled(template, form, self.signs()), at, **options)
-
-    def bug(self, key: str, template: str, form: str, **options: Any) -> Bug | None:
-        """The bug that a program shows."""
-        program = self.program(template, form, **options)
-        if not (right := right_numbers(program)[2]):
-            return None
+    def check(
+        self, key: str, template: str, form: str = "", at: Sequence[float] = AT, roots: str = "f", changed: str = ""
+    ) -> bool:
+        """Run a program, unless it uses what is wrong, and keep the first bug of each kind. False if it shows one."""
+        forms = self.signs | {"?": form}
+        if self.wrong & {form, *(forms.get(sign) for sign in "+*" if f" {sign} " in template)}:
+            return True
+        found = re.findall(r"(\w) = (\S+) (\S+) ([^\s;]+)", template)
+        steps = tuple((name, forms[op], (x, y)[: forms[op].count("{}")]) for name, x, op, y in found)
+        if not (right := right_numbers(steps, at, roots)):
+            return True
+        text = clipped("; ".join(f"{name} = {form.format(*operands)}" for name, form, operands in steps), 200)
+        inputs = ", ".join(f"{x} = {number:g}" for x, number in zip("xyzw", at) if f"{x}.data" in right[0])
+        passes = f", backward from {', then from '.join(roots)}" * (roots != "f")
+        change = f", then {'.data = '.join(changed)}.data = -7, then backward" * bool(changed)
+        program = f"{text}   at {inputs}{change}{passes}"
         self.programs += 1
-        self.tell(str(program))
-        gives: Any = ""
-        what, may_be = "it", [0.0]
+        self.tell(program)
         try:
-            for what, gives in self.engine.numbers(program):
-                may_be = [numbers[what.split()[0]] for numbers in right]
-                is_number = isinstance(gives, Real)
-                gives = float(gives) if is_number else f"is {shown(gives)}, but should be {may_be[0]:.6g}"
-                if not is_number or not close(gives, *may_be):
-                    break
-            else:
-                return None
-        except SystemExit:
-            return Bug("exits", str(program), "it", "ends the program")
-        except Exception as error:
-            if key == "compounds" and type(error) is RuntimeError:  # it refuses a further pass
-                return None
-            what, gives = "it", f"raises {type(error).__name__}: {error}"[:150]
-        kind = "mutates" if ".data" in what else self.kind(key, template, form, what, gives)
-        if kind == "overwrites" and not form:  # of GRAPHS
-            what, gives, form = "b.grad", self.engine.read("grad", self.engine.nodes["b"]), "b*z"
-            may_be = [right[0][what]]
-        fault = "raises an error" if what == "it" else f"has a wrong {'value' if what == 'f' else 'derivative'}"
-        rule = (getattr(self.engine.forms.get(form), "__doc__", "") or "").split("\n")[0].removesuffix(".")
-        operator = re.sub(r"^[\d.]+", "{}", form)  # of 2 - x
-        words = {
-            "op": form.format("x", "y"), "x": what.split(".")[0], "fault": fault,
-            "rule": re.split(r"[.,] (?=which|[A-Z])", rule)[0],
-            "method": f"__r{FORMS[operator][0]}__" if operator != form else "a method such as __rsub__",
-        }  # fmt: skip
-        key = self.keys[form] if kind == "upstream" else kind
-        return Bug(key, str(program), what, gives, may_be[0], BUGS[kind].format(**words))
+            numbers = self.engine.numbers(self.engine.run(steps, at, roots, changed))
+        except (Exception, SystemExit) as error:
+            if isinstance(error, REFUSALS.get(key, ())):
+                return True
+            key = "exits" if isinstance(error, SystemExit) else key
+            shows = f"it raises {clipped(f'{type(error).__name__}: {error}', 150)}"
+        else:
+            wrong = [what for what in right[0] if not _is_one_of(numbers[what], [each[what] for each in right])]
+            wrong = [what for what in wrong if (what[0] in "xyzw" if ".grad" in what else not changed)]
+            if not wrong:
+                return True
+            what, gives, should = wrong[0], numbers[wrong[0]], right[0][wrong[0]]
+            is_sum, is_number = form == self.signs.get("+"), isinstance(gives, Real)
+            arrived = "a.grad" in right[0] and _is_one_of(numbers["a.grad"], [right[0]["a.grad"]])
+            is_order = {
+                "rule": is_sum and gives == 0.0,
+                "upstream": is_sum and gives != 1.0,
+                "overwrites": arrived or (is_number and abs(gives) > abs(should)),
+            }
+            key = "mutates" if ".data" in what and what != "f.data" else "order" if is_order.get(key) else key
+            number = f"{gives:.6g}" if is_number else shown(gives)
+            shows = f"{what} is {number}, but should be {should:.6g}"
+        has_number = key in ("constant", "reflected")
+        self.wrong |= {*self.signs.values()} if key == "order" else set() if has_number else {form}
+        doc = self.engine.forms[form].__doc__ if form in self.engine.forms else ""
+        details = {
+            "op": text.removeprefix("f = ") if has_number else form.format("x", "y"),
+            "rule": re.split(r"\.?\n|[.,] (?=which|[A-Z])", doc or "")[0],
+            "method": f"__r{FORMS.get(form, ('',))[0]}__",
+        }
+        self.found.setdefault("rule" if key == "upstream" else key, _words(key, program, shows, **details))
+        return False
 
-    def kind(self, key: str, template: str, form: str, what: str, gives: Any) -> str:
-        """Which bug it is, by the number that is wrong."""
-        if isinstance(gives, str):
-            plain = re.search("'(int|float)'( and)?", gives) if key == "rule" else None
-            key = key if key != "upstream" else self.keys[form]
-            return key if not plain else "reflected" if plain[2] else "constant"
-        if key == "upstream":
-            alone = right_numbers(self.program("G(x,y)", form))[2][0].get(what, 0.0)
-            return key if close(gives, alone) else "order" if form == "{} + {}" else self.keys[form]
-        if key == "overwrites":  # one share is lost, if what is left is that of x or of w where these are two nodes
-            apart = self.program(template[::-1].replace("x", "w", 1)[::-1], form, at=programs.TWINS)
-            shares = right_numbers(apart)[2][0]
-            return key if close(gives, shares["x.grad"], shares["w.grad"]) else "order"
-        is_shared = template == "b*z + b*w; b = x*y"  # then b has either the gradient z + w, or one of the two
-        b = self.engine.read("grad", self.engine.nodes["b"]) if is_shared else None
-        return "overwrites" if b and close(b, *programs.AT[2:]) else key
+
+def _is_one_of(number: Any, others: Sequence[float]) -> bool:
+    """Whether it is one of these numbers, up to rounding."""
+    return isinstance(number, Real) and any(isclose(number, x, rel_tol=1e-5, abs_tol=1e-5) for x in others)

@@ -1,6 +1,7 @@
 """``check_engine``: planted bugs are named first, right engines accused of nothing, and texts show what to change."""
 
 import json
+import re
 import sys
 import types
 
@@ -9,7 +10,7 @@ from conftest import ROOT, python
 
 import nn.__main__
 from autograd import Value, check_engine
-from autograd.engine_bugs import BUGS
+from autograd.engine_checks import BUGS
 
 DESIGNS = ROOT / "tests" / "engines" / "designs"
 PLANTED = json.loads((DESIGNS / "bugs.json").read_text(encoding="utf-8"))
@@ -46,7 +47,7 @@ def test_a_planted_bug_is_named_first_and_shown(design, bug):
     assert not verdict
     assert verdict.bugs[0] == bug["key"], f"{bug['what']}\n{verdict}"
     heading, program, shows, question = str(verdict).split("\n\n")[0].split("\n")
-    assert heading.startswith(f"{bug['key']}: ") and program.startswith("  f = ") and question.endswith("?")
+    assert heading.startswith(f"{bug['key']}: ") and re.match("  [a-h] = ", program) and question.endswith("?")
     assert ", but should be " in shows or " raises " in shows
 
 
@@ -63,7 +64,7 @@ def test_our_own_engine_is_accused_of_nothing():
 
 def test_every_key_is_planted_in_the_quick_tests():
     planted = {bug["key"] for design in IN_EVERY_RUN for bug in PLANTED[design]["bugs"]}
-    assert planted == BUGS.keys() - {"upstream", "silent", "exits", "endless"}
+    assert planted == BUGS.keys() - {"upstream", "exits", "endless"}
 
 
 class Plain:
@@ -87,7 +88,7 @@ class Plain:
 def test_the_text_names_the_operation_its_derivative_the_point_and_both_numbers():
     text = str(check_engine(class_of(source_of("captured").replace("(1.0 - t * t)", "(1.0 - t)"))))
     assert text.split("\n")[:3] == [
-        "rule: tanh(x) has a wrong derivative",
+        "rule: tanh(x) is wrong by itself",
         "  f = tanh(x)   at x = 0.9",
         "  x.grad is 0.283702, but should be 0.486917",
     ]
@@ -104,13 +105,14 @@ def test_a_number_on_the_left_names_the_method_that_python_calls(design, number)
 
 def test_a_node_in_between_that_keeps_the_last_gradient_alone_is_named():
     verdict = check_engine(class_of(source_of("recursive_free", PLANTED["recursive_free"]["bugs"][0]), "Num"))
-    assert "b.grad is 0.9, but should be 2.6" in str(verdict)
+    assert verdict.bugs[0] == "overwrites" and "  a = x*y; b = a + z; c = a + w; f = b + c" in str(verdict)
 
 
 def test_a_forgotten_gradient_from_above_is_a_rule_of_its_own_text():
     source = source_of("captured").replace("s * (1.0 - s) * out.grad", "s * (1.0 - s)")
     text = str(check_engine(class_of(source)))
-    assert text.startswith("rule: the derivative of sigmoid(x) is right by itself") and "f = sigmoid(x)*z" in text
+    assert text.startswith("rule: the derivative of sigmoid(x) is right by itself")
+    assert "b = sigmoid(x); f = b*z" in text
 
 
 def test_a_backward_pass_that_passes_nothing_on_is_one_bug():
@@ -119,7 +121,7 @@ def test_a_backward_pass_that_passes_nothing_on_is_one_bug():
             pass
 
     verdict = check_engine(Silent)
-    assert verdict.bugs == ["order"] and "reaches no operand" in str(verdict)
+    assert verdict.bugs == ["order"]
 
 
 def test_a_bug_of_one_operation_does_not_hide_another_kind():
@@ -190,12 +192,6 @@ STRANGE = {
     "unhashable": [*BY_ID, (BEFORE_REPR, f"    __hash__ = None\n\n{BEFORE_REPR}")],
     "equal by number": [*BY_ID, (BEFORE_REPR, EQUAL + BEFORE_REPR)],
     "a float": [*BY_ID, ("class Value:\n", FLOAT)],
-    "a float without data": [
-        *BY_ID,
-        ("class Value:\n", FLOAT),
-        ("        self.data = data\n", ""),
-        (".data", ".real"),
-    ],
     "functions beside it": [("    def backward(self):", BESIDE)],
     "read-only data": [
         ("self.data = data", "self._data = data"),
@@ -339,7 +335,7 @@ def test_a_bug_is_exit_status_1_and_the_text_on_stdout(tmp_path, capsys):
     with pytest.raises(SystemExit) as left:
         nn.__main__.main(["check", str(path), "--timeout", "60"])
     assert left.value.code == 1
-    assert capsys.readouterr().out.startswith("rule: x/y has a wrong derivative\n  f = x/y   at ")
+    assert capsys.readouterr().out.startswith("rule: x/y is wrong by itself\n  f = x/y   at ")
 
 
 @pytest.mark.parametrize(
@@ -364,7 +360,7 @@ def test_an_assertion_in_pytest_shows_the_text(tmp_path):
     path = written(tmp_path, source_of("captured", PLANTED["captured"]["bugs"][6]) + test, "test_mine.py")
     done = python("-m", "pytest", "-q", "-p", "no:cacheprovider", path, cwd=tmp_path)
     assert done.returncode == 1
-    assert "reflected: 2 - x goes wrong" in done.stdout and "f is -1.1, but should be 1.1" in done.stdout
+    assert "reflected: 2 - x goes wrong" in done.stdout and "f.data is 1.4, but should be -1.4" in done.stdout
 
 
 def test_a_class_of_the_main_module_is_graded_in_a_process_of_its_own(tmp_path):

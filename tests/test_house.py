@@ -50,8 +50,8 @@ MAY_IMPORT = {
 STAND_ON = {  # the readers that stand on another
     "walking.picture": {"drawing.figure", "drawing.layered"},
     "replay.origins": {"adopting.readings"},
-    "engine_programs": {"parser", "adopting.foreign"},
-    "engine_checks": {"engine_bugs", "engine_programs"},
+    "engine_programs": {"adopting.foreign"},
+    "engine_checks": {"engine_programs"},
 }
 KNOW_NO_VALUE = {"nn.validation", "nn.init", "nn.data", "nn.preprocessing", "nn.backprop"}
 KNOW_NO_VALUE |= {"autograd.number_systems.floats"}
