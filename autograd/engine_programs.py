@@ -3,7 +3,7 @@
 import operator
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from inspect import getmembers_static, isclass, isfunction, signature
 from math import isfinite
 from numbers import Real
@@ -21,7 +21,6 @@ from autograd.text import shown
 from autograd.value import Value
 
 Steps = tuple[tuple[str, str, tuple[str, ...]], ...]  # of a program: a name, the form of an operation, its operands
-
 POWERS = {f"{{}}**{p}": p for p in (2, 3, -1, 0.5)}
 # how programs write each operator, its method, and its entry; an engine may use earlier ones in later ones
 FORMS: dict[str, tuple[str, Primitive]] = {
@@ -41,26 +40,23 @@ AT = (0.6, 0.7, 1.7, 0.9)  # x, y, z and w
 
 
 class Subject:
-    """Somebody's engine: how to make a node, run a backward pass, and the operations that it has.
-
-    make       makes an input of a number
-    forms      its operations, as programs write them, and their entries
-    """
+    """Somebody's engine. Its ``forms`` are its operations, as programs write them, each with its entry."""
 
     def __init__(self, make: Any, backward: Callable[[Any], Any] | None = None) -> None:
         try:
             leaf = make(2.0)
+            if getattr(leaf, "requires_grad", None) is False:
+                leaf = (make := partial(make, requires_grad=True))(2.0)
         except Exception as error:
-            fault = f"check_engine: {shown(make)}(2.0) raises {type(error).__name__}: {error}"
-            raise ValueError(f"{fault}; give a function that makes a node of one number, lambda x: …") from error
+            raise ValueError(f"{error!r}: give a function that makes a node of one number, lambda x: …") from error
         self.make, self.words, of = make, Engine(leaf), type(leaf)
         methods = dict(getmembers_static(of))
         beside = next((f.__globals__ for f in methods.values() if isfunction(f)), {})
-        usual = [f[name] for name in BACKWARD for f in (methods, beside) if name in f]
+        usual: list[Any] = [backward, *(f[name] for f in (beside, methods) for name in BACKWARD if name in f)]
+        self.operations, self.backward = {**OPERATORS}, next(filter(callable, usual), usual[0])
         for what in ("data", "grad", "backward"):
-            if not (backward or usual if what == "backward" else self.words.word(what, leaf)):
+            if not (self.backward if what == "backward" else self.words.word(what, leaf)):
                 raise ValueError(f"check_engine: {shown(leaf)} ({of.__name__}) has no {what} under a usual name")
-        self.backward, self.operations = backward or usual[0], {**OPERATORS}
         forms = {form: entry for form, (name, entry) in FORMS.items() if f"__{name}__" in methods}
         for name, f in (beside | methods).items():
             is_own = isfunction(f) and f.__module__ == of.__module__ and name[:2] != "__"
@@ -81,10 +77,7 @@ class Subject:
         return bool(self.words.word("grad", node)) and isinstance(self.words.read("data", node), Real)
 
     def run(self, steps: Steps, at: Sequence[float], roots: str, changed: str = "") -> dict[str, Any]:
-        """The nodes of a program by name, inputs first, after a backward pass from each of the ``roots``.
-
-        changed    the nodes whose data become −7 before
-        """
+        """The nodes of a program, after data ``changed`` to −7 and a backward pass from each of the roots."""
         used = {x for _, _, operands in steps for x in operands}
         nodes: dict[str, Any] = {x: self.make(number) for x, number in zip("xyzw", at) if x in used}
         for name, form, operands in steps:
@@ -97,9 +90,8 @@ class Subject:
 
     def numbers(self, nodes: dict[str, Any]) -> dict[str, Any]:
         """The data and the gradients of nodes."""
-        read = self.words.read
-        data = {f"{x}.data": read("data", node) for x, node in nodes.items()}
-        return data | {f"{x}.grad": read("grad", node) or 0.0 for x, node in nodes.items()}
+        data = {f"{x}.data": self.words.read("data", node) for x, node in nodes.items()}
+        return data | {f"{x}.grad": self.words.read("grad", node) or 0.0 for x, node in nodes.items()}
 
 
 def call(entry: Primitive) -> str:
@@ -125,33 +117,23 @@ def right_numbers(steps: Steps, at: Sequence[float] = AT, roots: str = "f") -> l
     return numbers if all(map(isfinite, numbers[0].values())) and not kinks(nodes[0]["f"]) else []
 
 
-def graphs(signs: Sequence[str], twice: bool) -> Iterator[str]:
-    """Random graphs, the small ones first, in which each node joins two of the four before it by one of the signs.
-
-    twice    whether these two may be the same node
-    """
+def graphs(twice: bool) -> Iterator[tuple[str, str]]:
+    """Random graphs, the small ones first. Each node joins two of the four before it, or the same one ``twice``."""
     rng = Random(0)
     draw = rng.choices if twice else rng.sample
-    for size in range(2, 9):
+    for size in sorted([*range(2, 9)] * 20):
         names = ["x", "y", "z", "w", *"abcdegh"[: size - 1], "f"]
-        for _ in range(20):
-            steps = [f" {rng.choice(signs)} ".join(draw(names[k : k + 4], k=2)) for k in range(size)]
-            yield "; ".join(f"{name} = {step}" for name, step in zip(names[4:], steps))
+        steps = [f" {rng.choice('+*')} ".join(draw(names[k : k + 4], k=2)) for k in range(size)]
+        yield "order", "; ".join(f"{name} = {step}" for name, step in zip(names[4:], steps))
 
 
-def class_in(file: Path) -> type:
+def class_in(file: str | Path) -> type:
     """The class of nodes in a file: Value, or the likeliest, rather one of its own than one that it imports."""
-    folder, known = file.resolve().parent, {*sys.modules}
-    sys.path.insert(0, str(folder))  # it may import its neighbours
+    sys.path.insert(0, str(Path(file).parent))  # it may import its neighbours
     try:
-        classes = [c for c in run_path(str(file), run_name="checked").values() if isclass(c)]
-    except Exception as error:
+        classes: list[type] = [object, *filter(isclass, run_path(str(file), run_name="checked").values())]
+        return max(classes, key=lambda c: (c.__name__ == "Value", hasattr(c, "__add__"), c.__module__ == "checked"))
+    except (Exception, SystemExit) as error:
         raise ValueError(f"{file} cannot be loaded: {type(error).__name__}: {error}") from error
     finally:
-        sys.path.remove(str(folder))
-        for name in {*sys.modules} - known:  # another file may have neighbours of the same name
-            if Path(getattr(sys.modules[name], "__file__", None) or "").parent == folder:
-                del sys.modules[name]
-    if not classes:
-        raise ValueError(f"{file} defines no class: it needs that of the nodes, such as Value")
-    return max(classes, key=lambda c: (c.__name__ == "Value", hasattr(c, "__add__"), c.__module__ == "checked"))
+        sys.path.remove(str(Path(file).parent))
