@@ -30,8 +30,7 @@ BUGS = {
     "all nodes that use it have done so. In which order does the backward pass visit the nodes of this f?",
     "lost-edge": "an operation counts only one operand if both are the same node. Each of the two adds to the node's "
     "gradient. Where does a set, a dictionary or a comparison of nodes make one of the two?",
-    "compounds": "a further backward pass starts with the old gradients between f and its inputs, and passes them on "
-    "again. Where does a pass set them to 0 before it starts?",
+    "compounds": "a further pass starts with the old gradients between f and its inputs. Where are they set to 0?",
     "constant": "{op} goes wrong with a plain number. Which line makes a node of any number, such as 2, 2.5 and 0?",
     "reflected": "{op} goes wrong, where the number is on the left. For that, Python calls {method} of the node. Is "
     "it defined, and does it take the number as the left operand?",
@@ -133,7 +132,8 @@ class _Checks:
         for at in zip(POINTS, POINTS[3:] + POINTS[:3]):
             self.check("rule", "f = x ? y", form, at)
         numbers = [*NUMBERS] if form in FORMS and form.count("{}") == 2 else []
-        if all(self.check("constant", f"f = x ? {number}", form) for number in numbers):
+        is_reflected = form != "{}**{}" or hasattr(self.engine.node, "__rpow__")
+        if all(self.check("constant", f"f = x ? {number}", form) for number in numbers) and is_reflected:
             for number in numbers[:2]:  # not everyone means the same by 0**x
                 self.check("reflected", f"f = {number} ? x", form)
 

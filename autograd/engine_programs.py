@@ -49,17 +49,17 @@ class Subject:
                 leaf = (make := partial(make, requires_grad=True))(2.0)
         except Exception as error:
             raise ValueError(f"{error!r}: give a function that makes a node of one number, lambda x: …") from error
-        self.make, self.words, of = make, Engine(leaf), type(leaf)
-        methods = dict(getmembers_static(of))
+        self.make, self.words, self.node = make, Engine(leaf), type(leaf)
+        methods = dict(getmembers_static(self.node))
         beside = next((f.__globals__ for f in methods.values() if isfunction(f)), {})
         usual: list[Any] = [backward, *(f[name] for f in (beside, methods) for name in BACKWARD if name in f)]
         self.operations, self.backward = {**OPERATORS}, next(filter(callable, usual), usual[0])
         for what in ("data", "grad", "backward"):
             if not (self.backward if what == "backward" else self.words.word(what, leaf)):
-                raise ValueError(f"check_engine: {shown(leaf)} ({of.__name__}) has no {what} under a usual name")
+                raise ValueError(f"{shown(leaf)} ({self.node.__name__}) has no {what} under a usual name")
         forms = {form: entry for form, (name, entry) in FORMS.items() if f"__{name}__" in methods}
-        for name, f in (beside | methods).items():
-            is_own = isfunction(f) and f.__module__ == of.__module__ and name[:2] != "__"
+        for name, f in (*methods.items(), *beside.items()):
+            is_own = isfunction(f) and f.__module__ == self.node.__module__ and name[:2] != "__"
             for entry, _ in known_as(name) if is_own else ():
                 is_alike = len(entry.letters) == len(signature(f).parameters) <= 2 and entry.name != "gelu"
                 if is_alike and entry not in forms.values():
