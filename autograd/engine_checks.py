@@ -36,7 +36,8 @@ BUGS = {
     "it defined, and does it take the number as the left operand?",
     "stale": "the backward pass reads data that changed after the forward pass. Which .data does the backward step "
     "of {op} look up, and where could the forward step store them?",
-    "mutates": "data change, as no operation and no backward pass may do. Which line assigns to .data of a node?",
+    "mutates": "a number of an operand changes, which an operation may only read. An operation makes a new node, and "
+    "a backward pass changes only gradients. Which line assigns to the number, or to .data or .grad of an operand?",
     "depth": "a function calls itself once per node, and Python stops at about 1,000 nested calls. This f is a chain "
     "of 1,501 operations. Which function is it, and how would a loop over a list of nodes do the same?",
     "exits": "the code ends the program. Which line does so, by exit() or SystemExit?",
@@ -93,8 +94,11 @@ def check_engine(
             except TimeoutError:
                 return EngineVerdict({"endless": f"endless: {BUGS['endless']} It ran for {timeout:g} seconds."})
     with redirect_stdout(StringIO()):  # an engine may print at each step
-        make = engine if callable(engine) else class_in(engine)
-        return _Checks(Subject(make, backward)).verdict()
+        try:
+            make = engine if callable(engine) else class_in(engine)
+            return _Checks(Subject(make, backward)).verdict()
+        except SystemExit:
+            return EngineVerdict({"exits": f"exits: {BUGS['exits']} It did so before any program ran."})
 
 
 class _Checks:
@@ -121,6 +125,7 @@ class _Checks:
         for roots in ("ff", "cf", "bf", "fc", "fb"):
             self.check("compounds", "b = x * y; c = b + z; f = c * z", roots=roots)
         for form in self.engine.forms:
+            self.check("mutates", "f = x ? y", form, is_again=True)
             self.check("stale", "f = x ? y", form, changed="xyf" if form.count("{}") == 2 else "xf")
             if form in IN_PLACE and form not in self.wrong:
                 self.check("mutates", "f = x ? y", IN_PLACE[form])
@@ -138,9 +143,14 @@ class _Checks:
                 self.check("reflected", f"f = {number} ? x", form)
 
     def check(
-        self, key: str, template: str, form: str = "", at: Sequence[float] = AT, roots: str = "f", changed: str = ""
-    ) -> bool:
-        """Run a program, unless it uses what is wrong, and keep the first bug of each kind. False if it shows one."""
+        self, key: str, template: str, form: str = "", at: Sequence[float] = AT, roots: str = "f", changed: str = "",
+        is_again: bool = False,
+    ) -> bool:  # fmt: skip
+        """Run a program, unless it uses what is wrong, and keep the first bug of each kind. False if it shows one.
+
+        changed     nodes whose data become −7 before the backward pass
+        is_again    whether the last operation runs once more after it, and should change nothing
+        """
         forms = self.signs | {"?": form}
         if self.wrong & {form, *(forms.get(sign) for sign in "+*" if f" {sign} " in template)}:
             return True
@@ -152,10 +162,13 @@ class _Checks:
         inputs = ", ".join(f"{x} = {number:g}" for x, number in zip("xyzw", at) if f"{x}.data" in right[0])
         change = f", then {'.data = '.join(changed)}.data = -7" * bool(changed)
         passes = f", backward from {', then from '.join(roots)}" * bool(changed or roots != "f")
-        program = f"{text}   at {inputs}{change}{passes}"
+        program = f"{text}   at {inputs}{change}{passes}" + ", backward, and f again" * is_again
         self.programs += 1
         try:
-            numbers = self.engine.numbers(self.engine.run(steps, at, roots, changed))
+            nodes = self.engine.run(steps, at, roots, changed)
+            if is_again:
+                self.engine.operations[form](*(nodes[x] for x in steps[-1][2]))
+            numbers = self.engine.numbers(nodes)
         except (Exception, SystemExit) as error:
             if isinstance(error, MAY_RAISE.get(key, ())):
                 return True
@@ -177,9 +190,11 @@ class _Checks:
             elif is_silent or (key == "overwrites" and (arrived or is_more)):
                 key = "order"
         has_number = key in ("constant", "reflected")
-        self.wrong |= {*self.signs.values()} if key == "order" else set() if has_number else {form}
+        self.wrong |= {*self.signs.values()} if key == "order" else set() if has_number else {form} - {""}
         op = text.removeprefix("f = ") if has_number else form.format("x", "y")
-        rule = re.split(r"\.?\n|[.,] (?=which|[A-Z])", getattr(self.engine.forms.get(form), "__doc__", None) or "")[0]
+        rule = re.split(r"\.?\n|[.,] (?=which|[A-Z])", getattr(self.engine.forms.get(form), "__doc__", None) or "")[
+            0
+        ].rstrip(".")
         words = BUGS[key].format(op=op, rule=rule, method=f"__r{FORMS.get(form, ('',))[0]}__").partition(". ")
         key = "rule" if key == "upstream" else key
         self.found.setdefault(key, f"{key}: {words[0]}\n  {program}\n  {shows}\n  {words[2]}")

@@ -50,7 +50,7 @@ class Subject:
         except Exception as error:
             raise ValueError(f"{error!r}: give a function that makes a node of one number, lambda x: …") from error
         self.make, self.words, self.node = make, Engine(leaf), type(leaf)
-        methods = dict(getmembers_static(self.node))
+        methods = {name: f for name, f in getmembers_static(self.node) if f is not vars(float).get(name)}
         beside = next((f.__globals__ for f in methods.values() if isfunction(f)), {})
         usual: list[Any] = [backward, *(f[name] for f in (beside, methods) for name in BACKWARD if name in f)]
         self.operations, self.backward = {**OPERATORS}, next(filter(callable, usual), usual[0])
@@ -74,7 +74,8 @@ class Subject:
             node = self.operations[form](*(self.make(x) for x in AT[: form.count("{}")]))
         except Exception:  # a bug to be found, unless the engine may not mean it for nodes
             return is_method or (form in FORMS and form != "{}**{}")
-        return bool(self.words.word("grad", node)) and isinstance(self.words.read("data", node), Real)
+        is_node = bool(self.words.word("grad", node)) and isinstance(self.words.read("data", node), Real)
+        return is_node or is_method or (form in FORMS and form != "{}**{}")  # a return may be forgotten
 
     def run(self, steps: Steps, at: Sequence[float], roots: str, changed: str = "") -> dict[str, Any]:
         """The nodes of a program, after data ``changed`` to −7 and a backward pass from each of the roots."""
@@ -133,7 +134,7 @@ def class_in(file: str | Path) -> type:
     try:
         classes: list[type] = [object, *filter(isclass, run_path(str(file), run_name="checked").values())]
         return max(classes, key=lambda c: (c.__name__ == "Value", hasattr(c, "__add__"), c.__module__ == "checked"))
-    except (Exception, SystemExit) as error:
+    except Exception as error:
         raise ValueError(f"{file} cannot be loaded: {type(error).__name__}: {error}") from error
     finally:
         sys.path.remove(str(Path(file).parent))
