@@ -49,7 +49,7 @@ MAY_IMPORT = {
 }
 STAND_ON = {  # the readers that stand on another
     "walking.picture": {"drawing.figure", "drawing.layered"},
-    "replay.origins": {"adopting.readings"},
+    "replay.program": {"adopting.readings"},
     "engine_programs": {"adopting.foreign"},
     "engine_checks": {"engine_programs"},
 }
@@ -230,7 +230,7 @@ def exchanged(source):
 
 
 # nodes of another engine, not ours
-SETS_FOREIGN_NODES = {"autograd.replay.origins", "autograd.engine_programs"}
+SETS_FOREIGN_NODES = {"autograd.adopting.readings", "autograd.engine_programs"}
 
 
 @on_every_module

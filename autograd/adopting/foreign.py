@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import suppress
 from enum import Enum
 from functools import cache
-from inspect import isfunction, ismethod
+from inspect import ismethod
 from itertools import chain, islice
 from numbers import Real
 from operator import attrgetter
@@ -26,30 +25,17 @@ WORDS = {
     "predecessors incoming creators ctx context grad_fn creator operation op",
     "operation": "op operation kind opcode op_name func function fn sym symbol grad_fn creator ctx context",
     "local_derivatives": "local_derivatives local_grads local_gradients locals partials derivatives derivs",
+    "constants": "params extra saved_values saved constants constant const exponent power factor bounds",
     "name": "label name tag",
-}
-COUNTERS = {
-    "id",
-    "uid",
-    "index",
-    "idx",
-    "serial",
-    "count",
-    "order",
-    "depth",
-    "level",
-    "generation",
-    "version",
-    "rank",
 }
 KNOWN_AS = {
     "add": "+ plus radd shift", "sub": "- minus rsub subtract", "mul": "* times rmul multiply scale",
-    "abs": "absolute", "div": "/ divide rdiv truediv rtruediv", "neg": "- negate negative minus",
-    "pow": "** rpow", "log": "ln", "power": "** pow square:2 squared:2 cube:3 reciprocal:-1 inverse:-1",
-    "maximum": "max", "minimum": "min", "atan": "arctan", "asin": "arcsin", "acos": "arccos", "sigmoid": "logistic",
-    "identity": "pos", "product": "prod", "affine": "fma", "silu": "swish", "clamp": "clip",
-    "log_sigmoid": "logsigmoid",
+    "div": "/ divide rdiv truediv rtruediv", "neg": "- negate negative minus", "abs": "absolute", "pow": "** rpow",
+    "power": "** pow", "log": "ln", "maximum": "max", "minimum": "min", "atan": "arctan", "asin": "arcsin",
+    "acos": "arccos", "sigmoid": "logistic", "identity": "pos", "product": "prod", "affine": "fma", "silu": "swish",
+    "clamp": "clip", "log_sigmoid": "logsigmoid",
 }  # fmt: skip
+POWERS = {"square": "**2", "squared": "**2", "cube": "**3", "reciprocal": "**-1", "inverse": "**-1"}
 CONTAINERS = (tuple, list, set, frozenset, deque)
 MOST = 16  # how much to look at in an attribute that may lead to a whole tape
 
@@ -64,12 +50,10 @@ class Engine:
         self.told = told or {}
         self.base = next(c for c in reversed(type(root).__mro__) if c.__module__ not in ("builtins", "abc", "typing"))
         self.beside: dict[int, list[float]] = {}  # local derivatives that stand beside the parents, by the node's id
-        self.merged: set[int] = set()  # ids of nodes whose parents were in a set or a dict, each once
+        self._names: dict[type, dict[str, str]] = {}
         self._words: dict[tuple[str, type], Word] = {}
         self._parents: dict[type, Word] = {}  # the words for these
-        self._names: dict[type, dict[str, str]] = {}
         self._classes: set[type] = set()  # of nodes
-        self._root_word = ""  # for the parents of the root; it comes first for all others
 
     def names(self, kind: str, thing: Any) -> list[str]:
         """The attributes that have a usual name for this kind, the likeliest first."""
@@ -93,139 +77,118 @@ class Engine:
 
     def read(self, kind: str, node: Any) -> Any:
         """What a node holds under the word for this kind; None where it has no word."""
-        word = self.word(kind, node)
-        return getattr(node, word, None) if isinstance(word, str) else word(node) if word else None
+        return _at(self.word(kind, node), node)
 
     def column(self, kind: str, nodes: Sequence[Any]) -> list[Any]:
         """``read`` for many nodes."""
         words = {self.word(kind, node) for node in {type(node): node for node in nodes}.values()}
-        word = words.pop()
-        with suppress(AttributeError):  # a slot may be empty
-            if not words and (isinstance(word, str) or not word):
-                return [*map(attrgetter(word), nodes)] if word else [None] * len(nodes)
-        return [self.read(kind, node) for node in nodes]
-
-    def reader(self, node: Any) -> Callable[[Any], Any]:
-        """What reads number, name and operation from the nodes of this node's class."""
-        data, name, operation = (self.word(kind, node) for kind in ("data", "name", "operation"))
-        words = [word for word in (data, name or data, operation) if isinstance(word, str)]  # no number is a name
-        if len(words) == 3 and all("__slots__" not in vars(kind) for kind in type(node).__mro__[:-1]):
-            return attrgetter(*words)
-        return lambda node: [self.read(kind, node) for kind in ("data", "name", "operation")]  # a slot may be empty
+        try:
+            [word] = words
+            return [*map(attrgetter(word), nodes)] if word else [None] * len(nodes)  # type: ignore[arg-type]
+        except (AttributeError, TypeError, ValueError):  # an empty slot, a function, several words
+            return [self.read(kind, node) for node in nodes]
 
     def is_node(self, thing: Any) -> bool:
-        """Whether it is a node of this engine: it has a number, and a gradient or the class of the root."""
+        """Whether it is a node of this engine: it has a number, and the class that the root is one of."""
+        return isinstance(thing, self.base) and self.word("data", thing) is not None
 
-        def has(kind: str) -> bool:
-            word = self.word(kind, thing)
-            return hasattr(thing, word) if isinstance(word, str) else bool(word) and isinstance(thing, self.base)
-
-        return not is_number(thing) and has("data") and (isinstance(thing, self.base) or has("grad"))
+    def graph(self, roots: Iterable[Any]) -> tuple[list[Any], dict[int, Any]]:
+        """All nodes, parents before what is computed from them, and the parents of each by its id."""
+        order, parents, stack = list[Any](), dict[int, Any](), [*roots]
+        while stack:
+            node = stack.pop()
+            if node is None:  # all parents of the next node are done
+                order.append(stack.pop())
+            elif id(node) not in parents:
+                parents[id(node)] = held = self.parents(node)
+                stack += (node, None)
+                stack += held
+        return order, parents
 
     def parents(self, node: Any) -> Any:
-        """What a node was computed from."""
+        """What a node was computed from; a set or a dict if each stands there once, and a set has no order."""
         word = self._parents.get(node.__class__) or self._word_for_parents(node)
-        held = getattr(node, word, None) if word.__class__ is str else word(node) if word else None  # type: ignore
+        held = getattr(node, word, None) if word.__class__ is str else _at(word, node)
         if held.__class__ in (tuple, list, set) and self._classes.issuperset(map(type, held)):
             return held
-        found = [x for x in self.held(held) if x is not node]
+        found = [x for x in self._held(held) if x is not node]
         nodes = [x for x in found if not is_number(x)]
         self._classes.update(map(type, nodes))
-        is_flat = isinstance(held, CONTAINERS) and any(map(self.is_node, held))
-        if len(found) == 2 * len(nodes) and not is_flat:  # a number stands beside each parent
+        is_flat = isinstance(held, (*CONTAINERS, Mapping)) and any(map(self.is_node, held))
+        if len(found) == 2 * len(nodes) and not (is_flat and isinstance(held, CONTAINERS)):
             self.beside[id(node)] = [float(x) for x in found if is_number(x)]
-        if isinstance(held, (Set, Mapping)):
-            self.merged.add(id(node))
-        return nodes
+        is_merged = is_flat and isinstance(held, (Set, Mapping))
+        return nodes if not is_merged else {*nodes} if isinstance(held, Set) else dict.fromkeys(nodes)
 
     def _word_for_parents(self, node: Any) -> Word:
-        """A usual attribute that leads to nodes, else those that are nodes, as left and right, else any."""
-
-        def leads(name: str) -> bool:
-            held = getattr(node, name, None)
-            found = [*islice(self.held(held), MOST)]
-            is_tape = any(x is node for x in found) and not isfunction(held)  # it holds the node itself too
-            return not is_tape and any(x is not node and not is_number(x) for x in found)
+        """What leads to nodes: a usual attribute, else those that are nodes, as left and right, else any."""
 
         def direct(node: Any) -> list[Any]:
-            things = [getattr(node, name, None) for name in fields(node)]
+            things = [getattr(node, name, None) for name in _fields(node)]
             return [x for x in things if x is not node and self.is_node(x)]
 
-        usual = sorted(self.names("parents", node), key=lambda name: _plain(name) != self._root_word)
-        of_root = [name for name in usual[:1] if _plain(name) == self._root_word]
-        word = self.told.get("parents") or next(chain(of_root, filter(leads, usual)), None)
-        word = word or (direct if direct(node) else next(filter(leads, fields(node)), None))
-        if word:  # a class without one may be that of leaves
-            self._parents[type(node)] = word
-            self._root_word = self._root_word or (_plain(word) if isinstance(word, str) else "")
+        def leads(word: Word) -> bool:
+            found = [x for x in islice(self._held(_at(word, node)), MOST) if not is_number(x)]
+            return bool(found) and all(x is not node for x in found)  # a tape holds the node itself too
+
+        words: list[Word] = [*self.names("parents", node), direct, *_fields(node)]
+        if word := self.told.get("parents") or next(filter(leads, words), None):
+            self._parents[type(node)] = word  # a class without one may be that of leaves
         return word
 
     def stored(self, node: Any, count: int) -> list[float] | None:
         """The local derivatives that a node keeps, one for each of its parents."""
-        held = () if id(node) in self.beside else self.held(self.read("local_derivatives", node))
-        found = self.beside.get(id(node)) or [float(x) for x in held if is_number(x)]
+        found = self.beside.get(id(node)) or self._numbers(self.read("local_derivatives", node))
         return found if found and len(found) == count else None
 
     def kept(self, node: Any, operands: Sequence[float], count: int) -> list[float]:
-        """Numbers that a node keeps beside its own, its gradient and its local derivatives, as ``count`` constants.
+        """Numbers that a node or its operation keeps as constants; those of operands too, where there are too few."""
+        homes = node, self.read("operation", node)
+        found = self._numbers([getattr(home, name, None) for home in homes for name in self.names("constants", home)])
+        others = [x for x in dict.fromkeys(found) if x not in operands]
+        return others if len(others) >= count else [*dict.fromkeys(found)]
 
-        Those of its operands count where there are not enough others; one in a backward function is an operand then.
-        """
-        known, found = {*COUNTERS, *(self.word(kind, node) for kind in ("data", "grad", "local_derivatives"))}, []
-        for name in fields(node):
-            thing = getattr(node, name, None) if not known & {name, _plain(name)} else None
-            numbers = [float(x) for x in islice(self.held(thing, everywhere=True), MOST) if is_number(x)]
-            found += [x for x in numbers if x not in operands or count > 1 or not isfunction(thing)]
-        others = dict.fromkeys(x for x in found if x not in operands)
-        return [*others] if len(others) >= count else [*dict.fromkeys(found)]
-
-    def held(self, thing: Any, everywhere: bool = False) -> Iterator[Any]:
-        """The nodes and numbers in containers, objects and closures, in order.
-
-        everywhere    of an operation that has operands, not these alone
-        """
-        stack, seen = [iter((thing,))], dict[int, Any]()
-        while stack:
-            for thing in stack[-1]:
-                if is_number(thing) or self.is_node(thing):
-                    yield thing
-                elif id(thing) not in seen and not isinstance(thing, (str, type, Enum)):
-                    seen[id(thing)] = thing
-                    stack.append(iter(self._inside(thing, everywhere)))
-                    break
-            else:
-                stack.pop()
-
-    def _inside(self, thing: Any, everywhere: bool) -> Iterable[Any]:
-        if isinstance(thing, (Mapping, *CONTAINERS)):
-            return thing.items() if isinstance(thing, Mapping) else thing
-        if isfunction(thing):
-            cells = zip(thing.__code__.co_freevars, thing.__closure__ or ())
-            return [cell.cell_contents for name, cell in sorted(cells, key=lambda pair: pair[0] != "self")]
-        operands = [] if everywhere else self.names("parents", thing)[:1]
-        things = [getattr(thing, name, None) for name in operands or fields(thing)]
-        return sorted(things, key=lambda x: not (is_number(x) or self.is_node(x)))  # of an edge, first its own
-
-    def labels(self, node: Any, operation: Any) -> list[str]:
-        """What may name an operation: what the node says, its backward function, its class; the likeliest first."""
-        words: list[Any] = [operation] if operation.__class__ in (str, int) else []
-        if operation is not None and not words:
-            words = [getattr(operation, "name", None), getattr(operation, "__name__", type(operation).__name__)]
-        functions = [getattr(getattr(node, name, None), "__qualname__", "") for name in fields(node)]
-        words += [name.split(".<locals>")[-2] for name in functions if ".<locals>" in name]  # Value.__mul__
+    def labels(self, node: Any) -> list[str]:
+        """What may name an operation: what the node says, and its class; the likeliest first."""
+        said = self.read("operation", node)
+        words = [said, getattr(said, "name", None), getattr(said, "__name__", type(said).__name__)]
+        words = words[:1] if isinstance(said, str) else words[1:] if said is not None else []
         words += [type(node).__name__] * (type(node) is not self.base)
-        return [str(word) for word in words if word not in (None, "", "<lambda>")]
+        return [word for word in words if isinstance(word, str) and word not in ("", "<lambda>")]
 
+    def _numbers(self, thing: Any) -> list[float]:
+        return [float(x) for x in self._held(thing) if is_number(x)]
 
-def fields(thing: Any) -> list[str]:
-    """The attributes that an object itself holds, in order."""
-    slots = chain.from_iterable(getattr(c, "__slots__", ()) for c in reversed(type(thing).__mro__))
-    return [name for name in (*slots, *getattr(thing, "__dict__", ())) if name[:2] != "__"]
+    def _held(self, thing: Any) -> Iterator[Any]:
+        """The nodes and numbers in containers and objects, in order; of what has operands, these alone."""
+        stack, seen = [thing], dict[int, Any]()
+        while stack:
+            thing = stack.pop()
+            if is_number(thing) or self.is_node(thing):
+                yield thing
+            elif id(thing) not in seen and not isinstance(thing, (str, type, Enum)):
+                seen[id(thing)] = thing
+                stack += reversed(self._inside(thing))
+
+    def _inside(self, thing: Any) -> list[Any]:
+        if isinstance(thing, (Mapping, *CONTAINERS)):
+            return [*(thing.items() if isinstance(thing, Mapping) else thing)]
+        things = [getattr(thing, name, None) for name in self.names("parents", thing)[:1] or _fields(thing)]
+        return sorted(things, key=lambda x: not (is_number(x) or self.is_node(x)))  # of an edge, first its own
 
 
 def is_number(thing: Any) -> bool:
     """Whether it is a plain number."""
     return isinstance(thing, Real) and not isinstance(thing, bool)
+
+
+def _fields(thing: Any) -> list[str]:
+    slots = chain.from_iterable(getattr(c, "__slots__", ()) for c in reversed(type(thing).__mro__))
+    return [name for name in (*slots, *getattr(thing, "__dict__", ())) if name[:2] != "__"]
+
+
+def _at(word: Word, node: Any) -> Any:
+    return getattr(node, word, None) if isinstance(word, str) else word(node) if word else None
 
 
 @cache
@@ -237,13 +200,11 @@ def _plain(name: str) -> str:
 @cache
 def known_as(label: str) -> list[tuple[Primitive, float | None]]:
     """The entries of the table that a label may mean, and a number in it: "**2", "pow(2)", "MulBackward", "ReLU"."""
-    named = defaultdict[str, list[tuple[Primitive, float | None]]](list)
-    for entry in TABLE.values():
-        for word in {entry.name, entry.symbol.lower(), *KNOWN_AS.get(entry.name, "").split()}:
-            word, _, number = word.partition(":")
-            named[word].append((entry, float(number) if number else None))
+    words = {e: {e.name, e.symbol.lower(), *KNOWN_AS.get(e.name, "").split()} for e in TABLE.values()}
     name = label.lower().split(".")[-1].strip("_ ").replace("−1", "-1")
     short = re.sub(r"_?(backward\d*|function|node|op|fn|const|constant)$", "", name)
-    found = re.fullmatch(r"(?:[a-z](?=\W))?(\D+?)[\s(_]*([-+]?\d+\.?\d*(?:e[-+]?\d+)?)\)?", name)
-    numbered = named[found[1]] if found and name not in named and short not in named else []
-    return named[name] or named[short] or [(e, float(found[2])) for e, _ in numbered if found and e.takes_constants]
+    for said in (name, short):
+        if found := [(entry, None) for entry in words if said in words[entry]]:
+            return [*found]
+    number = re.fullmatch(r"(?:[a-z](?=\W))?(\D+?)[\s(_]*([-+]?\d+\.?\d*(?:e[-+]?\d+)?)\)?", POWERS.get(short, name))
+    return [(e, float(number[2])) for e in words if number and e.takes_constants and number[1] in words[e]]

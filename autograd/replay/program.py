@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd.adopting.readings import Adopted, Opaque, refresh
 from autograd.errors import DomainError, situation
 from autograd.graph import leaves, sweep, topological_order
 from autograd.modes import collector_paused
@@ -20,7 +21,6 @@ from autograd.number_systems.arrays import Array
 from autograd.operands import data_of
 from autograd.replay.buffers import is_finite
 from autograd.replay.flat_graph import flatten
-from autograd.replay.origins import Origins, twins_in
 from autograd.replay.schedule import Plan
 from autograd.replay.summary import LayerFormulas, as_latex, as_text, find_layers
 from autograd.table import Primitive, is_constant
@@ -55,7 +55,7 @@ class Program:
         _check_loss("record", loss)
         if is_constant(loss):
             raise ValueError(f"the loss {loss!r} has no graph, as if computed inside no_grad(): compute it outside")
-        self.root, self.loss, self.twins = loss, loss.data, twins_in(loss)
+        self.root, self.loss, self.twins = loss, loss.data, _twins_in(loss)
         tensors = [inputs] if isinstance(self._ours(inputs), Value) else inputs
         read = [self._entries(tensor, f"inputs[{i}]") for i, tensor in enumerate(tensors)]
         self.inputs = [some for some, _ in read]
@@ -78,7 +78,7 @@ class Program:
         self._values, self._gradients = memory.value_at, memory.gradient_at
         self.others = [flat.nodes[i] for i in plan.others.tolist()]  # leaves that are neither
         self.leaves = set(chain(self.parameters, self.others, *self.inputs))
-        self._origins = Origins([*self.parameters, *self.others])
+        self._adopted = [x for x in (*self.parameters, *self.others) if isinstance(x, Adopted)]
         numbers = memory.values[memory.constants : plan.first_computed]  # of the leaves
         ends = np.cumsum([*map(len, (self.parameters, *self.inputs))])
         self.parameter_array, *arrays, self._other_array = np.split(numbers, ends)
@@ -99,7 +99,7 @@ class Program:
             return self.run()
 
     def _read_leaves(self) -> None:
-        self._origins.read()
+        refresh(self._adopted)
         bring_up_to_date(self.leaves)
         self.parameter_array[:] = [*map(data_of, self.parameters)]
         self.read_others()
@@ -266,10 +266,11 @@ class Program:
         """
         if not self.twins:
             raise ValueError("write_back: the graph was not adopted; to_values() writes the latest run into a graph")
-        self._origins.read()
+        refresh(self._adopted)
         bring_up_to_date(self.leaves)
-        chosen = self.twins.values() if nodes is None else [*map(self._ours, nodes)]
-        self._origins.write((x, x.data if x in self.leaves else self.value(x), self.gradient(x)) for x in chosen)
+        for x in self.twins.values() if nodes is None else map(self._ours, nodes):
+            gradient = self.gradient(x)  # which names a node that is not in the graph
+            x.write_back(x.data if x in self.leaves else self.value(x), gradient)
 
     def _entries(self, tensor: Any, where: str) -> tuple[list[Value], tuple[int, ...]]:
         """The Values in lists of lists, and their shape. TypeError and ValueError for what has none."""
@@ -339,6 +340,16 @@ class Program:
         """
         self._read_leaves()
         self.run_in_graph()
+
+
+def _twins_in(root: Value) -> dict[int, Adopted]:
+    """The Values of an adopted graph by the id of their origin. ValueError for an operation that cannot run again."""
+    adopted = [node for node in topological_order(root) if isinstance(node, Adopted)]
+    for node in adopted:
+        if isinstance(node.operation, Opaque):
+            why = "the table does not have this operation, so it cannot run again"
+            raise ValueError(f"{situation(node)}: {why}; {node.operation.remedy}")
+    return {id(node.origin): node for node in adopted}
 
 
 def _check_loss(what: str, loss: object) -> None:
