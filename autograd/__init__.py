@@ -24,7 +24,7 @@ from autograd.table import primitive as primitive
 from autograd.value import Value as Value
 
 if TYPE_CHECKING:
-    from autograd.adopting import adopt as adopt
+    from autograd.adopting.readings import adopt as adopt
     from autograd.anomaly import detect_anomaly as detect_anomaly
     from autograd.checking import GradientError as GradientError, gradcheck as gradcheck
     from autograd.drawing import draw as draw, draw_dot as draw_dot
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from autograd.walking import walk as walk
 
 _HOMES = {
-    "AnomalyError": "errors", "DomainError": "errors", "GradientError": "checking", "adopt": "adopting",
+    "AnomalyError": "errors", "DomainError": "errors", "GradientError": "checking", "adopt": "adopting.readings",
     "check_engine": "engine_checks", "detect_anomaly": "anomaly", "draw": "drawing", "draw_dot": "drawing",
     "explain": "explanation", "gradcheck": "checking", "narrate": "explanation.narration",
     "paths": "explanation.path_sums", "record": "replay", "walk": "walking",

@@ -719,6 +719,43 @@ def test_words_of_an_engine_can_be_said():
     assert entries(adopt(Knoten(4.0, (x, x), "mul"), **words)) == ["mul"]
 
 
+def test_parents_that_only_a_closure_keeps_are_refused():
+    class Closed:
+        def __init__(self, data, backward=None):
+            self.data, self.grad, self.backward = data, 0.0, backward
+
+    x = Closed(2.0)
+    with pytest.raises(TypeError, match=r"\(Closed\) has no parents under a usual name"):
+        adopt(Closed(4.0, lambda: x.grad))
+
+
+def test_nodes_without_a_class_in_common_are_refused():
+    leaf = type("Leaf", (), {"__module__": "theirs", "value": 2.0, "grad": 0.0})()
+    square = type("Mul", (), {"__module__": "theirs", "value": 4.0, "grad": 0.0})()
+    square.left = square.right = leaf
+    with pytest.raises(TypeError, match=r"\(Mul\) has no parents under a usual name"):
+        adopt(square)
+
+
+def test_a_word_of_another_kind_is_refused():
+    with pytest.raises(TypeError, match=r"adopt\(date=…\): there are data, grad, parents, operation"):
+        adopt(Scalar(1.0), date="data")
+
+
+def test_a_function_of_several_values_in_a_set_is_refused():
+    x, y = Scalar(2.0), Scalar(2.0)
+    f = Scalar(4.0, (x, y), "mulexp")
+    with pytest.raises(ValueError, match="parents in a set have no order for operations"):
+        adopt(f, operations={"mulexp": lambda x, y: x * y})
+
+
+def test_an_exponent_beside_the_same_number_of_the_operand_is_refused():
+    use = import_module("engines.context").USE
+    with pytest.raises(ValueError, match="its numbers do not say which operand of power is which"):
+        adopt(use["ops"]["pow3"](use["leaf"](1.0)))
+    assert entries(adopt(use["ops"]["pow3"](use["leaf"](2.0)))) == ["power"]
+
+
 def test_a_circle_is_refused():
     x = Scalar(1.0)
     y = x + 1.0

@@ -230,7 +230,7 @@ def exchanged(source):
 
 
 # nodes of another engine, not ours
-SETS_FOREIGN_NODES = {"autograd.adopting.readings", "autograd.engine_programs"}
+SETS_FOREIGN_NODES = {"autograd.replay.program", "autograd.engine_programs"}
 
 
 @on_every_module

@@ -10,14 +10,13 @@ from functools import cache
 from inspect import ismethod
 from itertools import chain, islice
 from numbers import Real
-from operator import attrgetter
 from typing import Any
 
 from autograd.table import TABLE, Primitive
 
 Word = str | Callable[[Any], Any] | None
 
-# the likeliest first; a leading _ or m_ does not count
+# the likeliest first; _prev, _Value__prev and m_prev are prev
 WORDS = {
     "data": "data value val item number num scalar primal v x",
     "grad": "grad gradient adjoint adj bar derivative deriv dv g d",
@@ -41,10 +40,7 @@ MOST = 16  # how much to look at in an attribute that may lead to a whole tape
 
 
 class Engine:
-    """Reads the nodes of another engine by the usual words.
-
-    told    the caller's own words by the kinds in ``WORDS``: an attribute, or a function of a node
-    """
+    """Reads the nodes of another engine, by the usual words, or by those that are told by the kinds in ``WORDS``."""
 
     def __init__(self, root: Any, told: Mapping[str, Word] | None = None) -> None:
         self.told = told or {}
@@ -52,28 +48,39 @@ class Engine:
         self.beside: dict[int, list[float]] = {}  # local derivatives that stand beside the parents, by the node's id
         self._names: dict[type, dict[str, str]] = {}
         self._words: dict[tuple[str, type], Word] = {}
-        self._parents: dict[type, Word] = {}  # the words for these
         self._classes: set[type] = set()  # of nodes
 
     def names(self, kind: str, thing: Any) -> list[str]:
         """The attributes that have a usual name for this kind, the likeliest first."""
         if type(thing) not in self._names:
-            self._names[type(thing)] = {_plain(name): name for name in reversed(dir(thing)) if name[:2] != "__"}
+            own = [name for name in reversed(dir(thing)) if name[:2] != "__"]
+            self._names[type(thing)] = {re.sub(r"^_\w*__|^_?(m_)?", "", name).lower(): name for name in own}
         names = self._names[type(thing)]
         return [names[word] for word in WORDS[kind].split() if word in names]
 
     def word(self, kind: str, node: Any) -> Word:
         """What the class of this node calls it: an attribute, or a function of the node; None if it has no word."""
-
-        def is_right(name: str) -> bool:
-            thing = getattr(node, name, None)
-            is_number_there = is_number(thing) or (kind == "grad" and thing is None)
-            return is_number_there == (kind in ("data", "grad")) and not ismethod(thing)
-
         key = kind, type(node)
         if key not in self._words:
-            self._words[key] = self.told.get(kind) or next(filter(is_right, self.names(kind, node)), None)
+            words: list[Word] = [*self.names(kind, node)]
+            words += (self._direct, *_fields(node)) if kind == "parents" else ()
+            suiting = (word for word in words if self._suits(kind, _at(word, node), node))
+            word = self.told.get(kind) or next(suiting, None)
+            if kind == "parents" and not word:
+                return None  # the class may be that of leaves
+            self._words[key] = word
         return self._words[key]
+
+    def _suits(self, kind: str, thing: Any, node: Any) -> bool:
+        if kind == "parents":
+            found = [x for x in islice(self._held(thing), MOST) if not is_number(x)]
+            return bool(found) and all(x is not node for x in found)  # a tape holds the node itself too
+        is_number_there = is_number(thing) or (kind == "grad" and thing is None)
+        return is_number_there == (kind in ("data", "grad")) and not ismethod(thing)
+
+    def _direct(self, node: Any) -> list[Any]:
+        """The attributes that are nodes, as left and right."""
+        return [x for name in _fields(node) if self.is_node(x := getattr(node, name, None)) and x is not node]
 
     def read(self, kind: str, node: Any) -> Any:
         """What a node holds under the word for this kind; None where it has no word."""
@@ -81,12 +88,8 @@ class Engine:
 
     def column(self, kind: str, nodes: Sequence[Any]) -> list[Any]:
         """``read`` for many nodes."""
-        words = {self.word(kind, node) for node in {type(node): node for node in nodes}.values()}
-        try:
-            [word] = words
-            return [*map(attrgetter(word), nodes)] if word else [None] * len(nodes)  # type: ignore[arg-type]
-        except (AttributeError, TypeError, ValueError):  # an empty slot, a function, several words
-            return [self.read(kind, node) for node in nodes]
+        words = {type(node): self.word(kind, node) for node in dict(zip(map(type, nodes), nodes)).values()}
+        return [_at(words[type(node)], node) for node in nodes]
 
     def is_node(self, thing: Any) -> bool:
         """Whether it is a node of this engine: it has a number, and the class that the root is one of."""
@@ -107,7 +110,7 @@ class Engine:
 
     def parents(self, node: Any) -> Any:
         """What a node was computed from; a set or a dict if each stands there once, and a set has no order."""
-        word = self._parents.get(node.__class__) or self._word_for_parents(node)
+        word = self._words.get(("parents", node.__class__)) or self.word("parents", node)
         held = getattr(node, word, None) if word.__class__ is str else _at(word, node)
         if held.__class__ in (tuple, list, set) and self._classes.issuperset(map(type, held)):
             return held
@@ -120,36 +123,18 @@ class Engine:
         is_merged = is_flat and isinstance(held, (Set, Mapping))
         return nodes if not is_merged else {*nodes} if isinstance(held, Set) else dict.fromkeys(nodes)
 
-    def _word_for_parents(self, node: Any) -> Word:
-        """What leads to nodes: a usual attribute, else those that are nodes, as left and right, else any."""
-
-        def direct(node: Any) -> list[Any]:
-            things = [getattr(node, name, None) for name in _fields(node)]
-            return [x for x in things if x is not node and self.is_node(x)]
-
-        def leads(word: Word) -> bool:
-            found = [x for x in islice(self._held(_at(word, node)), MOST) if not is_number(x)]
-            return bool(found) and all(x is not node for x in found)  # a tape holds the node itself too
-
-        words: list[Word] = [*self.names("parents", node), direct, *_fields(node)]
-        if word := self.told.get("parents") or next(filter(leads, words), None):
-            self._parents[type(node)] = word  # a class without one may be that of leaves
-        return word
-
     def stored(self, node: Any, count: int) -> list[float] | None:
         """The local derivatives that a node keeps, one for each of its parents."""
         found = self.beside.get(id(node)) or self._numbers(self.read("local_derivatives", node))
         return found if found and len(found) == count else None
 
-    def kept(self, node: Any, operands: Sequence[float], count: int) -> list[float]:
-        """Numbers that a node or its operation keeps as constants; those of operands too, where there are too few."""
+    def kept(self, node: Any) -> list[float]:
+        """The numbers that a node or its operation keeps as constants."""
         homes = node, self.read("operation", node)
-        found = self._numbers([getattr(home, name, None) for home in homes for name in self.names("constants", home)])
-        others = [x for x in dict.fromkeys(found) if x not in operands]
-        return others if len(others) >= count else [*dict.fromkeys(found)]
+        return self._numbers([getattr(home, name, None) for home in homes for name in self.names("constants", home)])
 
     def labels(self, node: Any) -> list[str]:
-        """What may name an operation: what the node says, and its class; the likeliest first."""
+        """What may name an operation: what the node says, then its class."""
         said = self.read("operation", node)
         words = [said, getattr(said, "name", None), getattr(said, "__name__", type(said).__name__)]
         words = words[:1] if isinstance(said, str) else words[1:] if said is not None else []
@@ -168,13 +153,12 @@ class Engine:
                 yield thing
             elif id(thing) not in seen and not isinstance(thing, (str, type, Enum)):
                 seen[id(thing)] = thing
-                stack += reversed(self._inside(thing))
-
-    def _inside(self, thing: Any) -> list[Any]:
-        if isinstance(thing, (Mapping, *CONTAINERS)):
-            return [*(thing.items() if isinstance(thing, Mapping) else thing)]
-        things = [getattr(thing, name, None) for name in self.names("parents", thing)[:1] or _fields(thing)]
-        return sorted(things, key=lambda x: not (is_number(x) or self.is_node(x)))  # of an edge, first its own
+                inside = thing.items() if isinstance(thing, Mapping) else thing
+                if not isinstance(thing, (Mapping, *CONTAINERS)):
+                    names = self.names("parents", thing)[:1] or _fields(thing)
+                    things = [getattr(thing, name, None) for name in names]  # of an edge, its own before the next
+                    inside = sorted(things, key=lambda x: not (is_number(x) or self.is_node(x)))
+                stack += reversed([*inside])
 
 
 def is_number(thing: Any) -> bool:
@@ -189,12 +173,6 @@ def _fields(thing: Any) -> list[str]:
 
 def _at(word: Word, node: Any) -> Any:
     return getattr(node, word, None) if isinstance(word, str) else word(node) if word else None
-
-
-@cache
-def _plain(name: str) -> str:
-    """A name as ``WORDS`` has it: ``_prev``, ``_Value__prev`` and ``m_prev`` are prev."""
-    return re.sub(r"^_\w*__|^_?(m_)?", "", name).lower()
 
 
 @cache

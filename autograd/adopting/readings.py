@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import permutations
 from math import inf, nan
 from typing import Any, NoReturn
 
-from autograd.adopting.foreign import Engine, known_as
+from autograd.adopting.foreign import WORDS, Engine, Word, known_as
 from autograd.errors import situation
 from autograd.graph import topological_order
 from autograd.kinks import is_kink
+from autograd.modes import collector_paused
 from autograd.number_systems import floats
 from autograd.operands import data_of
 from autograd.primitives import abs as absolute, identity, neg, power
@@ -24,12 +25,56 @@ have changed since the forward pass, run it again first"""
 Reading = tuple[Primitive, Sequence[Any], Sequence[float]]  # an entry, its operands and its local derivatives
 
 
-class Adopted(Value):
-    """A Value that was read from the graph of another engine.
+def adopt(
+    *nodes: Any, operations: Mapping[str, Callable[..., Any]] | None = None, compare: bool = True, **words: Word
+) -> Any:
+    """The graph of another scalar engine as Values of the same numbers and names, as in ``draw(adopt(loss))``.
 
-    origin    its node there
-    known     the number that this had when it was read or written last
+    nodes         of the other engine; one Value comes back for each, and ``origin`` leads from a Value to its node
+    operations    what a label means that the table does not know: {"cube": lambda x: x ** 3}
+    compare       whether to hold its gradients against ours, if its backward pass has run
+    words         data, grad, parents, operation, local_derivatives, name: the attribute that holds it, or a function
+                  of a node, where the usual words do not lead there
+
+    Each node is computed again from its parents by an entry of the table, and has to agree; so the order of operands
+    is found in a set too. Without a label, the only entry that gives number and stored local derivatives is taken. An
+    operation that the table lacks stays opaque if its local derivatives are stored: ``record`` refuses to run it.
+
+    Raises TypeError for what is no such node, ValueError naming the first node that stays unknown or ambiguous, or
+    whose gradient differs.
+
+    >>> class Node:  # an engine of one's own
+    ...     def __init__(self, data, children=(), op=""):
+    ...         self.data, self.grad, self._prev, self._op = data, 0.0, set(children), op
+    ...     def __mul__(self, other):
+    ...         return Node(self.data * other.data, (self, other), "*")
+    >>> x = Node(3.0)
+    >>> f, twin = adopt(x * x, x)
+    >>> f.backward()
+    >>> twin.grad, twin.origin is x
+    (6.0, True)
     """
+    if not nodes or isinstance(nodes[0], Value) or type(nodes[0]).__module__ == "builtins":
+        raise TypeError(f"adopt({', '.join(map(shown, nodes))}): give a node of another engine, as in adopt(loss)")
+    if unknown := words.keys() - WORDS.keys():
+        raise TypeError(f"adopt({', '.join(unknown)}=…): there are {', '.join(WORDS)}")
+    engine = Engine(nodes[0], words)
+    for kind, node in [*(("data", node) for node in nodes), ("parents", nodes[0])]:
+        if not (engine.word(kind, node) if kind == "data" else engine.names(kind, node) or engine.parents(node)):
+            raise TypeError(
+                f"adopt: {shown(node)} ({type(node).__name__}) has no {kind} under a usual name, and indices into a "
+                f"tape lead to no nodes: adopt(…, {kind}='its name') says it, or {kind}=a function of a node"
+            )
+    with collector_paused():
+        adoption = Adoption(engine, nodes, operations or {})
+        twins = [adoption.values[id(node)] for node in nodes]
+        if compare and engine.read("grad", nodes[0]) == 1.0:
+            adoption.compare(twins[0])
+    return twins[0] if len(twins) == 1 else tuple(twins)
+
+
+class Adopted(Value):
+    """A Value that was read from a node of another engine, its ``origin``, where its number was ``known`` last."""
 
     __slots__ = ("engine", "known", "origin")
 
@@ -39,20 +84,20 @@ class Adopted(Value):
         self._y = self._dy = self.operation = None
         self.name = name if name and isinstance(name, str) else None
 
-    def write_back(self, data: float, grad: float) -> None:
-        """Put a number and a gradient into the origin, if it has one. TypeError where they cannot be set."""
-        for kind, number in (("data", data), ("grad", grad)):
-            try:
-                if word := self.engine.word(kind, self.origin):
-                    setattr(self.origin, word, number)  # type: ignore[arg-type]
-            except (AttributeError, TypeError) as error:
-                name = type(self.origin).__name__
-                raise TypeError(f"write_back: the {kind} of a {name} cannot be set: {error}") from None
-        self.known = data
-
 
 class Opaque(Primitive):
     """An operation that the table does not have. It is known at the numbers that its node was computed from."""
+
+    def __init__(self, label: str, parents: Sequence[Value], y: float, slopes: Sequence[float]) -> None:
+        at, remedy = [*map(data_of, parents)], _remedy(label)
+
+        def rule(n: Any, *operands: Any) -> tuple[float, tuple[float, ...]]:
+            if not all(isinstance(x, float) for x in operands):
+                raise TypeError(f"{rule.__name__} is known at one point alone; {remedy}")
+            return y if [*operands] == at else nan, tuple(slopes)
+
+        rule.__name__ = rule.__qualname__ = label or "opaque"
+        super().__init__(rule, label or "?", (REAL,), remedy=remedy)
 
 
 class Adoption:
@@ -87,62 +132,58 @@ class Adoption:
         for value, label, parents, stored, fits in self.open:
             likely = [reading for reading in fits if (label, reading[0]) in self.proven]
             is_sure = len(likely) == 1 and (label, len(parents)) not in self.unknown
-            _take(value, *(likely[0] if is_sure else (_opaque(label, parents, value.data, stored), parents, stored)))
+            opaque = Opaque(label, parents, value.data, stored)
+            _take(value, *(likely[0] if is_sure else (opaque, parents, stored)))
 
     def _read(self, value: Adopted, parents: list[Value], held: Any) -> bool:
         """Find a node's operation, or raise ValueError; returns whether others of its label may be it too."""
-        node, engine, words = value.origin, self.engine, self.engine.labels(value.origin)
+        words = self.engine.labels(value.origin)
         label = next((word for word in words if word in self.operations or known_as(word)), words[0] if words else "")
-        stored = None if isinstance(held, set) else engine.stored(node, len(parents))  # which has no order
-        function = self.operations.get(label)
-        known = [(function, None)] if isinstance(function, Primitive) else [] if function else known_as(label)
-        for tier in self._tiers(known, value, parents, isinstance(held, (set, dict)), stored):
+        stored = None if isinstance(held, set) else self.engine.stored(value.origin, len(parents))  # it has no order
+        if function := self.operations.get(label):
+            if isinstance(held, set) and len(held) > 1:
+                _refuse(value, parents, label, f"parents in a set have no order for operations[{label!r}]")
+            made = function(*parents)
+            if not isinstance(made, Value) or not same(made.data, value.data):
+                _refuse(value, parents, label, f"operations[{label!r}] gives {shown(made)}")
+            _take(value, identity, (made,), (1.0,))
+            return False
+        known = known_as(label)
+        for tier in self._tiers(known, value, parents, held, stored):
             if fits := _fits(tier, value, parents, stored):
                 # one function, if slopes and constants are the same: x · y and y · x, but no other bound of a clamp
-                first, *others = (
+                first, *others = [
                     [*_by_parent(parents, operands, slopes), *sorted(x.data for x in operands if is_constant(x))]
                     for _, operands, slopes in fits
-                )
+                ]
                 if not all(len(first) == len(other) and all(map(same, first, other)) for other in others):
                     which = f"its numbers do not say which operand of {fits[0][0].name} is which"
                     _refuse(value, parents, label, which)
                 _take(value, *fits[0])
-                is_alone = engine.beside or engine.word("local_derivatives", node)
-                is_sure = not isinstance(held, set) or len(fits) == len(tier)
-                return fits[0][1] == parents and not is_alone and is_sure
-        if function and not known:
-            results = [function(*operands) for operands in _orders(parents)]
-            made = next((x for x in results if isinstance(x, Value) and same(x.data, value.data)), None)
-            if made is None:
-                _refuse(value, parents, label, f"operations[{label!r}] gives {shown(results[0])}")
-            _take(value, identity, (made,), (1.0,))
-        elif known:
+                return fits[0][1] == parents and not stored and len(fits) == len(tier)
+        if known:
             _refuse(value, parents, label, f"{known[0][0].name} does not give {STALE}")
-        elif not stored:
+        if not stored:
             _refuse(value, parents, label, "the table has no such operation, and the node no local derivatives")
-        else:
-            self._read_by_numbers(value, label, parents, stored)
+        self._read_by_numbers(value, label, parents, stored)
         return False
 
     def _tiers(
-        self, known: Sequence[Any], value: Adopted, parents: list[Value], is_merged: bool, stored: list[float] | None
-    ) -> Iterator[list[tuple[Primitive, Sequence[Any]]]]:
+        self, known: Sequence[Any], value: Adopted, parents: list[Value], held: Any, stored: list[float] | None
+    ) -> Iterator[list[tuple[Primitive, list[Any]]]]:
         """How the entries of a label may have made a node, as (entry, operands): the likeliest first."""
-        x, y, at = parents[0].data, value.data, [*map(data_of, parents)]
-        others, lost = dict[Primitive, list[Any]](), list[float]()
-        if stored and len(parents) == 1:  # a constant that is not kept follows from number and local derivative
-            dx = stored[0]
-            lost = [y - x, x - y, x + y, dx, x * y, 1.0 / dx if dx else nan, x * dx / y if y else nan]
-            lost = [float(f"{c:.12g}") for c in lost]
-        for entry, c in known:
-            count = len(entry.letters) - len(parents)
-            others[entry] = [c] if c is not None else self.engine.kept(value.origin, at, count) if count > 0 else []
-            if is_merged and count == 1 and not (entry.gate or entry.takes_constants):
-                others[entry] += parents  # x · x shows one x in a set; clamp(x, x, x) is x too
+        x, y, kept = parents[0].data, value.data, self.engine.kept(value.origin)
+        others: dict[Primitive, list[Any]] = {entry: kept if c is None else [c] for entry, c in known}
+        if is_merged := isinstance(held, (set, dict)):  # x · x shows one x in a set; maximum(x, x) is x too
+            others = {e: c if e.gate or e.takes_constants else [*c, *parents] for e, c in others.items()}
         for is_turned in (is_merged, True) if not is_merged or stored != [0.0] else ():  # x · x at 0 may be 0 · x
             yield [(entry, row) for entry in others for row in _rows(entry, parents, others[entry], is_turned)]
-        few = [entry for entry in others if len(entry.letters) < 3]
-        yield [(entry, row) for entry in few for row in _rows(entry, parents, others[entry] + lost, True)]
+        if stored and len(parents) == 1:  # a constant that is not kept follows from number and local derivative
+            dx = stored[0]
+            exact = [y - x, x - y, x + y, dx, x * y, 1.0 / dx if dx else nan, x * dx / y if y else nan]
+            lost = [float(f"{c:.12g}") for c in exact]
+            few = [entry for entry in others if len(entry.letters) < 3]
+            yield [(entry, row) for entry in few for row in _rows(entry, parents, others[entry] + lost, True)]
 
     def _read_by_numbers(self, value: Adopted, label: str, parents: list[Value], stored: list[float]) -> None:
         """Find the only entry that gives number and local derivatives, where no label says which.
@@ -151,36 +192,33 @@ class Adoption:
         sum or a product with a constant that is not kept may give too, and a local derivative of 0.
         """
         n, x, y, dx = len(parents), parents[0].data, value.data, stored[0]
-        ours = [entry for entry in TABLE.values() if entry.rule.__module__ == TABLE_MODULE]
-        rows = [(entry, row) for entry in ours for row in _rows(entry, parents, [])]
-        tiers = [[row for row in rows if row[0].variadic is is_variadic] for is_variadic in (False, True)[:n]]
-        if n == 1 and y and (p := float(f"{x * dx / y:.12g}")) != 1.0:
-            tiers.append([(power, [*parents, p])])
-        fits = next(filter(None, (_fits(tier, value, parents, stored, False) for tier in tiers)), [])
+        ours = [e for e in TABLE.values() if e.rule.__module__ == TABLE_MODULE and e.variadic is (n > 2)]
+        fits = _fits([(e, row) for e in ours for row in _rows(e, parents, [])], value, parents, stored, False)
+        if n == 1 and y and not fits:
+            fits = _fits([(power, [*parents, float(f"{x * dx / y:.12g}")])], value, parents, stored, False)
         if n == 2 and not fits and (stored == [1.0, 1.0] or same(stored[0] * stored[1], y)):
             _refuse(value, parents, label, f"a sum or a product, by its local derivatives, does not give {STALE}")
-        entries, is_flat = {entry for entry, *_ in fits}, n == 1 and not dx
-        if not fits or {neg, absolute} <= entries or (is_flat and (y or x > 0.0)):
+        entries = {entry for entry, *_ in fits}
+        is_step = n == 1 and not dx and (y != 0.0 or x >= 0.0)  # or x² at 0; what is 0 below 0 is a relu
+        if not fits or {neg, absolute} <= entries or (is_step and (x or y)):
             self.unknown.add((label, n))
         is_plain = n == 1 and dx and (dx == 1.0 or same(dx * x, y)) and entries != {neg}
-        if is_flat and (y or x >= 0.0):
-            fits = []  # a step, or x² at 0; what is 0 below 0 is a relu
-        elif len(fits) == 1 and not is_plain and (n == 1 or any(stored)):
+        is_proof = len(fits) == 1 and not (is_plain or is_step) and (n == 1 or any(stored))
+        if is_proof:
             self.proven.add((label, fits[0][0]))
-            if not fits[0][0].gate:
-                return _take(value, *fits[0])
-        self.open.append((value, label, parents, stored, fits))
+        if is_proof and not fits[0][0].gate:
+            _take(value, *fits[0])
+        else:
+            self.open.append((value, label, parents, stored, [] if is_step else fits))
 
     def compare(self, root: Adopted) -> None:
-        """Run our backward pass, and hold their gradients against ours. ValueError naming the first that differs.
-
-        Leaves whose gradients have been set to 0 since, as for the next step, do not count.
-        """
+        """Run our backward pass. ValueError naming the first of their gradients that differs."""
         root.backward()
         values = [*self.values.values()]
         theirs = self.engine.column("grad", [value.origin for value in values])
         differing = [(value, grad) for value, grad in zip(values, theirs) if grad != value.grad and grad is not None]
         if differing:
+            # leaves whose gradients have been set to 0 since, as for the next step, do not count
             is_cleared = not any(grad for value, grad in zip(values, theirs) if not value.parents)
             slack = 1e-12 * max(abs(value.grad) for value in values if value.grad - value.grad == 0.0)
         for value, grad in reversed(differing):
@@ -211,14 +249,6 @@ def _cause(value: Adopted, grad: float, root: Value) -> str:
     return "does every use of it add its contribution, before it passes its own gradient on?"
 
 
-def refresh(leaves: Sequence[Adopted]) -> None:
-    """Take over the numbers that have changed in the origins since they were read or written."""
-    numbers = leaves[0].engine.column("data", [leaf.origin for leaf in leaves]) if leaves else []
-    for leaf, number in zip(leaves, numbers):
-        if number != leaf.known:
-            leaf.data = leaf.known = floats.number(number)
-
-
 def _take(value: Adopted, entry: Primitive, operands: Sequence[Value], slopes: Sequence[float]) -> None:
     value.operation = entry
     if len(operands) == 2:
@@ -229,21 +259,17 @@ def _take(value: Adopted, entry: Primitive, operands: Sequence[Value], slopes: S
 
 
 def _fits(
-    tier: Iterable[tuple[Primitive, Sequence[Any]]], value: Adopted, parents: list[Value], stored: list[float] | None,
-    is_known: bool = True,
-) -> list[Reading]:  # fmt: skip
-    """The readings that give a node's number, and its local derivatives if these are stored.
-
-    is_known    whether the label says so: then a derivative on a kink is a choice, and a number near 0 may be rounded
-    """
+    tier: Sequence[Any], value: Adopted, parents: list[Value], stored: list[float] | None, is_known: bool = True
+) -> list[Reading]:
+    """The readings that give a node's number, and its local derivatives if these are stored."""
     found, theirs = list[Reading](), _by_parent(parents, parents, stored or ())
-    for entry, given in tier:
-        operands = [x if isinstance(x, Value) else constant(x) for x in given]
+    for entry, row in tier:
+        operands = [x if isinstance(x, Value) else constant(x) for x in row]
         numbers = [*map(data_of, operands)]
         number, slopes = entry.rule(floats, *numbers)
         if same(number, value.data, rounding_of(slopes, numbers) + 1e-15 * is_known):
             agrees = not stored or all(map(same, _by_parent(parents, operands, slopes), theirs))
-            if agrees or (is_known and is_kink(entry, numbers)):
+            if agrees or (is_known and is_kink(entry, numbers)):  # where a derivative is a choice
                 found.append((entry, operands, slopes))
     return found
 
@@ -253,26 +279,22 @@ def _by_parent(parents: Sequence[Value], operands: Sequence[Value], slopes: Sequ
     return [sum([dx for x, dx in zip(operands, slopes) if x is parent]) for parent in parents]
 
 
-def _rows(entry: Primitive, parents: list[Value], others: Iterable[Any], turned: bool = False) -> Iterator[Any]:
+def _rows(entry: Primitive, parents: list[Value], others: list[Any], turned: bool = False) -> Iterator[list[Any]]:
     """The operands that an entry may have had: the parents, and some of the others for those that are missing."""
-    n = len(parents)
+    n, missing = len(parents), len(entry.letters) - len(parents)
     if entry.variadic:
-        if n >= entry.least and (n - entry.least) % entry.step == 0:
-            yield from _orders(parents) if turned else [parents]
-    elif n < len(entry.letters) or (n == len(entry.letters) and not entry.takes_constants):
-        for some in permutations(others, len(entry.letters) - n):
-            row = [*parents, *some]
-            is_free = len(some) == 1 or (turned and not some)  # of two, as the bounds of a clamp, each has its place
-            yield from _orders(row) if is_free and not entry.takes_constants else [row]
+        missing = 0 if n >= entry.least and (n - entry.least) % entry.step == 0 else -1
+    if missing < 0 or (not missing and entry.takes_constants):
+        return
+    for some in permutations(others, missing):
+        row = [*parents, *some]
+        if entry.takes_constants or missing > 1 or not (turned or missing):  # each bound of a clamp has its place
+            yield row
+        else:  # of many, as they stand and x₁ y₁ x₂ y₂ … as x₁ x₂ … y₁ y₂ …
+            yield from map(list, permutations(row)) if len(row) < 4 else [row, row[::2] + row[1::2]]
 
 
-def _orders(operands: list[Any]) -> list[list[Any]]:
-    """The orders that operands may have; of many, as they stand and x₁ y₁ x₂ y₂ … as x₁ x₂ … y₁ y₂ …."""
-    few = [*map(list, permutations(operands))] if len(operands) < 4 else []
-    return few or [operands, operands[::2] + operands[1::2]]
-
-
-def _said(value: Adopted, parents: Iterable[Value]) -> str:
+def _said(value: Adopted, parents: Sequence[Value]) -> str:
     """``y = 6.0 of x1 = 3.0, x2 = 2.0``."""
     of = ", ".join(f"{called(x.name, f'x{i}')} = {x.data!r}" for i, x in enumerate(parents, 1))
     return f"{called(value.name, 'the node')} = {value.data!r}{' of ' * bool(of)}{of}"
@@ -285,15 +307,3 @@ def _refuse(value: Adopted, parents: list[Value], label: str, why: str) -> NoRet
 def _remedy(label: str) -> str:
     remedy = f"operations={{{label!r}: a function of Values}}" if label else "operation=a function that labels a node"
     return f"adopt(…, {remedy}) says what it is"
-
-
-def _opaque(label: str, parents: list[Value], y: float, slopes: list[float]) -> Opaque:
-    at, remedy = [*map(data_of, parents)], _remedy(label)
-
-    def rule(n: Any, *operands: Any) -> tuple[float, tuple[float, ...]]:
-        if not all(isinstance(x, float) for x in operands):
-            raise TypeError(f"{rule.__name__} is known at one point alone; {remedy}")
-        return y if [*operands] == at else nan, tuple(slopes)
-
-    rule.__name__ = rule.__qualname__ = label or "opaque"
-    return Opaque(rule, label or "?", (REAL,), remedy=remedy)

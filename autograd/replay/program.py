@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.adopting.readings import Adopted, Opaque, refresh
+from autograd.adopting.readings import Adopted, Opaque
 from autograd.errors import DomainError, situation
 from autograd.graph import leaves, sweep, topological_order
 from autograd.modes import collector_paused
@@ -99,7 +99,7 @@ class Program:
             return self.run()
 
     def _read_leaves(self) -> None:
-        refresh(self._adopted)
+        self._read_origins()
         bring_up_to_date(self.leaves)
         self.parameter_array[:] = [*map(data_of, self.parameters)]
         self.read_others()
@@ -266,11 +266,25 @@ class Program:
         """
         if not self.twins:
             raise ValueError("write_back: the graph was not adopted; to_values() writes the latest run into a graph")
-        refresh(self._adopted)
+        self._read_origins()
         bring_up_to_date(self.leaves)
         for x in self.twins.values() if nodes is None else map(self._ours, nodes):
             gradient = self.gradient(x)  # which names a node that is not in the graph
-            x.write_back(x.data if x in self.leaves else self.value(x), gradient)
+            x.known = x.data if x in self.leaves else self.value(x)
+            for kind, number in (("data", x.known), ("grad", gradient)):
+                try:
+                    if word := x.engine.word(kind, x.origin):
+                        setattr(x.origin, word, number)  # type: ignore[arg-type]
+                except (AttributeError, TypeError) as error:
+                    name = type(x.origin).__name__
+                    raise TypeError(f"write_back: the {kind} of a {name} cannot be set: {error}") from None
+
+    def _read_origins(self) -> None:
+        """Take over the numbers of leaves that the engine has changed which the graph was adopted from."""
+        origins = [leaf.origin for leaf in self._adopted]
+        for leaf, number in zip(self._adopted, self._adopted[0].engine.column("data", origins) if origins else ()):
+            if number != leaf.known:
+                leaf.data = leaf.known = floats.number(number)
 
     def _entries(self, tensor: Any, where: str) -> tuple[list[Value], tuple[int, ...]]:
         """The Values in lists of lists, and their shape. TypeError and ValueError for what has none."""
