@@ -30,9 +30,8 @@ WORDS = {
 KNOWN_AS = {
     "add": "+ plus radd shift", "sub": "- minus rsub subtract", "mul": "* times rmul multiply scale",
     "div": "/ divide rdiv truediv rtruediv", "neg": "- negate negative minus", "abs": "absolute", "pow": "** rpow",
-    "power": "** pow", "log": "ln", "maximum": "max", "minimum": "min", "atan": "arctan", "asin": "arcsin",
-    "acos": "arccos", "sigmoid": "logistic", "identity": "pos", "product": "prod", "affine": "fma", "silu": "swish",
-    "clamp": "clip", "log_sigmoid": "logsigmoid",
+    "power": "** pow", "log": "ln", "maximum": "max", "minimum": "min", "sigmoid": "logistic", "identity": "pos",
+    "product": "prod", "affine": "fma", "silu": "swish", "clamp": "clip", "log_sigmoid": "logsigmoid",
 }  # fmt: skip
 POWERS = {"square": "**2", "squared": "**2", "cube": "**3", "reciprocal": "**-1", "inverse": "**-1"}
 CONTAINERS = (tuple, list, set, frozenset, deque)
@@ -179,7 +178,7 @@ def _at(word: Word, node: Any) -> Any:
 def known_as(label: str) -> list[tuple[Primitive, float | None]]:
     """The entries of the table that a label may mean, and a number in it: "**2", "pow(2)", "MulBackward", "ReLU"."""
     words = {e: {e.name, e.symbol.lower(), *KNOWN_AS.get(e.name, "").split()} for e in TABLE.values()}
-    name = label.lower().split(".")[-1].strip("_ ").replace("−1", "-1")
+    name = label.lower().split(".")[-1].strip("_ ").replace("−1", "-1").replace("arc", "a")
     short = re.sub(r"_?(backward\d*|function|node|op|fn|const|constant)$", "", name)
     for said in (name, short):
         if found := [(entry, None) for entry in words if said in words[entry]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import permutations
-from math import inf, nan
+from math import inf, isclose, isfinite, nan
 from typing import Any, NoReturn
 
 from autograd.adopting.foreign import WORDS, Engine, Word, known_as
@@ -131,9 +131,10 @@ class Adoption:
                 before[case] = value.operation
         for value, label, parents, stored, fits in self.open:
             likely = [reading for reading in fits if (label, reading[0]) in self.proven]
-            is_sure = len(likely) == 1 and (label, len(parents)) not in self.unknown
-            opaque = Opaque(label, parents, value.data, stored)
-            _take(value, *(likely[0] if is_sure else (opaque, parents, stored)))
+            if len(likely) == 1 and (label, len(parents)) not in self.unknown:
+                _take(value, *likely[0])
+            else:
+                _take(value, Opaque(label, parents, value.data, stored), parents, stored)
 
     def _read(self, value: Adopted, parents: list[Value], held: Any) -> bool:
         """Find a node's operation, or raise ValueError; returns whether others of its label may be it too."""
@@ -203,28 +204,25 @@ class Adoption:
         if not fits or {neg, absolute} <= entries or (is_step and (x or y)):
             self.unknown.add((label, n))
         is_plain = n == 1 and dx and (dx == 1.0 or same(dx * x, y)) and entries != {neg}
-        is_proof = len(fits) == 1 and not (is_plain or is_step) and (n == 1 or any(stored))
-        if is_proof:
+        if len(fits) == 1 and not (is_plain or is_step) and (n == 1 or any(stored)):
             self.proven.add((label, fits[0][0]))
-        if is_proof and not fits[0][0].gate:
-            _take(value, *fits[0])
-        else:
-            self.open.append((value, label, parents, stored, [] if is_step else fits))
+            if not fits[0][0].gate:
+                return _take(value, *fits[0])
+        self.open.append((value, label, parents, stored, [] if is_step else fits))
 
     def compare(self, root: Adopted) -> None:
         """Run our backward pass. ValueError naming the first of their gradients that differs."""
         root.backward()
         values = [*self.values.values()]
         theirs = self.engine.column("grad", [value.origin for value in values])
-        differing = [(value, grad) for value, grad in zip(values, theirs) if grad != value.grad and grad is not None]
-        if differing:
-            # leaves whose gradients have been set to 0 since, as for the next step, do not count
-            is_cleared = not any(grad for value, grad in zip(values, theirs) if not value.parents)
-            slack = 1e-12 * max(abs(value.grad) for value in values if value.grad - value.grad == 0.0)
-        for value, grad in reversed(differing):
+        # leaves whose gradients have been set to 0 since, as for the next step, do not count
+        is_cleared = not any(grad for value, grad in zip(values, theirs) if value.operation is None)
+        slack = 1e-12 * max(abs(value.grad) for value in values if isfinite(value.grad))
+        for value, grad in zip(reversed(values), reversed(theirs)):
             right = value.grad
-            is_near = abs(grad - right) <= slack + 1e-9 * abs(right) < inf or same(grad, right)
-            if not (is_near or (is_cleared and not value.parents)):
+            if grad == right or grad is None or (is_cleared and value.operation is None):
+                continue
+            if not (isclose(grad, right, rel_tol=1e-9, abs_tol=slack) or same(grad, right)):
                 raise ValueError(
                     f"adopt: the gradient of {_said(value, value.parents)} is {grad!r} there, and {right!r} by the "
                     f"chain rule: {_cause(value, grad, root)}; adopt(…, compare=False) leaves theirs alone"
