@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from enum import Enum
 from functools import cache
-from inspect import ismethod
-from itertools import chain, islice
+from inspect import isfunction, ismethod
+from itertools import chain
 from numbers import Real
 from typing import Any
 
@@ -24,7 +24,7 @@ WORDS = {
     "predecessors incoming creators ctx context grad_fn creator operation op",
     "operation": "op operation kind opcode op_name func function fn sym symbol grad_fn creator ctx context",
     "local_derivatives": "local_derivatives local_grads local_gradients locals partials derivatives derivs",
-    "constants": "params extra saved_values saved constants constant const exponent power factor bounds",
+    "constants": "params extra saved_values saved constants constant const exponent power factor bounds ctx context",
     "name": "label name tag",
 }
 KNOWN_AS = {
@@ -72,8 +72,9 @@ class Engine:
 
     def _suits(self, kind: str, thing: Any, node: Any) -> bool:
         if kind == "parents":
-            found = [x for x in islice(self._held(thing), MOST) if not is_number(x)]
-            return bool(found) and all(x is not node for x in found)  # a tape holds the node itself too
+            found = [x for x in self._held(thing) if not is_number(x)]
+            is_tape = any(x is node for x in found) or (len(found) > MOST and not isinstance(thing, CONTAINERS))
+            return bool(found) and not is_tape
         is_number_there = is_number(thing) or (kind == "grad" and thing is None)
         return is_number_there == (kind in ("data", "grad")) and not ismethod(thing)
 
@@ -91,8 +92,11 @@ class Engine:
         return [_at(words[type(node)], node) for node in nodes]
 
     def is_node(self, thing: Any) -> bool:
-        """Whether it is a node of this engine: it has a number, and the class that the root is one of."""
-        return isinstance(thing, self.base) and self.word("data", thing) is not None
+        """Whether it is a node of this engine: it has a number, and a gradient or the root's class."""
+        data, grad = (self.word(kind, thing) for kind in ("data", "grad"))
+        if isinstance(thing, self.base):
+            return data is not None
+        return all(isinstance(word, str) and hasattr(thing, word) for word in (data, grad))
 
     def graph(self, roots: Iterable[Any]) -> tuple[list[Any], dict[int, Any]]:
         """All nodes, parents before what is computed from them, and the parents of each by its id."""
@@ -127,16 +131,20 @@ class Engine:
         found = self.beside.get(id(node)) or self._numbers(self.read("local_derivatives", node))
         return found if found and len(found) == count else None
 
-    def kept(self, node: Any) -> list[float]:
-        """The numbers that a node or its operation keeps as constants."""
+    def kept(self, node: Any, operands: Sequence[float]) -> list[float]:
+        """The numbers that a node, its operation or its backward function keeps as constants."""
         homes = node, self.read("operation", node)
-        return self._numbers([getattr(home, name, None) for home in homes for name in self.names("constants", home)])
+        found = [getattr(home, name, None) for home in homes for name in self.names("constants", home)]
+        cells = [cell.cell_contents for function in _functions(node) for cell in function.__closure__ or ()]
+        held = [float(x) for x in cells if is_number(x)]
+        return self._numbers(found) + ([x for x in held if x not in operands] or held)
 
     def labels(self, node: Any) -> list[str]:
-        """What may name an operation: what the node says, then its class."""
+        """What may name an operation: what the node says, then its backward function, then its class."""
         said = self.read("operation", node)
         words = [said, getattr(said, "name", None), getattr(said, "__name__", type(said).__name__)]
         words = words[:1] if isinstance(said, str) else words[1:] if said is not None else []
+        words += [f.__qualname__.split(".<locals>")[-2] for f in _functions(node) if ".<locals>" in f.__qualname__]
         words += [type(node).__name__] * (type(node) is not self.base)
         return [word for word in words if isinstance(word, str) and word not in ("", "<lambda>")]
 
@@ -168,6 +176,10 @@ def is_number(thing: Any) -> bool:
 def _fields(thing: Any) -> list[str]:
     slots = chain.from_iterable(getattr(c, "__slots__", ()) for c in reversed(type(thing).__mro__))
     return [name for name in (*slots, *getattr(thing, "__dict__", ())) if name[:2] != "__"]
+
+
+def _functions(node: Any) -> list[Any]:
+    return [f for name in _fields(node) if isfunction(f := getattr(node, name, None))]
 
 
 def _at(word: Word, node: Any) -> Any:

@@ -7,7 +7,7 @@ from itertools import permutations
 from math import inf, isclose, isfinite, nan
 from typing import Any, NoReturn
 
-from autograd.adopting.foreign import WORDS, Engine, Word, known_as
+from autograd.adopting.foreign import WORDS, Engine, known_as
 from autograd.errors import situation
 from autograd.graph import topological_order
 from autograd.kinks import is_kink
@@ -26,15 +26,16 @@ Reading = tuple[Primitive, Sequence[Any], Sequence[float]]  # an entry, its oper
 
 
 def adopt(
-    *nodes: Any, operations: Mapping[str, Callable[..., Any]] | None = None, compare: bool = True, **words: Word
+    *nodes: Any, operations: Mapping[str, Callable[..., Any]] | None = None, compare: bool = True, **more: Any
 ) -> Any:
     """The graph of another scalar engine as Values of the same numbers and names, as in ``draw(adopt(loss))``.
 
     nodes         of the other engine; one Value comes back for each, and ``origin`` leads from a Value to its node
     operations    what a label means that the table does not know: {"cube": lambda x: x ** 3}
     compare       whether to hold its gradients against ours, if its backward pass has run
-    words         data, grad, parents, operation, local_derivatives, name: the attribute that holds it, or a function
-                  of a node, where the usual words do not lead there
+    more          nodes whose Values get these names, f, x = adopt(f=loss, x=x); or one of the words data, grad,
+                  parents, operation, local_derivatives, name: the attribute that holds it, or a function of a node,
+                  where the usual words do not lead there
 
     Each node is computed again from its parents by an entry of the table, and has to agree; so the order of operands
     is found in a set too. Without a label, the only entry that gives number and stored local derivatives is taken. An
@@ -49,15 +50,20 @@ def adopt(
     ...     def __mul__(self, other):
     ...         return Node(self.data * other.data, (self, other), "*")
     >>> x = Node(3.0)
-    >>> f, twin = adopt(x * x, x)
+    >>> f, twin = adopt(f=x * x, x=x)
     >>> f.backward()
-    >>> twin.grad, twin.origin is x
-    (6.0, True)
+    >>> twin.name, twin.grad, twin.origin is x
+    ('x', 6.0, True)
     """
+    words = {word: said for word, said in more.items() if word in WORDS}
+    named = {name: node for name, node in more.items() if name not in WORDS}
+    nodes += tuple(named.values())
+    if unknown := [name for name, node in named.items() if type(node).__module__ == "builtins"]:
+        raise TypeError(
+            f"adopt({unknown[0]}={named[unknown[0]]!r}): it is no node, and the words are {', '.join(WORDS)}"
+        )
     if not nodes or isinstance(nodes[0], Value) or type(nodes[0]).__module__ == "builtins":
         raise TypeError(f"adopt({', '.join(map(shown, nodes))}): give a node of another engine, as in adopt(loss)")
-    if unknown := words.keys() - WORDS.keys():
-        raise TypeError(f"adopt({', '.join(unknown)}=…): there are {', '.join(WORDS)}")
     engine = Engine(nodes[0], words)
     for kind, node in [*(("data", node) for node in nodes), ("parents", nodes[0])]:
         if not (engine.word(kind, node) if kind == "data" else engine.names(kind, node) or engine.parents(node)):
@@ -68,6 +74,8 @@ def adopt(
     with collector_paused():
         adoption = Adoption(engine, nodes, operations or {})
         twins = [adoption.values[id(node)] for node in nodes]
+        for twin, name in zip(reversed(twins), reversed(named)):
+            twin.name = name
         if compare and engine.read("grad", nodes[0]) == 1.0:
             adoption.compare(twins[0])
     return twins[0] if len(twins) == 1 else tuple(twins)
@@ -173,7 +181,7 @@ class Adoption:
         self, known: Sequence[Any], value: Adopted, parents: list[Value], held: Any, stored: list[float] | None
     ) -> Iterator[list[tuple[Primitive, list[Any]]]]:
         """How the entries of a label may have made a node, as (entry, operands): the likeliest first."""
-        x, y, kept = parents[0].data, value.data, self.engine.kept(value.origin)
+        x, y, kept = parents[0].data, value.data, self.engine.kept(value.origin, [*map(data_of, parents)])
         others: dict[Primitive, list[Any]] = {entry: kept if c is None else [c] for entry, c in known}
         if is_merged := isinstance(held, (set, dict)):  # x · x shows one x in a set; maximum(x, x) is x too
             others = {e: c if e.gate or e.takes_constants else [*c, *parents] for e, c in others.items()}
@@ -220,12 +228,14 @@ class Adoption:
         slack = 1e-12 * max(abs(value.grad) for value in values if isfinite(value.grad))
         for value, grad in zip(reversed(values), reversed(theirs)):
             right = value.grad
-            if grad == right or grad is None or (is_cleared and value.operation is None):
+            is_left_out = value.operation is None and (is_cleared or not getattr(value.origin, "requires_grad", True))
+            if grad == right or grad is None or is_left_out:
                 continue
             if not (isclose(grad, right, rel_tol=1e-9, abs_tol=slack) or same(grad, right)):
+                said = f"{_said(value, value.parents)} is {float(grad)!r} there, and {right!r} by the chain rule"
                 raise ValueError(
-                    f"adopt: the gradient of {_said(value, value.parents)} is {grad!r} there, and {right!r} by the "
-                    f"chain rule: {_cause(value, grad, root)}; adopt(…, compare=False) leaves theirs alone"
+                    f"adopt: the gradient of {said}: {_cause(value, grad, root)}; "
+                    "adopt(…, compare=False) leaves theirs alone"
                 )
 
 
