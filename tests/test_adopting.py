@@ -550,7 +550,7 @@ def test_nothing_is_guessed_without_label_and_local_derivatives():
         ValueError, match=r"the node no local derivatives; adopt\(…, operation=a function that labels"
     ):
         adopt(Mute(2.0, (x, y)))  # x − y, or their mean
-    assert entries(adopt(Mute(2.0, (x, y)), operation=lambda node: "-")) == ["sub"]
+    assert entries(adopt(Mute(2.0, (x, y)), operation=lambda node: "-" if node.parents else "")) == ["sub"]
 
 
 # ---- labels, containers, numbers ----------------------------------------------------------------------------------
@@ -783,3 +783,13 @@ def test_a_chain_of_a_million_nodes_is_adopted():
         x = x + 0.5
     f = adopt(x)
     assert len(topological_order(f)) == 1_000_001
+
+
+def test_an_operation_that_lost_its_parents_is_refused():
+    with pytest.raises(ValueError, match=r"= 2.7.*, labelled 'exp', has no parents: does it keep them\?"):
+        adopt(Record(math.e * 2.0, "*", [Record(math.e, "exp"), Record(2.0)]))
+
+
+def test_a_word_that_leads_nowhere_is_refused():
+    with pytest.raises(TypeError, match=r"adopt\(…, parents='made_from'\): .* has no made_from"):
+        adopt(Scalar(1.0), parents="made_from")

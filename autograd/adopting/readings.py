@@ -64,6 +64,9 @@ def adopt(
         )
     if not nodes or isinstance(nodes[0], Value) or type(nodes[0]).__module__ == "builtins":
         raise TypeError(f"adopt({', '.join(map(shown, nodes))}): give a node of another engine, as in adopt(loss)")
+    for kind, word in words.items():
+        if isinstance(word, str) and not hasattr(nodes[0], word):
+            raise TypeError(f"adopt(…, {kind}={word!r}): {shown(nodes[0])} has no {word}")
     engine = Engine(nodes[0], words)
     for kind, node in [*(("data", node) for node in nodes), ("parents", nodes[0])]:
         if not (engine.word(kind, node) if kind == "data" else engine.names(kind, node) or engine.parents(node)):
@@ -124,6 +127,10 @@ class Adoption:
             number = number if number.__class__ is float else floats.number(number)
             value = values[id(node)] = Adopted(number, name, engine, node)
             if not (held := parents_of[id(node)]):
+                if label.__class__ is str and label and known_as(label):
+                    raise ValueError(
+                        f"adopt: {_said(value, [])}, labelled {label!r}, has no parents: does it keep them?"
+                    )
                 continue
             try:
                 parents = [values[id(x)] for x in held]

@@ -383,7 +383,7 @@ def _check_leaves(fed: Sequence[Value], parameters: Sequence[Value]) -> None:
     met: set[Value] = set()
     for role, leaf in chain(product(["input"], fed), product(["parameter"], parameters)):
         if not isinstance(leaf, Value):
-            raise TypeError(f"{role} {leaf!r} is not a Value")
+            raise TypeError(f"{role} {leaf!r} is not a Value, nor a node that the loss was adopted from")
         if leaf.operation is not None:
             made = "is a constant" if is_constant(leaf) else f"was made by {leaf.operation.name}"
             raise ValueError(f"{role} {leaf!r} {made}: only leaves, as Value(2.0), can be inputs or parameters")
