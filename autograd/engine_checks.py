@@ -23,13 +23,13 @@ from autograd.text import clipped, printable, shown
 BUGS = {
     "rule": "{op} is wrong by itself. Its rule: {rule}. Which sign, factor or case of the code differs from it?",
     "upstream": "the derivative of {op} is right by itself, and wrong inside an expression. There, the backward step "
-    "has to multiply it by the gradient of the result, which is not 1. Where does that of {op} do so?",
-    "overwrites": "a gradient is set, with =, where it has to be added to, with +=. Two contributions arrive at one "
-    "node here, and one of them is lost. In the backward step of {op}, what becomes of the first one?",
-    "order": "a node passes its gradient on too early, too often or not at all. It has to do so exactly once, after "
-    "all nodes that use it have done so. In which order does the backward pass visit the nodes of this f?",
+    "has to multiply it by the gradient of the result, which is not 1. Where does {op} multiply by it?",
+    "overwrites": "a gradient is set with = instead of added to with +=. Two contributions arrive at one node here, "
+    "and one is lost. Which line assigns to a gradient with =, in {op}, for all operations, or for inputs alone?",
+    "order": "a node passes its gradient on too early, too often or not at all. It must pass it on exactly once, "
+    "after all nodes that use it have passed on theirs. In which order does the pass visit the nodes of this f?",
     "lost-edge": "an operation counts only one operand if both are the same node. Each of the two adds to the node's "
-    "gradient. Where does a set, a dictionary or a comparison of nodes make one of the two?",
+    "gradient. Where does a set, a dictionary or a comparison of nodes merge the two?",
     "compounds": "a further pass starts with the old gradients between f and its inputs. Where are they set to 0?",
     "constant": "{op} goes wrong with a plain number. Which line makes a node of any number, such as 2, 2.5 and 0?",
     "reflected": "{op} goes wrong, where the number is on the left. For that, Python calls {method} of the node. Is "
