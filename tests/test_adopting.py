@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from importlib import import_module
 from inspect import signature
+from itertools import pairwise
 from math import inf, nan
 
 import numpy as np
@@ -793,3 +794,20 @@ def test_an_operation_that_lost_its_parents_is_refused():
 def test_a_word_that_leads_nowhere_is_refused():
     with pytest.raises(TypeError, match=r"adopt\(…, parents='made_from'\): .* has no made_from"):
         adopt(Scalar(1.0), parents="made_from")
+
+
+def test_operands_in_a_set_keep_the_order_in_which_they_were_written():
+    class Closed(Scalar):
+        def __mul__(self, other):
+            out = Closed(self.data * other.data, (self, other), "*")
+
+            def _backward():
+                self.grad += other.data * out.grad
+                other.grad += self.data * out.grad
+
+            out._backward = _backward
+            return out
+
+    nodes = [Closed(float(k)) for k in range(1, 40)]
+    for x, y in pairwise(nodes):
+        assert [node.origin for node in adopt(x * y).parents] == [x, y]

@@ -47,6 +47,7 @@ class Engine:
         self.beside: dict[int, list[float]] = {}  # local derivatives that stand beside the parents, by the node's id
         self._names: dict[type, dict[str, str]] = {}
         self._words: dict[tuple[str, type], Word] = {}
+        self._functions: dict[type, str] = {}  # the words for backward functions; empty where there is none
         self._classes: set[type] = set()  # of nodes
 
     def names(self, kind: str, thing: Any) -> list[str]:
@@ -125,6 +126,19 @@ class Engine:
             self.beside[id(node)] = [float(x) for x in found if is_number(x)]
         is_merged = is_flat and isinstance(held, (Set, Mapping))
         return nodes if not is_merged else {*nodes} if isinstance(held, Set) else dict.fromkeys(nodes)
+
+    def in_order(self, node: Any, held: Any) -> Any:
+        """Parents in a set: the one that the backward function knows as self comes first."""
+        word = self._functions.get(node.__class__)
+        if word is None:
+            word = next((name for name in _fields(node) if isfunction(getattr(node, name, None))), "")
+            self._functions[type(node)] = word
+        function = getattr(node, word, None)
+        names = function.__code__.co_freevars if isfunction(function) and len(held) == 2 else ()
+        if "self" not in names:
+            return held
+        me = function.__closure__[names.index("self")].cell_contents  # type: ignore[union-attr]
+        return sorted(held, key=lambda x: x is not me)
 
     def stored(self, node: Any, count: int) -> list[float] | None:
         """The local derivatives that a node keeps, one for each of its parents."""

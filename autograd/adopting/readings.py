@@ -133,7 +133,8 @@ class Adoption:
                     )
                 continue
             try:
-                parents = [values[id(x)] for x in held]
+                row = engine.in_order(node, held) if held.__class__ is set else held
+                parents = [values[id(x)] for x in row]
             except KeyError:
                 raise ValueError(f"adopt: {shown(node)} is its own ancestor: say what its parents= are") from None
             case = label.__class__ is str and (label, len(parents), held.__class__)
