@@ -17,6 +17,7 @@ from autograd.table import Primitive
 LARGEST = 30  # operations in a formula that is still readable
 DENSEST = 300  # coefficients of a polynomial that SymPy may factor, including zeros
 BITS = 2400  # of precision, so that any sum of floats is exact
+HUGE, HUGE_BITS = 1e6, 1100  # exponents from here on need so many more bits for their fraction
 
 
 def operations(expression: Expression) -> float:
@@ -89,8 +90,24 @@ def _computed(e: Expression, x: list[Any]) -> Any:
         return _number(e.formula(*letters), dict(zip(letters, x)))
     if e.is_Add or e.is_Mul:
         return mpmath.fsum(x) if e.is_Add else mpmath.fprod(x)
+    if e.is_Pow:
+        base, exponent = x
+        if base == 0 or abs(exponent) < HUGE:
+            return mpmath.power(base, exponent)
+        with mpmath.extraprec(HUGE_BITS):  # a negative base needs a whole exponent, even or odd
+            sign = 1 if base > 0 or exponent % 2 == 0 else -1 if exponent % 2 == 1 else mpmath.nan
+            return sign * _exp(exponent * mpmath.log(abs(base)))
     name = type(e).__name__
-    return getattr(mpmath, {"Pow": "power", "Abs": "fabs"}.get(name, name))(*x)
+    return _exp(*x) if name == "exp" else abs(*x) if name == "Abs" else getattr(mpmath, name)(*x)
+
+
+def _exp(x: Any) -> Any:
+    """eˣ, for a large x as 2ⁿ eʳ, which mpmath computes faster."""
+    if abs(x) < HUGE:
+        return mpmath.exp(x)
+    with mpmath.extraprec(HUGE_BITS):
+        n = mpmath.floor(x / mpmath.ln2)
+        return mpmath.ldexp(mpmath.exp(x - n * mpmath.ln2), int(n))
 
 
 def written(operation: Primitive, *operands: Expression) -> tuple[Any, Any] | None:
