@@ -30,6 +30,7 @@ def test_the_mistakes_that_students_make_are_known():
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_planted_mistake_comes_first_in_a_thousand_cases():
     plans = [(exercise, mistake) for exercise in EXERCISES.values() for mistake in exercise.mistakes]
     rng = random.Random(0)

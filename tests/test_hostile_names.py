@@ -333,6 +333,7 @@ def test_the_film_is_told_every_name_as_data():
 command = partial(python, "-W", "error", encoding=None)
 
 
+@pytest.mark.slow
 def test_a_run_on_a_hostile_table_prints_words_and_its_predictions_give_each_cell_back(tmp_path):
     columns = ["=1+1", "<script>", "$\\nope$", "\x1b[31mred", "two\nlines", "δ\u202eabc", "{0}", "_x", "L" * 5000]
     classes = ["=cmd|' /C calc'!A0", "</script><b>$x$", "\x1b[31mé\u202e"]

@@ -12,6 +12,8 @@ from nbclient import NotebookClient
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PICTURES = ("image/svg+xml", "image/png")
 
+LONG = ("04", "05", "07", "08")  # take seconds each
+
 on_each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
@@ -41,7 +43,11 @@ def test_there_are_notebooks():
     assert len(NOTEBOOKS) >= 3
 
 
-@on_each
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=pytest.mark.slow if path.stem[:2] in LONG else ()) for path in NOTEBOOKS],
+    ids=lambda path: path.stem,
+)
 def test_a_notebook_runs_and_prints_what_is_committed(path, monkeypatch):
     monkeypatch.setenv("TQDM_DISABLE", "1")  # a bar shows the time
     notebook = read(path)

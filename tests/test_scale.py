@@ -292,6 +292,7 @@ def deep(n, *shapes):
     assert refused <= {"fold", "whole", "walk"}, done.stdout
 
 
+@pytest.mark.slow
 def test_every_reader_answers_for_a_deep_graph_or_says_why_it_does_not():
     deep(5_000, "chain", "inputs", "fan_in", "fan_out")
 

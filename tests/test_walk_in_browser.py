@@ -444,7 +444,7 @@ def findings(page):
     return found
 
 
-@pytest.mark.parametrize("screen", ["telephone", "desk"])
+@pytest.mark.parametrize("screen", [pytest.param("telephone", marks=pytest.mark.slow), "desk"])
 def test_axe_finds_nothing_serious(opened, screen):
     for root, positions in ((xyz(), (3, SECOND_OF_S, END)), (net_232(), (24,))):
         page = opened(root, screen=screen, motion="reduce")
