@@ -135,6 +135,7 @@ def planted(rule, i, fault):
     return faulty
 
 
+@pytest.mark.slow
 def test_a_fault_planted_in_any_value_or_local_derivative_is_seen():
     spoilt = [
         (name, i, fault, source_of(entry, planted(entry.rule, i, fault)))

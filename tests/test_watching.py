@@ -476,6 +476,7 @@ def test_wrong_histories_are_refused_with_value_rule_and_remedy():
 # ---- the page ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_pages_are_small_enough():
     model = MLP(2, [16, 16, 1], rng=Random(0))
     states = moved(model, 60)

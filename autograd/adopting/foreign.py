@@ -10,6 +10,7 @@ from functools import cache
 from inspect import isfunction, ismethod
 from itertools import chain
 from numbers import Real
+from types import FunctionType
 from typing import Any
 
 from autograd.table import TABLE, Primitive
@@ -134,11 +135,11 @@ class Engine:
             word = next((name for name in _fields(node) if isfunction(getattr(node, name, None))), "")
             self._functions[type(node)] = word
         function = getattr(node, word, None)
-        names = function.__code__.co_freevars if isfunction(function) and len(held) == 2 else ()
-        if "self" not in names:
+        if len(held) != 2 or function.__class__ is not FunctionType or "self" not in function.__code__.co_freevars:
             return held
-        me = function.__closure__[names.index("self")].cell_contents  # type: ignore[union-attr]
-        return sorted(held, key=lambda x: x is not me)
+        x, y = held
+        me = function.__closure__[function.__code__.co_freevars.index("self")].cell_contents  # type: ignore[index]
+        return (x, y) if x is me else (y, x)
 
     def stored(self, node: Any, count: int) -> list[float] | None:
         """The local derivatives that a node keeps, one for each of its parents."""
