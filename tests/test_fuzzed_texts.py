@@ -224,6 +224,7 @@ FAULTS = [
 ]
 
 
+@pytest.mark.slow
 def test_100_fuzzed_texts_and_the_known_faults_are_answered_within_the_limits_and_without_a_false_cross():
     assert check([*FAULTS, *map(case, range(100))]) > 90
 

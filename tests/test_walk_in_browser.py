@@ -444,7 +444,8 @@ def findings(page):
     return found
 
 
-@pytest.mark.parametrize("screen", [pytest.param("telephone", marks=pytest.mark.slow), "desk"])
+@pytest.mark.slow
+@pytest.mark.parametrize("screen", ["telephone", "desk"])
 def test_axe_finds_nothing_serious(opened, screen):
     for root, positions in ((xyz(), (3, SECOND_OF_S, END)), (net_232(), (24,))):
         page = opened(root, screen=screen, motion="reduce")
