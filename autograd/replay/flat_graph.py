@@ -64,14 +64,16 @@ class Flat(NamedTuple):
         return np.array([operation in entries for operation in self.operations], dtype=bool)[self.code]
 
 
-def flatten(root: Value, leaves: Iterable[Value] = ()) -> Flat:
+def flatten(root: Value, leaves: Iterable[Value] = (), order: list[Value] | None = None) -> Flat:
     """The graph of ``root``; those of ``leaves`` that it does not use come first.
+
+    order    ``topological_order(root)``, where it is known already
 
     >>> x = Value(3.0)
     >>> list(flatten(x * x).parents)
     [[], [0, 0]]
     """
-    nodes = topological_order(root)
+    nodes = order or topological_order(root)
     used = set(nodes)
     nodes = [*(leaf for leaf in dict.fromkeys(leaves) if leaf not in used), *nodes]
     place_of = dict(zip(nodes, range(len(nodes))))

@@ -14,7 +14,7 @@ import numpy as np
 
 from autograd.adopting.readings import Adopted, Opaque
 from autograd.errors import DomainError, situation
-from autograd.graph import leaves, sweep, topological_order
+from autograd.graph import sweep, topological_order
 from autograd.modes import collector_paused
 from autograd.number_systems import floats
 from autograd.number_systems.arrays import Array
@@ -55,17 +55,20 @@ class Program:
         _check_loss("record", loss)
         if is_constant(loss):
             raise ValueError(f"the loss {loss!r} has no graph, as if computed inside no_grad(): compute it outside")
-        self.root, self.loss, self.twins = loss, loss.data, _twins_in(loss)
+        order = topological_order(loss)
+        self.root, self.loss, self.twins = loss, loss.data, _twins_in(order)
         tensors = [inputs] if isinstance(self._ours(inputs), Value) else inputs
         read = [self._entries(tensor, f"inputs[{i}]") for i, tensor in enumerate(tensors)]
         self.inputs = [some for some, _ in read]
         fed = set(chain(*self.inputs))
         self.parameters = (
-            [x for x in leaves(loss) if x not in fed] if parameters is None else [*map(self._ours, parameters)]
+            [x for x in order if x.operation is None and x not in fed]
+            if parameters is None
+            else [*map(self._ours, parameters)]
         )
         _check_leaves([*chain(*self.inputs)], self.parameters)
         with collector_paused():
-            self.flat = flat = flatten(loss, chain(self.parameters, *self.inputs))
+            self.flat = flat = flatten(loss, chain(self.parameters, *self.inputs), order)
             at = flat.place_of.__getitem__
             parameters_at, *inputs_at = [
                 np.fromiter(map(at, some), np.int64) for some in (self.parameters, *self.inputs)
@@ -356,9 +359,9 @@ class Program:
         self.run_in_graph()
 
 
-def _twins_in(root: Value) -> dict[int, Adopted]:
+def _twins_in(order: Sequence[Value]) -> dict[int, Adopted]:
     """The Values of an adopted graph by the id of their origin. ValueError for an operation that cannot run again."""
-    adopted = [node for node in topological_order(root) if isinstance(node, Adopted)]
+    adopted = [node for node in order if isinstance(node, Adopted)]
     for node in adopted:
         if isinstance(node.operation, Opaque):
             why = "the table does not have this operation, so it cannot run again"
