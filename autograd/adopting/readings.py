@@ -41,8 +41,8 @@ def adopt(
     is found in a set too. Without a label, the only entry that gives number and stored local derivatives is taken. An
     operation that the table lacks stays opaque if its local derivatives are stored: ``record`` refuses to run it.
 
-    Raises TypeError for what is no such node, ValueError naming the first node that stays unknown or ambiguous, or
-    whose gradient differs.
+    Raises TypeError for anything but a node of another engine, and ValueError that names the first node whose
+    operation is unknown or ambiguous, or whose gradient differs.
 
     >>> class Node:  # an engine of one's own
     ...     def __init__(self, data, children=(), op=""):
