@@ -1,35 +1,47 @@
-"""The colours of drawings, plots and pages: Okabe & Ito's, which stay apart for colour-blind eyes, in light and dark.
+"""The one visual language: its colours, in light and in dark, for every picture, plot and page.
 
-A shape, a dash or a width always says the same as a colour.
+- A value is blue ink, a gradient orange ink. Nothing else is blue or orange.
+- The sign of a number has a pair of its own, purple for + and green for −, and the sign itself is written.
+- Dashed means "not yet". Width or area tells size. What carries 0 is thin.
+- The classes of a data set are markers.
+
+Text has a contrast of at least 4.5 on ``paper``, ``fill`` and the washes, a line at least 3. The pairs differ in
+lightness or towards blue and yellow, which all colour-blind eyes tell apart.
 """
 
+COLOURS = {  # in light and in dark
+    "paper": ("#FDFDFB", "#14171A"), "fill": ("#FFFFFF", "#1A1E22"),
+    "ink": ("#22262B", "#E9EBEE"), "quiet": ("#626972", "#98A1AC"),
+    "edge": ("#828991", "#737C86"), "hair": ("#E4E5E2", "#2A2F35"),
+    "value": ("#0067A8", "#5DB4EE"), "value_wash": ("#EDF4F9", "#142733"),
+    "grad": ("#B84E08", "#FF9A4D"), "grad_wash": ("#FCF1E9", "#33231A"),
+    "plus": ("#7A4FB5", "#B794E8"), "minus": ("#257A5A", "#5CC49A"),
+}  # fmt: skip
+COLOURS |= {old: COLOURS[new] for old, new in {
+    "canvas": "paper", "panel": "fill", "box": "fill", "muted": "quiet", "line": "edge", "rule": "hair",
+    "faint": "edge", "blue": "value", "blue_fill": "value_wash", "vermilion": "grad", "vermilion_ink": "grad",
+    "green": "minus", "green_fill": "fill", "green_ink": "minus", "orange": "grad", "orange_fill": "grad_wash",
+    "orange_ink": "grad", "class_0": "plus", "class_1": "minus",
+}.items()}  # fmt: skip
 OKABE_ITO = {
     "blue": "#0072B2", "vermilion": "#D55E00", "green": "#009E73",
     "pink": "#CC79A7", "orange": "#E69F00", "sky": "#56B4E9",
 }  # fmt: skip
 GREY = "#666666"
-CLASSES = [  # of a data set's examples, on a page: dark enough for thin lines on white, light enough on black
-    (OKABE_ITO["blue"], OKABE_ITO["sky"]), (OKABE_ITO["vermilion"], "#E8762B"), ("#007A59", "#3CC9A1"),
-    ("#B0568A", "#D990BD"), ("#2B91C4", "#8FD0F5"), ("#A87300", "#E6B34D"), (GREY, "#B7BDC7"), ("#8A7D00", "#F0E442"),
-]  # fmt: skip
-COLOURS = {  # in light and in dark
-    "canvas": ("#FFFFFF", "#15181D"), "panel": ("#F5F6F8", "#1F2329"), "box": ("#F5F6F8", "#24282F"),
-    "ink": ("#1B1B1B", "#F1F3F5"), "muted": ("#555B66", "#B7BDC7"),
-    "line": ("#6B7280", "#9AA2AE"), "rule": ("#C9CDD4", "#454B55"), "faint": ("#B9BEC7", "#565D69"),
-    "blue": CLASSES[0], "blue_fill": ("#E8F3FA", "#10293A"),
-    "vermilion": CLASSES[1], "vermilion_ink": ("#A84300", "#F5A35C"),
-    "green": (OKABE_ITO["green"],) * 2, "green_fill": ("#E6F4F0", "#0D2E26"), "green_ink": ("#00694D", "#3CC9A1"),
-    "orange": (OKABE_ITO["orange"],) * 2, "orange_fill": ("#FDF4DF", "#36290A"),
-    "orange_ink": ("#8A5A00", OKABE_ITO["orange"]),
-    **{f"class_{k}": pair for k, pair in enumerate(CLASSES)},
-}  # fmt: skip
 LIGHT, DARK = ({name: pair[i] for name, pair in COLOURS.items()} for i in (0, 1))
+MARKERS = "o^sDv*Ph"  # of the classes, as Matplotlib calls them
 
 
-def custom_properties() -> str:
-    """Every colour as a custom property of CSS, ``var(--blue-fill)``, in the scheme that the reader prefers."""
+def custom_properties(scope: str = ":root") -> str:
+    """Every colour as a custom property of CSS, ``var(--value-wash)``, in the scheme that the reader prefers.
+
+    scope   the selector that gets them; a picture, which may stand in Jupyter, follows Jupyter's own theme too
+    """
     light, dark = (
-        ":root{" + "".join(f"--{name.replace('_', '-')}:{colour};" for name, colour in scheme.items()) + "}"
+        "{" + "".join(f"--{name.replace('_', '-')}:{colour};" for name, colour in scheme.items()) + "}"
         for scheme in (LIGHT, DARK)
     )
-    return f"{light}\n@media (prefers-color-scheme:dark){{{dark}}}\n"
+    rules = f"{scope}{light}\n@media (prefers-color-scheme:dark){{{scope}{dark}}}\n"
+    if scope != ":root":
+        rules += f'[data-jp-theme-light="true"] {scope}{light}\n[data-jp-theme-light="false"] {scope}{dark}\n'
+    return rules
