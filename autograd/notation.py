@@ -17,7 +17,10 @@ MINUS = "−"
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-INDEXED = re.compile(r"([^\W\d_⁰¹²³⁴⁵⁶⁷⁸⁹]+)([⁰¹²³⁴⁵⁶⁷⁸⁹]*)(_?\d[\d,]*|_[A-Za-z\d]+)?([′″‴]?)")
+INDICES = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+INDEXED = re.compile(  # letters, a layer above, an index below, primes
+    r"((?:[^\W\d_⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉]\u0302?)+)([⁰¹²³⁴⁵⁶⁷⁸⁹]*)(_?\d[\d,]*|_[A-Za-z\d]+|[₀₁₂₃₄₅₆₇₈₉]+)?([′″‴]?)"
+)
 
 ESCAPED = str.maketrans({c: f"\\{c}" for c in "{}$&#_%"})
 SIGNS = {letter: f"\\{name} " for letter, name in GREEK.items()} | {
@@ -36,16 +39,40 @@ def latex_name(name: str) -> str:
     >>> latex_name("w²_13"), latex_name("delta"), latex_name("learning rate"), latex_name("50%")
     ('w^{2}_{13}', '\\delta', '\\text{learning rate}', '\\text{50\\%}')
     """
-    match = INDEXED.fullmatch(name)
-    if not match:
+    if not (parts := indexed(name)):
         return latex_text(name)
-    letter, above, below, primes = match.groups()
+    letter, above, below, primes = parts
     letter = GREEK.get(letter, letter)
     plain = len(letter) == 1 and letter.isascii()
     base = f"\\{letter}" if letter in GREEK.values() else letter if plain else latex_text(letter)
-    above = f"^{{{above.translate(SUPERSCRIPTS)}}}" if above else ""
-    below = f"_{{{below.lstrip('_')}}}" if below else ""
+    above = f"^{{{above}}}" if above else ""
+    below = f"_{{{below}}}" if below else ""
     return f"{{{base}{above}{below}}}{IN_ASCII[primes]}" if primes else base + above + below
+
+
+def indexed(name: str) -> tuple[str, str, str, str] | None:
+    """Letter, layer above, index below and primes of a name like the lecture's; None for any other.
+
+    >>> indexed("w²_13"), indexed("v₁"), indexed("learning rate")
+    (('w', '2', '13', ''), ('v', '', '1', ''), None)
+    """
+    if not (match := INDEXED.fullmatch(name)):
+        return None
+    letter, above, below, primes = match.groups()
+    return letter, above.translate(SUPERSCRIPTS), (below or "").lstrip("_").translate(INDICES), primes
+
+
+def lowered(name: str) -> str:
+    """The name in running text, its index lowered as far as Unicode has it.
+
+    >>> lowered("w²_13"), lowered("x_n")
+    ('w²₁₃', 'x_n')
+    """
+    match = INDEXED.fullmatch(name)
+    below = ((match and match[3]) or "").lstrip("_")
+    if not match or not below.isdigit():
+        return name
+    return name[: match.start(3)] + below.translate(LOWERED) + name[match.end(3) :]
 
 
 def latex_text(words: str) -> str:
@@ -108,7 +135,7 @@ def function_text(name: str) -> str:
 
 
 def labels(nodes: Iterable[Value], root: Value | None = None) -> dict[Value, str]:
-    """What to call each node: its name, ``v1`` … where it has none, its number where it is a constant.
+    """What to call each node: its name, ``v₁`` … where it has none, its number where it is a constant.
 
     A ``root`` without a name is f.
 
@@ -116,11 +143,11 @@ def labels(nodes: Iterable[Value], root: Value | None = None) -> dict[Value, str
 
     >>> x, other = Value(1.0, "x"), Value(2.0, "x")
     >>> list(labels([x, other, x * other]).values())
-    ['x', 'x′', 'v1']
+    ['x', 'x′', 'v₁']
     """
     found: dict[Value, str] = {}
     taken = {text_name(node.name) for node in nodes if node.name}
-    unused = (f"v{i}" for i in count(1) if f"v{i}" not in taken)
+    unused = (name for i in count(1) if (name := unnamed(i)) not in taken)
     met: dict[str, int] = {}
     for node in nodes:
         if is_constant(node):
@@ -136,6 +163,11 @@ def labels(nodes: Iterable[Value], root: Value | None = None) -> dict[Value, str
         else:
             found[node] = next(unused)
     return found
+
+
+def unnamed(number: int) -> str:
+    """What a value without a name is called: v₁, v₂ …"""
+    return f"v{str(number).translate(LOWERED)}"
 
 
 def prime(number: int) -> str:

@@ -1,67 +1,147 @@
-"""The display graph in words and strokes: what each box says, and how each edge is drawn."""
+"""Dresses a display graph: each node becomes a cell in a box, each edge a wire, with their words and numbers.
 
+The room of every number is kept from the start, so that a graph has the same picture before and after the backward
+pass, and whichever paths are lit.
+"""
+
+from collections.abc import Iterable
 from math import hypot, log10
+from textwrap import wrap
 
 from autograd.drawing.display_graph import Display, DisplayNode, Edge, clip
-from autograd.drawing.figure import Box, Direction, Figure, Wire
-from autograd.notation import derivative, number_text
-from autograd.primitives import affine
+from autograd.drawing.figure import LINE_HEIGHT, NUMBER, PADDING, Box, Cell, Direction, Figure, Wire, text_width
+from autograd.drawing.networks import Network, network_in, operand
+from autograd.notation import RAISED, derivative, indexed, number_text
+from autograd.primitives import affine, dot, mul, power
 from autograd.table import is_constant
 from autograd.text import counted
 from autograd.value import Value
 
-INFIX = {"Σ": "+", "Π": "×"}
-MOST_FORMULA, MOST_OPERANDS = 30, 8
+INFIX = {"Σ": "+", "Π": "·", "×": "·", "÷": "/"}
+FRACTIONS = {0.5: "½", 0.25: "¼", 0.75: "¾"}
+LINE, MOST_LINES = 30, 4  # characters, and lines, of a formula in a box
+DIGITS = 4
 MOST_ROLES = 6
+MOST_DEPTH = 3  # of formulas folded into one another
+MOST_WEIGHTS = 40  # that stand on their wires; in a larger network they show when they are asked for
 
 
-def dressed(shown: Display, local_derivatives: bool, direction: Direction) -> Figure:
-    """A figure of the display graph; with ``local_derivatives`` they stand on every edge, else on lit ones."""
-    on_path = {end for edge in shown.edges if edge.share is not None for end in (edge.tail, edge.head)}
-    box_of = {node: _box(shown, node, node in on_path or node is shown.source) for node in shown.nodes}
-    largest = max((abs(edge.share) for edge in shown.edges if edge.share is not None), default=0.0) or 1.0
-    wires = [_wire(edge, box_of[edge.tail], box_of[edge.head], local_derivatives) for edge in shown.edges]
-    for edge, wire in zip(shown.edges, wires):
-        if edge.share is not None:  # as wide as its part of the largest share, its local derivative written on it
-            carries = f"carries {number_text(edge.share)}"
-            grouped = "group" in (wire.tail.kind, wire.head.kind)
-            wire.label = f"{wire.title}, {carries}" if grouped else wire.title
-            wire.title = f"{wire.title}\n{carries}"
-            wire.stroke, wire.dashed, wire.width = "lit", edge.share < 0.0, 1.8 + 4.2 * abs(edge.share / largest)
-        elif shown.source is not None:
-            wire.stroke = "faint"
+def dressed(shown: Display, local_derivatives: bool = False, direction: Direction = "right") -> Figure:
+    """A figure of the display graph; with ``local_derivatives`` they stand on every wire, else on lit ones."""
+    network = network_in(shown)
+    cells = {node: _cell(node, shown) for node in shown.nodes if not node.members}
+    box_of: dict[DisplayNode, Box] = {}
+    weights = {w for unit in network.units.values() for w in unit.weights}
+    lit = {end for edge in shown.edges if edge.share is not None for end in (edge.tail, edge.head)} - {shown.source}
+    for unit in network.units.values():
+        box_of |= dict.fromkeys(unit.cells, _unit([cells[node] for node in unit.cells], unit.z.name))
+    if network.loss:
+        box_of |= dict.fromkeys(network.loss, _rows([cells[node] for node in network.loss], shown.root.name))
+    for node in shown.nodes:
+        if node not in box_of and node not in weights:
+            box_of[node] = _group(node) if node.members else _single(node, cells[node], node in shown.outputs)
+    for node, box in box_of.items():
+        box.lit = box.lit or node in lit or node is shown.source
+    wires = _wires(shown, network, cells, box_of, local_derivatives)
     captions = list(shown.captions)
     if shown.source is not None:
-        captions.append("the wider an edge, the more of it passes there; dashed: negative")
-    count = sum(box.count for box in box_of.values())
+        captions.append("the wider an edge, the more of it passes there")
+    boxes = sorted(dict.fromkeys(box_of.values()), key=_rank)
+    count = sum(box.count for box in boxes) + len(weights)
     title = "; ".join([f"Graph of {clip(shown.root.name, 60)}: {counted(count, 'node')}", *shown.captions[:1]])
-    return Figure(list(box_of.values()), wires, title, captions, shown.warnings, direction)
+    dense = len(weights) > MOST_WEIGHTS
+    return Figure(boxes, wires, title, captions, shown.warnings, direction, dense, back=shown.source is not None)
 
 
-def _box(shown: Display, node: DisplayNode, lit: bool) -> Box:
-    if node.members:
-        return _group(node, lit)
-    value, data = node.value, number_text(node.data)
-    if value is not None and is_constant(value):
-        return Box("", "constant", data, title=f"constant {node.data!r}", lit=lit)
-    name = clip(node.name, 24)
-    grad, facts = [], [f"data {node.data!r}"]
-    if node.grad is not None:
-        root = shown.root
-        # plainly ``grad`` where either has no name of its own, or the pass began elsewhere
-        is_named = root.value is not None and root.value.name is not None and root.grad == 1.0 and node.name
-        slope = derivative(clip(root.name), clip(node.name)) if is_named else "grad"
-        grad = [f"{slope} = {number_text(node.grad)}"]
-        facts.append(f"grad {node.grad!r}")
-    if value is not None and not value.parents:
-        return Box(name, "input", f" = {data}", grad, "\n".join([node.name, *facts]), lit)
-    formula = node.formula if value is None or node.formula else _formula(value, shown)
-    first_line = f" = {formula}" if name else formula
-    title = "\n".join([node.name + first_line, *facts])
-    return Box(name, "output" if node is shown.root else "operation", first_line, [f"= {data}", *grad], title, lit)
+def _rank(box: Box) -> tuple[bool, str, str, list[int]]:
+    """Inputs come first, by layer, letter and index; all others keep the order of the forward pass."""
+    parts = indexed(box.key) if box.kind == "input" else None
+    letter, layer, index, _ = parts or ("", "", "", "")
+    numbers = [int(i) for i in index.split(",") if i.isdigit()] if parts else []
+    return box.kind != "input", layer.zfill(3), letter, numbers
 
 
-def _group(group: DisplayNode, lit: bool) -> Box:
+def _wires(
+    shown: Display, network: Network, cells: dict[DisplayNode, Cell], box_of: dict[DisplayNode, Box],
+    local_derivatives: bool,
+) -> list[Wire]:  # fmt: skip
+    largest = max((abs(edge.share) for edge in shown.edges if edge.share is not None), default=0.0) or 1.0
+    wires: list[Wire] = []
+    for edge in shown.edges:
+        unit = network.units.get(edge.head)
+        if edge.tail not in box_of:
+            continue  # a weight's edge goes with the wire that the weight stands on
+        head, k = box_of[edge.head], operand(edge) if edge.name else 0
+        wire = _wire(edge, box_of[edge.tail], head)
+        wires.append(wire)
+        if wire.tail is head:
+            wire.ends = (cells[edge.tail], cells[edge.head])
+        elif unit and k >= len(unit.weights):
+            weight = unit.weights[k - len(unit.weights)]
+            wire.weight, cells[weight].lit = cells[weight], weight is shown.source
+            wire.edges += (f"{edge.name.partition(':')[0]}:{k - len(unit.weights)}",)
+        if edge.share is not None:  # as wide as its part of the largest share
+            wire.share, wire.width = edge.share / largest, 1.8 + 4.2 * abs(edge.share / largest)
+            wire.carried = number_text(edge.product, DIGITS)
+            wire.title += f"\ncarries {number_text(edge.product)} of {derivative('f', clip(edge.tail.name))}"
+        elif shown.source is not None:
+            wire.idle, wire.width = True, 0.8
+        if edge.name and local_derivatives:
+            wire.local = number_text(edge.local, DIGITS)
+    return wires
+
+
+def _cell(node: DisplayNode, shown: Display) -> Cell:
+    value, constant = node.value, node.value is not None and is_constant(node.value)
+    formula = node.formula if value is None or node.formula else _formula(value, shown) if value.parents else ""
+    title = [node.name + (f" = {formula}" if formula and node.name else formula), f"data {node.data!r}"]
+    title += [f"grad {node.grad!r}"] if node.grad is not None else []
+    lines = wrap(formula, LINE, break_long_words=False) if formula else []
+    if len(lines) > MOST_LINES:
+        lines = [*lines[: MOST_LINES - 2], "⋯", lines[-1]]
+    grad = None if constant else "" if node.grad is None else number_text(node.grad, DIGITS)
+    name = "" if constant else clip(node.name, 24)
+    return Cell(name, lines, number_text(node.data, DIGITS), grad, "\n".join(title), node.index)
+
+
+def _single(node: DisplayNode, cell: Cell, is_output: bool) -> Box:
+    value = node.value
+    leaf = value is not None and not value.parents
+    kind = "constant" if cell.grad is None else "output" if is_output else "input" if leaf else "operation"
+    first = text_width(cell.name, 15) + (text_width(" = ") if cell.name and cell.formula else 0)
+    widths = [
+        first + text_width((cell.formula or [""])[0]),
+        *map(text_width, cell.formula[1:]),
+        text_width(cell.data),
+    ]
+    lines = max(len(cell.formula), bool(cell.name)) + 1 + (cell.grad is not None)
+    width, height = max(NUMBER, *widths) + 2 * PADDING, lines * LINE_HEIGHT + PADDING
+    return Box(kind, round(width), height, [cell], key=node.name or cell.data)
+
+
+def _unit(cells: list[Cell], z: str) -> Box:
+    """The cells side by side, as b, z and a."""
+    widths = [max(NUMBER, text_width(cell.name, 15)) + 8.0 for cell in cells]
+    left = -sum(widths) / 2
+    for cell, width in zip(cells, widths):
+        cell.formula, cell.across = [], left + width / 2
+        left += width
+    return Box("unit", round(sum(widths) + 16.0), 3 * LINE_HEIGHT + PADDING, cells, key=z, count=len(cells))
+
+
+def _rows(cells: list[Cell], name: str) -> Box:
+    """The cells one below the other, a line for each."""
+    for cell in cells:
+        cell.formula = [" ".join(cell.formula)]
+    words = max(text_width(cell.name, 15) + text_width(f" = {cell.formula[0]}") for cell in cells)
+    height = len(cells) * LINE_HEIGHT
+    for i, cell in enumerate(cells):
+        cell.down = (i + 0.5) * LINE_HEIGHT - height / 2
+    width = round(words + 2 * NUMBER + 2 * PADDING)
+    return Box("loss", width, height + PADDING, cells, key=name, count=len(cells))
+
+
+def _group(group: DisplayNode) -> Box:
     """How many nodes, and one line for each letter or operation: how many, their data's range, their grads' norm."""
     roles: dict[str, list[DisplayNode]] = {}
     for node in group.members:
@@ -71,16 +151,15 @@ def _group(group: DisplayNode, lit: bool) -> Box:
     if len(ranked) > MOST_ROLES:
         rest = [node for _, nodes in ranked[MOST_ROLES - 1 :] for node in nodes]
         ranked = [*ranked[: MOST_ROLES - 1], ("others", rest)]
-    lines = []
+    lines = [f"{clip(group.name, 24)}  {counted(len(group.members), 'node')}"]
     for role, nodes in ranked:
         low, high = min(n.data for n in nodes), max(n.data for n in nodes)
         reach = number_text(low, 3) + (f" … {number_text(high, 3)}" if low < high else "")
         grads = [n.grad for n in nodes if n.grad is not None]
         norm = f",  ‖grad‖ {number_text(hypot(*grads), 2)}" if grads else ""
         lines.append(f"{len(nodes):,} {role}: {reach}{norm}")
-    words = f"  {counted(len(group.members), 'node')}"
-    title = "\n".join([group.name + words, *lines])
-    return Box(clip(group.name, 24), "group", words, lines, title, lit, len(group.members))
+    width, height = max(map(text_width, lines)) + 2 * PADDING, len(lines) * LINE_HEIGHT + PADDING
+    return Box("group", round(width), height, [], lines, "\n".join(lines), group.name, count=len(group.members))
 
 
 def _role(node: DisplayNode) -> str:
@@ -98,34 +177,46 @@ def _role(node: DisplayNode) -> str:
 
 
 def _formula(value: Value, shown: Display, depth: int = 0) -> str:
-    """``x × y``: the operation on the names of its operands; its symbol alone where that is too long."""
+    """``x · y``: the operation on the names of its operands; constants as numbers, what is folded away in brackets."""
     assert value.operation is not None
-    symbol = value.operation.symbol
-    if len(value.parents) > MOST_OPERANDS or (value.operation.variadic and symbol not in INFIX):
-        return symbol
+    entry, symbol, parents = value.operation, value.operation.symbol, value.parents
     sign = INFIX.get(symbol, symbol)
-    function = sign[0].isalpha() or symbol in ("=", "|·|")
-    operands: list[str] = []
-    for parent in value.parents:
-        if parent not in shown.hidden or is_constant(parent):
-            operands.append(clip(shown.names[parent], 12))
-        else:  # folded away: its formula stands for it
-            inner = _formula(parent, shown, depth + 1) if depth < 3 else "…"
-            same = sign in ("×", "+") and not operands and parent.operation is value.operation
-            operands.append(inner if function or same or " " not in inner else f"({inner})")
+    function = sign[0].isalpha() or (entry.variadic and symbol not in INFIX) or symbol in ("=", "|·|")
+    names = [_operand(x, shown, depth, "" if function else sign, first=not i) for i, x in enumerate(parents)]
+    if entry in (affine, dot):
+        n = len(parents) // 2
+        products = [f"{w}\u00a0{a}" if w != a else f"{w}²" for w, a in zip(names[:n], names[n : 2 * n])]
+        return _joined("+", [*products, *names[2 * n :]])
+    if entry is power and number_text(exponent := parents[1].data).lstrip("−").isdigit():
+        return names[0] + number_text(exponent).replace("−", "-").translate(RAISED)
+    if entry is mul and any(name in FRACTIONS.values() for name in names):
+        return "\u00a0".join(sorted(names, key=lambda name: name not in FRACTIONS.values()))
     if symbol in ("=", "|·|"):
-        formula = symbol.replace("=", "·").replace("·", operands[0])
-    elif function:
-        formula = f"{sign}({', '.join(operands)})"
-    else:
-        formula = f" {sign} ".join(operands) if len(operands) > 1 else sign + operands[0]
-    return formula if len(formula) <= MOST_FORMULA else "…" if depth else symbol
+        return symbol.replace("=", "·").replace("·", names[0])
+    if function:
+        return f"{sign}({', '.join(names)})"
+    return _joined(sign, names) if len(names) > 1 else sign + names[0]
 
 
-def _wire(edge: Edge, tail: Box, head: Box, local_derivatives: bool) -> Wire:
+def _joined(sign: str, operands: Iterable[str]) -> str:
+    """With the sign between them, so that a line ends before a sign and never inside a product."""
+    return f" {sign}\u00a0".join(operands) if sign in "+−" else f"\u00a0{sign}\u00a0".join(operands)
+
+
+def _operand(x: Value, shown: Display, depth: int, sign: str, first: bool) -> str:
+    """An operand's name, or its formula, in brackets where ``sign`` would part it."""
+    if is_constant(x):
+        return FRACTIONS.get(x.data, number_text(x.data, DIGITS))
+    if x not in shown.hidden:
+        return clip(shown.names[x], 12)
+    inner = _formula(x, shown, depth + 1) if depth < MOST_DEPTH else "…"
+    alike = first and x.operation is not None and INFIX.get(x.operation.symbol, x.operation.symbol) == sign
+    return inner if not sign or alike or not {" ", "\u00a0"} & set(inner) else f"({inner})"
+
+
+def _wire(edge: Edge, tail: Box, head: Box) -> Wire:
     if edge.tail.members or edge.head.members:
-        label = counted(edge.count, "edge")
-        return Wire(tail, head, label, label, width=1.3 + 0.6 * log10(edge.count))
+        words = counted(edge.count, "edge")
+        return Wire(tail, head, title=words, width=1.3 + 0.6 * log10(edge.count))
     names = [clip(node.name, 10) or "×" for node in (edge.head, edge.tail)]
-    slope = f"∂{names[0]}/∂{names[1]} = {number_text(edge.local)}"
-    return Wire(tail, head, slope if local_derivatives and tail.kind != "constant" else "", slope)
+    return Wire(tail, head, (edge.name,), title=f"∂{names[0]}/∂{names[1]} = {number_text(edge.local)}")

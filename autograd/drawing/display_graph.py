@@ -36,6 +36,7 @@ class DisplayNode:
     value: Value | None = None  # None for a product or a group
     formula: str = ""  # what it is computed from, where ``value`` does not tell
     members: list[DisplayNode] = field(default_factory=list)  # of a group
+    index: int | None = None  # of the value, in the graph's topological order
 
 
 @dataclass(eq=False, slots=True)
@@ -45,6 +46,8 @@ class Edge:
     tail: DisplayNode
     head: DisplayNode
     local: float  # ∂head/∂tail
+    name: str = ""  # "6:0" for the first operand of node 6
+    product: float = 0.0  # what the backward pass carries here: ∂f/∂head · ∂head/∂tail
     share: float | None = None  # of ∂f/∂s, what passes here, summed over all paths; None where no path from s does
     count: int = 1  # how many edges between two groups it stands for
     shut: bool = False  # the head is a gate that has not chosen the tail: nothing passes, not even an infinity
@@ -59,6 +62,7 @@ class Display:
     """Nodes and edges in forward order, and what is to be said below the picture."""
 
     root: DisplayNode
+    outputs: list[DisplayNode]
     nodes: list[DisplayNode]
     edges: list[Edge]
     names: dict[Value, str]
@@ -82,19 +86,41 @@ class Display:
         raise ValueError(f"{name} is not in the graph of {root}, which was not computed from it")
 
 
-def display(root: Value) -> Display:
-    """The whole graph of ``root``, one node for each value."""
-    order = topological_order(root)
-    names = labels(order)
-    ran = root.grad != 0.0
-    node_of = {v: DisplayNode(names[v], v.data, v.grad if ran and not is_constant(v) else None, v) for v in order}
+def display(*roots: Value) -> Display:
+    """The whole graph of the roots, one node for each value."""
+    order: list[Value] = []
+    for root in roots:
+        order += topological_order(root, without=set(order))
+    names = labels(order, roots[-1])
+    ran = any(root.grad != 0.0 for root in roots)
+    node_of = {
+        x: DisplayNode(names[x], x.data, x.grad if ran and not is_constant(x) else None, x, index=i)
+        for i, x in enumerate(order)
+    }
     edges = [
-        Edge(node_of[parent], node, local, shut=not local and value.operation is not None and value.operation.gate)
-        for value, node in node_of.items()
-        for parent, local in value.edges
+        Edge(
+            node_of[parent],
+            node,
+            local,
+            shut=not local and x.operation is not None and x.operation.gate,
+            name=f"{i}:{k}",
+        )
+        for i, (x, node) in enumerate(node_of.items())
+        for k, (parent, local) in enumerate(x.edges)
     ]
-    warnings = changed_lines(changes(root, order), names.__getitem__, root)
-    return Display(node_of[root], list(node_of.values()), edges, names, warnings=warnings)
+    warnings = [line for root in roots for line in changed_lines(changes(root, order), names.__getitem__, root)]
+    nodes = list(node_of.values())
+    return Display(node_of[roots[-1]], [node_of[root] for root in roots], nodes, edges, names, warnings=warnings)
+
+
+def without_constants(shown: Display) -> Display:
+    """No node for a constant: it stands in the formulas that use it."""
+    gone = {n for n in shown.nodes if n.value is not None and is_constant(n.value) and n not in shown.outputs}
+    return replace(
+        shown,
+        nodes=[node for node in shown.nodes if node not in gone],
+        edges=[edge for edge in shown.edges if edge.tail not in gone],
+    )
 
 
 def unfolded(shown: Display, chosen: Collection[Value] | None) -> Display:
@@ -122,7 +148,7 @@ def _products(z: DisplayNode, into: list[Edge]) -> tuple[list[DisplayNode], list
     edges: list[Edge] = []
     for w, a in zip(weights, activations):
         # ∂z/∂w_k is a_k as it was, and the other way round; ∂z/∂(w_k a_k) = 1, so that the product's grad is z's
-        part = DisplayNode("", w.local * a.local, z.grad, formula=f"{clip(w.tail.name)} × {clip(a.tail.name)}")
+        part = DisplayNode("", w.local * a.local, z.grad, formula=f"{clip(w.tail.name)} · {clip(a.tail.name)}")
         products.append(part)
         edges += (Edge(w.tail, part, w.local), Edge(a.tail, part, a.local))
     z.formula = "Σ w a" + (f" + {clip(bias[0].tail.name)}" if bias else "")
@@ -169,7 +195,7 @@ def folded(shown: Display, keep: Value | None) -> Display:
 
 
 def lit(shown: Display, s: Value) -> Display:
-    """Every edge on a path from s gets its share of ∂f/∂s; the captions tell the paths with their products.
+    """Every edge on a path from s gets its share of ∂f/∂s and its product; the captions tell the paths.
 
     share = ∂f/∂head · ∂head/∂tail · ∂tail/∂s, each from the local derivatives that the graph recorded.
     """
@@ -187,6 +213,7 @@ def lit(shown: Display, s: Value) -> Display:
 
     for _, carried in sweep(shown.nodes, upstream, carry):
         for tail, edge, passing in carried:
+            edge.product = passing
             if tail in ways:
                 edge.share = passing * tangent[tail] if passing and tangent[tail] else 0.0
     count = ways[root]
@@ -199,7 +226,7 @@ def lit(shown: Display, s: Value) -> Display:
 
 
 def _told(shown: Display, source: DisplayNode) -> list[str]:
-    """Each path as s → … → f: its product; the largest first."""
+    """Each path from f back to s with its product; the largest first."""
     onward: dict[DisplayNode, list[Edge]] = {}
     for edge in shown.edges:
         onward.setdefault(edge.tail, []).append(edge)
@@ -217,12 +244,13 @@ def _told(shown: Display, source: DisplayNode) -> list[str]:
 
 
 def _path(source: DisplayNode, path: list[Edge], result: float) -> str:
-    names = [clip(source.name), *(clip(edge.head.name or "×") for edge in path)]
+    """``f ← y ← s:  3 · 4 = 12``: names and factors in the order of the backward pass."""
+    names = [*(clip(edge.head.name or "×") for edge in reversed(path)), clip(source.name)]
     factors = [("({})" if edge.local < 0.0 else "{}").format(number_text(edge.local, 4)) for edge in reversed(path)]
     if len(path) > 8:
         names, factors = [*names[:4], "…", *names[-3:]], [f"{len(path)} factors"]
     equals = f" = {number_text(result)}" if len(path) > 1 else ""
-    return f"{' → '.join(names)}:  {' · '.join(factors)}{equals}"
+    return f"{' ← '.join(names)}:  {' · '.join(factors)}{equals}"
 
 
 def clip(name: str, most: int = 14) -> str:

@@ -1,4 +1,4 @@
-"""The figure: boxes with their words and wires with their strokes, which layouts place and formats write."""
+"""The figure: boxes with their cells and the wires between them, which the layout places and the formats write."""
 
 import re
 from dataclasses import dataclass, field
@@ -7,60 +7,96 @@ from unicodedata import category, east_asian_width
 
 from autograd.notation import LOWERED
 
-Kind = Literal["input", "constant", "operation", "output", "group", "unit", "dropped", "words"]
-Stroke = Literal["plain", "lit", "faint", "positive", "negative"]
+Kind = Literal["input", "constant", "operation", "output", "unit", "dropped", "loss", "group", "words"]
 Direction = Literal["right", "up"]
 RANKDIR = {"right": "LR", "up": "BT"}  # what Graphviz and Mermaid call them
 
-FONT_SIZE, LINE_HEIGHT, PADDING = 13, 18, 9
-LABEL_HEIGHT, ARROW = 18, 7.0
-EM = dict.fromkeys("fijlrtI.,:;'|!()[]{} ·/⁰¹²³⁴⁵⁶⁷⁸⁹", 0.42) | dict.fromkeys("w−=+×÷<>~≤≥∞→#&", 0.85)
+COLUMN = 1058  # pixels that a notebook has for a picture
+FONT_SIZE, LEAST_SIZE = 13, 11  # of the type as drawn, and of what is still read in a column
+LINE_HEIGHT, PADDING = 18, 9
+NUMBER = 74.0  # the room of a number with four digits, kept where it is not known yet
+ARROW = 7.0
+WEIGHT = (NUMBER + 4.0, 2.0 * 15.0 + 4.0)  # of a weight on its wire, its gradient below it
+EM = dict.fromkeys("fijlrtI.,:;'|!()[]{} ·/⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", 0.42) | dict.fromkeys("w−=+×÷<>~≤≥∞→#&½", 0.85)
 EM |= dict.fromkeys("mMW@%—…", 1.0)
-INDEXED = re.compile(r"(?<!\w)([^\W\d_][⁰¹²³⁴⁵⁶⁷⁸⁹]*)_(\d+(?:,\d+)*|[A-Za-z\d]+)(?!\w)")  # w²_13, whose 13 is lowered
+# w²_13, whose 13 is lowered, and v₁ likewise
+INDEXED = re.compile(
+    r"(?<![^\W₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹])((?![₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹])[^\W\d_]\u0302?[⁰¹²³⁴⁵⁶⁷⁸⁹]*)"
+    r"(?:_(\d+(?:,\d+)*|[A-Za-z\d]+)(?!\w)|([₀₁₂₃₄₅₆₇₈₉]+))"
+)
+
+
+@dataclass(eq=False, slots=True)
+class Cell:
+    """The words of one node: its name and formula, its data and its gradient; ``title`` is shown on hovering."""
+
+    name: str = ""
+    formula: list[str] = field(default_factory=list)  # its lines; the first stands beside the name
+    data: str = ""
+    grad: str | None = None  # None where a node has none, "" where it is not known yet
+    title: str = ""
+    node: int | None = None  # the place in the graph's topological order
+    across: float = 0.0  # the centre, from the box's
+    down: float = 0.0
+    lit: bool = False  # of a weight
 
 
 @dataclass(eq=False, slots=True)
 class Box:
-    """What stands at one place: a bold name, the formula beside it, lines below; ``title`` is shown on hovering."""
+    """What stands at one place: the cells of one or more nodes, or lines of plain words."""
 
-    name: str
     kind: Kind
-    formula: str = ""
-    lines: list[str] = field(default_factory=list)
+    width: float
+    height: float
+    cells: list[Cell] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)  # of a group or of words; the first is its name
     title: str = ""
+    key: str = ""  # the same in every picture of a graph
     lit: bool = False
     count: int = 1  # how many nodes of the graph it stands for
-    width: float = 0.0
-    height: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not self.width:
-            widths = [text_width(self.name, bold=True) + text_width(self.formula), *map(text_width, self.lines)]
-            self.width = round(max(widths) + 2 * PADDING)
-            self.height = LINE_HEIGHT * (bool(self.name or self.formula) + len(self.lines)) + PADDING
+    heading: str = ""  # of its column
 
     def text_lines(self) -> list[str]:
         """All words, for formats that know only lines of plain text."""
-        lines = [self.name + self.formula, *self.lines, "dropped" if self.kind == "dropped" else ""]
+        lines = [*self.lines, "dropped" if self.kind == "dropped" else ""]
+        for cell in self.cells:
+            equals = " = " if cell.name and cell.formula else ""
+            first = cell.name + equals + " ".join(cell.formula)
+            data = f"{cell.name} = {cell.data}" if self.kind in ("unit", "input") else f"= {cell.data}"
+            both = self.kind in ("unit", "input") or not first
+            lines += ([] if both else [first]) + [data if first else cell.data, cell.grad and f"∂ {cell.grad}"]
         return [plain(line) for line in lines if line]
 
 
 @dataclass(eq=False, slots=True)
 class Wire:
-    """A line from one box to another; ``dashed`` says that what it carries is negative."""
+    """A line from one box to another, or with ``weight`` through the cell of a weight, or inside one box.
+
+    edges    data-edge of the wire, and of its last piece, from the weight to the box
+    local    the local derivative, written on it; ``carried``, what it carries back
+    share    of the largest that is carried in the picture, which its width shows; None: not lit
+    """
 
     tail: Box
     head: Box
-    label: str = ""
+    edges: tuple[str, ...] = ()
+    local: str = ""
+    carried: str = ""
     title: str = ""
-    stroke: Stroke = "plain"
-    dashed: bool = False
+    weight: Cell | None = None
+    share: float | None = None
     width: float = 1.3
+    idle: bool = False  # carries nothing
+    sign: Literal["", "plus", "minus"] = ""
+    ends: tuple[Cell, Cell] | None = None  # of a wire inside a box
 
 
 @dataclass
 class Figure:
-    """Boxes and wires in forward order, and the sentences below; ``fixed`` where places are part of the sense."""
+    """Boxes and wires in forward order, and the sentences below.
+
+    dense   columns of units with no room on the wires between them
+    """
 
     boxes: list[Box]
     wires: list[Wire]
@@ -68,7 +104,8 @@ class Figure:
     captions: list[str]
     warnings: list[str] = field(default_factory=list)
     direction: Direction = "right"
-    fixed: bool = False
+    dense: bool = False
+    back: bool = False  # lit wires end in heads that point back
 
     def sentences(self) -> list[str]:
         """What stands below, warnings first, as plain text."""
@@ -79,11 +116,11 @@ Point = tuple[float, float]
 
 
 class Route(NamedTuple):
-    """A wire's way: a start and three points for each Bézier segment; the arrow's tip beyond; the label's centre."""
+    """A wire's way: a start and three points for each Bézier segment; the tip beyond; the centre of its label."""
 
     points: list[Point]
     tip: Point
-    label: Point | None
+    label: Point
 
 
 class Placement(NamedTuple):
@@ -93,17 +130,21 @@ class Placement(NamedTuple):
     height: float
     centres: list[Point]
     routes: list[Route]
-    engine: str
+
+    @property
+    def scale(self) -> float:
+        """How large a notebook's column shows it."""
+        return min(1.0, COLUMN / (self.width + 28.0))
 
 
 def plain(text: str) -> str:
     """Text without typesetting, w²_13 as w²₁₃; letters cannot be lowered there, so a_b stays as it is."""
-    return INDEXED.sub(lambda m: m[0] if m[2][0].isalpha() else m[1] + m[2].translate(LOWERED), text)
+    return INDEXED.sub(lambda m: m[0] if m[3] or m[2][0].isalpha() else m[1] + m[2].translate(LOWERED), text)
 
 
-def text_width(text: str, bold: bool = False) -> float:
-    """No less than what the text takes in the widest of the usual sans-serif fonts (DejaVu, Verdana)."""
-    return sum(map(_em, INDEXED.sub(r"\1\2", text))) * FONT_SIZE * (1.12 if bold else 1.0)
+def text_width(text: str, size: float = FONT_SIZE) -> float:
+    """No less than what the text takes in the widest of the usual fonts (DejaVu, Verdana)."""
+    return sum(map(_em, INDEXED.sub(lambda m: m[1] + (m[2] or m[3]), text))) * size
 
 
 def _em(c: str) -> float:

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any, final
 
 from autograd.colours import DARK, LIGHT
-from autograd.drawing.engines import Unavailable, run_graphviz
-from autograd.drawing.figure import RANKDIR, Figure, Kind, Placement, plain
-from autograd.drawing.svg import OUTLINES, STROKES, svg
+from autograd.drawing.figure import RANKDIR, Box, Figure, Kind, Placement, Wire, plain
+from autograd.drawing.svg import svg
 from autograd.files import write_whole
 from autograd.graph import topological_order
 from autograd.text import printable, text_name
@@ -24,14 +23,13 @@ LEGIBLE = 0.7  # of the full size
 # a backslash and what Graphviz would read as an entity; in records its separators too
 ESCAPES = str.maketrans({"\\": r"\\", "&": "&amp;"})
 RECORD_ESCAPES = str.maketrans({c: f"\\{c}" for c in "\\{}|<> "} | {"&": "&amp;"})
-DASHED = ("constant", "dropped")
 PLAIN = ("box", "[", "]")
 SHAPES: dict[Kind, tuple[str, str, str]] = {  # for Graphviz, and what encloses a label in Mermaid
     "input": ("box", "([", "])"),
     "output": ("box", "[[", "]]"),
     "group": ("box", "[[", "]]"),
-    "unit": ("circle", "((", "))"),
-    "dropped": ("circle", "((", "))"),
+    "unit": ("box", "([", "])"),
+    "dropped": ("box", "([", "])"),
     "words": ("plaintext", "[", "]"),
 }
 
@@ -42,34 +40,27 @@ class Drawing:
 
     figure      its boxes, wires and captions
     placement   where they stand
-    engine      what gave the positions: dot, pygraphviz or built-in; columns for a network
     svg         the picture as text
     """
 
     def __init__(self, figure: Figure, placement: Placement) -> None:
         self.figure, self.placement = figure, placement
-        self.engine = placement.engine
         self.svg = svg(figure, placement)
 
     def __repr__(self) -> str:
-        return printable(f"<{text_name(self.figure.title)}; placed by {self.engine}>")
+        return printable(f"<{text_name(self.figure.title)}>")
 
     def _repr_svg_(self) -> str:
         return self.svg
 
     def _repr_html_(self) -> str:
         """An image, which a notebook shows before it is trusted, too; it follows Jupyter's theme."""
-        name = self.svg.partition('id="')[2].partition('"')[0]
-        themes = f'[data-jp-theme-light="true"] .{name}{{color-scheme:light}}'
-        themes += f'[data-jp-theme-light="false"] .{name}{{color-scheme:dark}}'
         source = f"data:image/svg+xml;base64,{b64encode(self.svg.encode()).decode()}"
-        words = escape(text_name(self.figure.title))
-        picture = f'<img class="{name}" alt="{words}" style="{self._scaling()}" src="{source}">'
-        return f'<style>{themes}</style><div style="overflow-x:auto">{picture}</div>'
+        return f'<img alt="{escape(text_name(self.figure.title))}" style="{self._scaling()}" src="{source}">'
 
     def to_dot(self) -> Any:
         """A ``graphviz.Digraph`` to restyle. Raises ImportError, which says what to install, without the package."""
-        return digraph(self.figure, self.placement)
+        return digraph(self.figure)
 
     def save(self, path: str | Path) -> Path:
         """Write .svg, .html, .md (Mermaid), .dot, .png or .pdf, as the name ends, and return the path.
@@ -93,13 +84,12 @@ class Drawing:
         return path
 
     def _scaling(self) -> str:
-        """As wide as the page, but no smaller than can be read: beyond that it scrolls."""
-        width = float(self.svg.partition('width="')[2].partition('"')[0])
-        return f"max-width:max(100%,{LEGIBLE * width:.0f}px);height:auto"
+        """No wider than the page."""
+        return "max-width:100%;height:auto"
 
     def _page(self) -> str:
-        canvas = f"body{{margin:1rem;background:{LIGHT['canvas']}}}"
-        dark = f"@media (prefers-color-scheme:dark){{body{{background:{DARK['canvas']}}}}}"
+        canvas = f"body{{margin:1rem;background:{LIGHT['paper']}}}"
+        dark = f"@media (prefers-color-scheme:dark){{body{{background:{DARK['paper']}}}}}"
         return (
             '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">'
@@ -108,13 +98,7 @@ class Drawing:
         )
 
     def _rendered(self, format: str) -> bytes:
-        graph = self.to_dot()
-        if format == "png":
-            graph.attr(dpi="144")
-        try:
-            return run_graphviz(graph.source, format, graph.engine)[0]
-        except Unavailable as error:
-            raise RuntimeError(f".{format} is rendered by Graphviz: {error}; .svg and .html need nothing") from None
+        raise NotImplementedError
 
 
 def graphviz() -> Any:
@@ -130,33 +114,48 @@ def label(*lines: str) -> Any:
     return graphviz().nohtml(r"\n".join(line.translate(ESCAPES) for line in lines))
 
 
-def digraph(figure: Figure, placement: Placement) -> Any:
-    """The same boxes, words, colours and dashes; positions only where they are part of the sense."""
-    graph = graphviz().Digraph(engine="neato" if figure.fixed else "dot")
-    graph.attr(rankdir=RANKDIR[figure.direction], bgcolor=LIGHT["canvas"])
+def between(figure: Figure) -> list[Wire]:
+    """The wires that lead from one box to another."""
+    return [wire for wire in figure.wires if wire.tail is not wire.head]
+
+
+def _words(wire: Wire) -> str:
+    """What stands on a wire: a weight, a local derivative, what it carries back."""
+    weight = f"{wire.weight.name} = {wire.weight.data}" if wire.weight else ""
+    return weight + (f" · {wire.local}" if wire.local else "") + (f" = {wire.carried}" if wire.carried else "")
+
+
+def _outline(box: Box) -> str:
+    return LIGHT["grad" if box.lit else "edge" if box.kind in ("constant", "dropped") else "ink"]
+
+
+def _stroke(wire: Wire) -> str:
+    return LIGHT["grad" if wire.share is not None else wire.sign or "edge"]
+
+
+def digraph(figure: Figure) -> Any:
+    """The same boxes, words and colours, for Graphviz to lay out."""
+    graph = graphviz().Digraph()
+    graph.attr(rankdir=RANKDIR[figure.direction], bgcolor=LIGHT["paper"])
     graph.attr("node", fontname="Helvetica", fontsize="11")
     graph.attr("edge", fontname="Helvetica", fontsize="10", arrowsize="0.7")
     names = {box: f"n{i}" for i, box in enumerate(figure.boxes)}
-    for box, (x, y) in zip(figure.boxes, placement.centres):
-        fill, line = OUTLINES[box.kind]
+    for box in figure.boxes:
         look = {
             "shape": SHAPES.get(box.kind, PLAIN)[0],
-            "style": "filled" + ",rounded" * (box.kind == "input") + ",dashed" * (box.kind in DASHED),
-            "fillcolor": LIGHT[fill],
-            "color": LIGHT["vermilion" if box.lit else line],
+            "style": "filled" + ",rounded" * (box.kind in ("input", "unit")),
+            "fillcolor": LIGHT["fill"],
+            "color": _outline(box),
             "fontcolor": LIGHT["ink"],
             "penwidth": "2.5" if box.lit else "1",
             "peripheries": "0" if box.kind == "words" else "2" if box.kind in ("output", "group") else "1",
         }
-        if figure.fixed:  # neato keeps a position with an exclamation mark; its y grows upwards
-            look |= {"pos": f"{x / 72:.3f},{(placement.height - y) / 72:.3f}!", "fixedsize": "true"}
-            look |= {"width": f"{box.width / 72:.3f}", "height": f"{box.height / 72:.3f}"}
         graph.node(names[box], label=label(*box.text_lines()), **look)
-    for wire in figure.wires:
+    for wire in between(figure):
         graph.edge(
-            names[wire.tail], names[wire.head], label=label(plain(wire.label)), color=LIGHT[STROKES[wire.stroke]],
-            penwidth=f"{wire.width:.2f}", style="dashed" if wire.dashed else "solid",
-            arrowhead="none" if figure.fixed else "normal",
+            names[wire.tail], names[wire.head], label=label(plain(_words(wire))), color=_stroke(wire),
+            penwidth=f"{wire.width:.2f}", dir="back" if figure.back and wire.share is not None else "forward",
+            arrowhead="none" if figure.dense else "normal",
         )  # fmt: skip
     if sentences := figure.sentences():
         graph.attr(label=label(*sentences), fontname="Helvetica", fontsize="11")
@@ -170,18 +169,15 @@ def mermaid(figure: Figure) -> str:
     for box, i in index.items():
         _, before, after = SHAPES.get(box.kind, PLAIN)
         lines.append(f'  n{i}{before}"{"<br>".join(map(mermaid_text, box.text_lines()))}"{after}')
-    line = "---" if figure.fixed else "-->"
-    for wire in figure.wires:
-        label = f'|"{mermaid_text(plain(wire.label))}"|' if wire.label else ""
+    line = "---" if figure.dense else "-->"
+    wires = between(figure)
+    for wire in wires:
+        label = f'|"{mermaid_text(plain(words))}"|' if (words := _words(wire)) else ""
         lines.append(f"  n{index[wire.tail]} {line}{label} n{index[wire.head]}")
     for box, i in index.items():
-        fill, outline = OUTLINES[box.kind]
-        dash = ",stroke-dasharray:4 3" if box.kind in DASHED else ""
-        stroke = LIGHT["vermilion" if box.lit else outline]
-        lines.append(f"  style n{i} fill:{LIGHT[fill]},stroke:{stroke},color:{LIGHT['ink']}{dash}")
-    for i, wire in enumerate(figure.wires):
-        dash = ",stroke-dasharray:7 4" if wire.dashed else ""
-        lines.append(f"  linkStyle {i} stroke:{LIGHT[STROKES[wire.stroke]]},stroke-width:{wire.width:.1f}px{dash}")
+        lines.append(f"  style n{i} fill:{LIGHT['fill']},stroke:{_outline(box)},color:{LIGHT['ink']}")
+    for i, wire in enumerate(wires):
+        lines.append(f"  linkStyle {i} stroke:{_stroke(wire)},stroke-width:{wire.width:.1f}px")
     return "\n".join([*lines, "```", *(f"\n{markdown_text(text)}" for text in figure.sentences())]) + "\n"
 
 

@@ -4,27 +4,48 @@ Boxes stand in the even layers. Every wire passes each layer between its ends th
 one odd layer after its tail, so that wires never cross a box, parallel wires part, and labels get a place.
 """
 
-from autograd.drawing.figure import ARROW, LABEL_HEIGHT, Figure, Placement, Point, Route, Wire, text_width
-from autograd.drawing.sugiyama import Slot, arranged, joined, layers_of
+from dataclasses import replace
 
-GAPS = (15.0, 14.0)  # between layers, and within them
+from autograd.drawing.figure import (
+    ARROW, FONT_SIZE, LEAST_SIZE, LINE_HEIGHT, NUMBER, WEIGHT, Cell, Figure, Placement, Point, Route, Wire,
+)  # fmt: skip
+from autograd.drawing.sugiyama import THIN, Slot, arranged, joined, layers_of
+
+GAPS = (14.0, 14.0)  # between layers, and within them
+DENSE = (120.0, 14.0)
+CURVE = 18.0  # to a weight and from it
 MOST_APART = 14.0  # pixels between the ends of two wires at one box
 
 
-def layered(figure: Figure, gaps: Point = GAPS) -> Placement:
-    """Place every box and wire, so far apart; the same figure always gets the same places."""
+def placed(figure: Figure) -> Placement:
+    """The places in the figure's direction; from below upwards where a notebook's column would show that larger."""
+    found = layered(figure)
+    if figure.direction == "right" and found.scale < LEAST_SIZE / FONT_SIZE:
+        turned = layered(replace(figure, direction="up"))
+        if turned.scale > found.scale:
+            figure.direction = "up"
+            return turned
+    return found
+
+
+def layered(figure: Figure) -> Placement:
+    """Place every box and wire; the same figure always gets the same places."""
     up = figure.direction == "up"
     index = {box: i for i, box in enumerate(figure.boxes)}
-    ends = [(index[wire.tail], index[wire.head]) for wire in figure.wires]
+    ends = [(index[wire.tail], index[wire.head]) for wire in figure.wires if wire.tail is not wire.head]
     order = _order(len(index), ends)
     forward = [(tail, head) if order[tail] < order[head] else (head, tail) for tail, head in ends]
     layer_of = layers_of(list(order), forward)
-    boxes = [Slot(2 * layer, *_turned(box.width, box.height, up)) for box, layer in zip(figure.boxes, layer_of)]
+    # boxes stand in the even layers; in a dense figure no layer lies between them
+    step = 1 if figure.dense else 2
+    boxes = [Slot(step * layer, *_turned(box.width, box.height, up)) for box, layer in zip(figure.boxes, layer_of)]
     chains = [joined(boxes[tail], boxes[head]) for tail, head in forward]
-    for wire, chain in zip(figure.wires, chains):
-        if wire.label:
+    between = [wire for wire in figure.wires if wire.tail is not wire.head]
+    for wire, chain in zip(between, chains):
+        if not figure.dense:
             _make_room(chain, wire, up)
-    return _placed(boxes, chains, [before != after for before, after in zip(ends, forward)], up, gaps)
+    turned = [before != after for before, after in zip(ends, forward)]
+    return _placed(figure, boxes, chains, turned, DENSE if figure.dense else GAPS)
 
 
 def _turned(width: float, height: float, up: bool) -> tuple[float, float]:
@@ -51,15 +72,20 @@ def _order(count: int, ends: list[tuple[int, int]]) -> dict[int, int]:
 
 
 def _make_room(chain: list[Slot], wire: Wire, up: bool) -> None:
-    """The label's place: beside the wire (above it, or to its right) in the slot nearest to the middle."""
+    """The place of a weight, or of a number that may be shown on the wire, in the slot nearest to the middle."""
     slot = chain[(len(chain) // 2) | 1]  # odd: no box stands in its layer
-    slot.length, breadth = _turned(text_width(wire.label) + 8.0, LABEL_HEIGHT, up)
-    slot.breadth = breadth + wire.width
-    slot.line, slot.label = (-breadth / 2, wire.width / 2) if up else (breadth / 2, -wire.width / 2)
+    if wire.weight:
+        slot.length, slot.breadth = _turned(*WEIGHT, up)
+        slot.length += 2.0 * CURVE
+    else:
+        slot.length = LINE_HEIGHT if up else 0.75 * NUMBER
 
 
-def _placed(boxes: list[Slot], chains: list[list[Slot]], turned: list[bool], up: bool, gaps: Point) -> Placement:
+def _placed(
+    figure: Figure, boxes: list[Slot], chains: list[list[Slot]], turned: list[bool], gaps: Point
+) -> Placement:
     """Layers become columns, chains become curves that run straight through columns and bend between them."""
+    up = figure.direction == "up"
     passing = [slot for chain in chains for slot in chain[1:-1]]
     layers, lowest, highest = arranged([*boxes, *passing], gaps[1])
     columns: list[tuple[float, float]] = []
@@ -67,7 +93,7 @@ def _placed(boxes: list[Slot], chains: list[list[Slot]], turned: list[bool], up:
     for layer in layers:
         length = max(slot.length for slot in layer)
         columns.append((along, along + length))
-        along += length + gaps[0] + min(25.0, 0.03 * (highest - lowest))
+        along += length + gaps[0] + min(8.0 if up else 20.0, 0.03 * (highest - lowest))
     length = columns[-1][1]
 
     def middle(slot: Slot) -> float:
@@ -76,31 +102,60 @@ def _placed(boxes: list[Slot], chains: list[list[Slot]], turned: list[bool], up:
     def point(x: float, y: float) -> Point:
         return (y - lowest, length - x) if up else (x, y - lowest)
 
-    tails, heads = (_ports([(chain[end], chain[beside]) for chain in chains]) for end, beside in ((0, 1), (-1, -2)))
+    apart = {slot: 0.0 if box.kind in ("unit", "dropped") else MOST_APART for box, slot in zip(figure.boxes, boxes)}
+    tails, heads = (_ports([(c[end], c[beside]) for c in chains], apart) for end, beside in ((0, 1), (-1, -2)))
     routes = []
     for chain, out, into, backward in zip(chains, tails, heads, turned):
         stations = [(middle(chain[0]) + chain[0].length / 2, columns[chain[0].layer][1], out)]
         for slot in chain[1:-1]:
             x, half = middle(slot), slot.length / 2
-            ends = columns[slot.layer] if slot.layer % 2 == 0 else (x - half, x + half)
-            stations.append((*ends, slot.across + slot.line))
+            if slot.layer % 2 == 0 or figure.dense:  # past the boxes of a layer
+                stations.append((*columns[slot.layer], slot.across))
+            elif slot.breadth > THIN:  # through a weight
+                stations.append((x - half + CURVE, x + half - CURVE, slot.across))
         stations.append((columns[chain[-1].layer][0], middle(chain[-1]) - chain[-1].length / 2, into))
         *points, tip = [point(*p) for p in _curve(stations, backward)]
-        label = next((slot for slot in chain[1:-1] if slot.length), None)
-        centre = point(middle(label), label.across + label.label) if label else None
+        weight = next((slot for slot in chain[1:-1] if slot.layer % 2 and slot.breadth > THIN), None)
+        centre = point(middle(weight), weight.across) if weight else halfway(points)
         routes.append(Route(points, tip, centre))
     width, height = _turned(length, highest - lowest, up)
-    return Placement(width, height, [point(middle(box), box.across) for box in boxes], routes, "built-in")
+    centres = [point(middle(box), box.across) for box in boxes]
+    return Placement(width, height, centres, _with_inner(figure, centres, routes))
 
 
-def _ports(ends: list[tuple[Slot, Slot]]) -> list[float]:
+def halfway(points: list[Point], part: float = 0.5) -> Point:
+    """The point at a part of the way, by the parameter of its Bézier segments."""
+    segments = (len(points) - 1) // 3
+    i = min(int(part * segments), segments - 1)
+    t = part * segments - i
+    a, b, c, d = points[3 * i : 3 * i + 4]
+    weights = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3)
+    x, y = (sum(w * p[axis] for w, p in zip(weights, (a, b, c, d))) for axis in (0, 1))
+    return x, y
+
+
+def _with_inner(figure: Figure, centres: list[Point], routes: list[Route]) -> list[Route]:
+    """A route for every wire: those inside a box lead straight from cell to cell."""
+    centre_of, outer = dict(zip(figure.boxes, centres)), iter(routes)
+    found = []
+    for wire in figure.wires:
+        if wire.tail is not wire.head:
+            found.append(next(outer))
+            continue
+        x, y = centre_of[wire.tail]
+        start, end = ((x + cell.across, y + cell.down) for cell in wire.ends or (Cell(), Cell()))
+        found.append(Route([start, start, end, end], end, ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)))
+    return found
+
+
+def _ports(ends: list[tuple[Slot, Slot]], apart: dict[Slot, float]) -> list[float]:
     """Where each chain meets the box at its end: side by side across it, in the order of the slots that come next."""
     beside: dict[Slot, list[tuple[float, int]]] = {}
     for i, (box, following) in enumerate(ends):
-        beside.setdefault(box, []).append((following.across + following.line, i))
+        beside.setdefault(box, []).append((following.across, i))
     ports = [0.0] * len(ends)
     for box, chains in beside.items():
-        step = min(MOST_APART, 0.8 * box.breadth / len(chains))
+        step = min(apart[box], 0.8 * box.breadth / len(chains))
         for place, (_, i) in enumerate(sorted(chains)):
             ports[i] = box.across + step * (place - (len(chains) - 1) / 2)
     return ports

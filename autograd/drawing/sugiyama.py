@@ -24,8 +24,6 @@ class Slot:
     length: float = 0.0  # along the layers' axis
     breadth: float = 0.0  # across it
     across: float = 0.0  # where its middle is
-    line: float = 0.0  # how far from there the edge lies, and its label
-    label: float = 0.0
     before: list[Slot] = field(default_factory=list)
     after: list[Slot] = field(default_factory=list)
 
@@ -113,8 +111,8 @@ def _align(layers: list[list[Slot]], gap: float) -> None:
         for layer in layers if turn % 2 == 0 else reversed(layers):
             wanted = []
             for slot in layer:
-                near = [other.across + other.line for other in slot.before + slot.after]
-                wanted.append(sum(near) / len(near) - slot.line if near else slot.across)
+                near = [other.across for other in slot.before + slot.after]
+                wanted.append(sum(near) / len(near) if near else slot.across)
             _spread(layer, wanted, gap)
 
 

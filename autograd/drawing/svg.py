@@ -1,91 +1,67 @@
-"""The SVG: one picture for light and dark, whose every colour is doubled by a shape, a dash or a width.
+"""The SVG writer: every picture of a graph, for files, notebooks and pages, in light and dark.
 
-Colours are set by rules under the picture's own id, so that pictures on one page cannot restyle each
-other. The dark rules apply where the reader prefers dark, or where Jupyter says which theme it has.
+Each node is a group with ``data-node``, its place in the graph's topological order; each edge one with
+``data-edge``, as 6:0 for the first operand of node 6. Pages and formulas find them by these.
 """
 
-from hashlib import sha256
+import re
+from functools import cache
 from html import escape
 
-from autograd.colours import DARK, LIGHT
-from autograd.drawing.figure import FONT_SIZE, INDEXED, LINE_HEIGHT, Box, Figure, Placement, Point, Wire, text_width
+from autograd.colours import custom_properties
+from autograd.drawing.figure import (
+    ARROW, INDEXED, LINE_HEIGHT, NUMBER, PADDING, WEIGHT, Box, Cell, Figure, Placement, Point, Route, Wire, text_width,
+)  # fmt: skip
+from autograd.drawing.layered import halfway
+from autograd.notation import derivative
+from autograd.pages import own_file
 from autograd.text import text_name
 
-MARGIN = 14.0
+MARGIN, HEADING = 14.0, 24.0
 MOST_TITLE = 400
-
-OUTLINES: dict[str, tuple[str, str]] = {  # fill and line
-    "input": ("blue_fill", "blue"), "constant": ("canvas", "line"), "operation": ("box", "line"),
-    "output": ("orange_fill", "orange"), "group": ("green_fill", "green"), "unit": ("blue_fill", "blue"),
-    "dropped": ("canvas", "line"), "words": ("canvas", "canvas"),
-}  # fmt: skip
-STROKES: dict[str, str] = {
-    "plain": "line", "lit": "vermilion", "faint": "faint", "positive": "blue", "negative": "vermilion",
-}  # fmt: skip
-SHAPES = {
-    "text": f"font:{FONT_SIZE}px Helvetica,Arial,'DejaVu Sans',sans-serif",
-    ".name": "font-weight:bold",
-    ".sub": "font-size:75%",
-    ".label": "paint-order:stroke;stroke-width:3px;stroke-linejoin:round",
-    ".wire": "fill:none",
-    ".constant,.dropped": "stroke-dasharray:4 3",
-    ".box.lit": "stroke-width:3",
-}
-PAINTS = {
-    ".canvas": "fill:{canvas}",
-    "text": "fill:{ink}",
-    ".muted": "fill:{muted}",
-    ".label": "stroke:{canvas}",
-    ".warning": "fill:{vermilion_ink};font-weight:bold",
-    **{f".{kind}": f"fill:{{{fill}}};stroke:{{{line}}}" for kind, (fill, line) in OUTLINES.items()},
-    ".cross": "stroke:{vermilion};stroke-width:2",
-    **{f".wire.{stroke}": f"stroke:{{{colour}}}" for stroke, colour in STROKES.items()},
-    **{f".tip.{stroke}": f"fill:{{{colour}}}" for stroke, colour in STROKES.items()},
-    ".box.lit": "stroke:{vermilion}",
-}
+MOST_SIGNS = 60  # of wires that write their sign
 
 
-def svg(figure: Figure, placement: Placement) -> str:
-    """The figure as a document that stands alone, in a page or in an image."""
-    sentences = [("warning", text) for text in figure.warnings] + [("muted", text) for text in figure.captions]
-    width = max([placement.width, *(text_width(text, style == "warning") for style, text in sentences)]) + 2 * MARGIN
-    height = placement.height + 2 * MARGIN + (LINE_HEIGHT * len(sentences) + 6 if sentences else 0)
-    left = (width - placement.width) / 2
-    # what is lit lies on top
-    drawn = sorted(zip(figure.wires, placement.routes), key=lambda pair: pair[0].stroke == "lit")
-    wires = [_wire(wire, route.points, route.tip) for wire, route in drawn]
-    labels = [_label(wire, route.label) for wire, route in drawn if wire.label and route.label]
-    boxes = [_box(box, centre) for box, centre in zip(figure.boxes, placement.centres)]
+def svg(figure: Figure, placement: Placement, *, live: bool = False) -> str:
+    """The figure as a document that stands alone, in a page or in an image.
+
+    live   for a page that shows one step after the other: with heads at both ends of a wire, and without the style
+    """
+    sentences = [("heavy", text) for text in figure.warnings] + [("quiet", text) for text in figure.captions]
+    widest = max([placement.width, *(text_width(text) for _, text in sentences)])
+    above = HEADING if any(box.heading for box in figure.boxes) else 0.0
+    width, height = widest + 2 * MARGIN, placement.height + 2 * MARGIN + above
     below = [
-        f'<text class="{style}" x="{MARGIN}" y="{placement.height + 2 * MARGIN + LINE_HEIGHT * i + 10:g}">'
-        f"{typeset(text)}</text>"
+        f'<text class="start {style}" x="{MARGIN:g}" y="{height + LINE_HEIGHT * i + 8:g}">{typeset(text)}</text>'
         for i, (style, text) in enumerate(sentences)
     ]
-    body = "\n".join(
-        ['<rect class="canvas" width="100%" height="100%" rx="6"/>', f'<g transform="translate({left:g} {MARGIN})">',
-         *wires, *boxes, *labels, "</g>", *below]
-    )  # fmt: skip
+    height += LINE_HEIGHT * len(sentences) + 6 if sentences else 0.0
+    drawn = sorted(
+        zip(figure.wires, placement.routes), key=lambda pair: abs(pair[0].share or 0.0)
+    )  # the widest on top
+    boxes = [_box(box, centre) for box, centre in zip(figure.boxes, placement.centres)]
+    weights = [_weight(wire, route, figure.dense, live) for wire, route in drawn if wire.weight]
+    signs = [_sign(wire, route) for wire, route in drawn if wire.sign] if len(drawn) <= MOST_SIGNS else []
     title = escape(text_name(figure.title))
-    # the same drawing always has the same id, so that a notebook that is run again does not change
-    name = "draw-" + sha256(body.encode()).hexdigest()[:10]
-    style = "\n".join([
-        _rules(f"#{name}", SHAPES, {}) + _rules(f"#{name}", PAINTS, LIGHT),
-        f"@media (prefers-color-scheme:dark){{{_rules(f'#{name}', PAINTS, DARK)}}}",
-        _rules(f'[data-jp-theme-light="true"] #{name}', PAINTS, LIGHT),
-        _rules(f'[data-jp-theme-light="false"] #{name}', PAINTS, DARK),
+    style = "" if live else f"<style>{style_sheet()}</style>\n"
+    return "\n".join([
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="picture" role="img" aria-label="{title}" '
+        f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}">',
+        f'<title>{title}</title>\n{style}<rect class="paper" width="100%" height="100%" rx="6"/>',
+        f'<g transform="translate({(width - placement.width) / 2:g} {MARGIN + above:g})">',
+        '<g class="edges">', *(_edge(wire, route, figure, live) for wire, route in drawn), "</g>",
+        '<g class="boxes">', *boxes, "</g>",
+        '<g class="weights">', *weights, *signs, *_headings(figure, placement), "</g>",
+        '<g class="locals">', *_locals(drawn, figure, placement, live), "</g>", "</g>",
+        *below, "</svg>\n",
     ])  # fmt: skip
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" id="{name}" role="img" aria-label="{title}" '
-        f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}">\n'
-        f"<title>{title}</title>\n<style>{style}</style>\n{body}\n</svg>\n"
-    )
 
 
-def _rules(scope: str, rules: dict[str, str], palette: dict[str, str]) -> str:
-    return "".join(
-        ",".join(f"{scope} {part}" for part in selector.split(",")) + "{" + rule.format_map(palette) + "}"
-        for selector, rule in rules.items()
-    )
+@cache
+def style_sheet() -> str:
+    """The style of all pictures, as short as it can be written."""
+    rules = re.sub(r"/\*.*?\*/|\n", "", own_file("picture.css", "autograd.drawing"))
+    return custom_properties(".picture") + re.sub(r"\s*([{};:,]) *", r"\1", rules).replace(";}", "}")
 
 
 def typeset(text: str) -> str:
@@ -95,8 +71,13 @@ def typeset(text: str) -> str:
     '∂f/∂w²<tspan class="sub" dy="3">13</tspan><tspan dy="-3"> &lt; 0</tspan>'
     """
     # an index ends one run of words and begins another; the first run needs no element, and an empty one does not
-    runs = INDEXED.sub(r'\1</tspan><tspan class="sub" dy="3">\2</tspan><tspan dy="-3">', escape(text)) + "</tspan>"
+    lower = '{}</tspan><tspan class="sub" dy="3">{}</tspan><tspan dy="-3">'.format
+    runs = INDEXED.sub(lambda m: lower(m[1], m[2] or _raised(m[3])), escape(text)) + "</tspan>"
     return runs.replace("</tspan>", "", 1).replace('<tspan dy="-3"></tspan>', "")
+
+
+def _raised(index: str) -> str:
+    return "".join(chr(ord(c) - 0x2080 + ord("0")) for c in index)
 
 
 def _hover(title: str) -> str:
@@ -104,58 +85,193 @@ def _hover(title: str) -> str:
     return f"<title>{escape(lines if len(lines) <= MOST_TITLE else lines[:MOST_TITLE] + '…')}</title>"
 
 
-def _wire(wire: Wire, points: list[Point], tip: Point) -> str:
+def _text(kind: str, x: float, y: float, words: str) -> str:
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}">{words}</text>'
+
+
+def _path(points: list[Point], tip: Point | None = None) -> str:
     pair = "{0[0]:.1f},{0[1]:.1f}".format
-    path = f"M{pair(points[0])}" + ("C" + " ".join(map(pair, points[1:])))
-    dash = ' stroke-dasharray="7 4"' if wire.dashed else ""
-    line = f'<path class="wire {wire.stroke}" d="{path}" stroke-width="{wire.width:.2f}"{dash}/>'
-    (x, y), (end_x, end_y) = tip, points[-1]
+    return f"M{pair(points[0])}C{' '.join(map(pair, points[1:]))}" + (f"L{pair(tip)}" if tip else "")
+
+
+def _edge(wire: Wire, route: Route, figure: Figure, live: bool) -> str:
+    """The wire, and where a weight stands on it a second edge, for its last piece."""
+    kinds = [
+        "edge",
+        "inner" * (wire.tail is wire.head),
+        "lit" * (wire.share is not None),
+        "idle" * wire.idle,
+        wire.sign,
+    ]
+    ahead, back = _tip(route.points[-1], route.tip, wire), _tip(route.points[0], None, wire, route.points[1], figure)
+    tips = f'<path class="tip ahead" d="{ahead}"/><path class="tip back" d="{back}"/>'
+    if not live:
+        is_back = figure.back and wire.share is not None
+        tips = f'<path class="tip" d="{back if is_back else ahead}"/>'
+    bare = wire.tail is wire.head or figure.dense
+    start = f'<g class="{" ".join(filter(None, kinds))}"'
+    name = f' data-edge="{wire.edges[0]}"' if wire.edges and wire.edges[0] else ""
+    line = (
+        f'<path class="wire" d="{_path(route.points, None if bare else route.tip)}" stroke-width="{wire.width:.2f}"/>'
+    )
+    found = f"{start}{name}>{_hover(wire.title)}{line}{'' if bare else tips}</g>"
+    if len(wire.edges) > 1:
+        line = f'<path class="wire" d="{_path(_last_piece(route))}" stroke-width="1.8"/>'
+        lit = " lit" * (wire.weight is not None and wire.weight.lit)
+        found += f'<g class="edge inner{lit}" data-edge="{wire.edges[1]}">{line}</g>'
+    return found
+
+
+def _tip(
+    base: Point, tip: Point | None, wire: Wire, towards: Point = (0.0, 0.0), figure: Figure | None = None
+) -> str:
+    """A triangle; without a tip, it points back at the box that the wire leaves, from the place ``base``."""
+    if tip is None:
+        up = figure is not None and figure.direction == "up"
+        sign = 1.0 if (base[1] if up else towards[0]) >= (towards[1] if up else base[0]) else -1.0
+        tip, base = base, (base[0], base[1] - sign * ARROW) if up else (base[0] + sign * ARROW, base[1])
     spread = 0.5 + wire.width / 14
-    dx, dy = (x - end_x) * spread, (y - end_y) * spread
-    head = f"M{pair(tip)}L{pair((end_x - dy, end_y + dx))}L{pair((end_x + dy, end_y - dx))}Z"
-    arrow = f'<path class="tip {wire.stroke}" d="{head}"/>' if tip != points[-1] else ""
-    return f"<g>{_hover(wire.title)}{line}{arrow}</g>"
+    dx, dy = (tip[0] - base[0]) * spread, (tip[1] - base[1]) * spread
+    return "M{:.1f},{:.1f}L{:.1f},{:.1f}L{:.1f},{:.1f}Z".format(
+        *tip, base[0] - dy, base[1] + dx, base[0] + dy, base[1] - dx
+    )
 
 
-def _label(wire: Wire, centre: Point) -> str:
-    x, y = centre
-    style = "label" if wire.stroke == "lit" else "label muted"
-    return f'<text class="{style}" x="{x:.1f}" y="{y + 4.5:.1f}" text-anchor="middle">{typeset(wire.label)}</text>'
+def _last_piece(route: Route) -> list[Point]:
+    """The way from the label to the end: whole segments, or the second half of a single one."""
+    points = route.points
+    if len(points) > 4:
+        middle = min(
+            range(0, len(points) - 3, 3),
+            key=lambda i: abs(points[i][0] - route.label[0]) + abs(points[i][1] - route.label[1]),
+        )
+        return [*points[middle:-1], route.tip]
+    levels = [points]
+    while len(levels[-1]) > 1:  # de Casteljau
+        levels.append([((a + c) / 2, (b + d) / 2) for (a, b), (c, d) in zip(levels[-1], levels[-1][1:])])
+    return [level[-1] for level in reversed(levels)]
+
+
+def _locals(drawn: list[tuple[Wire, Route]], figure: Figure, placement: Placement, live: bool) -> list[str]:
+    """The numbers on the wires, each where it covers no box and no other number, if there is such a place."""
+    taken = [(*centre, box.width, box.height) for box, centre in zip(figure.boxes, placement.centres)]
+    taken += [(*route.label, *WEIGHT) for wire, route in drawn if wire.weight and not figure.dense]
+    found = []
+    for wire, route in ((wire, route) for wire, route in drawn if wire.tail is not wire.head):
+        words = " ".join(
+            filter(None, [wire.local and f"· {wire.local}", wire.local and wire.carried and "=", wire.carried])
+        )
+        size = (text_width(words), 15.0)
+        places = [
+            (x, y, *size) for x, y in (halfway(route.points, part) for part in (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8))
+        ]
+        x, y, _, _ = place = min(places, key=lambda place: sum(_overlap(place, other) for other in taken))
+        if words:
+            taken.append(place)
+        if words or live:
+            local = f"· {wire.local}" + " = " * bool(wire.carried) if wire.local else ""
+            carried = f'<tspan class="carried">{wire.carried}</tspan>' if wire.carried else ""
+            edges = f' data-edge="{wire.edges[0]}"' if wire.edges else ""
+            found.append(f'<text class="local on-wire"{edges} x="{x:.1f}" y="{y + 4.5:.1f}">{local}{carried}</text>')
+    return found
+
+
+def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
+    """The area that two rectangles, centre and size, share."""
+    sides = [(a[i + 2] + b[i + 2]) / 2 - abs(a[i] - b[i]) for i in (0, 1)]
+    return max(0.0, sides[0]) * max(0.0, sides[1])
+
+
+def _weight(wire: Wire, route: Route, dense: bool, live: bool) -> str:
+    """A weight on its wire, its gradient below it; in a dense figure only when it is asked for."""
+    assert wire.weight is not None
+    (width, height), (x, y) = WEIGHT, route.label
+    state = " asked" * dense + " lit" * wire.weight.lit
+    grad = wire.weight.grad or ""
+    return (
+        f'<g class="node weight{state}" data-node="{wire.weight.node}" transform="translate({x:.1f} {y:.1f})">'
+        f'{_hover(wire.weight.title)}<rect class="outline" x="{-width / 2:g}" y="{-height / 2:g}" width="{width:g}" '
+        f'height="{height:g}" rx="5"/>{_text("data", 0, -2.5 if live or grad else 4.5, wire.weight.data)}'
+        f"{_text('grad', 0, 12.5, _slope(wire.weight, grad))}</g>"
+    )
+
+
+def _slope(cell: Cell, grad: str | None) -> str:
+    """The gradient, as ∂ or, for a z of the lecture, δ."""
+    return f"{derivative('', cell.name)[0]} {grad}" if grad else ""
+
+
+def _sign(wire: Wire, route: Route) -> str:
+    return _text("on-wire", route.label[0], route.label[1] + 4.5, "+" if wire.sign == "plus" else "−")
+
+
+def _headings(figure: Figure, placement: Placement) -> list[str]:
+    """What each column holds, above it."""
+    columns: dict[str, list[float]] = {}
+    for box, (x, _) in zip(figure.boxes, placement.centres):
+        if box.heading:
+            columns.setdefault(box.heading, []).append(x)
+    return [_text("quiet", sum(x) / len(x), -HEADING / 2 - 2, typeset(words)) for words, x in columns.items()]
 
 
 def _box(box: Box, centre: Point) -> str:
-    x, y = centre
-    lines = [typeset(line) for line in box.lines]
-    if box.name or box.formula:
-        name = f'<tspan class="name">{typeset(box.name)}</tspan>' if box.name else ""
-        formula = f'<tspan class="muted">{typeset(box.formula)}</tspan>' if box.formula else ""
-        lines.insert(0, name + formula)
-    top = y - LINE_HEIGHT * len(lines) / 2
-    halo = ' class="label"' if box.kind == "dropped" else ""
-    texts = [
-        f'<text{halo} x="{x:.1f}" y="{top + LINE_HEIGHT * i + 13.5:.1f}" text-anchor="middle">{line}</text>'
-        for i, line in enumerate(lines)
+    width, height = box.width, box.height
+    kind = f"box {box.kind}" + " lit" * box.lit
+    radius = height / 2 if box.kind in ("unit", "dropped") else min(height / 2, 16.0) if box.kind == "input" else 5.0
+    outline = ""
+    for shift in (5.0, 2.5, 0.0) if box.kind == "group" else () if box.kind == "words" else (0.0,):
+        left, top = -width / 2 + shift, -height / 2 - shift
+        outline += (
+            f'<rect class="outline" x="{left:g}" y="{top:g}" width="{width:g}" height="{height:g}" rx="{radius:g}"/>'
+        )
+    rules = [
+        f'<line class="rule" x1="{(a.across + b.across) / 2:.1f}" x2="{(a.across + b.across) / 2:.1f}" '
+        f'y1="{10 - height / 2:g}" y2="{height / 2 - 10:g}"/>'
+        for a, b in zip(box.cells, box.cells[1:])
+        if box.kind == "unit"
     ]
-    return f'<g class="node">{_hover(box.title)}{_outline(box, x, y)}{"".join(texts)}</g>'
+    top = -LINE_HEIGHT * len(box.lines) / 2 + 13.5
+    lines = [
+        _text("heavy" if not i else "quiet", 0, top + LINE_HEIGHT * i, typeset(x)) for i, x in enumerate(box.lines)
+    ]
+    cells = [_row(box, cell) if box.kind == "loss" else _cell(box, cell) for cell in box.cells]
+    hover = _hover(box.title) if box.title else ""
+    return (
+        f'<g class="{kind}" data-box="{escape(text_name(box.key))}" transform="translate({centre[0]:.1f} {centre[1]:.1f})">'
+        f"{hover}{outline}{''.join([*rules, *lines, *cells])}</g>"
+    )
 
 
-def _outline(box: Box, x: float, y: float) -> str:
-    style = f"box {box.kind}{' lit' if box.lit else ''}"
-    if box.kind == "words":
-        return ""
-    if box.kind in ("unit", "dropped"):
-        r = box.width / 2
-        d = 0.7 * r
-        cross = f"M{x - d:.1f},{y - d:.1f}L{x + d:.1f},{y + d:.1f}M{x - d:.1f},{y + d:.1f}L{x + d:.1f},{y - d:.1f}"
-        crossed = f'<path class="cross" d="{cross}"/>' if box.kind == "dropped" else ""
-        return f'<circle class="{style}" cx="{x:.1f}" cy="{y:.1f}" r="{r:g}"/>{crossed}'
-    corner = {"input": min(box.height / 2, 16.0), "constant": 2.0}.get(box.kind, 5.0)
+def _node(cell: Cell, texts: str) -> str:
+    index = f' data-node="{cell.node}"' if cell.node is not None else ""
+    return f'<g class="node"{index}>{_hover(cell.title)}{texts}</g>'
 
-    def rectangle(shift: float = 0.0, inset: float = 0.0, style: str = style) -> str:
-        left, top = x - box.width / 2 + shift + inset, y - box.height / 2 - shift + inset
-        size = f'width="{box.width - 2 * inset:g}" height="{box.height - 2 * inset:g}"'
-        return f'<rect class="{style}" x="{left:.1f}" y="{top:.1f}" {size} rx="{corner - inset:g}"/>'
 
-    if box.kind == "group":  # a pile
-        return rectangle(5.0) + rectangle(2.5) + rectangle()
-    return rectangle() + (rectangle(inset=3.0, style="box output") if box.kind == "output" else "")
+def _first_line(cell: Cell, formula: str) -> str:
+    """Name and formula, as parts of one line."""
+    name = f'<tspan class="name">{typeset(cell.name)}</tspan>' if cell.name else ""
+    raised = ' dy="-3"' if 'dy="3"' in name and not name.endswith('dy="-3"></tspan></tspan>') else ""
+    equals = " = " if cell.name and formula else ""
+    return name + (f'<tspan class="formula"{raised}>{equals}{typeset(formula)}</tspan>' if formula else "")
+
+
+def _cell(box: Box, cell: Cell) -> str:
+    """Name and formula, the data below, the gradient below that."""
+    first, *more = cell.formula or [""]
+    words = [_first_line(cell, first)] if cell.name or first else []
+    words += [f'<tspan class="formula">{typeset(line)}</tspan>' for line in more]
+    count = len(words) + 1 + (cell.grad is not None)
+    x, y = cell.across, -LINE_HEIGHT * count / 2 + 13.5
+    texts = [_text("words", x, y + LINE_HEIGHT * i, line) for i, line in enumerate(words)]
+    texts.append(_text("data", x, y + LINE_HEIGHT * len(words), cell.data))
+    if cell.grad is not None:
+        texts.append(_text("grad", x, y + LINE_HEIGHT * (len(words) + 1), _slope(cell, cell.grad)))
+    return _node(cell, "".join(texts))
+
+
+def _row(box: Box, cell: Cell) -> str:
+    """Name and formula, the data and the gradient in one line."""
+    left, right, y = PADDING - box.width / 2, box.width / 2 - PADDING, cell.down + 4.5
+    texts = _text("words start", left, y, _first_line(cell, " ".join(cell.formula)))
+    texts += _text("data end", right - NUMBER, y, cell.data) + _text("grad end", right, y, _slope(cell, cell.grad))
+    return _node(cell, texts)

@@ -4,19 +4,23 @@ The page gets the graph as data (``page_data``), its rules as JavaScript that th
 page's own script, in the files beside this one, knows no derivative.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from html import escape
 
-from autograd.colours import custom_properties
 from autograd.contributions import gradients
+from autograd.drawing.boxes import dressed
+from autograd.drawing.display_graph import display, without_constants
+from autograd.drawing.figure import Direction
+from autograd.drawing.layered import layered
+from autograd.drawing.svg import style_sheet, svg
 from autograd.graph import topological_order
 from autograd.number_systems import javascript
 from autograd.pages import Page, own_file, script, written
-from autograd.table import is_constant
 from autograd.text import clipped, counted, elsewhere
 from autograd.value import Value
 from autograd.walking.page_data import GraphData
-from autograd.walking.picture import Picture
 
 MOST_NODES, MOST_BYTES = 500, 2_000_000
 _file = partial(own_file, package="autograd.walking")
@@ -47,13 +51,10 @@ def walk(f: Value, *, predict: bool = False) -> Page:
     graph = GraphData(order)
     name = clipped(graph.names[f])
     title = f"Both passes of {name}"
-    label = 'role="group" aria-label="Nodes; arrows up and down move between them"'
-    pictures = [Picture(graph, down) for down in (False, True)]
-    # as wide as there is room; the style sheet says between which parts of its own width
-    wide, tall = (picture.svg(f'style="--width:{picture.width}px" {label}') for picture in pictures)
+    wide, tall = (_picture(f, direction, live=True) for direction in ("right", "up"))
     page = written(
         "walk", title, "autograd.walking",
-        f"{program(graph)}\nconst PREDICTING = {script(predict)};\n", _file("picture.css"),
+        f"{program(graph)}\nconst PREDICTING = {script(predict)};\n", style_sheet(),
         changed=escape(graph.changed), hidden="" if graph.changed else " hidden", wide=wide, tall=tall,
     )  # fmt: skip
     if len(page.encode()) > MOST_BYTES:
@@ -63,16 +64,22 @@ def walk(f: Value, *, predict: bool = False) -> Page:
         )
     invitation = f"The graph of {name}; trust the notebook to walk through it"
     known = f"walk through {name}: {counted(count, 'node')}"
-    return Page(known, "a walk", title, page, _image(graph, pictures[0]), invitation, height=640)
+    return Page(known, "a walk", title, page, _image(graph), invitation, height=640)
 
 
-def _image(graph: GraphData, picture: Picture) -> str:
+def _picture(f: Value, direction: Direction, grads: Mapping[Value, float] | None = None, live: bool = False) -> str:
+    """The graph, with these gradients as far as there are any."""
+    shown = without_constants(display(f))
+    for node in shown.nodes:
+        node.grad = grads.get(node.value) if grads and node.value is not None else None
+    figure = dressed(shown, direction=direction)
+    return svg(replace(figure, warnings=[]), layered(figure), live=live)
+
+
+def _image(graph: GraphData) -> str:
     """The picture alone, at the end of both passes."""
-    grads = gradients(graph.order[-1], order=graph.order)
-    shown = [None if is_constant(x) or graph.changed else grads[x] for x in graph.order]
-    size = f'xmlns="http://www.w3.org/2000/svg" width="{picture.width}" height="{picture.height}"'
-    style = f"<style>{escape(custom_properties() + _file('picture.css'), quote=False)}</style>"
-    return picture.svg(size, shown).replace("<g>", f"{style}<g>", 1)
+    root = graph.order[-1]
+    return _picture(root, "right", None if graph.changed else gradients(root, order=graph.order))
 
 
 def program(graph: GraphData) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
-from autograd.notation import INDEXED, MINUS, SUPERSCRIPTS, function_text
+from autograd.notation import MINUS, function_text, indexed
 from autograd.number_systems.javascript import Formula, number, operations
 from autograd.text import GREEK, clipped
 
@@ -37,17 +37,15 @@ def name(label: str) -> str:
     >>> name("<b>")
     '<mtext>&lt;b&gt;</mtext>'
     """
-    match = INDEXED.fullmatch(label)
-    if not match:
+    if not (parts := indexed(label)):
         return f"<mtext>{escape(clipped(label))}</mtext>"
-    letter, above, below, primes = match.groups()
+    letter, above, below, primes = parts
     base = f"<mi>{escape(clipped(LETTER_OF.get(letter, letter)))}</mi>"
-    raised = (f"<mn>{above.translate(SUPERSCRIPTS)}</mn>" if above else "") + (f"<mo>{primes}</mo>" if primes else "")
+    raised = (f"<mn>{above}</mn>" if above else "") + (f"<mo>{primes}</mo>" if primes else "")
     raised = f"<mrow>{raised}</mrow>" if above and primes else raised
-    lowered = (below or "").lstrip("_")
-    lowered = lowered and (f"<mn>{lowered}</mn>" if lowered[0].isdigit() else f"<mi>{escape(clipped(lowered))}</mi>")
-    parts, tag = (base + lowered + raised), ("msub" if lowered else "m") + ("sup" if raised else "")
-    return f"<{tag}>{parts}</{tag}>" if lowered or raised else base
+    lowered = below and (f"<mn>{below}</mn>" if below[0].isdigit() else f"<mi>{escape(clipped(below))}</mi>")
+    marked, tag = (base + lowered + raised), ("msub" if lowered else "m") + ("sup" if raised else "")
+    return f"<{tag}>{marked}</{tag}>" if lowered or raised else base
 
 
 def template(formula: Operand, value: Operand | None = None) -> str:

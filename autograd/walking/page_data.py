@@ -9,7 +9,7 @@ from math import isfinite
 from typing import Any
 
 from autograd.errors import DomainError, complaint
-from autograd.notation import INDEXED, LOWERED, derivative, labels
+from autograd.notation import derivative, labels, lowered
 from autograd.number_systems import floats, javascript
 from autograd.staleness import changed_lines, changes
 from autograd.table import CONSTANT, Primitive, is_constant
@@ -29,7 +29,7 @@ class GraphData:
         self.names = labels(self.order, root)
         self.data = _recomputed(self.order)  # an input may have changed since ``root`` was computed
         done = "this page ran the forward pass again."
-        self.changed = "".join(changed_lines(changes(root, order), lambda x: _spoken(self.names[x]), root, done))
+        self.changed = "".join(changed_lines(changes(root, order), lambda x: _short(self.names[x]), root, done))
         self._index = {x: i for i, x in enumerate(self.order)}
         self._rules: dict[tuple[Primitive, tuple[float | None, ...]], int] = {}
         nodes = [self._node(x, root) for x in self.order]
@@ -41,13 +41,13 @@ class GraphData:
     def _node(self, x: Value, root: Value) -> dict[str, Any]:
         label = self.names[x]
         # a number as text, since JSON has no NaN and no infinities
-        node: dict[str, Any] = {"name": _spoken(label), "data": javascript.number(self.data[x])}
+        node: dict[str, Any] = {"name": _short(label), "data": javascript.number(self.data[x])}
         if is_constant(x):
             return node | {"kind": "constant"}
         short = derivative(self.names[root], label)
-        node |= {"markup": mathml.name(label), "gradient": f"∂{_spoken(self.names[root])}/∂{_spoken(label)}"}
+        node |= {"markup": mathml.name(label), "gradient": f"∂{_short(self.names[root])}/∂{_short(label)}"}
         if short.startswith("δ"):
-            node |= {"gradient": _spoken(short), "delta": mathml.name(short)}
+            node |= {"gradient": _short(short), "delta": mathml.name(short)}
         if not x.parents:
             return node | {"kind": "input"}
         return node | {"kind": "operation", "rule": self._rule(x), "parents": [self._index[p] for p in x.parents]}
@@ -91,13 +91,8 @@ def _written(entry: Primitive, baked: Sequence[float | None]) -> tuple[dict[str,
     return words, f"{{ apply: {source}, defined: [{tests}], joint: ({', '.join(names)}) => {joint} }}"
 
 
-def _spoken(label: str) -> str:
-    """The label for sentences, z¹₃, with its index lowered as far as Unicode has it."""
-    match = INDEXED.fullmatch(label)
-    below = ((match and match[3]) or "").lstrip("_")
-    if not match or not below.isdigit():
-        return clipped(label)
-    return label[: match.start(3)] + below.translate(LOWERED) + label[match.end(3) :]
+def _short(label: str) -> str:
+    return clipped(lowered(label))
 
 
 def _recomputed(order: Sequence[Value]) -> dict[Value, float]:

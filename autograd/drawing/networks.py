@@ -1,0 +1,85 @@
+"""Finds the network in a graph: its units, the weights on their way into them, and the loss behind them.
+
+A z = Σ w a + b whose weights are inputs that nothing else uses is a unit, together with its bias and its activation.
+So a network is drawn as on the slides, with the weights on the edges; other graphs keep a box for each input.
+"""
+
+from typing import NamedTuple
+
+from autograd.drawing.display_graph import Display, DisplayNode, Edge
+from autograd.notation import indexed
+from autograd.primitives import affine, dot
+from autograd.table import is_constant
+
+MOST_ROWS = 12  # scalars of a loss that stand in one box
+
+
+class Unit(NamedTuple):
+    """The nodes in one unit, its z and a among them, and the weights of its operands."""
+
+    z: DisplayNode
+    cells: list[DisplayNode]
+    weights: list[DisplayNode]
+
+
+class Network(NamedTuple):
+    """Units by their z, in forward order, and the nodes of the loss, its value last."""
+
+    units: dict[DisplayNode, Unit]
+    loss: list[DisplayNode]
+
+
+def network_in(shown: Display) -> Network:
+    """The units and the loss of a graph; without units, there is no loss either."""
+    into, users = shown.into(), users_of(shown)
+    units: dict[DisplayNode, Unit] = {}
+    for z in shown.nodes:
+        operands = [edge.tail for edge in into.get(z, ())]
+        if z.value is None or z.value.operation not in (affine, dot) or any(x.members for x in operands):
+            continue
+        n = len(operands) // 2
+        weights, bias = operands[:n], operands[2 * n :]
+        if all(_is_own(w, users) for w in weights) and all(_is_own(b, users) for b in bias):
+            units[z] = Unit(z, [*bias, z, *_activation(z, users)], weights)
+    inside = {node for unit in units.values() for node in unit.cells}
+    loss: list[DisplayNode] = []
+    for node in reversed(shown.nodes) if units else ():
+        after = users.get(node, ())
+        if node in into and node not in inside and (after or node is shown.root) and all(x in loss for x in after):
+            loss.insert(0, node)
+    return Network(units, loss if 1 < len(loss) <= MOST_ROWS and shown.root in loss else [])
+
+
+def users_of(shown: Display) -> dict[DisplayNode, list[DisplayNode]]:
+    """The nodes that are computed from each node directly, one for each use."""
+    users: dict[DisplayNode, list[DisplayNode]] = {}
+    for edge in shown.edges:
+        users.setdefault(edge.tail, []).append(edge.head)
+    return users
+
+
+def _is_own(leaf: DisplayNode, users: dict[DisplayNode, list[DisplayNode]]) -> bool:
+    """Whether it is an input that one node uses once."""
+    value = leaf.value
+    return value is not None and not value.parents and not is_constant(value) and len(users[leaf]) == 1
+
+
+def _activation(z: DisplayNode, users: dict[DisplayNode, list[DisplayNode]]) -> list[DisplayNode]:
+    """What z alone leads to, one after the other, up to the a of the unit."""
+    found: list[DisplayNode] = []
+    node = z
+    while len(after := users.get(node, ())) == 1 and (value := after[0].value) is not None:
+        of_z, of_next = indexed(z.name), indexed(after[0].name)
+        is_a = of_z and of_next and of_next[0] == "a" and of_next[1:] == of_z[1:]
+        if not is_a and (found or len(value.parents) > 1):
+            break
+        node = after[0]
+        found.append(node)
+        if is_a:
+            break
+    return found
+
+
+def operand(edge: Edge) -> int:
+    """Which operand of its head the edge leads from."""
+    return int(edge.name.partition(":")[2])
