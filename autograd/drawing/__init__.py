@@ -11,8 +11,8 @@ from autograd.drawing.display_graph import display, folded, lit, unfolded, witho
 from autograd.drawing.figure import Direction
 from autograd.drawing.formats import Drawing as Drawing, draw_dot as draw_dot
 from autograd.drawing.grouping import collapsed
-from autograd.drawing.layered import layered, placed
-from autograd.drawing.neuron_diagram import neuron_figure
+from autograd.drawing.layered import layered, placed, stacked
+from autograd.drawing.neuron_diagram import neuron_figures
 from autograd.modes import collector_paused
 from autograd.neurons import Diagram as Diagram, Unit as Unit, diagram_of as diagram_of
 from autograd.text import elsewhere
@@ -53,8 +53,7 @@ def draw(
     if not roots or not all(isinstance(root, Value) for root in roots):
         if (wrt, local_derivatives, fold, unfold, constants, collapse, open, direction) != NO_OPTIONS:
             raise TypeError("the options of draw are for the graph of a Value: draw(loss, wrt=w); a model has none")
-        figure = neuron_figure(diagram_of(f))
-        return Drawing(figure, placed(figure))
+        return Drawing(*stacked(neuron_figures(diagram_of(f))))
     if not isinstance(wrt, Value | None):
         raise TypeError(f"draw: wrt = {wrt!r} is not a Value{elsewhere(wrt)}")
     if wrt is not None and len(roots) > 1:
@@ -78,8 +77,8 @@ def draw(
         if len(shown.nodes) > MOST_BOXES:
             raise ValueError(
                 f"{len(shown.nodes):,} boxes in one picture: at most {MOST_BOXES:,} are drawn; see "
-                "groups with draw(f, collapse=True), fewer of them opened, only named values with draw(f, fold=True), "
-                "or a part of the graph with draw(node)"
+                "groups with draw(f, collapse=True), fewer of them opened, only named values with draw(f, fold=True), or "
+                "a part of the graph with draw(node)"
             )
         figure = dressed(shown, local_derivatives, direction or "right")
         return Drawing(figure, placed(figure) if direction is None else layered(figure))

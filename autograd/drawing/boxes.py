@@ -9,7 +9,7 @@ from math import hypot, log10
 from textwrap import wrap
 
 from autograd.drawing.display_graph import Display, DisplayNode, Edge, clip
-from autograd.drawing.figure import LINE_HEIGHT, NUMBER, PADDING, Box, Cell, Direction, Figure, Wire, text_width
+from autograd.drawing.figure import LINE_HEIGHT, NUMBER, PADDING, Box, Cell, Direction, Figure, Kind, Wire, text_width
 from autograd.drawing.networks import Network, network_in, operand
 from autograd.notation import RAISED, derivative, indexed, number_text
 from autograd.primitives import affine, dot, mul, power
@@ -46,11 +46,23 @@ def dressed(shown: Display, local_derivatives: bool = False, direction: Directio
     captions = list(shown.captions)
     if shown.source is not None:
         captions.append("the wider an edge, the more of it passes there")
+    if len(network.units) > 1:
+        for box in box_of.values():
+            box.heading = _heading(box)
     boxes = sorted(dict.fromkeys(box_of.values()), key=_rank)
     count = sum(box.count for box in boxes) + len(weights)
     title = "; ".join([f"Graph of {clip(shown.root.name, 60)}: {counted(count, 'node')}", *shown.captions[:1]])
     dense = len(weights) > MOST_WEIGHTS
-    return Figure(boxes, wires, title, captions, shown.warnings, direction, dense, back=shown.source is not None)
+    return Figure(boxes, wires, title, captions, shown.warnings, direction, dense)
+
+
+def _heading(box: Box) -> str:
+    """What a column of a network holds."""
+    parts = indexed(box.key)
+    layer = parts[1] if parts else ""
+    if box.kind == "unit" and layer:
+        return f"layer {layer}"
+    return "loss" if box.kind == "loss" else "input" if box.kind == "input" and layer == "0" else ""
 
 
 def _rank(box: Box) -> tuple[bool, str, str, list[int]]:
@@ -81,7 +93,7 @@ def _wires(
             wire.weight, cells[weight].lit = cells[weight], weight is shown.source
             wire.edges += (f"{edge.name.partition(':')[0]}:{k - len(unit.weights)}",)
         if edge.share is not None:  # as wide as its part of the largest share
-            wire.share, wire.width = edge.share / largest, 1.8 + 4.2 * abs(edge.share / largest)
+            wire.back, wire.share, wire.width = True, edge.share / largest, 1.8 + 4.2 * abs(edge.share / largest)
             wire.carried = number_text(edge.product, DIGITS)
             wire.title += f"\ncarries {number_text(edge.product)} of {derivative('f', clip(edge.tail.name))}"
         elif shown.source is not None:
@@ -107,7 +119,7 @@ def _cell(node: DisplayNode, shown: Display) -> Cell:
 def _single(node: DisplayNode, cell: Cell, is_output: bool) -> Box:
     value = node.value
     leaf = value is not None and not value.parents
-    kind = "constant" if cell.grad is None else "output" if is_output else "input" if leaf else "operation"
+    kind: Kind = "constant" if cell.grad is None else "output" if is_output else "input" if leaf else "operation"
     first = text_width(cell.name, 15) + (text_width(" = ") if cell.name and cell.formula else 0)
     widths = [
         first + text_width((cell.formula or [""])[0]),
@@ -177,7 +189,7 @@ def _role(node: DisplayNode) -> str:
 
 
 def _formula(value: Value, shown: Display, depth: int = 0) -> str:
-    """``x · y``: the operation on the names of its operands; constants as numbers, what is folded away in brackets."""
+    """``x · y``: the operation on the names of its operands; constants as numbers."""
     assert value.operation is not None
     entry, symbol, parents = value.operation, value.operation.symbol, value.parents
     sign = INFIX.get(symbol, symbol)
@@ -195,7 +207,7 @@ def _formula(value: Value, shown: Display, depth: int = 0) -> str:
         return symbol.replace("=", "·").replace("·", names[0])
     if function:
         return f"{sign}({', '.join(names)})"
-    return _joined(sign, names) if len(names) > 1 else sign + names[0]
+    return _joined(sign, names) if len(names) > 1 else names[0] if entry.variadic else sign + names[0]
 
 
 def _joined(sign: str, operands: Iterable[str]) -> str:

@@ -14,6 +14,7 @@ RANKDIR = {"right": "LR", "up": "BT"}  # what Graphviz and Mermaid call them
 COLUMN = 1058  # pixels that a notebook has for a picture
 FONT_SIZE, LEAST_SIZE = 13, 11  # of the type as drawn, and of what is still read in a column
 LINE_HEIGHT, PADDING = 18, 9
+PIXEL = 5.0  # of a tile
 NUMBER = 74.0  # the room of a number with four digits, kept where it is not known yet
 ARROW = 7.0
 WEIGHT = (NUMBER + 4.0, 2.0 * 15.0 + 4.0)  # of a weight on its wire, its gradient below it
@@ -55,6 +56,8 @@ class Box:
     lit: bool = False
     count: int = 1  # how many nodes of the graph it stands for
     heading: str = ""  # of its column
+    ring: float = 0.0  # of the largest a, or δ, in the picture
+    tile: list[float] = field(default_factory=list)  # weights, as a square image
 
     def text_lines(self) -> list[str]:
         """All words, for formats that know only lines of plain text."""
@@ -64,7 +67,7 @@ class Box:
             first = cell.name + equals + " ".join(cell.formula)
             data = f"{cell.name} = {cell.data}" if self.kind in ("unit", "input") else f"= {cell.data}"
             both = self.kind in ("unit", "input") or not first
-            lines += ([] if both else [first]) + [data if first else cell.data, cell.grad and f"∂ {cell.grad}"]
+            lines += ([] if both else [first]) + [data if first else cell.data, f"∂ {cell.grad}" if cell.grad else ""]
         return [plain(line) for line in lines if line]
 
 
@@ -87,6 +90,7 @@ class Wire:
     share: float | None = None
     width: float = 1.3
     idle: bool = False  # carries nothing
+    back: bool = False  # points back, as the backward pass does
     sign: Literal["", "plus", "minus"] = ""
     ends: tuple[Cell, Cell] | None = None  # of a wire inside a box
 
@@ -105,7 +109,6 @@ class Figure:
     warnings: list[str] = field(default_factory=list)
     direction: Direction = "right"
     dense: bool = False
-    back: bool = False  # lit wires end in heads that point back
 
     def sentences(self) -> list[str]:
         """What stands below, warnings first, as plain text."""

@@ -154,7 +154,7 @@ def digraph(figure: Figure) -> Any:
     for wire in between(figure):
         graph.edge(
             names[wire.tail], names[wire.head], label=label(plain(_words(wire))), color=_stroke(wire),
-            penwidth=f"{wire.width:.2f}", dir="back" if figure.back and wire.share is not None else "forward",
+            penwidth=f"{wire.width:.2f}", dir="back" if wire.back else "forward",
             arrowhead="none" if figure.dense else "normal",
         )  # fmt: skip
     if sentences := figure.sentences():

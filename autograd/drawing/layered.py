@@ -4,11 +4,11 @@ Boxes stand in the even layers. Every wire passes each layer between its ends th
 one odd layer after its tail, so that wires never cross a box, parallel wires part, and labels get a place.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from autograd.drawing.figure import (
-    ARROW, FONT_SIZE, LEAST_SIZE, LINE_HEIGHT, NUMBER, WEIGHT, Cell, Figure, Placement, Point, Route, Wire,
-)  # fmt: skip
+from autograd.drawing import figure as sizes
+from autograd.drawing.figure import ARROW, LINE_HEIGHT, NUMBER, WEIGHT, Cell, Figure, Placement, Point, Route, Wire
 from autograd.drawing.sugiyama import THIN, Slot, arranged, joined, layers_of
 
 GAPS = (14.0, 14.0)  # between layers, and within them
@@ -20,12 +20,30 @@ MOST_APART = 14.0  # pixels between the ends of two wires at one box
 def placed(figure: Figure) -> Placement:
     """The places in the figure's direction; from below upwards where a notebook's column would show that larger."""
     found = layered(figure)
-    if figure.direction == "right" and found.scale < LEAST_SIZE / FONT_SIZE:
+    if figure.direction == "right" and found.scale < sizes.LEAST_SIZE / sizes.FONT_SIZE:
         turned = layered(replace(figure, direction="up"))
         if turned.scale > found.scale:
             figure.direction = "up"
             return turned
     return found
+
+
+def stacked(figures: Sequence[Figure]) -> tuple[Figure, Placement]:
+    """Figures of the same columns as one, each below the one before."""
+    whole, all_of = figures[0], layered(figures[0])
+    for figure in figures[1:]:
+        below, (width, height, centres, routes) = layered(figure), all_of
+        shift = height + 2.0 * LINE_HEIGHT
+        centres = [*centres, *((x, y + shift) for x, y in below.centres)]
+        for points, tip, label in below.routes:
+            moved = [(x, y + shift) for x, y in (*points, tip, label)]
+            routes = [*routes, Route(moved[:-2], moved[-2], moved[-1])]
+        all_of = Placement(max(width, below.width), shift + below.height, centres, routes)
+        whole = replace(
+            whole, boxes=whole.boxes + figure.boxes, wires=whole.wires + figure.wires,
+            captions=[f"forward: {whole.captions[0]}", *figure.captions],
+        )  # fmt: skip
+    return whole, all_of
 
 
 def layered(figure: Figure) -> Placement:

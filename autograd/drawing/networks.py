@@ -40,11 +40,12 @@ def network_in(shown: Display) -> Network:
         n = len(operands) // 2
         weights, bias = operands[:n], operands[2 * n :]
         if all(_is_own(w, users) for w in weights) and all(_is_own(b, users) for b in bias):
-            units[z] = Unit(z, [*bias, z, *_activation(z, users)], weights)
+            after = [x for node in _activation(z, users) for x in (*_own(node, into, users), node)]
+            units[z] = Unit(z, [*bias, z, *after], weights)
     inside = {node for unit in units.values() for node in unit.cells}
     loss: list[DisplayNode] = []
     for node in reversed(shown.nodes) if units else ():
-        after = users.get(node, ())
+        after = users.get(node, [])
         if node in into and node not in inside and (after or node is shown.root) and all(x in loss for x in after):
             loss.insert(0, node)
     return Network(units, loss if 1 < len(loss) <= MOST_ROWS and shown.root in loss else [])
@@ -64,11 +65,18 @@ def _is_own(leaf: DisplayNode, users: dict[DisplayNode, list[DisplayNode]]) -> b
     return value is not None and not value.parents and not is_constant(value) and len(users[leaf]) == 1
 
 
+def _own(
+    node: DisplayNode, into: dict[DisplayNode, list[Edge]], users: dict[DisplayNode, list[DisplayNode]]
+) -> list[DisplayNode]:
+    """The inputs that this node alone uses, as a dropout mask."""
+    return [edge.tail for edge in into[node] if _is_own(edge.tail, users)]
+
+
 def _activation(z: DisplayNode, users: dict[DisplayNode, list[DisplayNode]]) -> list[DisplayNode]:
     """What z alone leads to, one after the other, up to the a of the unit."""
     found: list[DisplayNode] = []
     node = z
-    while len(after := users.get(node, ())) == 1 and (value := after[0].value) is not None:
+    while len(after := users.get(node, [])) == 1 and (value := after[0].value) is not None:
         of_z, of_next = indexed(z.name), indexed(after[0].name)
         is_a = of_z and of_next and of_next[0] == "a" and of_next[1:] == of_z[1:]
         if not is_a and (found or len(value.parents) > 1):

@@ -1,39 +1,70 @@
-"""The lecture's neuron diagram: a column of units for each layer, the wires between them as wide as their weights."""
+"""The lecture's neuron diagram: a column of units for each layer, and the wires between them.
+
+It has two faces. Forward, wires are as wide as |w| and rings as |a|; backward, once δ is known, as |∂L/∂w| and |δ|.
+Colours tell signs.
+"""
 
 from collections.abc import Mapping, Sequence
 from itertools import product
+from math import isqrt
 
-from autograd.drawing.figure import LINE_HEIGHT, PADDING, Box, Figure, Wire, text_width
+from autograd.drawing.figure import LINE_HEIGHT, NUMBER, PADDING, PIXEL, Box, Cell, Figure, Wire, text_width
 from autograd.neurons import Diagram, Unit
 from autograd.notation import number_text
 from autograd.text import counted, text_name
+from autograd.value import Value
 
 MOST_UNITS, FIRST, LAST = 10, 4, 2  # a wider layer shows its first and last units
-PLAIN = 44.0  # the width of a unit without numbers
+LEAST_TILE = 16  # inputs in a square, which the units of the first layer show as an image of their weights
 
 
-def neuron_figure(diagram: Diagram) -> Figure:
-    """Boxes in columns and the wires between them. ValueError where weights and layers do not fit."""
+def neuron_figures(diagram: Diagram) -> list[Figure]:
+    """One face, or both where δ is known. ValueError where weights and layers do not fit."""
     sizes = [len(layer) for layer in diagram.layers]
     for l, (before, after, W) in enumerate(zip(sizes, sizes[1:], diagram.weights), start=1):
         if len(W) != after or any(len(row) != before for row in W):
             raise ValueError(f"layer {l} has {after} units that read {before}: its W needs as many rows and columns")
     if len(diagram.weights) != len(sizes) - 1:
         raise ValueError(f"{len(sizes)} layers and {len(diagram.weights)} matrices: each but the input needs one")
+    forward = _face(diagram, is_backward=False)
+    known = any(name.startswith("δ") for layer in diagram.layers for unit in layer for name in unit.numbers)
+    return [forward, _face(diagram, is_backward=True)] if known else [forward]
+
+
+def _face(diagram: Diagram, is_backward: bool) -> Figure:
+    layers, sizes = diagram.layers, [len(layer) for layer in diagram.layers]
+    is_tiled = sizes[0] >= LEAST_TILE and isqrt(sizes[0]) ** 2 == sizes[0] and len(sizes) > 1
     columns = []
-    for l, layer in enumerate(diagram.layers):
-        name = f"layer {l}" + ", output" * (l == len(sizes) - 1) if l else "input"
-        columns.append(_column(layer, f"{name}, {counted(len(layer), 'unit')}"))
-    largest = max((abs(w.data) for W in diagram.weights for row in W for w in row), default=0.0)
-    legend = [f"width: |w|, up to {number_text(largest, 3)}; purple and +: w > 0, green and −: w < 0"]
-    legend += ["faint: dropped"] * any(unit.dropped for layer in diagram.layers for unit in layer)
-    legend += ["wide layers: first and last units"] * (max(sizes) > MOST_UNITS)
+    for l, layer in enumerate(layers):
+        heading = f"layer {l}" + ", output" * (l == len(sizes) - 1) if l else "input"
+        columns.append(_column(layer, f"{heading}, {counted(len(layer), 'unit')}", is_backward))
+    if is_tiled:
+        side = isqrt(sizes[0])
+        image = Box("words", 90.0, 40.0, [], [f"{side} × {side}", "inputs"], heading="input", count=sizes[0])
+        columns[0] = {-1: image}
+        for i, box in columns[1].items():
+            if i >= 0:
+                box.tile = [_number(w, is_backward) for w in diagram.weights[0][i]]
+                box.width, box.height = box.width + side * PIXEL, max(box.height, side * PIXEL + PADDING)
+    wires, largest = _wires(diagram, columns, is_backward)
+    if is_tiled:
+        wires += [Wire(image, box, width=0.8, idle=True) for i, box in columns[1].items() if i >= 0]
+    what, ring = ("|∂L/∂w|", "|δ|") if is_backward else ("|w|", "|a|")
+    legend = [f"width: {what}, up to {number_text(largest, 3)}", "purple and +: positive; green and −: negative"]
+    legend += [f"ring: {ring}"] * any(unit.numbers for layer in layers for unit in layer)
+    legend += ["wide layers: first and last units"] * any(-1 in column for column in columns[is_tiled:])
     boxes = [box for column in columns for box in column.values()]
+    _ring(boxes)
     title = f"Neural network {'-'.join(map(str, sizes))}"
-    return Figure(boxes, _wires(diagram, columns, largest), title, ["; ".join(legend)], dense=True)
+    caption = ("backward: " if is_backward else "") + "; ".join(legend)
+    return Figure(boxes, wires, title, [caption], dense=True)
 
 
-def _column(layer: Sequence[Unit], heading: str) -> dict[int, Box]:
+def _number(w: Value, is_backward: bool) -> float:
+    return w.grad if is_backward else w.data
+
+
+def _column(layer: Sequence[Unit], heading: str, is_backward: bool) -> dict[int, Box]:
     """The boxes of a layer by the index of their unit; between first and last units, −1 for all the others."""
     n = len(layer)
     shown = range(n) if n <= MOST_UNITS else [*range(FIRST), -1, *range(n - LAST, n)]
@@ -41,34 +72,54 @@ def _column(layer: Sequence[Unit], heading: str) -> dict[int, Box]:
     others = Box(
         "words", 80.0, 40.0, [], ["⋮", f"{count:,} more"], f"{count:,} units that are not drawn", count=count
     )
-    column = {i: _unit(layer[i]) if i >= 0 else others for i in shown}
+    column = {i: _unit(layer[i], is_backward) if i >= 0 else others for i in shown}
     for box in column.values():
         box.heading = heading
     return column
 
 
-def _unit(unit: Unit) -> Box:
-    about = "\n".join([unit.name, *(f"{name} = {x!r}" for name, x in unit.numbers.items())])
-    title = about + ("\ndropped" if unit.dropped else "")
-    lines = [f"{name} = {number_text(x, 3)}" for name, x in unit.numbers.items()]
-    width = max(map(text_width, lines or [unit.name])) + 2 * PADDING
-    height = LINE_HEIGHT * max(1, len(lines)) + PADDING
-    return Box(
-        "dropped" if unit.dropped else "unit", round(width), height, [], lines or [unit.name], title, unit.name
-    )
+def _unit(unit: Unit, is_backward: bool) -> Box:
+    """A cell for each number: z and a forward, δ backward; the unit's name where it has none."""
+    title = "\n".join([unit.name, *(f"{name} = {x!r}" for name, x in unit.numbers.items())])
+    cells = []
+    for name, x in unit.numbers.items():
+        if name.startswith("δ") is is_backward:
+            written = number_text(x, 3)
+            cells.append(Cell(name, [], "" if is_backward else written, written if is_backward else None, title))
+    ring = next((x for name, x in unit.numbers.items() if name[0] == ("δ" if is_backward else "a")), 0.0)
+    cells = cells or [Cell(unit.name, title=title)]
+    width = max(text_width(unit.name, 15) + 8.0, NUMBER - 12.0 if unit.numbers else 0.0)
+    for i, cell in enumerate(cells):
+        cell.across = (i - (len(cells) - 1) / 2) * width
+    height = ((2 if unit.numbers else 1) + unit.dropped) * LINE_HEIGHT + PADDING
+    width = max(1, sum(name[0] != "δ" for name in unit.numbers)) * width + 16.0  # the same in both faces
+    box = Box("dropped" if unit.dropped else "unit", round(width), height, cells, key=unit.name)
+    box.ring = abs(ring)
+    return box
 
 
-def _wires(diagram: Diagram, columns: Sequence[Mapping[int, Box]], largest: float) -> list[Wire]:
-    """One for each weight between two units; what leaves a dropped unit is faint."""
+def _ring(boxes: Sequence[Box]) -> None:
+    """Each ring as a part of the largest."""
+    largest = max(box.ring for box in boxes) or 1.0
+    for box in boxes:
+        box.ring /= largest
+
+
+def _wires(diagram: Diagram, columns: Sequence[Mapping[int, Box]], is_backward: bool) -> tuple[list[Wire], float]:
+    """One for each weight between two units, and the largest number; what leads to a dropped unit is thin."""
+    numbers = [abs(_number(w, is_backward)) for W in diagram.weights for row in W for w in row]
+    largest = max(numbers, default=0.0)
     wires: list[Wire] = []
     for before, after, W in zip(columns, columns[1:], diagram.weights):
         for (j, head), (k, tail) in product(after.items(), before.items()):
             if j >= 0 and k >= 0:
-                w = W[j][k]
+                w, x = W[j][k], _number(W[j][k], is_backward)
                 name = text_name(w.name or "w")
                 title = f"{name} = {w.data!r}" + (f"\n∂L/∂{name} = {w.grad!r}" if w.grad else "")
-                wire = Wire(tail, head, title=title, width=0.8 + 4.2 * abs(w.data) / (largest or 1.0))
-                wire.idle = "dropped" in (tail.kind, head.kind) or not w.data
-                wire.sign = "" if wire.idle else "plus" if w.data > 0.0 else "minus"
+                wire = Wire(tail, head, title=title, width=0.8 + 4.2 * abs(x) / (largest or 1.0))
+                wire.idle = "dropped" in (tail.kind, head.kind) or not x
+                wire.back = is_backward
+                wire.width = 0.8 if wire.idle else wire.width
+                wire.sign = "" if wire.idle else "plus" if x > 0.0 else "minus"
                 wires.append(wire)
-    return wires
+    return wires, largest

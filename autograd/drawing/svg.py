@@ -7,11 +7,26 @@ Each node is a group with ``data-node``, its place in the graph's topological or
 import re
 from functools import cache
 from html import escape
+from math import isqrt
 
 from autograd.colours import custom_properties
 from autograd.drawing.figure import (
-    ARROW, INDEXED, LINE_HEIGHT, NUMBER, PADDING, WEIGHT, Box, Cell, Figure, Placement, Point, Route, Wire, text_width,
-)  # fmt: skip
+    ARROW,
+    INDEXED,
+    LINE_HEIGHT,
+    NUMBER,
+    PADDING,
+    PIXEL,
+    WEIGHT,
+    Box,
+    Cell,
+    Figure,
+    Placement,
+    Point,
+    Route,
+    Wire,
+    text_width,
+)
 from autograd.drawing.layered import halfway
 from autograd.notation import derivative
 from autograd.pages import own_file
@@ -28,8 +43,11 @@ def svg(figure: Figure, placement: Placement, *, live: bool = False) -> str:
     live   for a page that shows one step after the other: with heads at both ends of a wire, and without the style
     """
     sentences = [("heavy", text) for text in figure.warnings] + [("quiet", text) for text in figure.captions]
-    widest = max([placement.width, *(text_width(text) for _, text in sentences)])
-    above = HEADING if any(box.heading for box in figure.boxes) else 0.0
+    headings = _headings(figure, placement)
+    above_columns = [_text("quiet", x, -HEADING / 2 - 2, typeset(words)) for words, x in headings.items()]
+    above = HEADING if headings else 0.0
+    reach = max((2 * abs(x - placement.width / 2) + text_width(words) for words, x in headings.items()), default=0.0)
+    widest = max([placement.width, reach, *(text_width(text) for _, text in sentences)])
     width, height = widest + 2 * MARGIN, placement.height + 2 * MARGIN + above
     below = [
         f'<text class="start {style}" x="{MARGIN:g}" y="{height + LINE_HEIGHT * i + 8:g}">{typeset(text)}</text>'
@@ -51,7 +69,7 @@ def svg(figure: Figure, placement: Placement, *, live: bool = False) -> str:
         f'<g transform="translate({(width - placement.width) / 2:g} {MARGIN + above:g})">',
         '<g class="edges">', *(_edge(wire, route, figure, live) for wire, route in drawn), "</g>",
         '<g class="boxes">', *boxes, "</g>",
-        '<g class="weights">', *weights, *signs, *_headings(figure, placement), "</g>",
+        '<g class="weights">', *weights, *signs, *above_columns, "</g>",
         '<g class="locals">', *_locals(drawn, figure, placement, live), "</g>", "</g>",
         *below, "</svg>\n",
     ])  # fmt: skip
@@ -106,9 +124,8 @@ def _edge(wire: Wire, route: Route, figure: Figure, live: bool) -> str:
     ahead, back = _tip(route.points[-1], route.tip, wire), _tip(route.points[0], None, wire, route.points[1], figure)
     tips = f'<path class="tip ahead" d="{ahead}"/><path class="tip back" d="{back}"/>'
     if not live:
-        is_back = figure.back and wire.share is not None
-        tips = f'<path class="tip" d="{back if is_back else ahead}"/>'
-    bare = wire.tail is wire.head or figure.dense
+        tips = f'<path class="tip" d="{back if wire.back else ahead}"/>'
+    bare = wire.tail is wire.head or (figure.dense and not wire.back and not live)
     start = f'<g class="{" ".join(filter(None, kinds))}"'
     name = f' data-edge="{wire.edges[0]}"' if wire.edges and wire.edges[0] else ""
     line = (
@@ -205,13 +222,13 @@ def _sign(wire: Wire, route: Route) -> str:
     return _text("on-wire", route.label[0], route.label[1] + 4.5, "+" if wire.sign == "plus" else "−")
 
 
-def _headings(figure: Figure, placement: Placement) -> list[str]:
-    """What each column holds, above it."""
+def _headings(figure: Figure, placement: Placement) -> dict[str, float]:
+    """What each column holds, and where its middle is."""
     columns: dict[str, list[float]] = {}
     for box, (x, _) in zip(figure.boxes, placement.centres):
-        if box.heading:
+        if box.heading and figure.direction == "right":
             columns.setdefault(box.heading, []).append(x)
-    return [_text("quiet", sum(x) / len(x), -HEADING / 2 - 2, typeset(words)) for words, x in columns.items()]
+    return {heading: sum(x) / len(x) for heading, x in columns.items()}
 
 
 def _box(box: Box, centre: Point) -> str:
@@ -221,9 +238,10 @@ def _box(box: Box, centre: Point) -> str:
     outline = ""
     for shift in (5.0, 2.5, 0.0) if box.kind == "group" else () if box.kind == "words" else (0.0,):
         left, top = -width / 2 + shift, -height / 2 - shift
-        outline += (
-            f'<rect class="outline" x="{left:g}" y="{top:g}" width="{width:g}" height="{height:g}" rx="{radius:g}"/>'
-        )
+        colour = "value" if box.cells and box.cells[0].data else "grad"
+        ring = f' style="stroke:var(--{colour});stroke-width:{0.8 + 4.2 * box.ring:.1f}px"' if box.ring else ""
+        size = f'width="{width:g}" height="{height:g}" rx="{radius:g}"'
+        outline += f'<rect class="outline" x="{left:g}" y="{top:g}" {size}{ring}/>'
     rules = [
         f'<line class="rule" x1="{(a.across + b.across) / 2:.1f}" x2="{(a.across + b.across) / 2:.1f}" '
         f'y1="{10 - height / 2:g}" y2="{height / 2 - 10:g}"/>'
@@ -237,9 +255,21 @@ def _box(box: Box, centre: Point) -> str:
     cells = [_row(box, cell) if box.kind == "loss" else _cell(box, cell) for cell in box.cells]
     hover = _hover(box.title) if box.title else ""
     return (
-        f'<g class="{kind}" data-box="{escape(text_name(box.key))}" transform="translate({centre[0]:.1f} {centre[1]:.1f})">'
-        f"{hover}{outline}{''.join([*rules, *lines, *cells])}</g>"
+        f'<g class="{kind}" data-box="{escape(text_name(box.key))}" '
+        f'transform="translate({centre[0]:.1f} {centre[1]:.1f})">{hover}'
+        f"{outline}{''.join([*rules, *lines, *_tile(box), *cells])}</g>"
     )
+
+
+def _tile(box: Box) -> list[str]:
+    """The weights into a unit as an image, at its left."""
+    side, largest = isqrt(len(box.tile)), max(map(abs, box.tile), default=0.0) or 1.0
+    left, top = PADDING - box.width / 2, -side * PIXEL / 2
+    return [
+        f'<rect class="{"plus" if w > 0.0 else "minus"}" x="{left + PIXEL * (i % side):.1f}" '
+        f'y="{top + PIXEL * (i // side):.1f}" width="{PIXEL:g}" height="{PIXEL:g}" opacity="{abs(w) / largest:.2f}"/>'
+        for i, w in enumerate(box.tile)
+    ]
 
 
 def _node(cell: Cell, texts: str) -> str:
@@ -260,12 +290,16 @@ def _cell(box: Box, cell: Cell) -> str:
     first, *more = cell.formula or [""]
     words = [_first_line(cell, first)] if cell.name or first else []
     words += [f'<tspan class="formula">{typeset(line)}</tspan>' for line in more]
-    count = len(words) + 1 + (cell.grad is not None)
-    x, y = cell.across, -LINE_HEIGHT * count / 2 + 13.5
+    count = len(words) + bool(cell.data) + (cell.grad is not None) + (box.kind == "dropped")
+    x, y = cell.across + isqrt(len(box.tile)) * PIXEL / 2, -LINE_HEIGHT * count / 2 + 13.5
     texts = [_text("words", x, y + LINE_HEIGHT * i, line) for i, line in enumerate(words)]
-    texts.append(_text("data", x, y + LINE_HEIGHT * len(words), cell.data))
+    if cell.data:
+        texts.append(_text("data", x, y + LINE_HEIGHT * len(words), cell.data))
     if cell.grad is not None:
-        texts.append(_text("grad", x, y + LINE_HEIGHT * (len(words) + 1), _slope(cell, cell.grad)))
+        slope = cell.grad if cell.name.startswith("δ") else _slope(cell, cell.grad)
+        texts.append(_text("grad", x, y + LINE_HEIGHT * len(texts), slope))
+    if box.kind == "dropped" and cell is box.cells[0]:
+        texts.append(_text("quiet", 0, y + LINE_HEIGHT * len(texts), "dropped"))
     return _node(cell, "".join(texts))
 
 
