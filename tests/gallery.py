@@ -9,57 +9,57 @@ from nn import MLP, binary_cross_entropy, half_squared_error
 from nn.losses import mean_loss
 
 
-def slide(engine, **options):
+def slide(**options):
     _, s, f = xyz()
     f.backward()
-    return draw(f, wrt=s, engine=engine, **options)
+    return draw(f, wrt=s, **options)
 
 
-def tree(engine):
+def tree():
     u = Value(1.0, "u")
     r, s = named(r=2.0 * u, s=u**2)
     _, _, f = xyz(r, s)
     f.backward()
-    return draw(f, wrt=u, fold=True, direction="up", engine=engine)
+    return draw(f, wrt=u, fold=True, direction="up")
 
 
-def neuron(engine):
+def neuron():
     w, a = [Value(0.5, "w_1"), Value(-1.0, "w_2")], [Value(2.0, "a_1"), Value(0.25, "a_2")]
     z = named(z=affine(w, a, Value(0.1, "b")))
     out = named(a=sigmoid(z))
     out.backward()
-    return draw(out, local_derivatives=True, engine=engine)
+    return draw(out, local_derivatives=True)
 
 
-def net_graph(engine):
+def net_graph():
     model, _, L = net_232()
-    return draw(L, wrt=model.parameters()[0], engine=engine)
+    return draw(L, wrt=model.parameters()[0])
 
 
-def net_diagram(engine):
+def net_diagram():
     return draw(net_232()[1])
 
 
-def unfolded(engine):
-    return draw(net_232()[1].z[1][0], unfold=True, local_derivatives=True, engine=engine)
+def unfolded():
+    return draw(net_232()[1].z[1][0], unfold=True, local_derivatives=True)
 
 
-def x_plus_x(engine):
+def x_plus_x():
     x = Value(3.0, "x")
     y = named(y=x + x)
     y.backward()
-    return draw(y, wrt=x, engine=engine)
+    return draw(y, wrt=x)
 
 
-def long_names(engine):
+def long_names():
     x, y = Value(-123456.789, "a very long name of an input"), Value(1e-9, "שלום")
     f = named(another_name_that_is_far_too_long=x * y + sin(x))
     f.backward()
-    return draw(f, wrt=x, engine=engine)
+    return draw(f, wrt=x)
 
 
 def random_graph(count, **options):
-    def drawn(engine):
+    def drawn():
         rng = Random(count)
         values = [Value(rng.uniform(-1.0, 1.0), f"x_{i}") for i in range(4)]
         unused = set(values)
@@ -70,20 +70,20 @@ def random_graph(count, **options):
             unused.add(values[-1])
         f = named(f=sum([x for x in values if x in unused]))
         f.backward()
-        return draw(f, engine=engine, **options)
+        return draw(f, **options)
 
     return drawn
 
 
-def moons(engine, **options):
+def moons(**options):
     model, rng = MLP(2, [16, 16, 1], rng=Random(0)), Random(1)
     X = [[rng.gauss(0.0, 1.0), rng.gauss(0.0, 1.0)] for _ in range(100)]
     L = named(L=mean_loss(binary_cross_entropy, model.batch(X), [i % 2 for i in range(100)]))
     L.backward()
-    return draw(L, engine=engine, **options)
+    return draw(L, **options)
 
 
-def dropped(engine):
+def dropped():
     model = MLP(2, [6, 1], dropout=0.5, rng=Random(3))
     trace = model.trace([1.0, 0.5])
     named(L=half_squared_error(trace.output, 1.0)).backward()
@@ -101,9 +101,8 @@ PICTURES = {
     "with dropout": dropped,
     "long names": long_names,
     "100 moons, collapsed": moons,
-    "100 moons, layer 2 opened": lambda engine: moons(engine, open="layer 2"),
+    "100 moons, layer 2 opened": lambda: moons(open="layer 2"),
     "50 nodes": random_graph(50),
     "500 nodes": random_graph(500, collapse=False),
 }
 WIDE = {"the 2-3-2 net as a graph", "100 moons, collapsed", "50 nodes", "500 nodes"}
-NEURONS = {"the 2-3-2 net as neurons", "with dropout"}  # placed by no engine

@@ -1,9 +1,7 @@
 """Every drawing of the gallery, measured in Chromium: boxes apart, words inside, labels free, contrast enough."""
 
-import shutil
-
 import pytest
-from gallery import NEURONS, PICTURES
+from gallery import PICTURES
 
 pytestmark = pytest.mark.browser
 
@@ -42,15 +40,10 @@ MEASURE = """() => {
 }"""
 
 
-@pytest.mark.parametrize("engine", ["dot", "built-in"])
 @pytest.mark.parametrize("name", PICTURES)
-def test_a_drawing_is_readable_in_a_browser(window, name, engine):
-    if engine == "dot" and not shutil.which("dot"):
-        pytest.skip("there is no dot on PATH: apt-get install graphviz")
-    if engine == "built-in" and name in NEURONS:
-        engine = None  # the neuron diagram has its own places
+def test_a_drawing_is_readable_in_a_browser(window, name):
     page = window.page
-    page.set_content(PICTURES[name](engine).svg)
+    page.set_content(PICTURES[name]().svg)
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         measured = page.evaluate(MEASURE)
@@ -72,7 +65,7 @@ def test_a_drawing_is_readable_in_a_browser(window, name, engine):
 def test_the_measurement_sees_what_is_wrong(window, spoil, words):
     page = window.page
     page.emulate_media(color_scheme="light")
-    page.set_content(PICTURES["f = xyz, with the paths from s"]("built-in").svg)
+    page.set_content(PICTURES["f = xyz, with the paths from s"]().svg)
     assert page.evaluate(MEASURE)["found"] == []
     page.evaluate(
         "() => { const svg = document.querySelector('svg'), boxes = [...svg.querySelectorAll('.box')],"

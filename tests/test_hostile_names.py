@@ -96,7 +96,7 @@ TEXTS = {
     "explain": lambda name: str(explain(*graph(name)[::-1])),
     "paths": lambda name: str(paths(*graph(name)[::-1])),
     "narrate": lambda name: str(narrate(graph(name)[1])),
-    "draw": lambda name: repr(draw(named(**{"f" + name: graph(name)[1] * 1.0}), engine="built-in")),
+    "draw": lambda name: repr(draw(named(**{"f" + name: graph(name)[1] * 1.0}))),
     "walk": lambda name: repr(walk(named(**{"f" + name: graph(name)[1] * 1.0}))),
     "program": lambda name: str(layers(name)),
 }
@@ -238,8 +238,8 @@ PAGES = {
     "explain": lambda name: Page(explain(*graph(name)[::-1])._repr_html_()),
     "paths": lambda name: Page(paths(*graph(name)[::-1])._repr_html_()),
     "narrate": lambda name: Page(narrate(graph(name)[1])._repr_html_()),
-    "draw": lambda name: Page(draw(*graph(name)[::-1], engine="built-in")._repr_html_()),
-    "svg": lambda name: Picture(draw(*graph(name)[::-1], engine="built-in").svg),
+    "draw": lambda name: Page(draw(*graph(name)[::-1])._repr_html_()),
+    "svg": lambda name: Picture(draw(*graph(name)[::-1]).svg),
     "walk": lambda name: Page(walk(graph(name)[1])._repr_html_()),
     "program": lambda name: Page(layers(name)._repr_html_()),
     "network": lambda name: Page(draw(network(name))._repr_html_()),
@@ -378,9 +378,9 @@ def test_in_a_trusted_notebook_nothing_runs_and_nothing_is_asked_for(chromium, t
     shown_in_notebook = [watch(training, states)._repr_html_()]
     for name in [*HTML, *INVISIBLE, "$x$"]:
         x, f = graph(name)
-        outputs = [explain(f, wrt=x), paths(f, x), narrate(f), draw(f, wrt=x, engine="built-in"), verdict(name)]
+        outputs = [explain(f, wrt=x), paths(f, x), narrate(f), draw(f, wrt=x), verdict(name)]
         shown_in_notebook += [output._repr_html_() for output in outputs]
-        shown_in_notebook += [draw(f, wrt=x, engine="built-in").svg]
+        shown_in_notebook += [draw(f, wrt=x).svg]
     for i in range(0, len(HTML), 3):  # each frame runs a page of its own
         shown_in_notebook.append(walk(product([Value(1.5, name) for name in HTML[i : i + 3]]) * 1.0)._repr_html_())
     start = '<!DOCTYPE html><meta charset="utf-8"><title>notebook</title>'

@@ -1,7 +1,7 @@
 """A drawing in every format: it shows itself in a notebook, is saved as a file, or handed over as Graphviz.
 
-SVG, HTML and Mermaid need nothing. PNG and PDF are Graphviz's own rendering of ``to_dot()``: the same boxes, words
-and colours, in its fonts and laid out by it. ``draw_dot`` writes the graph as micrograd's notebook draws it.
+SVG, HTML and Mermaid need nothing; PNG and PDF are the SVG, rendered. ``to_dot()`` gives the same boxes, words and
+colours to Graphviz, which lays them out itself; ``draw_dot`` writes the graph as micrograd's notebook draws it.
 """
 
 from base64 import b64encode
@@ -10,16 +10,18 @@ from html import escape
 from importlib import import_module
 from pathlib import Path
 from typing import Any, final
+from warnings import warn
 
 from autograd.colours import DARK, LIGHT
 from autograd.drawing.figure import RANKDIR, Box, Figure, Kind, Placement, Wire, plain
+from autograd.drawing.raster import pdf, png
 from autograd.drawing.svg import svg
 from autograd.files import write_whole
 from autograd.graph import topological_order
-from autograd.text import printable, text_name
+from autograd.text import counted, printable, text_name
 from autograd.value import Value
 
-LEGIBLE = 0.7  # of the full size
+MERMAID_CHARACTERS, MERMAID_EDGES = 50_000, 500  # what GitHub's and others' viewers draw, unless they are configured
 # a backslash and what Graphviz would read as an entity; in records its separators too
 ESCAPES = str.maketrans({"\\": r"\\", "&": "&amp;"})
 RECORD_ESCAPES = str.maketrans({c: f"\\{c}" for c in "\\{}|<> "} | {"&": "&amp;"})
@@ -66,7 +68,7 @@ class Drawing:
         """Write .svg, .html, .md (Mermaid), .dot, .png or .pdf, as the name ends, and return the path.
 
         Raises ValueError for another ending; ImportError or RuntimeError, which say what to install, where .dot lacks
-        the graphviz package, or .png and .pdf lack Graphviz itself.
+        the graphviz package, .png or .pdf the extra ``render``, or .png a font. Warns of a .md that few viewers draw.
         """
         path = Path(path)
         writers: dict[str, Callable[[], str | bytes]] = {
@@ -74,8 +76,8 @@ class Drawing:
             ".html": self._page,
             ".md": lambda: mermaid(self.figure),
             ".dot": lambda: str(self.to_dot().source),
-            ".png": lambda: self._rendered("png"),
-            ".pdf": lambda: self._rendered("pdf"),
+            ".png": lambda: png(self.svg),
+            ".pdf": lambda: pdf(self.svg),
         }
         if path.suffix not in writers:
             raise ValueError(f"{path.name}: a drawing is saved as {', '.join(writers)}")
@@ -96,9 +98,6 @@ class Drawing:
             f"<title>{escape(text_name(self.figure.title))}</title>"
             f"<style>{canvas}{dark}svg{{{self._scaling()}}}</style></head>\n<body>{self.svg}</body></html>\n"
         )
-
-    def _rendered(self, format: str) -> bytes:
-        raise NotImplementedError
 
 
 def graphviz() -> Any:
@@ -178,7 +177,14 @@ def mermaid(figure: Figure) -> str:
         lines.append(f"  style n{i} fill:{LIGHT['fill']},stroke:{_outline(box)},color:{LIGHT['ink']}")
     for i, wire in enumerate(wires):
         lines.append(f"  linkStyle {i} stroke:{_stroke(wire)},stroke-width:{wire.width:.1f}px")
-    return "\n".join([*lines, "```", *(f"\n{markdown_text(text)}" for text in figure.sentences())]) + "\n"
+    chart = "\n".join([*lines, "```"])
+    if len(chart) > MERMAID_CHARACTERS or len(wires) > MERMAID_EDGES:
+        warn(
+            f"{len(chart):,} characters and {counted(len(wires), 'edge')}: viewers of Mermaid, GitHub's too, draw at "
+            f"most {MERMAID_CHARACTERS:,} characters and {MERMAID_EDGES} edges; save as .svg, or "
+            "draw(f, collapse=True)", stacklevel=4,
+        )  # fmt: skip
+    return chart + "".join(f"\n\n{markdown_text(text)}" for text in figure.sentences()) + "\n"
 
 
 def mermaid_text(text: str) -> str:
