@@ -41,7 +41,7 @@ def diagram_of(network: object) -> Diagram:
     ...     return Diagram([[Unit("x₁"), Unit("x₂")], [Unit("y")]], [[network.w]])
     >>> from autograd import draw
     >>> draw(Perceptron())
-    <Neural network 2-1; placed by columns>
+    <Neural network 2-1>
     """
     if isinstance(network, Diagram):
         return network

@@ -13,8 +13,10 @@ from autograd.drawing.formats import Drawing as Drawing, draw_dot as draw_dot
 from autograd.drawing.grouping import collapsed
 from autograd.drawing.layered import layered, placed, stacked
 from autograd.drawing.neuron_diagram import neuron_figures
+from autograd.graph import topological_order
 from autograd.modes import collector_paused
 from autograd.neurons import Diagram as Diagram, Unit as Unit, diagram_of as diagram_of
+from autograd.table import is_constant
 from autograd.text import elsewhere
 from autograd.value import Value
 
@@ -62,8 +64,11 @@ def draw(
         raise ValueError(f"direction {direction!r}: there are right and up")
     opened = [open] if isinstance(open, str) else list(open)
     with collector_paused():
+        nodes: set[Value] = set().union(*map(topological_order, roots))
+        collapses = bool(collapse or opened) or (collapse is None and len(nodes) >= COLLAPSED_FROM)
+        if not (collapses or fold):  # before the work
+            _check(len(nodes) if constants else sum(not is_constant(node) for node in nodes))
         shown = display(*roots)
-        collapses = collapse or opened or (collapse is None and len(shown.nodes) >= COLLAPSED_FROM)
         if unfold:
             shown = unfolded(shown, None if unfold is True else unfold)
         if fold:
@@ -74,14 +79,18 @@ def draw(
             shown = collapsed(shown, opened)
         elif not constants:
             shown = without_constants(shown)
-        if len(shown.nodes) > MOST_BOXES:
-            raise ValueError(
-                f"{len(shown.nodes):,} boxes in one picture: at most {MOST_BOXES:,} are drawn; see "
-                "groups with draw(f, collapse=True), fewer of them opened, only named values with draw(f, fold=True), or "
-                "a part of the graph with draw(node)"
-            )
+        _check(len(shown.nodes))
         figure = dressed(shown, local_derivatives, direction or "right")
         return Drawing(figure, placed(figure) if direction is None else layered(figure))
+
+
+def _check(boxes: int) -> None:
+    if boxes > MOST_BOXES:
+        raise ValueError(
+            f"{boxes:,} boxes in one picture: at most {MOST_BOXES:,} are drawn; see groups with "
+            "draw(f, collapse=True), fewer of them opened, only named values with draw(f, fold=True), or a part of "
+            "the graph with draw(node)"
+        )
 
 
 NO_OPTIONS = (None, False, False, False, False, None, (), None)
