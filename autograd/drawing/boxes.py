@@ -28,7 +28,7 @@ MOST_WEIGHTS = 40  # that stand on their wires; in a larger network they show wh
 
 def dressed(shown: Display, local_derivatives: bool = False, direction: Direction = "right") -> Figure:
     """A figure of the display graph; with ``local_derivatives`` they stand on every wire, else on lit ones."""
-    network = network_in(shown)
+    network = Network({}, []) if local_derivatives else network_in(shown)  # inside a unit there is no room for them
     cells = {node: _cell(node, shown) for node in shown.nodes if not node.members}
     box_of: dict[DisplayNode, Box] = {}
     weights = {w for unit in network.units.values() for w in unit.weights}

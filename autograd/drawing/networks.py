@@ -14,7 +14,7 @@ from autograd.table import is_constant
 MOST_ROWS = 12  # scalars of a loss that stand in one box
 
 
-class Unit(NamedTuple):
+class Neuron(NamedTuple):
     """The nodes in one unit, its z and a among them, and the weights of its operands."""
 
     z: DisplayNode
@@ -25,14 +25,14 @@ class Unit(NamedTuple):
 class Network(NamedTuple):
     """Units by their z, in forward order, and the nodes of the loss, its value last."""
 
-    units: dict[DisplayNode, Unit]
+    units: dict[DisplayNode, Neuron]
     loss: list[DisplayNode]
 
 
 def network_in(shown: Display) -> Network:
     """The units and the loss of a graph; without units, there is no loss either."""
     into, users = shown.into(), users_of(shown)
-    units: dict[DisplayNode, Unit] = {}
+    units: dict[DisplayNode, Neuron] = {}
     for z in shown.nodes:
         operands = [edge.tail for edge in into.get(z, ())]
         if z.value is None or z.value.operation not in (affine, dot) or any(x.members for x in operands):
@@ -41,7 +41,7 @@ def network_in(shown: Display) -> Network:
         weights, bias = operands[:n], operands[2 * n :]
         if all(_is_own(w, users) for w in weights) and all(_is_own(b, users) for b in bias):
             after = [x for node in _activation(z, users) for x in (*_own(node, into, users), node)]
-            units[z] = Unit(z, [*bias, z, *after], weights)
+            units[z] = Neuron(z, [*bias, z, *after], weights)
     inside = {node for unit in units.values() for node in unit.cells}
     loss: list[DisplayNode] = []
     for node in reversed(shown.nodes) if units else ():
