@@ -53,6 +53,8 @@ def dressed(shown: Display, local_derivatives: bool = False, direction: Directio
     count = sum(box.count for box in boxes) + len(weights)
     title = "; ".join([f"Graph of {clip(shown.root.name, 60)}: {counted(count, 'node')}", *shown.captions[:1]])
     dense = len(weights) > MOST_WEIGHTS
+    for wire in wires if dense else ():
+        wire.width = wire.width if wire.share is not None else 0.7
     return Figure(boxes, wires, title, captions, shown.warnings, direction, dense)
 
 
@@ -96,7 +98,7 @@ def _wires(
             wire.back, wire.share, wire.width = True, edge.share / largest, 1.8 + 4.2 * abs(edge.share / largest)
             wire.carried = number_text(edge.product, DIGITS)
             wire.title += f"\ncarries {number_text(edge.product)} of {derivative('f', clip(edge.tail.name))}"
-        elif shown.source is not None:
+        elif shown.source is not None or (edge.head.grad is not None and not edge.head.grad * edge.local):
             wire.idle, wire.width = True, 0.8
         if edge.name and local_derivatives:
             wire.local = number_text(edge.local, DIGITS)

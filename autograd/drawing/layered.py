@@ -106,12 +106,13 @@ def _placed(
     up = figure.direction == "up"
     passing = [slot for chain in chains for slot in chain[1:-1]]
     layers, lowest, highest = arranged([*boxes, *passing], gaps[1])
+    widening = 0.12 if figure.dense else 0.03, 240.0 if figure.dense else 8.0 if up else 20.0
     columns: list[tuple[float, float]] = []
     along = 0.0
     for layer in layers:
         length = max(slot.length for slot in layer)
         columns.append((along, along + length))
-        along += length + gaps[0] + min(8.0 if up else 20.0, 0.03 * (highest - lowest))
+        along += length + gaps[0] + min(widening[0] * (highest - lowest), widening[1])
     length = columns[-1][1]
 
     def middle(slot: Slot) -> float:
