@@ -11,7 +11,7 @@ from textwrap import wrap
 from autograd.drawing.display_graph import Display, DisplayNode, Edge, clip
 from autograd.drawing.figure import LINE_HEIGHT, NUMBER, PADDING, Box, Cell, Direction, Figure, Kind, Wire, text_width
 from autograd.drawing.networks import Network, network_in, operand
-from autograd.notation import RAISED, derivative, indexed, number_text
+from autograd.notation import RAISED, indexed, number_text
 from autograd.primitives import affine, dot, mul, power
 from autograd.table import is_constant
 from autograd.text import counted
@@ -22,6 +22,7 @@ FRACTIONS = {0.5: "½", 0.25: "¼", 0.75: "¾"}
 LINE, MOST_LINES = 30, 4  # characters, and lines, of a formula in a box
 DIGITS = 4
 MOST_ROLES = 6
+LEAST_SHARE = 0.02  # of the largest; what carries less is lit without a number
 MOST_DEPTH = 3  # of formulas folded into one another
 MOST_WEIGHTS = 40  # that stand on their wires; in a larger network they show when they are asked for
 
@@ -32,7 +33,7 @@ def dressed(shown: Display, local_derivatives: bool = False, direction: Directio
     cells = {node: _cell(node, shown) for node in shown.nodes if not node.members}
     box_of: dict[DisplayNode, Box] = {}
     weights = {w for unit in network.units.values() for w in unit.weights}
-    lit = {end for edge in shown.edges if edge.share is not None for end in (edge.tail, edge.head)} - {shown.source}
+    lit = {end for edge in shown.edges if edge.share for end in (edge.tail, edge.head)} - {shown.source}
     for unit in network.units.values():
         box_of |= dict.fromkeys(unit.cells, _unit([cells[node] for node in unit.cells], unit.z.name))
     if network.loss:
@@ -45,7 +46,7 @@ def dressed(shown: Display, local_derivatives: bool = False, direction: Directio
     wires = _wires(shown, network, cells, box_of, local_derivatives)
     captions = list(shown.captions)
     if shown.source is not None:
-        captions.append("the wider an edge, the more of it passes there")
+        captions.append("on each edge the gradient that it carries; the wider, the more of it comes from there")
     if len(network.units) > 1:
         for box in box_of.values():
             box.heading = _heading(box)
@@ -94,10 +95,11 @@ def _wires(
             weight = unit.weights[k - len(unit.weights)]
             wire.weight, cells[weight].lit = cells[weight], weight is shown.source
             wire.edges += (f"{edge.name.partition(':')[0]}:{k - len(unit.weights)}",)
-        if edge.share is not None:  # as wide as its part of the largest share
+        if edge.share:  # as wide as its part of the largest share
             wire.back, wire.share, wire.width = True, edge.share / largest, 1.8 + 4.2 * abs(edge.share / largest)
-            wire.carried = number_text(edge.product, DIGITS)
-            wire.title += f"\ncarries {number_text(edge.product)} of {derivative('f', clip(edge.tail.name))}"
+            carried = edge.product if edge.name else edge.share  # between groups, only shares can be added
+            wire.carried = number_text(carried, DIGITS) if abs(edge.share) >= LEAST_SHARE * largest else ""
+            wire.title += f"\ncarries {number_text(carried)}"
         elif shown.source is not None or (edge.head.grad is not None and not edge.head.grad * edge.local):
             wire.idle, wire.width = True, 0.8
         if edge.name and local_derivatives:
@@ -135,7 +137,7 @@ def _single(node: DisplayNode, cell: Cell, is_output: bool) -> Box:
 
 def _unit(cells: list[Cell], z: str) -> Box:
     """The cells side by side, as b, z and a."""
-    widths = [max(NUMBER, text_width(cell.name, 15)) + 8.0 for cell in cells]
+    widths = [max(NUMBER, text_width(cell.name, 15), text_width(cell.data)) + 12.0 for cell in cells]
     left = -sum(widths) / 2
     for cell, width in zip(cells, widths):
         cell.formula, cell.across = [], left + width / 2
@@ -143,20 +145,22 @@ def _unit(cells: list[Cell], z: str) -> Box:
     return Box("unit", round(sum(widths) + 16.0), 3 * LINE_HEIGHT + PADDING, cells, key=z, count=len(cells))
 
 
-def _rows(cells: list[Cell], name: str) -> Box:
-    """The cells one below the other, a line for each."""
-    for cell in cells:
-        cell.formula = [" ".join(cell.formula)]
-    words = max(text_width(cell.name, 15) + text_width(f" = {cell.formula[0]}") for cell in cells)
-    height = len(cells) * LINE_HEIGHT
-    for i, cell in enumerate(cells):
-        cell.down = (i + 0.5) * LINE_HEIGHT - height / 2
-    width = round(words + 2 * NUMBER + 2 * PADDING)
-    return Box("loss", width, height + PADDING, cells, key=name, count=len(cells))
+def _rows(cells: list[Cell], name: str, title: str = "") -> Box:
+    """The cells one below the other, a line for each; ``title`` above them."""
+    words = max(text_width(cell.name, 15) + text_width(" = " + " ".join(cell.formula), 14) for cell in cells)
+    data, grad = (
+        max(NUMBER, *map(text_width, texts)) for texts in zip(*((cell.data, cell.grad or "") for cell in cells))
+    )
+    width = max(words + data + grad, text_width(title, 14)) + 2 * PADDING
+    height = (len(cells) + bool(title)) * LINE_HEIGHT
+    for i, cell in enumerate(cells, start=bool(title)):
+        cell.down, cell.across = (i + 0.5) * LINE_HEIGHT - height / 2, width / 2 - PADDING - grad
+    lines = [title] if title else []
+    return Box("loss", round(width), height + PADDING, cells, lines, key=name, count=len(cells))
 
 
 def _group(group: DisplayNode) -> Box:
-    """How many nodes, and one line for each letter or operation: how many, their data's range, their grads' norm."""
+    """How many nodes, and a row for each letter or operation: how many, their data's range, their grads' norm."""
     roles: dict[str, list[DisplayNode]] = {}
     for node in group.members:
         roles.setdefault(_role(node), []).append(node)
@@ -165,15 +169,18 @@ def _group(group: DisplayNode) -> Box:
     if len(ranked) > MOST_ROLES:
         rest = [node for _, nodes in ranked[MOST_ROLES - 1 :] for node in nodes]
         ranked = [*ranked[: MOST_ROLES - 1], ("others", rest)]
-    lines = [f"{clip(group.name, 24)}  {counted(len(group.members), 'node')}"]
+    cells = []
     for role, nodes in ranked:
         low, high = min(n.data for n in nodes), max(n.data for n in nodes)
         reach = number_text(low, 3) + (f" … {number_text(high, 3)}" if low < high else "")
         grads = [n.grad for n in nodes if n.grad is not None]
-        norm = f",  ‖grad‖ {number_text(hypot(*grads), 2)}" if grads else ""
-        lines.append(f"{len(nodes):,} {role}: {reach}{norm}")
-    width, height = max(map(text_width, lines)) + 2 * PADDING, len(lines) * LINE_HEIGHT + PADDING
-    return Box("group", round(width), height, [], lines, "\n".join(lines), group.name, count=len(group.members))
+        cells.append(
+            Cell(f"{len(nodes):,} {role}", [], reach, f"‖∂‖ {number_text(hypot(*grads), 2)}" if grads else "")
+        )
+    title = f"{clip(group.name, 24)} · {counted(len(group.members), 'node')}"
+    box = _rows(cells, group.name, title)
+    box.kind, box.count, box.title = "group", len(group.members), title
+    return box
 
 
 def _role(node: DisplayNode) -> str:
@@ -221,6 +228,8 @@ def _operand(x: Value, shown: Display, depth: int, sign: str, first: bool) -> st
     """An operand's name, or its formula, in brackets where ``sign`` would part it."""
     if is_constant(x):
         return FRACTIONS.get(x.data, number_text(x.data, DIGITS))
+    while x in shown.hidden and x.operation is not None and x.operation.variadic and len(x.parents) == 1:
+        x = x.parents[0]
     if x not in shown.hidden:
         return clip(shown.names[x], 12)
     inner = _formula(x, shown, depth + 1) if depth < MOST_DEPTH else "…"

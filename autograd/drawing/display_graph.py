@@ -238,8 +238,13 @@ def _told(shown: Display, source: DisplayNode) -> list[str]:
             paths.append((reduce(lambda upstream, edge: edge.carries(upstream), reversed(path), 1.0), path))
         stack += [(edge.head, [*path, edge]) for edge in reversed(onward.get(node, []))]
     paths.sort(key=lambda path: -abs(path[0]))
-    told = [_path(source, path, result) for result, path in paths[:LISTED_PATHS]]
-    rest = [result for result, _ in paths[LISTED_PATHS:]]
+    alike: dict[str, list[float]] = {}
+    for result, path in paths:
+        alike.setdefault(_path(source, path, result), []).append(result)
+    told = [words + (f", {len(alike[words])} times" if len(alike[words]) > 1 else "") for words in alike][
+        :LISTED_PATHS
+    ]
+    rest = [result for results in list(alike.values())[LISTED_PATHS:] for result in results]
     return told + ([f"… and {len(rest)} more, summing to {number_text(sum(rest))}"] if rest else [])
 
 
@@ -249,7 +254,7 @@ def _path(source: DisplayNode, path: list[Edge], result: float) -> str:
     factors = [("({})" if edge.local < 0.0 else "{}").format(number_text(edge.local, 4)) for edge in reversed(path)]
     if len(path) > 8:
         names, factors = [*names[:4], "…", *names[-3:]], [f"{len(path)} factors"]
-    equals = f" = {number_text(result)}" if len(path) > 1 else ""
+    equals = f" = {number_text(result, 4)}" if len(path) > 1 else ""
     return f"{' ← '.join(names)}:  {' · '.join(factors)}{equals}"
 
 

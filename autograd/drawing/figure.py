@@ -15,9 +15,9 @@ COLUMN = 1058  # pixels that a notebook has for a picture
 FONT_SIZE, LEAST_SIZE = 13, 11  # of the type as drawn, and of what is still read in a column
 LINE_HEIGHT, PADDING = 18, 9
 PIXEL = 5.0  # of a tile
-NUMBER = 74.0  # the room of a number with four digits, kept where it is not known yet
+NUMBER = 84.0  # the room of a number with four digits, kept where it is not known yet
 ARROW = 7.0
-WEIGHT = (NUMBER + 4.0, 2.0 * 15.0 + 4.0)  # of a weight on its wire, its gradient below it
+WEIGHT = (NUMBER + 22.0, 2.0 * 15.0 + 6.0)  # of a weight on its wire, its gradient below it
 EM = dict.fromkeys("fijlrtI.,:;'|!()[]{} ·/⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", 0.42) | dict.fromkeys("w−=+×÷<>~≤≥∞→#&½", 0.85)
 EM |= dict.fromkeys("mMW@%—…", 1.0)
 # w²_13, whose 13 is lowered, and v₁ likewise
@@ -56,6 +56,7 @@ class Box:
     lit: bool = False
     count: int = 1  # how many nodes of the graph it stands for
     heading: str = ""  # of its column
+    layer: int | None = None  # where it has to stand
     ring: float = 0.0  # of the largest a, or δ, in the picture
     tile: list[float] = field(default_factory=list)  # weights, as a square image
 
@@ -119,8 +120,9 @@ Point = tuple[float, float]
 
 
 class Route(NamedTuple):
-    """A wire's way: a start and three points for each Bézier segment; the tip beyond; the centre of its label."""
+    """A wire's way: Bézier segments of three points each, with room for a head before the box at either end."""
 
+    start: Point
     points: list[Point]
     tip: Point
     label: Point

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from autograd.drawing import figure as sizes
 from autograd.drawing.figure import ARROW, LINE_HEIGHT, NUMBER, WEIGHT, Cell, Figure, Placement, Point, Route, Wire
-from autograd.drawing.sugiyama import THIN, Slot, arranged, joined, layers_of
+from autograd.drawing.sugiyama import THIN, Slot, arranged, joined, layers_of, straighten
 
 GAPS = (14.0, 14.0)  # between layers, and within them
 DENSE = (120.0, 14.0)
@@ -35,9 +35,9 @@ def stacked(figures: Sequence[Figure]) -> tuple[Figure, Placement]:
         below, (width, height, centres, routes) = layered(figure), all_of
         shift = height + 2.0 * LINE_HEIGHT
         centres = [*centres, *((x, y + shift) for x, y in below.centres)]
-        for points, tip, label in below.routes:
-            moved = [(x, y + shift) for x, y in (*points, tip, label)]
-            routes = [*routes, Route(moved[:-2], moved[-2], moved[-1])]
+        for start, points, tip, label in below.routes:
+            first, *middle, last, centre = [(x, y + shift) for x, y in (start, *points, tip, label)]
+            routes = [*routes, Route(first, middle, last, centre)]
         all_of = Placement(max(width, below.width), shift + below.height, centres, routes)
         whole = replace(
             whole, boxes=whole.boxes + figure.boxes, wires=whole.wires + figure.wires,
@@ -53,7 +53,8 @@ def layered(figure: Figure) -> Placement:
     ends = [(index[wire.tail], index[wire.head]) for wire in figure.wires if wire.tail is not wire.head]
     order = _order(len(index), ends)
     forward = [(tail, head) if order[tail] < order[head] else (head, tail) for tail, head in ends]
-    layer_of = layers_of(list(order), forward)
+    found = layers_of(list(order), forward)
+    layer_of = [layer if box.layer is None else box.layer for box, layer in zip(figure.boxes, found)]
     # boxes stand in the even layers; in a dense figure no layer lies between them
     step = 1 if figure.dense else 2
     boxes = [Slot(step * layer, *_turned(box.width, box.height, up)) for box, layer in zip(figure.boxes, layer_of)]
@@ -106,6 +107,7 @@ def _placed(
     up = figure.direction == "up"
     passing = [slot for chain in chains for slot in chain[1:-1]]
     layers, lowest, highest = arranged([*boxes, *passing], gaps[1])
+    straighten([chain[1:-1] for chain in chains], layers, gaps[1])
     widening = 0.12 if figure.dense else 0.03, 240.0 if figure.dense else 8.0 if up else 20.0
     columns: list[tuple[float, float]] = []
     along = 0.0
@@ -133,10 +135,10 @@ def _placed(
             elif slot.breadth > THIN:  # through a weight
                 stations.append((x - half + CURVE, x + half - CURVE, slot.across))
         stations.append((columns[chain[-1].layer][0], middle(chain[-1]) - chain[-1].length / 2, into))
-        *points, tip = [point(*p) for p in _curve(stations, backward)]
+        start, *points, tip = [point(*p) for p in _curve(stations, backward)]
         weight = next((slot for slot in chain[1:-1] if slot.layer % 2 and slot.breadth > THIN), None)
         centre = point(middle(weight), weight.across) if weight else halfway(points)
-        routes.append(Route(points, tip, centre))
+        routes.append(Route(start, points, tip, centre))
     width, height = _turned(length, highest - lowest, up)
     centres = [point(middle(box), box.across) for box in boxes]
     return Placement(width, height, centres, _with_inner(figure, centres, routes))
@@ -163,7 +165,7 @@ def _with_inner(figure: Figure, centres: list[Point], routes: list[Route]) -> li
             continue
         x, y = centre_of[wire.tail]
         start, end = ((x + cell.across, y + cell.down) for cell in wire.ends or (Cell(), Cell()))
-        found.append(Route([start, start, end, end], end, ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)))
+        found.append(Route(start, [start, start, end, end], end, ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)))
     return found
 
 
@@ -181,7 +183,7 @@ def _ports(ends: list[tuple[Slot, Slot]], apart: dict[Slot, float]) -> list[floa
 
 
 def _curve(stations: list[tuple[float, float, float]], backward: bool) -> list[Point]:
-    """Bézier points through (from, to, across) of each station, and at the end the tip of the arrow."""
+    """The start, Bézier points through (from, to, across) of each station, and the tip."""
     points: list[Point] = []
     leaving = 0.0
     for i, (start, end, across) in enumerate(stations):
@@ -201,6 +203,6 @@ def _curve(stations: list[tuple[float, float, float]], backward: bool) -> list[P
         leaving = slope
     if backward:
         points.reverse()
-    tip = points[-1]
-    points[-1] = (tip[0] + (ARROW if backward else -ARROW), tip[1])
-    return [*points, tip]
+    first, last, inwards = points[0], points[-1], -ARROW if backward else ARROW
+    points[0], points[-1] = (first[0] + inwards, first[1]), (last[0] - inwards, last[1])
+    return [first, *points, last]

@@ -15,6 +15,7 @@ from autograd.text import counted, text_name
 from autograd.value import Value
 
 MOST_UNITS, FIRST, LAST = 10, 4, 2  # a wider layer shows its first and last units
+MANY = 60  # wires, which are drawn thinner
 LEAST_TILE = 16  # inputs in a square, which the units of the first layer show as an image of their weights
 
 
@@ -38,9 +39,11 @@ def _face(diagram: Diagram, is_backward: bool) -> Figure:
     for l, layer in enumerate(layers):
         heading = f"layer {l}" + ", output" * (l == len(sizes) - 1) if l else "input"
         columns.append(_column(layer, f"{heading}, {counted(len(layer), 'unit')}", is_backward))
+        for box in columns[l].values():
+            box.layer = l
     if is_tiled:
         side = isqrt(sizes[0])
-        image = Box("words", 90.0, 40.0, [], [f"{side} × {side}", "inputs"], heading="input", count=sizes[0])
+        image = Box("words", 90.0, 40.0, [], [f"{side} × {side}", "inputs"], heading="input", layer=0, count=sizes[0])
         columns[0] = {-1: image}
         for i, box in columns[1].items():
             if i >= 0:
@@ -109,6 +112,7 @@ def _wires(diagram: Diagram, columns: Sequence[Mapping[int, Box]], is_backward: 
     """One for each weight between two units, and the largest number; what leads to a dropped unit is thin."""
     numbers = [abs(_number(w, is_backward)) for W in diagram.weights for row in W for w in row]
     largest = max(numbers, default=0.0)
+    widest = 4.2 if len(numbers) <= MANY else 2.2
     wires: list[Wire] = []
     for before, after, W in zip(columns, columns[1:], diagram.weights):
         for (j, head), (k, tail) in product(after.items(), before.items()):
@@ -116,7 +120,7 @@ def _wires(diagram: Diagram, columns: Sequence[Mapping[int, Box]], is_backward: 
                 w, x = W[j][k], _number(W[j][k], is_backward)
                 name = text_name(w.name or "w")
                 title = f"{name} = {w.data!r}" + (f"\n∂L/∂{name} = {w.grad!r}" if w.grad else "")
-                wire = Wire(tail, head, title=title, width=0.8 + 4.2 * abs(x) / (largest or 1.0))
+                wire = Wire(tail, head, title=title, width=0.8 + widest * abs(x) / (largest or 1.0))
                 wire.idle = "dropped" in (tail.kind, head.kind) or not x
                 wire.back = is_backward
                 wire.width = 0.8 if wire.idle else wire.width

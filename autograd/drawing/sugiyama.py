@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
+from math import inf
 
 SWEEPS, ALIGNMENTS = 24, 16
 MOST_MOVES = 200_000  # of slots in all sweeps
@@ -130,3 +131,32 @@ def _spread(layer: list[Slot], wanted: list[float], gap: float) -> None:
     starts = [sum_ / size for sum_, size in blocks for _ in range(size)]
     for slot, start, distance in zip(layer, starts, offsets):
         slot.across = start + distance
+
+
+def straighten(chains: Sequence[list[Slot]], layers: list[list[Slot]], gap: float) -> None:
+    """Move the slots of each edge to one height as far as their neighbours leave room, in as few pieces as can be."""
+    beside = {
+        slot: (before, after)
+        for layer in layers
+        for before, slot, after in zip([None, *layer], layer, [*layer[1:], None])
+    }
+
+    def level(slots: list[Slot]) -> None:
+        least, most = -inf, inf
+        for slot in slots:
+            before, after = beside[slot]
+            if before:
+                least = max(least, before.across + (before.breadth + slot.breadth) / 2 + gap)
+            if after:
+                most = min(most, after.across - (after.breadth + slot.breadth) / 2 - gap)
+        if least <= most:
+            across = min(max(sum(slot.across for slot in slots) / len(slots), least), most)
+            for slot in slots:
+                slot.across = across
+        elif len(slots) > 1:
+            level(slots[: len(slots) // 2])
+            level(slots[len(slots) // 2 :])
+
+    for slots in sorted(chains, key=len, reverse=True):
+        if len(slots) > 1:
+            level(slots)

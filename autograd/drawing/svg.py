@@ -7,14 +7,13 @@ Each node is a group with ``data-node``, its place in the graph's topological or
 import re
 from functools import cache
 from html import escape
-from math import isqrt
+from math import hypot, isqrt
 
 from autograd.colours import custom_properties
 from autograd.drawing.figure import (
     ARROW,
     INDEXED,
     LINE_HEIGHT,
-    NUMBER,
     PADDING,
     PIXEL,
     WEIGHT,
@@ -34,7 +33,7 @@ from autograd.text import text_name
 
 MARGIN, HEADING = 14.0, 24.0
 MOST_TITLE = 400
-MOST_SIGNS = 60  # of wires that write their sign
+MOST_SIGNS = 40  # wires, the widest, write their sign
 
 
 def svg(figure: Figure, placement: Placement, *, live: bool = False) -> str:
@@ -59,7 +58,6 @@ def svg(figure: Figure, placement: Placement, *, live: bool = False) -> str:
     )  # the widest on top
     boxes = [_box(box, centre) for box, centre in zip(figure.boxes, placement.centres)]
     weights = [_weight(wire, route, figure.dense, live) for wire, route in drawn if wire.weight]
-    signs = [_sign(wire, route) for wire, route in drawn if wire.sign] if len(drawn) <= MOST_SIGNS else []
     title = escape(text_name(figure.title))
     style = "" if live else f"<style>{style_sheet()}</style>\n"
     return "\n".join([
@@ -67,9 +65,9 @@ def svg(figure: Figure, placement: Placement, *, live: bool = False) -> str:
         f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}">',
         f'<title>{title}</title>\n{style}<rect class="paper" width="100%" height="100%" rx="6"/>',
         f'<g transform="translate({(width - placement.width) / 2:g} {MARGIN + above:g})">',
-        '<g class="edges">', *(_edge(wire, route, figure, live) for wire, route in drawn), "</g>",
+        '<g class="edges">', *(_edge(wire, route, live) for wire, route in drawn), "</g>",
         '<g class="boxes">', *boxes, "</g>",
-        '<g class="weights">', *weights, *signs, *above_columns, "</g>",
+        '<g class="weights">', *weights, *above_columns, "</g>",
         '<g class="locals">', *_locals(drawn, figure, placement, live), "</g>", "</g>",
         *below, "</svg>\n",
     ])  # fmt: skip
@@ -107,51 +105,44 @@ def _text(kind: str, x: float, y: float, words: str) -> str:
     return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}">{words}</text>'
 
 
-def _path(points: list[Point], tip: Point | None = None) -> str:
+def _path(points: list[Point], start: Point | None = None, tip: Point | None = None) -> str:
     pair = "{0[0]:.1f},{0[1]:.1f}".format
-    return f"M{pair(points[0])}C{' '.join(map(pair, points[1:]))}" + (f"L{pair(tip)}" if tip else "")
+    before = f"{pair(start)}L" if start else ""
+    return f"M{before}{pair(points[0])}C{' '.join(map(pair, points[1:]))}" + (f"L{pair(tip)}" if tip else "")
 
 
-def _edge(wire: Wire, route: Route, figure: Figure, live: bool) -> str:
+def _edge(wire: Wire, route: Route, live: bool) -> str:
     """The wire, and where a weight stands on it a second edge, for its last piece."""
-    kinds = [
-        "edge",
-        "inner" * (wire.tail is wire.head),
-        "lit" * (wire.share is not None),
-        "idle" * wire.idle,
-        wire.sign,
-    ]
-    ahead, back = _tip(route.points[-1], route.tip, wire), _tip(route.points[0], None, wire, route.points[1], figure)
-    tips = f'<path class="tip ahead" d="{ahead}"/><path class="tip back" d="{back}"/>'
-    if not live:
-        tips = f'<path class="tip" d="{back if wire.back else ahead}"/>'
-    bare = wire.tail is wire.head or (figure.dense and not wire.back and not live)
-    start = f'<g class="{" ".join(filter(None, kinds))}"'
-    name = f' data-edge="{wire.edges[0]}"' if wire.edges and wire.edges[0] else ""
-    line = (
-        f'<path class="wire" d="{_path(route.points, None if bare else route.tip)}" stroke-width="{wire.width:.2f}"/>'
+    inside, lit = wire.tail is wire.head, wire.weight is not None and wire.weight.lit
+    kinds = ["edge", "inner" * inside, "lit" * (wire.share is not None), "idle" * wire.idle, wire.sign]
+    ahead = f'<path class="tip ahead" d="{_head(route.points[-1], route.tip, wire.width)}"/>'
+    back = f'<path class="tip back" d="{_head(route.points[0], route.start, wire.width)}"/>'
+    tips = ahead + back if live else "" if inside or lit else back if wire.back else ahead
+    way = _path(
+        route.points, None if wire.back and not live else route.start, route.tip if wire.back or live else None
     )
-    found = f"{start}{name}>{_hover(wire.title)}{line}{'' if bare else tips}</g>"
+    name = f' data-edge="{wire.edges[0]}"' if wire.edges and wire.edges[0] else ""
+    found = (
+        f'<g class="{" ".join(filter(None, kinds))}"{name}>{_hover(wire.title)}'
+        f'<path class="wire" d="{way}" stroke-width="{wire.width:.2f}"/>{tips}</g>'
+    )
     if len(wire.edges) > 1:
-        line = f'<path class="wire" d="{_path(_last_piece(route))}" stroke-width="1.8"/>'
-        lit = " lit" * (wire.weight is not None and wire.weight.lit)
-        found += f'<g class="edge inner{lit}" data-edge="{wire.edges[1]}">{line}</g>'
+        piece = _last_piece(route)
+        line = f'<path class="wire" d="{_path(piece)}" stroke-width="1.8"/>'
+        towards = next(p for p in (*piece[1:], route.start) if p != piece[0])
+        length = hypot(towards[0] - piece[0][0], towards[1] - piece[0][1])
+        base = tuple(p + ARROW * (q - p) / length for p, q in zip(piece[0], towards))
+        head = f'<path class="tip" d="{_head((base[0], base[1]), piece[0], 1.8)}"/>' if lit else ""
+        found += f'<g class="edge inner{" lit" * lit}" data-edge="{wire.edges[1]}">{line}{head}</g>'
     return found
 
 
-def _tip(
-    base: Point, tip: Point | None, wire: Wire, towards: Point = (0.0, 0.0), figure: Figure | None = None
-) -> str:
-    """A triangle; without a tip, it points back at the box that the wire leaves, from the place ``base``."""
-    if tip is None:
-        up = figure is not None and figure.direction == "up"
-        sign = 1.0 if (base[1] if up else towards[0]) >= (towards[1] if up else base[0]) else -1.0
-        tip, base = base, (base[0], base[1] - sign * ARROW) if up else (base[0] + sign * ARROW, base[1])
-    spread = 0.5 + wire.width / 14
+def _head(base: Point, tip: Point, width: float) -> str:
+    """A triangle at the end of a wire, wider than the wire."""
+    spread = 0.45 + 0.16 * width
     dx, dy = (tip[0] - base[0]) * spread, (tip[1] - base[1]) * spread
-    return "M{:.1f},{:.1f}L{:.1f},{:.1f}L{:.1f},{:.1f}Z".format(
-        *tip, base[0] - dy, base[1] + dx, base[0] + dy, base[1] - dx
-    )
+    ends = (*tip, base[0] - dy, base[1] + dx, base[0] + dy, base[1] - dx)
+    return "M{:.1f},{:.1f}L{:.1f},{:.1f}L{:.1f},{:.1f}Z".format(*ends)
 
 
 def _last_piece(route: Route) -> list[Point]:
@@ -170,26 +161,29 @@ def _last_piece(route: Route) -> list[Point]:
 
 
 def _locals(drawn: list[tuple[Wire, Route]], figure: Figure, placement: Placement, live: bool) -> list[str]:
-    """The numbers on the wires, each where it covers no box and no other number, if there is such a place."""
+    """The numbers and signs on the wires, each where it covers no box and no other, if there is such a place."""
     taken = [(*centre, box.width, box.height) for box, centre in zip(figure.boxes, placement.centres)]
     taken += [(*route.label, *WEIGHT) for wire, route in drawn if wire.weight and not figure.dense]
+    signed = {id(wire) for wire, _ in sorted(drawn, key=lambda pair: -pair[0].width)[:MOST_SIGNS]}
     found = []
-    for wire, route in ((wire, route) for wire, route in drawn if wire.tail is not wire.head):
-        words = " ".join(
-            filter(None, [wire.local and f"· {wire.local}", wire.local and wire.carried and "=", wire.carried])
-        )
-        size = (text_width(words), 15.0)
-        places = [
-            (x, y, *size) for x, y in (halfway(route.points, part) for part in (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8))
-        ]
-        x, y, _, _ = place = min(places, key=lambda place: sum(_overlap(place, other) for other in taken))
+    for wire, route in drawn:
+        if wire.tail is wire.head:
+            continue
+        local = f"· {wire.local}" + " = " * bool(wire.carried) if wire.local else ""
+        sign = {"plus": "+", "minus": "−"}.get(wire.sign, "") if id(wire) in signed else ""
+        words = local + wire.carried + sign
+        (x, y), middle = route.label, 0.75 if wire.back and sign else 0.25 if sign else 0.5
         if words:
+            tries = (halfway(route.points, middle + aside) for aside in (0.0, -0.1, 0.1, -0.2, 0.2, 0.05, -0.05))
+            places = [(a, b + shift, text_width(words) + 4.0, 15.0) for a, b in tries for shift in (0.0, -9.0, 9.0)]
+            place = min(places, key=lambda place: sum(_overlap(place, other) for other in taken))
             taken.append(place)
+            x, y = place[:2]
         if words or live:
-            local = f"· {wire.local}" + " = " * bool(wire.carried) if wire.local else ""
             carried = f'<tspan class="carried">{wire.carried}</tspan>' if wire.carried else ""
             edges = f' data-edge="{wire.edges[0]}"' if wire.edges else ""
-            found.append(f'<text class="local on-wire"{edges} x="{x:.1f}" y="{y + 4.5:.1f}">{local}{carried}</text>')
+            kind = "on-wire" if sign else "local on-wire"
+            found.append(f'<text class="{kind}"{edges} x="{x:.1f}" y="{y + 4.5:.1f}">{local}{carried}{sign}</text>')
     return found
 
 
@@ -205,21 +199,21 @@ def _weight(wire: Wire, route: Route, dense: bool, live: bool) -> str:
     (width, height), (x, y) = WEIGHT, route.label
     state = " asked" * dense + " lit" * wire.weight.lit
     grad = wire.weight.grad or ""
+    first, name = -3.5 if live or grad else 4.5, f'<tspan class="formula">{typeset(wire.weight.name)}</tspan>'
     return (
         f'<g class="node weight{state}" data-node="{wire.weight.node}" transform="translate({x:.1f} {y:.1f})">'
         f'{_hover(wire.weight.title)}<rect class="outline" x="{-width / 2:g}" y="{-height / 2:g}" width="{width:g}" '
-        f'height="{height:g}" rx="5"/>{_text("data", 0, -2.5 if live or grad else 4.5, wire.weight.data)}'
-        f"{_text('grad', 0, 12.5, _slope(wire.weight, grad))}</g>"
+        f'height="{height:g}" rx="5"/>{_text("words start", 6 - width / 2, first, name)}'
+        f"{_text('data end', width / 2 - 6, first, wire.weight.data)}"
+        f"{_text('grad end', width / 2 - 6, 12.5, _slope(wire.weight, grad))}</g>"
     )
 
 
 def _slope(cell: Cell, grad: str | None) -> str:
     """The gradient, as ∂ or, for a z of the lecture, δ."""
-    return f"{derivative('', cell.name)[0]} {grad}" if grad else ""
-
-
-def _sign(wire: Wire, route: Route) -> str:
-    return _text("on-wire", route.label[0], route.label[1] + 4.5, "+" if wire.sign == "plus" else "−")
+    if not grad or grad.startswith("‖"):
+        return grad or ""
+    return f"{derivative('', cell.name)[0]} {grad}"
 
 
 def _headings(figure: Figure, placement: Placement) -> dict[str, float]:
@@ -248,11 +242,11 @@ def _box(box: Box, centre: Point) -> str:
         for a, b in zip(box.cells, box.cells[1:])
         if box.kind == "unit"
     ]
-    top = -LINE_HEIGHT * len(box.lines) / 2 + 13.5
+    top = -LINE_HEIGHT * (len(box.lines) + len(box.cells) * (box.kind == "group")) / 2 + 13.5
     lines = [
         _text("heavy" if not i else "quiet", 0, top + LINE_HEIGHT * i, typeset(x)) for i, x in enumerate(box.lines)
     ]
-    cells = [_row(box, cell) if box.kind == "loss" else _cell(box, cell) for cell in box.cells]
+    cells = [_row(box, cell) if box.kind in ("loss", "group") else _cell(box, cell) for cell in box.cells]
     hover = _hover(box.title) if box.title else ""
     return (
         f'<g class="{kind}" data-box="{escape(text_name(box.key))}" '
@@ -307,5 +301,5 @@ def _row(box: Box, cell: Cell) -> str:
     """Name and formula, the data and the gradient in one line."""
     left, right, y = PADDING - box.width / 2, box.width / 2 - PADDING, cell.down + 4.5
     texts = _text("words start", left, y, _first_line(cell, " ".join(cell.formula)))
-    texts += _text("data end", right - NUMBER, y, cell.data) + _text("grad end", right, y, _slope(cell, cell.grad))
+    texts += _text("data end", cell.across, y, cell.data) + _text("grad end", right, y, _slope(cell, cell.grad))
     return _node(cell, texts)
