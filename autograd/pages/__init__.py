@@ -60,7 +60,8 @@ def written(kind: str, title: str, package: str, code: str, css: str = "", **par
     code      what comes between the script of all pages and that of the package; css: the same between their styles
     """
     body = own_file("page.html", package)
-    parts |= {"kind": kind, "title": escape(title), "code": own_file("page.js") + code + own_file("page.js", package)}
+    parts |= {"kind": kind, "title": escape(title)}
+    parts["code"] = own_file("page.js") + own_file("viewer.js") + code + own_file("page.js", package)
     parts["css"] = custom_properties() + own_file("page.css") + css + own_file("page.css", package)
     parts["id"] = f"{kind}-{sha256(repr((body, parts)).encode()).hexdigest()[:8]}-"
     # what is filled in is never searched for places
