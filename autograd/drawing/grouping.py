@@ -16,56 +16,113 @@ from autograd.primitives import mul
 
 LECTURE_NAME = re.compile(r"([^\W\d_])([⁰¹²³⁴⁵⁶⁷⁸⁹]+)_(\d+(?:,\d+)*)")
 BANDS = 12  # of levels, at most
+MOST_SHOWN = 400
 Place = tuple[str, ...]  # the groups that a node is in, the outermost first
 Unit = tuple[int, str]  # a layer and a unit in it; "" for what several units share
 
 
 def collapsed(shown: Display, opened: Sequence[str]) -> Display:
     """One node for each group that is not opened. ValueError for a name that is neither a group's nor a node's."""
-    operands = {node: [edge.tail for edge in edges] for node, edges in shown.into().items()}
-    units = _units(shown, operands)
-    places = _by_layer(shown, operands, units) if units else _by_level(shown, operands)
-    open_groups = _open_groups(shown, places, opened)
-    members: dict[str, list[DisplayNode]] = {}
-    for node in shown.nodes:
-        closed = next((group for group in places[node] if group not in open_groups), None)
-        if closed is not None and node is not shown.source:
-            members.setdefault(closed, []).append(node)
-    groups = {name: DisplayNode(name, members=nodes) for name, nodes in members.items() if len(nodes) > 1}
-    seen_as = {node: node for node in shown.nodes} | {x: group for group in groups.values() for x in group.members}
-    alone = len(shown.nodes) - sum(len(group.members) for group in groups.values())
-    largest = max(groups, key=lambda name: len(groups[name].members), default="")
-    told = f"{len(shown.nodes):,} nodes in {len(groups)} groups" + (f", {alone:,} of them alone" if alone else "")
-    captions = [*shown.captions, told + f"; open={largest!r} shows what is inside" * bool(groups)]
-    nodes = list(dict.fromkeys(seen_as.values()))
-    return replace(shown, nodes=nodes, edges=_merged(shown.edges, seen_as), captions=captions)
+    return Groups(shown).collapsed(opened)
 
 
-def _merged(edges: list[Edge], seen_as: dict[DisplayNode, DisplayNode]) -> list[Edge]:
-    """Edges between what is seen: all from one group to another as one."""
-    merged: dict[Edge | tuple[DisplayNode, DisplayNode], Edge] = {}
-    for edge in edges:
-        tail, head = seen_as[edge.tail], seen_as[edge.head]
-        if not (tail.members or head.members):
-            merged[edge] = edge
-        elif tail is not head:
-            one = merged.setdefault((tail, head), Edge(tail, head, edge.local, count=0))
-            one.count += 1
-            if edge.share is not None:
-                one.share = edge.share + (one.share or 0.0)
-    return list(merged.values())
+class Groups:
+    """The groups of a display graph, found once for all its pictures; 400 boxes or less where one group is opened.
+
+    around   the groups that a group, or a node by its name, is in, the outermost first
+    """
+
+    def __init__(self, shown: Display) -> None:
+        operands = {node: [edge.tail for edge in edges] for node, edges in shown.into().items()}
+        units = _units(shown, operands)
+        places = _by_layer(shown, operands, units) if units else _by_level(shown, operands)
+        if shown.source is not None:
+            places[shown.source] = ()
+        _split(shown.nodes, places, 0, MOST_SHOWN)
+        self.shown, self.around = shown, {node.name: places[node] for node in reversed(shown.nodes)}
+        members: dict[str, list[DisplayNode]] = {}
+        for node, place in ((node, places[node]) for node in shown.nodes):
+            for i, name in enumerate(place, 1):
+                members.setdefault(name, []).append(node)
+                self.around[name] = place[:i]
+        self._groups = {name: DisplayNode(name, members=nodes) for name, nodes in members.items() if len(nodes) > 1}
+        self._position = {node: i for i, node in enumerate(shown.nodes)}
+        self._position |= {group: self._position[group.members[0]] for group in self._groups.values()}
+        chains = {
+            place: [self._groups[name] for name in place if name in self._groups]
+            for place in dict.fromkeys(places.values())
+        }
+        # the graph in its innermost groups, and nodes that are in none
+        inmost = {node: chains[places[node]][-1] if chains[places[node]] else node for node in shown.nodes}
+        self._chain = {inner: chains[places[node]] for node, inner in inmost.items()}
+        self._inside: dict[DisplayNode, list[DisplayNode]] = {}
+        for node, inner in inmost.items():
+            self._inside.setdefault(inner, []).append(node)
+        self._between: dict[tuple[DisplayNode, DisplayNode], list[Edge]] = {}
+        for edge in shown.edges:
+            self._between.setdefault((inmost[edge.tail], inmost[edge.head]), []).append(edge)
+        self._sums = [_sum(*ends, edges) for ends, edges in self._between.items()]
+
+    @property
+    def names(self) -> list[str]:
+        """All groups, those before that are around others."""
+        return sorted(self._groups, key=lambda name: len(self.around[name]))
+
+    def collapsed(self, opened: Sequence[str]) -> Display:
+        """The graph with these groups opened and those around them; a node's name opens the groups that it is in."""
+        for name in opened:
+            if name not in self.around:
+                outermost = ", ".join(dict.fromkeys(place[0] for place in self.around.values() if place))
+                raise ValueError(f"open={name!r}: no group or node has this name; the groups are {outermost}")
+        open_groups = {group for name in opened for group in self.around[name]}
+        closed = {
+            inner: next((group for group in chain if group.name not in open_groups), None)
+            for inner, chain in self._chain.items()
+        }
+        seen = [node for inner, group in closed.items() for node in ([group] if group else self._inside[inner])]
+        nodes = sorted(dict.fromkeys(seen), key=self._position.__getitem__)
+        edges: dict[Edge | tuple[DisplayNode, DisplayNode], Edge] = {}
+        for one, (ends, all_edges) in zip(self._sums, self._between.items()):
+            tail, head = closed[ends[0]], closed[ends[1]]
+            if tail is None and head is None:
+                edges |= dict(zip(all_edges, all_edges))
+            elif tail is not head:
+                for edge in [one] if tail and head else all_edges:
+                    pair = (tail or edge.tail, head or edge.head)
+                    edges[pair] = _sum(*pair, [edges[pair], edge] if pair in edges else [edge])
+        ordered = sorted(edges.values(), key=lambda edge: self._position[edge.head])
+        groups = [node for node in nodes if node.members]
+        largest = max(groups, key=lambda group: len(group.members)).name if groups else ""
+        told = f"{len(self.shown.nodes):,} nodes in {len(groups)} groups"
+        if alone := len(nodes) - len(groups):
+            told += f", {alone:,} of them alone"
+        captions = [*self.shown.captions, told + f"; open={largest!r} shows what is inside" * bool(groups)]
+        return replace(self.shown, nodes=nodes, edges=ordered, captions=captions)
 
 
-def _open_groups(shown: Display, places: dict[DisplayNode, Place], opened: Sequence[str]) -> set[str]:
-    """The groups to open, with those around them; a node's name opens the groups that it is in."""
-    around = {node.name: places[node] for node in reversed(shown.nodes)}
-    for place in set(places.values()):
-        around.update({group: place[: i + 1] for i, group in enumerate(place)})
-    for name in opened:
-        if name not in around:
-            outermost = ", ".join(dict.fromkeys(places[node][0] for node in shown.nodes))
-            raise ValueError(f"open={name!r}: no group or node has this name; the groups are {outermost}")
-    return {group for name in opened for group in around[name]}
+def _sum(tail: DisplayNode, head: DisplayNode, edges: list[Edge]) -> Edge:
+    """All edges from one group to another as one."""
+    shares = [edge.share for edge in edges if edge.share is not None]
+    return Edge(tail, head, edges[0].local, sum(shares) if shares else None, sum(edge.count for edge in edges))
+
+
+def _split(nodes: list[DisplayNode], places: dict[DisplayNode, Place], depth: int, room: int) -> None:
+    """Put what has more members than a picture has room for into numbered parts, as few as will do."""
+    inside: dict[str | DisplayNode, list[DisplayNode]] = {}
+    for node in nodes:
+        inside.setdefault(places[node][depth] if len(places[node]) > depth else node, []).append(node)
+    count, room = len(inside), max(room, 4)
+    if count > room:
+        parts = next((k for k in range(2, room) if k - 1 + ceil(count / k) <= room), room // 2)
+        for i, node in ((i * parts // count, node) for i, group in enumerate(inside.values()) for node in group):
+            place = places[node]
+            name = f"{place[depth - 1]}, part {i + 1}" if depth else f"part {i + 1}"
+            places[node] = (*place[:depth], name, *place[depth:])
+        _split(nodes, places, depth, room)
+    else:
+        for group in inside.values():
+            if len(group) > 1:
+                _split(group, places, depth + 1, room - count + 1)
 
 
 def _units(shown: Display, operands: dict[DisplayNode, list[DisplayNode]]) -> dict[DisplayNode, Unit]:
