@@ -10,7 +10,7 @@ from autograd.drawing.boxes import dressed
 from autograd.drawing.display_graph import display, folded, lit, unfolded, without_constants
 from autograd.drawing.figure import Direction
 from autograd.drawing.formats import Drawing as Drawing, draw_dot as draw_dot
-from autograd.drawing.grouping import collapsed
+from autograd.drawing.grouping import Groups
 from autograd.drawing.layered import layered, placed, stacked
 from autograd.drawing.neuron_diagram import neuron_figures
 from autograd.graph import topological_order
@@ -75,13 +75,14 @@ def draw(
             shown = folded(shown, keep=wrt)
         if wrt is not None:
             shown = lit(shown, wrt)
-        if collapses:
-            shown = collapsed(shown, opened)
+        groups = Groups(shown) if collapses else None
+        if groups:
+            shown = groups.collapsed(opened)
         elif not constants:
             shown = without_constants(shown)
         _check(len(shown.nodes))
         figure = dressed(shown, local_derivatives, direction or "right")
-        return Drawing(figure, placed(figure) if direction is None else layered(figure))
+        return Drawing(figure, placed(figure) if direction is None else layered(figure), groups, local_derivatives)
 
 
 def _check(boxes: int) -> None:

@@ -160,7 +160,16 @@ def _rows(cells: list[Cell], name: str, title: str = "") -> Box:
 
 
 def _group(group: DisplayNode) -> Box:
-    """How many nodes, and a row for each letter or operation: how many, their data's range, their grads' norm."""
+    """How many nodes, and a row for each letter or operation."""
+    rows = group.rows = group.rows or _group_rows(group)
+    title = f"{clip(group.name, 24)} · {counted(len(group.members), 'node')}"
+    box = _rows([Cell(name, [], data, grad) for name, data, grad in rows], group.name, title)
+    box.kind, box.count, box.title = "group", len(group.members), title
+    return box
+
+
+def _group_rows(group: DisplayNode) -> list[tuple[str, str, str]]:
+    """For each letter or operation how many there are, their data's range, their grads' norm."""
     roles: dict[str, list[DisplayNode]] = {}
     for node in group.members:
         roles.setdefault(_role(node), []).append(node)
@@ -169,18 +178,13 @@ def _group(group: DisplayNode) -> Box:
     if len(ranked) > MOST_ROLES:
         rest = [node for _, nodes in ranked[MOST_ROLES - 1 :] for node in nodes]
         ranked = [*ranked[: MOST_ROLES - 1], ("others", rest)]
-    cells = []
+    rows = []
     for role, nodes in ranked:
         low, high = min(n.data for n in nodes), max(n.data for n in nodes)
         reach = number_text(low, 3) + (f" … {number_text(high, 3)}" if low < high else "")
         grads = [n.grad for n in nodes if n.grad is not None]
-        cells.append(
-            Cell(f"{len(nodes):,} {role}", [], reach, f"‖∂‖ {number_text(hypot(*grads), 2)}" if grads else "")
-        )
-    title = f"{clip(group.name, 24)} · {counted(len(group.members), 'node')}"
-    box = _rows(cells, group.name, title)
-    box.kind, box.count, box.title = "group", len(group.members), title
-    return box
+        rows.append((f"{len(nodes):,} {role}", reach, f"‖∂‖ {number_text(hypot(*grads), 2)}" if grads else ""))
+    return rows
 
 
 def _role(node: DisplayNode) -> str:

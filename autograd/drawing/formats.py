@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any, final
 from warnings import warn
 
-from autograd.colours import DARK, LIGHT
-from autograd.drawing.figure import RANKDIR, Box, Figure, Kind, Placement, Wire, plain
+from autograd.colours import LIGHT
+from autograd.drawing.figure import FONT_SIZE, LEAST_SIZE, RANKDIR, Box, Figure, Kind, Placement, Wire, plain
+from autograd.drawing.grouping import Groups
 from autograd.drawing.raster import pdf, png
+from autograd.drawing.scenes import graph_page
 from autograd.drawing.svg import svg
 from autograd.files import write_whole
 from autograd.graph import topological_order
@@ -22,6 +24,7 @@ from autograd.text import counted, printable, text_name
 from autograd.value import Value
 
 MERMAID_CHARACTERS, MERMAID_EDGES = 50_000, 500  # what GitHub's and others' viewers draw, unless they are configured
+FEWER_MARKS = 4_000  # in the scenes that a notebook keeps
 # a backslash and what Graphviz would read as an entity; in records its separators too
 ESCAPES = str.maketrans({"\\": r"\\", "&": "&amp;"})
 RECORD_ESCAPES = str.maketrans({c: f"\\{c}" for c in "\\{}|<> "} | {"&": "&amp;"})
@@ -45,8 +48,11 @@ class Drawing:
     svg         the picture as text
     """
 
-    def __init__(self, figure: Figure, placement: Placement) -> None:
+    def __init__(
+        self, figure: Figure, placement: Placement, groups: Groups | None = None, local_derivatives: bool = False
+    ) -> None:
         self.figure, self.placement = figure, placement
+        self._groups, self._local_derivatives = groups, local_derivatives
         self.svg = svg(figure, placement)
 
     def __repr__(self) -> str:
@@ -56,7 +62,10 @@ class Drawing:
         return self.svg
 
     def _repr_html_(self) -> str:
-        """An image, which a notebook shows before it is trusted, too; it follows Jupyter's theme."""
+        """An image, which a notebook shows before it is trusted, too; in a viewer where its type would be too small."""
+        if self.placement.scale * FONT_SIZE < LEAST_SIZE:
+            page = graph_page(self.figure, self.placement, self._groups, self._local_derivatives, FEWER_MARKS)
+            return page._repr_html_()
         source = f"data:image/svg+xml;base64,{b64encode(self.svg.encode()).decode()}"
         return f'<img alt="{escape(text_name(self.figure.title))}" style="{self._scaling()}" src="{source}">'
 
@@ -90,14 +99,7 @@ class Drawing:
         return "max-width:100%;height:auto"
 
     def _page(self) -> str:
-        canvas = f"body{{margin:1rem;background:{LIGHT['paper']}}}"
-        dark = f"@media (prefers-color-scheme:dark){{body{{background:{DARK['paper']}}}}}"
-        return (
-            '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-            '<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">'
-            f"<title>{escape(text_name(self.figure.title))}</title>"
-            f"<style>{canvas}{dark}svg{{{self._scaling()}}}</style></head>\n<body>{self.svg}</body></html>\n"
-        )
+        return graph_page(self.figure, self.placement, self._groups, self._local_derivatives).page
 
 
 def graphviz() -> Any:

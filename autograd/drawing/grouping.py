@@ -21,11 +21,6 @@ Place = tuple[str, ...]  # the groups that a node is in, the outermost first
 Unit = tuple[int, str]  # a layer and a unit in it; "" for what several units share
 
 
-def collapsed(shown: Display, opened: Sequence[str]) -> Display:
-    """One node for each group that is not opened. ValueError for a name that is neither a group's nor a node's."""
-    return Groups(shown).collapsed(opened)
-
-
 class Groups:
     """The groups of a display graph, found once for all its pictures; 400 boxes or less where one group is opened.
 
@@ -69,7 +64,10 @@ class Groups:
         return sorted(self._groups, key=lambda name: len(self.around[name]))
 
     def collapsed(self, opened: Sequence[str]) -> Display:
-        """The graph with these groups opened and those around them; a node's name opens the groups that it is in."""
+        """One node for each group but those opened and those around them; a node's name opens what it is in.
+
+        Raises ValueError for a name that is neither a group's nor a node's.
+        """
         for name in opened:
             if name not in self.around:
                 outermost = ", ".join(dict.fromkeys(place[0] for place in self.around.values() if place))
@@ -101,9 +99,11 @@ class Groups:
 
 
 def _sum(tail: DisplayNode, head: DisplayNode, edges: list[Edge]) -> Edge:
-    """All edges from one group to another as one."""
+    """All edges from one group to another as one, which carries what they carry of ∂f/∂s."""
     shares = [edge.share for edge in edges if edge.share is not None]
-    return Edge(tail, head, edges[0].local, sum(shares) if shares else None, sum(edge.count for edge in edges))
+    one = Edge(tail, head, edges[0].local, product=sum(shares), count=sum(edge.count for edge in edges))
+    one.share = one.product if shares else None
+    return one
 
 
 def _split(nodes: list[DisplayNode], places: dict[DisplayNode, Place], depth: int, room: int) -> None:

@@ -1,0 +1,114 @@
+// The picture in the viewer: groups open into scenes of their own and close again, and names are found.
+
+const frame = named("frame");
+const viewer = new Viewer(frame, frame.querySelector("svg"), zoomed);
+const HOME = viewer.svg.outerHTML;
+const say = (words) => { named("state").textContent = words; };
+const lowered = (name) => name.replace(/_([\d,]+)/g, (_, index) => index.replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]));
+const boxes = () => [...viewer.svg.querySelectorAll("[data-box]")];
+let at = ""; // the group that is opened; "" at home
+let beyond = 1; // how far it was zoomed out since all is shown
+let changed = -Infinity;
+
+/** The groups around one that have scenes, the outermost first, and itself. */
+const path = (name) => (name ? SCENES[name][0].filter((outer) => SCENES[outer]) : []);
+
+async function unpacked(text) {
+  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).text();
+}
+
+/** Shows another scene: what both have moves to its new place, the rest comes out of the group. */
+async function enter(name) {
+  if (name === at) return;
+  [at, beyond, changed] = [name, 1, performance.now()];
+  const markup = name ? await unpacked(SCENES[name][1]) : HOME;
+  const before = new Map(boxes().map((box) => [box.dataset.box, box.getBoundingClientRect()]));
+  const scene = new DOMParser().parseFromString(markup, "text/html").querySelector("svg");
+  viewer.svg.replaceWith(scene);
+  viewer.show(scene);
+  dress();
+  look();
+  if (stillness.matches) return;
+  const timing = { duration: 450, easing: "ease-out" };
+  for (const box of boxes()) {
+    const [from, to] = [before.get(box.dataset.box) ?? before.get(name), box.getBoundingClientRect()];
+    const { e: x, f: y } = box.transform.baseVal[0].matrix;
+    const way = (side, size) => (from[side] + from[size] / 2 - to[side] - to[size] / 2) / viewer.scale;
+    const start = from && `translate(${x + way("x", "width")}px, ${y + way("y", "height")}px) scale(${from.width / to.width})`;
+    const end = `translate(${x}px, ${y}px)`;
+    box.animate({ transform: [start ?? end, end], opacity: [before.has(box.dataset.box) ? 1 : 0, 1] }, timing);
+  }
+  for (const rest of scene.querySelectorAll(".edges, .weights, .locals")) rest.animate({ opacity: [0, 0, 1] }, timing);
+}
+
+/** Makes buttons of the groups, and writes where the scene is. */
+function dress() {
+  viewer.svg.role = "group";
+  for (const box of boxes().filter((box) => box.matches(".group"))) {
+    Object.assign(box, { role: "button", tabIndex: 0, ariaLabel: `open ${box.dataset.box}` });
+  }
+  const crumbs = Object.keys(SCENES).length ? ["", ...path(at)] : [];
+  named("path").replaceChildren(...crumbs.flatMap((name, i) => {
+    const crumb = Object.assign(document.createElement("button"), { type: "button", onclick: () => enter(name) });
+    crumb.textContent = name ? lowered(name) : "all";
+    if (name === at) crumb.ariaCurrent = "true";
+    return i ? [" ▸ ", crumb] : [crumb];
+  }));
+}
+
+function open(box) {
+  const name = box?.dataset.box;
+  if (SCENES[name]) enter(name);
+  else if (box?.matches(".group")) say(`draw(…, open="${name}") shows what is inside.`);
+}
+
+frame.addEventListener("click", ({ target }) => open(target.closest(".group")));
+frame.addEventListener("keydown", ({ key, target }) => {
+  if (key === "Enter") open(target.closest(".group"));
+  if (key === "Escape") enter(path(at).at(-2) ?? "");
+});
+
+/** A group that fills the frame opens; zoomed out beyond all of it, it closes. */
+function zoomed({ x, y }, factor) {
+  beyond = viewer.moved ? 1 : beyond * factor;
+  if (performance.now() - changed < 500) return;
+  const box = document.elementFromPoint(x, y)?.closest(".group");
+  if (factor < 1 && beyond < 0.6) {
+    enter(path(at).at(-2) ?? "");
+  } else if (factor > 1 && SCENES[box?.dataset.box]) {
+    const { x: [left, right], y: [top, bottom] } = viewer.place(box);
+    const fills = Math.max((right - left) / frame.clientWidth, (bottom - top) / frame.clientHeight) * viewer.scale;
+    if (fills > 0.5) enter(box.dataset.box);
+  }
+}
+
+// ---- names -------------------------------------------------------------------------------------------------------
+
+const spelled = (name) => name.normalize("NFKC").replaceAll("_", "").toLowerCase(); // w²_13 is found by w213 too
+let [found, next] = [[], 0];
+
+/** What has the name that is asked for glows, or the closed group that holds it. */
+function look() {
+  const wanted = spelled(named("wanted").value.trim());
+  const fits = (name) => wanted && spelled(name).startsWith(wanted);
+  const holders = new Set(NAMES.filter(([, names]) => names.split("\n").some(fits)).flatMap(([place]) => place));
+  const nodes = [...viewer.svg.querySelectorAll(".node")].filter((node) => fits(node.querySelector("title").textContent.split(/ = |\n/)[0]));
+  const groups = boxes().filter((box) => box.matches(".group") && (fits(box.dataset.box) || holders.has(box.dataset.box)));
+  found = [...nodes.map((node) => node.closest(".box, .weight")), ...groups];
+  for (const box of viewer.svg.querySelectorAll(".box, .weight")) box.classList.toggle("glow", found.includes(box));
+  next = 0;
+  say(wanted ? `${found.length || "nothing"} found` : "");
+}
+
+named("wanted").addEventListener("input", look);
+named("wanted").form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (!found.length) return;
+  const box = found[next++ % found.length];
+  if (box.matches(".group") && found.length === 1) return open(box);
+  if (viewer.scale < 1) viewer.zoomAt(viewer.middle, 1 / viewer.scale, false);
+  viewer.reveal([box]);
+  say(`${(next - 1) % found.length + 1} of ${found.length} found`);
+});
+dress();

@@ -1,0 +1,75 @@
+"""A drawing's page: the picture in a viewer, found by name, its groups opened and closed without Python.
+
+The page carries a scene for each group, the picture with that group opened, as packed SVG.
+"""
+
+from base64 import b64encode
+from dataclasses import replace
+from html import escape
+from zlib import compress
+
+from autograd.drawing.boxes import dressed
+from autograd.drawing.figure import COLUMN, Figure, Placement, plain
+from autograd.drawing.grouping import Groups
+from autograd.drawing.layered import layered
+from autograd.drawing.svg import style_sheet, svg
+from autograd.pages import Page, script, written
+from autograd.text import text_name
+
+MOST_MARKS, MOST_BYTES = 30_000, 3_000_000  # boxes and wires in all scenes; what they take
+MOST_WIRES = 2_000  # in one scene
+MOST_NAMES = 300_000  # characters
+
+
+def graph_page(
+    figure: Figure, placement: Placement, groups: Groups | None = None, local_derivatives: bool = False,
+    marks: int = MOST_MARKS,
+) -> Page:  # fmt: skip
+    """The page of a drawing.
+
+    groups   those of its graph, where it is collapsed; as many are opened by a click as ``marks`` allows
+    """
+    title = plain(text_name(figure.title))
+    bare = _bare(figure, placement)
+    told = [("warning", text) for text in figure.warnings] + [("", text) for text in figure.captions]
+    captions = "".join(f'<p class="{kind}">{escape(plain(text_name(text)))}</p>' for kind, text in told)
+    scenes = _scenes(groups, local_derivatives, figure, marks) if groups else {}
+    code = f"const SCENES = {script(scenes)};\nconst NAMES = {script(_names(groups) if groups else [])};\n"
+    page = written("draw", title, "autograd.drawing", code, style_sheet(), picture=bare, captions=captions)
+    height = min(640, max(320, round(COLUMN * placement.height / placement.width) + 160))
+    invitation = f"{title}; trust the notebook to zoom and to search"
+    return Page(title, "a drawing", title, page, svg(figure, placement), invitation, height)
+
+
+def _bare(figure: Figure, placement: Placement) -> str:
+    """The picture without what the page says around it."""
+    whole = svg(replace(figure, captions=[], warnings=[]), placement)
+    return whole.replace(f"<style>{style_sheet()}</style>\n", "", 1)
+
+
+def _scenes(groups: Groups, local_derivatives: bool, figure: Figure, marks: int) -> dict[str, tuple[list[str], str]]:
+    """For each group, as far as the page has room, the groups that it is in and its picture."""
+    scenes: dict[str, tuple[list[str], str]] = {}
+    room = MOST_BYTES
+    for name in groups.names:
+        shown = groups.collapsed([name])
+        if len(shown.edges) > MOST_WIRES:
+            continue
+        marks -= len(shown.nodes) + len(shown.edges)
+        opened = dressed(shown, local_derivatives, figure.direction) if marks >= 0 else figure
+        packed = b64encode(compress(_bare(opened, layered(opened)).encode())).decode() if marks >= 0 else ""
+        room -= len(packed)
+        if marks < 0 or room < 0:
+            break
+        scenes[text_name(name)] = ([text_name(outer) for outer in groups.around[name]], packed)
+    return scenes
+
+
+def _names(groups: Groups) -> list[tuple[tuple[str, ...], str]]:
+    """The names in each innermost group, and the groups that it is in."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    room = MOST_NAMES
+    for node in groups.shown.nodes:
+        if node.value is not None and node.value.name and (room := room - len(node.name) - 1) >= 0:
+            found.setdefault(groups.around[node.name], []).append(text_name(node.name))
+    return [(tuple(map(text_name, place)), "\n".join(names)) for place, names in found.items()]
