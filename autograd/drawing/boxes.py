@@ -23,6 +23,7 @@ LINE, MOST_LINES = 30, 4  # characters, and lines, of a formula in a box
 DIGITS = 4
 MOST_ROLES = 6
 LEAST_SHARE = 0.02  # of the largest; what carries less is lit without a number
+MOST_TOLD = 30  # boxes beside each other, up to which groups tell what they hold
 MOST_DEPTH = 3  # of formulas folded into one another
 MOST_WEIGHTS = 40  # that stand on their wires; in a larger network they show when they are asked for
 
@@ -38,9 +39,10 @@ def dressed(shown: Display, local_derivatives: bool = False, direction: Directio
         box_of |= dict.fromkeys(unit.cells, _unit([cells[node] for node in unit.cells], unit.z.name))
     if network.loss:
         box_of |= dict.fromkeys(network.loss, _rows([cells[node] for node in network.loss], shown.root.name))
+    brief = len(shown.nodes) > MOST_TOLD
     for node in shown.nodes:
         if node not in box_of and node not in weights:
-            box_of[node] = _group(node) if node.members else _single(node, cells[node], node in shown.outputs)
+            box_of[node] = _group(node, brief) if node.members else _single(node, cells[node], node in shown.outputs)
     for node, box in box_of.items():
         box.lit = box.lit or node in lit or node is shown.source
     wires = _wires(shown, network, cells, box_of, local_derivatives)
@@ -147,10 +149,10 @@ def _unit(cells: list[Cell], z: str) -> Box:
 
 def _rows(cells: list[Cell], name: str, title: str = "") -> Box:
     """The cells one below the other, a line for each; ``title`` above them."""
-    words = max(text_width(cell.name, 15) + text_width(" = " + " ".join(cell.formula), 14) for cell in cells)
-    data, grad = (
-        max(NUMBER, *map(text_width, texts)) for texts in zip(*((cell.data, cell.grad or "") for cell in cells))
-    )
+    names = (text_width(cell.name, 15) + text_width(" = " + " ".join(cell.formula), 14) for cell in cells)
+    data = max([NUMBER, *(text_width(cell.data) for cell in cells)])
+    grad = max([NUMBER, *(text_width(cell.grad or "") for cell in cells)])
+    words = max(names, default=-data - grad)
     width = max(words + data + grad, text_width(title, 14)) + 2 * PADDING
     height = (len(cells) + bool(title)) * LINE_HEIGHT
     for i, cell in enumerate(cells, start=bool(title)):
@@ -159,12 +161,13 @@ def _rows(cells: list[Cell], name: str, title: str = "") -> Box:
     return Box("loss", round(width), height + PADDING, cells, lines, key=name, count=len(cells))
 
 
-def _group(group: DisplayNode) -> Box:
-    """How many nodes, and a row for each letter or operation."""
-    rows = group.rows = group.rows or _group_rows(group)
+def _group(group: DisplayNode, brief: bool) -> Box:
+    """How many nodes, and a row for each letter or operation, which is left out among many others."""
+    group.rows = group.rows or _group_rows(group)
     title = f"{clip(group.name, 24)} · {counted(len(group.members), 'node')}"
-    box = _rows([Cell(name, [], data, grad) for name, data, grad in rows], group.name, title)
-    box.kind, box.count, box.title = "group", len(group.members), title
+    box = _rows([Cell(name, [], data, grad) for name, data, grad in group.rows if not brief], group.name, title)
+    box.kind, box.count = "group", len(group.members)
+    box.title = "\n".join([title, *(f"{name}: {data},  {grad}".rstrip(", ") for name, data, grad in group.rows)])
     return box
 
 
@@ -172,7 +175,7 @@ def _group_rows(group: DisplayNode) -> list[tuple[str, str, str]]:
     """For each letter or operation how many there are, their data's range, their grads' norm."""
     roles: dict[str, list[DisplayNode]] = {}
     for node in group.members:
-        roles.setdefault(_role(node), []).append(node)
+        roles.setdefault(role_of(node), []).append(node)
     # z, w, b before what only operations name
     ranked = sorted(roles.items(), key=lambda item: (len(item[0]) > 1 or not item[0].isalpha(), -len(item[1])))
     if len(ranked) > MOST_ROLES:
@@ -187,7 +190,7 @@ def _group_rows(group: DisplayNode) -> list[tuple[str, str, str]]:
     return rows
 
 
-def _role(node: DisplayNode) -> str:
+def role_of(node: DisplayNode) -> str:
     """The letter of a lecture's name, the symbol of an operation, or what kind of leaf it is."""
     value = node.value
     if value is None:

@@ -6,6 +6,7 @@ colours to Graphviz, which lays them out itself; ``draw_dot`` writes the graph a
 
 from base64 import b64encode
 from collections.abc import Callable
+from functools import partial
 from html import escape
 from importlib import import_module
 from pathlib import Path
@@ -52,7 +53,7 @@ class Drawing:
         self, figure: Figure, placement: Placement, groups: Groups | None = None, local_derivatives: bool = False
     ) -> None:
         self.figure, self.placement = figure, placement
-        self._groups, self._local_derivatives = groups, local_derivatives
+        self._page = partial(graph_page, figure, placement, groups, local_derivatives)
         self.svg = svg(figure, placement)
 
     def __repr__(self) -> str:
@@ -62,10 +63,9 @@ class Drawing:
         return self.svg
 
     def _repr_html_(self) -> str:
-        """An image, which a notebook shows before it is trusted, too; in a viewer where its type would be too small."""
+        """An image, which a notebook shows before it is trusted, too; in a viewer where its type is too small."""
         if self.placement.scale * FONT_SIZE < LEAST_SIZE:
-            page = graph_page(self.figure, self.placement, self._groups, self._local_derivatives, FEWER_MARKS)
-            return page._repr_html_()
+            return self._page(marks=FEWER_MARKS)._repr_html_()
         source = f"data:image/svg+xml;base64,{b64encode(self.svg.encode()).decode()}"
         return f'<img alt="{escape(text_name(self.figure.title))}" style="{self._scaling()}" src="{source}">'
 
@@ -82,7 +82,7 @@ class Drawing:
         path = Path(path)
         writers: dict[str, Callable[[], str | bytes]] = {
             ".svg": lambda: self.svg,
-            ".html": self._page,
+            ".html": lambda: self._page().page,
             ".md": lambda: mermaid(self.figure),
             ".dot": lambda: str(self.to_dot().source),
             ".png": lambda: png(self.svg),
@@ -97,9 +97,6 @@ class Drawing:
     def _scaling(self) -> str:
         """No wider than the page."""
         return "max-width:100%;height:auto"
-
-    def _page(self) -> str:
-        return graph_page(self.figure, self.placement, self._groups, self._local_derivatives).page
 
 
 def graphviz() -> Any:

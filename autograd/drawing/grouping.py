@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
 
+from autograd.drawing.boxes import role_of
 from autograd.drawing.display_graph import Display, DisplayNode, Edge
 from autograd.notation import RAISED, SUPERSCRIPTS
 from autograd.primitives import mul
@@ -17,6 +18,7 @@ from autograd.primitives import mul
 LECTURE_NAME = re.compile(r"([^\W\d_])([⁰¹²³⁴⁵⁶⁷⁸⁹]+)_(\d+(?:,\d+)*)")
 BANDS = 12  # of levels, at most
 MOST_SHOWN = 400
+MOST_MIXED = 50  # of different kinds in one group; each kind of more is a group of its own
 Place = tuple[str, ...]  # the groups that a node is in, the outermost first
 Unit = tuple[int, str]  # a layer and a unit in it; "" for what several units share
 
@@ -31,6 +33,7 @@ class Groups:
         operands = {node: [edge.tail for edge in edges] for node, edges in shown.into().items()}
         units = _units(shown, operands)
         places = _by_layer(shown, operands, units) if units else _by_level(shown, operands)
+        _by_role(shown, places)
         if shown.source is not None:
             places[shown.source] = ()
         _split(shown.nodes, places, 0, MOST_SHOWN)
@@ -182,3 +185,14 @@ def _by_level(shown: Display, operands: dict[DisplayNode, list[DisplayNode]]) ->
         operation = node.value.operation if node.value is not None else mul
         places[node] = (band, f"{band}, {operation.symbol if operation else 'inputs'}")
     return places
+
+
+def _by_role(shown: Display, places: dict[DisplayNode, Place]) -> None:
+    """In a large innermost group, as a neuron in a mini-batch, one group for all w, one for all z, and so on."""
+    inside: dict[Place, dict[str, list[DisplayNode]]] = {}
+    for node in shown.nodes:
+        inside.setdefault(places[node], {}).setdefault(role_of(node), []).append(node)
+    for place, roles in inside.items():
+        if len(roles) > 1 and sum(map(len, roles.values())) > MOST_MIXED:
+            for role, nodes in roles.items():
+                places.update(dict.fromkeys(nodes, (*place, f"{place[-1]}, {role}")))

@@ -25,7 +25,9 @@ async function enter(name) {
   const markup = name ? await unpacked(SCENES[name][1]) : HOME;
   const before = new Map(boxes().map((box) => [box.dataset.box, box.getBoundingClientRect()]));
   const scene = new DOMParser().parseFromString(markup, "text/html").querySelector("svg");
+  const isInside = frame.contains(document.activeElement);
   viewer.svg.replaceWith(scene);
+  if (isInside) frame.focus();
   viewer.show(scene);
   dress();
   look();
@@ -46,7 +48,7 @@ async function enter(name) {
 function dress() {
   viewer.svg.role = "group";
   for (const box of boxes().filter((box) => box.matches(".group"))) {
-    Object.assign(box, { role: "button", tabIndex: 0, ariaLabel: `open ${box.dataset.box}` });
+    Object.assign(box, { role: "button", tabIndex: 0 });
   }
   const crumbs = Object.keys(SCENES).length ? ["", ...path(at)] : [];
   named("path").replaceChildren(...crumbs.flatMap((name, i) => {
@@ -88,15 +90,19 @@ function zoomed({ x, y }, factor) {
 const spelled = (name) => name.normalize("NFKC").replaceAll("_", "").toLowerCase(); // w²_13 is found by w213 too
 let [found, next] = [[], 0];
 
-/** What has the name that is asked for glows, or the closed group that holds it. */
+/** What has the name that is asked for glows, or begins with it, or the closed group that holds it. */
 function look() {
   const wanted = spelled(named("wanted").value.trim());
-  const fits = (name) => wanted && spelled(name).startsWith(wanted);
-  const holders = new Set(NAMES.filter(([, names]) => names.split("\n").some(fits)).flatMap(([place]) => place));
-  const nodes = [...viewer.svg.querySelectorAll(".node")].filter((node) => fits(node.querySelector("title").textContent.split(/ = |\n/)[0]));
-  const groups = boxes().filter((box) => box.matches(".group") && (fits(box.dataset.box) || holders.has(box.dataset.box)));
-  found = [...nodes.map((node) => node.closest(".box, .weight")), ...groups];
-  for (const box of viewer.svg.querySelectorAll(".box, .weight")) box.classList.toggle("glow", found.includes(box));
+  const all = [...viewer.svg.querySelectorAll(".box, .weight")];
+  const names = (box) => [...box.querySelectorAll(".node > title"), box.querySelector("title")]
+    .map((title) => title?.textContent.split(/ = |\n/)[0] ?? "");
+  const holding = (fits) => {
+    const holders = new Set(NAMES.filter(([, held]) => held.split("\n").some(fits)).flatMap(([place]) => place));
+    return all.filter((box) => box.matches(".group") ? fits(box.dataset.box) || holders.has(box.dataset.box) : names(box).some(fits));
+  };
+  found = wanted ? holding((name) => spelled(name) === wanted) : [];
+  if (wanted && !found.length) found = holding((name) => spelled(name).startsWith(wanted));
+  for (const box of all) box.classList.toggle("glow", found.includes(box));
   next = 0;
   say(wanted ? `${found.length || "nothing"} found` : "");
 }

@@ -8,7 +8,7 @@ from dataclasses import replace
 from html import escape
 from zlib import compress
 
-from autograd.drawing.boxes import dressed
+from autograd.drawing.boxes import MOST_TOLD, dressed
 from autograd.drawing.figure import COLUMN, Figure, Placement, plain
 from autograd.drawing.grouping import Groups
 from autograd.drawing.layered import layered
@@ -16,7 +16,7 @@ from autograd.drawing.svg import style_sheet, svg
 from autograd.pages import Page, script, written
 from autograd.text import text_name
 
-MOST_MARKS, MOST_BYTES = 30_000, 3_000_000  # boxes and wires in all scenes; what they take
+MOST_MARKS, MOST_BYTES = 45_000, 3_000_000  # boxes and wires in all scenes; what they take
 MOST_WIRES = 2_000  # in one scene
 MOST_NAMES = 300_000  # characters
 
@@ -29,7 +29,7 @@ def graph_page(
 
     groups   those of its graph, where it is collapsed; as many are opened by a click as ``marks`` allows
     """
-    title = plain(text_name(figure.title))
+    title = plain(text_name(figure.title.partition(";")[0]))
     bare = _bare(figure, placement)
     told = [("warning", text) for text in figure.warnings] + [("", text) for text in figure.captions]
     captions = "".join(f'<p class="{kind}">{escape(plain(text_name(text)))}</p>' for kind, text in told)
@@ -55,11 +55,11 @@ def _scenes(groups: Groups, local_derivatives: bool, figure: Figure, marks: int)
         shown = groups.collapsed([name])
         if len(shown.edges) > MOST_WIRES:
             continue
-        marks -= len(shown.nodes) + len(shown.edges)
-        opened = dressed(shown, local_derivatives, figure.direction) if marks >= 0 else figure
-        packed = b64encode(compress(_bare(opened, layered(opened)).encode())).decode() if marks >= 0 else ""
-        room -= len(packed)
-        if marks < 0 or room < 0:
+        if (marks := marks - len(shown.nodes) - len(shown.edges)) < 0:
+            break
+        opened = dressed(shown, local_derivatives, figure.direction if len(shown.nodes) <= MOST_TOLD else "right")
+        packed = b64encode(compress(_bare(opened, layered(opened)).encode())).decode()
+        if (room := room - len(packed)) < 0:
             break
         scenes[text_name(name)] = ([text_name(outer) for outer in groups.around[name]], packed)
     return scenes

@@ -23,7 +23,7 @@ class Viewer {
     };
     make("=", "+", "Zoom in", () => this.zoomAt(this.middle, 1.5));
     make("-", "−", "Zoom out", () => this.zoomAt(this.middle, 1 / 1.5));
-    make("0", "fit", "Show all", () => this.fit());
+    make("0", "fit", "fit: show all", () => this.fit());
     const on = (kind, how, options) => frame.addEventListener(kind, how, options);
     on("keydown", (event) => {
       if (event.target !== frame || !isPlain(event) || !keys[event.key]) return;
