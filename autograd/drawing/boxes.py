@@ -23,7 +23,7 @@ LINE, MOST_LINES = 30, 4  # characters, and lines, of a formula in a box
 DIGITS = 4
 MOST_ROLES = 6
 LEAST_SHARE = 0.02  # of the largest; what carries less is lit without a number
-MOST_TOLD = 30  # boxes beside each other, up to which groups tell what they hold
+MOST_TOLD = 13  # boxes in a picture, up to which groups tell what they hold
 MOST_DEPTH = 3  # of formulas folded into one another
 MOST_WEIGHTS = 40  # that stand on their wires; in a larger network they show when they are asked for
 

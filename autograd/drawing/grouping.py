@@ -14,10 +14,12 @@ from autograd.drawing.boxes import role_of
 from autograd.drawing.display_graph import Display, DisplayNode, Edge
 from autograd.notation import RAISED, SUPERSCRIPTS
 from autograd.primitives import mul
+from autograd.text import counted
 
 LECTURE_NAME = re.compile(r"([^\W\d_])([⁰¹²³⁴⁵⁶⁷⁸⁹]+)_(\d+(?:,\d+)*)")
 BANDS = 12  # of levels, at most
 MOST_SHOWN = 400
+MOST_BESIDE = 30  # innermost groups
 MOST_MIXED = 50  # of different kinds in one group; each kind of more is a group of its own
 Place = tuple[str, ...]  # the groups that a node is in, the outermost first
 Unit = tuple[int, str]  # a layer and a unit in it; "" for what several units share
@@ -45,7 +47,6 @@ class Groups:
                 self.around[name] = place[:i]
         self._groups = {name: DisplayNode(name, members=nodes) for name, nodes in members.items() if len(nodes) > 1}
         self._position = {node: i for i, node in enumerate(shown.nodes)}
-        self._position |= {group: self._position[group.members[0]] for group in self._groups.values()}
         chains = {
             place: [self._groups[name] for name in place if name in self._groups]
             for place in dict.fromkeys(places.values())
@@ -66,8 +67,10 @@ class Groups:
         """All groups, those before that are around others."""
         return sorted(self._groups, key=lambda name: len(self.around[name]))
 
-    def collapsed(self, opened: Sequence[str]) -> Display:
+    def collapsed(self, opened: Sequence[str], alone: bool = False) -> Display:
         """One node for each group but those opened and those around them; a node's name opens what it is in.
+
+        alone   of many groups beside the one that is opened, one group is made: "rest of layer 2"
 
         Raises ValueError for a name that is neither a group's nor a node's.
         """
@@ -76,12 +79,21 @@ class Groups:
                 outermost = ", ".join(dict.fromkeys(place[0] for place in self.around.values() if place))
                 raise ValueError(f"open={name!r}: no group or node has this name; the groups are {outermost}")
         open_groups = {group for name in opened for group in self.around[name]}
-        closed = {
-            inner: next((group for group in chain if group.name not in open_groups), None)
-            for inner, chain in self._chain.items()
-        }
+        closed: dict[DisplayNode, DisplayNode | None] = {}
+        beside: dict[DisplayNode, list[DisplayNode]] = {}
+        for inner, chain in self._chain.items():
+            closed[inner] = next((group for group in chain if group.name not in open_groups), None)
+            around = [group for group in chain if group.name in open_groups]
+            if alone and around and around[-1].name not in opened:
+                beside.setdefault(around[-1], []).append(inner)
+        for outer, groups in beside.items():
+            if len(groups) > MOST_BESIDE:
+                members = [node for inner in groups for node in self._inside[inner]]
+                name = f"rest of {outer.name}"
+                rest = DisplayNode(name, members=members, lines=[f"{name}  {counted(len(members), 'node')}"])
+                closed |= dict.fromkeys(groups, rest)
         seen = [node for inner, group in closed.items() for node in ([group] if group else self._inside[inner])]
-        nodes = sorted(dict.fromkeys(seen), key=self._position.__getitem__)
+        nodes = sorted(dict.fromkeys(seen), key=self._place)
         edges: dict[Edge | tuple[DisplayNode, DisplayNode], Edge] = {}
         for one, (ends, all_edges) in zip(self._sums, self._between.items()):
             tail, head = closed[ends[0]], closed[ends[1]]
@@ -91,14 +103,17 @@ class Groups:
                 for edge in [one] if tail and head else all_edges:
                     pair = (tail or edge.tail, head or edge.head)
                     edges[pair] = _sum(*pair, [edges[pair], edge] if pair in edges else [edge])
-        ordered = sorted(edges.values(), key=lambda edge: self._position[edge.head])
-        groups = [node for node in nodes if node.members]
-        largest = max(groups, key=lambda group: len(group.members)).name if groups else ""
-        told = f"{len(self.shown.nodes):,} nodes in {len(groups)} groups"
-        if alone := len(nodes) - len(groups):
-            told += f", {alone:,} of them alone"
-        captions = [*self.shown.captions, told + f"; open={largest!r} shows what is inside" * bool(groups)]
+        ordered = sorted(edges.values(), key=lambda edge: self._place(edge.head))
+        shut = [node for node in nodes if node.members]
+        largest = max(shut, key=lambda group: len(group.members)).name if shut else ""
+        told = f"{len(self.shown.nodes):,} nodes in {len(shut)} groups"
+        if single := len(nodes) - len(shut):
+            told += f", {single:,} of them alone"
+        captions = [*self.shown.captions, told + f"; open={largest!r} shows what is inside" * bool(shut)]
         return replace(self.shown, nodes=nodes, edges=ordered, captions=captions)
+
+    def _place(self, node: DisplayNode) -> int:
+        return self._position[node.members[0] if node.members else node]
 
 
 def _sum(tail: DisplayNode, head: DisplayNode, edges: list[Edge]) -> Edge:

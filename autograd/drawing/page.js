@@ -60,7 +60,7 @@ function dress() {
 }
 
 function open(box) {
-  const name = box?.dataset.box;
+  const name = box?.dataset.box.replace(/^rest of /, "");
   if (SCENES[name]) enter(name);
   else if (box?.matches(".group")) say(`draw(…, open="${name}") shows what is inside.`);
 }

@@ -8,7 +8,7 @@ from dataclasses import replace
 from html import escape
 from zlib import compress
 
-from autograd.drawing.boxes import MOST_TOLD, dressed
+from autograd.drawing.boxes import dressed
 from autograd.drawing.figure import COLUMN, Figure, Placement, plain
 from autograd.drawing.grouping import Groups
 from autograd.drawing.layered import layered
@@ -18,6 +18,8 @@ from autograd.text import text_name
 
 MOST_MARKS, MOST_BYTES = 45_000, 3_000_000  # boxes and wires in all scenes; what they take
 MOST_WIRES = 2_000  # in one scene
+MOST_TRIED = 50  # boxes of a scene that is laid out both ways
+WINDOW = (1240.0, 680.0)
 MOST_NAMES = 300_000  # characters
 
 
@@ -33,7 +35,7 @@ def graph_page(
     bare = _bare(figure, placement)
     told = [("warning", text) for text in figure.warnings] + [("", text) for text in figure.captions]
     captions = "".join(f'<p class="{kind}">{escape(plain(text_name(text)))}</p>' for kind, text in told)
-    scenes = _scenes(groups, local_derivatives, figure, marks) if groups else {}
+    scenes = _scenes(groups, local_derivatives, marks) if groups else {}
     code = f"const SCENES = {script(scenes)};\nconst NAMES = {script(_names(groups) if groups else [])};\n"
     page = written("draw", title, "autograd.drawing", code, style_sheet(), picture=bare, captions=captions)
     height = min(640, max(320, round(COLUMN * placement.height / placement.width) + 160))
@@ -47,22 +49,30 @@ def _bare(figure: Figure, placement: Placement) -> str:
     return whole.replace(f"<style>{style_sheet()}</style>\n", "", 1)
 
 
-def _scenes(groups: Groups, local_derivatives: bool, figure: Figure, marks: int) -> dict[str, tuple[list[str], str]]:
+def _scenes(groups: Groups, local_derivatives: bool, marks: int) -> dict[str, tuple[list[str], str]]:
     """For each group, as far as the page has room, the groups that it is in and its picture."""
     scenes: dict[str, tuple[list[str], str]] = {}
     room = MOST_BYTES
     for name in groups.names:
-        shown = groups.collapsed([name])
+        shown = groups.collapsed([name], alone=True)
         if len(shown.edges) > MOST_WIRES:
             continue
         if (marks := marks - len(shown.nodes) - len(shown.edges)) < 0:
             break
-        opened = dressed(shown, local_derivatives, figure.direction if len(shown.nodes) <= MOST_TOLD else "right")
-        packed = b64encode(compress(_bare(opened, layered(opened)).encode())).decode()
+        packed = b64encode(compress(_fitted(dressed(shown, local_derivatives)).encode())).decode()
         if (room := room - len(packed)) < 0:
             break
         scenes[text_name(name)] = ([text_name(outer) for outer in groups.around[name]], packed)
     return scenes
+
+
+def _fitted(figure: Figure) -> str:
+    """The picture in the direction that a window shows larger; a great one to the right, without trying."""
+    found = [(figure, layered(figure))]
+    if len(figure.boxes) <= MOST_TRIED:
+        up = replace(figure, direction="up")
+        found.append((up, layered(up)))
+    return _bare(*max(found, key=lambda pair: min(WINDOW[0] / pair[1].width, WINDOW[1] / pair[1].height)))
 
 
 def _names(groups: Groups) -> list[tuple[tuple[str, ...], str]]:
