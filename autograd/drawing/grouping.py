@@ -94,16 +94,19 @@ class Groups:
                 closed |= dict.fromkeys(groups, rest)
         seen = [node for inner, group in closed.items() for node in ([group] if group else self._inside[inner])]
         nodes = sorted(dict.fromkeys(seen), key=self._place)
-        edges: dict[Edge | tuple[DisplayNode, DisplayNode], Edge] = {}
-        for one, (ends, all_edges) in zip(self._sums, self._between.items()):
+        edges: list[Edge] = []
+        merged: dict[tuple[DisplayNode, DisplayNode], list[Edge]] = {}
+        for one, (ends, each) in zip(self._sums, self._between.items()):
             tail, head = closed[ends[0]], closed[ends[1]]
-            if tail is None and head is None:
-                edges |= dict(zip(all_edges, all_edges))
+            if tail and head and tail is not head:
+                merged.setdefault((tail, head), []).append(one)
+            elif tail is None and head is None:
+                edges += each
             elif tail is not head:
-                for edge in [one] if tail and head else all_edges:
-                    pair = (tail or edge.tail, head or edge.head)
-                    edges[pair] = _sum(*pair, [edges[pair], edge] if pair in edges else [edge])
-        ordered = sorted(edges.values(), key=lambda edge: self._place(edge.head))
+                for edge in each:
+                    merged.setdefault((tail or edge.tail, head or edge.head), []).append(edge)
+        edges += [_sum(*ends, parts) for ends, parts in merged.items()]
+        ordered = sorted(edges, key=lambda edge: self._place(edge.head))
         shut = [node for node in nodes if node.members]
         largest = max(shut, key=lambda group: len(group.members)).name if shut else ""
         told = f"{len(self.shown.nodes):,} nodes in {len(shut)} groups"

@@ -18,7 +18,7 @@ from autograd.text import text_name
 
 MOST_MARKS, MOST_BYTES = 45_000, 3_000_000  # boxes and wires in all scenes; what they take
 MOST_WIRES = 2_000  # in one scene
-MOST_TRIED = 50  # boxes of a scene that is laid out both ways
+MOST_TRIED = 20  # boxes of a scene that is laid out both ways
 WINDOW = (1240.0, 680.0)
 MOST_NAMES = 300_000  # characters
 

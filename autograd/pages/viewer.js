@@ -149,14 +149,11 @@ class Viewer {
     return { x: [(left - e) / a, (right - e) / a], y: [(top - f) / a, (bottom - f) / a] };
   }
 
-  /** To this middle and scale, but never so far that the picture leaves its frame. */
+  /** To this middle, which stays in the picture, and scale. */
   go({ scale, ...middle }, smooth = true) {
     const { frame: { clientWidth, clientHeight, style }, svg, svg: { natural }, moved } = this;
-    const near = (axis, length, room) => {
-      const play = moved ? Math.max(0, length / 2 - (room / 2 - 60) / scale) : Infinity;
-      return within(natural[axis] - play, middle[axis], natural[axis] + play);
-    };
-    const goal = { x: near("x", natural.width, clientWidth), y: near("y", natural.height, clientHeight), scale };
+    const near = (axis, play) => within(natural[axis] - play, middle[axis], natural[axis] + play);
+    const goal = { x: near("x", natural.width / 2), y: near("y", natural.height / 2), scale };
     this.goal = goal;
     style.touchAction = moved ? "none" : "pan-x pan-y"; // while all is shown, a finger scrolls the page
     cancelAnimationFrame(this.turning);
