@@ -163,7 +163,7 @@ def _rows(cells: list[Cell], name: str, title: str = "") -> Box:
 
 def _group(group: DisplayNode, brief: bool) -> Box:
     """How many nodes, and a row for each letter or operation, which is left out among many others."""
-    group.rows = group.rows or _group_rows(group)
+    group.rows = _group_rows(group) if group.rows is None else group.rows
     title = f"{clip(group.name, 24)} · {counted(len(group.members), 'node')}"
     box = _rows([Cell(name, [], data, grad) for name, data, grad in group.rows if not brief], group.name, title)
     box.kind, box.count = "group", len(group.members)

@@ -36,7 +36,7 @@ class DisplayNode:
     value: Value | None = None  # None for a product or a group
     formula: str = ""  # what it is computed from, where ``value`` does not tell
     members: list[DisplayNode] = field(default_factory=list)  # of a group
-    rows: list[tuple[str, str, str]] = field(default_factory=list)  # of a group, as its box shows them
+    rows: list[tuple[str, str, str]] | None = None  # of a group, as its box shows them, once it was drawn
     index: int | None = None  # of the value, in the graph's topological order
 
 

@@ -14,7 +14,6 @@ from autograd.drawing.boxes import role_of
 from autograd.drawing.display_graph import Display, DisplayNode, Edge
 from autograd.notation import RAISED, SUPERSCRIPTS
 from autograd.primitives import mul
-from autograd.text import counted
 
 LECTURE_NAME = re.compile(r"([^\W\d_])([⁰¹²³⁴⁵⁶⁷⁸⁹]+)_(\d+(?:,\d+)*)")
 BANDS = 12  # of levels, at most
@@ -89,8 +88,7 @@ class Groups:
         for outer, groups in beside.items():
             if len(groups) > MOST_BESIDE:
                 members = [node for inner in groups for node in self._inside[inner]]
-                name = f"rest of {outer.name}"
-                rest = DisplayNode(name, members=members, lines=[f"{name}  {counted(len(members), 'node')}"])
+                rest = DisplayNode(f"rest of {outer.name}", members=members, rows=[])
                 closed |= dict.fromkeys(groups, rest)
         seen = [node for inner, group in closed.items() for node in ([group] if group else self._inside[inner])]
         nodes = sorted(dict.fromkeys(seen), key=self._place)
