@@ -1,8 +1,8 @@
 """Plots a training run and the model that it made.
 
 Each function draws on the matplotlib Axes ``ax``, or on a new pyplot figure, which a notebook shows, and returns the
-Axes. Of a Split, it shows training examples filled and test examples hollow. Without matplotlib, it raises an
-ImportError that says what to install.
+Axes. A class is a marker, hollow for training examples and solid for the test examples of a Split. Values are blue,
+gradients orange. Without matplotlib, it raises an ImportError that says what to install.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,20 +11,19 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from autograd.colours import GREY as GREY, OKABE_ITO
+from autograd.colours import LIGHT, MARKERS
 from autograd.files import write_whole
 from autograd.text import clipped, text_name
 from nn.data import Dataset, Split
 from nn.diagnostics import Diagnosis, LayerRecord
 from nn.evaluation import CLASSIFICATION, REGRESSION, Task, confusion_matrix, task_for, task_of
-from nn.module import Module
+from nn.module import Module, index_name
 from nn.records import EpochRecord
 from nn.training import Training
 
 Layers = Sequence[Sequence[LayerRecord]]  # of each epoch
 
-COLOURS = tuple(OKABE_ITO.values())  # each with a marker and a line style of its own: told apart without colour too
-MARKERS, LINES = "o^sDvP", ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)))
+SHADES = (0.5, 1.0, 0.0, 0.75, 0.25)  # of the lines that are compared, from light to dark
 
 
 def loss(records: Sequence[EpochRecord] | Training, ax: Any = None) -> Any:
@@ -38,17 +37,21 @@ def loss(records: Sequence[EpochRecord] | Training, ax: Any = None) -> Any:
     if not records:
         raise ValueError("loss of a training without records: train first")
     ax, epochs, lowest = _axes(ax), [r.epoch for r in records], min(r.loss for r in records)
-    ax.plot(epochs, [r.loss for r in records], **style(0, marker=""), label="training")
+    ax.plot(epochs, [r.loss for r in records], **style(0, marker="", linewidth=2.5), label="training")
     if validated := [r for r in records if isfinite(r.validation_loss)]:
         best = min(validated, key=lambda r: r.validation_loss)
-        ax.plot(epochs, [r.validation_loss for r in records], **style(1, marker=""), label="validation")
-        diamond = style(1, marker="D", linestyle="", markersize=None, clip_on=False)
+        thin = style(1, linewidth=1.2, markevery=max(1, len(epochs) // 10))
+        ax.plot(epochs, [r.validation_loss for r in records], **thin, label="validation")
+        diamond = style(1, marker="D", linestyle="", markersize=8, markerfacecolor=LIGHT["ink"], clip_on=False)
         ax.plot(best.epoch, best.validation_loss, **diamond, label=f"best, epoch {best.epoch}")
     return finish(ax, "epoch", "mean loss", title="Loss", ylim=(min(0.0, 1.1 * lowest), None))
 
 
 def boundary(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
     """Plot the areas of the classes over two inputs, darker where a class leads by more, and the examples.
+
+    Of two classes, the second is purple, where its output is positive, and the first green. Of more, each area is
+    grey and has the marker of its class.
 
     Raises ValueError for another number of inputs and for a regression.
     """
@@ -63,17 +66,23 @@ def boundary(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
     xs, ys = (np.linspace(min(column) - 0.3, max(column) + 0.3, 81) for column in zip(*points))
     outputs = _outputs(model, [[x, y] for y in ys for x in xs])
     leads = np.array([task.leads(units) for units in outputs]).reshape(len(ys), len(xs), -1)
-    names = task.names(parts[0][1], leads.shape[2])
-    tints = np.array([to_rgb(style(k)["color"]) for k in range(len(names))])[leads.argmax(2)]
+    names, winners = task.names(parts[0][1], leads.shape[2]), leads.argmax(2)
+    few = len(names) < 3
+    paper, *tints = (np.array(to_rgb(LIGHT[name])) for name in ("paper", *(("minus", "plus") if few else ("edge",))))
     most = min(leads.max(), 6.0) or 1.0  # beyond a logit of 6, σ is almost 1
-    areas = 1.0 - 0.4 * np.clip(leads.max(2, keepdims=True) / most, 0.0, 1.0) * (1.0 - tints)
-    ax.imshow(areas, extent=(xs[0], xs[-1], ys[0], ys[-1]), origin="lower", aspect="auto", interpolation="bilinear")
+    share = 0.6 * np.clip(leads.max(2, keepdims=True) / most, 0.0, 1.0)
+    areas = paper + share * (np.array(tints)[winners * few] - paper)
+    place = {"extent": (xs[0], xs[-1], ys[0], ys[-1]), "origin": "lower", "aspect": "auto", "zorder": 0.6}
+    ax.imshow(areas, interpolation="bilinear", **place)
     for k, name in enumerate(names):
         if k and leads[..., k].min() < 0.0 < leads[..., k].max():
-            ax.contour(xs, ys, leads[..., k], levels=[0.0], colors="black", linewidths=1.5)
+            ax.contour(xs, ys, leads[..., k], levels=[0.0], colors=LIGHT["ink"], linewidths=1.5)
         for role, part in parts:
             chosen = [x for x, y in zip(part.X, part.y) if task.label_of(y) == k]
             _scatter(ax, k, [x[0] for x in chosen], [x[1] for x in chosen], words(name), role)
+        if not few and (cells := np.argwhere(winners == k)).size:
+            i, j = min(cells, key=lambda cell: np.hypot(*(cell - cells.mean(0))))  # the area's middle
+            ax.plot(xs[j], ys[i], marker=_marker(k), color="none", markeredgecolor=LIGHT["quiet"], markersize=18)
     xlabel, ylabel = map(words, parts[0][1].features[:2] or ("x₁", "x₂"))
     return finish(ax, xlabel, ylabel, title="Decision boundary")
 
@@ -91,11 +100,11 @@ def fit(model: Module, data: Dataset | Split, ax: Any = None, target: str = "y")
     for k, name, role, x, true, predicted in _pairs(task, model, parts, target):
         _scatter(ax, k, x if is_curve else true, true if is_curve else predicted, name, role)
     if not is_curve:
-        ax.axline((true[0], true[0]), slope=1.0, color="black", label="predicted = true")
+        ax.axline((true[0], true[0]), slope=1.0, color=LIGHT["edge"], label="predicted = true")
         return finish(ax, f"true {words(target)}", f"predicted {words(target)}", title="Predicted against true")
     xs = [min(inputs) + (max(inputs) - min(inputs)) * i / 200 for i in range(201)]
     for k, curve in enumerate(zip(*map(task.in_units, _outputs(model, [[x] for x in xs])))):
-        ax.plot(xs, curve, **style(k, color="black", marker=""), label="predicted")
+        ax.plot(xs, curve, **style(k, markevery=40, linewidth=2), label="predicted")
     return finish(ax, words([*parts[0][1].features, "x"][0]), words(target), title="Fit")
 
 
@@ -105,7 +114,7 @@ def residuals(model: Module, data: Dataset | Split, ax: Any = None, target: str 
     ax = _axes(ax)
     for k, name, role, _, true, predicted in _pairs(task, model, parts, target):
         _scatter(ax, k, predicted, [y - a for y, a in zip(true, predicted)], name, role)
-    ax.axhline(0.0, color="black")
+    ax.axhline(0.0, color=LIGHT["edge"])
     return finish(ax, f"predicted {words(target)}", "true − predicted", title="Residuals")
 
 
@@ -114,13 +123,15 @@ def confusion(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
     task, parts = _task(CLASSIFICATION, model, data)
     role, part = parts[-1]
     ax, counts = _axes(ax), confusion_matrix(model, part)
-    ax.imshow(counts, cmap="Blues")
+    from matplotlib.colors import LinearSegmentedColormap
+
+    ax.imshow(counts, cmap=LinearSegmentedColormap.from_list("", [LIGHT["fill"], LIGHT["value"]]))
     largest = max(map(max, counts))
     for i, row in enumerate(counts):
         for j, count in enumerate(row):
             if count:
-                colour = "white" if count > largest / 2 else "black"
-                ax.text(j, i, str(count), ha="center", va="center", color=colour)
+                ink = LIGHT["fill" if count > largest / 2 else "ink"]
+                ax.text(j, i, str(count), ha="center", va="center", color=ink)
     names = [words(name) for name in task.names(part, len(counts))]
     ax.set_xticks(range(len(names)), names, rotation=0 if max(map(len, names)) < 3 else 30)
     ax.set_yticks(range(len(names)), names)
@@ -138,7 +149,7 @@ def deltas(layers: Diagnosis | Layers, ax: Any = None) -> Any:
     records = layers.records if isinstance(layers, Diagnosis) else layers
     if not records or isinstance(records, Training) or isinstance(records[0], EpochRecord):
         raise ValueError("deltas of no layers: call Diagnosis(training).measure() of nn.diagnostics after each epoch")
-    return _by_layer(ax, records, "‖δ‖ of an example", "Does δ reach every layer?", lambda layer: layer.delta)
+    return _by_layer(ax, records, "‖δ‖ of an example", "Does δ reach every layer?", "δ", lambda layer: layer.delta)
 
 
 def picture(
@@ -165,9 +176,9 @@ def layers_picture(path: Path, layers: Layers, title: str) -> None:
     left, middle, right = figure.subplots(1, 3)
     deltas(layers, left)
     change, stuck = "How fast do the weights change?", "Units dead or saturated"
-    _by_layer(middle, layers, "‖ΔW‖ / ‖W‖ in the epoch", change, lambda layer: layer.change)
-    _by_layer(right, layers, "share", stuck, lambda layer: max(layer.dead, layer.saturated))
-    right.set(yscale="linear", ylim=(-0.02, 1.02))
+    _by_layer(middle, layers, "‖ΔW‖ / ‖W‖ in the epoch", change, "W", lambda layer: layer.change)
+    share = {"yscale": "linear", "ylim": (-0.02, 1.02)}
+    _by_layer(right, layers, "share", stuck, "a", lambda layer: max(layer.dead, layer.saturated), **share)
     write_png(figure, path)
 
 
@@ -197,16 +208,25 @@ def words(name: str, most: int = 24) -> str:
     return f" {plain}" if plain.startswith("_") else plain  # a legend omits labels that begin with _
 
 
-def style(k: int, **more: Any) -> dict[str, Any]:
-    """The look of the k-th line."""
-    k %= len(COLOURS)
-    return {"color": COLOURS[k], "marker": MARKERS[k], "linestyle": LINES[k], "markersize": 4, **more}
+def shade(token: str, share: float) -> str:
+    """A colour of autograd.colours, lighter for a share below one half and darker above it, in hexadecimal."""
+    other, by = ("paper", 0.3) if share < 0.5 else ("ink", 0.75)
+    pairs = ([int(LIGHT[name][i : i + 2], 16) for i in (1, 3, 5)] for name in (token, other))
+    return "#" + "".join(f"{round(x + (y - x) * by * abs(2.0 * share - 1.0)):02X}" for x, y in zip(*pairs))
+
+
+def style(k: int, token: str = "value", **more: Any) -> dict[str, Any]:
+    """The look of the k-th line: the token's colour in a lightness of its own, and a hollow marker."""
+    look = {"color": shade(token, SHADES[k % len(SHADES)]), "marker": MARKERS[k % len(MARKERS)], "markersize": 5}
+    return {**look, "markerfacecolor": LIGHT["fill"], **more}
 
 
 def finish(axes: Any, xlabel: str, ylabel: str, **settings: Any) -> Any:
     """Set labels, a grid, a legend and other settings of the axes, and return them."""
     axes.set(xlabel=xlabel, ylabel=ylabel, **settings)
-    axes.grid(alpha=0.3)
+    axes.grid(color=LIGHT["hair"])
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
     if xlabel == "epoch":
         axes.locator_params(axis="x", integer=True)
     if any(axes.get_legend_handles_labels()[1]):
@@ -245,19 +265,35 @@ def _outputs(model: Module, X: Sequence[Sequence[float]]) -> Any:
     return outputs_at(model, X).T.tolist()
 
 
+def _marker(k: int) -> str:
+    """The k-th class's: its number where the shapes have run out."""
+    return MARKERS[k] if k < len(MARKERS) else f"${k + 1}$"
+
+
 def _scatter(ax: Any, k: int, xs: Sequence[float], ys: Sequence[float], name: str, role: str) -> None:
-    colour, marker = style(k)["color"], style(k + k // len(COLOURS))["marker"]  # more than six lines get new pairs
-    look = {"s": 30, "facecolor": "white"} if role == "test" else {"s": 18, "facecolor": colour}
-    label = f"{name}, {role}" if role else name
-    ax.scatter(xs, ys, marker=marker, edgecolor=colour, linewidth=1.2, label=label, **look)
+    inside, outline = ("ink", "paper") if role == "test" else ("fill", "ink")
+    if k >= len(MARKERS):
+        inside = outline = "ink" if role == "test" else "quiet"
+    look = {"facecolor": LIGHT[inside], "edgecolor": LIGHT[outline], "linewidth": 1.0, "s": 36}
+    ax.scatter(xs, ys, marker=_marker(k), label=f"{name}, {role}" if role else name, **look)
 
 
-def _by_layer(ax: Any, layers: Layers, ylabel: str, title: str, of: Callable[[LayerRecord], float]) -> Any:
-    """Plot a line for each layer, on a log scale if any number is positive."""
+def _by_layer(
+    ax: Any, layers: Layers, ylabel: str, title: str, letter: str, of: Callable[[LayerRecord], float], **settings: Any
+) -> Any:
+    """Plot a line for each layer, darker for later ones and named at its end, on a log scale if any is positive."""
     ax, columns = _axes(ax), [[of(layer) for layer in column] for column in zip(*layers)]
-    for k, column in enumerate(columns):
-        look = style(k) if len(layers) == 1 else style(k, marker="")
-        ax.plot(range(1, len(layers) + 1), column, **look, label=f"layer {k + 1}")
-    if any(y > 0.0 for column in columns for y in column):
-        ax.set_yscale("log")
-    return finish(ax, "epoch", ylabel, title=title)
+    token, last = "grad" if letter == "δ" else "value", len(columns) - 1
+    shares = [k / max(last, 1) for k in range(last + 1)]
+    for k, (share, column) in enumerate(zip(shares, columns)):
+        look = style(k, color=shade(token, share), markevery=max(1, len(layers) // 6))
+        ax.plot(range(1, len(layers) + 1), column, **look)
+    scale = "log" if any(y > 0.0 for column in columns for y in column) else "linear"
+    finish(ax, "epoch", ylabel, title=title, **{"yscale": scale, **settings})
+    ends = ax.transAxes.inverted().transform(ax.transData.transform([[0.0, column[-1]] for column in columns]))
+    place = -1.0
+    for more, k in enumerate(sorted(range(last + 1), key=lambda k: ends[k][1])):
+        place = min(max(0.0, ends[k][1], place + 0.06), 1.0 - 0.06 * (last - more))
+        at = {"xycoords": "axes fraction", "textcoords": "offset points", "color": shade(token, max(0.5, shares[k]))}
+        ax.annotate(index_name(letter, k + 1), (1.0, place), (4, 0), va="center", fontsize="small", **at)
+    return ax

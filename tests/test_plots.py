@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from autograd.colours import LIGHT
 from nn import (
     MLP,
     SGD,
@@ -25,6 +26,7 @@ from nn.data import Split, moons
 from nn.diagnostics import Diagnosis
 
 Figure = pytest.importorskip("matplotlib.figure").Figure
+to_hex = pytest.importorskip("matplotlib.colors").to_hex
 
 
 @pytest.fixture
@@ -109,7 +111,7 @@ def test_deltas_are_those_of_the_diagnosis_layer_by_layer(ax):
     assert [line.get_ydata().tolist() for line in ax.lines] == [
         [epoch[l].delta for epoch in diagnosis.records] for l in range(3)
     ]
-    assert ax.get_yscale() == "log" and legend(ax) == ["layer 1", "layer 2", "layer 3"]
+    assert ax.get_yscale() == "log" and sorted(text.get_text() for text in ax.texts) == ["δ¹", "δ²", "δ³"]
     other = Figure().subplots()
     plots.deltas(diagnosis.records, other)
     assert [line.get_ydata().tolist() for line in other.lines] == [line.get_ydata().tolist() for line in ax.lines]
@@ -167,15 +169,15 @@ def test_of_several_classes_each_has_its_area_and_lines_lie_where_two_lead_alike
     assert len({(str(d.get_edgecolor()), str(d.get_paths()[0].vertices)) for d in scattered}) == units
 
 
-def test_of_a_split_training_examples_are_filled_and_test_examples_hollow(ax):
+def test_of_a_split_training_examples_are_hollow_and_test_examples_solid(ax):
     data, test = moons(20, rng=Random(0)), moons(10, rng=Random(1))
     model = MLP(2, [1], rng=Random(0))
     trained(model, binary_cross_entropy, data)
     plots.boundary(model, Split(data, data, test), ax)
     assert legend(ax) == ["upper, training", "upper, test", "lower, training", "lower, test"]
     assert sorted(points(ax)) == sorted(map(tuple, data.X + test.X))
-    hollow = [d for d in ax.collections if d.get_label().endswith("test")]
-    assert all(d.get_facecolor().tolist() == [[1.0, 1.0, 1.0, 1.0]] for d in hollow)
+    inside = {d.get_label(): to_hex(d.get_facecolor()[0]).upper() for d in ax.collections if "," in d.get_label()}
+    assert all(colour == LIGHT["ink" if name.endswith("test") else "fill"] for name, colour in inside.items())
 
 
 def test_the_confusion_is_the_numeric_one_under_the_names_of_the_classes(ax):

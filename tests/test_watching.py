@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from conftest import serious
 
+from autograd.colours import DARK, LIGHT
 from nn import (
     MLP,
     SGD,
@@ -639,10 +640,10 @@ def test_the_scrubber_is_reached_and_moved_by_keys_alone(opened, moons_film):
 
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_each_side_of_the_boundary_has_its_class_colour(opened, moons_film, scheme):
+def test_each_side_of_the_boundary_has_its_sign_as_a_colour(opened, moons_film, scheme):
     training, history, film = moons_film
     page = opened(film, scheme=scheme)
-    told = film_of(film)["map"]
+    told, paper = film_of(film)["map"], bytes.fromhex({"light": LIGHT, "dark": DARK}[scheme]["paper"][1:])
     canvas = page.locator("canvas.plane")
     for frame in (0, 7):
         scrub(page, frame)
@@ -651,7 +652,7 @@ def test_each_side_of_the_boundary_has_its_class_colour(opened, moons_film, sche
         for across, up in [(0.02, 0.98), (0.98, 0.02), (0.02, 0.02), (0.98, 0.98)]:
             x = [a + (b - a) * s for a, b, s in zip(told["low"], told["high"], (across, up))]
             # the plane leaves 8 pixels at three sides, and below it 24 for its words besides
-            red, _, blue, _ = canvas.evaluate(
+            red, green, *_ = canvas.evaluate(
                 """(canvas, [across, up]) => {
                   const ratio = window.devicePixelRatio;
                   const [w, h] = [canvas.width / ratio - 16, canvas.height / ratio - 32];
@@ -662,7 +663,7 @@ def test_each_side_of_the_boundary_has_its_class_colour(opened, moons_film, sche
                 [across, up],
             )
             output = training.model(x).data
-            found.append((output > 0.0, red > blue))
+            found.append((output > 0.0, red - green > paper[0] - paper[1]))  # purple for +, green for −
         assert {a for a, _ in found} == {True, False} and all(a == b for a, b in found)
     training.model.load_state_dict(history[-1])
 

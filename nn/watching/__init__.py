@@ -71,9 +71,9 @@ def _loss_image(curves: Mapping[str, Any]) -> str:
     points = " ".join(f"{50 + 500 * i / last:.1f},{y:.1f}" for i, y in enumerate(heights))
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 300" width="600" height="300">'
-        f'<rect width="600" height="300" fill="{LIGHT["canvas"]}"/>'
-        f'<path d="M50 20V250H560" fill="none" stroke="{LIGHT["muted"]}"/>'
-        f'<polyline points="{points}" fill="none" stroke="{LIGHT["blue"]}" stroke-width="2.5"/>'
+        f'<rect width="600" height="300" fill="{LIGHT["paper"]}"/>'
+        f'<path d="M50 20V250H560" fill="none" stroke="{LIGHT["quiet"]}"/>'
+        f'<polyline points="{points}" fill="none" stroke="{LIGHT["value"]}" stroke-width="2.5"/>'
         f'<g font-family="sans-serif" font-size="14" fill="{LIGHT["ink"]}">'
         f'<text x="50" y="14">training loss, from {losses[0]:.4g} to {losses[-1]:.4g}</text>'
         f'<text x="560" y="272" text-anchor="end">epoch {curves["epochs"][-1]}</text></g></svg>'

@@ -1,8 +1,8 @@
 // How numbers become pictures: heat maps with signs, lines over epochs, a plane with its boundary. It knows no film.
 
 const SVG = "http://www.w3.org/2000/svg";
-const LINES = ["", "7 4", "2 3", "9 3 2 3", "12 3", "4 2 1 2", "1 5", "6 2 6 6"]; // dashes, one for each line
-const MOST_COLOURS = 8;
+const SHAPES = [ // of the classes: how many corners, where the first is, how far every second one is from the middle
+  [36, 0, 1], [3, -90, 1], [4, 45, 1], [4, 0, 1], [3, 90, 1], [10, -90, 0.45], [8, 0, 0.4], [6, 0, 1]];
 
 /** Four digits and a true minus sign. */
 function numberText(x) {
@@ -27,21 +27,23 @@ const drawn = (tag, attributes, ...inside) => filled(document.createElementNS(SV
 
 /** The style sheet's colours as numbers, as they are in this scheme. */
 function theme() {
-  const style = getComputedStyle(named("watch"));
+  const style = getComputedStyle(document.documentElement);
   const colour = (name) => {
     const hex = style.getPropertyValue(`--${name}`).trim();
     return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
   };
-  const classes = Array.from({ length: MOST_COLOURS }, (_, i) => colour(`class-${i}`));
-  const [negative, positive] = classes;
-  return { classes, negative, positive, canvas: colour("canvas"), ink: colour("ink"), muted: colour("muted") };
+  const names = ["paper", "fill", "ink", "quiet", "edge", "value", "grad", "plus", "minus"];
+  return Object.fromEntries(names.map((name) => [name, colour(name)]));
 }
 
 const mixed = (from, to, share) => from.map((x, i) => Math.round(x + (to[i] - x) * share));
 const rgb = (colour) => `rgb(${colour.join(" ")})`;
 /** A sign's colour for a number from −1 to 1; the root lets small ones be seen. */
 const signed = (colours, x) =>
-  mixed(colours.canvas, x < 0 ? colours.negative : colours.positive, Math.min(1, Math.abs(x)) ** 0.6);
+  mixed(colours.paper, x < 0 ? colours.minus : colours.plus, Math.min(1, Math.abs(x)) ** 0.6);
+/** A colour of the theme, nearer to the paper for a share below one half, and to the ink above it. */
+const shade = (colours, token, share) => rgb(share < 0.5 ? mixed(colours[token], colours.paper, 0.3 * (1 - 2 * share))
+  : mixed(colours[token], colours.ink, 0.75 * (2 * share - 1)));
 
 /** A canvas of so many CSS pixels, sharp on any screen; gives what draws on it. */
 function sized(canvas, width, height) {
@@ -53,17 +55,18 @@ function sized(canvas, width, height) {
   return context;
 }
 
-/** A matrix of numbers from −1 to 1, row by row. */
+/** A matrix of numbers from −1 to 1, row by row; the sign stands in a cell that has room and is not 0. */
 function heat(canvas, { rows, columns, width, height }, share, colours) {
   const context = sized(canvas, columns * width, rows * height);
   for (let k = 0; k < rows * columns; k++) {
     const [i, j, x] = [Math.floor(k / columns), k % columns, share(k)];
     context.fillStyle = rgb(signed(colours, x));
     context.fillRect(j * width, i * height, width, height);
-    if (x < 0 && width >= 11 && height >= 11) {
-      context.fillStyle = rgb(colours.ink);
-      context.fillRect((j + 0.3) * width, (i + 0.5) * height - 0.75, 0.4 * width, 1.5);
-    }
+    if (!x || Math.min(width, height) < 11) continue;
+    const [left, top, size] = [(j + 0.5) * width, (i + 0.5) * height, 0.3 * Math.min(width, height, 16)];
+    context.fillStyle = rgb(mixed(signed(colours, x), colours.ink, 0.75));
+    context.fillRect(left - size, top - 0.5, 2 * size, 1);
+    if (x > 0) context.fillRect(left - 0.5, top - size, 1, 2 * size);
   }
 }
 
@@ -80,13 +83,14 @@ function ticks(low, high, most) {
 }
 
 /**
- * Lines over the epochs in `box`, a marker at the epoch that is shown; a click goes to an epoch.
- * series: [{ name, values, colour, now }]; values of a log scale that are not positive are left out.
+ * Lines over the epochs in `box`, each named at its end, with its marker at the epoch that is shown; a click goes to an
+ * epoch. series: [{ name, values, colour, width, now }]; values of a log scale that are not positive are left out.
  */
 function chart(box, { epochs, series, at, log, words, go }) {
   const width = Math.max(box.clientWidth, 200);
   const type = typeSize(box) / 16;
-  const [left, right, top, bottom] = [52 * type, 12, 10, 26 * type];
+  const right = (12 + 6.5 * Math.max(...series.map(({ name }) => name.length))) * type;
+  const [left, top, bottom] = [52 * type, 10, 26 * type];
   const height = 190 * type;
   const up = (y) => (y === null || (log && y <= 0) ? null : log ? Math.log10(y) : y);
   const all = series.flatMap(({ values }) => values.map(up)).filter((y) => y !== null);
@@ -110,14 +114,25 @@ function chart(box, { epochs, series, at, log, words, go }) {
   svg.append(drawn("text", { x: left - 6, y: height - 6, "text-anchor": "end" }, "epoch"));
   svg.append(drawn("path", { class: "now", d: `M${x(at)} ${top}V${height - bottom}` }));
   const legend = made("div", { class: "legend" });
-  series.forEach(({ name, values, colour, now }, i) => {
-    const look = { stroke: colour, "stroke-width": 2, fill: "none", "stroke-dasharray": LINES[i % LINES.length] };
-    const points = values.map(up).map((height, k) =>
-      height === null ? "" : `${x(epochs[k]).toFixed(1)} ${y(height).toFixed(1)}`);
-    const pieces = points.map((to, k) => to && (points[k - 1] ? `L${to}` : `M${to}`)); // begun again after a gap
-    svg.append(drawn("path", { ...look, d: pieces.join("") }));
-    if (up(now) !== null) svg.append(drawn("circle", { cx: x(at), cy: y(up(now)), r: 4, fill: colour }));
-    const key = drawn("svg", { viewBox: "0 0 30 10", "aria-hidden": "true" }, drawn("path", { ...look, d: "M0 5H30" }));
+  const step = Math.ceil(epochs.length / 6);
+  const ends = series.map(({ values }) => y(up(values.at(-1)) ?? low));
+  let below = height - bottom + 15 * type; // names at the ends, from below, none on another
+  const order = series.map((_, i) => i).sort((i, j) => ends[j] - ends[i]);
+  order.forEach((i, k) => {
+    below = Math.max(Math.min(ends[i], below - 13 * type), top + 13 * type * (series.length - 1 - k));
+    svg.append(drawn("text", { class: "name", x: width - right + 8, y: below + 4 }, series[i].name));
+  });
+  series.forEach(({ name, values, colour, width: thick, now }, i) => {
+    const look = { stroke: colour, "stroke-width": thick, fill: "none" };
+    const places = values.map(up).map((height, k) => height !== null && [x(epochs[k]), y(height)]);
+    const pieces = places.map((to, k) => to && (places[k - 1] ? `L${to}` : `M${to}`)); // begun again after a gap
+    svg.append(drawn("path", { ...look, d: pieces.filter(Boolean).join("") }));
+    const marked = places.filter((to, k) => to && i && k % step === 0).map((to) => outline(i, to, 4));
+    svg.append(drawn("path", { stroke: colour, class: "hollow", d: marked.join("") }));
+    if (up(now) !== null) svg.append(drawn("path", { fill: colour, d: outline(i, [x(at), y(up(now))], 5) }));
+    const [line, mark] = [{ ...look, d: "M0 5H30" }, { fill: colour, d: outline(i, [15, 5], 4.5) }];
+    const inside = [line, mark].map((part) => drawn("path", part));
+    const key = drawn("svg", { viewBox: "0 0 30 10", "aria-hidden": "true" }, ...inside);
     legend.append(made("span", {}, key, `${name} ${numberText(now)}`));
   });
   svg.addEventListener("pointerdown", (event) => {
@@ -130,21 +145,26 @@ function chart(box, { epochs, series, at, log, words, go }) {
 
 // ---- a plane --------------------------------------------------------------------------------------------------------
 
-/** A class's sign of its own: circle, triangle, square, diamond, and these once more, hollow. */
-function marker(context, place, [x, y], size, colours) {
-  const corners = [[], [[0, -1.2], [1.1, 0.8], [-1.1, 0.8]], [[-0.9, -0.9], [0.9, -0.9], [0.9, 0.9], [-0.9, 0.9]],
-    [[0, -1.3], [1.3, 0], [0, 1.3], [-1.3, 0]]][place % 4];
-  context.beginPath();
-  if (!corners.length) context.arc(x, y, size, 0, 2 * Math.PI);
-  corners.forEach(([dx, dy]) => context.lineTo(x + size * dx, y + size * dy));
-  context.closePath();
-  const colour = rgb(colours.classes[place % MOST_COLOURS]);
-  const isHollow = place % 8 >= 4;
-  context.fillStyle = isHollow ? rgb(colours.canvas) : colour;
-  context.strokeStyle = isHollow ? colour : rgb(colours.canvas);
-  context.lineWidth = isHollow ? 2 : 1;
-  context.fill();
-  context.stroke();
+/** A class's sign as a path around a place. */
+function outline(label, [x, y], size) {
+  const [corners, turn, inner] = SHAPES[label % SHAPES.length];
+  const corner = (_, k) => {
+    const [angle, radius] = [((turn + (360 * k) / corners) * Math.PI) / 180, (k % 2 ? inner : 1) * size];
+    return `${(x + radius * Math.cos(angle)).toFixed(1)} ${(y + radius * Math.sin(angle)).toFixed(1)}`;
+  };
+  return `M${Array.from({ length: corners }, corner).join("L")}Z`;
+}
+
+/** The sign in ink, hollow; a number where the shapes have run out. */
+function marker(context, label, at, size, colours) {
+  const isShape = label < SHAPES.length;
+  const path = new Path2D(isShape ? outline(label, at, 1.2 * size) : "");
+  Object.assign(context, { fillStyle: rgb(colours.fill), strokeStyle: rgb(colours.ink), lineWidth: 1.2 });
+  context.fill(path);
+  context.stroke(path);
+  if (isShape) return;
+  Object.assign(context, { fillStyle: rgb(colours.ink), font: `${3 * size}px system-ui, sans-serif` });
+  context.fillText(String(label + 1), at[0] - size, at[1] + size);
 }
 
 /** Where the heights of a grid cross 0, as pieces of line between grid places. */
@@ -164,19 +184,19 @@ function crossings(heights, steps) {
   return pieces;
 }
 
-/** Where neighbours on a grid have different winners: the sides of the cells around them. */
-function borders(winners, steps) {
-  const pieces = [];
-  winners.forEach((here, k) => {
-    const [i, j] = [Math.floor(k / steps), k % steps];
-    if (j + 1 < steps && here !== winners[k + 1]) pieces.push([[j + 0.5, i - 0.5], [j + 0.5, i + 0.5]]);
-    if (i + 1 < steps && here !== winners[k + steps]) pieces.push([[j - 0.5, i + 0.5], [j + 0.5, i + 0.5]]);
+/** The middle of each area: the cell that is nearest to the mean of all its cells. */
+function middles(winners, steps) {
+  return [...new Set(winners)].map((label) => {
+    const cells = winners.flatMap((winner, k) => (winner === label ? [[k % steps, Math.floor(k / steps)]] : []));
+    const mean = [0, 1].map((side) => cells.reduce((sum, cell) => sum + cell[side], 0) / cells.length);
+    const far = (cell) => Math.hypot(cell[0] - mean[0], cell[1] - mean[1]);
+    return [cells.reduce((best, cell) => (far(cell) < far(best) ? cell : best)), label];
   });
-  return pieces;
 }
 
-/** The plane in colours, its boundary, the points, and numbers at the examples that are traced. */
-function plane(canvas, width, { low, high, steps, points, features }, { colourAt, pieces, smooth, traced }, colours) {
+/** The plane in colours, lines on it, the points, and numbers at the examples that are traced. */
+function plane(canvas, width, { low, high, steps, points, features }, look, colours) {
+  const { colourAt, lines, traced, signs = [] } = look;
   const height = Math.round(0.8 * width);
   const type = typeSize(canvas) / 16;
   const [left, bottom] = [8, 24 * type];
@@ -195,22 +215,25 @@ function plane(canvas, width, { low, high, steps, points, features }, { colourAt
   context.beginPath();
   context.rect(left, 8, across, up);
   context.clip();
-  context.imageSmoothingEnabled = smooth;
   const [cellX, cellY] = [across / (steps - 1), up / (steps - 1)];
   context.drawImage(small, left - cellX / 2, 8 - cellY / 2, across + cellX, up + cellY);
-  context.strokeStyle = rgb(colours.ink);
-  context.lineWidth = 2;
-  context.beginPath();
-  for (const [from, to] of pieces) {
-    context.moveTo(...place(from));
-    context.lineTo(...place(to));
+  for (const [colour, pieces] of lines) {
+    Object.assign(context, { strokeStyle: colour, lineWidth: 2 });
+    context.beginPath();
+    for (const [from, to] of pieces) {
+      context.moveTo(...place(from));
+      context.lineTo(...place(to));
+    }
+    context.stroke();
   }
-  context.stroke();
+  context.globalAlpha = 0.6; // behind the points
+  for (const [cell, label] of signs) marker(context, label, place(cell), 11 * type, { ...colours, ink: colours.quiet });
+  context.globalAlpha = 1;
   for (const [x, y, label] of points) marker(context, label, gridPlace(x, y), (width < 420 ? 3 : 4) * type, colours);
   context.restore();
   context.font = `bold ${13 * type}px system-ui, sans-serif`;
   context.lineWidth = 4;
-  context.strokeStyle = rgb(colours.canvas);
+  context.strokeStyle = rgb(colours.paper);
   traced.forEach(([x, y], i) => {
     const [px, py] = gridPlace(x, y);
     context.strokeText(String(i + 1), px + 5, py - 5);
@@ -218,7 +241,7 @@ function plane(canvas, width, { low, high, steps, points, features }, { colourAt
     context.fillText(String(i + 1), px + 5, py - 5);
   });
   context.font = `${12 * type}px system-ui, sans-serif`;
-  context.fillStyle = rgb(colours.muted);
+  context.fillStyle = rgb(colours.quiet);
   context.fillText(`${features[0]}: ${numberText(low[0])} … ${numberText(high[0])} →`, left, height - 7);
   context.textAlign = "right";
   context.fillText(`${features[1]}: ${numberText(low[1])} … ${numberText(high[1])} ↑`, left + across, height - 7);

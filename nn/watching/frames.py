@@ -232,7 +232,7 @@ def _layer(l: int, film: Sequence[Frame], count: int) -> dict[str, Any]:
         "a_units": a_units,
         "a": quantised([layer.a[:count, a_units] for layer in layers]),
         "delta_units": delta_units,
-        # δ shrinks by orders of magnitude while a run succeeds: each epoch has a scale of its own
+        # δ shrinks by orders of magnitude while a run succeeds: each epoch has steps of its own
         "delta": quantised([layer.delta[:count, delta_units] for layer in layers], together=False),
         "norms": [[digits(float(norm)) for norm in every[:count]] for every in norms],
         "norm": [digits(float(np.sqrt(np.mean(every**2)))) for every in norms],

@@ -6,34 +6,42 @@ const LEVELS = 9999; // of a quantised number
 const CELL = 20; // largest side of a cell, in a type of 16 pixels
 const TALLEST = 340; // most of a matrix, likewise
 const value = ({ steps, numbers }, frame, i) => steps[frame] * numbers[frame][i];
-const share = ({ numbers }, frame, i) => numbers[frame][i] / LEVELS;
+const largest = (...data) => Math.max(...data.flatMap(({ steps }) => steps)) * LEVELS; // of the run
 const raised = (l) => String(l).replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]);
 const className = (label) => classes[label] ?? String(label);
 const isFit = FILM.map.kind === "fit"; // what is predicted are numbers and no classes
 const said = (found) => (isFit ? found.map(numberText).join(", ") : className(found));
+const side = Math.sqrt(examples.features);
+const isImage = side >= 8 && Number.isInteger(side) && examples.X.numbers[0].length === examples.features;
 let at = 0;
 let colours;
 const views = []; // what each frame draws anew
 
 // ---- what is learned ------------------------------------------------------------------------------------------------
 
-/** Each class's area, by how far it leads. */
+/** Each class's area, by how far it leads: of two in the sign of the second's lead, of more with the class's marker. */
 function areas({ heights: { numbers, steps }, winners, steps: side }) {
   // heights beyond 6, where a sigmoid is all but 0 or 1, look alike
   const most = Math.min(6, Math.max(...steps) * LEVELS) || 1;
-  const tone = (i) => 0.12 + 0.5 * Math.min(1, Math.abs(steps[at] * numbers[at][i]) / most);
-  const winner = (i) => (winners ? winners[at][i] : Number(numbers[at][i] > 0));
-  const colourAt = (i) => mixed(colours.canvas, colours.classes[winner(i) % MOST_COLOURS], tone(i));
-  return { colourAt, pieces: winners ? borders(winners[at], side) : crossings(numbers[at], side), smooth: !winners };
+  const tone = (i) => 0.6 * Math.min(1, Math.abs(steps[at] * numbers[at][i]) / most);
+  const tint = (i) => colours[winners ? "edge" : numbers[at][i] > 0 ? "plus" : "minus"];
+  const led = (label) => (lead, i) => (winners[at][i] === label ? lead : -lead);
+  const signs = winners && middles(winners[at], side);
+  const fields = winners ? signs.map(([, label]) => numbers[at].map(led(label))) : [numbers[at]];
+  const pieces = fields.flatMap((heights) => crossings(heights, side));
+  const colourAt = (i) => mixed(colours.paper, tint(i), tone(i));
+  return { colourAt, lines: [[rgb(colours.ink), pieces]], signs };
 }
 
 /** The curve of each output, or the line where what is predicted is true; the plane is blank. */
 function lines({ curves: outputs, steps: side, low, high }) {
-  const colourAt = () => colours.canvas;
-  if (!outputs) return { colourAt, pieces: [[[0, 0], [side - 1, side - 1]]], smooth: true };
+  const colourAt = () => colours.paper;
+  if (!outputs) return { colourAt, lines: [[rgb(colours.edge), [[[0, 0], [side - 1, side - 1]]]]] };
   const row = (k) => ((value(outputs, at, k) - low[1]) / (high[1] - low[1])) * (side - 1);
-  const starts = outputs.numbers[at].map((_, k) => k).filter((k) => (k + 1) % side);
-  return { colourAt, pieces: starts.map((k) => [[k % side, row(k)], [(k % side) + 1, row(k + 1)]]), smooth: true };
+  const units = outputs.numbers[at].length / side;
+  const curves = Array.from({ length: units }, (_, unit) => [shade(colours, "value", (unit + 1) / (units + 1)),
+    Array.from({ length: side - 1 }, (_, k) => [k, k + 1].map((column) => [column, row(unit * side + column)]))]);
+  return { colourAt, lines: curves };
 }
 
 function learnedPlane(map) {
@@ -84,9 +92,8 @@ function learnedConfusion(map) {
     cells.forEach((cell, i) => {
       const row = Math.floor(i / n);
       const total = counts.slice(row * n, row * n + n).reduce((sum, x) => sum + x, 0);
-      const tint = cell.className === "right" ? colours.negative : colours.positive;
       cell.textContent = counts[i] || "";
-      cell.style.background = rgb(mixed(colours.canvas, tint, total ? 0.4 * Math.sqrt(counts[i] / total) : 0));
+      cell.style.background = rgb(mixed(colours.paper, colours.value, total ? 0.4 * Math.sqrt(counts[i] / total) : 0));
     });
     const right = map.names.reduce((sum, _, i) => sum + counts[i * n + i], 0);
     named("mapped").textContent = `${right} of ${map.examples} are right (framed); a row's colour is its share.`;
@@ -100,9 +107,9 @@ const goNear = (epoch) => {
   go(frames.reduce((best, _, i) => (far(i) < far(best) ? i : best), 0));
 };
 
-function curve(id, epochs, log, lines) {
+function curve(id, epochs, log, token, lines) {
   views.push(() => {
-    const series = lines().map((line, i) => ({ ...line, colour: rgb(colours.classes[i % MOST_COLOURS]) }));
+    const series = lines().map((line) => ({ width: 2, ...line, colour: shade(colours, token, line.share) }));
     const now = series.map((line) => `${line.name} ${numberText(line.now)}`).join(", ");
     const words = `${id} over the epochs; at epoch ${frames[at].epoch}: ${now}`;
     chart(named(id), { epochs, series, at: frames[at].epoch, log, words, go: goNear });
@@ -112,18 +119,18 @@ function curve(id, epochs, log, lines) {
 // ---- layers ---------------------------------------------------------------------------------------------------------
 
 /** A heat map that stands in `figure`; the cell under the pointer is told in numbers. */
-function heatMap(section, figure, { rows, columns, data, size, label, tell }) {
+function heatMap(section, figure, { rows, columns, data, first = 0, most = largest(data), size, label, tell }) {
   const canvas = made("canvas", { role: "img", "aria-label": label });
   canvas.onpointermove = canvas.onpointerdown = ({ offsetX, offsetY }) => {
     const j = Math.floor((offsetX / canvas.clientWidth) * columns);
     const i = Math.floor((offsetY / canvas.clientHeight) * rows);
     if (i < 0 || j < 0 || i >= rows || j >= columns) return;
-    section.readout = () => tell(i, j, i * columns + j);
+    section.readout = () => tell(i, j, first + i * columns + j);
     section.querySelector(".readout").textContent = section.readout();
   };
   views.push(() => {
     const [width, height] = size(figure.clientWidth, typeSize(figure) / 16);
-    heat(canvas, { rows, columns, width, height }, (i) => share(data, at, i), colours);
+    heat(canvas, { rows, columns, width, height }, (i) => value(data, at, first + i) / (most || 1), colours);
   });
   return canvas;
 }
@@ -140,7 +147,8 @@ function figured(parent, caption) {
 
 const cellWidth = (room, type, columns) =>
   Math.max(1, Math.min(CELL * type, Math.floor((10 * (room - 40 * type)) / columns) / 10));
-const largest = ({ steps }) => numberText(steps[at] * LEVELS);
+const scale = (most) => `from −${numberText(most)} to +${numberText(most)}`;
+const deltaMost = largest(...layers.map(({ delta }) => delta)); // one scale, so that a δ that vanishes is seen to
 
 function layerView(layer, index) {
   const l = index + 1;
@@ -156,37 +164,42 @@ function layerView(layer, index) {
   const [rows, columns] = [layer.rows.length, layer.columns.length];
   const isWhole = rows === layer.to && columns === layer.from;
   const few = isWhole ? "" : ` ${rows} × ${columns} of its ${layer.to} × ${layer.from} numbers are shown, evenly chosen.`;
-  const [figure, maps] = figured(parameters, () => `${W}, a row for each unit, and ${b}; largest of the run ` +
-    `${largest(layer.W)} and ${largest(layer.b)}.${few}`);
+  const isTiled = isImage && isWhole && columns === examples.features;
+  const [figure, maps] = figured(parameters, () => `${W}, ${isTiled ? "an image" : "a row"} for each unit, ` +
+    `${scale(largest(layer.W))}, and ${b}, ${scale(largest(layer.b))}.${few}`);
   const cell = (room, type) => {
     const width = cellWidth(room, type, columns);
     return [width, Math.max(1, Math.min(CELL * type, Math.max(width, 8), (TALLEST * type) / rows))];
   };
-  maps.append(
-    heatMap(section, figure, {
-      rows, columns, data: layer.W, size: cell, label: `${W} as colours`,
-      tell: (i, j, k) => `${w} to unit ${layer.rows[i] + 1} from ${layer.columns[j] + 1}: ` +
-        `${numberText(value(layer.W, at, k))}`,
-    }),
-    heatMap(section, figure, {
-      rows, columns: 1, data: layer.b, size: (room, type) => [16 * type, cell(room, type)[1]], label: `${b} as colours`,
-      tell: (i, _, k) => `${b} of unit ${layer.rows[i] + 1}: ${numberText(value(layer.b, at, k))}`,
-    }),
-  );
+  const places = (k) => `to unit ${layer.rows[Math.floor(k / columns)] + 1} from ${layer.columns[k % columns] + 1}`;
+  const weight = (i, j, k) => `${w} ${places(k)}: ${numberText(value(layer.W, at, k))}`;
+  const abreast = Math.ceil(Math.sqrt(2.5 * rows)); // images in a line
+  const pixel = (room) => Math.max(2, Math.min(8, Math.floor((room / abreast - 8) / side)));
+  const image = { rows: side, columns: side, size: (room) => [pixel(room), pixel(room)] };
+  const shape = isTiled ? image : { rows, columns, size: cell };
+  const of = (unit) => (isTiled ? ` of unit ${layer.rows[unit] + 1}` : "");
+  const images = Array.from({ length: isTiled ? rows : 1 }, (_, unit) => heatMap(section, figure, {
+    ...shape, data: layer.W, first: unit * columns, label: `${W}${of(unit)} as colours`, tell: weight }));
+  const across = { rows: 1, columns: rows, size: (room, type) => [cellWidth(room, type, rows), 16 * type] };
+  const down = { rows, columns: 1, size: (room, type) => [16 * type, cell(room, type)[1]] };
+  maps.append(...images, heatMap(section, figure, {
+    ...(isTiled ? across : down), data: layer.b, label: `${b} as colours`,
+    tell: (i, j, k) => `${b} of unit ${layer.rows[k] + 1}: ${numberText(value(layer.b, at, k))}`,
+  }));
   const norm = (i) => `; its ‖${delta}‖ = ${numberText(layer.norms[at][i])}`;
-  strips(section, flow, a, layer.a, layer.a_units, layer.units, "a row for each example; largest of the run", () => "");
-  strips(section, flow, delta, layer.delta, layer.delta_units, layer.to, `∂L/∂${z}; largest of this epoch`, norm);
+  strips(section, flow, a, layer.a, layer.a_units, layer.units, "a row for each example,", largest(layer.a), () => "");
+  strips(section, flow, delta, layer.delta, layer.delta_units, layer.to, `∂L/∂${z}; in all layers`, deltaMost, norm);
 }
 
 /** A row for each example, a column for each unit. */
-function strips(section, flow, letter, data, units, all, words, tail) {
+function strips(section, flow, letter, data, units, all, words, most, tail) {
   const few = units.length < all ? `; ${units.length} of ${all} units are shown, evenly chosen` : "";
-  const [figure, maps] = figured(flow, () => `${letter}, ${words} ${largest(data)}${few}`);
+  const [figure, maps] = figured(flow, () => `${letter}, ${words} ${scale(most)}${few}`);
   const rows = examples.labels.length;
   maps.append(
     made("div", { class: "numbers", "aria-hidden": "true" }, ...examples.labels.map((_, i) => made("div", {}, String(i + 1)))),
     heatMap(section, figure, {
-      rows, columns: units.length, data, label: `${letter} as colours`,
+      rows, columns: units.length, data, most, label: `${letter} as colours`,
       size: (room, type) => [cellWidth(room, type, units.length), 18 * type],
       tell: (i, j, k) => `${letter} of example ${i + 1}, unit ${units[j] + 1}: ${numberText(value(data, at, k))}${tail(i)}`,
     }),
@@ -194,8 +207,6 @@ function strips(section, flow, letter, data, units, all, words, tail) {
 }
 
 function exampleViews() {
-  const side = Math.sqrt(examples.features);
-  const isImage = side >= 8 && Number.isInteger(side) && examples.X.numbers[0].length === examples.features;
   examples.labels.forEach((label, i) => {
     const words = made("span");
     const image = made("canvas", { role: "img", "aria-label": `example ${i + 1}` });
@@ -208,7 +219,8 @@ function exampleViews() {
       words.className = isRight || isFit ? "" : "wrong";
       const pixel = Math.max(2, Math.round(40 / side));
       const cells = { rows: side, columns: side, width: pixel, height: pixel };
-      if (isImage) heat(image, cells, (k) => share(examples.X, i, k), { ...colours, positive: colours.ink });
+      const pen = { ...colours, plus: colours.ink };
+      if (isImage) heat(image, cells, (k) => value(examples.X, i, k) / (largest(examples.X) || 1), pen);
     });
   });
 }
@@ -245,16 +257,16 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
 (FILM.map.kind === "confusion" ? learnedConfusion : learnedPlane)(FILM.map);
 named("m").textContent = FILM.sample;
 const hasValidation = curves.validation.some((loss) => loss !== null);
-curve("losses", curves.epochs, false, () => [
-  { name: "training", values: curves.training, now: frames[at].loss },
-  ...(hasValidation ? [{ name: "validation", values: curves.validation, now: frames[at].validation_loss }] : []),
-]);
-curve("norms", frames.map(({ epoch }) => epoch), true, () => layers.map((layer, i) => (
-  { name: `‖δ${raised(i + 1)}‖`, values: layer.norm, now: layer.norm[at] })));
+curve("losses", curves.epochs, false, "value", () => [
+  { name: "training", values: curves.training, now: frames[at].loss, share: 0.5, width: 2.5 },
+  { name: "validation", values: curves.validation, now: frames[at].validation_loss, share: 1, width: 1.2 },
+].slice(0, hasValidation ? 2 : 1));
+curve("norms", frames.map(({ epoch }) => epoch), true, "grad", () => layers.map((layer, i) => (
+  { name: `‖δ${raised(i + 1)}‖`, values: layer.norm, now: layer.norm[at], share: i / (layers.length - 1 || 1) })));
 exampleViews();
 layers.forEach(layerView);
 if (frames.length < FILM.epochs) {
-  named("losses").before(made("p", { class: "note" }, `${frames.length} of ${FILM.epochs} epochs are shown, evenly chosen.`));
+  named("losses").previousElementSibling.append(`; ${frames.length} of ${FILM.epochs} epochs are shown, evenly chosen`);
 }
 new ResizeObserver(show).observe(named("watch"));
 show();

@@ -9,13 +9,14 @@ from statistics import fmean, median, pvariance
 from typing import Any
 
 from autograd import Value, mean
+from autograd.colours import LIGHT
 from nn import MLP, SGD, Linear, Training, ZeroCenter, accuracy, binary_cross_entropy, half_squared_error
 from nn.data import batches, moons, spirals, xor
 from nn.init import Initializer, constant, normal, xavier_uniform, zero
 from nn.lecture.claims.trials import Numbers, Result, curves, fit, gradient, loss_of, means, spread, trained
 from nn.module import flatten
 from nn.optim import Schedule, exponential, inverse_time
-from nn.plots import GREY, finish, style
+from nn.plots import finish, style
 
 SIZES = (1, 10, 100)  # of the mini-batches of C2
 ALL = SIZES[-1]  # examples
@@ -129,7 +130,7 @@ def unstable(seed: int = 0) -> Result:
             f"ten relus with He's weights keep it: {he[0]:.2f}": 0.1 < he[0] < 10.0,
         },
         dict(zip(labels, (vanishing, exploding, sigmoid, large, he))),
-        curves(layers, "layer l", "‖δˡ‖ / ‖δ¹⁰‖", yscale="log", xticks=layers),
+        curves(layers, "layer l", "‖δˡ‖ / ‖δ¹⁰‖", partial(style, token="grad"), yscale="log", xticks=layers),
     )  # fmt: skip
 
 
@@ -205,7 +206,7 @@ def batch_noise(seed: int = 0) -> Result:
     ratio, theory = noise[0] / noise[BATCHES.index(10)], [noise[0] / m * (ALL - m) / (ALL - 1) for m in BATCHES]
 
     def draw(axes: Any, numbers: dict[str, Numbers]) -> None:
-        for look, (label, y) in zip((style(0), {"color": GREY, "linestyle": ":"}, style(1)), numbers.items()):
+        for look, (label, y) in zip((style(0, "grad"), {"color": LIGHT["edge"]}, style(1, "grad")), numbers.items()):
             axes.plot(BATCHES if len(y) > 3 else (1, 2, 3), y, **look, label=label)
         finish(axes, "batch size m", "variance of the gradient", xscale="log", yscale="log")
 
@@ -260,7 +261,7 @@ def architecture(seed: int = 0) -> Result:
             checks[f"{by}: {name.replace(' ', '-')} {first:.0%} → {last:.0%}"] = last > first + 0.03
 
     def look(k: int) -> dict[str, Any]:
-        return style(k // 2, linestyle="-", linewidth=2.5) if k % 2 else style(k // 2, markerfacecolor="white")
+        return style(k // 2, linewidth=2.5 if k % 2 else 1.0)
 
     return Result(
         "C9", "Model architecture decides: wider and deeper networks learn more",
@@ -291,7 +292,7 @@ def all_positive(seed: int = 0) -> Result:
     def draw(axes: Any, numbers: dict[str, Path]) -> None:
         for k, (label, path) in enumerate(numbers.items()):
             axes.plot(*zip(*path), **style(k, linewidth=1), label=label)
-        axes.plot([1.0], [-1.0], "*", color="black", markersize=14, label="what is to be learned")
+        axes.plot([1.0], [-1.0], "*", color=LIGHT["ink"], markersize=14, label="what is to be learned")
         axes.set_aspect("equal", adjustable="datalim")
         finish(axes, "w₁", "w₂")
 

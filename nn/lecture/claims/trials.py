@@ -9,10 +9,11 @@ from random import Random
 from statistics import fmean
 from typing import Any
 
+from autograd.colours import LIGHT
 from nn import MLP, SGD, Adam, Dataset, Module, Training, binary_cross_entropy
 from nn.evaluation import evaluate
 from nn.losses import Loss, mean_loss
-from nn.plots import GREY, finish, new_figure, style, write_png
+from nn.plots import finish, new_figure, style, write_png
 
 Numbers = list[float]
 Draw = Callable[[Any, dict[str, Any]], object]  # draws numbers by label on matplotlib's axes
@@ -79,7 +80,7 @@ def curves(
             axes.plot(x[: len(y)], y, **look(k), markevery=(k % step, step), label=label)
         for line, places in ((axes.axvline, vertical), (axes.axhline, horizontal)):
             for label, place in (places or {}).items():
-                line(place, color=GREY, linewidth=0.8, label=label)
+                line(place, color=LIGHT["edge"], linewidth=0.8, label=label)
         finish(axes, xlabel, ylabel, **settings)
 
     return draw

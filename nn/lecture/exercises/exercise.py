@@ -16,7 +16,6 @@ from random import Random
 from typing import Any
 
 from autograd import explain
-from autograd.colours import LIGHT
 from autograd.operands import number_of
 from autograd.parser import Definitions
 from autograd.text import clipped, counted, printable, text_name
@@ -231,9 +230,8 @@ class Feedback:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        colour, sign = (LIGHT["green"], "✓") if self.right else (LIGHT["vermilion"], "✗")
         said = re.sub("`([^`]+)`", r"<code>\1</code>", escape(self.text))
-        text = f"<p><b style='color:{colour}'>{sign}</b> {said}</p>"
+        text = f"<p><b>{'✓' if self.right else '✗'}</b> {said}</p>"
         if self.shown is None:
             return text
         to_html = getattr(self.shown, "_repr_html_", None)
