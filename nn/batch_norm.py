@@ -37,7 +37,7 @@ class BatchNorm(Module):
                the unbiased variance σ² m/(m − 1). ``calibrate`` takes both from the training data instead
     latest     a function that gets the nodes of each mini-batch in training, or None
 
-    The nodes of μ and σ² are named ``μ¹_2`` and ``var¹_2`` after layer and unit.
+    The nodes of μ and σ² are named ``μ¹_2`` and ``σ¹_2²`` after layer and unit, that of x̂_3 ``x̂¹_23``.
     Raises ValueError, and leaves mu_ and sigma2_ unchanged, for examples of another width, and in training for fewer
     than two.
     Source: Ioffe & Szegedy 2015, Algorithms 1 and 2; running averages with PyTorch's conventions.
@@ -111,9 +111,12 @@ class BatchNorm(Module):
         mu = mean(x)
         difference = [x_i - mu for x_i in x]
         sigma2 = dot(difference, difference) * (1.0 / len(x))
-        mu.name, sigma2.name = index_name("μ", self.layer, k), index_name("var", self.layer, k)
+        mu.name, sigma2.name = index_name("μ", self.layer, k), index_name("σ", self.layer, k) + "²"
         std = sqrt(sigma2 + self.epsilon)
-        return Normalised([affine(self.gamma[k], d_i / std, self.beta[k]) for d_i in difference], mu, sigma2)
+        x_hat = [d_i / std for d_i in difference]
+        for i, node in enumerate(x_hat):
+            node.name = index_name("x̂", self.layer, k, i)
+        return Normalised([affine(self.gamma[k], x_i, self.beta[k]) for x_i in x_hat], mu, sigma2)
 
     def __repr__(self) -> str:
         return f"BatchNorm({self.n})"

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set, ValuesView
 from contextlib import contextmanager
 from dataclasses import is_dataclass
+from functools import lru_cache
 from itertools import chain, product
 from math import copysign, isfinite
 from operator import attrgetter
@@ -343,6 +344,7 @@ def lift(x: Example) -> list[Value]:
     return [x_i if isinstance(x_i, Value) else constant(x_i) for x_i in x]
 
 
+@lru_cache(10_000)  # each mini-batch asks for the same ones
 def index_name(letter: str, layer: int | None, *indices: int) -> str:
     """The lecture's name of a scalar, counted from 1: ``w²_13``; with a comma from 10 on: ``w²_1,13``."""
     above = "" if layer is None else str(layer).translate(SUPERSCRIPTS)

@@ -319,7 +319,7 @@ def test_a_gradient_that_is_forgotten_turns_gradcheck_and_the_papers_formulas_re
         check_papers_formulas()
 
 
-def test_the_nodes_of_mean_and_variance_are_named_after_layer_and_unit():
+def test_the_nodes_of_mean_variance_and_x_hat_are_named_after_layer_unit_and_example():
     model = Sequential(Linear(1, 1, rng=Random(0)), Tanh(), Linear(1, 2, rng=Random(1)), BatchNorm(2))
     [[y, _], _] = model.batch([[1.0], [2.0]])
     names = set()
@@ -328,7 +328,7 @@ def test_the_nodes_of_mean_and_variance_are_named_after_layer_and_unit():
         node = stack.pop()
         names.add(node.name)
         stack += node.parents
-    assert {"μ²_1", "var²_1", "γ²_1", "β²_1"} <= names and "μ²_2" not in names
+    assert {"μ²_1", "σ²_1²", "x̂²_11", "γ²_1", "β²_1"} <= names and "μ²_2" not in names
     assert [p.name for p in model.layers[3].parameters()] == ["γ²_1", "γ²_2", "β²_1", "β²_2"]
 
 
