@@ -29,7 +29,7 @@ OKABE_ITO = {
 }  # fmt: skip
 GREY = "#666666"
 LIGHT, DARK = ({name: pair[i] for name, pair in COLOURS.items()} for i in (0, 1))
-MARKERS = "o^sDv*Ph"  # of the classes, as Matplotlib calls them
+MARKERS = "o^sDv*Ph<>Xpd"  # of the classes, as Matplotlib calls them
 
 
 def custom_properties(scope: str = ":root") -> str:

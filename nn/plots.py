@@ -82,7 +82,7 @@ def boundary(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
             _scatter(ax, k, [x[0] for x in chosen], [x[1] for x in chosen], words(name), role)
         if not few and (cells := np.argwhere(winners == k)).size:
             i, j = min(cells, key=lambda cell: np.hypot(*(cell - cells.mean(0))))  # the area's middle
-            ax.plot(xs[j], ys[i], marker=_marker(k), color="none", markeredgecolor=LIGHT["quiet"], markersize=18)
+            ax.plot(xs[j], ys[i], **style(k, color="none", markeredgecolor=LIGHT["quiet"], markersize=18, zorder=0.8))
     xlabel, ylabel = map(words, parts[0][1].features[:2] or ("x₁", "x₂"))
     return finish(ax, xlabel, ylabel, title="Decision boundary")
 
@@ -265,17 +265,10 @@ def _outputs(model: Module, X: Sequence[Sequence[float]]) -> Any:
     return outputs_at(model, X).T.tolist()
 
 
-def _marker(k: int) -> str:
-    """The k-th class's: its number where the shapes have run out."""
-    return MARKERS[k] if k < len(MARKERS) else f"${k + 1}$"
-
-
 def _scatter(ax: Any, k: int, xs: Sequence[float], ys: Sequence[float], name: str, role: str) -> None:
     inside, outline = ("ink", "paper") if role == "test" else ("fill", "ink")
-    if k >= len(MARKERS):
-        inside = outline = "ink" if role == "test" else "quiet"
     look = {"facecolor": LIGHT[inside], "edgecolor": LIGHT[outline], "linewidth": 1.0, "s": 36}
-    ax.scatter(xs, ys, marker=_marker(k), label=f"{name}, {role}" if role else name, **look)
+    ax.scatter(xs, ys, marker=style(k)["marker"], label=f"{name}, {role}" if role else name, **look)
 
 
 def _by_layer(
@@ -284,16 +277,14 @@ def _by_layer(
     """Plot a line for each layer, darker for later ones and named at its end, on a log scale if any is positive."""
     ax, columns = _axes(ax), [[of(layer) for layer in column] for column in zip(*layers)]
     token, last = "grad" if letter == "δ" else "value", len(columns) - 1
-    shares = [k / max(last, 1) for k in range(last + 1)]
-    for k, (share, column) in enumerate(zip(shares, columns)):
-        look = style(k, color=shade(token, share), markevery=max(1, len(layers) // 6))
+    for k, column in enumerate(columns):
+        look = style(k, color=shade(token, k / max(last, 1)), markevery=max(1, len(layers) // 6))
         ax.plot(range(1, len(layers) + 1), column, **look)
     scale = "log" if any(y > 0.0 for column in columns for y in column) else "linear"
     finish(ax, "epoch", ylabel, title=title, **{"yscale": scale, **settings})
     ends = ax.transAxes.inverted().transform(ax.transData.transform([[0.0, column[-1]] for column in columns]))
-    place = -1.0
-    for more, k in enumerate(sorted(range(last + 1), key=lambda k: ends[k][1])):
-        place = min(max(0.0, ends[k][1], place + 0.06), 1.0 - 0.06 * (last - more))
-        at = {"xycoords": "axes fraction", "textcoords": "offset points", "color": shade(token, max(0.5, shares[k]))}
-        ax.annotate(index_name(letter, k + 1), (1.0, place), (4, 0), va="center", fontsize="small", **at)
+    place, look = -1.0, {"transform": ax.transAxes, "va": "center", "fontsize": "small", "color": LIGHT[token]}
+    for more, (end, k) in enumerate(sorted((end, k) for k, (_, end) in enumerate(ends))):
+        place = min(max(0.0, end, place + 0.06), 1.0 - 0.06 * (last - more))
+        ax.text(1.02, place, index_name(letter, k + 1), **look)
     return ax

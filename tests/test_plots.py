@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from autograd.colours import LIGHT
+from autograd.colours import LIGHT, MARKERS
 from nn import (
     MLP,
     SGD,
@@ -26,7 +26,7 @@ from nn.data import Split, moons
 from nn.diagnostics import Diagnosis
 
 Figure = pytest.importorskip("matplotlib.figure").Figure
-to_hex = pytest.importorskip("matplotlib.colors").to_hex
+to_hex, to_rgb = pytest.importorskip("matplotlib.colors").to_hex, pytest.importorskip("matplotlib.colors").to_rgb
 
 
 @pytest.fixture
@@ -95,6 +95,23 @@ def test_the_loss_is_that_of_the_records_with_the_best_epoch_marked(ax):
         [[best.epoch, best.validation_loss]],
     ]
     assert legend(ax) == ["training", "validation", f"best, epoch {best.epoch}"]
+
+
+def test_values_are_blue_and_gradients_orange_from_light_to_dark_and_never_dashed(ax):
+    training, diagnosis = trained(MLP(2, [4, 3, 1], rng=Random(0)), hinge, hinge_moons(), hinge_moons())
+    plots.deltas(diagnosis, ax)
+    lightness = [sum(to_rgb(line.get_color())) for line in ax.lines]
+    assert lightness == sorted(lightness, reverse=True) and len(set(lightness)) == 3
+    assert ax.lines[1].get_color() == LIGHT["grad"] == plots.style(0, "grad")["color"]
+    for k in range(len(MARKERS)):  # no two lines look alike, and all can be seen
+        red, green, blue = to_rgb(plots.style(k)["color"])
+        assert blue > red and 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.55
+    looks = {(look["color"], look["marker"]) for look in map(plots.style, range(len(MARKERS)))}
+    assert len(looks) == len(MARKERS)
+    other = Figure().subplots()
+    plots.loss(training, other)
+    assert other.lines[0].get_color() == LIGHT["value"]
+    assert {line.get_linestyle() for line in [*ax.lines, *other.lines]} == {"-", "None"}
 
 
 def test_without_validation_data_the_training_loss_alone_is_drawn_and_a_negative_one_is_seen(ax):

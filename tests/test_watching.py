@@ -742,6 +742,32 @@ def test_pointing_at_a_weight_tells_its_number_and_its_neighbours(opened, moons_
 
 
 @pytest.mark.browser
+def test_the_weights_of_a_unit_that_sees_an_image_are_an_image(opened, blobs_film):
+    page = opened(blobs_film)
+    section, W = page.locator(".layer").first, film_of(blobs_film)["layers"][0]["W"]
+    images = section.locator("canvas[aria-label^='W¹ of unit']")
+    boxes = images.evaluate_all("all => all.map((x) => [x.clientWidth, x.clientHeight])")
+    assert len(boxes) == 8 and all(width == height > 16 for width, height in boxes)
+    images.nth(5).scroll_into_view_if_needed()
+    box = images.nth(5).bounding_box()
+    page.mouse.move(box["x"] + 2.5 / 8 * box["width"], box["y"] + 6.5 / 8 * box["height"])  # row 7, column 3
+    name, number = section.locator(".readout").inner_text().replace("−", "-").split(": ")
+    assert name == "w¹ to unit 6 from 51"
+    assert float(number) == pytest.approx(W["steps"][0] * W["numbers"][0][5 * 64 + 50], rel=FOUR_DIGITS)
+
+
+@pytest.mark.browser
+def test_delta_has_one_scale_for_all_layers_and_epochs(opened, moons_film):
+    page, layers = opened(moons_film[2]), film_of(moons_film[2])["layers"]
+    largest = max(step for layer in layers for step in layer["delta"]["steps"]) * LEVELS
+    most = f"{float(f'{largest:.4g}'):g}"
+    for frame in (0, 7):
+        scrub(page, frame)
+        captions = page.locator("figcaption", has_text="∂L/∂z").all_inner_texts()
+        assert len(captions) == 3 and all(f"from −{most} to +{most}" in caption for caption in captions)
+
+
+@pytest.mark.browser
 def test_the_confusion_matrix_is_shown_as_a_table(opened, blobs_film):
     page = opened(blobs_film)
     scrub(page, 2)

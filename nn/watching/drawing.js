@@ -2,7 +2,8 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const SHAPES = [ // of the classes: how many corners, where the first is, how far every second one is from the middle
-  [36, 0, 1], [3, -90, 1], [4, 45, 1], [4, 0, 1], [3, 90, 1], [10, -90, 0.45], [8, 0, 0.4], [6, 0, 1]];
+  [36, 0, 1], [3, -90, 1], [4, 45, 1], [4, 0, 1], [3, 90, 1], [10, -90, 0.45], [8, 0, 0.4], [6, 0, 1], [3, 180, 1],
+  [3, 0, 1], [8, 45, 0.4], [5, -90, 1], [12, 0, 0.6]];
 
 /** Four digits and a true minus sign. */
 function numberText(x) {
@@ -28,10 +29,7 @@ const drawn = (tag, attributes, ...inside) => filled(document.createElementNS(SV
 /** The style sheet's colours as numbers, as they are in this scheme. */
 function theme() {
   const style = getComputedStyle(document.documentElement);
-  const colour = (name) => {
-    const hex = style.getPropertyValue(`--${name}`).trim();
-    return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
-  };
+  const colour = (name) => style.getPropertyValue(`--${name}`).match(/[\da-f]{2}/gi).map((x) => parseInt(x, 16));
   const names = ["paper", "fill", "ink", "quiet", "edge", "value", "grad", "plus", "minus"];
   return Object.fromEntries(names.map((name) => [name, colour(name)]));
 }
@@ -58,15 +56,15 @@ function sized(canvas, width, height) {
 /** A matrix of numbers from −1 to 1, row by row; the sign stands in a cell that has room and is not 0. */
 function heat(canvas, { rows, columns, width, height }, share, colours) {
   const context = sized(canvas, columns * width, rows * height);
+  const least = Math.min(width, height);
+  Object.assign(context, { font: `${0.75 * least}px system-ui`, textAlign: "center", textBaseline: "middle" });
   for (let k = 0; k < rows * columns; k++) {
     const [i, j, x] = [Math.floor(k / columns), k % columns, share(k)];
     context.fillStyle = rgb(signed(colours, x));
     context.fillRect(j * width, i * height, width, height);
-    if (!x || Math.min(width, height) < 11) continue;
-    const [left, top, size] = [(j + 0.5) * width, (i + 0.5) * height, 0.3 * Math.min(width, height, 16)];
+    if (!x || least < 11) continue;
     context.fillStyle = rgb(mixed(signed(colours, x), colours.ink, 0.75));
-    context.fillRect(left - size, top - 0.5, 2 * size, 1);
-    if (x > 0) context.fillRect(left - 0.5, top - size, 1, 2 * size);
+    context.fillText(x < 0 ? "−" : "+", (j + 0.5) * width, (i + 0.55) * height);
   }
 }
 
@@ -83,8 +81,8 @@ function ticks(low, high, most) {
 }
 
 /**
- * Lines over the epochs in `box`, each named at its end, with its marker at the epoch that is shown; a click goes to an
- * epoch. series: [{ name, values, colour, width, now }]; values of a log scale that are not positive are left out.
+ * Lines over the epochs in `box`, each named at its end, with a dot at the epoch shown; a click goes to an epoch.
+ * series: [{ name, values, colour, width, now }]; values of a log scale that are not positive are left out.
  */
 function chart(box, { epochs, series, at, log, words, go }) {
   const width = Math.max(box.clientWidth, 200);
@@ -114,26 +112,18 @@ function chart(box, { epochs, series, at, log, words, go }) {
   svg.append(drawn("text", { x: left - 6, y: height - 6, "text-anchor": "end" }, "epoch"));
   svg.append(drawn("path", { class: "now", d: `M${x(at)} ${top}V${height - bottom}` }));
   const legend = made("div", { class: "legend" });
-  const step = Math.ceil(epochs.length / 6);
-  const ends = series.map(({ values }) => y(up(values.at(-1)) ?? low));
+  const ends = series.map(({ name, values }) => [y(up(values.at(-1)) ?? low), name]).sort(([a], [b]) => b - a);
   let below = height - bottom + 15 * type; // names at the ends, from below, none on another
-  const order = series.map((_, i) => i).sort((i, j) => ends[j] - ends[i]);
-  order.forEach((i, k) => {
-    below = Math.max(Math.min(ends[i], below - 13 * type), top + 13 * type * (series.length - 1 - k));
-    svg.append(drawn("text", { class: "name", x: width - right + 8, y: below + 4 }, series[i].name));
+  ends.forEach(([end, name], k) => {
+    below = Math.max(Math.min(end, below - 13 * type), top + 13 * type * (series.length - 1 - k));
+    svg.append(drawn("text", { class: "name", x: width - right + 8, y: below + 4 }, name));
   });
-  series.forEach(({ name, values, colour, width: thick, now }, i) => {
-    const look = { stroke: colour, "stroke-width": thick, fill: "none" };
+  series.forEach(({ name, values, colour, width: thick, now }) => {
     const places = values.map(up).map((height, k) => height !== null && [x(epochs[k]), y(height)]);
-    const pieces = places.map((to, k) => to && (places[k - 1] ? `L${to}` : `M${to}`)); // begun again after a gap
-    svg.append(drawn("path", { ...look, d: pieces.filter(Boolean).join("") }));
-    const marked = places.filter((to, k) => to && i && k % step === 0).map((to) => outline(i, to, 4));
-    svg.append(drawn("path", { stroke: colour, class: "hollow", d: marked.join("") }));
-    if (up(now) !== null) svg.append(drawn("path", { fill: colour, d: outline(i, [x(at), y(up(now))], 5) }));
-    const [line, mark] = [{ ...look, d: "M0 5H30" }, { fill: colour, d: outline(i, [15, 5], 4.5) }];
-    const inside = [line, mark].map((part) => drawn("path", part));
-    const key = drawn("svg", { viewBox: "0 0 30 10", "aria-hidden": "true" }, ...inside);
-    legend.append(made("span", {}, key, `${name} ${numberText(now)}`));
+    const d = places.map((to, k) => (to ? `${places[k - 1] ? "L" : "M"}${to}` : "")).join(""); // again after a gap
+    svg.append(drawn("path", { stroke: colour, "stroke-width": thick, fill: "none", d }));
+    if (up(now) !== null) svg.append(drawn("circle", { cx: x(at), cy: y(up(now)), r: 4, fill: colour }));
+    legend.append(made("span", {}, `${name} ${numberText(now)}`));
   });
   svg.addEventListener("pointerdown", (event) => {
     const frame = svg.getBoundingClientRect();
@@ -148,23 +138,17 @@ function chart(box, { epochs, series, at, log, words, go }) {
 /** A class's sign as a path around a place. */
 function outline(label, [x, y], size) {
   const [corners, turn, inner] = SHAPES[label % SHAPES.length];
-  const corner = (_, k) => {
-    const [angle, radius] = [((turn + (360 * k) / corners) * Math.PI) / 180, (k % 2 ? inner : 1) * size];
-    return `${(x + radius * Math.cos(angle)).toFixed(1)} ${(y + radius * Math.sin(angle)).toFixed(1)}`;
-  };
+  const angle = (k) => ((turn + (360 * k) / corners) * Math.PI) / 180;
+  const corner = (_, k) => [Math.cos, Math.sin].map((to, i) => [x, y][i] + (k % 2 ? inner : 1) * size * to(angle(k)));
   return `M${Array.from({ length: corners }, corner).join("L")}Z`;
 }
 
-/** The sign in ink, hollow; a number where the shapes have run out. */
+/** The sign in ink, hollow. */
 function marker(context, label, at, size, colours) {
-  const isShape = label < SHAPES.length;
-  const path = new Path2D(isShape ? outline(label, at, 1.2 * size) : "");
+  const path = new Path2D(outline(label, at, 1.2 * size));
   Object.assign(context, { fillStyle: rgb(colours.fill), strokeStyle: rgb(colours.ink), lineWidth: 1.2 });
   context.fill(path);
   context.stroke(path);
-  if (isShape) return;
-  Object.assign(context, { fillStyle: rgb(colours.ink), font: `${3 * size}px system-ui, sans-serif` });
-  context.fillText(String(label + 1), at[0] - size, at[1] + size);
 }
 
 /** Where the heights of a grid cross 0, as pieces of line between grid places. */
@@ -184,19 +168,17 @@ function crossings(heights, steps) {
   return pieces;
 }
 
-/** The middle of each area: the cell that is nearest to the mean of all its cells. */
+/** A cell in the midst of each area. */
 function middles(winners, steps) {
   return [...new Set(winners)].map((label) => {
     const cells = winners.flatMap((winner, k) => (winner === label ? [[k % steps, Math.floor(k / steps)]] : []));
-    const mean = [0, 1].map((side) => cells.reduce((sum, cell) => sum + cell[side], 0) / cells.length);
-    const far = (cell) => Math.hypot(cell[0] - mean[0], cell[1] - mean[1]);
-    return [cells.reduce((best, cell) => (far(cell) < far(best) ? cell : best)), label];
+    const row = cells.filter((cell) => cell[1] === cells[cells.length >> 1][1]);
+    return [row[row.length >> 1], label];
   });
 }
 
 /** The plane in colours, lines on it, the points, and numbers at the examples that are traced. */
-function plane(canvas, width, { low, high, steps, points, features }, look, colours) {
-  const { colourAt, lines, traced, signs = [] } = look;
+function plane(canvas, width, { low, high, steps, points, features }, { colourAt, lines, traced, signs = [] }, colours) {
   const height = Math.round(0.8 * width);
   const type = typeSize(canvas) / 16;
   const [left, bottom] = [8, 24 * type];

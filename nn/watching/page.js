@@ -25,12 +25,11 @@ function areas({ heights: { numbers, steps }, winners, steps: side }) {
   const most = Math.min(6, Math.max(...steps) * LEVELS) || 1;
   const tone = (i) => 0.6 * Math.min(1, Math.abs(steps[at] * numbers[at][i]) / most);
   const tint = (i) => colours[winners ? "edge" : numbers[at][i] > 0 ? "plus" : "minus"];
-  const led = (label) => (lead, i) => (winners[at][i] === label ? lead : -lead);
   const signs = winners && middles(winners[at], side);
-  const fields = winners ? signs.map(([, label]) => numbers[at].map(led(label))) : [numbers[at]];
+  const lead = (label) => numbers[at].map((height, i) => (winners[at][i] === label ? height : -height));
+  const fields = winners ? signs.map(([, label]) => lead(label)) : [numbers[at]];
   const pieces = fields.flatMap((heights) => crossings(heights, side));
-  const colourAt = (i) => mixed(colours.paper, tint(i), tone(i));
-  return { colourAt, lines: [[rgb(colours.ink), pieces]], signs };
+  return { colourAt: (i) => mixed(colours.paper, tint(i), tone(i)), lines: [[rgb(colours.ink), pieces]], signs };
 }
 
 /** The curve of each output, or the line where what is predicted is true; the plane is blank. */
@@ -171,21 +170,19 @@ function layerView(layer, index) {
     const width = cellWidth(room, type, columns);
     return [width, Math.max(1, Math.min(CELL * type, Math.max(width, 8), (TALLEST * type) / rows))];
   };
-  const places = (k) => `to unit ${layer.rows[Math.floor(k / columns)] + 1} from ${layer.columns[k % columns] + 1}`;
-  const weight = (i, j, k) => `${w} ${places(k)}: ${numberText(value(layer.W, at, k))}`;
+  const weight = (i, j, k) => `${w} to unit ${layer.rows[Math.floor(k / columns)] + 1} ` +
+    `from ${layer.columns[k % columns] + 1}: ${numberText(value(layer.W, at, k))}`;
   const abreast = Math.ceil(Math.sqrt(2.5 * rows)); // images in a line
   const pixel = (room) => Math.max(2, Math.min(8, Math.floor((room / abreast - 8) / side)));
-  const image = { rows: side, columns: side, size: (room) => [pixel(room), pixel(room)] };
-  const shape = isTiled ? image : { rows, columns, size: cell };
-  const of = (unit) => (isTiled ? ` of unit ${layer.rows[unit] + 1}` : "");
-  const images = Array.from({ length: isTiled ? rows : 1 }, (_, unit) => heatMap(section, figure, {
-    ...shape, data: layer.W, first: unit * columns, label: `${W}${of(unit)} as colours`, tell: weight }));
-  const across = { rows: 1, columns: rows, size: (room, type) => [cellWidth(room, type, rows), 16 * type] };
-  const down = { rows, columns: 1, size: (room, type) => [16 * type, cell(room, type)[1]] };
-  maps.append(...images, heatMap(section, figure, {
-    ...(isTiled ? across : down), data: layer.b, label: `${b} as colours`,
-    tell: (i, j, k) => `${b} of unit ${layer.rows[k] + 1}: ${numberText(value(layer.b, at, k))}`,
-  }));
+  const [image, across] = [[side, side, (room) => [pixel(room), pixel(room)]],
+    [1, rows, (room, type) => [cellWidth(room, type, rows), 16 * type]]];
+  const [table, down] = [[rows, columns, cell], [rows, 1, (room, type) => [16 * type, cell(room, type)[1]]]];
+  const map = (data, [rows, columns, size], label, tell, first) =>
+    maps.append(heatMap(section, figure, { rows, columns, data, first, size, label: `${label} as colours`, tell }));
+  if (isTiled) layer.rows.forEach((unit, i) => map(layer.W, image, `${W} of unit ${unit + 1}`, weight, i * columns));
+  else map(layer.W, table, W, weight);
+  map(layer.b, isTiled ? across : down, b, (i, j, k) =>
+    `${b} of unit ${layer.rows[k] + 1}: ${numberText(value(layer.b, at, k))}`);
   const norm = (i) => `; its ‖${delta}‖ = ${numberText(layer.norms[at][i])}`;
   strips(section, flow, a, layer.a, layer.a_units, layer.units, "a row for each example,", largest(layer.a), () => "");
   strips(section, flow, delta, layer.delta, layer.delta_units, layer.to, `∂L/∂${z}; in all layers`, deltaMost, norm);
