@@ -61,19 +61,15 @@ def boundary(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
         raise ValueError(f"boundary of {len(points[0])} inputs: a plane has 2; nn.plots.confusion takes any number")
     ax = _axes(ax)
     import numpy as np
-    from matplotlib.colors import to_rgb
 
     xs, ys = (np.linspace(min(column) - 0.3, max(column) + 0.3, 81) for column in zip(*points))
     outputs = _outputs(model, [[x, y] for y in ys for x in xs])
     leads = np.array([task.leads(units) for units in outputs]).reshape(len(ys), len(xs), -1)
     names, winners = task.names(parts[0][1], leads.shape[2]), leads.argmax(2)
-    few = len(names) < 3
-    paper, *tints = (np.array(to_rgb(LIGHT[name])) for name in ("paper", *(("minus", "plus") if few else ("edge",))))
-    most = min(leads.max(), 6.0) or 1.0  # beyond a logit of 6, σ is almost 1
-    share = 0.6 * np.clip(leads.max(2, keepdims=True) / most, 0.0, 1.0)
-    areas = paper + share * (np.array(tints)[winners * few] - paper)
+    most, few = min(leads.max(), 6.0) or 1.0, len(names) < 3  # beyond a logit of 6, σ is almost 1
+    look = {"cmap": colormap(*(("minus", "paper", "plus") if few else ("paper", "edge"))), "vmin": -most * few}
     place = {"extent": (xs[0], xs[-1], ys[0], ys[-1]), "origin": "lower", "aspect": "auto", "zorder": 0.6}
-    ax.imshow(areas, interpolation="bilinear", **place)
+    ax.imshow(leads[..., 1] if few else leads.max(2), vmax=most, alpha=0.6, interpolation="bilinear", **look, **place)
     for k, name in enumerate(names):
         if k and leads[..., k].min() < 0.0 < leads[..., k].max():
             ax.contour(xs, ys, leads[..., k], levels=[0.0], colors=LIGHT["ink"], linewidths=1.5)
@@ -81,7 +77,7 @@ def boundary(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
             chosen = [x for x, y in zip(part.X, part.y) if task.label_of(y) == k]
             _scatter(ax, k, [x[0] for x in chosen], [x[1] for x in chosen], words(name), role)
         if not few and (cells := np.argwhere(winners == k)).size:
-            i, j = min(cells, key=lambda cell: np.hypot(*(cell - cells.mean(0))))  # the area's middle
+            i, j = cells[np.hypot(*(cells - cells.mean(0)).T).argmin()]  # the area's middle
             ax.plot(xs[j], ys[i], **style(k, color="none", markeredgecolor=LIGHT["quiet"], markersize=18, zorder=0.8))
     xlabel, ylabel = map(words, parts[0][1].features[:2] or ("x₁", "x₂"))
     return finish(ax, xlabel, ylabel, title="Decision boundary")
@@ -123,9 +119,7 @@ def confusion(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
     task, parts = _task(CLASSIFICATION, model, data)
     role, part = parts[-1]
     ax, counts = _axes(ax), confusion_matrix(model, part)
-    from matplotlib.colors import LinearSegmentedColormap
-
-    ax.imshow(counts, cmap=LinearSegmentedColormap.from_list("", [LIGHT["fill"], LIGHT["value"]]))
+    ax.imshow(counts, cmap=colormap("fill", "value"))
     largest = max(map(max, counts))
     for i, row in enumerate(counts):
         for j, count in enumerate(row):
@@ -213,6 +207,13 @@ def shade(token: str, share: float) -> str:
     other, by = ("paper", 0.3) if share < 0.5 else ("ink", 0.75)
     pairs = ([int(LIGHT[name][i : i + 2], 16) for i in (1, 3, 5)] for name in (token, other))
     return "#" + "".join(f"{round(x + (y - x) * by * abs(2.0 * share - 1.0)):02X}" for x, y in zip(*pairs))
+
+
+def colormap(*tokens: str) -> Any:
+    """Matplotlib's colours for numbers, from one of autograd.colours to the next: from minus over paper to plus."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("", [LIGHT[token] for token in tokens])
 
 
 def style(k: int, token: str = "value", **more: Any) -> dict[str, Any]:

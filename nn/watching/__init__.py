@@ -72,9 +72,7 @@ def _loss_image(curves: Mapping[str, Any]) -> str:
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 300" width="600" height="300">'
         f'<rect width="600" height="300" fill="{LIGHT["paper"]}"/>'
-        f'<path d="M50 20V250H560" fill="none" stroke="{LIGHT["quiet"]}"/>'
         f'<polyline points="{points}" fill="none" stroke="{LIGHT["value"]}" stroke-width="2.5"/>'
-        f'<g font-family="sans-serif" font-size="14" fill="{LIGHT["ink"]}">'
-        f'<text x="50" y="14">training loss, from {losses[0]:.4g} to {losses[-1]:.4g}</text>'
-        f'<text x="560" y="272" text-anchor="end">epoch {curves["epochs"][-1]}</text></g></svg>'
+        f'<text x="50" y="18" font-family="sans-serif" font-size="14" fill="{LIGHT["ink"]}">training loss, from '
+        f"{losses[0]:.4g} to {losses[-1]:.4g} in epoch {curves['epochs'][-1]}</text></svg>"
     )

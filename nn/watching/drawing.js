@@ -55,8 +55,7 @@ function sized(canvas, width, height) {
 
 /** A matrix of numbers from −1 to 1, row by row; the sign stands in a cell that has room and is not 0. */
 function heat(canvas, { rows, columns, width, height }, share, colours) {
-  const context = sized(canvas, columns * width, rows * height);
-  const least = Math.min(width, height);
+  const [context, least] = [sized(canvas, columns * width, rows * height), Math.min(width, height)];
   Object.assign(context, { font: `${0.75 * least}px system-ui`, textAlign: "center", textBaseline: "middle" });
   for (let k = 0; k < rows * columns; k++) {
     const [i, j, x] = [Math.floor(k / columns), k % columns, share(k)];
@@ -213,17 +212,14 @@ function plane(canvas, width, { low, high, steps, points, features }, { colourAt
   context.globalAlpha = 1;
   for (const [x, y, label] of points) marker(context, label, gridPlace(x, y), (width < 420 ? 3 : 4) * type, colours);
   context.restore();
-  context.font = `bold ${13 * type}px system-ui, sans-serif`;
-  context.lineWidth = 4;
-  context.strokeStyle = rgb(colours.paper);
+  const [ink, halo] = [{ fillStyle: rgb(colours.ink) }, { strokeStyle: rgb(colours.paper), lineWidth: 4 }];
+  Object.assign(context, ink, halo, { font: `bold ${13 * type}px system-ui, sans-serif` });
   traced.forEach(([x, y], i) => {
     const [px, py] = gridPlace(x, y);
     context.strokeText(String(i + 1), px + 5, py - 5);
-    context.fillStyle = rgb(colours.ink);
     context.fillText(String(i + 1), px + 5, py - 5);
   });
-  context.font = `${12 * type}px system-ui, sans-serif`;
-  context.fillStyle = rgb(colours.quiet);
+  Object.assign(context, { font: `${12 * type}px system-ui, sans-serif`, fillStyle: rgb(colours.quiet) });
   context.fillText(`${features[0]}: ${numberText(low[0])} … ${numberText(high[0])} →`, left, height - 7);
   context.textAlign = "right";
   context.fillText(`${features[1]}: ${numberText(low[1])} … ${numberText(high[1])} ↑`, left + across, height - 7);
