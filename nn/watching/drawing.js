@@ -62,7 +62,7 @@ function heat(canvas, { rows, columns, width, height }, share, colours) {
     context.fillStyle = rgb(signed(colours, x));
     context.fillRect(j * width, i * height, width, height);
     if (!x || least < 11) continue;
-    context.fillStyle = rgb(mixed(signed(colours, x), colours.ink, 0.75));
+    context.fillStyle = rgb(mixed(signed(colours, x), Math.abs(x) > 0.7 ? colours.paper : colours.ink, 0.85));
     context.fillText(x < 0 ? "−" : "+", (j + 0.5) * width, (i + 0.55) * height);
   }
 }
