@@ -17,17 +17,6 @@ COLOURS = {  # in light and in dark
     "grad": ("#B84E08", "#FF9A4D"), "grad_wash": ("#FCF1E9", "#33231A"),
     "plus": ("#7A4FB5", "#B794E8"), "minus": ("#257A5A", "#5CC49A"),
 }  # fmt: skip
-COLOURS |= {old: COLOURS[new] for old, new in {
-    "canvas": "paper", "panel": "fill", "box": "fill", "muted": "quiet", "line": "edge", "rule": "hair",
-    "faint": "edge", "blue": "value", "blue_fill": "value_wash", "vermilion": "grad", "vermilion_ink": "grad",
-    "green": "minus", "green_fill": "fill", "green_ink": "minus", "orange": "grad", "orange_fill": "grad_wash",
-    "orange_ink": "grad", "class_0": "plus", "class_1": "minus",
-}.items()}  # fmt: skip
-OKABE_ITO = {
-    "blue": "#0072B2", "vermilion": "#D55E00", "green": "#009E73",
-    "pink": "#CC79A7", "orange": "#E69F00", "sky": "#56B4E9",
-}  # fmt: skip
-GREY = "#666666"
 LIGHT, DARK = ({name: pair[i] for name, pair in COLOURS.items()} for i in (0, 1))
 MARKERS = "o^sDv*Ph<>Xpd"  # of the classes, as Matplotlib calls them
 

@@ -13,13 +13,13 @@ from autograd.table import TABLE, is_constant
 from autograd.text import GREEK, IN_ASCII, text_name
 from autograd.value import Value
 
-MINUS = "−"
+MINUS, HAT = "−", "\u0302"
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 INDICES = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
-INDEXED = re.compile(  # letters, a layer above, an index below, primes
-    r"((?:[^\W\d_⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉]\u0302?)+)([⁰¹²³⁴⁵⁶⁷⁸⁹]*)(_?\d[\d,]*|_[A-Za-z\d]+|[₀₁₂₃₄₅₆₇₈₉]+)?([′″‴]?)"
+INDEXED = re.compile(  # letters, a layer above, an index below, whether it is squared, primes
+    r"((?:[^\W\d_⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉]\u0302?)+)([⁰¹²³⁴⁵⁶⁷⁸⁹]*)(_?\d[\d,]*|_[A-Za-z\d]+|[₀₁₂₃₄₅₆₇₈₉]+)?(²?)([′″‴]?)"
 )
 
 ESCAPED = str.maketrans({c: f"\\{c}" for c in "{}$&#_%"})
@@ -38,35 +38,43 @@ def latex_name(name: str) -> str:
 
     >>> latex_name("w²_13"), latex_name("delta"), latex_name("learning rate"), latex_name("50%")
     ('w^{2}_{13}', '\\delta', '\\text{learning rate}', '\\text{50\\%}')
+    >>> print(latex_name("σ_2²"), latex_name("σ¹_2²"), latex_name("x̂¹_23"))
+    \sigma^{2}_{2} (\sigma^{1}_{2})^{2} \hat{x}^{1}_{23}
     """
     if not (parts := indexed(name)):
         return latex_text(name)
     letter, above, below, primes = parts
+    is_layered, square = bool(above), "2" * letter.endswith("²")
+    letter, hat = letter.removesuffix("²").replace(HAT, ""), HAT in letter
     letter = GREEK.get(letter, letter)
     plain = len(letter) == 1 and letter.isascii()
     base = f"\\{letter}" if letter in GREEK.values() else letter if plain else latex_text(letter)
-    above = f"^{{{above}}}" if above else ""
+    base = rf"\hat{{{base}}}" if hat else base
+    above = f"^{{{above or square}}}" if above or square else ""
     below = f"_{{{below}}}" if below else ""
-    return f"{{{base}{above}{below}}}{IN_ASCII[primes]}" if primes else base + above + below
+    whole = f"({base}{above}{below})^{{2}}" if is_layered and square else base + above + below
+    return f"{{{whole}}}{IN_ASCII[primes]}" if primes else whole
 
 
 def indexed(name: str) -> tuple[str, str, str, str] | None:
     """Letter, layer above, index below and primes of a name like the lecture's; None for any other.
 
-    >>> indexed("w²_13"), indexed("v₁"), indexed("learning rate")
-    (('w', '2', '13', ''), ('v', '', '1', ''), None)
+    A letter that is squared after its index keeps the ².
+
+    >>> indexed("w²_13"), indexed("v₁"), indexed("σ¹_2²"), indexed("learning rate")
+    (('w', '2', '13', ''), ('v', '', '1', ''), ('σ²', '1', '2', ''), None)
     """
     if not (match := INDEXED.fullmatch(name)):
         return None
-    letter, above, below, primes = match.groups()
-    return letter, above.translate(SUPERSCRIPTS), (below or "").lstrip("_").translate(INDICES), primes
+    letter, above, below, square, primes = match.groups()
+    return letter + square, above.translate(SUPERSCRIPTS), (below or "").lstrip("_").translate(INDICES), primes
 
 
 def lowered(name: str) -> str:
     """The name in running text, its index lowered as far as Unicode has it.
 
-    >>> lowered("w²_13"), lowered("x_n")
-    ('w²₁₃', 'x_n')
+    >>> lowered("w²_13"), lowered("σ¹_2²"), lowered("x_n")
+    ('w²₁₃', 'σ¹₂²', 'x_n')
     """
     match = INDEXED.fullmatch(name)
     below = ((match and match[3]) or "").lstrip("_")

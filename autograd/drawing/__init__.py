@@ -49,7 +49,7 @@ def draw(
     >>> x = Value(3.0, "x")
     >>> y = x + x
     >>> draw(y, wrt=x)
-    <Graph of v₁: 2 nodes; ∂v₁/∂x = 2, over 2 paths>
+    <Graph of f: 2 nodes; ∂f/∂x = 2, over 2 paths>
     """
     roots = [f] if isinstance(f, Value) else list(f) if isinstance(f, list | tuple) else []
     if not roots or not all(isinstance(root, Value) for root in roots):

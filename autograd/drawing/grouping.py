@@ -15,7 +15,7 @@ from autograd.drawing.display_graph import Display, DisplayNode, Edge
 from autograd.notation import RAISED, SUPERSCRIPTS
 from autograd.primitives import mul
 
-LECTURE_NAME = re.compile(r"([^\W\d_])([⁰¹²³⁴⁵⁶⁷⁸⁹]+)_(\d+(?:,\d+)*)")
+LECTURE_NAME = re.compile(r"([^\W\d_]\u0302?)([⁰¹²³⁴⁵⁶⁷⁸⁹]+)_(\d+(?:,\d+)*)²?")
 BANDS = 12  # of levels, at most
 MOST_SHOWN = 400
 MOST_BESIDE = 30  # innermost groups
@@ -152,7 +152,7 @@ def _units(shown: Display, operands: dict[DisplayNode, list[DisplayNode]]) -> di
         above = [units[x] for x in operands.get(node, ()) if x in units]
         if match:
             letter, layer, indices = match.groups()
-            matrix = letter == "w" and "," not in indices  # w²_13 leads from unit 3 to unit 1; z²_13 is unit 13
+            matrix = letter in ("w", "x̂") and "," not in indices  # w²_13 leads from unit 3 to 1; z²_13 is unit 13
             units[node] = (int(layer.translate(SUPERSCRIPTS)), indices[0] if matrix else indices.split(",")[0])
         elif above:
             latest = max(layer for layer, _ in above)
