@@ -1,10 +1,9 @@
 // The picture in the viewer: groups open into scenes of their own and close again, and names are found.
-
 const frame = named("frame");
 const viewer = new Viewer(frame, frame.querySelector("svg"), zoomed);
 const HOME = viewer.svg.outerHTML;
 const say = (words) => { named("state").textContent = words; };
-const lowered = (name) => name.replace(/_([\d,]+)/g, (_, index) => index.replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]));
+const low = (index) => index.slice(1).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]);
 const boxes = () => [...viewer.svg.querySelectorAll("[data-box]")];
 let at = ""; // the group that is opened; "" at home
 let beyond = 1; // how far it was zoomed out since all is shown
@@ -25,9 +24,8 @@ async function enter(name) {
   const markup = name ? await unpacked(SCENES[name][1]) : HOME;
   const before = new Map(boxes().map((box) => [box.dataset.box, box.getBoundingClientRect()]));
   const scene = new DOMParser().parseFromString(markup, "text/html").querySelector("svg");
-  const isInside = frame.contains(document.activeElement);
   viewer.svg.replaceWith(scene);
-  if (isInside) frame.focus();
+  if (document.activeElement !== named("wanted")) frame.focus(); // what had it is gone
   viewer.show(scene);
   dress();
   look();
@@ -37,9 +35,10 @@ async function enter(name) {
     const [from, to] = [before.get(box.dataset.box) ?? before.get(name), box.getBoundingClientRect()];
     const { e: x, f: y } = box.transform.baseVal[0].matrix;
     const way = (side, size) => (from[side] + from[size] / 2 - to[side] - to[size] / 2) / viewer.scale;
-    const start = from && `translate(${x + way("x", "width")}px, ${y + way("y", "height")}px) scale(${from.width / to.width})`;
+    const moved = from ? [way("x", "width"), way("y", "height"), from.width / to.width] : [0, 0, 1];
+    const start = `translate(${x + moved[0]}px, ${y + moved[1]}px) scale(${moved[2]})`;
     const end = `translate(${x}px, ${y}px)`;
-    box.animate({ transform: [start ?? end, end], opacity: [before.has(box.dataset.box) ? 1 : 0, 1] }, timing);
+    box.animate({ transform: [start, end], opacity: [before.has(box.dataset.box) ? 1 : 0, 1] }, timing);
   }
   for (const rest of scene.querySelectorAll(".edges, .weights, .locals")) rest.animate({ opacity: [0, 0, 1] }, timing);
 }
@@ -47,22 +46,16 @@ async function enter(name) {
 /** Makes buttons of the groups, and writes where the scene is. */
 function dress() {
   viewer.svg.role = "group";
-  for (const box of boxes().filter((box) => box.matches(".group"))) {
-    Object.assign(box, { role: "button", tabIndex: 0 });
-  }
-  const crumbs = Object.keys(SCENES).length ? ["", ...path(at)] : [];
-  named("path").replaceChildren(...crumbs.flatMap((name, i) => {
-    const crumb = Object.assign(document.createElement("button"), { type: "button", onclick: () => enter(name) });
-    crumb.textContent = name ? lowered(name) : "all";
-    if (name === at) crumb.ariaCurrent = "true";
-    return i ? [" ▸ ", crumb] : [crumb];
-  }));
+  for (const box of viewer.svg.querySelectorAll(".group")) Object.assign(box, { role: "button", tabIndex: 0 });
+  named("path").replaceChildren();
+  if (Object.keys(SCENES).length) button("path", "home", "all", () => enter(""));
+  for (const name of path(at)) button("path", name, name.replace(/_[\d,]+/g, low), () => enter(name));
 }
 
 function open(box) {
   const name = box?.dataset.box.replace(/^rest of /, "");
   if (SCENES[name]) enter(name);
-  else if (box?.matches(".group")) say(`draw(…, open="${name}") shows what is inside.`);
+  else if (box) say(`draw(…, open="${name}") shows what is inside.`);
 }
 
 frame.addEventListener("click", ({ target }) => open(target.closest(".group")));
@@ -76,13 +69,9 @@ function zoomed({ x, y }, factor) {
   beyond = viewer.moved ? 1 : beyond * factor;
   if (performance.now() - changed < 500) return;
   const box = document.elementFromPoint(x, y)?.closest(".group");
-  if (factor < 1 && beyond < 0.6) {
-    enter(path(at).at(-2) ?? "");
-  } else if (factor > 1 && SCENES[box?.dataset.box]) {
-    const { x: [left, right], y: [top, bottom] } = viewer.place(box);
-    const fills = Math.max((right - left) / frame.clientWidth, (bottom - top) / frame.clientHeight) * viewer.scale;
-    if (fills > 0.5) enter(box.dataset.box);
-  }
+  const { width, height } = box?.getBoundingClientRect() ?? { width: 0, height: 0 };
+  if (beyond < 0.6) enter(path(at).at(-2) ?? "");
+  else if (factor > 1 && Math.max(width / frame.clientWidth, height / frame.clientHeight) > 0.5) open(box);
 }
 
 // ---- names -------------------------------------------------------------------------------------------------------
@@ -94,11 +83,11 @@ let [found, next] = [[], 0];
 function look() {
   const wanted = spelled(named("wanted").value.trim());
   const all = [...viewer.svg.querySelectorAll(".box, .weight")];
-  const names = (box) => [...box.querySelectorAll(".node > title"), box.querySelector("title")]
-    .map((title) => title?.textContent.split(/ = |\n/)[0] ?? "");
+  const told = (title) => title.textContent.split(/ = |\n/)[0];
   const holding = (fits) => {
     const holders = new Set(NAMES.filter(([, held]) => held.split("\n").some(fits)).flatMap(([place]) => place));
-    return all.filter((box) => box.matches(".group") ? fits(box.dataset.box) || holders.has(box.dataset.box) : names(box).some(fits));
+    const names = (box) => [box.dataset.box ?? "", ...[...box.querySelectorAll("title")].map(told)];
+    return all.filter((box) => holders.has(box.dataset.box) || names(box).some(fits));
   };
   found = wanted ? holding((name) => spelled(name) === wanted) : [];
   if (wanted && !found.length) found = holding((name) => spelled(name).startsWith(wanted));

@@ -7,34 +7,32 @@ const stillness = matchMedia("(prefers-reduced-motion: reduce)");
  */
 class Viewer {
   constructor(frame, svg, zoomed = () => {}) {
-    Object.assign(this, { frame, zoomed, pointers: new Map() });
+    Object.assign(this, { frame, zoomed, moved: false, pointers: new Map() });
     frame.classList.add("viewer");
     frame.tabIndex = 0;
     frame.role ??= "group";
     frame.ariaLabel ??= "The picture: + and − zoom, 0 shows all";
-    const by = (x, y) => () => this.pan(60 * x, 60 * y);
-    const keys = { ArrowLeft: by(1, 0), ArrowRight: by(-1, 0), ArrowUp: by(0, 1), ArrowDown: by(0, -1) };
-    this.cluster = frame.appendChild(document.createElement("div"));
-    this.cluster.className = "zoom";
-    const make = (key, textContent, ariaLabel, onclick) => {
-      keys[key] = keys[textContent] = onclick;
-      const button = this.cluster.appendChild(document.createElement("button"));
-      Object.assign(button, { type: "button", textContent, ariaLabel, onclick });
-    };
-    make("=", "+", "Zoom in", () => this.zoomAt(this.middle, 1.5));
-    make("-", "−", "Zoom out", () => this.zoomAt(this.middle, 1 / 1.5));
-    make("0", "fit", "fit: show all", () => this.fit());
-    const on = (kind, how, options) => frame.addEventListener(kind, how, options);
+    const button = (words, sign) => `<button type="button" aria-label="${words}">${sign}</button>`;
+    const buttons = [button("Zoom in", "+"), button("Zoom out", "−"), button("fit: show all", "fit")].join("");
+    frame.insertAdjacentHTML("beforeend", `<div class="zoom">${buttons}</div>`);
+    this.cluster = frame.lastElementChild;
+    const [closer, away] = [1.5, 1 / 1.5].map((factor) => () => this.zoomAt(this.middle, factor));
+    const keys = { "+": closer, "=": closer, "−": away, "-": away, fit: () => this.fit(), 0: () => this.fit() };
+    const arrows = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] };
+    for (const made of this.cluster.children) made.onclick = keys[made.textContent];
+    const on = (kind, how) => frame.addEventListener(kind, how, { passive: false });
     on("keydown", (event) => {
-      if (event.target !== frame || !isPlain(event) || !keys[event.key]) return;
-      if (event.key.startsWith("Arrow") && !this.moved) return; // while all is shown, arrows are the page's
-      keys[event.key]();
+      const { key, target } = event;
+      // while all is shown, arrows are the page's
+      const does = this.moved && arrows[key] ? () => this.pan(...arrows[key]) : keys[key];
+      if (target !== frame || !isPlain(event) || !does) return;
+      does();
       event.preventDefault();
       event.stopPropagation();
     });
-    on("wheel", (event) => this.wheel(event), { passive: false });
+    on("wheel", (event) => this.wheel(event));
     on("dblclick", (event) => event.target.closest("button") || this.zoomAt(event, 2));
-    on("touchstart", (event) => event.touches.length > 1 && event.preventDefault(), { passive: false });
+    on("touchstart", (event) => event.touches.length > 1 && event.preventDefault());
     on("pointerdown", (event) => event.button || event.target.closest("button") || this.hold(event));
     on("pointermove", (event) => this.pointer(event));
     for (const end of ["pointerup", "pointercancel"]) on(end, ({ pointerId }) => this.pointers.delete(pointerId));
@@ -62,24 +60,20 @@ class Viewer {
     return { x: left + width / 2, y: top + height / 2 };
   }
 
-  /** All of the picture, the buttons in a corner where they cover no box, else below. */
+  /** All of the picture; above the buttons, where they would cover a box. */
   fit(smooth = true) {
-    const { frame: { clientWidth, clientHeight }, cluster, svg: { natural } } = this;
+    const { frame: { clientWidth, clientHeight }, cluster, svg, svg: { natural } } = this;
     if (!clientWidth || !clientHeight) return;
-    const [wide, high] = [cluster.offsetWidth + 10, cluster.offsetHeight + 10];
     const whole = (below) => {
       const room = [(clientWidth - 12) / natural.width, (clientHeight - 12 - below) / natural.height];
       const scale = Math.min(1.6, ...room);
       return { x: natural.x, y: natural.y + below / 2 / scale, scale };
     };
     const { x, y, scale } = whole(0);
-    const boxes = [...this.svg.querySelectorAll(".box, .weight")].map((box) => this.place(box));
-    const isFree = (corner) => !boxes.some((box) =>
-      (corner.includes("right") ? box.x[1] - x : x - box.x[0]) * scale > clientWidth / 2 - wide &&
-      (corner.includes("bottom") ? box.y[1] - y : y - box.y[0]) * scale > clientHeight / 2 - high);
-    const corner = ["bottom right", "top right", "bottom left", "top left"].find(isFree);
-    cluster.dataset.corner = corner ?? "bottom right";
-    this.fitted = whole(corner ? 0 : high);
+    const covered = [...svg.querySelectorAll(".box, .weight")].map((box) => this.place(box)).some((box) =>
+      (box.x[1] - x) * scale > clientWidth / 2 - cluster.offsetWidth - 10 &&
+      (box.y[1] - y) * scale > clientHeight / 2 - cluster.offsetHeight - 10);
+    this.fitted = whole(covered ? cluster.offsetHeight + 10 : 0);
     this.moved = false;
     this.go(this.fitted, smooth);
   }
@@ -89,17 +83,14 @@ class Viewer {
     if (!this.moved) return; // all is shown
     const places = [...elements].map((element) => this.place(element)).filter(({ x, y }) => x[1] > x[0] || y[1] > y[0]);
     if (!places.length) return;
-    const { frame, cluster, goal } = this;
-    const sides = Object.entries({ x: frame.clientWidth / 2, y: frame.clientHeight / 2 - cluster.offsetHeight });
-    const ends = sides.map(([axis, half]) => {
-      const [from, to] = [places.map((place) => place[axis][0]), places.map((place) => place[axis][1])];
-      return { axis, room: half - 8, first: Math.min(...from), last: Math.max(...to) };
-    });
-    const scale = Math.min(goal.scale, ...ends.map(({ room, first, last }) => (2 * room) / (last - first)));
-    if (scale <= this.fitted.scale) return this.fit();
-    const [x, y] = ends.map(({ axis, room, first, last }) =>
-      within(last - room / scale, goal[axis], first + room / scale));
-    this.go({ x, y, scale });
+    const { frame, cluster, goal, fitted } = this;
+    const room = { x: frame.clientWidth / 2 - 8, y: frame.clientHeight / 2 - 8 - cluster.offsetHeight };
+    const first = (axis) => Math.min(...places.map((place) => place[axis][0]));
+    const last = (axis) => Math.max(...places.map((place) => place[axis][1]));
+    const scale = Math.min(goal.scale, ...["x", "y"].map((axis) => (2 * room[axis]) / (last(axis) - first(axis))));
+    if (scale <= fitted.scale) return this.fit();
+    const near = (axis) => within(last(axis) - room[axis] / scale, goal[axis], first(axis) + room[axis] / scale);
+    this.go({ x: near("x"), y: near("y"), scale });
   }
 
   /** Comes closer by a factor; what is at the point, as the mouse counts it, stays there. */
@@ -127,20 +118,19 @@ class Viewer {
     this.zoomAt(event, Math.exp(within(-0.25, turn, 0.25)), false);
   }
 
+  hold(event) { this.pointers.set(event.pointerId, event); }
+
   /** One pointer moves the picture, two hold it between them. */
   pointer(event) {
     const from = this.pointers.get(event.pointerId);
-    if (!from) return;
-    const distance = (one, other) => Math.hypot(one.x - other.x, one.y - other.y);
     const other = [...this.pointers.values()].find(({ pointerId }) => pointerId !== event.pointerId);
-    if (!other && from.type === "pointerdown" && distance(event, from) < 5) return; // still a click
+    const distance = (one, two) => Math.hypot(one.x - two.x, one.y - two.y);
+    if (!from || (!other && from.type === "pointerdown" && distance(event, from) < 5)) return; // still a click
     this.frame.setPointerCapture(event.pointerId); // no click on what lies there at the end
     this.hold(event);
     if (other) this.zoomAt(other, distance(event, other) / distance(from, other), false);
     else this.pan(event.x - from.x, event.y - from.y, false);
   }
-
-  hold(event) { this.pointers.set(event.pointerId, event); }
 
   /** From where to where an element reaches, in the picture's own units. */
   place(element) {
