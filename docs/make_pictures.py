@@ -1,61 +1,114 @@
-"""Makes the README's drawings and the contact sheet of the gallery: ``python docs/make_pictures.py``.
+"""Makes the README's drawings and the gallery: ``python docs/make_pictures.py``.
 
-The sheet is photographed by Chromium: each drawing placed by dot on light, beside it placed by the built-in layout on
-dark. The gallery itself stands with the tests that measure it.
+Each function below draws one picture; its docstring is the sentence that stands above it on the gallery's page.
 """
 
-import shutil
 import sys
-from html import escape
 from pathlib import Path
-
-from playwright.sync_api import sync_playwright
+from random import Random
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-from gallery import NEURONS, PICTURES, WIDE, net_232, slide  # noqa: E402  (the folder has to be found first)
+import gallery  # noqa: E402  (the folder has to be found first)
+from gallery import net_232, xyz  # noqa: E402
 
-from autograd import draw  # noqa: E402
-
-STYLE = """
-body { margin: 0; width: 1800px; font: 20px Helvetica, Arial, sans-serif; background: #fff; }
-.row { display: grid; grid-template-columns: 1fr 1fr; }
-.half { padding: 14px 18px; color: #1b1b1b; }
-.half[data-jp-theme-light="false"] { background: #15181d; color: #f1f3f5; }
-h2 { font-size: 20px; margin: 0 0 8px; }
-.wide svg { max-width: 1764px; max-height: 640px; }
-.row svg { max-width: 864px; max-height: 700px; }
-svg {  height: auto; display: block; }
-"""
+from autograd import Value, draw, exp, log, named, sum  # noqa: E402
+from nn import MLP, SGD, BatchNorm, Training, cross_entropy  # noqa: E402
+from nn.data import digits  # noqa: E402
 
 
-def half(name: str, engine: str, is_light: bool) -> str:
-    drawing = PICTURES[name](None if name in NEURONS else engine)
-    placed = "" if name in NEURONS else f", placed by {engine}"
-    title = escape(f"{name}{placed}")
-    return f'<div class="half" data-jp-theme-light="{str(is_light).lower()}"><h2>{title}</h2>{drawing.svg}</div>'
+def before():
+    """`draw(f)` of f = xyz, where x = r, y = rs and z = s: a name, a formula and a number in each box."""
+    return draw(xyz()[2])
 
 
-def contact_sheet() -> str:
-    rows = []
-    for name in PICTURES:
-        both = half(name, "dot", True) + half(name, "built-in", False)
-        rows.append(f'<div class="{"wide" if name in WIDE else "row"}">{both}</div>')
-    return f"<!doctype html><meta charset=utf-8><style>{STYLE}</style>{''.join(rows)}"
+def after():
+    """The same graph after `f.backward()`: below each number stands its gradient, in orange."""
+    _, _, f = xyz()
+    f.backward()
+    return draw(f)
 
 
-def photograph(page: str, path: Path) -> None:
-    chromium = shutil.which("chromium") or sys.exit("the contact sheet needs Chromium: apt-get install chromium")
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        sheet = browser.new_page(viewport={"width": 1800, "height": 1000})
-        sheet.set_content(page)
-        sheet.screenshot(path=path, full_page=True)
-        browser.close()
+def paths():
+    """`draw(f, wrt=s)` lights the two paths that lead from f back to s; over each come 12, which are 24 in all."""
+    return gallery.slide()
+
+
+def neuron():
+    """`draw(a, local_derivatives=True)` of a neuron: on each edge stands the factor that it multiplies by."""
+    return gallery.neuron()
+
+
+def softmax():
+    """`draw(L, wrt=z_1)` of the cross-entropy of a softmax: z₁ moves L through e₁ itself, and through the sum S."""
+    z = named(z_1=Value(1.0), z_2=Value(-0.5), z_3=Value(2.0))
+    e = named(e_1=exp(z[0]), e_2=exp(z[1]), e_3=exp(z[2]))
+    L = named(L=-log(named(p_1=e[0] / named(S=sum(list(e))))))
+    L.backward()
+    return draw(L, wrt=z[0])
+
+
+def batch_norm():
+    """Batch normalisation of four numbers: each of them moves y₁, since each moves the mean and the variance."""
+    x = [[Value(number, f"x_{i}")] for i, number in enumerate((1.0, 2.0, 4.0, -1.5), start=1)]
+    y_1 = named(y_1=BatchNorm(1).batch(x)[0][0])
+    y_1.backward()
+    return draw(y_1)
+
+
+def network():
+    """`draw(L)` of the lecture's 2-3-2 network: its weights stand on the edges, its biases in the units."""
+    return draw(net_232()[2])
+
+
+def faces():
+    """`draw(trace)` of the same network: forward, edges are as wide as |w|, backward as wide as |∂L/∂w|."""
+    return draw(net_232()[1])
+
+
+def dropout():
+    """A trace with dropout: the unit that is dropped can still be read, and no gradient comes back through it."""
+    return gallery.dropped()
+
+
+def pixels():
+    """`draw(model)` of ten units that have learned handwritten digits: each shows its 64 weights as 8 × 8 pixels."""
+    data, model = digits(), MLP(64, [10], rng=Random(0))
+    data = data._replace(X=data.X[:300], y=data.y[:300])
+    for _ in Training(model, cross_entropy, SGD(model.parameters(), 0.5), data, epochs=15, progress=False):
+        pass
+    return draw(model)
+
+
+def batch():
+    """`draw(L)` of a batch of 100 examples collapses its 7,190 nodes; in HTML a click opens a group."""
+    return gallery.moons()
+
+
+def outputs():
+    """`draw([p, q])` shows the graph of several values at once."""
+    x, w = named(x=Value(0.5), w=Value(-2.0))
+    h = named(h=exp(w * x))
+    return draw(list(named(p=h * x, q=h + w)))
+
+
+PICTURES = [
+    before, after, paths, neuron, softmax, batch_norm, network, faces, dropout, pixels, batch, outputs,
+]  # fmt: skip
+
+
+def make_gallery(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    lines = ["# Gallery", "", "One picture of each kind, made by `python docs/make_pictures.py`."]
+    for picture in PICTURES:
+        drawn = picture()
+        drawn.save(folder / f"{picture.__name__}.svg")
+        lines += ["", picture.__doc__, "", f"![{repr(drawn).strip('<>')}](gallery/{picture.__name__}.svg)"]
+    folder.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":  # a test runner that collects docs/ imports this file
-    slide("built-in").save(HERE / "f.svg")
-    draw(net_232()[1]).save(HERE / "network.svg")
-    photograph(contact_sheet(), HERE / "gallery.png")
+    paths().save(HERE / "f.svg")
+    network().save(HERE / "network.svg")
+    make_gallery(HERE / "gallery")

@@ -569,3 +569,17 @@ def test_the_pictures_of_a_notebook_fit_its_column(window, path):
     found = {number: unfit(window.page, html) for number, html in drawings(path)}
     assert found
     assert {number: wrong for number, wrong in found.items() if wrong} == {}
+
+
+GALLERY = ROOT / "docs" / "gallery"
+
+
+def test_the_page_of_the_gallery_shows_every_picture_of_its_folder():
+    shown = re.findall(r"\]\(gallery/([\w-]+\.svg)\)", GALLERY.with_suffix(".md").read_text(encoding="utf-8"))
+    assert sorted(shown) == sorted(path.name for path in GALLERY.iterdir()) and len(shown) > 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", sorted(GALLERY.glob("*.svg")), ids=lambda path: path.stem)
+def test_a_picture_on_the_page_of_the_gallery_fits_a_column(window, path):
+    assert unfit(window.page, path.read_text(encoding="utf-8")) == []
