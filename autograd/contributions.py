@@ -5,9 +5,11 @@ Every reader that explains, draws or walks the backward pass takes it from here.
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any, NamedTuple
+from itertools import groupby
+from typing import Any, Literal, NamedTuple
 
 from autograd.graph import carried, sweep, topological_order
+from autograd.table import is_constant
 from autograd.value import Value
 
 
@@ -48,3 +50,37 @@ def gradients(
     for _ in sweep(order or topological_order(root, without), total, carry):
         pass
     return dict(total)
+
+
+class Moment(NamedTuple):
+    """One step of both passes: a value is computed, the root receives its 1, or a contribution arrives."""
+
+    phase: Literal["forward", "seed", "backward"]
+    node: int  # what is computed, or gives: its place in topological order
+    receiver: int  # what is computed, or receives
+    level: int  # how far the node is from the inputs, or in the backward pass from the root
+    edge: str = ""  # what a contribution passes: 6:0 for the first operand of node 6
+    given: Contribution | None = None
+
+
+def moments(root: Value, order: Sequence[Value] | None = None) -> list[Moment]:
+    """Both passes step by step, in the order of ``forward`` and ``backward``; constants receive nothing.
+
+    >>> x = Value(3.0, "x")
+    >>> [(moment.phase, moment.edge) for moment in moments(x * x)]
+    [('forward', ''), ('seed', ''), ('backward', '1:0'), ('backward', '1:1')]
+    """
+    order = order or topological_order(root)
+    place = {x: i for i, x in enumerate(order)}
+    level: dict[Value, int] = {}
+    for x in order:
+        level[x] = 1 + max((level[parent] for parent in x.parents), default=-1)
+    found = [Moment("forward", i, i, level[x]) for x, i in place.items() if x.parents]
+    found.append(Moment("seed", place[root], place[root], 0))
+    far = {root: 0}
+    for x, given in groupby(contributions(root, order), lambda c: c.node):
+        for k, c in enumerate(given):
+            if not is_constant(c.parent):
+                far[c.parent] = max(far.get(c.parent, 0), far[x] + 1)
+                found.append(Moment("backward", place[x], place[c.parent], far[x], f"{place[x]}:{k}", c))
+    return found

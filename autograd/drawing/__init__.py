@@ -82,7 +82,8 @@ def draw(
             shown = without_constants(shown)
         _check(len(shown.nodes))
         figure = dressed(shown, local_derivatives, direction or "right")
-        return Drawing(figure, placed(figure) if direction is None else layered(figure), groups, local_derivatives)
+        placement = placed(figure) if direction is None else layered(figure)
+        return Drawing(figure, placement, groups, local_derivatives, roots[0] if len(roots) == 1 else None)
 
 
 def _check(boxes: int) -> None:

@@ -6,17 +6,18 @@ colours to Graphviz, which lays them out itself; ``draw_dot`` writes the graph a
 
 from base64 import b64encode
 from collections.abc import Callable
+from copy import copy
 from functools import partial
 from html import escape
-from importlib import import_module
 from pathlib import Path
 from typing import Any, final
 from warnings import warn
 
 from autograd.colours import LIGHT
+from autograd.drawing.animation import animated
 from autograd.drawing.figure import FONT_SIZE, LEAST_SIZE, RANKDIR, Box, Figure, Kind, Placement, Wire, plain
 from autograd.drawing.grouping import Groups
-from autograd.drawing.raster import pdf, png
+from autograd.drawing.raster import gif, needed, pdf, png
 from autograd.drawing.scenes import graph_page
 from autograd.drawing.svg import svg
 from autograd.files import write_whole
@@ -24,6 +25,11 @@ from autograd.graph import topological_order
 from autograd.text import counted, printable, text_name
 from autograd.value import Value
 
+THEMES = "".join(
+    f'[data-jp-theme-light="{is_light}"] .drawing{{color-scheme:{scheme}}}'
+    for is_light, scheme in (("true", "light"), ("false", "dark"))
+)
+MOST_MOVING = 60  # boxes of an animation
 MERMAID_CHARACTERS, MERMAID_EDGES = 50_000, 500  # what GitHub's and others' viewers draw, unless they are configured
 FEWER_MARKS = 4_000  # in the scenes that a notebook keeps
 # a backslash and what Graphviz would read as an entity; in records its separators too
@@ -50,9 +56,10 @@ class Drawing:
     """
 
     def __init__(
-        self, figure: Figure, placement: Placement, groups: Groups | None = None, local_derivatives: bool = False
-    ) -> None:
-        self.figure, self.placement = figure, placement
+        self, figure: Figure, placement: Placement, groups: Groups | None = None, local_derivatives: bool = False,
+        root: Value | None = None,
+    ) -> None:  # fmt: skip
+        self.figure, self.placement, self._root, self._moves = figure, placement, root, False
         self._page = partial(graph_page, figure, placement, groups, local_derivatives)
         self.svg = svg(figure, placement)
 
@@ -64,20 +71,37 @@ class Drawing:
 
     def _repr_html_(self) -> str:
         """An image, which a notebook shows before it is trusted, too; in a viewer where its type is too small."""
-        if self.placement.scale * FONT_SIZE < LEAST_SIZE:
+        if self.placement.scale * FONT_SIZE < LEAST_SIZE and not self._moves:
             return self._page(marks=FEWER_MARKS)._repr_html_()
         source = f"data:image/svg+xml;base64,{b64encode(self.svg.encode()).decode()}"
-        return f'<img alt="{escape(text_name(self.figure.title))}" style="{self._scaling()}" src="{source}">'
+        words = escape(text_name(self.figure.title))
+        image = f'<img class="drawing" alt="{words}" style="max-width:100%;height:auto" src="{source}">'
+        return f"<style>{THEMES}</style>{image}"
+
+    def animate(self) -> "Drawing":
+        """Both passes in motion, to be saved as .svg or .gif; gradients show whether or not ``backward`` has run.
+
+        Raises ValueError for a drawing that does not show each node of one Value, for one of more than 60 boxes, and
+        where inputs have changed since the Value was computed.
+        """
+        if self._root is None or len(self.figure.boxes) > MOST_MOVING:
+            raise ValueError(
+                f"animate: the graph of one Value, of at most {MOST_MOVING} boxes ({len(self.figure.boxes):,} here): "
+                "draw(node).animate() for a part, or walk(f)"
+            )
+        moving = copy(self)
+        moving.svg, moving._moves = animated(self._root, svg(self.figure, self.placement, live=True)), True
+        return moving
 
     def to_dot(self) -> Any:
         """A ``graphviz.Digraph`` to restyle. Raises ImportError, which says what to install, without the package."""
         return digraph(self.figure)
 
     def save(self, path: str | Path) -> Path:
-        """Write .svg, .html, .md (Mermaid), .dot, .png or .pdf, as the name ends, and return the path.
+        """Write .svg, .html (.gif of an animation), .md (Mermaid), .dot, .png or .pdf, and return the path.
 
         Raises ValueError for another ending; ImportError or RuntimeError, which say what to install, where .dot lacks
-        the graphviz package, .png or .pdf the extra ``render``, or .png a font. Warns of a .md that few viewers draw.
+        the graphviz package, .png, .pdf or .gif the extra ``render`` or a font. Warns of a .md that few viewers draw.
         """
         path = Path(path)
         writers: dict[str, Callable[[], str | bytes]] = {
@@ -87,24 +111,19 @@ class Drawing:
             ".dot": lambda: str(self.to_dot().source),
             ".png": lambda: png(self.svg),
             ".pdf": lambda: pdf(self.svg),
+            ".gif": lambda: gif(self.svg),
         }
+        writers.pop(".html" if self._moves else ".gif")
         if path.suffix not in writers:
             raise ValueError(f"{path.name}: a drawing is saved as {', '.join(writers)}")
         content = writers[path.suffix]()
         write_whole(path, content.encode() if isinstance(content, str) else content)
         return path
 
-    def _scaling(self) -> str:
-        """No wider than the page."""
-        return "max-width:100%;height:auto"
-
 
 def graphviz() -> Any:
     """The package. Raises ImportError, which says what to install, without it."""
-    try:
-        return import_module("graphviz")
-    except ImportError:
-        raise ImportError("DOT is written by the graphviz package: pip install graphviz") from None
+    return needed("graphviz", "DOT is written by the graphviz package", "graphviz")
 
 
 def label(*lines: str) -> Any:

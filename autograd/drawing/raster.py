@@ -1,29 +1,37 @@
-"""PNG, GIF and PDF of a picture's SVG, by programs that know neither custom properties nor the fonts of a system.
+"""PNG, GIF and PDF of a picture's SVG, by programs that know neither custom properties nor a system's own fonts.
 
-The same boxes at the same places: ``resvg`` paints pixels, ``typst`` writes vectors and selectable text.
+The same boxes at the same places: resvg paints pixels, Typst writes vectors and text that can be selected.
 """
 
 import re
+from bisect import bisect
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
+from io import BytesIO
+from itertools import groupby
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import fromstring, tostring
 
 from autograd.colours import LIGHT
+from autograd.drawing.layered import halfway
 
-FONTS = {  # the first that there is; those that have all of ⁰ ₀ ∂ σ come first
+FRAMES = 12  # a second, of a GIF
+
+FONTS = {  # for the families that pictures name, the first that there is; those with all of ⁰ ₀ ∂ σ come first
     "system-ui": "'DejaVu Sans','Noto Sans','Segoe UI',Helvetica,Arial,'Liberation Sans',sans-serif",
     "Georgia": "'DejaVu Serif','Noto Serif',Georgia,'Times New Roman','Liberation Serif',serif",
 }
-PAGE = b'#set document(date: none)\n#set page(width: auto, height: auto, margin: 0pt)\n#image("picture.svg")'
 WORD = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text y="9" font-family="system-ui">x</text></svg>'
 )
+PAGE = b'#set document(date: none)\n#set page(width: auto, height: auto, margin: 0pt)\n#image("picture.svg")'
+NO_FONT = "there is no font to write with: apt-get install fonts-dejavu, or pip install matplotlib, which brings one"
 
 
 def light(svg: str) -> str:
-    """The SVG in the light colours, each written where it is used, with fonts that most machines have.
+    """The SVG in the light colours, each written where it is used, and in fonts that most machines have.
 
     >>> light('<path fill="var(--ink)"/>') == f'<path fill="{LIGHT["ink"]}"/>'
     True
@@ -32,39 +40,73 @@ def light(svg: str) -> str:
     return re.sub(r"\b(system-ui|Georgia)\b(?=[^<>{}]*[;}\"])", lambda m: FONTS[m[0]], svg)
 
 
-def png(svg: str, zoom: float = 2.0) -> bytes:
-    """Pixels. Raises ImportError without resvg-py, RuntimeError without any font; both say what to install."""
-    resvg = needed("resvg_py", "PNG")
-    if not _has_fonts():
-        raise RuntimeError("there is no font to write with: apt-get install fonts-dejavu, or pip install matplotlib")
-    return bytes(resvg.svg_to_bytes(svg_string=light(svg), zoom=zoom, font_dirs=_brought()))
+def png(svg: str) -> bytes:
+    """Pixels, two for each of the SVG. Raises ImportError or RuntimeError, which say what to install."""
+    if not _paints_words():
+        raise RuntimeError(NO_FONT)
+    return _painted(svg)
 
 
 def pdf(svg: str) -> bytes:
-    """One page as large as the picture. Raises ImportError, which says what to install, without typst."""
-    page = {"main.typ": PAGE, "picture.svg": light(svg).encode()}
-    return bytes(needed("typst", "PDF").compile(page, font_paths=_brought()))
+    """One page as large as the picture. Raises ImportError, which says what to install."""
+    files = {"main.typ": PAGE, "picture.svg": light(svg).encode()}
+    return bytes(needed("typst", "PDF needs typst").compile(files, font_paths=_fonts()))
 
 
-def needed(package: str, what: str) -> Any:
-    """A package of the extra ``render``. Raises ImportError, which says what to install, without it."""
+def gif(svg: str) -> bytes:
+    """The frames of an animated SVG. Raises as ``png``."""
+    image = needed("PIL.Image", "GIF needs pillow")
+    count = int(FRAMES * float(svg.partition(' dur="')[2].partition("s")[0]))
+    stills = [(shown, len(list(same))) for shown, same in groupby(_still(svg, i / count) for i in range(count))]
+    frames = [image.open(BytesIO(png(shown))).convert("RGB").reduce(2) for shown, _ in stills]
+    palette = frames[-1].quantize(64)
+    first, *others = (frame.quantize(palette=palette, dither=0) for frame in frames)
+    lasting, content = [round(1000 * n / FRAMES) for _, n in stills], BytesIO()
+    first.save(content, "GIF", save_all=True, append_images=others, duration=lasting, loop=0)
+    return content.getvalue()
+
+
+def needed(package: str, why: str, install: str = "'chainrule[render]'; .svg and .html need nothing") -> Any:
+    """The package. Raises ImportError, which says why it is needed and what to install, without it."""
     try:
         return import_module(package)
     except ImportError:
-        raise ImportError(
-            f"{what} needs {package}: pip install 'chainrule[render]'; .svg and .html need nothing"
-        ) from None
+        raise ImportError(f"{why}: pip install {install}") from None
+
+
+def _painted(svg: str) -> bytes:
+    paint = needed("resvg_py", "PNG needs resvg-py").svg_to_bytes
+    return bytes(paint(svg_string=light(svg), zoom=2, background=LIGHT["paper"], font_dirs=_fonts()))
+
+
+def _still(svg: str, part: float) -> str:
+    """An animation as it is after a part of its time, by the keys that ``animation`` writes."""
+    root = fromstring(svg)
+    ways = {f"#{path.get('id')}": path.get("d", "") for path in root.iter() if path.get("d")}
+    for element in root.iter():
+        for change in list(element):
+            at = [float(time) for time in change.get("keyTimes", "").split(";") if time]
+            if change.get("keyPoints"):
+                done = min(max((part - at[1]) / (at[2] - at[1]), 0.0), 1.0)
+                numbers = [float(x) for x in re.findall(r"-?[\d.]+", ways[change[0].get("href", "")])]
+                points = list(zip(numbers[::2], numbers[1::2]))
+                points += points[-1:] * (-(len(points) - 1) % 3)  # the straight end
+                x, y = halfway(points, 1.0 - done if "back" in element.get("class", "") else done)
+                element.set("transform", f"translate({x:.1f} {y:.1f})")
+            elif at:
+                element.set(
+                    change.get("attributeName", ""), change.get("values", "").split(";")[bisect(at, part) - 1]
+                )
+    return tostring(root, encoding="unicode")
 
 
 @cache
-def _brought() -> list[str]:
-    """The folder of the fonts that Matplotlib brings, DejaVu and STIX, where it is installed."""
+def _paints_words() -> bool:
+    """Text in a font that there is not would be left out without a word."""
+    return _painted(WORD) != _painted(WORD.replace(">x<", "><"))
+
+
+def _fonts() -> list[str]:
+    """The folder of the fonts that Matplotlib brings, where it is installed."""
     found = find_spec("matplotlib")
     return [str(Path(found.origin).parent / "mpl-data/fonts/ttf")] if found and found.origin else []
-
-
-@cache
-def _has_fonts() -> bool:
-    """Where there is none, text would be left out silently."""
-    paint, word = import_module("resvg_py").svg_to_bytes, light(WORD)
-    return bool(paint(svg_string=word, font_dirs=_brought()) != paint(svg_string=word.replace(">x<", "><")))

@@ -8,14 +8,13 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from typing import Any, final
+from typing import Any
 
 from autograd.colours import custom_properties
 from autograd.files import write_whole
 from autograd.text import printable
 
 
-@final
 @dataclass(frozen=True, repr=False)
 class Page:
     """A page that is saved as a file, and in a notebook shows itself."""

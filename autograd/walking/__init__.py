@@ -5,16 +5,20 @@ page's own script, in the files beside this one, knows no derivative.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from html import escape
+from pathlib import Path
+from typing import final
 
 from autograd.contributions import gradients
+from autograd.drawing.animation import step_pictures
 from autograd.drawing.boxes import dressed
 from autograd.drawing.display_graph import display, without_constants
 from autograd.drawing.figure import Direction
 from autograd.drawing.layered import layered
 from autograd.drawing.svg import style_sheet, svg
+from autograd.files import write_whole
 from autograd.graph import topological_order
 from autograd.number_systems import javascript
 from autograd.pages import Page, own_file, script, written
@@ -27,7 +31,28 @@ _file = partial(own_file, package="autograd.walking")
 SCRIPTS = ("numbers.js", "passes.js", "grading.js", "navigation.js")  # no page is needed to run these
 
 
-def walk(f: Value, *, predict: bool = False) -> Page:
+@final
+@dataclass(frozen=True, repr=False)
+class Walkthrough(Page):
+    """The page; also as a series of pictures."""
+
+    root: Value
+
+    def frames(self, folder: str | Path) -> list[Path]:
+        """Write step-01.svg and so on, one for each step, into a folder that is made, and return their paths.
+
+        Raises ValueError for more than 200 steps, and where an input has changed since the graph was computed.
+        """
+        pictures = list(step_pictures(self.root, _picture(self.root, "right", live=True)))
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        digits = max(2, len(str(len(pictures))))
+        paths = [Path(folder, f"step-{i:0{digits}}.svg") for i in range(1, len(pictures) + 1)]
+        for path, picture in zip(paths, pictures):
+            write_whole(path, picture.encode())
+        return paths
+
+
+def walk(f: Value, *, predict: bool = False) -> Walkthrough:
     """A page that steps through the forward and the backward pass of f, one contribution at a time.
 
     predict   begin with every number hidden: the student types it, and the page names the likely slip
@@ -64,7 +89,7 @@ def walk(f: Value, *, predict: bool = False) -> Page:
         )
     invitation = f"The graph of {name}; trust the notebook to walk through it"
     known = f"walk through {name}: {counted(count, 'node')}"
-    return Page(known, "a walk", title, page, _image(graph), invitation, height=640)
+    return Walkthrough(known, "a walk", title, page, _image(graph), invitation, height=640, root=f)
 
 
 def _picture(f: Value, direction: Direction, grads: Mapping[Value, float] | None = None, live: bool = False) -> str:
