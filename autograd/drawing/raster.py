@@ -40,11 +40,11 @@ def light(svg: str) -> str:
     return re.sub(r"\b(system-ui|Georgia)\b(?=[^<>{}]*[;}\"])", lambda m: FONTS[m[0]], svg)
 
 
-def png(svg: str) -> bytes:
-    """Pixels, two for each of the SVG. Raises ImportError or RuntimeError, which say what to install."""
+def png(svg: str, zoom: int = 2) -> bytes:
+    """Pixels, ``zoom`` for each of the SVG. Raises ImportError or RuntimeError, which say what to install."""
     if not _paints_words():
         raise RuntimeError(NO_FONT)
-    return _painted(svg)
+    return _painted(svg, zoom)
 
 
 def pdf(svg: str) -> bytes:
@@ -58,7 +58,7 @@ def gif(svg: str) -> bytes:
     image = needed("PIL.Image", "GIF needs pillow")
     count = int(FRAMES * float(svg.partition(' dur="')[2].partition("s")[0]))
     stills = [(shown, len(list(same))) for shown, same in groupby(_still(svg, i / count) for i in range(count))]
-    frames = [image.open(BytesIO(png(shown))).convert("RGB").reduce(2) for shown, _ in stills]
+    frames = [image.open(BytesIO(png(shown, 1))).convert("RGB") for shown, _ in stills]
     palette = frames[-1].quantize(64)
     first, *others = (frame.quantize(palette=palette, dither=0) for frame in frames)
     lasting, content = [round(1000 * n / FRAMES) for _, n in stills], BytesIO()
@@ -74,9 +74,9 @@ def needed(package: str, why: str, install: str = "'chainrule[render]'; .svg and
         raise ImportError(f"{why}: pip install {install}") from None
 
 
-def _painted(svg: str) -> bytes:
+def _painted(svg: str, zoom: int = 1) -> bytes:
     paint = needed("resvg_py", "PNG needs resvg-py").svg_to_bytes
-    return bytes(paint(svg_string=light(svg), zoom=2, background=LIGHT["paper"], font_dirs=_fonts()))
+    return bytes(paint(svg_string=light(svg), zoom=zoom, background=LIGHT["paper"], font_dirs=_fonts()))
 
 
 def _still(svg: str, part: float) -> str:
@@ -88,9 +88,10 @@ def _still(svg: str, part: float) -> str:
             at = [float(time) for time in change.get("keyTimes", "").split(";") if time]
             if change.get("keyPoints"):
                 done = min(max((part - at[1]) / (at[2] - at[1]), 0.0), 1.0)
-                numbers = [float(x) for x in re.findall(r"-?[\d.]+", ways[change[0].get("href", "")])]
-                points = list(zip(numbers[::2], numbers[1::2]))
-                points += points[-1:] * (-(len(points) - 1) % 3)  # the straight end
+                points: list[tuple[float, float]] = []
+                for kind, numbers in re.findall("([MLC])([^MLC]+)", ways[change[0].get("href", "")]):
+                    xs = [float(x) for x in re.findall(r"-?[\d.]+", numbers)]
+                    points += list(zip(xs[::2], xs[1::2])) * (3 if kind == "L" else 1)  # a straight piece is a curve
                 x, y = halfway(points, 1.0 - done if "back" in element.get("class", "") else done)
                 element.set("transform", f"translate({x:.1f} {y:.1f})")
             elif at:
