@@ -245,6 +245,8 @@ PAGES = {
     "network": lambda name: Page(draw(network(name))._repr_html_()),
     "verdict": lambda name: Page(verdict(name)._repr_html_()),
 }
+# MathML without attributes
+IN_NAMES = {(tag, "") for tag in ("mi", "mn", "mo", "mrow", "msub", "msubsup", "msup", "mtext")}
 TELLS = {"explain", "paths", "narrate", "draw", "svg", "walk", "network"}  # the name in full, if only on hovering
 
 
@@ -254,7 +256,7 @@ def test_a_name_adds_no_element_and_no_attribute_and_stands_in_the_text(kind):
     elements = set().union(*(page.elements for page in harmless))
     for name in NAMES:
         page = PAGES[kind](name)
-        assert page.elements <= elements, (name[:60], page.elements - elements)
+        assert page.elements <= elements | IN_NAMES, (name[:60], page.elements - elements)
         assert page.scripts == harmless[0].scripts
         if kind in TELLS:
             assert shown(name)[:60] in page.text.replace("\xa0", " "), repr(name)

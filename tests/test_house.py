@@ -30,7 +30,7 @@ on_every_module = pytest.mark.parametrize("module", FILES)
 # named from inside autograd; a number system counts as plain unless it is made of Values
 PLAIN_SYSTEMS = {m.removeprefix("autograd.") for m in FILES if "number_systems." in m} - {"number_systems.values"}
 CALCULUS = {"primitives", "table", "operands", "graph", "errors", "text", "node", *PLAIN_SYSTEMS}
-SHARED_BY_READERS = {"contributions", "staleness", "kinks", "source_lines", "notation", "neurons", "pages"}
+SHARED_BY_READERS = {"contributions", "staleness", "kinks", "source_lines", "notation", "mathml", "neurons", "pages"}
 FOR_ALL = {"colours", "finite_differences", "files", "instrument", "modes"}
 READER = CALCULUS | {"value", "functions", "number_systems.values", *FOR_ALL, *SHARED_BY_READERS}
 MAY_IMPORT = {
@@ -46,9 +46,11 @@ MAY_IMPORT = {
     "number_systems.values": {"value", "node", "table", "primitives", "number_systems.floats"},
     "functions": {"value", "table", "primitives", "operands", "text"},
     **dict.fromkeys(SHARED_BY_READERS, CALCULUS | {"value", "functions", *FOR_ALL}),
+    "mathml": {"colours", "notation", "text"},
 }
 STAND_ON = {  # the readers that stand on another
     "walking.picture": {"drawing.figure", "drawing.layered"},
+    "explanation.illustrated": {"drawing"},
     "replay.program": {"adopting.readings"},
     "engine_programs": {"adopting.foreign"},
     "engine_checks": {"engine_programs"},

@@ -16,7 +16,7 @@ from random import Random
 import pytest
 from random_graphs import random_graph
 
-from autograd import DomainError, Value, draw, named, narrate, paths, primitive
+from autograd import DomainError, Value, draw, mathml, named, narrate, paths, primitive
 from autograd.__main__ import main
 from autograd.contributions import contributions
 from autograd.errors import complaint
@@ -27,9 +27,10 @@ from autograd.number_systems import floats, javascript
 from autograd.pages import script
 from autograd.table import CONSTANT, REAL, TABLE, Domain, is_constant
 from autograd.text import text_name
-from autograd.walking import MOST_BYTES, mathml, program, walk
+from autograd.walking import MOST_BYTES, program, walk
 from autograd.walking.page_data import GraphData
 from autograd.walking.picture import HEIGHT, WIDTH, Picture
+from autograd.walking.templates import template
 from nn import MLP
 
 HOSTILE = ["</script><script>alert(1)</script>", "<b>", '"', "two\nlines", "<!--", "{{id}}", "{1}", "a&amp;b", "שלום",
@@ -530,7 +531,7 @@ def plain(markup):
 def formulas(entry, count, **constants):
     x = javascript.letters(count)
     value, locals_ = entry.rule(javascript, *[constants.get(e.name, e) for e in x])
-    return plain(mathml.template(value)), [plain(mathml.template(local, value)) for local in locals_]
+    return plain(template(value)), [plain(template(local, value)) for local in locals_]
 
 
 def test_formulas_come_from_the_table():
@@ -569,7 +570,7 @@ def test_a_formula_that_grows_beyond_reading_is_left_out():
     [x] = javascript.letters(1)
     for _ in range(60):
         x = 1.0 - x * x
-    assert mathml.template(x) == ""
+    assert template(x) == ""
 
 
 # ---- the page as a file -----------------------------------------------------------------------------------------

@@ -1,18 +1,23 @@
 """Splits a derivative into the terms of the chain rule, ∂f/∂s = Σ ∂f/∂v ∂v/∂s, and writes them out."""
 
+from __future__ import annotations
+
+import re
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from functools import cached_property
 from math import inf, isfinite
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import sympy
 
+from autograd import mathml
 from autograd.contributions import contributions, gradients
 from autograd.explanation.algebra import LARGEST, readable, shortest
 from autograd.explanation.cross_checks import Check, Restriction, close
-from autograd.explanation.formula_writer import LATEX, PRODUCT, TEXT, Notation
+from autograd.explanation.formula_writer import LATEX, MATHML, PRODUCT, TEXT, Notation
 from autograd.explanation.formulas import Formulas
+from autograd.explanation.path_sums import edges_between
 from autograd.explanation.wrapping import TextResult, html_line, paragraphs, rows, wrapped
 from autograd.finite_differences import LAST_DIGIT
 from autograd.graph import carried
@@ -26,8 +31,13 @@ from autograd.table import is_constant
 from autograd.text import printable, text_name
 from autograd.value import Value
 
+if TYPE_CHECKING:
+    from autograd.explanation.illustrated import IllustratedExplanation
+
 MOST_LETTERS = 6  # a factor with more reads better as ∂f/∂v than as its formula
 SHOWN = 6  # of more terms, the four largest are shown, and the sum of the others
+MARK = re.compile("</?mstyle[^>]*>")  # what encloses a factor in MathML
+MOST_EDGES = 200  # of a graph whose picture glows together with the formulas
 
 
 class Term(NamedTuple):
@@ -126,18 +136,19 @@ class Explanation(TextResult):
         if self.simplified is not None:
             found.append([write(self.simplified)])
         found.append(self._numbers(write))
-        return [pieces for i, pieces in enumerate(found) if pieces not in found[:i]]
+        unmarked = [[MARK.sub("", piece) for piece in pieces] for pieces in found]
+        return [pieces for i, pieces in enumerate(found) if unmarked[i] not in unmarked[:i]]
 
     def _rule(self, write: Notation) -> list[str]:
         """∂f/∂v ∂v/∂s for each term."""
         if self._is_alone:
             return []
-        return [
-            f"[{self._partial(write, self.f, self.wrt)}]"
-            if term.node is self.wrt
-            else self._partial(write, self.f, term.node) + write.apart + self._partial(write, term.node, self.wrt)
-            for term in self.shown
-        ]
+        pieces = []
+        for term, (above, below, _) in zip(self.shown, self._marks(write)):
+            upstream = above.format(self._partial(write, self.f, term.node))
+            local = write.apart + below.format(self._partial(write, term.node, self.wrt))
+            pieces.append(f"[{upstream}]" if term.node is self.wrt else upstream + local)
+        return pieces
 
     def _products(self, write: Notation, pairs: Sequence[tuple[Expression, Expression]], most: float) -> list[str]:
         """Each pair of factors as a product; one of more than ``most`` letters, or without a formula, is ∂f/∂v."""
@@ -150,29 +161,64 @@ class Explanation(TextResult):
             formulas = [formula for formula, _ in pairs if formula is not None]
             return [write(formula) for formula in formulas if len(formula.free_symbols) <= most]
         pieces = []
-        for term, (upstream, local) in zip(self.shown, pairs):
-            above = factor(upstream, self.f, term.node, not self._is_direct)
-            below = factor(local, term.node, self.wrt, False)
-            pieces.append(above if term.node is self.wrt else above + write.times + below)
+        for term, (upstream, local), (above, below, _) in zip(self.shown, pairs, self._marks(write)):
+            first = above.format(factor(upstream, self.f, term.node, not self._is_direct))
+            second = write.times + below.format(factor(local, term.node, self.wrt, False))
+            pieces.append(first if term.node is self.wrt else first + second)
         return pieces
 
     def _numbers(self, write: Notation) -> list[str]:
         """0 + 12 + 12 = 24; a single term as the product of its two factors."""
-        value = f"= {write.number(self.value)}"
+        result = self._mark(write, "result", [], self.wrt).format(write.number(self.value))
+        value, marks = f"= {result}", self._marks(write)
         if self._is_alone:
-            return [write.number(self.value)]
+            return [result]
         if len(self.terms) == 1:
-            [term] = self.terms
-            local = ("({})" if term.local < 0.0 else "{}").format(write.number(term.local))
-            return [f"{write.number(term.upstream)}{write.times}{local} {value}"]
+            [term], [(above, below, _)] = self.terms, marks
+            local = ("({})" if term.local < 0.0 else "{}").format(below.format(write.number(term.local)))
+            return [f"{above.format(write.number(term.upstream))}{write.times}{local} {value}"]
         pieces: list[str] = []
-        for term in self.shown:
+        for term, (_, _, whole) in zip(self.shown, marks):
             sign = (f"{write.minus} " if pieces else write.minus) if term.product < 0.0 else "+ " if pieces else ""
-            pieces.append(sign + write.number(abs(term.product)))
+            pieces.append(sign + whole.format(write.number(abs(term.product))))
         if self._left_out:
             rest = self.value - sum(term.product for term in self.shown)
             pieces.append(f"+ {write.words(f'… {self._left_out} more, summing to')} {write.number(rest)}")
         return [*pieces[:-1], f"{pieces[-1]} {value}"]
+
+    def _marks(self, write: Notation) -> list[tuple[str, str, str]]:
+        """For each shown term, what encloses ∂f/∂v, ∂v/∂s and their product: in MathML, it names their edges."""
+        if write is not MATHML:
+            return [("{}",) * 3 for _ in self.shown]
+        near = set(self.formulas.operands(self.f)) if self._is_direct else ()
+        stops = () if self._is_direct else {term.node for term in self.terms} - {self.wrt}
+        found = []
+        for term in self.shown:
+            above = self._edges(term.node, self.f, stops if term.node is self.wrt else near)
+            below = self._edges(self.wrt, term.node, stops)
+            zero = "" if term.product else " zero"
+            found.append((
+                self._mark(write, "upstream" + zero, above, term.node), self._mark(write, "local" + zero, below),
+                self._mark(write, "product" + zero, above + below),
+            ))  # fmt: skip
+        return found
+
+    def _edges(self, s: Value, f: Value, avoiding: Collection[Value]) -> list[str]:
+        """The edges from s to f as pictures call them, ``6:0``: the first operand of the graph's node 6."""
+        edges = edges_between(s, f, self.formulas.order, avoiding) if len(self.formulas.order) <= MOST_EDGES else []
+        return [f"{self._place[x]}:{i}" for x, i, _ in edges]
+
+    @cached_property
+    def _place(self) -> dict[Value, int]:
+        return {x: i for i, x in enumerate(self.formulas.order)}
+
+    def _mark(self, write: Notation, role: str, edges: list[str], node: Value | None = None) -> str:
+        """What encloses a factor: nothing but in MathML."""
+        if write is not MATHML:
+            return "{}"
+        names = f' data-edge{"s" * (len(edges) > 1)}="{" ".join(edges)}"' if edges else ""
+        names += f' data-node="{self._place[node]}"' if node in self._place else ""
+        return f'<mstyle class="{role}"{names}>{{}}</mstyle>'
 
     @cached_property
     def _factors(self) -> list[tuple[Expression | None, Expression | None]]:
@@ -302,7 +348,8 @@ class Explanation(TextResult):
     # ---- as text, LaTeX and HTML --------------------------------------------------------------------------------
 
     def _left(self, write: Notation) -> str:
-        plain, delta = (self._partial(write, self.f, self.wrt, d) for d in (False, True))
+        mark = self._mark(write, "gradient", [], self.wrt)
+        plain, delta = (mark.format(self._partial(write, self.f, self.wrt, d)) for d in (False, True))
         return plain if plain == delta else f"{delta} = {plain}"
 
     @property
@@ -328,14 +375,19 @@ class Explanation(TextResult):
         return f"$$\n{self.latex()}\n$$"
 
     def _repr_html_(self) -> str:
-        left = html_line(self._left(TEXT))
-        rows = [
-            f"<tr><td style='text-align:right;white-space:nowrap'>{left if i == 0 else ''}</td>"
-            f"<td style='text-align:left'>= {html_line(' '.join(pieces))}</td></tr>"
-            for i, pieces in enumerate(self.lines(TEXT))
-        ]
+        return mathml.framed(self.html(), str(self))
+
+    def with_picture(self) -> IllustratedExplanation:
+        """One output: the graph with the paths that carry ∂f/∂wrt, and below it the formulas, which glow together."""
+        from autograd.explanation.illustrated import IllustratedExplanation  # which draws
+
+        return IllustratedExplanation(self.f, self.wrt, self.html(), str(self))
+
+    def html(self) -> str:
+        """The lines in MathML, the remarks and the checks, without a style."""
+        left = self._left(MATHML)
+        lines = [(left * (i == 0), ["= " + first, *others]) for i, (first, *others) in enumerate(self.lines(MATHML))]
         above = "".join(f"<p role='alert'>⚠ {html_line(line)}</p>" for line in self._warning)
-        below = "".join(f"<p style='margin:.2em 0'>{html_line(remark)}</p>" for remark in self.remarks)
-        ticks = " &emsp; ".join(map(html_line, self._ticks))
-        style = "font-family:'STIX Two Math','Cambria Math',serif;font-size:1.1em"
-        return f'<div style="{style}">{above}<table>{"".join(rows)}</table>{below}<p>{ticks}</p></div>'
+        below = "".join(f"<p>{html_line(remark)}</p>" for remark in self.remarks)
+        ticks = " ".join(f'<span class="tick">{html_line(tick)}</span>' for tick in self._ticks)
+        return f'{above}{mathml.aligned(lines, "The chain rule")}{below}<p class="quiet">{ticks}</p>'

@@ -1,12 +1,13 @@
-"""Writes formulas as the slides do, r²s, a(1 − a), [z > 0], in text or in LaTeX."""
+"""Writes formulas as the slides do, r²s, a(1 − a), [z > 0], in text, in LaTeX or in MathML."""
 
 from collections.abc import Callable
+from html import escape
 from math import inf
 from typing import Any, NamedTuple
 
 import sympy
 
-from autograd import notation
+from autograd import mathml, notation
 from autograd.number_systems import symbols
 from autograd.number_systems.symbols import Expression
 
@@ -122,6 +123,12 @@ def _latex_call(function: str, arguments: str) -> str:
     return rf"{name}\left({arguments}\right)"
 
 
+def _mathml_call(function: str, arguments: str) -> str:
+    if function == "exp":
+        return f"<msup><mi>e</mi><mrow>{arguments}</mrow></msup>"
+    return f"<mi>{escape(function)}</mi>({arguments})"
+
+
 TEXT = Notation(
     notation.MINUS, "·", " ", "", False, "√{}", "{}^{}", "{}/{}",
     str, notation.number_text, str, "{}({})".format,
@@ -129,6 +136,11 @@ TEXT = Notation(
 LATEX = Notation(
     "-", r" \cdot ", r" \, ", " ", True, r"\sqrt{{{}}}", "{{{}}}^{{{}}}", r"\frac{{{}}}{{{}}}",
     notation.latex_name, notation.number_latex, notation.latex_text, _latex_call,
+)  # fmt: skip
+MATHML = Notation(
+    notation.MINUS, "·", '<mspace width=".2em"/>', "", True, "<msqrt>{}</msqrt>",
+    "<msup><mrow>{}</mrow><mrow>{}</mrow></msup>", "<mfrac><mrow>{}</mrow><mrow>{}</mrow></mfrac>",
+    mathml.name, mathml.number, lambda words: f"<mtext>{escape(words)}\xa0</mtext>", _mathml_call,
 )  # fmt: skip
 
 

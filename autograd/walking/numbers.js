@@ -24,7 +24,7 @@ const heldText = (x) => (x < 0 ? `(${numberText(x)})` : numberText(x));
 
 const math = (markup) => `<math><mstyle displaystyle="true">${markup}</mstyle></math>`;
 
-/** A template, as mathml.py writes them, with its places filled. */
+/** A template, as templates.py writes them, with its places filled. */
 function filled(template, operands, own, held = (x) => x, plain = (x) => x) {
   return template.replace(/\{(?:=([^}]+)|(\(?)(v|\d+)\)?)\}/g, (_, number, bracket, place) => {
     if (number) return numberMath(Number(number));

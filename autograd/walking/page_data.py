@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
+from autograd import mathml
 from autograd.errors import DomainError, complaint
 from autograd.notation import derivative, labels, lowered
 from autograd.number_systems import floats, javascript
@@ -15,7 +16,7 @@ from autograd.staleness import changed_lines, changes
 from autograd.table import CONSTANT, Primitive, is_constant
 from autograd.text import clipped
 from autograd.value import Value
-from autograd.walking import mathml
+from autograd.walking.templates import template
 
 
 class GraphData:
@@ -85,8 +86,8 @@ def _written(entry: Primitive, baked: Sequence[float | None]) -> tuple[dict[str,
         "jointCondition": entry.joint_words(f"{{{x}}}" for x in own),
         "remedy": entry.remedy,
         "gate": entry.gate,
-        "value": mathml.template(value),
-        "locals": [mathml.template(local, value) for local in locals_],
+        "value": template(value),
+        "locals": [template(local, value) for local in locals_],
     }
     return words, f"{{ apply: {source}, defined: [{tests}], joint: ({', '.join(names)}) => {joint} }}"
 

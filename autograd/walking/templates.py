@@ -1,4 +1,4 @@
-"""Writes names and formulas in MathML, which browsers typeset without fonts or libraries.
+"""Writes the table's formulas in MathML, as templates that the page fills in.
 
 A formula is one of the table's rules, run on expressions and written as a template. ``{1}`` is a placeholder for the
 first operand, ``{(1)}`` one that puts brackets around a negative number, ``{v}`` one for the node itself, and
@@ -6,12 +6,10 @@ first operand, ``{(1)}`` one that puts brackets around a negative number, ``{v}`
 """
 
 from collections.abc import Callable, Sequence
-from html import escape
 from typing import Any
 
-from autograd.notation import MINUS, function_text, indexed
+from autograd.notation import MINUS, function_text
 from autograd.number_systems.javascript import Formula, number, operations
-from autograd.text import GREEK, clipped
 
 Operand = Formula | float
 
@@ -25,35 +23,7 @@ FORMS = {
     "floor": "<mrow><mo>⌊</mo>{}<mo>⌋</mo></mrow>",
 }
 COMPARED = {"greater": "&gt;", ">": "&gt;", "<": "&lt;", ">=": "≥", "<=": "≤", "===": "=", "!==": "≠"}
-LETTER_OF = {name: letter for letter, name in GREEK.items()}
 SUM, PRODUCT, ATOM = range(3)  # how tightly a formula binds
-
-
-def name(label: str) -> str:
-    """A node's name, typeset as in the lecture.
-
-    >>> name("w²_13")
-    '<msubsup><mi>w</mi><mn>13</mn><mn>2</mn></msubsup>'
-    >>> name("<b>")
-    '<mtext>&lt;b&gt;</mtext>'
-    >>> name("σ_2²"), name("x̂_3")
-    ('<msubsup><mi>σ</mi><mn>2</mn><mn>2</mn></msubsup>', '<msub><mi>x̂</mi><mn>3</mn></msub>')
-    >>> name("σ¹_2²").replace(name("σ¹_2"), "σ¹₂")
-    '<msup><mrow><mo>(</mo>σ¹₂<mo>)</mo></mrow><mn>2</mn></msup>'
-    """
-    if not (parts := indexed(label)):
-        return f"<mtext>{escape(clipped(label))}</mtext>"
-    letter, above, below, primes = parts
-    if letter.endswith("²") and above:
-        at = label.rindex("²")
-        return f"<msup>{bracketed(name(label[:at] + label[at + 1 :]))}<mn>2</mn></msup>"
-    letter, above = (letter[:-1], "2") if letter.endswith("²") else (letter, above)
-    base = f"<mi>{escape(clipped(LETTER_OF.get(letter, letter)))}</mi>"
-    raised = (f"<mn>{above}</mn>" if above else "") + (f"<mo>{primes}</mo>" if primes else "")
-    raised = f"<mrow>{raised}</mrow>" if above and primes else raised
-    lowered = below and (f"<mn>{below}</mn>" if below[0].isdigit() else f"<mi>{escape(clipped(below))}</mi>")
-    marked, tag = (base + lowered + raised), ("msub" if lowered else "m") + ("sup" if raised else "")
-    return f"<{tag}>{marked}</{tag}>" if lowered or raised else base
 
 
 def template(formula: Operand, value: Operand | None = None) -> str:

@@ -1,0 +1,95 @@
+"""Writes names, numbers and aligned formulas in MathML, which browsers typeset without fonts or libraries."""
+
+import re
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from autograd.colours import custom_properties
+from autograd.notation import MINUS, indexed, number_text
+from autograd.text import GREEK, clipped
+
+LETTER_OF = {name: letter for letter, name in GREEK.items()}
+# an element that holds text, a tag, a bracket that opens, one that closes, any other sign with the space behind it
+PARTS = re.compile(r"(<(m[ino]|mtext)\b[^>]*>[^<]*</\2>|<[^>]+>)|([(\[])|([)\]])|\s+|(.)(\s?)")
+SCOPE = ".formulas"
+# where a notebook is not trusted yet, it drops style and MathML: there the text shows, and what is hidden does not
+CSS = """
+.formulas { color: var(--ink); background: var(--paper); font: 14px/1.5 system-ui, sans-serif; padding: .5em .8em }
+.formulas > pre { display: none }
+.formulas > [hidden] { display: block !important }
+.formulas math { font-family: "STIX Two Math", "Cambria Math", "Latin Modern Math", math; font-size: 1.3em }
+.formulas p { margin: .4em 0 }
+.formulas p.quiet { color: var(--quiet); font-size: .92em }
+.formulas .lines, .formulas .scrolls { overflow-x: auto }
+.formulas .lines { display: grid; grid-template-columns: max-content minmax(12em, 1fr); align-items: baseline;
+  gap: .45em .4em; padding: .2em 0 }
+.formulas .lines > :nth-child(odd) { text-align: right }
+.formulas .lines > :nth-child(even) { padding-left: 1.6em; text-indent: -1.6em }
+.formulas .lines math { text-indent: 0 }
+.formulas math :is(.upstream, .gradient, .product, .result) { color: var(--grad) }
+.formulas math .local { color: var(--value) }
+.formulas math .result { font-weight: bold }
+.formulas .tick { margin-right: 1.5em; display: inline-block }
+.formulas math .zero, .formulas math .zero * { color: var(--quiet) }
+"""
+
+
+def name(label: str) -> str:
+    """A node's name, typeset as in the lecture.
+
+    >>> name("w²_13")
+    '<msubsup><mi>w</mi><mn>13</mn><mn>2</mn></msubsup>'
+    >>> name("<b>")
+    '<mtext>&lt;b&gt;</mtext>'
+    """
+    if not (parts := indexed(label)):
+        return f"<mi>{escape(label)}</mi>" if len(label) == 1 else f"<mtext>{escape(clipped(label))}</mtext>"
+    letter, above, below, primes = parts
+    base = f"<mi>{escape(clipped(LETTER_OF.get(letter, letter)))}</mi>"
+    raised = (f"<mn>{above}</mn>" if above else "") + (f"<mo>{primes}</mo>" if primes else "")
+    raised = f"<mrow>{raised}</mrow>" if above and primes else raised
+    lowered = below and (f"<mn>{below}</mn>" if below[0].isdigit() else f"<mi>{escape(clipped(below))}</mi>")
+    marked, tag = (base + lowered + raised), ("msub" if lowered else "m") + ("sup" if raised else "")
+    return f"<{tag}>{marked}</{tag}>" if lowered or raised else base
+
+
+def number(x: float, digits: int = 6) -> str:
+    """A number, for ``math``.
+
+    >>> number(-0.5), number(1e-9)
+    ('−<mn>0.5</mn>', '<mn>1</mn>·<msup><mn>10</mn><mrow>−<mn>9</mn></mrow></msup>')
+    """
+    mantissa, _, exponent = re.sub(r"[^−e]+", r"<mn>\g<0></mn>", number_text(x, digits)).partition("e")
+    return f"{mantissa}·<msup><mn>10</mn><mrow>{exponent}</mrow></msup>" if exponent else mantissa
+
+
+def math(formula: str) -> str:
+    """A formula as an element of HTML; signs and brackets that stand between its elements become operators.
+
+    >>> math("(<mi>x</mi>)")
+    '<math displaystyle="true"><mrow><mo>(</mo><mrow><mi>x</mi></mrow><mo>)</mo></mrow></math>'
+    """
+
+    def operator(part: re.Match[str]) -> str:
+        element, _, opening, closing, sign, space = part.groups()
+        if opening or closing:  # in a row of their own, as brackets are as high as what stands beside them
+            return f"<mrow><mo>{opening}</mo><mrow>" if opening else f"</mrow><mo>{closing}</mo></mrow>"
+        form = f' form="{"infix" if space else "prefix"}"' if sign in ("+", MINUS) else ""
+        form += ' lspace="0" rspace="0"' if sign == "|" else ""
+        return element or (f"<mo{form}>{escape(sign)}</mo>" if sign else "")
+
+    return f'<math displaystyle="true">{PARTS.sub(operator, formula)}</math>'
+
+
+def aligned(lines: Iterable[tuple[str, Sequence[str]]], label: str) -> str:
+    """Lines of a left side and pieces of a right side, aligned between the two; a line may break between pieces."""
+    rows = "".join(
+        f"<div>{math(left) if left else ''}</div><div>{' '.join(map(math, pieces))}</div>" for left, pieces in lines
+    )
+    return f'<div class="lines" role="group" tabindex="0" aria-label="{escape(label)}">{rows}</div>'
+
+
+def framed(body: str, plain: str, css: str = "") -> str:
+    """What a notebook shows: the body in the colours of all pictures, and the same as plain text where it may not."""
+    style = custom_properties(SCOPE) + CSS + css
+    return f'<div class="formulas"><style>{style}</style><pre>{escape(plain)}</pre><div hidden>{body}</div></div>'
