@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from autograd.contributions import gradients
 from autograd.graph import carried
+from autograd.mathml import name, ratio, transposed
+from autograd.notation import number_text
 from autograd.number_systems import floats
 from autograd.text import called
 from autograd.value import Value
@@ -43,7 +45,7 @@ class LayerMatrices:
     a: Array
     W: Array  # of shape (to, from), as it was when the nodes were computed
     slope: Array | None  # g′(z), also as it was; None where g mixes units
-    upstream: Array  # (Wˡ⁺¹)ᵀ δˡ⁺¹; at the output ∇_a L
+    upstream: Array  # (Wˡ⁺¹)ᵀ δˡ⁺¹; at the output ∇ₐL
     delta_from_above: Array | None  # upstream ⊙ g′(z); None where g mixes units, or the loss reads z, not a
     delta: Array  # δˡ, the z.grad of the nodes
     dW: Array  # δˡ (aˡ⁻¹)ᵀ
@@ -82,10 +84,11 @@ class MatrixForm:
         sizes = [str(len(units)) for units in (self.a0, *(layer.z for layer in self.layers.values()))]
         explained = all(difference.explained for layer in self.layers.values() for difference in layer.differences)
         reason = " (rounding)" if self.largest_difference and explained else ""
+        flow = " ← ".join(shortened([*(index_name("δ", l) for l in self.layers), "L"], 11, "…"))
         return (
-            f"Back propagation in matrices: {' → '.join(shortened(sizes, 11, '…'))} units",
+            f"Back propagation in matrices: {' → '.join(shortened(sizes, 11, '…'))} units, {flow}",
             [_section(layer) for layer in reversed(self.layers.values())],
-            [f"Matrices and scalars: largest difference {self.largest_difference:.2g}{reason}.", *self.notes],
+            [f"Matrices and scalars: largest difference {number_text(self.largest_difference, 2)}{reason}.", *self.notes],
         )
 
     def __str__(self) -> str:
@@ -94,7 +97,10 @@ class MatrixForm:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return as_html(*self._parts())
+        title, _, sentences = self._parts()
+        before = {1: self.a0} | {l + 1: layer.a for l, layer in self.layers.items()}
+        layers = [_equations(layer, before[l]) for l, layer in reversed(self.layers.items())]
+        return as_html(title, layers, sentences, str(self))
 
     def _repr_latex_(self) -> str:
         return as_latex(*self._parts())
@@ -244,8 +250,8 @@ def _other_deltas(layers: dict[int, LayerMatrices]) -> Iterator[str]:
             yield f"{delta} is read from the nodes, not computed as a product with g′({z}): {reason}."
         elif not difference.explained:
             yield (
-                f"The grad of {_name(difference.node)} is {difference.scalar:.6g} where {_upstream_formula(layer)} ⊙ "
-                f"g′({z}) has {difference.matrix:.6g}: the loss reaches this layer by another path too (it may read "
+                f"The grad of {_name(difference.node)} is {number_text(difference.scalar)} where {_upstream_formula(layer)} ⊙ "
+                f"g′({z}) has {number_text(difference.matrix)}: the loss reaches this layer by another path too (it may read "
                 "z or a of the layer itself), or a grad was changed after backward()."
             )
 
@@ -267,7 +273,7 @@ def _other_gradients(layers: dict[int, LayerMatrices]) -> Iterator[str]:
         )
     else:
         yield (
-            f"The grad of {_name(worst.node)} is {worst.scalar:.6g} where the matrix has {worst.matrix:.6g}: it "
+            f"The grad of {_name(worst.node)} is {number_text(worst.scalar)} where the matrix has {number_text(worst.matrix)}: it "
             "holds something else too. Likely reasons: another backward() without zero_grad() before this one, a "
             "loss that reads the parameter itself (a penalty), or a grad that was changed by hand."
         )
@@ -285,7 +291,7 @@ def _name(node: Value) -> str:
 
 
 def _upstream_formula(layer: LayerMatrices) -> str:
-    return "∇_a L" if layer.is_output else f"({index_name('W', layer.l + 1)})ᵀ {index_name('δ', layer.l + 1)}"
+    return "∇ₐL" if layer.is_output else f"({index_name('W', layer.l + 1)})ᵀ {index_name('δ', layer.l + 1)}"
 
 
 def _section(layer: LayerMatrices) -> Section:
@@ -293,7 +299,7 @@ def _section(layer: LayerMatrices) -> Section:
     z, a, W, b, delta = (index_name(letter, layer.l) for letter in "zaWbδ")
     a_before, (to, from_) = index_name("a", layer.l - 1), layer.W.shape
     formulas = f"{z} = {W} {a_before}" + (f" + {b}, ∂L/∂{b} = {delta}" if layer.db.size else "")
-    upstream, largest = _upstream_formula(layer), f"largest difference {layer.largest_difference:.2g}"
+    upstream, largest = _upstream_formula(layer), f"largest difference {number_text(layer.largest_difference, 2)}"
     vectors = {
         z: layer.z, a: layer.a, f"g′({z})": layer.slope, upstream: layer.upstream,
         f"{upstream} ⊙ g′({z})": layer.delta_from_above, f"{delta} = z.grad": layer.delta, "b.grad": layer.b_grad,
@@ -304,3 +310,13 @@ def _section(layer: LayerMatrices) -> Section:
         [Block(label, v[:, None]) for label, v in vectors.items() if v is not None and v.size],
         [Block(label, matrix) for label, matrix in weights.items()],
     )
+
+
+def _equations(layer: LayerMatrices, a_before: Array) -> Equations:
+    """Its heading, the forward pass and the backward pass as equations in MathML, and what the scalars say."""
+    value, gradient = ('<mstyle class="value">{}</mstyle>'.format, '<mstyle class="gradient">{}</mstyle>'.format)
+    (z, a, W, b, delta), before = (name(index_name(letter, layer.l)) for letter in "zaWbδ"), name(index_name("a", layer.l - 1))
+    above = [name(index_name(letter, layer.l + 1)) for letter in "Wδ"]
+
+    def matrix(numbers: Array | None, form: Callable[[str], str]) -> str:
+        return "" if numbers is None else form(Block("", numbers if numbers.ndim > 1 else numbers[:, None]).mathml())

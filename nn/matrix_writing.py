@@ -3,14 +3,14 @@
 import re
 from html import escape
 from itertools import zip_longest
-from math import isfinite
 from textwrap import wrap
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd.notation import latex_signs, latex_text
+from autograd.mathml import aligned, framed
+from autograd.notation import MINUS, latex_signs, latex_text, number_text
 from autograd.text import printable
 
 T = TypeVar("T")
@@ -18,20 +18,14 @@ T = TypeVar("T")
 WIDTH = 100
 WIDEST = (WIDTH - 4) // 2  # a matrix, so that two stand side by side after the margin
 
-# text and brackets take the page's colour, light or dark; without a doctype, tables inherit only what is listed here
+FILLING = "\u2008" + "\u2007" * 16  # spaces as wide as a point and as digits
 CSS = """
-.nn-matrix-form { color: inherit; overflow-x: auto; font-variant-numeric: tabular-nums }
-.nn-matrix-form p { margin: .9em 0 .3em }
-.nn-matrix-form div { display: flex; flex-wrap: wrap; gap: .4em 1.4em; align-items: flex-start }
-.nn-matrix-form figure { margin: 0 }
-.nn-matrix-form table { border: solid currentColor; border-width: 0 1.5px; border-radius: .5em;
-  border-collapse: separate; border-spacing: 0; margin: .2em 0; background: none;
-  color: inherit; font: inherit }
-.nn-matrix-form tr { background: none !important }
-.nn-matrix-form td { border: 0; padding: .05em .5em; text-align: right; color: inherit; white-space: nowrap }
+.formulas mtable { font: .74em system-ui, sans-serif; font-variant-numeric: tabular-nums }
+.formulas mtd { text-align: right; padding: .15em .45em }
+.formulas p.title { margin-top: .9em; font-weight: 600 }
 """
 LATEX_CELLS = {
-    "⋮": r"\vdots", "…": r"\cdots", "⋱": r"\ddots", "nan": r"\text{NaN}", "inf": r"\infty", "-inf": r"-\infty",
+    "⋮": r"\vdots", "…": r"\cdots", "⋱": r"\ddots", "NaN": r"\text{NaN}", "∞": r"\infty", "−∞": r"-\infty",
 }  # fmt: skip
 
 
@@ -46,15 +40,16 @@ class Block(NamedTuple):
         dots: list[Any] = ["⋮"] * self.matrix.shape[1]
         shown = shortened(self.matrix.tolist(), 7, dots)
         rows = [shortened(row, most_columns, "⋱" if row is dots else "…") for row in shown]
-        sizes = [abs(x) for row in rows for x in row if isinstance(x, float) and x and isfinite(x)] or [1.0]
-        style = ".6f" if max(sizes) < 100.0 and min(sizes) >= 1e-4 else ".3e"
-        # an exact 0 stands out
-        return [[x if isinstance(x, str) else f"{x:{style}}" if x else "0" for x in row] for row in rows]
+        texts = [[x if isinstance(x, str) else number_text(x, 4) for x in row] for row in rows]
+        decimals = {x: "".join(x.partition(".")[1:]) for row in texts for x in row if x not in LATEX_CELLS}
+        places = 0 if any("e" in x for x in decimals) else max(map(len, decimals.values()))
+        # the points of a column stand one below the other
+        return [[x + FILLING[len(decimals.get(x, FILLING)) : places] for x in row] for row in texts]
 
     def text(self) -> list[str]:
         """The label and, under it, the lines of the matrix, all of one width."""
         for most_columns in (7, 5, 3):
-            cells = [list(map(printable, row)) for row in self.cells(most_columns)]
+            cells = [[printable(x.replace("\u2008", " ").replace("\u2007", " ")) for x in row] for row in self.cells(most_columns)]
             widths = [max(map(len, column)) for column in zip(*cells)]
             lines = [" ".join(map(str.rjust, row, widths)) for row in cells]
             if len(lines[0]) + 2 <= WIDEST:
@@ -64,20 +59,20 @@ class Block(NamedTuple):
         width = max(map(len, lines))
         return [line.ljust(width) for line in lines]
 
-    def html(self) -> str:
-        """A figure with a table, which a screen reader calls by the label."""
-        label = escape(self.label)
-        rows = "".join(f"<tr>{''.join(f'<td>{x}</td>' for x in row)}</tr>" for row in self.cells())
-        return f'<figure><figcaption>{label}</figcaption><table aria-label="{label}">{rows}</table></figure>'
+    def mathml(self, role: str) -> str:
+        """The matrix in its brackets, coloured as a "value" or a "gradient"."""
+        rows = "".join(f"<mtr>{''.join(f'<mtd><mn>{x}</mn></mtd>' for x in row)}</mtr>" for row in self.cells())
+        return f'<mstyle class="{role}">[<mtable>{rows}</mtable>]</mstyle>'
 
     def latex(self) -> str:
         """An equation, with the label on its left side."""
-        label = re.sub(r"\w\.grad", r"\\texttt{\g<0>}", latex_signs(self.label))
+        label = re.sub(r"\w\.grad", r"\\texttt{\g<0>}", latex_signs(self.label.replace("ₐ", "_a ")))
         rows = r" \\ ".join(" & ".join(map(_latex_cell, row)) for row in self.cells())
         return rf"{label} = \begin{{pmatrix}} {rows} \end{{pmatrix}}"
 
 
 Section = tuple[str, list[Block], list[Block]]  # heading, vectors, and W with the two that are compared
+Equations = tuple[str, list[tuple[str, list[str]]], str]  # heading, lines in MathML, what the scalars say
 
 
 def as_text(title: str, sections: list[Section], sentences: list[str]) -> str:
@@ -90,14 +85,12 @@ def as_text(title: str, sections: list[Section], sentences: list[str]) -> str:
     return printable("\n".join(lines))
 
 
-def as_html(title: str, sections: list[Section], sentences: list[str]) -> str:
-    """A part of a page, with its own style."""
-    parts = [f"<style>{CSS}</style>", _paragraph(title)]
-    for heading, vectors, (W, *compared) in sections:
-        parts += [_paragraph(heading), f"<div>{''.join(map(Block.html, vectors))}</div>"]
-        parts.append(f"<div>{W.html()}<div>{''.join(map(Block.html, compared))}</div></div>")
-    parts += map(_paragraph, sentences)
-    return f'<div class="nn-matrix-form">{"".join(parts)}</div>'
+def as_html(title: str, layers: list[Equations], sentences: list[str], plain: str) -> str:
+    """The equations of each layer in MathML, and whether its scalars agree."""
+    parts = [f'<p class="title">{title}</p>']
+    for heading, lines, check in layers:
+        parts.append(f'<p class="title">{heading}</p>{aligned(lines, heading)}<p class="quiet">{check}</p>')
+    return framed("".join([*parts, *(f"<p>{escape(sentence)}</p>" for sentence in sentences)]), plain, CSS)
 
 
 def as_latex(title: str, sections: list[Section], sentences: list[str]) -> str:
@@ -133,10 +126,6 @@ def _packed(blocks: list[Block]) -> list[str]:
     return printed
 
 
-def _paragraph(sentence: str) -> str:
-    return f"<p>{escape(sentence)}</p>"
-
-
 def _latex_cell(cell: str) -> str:
-    digits, e, exponent = cell.partition("e")
-    return LATEX_CELLS.get(cell) or (rf"{digits} \cdot 10^{{{int(exponent)}}}" if e else digits)
+    digits, e, exponent = cell.rstrip(FILLING).replace(MINUS, "-").partition("e")
+    return LATEX_CELLS.get(cell) or (rf"{digits} \cdot 10^{{{exponent}}}" if e else digits)
