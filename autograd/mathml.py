@@ -11,13 +11,19 @@ from autograd.text import GREEK, clipped
 LETTER_OF = {name: letter for letter, name in GREEK.items()}
 # an element that holds text, a tag, a bracket that opens, one that closes, any other sign with the space behind it
 PARTS = re.compile(r"(<(m[ino]|mtext)\b[^>]*>[^<]*</\2>|<[^>]+>)|([(\[])|([)\]])|\s+|(.)(\s?)")
+LETTER = r"[^\W\d_⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉ᵀ]+[⁰¹²³⁴⁵⁶⁷⁸⁹]*′?"
+# ∂L/∂W, (W)ᵀ, z.grad, W or Wᵀ, a number, the gradient at the output
+LETTERS = re.compile(rf"∂L/∂({LETTER})|\(({LETTER})\)ᵀ|(\w\.grad)|({LETTER})(ᵀ?)|\d+|∇ₐL")
+FIRM = '<mo stretchy="false">(</mo>{}<mo stretchy="false">)</mo>'
+NABLA = "<msub><mi>∇</mi><mi>a</mi></msub><mi>L</mi>"
 SCOPE = ".formulas"
 # where a notebook is not trusted yet, it drops style and MathML: there the text shows, and what is hidden does not
 CSS = """
 .formulas { color: var(--ink); background: var(--paper); font: 14px/1.5 system-ui, sans-serif; padding: .5em .8em }
 .formulas > pre { display: none }
 .formulas > [hidden] { display: block !important }
-.formulas math { font-family: "STIX Two Math", "Cambria Math", "Latin Modern Math", math; font-size: 1.3em }
+.formulas math { font-family: "STIX Two Math", "Cambria Math", "Latin Modern Math",
+  "DejaVu Math TeX Gyre", math; font-size: 1.3em }
 .formulas p { margin: .4em 0 }
 .formulas p.quiet { color: var(--quiet); font-size: .92em }
 .formulas .lines, .formulas .scrolls { overflow-x: auto }
@@ -27,7 +33,7 @@ CSS = """
 .formulas .lines > :nth-child(even) { padding-left: 1.6em; text-indent: -1.6em }
 .formulas .lines math { text-indent: 0 }
 .formulas math :is(.upstream, .gradient, .product, .result) { color: var(--grad) }
-.formulas math .local { color: var(--value) }
+.formulas math :is(.local, .value) { color: var(--value) }
 .formulas math .result { font-weight: bold }
 .formulas .tick { margin-right: 1.5em; display: inline-block }
 .formulas math .zero, .formulas math .zero * { color: var(--quiet) }
@@ -61,6 +67,30 @@ def number(x: float, digits: int = 6) -> str:
     """
     mantissa, _, exponent = re.sub(r"[^−e]+", r"<mn>\g<0></mn>", number_text(x, digits)).partition("e")
     return f"{mantissa}·<msup><mn>10</mn><mrow>{exponent}</mrow></msup>" if exponent else mantissa
+
+
+def typeset(text: str) -> str:
+    """A formula in the letters of matrices, for ``math``; values and gradients in their colours.
+
+    >>> typeset("δ¹ 1")
+    '<mstyle class="gradient"><msup><mi>δ</mi><mn>1</mn></msup></mstyle> <mn>1</mn>'
+    """
+
+    def element(part: re.Match[str]) -> str:
+        below, inner, held, letter, turned = part.groups()
+        if held or part[0].isdigit():
+            return f"<mtext>{held}</mtext>" if held else f"<mn>{part[0]}</mn>"
+        written = name(below or inner or letter) if part[0] != "∇ₐL" else NABLA
+        role = "gradient" if below or part[0][0] in "δ∇" or (inner or "")[:1] == "δ" else "value"
+        if below:
+            written = f"<mfrac><mrow><mi>∂</mi><mi>L</mi></mrow><mrow><mi>∂</mi>{written}</mrow></mfrac>"
+        if inner or turned:
+            written = (
+                f'<msup><mrow>{f"({written})" if inner else written}</mrow><mi mathvariant="normal">T</mi></msup>'
+            )
+        return f'<mstyle class="{role}">{written}</mstyle>'
+
+    return LETTERS.sub(element, text)
 
 
 def math(formula: str) -> str:

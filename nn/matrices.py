@@ -7,6 +7,7 @@ from z_j to a_j have g′(z_j) as theirs. This file reads them, multiplies matri
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -14,13 +15,13 @@ from numpy.typing import NDArray
 
 from autograd.contributions import gradients
 from autograd.graph import carried
-from autograd.mathml import name, ratio, transposed
+from autograd.mathml import math, typeset
 from autograd.notation import number_text
 from autograd.number_systems import floats
 from autograd.text import called
 from autograd.value import Value
 from nn.diagram import unit_of
-from nn.matrix_writing import Block, Section, as_html, as_latex, as_text, shortened
+from nn.matrix_writing import Block, Equations, Section, as_html, as_latex, as_text, shortened
 from nn.module import Trace, flatten, index_name, numbers
 
 Array = NDArray[np.float64]
@@ -88,7 +89,10 @@ class MatrixForm:
         return (
             f"Back propagation in matrices: {' → '.join(shortened(sizes, 11, '…'))} units, {flow}",
             [_section(layer) for layer in reversed(self.layers.values())],
-            [f"Matrices and scalars: largest difference {number_text(self.largest_difference, 2)}{reason}.", *self.notes],
+            [
+                f"Matrices and scalars: largest difference {number_text(self.largest_difference, 2)}{reason}.",
+                *self.notes,
+            ],
         )
 
     def __str__(self) -> str:
@@ -97,10 +101,11 @@ class MatrixForm:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        title, _, sentences = self._parts()
+        title, *_ = self._parts()
         before = {1: self.a0} | {l + 1: layer.a for l, layer in self.layers.items()}
         layers = [_equations(layer, before[l]) for l, layer in reversed(self.layers.items())]
-        return as_html(title, layers, sentences, str(self))
+        sizes, _, flow = title.rpartition(", ")
+        return as_html(f"{sizes} {math(typeset(flow))}", layers, self.notes, str(self))
 
     def _repr_latex_(self) -> str:
         return as_latex(*self._parts())
@@ -245,13 +250,14 @@ def _other_deltas(layers: dict[int, LayerMatrices]) -> Iterator[str]:
     for l, layer in layers.items():
         z, a, delta = (index_name(letter, l) for letter in "zaδ")
         difference = layer.differences[0]
+        matrix, scalar = number_text(difference.matrix), number_text(difference.scalar)
         if layer.delta_from_above is None:
             reason = f"the loss does not read {a}" if layer.slope is not None else f"each {a} reads several {z}"
             yield f"{delta} is read from the nodes, not computed as a product with g′({z}): {reason}."
         elif not difference.explained:
             yield (
-                f"The grad of {_name(difference.node)} is {number_text(difference.scalar)} where {_upstream_formula(layer)} ⊙ "
-                f"g′({z}) has {number_text(difference.matrix)}: the loss reaches this layer by another path too (it may read "
+                f"The grad of {_name(difference.node)} is {scalar} where {_upstream_formula(layer)} ⊙ "
+                f"g′({z}) has {matrix}: the loss reaches this layer by another path too (it may read "
                 "z or a of the layer itself), or a grad was changed after backward()."
             )
 
@@ -260,20 +266,21 @@ def _other_gradients(layers: dict[int, LayerMatrices]) -> Iterator[str]:
     worst = max((layer.differences[-1] for layer in layers.values()), key=lambda d: (not d.explained, d.size))
     if worst.explained:
         return
-    matrix = np.concatenate([np.append(layer.dW, layer.db) for layer in layers.values()])
+    matrix, scalar = number_text(worst.matrix), number_text(worst.scalar)
+    matrices = np.concatenate([np.append(layer.dW, layer.db) for layer in layers.values()])
     scalars = np.concatenate([np.append(layer.W_grad, layer.b_grad) for layer in layers.values()])
-    largest = int(np.argmax(np.abs(matrix)))
-    times = float(np.round(scalars[largest] / matrix[largest]))
+    largest = int(np.argmax(np.abs(matrices)))
+    times = float(np.round(scalars[largest] / matrices[largest]))
     if not scalars.any():
         yield "Every w.grad and b.grad is 0: zero_grad() has run since backward()."
-    elif times >= 2.0 and np.allclose(scalars, times * matrix, rtol=1e-9, atol=0.0):
+    elif times >= 2.0 and np.allclose(scalars, times * matrices, rtol=1e-9, atol=0.0):
         yield (
             f"w.grad and b.grad are {times:.0f} times δ aᵀ and δ: backward() has probably run {times:.0f} times, and "
             "gradients of parameters add up. Call zero_grad() before each backward()."
         )
     else:
         yield (
-            f"The grad of {_name(worst.node)} is {number_text(worst.scalar)} where the matrix has {number_text(worst.matrix)}: it "
+            f"The grad of {_name(worst.node)} is {scalar} where the matrix has {matrix}: it "
             "holds something else too. Likely reasons: another backward() without zero_grad() before this one, a "
             "loss that reads the parameter itself (a penalty), or a grad that was changed by hand."
         )
@@ -313,10 +320,41 @@ def _section(layer: LayerMatrices) -> Section:
 
 
 def _equations(layer: LayerMatrices, a_before: Array) -> Equations:
-    """Its heading, the forward pass and the backward pass as equations in MathML, and what the scalars say."""
-    value, gradient = ('<mstyle class="value">{}</mstyle>'.format, '<mstyle class="gradient">{}</mstyle>'.format)
-    (z, a, W, b, delta), before = (name(index_name(letter, layer.l)) for letter in "zaWbδ"), name(index_name("a", layer.l - 1))
-    above = [name(index_name(letter, layer.l + 1)) for letter in "Wδ"]
+    """Its heading, both passes as equations, and what the scalars of the nodes say."""
+    z, a, W, b, delta = (index_name(letter, layer.l) for letter in "zaWbδ")
+    before, upstream, bias = (
+        index_name("a", layer.l - 1),
+        _upstream_formula(layer),
+        f" + {b}" if layer.db.size else "",
+    )
+    value, gradient = partial(_matrix, role="value"), partial(_matrix, role="gradient")
+    product = [gradient(layer.delta), value(a_before[None])]
+    rows: list[tuple[str, str, list[str], str]] = [
+        (z, f"{W} {before}{bias}", [value(layer.W), value(a_before), typeset(bias)], value(layer.z)),
+        (a, f"g({z})", [], value(layer.a)),
+        (f"∂L/∂{W}", f"{delta} ({before})ᵀ", product, gradient(layer.dW)),
+    ]
+    if layer.slope is None or layer.delta_from_above is None:
+        rows.insert(2, (delta, "z.grad", [], gradient(layer.delta)))
+    else:
+        factors = [gradient(layer.upstream), " ⊙ ", value(layer.slope)]
+        rows.insert(2, (delta, f"{upstream} ⊙ g′({z})", factors, gradient(layer.delta_from_above)))
+    if bias:
+        rows.append((f"∂L/∂{b}", delta, [], ""))
+    is_agreed = all(difference.explained for difference in layer.differences)
+    if not is_agreed:
+        read = {"z.grad": layer.delta, "w.grad": layer.W_grad, "b.grad": layer.b_grad}
+        rows += [(label, "", [], _matrix(numbers)) for label, numbers in read.items() if numbers.size]
+    lines = [
+        (typeset(left), [f"= {piece}" for piece in (typeset(right), "".join(factors), result) if piece])
+        for left, right, factors, result in rows
+    ]
+    source = "from L" if layer.is_output else f"from layer {layer.l + 1}"
+    to, from_ = layer.W.shape
+    check = f"{'✓ as' if is_agreed else '✗ not'} z.grad, w.grad and b.grad of the nodes: largest difference "
+    heading = f"Layer {layer.l}, {from_} → {to} units, its gradients {source}"
+    return heading, lines, check + number_text(layer.largest_difference, 2)
 
-    def matrix(numbers: Array | None, form: Callable[[str], str]) -> str:
-        return "" if numbers is None else form(Block("", numbers if numbers.ndim > 1 else numbers[:, None]).mathml())
+
+def _matrix(numbers: Array, role: str = "") -> str:
+    return Block("", numbers if numbers.ndim == 2 else numbers[:, None]).mathml(role)

@@ -1,6 +1,7 @@
 """Writes matrices under their names as text for a terminal, as HTML and as LaTeX."""
 
 import re
+from collections.abc import Sequence
 from html import escape
 from itertools import zip_longest
 from textwrap import wrap
@@ -20,8 +21,9 @@ WIDEST = (WIDTH - 4) // 2  # a matrix, so that two stand side by side after the 
 
 FILLING = "\u2008" + "\u2007" * 16  # spaces as wide as a point and as digits
 CSS = """
-.formulas mtable { font: .74em system-ui, sans-serif; font-variant-numeric: tabular-nums }
-.formulas mtd { text-align: right; padding: .15em .45em }
+.formulas mtable { font: .74em system-ui, sans-serif; font-variant-numeric: tabular-nums; margin: .2em .15em;
+  border: solid currentColor; border-width: 0 1.5px; border-radius: .5em }
+.formulas mtd { text-align: right; text-align: -webkit-right; padding: .2em .5em }
 .formulas p.title { margin-top: .9em; font-weight: 600 }
 """
 LATEX_CELLS = {
@@ -41,15 +43,15 @@ class Block(NamedTuple):
         shown = shortened(self.matrix.tolist(), 7, dots)
         rows = [shortened(row, most_columns, "⋱" if row is dots else "…") for row in shown]
         texts = [[x if isinstance(x, str) else number_text(x, 4) for x in row] for row in rows]
-        decimals = {x: "".join(x.partition(".")[1:]) for row in texts for x in row if x not in LATEX_CELLS}
-        places = 0 if any("e" in x for x in decimals) else max(map(len, decimals.values()))
-        # the points of a column stand one below the other
-        return [[x + FILLING[len(decimals.get(x, FILLING)) : places] for x in row] for row in texts]
+        return [list(row) for row in zip(*map(_pointed, zip(*texts)))]
 
     def text(self) -> list[str]:
         """The label and, under it, the lines of the matrix, all of one width."""
         for most_columns in (7, 5, 3):
-            cells = [[printable(x.replace("\u2008", " ").replace("\u2007", " ")) for x in row] for row in self.cells(most_columns)]
+            cells = [
+                [printable(x.replace("\u2008", " ").replace("\u2007", " ")) for x in row]
+                for row in self.cells(most_columns)
+            ]
             widths = [max(map(len, column)) for column in zip(*cells)]
             lines = [" ".join(map(str.rjust, row, widths)) for row in cells]
             if len(lines[0]) + 2 <= WIDEST:
@@ -62,7 +64,7 @@ class Block(NamedTuple):
     def mathml(self, role: str) -> str:
         """The matrix in its brackets, coloured as a "value" or a "gradient"."""
         rows = "".join(f"<mtr>{''.join(f'<mtd><mn>{x}</mn></mtd>' for x in row)}</mtr>" for row in self.cells())
-        return f'<mstyle class="{role}">[<mtable>{rows}</mtable>]</mstyle>'
+        return f'<mstyle class="{role}"><mtable>{rows}</mtable></mstyle>'
 
     def latex(self) -> str:
         """An equation, with the label on its left side."""
@@ -124,6 +126,13 @@ def _packed(blocks: list[Block]) -> list[str]:
         for row in zip_longest(*band, fillvalue=""):
             printed.append(("  " + "  ".join(map(str.ljust, row, widths))).rstrip())
     return printed
+
+
+def _pointed(column: Sequence[str]) -> list[str]:
+    """The numbers of a column with spaces behind them, so that their points stand one below the other."""
+    decimals = ["".join(x.partition(".")[1:]) for x in column]
+    places = max(map(len, decimals)) if not any("e" in x for x in column) else 0
+    return [x if x in LATEX_CELLS else x + FILLING[len(own) : places] for x, own in zip(column, decimals)]
 
 
 def _latex_cell(cell: str) -> str:

@@ -12,6 +12,7 @@ from autograd.number_systems import symbols
 from autograd.number_systems.symbols import Expression
 
 STANDARD = ("sin", "cos", "tan", "tanh", "sinh", "cosh", "exp", "log", "max", "min")  # of LaTeX's functions
+UNINDEXED = dict.fromkeys(notation.INDICES)  # v₁ is read as one letter: v₁²
 ADDITION, PRODUCT, POWER, ATOM = range(4)  # how tightly a formula binds
 
 
@@ -83,7 +84,7 @@ class Notation(NamedTuple):
     def held(self, e: Expression, least: int) -> str:
         """The expression, in brackets if it binds less tightly than ``least``."""
         written, binding = self.write(e)
-        fits = binding >= least and not (least == ATOM and e.is_Symbol and len(e.name) > 1)
+        fits = binding >= least and not (least == ATOM and e.is_Symbol and len(e.name.translate(UNINDEXED)) > 1)
         return written if fits and not written.startswith(self.minus) else f"({written})"
 
     def part(self, e: Expression, least: int) -> str:

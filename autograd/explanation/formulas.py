@@ -13,7 +13,7 @@ import sympy
 from autograd.explanation.algebra import LARGEST, number, readable, written
 from autograd.explanation.path_sums import edges_between
 from autograd.graph import topological_order
-from autograd.notation import labels
+from autograd.notation import labels, unnamed
 from autograd.number_systems import symbols
 from autograd.number_systems.symbols import Expression
 from autograd.table import is_constant
@@ -32,13 +32,13 @@ class Formulas:
         self._labels = labels([x for x in self.order if x.name or is_constant(x) or x is root], root)
         if is_constant(root):
             self._labels[root] = "f"
-        self._unused = (name for i in count(1) if (name := f"v{i}") not in self._labels.values())
+        self._unused = (name for i in count(1) if (name := unnamed(i)) not in self._labels.values())
         self._values: dict[tuple[Value, bool], Expression] = {}
         self._locals: dict[Value, tuple[Expression, ...]] = {}
         self._nodes: dict[Expression, Value] = {}  # by symbol
 
     def label(self, node: Value) -> str:
-        """The node's name; values without a name are called v1, v2 … in the order in which they are needed."""
+        """The node's name; values without a name are called v₁, v₂ … in the order in which they are needed."""
         if node not in self._labels:  # one with a name is in another graph
             self._labels[node] = text_name(node.name) if node.name else next(self._unused)
         return self._labels[node]
