@@ -25,6 +25,7 @@ CSS = """
 .formulas math { font-family: "STIX Two Math", "Cambria Math", "Latin Modern Math",
   "DejaVu Math TeX Gyre", math; font-size: 1.3em }
 .formulas p { margin: .4em 0 }
+.formulas p.title { margin-top: .9em; font-weight: 600 }
 .formulas p.quiet { color: var(--quiet); font-size: .92em }
 .formulas .lines, .formulas .scrolls { overflow-x: auto }
 .formulas .lines { display: grid; grid-template-columns: max-content minmax(12em, 1fr); align-items: baseline;
@@ -35,6 +36,7 @@ CSS = """
 .formulas math :is(.upstream, .gradient, .product, .result) { color: var(--grad) }
 .formulas math :is(.local, .value) { color: var(--value) }
 .formulas math .result { font-weight: bold }
+.formulas math .quiet { color: var(--quiet); font: .7em system-ui, sans-serif; margin-left: 2em }
 .formulas .tick { margin-right: 1.5em; display: inline-block }
 .formulas math .zero, .formulas math .zero * { color: var(--quiet) }
 """

@@ -24,7 +24,6 @@ CSS = """
 .formulas mtable { font: .74em system-ui, sans-serif; font-variant-numeric: tabular-nums; margin: .2em .15em;
   border: solid currentColor; border-width: 0 1.5px; border-radius: .5em }
 .formulas mtd { text-align: right; text-align: -webkit-right; padding: .2em .5em }
-.formulas p.title { margin-top: .9em; font-weight: 600 }
 """
 LATEX_CELLS = {
     "⋮": r"\vdots", "…": r"\cdots", "⋱": r"\ddots", "NaN": r"\text{NaN}", "∞": r"\infty", "−∞": r"-\infty",

@@ -14,18 +14,20 @@ from autograd.files import write_whole
 from autograd.value import Value
 
 LEGIBLE = 0.7  # of the picture's full size; where there is less room, it scrolls
-LOCAL = "&:has(.local:hover) { --glow: var(--value) }"  # what is explained is orange, a local derivative blue
+# a local derivative lights its edges in blue, the gradient that arrives in orange; the other edges step back
+LIGHT = """&:has(math .local:hover) { --glow: var(--value) }
+&:has(math [data-edge]:hover, math [data-edges]:hover) svg .edge { opacity: .15 }"""
 # one rule for each edge, one for each node, and one for the same factor in other lines
 EDGE = """
 &:has([data-edge="{0}"]:hover, [data-edges~="{0}"]:hover) svg [data-edge="{0}"] {edge}
 &:has(svg [data-edge="{0}"]:hover) math :is([data-edge="{0}"], [data-edges~="{0}"]) {factor}"""
 NODE = """
-&:has([data-node="{0}"]:hover) svg :is(.box:has([data-node="{0}"]), [data-node="{0}"]) .outline {node}
-&:has(svg [data-node="{0}"]:hover) math [data-node="{0}"] {factor}"""
+&:has(math [data-node="{0}"]:hover) svg :is(.box:has([data-node="{0}"]), [data-node="{0}"]) .outline {node}
+&:has(svg :is([data-node="{0}"], .box:has(> [data-node="{0}"]:only-of-type)):hover) math [data-node="{0}"] {factor}"""
 SAME = "\n&:has(math [{0}]:hover) math [{0}] {factor}"
 GLOWS = {
-    "edge": "{ .wire { stroke: var(--glow) !important; stroke-width: 4px !important } .tip { fill: var(--glow) } }",
-    "node": "{ stroke: var(--glow) !important; stroke-width: 3px !important }",
+    "edge": "{ opacity: 1 !important; .wire { stroke: var(--glow) } .tip { fill: var(--glow) } }",
+    "node": "{ stroke: var(--glow); stroke-width: 3.5px }",
     "factor": "{ background: color-mix(in srgb, currentColor 16%, transparent); border-radius: .2em }",
 }
 
@@ -50,7 +52,7 @@ class IllustratedExplanation(TextResult):
         fit = f"svg {{ max-width: max(100%, {LEGIBLE * width:.0f}px); height: auto }}"
         name = "explain-" + sha256((svg + self._formulas).encode()).hexdigest()[:8]
         picture = f'<div class="scrolls" role="group" tabindex="0" aria-label="The graph">{svg}</div>'
-        style = f"#{name} {{ --glow: var(--grad); {fit} {LOCAL}{glowing(svg, self._formulas)} }}"
+        style = f"#{name} {{ --glow: var(--grad); {fit} {LIGHT}{glowing(svg, self._formulas)} }}"
         return mathml.framed(f'<div id="{name}">{picture}{self._formulas}</div>', self._plain, style)
 
     def save(self, path: str | Path) -> Path:

@@ -4,7 +4,6 @@ The graph is kept: the value and gradient of each scalar can be read, and ``to_v
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from html import escape
 from itertools import chain, product, zip_longest
 from math import isclose, isfinite
 from operator import attrgetter
@@ -22,7 +21,7 @@ from autograd.operands import data_of
 from autograd.replay.buffers import is_finite
 from autograd.replay.flat_graph import flatten
 from autograd.replay.schedule import Plan
-from autograd.replay.summary import LayerFormulas, as_latex, as_text, find_layers
+from autograd.replay.summary import LayerFormulas, as_html, as_latex, as_text, find_layers
 from autograd.table import Primitive, is_constant
 from autograd.text import called, counted
 from autograd.value import Value
@@ -255,7 +254,7 @@ class Program:
         )
 
     def _repr_html_(self) -> str:
-        return f'<pre style="line-height:1.4">{escape(str(self))}</pre>'
+        return as_html(self.plan)
 
     def _repr_latex_(self) -> str:
         return as_latex(self.plan)

@@ -6,15 +6,17 @@ A layer is a matrix product whose rows w are parameters. Its letters come from t
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from html import escape
 from typing import NamedTuple
 
 import numpy as np
 
-from autograd.notation import INDEXED, RAISED, SUPERSCRIPTS, latex_name
+from autograd import mathml
+from autograd.notation import INDEXED, RAISED, SUPERSCRIPTS, function_text, latex_name
 from autograd.primitives import identity
 from autograd.replay.flat_graph import Ints
-from autograd.replay.operations import Elementwise, Group, Product
-from autograd.replay.schedule import Plan
+from autograd.replay.operations import Elementwise, Group, Product, Tape
+from autograd.replay.schedule import FEW, Plan
 from autograd.text import counted, printable
 
 ABOVE = "".join(map(chr, SUPERSCRIPTS))
@@ -25,9 +27,9 @@ class LayerFormulas(NamedTuple):
 
     letters: dict[str, str]  # of "W", "A", "Z", "δ", and "b" if there is one
     shapes: dict[str, tuple[int, ...]]  # A has a row for each example if it is an input, else a column
-    activation: str  # the only operation between this Z and the next layer's A; "" if there are several
+    activation: str  # the only operation between this Z and the next A, or at the end; "" if there are several
     forward: str  # Z¹ = W¹ A⁰ᵀ + b¹; with "+ …" if something else is added
-    delta: str  # δ¹ = (W²)ᵀ δ² ⊙ relu′(Z¹) if only the next layers use Z; else δ¹ = ∂L/∂Z¹
+    delta: str  # δ¹ = (W²)ᵀ δ² ⊙ relu′(Z¹) if only the next layers use Z; at the end ∂L/∂A² ⊙ σ′(Z²); or ∂L/∂Z¹
     gradients: tuple[str, ...]  # ∂L/∂W¹ = δ¹ A⁰, and ∂L/∂b¹; with "+ …" if, say, a penalty uses them too
 
 
@@ -67,8 +69,7 @@ class _Found(NamedTuple):
 def find_layers(plan: Plan, writer: Writer = TEXT) -> list[LayerFormulas]:
     """The layers of a plan, first to last, written by ``writer``."""
     found = _find(plan)
-    uses = np.bincount(plan.flat.parents.items, minlength=len(plan.flat.nodes))[plan.node_at]
-    return [_layer(found, place, writer, uses) for place in range(len(found))]
+    return [_layer(plan, found, place, writer) for place in range(len(found))]
 
 
 def _find(plan: Plan) -> list[_Found]:
@@ -146,8 +147,24 @@ def _common_letter(plan: Plan, slots: Ints, matrix: bool) -> str:
     return (letter.upper() if matrix and len(letter) == 1 else letter) + above
 
 
-def _layer(found: list[_Found], place: int, writer: Writer, uses: Ints) -> LayerFormulas:
-    group, letters, source, _, bias = found[place]
+def _behind(plan: Plan, found: list[_Found], place: int) -> tuple[list[_Found], tuple[Elementwise, ...] | None]:
+    """The layers that use this one, and the operations between; where there are none, the only reader of Z."""
+    if users := [user for user in found if user.source == place]:
+        between = {user.steps for user in users}
+        return users, between.pop() if len(between) == 1 else None
+    Z = np.sort(found[place].group.out, axis=None)
+    readers = [g for g in plan.groups if isinstance(g, Elementwise) and [c.size for c in g.columns] == [Z.size]]
+    only = [g for g in readers if np.array_equal(Z, np.sort(g.columns[0], axis=None)) and (_uses(plan)[Z] == 1).all()]
+    return [], tuple(only) or None
+
+
+def _uses(plan: Plan) -> Ints:
+    """How many operands each slot is."""
+    return np.bincount(plan.flat.parents.items, minlength=len(plan.flat.nodes))[plan.node_at]
+
+
+def _layer(plan: Plan, found: list[_Found], place: int, writer: Writer) -> LayerFormulas:
+    (group, letters, source, _, bias), uses = found[place], _uses(plan)
     Z, W, A, delta = (writer.name(letters[key]) for key in ("Z", "W", "A", "δ"))
     shapes: dict[str, tuple[int, ...]] = {"W": (group.r, group.n), "A": (group.n, group.c)}
     shapes |= dict.fromkeys(("Z", "δ"), (group.r, group.c))
@@ -166,18 +183,17 @@ def _layer(found: list[_Found], place: int, writer: Writer, uses: Ints) -> Layer
         gradients.append(gradient("b", "1", bias))
     if len(group.columns) > 2 + (bias is not None):
         forward += f" + {writer.more}"
-    users = [user for user in found if user.source == place]
-    between = {user.steps for user in users}
-    steps = between.pop() if len(between) == 1 else None
+    users, steps = _behind(plan, found, place)
     changing = [step.operation.name for step in steps or () if step.operation is not identity]
     activation, upstream = "".join(changing), writer.partial(letters["Z"])
     if steps is None or len(changing) > 1:
         activation = ""
-    elif _are_only_used_by(users, [group, *steps], uses):
+    elif not users or _are_only_used_by(users, [group, *steps], uses):
         sums = [f"{writer.transposed(user.letters['W'])} {writer.name(user.letters['δ'])}" for user in users]
+        sums = sums or [writer.partial(f"A{letters['Z'][1:]}" if activation else letters["Z"])]
         upstream = f"({' + '.join(sums)})" if len(sums) > 1 else sums[0]
         if activation:
-            upstream += writer.times + writer.slope.format(writer.name(activation), Z)
+            upstream += writer.times + writer.slope.format(writer.name(function_text(activation)), Z)
     return LayerFormulas(letters, shapes, activation, forward, f"{delta} = {upstream}", tuple(gradients))
 
 
@@ -189,32 +205,68 @@ def _are_only_used_by(users: list[_Found], groups: Sequence[Group], uses: Ints) 
 
 def as_text(plan: Plan) -> str:
     """The program as text: the layers forward and back, the other operations, and the counts."""
-    layers, flat, memory = find_layers(plan), plan.flat, plan.memory
+    head, forward, backward, rest = _told(plan)
+    width = max([len(printable(formula)) for formula, sizes in forward + backward if sizes], default=0)
+    rows = [f"  {printable(formula):{width}}   {sizes}".rstrip() for formula, sizes in forward]
+    rows += ["back"] if backward else []
+    rows += [f"  {printable(formula):{width}}   {sizes}".rstrip() for formula, sizes in backward]
+    return printable("\n".join([head, *rows, *rest]))
+
+
+def as_html(plan: Plan) -> str:
+    """The same, with the formulas in MathML."""
+    head, forward, backward, rest = _told(plan)
+    paragraph = '<p class="{}">{}</p>'.format
+    parts = [paragraph("quiet", escape(head))]
+    for title, told in (("Forward", forward), ("Backward", backward)) if forward else ():
+        lines = []
+        for formulas, sizes in told:
+            first, *others = map(mathml.typeset, formulas.split(",  "))
+            left, _, right = first.partition(" = ")
+            quiet = [f'<mtext class="quiet">{escape(sizes)}</mtext>'] if sizes else []
+            lines.append((left, [f"= {right}", *(f'<mspace width="1em"/>{other}' for other in others), *quiet]))
+        parts += [paragraph("title", title), mathml.aligned(lines, title)]
+    return mathml.framed("".join([*parts, *(paragraph("quiet", escape(line)) for line in rest)]), as_text(plan))
+
+
+Told = list[tuple[str, str]]  # formulas and the sizes of their matrices
+
+
+def _told(plan: Plan) -> tuple[str, Told, Told, list[str]]:
+    """The first line, both passes, and the last lines."""
+    layers, found, flat, memory = find_layers(plan), _find(plan), plan.flat, plan.memory
     steps = f"; {counted(len(plan.forward), 'step')} forward, {len(plan.backward)} back" if plan.groups else ""
-    lines = [f"{plan.engine}: {plan.reason}{steps}"]
-    width = max([len(printable(layer.forward)) for layer in layers], default=0)
-    for layer in layers:
-        sizes = ", ".join(f"{layer.letters[key]} {'×'.join(map(str, layer.shapes[key]))}" for key in ("W", "A", "Z"))
-        lines.append(f"  {printable(layer.forward):{width}}   {sizes}")
-        lines += [f"  {line}" for line in _activated(layer, TEXT)]
-    lines += ["back"] if layers else []
-    for layer in reversed(layers):
-        lines += [f"  {layer.delta}", f"  {',  '.join(layer.gradients)}"]
-    grouped = {some.group for some in _find(plan)}
-    rest = sum((group.counts for group in plan.groups if group not in grouped), Counter[str]())
-    lines += [f"beside the layers: {', '.join(f'{n:,} {what}' for what, n in rest.items())}"] if rest else []
+    forward, backward = Told(), Told()
+    rest = {group: None for group in plan.groups if group not in {some.group for some in found}}
+    for place, layer in enumerate(layers):
+        size = {key: f"{layer.letters[key]} {'×'.join(map(str, shape))}" for key, shape in layer.shapes.items()}
+        forward.append((layer.forward, ", ".join(size[key] for key in ("W", "A", "Z"))))
+        forward += [(line, "") for line in _activated(layer, TEXT)]
+        source = ", from the operations below" if layer.delta.endswith(f"= ∂L/∂{layer.letters['Z']}") else ""
+        backward[:0] = [(layer.delta, size["δ"] + source), (",  ".join(layer.gradients), "")]
+        for step in _behind(plan, found, place)[1] or () if layer.activation else ():
+            rest.pop(step, None)
     computed, kept = int((flat.parents.arity > 0).sum()), memory.used - plan.first_computed
-    return printable(
-        "\n".join(lines)
-        + f"\n{counted(len(plan.parameters), 'parameter')}, {counted(sum(map(len, plan.inputs)), 'input')}; "
+    lines = []
+    for why, on_tape in (
+        ("as arrays, beside the layers", False),
+        (f"one by one, as up to {FEW} equal ones of a level gain nothing as an array", True),
+    ):
+        counts = sum((group.counts for group in rest if isinstance(group, Tape) == on_tape), Counter[str]())
+        lines += [f"{why}: {', '.join(f'{n:,} {what}' for what, n in counts.items())}"] if counts else []
+    lines.append(
+        f"{counted(len(plan.parameters), 'parameter')}, {counted(sum(map(len, plan.inputs)), 'input')}; "
         f"{counted(computed, 'operation')}, {kept:,} of them with a number of their own, "
         f"{computed - kept:,} fused away"
     )
+    return f"{plan.engine}: {plan.reason}{steps}", forward, backward, lines
 
 
 def _activated(layer: LayerFormulas, writer: Writer) -> list[str]:
     """A¹ = relu(Z¹), if a single operation makes it."""
-    A, Z, activation = map(writer.name, (f"A{layer.letters['Z'][1:]}", layer.letters["Z"], layer.activation))
+    A, Z, activation = map(
+        writer.name, (f"A{layer.letters['Z'][1:]}", layer.letters["Z"], function_text(layer.activation))
+    )
     return [f"{A} = {writer.applied.format(activation, Z)}"] if layer.activation else []
 
 
