@@ -115,7 +115,7 @@ def matrix_form(trace: Trace) -> MatrixForm:
     """The backward pass of one example as the lecture's matrices, beside the scalars of the nodes.
 
     For l = L … 1: δˡ = (Wˡ⁺¹)ᵀ δˡ⁺¹ ⊙ g′(zˡ) beside z.grad, ∂L/∂Wˡ = δˡ (aˡ⁻¹)ᵀ beside w.grad, ∂L/∂bˡ = δˡ beside
-    b.grad; at the output δᴸ = ∇_a L ⊙ g′(zᴸ), with ∇_a L as the nodes a carry it. Each formula takes the δ that it
+    b.grad; at the output δᴸ = ∇ₐL ⊙ g′(zᴸ), with ∇ₐL as the nodes a carry it. Each formula takes the δ that it
     needs from the nodes, so that a difference shows where it arises.
 
     trace    of ``model.trace(x)``, after ``loss.backward()``

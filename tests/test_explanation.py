@@ -2,9 +2,11 @@
 
 import math
 import re
+import xml.etree.ElementTree as ElementTree
 from random import Random
 
 import pytest
+from conftest import serious
 from random_graphs import random_graph
 from slides import net_232, xyz
 
@@ -29,6 +31,7 @@ from autograd import (
     tanh,
 )
 from autograd.contributions import contributions
+from autograd.explanation.formula_writer import TEXT
 from autograd.explanation.wrapping import html_line
 from autograd.graph import leaves
 from autograd.staleness import changes
@@ -527,8 +530,70 @@ def test_a_notebook_gets_latex_and_html():
     _, s, f = xyz()
     found = explain(f, wrt=s)
     assert found._repr_latex_().startswith("$$") and r"\frac{\partial f}{\partial x}" in found.latex()
-    assert "yz·0 + xz·r + xy·1" in found._repr_html_()
+    assert "yz·0 + xz·r + xy·1" in found._repr_html_()  # for where MathML and styles are dropped
     assert math.isclose(found.value, 24.0)
+
+
+def test_html_has_fractions_and_names_the_edges_of_each_factor():
+    _, s, f = xyz()
+    root = ElementTree.fromstring(f"<div>{explain(f, wrt=s).html()}</div>")
+    found = [*root.iter("mstyle")]
+    marks = [(e.get("class"), e.get("data-edge") or e.get("data-edges"), "".join(e.itertext())) for e in found]
+    # r, x = r, s, y = rs, v₁ = xy, z = s, f = v₁z
+    assert marks[1:7] == [
+        ("upstream zero", "4:0 6:0", "∂f∂x"), ("local zero", None, "∂x∂s"), ("upstream", "4:1 6:0", "∂f∂y"),
+        ("local", "3:1", "∂y∂s"), ("upstream", "6:1", "∂f∂z"), ("local", "5:0", "∂z∂s"),
+    ]  # fmt: skip
+    assert ("local", "3:1", "r") in marks and ("product", "4:1 6:0 3:1", "12") in marks
+    assert marks[-1] == ("result", None, "24") and found[-1].get("data-node") == "2"
+    # text, LaTeX and HTML have the same lines
+    assert len(root.findall("div/div")) == 2 * len(explain(f, wrt=s).lines(TEXT))
+
+
+def test_html_gives_delta_and_sums_that_are_left_out():
+    x = Value(1.0, "x")
+    f = sum([named(**{f"v_{i}": x * (i - 3.0)}) ** 2 for i in range(9)])
+    text = re.sub("<[^>]*>", "", explain(f, wrt=x).html())
+    assert "… 5 more, summing to\xa020=138" in text and "(−6x)·(−3)" in text
+
+
+def test_picture_and_formulas_name_the_same_edges(tmp_path):
+    _, s, f = xyz()
+    found = explain(f, wrt=s).with_picture()
+    html = found._repr_html_()
+    assert str(found) == repr(found) == str(explain(f, wrt=s))
+    assert "<script" not in html and found.drawing.svg.strip() in html
+    for place in ("4:1", "6:0", "3:1", "6:1", "5:0", "4:0"):
+        assert html.count('<g class="edge') and f'&:has(svg [data-edge="{place}"]:hover)' in html, place
+    assert found.save(tmp_path / "f.html").read_text().count("<h1>") == 1
+    with pytest.raises(ValueError, match=r"saved as \.html"):
+        found.save(tmp_path / "f.svg")
+
+
+def test_a_large_picture_does_not_glow():
+    x = Value(0.5, "x")
+    f = x
+    for _ in range(150):
+        f = tanh(f * 1.1)
+    html = explain(f, wrt=x).with_picture()._repr_html_()
+    assert "&:has(svg [data-edge" not in html
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1058), ("dark", 360)])
+def test_in_a_browser_a_factor_and_its_edges_glow_together(visit, tmp_path, scheme, width):
+    _, s, f = xyz()
+    page = visit(explain(f, wrt=s).with_picture().save(tmp_path / "f.html"), width, 800, scheme)
+    assert not serious(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    opacity = "place => getComputedStyle(document.querySelector(`svg [data-edge='${place}']`)).opacity"
+    page.locator(".upstream", has_text="y").first.hover()  # ∂f/∂y, along v₁
+    assert [page.evaluate(opacity, place) for place in ("4:1", "6:0", "6:1", "3:1")] == ["1", "1", "0.15", "0.15"]
+    washed = """() => [...document.querySelectorAll("math *")].map((e) => [getComputedStyle(e), e.textContent])
+      .filter(([style]) => style.backgroundColor !== "rgba(0, 0, 0, 0)").map(([, text]) => text)"""
+    assert page.evaluate(washed) == ["∂f∂y", "xz", "rs"]
+    page.locator("svg [data-edge='5:0'] .tip").hover()
+    assert page.evaluate(washed) == ["∂z∂s", "1", "1", "12"]
 
 
 def test_what_is_not_finite_is_not_called_wrong():
@@ -569,8 +634,8 @@ def repeated(step, n, x):
         (lambda s: s**1000 + s**2, 0.99, "∂f/∂s = 1000s⁹⁹⁹ + 2s"),
         (lambda s: functions.exp(-1e9 * s), 0.5, "∂f/∂s = −1000000000 f"),
         (lambda s: functions.exp(-1e9 * s) + s**7, 0.5, "∂f/∂s = 7s⁶ − 1000000000/exp(1000000000 s)"),
-        (lambda s: (s * 0.5) ** 1e9, 1.5, "∂f/∂s = ∂f/∂v1 ∂v1/∂s"),
-        (lambda s: (s * 0.5) ** 9999, 1.9, "∂f/∂s = ∂f/∂v1 ∂v1/∂s"),
+        (lambda s: (s * 0.5) ** 1e9, 1.5, "∂f/∂s = ∂f/∂v₁ ∂v₁/∂s"),
+        (lambda s: (s * 0.5) ** 9999, 1.9, "∂f/∂s = ∂f/∂v₁ ∂v₁/∂s"),
         (lambda s: (1e-300 - s) * (s + 3.0), 0.96, "∂f/∂s = "),
         (lambda s: 1.0 / (s**-1000 + s), 0.99, "∂f/∂s = "),
         (lambda s: s ** (1 / 1024) + s, 0.99, "∂f/∂s = "),
@@ -624,7 +689,7 @@ def test_a_constant_exponent_that_is_a_formula_is_written(exponent):
 def test_infinity_times_zero_is_named_and_never_ticked():
     x = Value(0.0, "x")
     f = functions.sqrt(x * 0.0) + x
-    text = "∞ · 0 is not a number: √ has no finite derivative at v1 = 0"
+    text = "∞ · 0 is not a number: √ has no finite derivative at v₁ = 0"
     assert text in str(explain(f, wrt=x)) and "✓ backward" not in str(explain(f, wrt=x))
     assert "∂f/∂x = NaN: ∞ · 0 is not a number" in str(narrate(f))
 

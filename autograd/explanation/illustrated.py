@@ -13,6 +13,10 @@ from autograd.explanation.wrapping import TextResult
 from autograd.files import write_whole
 from autograd.value import Value
 
+PAGE = """
+body { margin: 1rem auto; max-width: 1058px; background: var(--paper); color: var(--ink); overflow-wrap: anywhere }
+h1 { font: 600 1rem system-ui, sans-serif; margin: 0 .8em }
+"""
 LEGIBLE = 0.7  # of the picture's full size; where there is less room, it scrolls
 # a local derivative lights its edges in blue, the gradient that arrives in orange; the other edges step back
 LIGHT = """&:has(math .local:hover) { --glow: var(--value) }
@@ -61,10 +65,10 @@ class IllustratedExplanation(TextResult):
         if path.suffix != ".html":
             raise ValueError(f"{path.name}: an explanation is saved as .html")
         title = escape(self.drawing.figure.title)
-        style = custom_properties() + "body { margin: 1rem auto; max-width: 1058px; background: var(--paper) }"
+        style = custom_properties() + PAGE
         head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
         start = f'<!DOCTYPE html>\n<html lang="en"><head>{head}<style>{style}</style></head>\n'
-        write_whole(path, f"{start}<body><main>{self._repr_html_()}</main></body></html>\n".encode())
+        write_whole(path, f"{start}<body><main><h1>{title}</h1>{self._repr_html_()}</main></body></html>\n".encode())
         return path
 
 

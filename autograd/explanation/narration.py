@@ -49,9 +49,9 @@ def narrate(L: Value, wrt: Value | None = None) -> Narration:
     >>> w, x = Value(-2.0, "w"), Value(3.0, "x")
     >>> print(narrate((w * x).relu()))
     the backward pass starts at f: ∂f/∂f = 1
-    1. v1 receives 1 · 0 = 0 from f = relu(v1): relu is off at −6
-    2. w receives 0 · 3 = 0 from v1 = w × x: nothing arrives at v1
-    3. x receives 0 · −2 = 0 from v1 = w × x: nothing arrives at v1
+    1. v₁ receives 1 · 0 = 0 from f = relu(v₁): relu is off at −6
+    2. w receives 0 · 3 = 0 from v₁ = w × x: nothing arrives at v₁
+    3. x receives 0 · −2 = 0 from v₁ = w × x: nothing arrives at v₁
     ∂f/∂w = 0: relu is off at −6
     ∂f/∂x = 0: relu is off at −6
     """

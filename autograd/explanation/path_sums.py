@@ -45,7 +45,7 @@ def paths(f: Value, s: Value, most: int = MOST) -> Paths:
     >>> r, s = Value(2.0, "r"), Value(3.0, "s")
     >>> print(paths(r * s + s, s))
     2 paths from s to f on 3 edges, summing to 3
-      s → v1 → f   2 · 1 = 2
+      s → v₁ → f   2 · 1 = 2
       s → f        1 = 1
     One backward sweep gives every derivative in 4 multiplications. Forward sweeps need one pass per
           input (2): 5 in all.
