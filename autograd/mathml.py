@@ -13,9 +13,9 @@ LETTER_OF = {name: letter for letter, name in GREEK.items()}
 PARTS = re.compile(r"(<(m[ino]|mtext)\b[^>]*>[^<]*</\2>|<[^>]+>)|([(\[])|([)\]])|\s+|(.)(\s?)")
 LETTER = r"[^\W\d_⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉ᵀ]+[⁰¹²³⁴⁵⁶⁷⁸⁹]*′?"
 # ∂L/∂W, (W)ᵀ, z.grad, W or Wᵀ, a number, the gradient at the output
-LETTERS = re.compile(rf"∂L/∂({LETTER})|\(({LETTER})\)ᵀ|(\w\.grad)|({LETTER})(ᵀ?)|\d+|∇ₐL")
-FIRM = '<mo stretchy="false">(</mo>{}<mo stretchy="false">)</mo>'
+MATRICES = re.compile(rf"∂L/∂({LETTER})|\(({LETTER})\)ᵀ|(\w\.grad)|({LETTER})(ᵀ?)|\d+|∇ₐL")
 NABLA = "<msub><mi>∇</mi><mi>a</mi></msub><mi>L</mi>"
+FRACTION = "<mfrac><mrow>{}</mrow><mrow>{}</mrow></mfrac>"
 SCOPE = ".formulas"
 # where a notebook is not trusted yet, it drops style and MathML: there the text shows, and what is hidden does not
 CSS = """
@@ -25,6 +25,7 @@ CSS = """
 .formulas math { font-family: "STIX Two Math", "Cambria Math", "Latin Modern Math",
   "DejaVu Math TeX Gyre", math; font-size: 1.3em }
 .formulas p { margin: .4em 0 }
+.formulas h1 { font-size: 1.1em; margin: 0 }
 .formulas p.title { margin-top: .9em; font-weight: 600 }
 .formulas p.quiet { color: var(--quiet); font-size: .92em }
 .formulas .lines, .formulas .scrolls { overflow-x: auto }
@@ -61,38 +62,30 @@ def name(label: str) -> str:
     return f"<{tag}>{marked}</{tag}>" if lowered or raised else base
 
 
-def number(x: float, digits: int = 6) -> str:
-    """A number, for ``math``.
-
-    >>> number(-0.5), number(1e-9)
-    ('−<mn>0.5</mn>', '<mn>1</mn>·<msup><mn>10</mn><mrow>−<mn>9</mn></mrow></msup>')
-    """
-    mantissa, _, exponent = re.sub(r"[^−e]+", r"<mn>\g<0></mn>", number_text(x, digits)).partition("e")
+def number(x: float) -> str:
+    """A number, for ``math``."""
+    mantissa, _, exponent = re.sub(r"[^−e]+", r"<mn>\g<0></mn>", number_text(x)).partition("e")
     return f"{mantissa}·<msup><mn>10</mn><mrow>{exponent}</mrow></msup>" if exponent else mantissa
 
 
 def typeset(text: str) -> str:
-    """A formula in the letters of matrices, for ``math``; values and gradients in their colours.
-
-    >>> typeset("δ¹ 1")
-    '<mstyle class="gradient"><msup><mi>δ</mi><mn>1</mn></msup></mstyle> <mn>1</mn>'
-    """
+    """A formula in the letters of matrices, such as δ¹ = (W²)ᵀ δ², for ``math``, with the colours of its parts."""
 
     def element(part: re.Match[str]) -> str:
         below, inner, held, letter, turned = part.groups()
         if held or part[0].isdigit():
             return f"<mtext>{held}</mtext>" if held else f"<mn>{part[0]}</mn>"
         written = name(below or inner or letter) if part[0] != "∇ₐL" else NABLA
-        role = "gradient" if below or part[0][0] in "δ∇" or (inner or "")[:1] == "δ" else "value"
-        if below:
-            written = f"<mfrac><mrow><mi>∂</mi><mi>L</mi></mrow><mrow><mi>∂</mi>{written}</mrow></mfrac>"
-        if inner or turned:
-            written = (
-                f'<msup><mrow>{f"({written})" if inner else written}</mrow><mi mathvariant="normal">T</mi></msup>'
-            )
-        return f'<mstyle class="{role}">{written}</mstyle>'
+        written = FRACTION.format("<mi>∂</mi><mi>L</mi>", f"<mi>∂</mi>{written}") if below else written
+        written = f'<mo stretchy="false">(</mo>{written}<mo stretchy="false">)</mo>' if inner else written
+        written = (
+            f'<msup><mrow>{written}</mrow><mi mathvariant="normal">T</mi></msup>' if inner or turned else written
+        )
+        return (
+            f'<mstyle class="{"gradient" if below or part[0].strip("(")[0] in "δ∇" else "value"}">{written}</mstyle>'
+        )
 
-    return LETTERS.sub(element, text)
+    return MATRICES.sub(element, text)
 
 
 def math(formula: str) -> str:

@@ -328,31 +328,25 @@ def _equations(layer: LayerMatrices, a_before: Array) -> Equations:
         f" + {b}" if layer.db.size else "",
     )
     value, gradient = partial(_matrix, role="value"), partial(_matrix, role="gradient")
-    product = [gradient(layer.delta), value(a_before[None])]
-    rows: list[tuple[str, str, list[str], str]] = [
-        (z, f"{W} {before}{bias}", [value(layer.W), value(a_before), typeset(bias)], value(layer.z)),
-        (a, f"g({z})", [], value(layer.a)),
-        (f"∂L/∂{W}", f"{delta} ({before})ᵀ", product, gradient(layer.dW)),
-    ]
-    if layer.slope is None or layer.delta_from_above is None:
-        rows.insert(2, (delta, "z.grad", [], gradient(layer.delta)))
-    else:
-        factors = [gradient(layer.upstream), " ⊙ ", value(layer.slope)]
-        rows.insert(2, (delta, f"{upstream} ⊙ g′({z})", factors, gradient(layer.delta_from_above)))
-    if bias:
-        rows.append((f"∂L/∂{b}", delta, [], ""))
+    from_above = (delta, "z.grad", "", gradient(layer.delta))
+    if layer.slope is not None and layer.delta_from_above is not None:
+        factors = f"{gradient(layer.upstream)} ⊙ {value(layer.slope)}"
+        from_above = (delta, f"{upstream} ⊙ g′({z})", factors, gradient(layer.delta_from_above))
     is_agreed = all(difference.explained for difference in layer.differences)
-    if not is_agreed:
-        read = {"z.grad": layer.delta, "w.grad": layer.W_grad, "b.grad": layer.b_grad}
-        rows += [(label, "", [], _matrix(numbers)) for label, numbers in read.items() if numbers.size]
-    lines = [
-        (typeset(left), [f"= {piece}" for piece in (typeset(right), "".join(factors), result) if piece])
-        for left, right, factors, result in rows
+    read = {} if is_agreed else {"z.grad": layer.delta, "w.grad": layer.W_grad, "b.grad": layer.b_grad}
+    rows = [
+        (z, f"{W} {before}{bias}", value(layer.W) + value(a_before) + typeset(bias), value(layer.z)),
+        (a, f"g({z})", "", value(layer.a)),
+        from_above,
+        (f"∂L/∂{W}", f"{delta} ({before})ᵀ", gradient(layer.delta) + value(a_before[None]), gradient(layer.dW)),
+        *([(f"∂L/∂{b}", delta, "", "")] if bias else []),
+        *((label, "", "", _matrix(numbers)) for label, numbers in read.items() if numbers.size),
     ]
-    source = "from L" if layer.is_output else f"from layer {layer.l + 1}"
+    lines = [(typeset(left), [f"= {x}" for x in (typeset(right), *others) if x]) for left, right, *others in rows]
     to, from_ = layer.W.shape
+    source = "L" if layer.is_output else f"layer {layer.l + 1}"
     check = f"{'✓ as' if is_agreed else '✗ not'} z.grad, w.grad and b.grad of the nodes: largest difference "
-    heading = f"Layer {layer.l}, {from_} → {to} units, its gradients {source}"
+    heading = f"Layer {layer.l}, {from_} → {to} units, its gradients from {source}"
     return heading, lines, check + number_text(layer.largest_difference, 2)
 
 

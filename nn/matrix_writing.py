@@ -67,8 +67,8 @@ class Block(NamedTuple):
 
     def latex(self) -> str:
         """An equation, with the label on its left side."""
-        label = re.sub(r"\w\.grad", r"\\texttt{\g<0>}", latex_signs(self.label.replace("ₐ", "_a ")))
         rows = r" \\ ".join(" & ".join(map(_latex_cell, row)) for row in self.cells())
+        label = re.sub(r"\w\.grad", r"\\texttt{\g<0>}", latex_signs(self.label.replace("ₐ", "_a ")))
         return rf"{label} = \begin{{pmatrix}} {rows} \end{{pmatrix}}"
 
 

@@ -1283,8 +1283,8 @@ def test_html_has_the_same_lines_in_mathml():
 def test_latex_has_the_same_lines():
     _, build, inputs, parameters = two_three_two()
     latex = record(build(), inputs, parameters, engine="replay")._repr_latex_()
-    assert r"Z^{1} &= W^{1} \left(A^{0}\right)^{\top} + b^{1}" in latex
-    assert r"\delta^{1} &= \left(W^{2}\right)^{\top} \delta^{2} \odot \sigma'\left(Z^{1}\right)" in latex
+    assert r"Z^{1} &= W^{1} (A^{0})^{T} + b^{1}" in latex
+    assert r"\delta ^{1} &= (W^{2})^{T} \delta ^{2} \odot  \sigma ^{\prime }(Z^{1})" in latex
     assert latex.count("{") == latex.count("}")
     assert record(Value(1.0) * 2.0)._repr_latex_() == r"$\text{no matrix product}$"
 

@@ -36,8 +36,7 @@ if TYPE_CHECKING:
 
 MOST_LETTERS = 6  # a factor with more reads better as ∂f/∂v than as its formula
 SHOWN = 6  # of more terms, the four largest are shown, and the sum of the others
-MARK = re.compile("</?mstyle[^>]*>")  # what encloses a factor in MathML
-MOST_EDGES = 200  # of a graph whose picture glows together with the formulas
+MOST_NODES = 200  # of a graph whose picture glows together with the formulas
 
 
 class Term(NamedTuple):
@@ -136,8 +135,8 @@ class Explanation(TextResult):
         if self.simplified is not None:
             found.append([write(self.simplified)])
         found.append(self._numbers(write))
-        unmarked = [[MARK.sub("", piece) for piece in pieces] for pieces in found]
-        return [pieces for i, pieces in enumerate(found) if unmarked[i] not in unmarked[:i]]
+        plain = [re.sub("</?mstyle[^>]*>", "", "\n".join(pieces)) for pieces in found]
+        return [pieces for i, pieces in enumerate(found) if plain[i] not in plain[:i]]
 
     def _rule(self, write: Notation) -> list[str]:
         """∂f/∂v ∂v/∂s for each term."""
@@ -186,39 +185,30 @@ class Explanation(TextResult):
             pieces.append(f"+ {write.words(f'… {self._left_out} more, summing to')} {write.number(rest)}")
         return [*pieces[:-1], f"{pieces[-1]} {value}"]
 
-    def _marks(self, write: Notation) -> list[tuple[str, str, str]]:
-        """For each shown term, what encloses ∂f/∂v, ∂v/∂s and their product: in MathML, it names their edges."""
-        if write is not MATHML:
-            return [("{}",) * 3 for _ in self.shown]
-        near = set(self.formulas.operands(self.f)) if self._is_direct else ()
+    def _marks(self, write: Notation) -> list[list[str]]:
+        """For each shown term, what encloses ∂f/∂v, ∂v/∂s and their product."""
+        near = self.formulas.operands(self.f) if self._is_direct else ()
         stops = () if self._is_direct else {term.node for term in self.terms} - {self.wrt}
         found = []
         for term in self.shown:
             above = self._edges(term.node, self.f, stops if term.node is self.wrt else near)
             below = self._edges(self.wrt, term.node, stops)
+            kinds = ("upstream", above, term.node), ("local", below, None), ("product", above + below, None)
             zero = "" if term.product else " zero"
-            found.append((
-                self._mark(write, "upstream" + zero, above, term.node), self._mark(write, "local" + zero, below),
-                self._mark(write, "product" + zero, above + below),
-            ))  # fmt: skip
+            found.append([self._mark(write, role + zero, edges, node) for role, edges, node in kinds])
         return found
 
     def _edges(self, s: Value, f: Value, avoiding: Collection[Value]) -> list[str]:
         """The edges from s to f as pictures call them, ``6:0``: the first operand of the graph's node 6."""
-        edges = edges_between(s, f, self.formulas.order, avoiding) if len(self.formulas.order) <= MOST_EDGES else []
-        return [f"{self._place[x]}:{i}" for x, i, _ in edges]
+        order = self.formulas.order
+        edges = edges_between(s, f, order, avoiding) if len(order) <= MOST_NODES else []
+        return [f"{order.index(x)}:{i}" for x, i, _ in edges]
 
-    @cached_property
-    def _place(self) -> dict[Value, int]:
-        return {x: i for i, x in enumerate(self.formulas.order)}
-
-    def _mark(self, write: Notation, role: str, edges: list[str], node: Value | None = None) -> str:
-        """What encloses a factor: nothing but in MathML."""
-        if write is not MATHML:
-            return "{}"
+    def _mark(self, write: Notation, role: str, edges: Sequence[str], node: Value | None) -> str:
+        """What encloses a factor: in MathML, its role, edges and node."""
         names = f' data-edge{"s" * (len(edges) > 1)}="{" ".join(edges)}"' if edges else ""
-        names += f' data-node="{self._place[node]}"' if node in self._place else ""
-        return f'<mstyle class="{role}"{names}>{{}}</mstyle>'
+        names += f' data-node="{self.formulas.order.index(node)}"' if node in self._gradients else ""
+        return f'<mstyle class="{role}"{names}>{{}}</mstyle>' if write is MATHML else "{}"
 
     @cached_property
     def _factors(self) -> list[tuple[Expression | None, Expression | None]]:

@@ -140,7 +140,7 @@ LATEX = Notation(
 )  # fmt: skip
 MATHML = Notation(
     notation.MINUS, "·", '<mspace width=".2em"/>', "", True, "<msqrt>{}</msqrt>",
-    "<msup><mrow>{}</mrow><mrow>{}</mrow></msup>", "<mfrac><mrow>{}</mrow><mrow>{}</mrow></mfrac>",
+    "<msup><mrow>{}</mrow><mrow>{}</mrow></msup>", mathml.FRACTION,
     mathml.name, mathml.number, lambda words: f"<mtext>{escape(words)}\xa0</mtext>", _mathml_call,
 )  # fmt: skip
 

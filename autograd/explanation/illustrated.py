@@ -13,27 +13,14 @@ from autograd.explanation.wrapping import TextResult
 from autograd.files import write_whole
 from autograd.value import Value
 
-PAGE = """
-body { margin: 1rem auto; max-width: 1058px; background: var(--paper); color: var(--ink); overflow-wrap: anywhere }
-h1 { font: 600 1rem system-ui, sans-serif; margin: 0 .8em }
-"""
 LEGIBLE = 0.7  # of the picture's full size; where there is less room, it scrolls
-# a local derivative lights its edges in blue, the gradient that arrives in orange; the other edges step back
-LIGHT = """&:has(math .local:hover) { --glow: var(--value) }
-&:has(math [data-edge]:hover, math [data-edges]:hover) svg .edge { opacity: .15 }"""
-# one rule for each edge, one for each node, and one for the same factor in other lines
-EDGE = """
-&:has([data-edge="{0}"]:hover, [data-edges~="{0}"]:hover) svg [data-edge="{0}"] {edge}
-&:has(svg [data-edge="{0}"]:hover) math :is([data-edge="{0}"], [data-edges~="{0}"]) {factor}"""
-NODE = """
-&:has(math [data-node="{0}"]:hover) svg :is(.box:has([data-node="{0}"]), [data-node="{0}"]) .outline {node}
-&:has(svg :is([data-node="{0}"], .box:has(> [data-node="{0}"]:only-of-type)):hover) math [data-node="{0}"] {factor}"""
-SAME = "\n&:has(math [{0}]:hover) math [{0}] {factor}"
-GLOWS = {
-    "edge": "{ opacity: 1 !important; .wire { stroke: var(--glow) } .tip { fill: var(--glow) } }",
-    "node": "{ stroke: var(--glow); stroke-width: 3.5px }",
-    "factor": "{ background: color-mix(in srgb, currentColor 16%, transparent); border-radius: .2em }",
-}
+# a local derivative lights its edges in blue, the gradient that arrives in orange; other edges step back
+LIGHT = """ --glow: var(--grad); &:has(math .local:hover) { --glow: var(--value) }
+&:has(math :is([data-edge], [data-edges]):hover) svg .edge { opacity: .15 }"""
+DRAWN = """{ opacity: 1 !important;
+.wire, .outline { stroke: var(--glow) } .outline { stroke-width: 3.5px } .tip { fill: var(--glow) } }"""
+WRITTEN = """{ --wash: color-mix(in srgb, currentColor 16%, transparent);
+background: var(--wash); box-shadow: 0 0 0 .2em var(--wash); border-radius: .1em }"""
 
 
 @final
@@ -44,40 +31,45 @@ class IllustratedExplanation(TextResult):
     """
 
     def __init__(self, f: Value, wrt: Value, formulas: str, plain: str) -> None:
-        self.drawing = draw(f, wrt=wrt)
-        self._formulas, self._plain = formulas, plain
+        self.drawing, self._formulas, self._plain = draw(f, wrt=wrt), formulas, plain
 
     def __str__(self) -> str:
         return self._plain
 
     def _repr_html_(self) -> str:
         svg = self.drawing.svg
-        width = float(svg.partition('width="')[2].partition('"')[0])
-        fit = f"svg {{ max-width: max(100%, {LEGIBLE * width:.0f}px); height: auto }}"
         name = "explain-" + sha256((svg + self._formulas).encode()).hexdigest()[:8]
+        least = LEGIBLE * float(svg.partition('width="')[2].partition('"')[0])
+        fit = f" svg {{ max-width: max(100%, {least:.0f}px); height: auto }}\n"
         picture = f'<div class="scrolls" role="group" tabindex="0" aria-label="The graph">{svg}</div>'
-        style = f"#{name} {{ --glow: var(--grad); {fit} {LIGHT}{glowing(svg, self._formulas)} }}"
+        style = f"#{name} {{{LIGHT}{fit}{glowing(svg, self._formulas)} }}"
         return mathml.framed(f'<div id="{name}">{picture}{self._formulas}</div>', self._plain, style)
 
     def save(self, path: str | Path) -> Path:
         """Write the page, one file, and return the path. Raises ValueError for a name that does not end in .html."""
-        path = Path(path)
+        path, title = Path(path), escape(self.drawing.figure.title)
         if path.suffix != ".html":
             raise ValueError(f"{path.name}: an explanation is saved as .html")
-        title = escape(self.drawing.figure.title)
-        style = custom_properties() + PAGE
+        style = custom_properties() + "body { margin: 1rem auto; max-width: 1058px; background: var(--paper) }"
         head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
+        body = f'<main class="formulas"><h1>{title}</h1>{self._repr_html_()}</main>'
         start = f'<!DOCTYPE html>\n<html lang="en"><head>{head}<style>{style}</style></head>\n'
-        write_whole(path, f"{start}<body><main><h1>{title}</h1>{self._repr_html_()}</main></body></html>\n".encode())
+        write_whole(path, f"{start}<body>{body}</body></html>\n".encode())
         return path
 
 
 def glowing(svg: str, formulas: str) -> str:
-    """The rules by which hovering a factor lights its edges, and hovering an edge or a node its factors."""
-    marks = re.findall(r'(data-edges?|data-node)="([^"]+)"', formulas)
-    drawn = {kind: set(re.findall(rf'{kind}="([^"]+)"', svg)) for kind in ("data-edge", "data-node")}
-    met = {kind: {place for k, places in marks if k[:9] == kind for place in places.split()} for kind in drawn}
-    rules = [EDGE.format(place, **GLOWS) for place in sorted(met["data-edge"] & drawn["data-edge"])]
-    rules += [NODE.format(place, **GLOWS) for place in sorted(met["data-node"] & drawn["data-node"])]
-    same = sorted({f'{kind}="{places}"' for kind, places in marks if kind != "data-node"})
-    return "".join([*rules, *(SAME.format(which, **GLOWS) for which in same)])
+    """The rules by which a factor lights its edges, and an edge or a node its factors, also those of other lines."""
+    marks = re.findall(r'data-(edge|node)s?="([^"]+)"', formulas)
+    drawn, written = [], [f"math [{x}]:hover) math [{x}]" for x in set(re.findall(r'data-edges?="[^"]+"', formulas))]
+    for kind, place in {(kind, place) for kind, places in marks for place in places.split()}:
+        own = f'[data-{kind}="{place}"]'
+        told = f'math :is({own}, [data-{kind}s~="{place}"])'
+        if own[1:-1] in svg:
+            drawn.append(f"{told}:hover) svg :is({own}, .box:has(> {own}:only-of-type))")
+            written.append(f"svg {own}:hover, svg .outline:hover ~ {own}:only-of-type) {told}")
+    return "\n".join(
+        ", ".join(f"&:has({x}" for x in sorted(these)) + f" {style}"
+        for these, style in ((drawn, DRAWN), (written, WRITTEN))
+        if these
+    )

@@ -4,15 +4,16 @@ A layer is a matrix product whose rows w are parameters. Its letters come from t
 (w²_13 and its like make W²); if not, layers are numbered.
 """
 
+import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
 import numpy as np
 
 from autograd import mathml
-from autograd.notation import INDEXED, RAISED, SUPERSCRIPTS, function_text, latex_name
+from autograd.notation import INDEXED, RAISED, SUPERSCRIPTS, function_text, latex_signs
 from autograd.primitives import identity
 from autograd.replay.flat_graph import Ints
 from autograd.replay.operations import Elementwise, Group, Product, Tape
@@ -33,29 +34,6 @@ class LayerFormulas(NamedTuple):
     gradients: tuple[str, ...]  # ∂L/∂W¹ = δ¹ A⁰, and ∂L/∂b¹; with "+ …" if, say, a penalty uses them too
 
 
-class Writer(NamedTuple):
-    """How formulas are written: W, Wᵀ and ∂L/∂W of a letter, and the forms of g′(Z) and g(Z)."""
-
-    name: Callable[[str], str]
-    transposed: Callable[[str], str]
-    partial: Callable[[str], str]
-    slope: str
-    applied: str
-    times: str
-    more: str
-
-
-TEXT = Writer(
-    str, lambda letter: f"({letter})ᵀ" if letter[-1] in ABOVE.replace("⁰", "") else f"{letter}ᵀ",
-    "∂L/∂{}".format, "{}′({})", "{}({})", " ⊙ ", "…",
-)  # fmt: skip
-LATEX = Writer(
-    latex_name, lambda letter: rf"\left({latex_name(letter)}\right)^{{\top}}",
-    lambda letter: rf"\frac{{\partial L}}{{\partial {latex_name(letter)}}}",
-    r"{}'\left({}\right)", r"{}\left({}\right)", r" \odot ", r"\dots",
-)  # fmt: skip
-
-
 class _Found(NamedTuple):
     """A layer's group, its letters, and where its A comes from."""
 
@@ -66,10 +44,14 @@ class _Found(NamedTuple):
     bias: Ints | None  # the slots of b: a parameter for each unit, the same in every example
 
 
-def find_layers(plan: Plan, writer: Writer = TEXT) -> list[LayerFormulas]:
-    """The layers of a plan, first to last, written by ``writer``."""
+def find_layers(plan: Plan) -> list[LayerFormulas]:
+    """The layers of a plan, first to last."""
     found = _find(plan)
-    return [_layer(plan, found, place, writer) for place in range(len(found))]
+    return [_layer(plan, found, place) for place in range(len(found))]
+
+
+def _transposed(letter: str) -> str:
+    return f"({letter})ᵀ" if letter[-1] in ABOVE.replace("⁰", "") else f"{letter}ᵀ"
 
 
 def _find(plan: Plan) -> list[_Found]:
@@ -163,37 +145,37 @@ def _uses(plan: Plan) -> Ints:
     return np.bincount(plan.flat.parents.items, minlength=len(plan.flat.nodes))[plan.node_at]
 
 
-def _layer(plan: Plan, found: list[_Found], place: int, writer: Writer) -> LayerFormulas:
+def _layer(plan: Plan, found: list[_Found], place: int) -> LayerFormulas:
     (group, letters, source, _, bias), uses = found[place], _uses(plan)
-    Z, W, A, delta = (writer.name(letters[key]) for key in ("Z", "W", "A", "δ"))
+    Z, W, A, delta = (letters[key] for key in ("Z", "W", "A", "δ"))
     shapes: dict[str, tuple[int, ...]] = {"W": (group.r, group.n), "A": (group.n, group.c)}
     shapes |= dict.fromkeys(("Z", "δ"), (group.r, group.c))
-    columns, rows = A, writer.transposed(letters["A"])
+    columns, rows = A, _transposed(A)
     if source is None:  # the examples of an input are its rows
         shapes["A"], columns, rows = (group.c, group.n), rows, columns
 
     def gradient(key: str, factor: str, leaves: Ints) -> str:
         once = (uses[np.unique(leaves)] == group.c).all()  # by each example
-        return f"{writer.partial(letters[key])} = {delta} {factor}" + ("" if once else f" + {writer.more}")
+        return f"∂L/∂{letters[key]} = {delta} {factor}" + ("" if once else " + …")
 
     forward, gradients = f"{Z} = {W} {columns}", [gradient("W", rows, group.columns[0])]
     if bias is not None:
         shapes["b"] = (group.r,)
-        forward += f" + {writer.name(letters['b'])}"
+        forward += f" + {letters['b']}"
         gradients.append(gradient("b", "1", bias))
     if len(group.columns) > 2 + (bias is not None):
-        forward += f" + {writer.more}"
+        forward += " + …"
     users, steps = _behind(plan, found, place)
     changing = [step.operation.name for step in steps or () if step.operation is not identity]
-    activation, upstream = "".join(changing), writer.partial(letters["Z"])
+    activation, upstream = "".join(changing), f"∂L/∂{Z}"
     if steps is None or len(changing) > 1:
         activation = ""
     elif not users or _are_only_used_by(users, [group, *steps], uses):
-        sums = [f"{writer.transposed(user.letters['W'])} {writer.name(user.letters['δ'])}" for user in users]
-        sums = sums or [writer.partial(f"A{letters['Z'][1:]}" if activation else letters["Z"])]
+        sums = [f"{_transposed(user.letters['W'])} {user.letters['δ']}" for user in users]
+        sums = sums or [f"∂L/∂A{Z[1:]}" if activation else upstream]
         upstream = f"({' + '.join(sums)})" if len(sums) > 1 else sums[0]
         if activation:
-            upstream += writer.times + writer.slope.format(writer.name(function_text(activation)), Z)
+            upstream += f" ⊙ {function_text(activation)}′({Z})"
     return LayerFormulas(letters, shapes, activation, forward, f"{delta} = {upstream}", tuple(gradients))
 
 
@@ -207,9 +189,8 @@ def as_text(plan: Plan) -> str:
     """The program as text: the layers forward and back, the other operations, and the counts."""
     head, forward, backward, rest = _told(plan)
     width = max([len(printable(formula)) for formula, sizes in forward + backward if sizes], default=0)
-    rows = [f"  {printable(formula):{width}}   {sizes}".rstrip() for formula, sizes in forward]
-    rows += ["back"] if backward else []
-    rows += [f"  {printable(formula):{width}}   {sizes}".rstrip() for formula, sizes in backward]
+    told = [*forward, *([("back", "")] if backward else ()), *backward]
+    rows = [f"{'  ' * (f != 'back')}{printable(f):{width}}   {sizes}".rstrip() for f, sizes in told]
     return printable("\n".join([head, *rows, *rest]))
 
 
@@ -241,8 +222,9 @@ def _told(plan: Plan) -> tuple[str, Told, Told, list[str]]:
     for place, layer in enumerate(layers):
         size = {key: f"{layer.letters[key]} {'×'.join(map(str, shape))}" for key, shape in layer.shapes.items()}
         forward.append((layer.forward, ", ".join(size[key] for key in ("W", "A", "Z"))))
-        forward += [(line, "") for line in _activated(layer, TEXT)]
-        source = ", from the operations below" if layer.delta.endswith(f"= ∂L/∂{layer.letters['Z']}") else ""
+        Z = layer.letters["Z"]
+        forward += [(f"A{Z[1:]} = {function_text(layer.activation)}({Z})", "")] if layer.activation else []
+        source = ", from the operations below" if layer.delta.endswith(f"= ∂L/∂{Z}") else ""
         backward[:0] = [(layer.delta, size["δ"] + source), (",  ".join(layer.gradients), "")]
         for step in _behind(plan, found, place)[1] or () if layer.activation else ():
             rest.pop(step, None)
@@ -262,20 +244,12 @@ def _told(plan: Plan) -> tuple[str, Told, Told, list[str]]:
     return f"{plan.engine}: {plan.reason}{steps}", forward, backward, lines
 
 
-def _activated(layer: LayerFormulas, writer: Writer) -> list[str]:
-    """A¹ = relu(Z¹), if a single operation makes it."""
-    A, Z, activation = map(
-        writer.name, (f"A{layer.letters['Z'][1:]}", layer.letters["Z"], function_text(layer.activation))
-    )
-    return [f"{A} = {writer.applied.format(activation, Z)}"] if layer.activation else []
-
-
 def as_latex(plan: Plan) -> str:
     """The layers as one aligned formula."""
-    layers = find_layers(plan, LATEX)
-    lines = [line for layer in layers for line in (layer.forward, *_activated(layer, LATEX))]
-    lines += [line for layer in reversed(layers) for line in (layer.delta, *layer.gradients)]
+    _, forward, backward, _ = _told(plan)
+    lines = [line for formulas, _ in forward + backward for line in formulas.split(",  ")]
     if not lines:
         return r"$\text{no matrix product}$"
-    body = r" \\ ".join(line.replace(" = ", " &= ", 1) for line in lines)
+    signs = [latex_signs(re.sub(r"(\w+)ᵀ", r"(\1)ᵀ", line)) for line in lines]
+    body = r" \\ ".join(line.replace(" = ", " &= ", 1) for line in signs)
     return rf"$\displaystyle \begin{{aligned}} {body} \end{{aligned}}$"
