@@ -20,25 +20,19 @@ SCOPE = ".formulas"
 # where a notebook is not trusted yet, it drops style and MathML: there the text shows, and what is hidden does not
 CSS = """
 .formulas { color: var(--ink); background: var(--paper); font: 14px/1.5 system-ui, sans-serif; padding: .5em .8em }
-.formulas > pre { display: none }
-.formulas > [hidden] { display: block !important }
-.formulas math { font-family: "STIX Two Math", "Cambria Math", "Latin Modern Math",
-  "DejaVu Math TeX Gyre", math; font-size: 1.3em }
-.formulas p { margin: .4em 0 }
-.formulas h1 { font-size: 1.1em; margin: 0 }
-.formulas p.title { margin-top: .9em; font-weight: 600 }
-.formulas p.quiet { color: var(--quiet); font-size: .92em }
-.formulas .lines, .formulas .scrolls { overflow-x: auto }
+.formulas > pre { display: none } .formulas > [hidden] { display: block !important }
+.formulas math { font: 1.3em "STIX Two Math", "Cambria Math", "Latin Modern Math", "DejaVu Math TeX Gyre", math }
+.formulas p { margin: .4em 0 } .formulas p.quiet { color: var(--quiet); font-size: .92em }
+.formulas h1 { font-size: 1.1em; margin: 0 } .formulas p.title { margin-top: .9em; font-weight: 600 }
+.formulas .lines, .formulas .scrolls { overflow-x: auto } .formulas .lines math { text-indent: 0; padding: .1em 0 }
 .formulas .lines { display: grid; grid-template-columns: max-content minmax(12em, 1fr); align-items: baseline;
   gap: .45em .4em; padding: .2em 0 }
 .formulas .lines > :nth-child(odd) { text-align: right }
 .formulas .lines > :nth-child(even) { padding-left: 1.6em; text-indent: -1.6em }
-.formulas .lines math { text-indent: 0 }
-.formulas math :is(.upstream, .gradient, .product, .result) { color: var(--grad) }
-.formulas math :is(.local, .value) { color: var(--value) }
-.formulas math .result { font-weight: bold }
-.formulas math .quiet { color: var(--quiet); font: .7em system-ui, sans-serif; margin-left: 2em }
 .formulas .tick { margin-right: 1.5em; display: inline-block }
+.formulas math :is(.upstream, .gradient, .product, .result) { color: var(--grad) }
+.formulas math :is(.local, .value) { color: var(--value) } .formulas math .result { font-weight: bold }
+.formulas math .quiet { color: var(--quiet); font: .7em system-ui, sans-serif; margin-left: 2em }
 .formulas math .zero, .formulas math .zero * { color: var(--quiet) }
 """
 
@@ -74,7 +68,7 @@ def typeset(text: str) -> str:
     def element(part: re.Match[str]) -> str:
         below, inner, held, letter, turned = part.groups()
         if held or part[0].isdigit():
-            return f"<mtext>{held}</mtext>" if held else f"<mn>{part[0]}</mn>"
+            return f"<mtext>{held}</mtext>" if held else f'<mspace width=".25em"/><mn>{part[0]}</mn>'
         written = name(below or inner or letter) if part[0] != "∇ₐL" else NABLA
         written = FRACTION.format("<mi>∂</mi><mi>L</mi>", f"<mi>∂</mi>{written}") if below else written
         written = f'<mo stretchy="false">(</mo>{written}<mo stretchy="false">)</mo>' if inner else written
@@ -91,14 +85,16 @@ def typeset(text: str) -> str:
 def math(formula: str) -> str:
     """A formula as an element of HTML; signs and brackets that stand between its elements become operators.
 
-    >>> math("(<mi>x</mi>)")
-    '<math displaystyle="true"><mrow><mo>(</mo><mrow><mi>x</mi></mrow><mo>)</mo></mrow></math>'
+    >>> math("−<mi>x</mi>")
+    '<math displaystyle="true"><mo form="prefix">−</mo><mi>x</mi></math>'
     """
+    stretchy = f'stretchy="{"true" if "<mfrac" in formula else "false"}"'
 
     def operator(part: re.Match[str]) -> str:
         element, _, opening, closing, sign, space = part.groups()
         if opening or closing:  # in a row of their own, as brackets are as high as what stands beside them
-            return f"<mrow><mo>{opening}</mo><mrow>" if opening else f"</mrow><mo>{closing}</mo></mrow>"
+            bracket = f"<mo {stretchy}>{opening or closing}</mo>"
+            return f"<mrow>{bracket}<mrow>" if opening else f"</mrow>{bracket}</mrow>"
         form = f' form="{"infix" if space else "prefix"}"' if sign in ("+", MINUS) else ""
         form += ' lspace="0" rspace="0"' if sign == "|" else ""
         return element or (f"<mo{form}>{escape(sign)}</mo>" if sign else "")

@@ -554,7 +554,7 @@ def test_html_gives_delta_and_sums_that_are_left_out():
     x = Value(1.0, "x")
     f = sum([named(**{f"v_{i}": x * (i - 3.0)}) ** 2 for i in range(9)])
     text = re.sub("<[^>]*>", "", explain(f, wrt=x).html())
-    assert "… 5 more, summing to\xa020=138" in text and "(−6x)·(−3)" in text
+    assert "… 5 more, summing to\xa020 =138" in text and "(−6x)·(−3)" in text
 
 
 def test_picture_and_formulas_name_the_same_edges(tmp_path):

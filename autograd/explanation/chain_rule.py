@@ -376,8 +376,10 @@ class Explanation(TextResult):
     def html(self) -> str:
         """The lines in MathML, the remarks and the checks, without a style."""
         left = self._left(MATHML)
-        lines = [(left * (i == 0), ["= " + first, *others]) for i, (first, *others) in enumerate(self.lines(MATHML))]
+        # a line may break before its result, too
+        lines = [" \n".join(pieces).replace(" = <mstyle", " \n= <mstyle") for pieces in self.lines(MATHML)]
+        rows = [(left * (i == 0), f"= {line}".split("\n")) for i, line in enumerate(lines)]
         above = "".join(f"<p role='alert'>⚠ {html_line(line)}</p>" for line in self._warning)
         below = "".join(f"<p>{html_line(remark)}</p>" for remark in self.remarks)
         ticks = " ".join(f'<span class="tick">{html_line(tick)}</span>' for tick in self._ticks)
-        return f'{above}{mathml.aligned(lines, "The chain rule")}{below}<p class="quiet">{ticks}</p>'
+        return f'{above}{mathml.aligned(rows, "The chain rule")}{below}<p class="quiet">{ticks}</p>'
