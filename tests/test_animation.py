@@ -154,8 +154,8 @@ def test_a_network_moves_along_its_weights_which_get_their_gradients():
     [
         (lambda x, f: draw(MLP(2, [2], rng=Random(0))), "animate: the graph of one Value"),
         (lambda x, f: draw([f, x]), "animate: the graph of one Value"),
-        (lambda x, f: draw(f, fold=True), "without fold, unfold or groups"),
-        (lambda x, f: draw(f, collapse=True), "without fold, unfold or groups"),
+        (lambda x, f: draw(f, fold=True), r"collapse=False\), without fold"),
+        (lambda x, f: draw(f, collapse=True), r"collapse=False\), without fold"),
         (lambda x, f: draw(random_graph(150, 0)[1]), r"at most 60 boxes \(\d+ here\): draw\(node\)"),
     ],
 )

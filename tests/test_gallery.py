@@ -19,7 +19,8 @@ MEASURE = """() => {
   const within = (t, r, what) => { const q = R(t);
     if (q.left < r.left - 0.5 || q.right > r.right + 0.5 || q.top < r.top - 2 || q.bottom > r.bottom + 2)
       found.push(`${what}: ${t.textContent.slice(0, 40)}`); };
-  for (const n of boxes) if (box(n)) for (const t of n.querySelectorAll('text')) within(t, R(box(n)), 'text leaves its box');
+  for (const n of boxes) for (const t of box(n) ? n.querySelectorAll('text') : [])
+    within(t, R(box(n)), 'text leaves its box');
   const framed = [...boxes, ...svg.querySelectorAll('.weight')].filter(box);
   framed.forEach((n, i) => framed.slice(0, i).forEach(m => { if (overlap(R(box(n)), R(box(m)), 0.5))
     found.push(`boxes overlap: ${n.textContent.slice(0, 30)} | ${m.textContent.slice(0, 30)}`); }));

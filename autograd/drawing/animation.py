@@ -48,7 +48,7 @@ class _Parts:
         self.nodes = {int(g.attrib["data-node"]): g for g in groups if "data-node" in g.attrib}
         edges = {g.attrib["data-edge"]: g for g in groups if "data-edge" in g.attrib}
         if any(m.receiver not in self.nodes or (m.given and m.edge not in edges) for m in self.steps):
-            raise ValueError("not every step has a place in this picture: draw(f) without fold, unfold or groups")
+            raise ValueError("not every step is in this picture: draw(f, collapse=False), without fold and unfold")
         inside = {g: box for box in groups if "data-box" in box.attrib for g in box.iter("g")}
         self.boxes = {i: inside.get(g, g) for i, g in self.nodes.items()}  # a weight is its own
         weights = {m.edge for m in self.steps if self.nodes[m.receiver].get("class") == "node weight"}
@@ -77,9 +77,8 @@ def animated(f: Value, live: str) -> str:
     plan = list(_schedule(parts))
     seconds = max(land for *_, land in plan) + END
     loop = {"dur": f"{seconds:.1f}s", "repeatCount": "indefinite"}
-    page = sha256(live.encode()).hexdigest()[
-        :6
-    ]  # begins the ids of its wires, which may stand beside other pictures'
+    # begins the ids of the wires, since other pictures may stand on the same page
+    page = f"wire-{sha256(live.encode()).hexdigest()[:6]}"
 
     def change(element: Element, attribute: str, *stops: tuple[float, object]) -> None:
         times, values = zip(*stops)
