@@ -10,7 +10,7 @@ let beyond = 1; // how far it was zoomed out since all is shown
 let changed = -Infinity;
 
 /** The groups around one that have scenes, the outermost first, and itself. */
-const path = (name) => (name ? SCENES[name][0].filter((outer) => SCENES[outer]) : []);
+const path = (name) => (name ? SCENES.get(name)[0].filter((outer) => SCENES.has(outer)) : []);
 
 async function unpacked(text) {
   const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -21,7 +21,8 @@ async function unpacked(text) {
 async function enter(name) {
   if (name === at) return;
   [at, beyond, changed] = [name, 1, performance.now()];
-  const markup = name ? await unpacked(SCENES[name][1]) : HOME;
+  const markup = name ? await unpacked(SCENES.get(name)[1]) : HOME;
+  if (at !== name) return; // another was faster
   const before = new Map(boxes().map((box) => [box.dataset.box, box.getBoundingClientRect()]));
   const scene = new DOMParser().parseFromString(markup, "text/html").querySelector("svg");
   viewer.svg.replaceWith(scene);
@@ -48,13 +49,13 @@ function dress() {
   viewer.svg.role = "group";
   for (const box of viewer.svg.querySelectorAll(".group")) Object.assign(box, { role: "button", tabIndex: 0 });
   named("path").replaceChildren();
-  if (Object.keys(SCENES).length) button("path", "home", "all", () => enter(""));
+  if (SCENES.size) button("path", "home", "all", () => enter(""));
   for (const name of path(at)) button("path", name, name.replace(/_[\d,]+/g, low), () => enter(name));
 }
 
 function open(box) {
   const name = box?.dataset.box.replace(/^rest of /, "");
-  if (SCENES[name]) enter(name);
+  if (SCENES.has(name)) enter(name);
   else if (box) say(`draw(…, open="${name}") shows what is inside.`);
 }
 

@@ -35,8 +35,8 @@ def graph_page(
     bare = _bare(figure, placement)
     told = [("warning", text) for text in figure.warnings] + [("", text) for text in figure.captions]
     captions = "".join(f'<p class="{kind}">{escape(plain(text_name(text)))}</p>' for kind, text in told)
-    scenes = _scenes(groups, local_derivatives, marks) if groups else {}
-    code = f"const SCENES = {script(scenes)};\nconst NAMES = {script(_names(groups) if groups else [])};\n"
+    scenes = _scenes(groups, local_derivatives, marks) if groups else []
+    code = f"const SCENES = new Map({script(scenes)});\nconst NAMES = {script(_names(groups) if groups else [])};\n"
     page = written("draw", title, "autograd.drawing", code, style_sheet(), picture=bare, captions=captions)
     height = min(640, max(320, round(COLUMN * placement.height / placement.width) + 160))
     invitation = f"{title}; trust the notebook to zoom and to search"
@@ -49,9 +49,9 @@ def _bare(figure: Figure, placement: Placement) -> str:
     return whole.replace(f"<style>{style_sheet()}</style>\n", "", 1)
 
 
-def _scenes(groups: Groups, local_derivatives: bool, marks: int) -> dict[str, tuple[list[str], str]]:
+def _scenes(groups: Groups, local_derivatives: bool, marks: int) -> list[tuple[str, tuple[list[str], str]]]:
     """For each group, as far as the page has room, the groups that it is in and its picture."""
-    scenes: dict[str, tuple[list[str], str]] = {}
+    scenes: list[tuple[str, tuple[list[str], str]]] = []
     room = MOST_BYTES
     for name in groups.names:
         shown = groups.collapsed([name], alone=True)
@@ -62,7 +62,7 @@ def _scenes(groups: Groups, local_derivatives: bool, marks: int) -> dict[str, tu
         packed = b64encode(compress(_fitted(dressed(shown, local_derivatives)).encode())).decode()
         if (room := room - len(packed)) < 0:
             break
-        scenes[text_name(name)] = ([text_name(outer) for outer in groups.around[name]], packed)
+        scenes.append((text_name(name), ([text_name(outer) for outer in groups.around[name]], packed)))
     return scenes
 
 
