@@ -44,16 +44,29 @@ def name(label: str) -> str:
     '<msubsup><mi>w</mi><mn>13</mn><mn>2</mn></msubsup>'
     >>> name("<b>")
     '<mtext>&lt;b&gt;</mtext>'
+    >>> name("σ_2²"), name("x̂_3")
+    ('<msubsup><mi>σ</mi><mn>2</mn><mn>2</mn></msubsup>', '<msub><mi>x̂</mi><mn>3</mn></msub>')
+    >>> name("σ¹_2²").replace(name("σ¹_2"), "σ¹₂")
+    '<msup><mrow><mo>(</mo>σ¹₂<mo>)</mo></mrow><mn>2</mn></msup>'
     """
     if not (parts := indexed(label)):
         return f"<mi>{escape(label)}</mi>" if len(label) == 1 else f"<mtext>{escape(clipped(label))}</mtext>"
     letter, above, below, primes = parts
+    if letter.endswith("²") and above:
+        at = label.rindex("²")
+        return f"<msup>{bracketed(name(label[:at] + label[at + 1 :]))}<mn>2</mn></msup>"
+    letter, above = (letter[:-1], "2") if letter.endswith("²") else (letter, above)
     base = f"<mi>{escape(clipped(LETTER_OF.get(letter, letter)))}</mi>"
     raised = (f"<mn>{above}</mn>" if above else "") + (f"<mo>{primes}</mo>" if primes else "")
     raised = f"<mrow>{raised}</mrow>" if above and primes else raised
     lowered = below and (f"<mn>{below}</mn>" if below[0].isdigit() else f"<mi>{escape(clipped(below))}</mi>")
     marked, tag = (base + lowered + raised), ("msub" if lowered else "m") + ("sup" if raised else "")
     return f"<{tag}>{marked}</{tag}>" if lowered or raised else base
+
+
+def bracketed(written: str, brackets: str = "()") -> str:
+    """(written)."""
+    return f"<mrow><mo>{brackets[0]}</mo>{written}<mo>{brackets[1]}</mo></mrow>"
 
 
 def number(x: float) -> str:

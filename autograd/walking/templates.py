@@ -8,6 +8,7 @@ first operand, ``{(1)}`` one that puts brackets around a negative number, ``{v}`
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from autograd.mathml import FRACTION, bracketed
 from autograd.notation import MINUS, function_text
 from autograd.number_systems.javascript import Formula, number, operations
 
@@ -16,7 +17,7 @@ Operand = Formula | float
 MOST_SHOWN = 6  # terms, factors or arguments; of more, the first three and the last two
 MOST_OPERATIONS, MOST_DEPTH, MOST_MARKUP = 10_000, 50, 3_000  # of a formula that is shown
 FORMS = {
-    "/": "<mfrac><mrow>{}</mrow><mrow>{}</mrow></mfrac>",
+    "/": FRACTION,
     "exp": "<msup><mi>e</mi><mrow>{}</mrow></msup>",
     "sqrt": "<msqrt>{}</msqrt>",
     "abs": "<mrow><mo>|</mo>{}<mo>|</mo></mrow>",
@@ -178,11 +179,6 @@ def unguarded(e: Operand) -> Operand:
             break
         e = x
     return e
-
-
-def bracketed(written: str, brackets: str = "()") -> str:
-    """(written)."""
-    return f"<mrow><mo>{brackets[0]}</mo>{written}<mo>{brackets[1]}</mo></mrow>"
 
 
 def elided(things: Sequence[Any], write: Callable[[Any], str], sign: str, dots: str = "<mo>⋯</mo>") -> str:
