@@ -13,7 +13,7 @@ LETTER_OF = {name: letter for letter, name in GREEK.items()}
 PARTS = re.compile(r"(<(m[ino]|mtext)\b[^>]*>[^<]*</\2>|<[^>]+>)|([(\[])|([)\]])|\s+|(.)(\s?)")
 LETTER = r"[^\W\d_⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉ᵀ]+[⁰¹²³⁴⁵⁶⁷⁸⁹]*′?"
 # ∂L/∂W, (W)ᵀ, z.grad, W or Wᵀ, a number, the gradient at the output
-MATRICES = re.compile(rf"∂L/∂({LETTER})|\(({LETTER})\)ᵀ|(\w\.grad)|({LETTER})(ᵀ?)|\d+|∇ₐL")
+MATRICES = re.compile(rf"∂L/∂({LETTER})|\(({LETTER})\)ᵀ|(\w\.grad)|({LETTER})ᵀ?|\d+|∇ₐ L")
 NABLA = "<msub><mi>∇</mi><mi>a</mi></msub><mi>L</mi>"
 FRACTION = "<mfrac><mrow>{}</mrow><mrow>{}</mrow></mfrac>"
 SCOPE = ".formulas"
@@ -79,18 +79,17 @@ def typeset(text: str) -> str:
     """A formula in the letters of matrices, such as δ¹ = (W²)ᵀ δ², for ``math``, with the colours of its parts."""
 
     def element(part: re.Match[str]) -> str:
-        below, inner, held, letter, turned = part.groups()
+        below, inner, held, letter = part.groups()
         if held or part[0].isdigit():
             return f"<mtext>{held}</mtext>" if held else f'<mspace width=".25em"/><mn>{part[0]}</mn>'
-        written = name(below or inner or letter) if part[0] != "∇ₐL" else NABLA
+        written = name(below or inner or letter) if part[0] != "∇ₐ L" else NABLA
         written = FRACTION.format("<mi>∂</mi><mi>L</mi>", f"<mi>∂</mi>{written}") if below else written
         written = f'<mo stretchy="false">(</mo>{written}<mo stretchy="false">)</mo>' if inner else written
         written = (
-            f'<msup><mrow>{written}</mrow><mi mathvariant="normal">T</mi></msup>' if inner or turned else written
+            f'<msup><mrow>{written}</mrow><mi mathvariant="normal">T</mi></msup>' if part[0][-1] == "ᵀ" else written
         )
-        return (
-            f'<mstyle class="{"gradient" if below or part[0].strip("(")[0] in "δ∇" else "value"}">{written}</mstyle>'
-        )
+        role = "gradient" if below or part[0].strip("(")[0] in "δ∇" else "value"
+        return f'<mstyle class="{role}">{written}</mstyle>'
 
     return MATRICES.sub(element, text)
 

@@ -1,6 +1,6 @@
 """The lecture's matrix algorithm, "for l = L … 1", on plain NumPy arrays: one example, any depth.
 
-It imports nothing of this project, and its g′ and ∇ₐL are written here a second time on purpose: a check of
+It imports nothing of this project, and its g′ and ∇ₐ L are written here a second time on purpose: a check of
 the scalar gradients has to be independent of them. Everywhere else a derivative is written once.
 
 Lists count as the lecture does: W[1] is layer 1 and W[0] is None, z[1] … z[L] likewise, and a[0] is the input.
@@ -99,9 +99,9 @@ def forward(W: Layers, b: Layers, x: ArrayLike, g: Layers) -> tuple[list[Any], l
 
 
 def backward(W: Layers, z: Layers, a: Layers, g: Layers, gradient: Array) -> Iterator[Event]:
-    """The slide's loop, from ``gradient`` = ∇ₐL at the output: yields each thing as it is found.
+    """The slide's loop, from ``gradient`` = ∇ₐ L at the output: yields each thing as it is found.
 
-    δᴸ = ∇ₐL ⊙ g′(zᴸ); then for l = L … 1: ∂L/∂Wˡ = δˡ (aˡ⁻¹)ᵀ, ∂L/∂bˡ = δˡ, δˡ⁻¹ = (Wˡ)ᵀ δˡ ⊙ g′(zˡ⁻¹).
+    δᴸ = ∇ₐ L ⊙ g′(zᴸ); then for l = L … 1: ∂L/∂Wˡ = δˡ (aˡ⁻¹)ᵀ, ∂L/∂bˡ = δˡ, δˡ⁻¹ = (Wˡ)ᵀ δˡ ⊙ g′(zˡ⁻¹).
     """
     L = len(W) - 1
     delta = gradient * g[L].slope(z[L])
@@ -158,7 +158,7 @@ ACTIVATIONS = {
 
 
 class Loss(NamedTuple):
-    """L(a, y) and its gradient ∇ₐL(a, y), for the outputs a of one example."""
+    """L(a, y) and its gradient ∇ₐ L(a, y), for the outputs a of one example."""
 
     of: Callable[[Array, Any], Any]
     gradient: Callable[[Array, Any], Array]

@@ -46,7 +46,7 @@ class LayerMatrices:
     a: Array
     W: Array  # of shape (to, from), as it was when the nodes were computed
     slope: Array | None  # g′(z), also as it was; None where g mixes units
-    upstream: Array  # (Wˡ⁺¹)ᵀ δˡ⁺¹; at the output ∇ₐL
+    upstream: Array  # (Wˡ⁺¹)ᵀ δˡ⁺¹; at the output ∇ₐ L
     delta_from_above: Array | None  # upstream ⊙ g′(z); None where g mixes units, or the loss reads z, not a
     delta: Array  # δˡ, the z.grad of the nodes
     dW: Array  # δˡ (aˡ⁻¹)ᵀ
@@ -115,7 +115,7 @@ def matrix_form(trace: Trace) -> MatrixForm:
     """The backward pass of one example as the lecture's matrices, beside the scalars of the nodes.
 
     For l = L … 1: δˡ = (Wˡ⁺¹)ᵀ δˡ⁺¹ ⊙ g′(zˡ) beside z.grad, ∂L/∂Wˡ = δˡ (aˡ⁻¹)ᵀ beside w.grad, ∂L/∂bˡ = δˡ beside
-    b.grad; at the output δᴸ = ∇ₐL ⊙ g′(zᴸ), with ∇ₐL as the nodes a carry it. Each formula takes the δ that it
+    b.grad; at the output δᴸ = ∇ₐ L ⊙ g′(zᴸ), with ∇ₐ L as the nodes a carry it. Each formula takes the δ that it
     needs from the nodes, so that a difference shows where it arises.
 
     trace    of ``model.trace(x)``, after ``loss.backward()``
@@ -298,7 +298,7 @@ def _name(node: Value) -> str:
 
 
 def _upstream_formula(layer: LayerMatrices) -> str:
-    return "∇ₐL" if layer.is_output else f"({index_name('W', layer.l + 1)})ᵀ {index_name('δ', layer.l + 1)}"
+    return "∇ₐ L" if layer.is_output else f"({index_name('W', layer.l + 1)})ᵀ {index_name('δ', layer.l + 1)}"
 
 
 def _section(layer: LayerMatrices) -> Section:

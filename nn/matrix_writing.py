@@ -68,7 +68,7 @@ class Block(NamedTuple):
     def latex(self) -> str:
         """An equation, with the label on its left side."""
         rows = r" \\ ".join(" & ".join(map(_latex_cell, row)) for row in self.cells())
-        label = re.sub(r"\w\.grad", r"\\texttt{\g<0>}", latex_signs(self.label.replace("ₐ", "_a ")))
+        label = re.sub(r"\w\.grad", r"\\texttt{\g<0>}", latex_signs(self.label.replace("ₐ", "_a")))
         return rf"{label} = \begin{{pmatrix}} {rows} \end{{pmatrix}}"
 
 

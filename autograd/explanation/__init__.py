@@ -20,7 +20,9 @@ comes from the table's rules, run on symbols. The steps, in order:
                        the paths and lists them.
 5. ``cross_checks``    compares the sum with SymPy's derivatives and with a finite difference of f, beside the
                        gradient of the backward pass.
-6. ``formula_writer``  writes a formula as the slides do, in text or in LaTeX; ``wrapping`` breaks it into lines.
+6. ``formula_writer``  writes a formula as the slides do, in text, LaTeX or MathML; ``wrapping`` breaks it into lines.
+                       In MathML each factor names the edges it stands for, as the graph's picture does; in
+                       ``illustrated``, where both are shown, they glow together.
 7. ``narration``       needs none of these formulas: it writes a sentence for each contribution of the backward pass.
 
 By hand, for f = x y with y = x²: f depends on x directly and through y, so there are two terms.
@@ -74,6 +76,8 @@ if TYPE_CHECKING:
 
 def explain(f: Value, wrt: Value, through: Value | Sequence[Value] | None = None) -> Explanation:
     """Explain why ∂f/∂wrt is what it is: the terms of the chain rule in symbols and in numbers, and three checks.
+
+    In a notebook, ``explain(f, wrt=s).with_picture()`` shows the graph above the formulas.
 
     wrt       the value to differentiate with respect to: an input, or any value between it and f
     through   the values v that the sum runs over. By default, these are the named values that f was computed from

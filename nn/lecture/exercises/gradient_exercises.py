@@ -256,7 +256,7 @@ BIAS = Exercise(
          "a(1 − a) says only how a changes with z; multiply by how L changes with a."),
         of=_each),
     hints=("z_j = … + b_j, so what is ∂z_j/∂b_j? And what is ∂L/∂b_j then, in terms of δ?",
-           "∂L/∂b² = δ², and δ² = ∇ₐL ⊙ σ′(z²).",
+           "∂L/∂b² = δ², and δ² = ∇ₐ L ⊙ σ′(z²).",
            "Compute (a_j − y_j) · a_j (1 − a_j) for each j."),
     derivation=lambda p: _explained(p, "b²_1"),
 )  # fmt: skip
