@@ -184,7 +184,7 @@ def test_each_node_that_is_computed_has_one_forward_step_after_its_operands():
     order = topological_order(root)
     steps = walked(root, RUN)["steps"]
     assert [s["node"] for s in steps if s["phase"] == "forward"] == [i for i, x in enumerate(order) if x.parents]
-    assert [steps[0]["phase"], steps[-1]["phase"]] == ["start", "end"]
+    assert [steps[0]["phase"], *[s["phase"] for s in steps[-2:]]] == ["start", "end", "update"]
 
 
 def test_nothing_from_upstream_is_nothing_even_times_an_infinite_local_derivative():
@@ -304,13 +304,13 @@ def test_a_fault_changes_nothing():
     p, q = Value(0.5, "p"), Value(2.0, "q")
     code = """
       const q = GRAPH.nodes.findIndex(({ name }) => name === "q");
-      walk.change(q, 3); walk.predict(true); walk.go(2); walk.known.add(2);
+      walk.change(q, 3); walk.go(2); walk.predict(true); walk.learn("right");
       let message = ""; try { walk.change(0, 0); } catch (fault) { message = fault.message; }
       return [message, walk.inputs[0], walk.inputs[q], walk.run.data.at(-1), walk.position, [...walk.known]];
     """
     message, p_now, q_now, product_now, position, known = walked(log(p) * q, code)
     assert message == "log at p = 0: needs p > 0"
-    assert [p_now, q_now, position, known] == [0.5, 3.0, 2.0, [2.0]]
+    assert [p_now, q_now, position, known] == [0.5, 3.0, 2.0, [0.0, 1.0, 2.0]]
     assert close(product_now, math.log(0.5) * 3.0)
 
 
@@ -425,47 +425,233 @@ def test_what_follows_from_the_rounded_numbers_on_the_page_is_right():
     for seed in range(30):
         root, _ = random_graph(seed)
         code = """
-          const six = (x) => Number(x.toPrecision(6));
-          return walk.steps.filter(({ phase }) => phase === "backward").map((step) => {
-            const answer = six(step.before) + six(step.upstream) * six(step.local);
-            return judged(String(answer), question(GRAPH, walk.run, step)).verdict;
+          return [4, 6].flatMap((digits) => {
+            const shown = (x) => Number(x.toPrecision(digits));
+            return walk.steps.filter(({ phase }) => phase === "backward").map((step) => {
+              const answer = shown(step.before) + shown(step.upstream) * shown(step.local);
+              return judged(String(answer), question(GRAPH, walk.run, step)).verdict;
+            });
           });
         """
         cases.append((root, code))
     assert {verdict for found in all_walked(cases) for verdict in found} == {"right"}
 
 
-def test_a_number_to_predict_is_hidden_until_it_is_known():
+def test_a_local_derivative_computed_from_the_rounded_output_of_a_saturated_neuron_is_right():
+    a = named(a=sigmoid(Value(4.1234567, "z")))
     code = """
-      walk.predict(true);
+      const shown = Number(walk.run.data[1].toPrecision(4));
+      return judged(String(shown * (1 - shown)), question(GRAPH, walk.run, walk.steps[3])).verdict;
+    """
+    assert walked(a, code) == "right"
+
+
+def test_numbers_of_four_digits_excuse_nothing_where_the_numbers_are_exact():
+    code = "return ['24.01', '23.98'].map((x) => judged(x, question(GRAPH, walk.run, walk.steps[13])).verdict);"
+    assert walked(xyz(), code) == ["wrong", "wrong"]
+
+
+def test_nothing_is_revealed_without_a_guess():
+    code = """
       walk.go(13);
-      const hidden = [walk.hides, visible(GRAPH, walk.run, 13, walk.hides)[2]];
-      const wrong = walk.answer("12").verdict;
-      const still = walk.hides;
+      walk.predict(true);
+      const hidden = [walk.hides, walk.shown()[2]];
+      const early = [walk.next(), walk.mayReveal, walk.position, walk.hides];
+      walk.go(99);
+      const ahead = walk.position;
+      const unread = [walk.answer("so many").verdict, walk.mayReveal];
+      const wrong = [walk.answer("12").verdict, walk.hides, walk.mayReveal];
+      const revealed = [walk.next(), walk.position, walk.hides, walk.shown()[2]];
       walk.next();
-      const revealed = [walk.position, walk.hides, visible(GRAPH, walk.run, 13, walk.hides)[2]];
-      walk.next();
-      const on = [walk.position, walk.hides, walk.answer("36").verdict, walk.hides];
+      const on = [walk.position, walk.hides, walk.mayReveal, walk.answer("35").verdict, walk.answer("36").verdict];
+      walk.go(0);
+      const back = walk.hides;
+      const tally = { ...walk.tally };
       walk.change(0, 5);
-      return { hidden, wrong, still, revealed, on, again: walk.hides };
+      return { hidden, early, ahead, unread, wrong, revealed, on, back, tally, again: walk.hides };
     """
     assert walked(xyz(), code) == {
         "hidden": [True, {"data": 3, "grad": 12, "isPartial": True}],
-        "wrong": "wrong",
-        "still": True,
-        "revealed": [13, False, {"data": 3, "grad": 24, "isPartial": False}],
-        "on": [14, True, "right", False],
-        "again": True,
+        "early": [False, False, 13, True],
+        "ahead": 13,
+        "unread": ["unreadable", False],
+        "wrong": ["wrong", True, True],
+        "revealed": [True, 13, False, {"data": 3, "grad": 24, "isPartial": False}],
+        "on": [14, True, False, "wrong", "right"],
+        "back": False,
+        "tally": {"right": 0, "helped": 1, "revealed": 1},
+        "again": False,
     }
 
 
+def test_who_predicts_goes_no_further_than_the_first_hidden_number():
+    code = """
+      walk.predict(true);
+      const reached = [99, 13, 2].map((to) => { walk.go(to); return walk.position; });
+      walk.answer(String(walk.step.value));
+      walk.go(99);
+      reached.push(walk.position);
+      walk.goBack();
+      reached.push(walk.position, walk.hides, walk.tally.right);
+      walk.go(1);
+      reached.push(walk.hides);
+      walk.go(99);
+      reached.push(walk.position);
+      return reached;
+    """
+    assert walked(xyz(), code) == [1, 1, 1, 2, 6, True, 1, False, 6]
+
+
+def test_predicting_begins_anew_where_nothing_is_left():
+    code = "walk.go(99); walk.predict(true); walk.next(); return [walk.position, walk.hides];"
+    assert walked(xyz(), code) == [1, True]
+
+
+# ---- the size of a step -----------------------------------------------------------------------------------------
+
+SIZES = """
+  return GRAINS.map((grain) => {
+    walk.choose(grain);
+    walk.go(1e9);
+    return { count: walk.steps.length, shown: walk.shown(), phases: walk.steps.map(({ phase }) => phase),
+      parts: walk.steps.map((step) => partsOf(step).length),
+      backward: walk.steps.filter(({ phase }) => phase === "backward").flatMap(partsOf) };
+  });
+"""
+
+
+@pytest.mark.parametrize("build", [xyz, mixture, net_232, large_net, lambda: random_graph(3)[0]])
+def test_steps_of_every_size_take_both_passes_whole(build):
+    root = build()
+    by_edge, by_node, by_layer = walked(root, SIZES)
+    assert by_edge["shown"] == by_node["shown"] == by_layer["shown"]
+    assert by_edge["count"] > by_node["count"] > by_layer["count"]
+    for found in (by_edge, by_node, by_layer):
+        assert found["phases"] == sorted(found["phases"], key=["start", "forward", "seed", "backward", "end",
+                                                              "update"].index)  # fmt: skip
+        # each node gives what it has received in full
+        received = {}
+        for part in found["backward"]:
+            received[part["parent"]] = received.get(part["parent"], 0.0) + part["product"]
+            giver = part["node"]
+            assert giver not in received or close(received[giver], part["upstream"])
+        assert sum(found["parts"]) == sum(by_edge["parts"])
+
+
+def test_a_layer_of_the_net_is_one_step_with_the_weights_that_lead_to_it():
+    code = """
+      walk.choose("layer");
+      return walk.steps.map((step) => [step.phase, [...new Set(partsOf(step).map(aboutOf))]
+        .map((i) => GRAPH.nodes[i]?.name ?? "").sort().join(" ")]);
+    """
+    steps = walked(net_232(), code)
+    forward = [names for phase, names in steps if phase == "forward"]
+    backward = [names for phase, names in steps if phase == "backward"]
+    assert forward[:4] == ["z¹₁ z¹₂ z¹₃", "a¹₁ a¹₂ a¹₃", "z²₁ z²₂", "a²₁ a²₂"]
+    assert backward[-4:-2] == ["z²₁ z²₂", "a¹₁ a¹₂ a¹₃ b²₁ b²₂ w²₁₁ w²₁₂ w²₁₃ w²₂₁ w²₂₂ w²₂₃"]
+
+
+def test_the_size_of_a_step_changes_where_the_walk_is():
+    code = """
+      walk.go(11);
+      const at = walk.step;
+      return ["node", "layer", "edge"].map((grain) => {
+        walk.choose(grain);
+        return partsOf(walk.step).some((part) => part.node === at.node && part.operand === at.operand);
+      });
+    """
+    assert walked(net_232(), code) == [True] * 3
+
+
+def test_what_a_node_receives_is_asked_as_one_sum():
+    code = """
+      walk.choose("node");
+      const at = walk.steps.findIndex((step) => step.parts && GRAPH.nodes[step.parent].name === "s");
+      return ["24", "12", "18"].map((text) => judged(text, question(GRAPH, walk.run, walk.steps[at])));
+    """
+    right, half, slip = walked(xyz(), code)
+    assert right["verdict"] == "right" and slip["slips"] == [LOCAL]
+    assert half["slips"] == ["the part through z is missing", "the part through y is missing"]
+
+
+def test_a_layer_is_predicted_node_by_node():
+    code = """
+      walk.choose("layer");
+      walk.predict(true);
+      const during = walk.grain;
+      walk.predict(false);
+      return [during, walk.grain];
+    """
+    assert walked(net_232(), code) == ["node", "layer"]
+
+
+# ---- the update -------------------------------------------------------------------------------------------------
+
+UPDATE = "walk.rate = %r; walk.go(1e9); const { data, ...rest } = walk.update(); return [rest, walk.shown()];"
+
+
+@pytest.mark.parametrize(("build", "moving"), [(xyz, "rs"), (neuron, "wb"), (mixture, "pqt"), (net_232, "wb")])
+@pytest.mark.parametrize("rate", [0.1, 0.003])
+def test_an_update_is_pythons_own(build, moving, rate):
+    root = build()
+    [update, shown] = walked(root, UPDATE % rate)
+    root.backward()
+    moved = [x for x in leaves(root) if x.name[0] in moving and not is_constant(x)]
+    assert close(update["before"], root.data)
+    assert close(update["promised"], root.data - rate * sum(x.grad**2 for x in moved))
+    gradients = {x.name: x.grad for x in moved}
+    numbers = {x.name: x.data - rate * x.grad for x in moved}
+    fresh = build()
+    for x in leaves(fresh):
+        x.data = numbers.get(x.name, x.data)
+    again = GraphData(topological_order(fresh))
+    assert close(update["after"], again.data[fresh])
+    for x, found in zip(topological_order(fresh), shown):
+        assert close(found["data"], again.data[x])
+        assert ("grad" in found) == (x.name in gradients) and close(found.get("grad", 0.0), gradients.get(x.name, 0.0))
+
+
+def test_again_goes_on_from_the_updated_inputs():
+    code = """
+      const losses = [];
+      for (let i = 0; i < 20; i++) { walk.go(1e9); losses.push(walk.update().before); walk.again(); }
+      return [losses, walk.position, walk.round];
+    """
+    losses, position, rounds = walked(net_232(), code)
+    assert losses == sorted(losses, reverse=True) and losses[-1] < 0.9 * losses[0]
+    assert [position, rounds] == [0, 21]
+
+
+def test_an_update_without_a_value_says_why_and_keeps_the_numbers():
+    p = Value(0.5, "p")
+    [update, shown] = walked(log(p), "walk.rate = 1; walk.go(1e9); return [walk.update(), walk.shown()];")
+    assert update["fault"] == "log at p = −1.5: needs p > 0" and "after" not in update
+    assert shown[0]["data"] == 0.5
+
+
+def test_a_moved_input_is_held_against_the_promise_of_its_gradient():
+    code = """
+      walk.change(0, 2.01); walk.change(0, 2.02);
+      const dragged = walk.moved;
+      walk.settle();
+      walk.change(0, 2.03);
+      const then = walk.moved;
+      walk.go(2);
+      return [dragged, then, walk.moved];
+    """
+    dragged, then, gone = walked(xyz(), code)
+    assert math.isclose(dragged["by"], 0.02) and math.isclose(dragged["promised"], 0.72)
+    assert math.isclose(dragged["really"], 2.02**2 * 9 - 36) and gone is None
+    assert math.isclose(then["by"], 0.01) and math.isclose(then["promised"], 0.01 * 18 * 2.02)
+
+
 def test_the_picture_fills_as_the_passes_go():
-    code = "return walk.steps.map((_, i) => visible(GRAPH, walk.run, i, false));"
+    code = "return walk.steps.map((_, i) => { walk.go(i); return walk.shown(); });"
     shown = walked(xyz(), code)
     assert [sum("data" in node for node in nodes) for nodes in shown][:6] == [2, 3, 4, 5, 6, 7]
     assert not any("grad" in node for nodes in shown[:6] for node in nodes)
-    assert [nodes[2].get("grad") for nodes in shown[6:]] == [None, None, None, 12, 12, 12, 12, 24, 24, 24]
-    assert [nodes[2]["isPartial"] for nodes in shown[9:]] == [True] * 4 + [False] * 3
+    assert [nodes[2].get("grad") for nodes in shown[6:]] == [None, None, None, 12, 12, 12, 12, 24, 24, 24, 24]
+    assert [nodes[2].get("isPartial") for nodes in shown[9:]] == [True] * 4 + [False] * 3 + [None]
 
 
 def test_a_node_leads_to_its_step():
@@ -498,7 +684,8 @@ def test_numbers_are_written_as_python_writes_them():
     numbers += [1e-300, 1.7e308, math.inf, -math.inf, math.nan, 100000.25]
     numbers += [rng.choice([-1, 1]) * 10 ** rng.uniform(-12, 18) for _ in range(2000)]
     sent = json.dumps([repr(x).replace("inf", "Infinity").replace("nan", "NaN") for x in numbers])
-    assert walked(xyz(), f"return {sent}.map((x) => numberText(Number(x)));") == [number_text(x) for x in numbers]
+    code = f"return {sent}.map(Number).map((x) => [numberText(x), pictureText(x)]);"
+    assert walked(xyz(), code) == [[number_text(x), number_text(x, 4)] for x in numbers]
 
 
 @pytest.mark.parametrize("reader", [walk, draw, narrate, lambda f: str(paths(f, f))])

@@ -48,22 +48,25 @@ function agreement({ value, unit, tens }, expected, slack) {
   if (!Number.isFinite(error)) return "wrong";
   if (error <= Math.max(slack, 1e-12 * Math.abs(expected))) return "right";
   const isCut = Math.abs(value) <= Math.abs(expected) && value * expected >= 0;
-  const rounding = 1e-14 * Math.abs(expected); // in these numbers themselves
-  const fits = (last) => error <= 0.5 * last + rounding || (isCut && error < last - rounding);
+  const own = 1e-14 * Math.abs(expected); // in these numbers themselves
+  const fits = (last) => error <= 0.5 * last + own || (isCut && error < last - own);
   if (fits(unit)) return error <= 0.05 * Math.abs(expected) ? "right" : "coarse";
   return fits(tens) ? "round" : "wrong";
 }
 
 /** What is asked at a step: the number expected, how far rounding can lead, and [what it would give, the slip]. */
-function question({ nodes, rules }, { data, locals }, step) {
+function question(graph, run, step) {
+  const { nodes, rules } = graph;
+  const { data, locals } = run;
   if (step.phase === "seed") {
     const itself = [0, `${nodes[step.node].gradient} asks how fast the root moves with itself`];
     return { expected: 1, slack: 0, slips: [[data[step.node], "that is the value of the root"], itself] };
   }
-  return step.phase === "forward" ? aboutValue(nodes, rules, data, locals, step) : aboutGradient(nodes, locals, step);
+  return step.phase === "forward" ? aboutValue(nodes, rules, data, locals, step) : aboutGradient(graph, run, step);
 }
 
-const SHOWN = 3e-5; // six digits are shown: what is computed from them is about that far off
+const rounding = (x) => Math.abs(x - Number(x.toPrecision(4))) || 0; // the picture shows four digits
+const least = (reach, rounded) => 3e-5 * reach + 1.5 * rounded || 0; // how far an honest answer may be off
 
 function aboutValue(nodes, rules, data, locals, { node, value }) {
   const { parents, rule } = nodes[node];
@@ -74,8 +77,8 @@ function aboutValue(nodes, rules, data, locals, { node, value }) {
     ...(MIXED_UP[rules[rule].name]?.(x) ?? []),
     ...parents.map((parent, i) => [x[i], `that is ${called(nodes[parent])} itself`]),
   ];
-  const reach = x.reduce((total, xi, i) => total + Math.abs(xi * locals[node][i]), Math.abs(value));
-  return { expected: value, slack: SHOWN * reach || 0, slips };
+  const moves = (by) => total(x.map((xi, i) => Math.abs(by(xi) * locals[node][i])));
+  return { expected: value, slack: least(moves((xi) => xi) + Math.abs(value), moves(rounding)), slips };
 }
 
 // what comes out where one operation is taken for another: mistakes, while the rules come from the table
@@ -98,28 +101,54 @@ const MIXED_UP = {
   },
 };
 
-function aboutGradient(nodes, locals, { node, operand, parent, upstream, local, product, before, value }) {
-  const [y, x] = [nodes[node].name, nodes[parent].name];
-  const gives = [
-    [-product, "the sign is turned round"],
-    [local, `the upstream, ${nodes[node].gradient}, is forgotten`],
-    [upstream, `the local derivative, ∂${y}/∂${x}, is forgotten`],
-    [upstream + local, "upstream and local derivative are added instead of multiplied"],
-  ];
-  locals[node].forEach((other, i) => {
-    const name = nodes[nodes[node].parents[i]].name;
-    if (i !== operand) gives.push([upstream * other, `that takes the local derivative for ${name} instead of ${x}`]);
+/** How far a local derivative is off that is computed from the rounded operands, or from the rounded value. */
+function blurred({ nodes, rules }, { data, locals }, { node, operand, local }) {
+  const { parents, rule } = nodes[node];
+  const x = parents.map((parent) => data[parent]);
+  const off = x.map((xi, i) => {
+    const least = Math.max(rounding(xi), rounding(data[node]) / Math.abs(locals[node][i]) || 0);
+    return rules[rule].apply(...x.with(i, xi + least))[1][operand] - local;
   });
-  const slips = gives.map(([wrong, words]) => [before + wrong, words]);
-  if (before !== 0) {
-    slips.push(
-      [product, `the sum so far, ${numberText(before)}, is overwritten instead of added to`],
-      [before, "nothing is added to the sum so far"],
-      ...gives.map(([wrong, words]) => [wrong, `${words}, and the sum so far is overwritten`, "double"]),
-      [-value, "the sign is turned round"],
-    );
+  return Math.min(total(off.map(Math.abs)), 0.05 * Math.abs(local)) + rounding(local) || 0;
+}
+
+function aboutGradient(graph, run, step) {
+  const { nodes } = graph;
+  const { parent, value } = step;
+  const parts = partsOf(step);
+  const before = parts[0].before;
+  const x = nodes[parent].name;
+  const slips = [];
+  for (const part of parts) {
+    const { node, operand, upstream, local, product } = part;
+    const y = nodes[node].name;
+    const gives = [
+      [-product, "the sign is turned round"],
+      [local, `the upstream, ${nodes[node].gradient}, is forgotten`],
+      [upstream, `the local derivative, ∂${y}/∂${x}, is forgotten`],
+      [upstream + local, "upstream and local derivative are added instead of multiplied"],
+    ];
+    run.locals[node].forEach((other, i) => {
+      const name = nodes[nodes[node].parents[i]].name;
+      if (i !== operand) gives.push([upstream * other, `that takes the local derivative for ${name} instead of ${x}`]);
+    });
+    slips.push(...gives.map(([wrong, words]) => [value - product + wrong, words]));
+    if (parts.length > 1) {
+      slips.push([value - product, `the part through ${y} is missing`]);
+      if (parts.length > 2) slips.push([product, `only the part through ${y} is counted`]);
+    } else if (before !== 0) {
+      slips.push(
+        [product, `the sum so far, ${numberText(before)}, is overwritten instead of added to`],
+        [before, "nothing is added to the sum so far"],
+        ...gives.map(([wrong, words]) => [wrong, `${words}, and the sum so far is overwritten`, "double"]),
+      );
+    }
   }
-  return { expected: value, slack: SHOWN * (Math.abs(before) + Math.abs(product)) || 0, slips };
+  slips.push([-value, "the sign is turned round"]);
+  const reach = total(parts.map(({ product }) => Math.abs(product))) + Math.abs(before);
+  const off = parts.map((part) =>
+    rounding(part.upstream) * Math.abs(part.local) + Math.abs(part.upstream) * blurred(graph, run, part));
+  return { expected: value, slack: least(reach, rounding(before) + total(off)), slips };
 }
 
 /** { verdict, slips }: "right", "coarse", "wrong" or "unreadable"; which slips would give a wrong answer. */

@@ -3,13 +3,16 @@
 const MINUS = "−";
 
 /** Whole numbers without a point, six digits of others, a true minus sign. */
-function numberText(x) {
+function numberText(x, digits = 6) {
   if (!Number.isFinite(x)) return Number.isNaN(x) ? "NaN" : (x < 0 ? MINUS : "") + "∞";
   if (Number.isInteger(x) && Math.abs(x) < 1e15) return String(x === 0 ? 0 : x).replace("-", MINUS);
-  const [mantissa, exponent] = x.toExponential(5).split("e").map(Number);
-  const written = exponent >= -4 && exponent < 6 ? Number(x.toPrecision(6)) : `${mantissa}e${exponent}`;
+  const [mantissa, exponent] = x.toExponential(digits - 1).split("e").map(Number);
+  const written = exponent >= -4 && exponent < digits ? Number(x.toPrecision(digits)) : `${mantissa}e${exponent}`;
   return String(written).replaceAll("-", MINUS);
 }
+
+const pictureText = (x) => numberText(x, 4);
+const changeText = (x) => (x < 0 ? "" : "+") + numberText(x);
 
 function numberMath(x) {
   const [digits, exponent] = numberText(Math.abs(x)).replace(MINUS, "-").split("e");

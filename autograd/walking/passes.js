@@ -62,25 +62,45 @@ function walkthrough(graph, inputs) {
   // the last step to add to each gradient
   for (const step of new Map(steps.map((step) => [step.parent, step])).values()) step.isLast = true;
   steps.push({ phase: "end" });
+  if (nodes.some(({ kind }) => kind === "input")) steps.push({ phase: "update" });
   return { data, locals, grads, steps };
 }
 
-/** The node whose number, or gradient, a step finds. */
+/** The node whose number, or gradient, a step finds; the steps that one stands for. */
 const aboutOf = ({ node, parent = node }) => parent;
+const partsOf = (step) => step.parts ?? [step];
+
+/** How deep each node is in the graph; an input lies just below what takes it first, as a weight beside its a. */
+function levels(nodes) {
+  const level = [];
+  for (const { parents = [] } of nodes) level.push(1 + Math.max(-1, ...parents.map((parent) => level[parent])));
+  const above = nodes.map(() => Infinity);
+  nodes.forEach(({ parents = [] }, i) => parents.forEach((p) => { above[p] = Math.min(above[p], level[i]); }));
+  return level.map((depth, i) => (nodes[i].parents || above[i] === Infinity ? depth : above[i] - 1));
+}
+
+const ORDER = ["start", "forward", "seed", "backward", "end", "update"];
+
+/** The steps by "edge"; or as one what one "node" receives, or one "layer": a step with the parts that it stands for. */
+function grouped({ nodes }, steps, grain) {
+  if (grain === "edge") return steps;
+  const level = grain === "node" ? [...nodes.keys()] : levels(nodes);
+  const way = { forward: 1, backward: -1 };
+  const groups = new Map();
+  for (const step of steps) {
+    const key = 2 * nodes.length * ORDER.indexOf(step.phase) + (level[aboutOf(step)] * way[step.phase] || 0);
+    groups.set(key, [...(groups.get(key) ?? []), step]);
+  }
+  return [...groups.keys()].sort((x, y) => x - y).map((key) => {
+    const parts = groups.get(key);
+    const last = parts.at(-1);
+    if (parts.length === 1) return last;
+    return parts.every((part) => aboutOf(part) === aboutOf(last)) ? { ...last, parts } : { phase: last.phase, parts };
+  });
+}
 
 /** The contributions that have arrived at `parent` up to a step, in the order of the forward pass. */
 function arrived(steps, position, parent) {
-  const found = steps.slice(0, position + 1).filter((step) => step.parent === parent);
+  const found = steps.slice(0, position + 1).flatMap(partsOf).filter((step) => step.parent === parent);
   return found.sort((x, y) => x.node - y.node || x.operand - y.operand);
-}
-
-/** What the picture shows at a step: each node's number and gradient, undefined where they are not known yet. */
-function visible({ nodes }, { data, steps }, position, hides) {
-  const shown = nodes.map(({ kind }, i) => (kind === "operation" ? {} : { data: data[i] }));
-  for (const step of steps.slice(0, hides ? position : position + 1)) {
-    const { phase, node, value, isLast } = step;
-    if (phase === "forward") shown[node].data = value;
-    else if (value !== undefined) Object.assign(shown[aboutOf(step)], { grad: value, isPartial: !isLast });
-  }
-  return shown;
 }
