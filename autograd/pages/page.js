@@ -25,37 +25,38 @@ toggle("large", "Large type", (on) => document.querySelector("main").classList.t
 
 /**
  * Lets scrubber, buttons and keys move a page from `at()`, a place from 0 to `last`, and Play do so every `pace`
- * milliseconds. Returns `stop`, which ends Play before it moves, and `mark`, which shows the place in the controls.
+ * milliseconds; both may change. Returns `stop`, which ends Play before it moves, and `mark`, which shows the place.
  */
-function controls({ at, last, go, next = () => go(at() + 1), pace, played = () => {} }) {
+function controls(how) {
+  const { at, go, next = () => go(at() + 1), played = () => {} } = how;
   let playing = null;
 
   function play(on) {
     clearInterval(playing);
-    if (on && at() === last) go(0);
-    playing = on ? setInterval(() => (at() === last ? play(false) : next()), pace) : null;
+    if (on && at() === how.last) go(0);
+    playing = on ? setInterval(() => (at() === how.last ? play(false) : next()), how.pace) : null;
     named("play").textContent = on ? "Pause" : "Play";
     played(on);
   }
 
-  const stop = (how) => { play(false); how(); };
+  const stop = (then) => { play(false); then(); };
 
   /** `words` say the place; `isMore` where Next does something at the last one too. */
   function mark(words, isMore = false) {
+    named("scrubber").max = how.last;
     named("scrubber").value = at();
     named("scrubber").setAttribute("aria-valuetext", words);
     // not `disabled`: a button that has the focus keeps it, and the keys go on working
     named("back").setAttribute("aria-disabled", at() === 0);
-    named("next").setAttribute("aria-disabled", at() === last && !isMore);
+    named("next").setAttribute("aria-disabled", at() === how.last && !isMore);
   }
 
-  const keys = { ArrowRight: next, ArrowLeft: () => go(at() - 1), Home: () => go(0), End: () => go(last) };
+  const keys = { ArrowRight: next, ArrowLeft: () => go(at() - 1), Home: () => go(0), End: () => go(how.last) };
   document.addEventListener("keydown", (event) => {
-    if (!isPlain(event) || event.target.closest?.("input") || !keys[event.key]) return;
+    if (!isPlain(event) || event.target.closest?.("input, select") || !keys[event.key]) return;
     stop(keys[event.key]);
     event.preventDefault();
   });
-  named("scrubber").max = last;
   named("scrubber").addEventListener("input", (event) => stop(() => go(Number(event.target.value))));
   button("buttons", "back", "◀ Back", () => stop(keys.ArrowLeft));
   button("buttons", "play", "Play", () => {

@@ -33,6 +33,9 @@ class Walk {
   get hides() { return this.isPredicting && this.step.value !== undefined && !this.known.has(this.position); }
   get mayReveal() { return this.hides && this.tries > 0; }
 
+  /** What a formula shows: 1 its symbols, 2 the numbers too. A slip that is named is hint enough, once. */
+  get hints() { return !this.hides ? 2 : this.tries === 1 && this.isNamed ? 0 : Math.min(this.tries, 2); }
+
   /** To a place; who predicts gets no further than to the first number that was not predicted yet. */
   go(position) {
     const isHidden = (step, i) => this.isPredicting && step.value !== undefined && !this.known.has(i);
@@ -106,6 +109,7 @@ class Walk {
     const found = judged(text, question(this.graph, this.run, this.step));
     if (found.verdict === "right") this.learn(this.tries ? "helped" : "right");
     if (found.verdict === "wrong") this.tries++;
+    this.isNamed = found.slips.length > 0;
     return found;
   }
 
@@ -152,6 +156,12 @@ class Walk {
       if (!(fault instanceof Fault)) throw fault;
       return { inputs, before, squares, promised, data, fault: fault.message };
     }
+  }
+
+  /** The parameter that an update moves the most. */
+  get leading() {
+    const size = (i) => Math.abs(this.run.grads[i]);
+    return this.parameters.reduce((i, j) => (size(j) > size(i) ? j : i));
   }
 
   /** Both passes once more, from the updated inputs. */
