@@ -79,7 +79,7 @@ def walk(f: Value, *, predict: bool = False) -> Walkthrough:
     wide, tall = (_picture(f, direction, live=True) for direction in ("right", "up"))
     page = written(
         "walk", title, "autograd.walking",
-        f"{program(graph)}\nconst PREDICTING = {script(predict)};\n", style_sheet(),
+        f"{program(graph)}\nconst PREDICTING = {script(predict)};\n{_file('phases.js')}", style_sheet(),
         changed=escape(graph.changed), hidden="" if graph.changed else " hidden", wide=wide, tall=tall,
     )  # fmt: skip
     if len(page.encode()) > MOST_BYTES:

@@ -23,7 +23,7 @@ function numberMath(x) {
 
 /** A number in brackets, if it is to stand behind a sign: 2 · (−3). */
 const heldMath = (x) => (x < 0 ? `<mrow><mo>(</mo>${numberMath(x)}<mo>)</mo></mrow>` : numberMath(x));
-const heldText = (x) => (x < 0 ? `(${numberText(x)})` : numberText(x));
+const heldText = (x, write = numberText) => (x < 0 ? `(${write(x)})` : write(x));
 
 const math = (markup) => `<math><mstyle displaystyle="true">${markup}</mstyle></math>`;
 
