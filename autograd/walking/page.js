@@ -4,7 +4,7 @@ const all = (selector) => [...named("walk").querySelectorAll(selector)];
 const placesOf = (i) => all(`.node[data-node="${i}"]`);
 const edgeOf = ({ node, operand }) => `${node}:${operand}`;
 const drawn = (tag, attributes, text = "") => {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  const made = document.createElementNS(viewers[0].svg.namespaceURI, tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
   made.textContent = text;
   return made;
@@ -29,8 +29,7 @@ function show() {
     named("answer").ariaLabel = isForward ? about.name : about.gradient;
   }
   if (tally) named("tally").textContent = `${tally.right} right, ${tally.helped} with help, ${tally.revealed} revealed`;
-  const { scrollWidth, clientWidth } = named("formula"); // what has to be scrolled can be reached by keys
-  named("formula").tabIndex = scrollWidth > clientWidth ? 0 : -1;
+  fitWords();
   for (const [name, place] of Object.entries({ turn, at: position })) named("scrubber").style.setProperty(`--${name}`, place / end);
   mark(`${position} of ${end}: ${named("phase").textContent}`, hides || isUpdate);
   const more = walk.mayReveal ? "Reveal" : isUpdate ? "Again" : "";
@@ -71,8 +70,8 @@ function showPicture(step, hides, isMoving) {
     edge.classList.toggle("passed", passed.has(name) && !carrying.has(name) && step.phase !== "update");
   }
   for (const words of all("text.local")) {
-    const part = !weightOn(words.dataset.edge) && carrying.get(words.dataset.edge);
-    words.textContent = part ? `· ${hides ? "?" : heldText(part.local, pictureText)}` : "";
+    const part = carrying.get(words.dataset.edge);
+    words.textContent = part && !weightOn(words.dataset.edge) ? `· ${hides ? "?" : heldText(part.local, pictureText)}` : "";
   }
   const land = () => {
     for (const i of about) for (const box of placesOf(i)) if (!hides) paint(box, shown[i]);
@@ -80,7 +79,7 @@ function showPicture(step, hides, isMoving) {
   };
   if (isMoving && (isBack || feeds.length)) travel(about, carrying, land);
   else land();
-  const ends = [...about, ...givers].flatMap(placesOf).map((place) => place.closest(".box, .weight"));
+  const ends = [mostly, ...about, ...givers].flatMap(placesOf).map((place) => place.closest(".box, .weight"));
   for (const viewer of viewers) viewer.follow(ends);
 }
 
@@ -146,16 +145,25 @@ function writeSum(i, parts) {
 
 // ---- the picture in its frame -------------------------------------------------------------------------------------
 
+/** All of the picture where its type can be read or the reader asks for it, else closer, at the boxes of the step. */
 class Follower extends Viewer {
-  /** All of the picture where its type can be read, else closer, at the boxes of the step. */
   follow(boxes) {
     const least = 0.75; // 13 px are drawn as 9.75
     if (!this.frame.clientWidth) return;
-    if (this.fitted.scale < least && !this.isFollowing) {
-      this.moved = this.isFollowing = true;
-      this.goal = { ...this.goal, scale: least };
-    }
+    if (this.fitted.scale < least && !this.isChosen) Object.assign(this, { moved: true, goal: { ...this.goal, scale: least } });
+    this.isFollowing = true;
     this.reveal(boxes);
+    this.isFollowing = false;
+  }
+
+  fit(smooth = true) {
+    super.fit(smooth);
+    this.isChosen = smooth && !this.isFollowing;
+  }
+
+  zoomAt(...how) {
+    this.isChosen = true;
+    super.zoomAt(...how);
   }
 }
 
@@ -166,17 +174,31 @@ const viewers = all(".wide, .tall").map((frame) => {
   return new Follower(frame, svg);
 });
 
-/** The picture above the words or beside them, to the right or upward: whichever shows its type the largest. */
+/** The picture above the words or beside them, to the right or upward: whichever shows its type, or itself, larger. */
 function arrange() {
   const { clientWidth, clientHeight } = named("stage");
   const em = parseFloat(getComputedStyle(named("stage")).fontSize);
-  const ways = [["above", clientWidth, clientHeight - 11 * em]];
+  const ways = [["above", clientWidth, clientHeight - (clientWidth > 560 ? 11 : 17) * em]];
   if (clientWidth > 560) ways.push(["beside", clientWidth - Math.min(24 * em, 0.44 * clientWidth), clientHeight]);
-  const found = ways.flatMap(([place, width, height]) => viewers.map(({ svg: { natural }, frame: { classList: [turn] } }) =>
-    ({ place, turn, scale: Math.min(width / natural.width, height / natural.height, 1.3) })));
-  const { place, turn } = found.sort((one, other) => other.scale - one.scale)[0];
+  const found = ways.flatMap(([place, width, height]) => viewers.map(({ svg: { natural }, frame: { classList: [turn] } }) => {
+    const scale = Math.min(width / natural.width, height / natural.height);
+    return { place, turn, rank: [Math.max(0.75, Math.min(scale, 1.3)), width * height, scale] };
+  }));
+  const later = (one, other) => other.rank.map((x, i) => x - one.rank[i]).find((x) => x) ?? 0;
+  const { place, turn } = found.sort(later)[0];
   Object.assign(named("stage").dataset, { place, turn });
   if (last.shown) show();
+}
+
+/** The words as large as there is room for them. */
+function fitWords() {
+  const [words, formula] = [named("step"), named("formula")];
+  const isWide = () => formula.scrollWidth > formula.clientWidth;
+  for (const size of [1, 0.85, 0.72, 0.6]) {
+    words.style.setProperty("--size", `${size}em`);
+    if (!isWide() && words.scrollHeight <= words.clientHeight) break;
+  }
+  formula.tabIndex = isWide() ? 0 : -1; // what has to be scrolled can be reached by keys
 }
 
 /** Pointing at a term or an edge lights both. */

@@ -19,8 +19,8 @@ const PHASES = {
     const symbols = filled(rules[rule].value, parents.map(operand), markup);
     const numbers = filled(rules[rule].value, parents.map((p) => walk.run.data[p]), value, heldMath, numberMath);
     const operands = listed(parents.map((p) => (nodes[p].kind === "constant" ? "" : `${nodes[p].name} = `) + numberText(walk.run.data[p])));
-    const sides = [symbols, numbers !== numberMath(value) && numbers].slice(0, hints);
-    return [[markup, ...[...sides, result("value", value, hides)].filter(Boolean).map(equals)],
+    const sides = [symbols, numbers !== numberMath(value) && numbers].slice(0, hints).filter(Boolean).flatMap(pieces);
+    return [[markup, ...sides, equals(result("value", value, hides))],
       hides ? `What is ${name}? It is computed from ${operands}.` : `${name} is computed from ${operands}: ${name} = ${numberText(value)}.`];
   },
 
@@ -126,6 +126,20 @@ function sumText(step, write = numberText) {
 /** No line ends inside a product, a sum, y = 6 or ∂f/∂s; after a product or a sum, one may begin with =. */
 const unbroken = (sentence) => sentence.replace(/ ([·+=]) /g, "\u00a0$1\u00a0")
   .replace(/([·+]\u00a0\S+)\u00a0=/g, "$1 =").replaceAll("/∂", "/\u2060∂");
+
+/** = and a sum, as pieces that may stand on lines of their own, a negative number behind a sign in brackets. */
+function pieces(markup) {
+  const sum = new DOMParser().parseFromString(math(markup), "text/html").querySelector("mstyle > mrow");
+  const found = ["<mo>=</mo>"];
+  for (const part of sum?.children ?? []) {
+    const [isSign, isFirst] = [part.matches("mo") && "+−".includes(part.textContent), part.matches(":first-child")];
+    const number = !isFirst && part.textContent.startsWith(MINUS) && part.querySelector("mo")?.parentElement;
+    if (number) number.outerHTML = `<mrow><mo>(</mo>${number.outerHTML}<mo>)</mo></mrow>`;
+    if (isSign && !isFirst) found.push(`<mo form="infix">${part.textContent}</mo>`);
+    else found.push(found.pop() + part.outerHTML);
+  }
+  return sum ? found : [equals(markup)];
+}
 
 const THIN = '<mspace width="0.2em"/>';
 const equals = (markup) => `<mo>=</mo>${markup}`;
