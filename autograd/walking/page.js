@@ -94,8 +94,7 @@ function paint(box, { data, grad, isPartial }, asks) {
   box.classList.toggle("waiting", data === undefined && asks !== "data");
   const words = [data !== undefined && `${name} = ${numberText(data)}`,
     grad !== undefined && `${gradient} = ${numberText(grad)}${isPartial ? " so far" : ""}`];
-  box.ariaLabel = words.filter(Boolean).join(", ") || `${name}, not computed yet`;
-  box.querySelector("title").textContent = box.ariaLabel;
+  box.querySelector("title").textContent = words.filter(Boolean).join(", ") || `${name}, not computed yet`;
 }
 
 /** The weight that stands on the wire of an operand of z, if any. */
@@ -158,7 +157,7 @@ class Follower extends Viewer {
 
   fit(smooth = true) {
     super.fit(smooth);
-    this.isChosen = smooth && !this.isFollowing;
+    if (smooth) this.isChosen = !this.isFollowing; // else the frame has another size
   }
 
   zoomAt(...how) {
@@ -322,13 +321,25 @@ const { stop, mark } = controls({
   get pace() { return 1800 / speed; },
 });
 
+const leadTo = (place) => stop(() => move(() => walk.go(walk.stepOf(Number(place.dataset.node)))));
+
+/** To the node of a box that is nearest to a click in it. */
+function clicked({ target, clientX, clientY }) {
+  const away = (place) => {
+    const { left, right, top, bottom } = place.getBoundingClientRect();
+    return Math.hypot((left + right) / 2 - clientX, (top + bottom) / 2 - clientY);
+  };
+  const places = [...target.closest(".box")?.querySelectorAll(".node") ?? [], target.closest(".weight") ?? []].flat();
+  if (places.length) leadTo(places.reduce((one, other) => (away(other) < away(one) ? other : one)));
+}
+
 function pressed(event) {
   const by = { ArrowDown: 1, ArrowUp: -1, Enter: 0, " ": 0 }[event.key];
   if (by === undefined || !isPlain(event)) return;
   const [box, order] = [event.currentTarget, (place) => Number(place.dataset.node)];
   const boxes = [...box.ownerSVGElement.querySelectorAll(".node[role]")].sort((one, other) => order(one) - order(other));
   if (by) boxes.at((boxes.indexOf(box) + by) % boxes.length).focus();
-  else box.dispatchEvent(new Event("click"));
+  else leadTo(box);
   event.preventDefault();
 }
 
@@ -345,9 +356,9 @@ choices("grain", GRAINS.map((grain) => [grain, `by ${grain}`]), "edge", (grain) 
 choices("speed", [0.5, 1, 2, 4].map((x) => [x, `${x}×`]), 1, (x) => { speed = Number(x); });
 for (const box of all(".node[data-node]")) {
   box.role = "button";
-  box.addEventListener("click", () => stop(() => move(() => walk.go(walk.stepOf(Number(box.dataset.node))))));
   box.addEventListener("keydown", pressed);
 }
+for (const { svg } of viewers) svg.addEventListener("click", clicked);
 for (const edge of all(".edge:not(.inner)")) { // a wider way to point at it
   const hit = edge.querySelector(".wire").cloneNode();
   hit.setAttribute("class", "hit");
