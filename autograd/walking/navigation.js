@@ -6,18 +6,13 @@ const isBias = ({ name }) => /^(?:[bβ]|beta)(?!\p{L})/u.test(name);
 
 class Walk {
   constructor(graph) {
-    this.graph = graph;
     const { nodes } = graph;
-    this.first = nodes.map((node) => Number(node.data));
     const inputs = [...nodes.keys()].filter((i) => nodes[i].kind === "input");
     const isNetwork = inputs.some((i) => isWeight(nodes[i]));
     // what an update moves: the lecture's weights and biases, where there are some, else all inputs
     this.parameters = inputs.filter((i) => !isNetwork || isWeight(nodes[i]) || isBias(nodes[i]));
-    this.position = 0;
-    this.rate = 0.1;
-    this.round = 1; // how often the inputs were updated, and 1
-    this.chosen = "edge";
-    this.isPredicting = false;
+    this.first = nodes.map((node) => Number(node.data));
+    Object.assign(this, { graph, position: 0, rate: 0.1, round: 1, chosen: "edge", isPredicting: false });
     this.runOn(this.first);
   }
 
@@ -30,21 +25,19 @@ class Walk {
   get turn() { return this.steps.findIndex(({ phase }) => phase === "seed"); }
 
   /** Whether this step's number is hidden, for the student to predict, and whether a wrong guess was made at it. */
-  get hides() { return this.isPredicting && this.step.value !== undefined && !this.known.has(this.position); }
+  get hides() { return this.isHidden(this.position); }
   get mayReveal() { return this.hides && this.tries > 0; }
+  isHidden(i) { return this.isPredicting && this.steps[i].value !== undefined && !this.known.has(i); }
 
   /** What a formula shows: 1 its symbols, 2 the numbers too. A slip that is named is hint enough, once. */
   get hints() { return !this.hides ? 2 : this.tries === 1 && this.isNamed ? 0 : Math.min(this.tries, 2); }
 
   /** To a place; who predicts gets no further than to the first number that was not predicted yet. */
   go(position) {
-    const isHidden = (step, i) => this.isPredicting && step.value !== undefined && !this.known.has(i);
-    const ahead = this.steps.findIndex(isHidden);
-    const last = ahead < 0 ? this.steps.length - 1 : ahead;
-    const to = Math.max(0, Math.min(position, last));
+    const hidden = this.steps.findIndex((_, i) => this.isHidden(i));
+    const to = Math.max(0, Math.min(position, hidden < 0 ? this.steps.length - 1 : hidden));
     if (to !== this.position) this.tries = 0;
-    this.position = to;
-    this.moved = this.before = null;
+    Object.assign(this, { position: to, moved: null, before: null });
   }
 
   /** To the seed; what comes before it counts as given. */
@@ -69,16 +62,14 @@ class Walk {
   /** The step that a node's number comes from, or in the backward pass the last one that adds to its gradient. */
   stepOf(node) {
     const isForward = this.position < this.turn;
-    const finds = (step) =>
-      (step.phase === "forward") === isForward && partsOf(step).some((part) => aboutOf(part) === node);
-    const found = this.steps.findLastIndex(finds);
+    const finds = (part) => (part.phase === "forward") === isForward && aboutOf(part) === node;
+    const found = this.steps.findLastIndex((step) => partsOf(step).some(finds));
     return found >= 0 ? found : isForward ? 0 : this.turn;
   }
 
   /** Begins to predict here, or from the start where nothing is left; counts from nothing. */
   predict(on) {
-    this.isPredicting = on;
-    this.tally = { right: 0, helped: 0, revealed: 0 };
+    Object.assign(this, { isPredicting: on, tally: { right: 0, helped: 0, revealed: 0 } });
     this.regroup();
     if (on && !this.steps.slice(this.position).some(({ value }) => value !== undefined)) this.position = 0;
     this.forget();
@@ -88,21 +79,18 @@ class Walk {
   choose(grain) {
     this.chosen = grain;
     this.regroup();
-    this.forget();
   }
 
   regroup() {
     const last = this.steps && partsOf(this.step).at(-1);
+    const isSame = (part) => ["phase", "node", "operand"].every((key) => part[key] === last?.[key]);
     this.steps = grouped(this.graph, this.run.steps, this.grain);
-    this.position = Math.max(0, this.steps.findIndex((step) => partsOf(step).some((part) => part.phase === last?.phase
-      && part.node === last.node && part.operand === last.operand)));
+    this.position = Math.max(0, this.steps.findIndex((step) => partsOf(step).some(isSame)));
+    this.forget();
   }
 
   /** What comes before this step is known, the rest is to be predicted. */
-  forget() {
-    this.known = new Set([...this.steps.keys()].slice(0, this.position));
-    this.tries = 0;
-  }
+  forget() { Object.assign(this, { known: new Set([...this.steps.keys()].slice(0, this.position)), tries: 0 }); }
 
   /** Judges a prediction of this step's number; a right one shows it, a wrong one is counted. */
   answer(text) {
@@ -115,46 +103,40 @@ class Walk {
 
   /** Runs both passes on these inputs. Throws Fault and changes nothing where there is no value. */
   runOn(inputs) {
-    this.run = walkthrough(this.graph, inputs);
-    this.inputs = inputs;
+    Object.assign(this, { run: walkthrough(this.graph, inputs), inputs, moved: null });
     this.regroup();
-    this.forget();
   }
 
   /** Moves an input; `moved` is by how much since it was last settled, what its gradient promised, what came. */
   change(input, number) {
+    const { inputs, run } = this;
     const before = this.before?.input === input ? this.before
-      : { input, from: this.inputs[input], slope: this.run.grads[input], root: this.run.data.at(-1) };
-    this.runOn(this.inputs.with(input, number));
+      : { input, from: inputs[input], slope: run.grads[input], root: run.data.at(-1) };
+    this.runOn(inputs.with(input, number));
     const by = number - before.from;
-    this.before = before;
     this.moved = { input, by, promised: by * before.slope, really: this.run.data.at(-1) - before.root };
+    this.before = before;
   }
 
   settle() { this.before = null; }
 
   reset() {
     this.runOn(this.first);
-    this.round = 1;
-    this.moved = this.before = null;
+    Object.assign(this, { round: 1, before: null });
   }
 
   /** One step of gradient descent: the inputs after it, the root before, as promised, and after it, or which fault. */
   update() {
     const { data, grads } = this.run;
-    const inputs = this.inputs.slice();
-    let squares = 0;
-    for (const i of this.parameters) {
-      inputs[i] -= this.rate * grads[i];
-      squares += grads[i] ** 2;
-    }
-    const [before, promised] = [data.at(-1), data.at(-1) - this.rate * squares];
+    const inputs = this.inputs.map((x, i) => (this.parameters.includes(i) ? x - this.rate * grads[i] : x));
+    const squares = this.parameters.reduce((sum, i) => sum + grads[i] ** 2, 0);
+    const found = { inputs, data, before: data.at(-1), promised: data.at(-1) - this.rate * squares };
     try {
       const after = forward(this.graph, inputs).data;
-      return { inputs, before, squares, promised, data: after, after: after.at(-1) };
+      return { ...found, data: after, after: after.at(-1) };
     } catch (fault) {
       if (!(fault instanceof Fault)) throw fault;
-      return { inputs, before, squares, promised, data, fault: fault.message };
+      return { ...found, fault: fault.message };
     }
   }
 
@@ -173,18 +155,14 @@ class Walk {
 
   /** What the picture shows: each node's number and gradient, undefined where they are not known yet. */
   shown() {
-    const { nodes } = this.graph;
-    const { phase } = this.step;
-    if (phase === "update") {
-      const { data } = this.update();
-      return nodes.map((_, i) => ({ data: data[i], ...(this.parameters.includes(i) && { grad: this.run.grads[i] }) }));
+    const { run: { data, grads }, parameters, steps, position, hides } = this;
+    if (this.step.phase === "update") {
+      return this.update().data.map((x, i) => ({ data: x, ...(parameters.includes(i) && { grad: grads[i] }) }));
     }
-    const found = nodes.map(({ kind }, i) => (kind === "operation" ? {} : { data: this.run.data[i] }));
-    for (const step of this.steps.slice(0, this.hides ? this.position : this.position + 1).flatMap(partsOf)) {
-      if (step.phase === "forward") found[step.node].data = step.value;
-      else if (step.value !== undefined) {
-        Object.assign(found[aboutOf(step)], { grad: step.value, isPartial: !step.isLast });
-      }
+    const found = this.graph.nodes.map(({ kind }, i) => (kind === "operation" ? {} : { data: data[i] }));
+    for (const { phase, node, parent = node, value, isLast } of steps.slice(0, position + !hides).flatMap(partsOf)) {
+      if (phase === "forward") found[node].data = value;
+      else if (value !== undefined) Object.assign(found[parent], { grad: value, isPartial: !isLast });
     }
     return found;
   }
