@@ -136,7 +136,7 @@ def test_the_page_that_the_command_line_writes_ends_with_36_and_24(opened, tmp_p
     page = opened(path)
     go(page, END)
     ends = re.sub(r"\s", "", text(page, "formula"))
-    assert "∂f∂r=36" in ends and "∂f∂s=24" in ends and text(page, "phase") == "Both passes done"
+    assert "∂f∂r=36" in ends and "∂f∂s=24" in ends and text(page, "phase") == "End"
 
 
 @pytest.mark.parametrize("build", [xyz, net_232, large_net])
@@ -152,6 +152,23 @@ def test_the_forward_formula_is_the_slides(opened):
     press(page, "ArrowRight", 2)
     assert re.sub(r"\s", "", text(page, "formula")) == "y=r·s=2·3=6"
     assert page.locator(".edge.feeding:visible").count() == 2
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_gradients_are_orange_and_values_blue_in_formulas_as_in_the_picture(opened, scheme):
+    page = opened(xyz(), scheme=scheme)
+    go(page, SECOND_OF_S)
+    colour = "([e, property]) => getComputedStyle(document.querySelector(e))[property]"
+    orange, blue = (page.evaluate(colour, [f".node .{kind}", "fill"]) for kind in ("grad", "data"))
+    assert orange != blue
+    for role in (".formula .upstream", ".formula .grad"):
+        assert page.evaluate(colour, [role, "color"]) == orange
+    assert page.evaluate(colour, [".formula .local", "color"]) == page.evaluate(colour, [".aside .local", "color"]) == blue
+    assert page.evaluate(colour, [".edge.carrying .wire", "stroke"]) == orange
+    assert page.evaluate(colour, [".formula .faded", "color"]) not in (orange, blue)
+    go(page, 2)
+    assert page.evaluate(colour, [".edge.feeding .wire", "stroke"]) == blue
+    assert page.evaluate(colour, [".formula .value", "color"]) == blue
 
 
 def test_the_edge_that_is_travelled_is_lit(opened):

@@ -1,6 +1,5 @@
 // Where the walk is: the step, the inputs, what was predicted. It knows the passes and no page.
 
-const GRAINS = ["edge", "node", "layer"];
 const isWeight = ({ name }) => /^(?:[wWγ]|gamma)(?!\p{L})/u.test(name);
 const isBias = ({ name }) => /^(?:[bβ]|beta)(?!\p{L})/u.test(name);
 

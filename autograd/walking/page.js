@@ -4,12 +4,6 @@ const all = (selector) => [...named("walk").querySelectorAll(selector)];
 const placesOf = (i) => all(`.node[data-node="${i}"]`);
 const boxOf = (place) => place.closest(".box, .weight");
 const edgeOf = ({ node, operand }) => `${node}:${operand}`;
-function drawn(tag, attributes, text = "") {
-  const made = document.createElementNS(viewers[0].svg.namespaceURI, tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.textContent = text;
-  return made;
-}
 let [speed, journey, last] = [1, 0, {}]; // `last` is what was shown before
 
 function show() {
@@ -24,14 +18,10 @@ function show() {
   named("sentence").textContent = unbroken(sentence);
   const isShown = { question: asks, descent: isUpdate, tally: isPredicting };
   for (const id of Object.keys(isShown)) named(id).hidden = !isShown[id];
-  if (asks) {
-    const [{ name, markup, gradient }, isForward] = [nodes[aboutOf(step)], step.phase === "forward"];
-    named("asked").innerHTML = math(`${isForward ? markup : gradientMath(root, nodes[aboutOf(step)])}<mo>=</mo>`);
-    named("answer").ariaLabel = isForward ? name : gradient;
-  }
+  if (asks) named("answer").ariaLabel = nodes[aboutOf(step)][step.phase === "forward" ? "name" : "gradient"];
   if (tally) named("tally").textContent = `${tally.right} right, ${tally.helped} with help, ${tally.revealed} revealed`;
   fitWords();
-  for (const [name, place] of [["turn", turn], ["at", position]]) named("scrubber").style.setProperty(`--${name}`, place / end);
+  named("scrubber").style.cssText = `--turn: ${turn / end}; --at: ${position / end}`;
   mark(`${position} of ${end}: ${named("phase").textContent}`, hides || isUpdate);
   const more = mayReveal ? "Reveal" : isUpdate ? "Again" : "";
   Object.assign(named("next"), { textContent: more || "▶", ariaLabel: more || "Next" });
@@ -58,10 +48,12 @@ function showPicture(step, hides, shown, isMoving) {
     place.tabIndex = i === (first ?? nodes.length - 1) ? 0 : -1;
     if (isNow && place.parentElement.matches(".unit, .loss")) {
       const { x, y, width, height } = place.getBBox();
-      place.prepend(drawn("rect", { class: "seat", x: x - 4, y: y - 2, width: width + 8, height: height + 4, rx: 4 }));
+      const seat = `<rect class="seat" x="${x - 4}" y="${y - 2}" width="${width + 8}" height="${height + 4}" rx="4"/>`;
+      place.insertAdjacentHTML("afterbegin", seat);
     }
   }
-  const passed = new Set(walk.steps.slice(0, walk.position).flatMap(partsOf).filter((part) => part.parent >= 0).map(edgeOf));
+  const gone = walk.steps.slice(0, walk.position).flatMap(partsOf);
+  const passed = new Set(gone.filter(({ parent }) => parent !== undefined).map(edgeOf));
   const carrying = new Map(isBack ? parts.map((part) => [edgeOf(part), part]) : []);
   const feeds = step.phase === "forward" ? parts.map(({ node }) => `${node}`) : [];
   for (const { dataset: { edge }, classList } of all(".edge[data-edge]")) {
@@ -111,10 +103,11 @@ function travel(about, carrying, land) {
   const runs = all(".edge.feeding, .edge.carrying").filter((edge) => edge.getClientRects().length).map((edge) => {
     const part = carrying.get(edge.dataset.edge);
     const r = part ? Math.max(1.5, 10 * Math.sqrt(Math.min(1, Math.abs(part.product) / largest))) : 4.5;
-    const dot = edge.parentElement.parentElement.appendChild(drawn("circle", { class: "drop", r }));
-    dot.style.offsetPath = `path("${edge.querySelector(".wire").getAttribute("d")}")`;
+    const picture = edge.closest("svg > g");
+    const way = `path('${edge.querySelector(".wire").getAttribute("d")}')`;
+    picture.insertAdjacentHTML("beforeend", `<circle class="drop" r="${r}" style="offset-path: ${way}"/>`);
     const offsetDistance = part ? ["100%", "0%"] : ["0%", "100%"];
-    return dot.animate({ offsetDistance }, { duration: 700 / speed, easing: "ease-in-out" }).finished;
+    return picture.lastChild.animate({ offsetDistance }, { duration: 700 / speed, easing: "ease-in-out" }).finished;
   });
   Promise.all(runs).then(() => {
     if (now !== journey) return; // the walk has gone on
@@ -128,15 +121,15 @@ function writeSum(i, parts) {
   const text = sumText({ ...parts.at(-1), parts }, pictureText);
   if (!text.includes("+") || parts.length > 3) return;
   for (const viewer of viewers.filter(({ frame }) => frame.clientWidth)) {
-    const boxes = [...viewer.svg.querySelectorAll(".box, .weight")];
-    const [{ x, y }, half] = [viewer.place(boxOf(viewer.svg.querySelector(`.node[data-node="${i}"]`))), 4 * text.length];
-    const middle = (x[0] + x[1]) / 2;
+    const { x, y } = viewer.place(boxOf(viewer.svg.querySelector(`.node[data-node="${i}"]`)));
+    const others = [...viewer.svg.querySelectorAll(".box, .weight")].map((box) => viewer.place(box));
+    const [half, middle] = [4 * text.length, (x[0] + x[1]) / 2];
     const ways = [[middle, y[1] + 15], [middle, y[0] - 6], [x[1] + half + 6, y[1] - 4], [x[0] - half - 6, y[1] - 4]];
-    const others = boxes.map((box) => viewer.place(box));
     const isFree = ([u, v]) => !others.some((other) =>
       other.x[0] < u + half && other.x[1] > u - half && other.y[0] < v + 4 && other.y[1] > v - 13);
     const [u, v] = ways.find(isFree) ?? [];
-    if (u !== undefined) viewer.svg.append(drawn("text", { class: "sum", x: u, y: v }, text));
+    const written = `<text class="sum" x="${u}" y="${v}">${text}</text>`;
+    if (u !== undefined) viewer.svg.insertAdjacentHTML("beforeend", written);
   }
 }
 
@@ -152,8 +145,10 @@ const viewers = all(".wide, .tall").map((frame) => {
 /** All of the picture where its type can be read or the reader asks for it, else closer, at the boxes of the step. */
 function follow(viewer, boxes) {
   if (!viewer.frame.clientWidth) return;
-  const [scale, { goal }] = [0.75, viewer]; // 13 px are drawn as 9.75
-  if (viewer.fitted.scale < scale && !viewer.isChosen) Object.assign(viewer, { moved: true, goal: { ...goal, scale } });
+  const scale = 0.75; // 13 px are drawn as 9.75
+  if (!viewer.fitted) viewer.fit(false);
+  const isTiny = viewer.fitted.scale < scale && !viewer.isChosen;
+  if (isTiny) Object.assign(viewer, { moved: true, goal: { ...viewer.goal, scale } });
   viewer.reveal(boxes);
 }
 
@@ -163,9 +158,9 @@ function arrange() {
   const em = parseFloat(getComputedStyle(named("stage")).fontSize);
   const ways = [["above", clientWidth, clientHeight - (clientWidth > 560 ? 11 : 17) * em]];
   if (clientWidth > 560) ways.push(["beside", clientWidth - Math.min(24 * em, 0.44 * clientWidth), clientHeight]);
-  const found = ways.flatMap(([place, width, height]) => viewers.map(({ svg: { natural }, frame: { classList: [turn] } }) => {
+  const found = ways.flatMap(([place, width, height]) => viewers.map(({ svg: { natural }, frame }) => {
     const scale = Math.min(width / natural.width, height / natural.height);
-    return { place, turn, rank: 1e8 * Math.max(0.75, Math.min(scale, 1.3)) + width * height + scale };
+    return { place, turn: frame.classList[0], rank: 1e8 * within(0.75, scale, 1.3) + width * height + scale };
   }));
   const { place, turn } = found.reduce((one, other) => (other.rank > one.rank ? other : one));
   Object.assign(named("stage").dataset, { place, turn });
@@ -198,14 +193,15 @@ named("question").addEventListener("submit", (event) => {
   const answer = named("answer").value.trim();
   if (!answer) return say("Type the number that you expect.", "");
   const { verdict, slips } = walk.answer(answer);
-  const help = ["", slips.length ? "" : " Above is the rule.", " Above are the numbers."][walk.tries] ?? " Reveal shows it.";
+  const rule = slips.length ? "" : " Above is the rule.";
+  const help = ["", rule, " Above are the numbers."][walk.tries] ?? " Reveal shows it.";
   show();
   named("answer").select();
   return say({
     right: `✓ Right: ${numberText(walk.step.value)}. Enter leads on.`,
     unreadable: `“${answer}” is no number that can be read: write 24, −0.5, 0,33 or 1/3.`,
     coarse: `${answer} is right as far as it goes; it needs more digits.`,
-    wrong: `✗ Not yet${slips.length ? `. ${answer} is what one gets if ${slips.join("; or ")}` : `: ${answer} is not it`}.${help}`,
+    wrong: `✗ Not yet: ${answer} is ${slips.length ? `what one gets if ${slips.join("; or ")}` : "not it"}.${help}`,
   }[verdict], verdict);
 });
 
@@ -254,8 +250,9 @@ function atRest(field, judge) {
 
 for (const i of INPUTS) {
   const row = named("fields").appendChild(document.createElement("div"));
-  row.innerHTML = `<label for="${ID}input-${i}">${math(nodes[i].markup)}</label><input id="${ID}input-${i}" data-input="${i}"
-    inputmode="decimal" size="8" autocomplete="off" aria-describedby="${ID}fault"><input data-input="${i}" type="range">`;
+  row.innerHTML = `<label for="${ID}input-${i}">${math(nodes[i].markup)}</label>
+    <input id="${ID}input-${i}" data-input="${i}" inputmode="decimal" autocomplete="off" aria-describedby="${ID}fault">
+    <input data-input="${i}" type="range">`;
   const [, field, slider] = row.children;
   [field.ariaLabel, slider.ariaLabel] = [nodes[i].name, `${nodes[i].name}, slider`];
   atRest(field, () => changeInput(i, field.value, field));
@@ -321,17 +318,11 @@ function pressed(event) {
   event.preventDefault();
 }
 
-/** Words to choose from, the values that they stand for, and what a choice does. */
-function choices(id, options, chosen, how) {
-  named(id).append(...options.map(([value, words]) => new Option(words, value, false, value === chosen)));
-  named(id).addEventListener("change", () => stopped(() => how(named(id).value)));
-}
-
 named("type").append(named("large"));
 named("large").addEventListener("click", arrange);
-named("modes").innerHTML = `<span id="${ID}phase"></span>&nbsp;·&nbsp;<select id="${ID}grain" aria-label="Size of a step"></select>`;
-choices("grain", GRAINS.map((grain) => [grain, `by ${grain}`]), "edge", (grain) => walk.choose(grain));
-choices("speed", [0.5, 1, 2, 4].map((x) => [x, `${x}×`]), 1, (x) => { speed = Number(x); });
+named("modes").append(named("phase"), named("grain"));
+named("grain").addEventListener("change", () => stopped(() => walk.choose(named("grain").value)));
+named("speed").addEventListener("change", () => stopped(() => { speed = Number(named("speed").value); }));
 for (const place of all(".node[data-node]")) {
   place.role = "button";
   place.addEventListener("keydown", pressed);
@@ -342,8 +333,9 @@ for (const wire of all(".edge:not(.inner) .wire")) { // a wider way to point at 
 }
 for (const kind of ["pointerover", "focusin", "pointerleave"]) named("stage").addEventListener(kind, glow);
 named("reset").addEventListener("click", () => { move(() => walk.reset()); showInputs(); });
-Object.assign(button("buttons", "turn", "", () => stopped(() => walk.goBack())),
-  { innerHTML: '∂<span class="long"> backward pass</span>', ariaLabel: "To the ∂ backward pass", title: "To the backward pass" });
+const turn = button("buttons", "turn", "", () => stopped(() => walk.goBack()));
+turn.innerHTML = '∂<span class="long"> backward pass</span>';
+turn.ariaLabel = "To the ∂ backward pass";
 Object.assign(named("back"), { textContent: "◀", ariaLabel: "Back" });
 toggle("predict", "Predict", (on) => {
   stopped(() => walk.predict(on));

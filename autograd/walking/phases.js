@@ -1,4 +1,4 @@
-// What the page says at each step: a formula in pieces between which a line may break, a sentence, and what stands below.
+// What the page says at each step: a formula in pieces between which a line may break, a sentence, what stands below
 
 const walk = new Walk(GRAPH);
 const { nodes, rules } = GRAPH;
@@ -7,44 +7,47 @@ for (const node of nodes) if (node.kind === "constant") node.markup = numberMath
 const INPUTS = nodes.flatMap(({ kind }, i) => (kind === "input" ? [i] : []));
 const MOVING = walk.parameters.length < INPUTS.length ? "weight and bias" : "input";
 const [MOST_TERMS, MOST_EQUATIONS] = [3, 5]; // of the chain rule's sum, and side by side, written out
-const TITLES = { start: "Inputs", forward: "Forward", seed: "Backward", backward: "Backward", end: "Both passes done", update: "Update" };
+const TITLES = { start: "Inputs", forward: "Forward", seed: "Seed", backward: "Backward", end: "End", update: "Update" };
 
 const PHASES = {
-  start: () => [known(INPUTS, "value"), "The inputs have their numbers; the forward pass computes every other node from its " +
-    "operands. Press ▶, or the arrow key →."],
+  start: () => [known(INPUTS, "value"),
+    "The inputs have their numbers; the forward pass computes all others. Press ▶, or the arrow key →."],
 
   forward({ node, value }, hides, hints) {
     const { name, markup, rule, parents } = nodes[node];
     const operand = (p) => `<mrow class="value" data-node="${p}">${nodes[p].markup}</mrow>`;
     const symbols = filled(rules[rule].value, parents.map(operand), markup);
     const numbers = filled(rules[rule].value, parents.map((p) => walk.run.data[p]), value, heldMath, numberMath);
-    const operands = listed(parents.map((p) => (nodes[p].kind === "constant" ? "" : `${nodes[p].name} = `) + numberText(walk.run.data[p])));
-    const sides = [symbols, numbers !== numberMath(value) && numbers].slice(0, hints).filter(Boolean).flatMap(pieces);
+    const named = (p) => (nodes[p].kind === "constant" ? "" : `${nodes[p].name} = `) + numberText(walk.run.data[p]);
+    const sides = [symbols, numbers].slice(0, hints).filter((side) => side !== numberMath(value)).flatMap(pieces);
+    const told = `computed from ${listed(parents.map(named))}`;
     return [[markup, ...sides, equals(result("value", value, hides))],
-      hides ? `What is ${name}? It is computed from ${operands}.` : `${name} is computed from ${operands}: ${name} = ${numberText(value)}.`];
+      hides ? `What is ${name}? It is ${told}.` : `${name} is ${told}: ${name} = ${numberText(value)}.`];
   },
 
-  seed: ({ value }, hides) => [[gradientMath(root, root), equals(result("grad", value, hides))], `The backward pass starts at ${
-    hides ? `${root.name}. What is ${root.gradient}?` : `${root.name}, which moves as fast as itself: ${root.gradient} = 1.`}`],
+  seed: ({ value }, hides) => [[gradientMath(root, root), equals(result("grad", value, hides))],
+    `The backward pass starts at ${root.name}` + (hides ? `. What is ${root.gradient}?`
+      : `, which moves as fast as itself: ${root.gradient} = 1.`)],
 
   backward(step, hides, hints) {
     const parts = partsOf(step);
     const { node, parent, upstream, local, product, value, isLast } = step;
     const { name, gradient } = nodes[parent];
-    const before = parts[0].before !== 0 && parts[0].before;
+    const [{ before }, isOne] = [parts[0], parts.length === 1];
     const givers = listed(parts.map((part) => nodes[part.node].name));
     const words = hides ? [
-      `${name} receives its ${parts.length > 1 ? "parts" : "part"} through ${givers}.`,
-      before && `So far ${gradient} is ${numberText(before)}.`,
-      `What is ${gradient}${parts.length > 1 ? "" : " after this step"}?`,
-    ] : parts.length > 1 ? [`${name} receives from ${givers}: ${sumText(step)}.`] : [
+      `${name} receives its ${isOne ? "part" : "parts"} through ${givers}.`,
+      before !== 0 && `So far ${gradient} is ${numberText(before)}.`,
+      `What is ${gradient}${isOne ? " after this step" : ""}?`,
+    ] : isOne ? [
       `${name} receives ${numberText(upstream)} · ${heldText(local)} = ${numberText(product)} from ${nodes[node].name}.`,
-      before && `${gradient} is now ${sumText(step)}.`,
+      before !== 0 && `${gradient} is now ${sumText(step)}.`,
       isLast && "Nothing more arrives.",
-    ];
-    const sides = [tagged("grad", "node", parent, gradientMath(root, nodes[parent])), ...chainRule(step, parts).slice(0, hints).flat()];
+    ] : [`${name} receives from ${givers}: ${sumText(step)}.`];
+    const left = tagged("grad", "node", parent, gradientMath(root, nodes[parent]));
+    const sides = chainRule(step, parts).slice(0, hints).flat();
     const aside = hints > 0 ? parts.slice(0, 2).flatMap(localRule) : [];
-    return [[...sides, equals(result("grad", value, hides))], words.filter(Boolean).join(" "), aside];
+    return [[left, ...sides, equals(result("grad", value, hides))], words.filter(Boolean).join(" "), aside];
   },
 
   end: () => [known(walk.parameters, "grad"),
@@ -52,17 +55,20 @@ const PHASES = {
 
   update() {
     const { before, promised, after, fault } = walk.update();
-    const { leading, parameters, inputs: { [leading]: x }, run: { grads: { [leading]: grad } }, rate } = walk;
+    const { leading, inputs: { [leading]: x }, run: { grads: { [leading]: grad } }, rate } = walk;
     const { name, markup } = nodes[leading];
     const less = (from, by, slope) => `${from}<mo>−</mo>${by}<mo>·</mo><mrow class="grad">${slope}</mrow>`;
     const isLong = Math.abs(after - promised) > Math.abs(before - promised) / 2;
-    const sentence = fault ? `${fault}. A smaller η keeps ${root.name} where it has a value.` : `Each ${MOVING} moves by −η times ` +
-      `its gradient${parameters.length > 1 ? `, ${name} the most` : ""}. Promised is ${root.name} − η Σ g²; after is the forward ` +
-      `pass, really run${isLong ? ": the step is too long for the promise" : ""}.`;
-    const figure = ([when, f]) => `<mtext>${when}</mtext>${THIN}${root.markup}${equals(f === undefined ? "<mo>?</mo>" : coloured("value", f))}`;
-    return [[`${markup}<mo>←</mo>${less(markup, "<mi>η</mi>", gradientMath(root, nodes[leading]))}`,
-      equals(less(numberMath(x), numberMath(rate), heldMath(grad))), equals(coloured("value", x - rate * grad))],
-      sentence, Object.entries({ before, promised, after }).map(figure)];
+    const most = walk.parameters.length > 1 ? `, ${name} the most` : "";
+    const figure = ([when, f]) => `<mtext>${when}</mtext>${THIN}${root.markup}` +
+      equals(f === undefined ? "<mo>?</mo>" : coloured("value", f));
+    return [
+      [`${markup}<mo>←</mo>${less(markup, "<mi>η</mi>", gradientMath(root, nodes[leading]))}`,
+        equals(less(numberMath(x), numberMath(rate), heldMath(grad))), equals(coloured("value", x - rate * grad))],
+      fault ? `${fault}. A smaller η keeps ${root.name} where it has a value.` : `Each ${MOVING} moves by −η times its ` +
+        `gradient${most}. Promised is ${root.name} − η Σ g²; after is the forward pass, really run${
+          isLong ? ": the step is too long for the promise" : ""}.`,
+      Object.entries({ before, promised, after }).map(figure)];
   },
 };
 
@@ -70,10 +76,13 @@ const PHASES = {
 function said(step, hides, hints) {
   const about = [...new Set(partsOf(step).map(aboutOf))];
   const names = (found) => listed([...new Set(found)].map((i) => nodes[i].name));
-  const [formula, sentence, aside = []] = about.length < 2 ? PHASES[step.phase](step, hides, hints) : step.phase === "forward"
-    ? [known(about, "value"), `${names(about)} are computed from the layers before them.`]
-    : [known(about, "grad"), `${names(about)} receive what ${names(step.parts.map(({ node }) => node))} give back.`];
-  return { formula, sentence: walk.moved && !walk.isPredicting ? promise(walk.moved) : sentence, aside };
+  const [formula, sentence, aside = []] = about.length < 2 ? PHASES[step.phase](step, hides, hints)
+    : step.phase === "forward" ? [known(about, "value"), `${names(about)} are computed from the layers before them.`]
+      : [known(about, "grad"), `${names(about)} receive what ${names(step.parts.map(({ node }) => node))} give back.`];
+  const { input, by, promised, really } = (!walk.isPredicting && walk.moved) || {};
+  const promise = by !== undefined && `${nodes[input].name} ${changeText(by)}: the gradient promises ${
+    changeText(promised)}, ${root.name} moved ${changeText(really)}.`;
+  return { formula, sentence: promise || sentence, aside };
 }
 
 /** ∂f/∂s = ∂f/∂y ∂y/∂s + ∂f/∂z ∂z/∂s, what has arrived of it, in the slide's order, in symbols and in numbers. */
@@ -83,44 +92,40 @@ function chainRule({ parent, isLast }, parts) {
   const isWhole = isLast && shown[0] === steps[0];
   const summed = (write) => {
     const terms = shown.map((term, i) =>
-      `<mrow${parts.includes(term) ? "" : ' class="faded"'}>${write(term, i || !isWhole ? heldMath : numberMath)}</mrow>`);
+      `<mrow class="${parts.includes(term) ? "" : "faded"}">${write(term, i || !isWhole ? heldMath : numberMath)}</mrow>`);
     if (!isWhole) terms.unshift("<mo>⋯</mo>");
     if (shown.at(-1) !== steps.at(-1)) terms.push("<mo>⋯</mo>");
     return terms.map((term, i) => (i ? `<mo form="infix">+</mo>${term}` : equals(term)));
   };
-  const upstream = ({ node }, written) => tagged("upstream", "node", node, written);
-  const local = (term, written) => tagged("local", "edge", edgeOf(term), written);
-  const symbols = (term) => upstream(term, gradientMath(root, nodes[term.node])) +
-    (/^<mn/.test(inLetters(term)) ? "<mo>·</mo>" : THIN) + local(term, inLetters(term) ?? slopeOf(term));
+  const factors = (term, upstream, sign, local) =>
+    tagged("upstream", "node", term.node, upstream) + sign + tagged("local", "edge", edgeOf(term), local);
+  const symbols = (term) => factors(term, gradientMath(root, nodes[term.node]),
+    /^<mn/.test(inLetters(term)) ? "<mo>·</mo>" : THIN, inLetters(term) ?? slopeOf(term));
   const numbers = (term, held) => (parts.includes(term)
-    ? `${upstream(term, held(term.upstream))}<mo>·</mo>${local(term, heldMath(term.local))}` : held(term.product));
+    ? factors(term, held(term.upstream), "<mo>·</mo>", heldMath(term.local)) : held(term.product));
   return [symbols, numbers].map(summed);
 }
 
 /** A local derivative in its rule's letters; of a z of the lecture, if it is one letter, in place of ∂z/∂w, as there. */
-const formulaOf = ({ node, operand }) =>
-  filled(rules[nodes[node].rule].locals[operand], nodes[node].parents.map((p) => nodes[p].markup), nodes[node].markup);
+const formulaOf = ({ node, operand }) => {
+  const { rule, parents, markup } = nodes[node];
+  return filled(rules[rule].locals[operand], parents.map((p) => nodes[p].markup), markup);
+};
 const inLetters = (term) => [nodes[term.node].delta && formulaOf(term)].find((x) => x && !/<mo|<mrow/.test(x)) ?? null;
-const slopeOf = (term) => partialMath(nodes[term.node], nodes[term.parent], which(term));
 const localRule = (term) => (!formulaOf(term) || inLetters(term) ? []
   : [`<mrow class="local">${slopeOf(term)}</mrow>${equals(formulaOf(term))}`]);
 
-/** ① or ② where a node takes the same operand more than once. */
-function which({ node, operand, parent }) {
-  const twice = nodes[node].parents.filter((p) => p === parent).length > 1;
-  return twice ? String.fromCodePoint(0x2460 + Math.min(operand, 19)) : "";
+/** ∂y/∂x, with ① or ② where y takes the same x more than once. */
+function slopeOf({ node, operand, parent }) {
+  const isOne = nodes[node].parents.filter((p) => p === parent).length === 1;
+  return partialMath(nodes[node], nodes[parent], isOne ? "" : String.fromCodePoint(0x2460 + Math.min(operand, 19)));
 }
-
-/** What an input that was moved by hand shows of its gradient. */
-const promise = ({ input, by, promised, really }) => `${nodes[input].name} ${changeText(by)}: the gradient promises ${
-  changeText(promised)}, ${root.name} moved ${changeText(really)}.`;
 
 /** 12 + 12 = 24: what was there and what a step adds. */
 function sumText(step, write = numberText) {
-  const terms = partsOf(step).map(({ product }) => product);
   const { before } = partsOf(step)[0];
-  const held = [...(before === 0 ? [] : [before]), ...terms].map((x, i) => (i && x < 0 ? `(${write(x)})` : write(x)));
-  return `${held.join(" + ")} = ${write(step.value)}`;
+  const terms = [...(before === 0 ? [] : [before]), ...partsOf(step).map(({ product }) => product)];
+  return `${terms.map((x, i) => (i ? heldText(x, write) : write(x))).join(" + ")} = ${write(step.value)}`;
 }
 
 /** No line ends inside a product, a sum, y = 6 or ∂f/∂s; after a product or a sum, one may begin with =. */
@@ -147,12 +152,13 @@ const coloured = (role, x) => `<mrow class="${role}">${numberMath(x)}</mrow>`;
 const result = (role, x, hides) => (hides ? "<mo>?</mo>" : coloured(role, x));
 const tagged = (role, kind, name, written) =>
   `<mrow class="${role}" data-${kind}="${name}"${kind === "edge" ? ' tabindex="0"' : ""}>${written}</mrow>`;
-const listed = (words) =>
-  new Intl.ListFormat("en-GB").format(words.length > 6 ? [...words.slice(0, 4), `${words.length - 4} more`] : words);
+const elided = (words, most, shown, dots) => (words.length > most ? [...words.slice(0, shown), dots] : words);
+const listed = (words) => new Intl.ListFormat("en-GB").format(elided(words, 6, 4, `${words.length - 4} more`));
 
 /** The numbers, or the gradients, of some nodes as equations. */
 function known(about, role) {
-  const [left, numbers] = role === "grad" ? [(i) => gradientMath(root, nodes[i]), walk.run.grads] : [(i) => nodes[i].markup, walk.run.data];
-  const equations = about.slice(0, MOST_EQUATIONS).map((i) => left(i) + equals(coloured(role, numbers[i])));
-  return about.length > MOST_EQUATIONS ? [...equations, "<mo>⋯</mo>"] : equations;
+  const { data, grads } = walk.run;
+  const equation = (i) => (role === "grad" ? gradientMath(root, nodes[i]) + equals(coloured(role, grads[i]))
+    : nodes[i].markup + equals(coloured(role, data[i])));
+  return elided(about.map(equation), MOST_EQUATIONS, MOST_EQUATIONS, "<mo>⋯</mo>");
 }
