@@ -163,7 +163,11 @@ def test_gradients_are_orange_and_values_blue_in_formulas_as_in_the_picture(open
     assert orange != blue
     for role in (".formula .upstream", ".formula .grad"):
         assert page.evaluate(colour, [role, "color"]) == orange
-    assert page.evaluate(colour, [".formula .local", "color"]) == page.evaluate(colour, [".aside .local", "color"]) == blue
+    assert (
+        page.evaluate(colour, [".formula .local", "color"])
+        == page.evaluate(colour, [".aside .local", "color"])
+        == blue
+    )
     assert page.evaluate(colour, [".edge.carrying .wire", "stroke"]) == orange
     assert page.evaluate(colour, [".formula .faded", "color"]) not in (orange, blue)
     go(page, 2)
@@ -386,7 +390,9 @@ def test_the_update_shows_pythons_numbers_and_the_promise(opened, build, names, 
     leave(page, "rate", rate)
     rows, losses = updated(build, float(rate.replace(",", ".")), names)
     assert boxes(page) == rows
-    said = [plain(x).partition("=")[2].replace(" ", "") for x in part(page, "aside").locator("math").all_text_contents()]
+    said = [
+        plain(x).partition("=")[2].replace(" ", "") for x in part(page, "aside").locator("math").all_text_contents()
+    ]
     assert said == [number_text(x).replace("e−", "·10−") for x in losses]
 
 
@@ -481,7 +487,10 @@ def test_reduced_motion_stands_still_with_the_same_numbers(opened):
 def test_a_term_and_its_edge_light_each_other(opened):
     page = opened(xyz())
     go(page, SECOND_OF_S)
-    edge, term = page.locator(f".edge[data-edge='{Y}:1']:visible"), page.locator(f".formula [data-edge='{Y}:1']").first
+    edge, term = (
+        page.locator(f".edge[data-edge='{Y}:1']:visible"),
+        page.locator(f".formula [data-edge='{Y}:1']").first,
+    )
     glows = "(e) => e.classList.contains('glow')"
     for point in (lambda: term.hover(), lambda: edge.locator(".hit").hover(force=True), lambda: term.focus()):
         point()

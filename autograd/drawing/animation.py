@@ -177,7 +177,7 @@ def step_pictures(f: Value, live: str) -> Iterator[str]:
             parts.text(m.node, "data").text = number_text(number, 4)
             _mark(parts.boxes[m.node], "waiting", on=last[parts.boxes[m.node]] is not m)
             states += [(parts.edges[name], "feeding") for name in parts.into(m.node)]
-            title = parts.nodes[m.node].findtext("title", "").partition("\n")[0].replace(r"\xa0", " ")
+            title = parts.nodes[m.node].findtext("title", "").partition("\n")[0]
             words = typeset(f"{title} = ") + _number(number, "data")
         else:
             before = f"{_number(total[m.receiver], 'grad')} + " if m.receiver in total else ""

@@ -47,6 +47,8 @@ def dressed(shown: Display, local_derivatives: bool = False, direction: Directio
         box.lit = box.lit or node in lit or node is shown.source
     wires = _wires(shown, network, cells, box_of, local_derivatives)
     captions = list(shown.captions)
+    if shown.root.grad not in (None, 1.0):
+        captions.append(f"the backward pass began elsewhere, and left {number_text(shown.root.grad)} here")
     if shown.source is not None:
         captions.append("on each edge the gradient that it carries; the wider, the more of it comes from there")
     if len(network.units) > 1:
@@ -104,7 +106,7 @@ def _wires(
             wire.title += f"\ncarries {number_text(carried)}"
         elif shown.source is not None or (edge.head.grad is not None and not edge.head.grad * edge.local):
             wire.idle, wire.width = True, 0.8
-        if edge.name and local_derivatives:
+        if local_derivatives and not (edge.tail.members or edge.head.members):
             wire.local = number_text(edge.local, DIGITS)
     return wires
 
@@ -112,7 +114,8 @@ def _wires(
 def _cell(node: DisplayNode, shown: Display) -> Cell:
     value, constant = node.value, node.value is not None and is_constant(node.value)
     formula = node.formula if value is None or node.formula else _formula(value, shown) if value.parents else ""
-    title = [node.name + (f" = {formula}" if formula and node.name else formula), f"data {node.data!r}"]
+    told = formula.replace("\u00a0", " ")
+    title = [node.name + (f" = {told}" if formula and node.name else told), f"data {node.data!r}"]
     title += [f"grad {node.grad!r}"] if node.grad is not None else []
     lines = wrap(formula, LINE, break_long_words=False) if formula else []
     if len(lines) > MOST_LINES:

@@ -151,7 +151,7 @@ def _products(z: DisplayNode, into: list[Edge]) -> tuple[list[DisplayNode], list
         # ∂z/∂w_k is a_k as it was, and the other way round; ∂z/∂(w_k a_k) = 1, so that the product's grad is z's
         part = DisplayNode("", w.local * a.local, z.grad, formula=f"{clip(w.tail.name)} · {clip(a.tail.name)}")
         products.append(part)
-        edges += (Edge(w.tail, part, w.local), Edge(a.tail, part, a.local))
+        edges += (replace(w, head=part), replace(a, head=part))
     z.formula = "Σ w a" + (f" + {clip(bias[0].tail.name)}" if bias else "")
     return products, edges + [Edge(part, z, 1.0) for part in products] + bias
 
