@@ -43,7 +43,7 @@ class Walkthrough(Page):
 
         Raises ValueError for more than 200 steps, and where an input has changed since the graph was computed.
         """
-        pictures = list(step_pictures(self.root, _picture(self.root, "right", live=True)))
+        pictures = list(step_pictures(self.root, _picture(self.root, live=True)))
         Path(folder).mkdir(parents=True, exist_ok=True)
         digits = max(2, len(str(len(pictures))))
         paths = [Path(folder, f"step-{i:0{digits}}.svg") for i in range(1, len(pictures) + 1)]
@@ -92,19 +92,23 @@ def walk(f: Value, *, predict: bool = False) -> Walkthrough:
     return Walkthrough(known, "a walk", title, page, _image(graph), invitation, height=640, root=f)
 
 
-def _picture(f: Value, direction: Direction, grads: Mapping[Value, float] | None = None, live: bool = False) -> str:
-    """The graph, with these gradients as far as there are any."""
+def _picture(
+    f: Value, direction: Direction | None = None, grads: Mapping[Value, float] | None = None, live: bool = False
+) -> str:
+    """The graph, with these gradients as far as there are any; without a direction, as large as a slide shows it."""
     shown = without_constants(display(f))
     for node in shown.nodes:
         node.grad = grads.get(node.value) if grads and node.value is not None else None
-    figure = dressed(shown, direction=direction)
-    return svg(replace(figure, warnings=[]), layered(figure), live=live)
+    figure = replace(dressed(shown), warnings=[])
+    ways: tuple[Direction, ...] = (direction,) if direction else ("right", "up")
+    placed = [(turned, layered(turned)) for turned in (replace(figure, direction=way) for way in ways)]
+    return svg(*max(placed, key=lambda pair: min(16 / pair[1].width, 9 / pair[1].height)), live=live)
 
 
 def _image(graph: GraphData) -> str:
     """The picture alone, at the end of both passes."""
     root = graph.order[-1]
-    return _picture(root, "right", None if graph.changed else gradients(root, order=graph.order))
+    return _picture(root, None, None if graph.changed else gradients(root, order=graph.order))
 
 
 def program(graph: GraphData) -> str:
