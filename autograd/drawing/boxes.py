@@ -11,7 +11,7 @@ from textwrap import wrap
 from autograd.drawing.display_graph import Display, DisplayNode, Edge, clip
 from autograd.drawing.figure import LINE_HEIGHT, NUMBER, PADDING, Box, Cell, Direction, Figure, Kind, Wire, text_width
 from autograd.drawing.networks import Network, network_in, operand
-from autograd.notation import RAISED, indexed, number_text
+from autograd.notation import RAISED, derivative, indexed, number_text
 from autograd.primitives import affine, dot, mul, power
 from autograd.table import is_constant
 from autograd.text import counted
@@ -50,7 +50,10 @@ def dressed(shown: Display, local_derivatives: bool = False, direction: Directio
     if shown.root.grad not in (None, 1.0):
         captions.append(f"the backward pass began elsewhere, and left {number_text(shown.root.grad)} here")
     if shown.source is not None:
-        captions.append("on each edge the gradient that it carries; the wider, the more of it comes from there")
+        slope = derivative(clip(shown.root.name), clip(shown.source.name))
+        captions.append(
+            f"on an edge: the gradient that it carries back; its width: its share of {slope}, whatever the sign"
+        )
     if len(network.units) > 1:
         for box in box_of.values():
             box.heading = _heading(box)
@@ -106,8 +109,8 @@ def _wires(
             wire.title += f"\ncarries {number_text(carried)}"
         elif shown.source is not None or (edge.head.grad is not None and not edge.head.grad * edge.local):
             wire.idle, wire.width = True, 0.8
-        if local_derivatives and not (edge.tail.members or edge.head.members):
-            wire.local = number_text(edge.local, DIGITS)
+        if (local_derivatives or wire.carried) and not (edge.tail.members or edge.head.members):
+            wire.local, wire.brief = number_text(edge.local, DIGITS), not local_derivatives
     return wires
 
 

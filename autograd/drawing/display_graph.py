@@ -250,13 +250,13 @@ def _told(shown: Display, source: DisplayNode) -> list[str]:
 
 
 def _path(source: DisplayNode, path: list[Edge], result: float) -> str:
-    """``f ← y ← s:  3 · 4 = 12``: names and factors in the order of the backward pass."""
+    """``f → y → s:  3 · 4 = 12``: names and factors in the order of the backward pass."""
     names = [*(clip(edge.head.name or "×") for edge in reversed(path)), clip(source.name)]
     factors = [("({})" if edge.local < 0.0 else "{}").format(number_text(edge.local, 4)) for edge in reversed(path)]
     if len(path) > 8:
         names, factors = [*names[:4], "…", *names[-3:]], [f"{len(path)} factors"]
     equals = f" = {number_text(result, 4)}" if len(path) > 1 else ""
-    return f"{' ← '.join(names)}:  {' · '.join(factors)}{equals}"
+    return f"{' → '.join(names)}:  {' · '.join(factors)}{equals}"
 
 
 def clip(name: str, most: int = 14) -> str:

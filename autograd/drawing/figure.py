@@ -86,6 +86,7 @@ class Wire:
     edges: tuple[str, ...] = ()
     local: str = ""
     carried: str = ""
+    brief: bool = False  # leaves the local derivative out where there is no room
     title: str = ""
     weight: Cell | None = None
     share: float | None = None

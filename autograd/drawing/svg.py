@@ -14,6 +14,7 @@ from autograd.drawing.figure import (
     ARROW,
     INDEXED,
     LINE_HEIGHT,
+    NUMBER,
     PADDING,
     PIXEL,
     WEIGHT,
@@ -128,11 +129,12 @@ def _edge(wire: Wire, route: Route, live: bool) -> str:
     )
     if len(wire.edges) > 1:
         piece = _last_piece(route)
-        line = f'<path class="wire" d="{_path(piece)}" stroke-width="1.8"/>'
+        width = 6.0 if lit else 1.8
+        line = f'<path class="wire" d="{_path(piece)}" stroke-width="{width:g}"/>'
         towards = next(p for p in (*piece[1:], route.start) if p != piece[0])
         length = hypot(towards[0] - piece[0][0], towards[1] - piece[0][1])
         base = tuple(p + ARROW * (q - p) / length for p, q in zip(piece[0], towards))
-        head = f'<path class="tip" d="{_head((base[0], base[1]), piece[0], 1.8)}"/>' if lit else ""
+        head = f'<path class="tip" d="{_head((base[0], base[1]), piece[0], width)}"/>' if lit else ""
         found += f'<g class="edge inner{" lit" * lit}" data-edge="{wire.edges[1]}">{line}{head}</g>'
     return found
 
@@ -170,6 +172,8 @@ def _locals(drawn: list[tuple[Wire, Route]], figure: Figure, placement: Placemen
         if wire.tail is wire.head:
             continue
         local = f"· {wire.local}" + " = " * bool(wire.carried) if wire.local else ""
+        if wire.brief and text_width(local + wire.carried) > _room(route, figure):
+            local = ""
         sign = {"plus": "+", "minus": "−"}.get(wire.sign, "") if id(wire) in signed else ""
         words = local + wire.carried + sign
         (x, y), middle = route.label, 0.75 if wire.back and sign else 0.25 if sign else 0.5
@@ -185,6 +189,11 @@ def _locals(drawn: list[tuple[Wire, Route]], figure: Figure, placement: Placemen
             kind = "on-wire" if sign else "local on-wire"
             found.append(f'<text class="{kind}"{edges} x="{x:.1f}" y="{y + 4.5:.1f}">{local}{carried}{sign}</text>')
     return found
+
+
+def _room(route: Route, figure: Figure) -> float:
+    """How long the words on a wire may be, from one column of boxes to the next."""
+    return NUMBER if figure.direction == "up" else abs(route.tip[0] - route.start[0])
 
 
 def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
