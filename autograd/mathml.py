@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from autograd.colours import custom_properties
-from autograd.notation import MINUS, indexed, number_text
+from autograd.notation import HAT, MINUS, indexed, number_text
 from autograd.text import GREEK, clipped
 
 LETTER_OF = {name: letter for letter, name in GREEK.items()}
@@ -44,8 +44,10 @@ def name(label: str) -> str:
     '<msubsup><mi>w</mi><mn>13</mn><mn>2</mn></msubsup>'
     >>> name("<b>")
     '<mtext>&lt;b&gt;</mtext>'
-    >>> name("σ_2²"), name("x̂_3")
-    ('<msubsup><mi>σ</mi><mn>2</mn><mn>2</mn></msubsup>', '<msub><mi>x̂</mi><mn>3</mn></msub>')
+    >>> name("σ_2²")
+    '<msubsup><mi>σ</mi><mn>2</mn><mn>2</mn></msubsup>'
+    >>> name("x̂")
+    '<mover accent="true"><mi>x</mi><mo stretchy="false">^</mo></mover>'
     >>> name("σ¹_2²").replace(name("σ¹_2"), "σ¹₂")
     '<msup><mrow><mo>(</mo>σ¹₂<mo>)</mo></mrow><mn>2</mn></msup>'
     """
@@ -56,7 +58,9 @@ def name(label: str) -> str:
         at = label.rindex("²")
         return f"<msup>{bracketed(name(label[:at] + label[at + 1 :]))}<mn>2</mn></msup>"
     letter, above = (letter[:-1], "2") if letter.endswith("²") else (letter, above)
-    base = f"<mi>{escape(clipped(LETTER_OF.get(letter, letter)))}</mi>"
+    plain = letter.replace(HAT, "")
+    base = f"<mi>{escape(clipped(LETTER_OF.get(plain, plain)))}</mi>"
+    base = f'<mover accent="true">{base}<mo stretchy="false">^</mo></mover>' if HAT in letter else base
     raised = (f"<mn>{above}</mn>" if above else "") + (f"<mo>{primes}</mo>" if primes else "")
     raised = f"<mrow>{raised}</mrow>" if above and primes else raised
     lowered = below and (f"<mn>{below}</mn>" if below[0].isdigit() else f"<mi>{escape(clipped(below))}</mi>")
