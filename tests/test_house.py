@@ -475,7 +475,7 @@ def test_every_custom_property_of_a_page_is_set(name):
     sheets = [ROOT / "autograd/pages/page.css", *package.glob("*.css")]
     css = "".join(path.read_text(encoding="utf-8") for path in sheets)
     set_in_css = set(re.findall(r"--[\w-]+(?=:)", css + custom_properties()))
-    set_by_the_page = {"--width", "--turn"}
+    set_by_the_page = {"--turn", "--at", "--size"}
     assert set(re.findall(r"var\((--[\w-]+)", css)) <= set_in_css | set_by_the_page
 
 

@@ -163,11 +163,8 @@ def test_gradients_are_orange_and_values_blue_in_formulas_as_in_the_picture(open
     assert orange != blue
     for role in (".formula .upstream", ".formula .grad"):
         assert page.evaluate(colour, [role, "color"]) == orange
-    assert (
-        page.evaluate(colour, [".formula .local", "color"])
-        == page.evaluate(colour, [".aside .local", "color"])
-        == blue
-    )
+    for role in (".formula .local", ".aside .local"):
+        assert page.evaluate(colour, [role, "color"]) == blue
     assert page.evaluate(colour, [".edge.carrying .wire", "stroke"]) == orange
     assert page.evaluate(colour, [".formula .faded", "color"]) not in (orange, blue)
     go(page, 2)
@@ -390,9 +387,8 @@ def test_the_update_shows_pythons_numbers_and_the_promise(opened, build, names, 
     leave(page, "rate", rate)
     rows, losses = updated(build, float(rate.replace(",", ".")), names)
     assert boxes(page) == rows
-    said = [
-        plain(x).partition("=")[2].replace(" ", "") for x in part(page, "aside").locator("math").all_text_contents()
-    ]
+    figures = part(page, "aside").locator("math").all_text_contents()
+    said = [plain(x).partition("=")[2].replace(" ", "") for x in figures]
     assert said == [number_text(x).replace("e−", "·10−") for x in losses]
 
 
@@ -487,10 +483,8 @@ def test_reduced_motion_stands_still_with_the_same_numbers(opened):
 def test_a_term_and_its_edge_light_each_other(opened):
     page = opened(xyz())
     go(page, SECOND_OF_S)
-    edge, term = (
-        page.locator(f".edge[data-edge='{Y}:1']:visible"),
-        page.locator(f".formula [data-edge='{Y}:1']").first,
-    )
+    edge = page.locator(f".edge[data-edge='{Y}:1']:visible")
+    term = page.locator(f".formula [data-edge='{Y}:1']").first
     glows = "(e) => e.classList.contains('glow')"
     for point in (lambda: term.hover(), lambda: edge.locator(".hit").hover(force=True), lambda: term.focus()):
         point()
@@ -604,8 +598,10 @@ def batch_norm_of_four():
 LOOK = """([from, stride]) => {
   const named = (id) => document.querySelector(`[id$="-${id}"]`), scrubber = named("scrubber"), found = [];
   const place = (e) => e.getBoundingClientRect();
-  const isInside = (a, b) => a.left >= b.left - 1 && a.right <= b.right + 1 && a.top >= b.top - 1 && a.bottom <= b.bottom + 1;
-  const [step, controls, html] = [document.querySelector(".step"), document.querySelector(".controls"), document.documentElement];
+  const isInside = (a, b) =>
+    a.left >= b.left - 1 && a.right <= b.right + 1 && a.top >= b.top - 1 && a.bottom <= b.bottom + 1;
+  const meet = (a, b) => a.right > b.left && a.left < b.right && a.bottom > b.top && a.top < b.bottom;
+  const [step, controls] = [".step", ".controls"].map((one) => document.querySelector(one));
   for (let i = from; i <= scrubber.max; i += stride) {
     scrubber.value = i;
     scrubber.dispatchEvent(new Event("input"));
@@ -616,15 +612,19 @@ LOOK = """([from, stride]) => {
     for (const end of ends) {
       const p = place(end);
       if (!p.width || !isInside(p, place(frame))) found.push([at, "out of view"]);
-      if (zoom.width && p.right > zoom.left && p.left < zoom.right && p.bottom > zoom.top && p.top < zoom.bottom) found.push([at, "covered"]);
+      if (zoom.width && meet(p, zoom)) found.push([at, "covered"]);
     }
     for (const id of ["formula", "aside", "sentence"]) {
       const e = named(id);
-      if (e.textContent && (!isInside(place(e), place(step)) || e.scrollWidth > e.clientWidth + 1)) found.push([at, `${id} is cut`]);
+      const isCut = !isInside(place(e), place(step)) || e.scrollWidth > e.clientWidth + 1;
+      if (e.textContent && isCut) found.push([at, `${id} is cut`]);
     }
     if (place(step).bottom > place(controls).top + 1) found.push([at, "under the controls"]);
     if (controls.clientHeight > 64) found.push([at, "more than a row of controls"]);
-    if (place(controls).bottom > innerHeight + 1 || html.scrollWidth > innerWidth || html.scrollHeight > innerHeight) found.push([at, "beyond the window"]);
+    const { documentElement: { scrollWidth, scrollHeight } } = document;
+    const isWide = scrollWidth > innerWidth || scrollHeight > innerHeight;
+    const isBeyond = place(controls).bottom > innerHeight + 1 || isWide;
+    if (isBeyond) found.push([at, "beyond the window"]);
   }
   return found;
 }"""
@@ -687,9 +687,12 @@ def test_who_asks_for_the_whole_of_a_large_graph_keeps_it(opened):
 
 
 # every text of the picture: does it leave its box or meet its neighbour, how large is it, how does it contrast
-TEXTS = """() => [...document.querySelectorAll(".box, .weight")].filter((g) => g.getClientRects().length).flatMap((g) => {
-  const inside = (a, b) => a.left >= b.left - 1 && a.right <= b.right + 1 && a.top >= b.top - 1 && a.bottom <= b.bottom + 1;
-  const apart = (a, b) => a.right <= b.left + 1 || b.right <= a.left + 1 || a.bottom <= b.top + 6 || b.bottom <= a.top + 6;
+TEXTS = """() => [...document.querySelectorAll(".box, .weight")].flatMap((g) => {
+  if (!g.getClientRects().length) return [];
+  const inside = (a, b) =>
+    a.left >= b.left - 1 && a.right <= b.right + 1 && a.top >= b.top - 1 && a.bottom <= b.bottom + 1;
+  const apart = (a, b) =>
+    a.right <= b.left + 1 || b.right <= a.left + 1 || a.bottom <= b.top + 6 || b.bottom <= a.top + 6;
   const rgb = (color) => color.match(/[\\d.]+/g).slice(0, 3).map((c) => (c / 255) ** 2.2);
   const light = (color) => rgb(color).reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0.05);
   const ratio = (a, b) => Math.max(light(a), light(b)) / Math.min(light(a), light(b));
@@ -700,7 +703,8 @@ TEXTS = """() => [...document.querySelectorAll(".box, .weight")].filter((g) => g
     isInside: inside(at.get(t), box.getBoundingClientRect()),
     isApart: texts.every((other) => other === t || apart(at.get(t), at.get(other))),
     size: parseFloat(getComputedStyle(t).fontSize) * t.getScreenCTM().a,
-    contrast: Math.min(...[box, ...(seat ? [seat] : [])].map((e) => ratio(getComputedStyle(t).fill, getComputedStyle(e).fill))) }));
+    contrast: Math.min(...[box, seat ?? box].map((e) =>
+      ratio(getComputedStyle(t).fill, getComputedStyle(e).fill))) }));
 })"""
 
 

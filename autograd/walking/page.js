@@ -4,7 +4,7 @@ const all = (selector) => [...named("walk").querySelectorAll(selector)];
 const placesOf = (i) => all(`.node[data-node="${i}"]`);
 const boxOf = (place) => place.closest(".box, .weight");
 const edgeOf = ({ node, operand }) => `${node}:${operand}`;
-let [speed, journey, last] = [1, 0, {}]; // `last` is what was shown before
+let [speed, journey, last, ends] = [1, 0, {}, []]; // `last` is what was shown before, `ends` are its boxes
 
 function show() {
   const { step, hides, hints, position, steps, tally, turn, round, isPredicting, mayReveal } = walk;
@@ -72,7 +72,8 @@ function showPicture(step, hides, shown, isMoving) {
   });
   if (isMoving && (isBack || feeds.length)) travel(about, carrying, land);
   else land();
-  for (const viewer of viewers) follow(viewer, [first, ...about, ...givers].flatMap(placesOf).map(boxOf));
+  ends = [first, ...about, ...givers].flatMap(placesOf).map(boxOf);
+  viewers.forEach(follow);
 }
 
 /** Number and gradient of a node, and what it is called for those who listen. */
@@ -138,18 +139,19 @@ const viewers = all(".wide, .tall").map((frame) => {
   const choose = () => { viewer.isChosen = true; };
   const viewer = new Viewer(frame, svg, choose);
   viewer.cluster.addEventListener("click", choose);
+  new ResizeObserver(() => follow(viewer)).observe(frame);
   svg.addEventListener("click", clicked);
   return Object.assign(svg, { role: "group", ariaLabel: "Nodes; arrows up and down move between them" }) && viewer;
 });
 
 /** All of the picture where its type can be read or the reader asks for it, else closer, at the boxes of the step. */
-function follow(viewer, boxes) {
+function follow(viewer) {
   if (!viewer.frame.clientWidth) return;
   const scale = 0.75; // 13 px are drawn as 9.75
   if (!viewer.fitted) viewer.fit(false);
   const isTiny = viewer.fitted.scale < scale && !viewer.isChosen;
   if (isTiny) Object.assign(viewer, { moved: true, goal: { ...viewer.goal, scale } });
-  viewer.reveal(boxes);
+  viewer.reveal(ends);
 }
 
 /** The picture above the words or beside them, to the right or upward: whichever shows its type, or itself, larger. */
