@@ -110,6 +110,12 @@ def boxes_of(root):
 # ---- both passes ------------------------------------------------------------------------------------------------
 
 
+def test_inputs_stand_in_the_order_of_layer_letter_and_index(opened):
+    page = opened(net_232())
+    labels = page.locator(".fields input:not([type=range])").evaluate_all("(all) => all.map((e) => e.ariaLabel)")
+    assert labels[:8] == ["a⁰₁", "a⁰₂", "b¹₁", "b¹₂", "b¹₃", "w¹₁₁", "w¹₁₂", "w¹₂₁"] and labels[-1] == "w²₂₃"
+
+
 def test_f_equals_xyz_ends_with_36_and_24_and_goes_back(opened):
     page = opened(xyz())
     assert box(page, F) == ["", ""]
@@ -636,6 +642,15 @@ def test_giver_receiver_and_words_are_in_view_at_every_step(opened, build, scree
     page = opened(build(), screen=screen)
     stride = {large_net: 23}.get(build, 1)
     assert page.evaluate(LOOK, [0, stride]) == []
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_hints_are_not_cut(opened, screen):
+    page = asked(opened, xyz(), SECOND_OF_S, screen=screen)
+    for typed in ("-24", "777", "778"):
+        guess(page, typed)
+        step = page.locator(".step")
+        assert step.evaluate("(e) => e.scrollHeight <= e.clientHeight && e.scrollWidth <= e.clientWidth")
 
 
 @pytest.mark.parametrize("screen", SCREENS)

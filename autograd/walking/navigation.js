@@ -142,7 +142,7 @@ class Walk {
   /** The parameter that an update moves the most. */
   get leading() {
     const size = (i) => Math.abs(this.run.grads[i]);
-    return this.parameters.reduce((i, j) => (size(j) > size(i) ? j : i));
+    return this.parameters.reduce((i, j) => (size(j) > size(i) ? j : i), this.parameters[0]);
   }
 
   /** Both passes once more, from the updated inputs. */

@@ -36,16 +36,16 @@ function show() {
 function showPicture(step, hides, shown, isMoving) {
   const [parts, about, isBack] = [partsOf(step), new Set(partsOf(step).map(aboutOf)), step.phase === "backward"];
   const givers = new Set(isBack ? parts.map(({ node }) => node) : []);
-  const first = step.phase === "update" ? walk.leading : [...about][0]; // to be reached by keys
+  const first = { start: INPUTS[0], end: nodes.length - 1, update: walk.leading }[step.phase] ?? [...about][0];
   journey++;
   for (const old of all(".drop, .seat, .sum")) old.remove();
   for (const place of all(".node[role]")) {
     const i = Number(place.dataset.node);
-    const isNow = about.has(i) || i === first;
+    const isNow = about.has(i) || (step.phase === "update" && i === first);
     paint(place, shown[i], hides && isNow && (step.phase === "forward" ? "data" : "grad"));
     place.classList.toggle("now", isNow);
     place.classList.toggle("giver", givers.has(i));
-    place.tabIndex = i === (first ?? nodes.length - 1) ? 0 : -1;
+    place.tabIndex = i === first ? 0 : -1;
     if (isNow && place.parentElement.matches(".unit, .loss")) {
       const { x, y, width, height } = place.getBBox();
       const seat = `<rect class="seat" x="${x - 4}" y="${y - 2}" width="${width + 8}" height="${height + 4}" rx="4"/>`;
@@ -146,8 +146,8 @@ const viewers = all(".wide, .tall").map((frame) => {
 
 /** All of the picture where its type can be read or the reader asks for it, else closer, at the boxes of the step. */
 function follow(viewer) {
-  if (!viewer.frame.clientWidth) return;
   const scale = 0.75; // 13 px are drawn as 9.75
+  if (!viewer.frame.clientWidth) return;
   if (!viewer.fitted) viewer.fit(false);
   const isTiny = viewer.fitted.scale < scale && !viewer.isChosen;
   if (isTiny) Object.assign(viewer, { moved: true, goal: { ...viewer.goal, scale } });
@@ -210,6 +210,7 @@ named("question").addEventListener("submit", (event) => {
 function say(words, verdict) {
   named("verdict").textContent = words;
   named("verdict").dataset.verdict = verdict;
+  fitWords();
 }
 
 // ---- the inputs ---------------------------------------------------------------------------------------------------

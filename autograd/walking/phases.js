@@ -4,7 +4,9 @@ const walk = new Walk(GRAPH);
 const { nodes, rules } = GRAPH;
 const root = nodes.at(-1);
 for (const node of nodes) if (node.kind === "constant") node.markup = numberMath(Number(node.data));
-const INPUTS = nodes.flatMap(({ kind }, i) => (kind === "input" ? [i] : []));
+const byLayer = (i) => nodes[i].name.replace(/^(\p{L}+)([⁰¹²³⁴⁵⁶⁷⁸⁹]*)(.*)/u, "$2 $1 $3");
+const INPUTS = [...nodes.keys()].filter((i) => nodes[i].kind === "input")
+  .sort((i, j) => byLayer(i).localeCompare(byLayer(j), "en", { numeric: true }));
 const MOVING = walk.parameters.length < INPUTS.length ? "weight and bias" : "input";
 const [MOST_TERMS, MOST_EQUATIONS] = [3, 5]; // of the chain rule's sum, and side by side, written out
 const TITLES = { start: "Inputs", forward: "Forward", seed: "Seed", backward: "Backward", end: "End", update: "Update" };
@@ -50,7 +52,7 @@ const PHASES = {
     return [[left, ...sides, equals(result("grad", value, hides))], words.filter(Boolean).join(" "), aside];
   },
 
-  end: () => [known(walk.parameters, "grad"),
+  end: () => [known(INPUTS.filter((i) => walk.parameters.includes(i)), "grad"),
     `Each gradient says how fast ${root.name} moves when its input does. ▶ moves each ${MOVING} a step downhill.`],
 
   update() {
@@ -143,7 +145,7 @@ function pieces(markup) {
     if (isSign && !isFirst) found.push(`<mo form="infix">${part.textContent}</mo>`);
     else found.push(found.pop() + part.outerHTML);
   }
-  return sum ? found : [equals(markup)];
+  return !sum ? [equals(markup)] : found.length > 2 ? found : [found.join("")];
 }
 
 const THIN = '<mspace width="0.2em"/>';
