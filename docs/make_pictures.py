@@ -57,6 +57,11 @@ def batch_norm():
     return draw(y_1)
 
 
+def animated():
+    """`draw(f).animate()`: both passes of f = xyz, values in blue, then gradients in orange."""
+    return draw(xyz()[2]).animate()
+
+
 def network():
     """`draw(L)` of the lecture's 2-3-2 network: its weights stand on the edges, its biases in the units."""
     return draw(net_232()[2])
@@ -94,7 +99,7 @@ def outputs():
 
 
 PICTURES = [
-    before, after, paths, neuron, softmax, batch_norm, network, faces, dropout, pixels, batch, outputs,
+    animated, before, after, paths, neuron, softmax, batch_norm, network, faces, dropout, pixels, batch, outputs,
 ]  # fmt: skip
 
 
@@ -109,6 +114,4 @@ def make_gallery(folder: Path) -> None:
 
 
 if __name__ == "__main__":  # a test runner that collects docs/ imports this file
-    paths().save(HERE / "f.svg")
-    network().save(HERE / "network.svg")
     make_gallery(HERE / "gallery")

@@ -49,7 +49,7 @@ MAY_IMPORT = {
     "mathml": {"colours", "notation", "text"},
 }
 STAND_ON = {  # the readers that stand on another
-    "walking.picture": {"drawing.figure", "drawing.layered"},
+    "walking": {f"drawing.{part}" for part in ("animation", "boxes", "display_graph", "figure", "layered", "svg")},
     "explanation.illustrated": {"drawing"},
     "replay.program": {"adopting.readings"},
     "engine_programs": {"adopting.foreign"},

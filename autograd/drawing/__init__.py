@@ -7,13 +7,12 @@ a ``neuron_diagram`` is one too. The layout places it (``layered``, ``sugiyama``
 from collections.abc import Sequence
 
 from autograd.drawing.boxes import dressed
-from autograd.drawing.display_graph import display, folded, lit, unfolded, without_constants
+from autograd.drawing.display_graph import display, folded, lit, ordered, unfolded, without_constants
 from autograd.drawing.figure import Direction
 from autograd.drawing.formats import Drawing as Drawing, draw_dot as draw_dot
 from autograd.drawing.grouping import Groups
 from autograd.drawing.layered import layered, placed, stacked
 from autograd.drawing.neuron_diagram import neuron_figures
-from autograd.graph import topological_order
 from autograd.modes import collector_paused
 from autograd.neurons import Diagram as Diagram, Unit as Unit, diagram_of as diagram_of
 from autograd.table import is_constant
@@ -64,11 +63,11 @@ def draw(
         raise ValueError(f"direction {direction!r}: there are right and up")
     opened = [open] if isinstance(open, str) else list(open)
     with collector_paused():
-        nodes: set[Value] = set().union(*map(topological_order, roots))
-        collapses = bool(collapse or opened) or (collapse is None and len(nodes) >= COLLAPSED_FROM)
+        order = ordered(roots)
+        collapses = bool(collapse or opened) or (collapse is None and len(order) >= COLLAPSED_FROM)
         if not (collapses or fold):  # before the work
-            _check(len(nodes) if constants else sum(not is_constant(node) for node in nodes))
-        shown = display(*roots)
+            _check(len(order) if constants else sum(not is_constant(node) for node in order))
+        shown = display(roots, order)
         if unfold:
             shown = unfolded(shown, None if unfold is True else unfold)
         if fold:

@@ -8,7 +8,7 @@ before those out of it, so that every step is one sweep over them.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from unicodedata import bidirectional
@@ -87,11 +87,16 @@ class Display:
         raise ValueError(f"{name} is not in the graph of {root}, which was not computed from it")
 
 
-def display(*roots: Value) -> Display:
-    """The whole graph of the roots, one node for each value."""
-    order: list[Value] = []
-    for root in roots:
+def ordered(roots: Sequence[Value]) -> list[Value]:
+    """All that the roots were computed from, operands first."""
+    order = topological_order(roots[0])
+    for root in roots[1:]:
         order += topological_order(root, without=set(order))
+    return order
+
+
+def display(roots: Sequence[Value], order: Sequence[Value]) -> Display:
+    """The whole graph of the roots, one node for each value."""
     names = labels(order, roots[-1])
     ran = any(root.grad != 0.0 for root in roots)
     node_of = {

@@ -4,7 +4,7 @@ The page gets the graph as data (``page_data``), its rules as JavaScript that th
 page's own script, in the files beside this one, knows no derivative.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from html import escape
@@ -15,7 +15,7 @@ from autograd.contributions import gradients
 from autograd.drawing.animation import step_pictures
 from autograd.drawing.boxes import dressed
 from autograd.drawing.display_graph import display, without_constants
-from autograd.drawing.figure import Direction
+from autograd.drawing.figure import Direction, Figure
 from autograd.drawing.layered import layered
 from autograd.drawing.svg import style_sheet, svg
 from autograd.files import write_whole
@@ -26,6 +26,7 @@ from autograd.text import clipped, counted, elsewhere
 from autograd.value import Value
 from autograd.walking.page_data import GraphData
 
+DIRECTIONS: tuple[Direction, ...] = ("right", "up")
 MOST_NODES, MOST_BYTES = 500, 2_000_000
 _file = partial(own_file, package="autograd.walking")
 SCRIPTS = ("numbers.js", "passes.js", "grading.js", "navigation.js")  # no page is needed to run these
@@ -43,7 +44,7 @@ class Walkthrough(Page):
 
         Raises ValueError for more than 200 steps, and where an input has changed since the graph was computed.
         """
-        pictures = list(step_pictures(self.root, _picture(self.root, live=True)))
+        pictures = list(step_pictures(self.root, _picture(_figure(topological_order(self.root)))))
         Path(folder).mkdir(parents=True, exist_ok=True)
         digits = max(2, len(str(len(pictures))))
         paths = [Path(folder, f"step-{i:0{digits}}.svg") for i in range(1, len(pictures) + 1)]
@@ -76,7 +77,8 @@ def walk(f: Value, *, predict: bool = False) -> Walkthrough:
     graph = GraphData(order)
     name = clipped(graph.names[f])
     title = f"Both passes of {name}"
-    wide, tall = (_picture(f, direction, live=True) for direction in ("right", "up"))
+    figure = _figure(order)
+    wide, tall = (_picture(figure, direction) for direction in DIRECTIONS)
     page = written(
         "walk", title, "autograd.walking",
         f"{program(graph)}\nconst PREDICTING = {script(predict)};\n{_file('phases.js')}", style_sheet(),
@@ -92,23 +94,25 @@ def walk(f: Value, *, predict: bool = False) -> Walkthrough:
     return Walkthrough(known, "a walk", title, page, _image(graph), invitation, height=640, root=f)
 
 
-def _picture(
-    f: Value, direction: Direction | None = None, grads: Mapping[Value, float] | None = None, live: bool = False
-) -> str:
-    """The graph, with these gradients as far as there are any; without a direction, as large as a slide shows it."""
-    shown = without_constants(display(f))
+def _figure(order: Sequence[Value], grads: Mapping[Value, float] | None = None) -> Figure:
+    """The graph, with these gradients as far as there are any."""
+    shown = without_constants(display(order[-1:], order))
     for node in shown.nodes:
         node.grad = grads.get(node.value) if grads and node.value is not None else None
-    figure = replace(dressed(shown), warnings=[])
-    ways: tuple[Direction, ...] = (direction,) if direction else ("right", "up")
-    placed = [(turned, layered(turned)) for turned in (replace(figure, direction=way) for way in ways)]
+    return replace(dressed(shown), warnings=[])
+
+
+def _picture(figure: Figure, *directions: Direction, live: bool = True) -> str:
+    """The figure in one of these directions, whichever a slide shows larger."""
+    turned = [replace(figure, direction=direction) for direction in directions or DIRECTIONS]
+    placed = [(figure, layered(figure)) for figure in turned]
     return svg(*max(placed, key=lambda pair: min(16 / pair[1].width, 9 / pair[1].height)), live=live)
 
 
 def _image(graph: GraphData) -> str:
     """The picture alone, at the end of both passes."""
-    root = graph.order[-1]
-    return _picture(root, None, None if graph.changed else gradients(root, order=graph.order))
+    grads = None if graph.changed else gradients(graph.order[-1], order=graph.order)
+    return _picture(_figure(graph.order, grads), live=False)
 
 
 def program(graph: GraphData) -> str:
