@@ -56,19 +56,15 @@ function agreement({ value, unit, tens }, expected, slack) {
 
 /** What is asked at a step: the number expected, how far rounding can lead, and [what it would give, the slip]. */
 function question(graph, run, step) {
-  const { nodes, rules } = graph;
-  const { data, locals } = run;
-  if (step.phase === "seed") {
-    const itself = [0, `${nodes[step.node].gradient} asks how fast the root moves with itself`];
-    return { expected: 1, slack: 0, slips: [[data[step.node], "that is the value of the root"], itself] };
-  }
-  return step.phase === "forward" ? aboutValue(nodes, rules, data, locals, step) : aboutGradient(graph, run, step);
+  if (step.phase !== "seed") return (step.phase === "forward" ? aboutValue : aboutGradient)(graph, run, step);
+  const itself = [0, `${graph.nodes[step.node].gradient} asks how fast the root moves with itself`];
+  return { expected: 1, slack: 0, slips: [[run.data[step.node], "that is the value of the root"], itself] };
 }
 
 const rounding = (x) => Math.abs(x - Number(x.toPrecision(4))) || 0; // the picture shows four digits
 const least = (reach, rounded) => 3e-5 * reach + 1.5 * rounded || 0; // how far an honest answer may be off
 
-function aboutValue(nodes, rules, data, locals, { node, value }) {
+function aboutValue({ nodes, rules }, { data, locals }, { node, value }) {
   const { parents, rule } = nodes[node];
   const x = parents.map((parent) => data[parent]);
   const called = ({ kind, name }) => (kind === "constant" ? "an operand" : name);
@@ -113,14 +109,9 @@ function blurred({ nodes, rules }, { data, locals }, { node, operand, local }) {
 }
 
 function aboutGradient(graph, run, step) {
-  const { nodes } = graph;
-  const { parent, value } = step;
-  const parts = partsOf(step);
-  const before = parts[0].before;
-  const x = nodes[parent].name;
-  const slips = [];
-  for (const part of parts) {
-    const { node, operand, upstream, local, product } = part;
+  const [{ nodes }, { parent, value }, parts, slips] = [graph, step, partsOf(step), []];
+  const [{ before }, x] = [parts[0], nodes[parent].name];
+  for (const { node, operand, upstream, local, product } of parts) {
     const y = nodes[node].name;
     const gives = [
       [-product, "the sign is turned round"],

@@ -16,13 +16,10 @@ class Walk {
   }
 
   get step() { return this.steps[this.position]; }
-
   /** How much is one step; to predict a layer is to predict its nodes. */
   get grain() { return this.isPredicting && this.chosen === "layer" ? "node" : this.chosen; }
-
   /** The step at which the backward pass begins. */
   get turn() { return this.steps.findIndex(({ phase }) => phase === "seed"); }
-
   /** Whether this step's number is hidden, for the student to predict, and whether a wrong guess was made at it. */
   get hides() { return this.isHidden(this.position); }
   get mayReveal() { return this.hides && this.tries > 0; }
@@ -118,7 +115,6 @@ class Walk {
   }
 
   settle() { this.before = null; }
-
   reset() {
     this.runOn(this.first);
     Object.assign(this, { round: 1, before: null });

@@ -1,7 +1,8 @@
 // The page: it shows where the walk is, and turns buttons, keys and clicks into steps. All numbers come from `Walk`.
 
 const all = (selector) => [...named("walk").querySelectorAll(selector)];
-const placesOf = (i) => all(`.node[data-node="${i}"]`);
+const inPicture = (selector) => all(`.${named("stage").dataset.turn} ${selector}`); // the one that is shown
+const placesOf = (i) => inPicture(`.node[data-node="${i}"]`);
 const boxOf = (place) => place.closest(".box, .weight");
 const edgeOf = ({ node, operand }) => `${node}:${operand}`;
 let [speed, journey, last, ends] = [1, 0, {}, []]; // `last` is what was shown before, `ends` are its boxes
@@ -39,7 +40,7 @@ function showPicture(step, hides, shown, isMoving) {
   const first = { start: INPUTS[0], end: nodes.length - 1, update: walk.leading }[step.phase] ?? [...about][0];
   journey++;
   for (const old of all(".drop, .seat, .sum")) old.remove();
-  for (const place of all(".node[role]")) {
+  for (const place of inPicture(".node[role]")) {
     const i = Number(place.dataset.node);
     const isNow = about.has(i) || (step.phase === "update" && i === first);
     paint(place, shown[i], hides && isNow && (step.phase === "forward" ? "data" : "grad"));
@@ -56,12 +57,12 @@ function showPicture(step, hides, shown, isMoving) {
   const passed = new Set(gone.filter(({ parent }) => parent !== undefined).map(edgeOf));
   const carrying = new Map(isBack ? parts.map((part) => [edgeOf(part), part]) : []);
   const feeds = step.phase === "forward" ? parts.map(({ node }) => `${node}`) : [];
-  for (const { dataset: { edge }, classList } of all(".edge[data-edge]")) {
+  for (const { dataset: { edge }, classList } of inPicture(".edge[data-edge]")) {
     classList.toggle("feeding", feeds.includes(edge.split(":")[0]));
     classList.toggle("carrying", carrying.has(edge));
     classList.toggle("passed", passed.has(edge) && !carrying.has(edge) && step.phase !== "update");
   }
-  for (const words of all("text.local")) {
+  for (const words of inPicture("text.local")) {
     const part = carrying.get(words.dataset.edge);
     const isOwn = part && !weightOn(words.dataset.edge); // else the weight stands there
     words.textContent = isOwn ? `· ${hides ? "?" : heldText(part.local, pictureText)}` : "";
@@ -101,7 +102,7 @@ function travel(about, carrying, land) {
   const largest = Math.max(...walk.run.steps.map(({ product = 0 }) => Math.abs(product)).filter(Number.isFinite)) || 1;
   for (const i of about) for (const place of placesOf(i)) paint(place, last.shown[i]);
   const now = journey;
-  const runs = all(".edge.feeding, .edge.carrying").filter((edge) => edge.getClientRects().length).map((edge) => {
+  const runs = inPicture(".edge:is(.feeding, .carrying)").map((edge) => {
     const part = carrying.get(edge.dataset.edge);
     const r = part ? Math.max(1.5, 10 * Math.sqrt(Math.min(1, Math.abs(part.product) / largest))) : 4.5;
     const picture = edge.closest("svg > g");
@@ -121,17 +122,16 @@ function travel(about, carrying, land) {
 function writeSum(i, parts) {
   const text = sumText({ ...parts.at(-1), parts }, pictureText);
   if (!text.includes("+") || parts.length > 3) return;
-  for (const viewer of viewers.filter(({ frame }) => frame.clientWidth)) {
-    const { x, y } = viewer.place(boxOf(viewer.svg.querySelector(`.node[data-node="${i}"]`)));
-    const others = [...viewer.svg.querySelectorAll(".box, .weight")].map((box) => viewer.place(box));
-    const [half, middle] = [4 * text.length, (x[0] + x[1]) / 2];
-    const ways = [[middle, y[1] + 15], [middle, y[0] - 6], [x[1] + half + 6, y[1] - 4], [x[0] - half - 6, y[1] - 4]];
-    const isFree = ([u, v]) => !others.some((other) =>
-      other.x[0] < u + half && other.x[1] > u - half && other.y[0] < v + 4 && other.y[1] > v - 13);
-    const [u, v] = ways.find(isFree) ?? [];
-    const written = `<text class="sum" x="${u}" y="${v}">${text}</text>`;
-    if (u !== undefined) viewer.svg.insertAdjacentHTML("beforeend", written);
-  }
+  const viewer = viewers.find(({ frame }) => frame.clientWidth);
+  const { x, y } = viewer.place(boxOf(placesOf(i)[0]));
+  const others = inPicture(":is(.box, .weight)").map((box) => viewer.place(box));
+  const [half, middle] = [4 * text.length, (x[0] + x[1]) / 2];
+  const ways = [[middle, y[1] + 15], [middle, y[0] - 6], [x[1] + half + 6, y[1] - 4], [x[0] - half - 6, y[1] - 4]];
+  const isFree = ([u, v]) => !others.some((other) =>
+    other.x[0] < u + half && other.x[1] > u - half && other.y[0] < v + 4 && other.y[1] > v - 13);
+  const [u, v] = ways.find(isFree) ?? [];
+  const written = `<text class="sum" x="${u}" y="${v}">${text}</text>`;
+  if (u !== undefined) viewer.svg.insertAdjacentHTML("beforeend", written);
 }
 
 const viewers = all(".wide, .tall").map((frame) => {
@@ -187,8 +187,6 @@ function glow({ target }) {
   for (const lit of both) lit?.classList.add("glow");
 }
 
-// ---- predicting ---------------------------------------------------------------------------------------------------
-
 named("question").addEventListener("submit", (event) => {
   event.preventDefault();
   if (!walk.hides) return next();
@@ -212,8 +210,6 @@ function say(words, verdict) {
   named("verdict").dataset.verdict = verdict;
   fitWords();
 }
-
-// ---- the inputs ---------------------------------------------------------------------------------------------------
 
 /** Writes the inputs' numbers into fields and sliders, but for the one that is being moved; no fault is left. */
 function showInputs(moved = null) {
@@ -269,8 +265,6 @@ atRest(named("rate"), () => {
   if (isRate) walk.rate = value;
   show();
 });
-
-// ---- moving -------------------------------------------------------------------------------------------------------
 
 function move(how) {
   const found = how();
