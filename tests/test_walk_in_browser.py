@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from itertools import count
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from test_walking import HOSTILE, large_net, mixture, net_232, neuron, xyz
 
 from autograd import Value, named
 from autograd.__main__ import main
+from autograd.contributions import contributions
 from autograd.functions import log, logsumexp, product, sqrt
 from autograd.graph import leaves, topological_order
 from autograd.notation import number_text
@@ -151,6 +153,43 @@ def test_the_boxes_end_with_the_numbers_of_python(opened, build):
     page = opened(root)
     end(page)
     assert boxes(page) == boxes_of(root)
+
+
+def states(root):
+    """What Python's own passes have found at each step, as the boxes say it, up to the end."""
+    order = topological_order(root)
+    data = {x: "" if x.parents else number_text(x.data, 4) for x in order}
+    grad, total = dict.fromkeys(order, ""), dict.fromkeys(order, 0.0)
+    given = [c for c in contributions(root) if not is_constant(c.parent)]
+    left = Counter(c.parent for c in given)
+
+    def rows():
+        return [[data[x], grad[x]] for x in order if not is_constant(x)]
+
+    yield rows()
+    for x in order:
+        if x.parents:
+            data[x] = number_text(x.data, 4)
+            yield rows()
+    grad[root] = "∂ 1"
+    yield rows()
+    for c in given:
+        total[c.parent] += c.product
+        left[c.parent] -= 1
+        sign = "δ" if re.match("z[⁰¹²³⁴⁵⁶⁷⁸⁹]", c.parent.name or "") else "∂"
+        number = number_text(total[c.parent], 4)
+        grad[c.parent] = f"{number}…" if left[c.parent] else f"{sign} {number}"
+        yield rows()
+    yield rows()
+
+
+@pytest.mark.parametrize("build", [xyz, neuron, mixture, net_232])
+def test_the_numbers_are_pythons_at_every_step(opened, build):
+    page = opened(build())
+    for expected in states(build()):
+        assert boxes(page) == expected, text(page, "phase")
+        press(page, "ArrowRight")
+    assert text(page, "phase") == "Update"
 
 
 def test_the_forward_formula_is_the_slides(opened):
