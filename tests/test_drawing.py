@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 
 import pytest
 from conftest import printed
-from slides import xyz
+from slides import net_232, xyz
 
-from autograd import Value, affine, dot, explain, named, product, sin, sqrt
+from autograd import Value, affine, dot, explain, named, product, sigmoid, sin, sqrt, sum
 from autograd.colours import DARK, LIGHT
 from autograd.drawing import Diagram, Unit, diagram_of, draw, draw_dot, raster
 from autograd.drawing.display_graph import display, folded, lit
@@ -19,7 +19,7 @@ from autograd.drawing.formats import mermaid_text
 from autograd.drawing.raster import png
 from autograd.graph import topological_order
 from autograd.table import TABLE
-from nn import MLP, binary_cross_entropy, half_squared_error
+from nn import MLP, BatchNorm, binary_cross_entropy, half_squared_error
 from nn.diagram import model_diagram, trace_diagram
 from nn.losses import mean_loss
 from nn.module import Trace
@@ -185,7 +185,7 @@ def test_slide_f_equals_xyz_both_paths_from_s_are_lit_with_their_products():
 def test_lit_edges_are_those_on_paths_from_s_and_carry_the_sum_of_their_products(seed):
     leaves, f = random_graph(9, seed)
     s = next(x for x in leaves if x in topological_order(f))
-    shown = lit(display(f), s)
+    shown = lit(display([f], topological_order(f)), s)
     onward = {}
     for edge in shown.edges:
         onward.setdefault(edge.tail, []).append(edge)
@@ -302,7 +302,7 @@ def test_folding_keeps_the_gradient(seed):
     f.backward()
     for s in leaves:
         if s in topological_order(f) and s is not f:
-            shown = lit(folded(display(f), None), s)
+            shown = lit(folded(display([f], topological_order(f)), None), s)
             out = sum(edge.share for edge in shown.edges if edge.tail is shown.node_of(s))
             assert out == pytest.approx(s.grad, rel=1e-9, abs=1e-12)
 
@@ -816,3 +816,31 @@ def test_every_function_of_one_operand_with_a_name_in_words_is_drawn_as_a_call()
     for entry in TABLE.values():
         if len(entry.letters) == 1 and not entry.variadic and entry.symbol not in ("=", "−", "√", "|·|"):
             assert f"{entry.symbol}(x)" in draw(named(f=entry(x))).to_dot().source
+
+
+@pytest.mark.parametrize("name", ["xyz", "neuron", "2-3-2", "batch norm"])
+def test_a_node_stands_at_the_same_place_in_every_picture(name):
+    def graph():
+        if name == "xyz":
+            _, s, f = xyz()
+            return f, s
+        if name == "neuron":
+            w, a = [Value(0.5, "w_1"), Value(-1e-9, "w_2")], [Value(2.0, "a_1"), Value(0.25, "a_2")]
+            return named(a=sigmoid(affine(w, a, Value(0.1, "b")))), w[0]
+        if name == "2-3-2":
+            model, _, L = net_232()
+            return L, model.parameters()[0]
+        x = [Value(x_i, f"x_{i}") for i, x_i in enumerate((1.0, 2.0, 4.0, -1e-7), start=1)]
+        return named(L=sum([y * y for [y] in BatchNorm(1).batch([[x_i] for x_i in x])])), x[3]
+
+    def places(drawing):
+        boxes = zip(drawing.figure.boxes, drawing.placement.centres)
+        return {box.key: (centre, box.width, box.height) for box, centre in boxes}
+
+    f, s = graph()
+    for node in topological_order(f):
+        node.grad = 0.0
+    before = places(draw(f))
+    f.backward()
+    assert places(draw(f)) == before
+    assert places(draw(f, wrt=s)) == before
