@@ -14,7 +14,7 @@ from test_walking import HOSTILE, large_net, mixture, net_232, neuron, xyz
 from autograd import Value, named
 from autograd.__main__ import main
 from autograd.contributions import contributions
-from autograd.functions import log, logsumexp, product, sqrt
+from autograd.functions import log, logsumexp, product, relu, sqrt
 from autograd.graph import leaves, topological_order
 from autograd.notation import number_text
 from autograd.number_systems import javascript
@@ -226,6 +226,14 @@ def test_the_edge_that_is_travelled_is_lit(opened):
         "(all) => all.map((e) => [e.dataset.edge, e.textContent]).filter(([, words]) => words)"
     )
     assert locals_ == [[f"{Y}:1", "· 2"]]
+
+
+def test_what_carried_nothing_is_thin(opened):
+    x, w = Value(-1.0, "x"), Value(2.0, "w")
+    page = opened(named(f=relu(x) * w))
+    end(page)
+    width = "(all) => all.map((e) => parseFloat(getComputedStyle(e).strokeWidth))"
+    assert sorted(page.locator(".edge:visible .wire").evaluate_all(width)) == [0.8, 0.8, 1.5]  # ∂f/∂relu = w alone
 
 
 def test_a_click_on_a_node_leads_to_its_step(opened):

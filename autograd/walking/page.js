@@ -54,13 +54,15 @@ function showPicture(step, hides, shown, isMoving) {
     }
   }
   const gone = walk.steps.slice(0, walk.position).flatMap(partsOf);
-  const passed = new Set(gone.filter(({ parent }) => parent !== undefined).map(edgeOf));
+  const [passed, idle] = [(x) => (x ?? 0) !== 0, (x) => x === 0].map((is) => // what carried nothing is faint
+    new Set(gone.filter(({ product }) => is(product)).map(edgeOf)));
   const carrying = new Map(isBack ? parts.map((part) => [edgeOf(part), part]) : []);
   const feeds = step.phase === "forward" ? parts.map(({ node }) => `${node}`) : [];
   for (const { dataset: { edge }, classList } of inPicture(".edge[data-edge]")) {
     classList.toggle("feeding", feeds.includes(edge.split(":")[0]));
     classList.toggle("carrying", carrying.has(edge));
     classList.toggle("passed", passed.has(edge) && !carrying.has(edge) && step.phase !== "update");
+    classList.toggle("idle", idle.has(edge));
   }
   for (const words of inPicture("text.local")) {
     const part = carrying.get(words.dataset.edge);
