@@ -5,6 +5,7 @@ const inPicture = (selector) => all(`.${named("stage").dataset.turn} ${selector}
 const placesOf = (i) => inPicture(`.node[data-node="${i}"]`);
 const boxOf = (place) => place.closest(".box, .weight");
 const edgeOf = ({ node, operand }) => `${node}:${operand}`;
+const LEAST = 0.7; // the scale at which 13 px can still be read, as 9.1
 let [speed, journey, last, ends] = [1, 0, {}, []]; // `last` is what was shown before, `ends` are its boxes
 
 function show() {
@@ -148,11 +149,10 @@ const viewers = all(".wide, .tall").map((frame) => {
 
 /** All of the picture where its type can be read or the reader asks for it, else closer, at the boxes of the step. */
 function follow(viewer) {
-  const scale = 0.75; // 13 px are drawn as 9.75
   if (!viewer.frame.clientWidth) return;
   if (!viewer.fitted) viewer.fit(false);
-  const isTiny = viewer.fitted.scale < scale && !viewer.isChosen;
-  if (isTiny) Object.assign(viewer, { moved: true, goal: { ...viewer.goal, scale } });
+  const isTiny = viewer.fitted.scale < LEAST && !viewer.isChosen;
+  if (isTiny) Object.assign(viewer, { moved: true, goal: { ...viewer.goal, scale: LEAST } });
   viewer.reveal(ends);
 }
 
@@ -164,7 +164,7 @@ function arrange() {
   if (clientWidth > 560) ways.push(["beside", clientWidth - Math.min(24 * em, 0.44 * clientWidth), clientHeight]);
   const found = ways.flatMap(([place, width, height]) => viewers.map(({ svg: { natural }, frame }) => {
     const scale = Math.min(width / natural.width, height / natural.height);
-    return { place, turn: frame.classList[0], rank: 1e8 * within(0.75, scale, 1.3) + width * height + scale };
+    return { place, turn: frame.classList[0], rank: 1e8 * within(LEAST, scale, 1.3) + width * height + scale };
   }));
   const { place, turn } = found.reduce((one, other) => (other.rank > one.rank ? other : one));
   Object.assign(named("stage").dataset, { place, turn });
