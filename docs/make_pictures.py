@@ -81,7 +81,8 @@ def pixels():
     """`draw(model)` of ten units that have learned handwritten digits: each shows its 64 weights as 8 × 8 pixels."""
     data, model = digits(), MLP(64, [10], rng=Random(0))
     data = data._replace(X=data.X[:300], y=data.y[:300])
-    for _ in Training(model, cross_entropy, SGD(model.parameters(), 0.5), data, epochs=15, progress=False):
+    optimizer = SGD(model.parameters(), 0.5)
+    for _ in Training(model, cross_entropy, optimizer, data, epochs=15, rng=Random(0), progress=False):
         pass
     return draw(model)
 
