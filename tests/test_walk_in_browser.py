@@ -698,6 +698,8 @@ def test_hints_are_not_cut(opened, screen):
         guess(page, typed)
         step = page.locator(".step")
         assert step.evaluate("(e) => e.scrollHeight <= e.clientHeight && e.scrollWidth <= e.clientWidth")
+        more = part(page, "more").bounding_box()
+        assert more["x"] + more["width"] <= SCREENS[screen][0] - 4
 
 
 @pytest.mark.parametrize("screen", SCREENS)
@@ -724,6 +726,18 @@ def test_the_whole_net_is_in_view_at_a_desk_in_type_that_can_be_read(opened):
         assert frame["y"] <= at["y"] and at["y"] + at["height"] <= frame["y"] + frame["height"]
     sizes = "(all) => all.map((t) => parseFloat(getComputedStyle(t).fontSize) * t.getScreenCTM().a)"
     assert min(page.locator(".picture text:visible, .picture tspan:visible").evaluate_all(sizes)) >= 9
+
+
+def test_a_window_that_is_turned_shows_the_other_picture_with_its_marks(opened):
+    page = opened(net_232(), screen="telephone")
+    go(page, 21)
+    for width, height in ((360, 420), (360, 740), (1280, 800)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(200)
+        assert page.locator(".seat:visible").count() == 1
+        seat, row = (page.locator(one).bounding_box() for one in (".seat:visible", ".node.now:visible .words"))
+        assert seat["y"] < row["y"] + row["height"] / 2 < seat["y"] + seat["height"] < row["y"] + 2.2 * row["height"]
+        assert page.evaluate(LOOK, [21, 99]) == []
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -167,7 +167,9 @@ function arrange() {
     return { place, turn: frame.classList[0], rank: 1e8 * within(LEAST, scale, 1.3) + width * height + scale };
   }));
   const { place, turn } = found.reduce((one, other) => (other.rank > one.rank ? other : one));
+  const isTurned = named("stage").dataset.turn !== turn;
   Object.assign(named("stage").dataset, { place, turn });
+  if (isTurned) for (const viewer of viewers) viewer.fit(false); // what was not shown had no size
   show();
 }
 
