@@ -51,10 +51,8 @@ def watch(training: Training, history: Sequence[Mapping[str, Any]], *, examples:
     if not states:
         raise ValueError("history is empty: append model.state_dict() after each record of the training")
     if len(states) != epochs:
-        raise ValueError(
-            f"history has {len(states)} states and the training {epochs} records: it needs one state for each, "
-            "appended after the record"
-        )
+        found = f"history has {len(states)} states and the training {epochs} records"
+        raise ValueError(f"{found}: it needs one state for each, appended after the record")
     film, name = told(training, states, examples), clipped(repr(training.model), 60)
     title = f"{name}, epoch by epoch"
     page = written("watch", title, "nn.watching", own_file("drawing.js", "nn.watching"), film=script(film))

@@ -15,9 +15,8 @@ from autograd.value import Value
 from nn.data import Dataset
 from nn.diagnostics import linear_layers, traced, unchanged
 from nn.evaluation import CLASSIFICATION, Task, numbers_of, outputs_of
-from nn.layers import MLP, Sequential
 from nn.losses import units_of
-from nn.module import Module, evaluating, numbers
+from nn.module import Module, evaluating, flatten, numbers
 from nn.training import Training
 
 Array = NDArray[np.float64]
@@ -39,19 +38,19 @@ def told(training: Training, history: Sequence[Any], count: int) -> dict[str, An
     has_grid = learned is _areas or (learned is _fit and width == 1)
     bounds = around([*data.X, *(held.X if held else [])]) if has_grid else None
     seen = held if held and not bounds else data
-    chosen, shown = evenly(len(history), MOST_FRAMES), evenly(len(training.records), MOST_EPOCHS)
+    chosen, shown = evenly(len(history), MOST_FRAMES), evenly(len(history), MOST_EPOCHS)
     sample = task.sample(data)
     film = list(frames(training, history, chosen, sample, grid_between(*bounds) if bounds else seen.X))
-    records = [training.records[i] for i in chosen]
+    records, curve = ([training.records[i] for i in places] for places in (chosen, shown))
     units = len(film[0].outputs)
     names = task.names(data, units) if is_classification else [f"output {k + 1}" for k in range(units)]
     about = {"data": "validation" if seen is held else "training", "examples": len(seen.y), "steps": STEPS}
     return {
         "epochs": len(training.records),
         "curves": {
-            "epochs": [training.records[i].epoch for i in shown],
-            "training": [digits(training.records[i].loss) for i in shown],
-            "validation": [digits(training.records[i].validation_loss) for i in shown],
+            "epochs": [r.epoch for r in curve],
+            "training": [digits(r.loss) for r in curve],
+            "validation": [digits(r.validation_loss) for r in curve],
         },
         "frames": [{"epoch": r.epoch} | {name: digits(getattr(r, name)) for name in METRICS} for r in records],
         "classes": _named(names),
@@ -67,22 +66,10 @@ def _named(names: Sequence[str]) -> list[str]:
     return [clipped(text_name(name), MOST_NAME) for name in names]
 
 
-# ---- measuring -----------------------------------------------------------------------------------------------------
-
-
-class Layer(NamedTuple):
-    """A layer l at an epoch: its parameters; aˡ and δˡ of the examples, one row for each."""
-
-    W: Array
-    b: Array
-    a: Array
-    delta: Array
-
-
 class Frame(NamedTuple):
     """The model after an epoch."""
 
-    layers: list[Layer]  # of l = 1 … L
+    layers: list[list[Array]]  # of l = 1 … L: W and b; aˡ and δˡ of the examples, one row for each
     examples: list[list[float]]  # the output units of each of the examples
     outputs: Array  # on the grid, or for the data of the confusion matrix or the fit: a row for each output unit
 
@@ -94,11 +81,10 @@ def around(X: Any) -> tuple[Array, Array]:
     return low - margin, high + margin
 
 
-def grid_between(low: Array, high: Array) -> list[list[float]]:
+def grid_between(low: Array, high: Array) -> Any:
     """STEPS points along each side of a line or a plane, row by row from below."""
     ticks = low + (high - low) * np.arange(STEPS)[:, None] / (STEPS - 1)
-    points: list[list[float]] = np.stack(np.meshgrid(*ticks.T), axis=-1).reshape(-1, len(low)).tolist()
-    return points
+    return np.stack(np.meshgrid(*ticks.T), axis=-1).reshape(-1, len(low)).tolist()
 
 
 def frames(
@@ -108,29 +94,22 @@ def frames(
 
     Raises ValueError for a state that does not fit the model.
     """
-    model = training.model
-    assert isinstance(model, (MLP, Sequential))
+    model: Any = training.model  # an MLP or a Sequential
     with unchanged(model):
         for place in chosen:
             try:
                 model.load_state_dict(history[place])
                 traces, _ = traced(model, training.loss, examples)
-                deltas = [trace.delta for trace in traces]
-                layers = [
-                    Layer(
-                        np.array(numbers(linear.W)),
-                        np.array(numbers(linear.b) or [0.0] * linear.n_out),  # without a bias
-                        np.array([numbers(trace.a[l]) for trace in traces]),
-                        np.array([delta[l] for delta in deltas]),
-                    )
-                    for l, linear in enumerate(linear_layers(model), 1)
-                ]
+                deltas, layers = [trace.delta for trace in traces], []
+                for l, linear in enumerate(linear_layers(model), 1):
+                    b = numbers(linear.b) or [0.0] * linear.n_out  # without a bias
+                    rows = [numbers(trace.a[l]) for trace in traces], [delta[l] for delta in deltas]
+                    layers.append([*map(np.array, (numbers(linear.W), b, *rows))])
                 yield Frame(layers, numbers_of(trace.output for trace in traces), outputs_at(model, points))
             except (ValueError, TypeError) as error:
-                raise ValueError(
-                    f"history[{place}], of epoch {training.records[place].epoch}, cannot be shown: {error}; "
-                    "append model.state_dict() of the same model after each record"
-                ) from error
+                which = f"history[{place}], of epoch {training.records[place].epoch}, cannot be shown: {error}"
+                remedy = "append model.state_dict() of the same model after each record"
+                raise ValueError(f"{which}; {remedy}") from error
 
 
 def outputs_at(model: Module, X: Sequence[Sequence[float]]) -> Array:
@@ -153,9 +132,6 @@ def outputs_at(model: Module, X: Sequence[Sequence[float]]) -> Array:
                 if node.operation and node.parents:  # a leaf keeps its number
                     found[node], _ = node.operation.rule(arrays, *(found[parent] for parent in node.parents))
     return np.stack([np.broadcast_to(np.asarray(found[unit]), columns.shape[1:]) for unit in units])
-
-
-# ---- what is learned ----------------------------------------------------------------------------------------------
 
 
 def _areas(task: Task, data: Dataset, film: Sequence[Frame], bounds: Any) -> dict[str, Any]:
@@ -188,11 +164,8 @@ def _fit(task: Task, data: Dataset, film: Sequence[Frame], bounds: Any) -> dict[
 
 def _confusion(task: Task, data: Dataset, film: Sequence[Frame], bounds: Any) -> dict[str, Any]:
     matrices = [task.confusion(data, frame.outputs.T.tolist()) for frame in film]
-    counts = [[n for row in matrix for n in row] for matrix in matrices]
-    return {"kind": "confusion", "names": _named(task.names(data, len(matrices[0]))), "counts": counts}
-
-
-# ---- the layers ---------------------------------------------------------------------------------------------------
+    names = _named(task.names(data, len(matrices[0])))
+    return {"kind": "confusion", "names": names, "counts": [*map(flatten, matrices)]}
 
 
 def _examples(task: Task, examples: Dataset, film: Sequence[Frame]) -> dict[str, Any]:
@@ -213,33 +186,28 @@ def _examples(task: Task, examples: Dataset, film: Sequence[Frame]) -> dict[str,
 
 def _layer(l: int, film: Sequence[Frame], count: int) -> dict[str, Any]:
     """What layer l holds: a and δ of the first ``count`` examples, ‖δ‖ over the whole sample."""
-    layers = [frame.layers[l] for frame in film]
-    to, from_ = layers[0].W.shape
+    all_W, all_b, all_a, all_delta = zip(*(frame.layers[l] for frame in film))  # by frame
+    to, from_ = all_W[0].shape
     share = len(film) * len(film[0].layers)
-    rows, columns = rows_and_columns(to, from_, max(4, MOST_WEIGHTS // share))
-    units = layers[0].a.shape[1]  # what a layer of the user's own makes of z may be of another width
+    most = max(4, MOST_WEIGHTS // share)  # weights of a frame: evenly chosen rows and columns
+    wide = min(from_, max(2, int(sqrt(most * from_ / to))))
+    rows, columns = evenly(to, max(2, most // wide)), evenly(from_, wide)
+    units = all_a[0].shape[1]  # what a layer of the user's own makes of z may be of another width
     most = min(MOST_UNITS, max(4, MOST_ACTIVATIONS // (2 * share * count)))
     a_units, delta_units = evenly(units, most), evenly(to, most)
-    norms = [np.linalg.norm(layer.delta, axis=1) for layer in layers]
+    norms = [np.linalg.norm(delta, axis=1) for delta in all_delta]
     return {
-        "to": to,
-        "from": from_,
-        "rows": rows,
-        "columns": columns,
-        "W": quantised([layer.W[np.ix_(rows, columns)] for layer in layers]),
-        "b": quantised([layer.b[rows] for layer in layers]),
-        "units": units,
-        "a_units": a_units,
-        "a": quantised([layer.a[:count, a_units] for layer in layers]),
+        "to": to, "from": from_, "rows": rows, "columns": columns,
+        "W": quantised([W[np.ix_(rows, columns)] for W in all_W]),
+        "b": quantised([b[rows] for b in all_b]),
+        "units": units, "a_units": a_units,
+        "a": quantised([a[:count, a_units] for a in all_a]),
         "delta_units": delta_units,
         # δ shrinks by orders of magnitude while a run succeeds: each epoch has steps of its own
-        "delta": quantised([layer.delta[:count, delta_units] for layer in layers], together=False),
-        "norms": [[digits(float(norm)) for norm in every[:count]] for every in norms],
+        "delta": quantised([delta[:count, delta_units] for delta in all_delta], together=False),
+        "norms": [[digits(norm) for norm in every[:count].tolist()] for every in norms],
         "norm": [digits(float(np.sqrt(np.mean(every**2)))) for every in norms],
-    }
-
-
-# ---- numbers that are small on the page ----------------------------------------------------------------------------
+    }  # fmt: skip
 
 
 def evenly(n: int, most: int) -> list[int]:
@@ -249,16 +217,6 @@ def evenly(n: int, most: int) -> list[int]:
     ([0, 3, 6, 9], [0, 1, 2], [0])
     """
     return [round(place) for place in np.linspace(0, n - 1, min(n, most)).tolist()]
-
-
-def rows_and_columns(rows: int, columns: int, most: int) -> tuple[list[int], list[int]]:
-    """Evenly chosen rows and columns of a matrix, with at most that many numbers (four are always left).
-
-    >>> [len(chosen) for chosen in rows_and_columns(50, 784, 4000)]
-    [16, 250]
-    """
-    wide = columns if rows * columns <= most else min(columns, max(2, int(sqrt(most * columns / rows))))
-    return evenly(rows, max(2, most // wide)), evenly(columns, wide)
 
 
 def digits(x: float) -> float | None:
