@@ -24,8 +24,6 @@ function filled(element, attributes, inside) {
 const made = (tag, attributes = {}, ...inside) => filled(document.createElement(tag), attributes, inside);
 const drawn = (tag, attributes, ...inside) => filled(document.createElementNS(SVG, tag), attributes, inside);
 
-// ---- colours --------------------------------------------------------------------------------------------------------
-
 /** The style sheet's colours as numbers, as they are in this scheme. */
 function theme() {
   const style = getComputedStyle(document.documentElement);
@@ -67,8 +65,6 @@ function heat(canvas, { rows, columns, width, height }, share, colours) {
   }
 }
 
-// ---- lines over the epochs ------------------------------------------------------------------------------------------
-
 /** Round numbers from low to high. */
 function ticks(low, high, most) {
   const rough = (high - low) / most || 1;
@@ -87,13 +83,11 @@ function chart(box, { epochs, series, at, log, words, go }) {
   const width = Math.max(box.clientWidth, 200);
   const type = typeSize(box) / 16;
   const right = (12 + 6.5 * Math.max(...series.map(({ name }) => name.length))) * type;
-  const [left, top, bottom] = [52 * type, 10, 26 * type];
-  const height = 190 * type;
+  const [left, top, bottom, height] = [52 * type, 10, 26 * type, 190 * type];
   const up = (y) => (y === null || (log && y <= 0) ? null : log ? Math.log10(y) : y);
   const all = series.flatMap(({ values }) => values.map(up)).filter((y) => y !== null);
   let [low, high] = all.length ? [Math.min(...all), Math.max(...all)] : [0, 1];
-  if (log) [low, high] = [Math.floor(low), Math.max(Math.ceil(high), Math.floor(low) + 1)];
-  else low = Math.min(0, low);
+  [low, high] = log ? [Math.floor(low), Math.ceil(high)] : [Math.min(0, low), high];
   if (high === low) high = low + 1;
   const [first, last] = [epochs[0], Math.max(epochs.at(-1), epochs[0] + 1)];
   const x = (epoch) => left + ((epoch - first) / (last - first)) * (width - left - right);
@@ -101,15 +95,15 @@ function chart(box, { epochs, series, at, log, words, go }) {
   const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img", "aria-label": words });
   // on a log scale powers of ten
   for (const value of log ? ticks(low, high, 6).filter(Number.isInteger) : ticks(low, high, 4)) {
-    svg.append(drawn("path", { class: "axis", d: `M${left} ${y(value)}H${width - right}` }));
     const label = numberText(log ? 10 ** value : value);
-    svg.append(drawn("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, label));
+    svg.append(drawn("path", { class: "axis", d: `M${left} ${y(value)}H${width - right}` }),
+      drawn("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, label));
   }
   for (const epoch of ticks(first, last, 5).filter(Number.isInteger)) {
     svg.append(drawn("text", { x: x(epoch), y: height - 6, "text-anchor": "middle" }, String(epoch)));
   }
-  svg.append(drawn("text", { x: left - 6, y: height - 6, "text-anchor": "end" }, "epoch"));
-  svg.append(drawn("path", { class: "now", d: `M${x(at)} ${top}V${height - bottom}` }));
+  svg.append(drawn("text", { x: left - 6, y: height - 6, "text-anchor": "end" }, "epoch"),
+    drawn("path", { class: "now", d: `M${x(at)} ${top}V${height - bottom}` }));
   const legend = made("div", { class: "legend" });
   const ends = series.map(({ name, values }) => [y(up(values.at(-1)) ?? low), name]).sort(([a], [b]) => b - a);
   let below = height - bottom + 15 * type; // names at the ends, from below, none on another
@@ -132,19 +126,14 @@ function chart(box, { epochs, series, at, log, words, go }) {
   box.replaceChildren(svg, legend);
 }
 
-// ---- a plane --------------------------------------------------------------------------------------------------------
-
-/** A class's sign as a path around a place. */
-function outline(label, [x, y], size) {
+/** A class's sign in ink, hollow. */
+function marker(context, label, [x, y], size, colours) {
   const [corners, turn, inner] = SHAPES[label % SHAPES.length];
-  const angle = (k) => ((turn + (360 * k) / corners) * Math.PI) / 180;
-  const corner = (_, k) => [Math.cos, Math.sin].map((to, i) => [x, y][i] + (k % 2 ? inner : 1) * size * to(angle(k)));
-  return `M${Array.from({ length: corners }, corner).join("L")}Z`;
-}
-
-/** The sign in ink, hollow. */
-function marker(context, label, at, size, colours) {
-  const path = new Path2D(outline(label, at, 1.2 * size));
+  const corner = (_, k) => {
+    const [angle, far] = [((turn + (360 * k) / corners) * Math.PI) / 180, 1.2 * size * (k % 2 ? inner : 1)];
+    return [x + far * Math.cos(angle), y + far * Math.sin(angle)];
+  };
+  const path = new Path2D(`M${Array.from({ length: corners }, corner).join("L")}Z`);
   Object.assign(context, { fillStyle: rgb(colours.fill), strokeStyle: rgb(colours.ink), lineWidth: 1.2 });
   context.fill(path);
   context.stroke(path);

@@ -17,8 +17,6 @@ let at = 0;
 let colours;
 const views = []; // what each frame draws anew
 
-// ---- what is learned ------------------------------------------------------------------------------------------------
-
 /** Each class's area, by how far it leads: of two in the sign of the second's lead, of more with the class's marker. */
 function areas({ heights: { numbers, steps }, winners, steps: side }) {
   // heights beyond 6, where a sigmoid is all but 0 or 1, look alike
@@ -55,8 +53,8 @@ function learnedPlane(map) {
   named("map").append(canvas, legend);
   const labels = [...new Set([...map.points.map((point) => point[2]), ...(map.winners ?? []).flat()])].sort((a, b) => a - b);
   // where the traced examples stand: by their inputs, or by their input and their target
-  const traced = map.predicted ? [] : examples.labels.map((label, i) => [value(examples.X, i, 0),
-    isFit ? label[0] : value(examples.X, i, 1)]);
+  const second = (label, i) => (isFit ? label[0] : value(examples.X, i, 1));
+  const traced = map.predicted ? [] : examples.labels.map((label, i) => [value(examples.X, i, 0), second(label, i)]);
   views.push(() => {
     const widest = Math.max(320, 0.85 * window.innerHeight); // no taller than two thirds of the window
     const width = Math.max(220, Math.min(named("map").clientWidth, widest));
@@ -88,18 +86,16 @@ function learnedConfusion(map) {
   named("map").style.overflowX = "auto";
   views.push(() => {
     const counts = map.counts[at];
+    const totals = map.names.map((_, i) => counts.slice(i * n, i * n + n).reduce((sum, x) => sum + x) || 1);
     cells.forEach((cell, i) => {
-      const row = Math.floor(i / n);
-      const total = counts.slice(row * n, row * n + n).reduce((sum, x) => sum + x, 0);
+      const share = counts[i] / totals[Math.floor(i / n)];
       cell.textContent = counts[i] || "";
-      cell.style.background = rgb(mixed(colours.paper, colours.value, total ? 0.4 * Math.sqrt(counts[i] / total) : 0));
+      cell.style.background = rgb(mixed(colours.paper, colours.value, 0.4 * Math.sqrt(share)));
     });
     const right = map.names.reduce((sum, _, i) => sum + counts[i * n + i], 0);
     named("mapped").textContent = `${right} of ${map.examples} are right (framed); a row's colour is its share.`;
   });
 }
-
-// ---- curves ---------------------------------------------------------------------------------------------------------
 
 const goNear = (epoch) => {
   const far = (i) => Math.abs(frames[i].epoch - epoch);
@@ -115,33 +111,30 @@ function curve(id, epochs, log, token, lines) {
   });
 }
 
-// ---- layers ---------------------------------------------------------------------------------------------------------
-
-/** A heat map that stands in `figure`; the cell under the pointer is told in numbers. */
-function heatMap(section, figure, { rows, columns, data, first = 0, most = largest(data), size, label, tell }) {
-  const canvas = made("canvas", { role: "img", "aria-label": label });
+/** Another heat map in `maps`; the cell under the pointer is told in numbers. */
+function heatMap(maps, { rows, columns, data, first = 0, most = largest(data), size, label, tell }) {
+  const canvas = made("canvas", { role: "img", "aria-label": `${label} as colours` });
   canvas.onpointermove = canvas.onpointerdown = ({ offsetX, offsetY }) => {
     const j = Math.floor((offsetX / canvas.clientWidth) * columns);
     const i = Math.floor((offsetY / canvas.clientHeight) * rows);
     if (i < 0 || j < 0 || i >= rows || j >= columns) return;
-    section.readout = () => tell(i, j, first + i * columns + j);
-    section.querySelector(".readout").textContent = section.readout();
+    const readout = maps.closest(".layer").lastChild;
+    readout.tell = () => tell(i, j, first + i * columns + j);
+    readout.textContent = readout.tell();
   };
+  maps.append(canvas);
   views.push(() => {
-    const [width, height] = size(figure.clientWidth, typeSize(figure) / 16);
+    const [width, height] = size(maps.clientWidth, typeSize(maps) / 16);
     heat(canvas, { rows, columns, width, height }, (i) => value(data, at, first + i) / (most || 1), colours);
   });
-  return canvas;
 }
 
-/** A figure: what it shows, in words that change with the epoch, above what shows it. */
+/** A figure: what it shows, in words that change with the epoch, above the place for what shows it. */
 function figured(parent, caption) {
-  const words = made("figcaption");
-  const maps = made("div", { class: "maps" });
-  const figure = made("figure", {}, words, maps);
-  parent.append(figure);
+  const [words, maps] = [made("figcaption"), made("div", { class: "maps" })];
+  parent.append(made("figure", {}, words, maps));
   views.push(() => { words.textContent = caption(); });
-  return [figure, maps];
+  return maps;
 }
 
 const cellWidth = (room, type, columns) =>
@@ -157,14 +150,13 @@ function layerView(layer, index) {
   const [parameters, flow, readout] = [made("div"), made("div"), made("p", { class: "readout" })];
   const section = made("section", { class: "layer", "aria-label": `Layer ${l}` }, head, parameters, flow, readout);
   named("layers").append(section);
-  section.readout = () => "";
-  views.push(() => { readout.textContent = section.readout(); });
+  views.push(() => { readout.textContent = readout.tell?.() ?? ""; });
 
   const [rows, columns] = [layer.rows.length, layer.columns.length];
   const isWhole = rows === layer.to && columns === layer.from;
   const few = isWhole ? "" : ` ${rows} × ${columns} of its ${layer.to} × ${layer.from} numbers are shown, evenly chosen.`;
   const isTiled = isImage && isWhole && columns === examples.features;
-  const [figure, maps] = figured(parameters, () => `${W}, ${isTiled ? "an image" : "a row"} for each unit, ` +
+  const maps = figured(parameters, () => `${W}, ${isTiled ? "an image" : "a row"} for each unit, ` +
     `${scale(largest(layer.W))}, and ${b}, ${scale(largest(layer.b))}.${few}`);
   const cell = (room, type) => {
     const width = cellWidth(room, type, columns);
@@ -178,51 +170,28 @@ function layerView(layer, index) {
     [1, rows, (room, type) => [cellWidth(room, type, rows), 16 * type]]];
   const [table, down] = [[rows, columns, cell], [rows, 1, (room, type) => [16 * type, cell(room, type)[1]]]];
   const map = (data, [rows, columns, size], label, tell, first) =>
-    maps.append(heatMap(section, figure, { rows, columns, data, first, size, label: `${label} as colours`, tell }));
+    heatMap(maps, { rows, columns, data, first, size, label, tell });
   if (isTiled) layer.rows.forEach((unit, i) => map(layer.W, image, `${W} of unit ${unit + 1}`, weight, i * columns));
   else map(layer.W, table, W, weight);
   map(layer.b, isTiled ? across : down, b, (i, j, k) =>
     `${b} of unit ${layer.rows[k] + 1}: ${numberText(value(layer.b, at, k))}`);
   const norm = (i) => `; its ‖${delta}‖ = ${numberText(layer.norms[at][i])}`;
-  strips(section, flow, a, layer.a, layer.a_units, layer.units, "a row for each example,", largest(layer.a), () => "");
-  strips(section, flow, delta, layer.delta, layer.delta_units, layer.to, `∂L/∂${z}; in all layers`, deltaMost, norm);
+  strips(flow, a, layer.a, layer.a_units, layer.units, "a row for each example,", largest(layer.a), () => "");
+  strips(flow, delta, layer.delta, layer.delta_units, layer.to, `∂L/∂${z}; in all layers`, deltaMost, norm);
 }
 
 /** A row for each example, a column for each unit. */
-function strips(section, flow, letter, data, units, all, words, most, tail) {
+function strips(flow, letter, data, units, all, words, most, tail) {
   const few = units.length < all ? `; ${units.length} of ${all} units are shown, evenly chosen` : "";
-  const [figure, maps] = figured(flow, () => `${letter}, ${words} ${scale(most)}${few}`);
-  const rows = examples.labels.length;
-  maps.append(
-    made("div", { class: "numbers", "aria-hidden": "true" }, ...examples.labels.map((_, i) => made("div", {}, String(i + 1)))),
-    heatMap(section, figure, {
-      rows, columns: units.length, data, most, label: `${letter} as colours`,
-      size: (room, type) => [cellWidth(room, type, units.length), 18 * type],
-      tell: (i, j, k) => `${letter} of example ${i + 1}, unit ${units[j] + 1}: ${numberText(value(data, at, k))}${tail(i)}`,
-    }),
-  );
-}
-
-function exampleViews() {
-  examples.labels.forEach((label, i) => {
-    const words = made("span");
-    const image = made("canvas", { role: "img", "aria-label": `example ${i + 1}` });
-    named("examples").append(made("li", {}, ...(isImage ? [image] : []), words));
-    views.push(() => {
-      const predicted = examples.predicted[at][i];
-      const isRight = predicted === label;
-      const mark = isFit ? "" : isRight ? " ✓" : " ✗";
-      words.textContent = `${i + 1}: ${said(label)}, predicted ${said(predicted)}${mark}`;
-      words.className = isRight || isFit ? "" : "wrong";
-      const pixel = Math.max(2, Math.round(40 / side));
-      const cells = { rows: side, columns: side, width: pixel, height: pixel };
-      const pen = { ...colours, plus: colours.ink };
-      if (isImage) heat(image, cells, (k) => value(examples.X, i, k) / (largest(examples.X) || 1), pen);
-    });
+  const maps = figured(flow, () => `${letter}, ${words} ${scale(most)}${few}`);
+  const numbers = examples.labels.map((_, i) => made("div", {}, String(i + 1)));
+  maps.append(made("div", { class: "numbers", "aria-hidden": "true" }, ...numbers));
+  heatMap(maps, {
+    rows: numbers.length, columns: units.length, data, most, label: letter,
+    size: (room, type) => [cellWidth(room, type, units.length), 18 * type],
+    tell: (i, j, k) => `${letter} of example ${i + 1}, unit ${units[j] + 1}: ${numberText(value(data, at, k))}${tail(i)}`,
   });
 }
-
-// ---- moving ---------------------------------------------------------------------------------------------------------
 
 function show() {
   colours = theme();
@@ -260,7 +229,22 @@ curve("losses", curves.epochs, false, "value", () => [
 ].slice(0, hasValidation ? 2 : 1));
 curve("norms", frames.map(({ epoch }) => epoch), true, "grad", () => layers.map((layer, i) => (
   { name: `‖δ${raised(i + 1)}‖`, values: layer.norm, now: layer.norm[at], share: i / (layers.length - 1 || 1) })));
-exampleViews();
+examples.labels.forEach((label, i) => {
+  const words = made("span");
+  const image = made("canvas", { role: "img", "aria-label": `example ${i + 1}` });
+  named("examples").append(made("li", {}, ...(isImage ? [image] : []), words));
+  views.push(() => {
+    const predicted = examples.predicted[at][i];
+    const isRight = predicted === label;
+    const mark = isFit ? "" : isRight ? " ✓" : " ✗";
+    words.textContent = `${i + 1}: ${said(label)}, predicted ${said(predicted)}${mark}`;
+    words.className = isRight || isFit ? "" : "wrong";
+    const pixel = Math.max(2, Math.round(40 / side));
+    const cells = { rows: side, columns: side, width: pixel, height: pixel };
+    const pen = { ...colours, plus: colours.ink };
+    if (isImage) heat(image, cells, (k) => value(examples.X, i, k) / (largest(examples.X) || 1), pen);
+  });
+});
 layers.forEach(layerView);
 if (frames.length < FILM.epochs) {
   named("losses").previousElementSibling.append(`; ${frames.length} of ${FILM.epochs} epochs are shown, evenly chosen`);
