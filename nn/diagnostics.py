@@ -31,27 +31,19 @@ from nn.validation import whole
 VANISHED, EXPLODED = 1e-3, 1e2
 MOST_DEAD, MOST_SATURATED, MOST_ALIKE, FIRST_SATURATED = 0.4, 0.5, 0.5, 0.15
 OVERFITTED = 1.5
-Layers = Sequence["LayerRecord"]
 ENOUGH = 500  # examples that show whether a relu is off for all
+Layers = Sequence["LayerRecord"]
 
 
 class LayerRecord(NamedTuple):
-    """A layer l after an epoch, over a sample of the training examples, in evaluation mode.
-
-    delta        √(1/m Σ ‖δˡ‖²) over the m examples, each with its own loss
-    change       ‖W − W before‖ / ‖W before‖ over the epoch
-    dead         share of units that are off for every example, as a relu is below 0; 0 for other activations
-    saturated    share of units and examples with g′ below 1 % of its maximum, for σ and tanh; else 0
-    alike        share of units whose weights and bias equal those of another unit to three digits
-    units        number of units
-    """
+    """A layer l after an epoch, over a sample of m training examples, in evaluation mode."""
 
     layer: int
-    delta: float
-    change: float
-    dead: float
-    saturated: float
-    alike: float = 0.0
+    delta: float  # √(1/m Σ ‖δˡ‖²) over the examples, each with its own loss
+    change: float  # ‖W − W before‖ / ‖W before‖ over the epoch
+    dead: float  # share of units that are off for every example, as a relu is below 0; 0 for other activations
+    saturated: float  # share of units and examples with g′ below 1 % of its maximum, for σ and tanh; else 0
+    alike: float = 0.0  # share of units whose weights and bias equal those of another unit to three digits
     units: int = 0
 
 
@@ -67,16 +59,12 @@ class Verdict(NamedTuple):
 
 
 class Score(NamedTuple):
-    """The model's score on some data, that of a constant guess, and the luck such a guess may have.
-
-    The scores are accuracy and the share of the training data's most frequent class; in a regression, R² and that of
-    the training data's mean.
-    """
+    """The model's score on some data, accuracy or R², and that of a constant guess."""
 
     data: str
     reached: float
-    guess: float
-    luck: float
+    guess: float  # of always the training data's most frequent class, or their mean
+    luck: float  # that such a guess may have
     always: str
 
     @property
@@ -175,9 +163,9 @@ class Diagnosis:
         ))  # fmt: skip
 
     def _score(self, part: str, data: Dataset) -> Score:
-        training, task = self.training.training, self.training.task
+        task = self.training.task
         _, metrics = evaluate(self.model, self.training.loss, data, task)
-        guess, guessed = constant_guess(task, training, data)
+        guess, guessed = constant_guess(task, self.training.training, data)
         if task.kind == REGRESSION:
             return Score(part, metrics.r2, guessed.r2, 0.05, "the mean")
         share = guessed.accuracy
@@ -200,8 +188,8 @@ class Diagnosis:
             alike = sum(times for times in units.values() if times > 1) / layer.n_out
             layers.append(LayerRecord(l, delta, change, dead, fmean(flat), alike, layer.n_out))
         with suppress(ArithmeticError, ValueError):  # a user's loss may not be defined there
-            zeros = [Value(0.0) for _ in units_of(traces[0].output)]
-            silent = zeros[0] if isinstance(traces[0].output, Value) else zeros
+            output = traces[0].output
+            silent = Value(0.0) if isinstance(output, Value) else [Value(0.0) for _ in output]
             silence = mean_loss(self.training.loss, [silent] * m, data.y).data
         return layers, loss, silence
 
@@ -211,10 +199,8 @@ class Diagnosis:
 
 def _is_flat(a: Value, word: str, share: float) -> bool:
     """Whether the entry that made a calls itself ``word`` where it is flat, and g′ is at most this share of g′(0)."""
-    if a.operation is None or a.operation.flat != word:
-        return False
-    steepest: float = a.operation.rule(floats, 0.0)[1][0]
-    return abs(a.local_derivatives[0]) <= share * steepest
+    made = a.operation
+    return bool(made and made.flat == word and abs(a.local_derivatives[0]) <= share * made.rule(floats, 0.0)[1][0])
 
 
 def constant_guess(task: Task, training: Dataset, data: Dataset) -> tuple[Any, Metrics]:

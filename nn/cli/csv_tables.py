@@ -32,14 +32,10 @@ MISSING_RULES, TASKS = ("refuse", "drop", "mean"), ("classification", "regressio
 
 
 class Table(NamedTuple):
-    """The cells of a file as text, by row of the file. A first column without a name is an index, called "".
+    """The cells of a file as text, by row of the file. A first column without a name is an index, called ""."""
 
-    frame     a pandas.DataFrame with NaN for missing values
-    written   the same with every cell as in the file
-    """
-
-    frame: Any
-    written: Any
+    frame: Any  # a pandas.DataFrame with NaN for missing values
+    written: Any  # the same with every cell as in the file
     sep: str
     decimal: str
     thousands: str
@@ -71,26 +67,20 @@ class Table(NamedTuple):
 
 
 class Column(NamedTuple):
-    """The meaning of a column.
-
-    categories   its texts in alphabetical order; None for a column of numbers
-    fill         replacement of a missing value: the training data's mean, or its most frequent text
-    """
+    """The meaning of a column."""
 
     name: str
-    categories: list[str] | None
-    fill: float | str | None = None
+    categories: list[str] | None  # its texts in alphabetical order; None for a column of numbers
+    fill: float | str | None = None  # of a missing value: the training data's mean, or its most frequent text
 
 
 class Schema(NamedTuple):
-    """How rows of a table become examples and targets. A run's configuration stores it as JSON.
-
-    counting   features that go up by 1 from row to row, and may only count the rows; "" for an index
-    """
+    """How rows of a table become examples and targets. A run's configuration stores it as JSON."""
 
     columns: list[Column]
     target: Column
-    counting: list[str] = []  # noqa: RUF012  (never changed)
+    # features that go up by 1 from row to row, and may only count the rows; "" for an index
+    counting: Sequence[str] = ()
 
     @property
     def features(self) -> list[str]:

@@ -40,17 +40,12 @@ RATES = {"sgd": 0.1, "rmsprop": 0.003}  # of optimisers that need another learni
 
 @dataclass
 class Experiment:
-    """All that a configuration builds.
+    """All that a configuration builds."""
 
-    config          with all defaults filled in, and with how the data were read
-    data            after preprocessing
-    preprocessing   fitted on the training data; may be empty
-    """
-
-    config: Config
-    data: Split
+    config: Config  # with all defaults filled in, and with how the data were read
+    data: Split  # after preprocessing
     schema: Schema
-    preprocessing: Pipeline
+    preprocessing: Pipeline  # fitted on the training data; may be empty
     model: MLP
     training: Training
     diagnosis: Diagnosis

@@ -22,21 +22,13 @@ WORST = 10.0  # counts for a loss that is worse or not finite, so that means and
 
 @dataclass(frozen=True)
 class Result:
-    """What one experiment found.
+    """What one experiment found."""
 
-    row         of the lecture: C for training, D for dropout, preprocessing and batch normalisation
-    statement   the claim in words
-    measured    what was measured, on what
-    checks      each part of the claim, in words with its number, and whether it holds
-    numbers     what the picture shows, by label
-    draw        draws the numbers on matplotlib's axes
-    """
-
-    row: str
-    statement: str
-    measured: str
-    checks: dict[str, bool]
-    numbers: dict[str, Any]
+    row: str  # of the lecture: C for training, D for dropout, preprocessing and batch normalisation
+    statement: str  # the claim in words
+    measured: str  # what was measured, on what
+    checks: dict[str, bool]  # each part of the claim, in words with its number, and whether it holds
+    numbers: dict[str, Any]  # what the picture shows, by label
     draw: Draw = field(compare=False, repr=False)
 
     @property
