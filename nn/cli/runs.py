@@ -179,9 +179,8 @@ def _report(experiment: Experiment, folder: Path) -> None:
     for name in measured[0]:
         print(f"{name}: " + ", ".join(f"{role} {part[name]}" for role, part in zip(Split._fields, measured)))
     guess, guessed = constant_guess(training.task, data.training, data.test)
-    always = f"{guess!r}, the most frequent class"
-    if training.task.kind == REGRESSION:
-        always = f"{to_digits(data.training.units[0])}, the mean"
+    is_mean = training.task.kind == REGRESSION
+    always = f"{to_digits(data.training.units[0])}, the mean" if is_mean else f"{guess!r}, the most frequent class"
     [(name, number), *_] = guessed.texts().items()
     print(f"for comparison: always {always}: test {f'{name} {number}'.removeprefix('accuracy ')}")
     for verdict in experiment.diagnosis.verdicts(experiment.data.test):
@@ -242,9 +241,8 @@ def predictions(folder: Path, path: Path, reading: Mapping[str, Any]) -> tuple[s
     if classes:
         task = Task.of(loss, Dataset([[0.0]], [0], classes), len(numbers[0]))
     predicted = [task.prediction(row) for row in numbers]
-    added = {"prediction": predicted}
+    added = {"prediction": [classes[label] for label in predicted] if classes else predicted}
     if classes:
-        added["prediction"] = [classes[label] for label in predicted]
         added["probability"] = [exp(-loss(output, label).data) for output, label in zip(outputs, predicted)]
     text = table.written.assign(**added).to_csv(
         sep=table.sep, decimal=table.decimal, float_format="%.4f" if classes else to_digits, index=False,

@@ -8,6 +8,7 @@ from textwrap import fill, wrap
 from autograd.text import printable
 from nn.lecture.claims import layer_claims as layers, training_claims as training
 from nn.lecture.claims.trials import Result
+from nn.records import progress_bar
 
 __all__ = ["CLAIMS", "Result", "listing", "run", "table"]
 
@@ -34,19 +35,17 @@ def run(names: Sequence[str] | None = None, seed: int = 0, out: Path | None = No
     chosen = check_names(names)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-    return _results(chosen, seed, out)
 
+    def results() -> Iterator[Result]:
+        with progress_bar(chosen) as bar:
+            for name in bar:
+                bar.set_description_str(name)
+                result = CLAIMS[name](seed)
+                if out is not None:
+                    result.plot(out / f"{name}.png")
+                yield result
 
-def _results(names: Sequence[str], seed: int, out: Path | None) -> Iterator[Result]:
-    from nn.records import progress_bar
-
-    with progress_bar(names) as bar:
-        for name in bar:
-            bar.set_description_str(name)
-            result = CLAIMS[name](seed)
-            if out is not None:
-                result.plot(out / f"{name}.png")
-            yield result
+    return results()
 
 
 def check_names(names: Sequence[str] | None) -> list[str]:

@@ -11,6 +11,7 @@ from autograd import no_grad
 from autograd.number_systems import floats
 from nn import MLP, Dataset, Dropout, Linear, Sequential, binary_cross_entropy, calibrate
 from nn.data import moons
+from nn.diagnostics import linear_layers
 from nn.evaluation import numbers_of, outputs_of
 from nn.init import Matrix, xavier_uniform
 from nn.lecture.claims.trials import Numbers, Result, curves, fit, gradient, loss_of, means, spread, trained
@@ -29,9 +30,8 @@ KINDS = {"plain": (0.0, False), "dropout": (0.5, False), "batch norm": (0.0, Tru
 
 def redundancy(seed: int = 0) -> Result:
     """D2: removes each hidden unit in turn."""
-    found = three_groups(seed)
-    loss, loss_dropped, _ = (fmean(whole for whole, _ in networks) for networks in found)
-    groups = [[rises for _, rises in networks] for networks in found]
+    losses, groups = zip(*(zip(*networks) for networks in three_groups(seed)))
+    loss, loss_dropped, _ = map(fmean, losses)
     rise, rise_dropped, rise_stopped = (fmean(map(fmean, networks)) for networks in groups)
     worst, worst_dropped, worst_stopped = (fmean(rises[0] for rises in networks) for networks in groups)
     is_less = rise_dropped < 0.9 * rise_stopped and worst_dropped < 0.9 * worst_stopped
@@ -53,25 +53,24 @@ def redundancy(seed: int = 0) -> Result:
 def three_groups(seed: int) -> list[list[tuple[float, Numbers]]]:
     """Three networks of each of the GROUPS: the training loss, and its rises as ``missed`` gives them."""
     data, sizes = moons(80, rng=Random(f"{seed} moons")), [UNITS, 1]
-    groups = [
+    plain, dropped = (
         [trained(seed, k, data, sizes, 0.03, 40, 10, adam=True, dropout=p)[0] for k in range(3)] for p in (0.0, 0.5)
-    ]
-    groups.append([])
-    for k, dropped in enumerate(groups[1]):
+    )
+    stopped = []
+    for k, other in enumerate(dropped):
         model, order = MLP(2, sizes, rng=Random(f"{seed} weights {k}")), Random(f"{seed} order {k}")
         for _ in range(200):
-            if loss_of(model, data) <= loss_of(dropped, data):
+            if loss_of(model, data) <= loss_of(other, data):
                 break
             fit(model, data, 0.01, 1, 10, order, adam=True)
-        groups[2].append(model)
-    return [[(loss_of(model, data), missed(model, data)) for model in models] for models in groups]
+        stopped.append(model)
+    return [[(loss_of(model, data), missed(model, data)) for model in group] for group in (plain, dropped, stopped)]
 
 
 def missed(model: MLP, data: Dataset) -> Numbers:
     """By how much the loss rises when one hidden unit is removed, the unit that is missed most first."""
-    whole, last, rises = loss_of(model, data), model.net.layers[-1], []
-    assert isinstance(last, Linear)
-    for w in last.W[0]:
+    whole, rises = loss_of(model, data), []
+    for w in linear_layers(model)[-1].W[0]:
         old, w.data = w.data, 0.0
         rises.append(loss_of(model, data) - whole)
         w.data = old
@@ -194,8 +193,7 @@ def times_ten(seed: int, batch_norm: bool) -> tuple[float, float, float]:
     """‖∂L/∂W¹‖ for 10 W¹ over that for W¹, the largest change of an output for 10 W¹, and the largest |∂L/∂b¹|."""
     data = moons(60, rng=Random(f"{seed} moons"))
     model = MLP(2, [6, 6, 1], rng=Random(f"{seed} weights"), activation="tanh", batch_norm=batch_norm)
-    first, sizes, outputs = model.net.layers[0], [], []
-    assert isinstance(first, Linear)
+    first, sizes, outputs = linear_layers(model)[0], [], []
     for factor in (1.0, 10.0):
         for w in flatten(first.W):
             w.data *= factor
