@@ -32,7 +32,7 @@ from nn.checkpoint import BEST, load, load_metadata, load_preprocessing, load_tr
 from nn.cli.csv_tables import READING, Column, Schema, read_table
 from nn.cli.experiment import Config, Experiment, build, loss_of, network
 from nn.data import Dataset, Split
-from nn.diagnostics import LayerRecord, constant_guess
+from nn.diagnostics import LayerRecord, constant_guess, unchanged
 from nn.evaluation import REGRESSION, Task, evaluate, numbers_of, outputs_of
 from nn.plots import layers_picture, picture
 from nn.records import EpochRecord, epoch_line, to_digits
@@ -203,11 +203,11 @@ def _write_film(experiment: Experiment, folder: Path) -> None:
     """Write the page that plays the whole run, from the weights after each of its epochs."""
     from nn.watching import watch
 
-    model, kept, history = experiment.model, experiment.model.state_dict(), []
-    for path in sorted((folder / HISTORY).glob(STATES))[: len(experiment.training.records)]:
-        load(model, path)
-        history.append(model.state_dict())
-    model.load_state_dict(kept)
+    model, history = experiment.model, []
+    with unchanged(model):
+        for path in sorted((folder / HISTORY).glob(STATES))[: len(experiment.training.records)]:
+            load(model, path)
+            history.append(model.state_dict())
     write_whole(folder / FILM, watch(experiment.training, history).page.encode())
 
 

@@ -75,16 +75,13 @@ function ticks(low, high, most) {
   return found;
 }
 
-/**
- * Lines over the epochs in `box`, each named at its end, with a dot at the epoch shown; a click goes to an epoch.
- * series: [{ name, values, colour, width, now }]; values of a log scale that are not positive are left out.
- */
-function chart(box, { epochs, series, at, log, words, go }) {
+/** Lines over the epochs in `box`, each named at its end, with a dot at the epoch shown; a click goes to an epoch. */
+function chart(box, { epochs, series, at, log, words, go }) { // series: [{ name, values, colour, width, now }]
   const width = Math.max(box.clientWidth, 200);
   const type = typeSize(box) / 16;
   const right = (12 + 6.5 * Math.max(...series.map(({ name }) => name.length))) * type;
   const [left, top, bottom, height] = [52 * type, 10, 26 * type, 190 * type];
-  const up = (y) => (y === null || (log && y <= 0) ? null : log ? Math.log10(y) : y);
+  const up = (y) => (y === null || (log && y <= 0) ? null : log ? Math.log10(y) : y); // null is left out
   const all = series.flatMap(({ values }) => values.map(up)).filter((y) => y !== null);
   let [low, high] = all.length ? [Math.min(...all), Math.max(...all)] : [0, 1];
   [low, high] = log ? [Math.floor(low), Math.ceil(high)] : [Math.min(0, low), high];
@@ -167,10 +164,8 @@ function middles(winners, steps) {
 
 /** The plane in colours, lines on it, the points, and numbers at the examples that are traced. */
 function plane(canvas, width, { low, high, steps, points, features }, { colourAt, lines, traced, signs = [] }, colours) {
-  const height = Math.round(0.8 * width);
-  const type = typeSize(canvas) / 16;
-  const [left, bottom] = [8, 24 * type];
-  const [across, up] = [width - left - 8, height - bottom - 8];
+  const [height, type, left] = [Math.round(0.8 * width), typeSize(canvas) / 16, 8];
+  const [across, up] = [width - left - 8, height - 24 * type - 8];
   const context = sized(canvas, width, height);
   const place = ([column, row]) => [left + (column / (steps - 1)) * across, 8 + up - (row / (steps - 1)) * up];
   const gridPlace = (...at) => place(at.map((x, k) => ((x - low[k]) / (high[k] - low[k])) * (steps - 1)));
@@ -189,12 +184,7 @@ function plane(canvas, width, { low, high, steps, points, features }, { colourAt
   context.drawImage(small, left - cellX / 2, 8 - cellY / 2, across + cellX, up + cellY);
   for (const [colour, pieces] of lines) {
     Object.assign(context, { strokeStyle: colour, lineWidth: 2 });
-    context.beginPath();
-    for (const [from, to] of pieces) {
-      context.moveTo(...place(from));
-      context.lineTo(...place(to));
-    }
-    context.stroke();
+    context.stroke(new Path2D(pieces.map((ends) => `M${ends.map(place).join("L")}`).join("")));
   }
   context.globalAlpha = 0.6; // behind the points
   for (const [cell, label] of signs) marker(context, label, place(cell), 11 * type, { ...colours, ink: colours.quiet });

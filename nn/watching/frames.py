@@ -179,8 +179,8 @@ def _examples(task: Task, examples: Dataset, film: Sequence[Frame]) -> dict[str,
     return {
         "X": quantised([np.array(x)[columns] for x in examples.X]),
         "features": len(examples.X[0]),
-        "labels": [true(y) for y in examples.y],
-        "predicted": [[predicted(units) for units in frame.examples[:m]] for frame in film],
+        "labels": [*map(true, examples.y)],
+        "predicted": [[*map(predicted, frame.examples[:m])] for frame in film],
     }
 
 

@@ -59,12 +59,7 @@ def curves(
     x: Sequence[Any], xlabel: str, ylabel: str, look: Callable[[int], dict[str, Any]] = style,
     vertical: dict[str, float] | None = None, horizontal: dict[str, float] | None = None, **settings: Any,
 ) -> Draw:  # fmt: skip
-    """A function that draws numbers as lines over x.
-
-    look                   the style of the k-th line
-    vertical, horizontal   where straight lines lie to compare with, by label
-    settings               of the axes
-    """
+    """A function that draws numbers over x, the k-th line in the style look(k), and straight lines by label."""
 
     def draw(axes: Any, numbers: dict[str, Numbers]) -> None:
         step = max(1, len(x) // 10)
