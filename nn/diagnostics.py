@@ -138,9 +138,7 @@ class Diagnosis:
         self._before = self._weights()
 
     def verdicts(self, test: Dataset | None = None) -> list[Verdict]:
-        """What is wrong with the run so far, causes first, or a single verdict "healthy".
-
-        test   further data to measure the present model on
+        """What is wrong with the run so far, causes first, or a single verdict "healthy"; ``test`` is measured too.
 
         Raises ValueError before the first epoch, unless numbers overflowed in it.
         """
@@ -204,10 +202,7 @@ def _is_flat(a: Value, word: str, share: float) -> bool:
 
 
 def constant_guess(task: Task, training: Dataset, data: Dataset) -> tuple[Any, Metrics]:
-    """The best guess that is always the same, by the training data, and its metrics on ``data``.
-
-    The guess is the mean of each output unit in a regression, else the most frequent class.
-    """
+    """The best constant guess by the training data, their mean or most frequent class, and its metrics on data."""
     if task.kind == REGRESSION:
         mean = [fmean(column) for column in zip(*map(units_of, training.y))]
         return mean, task.metrics(task.tally([mean] * len(data.y), data.y), data.y)

@@ -27,12 +27,7 @@ SHADES = (0.5, 1.0, 0.0, 0.75, 0.25)  # of the lines that are compared, from lig
 
 
 def loss(records: Sequence[EpochRecord] | Training, ax: Any = None) -> Any:
-    """Plot the loss by epoch, and the validation loss with a diamond at its minimum.
-
-    records   ``training.records`` or the training itself
-
-    Raises ValueError before the first epoch.
-    """
+    """Plot the loss by epoch, and the validation loss with a diamond at its minimum. ValueError before an epoch."""
     records = records.records if isinstance(records, Training) else records
     if not records:
         raise ValueError("loss of a training without records: train first")
@@ -86,9 +81,7 @@ def boundary(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
 def fit(model: Module, data: Dataset | Split, ax: Any = None, target: str = "y") -> Any:
     """Plot a regression in the target's units: a curve over one input, else predicted against true numbers.
 
-    target   the target's name for the axes
-
-    Raises ValueError for a classification.
+    ``target`` is its name on the axes. Raises ValueError for a classification.
     """
     task, parts = _task(REGRESSION, model, data)
     ax, inputs = _axes(ax), [x[0] for _, part in parts for x in part.X]
@@ -134,12 +127,7 @@ def confusion(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
 
 
 def deltas(layers: Diagnosis | Layers, ax: Any = None) -> Any:
-    """Plot ‖δ‖ of each layer by epoch on a log scale.
-
-    layers   a ``nn.diagnostics.Diagnosis`` that has measured each epoch, or its ``records``
-
-    Raises ValueError without any.
-    """
+    """Plot ‖δ‖ of each layer by epoch on a log scale, as a Diagnosis or its ``records`` have it."""
     records = layers.records if isinstance(layers, Diagnosis) else layers
     if not records or isinstance(records, Training) or isinstance(records[0], EpochRecord):
         raise ValueError("deltas of no layers: call Diagnosis(training).measure() of nn.diagnostics after each epoch")

@@ -75,11 +75,8 @@ def start(config: Config, folder: Path) -> None:
 def resume(folder: Path, epochs: int | None = None, data: Path | None = None) -> None:
     """Continue an interrupted run, or extend one to more epochs, as if it had never stopped.
 
-    data   the new path of its table, if that was moved
-
-    The schedules linear and cosine end with the last epoch, so more epochs change them, and a line says so. Raises
-    ValueError if the run is training already, if its files are damaged or belong to several runs, for fewer epochs
-    than it has had, and what ``read_config`` and ``load_training`` raise.
+    ``data`` is the new path of a table that was moved. Raises ValueError if the run is training already, if its files
+    are damaged or belong to several runs, for fewer epochs than it has had, and what ``load_training`` raises.
     """
     read_config(folder)  # before a lock appears in a folder without a run
     with _locked(folder):
@@ -110,6 +107,7 @@ def resume(folder: Path, epochs: int | None = None, data: Path | None = None) ->
         _write_config(experiment, folder)
         write_whole(folder / RECORDS, b"".join(lines))
         print(f"{experiment.title}: going on after epoch {done} of {all_epochs}")
+        # these end with the last epoch, so that more epochs change them
         if config["schedule"] in ("linear", "cosine") and all_epochs != config["epochs"]:
             over = f"{counted(all_epochs, 'epoch')} from here on, and was over {config['epochs']}"
             print(f"schedule: {config['schedule']} is over {over}")
@@ -214,10 +212,9 @@ def _write_film(experiment: Experiment, folder: Path) -> None:
 def predictions(folder: Path, path: Path, reading: Mapping[str, Any]) -> tuple[str, str]:
     """The rows of a table with the run's predictions, as CSV, and how good these are where targets are known.
 
-    reading   how the table is written, as for ``read_table``; what is missing is as in training
-
-    Columns are found by name. ``prediction`` and, for classes, ``probability`` are added, with the table's own
-    separator and decimal mark. Categories that training did not have are reported on stderr.
+    What ``reading`` does not say for ``read_table`` is as in training. Columns are found by name. ``prediction`` and,
+    for classes, ``probability`` are added, with the table's own separator and decimal mark. Categories that training
+    did not have are reported on stderr.
     """
     config = read_config(folder)
     with _trusting_config(folder):

@@ -115,8 +115,8 @@ def frames(
 def outputs_at(model: Module, X: Sequence[Sequence[float]]) -> Array:
     """What the model makes of each example in evaluation mode: one row for each output unit, one column for each x.
 
-    Layers of this package do the same with every example, so that the first one's graph stands for all. A module of
-    the user's own may look at its numbers and decide: with one, each example has a graph of its own.
+    Layers of this package do the same with every example, so that the first one's graph stands for all; a module of
+    the user's own may look at its numbers and decide.
     """
     modules = (model, *model.submodules().values())
     if not all(type(module).__module__.startswith("nn.") for module in modules):
@@ -229,9 +229,7 @@ def digits(x: float) -> float | None:
 
 
 def quantised(frames: Sequence[Array], *, together: bool = True) -> dict[str, Any]:
-    """Numbers as whole numbers from −9999 to 9999, times a ``step`` for each frame.
-
-    together   one scale for all frames, so that they can be compared; else each frame has its own
+    """Numbers as whole numbers from −9999 to 9999, times a ``step`` for each frame, or one for all ``together``.
 
     The error is at most half a step: 1/20,000 of the largest number on the scale. ∞ counts as the largest float.
 

@@ -25,9 +25,8 @@ COLUMNS = {"claim": 27, "row": 3, "measured": 30, "verdict": 34}  # widths, whic
 def run(names: Sequence[str] | None = None, seed: int = 0, out: Path | None = None) -> Iterator[Result]:
     """Run the experiments of these names, or all of them, and yield each result as soon as it is ready.
 
-    out   a folder for a picture of each
-
-    On a terminal a bar shows the progress. Raises ValueError for an unknown name, before anything runs.
+    A folder ``out`` gets a picture of each. On a terminal a bar shows the progress. Raises ValueError for an unknown
+    name, before anything runs.
 
     >>> [result.word for result in run(["unstable"])]
     ['borne out']

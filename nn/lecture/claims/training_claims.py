@@ -260,16 +260,16 @@ def architecture(seed: int = 0) -> Result:
             first, last = fmean(columns[0]), fmean(columns[-1])
             checks[f"{by}: {name.replace(' ', '-')} {first:.0%} → {last:.0%}"] = last > first + 0.03
 
-    def look(k: int) -> dict[str, Any]:
-        return style(k // 2, linewidth=2.5 if k % 2 else 1.0)
-
     return Result(
         "C9", "Model architecture decides: wider and deeper networks learn more",
         f"accuracy on 100 training and 200 held-back points of two spirals, {'/'.join(map(str, DEPTHS))} hidden "
         f"layers of {'/'.join(map(str, WIDTHS))} relus, means of 2",
         checks,
         {f"{layers[i]}, {name}": rows[i] for i in range(len(DEPTHS)) for name, rows in parts.items()},
-        curves(WIDTHS, "units in each hidden layer", "accuracy", look, xticks=WIDTHS, ylim=(0.4, 1.03)),
+        curves(
+            WIDTHS, "units in each hidden layer", "accuracy", xticks=WIDTHS, ylim=(0.4, 1.03),
+            look=lambda k: style(k // 2, linewidth=2.5 if k % 2 else 1.0),
+        ),
     )  # fmt: skip
 
 
@@ -312,11 +312,8 @@ def all_positive(seed: int = 0) -> Result:
 
 
 def sign_patterns(seed: int) -> tuple[list[Signs], list[Signs], list[Signs]]:
-    """The signs of ∂L/∂w_1 …, and last of ∂L/∂b, which for one example is δ.
-
-    They are those of single positive examples, of zero-centred ones, and of mini-batches of positive ones.
-    """
-    rng, neuron = Random(f"{seed} inputs"), Linear(N, 1, init=zero)  # δ = −y, of either sign
+    """The signs of ∂L/∂w_1 … and of ∂L/∂b: of positive examples, zero-centred ones, and mini-batches of the first."""
+    rng, neuron = Random(f"{seed} inputs"), Linear(N, 1, init=zero)  # δ = ∂L/∂b = −y, of either sign
     X = [[rng.uniform(0.0, 1.0) for _ in range(N)] for _ in range(200)]
     y = [x[0] - x[1] + rng.gauss(0.0, 0.1) for x in X]
 
