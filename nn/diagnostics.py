@@ -97,9 +97,8 @@ UNKNOWN = Facts()
 class Diagnosis:
     """Measures an MLP or a Sequential after each epoch of its training; make it before the first epoch.
 
-    examples   number of training examples to measure, chosen by ``task.sample``
-
-    Weights, gradients, statistics and generators do not change.
+    It measures training ``examples`` chosen by ``task.sample``; weights, gradients, statistics and generators do not
+    change.
 
     >>> from random import Random
     >>> from nn import SGD, binary_cross_entropy

@@ -187,7 +187,6 @@ def read_split(
 ) -> tuple[Split, Schema]:  # fmt: skip
     """Read a CSV file as examples in three parts, and return the schema by which they were read.
 
-    target       the column to predict
     missing      what to do about a missing value: "refuse" raises an error that names its place, "drop" leaves out
                  the row, "mean" fills in the training data's mean, or its most frequent text
     ignore       columns to leave out, such as an identifier
@@ -196,8 +195,7 @@ def read_split(
                  most 20 values, each in at least three rows on average
     reading      as for ``read_table``
 
-    Raises what ``read_table`` raises, and ValueError for columns that do not exist, cells that cannot be read, and
-    tables without anything to learn.
+    Raises what ``read_table`` raises, and ValueError for what cannot be found, read or learned.
     """
     table = read_table(path, **reading)
     target, ignore, categories = table.find(target), [*map(table.find, ignore)], [*map(table.find, categories)]

@@ -90,10 +90,7 @@ def grid_between(low: Array, high: Array) -> Any:
 def frames(
     training: Training, history: Sequence[Any], chosen: Sequence[int], examples: Dataset, points: Any
 ) -> Iterator[Frame]:
-    """A frame for each of the chosen states, with the outputs at ``points`` and the trace of ``examples``.
-
-    Raises ValueError for a state that does not fit the model.
-    """
+    """A frame for each chosen state, with outputs at ``points`` and traces of ``examples``."""
     model: Any = training.model  # an MLP or a Sequential
     with unchanged(model):
         for place in chosen:
