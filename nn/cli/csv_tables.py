@@ -90,8 +90,7 @@ class Schema(NamedTuple):
     def examples(self, table: Table) -> tuple[list[list[float]], list[str]]:
         """Each row as numbers, with columns found by name, and a sentence for each column with an unknown category.
 
-        An unknown category is 0 for each known one. Raises ValueError for text among numbers, and for a missing value
-        if training had none.
+        Raises ValueError for text among numbers, and for a missing value if training had none.
         """
         columns, unknown = [], []
         for name, categories, fill in self.columns:

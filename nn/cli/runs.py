@@ -46,8 +46,7 @@ HISTORY, STATES = "history", "*.safetensors"
 def start(config: Config, folder: Path) -> None:
     """Start a run in its folder, where it replaces an older one, and train to the end.
 
-    Raises ValueError if another run is training there, or if files with these names are there without a run: they
-    belong to something else.
+    Raises ValueError if another run is training there, and for files of these names that belong to no run.
     """
     taken = [name for name in (RECORDS, CHECKPOINT, WEIGHTS, *PICTURES, FILM, HISTORY) if (folder / name).exists()]
     if (folder / CONFIG).exists():
@@ -327,10 +326,7 @@ def _read_metadata(config: Config, folder: Path, name: str) -> dict[str, str]:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Keeps other processes and threads from training in the folder. Raises ValueError where one does already.
-
-    The operating system drops the lock when the process ends. Where it has no locks, a warning says so.
-    """
+    """Keeps all others from training in the folder, until its process ends. ValueError where one does already."""
     path = folder / LOCK
     with open(path, "ab") as file:
         try:
