@@ -4,18 +4,18 @@ The page gets the graph as data (``page_data``), its rules as JavaScript that th
 page's own script, in the files beside this one, knows no derivative.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from html import escape
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 from autograd.contributions import gradients
 from autograd.drawing.animation import step_pictures
 from autograd.drawing.boxes import dressed
 from autograd.drawing.display_graph import display, without_constants
-from autograd.drawing.figure import Direction, Figure
+from autograd.drawing.figure import Figure, Placement
 from autograd.drawing.layered import layered
 from autograd.drawing.svg import style_sheet, svg
 from autograd.files import write_whole
@@ -26,7 +26,6 @@ from autograd.text import clipped, counted, elsewhere
 from autograd.value import Value
 from autograd.walking.page_data import GraphData
 
-DIRECTIONS: tuple[Direction, ...] = ("right", "up")
 MOST_NODES, MOST_BYTES = 500, 2_000_000
 _file = partial(own_file, package="autograd.walking")
 SCRIPTS = ("numbers.js", "passes.js", "grading.js", "navigation.js")  # no page is needed to run these
@@ -44,10 +43,11 @@ class Walkthrough(Page):
 
         Raises ValueError for more than 200 steps, and where an input has changed since the graph was computed.
         """
-        pictures = list(step_pictures(self.root, _picture(_figure(topological_order(self.root)))))
+        live = svg(*_larger(_placed(topological_order(self.root))), live=True)
+        pictures = list(step_pictures(self.root, live))
         Path(folder).mkdir(parents=True, exist_ok=True)
         digits = max(2, len(str(len(pictures))))
-        paths = [Path(folder, f"step-{i:0{digits}}.svg") for i in range(1, len(pictures) + 1)]
+        paths = [Path(folder, f"step-{i:0{digits}}.svg") for i, _ in enumerate(pictures, 1)]
         for path, picture in zip(paths, pictures):
             write_whole(path, picture.encode())
         return paths
@@ -77,8 +77,7 @@ def walk(f: Value, *, predict: bool = False) -> Walkthrough:
     graph = GraphData(order)
     name = clipped(graph.names[f])
     title = f"Both passes of {name}"
-    figure = _figure(order)
-    wide, tall = (_picture(figure, direction) for direction in DIRECTIONS)
+    wide, tall = (svg(*placed, live=True) for placed in _placed(order))
     page = written(
         "walk", title, "autograd.walking",
         f"{program(graph)}\nconst PREDICTING = {script(predict)};\n{_file('phases.js')}", style_sheet(),
@@ -91,28 +90,23 @@ def walk(f: Value, *, predict: bool = False) -> Walkthrough:
         )
     invitation = f"The graph of {name}; trust the notebook to walk through it"
     known = f"walk through {name}: {counted(count, 'node')}"
-    return Walkthrough(known, "a walk", title, page, _image(graph), invitation, height=640, root=f)
+    grads = {} if graph.changed else gradients(f, order=order)
+    image = svg(*_larger(_placed(order, grads)))  # at the end of both passes
+    return Walkthrough(known, "a walk", title, page, image, invitation, height=640, root=f)
 
 
-def _figure(order: Sequence[Value], grads: Mapping[Value, float] | None = None) -> Figure:
-    """The graph, with these gradients as far as there are any."""
+def _placed(order: Sequence[Value], grads: Mapping[Any, float] = {}) -> list[tuple[Figure, Placement]]:
+    """The graph to the right and up, with these gradients as far as there are any."""
     shown = without_constants(display(order[-1:], order))
     for node in shown.nodes:
-        node.grad = grads.get(node.value) if grads and node.value is not None else None
-    return replace(dressed(shown), warnings=[])
+        node.grad = grads.get(node.value)
+    right = replace(dressed(shown), warnings=[], direction="right")
+    return [(figure, layered(figure)) for figure in (right, replace(right, direction="up"))]
 
 
-def _picture(figure: Figure, *directions: Direction, live: bool = True) -> str:
-    """The figure in one of these directions, whichever a slide shows larger."""
-    turned = [replace(figure, direction=direction) for direction in directions or DIRECTIONS]
-    placed = [(figure, layered(figure)) for figure in turned]
-    return svg(*max(placed, key=lambda pair: min(16 / pair[1].width, 9 / pair[1].height)), live=live)
-
-
-def _image(graph: GraphData) -> str:
-    """The picture alone, at the end of both passes."""
-    grads = None if graph.changed else gradients(graph.order[-1], order=graph.order)
-    return _picture(_figure(graph.order, grads), live=False)
+def _larger(placed: Iterable[tuple[Figure, Placement]]) -> tuple[Figure, Placement]:
+    """The one that a slide shows larger."""
+    return max(placed, key=lambda pair: min(16 / pair[1].width, 9 / pair[1].height))
 
 
 def program(graph: GraphData) -> str:

@@ -34,10 +34,10 @@ class GraphData:
         self._index = {x: i for i, x in enumerate(self.order)}
         self._rules: dict[tuple[Primitive, tuple[float | None, ...]], int] = {}
         nodes = [self._node(x, root) for x in self.order]
-        words, sources = zip(*(_written(*rule) for rule in self._rules)) if self._rules else ((), ())
-        self.json: dict[str, Any] = {"nodes": nodes, "rules": words}  # ready for JSON
+        rules = [_written(*rule) for rule in self._rules]
+        self.json: dict[str, Any] = {"nodes": nodes, "rules": [words for words, _ in rules]}  # ready for JSON
         # the source of a JavaScript array: for each rule its function and the tests of its domains
-        self.rules = "[\n" + ",\n".join(sources) + "\n]"
+        self.rules = "[\n" + ",\n".join(source for _, source in rules) + "\n]"
 
     def _node(self, x: Value, root: Value) -> dict[str, Any]:
         label = self.names[x]
