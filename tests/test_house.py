@@ -52,8 +52,7 @@ STAND_ON = {  # the readers that stand on another
     "walking": {f"drawing.{part}" for part in ("animation", "boxes", "display_graph", "figure", "layered", "svg")},
     "explanation.illustrated": {"drawing"},
     "replay.program": {"adopting.readings"},
-    "engine_programs": {"adopting.foreign"},
-    "engine_checks": {"engine_programs"},
+    "engine_checks": {"adopting.foreign"},
 }
 KNOW_NO_VALUE = {"nn.validation", "nn.init", "nn.data", "nn.preprocessing", "nn.backprop"}
 KNOW_NO_VALUE |= {"autograd.number_systems.floats"}
@@ -232,7 +231,7 @@ def exchanged(source):
 
 
 # nodes of another engine, not ours
-SETS_FOREIGN_NODES = {"autograd.replay.program", "autograd.engine_programs"}
+SETS_FOREIGN_NODES = {"autograd.replay.program", "autograd.engine_checks"}
 
 
 @on_every_module
