@@ -58,7 +58,7 @@ class Moment(NamedTuple):
     phase: Literal["forward", "seed", "backward"]
     node: int  # what is computed, or gives: its place in topological order
     receiver: int  # what is computed, or receives
-    level: int  # how far the node is from the inputs, or in the backward pass from the root
+    level: int  # how many come before, where all that can happen at once does
     edge: str = ""  # what a contribution passes: 6:0 for the first operand of node 6
     given: Contribution | None = None
 
@@ -76,8 +76,8 @@ def moments(root: Value, order: Sequence[Value] | None = None) -> list[Moment]:
     for x in order:
         level[x] = 1 + max((level[parent] for parent in x.parents), default=-1)
     found = [Moment("forward", i, i, level[x]) for x, i in place.items() if x.parents]
-    found.append(Moment("seed", place[root], place[root], 0))
-    far = {root: 0}
+    found.append(Moment("seed", place[root], place[root], level[root] + 1))
+    far = {root: level[root] + 2}
     for x, given in groupby(contributions(root, order), lambda c: c.node):
         for k, c in enumerate(given):
             if not is_constant(c.parent):

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from hashlib import sha256
 from itertools import groupby, pairwise
+from operator import attrgetter
 from xml.etree.ElementTree import Element, SubElement, fromstring, tostring
 
 from autograd.contributions import Moment, moments
@@ -137,11 +138,7 @@ def animated(f: Value, live: str) -> str:
 
 def _schedule(parts: _Parts) -> Iterator[tuple[Moment, float, float]]:
     """When each step begins and when it lands: level by level, one after the other what the same node receives."""
-
-    def level(m: Moment) -> tuple[int, int]:
-        return ("forward", "seed", "backward").index(m.phase), m.level
-
-    time = START
+    time, level = START, attrgetter("level")
     for _, together in groupby(sorted(parts.steps, key=level), level):
         received, lands = Counter[int](), [time]
         for m in together:
