@@ -14,11 +14,10 @@ function button(place, id, words, pressed) {
 /** A button in the header that stays pressed; calls `how` with whether it is pressed now. */
 function toggle(id, words, how) {
   const made = button("modes", id, words, () => {
-    const on = made.getAttribute("aria-pressed") !== "true";
-    made.setAttribute("aria-pressed", on);
-    how(on);
+    made.ariaPressed = made.ariaPressed !== "true";
+    how(made.ariaPressed === "true");
   });
-  made.setAttribute("aria-pressed", false);
+  made.ariaPressed = false;
 }
 
 toggle("large", "Large type", (on) => document.querySelector("main").classList.toggle("large", on));
@@ -43,12 +42,10 @@ function controls(how) {
 
   /** `words` say the place; `isMore` where Next does something at the last one too. */
   function mark(words, isMore = false) {
-    named("scrubber").max = how.last;
-    named("scrubber").value = at();
-    named("scrubber").setAttribute("aria-valuetext", words);
+    Object.assign(named("scrubber"), { max: how.last, value: at(), ariaValueText: words });
     // not `disabled`: a button that has the focus keeps it, and the keys go on working
-    named("back").setAttribute("aria-disabled", at() === 0);
-    named("next").setAttribute("aria-disabled", at() === how.last && !isMore);
+    named("back").ariaDisabled = at() === 0;
+    named("next").ariaDisabled = at() === how.last && !isMore;
   }
 
   const keys = { ArrowRight: next, ArrowLeft: () => go(at() - 1), Home: () => go(0), End: () => go(how.last) };
@@ -59,9 +56,7 @@ function controls(how) {
   });
   named("scrubber").addEventListener("input", (event) => stop(() => go(Number(event.target.value))));
   button("buttons", "back", "◀ Back", () => stop(keys.ArrowLeft));
-  button("buttons", "play", "Play", () => {
-    if (named("play").getAttribute("aria-disabled") !== "true") play(playing === null);
-  });
+  button("buttons", "play", "Play", () => named("play").ariaDisabled === "true" || play(playing === null));
   button("buttons", "next", "Next ▶", () => stop(next));
   return { stop, mark };
 }
