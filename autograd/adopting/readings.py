@@ -58,10 +58,9 @@ def adopt(
     words = {word: said for word, said in more.items() if word in WORDS}
     named = {name: node for name, node in more.items() if name not in WORDS}
     nodes += tuple(named.values())
-    if unknown := [name for name, node in named.items() if type(node).__module__ == "builtins"]:
-        raise TypeError(
-            f"adopt({unknown[0]}={named[unknown[0]]!r}): it is no node, and the words are {', '.join(WORDS)}"
-        )
+    for name, node in named.items():
+        if type(node).__module__ == "builtins":
+            raise TypeError(f"adopt({name}={node!r}): it is no node, and the words are {', '.join(WORDS)}")
     if not nodes or isinstance(nodes[0], Value) or type(nodes[0]).__module__ == "builtins":
         raise TypeError(f"adopt({', '.join(map(shown, nodes))}): give a node of another engine, as in adopt(loss)")
     for kind, word in words.items():
@@ -128,9 +127,7 @@ class Adoption:
             value = values[id(node)] = Adopted(number, name, engine, node)
             if not (held := parents_of[id(node)]):
                 if label.__class__ is str and label and known_as(label):
-                    raise ValueError(
-                        f"adopt: {_said(value, [])}, labelled {label!r}, has no parents: does it keep them?"
-                    )
+                    raise ValueError(f"adopt: {_said(value)}, labelled {label!r}, has no parents: does it keep them?")
                 continue
             try:
                 row = engine.in_order(node, held) if held.__class__ is set else held
@@ -147,10 +144,9 @@ class Adoption:
                 before[case] = value.operation
         for value, label, parents, stored, fits in self.open:
             likely = [reading for reading in fits if (label, reading[0]) in self.proven]
-            if len(likely) == 1 and (label, len(parents)) not in self.unknown:
-                _take(value, *likely[0])
-            else:
-                _take(value, Opaque(label, parents, value.data, stored), parents, stored)
+            if len(likely) != 1 or (label, len(parents)) in self.unknown:
+                likely = [(Opaque(label, parents, value.data, stored), parents, stored)]
+            _take(value, *likely[0])
 
     def _read(self, value: Adopted, parents: list[Value], held: Any) -> bool:
         """Find a node's operation, or raise ValueError; returns whether others of its label may be it too."""
@@ -161,7 +157,7 @@ class Adoption:
             if isinstance(held, set) and len(held) > 1:
                 _refuse(value, parents, label, f"parents in a set have no order for operations[{label!r}]")
             made = function(*parents)
-            if not isinstance(made, Value) or not same(made.data, value.data):
+            if not (isinstance(made, Value) and same(made.data, value.data)):
                 _refuse(value, parents, label, f"operations[{label!r}] gives {shown(made)}")
             _take(value, identity, (made,), (1.0,))
             return False
@@ -169,10 +165,8 @@ class Adoption:
         for tier in self._tiers(known, value, parents, held, stored):
             if fits := _fits(tier, value, parents, stored):
                 # one function, if slopes and constants are the same: x · y and y · x, but no other bound of a clamp
-                first, *others = [
-                    [*_by_parent(parents, operands, slopes), *sorted(x.data for x in operands if is_constant(x))]
-                    for _, operands, slopes in fits
-                ]
+                constants = [sorted(x.data for x in operands if is_constant(x)) for _, operands, _ in fits]
+                first, *others = [[*_by_parent(parents, *fit[1:]), *c] for fit, c in zip(fits, constants)]
                 if not all(len(first) == len(other) and all(map(same, first, other)) for other in others):
                     which = f"its numbers do not say which operand of {fits[0][0].name} is which"
                     _refuse(value, parents, label, which)
@@ -237,9 +231,8 @@ class Adoption:
         for value, grad in zip(reversed(values), reversed(theirs)):
             right = value.grad
             is_left_out = value.operation is None and (is_cleared or not getattr(value.origin, "requires_grad", True))
-            if grad == right or grad is None or is_left_out:
-                continue
-            if not (isclose(grad, right, rel_tol=1e-9, abs_tol=slack) or same(grad, right)):
+            agrees = grad is None or isclose(grad, right, rel_tol=1e-9, abs_tol=slack) or same(grad, right)
+            if not (agrees or is_left_out):
                 said = f"{_said(value, value.parents)} is {float(grad)!r} there, and {right!r} by the chain rule"
                 raise ValueError(
                     f"adopt: the gradient of {said}: {_cause(value, grad, root)}; "
@@ -310,7 +303,7 @@ def _rows(entry: Primitive, parents: list[Value], others: list[Any], turned: boo
             yield from map(list, permutations(row)) if len(row) < 4 else [row, row[::2] + row[1::2]]
 
 
-def _said(value: Adopted, parents: Sequence[Value]) -> str:
+def _said(value: Adopted, parents: Sequence[Value] = ()) -> str:
     """``y = 6.0 of x1 = 3.0, x2 = 2.0``."""
     of = ", ".join(f"{called(x.name, f'x{i}')} = {x.data!r}" for i, x in enumerate(parents, 1))
     return f"{called(value.name, 'the node')} = {value.data!r}{' of ' * bool(of)}{of}"

@@ -23,9 +23,7 @@ FONTS = {  # for the families that pictures name, the first that there is; those
     "system-ui": "'DejaVu Sans','Noto Sans','Segoe UI',Helvetica,Arial,'Liberation Sans',sans-serif",
     "Georgia": "'DejaVu Serif','Noto Serif',Georgia,'Times New Roman','Liberation Serif',serif",
 }
-WORD = (
-    '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text y="9" font-family="system-ui">x</text></svg>'
-)
+WORD = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><text y="9" font-family="system-ui">x</text></svg>'
 PAGE = b'#set document(date: none)\n#set page(width: auto, height: auto, margin: 0pt)\n#image("picture.svg")'
 NO_FONT = "there is no font to write with: apt-get install fonts-dejavu, or pip install matplotlib, which brings one"
 
@@ -95,9 +93,8 @@ def _still(svg: str, part: float) -> str:
                 x, y = halfway(points, 1.0 - done if "back" in element.get("class", "") else done)
                 element.set("transform", f"translate({x:.1f} {y:.1f})")
             elif at:
-                element.set(
-                    change.get("attributeName", ""), change.get("values", "").split(";")[bisect(at, part) - 1]
-                )
+                values = change.get("values", "").split(";")
+                element.set(change.get("attributeName", ""), values[bisect(at, part) - 1])
     return tostring(root, encoding="unicode")
 
 
