@@ -8,7 +8,7 @@ import operator
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from functools import cache, partial
 from inspect import getmembers_static, isclass, isfunction, signature
 from io import StringIO
@@ -160,12 +160,11 @@ class Subject:
 
     def _offers(self, form: str, is_method: bool) -> bool:
         """Whether an operation takes nodes and gives one, as a function of plain numbers does not."""
-        try:
+        is_meant = is_method or (form in FORMS and form != "{}**{}")  # if it raises or forgets to return, a bug
+        with suppress(Exception):
             node = self.operations[form](*(self.make(x) for x in AT[: form.count("{}")]))
-        except Exception:  # a bug to be found, unless the engine may not mean it for nodes
-            return is_method or (form in FORMS and form != "{}**{}")
-        is_node = bool(self.words.word("grad", node)) and isinstance(self.words.read("data", node), Real)
-        return is_node or is_method or (form in FORMS and form != "{}**{}")  # a return may be forgotten
+            is_meant |= bool(self.words.word("grad", node)) and isinstance(self.words.read("data", node), Real)
+        return is_meant
 
     def run(self, steps: Steps, at: Sequence[float], roots: str, changed: str = "") -> dict[str, Any]:
         """The nodes of a program, after data ``changed`` to −7 and a backward pass from each of the roots."""
