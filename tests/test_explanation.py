@@ -550,6 +550,11 @@ def test_html_has_fractions_and_names_the_edges_of_each_factor():
     assert len(root.findall("div/div")) == 2 * len(explain(f, wrt=s).lines(TEXT))
 
 
+def test_a_sum_starts_with_a_positive_term():
+    x, y = Value(2.0, "x"), Value(3.0, "y")
+    assert str(explain((x.relu() - y) ** 2.0 / 2.0, wrt=x)).splitlines()[0] == "∂f/∂x = [x > 0](max(x, 0) − y)"
+
+
 def test_html_gives_delta_and_sums_that_are_left_out():
     x = Value(1.0, "x")
     f = sum([named(**{f"v_{i}": x * (i - 3.0)}) ** 2 for i in range(9)])

@@ -11,7 +11,8 @@ from autograd import mathml, notation
 from autograd.number_systems import symbols
 from autograd.number_systems.symbols import Expression
 
-STANDARD = ("sin", "cos", "tan", "tanh", "sinh", "cosh", "exp", "log", "max", "min")  # of LaTeX's functions
+IN_LATEX = {name: f"\\{name}" for name in ("sin", "cos", "tan", "tanh", "sinh", "cosh", "exp", "log", "max", "min")}
+IN_LATEX |= {"σ": r"\sigma", "logΣexp": r"\log\!\sum\exp"}
 UNINDEXED = dict.fromkeys(notation.INDICES)  # v₁ is read as one letter: v₁²
 ADDITION, PRODUCT, POWER, ATOM = range(4)  # how tightly a formula binds
 
@@ -51,14 +52,12 @@ class Notation(NamedTuple):
             if len(steps) == 1 and e == 2 * steps[0] - 1:  # the slope of |x|
                 return self.call("sign", self(steps[0].args[0])), ATOM
             return self.addition(e), ADDITION
-        if e is sympy.zoo:
-            return self.number(inf), ATOM
         if e is sympy.E:
             return self.name("e"), ATOM
         if e.is_Mul or ((e.is_Number or (e.is_Pow and e.exp.is_number)) and sympy.fraction(e)[1] != 1):
             return self.product(e)
-        if e.is_Number:
-            return self.number(float(e)), ATOM
+        if e.is_Number or e is sympy.zoo:
+            return self.number(inf if e is sympy.zoo else float(e)), ATOM
         if e.is_Pow:
             if e.exp == sympy.S.Half:
                 return self.root.format(self.part(e.base, ATOM)), POWER
@@ -76,7 +75,7 @@ class Notation(NamedTuple):
     def comparison(self, difference: Expression) -> str:
         """The condition that the difference is positive: x > y for x − y."""
         terms = sympy.Add.make_args(difference)
-        less = [term for term in terms if term.could_extract_minus_sign()]
+        less = [*filter(_is_negative, terms)]
         if len(terms) != 2 or len(less) != 1:
             return f"{self(difference)} > {self.number(0.0)}"
         return f"{self(difference - less[0])} > {self(-less[0])}"
@@ -92,21 +91,17 @@ class Notation(NamedTuple):
         return self(e) if self.braces else self.held(e, least)
 
     def addition(self, e: Expression) -> str:
-        """The terms with their signs, positive terms first: 1 − a."""
-        terms = e.as_ordered_terms()
-        terms.sort(key=lambda term: bool(term.could_extract_minus_sign()) and len(terms) > 1)
-        written = ""
-        for term in terms:
-            negative = bool(term.could_extract_minus_sign())
-            part = self.held(-term if negative else term, PRODUCT)
-            written += f" {self.minus if negative else '+'} {part}" if written else self.minus * negative + part
+        """The terms with their signs, a positive one first: 1 − a."""
+        written, terms = "", e.as_ordered_terms()
+        first = next((term for term in terms if not _is_negative(term)), None)
+        for term in sorted(terms, key=lambda term: term is not first):
+            sign, part = ("+", term) if not _is_negative(term) else (self.minus, -term)
+            written += (f" {sign} " if written else sign.strip("+")) + self.held(part, PRODUCT)
         return written
 
     def product(self, e: Expression) -> tuple[str, int]:
         """The factors as number, weights, other symbols, functions, sums; a quotient if there is a denominator."""
-        negative = bool(e.could_extract_minus_sign())
-        above, below = sympy.fraction(-e if negative else e)
-        sign = self.minus if negative else ""
+        sign, above, below = self.minus * _is_negative(e), *sympy.fraction(-e if _is_negative(e) else e)
         if below != 1:
             return sign + self.ratio.format(self.part(above, PRODUCT), self.part(below, POWER)), PRODUCT
         written, short = "", True
@@ -118,9 +113,12 @@ class Notation(NamedTuple):
         return sign + written, PRODUCT
 
 
+def _is_negative(e: Expression) -> bool:
+    return bool(e.could_extract_minus_sign())
+
+
 def _latex_call(function: str, arguments: str) -> str:
-    named = {"σ": r"\sigma", "logΣexp": r"\log\!\sum\exp", **{name: f"\\{name}" for name in STANDARD}}
-    name = named.get(function, rf"\operatorname{{{function}}}")
+    name = IN_LATEX.get(function, rf"\operatorname{{{function}}}")
     return rf"{name}\left({arguments}\right)"
 
 
