@@ -147,13 +147,10 @@ def matrix_form(trace: Trace) -> MatrixForm:
     return MatrixForm(np.array(numbers(trace.a[0])), layers, notes)
 
 
-# ---- reading the graph ----------------------------------------------------------------------------------------
-
-
-def _parameters(unit: Value) -> tuple[Value, ...]:
-    """w₁ … wₙ, and b where there is one."""
-    n = len(unit.parents) // 2
-    return unit.parents[:n] + unit.parents[2 * n :]
+def _parameters(layer: list[Value]) -> list[Value]:
+    """w₁ … wₙ of each unit, and b where there is one."""
+    n = len(layer[0].parents) // 2
+    return [parameter for unit in layer for parameter in unit.parents[:n] + unit.parents[2 * n :]]
 
 
 def _grad(nodes: list[Value]) -> Array:
@@ -190,7 +187,7 @@ def _read_layer(
         delta_from_above = upstream * slope
         terms = np.abs(W_above).T @ np.abs(delta_above) * np.abs(slope)
         differences.append(_difference(z, delta_from_above, terms))
-    parameters = [node for unit in units[l] for node in _parameters(unit)]
+    parameters = _parameters(units[l])
     differences.append(_difference(parameters, *np.array([expected[node] for node in parameters]).T))
     W, a_before = _weights(units[l])
     W_grad, b_grad = np.split(_grad(parameters).reshape(len(z), -1), [W.shape[1]], axis=1)
@@ -212,9 +209,6 @@ def _slope(z: list[Value], a: list[Value]) -> Array | None:
             return None
         slopes.append(grad.get(z_j, 0.0))
     return np.array(slopes)
-
-
-# ---- comparing ------------------------------------------------------------------------------------------------
 
 
 def _difference(nodes: list[Value], matrix: Array, terms: Array) -> Difference:
@@ -287,8 +281,7 @@ def _other_gradients(layers: dict[int, LayerMatrices]) -> Iterator[str]:
 
 
 def _shared(units: list[list[Value]]) -> Iterator[str]:
-    places = Counter(parameter for unit in flatten(units) for parameter in _parameters(unit))
-    [(parameter, most)] = places.most_common(1)
+    [(parameter, most)] = Counter(w for layer in units[1:] for w in _parameters(layer)).most_common(1)
     if most > 1:
         yield f"{_name(parameter)} stands in {most} places: its grad is compared with the sum over all of them."
 
@@ -301,32 +294,35 @@ def _upstream_formula(layer: LayerMatrices) -> str:
     return "∇ₐ L" if layer.is_output else f"({index_name('W', layer.l + 1)})ᵀ {index_name('δ', layer.l + 1)}"
 
 
+def _sizes(layer: LayerMatrices) -> str:
+    return f"Layer {layer.l}, {layer.W.shape[1]} → {layer.W.shape[0]} units"
+
+
+def _largest(layer: LayerMatrices) -> str:
+    return f"largest difference {number_text(layer.largest_difference, 2)}"
+
+
 def _section(layer: LayerMatrices) -> Section:
     """Its heading, its vectors, and its weights; of the weights, the last two are compared."""
     z, a, W, b, delta = (index_name(letter, layer.l) for letter in "zaWbδ")
-    a_before, (to, from_) = index_name("a", layer.l - 1), layer.W.shape
+    a_before, upstream = index_name("a", layer.l - 1), _upstream_formula(layer)
     formulas = f"{z} = {W} {a_before}" + (f" + {b}, ∂L/∂{b} = {delta}" if layer.db.size else "")
-    upstream, largest = _upstream_formula(layer), f"largest difference {number_text(layer.largest_difference, 2)}"
     vectors = {
         z: layer.z, a: layer.a, f"g′({z})": layer.slope, upstream: layer.upstream,
         f"{upstream} ⊙ g′({z})": layer.delta_from_above, f"{delta} = z.grad": layer.delta, "b.grad": layer.b_grad,
     }  # fmt: skip
     weights = {W: layer.W, f"∂L/∂{W} = {delta} ({a_before})ᵀ": layer.dW, "w.grad": layer.W_grad}
     return (
-        f"Layer {layer.l}, {from_} → {to} units: {formulas}; {largest}",
-        [Block(label, v[:, None]) for label, v in vectors.items() if v is not None and v.size],
-        [Block(label, matrix) for label, matrix in weights.items()],
+        f"{_sizes(layer)}: {formulas}; {_largest(layer)}",
+        [Block(label, v) for label, v in vectors.items() if v is not None and v.size],
+        [*map(Block, weights, weights.values())],
     )
 
 
 def _equations(layer: LayerMatrices, a_before: Array) -> Equations:
     """Its heading, both passes as equations, and what the scalars of the nodes say."""
     z, a, W, b, delta = (index_name(letter, layer.l) for letter in "zaWbδ")
-    before, upstream, bias = (
-        index_name("a", layer.l - 1),
-        _upstream_formula(layer),
-        f" + {b}" if layer.db.size else "",
-    )
+    before, upstream, bias = index_name("a", layer.l - 1), _upstream_formula(layer), f" + {b}" * bool(layer.db.size)
     value, gradient = partial(_matrix, role="value"), partial(_matrix, role="gradient")
     from_above = (delta, "z.grad", "", gradient(layer.delta))
     if layer.slope is not None and layer.delta_from_above is not None:
@@ -343,12 +339,10 @@ def _equations(layer: LayerMatrices, a_before: Array) -> Equations:
         *((label, "", "", _matrix(numbers)) for label, numbers in read.items() if numbers.size),
     ]
     lines = [(typeset(left), [f"= {x}" for x in (typeset(right), *others) if x]) for left, right, *others in rows]
-    to, from_ = layer.W.shape
     source = "L" if layer.is_output else f"layer {layer.l + 1}"
-    check = f"{'✓ as' if is_agreed else '✗ not'} z.grad, w.grad and b.grad of the nodes: largest difference "
-    heading = f"Layer {layer.l}, {from_} → {to} units, its gradients from {source}"
-    return heading, lines, check + number_text(layer.largest_difference, 2)
+    check = f"{'✓ as' if is_agreed else '✗ not'} z.grad, w.grad and b.grad of the nodes: {_largest(layer)}"
+    return f"{_sizes(layer)}, its gradients from {source}", lines, check
 
 
 def _matrix(numbers: Array, role: str = "") -> str:
-    return Block("", numbers if numbers.ndim == 2 else numbers[:, None]).mathml(role)
+    return Block("", numbers).mathml(role)

@@ -18,8 +18,8 @@ T = TypeVar("T")
 
 WIDTH = 100
 WIDEST = (WIDTH - 4) // 2  # a matrix, so that two stand side by side after the margin
-
 FILLING = "\u2008" + "\u2007" * 16  # spaces as wide as a point and as digits
+PLAIN = dict.fromkeys(map(ord, FILLING), " ")
 CSS = """
 .formulas mtable { font: .74em system-ui, sans-serif; font-variant-numeric: tabular-nums; margin: .2em .15em;
   border: solid currentColor; border-width: 0 1.5px; border-radius: .5em }
@@ -38,8 +38,9 @@ class Block(NamedTuple):
 
     def cells(self, most_columns: int = 7) -> list[list[str]]:
         """The numbers as strings of one format, seven rows at most, with dots for what is left out."""
-        dots: list[Any] = ["⋮"] * self.matrix.shape[1]
-        shown = shortened(self.matrix.tolist(), 7, dots)
+        matrix = self.matrix if self.matrix.ndim == 2 else self.matrix[:, None]
+        dots: list[Any] = ["⋮"] * matrix.shape[1]
+        shown = shortened(matrix.tolist(), 7, dots)
         rows = [shortened(row, most_columns, "⋱" if row is dots else "…") for row in shown]
         texts = [[x if isinstance(x, str) else number_text(x, 4) for x in row] for row in rows]
         return [list(row) for row in zip(*map(_pointed, zip(*texts)))]
@@ -47,10 +48,7 @@ class Block(NamedTuple):
     def text(self) -> list[str]:
         """The label and, under it, the lines of the matrix, all of one width."""
         for most_columns in (7, 5, 3):
-            cells = [
-                [printable(x.replace("\u2008", " ").replace("\u2007", " ")) for x in row]
-                for row in self.cells(most_columns)
-            ]
+            cells = [[printable(x.translate(PLAIN)) for x in row] for row in self.cells(most_columns)]
             widths = [max(map(len, column)) for column in zip(*cells)]
             lines = [" ".join(map(str.rjust, row, widths)) for row in cells]
             if len(lines[0]) + 2 <= WIDEST:
@@ -91,7 +89,8 @@ def as_html(title: str, layers: list[Equations], sentences: list[str], plain: st
     parts = [f'<p class="title">{title}</p>']
     for heading, lines, check in layers:
         parts.append(f'<p class="title">{heading}</p>{aligned(lines, heading)}<p class="quiet">{check}</p>')
-    return framed("".join([*parts, *(f"<p>{escape(sentence)}</p>" for sentence in sentences)]), plain, CSS)
+    parts += [f"<p>{escape(sentence)}</p>" for sentence in sentences]
+    return framed("".join(parts), plain, CSS)
 
 
 def as_latex(title: str, sections: list[Section], sentences: list[str]) -> str:
@@ -100,8 +99,7 @@ def as_latex(title: str, sections: list[Section], sentences: list[str]) -> str:
     for heading, *groups in sections:
         rows.append(latex_text(heading))
         for blocks in groups:
-            equations = [*map(Block.latex, blocks)]
-            rows += [r", \quad ".join(equations[i : i + 3]) for i in range(0, len(equations), 3)]
+            rows += [r", \quad ".join(map(Block.latex, blocks[i : i + 3])) for i in range(0, len(blocks), 3)]
     rows += [latex_text(line) for sentence in sentences for line in wrap(sentence, 80)]
     return "$$\\begin{aligned}\n&" + " \\\\\n&".join(rows) + "\n\\end{aligned}$$"
 
@@ -119,12 +117,11 @@ def _packed(blocks: list[Block]) -> list[str]:
         if sum(len(right[0]) + 2 for right in bands[0]) + 2 + len(lines[0]) > WIDTH:
             bands.insert(0, [])
         bands[0].insert(0, lines)
-    printed = []
-    for band in bands:
-        widths = [len(lines[0]) for lines in band]
-        for row in zip_longest(*band, fillvalue=""):
-            printed.append(("  " + "  ".join(map(str.ljust, row, widths))).rstrip())
-    return printed
+    return [
+        "".join(f"  {line:{len(lines[0])}}" for line, lines in zip(row, band)).rstrip()
+        for band in bands
+        for row in zip_longest(*band, fillvalue="")
+    ]
 
 
 def _pointed(column: Sequence[str]) -> list[str]:
