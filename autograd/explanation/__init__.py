@@ -79,7 +79,7 @@ def explain(f: Value, wrt: Value, through: Value | Sequence[Value] | None = None
 
     In a notebook, ``explain(f, wrt=s).with_picture()`` shows the graph above the formulas.
 
-    wrt       the value to differentiate with respect to: an input, or any value between it and f
+    wrt       an input, or any value between it and f
     through   the values v that the sum runs over. By default, these are the named values that f was computed from
               directly, and ∂f/∂v holds the others fixed. If given, ∂f/∂v is the whole gradient that arrives at v
               (δ if v is a z), and what lies between f and v does not matter

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Collection, Sequence
 from functools import cached_property
 from math import inf, isfinite
@@ -65,14 +64,17 @@ class Explanation(TextResult):
     def __init__(self, f: Value, wrt: Value, through: list[Value] | None) -> None:
         self.f, self.wrt = f, wrt
         self.formulas = Formulas(f, [wrt, *(through or ())])
-        self._changes = changes(f, self.formulas.order)
-        self.changed = list(dict.fromkeys(x for suspects in self._changes for x in suspects))
+        suspects = changes(f, self.formulas.order)
+        self.changed = list(dict.fromkeys(x for some in suspects for x in some))
+        self._warning = changed_lines(suspects, self.formulas.label, f)
         self._gradients = gradients(f, order=self.formulas.order)
         for v in through or ():
             if v not in self._gradients:
                 raise ValueError(f"explain: through has {v!r}, which f was not computed from; give values on the way")
         # direct terms have ∂f/∂v with the other v held fixed; the others have the whole gradient that arrives at v
         self.terms, self._is_direct = self._find_terms(through)
+        # what the paths of a term avoid: the other v
+        self._stops = set() if self._is_direct else {term.node for term in self.terms} - {wrt}
         self.value = sum(term.product for term in self.terms)
         self.shown = self.terms
         if len(self.terms) > SHOWN:
@@ -81,8 +83,6 @@ class Explanation(TextResult):
         self._left_out = len(self.terms) - len(self.shown)
         # where f depends on wrt directly and through no other value, there is no sum to write
         self._is_alone = [term.node for term in self.terms] == [wrt]
-
-    # ---- the terms ----------------------------------------------------------------------------------------------
 
     def _find_terms(self, through: list[Value] | None) -> tuple[list[Term], bool]:
         """The terms, and whether they are direct."""
@@ -94,9 +94,8 @@ class Explanation(TextResult):
             through = [x for x in self.formulas.order if self.wrt in x.parents and x is not self.f]
         local = self._forward(set(through))  # along the paths from wrt to v alone
         terms = [Term(v, self._gradients[v], local.get(v, 0.0)) for v in through]
-        if self.f in local:
-            terms.append(Term(self.wrt, local[self.f], 1.0))  # the paths that meet none of them
-        return terms, False
+        none_met = [Term(self.wrt, local[self.f], 1.0)] if self.f in local else []  # on the other paths
+        return terms + none_met, False
 
     def _terms_below_f(self) -> list[Term]:
         """The terms through the named values that f was computed from directly."""
@@ -119,8 +118,6 @@ class Explanation(TextResult):
                 found[x] = sum(local * found[parent] if found[parent] else 0.0 for parent, local in from_wrt)
         return found
 
-    # ---- the lines ----------------------------------------------------------------------------------------------
-
     def lines(self, write: Notation) -> list[list[str]]:
         """The right-hand sides in the order of the slides, each in pieces between which a line may break."""
         if not self.terms:
@@ -130,8 +127,8 @@ class Explanation(TextResult):
             self._products(write, self._factors, MOST_LETTERS),  # in the named values
             self._products(write, self._composed or (), inf),  # in the inputs
         ]
-        rest = [write.words(f"… {self._left_out} more")] if self._left_out else []
-        found = [[first, *(f"+ {piece}" for piece in [*others, *rest])] for first, *others in filter(None, sums)]
+        rest = [write.words(f"… {self._left_out} more")] * bool(self._left_out)
+        found = [[first, *(f"+ {piece}" for piece in others + rest)] for first, *others in filter(None, sums)]
         if self.simplified is not None:
             found.append([write(self.simplified)])
         found.append(self._numbers(write))
@@ -188,11 +185,10 @@ class Explanation(TextResult):
     def _marks(self, write: Notation) -> list[list[str]]:
         """For each shown term, what encloses ∂f/∂v, ∂v/∂s and their product."""
         near = self.formulas.operands(self.f) if self._is_direct else ()
-        stops = () if self._is_direct else {term.node for term in self.terms} - {self.wrt}
         found = []
         for term in self.shown:
-            above = self._edges(term.node, self.f, stops if term.node is self.wrt else near)
-            below = self._edges(self.wrt, term.node, stops)
+            above = self._edges(term.node, self.f, self._stops if term.node is self.wrt else near)
+            below = self._edges(self.wrt, term.node, self._stops)
             kinds = ("upstream", above, term.node), ("local", below, None), ("product", above + below, None)
             zero = "" if term.product else " zero"
             found.append([self._mark(write, role + zero, edges, node) for role, edges, node in kinds])
@@ -213,14 +209,14 @@ class Explanation(TextResult):
     @cached_property
     def _factors(self) -> list[tuple[Expression | None, Expression | None]]:
         """∂f/∂v and ∂v/∂s of each shown term as formulas in the named values; None if not written out."""
-        stops = set() if self._is_direct else {term.node for term in self.terms} - {self.wrt}
         found = []
-        for term in self.shown:
+        for v in (term.node for term in self.shown):
+            upstream = None  # the gradient that arrives at v stays a symbol
             if self._is_direct:
-                upstream = self.formulas.direct(self.f, term.node)
-            else:  # the gradient that arrives at v stays a symbol
-                upstream = self.formulas.total(self.f, self.wrt, stops) if term.node is self.wrt else None
-            found.append((upstream, self.formulas.total(term.node, self.wrt, stops)))
+                upstream = self.formulas.direct(self.f, v)
+            elif v is self.wrt:
+                upstream = self.formulas.total(self.f, v, self._stops)
+            found.append((upstream, self.formulas.total(v, self.wrt, self._stops)))
         return found
 
     @cached_property
@@ -248,8 +244,6 @@ class Explanation(TextResult):
         is_loss = not set(self.formulas.label(self.f)) & set("⁰¹²³⁴⁵⁶⁷⁸⁹")  # ∂z/∂z of two layers is not called δ
         return write.partial(self.formulas.label(f), self.formulas.label(x), delta and is_loss)
 
-    # ---- remarks and checks -------------------------------------------------------------------------------------
-
     @cached_property
     def remarks(self) -> list[str]:
         """What a reader needs to know besides the lines, one sentence each."""
@@ -259,15 +253,16 @@ class Explanation(TextResult):
         if not self.terms:
             return [f"no path leads from {text_name(self.wrt.name or 'the value')} to {name(self.f)}"]
         f, s = name(self.f), name(self.wrt)
-        if any(term.node is self.wrt for term in self.terms) and not self._is_alone:
+        if self.wrt in (term.node for term in self.terms) and not self._is_alone:
             found.append(f"[{derivative(f, s)}]: only {s} varies; the values of the other terms are held fixed")
-        for term in self.shown:
-            if term.node is not self.wrt and not term.node.name:
-                formula = self.formulas.value(term.node, in_inputs=False)
-                many = f"{symbol(term.node)} of {len(term.node.parents)} operands"
-                found.append(f"where {name(term.node)} = {many if formula is None else TEXT(formula)}")
+        between = [term.node for term in self.shown if term.node is not self.wrt]
+        for v in between:
+            if not v.name:
+                formula = self.formulas.value(v, in_inputs=False)
+                many = f"{symbol(v)} of {len(v.parents)} operands"
+                found.append(f"where {name(v)} = {many if formula is None else TEXT(formula)}")
         if self._composed is None:
-            stopped = ", ".join(name(term.node) for term in self.shown if term.node is not self.wrt)
+            stopped = ", ".join(map(name, between))
             written = f"written only as far as {stopped}: in the inputs" if stopped else "not written out:"
             found.append(f"{written} it has more than {LARGEST} operations")
         found += [self._kink] if self._kink else []
@@ -315,36 +310,26 @@ class Explanation(TextResult):
         )  # fmt: skip
         if why:
             return [Check(name, remark=why) for name in ("backward", "SymPy", "finite difference")]
-        restriction = Restriction(self.f, self.wrt, list(self._forward())[1:], self._magnitude)
-        by_sympy = restriction.by_sympy(self.value)
-        rounding = LAST_DIGIT * sum(abs(self._gradients[x] * x.data) for x in restriction.dependent if x.data)
-        return [
-            Check("backward", arrived, close(arrived, self.value, self._magnitude)),
-            by_sympy,
-            restriction.by_difference(self.value, rounding, by_sympy),
-        ]
+        dependent = list(self._forward())[1:]
+        restriction = Restriction(self.f, self.wrt, dependent, self._magnitude, self.value)
+        by_sympy = restriction.by_sympy()
+        rounding = LAST_DIGIT * sum(abs(self._gradients[x] * x.data) for x in dependent if x.data)
+        backward = Check("backward", arrived, close(arrived, self.value, self._magnitude))
+        return [backward, by_sympy, restriction.by_difference(rounding, by_sympy)]
 
     @property
     def _ticks(self) -> list[str]:
         """The checks in words; checks that were not made for the same reason share one entry."""
-        ticked, unchecked = [], defaultdict[str, list[str]](list)
-        for check in self.checks:
-            if check.value is None:
-                unchecked[check.remark].append(check.name)
-            else:
-                ticked.append(f"{'✓' if check.agrees else '✗'} {check.name} {number_text(check.value)}")
-        return [*ticked, *(f"– {', '.join(names)} not checked: {why}" for why, names in unchecked.items())]
-
-    # ---- as text, LaTeX and HTML --------------------------------------------------------------------------------
+        made = [f"{'✗✓'[c.agrees]} {c.name} {number_text(c.value)}" for c in self.checks if c.value is not None]
+        names = {
+            why: ", ".join(c.name for c in self.checks if c.remark == why) for _, _, _, why in self.checks if why
+        }
+        return made + [f"– {unchecked} not checked: {why}" for why, unchecked in names.items()]
 
     def _left(self, write: Notation) -> str:
         mark = self._mark(write, "gradient", [], self.wrt)
         plain, delta = (mark.format(self._partial(write, self.f, self.wrt, d)) for d in (False, True))
         return plain if plain == delta else f"{delta} = {plain}"
-
-    @property
-    def _warning(self) -> list[str]:
-        return changed_lines(self._changes, self.formulas.label, self.f)
 
     def __str__(self) -> str:
         left = printable(self._left(TEXT))

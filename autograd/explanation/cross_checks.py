@@ -19,17 +19,12 @@ TOLERANCE = 1e-6  # relative; a derivative that is farther off is a different on
 
 
 class Check(NamedTuple):
-    """The outcome of one check.
-
-    value     the derivative that was found; None if the check was not made
-    agrees    whether it is the derivative that was explained
-    remark    why the check was not made
-    """
+    """The outcome of one check."""
 
     name: str
-    value: float | None = None
-    agrees: bool = False
-    remark: str = ""
+    value: float | None = None  # the derivative that was found; None if the check was not made
+    agrees: bool = False  # whether it is the derivative that was explained
+    remark: str = ""  # why the check was not made
 
 
 @dataclass(eq=False)
@@ -40,6 +35,7 @@ class Restriction:
     s: Value
     dependent: Sequence[Any]  # the values that depend on s, in forward order
     magnitude: float  # the sum of the absolute products of all paths
+    derivative: float  # which is checked
 
     def along(self, x: float) -> float:
         """f at s = x, as the engine computes it."""
@@ -77,33 +73,29 @@ class Restriction:
         are_written = all(written(kind, *sympy.symbols(f"x:{n}", real=True)) for kind, n in kinds)
         return "" if are_written else "a rule is written for floats alone"
 
-    def by_sympy(self, derivative: float) -> Check:
+    def by_sympy(self) -> Check:
         """Compare with the chain rule on SymPy's derivative of each operation's value."""
         if self.why_not:
             return Check("SymPy", remark=self.why_not)
         found = self.exact(by_sympy=True)
         if not isfinite(found):
             return Check("SymPy", remark="its result is not finite")
-        return self._check("SymPy", found, derivative, close(found, derivative, self.magnitude, TOLERANCE))
+        return self._check("SymPy", found, close(found, self.derivative, self.magnitude, TOLERANCE))
 
-    def by_difference(self, derivative: float, rounding: float, other: Check) -> Check:
-        """Compare with a central difference, allowing for its errors from curvature and rounding.
-
-        rounding   the rounding error of f
-        other      SymPy's answer, which is the more exact one
-        """
+    def by_difference(self, rounding: float, other: Check) -> Check:
+        """Compare with a central difference; ``rounding`` is f's, and ``other`` SymPy's answer, the better one."""
         name, found = "finite difference", slope(self.along, self.s.data, rounding=rounding)
-        off, allowed = abs(found.central - derivative), found.allowed(derivative, TOLERANCE) + 1e-12 * self.magnitude
-        sure = found.is_resolved and found.error <= 1e-2 * max(abs(found.central), abs(derivative))
-        sure = sure or (not derivative and not found.is_kink and abs(found.central) <= found.error)
-        agrees = off <= allowed
+        sure = found.is_resolved and found.error <= 1e-2 * max(abs(found.central), abs(self.derivative))
+        sure = sure or (not self.derivative and not found.is_kink and abs(found.central) <= found.error)
+        allowed = found.allowed(self.derivative, TOLERANCE) + 1e-12 * self.magnitude
+        agrees = abs(found.central - self.derivative) <= allowed
         if not sure or (other.value is not None and other.agrees != agrees):
             return Check(name, remark="cannot be resolved")
-        return self._check(name, found.central, derivative, agrees)
+        return self._check(name, found.central, agrees)
 
-    def _check(self, name: str, found: float, derivative: float, agrees: bool) -> Check:
+    def _check(self, name: str, found: float, agrees: bool) -> Check:
         """The outcome; none where the table's rules, run without rounding, give another derivative too."""
-        if agrees or self.why_not or close(derivative, self.exact(by_sympy=False), 0.0, TOLERANCE):
+        if agrees or self.why_not or close(self.derivative, self.exact(by_sympy=False), 0.0, TOLERANCE):
             return Check(name, found, agrees)
         return Check(name, remark="rounding decides")
 

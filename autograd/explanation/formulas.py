@@ -92,10 +92,9 @@ class Formulas:
             return None
         found: dict[Value, Expression] = {wrt: sympy.S.One}
         for x, i, parent in edges:  # forward: an edge comes after all edges into its operand
-            local_formulas = self.local_formulas(x)
-            if local_formulas is None:
+            if (local := self.local_formulas(x)) is None:
                 return None
-            found[x] = found.get(x, sympy.S.Zero) + local_formulas[i] * found[parent]
+            found[x] = found.get(x, sympy.S.Zero) + local[i] * found[parent]
             if readable(found[x]) is None:
                 return None
         return readable(self._substituted(symbols.tidy(found.get(node, 0)), in_inputs=False))
@@ -105,8 +104,7 @@ class Formulas:
         if node.operation is None or len(node.parents) > MOST_OPERANDS:
             return None
         if node not in self._locals:
-            found = written(node.operation, *map(self.symbol, node.parents))
-            if found is None:
+            if (found := written(node.operation, *map(self.symbol, node.parents))) is None:
                 return None
             value = symbols.tidy(found[0])
             itself = {} if value.is_Atom else {value: self.symbol(node)}

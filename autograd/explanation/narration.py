@@ -23,18 +23,12 @@ HUGE = 1e3  # a gradient or local derivative of at least this size is called hug
 
 
 class Sentence(NamedTuple):
-    """A sentence about one contribution.
-
-    contribution   node, parent, upstream, local
-    total          the parent's gradient after this contribution
-    remark         why the contribution is 0, tiny or huge; empty if it is none of these
-    text           the sentence
-    """
+    """A sentence about one contribution."""
 
     contribution: Contribution
-    total: float
-    remark: str
-    text: str
+    total: float  # the parent's gradient after this contribution
+    remark: str  # why the contribution is 0, tiny or huge; empty if it is none of these
+    text: str  # the sentence
 
 
 def narrate(L: Value, wrt: Value | None = None) -> Narration:
@@ -42,9 +36,7 @@ def narrate(L: Value, wrt: Value | None = None) -> Narration:
 
     Verdicts at the end say why an input's gradient is 0 (a relu that is off, a dropped unit, a saturated σ, no
     path), and which factor made a gradient huge. Numbers come from the recorded local derivatives; ``grad`` is
-    neither read nor changed.
-
-    Raises TypeError for an argument that is not a Value.
+    neither read nor changed. Raises TypeError for an argument that is not a Value.
 
     >>> w, x = Value(-2.0, "w"), Value(3.0, "x")
     >>> print(narrate((w * x).relu()))
@@ -105,11 +97,9 @@ class Narration(TextResult):
     def _sentence(self, c: Contribution) -> Sentence:
         parent, node = self.name[c.parent], self.name[c.node]
         product = f"{number_text(c.upstream)} · {number_text(c.local)} = {number_text(c.product)}"
-        total = self.total[c.parent]
+        total, remark = self.total[c.parent], self._remark(c)
         now = "" if total == c.product else f"; its gradient is now {number_text(total)}"
-        remark = self._remark(c)
-        ending = f": {remark}" if remark else ""
-        text = f"{parent} receives {product} from {node} = {self._formula(c.node)}{now}{ending}"
+        text = f"{parent} receives {product} from {node} = {self._formula(c.node)}{now}{': ' * bool(remark)}{remark}"
         return Sentence(c, total, remark, text)
 
     def _remark(self, c: Contribution) -> str:
@@ -126,8 +116,7 @@ class Narration(TextResult):
             return ""
         if operation.gate and any(c.node.local_derivatives):
             return f"{operation.name} chose another operand"
-        other = _zero_factor(c.node, c.parent)
-        if other is not None:
+        if (other := _zero_factor(c.node, c.parent)) is not None:
             dropped = " (the unit was dropped)" if MASK.fullmatch(other.name or "") else ""
             return f"it is multiplied by {self.name[other]}{'' if is_constant(other) else ' = 0'}{dropped}"
         return f"{operation.name} is {operation.flat}{at}"
@@ -160,8 +149,7 @@ class Narration(TextResult):
         """The first saturated operation on the path that contributes most to x."""
         while self._arrived[x]:
             c = max(self._arrived[x], key=lambda c: abs(c.product))
-            remark = self._remark(c)
-            if "saturated" in remark:
+            if "saturated" in (remark := self._remark(c)):
                 return remark
             x = c.node
         return ""
@@ -178,8 +166,7 @@ class Narration(TextResult):
     def __str__(self) -> str:
         f = self.name[self.L]
         chosen = [s for s in self.sentences if self.wrt is None or s.contribution.parent is self.wrt]
-        lines = [*self._warning]
-        lines += [f"the backward pass starts at {f}: ∂{f}/∂{f} = 1"] if self.wrt is None else []
+        lines = self._warning + [f"the backward pass starts at {f}: ∂{f}/∂{f} = 1"] * (self.wrt is None)
         lines += [f"{i}. {sentence.text}" for i, sentence in enumerate(chosen[:SHOWN], start=1)]
         if len(chosen) > SHOWN:
             lines.append(f"… {len(chosen) - SHOWN} more; narrate(L, wrt=…) narrates what one value receives")

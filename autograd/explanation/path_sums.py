@@ -22,25 +22,19 @@ LONGEST = 8  # of longer paths, the middle is left out
 
 
 class Path(NamedTuple):
-    """One path from s to f.
+    """One path from s to f."""
 
-    nodes               from s to f
-    local_derivatives   of its edges, in the same order
-    product             of the local derivatives, multiplied from f to s as in the backward pass
-    """
-
-    nodes: tuple[Value, ...]
-    local_derivatives: tuple[float, ...]
-    product: float
+    nodes: tuple[Value, ...]  # from s to f
+    local_derivatives: tuple[float, ...]  # of its edges, in the same order
+    product: float  # of the local derivatives, multiplied from f to s as in the backward pass
 
 
 def paths(f: Value, s: Value, most: int = MOST) -> Paths:
     """Every path from s to f with the product of its local derivatives; their sum is ∂f/∂s.
 
     The number of paths grows exponentially with the depth of the graph; the number of edges does not, which is why
-    back propagation exists. If there are more than ``most`` paths, they are counted but not listed.
-
-    Raises TypeError for an argument that is not a Value.
+    back propagation exists. If there are more than ``most`` paths, they are counted but not listed. Raises TypeError
+    for an argument that is not a Value.
 
     >>> r, s = Value(2.0, "r"), Value(3.0, "s")
     >>> print(paths(r * s + s, s))
@@ -116,12 +110,11 @@ class Paths(TextResult):
         if not self.count:
             return printable(f"no path leads from {s} to {f}: ∂{f}/∂{s} = 0")
         many = "1 path" if self.count == 1 else f"{_counted(self.count)} paths"
-        head = f"{many} from {s} to {f} on {counted(self.edges, 'edge')}, summing to {number_text(self.value)}"
         rest = f"  the backward pass adds them all up with {self.edges} products, one per edge"
         inputs, backward, forward = self.sweeps
         lines = [
             *changed_lines(changes(self.f, self.order), name.__getitem__, self.f),
-            head,
+            f"{many} from {s} to {f} on {counted(self.edges, 'edge')}, summing to {number_text(self.value)}",
             *(self._listed(name) if self.count <= self.most else [rest]),
             f"One backward sweep gives every derivative in {counted(backward, 'multiplication')}. "
             f"Forward sweeps need one pass per input ({inputs}): {forward} in all.",
@@ -131,11 +124,10 @@ class Paths(TextResult):
     def _listed(self, name: dict[Value, str]) -> list[str]:
         """The first paths with their products, in columns."""
         shown = list(islice(self, SHOWN))
-        chains = [printable(" → ".join(_shortened([name[node] for node in path.nodes]))) for path in shown]
-        width = max(map(len, chains))
-        lines = []
+        chains = [printable(_joined(" → ", [name[node] for node in path.nodes])) for path in shown]
+        width, lines = max(map(len, chains)), []
         for chain, path in zip(chains, shown):
-            factors = " · ".join(_shortened([number_text(x) for x in path.local_derivatives]))
+            factors = _joined(" · ", map(number_text, path.local_derivatives))
             lines.append(f"  {chain:{width}}   {factors} = {number_text(path.product)}")
         if self.count > SHOWN:
             rest = self.value - sum(path.product for path in shown)
@@ -143,26 +135,25 @@ class Paths(TextResult):
         return lines
 
 
-def _shortened(parts: list[str]) -> list[str]:
+def _joined(between: str, parts: Iterable[str]) -> str:
     """The parts; if there are many, without the middle ones."""
-    return parts if len(parts) <= LONGEST else [*parts[:3], f"… {len(parts) - 6} more …", *parts[-3:]]
+    many = [*parts]
+    return between.join(many if len(many) <= LONGEST else [*many[:3], f"… {len(many) - 6} more …", *many[-3:]])
 
 
 def _counted(count: int) -> str:
     """The number; as a power of ten if it has too many digits to read."""
     if count < 10**12:
         return str(count)
-    mantissa, exponent = f"{Decimal(count):.3e}".split("e+")
-    return f"{mantissa} · 10^{exponent}"
+    return f"{Decimal(count):.3e}".replace("e+", " · 10^")
 
 
 def edges_between(
     s: Value, f: Value, order: Iterable[Value], avoiding: Collection[Value] = ()
 ) -> list[tuple[Value, int, Value]]:
-    """The edges (value, which operand, operand) of the paths from s to f, in forward order.
+    """The edges (value, which operand, operand) of the paths from s to f that avoid some values, in forward order.
 
-    order      ``topological_order(f)``
-    avoiding   values that paths may not lead through
+    order   ``topological_order(f)``
     """
     reached, edges = {s}, []
     for x in order:

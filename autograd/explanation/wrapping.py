@@ -20,8 +20,7 @@ def wrapped(pieces: list[str], start: str, apart: str = " ") -> list[str]:
     ['∂f/∂s = yz·0 + xz·r']
     """
     start, *pieces = (printable(text).replace(" ", NO_BREAK) for text in (start, *pieces))
-    indent = " " * len(start)
-    text = start + apart.join(pieces)
+    indent, text = " " * len(start), start + apart.join(pieces)
     lines = textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
     # a single piece may be longer than a line
     return paragraphs((line.replace(NO_BREAK, " ") for line in lines), min(len(start), 40))
