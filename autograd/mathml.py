@@ -89,9 +89,8 @@ def typeset(text: str) -> str:
         written = name(below or inner or letter) if part[0] != "∇ₐ L" else NABLA
         written = FRACTION.format("<mi>∂</mi><mi>L</mi>", f"<mi>∂</mi>{written}") if below else written
         written = f'<mo stretchy="false">(</mo>{written}<mo stretchy="false">)</mo>' if inner else written
-        written = (
-            f'<msup><mrow>{written}</mrow><mi mathvariant="normal">T</mi></msup>' if part[0][-1] == "ᵀ" else written
-        )
+        if part[0][-1] == "ᵀ":
+            written = f'<msup><mrow>{written}</mrow><mi mathvariant="normal">T</mi></msup>'
         role = "gradient" if below or part[0].strip("(")[0] in "δ∇" else "value"
         return f'<mstyle class="{role}">{written}</mstyle>'
 
@@ -120,9 +119,8 @@ def math(formula: str) -> str:
 
 def aligned(lines: Iterable[tuple[str, Sequence[str]]], label: str) -> str:
     """Lines of a left side and pieces of a right side, aligned between the two; a line may break between pieces."""
-    rows = "".join(
-        f"<div>{math(left) if left else ''}</div><div>{' '.join(map(math, pieces))}</div>" for left, pieces in lines
-    )
+    pairs = [(math(left) if left else "", " ".join(map(math, pieces))) for left, pieces in lines]
+    rows = "".join(f"<div>{left}</div><div>{right}</div>" for left, right in pairs)
     return f'<div class="lines" role="group" tabindex="0" aria-label="{escape(label)}">{rows}</div>'
 
 

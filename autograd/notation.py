@@ -44,15 +44,14 @@ def latex_name(name: str) -> str:
     if not (parts := indexed(name)):
         return latex_text(name)
     letter, above, below, primes = parts
-    is_layered, square = bool(above), "2" * letter.endswith("²")
-    letter, hat = letter.removesuffix("²").replace(HAT, ""), HAT in letter
+    square, hat = "2" * letter.endswith("²"), HAT in letter
+    letter = letter.removesuffix("²").replace(HAT, "")
     letter = GREEK.get(letter, letter)
-    plain = len(letter) == 1 and letter.isascii()
-    base = f"\\{letter}" if letter in GREEK.values() else letter if plain else latex_text(letter)
-    base = rf"\hat{{{base}}}" if hat else base
-    above = f"^{{{above or square}}}" if above or square else ""
-    below = f"_{{{below}}}" if below else ""
-    whole = f"({base}{above}{below})^{{2}}" if is_layered and square else base + above + below
+    is_plain = len(letter) == 1 and letter.isascii()
+    base = f"\\{letter}" if letter in GREEK.values() else letter if is_plain else latex_text(letter)
+    whole = (rf"\hat{{{base}}}" if hat else base) + (f"^{{{above or square}}}" if above or square else "")
+    whole += f"_{{{below}}}" if below else ""
+    whole = f"({whole})^{{2}}" if above and square else whole
     return f"{{{whole}}}{IN_ASCII[primes]}" if primes else whole
 
 
@@ -77,8 +76,7 @@ def lowered(name: str) -> str:
     ('w²₁₃', 'σ¹₂²', 'x_n')
     """
     match = INDEXED.fullmatch(name)
-    below = ((match and match[3]) or "").lstrip("_")
-    if not match or not below.isdigit():
+    if not match or not (below := (match[3] or "").lstrip("_")).isdigit():
         return name
     return name[: match.start(3)] + below.translate(LOWERED) + name[match.end(3) :]
 
@@ -145,9 +143,7 @@ def function_text(name: str) -> str:
 def labels(nodes: Iterable[Value], root: Value | None = None) -> dict[Value, str]:
     """What to call each node: its name, ``v₁`` … where it has none, its number where it is a constant.
 
-    A ``root`` without a name is f.
-
-    Names are labels, not keys: the second value that is called x is written x′, the third x″.
+    A ``root`` without a name is f. Names are labels, not keys: the second value called x is written x′, the third x″.
 
     >>> x, other = Value(1.0, "x"), Value(2.0, "x")
     >>> list(labels([x, other, x * other]).values())

@@ -173,7 +173,7 @@ class Definitions:
                 missing = some([f"{x}=…" for x in self.inputs if x not in numbers], " ")
                 similar = meant(name, [*self._starts, *numbers])
                 raise self._error(f"{name} is not defined{similar}: give {missing}", self._used[name])
-        nodes = {name: Value(numbers[name], name) for name in [*self.inputs, *self.constants] if name in numbers}
+        nodes = {name: Value(numbers[name], name) for name in (*self.inputs, *self.constants) if name in numbers}
         for name in self._order:
             nodes[name] = named(**{name: self._value(self._trees[name], nodes)})
         return nodes
@@ -181,7 +181,7 @@ class Definitions:
     def _tree(self, body: list[Word], end: int) -> ast.expr:
         """Python's syntax tree of the words, in which every part is allowed."""
         start = body[0].start() if body else end
-        # names are read as placeholders of the same length, so that positions stay
+        # names become placeholders of the same length, so that positions stay
         source = WORD.sub(
             lambda word: "x" * len(word[0]) if word.lastgroup in NAMES else word[0], self._text[start:end]
         )
@@ -202,8 +202,7 @@ class Definitions:
 
     def _complaint(self, word: Word, before: Word | None) -> str:
         """What is wrong with a word, by itself or after the word before it; empty if nothing is."""
-        kind, text = word.lastgroup, word[0]
-        is_word = kind in NAMES
+        kind, text, is_word = word.lastgroup, word[0], word.lastgroup in NAMES
         bare = re.sub(rf"[{ABOVE}₀-₉{PRIMES},]", "", text) if kind == "name" else text
         if len(text) > LONGEST_WORD:
             return f"{text[:9]}… is longer than {LONGEST_WORD} characters"
@@ -252,10 +251,9 @@ class Definitions:
                 return function(*operands)
             with no_grad():  # 1/3 is a number, computed by the table's rule
                 return function(*operands).data
-        except DomainError as error:
-            raise DomainError(str(self._error(str(error), self._places[tree]))) from None
-        except (TypeError, ValueError) as error:  # operands that the function does not accept
-            raise self._error(str(error), self._places[tree]) from None
+        except (TypeError, ValueError) as error:  # operands that the function does not accept, or outside its domain
+            placed = self._error(str(error), self._places[tree])
+            raise (DomainError(str(placed)) if isinstance(error, DomainError) else placed) from None
 
     def _error(self, message: str, position: int) -> ExpressionError:
         return ExpressionError(message, self._text, position)

@@ -51,7 +51,7 @@ def find_layers(plan: Plan) -> list[LayerFormulas]:
 
 
 def _transposed(letter: str) -> str:
-    return f"({letter})ᵀ" if letter[-1] in ABOVE.replace("⁰", "") else f"{letter}ᵀ"
+    return f"({letter})ᵀ" if letter[-1] in ABOVE[1:] else f"{letter}ᵀ"
 
 
 def _find(plan: Plan) -> list[_Found]:
@@ -120,13 +120,10 @@ def _way_back(
 
 def _common_letter(plan: Plan, slots: Ints, matrix: bool) -> str:
     """The letter that the names of these leaves have in common, capital for a matrix; "" if they have none."""
-    names = {plan.flat.nodes[i].name for i in plan.node_at[slots.ravel()].tolist()}
-    matches = [INDEXED.fullmatch(name or "") for name in names]
-    common = {match.group(1, 2) if match and match[3] else ("", "") for match in matches}
-    letter, above = common.pop()
-    if common:
-        return ""
-    return (letter.upper() if matrix and len(letter) == 1 else letter) + above
+    names = {plan.flat.nodes[i].name or "" for i in plan.node_at[slots.ravel()].tolist()}
+    matches = map(INDEXED.fullmatch, names)
+    (letter, above), *others = {match.group(1, 2) if match and match[3] else ("", "") for match in matches}
+    return "" if others else (letter.upper() if matrix and len(letter) == 1 else letter) + above
 
 
 def _behind(plan: Plan, found: list[_Found], place: int) -> tuple[list[_Found], tuple[Elementwise, ...] | None]:
@@ -147,9 +144,9 @@ def _uses(plan: Plan) -> Ints:
 
 def _layer(plan: Plan, found: list[_Found], place: int) -> LayerFormulas:
     (group, letters, source, _, bias), uses = found[place], _uses(plan)
-    Z, W, A, delta = (letters[key] for key in ("Z", "W", "A", "δ"))
+    Z, W, A, delta = (letters[key] for key in "ZWAδ")
     shapes: dict[str, tuple[int, ...]] = {"W": (group.r, group.n), "A": (group.n, group.c)}
-    shapes |= dict.fromkeys(("Z", "δ"), (group.r, group.c))
+    shapes |= dict.fromkeys("Zδ", (group.r, group.c))
     columns, rows = A, _transposed(A)
     if source is None:  # the examples of an input are its rows
         shapes["A"], columns, rows = (group.c, group.n), rows, columns
@@ -189,9 +186,9 @@ def as_text(plan: Plan) -> str:
     """The program as text: the layers forward and back, the other operations, and the counts."""
     head, forward, backward, rest = _told(plan)
     width = max([len(printable(formula)) for formula, sizes in forward + backward if sizes], default=0)
-    told = [*forward, *([("back", "")] if backward else ()), *backward]
-    rows = [f"{'  ' * (f != 'back')}{printable(f):{width}}   {sizes}".rstrip() for f, sizes in told]
-    return printable("\n".join([head, *rows, *rest]))
+    rows = [f"  {printable(formula):{width}}   {sizes}".rstrip() for formula, sizes in forward + backward]
+    rows.insert(len(forward), "back")
+    return printable("\n".join([head, *(rows if forward else ()), *rest]))
 
 
 def as_html(plan: Plan) -> str:
@@ -229,18 +226,14 @@ def _told(plan: Plan) -> tuple[str, Told, Told, list[str]]:
         for step in _behind(plan, found, place)[1] or () if layer.activation else ():
             rest.pop(step, None)
     computed, kept = int((flat.parents.arity > 0).sum()), memory.used - plan.first_computed
+    alone = f"one by one, as up to {FEW} equal ones of a level gain nothing as an array"
     lines = []
-    for why, on_tape in (
-        ("as arrays, beside the layers", False),
-        (f"one by one, as up to {FEW} equal ones of a level gain nothing as an array", True),
-    ):
+    for why, on_tape in (("as arrays, beside the layers", False), (alone, True)):
         counts = sum((group.counts for group in rest if isinstance(group, Tape) == on_tape), Counter[str]())
         lines += [f"{why}: {', '.join(f'{n:,} {what}' for what, n in counts.items())}"] if counts else []
-    lines.append(
-        f"{counted(len(plan.parameters), 'parameter')}, {counted(sum(map(len, plan.inputs)), 'input')}; "
-        f"{counted(computed, 'operation')}, {kept:,} of them with a number of their own, "
-        f"{computed - kept:,} fused away"
-    )
+    leaves = f"{counted(len(plan.parameters), 'parameter')}, {counted(sum(map(len, plan.inputs)), 'input')}"
+    fused = f"{kept:,} of them with a number of their own, {computed - kept:,} fused away"
+    lines.append(f"{leaves}; {counted(computed, 'operation')}, {fused}")
     return f"{plan.engine}: {plan.reason}{steps}", forward, backward, lines
 
 
@@ -250,6 +243,6 @@ def as_latex(plan: Plan) -> str:
     lines = [line for formulas, _ in forward + backward for line in formulas.split(",  ")]
     if not lines:
         return r"$\text{no matrix product}$"
-    signs = [latex_signs(re.sub(r"(\w+)ᵀ", r"(\1)ᵀ", line)) for line in lines]
-    body = r" \\ ".join(line.replace(" = ", " &= ", 1) for line in signs)
+    signs = latex_signs(re.sub(r"(\w+)ᵀ", r"(\1)ᵀ", "\n".join(lines)))
+    body = r" \\ ".join(line.replace(" = ", " &= ", 1) for line in signs.split("\n"))
     return rf"$\displaystyle \begin{{aligned}} {body} \end{{aligned}}$"
