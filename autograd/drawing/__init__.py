@@ -52,7 +52,8 @@ def draw(
     """
     roots = [f] if isinstance(f, Value) else list(f) if isinstance(f, list | tuple) else []
     if not roots or not all(isinstance(root, Value) for root in roots):
-        if (wrt, local_derivatives, fold, unfold, constants, collapse, open, direction) != NO_OPTIONS:
+        options = wrt, local_derivatives, fold, unfold, constants, collapse, open, direction
+        if options != (None, False, False, False, False, None, (), None):
             raise TypeError("the options of draw are for the graph of a Value: draw(loss, wrt=w); a model has none")
         return Drawing(*stacked(neuron_figures(diagram_of(f))))
     if not isinstance(wrt, Value | None):
@@ -68,12 +69,9 @@ def draw(
         if not (collapses or fold):  # before the work
             _check(len(order) if constants else sum(not is_constant(node) for node in order))
         shown = display(roots, order)
-        if unfold:
-            shown = unfolded(shown, None if unfold is True else unfold)
-        if fold:
-            shown = folded(shown, keep=wrt)
-        if wrt is not None:
-            shown = lit(shown, wrt)
+        shown = unfolded(shown, None if unfold is True else unfold) if unfold else shown
+        shown = folded(shown, keep=wrt) if fold else shown
+        shown = lit(shown, wrt) if wrt is not None else shown
         groups = Groups(shown) if collapses else None
         if groups:
             shown = groups.collapsed(opened)
@@ -92,6 +90,3 @@ def _check(boxes: int) -> None:
             "draw(f, collapse=True), fewer of them opened, only named values with draw(f, fold=True), or a part of "
             "the graph with draw(node)"
         )
-
-
-NO_OPTIONS = (None, False, False, False, False, None, (), None)

@@ -12,7 +12,8 @@ from operator import attrgetter
 from xml.etree.ElementTree import Element, SubElement, fromstring, tostring
 
 from autograd.contributions import Moment, moments
-from autograd.drawing.svg import style_sheet, typeset
+from autograd.drawing.figure import typeset
+from autograd.drawing.svg import style_sheet
 from autograd.graph import topological_order
 from autograd.notation import derivative, labels, number_text
 from autograd.staleness import refuse_changed

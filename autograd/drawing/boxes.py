@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from math import hypot, log10
 from textwrap import wrap
 
-from autograd.drawing.display_graph import Display, DisplayNode, Edge, clip
+from autograd.drawing.display_graph import Display, DisplayNode, clip, grouped
 from autograd.drawing.figure import LINE_HEIGHT, NUMBER, PADDING, Box, Cell, Direction, Figure, Kind, Wire, text_width
-from autograd.drawing.networks import Network, network_in, operand
+from autograd.drawing.networks import Network, network_in
 from autograd.notation import RAISED, derivative, indexed, number_text
 from autograd.primitives import affine, dot, mul, power
 from autograd.table import is_constant
@@ -35,8 +35,8 @@ def dressed(shown: Display, local_derivatives: bool = False, direction: Directio
     box_of: dict[DisplayNode, Box] = {}
     weights = {w for unit in network.units.values() for w in unit.weights}
     lit = {end for edge in shown.edges if edge.share for end in (edge.tail, edge.head)} - {shown.source}
-    for unit in network.units.values():
-        box_of |= dict.fromkeys(unit.cells, _unit([cells[node] for node in unit.cells], unit.z.name))
+    for z, unit in network.units.items():
+        box_of |= dict.fromkeys(unit.cells, _unit([cells[node] for node in unit.cells], z.name))
     if network.loss:
         box_of |= dict.fromkeys(network.loss, _rows([cells[node] for node in network.loss], shown.root.name))
     brief = len(shown.nodes) > MOST_TOLD
@@ -51,12 +51,10 @@ def dressed(shown: Display, local_derivatives: bool = False, direction: Directio
         captions.append(f"the backward pass began elsewhere, and left {number_text(shown.root.grad)} here")
     if shown.source is not None:
         slope = derivative(clip(shown.root.name), clip(shown.source.name))
-        captions.append(
-            f"on an edge: the gradient that it carries back; its width: its share of {slope}, whatever the sign"
-        )
-    if len(network.units) > 1:
-        for box in box_of.values():
-            box.heading = _heading(box)
+        told = "on an edge: the gradient that it carries back; its width: its share of"
+        captions.append(f"{told} {slope}, whatever the sign")
+    for box in box_of.values() if len(network.units) > 1 else ():
+        box.heading = _heading(box)
     boxes = sorted(dict.fromkeys(box_of.values()), key=_rank)
     count = sum(box.count for box in boxes) + len(weights)
     title = "; ".join([f"Graph of {clip(shown.root.name, 60)}: {counted(count, 'node')}", *shown.captions[:1]])
@@ -68,8 +66,7 @@ def dressed(shown: Display, local_derivatives: bool = False, direction: Directio
 
 def _heading(box: Box) -> str:
     """What a column of a network holds."""
-    parts = indexed(box.key)
-    layer = parts[1] if parts else ""
+    _, layer, *_ = indexed(box.key) or ("", "")
     if box.kind == "unit" and layer:
         return f"layer {layer}"
     return "loss" if box.kind == "loss" else "input" if box.kind == "input" and layer == "0" else ""
@@ -77,9 +74,8 @@ def _heading(box: Box) -> str:
 
 def _rank(box: Box) -> tuple[bool, str, str, list[int]]:
     """Inputs come first, by layer, letter and index; all others keep the order of the forward pass."""
-    parts = indexed(box.key) if box.kind == "input" else None
-    letter, layer, index, _ = parts or ("", "", "", "")
-    numbers = [int(i) for i in index.split(",") if i.isdigit()] if parts else []
+    letter, layer, index, _ = (box.kind == "input" and indexed(box.key)) or ("", "", "", "")
+    numbers = [int(i) for i in index.split(",") if i.isdigit()]
     return box.kind != "input", layer.zfill(3), letter, numbers
 
 
@@ -93,15 +89,21 @@ def _wires(
         unit = network.units.get(edge.head)
         if edge.tail not in box_of:
             continue  # a weight's edge goes with the wire that the weight stands on
-        head, k = box_of[edge.head], operand(edge) if edge.name else 0
-        wire = _wire(edge, box_of[edge.tail], head)
+        wire = Wire(box_of[edge.tail], box_of[edge.head])
         wires.append(wire)
-        if wire.tail is head:
+        is_grouped = bool(edge.tail.members or edge.head.members)
+        if is_grouped:
+            wire.title, wire.width = counted(edge.count, "edge"), 1.3 + 0.6 * log10(edge.count)
+        else:
+            head, tail = (clip(node.name, 10) or "×" for node in (edge.head, edge.tail))
+            wire.edges, wire.title = (edge.name,), f"∂{head}/∂{tail} = {number_text(edge.local)}"
+        node, _, operand = edge.name.partition(":")
+        if wire.tail is wire.head:
             wire.ends = (cells[edge.tail], cells[edge.head])
-        elif unit and k >= len(unit.weights):
-            weight = unit.weights[k - len(unit.weights)]
+        elif unit and (k := int(operand) - len(unit.weights)) >= 0:
+            weight = unit.weights[k]
             wire.weight, cells[weight].lit = cells[weight], weight is shown.source
-            wire.edges += (f"{edge.name.partition(':')[0]}:{k - len(unit.weights)}",)
+            wire.edges += (f"{node}:{k}",)
         if edge.share:  # as wide as its part of the largest share
             wire.back, wire.share, wire.width = True, edge.share / largest, 1.8 + 4.2 * abs(edge.share / largest)
             carried = edge.product if edge.name else edge.share  # between groups, only shares can be added
@@ -109,7 +111,7 @@ def _wires(
             wire.title += f"\ncarries {number_text(carried)}"
         elif shown.source is not None or (edge.head.grad is not None and not edge.head.grad * edge.local):
             wire.idle, wire.width = True, 0.8
-        if (local_derivatives or wire.carried) and not (edge.tail.members or edge.head.members):
+        if (local_derivatives or wire.carried) and not is_grouped:
             wire.local, wire.brief = number_text(edge.local, DIGITS), not local_derivatives
     return wires
 
@@ -132,15 +134,11 @@ def _single(node: DisplayNode, cell: Cell, is_output: bool) -> Box:
     value = node.value
     leaf = value is not None and not value.parents
     kind: Kind = "constant" if cell.grad is None else "output" if is_output else "input" if leaf else "operation"
-    first = text_width(cell.name, 15) + (text_width(" = ") if cell.name and cell.formula else 0)
-    widths = [
-        first + text_width((cell.formula or [""])[0]),
-        *map(text_width, cell.formula[1:]),
-        text_width(cell.data),
-    ]
+    first, *more = cell.formula or [""]
+    beside = text_width(cell.name, 15) + (text_width(" = ") if cell.name and cell.formula else 0)
+    width = max(NUMBER, beside + text_width(first), *map(text_width, (*more, cell.data))) + 2 * PADDING
     lines = max(len(cell.formula), bool(cell.name)) + 1 + (cell.grad is not None)
-    width, height = max(NUMBER, *widths) + 2 * PADDING, lines * LINE_HEIGHT + PADDING
-    return Box(kind, round(width), height, [cell], key=node.name or cell.data)
+    return Box(kind, round(width), lines * LINE_HEIGHT + PADDING, [cell], key=node.name or cell.data)
 
 
 def _unit(cells: list[Cell], z: str) -> Box:
@@ -179,9 +177,7 @@ def _group(group: DisplayNode, brief: bool) -> Box:
 
 def _group_rows(group: DisplayNode) -> list[tuple[str, str, str]]:
     """For each letter or operation how many there are, their data's range, their grads' norm."""
-    roles: dict[str, list[DisplayNode]] = {}
-    for node in group.members:
-        roles.setdefault(role_of(node), []).append(node)
+    roles = grouped((role_of(node), node) for node in group.members)
     # z, w, b before what only operations name
     ranked = sorted(roles.items(), key=lambda item: (len(item[0]) > 1 or not item[0].isalpha(), -len(item[1])))
     if len(ranked) > MOST_ROLES:
@@ -248,11 +244,3 @@ def _operand(x: Value, shown: Display, depth: int, sign: str, first: bool) -> st
     inner = _formula(x, shown, depth + 1) if depth < MOST_DEPTH else "…"
     alike = first and x.operation is not None and INFIX.get(x.operation.symbol, x.operation.symbol) == sign
     return inner if not sign or alike or not {" ", "\u00a0"} & set(inner) else f"({inner})"
-
-
-def _wire(edge: Edge, tail: Box, head: Box) -> Wire:
-    if edge.tail.members or edge.head.members:
-        words = counted(edge.count, "edge")
-        return Wire(tail, head, title=words, width=1.3 + 0.6 * log10(edge.count))
-    names = [clip(node.name, 10) or "×" for node in (edge.head, edge.tail)]
-    return Wire(tail, head, (edge.name,), title=f"∂{names[0]}/∂{names[1]} = {number_text(edge.local)}")

@@ -8,9 +8,10 @@ before those out of it, so that every step is one sweep over them.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
+from typing import TypeVar
 from unicodedata import bidirectional
 
 from autograd.graph import sweep, topological_order
@@ -24,6 +25,9 @@ from autograd.value import Value
 MOST_PATHS, MOST_EDGES = 64, 2_000  # up to here paths are followed one by one; beyond, they are counted
 LISTED_PATHS = 6
 MOST_FOLDED = 2_000_000  # products that folding may take; many inputs into a deep unnamed graph take their square
+
+K = TypeVar("K")
+T = TypeVar("T")
 
 
 @dataclass(eq=False, slots=True)
@@ -74,10 +78,7 @@ class Display:
 
     def into(self) -> dict[DisplayNode, list[Edge]]:
         """The edges to each node that is computed from others."""
-        into: dict[DisplayNode, list[Edge]] = {}
-        for edge in self.edges:
-            into.setdefault(edge.head, []).append(edge)
-        return into
+        return grouped((edge.head, edge) for edge in self.edges)
 
     def node_of(self, value: Value) -> DisplayNode:
         """The node that shows a value. ValueError where none does."""
@@ -85,6 +86,18 @@ class Display:
             return found
         name, root = called(value.name, repr(value)), called(self.root.name, "f")
         raise ValueError(f"{name} is not in the graph of {root}, which was not computed from it")
+
+
+def grouped(pairs: Iterable[tuple[K, T]]) -> dict[K, list[T]]:
+    """What stands beside each key, in the order of the pairs.
+
+    >>> grouped([("x", 1), ("y", 2), ("x", 3)])
+    {'x': [1, 3], 'y': [2]}
+    """
+    found: dict[K, list[T]] = {}
+    for key, thing in pairs:
+        found.setdefault(key, []).append(thing)
+    return found
 
 
 def ordered(roots: Sequence[Value]) -> list[Value]:
@@ -103,30 +116,21 @@ def display(roots: Sequence[Value], order: Sequence[Value]) -> Display:
         x: DisplayNode(names[x], x.data, x.grad if ran and not is_constant(x) else None, x, index=i)
         for i, x in enumerate(order)
     }
-    edges = [
-        Edge(
-            node_of[parent],
-            node,
-            local,
-            shut=not local and x.operation is not None and x.operation.gate,
-            name=f"{i}:{k}",
-        )
-        for i, (x, node) in enumerate(node_of.items())
-        for k, (parent, local) in enumerate(x.edges)
-    ]
+    edges = []
+    for x, node in node_of.items():
+        gate = x.operation is not None and x.operation.gate
+        for k, (parent, local) in enumerate(x.edges):
+            edges.append(Edge(node_of[parent], node, local, f"{node.index}:{k}", shut=gate and not local))
     warnings = [line for root in roots for line in changed_lines(changes(root, order), names.__getitem__, root)]
-    nodes = list(node_of.values())
-    return Display(node_of[roots[-1]], [node_of[root] for root in roots], nodes, edges, names, warnings=warnings)
+    outputs = [node_of[root] for root in roots]
+    return Display(outputs[-1], outputs, list(node_of.values()), edges, names, warnings=warnings)
 
 
 def without_constants(shown: Display) -> Display:
     """No node for a constant: it stands in the formulas that use it."""
     gone = {n for n in shown.nodes if n.value is not None and is_constant(n.value) and n not in shown.outputs}
-    return replace(
-        shown,
-        nodes=[node for node in shown.nodes if node not in gone],
-        edges=[edge for edge in shown.edges if edge.tail not in gone],
-    )
+    nodes, edges = [n for n in shown.nodes if n not in gone], [e for e in shown.edges if e.tail not in gone]
+    return replace(shown, nodes=nodes, edges=edges)
 
 
 def unfolded(shown: Display, chosen: Collection[Value] | None) -> Display:
@@ -150,7 +154,7 @@ def _products(z: DisplayNode, into: list[Edge]) -> tuple[list[DisplayNode], list
     """The products w_k a_k of z = Σ w_k a_k + b, and the edges to them and from them."""
     n = len(into) // 2
     weights, activations, bias = into[:n], into[n : 2 * n], into[2 * n :]
-    products: list[DisplayNode] = []
+    products = []
     edges: list[Edge] = []
     for w, a in zip(weights, activations):
         # ∂z/∂w_k is a_k as it was, and the other way round; ∂z/∂(w_k a_k) = 1, so that the product's grad is z's
@@ -169,8 +173,8 @@ def folded(shown: Display, keep: Value | None) -> Display:
     """
     staying = {shown.root}
     for node in shown.nodes:
-        value = node.value
-        if value is None or value is keep or value.name is not None or not (value.parents or is_constant(value)):
+        x = node.value
+        if x is None or x is keep or x.name is not None or not (x.parents or is_constant(x)):
             staying.add(node)
     # what leads to each node from those that stay, as if it were one edge
     through: dict[DisplayNode, dict[DisplayNode, Edge]] = {node: {} for node in shown.nodes}
@@ -233,9 +237,7 @@ def lit(shown: Display, s: Value) -> Display:
 
 def _told(shown: Display, source: DisplayNode) -> list[str]:
     """Each path from f back to s with its product; the largest first."""
-    onward: dict[DisplayNode, list[Edge]] = {}
-    for edge in shown.edges:
-        onward.setdefault(edge.tail, []).append(edge)
+    onward = grouped((edge.tail, edge) for edge in shown.edges)
     paths: list[tuple[float, list[Edge]]] = []
     stack: list[tuple[DisplayNode, list[Edge]]] = [(source, [])]
     while stack:
@@ -244,14 +246,10 @@ def _told(shown: Display, source: DisplayNode) -> list[str]:
             paths.append((reduce(lambda upstream, edge: edge.carries(upstream), reversed(path), 1.0), path))
         stack += [(edge.head, [*path, edge]) for edge in reversed(onward.get(node, []))]
     paths.sort(key=lambda path: -abs(path[0]))
-    alike: dict[str, list[float]] = {}
-    for result, path in paths:
-        alike.setdefault(_path(source, path, result), []).append(result)
-    told = [words + (f", {len(alike[words])} times" if len(alike[words]) > 1 else "") for words in alike][
-        :LISTED_PATHS
-    ]
+    alike = grouped((_path(source, path, result), result) for result, path in paths)
+    told = [words + (f", {len(results)} times" if len(results) > 1 else "") for words, results in alike.items()]
     rest = [result for results in list(alike.values())[LISTED_PATHS:] for result in results]
-    return told + ([f"… and {len(rest)} more, summing to {number_text(sum(rest))}"] if rest else [])
+    return told[:LISTED_PATHS] + ([f"… and {len(rest)} more, summing to {number_text(sum(rest))}"] if rest else [])
 
 
 def _path(source: DisplayNode, path: list[Edge], result: float) -> str:

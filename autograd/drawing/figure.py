@@ -2,17 +2,16 @@
 
 import re
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
-from unicodedata import category, east_asian_width
+from html import escape
+from typing import Literal
+from unicodedata import category, east_asian_width, normalize
 
 from autograd.notation import LOWERED
 
 Kind = Literal["input", "constant", "operation", "output", "unit", "dropped", "loss", "group", "words"]
 Direction = Literal["right", "up"]
-RANKDIR = {"right": "LR", "up": "BT"}  # what Graphviz and Mermaid call them
 
-COLUMN = 1058  # pixels that a notebook has for a picture
-FONT_SIZE, LEAST_SIZE = 13, 11  # of the type as drawn, and of what is still read in a column
+FONT_SIZE = 13
 LINE_HEIGHT, PADDING = 18, 9
 PIXEL = 5.0  # of a tile
 NUMBER = 84.0  # the room of a number with four digits, kept where it is not known yet
@@ -94,7 +93,7 @@ class Wire:
     idle: bool = False  # carries nothing
     back: bool = False  # points back, as the backward pass does
     sign: Literal["", "plus", "minus"] = ""
-    ends: tuple[Cell, Cell] | None = None  # of a wire inside a box
+    ends: tuple[Cell, ...] = ()  # of a wire inside a box
 
 
 @dataclass
@@ -112,40 +111,30 @@ class Figure:
     direction: Direction = "right"
     dense: bool = False
 
+    def between(self) -> list[Wire]:
+        """The wires that lead from one box to another."""
+        return [wire for wire in self.wires if wire.tail is not wire.head]
+
     def sentences(self) -> list[str]:
         """What stands below, warnings first, as plain text."""
         return [plain(text) for text in (*self.warnings, *self.captions)]
 
 
-Point = tuple[float, float]
-
-
-class Route(NamedTuple):
-    """A wire's way: Bézier segments of three points each, with room for a head before the box at either end."""
-
-    start: Point
-    points: list[Point]
-    tip: Point
-    label: Point
-
-
-class Placement(NamedTuple):
-    """Where all of a figure stands: box centres and routes in its order; y grows downwards."""
-
-    width: float
-    height: float
-    centres: list[Point]
-    routes: list[Route]
-
-    @property
-    def scale(self) -> float:
-        """How large a notebook's column shows it."""
-        return min(1.0, COLUMN / (self.width + 28.0))
-
-
 def plain(text: str) -> str:
     """Text without typesetting, w²_13 as w²₁₃; letters cannot be lowered there, so a_b stays as it is."""
     return INDEXED.sub(lambda m: m[0] if m[3] or m[2][0].isalpha() else m[1] + m[2].translate(LOWERED), text)
+
+
+def typeset(text: str) -> str:
+    """Text for SVG: escaped, the index of w²_13 lowered.
+
+    >>> typeset("∂f/∂w²_13 < 0")
+    '∂f/∂w²<tspan class="sub" dy="3">13</tspan><tspan dy="-3"> &lt; 0</tspan>'
+    """
+    # an index ends one run of words and begins another; the first run needs no element, and an empty one does not
+    lower = '{}</tspan><tspan class="sub" dy="3">{}</tspan><tspan dy="-3">'.format
+    runs = INDEXED.sub(lambda m: lower(m[1], m[2] or normalize("NFKC", m[3])), escape(text)) + "</tspan>"
+    return runs.replace("</tspan>", "", 1).replace('<tspan dy="-3"></tspan>', "")
 
 
 def text_width(text: str, size: float = FONT_SIZE) -> float:
@@ -156,8 +145,5 @@ def text_width(text: str, size: float = FONT_SIZE) -> float:
 def _em(c: str) -> float:
     if category(c) in ("Cf", "Mn"):
         return 0.0
-    if c in EM:
-        return EM[c]
-    if ord(c) > 0xFFFF or east_asian_width(c) in "WF":
-        return 1.4
-    return 0.8 if c.isupper() else 0.65
+    is_wide = ord(c) > 0xFFFF or east_asian_width(c) in "WF"
+    return EM.get(c, 1.4 if is_wide else 0.8 if c.isupper() else 0.65)

@@ -15,8 +15,9 @@ from warnings import warn
 
 from autograd.colours import LIGHT
 from autograd.drawing.animation import animated
-from autograd.drawing.figure import FONT_SIZE, LEAST_SIZE, RANKDIR, Box, Figure, Kind, Placement, Wire, plain
+from autograd.drawing.figure import Box, Figure, Wire, plain
 from autograd.drawing.grouping import Groups
+from autograd.drawing.layered import Placement
 from autograd.drawing.raster import gif, needed, pdf, png
 from autograd.drawing.scenes import graph_page
 from autograd.drawing.svg import svg
@@ -25,25 +26,18 @@ from autograd.graph import topological_order
 from autograd.text import counted, printable, text_name
 from autograd.value import Value
 
-THEMES = "".join(
-    f'[data-jp-theme-light="{is_light}"] .drawing{{color-scheme:{scheme}}}'
-    for is_light, scheme in (("true", "light"), ("false", "dark"))
-)
+THEMES = '[data-jp-theme-light="true"] .drawing{color-scheme:light}'
+THEMES += '[data-jp-theme-light="false"] .drawing{color-scheme:dark}'
 MOST_MOVING = 60  # boxes of an animation
 MERMAID_CHARACTERS, MERMAID_EDGES = 50_000, 500  # what GitHub's and others' viewers draw, unless they are configured
 FEWER_MARKS = 4_000  # in the scenes that a notebook keeps
 # a backslash and what Graphviz would read as an entity; in records its separators too
 ESCAPES = str.maketrans({"\\": r"\\", "&": "&amp;"})
 RECORD_ESCAPES = str.maketrans({c: f"\\{c}" for c in "\\{}|<> "} | {"&": "&amp;"})
-PLAIN = ("box", "[", "]")
-SHAPES: dict[Kind, tuple[str, str, str]] = {  # for Graphviz, and what encloses a label in Mermaid
-    "input": ("box", "([", "])"),
-    "output": ("box", "[[", "]]"),
-    "group": ("box", "[[", "]]"),
-    "unit": ("box", "([", "])"),
-    "dropped": ("box", "([", "])"),
-    "words": ("plaintext", "[", "]"),
-}
+RANKDIR = {"right": "LR", "up": "BT"}  # what Graphviz and Mermaid call the directions
+ROUND, DOUBLE = ("([", "])"), ("[[", "]]")  # what encloses a label in Mermaid
+SHAPES = {"input": ROUND, "unit": ROUND, "dropped": ROUND, "output": DOUBLE, "group": DOUBLE}
+graphviz = partial(needed, "graphviz", "DOT is written by the graphviz package", "graphviz")
 
 
 @final
@@ -71,7 +65,7 @@ class Drawing:
 
     def _repr_html_(self) -> str:
         """An image, which a notebook shows before it is trusted, too; in a viewer where its type is too small."""
-        if self.placement.scale * FONT_SIZE < LEAST_SIZE and not self._moves:
+        if self.placement.is_small and not self._moves:
             return self._page(marks=FEWER_MARKS)._repr_html_()
         source = f"data:image/svg+xml;base64,{b64encode(self.svg.encode()).decode()}"
         words = escape(text_name(self.figure.title))
@@ -121,19 +115,9 @@ class Drawing:
         return path
 
 
-def graphviz() -> Any:
-    """The package. Raises ImportError, which says what to install, without it."""
-    return needed("graphviz", "DOT is written by the graphviz package", "graphviz")
-
-
 def label(*lines: str) -> Any:
     """Lines for a label, in which nothing is a command to Graphviz, not even <…> around it all."""
     return graphviz().nohtml(r"\n".join(line.translate(ESCAPES) for line in lines))
-
-
-def between(figure: Figure) -> list[Wire]:
-    """The wires that lead from one box to another."""
-    return [wire for wire in figure.wires if wire.tail is not wire.head]
 
 
 def _words(wire: Wire) -> str:
@@ -158,17 +142,13 @@ def digraph(figure: Figure) -> Any:
     graph.attr("edge", fontname="Helvetica", fontsize="10", arrowsize="0.7")
     names = {box: f"n{i}" for i, box in enumerate(figure.boxes)}
     for box in figure.boxes:
-        look = {
-            "shape": SHAPES.get(box.kind, PLAIN)[0],
-            "style": "filled" + ",rounded" * (box.kind in ("input", "unit")),
-            "fillcolor": LIGHT["fill"],
-            "color": _outline(box),
-            "fontcolor": LIGHT["ink"],
-            "penwidth": "2.5" if box.lit else "1",
-            "peripheries": "0" if box.kind == "words" else "2" if box.kind in ("output", "group") else "1",
-        }
-        graph.node(names[box], label=label(*box.text_lines()), **look)
-    for wire in between(figure):
+        graph.node(
+            names[box], label(*box.text_lines()), shape="plaintext" if box.kind == "words" else "box",
+            style="filled" + ",rounded" * (box.kind in ("input", "unit")), fillcolor=LIGHT["fill"],
+            color=_outline(box), fontcolor=LIGHT["ink"], penwidth="2.5" if box.lit else "1",
+            peripheries="0" if box.kind == "words" else "2" if box.kind in ("output", "group") else "1",
+        )  # fmt: skip
+    for wire in figure.between():
         graph.edge(
             names[wire.tail], names[wire.head], label=label(plain(_words(wire))), color=_stroke(wire),
             penwidth=f"{wire.width:.2f}", dir="back" if wire.back else "forward",
@@ -182,19 +162,17 @@ def digraph(figure: Figure) -> Any:
 def mermaid(figure: Figure) -> str:
     """A flowchart in a fenced block, and the sentences below it as paragraphs."""
     index = {box: i for i, box in enumerate(figure.boxes) if box.kind != "words"}  # words alone would float about
-    lines = ["```mermaid", f"flowchart {RANKDIR[figure.direction]}"]
+    lines, wires = ["```mermaid", f"flowchart {RANKDIR[figure.direction]}"], figure.between()
     for box, i in index.items():
-        _, before, after = SHAPES.get(box.kind, PLAIN)
+        before, after = SHAPES.get(box.kind, ("[", "]"))
         lines.append(f'  n{i}{before}"{"<br>".join(map(mermaid_text, box.text_lines()))}"{after}')
     line = "---" if figure.dense else "-->"
-    wires = between(figure)
     for wire in wires:
         label = f'|"{mermaid_text(plain(words))}"|' if (words := _words(wire)) else ""
         lines.append(f"  n{index[wire.tail]} {line}{label} n{index[wire.head]}")
-    for box, i in index.items():
-        lines.append(f"  style n{i} fill:{LIGHT['fill']},stroke:{_outline(box)},color:{LIGHT['ink']}")
-    for i, wire in enumerate(wires):
-        lines.append(f"  linkStyle {i} stroke:{_stroke(wire)},stroke-width:{wire.width:.1f}px")
+    fill, ink = LIGHT["fill"], LIGHT["ink"]
+    lines += [f"  style n{i} fill:{fill},stroke:{_outline(box)},color:{ink}" for box, i in index.items()]
+    lines += [f"  linkStyle {i} stroke:{_stroke(x)},stroke-width:{x.width:.1f}px" for i, x in enumerate(wires)]
     chart = "\n".join([*lines, "```"])
     if len(chart) > MERMAID_CHARACTERS or len(wires) > MERMAID_EDGES:
         warn(

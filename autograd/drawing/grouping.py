@@ -11,7 +11,7 @@ from dataclasses import replace
 from math import ceil
 
 from autograd.drawing.boxes import role_of
-from autograd.drawing.display_graph import Display, DisplayNode, Edge
+from autograd.drawing.display_graph import Display, DisplayNode, Edge, grouped
 from autograd.notation import RAISED, SUPERSCRIPTS
 from autograd.primitives import mul
 
@@ -39,26 +39,17 @@ class Groups:
             places[shown.source] = ()
         _split(shown.nodes, places, 0, MOST_SHOWN)
         self.shown, self.around = shown, {node.name: places[node] for node in reversed(shown.nodes)}
-        members: dict[str, list[DisplayNode]] = {}
-        for node, place in ((node, places[node]) for node in shown.nodes):
-            for i, name in enumerate(place, 1):
-                members.setdefault(name, []).append(node)
-                self.around[name] = place[:i]
+        members = grouped((name, node) for node in shown.nodes for name in places[node])
+        for place in set(places.values()):
+            self.around |= {name: place[:i] for i, name in enumerate(place, 1)}
         self._groups = {name: DisplayNode(name, members=nodes) for name, nodes in members.items() if len(nodes) > 1}
         self._position = {node: i for i, node in enumerate(shown.nodes)}
-        chains = {
-            place: [self._groups[name] for name in place if name in self._groups]
-            for place in dict.fromkeys(places.values())
-        }
+        chains = {node: [self._groups[name] for name in places[node] if name in self._groups] for node in shown.nodes}
         # the graph in its innermost groups, and nodes that are in none
-        inmost = {node: chains[places[node]][-1] if chains[places[node]] else node for node in shown.nodes}
-        self._chain = {inner: chains[places[node]] for node, inner in inmost.items()}
-        self._inside: dict[DisplayNode, list[DisplayNode]] = {}
-        for node, inner in inmost.items():
-            self._inside.setdefault(inner, []).append(node)
-        self._between: dict[tuple[DisplayNode, DisplayNode], list[Edge]] = {}
-        for edge in shown.edges:
-            self._between.setdefault((inmost[edge.tail], inmost[edge.head]), []).append(edge)
+        inmost = {node: chain[-1] if chain else node for node, chain in chains.items()}
+        self._chain = {inner: chains[node] for node, inner in inmost.items()}
+        self._inside = grouped((inner, node) for node, inner in inmost.items())
+        self._between = grouped(((inmost[edge.tail], inmost[edge.head]), edge) for edge in shown.edges)
         self._sums = [_sum(*ends, edges) for ends, edges in self._between.items()]
 
     @property
@@ -90,28 +81,25 @@ class Groups:
                 members = [node for inner in groups for node in self._inside[inner]]
                 rest = DisplayNode(f"rest of {outer.name}", members=members, rows=[])
                 closed |= dict.fromkeys(groups, rest)
-        seen = [node for inner, group in closed.items() for node in ([group] if group else self._inside[inner])]
-        nodes = sorted(dict.fromkeys(seen), key=self._place)
+        seen = {node for inner, group in closed.items() for node in ([group] if group else self._inside[inner])}
+        nodes = sorted(seen, key=self._place)
         edges: list[Edge] = []
-        merged: dict[tuple[DisplayNode, DisplayNode], list[Edge]] = {}
+        merging: list[tuple[tuple[DisplayNode, DisplayNode], Edge]] = []
         for one, (ends, each) in zip(self._sums, self._between.items()):
             tail, head = closed[ends[0]], closed[ends[1]]
-            if tail and head and tail is not head:
-                merged.setdefault((tail, head), []).append(one)
-            elif tail is None and head is None:
+            if tail is None and head is None:
                 edges += each
             elif tail is not head:
-                for edge in each:
-                    merged.setdefault((tail or edge.tail, head or edge.head), []).append(edge)
-        edges += [_sum(*ends, parts) for ends, parts in merged.items()]
+                parts = [one] if tail and head else each
+                merging += [((tail or edge.tail, head or edge.head), edge) for edge in parts]
+        edges += [_sum(*ends, parts) for ends, parts in grouped(merging).items()]
         ordered = sorted(edges, key=lambda edge: self._place(edge.head))
         shut = [node for node in nodes if node.members]
         largest = max(shut, key=lambda group: len(group.members)).name if shut else ""
         told = f"{len(self.shown.nodes):,} nodes in {len(shut)} groups"
-        if single := len(nodes) - len(shut):
-            told += f", {single:,} of them alone"
-        captions = [*self.shown.captions, told + f"; open={largest!r} shows what is inside" * bool(shut)]
-        return replace(self.shown, nodes=nodes, edges=ordered, captions=captions)
+        told += f", {single:,} of them alone" if (single := len(nodes) - len(shut)) else ""
+        told += f"; open={largest!r} shows what is inside" if shut else ""
+        return replace(self.shown, nodes=nodes, edges=ordered, captions=[*self.shown.captions, told])
 
     def _place(self, node: DisplayNode) -> int:
         return self._position[node.members[0] if node.members else node]
@@ -127,16 +115,13 @@ def _sum(tail: DisplayNode, head: DisplayNode, edges: list[Edge]) -> Edge:
 
 def _split(nodes: list[DisplayNode], places: dict[DisplayNode, Place], depth: int, room: int) -> None:
     """Put what has more members than a picture has room for into numbered parts, as few as will do."""
-    inside: dict[str | DisplayNode, list[DisplayNode]] = {}
-    for node in nodes:
-        inside.setdefault(places[node][depth] if len(places[node]) > depth else node, []).append(node)
+    inside = grouped((places[node][depth] if len(places[node]) > depth else node, node) for node in nodes)
     count, room = len(inside), max(room, 4)
     if count > room:
         parts = next((k for k in range(2, room) if k - 1 + ceil(count / k) <= room), room // 2)
         for i, node in ((i * parts // count, node) for i, group in enumerate(inside.values()) for node in group):
-            place = places[node]
-            name = f"{place[depth - 1]}, part {i + 1}" if depth else f"part {i + 1}"
-            places[node] = (*place[:depth], name, *place[depth:])
+            outer, inner = places[node][:depth], places[node][depth:]
+            places[node] = (*outer, ", ".join((*outer[-1:], f"part {i + 1}")), *inner)
         _split(nodes, places, depth, room)
     else:
         for group in inside.values():
@@ -205,10 +190,7 @@ def _by_level(shown: Display, operands: dict[DisplayNode, list[DisplayNode]]) ->
 
 def _by_role(shown: Display, places: dict[DisplayNode, Place]) -> None:
     """In a large innermost group, as a neuron in a mini-batch, one group for all w, one for all z, and so on."""
-    inside: dict[Place, dict[str, list[DisplayNode]]] = {}
-    for node in shown.nodes:
-        inside.setdefault(places[node], {}).setdefault(role_of(node), []).append(node)
-    for place, roles in inside.items():
-        if len(roles) > 1 and sum(map(len, roles.values())) > MOST_MIXED:
-            for role, nodes in roles.items():
-                places.update(dict.fromkeys(nodes, (*place, f"{place[-1]}, {role}")))
+    for place, nodes in grouped((places[node], node) for node in shown.nodes).items():
+        roles = {node: role_of(node) for node in nodes}
+        if len(set(roles.values())) > 1 and len(nodes) > MOST_MIXED:
+            places |= {node: (*place, f"{place[-1]}, {role}") for node, role in roles.items()}

@@ -6,21 +6,52 @@ one odd layer after its tail, so that wires never cross a box, parallel wires pa
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
-from autograd.drawing import figure as sizes
-from autograd.drawing.figure import ARROW, LINE_HEIGHT, NUMBER, WEIGHT, Cell, Figure, Placement, Point, Route, Wire
+from autograd.drawing.display_graph import grouped
+from autograd.drawing.figure import ARROW, FONT_SIZE, LINE_HEIGHT, NUMBER, WEIGHT, Figure, Wire
 from autograd.drawing.sugiyama import THIN, Slot, arranged, joined, layers_of, straighten
 
-GAPS = (14.0, 14.0)  # between layers, and within them
-DENSE = (120.0, 14.0)
+COLUMN = 1058  # pixels that a notebook has for a picture
+LEAST_SIZE = 11  # of the type that is still read in a column
+GAP, DENSE_GAP = 14.0, 120.0  # between layers; within them always the first
 CURVE = 18.0  # to a weight and from it
 MOST_APART = 14.0  # pixels between the ends of two wires at one box
+Point = tuple[float, float]
+
+
+class Route(NamedTuple):
+    """A wire's way: Bézier segments of three points each, with room for a head before the box at either end."""
+
+    start: Point
+    points: list[Point]
+    tip: Point
+    label: Point
+
+
+class Placement(NamedTuple):
+    """Where all of a figure stands: box centres and routes in its order; y grows downwards."""
+
+    width: float
+    height: float
+    centres: list[Point]
+    routes: list[Route]
+
+    @property
+    def scale(self) -> float:
+        """How large a notebook's column shows it."""
+        return min(1.0, COLUMN / (self.width + 28.0))
+
+    @property
+    def is_small(self) -> bool:
+        """Whether its type cannot be read there."""
+        return self.scale * FONT_SIZE < LEAST_SIZE
 
 
 def placed(figure: Figure) -> Placement:
     """The places in the figure's direction; from below upwards where a notebook's column would show that larger."""
     found = layered(figure)
-    if figure.direction == "right" and found.scale < sizes.LEAST_SIZE / sizes.FONT_SIZE:
+    if figure.direction == "right" and found.is_small:
         turned = layered(replace(figure, direction="up"))
         if turned.scale > found.scale:
             figure.direction = "up"
@@ -30,41 +61,35 @@ def placed(figure: Figure) -> Placement:
 
 def stacked(figures: Sequence[Figure]) -> tuple[Figure, Placement]:
     """Figures of the same columns as one, each below the one before."""
-    whole, all_of = figures[0], layered(figures[0])
+    whole, (width, height, centres, routes) = figures[0], layered(figures[0])
     for figure in figures[1:]:
-        below, (width, height, centres, routes) = layered(figure), all_of
-        shift = height + 2.0 * LINE_HEIGHT
-        centres = [*centres, *((x, y + shift) for x, y in below.centres)]
+        below, shift = layered(figure), height + 2.0 * LINE_HEIGHT
+        centres += [(x, y + shift) for x, y in below.centres]
         for start, points, tip, label in below.routes:
             first, *middle, last, centre = [(x, y + shift) for x, y in (start, *points, tip, label)]
-            routes = [*routes, Route(first, middle, last, centre)]
-        all_of = Placement(max(width, below.width), shift + below.height, centres, routes)
-        whole = replace(
-            whole, boxes=whole.boxes + figure.boxes, wires=whole.wires + figure.wires,
-            captions=[f"forward: {whole.captions[0]}", *figure.captions],
-        )  # fmt: skip
-    return whole, all_of
+            routes.append(Route(first, middle, last, centre))
+        width, height = max(width, below.width), shift + below.height
+        captions = [f"forward: {whole.captions[0]}", *figure.captions]
+        whole = replace(whole, boxes=whole.boxes + figure.boxes, wires=whole.wires + figure.wires, captions=captions)
+    return whole, Placement(width, height, centres, routes)
 
 
 def layered(figure: Figure) -> Placement:
     """Place every box and wire; the same figure always gets the same places."""
     up = figure.direction == "up"
     index = {box: i for i, box in enumerate(figure.boxes)}
-    ends = [(index[wire.tail], index[wire.head]) for wire in figure.wires if wire.tail is not wire.head]
+    between = figure.between()
+    ends = [(index[wire.tail], index[wire.head]) for wire in between]
     order = _order(len(index), ends)
     forward = [(tail, head) if order[tail] < order[head] else (head, tail) for tail, head in ends]
-    found = layers_of(list(order), forward)
-    layer_of = [layer if box.layer is None else box.layer for box, layer in zip(figure.boxes, found)]
     # boxes stand in the even layers; in a dense figure no layer lies between them
-    step = 1 if figure.dense else 2
-    boxes = [Slot(step * layer, *_turned(box.width, box.height, up)) for box, layer in zip(figure.boxes, layer_of)]
+    step, boxes = 1 if figure.dense else 2, []
+    for box, layer in zip(figure.boxes, layers_of(list(order), forward)):
+        boxes.append(Slot(step * (layer if box.layer is None else box.layer), *_turned(box.width, box.height, up)))
     chains = [joined(boxes[tail], boxes[head]) for tail, head in forward]
-    between = [wire for wire in figure.wires if wire.tail is not wire.head]
-    for wire, chain in zip(between, chains):
-        if not figure.dense:
-            _make_room(chain, wire, up)
-    turned = [before != after for before, after in zip(ends, forward)]
-    return _placed(figure, boxes, chains, turned, DENSE if figure.dense else GAPS)
+    for wire, chain in zip(between, chains) if not figure.dense else ():
+        _make_room(chain, wire, up)
+    return _placed(figure, boxes, chains, [before != after for before, after in zip(ends, forward)])
 
 
 def _turned(width: float, height: float, up: bool) -> tuple[float, float]:
@@ -100,21 +125,19 @@ def _make_room(chain: list[Slot], wire: Wire, up: bool) -> None:
         slot.length = LINE_HEIGHT if up else 0.75 * NUMBER
 
 
-def _placed(
-    figure: Figure, boxes: list[Slot], chains: list[list[Slot]], turned: list[bool], gaps: Point
-) -> Placement:
+def _placed(figure: Figure, boxes: list[Slot], chains: list[list[Slot]], turned: list[bool]) -> Placement:
     """Layers become columns, chains become curves that run straight through columns and bend between them."""
     up = figure.direction == "up"
-    passing = [slot for chain in chains for slot in chain[1:-1]]
-    layers, lowest, highest = arranged([*boxes, *passing], gaps[1])
-    straighten([chain[1:-1] for chain in chains], layers, gaps[1])
-    widening = 0.12 if figure.dense else 0.03, 240.0 if figure.dense else 8.0 if up else 20.0
+    passing = [chain[1:-1] for chain in chains]
+    layers, lowest, highest = arranged([*boxes, *(slot for slots in passing for slot in slots)], GAP)
+    straighten(passing, layers, GAP)
+    gap, widening, widest = (DENSE_GAP, 0.12, 240.0) if figure.dense else (GAP, 0.03, 8.0 if up else 20.0)
     columns: list[tuple[float, float]] = []
     along = 0.0
     for layer in layers:
         length = max(slot.length for slot in layer)
         columns.append((along, along + length))
-        along += length + gaps[0] + min(widening[0] * (highest - lowest), widening[1])
+        along += length + gap + min(widening * (highest - lowest), widest)
     length = columns[-1][1]
 
     def middle(slot: Slot) -> float:
@@ -126,22 +149,21 @@ def _placed(
     apart = {slot: 0.0 if box.kind in ("unit", "dropped") else MOST_APART for box, slot in zip(figure.boxes, boxes)}
     tails, heads = (_ports([(c[end], c[beside]) for c in chains], apart) for end, beside in ((0, 1), (-1, -2)))
     routes = []
-    for chain, out, into, backward in zip(chains, tails, heads, turned):
-        stations = [(middle(chain[0]) + chain[0].length / 2, columns[chain[0].layer][1], out)]
-        for slot in chain[1:-1]:
-            x, half = middle(slot), slot.length / 2
+    for (tail, *slots, head), out, into, backward in zip(chains, tails, heads, turned):
+        stations = [(middle(tail) + tail.length / 2, columns[tail.layer][1], out)]
+        weight: Point | None = None
+        for slot in slots:
+            x, half = middle(slot), slot.length / 2 - CURVE
             if slot.layer % 2 == 0 or figure.dense:  # past the boxes of a layer
                 stations.append((*columns[slot.layer], slot.across))
             elif slot.breadth > THIN:  # through a weight
-                stations.append((x - half + CURVE, x + half - CURVE, slot.across))
-        stations.append((columns[chain[-1].layer][0], middle(chain[-1]) - chain[-1].length / 2, into))
+                stations.append((x - half, x + half, slot.across))
+                weight = point(x, slot.across)
+        stations.append((columns[head.layer][0], middle(head) - head.length / 2, into))
         start, *points, tip = [point(*p) for p in _curve(stations, backward)]
-        weight = next((slot for slot in chain[1:-1] if slot.layer % 2 and slot.breadth > THIN), None)
-        centre = point(middle(weight), weight.across) if weight else halfway(points)
-        routes.append(Route(start, points, tip, centre))
-    width, height = _turned(length, highest - lowest, up)
+        routes.append(Route(start, points, tip, weight or halfway(points)))
     centres = [point(middle(box), box.across) for box in boxes]
-    return Placement(width, height, centres, _with_inner(figure, centres, routes))
+    return Placement(*_turned(length, highest - lowest, up), centres, _with_inner(figure, centres, routes))
 
 
 def halfway(points: list[Point], part: float = 0.5) -> Point:
@@ -157,23 +179,18 @@ def halfway(points: list[Point], part: float = 0.5) -> Point:
 
 def _with_inner(figure: Figure, centres: list[Point], routes: list[Route]) -> list[Route]:
     """A route for every wire: those inside a box lead straight from cell to cell."""
-    centre_of, outer = dict(zip(figure.boxes, centres)), iter(routes)
-    found = []
+    centre_of, found = dict(zip(figure.boxes, centres)), dict(zip(figure.between(), routes))
     for wire in figure.wires:
-        if wire.tail is not wire.head:
-            found.append(next(outer))
-            continue
-        x, y = centre_of[wire.tail]
-        start, end = ((x + cell.across, y + cell.down) for cell in wire.ends or (Cell(), Cell()))
-        found.append(Route(start, [start, start, end, end], end, ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)))
-    return found
+        if wire.ends:
+            x, y = centre_of[wire.tail]
+            start, end = ((x + cell.across, y + cell.down) for cell in wire.ends)
+            found[wire] = Route(start, [start, start, end, end], end, halfway([start, start, end, end]))
+    return [found[wire] for wire in figure.wires]
 
 
 def _ports(ends: list[tuple[Slot, Slot]], apart: dict[Slot, float]) -> list[float]:
     """Where each chain meets the box at its end: side by side across it, in the order of the slots that come next."""
-    beside: dict[Slot, list[tuple[float, int]]] = {}
-    for i, (box, following) in enumerate(ends):
-        beside.setdefault(box, []).append((following.across, i))
+    beside = grouped((box, (following.across, i)) for i, (box, following) in enumerate(ends))
     ports = [0.0] * len(ends)
     for box, chains in beside.items():
         step = min(apart[box], 0.8 * box.breadth / len(chains))
@@ -195,9 +212,8 @@ def _curve(stations: list[tuple[float, float, float]], backward: bool) -> list[P
             slope = min(slope, (into + out) / 2, key=abs)
         if points:
             (x, y), half = points[-1], (start - points[-1][0]) / 2
-            points += [(x + half, y + half * leaving), (start - half, across - half * slope), (start, across)]
-        else:
-            points.append((start, across))
+            points += [(x + half, y + half * leaving), (start - half, across - half * slope)]
+        points.append((start, across))
         if end > start:
             points += [(start, across), (end, across), (end, across)]
         leaving = slope

@@ -4,9 +4,10 @@ A z = Σ w a + b whose weights are inputs that nothing else uses is a unit, toge
 So a network is drawn as on the slides, with the weights on the edges; other graphs keep a box for each input.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from autograd.drawing.display_graph import Display, DisplayNode, Edge
+from autograd.drawing.display_graph import Display, DisplayNode, grouped
 from autograd.notation import indexed
 from autograd.primitives import affine, dot
 from autograd.table import is_constant
@@ -17,7 +18,6 @@ MOST_ROWS = 12  # scalars of a loss that stand in one box
 class Neuron(NamedTuple):
     """The nodes in one unit, its z and a among them, and the weights of its operands."""
 
-    z: DisplayNode
     cells: list[DisplayNode]
     weights: list[DisplayNode]
 
@@ -31,7 +31,7 @@ class Network(NamedTuple):
 
 def network_in(shown: Display) -> Network:
     """The units and the loss of a graph; without units, there is no loss either."""
-    into, users = shown.into(), users_of(shown)
+    into, users = shown.into(), grouped((edge.tail, edge.head) for edge in shown.edges)
     units: dict[DisplayNode, Neuron] = {}
     for z in shown.nodes:
         operands = [edge.tail for edge in into.get(z, ())]
@@ -39,9 +39,11 @@ def network_in(shown: Display) -> Network:
             continue
         n = len(operands) // 2
         weights, bias = operands[:n], operands[2 * n :]
-        if all(_is_own(w, users) for w in weights) and all(_is_own(b, users) for b in bias):
-            after = [x for node in _activation(z, users) for x in (*_own(node, into, users), node)]
-            units[z] = Neuron(z, [*bias, z, *after], weights)
+        if all(_is_own(leaf, users) for leaf in (*weights, *bias)):
+            cells = [*bias, z]
+            for node in _activation(z, users):  # with the inputs that it alone uses, as a dropout mask
+                cells += [*(edge.tail for edge in into[node] if _is_own(edge.tail, users)), node]
+            units[z] = Neuron(cells, weights)
     inside = {node for unit in units.values() for node in unit.cells}
     loss: list[DisplayNode] = []
     for node in reversed(shown.nodes) if units else ():
@@ -51,43 +53,21 @@ def network_in(shown: Display) -> Network:
     return Network(units, loss if 1 < len(loss) <= MOST_ROWS and shown.root in loss else [])
 
 
-def users_of(shown: Display) -> dict[DisplayNode, list[DisplayNode]]:
-    """The nodes that are computed from each node directly, one for each use."""
-    users: dict[DisplayNode, list[DisplayNode]] = {}
-    for edge in shown.edges:
-        users.setdefault(edge.tail, []).append(edge.head)
-    return users
-
-
 def _is_own(leaf: DisplayNode, users: dict[DisplayNode, list[DisplayNode]]) -> bool:
     """Whether it is an input that one node uses once."""
     value = leaf.value
     return value is not None and not value.parents and not is_constant(value) and len(users[leaf]) == 1
 
 
-def _own(
-    node: DisplayNode, into: dict[DisplayNode, list[Edge]], users: dict[DisplayNode, list[DisplayNode]]
-) -> list[DisplayNode]:
-    """The inputs that this node alone uses, as a dropout mask."""
-    return [edge.tail for edge in into[node] if _is_own(edge.tail, users)]
-
-
-def _activation(z: DisplayNode, users: dict[DisplayNode, list[DisplayNode]]) -> list[DisplayNode]:
+def _activation(z: DisplayNode, users: dict[DisplayNode, list[DisplayNode]]) -> Iterator[DisplayNode]:
     """What z alone leads to, one after the other, up to the a of the unit."""
-    found: list[DisplayNode] = []
     node = z
     while len(after := users.get(node, [])) == 1 and (value := after[0].value) is not None:
         of_z, of_next = indexed(z.name), indexed(after[0].name)
         is_a = of_z and of_next and of_next[0] == "a" and of_next[1:] == of_z[1:]
-        if not is_a and (found or len(value.parents) > 1):
-            break
+        if not is_a and (node is not z or len(value.parents) > 1):
+            return
         node = after[0]
-        found.append(node)
+        yield node
         if is_a:
-            break
-    return found
-
-
-def operand(edge: Edge) -> int:
-    """Which operand of its head the edge leads from."""
-    return int(edge.name.partition(":")[2])
+            return

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from math import isqrt
 
-from autograd.drawing.figure import LINE_HEIGHT, NUMBER, PADDING, PIXEL, Box, Cell, Figure, Wire, text_width
+from autograd.drawing.figure import LINE_HEIGHT, NUMBER, PADDING, PIXEL, Box, Cell, Figure, Kind, Wire, text_width
 from autograd.neurons import Diagram, Unit
 from autograd.notation import number_text
 from autograd.text import counted, text_name
@@ -35,12 +35,11 @@ def neuron_figures(diagram: Diagram) -> list[Figure]:
 def _face(diagram: Diagram, is_backward: bool) -> Figure:
     layers, sizes = diagram.layers, [len(layer) for layer in diagram.layers]
     is_tiled = sizes[0] >= LEAST_TILE and isqrt(sizes[0]) ** 2 == sizes[0] and len(sizes) > 1
-    columns = []
-    for l, layer in enumerate(layers):
+    columns = [_column(layer, is_backward) for layer in layers]
+    for l, column in enumerate(columns):
         heading = f"layer {l}" + ", output" * (l == len(sizes) - 1) if l else "input"
-        columns.append(_column(layer, f"{heading}, {counted(len(layer), 'unit')}", is_backward))
-        for box in columns[l].values():
-            box.layer = l
+        for box in column.values():
+            box.layer, box.heading = l, f"{heading}, {counted(sizes[l], 'unit')}"
     if is_tiled:
         side = isqrt(sizes[0])
         image = Box("words", 90.0, 40.0, [], [f"{side} × {side}", "inputs"], heading="input", layer=0, count=sizes[0])
@@ -57,7 +56,9 @@ def _face(diagram: Diagram, is_backward: bool) -> Figure:
     legend += [f"ring: {ring}"] * any(unit.numbers for layer in layers for unit in layer)
     legend += ["wide layers: first and last units"] * any(-1 in column for column in columns[is_tiled:])
     boxes = [box for column in columns for box in column.values()]
-    _ring(boxes)
+    widest = max(box.ring for box in boxes) or 1.0
+    for box in boxes:
+        box.ring /= widest
     title = f"Neural network {'-'.join(map(str, sizes))}"
     caption = ("backward: " if is_backward else "") + "; ".join(legend)
     return Figure(boxes, wires, title, [caption], dense=True)
@@ -67,18 +68,12 @@ def _number(w: Value, is_backward: bool) -> float:
     return w.grad if is_backward else w.data
 
 
-def _column(layer: Sequence[Unit], heading: str, is_backward: bool) -> dict[int, Box]:
+def _column(layer: Sequence[Unit], is_backward: bool) -> dict[int, Box]:
     """The boxes of a layer by the index of their unit; between first and last units, −1 for all the others."""
-    n = len(layer)
+    n, more = len(layer), len(layer) - FIRST - LAST
     shown = range(n) if n <= MOST_UNITS else [*range(FIRST), -1, *range(n - LAST, n)]
-    count = n - FIRST - LAST
-    others = Box(
-        "words", 80.0, 40.0, [], ["⋮", f"{count:,} more"], f"{count:,} units that are not drawn", count=count
-    )
-    column = {i: _unit(layer[i], is_backward) if i >= 0 else others for i in shown}
-    for box in column.values():
-        box.heading = heading
-    return column
+    others = Box("words", 80.0, 40.0, [], ["⋮", f"{more:,} more"], f"{more:,} units that are not drawn", count=more)
+    return {i: _unit(layer[i], is_backward) if i >= 0 else others for i in shown}
 
 
 def _unit(unit: Unit, is_backward: bool) -> Box:
@@ -96,16 +91,8 @@ def _unit(unit: Unit, is_backward: bool) -> Box:
         cell.across = (i - (len(cells) - 1) / 2) * width
     height = ((2 if unit.numbers else 1) + unit.dropped) * LINE_HEIGHT + PADDING
     width = max(1, sum(name[0] != "δ" for name in unit.numbers)) * width + 16.0  # the same in both faces
-    box = Box("dropped" if unit.dropped else "unit", round(width), height, cells, key=unit.name)
-    box.ring = abs(ring)
-    return box
-
-
-def _ring(boxes: Sequence[Box]) -> None:
-    """Each ring as a part of the largest."""
-    largest = max(box.ring for box in boxes) or 1.0
-    for box in boxes:
-        box.ring /= largest
+    kind: Kind = "dropped" if unit.dropped else "unit"
+    return Box(kind, round(width), height, cells, key=unit.name, ring=abs(ring))
 
 
 def _wires(diagram: Diagram, columns: Sequence[Mapping[int, Box]], is_backward: bool) -> tuple[list[Wire], float]:
@@ -120,10 +107,9 @@ def _wires(diagram: Diagram, columns: Sequence[Mapping[int, Box]], is_backward: 
                 w, x = W[j][k], _number(W[j][k], is_backward)
                 name = text_name(w.name or "w")
                 title = f"{name} = {w.data!r}" + (f"\n∂L/∂{name} = {w.grad!r}" if w.grad else "")
-                wire = Wire(tail, head, title=title, width=0.8 + widest * abs(x) / (largest or 1.0))
-                wire.idle = "dropped" in (tail.kind, head.kind) or not x
-                wire.back = is_backward
-                wire.width = 0.8 if wire.idle else wire.width
-                wire.sign = "" if wire.idle else "plus" if x > 0.0 else "minus"
+                wire = Wire(tail, head, title=title, width=0.8, idle=True, back=is_backward)
+                if x and "dropped" not in (tail.kind, head.kind):
+                    wire.idle, wire.sign = False, "plus" if x > 0.0 else "minus"
+                    wire.width += widest * abs(x) / largest
                 wires.append(wire)
     return wires, largest

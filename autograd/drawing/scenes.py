@@ -9,9 +9,9 @@ from html import escape
 from zlib import compress
 
 from autograd.drawing.boxes import dressed
-from autograd.drawing.figure import COLUMN, Figure, Placement, plain
+from autograd.drawing.figure import Figure, plain
 from autograd.drawing.grouping import Groups
-from autograd.drawing.layered import layered
+from autograd.drawing.layered import COLUMN, Placement, layered
 from autograd.drawing.svg import style_sheet, svg
 from autograd.pages import Page, script, written
 from autograd.text import text_name

@@ -6,11 +6,12 @@ Nodes stand in layers, and an edge has a slot of its own in each layer that it p
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from math import inf
+
+from autograd.drawing.display_graph import grouped
 
 SWEEPS, ALIGNMENTS = 24, 16
 MOST_MOVES = 200_000  # of slots in all sweeps
@@ -37,14 +38,12 @@ def layers_of(order: Sequence[int], edges: Sequence[tuple[int, int]]) -> list[in
     >>> layers_of([0, 1, 3, 2], [(0, 1), (1, 2), (3, 2)])
     [0, 1, 2, 1]
     """
-    tails, heads = defaultdict[int, list[int]](list), defaultdict[int, list[int]](list)
-    for tail, head in edges:
-        tails[head].append(tail)
-        heads[tail].append(head)
+    tails, heads = grouped((head, tail) for tail, head in edges), grouped(edges)
     layer = [0] * len(order)
     for i in order:
-        layer[i] = max((layer[tail] + 1 for tail in tails[i]), default=0)
-    return [x if tails[i] else min((layer[head] for head in heads[i]), default=1) - 1 for i, x in enumerate(layer)]
+        layer[i] = max((layer[tail] + 1 for tail in tails.get(i, ())), default=0)
+    least = {tail: min(layer[head] for head in found) - 1 for tail, found in heads.items()}
+    return [x if i in tails else least.get(i, 0) for i, x in enumerate(layer)]
 
 
 def joined(tail: Slot, head: Slot) -> list[Slot]:
@@ -78,16 +77,18 @@ def _ordered(layers: list[list[Slot]]) -> list[list[Slot]]:
         layers = [list(layer) for layer in layers]
         position = {slot: i for layer in layers for i, slot in enumerate(layer)}
         for layer in reversed(layers[:-1]) if backward else layers[1:]:
-            centre = {}
-            for slot in layer:
-                near = slot.after if backward else slot.before
-                centre[slot] = sum(position[other] for other in near) / len(near) if near else position[slot]
+            beside = {slot: slot.after if backward else slot.before for slot in layer}
+            centre = {x: _mean([position[other] for other in near], position[x]) for x, near in beside.items()}
             layer.sort(key=centre.__getitem__)
             position.update({slot: i for i, slot in enumerate(layer)})
         crossings = _crossings(layers)
         if crossings < fewest:
             best, fewest = layers, crossings
     return best
+
+
+def _mean(numbers: Sequence[float], otherwise: float) -> float:
+    return sum(numbers) / len(numbers) if numbers else otherwise
 
 
 def _crossings(layers: list[list[Slot]]) -> int:
@@ -110,10 +111,7 @@ def _align(layers: list[list[Slot]], gap: float) -> None:
         _spread(layer, [0.0] * len(layer), gap)
     for turn in range(ALIGNMENTS):
         for layer in layers if turn % 2 == 0 else reversed(layers):
-            wanted = []
-            for slot in layer:
-                near = [other.across for other in slot.before + slot.after]
-                wanted.append(sum(near) / len(near) if near else slot.across)
+            wanted = [_mean([other.across for other in x.before + x.after], x.across) for x in layer]
             _spread(layer, wanted, gap)
 
 
@@ -123,11 +121,11 @@ def _spread(layer: list[Slot], wanted: list[float], gap: float) -> None:
     offsets = list(accumulate(apart, initial=0.0))
     blocks: list[tuple[float, int]] = []  # pool adjacent violators: the sum and the size of each
     for place, distance in zip(wanted, offsets):
-        block = (place - distance, 1)
-        while blocks and blocks[-1][0] / blocks[-1][1] >= block[0] / block[1]:
+        total, size = place - distance, 1
+        while blocks and blocks[-1][0] / blocks[-1][1] >= total / size:
             before = blocks.pop()
-            block = (before[0] + block[0], before[1] + block[1])
-        blocks.append(block)
+            total, size = before[0] + total, before[1] + size
+        blocks.append((total, size))
     starts = [sum_ / size for sum_, size in blocks for _ in range(size)]
     for slot, start, distance in zip(layer, starts, offsets):
         slot.across = start + distance
@@ -135,19 +133,15 @@ def _spread(layer: list[Slot], wanted: list[float], gap: float) -> None:
 
 def straighten(chains: Sequence[list[Slot]], layers: list[list[Slot]], gap: float) -> None:
     """Move the slots of each edge to one height as far as their neighbours leave room, in as few pieces as can be."""
-    beside = {
-        slot: (before, after)
-        for layer in layers
-        for before, slot, after in zip([None, *layer], layer, [*layer[1:], None])
-    }
+    above = {slot: after for layer in layers for slot, after in pairwise(layer)}
+    below = {after: slot for slot, after in above.items()}
 
     def level(slots: list[Slot]) -> None:
         least, most = -inf, inf
         for slot in slots:
-            before, after = beside[slot]
-            if before:
+            if before := below.get(slot):
                 least = max(least, before.across + (before.breadth + slot.breadth) / 2 + gap)
-            if after:
+            if after := above.get(slot):
                 most = min(most, after.across - (after.breadth + slot.breadth) / 2 - gap)
         if least <= most:
             across = min(max(sum(slot.across for slot in slots) / len(slots), least), most)

@@ -7,33 +7,21 @@ Each node is a group with ``data-node``, its place in the graph's topological or
 import re
 from functools import cache
 from html import escape
-from math import hypot, isqrt
+from itertools import pairwise
+from math import dist, isqrt
 
 from autograd.colours import custom_properties
-from autograd.drawing.figure import (
-    ARROW,
-    INDEXED,
-    LINE_HEIGHT,
-    NUMBER,
-    PADDING,
-    PIXEL,
-    WEIGHT,
-    Box,
-    Cell,
-    Figure,
-    Placement,
-    Point,
-    Route,
-    Wire,
-    text_width,
-)
-from autograd.drawing.layered import halfway
+from autograd.drawing import figure as sizes
+from autograd.drawing.display_graph import grouped
+from autograd.drawing.figure import LINE_HEIGHT, PADDING, PIXEL, Box, Cell, Figure, Wire, text_width, typeset
+from autograd.drawing.layered import Placement, Point, Route, halfway
 from autograd.notation import derivative
 from autograd.pages import own_file
-from autograd.text import text_name
+from autograd.text import clipped, text_name
 
 MARGIN, HEADING = 14.0, 24.0
 MOST_TITLE = 400
+PAIR = "{0[0]:.1f},{0[1]:.1f}".format
 MOST_SIGNS = 40  # wires, the widest, write their sign
 
 
@@ -43,20 +31,21 @@ def svg(figure: Figure, placement: Placement, *, live: bool = False) -> str:
     live   for a page that shows one step after the other: with heads at both ends of a wire, and without the style
     """
     sentences = [("heavy", text) for text in figure.warnings] + [("quiet", text) for text in figure.captions]
-    headings = _headings(figure, placement)
+    headed = figure.boxes if figure.direction == "right" else []
+    columns = grouped((box.heading, x) for box, (x, _) in zip(headed, placement.centres) if box.heading)
+    headings = {words: sum(x) / len(x) for words, x in columns.items()}
     above_columns = [_text("quiet", x, -HEADING / 2 - 2, typeset(words)) for words, x in headings.items()]
     above = HEADING if headings else 0.0
-    reach = max((2 * abs(x - placement.width / 2) + text_width(words) for words, x in headings.items()), default=0.0)
-    widest = max([placement.width, reach, *(text_width(text) for _, text in sentences)])
-    width, height = widest + 2 * MARGIN, placement.height + 2 * MARGIN + above
-    below = [
-        f'<text class="start {style}" x="{MARGIN:g}" y="{height + LINE_HEIGHT * i + 8:g}">{typeset(text)}</text>'
-        for i, (style, text) in enumerate(sentences)
-    ]
-    height += LINE_HEIGHT * len(sentences) + 6 if sentences else 0.0
-    drawn = sorted(
-        zip(figure.wires, placement.routes), key=lambda pair: abs(pair[0].share or 0.0)
-    )  # the widest on top
+    reach = [2 * abs(x - placement.width / 2) + text_width(words) for words, x in headings.items()]
+    width = max([placement.width, *reach, *(text_width(text) for _, text in sentences)]) + 2 * MARGIN
+    height = placement.height + 2 * MARGIN + above
+    below = []
+    for style, text in sentences:
+        below.append(f'<text class="start {style}" x="{MARGIN:g}" y="{height + 8:g}">{typeset(text)}</text>')
+        height += LINE_HEIGHT
+    height += 6 if sentences else 0
+    pairs = zip(figure.wires, placement.routes)
+    drawn = sorted(pairs, key=lambda pair: abs(pair[0].share or 0.0))  # the widest on top
     boxes = [_box(box, centre) for box, centre in zip(figure.boxes, placement.centres)]
     weights = [_weight(wire, route, figure.dense, live) for wire, route in drawn if wire.weight]
     title = escape(text_name(figure.title))
@@ -81,35 +70,17 @@ def style_sheet() -> str:
     return custom_properties(".picture") + re.sub(r"\s*([{};:,]) *", r"\1", rules).replace(";}", "}")
 
 
-def typeset(text: str) -> str:
-    """Text for SVG: escaped, the index of w²_13 lowered.
-
-    >>> typeset("∂f/∂w²_13 < 0")
-    '∂f/∂w²<tspan class="sub" dy="3">13</tspan><tspan dy="-3"> &lt; 0</tspan>'
-    """
-    # an index ends one run of words and begins another; the first run needs no element, and an empty one does not
-    lower = '{}</tspan><tspan class="sub" dy="3">{}</tspan><tspan dy="-3">'.format
-    runs = INDEXED.sub(lambda m: lower(m[1], m[2] or _raised(m[3])), escape(text)) + "</tspan>"
-    return runs.replace("</tspan>", "", 1).replace('<tspan dy="-3"></tspan>', "")
-
-
-def _raised(index: str) -> str:
-    return "".join(chr(ord(c) - 0x2080 + ord("0")) for c in index)
-
-
 def _hover(title: str) -> str:
-    lines = "\n".join(text_name(line) for line in title.split("\n"))
-    return f"<title>{escape(lines if len(lines) <= MOST_TITLE else lines[:MOST_TITLE] + '…')}</title>"
+    lines = "\n".join(map(text_name, title.split("\n")))
+    return f"<title>{escape(clipped(lines, MOST_TITLE + 1))}</title>"
 
 
 def _text(kind: str, x: float, y: float, words: str) -> str:
     return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}">{words}</text>'
 
 
-def _path(points: list[Point], start: Point | None = None, tip: Point | None = None) -> str:
-    pair = "{0[0]:.1f},{0[1]:.1f}".format
-    before = f"{pair(start)}L" if start else ""
-    return f"M{before}{pair(points[0])}C{' '.join(map(pair, points[1:]))}" + (f"L{pair(tip)}" if tip else "")
+def _path(points: list[Point]) -> str:
+    return f"M{PAIR(points[0])}C{' '.join(map(PAIR, points[1:]))}"
 
 
 def _edge(wire: Wire, route: Route, live: bool) -> str:
@@ -119,9 +90,9 @@ def _edge(wire: Wire, route: Route, live: bool) -> str:
     ahead = f'<path class="tip ahead" d="{_head(route.points[-1], route.tip, wire.width)}"/>'
     back = f'<path class="tip back" d="{_head(route.points[0], route.start, wire.width)}"/>'
     tips = ahead + back if live else "" if inside or lit else back if wire.back else ahead
-    way = _path(
-        route.points, None if wire.back and not live else route.start, route.tip if wire.back or live else None
-    )
+    way = _path(route.points)
+    way = f"M{PAIR(route.start)}L{way[1:]}" if live or not wire.back else way
+    way += f"L{PAIR(route.tip)}" if live or wire.back else ""
     name = f' data-edge="{wire.edges[0]}"' if wire.edges and wire.edges[0] else ""
     found = (
         f'<g class="{" ".join(filter(None, kinds))}"{name}>{_hover(wire.title)}'
@@ -131,10 +102,10 @@ def _edge(wire: Wire, route: Route, live: bool) -> str:
         piece = _last_piece(route)
         width = 6.0 if lit else 1.8
         line = f'<path class="wire" d="{_path(piece)}" stroke-width="{width:g}"/>'
-        towards = next(p for p in (*piece[1:], route.start) if p != piece[0])
-        length = hypot(towards[0] - piece[0][0], towards[1] - piece[0][1])
-        base = tuple(p + ARROW * (q - p) / length for p, q in zip(piece[0], towards))
-        head = f'<path class="tip" d="{_head((base[0], base[1]), piece[0], width)}"/>' if lit else ""
+        (x, y), towards = piece[0], next(p for p in (*piece[1:], route.start) if p != piece[0])
+        part = sizes.ARROW / dist(piece[0], towards)
+        base = x + part * (towards[0] - x), y + part * (towards[1] - y)
+        head = f'<path class="tip" d="{_head(base, (x, y), width)}"/>' if lit else ""
         found += f'<g class="edge inner{" lit" * lit}" data-edge="{wire.edges[1]}">{line}{head}</g>'
     return found
 
@@ -143,18 +114,16 @@ def _head(base: Point, tip: Point, width: float) -> str:
     """A triangle at the end of a wire, wider than the wire."""
     spread = 0.45 + 0.16 * width
     dx, dy = (tip[0] - base[0]) * spread, (tip[1] - base[1]) * spread
-    ends = (*tip, base[0] - dy, base[1] + dx, base[0] + dy, base[1] - dx)
-    return "M{:.1f},{:.1f}L{:.1f},{:.1f}L{:.1f},{:.1f}Z".format(*ends)
+    ends = tip, (base[0] - dy, base[1] + dx), (base[0] + dy, base[1] - dx)
+    return f"M{'L'.join(map(PAIR, ends))}Z"
 
 
 def _last_piece(route: Route) -> list[Point]:
     """The way from the label to the end: whole segments, or the second half of a single one."""
     points = route.points
     if len(points) > 4:
-        middle = min(
-            range(0, len(points) - 3, 3),
-            key=lambda i: abs(points[i][0] - route.label[0]) + abs(points[i][1] - route.label[1]),
-        )
+        x, y = route.label
+        middle = min(range(0, len(points) - 3, 3), key=lambda i: abs(points[i][0] - x) + abs(points[i][1] - y))
         return [*points[middle:-1], route.tip]
     levels = [points]
     while len(levels[-1]) > 1:  # de Casteljau
@@ -165,35 +134,31 @@ def _last_piece(route: Route) -> list[Point]:
 def _locals(drawn: list[tuple[Wire, Route]], figure: Figure, placement: Placement, live: bool) -> list[str]:
     """The numbers and signs on the wires, each where it covers no box and no other, if there is such a place."""
     taken = [(*centre, box.width, box.height) for box, centre in zip(figure.boxes, placement.centres)]
-    taken += [(*route.label, *WEIGHT) for wire, route in drawn if wire.weight and not figure.dense]
-    signed = {id(wire) for wire, _ in sorted(drawn, key=lambda pair: -pair[0].width)[:MOST_SIGNS]}
+    taken += [(*route.label, *sizes.WEIGHT) for wire, route in drawn if wire.weight and not figure.dense]
+    signed = {wire for wire, _ in sorted(drawn, key=lambda pair: -pair[0].width)[:MOST_SIGNS]}
     found = []
     for wire, route in drawn:
         if wire.tail is wire.head:
             continue
         local = f"· {wire.local}" + " = " * bool(wire.carried) if wire.local else ""
-        if wire.brief and text_width(local + wire.carried) > _room(route, figure):
+        # from one column of boxes to the next
+        room = sizes.NUMBER if figure.direction == "up" else abs(route.tip[0] - route.start[0])
+        if wire.brief and text_width(local + wire.carried) > room:
             local = ""
-        sign = {"plus": "+", "minus": "−"}.get(wire.sign, "") if id(wire) in signed else ""
+        sign = {"plus": "+", "minus": "−"}.get(wire.sign, "") if wire in signed else ""
         words = local + wire.carried + sign
         (x, y), middle = route.label, 0.75 if wire.back and sign else 0.25 if sign else 0.5
         if words:
             tries = (halfway(route.points, middle + aside) for aside in (0.0, -0.1, 0.1, -0.2, 0.2, 0.05, -0.05))
             places = [(a, b + shift, text_width(words) + 4.0, 15.0) for a, b in tries for shift in (0.0, -9.0, 9.0)]
-            place = min(places, key=lambda place: sum(_overlap(place, other) for other in taken))
-            taken.append(place)
-            x, y = place[:2]
+            taken.append(min(places, key=lambda place: sum(_overlap(place, other) for other in taken)))
+            x, y, *_ = taken[-1]
         if words or live:
             carried = f'<tspan class="carried">{wire.carried}</tspan>' if wire.carried else ""
             edges = f' data-edge="{wire.edges[0]}"' if wire.edges else ""
             kind = "on-wire" if sign else "local on-wire"
             found.append(f'<text class="{kind}"{edges} x="{x:.1f}" y="{y + 4.5:.1f}">{local}{carried}{sign}</text>')
     return found
-
-
-def _room(route: Route, figure: Figure) -> float:
-    """How long the words on a wire may be, from one column of boxes to the next."""
-    return NUMBER if figure.direction == "up" else abs(route.tip[0] - route.start[0])
 
 
 def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
@@ -205,33 +170,22 @@ def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
 def _weight(wire: Wire, route: Route, dense: bool, live: bool) -> str:
     """A weight on its wire, its gradient below it; in a dense figure only when it is asked for."""
     assert wire.weight is not None
-    (width, height), (x, y) = WEIGHT, route.label
-    state = " asked" * dense + " lit" * wire.weight.lit
-    grad = wire.weight.grad or ""
-    first, name = -3.5 if live or grad else 4.5, f'<tspan class="formula">{typeset(wire.weight.name)}</tspan>'
+    (width, height), (x, y), cell = sizes.WEIGHT, route.label, wire.weight
+    state = " asked" * dense + " lit" * cell.lit
+    first, name = -3.5 if live or cell.grad else 4.5, f'<tspan class="formula">{typeset(cell.name)}</tspan>'
     return (
-        f'<g class="node weight{state}" data-node="{wire.weight.node}" transform="translate({x:.1f} {y:.1f})">'
-        f'{_hover(wire.weight.title)}<rect class="outline" x="{-width / 2:g}" y="{-height / 2:g}" width="{width:g}" '
+        f'<g class="node weight{state}" data-node="{cell.node}" transform="translate({x:.1f} {y:.1f})">'
+        f'{_hover(cell.title)}<rect class="outline" x="{-width / 2:g}" y="{-height / 2:g}" width="{width:g}" '
         f'height="{height:g}" rx="5"/>{_text("words start", 6 - width / 2, first, name)}'
-        f"{_text('data end', width / 2 - 6, first, wire.weight.data)}"
-        f"{_text('grad end', width / 2 - 6, 12.5, _slope(wire.weight, grad))}</g>"
+        f"{_text('data end', width / 2 - 6, first, cell.data)}"
+        f"{_text('grad end', width / 2 - 6, 12.5, _slope(cell))}</g>"
     )
 
 
-def _slope(cell: Cell, grad: str | None) -> str:
+def _slope(cell: Cell) -> str:
     """The gradient, as ∂ or, for a z of the lecture, δ."""
-    if not grad or grad.startswith("‖"):
-        return grad or ""
-    return f"{derivative('', cell.name)[0]} {grad}"
-
-
-def _headings(figure: Figure, placement: Placement) -> dict[str, float]:
-    """What each column holds, and where its middle is."""
-    columns: dict[str, list[float]] = {}
-    for box, (x, _) in zip(figure.boxes, placement.centres):
-        if box.heading and figure.direction == "right":
-            columns.setdefault(box.heading, []).append(x)
-    return {heading: sum(x) / len(x) for heading, x in columns.items()}
+    grad = cell.grad or ""
+    return grad if grad[:1] in ("", "‖") else f"{derivative('', cell.name)[0]} {grad}"
 
 
 def _box(box: Box, centre: Point) -> str:
@@ -245,23 +199,19 @@ def _box(box: Box, centre: Point) -> str:
         ring = f' style="stroke:var(--{colour});stroke-width:{0.8 + 4.2 * box.ring:.1f}px"' if box.ring else ""
         size = f'width="{width:g}" height="{height:g}" rx="{radius:g}"'
         outline += f'<rect class="outline" x="{left:g}" y="{top:g}" {size}{ring}/>'
-    rules = [
-        f'<line class="rule" x1="{(a.across + b.across) / 2:.1f}" x2="{(a.across + b.across) / 2:.1f}" '
-        f'y1="{10 - height / 2:g}" y2="{height / 2 - 10:g}"/>'
-        for a, b in zip(box.cells, box.cells[1:])
-        if box.kind == "unit"
-    ]
+    inside = []
+    for a, b in pairwise(box.cells) if box.kind == "unit" else ():
+        x, reach = (a.across + b.across) / 2, height / 2 - 10
+        inside.append(f'<line class="rule" x1="{x:.1f}" x2="{x:.1f}" y1="{-reach:g}" y2="{reach:g}"/>')
     top = -LINE_HEIGHT * (len(box.lines) + len(box.cells) * (box.kind == "group")) / 2 + 13.5
-    lines = [
-        _text("heavy" if not i else "quiet", 0, top + LINE_HEIGHT * i, typeset(x)) for i, x in enumerate(box.lines)
-    ]
-    cells = [_row(box, cell) if box.kind in ("loss", "group") else _cell(box, cell) for cell in box.cells]
+    for i, line in enumerate(box.lines):
+        inside.append(_text("quiet" if i else "heavy", 0, top + LINE_HEIGHT * i, typeset(line)))
+    inside += _tile(box)
+    inside += [_row(box, cell) if box.kind in ("loss", "group") else _cell(box, cell) for cell in box.cells]
     hover = _hover(box.title) if box.title else ""
-    return (
-        f'<g class="{kind}" data-box="{escape(text_name(box.key))}" '
-        f'transform="translate({centre[0]:.1f} {centre[1]:.1f})">{hover}'
-        f"{outline}{''.join([*rules, *lines, *_tile(box), *cells])}</g>"
-    )
+    place = f"translate({centre[0]:.1f} {centre[1]:.1f})"
+    key = escape(text_name(box.key))
+    return f'<g class="{kind}" data-box="{key}" transform="{place}">{hover}{outline}{"".join(inside)}</g>'
 
 
 def _tile(box: Box) -> list[str]:
@@ -291,16 +241,14 @@ def _first_line(cell: Cell, formula: str) -> str:
 def _cell(box: Box, cell: Cell) -> str:
     """Name and formula, the data below, the gradient below that."""
     first, *more = cell.formula or [""]
-    words = [_first_line(cell, first)] if cell.name or first else []
-    words += [f'<tspan class="formula">{typeset(line)}</tspan>' for line in more]
-    count = len(words) + bool(cell.data) + (cell.grad is not None) + (box.kind == "dropped")
-    x, y = cell.across + isqrt(len(box.tile)) * PIXEL / 2, -LINE_HEIGHT * count / 2 + 13.5
-    texts = [_text("words", x, y + LINE_HEIGHT * i, line) for i, line in enumerate(words)]
-    if cell.data:
-        texts.append(_text("data", x, y + LINE_HEIGHT * len(words), cell.data))
+    lines = [("words", _first_line(cell, first))] if cell.name or first else []
+    lines += [("words", f'<tspan class="formula">{typeset(line)}</tspan>') for line in more]
+    lines += [("data", cell.data)] if cell.data else []
     if cell.grad is not None:
-        slope = cell.grad if cell.name.startswith("δ") else _slope(cell, cell.grad)
-        texts.append(_text("grad", x, y + LINE_HEIGHT * len(texts), slope))
+        lines.append(("grad", cell.grad if cell.name.startswith("δ") else _slope(cell)))
+    x = cell.across + isqrt(len(box.tile)) * PIXEL / 2
+    y = -LINE_HEIGHT * (len(lines) + (box.kind == "dropped")) / 2 + 13.5
+    texts = [_text(kind, x, y + LINE_HEIGHT * i, words) for i, (kind, words) in enumerate(lines)]
     if box.kind == "dropped" and cell is box.cells[0]:
         texts.append(_text("quiet", 0, y + LINE_HEIGHT * len(texts), "dropped"))
     return _node(cell, "".join(texts))
@@ -310,5 +258,5 @@ def _row(box: Box, cell: Cell) -> str:
     """Name and formula, the data and the gradient in one line."""
     left, right, y = PADDING - box.width / 2, box.width / 2 - PADDING, cell.down + 4.5
     texts = _text("words start", left, y, _first_line(cell, " ".join(cell.formula)))
-    texts += _text("data end", cell.across, y, cell.data) + _text("grad end", right, y, _slope(cell, cell.grad))
+    texts += _text("data end", cell.across, y, cell.data) + _text("grad end", right, y, _slope(cell))
     return _node(cell, texts)
