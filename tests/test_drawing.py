@@ -336,6 +336,15 @@ def test_unfolded_paths_carry_the_same_gradient():
     assert draw(L, wrt=w, unfold=True).figure.captions[0] == draw(L, wrt=w).figure.captions[0]
 
 
+@pytest.mark.parametrize("fold", [False, True])
+def test_a_z_with_an_operand_that_has_no_wire_keeps_its_weights_in_boxes(fold):
+    w, x, y, t = [Value(1.0, "w_1"), Value(2.0, "w_2")], Value(3.0, "x"), Value(4.0, "y"), Value(5.0, "t")
+    z = named(z=affine(w, [x * y, t] if fold else [2.0, t], Value(0.5, "b")))
+    wires = draw(z, fold=fold).figure.wires
+    assert [wire.tail.key for wire in wires] == ["w_1", "w_2", *["x", "y"] * fold, "t", "b"]
+    assert not any(wire.weight for wire in wires)
+
+
 # ---- big graphs -----------------------------------------------------------------------------------------------
 
 

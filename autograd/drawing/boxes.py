@@ -100,7 +100,7 @@ def _wires(
         node, _, operand = edge.name.partition(":")
         if wire.tail is wire.head:
             wire.ends = (cells[edge.tail], cells[edge.head])
-        elif unit and (k := int(operand) - len(unit.weights)) >= 0:
+        elif unit and (k := int(operand or 0) - len(unit.weights)) >= 0:
             weight = unit.weights[k]
             wire.weight, cells[weight].lit = cells[weight], weight is shown.source
             wire.edges += (f"{node}:{k}",)

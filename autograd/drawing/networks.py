@@ -37,9 +37,11 @@ def network_in(shown: Display) -> Network:
         operands = [edge.tail for edge in into.get(z, ())]
         if z.value is None or z.value.operation not in (affine, dot) or any(x.members for x in operands):
             continue
-        n = len(operands) // 2
+        n = len(z.value.parents) // 2
         weights, bias = operands[:n], operands[2 * n :]
-        if all(_is_own(leaf, users) for leaf in (*weights, *bias)):
+        # where an a is a number, or was folded away, there is no wire for its weight to stand on
+        is_whole = [x.value for x in operands[: 2 * n]] == [*z.value.parents[: 2 * n]]
+        if is_whole and all(_is_own(leaf, users) for leaf in (*weights, *bias)):
             cells = [*bias, z]
             for node in _activation(z, users):  # with the inputs that it alone uses, as a dropout mask
                 cells += [*(edge.tail for edge in into[node] if _is_own(edge.tail, users)), node]
