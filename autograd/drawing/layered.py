@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from autograd.drawing.display_graph import grouped
-from autograd.drawing.figure import ARROW, FONT_SIZE, LINE_HEIGHT, NUMBER, WEIGHT, Figure, Wire
+from autograd.drawing.figure import ARROW, FONT_SIZE, LINE_HEIGHT, NUMBER, WEIGHT, Figure
 from autograd.drawing.sugiyama import THIN, Slot, arranged, joined, layers_of, straighten
 
 COLUMN = 1058  # pixels that a notebook has for a picture
@@ -88,7 +88,12 @@ def layered(figure: Figure) -> Placement:
         boxes.append(Slot(step * (layer if box.layer is None else box.layer), *_turned(box.width, box.height, up)))
     chains = [joined(boxes[tail], boxes[head]) for tail, head in forward]
     for wire, chain in zip(between, chains) if not figure.dense else ():
-        _make_room(chain, wire, up)
+        slot = chain[(len(chain) // 2) | 1]  # nearest to the middle; odd, since no box stands in its layer
+        if wire.weight:
+            slot.length, slot.breadth = _turned(*WEIGHT, up)
+            slot.length += 2.0 * CURVE
+        else:  # room for a number
+            slot.length = LINE_HEIGHT if up else 0.75 * NUMBER
     return _placed(figure, boxes, chains, [before != after for before, after in zip(ends, forward)])
 
 
@@ -113,16 +118,6 @@ def _order(count: int, ends: list[tuple[int, int]]) -> dict[int, int]:
             seen.add(i)
             stack += (~i, *into[i])
     return position
-
-
-def _make_room(chain: list[Slot], wire: Wire, up: bool) -> None:
-    """The place of a weight, or of a number that may be shown on the wire, in the slot nearest to the middle."""
-    slot = chain[(len(chain) // 2) | 1]  # odd: no box stands in its layer
-    if wire.weight:
-        slot.length, slot.breadth = _turned(*WEIGHT, up)
-        slot.length += 2.0 * CURVE
-    else:
-        slot.length = LINE_HEIGHT if up else 0.75 * NUMBER
 
 
 def _placed(figure: Figure, boxes: list[Slot], chains: list[list[Slot]], turned: list[bool]) -> Placement:

@@ -68,10 +68,8 @@ def _scenes(groups: Groups, local_derivatives: bool, marks: int) -> list[tuple[s
 
 def _fitted(figure: Figure) -> str:
     """The picture in the direction that a window shows larger; a great one to the right, without trying."""
-    found = [(figure, layered(figure))]
-    if len(figure.boxes) <= MOST_TRIED:
-        up = replace(figure, direction="up")
-        found.append((up, layered(up)))
+    figures = [figure, replace(figure, direction="up")] if len(figure.boxes) <= MOST_TRIED else [figure]
+    found = [(each, layered(each)) for each in figures]
     return _bare(*max(found, key=lambda pair: min(WINDOW[0] / pair[1].width, WINDOW[1] / pair[1].height)))
 
 

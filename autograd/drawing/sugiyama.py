@@ -57,10 +57,8 @@ def joined(tail: Slot, head: Slot) -> list[Slot]:
 
 def arranged(slots: Sequence[Slot], gap: float) -> tuple[list[list[Slot]], float, float]:
     """The layers, each slot ``across`` at its place; and between which places all of them stand."""
-    layers: list[list[Slot]] = [[] for _ in range(1 + max(slot.layer for slot in slots))]
-    for slot in slots:
-        layers[slot.layer].append(slot)
-    layers = _ordered(layers)
+    standing = grouped((slot.layer, slot) for slot in slots)
+    layers = _ordered([standing.get(i, []) for i in range(1 + max(standing))])
     _align(layers, gap)
     lowest = min(slot.across - slot.breadth / 2 for slot in slots)
     return layers, lowest, max(slot.across + slot.breadth / 2 for slot in slots)
