@@ -40,7 +40,7 @@ class Groups:
         _split(shown.nodes, places, 0, MOST_SHOWN)
         self.shown, self.around = shown, {node.name: places[node] for node in reversed(shown.nodes)}
         members = grouped((name, node) for node in shown.nodes for name in places[node])
-        for place in set(places.values()):
+        for place in dict.fromkeys(places.values()):
             self.around |= {name: place[:i] for i, name in enumerate(place, 1)}
         self._groups = {name: DisplayNode(name, members=nodes) for name, nodes in members.items() if len(nodes) > 1}
         self._position = {node: i for i, node in enumerate(shown.nodes)}
