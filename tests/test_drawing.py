@@ -10,7 +10,7 @@ import pytest
 from conftest import printed
 from slides import net_232, xyz
 
-from autograd import Value, affine, dot, explain, named, product, sigmoid, sin, sqrt, sum
+from autograd import Value, affine, dot, explain, named, product, sigmoid, sin, sqrt, sum as summed
 from autograd.colours import DARK, LIGHT
 from autograd.drawing import Diagram, Unit, diagram_of, draw, draw_dot, raster
 from autograd.drawing.display_graph import display, folded, lit
@@ -840,7 +840,7 @@ def test_a_node_stands_at_the_same_place_in_every_picture(name):
             model, _, L = net_232()
             return L, model.parameters()[0]
         x = [Value(x_i, f"x_{i}") for i, x_i in enumerate((1.0, 2.0, 4.0, -1e-7), start=1)]
-        return named(L=sum([y * y for [y] in BatchNorm(1).batch([[x_i] for x_i in x])])), x[3]
+        return named(L=summed([y * y for [y] in BatchNorm(1).batch([[x_i] for x_i in x])])), x[3]
 
     def places(drawing):
         boxes = zip(drawing.figure.boxes, drawing.placement.centres)

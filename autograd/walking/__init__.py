@@ -15,8 +15,8 @@ from autograd.contributions import gradients
 from autograd.drawing.animation import step_pictures
 from autograd.drawing.boxes import dressed
 from autograd.drawing.display_graph import display, without_constants
-from autograd.drawing.figure import Figure, Placement
-from autograd.drawing.layered import layered
+from autograd.drawing.figure import Figure
+from autograd.drawing.layered import Placement, layered
 from autograd.drawing.svg import style_sheet, svg
 from autograd.files import write_whole
 from autograd.graph import topological_order
