@@ -20,17 +20,14 @@ BITS = 2400  # of precision, so that any sum of floats is exact
 HUGE, HUGE_BITS = 1e6, 1100  # exponents from here on need so many more bits for their fraction
 
 
-def operations(expression: Expression) -> float:
-    """The number of operations in the expression; ∞ if it contains a number that does not fit a float."""
-    return sum(map(_cost, sympy.preorder_traversal(expression)))
-
-
 def readable(expression: Expression | None) -> Expression | None:
     """The expression; None if it has more than ``LARGEST`` operations."""
-    return None if expression is None or operations(expression) > LARGEST else expression
+    is_given = expression is not None
+    return expression if is_given and sum(map(_cost, sympy.preorder_traversal(expression))) <= LARGEST else None
 
 
 def _cost(e: Expression) -> float:
+    """How many operations it is, without its operands; ∞ if it is a number that does not fit a float."""
     if e.is_Rational:  # SymPy has exact ones of a million digits
         return 0 if max(int(e.p).bit_length(), e.q.bit_length()) <= 1000 else inf
     if e.is_Float:

@@ -226,10 +226,9 @@ class Explanation(TextResult):
         for term, (upstream, local) in zip(self.shown, self._factors):
             if upstream is None and not self._is_direct:
                 upstream = self.formulas.total(self.f, term.node)
-            pair = readable(self.formulas.in_inputs(upstream)), readable(self.formulas.in_inputs(local))
-            if None in pair:
+            found.append((readable(self.formulas.in_inputs(upstream)), readable(self.formulas.in_inputs(local))))
+            if None in found[-1]:
                 return None
-            found.append(pair)
         return found
 
     @cached_property

@@ -101,7 +101,8 @@ class Notation(NamedTuple):
 
     def product(self, e: Expression) -> tuple[str, int]:
         """The factors as number, weights, other symbols, functions, sums; a quotient if there is a denominator."""
-        sign, above, below = self.minus * _is_negative(e), *sympy.fraction(-e if _is_negative(e) else e)
+        sign = self.minus * _is_negative(e)
+        above, below = sympy.fraction(-e if sign else e)
         if below != 1:
             return sign + self.ratio.format(self.part(above, PRODUCT), self.part(below, POWER)), PRODUCT
         written, short = "", True

@@ -32,9 +32,9 @@ def paragraphs(lines: Iterable[str], indent: int) -> list[str]:
     return [part for line in lines for part in textwrap.wrap(printable(line), WIDTH, subsequent_indent=below)]
 
 
-def rows(pieces: list[str], per_row: int = 4) -> list[str]:
-    """The pieces joined into rows of ``per_row``."""
-    return [" ".join(pieces[i : i + per_row]) for i in range(0, len(pieces), per_row)]
+def rows(pieces: list[str]) -> list[str]:
+    """The pieces joined into rows of four."""
+    return [" ".join(pieces[i : i + 4]) for i in range(0, len(pieces), 4)]
 
 
 def html_line(text: str) -> str:

@@ -21,6 +21,7 @@ from autograd.replay.schedule import FEW, Plan
 from autograd.text import counted, printable
 
 ABOVE = "".join(map(chr, SUPERSCRIPTS))
+Steps = tuple[Elementwise, ...] | None
 
 
 class LayerFormulas(NamedTuple):
@@ -40,7 +41,7 @@ class _Found(NamedTuple):
     group: Product
     letters: dict[str, str]
     source: int | None  # the number of the layer that its A was computed from, None for an input
-    steps: tuple[Elementwise, ...] | None  # between them, each of one operand; None if A is not all of Z in its order
+    steps: Steps  # between them, each of one operand; None if A is not all of Z in its order
     bias: Ints | None  # the slots of b: a parameter for each unit, the same in every example
 
 
@@ -98,9 +99,7 @@ def _bias(plan: Plan, group: Product) -> Ints | None:
     return found[0] if len(found) == 1 else None
 
 
-def _way_back(
-    maker: dict[int, Group], layers: list[Product], group: Product
-) -> tuple[int | None, tuple[Elementwise, ...] | None]:
+def _way_back(maker: dict[int, Group], layers: list[Product], group: Product) -> tuple[int | None, Steps]:
     """Go back from a layer's A through elementwise operations: source and steps of ``_Found``."""
     between: list[Elementwise] = []
     tensor_of, is_exact, wanted = group.memory.tensor, True, group.columns[1]
@@ -126,7 +125,7 @@ def _common_letter(plan: Plan, slots: Ints, matrix: bool) -> str:
     return "" if others else (letter.upper() if matrix and len(letter) == 1 else letter) + above
 
 
-def _behind(plan: Plan, found: list[_Found], place: int) -> tuple[list[_Found], tuple[Elementwise, ...] | None]:
+def _behind(plan: Plan, found: list[_Found], place: int) -> tuple[list[_Found], Steps]:
     """The layers that use this one, and the operations between; where there are none, the only reader of Z."""
     if users := [user for user in found if user.source == place]:
         between = {user.steps for user in users}
@@ -155,13 +154,12 @@ def _layer(plan: Plan, found: list[_Found], place: int) -> LayerFormulas:
         once = (uses[np.unique(leaves)] == group.c).all()  # by each example
         return f"∂L/∂{letters[key]} = {delta} {factor}" + ("" if once else " + …")
 
-    forward, gradients = f"{Z} = {W} {columns}", [gradient("W", rows, group.columns[0])]
+    terms, gradients = [f"{Z} = {W} {columns}"], [gradient("W", rows, group.columns[0])]
     if bias is not None:
         shapes["b"] = (group.r,)
-        forward += f" + {letters['b']}"
+        terms.append(letters["b"])
         gradients.append(gradient("b", "1", bias))
-    if len(group.columns) > 2 + (bias is not None):
-        forward += " + …"
+    terms += ["…"] * (len(group.columns) > 1 + len(terms))
     users, steps = _behind(plan, found, place)
     changing = [step.operation.name for step in steps or () if step.operation is not identity]
     activation, upstream = "".join(changing), f"∂L/∂{Z}"
@@ -173,7 +171,7 @@ def _layer(plan: Plan, found: list[_Found], place: int) -> LayerFormulas:
         upstream = f"({' + '.join(sums)})" if len(sums) > 1 else sums[0]
         if activation:
             upstream += f" ⊙ {function_text(activation)}′({Z})"
-    return LayerFormulas(letters, shapes, activation, forward, f"{delta} = {upstream}", tuple(gradients))
+    return LayerFormulas(letters, shapes, activation, " + ".join(terms), f"{delta} = {upstream}", tuple(gradients))
 
 
 def _are_only_used_by(users: list[_Found], groups: Sequence[Group], uses: Ints) -> bool:
