@@ -59,7 +59,7 @@ def draw(
     if not isinstance(wrt, Value | None):
         raise TypeError(f"draw: wrt = {wrt!r} is not a Value{elsewhere(wrt)}")
     if wrt is not None and len(roots) > 1:
-        raise ValueError("draw: wrt lights the paths to one value: draw(f, wrt=x) for each of them")
+        raise ValueError("draw: wrt lights the paths to one output, and f is a list: draw(f[0], wrt=x), and so on")
     if direction not in ("right", "up", None):
         raise ValueError(f"direction {direction!r}: there are right and up")
     opened = [open] if isinstance(open, str) else list(open)

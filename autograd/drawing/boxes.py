@@ -47,12 +47,16 @@ def dressed(shown: Display, local_derivatives: bool = False, direction: Directio
         box.lit = box.lit or node in lit or node is shown.source
     wires = _wires(shown, network, cells, box_of, local_derivatives)
     captions = list(shown.captions)
-    if shown.root.grad not in (None, 1.0):
-        captions.append(f"the backward pass began elsewhere, and left {number_text(shown.root.grad)} here")
+    if shown.root.grad not in (None, 1.0) and len(shown.outputs) == 1:
+        name = clip(shown.root.name)
+        captions.append(
+            f"∂ comes from other backward passes than that of {name}: {name}.grad is {number_text(shown.root.grad)}"
+        )
     if shown.source is not None:
         slope = derivative(clip(shown.root.name), clip(shown.source.name))
-        told = "on an edge: the gradient that it carries back; its width: its share of"
-        captions.append(f"{told} {slope}, whatever the sign")
+        grouped = any(node.members for node in shown.nodes)
+        told = f"share of {slope}" if grouped else "gradient that it carries back"
+        captions.append(f"on an edge: its {told}; its width: the size of its share of {slope}")
     for box in box_of.values() if len(network.units) > 1 else ():
         box.heading = _heading(box)
     boxes = sorted(dict.fromkeys(box_of.values()), key=_rank)
@@ -113,6 +117,9 @@ def _wires(
             wire.idle, wire.width = True, 0.8
         if (local_derivatives or wire.carried) and not is_grouped:
             wire.local, wire.brief = number_text(edge.local, DIGITS), not local_derivatives
+            if wire.carried:
+                wire.given = number_text(edge.given, DIGITS)
+                wire.local = f"({wire.local})" if edge.local < 0.0 else wire.local
     return wires
 
 

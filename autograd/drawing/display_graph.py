@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
+from math import isclose
 from typing import TypeVar
 from unicodedata import bidirectional
 
@@ -52,6 +53,7 @@ class Edge:
     head: DisplayNode
     local: float  # ∂head/∂tail
     name: str = ""  # "6:0" for the first operand of node 6
+    given: float = 0.0  # ∂f/∂head, which the backward pass multiplies
     product: float = 0.0  # what the backward pass carries here: ∂f/∂head · ∂head/∂tail
     share: float | None = None  # of ∂f/∂s, what passes here, summed over all paths; None where no path from s does
     count: int = 1  # how many edges between two groups it stands for
@@ -85,7 +87,7 @@ class Display:
         if found := next((node for node in self.nodes if node.value is value), None):
             return found
         name, root = called(value.name, repr(value)), called(self.root.name, "f")
-        raise ValueError(f"{name} is not in the graph of {root}, which was not computed from it")
+        raise ValueError(f"{name} is not in the graph of {root}: {root} was not computed from {name}")
 
 
 def grouped(pairs: Iterable[tuple[K, T]]) -> dict[K, list[T]]:
@@ -221,15 +223,18 @@ def lit(shown: Display, s: Value) -> Display:
     def carry(node: DisplayNode, arriving: float) -> list[tuple[DisplayNode, Edge, float]]:
         return [(edge.tail, edge, edge.carries(arriving)) for edge in into.get(node, [])]
 
-    for _, carried in sweep(shown.nodes, upstream, carry):
+    for node, carried in sweep(shown.nodes, upstream, carry):
         for tail, edge, passing in carried:
-            edge.product = passing
+            edge.given, edge.product = upstream[node], passing
             if tail in ways:
                 edge.share = passing * tangent[tail] if passing and tangent[tail] else 0.0
     count = ways[root]
     many = counted(int(count), "path") if count < 1e12 else "more than 10¹² paths"
     slope = derivative(clip(root.name), clip(source.name))
     shown.captions.append(f"{slope} = {number_text(upstream[source])}, over {many}")
+    if source.grad is not None and not isclose(source.grad, upstream[source], rel_tol=1e-9, abs_tol=1e-300):
+        name = clip(source.name)
+        shown.captions.append(f"{name}.grad is {number_text(source.grad)}: it holds another backward pass as well")
     if count <= MOST_PATHS and len(shown.edges) <= MOST_EDGES:
         shown.captions += _told(shown, source)
     return replace(shown, source=source)

@@ -14,9 +14,9 @@ Direction = Literal["right", "up"]
 FONT_SIZE = 13
 LINE_HEIGHT, PADDING = 18, 9
 PIXEL = 5.0  # of a tile
-NUMBER = 84.0  # the room of a number with four digits, kept where it is not known yet
+NUMBER = 90.0  # the room of a number with four digits, kept where it is not known yet
 ARROW = 7.0
-WEIGHT = (NUMBER + 22.0, 2.0 * 15.0 + 6.0)  # of a weight on its wire, its gradient below it
+WEIGHT = (NUMBER + 32.0, 2.0 * 15.0 + 6.0)  # of a weight on its wire, its gradient below it
 EM = dict.fromkeys("fijlrtI.,:;'|!()[]{} ·/⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", 0.42) | dict.fromkeys("w−=+×÷<>~≤≥∞→#&½", 0.85)
 EM |= dict.fromkeys("mMW@%—…", 1.0)
 # w²_13, whose 13 is lowered, and v₁ likewise
@@ -84,6 +84,7 @@ class Wire:
     head: Box
     edges: tuple[str, ...] = ()
     local: str = ""
+    given: str = ""  # what arrives at its head, which the local derivative is multiplied by
     carried: str = ""
     brief: bool = False  # leaves the local derivative out where there is no room
     title: str = ""

@@ -78,11 +78,14 @@ class Drawing:
         Raises ValueError for a drawing that does not show each node of one Value, for one of more than 60 boxes, and
         where inputs have changed since the Value was computed.
         """
-        if self._root is None or len(self.figure.boxes) > MOST_MOVING:
-            raise ValueError(
-                f"animate: the graph of one Value, of at most {MOST_MOVING} boxes ({len(self.figure.boxes):,} here): "
-                "draw(node).animate() for a part, or walk(f)"
-            )
+        is_lit = any(wire.back for wire in self.figure.wires)
+        if self._root is None or is_lit or len(self.figure.boxes) > MOST_MOVING:
+            reason = (
+                "the graph of one Value moves, not a model or several outputs" if self._root is None
+                else "the paths from wrt are lit already" if is_lit
+                else f"at most {MOST_MOVING} boxes move, and here are {len(self.figure.boxes):,}"
+            )  # fmt: skip
+            raise ValueError(f"animate: {reason}: draw(f).animate(), draw(node).animate() for a part, or walk(f)")
         moving = copy(self)
         moving.svg, moving._moves = animated(self._root, svg(self.figure, self.placement, live=True)), True
         return moving
@@ -108,9 +111,10 @@ class Drawing:
             ".gif": lambda: gif(self.svg),
         }
         writers.pop(".html" if self._moves else ".gif")
-        if path.suffix not in writers:
-            raise ValueError(f"{path.name}: a drawing is saved as {', '.join(writers)}")
-        content = writers[path.suffix]()
+        if (ending := path.suffix.lower()) not in writers:
+            remedy = "; draw(f).animate() makes a .gif" if ending == ".gif" else ""
+            raise ValueError(f"{path.name}: a drawing is saved as {', '.join(writers)}{remedy}")
+        content = writers[ending]()
         write_whole(path, content.encode() if isinstance(content, str) else content)
         return path
 

@@ -14,6 +14,7 @@ from autograd.drawing.boxes import role_of
 from autograd.drawing.display_graph import Display, DisplayNode, Edge, grouped
 from autograd.notation import RAISED, SUPERSCRIPTS
 from autograd.primitives import mul
+from autograd.text import counted
 
 LECTURE_NAME = re.compile(r"([^\W\d_]\u0302?)([⁰¹²³⁴⁵⁶⁷⁸⁹]+)_(\d+(?:,\d+)*)²?")
 BANDS = 12  # of levels, at most
@@ -96,7 +97,7 @@ class Groups:
         ordered = sorted(edges, key=lambda edge: self._place(edge.head))
         shut = [node for node in nodes if node.members]
         largest = max(shut, key=lambda group: len(group.members)).name if shut else ""
-        told = f"{len(self.shown.nodes):,} nodes in {len(shut)} groups"
+        told = f"{counted(len(self.shown.nodes), 'node')} in {counted(len(shut), 'group')}"
         told += f", {single:,} of them alone" if (single := len(nodes) - len(shut)) else ""
         told += f"; open={largest!r} shows what is inside" if shut else ""
         return replace(self.shown, nodes=nodes, edges=ordered, captions=[*self.shown.captions, told])
@@ -182,7 +183,7 @@ def _by_level(shown: Display, operands: dict[DisplayNode, list[DisplayNode]]) ->
     places: dict[DisplayNode, Place] = {}
     for node, level in levels.items():
         first = level - level % height
-        band = f"level {level}" if height == 1 else f"levels {first} to {first + height - 1}"
+        band = f"level {level}" if height == 1 else f"levels {first} to {min(first + height - 1, levels[shown.root])}"
         operation = node.value.operation if node.value is not None else mul
         places[node] = (band, f"{band}, {operation.symbol if operation else 'inputs'}")
     return places

@@ -20,6 +20,7 @@ MOST_MARKS, MOST_BYTES = 45_000, 3_000_000  # boxes and wires in all scenes; wha
 MOST_WIRES = 2_000  # in one scene
 MOST_TRIED = 20  # boxes of a scene that is laid out both ways
 WINDOW = (1240.0, 680.0)
+ISOLATES = dict.fromkeys(map(ord, "\u2068\u2069"))  # which keep a name from right to left apart in a picture
 MOST_NAMES = 300_000  # characters
 
 
@@ -34,7 +35,9 @@ def graph_page(
     title = plain(text_name(figure.title.partition(";")[0]))
     bare = _bare(figure, placement)
     told = [("warning", text) for text in figure.warnings] + [("", text) for text in figure.captions]
-    captions = "".join(f'<p class="{kind}">{escape(plain(text_name(text)))}</p>' for kind, text in told)
+    captions = "".join(
+        f'<p class="{kind}">{escape(plain(text_name(text.translate(ISOLATES))))}</p>' for kind, text in told
+    )
     scenes = _scenes(groups, local_derivatives, marks) if groups else []
     code = f"const SCENES = new Map({script(scenes)});\nconst NAMES = {script(_names(groups) if groups else [])};\n"
     page = written("draw", title, "autograd.drawing", code, style_sheet(), picture=bare, captions=captions)

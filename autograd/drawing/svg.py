@@ -22,7 +22,7 @@ from autograd.text import clipped, text_name
 MARGIN, HEADING = 14.0, 24.0
 MOST_TITLE = 400
 PAIR = "{0[0]:.1f},{0[1]:.1f}".format
-MOST_SIGNS = 40  # wires, the widest, write their sign
+MOST_SIGNS = 24  # wires, the widest, write their sign
 
 
 def svg(figure: Figure, placement: Placement, *, live: bool = False) -> str:
@@ -140,24 +140,33 @@ def _locals(drawn: list[tuple[Wire, Route]], figure: Figure, placement: Placemen
     for wire, route in drawn:
         if wire.tail is wire.head:
             continue
-        local = f"· {wire.local}" + " = " * bool(wire.carried) if wire.local else ""
+        local = f"{wire.given} · {wire.local}".lstrip() + " = " * bool(wire.carried) if wire.local else ""
         # from one column of boxes to the next
         room = sizes.NUMBER if figure.direction == "up" else abs(route.tip[0] - route.start[0])
         if wire.brief and text_width(local + wire.carried) > room:
             local = ""
         sign = {"plus": "+", "minus": "−"}.get(wire.sign, "") if wire in signed else ""
         words = local + wire.carried + sign
-        (x, y), middle = route.label, 0.75 if wire.back and sign else 0.25 if sign else 0.5
-        if words:
-            tries = (halfway(route.points, middle + aside) for aside in (0.0, -0.1, 0.1, -0.2, 0.2, 0.05, -0.05))
-            places = [(a, b + shift, text_width(words) + 4.0, 15.0) for a, b in tries for shift in (0.0, -9.0, 9.0)]
-            taken.append(min(places, key=lambda place: sum(_overlap(place, other) for other in taken)))
-            x, y, *_ = taken[-1]
-        if words or live:
-            carried = f'<tspan class="carried">{wire.carried}</tspan>' if wire.carried else ""
-            edges = f' data-edge="{wire.edges[0]}"' if wire.edges else ""
-            kind = "on-wire" if sign else "local on-wire"
-            found.append(f'<text class="{kind}"{edges} x="{x:.1f}" y="{y + 4.5:.1f}">{local}{carried}{sign}</text>')
+        if not words and not live:
+            continue
+        # a sign stands on its wire, near the end that gives; a number may stand beside it
+        middle, shifts = (0.75 if wire.back else 0.25, (0.0,)) if sign else (0.5, (0.0, -9.0, 9.0))
+        width = text_width(words) + 6.0 if words else sizes.NUMBER
+        tries = (halfway(route.points, middle + aside) for aside in (0.0, -0.1, 0.1, -0.2, 0.2, 0.05, -0.05))
+        places = [(x, y + shift, width, 16.0) for x, y in tries for shift in shifts]
+        covered = [sum(_overlap(place, other) for other in taken) for place in places]
+        x, y, *_ = place = places[covered.index(min(covered))]
+        if sign and min(covered):
+            continue
+        taken += [place] * bool(words)
+        edge = f' data-edge="{wire.edges[0]}"' if wire.edges else ""
+        kind = "on-wire" if sign else "local on-wire" if live else "local"
+        plate = (
+            f'<rect class="paper" x="{x - width / 2:.1f}" y="{y - 8:.1f}" width="{width:.1f}" height="16" rx="4"/>'
+        )
+        carried = f'<tspan class="carried">{wire.carried}</tspan>' if wire.carried else ""
+        text = f'<text class="{kind}"{edge} x="{x:.1f}" y="{y + 4.5:.1f}">{local}{carried}{sign}</text>'
+        found.append(text if live or sign else plate + text)
     return found
 
 
