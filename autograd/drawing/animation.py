@@ -130,7 +130,7 @@ def animated(f: Value, live: str) -> str:
         for (since, total), (until, _) in pairwise(sums):
             kinds = f"{text.get('class')} passing"
             so_far = SubElement(parts.nodes[i], "text", text.attrib | {"class": kinds, "opacity": "0"})
-            so_far.text = parts.grad(i, total)
+            so_far.text = parts.grad(i, total) + "…"
             change(so_far, "opacity", (0, 0), (since, 1), (until, 0))
         text.text = parts.grad(i, sums[-1][1])
         change(text, "opacity", (0, 0), (sums[-1][0], 1))
@@ -168,6 +168,7 @@ def step_pictures(f: Value, live: str) -> Iterator[str]:
             parts.text(m.node, "data").text = ""
             _mark(parts.boxes[m.node], "waiting")
     total: dict[int, float] = {}
+    final = {m.receiver: m for m in parts.steps if m.phase != "forward"}
     for m in parts.steps:
         states = [(parts.boxes[m.receiver], "now"), (parts.nodes[m.receiver], "now")]
         if m.phase == "forward":
@@ -180,9 +181,10 @@ def step_pictures(f: Value, live: str) -> Iterator[str]:
         else:
             before = f"{_number(total[m.receiver], 'grad')} + " if m.receiver in total else ""
             total[m.receiver] = total.get(m.receiver, 0.0) + (m.given.product if m.given else 1.0)
-            parts.text(m.receiver, "grad").text = parts.grad(m.receiver, total[m.receiver])
+            so_far = "" if final[m.receiver] is m else "…"
+            parts.text(m.receiver, "grad").text = parts.grad(m.receiver, total[m.receiver]) + so_far
             node, name, root = parts.names[m.node], parts.names[m.receiver], parts.names[-1]
-            words = typeset(f"{derivative(root, name)} = ")
+            words = typeset(f"{derivative(root, name)}{' so far' * bool(so_far)} = ")
             if m.given:
                 states.append((parts.boxes[m.node], "giver"))
                 factors = f"{_number(m.given.upstream, 'grad', True)} · {_number(m.given.local, 'data', True)} = "
