@@ -103,6 +103,6 @@ PICTURES = {
     "100 moons, collapsed": moons,
     "100 moons, layer 2 opened": lambda: moons(open="layer 2"),
     "50 nodes": random_graph(50),
-    "500 nodes": random_graph(500, collapse=False),
+    "250 nodes": random_graph(250, collapse=False),
 }
-WIDE = {"the 2-3-2 net as a graph", "100 moons, collapsed", "50 nodes", "500 nodes"}
+WIDE = {"the 2-3-2 net as a graph", "100 moons, collapsed", "50 nodes", "250 nodes"}

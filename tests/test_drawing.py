@@ -420,7 +420,7 @@ def test_a_traced_example_collapses_too_and_lit_paths_stay_lit():
 
 def test_a_whole_drawing_above_the_limit_is_refused_with_what_to_do_instead():
     _, loss = batch_loss()
-    with pytest.raises(ValueError, match=r"[67],\d\d\d boxes.*at most 1,000.*collapse=True.*fold=True.*draw\(node\)"):
+    with pytest.raises(ValueError, match=r"[67],\d\d\d boxes.*at most 400.*collapse=True.*fold=True.*draw\(node\)"):
         draw(loss, collapse=False)
 
 
@@ -679,10 +679,10 @@ def test_an_unknown_ending_is_an_error_that_lists_those_there_are(tmp_path):
 
 
 def test_a_flowchart_beyond_the_limits_of_its_viewers_is_saved_with_a_warning(tmp_path, recwarn):
-    _, f = batch_loss(8)
+    _, f = batch_loss(4, (8, 8, 1))
     draw(f).save(tmp_path / "f.md")
     assert not recwarn
-    with pytest.warns(UserWarning, match=r"and 5,149 edges: .* 50,000 characters and 500 edges;.*collapse"):
+    with pytest.warns(UserWarning, match=r"and 783 edges: .* 50,000 characters and 500 edges;.*collapse"):
         draw(f, collapse=False).save(tmp_path / "f.md")
     assert "flowchart" in (tmp_path / "f.md").read_text(encoding="utf-8")
 

@@ -20,7 +20,7 @@ from autograd.text import elsewhere
 from autograd.value import Value
 
 COLLAPSED_FROM = 200  # nodes; a graph of as many collapses unless collapse=False
-MOST_BOXES = 1_000
+MOST_BOXES = 400
 
 
 def draw(
@@ -42,7 +42,7 @@ def draw(
     open                names of groups, or of nodes, whose inside is shown
     direction           "right", or "up": f above what it was computed from; None: whichever is read more easily
 
-    Raises ValueError for a picture of more than 1,000 boxes, and for a value or name that is not in the graph;
+    Raises ValueError for a picture of more than 400 boxes, and for a value or name that is not in the graph;
     TypeError for what cannot be drawn.
 
     >>> x = Value(3.0, "x")
