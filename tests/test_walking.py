@@ -709,9 +709,12 @@ def test_a_reader_sorts_the_graph_once(reader, monkeypatch):
 # ---- formulas ---------------------------------------------------------------------------------------------------
 
 
-def plain(markup):
-    """The formula without its tags, its numbers written out."""
-    words = "".join(ET.fromstring(f"<math>{markup}</math>").itertext())
+def plain(markup, opened=False):
+    """The formula without its tags, its numbers written out; what a click opens only if it is ``opened``."""
+    root = ET.fromstring(f"<math>{markup}</math>")
+    for hidden in root.findall(f".//mrow[@class='{'more' if opened else 'rest'}']"):
+        hidden.clear()
+    words = "".join(root.itertext())
     return re.sub(r"{=(.+?)}", lambda place: number_text(float(place[1])), words)
 
 
@@ -730,6 +733,12 @@ def test_formulas_come_from_the_table():
     assert formulas(TABLE["affine"], 5)[0] == "{1}·{(3)}+{2}·{(4)}+{(5)}"
     assert formulas(TABLE["relu"], 1) == ("max({1},0)", ["[{1}>0]"])
     assert formulas(TABLE["pow"], 2)[1] == ["{2}·{(1)}{2}−1", "{v}·log({1})"]
+
+
+def test_a_long_sum_is_whole_when_it_is_opened():
+    value = template(TABLE["sum"].rule(javascript, *javascript.letters(9))[0])
+    assert plain(value) == "{1}+{(2)}+{(3)}+{(4)}+⋯+{(8)}+{(9)}"
+    assert plain(value, opened=True) == "+".join(["{1}", *(f"{{({i})}}" for i in range(2, 10))])
 
 
 def test_every_formula_is_well_formed_and_short_however_many_operands():

@@ -20,6 +20,14 @@ function toggle(id, words, how) {
   made.ariaPressed = false;
 }
 
+/** A click on the dots of a long sum, or Enter there, opens it. */
+for (const kind of ["click", "keydown"]) {
+  document.addEventListener(kind, (event) => {
+    const dots = event.target.closest?.(".more");
+    if (dots && (kind === "click" || event.key === "Enter")) dots.closest("math").classList.add("opened");
+  });
+}
+
 toggle("large", "Large type", (on) => document.querySelector("main").classList.toggle("large", on));
 
 /**

@@ -5,6 +5,7 @@ first operand, ``{(1)}`` one that puts brackets around a negative number, ``{v}`
 ``{=2}`` one for the number 2. The page fills in names or numbers.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ Operand = Formula | float
 
 MOST_SHOWN = 6  # terms, factors or arguments; of more, the first three and the last two
 MOST_OPERATIONS, MOST_DEPTH, MOST_MARKUP = 10_000, 50, 3_000  # of a formula that is shown
+MOST_WHOLE = 2_000  # of its markup with all that a click opens
 FORMS = {
     "/": FRACTION,
     "exp": "<msup><mi>e</mi><mrow>{}</mrow></msup>",
@@ -41,7 +43,12 @@ def template(formula: Operand, value: Operand | None = None) -> str:
     """
     plain, size, depth = _plain(formula, value)
     written = _whole(plain) if size <= MOST_OPERATIONS and depth <= MOST_DEPTH else ""
-    return written if len(written) <= MOST_MARKUP else ""
+    short = written
+    while "\2" in short:  # what stands behind ⋯
+        short = re.sub("\2[^\2\3]*\3", "", short)
+    if len(written) > MOST_WHOLE:
+        written = short
+    return written.replace("\2", '<mrow class="rest">').replace("\3", "</mrow>") if len(short) <= MOST_MARKUP else ""
 
 
 def _plain(formula: Operand, value: Operand | None) -> tuple[Operand, int, int]:
@@ -172,6 +179,10 @@ def _powers(z: Sequence[Operand]) -> str:
 
 
 def _elided(things: Sequence[Any], write: Callable[[Any], str], sign: str, dots: str = "<mo>⋯</mo>") -> str:
-    """All things written, with the sign between them; of many, the first three, dots and the last two."""
-    is_short = len(things) <= MOST_SHOWN
-    return sign.join(map(write, things) if is_short else [*map(write, things[:3]), dots, *map(write, things[-2:])])
+    """All things written, with the sign between them; of many, those in the middle show on a click on the dots."""
+    written = [*map(write, things)]
+    if len(written) <= MOST_SHOWN:
+        return sign.join(written)
+    rest = "".join(sign + thing for thing in written[3:-2])
+    more = f'<mrow class="more" tabindex="0" role="button">{sign}{dots}</mrow>'
+    return f"{sign.join(written[:3])}\2{rest}\3{more}{sign}{sign.join(written[-2:])}"
