@@ -32,7 +32,7 @@ SCREENS = {"telephone": (360, 740), "lying": (740, 360), "desk": (1280, 800), "d
            "projector": (1920, 1080)}  # fmt: skip
 SCHEMES = ["light", "dark"]
 R, S, Y, F = 0, 2, 3, 6  # the nodes of f = xyz
-SECOND_OF_S, END, UPDATE = 13, 15, 16  # steps of f = xyz: ∂f/∂s = 12 + 6 · 2, all gradients, and the last
+FIRST_OF_S, SECOND_OF_S, END, UPDATE = 9, 13, 15, 16  # steps of f = xyz: ∂f/∂s = 12 + 6 · 2, all gradients, and the last
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_f_equals_xyz_ends_with_36_and_24_and_goes_back(opened):
     formula = re.sub(r"\s", "", text(page, "formula"))
     assert formula == "∂f∂s=∂f∂y∂y∂s+∂f∂z∂z∂s=6·2+12=24"
     assert re.sub(r"\s", "", text(page, "aside")) == "∂y∂s=r"
-    assert box(page, R) == ["2", "18…"]
+    assert box(page, R) == ["2", "∂ 18…"]
     press(page, "Home")
     assert box(page, S) == ["3", ""]
 
@@ -178,7 +178,7 @@ def states(root):
         left[c.parent] -= 1
         sign = "δ" if re.match("z[⁰¹²³⁴⁵⁶⁷⁸⁹]", c.parent.name or "") else "∂"
         number = number_text(total[c.parent], 4)
-        grad[c.parent] = f"{number}…" if left[c.parent] else f"{sign} {number}"
+        grad[c.parent] = f"{sign} {number}" + "…" * (left[c.parent] > 0)
         yield rows()
     yield rows()
 
@@ -215,6 +215,13 @@ def test_gradients_are_orange_and_values_blue_in_formulas_as_in_the_picture(open
     go(page, 2)
     assert page.evaluate(colour, [".edge.feeding .wire", "stroke"]) == blue
     assert page.evaluate(colour, [".formula .value", "color"]) == blue
+
+
+def test_while_more_is_to_come_no_formula_claims_the_gradient(opened):
+    page = opened(xyz())
+    go(page, FIRST_OF_S)
+    assert re.sub(r"\s", "", text(page, "formula")) == "∂f∂s=∂f∂z∂z∂s+⋯=12·1+⋯sofar12"
+    assert box(page, S) == ["3", "∂ 12…"]
 
 
 def test_the_edge_that_is_travelled_is_lit(opened):
@@ -497,7 +504,7 @@ def test_what_arrives_runs_along_its_wire_and_the_number_changes_when_it_lands(o
     page = opened(xyz(), motion="no-preference")
     go(page, SECOND_OF_S - 1)
     press(page, "ArrowRight")
-    assert box(page, S) == ["3", "12…"] and page.locator(".drop").count() == 1
+    assert box(page, S) == ["3", "∂ 12…"] and page.locator(".drop").count() == 1
     playwright.expect(node(page, S).locator(".grad")).to_have_text("∂ 24", timeout=5_000)
     assert page.locator(".drop").count() == 0
     assert page.locator(".sum:visible").text_content() == "12 + 12 = 24"

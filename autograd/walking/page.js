@@ -84,7 +84,7 @@ function showPicture(step, hides, shown, isMoving) {
 function paint(place, { data, grad, isPartial }, asks) {
   const { name, gradient, delta } = nodes[place.dataset.node];
   const [isData, isGrad] = [data !== undefined, grad !== undefined];
-  const slope = isGrad ? (isPartial ? `${pictureText(grad)}…` : `${delta ? "δ" : "∂"} ${pictureText(grad)}`) : "";
+  const slope = isGrad ? `${delta ? "δ" : "∂"} ${pictureText(grad)}${isPartial ? "…" : ""}` : "";
   for (const [kind, text] of [["data", isData ? pictureText(data) : ""], ["grad", slope]]) {
     place.querySelector(`.${kind}`).textContent = asks === kind ? "?" : text;
   }

@@ -49,7 +49,8 @@ const PHASES = {
     const left = tagged("grad", "node", parent, gradientMath(root, nodes[parent]));
     const sides = chainRule(step, parts).slice(0, hints).flat();
     const aside = hints > 0 ? parts.slice(0, 2).flatMap(localRule) : [];
-    return [[left, ...sides, equals(result("grad", value, hides))], words.filter(Boolean).join(" "), aside];
+    const found = result("grad", value, hides);
+    return [[left, ...sides, isLast ? equals(found) : `<mtext class="faded">so far</mtext>${THIN}${found}`], words.filter(Boolean).join(" "), aside];
   },
 
   end: () => [known(INPUTS.filter((i) => walk.parameters.includes(i)), "grad"),
@@ -91,12 +92,12 @@ function said(step, hides, hints) {
 function chainRule({ parent, isLast }, parts) {
   const steps = arrived(walk.steps, walk.position, parent);
   const shown = steps.length > MOST_TERMS ? parts.slice(0, MOST_TERMS) : steps; // of a long sum, what arrives now
-  const isWhole = isLast && shown[0] === steps[0];
+  const isWhole = shown[0] === steps[0];
   const summed = (write) => {
     const terms = shown.map((term, i) =>
       `<mrow class="${parts.includes(term) ? "" : "faded"}">${write(term, i || !isWhole ? heldMath : numberMath)}</mrow>`);
     if (!isWhole) terms.unshift("<mo>⋯</mo>");
-    if (shown.at(-1) !== steps.at(-1)) terms.push("<mo>⋯</mo>");
+    if (!isLast || shown.at(-1) !== steps.at(-1)) terms.push("<mo>⋯</mo>");
     return terms.map((term, i) => (i ? `<mo form="infix">+</mo>${term}` : equals(term)));
   };
   const factors = (term, upstream, sign, local) =>
