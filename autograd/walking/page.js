@@ -147,16 +147,19 @@ const viewers = all(".wide, .tall").map((frame) => {
   return Object.assign(svg, { role: "group", ariaLabel: "Nodes; arrows up and down move between them" }) && viewer;
 });
 
-/** All of the picture where its type can be read or the reader asks for it, else closer, at the boxes of the step. */
+/** As the reader chose; else all of the picture, but closer, at the boxes of the step, where its type is too small. */
 function follow(viewer) {
   if (!viewer.frame.clientWidth) return;
   if (!viewer.fitted) viewer.fit(false);
-  const isTiny = viewer.fitted.scale < LEAST && !viewer.isChosen;
-  if (isTiny) Object.assign(viewer, { moved: true, goal: { ...viewer.goal, scale: LEAST } });
+  if (!viewer.isChosen) {
+    const isClose = viewer.fitted.scale < LEAST && !["start", "end", "update"].includes(walk.step.phase);
+    if (!isClose) viewer.fit();
+    else Object.assign(viewer, { moved: true, goal: { ...viewer.goal, scale: LEAST } });
+  }
   viewer.reveal(ends);
 }
 
-/** The picture above the words or beside them, to the right or upward: whichever shows its type, or itself, larger. */
+/** The picture above the words or beside them, to the right or upward (as it was, under More): whichever is largest. */
 function arrange() {
   const { clientWidth, clientHeight } = named("stage");
   const em = parseFloat(getComputedStyle(named("stage")).fontSize);
@@ -164,8 +167,8 @@ function arrange() {
   if (clientWidth > 560) ways.push(["beside", clientWidth - Math.min(24 * em, 0.44 * clientWidth), clientHeight]);
   const found = ways.flatMap(([place, width, height]) => viewers.map(({ svg: { natural }, frame }) => {
     const scale = Math.min(width / natural.width, height / natural.height);
-    return { place, turn: frame.classList[0], rank: 1e8 * within(LEAST, scale, 1.3) + width * height + scale };
-  }));
+    return { place, turn: frame.classList[0], rank: 1e8 * Math.min(scale, 1.3) + width * height + scale };
+  })).filter((way) => named("drawer").hidden || way.turn === named("stage").dataset.turn);
   const { place, turn } = found.reduce((one, other) => (other.rank > one.rank ? other : one));
   const isTurned = named("stage").dataset.turn !== turn;
   Object.assign(named("stage").dataset, { place, turn });

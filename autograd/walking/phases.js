@@ -50,7 +50,8 @@ const PHASES = {
     const sides = chainRule(step, parts).slice(0, hints).flat();
     const aside = hints > 0 ? parts.slice(0, 2).flatMap(localRule) : [];
     const found = result("grad", value, hides);
-    return [[left, ...sides, isLast ? equals(found) : `<mtext class="faded">so far</mtext>${THIN}${found}`], words.filter(Boolean).join(" "), aside];
+    const ends = isLast ? equals(found) : `<mtext class="faded">so far</mtext>${THIN}${found}`;
+    return [[left, ...sides, ends], words.filter(Boolean).join(" "), aside];
   },
 
   end: () => [known(INPUTS.filter((i) => walk.parameters.includes(i)), "grad"),
