@@ -363,6 +363,25 @@ def test_a_right_prediction_is_shown_and_enter_leads_on(opened):
     assert text(page, "phase") == "Backward, 8 of 8" and box(page, R) == ["2", "?"]
 
 
+def test_a_solved_step_asks_no_more(opened):
+    page = asked(opened, xyz(), FIRST_OF_S)
+    guess(page, "24")
+    assert "24 is ∂f/∂s at the end; after this step only a part" in text(page, "verdict")
+    guess(page, "12")
+    for _ in range(2):
+        assert not part(page, "question").is_visible() and text(page, "formula").endswith("so far12")
+        part(page, "next").click()
+        assert part(page, "answer").evaluate("(e) => e === document.activeElement")
+        part(page, "back").click()
+
+
+def test_the_last_hint_of_a_copy_is_its_operands_number(opened):
+    page = asked(opened, xyz(), 1)
+    for typed in ("7", "8"):
+        guess(page, typed)
+    assert "Above are the numbers" in text(page, "verdict") and plain(text(page, "formula")) == "x =r =2"
+
+
 def test_nothing_is_revealed_without_a_guess_and_hints_come_one_by_one(opened):
     page = asked(opened, xyz(), SECOND_OF_S)
     part(page, "next").click()
@@ -589,8 +608,7 @@ def test_keys_alone_walk_predict_and_change_an_input(opened, screen):
     page.keyboard.type("6")  # the field has the focus
     press(page, "Enter")
     assert "✓ Right" in text(page, "verdict")
-    tab_to(page, "next")
-    press(page, "Enter")
+    press(page, "Enter")  # Next has it now
     assert text(page, "phase") == "Forward, 3 of 5"
     tab_to(page, "predict")
     press(page, "Enter")

@@ -54,9 +54,13 @@ function agreement({ value, unit, tens }, expected, slack) {
   return fits(tens) ? "round" : "wrong";
 }
 
-/** What is asked at a step: the number expected, how far rounding can lead, and [what it would give, the slip]. */
+/** What is asked at a step: the number expected, how far rounding can lead, [what it would give, the slip], others. */
 function question(graph, run, step) {
-  if (step.phase !== "seed") return (step.phase === "forward" ? aboutValue : aboutGradient)(graph, run, step);
+  const others = graph.nodes.flatMap(({ name, gradient, kind }, i) => (kind === "constant" ? [] : [
+    (step.phase !== "forward" || i < step.node) && [run.data[i], `that is ${name}`],
+    step.phase === "backward" && i >= step.node && [run.grads[i], `that is ${gradient}`]])).filter(Boolean);
+  const about = { forward: aboutValue, backward: aboutGradient }[step.phase];
+  if (about) return { ...about(graph, run, step), others };
   const itself = [0, `${graph.nodes[step.node].gradient} asks how fast the root moves with itself`];
   return { expected: 1, slack: 0, slips: [[run.data[step.node], "that is the value of the root"], itself] };
 }
@@ -110,7 +114,10 @@ function blurred({ nodes, rules }, { data, locals }, { node, operand, local }) {
 
 function aboutGradient(graph, run, step) {
   const [{ nodes }, { parent, value }, parts, slips] = [graph, step, partsOf(step), []];
-  const [{ before }, x] = [parts[0], nodes[parent].name];
+  const [{ before }, { name: x, gradient }] = [parts[0], nodes[parent]];
+  if (!step.isLast) {
+    slips.push([run.grads[parent], `that is ${gradient} at the end; after this step only a part of it has arrived`]);
+  }
   for (const { node, operand, upstream, local, product } of parts) {
     const y = nodes[node].name;
     const gives = [
@@ -121,7 +128,7 @@ function aboutGradient(graph, run, step) {
     ];
     run.locals[node].forEach((other, i) => {
       const name = nodes[nodes[node].parents[i]].name;
-      if (i !== operand) gives.push([upstream * other, `that takes the local derivative for ${name} instead of ${x}`]);
+      if (i !== operand) gives.push([upstream * other, `the local derivative is that for ${name} instead of ${x}`]);
     });
     slips.push(...gives.map(([wrong, words]) => [value - product + wrong, words]));
     if (parts.length > 1) {
@@ -143,12 +150,14 @@ function aboutGradient(graph, run, step) {
 }
 
 /** { verdict, slips }: "right", "coarse", "wrong" or "unreadable"; which slips would give a wrong answer. */
-function judged(text, { expected, slack, slips }) {
+function judged(text, { expected, slack, slips, others = [] }) {
   const read = readings(text);
   if (!read.length) return { verdict: "unreadable", slips: [] };
   const verdicts = read.map((reading) => agreement(reading, expected, slack));
   for (const verdict of ["right", "coarse"]) if (verdicts.includes(verdict)) return { verdict, slips: [] };
-  const likely = slips.filter(([value]) => read.some((reading) => agreement(reading, value, slack) === "right"));
+  const given = (from) => from.filter(([value]) => read.some((x) => agreement(x, value, slack) === "right"));
+  const own = given(slips);
+  const likely = own.length ? own : given(others).slice(0, 1);
   if (!likely.length && verdicts.includes("round")) return { verdict: "coarse", slips: [] };
   const single = likely.filter(([, , isDouble]) => !isDouble);
   const words = new Set((single.length ? single : likely).map(([, slip]) => slip));

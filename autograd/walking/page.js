@@ -18,7 +18,7 @@ function show() {
   Object.assign(named("walk").dataset, { phase: step.phase, pass: position < turn || isUpdate ? "on" : "back" });
   for (const [id, written] of Object.entries({ formula, aside })) named(id).innerHTML = written.map(math).join(" ");
   named("sentence").textContent = unbroken(sentence);
-  const isShown = { question: asks, descent: isUpdate, tally: isPredicting };
+  const isShown = { question: asks && hides, descent: isUpdate, tally: isPredicting };
   for (const id of Object.keys(isShown)) named(id).hidden = !isShown[id];
   if (asks) named("answer").ariaLabel = nodes[aboutOf(step)][step.phase === "forward" ? "name" : "gradient"];
   if (tally) named("tally").textContent = `${tally.right} right, ${tally.helped} with help, ${tally.revealed} revealed`;
@@ -196,19 +196,20 @@ function glow({ target }) {
 
 named("question").addEventListener("submit", (event) => {
   event.preventDefault();
-  if (!walk.hides) return next();
   const answer = named("answer").value.trim();
   if (!answer) return say("Type the number that you expect.", "");
   const { verdict, slips } = walk.answer(answer);
   const rule = slips.length ? "" : " Above is the rule.";
   const help = ["", rule, " Above are the numbers."][walk.tries] ?? " Reveal shows it.";
+  const told = slips.map((slip) => (slip.startsWith("that is ") ? "" : "that is what one gets if ") + slip);
   show();
-  named("answer").select();
+  named(walk.hides ? "answer" : "next").focus();
+  if (walk.hides) named("answer").select();
   return say({
     right: `✓ Right: ${numberText(walk.step.value)}. Enter leads on.`,
     unreadable: `“${answer}” is no number that can be read: write 24, −0.5, 0,33 or 1/3.`,
     coarse: `${answer} is right as far as it goes; it needs more digits.`,
-    wrong: `✗ Not yet: ${answer} is ${slips.length ? `what one gets if ${slips.join("; or ")}` : "not it"}.${help}`,
+    wrong: `✗ Not yet: ${answer} is ${told.map((slip) => slip.slice(8)).join("; or ") || "not it"}.${help}`,
   }[verdict], verdict);
 });
 
@@ -283,9 +284,9 @@ function move(how) {
 
 function next() {
   if (walk.step.phase !== "update") {
-    if (move(() => walk.next())) return;
-    say("Your guess first: type the number that you expect.", "");
-    named("answer").focus();
+    const isDone = move(() => walk.next());
+    if (!isDone) say("Your guess first: type the number that you expect.", "");
+    if (walk.hides && (!isDone || document.activeElement === named("next"))) named("answer").focus();
   } else if (!walk.update().fault) {
     move(() => walk.again());
     showInputs();

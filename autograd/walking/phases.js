@@ -21,9 +21,12 @@ const PHASES = {
     const symbols = filled(rules[rule].value, parents.map(operand), markup);
     const numbers = filled(rules[rule].value, parents.map((p) => walk.run.data[p]), value, heldMath, numberMath);
     const named = (p) => (nodes[p].kind === "constant" ? "" : `${nodes[p].name} = `) + numberText(walk.run.data[p]);
-    const sides = [symbols, numbers].slice(0, hints).filter((side) => side !== numberMath(value)).flatMap(pieces);
+    const isFound = (side) => side === numberMath(value); // as the number of r is that of x = r
+    const sides = [symbols, numbers].slice(0, hints);
+    const ends = hides && sides.some(isFound) ? [] : [equals(result("value", value, hides))];
+    const shown = sides.filter((side) => hides || !isFound(side)).flatMap(pieces);
     const told = `computed from ${listed(parents.map(named))}`;
-    return [[markup, ...sides, equals(result("value", value, hides))],
+    return [[markup, ...shown, ...ends],
       hides ? `What is ${name}? It is ${told}.` : `${name} is ${told}: ${name} = ${numberText(value)}.`];
   },
 
