@@ -243,6 +243,14 @@ def test_what_carried_nothing_is_thin(opened):
     assert sorted(page.locator(".edge:visible .wire").evaluate_all(width)) == [0.8, 0.8, 1.5]  # ∂f/∂relu = w alone
 
 
+def test_in_a_dense_net_what_has_passed_is_thin_but_for_what_the_node_receives(opened):
+    page = opened(large_net())
+    end(page)
+    passed = page.locator(".edge.passed:visible")
+    width = "(all) => all.map((e) => getComputedStyle(e.querySelector('.wire') ?? e).strokeWidth)"
+    assert passed.count() > 100 and set(passed.evaluate_all(width)) <= {"0.7px"}
+
+
 def test_a_click_on_a_node_leads_to_its_step(opened):
     page = opened(xyz())
     node(page, Y).click()
@@ -488,8 +496,11 @@ def test_an_update_into_the_forbidden_says_so(opened):
     assert text(page, "sentence") == "log at p = −1.5: needs p > 0. A smaller η keeps f where it has a value."
     part(page, "next").click()
     assert text(page, "phase") == "Update"
-    leave(page, "rate", "none")
+    leave(page, "rate", "-1")
     assert part(page, "rate").get_attribute("aria-invalid") == "true"
+    assert text(page, "verdict") == "η has to be a positive number; the page keeps 1."
+    leave(page, "rate", "0.1")
+    assert text(page, "verdict") == ""
 
 
 def test_a_moved_input_shows_what_its_gradient_promised(opened):

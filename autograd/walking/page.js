@@ -64,6 +64,7 @@ function showPicture(step, hides, shown, isMoving) {
     classList.toggle("carrying", carrying.has(edge));
     classList.toggle("passed", passed.has(edge) && !carrying.has(edge) && step.phase !== "update");
     classList.toggle("idle", idle.has(edge));
+    classList.toggle("near", about.has(nodes[edge.split(":")[0]].parents[edge.split(":")[1]]));
   }
   for (const words of inPicture("text.local")) {
     const part = carrying.get(words.dataset.edge);
@@ -139,6 +140,7 @@ function writeSum(i, parts) {
 
 const viewers = all(".wide, .tall").map((frame) => {
   const svg = frame.querySelector("svg");
+  frame.classList.toggle("dense", svg.querySelectorAll(".edge").length > 100);
   const choose = () => { viewer.isChosen = true; };
   const viewer = new Viewer(frame, svg, choose);
   viewer.cluster.addEventListener("click", choose);
@@ -258,7 +260,8 @@ function atRest(field, judge) {
 for (const i of INPUTS) {
   const row = named("fields").appendChild(document.createElement("div"));
   row.innerHTML = `<label for="${ID}input-${i}">${math(nodes[i].markup)}</label>
-    <input id="${ID}input-${i}" data-input="${i}" inputmode="decimal" autocomplete="off" aria-describedby="${ID}fault">
+    <input id="${ID}input-${i}" data-input="${i}" inputmode="text" enterkeyhint="go" autocomplete="off"
+      aria-describedby="${ID}fault">
     <input data-input="${i}" type="range">`;
   const [, field, slider] = row.children;
   [field.ariaLabel, slider.ariaLabel] = [nodes[i].name, `${nodes[i].name}, slider`];
@@ -272,6 +275,7 @@ atRest(named("rate"), () => {
   named("rate").ariaInvalid = !isRate;
   if (isRate) walk.rate = value;
   show();
+  say(isRate ? "" : `η has to be a positive number; the page keeps ${numberText(walk.rate)}.`, "unreadable");
 });
 
 function move(how) {

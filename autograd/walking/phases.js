@@ -73,8 +73,8 @@ const PHASES = {
       [`${markup}<mo>←</mo>${less(markup, "<mi>η</mi>", gradientMath(root, nodes[leading]))}`,
         equals(less(numberMath(x), numberMath(rate), heldMath(grad))), equals(coloured("value", x - rate * grad))],
       fault ? `${fault}. A smaller η keeps ${root.name} where it has a value.` : `Each ${MOVING} moves by −η times its ` +
-        `gradient${most}. Promised is ${root.name} − η Σ g²; after is the forward pass, really run${
-          isLong ? ": the step is too long for the promise" : ""}.`,
+        `gradient${most}. Promised: ${root.name} − η times the sum of the squared gradients; after: the forward pass ` +
+        `run again${isLong ? ": the step is too long for the promise" : ""}.`,
       Object.entries({ before, promised, after }).map(figure)];
   },
 };
