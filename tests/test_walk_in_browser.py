@@ -32,7 +32,7 @@ SCREENS = {"telephone": (360, 740), "lying": (740, 360), "desk": (1280, 800), "d
            "projector": (1920, 1080)}  # fmt: skip
 SCHEMES = ["light", "dark"]
 R, S, Y, F = 0, 2, 3, 6  # the nodes of f = xyz
-FIRST_OF_S, SECOND_OF_S, END, UPDATE = 9, 13, 15, 16  # steps of f = xyz: ∂f/∂s = 12 + 6 · 2, all gradients, and the last
+FIRST_OF_S, SECOND_OF_S, END, UPDATE = 9, 13, 15, 16  # steps of f = xyz: ∂f/∂s = 12 + 6 · 2, both gradients, the last
 
 
 @pytest.fixture
@@ -477,6 +477,7 @@ def test_the_update_shows_pythons_numbers_and_the_promise(opened, build, names, 
     figures = part(page, "aside").locator("math").all_text_contents()
     said = [plain(x).partition("=")[2].replace(" ", "") for x in figures]
     assert said == [number_text(x).replace("e−", "·10−") for x in losses]
+    assert "η times the sum of the squared gradients" in text(page, "sentence")
 
 
 def test_again_goes_on_from_the_updated_inputs(opened):
@@ -782,7 +783,7 @@ def test_the_scheme_is_kept(opened, scheme):
     grounds = {"light": "rgb(253, 253, 251)", "dark": "rgb(20, 23, 26)"}
     for now in (scheme, *SCHEMES):
         page.emulate_media(color_scheme=now)
-        assert page.locator("main").evaluate("(e) => getComputedStyle(e).backgroundColor") == grounds[now]
+        assert page.locator("body").evaluate("(e) => getComputedStyle(e).backgroundColor") == grounds[now]
 
 
 OUTSIDE = """() => {
@@ -812,6 +813,16 @@ def test_all_is_in_view_at_the_start_the_end_and_the_update(opened, screen):
     page.set_viewport_size({"width": height, "height": width})
     page.wait_for_timeout(200)
     assert page.evaluate(OUTSIDE) == 0
+
+
+def test_no_button_covers_a_box_on_a_small_touch_screen(chromium, tmp_path):
+    path = walk(softmax_of_three()).save(tmp_path / "page.html")
+    with chromium.new_page(viewport={"width": 360, "height": 740}, has_touch=True) as page:
+        page.goto(path.as_uri())
+        assert page.locator(".zoom:visible").count() == 0
+        fields = page.locator("input:not([type=range])")  # whose keyboards have a minus and an e
+        keyboards = "(all) => [...new Set(all.map((e) => e.inputMode + e.enterKeyHint))]"
+        assert fields.evaluate_all(keyboards) == ["textgo"]
 
 
 def test_who_asks_for_the_whole_of_a_large_graph_keeps_it(opened):

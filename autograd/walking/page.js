@@ -208,7 +208,7 @@ named("question").addEventListener("submit", (event) => {
   named(walk.hides ? "answer" : "next").focus();
   if (walk.hides) named("answer").select();
   return say({
-    right: `✓ Right: ${numberText(walk.step.value)}. Enter leads on.`,
+    right: `✓ Right: ${numberText(walk.step.value)}. ▶ or Enter leads on.`,
     unreadable: `“${answer}” is no number that can be read: write 24, −0.5, 0,33 or 1/3.`,
     coarse: `${answer} is right as far as it goes; it needs more digits.`,
     wrong: `✗ Not yet: ${answer} is ${told.map((slip) => slip.slice(8)).join("; or ") || "not it"}.${help}`,
