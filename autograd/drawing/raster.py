@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from io import BytesIO
 from itertools import groupby
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 from xml.etree.ElementTree import fromstring, tostring
 
@@ -48,7 +49,8 @@ def png(svg: str, zoom: int = 2) -> bytes:
 def pdf(svg: str) -> bytes:
     """One page as large as the picture. Raises ImportError, which says what to install."""
     files = {"main.typ": PAGE, "picture.svg": light(svg).encode()}
-    return bytes(needed("typst", "PDF needs typst").compile(files, font_paths=_fonts()))
+    # ``root`` need not hold the files; the working folder, its default, may be one that cannot be read
+    return bytes(needed("typst", "PDF needs typst").compile(files, root=gettempdir(), font_paths=_fonts()))
 
 
 def gif(svg: str) -> bytes:
