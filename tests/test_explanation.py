@@ -965,3 +965,11 @@ def test_a_rule_for_floats_alone_is_explained_without_sympy(rule):
     text = str(explain(2.0 * Primitive(rule, "own", (TABLE["exp"].domains[0],))(x), x))
     assert "✓ backward" in text and "✓ finite difference" in text and "✗" not in text
     assert "SymPy not checked: a rule is written for floats alone" in text
+
+
+def test_printing_an_explanation_changes_neither_its_text_nor_its_html():
+    _, s, f = xyz()
+    f.backward()
+    explanation = explain(f, wrt=s)
+    html, text = explanation._repr_html_(), str(explanation)
+    assert (explanation._repr_html_(), str(explanation), "alert" in html) == (html, text, False)

@@ -249,5 +249,6 @@ def _operand(x: Value, shown: Display, depth: int, sign: str, first: bool) -> st
     if x not in shown.hidden:
         return clip(shown.names[x], 12)
     inner = _formula(x, shown, depth + 1) if depth < MOST_DEPTH else "…"
-    alike = first and x.operation is not None and INFIX.get(x.operation.symbol, x.operation.symbol) == sign
-    return inner if not sign or alike or not {" ", "\u00a0"} & set(inner) else f"({inner})"
+    own = INFIX.get(x.operation.symbol, x.operation.symbol) if x.operation else ""
+    is_loose = (own in ("+", "−", "·", "/") or x.operation in (affine, dot)) and not (first and own == sign)
+    return f"({inner})" if sign and is_loose else inner

@@ -22,6 +22,7 @@ from autograd.text import clipped, text_name
 MARGIN, HEADING = 14.0, 24.0
 MOST_TITLE = 400
 PAIR = "{0[0]:.1f},{0[1]:.1f}".format
+SEAM = -19.0  # between a weight's name and its numbers
 MOST_SIGNS = 24  # wires, the widest, write their sign
 
 
@@ -185,9 +186,8 @@ def _weight(wire: Wire, route: Route, dense: bool, live: bool) -> str:
     return (
         f'<g class="node weight{state}" data-node="{cell.node}" transform="translate({x:.1f} {y:.1f})">'
         f'{_hover(cell.title)}<rect class="outline" x="{-width / 2:g}" y="{-height / 2:g}" width="{width:g}" '
-        f'height="{height:g}" rx="5"/>{_text("words start", 6 - width / 2, first, name)}'
-        f"{_text('data end', width / 2 - 6, first, cell.data)}"
-        f"{_text('grad end', width / 2 - 6, 12.5, _slope(cell))}</g>"
+        f'height="{height:g}" rx="5"/>{_text("words end", SEAM - 3, first, name)}'
+        f"{_text('data start', SEAM + 3, first, cell.data)}{_text('grad start', SEAM + 3, 12.5, _slope(cell))}</g>"
     )
 
 

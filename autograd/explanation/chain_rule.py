@@ -332,7 +332,7 @@ class Explanation(TextResult):
 
     def __str__(self) -> str:
         left = printable(self._left(TEXT))
-        text = self._warning
+        text = [*self._warning]
         for i, pieces in enumerate(self.lines(TEXT)):
             text += wrapped(pieces, f"{left} = " if i == 0 else " " * len(left) + " = ")
         return "\n".join([*text, *paragraphs(self.remarks, 2), *wrapped(self._ticks, "", " " * 3)])
