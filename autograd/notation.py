@@ -72,11 +72,11 @@ def indexed(name: str) -> tuple[str, str, str, str] | None:
 def lowered(name: str) -> str:
     """The name in running text, its index lowered as far as Unicode has it.
 
-    >>> lowered("w²_13"), lowered("σ¹_2²"), lowered("x_n")
-    ('w²₁₃', 'σ¹₂²', 'x_n')
+    >>> lowered("w²_13"), lowered("w²_16,1"), lowered("σ¹_2²"), lowered("x_n")
+    ('w²₁₃', 'w²₁₆,₁', 'σ¹₂²', 'x_n')
     """
     match = INDEXED.fullmatch(name)
-    if not match or not (below := (match[3] or "").lstrip("_")).isdigit():
+    if not match or not (below := (match[3] or "").lstrip("_")).replace(",", "").isdigit():
         return name
     return name[: match.start(3)] + below.translate(LOWERED) + name[match.end(3) :]
 

@@ -57,6 +57,7 @@ function controls(how) {
   }
 
   const keys = { ArrowRight: next, ArrowLeft: () => go(at() - 1), Home: () => go(0), End: () => go(how.last) };
+  Object.assign(keys, { PageDown: keys.ArrowRight, PageUp: keys.ArrowLeft }); // what a presenter's remote sends
   document.addEventListener("keydown", (event) => {
     if (!isPlain(event) || event.target.closest?.("input, select") || !keys[event.key]) return;
     stop(keys[event.key]);

@@ -23,8 +23,9 @@ class Viewer {
     const on = (kind, how) => frame.addEventListener(kind, how, { passive: false });
     on("keydown", (event) => {
       const { key, target } = event;
-      // while all is shown, arrows are the page's
-      const does = this.moved && arrows[key] ? () => this.pan(...arrows[key]) : keys[key];
+      // while all is shown, arrows are the page's; where they step, those to the sides always are, but for Shift
+      const isStep = /Left|Right/.test(key) && named("scrubber") && !event.shiftKey;
+      const does = this.moved && arrows[key] && !isStep ? () => this.pan(...arrows[key]) : keys[key];
       if (target !== frame || !isPlain(event) || !does) return;
       does();
       event.preventDefault();
@@ -66,7 +67,7 @@ class Viewer {
     if (!clientWidth || !clientHeight) return;
     const whole = (below) => {
       const room = [(clientWidth - 12) / natural.width, (clientHeight - 12 - below) / natural.height];
-      const scale = Math.min(1.6, ...room);
+      const scale = Math.min(2.4, ...room);
       return { x: natural.x, y: natural.y + below / 2 / scale, scale };
     };
     const { x, y, scale } = whole(0);

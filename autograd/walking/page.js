@@ -330,7 +330,10 @@ function pressed(event) {
 named("type").append(named("large"));
 named("large").addEventListener("click", arrange);
 named("modes").append(named("phase"), named("grain"));
-named("grain").addEventListener("change", () => stopped(() => walk.choose(named("grain").value)));
+named("grain").addEventListener("change", () => {
+  stopped(() => walk.choose(named("grain").value));
+  named("grain").blur(); // the arrows step again
+});
 named("speed").addEventListener("change", () => stopped(() => { speed = Number(named("speed").value); }));
 for (const place of all(".node[data-node]")) {
   place.role = "button";

@@ -4,7 +4,7 @@ const walk = new Walk(GRAPH);
 const { nodes, rules } = GRAPH;
 const root = nodes.at(-1);
 for (const node of nodes) if (node.kind === "constant") node.markup = numberMath(Number(node.data));
-const byLayer = (i) => nodes[i].name.replace(/^(\p{L}+)([⁰¹²³⁴⁵⁶⁷⁸⁹]*)(.*)/u, "$2 $1 $3");
+const byLayer = (i) => nodes[i].name.replace(/^(\p{L}+)([⁰¹²³⁴⁵⁶⁷⁸⁹]*)(.*)/u, "$2 $1 $3").normalize("NFKC");
 const INPUTS = [...nodes.keys()].filter((i) => nodes[i].kind === "input")
   .sort((i, j) => byLayer(i).localeCompare(byLayer(j), "en", { numeric: true }));
 const MOVING = walk.parameters.length < INPUTS.length ? "weight and bias" : "input";
