@@ -509,9 +509,9 @@ def test_a_moved_input_shows_what_its_gradient_promised(opened):
     end(page)
     part(page, "more").click()
     leave(page, f"input-{R}", "2.02")
-    assert text(page, "sentence") == "r +0.02: the gradient promises +0.72, f moved +0.7236."
+    assert text(page, "sentence") == "r +0.02: the gradient promises 36 · 0.02 = +0.72, f moved +0.7236."
     leave(page, f"input-{R}", "2")
-    assert text(page, "sentence") == "r −0.02: the gradient promises −0.7272, f moved −0.7236."
+    assert text(page, "sentence") == "r −0.02: the gradient promises 36.36 · (−0.02) = −0.7272, f moved −0.7236."
     press(page, "Escape")
     part(page, "back").click()
     assert "promises" not in text(page, "sentence")

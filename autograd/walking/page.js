@@ -144,7 +144,10 @@ const viewers = all(".wide, .tall").map((frame) => {
   const choose = () => { viewer.isChosen = true; };
   const viewer = new Viewer(frame, svg, choose);
   viewer.cluster.addEventListener("click", choose);
-  new ResizeObserver(() => follow(viewer)).observe(frame);
+  new ResizeObserver(() => {
+    if (!viewer.isChosen) viewer.fit(false); // in the middle again
+    follow(viewer);
+  }).observe(frame);
   svg.addEventListener("click", clicked);
   return Object.assign(svg, { role: "group", ariaLabel: "Nodes; arrows up and down move between them" }) && viewer;
 });

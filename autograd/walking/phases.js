@@ -83,12 +83,13 @@ const PHASES = {
 function said(step, hides, hints) {
   const about = [...new Set(partsOf(step).map(aboutOf))];
   const names = (found) => listed([...new Set(found)].map((i) => nodes[i].name));
+  const givers = new Set(partsOf(step).map(({ node }) => node));
   const [formula, sentence, aside = []] = about.length < 2 ? PHASES[step.phase](step, hides, hints)
     : step.phase === "forward" ? [known(about, "value"), `${names(about)} are computed from the layers before them.`]
-      : [known(about, "grad"), `${names(about)} receive what ${names(step.parts.map(({ node }) => node))} give back.`];
+      : [known(about, "grad"), `${names(about)} receive what ${names(givers)} ${givers.size > 1 ? "give" : "gives"} back.`];
   const { input, by, promised, really } = (!walk.isPredicting && walk.moved) || {};
   const promise = by !== undefined && `${nodes[input].name} ${changeText(by)}: the gradient promises ${
-    changeText(promised)}, ${root.name} moved ${changeText(really)}.`;
+    numberText(promised / by)} · ${heldText(by)} = ${changeText(promised)}, ${root.name} moved ${changeText(really)}.`;
   return { formula, sentence: promise || sentence, aside };
 }
 
