@@ -368,14 +368,14 @@ def walked(visit, path, build, size, scheme, least=0.0, whole=False):
     order = topological_order(root)
     page = measuring(visit(walk(root).save(path / "walk.html"), *WINDOWS[size], scheme, motion="reduce"))
     expected = list(enumerate(passes(order)))
-    pause = 12 if len(expected) > 200 else 1  # geometry hardly changes from step to step, and not with the scheme
-    stride = pause if scheme == "dark" else 1
+    stride = pause = 23 if len(expected) > 200 else 1  # a step of a large net takes a tenth of a second
     steps = json.loads(page.evaluate(f"allSteps({len(expected)}, {stride}, {pause})"))
     return complaints(steps, expected[::stride], order, least, whole)
 
 
 SHORT = [("xyz", "telephone", "light"), ("neuron", "telephone on its side", "dark"), ("xyz", "desk", "light")]
 CASES = [(name, size, scheme) for name in GRAPHS for size in WINDOWS for scheme in SCHEMES]
+CASES = [case for case in CASES if case[0] != "2-16-16-1" or case[2] == "light"]  # which takes minutes
 
 
 @pytest.mark.parametrize(

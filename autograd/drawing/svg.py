@@ -183,9 +183,12 @@ def _weight(wire: Wire, route: Route, dense: bool, live: bool) -> str:
     (width, height), (x, y), cell = sizes.WEIGHT, route.label, wire.weight
     state = " asked" * dense + " lit" * cell.lit
     first, name = -3.5 if live or cell.grad else 4.5, f'<tspan class="formula">{typeset(cell.name)}</tspan>'
+    left = right = width / 2
+    if dense:  # nothing stands beside it
+        left, right = max(left, text_width(cell.name, 14) + 8.0 - SEAM), SEAM + sizes.NUMBER + 7.0
     return (
         f'<g class="node weight{state}" data-node="{cell.node}" transform="translate({x:.1f} {y:.1f})">'
-        f'{_hover(cell.title)}<rect class="outline" x="{-width / 2:g}" y="{-height / 2:g}" width="{width:g}" '
+        f'{_hover(cell.title)}<rect class="outline" x="{-left:g}" y="{-height / 2:g}" width="{left + right:g}" '
         f'height="{height:g}" rx="5"/>{_text("words end", SEAM - 3, first, name)}'
         f"{_text('data start', SEAM + 3, first, cell.data)}{_text('grad start', SEAM + 3, 12.5, _slope(cell))}</g>"
     )
