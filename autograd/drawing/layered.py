@@ -4,7 +4,7 @@ Boxes stand in the even layers. Every wire passes each layer between its ends th
 one odd layer after its tail, so that wires never cross a box, parallel wires part, and labels get a place.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -72,6 +72,11 @@ def stacked(figures: Sequence[Figure]) -> tuple[Figure, Placement]:
         captions = [f"forward: {whole.captions[0]}", *figure.captions]
         whole = replace(whole, boxes=whole.boxes + figure.boxes, wires=whole.wires + figure.wires, captions=captions)
     return whole, Placement(width, height, centres, routes)
+
+
+def larger(placed: Iterable[tuple[Figure, Placement]], room: Point) -> tuple[Figure, Placement]:
+    """The one that this room shows larger."""
+    return max(placed, key=lambda pair: min(room[0] / pair[1].width, room[1] / pair[1].height))
 
 
 def layered(figure: Figure) -> Placement:

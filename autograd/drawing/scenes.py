@@ -11,7 +11,7 @@ from zlib import compress
 from autograd.drawing.boxes import dressed
 from autograd.drawing.figure import Figure, plain
 from autograd.drawing.grouping import Groups
-from autograd.drawing.layered import COLUMN, Placement, layered
+from autograd.drawing.layered import COLUMN, Placement, larger, layered
 from autograd.drawing.svg import style_sheet, svg
 from autograd.pages import Page, script, written
 from autograd.text import text_name
@@ -72,8 +72,7 @@ def _scenes(groups: Groups, local_derivatives: bool, marks: int) -> list[tuple[s
 def _fitted(figure: Figure) -> str:
     """The picture in the direction that a window shows larger; a great one to the right, without trying."""
     figures = [figure, replace(figure, direction="up")] if len(figure.boxes) <= MOST_TRIED else [figure]
-    found = [(each, layered(each)) for each in figures]
-    return _bare(*max(found, key=lambda pair: min(WINDOW[0] / pair[1].width, WINDOW[1] / pair[1].height)))
+    return _bare(*larger([(each, layered(each)) for each in figures], WINDOW))
 
 
 def _names(groups: Groups) -> list[tuple[tuple[str, ...], str]]:

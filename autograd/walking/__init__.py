@@ -4,7 +4,7 @@ The page gets the graph as data (``page_data``), its rules as JavaScript that th
 page's own script, in the files beside this one, knows no derivative.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from html import escape
@@ -16,7 +16,7 @@ from autograd.drawing.animation import step_pictures
 from autograd.drawing.boxes import dressed
 from autograd.drawing.display_graph import display, without_constants
 from autograd.drawing.figure import Figure
-from autograd.drawing.layered import Placement, layered
+from autograd.drawing.layered import Placement, larger, layered
 from autograd.drawing.svg import style_sheet, svg
 from autograd.files import write_whole
 from autograd.graph import topological_order
@@ -27,6 +27,7 @@ from autograd.value import Value
 from autograd.walking.page_data import GraphData
 
 MOST_NODES, MOST_BYTES = 500, 2_000_000
+SLIDE = (16.0, 9.0)
 _file = partial(own_file, package="autograd.walking")
 SCRIPTS = ("numbers.js", "passes.js", "grading.js", "navigation.js")  # no page is needed to run these
 
@@ -43,7 +44,7 @@ class Walkthrough(Page):
 
         Raises ValueError for more than 200 steps, and where an input has changed since the graph was computed.
         """
-        live = svg(*_larger(_placed(topological_order(self.root))), live=True)
+        live = svg(*larger(_placed(topological_order(self.root)), SLIDE), live=True)
         pictures = list(step_pictures(self.root, live))
         Path(folder).mkdir(parents=True, exist_ok=True)
         digits = max(2, len(str(len(pictures))))
@@ -91,7 +92,7 @@ def walk(f: Value, *, predict: bool = False) -> Walkthrough:
     invitation = f"The graph of {name}; trust the notebook to walk through it"
     known = f"walk through {name}: {counted(count, 'node')}"
     grads = {} if graph.changed else gradients(f, order=order)
-    image = svg(*_larger(_placed(order, grads)))  # at the end of both passes
+    image = svg(*larger(_placed(order, grads), SLIDE))  # at the end of both passes
     return Walkthrough(known, "a walk", title, page, image, invitation, height=640, root=f)
 
 
@@ -102,11 +103,6 @@ def _placed(order: Sequence[Value], grads: Mapping[Any, float] = {}) -> list[tup
         node.grad = grads.get(node.value)
     right = replace(dressed(shown), warnings=[], direction="right")
     return [(figure, layered(figure)) for figure in (right, replace(right, direction="up"))]
-
-
-def _larger(placed: Iterable[tuple[Figure, Placement]]) -> tuple[Figure, Placement]:
-    """The one that a slide shows larger."""
-    return max(placed, key=lambda pair: min(16 / pair[1].width, 9 / pair[1].height))
 
 
 def program(graph: GraphData) -> str:
