@@ -25,12 +25,12 @@ MOST_ROLES = 6
 LEAST_SHARE = 0.02  # of the largest; what carries less is lit without a number
 MOST_TOLD = 13  # boxes in a picture, up to which groups tell what they hold
 MOST_DEPTH = 3  # of formulas folded into one another
-MOST_WEIGHTS = 40  # that stand on their wires; in a larger network they show when they are asked for
+MOST_WEIGHTS = 40  # shown on their wires; a larger network hides them until the reader points at one
 
 
 def dressed(shown: Display, local_derivatives: bool = False, direction: Direction = "right") -> Figure:
     """A figure of the display graph; with ``local_derivatives`` they stand on every wire, else on lit ones."""
-    network = Network({}, []) if local_derivatives else network_in(shown)  # inside a unit there is no room for them
+    network = Network({}, []) if local_derivatives else network_in(shown)  # a unit has no room for them
     cells = {node: _cell(node, shown) for node in shown.nodes if not node.members}
     box_of: dict[DisplayNode, Box] = {}
     weights = {w for unit in network.units.values() for w in unit.weights}
@@ -54,8 +54,8 @@ def dressed(shown: Display, local_derivatives: bool = False, direction: Directio
         )
     if shown.source is not None:
         slope = derivative(clip(shown.root.name), clip(shown.source.name))
-        grouped = any(node.members for node in shown.nodes)
-        told = f"share of {slope}" if grouped else "gradient that it carries back"
+        has_groups = any(node.members for node in shown.nodes)
+        told = f"share of {slope}" if has_groups else "gradient that it carries back"
         captions.append(f"on an edge: its {told}; its width: the size of its share of {slope}")
     for box in box_of.values() if len(network.units) > 1 else ():
         box.heading = _heading(box)
