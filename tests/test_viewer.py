@@ -157,7 +157,7 @@ def test_a_picture_too_wide_for_a_notebook_stands_in_a_viewer():
 @pytest.mark.slow
 def test_a_hundred_thousand_nodes_open_collapsed_with_at_most_400_boxes_in_a_scene():
     loss = mini_batch(2_900)
-    groups = Groups(display(loss))
+    groups = Groups(display([loss], topological_order(loss)))
     assert len(groups.shown.nodes) > 100_000
     for name in groups.names[::10]:
         assert len(groups.collapsed([name]).nodes) <= 400
