@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from autograd.number_systems import floats, javascript
+from autograd.number_systems import expressions, floats, javascript
 from autograd.table import REAL, TABLE, primitive
 
 SPECIAL = [0.0, -0.0, 1.0, -1.0, math.inf, -math.inf, math.nan]
@@ -74,8 +74,8 @@ def grid(count):
 
 
 def source_of(entry, rule=None, count=None):
-    x = javascript.letters(count or operand_count(entry))
-    return javascript.function(*(rule or entry.rule)(javascript, *x), x)
+    x = expressions.letters(count or operand_count(entry))
+    return javascript.function(*(rule or entry.rule)(expressions, *x), x)
 
 
 def agrees(name, at, x, y):
@@ -206,23 +206,23 @@ def test_a_primitive_that_a_stranger_registers_is_written_in_javascript(cosh):
 
 
 def test_a_constant_exponent_is_written_into_the_rule():
-    [x] = javascript.letters(1)
-    assert javascript.function(*TABLE["power"].rule(javascript, x, 3.0), [x]) == (
+    [x] = expressions.letters(1)
+    assert javascript.function(*TABLE["power"].rule(expressions, x, 3.0), [x]) == (
         "(x1) => { const t1 = power(x1, 3); const t2 = power(x1, 2); const t3 = 3 * t2; return [t1, [t3, 0]]; }"
     )
 
 
 def test_operations_are_computed_in_pythons_order():
-    x, y, z = javascript.letters(3)
-    formulas = [
+    x, y, z = expressions.letters(3)
+    written = [
         lambda x, y, z: x - (y - z), lambda x, y, z: x / (y * z), lambda x, y, z: x * (y / z),
         lambda x, y, z: -x.__neg__(),
         lambda x, y, z: -(x + y) * z, lambda x, y, z: -2.0 * x - -3.0, lambda x, y, z: x + (y + z),
         lambda x, y, z: (x + y) / -z, lambda x, y, z: 1.0 - (-1.0 - x), lambda x, y, z: x / y + (x - y) * (y - z),
     ]  # fmt: skip
     points = [(0.1, 0.2, 0.3), (-1.7, 1e16, 3.0), (7.0, -2.0, 1e-9)]
-    given = node([(javascript.function(f(x, y, z), [], [x, y, z]), points) for f in formulas])
-    assert given == [[[f(*point), []] for point in points] for f in formulas]
+    given = node([(javascript.function(f(x, y, z), [], [x, y, z]), points) for f in written])
+    assert given == [[[f(*point), []] for point in points] for f in written]
 
 
 def test_many_operands_make_source_that_grows_with_their_number():
@@ -235,14 +235,14 @@ def test_many_operands_make_source_that_grows_with_their_number():
 
 def test_a_rule_that_branches_is_refused_with_the_remedy():
     with pytest.raises(TypeError, match=r"a rule cannot branch on x1 > 0: write n\.where"):
-        [x] = javascript.letters(1)
+        [x] = expressions.letters(1)
         max(x, 0.0) if x > 0.0 else x
 
 
 def test_a_comparison_decides_where():
-    x, y = javascript.letters(2)
+    x, y = expressions.letters(2)
     comparisons = [x > y, x < 2.0, x >= y, x <= y, x == y, x != y]
-    source = javascript.function(0.0, [javascript.where(c, 1.0, -1.0) for c in comparisons], [x, y])
+    source = javascript.function(0.0, [expressions.where(c, 1.0, -1.0) for c in comparisons], [x, y])
     [[[_, at_1_and_2], [_, at_3_and_3]]] = node([(source, [(1.0, 2.0), (3.0, 3.0)])])
     assert at_1_and_2 == [-1, 1, -1, 1, -1, 1]
     assert at_3_and_3 == [-1, -1, 1, 1, 1, -1]

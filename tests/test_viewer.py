@@ -11,6 +11,7 @@ from autograd import Value, named
 from autograd.drawing import draw
 from autograd.drawing.display_graph import display
 from autograd.drawing.grouping import Groups
+from autograd.graph import topological_order
 from nn import MLP, half_squared_error
 
 pytestmark = pytest.mark.browser

@@ -23,7 +23,7 @@ from autograd.errors import complaint
 from autograd.functions import affine, clamp, exp, log, logsumexp, maximum, pow, product, relu, sigmoid, sqrt, tanh
 from autograd.graph import leaves, topological_order
 from autograd.notation import number_text
-from autograd.number_systems import floats, javascript
+from autograd.number_systems import expressions, floats
 from autograd.pages import script
 from autograd.table import CONSTANT, REAL, TABLE, Domain, is_constant
 from autograd.text import text_name
@@ -254,7 +254,7 @@ def test_a_comparison_inside_where_decides_on_the_page_and_is_written():
     try:
         run = walked(below(Value(-2.0, "x")), RUN)
         assert run["data"] == [-2.0, 2.0] and run["grads"] == [-1.0, 1.0]
-        assert formulas(below, 1) == ("where([{1}<0],−{(1)},{1})", ["where([{1}<0],−1,1)"])
+        assert written(below, 1) == ("where([{1}<0],−{(1)},{1})", ["where([{1}<0],−1,1)"])
     finally:
         del TABLE["below"]
 
@@ -720,25 +720,25 @@ def plain(markup, opened=False):
     return re.sub(r"{=(.+?)}", lambda place: number_text(float(place[1])), words)
 
 
-def formulas(entry, count, **constants):
-    x = javascript.letters(count)
-    value, locals_ = entry.rule(javascript, *[constants.get(e.name, e) for e in x])
+def written(entry, count, **constants):
+    x = expressions.letters(count)
+    value, locals_ = entry.rule(expressions, *[constants.get(e.name, e) for e in x])
     return plain(template(value)), [plain(template(local, value)) for local in locals_]
 
 
 def test_formulas_come_from_the_table():
-    assert formulas(TABLE["mul"], 2) == ("{1}·{(2)}", ["{2}", "{1}"])
-    assert formulas(TABLE["sigmoid"], 1) == ("σ({1})", ["{v}·(1−{(v)})"])
-    assert formulas(TABLE["tanh"], 1)[1] == ["1−{(v)}2"]  # a², its exponent raised
-    assert formulas(TABLE["power"], 2, x2=3.0) == ("{(1)}3", ["3·{(1)}2", "0"])
-    assert formulas(TABLE["product"], 3) == ("{1}·{(2)}·{(3)}", ["{2}·{(3)}", "{1}·{(3)}", "{1}·{(2)}"])
-    assert formulas(TABLE["affine"], 5)[0] == "{1}·{(3)}+{2}·{(4)}+{(5)}"
-    assert formulas(TABLE["relu"], 1) == ("max({1},0)", ["[{1}>0]"])
-    assert formulas(TABLE["pow"], 2)[1] == ["{2}·{(1)}{2}−1", "{v}·log({1})"]
+    assert written(TABLE["mul"], 2) == ("{1}·{(2)}", ["{2}", "{1}"])
+    assert written(TABLE["sigmoid"], 1) == ("σ({1})", ["{v}·(1−{(v)})"])
+    assert written(TABLE["tanh"], 1)[1] == ["1−{(v)}2"]  # a², its exponent raised
+    assert written(TABLE["power"], 2, x2=3.0) == ("{(1)}3", ["3·{(1)}2", "0"])
+    assert written(TABLE["product"], 3) == ("{1}·{(2)}·{(3)}", ["{2}·{(3)}", "{1}·{(3)}", "{1}·{(2)}"])
+    assert written(TABLE["affine"], 5)[0] == "{1}·{(3)}+{2}·{(4)}+{(5)}"
+    assert written(TABLE["relu"], 1) == ("max({1},0)", ["[{1}>0]"])
+    assert written(TABLE["pow"], 2)[1] == ["{2}·{(1)}{2}−1", "{v}·log({1})"]
 
 
 def test_a_long_sum_is_whole_when_it_is_opened():
-    value = template(TABLE["sum"].rule(javascript, *javascript.letters(9))[0])
+    value = template(TABLE["sum"].rule(expressions, *expressions.letters(9))[0])
     assert plain(value) == "{1}+{(2)}+{(3)}+{(4)}+⋯+{(8)}+{(9)}"
     assert plain(value, opened=True) == "+".join(["{1}", *(f"{{({i})}}" for i in range(2, 10))])
 
@@ -748,7 +748,7 @@ def test_every_formula_is_well_formed_and_short_however_many_operands():
         for count in (
             [entry.least + entry.step * k for k in (0, 1, 5, 120)] if entry.variadic else [len(entry.letters)]
         ):
-            value, locals_ = formulas(entry, count)
+            value, locals_ = written(entry, count)
             assert value and all(locals_)
             assert max(map(len, (value, *locals_))) < 150
 
@@ -765,7 +765,7 @@ def test_names_are_set_as_the_lecture_does():
 
 
 def test_a_formula_that_grows_beyond_reading_is_left_out():
-    [x] = javascript.letters(1)
+    [x] = expressions.letters(1)
     for _ in range(60):
         x = 1.0 - x * x
     assert template(x) == ""

@@ -1,1 +1,1 @@
-"""Number systems that the rules of the table run on: floats, arrays, SymPy expressions, Values and JavaScript."""
+"""Number systems that the rules of the table run on: floats, arrays, SymPy and written expressions, Values."""

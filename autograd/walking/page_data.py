@@ -11,7 +11,7 @@ from typing import Any
 from autograd import mathml
 from autograd.errors import DomainError, complaint
 from autograd.notation import derivative, labels, lowered
-from autograd.number_systems import floats, javascript
+from autograd.number_systems import expressions, floats, javascript
 from autograd.staleness import changed_lines, changes
 from autograd.table import CONSTANT, Primitive, is_constant
 from autograd.text import clipped
@@ -63,10 +63,10 @@ class GraphData:
 
 def _written(entry: Primitive, baked: Sequence[float | None]) -> tuple[dict[str, Any], str]:
     """A rule in words, and its source in JavaScript; of ``baked``, each number is written into it as an operand."""
-    letters = javascript.letters(len(baked))
+    letters = expressions.letters(len(baked))
     operands = [letter if number is None else number for letter, number in zip(letters, baked)]
     try:
-        value, locals_ = entry.rule(javascript, *operands)
+        value, locals_ = entry.rule(expressions, *operands)
         source = javascript.function(value, locals_, letters)
     except (TypeError, AttributeError) as error:
         raise TypeError(

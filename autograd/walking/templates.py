@@ -11,7 +11,8 @@ from typing import Any
 
 from autograd.mathml import FRACTION, bracketed
 from autograd.notation import MINUS, function_text
-from autograd.number_systems.javascript import Formula, number, operations
+from autograd.number_systems.expressions import Formula, operations
+from autograd.number_systems.javascript import number
 
 Operand = Formula | float
 
@@ -36,7 +37,7 @@ def template(formula: Operand, value: Operand | None = None) -> str:
 
     value   the rule's formula for the node's value; inside the formula, it becomes the node's placeholder
 
-    >>> from autograd.number_systems.javascript import letters
+    >>> from autograd.number_systems.expressions import letters
     >>> x, y = letters(2)
     >>> template(x * y)
     '<mrow>{1}<mo>·</mo>{(2)}</mrow>'

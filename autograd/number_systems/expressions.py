@@ -1,0 +1,228 @@
+"""Written expressions as a number system: a rule of the table, run on letters, is a formula that others write out.
+
+``javascript`` writes formulas for pages, ``compiled`` for the processor. Constants enter as plain floats; what a rule
+does with floats alone stays a float. Sigmoid, softmax and their like stand here once, as *forms*: formulas of
+elementary functions, which a writer puts in their place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from math import inf, nan
+from typing import Any, SupportsFloat
+
+from autograd.graph import topological_order
+
+REDUCTIONS = ("total", "largest", "smallest", "norm")  # of a row, to one number
+
+
+def _infix(sign: str, swapped: bool = False) -> Callable[[Any, Operand], Formula]:
+    """x + y as an expression; swapped for y + x where only x is one."""
+    return lambda self, other: Formula(sign, *((other, self) if swapped else (self, other)))
+
+
+class Formula:
+    """A letter, or an operation on operands.
+
+    name       the letter, a sign such as +, or a function
+    operands   formulas and numbers; empty for a letter
+    is_row     whether it stands for a list of numbers: the letter of a row, and what is computed from one
+
+    >>> x, y = letters(2)
+    >>> (x + 1.0).operands
+    (x1, 1.0)
+    """
+
+    __slots__ = ("is_row", "name", "operands")
+    is_row: bool
+
+    def __init__(self, name: str, *operands: Operand, is_row: bool = False) -> None:
+        self.name = name
+        self.operands = tuple(x if isinstance(x, Formula) else float(x) for x in operands)
+        self.is_row = is_row or (name not in REDUCTIONS and any(x.is_row for x in self.parents))
+
+    @property
+    def parents(self) -> list[Formula]:
+        """The operands that are formulas, under the name by which a graph is traversed."""
+        return [x for x in self.operands if isinstance(x, Formula)]
+
+    __add__, __radd__ = _infix("+"), _infix("+", swapped=True)
+    __sub__, __rsub__ = _infix("-"), _infix("-", swapped=True)
+    __mul__, __rmul__ = _infix("*"), _infix("*", swapped=True)
+    __truediv__, __rtruediv__ = _infix("/"), _infix("/", swapped=True)
+    __lt__, __le__, __gt__, __ge__ = map(_infix, ("<", "<=", ">", ">="))
+    __eq__, __ne__ = _infix("==="), _infix("!==")  # type: ignore[assignment]
+
+    def __pow__(self, p: Operand) -> Formula:
+        return sqrt(self) if not isinstance(p, Formula) and p == 0.5 else power(self, p)
+
+    def __rpow__(self, x: Operand) -> Formula:
+        return power(x, self)
+
+    def __neg__(self) -> Formula:
+        return Formula("negative", self)
+
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> bool:
+        raise TypeError(f"a rule cannot branch on {self!r}: write n.where or n.heaviside")
+
+    def __repr__(self) -> str:
+        shown = ["…" if isinstance(x, Formula) and x.operands else f"{x!r}".removesuffix(".0") for x in self.operands]
+        called = f"{self.name}({', '.join(shown)})" if self.name.isidentifier() else f" {self.name} ".join(shown)
+        return called if self.operands else self.name
+
+
+Operand = Formula | SupportsFloat
+
+
+def letters(count: int) -> list[Formula]:
+    """x1, x2, …: the operands of a rule."""
+    return [Formula(f"x{i + 1}") for i in range(count)]
+
+
+def operations(results: Iterable[Operand]) -> list[Formula]:
+    """Every expression that the results are made of, operands first."""
+    together: Any = Formula("", *results)
+    order: list[Any] = topological_order(together)
+    return order[:-1]
+
+
+# ---- the elementary functions ---------------------------------------------------------------------------------
+
+
+def _functions(names: str) -> Iterator[Callable[..., Formula]]:
+    return (partial(Formula, name) for name in names.split())
+
+
+abs, exp, log, log1p, log2, expm1, floor = _functions("abs exp log log1p log2 expm1 floor")
+sin, cos, tan, asin, acos, atan, atan2 = _functions("sin cos tan asin acos atan atan2")
+sinh, cosh, tanh, erf, erfc, root, power = _functions("sinh cosh tanh erf erfc root power")
+total, largest, smallest, norm = _functions(" ".join(REDUCTIONS))
+divide = _infix("/")
+
+
+def where(condition: Operand, x: Operand, y: Operand) -> Operand:
+    if isinstance(condition, Formula):
+        return Formula("where", condition, x, y)
+    return x if float(condition) else y
+
+
+# ---- forms: what a rule calls by name, and the formula that stands for it ------------------------------------------
+
+FORMS: dict[str, Callable[..., Operand]] = {}
+
+
+def _form(formula: Callable[..., Operand]) -> Callable[..., Formula]:
+    FORMS[formula.__name__] = formula
+    return partial(Formula, formula.__name__)
+
+
+@_form
+def sqrt(x: Any) -> Operand:
+    return root(x) + 0.0  # √−0 = 0, without the sign
+
+
+@_form
+def detach(x: Any) -> Operand:
+    return x  # type: ignore[no-any-return]
+
+
+@_form
+def times(x: Any, y: Any) -> Operand:
+    return where(y == 0.0, 0.0, x * y)
+
+
+@_form
+def heaviside(x: Any, at_zero: Any) -> Operand:
+    return where(x > 0.0, 1.0, where(x < 0.0, 0.0, where(x == 0.0, at_zero, nan)))
+
+
+@_form
+def greater(x: Any, y: Any) -> Operand:
+    return where(x > y, 1.0, where(x <= y, 0.0, nan))
+
+
+@_form
+def larger(x: Any, y: Any) -> Operand:
+    return where(x >= y, x, where(y > x, y, nan))
+
+
+@_form
+def smaller(x: Any, y: Any) -> Operand:
+    return where(x <= y, x, where(y < x, y, nan))
+
+
+@_form
+def clamp(x: Any, low: Any, high: Any) -> Operand:
+    return where(low <= high, smaller(larger(x, low), high), nan)
+
+
+@_form
+def pow(x: Any, y: Any) -> Operand:
+    return where(x < 0.0, nan, power(x, y))
+
+
+@_form
+def sigmoid(z: Any) -> Operand:
+    e = exp(-abs(z))  # the exponent is never positive, so nothing overflows
+    return where(z >= 0.0, 1.0, e) / (1.0 + e)
+
+
+@_form
+def softplus(z: Any) -> Operand:
+    return larger(z, 0.0) + log1p(exp(-abs(z)))
+
+
+def _shares(x: Any) -> Operand:
+    top: Any = largest(x)
+    chosen: Any = where(top == top, where(x == top, 1.0, 0.0), nan)
+    shares: Operand = chosen / total(chosen)
+    return shares
+
+
+def _softmax(z: Any) -> Operand:
+    top: Any = largest(z)
+    e: Any = exp(z - top)
+    return where(top == inf, _shares(z), e / total(e))
+
+
+def _logsumexp(z: Any) -> Operand:
+    top: Any = largest(z)
+    e: Any = exp(z - top)
+    ones, others = total(where(e == 1.0, 1.0, 0.0)), total(where(e == 1.0, 0.0, e))  # small ones are added first
+    return where(top - top == 0.0, top + log(ones) + log1p(others / ones), top)
+
+
+# of operands as one row; a list such as the softmax is a row again
+ROW_FORMS: dict[str, Callable[[Any], Operand]] = {
+    "sum": total, "maximum": largest, "minimum": smallest, "hypot": norm,
+    "shares": _shares, "softmax": _softmax, "logsumexp": _logsumexp,
+}  # fmt: skip
+
+
+def maximum(x: Operand, y: Operand, name: str = "maximum") -> Formula:
+    """A maximum of a maximum is one of more operands."""
+    return Formula(name, *(x.operands if isinstance(x, Formula) and x.name == name else [x]), y)
+
+
+minimum = partial(maximum, name="minimum")
+
+
+def sum(x: Iterable[Operand]) -> Formula:
+    return Formula("sum", *x)
+
+
+def hypot(x: Iterable[Operand]) -> Formula:
+    return Formula("hypot", *x)
+
+
+def shares(x: Sequence[Operand], name: str = "shares") -> list[Formula]:
+    """The entries of a list that is computed once."""
+    whole = Formula(name, *x)
+    return [Formula("at", float(i), whole) for i in range(len(x))]
+
+
+def logsumexp(z: Sequence[Operand]) -> tuple[Formula, list[Formula]]:
+    return Formula("logsumexp", *z), shares(z, "softmax")
