@@ -15,6 +15,8 @@ from typing import Any, SupportsFloat
 from autograd.graph import topological_order
 
 REDUCTIONS = ("total", "largest", "smallest", "norm")  # of a row, to one number
+LISTS = ("shares", "softmax")  # of a row, or of operands, to a list
+TO_ONE = (*REDUCTIONS, "sum", "maximum", "minimum", "hypot", "logsumexp")
 
 
 def _infix(sign: str, swapped: bool = False) -> Callable[[Any, Operand], Formula]:
@@ -40,7 +42,7 @@ class Formula:
     def __init__(self, name: str, *operands: Operand, is_row: bool = False) -> None:
         self.name = name
         self.operands = tuple(x if isinstance(x, Formula) else float(x) for x in operands)
-        self.is_row = is_row or (name not in REDUCTIONS and any(x.is_row for x in self.parents))
+        self.is_row = is_row or (name not in TO_ONE and any(x.is_row for x in self.parents))
 
     @property
     def parents(self) -> list[Formula]:
@@ -182,16 +184,21 @@ def _shares(x: Any) -> Operand:
     return shares
 
 
+def _powers(z: Any, top: Any) -> Any:
+    """e^(z − top), 1 for what is the largest, even if it is infinite; NaN where all are −∞."""
+    return where(z == top, where(top > -inf, 1.0, nan), exp(z - top))
+
+
 def _softmax(z: Any) -> Operand:
-    top: Any = largest(z)
-    e: Any = exp(z - top)
-    return where(top == inf, _shares(z), e / total(e))
+    e = _powers(z, largest(z))
+    softmax: Operand = e / total(e)
+    return softmax
 
 
 def _logsumexp(z: Any) -> Operand:
     top: Any = largest(z)
-    e: Any = exp(z - top)
-    ones, others = total(where(e == 1.0, 1.0, 0.0)), total(where(e == 1.0, 0.0, e))  # small ones are added first
+    others = total(where(z == top, 0.0, exp(z - top)))  # small ones are added first
+    ones = total(where(z == top, 1.0, 0.0))
     return where(top - top == 0.0, top + log(ones) + log1p(others / ones), top)
 
 
@@ -221,7 +228,7 @@ def hypot(x: Iterable[Operand]) -> Formula:
 def shares(x: Sequence[Operand], name: str = "shares") -> list[Formula]:
     """The entries of a list that is computed once."""
     whole = Formula(name, *x)
-    return [Formula("at", float(i), whole) for i in range(len(x))]
+    return [whole] if whole.is_row else [Formula("at", float(i), whole) for i in range(len(x))]
 
 
 def logsumexp(z: Sequence[Operand]) -> tuple[Formula, list[Formula]]:

@@ -3,11 +3,14 @@
 The graph is kept: the value and gradient of each scalar can be read, and ``to_values`` writes them all back into it.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import cached_property
 from itertools import chain, product, zip_longest
 from math import isclose, isfinite
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,14 +22,19 @@ from autograd.number_systems import floats
 from autograd.number_systems.arrays import Array
 from autograd.operands import data_of
 from autograd.replay.buffers import is_finite
-from autograd.replay.flat_graph import flatten
+from autograd.replay.flat_graph import Flat, Ints, flatten
 from autograd.replay.schedule import Plan
 from autograd.replay.summary import LayerFormulas, as_html, as_latex, as_text, find_layers
 from autograd.table import Primitive, is_constant
 from autograd.text import called, counted
 from autograd.value import Value
 
+if TYPE_CHECKING:
+    from autograd.compiled.planning import CompiledPlan
+
 EPSILON = 2.0**-52
+ENGINES = ("auto", "compiled", "replay", "eager")
+NODES_TO_COMPILE = 300  # with fewer, loading kernels takes longer than what they save
 # Arrays may hold newer numbers of some leaves than their ``data``. Their owner adds a function here, which is called
 # with the leaves that are about to be read and writes its numbers back if any of them is its own.
 holders: list[Callable[[Collection[Value]], None]] = []
@@ -49,8 +57,8 @@ class Program:
     def __init__(
         self, loss: Value, inputs: Sequence[Any] = (), parameters: Sequence[Value] | None = None, engine: str = "auto"
     ) -> None:
-        if engine not in ("auto", "replay", "eager"):
-            raise ValueError(f"engine {engine!r}: there are auto, replay and eager")
+        if engine not in ENGINES:
+            raise ValueError(f"engine {engine!r}: there are {', '.join(ENGINES)}")
         _check_loss("record", loss)
         if is_constant(loss):
             raise ValueError(f"the loss {loss!r} has no graph, as if computed inside no_grad(): compute it outside")
@@ -72,7 +80,7 @@ class Program:
             parameters_at, *inputs_at = [
                 np.fromiter(map(at, some), np.int64) for some in (self.parameters, *self.inputs)
             ]
-            self.plan = plan = Plan(flat, parameters_at, inputs_at, engine)
+            self.plan = plan = _planned(flat, parameters_at, inputs_at, engine)
         self.engine, self.reason = plan.engine, plan.reason
         self._has_run = self._is_late_done = False
         self._known: tuple[list[float], list[float]] | None = None  # of all nodes, after one without a slot was read
@@ -238,13 +246,24 @@ class Program:
             raise fault
         return True
 
+    @cached_property
+    def _arrays(self) -> Plan:
+        """The plan that texts describe: the one for arrays, which finds the matrices that a compiled one finds."""
+        if isinstance(self.plan, Plan):
+            return self.plan
+        at = self.flat.place_of
+        parameters, *inputs = [np.array([at[x] for x in some], np.int64) for some in (self.parameters, *self.inputs)]
+        plan = Plan(self.flat, parameters, inputs, "replay")
+        plan.engine, plan.reason = self.engine, self.reason
+        return plan
+
     @property
     def layers(self) -> list[LayerFormulas]:
         """The matrix products with rows of parameters, first to last, in the lecture's letters."""
-        return find_layers(self.plan)
+        return find_layers(self._arrays)
 
     def __str__(self) -> str:
-        return as_text(self.plan)
+        return as_text(self._arrays)
 
     def __repr__(self) -> str:
         return (
@@ -254,10 +273,10 @@ class Program:
         )
 
     def _repr_html_(self) -> str:
-        return as_html(self.plan)
+        return as_html(self._arrays)
 
     def _repr_latex_(self) -> str:
-        return as_latex(self.plan)
+        return as_latex(self._arrays)
 
     def write_back(self, nodes: Iterable[Any] | None = None) -> None:
         """Put the latest numbers and gradients into the nodes of the engine that the graph was adopted from.
@@ -356,6 +375,21 @@ class Program:
         """
         self._read_leaves()
         self.run_in_graph()
+
+
+def _planned(flat: Flat, parameters: Ints, inputs: Sequence[Ints], engine: str) -> Plan | CompiledPlan:
+    """The plan of the engine, "auto" compiled where the extra is there and the graph is large enough."""
+    if engine == "compiled" or (engine == "auto" and len(flat.nodes) >= NODES_TO_COMPILE):
+        try:
+            from autograd.compiled.planning import CompiledPlan  # imports llvmlite
+
+            return CompiledPlan(flat, parameters, inputs)
+        except (ImportError, TypeError) as error:
+            if engine == "compiled":
+                missing = isinstance(error, ImportError)
+                remedy = "pip install 'chainrule[fast]'" if missing else "record with engine='auto'"
+                raise type(error)(f"engine 'compiled': {error}: {remedy}") from None
+    return Plan(flat, parameters, inputs, engine)
 
 
 def _twins_in(order: Sequence[Value]) -> dict[int, Adopted]:

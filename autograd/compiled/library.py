@@ -1,0 +1,105 @@
+"""Compiles kernels, keeps them in the user's cache folder, and loads them; each is compiled once.
+
+A file of the cache begins with a checksum of the rest, and its name has one of all that the code depends on: the
+source, the processor, LLVM's version. What does not fit is compiled again; a folder that cannot be written is left.
+"""
+
+import os
+from contextlib import suppress
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+import llvmlite.binding as llvm
+from platformdirs import user_cache_path
+
+from autograd.compiled.assembly import declarations
+from autograd.compiled.kernels import Shape, written
+from autograd.compiled.machine import DECLARATIONS, machine
+from autograd.files import write_whole
+
+VECTOR_LIBRARY = "libmvec.so.1"  # glibc's functions on several numbers at once, from 2.35 on
+
+
+class _Compiler:
+    """LLVM for this processor."""
+
+    def __init__(self) -> None:
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        cpu, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+        self.target = llvm.Target.from_default_triple().create_target_machine(cpu, features, opt=2, jit=True)
+        self.engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), self.target)
+        self.has_vectors = "+avx2" in features.split(",")
+        if self.has_vectors:
+            try:
+                llvm.load_library_permanently(VECTOR_LIBRARY)
+                self.has_vectors = bool(llvm.address_of_symbol("_ZGVdN4v_tanh"))
+            except RuntimeError:
+                self.has_vectors = False
+        self.host = f"{llvm.llvm_version_info} {cpu} {features}"
+
+    def load(self, name: str, source: str, called: set[str]) -> str:
+        """Make a module's functions callable; returns what stands for ``{name}`` in the source."""
+        text = declarations(called, self.has_vectors) + source
+        key = sha256(f"{self.host}\n{text}".encode()).hexdigest()[:24]
+        unique = f"{name}_{key}"
+        code = _read(unique)
+        if code is None:
+            code = self._compiled(text.replace("{name}", unique))
+            _keep(unique, code)
+        self.engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        self.engine.finalize_object()
+        return unique
+
+    def _compiled(self, text: str) -> bytes:
+        module = llvm.parse_assembly(text)
+        options = llvm.create_pipeline_tuning_options(speed_level=2)
+        options.loop_vectorization = True
+        options.loop_interleaving = options.loop_unrolling = False  # loops are short, and four times the code is not
+        builder = llvm.create_pass_builder(self.target, options)
+        builder.getModulePassManager().run(module, builder)
+        code: bytes = self.target.emit_object(module)
+        return code
+
+
+@cache
+def compiler() -> _Compiler:
+    """The one compiler of this process, with the machine loaded."""
+    made = _Compiler()
+    made.load("machine", DECLARATIONS + machine(), set())
+    for name in ("chainrule_gather", "chainrule_scatter"):
+        llvm.add_symbol(name, made.engine.get_function_address(name))
+    return made
+
+
+def address(name: str) -> int:
+    """Where a function of the machine begins."""
+    return int(compiler().engine.get_function_address(name))
+
+
+@cache
+def kernel(shape: Shape) -> tuple[int, int]:
+    """Where the loops of a kernel begin, forward and backward. TypeError for a rule that formulas cannot run."""
+    source, called = written(shape, "{name}")
+    name = compiler().load(shape.entry.name, source, called)
+    return address(f"{name}_f"), address(f"{name}_b")
+
+
+def _folder() -> Path:
+    given = os.environ.get("CHAINRULE_CACHE")
+    return Path(given) if given else user_cache_path("chainrule", appauthor=False)
+
+
+def _read(name: str) -> bytes | None:
+    with suppress(OSError):
+        content = (_folder() / f"{name}.o").read_bytes()
+        if sha256(content[32:]).digest() == content[:32]:
+            return content[32:]
+    return None
+
+
+def _keep(name: str, code: bytes) -> None:
+    with suppress(OSError):
+        _folder().mkdir(parents=True, exist_ok=True)
+        write_whole(_folder() / f"{name}.o", sha256(code).digest() + code)

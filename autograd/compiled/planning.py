@@ -1,0 +1,319 @@
+"""Turns a graph into instructions: equal operations that do not depend on each other become one loop.
+
+1. ``fuse`` makes one node of each sum of products, as for arrays. What a remaining node reads is a list of operands.
+2. A node's level is one more than its highest operand's. Products of one level whose rows meet become matrix
+   products; other nodes of one level, entry and number of operands become a loop. That is the order of their slots.
+3. ``index`` holds the slots of all operands, loop by loop, in the layout that the loop's kernel reads.
+"""
+
+from collections.abc import Iterator, Sequence
+from ctypes import CFUNCTYPE, c_int64, c_void_p
+from functools import cache, partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd import primitives
+from autograd.compiled.kernels import BY_COLUMNS, BY_ROWS, MOST_LETTERS, ONE_BY_ONE, Shape, has_rows
+from autograd.compiled.library import address, kernel
+from autograd.number_systems.arrays import Array
+from autograd.replay.buffers import Step, strided
+from autograd.replay.flat_graph import Flat, Ints, Ragged
+from autograd.replay.matmuls import find_grids, find_rows
+from autograd.replay.schedule import equal_columns
+from autograd.replay.sums import FUSED, PLAIN, Fused, fuse
+from autograd.table import CONSTANT, Primitive
+from autograd.text import counted
+
+Int32s = NDArray[np.int32]
+FOR_COLUMNS = 8  # results from which on a loop over arrays is faster than one over nodes
+FOR_PRODUCT = 32  # multiplications of a matrix product; fewer are sums by themselves
+LAYOUTS = (ONE_BY_ONE, BY_COLUMNS, BY_ROWS)
+
+
+class Reads(NamedTuple):
+    """What is left to compute after fusing."""
+
+    nodes: Ints  # in the graph's order
+    operands: Ragged  # of every node of the graph; none of those that are not left, and no constants of a kernel
+    what: Ints  # for each of ``nodes``, its place in ``shapes``
+    shapes: list[tuple[Primitive, int, tuple[float | None, ...]]]  # entry, number of operands, constants among them
+
+
+class Grid(NamedTuple):
+    """A matrix product Z = A Wᵀ + each of the singles, as nodes."""
+
+    Z: Ints  # (c, r)
+    W: Ints  # (r, n)
+    A: Ints  # (c, n)
+    singles: Ints  # (number, c, r)
+
+
+class Memory:
+    """The numbers of all nodes that are left, by slot, and room for what matrix products copy."""
+
+    def __init__(self, slot: Ints, constants: int, used: int, size: int) -> None:
+        self.slot, self.constants, self.used = slot, constants, used
+        self.values: Array = np.zeros(size)
+        self.gradients: Array = np.zeros(size)
+        self.value_at: Any = memoryview(self.values)  # type: ignore[arg-type]
+        self.gradient_at: Any = memoryview(self.gradients)  # type: ignore[arg-type]
+
+
+class CompiledPlan:
+    """The instructions of a graph, and the steps that run them; ``Program`` reads of it what it reads of a ``Plan``.
+
+    Raises TypeError for a rule that cannot be compiled.
+    """
+
+    engine = "compiled"
+
+    def __init__(self, flat: Flat, parameters: Ints, inputs: Sequence[Ints]) -> None:
+        size = len(flat.nodes)
+        self.flat, self.inputs = flat, inputs
+        fused = fuse(flat, np.isin(np.arange(size), parameters))
+        reads = _what_is_read(flat, fused)
+        level, wanted = np.zeros((2, size), np.int32)
+        wanted[parameters] = 1
+        _levels_of(reads.operands, level, wanted)
+        # slots: constants, parameters, inputs, other leaves, then what is computed, loop by loop
+        self.slot, self.used = np.full(size, -1), 0
+        constants = self._place(np.unique(flat.parents.items[flat.is_constant[flat.parents.items]]))
+        self.parameters = range(constants, self._place(parameters))
+        for some in inputs:
+            self._place(some)
+        self.others = np.flatnonzero((flat.parents.arity == 0) & (self.slot < 0) & ~flat.is_constant)
+        self.first_computed = self._place(self.others)
+        rank = np.where(self.slot >= 0, self.slot, self.used + np.arange(size))
+        rank[flat.is_constant] = -1
+        nodes, grids = reads.nodes, [*_find_products(fused, level, rank)]
+        # in a loop nodes lie as the operand lies that was computed last, in a product row by row
+        loop, place = reads.what, np.maximum.reduceat(rank[reads.operands.items], reads.operands.start[nodes])
+        for i, grid in enumerate(grids, start=len(reads.shapes)):
+            in_grid = np.searchsorted(nodes, grid.Z.ravel())
+            loop[in_grid], place[in_grid] = i, np.arange(grid.Z.size)
+        order = np.lexsort((place, loop, level[nodes]))
+        nodes, loop = nodes[order], loop[order]
+        self._place(nodes)
+        # from here on, all is in slots
+        wanted_slots = np.zeros(self.used, bool)
+        wanted_slots[self.slot[wanted > 0]] = True
+        lists = Ragged(reads.operands.arity, self.slot[reads.operands.items].astype(np.int32))
+        starts = np.flatnonzero(np.diff(np.stack([level[nodes], loop]), prepend=-1).any(axis=0))
+        writer = _Writer(wanted_slots, max([grid.W.size for grid in grids], default=0))
+        writer.loops(reads.shapes, lists, nodes, loop, starts, self.first_computed)
+        for i, grid in enumerate(grids, start=len(reads.shapes)):
+            writer.product(int(np.flatnonzero(loop[starts] == i)[0]), *(self.slot[x] for x in grid))
+        self._finish(writer, constants)
+
+    def _place(self, nodes: Ints) -> int:
+        """Give the nodes the next slots; returns the slot after them."""
+        self.slot[nodes] = np.arange(self.used, self.used + len(nodes))
+        self.used += len(nodes)
+        return self.used
+
+    def _finish(self, writer: "_Writer", constants: int) -> None:
+        size = len(self.flat.nodes)
+        self.memory = memory = Memory(self.slot, constants, self.used, writer.used)
+        self.node_at = np.argsort(self.slot, kind="stable")[size - self.used :]  # the node of each slot
+        memory.values[: self.used] = self.flat.data[self.node_at]
+        self.root = int(self.slot[size - 1])
+        forward, backward, late = writer.instructions()
+        self.index, self.tables = np.concatenate(writer.index), np.array(writer.kernels).T.copy()
+        self.reason = f"{counted(self.used - self.first_computed, 'number')} in {counted(len(forward), 'loop')}"
+        self.forward = [self._runner(forward, 0)]
+        clear = [partial(memory.gradients.fill, 0.0), partial(memory.gradients.__setitem__, self.root, 1.0)]
+        self.backward: list[Step] = [*clear, self._runner(backward, 1)]
+        self.late: list[Step] = [*clear, self._runner(late, 1)]
+
+    def _runner(self, instructions: Int32s, backward: int) -> Step:
+        """The step that runs instructions, from the first to the last or back."""
+        memory, count = self.memory, len(instructions)
+        arrays = (instructions, self.tables[backward], memory.values, memory.gradients, self.index)
+        ends = (count - 1, -1) if backward else (0, 1)
+        run = partial(_function("run", 5, 3), *(x.ctypes.data for x in arrays), *ends, count)
+        return partial(_keeping, run, arrays)
+
+
+def _keeping(run: Step, arrays: Any) -> None:
+    """Runs on the addresses of the arrays, which live as long as the step."""
+    run()
+
+
+@cache
+def _function(name: str, pointers: int, numbers: int) -> Any:
+    """A function of the machine."""
+    return CFUNCTYPE(None, *[c_void_p] * pointers, *[c_int64] * numbers)(address(f"chainrule_{name}"))
+
+
+def _levels_of(operands: Ragged, level: Int32s, wanted: Int32s) -> None:
+    """The level of each node, 0 for leaves; and whether it depends on a parameter, from those on."""
+    start, items = operands.start.astype(np.int32), operands.items.astype(np.int32)
+    _function("levels", 4, 1)(*(x.ctypes.data for x in (start, items, level, wanted)), len(level))
+
+
+def _what_is_read(flat: Flat, fused: Fused) -> Reads:
+    size, entries = len(flat.nodes), [*flat.operations, primitives.sum, primitives.dot, primitives.affine]
+    of_sum = len(flat.operations)
+    kept = np.ones(len(flat.parents.items), bool)  # all operands but the constants that kernels are written for
+    for i, entry in enumerate(flat.operations):
+        if entry is not None and entry.takes_constants:
+            for j, domain in enumerate(entry.domains):
+                kept[flat.parents.start[np.flatnonzero(flat.code == i)] + j] = domain is not CONSTANT
+    arity = flat.parents.arity - np.bincount(np.repeat(np.arange(size), flat.parents.arity)[~kept], minlength=size)
+    parents = Ragged(arity, flat.parents.items[kept])
+    code, arity = flat.code.copy(), np.where(fused.kind == FUSED, 0, arity)
+    code[fused.sums], arity[fused.sums] = of_sum, fused.terms.arity
+    code[fused.products] = of_sum + 1 + (fused.singles.arity > 0)
+    arity[fused.products] = fused.w.arity + fused.a.arity + fused.singles.arity
+    operands = Ragged(arity, np.empty(int(arity.sum()), np.int64))
+    plain = np.flatnonzero((fused.kind == PLAIN) & (flat.parents.arity > 0))
+    copy_lists(operands.items, operands.start[plain], parents, plain)
+    copy_lists(operands.items, operands.start[fused.sums], fused.terms)
+    begin = operands.start[fused.products]
+    for part in (fused.w, fused.a, fused.singles):
+        copy_lists(operands.items, begin, part)
+        begin = begin + part.arity
+    nodes = np.flatnonzero((fused.kind != FUSED) & (flat.parents.arity > 0))
+    shapes: list[Any] = []
+    what = np.zeros(size, np.int64)
+    keys = np.stack([code[nodes], arity[nodes]])
+    for same in equal_columns(keys):
+        i, n = keys[:, same[0]].tolist()
+        entry, some = entries[i], nodes[same]
+        if entry.takes_constants:
+            is_constant = [domain is CONSTANT for domain in entry.domains]
+            numbers, which = np.unique(
+                flat.data[flat.parents.table(some)][:, is_constant], axis=0, return_inverse=True
+            )
+            what[some] = len(shapes) + which.ravel()
+            for row in numbers.tolist():
+                rest = iter(row)
+                shapes.append((entry, len(is_constant), tuple(next(rest) if c else None for c in is_constant)))
+        else:
+            what[some] = len(shapes)
+            shapes.append((entry, n, ()))
+    return Reads(nodes, operands, what[nodes], shapes)
+
+
+def copy_lists(into: NDArray[Any], begin: Ints, lists: Ragged, which: Ints | None = None) -> None:
+    """Copy lists to where they begin in an array."""
+    n, start = lists.arity, lists.start[:-1]
+    if which is not None:
+        n, start = n[which], start[which]
+    ramp = np.arange(n.sum()) - np.repeat(np.cumsum(n) - n, n)
+    into[np.repeat(begin, n) + ramp] = lists.items[np.repeat(start, n) + ramp]
+
+
+def _find_products(fused: Fused, level: Int32s, rank: Ints) -> Iterator[Grid]:
+    """The matrix products; rows of A and W in the order of their first operands."""
+    rows, sizes = find_rows(fused), fused.w.arity
+    for members in equal_columns(np.stack([level[fused.products], sizes, fused.singles.arity])):
+        n, singles = int(sizes[members[0]]), int(fused.singles.arity[members[0]])
+        if n * len(members) < FOR_PRODUCT and singles < 2:
+            continue
+        grids, apart = find_grids(fused, rows, members)
+        left_over = [apart]
+        for blocks in grids:
+            for nodes, w, a, s in zip(blocks.nodes, blocks.w, blocks.a, np.moveaxis(blocks.singles, 1, 0)):
+                c, r = nodes.shape
+                if (min(c, r) > 1 or n >= 16) and c * r * n >= FOR_PRODUCT:
+                    place = np.ix_(np.argsort(rank[a[:, 0]], kind="stable"), np.argsort(rank[w[:, 0]], kind="stable"))
+                    yield Grid(nodes[place], w[place[1][0]], a[place[0][:, 0]], s[:, *place])
+                elif singles > 1:
+                    left_over.append(np.searchsorted(fused.products, nodes.ravel()))
+        for i in np.concatenate(left_over).tolist() if singles > 1 else ():  # no entry adds two singles
+            w, a, s = (np.array([side[i]]) for side in (fused.w, fused.a, fused.singles))
+            yield Grid(fused.products[[[i]]], w, a, s.T[..., None])
+
+
+class _Writer:
+    """Writes the index, and an instruction (kernel, begin, first slot, count) for each loop."""
+
+    def __init__(self, wanted: NDArray[np.bool_], room: int) -> None:
+        self.wanted, self.room = wanted, len(wanted)  # where products turn a matrix; copies follow
+        self.used = self.room + room
+        self.kernels: list[tuple[int, int]] = []
+        self.index: list[Int32s] = []
+        self.products: list[tuple[Any, ...]] = []  # the loop's place; instructions forward, backward, late
+
+    def loops(self, shapes: list[Any], lists: Ragged, nodes: Ints, loop: Ints, starts: Ints, first_slot: int) -> None:
+        """Write all loops at once; those of matrix products stay empty."""
+        counts, what = np.diff(starts, append=len(nodes)), loop[starts]
+        arity = np.where(what < len(shapes), lists.arity[nodes[starts]], 0)
+        has_row = np.array([entry.variadic and has_rows(entry) for entry, *_ in shapes] + [False])
+        layout = np.where(arity > MOST_LETTERS, 2 * has_row[np.minimum(what, len(shapes))], counts >= FOR_COLUMNS)
+        head = np.choose(layout, [np.zeros_like(arity), arity, np.ones_like(arity)])
+        end = np.cumsum(head + counts * arity)
+        begin = end - counts * arity
+        index = np.zeros(int(end[-1]), np.int32)
+        kept = np.repeat(arity > 0, counts)
+        within = np.arange(len(nodes)) - np.repeat(starts, counts)
+        copy_lists(index, (np.repeat(begin, counts) + within * np.repeat(arity, counts))[kept], lists, nodes[kept])
+        for i in np.flatnonzero((layout == 1) & (arity > 0)).tolist():
+            columns = index[begin[i] : end[i]].reshape(counts[i], arity[i]).T.copy()
+            index[begin[i] : end[i]] = columns.ravel()
+            follow = (columns == columns[:, :1] + np.arange(counts[i])).all(axis=1)
+            index[begin[i] - arity[i] : begin[i]] = np.where(follow, columns[:, 0], -1)
+        for i in np.flatnonzero(layout == 2).tolist():
+            entry = shapes[what[i]][0]
+            index[begin[i] - 1] = (arity[i] - (entry.least - entry.step)) // entry.step
+        kinds, kernel_of = np.unique(np.stack([what, layout]), axis=1, return_inverse=True)
+        for k, of_layout in kinds.T.tolist():
+            if k < len(shapes):
+                entry, n, constants = shapes[k]
+                row = of_layout == 2
+                shape = Shape(entry, 0 if row else n, constants, LAYOUTS[of_layout])
+                self.kernels.append(kernel(shape))
+            else:
+                self.kernels.append((0, 0))
+        self.table = np.stack([kernel_of.ravel(), begin - head, first_slot + starts, counts], axis=1).astype(np.int32)
+        self.is_loop = arity > 0
+        self.is_wanted = np.logical_or.reduceat(self.wanted[first_slot:], starts)
+        self.index.append(index)
+        self.end = len(index)
+        self.copying, self.multiplying = len(self.kernels), len(self.kernels) + 1
+        self.kernels.append(kernel(Shape(primitives.identity, 1, (), BY_COLUMNS)))
+        self.kernels.append((address("chainrule_product_f"), address("chainrule_product_b")))
+
+    def product(self, before: int, Z: Ints, W: Ints, A: Ints, singles: Ints) -> None:
+        """Write a matrix product, and copies of what does not lie row by row."""
+        (c, r), n = Z.shape, W.shape[1]
+        copies: list[list[int]] = []
+        copies_back: list[list[int]] = []
+
+        def rowwise(slots: Ints) -> tuple[int, int]:
+            """The first slot and the distance of rows, of these slots or of copies of them."""
+            steps = strided(slots)
+            if steps is not None and (slots.shape[1] == 1 or steps[1] == 1) and steps[0] >= 0:
+                return int(slots[0, 0]), steps[0]
+            copies.append([self.copying, self._append(-1, *slots.ravel().tolist()), self.used, slots.size])
+            copies_back.extend(copies[-1:] if self._is_wanted(slots) else ())
+            self.used += slots.size
+            return self.used - slots.size, slots.shape[1]
+
+        head = [c, r, n, *rowwise(W), *rowwise(A)]
+        tail = [self.room, len(singles), *(x for slots in singles for x in rowwise(slots))]
+        begin = self._append(*head, self._is_wanted(W), self._is_wanted(A), *tail)
+        all_wanted = self._append(*head, 1, 1, *tail)
+        now, late = ([self.multiplying, begin, int(Z[0, 0]), 1] for begin in (begin, all_wanted))
+        back = [now] if self.wanted[Z[0, 0]] else []
+        self.products.append((before, [*copies, now], [*copies_back, *back], [*copies, late]))
+
+    def _is_wanted(self, slots: Ints) -> bool:
+        return bool(self.wanted[slots].any())
+
+    def _append(self, *numbers: int) -> int:
+        """Append to the index; returns where the numbers begin."""
+        self.index.append(np.array(numbers, np.int32))
+        self.end += len(numbers)
+        return self.end - len(numbers)
+
+    def instructions(self) -> Iterator[Int32s]:
+        """The instructions in order: forward, those of them whose gradients parameters need, and all of them."""
+        for part, kept in ((1, self.is_loop), (2, self.is_loop & self.is_wanted), (3, self.is_loop)):
+            rows = [(product[0], row) for product in self.products for row in product[part]]
+            places = [place for place, _ in rows]
+            table = np.insert(self.table, places, [row for _, row in rows], axis=0) if rows else self.table
+            yield np.ascontiguousarray(table[np.insert(kept, places, True)], np.int32)
