@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy, deepcopy
 from functools import partial
-from itertools import chain
 from math import fsum, hypot, inf, isclose
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from autograd.errors import DomainError
 from autograd.functions import dot
 from autograd.modes import collector_paused, no_grad
 from autograd.number_systems.arrays import Array
+from autograd.number_systems.expressions import letters
 from autograd.operands import data_of
 from autograd.replay.buffers import is_finite
 from autograd.replay.program import Program, bring_up_to_date, holders
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from nn.training import Step, Training
 
 UPDATES_TO_PAY = 20  # recording takes the time of some eager steps
+NO_OPTIONS = ("learning_rate", "parameters", "schedule", "states", "steps", "_groups")  # of an optimiser's attributes
 COMPARED = 2  # mini-batches of a training that insists on replay: what differs from run to run shows in the second
 LARGEST_CHUNK = 100  # examples that are evaluated at once: a graph of all of them could be large
 
@@ -84,8 +85,10 @@ class _Arrays:
         self.program, self.optimizer = program, optimizer
         self.latest: Program | None = None  # the one that ran last
         self.is_ahead = False  # whether the arrays hold newer numbers than the Values
-        self.parameters: Array = np.zeros(0)
-        self.memory: list[tuple[Array, ...]] = []  # for each group, one array per number of a parameter's state
+        self.numbers: list[
+            Array
+        ] = []  # for each group a row of its parameters, then a row for each number of a state
+        self.compiled: dict[Program, Any] = {}  # the steps that are one call, with the options that they are for
 
     def step(
         self, feeds: Sequence[Any] = (), change: Callable[[Array], None] | None = None, program: Program | None = None
@@ -103,50 +106,90 @@ class _Arrays:
         program.feed(feeds)
         program.read_others()
         if not self.is_ahead:
-            bring_up_to_date(optimizer.parameters)  # another training may hold them
-            self.parameters = np.array([*map(data_of, optimizer.parameters)])
-            self.memory = [tuple(map(np.array, zip(*group.states))) for group in optimizer.groups]
-        w = program.parameter_array
-        np.copyto(w, self.parameters)
+            self._read()
         before = optimizer.progress
+        if change is None and (at_once := self._at_once(program)):
+            optimizer.begin_step()
+            for group, options in zip(optimizer.groups, at_once.options):
+                options[:] = group.learning_rate, group.steps
+            if at_once():
+                self.latest, self.is_ahead = program, True
+                return program.has_run()
+            optimizer.progress = before  # and once more below, where what is not finite is named
+        np.concatenate([numbers[0] for numbers in self.numbers], out=program.parameter_array)
         with np.errstate(all="ignore"):
             loss = program.run()
             self.latest = program
             if change is not None:
                 change(program.gradient_array)
             optimizer.begin_step()
-            moved, new = self._update(w, program.gradient_array)
-            finite = is_finite(moved) and all(map(is_finite, chain.from_iterable(new)))
+            moved = self._moved(program.gradient_array)
+            finite = all(is_finite(numbers.ravel()) for numbers in moved)
         if not finite:
             optimizer.progress = before
             self.is_ahead = True  # with this step's gradients
             self.write_back(optimizer.parameters)
             optimizer.step()  # raises the error that names the parameter
-        self.parameters, self.memory, self.is_ahead = moved, new, True
+        for numbers, new in zip(self.numbers, moved):
+            numbers[:] = new
+        self.is_ahead = True
         return loss
 
-    def _update(self, w: Array, gradient: Array) -> tuple[Array, list[tuple[Array, ...]]]:
-        groups = self.optimizer.groups
-        if len(groups) == 1:
-            moved, new = groups[0].update(w, gradient, self.memory[0])
-            return moved, [new]
-        ends = np.cumsum([len(group.parameters) for group in groups])[:-1]
-        parts = zip(groups, np.split(w, ends), np.split(gradient, ends), self.memory)
-        every, memory = zip(*(group.update(w, g, states) for group, w, g, states in parts))
-        return np.concatenate(every), list(memory)
+    def _read(self) -> None:
+        """Read the Values; the arrays keep their places, which compiled steps know."""
+        bring_up_to_date(self.optimizer.parameters)  # another training may hold them
+        new = [np.array([[*map(data_of, g.parameters)], *zip(*g.states)]) for g in self.optimizer.groups]
+        if [x.shape for x in new] != [x.shape for x in self.numbers]:
+            self.numbers, self.compiled = new, {}
+        for numbers, x in zip(self.numbers, new):
+            numbers[:] = x
+
+    def _moved(self, gradient: Array) -> list[Array]:
+        moved, first = [], 0
+        for group, (w, *state) in zip(self.optimizer.groups, self.numbers):
+            new, states = group.update(w, gradient[first : first + len(w)], tuple(state))
+            moved.append(np.array([new, *states]))
+            first += len(w)
+        return moved
+
+    def _at_once(self, program: Program) -> Any:
+        """Both passes and the update as one call, where the program is compiled and the optimiser is ours."""
+        if program.engine != "compiled" or not _is_ours(self.optimizer):
+            return None
+        options = [[x for name, x in vars(g).items() if name not in NO_OPTIONS] for g in self.optimizer.groups]
+        known, step = self.compiled.get(program, (None, None))
+        if options != known:
+            from autograd.compiled.training_step import TrainingStep  # imports llvmlite
+
+            plan: Any = program.plan
+            step = TrainingStep(plan, [*map(_update_of, self.optimizer.groups)], self.numbers)
+            self.compiled[program] = options, step
+        return step
 
     def write_back(self, leaves: Collection[Value]) -> None:
         """Where some of these leaves are ours: all numbers to their Values, which the next step reads again."""
         if not self.is_ahead or set(leaves).isdisjoint(self.optimizer.parameters):
             return
         assert self.latest is not None
-        gradients = self.latest.gradient_array.tolist()
-        for p, x, gradient in zip(self.optimizer.parameters, self.parameters.tolist(), gradients):
-            p._data, p.grad = x, gradient  # floats already
-        for group, columns in zip(self.optimizer.groups, self.memory):
+        gradients = iter(self.latest.gradient_array.tolist())
+        for group, numbers in zip(self.optimizer.groups, self.numbers):
+            w, *columns = numbers.tolist()
+            for p, x, gradient in zip(group.parameters, w, gradients):
+                p._data, p.grad = x, gradient  # floats already
             if columns:
-                group.states = list(zip(*(column.tolist() for column in columns)))
+                group.states = list(zip(*columns))
         self.is_ahead = False
+
+
+def _update_of(group: Optimizer) -> Any:
+    """The group's update as formulas, for every learning rate and number of steps."""
+    from autograd.compiled.training_step import Update
+
+    twin = copy(group)
+    learning_rate, steps, w, gradient, *state = letters(4 + len(group.first_state()))
+    vars(twin).update(learning_rate=learning_rate, steps=steps)
+    moved, new = twin.update(w, gradient, tuple(state))
+    return Update([moved, *new], [w, *state, gradient], [learning_rate, steps])
 
 
 # ---- a training ---------------------------------------------------------------------------------------------------
@@ -355,6 +398,14 @@ def _check_fed(loss: Loss, output: Any, targets: Sequence[Any]) -> None:
                 )
 
 
+def _recorded(root: Value, inputs: Sequence[Any], parameters: Sequence[Value], engine: str) -> Program:
+    """The program of a loss; one that has to be replayed is compiled where it can be."""
+    if engine == "replay":
+        with suppress(ImportError, TypeError):
+            return Program(root, inputs, parameters, "compiled")
+    return Program(root, inputs, parameters, engine)
+
+
 class _Recorded:
     """The loss of m examples as a program, in the present mode of the model."""
 
@@ -369,7 +420,7 @@ class _Recorded:
         self.masks = [(d, list(d.masks)) for d in replay.dropouts if d.training and d.masks]
         inputs = [*self.leaves, *(masks for _, masks in self.masks)]
         parameters = training.optimizer.parameters if self.learns else []
-        self.program = Program(root, inputs, parameters, replay.engine if self.learns else "replay")
+        self.program = _recorded(root, inputs, parameters, replay.engine if self.learns else "replay")
         if set(self.program.others) - set(flatten([*model.tensors().values()])):
             raise ValueError(
                 f"the loss of {model!r} depends on leaves that are neither parameters nor fed, as those of a layer "

@@ -245,7 +245,8 @@ class Training(Answering):
         if not self.reason or self.requested == "replay":
             try:
                 replay = Replay(self, self.requested)
-                self.engine, self.reason = replay.now.program.engine, replay.now.program.reason
+                program = replay.now.program
+                self.engine, self.reason = "eager" if program.engine == "eager" else "replay", program.reason
                 self._replay = replay if self.engine == "replay" else None
             except (ValueError, TypeError, ArithmeticError) as error:
                 if self.requested == "replay":

@@ -52,7 +52,8 @@ MAY_IMPORT = {
 STAND_ON = {  # the readers that stand on another
     "walking": {f"drawing.{part}" for part in ("animation", "boxes", "display_graph", "figure", "layered", "svg")},
     "explanation.illustrated": {"drawing"},
-    "replay.program": {"adopting.readings"},
+    "replay.program": {"adopting.readings", "compiled.planning"},
+    "compiled.planning": {f"replay.{part}" for part in ("buffers", "flat_graph", "matmuls", "schedule", "sums")},
     "engine_checks": {"adopting.foreign"},
 }
 KNOW_NO_VALUE = {"nn.validation", "nn.init", "nn.data", "nn.preprocessing", "nn.backprop"}

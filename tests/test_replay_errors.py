@@ -225,7 +225,7 @@ def test_inputs_and_parameters_are_leaves_each_given_once():
         record(y, parameters=[2.0])
     with pytest.raises(ValueError, match="rows of different shapes"):
         record(y, inputs=[[[x], [w, Value(1.0)]]])
-    with pytest.raises(ValueError, match="there are auto, replay and eager"):
+    with pytest.raises(ValueError, match="there are auto, compiled, replay, eager"):
         record(y, engine="fast")
 
 

@@ -1,0 +1,30 @@
+"""The compiled engine: any recorded graph as a list of instructions, run by kernels that LLVM compiles.
+
+It is optional (``pip install "chainrule[fast]"``), and this folder can be deleted: without it ``record`` runs arrays.
+
+Theory of operation
+-------------------
+In: the flat graph of ``autograd.replay``. Out: a plan with the same steps, forward and backward.
+
+1. ``planning`` gives each node a slot in ``values`` and ``gradients``, and makes a list of instructions: data, not
+   code. An instruction says which kernel runs, where the slots of its operands begin in ``index``, where its results
+   lie and how many there are. Equal nodes that do not wait for each other are one instruction; a chain has one each.
+2. ``kernels`` writes a kernel for an entry of the table: its rule runs once, on letters, and the formulas that come
+   back are written into two loops. The forward loop computes values. The backward loop computes local derivatives
+   from the operands and the value, and adds upstream × local to the operands' gradients.
+3. ``assembly`` writes formulas in LLVM's language. ``machine`` is the rest of it: the loop over instructions, matrix
+   products, and the step of training, in which the update joins both passes (``training_step``).
+4. ``library`` compiles what is written, and keeps it in the user's cache folder.
+
+By hand, y = sin x₁ + sin x₂ has the slots 0 x₁, 1 x₂, 2 and 3 for the sines, 4 for y. Two instructions:
+
+    kernel of sin, one by one:  operands 0 | 1    results from 2 on, two of them
+    kernel of +, one by one:    operands 2 3      results from 4 on, one
+
+>>> import pytest; _ = pytest.importorskip("llvmlite")
+>>> from autograd import Value, record, sin
+>>> x = [Value(1.0), Value(2.0)]
+>>> program = record(sin(x[0]) + sin(x[1]), [x], engine="compiled")
+>>> program.plan.passes[0][:, 1:].tolist(), program.plan.index[:4].tolist()
+([[0, 2, 2], [2, 4, 1]], [0, 1, 2, 3])
+"""

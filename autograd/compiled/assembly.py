@@ -7,6 +7,7 @@ where it is a number at run time, what reduces the row becomes a loop.
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial, reduce
 from itertools import count
 from math import inf
 
@@ -20,10 +21,9 @@ LIBRARY = (
 INTRINSICS = {"abs": "llvm.fabs.f64", "floor": "llvm.floor.f64", "root": "llvm.sqrt.f64"}
 SIGNS = {"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv"}
 COMPARISONS = {"<": "olt", "<=": "ole", ">": "ogt", ">=": "oge", "===": "oeq", "!==": "une"}
-FOLDS = {  # how a reduction takes one more entry, and what it begins with
-    "total": ("fadd reassoc double {}, {}", 0.0), "norm": ("call double @hypot(double {}, double {})", 0.0),
-    "largest": ("larger", -inf), "smallest": ("smaller", inf),
-}  # fmt: skip
+# how a reduction takes one more entry, and what it begins with
+FOLDS = {"total": ("+", 0.0), "norm": ("distance", 0.0), "largest": ("larger", -inf), "smallest": ("smaller", inf)}
+POWERS = (1.0, 2.0, 3.0, 4.0)  # exponents that become multiplications
 
 
 class Function:
@@ -53,6 +53,7 @@ class Function:
         return name
 
     def do(self, instruction: str) -> None:
+        """An instruction without a result."""
         self.lines.append(instruction)
 
     def reserve(self, kind: str) -> str:
@@ -71,10 +72,12 @@ class Function:
         return self(f"getelementptr {kind}, ptr {array}, i64 {i}")
 
     def load(self, array: str, i: int | str, kind: str = "double") -> str:
+        """An entry of an array."""
         return self(f"load {kind}, ptr {self.at(array, i, kind)}, align {4 if kind == 'i32' else 8}")
 
-    def store(self, x: str, array: str, i: int | str, kind: str = "double") -> None:
-        self.do(f"store {kind} {x}, ptr {self.at(array, i)}, align 8")
+    def store(self, x: str, array: str, i: int | str) -> None:
+        """array[i] = x"""
+        self.do(f"store double {x}, ptr {self.at(array, i)}, align 8")
 
     def add_to(self, array: str, i: str, x: str) -> None:
         """array[i] += x"""
@@ -106,6 +109,7 @@ class Function:
 
     @contextmanager
     def when(self, condition: str) -> Iterator[None]:
+        """What is written inside runs only if the condition is true."""
         number, known = next(self._number), self._known.copy()
         self.do(f"br i1 {condition}, label %then{number}, label %after{number}")
         self._begin(f"then{number}")
@@ -175,6 +179,9 @@ class Function:
             if condition not in self._conditions:
                 condition = self(f"fcmp une double {condition}, 0.0")
             return self(f"select i1 {condition}, double {self.number(x[1], k)}, double {self.number(x[2], k)}")
+        if name == "power" and not isinstance(x[1], Formula) and x[1] in POWERS:
+            base = self.number(x[0], k)
+            return reduce(lambda y, _: self(f"fmul double {y}, {base}"), range(int(x[1]) - 1), base)
         operands = [self.number(y, k) for y in x]
         if name in SIGNS:
             return self(f"{SIGNS[name]} double {', '.join(operands)}")
@@ -187,11 +194,10 @@ class Function:
         arguments = ", ".join(f"double {y}" for y in operands)
         if name in INTRINSICS:
             return self(f"call double @{INTRINSICS[name]}({arguments})")
-        function = "pow" if name == "power" else name
+        function = {"power": "pow", "distance": "hypot"}.get(name, name)
         assert function in LIBRARY
         self.called.add(function)
-        # a constant whole exponent may become multiplications
-        return self(f"call {'reassoc afn ' if function == 'pow' else ''}double @{function}({arguments})")
+        return self(f"call double @{function}_({arguments})")
 
     def _row_form(self, e: Formula) -> Operand:
         """The formula of a function of a row, which is one operand, or of operands one by one."""
@@ -209,44 +215,53 @@ class Function:
         fold, first = FOLDS[name]
         self.compute(inside)
         if isinstance(size := sizes[0], int):
-            entries = [self.number(row, k) for k in range(size)]
-            total = entries[0]
-            for entry in entries[1:]:
-                total = self._folded(fold, total, entry)
-            return total
+            entries = (self.number(row, k) for k in range(size))
+            return reduce(partial(self._folded, fold), entries, self.value(first))
         room = self.reserve("double")
         self.do(f"store double {self.value(first)}, ptr {room}")
         with self.loop(size) as k:
             entry = self.number(row, k)
-            self.do(f"store double {self._folded(fold, self(f'load double, ptr {room}'), entry)}, ptr {room}")
-        return self(f"load double, ptr {room}")
+            self.do(f"store double {self._folded(fold, self.load(room, 0), entry, 'reassoc ')}, ptr {room}")
+        return self.load(room, 0)
 
-    def _folded(self, fold: str, x: str, y: str) -> str:
-        if fold not in FORMS:
-            if "hypot" in fold:
-                self.called.add("hypot")
-            return self(fold.format(x, y))
+    def _folded(self, fold: str, x: str, y: str, flag: str = "") -> str:
+        if fold == "+":
+            return self(f"fadd {flag}double {x}, {y}")
         a, b = Formula("a"), Formula("b")
         self.letters |= {a: x, b: y}
         return self.value(Formula(fold, a, b))
 
 
-def declarations(called: set[str], vectors: bool) -> str:
-    """What a module says of the functions that it calls; ``vectors``: whether the C library has them for 4 and 8."""
+def declarations(called: set[str], width: int) -> str:
+    """The functions that a module calls: of the C library's for ``width`` numbers at once, or of its own for one.
+
+    Both give the same number, also where a loop's last few numbers fill no vector: equal operands have equal results.
+    """
     lines = [f"declare double @{name}(double)" for name in INTRINSICS.values()]
-    used = []
+    kind, used = f"<{width} x double>", []
     for f in sorted(called):
-        n = 2 if f in TWO else 1
-        variants = []
-        for letter, width in (("d", 4), ("e", 8)) if vectors else ():
-            signature = f"N{width}{'v' * n}_{f}"
-            used.append(f"ptr @_ZGV{letter}{signature}")
-            kind = f"<{width} x double>"
-            lines.append(f"declare {kind} @_ZGV{letter}{signature}({', '.join([kind] * n)})")
-            variants.append(f"_ZGV_LLVM_{signature}(_ZGV{letter}{signature})")
-        attribute = f'"vector-function-abi-variant"="{",".join(variants)}"' if variants else ""
-        parameters = ", ".join(["double"] * n)
-        lines.append(f"declare double @{f}({parameters}) nounwind willreturn memory(none) {attribute}")
+        arguments = ("%x", "%y") if f in TWO else ("%x",)
+        typed = ", ".join(f"double {x}" for x in arguments)
+        attributes, body = "alwaysinline", f"  %r = call double @{f}({typed})\n"
+        if width:
+            variant = f"N{width}{'v' * len(arguments)}_{f}"
+            vector = f"_ZGV{'e' if width == 8 else 'd'}{variant}"
+            attributes = f'noinline "vector-function-abi-variant"="_ZGV_LLVM_{variant}_({vector})"'
+            body = "".join(
+                f"  {x}1 = insertelement {kind} poison, double {x}, i64 0\n"
+                f"  {x}2 = shufflevector {kind} {x}1, {kind} poison, <{width} x i32> zeroinitializer\n"
+                for x in arguments
+            )
+            body += f"  %v = call {kind} @{vector}({', '.join(f'{kind} {x}2' for x in arguments)})\n"
+            body += f"  %r = extractelement {kind} %v, i64 0\n"
+            lines.append(
+                f"declare {kind} @{vector}({', '.join([kind] * len(arguments))}) nounwind willreturn memory(none)"
+            )
+            used.append(f"ptr @{vector}")
+        else:
+            lines.append(f"declare double @{f}({typed}) nounwind willreturn memory(none)")
+        pure = "nounwind willreturn memory(none)"
+        lines.append(f"define internal double @{f}_({typed}) {pure} {attributes} {{\n{body}  ret double %r\n}}")
     if used:  # so that they are not removed before they are called
         kept = f"[{len(used)} x ptr] [{', '.join(used)}]"
         lines.append(f'@llvm.compiler.used = appending global {kept}, section "llvm.metadata"')

@@ -20,7 +20,7 @@ from autograd.compiled.assembly import Function
 from autograd.graph import topological_order
 from autograd.number_systems import expressions
 from autograd.number_systems.expressions import Formula, Operand, letters
-from autograd.table import Primitive
+from autograd.table import TABLE_MODULE, Primitive
 
 SIGNATURE = (
     "define void @{name}(ptr noalias %values, ptr noalias %gradients, ptr noalias %index, i64 %out, i64 %count)"
@@ -53,7 +53,13 @@ class _Rule(NamedTuple):
 
 
 def _run(entry: Primitive, operands: Sequence[Formula | float]) -> _Rule:
-    value, locals_ = entry.rule(expressions, *operands)
+    try:
+        value, locals_ = entry.rule(expressions, *operands)
+    except Exception as error:  # whatever a rule does with a number that a formula cannot
+        raise TypeError(
+            f"primitive {entry.name}: its rule cannot be compiled ({error}); "
+            "write it with the functions of its number system, n.exp for math.exp"
+        ) from None
     edges = [(x, local) for x, local in zip(operands, locals_, strict=True) if isinstance(x, Formula)]
     given = [(x, local) for x, local in edges if isinstance(local, Formula) or local != 0.0]
     return _Rule([x for x, _ in edges], value, given)
@@ -61,8 +67,10 @@ def _run(entry: Primitive, operands: Sequence[Formula | float]) -> _Rule:
 
 def has_rows(entry: Primitive) -> bool:
     """Whether the rule treats its operands alike, so that a row can stand for them."""
-    rule = _run(entry, _row_letters(entry)) if entry.variadic else None
-    return rule is not None and not (isinstance(rule.value, Formula) and rule.value.is_row)
+    if not entry.variadic or entry.__module__ != TABLE_MODULE:  # a stranger's may count them
+        return False
+    value = _run(entry, _row_letters(entry)).value
+    return not (isinstance(value, Formula) and value.is_row)
 
 
 def _row_letters(entry: Primitive) -> list[Formula]:

@@ -30,20 +30,21 @@ class _Compiler:
         cpu, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
         self.target = llvm.Target.from_default_triple().create_target_machine(cpu, features, opt=2, jit=True)
         self.engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), self.target)
-        self.has_vectors = "+avx2" in features.split(",")
-        if self.has_vectors:
-            try:
-                llvm.load_library_permanently(VECTOR_LIBRARY)
-                self.has_vectors = bool(llvm.address_of_symbol("_ZGVdN4v_tanh"))
-            except RuntimeError:
-                self.has_vectors = False
+        has = features.split(",")
+        self.width = 8 if "+avx512f" in has else 4 if "+avx2" in has else 0
+        try:
+            llvm.load_library_permanently(VECTOR_LIBRARY)
+        except RuntimeError:
+            self.width = 0
+        if not llvm.address_of_symbol("_ZGVdN4v_tanh"):
+            self.width = 0
         self.host = f"{llvm.llvm_version_info} {cpu} {features}"
 
     def load(self, name: str, source: str, called: set[str]) -> str:
         """Make a module's functions callable; returns what stands for ``{name}`` in the source."""
-        text = declarations(called, self.has_vectors) + source
+        text = declarations(called, self.width) + source
         key = sha256(f"{self.host}\n{text}".encode()).hexdigest()[:24]
-        unique = f"{name}_{key}"
+        unique = f"{name if name.isascii() and name.isidentifier() else 'rule'}_{key}"
         code = _read(unique)
         if code is None:
             code = self._compiled(text.replace("{name}", unique))
@@ -73,6 +74,11 @@ def compiler() -> _Compiler:
     return made
 
 
+def load(name: str, source: str, called: set[str]) -> str:
+    """Compile a module, or take it from the cache; returns what stands for ``{name}`` in the source."""
+    return compiler().load(name, source, called)
+
+
 def address(name: str) -> int:
     """Where a function of the machine begins."""
     return int(compiler().engine.get_function_address(name))
@@ -82,7 +88,7 @@ def address(name: str) -> int:
 def kernel(shape: Shape) -> tuple[int, int]:
     """Where the loops of a kernel begin, forward and backward. TypeError for a rule that formulas cannot run."""
     source, called = written(shape, "{name}")
-    name = compiler().load(shape.entry.name, source, called)
+    name = load(shape.entry.name, source, called)
     return address(f"{name}_f"), address(f"{name}_b")
 
 

@@ -4,22 +4,36 @@ An instruction is four numbers: which kernel, where its operands' slots begin in
 results, and how many there are. The forward pass runs the list from its beginning, the backward pass from its end.
 """
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
 from autograd.compiled.assembly import Function
 from autograd.compiled.kernels import SIGNATURE
 
-DECLARATIONS = "declare i32 @llvm.smax.i32(i32, i32)\n" + "".join(
+DECLARATIONS = """\
+declare i32 @llvm.smax.i32(i32, i32)
+declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
+declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
+""" + "".join(
     f"declare <{n} x double> @llvm.fmuladd.v{n}f64(<{n} x double>, <{n} x double>, <{n} x double>)\n"
     for n in (1, 2, 4, 8, 16)
 )
 # of a product Z = A Wᵀ + Σ s, in ``index``: its sizes, and for each matrix its first slot and its rows' distance
 PRODUCT = ("c", "r", "n", "w", "w_row", "a", "a_row", "wants_w", "wants_a", "room", "singles")
 
+# what a step of training needs, as addresses and numbers: both passes, then a list of updates
+STEP = (
+    "forward", "forwards", "forward_table", "backward", "backwards", "backward_table", "values", "gradients", "index",
+    "slots", "constants", "changing", "parameters", "root", "updates", "groups",
+)  # fmt: skip
+# numbers: the parameters, then their states, one after the other; ``moved`` is room for the new ones
+UPDATE = ("update", "first", "parameters", "numbers", "moved", "options", "size")
+
 
 def machine() -> str:
     """The source of all that is the same for every program."""
-    return "".join(
-        part.text() for part in (_run(), _gather(), _scatter(), _multiply(), *_product(), _squares(), _levels())
-    )
+    parts = (_run(), _gather(), _scatter(), _multiply(), *_product(), _squares(), _levels(), _step())
+    return "".join(part.text() for part in parts)
 
 
 def _run() -> Function:
@@ -195,4 +209,57 @@ def _levels() -> Function:
             code.do(f"store i32 {either}, ptr {wants}")
         for room, array in ((highest, "%level"), (wants, "%wanted")):
             code.do(f"store i32 {code(f'load i32, ptr {room}')}, ptr {code.at(array, node, 'i32')}")
+    return code
+
+
+def _step() -> Function:
+    """Both passes and the update; 0 if all numbers are finite, else 1, and no parameter has moved."""
+    code = Function("define i64 @chainrule_step(ptr %step)")
+    names = ("forward", "forward_table", "backward", "backward_table", "values", "gradients", "index", "updates")
+
+    def fields(array: str, layout: tuple[str, ...], pointers: Iterable[str]) -> dict[str, str]:
+        return {x: code.load(array, k, "ptr" if x in pointers else "i64") for k, x in enumerate(layout)}
+
+    def copy(to: str, source: str, n: str) -> None:
+        code.do(f"call void @llvm.memcpy.p0.p0.i64(ptr {to}, ptr {source}, i64 {code(f'shl i64 {n}, 3')}, i1 false)")
+
+    def finite(array: str, n: str) -> str:
+        total = code(f"call double @chainrule_squares(ptr {array}, i64 {n})")
+        return code(f"fcmp oeq double {code(f'fsub double {total}, {total}')}, 0.0")
+
+    at = fields("%step", STEP, names)
+    run = (
+        "call void @chainrule_run(ptr {}, ptr {}, ptr {values}, ptr {gradients}, ptr {index}, i64 {}, i64 {}, i64 {})"
+    )
+
+    @contextmanager
+    def groups() -> Iterator[dict[str, str]]:
+        with code.loop(at["groups"]) as i:
+            place = code.at(at["updates"], code(f"mul i64 {i}, {len(UPDATE)}"), "i64")
+            yield fields(place, UPDATE, ("update", "numbers", "moved", "options"))
+
+    status, sound = code.reserve("i64"), code.reserve("i1")
+    code.do(f"store i64 1, ptr {status}")
+    with groups() as group:
+        copy(code.at(at["values"], group["first"]), group["numbers"], group["parameters"])
+    code.do(run.format(at["forward"], at["forward_table"], 0, 1, at["forwards"], **at))
+    with code.when(finite(code.at(at["values"], at["constants"]), at["changing"])):
+        size = code(f"shl i64 {at['slots']}, 3")
+        code.do(f"call void @llvm.memset.p0.i64(ptr {at['gradients']}, i8 0, i64 {size}, i1 false)")
+        code.store("1.0", at["gradients"], at["root"])
+        last = code(f"sub i64 {at['backwards']}, 1")
+        code.do(run.format(at["backward"], at["backward_table"], last, -1, at["backwards"], **at))
+        given = code.at(at["gradients"], at["constants"])
+        code.do(f"store i1 {finite(given, at['parameters'])}, ptr {sound}")
+        with groups() as group:
+            gradient = code.at(at["gradients"], group["first"])
+            arguments = ", ".join(f"ptr {x}" for x in (group["numbers"], gradient, group["moved"], group["options"]))
+            code.do(f"call void {group['update']}({arguments}, i64 {group['parameters']})")
+            both = code(f"and i1 {finite(group['moved'], group['size'])}, {code(f'load i1, ptr {sound}')}")
+            code.do(f"store i1 {both}, ptr {sound}")
+        with code.when(code(f"load i1, ptr {sound}")):
+            with groups() as group:
+                copy(group["numbers"], group["moved"], group["size"])
+            code.do(f"store i64 0, ptr {status}")
+    code.result = f"i64 {code(f'load i64, ptr {status}')}"
     return code

@@ -50,7 +50,7 @@ class Grid(NamedTuple):
     singles: Ints  # (number, c, r)
 
 
-class Memory:
+class Slots:
     """The numbers of all nodes that are left, by slot, and room for what matrix products copy."""
 
     def __init__(self, slot: Ints, constants: int, used: int, size: int) -> None:
@@ -70,6 +70,8 @@ class CompiledPlan:
     engine = "compiled"
 
     def __init__(self, flat: Flat, parameters: Ints, inputs: Sequence[Ints]) -> None:
+        if not flat.parents.arity.any():
+            raise TypeError(f"{flat.nodes[-1]!r} is a leaf, and there is nothing to compute")
         size = len(flat.nodes)
         self.flat, self.inputs = flat, inputs
         fused = fuse(flat, np.isin(np.arange(size), parameters))
@@ -89,7 +91,10 @@ class CompiledPlan:
         rank[flat.is_constant] = -1
         nodes, grids = reads.nodes, [*_find_products(fused, level, rank)]
         # in a loop nodes lie as the operand lies that was computed last, in a product row by row
-        loop, place = reads.what, np.maximum.reduceat(rank[reads.operands.items], reads.operands.start[nodes])
+        loop, place = reads.what, np.zeros(len(nodes), np.int64)
+        some = np.flatnonzero(reads.operands.arity[nodes])
+        if len(some):
+            place[some] = np.maximum.reduceat(rank[reads.operands.items], reads.operands.start[nodes[some]])
         for i, grid in enumerate(grids, start=len(reads.shapes)):
             in_grid = np.searchsorted(nodes, grid.Z.ravel())
             loop[in_grid], place[in_grid] = i, np.arange(grid.Z.size)
@@ -103,8 +108,9 @@ class CompiledPlan:
         starts = np.flatnonzero(np.diff(np.stack([level[nodes], loop]), prepend=-1).any(axis=0))
         writer = _Writer(wanted_slots, max([grid.W.size for grid in grids], default=0))
         writer.loops(reads.shapes, lists, nodes, loop, starts, self.first_computed)
+        place_of = dict(zip(loop[starts].tolist(), range(len(starts))))
         for i, grid in enumerate(grids, start=len(reads.shapes)):
-            writer.product(int(np.flatnonzero(loop[starts] == i)[0]), *(self.slot[x] for x in grid))
+            writer.product(place_of[i], *(self.slot[x] for x in grid))
         self._finish(writer, constants)
 
     def _place(self, nodes: Ints) -> int:
@@ -115,11 +121,12 @@ class CompiledPlan:
 
     def _finish(self, writer: "_Writer", constants: int) -> None:
         size = len(self.flat.nodes)
-        self.memory = memory = Memory(self.slot, constants, self.used, writer.used)
+        self.memory = memory = Slots(self.slot, constants, self.used, writer.used)
         self.node_at = np.argsort(self.slot, kind="stable")[size - self.used :]  # the node of each slot
         memory.values[: self.used] = self.flat.data[self.node_at]
         self.root = int(self.slot[size - 1])
         forward, backward, late = writer.instructions()
+        self.passes = forward, backward
         self.index, self.tables = np.concatenate(writer.index), np.array(writer.kernels).T.copy()
         self.reason = f"{counted(self.used - self.first_computed, 'number')} in {counted(len(forward), 'loop')}"
         self.forward = [self._runner(forward, 0)]
@@ -243,7 +250,9 @@ class _Writer:
         counts, what = np.diff(starts, append=len(nodes)), loop[starts]
         arity = np.where(what < len(shapes), lists.arity[nodes[starts]], 0)
         has_row = np.array([entry.variadic and has_rows(entry) for entry, *_ in shapes] + [False])
-        layout = np.where(arity > MOST_LETTERS, 2 * has_row[np.minimum(what, len(shapes))], counts >= FOR_COLUMNS)
+        layout = np.where(
+            arity > MOST_LETTERS, 2 * has_row[np.minimum(what, len(shapes))], (counts >= FOR_COLUMNS) & (arity > 0)
+        )
         head = np.choose(layout, [np.zeros_like(arity), arity, np.ones_like(arity)])
         end = np.cumsum(head + counts * arity)
         begin = end - counts * arity
@@ -251,7 +260,7 @@ class _Writer:
         kept = np.repeat(arity > 0, counts)
         within = np.arange(len(nodes)) - np.repeat(starts, counts)
         copy_lists(index, (np.repeat(begin, counts) + within * np.repeat(arity, counts))[kept], lists, nodes[kept])
-        for i in np.flatnonzero((layout == 1) & (arity > 0)).tolist():
+        for i in np.flatnonzero(layout == 1).tolist():
             columns = index[begin[i] : end[i]].reshape(counts[i], arity[i]).T.copy()
             index[begin[i] : end[i]] = columns.ravel()
             follow = (columns == columns[:, :1] + np.arange(counts[i])).all(axis=1)
@@ -269,7 +278,7 @@ class _Writer:
             else:
                 self.kernels.append((0, 0))
         self.table = np.stack([kernel_of.ravel(), begin - head, first_slot + starts, counts], axis=1).astype(np.int32)
-        self.is_loop = arity > 0
+        self.is_loop = what < len(shapes)
         self.is_wanted = np.logical_or.reduceat(self.wanted[first_slot:], starts)
         self.index.append(index)
         self.end = len(index)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 EPSILON = 2.0**-52
 ENGINES = ("auto", "compiled", "replay", "eager")
-NODES_TO_COMPILE = 300  # with fewer, loading kernels takes longer than what they save
+EDGES_TO_COMPILE = 500  # with fewer, loading kernels takes longer than what they save
 # Arrays may hold newer numbers of some leaves than their ``data``. Their owner adds a function here, which is called
 # with the leaves that are about to be read and writes its numbers back if any of them is its own.
 holders: list[Callable[[Collection[Value]], None]] = []
@@ -127,7 +127,6 @@ class Program:
         if self.engine == "eager":
             return self.run_in_graph()
         self._known = None
-        self._is_late_done = False
         for step in self.plan.forward:
             step()
         if not is_finite(self._changing):
@@ -137,6 +136,12 @@ class Program:
             step()
         if not is_finite(self.gradient_array):
             return self.run_in_graph()
+        return self.has_run()
+
+    def has_run(self) -> float:
+        """Note that both passes have run on the arrays; returns the loss."""
+        self._known = None
+        self._is_late_done = False
         self._has_run = True
         self.loss = self._values[self.plan.root]
         return self.loss
@@ -379,7 +384,8 @@ class Program:
 
 def _planned(flat: Flat, parameters: Ints, inputs: Sequence[Ints], engine: str) -> Plan | CompiledPlan:
     """The plan of the engine, "auto" compiled where the extra is there and the graph is large enough."""
-    if engine == "compiled" or (engine == "auto" and len(flat.nodes) >= NODES_TO_COMPILE):
+    large = len(flat.parents.items) >= EDGES_TO_COMPILE
+    if engine == "compiled" or (engine == "auto" and large):
         try:
             from autograd.compiled.planning import CompiledPlan  # imports llvmlite
 
@@ -430,6 +436,8 @@ def _check_leaves(fed: Sequence[Value], parameters: Sequence[Value]) -> None:
 
 def _numbers(feed: Any) -> Array:
     """A feed as an array. TypeError for what is not a number, such as None and text, which NumPy would convert."""
+    if type(feed) is np.ndarray and feed.dtype == np.float64:
+        return feed
     array = np.asarray(feed)
     if array.dtype.kind not in "biuf":
         array = np.reshape([*map(floats.number, array.ravel().tolist())], array.shape)
