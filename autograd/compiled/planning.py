@@ -6,9 +6,9 @@
 3. ``index`` holds the slots of all operands, loop by loop, in the layout that the loop's kernel reads.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from ctypes import CFUNCTYPE, c_int64, c_void_p
-from functools import cache, partial
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from autograd import primitives
 from autograd.compiled.kernels import BY_COLUMNS, BY_ROWS, MOST_LETTERS, ONE_BY_ONE, Shape, has_rows
 from autograd.compiled.library import address, kernel
+from autograd.compiled.machine import STEP
 from autograd.number_systems.arrays import Array
-from autograd.replay.buffers import Step, strided
+from autograd.replay.buffers import strided
 from autograd.replay.flat_graph import Flat, Ints, Ragged
 from autograd.replay.matmuls import find_grids, find_rows
 from autograd.replay.schedule import equal_columns
@@ -129,29 +130,39 @@ class CompiledPlan:
         self.passes = forward, backward
         self.index, self.tables = np.concatenate(writer.index), np.array(writer.kernels).T.copy()
         self.reason = f"{counted(self.used - self.first_computed, 'number')} in {counted(len(forward), 'loop')}"
-        self.forward = [self._runner(forward, 0)]
-        clear = [partial(memory.gradients.fill, 0.0), partial(memory.gradients.__setitem__, self.root, 1.0)]
-        self.backward: list[Step] = [*clear, self._runner(backward, 1)]
-        self.late: list[Step] = [*clear, self._runner(late, 1)]
+        self.run = self.call()
+        self.late = [self.call(late=late)]
 
-    def _runner(self, instructions: Int32s, backward: int) -> Step:
-        """The step that runs instructions, from the first to the last or back."""
-        memory, count = self.memory, len(instructions)
-        arrays = (instructions, self.tables[backward], memory.values, memory.gradients, self.index)
-        ends = (count - 1, -1) if backward else (0, 1)
-        run = partial(_function("run", 5, 3), *(x.ctypes.data for x in arrays), *ends, count)
-        return partial(_keeping, run, arrays)
+    def call(self, groups: NDArray[np.int64] | None = None, late: Int32s | None = None) -> Callable[[], bool]:
+        """Both passes as one call, which returns whether all numbers were finite.
 
+        groups   what moves parameters after the passes, a row of ``machine.UPDATE`` each
+        late     the instructions to go back by, if not those for the parameters' gradients
+        """
+        (forward, backward), memory = self.passes, self.memory
+        arrays = {
+            "forward": forward, "forward_table": self.tables[0], "backward": backward if late is None else late,
+            "backward_table": self.tables[1], "values": memory.values, "gradients": memory.gradients,
+            "index": self.index, "updates": np.zeros(0) if groups is None else groups,
+        }  # fmt: skip
+        numbers = {name: array.ctypes.data for name, array in arrays.items()} | {
+            "forwards": len(forward), "backwards": len(arrays["backward"]), "slots": len(memory.values),
+            "constants": memory.constants, "changing": memory.used - memory.constants,
+            "parameters": len(self.parameters), "root": self.root, "groups": len(arrays["updates"]),
+        }  # fmt: skip
+        fields, step = np.array([numbers[name] for name in STEP], np.int64), _function("step", 1, 0)
+        place = fields.ctypes.data
 
-def _keeping(run: Step, arrays: Any) -> None:
-    """Runs on the addresses of the arrays, which live as long as the step."""
-    run()
+        def run(kept: Any = (fields, arrays)) -> bool:
+            return not step(place)
+
+        return run
 
 
 @cache
 def _function(name: str, pointers: int, numbers: int) -> Any:
     """A function of the machine."""
-    return CFUNCTYPE(None, *[c_void_p] * pointers, *[c_int64] * numbers)(address(f"chainrule_{name}"))
+    return CFUNCTYPE(c_int64, *[c_void_p] * pointers, *[c_int64] * numbers)(address(f"chainrule_{name}"))
 
 
 def _levels_of(operands: Ragged, level: Int32s, wanted: Int32s) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ctypes import CFUNCTYPE, c_int64, c_void_p
 from typing import NamedTuple
 
 import numpy as np
 
 from autograd.compiled.assembly import Function
 from autograd.compiled.library import address, load
-from autograd.compiled.machine import STEP, UPDATE
+from autograd.compiled.machine import UPDATE
 from autograd.compiled.planning import CompiledPlan
 from autograd.number_systems.arrays import Array
 from autograd.number_systems.expressions import Formula, Operand, operations
@@ -53,27 +52,14 @@ class TrainingStep:
     def __init__(self, plan: CompiledPlan, updates: Sequence[Update], numbers: Sequence[Array]) -> None:
         self.options = [np.zeros(len(update.options)) for update in updates]
         moved = [np.empty_like(array) for array in numbers]
-        memory, first, rows = plan.memory, plan.parameters.start, []
+        first, rows = plan.parameters.start, []
         for update, array, room, options in zip(updates, numbers, moved, self.options):
             n = array.shape[1]
             rows.append((update.compiled(), first, n, *(x.ctypes.data for x in (array, room, options)), array.size))
             first += n
-        groups = np.array(rows, np.int64).reshape(-1, len(UPDATE))
-        passes = [
-            x
-            for instructions, table in zip(plan.passes, plan.tables)
-            for x in (instructions.ctypes.data, len(instructions), table.ctypes.data)
-        ]
-        fields = (
-            *passes, *(x.ctypes.data for x in (memory.values, memory.gradients, plan.index)), len(memory.values),
-            memory.constants, memory.used - memory.constants, len(plan.parameters), plan.root, groups.ctypes.data,
-            len(groups),
-        )  # fmt: skip
-        self._fields = np.array(fields, np.int64).reshape(len(STEP))
-        self._kept = plan, numbers, moved, groups  # what the addresses are of
-        self._call = CFUNCTYPE(c_int64, c_void_p)(address("chainrule_step"))
-        self._address = self._fields.ctypes.data
+        self._call = plan.call(np.array(rows, np.int64).reshape(-1, len(UPDATE)))
+        self._kept = numbers, moved  # what the addresses are of
 
     def __call__(self) -> bool:
         """Whether all numbers were finite; if not, nothing has moved."""
-        return bool(self._call(self._address) == 0)
+        return self._call()

@@ -126,6 +126,8 @@ class Program:
         """
         if self.engine == "eager":
             return self.run_in_graph()
+        if not isinstance(self.plan, Plan):
+            return self.has_run() if self.plan.run() else self.run_in_graph()
         self._known = None
         for step in self.plan.forward:
             step()
