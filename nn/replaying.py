@@ -105,6 +105,9 @@ class _Arrays:
             )
         program.feed(feeds)
         program.read_others()
+        rows = [1 + len(group.first_state()) for group in optimizer.groups]
+        if self.is_ahead and rows != [*map(len, self.numbers)]:  # for example, momentum was set
+            self.write_back(optimizer.parameters)
         if not self.is_ahead:
             self._read()
         before = optimizer.progress
@@ -176,7 +179,7 @@ class _Arrays:
             w, *columns = numbers.tolist()
             for p, x, gradient in zip(group.parameters, w, gradients):
                 p._data, p.grad = x, gradient  # floats already
-            if columns:
+            if columns and len(columns) == len(group.first_state()):
                 group.states = list(zip(*columns))
         self.is_ahead = False
 

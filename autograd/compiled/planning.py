@@ -81,7 +81,7 @@ class CompiledPlan:
         wanted[parameters] = 1
         _levels_of(reads.operands, level, wanted)
         # slots: constants, parameters, inputs, other leaves, then what is computed, loop by loop
-        self.slot, self.used = np.full(size, -1), 0
+        self.slot, self.used = np.full(size, -1, np.int32), 0
         constants = self._place(np.unique(flat.parents.items[flat.is_constant[flat.parents.items]]))
         self.parameters = range(constants, self._place(parameters))
         for some in inputs:
@@ -123,11 +123,15 @@ class CompiledPlan:
     def _finish(self, writer: "_Writer", constants: int) -> None:
         size = len(self.flat.nodes)
         self.memory = memory = Slots(self.slot, constants, self.used, writer.used)
-        self.node_at = np.argsort(self.slot, kind="stable")[size - self.used :]  # the node of each slot
+        self.node_at = np.empty(self.used, np.int32)  # the node of each slot
+        placed = np.flatnonzero(self.slot >= 0)
+        self.node_at[self.slot[placed]] = placed
         memory.values[: self.used] = self.flat.data[self.node_at]
         self.root = int(self.slot[size - 1])
         forward, backward, late = writer.instructions()
-        self.passes = forward, backward
+        if np.array_equal(forward, late):
+            late = forward
+        self.passes = forward, late if np.array_equal(backward, late) else backward
         self.index, self.tables = np.concatenate(writer.index), np.array(writer.kernels).T.copy()
         self.reason = f"{counted(self.used - self.first_computed, 'number')} in {counted(len(forward), 'loop')}"
         self.run = self.call()
@@ -167,8 +171,7 @@ def _function(name: str, pointers: int, numbers: int) -> Any:
 
 def _levels_of(operands: Ragged, level: Int32s, wanted: Int32s) -> None:
     """The level of each node, 0 for leaves; and whether it depends on a parameter, from those on."""
-    start, items = operands.start.astype(np.int32), operands.items.astype(np.int32)
-    _function("levels", 4, 1)(*(x.ctypes.data for x in (start, items, level, wanted)), len(level))
+    _function("levels", 4, 1)(*(x.ctypes.data for x in (operands.start, operands.items, level, wanted)), len(level))
 
 
 def _what_is_read(flat: Flat, fused: Fused) -> Reads:
@@ -185,7 +188,7 @@ def _what_is_read(flat: Flat, fused: Fused) -> Reads:
     code[fused.sums], arity[fused.sums] = of_sum, fused.terms.arity
     code[fused.products] = of_sum + 1 + (fused.singles.arity > 0)
     arity[fused.products] = fused.w.arity + fused.a.arity + fused.singles.arity
-    operands = Ragged(arity, np.empty(int(arity.sum()), np.int64))
+    operands = Ragged(arity, np.empty(int(arity.sum()), np.int32))
     plain = np.flatnonzero((fused.kind == PLAIN) & (flat.parents.arity > 0))
     copy_lists(operands.items, operands.start[plain], parents, plain)
     copy_lists(operands.items, operands.start[fused.sums], fused.terms)
@@ -279,8 +282,9 @@ class _Writer:
         for i in np.flatnonzero(layout == 2).tolist():
             entry = shapes[what[i]][0]
             index[begin[i] - 1] = (arity[i] - (entry.least - entry.step)) // entry.step
-        kinds, kernel_of = np.unique(np.stack([what, layout]), axis=1, return_inverse=True)
-        for k, of_layout in kinds.T.tolist():
+        kinds, kernel_of = np.unique(what * len(LAYOUTS) + layout, return_inverse=True)
+        for kind in kinds.tolist():
+            k, of_layout = divmod(kind, len(LAYOUTS))
             if k < len(shapes):
                 entry, n, constants = shapes[k]
                 row = of_layout == 2

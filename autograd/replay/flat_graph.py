@@ -14,7 +14,7 @@ from autograd.operands import data_of
 from autograd.table import CONSTANT_NUMBER, Primitive
 from autograd.value import Value
 
-Ints = NDArray[np.int64]
+Ints = NDArray[np.signedinteger[Any]]
 Bools = NDArray[np.bool_]
 
 
@@ -28,7 +28,7 @@ class Ragged:
     @cached_property
     def start(self) -> Ints:
         """Where each list starts, and where the last one ends."""
-        return np.append(0, np.cumsum(self.arity))
+        return np.append(0, np.cumsum(self.arity)).astype(np.int32)
 
     def __getitem__(self, i: int) -> list[int]:
         found: list[int] = self.items[self.start[i] : self.start[i + 1]].tolist()
@@ -43,11 +43,31 @@ class Ragged:
         return self.items[self.start[of][..., None] + np.arange(self.arity[of.flat[0]])]
 
 
+class Places:
+    """The place of each node, found by its identity: in 12 bytes a node, where a dict takes 80."""
+
+    def __init__(self, nodes: list[Value]) -> None:
+        self._nodes, identities = nodes, np.fromiter(map(id, nodes), np.int64, len(nodes))
+        self._order = np.argsort(identities).astype(np.int32)
+        self._sorted = identities[self._order]
+
+    def __contains__(self, node: object) -> bool:
+        return self._nodes[self[node]] is node
+
+    def __getitem__(self, node: object) -> int:
+        """Its place; of a node that is not there, any."""
+        return int(self._order[self._sorted.searchsorted(id(node)) % len(self._order)])
+
+    def of(self, nodes: Iterable[Value]) -> Ints:
+        """The places of nodes that are there."""
+        return self._order[self._sorted.searchsorted([*map(id, nodes)])]
+
+
 class Flat(NamedTuple):
     """The graph as arrays; a node is its place in the topological order."""
 
     nodes: list[Value]  # the root is the last of them
-    place_of: dict[Value, int]
+    place_of: Places
     operations: list[Any]  # the primitives that occur, None for leaves
     code: Ints  # for each node, the index of its operation
     parents: Ragged  # the operands of each; the first of them stands for all constants of one value
@@ -76,16 +96,17 @@ def flatten(root: Value, leaves: Iterable[Value] = (), order: list[Value] | None
     nodes = order or topological_order(root)
     used = set(nodes)
     nodes = [*(leaf for leaf in dict.fromkeys(leaves) if leaf not in used), *nodes]
-    place_of = dict(zip(nodes, range(len(nodes))))
+    places = dict(zip(nodes, range(len(nodes))))
     lists = [node.parents for node in nodes]
-    arity = np.fromiter(map(len, lists), np.int64, len(nodes))
-    parents = np.fromiter(map(place_of.__getitem__, chain.from_iterable(lists)), np.int64, arity.sum())
-    codes: dict[Any, int] = {}
-    code = np.fromiter((codes.setdefault(node.operation, len(codes)) for node in nodes), np.int64, len(nodes))
+    arity = np.fromiter(map(len, lists), np.int32, len(nodes))
+    parents = np.fromiter(map(places.__getitem__, chain.from_iterable(lists)), np.int32, arity.sum())
+    operations = [node.operation for node in nodes]
+    codes: dict[Any, int] = {operation: i for i, operation in enumerate(dict.fromkeys(operations))}
+    code = np.fromiter(map(codes.__getitem__, operations), np.int16, len(nodes))
     data = np.fromiter(map(data_of, nodes), np.float64, len(nodes))
     is_constant = code == codes.get(CONSTANT_NUMBER)
     constants = np.flatnonzero(is_constant)
     _, first, of_each = np.unique(data[constants].view(np.int64), return_index=True, return_inverse=True)
-    same = np.arange(len(nodes))  # for each constant, the first one with its bits
+    same = np.arange(len(nodes), dtype=np.int32)  # for each constant, the first one with its bits
     same[constants] = constants[first][of_each]
-    return Flat(nodes, place_of, list(codes), code, Ragged(arity, same[parents]), data, is_constant)
+    return Flat(nodes, Places(nodes), list(codes), code, Ragged(arity, same[parents]), data, is_constant)

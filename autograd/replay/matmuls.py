@@ -37,7 +37,7 @@ def find_rows(fused: Fused) -> Rows:
         [number_of[side.items[i:j].tobytes()] for i, j in pairwise(side.start.tolist())]
         for side in (fused.w, fused.a)
     )
-    content = [np.frombuffer(row, np.int64) for row in number_of]
+    content = [np.frombuffer(row, fused.w.items.dtype) for row in number_of]
     return Rows(content, np.array(w, dtype=np.int64), np.array(a, dtype=np.int64))
 
 

@@ -76,10 +76,7 @@ class Program:
         _check_leaves([*chain(*self.inputs)], self.parameters)
         with collector_paused():
             self.flat = flat = flatten(loss, chain(self.parameters, *self.inputs), order)
-            at = flat.place_of.__getitem__
-            parameters_at, *inputs_at = [
-                np.fromiter(map(at, some), np.int64) for some in (self.parameters, *self.inputs)
-            ]
+            parameters_at, *inputs_at = map(flat.place_of.of, (self.parameters, *self.inputs))
             self.plan = plan = _planned(flat, parameters_at, inputs_at, engine)
         self.engine, self.reason = plan.engine, plan.reason
         self._has_run = self._is_late_done = False
@@ -258,8 +255,7 @@ class Program:
         """The plan that texts describe: the one for arrays, which finds the matrices that a compiled one finds."""
         if isinstance(self.plan, Plan):
             return self.plan
-        at = self.flat.place_of
-        parameters, *inputs = [np.array([at[x] for x in some], np.int64) for some in (self.parameters, *self.inputs)]
+        parameters, *inputs = map(self.flat.place_of.of, (self.parameters, *self.inputs))
         plan = Plan(self.flat, parameters, inputs, "replay")
         plan.engine, plan.reason = self.engine, self.reason
         return plan
@@ -339,7 +335,7 @@ class Program:
 
     def _run_late(self) -> None:
         """Run the steps of the backward pass that no parameter needed, or the graph if they are not finite."""
-        self._is_late_done = True
+        self._is_late_done, self._known = True, None
         with np.errstate(all="ignore"):
             for step in self.plan.late:
                 step()
@@ -356,10 +352,11 @@ class Program:
             nodes, slots, constants = self.flat.nodes, self.memory.slot.tolist(), self.memory.constants
             values = [self._values[slot] if slot >= 0 else node.data for node, slot in zip(nodes, slots)]
             gradients = [self._gradients[slot] if slot >= constants else 0.0 for slot in slots]
+            place_of = dict(zip(nodes, range(len(nodes))))  # of each constant too
             rules: dict[int, tuple[list[int], tuple[float, ...]]] = {}
             for i, node in enumerate(nodes):
                 if node.operation and node.parents:
-                    operands = [self.flat.place_of[x] for x in node.parents]
+                    operands = [place_of[x] for x in node.parents]
                     value, local_derivatives = node.operation.rule(floats, *[values[k] for k in operands])
                     values[i] = value if slots[i] < 0 else values[i]
                     rules[i] = operands, local_derivatives
