@@ -26,12 +26,8 @@ SIGNATURE = (
     "define void @{name}(ptr noalias %values, ptr noalias %gradients, ptr noalias %index, i64 %out, i64 %count)"
 )
 MOST_LETTERS = 8  # of more operands, those of a node are a row
-CHUNK = 256
-HELPERS = """\
-declare i64 @llvm.smin.i64(i64, i64)
-declare ptr @chainrule_gather(ptr, ptr, ptr, i64, ptr, i64)
-declare void @chainrule_scatter(ptr, ptr, ptr, i64, ptr, i64)
-"""
+PASSED = "ptr %values, ptr %gradients, ptr %index, i64 %out, i64 %count"
+HELPERS = "declare void @chainrule_columns(ptr, ptr, ptr, i64, i64, ptr, i64, i64, i64, i64)\n"
 ONE_BY_ONE, BY_COLUMNS, BY_ROWS = "one by one", "by columns", "by rows"
 
 
@@ -127,47 +123,35 @@ def _in_turn(rule: _Rule, header: str, backward: bool, rows: bool) -> Iterator[F
 
 
 def _by_columns(rule: _Rule, header: str, backward: bool, rows: bool) -> Iterator[Function]:
-    """In chunks: gather what is read of each operand, compute on arrays, add the shares to the gradients."""
-    computed = {x: local for x, local in rule.given if isinstance(local, Formula) or local != 1.0}
+    """A loop on arrays, which the machine calls for each chunk; of ``read`` and ``given``, bit j is for operand j."""
+    computed = {x: local for x, local in rule.given if isinstance(local, Formula) or local != 1.0} if backward else {}
     results: list[Operand] = list(computed.values()) if backward else [rule.value]
     known = rule.value if backward and isinstance(rule.value, Formula) and rule.value.operands else None
     read = set(topological_order(Formula("", *results), without=[] if known is None else [known]))  # type: ignore
-    # the loop on arrays, as a function, whose parameters LLVM takes for different arrays
-    parameters = [*(x.name for x in rule.operands), "v", "upstream", *(f"result{j}" for j in range(len(results)))]
-    name = header.partition("@")[2].partition("(")[0] + "_body"
-    typed = ", ".join(f"ptr noalias %{name}" for name in parameters)
-    body = Function(f"define internal void @{name}({typed}, i64 %n) noinline")
+    name = header.partition("@")[2].partition("(")[0]
+    arrays = [x.name for x in rule.operands if x in read]
+    # a function of its own, whose parameters LLVM takes for different arrays
+    names = [*arrays, "v", "upstream", *(f"d{x.name}" for x in computed)]
+    typed = ", ".join(f"ptr noalias %{x}" for x in names)
+    body = Function(f"define internal void @{name}_body({typed}, i64 %n) noinline")
     with body.loop("%n") as i:
-        for x in rule.operands:
-            if x in read:
-                body.letters[x] = body.load(f"%{x.name}", i)
+        body.letters |= {x: body.load(f"%{x.name}", i) for x in rule.operands if x in read}
         if known is not None:
             body.know(known, body.load("%v", i))
         upstream = body.load("%upstream", i) if backward else ""
-        for j, e in enumerate(results):
-            body.store(body.share(upstream, e) if backward else body.number(e), f"%result{j}", i)
+        for x, local in computed.items():
+            body.store(body.share(upstream, local), f"%d{x.name}", i)
+        if not backward:
+            body.store(body.number(rule.value), "%v", i)
     yield body
+    call = Function(f"define internal void @{name}_call(ptr %arrays, ptr %shares, ptr %v, ptr %upstream, i64 %n)")
+    place = {x: j for j, x in enumerate(rule.operands)}
+    passed = [call.load("%arrays", place[x], "ptr") for x in rule.operands if x in read]
+    shares = [call.load("%shares", place[x], "ptr") for x in computed]
+    call.do(f"call void @{name}_body({', '.join(f'ptr {x}' for x in [*passed, '%v', '%upstream', *shares])}, i64 %n)")
+    yield call
     code = Function(header)
-    heads = [code.index("%index", j) for j in range(len(rule.operands))]
-    room = {x: code.reserve(f"[{CHUNK} x double]") for x in rule.operands}
-    shares = {x: code.reserve(f"[{CHUNK} x double]") for x in computed}
-    with code.loop("%count", step=CHUNK) as c:
-        n = code(f"call i64 @llvm.smin.i64(i64 {code(f'sub i64 %count, {c}')}, i64 {CHUNK})")
-        out = code(f"add i64 %out, {c}")
-        v, upstream = code.at("%values", out), code.at("%gradients", out)
-        arrays, places = [], {}
-        for j, x in enumerate(rule.operands):
-            begin = code(f"add i64 {code(f'mul i64 %count, {j}')}, {len(rule.operands)}")
-            slots = code.at("%index", code(f"add i64 {begin}, {c}"), "i32")
-            places[x] = code(f"add i64 {heads[j]}, {c}"), f"i64 {heads[j]}, ptr {slots}, i64 {n}"
-            array = "null"
-            if x in read:
-                dense = code.at("%values", places[x][0])
-                array = code(f"call ptr @chainrule_gather(ptr {dense}, ptr %values, ptr {room[x]}, {places[x][1]})")
-            arrays.append(array)
-        passed = [*arrays, v, upstream, *(shares.values() if backward else [v])]
-        code.do(f"call void @{name}({', '.join(f'ptr {x}' for x in passed)}, i64 {n})")
-        for x, _ in rule.given if backward else ():
-            dense, share = code.at("%gradients", places[x][0]), shares.get(x, upstream)
-            code.do(f"call void @chainrule_scatter(ptr {dense}, ptr %gradients, ptr {share}, {places[x][1]})")
+    given = [x for x, _ in rule.given] if backward else []
+    bits = ", ".join(f"i64 {sum(1 << place[x] for x in some)}" for some in (read & {*place}, given, computed))
+    code.do(f"call void @chainrule_columns({PASSED}, ptr @{name}_call, i64 {len(place)}, {bits})")
     yield code

@@ -69,8 +69,7 @@ def compiler() -> _Compiler:
     """The one compiler of this process, with the machine loaded."""
     made = _Compiler()
     made.load("machine", DECLARATIONS + machine(), set())
-    for name in ("chainrule_gather", "chainrule_scatter"):
-        llvm.add_symbol(name, made.engine.get_function_address(name))
+    llvm.add_symbol("chainrule_columns", made.engine.get_function_address("chainrule_columns"))
     return made
 
 

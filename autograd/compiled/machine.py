@@ -8,16 +8,18 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from autograd.compiled.assembly import Function
-from autograd.compiled.kernels import SIGNATURE
+from autograd.compiled.kernels import MOST_LETTERS, SIGNATURE
 
 DECLARATIONS = """\
 declare i32 @llvm.smax.i32(i32, i32)
+declare i64 @llvm.smin.i64(i64, i64)
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 """ + "".join(
     f"declare <{n} x double> @llvm.fmuladd.v{n}f64(<{n} x double>, <{n} x double>, <{n} x double>)\n"
     for n in (1, 2, 4, 8, 16)
 )
+CHUNK = 256  # numbers of an operand that are gathered at once
 # of a product Z = A Wᵀ + Σ s, in ``index``: its sizes, and for each matrix its first slot and its rows' distance
 PRODUCT = ("c", "r", "n", "w", "w_row", "a", "a_row", "wants_w", "wants_a", "room", "singles")
 
@@ -32,7 +34,7 @@ UPDATE = ("update", "first", "parameters", "numbers", "moved", "options", "size"
 
 def machine() -> str:
     """The source of all that is the same for every program."""
-    parts = (_run(), _gather(), _scatter(), _multiply(), *_product(), _squares(), _levels(), _step())
+    parts = (_run(), _columns(), _multiply(), *_product(), _squares(), _levels(), _step())
     return "".join(part.text() for part in parts)
 
 
@@ -49,27 +51,53 @@ def _run() -> Function:
     return code
 
 
-def _gather() -> Function:
-    """The operands as an array: where they lie, or copied."""
-    code = Function(
-        "define ptr @chainrule_gather(ptr %dense, ptr %values, ptr noalias %room, i64 %head, ptr %slots, i64 %n)"
-    )
-    scattered = code("icmp slt i64 %head, 0")
-    with code.when(scattered), code.loop("%n") as i:
-        code.store(code.load("%values", code.index("%slots", i)), "%room", i)
-    code.result = f"ptr {code(f'select i1 {scattered}, ptr %room, ptr %dense')}"
-    return code
+def _columns() -> Function:
+    """Runs a loop on arrays in chunks: gathers the operands that it reads, and adds what it gives to gradients.
 
+    Bit j of ``read``, ``given`` and ``computed`` is for operand j: of what is given, the rest is upstream as it is.
+    """
+    masks = ", ".join(f"i64 %{name}" for name in ("arity", "read", "given", "computed"))
+    parameters = "ptr %values, ptr %gradients, ptr %index, i64 %out, i64 %count"
+    code = Function(f"define void @chainrule_columns({parameters}, ptr %body, {masks})")
+    rooms = [code.reserve(f"[{MOST_LETTERS * CHUNK} x double]") for _ in range(2)]
+    arrays, shares = (code.reserve(f"[{MOST_LETTERS} x ptr]") for _ in range(2))
 
-def _scatter() -> Function:
-    """Adds an array to gradients: where they follow each other, or slot by slot."""
-    code = Function(
-        "define void @chainrule_scatter(ptr %dense, ptr %gradients, ptr %share, i64 %head, ptr %slots, i64 %n)"
-    )
-    with code.when(code("icmp sge i64 %head, 0")), code.loop("%n") as i:
-        code.add_to("%dense", i, code.load("%share", i))
-    with code.when(code("icmp slt i64 %head, 0")), code.loop("%n") as i:
-        code.add_to("%gradients", code.index("%slots", i), code.load("%share", i))
+    def bit(mask: str, j: str) -> str:
+        return code(f"trunc i64 {code(f'lshr i64 {mask}, {j}')} to i1")
+
+    def column(j: str, c: str) -> tuple[str, str, str]:
+        """Where the column's slots begin, its head, and whether its numbers lie one after the other."""
+        before = code(f"add i64 {code(f'mul i64 %count, {j}')}, %arity")
+        head = code.index("%index", j)
+        return code.at("%index", code(f"add i64 {before}, {c}"), "i32"), head, code(f"icmp sge i64 {head}, 0")
+
+    with code.loop("%count", step=CHUNK) as c:
+        n = code(f"call i64 @llvm.smin.i64(i64 {code(f'sub i64 %count, {c}')}, i64 {CHUNK})")
+        out = code(f"add i64 %out, {c}")
+        with code.loop("%arity") as j:
+            room, share = (code.at(room, code(f"mul i64 {j}, {CHUNK}")) for room in rooms)
+            code.do(f"store ptr {share}, ptr {code.at(shares, j, 'ptr')}")
+            slots, head, follow = column(j, c)
+            dense = code.at("%values", code(f"add i64 {head}, {c}"))
+            code.do(
+                f"store ptr {code(f'select i1 {follow}, ptr {dense}, ptr {room}')}, ptr {code.at(arrays, j, 'ptr')}"
+            )
+            copied = code(f"and i1 {bit('%read', j)}, {code(f'xor i1 {follow}, true')}")
+            with code.when(copied), code.loop(n) as i:
+                code.store(code.load("%values", code.index(slots, i)), room, i)
+        upstream = code.at("%gradients", out)
+        code.do(
+            f"call void %body(ptr {arrays}, ptr {shares}, ptr {code.at('%values', out)}, ptr {upstream}, i64 {n})"
+        )
+        with code.loop("%arity") as j, code.when(bit("%given", j)):
+            slots, head, follow = column(j, c)
+            share = code.load(shares, j, "ptr")
+            share = code(f"select i1 {bit('%computed', j)}, ptr {share}, ptr {upstream}")
+            dense = code.at("%gradients", code(f"add i64 {head}, {c}"))
+            with code.when(follow), code.loop(n) as i:
+                code.add_to(dense, i, code.load(share, i))
+            with code.when(code(f"xor i1 {follow}, true")), code.loop(n) as i:
+                code.add_to("%gradients", code.index(slots, i), code.load(share, i))
     return code
 
 
