@@ -261,11 +261,11 @@ function* unseen(svg, frame) {
 
 /** A step of the walk: what is wrong, and what it says; at a quick look, of the texts only those of the step. */
 function step(hasContrasts, isQuick = false) {
-  const [svg] = shown("svg.picture"), frame = frameOf(svg), texts = ".now text, .giver text, .local";
+  const [svg] = shown("svg.picture"), frame = frameOf(svg), texts = ".now text, .giver text, .local, .sum";
   const [found, runs] = isQuick ? [[], shown(texts, svg).flatMap(runsOf)] : faultsOf(svg, hasContrasts);
   found.push(...unseen(svg, frame), ...misplaced("formula"), ...misplaced("sentence"));
   const isWhole = shown(".outline", svg).every((e) => inside(R(e), frame));
-  for (const { text, rect } of runs) if ((isWhole || text.matches(".local")) && !inside(rect, frame)) {
+  for (const { text, rect } of runs) if ((isWhole || text.matches(".local, .sum")) && !inside(rect, frame)) {
     found.push(`text cut by the frame: ${short(text)}`);
   }
   if (document.documentElement.scrollWidth > innerWidth) found.push("the page is wider than the window");
@@ -415,6 +415,19 @@ def test_the_update_keeps_what_python_promises(visit, tmp_path, name):
         told |= numbers(page.evaluate("step(false)")["page"])
         page.keyboard.press("ArrowRight")
     assert {number_text(x) for x in updated(order)} <= told
+
+
+def test_a_sum_moves_to_where_the_window_shows_it(visit, tmp_path):
+    page = measuring(visit(walk(xyz()[2]).save(tmp_path / "walk.html"), motion="reduce"))
+    for _ in range(13):
+        page.keyboard.press("ArrowRight")
+    found = {}
+    for size, (width, height) in WINDOWS.items():
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(100)  # until the picture has followed
+        assert page.locator(".sum:visible").text_content() == "12 + 12 = 24"
+        found[size] = page.evaluate("step(false).found")
+    assert found == {size: [] for size in WINDOWS}
 
 
 SPOILS = {

@@ -140,6 +140,28 @@ class Viewer {
     return { x: [(left - e) / a, (right - e) / a], y: [(top - f) / a, (bottom - f) / a] };
   }
 
+  /** Points along a line of the picture, in the picture's own units. */
+  along(line) {
+    const [length, matrix] = [line.getTotalLength(), this.svg.getScreenCTM().inverse().multiply(line.getScreenCTM())];
+    return [...Array(Math.ceil(length / 4)).keys(), length / 4].map((i) => {
+      const { x, y } = line.getPointAtLength(4 * i).matrixTransform(matrix);
+      return { x: [x, x], y: [y, y] };
+    });
+  }
+
+  /** What the frame shows of the picture at a view, in the picture's own units. */
+  sees({ x, y, scale }) {
+    const [width, height] = [this.frame.clientWidth, this.frame.clientHeight].map((size) => size / 2 / scale);
+    return { x: [x - width, x + width], y: [y - height, y + height] };
+  }
+
+  /** What of it the buttons cover. */
+  get buttons() {
+    const { cluster: { offsetWidth, offsetHeight }, goal, goal: { scale } } = this;
+    const { x: [, right], y: [, bottom] } = this.sees(goal);
+    return { x: [right - (offsetWidth + 10) / scale, right], y: [bottom - (offsetHeight + 10) / scale, bottom] };
+  }
+
   /** To this middle, which stays in the picture, and scale. */
   go({ scale, ...middle }, smooth = true) {
     const { frame: { clientWidth, clientHeight, style }, svg, svg: { natural }, moved } = this;

@@ -71,14 +71,17 @@ function showPicture(step, hides, shown, isMoving) {
     const isOwn = part && !weightOn(words.dataset.edge); // else the weight stands there
     words.textContent = isOwn ? `· ${hides ? "?" : heldText(part.local, pictureText)}` : "";
   }
-  const land = () => [...about].filter(() => !hides).forEach((i) => {
-    for (const place of placesOf(i)) paint(place, shown[i]);
-    if (isBack) writeSum(i, parts.filter(({ parent }) => parent === i));
-  });
-  if (isMoving && (isBack || feeds.length)) travel(about, carrying, land);
-  else land();
+  const land = () => {
+    for (const i of hides ? [] : about) {
+      for (const place of placesOf(i)) paint(place, shown[i]);
+      if (isBack) writeSum(i, parts.filter(({ parent }) => parent === i));
+    }
+    viewers.forEach(placeSums);
+  };
   ends = [first, ...about, ...givers].flatMap(placesOf).map(boxOf);
   viewers.forEach(follow);
+  if (isMoving && (isBack || feeds.length)) travel(about, carrying, land);
+  else land();
 }
 
 /** Number and gradient of a node, and what it is called for those who listen. */
@@ -122,20 +125,43 @@ function travel(about, carrying, land) {
   });
 }
 
-/** Beside a node that has received more than once: 12 + 12 = 24, where it covers no other box. */
+/** Beside a node that has received more than once: 12 + 12 = 24. */
 function writeSum(i, parts) {
   const text = sumText({ ...parts.at(-1), parts }, pictureText);
   if (!text.includes("+") || parts.length > 3) return;
-  const viewer = viewers.find(({ frame }) => frame.clientWidth);
-  const { x, y } = viewer.place(boxOf(placesOf(i)[0]));
-  const others = inPicture(":is(.box, .weight)").map((box) => viewer.place(box));
-  const [half, middle] = [4 * text.length, (x[0] + x[1]) / 2];
-  const ways = [[middle, y[1] + 15], [middle, y[0] - 6], [x[1] + half + 6, y[1] - 4], [x[0] - half - 6, y[1] - 4]];
-  const isFree = ([u, v]) => !others.some((other) =>
-    other.x[0] < u + half && other.x[1] > u - half && other.y[0] < v + 4 && other.y[1] > v - 13);
-  const [u, v] = ways.find(isFree) ?? [];
-  const written = `<text class="sum" x="${u}" y="${v}">${text}</text>`;
-  if (u !== undefined) viewer.svg.insertAdjacentHTML("beforeend", written);
+  const { svg } = viewers.find(({ frame }) => frame.clientWidth) ?? {};
+  svg?.insertAdjacentHTML("beforeend", `<text class="sum" data-beside="${i}">${text}</text>`);
+}
+
+/** Each sum next to its box, in the frame and clear of boxes, texts and buttons; hidden where there is no such place. */
+function placeSums(viewer) {
+  const sums = [...viewer.svg.querySelectorAll(".sum")];
+  if (!sums.length || !viewer.frame.clientWidth) return;
+  const views = [viewer.goal, viewer.fitted].map((view) => viewer.sees(view)); // "fit" does not cut it off either
+  const texts = inPicture("text:not(.box text, .weight text, .sum)").filter(({ textContent }) => textContent);
+  const taken = [...inPicture(":is(.box, .weight)"), ...texts].map((element) => viewer.place(element));
+  taken.push(viewer.buttons);
+  const crossed = inPicture(".edge:is(.near, .carrying) .wire").flatMap((wire) => viewer.along(wire));
+  const holds = ({ x, y }, area) => x[0] <= area.x[0] && x[1] >= area.x[1] && y[0] <= area.y[0] && y[1] >= area.y[1];
+  const meets = ({ x, y }, area) => x[0] < area.x[1] && x[1] > area.x[0] && y[0] < area.y[1] && y[1] > area.y[0];
+  for (const sum of sums) {
+    sum.style.display = "";
+    const { x: [left, right], y: [top, bottom] } = viewer.place(boxOf(placesOf(sum.dataset.beside)[0]));
+    const half = sum.getComputedTextLength() / 2 + 2;
+    const columns = [(left + right) / 2, left + half, right - half]; // of its middle, below the box and above it
+    const lines = [bottom - 4, (top + bottom) / 2 + 5, top + 13]; // to the right of the box and to its left
+    const free = [
+      ...[bottom + 15, top - 6].flatMap((v) => columns.map((u) => [u, v])),
+      ...[right + half + 4, left - half - 4].flatMap((u) => lines.map((v) => [u, v])),
+    ].map(([u, v]) => ({ u, v, x: [u - half, u + half], y: [v - 13, v + 4] })).filter((area) =>
+      views.every((view) => holds(view, area)) && !taken.some((other) => meets(other, area)));
+    const area = free.find((area) => !crossed.some((point) => holds(area, point))) ?? free[0];
+    sum.style.display = area ? "" : "none";
+    if (!area) continue;
+    sum.setAttribute("x", area.u);
+    sum.setAttribute("y", area.v);
+    taken.push(area);
+  }
 }
 
 const viewers = all(".wide, .tall").map((frame) => {
@@ -147,6 +173,7 @@ const viewers = all(".wide, .tall").map((frame) => {
   new ResizeObserver(() => {
     if (!viewer.isChosen) viewer.fit(false); // in the middle again
     follow(viewer);
+    placeSums(viewer);
   }).observe(frame);
   svg.addEventListener("click", clicked);
   return Object.assign(svg, { role: "group", ariaLabel: "Nodes; arrows up and down move between them" }) && viewer;
