@@ -151,7 +151,8 @@ def labels(nodes: Iterable[Value], root: Value | None = None) -> dict[Value, str
     """
     found: dict[Value, str] = {}
     taken = {text_name(node.name) for node in nodes if node.name}
-    unused = (name for i in count(1) if (name := unnamed(i)) not in taken)
+    shown = taken | {*map(lowered, taken)}
+    unused = (name for i in count(1) if (name := unnamed(i)) not in shown)
     met: dict[str, int] = {}
     for node in nodes:
         if is_constant(node):

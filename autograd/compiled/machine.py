@@ -34,7 +34,7 @@ UPDATE = ("update", "first", "parameters", "numbers", "moved", "options", "size"
 
 def machine() -> str:
     """The source of all that is the same for every program."""
-    parts = (_run(), _columns(), _multiply(), *_product(), _squares(), _levels(), _step())
+    parts = (_run(), _columns(), _multiply(), *_product(), _finite(), _levels(), _step())
     return "".join(part.text() for part in parts)
 
 
@@ -207,14 +207,14 @@ def _dot(code: Function, x: str, y: str, n: str, into: str) -> None:
     code.add_to(into, "0", code.load(room, 0))
 
 
-def _squares() -> Function:
-    """Σ x², which is finite if all x are, unless it overflows."""
-    code = Function("define double @chainrule_squares(ptr %x, i64 %n)")
+def _finite() -> Function:
+    """Σ (x − x), which is 0 if all x are finite, else NaN."""
+    code = Function("define double @chainrule_finite(ptr %x, i64 %n)")
     room = code.reserve("double")
     code.do(f"store double 0.0, ptr {room}")
     with code.loop("%n") as i:
         x = code.load("%x", i)
-        total = code(f"fadd reassoc contract double {code.load(room, 0)}, {code(f'fmul contract double {x}, {x}')}")
+        total = code(f"fadd reassoc double {code.load(room, 0)}, {code(f'fsub double {x}, {x}')}")
         code.do(f"store double {total}, ptr {room}")
     code.result = f"double {code.load(room, 0)}"
     return code
@@ -252,8 +252,7 @@ def _step() -> Function:
         code.do(f"call void @llvm.memcpy.p0.p0.i64(ptr {to}, ptr {source}, i64 {code(f'shl i64 {n}, 3')}, i1 false)")
 
     def finite(array: str, n: str) -> str:
-        total = code(f"call double @chainrule_squares(ptr {array}, i64 {n})")
-        return code(f"fcmp oeq double {code(f'fsub double {total}, {total}')}, 0.0")
+        return code(f"fcmp oeq double {code(f'call double @chainrule_finite(ptr {array}, i64 {n})')}, 0.0")
 
     at = fields("%step", STEP, names)
     run = (
