@@ -39,7 +39,8 @@ def fuse(flat: Flat, is_weight: Bools) -> Fused:
     trees = _find_trees(flat)
     home, w, a = _pairs(flat, trees)
     swapped = is_weight[a] & ~is_weight[w]
-    w, a = np.where(swapped, a, w), np.where(swapped, w, a)
+    if swapped.any():
+        w, a = np.where(swapped, a, w), np.where(swapped, w, a)
     home_of_single, single = _singles(flat, trees)
     products, sums = np.flatnonzero(trees.kind == PRODUCT), np.flatnonzero(trees.kind == SUM)
     return Fused(
@@ -105,6 +106,11 @@ def _singles(flat: Flat, trees: _Trees) -> tuple[Ints, Ints]:
 
 def _lists(homes: Ints, home: Ints, items: Ints) -> Ragged:
     """For each of ``homes``, the items with this home in their order; items with other homes are left out."""
-    is_one = np.isin(home, homes)
-    place = np.searchsorted(homes, home[is_one])
-    return Ragged(np.bincount(place, minlength=len(homes)), items[is_one][np.argsort(place, kind="stable")])
+    number = np.full(1 + max(home.max(initial=-1), homes.max(initial=-1)), -1, np.int32)
+    number[homes] = np.arange(len(homes))
+    place = number[home]
+    kept = place >= 0
+    place, items = place[kept], items[kept]
+    if (np.diff(place) < 0).any():  # those of dots are in order already
+        items = items[np.argsort(place, kind="stable")]
+    return Ragged(np.bincount(place, minlength=len(homes)), items)
