@@ -85,17 +85,17 @@ class _Arrays:
         self.program, self.optimizer = program, optimizer
         self.latest: Program | None = None  # the one that ran last
         self.is_ahead = False  # whether the arrays hold newer numbers than the Values
-        self.numbers: list[
-            Array
-        ] = []  # for each group a row of its parameters, then a row for each number of a state
+        self.numbers: list[Array] = []  # for each group its parameters, then a row for each number of a state
         self.compiled: dict[Program, Any] = {}  # the steps that are one call, with the options that they are for
 
     def step(
-        self, feeds: Sequence[Any] = (), change: Callable[[Array], None] | None = None, program: Program | None = None
-    ) -> float:
+        self, feeds: Sequence[Any] = (), change: Callable[[Array], None] | None = None,
+        program: Program | None = None, looks: bool = False,
+    ) -> float:  # fmt: skip
         """One update; DomainError, with no parameter moved, where one would not be finite.
 
         change   edits the array of gradients in place before the parameters move, as clipping does
+        looks    whether ``change`` only looks at finite gradients; then the parameters may have moved already
         """
         program, optimizer = program or self.program, self.optimizer
         if program is not self.latest and program.parameters != optimizer.parameters:
@@ -111,13 +111,15 @@ class _Arrays:
         if not self.is_ahead:
             self._read()
         before = optimizer.progress
-        if change is None and (at_once := self._at_once(program)):
+        if (change is None or looks) and (at_once := self._at_once(program)):
             optimizer.begin_step()
             for group, options in zip(optimizer.groups, at_once.options):
                 options[:] = group.learning_rate, group.steps
             if at_once():
-                self.latest, self.is_ahead = program, True
-                return program.has_run()
+                self.latest, self.is_ahead, loss = program, True, program.has_run()
+                if change is not None:
+                    change(program.gradient_array)
+                return loss
             optimizer.progress = before  # and once more below, where what is not finite is named
         np.concatenate([numbers[0] for numbers in self.numbers], out=program.parameter_array)
         with np.errstate(all="ignore"):
@@ -487,7 +489,8 @@ class _Recorded:
                 self.replay.to_compare -= 1
                 self.program.compare(self._build_again(batch))
             try:
-                run(self._feeds(batch), change, self.program)
+                clips = (self.replay.training.clip_value, self.replay.training.clip_norm) != (None, None)
+                run(self._feeds(batch), change, self.program, not clips)
             except DomainError:
                 if not self.masks:
                     self._build_again(batch)  # of several faults, this raises the one that the eager engine raises
