@@ -78,10 +78,12 @@ def record(
     loss         a Value computed from leaves; where its shape varies, keep one program per shape in a dict
     inputs       leaves, or lists (of lists) of leaves, that are fed numbers in each run
     parameters   leaves whose gradients are wanted; by default all that are not inputs
-    engine       "auto" runs the eager engine where groups are too small to pay; "replay" and "eager" insist
+    engine       "compiled" runs loops in machine code (extra ``fast``), "replay" operations on arrays, "eager" the
+                 nodes themselves. "auto" takes compiled loops where they are installed and the graph has some hundred
+                 edges, else arrays, else, where groups are too small to pay, the nodes
 
     Raises TypeError for a loss that is not a Value, ValueError for inputs and parameters that are not leaves or are
-    given twice.
+    given twice; of "compiled", ImportError without the extra, TypeError for a rule that cannot be compiled.
 
     >>> w, x, y = Value(2.0, "w"), Value(3.0, "x"), Value(5.0, "y")
     >>> program = record((w * x - y) ** 2, inputs=[x, y], parameters=[w])
