@@ -5,11 +5,12 @@ where it is a number at run time, what reduces the row becomes a loop.
 """
 
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial, reduce
+from functools import partial, partialmethod, reduce
 from itertools import count
 from math import inf
+from typing import Any
 
 from autograd.number_systems.expressions import FORMS, LISTS, REDUCTIONS, ROW_FORMS, Formula, Operand, operations
 
@@ -26,26 +27,79 @@ FOLDS = {"total": ("+", 0.0), "norm": ("distance", 0.0), "largest": ("larger", -
 POWERS = (1.0, 2.0, 3.0, 4.0)  # exponents that become multiplications
 
 
-class Function:
-    """The body of a function; each operation's result gets a new name, which it returns.
+class Int:
+    """A whole number at run time, by its name in a function; what is calculated with it is written there.
 
-    letters   what each letter of the formulas is called
-    rows      for each row's letter, its length and a function that gives the name of an entry
+    >>> code = Function("f", ["x"], ["n"])
+    >>> [n] = code.numbers
+    >>> print(n * 2 + 1, code.lines)
+    %v1 ['%v0 = mul i64 %n, 2', '%v1 = add i64 %v0, 1']
     """
 
-    def __init__(self, header: str) -> None:
-        self.header = header
+    def __init__(self, code: "Function", name: str) -> None:
+        self.code, self.name = code, name
+
+    def __str__(self) -> str:
+        return self.name
+
+    def _with(self, operation: str, other: "Int | int") -> "Int":
+        return Int(self.code, self.code(f"{operation} i64 {self}, {other}"))
+
+    __add__, __sub__, __mul__ = (
+        partialmethod(_with, "add"),
+        partialmethod(_with, "sub"),
+        partialmethod(_with, "mul"),
+    )
+    __and__, __lshift__ = partialmethod(_with, "and"), partialmethod(_with, "shl")
+
+    def __ge__(self, other: "Int | int") -> str:
+        return self.code(f"icmp sge i64 {self}, {other}")
+
+    def __lt__(self, other: "Int | int") -> str:
+        return self.code(f"icmp slt i64 {self}, {other}")
+
+
+class Function:
+    """A function in assembly language; each operation's result gets a new name, which it returns.
+
+    pointers, numbers   names of its parameters
+    apart               whether what the pointers lead to does not overlap
+    hidden              whether only its own module calls it
+    letters             what each letter of the formulas is called
+    rows                for each row's letter, its length and a function that gives the name of an entry
+    """
+
+    def __init__(
+        self,
+        name: str,
+        pointers: Sequence[str],
+        numbers: Sequence[str] = (),
+        apart: bool = False,
+        hidden: bool = False,
+    ) -> None:
+        self.name, self.apart, self.hidden = name, apart, hidden
+        self.pointers = [f"%{x}" for x in pointers]
+        self.numbers = [Int(self, f"%{x}") for x in numbers]
         self.lines: list[str] = []
         self.block = "entry"
         self.result = "void"
         self.called: set[str] = set()  # functions of the C library
         self.letters: dict[Formula, str] = {}
-        self.rows: dict[Formula, tuple[int | str, Callable[[int | str], str]]] = {}
+        self.rows: dict[Formula, tuple[Int | int, Callable[[Any], str]]] = {}
         self._forms: dict[Formula, Operand] = {}  # what stands for a function that is a form
-        self._known: dict[tuple[Formula, int | str | None], str] = {}
+        self._known: dict[tuple[Formula, Any], str] = {}
         self._conditions: set[str] = set()
         self._reserved: list[str] = []
         self._number = count()
+
+    def text(self) -> str:
+        """The whole function."""
+        kind = "ptr noalias" if self.apart else "ptr"
+        parameters = ", ".join([*(f"{kind} {x}" for x in self.pointers), *(f"i64 {n}" for n in self.numbers)])
+        body = "\n  ".join([*self._reserved, *self.lines, f"ret {self.result}"])
+        hidden, inline = ("internal ", " noinline") if self.hidden else ("", "")
+        returned = self.result.partition(" ")[0]
+        return f"define {hidden}{returned} @{self.name}({parameters}){inline} {{\nentry:\n  {body}\n}}\n"
 
     def __call__(self, operation: str) -> str:
         name = f"%v{next(self._number)}"
@@ -56,70 +110,74 @@ class Function:
         """An instruction without a result."""
         self.lines.append(instruction)
 
-    def reserve(self, kind: str) -> str:
-        """Room on the stack, for one thing of a type."""
+    def call(self, function: str, *arguments: "str | Int | int") -> str:
+        """The call of a function that takes pointers and whole numbers."""
+        typed = (f"ptr {x}" if isinstance(x, str) else f"i64 {x}" for x in arguments)
+        return f"{function}({', '.join(typed)})"
+
+    def reserve(self, kind: str = "double", first: str = "") -> str:
+        """Room on the stack, for one thing of a type, and what it holds at first."""
         name = f"%v{next(self._number)}"
         self._reserved.append(f"{name} = alloca {kind}, align 64")
+        if first:
+            self.put(first, name, kind)
         return name
 
-    def text(self) -> str:
-        """The whole function."""
-        body = "\n  ".join([*self._reserved, *self.lines, f"ret {self.result}"])
-        return f"{self.header} {{\nentry:\n  {body}\n}}\n"
+    def get(self, room: str, kind: str = "double") -> str:
+        """What a room holds."""
+        return self(f"load {kind}, ptr {room}, align {4 if kind == 'i32' else 8}")
 
-    def at(self, array: str, i: int | str, kind: str = "double") -> str:
+    def put(self, x: str, room: str, kind: str = "double") -> None:
+        """Let a room hold x."""
+        self.do(f"store {kind} {x}, ptr {room}, align {4 if kind == 'i32' else 8}")
+
+    def at(self, array: str, i: Int | int, kind: str = "double") -> str:
         """The address of an entry."""
         return self(f"getelementptr {kind}, ptr {array}, i64 {i}")
 
-    def load(self, array: str, i: int | str, kind: str = "double") -> str:
+    def load(self, array: str, i: Int | int, kind: str = "double") -> str:
         """An entry of an array."""
-        return self(f"load {kind}, ptr {self.at(array, i, kind)}, align {4 if kind == 'i32' else 8}")
+        return self.get(self.at(array, i, kind), kind)
 
-    def store(self, x: str, array: str, i: int | str) -> None:
+    def store(self, x: str, array: str, i: Int | int) -> None:
         """array[i] = x"""
-        self.do(f"store double {x}, ptr {self.at(array, i)}, align 8")
+        self.put(x, self.at(array, i))
 
-    def add_to(self, array: str, i: str, x: str) -> None:
+    def add_to(self, array: str, i: Int | int, x: str) -> None:
         """array[i] += x"""
         place = self.at(array, i)
-        old = self(f"load double, ptr {place}")
-        self.do(f"store double {self(f'fadd double {old}, {x}')}, ptr {place}")
+        self.put(self(f"fadd double {self.get(place)}, {x}"), place)
 
-    def index(self, array: str, i: int | str) -> str:
+    def index(self, array: str, i: Int | int) -> Int:
         """An entry of an array of 32-bit integers."""
-        return self(f"sext i32 {self.load(array, i, 'i32')} to i64")
+        return Int(self, self(f"sext i32 {self.load(array, i, 'i32')} to i64"))
 
     @contextmanager
-    def loop(self, end: int | str, start: int | str = 0, step: int = 1) -> Iterator[str]:
+    def loop(self, end: Int | int, start: Int | int = 0, step: int = 1) -> Iterator[Int]:
         """For i = start, start + step, … while i < end; what is computed inside is known inside only."""
         number, before, known = next(self._number), self.block, self._known.copy()
-        i = f"%i{number}"
-        self.do(f"br label %head{number}")
-        self._begin(f"head{number}")
+        i = Int(self, f"%i{number}")
+        self._begin(f"head{number}", f"br label %head{number}")
         place = len(self.lines)
-        inside = self(f"icmp slt i64 {i}, {end}")
-        self.do(f"br i1 {inside}, label %body{number}, label %done{number}")
-        self._begin(f"body{number}")
+        self._begin(f"body{number}", f"br i1 {i < end}, label %body{number}, label %done{number}")
         yield i
-        following = self(f"add i64 {i}, {step}")
+        following = i + step
         self.lines.insert(place, f"{i} = phi i64 [{start}, %{before}], [{following}, %{self.block}]")
-        self.do(f"br label %head{number}")
-        self._begin(f"done{number}")
+        self._begin(f"done{number}", f"br label %head{number}")
         self._known = known
 
     @contextmanager
-    def when(self, condition: str) -> Iterator[None]:
-        """What is written inside runs only if the condition is true."""
+    def when(self, condition: str, is_so: bool = True) -> Iterator[None]:
+        """What is written inside runs only if the condition is true, or not true."""
         number, known = next(self._number), self._known.copy()
-        self.do(f"br i1 {condition}, label %then{number}, label %after{number}")
-        self._begin(f"then{number}")
+        blocks = [f"label %then{number}", f"label %after{number}"][:: 1 if is_so else -1]
+        self._begin(f"then{number}", f"br i1 {condition}, {', '.join(blocks)}")
         yield
-        self.do(f"br label %after{number}")
-        self._begin(f"after{number}")
+        self._begin(f"after{number}", f"br label %after{number}")
         self._known = known
 
-    def _begin(self, block: str) -> None:
-        self.lines.append(f"{block}:")
+    def _begin(self, block: str, branch: str) -> None:
+        self.lines += [branch, f"{block}:"]
         self.block = block
 
     # ---- formulas -----------------------------------------------------------------------------------------------
@@ -128,7 +186,7 @@ class Function:
         """From here on, the formula's value is under this name."""
         self._known[e, None] = name
 
-    def value(self, e: Operand, k: int | str | None = None) -> str:
+    def value(self, e: Operand, k: Int | int | None = None) -> str:
         """Write a formula, of a row its entry k; returns the name of its value."""
         if not isinstance(e, Formula):
             return "0x" + struct.pack(">d", float(e)).hex()
@@ -145,18 +203,18 @@ class Function:
             elif not e.is_row and e.name not in LISTS:
                 self.value(e)
 
-    def share(self, upstream: str, local: Operand, k: int | str | None = None) -> str:
+    def share(self, upstream: str, local: Operand, k: Int | int | None = None) -> str:
         """upstream × local derivative"""
         if not isinstance(local, Formula) and local == 1.0:
             return upstream
         return self(f"fmul double {upstream}, {self.number(local, k)}")
 
-    def number(self, e: Operand, k: int | str | None = None) -> str:
+    def number(self, e: Operand, k: Int | int | None = None) -> str:
         """``value`` as a number: of a condition, 1 or 0."""
         name = self.value(e, k)
         return self(f"uitofp i1 {name} to double") if name in self._conditions else name
 
-    def _written(self, e: Formula, k: int | str | None) -> str:
+    def _written(self, e: Formula, k: Int | int | None) -> str:
         name, x = e.name, e.operands
         if e in self.rows:
             return self.rows[e][1](k)  # type: ignore[arg-type]
@@ -217,12 +275,10 @@ class Function:
         if isinstance(size := sizes[0], int):
             entries = (self.number(row, k) for k in range(size))
             return reduce(partial(self._folded, fold), entries, self.value(first))
-        room = self.reserve("double")
-        self.do(f"store double {self.value(first)}, ptr {room}")
+        room = self.reserve(first=self.value(first))
         with self.loop(size) as k:
-            entry = self.number(row, k)
-            self.do(f"store double {self._folded(fold, self.load(room, 0), entry, 'reassoc ')}, ptr {room}")
-        return self.load(room, 0)
+            self.put(self._folded(fold, self.get(room), self.number(row, k), "reassoc "), room)
+        return self.get(room)
 
     def _folded(self, fold: str, x: str, y: str, flag: str = "") -> str:
         if fold == "+":

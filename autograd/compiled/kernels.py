@@ -14,20 +14,19 @@ by rows      of many operands: their number, then as one by one. What the rule d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
-from autograd.compiled.assembly import Function
+from autograd.compiled.assembly import Function, Int
 from autograd.graph import topological_order
 from autograd.number_systems import expressions
 from autograd.number_systems.expressions import Formula, Operand, letters
 from autograd.table import TABLE_MODULE, Primitive
 
-SIGNATURE = (
-    "define void @{name}(ptr noalias %values, ptr noalias %gradients, ptr noalias %index, i64 %out, i64 %count)"
-)
+ARRAYS, RESULTS = ("values", "gradients", "index"), ("out", "count")  # the parameters of each
+COLUMNS = ("arity", "read", "given", "computed")
 MOST_LETTERS = 8  # of more operands, those of a node are a row
-PASSED = "ptr %values, ptr %gradients, ptr %index, i64 %out, i64 %count"
-HELPERS = "declare void @chainrule_columns(ptr, ptr, ptr, i64, i64, ptr, i64, i64, i64, i64)\n"
+HELPERS = "declare void @chainrule_columns(ptr, ptr, ptr, ptr, i64, i64, i64, i64, i64, i64)\n"
 ONE_BY_ONE, BY_COLUMNS, BY_ROWS = "one by one", "by columns", "by rows"
 
 
@@ -80,78 +79,74 @@ def written(shape: Shape, name: str) -> tuple[str, set[str]]:
     entry, arity, constants, layout = shape
     given = [x if c is None else c for x, c in zip(letters(arity), constants or [None] * arity)]
     rule = _run(entry, _row_letters(entry) if layout == BY_ROWS else given)
-    write = _by_columns if layout == BY_COLUMNS else _in_turn
-    parts = [
-        part
-        for suffix in "fb"
-        for part in write(rule, SIGNATURE.format(name=f"{name}_{suffix}"), suffix == "b", layout == BY_ROWS)
-    ]
+    write = _by_columns if layout == BY_COLUMNS else partial(_in_turn, has_length=layout == BY_ROWS)
+    parts = [*write(rule, f"{name}_f", backward=False), *write(rule, f"{name}_b", backward=True)]
     return HELPERS + "".join(part.text() for part in parts), set().union(*(part.called for part in parts))
 
 
-def _in_turn(rule: _Rule, header: str, backward: bool, rows: bool) -> Iterator[Function]:
-    """One node after the other. With ``rows``, what stands before the slots is a row's length."""
-    code = Function(header)
-    n = code.index("%index", 0) if rows else "0"
-    scalars = [x for x in rule.operands if not x.is_row]
-    before = code(f"mul i64 {n}, {len(rule.operands) - len(scalars)}")  # the slots of the rows come first
-    width = code(f"add i64 {before}, {len(scalars)}")
-    first = code.at("%index", int(rows), "i32")
-    with code.loop("%count") as i:
-        slots = code.at(first, code(f"mul i64 {i}, {width}"), "i32")
-        slot: dict[Formula, Callable[[int | str], str]] = {}
+def _in_turn(rule: _Rule, name: str, backward: bool, has_length: bool) -> Iterator[Function]:
+    """One node after the other. Of rows, the first number of ``index`` is their length."""
+    code = Function(name, ARRAYS, RESULTS, apart=True)
+    (values, gradients, index), (out, count) = code.pointers, code.numbers
+    n = code.index(index, 0) if has_length else count - count
+    rows, scalars = ([x for x in rule.operands if x.is_row == is_row] for is_row in (True, False))
+    width = n * len(rows) + len(scalars)  # the slots of the rows come first
+    with code.loop(count) as i:
+        slots = code.at(index, i * width + int(has_length), "i32")
+        slot: dict[Formula, Callable[[Any], Int]] = {}
         for j, x in enumerate(scalars):
-            place = code.index(slots, code(f"add i64 {before}, {j}"))
-            slot[x] = lambda k, place=place: place  # type: ignore[misc]
-            code.letters[x] = code.load("%values", place)
-        for j, x in enumerate(x for x in rule.operands if x.is_row):
-            row = code.at(slots, code(f"mul i64 {n}, {j}"), "i32")
-            slot[x] = lambda k, row=row: code.index(row, k)  # type: ignore[misc]
-            code.rows[x] = n, lambda k, x=x: code.load("%values", slot[x](k))  # type: ignore[misc]
-        out = code(f"add i64 {i}, %out")
+            place = code.index(slots, n * len(rows) + j)
+            slot[x] = lambda k, place=place: place
+            code.letters[x] = code.load(values, place)
+        for j, x in enumerate(rows):
+            row = code.at(slots, n * j, "i32")
+            slot[x] = lambda k, row=row: code.index(row, k)
+            code.rows[x] = n, lambda k, x=x: code.load(values, slot[x](k))  # type: ignore[misc]
         if backward:
-            upstream = code.load("%gradients", out)
+            upstream = code.load(gradients, out + i)
             if isinstance(rule.value, Formula) and rule.value.operands:
-                code.know(rule.value, code.load("%values", out))
+                code.know(rule.value, code.load(values, out + i))
             code.compute(expressions.operations([local for _, local in rule.given]))
             for x, local in rule.given:
                 with code.loop(n if x.is_row else 1) as k:
-                    code.add_to("%gradients", slot[x](k), code.share(upstream, local, k))
+                    code.add_to(gradients, slot[x](k), code.share(upstream, local, k))
         else:
-            code.store(code.number(rule.value), "%values", out)
+            code.store(code.number(rule.value), values, out + i)
     yield code
 
 
-def _by_columns(rule: _Rule, header: str, backward: bool, rows: bool) -> Iterator[Function]:
+def _by_columns(rule: _Rule, name: str, backward: bool) -> Iterator[Function]:
     """A loop on arrays, which the machine calls for each chunk; of ``read`` and ``given``, bit j is for operand j."""
+    place = {x: j for j, x in enumerate(rule.operands)}
+    given = [x for x, _ in rule.given] if backward else []
     computed = {x: local for x, local in rule.given if isinstance(local, Formula) or local != 1.0} if backward else {}
     results: list[Operand] = list(computed.values()) if backward else [rule.value]
     known = rule.value if backward and isinstance(rule.value, Formula) and rule.value.operands else None
-    read = set(topological_order(Formula("", *results), without=[] if known is None else [known]))  # type: ignore
-    name = header.partition("@")[2].partition("(")[0]
-    arrays = [x.name for x in rule.operands if x in read]
+    reached: Any = topological_order(Formula("", *results), without=[] if known is None else [known])  # type: ignore
+    read = {x: f"%{x.name}" for x in reached if x in place}
     # a function of its own, whose parameters LLVM takes for different arrays
-    names = [*arrays, "v", "upstream", *(f"d{x.name}" for x in computed)]
-    typed = ", ".join(f"ptr noalias %{x}" for x in names)
-    body = Function(f"define internal void @{name}_body({typed}, i64 %n) noinline")
-    with body.loop("%n") as i:
-        body.letters |= {x: body.load(f"%{x.name}", i) for x in rule.operands if x in read}
+    to = {x: f"%d{x.name}" for x in computed}
+    names = [x[1:] for x in (*read.values(), *to.values())]
+    body = Function(f"{name}_body", [*names, "v", "upstream"], ["n"], apart=True, hidden=True)
+    with body.loop(body.numbers[0]) as i:
+        body.letters |= {x: body.load(array, i) for x, array in read.items()}
         if known is not None:
             body.know(known, body.load("%v", i))
         upstream = body.load("%upstream", i) if backward else ""
         for x, local in computed.items():
-            body.store(body.share(upstream, local), f"%d{x.name}", i)
+            body.store(body.share(upstream, local), to[x], i)
         if not backward:
             body.store(body.number(rule.value), "%v", i)
     yield body
-    call = Function(f"define internal void @{name}_call(ptr %arrays, ptr %shares, ptr %v, ptr %upstream, i64 %n)")
-    place = {x: j for j, x in enumerate(rule.operands)}
-    passed = [call.load("%arrays", place[x], "ptr") for x in rule.operands if x in read]
-    shares = [call.load("%shares", place[x], "ptr") for x in computed]
-    call.do(f"call void @{name}_body({', '.join(f'ptr {x}' for x in [*passed, '%v', '%upstream', *shares])}, i64 %n)")
+    call = Function(f"{name}_call", ["arrays", "shares", "v", "upstream"], ["n"])
+    passed = [
+        call.load(f"%{side}", place[x], "ptr") for side, some in (("arrays", read), ("shares", to)) for x in some
+    ]
+    call.do(call.call(f"call void @{name}_body", *passed, "%v", "%upstream", *call.numbers))
     yield call
-    code = Function(header)
-    given = [x for x, _ in rule.given] if backward else []
-    bits = ", ".join(f"i64 {sum(1 << place[x] for x in some)}" for some in (read & {*place}, given, computed))
-    code.do(f"call void @chainrule_columns({PASSED}, ptr @{name}_call, i64 {len(place)}, {bits})")
+    code = Function(name, ARRAYS, RESULTS)
+    bits = (sum(1 << place[x] for x in some) for some in (read, given, computed))
+    code.do(
+        code.call("call void @chainrule_columns", *code.pointers, f"@{name}_call", *code.numbers, len(place), *bits)
+    )
     yield code

@@ -24,21 +24,21 @@ class Update(NamedTuple):
 
     def compiled(self) -> int:
         """Where the loop over parameters begins."""
-        pointers = ", ".join(f"ptr noalias %{name}" for name in ("numbers", "gradient", "moved", "options"))
-        code = Function(f"define void @{{name}}({pointers}, i64 %n)")
-        code.letters |= {x: code.load("%options", k) for k, x in enumerate(self.options)}
+        code = Function("{name}", ["numbers", "gradient", "moved", "options"], ["n"], apart=True)
+        (numbers, gradient, moved, options), [n] = code.pointers, code.numbers
+        code.letters |= {x: code.load(options, k) for k, x in enumerate(self.options)}
         inside = set(self.own)
         for e in operations(self.results):
             if inside.isdisjoint(e.parents) and e not in inside:
                 code.value(e)  # once, outside of the loop
             else:
                 inside.add(e)
-        with code.loop("%n") as i:
-            rows = [code(f"add i64 {i}, {code(f'mul i64 %n, {k}')}") for k in range(len(self.results))]
-            code.letters |= {x: code.load("%numbers", row) for x, row in zip(self.own, rows)}
-            code.letters[self.own[-1]] = code.load("%gradient", i)
+        with code.loop(n) as i:
+            rows = [i + n * k for k in range(len(self.results))]
+            code.letters |= {x: code.load(numbers, row) for x, row in zip(self.own, rows)}
+            code.letters[self.own[-1]] = code.load(gradient, i)
             for result, row in zip([code.number(e) for e in self.results], rows):
-                code.store(result, "%moved", row)
+                code.store(result, moved, row)
         return address(load("update", code.text(), code.called))
 
 
