@@ -45,12 +45,12 @@ class Int:
     def _with(self, operation: str, other: "Int | int") -> "Int":
         return Int(self.code, self.code(f"{operation} i64 {self}, {other}"))
 
-    __add__, __sub__, __mul__ = (
-        partialmethod(_with, "add"),
-        partialmethod(_with, "sub"),
+    __add__, __sub__ = partialmethod(_with, "add"), partialmethod(_with, "sub")
+    __mul__, __and__, __lshift__ = (
         partialmethod(_with, "mul"),
+        partialmethod(_with, "and"),
+        partialmethod(_with, "shl"),
     )
-    __and__, __lshift__ = partialmethod(_with, "and"), partialmethod(_with, "shl")
 
     def __ge__(self, other: "Int | int") -> str:
         return self.code(f"icmp sge i64 {self}, {other}")
@@ -223,7 +223,7 @@ class Function:
         if name == "at":
             i, whole = x
             assert isinstance(whole, Formula)
-            return self.value(self._row_form(whole), int(float(i)))  # type: ignore[arg-type]
+            return self.value(self._row_form(whole), int(float(i)))
         if name in ROW_FORMS:
             return self.value(self._row_form(e), k)
         if name in FORMS:

@@ -96,11 +96,11 @@ def _in_turn(rule: _Rule, name: str, backward: bool, has_length: bool) -> Iterat
         slot: dict[Formula, Callable[[Any], Int]] = {}
         for j, x in enumerate(scalars):
             place = code.index(slots, n * len(rows) + j)
-            slot[x] = lambda k, place=place: place
+            slot[x] = partial(_same, place)
             code.letters[x] = code.load(values, place)
         for j, x in enumerate(rows):
             row = code.at(slots, n * j, "i32")
-            slot[x] = lambda k, row=row: code.index(row, k)
+            slot[x] = partial(code.index, row)
             code.rows[x] = n, lambda k, x=x: code.load(values, slot[x](k))  # type: ignore[misc]
         if backward:
             upstream = code.load(gradients, out + i)
@@ -115,6 +115,10 @@ def _in_turn(rule: _Rule, name: str, backward: bool, has_length: bool) -> Iterat
     yield code
 
 
+def _same(place: Int, _: Any) -> Int:
+    return place
+
+
 def _by_columns(rule: _Rule, name: str, backward: bool) -> Iterator[Function]:
     """A loop on arrays, which the machine calls for each chunk; of ``read`` and ``given``, bit j is for operand j."""
     place = {x: j for j, x in enumerate(rule.operands)}
@@ -122,7 +126,7 @@ def _by_columns(rule: _Rule, name: str, backward: bool) -> Iterator[Function]:
     computed = {x: local for x, local in rule.given if isinstance(local, Formula) or local != 1.0} if backward else {}
     results: list[Operand] = list(computed.values()) if backward else [rule.value]
     known = rule.value if backward and isinstance(rule.value, Formula) and rule.value.operands else None
-    reached: Any = topological_order(Formula("", *results), without=[] if known is None else [known])  # type: ignore
+    reached: Any = topological_order(Formula("", *results), without=[] if known is None else [known])
     read = {x: f"%{x.name}" for x in reached if x in place}
     # a function of its own, whose parameters LLVM takes for different arrays
     to = {x: f"%d{x.name}" for x in computed}
