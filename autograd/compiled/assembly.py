@@ -217,13 +217,13 @@ class Function:
     def _written(self, e: Formula, k: Int | int | None) -> str:
         name, x = e.name, e.operands
         if e in self.rows:
-            return self.rows[e][1](k)  # type: ignore[arg-type]
+            return self.rows[e][1](k)
         if not x:
             return self.letters[e]
         if name == "at":
             i, whole = x
             assert isinstance(whole, Formula)
-            return self.value(self._row_form(whole), int(float(i)))
+            return self.value(self._row_form(whole), int(float(i)))  # type: ignore[arg-type]
         if name in ROW_FORMS:
             return self.value(self._row_form(e), k)
         if name in FORMS:
