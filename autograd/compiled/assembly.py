@@ -115,6 +115,10 @@ class Function:
         typed = (f"ptr {x}" if isinstance(x, str) else f"i64 {x}" for x in arguments)
         return f"{function}({', '.join(typed)})"
 
+    def choose(self, condition: str, x: Int | int, y: Int | int) -> Int:
+        """x if the condition is true, else y."""
+        return Int(self, self(f"select i1 {condition}, i64 {x}, i64 {y}"))
+
     def reserve(self, kind: str = "double", first: str = "") -> str:
         """Room on the stack, for one thing of a type, and what it holds at first."""
         name = f"%v{next(self._number)}"

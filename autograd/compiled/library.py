@@ -6,6 +6,7 @@ source, the processor, LLVM's version. What does not fit is compiled again; a fo
 
 import os
 from contextlib import suppress
+from ctypes import PYFUNCTYPE, c_char_p, c_void_p, py_object, pythonapi
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -89,6 +90,18 @@ def kernel(shape: Shape) -> tuple[int, int]:
     source, called = written(shape, "{name}")
     name = load(shape.entry.name, source, called)
     return address(f"{name}_f"), address(f"{name}_b")
+
+
+@cache
+def find_blas() -> None:
+    """Let the machine multiply large matrices by SciPy's BLAS, where that is installed."""
+    with suppress(ImportError):
+        from scipy.linalg import cython_blas
+
+        capsule = cython_blas.__pyx_capi__["dgemm"]
+        name = PYFUNCTYPE(c_char_p, py_object)(("PyCapsule_GetName", pythonapi))(capsule)
+        place = PYFUNCTYPE(c_void_p, py_object, c_char_p)(("PyCapsule_GetPointer", pythonapi))(capsule, name)
+        c_void_p.from_address(compiler().engine.get_global_value_address("chainrule_blas")).value = place
 
 
 def _folder() -> Path:

@@ -13,7 +13,9 @@ from autograd.compiled.kernels import ARRAYS, COLUMNS, MOST_LETTERS, RESULTS
 
 CHUNK = 256  # numbers of an operand that are gathered at once
 WIDTHS = (16, 8, 4, 2, 1)  # columns of a tile
+LARGE = 4_000_000  # multiplications from which on BLAS, which cuts matrices for the cache, is faster
 DECLARATIONS = """\
+@chainrule_blas = global ptr null
 declare i32 @llvm.smax.i32(i32, i32)
 declare i64 @llvm.smin.i64(i64, i64)
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
@@ -98,8 +100,13 @@ def _multiply() -> Function:
     """
     sizes = ["c_row", "a_row", "a_column", "b_row", "m", "n", "p"]
     code = Function("chainrule_multiply", ["C", "A", "B"], sizes, apart=True)
-    *_, m, n, _ = code.numbers
-    whole = m & -4
+    *_, m, n, p = code.numbers
+    blas = code.get("@chainrule_blas", "ptr")
+    large = code(f"and i1 {code(f'icmp ne ptr {blas}, null')}, {m * n * p >= LARGE}")
+    with code.when(large):
+        _by_blas(code, blas)
+    whole = code.choose(large, 0, m & -4)
+    m = code.choose(large, 0, m)
     for rows, first, last in ((4, m - m, whole), (1, whole, m)):
         with code.loop(last, first, rows) as i:
             done = i - i
@@ -108,6 +115,22 @@ def _multiply() -> Function:
                     _tile(code, rows, columns, i, j)
                 done = n & -columns
     return code
+
+
+def _by_blas(code: Function, blas: str) -> None:
+    """Cᵀ += Bᵀ Aᵀ, since BLAS has its matrices column by column."""
+    (C, A, B), (c_row, a_row, a_column, b_row, m, n, p) = code.pointers, code.numbers
+    one = code.reserve(first="1.0")
+    is_turned = a_column >= 2  # A's rows are one apart then
+    flags = [code.reserve("i8", str(ord("N"))) for _ in range(2)]
+    with code.when(is_turned):
+        code.put(str(ord("T")), flags[1], "i8")
+    rooms = {}
+    for name, x in (("n", n), ("m", m), ("p", p), ("b", b_row), ("a", a_row * a_column), ("c", c_row)):
+        rooms[name] = code.reserve("i32")
+        code.put(code(f"trunc i64 {x} to i32"), rooms[name], "i32")
+    passed = *flags, rooms["n"], rooms["m"], rooms["p"], one, B, rooms["b"], A, rooms["a"], one, C, rooms["c"]
+    code.do(code.call(f"call void {blas}", *passed))
 
 
 def _tile(code: Function, rows: int, columns: int, i: Int, j: Int) -> None:

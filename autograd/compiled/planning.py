@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from autograd import primitives
 from autograd.compiled.kernels import BY_COLUMNS, BY_ROWS, MOST_LETTERS, ONE_BY_ONE, Shape, has_rows
-from autograd.compiled.library import address, kernel
-from autograd.compiled.machine import STEP
+from autograd.compiled.library import address, find_blas, kernel
+from autograd.compiled.machine import LARGE, STEP
 from autograd.number_systems.arrays import Array
 from autograd.replay.buffers import strided
 from autograd.replay.flat_graph import Flat, Ints, Ragged
@@ -107,6 +107,8 @@ class CompiledPlan:
         wanted_slots[self.slot[wanted > 0]] = True
         lists = Ragged(reads.operands.arity, self.slot[reads.operands.items].astype(np.int32))
         starts = np.flatnonzero(np.diff(np.stack([level[nodes], loop]), prepend=-1).any(axis=0))
+        if any(grid.Z.size * grid.W.shape[1] >= LARGE for grid in grids):
+            find_blas()
         writer = _Writer(wanted_slots, max([grid.W.size for grid in grids], default=0))
         writer.loops(reads.shapes, lists, nodes, loop, starts, self.first_computed)
         place_of = dict(zip(loop[starts].tolist(), range(len(starts))))
