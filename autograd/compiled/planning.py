@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from autograd import primitives
 from autograd.compiled.kernels import BY_COLUMNS, BY_ROWS, MOST_LETTERS, ONE_BY_ONE, Shape, has_rows
-from autograd.compiled.library import address, find_blas, kernel
+from autograd.compiled.library import address, find_blas, kernels
 from autograd.compiled.machine import LARGE, STEP
 from autograd.number_systems.arrays import Array
 from autograd.replay.buffers import strided
@@ -31,6 +31,7 @@ Int32s = NDArray[np.int32]
 FOR_COLUMNS = 8  # results from which on a loop over arrays is faster than one over nodes
 FOR_PRODUCT = 32  # multiplications of a matrix product; fewer are sums by themselves
 LAYOUTS = (ONE_BY_ONE, BY_COLUMNS, BY_ROWS)
+MULTIPLYING, COPYING = range(2)  # the first kernels of each program
 
 
 class Reads(NamedTuple):
@@ -257,7 +258,6 @@ class _Writer:
     def __init__(self, wanted: NDArray[np.bool_], room: int) -> None:
         self.wanted, self.room = wanted, len(wanted)  # where products turn a matrix; copies follow
         self.used = self.room + room
-        self.kernels: list[tuple[int, int]] = []
         self.index: list[Int32s] = []
         self.products: list[tuple[Any, ...]] = []  # the loop's place; instructions forward, backward, late
 
@@ -285,23 +285,20 @@ class _Writer:
             entry = shapes[what[i]][0]
             index[begin[i] - 1] = (arity[i] - (entry.least - entry.step)) // entry.step
         kinds, kernel_of = np.unique(what * len(LAYOUTS) + layout, return_inverse=True)
+        wanted = [Shape(primitives.identity, 1, (), BY_COLUMNS)]  # for copies; a matrix product's place gets it too
         for kind in kinds.tolist():
             k, of_layout = divmod(kind, len(LAYOUTS))
-            if k < len(shapes):
-                entry, n, constants = shapes[k]
-                row = of_layout == 2
-                shape = Shape(entry, 0 if row else n, constants, LAYOUTS[of_layout])
-                self.kernels.append(kernel(shape))
-            else:
-                self.kernels.append((0, 0))
-        self.table = np.stack([kernel_of.ravel(), begin - head, first_slot + starts, counts], axis=1).astype(np.int32)
+            entry, n, constants = shapes[k] if k < len(shapes) else (primitives.identity, 1, ())
+            wanted.append(Shape(entry, 0 if LAYOUTS[of_layout] == BY_ROWS else n, constants, LAYOUTS[of_layout]))
+        product = address("chainrule_product_f"), address("chainrule_product_b")
+        self.kernels = [product, *kernels(wanted)]
+        self.table = np.stack([2 + kernel_of.ravel(), begin - head, first_slot + starts, counts], axis=1).astype(
+            np.int32
+        )
         self.is_loop = what < len(shapes)
         self.is_wanted = np.logical_or.reduceat(self.wanted[first_slot:], starts)
         self.index.append(index)
         self.end = len(index)
-        self.copying, self.multiplying = len(self.kernels), len(self.kernels) + 1
-        self.kernels.append(kernel(Shape(primitives.identity, 1, (), BY_COLUMNS)))
-        self.kernels.append((address("chainrule_product_f"), address("chainrule_product_b")))
 
     def product(self, before: int, Z: Ints, W: Ints, A: Ints, singles: Ints) -> None:
         """Write a matrix product, and copies of what does not lie row by row."""
@@ -314,7 +311,7 @@ class _Writer:
             steps = strided(slots)
             if steps is not None and (slots.shape[1] == 1 or steps[1] == 1) and steps[0] >= 0:
                 return int(slots[0, 0]), steps[0]
-            copies.append([self.copying, self._append(-1, *slots.ravel().tolist()), self.used, slots.size])
+            copies.append([COPYING, self._append(-1, *slots.ravel().tolist()), self.used, slots.size])
             copies_back.extend(copies[-1:] if self._is_wanted(slots) else ())
             self.used += slots.size
             return self.used - slots.size, slots.shape[1]
@@ -323,7 +320,7 @@ class _Writer:
         tail = [self.room, len(singles), *(x for slots in singles for x in rowwise(slots))]
         begin = self._append(*head, self._is_wanted(W), self._is_wanted(A), *tail)
         all_wanted = self._append(*head, 1, 1, *tail)
-        now, late = ([self.multiplying, begin, int(Z[0, 0]), 1] for begin in (begin, all_wanted))
+        now, late = ([MULTIPLYING, begin, int(Z[0, 0]), 1] for begin in (begin, all_wanted))
         back = [now] if self.wanted[Z[0, 0]] else []
         self.products.append((before, [*copies, now], [*copies_back, *back], [*copies, late]))
 
