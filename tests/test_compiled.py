@@ -40,7 +40,8 @@ def value_bounds(nodes):
     """How far the number of each node may be off: rounding of what it adds up, and what its operands were off."""
     off = {}
     for node in nodes:
-        carried = sum(abs(local) * (off[x] + CLOSE * abs(x.data)) for x, local in node.edges)
+        edges = node.edges if node.operation is not TABLE["detach"] else [(*node.parents, 1.0)]
+        carried = sum(abs(local) * (off[x] + CLOSE * abs(x.data)) for x, local in edges)
         off[node] = carried + CLOSE * abs(node.data) if node.parents else 0.0
     return off
 
@@ -80,7 +81,9 @@ def assert_equals_eager(program, loss):
         assert abs(program.value(mine) - node.data) <= off[node], node
     twin = dict(zip(recorded, nodes))
     # the parameters' as the passes leave them: to read that of another node runs all instructions back
-    found = [(twin[p], x) for p, x in zip(program.parameters, program.gradient_array.tolist()) if p in twin]
+    trained = [*zip(program.parameters, program.gradient_array.tolist())]
+    assert not any(x for p, x in trained if p not in twin)  # the loss does not use them
+    found = [(twin[p], x) for p, x in trained if p in twin]
     found += [(node, program.gradient(mine)) for node, mine in zip(nodes, recorded)]
     for bound in (lambda node: repeat(0.0), bends(off)):  # the second is larger, and takes longer
         allowed = gradient_bounds(nodes, bound)
@@ -160,6 +163,67 @@ def test_a_value_that_is_read_first_leaves_the_gradients_right():
         _ = [program.value(node) for node in nodes]
         expected = [node.grad for node in topological_order(backward(build()))]
         assert [program.gradient(node) for node in nodes] == pytest.approx(expected, rel=1e-12)
+
+
+def test_to_values_and_compare_and_texts_are_those_of_other_engines():
+    for seed in range(0, 60, 3):
+        some = random_program(seed)
+        some.move(Random(seed))
+        program, arrays = (
+            record(some.build(), some.inputs, some.parameters, engine) for engine in ("compiled", "replay")
+        )
+        assert str(program).splitlines()[1:] == str(arrays).splitlines()[1:]
+        assert repr(program.layers) == repr(arrays.layers)
+        fed = some.move(Random(f"other {seed}"))
+        program(fed)
+        assert program.compare(some.build())
+        program.to_values()
+        for mine, node in zip(topological_order(program.root), topological_order(backward(some.build()))):
+            if node.parents:
+                assert (mine.data, mine.grad, mine.local_derivatives) == (
+                    node.data,
+                    node.grad,
+                    node.local_derivatives,
+                )
+
+
+def test_what_was_decided_when_it_was_recorded_is_named():
+    x = Value(2.0, "x")
+    program = record(3.0 * x if x > 0.0 else 5.0 * x, [x], engine="compiled")
+    x.data = -2.0
+    with pytest.raises(
+        ValueError, match=r"the constant = 3\.0 in the program and the constant = 5\.0 in the fresh graph"
+    ):
+        program.compare(5.0 * x)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "auto"])
+def test_a_long_chain_and_a_wide_sum_are_the_eager_engines(engine, no_fallback):
+    x = [Value(0.3 + 0.001 * i) for i in range(10)]
+
+    def build():
+        chain_of = x[0]
+        for i in range(10_000):
+            chain_of = F.tanh(chain_of * x[i % 10] + x[0]) if i % 2 else F.sin(chain_of + x[i % 7])
+        return chain_of + F.sum([F.exp(-a) * b for a in x for b in x] * 20)
+
+    program = record(build(), [x[:5]], x[5:], engine=engine)
+    for numbers in ([0.5, -0.4, 0.3, -0.2, 0.1], [0.9, 0.8, 0.7, 0.6, 0.5]):
+        for leaf, number in zip(x, numbers):
+            leaf.data = number
+        loss = backward(build())
+        assert program([numbers]) == pytest.approx(loss.data, rel=1e-12)
+        assert [*map(program.gradient, x)] == pytest.approx([leaf.grad for leaf in x], rel=1e-11)
+
+
+@pytest.mark.parametrize("name", [name for name, entry in TABLE.items() if entry.variadic])
+def test_hundreds_of_operands_are_the_eager_engines(name):
+    x = [Value(1.0 + 1e-4 * i) for i in range(501 if name == "affine" else 500)]
+    for engine in ("compiled", "auto"):
+        program = record(TABLE[name](*x), [x], engine=engine)
+        loss = backward(TABLE[name](*x))
+        assert program() == pytest.approx(loss.data, rel=1e-12)
+        assert [*map(program.gradient, x)] == pytest.approx([leaf.grad for leaf in x], rel=1e-11)
 
 
 # ---- kinks and ties ---------------------------------------------------------------------------------------------
@@ -435,6 +499,23 @@ def test_a_kernel_of_rows_equals_its_rule_for_every_length(name):
         points = [*rng.uniform(-2.0, 2.0, (3, arity)), *(rng.choice(FEW, arity) for _ in range(3))]
         expected = by_rule(entry, (), [tuple(map(float, point)) for point in points])
         check_kernel(Shape(entry, 0, (), BY_ROWS), points, (1, 6), expected)
+
+
+EXACT = {  # operands at which a result has no rounding
+    "exp": [0.0], "expm1": [0.0], "log": [1.0], "log1p": [0.0], "log2": [2.0**i for i in range(-5, 30)],
+    "sin": [0.0], "cos": [0.0, -0.0], "tan": [0.0], "asin": [0.0], "acos": [1.0], "atan": [0.0], "sinh": [0.0],
+    "cosh": [0.0], "tanh": [0.0, 30.0], "sigmoid": [0.0], "erf": [0.0, 10.0], "erfc": [0.0],
+    "sqrt": [i * i for i in range(30)], "pow": [(x, p) for x in range(1, 12) for p in range(10)],
+    "hypot": [(3, 4), (5, 12), (8, 15)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", [ONE_BY_ONE, BY_COLUMNS])
+@pytest.mark.parametrize("name", EXACT)
+def test_what_is_exact_stays_exact(name, layout):
+    at = np.array(EXACT[name], float).reshape(len(EXACT[name]), -1)
+    found, _ = through_kernel(Shape(TABLE[name], at.shape[1], (), layout), at, 1.0)
+    assert found.tolist() == [TABLE[name].rule(floats, *x)[0] for x in at.tolist()]
 
 
 # ---- entries of a user's own ------------------------------------------------------------------------------------
