@@ -52,6 +52,9 @@ class Int:
         partialmethod(_with, "shl"),
     )
 
+    def __rsub__(self, other: int) -> "Int":
+        return Int(self.code, self.code(f"sub i64 {other}, {self}"))
+
     def __ge__(self, other: "Int | int") -> str:
         return self.code(f"icmp sge i64 {self}, {other}")
 
@@ -114,6 +117,10 @@ class Function:
         """The call of a function that takes pointers and whole numbers."""
         typed = (f"ptr {x}" if isinstance(x, str) else f"i64 {x}" for x in arguments)
         return f"{function}({', '.join(typed)})"
+
+    def all(self, first: str, *others: str) -> str:
+        """Whether all conditions are true."""
+        return reduce(lambda x, y: self(f"and i1 {x}, {y}"), others, first)
 
     def choose(self, condition: str, x: Int | int, y: Int | int) -> Int:
         """x if the condition is true, else y."""

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from autograd.compiled.assembly import Function, Int
 from autograd.graph import topological_order
 from autograd.number_systems import expressions
-from autograd.number_systems.expressions import Formula, Operand, letters
+from autograd.number_systems.expressions import ROW_FORMS, Formula, Operand, letters
 from autograd.table import TABLE_MODULE, Primitive
 
 ARRAYS, RESULTS = ("values", "gradients", "index"), ("out", "count")  # the parameters of each
@@ -35,7 +35,7 @@ class Shape(NamedTuple):
 
     entry: Primitive
     arity: int  # of a row, 0: its length is known at run time
-    constants: tuple[float | None, ...]  # the operands that are written into it
+    constants: tuple[str | None, ...]  # the operands that are written into it, as hexadecimal floats
     layout: str
 
 
@@ -64,8 +64,15 @@ def has_rows(entry: Primitive) -> bool:
     """Whether the rule treats its operands alike, so that a row can stand for them."""
     if not entry.variadic or entry.__module__ != TABLE_MODULE:  # a stranger's may count them
         return False
-    value = _run(entry, _row_letters(entry)).value
+    value = _run_on_rows(entry).value
     return not (isinstance(value, Formula) and value.is_row)
+
+
+def _run_on_rows(entry: Primitive) -> _Rule:
+    """A rule run on a row; a maximum of one row alone is that row, and means its largest entry."""
+    rule = _run(entry, _row_letters(entry))
+    is_alone = rule.value is rule.operands[0] and entry.name in ROW_FORMS
+    return rule._replace(value=Formula(entry.name, *rule.operands)) if is_alone else rule
 
 
 def _row_letters(entry: Primitive) -> list[Formula]:
@@ -77,8 +84,8 @@ def _row_letters(entry: Primitive) -> list[Formula]:
 def written(shape: Shape, name: str) -> tuple[str, set[str]]:
     """The two loops in assembly language, and what they call. TypeError for a rule that formulas cannot run."""
     entry, arity, constants, layout = shape
-    given = [x if c is None else c for x, c in zip(letters(arity), constants or [None] * arity)]
-    rule = _run(entry, _row_letters(entry) if layout == BY_ROWS else given)
+    given = [x if c is None else float.fromhex(c) for x, c in zip(letters(arity), constants or [None] * arity)]
+    rule = _run_on_rows(entry) if layout == BY_ROWS else _run(entry, given)
     write = _by_columns if layout == BY_COLUMNS else partial(_in_turn, has_length=layout == BY_ROWS)
     parts = [*write(rule, f"{name}_f", backward=False), *write(rule, f"{name}_b", backward=True)]
     return HELPERS + "".join(part.text() for part in parts), set().union(*(part.called for part in parts))
@@ -111,6 +118,7 @@ def _in_turn(rule: _Rule, name: str, backward: bool, has_length: bool) -> Iterat
                 with code.loop(n if x.is_row else 1) as k:
                     code.add_to(gradients, slot[x](k), code.share(upstream, local, k))
         else:
+            code.compute(expressions.operations([rule.value]))
             code.store(code.number(rule.value), values, out + i)
     yield code
 
@@ -137,6 +145,7 @@ def _by_columns(rule: _Rule, name: str, backward: bool) -> Iterator[Function]:
         if known is not None:
             body.know(known, body.load("%v", i))
         upstream = body.load("%upstream", i) if backward else ""
+        body.compute(e for e in reached if e.name)
         for x, local in computed.items():
             body.store(body.share(upstream, local), to[x], i)
         if not backward:

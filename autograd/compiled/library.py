@@ -5,13 +5,12 @@ source, the processor, LLVM's version. What does not fit is compiled again; a fo
 """
 
 import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from ctypes import PYFUNCTYPE, c_char_p, c_void_p, py_object, pythonapi
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -21,7 +20,9 @@ from autograd.compiled.assembly import declarations
 from autograd.compiled.kernels import Shape, written
 from autograd.compiled.machine import DECLARATIONS, machine
 from autograd.files import write_whole
+from autograd.table import TABLE_MODULE
 
+LOCK = RLock()  # one thread at a time makes the compiler and loads modules
 VECTOR_LIBRARY = "libmvec.so.1"  # glibc's functions on several numbers at once, from 2.35 on
 
 
@@ -31,6 +32,7 @@ class _Compiler:
     def __init__(self) -> None:
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
+        self.loaded: set[str] = set()
         self.cpu, self.features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
         self.engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), self.target())
         has = self.features.split(",")
@@ -45,19 +47,14 @@ class _Compiler:
     def target(self) -> Any:
         return llvm.Target.from_default_triple().create_target_machine(self.cpu, self.features, opt=2, jit=True)
 
-    def code(self, name: str, source: str, called: set[str]) -> tuple[str, bytes]:
-        """What stands for ``{name}`` in a module's source, and its code, compiled or from the cache."""
+    def described(self, name: str, source: str, called: set[str]) -> tuple[str, str]:
+        """A name for a module, which depends on its source and this processor; and its text."""
         text = declarations(called, self.width) + source
         key = sha256(f"{llvm.llvm_version_info} {self.cpu} {self.features}\n{text}".encode()).hexdigest()[:24]
-        unique = f"{name if name.isascii() and name.isidentifier() else 'rule'}_{key}"
-        code = _read(unique)
-        if code is None:
-            code = self._compiled(text.replace("{name}", unique))
-            _keep(unique, code)
-        return unique, code
+        return f"{name if name.isascii() and name.isidentifier() else 'rule'}_{key}", text
 
     def _compiled(self, text: str) -> bytes:
-        module, target = llvm.parse_assembly(text, llvm.create_context()), self.target()
+        module, target = llvm.parse_assembly(text), self.target()
         options = llvm.create_pipeline_tuning_options(speed_level=2)
         options.loop_vectorization = True
         options.loop_interleaving = options.loop_unrolling = False  # loops are short, and four times the code is not
@@ -66,51 +63,50 @@ class _Compiler:
         code: bytes = target.emit_object(module)
         return code
 
-    def load(self, code: bytes) -> None:
-        """Make the functions of a module callable."""
+    def load(self, name: str, text: str) -> None:
+        """Make the functions of a module callable, compiled or from the cache."""
+        code = _read(name)
+        if code is None:
+            code = self._compiled(text.replace("{name}", name))
+            _keep(name, code)
         self.engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         self.engine.finalize_object()
+        self.loaded.add(name)
 
 
 @cache
 def compiler() -> _Compiler:
     """The one compiler of this process, with the machine loaded."""
     made = _Compiler()
-    made.load(made.code("machine", DECLARATIONS + machine(), set())[1])
+    made.load(*made.described("machine", DECLARATIONS + machine(), set()))
     llvm.add_symbol("chainrule_columns", made.engine.get_function_address("chainrule_columns"))
     return made
 
 
-@cache
 def address(name: str) -> int:
-    """Where a function begins that was loaded."""
-    return int(compiler().engine.get_function_address(name))
+    """Where a function of the machine begins."""
+    with LOCK:
+        return int(compiler().engine.get_function_address(name))
 
 
-def function(source: str, called: set[str]) -> int:
-    """Where a module's only function begins, which is called ``{name}`` in its source."""
-    name, code = compiler().code("function", source, called)
-    if name not in _loaded:
-        compiler().load(code)
-        _loaded.add(name)
-    return address(name)
+def loaded(name: str, source: str, called: set[str]) -> str:
+    """Load a module, once, and return what stands for ``{name}`` in its source."""
+    with LOCK:
+        made = compiler()
+        unique, text = made.described(name, source, called)
+        if unique not in made.loaded:
+            made.load(unique, text)
+        return unique
 
 
-_loaded: set[str] = set()  # single functions
-_kernels: dict[Shape, tuple[int, int]] = {}
+def kernel(shape: Shape) -> tuple[int, int]:
+    """Where the loops of a kernel begin, forward and backward. TypeError for a rule that formulas cannot run."""
+    own = shape.entry.__module__ != TABLE_MODULE  # a rule of the user's own may have changed what it reads
+    name = loaded(shape.entry.name, *(written if own else _written)(shape, "{name}"))
+    return address(f"{name}_f"), address(f"{name}_b")
 
 
-def kernels(shapes: Sequence[Shape]) -> list[tuple[int, int]]:
-    """Where the loops of kernels begin, forward and backward. TypeError for a rule that formulas cannot run."""
-    new = [shape for shape in dict.fromkeys(shapes) if shape not in _kernels]
-    if new:
-        sources = [(shape.entry.name, *written(shape, "{name}")) for shape in new]
-        with ThreadPoolExecutor() as pool:  # LLVM works beside Python
-            found = [*pool.map(lambda source: compiler().code(*source), sources)]
-        for shape, (name, code) in zip(new, found):
-            compiler().load(code)
-            _kernels[shape] = address(f"{name}_f"), address(f"{name}_b")
-    return [_kernels[shape] for shape in shapes]
+_written = cache(written)
 
 
 @cache

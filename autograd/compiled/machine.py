@@ -100,13 +100,16 @@ def _multiply() -> Function:
     """
     sizes = ["c_row", "a_row", "a_column", "b_row", "m", "n", "p"]
     code = Function("chainrule_multiply", ["C", "A", "B"], sizes, apart=True)
-    *_, m, n, p = code.numbers
+    c_row, a_row, a_column, b_row, m, n, p = code.numbers
+    # BLAS wants rows that do not overlap, and of A rows or columns whose entries are 1 apart
+    whole_rows, whole_columns = code.all(1 - a_column >= 0, a_row >= p), code.all(1 - a_row >= 0, a_column >= m)
     blas = code.get("@chainrule_blas", "ptr")
-    large = code(f"and i1 {code(f'icmp ne ptr {blas}, null')}, {m * n * p >= LARGE}")
+    fits = code.all(code(f"or i1 {whole_rows}, {whole_columns}"), b_row >= n, c_row >= n, m * n * p >= LARGE)
+    large = code.all(fits, code(f"icmp ne ptr {blas}, null"))
     with code.when(large):
-        _by_blas(code, blas)
-    whole = code.choose(large, 0, m & -4)
+        _by_blas(code, blas, whole_rows)
     m = code.choose(large, 0, m)
+    whole = m & -4
     for rows, first, last in ((4, m - m, whole), (1, whole, m)):
         with code.loop(last, first, rows) as i:
             done = i - i
@@ -117,19 +120,16 @@ def _multiply() -> Function:
     return code
 
 
-def _by_blas(code: Function, blas: str) -> None:
+def _by_blas(code: Function, blas: str, whole_rows: str) -> None:
     """Cᵀ += Bᵀ Aᵀ, since BLAS has its matrices column by column."""
     (C, A, B), (c_row, a_row, a_column, b_row, m, n, p) = code.pointers, code.numbers
-    one = code.reserve(first="1.0")
-    is_turned = a_column >= 2  # A's rows are one apart then
-    flags = [code.reserve("i8", str(ord("N"))) for _ in range(2)]
-    with code.when(is_turned):
-        code.put(str(ord("T")), flags[1], "i8")
-    rooms = {}
-    for name, x in (("n", n), ("m", m), ("p", p), ("b", b_row), ("a", a_row * a_column), ("c", c_row)):
-        rooms[name] = code.reserve("i32")
-        code.put(code(f"trunc i64 {x} to i32"), rooms[name], "i32")
-    passed = *flags, rooms["n"], rooms["m"], rooms["p"], one, B, rooms["b"], A, rooms["a"], one, C, rooms["c"]
+    one, letter, of_a = code.reserve(first="1.0"), code.reserve("i8", str(ord("N"))), code.reserve("i8")
+    code.put(code(f"select i1 {whole_rows}, i8 {ord('N')}, i8 {ord('T')}"), of_a, "i8")
+    sizes = [code.reserve("i32") for _ in range(6)]
+    for x, room in zip((n, m, p, b_row, code.choose(whole_rows, a_row, a_column), c_row), sizes):
+        code.put(code(f"trunc i64 {x} to i32"), room, "i32")
+    columns, rows, depth, of_b, distance, of_c = sizes
+    passed = letter, of_a, columns, rows, depth, one, B, of_b, A, distance, one, C, of_c
     code.do(code.call(f"call void {blas}", *passed))
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from autograd import primitives
 from autograd.compiled.kernels import BY_COLUMNS, BY_ROWS, MOST_LETTERS, ONE_BY_ONE, Shape, has_rows
-from autograd.compiled.library import address, find_blas, kernels
+from autograd.compiled.library import address, find_blas, kernel
 from autograd.compiled.machine import LARGE, STEP
 from autograd.number_systems.arrays import Array
 from autograd.replay.buffers import strided
@@ -29,6 +29,7 @@ from autograd.text import counted
 
 Int32s = NDArray[np.int32]
 FOR_COLUMNS = 8  # results from which on a loop over arrays is faster than one over nodes
+MOST_CONSTANTS = 8  # different exponents for which kernels are written; more are operands
 FOR_PRODUCT = 32  # multiplications of a matrix product; fewer are sums by themselves
 LAYOUTS = (ONE_BY_ONE, BY_COLUMNS, BY_ROWS)
 MULTIPLYING, COPYING = range(2)  # the first kernels of each program
@@ -40,7 +41,7 @@ class Reads(NamedTuple):
     nodes: Ints  # in the graph's order
     operands: Ragged  # of every node of the graph; none of those that are not left, and no constants of a kernel
     what: Ints  # for each of ``nodes``, its place in ``shapes``
-    shapes: list[tuple[Primitive, int, tuple[float | None, ...]]]  # entry, number of operands, constants among them
+    shapes: list[tuple[Primitive, int, tuple[str | None, ...]]]  # entry, number of operands, constants among them
 
 
 class Grid(NamedTuple):
@@ -181,10 +182,16 @@ def _what_is_read(flat: Flat, fused: Fused) -> Reads:
     size, entries = len(flat.nodes), [*flat.operations, primitives.sum, primitives.dot, primitives.affine]
     of_sum = len(flat.operations)
     kept = np.ones(len(flat.parents.items), bool)  # all operands but the constants that kernels are written for
+    written: dict[int, Any] = {}  # for entries that take constants: which operands, their rows, the row of each node
     for i, entry in enumerate(flat.operations):
         if entry is not None and entry.takes_constants:
-            for j, domain in enumerate(entry.domains):
-                kept[flat.parents.start[np.flatnonzero(flat.code == i)] + j] = domain is not CONSTANT
+            places = [j for j, domain in enumerate(entry.domains) if domain is CONSTANT]
+            slots = flat.parents.start[np.flatnonzero(flat.code == i)][:, None] + places
+            bits = flat.data[flat.parents.items[slots]].view(np.int64)
+            rows, which = np.unique(bits, axis=0, return_inverse=True)
+            if len(rows) <= MOST_CONSTANTS:
+                kept[slots] = False
+                written[i] = places, rows.view(np.float64).tolist(), which.ravel()
     arity = flat.parents.arity - np.bincount(np.repeat(np.arange(size), flat.parents.arity)[~kept], minlength=size)
     parents = Ragged(arity, flat.parents.items[kept])
     code, arity = flat.code.copy(), np.where(fused.kind == FUSED, 0, arity)
@@ -205,19 +212,15 @@ def _what_is_read(flat: Flat, fused: Fused) -> Reads:
     keys = np.stack([code[nodes], arity[nodes]])
     for same in equal_columns(keys):
         i, n = keys[:, same[0]].tolist()
-        entry, some = entries[i], nodes[same]
-        if entry.takes_constants:
-            is_constant = [domain is CONSTANT for domain in entry.domains]
-            numbers, which = np.unique(
-                flat.data[flat.parents.table(some)][:, is_constant], axis=0, return_inverse=True
-            )
-            what[some] = len(shapes) + which.ravel()
-            for row in numbers.tolist():
-                rest = iter(row)
-                shapes.append((entry, len(is_constant), tuple(next(rest) if c else None for c in is_constant)))
+        what[nodes[same]] = len(shapes)
+        if i in written:
+            places, rows, which = written[i]
+            what[nodes[same]] += which
+            for row in rows:
+                constants = {j: x.hex() for j, x in zip(places, row)}
+                shapes.append((entries[i], n + len(places), tuple(map(constants.get, range(n + len(places))))))
         else:
-            what[some] = len(shapes)
-            shapes.append((entry, n, ()))
+            shapes.append((entries[i], n, ()))
     return Reads(nodes, operands, what[nodes], shapes)
 
 
@@ -291,7 +294,7 @@ class _Writer:
             entry, n, constants = shapes[k] if k < len(shapes) else (primitives.identity, 1, ())
             wanted.append(Shape(entry, 0 if LAYOUTS[of_layout] == BY_ROWS else n, constants, LAYOUTS[of_layout]))
         product = address("chainrule_product_f"), address("chainrule_product_b")
-        self.kernels = [product, *kernels(wanted)]
+        self.kernels = [product, *map(kernel, wanted)]
         self.table = np.stack([2 + kernel_of.ravel(), begin - head, first_slot + starts, counts], axis=1).astype(
             np.int32
         )

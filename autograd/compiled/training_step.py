@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from autograd.compiled.assembly import Function
-from autograd.compiled.library import function
+from autograd.compiled.library import address, loaded
 from autograd.compiled.machine import UPDATE
 from autograd.compiled.planning import CompiledPlan
 from autograd.number_systems.arrays import Array
@@ -39,7 +39,7 @@ class Update(NamedTuple):
             code.letters[self.own[-1]] = code.load(gradient, i)
             for result, row in zip([code.number(e) for e in self.results], rows):
                 code.store(result, moved, row)
-        return function(code.text(), code.called)
+        return address(loaded("update", code.text(), code.called))
 
 
 class TrainingStep:

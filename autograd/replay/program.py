@@ -383,18 +383,21 @@ class Program:
 
 def _planned(flat: Flat, parameters: Ints, inputs: Sequence[Ints], engine: str) -> Plan | CompiledPlan:
     """The plan of the engine, "auto" compiled where the extra is there and the graph is large enough."""
-    large = len(flat.parents.items) >= EDGES_TO_COMPILE
+    large, why_not = len(flat.parents.items) >= EDGES_TO_COMPILE, ""
     if engine == "compiled" or (engine == "auto" and large):
         try:
             from autograd.compiled.planning import CompiledPlan  # imports llvmlite
 
             return CompiledPlan(flat, parameters, inputs)
-        except (ImportError, TypeError) as error:
+        except (ImportError, OSError, AttributeError, RuntimeError, TypeError) as error:  # or an LLVM that is too old
             if engine == "compiled":
-                missing = isinstance(error, ImportError)
-                remedy = "pip install 'chainrule[fast]'" if missing else "record with engine='auto'"
-                raise type(error)(f"engine 'compiled': {error}: {remedy}") from None
-    return Plan(flat, parameters, inputs, engine)
+                cannot = isinstance(error, (TypeError, RuntimeError))
+                remedy = "record with engine='auto'" if cannot else "pip install 'chainrule[fast]'"
+                raise (TypeError if cannot else ImportError)(f"engine 'compiled': {error}: {remedy}") from None
+            why_not = "" if isinstance(error, ImportError) else f"; not compiled: {error}"
+    plan = Plan(flat, parameters, inputs, engine)
+    plan.reason += why_not
+    return plan
 
 
 def _twins_in(order: Sequence[Value]) -> dict[int, Adopted]:

@@ -211,7 +211,8 @@ Told = list[tuple[str, str]]  # formulas and the sizes of their matrices
 def _told(plan: Plan) -> tuple[str, Told, Told, list[str]]:
     """The first line, both passes, and the last lines."""
     layers, found, flat, memory = find_layers(plan), _find(plan), plan.flat, plan.memory
-    steps = f"; {counted(len(plan.forward), 'step')} forward, {len(plan.backward)} back" if plan.groups else ""
+    compiled = plan.engine == "compiled"  # its loops are not these steps
+    steps = f"; {counted(len(plan.forward), 'step')} forward, {len(plan.backward)} back"
     forward, backward = Told(), Told()
     rest = {group: None for group in plan.groups if group not in {some.group for some in found}}
     for place, layer in enumerate(layers):
@@ -226,13 +227,14 @@ def _told(plan: Plan) -> tuple[str, Told, Told, list[str]]:
     computed, kept = int((flat.parents.arity > 0).sum()), memory.used - plan.first_computed
     alone = f"one by one, as up to {FEW} equal ones of a level gain nothing as an array"
     lines = []
-    for why, on_tape in (("as arrays, beside the layers", False), (alone, True)):
-        counts = sum((group.counts for group in rest if isinstance(group, Tape) == on_tape), Counter[str]())
+    ways = [("as arrays, beside the layers", [False]), (alone, [True])]
+    for why, on_tape in [("as loops, beside the layers", [False, True])] if compiled else ways:
+        counts = sum((group.counts for group in rest if isinstance(group, Tape) in on_tape), Counter[str]())
         lines += [f"{why}: {', '.join(f'{n:,} {what}' for what, n in counts.items())}"] if counts else []
     leaves = f"{counted(len(plan.parameters), 'parameter')}, {counted(sum(map(len, plan.inputs)), 'input')}"
     fused = f"{kept:,} of them with a number of their own, {computed - kept:,} fused away"
     lines.append(f"{leaves}; {counted(computed, 'operation')}, {fused}")
-    return f"{plan.engine}: {plan.reason}{steps}", forward, backward, lines
+    return f"{plan.engine}: {plan.reason}{'' if compiled or not plan.groups else steps}", forward, backward, lines
 
 
 def as_latex(plan: Plan) -> str:
