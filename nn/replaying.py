@@ -167,7 +167,8 @@ class _Arrays:
             from autograd.compiled.training_step import TrainingStep  # imports llvmlite
 
             plan: Any = program.plan
-            step = TrainingStep(plan, [*map(_update_of, self.optimizer.groups)], self.numbers)
+            updates = [_update_of(g, own) for g, own in zip(self.optimizer.groups, options)]
+            step = TrainingStep(plan, updates, self.numbers)
             self.compiled[program] = options, step
         return step
 
@@ -186,15 +187,22 @@ class _Arrays:
         self.is_ahead = False
 
 
-def _update_of(group: Optimizer) -> Any:
+_updates: dict[Any, Any] = {}  # as formulas, by class and options
+
+
+def _update_of(group: Optimizer, options: list[Any]) -> Any:
     """The group's update as formulas, for every learning rate and number of steps."""
     from autograd.compiled.training_step import Update
 
+    key = type(group), *options
+    if key in _updates:
+        return _updates[key]
     twin = copy(group)
     learning_rate, steps, w, gradient, *state = letters(4 + len(group.first_state()))
     vars(twin).update(learning_rate=learning_rate, steps=steps)
     moved, new = twin.update(w, gradient, tuple(state))
-    return Update([moved, *new], [w, *state, gradient], [learning_rate, steps])
+    _updates[key] = Update([moved, *new], [w, *state, gradient], [learning_rate, steps])
+    return _updates[key]
 
 
 # ---- a training ---------------------------------------------------------------------------------------------------

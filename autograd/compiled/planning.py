@@ -145,7 +145,7 @@ class CompiledPlan:
         """Both passes as one call, which returns whether all numbers were finite.
 
         groups   what moves parameters after the passes, a row of ``machine.UPDATE`` each
-        late     the instructions to go back by, if not those for the parameters' gradients
+        late     for a backward pass alone, the instructions to go back by
         """
         (forward, backward), memory = self.passes, self.memory
         arrays = {
@@ -154,7 +154,7 @@ class CompiledPlan:
             "index": self.index, "updates": np.zeros(0) if groups is None else groups,
         }  # fmt: skip
         numbers = {name: array.ctypes.data for name, array in arrays.items()} | {
-            "forwards": len(forward), "backwards": len(arrays["backward"]), "slots": len(memory.values),
+            "forwards": len(forward) if late is None else 0, "backwards": len(arrays["backward"]), "slots": len(memory.values),
             "constants": memory.constants, "changing": memory.used - memory.constants,
             "parameters": len(self.parameters), "root": self.root, "groups": len(arrays["updates"]),
         }  # fmt: skip

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -15,14 +16,16 @@ from autograd.number_systems.arrays import Array
 from autograd.number_systems.expressions import Formula, Operand, operations
 
 
-class Update(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Update:
     """How a group of parameters moves: formulas of what each parameter has, and of the options of all."""
 
     results: Sequence[Operand]  # the new parameter, then its new state
     own: Sequence[Formula]  # letters of the parameter, of its state, and last of its gradient
     options: Sequence[Formula]  # letters of what differs from step to step, as the learning rate
 
-    def compiled(self) -> int:
+    @cached_property
+    def place(self) -> int:
         """Where the loop over parameters begins."""
         code = Function("{name}", ["numbers", "gradient", "moved", "options"], ["n"], apart=True)
         (numbers, gradient, moved, options), [n] = code.pointers, code.numbers
@@ -55,7 +58,7 @@ class TrainingStep:
         first, rows = plan.parameters.start, []
         for update, array, room, options in zip(updates, numbers, moved, self.options):
             n = array.shape[1]
-            rows.append((update.compiled(), first, n, *(x.ctypes.data for x in (array, room, options)), array.size))
+            rows.append((update.place, first, n, *(x.ctypes.data for x in (array, room, options)), array.size))
             first += n
         self._call = plan.call(np.array(rows, np.int64).reshape(-1, len(UPDATE)))
         self._kept = numbers, moved  # what the addresses are of
