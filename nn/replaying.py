@@ -103,7 +103,7 @@ class _Arrays:
                 f"the optimiser moves {len(optimizer.parameters)} parameters and {len(program.parameters)} were "
                 "recorded, or in another order: record with parameters=optimizer.parameters"
             )
-        program.feed(feeds)
+        program.take(feeds)
         program.read_others()
         rows = [1 + len(group.first_state()) for group in optimizer.groups]
         if self.is_ahead and rows != [*map(len, self.numbers)]:  # for example, momentum was set

@@ -154,8 +154,8 @@ class CompiledPlan:
             "index": self.index, "updates": np.zeros(0) if groups is None else groups,
         }  # fmt: skip
         numbers = {name: array.ctypes.data for name, array in arrays.items()} | {
-            "forwards": len(forward) if late is None else 0, "backwards": len(arrays["backward"]), "slots": len(memory.values),
-            "constants": memory.constants, "changing": memory.used - memory.constants,
+            "forwards": len(forward) if late is None else 0, "backwards": len(arrays["backward"]),
+            "slots": len(memory.values), "constants": memory.constants, "changing": memory.used - memory.constants,
             "parameters": len(self.parameters), "root": self.root, "groups": len(arrays["updates"]),
         }  # fmt: skip
         fields, step = np.array([numbers[name] for name in STEP], np.int64), _function("step", 1, 0)

@@ -100,7 +100,7 @@ class Program:
 
         Returns the loss. Raises ValueError for feeds of other shapes, DomainError as the eager engine does.
         """
-        self.feed(feeds)
+        self.take(feeds)
         self._read_leaves()
         with np.errstate(all="ignore"):
             return self.run()
@@ -147,6 +147,12 @@ class Program:
 
     def feed(self, feeds: Sequence[Any]) -> None:
         """Give the inputs new numbers. Raises ValueError for other shapes, and changes nothing then."""
+        if self._has_run and not self._is_late_done:
+            self._run_late()  # the gradients of the latest run can be read until the next one
+        self.take(feeds)
+
+    def take(self, feeds: Sequence[Any]) -> None:
+        """``feed`` just before a run."""
         if not len(feeds):
             return
         if len(feeds) != len(self._input_arrays):
