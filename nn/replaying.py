@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from nn.training import Step, Training
 
 UPDATES_TO_PAY = 20  # recording takes the time of some eager steps
-NO_OPTIONS = ("learning_rate", "parameters", "schedule", "states", "steps", "_groups")  # of an optimiser's attributes
+NO_OPTIONS = ("learning_rate", "parameters", "schedule", "states", "steps", "_groups")  # all others are compiled in
 COMPARED = 2  # mini-batches of a training that insists on replay: what differs from run to run shows in the second
 LARGEST_CHUNK = 100  # examples that are evaluated at once: a graph of all of them could be large
 
@@ -95,7 +95,7 @@ class _Arrays:
         """One update; DomainError, with no parameter moved, where one would not be finite.
 
         change   edits the array of gradients in place before the parameters move, as clipping does
-        looks    whether ``change`` only looks at finite gradients; then the parameters may have moved already
+        looks    whether ``change`` only reads the gradients; it may then run after the update
         """
         program, optimizer = program or self.program, self.optimizer
         if program is not self.latest and program.parameters != optimizer.parameters:
@@ -111,7 +111,7 @@ class _Arrays:
         if not self.is_ahead:
             self._read()
         before = optimizer.progress
-        if (change is None or looks) and (at_once := self._at_once(program)):
+        if (change is None or looks) and (at_once := self._compiled_step(program)):
             optimizer.begin_step()
             for group, options in zip(optimizer.groups, at_once.options):
                 options[:] = group.learning_rate, group.steps
@@ -157,7 +157,7 @@ class _Arrays:
             first += len(w)
         return moved
 
-    def _at_once(self, program: Program) -> Any:
+    def _compiled_step(self, program: Program) -> Any:
         """Both passes and the update as one call, where the program is compiled and the optimiser is ours."""
         if program.engine != "compiled" or not _is_ours(self.optimizer):
             return None

@@ -1,6 +1,6 @@
 """The compiled engine: any recorded graph as a list of instructions, run by kernels that LLVM compiles.
 
-It is optional (``pip install "chainrule[fast]"``), and this folder can be deleted: without it ``record`` runs arrays.
+Optional (``pip install "chainrule[fast]"``). Without this folder, ``record`` falls back to array operations.
 
 Theory of operation
 -------------------
@@ -8,12 +8,12 @@ In: the flat graph of ``autograd.replay``. Out: a plan with the same steps, forw
 
 1. ``planning`` gives each node a slot in ``values`` and ``gradients``, and makes a list of instructions: data, not
    code. An instruction says which kernel runs, where the slots of its operands begin in ``index``, where its results
-   lie and how many there are. Equal nodes that do not wait for each other are one instruction; a chain has one each.
+   lie and how many there are. Equal nodes that do not depend on each other share one; those of a chain cannot.
 2. ``kernels`` writes a kernel for an entry of the table: its rule runs once, on letters, and the formulas that come
    back are written into two loops. The forward loop computes values. The backward loop computes local derivatives
    from the operands and the value, and adds upstream × local to the operands' gradients.
-3. ``assembly`` writes formulas in LLVM's language. ``machine`` is the rest of it: the loop over instructions, matrix
-   products, and the step of training, in which the update joins both passes (``training_step``).
+3. ``assembly`` writes formulas in LLVM's language. ``machine`` writes what all programs share: the loop over
+   instructions, matrix products, the step of training, in which the update joins both passes (``training_step``).
 4. ``library`` compiles what is written, and keeps it in the user's cache folder.
 
 By hand, y = sin x₁ + sin x₂ has the slots 0 x₁, 1 x₂, 2 and 3 for the sines, 4 for y. Two instructions:

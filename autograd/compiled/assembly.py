@@ -1,4 +1,4 @@
-"""Writes formulas in LLVM's assembly language: the third writer beside those for pages and for text.
+"""Writes formulas as LLVM IR.
 
 A formula's *row* is a list of operands. Where their number is known, its entries are written one after the other;
 where it is a number at run time, what reduces the row becomes a loop.
@@ -14,10 +14,10 @@ from typing import Any
 
 from autograd.number_systems.expressions import FORMS, LISTS, REDUCTIONS, ROW_FORMS, Formula, Operand, operations
 
-TWO = ("pow", "atan2", "hypot")  # functions of the C library of two numbers; the others take one
-LIBRARY = (
+BINARY = ("pow", "atan2", "hypot")  # functions of the C library of two numbers; the others take one
+LIBM = (
     "exp", "expm1", "log", "log1p", "log2", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh",
-    "erf", "erfc", *TWO,
+    "erf", "erfc", *BINARY,
 )  # fmt: skip
 INTRINSICS = {"abs": "llvm.fabs.f64", "floor": "llvm.floor.f64", "root": "llvm.sqrt.f64"}
 SIGNS = {"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv"}
@@ -28,7 +28,7 @@ POWERS = (1.0, 2.0, 3.0, 4.0)  # exponents that become multiplications
 
 
 class Int:
-    """A whole number at run time, by its name in a function; what is calculated with it is written there.
+    """An i64 register of a function; arithmetic on it appends instructions to that function.
 
     >>> code = Function("f", ["x"], ["n"])
     >>> [n] = code.numbers
@@ -52,22 +52,18 @@ class Int:
         partialmethod(_with, "shl"),
     )
 
-    def __rsub__(self, other: int) -> "Int":
-        return Int(self.code, self.code(f"sub i64 {other}, {self}"))
+    def _compared(self, sign: str, other: "Int | int") -> str:
+        return self.code(f"icmp {sign} i64 {self}, {other}")
 
-    def __ge__(self, other: "Int | int") -> str:
-        return self.code(f"icmp sge i64 {self}, {other}")
-
-    def __lt__(self, other: "Int | int") -> str:
-        return self.code(f"icmp slt i64 {self}, {other}")
+    __ge__, __lt__ = partialmethod(_compared, "sge"), partialmethod(_compared, "slt")
 
 
 class Function:
-    """A function in assembly language; each operation's result gets a new name, which it returns.
+    """Builds a function: calling it appends an operation and returns the register of its result.
 
     pointers, numbers   names of its parameters
-    apart               whether what the pointers lead to does not overlap
-    hidden              whether only its own module calls it
+    noalias             whether its pointers never overlap
+    internal            whether only its own module calls it
     letters             what each letter of the formulas is called
     rows                for each row's letter, its length and a function that gives the name of an entry
     """
@@ -77,10 +73,10 @@ class Function:
         name: str,
         pointers: Sequence[str],
         numbers: Sequence[str] = (),
-        apart: bool = False,
-        hidden: bool = False,
+        noalias: bool = False,
+        internal: bool = False,
     ) -> None:
-        self.name, self.apart, self.hidden = name, apart, hidden
+        self.name, self.noalias, self.internal = name, noalias, internal
         self.pointers = [f"%{x}" for x in pointers]
         self.numbers = [Int(self, f"%{x}") for x in numbers]
         self.lines: list[str] = []
@@ -97,26 +93,26 @@ class Function:
 
     def text(self) -> str:
         """The whole function."""
-        kind = "ptr noalias" if self.apart else "ptr"
+        kind = "ptr noalias" if self.noalias else "ptr"
         parameters = ", ".join([*(f"{kind} {x}" for x in self.pointers), *(f"i64 {n}" for n in self.numbers)])
         body = "\n  ".join([*self._reserved, *self.lines, f"ret {self.result}"])
-        hidden, inline = ("internal ", " noinline") if self.hidden else ("", "")
+        linkage, inline = ("internal ", " noinline") if self.internal else ("", "")
         returned = self.result.partition(" ")[0]
-        return f"define {hidden}{returned} @{self.name}({parameters}){inline} {{\nentry:\n  {body}\n}}\n"
+        return f"define {linkage}{returned} @{self.name}({parameters}){inline} {{\nentry:\n  {body}\n}}\n"
 
     def __call__(self, operation: str) -> str:
         name = f"%v{next(self._number)}"
         self.lines.append(f"{name} = {operation}")
         return name
 
-    def do(self, instruction: str) -> None:
+    def emit(self, instruction: str) -> None:
         """An instruction without a result."""
         self.lines.append(instruction)
 
-    def call(self, function: str, *arguments: "str | Int | int") -> str:
-        """The call of a function that takes pointers and whole numbers."""
+    def call(self, function: str, *arguments: "str | Int | int") -> None:
+        """Call a function that takes pointers and whole numbers and returns nothing."""
         typed = (f"ptr {x}" if isinstance(x, str) else f"i64 {x}" for x in arguments)
-        return f"{function}({', '.join(typed)})"
+        self.emit(f"call void {function}({', '.join(typed)})")
 
     def all(self, first: str, *others: str) -> str:
         """Whether all conditions are true."""
@@ -127,7 +123,7 @@ class Function:
         return Int(self, self(f"select i1 {condition}, i64 {x}, i64 {y}"))
 
     def reserve(self, kind: str = "double", first: str = "") -> str:
-        """Room on the stack, for one thing of a type, and what it holds at first."""
+        """Allocate a stack variable, and set it at first."""
         name = f"%v{next(self._number)}"
         self._reserved.append(f"{name} = alloca {kind}, align 64")
         if first:
@@ -135,12 +131,12 @@ class Function:
         return name
 
     def get(self, room: str, kind: str = "double") -> str:
-        """What a room holds."""
+        """Read a stack variable, or what else an address leads to."""
         return self(f"load {kind}, ptr {room}, align {4 if kind == 'i32' else 8}")
 
     def put(self, x: str, room: str, kind: str = "double") -> None:
-        """Let a room hold x."""
-        self.do(f"store {kind} {x}, ptr {room}, align {4 if kind == 'i32' else 8}")
+        """Write x there."""
+        self.emit(f"store {kind} {x}, ptr {room}, align {4 if kind == 'i32' else 8}")
 
     def at(self, array: str, i: Int | int, kind: str = "double") -> str:
         """The address of an entry."""
@@ -194,7 +190,7 @@ class Function:
     # ---- formulas -----------------------------------------------------------------------------------------------
 
     def know(self, e: Formula, name: str) -> None:
-        """From here on, the formula's value is under this name."""
+        """Use this register for the formula from here on."""
         self._known[e, None] = name
 
     def value(self, e: Operand, k: Int | int | None = None) -> str:
@@ -264,7 +260,7 @@ class Function:
         if name in INTRINSICS:
             return self(f"call double @{INTRINSICS[name]}({arguments})")
         function = {"power": "pow", "distance": "hypot"}.get(name, name)
-        assert function in LIBRARY
+        assert function in LIBM
         self.called.add(function)
         return self(f"call double @{function}_({arguments})")
 
@@ -307,7 +303,7 @@ def declarations(called: set[str], width: int) -> str:
     lines = [f"declare double @{name}(double)" for name in INTRINSICS.values()]
     kind, used = f"<{width} x double>", []
     for f in sorted(called):
-        arguments = ("%x", "%y") if f in TWO else ("%x",)
+        arguments = ("%x", "%y") if f in BINARY else ("%x",)
         typed = ", ".join(f"double {x}" for x in arguments)
         attributes, body = "alwaysinline", f"  %r = call double @{f}({typed})\n"
         if width:

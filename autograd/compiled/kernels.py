@@ -25,6 +25,7 @@ from autograd.table import TABLE_MODULE, Primitive
 
 ARRAYS, RESULTS = ("values", "gradients", "index"), ("out", "count")  # the parameters of each
 COLUMNS = ("arity", "read", "given", "computed")
+MOST_WRITTEN = 100  # operands of a rule that does not take rows
 MOST_LETTERS = 8  # of more operands, those of a node are a row
 HELPERS = "declare void @chainrule_columns(ptr, ptr, ptr, ptr, i64, i64, i64, i64, i64, i64)\n"
 ONE_BY_ONE, BY_COLUMNS, BY_ROWS = "one by one", "by columns", "by rows"
@@ -62,7 +63,7 @@ def _run(entry: Primitive, operands: Sequence[Formula | float]) -> _Rule:
 
 def has_rows(entry: Primitive) -> bool:
     """Whether the rule treats its operands alike, so that a row can stand for them."""
-    if not entry.variadic or entry.__module__ != TABLE_MODULE:  # a stranger's may count them
+    if not entry.variadic or entry.__module__ != TABLE_MODULE:  # a user's rule may depend on their number
         return False
     value = _run_on_rows(entry).value
     return not (isinstance(value, Formula) and value.is_row)
@@ -82,10 +83,12 @@ def _row_letters(entry: Primitive) -> list[Formula]:
 
 
 def written(shape: Shape, name: str) -> tuple[str, set[str]]:
-    """The two loops in assembly language, and what they call. TypeError for a rule that formulas cannot run."""
+    """The two loops as LLVM IR, and what they call. TypeError for a rule that formulas cannot run."""
     entry, arity, constants, layout = shape
     given = [x if c is None else float.fromhex(c) for x, c in zip(letters(arity), constants or [None] * arity)]
     rule = _run_on_rows(entry) if layout == BY_ROWS else _run(entry, given)
+    if arity > MOST_WRITTEN:
+        raise TypeError(f"{entry.name} of {arity} operands is too long to be written one by one")
     write = _by_columns if layout == BY_COLUMNS else partial(_in_turn, has_length=layout == BY_ROWS)
     parts = [*write(rule, f"{name}_f", backward=False), *write(rule, f"{name}_b", backward=True)]
     return HELPERS + "".join(part.text() for part in parts), set().union(*(part.called for part in parts))
@@ -93,7 +96,7 @@ def written(shape: Shape, name: str) -> tuple[str, set[str]]:
 
 def _in_turn(rule: _Rule, name: str, backward: bool, has_length: bool) -> Iterator[Function]:
     """One node after the other. Of rows, the first number of ``index`` is their length."""
-    code = Function(name, ARRAYS, RESULTS, apart=True)
+    code = Function(name, ARRAYS, RESULTS, noalias=True)
     (values, gradients, index), (out, count) = code.pointers, code.numbers
     n = code.index(index, 0) if has_length else count - count
     rows, scalars = ([x for x in rule.operands if x.is_row == is_row] for is_row in (True, False))
@@ -139,7 +142,7 @@ def _by_columns(rule: _Rule, name: str, backward: bool) -> Iterator[Function]:
     # a function of its own, whose parameters LLVM takes for different arrays
     to = {x: f"%d{x.name}" for x in computed}
     names = [x[1:] for x in (*read.values(), *to.values())]
-    body = Function(f"{name}_body", [*names, "v", "upstream"], ["n"], apart=True, hidden=True)
+    body = Function(f"{name}_body", [*names, "v", "upstream"], ["n"], noalias=True, internal=True)
     with body.loop(body.numbers[0]) as i:
         body.letters |= {x: body.load(array, i) for x, array in read.items()}
         if known is not None:
@@ -155,11 +158,9 @@ def _by_columns(rule: _Rule, name: str, backward: bool) -> Iterator[Function]:
     passed = [
         call.load(f"%{side}", place[x], "ptr") for side, some in (("arrays", read), ("shares", to)) for x in some
     ]
-    call.do(call.call(f"call void @{name}_body", *passed, "%v", "%upstream", *call.numbers))
+    call.call(f"@{name}_body", *passed, "%v", "%upstream", *call.numbers)
     yield call
     code = Function(name, ARRAYS, RESULTS)
     bits = (sum(1 << place[x] for x in some) for some in (read, given, computed))
-    code.do(
-        code.call("call void @chainrule_columns", *code.pointers, f"@{name}_call", *code.numbers, len(place), *bits)
-    )
+    code.call("@chainrule_columns", *code.pointers, f"@{name}_call", *code.numbers, len(place), *bits)
     yield code

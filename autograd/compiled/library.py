@@ -1,7 +1,7 @@
 """Compiles kernels, keeps them in the user's cache folder, and loads them; each is compiled once.
 
-A file of the cache begins with a checksum of the rest, and its name has one of all that the code depends on: the
-source, the processor, LLVM's version. What does not fit is compiled again; a folder that cannot be written is left.
+A file of the cache begins with a checksum of the rest, and its name contains a hash of everything that the code
+depends on. A file that fails the check is compiled again. Where the folder cannot be written, nothing is kept.
 """
 
 import os
@@ -22,7 +22,8 @@ from autograd.compiled.machine import DECLARATIONS, machine
 from autograd.files import write_whole
 from autograd.table import TABLE_MODULE
 
-LOCK = RLock()  # one thread at a time makes the compiler and loads modules
+LOCK = RLock()  # there has to be one engine, and it is not thread-safe
+SETTINGS = "speed 2, vectors"  # of ``_compiled``; a part of each file's name
 VECTOR_LIBRARY = "libmvec.so.1"  # glibc's functions on several numbers at once, from 2.35 on
 
 
@@ -30,12 +31,15 @@ class _Compiler:
     """LLVM for this processor."""
 
     def __init__(self) -> None:
+        if not hasattr(llvm, "create_pass_builder"):
+            raise ImportError("llvmlite is older than 0.46")
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
         self.loaded: set[str] = set()
         self.cpu, self.features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
         self.engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), self.target())
         has = self.features.split(",")
+        self.host = f"{SETTINGS} {llvm.llvm_version_info} {llvm.get_process_triple()} {self.cpu} {self.features}"
         self.width = 8 if "+avx512f" in has else 4 if "+avx2" in has else 0
         try:
             llvm.load_library_permanently(VECTOR_LIBRARY)
@@ -48,9 +52,9 @@ class _Compiler:
         return llvm.Target.from_default_triple().create_target_machine(self.cpu, self.features, opt=2, jit=True)
 
     def described(self, name: str, source: str, called: set[str]) -> tuple[str, str]:
-        """A name for a module, which depends on its source and this processor; and its text."""
+        """A name for a module, with a hash of its text and of this processor; and the text."""
         text = declarations(called, self.width) + source
-        key = sha256(f"{llvm.llvm_version_info} {self.cpu} {self.features}\n{text}".encode()).hexdigest()[:24]
+        key = sha256(f"{self.host}\n{text}".encode()).hexdigest()[:24]
         return f"{name if name.isascii() and name.isidentifier() else 'rule'}_{key}", text
 
     def _compiled(self, text: str) -> bytes:
@@ -84,13 +88,13 @@ def compiler() -> _Compiler:
 
 
 def address(name: str) -> int:
-    """Where a function of the machine begins."""
+    """The address of a loaded function."""
     with LOCK:
         return int(compiler().engine.get_function_address(name))
 
 
 def loaded(name: str, source: str, called: set[str]) -> str:
-    """Load a module, once, and return what stands for ``{name}`` in its source."""
+    """Load a module once, and return its unique name, which stands for ``{name}`` in its source."""
     with LOCK:
         made = compiler()
         unique, text = made.described(name, source, called)
@@ -100,7 +104,7 @@ def loaded(name: str, source: str, called: set[str]) -> str:
 
 
 def kernel(shape: Shape) -> tuple[int, int]:
-    """Where the loops of a kernel begin, forward and backward. TypeError for a rule that formulas cannot run."""
+    """The addresses of a kernel's loops, forward and backward. TypeError for a rule that formulas cannot run."""
     own = shape.entry.__module__ != TABLE_MODULE  # a rule of the user's own may have changed what it reads
     name = loaded(shape.entry.name, *(written if own else _written)(shape, "{name}"))
     return address(f"{name}_f"), address(f"{name}_b")
@@ -136,5 +140,5 @@ def _read(name: str) -> bytes | None:
 
 def _keep(name: str, code: bytes) -> None:
     with suppress(OSError):
-        _folder().mkdir(parents=True, exist_ok=True)
+        _folder().mkdir(mode=0o700, parents=True, exist_ok=True)  # what it holds is run
         write_whole(_folder() / f"{name}.o", sha256(code).digest() + code)

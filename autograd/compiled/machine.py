@@ -1,4 +1,4 @@
-"""The machine that runs a list of instructions, in LLVM's assembly language; it knows no function of the table.
+"""The machine that runs a list of instructions, as LLVM IR; independent of the table.
 
 An instruction is four numbers: which kernel, where its operands' slots begin in ``index``, the first slot of its
 results, and how many there are. The forward pass runs the list from its beginning, the backward pass from its end.
@@ -49,7 +49,7 @@ def _run() -> Function:
         instruction = code.at(instructions, (first + i * step) * 4, "i32")
         kernel, begin, out, n = (code.index(instruction, k) for k in range(4))
         function = code.load(table, kernel, "ptr")
-        code.do(code.call(f"call void {function}", values, gradients, code.at(index, begin, "i32"), out, n))
+        code.call(f"{function}", values, gradients, code.at(index, begin, "i32"), out, n)
     return code
 
 
@@ -82,7 +82,7 @@ def _columns() -> Function:
             code.put(array, code.at(arrays, j, "ptr"), "ptr")
             with code.when(bit(read, j)), code.when(follow, False), code.loop(n) as i:
                 code.store(code.load(values, code.index(slots, i)), room, i)
-        code.do(code.call(f"call void {body}", arrays, shares, v, upstream, n))
+        code.call(f"{body}", arrays, shares, v, upstream, n)
         with code.loop(arity) as j, code.when(bit(given, j)):
             slots, first, follow = column(j, c)
             share = code(f"select i1 {bit(computed, j)}, ptr {code.load(shares, j, 'ptr')}, ptr {upstream}")
@@ -99,10 +99,10 @@ def _multiply() -> Function:
     The rows of C and B lie closely; A's entries are ``a_row`` and ``a_column`` apart.
     """
     sizes = ["c_row", "a_row", "a_column", "b_row", "m", "n", "p"]
-    code = Function("chainrule_multiply", ["C", "A", "B"], sizes, apart=True)
+    code = Function("chainrule_multiply", ["C", "A", "B"], sizes, noalias=True)
     c_row, a_row, a_column, b_row, m, n, p = code.numbers
     # BLAS wants rows that do not overlap, and of A rows or columns whose entries are 1 apart
-    whole_rows, whole_columns = code.all(1 - a_column >= 0, a_row >= p), code.all(1 - a_row >= 0, a_column >= m)
+    whole_rows, whole_columns = code.all(a_column < 2, a_row >= p), code.all(a_row < 2, a_column >= m)
     blas = code.get("@chainrule_blas", "ptr")
     fits = code.all(code(f"or i1 {whole_rows}, {whole_columns}"), b_row >= n, c_row >= n, m * n * p >= LARGE)
     large = code.all(fits, code(f"icmp ne ptr {blas}, null"))
@@ -130,7 +130,7 @@ def _by_blas(code: Function, blas: str, whole_rows: str) -> None:
         code.put(code(f"trunc i64 {x} to i32"), room, "i32")
     columns, rows, depth, of_b, distance, of_c = sizes
     passed = letter, of_a, columns, rows, depth, one, B, of_b, A, distance, one, C, of_c
-    code.do(code.call(f"call void {blas}", *passed))
+    code.call(f"{blas}", *passed)
 
 
 def _tile(code: Function, rows: int, columns: int, i: Int, j: Int) -> None:
@@ -160,7 +160,7 @@ def _product(direction: str) -> Function:
     backward = direction == "b"
 
     def multiply(C: str, c_row: Int, A: str, a_row: Int | int, a_column: Int | int, B: str, *sizes: Int) -> None:
-        code.do(code.call("call void @chainrule_multiply", C, A, B, c_row, a_row, a_column, *sizes))
+        code.call("@chainrule_multiply", C, A, B, c_row, a_row, a_column, *sizes)
 
     if not backward:
         with code.loop(c * r) as i:
@@ -206,7 +206,7 @@ def _finite() -> Function:
 
 
 def _levels() -> Function:
-    """For each node, 1 + the highest level of its operands, 0 if it has none; ``wanted`` is handed on from these."""
+    """For each node 1 + the highest level of its operands, or 0; it is wanted if one of its operands is."""
     code = Function("chainrule_levels", ["start", "items", "level", "wanted"], ["n"])
     (start, items, level, wanted), [n] = code.pointers, code.numbers
     highest, wants = code.reserve("i32"), code.reserve("i32")
@@ -232,10 +232,10 @@ def _step() -> Function:
         return {name: Int(code, x) if layout[name] == "i64" else x for name, x in loaded.items()}
 
     def copy(to: str, source: str, n: Int) -> None:
-        code.do(f"call void @llvm.memcpy.p0.p0.i64(ptr {to}, ptr {source}, i64 {n << 3}, i1 false)")
+        code.emit(f"call void @llvm.memcpy.p0.p0.i64(ptr {to}, ptr {source}, i64 {n << 3}, i1 false)")
 
     def finite(array: str, n: Int) -> str:
-        return code(f"fcmp oeq double {code(code.call('call double @chainrule_finite', array, n))}, 0.0")
+        return code(f"fcmp oeq double {code(f'call double @chainrule_finite(ptr {array}, i64 {n})')}, 0.0")
 
     @contextmanager
     def groups() -> Iterator[dict[str, Any]]:
@@ -248,16 +248,16 @@ def _step() -> Function:
     status, sound = code.reserve("i64", "1"), code.reserve("i1")
     with groups() as group:
         copy(code.at(values, group["first"]), group["numbers"], group["parameters"])
-    code.do(code.call("call void @chainrule_run", at["forward"], at["forward_table"], *numbers, 0, 1, at["forwards"]))
+    code.call("@chainrule_run", at["forward"], at["forward_table"], *numbers, 0, 1, at["forwards"])
     with code.when(finite(code.at(values, constants), at["changing"])):
-        code.do(f"call void @llvm.memset.p0.i64(ptr {gradients}, i8 0, i64 {at['slots'] << 3}, i1 false)")
+        code.emit(f"call void @llvm.memset.p0.i64(ptr {gradients}, i8 0, i64 {at['slots'] << 3}, i1 false)")
         code.store("1.0", gradients, at["root"])
         back = at["backward"], at["backward_table"], *numbers, at["backwards"] - 1, -1, at["backwards"]
-        code.do(code.call("call void @chainrule_run", *back))
+        code.call("@chainrule_run", *back)
         code.put(finite(code.at(gradients, constants), at["parameters"]), sound, "i1")
         with groups() as group:
             passed = group["numbers"], code.at(gradients, group["first"]), group["moved"], group["options"]
-            code.do(code.call(f"call void {group['update']}", *passed, group["parameters"]))
+            code.call(f"{group['update']}", *passed, group["parameters"])
             code.put(code(f"and i1 {finite(group['moved'], group['size'])}, {code.get(sound, 'i1')}"), sound, "i1")
         with code.when(code.get(sound, "i1")):
             with groups() as group:

@@ -65,7 +65,7 @@ class Slots:
 
 
 class CompiledPlan:
-    """The instructions of a graph, and the steps that run them; ``Program`` reads of it what it reads of a ``Plan``.
+    """The instructions of a graph, and what runs them; it has the attributes of ``Plan`` that ``Program`` uses.
 
     Raises TypeError for a rule that cannot be compiled.
     """

@@ -27,7 +27,7 @@ class Update:
     @cached_property
     def place(self) -> int:
         """Where the loop over parameters begins."""
-        code = Function("{name}", ["numbers", "gradient", "moved", "options"], ["n"], apart=True)
+        code = Function("{name}", ["numbers", "gradient", "moved", "options"], ["n"], noalias=True)
         (numbers, gradient, moved, options), [n] = code.pointers, code.numbers
         code.letters |= {x: code.load(options, k) for k, x in enumerate(self.options)}
         inside = set(self.own)

@@ -1,4 +1,4 @@
-"""Runs a recorded loss again with other numbers, by the array operations of its plan.
+"""Runs a recorded loss again with other numbers, by the steps of its plan.
 
 The graph is kept: the value and gradient of each scalar can be read, and ``to_values`` writes them all back into it.
 """
@@ -49,7 +49,7 @@ def bring_up_to_date(leaves: Collection[Value]) -> None:
 class Program:
     """A recorded graph; ``record`` returns it and documents the arguments.
 
-    engine    "replay", or "eager" if the graph's groups are too small to pay
+    engine    "compiled", "replay", or "eager" if the graph's groups are too small to pay
     reason    why, in words
     loss      the loss of the latest run
     """
@@ -395,7 +395,7 @@ def _planned(flat: Flat, parameters: Ints, inputs: Sequence[Ints], engine: str) 
             from autograd.compiled.planning import CompiledPlan  # imports llvmlite
 
             return CompiledPlan(flat, parameters, inputs)
-        except (ImportError, OSError, AttributeError, RuntimeError, TypeError) as error:  # or an LLVM that is too old
+        except (ImportError, OSError, RuntimeError, TypeError) as error:
             if engine == "compiled":
                 cannot = isinstance(error, (TypeError, RuntimeError))
                 remedy = "record with engine='auto'" if cannot else "pip install 'chainrule[fast]'"
