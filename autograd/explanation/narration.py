@@ -156,9 +156,11 @@ class Narration(TextResult):
 
     def _formula(self, node: Value) -> str:
         """The node's operation applied to its operands."""
-        sign, operands = symbol(node), [self.name[parent] for parent in node.parents]
-        if len(operands) > 6:
-            operands = [*operands[:3], f"… {len(operands) - 3} more"]
+        sign, count = symbol(node), len(node.parents)
+        # only the operands that are shown: each of a sum's operands writes this formula
+        operands = [self.name[parent] for parent in node.parents[: 3 if count > 6 else count]]
+        if count > 6:
+            operands.append(f"… {count - 3} more")
         if len(operands) == 2 and len(sign) == 1:
             return f"{operands[0]} {sign} {operands[1]}"
         return operands[0] if sign == "=" else f"{sign}({', '.join(operands)})"
