@@ -230,8 +230,9 @@ def test_100_fuzzed_texts_and_the_known_faults_are_answered_within_the_limits_an
 
 
 @pytest.mark.slow
-def test_2000_fuzzed_texts_are_answered_within_the_limits_and_without_a_false_cross():
-    assert check([case(seed) for seed in range(1_000, 3_000)]) > 1_800
+@pytest.mark.parametrize("start", range(1_000, 3_000, 500))
+def test_2000_fuzzed_texts_are_answered_within_the_limits_and_without_a_false_cross(start):
+    assert check([case(seed) for seed in range(start, start + 500)]) > 450
 
 
 @pytest.mark.parametrize("instead", ["while True: pass", "bytearray(400 << 20)", "1 / 0"])
