@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy, deepcopy
-from functools import partial
+from functools import cache, partial
+from inspect import signature
 from math import fsum, hypot, inf, isclose
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from nn.training import Step, Training
 
 UPDATES_TO_PAY = 20  # recording takes the time of some eager steps
-NO_OPTIONS = ("learning_rate", "parameters", "schedule", "states", "steps", "_groups")  # all others are compiled in
 COMPARED = 2  # mini-batches of a training that insists on replay: what differs from run to run shows in the second
 LARGEST_CHUNK = 100  # examples that are evaluated at once: a graph of all of them could be large
 
@@ -161,7 +161,7 @@ class _Arrays:
         """Both passes and the update as one call, where the program is compiled and the optimiser is ours."""
         if program.engine != "compiled" or not _is_ours(self.optimizer):
             return None
-        options = [[x for name, x in vars(g).items() if name not in NO_OPTIONS] for g in self.optimizer.groups]
+        options = [[getattr(g, name) for name in _options_of(type(g))] for g in self.optimizer.groups]
         known, step = self.compiled.get(program, (None, None))
         if options != known:
             from autograd.compiled.training_step import TrainingStep  # imports llvmlite
@@ -185,6 +185,12 @@ class _Arrays:
             if columns and len(columns) == len(group.first_state()):
                 group.states = list(zip(*columns))
         self.is_ahead = False
+
+
+@cache
+def _options_of(kind: type[Optimizer]) -> list[str]:
+    """What is written into a compiled update; the learning rate and the number of steps are given to each call."""
+    return [name for name in signature(kind).parameters if name not in ("parameters", "learning_rate")]
 
 
 _updates: dict[Any, Any] = {}  # as formulas, by class and options

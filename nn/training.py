@@ -246,7 +246,8 @@ class Training(Answering):
             try:
                 replay = Replay(self, self.requested)
                 program = replay.now.program
-                self.engine, self.reason = "eager" if program.engine == "eager" else "replay", program.reason
+                self.engine = "eager" if program.engine == "eager" else "replay"
+                self.reason = f"{'compiled, ' * (program.engine == 'compiled')}{program.reason}"
                 self._replay = replay if self.engine == "replay" else None
             except (ValueError, TypeError, ArithmeticError) as error:
                 if self.requested == "replay":

@@ -1,12 +1,14 @@
 """What a replay refuses, and what it says: frozen decisions, wrong feeds, faults of calculus."""
 
+import math
 import random
 
 import numpy as np
 import pytest
 
-from autograd import DomainError, Value, functions as F, no_grad, record
+from autograd import DomainError, Value, functions as F, no_grad, primitive, record
 from autograd.replay.program import _rounding
+from autograd.table import REAL, TABLE
 from autograd.value import constant
 from nn import MLP, SGD, mean_squared_error, training_on
 
@@ -356,3 +358,37 @@ def test_large_numbers_that_are_finite_are_no_fault():
     x = [Value(1.0) for _ in range(9)]
     program = record(F.sum([x_i * 1e200 for x_i in x]), [x], engine="replay")
     assert program([np.full(9, 2.0)]) == pytest.approx(1.8e201, rel=1e-15)
+
+
+@pytest.mark.parametrize("engine", ["auto", "replay"])
+def test_what_is_detached_passes_its_rounding_on_to_compare(engine):
+    rng = random.Random(5)
+    for _ in range(12):
+        W = [[Value(rng.gauss(0.0, 1.0)) for _ in range(8)] for _ in range(5)]
+        X = [[Value(rng.gauss(0.0, 1.0)) for _ in range(8)] for _ in range(20)]
+        loss = F.sum([-F.log_softmax([sum(w * x_i for w, x_i in zip(row, x)) for row in W])[0] for x in X])
+        assert record(loss, inputs=[X], engine=engine).compare(loss)
+
+
+@pytest.fixture
+def of_floats_alone():
+    """A primitive whose rule calls Python's own functions."""
+
+    @primitive("½x²", REAL)
+    def half_square(n, x):
+        return 0.5 * math.pow(x, 2.0), (float(x),)
+
+    yield half_square
+    del TABLE["half_square"]
+
+
+def test_a_rule_of_floats_alone_is_left_to_the_eager_engine_or_named(of_floats_alone):
+    x = [Value(0.1 * i) for i in range(300)]
+    loss = F.sum([of_floats_alone(x_i) * x_i for x_i in x])
+    program = record(loss, [x])
+    assert program.engine == "eager" and "primitive half_square: its rule cannot run on arrays" in program.reason
+    assert program([[2.0] * 300]) == 300 * 4.0
+    with pytest.raises(
+        TypeError, match=r"primitive half_square: its rule cannot run on arrays .*n\.exp for math\.exp"
+    ):
+        record(loss, [x], engine="replay")

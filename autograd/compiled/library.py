@@ -127,7 +127,7 @@ def find_blas() -> None:
 
 def _folder() -> Path:
     given = os.environ.get("CHAINRULE_CACHE")
-    return Path(given) if given else user_cache_path("chainrule", appauthor=False)
+    return Path(given).expanduser() if given else user_cache_path("chainrule", appauthor=False)
 
 
 def _read(name: str) -> bytes | None:

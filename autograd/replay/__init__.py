@@ -73,7 +73,8 @@ def record(
 
     A graph holds what was computed, not what was decided. Each run feeds the inputs, and reads the present numbers of
     the parameters and all other leaves; constants, decisions (``if x > 0``) and numbers taken from ``.data`` stay as
-    they were. ``program.compare(loss)`` checks a program against a freshly built graph.
+    they were. ``program.compare(loss)`` checks a program against a freshly built graph. A program holds the numbers
+    of its latest run, so that one thread at a time may call it.
 
     loss         a Value computed from leaves; where its shape varies, keep one program per shape in a dict
     inputs       leaves, or lists (of lists) of leaves, that are fed numbers in each run

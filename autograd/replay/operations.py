@@ -54,8 +54,14 @@ class Group(ABC):
     def rule_step(self, system: Any, operands: Sequence[Any]) -> Step:
         """The step that runs the rule on arrays. It keeps the local derivatives, and has run once on return."""
         rule, out = self.operation.rule, self.value
-        with np.errstate(all="ignore"):
-            _, local_derivatives = rule(system, *operands)
+        try:
+            with np.errstate(all="ignore"):
+                _, local_derivatives = rule(system, *operands)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise TypeError(
+                f"primitive {self.operation.name}: its rule cannot run on arrays ({error}); write it with the "
+                "functions of its number system, n.exp for math.exp, n.where for if"
+            ) from None
         kept = self.kept = list(local_derivatives)
 
         def run() -> None:

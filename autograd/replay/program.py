@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autograd import primitives
 from autograd.adopting.readings import Adopted, Opaque
 from autograd.errors import DomainError, situation
 from autograd.graph import sweep, topological_order
@@ -401,7 +402,12 @@ def _planned(flat: Flat, parameters: Ints, inputs: Sequence[Ints], engine: str) 
                 remedy = "record with engine='auto'" if cannot else "pip install 'chainrule[fast]'"
                 raise (TypeError if cannot else ImportError)(f"engine 'compiled': {error}: {remedy}") from None
             why_not = "" if isinstance(error, ImportError) else f"; not compiled: {error}"
-    plan = Plan(flat, parameters, inputs, engine)
+    try:
+        plan = Plan(flat, parameters, inputs, engine)
+    except TypeError as error:  # a rule of the user's own
+        if engine != "auto":
+            raise
+        plan, why_not = Plan(flat, parameters, inputs, "eager"), f"; {error}"
     plan.reason += why_not
     return plan
 
@@ -482,7 +488,8 @@ def check_same(root: Value, number_of: Callable[[Value], float], fresh: Value) -
 
 def _rounding(node: Value, off: list[float]) -> float:
     """How far apart two computations of a node may be if those of its operands are ``off`` by so much."""
-    edges = [(abs(local), abs(x.data), error) for (x, local), error in zip(node.edges, off)]
+    passes = node.operation is primitives.detach  # the value, though no gradient
+    edges = [(1.0 if passes else abs(local), abs(x.data), error) for (x, local), error in zip(node.edges, off)]
     terms = sum(local * x for local, x, _ in edges if isfinite(local))
     own = EPSILON * (8 + len(edges)) * (abs(node.data) + terms) if edges else 0.0
     return own + sum(local * error for local, _, error in edges if error)
