@@ -113,9 +113,7 @@ class _Arrays:
         before = optimizer.progress
         if (change is None or looks) and (at_once := self._compiled_step(program)):
             optimizer.begin_step()
-            for group, options in zip(optimizer.groups, at_once.options):
-                options[:] = group.learning_rate, group.steps
-            if at_once():
+            if at_once(*((group.learning_rate, group.steps) for group in optimizer.groups)):
                 self.latest, self.is_ahead, loss = program, True, program.has_run()
                 if change is not None:
                     change(program.gradient_array)
@@ -164,11 +162,11 @@ class _Arrays:
         options = [[getattr(g, name) for name in _options_of(type(g))] for g in self.optimizer.groups]
         known, step = self.compiled.get(program, (None, None))
         if options != known:
-            from autograd.compiled.training_step import TrainingStep  # imports llvmlite
+            from autograd.compiled.training_step import training_step  # imports llvmlite
 
             plan: Any = program.plan
-            updates = [_update_of(g, own) for g, own in zip(self.optimizer.groups, options)]
-            step = TrainingStep(plan, updates, self.numbers)
+            loops = [_update_loop(g, own) for g, own in zip(self.optimizer.groups, options)]
+            step = training_step(plan, loops, self.numbers)
             self.compiled[program] = options, step
         return step
 
@@ -193,22 +191,21 @@ def _options_of(kind: type[Optimizer]) -> list[str]:
     return [name for name in signature(kind).parameters if name not in ("parameters", "learning_rate")]
 
 
-_updates: dict[Any, Any] = {}  # as formulas, by class and options
+_loops: dict[Any, int] = {}  # where updates begin, by class and options
 
 
-def _update_of(group: Optimizer, options: list[Any]) -> Any:
-    """The group's update as formulas, for every learning rate and number of steps."""
-    from autograd.compiled.training_step import Update
+def _update_loop(group: Optimizer, options: list[Any]) -> int:
+    """The address of the group's update, for every learning rate and number of steps."""
+    from autograd.compiled.training_step import update_loop
 
     key = type(group), *options
-    if key in _updates:
-        return _updates[key]
-    twin = copy(group)
-    learning_rate, steps, w, gradient, *state = letters(4 + len(group.first_state()))
-    vars(twin).update(learning_rate=learning_rate, steps=steps)
-    moved, new = twin.update(w, gradient, tuple(state))
-    _updates[key] = Update([moved, *new], [w, *state, gradient], [learning_rate, steps])
-    return _updates[key]
+    if key not in _loops:
+        twin = copy(group)
+        learning_rate, steps, w, gradient, *state = letters(4 + len(group.first_state()))
+        vars(twin).update(learning_rate=learning_rate, steps=steps)
+        moved, new = twin.update(w, gradient, tuple(state))
+        _loops[key] = update_loop([moved, *new], [w, *state, gradient], [learning_rate, steps])
+    return _loops[key]
 
 
 # ---- a training ---------------------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ results, and how many there are. The forward pass runs the list from its beginni
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from ctypes import Structure, c_int64, c_void_p
+from typing import Any, ClassVar
 
 from autograd.compiled.assembly import Function, Int
 from autograd.compiled.kernels import ARRAYS, COLUMNS, MOST_LETTERS, RESULTS
@@ -23,17 +24,26 @@ declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 """ + "".join(f"declare <{n} x double> @llvm.fmuladd.v{n}f64({', '.join([f'<{n} x double>'] * 3)})\n" for n in WIDTHS)
 # of a product Z = A Wᵀ + Σ s, in ``index``: its sizes, and for each matrix its first slot and its rows' distance
 PRODUCT = ("c", "r", "n", "w", "w_row", "a", "a_row", "wants_w", "wants_a", "room", "singles")
-# what a step of training needs, as addresses and numbers: both passes, then a list of updates
-STEP = {
-    "forward": "ptr", "forwards": "i64", "forward_table": "ptr", "backward": "ptr", "backwards": "i64",
-    "backward_table": "ptr", "values": "ptr", "gradients": "ptr", "index": "ptr", "slots": "i64", "constants": "i64",
-    "changing": "i64", "parameters": "i64", "root": "i64", "updates": "ptr", "groups": "i64",
-}  # fmt: skip
-# numbers: the parameters, then their states, one after the other; ``moved`` is room for the new ones
-UPDATE = {
-    "update": "ptr", "first": "i64", "parameters": "i64", "numbers": "ptr", "moved": "ptr", "options": "ptr",
-    "size": "i64",
-}  # fmt: skip
+
+
+class Step(Structure):
+    """What both passes need, and a list of updates."""
+
+    _fields_: ClassVar[list[tuple[str, Any]]] = [
+        ("forward", c_void_p), ("forwards", c_int64), ("forward_table", c_void_p), ("backward", c_void_p),
+        ("backwards", c_int64), ("backward_table", c_void_p), ("values", c_void_p), ("gradients", c_void_p),
+        ("index", c_void_p), ("slots", c_int64), ("constants", c_int64), ("changing", c_int64),
+        ("parameters", c_int64), ("root", c_int64), ("updates", c_void_p), ("groups", c_int64),
+    ]  # fmt: skip
+
+
+class Update(Structure):
+    """A group's numbers: its parameters, then their states, one after the other; ``moved`` is room for new ones."""
+
+    _fields_: ClassVar[list[tuple[str, Any]]] = [
+        ("update", c_void_p), ("first", c_int64), ("parameters", c_int64), ("numbers", c_void_p), ("moved", c_void_p),
+        ("options", c_void_p), ("size", c_int64),
+    ]  # fmt: skip
 
 
 def machine() -> str:
@@ -227,9 +237,13 @@ def _step() -> Function:
     """Both passes and the update; 0 if all numbers are finite, else 1, and no parameter has moved."""
     code = Function("chainrule_step", ["step"])
 
-    def fields(array: str, layout: dict[str, str]) -> dict[str, Any]:
-        loaded = {name: code.load(array, k, kind) for k, (name, kind) in enumerate(layout.items())}
-        return {name: Int(code, x) if layout[name] == "i64" else x for name, x in loaded.items()}
+    def fields(place: str, layout: type[Structure]) -> dict[str, Any]:
+        loaded = {}
+        for k, (name, kind) in enumerate(layout._fields_):  # type: ignore[misc]
+            is_number = kind is c_int64
+            x = code.load(place, k, "i64" if is_number else "ptr")
+            loaded[name] = Int(code, x) if is_number else x
+        return loaded
 
     def copy(to: str, source: str, n: Int) -> None:
         code.emit(f"call void @llvm.memcpy.p0.p0.i64(ptr {to}, ptr {source}, i64 {n << 3}, i1 false)")
@@ -240,9 +254,9 @@ def _step() -> Function:
     @contextmanager
     def groups() -> Iterator[dict[str, Any]]:
         with code.loop(at["groups"]) as i:
-            yield fields(code.at(at["updates"], i * len(UPDATE), "i64"), UPDATE)
+            yield fields(code.at(at["updates"], i * len(Update._fields_), "i64"), Update)
 
-    at = fields("%step", STEP)
+    at = fields("%step", Step)
     values, gradients, constants = at["values"], at["gradients"], at["constants"]
     numbers = values, gradients, at["index"]
     status, sound = code.reserve("i64", "1"), code.reserve("i1")

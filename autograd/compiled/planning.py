@@ -7,7 +7,7 @@
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from ctypes import CFUNCTYPE, c_int64, c_void_p
+from ctypes import CFUNCTYPE, addressof, c_int64, c_void_p
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from autograd import primitives
 from autograd.compiled.kernels import BY_COLUMNS, BY_ROWS, MOST_LETTERS, ONE_BY_ONE, Shape, has_rows
 from autograd.compiled.library import address, find_blas, kernel
-from autograd.compiled.machine import LARGE, STEP
+from autograd.compiled.machine import LARGE, Step
 from autograd.number_systems.arrays import Array
 from autograd.replay.buffers import strided
 from autograd.replay.flat_graph import Flat, Ints, Ragged
@@ -141,28 +141,25 @@ class CompiledPlan:
         self.run = self.call()
         self.late = [self.call(late=late)]
 
-    def call(self, groups: NDArray[np.int64] | None = None, late: Int32s | None = None) -> Callable[[], bool]:
+    def call(self, groups: Any = (), late: Int32s | None = None) -> Callable[[], bool]:
         """Both passes as one call, which returns whether all numbers were finite.
 
-        groups   what moves parameters after the passes, a row of ``machine.UPDATE`` each
+        groups   what moves parameters after the passes: an array of ``machine.Update``
         late     for a backward pass alone, the instructions to go back by
         """
         (forward, backward), memory = self.passes, self.memory
-        arrays = {
-            "forward": forward, "forward_table": self.tables[0], "backward": backward if late is None else late,
-            "backward_table": self.tables[1], "values": memory.values, "gradients": memory.gradients,
-            "index": self.index, "updates": np.zeros(0) if groups is None else groups,
-        }  # fmt: skip
-        numbers = {name: array.ctypes.data for name, array in arrays.items()} | {
-            "forwards": len(forward) if late is None else 0, "backwards": len(arrays["backward"]),
-            "slots": len(memory.values), "constants": memory.constants, "changing": memory.used - memory.constants,
-            "parameters": len(self.parameters), "root": self.root, "groups": len(arrays["updates"]),
-        }  # fmt: skip
-        fields, step = np.array([numbers[name] for name in STEP], np.int64), _function("step", 1, 0)
-        place = fields.ctypes.data
+        backward = backward if late is None else late
+        arrays = forward, self.tables[0], backward, self.tables[1], memory.values, memory.gradients, self.index
+        to, to_table, back, back_table, values, gradients, index = (x.ctypes.data for x in arrays)
+        step = Step(
+            to, len(forward) if late is None else 0, to_table, back, len(backward), back_table, values, gradients,
+            index, len(memory.values), memory.constants, memory.used - memory.constants, len(self.parameters), self.root,
+            addressof(groups) if groups else None, len(groups),
+        )  # fmt: skip
+        function, place = _function("step", 1, 0), addressof(step)
 
-        def run(kept: Any = (fields, arrays)) -> bool:
-            return not step(place)
+        def run(kept: Any = (step, arrays, groups)) -> bool:
+            return not function(place)
 
         return run
 
