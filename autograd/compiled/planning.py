@@ -153,8 +153,8 @@ class CompiledPlan:
         to, to_table, back, back_table, values, gradients, index = (x.ctypes.data for x in arrays)
         step = Step(
             to, len(forward) if late is None else 0, to_table, back, len(backward), back_table, values, gradients,
-            index, len(memory.values), memory.constants, memory.used - memory.constants, len(self.parameters), self.root,
-            addressof(groups) if groups else None, len(groups),
+            index, len(memory.values), memory.constants, memory.used - memory.constants, len(self.parameters),
+            self.root, addressof(groups) if groups else None, len(groups),
         )  # fmt: skip
         function, place = _function("step", 1, 0), addressof(step)
 
