@@ -134,7 +134,7 @@ def test_ten_thousand_random_programs_equal_the_eager_engine_in_every_node(start
 
 def test_random_programs_have_every_primitive_layout_and_kind_of_matrix(monkeypatch):
     asked, products = set(), []
-    monkeypatch.setattr(planning, "kernel", lambda shape: asked.add(shape) or library.kernel(shape))
+    monkeypatch.setattr(planning, "kernels", lambda shapes: asked.update(shapes) or library.kernels(shapes))
     write = planning._Writer.product
     monkeypatch.setattr(
         planning._Writer, "product", lambda self, *grid: products.append(grid[1:]) or write(self, *grid)
@@ -437,7 +437,7 @@ def through_kernel(shape, operands, upstream, scattered=None):
     else:
         index = slots.ravel()
     index = np.array(index, np.int32)
-    for address in library.kernel(shape):
+    for address in library.kernels([shape])[0]:
         KERNEL(address)(*(x.ctypes.data for x in (values, gradients, index)), operands.size, count)
     assert (gradients[operands.size :] == upstream).all() and (values[slots] == operands)[operands == operands].all()
     return values[operands.size :], gradients[slots]
@@ -781,11 +781,11 @@ def in_text(old, new, of=None):
     """A fault in the text of the kernels of one entry, of the machine, or of all kernels."""
 
     def plant(patch):
-        def faulty(load, self, name, source, called):
+        def faulty(code, self, name, source, called):
             wanted = of in (None, name) and (name == "machine") == (of == "machine")
-            return load(self, name, re.sub(old, new, source) if wanted else source, called)
+            return code(self, name, re.sub(old, new, source) if wanted else source, called)
 
-        in_function(library._Compiler, "load", faulty)(patch)
+        in_function(library._Compiler, "code", faulty)(patch)
 
     return plant
 
@@ -852,21 +852,25 @@ FAULTS = {
     "a product that nobody wants": in_function(planning._Writer, "_is_wanted", lambda wanted, self, slots: False),
     "wanted nodes are not": after(planning, "_levels_of", some_unwanted),
     "nodes before their operands": after(planning, "_levels_of", some_too_early),
-    "another constant": in_function(planning, "kernel", lambda kernel, shape: kernel(with_others(shape))),
+    "another constant": in_function(planning, "kernels", lambda kernels, given: kernels([*map(with_others, given)])),
 }  # fmt: skip
+
+
+def forget():
+    library._kernels.clear()
+    library._loaded.clear()
+    for cached in (library.compiler, library.address, library.find_blas, planning._function):
+        cached.cache_clear()
 
 
 @pytest.fixture
 def fresh(monkeypatch, tmp_path):
     """Nothing is compiled yet, and what is compiled here is gone at the end."""
     monkeypatch.setenv("CHAINRULE_CACHE", str(tmp_path))
-    caches = (library.kernel, library.compiler, planning._function)
-    for cached in caches:
-        cached.cache_clear()
+    forget()
     yield
     monkeypatch.undo()
-    for cached in caches:
-        cached.cache_clear()
+    forget()
 
 
 SAMPLE = (
