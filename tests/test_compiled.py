@@ -887,6 +887,23 @@ def test_a_planted_fault_is_seen(fault, fresh, monkeypatch, no_fallback):
             check_random_program(seed, feeds=2)
 
 
+@pytest.mark.parametrize("width", [0, 4])
+def test_processors_with_narrow_vectors_and_with_none_give_the_same(width, fresh, monkeypatch, no_fallback):
+    start = library._Compiler.__init__
+
+    def narrow(compiler):
+        start(compiler)
+        compiler.width = min(width, compiler.width)
+
+    monkeypatch.setattr(library._Compiler, "__init__", narrow)
+    for seed in range(12):
+        check_random_program(seed, feeds=2)
+    for name in ("tanh", "exp", "atan2"):
+        entry = TABLE[name]
+        expected = by_rule(entry, (), grid(operand_count(entry)))
+        check_kernel(Shape(entry, operand_count(entry), (), BY_COLUMNS), (), (9, 300), expected)
+
+
 # ---- the cache --------------------------------------------------------------------------------------------------
 
 TRAINED = """
@@ -1066,6 +1083,14 @@ def is_as_before(said):
 @pytest.mark.parametrize("missing", ["llvmlite", "platformdirs"])
 def test_without_the_extra_a_recording_is_replayed_and_the_remedy_is_named(missing):
     assert is_as_before(printed(f"import sys; sys.modules['{missing}'] = None\n{ABSENT}"))
+
+
+def test_a_compiler_that_does_not_load_is_as_good_as_none(tmp_path):
+    (tmp_path / "llvmlite").mkdir()
+    (tmp_path / "llvmlite" / "__init__.py").write_text("raise OSError('no shared object file')")
+    code = ABSENT.replace("ImportError", "Exception")
+    first, _ = printed(code, PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}").splitlines()
+    assert first == "replay True"
 
 
 @pytest.fixture(scope="module")
@@ -1285,6 +1310,24 @@ def test_an_optimiser_of_ones_own_is_run_as_it_is():
     with training_on(program, Signed(w, 0.25)) as step:
         step(sample(4))
     assert [abs(p.data - x) for p, x in zip(w, before)] == pytest.approx([0.25] * 9)
+
+
+def test_what_is_read_after_a_step_is_that_of_the_run_before_the_update():
+    def run(engine):
+        rng = Random(2)
+        w, k = [Value(rng.uniform(-1.0, 1.0)) for _ in range(12)], Value(0.7)
+        X = [[Value(0.1) for _ in range(3)] for _ in range(9)]
+        z = [[F.dot(w[3 * j : 3 * j + 3], x) * k for j in range(4)] for x in X]
+        program, read = record(F.mean([F.tanh(a) ** 2 for row in z for a in row]), [X], w, engine=engine), []
+        with training_on(program, Adam(w, 0.1)) as step:
+            for i in range(4):
+                read.append(step([[[rng.uniform(-1.0, 1.0) for _ in range(3)] for _ in range(9)]]))
+                k.data = 0.7 + 0.1 * i  # from the next step on
+                nodes = [z[3][2], w[0], X[2][1], k]
+                read += [f(node) for f in (program.value, program.gradient) for node in nodes]
+        return read
+
+    assert run("compiled") == pytest.approx(run("eager"), rel=1e-12, abs=1e-14)
 
 
 def test_numbers_can_be_read_and_set_between_steps():
