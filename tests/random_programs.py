@@ -27,10 +27,10 @@ class RandomProgram(NamedTuple):
         return [[x.data for x in some] for some in self.inputs]
 
 
-def random_program(seed: object) -> RandomProgram:
+def random_program(seed: object, copies: int = 0) -> RandomProgram:
     """One to twelve copies of a random function of own inputs and shared parameters; some leaves are not used."""
     rng = Random(f"program {seed}")
-    inputs = [[Value(0.5) for _ in range(3)] for _ in range(rng.choice([1, 1, 1, 2, 3, 8, 9, 12]))]
+    inputs = [[Value(0.5) for _ in range(3)] for _ in range(copies or rng.choice([1, 1, 1, 2, 3, 8, 9, 12]))]
     parameters, others = [Value(0.5) for _ in range(rng.randint(1, 12))], [Value(0.5) for _ in range(2)]
     add: Any = rng.choice([F.sum, F.mean, lambda x: sum(x), lambda x: F.dot(x, parameters[:1] * len(x))])
 

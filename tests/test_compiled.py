@@ -100,9 +100,9 @@ def backward(loss):
     return loss
 
 
-def check_random_program(seed, feeds=5):
+def check_random_program(seed, feeds=5, copies=0):
     rng = Random(f"feeds {seed}")
-    some = random_program(seed)
+    some = random_program(seed, copies)
     some.move(rng)
     program = record(some.build(), some.inputs, some.parameters, engine="compiled")
     for _ in range(feeds):
@@ -123,6 +123,11 @@ def no_fallback(monkeypatch):
 def test_random_programs_equal_the_eager_engine_in_every_node(start, no_fallback):
     for seed in range(start, start + 50):
         check_random_program(seed)
+
+
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 40))])
+def test_hundreds_of_copies_equal_the_eager_engine_in_every_node(seed, no_fallback):
+    check_random_program(f"wide {seed}", feeds=1, copies=300)
 
 
 @pytest.mark.slow
