@@ -29,7 +29,7 @@ from nn.optim import exponential, linear
 pytest.importorskip("llvmlite", reason="the compiled engine is an extra: pip install 'chainrule[fast]'")
 
 from autograd.compiled import assembly, kernels, library, machine, planning
-from autograd.compiled.kernels import BY_COLUMNS, BY_ROWS, ONE_BY_ONE, Shape
+from autograd.compiled.kernels import BY_COLUMNS, BY_ROWS, ONE_BY_ONE, Shape, has_rows
 
 CLOSE = 1e-13  # of all that is added up
 
@@ -139,7 +139,7 @@ def test_ten_thousand_random_programs_equal_the_eager_engine_in_every_node(start
 
 def test_random_programs_have_every_primitive_layout_and_kind_of_matrix(monkeypatch):
     asked, products = set(), []
-    monkeypatch.setattr(planning, "kernels", lambda shapes: asked.update(shapes) or library.kernels(shapes))
+    monkeypatch.setattr(planning, "kernel", lambda shape: asked.add(shape) or library.kernel(shape))
     write = planning._Writer.product
     monkeypatch.setattr(
         planning._Writer, "product", lambda self, *grid: products.append(grid[1:]) or write(self, *grid)
@@ -150,7 +150,7 @@ def test_random_programs_have_every_primitive_layout_and_kind_of_matrix(monkeypa
     assert {shape.entry.name for shape in asked} == set(TABLE)
     for layout in (ONE_BY_ONE, BY_COLUMNS):
         assert {s.entry.name for s in asked if s.layout == layout} == set(TABLE)
-    assert {s.entry.name for s in asked if s.layout == BY_ROWS} == {"sum", "hypot", "dot", "affine", "logsumexp"}
+    assert {s.entry.name for s in asked if s.layout == BY_ROWS} == {e.name for e in TABLE.values() if has_rows(e)}
     assert {len(singles) for *_, singles in products} >= {0, 1, 2}
     assert any(min(Z.shape) > 1 for Z, *_ in products) and any(Z.size == 1 for Z, *_ in products)
 
@@ -177,8 +177,8 @@ def test_to_values_and_compare_and_texts_are_those_of_other_engines():
         program, arrays = (
             record(some.build(), some.inputs, some.parameters, engine) for engine in ("compiled", "replay")
         )
-        assert str(program).splitlines()[1:] == str(arrays).splitlines()[1:]
-        assert repr(program.layers) == repr(arrays.layers)
+        told, expected = ([x for x in str(p).splitlines() if x.startswith(" ")] for p in (program, arrays))
+        assert told == expected and repr(program.layers) == repr(arrays.layers)
         fed = some.move(Random(f"other {seed}"))
         program(fed)
         assert program.compare(some.build())
@@ -313,6 +313,11 @@ def constants_of(entry):
     return [*product(*choices)] if entry.takes_constants else [()]
 
 
+def kernel_constants_of(entry):
+    """The same, and none: of many constants, none is written into a kernel."""
+    return [*constants_of(entry), ()] if entry.takes_constants else [()]
+
+
 def with_constants(constants, operands):
     """All operands, for those that are not constants."""
     rest = iter(operands)
@@ -395,6 +400,18 @@ def test_one_node_of_special_operands_is_the_eager_engines(name, engine, fed):
         assert_close(name, at, found[:, 1:], expected[:, 1:], signs=False)
 
 
+def test_many_constants_are_the_eager_engines(no_fallback):
+    x = [Value(0.3 + 0.1 * i) for i in range(40)]
+
+    def build():
+        powers = [a ** (0.5 * i - 10.0) for i, a in enumerate(x)]
+        return F.sum(powers + [F.heaviside(a - 1.0, 0.01 * i) * a for i, a in enumerate(x)] + [a**2.0 for a in x])
+
+    program = record(build(), [], x, engine="compiled")
+    program()
+    assert_equals_eager(program, backward(build()))
+
+
 @pytest.mark.parametrize("name", TABLE)
 def test_many_nodes_of_special_operands_are_the_eager_engines(name, no_fallback):
     entry = TABLE[name]
@@ -442,7 +459,7 @@ def through_kernel(shape, operands, upstream, scattered=None):
     else:
         index = slots.ravel()
     index = np.array(index, np.int32)
-    for address in library.kernels([shape])[0]:
+    for address in library.kernel(shape):
         KERNEL(address)(*(x.ctypes.data for x in (values, gradients, index)), operands.size, count)
     assert (gradients[operands.size :] == upstream).all() and (values[slots] == operands)[operands == operands].all()
     return values[operands.size :], gradients[slots]
@@ -476,12 +493,13 @@ def by_rule(entry, constants, points):
 @pytest.mark.parametrize("name", TABLE)
 def test_a_kernel_equals_its_rule_in_chunks_and_one_by_one(name):
     entry = TABLE[name]
-    for constants in constants_of(entry):
+    for constants in kernel_constants_of(entry):
         points = points_of(entry, constants)
         expected = by_rule(entry, constants, points)
         arity = len(constants) or len(points[0])
         for layout, counts in ((ONE_BY_ONE, (1, 7, len(points))), (BY_COLUMNS, (1, 8, 255, 256, 257, 1500))):
-            check_kernel(Shape(entry, arity, constants, layout), points, counts, expected)
+            texts = tuple(c if c is None else c.hex() for c in constants)
+            check_kernel(Shape(entry, arity, texts, layout), points, counts, expected)
 
 
 @pytest.mark.parametrize("name", [name for name, entry in TABLE.items() if entry.variadic])
@@ -498,7 +516,7 @@ def test_kernels_of_every_number_of_operands_equal_the_rule(name):
 @pytest.mark.parametrize("name", [name for name, entry in TABLE.items() if entry.variadic])
 def test_a_kernel_of_rows_equals_its_rule_for_every_length(name):
     entry, rng = TABLE[name], np.random.default_rng(8)
-    if not kernels.has_rows(entry):
+    if not has_rows(entry):
         pytest.skip("the rule treats its operands by place")
     for arity in range(entry.least, 301, entry.step * (1 if entry.step > 1 else 3)):
         points = [*rng.uniform(-2.0, 2.0, (3, arity)), *(rng.choice(FEW, arity) for _ in range(3))]
@@ -699,7 +717,7 @@ def test_matrix_products_of_rows_apart_overlapping_or_shared_are_numpys(how):
     [
         ((200, 200, 200), {}), ((300, 100, 150), {"singles": 2}), ((200, 200, 200), {"w_gap": 3}),
         ((200, 200, 200), {"same": True}), ((200, 200, 200), {"a_step": 0}), ((200, 200, 200), {"a_step": 1}),
-        ((200, 200, 200), {"a_step": 150}), ((1, 2000, 2100), {}), ((2100, 1, 2000), {}), ((2100, 2000, 1), {}),
+        ((200, 200, 200), {"a_step": 150}), ((2100, 1, 2000), {}),
         ((2500, 2, 900), {"a_step": 7, "wants": (0, 1)}), ((2500, 2, 900), {"w_gap": 1}), ((2, 2500, 900), {}),
     ],
     ids=str,
@@ -786,11 +804,11 @@ def in_text(old, new, of=None):
     """A fault in the text of the kernels of one entry, of the machine, or of all kernels."""
 
     def plant(patch):
-        def faulty(code, self, name, source, called):
+        def faulty(described, self, name, source, called):
             wanted = of in (None, name) and (name == "machine") == (of == "machine")
-            return code(self, name, re.sub(old, new, source) if wanted else source, called)
+            return described(self, name, re.sub(old, new, source) if wanted else source, called)
 
-        in_function(library._Compiler, "code", faulty)(patch)
+        in_function(library._Compiler, "described", faulty)(patch)
 
     return plant
 
@@ -820,7 +838,7 @@ def some_unwanted(operands, level, wanted):
 
 
 def with_others(shape):
-    return shape._replace(constants=tuple(c and c + 1.0 for c in shape.constants))
+    return shape._replace(constants=tuple(c and (float.fromhex(c) + 1.0).hex() for c in shape.constants))
 
 
 def some_too_early(operands, level, wanted):
@@ -857,14 +875,12 @@ FAULTS = {
     "a product that nobody wants": in_function(planning._Writer, "_is_wanted", lambda wanted, self, slots: False),
     "wanted nodes are not": after(planning, "_levels_of", some_unwanted),
     "nodes before their operands": after(planning, "_levels_of", some_too_early),
-    "another constant": in_function(planning, "kernels", lambda kernels, given: kernels([*map(with_others, given)])),
+    "another constant": in_function(planning, "kernel", lambda kernel, shape: kernel(with_others(shape))),
 }  # fmt: skip
 
 
 def forget():
-    library._kernels.clear()
-    library._loaded.clear()
-    for cached in (library.compiler, library.address, library.find_blas, planning._function):
+    for cached in (library.compiler, library.find_blas, library._written, planning._function):
         cached.cache_clear()
 
 
@@ -901,7 +917,7 @@ def test_processors_with_narrow_vectors_and_with_none_give_the_same(width, fresh
         compiler.width = min(width, compiler.width)
 
     monkeypatch.setattr(library._Compiler, "__init__", narrow)
-    for seed in range(12):
+    for seed in range(6):
         check_random_program(seed, feeds=2)
     for name in ("tanh", "exp", "atan2"):
         entry = TABLE[name]
