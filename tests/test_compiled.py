@@ -1321,6 +1321,17 @@ def test_options_that_change_inside_a_block_count_from_the_next_step_on():
     assert state_of(w, optimizer) == pytest.approx(state_of(v, eager), rel=1e-12)
 
 
+def test_an_attribute_of_ones_own_on_an_optimiser_changes_no_step():
+    w, _, sample, (program,) = regression([4])
+    v, build, *_ = regression([])
+    optimizer, eager = SGD(w, 0.05), SGD(v, 0.05)
+    optimizer.losses = []
+    with training_on(program, optimizer) as step:
+        for batch in [sample(4) for _ in range(3)]:
+            optimizer.losses.append(step(batch))
+            assert optimizer.losses[-1] == pytest.approx(eager_step(eager, build(*batch)), rel=1e-12)
+
+
 def test_an_optimiser_of_ones_own_is_run_as_it_is():
     class Signed(SGD):
         def update(self, w, gradient, state):
