@@ -375,7 +375,10 @@ def eager_outcome(entry, operands):
     return node.data, [x.grad for x in nodes if x.operation is None]
 
 
-@pytest.mark.parametrize(("engine", "fed"), [("compiled", False), ("compiled", True), ("replay", False)])
+@pytest.mark.parametrize(
+    ("engine", "fed"),
+    [("compiled", False), ("compiled", True), pytest.param("replay", False, marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("name", TABLE)
 def test_one_node_of_special_operands_is_the_eager_engines(name, engine, fed):
     """Both as parameters and as inputs, whose gradients are computed when they are read."""
@@ -911,6 +914,7 @@ def test_a_planted_fault_is_seen(fault, fresh, monkeypatch, no_fallback):
             check_random_program(seed, feeds=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [0, 4])
 def test_processors_with_narrow_vectors_and_with_none_give_the_same(width, fresh, monkeypatch, no_fallback):
     start = library._Compiler.__init__
