@@ -1,462 +1,129 @@
-"""A step with its update, replayed and by others: ``python benchmarks/replay.py [--rounds 15] [--out table.md]``.
+"""Recorded programs beside others: ``python benchmarks/replay.py [--rounds 15] [--out table.md] [--only W1]``.
 
-Four workloads: (W1) micrograd's demo step, (W2) a 64-32-10 network on 32 digits, (W3) a 784-50-10 network on 64
-made-up images, (W4) a whole run on moons, recording included. The variants take turns in one process with one BLAS
-thread, so that a drift of the machine meets all of them; before anything is timed their losses have to agree. The
-peers are installed into an environment that this script makes beside itself; pip needs to know an index that has
-PyTorch's CPU builds.
+Networks: (W1) micrograd's demo step, (W2) a 64-32-10 network on 32 digits, (W3) a 784-50-10 network on 64 made-up
+images, (W4) a whole run on moons, recording included. Other graphs: a chain and a random graph beside CasADi, a tiny
+GPT. Before anything is timed, losses and gradients have to agree.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
-import venv
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-ENVIRONMENT = HERE / ".venv-replay"
-PYTHON = ENVIRONMENT / "bin" / "python"
-PEERS = ["micrograd==0.1.0", "torch==2.13.0+cpu", "jax[cpu]==0.10.2"]
-OURS = ["numpy>=1.26", "scikit-learn>=1.4", "tqdm"]
-ONE_THREAD = {
-    "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "JAX_PLATFORMS": "cpu",
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false", "JAX_ENABLE_X64": "1",
-}  # fmt: skip
-
-if __name__ == "__main__" and Path(sys.executable) != PYTHON:  # begin again in the environment of the peers
-    if not PYTHON.exists():
-        venv.create(ENVIRONMENT, with_pip=True)
-        subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", *PEERS, *OURS], check=True)
-    environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(HERE.parent)}
-    raise SystemExit(subprocess.run([PYTHON, __file__, *sys.argv[1:]], env=environment).returncode)
-
-import gc  # noqa: E402
-import math  # noqa: E402
-import platform  # noqa: E402
-import random  # noqa: E402
-import statistics  # noqa: E402
-import time  # noqa: E402
-from collections.abc import Callable  # noqa: E402
-from functools import partial  # noqa: E402
-from importlib.metadata import version  # noqa: E402
-from itertools import pairwise  # noqa: E402
-from typing import Any  # noqa: E402
-
-import jax  # noqa: E402
-import jax.numpy as jnp  # noqa: E402
-import micrograd.engine  # noqa: E402
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-
-import nn  # noqa: E402
-from autograd import Value, collector_paused, exp, log, record, tanh  # noqa: E402
-from autograd.command_line import OneLineParser  # noqa: E402
-from autograd.replay.buffers import is_finite  # noqa: E402
-from nn.data import Dataset, digits, moons  # noqa: E402
-from nn.losses import mean_loss  # noqa: E402
-
-Step = Callable[[], float]
-AGREE = 1e-6  # relative, of each of the first losses
-SLOW = 0.3  # seconds: what takes longer is timed in five rounds
-
-
-class Workload:
-    """A network, its batch and its loss, as arrays that every variant begins with.
-
-    W, b         first weights, rows are "to"
-    X, y         the batch; y are labels, or −1 and +1 for the hinge loss
-    activation   of the hidden layers
-    decay        λ of λ Σ p² over all parameters
-    """
-
-    def __init__(self, sizes: list[int], X: Any, y: Any, activation: str, rate: float, decay: float = 0.0) -> None:
-        rng = np.random.default_rng(0)
-        self.W = [rng.uniform(-1, 1, (to, of)) / math.sqrt(of) for of, to in pairwise(sizes)]
-        self.b = [np.zeros(to) for to in sizes[1:]]
-        self.X, self.y = np.array(X, dtype=np.float64), np.array(y)
-        self.T = np.eye(sizes[-1])[self.y] if sizes[-1] > 1 else self.y.astype(np.float64)
-        self.sizes, self.activation, self.rate, self.decay = sizes, activation, rate, decay
-        self.hinge = sizes[-1] == 1
-
-    # ---- by hand: the lecture's matrices ---------------------------------------------------------------------------
-
-    def numpy(self) -> Step:
-        W, b = [w.copy() for w in self.W], [b.copy() for b in self.b]
-        X, y, T, rate, decay, m = self.X, self.y, self.T, self.rate, self.decay, len(self.X)
-        relu = self.activation == "relu"
-
-        def step() -> float:
-            A, Z = [X], []
-            for l, (w, c) in enumerate(zip(W, b)):
-                Z.append(A[-1] @ w.T + c)
-                last = l == len(W) - 1
-                A.append(Z[-1] if last else np.maximum(Z[-1], 0.0) if relu else np.tanh(Z[-1]))
-            if self.hinge:
-                margin = 1.0 - y * Z[-1][:, 0]
-                loss = np.maximum(margin, 0.0).mean()
-                delta = (np.where(margin > 0.0, -y, 0.0) / m)[:, None]
-            else:
-                largest = Z[-1].max(axis=1, keepdims=True)
-                powers = np.exp(Z[-1] - largest)
-                total = powers.sum(axis=1, keepdims=True)
-                loss = (np.log(total) + largest - (Z[-1] * T).sum(axis=1, keepdims=True)).mean()
-                delta = (powers / total - T) / m
-            if decay:
-                loss += decay * (sum((w * w).sum() for w in W) + sum((c * c).sum() for c in b))
-            for l in reversed(range(len(W))):
-                dW, db = delta.T @ A[l], delta.sum(axis=0)
-                if l:
-                    slope = Z[l - 1] > 0.0 if relu else 1.0 - A[l] * A[l]
-                    delta = (delta @ W[l]) * slope
-                if decay:
-                    dW, db = dW + 2.0 * decay * W[l], db + 2.0 * decay * b[l]
-                W[l] -= rate * dW
-                b[l] -= rate * db
-            return float(loss)
-
-        return step
-
-    # ---- peers -----------------------------------------------------------------------------------------------------
-
-    def torch(self) -> Step:
-        layers: list[Any] = []
-        for l, (w, b) in enumerate(zip(self.W, self.b)):
-            linear = torch.nn.Linear(w.shape[1], w.shape[0], dtype=torch.float64)
-            with torch.no_grad():
-                linear.weight.copy_(torch.from_numpy(w))
-                linear.bias.copy_(torch.from_numpy(b))
-            hidden = torch.nn.ReLU() if self.activation == "relu" else torch.nn.Tanh()
-            layers += [linear] if l == len(self.W) - 1 else [linear, hidden]
-        model = torch.nn.Sequential(*layers)
-        optimizer = torch.optim.SGD(model.parameters(), lr=self.rate)
-        X = torch.from_numpy(self.X)
-        y = torch.from_numpy(self.y.astype(np.float64 if self.hinge else np.int64))
-        parameters = list(model.parameters())
-
-        def step() -> float:
-            z = model(X)
-            loss = torch.relu(1.0 - y * z[:, 0]).mean() if self.hinge else torch.nn.functional.cross_entropy(z, y)
-            if self.decay:
-                loss = loss + self.decay * sum((p * p).sum() for p in parameters)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            return loss.item()
-
-        return step
-
-    def jax(self) -> Step:
-        X, y, T = jnp.array(self.X), jnp.array(self.y, dtype=jnp.float64), jnp.array(self.T)
-
-        def loss_of(parameters: Any, X: Any, y: Any, T: Any) -> Any:
-            a = X
-            for l, (w, b) in enumerate(parameters):
-                a = a @ w.T + b
-                if l < len(parameters) - 1:
-                    a = jax.nn.relu(a) if self.activation == "relu" else jnp.tanh(a)
-            if self.hinge:
-                loss = jax.nn.relu(1.0 - y * a[:, 0]).mean()
-            else:
-                loss = (jax.scipy.special.logsumexp(a, axis=1) - (a * T).sum(axis=1)).mean()
-            if self.decay:
-                loss += self.decay * sum((p * p).sum() for pair in parameters for p in pair)
-            return loss
-
-        @jax.jit
-        def update(parameters: Any, X: Any, y: Any, T: Any) -> Any:
-            loss, gradient = jax.value_and_grad(loss_of)(parameters, X, y, T)
-            return loss, jax.tree.map(lambda p, g: p - self.rate * g, parameters, gradient)
-
-        state = [[(jnp.array(w), jnp.array(b)) for w, b in zip(self.W, self.b)]]
-
-        def step() -> float:
-            loss, state[0] = update(state[0], X, y, T)
-            jax.block_until_ready(state[0])
-            return float(loss)
-
-        return step
-
-    # ---- scalar code, micrograd's way: nothing says that there are layers ------------------------------------------
-
-    def scalar(self, Number: Any, X: Any, T: Any) -> tuple[Any, list[Any]]:
-        """The loss in plain scalar code, for micrograd's Values and ours."""
-        layers = [
-            [([Number(x) for x in row], Number(c)) for row, c in zip(w.tolist(), b.tolist())]
-            for w, b in zip(self.W, self.b)
-        ]
-        parameters = [p for layer in layers for row, c in layer for p in (*row, c)]
-        ours = Number is Value
-        losses = []
-        for x, t in zip(X, T):
-            for l, layer in enumerate(layers):
-                x = [sum((w * a for w, a in zip(row, x)), c) for row, c in layer]
-                if l < len(layers) - 1:
-                    x = [z.relu() if self.activation == "relu" else tanh(z) if ours else micrograd_tanh(z) for z in x]
-            if self.hinge:
-                losses.append((1.0 - t * x[0]).relu())
-            elif ours:
-                losses.append(log(sum(exp(z) for z in x)) - sum(t_k * z for t_k, z in zip(t, x)))
-            else:
-                losses.append(micrograd_cross_entropy(x, t))
-        total = sum(losses) * (1.0 / len(losses))
-        if self.decay:
-            total = total + self.decay * sum(p * p for p in parameters)
-        return total, parameters
-
-    def micrograd(self) -> Step:
-        return self._scalar_step(micrograd.engine.Value)
-
-    def eager(self) -> Step:
-        step = self._scalar_step(Value)
-
-        def paused() -> float:
-            with collector_paused():
-                return step()
-
-        return paused
-
-    def _scalar_step(self, Number: Any) -> Step:
-        state = [[p.tolist() for p in self.W], [p.tolist() for p in self.b]]
-        X, T = self.X.tolist(), self.T.tolist()
-
-        def step() -> float:
-            begin = self.W, self.b
-            self.W, self.b = [np.array(w) for w in state[0]], [np.array(b) for b in state[1]]
-            try:
-                inputs = [[Number(x) for x in row] for row in X]
-                total, parameters = self.scalar(Number, inputs, T)
-            finally:
-                self.W, self.b = begin
-            total.backward()
-            for p in parameters:
-                p.data -= self.rate * p.grad
-            numbers = iter(p.data for p in parameters)
-            for w, b in zip(*state):
-                for row, j in zip(w, range(len(b))):
-                    row[:] = [next(numbers) for _ in row]
-                    b[j] = next(numbers)
-            return float(total.data)
-
-        return step
-
-    # ---- recorded --------------------------------------------------------------------------------------------------
-
-    def leaves(self) -> tuple[Any, Any]:
-        X = [[Value(x) for x in row] for row in self.X.tolist()]
-        one = self.hinge
-        return X, [Value(t) if one else [Value(t_k) for t_k in t] for t in self.T.tolist()]
-
-    def record_scalar(self) -> Any:
-        X, T = self.leaves()
-        with collector_paused():
-            total, parameters = self.scalar(Value, X, T)
-        return record(total, inputs=[X, T], parameters=parameters)
-
-    def model(self) -> Any:
-        model = nn.MLP(self.sizes[0], self.sizes[1:], activation=self.activation)
-        state = {}
-        for path, (w, b) in zip(sorted({k.rsplit(".", 1)[0] for k in model.state_dict()}), zip(self.W, self.b)):
-            state |= {f"{path}.W": w.tolist(), f"{path}.b": b.tolist()}
-        model.load_state_dict(state)
-        return model
-
-    def nn_loss(self, model: Any, X: Any, T: Any) -> Value:
-        loss = mean_loss(nn.hinge if self.hinge else nn.cross_entropy, model.batch(X), T)
-        # λ Σ p² is twice the penalty ½ λ Σ p²
-        return loss + nn.l2_penalty(model.parameters(), 2.0 * self.decay) if self.decay else loss
-
-    def record_nn(self) -> Any:
-        model = self.model()
-        X, T = self.leaves()
-        with collector_paused():
-            loss = self.nn_loss(model, X, T)
-        return record(loss, inputs=[X, T], parameters=model.parameters())
-
-    def replayed(self, program: Any) -> Step:
-        """Steps of a program; the arrays of parameters are its own until the process ends."""
-        run = nn.training_on(program, nn.SGD(program.parameters, self.rate)).__enter__()
-        X, T = self.X, self.T
-        return lambda: run([X, T])
-
-    def nn_eager(self) -> Step:
-        model = self.model()
-        optimizer = nn.SGD(model.parameters(), self.rate)
-        X = self.X.tolist()
-        y = self.y.tolist()
-
-        def step() -> float:
-            with collector_paused():
-                loss = self.nn_loss(model, X, y)
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                return loss.data
-
-        return step
-
-
-def micrograd_tanh(z: Any) -> Any:
-    t = math.tanh(z.data)
-    out = micrograd.engine.Value(t, (z,), "tanh")
-
-    def backward() -> None:
-        z.grad += (1.0 - t * t) * out.grad
-
-    out._backward = backward
-    return out
-
-
-def micrograd_cross_entropy(z: Any, t: Any) -> Any:
-    """−log softmax at the label, as one node: micrograd has neither exp nor log."""
-    largest = max(x.data for x in z)
-    powers = [math.exp(x.data - largest) for x in z]
-    total = sum(powers)
-    out = micrograd.engine.Value(
-        math.log(total) + largest - sum(t_k * x.data for t_k, x in zip(t, z)), tuple(z), "cross_entropy"
-    )
-
-    def backward() -> None:
-        for x, power, t_k in zip(z, powers, t):
-            x.grad += (power / total - t_k) * out.grad
-
-    out._backward = backward
-    return out
-
-
-# ---- workloads ----------------------------------------------------------------------------------------------------
-
-
-def demo() -> Workload:
-    data = moons(100, noise=0.1, rng=random.Random(7))
-    return Workload([2, 16, 16, 1], data.X, [2 * label - 1 for label in data.y], "relu", 0.1, 1e-4)
-
-
-def some_digits(m: int = 32) -> Workload:
-    data = digits()
-    return Workload([64, 32, 10], data.X[:m], data.y[:m], "tanh", 0.1)
-
-
-def images() -> Workload:
-    rng = np.random.default_rng(1)
-    return Workload([784, 50, 10], rng.uniform(0, 1, (64, 784)), rng.integers(0, 10, 64), "tanh", 0.05)
-
-
-def whole_run(engine: str) -> float:
-    """100 epochs of mini-batch SGD on moons; the last loss."""
-    data = moons(200, noise=0.1, rng=random.Random(7))
-    model = nn.MLP(2, [16, 16, 1], rng=random.Random(0))
-    training = nn.Training(
-        model, nn.binary_cross_entropy, nn.SGD(model.parameters(), 0.1), Dataset(*data), epochs=100, batch_size=10,
-        rng=random.Random(1), progress=False, engine=engine,
-    )  # fmt: skip
-    return list(training)[-1].loss
-
-
-# ---- measuring ----------------------------------------------------------------------------------------------------
-
-
-def check(losses: dict[str, list[float]]) -> None:
-    """SystemExit where the first losses of two variants differ."""
-    expected = losses["NumPy by hand"]
-    for name, found in losses.items():
-        for a, b in zip(found, expected):
-            if not abs(a - b) <= AGREE * abs(b):
-                raise SystemExit(f"{name} has the losses {found}, NumPy {expected}: nothing is timed")
-
-
-def take_turns(variants: dict[str, Step], rounds: int, least: float = 0.05) -> dict[str, list[float]]:
-    """Seconds a step of each, round by round; in a round each takes steps for ``least`` seconds."""
-    counts = {}
-    for name, step in variants.items():
+from measuring import HERE, run_among_peers
+
+if __name__ == "__main__":
+    run_among_peers(__file__)
+
+import platform
+import time
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+import jax
+import numpy as np
+import torch
+from graphs import GPT, Build, CasADi, Ours, chain, random_graph
+from measuring import Step, check, engines, middle, processor, table, take_turns
+from workloads import Workload, demo, images, some_digits, whole_run
+
+import nn
+from autograd import Value
+from autograd.command_line import OneLineParser
+from autograd.replay.buffers import is_finite
+
+AGREE = 1e-6  # relative: some of PyTorch's kernels sum in another order
+PEERS_AT_BEST = {"× NumPy": "NumPy", "× PyTorch": "PyTorch", "× JAX": "JAX"}
+
+
+def once(make: Callable[[], Any]) -> tuple[Any, float]:
+    """What it makes, and the median of the seconds of three goes."""
+    seconds = []
+    for _ in range(3):
         start = time.perf_counter()
-        step()
-        once = time.perf_counter() - start
-        if once < least:
-            start = time.perf_counter()
-            for _ in range(10):
-                step()
-            once = (time.perf_counter() - start) / 10
-        counts[name] = max(1, round(least / once)), once
-    found: dict[str, list[float]] = {name: [] for name in variants}
-    for i in range(rounds):
-        for name, step in variants.items():
-            count, once = counts[name]
-            if once > SLOW and i >= 5:
-                continue
-            gc.collect()
-            start = time.perf_counter()
-            for _ in range(count):
-                step()
-            found[name].append((time.perf_counter() - start) / count)
-    return found
-
-
-def measured(seconds: dict[str, list[float]], against: str) -> list[str]:
-    """Rows of the table: the median, and the median of the rounds' ratios to one of the variants."""
-    rows = []
-    for name, times in seconds.items():
-        ratio = statistics.median(b / a for a, b in zip(times, seconds[against]))
-        rows.append(f"| {name} | {1e3 * statistics.median(times):.3f} | {ratio:.3g} |")
-    return rows
+        made = make()
+        seconds.append(time.perf_counter() - start)
+    return made, middle(seconds)
 
 
 def step_table(title: str, work: Workload, rounds: int, both: bool) -> list[str]:
-    variants: dict[str, Step] = {"NumPy by hand": work.numpy(), "PyTorch, eager": work.torch()}
-    variants["JAX, jit"] = work.jax()
-    recording: list[str] = []
-    for name, make, eager in [
-        ("recorded from nn", work.record_nn, work.nn_eager),
-        *([("recorded from plain scalar code", work.record_scalar, work.eager)] if both else []),
-    ]:
-        programs, seconds = [], []
-        for _ in range(3):
-            gc.collect()
-            start = time.perf_counter()
-            programs[:] = [make()]
-            seconds.append(time.perf_counter() - start)
-        variants[name] = work.replayed(programs[0])
-        step = eager()
-        variants["eager, " + name.removeprefix("recorded from ")] = step
-        step()
-        start = time.perf_counter()
-        step()
-        once = time.perf_counter() - start
-        cost = statistics.median(seconds)
-        recording.append(f"{name}: {1e3 * cost:.0f} ms, {cost / once:.1f} eager steps of the same code")
+    jitted = work.jax()
+    variants: dict[str, Step] = {
+        "NumPy by hand": work.numpy(),
+        "PyTorch, Module and SGD": work.torch(),
+        "PyTorch, by hand": work.torch_by_hand(),
+        "JAX, jit, each loss read": lambda: float(jitted()),
+        "JAX, jit, losses read later": work.jax(),
+        "JAX, jit, parameters in one vector": work.jax(flat=True),
+    }
+    sources = [("nn", work.record_nn, work.nn_eager()), ("scalar code", work.record_scalar, work.eager())]
+    costs: dict[tuple[str, str], float] = {}
+    for code, make, eager in sources if both else sources[:1]:
+        for engine in engines():
+            program, costs[code, engine] = once(partial(make, engine))
+            variants[f"ours, {code}: {engine}"] = work.replayed(program)
+        variants[f"ours, {code}: eager"] = eager
     if both:
         variants["micrograd"] = work.micrograd()
-    check({name: [step() for _ in range(3)] for name, step in _fresh(work, variants).items()})
-    rows = measured(take_turns(variants, rounds), "NumPy by hand")
+    check({name: [float(step()) for _ in range(3)] for name, step in variants.items()}, AGREE)
+    seconds = take_turns(variants, rounds)
+    return [f"## {title}", "", *table("variant", seconds, PEERS_AT_BEST), "", recording(costs, seconds), ""]
+
+
+def recording(costs: dict[tuple[str, str], float], seconds: dict[str, list[float]]) -> str:
+    """A sentence on what programs cost to make."""
+    words = [
+        f"{code}, {engine}: {1e3 * cost:.0f} ms, {cost / middle(seconds[f'ours, {code}: eager']):.1f} eager steps"
+        for (code, engine), cost in costs.items()
+    ]
+    return f"Building the graph, recording and planning: {'; '.join(words)}."
+
+
+def casadi_table(title: str, build: Build, operations: int, rounds: int) -> list[str]:
+    """Value and gradient by all leaves, at the leaves' present numbers."""
+    peer, ours = CasADi(build, operations), Ours(build, operations)
+    variants: dict[str, Step] = {"CasADi, SX function": peer}
+    costs, programs = {}, {}
+    for engine in engines():
+        program, costs["scalar code", engine] = once(partial(ours.record, engine))
+        programs[engine] = variants[f"ours, scalar code: {engine}"] = program
+    variants["ours, scalar code: eager"] = ours.eager
+    found = {name: [step()] for name, step in variants.items()}
+    found["CasADi, SX function"] += peer.gradient.tolist()
+    found["ours, scalar code: eager"] += [x.grad for x in ours.x]
+    for engine, program in programs.items():
+        found[f"ours, scalar code: {engine}"] += map(program.gradient, ours.x)
+    check(found, 1e-9)
+    seconds = take_turns(variants, rounds)
+    against = {"× CasADi": "CasADi", "× eager": "ours, scalar code: eager"}
+    return [f"## {title}", "", *table("variant", seconds, against), "", recording(costs, seconds), ""]
+
+
+def gpt_table(rounds: int) -> list[str]:
+    eager = GPT()
+    variants: dict[str, Step] = {"ours, scalar code: eager": eager.eager}
+    costs = {}
+    for engine in engines():
+        _, costs["scalar code", engine] = once(partial(GPT().record, engine))
+        variants[f"ours, scalar code: {engine}"] = GPT().replayed(engine)
+    check({name: [step() for _ in range(5)] for name, step in variants.items()}, 1e-9)
+    seconds = take_turns(variants, rounds)
     return [
-        f"## {title}", "", "| variant | ms a step | speed, of NumPy's |", "|:--|--:|--:|", *rows, "",
-        "Building the graph, recording and planning: " + "; ".join(recording) + ".", "",
+        "## GPT: one layer, 16 wide, 4 heads, 27 letters, a document of 9; forward, backward, Adam", "",
+        *table("variant", seconds, {"× eager": "ours, scalar code: eager"}), "", recording(costs, seconds), "",
     ]  # fmt: skip
 
 
-def _fresh(work: Workload, variants: dict[str, Step]) -> dict[str, Step]:
-    """The same variants, from the first weights."""
-    made: dict[str, Callable[[], Step]] = {
-        "NumPy by hand": work.numpy, "PyTorch, eager": work.torch, "JAX, jit": work.jax,
-        "recorded from nn": lambda: work.replayed(work.record_nn()), "eager, nn": work.nn_eager,
-        "recorded from plain scalar code": lambda: work.replayed(work.record_scalar()),
-        "eager, plain scalar code": work.eager, "micrograd": work.micrograd,
-    }  # fmt: skip
-    return {name: made[name]() for name in variants}
-
-
 def run_table(rounds: int) -> list[str]:
-    variants = {"engine='eager'": lambda: whole_run("eager"), "engine='auto'": lambda: whole_run("auto")}
-    losses = {name: run() for name, run in variants.items()}
-    first, second = losses.values()
-    if not abs(first - second) <= AGREE * abs(first):
-        raise SystemExit(f"the whole run ends at {losses}: nothing is timed")
-    seconds = take_turns(variants, rounds)
-    rows = measured(seconds, "engine='eager'")
+    variants: dict[str, Step] = {
+        f"engine={engine!r}": partial(whole_run, engine) for engine in ("eager", "replay", "auto")
+    }
+    check({name: [run()] for name, run in variants.items()}, AGREE)
     return [
         "## W4: 100 epochs of mini-batch SGD on 200 moons, 2-16-16-1, 10 examples a step, recording included", "",
-        "| variant | ms | speed, of the eager engine's |", "|:--|--:|--:|", *rows, "",
+        *table("variant", take_turns(variants, rounds), {"× eager": "engine='eager'"}), "",
     ]  # fmt: skip
 
 
@@ -465,13 +132,14 @@ def vectorisation_table(rounds: int) -> list[str]:
     rows = []
     for m in (1, 32, 1024):
         work = some_digits(m)
-        variants = {"eager": work.nn_eager(), "replay": work.replayed(work.record_nn()), "numpy": work.numpy()}
+        variants = {"eager": work.nn_eager(), "NumPy by hand": work.numpy()}
+        variants |= {engine: work.replayed(work.record_nn(engine)) for engine in engines()}
         seconds = take_turns(variants, rounds)
-        each = (f"{1e6 * statistics.median(times) / m:.1f}" for times in seconds.values())
+        each = (f"{1e6 * middle(times) / m:.1f}" for times in seconds.values())
         rows.append(f"| {m:,} | {' | '.join(each)} |")
     return [
         "## Vectorisation: 64-32-10 tanh, microseconds an example, by the examples of a batch", "",
-        "| examples | eager, nn | replayed | NumPy by hand |", "|--:|--:|--:|--:|", *rows, "",
+        f"| examples | {' | '.join(variants)} |", "|--:|" + "--:|" * len(variants), *rows, "",
     ]  # fmt: skip
 
 
@@ -479,7 +147,7 @@ def parts_table(rounds: int) -> list[str]:
     """Where the time of a replayed step goes: its parts one by one, beside the whole and NumPy's."""
     found: dict[str, list[float]] = {}
     for work in (some_digits(), images()):
-        program, optimizer = work.record_nn(), nn.SGD([Value(0.0)], work.rate)
+        program, optimizer = work.record_nn("replay"), nn.SGD([Value(0.0)], work.rate)
         step = work.replayed(program)
         steps = [*program.plan.forward, *program.plan.backward]
         products = [one for one in steps if getattr(one, "func", None) is np.matmul]
@@ -497,7 +165,7 @@ def parts_table(rounds: int) -> list[str]:
         }
         with np.errstate(all="ignore"):
             for name, times in take_turns(parts, rounds).items():
-                found.setdefault(name, []).append(1e6 * statistics.median(times))
+                found.setdefault(name, []).append(1e6 * middle(times))
     rows = [f"| {name} | {' | '.join(f'{t:.1f}' for t in times)} |" for name, times in found.items()]
     return [
         "## Where the time of a step goes: microseconds of its parts, each by itself", "",
@@ -517,52 +185,42 @@ def all_of(steps: list[Callable[[], object]]) -> Any:
     return run
 
 
-def processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next(
-        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine()
-    )
-
-
 def main() -> None:
-    parser = OneLineParser(description="A step with its update, replayed and by others.")
+    parser = OneLineParser(description="Recorded programs beside others.")
     parser.add_argument("--rounds", type=int, default=15, help="how often each variant takes its turn (15)")
     parser.add_argument(
         "--out", type=Path, default=HERE / "replay.md", help="the table's file (benchmarks/replay.md)"
     )
-    parser.add_argument(
-        "--only",
-        choices=["W1", "W2", "W3", "W4", "vectorisation", "parts"],
-        help="one workload; the table is printed alone",
-    )
+    names = ["W1", "W2", "W3", "W4", "chain", "random", "GPT", "vectorisation", "parts"]
+    parser.add_argument("--only", choices=names, help="one table, which is printed alone")
     options = parser.parse_args()
+    rounds = options.rounds
     torch.set_num_threads(1)
-    jax.config.update("jax_cpu_enable_async_dispatch", False)  # in this thread: nothing waits to be woken
-    tables = {
-        "W1": lambda: step_table(
-            "W1: micrograd's demo step: 2-16-16-1 relu, hinge loss and L2, 100 moons", demo(), options.rounds, True
-        ),
-        "W2": lambda: step_table(
-            "W2: 64-32-10 tanh, softmax cross-entropy, 32 digits", some_digits(), options.rounds, True
-        ),
-        "W3": lambda: step_table("W3: 784-50-10 tanh, 64 made-up images", images(), options.rounds, False),
-        "W4": lambda: run_table(5),
-        "vectorisation": lambda: vectorisation_table(options.rounds),
-        "parts": lambda: parts_table(options.rounds),
-    }
-    versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "torch", "jax", "micrograd"))
-    text = [
-        "# Replay beside others", "",
-        f"`python benchmarks/replay.py`: medians of {options.rounds} interleaved rounds, float64, one BLAS thread. "
-        f"{processor()}; Python {platform.python_version()}, {versions}.", "",
+    # in this thread: measured, JAX is as quick with it, and quicker where each loss is read
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
+    tables: list[Callable[[], list[str]]] = [
+        lambda: step_table("W1: micrograd's demo: 2-16-16-1 relu, hinge loss and L2, 100 moons", demo(), rounds, True),
+        lambda: step_table("W2: 64-32-10 tanh, softmax cross-entropy, 32 digits", some_digits(), rounds, True),
+        lambda: step_table("W3: 784-50-10 tanh, 64 made-up images", images(), rounds, False),
+        lambda: run_table(5),
+        lambda: casadi_table("A chain of 10⁵ operations: + × tanh sin in turn", chain, 10**5, rounds),
+        lambda: casadi_table("A random graph of 10⁵ operations", random_graph, 10**5, rounds),
+        lambda: gpt_table(rounds),
+        lambda: vectorisation_table(rounds),
+        lambda: parts_table(rounds),
     ]  # fmt: skip
-    for name, table in tables.items():
+    packages = ["numpy", "torch", "jax", "casadi", "micrograd", *(["llvmlite"] if "compiled" in engines() else [])]
+    text = [
+        "# Recorded programs beside others", "",
+        f"`python benchmarks/replay.py`: medians of {rounds} interleaved rounds, float64, one BLAS thread. "
+        "Columns × are the speed as a multiple of a peer's, round by round; a peer's quickest variant counts. "
+        f"{processor()}; Python {platform.python_version()}, "
+        f"{', '.join(f'{name} {version(name)}' for name in packages)}.", "",
+    ]  # fmt: skip
+    for name, make in zip(names, tables, strict=True):
         if options.only in (None, name):
             print(f"{name} …", file=sys.stderr, flush=True)
-            text += table()
+            text += make()
     print("\n".join(text))
     if options.only is None:
         options.out.write_text("\n".join(text).rstrip() + "\n", encoding="utf-8")
