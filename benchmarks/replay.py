@@ -199,7 +199,7 @@ def main() -> None:
     # in this thread: measured, JAX is as quick with it, and quicker where each loss is read
     jax.config.update("jax_cpu_enable_async_dispatch", False)
     tables: list[Callable[[], list[str]]] = [
-        lambda: step_table("W1: micrograd's demo: 2-16-16-1 relu, hinge loss and L2, 100 moons", demo(), rounds, True),
+        lambda: step_table("W1: micrograd's demo: 2-16-16-1 relu, hinge and L2, 100 moons", demo(), rounds, True),
         lambda: step_table("W2: 64-32-10 tanh, softmax cross-entropy, 32 digits", some_digits(), rounds, True),
         lambda: step_table("W3: 784-50-10 tanh, 64 made-up images", images(), rounds, False),
         lambda: run_table(5),
