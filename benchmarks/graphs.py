@@ -45,6 +45,19 @@ def random_graph(operations: int, x: list[Any], f: Any) -> Any:
     return sum(free) * (1.0 / len(free))
 
 
+def network(operations: int, x: list[Any], f: Any) -> Any:
+    """The squared outputs of a 2-16-1 tanh network, an example for each 112 operations."""
+    rng, hidden, losses = random.Random(0), [x[i : i + 3] for i in range(0, 48, 3)], []
+    for _ in range(max(1, operations // 112)):
+        a, b = rng.uniform(-1.0, 1.0), rng.uniform(-1.0, 1.0)
+        output = sum(v * f.tanh(w * a + u * b + c) for v, (w, u, c) in zip(x[48:], hidden))
+        losses.append(output * output)
+    return sum(losses) * (1.0 / len(losses))
+
+
+GRAPHS: dict[str, Build] = {"chain": chain, "random graph": random_graph, "network": network}
+
+
 def numbers() -> list[float]:
     rng = random.Random(1)
     return [rng.uniform(-1e-3, 1e-3) for _ in range(LEAVES)]

@@ -7,6 +7,9 @@ GPT. Before anything is timed, losses and gradients have to agree.
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -20,13 +23,15 @@ import time
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import jax
 import numpy as np
 import torch
-from graphs import GPT, Build, CasADi, Ours, chain, random_graph
+from graphs import GPT, GRAPHS, Build, CasADi, Ours, chain, random_graph
 from measuring import Step, check, engines, middle, processor, table, take_turns
+from scaling import point
 from workloads import Workload, demo, images, some_digits, whole_run
 
 import nn
@@ -116,6 +121,38 @@ def gpt_table(rounds: int) -> list[str]:
     ]  # fmt: skip
 
 
+def cold_table(rounds: int) -> list[str]:
+    """With an empty cache folder and with a filled one, each in a fresh process."""
+    found: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        for what, label in (("kernels", "all kernels, {}"), ("GPT", "first program, a GPT's, imports included")):
+            with TemporaryDirectory() as folder:
+                for state in ("empty", "filled"):
+                    environment = {**os.environ, "CHAINRULE_CACHE": folder}
+                    command = [sys.executable, str(HERE / "cold.py"), what]
+                    answer = json.loads(
+                        subprocess.run(command, capture_output=True, check=True, env=environment).stdout
+                    )
+                    count, seconds = answer if what == "kernels" else (0, answer)
+                    found.setdefault(f"| {label.format(count)} | {state} |", []).append(seconds)
+    rows = [f"{row} {1e3 * middle(times):.0f} |" for row, times in found.items()]
+    return ["## First compilation", "", "| what | cache folder | ms |", "|:--|:--|--:|", *rows, ""]
+
+
+def memory_table() -> list[str]:
+    """Bytes a node of a program beside its graph, the map from nodes to places included."""
+    rows = []
+    for kind in GRAPHS:
+        for engine in engines():
+            found = point(kind, 10**6, engine)
+            held, most = (f"{found[key] / found['nodes']:.0f}" for key in ("memory", "peak"))
+            rows.append(f"| {kind} | {engine} | {found['nodes']:,} | {held} | {most} |")
+    return [
+        "## Memory: bytes a node of a program beside its graph", "",
+        "| graph | engine | nodes | held | at most, while it is made |", "|:--|:--|--:|--:|--:|", *rows, "",
+    ]  # fmt: skip
+
+
 def run_table(rounds: int) -> list[str]:
     variants: dict[str, Step] = {
         f"engine={engine!r}": partial(whole_run, engine) for engine in ("eager", "replay", "auto")
@@ -191,7 +228,7 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, default=HERE / "replay.md", help="the table's file (benchmarks/replay.md)"
     )
-    names = ["W1", "W2", "W3", "W4", "chain", "random", "GPT", "vectorisation", "parts"]
+    names = ["W1", "W2", "W3", "W4", "chain", "random", "GPT", "cold", "memory", "vectorisation", "parts"]
     parser.add_argument("--only", choices=names, help="one table, which is printed alone")
     options = parser.parse_args()
     rounds = options.rounds
@@ -206,6 +243,8 @@ def main() -> None:
         lambda: casadi_table("A chain of 10⁵ operations: + × tanh sin in turn", chain, 10**5, rounds),
         lambda: casadi_table("A random graph of 10⁵ operations", random_graph, 10**5, rounds),
         lambda: gpt_table(rounds),
+        lambda: cold_table(5) if "compiled" in engines() else [],
+        memory_table,
         lambda: vectorisation_table(rounds),
         lambda: parts_table(rounds),
     ]  # fmt: skip
