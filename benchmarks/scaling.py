@@ -40,8 +40,11 @@ ROWS = {"step": "a step, seconds", "make": "building, recording, planning: secon
 def measure(kind: str, operations: int, engine: str) -> dict[str, Any]:
     """Seconds to make what runs and of a step; memory of the graph if it is eager, else of what is beside it."""
     # what is imported and compiled late
-    CasADi(GRAPHS[kind], 100) if engine == "casadi" else Ours(GRAPHS[kind], 3000).eager()
-    if engine in ("replay", "compiled"):
+    if engine == "casadi":
+        CasADi(GRAPHS[kind], 100)
+    elif engine == "eager":
+        Ours(GRAPHS[kind], 100).eager()
+    else:
         Ours(GRAPHS[kind], 3000).record(engine)()
     ours = Ours(GRAPHS[kind], operations)
     before, start = resident(), time.perf_counter()
@@ -109,7 +112,8 @@ def draw(found: dict[tuple[str, str], list[dict[str, Any]]], path: Path) -> None
         for row, (quantity, title) in enumerate(ROWS.items()):
             ax = axes[row][column]
             for engine, label in LABELS.items():
-                points = [p for p in found.get((kind, engine), []) if quantity in p]
+                least = 10**4 if quantity == "memory" else 0  # pages are 4 KiB
+                points = [p for p in found.get((kind, engine), []) if quantity in p and p["operations"] >= least]
                 if len(points) > 1:
                     scale = 2**20 if quantity == "memory" else 1.0
                     what = "the graph" if (quantity, engine) == ("memory", "eager") else label
