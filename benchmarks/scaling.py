@@ -19,19 +19,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from measuring import HERE, engines, processor, resident, run_among_peers
+from measuring import HERE, engines, middle, processor, resident, run_among_peers
 
 if __name__ == "__main__":
     run_among_peers(__file__)
 
 from graphs import GRAPHS, CasADi, Ours
 
-from autograd import record
+from autograd import collector_paused, record
 from autograd.command_line import OneLineParser
 from autograd.graph import topological_order
 
 MOST_MEMORY = 20 * 2**30
-MOST_SECONDS = 400.0
+MOST_SECONDS = 300.0
 COLOURS = {"eager": "#D55E00", "replay": "#E69F00", "compiled": "#0072B2", "casadi": "#999999"}
 LABELS = {"eager": "eager", "replay": "NumPy replay", "compiled": "compiled", "casadi": "CasADi SX"}
 ROWS = {"step": "a step, seconds", "make": "building, recording, planning: seconds", "memory": "memory held, MiB"}
@@ -48,33 +48,37 @@ def measure(kind: str, operations: int, engine: str) -> dict[str, Any]:
         Ours(GRAPHS[kind], 3000).record(engine)()
     ours = Ours(GRAPHS[kind], operations)
     before, start = resident(), time.perf_counter()
+    found: dict[str, Any] = {"operations": operations}
+    run: Callable[[], Any] = ours.eager
     graph = None if engine == "casadi" else ours.graph()
-    found: dict[str, Any] = {}
-    if engine in ("replay", "compiled"):
-        before = resident()
-        run: Callable[[], Any] = record(graph, parameters=ours.x, engine=engine)  # type: ignore[arg-type]
-        run()
-        found["make"] = time.perf_counter() - start
-        found["peak"] = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    elif engine == "casadi":
-        run = CasADi(GRAPHS[kind], operations)
-        found["make"] = time.perf_counter() - start
+    if engine == "eager":
+        once = time.perf_counter() - start
+        found["memory"] = resident() - before
+        start = time.perf_counter()
+        with collector_paused():
+            graph.backward()  # type: ignore[union-attr]
+        once += time.perf_counter() - start
     else:
-        run = ours.eager
-    found["memory"] = max(resident() - before, 1)
-    if graph is not None:
-        found["nodes"] = len(topological_order(graph))
-    del graph
-    return {**found, "operations": operations, "step": seconds(run)}
+        before = before if graph is None else resident()
+        run = CasADi(GRAPHS[kind], operations) if graph is None else record(graph, parameters=ours.x, engine=engine)
+        found["make"] = time.perf_counter() - start
+        run()
+        found["memory"] = resident() - before
+        found["peak"] = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        once = seconds(run)
+    found["nodes"] = 0 if graph is None else len(topological_order(graph))
+    found["step"] = once if once > 1.0 else seconds(run)
+    return found
 
 
 def seconds(run: Callable[[], Any], least: float = 0.3) -> float:
+    """The median."""
     times: list[float] = []
-    while sum(times) < least or len(times) < 2:
+    while sum(times) < least:
         start = time.perf_counter()
         run()
         times.append(time.perf_counter() - start)
-    return sorted(times)[(len(times) - 1) // 2]
+    return middle(times)
 
 
 def point(kind: str, operations: int, engine: str) -> dict[str, Any]:
@@ -114,7 +118,7 @@ def draw(found: dict[tuple[str, str], list[dict[str, Any]]], path: Path) -> None
             for engine, label in LABELS.items():
                 least = 10**4 if quantity == "memory" else 0  # pages are 4 KiB
                 points = [p for p in found.get((kind, engine), []) if quantity in p and p["operations"] >= least]
-                if len(points) > 1:
+                if len(points) > 2:
                     scale = 2**20 if quantity == "memory" else 1.0
                     what = "the graph" if (quantity, engine) == ("memory", "eager") else label
                     ax.loglog(
@@ -145,22 +149,26 @@ def main() -> None:
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for kind in GRAPHS:
         for engine in ("eager", *engines(), "casadi"):
-            points = found[kind, engine] = []
-            for operations in (
-                round(10**k) for k in (2, 2.5, 3, 3.5, 4, 4.5, 5, 5.5, 6, 6.5, 7) if k <= options.most
-            ):
+            found[kind, engine] = []
+            for exponent in (2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7):
+                operations, start = round(10**exponent), time.perf_counter()
+                if exponent > options.most:
+                    break
                 try:
-                    points.append(point(kind, operations, engine))
+                    p = point(kind, operations, engine)
                 except (MemoryError, TimeoutError) as error:
                     print(f"{kind:12} {engine:8} {operations:>10,} operations: left out, {error}", flush=True)
                     break
-                p = points[-1]
+                found[kind, engine].append(p)
                 print(
                     f"{kind:12} {engine:8} {operations:>10,} operations: step {1e3 * p['step']:11.3f} ms, made in "
                     f"{1e3 * p.get('make', 0.0):9.1f} ms, {p['memory'] / 2**20:8.1f} MiB",
                     flush=True,
                 )
-    draw(found, options.out)
+                if 10 * (time.perf_counter() - start) > 2 * MOST_SECONDS:
+                    print(f"{kind:12} {engine:8} more operations: left out, they would take too long", flush=True)
+                    break
+        draw(found, options.out)
 
 
 if __name__ == "__main__":
