@@ -28,7 +28,7 @@ ONE_THREAD = {
 }  # fmt: skip
 SLOW = 0.3  # seconds: what takes longer is timed in five rounds
 
-Step = Callable[[], Any]  # returns its loss, or something whose float() waits for it
+Step = Callable[[], Any]  # returns its loss, or something whose float() waits for it, or None
 
 
 def run_among_peers(script: str) -> None:
@@ -57,7 +57,7 @@ def check(found: Mapping[str, Sequence[float]], tolerance: float) -> None:
 def take_turns(variants: Mapping[str, Step], rounds: int, least: float = 0.05) -> dict[str, list[float]]:
     """Seconds a step of each, round by round; in a round each takes steps for ``least`` seconds."""
     for step in variants.values():
-        float(step())  # the first may compile
+        _seconds(step, 1)  # the first may compile
     once = {name: _seconds(step, 1) for name, step in variants.items()}
     counts = {name: max(1, round(least / _seconds(step, max(1, min(20, int(least / once[name]))))))
               for name, step in variants.items()}  # fmt: skip
@@ -76,7 +76,8 @@ def _seconds(step: Step, count: int) -> float:
     start = time.perf_counter()
     for _ in range(count):
         last = step()
-    float(last)
+    if last is not None:
+        float(last)
     return (time.perf_counter() - start) / count
 
 

@@ -205,7 +205,7 @@ def parts_table(rounds: int) -> list[str]:
                 found.setdefault(name, []).append(1e6 * middle(times))
     rows = [f"| {name} | {' | '.join(f'{t:.1f}' for t in times)} |" for name, times in found.items()]
     return [
-        "## Where the time of a step goes: microseconds of its parts, each by itself", "",
+        "## Where the time of a step on arrays goes: microseconds of its parts, each by itself", "",
         "| part | W2 | W3 |", "|:--|--:|--:|", *rows, "",
         "By itself a part finds its numbers in the cache; what is missing to the whole is Python between the parts, "
         "and numbers that are fetched again.", "",
