@@ -197,7 +197,7 @@ def parts_table(rounds: int) -> list[str]:
             f"{len(others)} other operations on arrays": all_of(others),
             "examples and targets fed": lambda program=program, work=work: program.feed([work.X, work.T]),
             "all numbers finite?": all_of([partial(is_finite, x) for x in (computed, gradient, w)]),
-            "the update": partial(optimizer.update, w, gradient, ()),
+            "the update": all_of([partial(optimizer.update, w, gradient, ())]),
             "NumPy by hand": work.numpy(),
         }
         with np.errstate(all="ignore"):
