@@ -125,7 +125,10 @@ def cold_table(rounds: int) -> list[str]:
     """With an empty cache folder and with a filled one, each in a fresh process."""
     found: dict[str, list[float]] = {}
     for _ in range(rounds):
-        for what, label in (("kernels", "all kernels, {}"), ("GPT", "first program, a GPT's, imports included")):
+        for what, label in (
+            ("kernels", "all {} kernels, imports included"),
+            ("GPT", "first program, a GPT's, imports included"),
+        ):
             with TemporaryDirectory() as folder:
                 for state in ("empty", "filled"):
                     environment = {**os.environ, "CHAINRULE_CACHE": folder}
