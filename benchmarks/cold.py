@@ -1,40 +1,34 @@
-"""Prints how many seconds this process takes for its first program, or for all kernels; ``replay.py`` starts it."""
+"""Prints how long this process takes from a graph to its first run, compilation included; ``replay.py`` starts it.
 
-import json
+``cold.py table``: a graph with every entry of the table, alone, for twenty nodes at once, and of many operands.
+``cold.py GPT``: the GPT's.
+"""
+
 import sys
 import time
 
 from graphs import GPT
 
-from autograd.functions import TABLE
+from autograd import Value, record, tanh
+from autograd.table import CONSTANT, TABLE
+from autograd.value import apply
 
 
-def seconds_of_kernels() -> tuple[int, float]:
-    """Those of every entry of the table, in each layout, for the least number of operands: how many, and seconds."""
-    start = time.perf_counter()
-    from autograd.compiled.kernels import BY_COLUMNS, BY_ROWS, ONE_BY_ONE, Shape, has_rows
-    from autograd.compiled.library import kernel
-    from autograd.table import CONSTANT
-
-    shapes = []
+def every_entry() -> Value:
+    some = [Value(0.5 + i / 100) for i in range(20)]  # in all domains
+    last = tanh(tanh(Value(0.6)))  # so that what is computed of it meets nothing equal
+    found = []
     for entry in TABLE.values():
-        arity = entry.least if entry.variadic else len(entry.domains)
-        constants = tuple(3.0 if domain is CONSTANT else None for domain in entry.domains)
-        constants = constants if CONSTANT in entry.domains else ()
-        shapes += [Shape(entry, arity, constants, layout) for layout in (ONE_BY_ONE, BY_COLUMNS)]
-        shapes += [Shape(entry, 0, (), BY_ROWS)] if entry.variadic and has_rows(entry) else []
-    for shape in shapes:
-        kernel(shape)
-    return len(shapes), time.perf_counter() - start
-
-
-def seconds_of_recording() -> float:
-    """From the graph of the GPT to a program that has run, imports included."""
-    model = GPT()
-    start = time.perf_counter()
-    model.record("compiled")()
-    return time.perf_counter() - start
+        domains = entry.domains if not entry.variadic else entry.domains[:1] * max(2, entry.least)
+        for x in (*some, last):
+            found.append(apply(entry, *(3.0 if domain is CONSTANT else x for domain in domains)))
+        if entry.variadic:
+            found.append(apply(entry, *some, *some[: (entry.least - len(some)) % entry.step]))
+    return sum(found)
 
 
 if __name__ == "__main__":
-    print(json.dumps(seconds_of_kernels() if sys.argv[1:] == ["kernels"] else seconds_of_recording()))
+    loss = every_entry() if sys.argv[1:] == ["table"] else GPT().loss()
+    start = time.perf_counter()
+    record(loss, engine="compiled")()
+    print(time.perf_counter() - start)
