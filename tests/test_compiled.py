@@ -29,7 +29,7 @@ from nn.optim import exponential, linear
 pytest.importorskip("llvmlite", reason="the compiled engine is an extra: pip install 'chainrule[fast]'")
 
 from autograd.compiled import assembly, kernels, library, machine, planning
-from autograd.compiled.kernels import BY_COLUMNS, BY_ROWS, ONE_BY_ONE, Shape, has_rows
+from autograd.compiled.kernels import ALONE, BY_COLUMNS, BY_ROWS, ONE_BY_ONE, Shape, has_rows
 
 CLOSE = 1e-13  # of all that is added up
 
@@ -148,8 +148,8 @@ def test_random_programs_have_every_primitive_layout_and_kind_of_matrix(monkeypa
         some = random_program(seed)
         record(some.build(), some.inputs, some.parameters, engine="compiled")
     assert {shape.entry.name for shape in asked} == set(TABLE)
-    for layout in (ONE_BY_ONE, BY_COLUMNS):
-        assert {s.entry.name for s in asked if s.layout == layout} == set(TABLE)
+    for layouts in ((ONE_BY_ONE, ALONE), (BY_COLUMNS,)):
+        assert {s.entry.name for s in asked if s.layout in layouts} == set(TABLE)
     assert {s.entry.name for s in asked if s.layout == BY_ROWS} == {e.name for e in TABLE.values() if has_rows(e)}
     assert {len(singles) for *_, singles in products} >= {0, 1, 2}
     assert any(min(Z.shape) > 1 for Z, *_ in products) and any(Z.size == 1 for Z, *_ in products)
@@ -503,7 +503,8 @@ def test_a_kernel_equals_its_rule_in_chunks_and_one_by_one(name):
         points = points_of(entry, constants)
         expected = by_rule(entry, constants, points)
         arity = len(constants) or len(points[0])
-        for layout, counts in ((ONE_BY_ONE, (1, 7, len(points))), (BY_COLUMNS, (1, 8, 255, 256, 257, 1500))):
+        few, many = (1, 7, len(points)), (1, 8, 255, 256, 257, 1500)
+        for layout, counts in ((ONE_BY_ONE, few), (ALONE, few), (BY_COLUMNS, many)):
             texts = tuple(c if c is None else c.hex() for c in constants)
             check_kernel(Shape(entry, arity, texts, layout), points, counts, expected)
 
@@ -539,7 +540,7 @@ EXACT = {  # operands at which a result has no rounding
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("layout", [ONE_BY_ONE, BY_COLUMNS])
+@pytest.mark.parametrize("layout", [ONE_BY_ONE, ALONE, BY_COLUMNS])
 @pytest.mark.parametrize("name", EXACT)
 def test_what_is_exact_stays_exact(name, layout):
     at = np.array(EXACT[name], float).reshape(len(EXACT[name]), -1)
@@ -810,9 +811,9 @@ def in_text(old, new, of=None):
     """A fault in the text of the kernels of one entry, of the machine, or of all kernels."""
 
     def plant(patch):
-        def faulty(described, self, name, source, called):
+        def faulty(described, self, name, source, called, width):
             wanted = of in (None, name) and (name == "machine") == (of == "machine")
-            return described(self, name, re.sub(old, new, source) if wanted else source, called)
+            return described(self, name, re.sub(old, new, source) if wanted else source, called, width)
 
         in_function(library._Compiler, "described", faulty)(patch)
 

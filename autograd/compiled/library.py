@@ -17,7 +17,7 @@ import llvmlite.binding as llvm
 from platformdirs import user_cache_path
 
 from autograd.compiled.assembly import declarations
-from autograd.compiled.kernels import Shape, written
+from autograd.compiled.kernels import ALONE, Shape, written
 from autograd.compiled.machine import DECLARATIONS, machine
 from autograd.files import write_whole
 from autograd.table import TABLE_MODULE
@@ -51,9 +51,9 @@ class _Compiler:
     def target(self) -> Any:
         return llvm.Target.from_default_triple().create_target_machine(self.cpu, self.features, opt=2, jit=True)
 
-    def described(self, name: str, source: str, called: set[str]) -> tuple[str, str]:
+    def described(self, name: str, source: str, called: set[str], width: int) -> tuple[str, str]:
         """A name for a module, with a hash of its text and of this processor; and the text."""
-        text = declarations(called, self.width) + source
+        text = declarations(called, width) + source
         key = sha256(f"{self.host}\n{text}".encode()).hexdigest()[:24]
         return f"{name if name.isascii() and name.isidentifier() else 'rule'}_{key}", text
 
@@ -82,7 +82,7 @@ class _Compiler:
 def compiler() -> _Compiler:
     """The one compiler of this process, with the machine loaded."""
     made = _Compiler()
-    made.load(*made.described("machine", DECLARATIONS + machine(), set()))
+    made.load(*made.described("machine", DECLARATIONS + machine(), set(), 0))
     llvm.add_symbol("chainrule_columns", made.engine.get_function_address("chainrule_columns"))
     return made
 
@@ -93,11 +93,11 @@ def address(name: str) -> int:
         return int(compiler().engine.get_function_address(name))
 
 
-def loaded(name: str, source: str, called: set[str]) -> str:
+def loaded(name: str, source: str, called: set[str], in_vectors: bool = True) -> str:
     """Load a module once, and return its unique name, which stands for ``{name}`` in its source."""
     with LOCK:
         made = compiler()
-        unique, text = made.described(name, source, called)
+        unique, text = made.described(name, source, called, made.width * in_vectors)
         if unique not in made.loaded:
             made.load(unique, text)
         return unique
@@ -106,7 +106,7 @@ def loaded(name: str, source: str, called: set[str]) -> str:
 def kernel(shape: Shape) -> tuple[int, int]:
     """The addresses of a kernel's loops, forward and backward. TypeError for a rule that formulas cannot run."""
     own = shape.entry.__module__ != TABLE_MODULE  # a rule of the user's own may have changed what it reads
-    name = loaded(shape.entry.name, *(written if own else _written)(shape, "{name}"))
+    name = loaded(shape.entry.name, *(written if own else _written)(shape, "{name}"), shape.layout != ALONE)
     return address(f"{name}_f"), address(f"{name}_b")
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd import primitives
-from autograd.compiled.kernels import BY_COLUMNS, BY_ROWS, MOST_LETTERS, ONE_BY_ONE, Shape, has_rows
+from autograd.compiled.kernels import ALONE, BY_COLUMNS, BY_ROWS, MOST_LETTERS, ONE_BY_ONE, Shape, has_rows
 from autograd.compiled.library import address, find_blas, kernel
 from autograd.compiled.machine import LARGE, Step
 from autograd.number_systems.arrays import Array
@@ -286,10 +286,12 @@ class _Writer:
             index[begin[i] - 1] = (arity[i] - (entry.least - entry.step)) // entry.step
         kinds, kernel_of = np.unique(what * len(LAYOUTS) + layout, return_inverse=True)
         wanted = [Shape(primitives.identity, 1, (), BY_COLUMNS)]  # for copies; a matrix product's place gets it too
+        in_vectors = {shapes[k // len(LAYOUTS)][0] for k in kinds.tolist() if k % len(LAYOUTS)}
         for kind in kinds.tolist():
             k, of_layout = divmod(kind, len(LAYOUTS))
             entry, n, constants = shapes[k] if k < len(shapes) else (primitives.identity, 1, ())
-            wanted.append(Shape(entry, 0 if LAYOUTS[of_layout] == BY_ROWS else n, constants, LAYOUTS[of_layout]))
+            lies = LAYOUTS[of_layout] if of_layout or entry in in_vectors else ALONE
+            wanted.append(Shape(entry, 0 if lies == BY_ROWS else n, constants, lies))
         product = address("chainrule_product_f"), address("chainrule_product_b")
         self.kernels = [product, *map(kernel, wanted)]
         self.table = np.stack([2 + kernel_of.ravel(), begin - head, first_slot + starts, counts], axis=1).astype(
