@@ -124,7 +124,8 @@ def draw(found: dict[tuple[str, str], list[dict[str, Any]]], path: Path) -> None
                         [p["operations"] for p in points], [p[quantity] / scale for p in points], "o-",
                         color=COLOURS[engine], label=f"{what}: slope {slope(points, quantity):.2f}",
                     )  # fmt: skip
-            ax.legend(frameon=False, loc="upper left")
+            if ax.lines:
+                ax.legend(frameon=False, loc="upper left")
             ax.margins(y=0.25)  # room for the legend
             ax.grid(alpha=0.3)
             ax.set_ylabel("" if column else title)
