@@ -134,7 +134,7 @@ def test_the_tree_of_contributing_has_every_folder():
         assert len(line.split()) > 2, f"{name} has no description"
         above = [*above[:depth], name]
         folders.add("".join(above))
-    made = {"__pycache__", "node_modules", ".ipynb_checkpoints"}  # by programs
+    made = {"__pycache__", "node_modules", ".ipynb_checkpoints", ".venv-replay"}  # by programs
     existing = {
         f"{folder.relative_to(ROOT).as_posix()}/"
         for top in (name for name in folders if name.count("/") == 1)

@@ -26,7 +26,7 @@ from autograd.table import TABLE_MODULE, Primitive
 ARRAYS, RESULTS = ("values", "gradients", "index"), ("out", "count")  # the parameters of each
 COLUMNS = ("arity", "read", "given", "computed")
 MOST_WRITTEN = 100  # operands of a rule that does not take rows
-MOST_LETTERS = 8  # of more operands, those of a node are a row
+MOST_LETTERS = 16  # of more operands, those of a node are a row
 HELPERS = "declare void @chainrule_columns(ptr, ptr, ptr, ptr, i64, i64, i64, i64, i64, i64)\n"
 ONE_BY_ONE, BY_COLUMNS, BY_ROWS = "one by one", "by columns", "by rows"
 ALONE = "one by one, where no vector computes the same entry"
