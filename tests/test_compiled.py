@@ -23,7 +23,7 @@ from autograd.number_systems import floats
 from autograd.replay.program import Program
 from autograd.table import CONSTANT, REAL, TABLE
 from autograd.value import constant
-from nn import SGD, Adam, AdamW, RMSprop, training_on
+from nn import SGD, Adam, AdamW, RMSprop, replaying, training_on
 from nn.optim import exponential, linear
 
 pytest.importorskip("llvmlite", reason="the compiled engine is an extra: pip install 'chainrule[fast]'")
@@ -889,6 +889,7 @@ FAULTS = {
 def forget():
     for cached in (library.compiler, library.find_blas, library._written, planning._function):
         cached.cache_clear()
+    replaying._loops.clear()  # whose addresses were the compiler's
 
 
 @pytest.fixture
