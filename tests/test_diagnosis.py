@@ -2,6 +2,7 @@
 
 import math
 import re
+from functools import partial
 from random import Random
 from statistics import fmean
 
@@ -389,13 +390,16 @@ def test_verdicts_change_nothing():
 # ---- from the command line ----------------------------------------------------------------------------------------
 
 
+slow = partial(pytest.param, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize(
     ("arguments", "first", "words"),
     [
         (["wine", "--raw", "--epochs", "8"], "inputs not scaled", "'proline' ranges from"),
-        (["xor", "--hidden", "--epochs", "20"], "has not learned", "or a hidden layer"),
-        (["moons", "--dropout", "1", "--epochs", "5"], "dropout too strong", "all of the hidden units"),
-        (["moons", "--learning-rate", "1e-5", "--epochs", "5"], "learning rate too low", "raise"),
+        slow(["xor", "--hidden", "--epochs", "20"], "has not learned", "or a hidden layer"),
+        slow(["moons", "--dropout", "1", "--epochs", "5"], "dropout too strong", "all of the hidden units"),
+        slow(["moons", "--learning-rate", "1e-5", "--epochs", "5"], "learning rate too low", "raise"),
         (["moons", "--epochs", "15"], "healthy", "by always saying 'upper'"),
     ],
 )

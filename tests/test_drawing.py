@@ -424,6 +424,7 @@ def test_a_whole_drawing_above_the_limit_is_refused_with_what_to_do_instead():
         draw(loss, collapse=False)
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_nodes_collapse():
     x = Value(1.0, "x")
     for _ in range(50_000):
@@ -456,7 +457,13 @@ def gallery():
     }
 
 
-@pytest.mark.parametrize("name", [*gallery()])
+# placing 150 nodes takes seconds
+on_the_gallery = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "150 nodes")) for name in gallery()]
+)
+
+
+@on_the_gallery
 def test_no_two_boxes_overlap_and_all_stand_in_the_picture(name):
     value, options = gallery()[name]
     if name == "cyclic groups":
@@ -469,7 +476,7 @@ def test_no_two_boxes_overlap_and_all_stand_in_the_picture(name):
     assert all(l >= -1 and t >= -1 and r <= width + 1 and b <= height + 1 for l, t, r, b in boxes)
 
 
-@pytest.mark.parametrize("name", [*gallery()])
+@on_the_gallery
 def test_wires_run_from_box_to_box_and_across_no_other(name):
     value, options = gallery()[name]
     if name == "cyclic groups":

@@ -390,7 +390,12 @@ def large_networks():
     )
 
 
-@pytest.mark.parametrize(("model", "x", "loss"), list(large_networks()), ids=["moons", "784-50-10"])
+MOONS, DIGITS = large_networks()
+
+
+@pytest.mark.parametrize(
+    ("model", "x", "loss"), [MOONS, pytest.param(*DIGITS, marks=pytest.mark.slow)], ids=["moons", "784-50-10"]
+)
 def test_networks_are_explained_in_thirty_lines_of_a_hundred_columns(model, x, loss):
     trace = model.trace(x)
     L = named(L=loss(trace.output))

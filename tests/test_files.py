@@ -192,6 +192,7 @@ def answers(tmp_path_factory):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow  # every writer runs three times
 @pytest.mark.parametrize(("fault", "words"), [("full", "File too large"), ("read-only", "Permission denied")])
 def test_every_writer_leaves_the_old_files_and_says_in_one_line_why(answers, fault, words):
     assert len(answers[fault]) == 17

@@ -42,7 +42,9 @@ MEASURE = """() => {
 }"""
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "250 nodes")) for name in PICTURES]
+)
 def test_a_drawing_is_readable_in_a_browser(window, name):
     page = window.page
     page.set_content(PICTURES[name]().svg)

@@ -405,6 +405,7 @@ def test_every_step_is_in_view_uncovered_and_pythons(visit, tmp_path, name, size
     assert walked(visit, tmp_path, GRAPHS[name], size, scheme) == []
 
 
+@pytest.mark.slow
 def test_the_whole_2_3_2_net_is_in_view_at_every_step_at_a_desk(visit, tmp_path):
     assert walked(visit, tmp_path, GRAPHS["2-3-2"], "desk", "light", least=9.0, whole=True) == []
 

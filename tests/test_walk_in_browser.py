@@ -721,7 +721,16 @@ LOOK = """([from, stride]) => {
 
 
 @pytest.mark.parametrize("screen", SCREENS)
-@pytest.mark.parametrize("build", [xyz, neuron, softmax_of_three, batch_norm_of_four, net_232, large_net])
+@pytest.mark.parametrize(
+    "build",
+    [
+        xyz,
+        neuron,
+        softmax_of_three,
+        net_232,
+        *(pytest.param(build, marks=pytest.mark.slow) for build in (batch_norm_of_four, large_net)),
+    ],
+)
 def test_giver_receiver_and_words_are_in_view_at_every_step(opened, build, screen):
     page = opened(build(), screen=screen)
     stride = {large_net: 23}.get(build, 1)
@@ -963,6 +972,7 @@ RUN = r"""([prelude, cases]) => {
 }"""
 
 
+@pytest.mark.slow  # test_javascript.py asks node in every run
 def test_every_primitive_in_chromium_gives_the_engines_numbers(chromium):
     points = {name: grid(operand_count(entry)) for name, entry in TABLE.items()}
     cases = [
