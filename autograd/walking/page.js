@@ -133,7 +133,7 @@ function writeSum(i, parts) {
   svg?.insertAdjacentHTML("beforeend", `<text class="sum" data-beside="${i}">${text}</text>`);
 }
 
-/** Each sum next to its box, in the frame and clear of boxes, texts and buttons; hidden where there is no such place. */
+/** Places each sum next to its box, in the frame and clear of boxes, texts and buttons; hides it if it fits nowhere. */
 function placeSums(viewer) {
   const sums = [...viewer.svg.querySelectorAll(".sum")];
   if (!sums.length || !viewer.frame.clientWidth) return;
