@@ -10,6 +10,7 @@ from ctypes import PYFUNCTYPE, c_char_p, c_void_p, py_object, pythonapi
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from secrets import token_hex
 from threading import RLock
 from typing import Any
 
@@ -19,7 +20,6 @@ from platformdirs import user_cache_path
 from autograd.compiled.assembly import declarations
 from autograd.compiled.kernels import ALONE, Shape, written
 from autograd.compiled.machine import DECLARATIONS, machine
-from autograd.files import write_whole
 from autograd.table import TABLE_MODULE
 
 LOCK = RLock()  # there has to be one engine, and it is not thread-safe
@@ -141,4 +141,9 @@ def _read(name: str) -> bytes | None:
 def _keep(name: str, code: bytes) -> None:
     with suppress(OSError):
         _folder().mkdir(mode=0o700, parents=True, exist_ok=True)  # what it holds is run
-        write_whole(_folder() / f"{name}.o", sha256(code).digest() + code)
+        part = _folder() / f".{token_hex(8)}.part"  # renamed whole; the checksum saves waiting for the disk
+        try:
+            part.write_bytes(sha256(code).digest() + code)
+            os.replace(part, _folder() / f"{name}.o")
+        finally:
+            part.unlink(missing_ok=True)
