@@ -14,7 +14,7 @@ by rows      of many operands: their number, then as one by one. What the rule d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from autograd.compiled.assembly import Function, Int
@@ -62,6 +62,7 @@ def _run(entry: Primitive, operands: Sequence[Formula | float]) -> _Rule:
     return _Rule([x for x, _ in edges], value, given)
 
 
+@cache
 def has_rows(entry: Primitive) -> bool:
     """Whether the rule treats its operands alike, so that a row can stand for them."""
     if not entry.variadic or entry.__module__ != TABLE_MODULE:  # a user's rule may depend on their number
@@ -99,7 +100,7 @@ def _in_turn(rule: _Rule, name: str, backward: bool, has_length: bool) -> Iterat
     """One node after the other. Of rows, the first number of ``index`` is their length."""
     code = Function(name, ARRAYS, RESULTS, noalias=True)
     (values, gradients, index), (out, count) = code.pointers, code.numbers
-    n = code.index(index, 0) if has_length else count - count
+    n = code.index(index, 0) if has_length else Int(code, "0")
     rows, scalars = ([x for x in rule.operands if x.is_row == is_row] for is_row in (True, False))
     width = n * len(rows) + len(scalars)  # the slots of the rows come first
     with code.loop(count) as i:

@@ -120,9 +120,9 @@ def _multiply() -> Function:
         _by_blas(code, blas, whole_rows)
     m = code.choose(large, 0, m)
     whole = m & -4
-    for rows, first, last in ((4, m - m, whole), (1, whole, m)):
+    for rows, first, last in ((4, Int(code, "0"), whole), (1, whole, m)):
         with code.loop(last, first, rows) as i:
-            done = i - i
+            done = Int(code, "0")
             for columns in WIDTHS:
                 with code.loop(n & -columns, done, columns) as j:
                     _tile(code, rows, columns, i, j)

@@ -265,7 +265,7 @@ class _Writer:
         """Write all loops at once; those of matrix products stay empty."""
         counts, what = np.diff(starts, append=len(nodes)), loop[starts]
         arity = np.where(what < len(shapes), lists.arity[nodes[starts]], 0)
-        has_row = np.array([entry.variadic and has_rows(entry) for entry, *_ in shapes] + [False])
+        has_row = np.array([has_rows(entry) for entry, *_ in shapes] + [False])
         layout = np.where(
             arity > MOST_LETTERS, 2 * has_row[np.minimum(what, len(shapes))], (counts >= FOR_COLUMNS) & (arity > 0)
         )
