@@ -7,7 +7,7 @@ on all its examples, and ``backward`` multiplies and adds through both.
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import isfinite
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from autograd.anomaly import first_anomaly
 from autograd.functions import affine, dot, mean, sqrt
@@ -102,9 +102,15 @@ class BatchNorm(Module):
             if not all(map(isfinite, statistics)):
                 has = f"unit {k} has mean and variance {statistics} over the mini-batch"
                 raise ValueError(f"{self!r}: {has}: every number of it needs to be finite")
+        self.mu_[:], self.sigma2_[:] = self.averaged(mu, sigma2, m)
+
+    def averaged(self, mu: Sequence[Any], sigma2: Sequence[Any], m: int) -> tuple[list[Any], list[Any]]:
+        """The running averages after such a mini-batch; the statistics may be Values."""
         old, new, unbiased = 1.0 - self.momentum, self.momentum, m / (m - 1)
-        self.mu_[:] = [old * average + new * mu_k for average, mu_k in zip(self.mu_, mu)]
-        self.sigma2_[:] = [old * average + new * unbiased * v for average, v in zip(self.sigma2_, sigma2)]
+        return (
+            [old * average + new * mu_k for average, mu_k in zip(self.mu_, mu)],
+            [old * average + new * unbiased * v for average, v in zip(self.sigma2_, sigma2)],
+        )
 
     def _algorithm_1(self, k: int, x: list[Value]) -> Normalised:
         """Unit k for all examples of the mini-batch."""

@@ -7,7 +7,7 @@ elementary functions, which a writer puts in their place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from math import inf, nan
 from typing import Any, SupportsFloat
@@ -84,10 +84,10 @@ def letters(count: int) -> list[Formula]:
     return [Formula(f"x{i + 1}") for i in range(count)]
 
 
-def operations(results: Iterable[Operand]) -> list[Formula]:
-    """Every expression that the results are made of, operands first."""
+def operations(results: Iterable[Operand], without: Collection[Formula] = ()) -> list[Formula]:
+    """Every expression that the results are made of, operands first; without some, and what they are made of."""
     together: Any = Formula("", *results)
-    order: list[Any] = topological_order(together)
+    order: list[Any] = topological_order(together, without)
     return order[:-1]
 
 

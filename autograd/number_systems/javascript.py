@@ -56,28 +56,32 @@ def function(value: Operand, local_derivatives: Sequence[Operand], operands: Seq
     >>> function(a, [a * (1.0 - a)], [x])
     '(x1) => { const t1 = sigmoid(x1); const t2 = 1 - t1; const t3 = t1 * t2; return [t1, [t3]]; }'
     """
-    statements, (result, *locals_) = _statements([value, *local_derivatives])
-    body = " ".join([*statements, f"return [{result}, [{', '.join(locals_)}]];"])
+    lines, (result, *locals_) = statements([value, *local_derivatives])
+    body = " ".join([*lines, f"return [{result}, [{', '.join(locals_)}]];"])
     return f"({', '.join(x.name for x in operands)}) => {{ {body} }}"
 
 
-def _statements(results: Sequence[Operand]) -> tuple[list[str], list[str]]:
+def statements(
+    results: Sequence[Operand], known: Mapping[Formula, str] = {}  # noqa: B006  (only read)
+) -> tuple[list[str], list[str]]:
     """The statements that compute the results, and the names of these.
 
     Each operation is a statement, so that Python's order of computation is kept without brackets, and what is used
     more than once is computed once.
+
+    known   formulas that have been computed, under these names
     """
-    names: dict[Formula, str] = {}
-    statements = []
-    for e in operations(results):
+    names = dict(known)
+    written = []
+    for e in operations(results, known):
         if e.operands:
             source = _source(e, names)
             if e.is_row:
                 row = next(names.get(x, x.name) for x in e.parents if x.is_row)
                 source = f"{row}.map((_, i) => {source})"
             names[e] = f"t{len(names) + 1}"
-            statements.append(f"const {names[e]} = {source};")
-    return statements, [_named(x, names) for x in results]
+            written.append(f"const {names[e]} = {source};")
+    return written, [_named(x, names) for x in results]
 
 
 def _source(e: Formula, names: Mapping[Formula, str]) -> str:
@@ -85,6 +89,8 @@ def _source(e: Formula, names: Mapping[Formula, str]) -> str:
     operands = [
         _named(x, names) + ("[i]" if e.is_row and isinstance(x, Formula) and x.is_row else "") for x in e.operands
     ]
+    if e.name == "sum" and not any(x.is_row for x in e.parents):
+        return " + ".join(["0", *operands])
     return f"{e.name}({', '.join(operands)})" if e.name.isidentifier() else f" {e.name} ".join(operands)
 
 
@@ -101,13 +107,11 @@ def _prelude() -> str:
     lines = [_ELEMENTARY]
     for name, form in FORMS.items():
         x = letters(form.__code__.co_argcount)
-        statements, [result] = _statements([form(*x)])
-        lines.append(
-            f"const {name} = ({', '.join(map(repr, x))}) => {{ {' '.join(statements)} return {result}; }};\n"
-        )
+        body, [result] = statements([form(*x)])
+        lines.append(f"const {name} = ({', '.join(map(repr, x))}) => {{ {' '.join(body)} return {result}; }};\n")
     for name, form in ROW_FORMS.items():
-        statements, [result] = _statements([form(Formula("x", is_row=True))])
-        lines.append(f"const {name} = (...x) => {{ {' '.join(statements)} return {result}; }};\n")
+        body, [result] = statements([form(Formula("x", is_row=True))])
+        lines.append(f"const {name} = (...x) => {{ {' '.join(body)} return {result}; }};\n")
     return "".join(lines)
 
 
