@@ -361,4 +361,194 @@ class Machine {
       z: values(trace.z), a: values(a), delta: gradients(trace.z), deltaA: gradients(a),
     };
   }
+
+  /** What the next update promises by Σ ∂L/∂w Δw, and how the loss of its mini-batch changes; nothing moves. */
+  promise() {
+    const { loss, sentence } = this.passes();
+    const moves = new Float64Array(this.count);
+    if (sentence) return { promised: null, was: null, moves, sentence };
+    const [moved, shared] = [this.updated(), this.shared.slice()];
+    let promised = 0;
+    moves.forEach((_, p) => {
+      shared[p] = moved[p * (1 + this.width)];
+      moves[p] = shared[p] - this.shared[p];
+      promised += this.gradients[p] * moves[p];
+    });
+    return { promised, was: this.run("trial", shared).loss - loss, moves, sentence };
+  }
+
+  /** The loss of the next update's mini-batch if one parameter were this number. */
+  whatIf(p, number) {
+    const shared = this.shared.slice();
+    shared[p] = number;
+    return this.batch.length ? this.run("trial", shared).loss : null;
+  }
+
+  /** Where a parameter stands: its layer l, its unit j, and what it is multiplied with, k, or null for a bias. */
+  home(p) {
+    this.homes ??= new Map(this.situation.layers.flatMap(({ W, b }, l) => [
+      ...W.flatMap((row, j) => row.map((w, k) => [w, { l: l + 1, j, k }])),
+      ...b.map((w, j) => [w, { l: l + 1, j, k: null }]),
+    ]));
+    return this.homes.get(p) ?? null;
+  }
+
+  /** The terms δ a whose mean over the mini-batch is the gradient of a weight; of a bias, a = 1. */
+  terms(p) {
+    const home = this.home(p);
+    if (!home || this.passes().loss === null) return null;
+    return this.batch.map((i) => {
+      const { lanes, trace, lane } = this.find(i);
+      const delta = lanes.gradient(trace.z[home.l - 1][home.j], lane);
+      const a = home.k === null ? 1 : lanes.value(trace.a[home.l - 1][home.k], lane);
+      return { i, delta, a, product: delta * a };
+    });
+  }
+
+  /** The scalar nodes from aˡ⁻¹ to aˡ_j of example i, in the order of the forward pass. */
+  nodes(l, j, i) {
+    const { lanes, trace, lane } = this.find(i);
+    const names = new Map(lanes.plan.names);
+    const leaves = new Set([...trace.a[l - 1], ...lanes.plan.names.flatMap(([slot, name]) => (/^[μσ]/.test(name) ? [slot] : []))]);
+    const nodes = [];
+    const places = new Map();
+    const number = (x) => ({ name: spoken(x), value: x, node: -1 });
+    const shared = (place) => {
+      const { parameters, statistics } = this.situation;
+      const name = [...parameters, ...statistics][place];
+      return name ? { name, value: this.shared[place], node: -1 } : number(this.shared[place]);
+    };
+    const visit = (slot) => {
+      const made = lanes.makes.get(slot);
+      const found = { name: names.get(slot) ?? "", value: lanes.value(slot, lane) };
+      if (leaves.has(slot) || made === undefined) return { ...found, node: -1 };
+      if (places.has(slot)) return { ...found, node: places.get(slot) };
+      const [, , locals, , symbol, codes, factors] = lanes.kernels[made];
+      let p = lanes.begins[made];
+      const read = codes.map((code) => {
+        if (typeof code !== "string") return number(code);
+        p += 1;
+        return code === "L" || code === "l" ? visit(lanes.plan.index[p]) : shared(lanes.plan.index[p]);
+      });
+      const variable = read.filter((_, k) => typeof codes[k] === "string");
+      const derivatives = locals(...variable.map(({ value }) => value))[1];
+      let operands = variable.map((operand, k) => ({ ...operand, local: derivatives[k] }));
+      operands = read.map((operand) => operands[variable.indexOf(operand)] ?? operand);
+      const gradient = lanes.gradient(slot, lane);
+      const put = (node) => nodes.push(node) - 1;
+      if (factors === "pairs") {
+        const half = Math.floor(operands.length / 2);
+        const pair = (k) => ({ name: "", value: operands[k].value * operands[half + k].value });
+        const products = range(half).map((k) => {
+          const node = put({ ...pair(k), symbol: "×", gradient, operands: [operands[k], operands[half + k]] });
+          return { ...pair(k), local: 1, node };
+        });
+        operands = [...products, ...operands.slice(2 * half)];
+      }
+      places.set(slot, put({ ...found, symbol: factors === "pairs" ? "+" : symbol, gradient, operands }));
+      return { ...found, node: places.get(slot) };
+    };
+    visit(trace.a[l][j]);
+    return nodes;
+  }
+
+  // ---- what is changed -------------------------------------------------------------------------------------------
+
+  /** Makes an edit, or changes nothing and returns a sentence. */
+  edit(edit) {
+    const before = this.snapshot();
+    let sentence = this.change(this.resolved(edit));
+    this.forget();
+    if (!sentence && this.points.length) ({ sentence } = this.passes());
+    if (sentence) this.restore(before);
+    return sentence ?? null;
+  }
+
+  /** The edit as one that needs no numbers of this moment: to flip is to set y, to saturate a unit is to set its b. */
+  resolved(edit) {
+    const { kind, i, l, j } = edit;
+    const classes = this.situation.targets?.length;
+    if (kind === "flip" && classes && this.points[i]) return { kind: "move", i, y: (this.points[i].y + 1) % classes };
+    if (kind !== "saturate") return edit;
+    const { g, b, gamma } = this.situation.layers[l - 1];
+    if (!["relu", "sigmoid", "tanh"].includes(g)) return { kind: `${g || "a = z"} has no flat part to push the unit to.` };
+    if (!b.length || gamma.length) return { kind: "No b moves this unit's z to where its slope is 0." };
+    const z = [];
+    this.evaluated(range(this.points.length), (lanes, e) => z.push(lanes.value(lanes.plan.traces[0].z[l - 1][j], e)));
+    const shift = g === "relu" ? -1 - Math.max(-1, ...z) : 6 - Math.min(6, ...z);
+    return { kind: "weight", p: b[j], number: this.shared[b[j]] + shift };
+  }
+
+  change({ kind, i, x, y, p, number, on, l, j }) {
+    const { situation, points } = this;
+    const classes = situation.targets?.length;
+    const keeps = situation.fixed && "Batch normalisation mixes the points, so here their number and the mini-batches stay.";
+    const isTarget = (t) => (classes ? Number.isInteger(t) && t >= 0 && t < classes
+      : allFinite([t].flat()) && [t].flat().length === [points[0]?.y ?? t].flat().length);
+    const put = (place, point) => { this.points = points.map((old, k) => (k === place ? point : old)); };
+    if (x && !(allFinite(x) && x.length === (situation.low.length > 1 ? situation.features.length : 1))) {
+      return "A point needs finite numbers.";
+    }
+    if (y !== undefined && !isTarget(y)) return classes ? `There are ${classes} classes.` : "A target needs finite numbers.";
+    if (i !== undefined && !points[i]) return "There is no such point.";
+    if (p !== undefined && ![p].flat().every((one) => one in situation.parameters)) return "There is no such weight.";
+    if (kind === "move") put(i, { x: x ?? points[i].x, y: y ?? points[i].y });
+    else if (kind === "flip") return "Only a class can be flipped: drag the point instead.";
+    else if (kind === "add" || kind === "remove") {
+      if (keeps) return keeps;
+      const { sample } = this;
+      if (kind === "add") {
+        this.points = [...points, { x, y }];
+        this.sample = sample.length < 50 ? [...sample, points.length] : sample;
+      } else {
+        this.points = points.toSpliced(i, 1);
+        this.sample = sample.filter((k) => k !== i).map((k) => k - (k > i));
+      }
+      this.endEpoch();
+    } else if (kind === "weight") {
+      if (!Number.isFinite(number)) return `A weight of ${spoken(number)}: it needs to be a finite number.`;
+      this.shared[p] = number;
+    } else if (kind === "rate") {
+      if (!(Number.isFinite(number) && number >= 0)) return `η = ${spoken(number)}: it needs to be finite and at least 0.`;
+      this.rate = number;
+    } else if (kind === "batch") {
+      if (keeps) return keeps;
+      if (!(Number.isInteger(number) && number >= 1)) return `Mini-batches of ${spoken(number)}: it needs a whole number of at least 1.`;
+      this.batchSize = number;
+      this.endEpoch();
+    } else if (kind === "freeze") {
+      if ([p].flat().some((one) => one >= situation.moves)) return "The optimiser of this situation does not move this weight.";
+      this.frozen = new Set(this.frozen);
+      for (const one of [p].flat()) this.frozen[on ? "add" : "delete"](one);
+    } else if (kind === "kill") {
+      if (!(j in (situation.layers[l - 1]?.W ?? []))) return "There is no such unit.";
+      this.killed = new Set(this.killed);
+      this.killed[on ? "add" : "delete"](`${l},${j}`);
+    } else return kind;
+    return null;
+  }
+
+  snapshot() {
+    const { points, rate, batchSize, steps, epoch, place, sequence, sample, frozen, killed, generators } = this;
+    const numbers = [this.shared.slice(), this.memory.slice()];
+    return { numbers, rest: { points, rate, batchSize, steps, epoch, place, sequence, sample, frozen, killed, generators } };
+  }
+
+  restore({ numbers: [shared, memory], rest }) {
+    this.shared.set(shared);
+    this.memory.set(memory);
+    Object.assign(this, rest);
+    this.forget();
+  }
+
+  /** A situation that starts from now. */
+  saved() {
+    const { situation, points, rate, steps, epoch, place, sequence, sample } = this;
+    return {
+      ...situation, points, sample, epoch, place, sequence, batch_size: this.batchSize,
+      shared: [...this.shared], frozen: [...this.frozen], killed: [...this.killed],
+      optimizer: { ...situation.optimizer, rate, steps, state: [...this.memory] },
+      generators: this.generators.map((rng) => rng.state),
+    };
+  }
 }

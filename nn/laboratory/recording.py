@@ -44,7 +44,7 @@ from nn.losses import (
     to_feed,
     units_of,
 )
-from nn.module import beneath, evaluating, flatten, lift
+from nn.module import beneath, evaluating, flatten, index_name, lift
 from nn.optim import SGD, Optimizer
 from nn.training import Training
 
@@ -137,7 +137,7 @@ def _quoted(text: str) -> str:
 
 
 def kernel(entry: Primitive, codes: Sequence[str | float]) -> str:
-    """A rule as ``[forward, backward, locals, name, symbol, codes]``, run on letters.
+    """A rule as ``[forward, backward, locals, name, symbol, codes, factors]``, run on letters.
 
     codes   of each operand: L of lanes and S shared, in small letters without a gradient; a number is written in
     """
@@ -175,7 +175,7 @@ def kernel(entry: Primitive, codes: Sequence[str | float]) -> str:
     return (
         f"[{ARGUMENTS} => {{ const o = I[p]; {forward} }},\n"
         f"{ARGUMENTS} => {{ const o = I[p]; {' '.join(backward)} }},\n"
-        f"{locals_source}, {_quoted(entry.name)}, {_quoted(entry.symbol)}, [{codes_source}]]"
+        f"{locals_source}, {_quoted(entry.name)}, {_quoted(entry.symbol)}, [{codes_source}], {_quoted(entry.factors)}]"
     )
 
 
@@ -239,11 +239,12 @@ class _Recording:
         [group] = optimizer.groups
         named = self.model.named_parameters()
         every = dict.fromkeys([*group.parameters, *flatten([*self.model.tensors().values()])])
-        names = {p: name for name, p in named.items()}
+        called = {p: name for name, p in named.items()}
         self.parameters = list(every)
         self.shared: dict[Any, int] = {p: k for k, p in enumerate(every)}
         self.numbers = [p.data for p in every]
         self.constants: dict[str, int] = {}
+        self.statistics: list[str] = []
         self.kernels: dict[str, str] = {}
         self.kernel_names: dict[str, int] = {}
         self.plans: list[dict[str, Any]] = []
@@ -252,8 +253,9 @@ class _Recording:
             training._train_mode()
             self.norms = [m for m in modules if isinstance(m, BatchNorm)]
             for norm in self.norms:
-                for buffer in (norm.mu_, norm.sigma2_):
-                    buffer[:] = [self._leaf(x) for x in buffer]
+                for letter, square, buffer in (("μ", "", norm.mu_), ("σ", "²", norm.sigma2_)):
+                    names = [index_name(letter, norm.layer, k) + square for k in range(norm.n)]
+                    buffer[:] = [self._leaf(x, name) for x, name in zip(buffer, names)]
             self.dropouts = [m for m in modules if isinstance(m, Dropout) and m.training]
             self.mixes = any(norm.training for norm in self.norms)
             self._targets()
@@ -292,9 +294,10 @@ class _Recording:
             },
             "features": list(features), "low": low, "high": high, "components": components,
             "points": [{"x": x, "y": self._y(y)} for x, y in zip(self.data.X, self.data.y)],
-            "targets": self.targets, "fixed": self.mixes,
+            "targets": self.targets, "labels": self.labels, "fixed": self.mixes,
             "batch_size": size, "least": least, "sample": [int(i) for [i] in sample],
-            "parameters": [names.get(p, p.name or "") for p in every], "shared": self.numbers,
+            "parameters": [called.get(p, p.name or "") for p in every], "shared": self.numbers,
+            "statistics": self.statistics, "moves": len(free),
             "frozen": [k for k, p in enumerate(every) if p not in free],
             "layers": self._layers(), "kernels": list(self.kernel_names), "plans": self.plans,
             "evaluation": evaluation, "training": plans,
@@ -323,9 +326,10 @@ class _Recording:
             for norm, hook in hooks:
                 norm.latest = hook
 
-    def _leaf(self, x: float) -> Value:
-        """A number that all lanes share."""
+    def _leaf(self, x: float, name: str) -> Value:
+        """A statistic, which all lanes share."""
         leaf = Value(x)
+        self.statistics.append(name)
         self.shared[leaf] = len(self.numbers)
         self.numbers.append(float(x))
         return leaf
@@ -339,19 +343,18 @@ class _Recording:
         self.fed = [[float(t) for t in units_of(row)] for row in fed]
         self.is_one = not isinstance(fed[0], (list, tuple))
         self.targets: list[list[float]] | None = None
+        self.labels: list[Any] | None = None  # as the data have them
         if task.kind != CLASSIFICATION:
             return
-        labels, units = [*map(task.label_of, y)], len(units_of(output))
-        by_label = dict(zip(labels, self.fed))
-        if any(by_label[label] != row for label, row in zip(labels, self.fed)):
+        places, units = [*map(task.label_of, y)], len(units_of(output))
+        fed_for, label_for = dict(zip(places, self.fed)), dict(zip(places, y))
+        if any(fed_for[k] != row for k, row in zip(places, self.fed)):
             raise ValueError("targets that are shares: the lab takes a label for each example, or numbers to predict")
-        low, high = min(flatten(self.fed)), max(flatten(self.fed))
-        for label in range(len(task.labels) or units):
-            given = task.labels[label] if task.labels else [low + (high - low) * t for t in one_hot(label, units)]
-            if label not in by_label:
-                _, [row] = to_feed(loss, [given], output)
-                by_label[label] = [float(t) for t in units_of(row)]
-        self.targets = [by_label[label] for label in sorted(by_label)]
+        for k in range(len(task.labels) or units):
+            if k not in fed_for:
+                label_for[k] = task.labels[k] if task.labels else one_hot(k, units) if isinstance(y[0], list) else k
+                [fed_for[k]] = [[*map(float, units_of(row))] for row in to_feed(loss, [label_for[k]], output)[1]]
+        self.targets, self.labels = ([x for _, x in sorted(found.items())] for found in (fed_for, label_for))
 
     def _y(self, y: Any) -> Any:
         return self.task.label_of(y) if self.targets else [*map(float, y)] if isinstance(y, list) else float(y)
@@ -377,7 +380,8 @@ class _Recording:
     def _plan(self, m: int) -> int:
         """Record the first m examples in the model's present mode; of one example, a plan for all. Returns its place."""
         X = [[Value(x) for x in row] for row in self.data.X[:m]]
-        Y: list[Any] = [[Value(y) for y in row] for row in self.fed[:m]]
+        Y: list[Any] = [[Value(y, "y" if self.is_one else index_name("y", None, k)) for k, y in enumerate(row)]
+                        for row in self.fed[:m]]
         columns: list[tuple[BatchNorm, list[Normalised]]] = []
         kept = [(buffer, buffer.copy()) for norm in self.norms for buffer in (norm.mu_, norm.sigma2_)]
         for norm in self.norms:
@@ -439,7 +443,8 @@ class _Recording:
             if not wanted.isdisjoint(node.parents):
                 wanted.add(node)
             [first, *_] = node.parents
-            if node.operation is identity and first in slots and (readers[first] == 1 or first not in wanted):
+            is_new = node.name and first.name and first in wanted  # z and a of a unit without an activation
+            if node.operation is identity and first in slots and not is_new and readers[first] == 1:
                 slots[node] = slots[first]  # another name of the same number
                 continue
             code: list[str | float] = []
@@ -460,7 +465,7 @@ class _Recording:
                 f"the graph has {len(codes):,} instructions, and a page runs at most {MOST_INSTRUCTIONS:,}: "
                 "take a smaller model or, with batch normalisation, a smaller batch_size"
             )
-        names = {slots[x]: x.name for x in order if x in slots and x.name and x.name[0] in "μσ"}
+        names = {slots[x]: x.name for x in order if x in slots and x.name}
         return {
             "slots": max(slots.values()) + 1,
             "kernels": codes,
