@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from nn.matrices import matrix_form
     from nn.preprocessing import PCA, OneHot, Pipeline, Standardize, Whiten, ZeroCenter, preprocess
     from nn.replaying import training_on
-    from nn.watching import watch
 
 __all__ = [
     "ELU", "GELU", "MLP", "PCA", "SGD", "Adam", "AdamW", "BatchNorm", "Dataset", "Dropout", "EpochRecord", "Identity",
@@ -36,11 +35,11 @@ __all__ = [
     "back_propagate", "binary_cross_entropy", "calibrate", "clip_norm", "clip_value", "confusion_matrix",
     "cross_entropy", "half_squared_error", "hinge", "l1_penalty", "l2_penalty", "load_numpy_state", "matrix_form",
     "mean_squared_error", "numpy_gradients", "numpy_state", "outputs_are", "predict", "preprocess", "r2", "rmse",
-    "training_on", "watch",
+    "training_on",
 ]  # fmt: skip
 
 _HOMES = {
-    "back_propagate": "backprop", "matrix_form": "matrices", "training_on": "replaying", "watch": "watching",
+    "back_propagate": "backprop", "matrix_form": "matrices", "training_on": "replaying",
     **dict.fromkeys(("load_numpy_state", "numpy_gradients", "numpy_state"), "interchange"),
     **dict.fromkeys(("PCA", "OneHot", "Pipeline", "Standardize"), "preprocessing"),
     **dict.fromkeys(("Whiten", "ZeroCenter", "preprocess"), "preprocessing"),

@@ -184,7 +184,6 @@ def parser() -> argparse.ArgumentParser:
     add("--gradient-tolerance", type=float, help="stop when the gradient's norm is at most this")
     add("--engine", default="auto", choices=ENGINES, help="run node by node (eager) or as matrices (replay) (auto)")
     p.add_argument("--seed", type=int, default=0, help="decides data, split, initial weights and order (0)")
-    p.add_argument("--watch", action="store_true", help="also write watch.html, which plays the training")
     p.add_argument("--out", type=Path, help="folder of the run (runs/DATA); an earlier run in it is replaced")
     return p
 

@@ -178,6 +178,32 @@ def outputs_of(model: Module, X: Sequence[Sequence[float]]) -> list[Any]:
         return [output for k in parts for output in model.batch(X[k : k + AT_ONCE])]
 
 
+def outputs_at(model: Module, X: Sequence[Sequence[float]]) -> Any:
+    """The output units for many examples at once, in evaluation mode: an array with a row for each unit.
+
+    Layers of this package do the same with every example, so that the first one's graph stands for all; a module of
+    the user's own may look at its numbers and decide.
+    """
+    import numpy as np
+
+    from autograd.number_systems import arrays
+
+    modules = (model, *model.submodules().values())
+    if not all(type(module).__module__.startswith("nn.") for module in modules):
+        return np.asarray(numbers_of(outputs_of(model, X))).T
+    columns = np.asarray(X, float).T
+    inputs = [Value(float(column[0])) for column in columns]
+    found: dict[Value, Any] = dict(zip(inputs, columns))
+    with evaluating(model), collector_paused(), np.errstate(all="ignore"):
+        units = units_of(model(inputs))
+        for unit in units:
+            for node in topological_order(unit, without=found):
+                found[node] = node.data
+                if node.operation and node.parents:  # a leaf keeps its number
+                    found[node], _ = node.operation.rule(arrays, *(found[parent] for parent in node.parents))
+    return np.stack([np.broadcast_to(np.asarray(found[unit]), columns.shape[1:]) for unit in units])
+
+
 def numbers_of(outputs: Iterable[Any]) -> list[list[float]]:
     """The output units of each example as floats."""
     return [[*map(data_of, units_of(output))] for output in outputs]

@@ -16,7 +16,7 @@ from autograd.files import write_whole
 from autograd.text import clipped, text_name
 from nn.data import Dataset, Split
 from nn.diagnostics import Diagnosis, LayerRecord
-from nn.evaluation import CLASSIFICATION, REGRESSION, Task, confusion_matrix, task_for, task_of
+from nn.evaluation import CLASSIFICATION, REGRESSION, Task, confusion_matrix, outputs_at, task_for, task_of
 from nn.module import Module, index_name
 from nn.records import EpochRecord
 from nn.training import Training
@@ -249,8 +249,6 @@ def _pairs(task: Task, model: Module, parts: Sequence[tuple[str, Dataset]], targ
 
 
 def _outputs(model: Module, X: Sequence[Sequence[float]]) -> Any:
-    from nn.watching.frames import outputs_at  # on arrays: matplotlib brings NumPy along
-
     return outputs_at(model, X).T.tolist()
 
 

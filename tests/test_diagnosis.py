@@ -443,3 +443,20 @@ def test_units_of_an_operation_of_ones_own_are_dead_or_saturated_as_its_entry_sa
     finally:
         del TABLE["own"]
     assert (first.dead, first.saturated) == found
+
+
+@pytest.mark.parametrize(
+    "nest", [lambda a, g, b: [nn.Sequential(a, g), b], lambda a, g, b: [a, nn.Sequential(g, nn.Sequential(b))]]
+)
+def test_layers_of_an_inner_sequential_are_numbered_traced_and_diagnosed_as_in_a_flat_one(nest):
+    data, found = moons(12, rng=0), []
+    for arranged in (nest, lambda *layers: layers):
+        model = nn.Sequential(*arranged(nn.Linear(2, 3, rng=0), nn.Tanh(), nn.Linear(3, 1, rng=1)))
+        training = nn.Training(model, nn.binary_cross_entropy, nn.SGD(model.parameters(), 0.1), data, epochs=2, rng=0)
+        diagnosis = Diagnosis(training)
+        for _ in training:
+            diagnosis.measure()
+        names = [z.name for layer in model.trace(data.X[0]).z for z in layer]
+        found.append((diagnosis.records, names, list(model.named_parameters())))
+    assert found[0] == found[1]
+    assert found[0][1] == ["z¹_1", "z¹_2", "z¹_3", "z²_1"] and found[0][2][-1] == "b²_1"

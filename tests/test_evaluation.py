@@ -5,15 +5,16 @@ import functools
 from math import isnan, nan, sin
 from random import Random
 
+import numpy as np
 import pandas
 import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, r2_score, root_mean_squared_error
 
 import nn
 from autograd import Value, relu, softmax
-from nn import MLP, SGD, Dataset, Module, Training, outputs_are
+from nn import MLP, SGD, BatchNorm, Dataset, Dropout, Linear, Module, ReLU, Sequential, Tanh, Training, outputs_are
 from nn.data import moons, split
-from nn.evaluation import Task, evaluate
+from nn.evaluation import Task, evaluate, outputs_at
 
 ENGINES = ["eager", "replay"]
 POINTS = moons(60, noise=0.3, rng=Random(3))
@@ -434,3 +435,24 @@ def test_a_batch_norm_in_evaluation_mode_keeps_its_statistics_while_the_rest_tra
     model.train()
     train(model, 1)
     assert (bn.mu_, bn.sigma2_) != statistics and loss[1] < loss[0]
+
+
+class Gate(Module):
+    """A module that looks at its number and decides, which one example's graph cannot show for all."""
+
+    def forward(self, x):
+        return [x_i if x_i.data > 0.0 else -2.0 * x_i for x_i in x]
+
+
+@pytest.mark.parametrize("last", [Gate, Tanh, ReLU, lambda: Dropout(0.5), lambda: BatchNorm(3)])
+def test_outputs_at_many_points_are_those_of_each_example(last):
+    model = Sequential(Linear(2, 3, rng=Random(0)), last())
+    for buffer in model.buffers().values():
+        buffer[:] = [0.5, 2.0, 0.1]
+    X = [[Random(i).uniform(-2.0, 2.0), Random(-i - 1).uniform(-2.0, 2.0)] for i in range(20)]
+    found = outputs_at(model, X)
+    assert model.training
+    model.eval()
+    expected = [[unit.data for unit in model(x)] for x in X]
+    # NumPy's tanh is off from C's by a unit in the last place
+    assert np.allclose(found, np.transpose(expected), rtol=1e-14, atol=0.0)

@@ -102,7 +102,7 @@ from random import Random
 
 from autograd import Value, draw, walk
 from autograd.__main__ import main as autograd_main
-from nn import MLP, SGD, Training, binary_cross_entropy, watch
+from nn import MLP, SGD, Training, binary_cross_entropy
 from nn.__main__ import main
 from nn.checkpoint import save, save_training
 from nn.lecture.claims import run
@@ -118,16 +118,14 @@ model = MLP(2, [2, 1], rng=Random(0))
 training = Training(model, binary_cross_entropy, SGD(model.parameters(), 0.1), data, data, epochs=1, progress=False)
 list(training)
 (claim,) = run(["batch-noise"], 0)
-watched = watch(training, [model.state_dict()])
 Path("source.ipynb").write_text(json.dumps({"cells": [], "filler": "x" * 200}))
-SMALL = ["moons", "--examples", "20", "--hidden", "2", "--watch", "--epochs"]
+SMALL = ["moons", "--examples", "20", "--hidden", "2", "--epochs"]
 
 library = {
     "weights.safetensors": lambda path: save(model, path),
     "training.safetensors": lambda path: save_training(training, path),
     "claim.png": claim.plot,
     "walk.html": walk(f).save,
-    "watch.html": watched.save,
     **{"drawing" + end: draw(f).save for end in (".svg", ".html", ".md", ".dot", ".png", ".pdf")},
 }
 commands = {
@@ -195,7 +193,7 @@ def answers(tmp_path_factory):
 @pytest.mark.slow  # every writer runs three times
 @pytest.mark.parametrize(("fault", "words"), [("full", "File too large"), ("read-only", "Permission denied")])
 def test_every_writer_leaves_the_old_files_and_says_in_one_line_why(answers, fault, words):
-    assert len(answers[fault]) == 17
+    assert len(answers[fault]) == 16
     for name, said in answers[fault].items():
         assert words in said and name in said, (name, said)
 

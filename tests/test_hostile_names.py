@@ -29,7 +29,6 @@ from nn import MLP, SGD, Training, cross_entropy, plots
 from nn.cli.csv_tables import read_table
 from nn.data import Dataset, Split
 from nn.lecture.exercises import Course
-from nn.watching import watch
 
 KATEX = WEB / "katex.js"
 # each attack raises this flag where it succeeds in a page
@@ -282,18 +281,19 @@ def operations(graph):
             yield from part.get(key, ())
 
 
-# ---- a run: matplotlib, the film, JSON, CSV, the command line ------------------------------------------------------
+# ---- a run: matplotlib, JSON, CSV, the command line ------------------------------------------------------
 
 
 def run(classes, features):
-    """A training of one epoch, with its states, on two numbers and these classes."""
+    """A training of one epoch on two numbers and these classes."""
     rng = Random(0)
     y = [i % len(classes) for i in range(2 * len(classes))]
     data = Dataset([[rng.random(), rng.random()] for _ in y], y, classes, features)
     model = MLP(2, [len(classes)], rng=rng)
     training = Training(model, cross_entropy, SGD(model.parameters(), 0.1), data, data, epochs=1, rng=rng,
                         progress=False)  # fmt: skip
-    return training, [model.state_dict() for _ in training], Split(data, data, data)
+    list(training)
+    return training, Split(data, data, data)
 
 
 def test_matplotlib_takes_no_name_for_a_formula_and_leaves_none_out(monkeypatch):
@@ -303,7 +303,7 @@ def test_matplotlib_takes_no_name_for_a_formula_and_leaves_none_out(monkeypatch)
     rare = {"שלום", "😀", "日本"}  # not in every font of matplotlib's own, which warns of that
     names = [name for name in NAMES if name not in rare]
     for some in (names[i::4] for i in range(4)):
-        training, _, data = run(some, ["$\\nope$", "_"])
+        training, data = run(some, ["$\\nope$", "_"])
         points = training.training.X
         for X in (points, [[*x, 0.0] for x in points]):  # boundary, and confusion matrix
             model = training.model if len(X[0]) == 2 else MLP(3, [len(some)], rng=Random(0))
@@ -319,19 +319,6 @@ def test_matplotlib_takes_no_name_for_a_formula_and_leaves_none_out(monkeypatch)
             figures[-1].savefig(BytesIO(), format="png")
 
 
-def test_the_film_is_told_every_name_as_data():
-    classes = [name for name in NAMES if len(name) < 30 and name]
-    training, states, _ = run(classes, ["</script>", "\u202e\ud800"])
-    page = watch(training, states).page
-    read = Page(page)
-    harmless = Page(watch(*run(["a", "b"], ["c", "d"])[:2]).page)
-    assert read.elements == harmless.elements and read.scripts == harmless.scripts == 2
-    [data] = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)
-    told = json.loads(data)
-    assert told["classes"] == [shown(name) for name in classes]
-    assert told["map"]["features"] == ["</script>", r"\u202e\ud800"]
-
-
 command = partial(python, "-W", "error", encoding=None)
 
 
@@ -345,7 +332,7 @@ def test_a_run_on_a_hostile_table_prints_words_and_its_predictions_give_each_cel
     with open(source, "w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([[*columns, "@class"], *rows])
     ascii_only = {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
-    options = ["--target", "@class", "--epochs", "1", "--watch", "--out", folder]
+    options = ["--target", "@class", "--epochs", "1", "--out", folder]
     done = command("-m", "nn", source, *options, **ascii_only)
     assert (done.returncode, done.stderr) == (0, b"")
     assert all(line.isprintable() for line in done.stdout.decode("ascii").split("\n"))
@@ -376,8 +363,7 @@ def test_a_run_on_a_hostile_table_prints_words_and_its_predictions_give_each_cel
 
 @pytest.mark.browser
 def test_in_a_trusted_notebook_nothing_runs_and_nothing_is_asked_for(chromium, tmp_path):
-    training, states, _ = run(HTML, HTML[:2])
-    shown_in_notebook = [watch(training, states)._repr_html_()]
+    shown_in_notebook = []
     for name in [*HTML, *INVISIBLE, "$x$"]:
         x, f = graph(name)
         outputs = [explain(f, wrt=x), paths(f, x), narrate(f), draw(f, wrt=x), verdict(name)]

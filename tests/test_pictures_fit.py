@@ -16,8 +16,7 @@ from autograd.graph import topological_order
 from autograd.notation import number_text
 from autograd.number_systems import floats
 from autograd.table import is_constant
-from nn import MLP, SGD, BatchNorm, Training, binary_cross_entropy, watch
-from nn.data import moons
+from nn import MLP, BatchNorm, binary_cross_entropy
 
 pytestmark = pytest.mark.browser
 
@@ -519,20 +518,6 @@ def test_axe_finds_nothing_on_the_pages_of_drawings(visit, tmp_path):
     for i, drawing in enumerate((draw(xyz()[2]), draw(net_232()[1]), draw(large_net()))):
         page = visit(drawing.save(tmp_path / f"{i}.html"), *WINDOWS["desk"])
         assert violations_in_both(page) == []
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("size", ["telephone", "desk"])
-def test_axe_finds_nothing_on_a_film(visit, tmp_path, size, scheme):
-    model = MLP(2, [4, 1], rng=Random(0))
-    training = Training(
-        model, binary_cross_entropy, SGD(model.parameters(), 0.5), moons(20, rng=Random(1)), epochs=3, rng=Random(2),
-        progress=False,
-    )  # fmt: skip
-    history = [model.state_dict() for _ in training]
-    page = visit(watch(training, history).save(tmp_path / "film.html"), *WINDOWS[size], scheme)
-    assert violations(page) == []
 
 
 # ---- pictures that stand still ----------------------------------------------------------------------------------

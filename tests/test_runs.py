@@ -303,17 +303,16 @@ def test_a_folder_with_a_configuration_of_something_else_is_left_alone(tmp_path,
     assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
 
 
-@pytest.mark.parametrize("name", ["picture.png", "weights.safetensors", "history/mine.safetensors"])
+@pytest.mark.parametrize("name", ["picture.png", "weights.safetensors"])
 def test_files_of_a_runs_names_without_a_configuration_are_left_alone(tmp_path, refused, name):
-    (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("mine")
-    assert f"holds {name.split('/')[0]} without a config.json" in refused(main, *SMALL, "--out", tmp_path)
+    assert f"holds {name} without a config.json" in refused(main, *SMALL, "--out", tmp_path)
     assert [path.read_text() for path in tmp_path.rglob("*") if path.is_file()] == ["mine"]
 
 
 def test_links_in_a_folder_are_replaced_and_what_they_lead_to_is_left_alone(real_pictures, tmp_path):
     run, mine = tmp_path / "run", tmp_path / "mine"
-    main([*SMALL, "--epochs", "1", "--watch", "--out", str(run)])
+    main([*SMALL, "--epochs", "1", "--out", str(run)])
     mine.mkdir()
     for path in [path for path in run.rglob("*") if path.is_file()]:
         (mine / path.name).write_text("mine")
@@ -321,9 +320,7 @@ def test_links_in_a_folder_are_replaced_and_what_they_lead_to_is_left_alone(real
         if path.parent == run and path.name != "config.json":
             path.symlink_to(mine / path.name)
     (run / "config.json").write_text('{"schema": {}}')
-    (run / "history").rmdir()
-    (run / "history").symlink_to(mine)
-    main([*SMALL, "--epochs", "1", "--watch", "--out", str(run)])
+    main([*SMALL, "--epochs", "1", "--out", str(run)])
     assert {path.read_text() for path in mine.iterdir()} == {"mine"}
     assert not [path for path in run.rglob("*") if path.is_symlink()]
 
@@ -630,7 +627,7 @@ def test_names_with_points_and_dollars_lead_out_of_no_folder_and_into_no_formula
     monkeypatch.chdir(tmp_path)
     rows = [f"{i % 5},{i % 7},{('_../up', '$/bad{$')[i % 2]}" for i in range(20)]
     (tmp_path / "...csv").write_text("\n".join(["../$x$,/$,y", *rows]) + "\n")
-    main(["...csv", "--target", "y", "--epochs", "1", "--hidden", "2", "--watch"])
+    main(["...csv", "--target", "y", "--epochs", "1", "--hidden", "2"])
     assert {path.name for path in tmp_path.iterdir()} == {"...csv", "runs"}
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["table"]
 
@@ -1091,16 +1088,12 @@ def test_the_defaults_reach_their_accuracy_on_test_data_over_ten_seeds(name, mea
     assert min(shares) >= least
 
 
-def test_a_run_that_is_watched_has_a_frame_of_each_epoch_also_where_it_was_resumed(tmp_path):
-    main([*SMALL, "--epochs", "2", "--watch", "--out", str(tmp_path)])
-    weights = tensors(tmp_path, "weights.safetensors")
-    main(["resume", str(tmp_path), "--epochs", "4"])
-    page = (tmp_path / "watch.html").read_text(encoding="utf-8")
-    assert page.lower().startswith("<!doctype html>")
-    assert len(list((tmp_path / "history").iterdir())) == 4
-    main([*SMALL, "--epochs", "2", "--out", str(tmp_path)])  # a new run takes the old one's place
-    assert not (tmp_path / "watch.html").exists() and not list((tmp_path / "history").iterdir())
-    assert tensors(tmp_path, "weights.safetensors") == weights
+def test_a_run_with_an_option_that_no_longer_exists_goes_on_as_any_other(tmp_path):
+    runs.start(config_of(*SMALL[:3], "--epochs", "1") | {"watch": True}, tmp_path / "old")
+    runs.start(config_of(*SMALL[:3], "--epochs", "2"), tmp_path / "new")
+    main(["resume", str(tmp_path / "old"), "--epochs", "2"])
+    assert tensors(tmp_path / "old", "weights.safetensors") == tensors(tmp_path / "new", "weights.safetensors")
+    assert json.loads((tmp_path / "old" / "config.json").read_text())["watch"] is True
 
 
 def test_the_claims_are_a_command(capsys, refused):

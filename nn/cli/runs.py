@@ -5,7 +5,6 @@
     checkpoint.safetensors   all scalars that the next epoch depends on, and the weights of the best epoch
     weights.safetensors      the weights of the best epoch on validation data, with the fitted preprocessing
     picture.png, layers.png  loss with decision boundary or confusion matrix; the layers by epoch
-    history/, watch.html     with --watch: the weights after each epoch, and the page that plays the run
 
 The checkpoint is written whole after every epoch and holds the checksum of the records up to it, so a run that is
 killed continues from there. All files name their run. A lock, which ends with its process, keeps a second run out.
@@ -32,15 +31,14 @@ from nn.checkpoint import BEST, load, load_metadata, load_preprocessing, load_tr
 from nn.cli.csv_tables import READING, Column, Schema, read_table
 from nn.cli.experiment import Config, Experiment, build, loss_of, network
 from nn.data import Dataset, Split
-from nn.diagnostics import LayerRecord, constant_guess, unchanged
+from nn.diagnostics import LayerRecord, constant_guess
 from nn.evaluation import REGRESSION, Task, evaluate, numbers_of, outputs_of
 from nn.plots import layers_picture, picture
 from nn.records import EpochRecord, epoch_line, to_digits
 
 KEPT = "config.json", "records.jsonl", "checkpoint.safetensors", "weights.safetensors"
 CONFIG, RECORDS, CHECKPOINT, WEIGHTS = KEPT
-PICTURES, FILM, LOCK = ("picture.png", "layers.png"), "watch.html", ".chainrule.lock"
-HISTORY, STATES = "history", "*.safetensors"
+PICTURES, LOCK = ("picture.png", "layers.png"), ".chainrule.lock"
 
 
 def start(config: Config, folder: Path) -> None:
@@ -48,7 +46,7 @@ def start(config: Config, folder: Path) -> None:
 
     Raises ValueError if another run is training there, and for files of these names that belong to no run.
     """
-    taken = [name for name in (RECORDS, CHECKPOINT, WEIGHTS, *PICTURES, FILM, HISTORY) if (folder / name).exists()]
+    taken = [name for name in (RECORDS, CHECKPOINT, WEIGHTS, *PICTURES) if (folder / name).exists()]
     if (folder / CONFIG).exists():
         read_config(folder)
     elif taken:
@@ -61,9 +59,7 @@ def start(config: Config, folder: Path) -> None:
             write_whole(Path(new) / RECORDS, b"")
             write_checkpoint(experiment, Path(new), sha256().hexdigest())
             # the disk has room for the new run: only now remove the old one, of which all files count or none
-            if (folder / HISTORY).is_symlink():
-                (folder / HISTORY).unlink()  # as with a file, a link is replaced and not followed
-            for old in (*map(folder.joinpath, (WEIGHTS, FILM, *PICTURES)), *(folder / HISTORY).glob(STATES)):
+            for old in map(folder.joinpath, (WEIGHTS, *PICTURES)):
                 old.unlink(missing_ok=True)
             for name in (RECORDS, CONFIG, CHECKPOINT):
                 os.replace(Path(new) / name, folder / name)
@@ -124,9 +120,6 @@ def _train(experiment: Experiment, folder: Path, written: bytes) -> None:
             line = (json.dumps({**record._asdict(), "layers": layers}) + "\n").encode()
             append(folder / RECORDS, line)
             checksum.update(line)
-            if experiment.config["watch"]:
-                (folder / HISTORY).mkdir(exist_ok=True)
-                save(training.model, folder / HISTORY / f"{record.epoch:06}.safetensors")
             write_checkpoint(experiment, folder, checksum.hexdigest())
             done = record.epoch
             if record.epoch == 1 or record.epoch % max(1, epochs // 10) == 0:
@@ -183,9 +176,6 @@ def _report(experiment: Experiment, folder: Path) -> None:
     for verdict in experiment.diagnosis.verdicts(experiment.data.test):
         print(f"diagnosis: {verdict}")
     print(f"weights: {text_name(str(folder / WEIGHTS))}")
-    if experiment.config["watch"]:
-        _write_film(experiment, folder)
-        print(f"film: {text_name(str(folder / FILM))}")
     name, reached = f"{experiment.title}, {experiment.network}", " ".join(next(iter(measured[-1].items())))
     run, layers = (folder / name for name in PICTURES)
     try:
@@ -194,18 +184,6 @@ def _report(experiment: Experiment, folder: Path) -> None:
         print(f"pictures: {text_name(str(run))}, {text_name(str(layers))}")
     except ImportError as error:
         print(f"no picture: {error}")
-
-
-def _write_film(experiment: Experiment, folder: Path) -> None:
-    """Write the page that plays the whole run, from the weights after each of its epochs."""
-    from nn.watching import watch
-
-    model, history = experiment.model, []
-    with unchanged(model):
-        for path in sorted((folder / HISTORY).glob(STATES))[: len(experiment.training.records)]:
-            load(model, path)
-            history.append(model.state_dict())
-    write_whole(folder / FILM, watch(experiment.training, history).page.encode())
 
 
 def predictions(folder: Path, path: Path, reading: Mapping[str, Any]) -> tuple[str, str]:
