@@ -29,7 +29,7 @@ from autograd.walking.page_data import GraphData
 MOST_NODES, MOST_BYTES = 500, 2_000_000
 SLIDE = (16.0, 9.0)
 _file = partial(own_file, package="autograd.walking")
-SCRIPTS = ("numbers.js", "passes.js", "grading.js", "navigation.js")  # no page is needed to run these
+SCRIPTS = ("passes.js", "grading.js", "navigation.js")  # no page is needed to run these
 
 
 @final
@@ -113,4 +113,4 @@ def program(graph: GraphData) -> str:
         f"const GRAPH = {script(graph.json)};",
         "GRAPH.rules = GRAPH.rules.map((words, i) => ({ ...words, ...RULES[i] }));",
     ]
-    return "\n".join([*parts, *map(_file, SCRIPTS)])
+    return "\n".join([*parts, own_file("numbers.js"), *map(_file, SCRIPTS)])

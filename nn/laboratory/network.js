@@ -1,0 +1,307 @@
+// The network: units as pictures of the plane, edges by weight, pulses, and one unit opened down to its × and +.
+
+const [WIDE, HIGH] = [800, 440];
+const [SMALLEST, LARGEST] = [10, 52]; // a unit's side
+const MOST_EDGES = 1500; // more are drawn, but can be touched only by their names
+const PULSES = 400; // at once
+const FASTEST = [-8, 1]; // powers of ten between which the bars of ‖δ‖ stand, in every situation alike
+
+const raised = (l) => String(l).replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]);
+const lowered = (j) => String(j).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]);
+const wavy = ([x1, y1], [x2, y2]) => {
+  const bend = (x2 - x1) * 0.45;
+  return `M${x1},${y1}C${x1 + bend},${y1} ${x2 - bend},${y2} ${x2},${y2}`;
+};
+
+class Network {
+  constructor(frame, lab) {
+    Object.assign(this, { frame, lab });
+    this.svg = drawn("svg", { viewBox: `0 0 ${WIDE} ${HIGH}` });
+    frame.append(this.svg);
+    frame.ariaLabel = "The network: + and − zoom, 0 shows all; Tab goes to its units";
+    this.viewer = new Viewer(frame, this.svg, (point, factor) => this.zoomed(point, factor));
+    frame.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  /** Lays out another situation. */
+  build() {
+    const { lab, lab: { situation: { layers, features } } } = this;
+    const counts = [features.length, ...layers.map(({ W }) => W.length)];
+    this.height = Math.max(HIGH, 18 * Math.max(...counts));
+    const across = (l) => 40 + (l * (WIDE - 80)) / (counts.length - 1);
+    const beside = ((WIDE - 80) / (counts.length - 1)) * 0.72;
+    this.sides = counts.map((n, l) => within(SMALLEST, Math.min((this.height - 40) / n - 24, beside), l === counts.length - 1 ? 74 : LARGEST));
+    this.places = counts.map((n, l) => Array.from({ length: n }, (_, j) => {
+      const gap = Math.min((this.height - 30) / n, this.sides[l] + 46);
+      return [across(l), this.height / 2 - 6 + (j - (n - 1) / 2) * gap];
+    }));
+    [this.lines, this.slopes, this.hits, this.bodies, this.flights] = ["lines", "slopes", "hits", "units", "pulses"].map((name) => drawn("g", { class: name }));
+    this.edges = layers.flatMap(({ W }, i) => W.flatMap((row, j) => row.map((p, k) => this.edge(i + 1, j, k, p))));
+    if (this.edges.length <= MOST_EDGES) this.hits.append(...this.edges.map((edge) => this.hit(edge)));
+    this.units = this.places.map((column, l) => column.map((_, j) => this.unit(l, j)));
+    this.norms = layers.map((_, i) => this.norm(i + 1));
+    this.chosen = drawn("path", { class: "chosen" });
+    this.whole = [this.lines, this.slopes, this.hits, this.chosen, this.bodies, this.flights];
+    this.opened = null;
+    this.show(this.whole, [0, 0, WIDE, this.height + 16]);
+  }
+
+  show(parts, [x, y, width, height]) {
+    this.svg.replaceChildren(...parts);
+    this.svg.natural = { x: x + width / 2, y: y + height / 2, width, height };
+    this.viewer.view = undefined;
+    this.viewer.show(this.svg);
+  }
+
+  edge(l, j, k, p) {
+    const [[x1, y1], [x2, y2]] = [this.places[l - 1][k], this.places[l][j]];
+    const d = wavy([x1 + this.sides[l - 1] / 2 + 2, y1], [x2 - this.sides[l] / 2 - 2, y2]);
+    const line = drawn("path", { class: "edge", d });
+    this.lines.append(line);
+    return { l, j, k, p, d, line };
+  }
+
+  hit(edge) {
+    const path = drawn("path", { class: "hit", d: edge.d });
+    path.onclick = () => this.lab.touch({ kind: "weight", p: edge.p });
+    return path;
+  }
+
+  /** A unit's picture in its rim, with its name above, its a and its δ. */
+  unit(l, j) {
+    const [side, [x, y], last] = [this.sides[l], this.places[l][j], this.places.length - 1];
+    const canvas = document.createElement("canvas");
+    canvas.style.borderRadius = l ? "50%" : "4px";
+    const box = drawn("foreignObject", { x: x - side / 2, y: y - side / 2, width: side, height: side });
+    box.append(canvas);
+    const rim = drawn("rect", { class: "rim", x: x - side / 2, y: y - side / 2, width: side, height: side, rx: l ? side / 2 : 4 });
+    const name = `${l ? "a" : "x"}${l ? raised(l) : ""}${lowered(j + 1)}`;
+    const small = side < 24;
+    const label = drawn("text", { class: "name", x, y: y - side / 2 - 6, "text-anchor": "middle" }, small ? "" : name);
+    const number = (kind, dy) => drawn("text", { class: kind, x, y: y + side / 2 + dy, "text-anchor": "middle" });
+    const [a, delta] = [number("value", 13), number("grad", small ? 13 : 26)];
+    const group = drawn("g", { class: "unit", tabindex: l === last && j === 0 ? 0 : -1, role: "button", "aria-label": name }, box, rim, label, a, delta);
+    group.onclick = () => this.press(l, j);
+    Object.assign(group, { l, j, canvas, a, delta, label, name });
+    this.bodies.append(group);
+    return group;
+  }
+
+  /** The bar of ‖δˡ‖ below a layer. */
+  norm(l) {
+    const [x] = this.places[l][0];
+    const bar = drawn("rect", { class: "norm", x: x - 35, y: this.height + 6, width: 0, height: 4, rx: 2 });
+    const text = drawn("text", { x, y: this.height, "text-anchor": "middle", class: "grad" });
+    this.bodies.append(bar, text);
+    return { bar, text };
+  }
+
+  /** The first touch asks a unit, the second opens it. */
+  press(l, j) {
+    const { lab, lab: { chosen } } = this;
+    if (!l) return lab.touch({ kind: "input", k: j });
+    if (chosen?.kind === "unit" && chosen.l === l && chosen.j === j) return this.open(l, j);
+    lab.touch({ kind: "unit", l, j });
+  }
+
+  /** Arrows go from unit to unit, Enter touches. */
+  key(event) {
+    const unit = event.target.closest?.(".unit");
+    if (event.key === "Escape" && this.opened) return this.close();
+    if (!unit) return;
+    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    if (by) {
+      const l = within(0, unit.l + by[0], this.units.length - 1);
+      const next = this.units[l][within(0, unit.j + by[1], this.units[l].length - 1)];
+      this.focus(next);
+    } else if (event.key === "Enter" || event.key === " ") this.press(unit.l, unit.j);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  focus(unit) {
+    for (const one of this.units.flat()) one.setAttribute("tabindex", one === unit ? 0 : -1);
+    unit.focus();
+  }
+
+  draw(colours, pixels) {
+    if (this.opened) return this.drawOpened();
+    const { lab, lab: { machine, surface, situation, phase } } = this;
+    const shared = machine.shared;
+    for (const edge of this.edges) {
+      const w = shared[edge.p];
+      const look = `${w < 0 ? "minus" : "plus"}${machine.frozen.has(edge.p) ? " frozen" : ""}`;
+      const width = (0.6 + Math.min(5, Math.abs(w) * 1.5)).toFixed(1);
+      if (edge.look !== look) edge.line.setAttribute("class", `edge ${edge.look = look}`);
+      if (edge.width !== width) edge.line.style.strokeWidth = edge.width = width;
+    }
+    this.drawSlopes(phase === 2 && !lab.running);
+    const a = lab.example;
+    this.units.forEach((column, l) => column.forEach((unit, j) => {
+      unit.classList.toggle("killed", machine.killed.has(`${l},${j}`));
+      this.fillUnit(unit, surface, a, colours, pixels);
+      const isRoomy = this.sides[l] >= 24 || lab.chosen?.l === l;
+      unit.a.textContent = a && phase > 0 && isRoomy ? pictureText(l ? a.a[l - 1][j] : a.x[j]) : "";
+      unit.delta.textContent = a && phase > 1 && l && isRoomy ? `δ ${pictureText(a.delta[l - 1][j])}` : "";
+    }));
+    const edge = lab.chosen?.kind === "weight" && this.edges.find(({ p }) => p === lab.chosen.p);
+    const unit = lab.chosen?.kind === "unit" && this.units[lab.chosen.l][lab.chosen.j];
+    this.chosen.setAttribute("d", edge ? edge.d : unit ? ringAround(this.places[unit.l][unit.j], this.sides[unit.l] / 2 + 4) : "");
+    const norms = lab.state.norms;
+    this.norms.forEach(({ bar, text }, i) => {
+      const shown = norms && (phase > 1 || machine.steps > 0);
+      const share = shown && norms[i] > 0 ? (Math.log10(norms[i]) - FASTEST[0]) / (FASTEST[1] - FASTEST[0]) : 0;
+      bar.setAttribute("width", 70 * within(0, share, 1));
+      text.textContent = shown ? `‖δ${raised(i + 1)}‖ ${numberText(norms[i], this.norms.length > 6 ? 2 : 3)}` : "";
+    });
+  }
+
+  /** Edges on the way back, by |∂L/∂w|; the largest are widest. */
+  drawSlopes(isShown) {
+    const { lab: { machine } } = this;
+    if (!isShown) return this.slopes.replaceChildren();
+    const most = Math.max(1e-300, ...this.edges.map(({ p }) => Math.abs(machine.gradients[p])));
+    const wide = this.edges.map((edge) => [edge, Math.abs(machine.gradients[edge.p]) / most]).filter(([, share]) => share > 0.03);
+    this.slopes.replaceChildren(...wide.map(([{ d }, share]) =>
+      drawn("path", { class: "slope", d, "stroke-width": (0.5 + 3.5 * share).toFixed(1), opacity: (0.2 + 0.8 * share).toFixed(2) })));
+  }
+
+  /** What the unit gives over the plane, or along a curve; without either, of the chosen point. */
+  fillUnit({ l, j, canvas }, surface, example, colours, pixels) {
+    const { lab: { reading, situation } } = this;
+    const isLast = l === this.places.length - 1;
+    const heights = surface && (l ? surface.units[l - 1][j] : null);
+    if (surface && surface.rows > 1) {
+      const at = l ? (k) => heights[k] / surface.most[l - 1] : (k) => (2 * (j ? Math.floor(k / STEPS) : k % STEPS)) / (STEPS - 1) - 1;
+      paint(canvas, STEPS, surface.rows, isLast && reading.isClasses && reading.units === 1 ? (k) => reading.lead(surface.outputs, k) : at, pixels);
+    } else if (surface) {
+      const most = l ? surface.most[l - 1] : 1;
+      const height = (c) => 20 + 17 * (l ? heights[c] / most : (2 * c) / (STEPS - 1) - 1);
+      paint(canvas, STEPS, STEPS, (k) => {
+        const [c, r, to] = [k % STEPS, Math.floor(k / STEPS), height(k % STEPS)];
+        return Math.abs(r - 20) < 1 && Math.abs(to - 20) >= 1 ? 0.12 : (r - 20) * (to - r) >= 0 && Math.abs(to - 20) > 0.5 ? (to > 20 ? 0.8 : -0.8) : 0;
+      }, pixels);
+    } else {
+      const x = example ? (l ? example.a[l - 1][j] : example.x[j]) : 0;
+      paint(canvas, 1, 1, () => Math.tanh(x), pixels);
+    }
+  }
+
+  /** Dots that run along the edges, layer by layer, their area by what they carry; resolves when the last is there. */
+  async pulse(direction) {
+    const { lab: { machine, example }, edges } = this;
+    const last = this.places.length - 1;
+    if (this.opened || stillness.matches || !machine.points.length) return;
+    const carried = ({ l, j, k, p }) => {
+      const w = machine.shared[p];
+      if (direction === "grad") return Math.abs(example ? example.delta[l - 1][j] * w : machine.gradients[p]);
+      return Math.abs(w * (example ? (l > 1 ? example.a[l - 2][k] : example.x[k]) : 1));
+    };
+    const all = edges.map((edge) => [edge, carried(edge)]).filter(([, size]) => size > 0).sort(([, a], [, b]) => b - a).slice(0, PULSES);
+    if (!all.length) return;
+    const most = all[0][1];
+    const pace = Math.min(480, 2600 / last);
+    const token = {};
+    this.flight = token;
+    const flying = all.map(([{ l, d }, size]) => {
+      const dot = drawn("circle", { class: `pulse ${direction}`, r: (1.2 + 6.3 * Math.sqrt(size / most)).toFixed(1) });
+      Object.assign(dot.style, { offsetPath: `path("${d}")`, offsetRotate: "0deg" });
+      this.flights.append(dot);
+      const order = direction === "grad" ? last - l : l - 1;
+      const way = direction === "grad" ? ["100%", "0%"] : ["0%", "100%"];
+      const frames = [{ offsetDistance: way[0], opacity: 0 }, { opacity: 1, offset: 0.1 }, { opacity: 1, offset: 0.85 }, { offsetDistance: way[1], opacity: 0 }];
+      dot.style.opacity = 0;
+      return dot.animate(frames, { duration: pace, delay: order * pace * 0.85, easing: "ease-in-out" }).finished.finally(() => dot.remove());
+    });
+    await Promise.allSettled(flying);
+  }
+
+  still() { this.flights.replaceChildren(); }
+
+  /** Wheel or pinch beyond what the network has opens the unit there; out of an opened unit leads back. */
+  zoomed(point, factor) {
+    const { viewer, opened } = this;
+    if (opened && factor < 1 && !viewer.moved) return this.close();
+    if (opened || factor < 1 || viewer.scale < Math.min(5.9, viewer.fitted.scale * 3)) return;
+    const unit = document.elementsFromPoint(point.x, point.y).map((found) => found.closest?.(".unit")).find(Boolean);
+    if (unit?.l) this.open(unit.l, unit.j);
+  }
+
+  /** Shows one unit's scalar graph in place of the network. */
+  open(l, j) {
+    this.lab.touch({ kind: "unit", l, j }, false);
+    this.opened = { l, j };
+    this.size = null;
+    this.drawOpened();
+    this.lab.changed();
+    this.lab.say(`a${raised(l)}${lowered(j + 1)} is open: its scalar nodes, with values, gradients and local derivatives`);
+  }
+
+  close() {
+    const { l, j } = this.opened;
+    this.opened = null;
+    this.show(this.whole, [0, 0, WIDE, this.height + 16]);
+    this.lab.changed();
+    this.focus(this.units[l][j]);
+  }
+
+  drawOpened() {
+    const { lab, opened: { l, j } } = this;
+    const i = lab.point ?? lab.machine.batch[0];
+    const nodes = i === undefined ? [] : lab.machine.nodes(l, j, i);
+    const { parts, width, height } = openedUnit(nodes);
+    if (this.size === `${width} ${height}`) return this.svg.replaceChildren(...parts);
+    this.size = `${width} ${height}`;
+    this.show(parts, [0, 0, width, height]);
+  }
+}
+
+const ringAround = ([x, y], r) => `M${x - r},${y}a${r},${r} 0 1 0 ${2 * r},0a${r},${r} 0 1 0 ${-2 * r},0`;
+
+/** The scalar nodes of a unit, from left to right: operands with their numbers, local derivatives on the wires. */
+function openedUnit(nodes) {
+  const [column, row] = [190, 58];
+  const depth = [];
+  nodes.forEach(({ operands }, n) => { depth[n] = 1 + Math.max(0, ...operands.map(({ node }) => (node < 0 ? 0 : depth[node]))); });
+  const rows = []; // of each node; what has only leaves takes a row for each of them
+  let used = 0;
+  const leaves = [];
+  nodes.forEach(({ operands }, n) => {
+    const places = operands.map((operand) => {
+      if (operand.node >= 0) return rows[operand.node];
+      leaves.push({ ...operand, x: (depth[n] - 0.95) * column, y: used });
+      return used++;
+    });
+    rows[n] = places.length ? places.reduce((sum, y) => sum + y, 0) / places.length : used++;
+  });
+  const right = Math.max(1, ...depth) * column + 150;
+  const at = (n) => [depth[n] * column + 40, rows[n] * row + 40];
+  const parts = [];
+  const text = (kind, x, y, words, anchor = "middle") => parts.push(drawn("text", { class: kind, x, y, "text-anchor": anchor }, words));
+  const wire = (from, to, { local, gradient }) => {
+    parts.push(drawn("path", { class: "wire", d: wavy(from, to) }));
+    text("value", to[0] - 26, from[1] * 0.32 + to[1] * 0.68 - 5, `× ${pictureText(local)}`, "end");
+  };
+  let leaf = 0;
+  nodes.forEach(({ operands }, n) => {
+    for (const operand of operands) {
+      const [x, y] = operand.node < 0 ? [leaves[leaf].x + 96, leaves[leaf].y * row + 40] : at(operand.node);
+      wire([x + (operand.node < 0 ? 0 : 20), y], [at(n)[0] - 20, at(n)[1]], operand);
+      if (operand.node < 0) {
+        text("name", x - 6, y + 1, operand.name, "end");
+        text("value", x - 6, y + 15, pictureText(operand.value), "end");
+        leaf++;
+      }
+    }
+  });
+  nodes.forEach(({ name, symbol, value, gradient }, n) => {
+    const [x, y] = at(n);
+    parts.push(drawn("circle", { class: "operation", cx: x, cy: y, r: 19 }));
+    text("name", x, y + 5, symbol);
+    text("name", x, y - 25, name);
+    text("value", x, y + 33, pictureText(value));
+    text("grad", x, y + 46, pictureText(gradient));
+  });
+  return { parts, width: right, height: Math.max(2, used) * row + 50 };
+}

@@ -1,0 +1,461 @@
+// The lab itself: what was touched, what time it is, and what to draw.
+
+const FRAME = 8; // milliseconds of learning in each frame of a run
+const PACES = { fast: "as fast as it can", epochs: "an epoch a frame", pulses: "with pulses" };
+const SLIDER_STEPS = 20; // of the slider, for each power of ten
+
+class Lab {
+  constructor(situations) {
+    Object.assign(this, { situations, pace: "fast", running: false, asking: false });
+    this.plane = new Plane(named("plane"), this);
+    this.network = new Network(named("network"), this);
+    this.mathematics = new Mathematics(this);
+    this.frame();
+    this.start(0);
+    for (const query of ["(prefers-color-scheme: dark)"]) matchMedia(query).addEventListener("change", () => this.changed());
+    new ResizeObserver(() => this.changed()).observe(document.querySelector("main"));
+  }
+
+  /** What stays the same in every situation. */
+  frame() {
+    const title = document.querySelector("h1");
+    this.title = made("button", { type: "button", class: "plain", "aria-expanded": "false", "aria-controls": `${ID}contents` });
+    title.replaceChildren(this.title);
+    this.title.onclick = () => this.unfold(this.title, "contents");
+    named("status").onclick = () => this.unfold(named("status"), "time");
+    const press = { back: () => this.back(), forward: () => this.forward(), backward: () => this.backward(), update: () => this.update(), run: () => this.run(!this.running) };
+    for (const [id, how] of Object.entries(press)) button("buttons", id, id[0].toUpperCase() + id.slice(1), how);
+    named("slider").oninput = ({ target }) => this.setRate(Number((10 ** Number(target.value)).toPrecision(3)));
+    named("rate").onchange = ({ target }) => this.setRate(Number(target.value.replace("−", "-").replace(",", ".")));
+    this.situations.forEach(({ title }, n) => button("lessons", `lesson${n}`, title, () => { this.start(n); this.unfold(this.title, "contents", false); }));
+    named("lessons").hidden = this.situations.length < 2;
+    button("tools", "predict", "Predict before it shows", () => this.predict(!this.asking));
+    button("tools", "answer", "Answer", () => this.answer());
+    button("tools", "again", "Start again", () => this.go(0));
+    button("tools", "aspython", "As Python", () => this.showPython());
+    button("tools", "save", "Save as a file", () => this.save());
+    named("tools").append(...named("modes").children);
+    const pace = made("select", { id: `${ID}pace`, "aria-label": "pace of Run" }, ...Object.entries(PACES).map(([value, words]) => made("option", { value }, words)));
+    pace.onchange = () => { this.pace = pace.value; };
+    const batch = made("input", { id: `${ID}batch`, type: "text", inputmode: "numeric", size: 4, "aria-label": "points of a mini-batch" });
+    batch.onchange = () => this.edit({ kind: "batch", number: Number(batch.value) });
+    named("grain").append(made("label", {}, "mini-batch of ", batch, " points"), made("label", {}, "Run ", pace));
+    button("grain", "epoch", "One epoch", () => this.steps(this.leftOfEpoch()));
+    button("grain", "hundred", "100 updates", () => this.steps(100));
+  }
+
+  unfold(opener, panel, on = named(panel).hidden) {
+    named(panel).hidden = !on;
+    opener.ariaExpanded = on;
+  }
+
+  /** Begins a situation anew. */
+  start(n) {
+    this.run(false);
+    this.situation = this.situations[n];
+    this.machine = new Machine(this.situation, KERNELS);
+    this.timeline = new Timeline(this.machine);
+    this.reading = new Reading(this.situation);
+    this.history = [];
+    Object.assign(this, { phase: 0, chosen: null, point: this.machine.points.length === 1 ? 0 : null, last: null, complaint: "", guess: null });
+    this.title.textContent = document.title = this.situation.title;
+    named("question").textContent = [this.situation.question, this.situation.look].filter(Boolean).join(" ");
+    this.situations.forEach((_, k) => { named(`lesson${k}`).ariaPressed = k === n; });
+    named("answer").hidden = !this.situation.answer;
+    named("python").hidden = true;
+    this.network.build();
+    this.measure();
+    this.changed();
+  }
+
+  // ---- time -------------------------------------------------------------------------------------------------------
+
+  async forward() {
+    this.run(false);
+    Object.assign(this, { phase: 1, last: null });
+    this.refuse(this.machine.passes().sentence);
+    this.changed();
+    await this.network.pulse("value");
+  }
+
+  async backward() {
+    this.run(false);
+    Object.assign(this, { phase: 2, last: null });
+    this.refuse(this.machine.passes().sentence);
+    this.changed();
+    await this.network.pulse("grad");
+  }
+
+  /** One update; says what it promised and what it did. */
+  update() {
+    this.run(false);
+    const told = this.machine.passes().sentence ? null : this.machine.promise();
+    this.steps(1);
+    if (!this.complaint) this.last = told;
+    this.changed();
+  }
+
+  steps(count) {
+    this.run(false);
+    this.network.still();
+    const { sentence } = this.timeline.step(count);
+    Object.assign(this, { phase: 0, last: null });
+    this.refuse(sentence);
+    this.measure();
+    this.changed();
+  }
+
+  leftOfEpoch() {
+    const { machine } = this;
+    return Math.max(1, Math.ceil(machine.points.length / machine.batchSize) - (machine.position ?? 0));
+  }
+
+  back() {
+    this.run(false);
+    this.network.still();
+    this.complaint = "";
+    if (this.phase > 0) this.phase -= 1;
+    else if (this.timeline.moment > 0) {
+      const before = this.machine.steps;
+      this.timeline.go(this.timeline.moment - 1);
+      Object.assign(this, { phase: this.machine.steps < before ? 2 : 0, last: null });
+      this.measure();
+    }
+    this.changed();
+  }
+
+  go(moment) {
+    this.run(false);
+    this.timeline.go(within(0, moment, this.timeline.last));
+    Object.assign(this, { phase: 0, last: null, complaint: "" });
+    this.measure();
+    this.changed();
+  }
+
+  run(on) {
+    if (this.running === on) return;
+    this.running = on;
+    named("run").textContent = on ? "Pause" : "Run";
+    named("line").setAttribute("aria-live", on ? "off" : "polite");
+    if (!on) return this.machine && this.changed();
+    Object.assign(this, { phase: 0, last: null, complaint: "", began: performance.now() });
+    this.network.still();
+    if (this.pace === "pulses") this.slowly();
+    else requestAnimationFrame(() => this.tick());
+  }
+
+  /** A frame of a run: learns for some milliseconds, and draws. */
+  tick() {
+    if (!this.running) return;
+    const end = performance.now() + FRAME;
+    let told = {};
+    do {
+      told = this.timeline.step(this.pace === "epochs" ? this.leftOfEpoch() : Math.max(1, this.atOnce ?? 1));
+    } while (this.pace === "fast" && !told.sentence && performance.now() < end);
+    if (told.sentence) {
+      this.refuse(told.sentence);
+      this.run(false);
+    }
+    this.measure();
+    this.draw();
+    if (this.running) requestAnimationFrame(() => this.tick());
+  }
+
+  async slowly() {
+    while (this.running) {
+      this.phase = 1;
+      this.changed();
+      await this.network.pulse("value");
+      if (!this.running) return;
+      this.phase = 2;
+      this.changed();
+      await this.network.pulse("grad");
+      if (stillness.matches) await new Promise((done) => setTimeout(done, 700));
+      if (!this.running) return;
+      const { sentence } = this.timeline.step(1);
+      this.refuse(sentence);
+      this.measure();
+      this.phase = 0;
+      if (sentence) this.run(false);
+    }
+  }
+
+  refuse(sentence) { this.complaint = sentence ?? ""; }
+
+  /** Evaluates all points, and remembers it for the curve. */
+  measure() {
+    const { machine, timeline, history } = this;
+    this.state = machine.evaluate();
+    while (history.length && history.at(-1).moment >= timeline.moment && timeline.last === timeline.moment) history.pop();
+    if (!history.length || history.at(-1).moment < timeline.moment) history.push({ moment: timeline.moment, steps: machine.steps, loss: this.state.loss });
+    if (history.length > 2000) this.history = history.filter((_, k) => k % 2 === 0 || k === history.length - 1);
+  }
+
+  // ---- what is touched ----------------------------------------------------------------------------------------------
+
+  touch(what, pulses = true) {
+    this.complaint = "";
+    this.guess = null;
+    if (what.kind === "point") {
+      Object.assign(this, { point: what.i, chosen: null });
+      if (pulses && !this.running) this.follow();
+    } else {
+      this.chosen = what;
+      if (this.asking && what.kind === "weight") this.guess = { asked: what.p };
+    }
+    this.changed();
+  }
+
+  /** A touched point's own way through the network and back. */
+  async follow() {
+    const i = this.point;
+    this.phase = 1;
+    this.changed();
+    await this.network.pulse("value");
+    if (this.point !== i || this.running || this.phase !== 1) return;
+    this.phase = 2;
+    this.changed();
+    await this.network.pulse("grad");
+  }
+
+  edit(edit) {
+    const sentence = this.timeline.edit(edit);
+    if (!sentence && edit.kind === "remove") Object.assign(this, { point: null, chosen: null });
+    this.last = null;
+    this.refuse(sentence);
+    this.measure();
+    this.changed();
+  }
+
+  setRate(number) {
+    this.edit({ kind: "rate", number });
+  }
+
+  predict(on) {
+    this.asking = on;
+    named("predict").ariaPressed = on;
+    this.touch(this.chosen ?? { kind: "input", k: 0 });
+    if (!this.chosen || this.chosen.kind === "input") this.chosen = null;
+    this.changed();
+  }
+
+  answer() { this.complaint = this.situation.answer; this.changed(); }
+
+  showPython() {
+    const code = named("python");
+    code.hidden = !code.hidden;
+    code.textContent = this.timeline.python();
+  }
+
+  /** The page itself, which starts where it is now. */
+  save() {
+    const data = document.querySelector('script[type="application/json"]');
+    const before = data.textContent;
+    const others = this.situations.filter((one) => one !== this.situation);
+    data.textContent = JSON.stringify({ version: 1, situations: [this.machine.saved(), ...others] }).replaceAll("<", "\\u003c");
+    const source = ORIGINAL.replace(before, () => data.textContent);
+    data.textContent = before;
+    const link = made("a", { download: `${this.situation.title.toLowerCase().replace(/\W+/g, "-")}.html`, href: URL.createObjectURL(new Blob([source], { type: "text/html" })) });
+    link.click();
+    URL.revokeObjectURL(link.href);
+  }
+
+  say(words) { named("said").textContent = words; }
+
+  // ---- drawing --------------------------------------------------------------------------------------------------------
+
+  changed() {
+    cancelAnimationFrame(this.next);
+    this.next = requestAnimationFrame(() => this.draw());
+  }
+
+  draw() {
+    const { machine, reading, situation } = this;
+    const colours = theme();
+    const pixels = scale(colours);
+    const rows = situation.features.length === 2 ? STEPS : 1;
+    const surface = situation.components ? null : machine.surface(STEPS, rows);
+    this.surface = surface && { ...surface, rows, most: surface.units.map((layer) => Math.max(1e-9, ...layer.map(largestOf))) };
+    this.example = this.point !== null && machine.points[this.point] ? machine.example(this.point) : null;
+    this.isWrong = reading.isClasses ? this.wrong() : null;
+    this.plane.draw(colours, pixels);
+    this.network.draw(colours, pixels);
+    this.drawStatus();
+    this.drawCurve();
+    this.drawLine();
+    this.drawLegend(colours);
+    this.drawTouched();
+  }
+
+  wrong() {
+    return this.machine.decisions?.(this.reading) ?? null;
+  }
+
+  drawStatus() {
+    const { machine, state, phase, running } = this;
+    const metric = state.accuracy !== null ? ` · ${numberText(100 * state.accuracy, 3)} %` : state.rmse !== null ? ` · RMSE ${pictureText(state.rmse)}` : "";
+    const epoch = machine.batchSize < machine.points.length ? `epoch ${machine.epoch}, update ${machine.steps}` : `epoch ${machine.epoch}`;
+    named("status").textContent = `${epoch} · loss ${state.loss === null ? "–" : numberText(state.loss, 3)}${metric}`;
+    named("back").ariaDisabled = !this.timeline.moment && !phase;
+    ["forward", "backward", "update"].forEach((id, k) => {
+      named(id).className = !running && phase === k && !this.last ? `next ${k ? "" : "blue"}` : "";
+    });
+    if (document.activeElement !== named("rate")) named("rate").value = numberText(machine.rate, 4);
+    named("slider").value = Math.log10(machine.rate);
+    named("slider").ariaValueText = numberText(machine.rate, 4);
+    if (document.activeElement !== named("batch")) named("batch").value = machine.batchSize;
+  }
+
+  /** The loss so far, to touch: that is the way back. */
+  drawCurve() {
+    const { history, timeline } = this;
+    const box = named("curve");
+    if (history.length < 2) return box.replaceChildren();
+    const [width, height] = [box.clientWidth || 300, 64];
+    const last = Math.max(timeline.last, 1);
+    const most = Math.max(...history.map(({ loss }) => loss ?? 0)) || 1;
+    const at = ({ moment, loss }) => [(moment / last) * (width - 8) + 4, 50 - ((loss ?? 0) / most) * 44];
+    if (!this.curve || this.curve.parentElement !== box) {
+      this.curve = drawn("svg", { role: "slider", tabindex: 0, "aria-label": "the loss until now: back through all that happened" },
+        drawn("path", { fill: "none", stroke: "var(--value)", "stroke-width": 1.6 }), drawn("circle", { r: 4, fill: "var(--value)" }), drawn("text", { x: 4, y: 62 }));
+      const go = ({ clientX }) => {
+        const { left, width } = this.curve.getBoundingClientRect();
+        this.go(Math.round(within(0, (clientX - left - 4) / (width - 8), 1) * this.timeline.last));
+      };
+      this.curve.onpointerdown = (event) => { this.curve.setPointerCapture(event.pointerId); go(event); };
+      this.curve.onpointermove = (event) => event.buttons && go(event);
+      this.curve.onkeydown = (event) => {
+        const { moment, last } = this.timeline;
+        const to = { ArrowLeft: moment - 1, ArrowRight: moment + 1, PageUp: moment + 100, PageDown: moment - 100, Home: 0, End: last }[event.key];
+        if (to === undefined) return;
+        this.go(to);
+        event.preventDefault();
+      };
+      box.replaceChildren(this.curve);
+    }
+    const [path, dot, text] = this.curve.children;
+    const { moment } = timeline;
+    const now = history.findLast((one) => one.moment <= moment) ?? history[0];
+    this.curve.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    path.setAttribute("d", `M${history.map(at).join("L")}`);
+    [["cx", at({ ...now, moment })[0]], ["cy", at(now)[1]]].forEach(([name, x]) => dot.setAttribute(name, x));
+    text.textContent = `loss, from ${pictureText(history[0].loss ?? 0)}`;
+    Object.entries({ valuemin: 0, valuemax: timeline.last, valuenow: moment, valuetext: `update ${this.machine.steps}, loss ${pictureText(this.state.loss ?? 0)}` })
+      .forEach(([name, x]) => this.curve.setAttribute(`aria-${name}`, x));
+  }
+
+  drawLine() {
+    const { guess, situation } = this;
+    const { math, small } = guess ? this.question() : this.mathematics.line;
+    const markup = `${math}<small></small>`;
+    if (this.shown === markup + small) return;
+    this.shown = markup + small;
+    named("line").innerHTML = markup;
+    named("line").lastChild.textContent = small;
+  }
+
+  /** Predict mode asks for the sign before it shows. */
+  question() {
+    const name = nameMath(this.situation.parameters[this.guess.asked]);
+    return { math: mathOf(name), small: "Will Update raise this weight, or lower it?" };
+  }
+
+  judge(isUp) {
+    const move = this.machine.promise().moves[this.guess.asked];
+    this.guess = null;
+    this.draw();
+    const right = move === 0 ? "It stays as it is: its gradient is 0." : (move > 0) === isUp ? "Right." : "No, the other way.";
+    named("line").lastChild.prepend(`${right} `);
+    this.shown = null;
+  }
+
+  drawLegend(colours) {
+    const { reading, machine } = this;
+    const labels = reading.isClasses ? reading.classes.map((_, label) => label) : [];
+    const key = `${reading.classes.join()}${machine.batch.length}/${machine.points.length}${rgb(colours.ink)}`;
+    if (this.keyed === key) return;
+    this.keyed = key;
+    const entry = (label, words, isWrong) => {
+      const canvas = made("canvas", { "aria-hidden": "true" });
+      marker(sized(canvas, 14, 14), label, [7, 7], 4, colours, isWrong);
+      return made("span", {}, canvas, words);
+    };
+    const some = machine.batch.length < machine.points.length ? [made("span", {}, `pale: not in this mini-batch of ${machine.batch.length}`)] : [];
+    named("legend").replaceChildren(...labels.map((label) => entry(label, reading.said(label))), ...(labels.length ? [entry(0, "full: decided wrongly", true)] : []), ...some);
+  }
+
+  /** What can be done with what is touched. */
+  drawTouched() {
+    const { chosen, point, machine, situation, guess, phase } = this;
+    const key = JSON.stringify([chosen, point, situation.title, [...machine.frozen], [...machine.killed], Boolean(guess), machine.points.length, this.network.opened]);
+    if (this.offered === key) return this.weight && document.activeElement !== this.weight && (this.weight.value = pictureText(machine.shared[chosen?.p] ?? 0));
+    this.offered = key;
+    this.weight = null;
+    const place = named("touched");
+    place.replaceChildren();
+    const offer = (words, how, pressed) => {
+      const made_ = button("touched", `do${place.children.length}`, words, how);
+      if (pressed !== undefined) made_.ariaPressed = pressed;
+    };
+    const has = (lever) => !situation.levers.length || situation.levers.includes(lever);
+    if (guess) {
+      offer("It rises", () => this.judge(true));
+      offer("It falls", () => this.judge(false));
+      return;
+    }
+    if (this.network.opened) offer("Back to the network", () => this.network.close());
+    if (chosen?.kind === "weight") this.offerWeight(chosen.p, offer, has);
+    else if (chosen?.kind === "unit") this.offerUnit(chosen, offer, has);
+    else if (chosen?.kind === "place" && has("points")) this.offerPlace(chosen.place, offer);
+    else if (!chosen && point !== null && has("points")) {
+      if (this.reading.isClasses && this.reading.classes.length > 1) offer("Flip its class", () => this.edit({ kind: "flip", i: point }));
+      offer("Remove it", () => this.edit({ kind: "remove", i: point }));
+    }
+    if (chosen || point !== null) offer("Let go", () => { Object.assign(this, { chosen: null, point: null, guess: null, complaint: "" }); this.changed(); });
+  }
+
+  offerWeight(p, offer, has) {
+    const { machine } = this;
+    if (has("weights")) {
+      this.weight = made("input", { type: "text", inputmode: "decimal", size: 7, value: pictureText(machine.shared[p]) });
+      this.weight.onchange = ({ target }) => this.edit({ kind: "weight", p, number: Number(target.value.replace("−", "-").replace(",", ".")) });
+      const nudge = (by) => this.edit({ kind: "weight", p, number: machine.shared[p] + by });
+      offer("−0.1", () => nudge(-0.1));
+      named("touched").append(made("label", {}, `${this.situation.parameters[p].replace("_", " ")} = `, this.weight));
+      offer("+0.1", () => nudge(0.1));
+    }
+    if (has("freeze")) offer("Freeze", () => this.edit({ kind: "freeze", p: [p], on: !machine.frozen.has(p) }), machine.frozen.has(p));
+  }
+
+  offerUnit({ l, j }, offer, has) {
+    const { machine, situation: { layers, parameters } } = this;
+    const { W, b, gamma, beta } = layers[l - 1];
+    const own = [...W[j], b[j], gamma[j], beta[j]].filter((p) => p !== undefined);
+    for (const p of own.slice(0, 40)) offer(parameters[p].replace("_", " "), () => this.touch({ kind: "weight", p }));
+    const isFrozen = own.every((p) => machine.frozen.has(p));
+    const isKilled = machine.killed.has(`${l},${j}`);
+    if (!this.network.opened) offer("Open it", () => this.network.open(l, j));
+    if (has("freeze")) offer("Freeze", () => this.edit({ kind: "freeze", p: own, on: !isFrozen }), isFrozen);
+    if (has("kill") && l < layers.length) offer("Kill", () => this.edit({ kind: "kill", l, j, on: !isKilled }), isKilled);
+    if (has("saturate") && l < layers.length && b.length) offer("Saturate", () => this.edit({ kind: "saturate", l, j }));
+  }
+
+  offerPlace(place, offer) {
+    const { reading, situation, machine } = this;
+    if (situation.components) return;
+    const { x, y } = this.plane.asked(place);
+    const labels = reading.isClasses ? reading.classes.map((_, label) => label) : [y ?? 0];
+    for (const label of labels) {
+      offer(reading.isClasses ? `Add ${reading.said(label)} here` : "Add a point here", () => {
+        this.edit({ kind: "add", x, y: label });
+        if (!this.complaint) this.touch({ kind: "point", i: machine.points.length - 1 });
+      });
+    }
+  }
+}
+
+const largestOf = (numbers) => numbers.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+// as the file was: the first scripts of the page have added to the modes alone
+const ORIGINAL = `<!DOCTYPE html>\n${document.documentElement.outerHTML}`.replace(named("modes").outerHTML, named("modes").cloneNode().outerHTML);
+const DATA = JSON.parse(named("data").textContent);
+window.lab = new Lab(DATA.situations);

@@ -1,0 +1,276 @@
+// The plane: what the network makes of each place, the points, and what is done to them.
+
+const SVG = "http://www.w3.org/2000/svg";
+const STEPS = 40; // of the surface, along each side
+const NEAR = 16; // pixels from a point that still touch it
+const SHAPES = [ // of the classes: how many corners, where the first is, how far every second one is from the middle
+  [36, 0, 1], [3, -90, 1], [4, 45, 1], [4, 0, 1], [3, 90, 1], [10, -90, 0.45], [8, 0, 0.4], [6, 0, 1], [3, 180, 1],
+  [3, 0, 1], [8, 45, 0.4], [5, -90, 1], [12, 0, 0.6]];
+
+/** A new element with its attributes and what stands in it; all text stays text. */
+function filledElement(element, attributes, inside) {
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...inside);
+  return element;
+}
+
+const made = (tag, attributes = {}, ...inside) => filledElement(document.createElement(tag), attributes, inside);
+const drawn = (tag, attributes, ...inside) => filledElement(document.createElementNS(SVG, tag), attributes, inside);
+
+/** The style sheet's colours as numbers, as they are in this scheme. */
+function theme() {
+  const style = getComputedStyle(document.documentElement);
+  const colour = (name) => style.getPropertyValue(`--${name}`).match(/[\da-f]{2}/gi).map((x) => parseInt(x, 16));
+  const names = ["paper", "fill", "ink", "quiet", "edge", "value", "grad", "plus", "minus"];
+  return Object.fromEntries(names.map((name) => [name, colour(name)]));
+}
+
+const mixed = (from, to, share) => from.map((x, i) => Math.round(x + (to[i] - x) * share));
+const rgb = (colour) => `rgb(${colour.join(" ")})`;
+
+/** Colours for −1 … 1 in 2 × 128 + 1 steps, as pixels: paper at 0, the colour of each sign at its end. */
+function scale({ paper, plus, minus }) {
+  const pixel = ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r;
+  return Int32Array.from({ length: 257 }, (_, i) => pixel(mixed(paper, i < 128 ? minus : plus, 0.62 * Math.abs(i / 128 - 1))));
+}
+
+/** Paints rows of numbers, from below, on a canvas of that many pixels. */
+function paint(canvas, columns, rows, share, pixels) {
+  if (canvas.width !== columns || canvas.height !== rows) Object.assign(canvas, { width: columns, height: rows });
+  canvas.image ??= new ImageData(columns, rows);
+  canvas.pixels ??= new Int32Array(canvas.image.data.buffer);
+  for (let r = 0, k = 0; r < rows; r++) {
+    for (let c = 0; c < columns; c++, k++) {
+      const x = share(k);
+      canvas.pixels[(rows - 1 - r) * columns + c] = pixels[Math.round(128 + 128 * (x > 1 ? 1 : x < -1 ? -1 : x || 0))];
+    }
+  }
+  canvas.getContext("2d").putImageData(canvas.image, 0, 0);
+}
+
+/** A canvas of so many CSS pixels, sharp on any screen; gives what draws on it. */
+function sized(canvas, width, height) {
+  const ratio = window.devicePixelRatio || 1;
+  const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
+  if (canvas.width !== wide || canvas.height !== high) Object.assign(canvas, { width: wide, height: high });
+  Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return context;
+}
+
+/** A class's sign in ink, hollow; full where the network is wrong about it. */
+function marker(context, label, [x, y], size, colours, isWrong = false) {
+  const [corners, turn, inner] = SHAPES[label % SHAPES.length];
+  const corner = (_, k) => {
+    const [angle, far] = [((turn + (360 * k) / corners) * Math.PI) / 180, 1.2 * size * (k % 2 ? inner : 1)];
+    return [x + far * Math.cos(angle), y + far * Math.sin(angle)];
+  };
+  const path = new Path2D(`M${Array.from({ length: corners }, corner).join("L")}Z`);
+  const fillStyle = rgb(isWrong ? colours.ink : colours.fill);
+  Object.assign(context, { fillStyle, strokeStyle: rgb(colours.ink), lineWidth: 1.5, lineJoin: "round" });
+  context.fill(path);
+  context.stroke(path);
+}
+
+/** Reads one situation's outputs: classes with their leads, or numbers. */
+class Reading {
+  constructor({ task, targets, features, components, layers }) {
+    Object.assign(this, { task, targets, classes: task.classes, units: layers.at(-1).W.length });
+    this.isClasses = task.kind === "classification";
+    this.isPlane = features.length === 2 && !components;
+    this.isCurve = task.kind === "regression" && features.length === 1;
+    const gap = this.isClasses && this.units === 1 && targets.length === 2 ? Math.abs(targets[1][0] - targets[0][0]) / 2 : 1;
+    this.squash = task.outputs === "logits" ? (x) => Math.tanh(x / 2) : (x) => x / gap;
+  }
+
+  /** Which class the outputs, one number of each unit, stand for. */
+  decide(a) {
+    return a.length === 1 ? this.task.cuts.filter((cut) => a[0] > cut).length : a.indexOf(Math.max(...a));
+  }
+
+  /** From −1 to 1, how far the second class leads. */
+  lead(outputs, k) {
+    if (outputs.length > 1) return this.squash(outputs[1][k] - outputs[0][k]);
+    return this.squash(outputs[0][k] - (this.task.cuts[0] ?? 0));
+  }
+
+  said(y) {
+    return this.isClasses ? this.classes[y] ?? String(y) : [y].flat().map((x) => pictureText(this.own(x))).join(", ");
+  }
+
+  /** A target or an output of a regression in its own units. */
+  own(x) { return this.task.units[0] + this.task.units[1] * x; }
+}
+
+class Plane {
+  constructor(canvas, lab) {
+    Object.assign(this, { canvas, lab, small: document.createElement("canvas"), cursor: null });
+    canvas.addEventListener("pointerdown", (event) => this.down(event));
+    canvas.addEventListener("pointermove", (event) => this.move(event));
+    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, (event) => this.up(event));
+    canvas.addEventListener("touchstart", (event) => this.nearest(this.at(event.touches[0])) !== null && event.preventDefault(), { passive: false });
+    canvas.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  /** Where a point is shown, in the plane's own units: by its features, its target, or its principal components. */
+  shown({ x, y }) {
+    const { components } = this.lab.situation;
+    if (components) return components.axes.map((axis) => axis.reduce((sum, v, k) => sum + v * (x[k] - components.mean[k]), 0));
+    if (x.length === 2) return x;
+    return [x[0], this.lab.reading.isCurve ? [y].flat()[0] : 0];
+  }
+
+  /** The features, and in a curve the target, of a place; what it does not say stays as it was. */
+  asked([x, y], before) {
+    const { reading } = this.lab;
+    if (reading.isPlane) return { x: [x, y] };
+    return reading.isCurve ? { x: [x], y: [y, ...[before?.y ?? 0].flat().slice(1)] } : { x: [x] };
+  }
+
+  pixel([x, y]) {
+    const { low, high } = this.lab.situation;
+    return [((x - low[0]) / (high[0] - low[0])) * this.side, (1 - (y - low[1]) / (high[1] - low[1])) * this.side];
+  }
+
+  /** A place from the pointer's. */
+  at({ clientX, clientY }) {
+    const { left, top } = this.canvas.getBoundingClientRect();
+    const { low, high } = this.lab.situation;
+    const [x, y] = [within(0, (clientX - left) / this.side, 1), within(0, 1 - (clientY - top) / this.side, 1)];
+    return [low[0] + x * (high[0] - low[0]), low[1] + y * (high[1] - low[1])];
+  }
+
+  nearest(place) {
+    const [x, y] = this.pixel(place);
+    let [found, least] = [null, NEAR];
+    this.lab.machine.points.forEach((point, i) => {
+      const [px, py] = this.pixel(this.shown(point));
+      const far = Math.hypot(px - x, py - y);
+      if (far < least) [found, least] = [i, far];
+    });
+    return found;
+  }
+
+  down(event) {
+    if (event.button) return;
+    const place = this.at(event);
+    const i = this.nearest(place);
+    this.cursor = null;
+    if (i === null) return this.lab.touch({ kind: "place", place });
+    this.canvas.setPointerCapture(event.pointerId);
+    this.held = { i, from: [event.clientX, event.clientY], before: structuredClone(this.lab.machine.points[i]), moved: false };
+  }
+
+  move(event) {
+    const { held, lab } = this;
+    if (!held) return this.canvas.classList.toggle("over", this.nearest(this.at(event)) !== null);
+    if (!held.moved && Math.hypot(event.clientX - held.from[0], event.clientY - held.from[1]) < 4) return;
+    if (lab.situation.components) return;
+    held.moved = true;
+    lab.machine.edit({ kind: "move", i: held.i, ...this.asked(this.at(event), held.before) });
+    lab.changed(); // logged when it is let go
+  }
+
+  up(event) {
+    const { held, lab } = this;
+    this.held = null;
+    if (!held) return;
+    if (!held.moved) return lab.touch({ kind: "point", i: held.i });
+    lab.machine.edit({ kind: "move", i: held.i, ...held.before });
+    lab.edit({ kind: "move", i: held.i, ...this.asked(this.at(event), held.before) });
+    lab.touch({ kind: "point", i: held.i }, false);
+  }
+
+  key(event) {
+    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+    const { lab, lab: { machine, situation, situation: { low, high } } } = this;
+    const chosen = lab.point;
+    const step = (place, share) => place.map((x, k) => within(low[k], x + by[k] * (high[k] - low[k]) * share, high[k]));
+    if (by && event.shiftKey && chosen !== null && !situation.components) {
+      const point = machine.points[chosen];
+      lab.edit({ kind: "move", i: chosen, ...this.asked(step(this.shown(point), 0.02), point) });
+    } else if (by) {
+      const from = this.cursor ?? (chosen !== null ? this.shown(machine.points[chosen]) : low.map((x, k) => (x + high[k]) / 2));
+      this.cursor = step(from, 0.04);
+      const i = this.nearest(this.cursor);
+      lab.say(i === null ? `at ${this.cursor.map(pictureText).join(", ")}` : `at point ${i + 1}, ${lab.reading.said(machine.points[i].y)}`);
+      lab.changed();
+    } else if (event.key === "Enter" || event.key === " ") {
+      const place = this.cursor ?? (machine.points.length ? this.shown(machine.points[chosen ?? 0]) : low);
+      const i = this.nearest(place);
+      lab.touch(i === null ? { kind: "place", place } : { kind: "point", i });
+    } else if (chosen !== null && (event.key === "Delete" || event.key === "Backspace")) {
+      lab.edit({ kind: "remove", i: chosen });
+    } else return;
+    event.preventDefault();
+  }
+
+  draw(colours, pixels) {
+    const { canvas, lab, lab: { machine, reading, surface } } = this;
+    const room = canvas.parentElement.clientWidth;
+    this.side = Math.max(160, Math.min(room, 480, window.innerHeight * 0.52));
+    const context = sized(canvas, this.side, this.side);
+    context.fillStyle = rgb(colours.fill);
+    context.fillRect(0, 0, this.side, this.side);
+    if (surface && reading.isClasses) this.areas(context, surface, colours, pixels);
+    if (surface && reading.isCurve) this.curves(context, surface, colours);
+    const inBatch = new Set(machine.batch);
+    machine.points.forEach((point, i) => {
+      const at = this.pixel(this.shown(point));
+      context.globalAlpha = inBatch.has(i) ? 1 : 0.4;
+      marker(context, reading.isClasses ? point.y : 0, at, this.side > 260 ? 4.4 : 3.6, colours, lab.isWrong?.[i]);
+    });
+    context.globalAlpha = 1;
+    const ring = (place, size, colour) => {
+      context.beginPath();
+      context.arc(...this.pixel(place), size, 0, 7);
+      Object.assign(context, { strokeStyle: rgb(colour), lineWidth: 2.4 });
+      context.stroke();
+    };
+    if (lab.point !== null && machine.points[lab.point]) ring(this.shown(machine.points[lab.point]), 10, colours.grad);
+    const cursor = this.cursor ?? (lab.chosen?.kind === "place" ? lab.chosen.place : null);
+    if (cursor) ring(cursor, 4, colours.ink);
+    canvas.ariaLabel = this.words();
+  }
+
+  areas(context, { outputs, rows }, colours, pixels) {
+    const { small, side, lab: { reading } } = this;
+    const several = reading.classes.length > 2;
+    const winner = several && ((k) => reading.decide(outputs.map((output) => output[k])));
+    paint(small, STEPS, rows, several ? () => 0 : (k) => reading.lead(outputs, k), pixels);
+    context.imageSmoothingEnabled = true;
+    const cell = [side / (STEPS - 1), rows > 1 ? side / (rows - 1) : side];
+    context.drawImage(small, -cell[0] / 2, rows > 1 ? -cell[1] / 2 : 0, side + cell[0], rows > 1 ? side + cell[1] : side);
+    if (several) this.signs(context, winner, rows, colours);
+  }
+
+  /** Of several classes, a small sign of the winner in every fourth cell. */
+  signs(context, winner, rows, colours) {
+    context.globalAlpha = 0.28;
+    for (let r = 2; r < rows; r += 4) {
+      for (let c = 2; c < STEPS; c += 4) {
+        const at = [(c / (STEPS - 1)) * this.side, (1 - r / (rows - 1)) * this.side];
+        marker(context, winner(r * STEPS + c), at, 3, { ...colours, ink: colours.quiet });
+      }
+    }
+    context.globalAlpha = 1;
+  }
+
+  curves(context, { outputs }, colours) {
+    const { low, high } = this.lab.situation;
+    for (const output of outputs) {
+      const to = (_, k) => this.pixel([low[0] + (k / (STEPS - 1)) * (high[0] - low[0]), output[k]]);
+      Object.assign(context, { strokeStyle: rgb(colours.value), lineWidth: 2.5 });
+      context.stroke(new Path2D(`M${Array.from({ length: STEPS }, to).join("L")}`));
+    }
+  }
+
+  words() {
+    const { lab: { machine, situation: { features, components } } } = this;
+    const axes = components ? "the first two principal components" : features.join(" and ");
+    const how = "Arrow keys move a cursor, Enter touches what is there, Shift and an arrow move the chosen point, Delete removes it.";
+    return `The plane of ${axes} with ${machine.points.length} points. ${how}`;
+  }
+}
