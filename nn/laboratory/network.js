@@ -1,13 +1,14 @@
 // The network: units as pictures of the plane, edges by weight, pulses, and one unit opened down to its × and +.
 
-const [WIDE, HIGH] = [800, 440];
-const [SMALLEST, LARGEST] = [10, 52]; // a unit's side
+const [WIDE, HIGH] = [800, 470];
+const LARGEST = 52; // a unit's side
 const MOST_EDGES = 1500; // more are drawn, but can be touched only by their names
 const PULSES = 400; // at once
 const FASTEST = [-8, 1]; // powers of ten between which the bars of ‖δ‖ stand, in every situation alike
 
 const raised = (l) => String(l).replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]);
-const lowered = (j) => String(j).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]);
+const lowered = (name) => String(name).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]);
+const shortName = (name) => lowered(name.replace("_", ""));
 const wavy = ([x1, y1], [x2, y2]) => {
   const bend = (x2 - x1) * 0.45;
   return `M${x1},${y1}C${x1 + bend},${y1} ${x2 - bend},${y2} ${x2},${y2}`;
@@ -27,12 +28,14 @@ class Network {
   build() {
     const { lab, lab: { situation: { layers, features } } } = this;
     const counts = [features.length, ...layers.map(({ W }) => W.length)];
-    this.height = Math.max(HIGH, 18 * Math.max(...counts));
+    this.height = Math.max(HIGH, 20 * Math.max(...counts));
     const across = (l) => 40 + (l * (WIDE - 80)) / (counts.length - 1);
     const beside = ((WIDE - 80) / (counts.length - 1)) * 0.72;
-    this.sides = counts.map((n, l) => within(SMALLEST, Math.min((this.height - 40) / n - 24, beside), l === counts.length - 1 ? 74 : LARGEST));
+    const gaps = counts.map((n) => (this.height - 40) / n);
+    this.isRoomy = gaps.map((gap) => gap > 64); // for names and numbers
+    this.sides = gaps.map((gap, l) => Math.min(gap - (this.isRoomy[l] ? 32 : 8), beside, l === counts.length - 1 ? 74 : LARGEST));
     this.places = counts.map((n, l) => Array.from({ length: n }, (_, j) => {
-      const gap = Math.min((this.height - 30) / n, this.sides[l] + 46);
+      const gap = Math.min(gaps[l], this.sides[l] + 56);
       return [across(l), this.height / 2 - 6 + (j - (n - 1) / 2) * gap];
     }));
     [this.lines, this.slopes, this.hits, this.bodies, this.flights] = ["lines", "slopes", "hits", "units", "pulses"].map((name) => drawn("g", { class: name }));
@@ -76,11 +79,11 @@ class Network {
     box.append(canvas);
     const rim = drawn("rect", { class: "rim", x: x - side / 2, y: y - side / 2, width: side, height: side, rx: l ? side / 2 : 4 });
     const name = `${l ? "a" : "x"}${l ? raised(l) : ""}${lowered(j + 1)}`;
-    const small = side < 24;
-    const label = drawn("text", { class: "name", x, y: y - side / 2 - 6, "text-anchor": "middle" }, small ? "" : name);
-    const number = (kind, dy) => drawn("text", { class: kind, x, y: y + side / 2 + dy, "text-anchor": "middle" });
-    const [a, delta] = [number("value", 13), number("grad", small ? 13 : 26)];
-    const group = drawn("g", { class: "unit", tabindex: l === last && j === 0 ? 0 : -1, role: "button", "aria-label": name }, box, rim, label, a, delta);
+    const label = drawn("text", { class: "name", x, y: y - side / 2 - 6, "text-anchor": "middle" }, name);
+    const a = drawn("tspan", { class: "value" });
+    label.append(a);
+    const delta = drawn("text", { class: "grad", x, y: y + side / 2 + 13, "text-anchor": "middle" });
+    const group = drawn("g", { class: "unit", tabindex: l === last && j === 0 ? 0 : -1, role: "button", "aria-label": name }, box, rim, label, delta);
     group.onclick = () => this.press(l, j);
     Object.assign(group, { l, j, canvas, a, delta, label, name });
     this.bodies.append(group);
@@ -129,7 +132,8 @@ class Network {
     if (this.opened) return this.drawOpened();
     const { lab, lab: { machine, surface, situation, phase } } = this;
     const shared = machine.shared;
-    for (const edge of this.edges) {
+    this.frames = (this.frames ?? 0) + 1;
+    if (!lab.running || this.frames % 8 === 0) for (const edge of this.edges) {
       const w = shared[edge.p];
       const look = `${w < 0 ? "minus" : "plus"}${machine.frozen.has(edge.p) ? " frozen" : ""}`;
       const width = (0.6 + Math.min(5, Math.abs(w) * 1.5)).toFixed(1);
@@ -141,9 +145,11 @@ class Network {
     this.units.forEach((column, l) => column.forEach((unit, j) => {
       unit.classList.toggle("killed", machine.killed.has(`${l},${j}`));
       this.fillUnit(unit, surface, a, colours, pixels);
-      const isRoomy = this.sides[l] >= 24 || lab.chosen?.l === l;
-      unit.a.textContent = a && phase > 0 && isRoomy ? pictureText(l ? a.a[l - 1][j] : a.x[j]) : "";
-      unit.delta.textContent = a && phase > 1 && l && isRoomy ? `δ ${pictureText(a.delta[l - 1][j])}` : "";
+      const isTouched = lab.chosen?.kind === "unit" && lab.chosen.l === l && lab.chosen.j === j;
+      const isRoomy = this.isRoomy[l] || isTouched;
+      unit.label.style.display = isRoomy ? "" : "none";
+      unit.a.textContent = a && phase > 0 && isRoomy ? ` ${numberText(l ? a.a[l - 1][j] : a.x[j], 3)}` : "";
+      unit.delta.textContent = a && phase > 1 && l && isRoomy ? `δ ${numberText(a.delta[l - 1][j], 3)}` : "";
     }));
     const edge = lab.chosen?.kind === "weight" && this.edges.find(({ p }) => p === lab.chosen.p);
     const unit = lab.chosen?.kind === "unit" && this.units[lab.chosen.l][lab.chosen.j];
@@ -261,7 +267,7 @@ const ringAround = ([x, y], r) => `M${x - r},${y}a${r},${r} 0 1 0 ${2 * r},0a${r
 
 /** The scalar nodes of a unit, from left to right: operands with their numbers, local derivatives on the wires. */
 function openedUnit(nodes) {
-  const [column, row] = [190, 58];
+  const [column, row] = [230, 46];
   const depth = [];
   nodes.forEach(({ operands }, n) => { depth[n] = 1 + Math.max(0, ...operands.map(({ node }) => (node < 0 ? 0 : depth[node]))); });
   const rows = []; // of each node; what has only leaves takes a row for each of them
@@ -270,7 +276,7 @@ function openedUnit(nodes) {
   nodes.forEach(({ operands }, n) => {
     const places = operands.map((operand) => {
       if (operand.node >= 0) return rows[operand.node];
-      leaves.push({ ...operand, x: (depth[n] - 0.95) * column, y: used });
+      leaves.push({ x: (depth[n] - 0.95) * column, y: used });
       return used++;
     });
     rows[n] = places.length ? places.reduce((sum, y) => sum + y, 0) / places.length : used++;
@@ -278,10 +284,11 @@ function openedUnit(nodes) {
   const right = Math.max(1, ...depth) * column + 150;
   const at = (n) => [depth[n] * column + 40, rows[n] * row + 40];
   const parts = [];
-  const text = (kind, x, y, words, anchor = "middle") => parts.push(drawn("text", { class: kind, x, y, "text-anchor": anchor }, words));
-  const wire = (from, to, { local, gradient }) => {
+  const text = (kind, x, y, words, anchor = "middle") => parts[parts.push(drawn("text", { class: kind, x, y, "text-anchor": anchor }, words)) - 1];
+  const wire = (from, to, { local }) => {
     parts.push(drawn("path", { class: "wire", d: wavy(from, to) }));
-    text("value", to[0] - 26, from[1] * 0.32 + to[1] * 0.68 - 5, `× ${pictureText(local)}`, "end");
+    if (local === undefined) return;
+    text("value local", (from[0] + to[0]) / 2, (from[1] + to[1]) / 2 - 5, pictureText(local));
   };
   let leaf = 0;
   nodes.forEach(({ operands }, n) => {
@@ -289,8 +296,8 @@ function openedUnit(nodes) {
       const [x, y] = operand.node < 0 ? [leaves[leaf].x + 96, leaves[leaf].y * row + 40] : at(operand.node);
       wire([x + (operand.node < 0 ? 0 : 20), y], [at(n)[0] - 20, at(n)[1]], operand);
       if (operand.node < 0) {
-        text("name", x - 6, y + 1, operand.name, "end");
-        text("value", x - 6, y + 15, pictureText(operand.value), "end");
+        text("name", x - 6, y + 1, `${shortName(operand.name)} `, "end").append(drawn("tspan", { class: "value" }, operand.name === pictureText(operand.value) ? "" : pictureText(operand.value)));
+        if (operand.local !== undefined) text("grad", x - 6, y + 15, pictureText(operand.local * nodes[n].gradient), "end");
         leaf++;
       }
     }
@@ -299,7 +306,7 @@ function openedUnit(nodes) {
     const [x, y] = at(n);
     parts.push(drawn("circle", { class: "operation", cx: x, cy: y, r: 19 }));
     text("name", x, y + 5, symbol);
-    text("name", x, y - 25, name);
+    text("name", x, y - 25, shortName(name));
     text("value", x, y + 33, pictureText(value));
     text("grad", x, y + 46, pictureText(gradient));
   });

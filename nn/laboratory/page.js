@@ -98,10 +98,12 @@ class Lab {
   steps(count) {
     this.run(false);
     this.network.still();
-    const { sentence } = this.timeline.step(count);
-    Object.assign(this, { phase: 0, last: null });
-    this.refuse(sentence);
-    this.measure();
+    Object.assign(this, { phase: 0, last: null, complaint: "" });
+    const atOnce = Math.ceil(count / 50); // between two places of the curve
+    for (let left = count; left > 0 && !this.complaint; left -= atOnce) {
+      this.refuse(this.timeline.step(Math.min(atOnce, left)).sentence);
+      this.measure();
+    }
     this.changed();
   }
 
@@ -421,7 +423,7 @@ class Lab {
       this.weight.onchange = ({ target }) => this.edit({ kind: "weight", p, number: Number(target.value.replace("−", "-").replace(",", ".")) });
       const nudge = (by) => this.edit({ kind: "weight", p, number: machine.shared[p] + by });
       offer("−0.1", () => nudge(-0.1));
-      named("touched").append(made("label", {}, `${this.situation.parameters[p].replace("_", " ")} = `, this.weight));
+      named("touched").append(made("label", {}, `${shortName(this.situation.parameters[p])} = `, this.weight));
       offer("+0.1", () => nudge(0.1));
     }
     if (has("freeze")) offer("Freeze", () => this.edit({ kind: "freeze", p: [p], on: !machine.frozen.has(p) }), machine.frozen.has(p));
@@ -431,7 +433,7 @@ class Lab {
     const { machine, situation: { layers, parameters } } = this;
     const { W, b, gamma, beta } = layers[l - 1];
     const own = [...W[j], b[j], gamma[j], beta[j]].filter((p) => p !== undefined);
-    for (const p of own.slice(0, 40)) offer(parameters[p].replace("_", " "), () => this.touch({ kind: "weight", p }));
+    for (const p of own.slice(0, 40)) offer(shortName(parameters[p]), () => this.touch({ kind: "weight", p }));
     const isFrozen = own.every((p) => machine.frozen.has(p));
     const isKilled = machine.killed.has(`${l},${j}`);
     if (!this.network.opened) offer("Open it", () => this.network.open(l, j));

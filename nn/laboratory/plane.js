@@ -210,7 +210,7 @@ class Plane {
   draw(colours, pixels) {
     const { canvas, lab, lab: { machine, reading, surface } } = this;
     const room = canvas.parentElement.clientWidth;
-    this.side = Math.max(160, Math.min(room, 480, window.innerHeight * 0.52));
+    this.side = Math.max(150, Math.min(room, 480, window.innerHeight * (room > 400 || window.innerWidth > 820 ? 0.52 : 0.3)));
     const context = sized(canvas, this.side, this.side);
     context.fillStyle = rgb(colours.fill);
     context.fillRect(0, 0, this.side, this.side);
