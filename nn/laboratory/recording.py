@@ -35,6 +35,7 @@ from nn.dropout import Dropout
 from nn.evaluation import CLASSIFICATION, Task
 from nn.layers import MLP, Linear, Sequential
 from nn.losses import (
+    BY_NAME,
     Loss,
     binary_cross_entropy,
     cross_entropy,
@@ -44,7 +45,7 @@ from nn.losses import (
     to_feed,
     units_of,
 )
-from nn.module import beneath, evaluating, flatten, index_name, lift
+from nn.module import beneath, evaluating, flatten, index_name, lift, numbers
 from nn.optim import SGD, Optimizer
 from nn.training import Training
 
@@ -80,7 +81,6 @@ class Situation:
     ) -> None:  # fmt: skip
         if not isinstance(model, (MLP, Sequential)):
             raise TypeError(f"the lab of {model!r}: it traces an MLP or a Sequential")
-        self.words = {"title": title, "question": question, "look": look, "levers": list(levers), "python": python}
         loss = loss or fitting(model, data)
         optimizer = optimizer or SGD(model.parameters(), 0.1)
         task, size = model.task, len(data.y) if batch_size is None else batch_size
@@ -89,6 +89,12 @@ class Situation:
             self.task = self.training.task
         finally:
             model.task = task
+        self.words = {"title": title, "question": question, "look": look, "levers": list(levers)}
+        self.words["python"] = python or setup(self.training)
+        strangers = [m for m in model.submodules().values() if type(m).__module__.split(".")[0] != "nn"]
+        if strangers or loss not in BY_NAME.values() or type(optimizer).__module__ != "nn.optim":
+            whose = f"{strangers[0]!r}" if strangers else f"{getattr(loss, '__name__', loss)} or {optimizer!r}"
+            raise ValueError(f"the lab records decisions once, and {whose} is not of nn: take nn's own")
 
     @cached_property
     def _recording(self) -> _Recording:
@@ -131,6 +137,44 @@ def program(situations: Sequence[Situation]) -> str:
 
 def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def setup(training: Training) -> str:
+    """Lines of Python that make the model, the data, the loss, the optimiser and the generators as they are now."""
+    data, optimizer, layers = training.training, training.optimizer, layers_of(training.model)  # type: ignore[arg-type]
+    generators = list(dict.fromkeys(training.generators().values()))
+    state = {
+        f"layers.{i}.{path}": numbers(x)
+        for i, layer in enumerate(layers)
+        for path, x in {**layer.tensors(), **layer.buffers()}.items()
+    }
+    made = [
+        f"nn.{type(layer).__name__}({', '.join(_options(layer, 'init'))})".replace(
+            "RNG", f"generators[{generators.index(layer.rng)}]" if isinstance(layer, Dropout) else ""
+        )
+        for layer in layers
+    ]
+    options = ", ".join(_options(optimizer, "parameters"))
+    return "\n".join([
+        "from random import Random", "", "import nn", "",
+        f"generators = [Random() for _ in range({len(generators)})]",
+        *(f"generators[{i}].setstate({rng.getstate()!r})" for i, rng in enumerate(generators)),
+        f"rng = generators[{generators.index(training.rng)}]",
+        f"model = nn.Sequential({', '.join(made)})",
+        f"model.load_state_dict({state!r})",
+        f"data = nn.Dataset{data[:3] + (data.features, data.units)!r}",
+        f"loss = nn.{getattr(training.loss, '__name__', '')}",
+        f"optimizer = nn.{type(optimizer).__name__}(model.parameters(), {options})",
+        *([f"optimizer.load_state_dict({optimizer.state_dict()!r})"] if optimizer.steps else []),
+    ])  # fmt: skip
+
+
+def _options(thing: Any, *without: str) -> list[str]:
+    """The arguments of a constructor, as the object has them."""
+    names = [name for name in signature(type(thing)).parameters if name not in (*without, "arguments", "keywords")]
+    if isinstance(thing, Linear):
+        return [f"{thing.n_in}, {thing.n_out}", *([] if thing.b else ["bias=False"])]
+    return [f"{name}={'RNG' if name == 'rng' else repr(getattr(thing, name))}" for name in names]
 
 
 # ---- kernels ------------------------------------------------------------------------------------------------------
