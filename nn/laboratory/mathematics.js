@@ -17,9 +17,10 @@ const four = (x) => (x === null ? "<mi>–</mi>" : numberMath(Number(x.toPrecisi
 const heldFour = (x) => (x < 0 ? `<mrow><mo>(</mo>${four(x)}<mo>)</mo></mrow>` : four(x));
 const partial = (below) => `<mfrac><mrow><mi>∂</mi><mi>L</mi></mrow><mrow><mi>∂</mi>${below}</mrow></mfrac>`;
 const [EQUALS, DOT, ARROW] = ["=", "·", "→"].map((sign) => `<mo>${sign}</mo>`);
-const SPACE = '<mspace width="0.9em"/>';
+const SPACE = "</math> <math>"; // where a line may break
 const mathOf = (...parts) => `<math>${parts.join("")}</math>`;
-const signed = (x) => (x < 0 ? "" : "+") + pictureText(x);
+const said = (x) => numberText(x, 3).replace(/e(−?)(\d+)/, (_, sign, power) => `·10${sign && "⁻"}${raised(power)}`);
+const signed = (x) => (x < 0 ? "" : "+") + said(x);
 
 /** Σ, the mean over m examples. */
 const meanOf = (m) => (m === 1 ? "" : `<mfrac><mn>1</mn><mn>${m}</mn></mfrac><mo>Σ</mo>`);
@@ -69,7 +70,7 @@ class Mathematics {
     const promise = isFrozen ? "It is frozen: the update leaves it." : `This weight alone: promised ${signed(gradient * move)}, would be ${signed(was)}.`;
     const by = situation.optimizer.name === "SGD" ? "" : ` The step is ${situation.optimizer.name}’s.`;
     return {
-      math: mathOf(partial(orange(name)), rule, EQUALS, orange(four(gradient)), SPACE, ARROW, SPACE, name, "<mo>←</mo>", step, EQUALS, blue(four(isFrozen ? w : w + move))),
+      math: mathOf(partial(orange(name)), rule, EQUALS, orange(four(gradient)), SPACE, ARROW, name, "<mo>←</mo>", step, EQUALS, blue(four(isFrozen ? w : w + move))),
       small: `${m > 1 ? `The mean over ${m} points. ` : ""}${ofPoint}${promise}${by}`,
     };
   }
@@ -125,10 +126,11 @@ class Mathematics {
     const cell = (at, k, steps) => Math.round(((at - low[k]) / (high[k] - low[k])) * (steps - 1)) || 0;
     const k = cell(x, 0, STEPS) + (surface.rows > 1 ? STEPS * cell(y, 1, surface.rows) : 0);
     const outputs = surface.outputs.map((output) => output[k]);
-    const says = reading.isClasses ? `: the network says ${reading.said(reading.decide(outputs))}` : "";
+    const L = this.lab.situation.layers.length;
+    const says = reading.isClasses ? `: it decides for ${reading.said(reading.decide(outputs))}` : "";
     return {
-      math: mathOf(...(reading.isPlane ? [x, y] : [x]).map((at, n) => `<mi>${features[n] ?? "x"}</mi>${EQUALS}${four(at)}${SPACE}`), blue(outputs.slice(0, MOST_TERMS).map(four).join("<mo>,</mo>"))),
-      small: `What the network gives here${says}.`,
+      math: mathOf(...(reading.isPlane ? [x, y] : [x]).map((at, n) => `<mi>${features[n] ?? "x"}</mi>${EQUALS}${four(at)}${SPACE}`), ...outputs.slice(0, MOST_TERMS).map((a, j) => `${blue(symbol("a", L, j + 1))}${EQUALS}${blue(four(a))}${SPACE}`)),
+      small: `What the network makes of this place${says}.`,
     };
   }
 

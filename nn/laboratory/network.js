@@ -179,8 +179,10 @@ class Network {
     const isLast = l === this.places.length - 1;
     const heights = surface && (l ? surface.units[l - 1][j] : null);
     if (surface && surface.rows > 1) {
-      const at = l ? (k) => heights[k] / surface.most[l - 1] : (k) => (2 * (j ? Math.floor(k / STEPS) : k % STEPS)) / (STEPS - 1) - 1;
-      paint(canvas, STEPS, surface.rows, isLast && reading.isClasses && reading.units === 1 ? (k) => reading.lead(surface.outputs, k) : at, pixels);
+      const half = STEPS / 2; // every second place of the surface is enough
+      const place = (k) => 2 * (k % half) + STEPS * 2 * Math.floor(k / half);
+      const at = l ? (k) => heights[place(k)] / surface.most[l - 1] : (k) => (2 * (j ? Math.floor(k / half) : k % half)) / (half - 1) - 1;
+      paint(canvas, half, half, isLast && reading.isClasses && reading.units === 1 ? (k) => reading.lead(surface.outputs, place(k)) : at, pixels);
     } else if (surface) {
       const most = l ? surface.most[l - 1] : 1;
       const height = (c) => 20 + 17 * (l ? heights[c] / most : (2 * c) / (STEPS - 1) - 1);
@@ -240,6 +242,7 @@ class Network {
     this.opened = { l, j };
     this.size = null;
     this.drawOpened();
+    this.frame.focus();
     this.lab.changed();
     this.lab.say(`a${raised(l)}${lowered(j + 1)} is open: its scalar nodes, with values, gradients and local derivatives`);
   }

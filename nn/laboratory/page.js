@@ -12,8 +12,12 @@ class Lab {
     this.mathematics = new Mathematics(this);
     this.frame();
     this.start(0);
-    for (const query of ["(prefers-color-scheme: dark)"]) matchMedia(query).addEventListener("change", () => this.changed());
-    new ResizeObserver(() => this.changed()).observe(document.querySelector("main"));
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+      Object.assign(this, { colours: null, pixels: null });
+      this.changed();
+    });
+    new ResizeObserver(() => this.resize()).observe(document.querySelector("main"));
+    window.addEventListener("resize", () => this.resize());
   }
 
   /** What stays the same in every situation. */
@@ -65,7 +69,7 @@ class Lab {
     named("python").hidden = true;
     this.network.build();
     this.measure();
-    this.changed();
+    this.resize();
   }
 
   // ---- time -------------------------------------------------------------------------------------------------------
@@ -266,6 +270,12 @@ class Lab {
 
   // ---- drawing --------------------------------------------------------------------------------------------------------
 
+  resize() {
+    this.plane.resize();
+    this.wide = named("curve").clientWidth || 300;
+    this.changed();
+  }
+
   changed() {
     cancelAnimationFrame(this.next);
     this.next = requestAnimationFrame(() => this.draw());
@@ -273,8 +283,9 @@ class Lab {
 
   draw() {
     const { machine, reading, situation } = this;
-    const colours = theme();
-    const pixels = scale(colours);
+    this.colours ??= theme();
+    this.pixels ??= scale(this.colours);
+    const { colours, pixels } = this;
     const rows = situation.features.length === 2 ? STEPS : 1;
     const surface = situation.components ? null : machine.surface(STEPS, rows);
     this.surface = surface && { ...surface, rows, most: surface.units.map((layer) => Math.max(1e-9, ...layer.map(largestOf))) };
@@ -313,7 +324,7 @@ class Lab {
     const { history, timeline } = this;
     const box = named("curve");
     if (history.length < 2) return box.replaceChildren();
-    const [width, height] = [box.clientWidth || 300, 64];
+    const [width, height] = [this.wide, 64];
     const last = Math.max(timeline.last, 1);
     const most = Math.max(...history.map(({ loss }) => loss ?? 0)) || 1;
     const at = ({ moment, loss }) => [(moment / last) * (width - 8) + 4, 50 - ((loss ?? 0) / most) * 44];

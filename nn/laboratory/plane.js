@@ -34,15 +34,16 @@ function scale({ paper, plus, minus }) {
   return Int32Array.from({ length: 257 }, (_, i) => pixel(mixed(paper, i < 128 ? minus : plus, 0.62 * Math.abs(i / 128 - 1))));
 }
 
-/** Paints rows of numbers, from below, on a canvas of that many pixels. */
+/** Paints rows of numbers from −1 to 1, from below, on a canvas of that many pixels. */
 function paint(canvas, columns, rows, share, pixels) {
-  if (canvas.width !== columns || canvas.height !== rows) Object.assign(canvas, { width: columns, height: rows });
-  canvas.image ??= new ImageData(columns, rows);
-  canvas.pixels ??= new Int32Array(canvas.image.data.buffer);
+  if (!canvas.image || canvas.width !== columns || canvas.height !== rows) {
+    Object.assign(canvas, { width: columns, height: rows, image: new ImageData(columns, rows) });
+    canvas.pixels = new Int32Array(canvas.image.data.buffer);
+  }
   for (let r = 0, k = 0; r < rows; r++) {
     for (let c = 0; c < columns; c++, k++) {
       const x = share(k);
-      canvas.pixels[(rows - 1 - r) * columns + c] = pixels[Math.round(128 + 128 * (x > 1 ? 1 : x < -1 ? -1 : x || 0))];
+      canvas.pixels[(rows - 1 - r) * columns + c] = pixels[(128.5 + 128 * (x > 1 ? 1 : x < -1 ? -1 : x)) | 0];
     }
   }
   canvas.getContext("2d").putImageData(canvas.image, 0, 0);
@@ -52,26 +53,40 @@ function paint(canvas, columns, rows, share, pixels) {
 function sized(canvas, width, height) {
   const ratio = window.devicePixelRatio || 1;
   const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
-  if (canvas.width !== wide || canvas.height !== high) Object.assign(canvas, { width: wide, height: high });
-  Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
+  if (canvas.width !== wide || canvas.height !== high) {
+    Object.assign(canvas, { width: wide, height: high });
+    Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
+  }
   const context = canvas.getContext("2d");
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, width, height);
   return context;
 }
 
+const paths = new Map();
+
+/** A class's sign around the origin. */
+function sign(label, size) {
+  const key = `${label} ${size}`;
+  if (!paths.has(key)) {
+    const [corners, turn, inner] = SHAPES[label % SHAPES.length];
+    const corner = (_, k) => {
+      const [angle, far] = [((turn + (360 * k) / corners) * Math.PI) / 180, 1.2 * size * (k % 2 ? inner : 1)];
+      return [far * Math.cos(angle), far * Math.sin(angle)];
+    };
+    paths.set(key, new Path2D(`M${Array.from({ length: corners }, corner).join("L")}Z`));
+  }
+  return paths.get(key);
+}
+
 /** A class's sign in ink, hollow; full where the network is wrong about it. */
 function marker(context, label, [x, y], size, colours, isWrong = false) {
-  const [corners, turn, inner] = SHAPES[label % SHAPES.length];
-  const corner = (_, k) => {
-    const [angle, far] = [((turn + (360 * k) / corners) * Math.PI) / 180, 1.2 * size * (k % 2 ? inner : 1)];
-    return [x + far * Math.cos(angle), y + far * Math.sin(angle)];
-  };
-  const path = new Path2D(`M${Array.from({ length: corners }, corner).join("L")}Z`);
   const fillStyle = rgb(isWrong ? colours.ink : colours.fill);
   Object.assign(context, { fillStyle, strokeStyle: rgb(colours.ink), lineWidth: 1.5, lineJoin: "round" });
-  context.fill(path);
-  context.stroke(path);
+  context.translate(x, y);
+  context.fill(sign(label, size));
+  context.stroke(sign(label, size));
+  context.translate(-x, -y);
 }
 
 /** Reads one situation's outputs: classes with their leads, or numbers. */
@@ -207,10 +222,15 @@ class Plane {
     event.preventDefault();
   }
 
+  /** As large as the window lets it be. */
+  resize() {
+    const isNarrow = window.innerWidth <= 820;
+    const room = isNarrow ? 480 : this.canvas.parentElement.clientWidth;
+    this.side = Math.max(150, Math.min(room, window.innerHeight * (isNarrow ? 0.26 : 0.5)));
+  }
+
   draw(colours, pixels) {
     const { canvas, lab, lab: { machine, reading, surface } } = this;
-    const room = canvas.parentElement.clientWidth;
-    this.side = Math.max(150, Math.min(room, 480, window.innerHeight * (room > 400 || window.innerWidth > 820 ? 0.52 : 0.3)));
     const context = sized(canvas, this.side, this.side);
     context.fillStyle = rgb(colours.fill);
     context.fillRect(0, 0, this.side, this.side);
