@@ -1,6 +1,6 @@
 // The one line of mathematics: what was touched, as the lecture writes it, with the numbers of this moment.
 
-const MOST_TERMS = 4; // of a sum that is written out
+const MOST_TERMS = 3; // of a sum that is written out
 
 const digitsOf = (text) => text.replace(/[⁰¹²³⁴⁵⁶⁷⁸⁹]/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹".indexOf(digit));
 const symbol = (letter, above, below) => `<msubsup><mi>${letter}</mi><mn>${below}</mn><mn>${above}</mn></msubsup>`;
@@ -19,7 +19,7 @@ const partial = (below) => `<mfrac><mrow><mi>∂</mi><mi>L</mi></mrow><mrow><mi>
 const [EQUALS, DOT, ARROW] = ["=", "·", "→"].map((sign) => `<mo>${sign}</mo>`);
 const SPACE = "</math> <math>"; // where a line may break
 const mathOf = (...parts) => `<math>${parts.join("")}</math>`;
-const said = (x) => numberText(x, 3).replace(/e(−?)(\d+)/, (_, sign, power) => `·10${sign && "⁻"}${raised(power)}`);
+const said = (x, digits = 3) => numberText(x, digits).replace(/e(−?)(\d+)/, (_, sign, power) => `·10${sign && "⁻"}${raised(power)}`);
 const signed = (x) => (x < 0 ? "" : "+") + said(x);
 
 /** Σ, the mean over m examples. */

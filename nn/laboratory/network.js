@@ -33,7 +33,7 @@ class Network {
     const beside = ((WIDE - 80) / (counts.length - 1)) * 0.72;
     const gaps = counts.map((n) => (this.height - 40) / n);
     this.isRoomy = gaps.map((gap) => gap > 64); // for names and numbers
-    this.sides = gaps.map((gap, l) => Math.min(gap - (this.isRoomy[l] ? 32 : 8), beside, l === counts.length - 1 ? 74 : LARGEST));
+    this.sides = gaps.map((gap, l) => Math.min(gap - (this.isRoomy[l] ? 36 : 8), beside, l === counts.length - 1 ? 74 : LARGEST));
     this.places = counts.map((n, l) => Array.from({ length: n }, (_, j) => {
       const gap = Math.min(gaps[l], this.sides[l] + 56);
       return [across(l), this.height / 2 - 6 + (j - (n - 1) / 2) * gap];
@@ -142,14 +142,15 @@ class Network {
     }
     this.drawSlopes(phase === 2 && !lab.running);
     const a = lab.example;
+    const digits = this.places.length > 7 ? 2 : 3;
     this.units.forEach((column, l) => column.forEach((unit, j) => {
       unit.classList.toggle("killed", machine.killed.has(`${l},${j}`));
       this.fillUnit(unit, surface, a, colours, pixels);
       const isTouched = lab.chosen?.kind === "unit" && lab.chosen.l === l && lab.chosen.j === j;
       const isRoomy = this.isRoomy[l] || isTouched;
       unit.label.style.display = isRoomy ? "" : "none";
-      unit.a.textContent = a && phase > 0 && isRoomy ? ` ${numberText(l ? a.a[l - 1][j] : a.x[j], 3)}` : "";
-      unit.delta.textContent = a && phase > 1 && l && isRoomy ? `δ ${numberText(a.delta[l - 1][j], 3)}` : "";
+      unit.a.textContent = a && phase > 0 && isRoomy ? ` ${said(l ? a.a[l - 1][j] : a.x[j], digits)}` : "";
+      unit.delta.textContent = a && phase > 1 && l && isRoomy ? `δ ${said(a.delta[l - 1][j], digits)}` : "";
     }));
     const edge = lab.chosen?.kind === "weight" && this.edges.find(({ p }) => p === lab.chosen.p);
     const unit = lab.chosen?.kind === "unit" && this.units[lab.chosen.l][lab.chosen.j];
@@ -159,7 +160,7 @@ class Network {
       const shown = norms && (phase > 1 || machine.steps > 0);
       const share = shown && norms[i] > 0 ? (Math.log10(norms[i]) - FASTEST[0]) / (FASTEST[1] - FASTEST[0]) : 0;
       bar.setAttribute("width", 70 * within(0, share, 1));
-      text.textContent = shown ? `‖δ${raised(i + 1)}‖ ${numberText(norms[i], this.norms.length > 6 ? 2 : 3)}` : "";
+      text.textContent = shown ? `‖δ${raised(i + 1)}‖ ${said(norms[i], digits)}` : "";
     });
   }
 
@@ -270,9 +271,9 @@ const ringAround = ([x, y], r) => `M${x - r},${y}a${r},${r} 0 1 0 ${2 * r},0a${r
 
 /** The scalar nodes of a unit, from left to right: operands with their numbers, local derivatives on the wires. */
 function openedUnit(nodes) {
-  const [column, row] = [230, 46];
   const depth = [];
   nodes.forEach(({ operands }, n) => { depth[n] = 1 + Math.max(0, ...operands.map(({ node }) => (node < 0 ? 0 : depth[node]))); });
+  const [column, row] = [Math.max(...depth) > 4 ? 170 : 230, 46];
   const rows = []; // of each node; what has only leaves takes a row for each of them
   let used = 0;
   const leaves = [];

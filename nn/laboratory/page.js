@@ -43,7 +43,10 @@ class Lab {
     pace.onchange = () => { this.pace = pace.value; };
     const batch = made("input", { id: `${ID}batch`, type: "text", inputmode: "numeric", size: 4, "aria-label": "points of a mini-batch" });
     batch.onchange = () => this.edit({ kind: "batch", number: Number(batch.value) });
-    named("grain").append(made("label", {}, "mini-batch of ", batch, " points"), made("label", {}, "Run ", pace));
+    named("grain").append(made("label", {}, "mini-batch of ", batch, " points"));
+    button("grain", "one", "One point", () => this.edit({ kind: "batch", number: 1 }));
+    button("grain", "all", "All points", () => this.edit({ kind: "batch", number: this.machine.points.length || 1 }));
+    named("grain").append(made("label", {}, "Run ", pace));
     button("grain", "epoch", "One epoch", () => this.steps(this.leftOfEpoch()));
     button("grain", "hundred", "100 updates", () => this.steps(100));
   }
@@ -207,7 +210,7 @@ class Lab {
       if (pulses && !this.running) this.follow();
     } else {
       this.chosen = what;
-      if (this.asking && what.kind === "weight") this.guess = { asked: what.p };
+      if (this.asking && ["weight", "unit"].includes(what.kind)) this.guess = what;
     }
     this.changed();
   }
@@ -240,8 +243,7 @@ class Lab {
   predict(on) {
     this.asking = on;
     named("predict").ariaPressed = on;
-    this.touch(this.chosen ?? { kind: "input", k: 0 });
-    if (!this.chosen || this.chosen.kind === "input") this.chosen = null;
+    this.guess = null;
     this.changed();
   }
 
@@ -369,17 +371,18 @@ class Lab {
 
   /** Predict mode asks for the sign before it shows. */
   question() {
-    const name = nameMath(this.situation.parameters[this.guess.asked]);
-    return { math: mathOf(name), small: "Will Update raise this weight, or lower it?" };
+    const { l, j, p } = this.guess;
+    return p === undefined ? { math: mathOf(symbol("δ", l, j + 1)), small: "Is it positive, or negative?" }
+      : { math: mathOf(nameMath(this.situation.parameters[p])), small: "Will Update raise this weight, or lower it?" };
   }
 
   judge(isUp) {
-    const move = this.machine.promise().moves[this.guess.asked];
+    const { machine, point, guess: { l, j, p } } = this;
+    const is = p === undefined ? machine.example(point ?? machine.batch[0]).delta[l - 1][j] : machine.promise().moves[p];
     this.guess = null;
     this.draw();
-    const right = move === 0 ? "It stays as it is: its gradient is 0." : (move > 0) === isUp ? "Right." : "No, the other way.";
+    const right = is === 0 ? "Neither: it is 0." : is > 0 === isUp ? "Right." : "No, the other way.";
     named("line").lastChild.prepend(`${right} `);
-    this.shown = null;
   }
 
   drawLegend(colours) {
@@ -412,8 +415,9 @@ class Lab {
     };
     const has = (lever) => !situation.levers.length || situation.levers.includes(lever);
     if (guess) {
-      offer("It rises", () => this.judge(true));
-      offer("It falls", () => this.judge(false));
+      const isWeight = guess.kind === "weight";
+      offer(isWeight ? "It rises" : "Positive", () => this.judge(true));
+      offer(isWeight ? "It falls" : "Negative", () => this.judge(false));
       return;
     }
     if (this.network.opened) offer("Back to the network", () => this.network.close());

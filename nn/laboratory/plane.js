@@ -134,7 +134,8 @@ class Plane {
     const { components } = this.lab.situation;
     if (components) return components.axes.map((axis) => axis.reduce((sum, v, k) => sum + v * (x[k] - components.mean[k]), 0));
     if (x.length === 2) return x;
-    return [x[0], this.lab.reading.isCurve ? [y].flat()[0] : 0];
+    const { reading, situation: { low, high } } = this.lab;
+    return [x[0], reading.isCurve ? [y].flat()[0] : (low[1] + high[1]) / 2];
   }
 
   /** The features, and in a curve the target, of a place; what it does not say stays as it was. */
