@@ -2,11 +2,10 @@
 
 const FRAME = 8; // milliseconds of learning in each frame of a run
 const PACES = { fast: "as fast as it can", epochs: "an epoch a frame", pulses: "with pulses" };
-const SLIDER_STEPS = 20; // of the slider, for each power of ten
 
 class Lab {
   constructor(situations) {
-    Object.assign(this, { situations, pace: "fast", running: false, asking: false });
+    Object.assign(this, { situations, pace: "fast", running: false, asking: false, slid: null });
     this.plane = new Plane(named("plane"), this);
     this.network = new Network(named("network"), this);
     this.mathematics = new Mathematics(this);
@@ -29,8 +28,9 @@ class Lab {
     named("status").onclick = () => this.unfold(named("status"), "time");
     const press = { back: () => this.back(), forward: () => this.forward(), backward: () => this.backward(), update: () => this.update(), run: () => this.run(!this.running) };
     for (const [id, how] of Object.entries(press)) button("buttons", id, id[0].toUpperCase() + id.slice(1), how);
-    named("slider").oninput = ({ target }) => this.setRate(Number((10 ** Number(target.value)).toPrecision(3)));
-    named("rate").onchange = ({ target }) => this.setRate(Number(target.value.replace("−", "-").replace(",", ".")));
+    named("slider").oninput = ({ target }) => this.slide(Number((10 ** target.value).toPrecision(3)));
+    named("slider").onchange = () => { this.slid = null; };
+    named("rate").onchange = ({ target }) => this.edit({ kind: "rate", number: typed(target) });
     this.situations.forEach(({ title }, n) => button("lessons", `lesson${n}`, title, () => { this.start(n); this.unfold(this.title, "contents", false); }));
     named("lessons").hidden = this.situations.length < 2;
     button("tools", "predict", "Predict before it shows", () => this.predict(!this.asking));
@@ -42,7 +42,7 @@ class Lab {
     const pace = made("select", { id: `${ID}pace`, "aria-label": "pace of Run" }, ...Object.entries(PACES).map(([value, words]) => made("option", { value }, words)));
     pace.onchange = () => { this.pace = pace.value; };
     const batch = made("input", { id: `${ID}batch`, type: "text", inputmode: "numeric", size: 4, "aria-label": "points of a mini-batch" });
-    batch.onchange = () => this.edit({ kind: "batch", number: Number(batch.value) });
+    batch.onchange = () => this.edit({ kind: "batch", number: typed(batch) });
     named("grain").append(made("label", {}, "mini-batch of ", batch, " points"));
     button("grain", "one", "One point", () => this.edit({ kind: "batch", number: 1 }));
     button("grain", "all", "All points", () => this.edit({ kind: "batch", number: this.machine.points.length || 1 }));
@@ -116,7 +116,7 @@ class Lab {
 
   leftOfEpoch() {
     const { machine } = this;
-    return Math.max(1, Math.ceil(machine.points.length / machine.batchSize) - (machine.position ?? 0));
+    return Math.max(1, machine.batches - machine.place);
   }
 
   back() {
@@ -147,7 +147,7 @@ class Lab {
     named("run").textContent = on ? "Pause" : "Run";
     named("line").setAttribute("aria-live", on ? "off" : "polite");
     if (!on) return this.machine && this.changed();
-    Object.assign(this, { phase: 0, last: null, complaint: "", began: performance.now() });
+    Object.assign(this, { phase: 0, last: null, complaint: "" });
     this.network.still();
     if (this.pace === "pulses") this.slowly();
     else requestAnimationFrame(() => this.tick());
@@ -159,7 +159,7 @@ class Lab {
     const end = performance.now() + FRAME;
     let told = {};
     do {
-      told = this.timeline.step(this.pace === "epochs" ? this.leftOfEpoch() : Math.max(1, this.atOnce ?? 1));
+      told = this.timeline.step(this.pace === "epochs" ? this.leftOfEpoch() : 1);
     } while (this.pace === "fast" && !told.sentence && performance.now() < end);
     if (told.sentence) {
       this.refuse(told.sentence);
@@ -236,8 +236,12 @@ class Lab {
     this.changed();
   }
 
-  setRate(number) {
+  /** One pull of the slider is one edit. */
+  slide(number) {
+    const { timeline } = this;
+    if (this.slid !== null && this.slid === timeline.moment) timeline.go(timeline.moment - 1);
     this.edit({ kind: "rate", number });
+    this.slid = timeline.moment;
   }
 
   predict(on) {
@@ -284,7 +288,7 @@ class Lab {
   }
 
   draw() {
-    const { machine, reading, situation } = this;
+    const { machine, situation } = this;
     this.colours ??= theme();
     this.pixels ??= scale(this.colours);
     const { colours, pixels } = this;
@@ -292,7 +296,7 @@ class Lab {
     const surface = situation.components ? null : machine.surface(STEPS, rows);
     this.surface = surface && { ...surface, rows, most: surface.units.map((layer) => Math.max(1e-9, ...layer.map(largestOf))) };
     this.example = this.point !== null && machine.points[this.point] ? machine.example(this.point) : null;
-    this.isWrong = reading.isClasses ? this.wrong() : null;
+    this.isWrong = this.state.wrong;
     this.plane.draw(colours, pixels);
     this.network.draw(colours, pixels);
     this.drawStatus();
@@ -300,10 +304,6 @@ class Lab {
     this.drawLine();
     this.drawLegend(colours);
     this.drawTouched();
-  }
-
-  wrong() {
-    return this.machine.decisions?.(this.reading) ?? null;
   }
 
   drawStatus() {
@@ -360,8 +360,7 @@ class Lab {
   }
 
   drawLine() {
-    const { guess, situation } = this;
-    const { math, small } = guess ? this.question() : this.mathematics.line;
+    const { math, small } = this.guess ? this.question() : this.mathematics.line;
     const markup = `${math}<small></small>`;
     if (this.shown === markup + small) return;
     this.shown = markup + small;
@@ -435,7 +434,7 @@ class Lab {
     const { machine } = this;
     if (has("weights")) {
       this.weight = made("input", { type: "text", inputmode: "decimal", size: 7, value: pictureText(machine.shared[p]) });
-      this.weight.onchange = ({ target }) => this.edit({ kind: "weight", p, number: Number(target.value.replace("−", "-").replace(",", ".")) });
+      this.weight.onchange = ({ target }) => this.edit({ kind: "weight", p, number: typed(target) });
       const nudge = (by) => this.edit({ kind: "weight", p, number: machine.shared[p] + by });
       offer("−0.1", () => nudge(-0.1));
       named("touched").append(made("label", {}, `${shortName(this.situation.parameters[p])} = `, this.weight));
@@ -471,6 +470,8 @@ class Lab {
   }
 }
 
+/** A number as it was typed; NaN, which every edit refuses, for anything else. */
+const typed = ({ value }) => (value.trim() ? Number(value.replaceAll("−", "-").replace(",", ".")) : NaN);
 const largestOf = (numbers) => numbers.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
 // as the file was: the first scripts of the page have added to the modes alone
 const ORIGINAL = `<!DOCTYPE html>\n${document.documentElement.outerHTML}`.replace(named("modes").outerHTML, named("modes").cloneNode().outerHTML);
