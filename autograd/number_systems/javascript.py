@@ -12,7 +12,7 @@ from autograd.number_systems.expressions import FORMS, ROW_FORMS, Formula, Opera
 
 _ELEMENTARY = """\
 const { abs, exp, expm1, floor, log, log1p, log2, sqrt: root } = Math;
-const { acos, asin, atan, atan2, cos, cosh, sin, sinh, tan, tanh } = Math;
+const { acos, asin, atan, atan2, cos, cosh, sin, sinh, tan } = Math;
 const negative = (x) => -x;
 const where = (condition, x, y) => (Number(condition) !== 0 ? x : y);
 const at = (i, list) => list[i];
@@ -22,6 +22,17 @@ const smallest = (x) => x.reduce(smaller);
 const norm = (x) => Math.hypot(...x);
 // 1 to any power is 1, and so is (−1) to ±∞: IEEE 754 says so, Math.pow says NaN
 const power = (x, p) => (x === 1 || (x === -1 && abs(p) === Infinity) ? 1 : Math.pow(x, p));
+// (e²ˣ − 1)/(e²ˣ + 1) in a third of the time of Math.tanh: e²ˣ = 2ᵏ eʳ, and eʳ = 1 + 2r/d as in fdlibm's exp
+const twos = Float64Array.from({ length: 129 }, (_, i) => 2 ** (i - 64));
+const tanh = (x) => {
+  const y = Math.max(-44, Math.min(44, 2 * x));
+  const k = floor(1.4426950408889634 * y + 0.5);
+  const r = y - 0.6931471803691238 * k - 1.9082149292705877e-10 * k, t = r * r;
+  const series = 4.1381367970572385e-8 * t - 1.6533902205465252e-6;
+  const d = 2 - r + t * (0.16666666666666602 + t * (((series * t + 6.613756321437934e-5) * t) - 2.7777777777015593e-3));
+  const power2 = twos[k + 64], s = 2 * r * power2;
+  return x === 0 ? x : ((power2 - 1) * d + s) / ((power2 + 1) * d + s);
+};
 // x² is cut in two, since exp would multiply its rounding
 const bell = (x) => {
   const high = Math.fround(x);
@@ -90,8 +101,13 @@ def _source(e: Formula, names: Mapping[Formula, str]) -> str:
         _named(x, names) + ("[i]" if e.is_row and isinstance(x, Formula) and x.is_row else "") for x in e.operands
     ]
     if e.name == "sum" and not any(x.is_row for x in e.parents):
-        return " + ".join(["0", *operands])
+        return _tree(["0", *operands])
     return f"{e.name}({', '.join(operands)})" if e.name.isidentifier() else f" {e.name} ".join(operands)
+
+
+def _tree(terms: Sequence[str]) -> str:
+    half = len(terms) // 2
+    return " + ".join(terms) if len(terms) <= 4 else f"({_tree(terms[:half])}) + ({_tree(terms[half:])})"
 
 
 def _named(x: Operand, names: Mapping[Formula, str]) -> str:

@@ -3,34 +3,39 @@
 class Random {
   /** `state`: its 624 words and the place of the next. */
   constructor(state) {
-    this.words = Uint32Array.from(state.slice(0, 624));
-    this.next = state[624];
+    this.words = new Uint32Array(624);
+    this.words.set(state.slice(0, 624));
+    this.place = state[624];
   }
 
   get state() {
-    return [...this.words, this.next];
+    return [...this.words, this.place];
   }
 
   copy() {
-    const other = Object.create(Random.prototype);
-    return Object.assign(other, { words: this.words.slice(), next: this.next });
+    const other = new Random([]);
+    other.words.set(this.words);
+    other.place = this.place;
+    return other;
   }
 
   /** 32 random bits. */
   word() {
-    const { words } = this;
-    if (this.next >= 624) {
-      for (let k = 0; k < 624; k++) {
-        const y = (words[k] & 0x80000000) | (words[(k + 1) % 624] & 0x7fffffff);
-        words[k] = words[(k + 397) % 624] ^ (y >>> 1) ^ (y & 1 ? 0x9908b0df : 0);
-      }
-      this.next = 0;
-    }
-    let y = words[this.next++];
+    if (this.place >= 624) this.renew();
+    let y = this.words[this.place++];
     y ^= y >>> 11;
     y ^= (y << 7) & 0x9d2c5680;
     y ^= (y << 15) & 0xefc60000;
     return (y ^ (y >>> 18)) >>> 0;
+  }
+
+  renew() {
+    const { words } = this;
+    for (let k = 0; k < 624; k++) {
+      const y = (words[k] & 0x80000000) | (words[k < 623 ? k + 1 : 0] & 0x7fffffff);
+      words[k] = words[k < 227 ? k + 397 : k - 227] ^ (y >>> 1) ^ (y & 1 ? 0x9908b0df : 0);
+    }
+    this.place = 0;
   }
 
   /** From 0 up to 1, with 53 bits. */
@@ -51,7 +56,9 @@ class Random {
   shuffle(list) {
     for (let i = list.length - 1; i > 0; i--) {
       const j = this.below(i + 1);
-      [list[i], list[j]] = [list[j], list[i]];
+      const moved = list[i];
+      list[i] = list[j];
+      list[j] = moved;
     }
     return list;
   }

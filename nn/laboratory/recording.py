@@ -50,7 +50,7 @@ from nn.optim import SGD, Optimizer
 from nn.training import Training
 
 MOST_INSTRUCTIONS = 60_000  # of one plan
-AT_ONCE = 8  # operands whose gradients one loop adds to
+AT_ONCE = 16  # operands whose gradients one loop adds to
 ARGUMENTS = (
     "(V, G, S, D, I, p, n)"  # values and gradients of lanes, of what is shared, slots, where they begin, lanes
 )
@@ -197,6 +197,10 @@ def kernel(entry: Primitive, codes: Sequence[str | float]) -> str:
     known = {value: "v"} if isinstance(value, Formula) and value.operands else {}
     given = [(z, local) for z, local in zip(x, locals_) if of.get(z, "") in ("L", "S")]
     given = [(z, local) for z, local in given if isinstance(local, Formula) or local != 0.0]
+    if entry.factors == "pairs":  # what is read for one of a pair serves the other
+        half = len(x) // 2
+        place_of = {z: (k % half, k) for k, z in enumerate(x)}
+        given.sort(key=lambda pair: place_of[pair[0]])
     backward = []
     for first in range(0, len(given), AT_ONCE):
         some = given[first : first + AT_ONCE]
@@ -424,8 +428,10 @@ class _Recording:
     def _plan(self, m: int) -> int:
         """Record the first m examples in the model's present mode; of one example, a plan for all. Returns its place."""
         X = [[Value(x) for x in row] for row in self.data.X[:m]]
-        Y: list[Any] = [[Value(y, "y" if self.is_one else index_name("y", None, k)) for k, y in enumerate(row)]
-                        for row in self.fed[:m]]
+        Y: list[Any] = [
+            [Value(y, "y" if self.is_one else index_name("y", None, k)) for k, y in enumerate(row)]
+            for row in self.fed[:m]
+        ]
         columns: list[tuple[BatchNorm, list[Normalised]]] = []
         kept = [(buffer, buffer.copy()) for norm in self.norms for buffer in (norm.mu_, norm.sigma2_)]
         for norm in self.norms:
