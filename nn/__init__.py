@@ -24,6 +24,7 @@ LIBRARIES.add("nn")
 if TYPE_CHECKING:
     from nn.backprop import back_propagate
     from nn.interchange import load_numpy_state, numpy_gradients, numpy_state
+    from nn.laboratory import Situation, lab
     from nn.matrices import matrix_form
     from nn.preprocessing import PCA, OneHot, Pipeline, Standardize, Whiten, ZeroCenter, preprocess
     from nn.replaying import training_on
@@ -31,14 +32,15 @@ if TYPE_CHECKING:
 __all__ = [
     "ELU", "GELU", "MLP", "PCA", "SGD", "Adam", "AdamW", "BatchNorm", "Dataset", "Dropout", "EpochRecord", "Identity",
     "LeakyReLU", "Linear", "LogSigmoid", "Module", "OneHot", "Optimizer", "Pipeline", "RMSprop", "ReLU", "Sequential",
-    "SiLU", "Sigmoid", "Softplus", "Standardize", "Tanh", "Trace", "Training", "Whiten", "ZeroCenter", "accuracy",
+    "SiLU", "Sigmoid", "Situation", "Softplus", "Standardize", "Tanh", "Trace", "Training", "Whiten", "ZeroCenter", "accuracy",
     "back_propagate", "binary_cross_entropy", "calibrate", "clip_norm", "clip_value", "confusion_matrix",
-    "cross_entropy", "half_squared_error", "hinge", "l1_penalty", "l2_penalty", "load_numpy_state", "matrix_form",
+    "cross_entropy", "half_squared_error", "hinge", "l1_penalty", "l2_penalty", "lab", "load_numpy_state", "matrix_form",
     "mean_squared_error", "numpy_gradients", "numpy_state", "outputs_are", "predict", "preprocess", "r2", "rmse",
     "training_on",
 ]  # fmt: skip
 
 _HOMES = {
+    **dict.fromkeys(("Situation", "lab"), "laboratory"),
     "back_propagate": "backprop", "matrix_form": "matrices", "training_on": "replaying",
     **dict.fromkeys(("load_numpy_state", "numpy_gradients", "numpy_state"), "interchange"),
     **dict.fromkeys(("PCA", "OneHot", "Pipeline", "Standardize"), "preprocessing"),

@@ -1,6 +1,5 @@
 """The page of the lab in Chromium: what a touch shows, time and back, keys alone, and a page that never complains."""
 
-import json
 import re
 from math import isclose
 from random import Random
@@ -8,8 +7,7 @@ from random import Random
 import pytest
 from conftest import serious
 
-from autograd import Value
-from nn import MLP, SGD, Dataset, Situation, binary_cross_entropy, half_squared_error, lab
+from nn import MLP, SGD, Dataset, binary_cross_entropy, half_squared_error, lab
 from nn.data import moons, sine
 from nn.losses import mean_loss
 
@@ -41,7 +39,8 @@ def press(page, name):
 def line(page):
     """The line of mathematics as text, and the words below it."""
     page.wait_for_function("lab.next === lab.drawn")
-    return page.locator(".line").inner_text().replace("\n", ""), page.locator(".line small").inner_text()
+    math = "".join(found.text_content() for found in page.locator(".line math").all())
+    return math, page.locator(".line small").inner_text()
 
 
 def status(page):
@@ -64,3 +63,244 @@ def opened(visit, tmp_path):
         return visit(made.save(tmp_path / "lab.html"), *arguments, **options)
 
     return open_page
+
+
+# ---- what a touch shows -------------------------------------------------------------------------------------------
+
+
+def test_at_rest_there_are_six_controls_and_the_numbers_of_epoch_0(opened):
+    made, model, data, _ = moons_lab()
+    page = opened(made)
+    loss = mean_loss(binary_cross_entropy, model.batch(data.X), data.y).data
+    assert status(page).startswith(f"epoch 0 · loss {loss:.3g} ·")
+    assert read(line(page)[0]) == [pytest.approx(loss, rel=1e-3)]
+    visible = [b.inner_text() for b in page.locator(".controls button").all() if b.is_visible()]
+    assert visible == ["Back", "Forward", "Backward", "Update", "Run"]
+    assert page.locator(".controls .rate input:visible").count() == 2  # one control, to slide and to type
+
+
+def test_a_weight_is_told_its_gradient_and_the_update_that_follows(opened):
+    made, model, data, optimizer = moons_lab()
+    page = opened(made)
+    w = model.parameters()[3]
+    p = page.evaluate("(name) => lab.situation.parameters.indexOf(name)", w.name)
+    before = w.data
+    loss, gradients = eager_step(model, data, optimizer)
+    gradient = gradients[model.parameters().index(w)]
+    page.evaluate("(p) => lab.touch({ kind: 'weight', p })", p)
+    said, small = line(page)
+    assert read(said)[-4:] == pytest.approx([before, -0.5, gradient, w.data], rel=1e-3)
+    alone = [q.data for q in model.parameters()]
+    for q, g in zip(model.parameters(), gradients):
+        q.data += 0.0 if q is w else 0.5 * g  # that weight alone has moved
+    was = mean_loss(binary_cross_entropy, model.batch(data.X), data.y).data - loss
+    for q, x in zip(model.parameters(), alone):
+        q.data = x
+    assert small.startswith(f"The mean over {len(data.y)} points.")
+    assert read(small)[1:] == pytest.approx([-0.5 * gradient**2, was], rel=1e-2)
+
+
+def test_update_says_what_it_promised_and_what_it_was(opened):
+    made, model, data, optimizer = moons_lab()
+    page = opened(made)
+    loss, gradients = eager_step(model, data, optimizer)
+    after = mean_loss(binary_cross_entropy, model.batch(data.X), data.y).data
+    press(page, "Update")
+    said, small = line(page)
+    assert read(said) == pytest.approx([after - loss], rel=1e-3)
+    assert read(small) == pytest.approx([-0.5 * sum(g * g for g in gradients), after - loss], rel=1e-2)
+    assert status(page).startswith(f"epoch 1 · loss {after:.3g}")
+
+
+def test_a_unit_is_told_its_delta_as_the_sum_over_its_edges(opened):
+    made, model, data, _ = moons_lab()
+    page = opened(made)
+    trace = model.trace(data.X[4])
+    binary_cross_entropy(trace.output, data.y[4]).backward()
+    page.evaluate("lab.touch({ kind: 'point', i: 4 }, false), lab.touch({ kind: 'unit', l: 2, j: 1 })")
+    said, small = line(page)
+    z, a = trace.z[2][1], trace.a[2][1]
+    w = model.net.layers[4].W[0][1]
+    delta = trace.z[3][0].grad
+    shown = read(said)
+    assert shown[-4:] == pytest.approx([delta, w.data, 1 - a.data**2, z.grad], rel=1e-3)
+    assert any(isclose(x, a.data, rel_tol=1e-3) for x in shown) and read(small)[:2] == pytest.approx(
+        [z.data, 5], rel=1e-3
+    )
+    page.locator(".unit").nth(7).click()  # the second touch opens it
+    operations = page.locator(".network text.name").all_text_contents()
+    assert [operations.count(sign) for sign in ("×", "+", "tanh")] == [4, 1, 1]
+    press(page, "Back to the network")
+    assert page.locator(".network .unit").count() == 10
+
+
+def test_a_point_is_dragged_added_flipped_and_removed_and_back_undoes_each(opened):
+    made, _, data, _ = moons_lab()
+    page = opened(made)
+    box = page.locator("canvas[id$=plane]").bounding_box()
+    x, y = page.evaluate("lab.plane.pixel(lab.machine.points[3].x)")
+    page.mouse.move(box["x"] + x, box["y"] + y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 30, box["y"] + 30, steps=4)
+    page.mouse.up()
+    moved = page.evaluate("lab.machine.points[3].x")
+    where = page.evaluate("(at) => lab.plane.at(at)", {"clientX": box["x"] + 30, "clientY": box["y"] + 30})
+    assert moved == pytest.approx(where, abs=0.02) and moved != data.X[3]
+    page.mouse.click(box["x"] + 12, box["y"] + box["height"] - 12)
+    press(page, "Add lower here")
+    assert page.evaluate("lab.machine.points.length") == 31
+    press(page, "Flip its class")
+    assert page.evaluate("lab.machine.points[30].y") == 0
+    press(page, "Remove it")
+    assert page.evaluate("lab.machine.points.length") == 30
+    for expected in (31, 31, 30):
+        page.evaluate("lab.phase = 0")  # else Back leads through the passes that a touch has shown
+        press(page, "Back")
+        assert page.evaluate("lab.machine.points.length") == expected
+    press(page, "Back")
+    assert page.evaluate("lab.machine.points[3].x") == data.X[3]
+
+
+def test_back_goes_through_phases_and_updates_to_the_bit(opened):
+    page = opened(moons_lab()[0])
+    state = "JSON.stringify([lab.phase, [...lab.machine.shared]])"
+    seen = [page.evaluate(state)]
+    for name in ("Forward", "Backward", "Update", "Forward", "Backward"):
+        press(page, name)
+        seen.append(page.evaluate(state))
+    for expected in seen[-2::-1]:
+        press(page, "Back")
+        assert page.evaluate(state) == expected
+
+
+def test_predict_mode_asks_before_it_shows(opened):
+    made, model, data, optimizer = moons_lab()
+    page = opened(made)
+    _, gradients = eager_step(model, data, optimizer)
+    p = page.evaluate("(name) => lab.situation.parameters.indexOf(name)", model.parameters()[0].name)
+    page.evaluate("lab.predict(true)")
+    page.evaluate("(p) => lab.touch({ kind: 'weight', p })", p)
+    _, small = line(page)
+    assert not read(small) and "raise" in small
+    press(page, "It rises")
+    assert line(page)[1].startswith("Right." if gradients[0] < 0 else "No, the other way.")
+
+
+# ---- what goes wrong is answered by a sentence ---------------------------------------------------------------------
+
+
+def test_what_cannot_be_is_answered_by_a_sentence_and_changes_nothing(opened):
+    page = opened(moons_lab()[0])
+    state = "JSON.stringify([[...lab.machine.shared], lab.machine.points, lab.machine.rate])"
+    before = page.evaluate(state)
+    for edit in (
+        {"kind": "rate", "number": -1}, {"kind": "move", "i": 0, "x": [1e300, 1e300]}, {"kind": "batch", "number": 0},
+        {"kind": "weight", "p": 0, "number": 1e308},
+    ):  # fmt: skip
+        page.evaluate("(edit) => lab.edit(edit)", edit)
+        assert line(page)[1].endswith(".") and page.evaluate(state) == before
+    rate = page.locator("[id$=rate]").last
+    rate.fill("soon")
+    rate.press("Enter")
+    assert "η" in line(page)[1] and page.evaluate(state) == before
+    rate.fill("1e307")
+    rate.press("Enter")
+    for _ in range(3):
+        press(page, "Update")
+    assert "Nothing was moved" in line(page)[1]
+    page.evaluate("lab.go(0)")
+    for _ in range(30):
+        page.evaluate("lab.edit({ kind: 'remove', i: 0 })")
+    assert "no point" in line(page)[1] and status(page).startswith("epoch 0 · loss –")
+    press(page, "Update")
+    press(page, "Run")
+    assert page.evaluate("lab.machine.steps") == 0
+
+
+def test_one_class_alone_still_learns(opened):
+    model = MLP(2, [3, 1], activation="tanh", rng=0)
+    data = Dataset(moons(10, rng=0).X, [1] * 10)
+    page = opened(lab(model, data, binary_cross_entropy, SGD(model.parameters(), 0.5), rng=1))
+    page.evaluate("lab.steps(50)")
+    assert status(page).endswith("100 %")
+
+
+# ---- for everybody -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_a_lab(opened, scheme):
+    page = opened(moons_lab()[0], 1280, 800, scheme)
+    press(page, "Moons")
+    page.locator(".top .plain").click()
+    assert not serious(page)
+    page.evaluate("lab.touch({ kind: 'point', i: 0 }, false), lab.touch({ kind: 'unit', l: 1, j: 0 })")
+    assert not serious(page)
+    page.evaluate("lab.network.open(1, 0)")
+    assert not serious(page)
+
+
+@pytest.mark.parametrize("width", [360, 820, 1920])
+def test_nothing_is_wider_than_the_window(opened, width):
+    page = opened(moons_lab()[0], width, 740)
+    page.evaluate("lab.steps(20), lab.touch({ kind: 'weight', p: 0 })")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    box = page.locator(".controls footer").bounding_box()
+    assert box["y"] + box["height"] <= 741
+
+
+def test_a_saved_page_starts_where_it_was(opened, visit, tmp_path):
+    page = opened(moons_lab()[0])
+    page.evaluate(
+        "lab.steps(7), lab.edit({ kind: 'move', i: 2, x: [0.1, 0.2] }), lab.edit({ kind: 'rate', number: 0.25 })"
+    )
+    state = "JSON.stringify([[...lab.machine.shared], lab.machine.points, lab.machine.rate, lab.machine.steps])"
+    before, buttons = page.evaluate(state), page.locator("button").count()
+    with page.expect_download() as download:
+        page.evaluate("lab.save()")
+    download.value.save_as(tmp_path / "saved.html")
+    page = visit(tmp_path / "saved.html")
+    assert page.evaluate(state) == before and page.locator("button").count() == buttons
+
+
+def test_a_regression_shows_its_curve_and_rmse(opened):
+    model = MLP(1, [4, 1], activation="tanh", rng=0)
+    page = opened(lab(model, sine(20, rng=0), half_squared_error, SGD(model.parameters(), 0.1), rng=1))
+    assert re.search(r"RMSE 0\.\d+$", status(page))
+    assert page.evaluate("lab.reading.isCurve && lab.surface.outputs[0].length") == 40
+
+
+def click_at_random(page, count, seed):
+    """Clicks, keys and drags anywhere on the page."""
+    rng = Random(seed)
+    size = page.viewport_size
+    for _ in range(count):
+        x, y = rng.uniform(0, size["width"]), rng.uniform(0, size["height"])
+        kind = rng.choice(["click", "click", "drag", "key", "wheel", "button"])
+        if kind == "click":
+            page.mouse.click(x, y)
+        elif kind == "drag":
+            page.mouse.move(x, y)
+            page.mouse.down()
+            page.mouse.move(rng.uniform(0, size["width"]), rng.uniform(0, size["height"]), steps=3)
+            page.mouse.up()
+        elif kind == "key":
+            page.keyboard.press(
+                rng.choice(["Tab", "Enter", "ArrowLeft", "ArrowUp", "Delete", "Space", "Escape", "+", "0"])
+            )
+        elif kind == "wheel":
+            page.mouse.move(x, y)
+            page.mouse.wheel(0, rng.choice([-300, 300]))
+        else:
+            page.evaluate(
+                "(k) => { const all = [...document.querySelectorAll('button')];"
+                " const shown = all.filter((one) => one.offsetParent && !one.id.endsWith('save'));"
+                " shown[k % shown.length].click(); }",
+                rng.randrange(1000),
+            )  # fmt: skip
+
+
+def test_random_clicks_raise_no_error(opened):
+    page = opened(moons_lab()[0])
+    click_at_random(page, 150, 0)  # ``visit`` fails on any complaint
+    assert page.evaluate("Number.isFinite(lab.machine.shared[0])")

@@ -8,7 +8,8 @@ const FASTEST = [-8, 1]; // powers of ten between which the bars of ‖δ‖ sta
 
 const raised = (l) => String(l).replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]);
 const lowered = (name) => String(name).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]);
-const shortName = (name) => lowered(name.replace("_", ""));
+/** Indices lowered: w²_13 is w²₁₃. */
+const shortName = (text) => text.replace(/_(\d+(,\d+)?)/g, (_, index) => lowered(index));
 const wavy = ([x1, y1], [x2, y2]) => {
   const bend = (x2 - x1) * 0.45;
   return `M${x1},${y1}C${x1 + bend},${y1} ${x2 - bend},${y2} ${x2},${y2}`;
@@ -142,7 +143,8 @@ class Network {
     }
     this.drawSlopes(phase === 2 && !lab.running);
     const a = lab.example;
-    const digits = this.places.length > 7 ? 2 : 3;
+    const isCrowded = this.places.length > 7;
+    const digits = isCrowded ? 2 : 3;
     this.units.forEach((column, l) => column.forEach((unit, j) => {
       unit.classList.toggle("killed", machine.killed.has(`${l},${j}`));
       this.fillUnit(unit, surface, a, colours, pixels);
@@ -150,7 +152,7 @@ class Network {
       const isRoomy = this.isRoomy[l] || isTouched;
       unit.label.style.display = isRoomy ? "" : "none";
       unit.a.textContent = a && phase > 0 && isRoomy ? ` ${said(l ? a.a[l - 1][j] : a.x[j], digits)}` : "";
-      unit.delta.textContent = a && phase > 1 && l && isRoomy ? `δ ${said(a.delta[l - 1][j], digits)}` : "";
+      unit.delta.textContent = a && phase > 1 && l && isRoomy ? `${isCrowded ? "" : "δ "}${said(a.delta[l - 1][j], digits)}` : "";
     }));
     const edge = lab.chosen?.kind === "weight" && this.edges.find(({ p }) => p === lab.chosen.p);
     const unit = lab.chosen?.kind === "unit" && this.units[lab.chosen.l][lab.chosen.j];
@@ -160,7 +162,7 @@ class Network {
       const shown = norms && (phase > 1 || machine.steps > 0);
       const share = shown && norms[i] > 0 ? (Math.log10(norms[i]) - FASTEST[0]) / (FASTEST[1] - FASTEST[0]) : 0;
       bar.setAttribute("width", 70 * within(0, share, 1));
-      text.textContent = shown ? `‖δ${raised(i + 1)}‖ ${said(norms[i], digits)}` : "";
+      text.textContent = shown ? `${isCrowded ? "" : `‖δ${raised(i + 1)}‖ `}${said(norms[i], digits)}` : "";
     });
   }
 

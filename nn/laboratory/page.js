@@ -1,11 +1,12 @@
 // The lab itself: what was touched, what time it is, and what to draw.
 
 const FRAME = 8; // milliseconds of learning in each frame of a run
-const PACES = { fast: "as fast as it can", epochs: "an epoch a frame", pulses: "with pulses" };
+const PACES = { calm: "calmly", fast: "as fast as it can", pulses: "with pulses" };
+const CALM = 10; // updates of a frame, or an epoch if that is more
 
 class Lab {
   constructor(situations) {
-    Object.assign(this, { situations, pace: "fast", running: false, asking: false, slid: null });
+    Object.assign(this, { situations, pace: "calm", running: false, asking: false, slid: null });
     this.plane = new Plane(named("plane"), this);
     this.network = new Network(named("network"), this);
     this.mathematics = new Mathematics(this);
@@ -31,8 +32,12 @@ class Lab {
     named("slider").oninput = ({ target }) => this.slide(Number((10 ** target.value).toPrecision(3)));
     named("slider").onchange = () => { this.slid = null; };
     named("rate").onchange = ({ target }) => this.edit({ kind: "rate", number: typed(target) });
-    this.situations.forEach(({ title }, n) => button("lessons", `lesson${n}`, title, () => { this.start(n); this.unfold(this.title, "contents", false); }));
-    named("lessons").hidden = this.situations.length < 2;
+    this.situations.forEach(({ title }, n) => {
+      const [lesson] = title.split(VARIANT);
+      if (this.situations.findIndex((one) => one.title.split(VARIANT)[0] === lesson) < n) return;
+      button("lessons", `lesson${n}`, lesson, () => { this.start(n); this.unfold(this.title, "contents", false); });
+    });
+    named("lessons").hidden = named("lessons").children.length < 2;
     button("tools", "predict", "Predict before it shows", () => this.predict(!this.asking));
     button("tools", "answer", "Answer", () => this.answer());
     button("tools", "again", "Start again", () => this.go(0));
@@ -46,7 +51,9 @@ class Lab {
     named("grain").append(made("label", {}, "mini-batch of ", batch, " points"));
     button("grain", "one", "One point", () => this.edit({ kind: "batch", number: 1 }));
     button("grain", "all", "All points", () => this.edit({ kind: "batch", number: this.machine.points.length || 1 }));
-    named("grain").append(made("label", {}, "Run ", pace));
+    const until = made("input", { id: `${ID}until`, type: "text", inputmode: "numeric", size: 5, "aria-label": "epoch at which Run pauses" });
+    until.onchange = () => { this.until = typed(until) || 0; };
+    named("grain").append(made("label", {}, "Run ", pace), made("label", {}, "and pause at epoch ", until));
     button("grain", "epoch", "One epoch", () => this.steps(this.leftOfEpoch()));
     button("grain", "hundred", "100 updates", () => this.steps(100));
   }
@@ -65,9 +72,17 @@ class Lab {
     this.reading = new Reading(this.situation);
     this.history = [];
     Object.assign(this, { phase: 0, chosen: null, point: this.machine.points.length === 1 ? 0 : null, last: null, complaint: "", guess: null });
-    this.title.textContent = document.title = this.situation.title;
-    named("question").textContent = [this.situation.question, this.situation.look].filter(Boolean).join(" ");
-    this.situations.forEach((_, k) => { named(`lesson${k}`).ariaPressed = k === n; });
+    const [lesson] = this.situation.title.split(VARIANT);
+    this.title.textContent = document.title = lesson;
+    this.until = this.situation.until || 0;
+    named("until").value = this.until || "";
+    for (const id of ["question", "look"]) named(id).textContent = shortName(this.situation[id]);
+    for (const made of named("lessons").children) made.ariaPressed = made.textContent === lesson;
+    named("variants").replaceChildren();
+    this.situations.forEach(({ title }, k) => {
+      const [of, variant] = title.split(VARIANT);
+      if (of === lesson && variant) button("variants", `variant${k}`, variant, () => this.start(k)).ariaPressed = k === n;
+    });
     named("answer").hidden = !this.situation.answer;
     named("python").hidden = true;
     this.network.build();
@@ -147,7 +162,7 @@ class Lab {
     named("run").textContent = on ? "Pause" : "Run";
     named("line").setAttribute("aria-live", on ? "off" : "polite");
     if (!on) return this.machine && this.changed();
-    Object.assign(this, { phase: 0, last: null, complaint: "" });
+    Object.assign(this, { phase: 0, last: null, complaint: "", began: this.machine.epoch });
     this.network.still();
     if (this.pace === "pulses") this.slowly();
     else requestAnimationFrame(() => this.tick());
@@ -159,9 +174,9 @@ class Lab {
     const end = performance.now() + FRAME;
     let told = {};
     do {
-      told = this.timeline.step(this.pace === "epochs" ? this.leftOfEpoch() : 1);
-    } while (this.pace === "fast" && !told.sentence && performance.now() < end);
-    if (told.sentence) {
+      told = this.timeline.step(this.pace === "calm" ? Math.max(CALM, this.leftOfEpoch()) : 1);
+    } while (this.pace === "fast" && !this.isOver(told) && performance.now() < end);
+    if (this.isOver(told)) {
       this.refuse(told.sentence);
       this.run(false);
     }
@@ -169,6 +184,9 @@ class Lab {
     this.draw();
     if (this.running) requestAnimationFrame(() => this.tick());
   }
+
+  /** Whether a run ends: a refused step, or the epoch at which it is to pause. */
+  isOver({ sentence }) { return Boolean(sentence) || (this.began < this.until && this.machine.epoch >= this.until); }
 
   async slowly() {
     while (this.running) {
@@ -181,11 +199,11 @@ class Lab {
       await this.network.pulse("grad");
       if (stillness.matches) await new Promise((done) => setTimeout(done, 700));
       if (!this.running) return;
-      const { sentence } = this.timeline.step(1);
-      this.refuse(sentence);
+      const told = this.timeline.step(1);
+      this.refuse(told.sentence);
       this.measure();
       this.phase = 0;
-      if (sentence) this.run(false);
+      if (this.isOver(told)) this.run(false);
     }
   }
 
@@ -230,7 +248,7 @@ class Lab {
   edit(edit) {
     const sentence = this.timeline.edit(edit);
     if (!sentence && edit.kind === "remove") Object.assign(this, { point: null, chosen: null });
-    this.last = null;
+    if (!sentence) Object.assign(this, { last: null, phase: 0 });
     this.refuse(sentence);
     this.measure();
     this.changed();
@@ -251,7 +269,7 @@ class Lab {
     this.changed();
   }
 
-  answer() { this.complaint = this.situation.answer; this.changed(); }
+  answer() { this.complaint = shortName(this.situation.answer); this.changed(); }
 
   showPython() {
     const code = named("python");
@@ -272,12 +290,20 @@ class Lab {
     URL.revokeObjectURL(link.href);
   }
 
+  /** Both passes of the point that was touched, or of the only one of the mini-batch. */
+  get example() {
+    const { machine, machine: { batch } } = this;
+    const i = this.point ?? (batch.length === 1 ? batch[0] : null);
+    return i !== null && machine.points[i] ? machine.example(i) : null;
+  }
+
   say(words) { named("said").textContent = words; }
 
   // ---- drawing --------------------------------------------------------------------------------------------------------
 
   resize() {
     this.plane.resize();
+    this.network.viewer.fit(false);
     this.wide = named("curve").clientWidth || 300;
     this.changed();
   }
@@ -295,7 +321,6 @@ class Lab {
     const rows = situation.features.length === 2 ? STEPS : 1;
     const surface = situation.components ? null : machine.surface(STEPS, rows);
     this.surface = surface && { ...surface, rows, most: surface.units.map((layer) => Math.max(1e-9, ...layer.map(largestOf))) };
-    this.example = this.point !== null && machine.points[this.point] ? machine.example(this.point) : null;
     this.isWrong = this.state.wrong;
     this.plane.draw(colours, pixels);
     this.network.draw(colours, pixels);
@@ -304,6 +329,7 @@ class Lab {
     this.drawLine();
     this.drawLegend(colours);
     this.drawTouched();
+    this.drawn = this.next;
   }
 
   drawStatus() {
@@ -472,6 +498,7 @@ class Lab {
 
 /** A number as it was typed; NaN, which every edit refuses, for anything else. */
 const typed = ({ value }) => (value.trim() ? Number(value.replaceAll("−", "-").replace(",", ".")) : NaN);
+const VARIANT = " / "; // in titles, before what tells the situations of one lesson apart
 const largestOf = (numbers) => numbers.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
 // as the file was: the first scripts of the page have added to the modes alone
 const ORIGINAL = `<!DOCTYPE html>\n${document.documentElement.outerHTML}`.replace(named("modes").outerHTML, named("modes").cloneNode().outerHTML);

@@ -225,9 +225,9 @@ class Plane {
 
   /** As large as the window lets it be. */
   resize() {
-    const isNarrow = window.innerWidth <= 820;
-    const room = isNarrow ? 480 : this.canvas.parentElement.clientWidth;
-    this.side = Math.max(150, Math.min(room, window.innerHeight * (isNarrow ? 0.26 : 0.5)));
+    const left = this.canvas.parentElement;
+    const room = window.innerWidth <= 820 ? 0.26 * window.innerHeight : Math.min(left.clientWidth, left.parentElement.clientHeight - 140);
+    this.side = Math.max(150, room);
   }
 
   draw(colours, pixels) {
