@@ -2,6 +2,8 @@
 
 const CHUNK = 256; // examples that are evaluated at once
 const range = (n) => [...Array(n).keys()];
+const MOST = 1e100; // of what one can set by hand: its products stay finite
+const usable = (numbers) => numbers.every((x) => Number.isFinite(x) && Math.abs(x) <= MOST);
 const allFinite = (numbers) => numbers.every(Number.isFinite);
 const spoken = (x) => String(x).replace("-", "−").replace("Infinity", "∞");
 
@@ -462,6 +464,7 @@ class Machine {
     let sentence = this.change(this.resolved(edit));
     this.forget();
     if (!sentence && this.points.length) ({ sentence } = this.passes());
+    if (!sentence && !Number.isFinite(this.evaluate().loss ?? 0)) sentence = `The loss would not be finite. ${this.remedy}`;
     if (sentence) this.restore(before);
     return sentence ?? null;
   }
@@ -486,12 +489,12 @@ class Machine {
     const classes = situation.targets?.length;
     const keeps = situation.fixed && "Batch normalisation mixes the points, so here their number and the mini-batches stay.";
     const isTarget = (t) => (classes ? Number.isInteger(t) && t >= 0 && t < classes
-      : allFinite([t].flat()) && [t].flat().length === [points[0]?.y ?? t].flat().length);
+      : usable([t].flat()) && [t].flat().length === [points[0]?.y ?? t].flat().length);
     const put = (place, point) => { this.points = points.map((old, k) => (k === place ? point : old)); };
-    if (x && !(allFinite(x) && x.length === (situation.low.length > 1 ? situation.features.length : 1))) {
-      return "A point needs finite numbers.";
+    if (x && !(usable(x) && x.length === (situation.low.length > 1 ? situation.features.length : 1))) {
+      return "A point needs numbers from −1e100 to 1e100.";
     }
-    if (y !== undefined && !isTarget(y)) return classes ? `There are ${classes} classes.` : "A target needs finite numbers.";
+    if (y !== undefined && !isTarget(y)) return classes ? `There are ${classes} classes.` : "A target needs numbers from −1e100 to 1e100.";
     if (i !== undefined && !points[i]) return "There is no such point.";
     if (p !== undefined && ![p].flat().every((one) => one in situation.parameters)) return "There is no such weight.";
     if (kind === "move") put(i, { x: x ?? points[i].x, y: y ?? points[i].y });
@@ -508,7 +511,7 @@ class Machine {
       }
       this.endEpoch();
     } else if (kind === "weight") {
-      if (!Number.isFinite(number)) return `A weight of ${spoken(number)}: it needs to be a finite number.`;
+      if (!usable([number])) return `A weight of ${spoken(number)}: it needs a number from −1e100 to 1e100.`;
       this.shared[p] = number;
     } else if (kind === "rate") {
       if (!(Number.isFinite(number) && number >= 0)) return `η = ${spoken(number)}: it needs to be finite and at least 0.`;

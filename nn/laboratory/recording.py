@@ -26,6 +26,7 @@ from autograd.number_systems import expressions, javascript
 from autograd.number_systems.expressions import Formula, Operand, letters, operations
 from autograd.primitives import identity, sigmoid, tanh
 from autograd.table import CONSTANT, Primitive, is_constant
+from autograd.text import counted
 from autograd.value import Value
 from nn.activations import BY_NAME as ACTIVATIONS, Activation
 from nn.batch_norm import BatchNorm, Normalised
@@ -49,7 +50,7 @@ from nn.module import beneath, evaluating, flatten, index_name, lift, numbers
 from nn.optim import SGD, Optimizer
 from nn.training import Training
 
-MOST_INSTRUCTIONS = 60_000  # of one plan
+MOST_TERMS = 60_000  # weights times examples of one graph: half a megabyte
 AT_ONCE = 16  # operands whose gradients one loop adds to
 ARGUMENTS = (
     "(V, G, S, D, I, p, n)"  # values and gradients of lanes, of what is shared, slots, where they begin, lanes
@@ -427,6 +428,10 @@ class _Recording:
 
     def _plan(self, m: int) -> int:
         """Record the first m examples in the model's present mode; of one example, a plan for all. Returns its place."""
+        if (terms := m * len(self.parameters)) > MOST_TERMS:
+            what = f"{len(self.parameters):,} weights and {counted(m, 'example')} in one graph"
+            remedy = "take fewer units or, with batch normalisation, a smaller batch_size"
+            raise ValueError(f"{what} make {terms:,} terms, and a page runs at most {MOST_TERMS:,}: {remedy}")
         X = [[Value(x) for x in row] for row in self.data.X[:m]]
         Y: list[Any] = [
             [Value(y, "y" if self.is_one else index_name("y", None, k)) for k, y in enumerate(row)]
@@ -510,11 +515,6 @@ class _Recording:
             codes.append(self._kernel(node.operation, code))
             index += read
         ends += [len(codes)] * (3 - len(ends))
-        if len(codes) > MOST_INSTRUCTIONS:
-            raise ValueError(
-                f"the graph has {len(codes):,} instructions, and a page runs at most {MOST_INSTRUCTIONS:,}: "
-                "take a smaller model or, with batch normalisation, a smaller batch_size"
-            )
         names = {slots[x]: x.name for x in order if x in slots and x.name}
         return {
             "slots": max(slots.values()) + 1,
