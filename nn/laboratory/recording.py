@@ -62,7 +62,7 @@ class Situation:
 
     batch_size   None for all examples at once
     rng          decides the order of the examples: a seed or a ``Random``
-    title, question, look, levers   what a lesson says, and the controls that it leaves
+    title, question, look, answer, levers   what a lesson says, and the controls that it leaves
     python       the lines that make ``model``, ``data``, ``loss``, ``optimizer`` and ``rng``
 
     Without loss and optimiser, the loss that suits the targets, and SGD. Recording leaves the model, its modes,
@@ -77,7 +77,7 @@ class Situation:
 
     def __init__(
         self, model: MLP | Sequential, data: Dataset, loss: Loss | None = None, optimizer: Optimizer | None = None,
-        *, title: str = "", question: str = "", look: str = "", levers: Sequence[str] = (),
+        *, title: str = "", question: str = "", look: str = "", answer: str = "", levers: Sequence[str] = (),
         batch_size: int | None = None, rng: Random | int | None = None, python: str = "",
     ) -> None:  # fmt: skip
         if not isinstance(model, (MLP, Sequential)):
@@ -90,7 +90,7 @@ class Situation:
             self.task = self.training.task
         finally:
             model.task = task
-        self.words = {"title": title, "question": question, "look": look, "levers": list(levers)}
+        self.words = {"title": title, "question": question, "look": look, "answer": answer, "levers": list(levers)}
         self.words["python"] = python or setup(self.training)
         strangers = [m for m in model.submodules().values() if type(m).__module__.split(".")[0] != "nn"]
         if strangers or loss not in BY_NAME.values() or type(optimizer).__module__ != "nn.optim":
