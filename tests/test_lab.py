@@ -11,6 +11,7 @@ from nn import MLP, SGD, Dataset, binary_cross_entropy, half_squared_error, lab
 from nn.data import moons, sine
 from nn.losses import mean_loss
 
+DRAWN = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 NUMBER = r"−?\d+(?:\.\d+)?(?:·10⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)?"
 
 
@@ -38,13 +39,13 @@ def press(page, name):
 
 def line(page):
     """The line of mathematics as text, and the words below it."""
-    page.wait_for_function("lab.next === lab.drawn")
+    page.evaluate(DRAWN)
     math = "".join(found.text_content() for found in page.locator(".line math").all())
     return math, page.locator(".line small").inner_text()
 
 
 def status(page):
-    page.wait_for_function("lab.next === lab.drawn")
+    page.evaluate(DRAWN)
     return page.locator(".top .plain").inner_text()
 
 

@@ -148,8 +148,9 @@ class Mathematics {
     if (phase === 2) {
       const { promised } = machine.promise();
       const length = Math.hypot(...machine.gradients);
+      const isPlain = situation.optimizer.name === "SGD" && !situation.optimizer.width;
       return {
-        math: mathOf("<mrow><mo>‖</mo><mo>∇</mo><mi>L</mi><mo>‖</mo></mrow>", EQUALS, orange(four(length)), SPACE, "<mi>W</mi><mo>←</mo><mi>W</mi><mo>−</mo>", "<mi>η</mi>", partial(orange("<mi>W</mi>"))),
+        math: mathOf("<mrow><mo>‖</mo><mo>∇</mo><mi>L</mi><mo>‖</mo></mrow>", EQUALS, orange(four(length)), isPlain ? `${SPACE}<mi>W</mi><mo>←</mo><mi>W</mi><mo>−</mo><mi>η</mi>${partial(orange("<mi>W</mi>"))}` : ""),
         small: `${machine.gradients.length} derivatives, one for each weight and bias. Update promises ΔL = ${signed(promised)}. Touch an edge to see its own.`,
       };
     }

@@ -329,7 +329,6 @@ class Lab {
     this.drawLine();
     this.drawLegend(colours);
     this.drawTouched();
-    this.drawn = this.next;
   }
 
   drawStatus() {

@@ -240,7 +240,7 @@ class Plane {
     const inBatch = new Set(machine.batch);
     machine.points.forEach((point, i) => {
       const at = this.pixel(this.shown(point));
-      context.globalAlpha = inBatch.has(i) ? 1 : 0.4;
+      context.globalAlpha = inBatch.has(i) || lab.running ? 1 : 0.4;
       marker(context, reading.isClasses ? point.y : 0, at, this.side > 260 ? 4.4 : 3.6, colours, lab.isWrong?.[i]);
     });
     context.globalAlpha = 1;
