@@ -39,6 +39,7 @@ MAY_IMPORT = {
     **{module: {"text"} for module in PLAIN_SYSTEMS},
     "number_systems.expressions": {"graph"},
     "number_systems.javascript": {"number_systems.expressions"},
+    "number_systems.javascript_loops": {"number_systems.expressions", "number_systems.javascript"},
     "operands": {"node", "number_systems.floats"},
     "errors": {"node", "operands", "text"},
     "table": {"errors", "node", "number_systems.floats", "operands", "text"},
@@ -72,6 +73,7 @@ MAY_STAND_ON = {
     "training": {"layers", "training"},
     "cli": {"layers", "training", "cli"},
     "lecture": {"layers", "training", "lecture"},
+    "laboratory": {"layers", "training", "laboratory"},
 }
 
 

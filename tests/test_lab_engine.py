@@ -456,7 +456,7 @@ class Own(nn.Module):
         ({"model": nn.Sequential(nn.Linear(2, 1, rng=0), Own())}, "is not of nn"),
         ({"model": nn.MLP(2, [300, 300, 1], batch_norm=True, rng=0), "size": 12}, "terms"),
         ({"model": nn.MLP(2, [3, 1], batch_norm=True, rng=0), "size": 1}, "at least 2"),
-        ({"loss": lambda a, y: (a - y) ** 2}, "is not of nn"),
+        ({"loss": lambda a, y: (a - y) ** 2}, "is not one of nn.losses"),
     ],
     ids=["schedule", "groups", "layer", "size", "batch of 1", "loss"],
 )

@@ -29,7 +29,8 @@ const tanh = (x) => {
   const k = floor(1.4426950408889634 * y + 0.5);
   const r = y - 0.6931471803691238 * k - 1.9082149292705877e-10 * k, t = r * r;
   const series = 4.1381367970572385e-8 * t - 1.6533902205465252e-6;
-  const d = 2 - r + t * (0.16666666666666602 + t * (((series * t + 6.613756321437934e-5) * t) - 2.7777777777015593e-3));
+  const rest = (series * t + 6.613756321437934e-5) * t - 2.7777777777015593e-3;
+  const d = 2 - r + t * (0.16666666666666602 + t * rest);
   const power2 = twos[k + 64], s = 2 * r * power2;
   return x === 0 ? x : ((power2 - 1) * d + s) / ((power2 + 1) * d + s);
 };
@@ -72,9 +73,7 @@ def function(value: Operand, local_derivatives: Sequence[Operand], operands: Seq
     return f"({', '.join(x.name for x in operands)}) => {{ {body} }}"
 
 
-def statements(
-    results: Sequence[Operand], known: Mapping[Formula, str] = {}  # noqa: B006  (only read)
-) -> tuple[list[str], list[str]]:
+def statements(results: Sequence[Operand], known: Mapping[Formula, str] = {}) -> tuple[list[str], list[str]]:
     """The statements that compute the results, and the names of these.
 
     Each operation is a statement, so that Python's order of computation is kept without brackets, and what is used

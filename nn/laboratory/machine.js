@@ -475,12 +475,12 @@ class Machine {
     const classes = this.situation.targets?.length;
     if (kind === "flip" && classes && this.points[i]) return { kind: "move", i, y: (this.points[i].y + 1) % classes };
     if (kind !== "saturate") return edit;
-    const { g, b, gamma } = this.situation.layers[l - 1];
-    if (!["relu", "sigmoid", "tanh"].includes(g)) return { kind: `${g || "a = z"} has no flat part to push the unit to.` };
+    const { g, b, gamma, flat } = this.situation.layers[l - 1];
+    if (!["off", "saturated"].includes(flat)) return { kind: `${g || "a = z"} has no flat part to push the unit to.` };
     if (!b.length || gamma.length) return { kind: "No b moves this unit's z to where its slope is 0." };
     const z = [];
     this.evaluated(range(this.points.length), (lanes, e) => z.push(lanes.value(lanes.plan.traces[0].z[l - 1][j], e)));
-    const shift = g === "relu" ? -1 - Math.max(-1, ...z) : 6 - Math.min(6, ...z);
+    const shift = flat === "off" ? -1 - Math.max(-1, ...z) : 6 - Math.min(6, ...z);
     return { kind: "weight", p: b[j], number: this.shared[b[j]] + shift };
   }
 
