@@ -1,10 +1,18 @@
 // The machine: it runs a situation's plans, and takes steps and edits. What a rule computes stands in KERNELS.
 
 const CHUNK = 256; // examples that are evaluated at once
-const range = (n) => [...Array(n).keys()];
+const range = (n) => {
+  const numbers = new Array(n);
+  for (let i = 0; i < n; i++) numbers[i] = i;
+  return numbers;
+};
 const MOST = 1e100; // of what one can set by hand: its products stay finite
 const usable = (numbers) => numbers.every((x) => Number.isFinite(x) && Math.abs(x) <= MOST);
-const allFinite = (numbers) => numbers.every(Number.isFinite);
+const allFinite = (numbers) => {
+  let zero = 0;
+  for (let i = 0; i < numbers.length; i++) zero += 0 * numbers[i];
+  return zero === 0;
+};
 const spoken = (x) => String(x).replace("-", "−").replace("Infinity", "∞");
 
 /** The numbers of a plan: value and gradient of each slot in each lane. */
