@@ -9,6 +9,7 @@ from conftest import serious
 
 from nn import MLP, SGD, Dataset, binary_cross_entropy, half_squared_error, lab
 from nn.data import moons, sine
+from nn.laboratory.lessons import lessons
 from nn.losses import mean_loss
 
 DRAWN = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
@@ -305,3 +306,173 @@ def test_random_clicks_raise_no_error(opened):
     page = opened(moons_lab()[0])
     click_at_random(page, 150, 0)  # ``visit`` fails on any complaint
     assert page.evaluate("Number.isFinite(lab.machine.shared[0])")
+
+
+# ---- every task of the lessons by keys alone -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def lessons_file(tmp_path_factory):
+    return lab(lessons()).save(tmp_path_factory.mktemp("lab") / "lessons.html")
+
+
+class Keys:
+    """A reader without a mouse: Tab until a name has the focus, then a key."""
+
+    def __init__(self, page):
+        self.page = page
+
+    def focus(self, name):
+        named = "(() => { const it = document.activeElement; return it.ariaLabel || it.textContent; })()"
+        for _ in range(80):
+            self.page.keyboard.press("Tab")
+            if self.page.evaluate(named) == name:
+                return
+        raise AssertionError(f"Tab never came to {name!r}")
+
+    def press(self, *names):
+        for name in names:
+            self.focus(name)
+            self.page.keyboard.press("Enter")
+            self.page.evaluate(DRAWN)
+
+    def unit(self, l, j):
+        """Go to a unit by arrows from where Tab enters the network, and touch it."""
+        for _ in range(80):
+            self.page.keyboard.press("Tab")
+            if self.page.evaluate("Boolean(document.activeElement.closest('.unit'))"):
+                break
+        for _ in range(12):
+            self.page.keyboard.press("ArrowLeft")
+        for key, count in (("ArrowUp", 16), ("ArrowRight", l), ("ArrowDown", j)):
+            for _ in range(count):
+                self.page.keyboard.press(key)
+        self.page.keyboard.press("Enter")
+        self.page.evaluate(DRAWN)
+
+    def weight(self, l, j, name):
+        self.unit(l, j)
+        self.press(name)
+        return line(self.page)
+
+    def run(self, epoch):
+        """Run, and pause when the epoch has come."""
+        self.press("Run")
+        self.page.evaluate(
+            "(epoch) => new Promise((done) => { const look = () => (!lab.running || lab.machine.epoch >= epoch"
+            " ? done() : requestAnimationFrame(look)); look(); })",
+            epoch,
+        )
+        if self.page.evaluate("lab.running"):
+            self.press("Pause")
+        assert self.page.evaluate("lab.machine.epoch") >= epoch
+
+
+@pytest.fixture
+def keys(visit, lessons_file):
+    """Opens a lesson by keys, in one of its situations."""
+
+    def open_lesson(lesson, variant=""):
+        found = Keys(visit(lessons_file, motion="reduce"))
+        if lesson != "One neuron":
+            found.press("One neuron", lesson)
+        if variant:
+            found.press(variant)
+        return found
+
+    return open_lesson
+
+
+def accuracy_of(page):
+    return float(status(page).split(" · ")[-1].removesuffix(" %"))
+
+
+def test_keys_alone_answer_one_neuron(keys):
+    reader = keys("One neuron")
+    reader.press("Backward")
+    first, second = (read(reader.weight(1, 0, name)[0])[-2] for name in ("w¹₁₁", "w¹₁₂"))
+    assert first / second == pytest.approx(4.0, rel=1e-3)
+
+
+def test_keys_alone_answer_the_slides(keys):
+    reader = keys("The slides' 2-3-2 network")
+    reader.press("Backward")
+    reader.unit(1, 1)
+    shown = read(line(reader.page)[0])
+    assert shown[-1] == pytest.approx(0.02713772559021196, rel=1e-3)
+    assert shown[-6] * shown[-5] * shown[-2] == pytest.approx(0.02149404073763791, rel=1e-2)
+    assert shown[-4] * shown[-3] * shown[-2] == pytest.approx(0.00564368485257405, rel=1e-2)
+
+
+@pytest.mark.parametrize(("variant", "least", "most"), [("without", 80, 95), ("four units", 97, 100)])
+def test_keys_alone_answer_why_hidden_layers(keys, variant, least, most):
+    reader = keys("Why hidden layers", variant)
+    reader.run(100)
+    assert least <= accuracy_of(reader.page) <= most
+
+
+@pytest.mark.parametrize(("variant", "least", "most"), [("ten sigmoids", 3.5, 4.6), ("with tanh", 0.9, 1.4)])
+def test_keys_alone_answer_vanishing_gradients(keys, variant, least, most):
+    reader = keys("Vanishing gradients", variant)
+    reader.press("Backward")
+    deltas = []
+    for l in (5, 6):
+        reader.unit(l, 0)
+        deltas.append(read(line(reader.page)[0])[-1])
+    assert least <= deltas[1] / deltas[0] <= most
+
+
+def test_keys_alone_answer_symmetry(keys):
+    reader = keys("Symmetry of equal weights", "equal")
+    reader.press("Backward")
+    gradients = [read(reader.weight(1, j, f"w¹{index}")[0])[-2] for j, index in enumerate(["₁₁", "₂₁", "₃₁", "₄₁"])]
+    assert len(set(gradients)) == 1 and gradients[0] != 0.0
+
+
+def test_keys_alone_kill_a_unit_and_bring_it_back(keys):
+    reader = keys("Dropout's redundancy", "without")
+    reader.run(300)
+    before = accuracy_of(reader.page)
+    left = []
+    for j in range(8):
+        reader.unit(1, j)
+        reader.press("Kill")
+        left.append(accuracy_of(reader.page))
+        reader.press("Kill")
+        assert accuracy_of(reader.page) == before
+    assert min(left) < before - 15
+
+
+def test_keys_alone_answer_all_positive_inputs(keys):
+    for variant, expected in (("positive", 0), ("zero-centred", 3)):
+        reader = keys("All-positive inputs", variant)
+        opposite = 0
+        for _ in range(5):
+            first, second = (read(reader.weight(1, 0, name)[0])[-2] for name in ("w¹₁₁", "w¹₁₂"))
+            opposite += first * second < 0.0
+            reader.press("Update")
+        assert opposite == expected
+
+
+def test_keys_alone_answer_batch_normalisation(keys):
+    reader = keys("Batch normalisation", "with")
+    reader.run(100)
+    assert float(status(reader.page).split("loss ")[1].split(" ")[0]) < 0.03
+    _, small = reader.weight(1, 0, "b¹₁")
+    assert "0 but for rounding" in small
+
+
+def test_keys_alone_move_add_and_remove_a_point(keys):
+    reader = keys("One neuron")
+    page = reader.page
+    page.evaluate("document.querySelector('canvas[id$=plane]').focus()")
+    for key in ("Enter", "Shift+ArrowRight", "Shift+ArrowUp"):
+        page.keyboard.press(key)
+    moved = page.evaluate("[lab.machine.points[lab.point].x, lab.situation.points[lab.point].x]")
+    assert all(new > old for new, old in zip(*moved))
+    page.keyboard.press("Delete")
+    assert page.evaluate("lab.machine.points.length") == 7
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    reader.press("Add 1 here")
+    assert page.evaluate("lab.machine.points.length") == 8

@@ -67,11 +67,12 @@ class Mathematics {
     const loss = machine.passes().loss;
     const was = move ? machine.whatIf(p, w + move) - loss : 0;
     const isFrozen = machine.frozen.has(p);
+    const zero = gradient && Math.abs(gradient) < 1e-14 ? "The gradient is 0 but for rounding. " : "";
     const promise = isFrozen ? "It is frozen: the update leaves it." : `This weight alone: promised ${signed(gradient * move)}, would be ${signed(was)}.`;
     const by = situation.optimizer.name === "SGD" ? "" : ` The step is ${situation.optimizer.name}’s.`;
     return {
       math: mathOf(partial(orange(name)), rule, EQUALS, orange(four(gradient)), SPACE, ARROW, name, "<mo>←</mo>", step, EQUALS, blue(four(isFrozen ? w : w + move))),
-      small: `${m > 1 ? `The mean over ${m} points. ` : ""}${ofPoint}${promise}${by}`,
+      small: `${zero}${m > 1 ? `The mean over ${m} points. ` : ""}${ofPoint}${promise}${by}`,
     };
   }
 
