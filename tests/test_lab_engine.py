@@ -363,10 +363,10 @@ def test_a_saved_situation_goes_on_as_if_nothing_had_happened(lab):
     "edit, words",
     [
         ({"kind": "move", "i": 0, "x": [1e300, 0.0]}, "from −1e100 to 1e100"),
-        ({"kind": "move", "i": 0, "x": [None, 0.0]}, "needs numbers"),
+        ({"kind": "move", "i": 0, "x": [None, 0.0]}, "from −1e100 to 1e100"),
         ({"kind": "move", "i": 99, "x": [0.0, 0.0]}, "no such point"),
         ({"kind": "add", "x": [0.0, 0.0], "y": 7}, "There are 2 classes"),
-        ({"kind": "add", "x": [0.0], "y": 1}, "needs numbers"),
+        ({"kind": "add", "x": [0.0], "y": 1}, "from −1e100 to 1e100"),
         ({"kind": "weight", "p": 2, "number": None}, "needs a number"),
         ({"kind": "weight", "p": 99, "number": 1.0}, "no such weight"),
         ({"kind": "rate", "number": -1.0}, "at least 0"),
