@@ -1,28 +1,33 @@
 """``python -m nn moons``: the command line, which trains a network of scalar nodes and shows what it learned.
 
-``check``, ``claims``, ``resume`` and ``predict`` are commands; everything else is the data to train on and its
-options, which ``configuration`` turns into what a run is built from.
+``lab``, ``check``, ``claims``, ``resume`` and ``predict`` are commands; everything else is the data to train on and
+its options, which ``configuration`` turns into what a run is built from.
 """
 
 import argparse
 import gzip
 import sys
+import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 from shutil import get_terminal_size
+from tempfile import mkdtemp
 
 from autograd.command_line import OneLineParser, command_line, warn
 from autograd.files import write_whole
+from autograd.text import text_name
 from nn import activations, init
 from nn.cli.csv_tables import MISSING_RULES, READING, TASKS
-from nn.cli.experiment import DEFAULTS, FACTORS, Config
+from nn.cli.experiment import DEFAULTS, FACTORS, LAB, Config, situation
 from nn.cli.runs import KEPT, predictions, resume, start
 from nn.data import BUNDLED, BY_NAME
 from nn.optim import OPTIMIZERS, SCHEDULES
 from nn.training import ENGINES
 
 MOST_EXAMPLES = 100_000
+MOST_POINTS = 500  # of the lab
 EPILOG = """also:
+  python -m nn lab [DATA ...] [--save F.html]   watch a small network learn, step by step; without DATA, the lessons
   python -m nn check ENGINE.py [--timeout S]    grade a scalar engine that you built, and name its bug
   python -m nn claims [--list]                  test the lecture's claims by experiments
   python -m nn resume RUN [--epochs N]          continue an interrupted run, or train for more epochs
@@ -42,7 +47,7 @@ SEVERAL = (*NUMBERS, "--ignore", "--categories", "--na-values", "--names")
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. Raises SystemExit, with status 2 after one line about what is wrong."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    commands = {"check": _check, "claims": _claims, "resume": _resume, "predict": _predict}
+    commands = {"lab": _lab, "check": _check, "claims": _claims, "resume": _resume, "predict": _predict}
     command = arguments[0] if arguments and arguments[0] in commands else ""
     program = f"python -m nn {command}".rstrip()
     with command_line(program, f"({program} --help)"):
@@ -61,6 +66,41 @@ def _resume(p: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     p.add_argument("--data", type=Path, metavar="FILE.csv", help="the new path of its table, if that was moved")
     options = p.parse_args(arguments)
     resume(options.run, options.epochs, options.data)
+
+
+def _lab(p: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    p.description = "Open a page in the browser on which a network learns, and every number can be asked why."
+    where = f"{', '.join(DATA)}, or a file: my.csv, my.csv.gz; without it, eight lessons"
+    p.add_argument("data", nargs="?", metavar="DATA", help=where)
+    p.add_argument("--save", type=Path, metavar="FILE.html", help="write the page to this file, and open nothing")
+    _add_file(p)
+    _add_data(p, f"number of points, at most {MOST_POINTS} (100)", "files")
+    _add_network(p, "8 8", "tanh")
+    _add_updates(p.add_argument_group("training"), "sgd", "sgd: 0.5 for classes, 0.1 for numbers; else 0.01")
+    p.add_argument("--seed", type=int, default=0, help="decides data, initial weights and order (0)")
+    p.set_defaults(**LAB)
+    options, defaults = vars(p.parse_args(data_first(arguments))), vars(p.parse_args([]))
+    save, data, given = options.pop("save"), options["data"], [x for x in options if options[x] != defaults[x]]
+    if save and save.suffix != ".html":
+        raise ValueError(f"--save {save}: the page is an HTML file: name it {save.stem}.html")
+    if given and not data:
+        raise ValueError(f"--{given[0].replace('_', '-')} is for DATA, as in: python -m nn lab moons")
+    from nn.laboratory import lab
+    from nn.laboratory.lessons import lessons
+
+    if data:
+        most = 100 if options["examples"] is None else options["examples"]
+        if not 5 <= most <= MOST_POINTS:
+            raise ValueError(f"--examples {most}: it needs to be from 5 to {MOST_POINTS}")
+        trained = vars(parser().parse_args([data]))
+        config = configuration(argparse.Namespace(**trained | options | {"examples": None}))
+        page = lab(title=text_name(Path(data).stem), **situation(config, most))
+    else:
+        page = lab(lessons())
+    path = page.save(save or Path(mkdtemp(prefix="chainrule-")) / "lab.html")
+    print(f"lab: {text_name(str(path))}")
+    if not save and not webbrowser.open(path.resolve().as_uri()):
+        warn("there is no browser to open it: copy the file to a computer that has one")
 
 
 def _check(p: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
@@ -137,40 +177,15 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     p.add_argument("data", metavar="DATA", help=f"{', '.join(DATA)}, or a file: my.csv, my.csv.gz")
-    table = p.add_argument_group("a file of your own")
-    add = table.add_argument
-    add("--target", metavar="COLUMN", help="the column to predict")
-    add("--task", choices=TASKS, help="predict classes or numbers (decided by the target's values)")
-    add("--ignore", nargs="+", default=[], metavar="COLUMN", help="columns to leave out")
-    names = "columns whose numbers are names, as in a postcode"
-    add("--categories", nargs="+", default=[], metavar="COLUMN", help=names)
-    missing = "at a missing value: stop, drop the row, or use the mean (refuse)"
-    add("--missing", default="refuse", choices=MISSING_RULES, help=missing)
-    _add_reading(table)
-    add = p.add_argument_group("data").add_argument
-    add("--examples", type=int, help="number of generated points (200)")
-    add("--noise", type=float, help="standard deviation of their noise (0.1)")
+    _add_file(p)
     measured = ", ".join([*(name for name in BUNDLED if name not in DEFAULTS), "files"])
-    add("--standardize", action="store_true", help=f"scale to mean 0 and deviation 1 (default for {measured})")
-    add("--zero-center", action="store_true", help="shift to mean 0")
-    add("--pca", type=int, nargs="?", const=True, metavar="N", help="project on N principal components (all)")
-    add("--whiten", type=int, nargs="?", const=True, metavar="N", help="the same, and scale each to variance 1")
-    add("--raw", action="store_true", help="no preprocessing")
-    add = p.add_argument_group("network").add_argument
-    add("--hidden", type=int, nargs="*", metavar="UNITS", help="units of each hidden layer (16 16; digits: 32)")
-    add("--activation", default="relu", choices=activations.BY_NAME, help="activation of the hidden layers (relu)")
-    add("--init", choices=init.BY_NAME, help="initial weights (he_normal for relu, else xavier_uniform)")
-    add("--dropout", type=float, default=0.0, metavar="P", help="probability of dropping a unit (0)")
-    add("--batchnorm", action="store_true", help="batch normalisation before each hidden activation")
+    _add_data(p, "number of generated points (200)", measured)
+    _add_network(p, "16 16; digits: 32", "relu")
+    training = p.add_argument_group("training")
+    _add_updates(training, "adam", f"0.01; digits, {measured}, rmsprop 0.003; sgd 0.1")
+    add = training.add_argument
     add("--calibrate", action="store_true", help="use the statistics of all training data for evaluation")
-    add = p.add_argument_group("training").add_argument
     add("--epochs", type=int, help="number of passes over the training data (60; digits: 30, spirals: 200)")
-    add("--batch-size", type=int, default=10, help="examples per update (10)")
-    add("--optimizer", default="adam", choices=OPTIMIZERS, help="optimiser (adam)")
-    add("--learning-rate", type=float, help=f"learning rate (0.01; digits, {measured}, rmsprop 0.003; sgd 0.1)")
-    add("--momentum", type=float, default=0.0, help="momentum of sgd and rmsprop (0)")
-    add("--nesterov", action="store_true", help="use Nesterov momentum with sgd")
-    add("--weight-decay", type=float, help="weight decay (0; adamw: 0.01)")
     add("--schedule", default="constant", choices=SCHEDULES, help="schedule of the learning rate (constant)")
     add("--factor", type=float, help="factor of exponential (0.95), step (0.5), inverse_time (0.1)")
     add("--every", type=int, metavar="EPOCHS", help="epochs between steps of the schedule step (10)")
@@ -186,6 +201,50 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--seed", type=int, default=0, help="decides data, split, initial weights and order (0)")
     p.add_argument("--out", type=Path, help="folder of the run (runs/DATA); an earlier run in it is replaced")
     return p
+
+
+def _add_file(p: argparse.ArgumentParser) -> None:
+    table = p.add_argument_group("a file of your own")
+    add = table.add_argument
+    add("--target", metavar="COLUMN", help="the column to predict")
+    add("--task", choices=TASKS, help="predict classes or numbers (decided by the target's values)")
+    add("--ignore", nargs="+", default=[], metavar="COLUMN", help="columns to leave out")
+    names = "columns whose numbers are names, as in a postcode"
+    add("--categories", nargs="+", default=[], metavar="COLUMN", help=names)
+    missing = "at a missing value: stop, drop the row, or use the mean (refuse)"
+    add("--missing", default="refuse", choices=MISSING_RULES, help=missing)
+    _add_reading(table)
+
+
+def _add_data(p: argparse.ArgumentParser, examples: str, measured: str) -> None:
+    add = p.add_argument_group("data").add_argument
+    add("--examples", type=int, help=examples)
+    add("--noise", type=float, help="standard deviation of their noise (0.1)")
+    add("--standardize", action="store_true", help=f"scale to mean 0 and deviation 1 (default for {measured})")
+    add("--zero-center", action="store_true", help="shift to mean 0")
+    add("--pca", type=int, nargs="?", const=True, metavar="N", help="project on N principal components (all)")
+    add("--whiten", type=int, nargs="?", const=True, metavar="N", help="the same, and scale each to variance 1")
+    add("--raw", action="store_true", help="no preprocessing")
+
+
+def _add_network(p: argparse.ArgumentParser, hidden: str, activation: str) -> None:
+    add = p.add_argument_group("network").add_argument
+    add("--hidden", type=int, nargs="*", metavar="UNITS", help=f"units of each hidden layer ({hidden})")
+    of = f"activation of the hidden layers ({activation})"
+    add("--activation", default=activation, choices=activations.BY_NAME, help=of)
+    add("--init", choices=init.BY_NAME, help="initial weights (he_normal for relu, else xavier_uniform)")
+    add("--dropout", type=float, default=0.0, metavar="P", help="probability of dropping a unit (0)")
+    add("--batchnorm", action="store_true", help="batch normalisation before each hidden activation")
+
+
+def _add_updates(group: argparse._ActionsContainer, optimizer: str, rate: str) -> None:
+    add = group.add_argument
+    add("--batch-size", type=int, default=10, help="examples per update (10)")
+    add("--optimizer", default=optimizer, choices=OPTIMIZERS, help=f"optimiser ({optimizer})")
+    add("--learning-rate", type=float, help=f"learning rate ({rate})")
+    add("--momentum", type=float, default=0.0, help="momentum of sgd and rmsprop (0)")
+    add("--nesterov", action="store_true", help="use Nesterov momentum with sgd")
+    add("--weight-decay", type=float, help="weight decay (0; adamw: 0.01)")
 
 
 def _add_reading(p: argparse._ActionsContainer) -> None:

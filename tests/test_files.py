@@ -133,6 +133,7 @@ commands = {
     "page.html": lambda path: autograd_main(["x*x", "x=2", "--html", str(path)]),
     "run": lambda path: main([*SMALL, "1", "--out", str(path)]),
     "longer": lambda path: main(["resume", str(path), "--epochs", "3"]),
+    "lab.html": lambda path: main(["lab", "moons", "--save", str(path)]),
     "claims": lambda path: main(["claims", "batch-noise", "--out", str(path)]),
     "predicted.csv": lambda path: main(["predict", str(folder / "run"), "new.csv", "--out", str(path)]),
 }
@@ -193,7 +194,7 @@ def answers(tmp_path_factory):
 @pytest.mark.slow  # every writer runs three times
 @pytest.mark.parametrize(("fault", "words"), [("full", "File too large"), ("read-only", "Permission denied")])
 def test_every_writer_leaves_the_old_files_and_says_in_one_line_why(answers, fault, words):
-    assert len(answers[fault]) == 16
+    assert len(answers[fault]) == 17
     for name, said in answers[fault].items():
         assert words in said and name in said, (name, said)
 

@@ -5,6 +5,7 @@ is how an interrupted run continues to the last bit, and how a finished one can 
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -13,11 +14,11 @@ from typing import Any
 
 from autograd.text import text_name
 from nn.cli.csv_tables import READING, Column, Schema, read_split
-from nn.data import BUNDLED, BY_NAME, Split, count_batches, split
+from nn.data import BUNDLED, BY_NAME, Dataset, Split, count_batches, split
 from nn.diagnostics import Diagnosis
 from nn.layers import MLP
 from nn.losses import Loss, binary_cross_entropy, cross_entropy, half_squared_error
-from nn.optim import OPTIMIZERS, SCHEDULES, Schedule, by_epoch, warm_up
+from nn.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule, by_epoch, warm_up
 from nn.preprocessing import BY_NAME as PREPROCESSORS, Pipeline, preprocess
 from nn.training import Training
 
@@ -36,6 +37,7 @@ DEFAULTS = dict.fromkeys(BY_NAME, MADE) | {
     "digits": TABLE | {"hidden": [32], "epochs": 30, "preprocess": [], "l2": 0.0},
 }
 RATES = {"sgd": 0.1, "rmsprop": 0.003}  # of optimisers that need another learning rate than adam
+LAB: Config = {"hidden": [8, 8], "activation": "tanh", "optimizer": "sgd"}  # few units, and steps as on the slides
 
 
 @dataclass
@@ -72,29 +74,54 @@ def build(config: Config) -> Experiment:
     raw, schema = _data(config, rng)
     config["schema"] = {"columns": [list(c) for c in schema.columns], "target": list(schema.target)}
     if schema.target.categories is None:
-        mean, deviation = fmean(raw.training.y), pstdev(raw.training.y) or 1.0
-        y = ([(t - mean) / deviation for t in part.y] for part in raw)
-        raw = Split(*(part._replace(y=y_part, units=(mean, deviation)) for part, y_part in zip(raw, y)))
+        raw = Split(*(_standardized(part, raw.training.y) for part in raw))
     config["units"] = list(raw.training.units)
     classes = len(schema.target.categories or [])
     preprocessing = Pipeline(*[PREPROCESSORS[kind](*options) for kind, *options in config["preprocess"]])
     data = preprocess(raw, preprocessing)
     model = network(config, len(data.training.X[0]), classes, rng)
     updates = count_batches(len(data.training.y), config["batch_size"], 2 if config["batchnorm"] else 1)
-    options = {name: config[name] for name in ("momentum", "nesterov") if config[name]}
-    if config["weight_decay"] is not None:
-        options["weight_decay"] = config["weight_decay"]
     steady = config["schedule"] == "constant" and not config["warm_up"]
     rate = config["learning_rate"] if steady else schedule(config, updates)
-    optimizer = OPTIMIZERS[config["optimizer"]](model.parameters(), rate, **options)
     training = Training(
-        model, loss_of(classes), optimizer, data.training, data.validation, rng=rng,
+        model, loss_of(classes), _optimizer(config, model, rate), data.training, data.validation, rng=rng,
         **{name: config[name] for name in (
             "epochs", "batch_size", "loss_tolerance", "gradient_tolerance", "patience", "l1", "l2", "clip_norm",
             "clip_value", "engine",
         )},
     )  # fmt: skip
     return Experiment(config, data, schema, preprocessing, model, training, Diagnosis(training))
+
+
+def situation(config: Config, most: int) -> dict[str, Any]:
+    """What the lab takes to show a configuration: model, data, loss, optimizer, rng and batch_size.
+
+    Nothing is held back: at most this many of all examples are shown, and preprocessing is fitted on them.
+    """
+    defaults = DEFAULTS.get(config["data"], TABLE) | {"learning_rate": None, "examples": most}
+    config = config | {name: x for name, x in defaults.items() if config[name] is None}
+    rng = Random(config["seed"])
+    parts, schema = _data(config, rng)
+    whole = parts.training._replace(X=[x for part in parts for x in part.X], y=[y for part in parts for y in part.y])
+    data, classes = whole.take(range(min(most, len(whole.y)))), len(schema.target.categories or [])
+    if not classes:
+        data = _standardized(data, data.y)
+    pipeline = Pipeline(*[PREPROCESSORS[kind](*options) for kind, *options in config["preprocess"]])
+    data = data._replace(X=pipeline.fit_transform(data.X), features=pipeline.names(data.features))
+    model, rate = network(config, len(data.X[0]), classes, rng), config["learning_rate"]
+    if rate is None:
+        rate = 0.01 if config["optimizer"] != "sgd" else 0.5 if classes else 0.1
+    return {
+        "model": model, "data": data, "loss": loss_of(classes), "optimizer": _optimizer(config, model, rate),
+        "rng": rng, "batch_size": min(config["batch_size"], len(data.y)),
+    }  # fmt: skip
+
+
+def _optimizer(config: Config, model: MLP, rate: float | Schedule) -> Optimizer:
+    options = {name: config[name] for name in ("momentum", "nesterov") if config[name]}
+    if config["weight_decay"] is not None:
+        options["weight_decay"] = config["weight_decay"]
+    return OPTIMIZERS[config["optimizer"]](model.parameters(), rate, **options)
 
 
 def network(config: Config, n_in: int, classes: int, rng: Random | int) -> MLP:
@@ -108,6 +135,12 @@ def network(config: Config, n_in: int, classes: int, rng: Random | int) -> MLP:
 def loss_of(classes: int) -> Loss:
     """½ (y − a)² for a number, binary cross-entropy for two classes, cross-entropy for more."""
     return {0: half_squared_error, 2: binary_cross_entropy}.get(classes, cross_entropy)
+
+
+def _standardized(data: Dataset, y: Sequence[float]) -> Dataset:
+    """The data with targets of mean 0 and deviation 1 where those of y are."""
+    mean, deviation = fmean(y), pstdev(y) or 1.0
+    return data._replace(y=[(t - mean) / deviation for t in data.y], units=(mean, deviation))
 
 
 def _data(config: Config, rng: Random) -> tuple[Split, Schema]:
