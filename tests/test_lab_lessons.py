@@ -79,6 +79,8 @@ def test_there_are_eight_lessons_and_their_words_are_few():
         assert len(told["title"].split(" / ")[0].split()) <= 5
         assert 5 < len(told["question"].split()) <= 25 and told["question"].endswith("?")
         assert 10 < len(told["look"].split()) <= 45 and told["answer"].endswith(".")
+        pause = re.findall(r"epoch (\d+)", told["look"])
+        assert pause[:1] == ([str(told["until"])] if told["until"] else [])
         assert {*told["levers"]} <= {"batch", "points", "weights", "freeze", "kill", "saturate", "predict"}
 
 
@@ -122,8 +124,9 @@ def test_the_slides_first_output_unit_sends_more_to_the_second_hidden_unit():
     shares = [trace.delta[2][j] * model.net[2].W[j][1].data * a * (1.0 - a) for j in range(2)]
     assert shares == pytest.approx([0.02149404073763791, 0.00564368485257405], abs=1e-12)
     assert trace.delta[1][1] == pytest.approx(sum(shares))
+    products = [trace.delta[2][j] * model.net[2].W[j][1].data for j in range(2)]
     told = [float(x) for x in re.findall(r"0\.\d+", situation.words["answer"])]
-    assert told == [round(x, 4) for x in (*shares, sum(shares))]
+    assert told == [round(x, 4) for x in products] + [round(a * (1.0 - a), 3), round(sum(shares), 4)]
     training.optimizer.zero_grad()
     for _ in runs(training, 1):  # one example: an epoch is an update
         assert evaluate(model, training.loss, training.training)[0] == pytest.approx(0.19926718446802955, abs=1e-12)

@@ -35,52 +35,54 @@ def lessons() -> list[Situation]:
     """
     return [
         *_lesson(
-            "One neuron", _one_neuron, levers=("weights", "points"), batch_size=1,
+            "One neuron", _one_neuron, levers=("weights", "points"), batch_size=1, until=10,
             question="Which weight will the first update change more, and how many times as much?",
-            look="Press Backward and touch each weight: its gradient is δ¹_1 times the input that it reads. "
-            "Press Update, then Run until every point is on its own side.",
+            look="Press Backward and touch each weight: its gradient is δ¹_1 times the input that it reads. Press "
+            "Update, then Run: at epoch 10 every point is on its own side.",
             answer="w¹_11, four times as much: both gradients share one δ, and this point's inputs are 2 and 0.5.",
         ),
         *_lesson(
             "The slides' 2-3-2 network", _slides, levers=("weights", "predict"), batch_size=1,
             question="Which output unit sends the larger part of δ¹_2 back?",
-            look="Press Backward and touch the hidden unit a¹_2. Its δ adds what comes back over the two edges that "
-            "leave it: δ²_1 w²_12 and δ²_2 w²_22, each times g′(z¹_2).",
-            answer="The first: δ²_1 w²_12 g′(z¹_2) = 0.0215. The second sends 0.0056; together δ¹_2 = 0.0271.",
+            look="Press Backward and touch the hidden unit a¹_2: its δ adds what comes back over the two edges that "
+            "leave it, and multiplies by g′. Compare the two products.",
+            answer="The first: δ²_1 w²_12 = 0.0922 and δ²_2 w²_22 = 0.0242. Their sum times g′(z¹_2) = 0.233 is δ¹_2 "
+            "= 0.0271.",
         ),
         *_lesson(
             "Why hidden layers", _hidden, {"without": {"units": [1]}, "four units": {"units": [4, 1]}},
-            levers=("points", "kill"), batch_size=10,
+            levers=("points", "kill"), batch_size=10, until=100,
             question="What accuracy does each network reach after 100 epochs, and is its border straight or bent?",
-            look="Press Run until epoch 100, first without hidden units, then with four. Compare the borders. Then "
+            look="Press Run: it pauses at epoch 100. Switch to four units and do the same. Compare the borders, and "
             "look at the four maps that the output unit adds up.",
             answer="90 % with a straight border, since one sum of the inputs is 0 along a line. 100 % with four "
             "hidden units: the output adds their maps, and the border bends.",
         ),
         *_lesson(
             "Vanishing gradients", _deep, {"ten sigmoids": {"g": "sigmoid"}, "with tanh": {"g": "tanh"}},
-            levers=("weights", "saturate"), batch_size=1,
+            levers=("weights", "saturate"), batch_size=1, until=20,
             question="By about what number is δ divided at each layer on the way back? What is it with tanh?",
             look="Press Backward and touch the units from right to left: each δ is the one after it, times w g′(z). "
-            "Then press Run for 20 epochs: which of the two networks learns?",
+            "Then press Run: which of the two networks has learned at epoch 20?",
             answer="By 4, since w σ′(z) = 1 · ¼: after nine layers by 4⁹, about 260,000, and nothing is learned. "
             "With tanh by 1.0 to 1.3, since tanh′(z) is almost 1.",
         ),
         *_lesson(
             "Symmetry of equal weights", _symmetric,
-            {"equal": {"init": "constant"}, "random": {"init": "xavier_uniform"}}, levers=("weights",), batch_size=10,
+            {"equal": {"init": "constant"}, "random": {"init": "xavier_uniform"}},
+            levers=("weights",), batch_size=10, until=100,
             question="After 100 epochs, how many different maps do the four hidden units of each network show?",
-            look="Press Run until epoch 100, first with equal weights, then with random ones. With equal weights, "
-            "touch the edges that leave x₁: their gradients are equal too.",
+            look="Press Run: it pauses at epoch 100. Compare the maps of the hidden units. With equal weights, touch "
+            "the edges that leave x₁: their gradients are equal too.",
             answer="One from equal weights: equal units get an equal δ and equal updates, and stay at 90 %. Four "
             "from random weights, which reach 100 %.",
         ),
         *_lesson(
             "Dropout's redundancy", _dropout, {"without": {"p": 0.0}, "p = 0.3": {"p": 0.3}},
-            levers=("kill",), batch_size=10,
+            levers=("kill",), batch_size=10, until=300,
             question="After 300 epochs, what is the lowest accuracy that killing one hidden unit leaves in each?",
-            look="Press Run until epoch 300. Kill a hidden unit, read the accuracy, bring the unit back, and try the "
-            "next. Then do the same with dropout.",
+            look="Press Run: it pauses at epoch 300. Touch a hidden unit, press Kill and read the accuracy; bring "
+            "the unit back and try the next. Then do the same with dropout.",
             answer="73 % without dropout, 95 % with it. Trained with units missing at random, the network depends "
             "on no single one.",
         ),
@@ -95,10 +97,10 @@ def lessons() -> list[Situation]:
         ),
         *_lesson(
             "Batch normalisation", _normalised, {"without": {"batch_norm": False}, "with": {"batch_norm": True}},
-            levers=("batch",), batch_size=20,
+            levers=("batch",), batch_size=20, until=100,
             question="Both networks start from the same weights. What is the loss of each after 100 epochs?",
-            look="Press Run until epoch 100, and compare ‖δ¹‖. With batch normalisation, press Backward and touch "
-            "the bias of a hidden unit: what is its gradient?",
+            look="Press Run: it pauses at epoch 100. Compare ‖δ¹‖ of the two networks. With batch normalisation, "
+            "press Backward and touch a hidden unit: what is the gradient of its bias?",
             answer="0.12 without, hardly less than at the start, since δ vanishes through three sigmoids; 0.01 with. "
             "A bias before it has the gradient 0: subtracting the mean removes it.",
         ),

@@ -51,6 +51,7 @@ class Situation:
     batch_size   None for all examples at once
     rng          decides the order of the examples: a seed or a ``Random``
     title, question, look, answer, levers   what a lesson says, and the controls that it leaves
+    until        the epoch at which Run pauses; 0 for none
     python       lines that make ``model``, ``data``, ``loss``, ``optimizer`` and ``rng``
 
     Without loss and optimiser, the loss that suits the targets, and SGD. Recording leaves the model, its modes,
@@ -65,7 +66,7 @@ class Situation:
     def __init__(
         self, model: MLP | Sequential, data: Dataset, loss: Loss | None = None, optimizer: Optimizer | None = None,
         *, title: str = "", question: str = "", look: str = "", answer: str = "", levers: Sequence[str] = (),
-        batch_size: int | None = None, rng: Random | int | None = None, python: str = "",
+        until: int = 0, batch_size: int | None = None, rng: Random | int | None = None, python: str = "",
     ) -> None:  # fmt: skip
         if not isinstance(model, (MLP, Sequential)):
             raise TypeError(f"the lab of {model!r}: it traces an MLP or a Sequential")
@@ -86,6 +87,7 @@ class Situation:
         finally:
             model.task = task
         self.words = {"title": title, "question": question, "look": look, "answer": answer, "levers": list(levers)}
+        self.words["until"] = until
         self.words["python"] = python or _setup(self.training, layers_of(model))
 
     @cached_property
