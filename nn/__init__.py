@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 __all__ = [
     "ELU", "GELU", "MLP", "PCA", "SGD", "Adam", "AdamW", "BatchNorm", "Dataset", "Dropout", "EpochRecord", "Identity",
     "LeakyReLU", "Linear", "LogSigmoid", "Module", "OneHot", "Optimizer", "Pipeline", "RMSprop", "ReLU", "Sequential",
-    "SiLU", "Sigmoid", "Situation", "Softplus", "Standardize", "Tanh", "Trace", "Training", "Whiten", "ZeroCenter", "accuracy",
-    "back_propagate", "binary_cross_entropy", "calibrate", "clip_norm", "clip_value", "confusion_matrix",
-    "cross_entropy", "half_squared_error", "hinge", "l1_penalty", "l2_penalty", "lab", "load_numpy_state", "matrix_form",
-    "mean_squared_error", "numpy_gradients", "numpy_state", "outputs_are", "predict", "preprocess", "r2", "rmse",
-    "training_on",
+    "SiLU", "Sigmoid", "Situation", "Softplus", "Standardize", "Tanh", "Trace", "Training", "Whiten", "ZeroCenter",
+    "accuracy", "back_propagate", "binary_cross_entropy", "calibrate", "clip_norm", "clip_value", "confusion_matrix",
+    "cross_entropy", "half_squared_error", "hinge", "l1_penalty", "l2_penalty", "lab", "load_numpy_state",
+    "matrix_form", "mean_squared_error", "numpy_gradients", "numpy_state", "outputs_are", "predict", "preprocess",
+    "r2", "rmse", "training_on",
 ]  # fmt: skip
 
 _HOMES = {

@@ -86,8 +86,8 @@ class Situation:
             self.task = self.training.task
         finally:
             model.task = task
-        self.words = {"title": title, "question": question, "look": look, "answer": answer, "levers": list(levers)}
-        self.words["until"] = until
+        self.words: dict[str, Any] = {"title": title, "question": question, "look": look, "answer": answer}
+        self.words |= {"levers": list(levers), "until": until}
         self.words["python"] = python or _setup(self.training, layers_of(model))
 
     @cached_property
