@@ -256,11 +256,14 @@ class Plane {
     canvas.ariaLabel = this.words();
   }
 
-  areas(context, { outputs, rows }, colours, pixels) {
-    const { small, side, lab: { reading } } = this;
-    const several = reading.classes.length > 2;
+  /** What the network gives everywhere, or the unit that is touched. */
+  areas(context, { outputs, rows, units, most }, colours, pixels) {
+    const { small, side, lab: { reading, chosen, situation: { layers } } } = this;
+    const unit = chosen?.kind === "unit" && chosen.l < layers.length ? units[chosen.l - 1][chosen.j] : null;
+    const several = reading.classes.length > 2 && !unit;
     const winner = several && ((k) => reading.decide(outputs.map((output) => output[k])));
-    paint(small, STEPS, rows, several ? () => 0 : (k) => reading.lead(outputs, k), pixels);
+    const lead = unit ? (k) => unit[k] / most[chosen.l - 1] : (k) => reading.lead(outputs, k);
+    paint(small, STEPS, rows, several ? () => 0 : lead, pixels);
     context.imageSmoothingEnabled = true;
     const cell = [side / (STEPS - 1), rows > 1 ? side / (rows - 1) : side];
     context.drawImage(small, -cell[0] / 2, rows > 1 ? -cell[1] / 2 : 0, side + cell[0], rows > 1 ? side + cell[1] : side);
