@@ -11,6 +11,7 @@ import pytest
 
 import nn
 from autograd import Value
+from autograd.operands import data_of
 from autograd.pages import own_file, script
 from nn.data import Dataset, batches, moons, sine
 from nn.diagnostics import traced
@@ -187,6 +188,21 @@ def test_200_random_edits_equal_a_fresh_run_of_their_python(lab):
         assert s.training.model.state_dict() == before
 
 
+def test_whole_epochs_without_an_edit_are_a_training_in_python(lab):
+    made = [situation(make) for make in (with_dropout, with_batch_norm)]
+    run = lab(*made)
+    for k in range(2):
+        python, weights = run("""(k) => {
+          const timeline = begin(k);
+          timeline.step(3 * timeline.machine.batches);
+          return [timeline.python(), [...timeline.machine.shared.slice(0, timeline.machine.count)]];
+        }""", k)
+        fresh = {}
+        exec(python, fresh)
+        assert "def " not in python and "epochs=3" in python and "rng = Random(5)" in python
+        close(weights, [p.data for p in fresh["optimizer"].parameters])
+
+
 def test_random_numbers_are_pythons_to_the_bit(lab):
     generators = [Random(seed) for seed in (0, 1, 2**40, "a")]
     generators[1].random()
@@ -221,7 +237,9 @@ def test_what_is_evaluated_equals_python(lab):
         found = run("(k) => begin(k).machine.evaluate()", k)
         close([found["loss"], *found["norms"]], [loss, *norms])
         if task.kind == "classification":
-            assert found["accuracy"] == metrics.accuracy and found["rmse"] is None
+            decided = [task.decide([*map(data_of, units_of(a))]) for a in outputs_of(training.model, training.training.X)]
+            wrong = [k != task.label_of(y) for k, y in zip(decided, training.training.y)]
+            assert (found["accuracy"], found["rmse"], found["wrong"]) == (metrics.accuracy, None, wrong)
         else:
             close([found["rmse"]], [metrics.rmse])
 
@@ -345,18 +363,25 @@ def test_one_goes_back_to_every_moment_to_the_bit(lab):
 
 def test_a_saved_situation_goes_on_as_if_nothing_had_happened(lab):
     for make in (with_dropout, with_batch_norm):
-        found = lab(situation(make, "Adam"))("""() => {
-          const { machine } = begin();
-          for (let k = 0; k < 8; k++) machine.step();
-          machine.edit({ kind: "kill", l: 1, j: 0, on: true });
-          machine.edit({ kind: "freeze", p: [2], on: true });
-          const other = new Machine(JSON.parse(JSON.stringify(machine.saved())), KERNELS);
-          return [machine, other].map((m) => {
-            for (let k = 0; k < 8; k++) m.step();
-            return [m.passes().loss, m.steps, m.epoch, ...m.shared, ...m.memory];
+        found = lab(situation(make, "Adam" if make is with_dropout else "momentum"))("""() => {
+          const timeline = begin();
+          timeline.step(8);
+          timeline.edit({ kind: "kill", l: 1, j: 0, on: true });
+          timeline.edit({ kind: "freeze", p: [2], on: true });
+          const other = new Timeline(new Machine(JSON.parse(JSON.stringify(timeline.saved())), KERNELS));
+          return [timeline, other].map((t) => {
+            t.step(5);
+            t.edit({ kind: "kill", l: 1, j: 1, on: true });
+            t.step(3);
+            return [[t.machine.passes().loss, t.machine.steps, t.machine.epoch, ...t.machine.shared], t.python()];
           });
         }""")
-        assert found[0] == found[1] and found[0][1] == 16
+        (numbers, _), (same, python) = found
+        assert numbers == same and numbers[1] == 16
+        fresh = {}
+        exec(python, fresh)
+        parameters = fresh["optimizer"].parameters
+        close(numbers[3 : 3 + len(parameters)], [p.data for p in parameters])
 
 
 @pytest.mark.parametrize(

@@ -131,25 +131,24 @@ def _fitting(model: MLP | Sequential, data: Dataset) -> Loss:
 
 
 def _setup(training: Training, layers: Sequence[Any]) -> str:
-    """Lines of Python that make the model, the data, the loss, the optimiser and the generators as they are now."""
+    """Lines of Python that make the generators, the model, the data, the loss and the optimiser as they are now."""
     data, optimizer = training.training, training.optimizer
-    generators = list(dict.fromkeys(training.generators().values()))
+    names = {rng: f"rng{k or ''}" for k, rng in enumerate(dict.fromkeys(training.generators().values()))}
+    seeds = {Random(seed).getstate(): seed for seed in range(100)}
     tensors = [(i, at, x) for i, m in enumerate(layers) for at, x in {**m.tensors(), **m.buffers()}.items()]
     make: list[str] = []
     for thing in (*layers, optimizer):
-        without = ("arguments", "keywords", "init", "parameters", "rng", "bias")
-        names = [name for name in signature(type(thing)).parameters if name not in without]
-        options = [f"{name}={getattr(thing, name)!r}" for name in names]
-        options += [f"rng=generators[{generators.index(thing.rng)}]"] if isinstance(thing, Dropout) else []
+        others = ("arguments", "keywords", "init", "parameters", "rng", "bias")
+        known = [name for name in signature(type(thing)).parameters if name not in others]
+        options = ["model.parameters()"] if thing is optimizer else []
+        options += [f"{name}={getattr(thing, name)!r}" for name in known]
+        options += [f"rng={names[thing.rng]}"] if isinstance(thing, Dropout) else []
         options += ["bias=False"] if isinstance(thing, Linear) and not thing.b else []
-        make.append(
-            f"nn.{type(thing).__name__}({', '.join(['model.parameters()'] * (thing is optimizer) + options)})"
-        )
+        make.append(f"nn.{type(thing).__name__}({', '.join(options)})")
     return "\n".join([
         "from random import Random\n\nimport nn\n",
-        f"generators = [Random() for _ in range({len(generators)})]",
-        *(f"generators[{i}].setstate({rng.getstate()!r})" for i, rng in enumerate(generators)),
-        f"rng = generators[{generators.index(training.rng)}]",
+        *(f"{name} = Random({seeds[rng.getstate()]})" if rng.getstate() in seeds
+          else f"{name} = Random()\n{name}.setstate({rng.getstate()!r})" for rng, name in names.items()),
         f"model = nn.Sequential({', '.join(make[:-1])})",
         f"model.load_state_dict({ {f'layers.{i}.{at}': numbers(x) for i, at, x in tensors} !r})",
         f"data = nn.Dataset{tuple(data)!r}",

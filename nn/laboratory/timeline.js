@@ -2,84 +2,39 @@
 
 const MOST_KEPT = 256;
 
-const HELPERS = `
-from nn.data import batches
-from nn.losses import mean_loss
-
-todo, frozen, named = [], set(), model.named_parameters()
-model.train()
-
-
-def steps(count):
-    for _ in range(count):
-        if not todo:
-            todo.extend(batches(len(data.y), batch_size, rng, LEAST))
-        X, y, *_ = data.take(todo.pop(0))
-        L = mean_loss(loss, model.batch(X), y)
-        optimizer.zero_grad()
-        L.backward()
-        before = [(p, p.data, state) for p, state in zip(optimizer.parameters, optimizer.states)]
-        optimizer.step()
-        for i, (p, w, state) in enumerate(before):
-            if p in frozen:
-                p.data, optimizer.states[i] = w, state
-
-`;
-
-const MASKS = `
-class Mask(nn.Module):
-    def __init__(self):
-        self.dead = set()
-
-    def forward(self, x):
-        return [x_j * float(j not in self.dead) for j, x_j in enumerate(x)]
-
-
-layers = getattr(model, "net", model).layers
-ends = [i for i, layer in enumerate(layers) if isinstance(layer, nn.Linear)][1:] + [len(layers)]
-masks = [Mask() for _ in ends]
-for mask, end in [*zip(masks, ends)][::-1]:
-    layers.insert(end, mask)
-
-`;
-
 class Timeline {
   constructor(machine) {
-    this.machine = machine;
-    this.moment = 0;
-    this.last = 0;
-    this.edits = new Map(); // by the moment before them; every other moment is before a step
+    // of `edits` the key is the moment before; every other moment is before a step
+    Object.assign(this, { machine, moment: 0, last: 0, edits: new Map() });
     this.kept = new Map([[0, machine.snapshot()]]);
-    this.apart = 1; // how far kept moments are apart
+    this.apart = 1; // how far the kept moments are apart
     this.near = new Map(); // kept on the way to where one went back to
   }
 
-  /** What came later is dropped; a new moment comes. */
+  /** A new moment; those that came later are dropped. */
   advance(edit) {
-    if (this.moment < this.last) {
-      for (const map of [this.edits, this.kept, this.near]) {
-        for (const moment of [...map.keys()]) if (moment > this.moment || (map === this.edits && moment === this.moment)) map.delete(moment);
-      }
+    const { edits, kept, near, moment } = this;
+    for (const map of moment < this.last ? [edits, kept, near] : []) {
+      for (const at of [...map.keys()]) if (at > moment || (at === moment && map === edits)) map.delete(at);
     }
-    if (edit) this.edits.set(this.moment, edit);
-    this.last = this.moment += 1;
+    if (edit) edits.set(moment, edit);
+    this.last = this.moment = moment + 1;
     if (this.moment % this.apart) return;
-    this.kept.set(this.moment, this.machine.snapshot());
-    if (this.kept.size <= MOST_KEPT) return;
+    kept.set(this.moment, this.machine.snapshot());
+    if (kept.size <= MOST_KEPT) return;
     this.apart *= 2;
-    for (const moment of [...this.kept.keys()]) if (moment % this.apart) this.kept.delete(moment);
+    for (const at of [...kept.keys()]) if (at % this.apart) kept.delete(at);
   }
 
   /** Takes so many steps, or fewer and a sentence. */
   step(count = 1) {
-    let loss = null;
+    let taken = { loss: null, sentence: null };
     for (let done = 0; done < count; done++) {
-      const taken = this.machine.step();
-      loss = taken.loss;
-      if (taken.sentence) return { done, loss, sentence: taken.sentence };
+      taken = this.machine.step();
+      if (taken.sentence) return { done, ...taken };
       this.advance(null);
     }
-    return { done: count, loss, sentence: null };
+    return { done: count, ...taken };
   }
 
   /** Makes an edit, or changes nothing and returns a sentence. */
@@ -92,58 +47,108 @@ class Timeline {
 
   /** Goes to a moment, to the bit as it was. */
   go(moment) {
+    const { machine, near, kept, edits } = this;
     const to = Math.max(0, Math.min(moment, this.last));
-    const { machine, near, kept } = this;
-    let from = this.moment <= to ? this.moment : -1;
-    for (const map of [kept, near]) for (const m of map.keys()) if (m <= to && m > from) from = m;
+    const known = [...kept.keys(), ...near.keys()].filter((at) => at <= to);
+    const from = Math.max(...known, this.moment <= to ? this.moment : 0);
     if (from !== this.moment) machine.restore(kept.get(from) ?? near.get(from));
-    const apart = Math.max(1, Math.ceil((to - from) / 16));
     if (near.size > MOST_KEPT) near.clear();
+    const apart = Math.ceil((to - from) / 16);
     for (this.moment = from; this.moment < to; ) {
-      if (this.edits.has(this.moment)) machine.edit(this.edits.get(this.moment));
+      if (edits.has(this.moment)) machine.edit(edits.get(this.moment));
       else machine.step();
       this.moment += 1;
       if ((to - this.moment) % apart === 0) near.set(this.moment, machine.snapshot());
     }
   }
 
+  /** A situation that starts from now, and knows the Python of all that has happened. */
+  saved() { return { ...this.machine.saved(), python: this.python() }; }
+
   /** The lines of Python that make the same model, data, seed, edits and steps. */
   python() {
-    const { situation } = this.machine;
-    const moments = [...this.edits.keys()].filter((moment) => moment < this.moment).sort((a, b) => a - b);
-    const edits = moments.map((moment) => this.edits.get(moment));
-    const lines = [situation.python];
-    if (!situation.python.includes("def steps(")) {
-      lines.push(HELPERS.replace("LEAST", situation.least), `batch_size = ${situation.batch_size}`);
+    const { machine, moment, edits } = this;
+    const { python, batch_size: size, place = 0 } = machine.situation;
+    const before = [...edits.keys()].filter((at) => at < moment).sort((a, b) => a - b);
+    const epochs = machine.epoch - (machine.situation.epoch ?? 0);
+    if (!moment) return python;
+    if (!before.length && !place && !machine.place && !python.includes("def steps(")) {
+      const training = `Training(model, loss, optimizer, data, batch_size=${size}, epochs=${epochs}, rng=rng)`;
+      return `${python}\n\nfrom nn import Training\n\nfor record in ${training}:\n    print(record.epoch, record.loss)`;
     }
-    if (edits.some(({ kind }) => kind === "kill") && !situation.python.includes("class Mask(")) lines.push(MASKS);
+    const lines = [python, ...this.helpers(before.map((at) => edits.get(at).kind)), ""];
     let at = 0;
-    const steps = (moment) => {
-      if (moment > at) lines.push(`steps(${moment - at})`);
-      at = moment + 1;
-    };
-    for (const [k, moment] of moments.entries()) {
-      steps(moment);
-      lines.push(...this.written(edits[k]));
+    for (const next of [...before, moment]) {
+      if (next > at) lines.push(`steps(${next - at})`);
+      if (next < moment) lines.push(...this.written(edits.get(next)));
+      at = next + 1;
     }
-    steps(this.moment);
-    return lines.join("\n").replace(/\n{4,}/g, "\n\n\n");
+    return lines.join("\n");
   }
 
+  /** What the lines of these edits and of the steps call, and have not defined yet. */
+  helpers(kinds) {
+    const { python, least, batch_size: size } = this.machine.situation;
+    const isKilled = kinds.includes("kill");
+    const isFrozen = kinds.includes("freeze") || python.includes("frozen = ");
+    const least_ = least > 1 ? `, ${least}` : "";
+    const remember = "before = [(p, p.data, state) for p, state in zip(optimizer.parameters, optimizer.states)]";
+    const steps = `
+
+def steps(count):
+    for _ in range(count):
+        if not todo:
+            todo.extend(batches(len(data.y), batch_size, rng${least_}))
+        X, y, *_ = data.take(todo.pop(0))
+        L = mean_loss(loss, model.batch(X), y)
+        optimizer.zero_grad()
+        L.backward()${isFrozen ? `
+        ${remember}` : ""}
+        optimizer.step()${isFrozen ? `
+        for i, (p, w, state) in enumerate(before):
+            if p in frozen:
+                p.data, optimizer.states[i] = w, state` : ""}
+`;
+    const masks = `
+
+class Mask(nn.Module):
+    def __init__(self):
+        self.dead = set()
+
+    def forward(self, x):
+        return [x_j * float(j not in self.dead) for j, x_j in enumerate(x)]
+
+
+layers = getattr(model, "net", model).layers
+ends = [i for i, layer in enumerate(layers) if isinstance(layer, nn.Linear)][1:] + [len(layers)]
+masks = [Mask() for _ in ends]
+for mask, end in [*zip(masks, ends)][::-1]:
+    layers.insert(end, mask)`;
+    const parts = [
+      "\nfrom nn.data import batches\nfrom nn.losses import mean_loss\n",
+      ...(python.includes("todo = ") ? [] : [`batch_size, todo = ${size}, []`]), "model.train()",
+      ...(kinds.some((kind) => kind === "weight" || kind === "freeze") ? ["named = model.named_parameters()"] : []),
+      ...(isFrozen ? ["frozen = set()"] : []), ...(isKilled ? ["import nn", masks] : []), steps,
+    ];
+    return parts.filter((part) => !python.includes(part));
+  }
+
+  /** An edit in Python. */
   written({ kind, i, x, y, p, number, on, l, j }) {
     const { parameters, labels } = this.machine.situation;
     const list = (numbers) => `[${numbers.join(", ")}]`;
-    const target = () => (Array.isArray(y) ? list(y) : labels ? JSON.stringify(labels[y]) : String(y));
+    const target = Array.isArray(y) ? list(y) : labels ? JSON.stringify(labels[y]) : y;
     const named = (one) => `named["${parameters[one]}"]`;
-    switch (kind) {
-      case "move": return [...(x ? [`data.X[${i}] = ${list(x)}`] : []), ...(y === undefined ? [] : [`data.y[${i}] = ${target()}`])];
-      case "add": return [`data.X.append(${list(x)})`, `data.y.append(${target()})`, "todo.clear()"];
-      case "remove": return [`del data.X[${i}], data.y[${i}]`, "todo.clear()"];
-      case "weight": return [`${named(p)}.data = ${number}`];
-      case "rate": return [`optimizer.learning_rate = ${number}`];
-      case "batch": return [`batch_size = ${number}`, "todo.clear()"];
-      case "freeze": return [`frozen ${on ? "|=" : "-="} {${[p].flat().map(named).join(", ")}}`];
-      case "kill": return [`masks[${l - 1}].dead.${on ? "add" : "discard"}(${j})`];
-    }
+    const point = [...(x ? [`data.X[${i}] = ${list(x)}`] : []), ...(y === undefined ? [] : [`data.y[${i}] = ${target}`])];
+    return {
+      move: point,
+      add: [x && `data.X.append(${list(x)})`, `data.y.append(${target})`, "todo.clear()"],
+      remove: [`del data.X[${i}], data.y[${i}]`, "todo.clear()"],
+      weight: [`${named(p)}.data = ${number}`],
+      rate: [`optimizer.learning_rate = ${number}`],
+      batch: [`batch_size = ${number}`, "todo.clear()"],
+      freeze: [`frozen ${on ? "|=" : "-="} {${[p].flat().map(named).join(", ")}}`],
+      kill: [`masks[${l - 1}].dead.${on ? "add" : "discard"}(${j})`],
+    }[kind];
   }
 }
