@@ -192,11 +192,14 @@ def test_whole_epochs_without_an_edit_are_a_training_in_python(lab):
     made = [situation(make) for make in (with_dropout, with_batch_norm)]
     run = lab(*made)
     for k in range(2):
-        python, weights = run("""(k) => {
+        python, weights = run(
+            """(k) => {
           const timeline = begin(k);
           timeline.step(3 * timeline.machine.batches);
           return [timeline.python(), [...timeline.machine.shared.slice(0, timeline.machine.count)]];
-        }""", k)
+        }""",
+            k,
+        )
         fresh = {}
         exec(python, fresh)
         assert "def " not in python and "epochs=3" in python and "rng = Random(5)" in python
@@ -237,7 +240,9 @@ def test_what_is_evaluated_equals_python(lab):
         found = run("(k) => begin(k).machine.evaluate()", k)
         close([found["loss"], *found["norms"]], [loss, *norms])
         if task.kind == "classification":
-            decided = [task.decide([*map(data_of, units_of(a))]) for a in outputs_of(training.model, training.training.X)]
+            decided = [
+                task.decide([*map(data_of, units_of(a))]) for a in outputs_of(training.model, training.training.X)
+            ]
             wrong = [k != task.label_of(y) for k, y in zip(decided, training.training.y)]
             assert (found["accuracy"], found["rmse"], found["wrong"]) == (metrics.accuracy, None, wrong)
         else:

@@ -179,7 +179,9 @@ class Machine {
   updated() {
     const { moved, width, count, memory } = this;
     this.update(this.shared, this.gradients, memory, moved, this.rate, this.steps + 1, count);
-    for (const p of this.frozen) moved.set([this.shared[p], ...memory.subarray(p * width, (p + 1) * width)], p * (1 + width));
+    for (const p of this.frozen) {
+      moved.set([this.shared[p], ...memory.subarray(p * width, (p + 1) * width)], p * (1 + width));
+    }
     return moved;
   }
 
@@ -228,20 +230,21 @@ class Machine {
   /** All points in evaluation mode: mean loss, accuracy and who is decided wrongly, or RMSE; ‖δˡ‖ over the sample. */
   evaluate() {
     const [{ kind, units: scale }, n] = [this.situation.task, this.points.length];
-    const norms = this.situation.layers.map(() => (this.sample.length ? 0 : null));
+    const norms = this.situation.layers.map(() => null);
     const found = { loss: null, accuracy: null, rmse: null, wrong: null, norms };
     if (!n) return found;
-    const [wrong, errors] = [[], []];
+    const [wrong, errors, squares] = [[], [], norms.map(() => 0)];
     this.evaluated(range(n), (lanes, e, index) => {
       const [trace] = lanes.plan.traces;
       const outputs = trace.output.map((slot) => lanes.value(slot, e));
       found.loss += lanes.value(trace.loss, e) / n;
       if (kind === "classification") wrong.push(this.decide(outputs) !== this.points[index].y);
-      else this.fed(this.points[index].y).forEach((y, k) => { errors[k] = (errors[k] ?? 0) + (y - outputs[k]) ** 2; });
+      else this.fed(this.points[index].y).forEach((y, k) => (errors[k] = (errors[k] ?? 0) + (y - outputs[k]) ** 2));
     });
     this.evaluated(this.sample, (lanes, e) => lanes.plan.traces[0].z.forEach((z, l) => {
-      norms[l] = Math.hypot(norms[l], ...z.map((slot) => lanes.gradient(slot, e) / Math.sqrt(this.sample.length)));
+      for (const slot of z) squares[l] += lanes.gradient(slot, e) ** 2 / this.sample.length;
     }), true);
+    squares.forEach((sum, l) => { norms[l] = this.sample.length ? Math.sqrt(sum) : null; });
     if (kind === "classification") return { ...found, wrong, accuracy: wrong.filter((is) => !is).length / n };
     const roots = errors.map((error) => Math.abs(scale[1]) * Math.sqrt(error / n));
     return { ...found, rmse: kind ? roots.reduce((sum, root) => sum + root) / roots.length : null };
@@ -328,13 +331,13 @@ class Machine {
     });
   }
 
-  /** The scalar nodes from aˡ⁻¹ to aˡ_j of example i, in the order of the forward pass; a sum of products is opened. */
+  /** The scalar nodes from aˡ⁻¹ to aˡ_j of example i, in the order of the forward pass; sums of products are opened. */
   nodes(l, j, i) {
     const { lanes, trace, lane } = this.find(i);
     const { names: named, index } = lanes.plan;
     const [names, nodes, places] = [new Map(named), [], new Map()];
-    // a mean over the mini-batch is not opened
-    const leaves = new Set([...trace.a[l - 1], ...named.filter(([, name]) => /^[μσ]/.test(name)).map(([slot]) => slot)]);
+    const means = named.filter(([, name]) => /^[μσ]/.test(name)).map(([slot]) => slot); // of the mini-batch: not opened
+    const leaves = new Set([...trace.a[l - 1], ...means]);
     const shared = [...this.situation.parameters, ...this.situation.statistics];
     const leaf = (value, name = spoken(value)) => ({ name, value, node: -1 });
     const put = (node, about) => ({ ...about, node: nodes.push({ ...about, ...node }) - 1 });
@@ -356,10 +359,11 @@ class Machine {
       const gradient = lanes.gradient(slot, lane);
       const half = factors === "pairs" ? Math.floor(read.length / 2) : 0;
       const products = range(half).map((k) => {
-        const operands = [read[k], read[half + k]];
-        return { ...put({ symbol: "×", gradient, operands }, leaf(operands[0].value * operands[1].value, "")), local: 1 };
+        const [w, a] = [read[k], read[half + k]];
+        return { ...put({ symbol: "×", gradient, operands: [w, a] }, leaf(w.value * a.value, "")), local: 1 };
       });
-      const done = put({ symbol: half ? "+" : symbol, gradient, operands: [...products, ...read.slice(2 * half)] }, about);
+      const operands = [...products, ...read.slice(2 * half)];
+      const done = put({ symbol: half ? "+" : symbol, gradient, operands }, about);
       places.set(slot, done.node);
       return done;
     };
@@ -375,7 +379,7 @@ class Machine {
     let sentence = this.change(this.resolved(edit)) ?? null;
     this.forget();
     if (!sentence && this.points.length) ({ sentence } = this.passes());
-    if (!sentence && !Number.isFinite(this.evaluate().loss ?? 0)) sentence = `The loss would not be finite. ${this.remedy}`;
+    if (!sentence && !Number.isFinite(this.evaluate().loss ?? 0)) sentence = `The loss would be infinite. ${this.remedy}`;
     if (sentence) this.restore(before);
     return sentence;
   }
@@ -384,7 +388,8 @@ class Machine {
   resolved(edit) {
     const { kind, i, l, j } = edit;
     const { targets, layers } = this.situation;
-    if (kind === "flip" && targets && this.points[i]) return { kind: "move", i, y: (this.points[i].y + 1) % targets.length };
+    const point = this.points[i];
+    if (kind === "flip" && targets && point) return { kind: "move", i, y: (point.y + 1) % targets.length };
     if (kind !== "saturate") return edit;
     const { g, b, gamma, flat } = layers[l - 1];
     if (!["off", "saturated"].includes(flat)) return { kind: `${g || "a = z"} has no flat part to push the unit to.` };
@@ -399,22 +404,26 @@ class Machine {
     const { situation, points, sample } = this;
     const { kind, i, x, y, number, on, l, j, p = [] } = edit;
     const { targets, parameters, moves, fixed, layers, features } = situation;
+    const bounded = "needs a number from −1e100 to 1e100.";
     const usable = (numbers) => numbers.every((one) => Number.isFinite(one) && Math.abs(one) <= MOST);
-    const target = targets ? `There are ${targets.length} classes.` : "A target needs a number from −1e100 to 1e100.";
-    const isTarget = targets ? y in targets : usable([y].flat()) && [y].flat().length === this.fed(points[0]?.y ?? y).length;
-    const changed = (set, some) => (on ? new Set([...set, ...some]) : new Set([...set].filter((one) => !some.includes(one))));
+    const [units, like] = [[y].flat(), [points[0]?.y ?? y].flat()];
+    const isTarget = targets ? y in targets : usable(units) && units.length === like.length;
+    const needsTarget = y !== undefined || kind === "add";
+    const changed = (set, some) => new Set(on ? [...set, ...some] : [...set].filter((one) => !some.includes(one)));
     const weights = [p].flat();
+    const sizes = ["add", "remove", "batch"].includes(kind);
     const isWidth = x && x.length === (situation.components?.mean ?? features).length;
     const refusals = [
-      [x && !(isWidth && usable(x)), "Each coordinate of a point needs a number from −1e100 to 1e100."],
-      [(y !== undefined || kind === "add") && !isTarget, target],
+      [x && !(isWidth && usable(x)), `Each coordinate of a point ${bounded}`],
+      [targets && needsTarget && !isTarget, `There are ${targets?.length} classes.`],
+      [needsTarget && !isTarget, `A target ${bounded}`],
       [i !== undefined && !points[i], "There is no such point."],
       [!weights.every((one) => one in parameters), "There is no such weight."],
-      [fixed && ["add", "remove", "batch"].includes(kind), "Batch normalisation mixes the points: their number and the mini-batches stay."],
-      [kind === "weight" && !usable([number]), "A weight needs a number from −1e100 to 1e100."],
-      [kind === "rate" && !(Number.isFinite(number) && number >= 0), `η = ${spoken(number)}: it needs to be finite and at least 0.`],
-      [kind === "batch" && !(Number.isInteger(number) && number > 0), "A mini-batch needs a whole number of points, at least 1."],
-      [kind === "freeze" && weights.some((one) => one >= moves), "The optimiser of this situation does not move this weight."],
+      [fixed && sizes, "Batch normalisation mixes the points: their number and the mini-batches stay."],
+      [kind === "weight" && !usable([number]), `A weight ${bounded}`],
+      [kind === "rate" && !(Number.isFinite(number) && number >= 0), "η needs to be finite and at least 0."],
+      [kind === "batch" && !(Number.isInteger(number) && number > 0), "A mini-batch needs a whole number of points."],
+      [kind === "freeze" && weights.some((one) => one >= moves), "The optimiser of this model does not move it."],
       [kind === "kill" && !(j in (layers[l - 1]?.W ?? [])), "There is no such unit."],
       [kind === "flip", "Only a class can be flipped: drag the point instead."],
     ];
@@ -433,7 +442,7 @@ class Machine {
     else if (kind === "freeze") this.frozen = changed(this.frozen, weights);
     else if (kind === "kill") this.killed = changed(this.killed, [`${l},${j}`]);
     else return kind;
-    if (["add", "remove", "batch"].includes(kind)) this.endEpoch();
+    if (sizes) this.endEpoch();
     return null;
   }
 
