@@ -304,7 +304,7 @@ class Lab {
   resize() {
     this.plane.resize();
     this.network.viewer.fit(false);
-    this.wide = named("curve").clientWidth || 300;
+    this.room = [named("curve").clientWidth || 300, named("curve").clientHeight];
     this.changed();
   }
 
@@ -351,13 +351,13 @@ class Lab {
     const { history, timeline } = this;
     const box = named("curve");
     if (history.length < 2) return box.replaceChildren();
-    const [width, height] = [this.wide, 64];
+    const [width, height] = this.room;
     const last = Math.max(timeline.last, 1);
     const most = Math.max(...history.map(({ loss }) => loss ?? 0)) || 1;
-    const at = ({ moment, loss }) => [(moment / last) * (width - 8) + 4, 50 - ((loss ?? 0) / most) * 44];
+    const at = ({ moment, loss }) => [(moment / last) * (width - 8) + 4, height - 14 - ((loss ?? 0) / most) * (height - 20)];
     if (!this.curve || this.curve.parentElement !== box) {
       this.curve = drawn("svg", { role: "slider", tabindex: 0, "aria-label": "the loss until now: back through all that happened" },
-        drawn("path", { fill: "none", stroke: "var(--value)", "stroke-width": 1.6 }), drawn("circle", { r: 4, fill: "var(--value)" }), drawn("text", { x: 4, y: 62 }));
+        drawn("path", { fill: "none", stroke: "var(--value)", "stroke-width": 1.6 }), drawn("circle", { r: 4, fill: "var(--value)" }), drawn("text", { x: 4, y: height - 2 }));
       const go = ({ clientX }) => {
         const { left, width } = this.curve.getBoundingClientRect();
         this.go(Math.round(within(0, (clientX - left - 4) / (width - 8), 1) * this.timeline.last));
@@ -417,11 +417,12 @@ class Lab {
     this.keyed = key;
     const entry = (label, words, isWrong) => {
       const canvas = made("canvas", { "aria-hidden": "true" });
-      marker(sized(canvas, 14, 14), label, [7, 7], 4, colours, isWrong);
+      marker(sized(canvas, 16, 16), label, [8, 8], 4, colours, isWrong);
+      if (labels.length === 2 && !isWrong) canvas.style.background = rgb(mixed(colours.paper, label ? colours.plus : colours.minus, 0.62));
       return made("span", {}, canvas, words);
     };
-    const some = machine.batch.length < machine.points.length ? [made("span", {}, `pale: not in this mini-batch of ${machine.batch.length}`)] : [];
-    named("legend").replaceChildren(...labels.map((label) => entry(label, reading.said(label))), ...(labels.length ? [entry(0, "full: decided wrongly", true)] : []), ...some);
+    const some = machine.batch.length < machine.points.length ? [made("span", {}, "pale: not in this mini-batch")] : [];
+    named("legend").replaceChildren(...labels.map((label) => entry(label, reading.said(label))), ...(labels.length ? [entry(0, "wrong", true)] : []), ...some);
   }
 
   /** What can be done with what is touched. */

@@ -225,8 +225,8 @@ class Plane {
 
   /** As large as the window lets it be. */
   resize() {
-    const left = this.canvas.parentElement;
-    const room = window.innerWidth <= 820 ? 0.26 * window.innerHeight : Math.min(left.clientWidth, left.parentElement.clientHeight - 140);
+    const [left, { innerWidth, innerHeight }] = [this.canvas.parentElement, window];
+    const room = innerWidth <= 820 ? Math.min(0.32 * innerHeight, 0.55 * innerWidth) : Math.min(left.clientWidth, left.parentElement.clientHeight - 48);
     this.side = Math.max(150, room);
   }
 
