@@ -88,7 +88,7 @@ class Mathematics {
     const forward = [blue(a), EQUALS, ...(isPlain ? [g, EQUALS] : []), blue(four(numbers[1]))];
     return {
       math: mathOf(...forward, SPACE, orange(delta), EQUALS, ...this.deltaTerms(l, j, found, isPlain), orange(four(numbers[2]))),
-      small: `z = ${pictureText(numbers[0])} for point ${i + 1}${found.inBatch ? "" : ", which is not in this mini-batch"}. The plane shows what the unit gives. Touch it again to open it.`,
+      small: `z = ${pictureText(numbers[0])} for point ${i + 1}${found.inBatch ? "" : ", which is not in this mini-batch"}. ${lab.network.opened ? "" : "The plane shows what the unit gives. Touch it again to open it."}`,
     };
   }
 

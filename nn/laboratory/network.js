@@ -29,7 +29,8 @@ class Network {
   build() {
     const { lab, lab: { situation: { layers, features } } } = this;
     const counts = [features.length, ...layers.map(({ W }) => W.length)];
-    this.height = Math.max(HIGH, 20 * Math.max(...counts));
+    const most = Math.max(...counts);
+    this.height = Math.max(20 * most, Math.min(HIGH, 70 + 100 * most));
     const across = (l) => 40 + (l * (WIDE - 80)) / (counts.length - 1);
     const beside = ((WIDE - 80) / (counts.length - 1)) * 0.72;
     const gaps = counts.map((n) => (this.height - 40) / n);
@@ -45,8 +46,9 @@ class Network {
     this.units = this.places.map((column, l) => column.map((_, j) => this.unit(l, j)));
     this.norms = layers.map((_, i) => this.norm(i + 1));
     this.chosen = drawn("path", { class: "chosen" });
-    this.whole = [this.lines, this.slopes, this.hits, this.chosen, this.bodies, this.flights];
+    this.whole = [this.chosen, this.lines, this.slopes, this.hits, this.bodies, this.flights];
     this.opened = null;
+    this.still();
     this.show(this.whole, [0, 0, WIDE, this.height + 16]);
   }
 
@@ -95,7 +97,7 @@ class Network {
   norm(l) {
     const [x] = this.places[l][0];
     const bar = drawn("rect", { class: "norm", x: x - 35, y: this.height + 6, width: 0, height: 4, rx: 2 });
-    const text = drawn("text", { x, y: this.height, "text-anchor": "middle", class: "grad" });
+    const text = drawn("text", { x: x - 35, y: this.height, class: "grad" });
     this.bodies.append(bar, text);
     return { bar, text };
   }
@@ -131,7 +133,8 @@ class Network {
 
   draw(colours, pixels) {
     if (this.opened) return this.drawOpened();
-    const { lab, lab: { machine, surface, situation, phase } } = this;
+    const { lab, lab: { machine, surface, phase } } = this;
+    const [from, to] = [phase > 1 ? this.front ?? 0 : 0, phase === 1 ? this.front ?? Infinity : Infinity]; // what the pulses have reached
     const shared = machine.shared;
     this.frames = (this.frames ?? 0) + 1;
     if (!lab.running || this.frames % 8 === 0) for (const edge of this.edges) {
@@ -141,7 +144,7 @@ class Network {
       if (edge.look !== look) edge.line.setAttribute("class", `edge ${edge.look = look}`);
       if (edge.width !== width) edge.line.style.strokeWidth = edge.width = width;
     }
-    this.drawSlopes(phase === 2 && !lab.running);
+    this.drawSlopes(phase === 2 && !lab.running, from);
     const a = lab.example;
     const isCrowded = this.places.length > 7;
     const digits = isCrowded ? 2 : 3;
@@ -151,29 +154,29 @@ class Network {
       const isTouched = lab.chosen?.kind === "unit" && lab.chosen.l === l && lab.chosen.j === j;
       const isRoomy = this.isRoomy[l] || isTouched;
       unit.label.style.display = isRoomy ? "" : "none";
-      unit.a.textContent = a && phase > 0 && isRoomy ? ` ${said(l ? a.a[l - 1][j] : a.x[j], digits)}` : "";
-      unit.delta.textContent = a && phase > 1 && l && isRoomy ? `${isCrowded ? "" : "δ "}${said(a.delta[l - 1][j], digits)}` : "";
+      unit.a.textContent = a && phase > 0 && l <= to && isRoomy ? ` ${said(l ? a.a[l - 1][j] : a.x[j], digits)}` : "";
+      unit.delta.textContent = a && phase > 1 && l && l >= from && isRoomy ? `${isCrowded ? "" : "δ "}${said(a.delta[l - 1][j], digits)}` : "";
     }));
     const edge = lab.chosen?.kind === "weight" && this.edges.find(({ p }) => p === lab.chosen.p);
     const unit = lab.chosen?.kind === "unit" && this.units[lab.chosen.l][lab.chosen.j];
-    this.chosen.setAttribute("d", edge ? edge.d : unit ? ringAround(this.places[unit.l][unit.j], this.sides[unit.l] / 2 + 4) : "");
+    this.chosen.setAttribute("d", edge ? edge.d : unit ? ringAround(this.places[unit.l][unit.j], this.sides[unit.l] / 2) : "");
     const norms = lab.state.norms;
     this.norms.forEach(({ bar, text }, i) => {
-      const shown = norms && (phase > 1 || machine.steps > 0);
+      const shown = norms && ((phase > 1 && i + 1 >= from) || machine.steps > 0);
       const share = shown && norms[i] > 0 ? (Math.log10(norms[i]) - FASTEST[0]) / (FASTEST[1] - FASTEST[0]) : 0;
       bar.setAttribute("width", 70 * within(0, share, 1));
       text.textContent = shown ? `${isCrowded ? "" : `‖δ${raised(i + 1)}‖ `}${said(norms[i], digits)}` : "";
     });
   }
 
-  /** Edges on the way back, by |∂L/∂w|; the largest are widest. */
-  drawSlopes(isShown) {
+  /** Edges on the way back, after a layer, by |∂L/∂w|; the largest are widest. */
+  drawSlopes(isShown, from) {
     const { lab: { machine } } = this;
     if (!isShown) return this.slopes.replaceChildren();
     const most = Math.max(1e-300, ...this.edges.map(({ p }) => Math.abs(machine.gradients[p])));
-    const wide = this.edges.map((edge) => [edge, Math.abs(machine.gradients[edge.p]) / most]).filter(([, share]) => share > 0.03);
+    const wide = this.edges.map((edge) => [edge, Math.abs(machine.gradients[edge.p]) / most]).filter(([{ l }, share]) => l > from && share > 0.03);
     this.slopes.replaceChildren(...wide.map(([{ d }, share]) =>
-      drawn("path", { class: "slope", d, "stroke-width": (0.5 + 3.5 * share).toFixed(1), opacity: (0.2 + 0.8 * share).toFixed(2) })));
+      drawn("path", { class: "slope", d, "stroke-width": (0.5 + 4.5 * share).toFixed(1) })));
   }
 
   /** What the unit gives over the plane, or along a curve; without either, of the chosen point. */
@@ -199,36 +202,46 @@ class Network {
     }
   }
 
-  /** Dots that run along the edges, layer by layer, their area by what they carry; resolves when the last is there. */
+  /** Dots that run along the edges, layer by layer, their area by what they carry; whether the last was there undisturbed. */
   async pulse(direction) {
     const { lab: { machine, example }, edges } = this;
     const last = this.places.length - 1;
-    if (this.opened || stillness.matches || !machine.points.length) return;
+    this.still();
+    if (this.opened || stillness.matches || !machine.points.length) return true;
+    const isBack = direction === "grad";
     const carried = ({ l, j, k, p }) => {
       const w = machine.shared[p];
-      if (direction === "grad") return Math.abs(example ? example.delta[l - 1][j] * w : machine.gradients[p]);
+      if (isBack) return Math.abs(example ? example.delta[l - 1][j] * w : machine.gradients[p]);
       return Math.abs(w * (example ? (l > 1 ? example.a[l - 2][k] : example.x[k]) : 1));
     };
     const all = edges.map((edge) => [edge, carried(edge)]).filter(([, size]) => size > 0).sort(([, a], [, b]) => b - a).slice(0, PULSES);
-    if (!all.length) return;
-    const most = all[0][1];
-    const pace = Math.min(480, 2600 / last);
-    const token = {};
-    this.flight = token;
-    const flying = all.map(([{ l, d }, size]) => {
-      const dot = drawn("circle", { class: `pulse ${direction}`, r: (1.2 + 6.3 * Math.sqrt(size / most)).toFixed(1) });
+    const duration = Math.min(650, 3000 / last);
+    const fly = ([{ d }, size]) => {
+      const dot = drawn("circle", { class: `pulse ${direction}`, r: (1 + 7 * Math.sqrt(size / all[0][1])).toFixed(1) });
       Object.assign(dot.style, { offsetPath: `path("${d}")`, offsetRotate: "0deg" });
       this.flights.append(dot);
-      const order = direction === "grad" ? last - l : l - 1;
-      const way = direction === "grad" ? ["100%", "0%"] : ["0%", "100%"];
+      const way = isBack ? ["100%", "0%"] : ["0%", "100%"];
       const frames = [{ offsetDistance: way[0], opacity: 0 }, { opacity: 1, offset: 0.1 }, { opacity: 1, offset: 0.85 }, { offsetDistance: way[1], opacity: 0 }];
-      dot.style.opacity = 0;
-      return dot.animate(frames, { duration: pace, delay: order * pace * 0.85, easing: "ease-in-out" }).finished.finally(() => dot.remove());
-    });
-    await Promise.allSettled(flying);
+      return dot.animate(frames, { duration, easing: "ease-in-out" }).finished.finally(() => dot.remove());
+    };
+    const flight = this.flight = {};
+    for (let k = 1; k <= last; k++) {
+      const l = isBack ? last + 1 - k : k;
+      this.front = isBack ? l : l - 1;
+      this.lab.changed();
+      await Promise.allSettled(all.filter(([edge]) => edge.l === l).map(fly));
+      if (this.flight !== flight) return false;
+    }
+    this.still();
+    this.lab.changed();
+    return true;
   }
 
-  still() { this.flights.replaceChildren(); }
+  /** Ends a flight: all is there. */
+  still() {
+    Object.assign(this, { flight: null, front: null });
+    this.flights.replaceChildren();
+  }
 
   /** Wheel or pinch beyond what the network has opens the unit there; out of an opened unit leads back. */
   zoomed(point, factor) {

@@ -238,8 +238,7 @@ class Lab {
     const i = this.point;
     this.phase = 1;
     this.changed();
-    await this.network.pulse("value");
-    if (this.point !== i || this.running || this.phase !== 1) return;
+    if (!(await this.network.pulse("value")) || this.point !== i || this.running || this.phase !== 1) return;
     this.phase = 2;
     this.changed();
     await this.network.pulse("grad");
