@@ -281,7 +281,7 @@ class Lab {
     const data = document.querySelector('script[type="application/json"]');
     const before = data.textContent;
     const others = this.situations.filter((one) => one !== this.situation);
-    data.textContent = JSON.stringify({ version: 1, situations: [this.machine.saved(), ...others] }).replaceAll("<", "\\u003c");
+    data.textContent = JSON.stringify({ version: 1, situations: [this.timeline.saved(), ...others] }).replaceAll("<", "\\u003c");
     const source = ORIGINAL.replace(before, () => data.textContent);
     data.textContent = before;
     const link = made("a", { download: `${this.situation.title.toLowerCase().replace(/\W+/g, "-")}.html`, href: URL.createObjectURL(new Blob([source], { type: "text/html" })) });

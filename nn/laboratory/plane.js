@@ -264,7 +264,7 @@ class Plane {
     const winner = several && ((k) => reading.decide(outputs.map((output) => output[k])));
     const lead = unit ? (k) => unit[k] / most[chosen.l - 1] : (k) => reading.lead(outputs, k);
     paint(small, STEPS, rows, several ? () => 0 : lead, pixels);
-    context.imageSmoothingEnabled = true;
+    context.imageSmoothingQuality = "high";
     const cell = [side / (STEPS - 1), rows > 1 ? side / (rows - 1) : side];
     context.drawImage(small, -cell[0] / 2, rows > 1 ? -cell[1] / 2 : 0, side + cell[0], rows > 1 ? side + cell[1] : side);
     if (several) this.signs(context, winner, rows, colours);
