@@ -34,14 +34,16 @@ def lab(
     >>> lab(MLP(2, [3, 1], rng=0), moons(10, rng=1), rng=2)
     <lab of MLP(2, [3, 1])>
     """
-    if isinstance(model, (MLP, Sequential)):
-        if not isinstance(data, Dataset):
-            raise TypeError(f"data of the type {type(data).__name__}: lab takes a nn.data.Dataset")
-        situations = [Situation(model, data, *arguments, **options)]
-    else:
+    if isinstance(model, (list, tuple)):
         situations = list(model)
         if not situations or not all(isinstance(one, Situation) for one in situations):
-            raise TypeError(f"lab of {clipped(repr(model), 60)}: it takes a model and its data, or Situations")
+            raise TypeError(f"lab of {clipped(repr(model), 60)}: a list needs to hold Situations, at least one")
+        if data is not None or arguments or options:
+            raise TypeError("lab of a list takes nothing else: data, title and the like belong to each Situation")
+    elif isinstance(model, Situation):
+        return lab([model])
+    else:
+        situations = [Situation(model, data, *arguments, **options)]  # type: ignore[arg-type]
     code = [f"const KERNELS = {program(situations)};", own_file("numbers.js")]
     files = [*SCRIPTS, "plane.js", "network.js", "mathematics.js"]
     code += [own_file(name, "nn.laboratory") for name in files]
@@ -49,12 +51,14 @@ def lab(
     name = clipped(repr(situations[0].training.model), 60)
     for about in described:
         about["title"] = about["title"] or name
+    if len({about["title"] for about in described}) < len(described):
+        raise ValueError("two Situations have one title, by which the page tells them apart: give each its own")
     page = written(
         "lab", described[0]["title"], "nn.laboratory", "\n".join(code),
         data=script({"version": VERSION, "situations": described}),
     )  # fmt: skip
     if (size := len(page.encode())) > MOST_BYTES:
-        raise ValueError(f"the lab of {name} takes {size:,} bytes, more than {MOST_BYTES:,}: take a smaller network")
+        raise ValueError(f"the lab of {name} takes {size:,} bytes, more than {MOST_BYTES:,}: take a smaller network, or fewer points")
     known = f"lab of {name}" if len(described) == 1 else f"lab of {counted(len(described), 'situation')}"
     invitation, image = f"The network {name}; trust the notebook to let it learn", draw(situations[0].training.model)
     return Page(known, "a lab", described[0]["title"], page, image._repr_svg_(), invitation, height=760)
