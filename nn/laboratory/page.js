@@ -23,10 +23,8 @@ class Lab {
   /** What stays the same in every situation. */
   frame() {
     const title = document.querySelector("h1");
-    this.title = made("button", { type: "button", class: "plain", "aria-expanded": "false", "aria-controls": `${ID}contents` });
+    this.title = made("button", { type: "button", class: "plain", popovertarget: `${ID}contents` });
     title.replaceChildren(this.title);
-    this.title.onclick = () => this.unfold(this.title, "contents");
-    named("status").onclick = () => this.unfold(named("status"), "time");
     const press = { back: () => this.back(), forward: () => this.forward(), backward: () => this.backward(), update: () => this.update(), run: () => this.run(!this.running) };
     for (const [id, how] of Object.entries(press)) button("buttons", id, id[0].toUpperCase() + id.slice(1), how);
     named("slider").oninput = ({ target }) => this.slide(Number((10 ** target.value).toPrecision(3)));
@@ -35,7 +33,7 @@ class Lab {
     this.situations.forEach(({ title }, n) => {
       const [lesson] = title.split(VARIANT);
       if (this.situations.findIndex((one) => one.title.split(VARIANT)[0] === lesson) < n) return;
-      button("lessons", `lesson${n}`, lesson, () => { this.start(n); this.unfold(this.title, "contents", false); });
+      button("lessons", `lesson${n}`, lesson, () => { this.start(n); named("contents").hidePopover(); });
     });
     named("lessons").hidden = named("lessons").children.length < 2;
     button("tools", "predict", "Predict before it shows", () => this.predict(!this.asking));
@@ -56,11 +54,6 @@ class Lab {
     named("grain").append(made("label", {}, "Run ", pace), made("label", {}, "and pause at epoch ", until));
     button("grain", "epoch", "One epoch", () => this.steps(this.leftOfEpoch()));
     button("grain", "hundred", "100 updates", () => this.steps(100));
-  }
-
-  unfold(opener, panel, on = named(panel).hidden) {
-    named(panel).hidden = !on;
-    opener.ariaExpanded = on;
   }
 
   /** Begins a situation anew. */
@@ -213,6 +206,7 @@ class Lab {
   measure() {
     const { machine, timeline, history } = this;
     this.state = machine.evaluate();
+    if (!machine.points[this.point]) this.point = null; // going back can take it away
     while (history.length && history.at(-1).moment >= timeline.moment && timeline.last === timeline.moment) history.pop();
     if (!history.length || history.at(-1).moment < timeline.moment) history.push({ moment: timeline.moment, steps: machine.steps, loss: this.state.loss });
     if (history.length > 2000) this.history = history.filter((_, k) => k % 2 === 0 || k === history.length - 1);
