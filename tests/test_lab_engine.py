@@ -147,18 +147,22 @@ RANDOM_EDITS = """([k, plan]) => {
 }"""
 
 
+KINDS = ["move", "flip", "add", "remove", "weight", "rate", "batch", "freeze", "kill", "go", "saturate"]
+
+
 def random_edits(s, rng, count=200):
     """Edits of all kinds, a few of which are refused."""
-    told, kinds = s.json, "steps steps move flip add remove weight rate batch freeze kill go saturate".split()
+    told, kinds = s.json, ["steps", "steps", *KINDS]
     for _ in range(count):
         l, on = rng.randrange(len(told["layers"]) - 1) + 1, rng.random() < 0.5
         x = [rng.uniform(-1.0, 1.0) for _ in told["features"]]
         y = rng.randrange(len(told["targets"])) if told["targets"] else rng.uniform(-1.0, 1.0)
         i, p = rng.randrange(13), [rng.randrange(len(told["parameters"])) for _ in range(3)]
         edit = {
-            "steps": {"count": rng.randrange(1, 5)}, "move": {"i": i, "x": x}, "flip": {"i": i}, "add": {"x": x, "y": y},
-            "remove": {"i": i}, "weight": {"p": p[0], "number": rng.gauss(0.0, 1.0)}, "batch": {"number": i + 1},
-            "rate": {"number": rng.uniform(0.0, 0.1)}, "freeze": {"p": p, "on": on}, "go": {"share": rng.uniform(0.8, 1.0)},
+            "steps": {"count": rng.randrange(1, 5)}, "go": {"share": rng.uniform(0.8, 1.0)},
+            "move": {"i": i, "x": x}, "flip": {"i": i}, "add": {"x": x, "y": y}, "remove": {"i": i},
+            "weight": {"p": p[0], "number": rng.gauss(0.0, 1.0)}, "rate": {"number": rng.uniform(0.0, 0.1)},
+            "batch": {"number": i + 1}, "freeze": {"p": p, "on": on},
             "kill": {"l": l, "j": rng.randrange(4), "on": on}, "saturate": {"l": l, "j": rng.randrange(20)},
         }  # fmt: skip
         kind = rng.choice(kinds)
@@ -257,10 +261,7 @@ def test_the_plane_shows_what_the_model_makes_of_each_place(lab):
         rows = 4 if wide == 2 else 1
         ticks = [[l + (h - l) * i / max(n - 1, 1) for i in range(n)] for l, h, n in zip(low, high, (5, rows))]
         X = [[x, y][:wide] for y, x in product(ticks[1], ticks[0])]
-        found = run(
-            "([k, rows]) => { const { outputs } = begin(k).machine.surface(5, rows); return outputs.map((x) => [...x]); }",
-            [k, rows],
-        )
+        found = run("([k, rows]) => begin(k).machine.surface(5, rows).outputs.map((x) => [...x])", [k, rows])
         expected = [units_of(output) for output in outputs_of(s.training.model, X)]
         close(flatten(found), [row[j].data for j in range(len(found)) for row in expected])
 
@@ -326,9 +327,10 @@ def test_terms_add_up_to_the_gradient_and_the_promise_is_first_order(lab, make):
 def test_what_if_is_the_loss_with_that_weight(lab):
     s = situation()
     run = lab(s)
-    found = run(
-        "() => { const { machine } = begin(); return [machine.passes().loss, machine.whatIf(3, 0.25), machine.whatIf(3, machine.shared[3])]; }"
-    )
+    found = run("""() => {
+      const { machine } = begin();
+      return [machine.passes().loss, machine.whatIf(3, 0.25), machine.whatIf(3, machine.shared[3])];
+    }""")
     model, data = s.training.model, s.training.training
     s.training.optimizer.parameters[3].data = 0.25
     changed = nn.losses.mean_loss(s.training.loss, model.batch(data.X), data.y).data
@@ -340,8 +342,7 @@ def test_one_goes_back_to_every_moment_to_the_bit(lab):
       const timeline = begin();
       const { machine } = timeline;
       const seen = [];
-      const look = () => JSON.stringify([[...machine.shared], [...machine.memory], machine.points, machine.rate, machine.batchSize,
-        machine.batch, machine.passes().loss, machine.steps, machine.epoch, [...machine.frozen], [...machine.killed]]);
+      const look = () => JSON.stringify([machine.saved(), machine.batch, machine.passes().loss]);
       const edits = [{ kind: "flip", i: 2 }, { kind: "rate", number: 0.03 }, { kind: "kill", l: 1, j: 1, on: true },
         { kind: "batch", number: 4 }, { kind: "add", x: [0.5, 0.5], y: 1 }, { kind: "freeze", p: [0, 1], on: true }];
       for (let k = 0; k < 1500; k++) {
@@ -437,7 +438,8 @@ def test_a_refused_step_changes_nothing_and_names_the_remedy(lab):
       const timeline = begin();
       for (let k = 0; k < 12; k++) timeline.edit({ kind: "remove", i: 0 });
       return [timeline.machine.points.length, timeline.step().sentence, timeline.machine.evaluate().loss,
-        timeline.edit({ kind: "add", x: [0.5, 1], y: 0 }), timeline.step().sentence, timeline.machine.evaluate().accuracy];
+        timeline.edit({ kind: "add", x: [0.5, 1], y: 0 }), timeline.step().sentence,
+        timeline.machine.evaluate().accuracy];
     }""")
     assert none[:5] == [0, "There are no points to learn from: add some.", None, None, None] and none[5] in (0.0, 1.0)
 
@@ -493,10 +495,9 @@ class Own(nn.Module):
 def test_what_a_page_cannot_run_is_refused_with_the_reason(options, words):
     model = options.get("model") or nn.MLP(2, [3, 1], rng=0)
     optimizer = options.get("optimizer", lambda p: nn.SGD(p, 0.1))(model.parameters())
+    loss, size = options.get("loss", nn.binary_cross_entropy), options.get("size")
     with pytest.raises(ValueError, match=words):
-        Situation(
-            model, POINTS, options.get("loss", nn.binary_cross_entropy), optimizer, batch_size=options.get("size")
-        ).json  # noqa: B018  (it records)
+        assert Situation(model, POINTS, loss, optimizer, batch_size=size).json
 
 
 def test_the_json_of_a_situation_is_json_and_small():

@@ -190,15 +190,17 @@ class Machine {
     const { loss, sentence } = this.passes();
     if (sentence) return { loss, sentence };
     const [moved, { width, count, memory, shared }] = [this.updated(), this];
-    const refused = this.complaint(moved, 1 + width, "after the update,");
+    const { generators, sequence, batch } = this.next;
+    const lanes = this.lanes(this.plan(batch.length), "batch", batch.length);
+    const averages = lanes.plan.averages.map(([place, slot]) => [place, lanes.value(slot, 0)]);
+    let refused = this.complaint(moved, 1 + width, "after the update,");
+    if (!averages.every(([, x]) => Number.isFinite(x))) refused = `Nothing was moved: a mean is infinite. ${this.remedy}`;
     if (refused) return { loss, sentence: refused };
     for (let p = 0, k = 0; p < count; p++) {
       shared[p] = moved[k++];
       for (let s = 0; s < width; s++) memory[p * width + s] = moved[k++];
     }
-    const { generators, sequence, batch } = this.next;
-    const lanes = this.lanes(this.plan(batch.length), "batch", batch.length);
-    for (const [place, slot] of lanes.plan.averages) shared[place] = lanes.value(slot, 0);
+    for (const [place, x] of averages) shared[place] = x;
     Object.assign(this, { generators, sequence, steps: this.steps + 1, place: this.place + 1 });
     if (this.place >= this.batches) this.endEpoch();
     this.forget();
@@ -391,9 +393,9 @@ class Machine {
     const point = this.points[i];
     if (kind === "flip" && targets && point) return { kind: "move", i, y: (point.y + 1) % targets.length };
     if (kind !== "saturate") return edit;
-    const { g, b, gamma, flat } = layers[l - 1];
-    if (!["off", "saturated"].includes(flat)) return { kind: `${g || "a = z"} has no flat part to push the unit to.` };
-    if (!(j in b) || gamma.length) return { kind: "No b moves this unit's z to where its slope is 0." };
+    const { g, b, gamma, flat } = layers[l - 1] ?? { b: [] };
+    if (!["off", "saturated"].includes(flat)) return { refusal: `${g || "a = z"} has no flat part to push the unit to.` };
+    if (!(j in b) || gamma.length) return { refusal: "No b moves this unit's z to where its slope is 0." };
     const z = [];
     this.evaluated(range(this.points.length), (lanes, e) => z.push(lanes.value(lanes.plan.traces[0].z[l - 1][j], e)));
     const shift = flat === "off" ? -1 - Math.max(-1, ...z) : 6 - Math.min(6, ...z);
@@ -402,29 +404,31 @@ class Machine {
 
   change(edit) {
     const { situation, points, sample } = this;
-    const { kind, i, x, y, number, on, l, j, p = [] } = edit;
+    const { kind, i, x, y, number, on, l, j, p = [], refusal = "There is no such edit." } = edit;
     const { targets, parameters, moves, fixed, layers, features } = situation;
     const bounded = "needs a number from −1e100 to 1e100.";
     const usable = (numbers) => numbers.every((one) => Number.isFinite(one) && Math.abs(one) <= MOST);
     const [units, like] = [[y].flat(), [points[0]?.y ?? y].flat()];
-    const isTarget = targets ? y in targets : usable(units) && units.length === like.length;
+    const isTarget = targets ? Number.isInteger(y) && y in targets : usable(units) && units.length === like.length;
     const needsTarget = y !== undefined || kind === "add";
     const changed = (set, some) => new Set(on ? [...set, ...some] : [...set].filter((one) => !some.includes(one)));
     const weights = [p].flat();
     const sizes = ["add", "remove", "batch"].includes(kind);
-    const isWidth = x && x.length === (situation.components?.mean ?? features).length;
+    const isPlace = Array.isArray(x) && x.length === (situation.components?.mean ?? features).length && usable(x);
+    const areWeights = weights.length && weights.every((one) => Number.isInteger(one) && one in parameters);
     const refusals = [
-      [x && !(isWidth && usable(x)), `Each coordinate of a point ${bounded}`],
+      [(x !== undefined || kind === "add") && !isPlace, `Each coordinate of a point ${bounded}`],
       [targets && needsTarget && !isTarget, `There are ${targets?.length} classes.`],
       [needsTarget && !isTarget, `A target ${bounded}`],
-      [i !== undefined && !points[i], "There is no such point."],
-      [!weights.every((one) => one in parameters), "There is no such weight."],
+      [(kind === "move" || kind === "remove") && !(Number.isInteger(i) && points[i]), "There is no such point."],
+      [(kind === "weight" || kind === "freeze") && !areWeights, "There is no such weight."],
+      [kind === "weight" && weights.length > 1, "A number is for one weight."],
       [fixed && sizes, "Batch normalisation mixes the points: their number and the mini-batches stay."],
       [kind === "weight" && !usable([number]), `A weight ${bounded}`],
       [kind === "rate" && !(Number.isFinite(number) && number >= 0), "η needs to be finite and at least 0."],
       [kind === "batch" && !(Number.isInteger(number) && number > 0), "A mini-batch needs a whole number of points."],
       [kind === "freeze" && weights.some((one) => one >= moves), "The optimiser of this model does not move it."],
-      [kind === "kill" && !(j in (layers[l - 1]?.W ?? [])), "There is no such unit."],
+      [kind === "kill" && !(Number.isInteger(j) && layers[l - 1]?.W[j]), "There is no such unit."],
       [kind === "flip", "Only a class can be flipped: drag the point instead."],
     ];
     const refused = refusals.find(([is]) => is);
@@ -441,7 +445,7 @@ class Machine {
     else if (kind === "batch") this.batchSize = number;
     else if (kind === "freeze") this.frozen = changed(this.frozen, weights);
     else if (kind === "kill") this.killed = changed(this.killed, [`${l},${j}`]);
-    else return kind;
+    else return refusal;
     if (sizes) this.endEpoch();
     return null;
   }
