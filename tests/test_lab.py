@@ -438,7 +438,7 @@ def test_keys_alone_kill_a_unit_and_bring_it_back(keys):
         reader.unit(1, j)
         reader.press("Kill")
         left.append(accuracy_of(reader.page))
-        reader.press("Kill")
+        reader.press("Bring back")
         assert accuracy_of(reader.page) == before
     assert min(left) < before - 15
 
@@ -459,7 +459,7 @@ def test_keys_alone_answer_batch_normalisation(keys):
     reader.run(100)
     assert float(status(reader.page).split("loss ")[1].split(" ")[0]) < 0.03
     _, small = reader.weight(1, 0, "b¹₁")
-    assert "0 but for rounding" in small
+    assert "0 but for rounding" in small or read(small)[-2:] == [0.0, 0.0]
 
 
 def test_keys_alone_move_add_and_remove_a_point(keys):

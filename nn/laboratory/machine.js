@@ -279,6 +279,15 @@ class Machine {
     return this.plane;
   }
 
+  /** The outputs at any place, in evaluation mode. */
+  outputsAt(x) {
+    const { traces: [trace], forOutputs } = this.situation.plans[this.situation.evaluation];
+    const lanes = this.lanes(this.situation.evaluation, "evaluation", 1);
+    trace.x.forEach((slot, k) => lanes.set(slot, 0, x[k]));
+    lanes.forward(this.shared, 1, forOutputs);
+    return trace.output.map((slot) => lanes.value(slot, 0));
+  }
+
   /** The lanes that hold example i after both passes: those of the next update, or of evaluation mode. */
   find(i) {
     const e = this.batch.indexOf(i);

@@ -17,9 +17,10 @@ const four = (x) => (x === null ? "<mi>–</mi>" : numberMath(Number(x.toPrecisi
 const heldFour = (x) => (x < 0 ? `<mrow><mo>(</mo>${four(x)}<mo>)</mo></mrow>` : four(x));
 const partial = (below) => `<mfrac><mrow><mi>∂</mi><mi>L</mi></mrow><mrow><mi>∂</mi>${below}</mrow></mfrac>`;
 const [EQUALS, DOT, ARROW] = ["=", "·", "→"].map((sign) => `<mo>${sign}</mo>`);
-const SPACE = "</math> <math>"; // where a line may break
-const mathOf = (...parts) => `<math>${parts.join("")}</math>`;
+const SPACE = '</math> <math displaystyle="true">'; // where a line may break
+const mathOf = (...parts) => `<math displaystyle="true">${parts.join("")}</math>`;
 const said = (x, digits = 3) => numberText(x, digits).replace(/e(−?)(\d+)/, (_, sign, power) => `·10${sign && "⁻"}${raised(power)}`);
+const shown = (x) => said(x, 4);
 const signed = (x) => (x < 0 ? "" : "+") + said(x);
 
 /** Σ, the mean over m examples. */
@@ -50,7 +51,7 @@ class Mathematics {
   }
 
   weight(p) {
-    const { lab: { machine, situation, point } } = this;
+    const { lab: { machine, situation, point, last } } = this;
     const name = nameMath(situation.parameters[p]);
     const [gradient, w, move] = [machine.gradients[p], machine.shared[p], machine.promise().moves[p]];
     const place = this.where(p);
@@ -60,7 +61,7 @@ class Mathematics {
     const rule = place ? EQUALS + meanOf(m) + orange(delta) + (a ? DOT + blue(a) : "") : "";
     const terms = place ? machine.terms(p) : null;
     const own = terms?.find(({ i }) => i === point);
-    const ofPoint = own ? `For the touched point: ${pictureText(own.delta)}${a ? ` · ${heldText(own.a, pictureText)}` : ""} = ${pictureText(own.product)}. ` : "";
+    const ofPoint = own ? `For the touched point: ${shown(own.delta)}${a ? ` · ${heldText(own.a, shown)}` : ""} = ${shown(own.product)}. ` : "";
     const step = situation.optimizer.name === "SGD" && !situation.optimizer.width
       ? `${blue(four(w))}<mo>−</mo>${four(machine.rate)}${DOT}${orange(heldFour(gradient))}`
       : `${blue(four(w))}<mo>${move < 0 ? "−" : "+"}</mo>${four(Math.abs(move))}`;
@@ -68,11 +69,12 @@ class Mathematics {
     const was = move ? machine.whatIf(p, w + move) - loss : 0;
     const isFrozen = machine.frozen.has(p);
     const zero = gradient && Math.abs(gradient) < 1e-14 ? "The gradient is 0 but for rounding. " : "";
-    const promise = isFrozen ? "It is frozen: the update leaves it." : `This weight alone: promised ${signed(gradient * move)}, would be ${signed(was)}.`;
+    const promise = isFrozen ? "It is frozen: the update leaves it." : `By this weight alone, the update promises ΔL = ${signed(gradient * move)}; it would be ${signed(was)}.`;
+    const before = last ? `The last update moved it by ${signed(last.moves[p])}. ` : "";
     const by = situation.optimizer.name === "SGD" ? "" : ` The step is ${situation.optimizer.name}’s.`;
     return {
       math: mathOf(partial(orange(name)), rule, EQUALS, orange(four(gradient)), SPACE, ARROW, name, "<mo>←</mo>", step, EQUALS, blue(four(isFrozen ? w : w + move))),
-      small: `${zero}${m > 1 ? `The mean over ${m} points. ` : ""}${ofPoint}${promise}${by}`,
+      small: `${before}${zero}${m > 1 ? `The mean over ${m} points. ` : ""}${ofPoint}${promise}${by}`,
     };
   }
 
@@ -88,8 +90,17 @@ class Mathematics {
     const forward = [blue(a), EQUALS, ...(isPlain ? [g, EQUALS] : []), blue(four(numbers[1]))];
     return {
       math: mathOf(...forward, SPACE, orange(delta), EQUALS, ...this.deltaTerms(l, j, found, isPlain), orange(four(numbers[2]))),
-      small: `z = ${pictureText(numbers[0])} for point ${i + 1}${found.inBatch ? "" : ", which is not in this mini-batch"}. ${lab.network.opened ? "" : "The plane shows what the unit gives. Touch it again to open it."}`,
+      small: `z = ${shown(numbers[0])} for point ${i + 1}${found.inBatch ? "" : ", which is not in this mini-batch"}. ${this.mask(l, j, i)}${lab.network.opened ? "" : "The plane shows what the unit gives. Touch it again to open it."}`,
     };
+  }
+
+  /** What dropout does to a unit in this mini-batch. */
+  mask(l, j, i) {
+    const { machine, situation: { layers } } = this.lab;
+    const { operands } = layers[l - 1].p ? machine.nodes(l, j, i).at(-1) : {};
+    const m = operands?.find(({ node }) => node < 0);
+    if (!m || !machine.batch.includes(i)) return "";
+    return m.value ? `Dropout multiplies it by ${shown(m.value)}. ` : "Dropout has dropped it in this mini-batch. ";
   }
 
   /** (Σ_j δ_j w_jk) g′, where it is that and short. */
@@ -116,21 +127,22 @@ class Mathematics {
     const wrong = reading.isClasses ? `, ${isWrong?.[i] ? "decided wrongly" : "decided rightly"}` : "";
     return {
       math: mathOf(output.join("<mo>,</mo>"), SPACE, `<msub><mi>L</mi><mn>${i + 1}</mn></msub>`, EQUALS, blue(four(found.loss))),
-      small: `Point ${i + 1}: x = (${machine.points[i].x.slice(0, MOST_TERMS).map(pictureText).join(", ")}${machine.points[i].x.length > MOST_TERMS ? ", …" : ""}), ` +
-        `y = ${reading.said(machine.points[i].y)}${wrong}; its own loss, ${situation.loss.replaceAll("_", " ")}.`,
+      small: `Point ${i + 1}: x = (${machine.points[i].x.slice(0, MOST_TERMS).map(shown).join(", ")}${machine.points[i].x.length > MOST_TERMS ? ", …" : ""}), ` +
+        `y = ${reading.said(machine.points[i].y)}${reading.units > 1 && reading.isClasses ? `, that is (${reading.targets[machine.points[i].y].join(", ")})` : ""}${wrong}; its own loss, ${situation.loss.replaceAll("_", " ")}.`,
     };
   }
 
-  place([x, y]) {
-    const { lab: { surface, reading, situation: { low, high, features } } } = this;
-    if (!surface) return { math: "", small: "Nothing is here." };
-    const cell = (at, k, steps) => Math.round(((at - low[k]) / (high[k] - low[k])) * (steps - 1)) || 0;
-    const k = cell(x, 0, STEPS) + (surface.rows > 1 ? STEPS * cell(y, 1, surface.rows) : 0);
-    const outputs = surface.outputs.map((output) => output[k]);
-    const L = this.lab.situation.layers.length;
-    const says = reading.isClasses ? `: it decides for ${reading.said(reading.decide(outputs))}` : "";
+  place(at) {
+    const { lab: { machine, reading, plane, situation: { components, features, layers } } } = this;
+    if (components) return { math: "", small: "Nothing is here." };
+    const { x } = plane.asked(at);
+    const outputs = machine.outputsAt(x);
+    const says = reading.isClasses ? `: it decides for ${reading.said(machine.decide(outputs))}` : "";
+    const written = (name, value) => `${name}${EQUALS}${value}${SPACE}`;
     return {
-      math: mathOf(...(reading.isPlane ? [x, y] : [x]).map((at, n) => `<mi>${features[n] ?? "x"}</mi>${EQUALS}${four(at)}${SPACE}`), ...outputs.slice(0, MOST_TERMS).map((a, j) => `${blue(symbol("a", L, j + 1))}${EQUALS}${blue(four(a))}${SPACE}`)),
+      math: mathOf(
+        ...x.map((x_k, k) => written(`<mi>${(features[k] ?? "x").replace(/[<&]/g, "")}</mi>`, four(x_k))),
+        ...outputs.slice(0, MOST_TERMS).map((a, j) => written(blue(symbol("a", layers.length, j + 1)), blue(four(a))))),
       small: `What the network makes of this place${says}.`,
     };
   }

@@ -45,6 +45,7 @@ class Network {
     if (this.edges.length <= MOST_EDGES) this.hits.append(...this.edges.map((edge) => this.hit(edge)));
     this.units = this.places.map((column, l) => column.map((_, j) => this.unit(l, j)));
     this.norms = layers.map((_, i) => this.norm(i + 1));
+    this.bodies.append(this.scale = drawn("text", { class: "grad", x: this.places[0][0][0], y: this.height, "text-anchor": "middle" }));
     this.chosen = drawn("path", { class: "chosen" });
     this.whole = [this.chosen, this.lines, this.slopes, this.hits, this.bodies, this.flights];
     this.opened = null;
@@ -106,7 +107,7 @@ class Network {
   press(l, j) {
     const { lab, lab: { chosen } } = this;
     if (!l) return lab.touch({ kind: "input", k: j });
-    if (chosen?.kind === "unit" && chosen.l === l && chosen.j === j) return this.open(l, j);
+    if (chosen?.kind === "unit" && chosen.l === l && chosen.j === j && !lab.guess) return this.open(l, j);
     lab.touch({ kind: "unit", l, j });
   }
 
@@ -135,11 +136,12 @@ class Network {
     if (this.opened) return this.drawOpened();
     const { lab, lab: { machine, surface, phase } } = this;
     const [from, to] = [phase > 1 ? this.front ?? 0 : 0, phase === 1 ? this.front ?? Infinity : Infinity]; // what the pulses have reached
-    const shared = machine.shared;
+    const { shared, killed } = machine;
+    const dead = ({ l, j, k }) => killed.has(`${l},${j}`) || killed.has(`${l - 1},${k}`);
     this.frames = (this.frames ?? 0) + 1;
     if (!lab.running || this.frames % 8 === 0) for (const edge of this.edges) {
       const w = shared[edge.p];
-      const look = `${w < 0 ? "minus" : "plus"}${machine.frozen.has(edge.p) ? " frozen" : ""}`;
+      const look = `${w < 0 ? "minus" : "plus"}${machine.frozen.has(edge.p) ? " frozen" : ""}${dead(edge) ? " dead" : ""}`;
       const width = (0.6 + Math.min(5, Math.abs(w) * 1.5)).toFixed(1);
       if (edge.look !== look) edge.line.setAttribute("class", `edge ${edge.look = look}`);
       if (edge.width !== width) edge.line.style.strokeWidth = edge.width = width;
@@ -155,12 +157,13 @@ class Network {
       const isRoomy = this.isRoomy[l] || isTouched;
       unit.label.style.display = isRoomy ? "" : "none";
       unit.a.textContent = a && phase > 0 && l <= to && isRoomy ? ` ${said(l ? a.a[l - 1][j] : a.x[j], digits)}` : "";
-      unit.delta.textContent = a && phase > 1 && l && l >= from && isRoomy ? `${isCrowded ? "" : "δ "}${said(a.delta[l - 1][j], digits)}` : "";
+      unit.delta.textContent = a && phase > 1 && l && l >= from && isRoomy && !lab.guess ? `${isCrowded ? "" : "δ "}${said(a.delta[l - 1][j], digits)}` : "";
     }));
     const edge = lab.chosen?.kind === "weight" && this.edges.find(({ p }) => p === lab.chosen.p);
     const unit = lab.chosen?.kind === "unit" && this.units[lab.chosen.l][lab.chosen.j];
     this.chosen.setAttribute("d", edge ? edge.d : unit ? ringAround(this.places[unit.l][unit.j], this.sides[unit.l] / 2) : "");
     const norms = lab.state.norms;
+    this.scale.textContent = norms[0] !== null && (phase > 1 || machine.steps > 0) ? "‖δˡ‖, log" : "";
     this.norms.forEach(({ bar, text }, i) => {
       const shown = norms && ((phase > 1 && i + 1 >= from) || machine.steps > 0);
       const share = shown && norms[i] > 0 ? (Math.log10(norms[i]) - FASTEST[0]) / (FASTEST[1] - FASTEST[0]) : 0;
@@ -171,10 +174,12 @@ class Network {
 
   /** Edges on the way back, after a layer, by |∂L/∂w|; the largest are widest. */
   drawSlopes(isShown, from) {
-    const { lab: { machine } } = this;
+    const { lab: { machine, example } } = this;
     if (!isShown) return this.slopes.replaceChildren();
-    const most = Math.max(1e-300, ...this.edges.map(({ p }) => Math.abs(machine.gradients[p])));
-    const wide = this.edges.map((edge) => [edge, Math.abs(machine.gradients[edge.p]) / most]).filter(([{ l }, share]) => l > from && share > 0.03);
+    const own = ({ l, j, k, p }) => (example ? example.delta[l - 1][j] * (l > 1 ? example.a[l - 2][k] : example.x[k]) : machine.gradients[p]);
+    const sizes = this.edges.map((edge) => Math.abs(own(edge)));
+    const most = Math.max(1e-300, ...sizes);
+    const wide = this.edges.map((edge, n) => [edge, sizes[n] / most]).filter(([{ l }, share]) => l > from && share > 0.03);
     this.slopes.replaceChildren(...wide.map(([{ d }, share]) =>
       drawn("path", { class: "slope", d, "stroke-width": (0.5 + 4.5 * share).toFixed(1) })));
   }
@@ -246,6 +251,7 @@ class Network {
   /** Wheel or pinch beyond what the network has opens the unit there; out of an opened unit leads back. */
   zoomed(point, factor) {
     const { viewer, opened } = this;
+    if (this.lab.guess) return;
     if (opened && factor < 1 && !viewer.moved) return this.close();
     if (opened || factor < 1 || viewer.scale < Math.min(5.9, viewer.fitted.scale * 3)) return;
     const unit = document.elementsFromPoint(point.x, point.y).map((found) => found.closest?.(".unit")).find(Boolean);
@@ -307,7 +313,7 @@ function openedUnit(nodes) {
   const wire = (from, to, { local }) => {
     parts.push(drawn("path", { class: "wire", d: wavy(from, to) }));
     if (local === undefined) return;
-    text("value local", (from[0] + to[0]) / 2, (from[1] + to[1]) / 2 - 5, pictureText(local));
+    text("value local", (from[0] + to[0]) / 2, (from[1] + to[1]) / 2 - 5, shown(local));
   };
   let leaf = 0;
   nodes.forEach(({ operands }, n) => {
@@ -315,8 +321,8 @@ function openedUnit(nodes) {
       const [x, y] = operand.node < 0 ? [leaves[leaf].x + 96, leaves[leaf].y * row + 40] : at(operand.node);
       wire([x + (operand.node < 0 ? 0 : 20), y], [at(n)[0] - 20, at(n)[1]], operand);
       if (operand.node < 0) {
-        text("name", x - 6, y + 1, `${shortName(operand.name)} `, "end").append(drawn("tspan", { class: "value" }, operand.name === pictureText(operand.value) ? "" : pictureText(operand.value)));
-        if (operand.local !== undefined) text("grad", x - 6, y + 15, pictureText(operand.local * nodes[n].gradient), "end");
+        text("name", x - 6, y + 1, `${shortName(operand.name)} `, "end").append(drawn("tspan", { class: "value" }, operand.name === String(operand.value) ? "" : shown(operand.value)));
+        if (operand.local !== undefined) text("grad", x - 6, y + 15, shown(operand.local * nodes[n].gradient), "end");
         leaf++;
       }
     }
@@ -326,8 +332,8 @@ function openedUnit(nodes) {
     parts.push(drawn("circle", { class: "operation", cx: x, cy: y, r: 19 }));
     text("name", x, y + 5, symbol);
     text("name", x, y - 25, shortName(name));
-    text("value", x, y + 33, pictureText(value));
-    text("grad", x, y + 46, pictureText(gradient));
+    text("value", x, y + 33, shown(value));
+    text("grad", x, y + 46, shown(gradient));
   });
   return { parts, width: right, height: Math.max(2, used) * row + 50 };
 }

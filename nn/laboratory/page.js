@@ -37,7 +37,7 @@ class Lab {
     });
     named("lessons").hidden = named("lessons").children.length < 2;
     button("tools", "predict", "Predict before it shows", () => this.predict(!this.asking));
-    button("tools", "answer", "Answer", () => this.answer());
+    named("answer").onclick = () => this.look(this.situation.answer === this.looked ? this.situation.look : this.situation.answer);
     button("tools", "again", "Start again", () => this.go(0));
     button("tools", "aspython", "As Python", () => this.showPython());
     button("tools", "save", "Save as a file", () => this.save());
@@ -64,17 +64,19 @@ class Lab {
     this.timeline = new Timeline(this.machine);
     this.reading = new Reading(this.situation);
     this.history = [];
-    Object.assign(this, { phase: 0, chosen: null, point: this.machine.points.length === 1 ? 0 : null, last: null, complaint: "", guess: null });
+    Object.assign(this, { phase: 0, chosen: null, point: this.machine.points.length === 1 ? 0 : null, last: null, complaint: "", guess: null, asking: false });
+    named("predict").ariaPressed = false;
     const [lesson] = this.situation.title.split(VARIANT);
     this.title.textContent = document.title = lesson;
     this.until = this.situation.until || 0;
     named("until").value = this.until || "";
-    for (const id of ["question", "look"]) named(id).textContent = shortName(this.situation[id]);
+    named("question").textContent = shortName(this.situation.question);
+    this.look(this.situation.look);
     for (const made of named("lessons").children) made.ariaPressed = made.textContent === lesson;
     named("variants").replaceChildren();
     this.situations.forEach(({ title }, k) => {
       const [of, variant] = title.split(VARIANT);
-      if (of === lesson && variant) button("variants", `variant${k}`, variant, () => this.start(k)).ariaPressed = k === n;
+      if (of === lesson && variant) button("variants", `variant${k}`, variant, () => k === n || this.start(k)).ariaPressed = k === n;
     });
     named("answer").hidden = !this.situation.answer;
     named("python").hidden = true;
@@ -262,7 +264,13 @@ class Lab {
     this.changed();
   }
 
-  answer() { this.complaint = shortName(this.situation.answer); this.changed(); }
+  /** What stands under the question: what to look at, or the answer. */
+  look(words) {
+    this.looked = words;
+    named("look").textContent = shortName(words);
+    named("look").classList.toggle("answer", words === this.situation.answer);
+    named("answer").textContent = words === this.situation.answer ? "Hide the answer" : "Answer";
+  }
 
   showPython() {
     const code = named("python");
@@ -326,7 +334,7 @@ class Lab {
 
   drawStatus() {
     const { machine, state, phase, running } = this;
-    const metric = state.accuracy !== null ? ` · ${numberText(100 * state.accuracy, 3)} %` : state.rmse !== null ? ` · RMSE ${pictureText(state.rmse)}` : "";
+    const metric = state.accuracy !== null ? ` · ${numberText(100 * state.accuracy, 3)} %` : state.rmse !== null ? ` · RMSE ${shown(state.rmse)}` : "";
     const epoch = machine.batchSize < machine.points.length ? `epoch ${machine.epoch}, update ${machine.steps}` : `epoch ${machine.epoch}`;
     named("status").textContent = `${epoch} · loss ${state.loss === null ? "–" : numberText(state.loss, 3)}${metric}`;
     named("back").ariaDisabled = !this.timeline.moment && !phase;
@@ -372,8 +380,8 @@ class Lab {
     this.curve.setAttribute("viewBox", `0 0 ${width} ${height}`);
     path.setAttribute("d", `M${history.map(at).join("L")}`);
     [["cx", at({ ...now, moment })[0]], ["cy", at(now)[1]]].forEach(([name, x]) => dot.setAttribute(name, x));
-    text.textContent = `loss, from ${pictureText(history[0].loss ?? 0)}`;
-    Object.entries({ valuemin: 0, valuemax: timeline.last, valuenow: moment, valuetext: `update ${this.machine.steps}, loss ${pictureText(this.state.loss ?? 0)}` })
+    text.textContent = `loss, from ${shown(history[0].loss ?? 0)}`;
+    Object.entries({ valuemin: 0, valuemax: timeline.last, valuenow: moment, valuetext: `update ${this.machine.steps}, loss ${shown(this.state.loss ?? 0)}` })
       .forEach(([name, x]) => this.curve.setAttribute(`aria-${name}`, x));
   }
 
@@ -421,24 +429,22 @@ class Lab {
   /** What can be done with what is touched. */
   drawTouched() {
     const { chosen, point, machine, situation, guess, phase } = this;
-    const key = JSON.stringify([chosen, point, situation.title, [...machine.frozen], [...machine.killed], Boolean(guess), machine.points.length, this.network.opened]);
+    const key = JSON.stringify([chosen, point, situation.title, [...machine.frozen], [...machine.killed], Boolean(guess), machine.points.length, machine.batchSize, this.network.opened]);
     if (this.offered === key) return this.weight && document.activeElement !== this.weight && (this.weight.value = pictureText(machine.shared[chosen?.p] ?? 0));
     this.offered = key;
     this.weight = null;
     const place = named("touched");
     place.replaceChildren();
-    const offer = (words, how, pressed) => {
-      const made_ = button("touched", `do${place.children.length}`, words, how);
-      if (pressed !== undefined) made_.ariaPressed = pressed;
-    };
+    const offer = (words, how) => button("touched", `do${place.children.length}`, words, how);
     const has = (lever) => !situation.levers.length || situation.levers.includes(lever);
+    if (!chosen && point === null && situation.levers.includes("batch")) this.offerBatch();
+    if (this.network.opened) offer("Back to the network", () => this.network.close());
     if (guess) {
       const isWeight = guess.kind === "weight";
       offer(isWeight ? "It rises" : "Positive", () => this.judge(true));
       offer(isWeight ? "It falls" : "Negative", () => this.judge(false));
       return;
     }
-    if (this.network.opened) offer("Back to the network", () => this.network.close());
     if (chosen?.kind === "weight") this.offerWeight(chosen.p, offer, has);
     else if (chosen?.kind === "unit") this.offerUnit(chosen, offer, has);
     else if (chosen?.kind === "place" && has("points")) this.offerPlace(chosen.place, offer);
@@ -446,7 +452,13 @@ class Lab {
       if (this.reading.isClasses && this.reading.classes.length > 1) offer("Flip its class", () => this.edit({ kind: "flip", i: point }));
       offer("Remove it", () => this.edit({ kind: "remove", i: point }));
     }
-    if (chosen || point !== null) offer("Let go", () => { Object.assign(this, { chosen: null, point: null, guess: null, complaint: "" }); this.changed(); });
+    if (chosen || point !== null) offer("Deselect", () => { Object.assign(this, { chosen: null, point: null, guess: null, complaint: "" }); this.changed(); });
+  }
+
+  offerBatch() {
+    const size = made("input", { type: "text", inputmode: "numeric", value: this.machine.batchSize });
+    size.onchange = () => this.edit({ kind: "batch", number: typed(size) });
+    named("touched").append(made("label", {}, "mini-batch of ", size, " points"));
   }
 
   offerWeight(p, offer, has) {
@@ -459,7 +471,7 @@ class Lab {
       named("touched").append(made("label", {}, `${shortName(this.situation.parameters[p])} = `, this.weight));
       offer("+0.1", () => nudge(0.1));
     }
-    if (has("freeze")) offer("Freeze", () => this.edit({ kind: "freeze", p: [p], on: !machine.frozen.has(p) }), machine.frozen.has(p));
+    if (has("freeze")) offer(machine.frozen.has(p) ? "Thaw" : "Freeze", () => this.edit({ kind: "freeze", p: [p], on: !machine.frozen.has(p) }));
   }
 
   offerUnit({ l, j }, offer, has) {
@@ -470,8 +482,8 @@ class Lab {
     const isFrozen = own.every((p) => machine.frozen.has(p));
     const isKilled = machine.killed.has(`${l},${j}`);
     if (!this.network.opened) offer("Open it", () => this.network.open(l, j));
-    if (has("freeze")) offer("Freeze", () => this.edit({ kind: "freeze", p: own, on: !isFrozen }), isFrozen);
-    if (has("kill") && l < layers.length) offer("Kill", () => this.edit({ kind: "kill", l, j, on: !isKilled }), isKilled);
+    if (has("freeze")) offer(isFrozen ? "Thaw" : "Freeze", () => this.edit({ kind: "freeze", p: own, on: !isFrozen }));
+    if (has("kill") && l < layers.length) offer(isKilled ? "Bring back" : "Kill", () => this.edit({ kind: "kill", l, j, on: !isKilled }));
     if (has("saturate") && l < layers.length && b.length) offer("Saturate", () => this.edit({ kind: "saturate", l, j }));
   }
 

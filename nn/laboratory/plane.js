@@ -100,11 +100,6 @@ class Reading {
     this.squash = task.outputs === "logits" ? (x) => Math.tanh(x / 2) : (x) => x / gap;
   }
 
-  /** Which class the outputs, one number of each unit, stand for. */
-  decide(a) {
-    return a.length === 1 ? this.task.cuts.filter((cut) => a[0] > cut).length : a.indexOf(Math.max(...a));
-  }
-
   /** From −1 to 1, how far the second class leads. */
   lead(outputs, k) {
     if (outputs.length > 1) return this.squash(outputs[1][k] - outputs[0][k]);
@@ -112,7 +107,7 @@ class Reading {
   }
 
   said(y) {
-    return this.isClasses ? this.classes[y] ?? String(y) : [y].flat().map((x) => pictureText(this.own(x))).join(", ");
+    return this.isClasses ? this.classes[y] ?? String(y) : [y].flat().map((x) => shown(this.own(x))).join(", ");
   }
 
   /** A target or an output of a regression in its own units. */
@@ -211,7 +206,7 @@ class Plane {
       const from = this.cursor ?? (chosen !== null ? this.shown(machine.points[chosen]) : low.map((x, k) => (x + high[k]) / 2));
       this.cursor = step(from, 0.04);
       const i = this.nearest(this.cursor);
-      lab.say(i === null ? `at ${this.cursor.map(pictureText).join(", ")}` : `at point ${i + 1}, ${lab.reading.said(machine.points[i].y)}`);
+      lab.say(i === null ? `at ${this.cursor.map(shown).join(", ")}` : `at point ${i + 1}, ${lab.reading.said(machine.points[i].y)}`);
       lab.changed();
     } else if (event.key === "Enter" || event.key === " ") {
       const place = this.cursor ?? (machine.points.length ? this.shown(machine.points[chosen ?? 0]) : low);
@@ -261,7 +256,7 @@ class Plane {
     const { small, side, lab: { reading, chosen, situation: { layers } } } = this;
     const unit = chosen?.kind === "unit" && chosen.l < layers.length ? units[chosen.l - 1][chosen.j] : null;
     const several = reading.classes.length > 2 && !unit;
-    const winner = several && ((k) => reading.decide(outputs.map((output) => output[k])));
+    const winner = several && ((k) => this.lab.machine.decide(outputs.map((output) => output[k])));
     const lead = unit ? (k) => unit[k] / most[chosen.l - 1] : (k) => reading.lead(outputs, k);
     paint(small, STEPS, rows, several ? () => 0 : lead, pixels);
     context.imageSmoothingQuality = "high";
