@@ -47,7 +47,7 @@ def line(page):
 
 def status(page):
     page.evaluate(DRAWN)
-    return page.locator(".top .plain").inner_text()
+    return page.locator(".now .plain").inner_text()
 
 
 def read(text):
@@ -234,7 +234,7 @@ def test_one_class_alone_still_learns(opened):
 def test_axe_finds_nothing_on_a_lab(opened, scheme):
     page = opened(moons_lab()[0], 1280, 800, scheme)
     press(page, "Moons")
-    page.locator(".top .plain").click()
+    page.locator(".now .plain").click()
     assert not serious(page)
     page.evaluate("lab.touch({ kind: 'point', i: 0 }, false), lab.touch({ kind: 'unit', l: 1, j: 0 })")
     assert not serious(page)

@@ -97,7 +97,7 @@ class Network {
   /** The bar of ‖δˡ‖ below a layer. */
   norm(l) {
     const [x] = this.places[l][0];
-    const bar = drawn("rect", { class: "norm", x: x - 35, y: this.height + 6, width: 0, height: 4, rx: 2 });
+    const bar = drawn("rect", { class: "grad", x: x - 35, y: this.height + 6, width: 0, height: 4, rx: 2 });
     const text = drawn("text", { x: x - 35, y: this.height, class: "grad" });
     this.bodies.append(bar, text);
     return { bar, text };
@@ -148,8 +148,7 @@ class Network {
     }
     this.drawSlopes(phase === 2 && !lab.running, from);
     const a = lab.example;
-    const isCrowded = this.places.length > 7;
-    const digits = isCrowded ? 2 : 3;
+    const [isCrowded, digits] = this.places.length > 7 ? [true, 2] : [false, 3];
     this.units.forEach((column, l) => column.forEach((unit, j) => {
       unit.classList.toggle("killed", machine.killed.has(`${l},${j}`));
       this.fillUnit(unit, surface, a, colours, pixels);
@@ -186,7 +185,7 @@ class Network {
 
   /** What the unit gives over the plane, or along a curve; without either, of the chosen point. */
   fillUnit({ l, j, canvas }, surface, example, colours, pixels) {
-    const { lab: { reading, situation } } = this;
+    const { lab: { reading } } = this;
     const isLast = l === this.places.length - 1;
     const heights = surface && (l ? surface.units[l - 1][j] : null);
     if (surface && surface.rows > 1) {
@@ -215,19 +214,17 @@ class Network {
     if (this.opened || stillness.matches || !machine.points.length) return true;
     const isBack = direction === "grad";
     const carried = ({ l, j, k, p }) => {
-      const w = machine.shared[p];
-      if (isBack) return Math.abs(example ? example.delta[l - 1][j] * w : machine.gradients[p]);
-      return Math.abs(w * (example ? (l > 1 ? example.a[l - 2][k] : example.x[k]) : 1));
+      if (!example) return Math.abs(isBack ? machine.gradients[p] : machine.shared[p]);
+      return Math.abs(machine.shared[p] * (isBack ? example.delta[l - 1][j] : l > 1 ? example.a[l - 2][k] : example.x[k]));
     };
     const all = edges.map((edge) => [edge, carried(edge)]).filter(([, size]) => size > 0).sort(([, a], [, b]) => b - a).slice(0, PULSES);
     const duration = Math.min(650, 3000 / last);
     const fly = ([{ d }, size]) => {
       const dot = drawn("circle", { class: `pulse ${direction}`, r: (1 + 7 * Math.sqrt(size / all[0][1])).toFixed(1) });
-      Object.assign(dot.style, { offsetPath: `path("${d}")`, offsetRotate: "0deg" });
+      dot.style.offsetPath = `path("${d}")`;
       this.flights.append(dot);
-      const way = isBack ? ["100%", "0%"] : ["0%", "100%"];
-      const frames = [{ offsetDistance: way[0], opacity: 0 }, { opacity: 1, offset: 0.1 }, { opacity: 1, offset: 0.85 }, { offsetDistance: way[1], opacity: 0 }];
-      return dot.animate(frames, { duration, easing: "ease-in-out" }).finished.finally(() => dot.remove());
+      const frames = [{ offsetDistance: "0%", opacity: 0 }, { opacity: 1, offset: 0.1 }, { opacity: 1, offset: 0.9 }, { offsetDistance: "100%", opacity: 0 }];
+      return dot.animate(frames, { duration, direction: isBack ? "reverse" : "normal", easing: "ease-in-out" }).finished.finally(() => dot.remove());
     };
     const flight = this.flight = {};
     for (let k = 1; k <= last; k++) {
