@@ -395,17 +395,21 @@ def test_a_saved_situation_goes_on_as_if_nothing_had_happened(lab):
     [
         ({"kind": "move", "i": 0, "x": [1e300, 0.0]}, "from −1e100 to 1e100"),
         ({"kind": "move", "i": 0, "x": [None, 0.0]}, "from −1e100 to 1e100"),
-        ({"kind": "move", "i": 99, "x": [0.0, 0.0]}, "no such point"),
-        ({"kind": "add", "x": [0.0, 0.0], "y": 7}, "There are 2 classes"),
+        ({"kind": "move", "i": 99, "x": [0.0, 0.0]}, "Point 99: there are 12"),
+        ({"kind": "add", "x": [0.0, 0.0], "y": 7}, "Class 7: there are 2 classes"),
         ({"kind": "add", "x": [0.0], "y": 1}, "from −1e100 to 1e100"),
-        ({"kind": "weight", "p": 2, "number": None}, "needs a number"),
-        ({"kind": "weight", "p": 99, "number": 1.0}, "no such weight"),
+        ({"kind": "weight", "p": 2, "number": None}, "A weight of"),
+        ({"kind": "weight", "p": 99, "number": 1.0}, "Weight 99: there are 13"),
         ({"kind": "rate", "number": -1.0}, "at least 0"),
         ({"kind": "batch", "number": 0}, "whole number"),
-        ({"kind": "kill", "l": 1, "j": 99, "on": True}, "no such unit"),
+        ({"kind": "kill", "l": 1, "j": 99, "on": True}, "Unit 99 of layer 1"),
         ({"kind": "saturate", "l": 2, "j": 0}, "no flat part"),
+        ({"kind": "saturate", "l": 5, "j": 0}, "Unit 0 of layer 5"),
+        ({"kind": "weight", "number": 1.0}, "Weight"),
+        ({"kind": "sing"}, "no such edit"),
+        ({}, "no such edit"),
     ],
-    ids=lambda x: x["kind"] if isinstance(x, dict) else "",
+    ids=lambda x: x.get("kind", "none") if isinstance(x, dict) else "",
 )
 def test_a_refused_edit_changes_nothing_and_says_why(lab, edit, words):
     s = situation(lambda: (nn.MLP(2, [3, 1], activation="relu", rng=0), POINTS, nn.half_squared_error, 5))
@@ -480,24 +484,76 @@ class Own(nn.Module):
         return [z * Value(2.0) for z in x]
 
 
+class Doubling(nn.MLP):
+    def forward_batch(self, X):
+        return super().forward_batch([[2.0 * x_i for x_i in x] for x in X])
+
+
+HUGE = Dataset([[1.2e308, 0.0], [-1.2e308, 0.0]], [0, 1])
+
+
 @pytest.mark.parametrize(
     "options, words",
     [
         ({"optimizer": lambda p: nn.SGD(p, nn.optim.linear(0.1, 0.0, 5))}, "without a schedule"),
         ({"optimizer": lambda p: nn.SGD([{"parameters": p[:2]}, {"parameters": p[2:]}], 0.1)}, "without groups"),
-        ({"model": nn.Sequential(nn.Linear(2, 1, rng=0), Own())}, "is not of nn"),
-        ({"model": nn.MLP(2, [300, 300, 1], batch_norm=True, rng=0), "size": 12}, "terms"),
-        ({"model": nn.MLP(2, [3, 1], batch_norm=True, rng=0), "size": 1}, "at least 2"),
-        ({"loss": lambda a, y: (a - y) ** 2}, "is not one of nn.losses"),
+        ({"optimizer": lambda p: nn.SGD}, r"takes one of nn's own, as SGD\(model.parameters\(\), 0.1\)"),
+        ({"model": nn.Sequential(nn.Linear(2, 1, rng=0), Own())}, "Own has a forward of its own"),
+        ({"model": Doubling(2, [3, 1], rng=0)}, "Doubling has a forward of its own"),
+        ({"model": Own(), "optimizer": lambda p: None}, "traces an MLP or a Sequential"),
+        ({"model": nn.MLP(2, [300, 300, 1], batch_norm=True, rng=0), "batch_size": 12}, "terms"),
+        ({"model": nn.MLP(2, [3, 1], batch_norm=True, rng=0), "batch_size": 1}, "at least 2"),
+        ({"loss": lambda a, y: (a - y) ** 2}, "one of nn's own functions, binary_cross_entropy, cross_entropy"),
+        ({"loss": "hinge"}, "loss = 'hinge'"),
+        ({"data": [[0.0, 1.0]]}, "data of the type list"),
+        ({"data": HUGE}, "data.X holds 1.2e[+]308: the lab takes numbers from −1e100 to 1e100"),
+        ({"levers": ("bogus",)}, "levers = 'bogus': it needs to be a list of some of batch, freeze"),
+        ({"levers": "rate"}, "levers = 'rate'"),
+        ({"until": -1}, "until = -1"),
+        ({"title": 3}, "title = 3: it needs text"),
     ],
-    ids=["schedule", "groups", "layer", "size", "batch of 1", "loss"],
-)
+)  # fmt: skip
 def test_what_a_page_cannot_run_is_refused_with_the_reason(options, words):
-    model = options.get("model") or nn.MLP(2, [3, 1], rng=0)
-    optimizer = options.get("optimizer", lambda p: nn.SGD(p, 0.1))(model.parameters())
-    loss, size = options.get("loss", nn.binary_cross_entropy), options.get("size")
-    with pytest.raises(ValueError, match=words):
-        assert Situation(model, POINTS, loss, optimizer, batch_size=size).json
+    model = options.pop("model", nn.MLP(2, [3, 1], rng=0))
+    optimizer = options.pop("optimizer", lambda p: nn.SGD(p, 0.1))(model.parameters())
+    data, loss = options.pop("data", POINTS), options.pop("loss", nn.binary_cross_entropy)
+    with pytest.raises((ValueError, TypeError), match=words):
+        assert Situation(model, data, loss, optimizer, **options).json
+
+
+def test_no_lines_are_written_where_they_would_be_another_run(lab):
+    def made(change=lambda model: None, optimizer=lambda model: nn.Adam(model.parameters())):
+        model = nn.Sequential(
+            nn.Linear(2, 2, rng=0), nn.Dropout(0.5, rng=0), nn.Linear(2, 2, rng=0), nn.Linear(2, 1, rng=0)
+        )
+        change(model)
+        return Situation(model, POINTS, nn.binary_cross_entropy, optimizer(model), batch_size=5, rng=2)
+
+    def tie(model):
+        model[2].W = model[0].W
+
+    refused = [
+        made(lambda model: model[0].freeze()), made(lambda model: model[1].eval()), made(tie),
+        made(optimizer=lambda model: nn.Adam(model[2].parameters())),
+    ]  # fmt: skip
+    found = lab(*refused)("""() => SITUATIONS.map((_, k) => {
+      const timeline = begin(k);
+      timeline.step(7);
+      const { machine } = timeline;
+      return [timeline.python(), machine.terms(0), [...machine.shared.slice(0, machine.count)]];
+    })""")
+    for s, (python, terms, weights) in zip(refused, found):
+        assert python.startswith("# No lines are written here, since ") and "\n" not in python
+        assert (terms is None) == (s is refused[2])
+        order = []
+        s.training._train_mode()
+        for _ in range(7):
+            order = order or [*batches(12, 5, s.training.rng)]
+            X, y, *_ = s.training.training.take(order[0])
+            s.training.step(X, y, order.pop(0))
+        names = {p.name: p.data for p in flatten([*s.training.model.tensors().values()])}
+        close(weights, [names[name] for name in s.json["parameters"]])
+        close([len(names)], [len(weights)])
 
 
 def test_the_json_of_a_situation_is_json_and_small():

@@ -303,6 +303,7 @@ class Machine {
 
   /** The forward and the backward pass of example i. */
   example(i) {
+    if (!this.points[i]) return null;
     const { lanes, trace, lane, inBatch } = this.find(i);
     const values = (layers) => layers.map((layer) => layer.map((slot) => lanes.value(slot, lane)));
     const gradients = (layers) => layers.map((layer) => layer.map((slot) => lanes.gradient(slot, lane)));
@@ -327,13 +328,14 @@ class Machine {
     return this.batch.length ? this.run("trial", this.shared.with(p, number)).loss : null;
   }
 
-  /** The terms δ a whose mean over the mini-batch is the gradient of a weight; of a bias, a = 1. Of others, null. */
+  /** The terms δ a whose mean over the mini-batch is the gradient of a weight; of a bias, a = 1. Else null. */
   terms(p) {
-    this.homes ??= new Map(this.situation.layers.flatMap(({ W, b }, l) => [
-      ...W.flatMap((row, j) => row.map((w, k) => [w, [l, j, k]])), ...b.map((w, j) => [w, [l, j, null]]),
-    ]));
-    if (!this.homes.has(p) || this.passes().loss === null) return null;
-    const [l, j, k] = this.homes.get(p);
+    this.homes ??= this.situation.layers.flatMap(({ W, b }, l) => [
+      ...W.flatMap((row, j) => row.map((w, k) => [w, l, j, k])), ...b.map((w, j) => [w, l, j, null]),
+    ]);
+    const homes = this.homes.filter(([w]) => w === p);
+    if (homes.length !== 1 || this.passes().loss === null) return null; // of γ, β, and of a weight that is used twice
+    const [[, l, j, k]] = homes;
     return this.batch.map((i) => {
       const { lanes, trace, lane } = this.find(i);
       const delta = lanes.gradient(trace.z[l][j], lane);
@@ -344,6 +346,7 @@ class Machine {
 
   /** The scalar nodes from aˡ⁻¹ to aˡ_j of example i, in the order of the forward pass; sums of products are opened. */
   nodes(l, j, i) {
+    if (!this.points[i]) return [];
     const { lanes, trace, lane } = this.find(i);
     const { names: named, index } = lanes.plan;
     const [names, nodes, places] = [new Map(named), [], new Map()];
@@ -367,7 +370,8 @@ class Machine {
       const free = read.filter((_, k) => typeof codes[k] === "string");
       const [, locals] = rule(...free.map(({ value }) => value));
       free.forEach((operand, k) => { operand.local = locals[k]; });
-      const gradient = lanes.gradient(slot, lane);
+      // what depends on no weight gets no gradient
+      const gradient = codes.some((code) => code === "L" || code === "S") ? lanes.gradient(slot, lane) : null;
       const half = factors === "pairs" ? Math.floor(read.length / 2) : 0;
       const products = range(half).map((k) => {
         const [w, a] = [read[k], read[half + k]];
@@ -402,7 +406,8 @@ class Machine {
     const point = this.points[i];
     if (kind === "flip" && targets && point) return { kind: "move", i, y: (point.y + 1) % targets.length };
     if (kind !== "saturate") return edit;
-    const { g, b, gamma, flat } = layers[l - 1] ?? { b: [] };
+    if (!layers[l - 1]?.W[j]) return { refusal: `Unit ${j} of layer ${l}: there is no such unit.` };
+    const { g, b, gamma, flat } = layers[l - 1];
     if (!["off", "saturated"].includes(flat)) return { refusal: `${g || "a = z"} has no flat part to push the unit to.` };
     if (!(j in b) || gamma.length) return { refusal: "No b moves this unit's z to where its slope is 0." };
     const z = [];
@@ -426,18 +431,18 @@ class Machine {
     const isPlace = Array.isArray(x) && x.length === (situation.components?.mean ?? features).length && usable(x);
     const areWeights = weights.length && weights.every((one) => Number.isInteger(one) && one in parameters);
     const refusals = [
-      [(x !== undefined || kind === "add") && !isPlace, `Each coordinate of a point ${bounded}`],
-      [targets && needsTarget && !isTarget, `There are ${targets?.length} classes.`],
-      [needsTarget && !isTarget, `A target ${bounded}`],
-      [(kind === "move" || kind === "remove") && !(Number.isInteger(i) && points[i]), "There is no such point."],
-      [(kind === "weight" || kind === "freeze") && !areWeights, "There is no such weight."],
+      [(x !== undefined || kind === "add") && !isPlace, `The point (${x}): each coordinate ${bounded}`],
+      [targets && needsTarget && !isTarget, `Class ${y}: there are ${targets?.length} classes, counted from 0.`],
+      [needsTarget && !isTarget, `The target ${y}: it ${bounded}`],
+      [(kind === "move" || kind === "remove") && !(Number.isInteger(i) && points[i]), `Point ${i}: there are ${points.length}, counted from 0.`],
+      [(kind === "weight" || kind === "freeze") && !areWeights, `Weight ${p}: there are ${parameters.length}, counted from 0.`],
       [kind === "weight" && weights.length > 1, "A number is for one weight."],
       [fixed && sizes, "Batch normalisation mixes the points: their number and the mini-batches stay."],
-      [kind === "weight" && !usable([number]), `A weight ${bounded}`],
-      [kind === "rate" && !(Number.isFinite(number) && number >= 0), "η needs to be finite and at least 0."],
-      [kind === "batch" && !(Number.isInteger(number) && number > 0), "A mini-batch needs a whole number of points."],
+      [kind === "weight" && !usable([number]), `A weight of ${spoken(number)}: it ${bounded}`],
+      [kind === "rate" && !(Number.isFinite(number) && number >= 0), `η = ${spoken(number)}: it needs to be finite and at least 0.`],
+      [kind === "batch" && !(Number.isInteger(number) && number > 0), `Mini-batches of ${spoken(number)}: it needs to be a whole number.`],
       [kind === "freeze" && weights.some((one) => one >= moves), "The optimiser of this model does not move it."],
-      [kind === "kill" && !(Number.isInteger(j) && layers[l - 1]?.W[j]), "There is no such unit."],
+      [kind === "kill" && !(Number.isInteger(j) && layers[l - 1]?.W[j]), `Unit ${j} of layer ${l}: there is none.`],
       [kind === "flip", "Only a class can be flipped: drag the point instead."],
     ];
     const refused = refusals.find(([is]) => is);

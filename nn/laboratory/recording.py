@@ -27,7 +27,7 @@ from autograd.number_systems.expressions import letters
 from autograd.number_systems.javascript_loops import Loops, update_loop
 from autograd.primitives import identity, sigmoid, tanh
 from autograd.table import CONSTANT, Primitive, is_constant
-from autograd.text import counted
+from autograd.text import clipped, counted
 from autograd.value import Value
 from nn import losses
 from nn.activations import BY_NAME as ACTIVATIONS, Activation
@@ -39,9 +39,12 @@ from nn.evaluation import CLASSIFICATION, Task
 from nn.layers import MLP, Linear, Sequential
 from nn.losses import Loss, mean_loss, to_feed, units_of
 from nn.module import beneath, evaluating, flatten, index_name, lift, numbers
-from nn.optim import SGD, Optimizer
+from nn.optim import OPTIMIZERS, SGD, Optimizer
 from nn.training import Training
+from nn.validation import optional, whole
 
+LARGEST = 1e100  # whose products stay finite
+LEVERS = ("batch", "freeze", "kill", "points", "predict", "rate", "saturate", "weights")
 MOST_TERMS = 60_000  # weights times examples of one graph: half a megabyte
 
 
@@ -68,25 +71,30 @@ class Situation:
         *, title: str = "", question: str = "", look: str = "", answer: str = "", levers: Sequence[str] = (),
         until: int = 0, batch_size: int | None = None, rng: Random | int | None = None, python: str = "",
     ) -> None:  # fmt: skip
-        if not isinstance(model, (MLP, Sequential)):
-            raise TypeError(f"the lab of {model!r}: it traces an MLP or a Sequential")
-        loss, optimizer = loss or _fitting(model, data), optimizer or SGD(model.parameters(), 0.1)
-        for thing in (*model.submodules().values(), optimizer):
-            if type(thing).__module__.split(".")[0] != "nn":
-                raise ValueError(
-                    f"{type(thing).__name__} is not of nn, and may decide by numbers: the lab decides once"
-                )
+        _check_model(model, data)
+        loss = loss or _fitting(model, data)
         if loss not in losses.LOSSES:
-            raise ValueError(
-                f"the loss {getattr(loss, '__name__', loss)!r} is not one of nn.losses, as the lab needs"
-            )
+            known = ", ".join(losses.BY_NAME)
+            raise ValueError(f"loss = {clipped(repr(loss), 60)}: the lab takes one of nn's own functions, {known}")
+        optimizer = SGD(model.parameters(), 0.1) if optimizer is None else optimizer
+        if type(optimizer) not in OPTIMIZERS.values():
+            what = f"optimizer = {clipped(repr(optimizer), 60)}"
+            raise TypeError(f"{what}: the lab takes one of nn's own, as SGD(model.parameters(), 0.1)")
+        if isinstance(levers, str) or (unknown := sorted({*levers} - {*LEVERS})):
+            what = repr(levers) if isinstance(levers, str) else ", ".join(map(repr, unknown))
+            raise ValueError(f"levers = {what}: it needs to be a list of some of {', '.join(LEVERS)}")
+        until = until and whole("until", until)
+        batch_size = optional(whole, "batch_size", batch_size)
         task, size = model.task, len(data.y) if batch_size is None else batch_size
         try:
             self.training = Training(model, loss, optimizer, data, batch_size=size, rng=rng)
             self.task = self.training.task
         finally:
             model.task = task
-        self.words: dict[str, Any] = {"title": title, "question": question, "look": look, "answer": answer}
+        words = {"title": title, "question": question, "look": look, "answer": answer, "python": python}
+        if wrong := [name for name, text in words.items() if not isinstance(text, str)]:
+            raise TypeError(f"{wrong[0]} = {words[wrong[0]]!r}: it needs text")
+        self.words: dict[str, Any] = dict(words)
         self.words |= {"levers": list(levers), "until": until}
         self.words["python"] = python or _setup(self.training, layers_of(model))
 
@@ -117,6 +125,28 @@ def layers_of(model: MLP | Sequential) -> list[Any]:
     return (model.net if isinstance(model, MLP) else model).flat()
 
 
+def _check_model(model: MLP | Sequential, data: Dataset) -> None:
+    """Refuse what the plans could not stand for, or a page could not hold."""
+    if not isinstance(model, (MLP, Sequential)):
+        raise TypeError(f"model = {clipped(repr(model), 60)}: the lab traces an MLP or a Sequential")
+    if not isinstance(data, Dataset):
+        raise TypeError(f"data of the type {type(data).__name__}: the lab takes a nn.data.Dataset")
+    base = MLP if isinstance(model, MLP) else Sequential
+    parts = ("forward", "forward_batch", "trace_batch")
+    strangers = [type(model).__name__] if any(getattr(type(model), x) is not getattr(base, x) for x in parts) else []
+    strangers += [type(m).__name__ for m in model.submodules().values() if type(m).__module__.split(".")[0] != "nn"]
+    if strangers:
+        what = f"{strangers[0]} has a forward of its own, which may decide by numbers"
+        raise ValueError(f"{what}, and the lab records a decision once: build the model of nn's own layers")
+    found = [("a target", y) for y in flatten([units_of(y) for y in data.y])]
+    found += [("data.X", x) for x in flatten(data.X)] + [
+        (name, p.data) for name, p in model.named_parameters().items()
+    ]
+    for name, x in found:
+        if not abs(x) <= LARGEST:
+            raise ValueError(f"{name} holds {x!r}: the lab takes numbers from −1e100 to 1e100, as standardised ones")
+
+
 def _fitting(model: MLP | Sequential, data: Dataset) -> Loss:
     """The loss that suits the outputs and the targets."""
     with evaluating(model), collector_paused():
@@ -131,8 +161,23 @@ def _fitting(model: MLP | Sequential, data: Dataset) -> Loss:
 
 
 def _setup(training: Training, layers: Sequence[Any]) -> str:
-    """Lines of Python that make the generators, the model, the data, the loss and the optimiser as they are now."""
-    data, optimizer = training.training, training.optimizer
+    """Lines of Python that make the generators, the model, the data, the loss and the optimiser as they are now.
+
+    Or a comment that says why there are none.
+    """
+    data, optimizer, model = training.training, training.optimizer, training.model
+    modules, flat = (
+        [model, *model.submodules().values()],
+        [w for m in layers for w in flatten([*m.tensors().values()])],
+    )
+    apart = any(m.kept if not model.training else not m.training for m in modules)
+    for reason, applies in (
+        ("a part of the model is frozen or in evaluation mode", any(m.frozen for m in modules) or apart),
+        ("the optimiser does not move all weights in their order", optimizer.parameters != model.parameters()),
+        ("weights are used twice", len({*map(id, layers)}) < len(layers) or len({*flat}) < len(flat)),
+    ):
+        if applies:
+            return f'# No lines are written here, since {reason}: give the Situation its python="…".'
     names = {rng: f"rng{k or ''}" for k, rng in enumerate(dict.fromkeys(training.generators().values()))}
     seeds = {Random(seed).getstate(): seed for seed in range(100)}
     tensors = [(i, at, x) for i, m in enumerate(layers) for at, x in {**m.tensors(), **m.buffers()}.items()]

@@ -29,12 +29,13 @@ class Timeline {
   /** Takes so many steps, or fewer and a sentence. */
   step(count = 1) {
     let taken = { loss: null, sentence: null };
-    for (let done = 0; done < count; done++) {
+    const whole = Math.max(0, Math.floor(count) || 0);
+    for (let done = 0; done < whole; done++) {
       taken = this.machine.step();
       if (taken.sentence) return { done, ...taken };
       this.advance(null);
     }
-    return { done: count, ...taken };
+    return { done: whole, ...taken };
   }
 
   /** Makes an edit, or changes nothing and returns a sentence. */
@@ -48,7 +49,7 @@ class Timeline {
   /** Goes to a moment, to the bit as it was. */
   go(moment) {
     const { machine, near, kept, edits } = this;
-    const to = Math.max(0, Math.min(moment, this.last));
+    const to = Math.max(0, Math.min(Math.round(moment) || 0, this.last));
     const known = [...kept.keys(), ...near.keys()].filter((at) => at <= to);
     const from = Math.max(...known, this.moment <= to ? this.moment : 0);
     if (from !== this.moment) machine.restore(kept.get(from) ?? near.get(from));
@@ -71,7 +72,7 @@ class Timeline {
     const { python, batch_size: size, place = 0 } = machine.situation;
     const before = [...edits.keys()].filter((at) => at < moment).sort((a, b) => a - b);
     const epochs = machine.epoch - (machine.situation.epoch ?? 0);
-    if (!moment) return python;
+    if (!moment || python.startsWith("# No lines")) return python;
     if (!before.length && !place && !machine.place && !python.includes("def steps(")) {
       const training = `Training(model, loss, optimizer, data, batch_size=${size}, epochs=${epochs}, rng=rng)`;
       return `${python}\n\nfrom nn import Training\n\nfor record in ${training}:\n    print(record.epoch, record.loss)`;
