@@ -25,7 +25,7 @@ from autograd.functions import log, product, sqrt, sum, tanh
 from autograd.higher_order import grad
 from autograd.notation import EXPONENTS, SIGNS, labels
 from autograd.parser import Definitions
-from nn import MLP, SGD, Training, cross_entropy, plots
+from nn import MLP, SGD, Training, cross_entropy, lab, plots
 from nn.cli.csv_tables import read_table
 from nn.data import Dataset, Split
 from nn.lecture.exercises import Course
@@ -319,6 +319,24 @@ def test_matplotlib_takes_no_name_for_a_formula_and_leaves_none_out(monkeypatch)
             figures[-1].savefig(BytesIO(), format="png")
 
 
+def test_a_lab_is_told_every_name_as_data():
+    classes = [name for name in NAMES if len(name) < 30 and name]
+    features = ["</script>", "\u202e\ud800"]
+    page, harmless = (lab_of(*names).page for names in ((classes, features), (["a", "b"], ["c", "d"])))
+    read = Page(page)
+    assert read.elements == Page(harmless).elements and read.scripts == 2
+    [data] = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)
+    [told] = json.loads(data)["situations"]
+    assert told["task"]["classes"] == [shown(name) for name in classes]
+    assert told["features"] == ["</script>", r"\u202e\ud800"]
+
+
+def lab_of(classes, features):
+    """A lab of these names, one of which is also its title."""
+    training, _ = run(classes, features)
+    return lab(training.model, training.training, cross_entropy, batch_size=4, rng=0, title=classes[0])
+
+
 command = partial(python, "-W", "error", encoding=None)
 
 
@@ -363,7 +381,7 @@ def test_a_run_on_a_hostile_table_prints_words_and_its_predictions_give_each_cel
 
 @pytest.mark.browser
 def test_in_a_trusted_notebook_nothing_runs_and_nothing_is_asked_for(chromium, tmp_path):
-    shown_in_notebook = []
+    shown_in_notebook = [lab_of(HTML, HTML[:2])._repr_html_()]
     for name in [*HTML, *INVISIBLE, "$x$"]:
         x, f = graph(name)
         outputs = [explain(f, wrt=x), paths(f, x), narrate(f), draw(f, wrt=x), verdict(name)]
@@ -384,7 +402,7 @@ def test_in_a_trusted_notebook_nothing_runs_and_nothing_is_asked_for(chromium, t
         page.goto((tmp_path / file).as_uri())
         page.wait_for_load_state("networkidle")
         for frame in page.frames[1:]:
-            frame.evaluate("document.querySelector('[id$=-next]').click()")
+            frame.evaluate("document.querySelector('[id$=-next], [id$=-update]').click()")
         hacked = [frame.evaluate("'hacked' in window") for frame in page.frames]
         outside = [url for url in requests if not url.startswith(("data:", "about:")) and file not in url]
         found[file] = any(hacked), bool(outside), complaints, page.locator("body").inner_text()
@@ -392,3 +410,20 @@ def test_in_a_trusted_notebook_nothing_runs_and_nothing_is_asked_for(chromium, t
     assert found["notebook.html"][:3] == (False, False, [])
     for name in [*HTML, *INVISIBLE]:
         assert f"∂f/∂{shown(name)}" in found["notebook.html"][3], repr(name)
+
+
+@pytest.mark.browser
+def test_what_is_touched_in_a_lab_is_told_its_name_as_text(visit, tmp_path):
+    training, _ = run(HTML[:3], HTML[1:3])
+    for p, name in zip(training.model.parameters(), HTML):
+        p.name = name
+    page = visit(lab(training.model, training.training, cross_entropy, rng=0).save(tmp_path / "lab.html"))
+    line, unit = page.locator("[id$='-line']"), page.locator("[id$='-network'] [tabindex]").last
+    page.locator("[id$='-plane']").click(position={"x": 9, "y": 9})
+    assert "<img" in line.inner_text()
+    for k in range(3):
+        unit.click(force=True)
+        page.locator("[id$='-touched'] button").nth(k).click()
+        assert "promised" in line.inner_text()
+    assert page.locator("img, b, script:not([type]) ~ script").count() == 0
+    assert not page.evaluate("'hacked' in window")

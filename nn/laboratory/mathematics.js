@@ -5,10 +5,12 @@ const MOST_TERMS = 3; // of a sum that is written out
 const digitsOf = (text) => text.replace(/[⁰¹²³⁴⁵⁶⁷⁸⁹]/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹".indexOf(digit));
 const symbol = (letter, above, below) => `<msubsup><mi>${letter}</mi><mn>${below}</mn><mn>${above}</mn></msubsup>`;
 
+const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+
 /** A parameter's name, such as w²_13. */
 function nameMath(name) {
   const parts = /^(\p{L})([⁰¹²³⁴⁵⁶⁷⁸⁹]*)_([\d,]+)$/u.exec(name);
-  return parts ? symbol(parts[1], digitsOf(parts[2]), parts[3]) : `<mtext>${name.replace(/[<&]/g, "")}</mtext>`;
+  return parts ? symbol(parts[1], digitsOf(parts[2]), parts[3]) : `<mtext>${escaped(name)}</mtext>`;
 }
 
 const coloured = (kind, markup) => `<mrow class="${kind}">${markup}</mrow>`;
@@ -141,7 +143,7 @@ class Mathematics {
     const written = (name, value) => `${name}${EQUALS}${value}${SPACE}`;
     return {
       math: mathOf(
-        ...x.map((x_k, k) => written(`<mi>${(features[k] ?? "x").replace(/[<&]/g, "")}</mi>`, four(x_k))),
+        ...x.map((x_k, k) => written(`<mi>${escaped(features[k] ?? "x")}</mi>`, four(x_k))),
         ...outputs.slice(0, MOST_TERMS).map((a, j) => written(blue(symbol("a", layers.length, j + 1)), blue(four(a))))),
       small: `What the network makes of this place${says}.`,
     };

@@ -27,7 +27,7 @@ from autograd.number_systems.expressions import letters
 from autograd.number_systems.javascript_loops import Loops, update_loop
 from autograd.primitives import identity, sigmoid, tanh
 from autograd.table import CONSTANT, Primitive, is_constant
-from autograd.text import clipped, counted
+from autograd.text import clipped, counted, text_name
 from autograd.value import Value
 from nn import losses
 from nn.activations import BY_NAME as ACTIVATIONS, Activation
@@ -45,6 +45,7 @@ from nn.validation import optional, whole
 
 LARGEST = 1e100  # whose products stay finite
 LEVERS = ("batch", "freeze", "kill", "points", "predict", "rate", "saturate", "weights")
+MOST_NAME = 30  # characters of a class or a feature
 MOST_TERMS = 60_000  # weights times examples of one graph: half a megabyte
 
 
@@ -241,10 +242,11 @@ class _Recording:
             },
             "task": {
                 "kind": task.kind, "cuts": list(task.cuts), "units": list(task.units),
-                "classes": task.names(self.data, len(self.targets)) if self.targets else [],
+                "classes": _named(task.names(self.data, len(self.targets)) if self.targets else []),
                 "outputs": getattr(training.loss, "outputs", ""),
             },
-            "features": self.data.features or [f"x{'₁₂₃₄₅₆₇₈₉'[k : k + 1] or k + 1}" for k in range(wide)],
+            "features": _named(self.data.features)
+            or [f"x{'₁₂₃₄₅₆₇₈₉'[k : k + 1] or k + 1}" for k in range(wide)],
             **_view(self.data, task),
             "points": [{"x": x, "y": self._y(y)} for x, y in zip(self.data.X, self.data.y)],
             "targets": self.targets, "labels": self.labels, "fixed": self.mixes,
@@ -461,6 +463,11 @@ def _update(optimizer: Optimizer) -> str:
     vars(twin).update(learning_rate=rate, steps=steps)
     moved, new = twin.update(w, gradient, tuple(state))
     return update_loop([moved, *new], [rate, steps], [w, gradient, *state])
+
+
+def _named(names: Sequence[str]) -> list[str]:
+    """The names as a page shows them: on one line, and short."""
+    return [clipped(text_name(name), MOST_NAME) for name in names]
 
 
 def _view(data: Dataset, task: Task) -> dict[str, Any]:
