@@ -151,12 +151,15 @@ def test_delta_is_divided_by_4_in_each_sigmoid_and_hardly_by_tanh(title, low, hi
         assert len(sizes) == 10
         factors = [after / before for before, after in pairwise(sizes)]
         assert low <= min(factors) and max(factors) <= high
+        if trace is traces[0]:  # what is shown first
+            assert max(factors) == pytest.approx(4.0 if low > 2.0 else 1.1, abs=0.1)
         if low > 2.0:
             assert 2.5e5 < sizes[-1] / sizes[0] < 2.9e5
 
 
 def test_ten_sigmoids_learn_nothing_and_tanh_learns_the_same_points():
     _, training, model = lesson("Vanishing gradients / ten sigmoids")
+    assert score(training) == 0.5
     before = numbers(model.net[0].W)
     for _ in runs(training, 20, 60):
         assert score(training) == 0.5 and evaluate(model, training.loss, training.training)[0] > 0.12

@@ -62,10 +62,10 @@ def lessons() -> list[Situation]:
             "Vanishing gradients", _deep, {"ten sigmoids": {"g": "sigmoid"}, "with tanh": {"g": "tanh"}},
             levers=("weights", "saturate"), batch_size=1, until=20,
             question="By about what number is δ divided at each layer on the way back? What is it with tanh?",
-            look="Press Backward and touch the units from right to left: each δ is the one after it, times w g′(z). "
-            "Then press Run: which of the two networks has learned at epoch 20?",
+            look="Press Backward and read the δ below the units from right to left: each is the one after it, times "
+            "w g′(z). Then press Run: which of the two networks has learned at epoch 20?",
             answer="By 4, since w σ′(z) = 1 · ¼: after nine layers by 4⁹, about 260,000, and nothing is learned. "
-            "With tanh by 1.0 to 1.3, since tanh′(z) is almost 1.",
+            "With tanh by about 1.1, since tanh′(z) is almost 1.",
         ),
         *_lesson(
             "Symmetry of equal weights", _symmetric,
@@ -81,17 +81,18 @@ def lessons() -> list[Situation]:
             "Dropout's redundancy", _dropout, {"without": {"p": 0.0}, "p = 0.3": {"p": 0.3}},
             levers=("kill",), batch_size=10, until=300,
             question="After 300 epochs, what is the lowest accuracy that killing one hidden unit leaves in each?",
-            look="Press Run: it pauses at epoch 300. Touch a hidden unit, press Kill and read the accuracy; bring "
-            "the unit back and try the next. Then do the same with dropout.",
+            look="Press Run: it pauses at epoch 300. Touch a hidden unit, press Kill, read the accuracy, and press "
+            "Kill again to bring it back. Try each unit, then do the same with dropout.",
             answer="73 % without dropout, 95 % with it. Trained with units missing at random, the network depends "
             "on no single one.",
         ),
         *_lesson(
             "All-positive inputs", _positive, {"positive": {"center": False}, "zero-centred": {"center": True}},
             levers=("batch",), batch_size=1,
-            question="In five updates, how often do the two weights move in opposite directions? And if centred?",
-            look="Before each Update, press Backward and touch both weights. Of one point, their gradients are the "
-            "same δ times x₁ and times x₂. A batch of 4 adds several δ.",
+            question="In five updates, how often do the two weights move in opposite directions? And with centred "
+            "inputs?",
+            look="Before each Update, press Backward and touch both weights: of one point, their gradients are the "
+            "same δ times x₁ and times x₂. In a mini-batch of 4, δ of both signs add up.",
             answer="Never: if both inputs are positive, both gradients have the sign of δ. With centred inputs, "
             "three times of five.",
         ),
@@ -126,9 +127,8 @@ def _source(make: Callable[..., Setup], options: Mapping[str, Any]) -> str:
         body = dedent("".join(getsource(make).splitlines(keepends=True)[1:-1]))
         used = {module: [n for n in names if re.search(rf"\b{n}\b", body)] for module, names in IMPORTS.items()}
         imports = [f"from {module} import {', '.join(names)}\n" for module, names in used.items() if names]
-        return "".join(
-            [*imports, "import nn\n\n", *(f"{name} = {value!r}\n" for name, value in options.items()), body]
-        )
+        given = [f"{name} = {value!r}\n" for name, value in options.items()]
+        return "".join([*imports, "import nn\n\n", *given, body])
     return ""
 
 
@@ -163,8 +163,8 @@ def _deep(g: str) -> Setup:
     X = [[2, 0.5], [1, 1.5], [-0.5, 2], [1.5, -0.5], [-2, -0.5], [-1, -1.5], [0.5, -2], [-1.5, 0.5]]
     data = Dataset(X, [1, 1, 1, 1, 0, 0, 0, 0])
     model = MLP(2, [1] * 10, activation=g, output="sigmoid", init=partial(constant, value=1.0))
-    for w in model.parameters()[:2]:
-        w.data = 0.2
+    for w, first in zip(model.parameters(), (0.2, -0.2)):
+        w.data = first
     for b in model.parameters()[4::2]:
         b.data = -0.5 if g == "sigmoid" else 0.0  # each z is about 0
     loss, optimizer, rng = half_squared_error, SGD(model.parameters(), learning_rate=1.0), Random(3)
