@@ -24,7 +24,8 @@ LIBRARIES.add("nn")
 if TYPE_CHECKING:
     from nn.backprop import back_propagate
     from nn.interchange import load_numpy_state, numpy_gradients, numpy_state
-    from nn.laboratory import Situation, lab
+    from nn.laboratory import lab
+    from nn.laboratory.recording import Situation
     from nn.matrices import matrix_form
     from nn.preprocessing import PCA, OneHot, Pipeline, Standardize, Whiten, ZeroCenter, preprocess
     from nn.replaying import training_on
@@ -36,7 +37,8 @@ __all__ = [
     "accuracy", "back_propagate", "binary_cross_entropy", "calibrate", "clip_norm", "clip_value", "confusion_matrix",
     "cross_entropy", "half_squared_error", "hinge", "l1_penalty", "l2_penalty", "lab", "load_numpy_state",
     "matrix_form", "mean_squared_error", "numpy_gradients", "numpy_state", "outputs_are", "predict", "preprocess",
-    "r2", "rmse", "training_on",
+    "r2", "rmse",
+    "training_on",
 ]  # fmt: skip
 
 _HOMES = {
