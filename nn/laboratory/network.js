@@ -4,6 +4,7 @@ const [WIDE, HIGH] = [800, 470];
 const LARGEST = 52; // a unit's side
 const MOST_EDGES = 1500; // more are drawn, but can be touched only by their names
 const PULSES = 400; // at once
+const SEEN = 20; // points of a mini-batch by whose numbers pulses are sized
 const FASTEST = [-8, 1]; // powers of ten between which the bars of ‖δ‖ stand, in every situation alike
 
 const raised = (l) => String(l).replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]);
@@ -70,7 +71,11 @@ class Network {
 
   hit(edge) {
     const path = drawn("path", { class: "hit", d: edge.d });
-    path.onclick = () => this.lab.touch({ kind: "weight", p: edge.p });
+    const title = drawn("title", {});
+    path.append(title);
+    const { lab } = this;
+    path.onpointerenter = () => { title.textContent = `${shortName(lab.situation.parameters[edge.p])} = ${shown(lab.machine.shared[edge.p])}`; };
+    path.onclick = () => lab.touch({ kind: "weight", p: edge.p });
     return path;
   }
 
@@ -189,16 +194,19 @@ class Network {
     const isLast = l === this.places.length - 1;
     const heights = surface && (l ? surface.units[l - 1][j] : null);
     if (surface && surface.rows > 1) {
-      const half = STEPS / 2; // every second place of the surface is enough
-      const place = (k) => 2 * (k % half) + STEPS * 2 * Math.floor(k / half);
+      const columns = surface.columns;
+      const half = columns / 2; // every second place of the surface is enough
+      const place = (k) => 2 * (k % half) + columns * 2 * Math.floor(k / half);
       const at = l ? (k) => heights[place(k)] / surface.most[l - 1] : (k) => (2 * (j ? Math.floor(k / half) : k % half)) / (half - 1) - 1;
       paint(canvas, half, half, isLast && reading.isClasses && reading.units === 1 ? (k) => reading.lead(surface.outputs, place(k)) : at, pixels);
     } else if (surface) {
       const most = l ? surface.most[l - 1] : 1;
-      const height = (c) => 20 + 17 * (l ? heights[c] / most : (2 * c) / (STEPS - 1) - 1);
-      paint(canvas, STEPS, STEPS, (k) => {
-        const [c, r, to] = [k % STEPS, Math.floor(k / STEPS), height(k % STEPS)];
-        return Math.abs(r - 20) < 1 && Math.abs(to - 20) >= 1 ? 0.12 : (r - 20) * (to - r) >= 0 && Math.abs(to - 20) > 0.5 ? (to > 20 ? 0.8 : -0.8) : 0;
+      const columns = surface.columns;
+      const middle = columns / 2;
+      const height = (c) => middle + 0.85 * middle * (l ? heights[c] / most : (2 * c) / (columns - 1) - 1);
+      paint(canvas, columns, columns, (k) => {
+        const [r, to] = [Math.floor(k / columns), height(k % columns)];
+        return (r - middle) * (to - r) >= 0 && Math.abs(to - middle) > 0.5 ? (to > middle ? 0.8 : -0.8) : 0;
       }, pixels);
     } else {
       const x = example ? (l ? example.a[l - 1][j] : example.x[j]) : 0;
@@ -213,9 +221,10 @@ class Network {
     this.still();
     if (this.opened || stillness.matches || !machine.points.length) return true;
     const isBack = direction === "grad";
+    const seen = example ? [example] : machine.batch.slice(0, SEEN).map((i) => machine.example(i));
     const carried = ({ l, j, k, p }) => {
-      if (!example) return Math.abs(isBack ? machine.gradients[p] : machine.shared[p]);
-      return Math.abs(machine.shared[p] * (isBack ? example.delta[l - 1][j] : l > 1 ? example.a[l - 2][k] : example.x[k]));
+      if (isBack) return Math.abs(example ? example.delta[l - 1][j] * machine.shared[p] : machine.gradients[p]);
+      return seen.reduce((sum, { a, x }) => sum + Math.abs(machine.shared[p] * (l > 1 ? a[l - 2][k] : x[k])), 0);
     };
     const all = edges.map((edge) => [edge, carried(edge)]).filter(([, size]) => size > 0).sort(([, a], [, b]) => b - a).slice(0, PULSES);
     const duration = Math.min(650, 3000 / last);

@@ -319,9 +319,10 @@ class Lab {
     this.colours ??= theme();
     this.pixels ??= scale(this.colours);
     const { colours, pixels } = this;
-    const rows = situation.features.length === 2 ? STEPS : 1;
-    const surface = situation.components ? null : machine.surface(STEPS, rows);
-    this.surface = surface && { ...surface, rows, most: surface.units.map((layer) => Math.max(1e-9, ...layer.map(largestOf))) };
+    const columns = this.running ? COARSE : FINE;
+    const rows = situation.features.length === 2 ? columns : 1;
+    const surface = situation.components ? null : machine.surface(columns, rows);
+    this.surface = surface && { ...surface, columns, rows, most: surface.units.map((layer) => Math.max(1e-9, ...layer.map(largestOf))) };
     this.isWrong = this.state.wrong;
     this.plane.draw(colours, pixels);
     this.network.draw(colours, pixels);

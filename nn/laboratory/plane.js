@@ -1,7 +1,7 @@
 // The plane: what the network makes of each place, the points, and what is done to them.
 
 const SVG = "http://www.w3.org/2000/svg";
-const STEPS = 40; // of the surface, along each side
+const [COARSE, FINE] = [40, 72]; // places of the surface along each side, in a run and at rest
 const NEAR = 16; // pixels from a point that still touch it
 const SHAPES = [ // of the classes: how many corners, where the first is, how far every second one is from the middle
   [36, 0, 1], [3, -90, 1], [4, 45, 1], [4, 0, 1], [3, 90, 1], [10, -90, 0.45], [8, 0, 0.4], [6, 0, 1], [3, 180, 1],
@@ -252,37 +252,38 @@ class Plane {
   }
 
   /** What the network gives everywhere, or the unit that is touched. */
-  areas(context, { outputs, rows, units, most }, colours, pixels) {
+  areas(context, { outputs, columns, rows, units, most }, colours, pixels) {
     const { small, side, lab: { reading, chosen, situation: { layers } } } = this;
     const unit = chosen?.kind === "unit" && chosen.l < layers.length ? units[chosen.l - 1][chosen.j] : null;
     const several = reading.classes.length > 2 && !unit;
     const winner = several && ((k) => this.lab.machine.decide(outputs.map((output) => output[k])));
     const lead = unit ? (k) => unit[k] / most[chosen.l - 1] : (k) => reading.lead(outputs, k);
-    paint(small, STEPS, rows, several ? () => 0 : lead, pixels);
+    paint(small, columns, rows, several ? () => 0 : lead, pixels);
     context.imageSmoothingQuality = "high";
-    const cell = [side / (STEPS - 1), rows > 1 ? side / (rows - 1) : side];
+    const cell = [side / (columns - 1), rows > 1 ? side / (rows - 1) : side];
     context.drawImage(small, -cell[0] / 2, rows > 1 ? -cell[1] / 2 : 0, side + cell[0], rows > 1 ? side + cell[1] : side);
-    if (several) this.signs(context, winner, rows, colours);
+    if (several) this.signs(context, winner, columns, rows, colours);
   }
 
-  /** Of several classes, a small sign of the winner in every fourth cell. */
-  signs(context, winner, rows, colours) {
+  /** Of several classes, small signs of the winner, ten along each side. */
+  signs(context, winner, columns, rows, colours) {
     context.globalAlpha = 0.28;
-    for (let r = 2; r < rows; r += 4) {
-      for (let c = 2; c < STEPS; c += 4) {
-        const at = [(c / (STEPS - 1)) * this.side, (1 - r / (rows - 1)) * this.side];
-        marker(context, winner(r * STEPS + c), at, 3, { ...colours, ink: colours.quiet });
+    const step = columns / 10;
+    for (let r = Math.floor(step / 2); r < rows; r += step) {
+      for (let c = Math.floor(step / 2); c < columns; c += step) {
+        const at = [(c / (columns - 1)) * this.side, (1 - r / (rows - 1)) * this.side];
+        marker(context, winner(Math.floor(r) * columns + Math.floor(c)), at, 3, { ...colours, ink: colours.quiet });
       }
     }
     context.globalAlpha = 1;
   }
 
-  curves(context, { outputs }, colours) {
+  curves(context, { outputs, columns }, colours) {
     const { low, high } = this.lab.situation;
     for (const output of outputs) {
-      const to = (_, k) => this.pixel([low[0] + (k / (STEPS - 1)) * (high[0] - low[0]), output[k]]);
+      const to = (_, k) => this.pixel([low[0] + (k / (columns - 1)) * (high[0] - low[0]), output[k]]);
       Object.assign(context, { strokeStyle: rgb(colours.value), lineWidth: 2.5 });
-      context.stroke(new Path2D(`M${Array.from({ length: STEPS }, to).join("L")}`));
+      context.stroke(new Path2D(`M${Array.from({ length: columns }, to).join("L")}`));
     }
   }
 
