@@ -269,7 +269,7 @@ def test_a_regression_shows_its_curve_and_rmse(opened):
     model = MLP(1, [4, 1], activation="tanh", rng=0)
     page = opened(lab(model, sine(20, rng=0), half_squared_error, SGD(model.parameters(), 0.1), rng=1))
     assert re.search(r"RMSE 0\.\d+$", status(page))
-    assert page.evaluate("lab.reading.isCurve && lab.surface.outputs[0].length") == 40
+    assert page.evaluate("lab.reading.isCurve && lab.surface.outputs[0].length") == 72
 
 
 def click_at_random(page, count, seed):

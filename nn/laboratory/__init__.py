@@ -58,7 +58,9 @@ def lab(
         data=script({"version": VERSION, "situations": described}),
     )  # fmt: skip
     if (size := len(page.encode())) > MOST_BYTES:
-        raise ValueError(f"the lab of {name} takes {size:,} bytes, more than {MOST_BYTES:,}: take a smaller network, or fewer points")
+        raise ValueError(
+            f"the lab of {name} takes {size:,} bytes, more than {MOST_BYTES:,}: take fewer units or points"
+        )
     known = f"lab of {name}" if len(described) == 1 else f"lab of {counted(len(described), 'situation')}"
     invitation, image = f"The network {name}; trust the notebook to let it learn", draw(situations[0].training.model)
     return Page(known, "a lab", described[0]["title"], page, image._repr_svg_(), invitation, height=760)
