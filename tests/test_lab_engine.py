@@ -408,6 +408,7 @@ def test_a_saved_situation_goes_on_as_if_nothing_had_happened(lab):
         ({"kind": "saturate", "l": 5, "j": 0}, "Unit 0 of layer 5"),
         ({"kind": "weight", "number": 1.0}, "Weight"),
         ({"kind": "sing"}, "no such edit"),
+        ({"kind": "flip", "i": 99}, "Point 99"),
         ({}, "no such edit"),
     ],
     ids=lambda x: x.get("kind", "none") if isinstance(x, dict) else "",
@@ -490,6 +491,11 @@ class Doubling(nn.MLP):
         return super().forward_batch([[2.0 * x_i for x_i in x] for x in X])
 
 
+class Constant(Random):
+    def random(self):
+        return 0.25
+
+
 HUGE = Dataset([[1.2e308, 0.0], [-1.2e308, 0.0]], [0, 1])
 
 
@@ -499,8 +505,8 @@ HUGE = Dataset([[1.2e308, 0.0], [-1.2e308, 0.0]], [0, 1])
         ({"optimizer": lambda p: nn.SGD(p, nn.optim.linear(0.1, 0.0, 5))}, "without a schedule"),
         ({"optimizer": lambda p: nn.SGD([{"parameters": p[:2]}, {"parameters": p[2:]}], 0.1)}, "without groups"),
         ({"optimizer": lambda p: nn.SGD}, r"takes one of nn's own, as SGD\(model.parameters\(\), 0.1\)"),
-        ({"model": nn.Sequential(nn.Linear(2, 1, rng=0), Own())}, "Own has a forward of its own"),
-        ({"model": Doubling(2, [3, 1], rng=0)}, "Doubling has a forward of its own"),
+        ({"model": nn.Sequential(nn.Linear(2, 1, rng=0), Own())}, "the model holds Own, which has a forward"),
+        ({"model": Doubling(2, [3, 1], rng=0)}, "the model holds Doubling"),
         ({"model": Own(), "optimizer": lambda p: None}, "traces an MLP or a Sequential"),
         ({"model": nn.MLP(2, [300, 300, 1], batch_norm=True, rng=0), "batch_size": 12}, "terms"),
         ({"model": nn.MLP(2, [3, 1], batch_norm=True, rng=0), "batch_size": 1}, "at least 2"),
@@ -510,7 +516,10 @@ HUGE = Dataset([[1.2e308, 0.0], [-1.2e308, 0.0]], [0, 1])
         ({"data": HUGE}, "data.X holds 1.2e[+]308: the lab takes numbers from −1e100 to 1e100"),
         ({"levers": ("bogus",)}, "levers = 'bogus': it needs to be a list of some of batch, freeze"),
         ({"levers": "rate"}, "levers = 'rate'"),
-        ({"until": -1}, "until = -1"),
+        ({"until": -1}, "until = -1: it needs to be a whole number"),
+        ({"until": 1.5}, "until = 1.5"),
+        ({"rng": Constant()}, "a generator of the type Constant"),
+        ({"model": nn.Sequential(nn.MLP(2, [3, 3]), nn.ReLU(), nn.Linear(3, 1))}, "the model holds MLP"),
         ({"title": 3}, "title = 3: it needs text"),
     ],
 )  # fmt: skip

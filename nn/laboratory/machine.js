@@ -171,8 +171,9 @@ class Machine {
     for (let k = 0; k < numbers.length; k++) zero += 0 * numbers[k];
     if (zero === 0) return null;
     const k = numbers.findIndex((x) => !Number.isFinite(x));
+    const memory = k % width ? "the optimiser's memory of " : "";
     const name = this.situation.parameters[Math.floor(k / width)];
-    return `Nothing was moved: ${what} ${name} would be ${spoken(numbers[k])}. ${this.remedy}`;
+    return `Nothing was moved: ${what} ${memory}${name} would be ${spoken(numbers[k])}. ${this.remedy}`;
   }
 
   /** The parameters and the optimiser's memory after the next update, row by row. */
@@ -428,19 +429,20 @@ class Machine {
     const changed = (set, some) => new Set(on ? [...set, ...some] : [...set].filter((one) => !some.includes(one)));
     const weights = [p].flat();
     const sizes = ["add", "remove", "batch"].includes(kind);
-    const isPlace = Array.isArray(x) && x.length === (situation.components?.mean ?? features).length && usable(x);
+    const width = (situation.components?.mean ?? features).length;
+    const isPlace = Array.isArray(x) && x.length === width && usable(x);
     const areWeights = weights.length && weights.every((one) => Number.isInteger(one) && one in parameters);
     const refusals = [
-      [(x !== undefined || kind === "add") && !isPlace, `The point (${x}): each coordinate ${bounded}`],
+      [(x !== undefined || kind === "add") && !isPlace, `The point (${x}): each of its ${width} coordinates ${bounded}`],
       [targets && needsTarget && !isTarget, `Class ${y}: there are ${targets?.length} classes, counted from 0.`],
       [needsTarget && !isTarget, `The target ${y}: it ${bounded}`],
-      [(kind === "move" || kind === "remove") && !(Number.isInteger(i) && points[i]), `Point ${i}: there are ${points.length}, counted from 0.`],
+      [["move", "remove", "flip"].includes(kind) && !(Number.isInteger(i) && points[i]), `Point ${i}: there are ${points.length}, counted from 0.`],
       [(kind === "weight" || kind === "freeze") && !areWeights, `Weight ${p}: there are ${parameters.length}, counted from 0.`],
       [kind === "weight" && weights.length > 1, "A number is for one weight."],
       [fixed && sizes, "Batch normalisation mixes the points: their number and the mini-batches stay."],
       [kind === "weight" && !usable([number]), `A weight of ${spoken(number)}: it ${bounded}`],
       [kind === "rate" && !(Number.isFinite(number) && number >= 0), `η = ${spoken(number)}: it needs to be finite and at least 0.`],
-      [kind === "batch" && !(Number.isInteger(number) && number > 0), `Mini-batches of ${spoken(number)}: it needs to be a whole number.`],
+      [kind === "batch" && !(Number.isInteger(number) && number > 0), `Mini-batches of ${spoken(number)}: it needs a whole number of at least 1.`],
       [kind === "freeze" && weights.some((one) => one >= moves), "The optimiser of this model does not move it."],
       [kind === "kill" && !(Number.isInteger(j) && layers[l - 1]?.W[j]), `Unit ${j} of layer ${l}: there is none.`],
       [kind === "flip", "Only a class can be flipped: drag the point instead."],

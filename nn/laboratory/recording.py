@@ -84,7 +84,8 @@ class Situation:
         if isinstance(levers, str) or (unknown := sorted({*levers} - {*LEVERS})):
             what = repr(levers) if isinstance(levers, str) else ", ".join(map(repr, unknown))
             raise ValueError(f"levers = {what}: it needs to be a list of some of {', '.join(LEVERS)}")
-        until = until and whole("until", until)
+        if type(until) is not int or until < 0:
+            raise ValueError(f"until = {until!r}: it needs to be a whole number, the epoch at which Run pauses, or 0")
         batch_size = optional(whole, "batch_size", batch_size)
         task, size = model.task, len(data.y) if batch_size is None else batch_size
         try:
@@ -92,6 +93,11 @@ class Situation:
             self.task = self.training.task
         finally:
             model.task = task
+        for drawn in self.training.generators().values():
+            if type(drawn) is not Random:
+                raise TypeError(
+                    f"a generator of the type {type(drawn).__name__}: the page draws as random.Random does"
+                )
         words = {"title": title, "question": question, "look": look, "answer": answer, "python": python}
         if wrong := [name for name, text in words.items() if not isinstance(text, str)]:
             raise TypeError(f"{wrong[0]} = {words[wrong[0]]!r}: it needs text")
@@ -136,9 +142,11 @@ def _check_model(model: MLP | Sequential, data: Dataset) -> None:
     parts = ("forward", "forward_batch", "trace_batch")
     strangers = [type(model).__name__] if any(getattr(type(model), x) is not getattr(base, x) for x in parts) else []
     strangers += [type(m).__name__ for m in model.submodules().values() if type(m).__module__.split(".")[0] != "nn"]
+    known = (Linear, Activation, BatchNorm, Dropout)
+    strangers += [type(layer).__name__ for layer in layers_of(model) if not isinstance(layer, known)]
     if strangers:
-        what = f"{strangers[0]} has a forward of its own, which may decide by numbers"
-        raise ValueError(f"{what}, and the lab records a decision once: build the model of nn's own layers")
+        what = f"the model holds {strangers[0]}, which has a forward of its own"
+        raise ValueError(f"{what}: the lab takes nn's Linear, activations, BatchNorm and Dropout one after the other")
     found = [("a target", y) for y in flatten([units_of(y) for y in data.y])]
     found += [("data.X", x) for x in flatten(data.X)] + [
         (name, p.data) for name, p in model.named_parameters().items()
