@@ -95,9 +95,7 @@ class Situation:
             model.task = task
         for drawn in self.training.generators().values():
             if type(drawn) is not Random:
-                raise TypeError(
-                    f"a generator of the type {type(drawn).__name__}: the page draws as random.Random does"
-                )
+                raise TypeError(f"a generator of the type {type(drawn).__name__}: the lab draws as random.Random")
         words = {"title": title, "question": question, "look": look, "answer": answer, "python": python}
         if wrong := [name for name, text in words.items() if not isinstance(text, str)]:
             raise TypeError(f"{wrong[0]} = {words[wrong[0]]!r}: it needs text")
@@ -148,9 +146,8 @@ def _check_model(model: MLP | Sequential, data: Dataset) -> None:
         what = f"the model holds {strangers[0]}, which has a forward of its own"
         raise ValueError(f"{what}: the lab takes nn's Linear, activations, BatchNorm and Dropout one after the other")
     found = [("a target", y) for y in flatten([units_of(y) for y in data.y])]
-    found += [("data.X", x) for x in flatten(data.X)] + [
-        (name, p.data) for name, p in model.named_parameters().items()
-    ]
+    found += [("data.X", x) for x in flatten(data.X)]
+    found += [(name, p.data) for name, p in model.named_parameters().items()]
     for name, x in found:
         if not abs(x) <= LARGEST:
             raise ValueError(f"{name} holds {x!r}: the lab takes numbers from −1e100 to 1e100, as standardised ones")
@@ -175,10 +172,8 @@ def _setup(training: Training, layers: Sequence[Any]) -> str:
     Or a comment that says why there are none.
     """
     data, optimizer, model = training.training, training.optimizer, training.model
-    modules, flat = (
-        [model, *model.submodules().values()],
-        [w for m in layers for w in flatten([*m.tensors().values()])],
-    )
+    modules = [model, *model.submodules().values()]
+    flat = [w for layer in layers for w in flatten([*layer.tensors().values()])]
     apart = any(m.kept if not model.training else not m.training for m in modules)
     for reason, applies in (
         ("a part of the model is frozen or in evaluation mode", any(m.frozen for m in modules) or apart),
@@ -240,8 +235,8 @@ class _Recording:
         update = f"{type(group).__name__}{[getattr(group, x) for x in [*signature(type(group)).parameters][2:]]}"
         self.kernels[update] = _update(group)
         generators = list(dict.fromkeys(training.generators().values()))
-        n, wide = len(self.data.y), len(self.data.X[0])
-        sample = task.sample(self.data._replace(X=[[float(i)] for i in range(n)])).X
+        features = self.data.features or [f"x{'₁₂₃₄₅₆₇₈₉'[k : k + 1] or k + 1}" for k in range(len(self.data.X[0]))]
+        sample = task.sample(self.data._replace(X=[[float(i)] for i in range(len(self.data.y))])).X
         self.json: dict[str, Any] = {
             "loss": getattr(training.loss, "__name__", ""),
             "optimizer": {
@@ -253,9 +248,7 @@ class _Recording:
                 "classes": _named(task.names(self.data, len(self.targets)) if self.targets else []),
                 "outputs": getattr(training.loss, "outputs", ""),
             },
-            "features": _named(self.data.features)
-            or [f"x{'₁₂₃₄₅₆₇₈₉'[k : k + 1] or k + 1}" for k in range(wide)],
-            **_view(self.data, task),
+            "features": _named(features), **_view(self.data, task),
             "points": [{"x": x, "y": self._y(y)} for x, y in zip(self.data.X, self.data.y)],
             "targets": self.targets, "labels": self.labels, "fixed": self.mixes,
             "batch_size": training.batch_size, "least": training.least_batch, "sample": [int(i) for [i] in sample],
@@ -460,9 +453,8 @@ def _kernel(entry: Primitive, codes: Sequence[str | float]) -> str:
     locals_ = [d for d, code in zip(every, codes) if isinstance(code, str)]
     loops = Loops(value, locals_, free, [code for code in codes if isinstance(code, str)])
     words = [json.dumps(x, ensure_ascii=False) for x in (entry.name, entry.symbol, list(codes), entry.factors)]
-    return ",\n".join(
-        [f"[{loops.forward()}", loops.backward(), javascript.function(value, locals_, free), f"{', '.join(words)}]"]
-    )
+    parts = [loops.forward(), loops.backward(), javascript.function(value, locals_, free), *words]
+    return "[" + ",\n".join(parts) + "]"
 
 
 def _update(optimizer: Optimizer) -> str:
