@@ -211,6 +211,31 @@ def test_whole_epochs_without_an_edit_are_a_training_in_python(lab):
         close(weights, [p.data for p in fresh["optimizer"].parameters])
 
 
+NESTED = """
+from random import Random
+import nn
+inner = nn.Sequential(nn.Linear(2, 3, rng=0), nn.Tanh()), nn.Sequential(nn.Linear(3, 2, rng=1), nn.Sigmoid())
+model = nn.Sequential(*inner, nn.Linear(2, 1, rng=2))
+data, loss, rng = nn.data.moons(12, rng=1), nn.binary_cross_entropy, Random(3)
+optimizer = nn.SGD(model.parameters(), 0.5)
+"""
+
+
+def test_a_unit_of_a_nested_model_is_killed_in_its_python_too(lab):
+    made = {}
+    exec(NESTED, made)
+    s = Situation(made["model"], made["data"], made["loss"], made["optimizer"], rng=made["rng"], python=NESTED)
+    python, weights = lab(s)("""() => {
+      const timeline = begin();
+      timeline.edit({ kind: "kill", l: 2, j: 1, on: true });
+      timeline.step(5);
+      return [timeline.python(), [...timeline.machine.shared.slice(0, timeline.machine.count)]];
+    }""")
+    fresh = {}
+    exec(python, fresh)
+    close(weights, [p.data for p in fresh["optimizer"].parameters])
+
+
 def test_random_numbers_are_pythons_to_the_bit(lab):
     generators = [Random(seed) for seed in (0, 1, 2**40, "a")]
     generators[1].random()

@@ -173,7 +173,8 @@ class Machine {
     const k = numbers.findIndex((x) => !Number.isFinite(x));
     const memory = k % width ? "the optimiser's memory of " : "";
     const name = this.situation.parameters[Math.floor(k / width)];
-    return `Nothing was moved: ${what} ${memory}${name} would be ${spoken(numbers[k])}. ${this.remedy}`;
+    const remedy = memory ? "Go back, and move points and weights nearer to 0." : this.remedy;
+    return `Nothing was moved: ${what} ${memory}${name} would be ${spoken(numbers[k])}. ${remedy}`;
   }
 
   /** The parameters and the optimiser's memory after the next update, row by row. */

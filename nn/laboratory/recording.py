@@ -95,7 +95,8 @@ class Situation:
             model.task = task
         for drawn in self.training.generators().values():
             if type(drawn) is not Random:
-                raise TypeError(f"a generator of the type {type(drawn).__name__}: the lab draws as random.Random")
+                what = f"a generator of the type {type(drawn).__name__}"
+                raise TypeError(f"{what}: the lab draws as Python's own does, give it Random(seed)")
         words = {"title": title, "question": question, "look": look, "answer": answer, "python": python}
         if wrong := [name for name, text in words.items() if not isinstance(text, str)]:
             raise TypeError(f"{wrong[0]} = {words[wrong[0]]!r}: it needs text")

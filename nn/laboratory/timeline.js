@@ -120,11 +120,13 @@ class Mask(nn.Module):
         return [x_j * float(j not in self.dead) for j, x_j in enumerate(x)]
 
 
-layers = getattr(model, "net", model).layers
+net = getattr(model, "net", model)
+layers = net.flat()
 ends = [i for i, layer in enumerate(layers) if isinstance(layer, nn.Linear)][1:] + [len(layers)]
 masks = [Mask() for _ in ends]
 for mask, end in [*zip(masks, ends)][::-1]:
-    layers.insert(end, mask)`;
+    layers.insert(end, mask)
+net.layers = layers`;
     const parts = [
       "\nfrom nn.data import batches\nfrom nn.losses import mean_loss\n",
       ...(python.includes("todo = ") ? [] : [`batch_size, todo = ${size}, []`]), "model.train()",
