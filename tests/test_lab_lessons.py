@@ -182,23 +182,22 @@ def test_equal_weights_stay_equal_and_random_ones_part_the_moons():
         assert maps(training) == 4 and score(training) == 1.0
 
 
-def test_without_dropout_one_dead_unit_costs_a_quarter_and_with_it_a_twentieth():
+def test_without_dropout_one_dead_unit_costs_a_quarter_and_with_it_a_thirtieth():
     _, training, _ = lesson("Dropout's redundancy / without")
-    for _ in runs(training, 300, 330):
+    for _ in runs(training, 200, 202, 250):
         assert score(training) == 1.0 and round(100 * min(killed(training))) == 73
-    _, training, _ = lesson("Dropout's redundancy / p = 0.3")
-    for epoch in runs(training, 300, 330):
-        assert score(training) >= 0.98 and min(killed(training)) >= 0.93
-        assert epoch > 300 or (score(training) == 1.0 and round(100 * min(killed(training))) == 95)
+    _, training, _ = lesson("Dropout's redundancy / with p = 0.3")
+    for _ in runs(training, 200, 202, 250):
+        assert score(training) > 0.96 and round(100 * min(killed(training))) == 93
 
 
 def test_positive_inputs_never_move_the_two_weights_in_opposite_directions():
     opposite = {}
     for name in ("positive", "zero-centred"):
         _, training, _ = lesson(f"All-positive inputs / {name}")
-        opposite[name] = [g["w¹_11"] * g["w¹_12"] < 0.0 for g in gradients(training, 1, 5)]
-        assert all(g["w¹_11"] * g["w¹_12"] != 0.0 for g in gradients(training, 1, 5))
-    assert sum(opposite["positive"]) == 0 and sum(opposite["zero-centred"]) == 3
+        opposite[name] = [g["w¹_11"] * g["w¹_12"] < 0.0 for g in gradients(training, 1, 3)]
+        assert all(g["w¹_11"] * g["w¹_12"] != 0.0 for g in gradients(training, 1, 3))
+    assert sum(opposite["positive"]) == 0 and sum(opposite["zero-centred"]) == 2
     _, training, _ = lesson("All-positive inputs / positive")
     assert any(g["w¹_11"] * g["w¹_12"] < 0.0 for g in gradients(training, 4, 5))  # δ of both signs
 
@@ -215,7 +214,7 @@ def test_batch_normalisation_learns_through_sigmoids_and_its_biases_have_no_grad
             sizes[name] = hypot(*(delta for trace in traces for delta in trace.delta[1]))
         losses[name] = [start, *found]
     assert losses["without"][1:] == pytest.approx([0.12, 0.12], abs=0.005) and losses["without"][0] < 0.14
-    assert losses["with"][1:] == pytest.approx([0.01, 0.01], abs=0.005)
+    assert losses["with"][1:] == pytest.approx([0.01, 0.01], abs=0.005)  # in between up to 0.02
     for name, is_zero in (("with", True), ("without", False)):
         _, training, _ = lesson(f"Batch normalisation / {name}")
         [first] = gradients(training, 20, 1)

@@ -45,7 +45,7 @@ def lessons() -> list[Situation]:
             "The slides' 2-3-2 network", _slides, levers=("weights", "predict"), batch_size=1,
             question="Which output unit sends the larger part of δ¹_2 back?",
             look="Press Backward and touch the hidden unit a¹_2: its δ adds what comes back over the two edges that "
-            "leave it, and multiplies by g′. Compare the two products.",
+            "leave it, and multiplies by g′. Compare the two products. The target is (1, 0).",
             answer="The first: δ²_1 w²_12 = 0.0922 and δ²_2 w²_22 = 0.0242. Their sum times g′(z¹_2) = 0.233 is δ¹_2 "
             "= 0.0271.",
         ),
@@ -54,9 +54,9 @@ def lessons() -> list[Situation]:
             levers=("points", "kill"), batch_size=10, until=100,
             question="What accuracy does each network reach after 100 epochs, and is its border straight or bent?",
             look="Press Run: it pauses at epoch 100. Switch to four units and do the same. Compare the borders, and "
-            "look at the four maps that the output unit adds up.",
+            "look at the four pictures that the output unit adds up.",
             answer="90 % with a straight border, since one sum of the inputs is 0 along a line. 100 % with four "
-            "hidden units: the output adds their maps, and the border bends.",
+            "hidden units: the output adds their pictures, and the border bends.",
         ),
         *_lesson(
             "Vanishing gradients", _deep, {"ten sigmoids": {"g": "sigmoid"}, "with tanh": {"g": "tanh"}},
@@ -71,39 +71,39 @@ def lessons() -> list[Situation]:
             "Symmetry of equal weights", _symmetric,
             {"equal": {"init": "constant"}, "random": {"init": "xavier_uniform"}},
             levers=("weights",), batch_size=10, until=100,
-            question="After 100 epochs, how many different maps do the four hidden units of each network show?",
-            look="Press Run: it pauses at epoch 100. Compare the maps of the hidden units. With equal weights, touch "
-            "the edges that leave x₁: their gradients are equal too.",
+            question="After 100 epochs, how many different pictures do the four hidden units of each network show?",
+            look="Press Run: it pauses at epoch 100. Compare the pictures in the hidden units. With equal weights, "
+            "touch the edges that leave x₁: their gradients are equal too.",
             answer="One from equal weights: equal units get an equal δ and equal updates, and stay at 90 %. Four "
             "from random weights, which reach 100 %.",
         ),
         *_lesson(
-            "Dropout's redundancy", _dropout, {"without": {"p": 0.0}, "p = 0.3": {"p": 0.3}},
-            levers=("kill",), batch_size=10, until=300,
-            question="After 300 epochs, what is the lowest accuracy that killing one hidden unit leaves in each?",
-            look="Press Run: it pauses at epoch 300. Touch a hidden unit, press Kill, read the accuracy, and press "
-            "Kill again to bring it back. Try each unit, then do the same with dropout.",
-            answer="73 % without dropout, 95 % with it. Trained with units missing at random, the network depends "
-            "on no single one.",
+            "Dropout's redundancy", _dropout, {"without": {"p": 0.0}, "with p = 0.3": {"p": 0.3}},
+            levers=("kill",), batch_size=10, until=200,
+            question="After 200 epochs, what is the lowest accuracy that killing one hidden unit leaves in each?",
+            look="Press Run: it pauses at epoch 200. Touch a hidden unit, press Kill, read the accuracy, and bring "
+            "it back. Try each unit, then do the same with dropout, p = 0.3.",
+            answer="73 % without dropout, 93 % with it. Trained with units missing at random, the network depends on "
+            "no single one.",
         ),
         *_lesson(
             "All-positive inputs", _positive, {"positive": {"center": False}, "zero-centred": {"center": True}},
             levers=("batch",), batch_size=1,
-            question="In five updates, how often do the two weights move in opposite directions? And with centred "
-            "inputs?",
-            look="Before each Update, press Backward and touch both weights: of one point, their gradients are the "
-            "same δ times x₁ and times x₂. In a mini-batch of 4, δ of both signs add up.",
-            answer="Never: if both inputs are positive, both gradients have the sign of δ. With centred inputs, "
-            "three times of five.",
+            question="In three updates, how often do the two weights move in opposite directions? And with "
+            "zero-centred inputs?",
+            look="Before each Update, press Backward and touch both weights: their gradients are the same δ times x₁ "
+            "and times x₂. Compare the signs.",
+            answer="Never: if both inputs are positive, both gradients have the sign of δ. With zero-centred inputs, "
+            "twice. A mini-batch may do it too, since it adds δ of both signs.",
         ),
         *_lesson(
             "Batch normalisation", _normalised, {"without": {"batch_norm": False}, "with": {"batch_norm": True}},
             levers=("batch",), batch_size=20, until=100,
-            question="Both networks start from the same weights. What is the loss of each after 100 epochs?",
-            look="Press Run: it pauses at epoch 100. Compare ‖δ¹‖ of the two networks. With batch normalisation, "
-            "press Backward and touch a hidden unit: what is the gradient of its bias?",
-            answer="0.12 without, hardly less than at the start, since δ vanishes through three sigmoids; 0.01 with. "
-            "A bias before it has the gradient 0: subtracting the mean removes it.",
+            question="After 100 epochs, which network has learned, and what is the gradient of its hidden biases?",
+            look="Press Run: it pauses at epoch 100. Do the same with batch normalisation, and compare the loss and "
+            "‖δ¹‖. Then press Backward and touch a hidden unit and its bias b.",
+            answer="The one with batch normalisation: its loss is about 0.01, the other's still 0.12, since δ "
+            "vanishes through three sigmoids. Its biases have the gradient 0: subtracting the mean removes a bias.",
         ),
     ]  # fmt: skip
 
@@ -180,7 +180,7 @@ def _symmetric(init: str) -> Setup:
 
 def _dropout(p: float) -> Setup:
     data = moons(60, rng=1)
-    model = MLP(2, [8, 1], activation="relu", output="sigmoid", dropout=p, rng=3)
+    model = MLP(2, [6, 1], activation="relu", output="sigmoid", dropout=p, rng=4)
     loss, optimizer, rng = half_squared_error, SGD(model.parameters(), learning_rate=1.0), Random(0)
     return model, data, loss, optimizer, rng
 
