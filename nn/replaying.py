@@ -21,7 +21,7 @@ from autograd.errors import DomainError
 from autograd.functions import dot
 from autograd.modes import collector_paused, no_grad
 from autograd.number_systems.arrays import Array
-from autograd.number_systems.expressions import letters
+from autograd.number_systems.expressions import Formula, Operand, letters
 from autograd.operands import data_of
 from autograd.replay.buffers import is_finite
 from autograd.replay.program import Program, bring_up_to_date, holders
@@ -200,12 +200,18 @@ def _update_loop(group: Optimizer, options: list[Any]) -> int:
 
     key = type(group), *options
     if key not in _loops:
-        twin = copy(group)
-        learning_rate, steps, w, gradient, *state = letters(4 + len(group.first_state()))
-        vars(twin).update(learning_rate=learning_rate, steps=steps)
-        moved, new = twin.update(w, gradient, tuple(state))
-        _loops[key] = update_loop([moved, *new], [w, *state, gradient], [learning_rate, steps])
+        results, given, [w, gradient, *state] = update_formulas(group)
+        _loops[key] = update_loop(results, [w, *state, gradient], given)
     return _loops[key]
+
+
+def update_formulas(group: Optimizer) -> tuple[list[Operand], list[Formula], list[Formula]]:
+    """A parameter's new number and state as formulas, of the letters of η and t, and of w, ∂L/∂w and its state."""
+    twin = copy(group)
+    learning_rate, steps, w, gradient, *state = letters(4 + len(group.first_state()))
+    vars(twin).update(learning_rate=learning_rate, steps=steps)
+    moved, new = twin.update(w, gradient, tuple(state))
+    return [moved, *new], [learning_rate, steps], [w, gradient, *state]
 
 
 # ---- a training ---------------------------------------------------------------------------------------------------

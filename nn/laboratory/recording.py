@@ -11,7 +11,6 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from copy import copy
 from functools import cached_property, partial
 from inspect import signature
 from itertools import count, groupby
@@ -40,6 +39,7 @@ from nn.layers import MLP, Linear, Sequential
 from nn.losses import Loss, mean_loss, to_feed, units_of
 from nn.module import beneath, evaluating, flatten, index_name, lift, numbers
 from nn.optim import OPTIMIZERS, SGD, Optimizer
+from nn.replaying import update_formulas
 from nn.training import Training
 from nn.validation import optional, whole
 
@@ -234,7 +234,7 @@ class _Recording:
         states = dict(zip(group.parameters, group.states))
         every_state = [list(states.get(p, group.first_state())) for p in self.parameters]
         update = f"{type(group).__name__}{[getattr(group, x) for x in [*signature(type(group)).parameters][2:]]}"
-        self.kernels[update] = _update(group)
+        self.kernels[update] = update_loop(*update_formulas(group))
         generators = list(dict.fromkeys(training.generators().values()))
         features = self.data.features or [f"x{'₁₂₃₄₅₆₇₈₉'[k : k + 1] or k + 1}" for k in range(len(self.data.X[0]))]
         sample = task.sample(self.data._replace(X=[[float(i)] for i in range(len(self.data.y))])).X
@@ -456,14 +456,6 @@ def _kernel(entry: Primitive, codes: Sequence[str | float]) -> str:
     words = [json.dumps(x, ensure_ascii=False) for x in (entry.name, entry.symbol, list(codes), entry.factors)]
     parts = [loops.forward(), loops.backward(), javascript.function(value, locals_, free), *words]
     return "[" + ",\n".join(parts) + "]"
-
-
-def _update(optimizer: Optimizer) -> str:
-    twin = copy(optimizer)
-    rate, steps, w, gradient, *state = letters(4 + len(optimizer.first_state()))
-    vars(twin).update(learning_rate=rate, steps=steps)
-    moved, new = twin.update(w, gradient, tuple(state))
-    return update_loop([moved, *new], [rate, steps], [w, gradient, *state])
 
 
 def _named(names: Sequence[str]) -> list[str]:
