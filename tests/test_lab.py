@@ -404,7 +404,7 @@ def test_keys_alone_answer_the_slides(keys):
     assert shown[-4] * shown[-3] * shown[-2] == pytest.approx(0.00564368485257405, rel=1e-2)
 
 
-@pytest.mark.parametrize(("variant", "least", "most"), [("without", 80, 95), ("four units", 97, 100)])
+@pytest.mark.parametrize(("variant", "least", "most"), [("no hidden unit", 80, 95), ("four units", 97, 100)])
 def test_keys_alone_answer_why_hidden_layers(keys, variant, least, most):
     reader = keys("Why hidden layers", variant)
     reader.run(100)
@@ -423,14 +423,14 @@ def test_keys_alone_answer_vanishing_gradients(keys, variant, least, most):
 
 
 def test_keys_alone_answer_symmetry(keys):
-    reader = keys("Symmetry of equal weights", "equal")
+    reader = keys("Symmetry of equal weights", "equal weights")
     reader.press("Backward")
     gradients = [read(reader.weight(1, j, f"w¹{index}")[0])[-2] for j, index in enumerate(["₁₁", "₂₁", "₃₁", "₄₁"])]
     assert len(set(gradients)) == 1 and gradients[0] != 0.0
 
 
 def test_keys_alone_kill_a_unit_and_bring_it_back(keys):
-    reader = keys("Dropout's redundancy", "without")
+    reader = keys("Dropout's redundancy", "no dropout")
     reader.run(200)
     before = accuracy_of(reader.page)
     left = []
@@ -455,7 +455,7 @@ def test_keys_alone_answer_all_positive_inputs(keys):
 
 
 def test_keys_alone_answer_batch_normalisation(keys):
-    reader = keys("Batch normalisation", "with")
+    reader = keys("Batch normalisation", "batch norm")
     reader.run(100)
     assert float(status(reader.page).split("loss ")[1].split(" ")[0]) < 0.03
     _, small = reader.weight(1, 0, "b¹₁")

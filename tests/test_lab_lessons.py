@@ -133,7 +133,7 @@ def test_the_slides_first_output_unit_sends_more_to_the_second_hidden_unit():
 
 
 def test_without_hidden_units_the_moons_stay_at_90_percent_and_with_four_they_are_parted():
-    _, training, _ = lesson("Why hidden layers / without")
+    _, training, _ = lesson("Why hidden layers / no hidden unit")
     assert [score(training) for _ in runs(training, 60, 100, 150)] == [0.9, 0.9, 0.9]
     _, training, _ = lesson("Why hidden layers / four units")
     assert [score(training) for _ in runs(training, 60, 100, 150)] == [1.0, 1.0, 1.0]
@@ -183,10 +183,10 @@ def test_equal_weights_stay_equal_and_random_ones_part_the_moons():
 
 
 def test_without_dropout_one_dead_unit_costs_a_quarter_and_with_it_a_thirtieth():
-    _, training, _ = lesson("Dropout's redundancy / without")
+    _, training, _ = lesson("Dropout's redundancy / no dropout")
     for _ in runs(training, 200, 202, 250):
         assert score(training) == 1.0 and round(100 * min(killed(training))) == 73
-    _, training, _ = lesson("Dropout's redundancy / with p = 0.3")
+    _, training, _ = lesson("Dropout's redundancy / dropout, p = 0.3")
     for _ in runs(training, 200, 202, 250):
         assert score(training) > 0.96 and round(100 * min(killed(training))) == 93
 
@@ -204,7 +204,7 @@ def test_positive_inputs_never_move_the_two_weights_in_opposite_directions():
 
 def test_batch_normalisation_learns_through_sigmoids_and_its_biases_have_no_gradient():
     losses, sizes = {}, {}
-    for name in ("without", "with"):
+    for name in ("no batch norm", "batch norm"):
         _, training, model = lesson(f"Batch normalisation / {name}")
         start = evaluate(model, training.loss, training.training)[0]
         found = []
@@ -213,11 +213,11 @@ def test_batch_normalisation_learns_through_sigmoids_and_its_biases_have_no_grad
             traces, _ = traced(model, training.loss, training.task.sample(training.training))
             sizes[name] = hypot(*(delta for trace in traces for delta in trace.delta[1]))
         losses[name] = [start, *found]
-    assert losses["without"][1:] == pytest.approx([0.12, 0.12], abs=0.005) and losses["without"][0] < 0.14
-    assert losses["with"][1:] == pytest.approx([0.01, 0.01], abs=0.005)  # in between up to 0.02
-    for name, is_zero in (("with", True), ("without", False)):
+    assert losses["no batch norm"][1:] == pytest.approx([0.12, 0.12], abs=0.005) and losses["no batch norm"][0] < 0.14
+    assert losses["batch norm"][1:] == pytest.approx([0.01, 0.01], abs=0.005)  # in between up to 0.02
+    for name, is_zero in (("batch norm", True), ("no batch norm", False)):
         _, training, _ = lesson(f"Batch normalisation / {name}")
         [first] = gradients(training, 20, 1)
         biases = [abs(first[f"b{l}_{j}"]) for l in "¹²³" for j in range(1, 5)]
         assert (max(biases) < 1e-15) == is_zero
-    assert sizes["with"] > 20.0 * sizes["without"]
+    assert sizes["batch norm"] > 20.0 * sizes["no batch norm"]

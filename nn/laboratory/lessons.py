@@ -31,7 +31,7 @@ def lessons() -> list[Situation]:
     """The situations of all lessons. Those of one lesson share the part of the title before " / ".
 
     >>> [situation.words["title"] for situation in lessons()[:4]]
-    ['One neuron', "The slides' 2-3-2 network", 'Why hidden layers / without', 'Why hidden layers / four units']
+    ['One neuron', "The slides' 2-3-2 network", 'Why hidden layers / no hidden unit', 'Why hidden layers / four units']
     """
     return [
         *_lesson(
@@ -50,26 +50,26 @@ def lessons() -> list[Situation]:
             "= 0.0271.",
         ),
         *_lesson(
-            "Why hidden layers", _hidden, {"without": {"units": [1]}, "four units": {"units": [4, 1]}},
+            "Why hidden layers", _hidden, {"no hidden unit": {"units": [1]}, "four units": {"units": [4, 1]}},
             levers=("points", "kill"), batch_size=10, until=100,
             question="What accuracy does each network reach after 100 epochs, and is its border straight or bent?",
             look="Press Run: it pauses at epoch 100. Switch to four units and do the same. Compare the borders, and "
             "look at the four pictures that the output unit adds up.",
-            answer="90 % with a straight border, since one sum of the inputs is 0 along a line. 100 % with four "
-            "hidden units: the output adds their pictures, and the border bends.",
+            answer="90 % with a straight border: it is where z = 0, a line. 100 % with four hidden units: the output "
+            "adds their pictures, and the border bends.",
         ),
         *_lesson(
             "Vanishing gradients", _deep, {"ten sigmoids": {"g": "sigmoid"}, "with tanh": {"g": "tanh"}},
             levers=("weights", "saturate"), batch_size=1, until=20,
             question="By about what number is δ divided at each layer on the way back? What is it with tanh?",
-            look="Press Backward and read the δ below the units from right to left: each is the one after it, times "
-            "w g′(z). Then press Run: which of the two networks has learned at epoch 20?",
+            look="Before any update, press Backward and read the δ below the units from right to left: each is the one "
+            "after it, times w g′(z). Then press Run: which network has learned at epoch 20?",
             answer="By 4, since w σ′(z) = 1 · ¼: after nine layers by 4⁹, about 260,000, and nothing is learned. "
-            "With tanh by about 1.1, since tanh′(z) is almost 1.",
+            "With tanh by about 1.1 before any update, since tanh′(z) is almost 1.",
         ),
         *_lesson(
             "Symmetry of equal weights", _symmetric,
-            {"equal": {"init": "constant"}, "random": {"init": "xavier_uniform"}},
+            {"equal weights": {"init": "constant"}, "random weights": {"init": "xavier_uniform"}},
             levers=("weights",), batch_size=10, until=100,
             question="After 100 epochs, how many different pictures do the four hidden units of each network show?",
             look="Press Run: it pauses at epoch 100. Compare the pictures in the hidden units. With equal weights, "
@@ -78,7 +78,7 @@ def lessons() -> list[Situation]:
             "from random weights, which reach 100 %.",
         ),
         *_lesson(
-            "Dropout's redundancy", _dropout, {"without": {"p": 0.0}, "with p = 0.3": {"p": 0.3}},
+            "Dropout's redundancy", _dropout, {"no dropout": {"p": 0.0}, "dropout, p = 0.3": {"p": 0.3}},
             levers=("kill",), batch_size=10, until=200,
             question="After 200 epochs, what is the lowest accuracy that killing one hidden unit leaves in each?",
             look="Press Run: it pauses at epoch 200. Touch a hidden unit, press Kill, read the accuracy, and bring "
@@ -91,17 +91,17 @@ def lessons() -> list[Situation]:
             levers=("batch",), batch_size=1,
             question="In three updates, how often do the two weights move in opposite directions? And with "
             "zero-centred inputs?",
-            look="Before each Update, press Backward and touch both weights: their gradients are the same δ times x₁ "
-            "and times x₂. Compare the signs.",
+            look="Before each Update, press Backward and read both gradients at the edges: they are the same δ times "
+            "x₁ and times x₂. Compare the signs.",
             answer="Never: if both inputs are positive, both gradients have the sign of δ. With zero-centred inputs, "
-            "twice. A mini-batch may do it too, since it adds δ of both signs.",
+            "twice. A mini-batch of several points may do it too, since it adds δ of both signs.",
         ),
         *_lesson(
-            "Batch normalisation", _normalised, {"without": {"batch_norm": False}, "with": {"batch_norm": True}},
-            levers=("batch",), batch_size=20, until=100,
+            "Batch normalisation", _normalised,
+            {"no batch norm": {"batch_norm": False}, "batch norm": {"batch_norm": True}}, levers=("batch",), batch_size=20, until=100,
             question="After 100 epochs, which network has learned, and what is the gradient of its hidden biases?",
             look="Press Run: it pauses at epoch 100. Do the same with batch normalisation, and compare the loss and "
-            "‖δ¹‖. Then press Backward and touch a hidden unit and its bias b.",
+            "‖δ¹‖. Then press Backward, touch a hidden unit, and press its bias, b.",
             answer="The one with batch normalisation: its loss is about 0.01, the other's still 0.12, since δ "
             "vanishes through three sigmoids. Its biases have the gradient 0: subtracting the mean removes a bias.",
         ),

@@ -303,6 +303,16 @@ class Machine {
     return found;
   }
 
+  /** Dropout's masks of example i in the next mini-batch, by layer; none if it is not in it. */
+  masksOf(i) {
+    const { masks, batch } = this.upcoming();
+    const e = batch.indexOf(i);
+    const layers = this.situation.layers.flatMap(({ p }, l) => (p ? [l] : []));
+    if (e < 0 || layers.length !== masks.length) return {};
+    const rows = masks.map((drawn) => drawn.subarray((e * drawn.length) / batch.length, ((e + 1) * drawn.length) / batch.length));
+    return Object.fromEntries(rows.map((row, d) => [layers[d] + 1, row]));
+  }
+
   /** The forward and the backward pass of example i. */
   example(i) {
     if (!this.points[i]) return null;
