@@ -170,14 +170,14 @@ def test_ten_sigmoids_learn_nothing_and_tanh_learns_the_same_points():
 
 
 def test_equal_weights_stay_equal_and_random_ones_part_the_moons():
-    _, training, model = lesson("Symmetry of equal weights / equal")
+    _, training, model = lesson("Symmetry of equal weights / equal weights")
     [first] = gradients(training, 10, 1)
     assert len({first[f"w¹_{j}1"] for j in range(1, 5)}) == 1 and first["w¹_11"] != 0.0
-    _, training, model = lesson("Symmetry of equal weights / equal")
+    _, training, model = lesson("Symmetry of equal weights / equal weights")
     for _ in runs(training, 100, 150):
         assert maps(training) == 1 and score(training) == 0.9
         assert len({tuple(row) for row in numbers(model.net[0].W)}) == 1
-    _, training, _ = lesson("Symmetry of equal weights / random")
+    _, training, _ = lesson("Symmetry of equal weights / random weights")
     for _ in runs(training, 100, 150):
         assert maps(training) == 4 and score(training) == 1.0
 

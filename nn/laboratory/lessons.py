@@ -30,8 +30,8 @@ IMPORTS = {  # of the functions below
 def lessons() -> list[Situation]:
     """The situations of all lessons. Those of one lesson share the part of the title before " / ".
 
-    >>> [situation.words["title"] for situation in lessons()[:4]]
-    ['One neuron', "The slides' 2-3-2 network", 'Why hidden layers / no hidden unit', 'Why hidden layers / four units']
+    >>> [situation.words["title"] for situation in lessons()[:3]]
+    ['One neuron', "The slides' 2-3-2 network", 'Why hidden layers / no hidden unit']
     """
     return [
         *_lesson(
@@ -62,8 +62,8 @@ def lessons() -> list[Situation]:
             "Vanishing gradients", _deep, {"ten sigmoids": {"g": "sigmoid"}, "with tanh": {"g": "tanh"}},
             levers=("weights", "saturate"), batch_size=1, until=20,
             question="By about what number is δ divided at each layer on the way back? What is it with tanh?",
-            look="Before any update, press Backward and read the δ below the units from right to left: each is the one "
-            "after it, times w g′(z). Then press Run: which network has learned at epoch 20?",
+            look="Before any update, press Backward and read the δ below the units from right to left: each is the "
+            "one after it, times w g′(z). Then press Run: which network has learned at epoch 20?",
             answer="By 4, since w σ′(z) = 1 · ¼: after nine layers by 4⁹, about 260,000, and nothing is learned. "
             "With tanh by about 1.1 before any update, since tanh′(z) is almost 1.",
         ),
@@ -98,7 +98,8 @@ def lessons() -> list[Situation]:
         ),
         *_lesson(
             "Batch normalisation", _normalised,
-            {"no batch norm": {"batch_norm": False}, "batch norm": {"batch_norm": True}}, levers=("batch",), batch_size=20, until=100,
+            {"no batch norm": {"batch_norm": False}, "batch norm": {"batch_norm": True}}, levers=("batch",),
+            batch_size=20, until=100,
             question="After 100 epochs, which network has learned, and what is the gradient of its hidden biases?",
             look="Press Run: it pauses at epoch 100. Do the same with batch normalisation, and compare the loss and "
             "‖δ¹‖. Then press Backward, touch a hidden unit, and press its bias, b.",
