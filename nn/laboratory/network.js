@@ -11,6 +11,7 @@ const raised = (l) => String(l).replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷
 const lowered = (name) => String(name).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]);
 /** Indices lowered: w²_13 is w²₁₃. */
 const shortName = (text) => text.replace(/_(\d+(,\d+)?)/g, (_, index) => lowered(index));
+const unitName = (l, j) => (l ? `a${raised(l)}` : "x") + lowered(j + 1);
 const wavy = ([x1, y1], [x2, y2]) => {
   const bend = (x2 - x1) * 0.45;
   return `M${x1},${y1}C${x1 + bend},${y1} ${x2 - bend},${y2} ${x2},${y2}`;
@@ -36,27 +37,34 @@ class Network {
     const beside = ((WIDE - 80) / (counts.length - 1)) * 0.72;
     const gaps = counts.map((n) => (this.height - 40) / n);
     this.isRoomy = gaps.map((gap) => gap > 64); // for names and numbers
-    this.sides = gaps.map((gap, l) => Math.min(gap - (this.isRoomy[l] ? 36 : 8), beside, l === counts.length - 1 ? 74 : LARGEST));
+    this.isCrowded = counts.length > 7;
+    const largest = (l) => (l === layers.length ? 74 : LARGEST);
+    this.sides = gaps.map((gap, l) => Math.min(gap - (this.isRoomy[l] ? 36 : 8), beside, largest(l)));
     this.places = counts.map((n, l) => Array.from({ length: n }, (_, j) => {
       const gap = Math.min(gaps[l], this.sides[l] + 56);
       return [across(l), this.height / 2 - 6 + (j - (n - 1) / 2) * gap];
     }));
-    [this.lines, this.slopes, this.hits, this.bodies, this.flights] = ["lines", "slopes", "hits", "units", "pulses"].map((name) => drawn("g", { class: name }));
+    const layer = (name) => (this[name] = drawn("g", { class: name }));
+    this.chosen = drawn("path", { class: "chosen" });
+    this.whole = [this.chosen, ...["lines", "slopes", "hits", "bodies", "flights"].map(layer)];
     this.edges = layers.flatMap(({ W }, i) => W.flatMap((row, j) => row.map((p, k) => this.edge(i + 1, j, k, p))));
     if (this.edges.length <= MOST_EDGES) this.hits.append(...this.edges.map((edge) => this.hit(edge)));
     this.units = this.places.map((column, l) => column.map((_, j) => this.unit(l, j)));
     this.norms = layers.map((_, i) => this.norm(i + 1));
-    this.bodies.append(this.scale = drawn("text", { class: "grad", x: this.places[0][0][0], y: this.height, "text-anchor": "middle" }));
-    this.chosen = drawn("path", { class: "chosen" });
-    this.whole = [this.chosen, this.lines, this.slopes, this.hits, this.bodies, this.flights];
-    this.opened = null;
+    this.scale = label("grad", this.places[0][0][0], this.height);
+    this.bodies.append(this.scale);
     this.still();
-    this.show(this.whole, [0, 0, WIDE, this.height + 16]);
+    this.showWhole();
   }
 
-  show(parts, [x, y, width, height]) {
+  showWhole() {
+    this.opened = null;
+    this.show(this.whole, WIDE, this.height + 16);
+  }
+
+  show(parts, width, height) {
     this.svg.replaceChildren(...parts);
-    this.svg.natural = { x: x + width / 2, y: y + height / 2, width, height };
+    this.svg.natural = { x: width / 2, y: height / 2, width, height };
     this.viewer.view = undefined;
     this.viewer.show(this.svg);
   }
@@ -69,51 +77,53 @@ class Network {
     return { l, j, k, p, d, line };
   }
 
-  hit(edge) {
-    const path = drawn("path", { class: "hit", d: edge.d });
-    const title = drawn("title", {});
-    path.append(title);
+  /** What is touched of an edge: a wide line, with its name and number. */
+  hit({ d, p }) {
     const { lab } = this;
-    path.onpointerenter = () => { title.textContent = `${shortName(lab.situation.parameters[edge.p])} = ${shown(lab.machine.shared[edge.p])}`; };
-    path.onclick = () => lab.touch({ kind: "weight", p: edge.p });
+    const title = drawn("title", {});
+    const path = drawn("path", { class: "hit", d }, title);
+    const name = shortName(lab.situation.parameters[p]);
+    path.onpointerenter = () => { title.textContent = `${name} = ${shown(lab.machine.shared[p])}`; };
+    path.onclick = () => lab.touch({ kind: "weight", p });
     return path;
   }
 
   /** A unit's picture in its rim, with its name above, its a and its δ. */
   unit(l, j) {
     const [side, [x, y], last] = [this.sides[l], this.places[l][j], this.places.length - 1];
-    const canvas = document.createElement("canvas");
+    const [canvas, frame] = [made("canvas", {}), { x: x - side / 2, y: y - side / 2, width: side, height: side }];
     canvas.style.borderRadius = l ? "50%" : "4px";
-    const box = drawn("foreignObject", { x: x - side / 2, y: y - side / 2, width: side, height: side });
-    box.append(canvas);
-    const rim = drawn("rect", { class: "rim", x: x - side / 2, y: y - side / 2, width: side, height: side, rx: l ? side / 2 : 4 });
-    const name = `${l ? "a" : "x"}${l ? raised(l) : ""}${lowered(j + 1)}`;
-    const label = drawn("text", { class: "name", x, y: y - side / 2 - 6, "text-anchor": "middle" }, name);
-    const a = drawn("tspan", { class: "value" });
-    label.append(a);
-    const delta = drawn("text", { class: "grad", x, y: y + side / 2 + 13, "text-anchor": "middle" });
-    const group = drawn("g", { class: "unit", tabindex: l === last && j === 0 ? 0 : -1, role: "button", "aria-label": name }, box, rim, label, delta);
+    const rim = drawn("rect", { class: "rim", ...frame, rx: l ? side / 2 : 4 });
+    const [name, a] = [unitName(l, j), drawn("tspan", { class: "value" })];
+    const [above, delta] = [label("name", x, y - side / 2 - 6, name), label("grad", x, y + side / 2 + 13)];
+    above.append(a);
+    const attributes = { class: "unit", tabindex: l === last && j === 0 ? 0 : -1, role: "button", "aria-label": name };
+    const group = drawn("g", attributes, drawn("foreignObject", frame, canvas), rim, above, delta);
     group.onclick = () => this.press(l, j);
-    Object.assign(group, { l, j, canvas, a, delta, label, name });
     this.bodies.append(group);
-    return group;
+    return Object.assign(group, { l, j, canvas, a, delta, above });
   }
 
   /** The bar of ‖δˡ‖ below a layer. */
   norm(l) {
-    const [x] = this.places[l][0];
-    const bar = drawn("rect", { class: "grad", x: x - 35, y: this.height + 6, width: 0, height: 4, rx: 2 });
-    const text = drawn("text", { x: x - 35, y: this.height, class: "grad" });
+    const [x, y] = [this.places[l][0][0] - 35, this.height];
+    const bar = drawn("rect", { class: "grad", x, y: y + 6, width: 0, height: 4, rx: 2 });
+    const text = label("grad", x, y, "", "start");
     this.bodies.append(bar, text);
     return { bar, text };
   }
 
   /** The first touch asks a unit, the second opens it. */
   press(l, j) {
-    const { lab, lab: { chosen } } = this;
-    if (!l) return lab.touch({ kind: "input", k: j });
-    if (chosen?.kind === "unit" && chosen.l === l && chosen.j === j && !lab.guess) return this.open(l, j);
-    lab.touch({ kind: "unit", l, j });
+    const { lab } = this;
+    if (!l) lab.touch({ kind: "input", k: j });
+    else if (this.isTouched(l, j) && !lab.guess) this.open(l, j);
+    else lab.touch({ kind: "unit", l, j });
+  }
+
+  isTouched(l, j) {
+    const { chosen } = this.lab;
+    return chosen?.kind === "unit" && chosen.l === l && chosen.j === j;
   }
 
   /** Arrows go from unit to unit, Enter touches. */
@@ -124,8 +134,7 @@ class Network {
     const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     if (by) {
       const l = within(0, unit.l + by[0], this.units.length - 1);
-      const next = this.units[l][within(0, unit.j + by[1], this.units[l].length - 1)];
-      this.focus(next);
+      this.focus(this.units[l][within(0, unit.j + by[1], this.units[l].length - 1)]);
     } else if (event.key === "Enter" || event.key === " ") this.press(unit.l, unit.j);
     else return;
     event.preventDefault();
@@ -137,86 +146,101 @@ class Network {
     unit.focus();
   }
 
-  draw(colours, pixels) {
+  draw(colours) {
     if (this.opened) return this.drawOpened();
-    const { lab, lab: { machine, surface, phase } } = this;
-    const [from, to] = [phase > 1 ? this.front ?? 0 : 0, phase === 1 ? this.front ?? Infinity : Infinity]; // what the pulses have reached
-    const { shared, killed } = machine;
-    const dead = ({ l, j, k }) => killed.has(`${l},${j}`) || killed.has(`${l - 1},${k}`);
+    const { lab, lab: { machine, example, phase, chosen, guess, running } } = this;
+    const front = this.front ?? (phase > 1 ? 0 : Infinity); // the layer that the pulses have reached
+    const isThere = (l) => phase === 1 ? l <= front : phase > 1; // a
+    const isBack = (l) => phase > 1 && l >= front; // δ
     this.frames = (this.frames ?? 0) + 1;
-    if (!lab.running || this.frames % 8 === 0) for (const edge of this.edges) {
-      const w = shared[edge.p];
-      const look = `${w < 0 ? "minus" : "plus"}${machine.frozen.has(edge.p) ? " frozen" : ""}${dead(edge) ? " dead" : ""}`;
-      const width = (0.6 + Math.min(5, Math.abs(w) * 1.5)).toFixed(1);
-      if (edge.look !== look) edge.line.setAttribute("class", `edge ${edge.look = look}`);
+    if (!running || this.frames % 8 === 0) this.drawEdges();
+    this.drawSlopes(phase === 2 && !running, front);
+    const digits = this.isCrowded ? 2 : 3;
+    this.units.flat().forEach((unit) => {
+      const { l, j } = unit;
+      unit.classList.toggle("killed", machine.killed.has(`${l},${j}`));
+      this.fillUnit(unit, example, colours);
+      const isRoomy = this.isRoomy[l] || this.isTouched(l, j);
+      const [a, delta] = [l ? example?.a[l - 1][j] : example?.x[j], example?.delta[l - 1]?.[j]];
+      unit.above.style.display = isRoomy ? "" : "none";
+      unit.a.textContent = example && isRoomy && isThere(l) ? ` ${said(a, digits)}` : "";
+      unit.delta.textContent = example && isRoomy && l && isBack(l) && !guess ? this.written("δ", delta) : "";
+    });
+    const edge = chosen?.kind === "weight" && this.edges.find(({ p }) => p === chosen.p);
+    const ring = chosen?.kind === "unit" && ringAround(this.places[chosen.l][chosen.j], this.sides[chosen.l] / 2);
+    this.chosen.setAttribute("d", edge ? edge.d : ring || "");
+    this.drawNorms(isBack);
+  }
+
+  /** A number with its name, where there is room for that. */
+  written(name, x) { return this.isCrowded ? said(x, 2) : `${name} ${said(x)}`; }
+
+  drawEdges() {
+    const { shared, frozen, killed } = this.lab.machine;
+    for (const edge of this.edges) {
+      const { l, j, k, p } = edge;
+      const isDead = killed.has(`${l},${j}`) || killed.has(`${l - 1},${k}`);
+      const look = `edge ${shared[p] < 0 ? "minus" : "plus"}${frozen.has(p) ? " frozen" : ""}${isDead ? " dead" : ""}`;
+      const width = (0.6 + Math.min(5, Math.abs(shared[p]) * 1.5)).toFixed(1);
+      if (edge.look !== look) edge.line.setAttribute("class", edge.look = look);
       if (edge.width !== width) edge.line.style.strokeWidth = edge.width = width;
     }
-    this.drawSlopes(phase === 2 && !lab.running, from);
-    const a = lab.example;
-    const [isCrowded, digits] = this.places.length > 7 ? [true, 2] : [false, 3];
-    this.units.forEach((column, l) => column.forEach((unit, j) => {
-      unit.classList.toggle("killed", machine.killed.has(`${l},${j}`));
-      this.fillUnit(unit, surface, a, colours, pixels);
-      const isTouched = lab.chosen?.kind === "unit" && lab.chosen.l === l && lab.chosen.j === j;
-      const isRoomy = this.isRoomy[l] || isTouched;
-      unit.label.style.display = isRoomy ? "" : "none";
-      unit.a.textContent = a && phase > 0 && l <= to && isRoomy ? ` ${said(l ? a.a[l - 1][j] : a.x[j], digits)}` : "";
-      unit.delta.textContent = a && phase > 1 && l && l >= from && isRoomy && !lab.guess ? `${isCrowded ? "" : "δ "}${said(a.delta[l - 1][j], digits)}` : "";
-    }));
-    const edge = lab.chosen?.kind === "weight" && this.edges.find(({ p }) => p === lab.chosen.p);
-    const unit = lab.chosen?.kind === "unit" && this.units[lab.chosen.l][lab.chosen.j];
-    this.chosen.setAttribute("d", edge ? edge.d : unit ? ringAround(this.places[unit.l][unit.j], this.sides[unit.l] / 2) : "");
-    const norms = lab.state.norms;
-    this.scale.textContent = norms[0] !== null && (phase > 1 || machine.steps > 0) ? "‖δˡ‖, log" : "";
+  }
+
+  /** Once there was a backward pass, ‖δˡ‖ of each layer on one scale. */
+  drawNorms(isBack) {
+    const { state: { norms }, machine: { steps } } = this.lab;
+    const isShown = (l) => norms[0] !== null && (steps > 0 || isBack(l));
+    this.scale.textContent = isShown(norms.length) ? "‖δˡ‖, log" : "";
     this.norms.forEach(({ bar, text }, i) => {
-      const shown = norms && ((phase > 1 && i + 1 >= from) || machine.steps > 0);
-      const share = shown && norms[i] > 0 ? (Math.log10(norms[i]) - FASTEST[0]) / (FASTEST[1] - FASTEST[0]) : 0;
+      const share = isShown(i + 1) ? (Math.log10(norms[i]) - FASTEST[0]) / (FASTEST[1] - FASTEST[0]) : 0;
       bar.setAttribute("width", 70 * within(0, share, 1));
-      text.textContent = shown ? `${isCrowded ? "" : `‖δ${raised(i + 1)}‖ `}${said(norms[i], digits)}` : "";
+      text.textContent = isShown(i + 1) ? this.written(`‖δ${raised(i + 1)}‖`, norms[i]) : "";
     });
   }
 
   /** Edges on the way back, after a layer, by |∂L/∂w|; the largest are widest. */
   drawSlopes(isShown, from) {
     const { lab: { machine, example } } = this;
-    if (!isShown) return this.slopes.replaceChildren();
-    const own = ({ l, j, k, p }) => (example ? example.delta[l - 1][j] * (l > 1 ? example.a[l - 2][k] : example.x[k]) : machine.gradients[p]);
-    const sizes = this.edges.map((edge) => Math.abs(own(edge)));
+    const own = ({ l, j, k, p }) => (example ? example.delta[l - 1][j] * came(example, l, k) : machine.gradients[p]);
+    const sizes = isShown ? this.edges.map((edge) => Math.abs(own(edge))) : [];
     const most = Math.max(1e-300, ...sizes);
-    const wide = this.edges.map((edge, n) => [edge, sizes[n] / most]).filter(([{ l }, share]) => l > from && share > 0.03);
-    this.slopes.replaceChildren(...wide.map(([{ d }, share]) =>
-      drawn("path", { class: "slope", d, "stroke-width": (0.5 + 4.5 * share).toFixed(1) })));
+    this.slopes.replaceChildren(...sizes.flatMap((size, n) => {
+      const [{ l, d }, share] = [this.edges[n], size / most];
+      const slope = { class: "slope", d, "stroke-width": (0.5 + 4.5 * share).toFixed(1) };
+      return l > from && share > 0.03 ? drawn("path", slope) : [];
+    }));
   }
 
   /** What the unit gives over the plane, or along a curve; without either, of the chosen point. */
-  fillUnit({ l, j, canvas }, surface, example, colours, pixels) {
-    const { lab: { reading } } = this;
-    const isLast = l === this.places.length - 1;
-    const heights = surface && (l ? surface.units[l - 1][j] : null);
-    if (surface && surface.rows > 1) {
-      const columns = surface.columns;
-      const half = columns / 2; // every second place of the surface is enough
-      const place = (k) => 2 * (k % half) + columns * 2 * Math.floor(k / half);
-      const at = l ? (k) => heights[place(k)] / surface.most[l - 1] : (k) => (2 * (j ? Math.floor(k / half) : k % half)) / (half - 1) - 1;
-      paint(canvas, half, half, isLast && reading.isClasses && reading.units === 1 ? (k) => reading.lead(surface.outputs, place(k)) : at, pixels);
-    } else if (surface) {
-      const most = l ? surface.most[l - 1] : 1;
-      const columns = surface.columns;
-      const middle = columns / 2;
-      const height = (c) => middle + 0.85 * middle * (l ? heights[c] / most : (2 * c) / (columns - 1) - 1);
-      paint(canvas, columns, columns, (k) => {
-        const [r, to] = [Math.floor(k / columns), height(k % columns)];
-        return (r - middle) * (to - r) >= 0 && Math.abs(to - middle) > 0.5 ? (to > middle ? 0.8 : -0.8) : 0;
-      }, pixels);
-    } else {
-      const x = example ? (l ? example.a[l - 1][j] : example.x[j]) : 0;
-      paint(canvas, 1, 1, () => Math.tanh(x), pixels);
+  fillUnit({ l, j, canvas }, example, colours) {
+    const { lab: { reading, surface } } = this;
+    if (!surface) {
+      const x = !example ? 0 : l ? example.a[l - 1][j] : example.x[j];
+      return paint(canvas, 1, 1, () => Math.tanh(x), colours);
     }
+    const { columns, rows, units, most, outputs } = surface;
+    const along = (i) => (2 * i) / (columns - 1) - 1; // an input's own picture
+    if (rows > 1) {
+      const half = columns / 2; // every second place of the surface is enough
+      const place = (k) => 2 * (k % half) + 2 * columns * Math.floor(k / half);
+      const isDecision = l === units.length && reading.isClasses && reading.units === 1;
+      const at = isDecision ? (k) => reading.lead(outputs, place(k))
+        : l ? (k) => units[l - 1][j][place(k)] / most[l - 1]
+          : (k) => along(2 * (j ? Math.floor(k / half) : k % half));
+      return paint(canvas, half, half, at, colours);
+    }
+    const middle = columns / 2;
+    const height = (c) => 0.85 * middle * (l ? units[l - 1][j][c] / most[l - 1] : along(c));
+    paint(canvas, columns, columns, (k) => { // filled between the axis and the curve
+      const [up, to] = [Math.floor(k / columns) - middle, height(k % columns)];
+      return up * (to - up) >= 0 && Math.abs(to) > 0.5 ? 0.8 * Math.sign(to) : 0;
+    }, colours);
   }
 
-  /** Dots that run along the edges, layer by layer, their area by what they carry; whether the last was there undisturbed. */
+  /** Dots along the edges, layer by layer, their area by what they carry; whether the last was there undisturbed. */
   async pulse(direction) {
-    const { lab: { machine, example }, edges } = this;
+    const { lab, lab: { machine, example } } = this;
     const last = this.places.length - 1;
     this.still();
     if (this.opened || stillness.matches || !machine.points.length) return true;
@@ -224,27 +248,29 @@ class Network {
     const seen = example ? [example] : machine.batch.slice(0, SEEN).map((i) => machine.example(i));
     const carried = ({ l, j, k, p }) => {
       if (isBack) return Math.abs(example ? example.delta[l - 1][j] * machine.shared[p] : machine.gradients[p]);
-      return seen.reduce((sum, { a, x }) => sum + Math.abs(machine.shared[p] * (l > 1 ? a[l - 2][k] : x[k])), 0);
+      return seen.reduce((sum, one) => sum + Math.abs(machine.shared[p] * came(one, l, k)), 0);
     };
-    const all = edges.map((edge) => [edge, carried(edge)]).filter(([, size]) => size > 0).sort(([, a], [, b]) => b - a).slice(0, PULSES);
+    const all = this.edges.map((edge) => ({ edge, size: carried(edge) })).filter(({ size }) => size > 0)
+      .sort((one, other) => other.size - one.size).slice(0, PULSES);
     const duration = Math.min(650, 3000 / last);
-    const fly = ([{ d }, size]) => {
-      const dot = drawn("circle", { class: `pulse ${direction}`, r: (1 + 7 * Math.sqrt(size / all[0][1])).toFixed(1) });
-      dot.style.offsetPath = `path("${d}")`;
+    const timing = { duration, direction: isBack ? "reverse" : "normal", easing: "ease-in-out" };
+    const fly = ({ edge: { d }, size }) => {
+      const r = (1 + 7 * Math.sqrt(size / all[0].size)).toFixed(1);
+      const dot = drawn("circle", { class: `pulse ${direction}`, r, style: `offset-path: path("${d}")` });
       this.flights.append(dot);
-      const frames = [{ offsetDistance: "0%", opacity: 0 }, { opacity: 1, offset: 0.1 }, { opacity: 1, offset: 0.9 }, { offsetDistance: "100%", opacity: 0 }];
-      return dot.animate(frames, { duration, direction: isBack ? "reverse" : "normal", easing: "ease-in-out" }).finished.finally(() => dot.remove());
+      const frames = { offsetDistance: ["0%", "100%"], opacity: [0, 1, 1, 0] };
+      return dot.animate(frames, timing).finished.finally(() => dot.remove());
     };
     const flight = this.flight = {};
     for (let k = 1; k <= last; k++) {
       const l = isBack ? last + 1 - k : k;
       this.front = isBack ? l : l - 1;
-      this.lab.changed();
-      await Promise.allSettled(all.filter(([edge]) => edge.l === l).map(fly));
+      lab.changed();
+      await Promise.allSettled(all.filter(({ edge }) => edge.l === l).map(fly));
       if (this.flight !== flight) return false;
     }
     this.still();
-    this.lab.changed();
+    lab.changed();
     return true;
   }
 
@@ -266,80 +292,67 @@ class Network {
 
   /** Shows one unit's scalar graph in place of the network. */
   open(l, j) {
-    this.lab.touch({ kind: "unit", l, j }, false);
-    this.opened = { l, j };
-    this.size = null;
+    const { lab } = this;
+    lab.touch({ kind: "unit", l, j });
+    Object.assign(this, { opened: { l, j }, size: "" });
     this.drawOpened();
     this.frame.focus();
-    this.lab.changed();
-    this.lab.say(`a${raised(l)}${lowered(j + 1)} is open: its scalar nodes, with values, gradients and local derivatives`);
+    lab.changed();
+    lab.say(`${unitName(l, j)} is open: its scalar nodes, with values, gradients and local derivatives`);
   }
 
   close() {
     const { l, j } = this.opened;
-    this.opened = null;
-    this.show(this.whole, [0, 0, WIDE, this.height + 16]);
+    this.showWhole();
     this.lab.changed();
     this.focus(this.units[l][j]);
   }
 
   drawOpened() {
-    const { lab, opened: { l, j } } = this;
-    const i = lab.point ?? lab.machine.batch[0];
-    const nodes = i === undefined ? [] : lab.machine.nodes(l, j, i);
-    const { parts, width, height } = openedUnit(nodes);
+    const { lab: { machine, point }, opened: { l, j } } = this;
+    const i = point ?? machine.batch[0];
+    const { parts, width, height } = openedUnit(i === undefined ? [] : machine.nodes(l, j, i));
     if (this.size === `${width} ${height}`) return this.svg.replaceChildren(...parts);
     this.size = `${width} ${height}`;
-    this.show(parts, [0, 0, width, height]);
+    this.show(parts, width, height);
   }
 }
 
+/** What comes to layer l from unit k below it. */
+const came = ({ a, x }, l, k) => (l > 1 ? a[l - 2][k] : x[k]);
+const label = (kind, x, y, words = "", anchor = "middle") =>
+  drawn("text", { class: kind, x, y, "text-anchor": anchor }, words);
 const ringAround = ([x, y], r) => `M${x - r},${y}a${r},${r} 0 1 0 ${2 * r},0a${r},${r} 0 1 0 ${-2 * r},0`;
 
 /** The scalar nodes of a unit, from left to right: operands with their numbers, local derivatives on the wires. */
 function openedUnit(nodes) {
   const depth = [];
-  nodes.forEach(({ operands }, n) => { depth[n] = 1 + Math.max(0, ...operands.map(({ node }) => (node < 0 ? 0 : depth[node]))); });
-  const [column, row] = [Math.max(...depth) > 4 ? 170 : 230, 46];
-  const rows = []; // of each node; what has only leaves takes a row for each of them
-  let used = 0;
-  const leaves = [];
-  nodes.forEach(({ operands }, n) => {
-    const places = operands.map((operand) => {
-      if (operand.node >= 0) return rows[operand.node];
-      leaves.push({ x: (depth[n] - 0.95) * column, y: used });
-      return used++;
-    });
-    rows[n] = places.length ? places.reduce((sum, y) => sum + y, 0) / places.length : used++;
-  });
-  const right = Math.max(1, ...depth) * column + 150;
-  const at = (n) => [depth[n] * column + 40, rows[n] * row + 40];
-  const parts = [];
-  const text = (kind, x, y, words, anchor = "middle") => parts[parts.push(drawn("text", { class: kind, x, y, "text-anchor": anchor }, words)) - 1];
-  const wire = (from, to, { local }) => {
-    parts.push(drawn("path", { class: "wire", d: wavy(from, to) }));
-    if (local === undefined) return;
-    text("value local", (from[0] + to[0]) / 2, (from[1] + to[1]) / 2 - 5, shown(local));
-  };
-  let leaf = 0;
-  nodes.forEach(({ operands }, n) => {
-    for (const operand of operands) {
-      const [x, y] = operand.node < 0 ? [leaves[leaf].x + 96, leaves[leaf].y * row + 40] : at(operand.node);
-      wire([x + (operand.node < 0 ? 0 : 20), y], [at(n)[0] - 20, at(n)[1]], operand);
-      if (operand.node < 0) {
-        text("name", x - 6, y + 1, `${shortName(operand.name)} `, "end").append(drawn("tspan", { class: "value" }, operand.name === String(operand.value) ? "" : shown(operand.value)));
-        if (operand.local !== undefined) text("grad", x - 6, y + 15, shown(operand.local * nodes[n].gradient), "end");
-        leaf++;
+  for (const { operands } of nodes) depth.push(1 + Math.max(0, ...operands.map(({ node }) => depth[node] ?? 0)));
+  const [column, row, deepest] = [Math.max(...depth) > 4 ? 170 : 230, 46, Math.max(1, ...depth)];
+  const [places, wires, parts] = [[], [], []];
+  let used = 0; // rows: what has only leaves takes one for each of them
+  const nextRow = () => 40 + row * used++;
+  nodes.forEach(({ name, symbol, value, gradient, operands }, n) => {
+    const x = 40 + depth[n] * column;
+    const ends = operands.map(({ node }) => places[node] ?? [x + 56 - 0.95 * column, nextRow()]);
+    const y = ends.length ? ends.reduce((sum, [, up]) => sum + up, 0) / ends.length : nextRow();
+    places.push([x, y]);
+    operands.forEach((operand, k) => {
+      const [[left, up], isLeaf] = [ends[k], operand.node < 0];
+      const from = isLeaf ? left : left + 20;
+      wires.push(drawn("path", { class: "wire", d: wavy([from, up], [x - 20, y]) }));
+      if (isLeaf) {
+        const known = operand.name === String(operand.value) ? "" : shown(operand.value);
+        parts.push(label("name", left - 6, up + 1, `${shortName(operand.name)} `, "end"));
+        parts.at(-1).append(drawn("tspan", { class: "value" }, known));
       }
-    }
+      if (operand.local === undefined) return;
+      parts.push(label("value local", (from + x - 20) / 2, (up + y) / 2 - 5, shown(operand.local)));
+      if (isLeaf) parts.push(label("grad", left - 6, up + 15, shown(operand.local * gradient), "end"));
+    });
+    parts.push(drawn("circle", { class: "operation", cx: x, cy: y, r: 19 }), label("name", x, y + 5, symbol),
+      label("name", x, y - 25, shortName(name)), label("value", x, y + 33, shown(value)),
+      label("grad", x, y + 46, shown(gradient)));
   });
-  nodes.forEach(({ name, symbol, value, gradient }, n) => {
-    const [x, y] = at(n);
-    parts.push(drawn("circle", { class: "operation", cx: x, cy: y, r: 19 }));
-    text("name", x, y + 5, symbol);
-    text("name", x, y - 25, shortName(name));
-    text("value", x, y + 33, shown(value));
-    text("grad", x, y + 46, shown(gradient));
-  });
-  return { parts, width: right, height: Math.max(2, used) * row + 50 };
+  return { parts: [...wires, ...parts], width: deepest * column + 150, height: Math.max(2, used) * row + 50 };
 }

@@ -7,22 +7,23 @@ const SHAPES = [ // of the classes: how many corners, where the first is, how fa
   [36, 0, 1], [3, -90, 1], [4, 45, 1], [4, 0, 1], [3, 90, 1], [10, -90, 0.45], [8, 0, 0.4], [6, 0, 1], [3, 180, 1],
   [3, 0, 1], [8, 45, 0.4], [5, -90, 1], [12, 0, 0.6]];
 
-/** A new element with its attributes and what stands in it; all text stays text. */
-function filledElement(element, attributes, inside) {
+/** An element with these attributes, and this added to what stands in it; all text stays text. */
+function attributed(element, attributes, ...inside) {
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   element.append(...inside);
   return element;
 }
 
-const made = (tag, attributes = {}, ...inside) => filledElement(document.createElement(tag), attributes, inside);
-const drawn = (tag, attributes, ...inside) => filledElement(document.createElementNS(SVG, tag), attributes, inside);
+const made = (tag, ...rest) => attributed(document.createElement(tag), ...rest);
+const drawn = (tag, ...rest) => attributed(document.createElementNS(SVG, tag), ...rest);
 
-/** The style sheet's colours as numbers, as they are in this scheme. */
+/** The style sheet's colours as numbers, as they are in this scheme, and the `pixels` of a surface. */
 function theme() {
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(`--${name}`).match(/[\da-f]{2}/gi).map((x) => parseInt(x, 16));
   const names = ["paper", "fill", "ink", "quiet", "edge", "value", "grad", "plus", "minus"];
-  return Object.fromEntries(names.map((name) => [name, colour(name)]));
+  const colours = Object.fromEntries(names.map((name) => [name, colour(name)]));
+  return { ...colours, pixels: scale(colours) };
 }
 
 const mixed = (from, to, share) => from.map((x, i) => Math.round(x + (to[i] - x) * share));
@@ -31,19 +32,19 @@ const rgb = (colour) => `rgb(${colour.join(" ")})`;
 /** Colours for −1 … 1 in 2 × 128 + 1 steps, as pixels: paper at 0, the colour of each sign at its end. */
 function scale({ paper, plus, minus }) {
   const pixel = ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r;
-  return Int32Array.from({ length: 257 }, (_, i) => pixel(mixed(paper, i < 128 ? minus : plus, 0.62 * Math.abs(i / 128 - 1))));
+  const at = (x) => mixed(paper, x < 0 ? minus : plus, 0.62 * Math.abs(x));
+  return Int32Array.from({ length: 257 }, (_, i) => pixel(at(i / 128 - 1)));
 }
 
 /** Paints rows of numbers from −1 to 1, from below, on a canvas of that many pixels. */
-function paint(canvas, columns, rows, share, pixels) {
-  if (!canvas.image || canvas.width !== columns || canvas.height !== rows) {
+function paint(canvas, columns, rows, share, { pixels }) {
+  if (canvas.image?.width !== columns || canvas.image.height !== rows) {
     Object.assign(canvas, { width: columns, height: rows, image: new ImageData(columns, rows) });
     canvas.pixels = new Int32Array(canvas.image.data.buffer);
   }
   for (let r = 0, k = 0; r < rows; r++) {
     for (let c = 0; c < columns; c++, k++) {
-      const x = share(k);
-      canvas.pixels[(rows - 1 - r) * columns + c] = pixels[(128.5 + 128 * (x > 1 ? 1 : x < -1 ? -1 : x)) | 0];
+      canvas.pixels[(rows - 1 - r) * columns + c] = pixels[(128.5 + 128 * within(-1, share(k), 1)) | 0];
     }
   }
   canvas.getContext("2d").putImageData(canvas.image, 0, 0);
@@ -63,30 +64,25 @@ function sized(canvas, width, height) {
   return context;
 }
 
-const paths = new Map();
-
-/** A class's sign around the origin. */
-function sign(label, size) {
-  const key = `${label} ${size}`;
-  if (!paths.has(key)) {
-    const [corners, turn, inner] = SHAPES[label % SHAPES.length];
-    const corner = (_, k) => {
-      const [angle, far] = [((turn + (360 * k) / corners) * Math.PI) / 180, 1.2 * size * (k % 2 ? inner : 1)];
-      return [far * Math.cos(angle), far * Math.sin(angle)];
-    };
-    paths.set(key, new Path2D(`M${Array.from({ length: corners }, corner).join("L")}Z`));
-  }
-  return paths.get(key);
-}
+/** The classes' signs around the origin. */
+const signs = SHAPES.map(([corners, turn, inner]) => {
+  const corner = (_, k) => {
+    const [angle, far] = [((turn + (360 * k) / corners) * Math.PI) / 180, k % 2 ? 1.2 * inner : 1.2];
+    return [far * Math.cos(angle), far * Math.sin(angle)];
+  };
+  return new Path2D(`M${Array.from({ length: corners }, corner).join("L")}Z`);
+});
 
 /** A class's sign in ink, hollow; full where the network is wrong about it. */
 function marker(context, label, [x, y], size, colours, isWrong = false) {
-  const fillStyle = rgb(isWrong ? colours.ink : colours.fill);
-  Object.assign(context, { fillStyle, strokeStyle: rgb(colours.ink), lineWidth: 1.5, lineJoin: "round" });
+  const [path, fillStyle] = [signs[label % signs.length], rgb(isWrong ? colours.ink : colours.fill)];
+  context.save();
+  Object.assign(context, { fillStyle, strokeStyle: rgb(colours.ink), lineWidth: 1.5 / size, lineJoin: "round" });
   context.translate(x, y);
-  context.fill(sign(label, size));
-  context.stroke(sign(label, size));
-  context.translate(-x, -y);
+  context.scale(size, size);
+  context.fill(path);
+  context.stroke(path);
+  context.restore();
 }
 
 /** Reads one situation's outputs: classes with their leads, or numbers. */
@@ -96,8 +92,9 @@ class Reading {
     this.isClasses = task.kind === "classification";
     this.isPlane = features.length === 2 && !components;
     this.isCurve = task.kind === "regression" && features.length === 1;
-    const gap = this.isClasses && this.units === 1 && targets.length === 2 ? Math.abs(targets[1][0] - targets[0][0]) / 2 : 1;
-    this.squash = task.outputs === "logits" ? (x) => Math.tanh(x / 2) : (x) => x / gap;
+    const isGap = this.isClasses && this.units === 1 && targets.length === 2; // between the targets of two classes
+    const reach = isGap ? Math.abs(targets[1][0] - targets[0][0]) / 2 : 1;
+    this.squash = task.outputs === "logits" ? (x) => Math.tanh(x / 2) : (x) => x / reach;
   }
 
   /** From −1 to 1, how far the second class leads. */
@@ -116,20 +113,21 @@ class Reading {
 
 class Plane {
   constructor(canvas, lab) {
-    Object.assign(this, { canvas, lab, small: document.createElement("canvas"), cursor: null });
-    canvas.addEventListener("pointerdown", (event) => this.down(event));
-    canvas.addEventListener("pointermove", (event) => this.move(event));
-    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, (event) => this.up(event));
-    canvas.addEventListener("touchstart", (event) => this.nearest(this.at(event.touches[0])) !== null && event.preventDefault(), { passive: false });
-    canvas.addEventListener("keydown", (event) => this.key(event));
+    Object.assign(this, { canvas, lab, small: made("canvas", {}), cursor: null });
+    canvas.onpointerdown = (event) => this.down(event);
+    canvas.onpointermove = (event) => this.move(event);
+    canvas.onpointerup = canvas.onpointercancel = (event) => this.up(event);
+    canvas.onkeydown = (event) => this.key(event);
+    const start = (event) => this.nearest(this.at(event.touches[0])) !== null && event.preventDefault();
+    canvas.addEventListener("touchstart", start, { passive: false });
   }
 
   /** Where a point is shown, in the plane's own units: by its features, its target, or its principal components. */
   shown({ x, y }) {
-    const { components } = this.lab.situation;
-    if (components) return components.axes.map((axis) => axis.reduce((sum, v, k) => sum + v * (x[k] - components.mean[k]), 0));
+    const { reading, situation: { components, low, high } } = this.lab;
+    const along = (axis) => axis.reduce((sum, v, k) => sum + v * (x[k] - components.mean[k]), 0);
+    if (components) return components.axes.map(along);
     if (x.length === 2) return x;
-    const { reading, situation: { low, high } } = this.lab;
     return [x[0], reading.isCurve ? [y].flat()[0] : (low[1] + high[1]) / 2];
   }
 
@@ -171,7 +169,8 @@ class Plane {
     this.cursor = null;
     if (i === null) return this.lab.touch({ kind: "place", place });
     this.canvas.setPointerCapture(event.pointerId);
-    this.held = { i, from: [event.clientX, event.clientY], before: structuredClone(this.lab.machine.points[i]), moved: false };
+    const before = structuredClone(this.lab.machine.points[i]);
+    this.held = { i, from: [event.clientX, event.clientY], before, moved: false };
   }
 
   move(event) {
@@ -196,17 +195,18 @@ class Plane {
 
   key(event) {
     const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
-    const { lab, lab: { machine, situation, situation: { low, high } } } = this;
-    const chosen = lab.point;
+    const { lab, lab: { machine, point: chosen, situation: { components, low, high } } } = this;
+    const middle = low.map((x, k) => (x + high[k]) / 2);
     const step = (place, share) => place.map((x, k) => within(low[k], x + by[k] * (high[k] - low[k]) * share, high[k]));
-    if (by && event.shiftKey && chosen !== null && !situation.components) {
+    if (by && event.shiftKey && chosen !== null && !components) {
       const point = machine.points[chosen];
       lab.edit({ kind: "move", i: chosen, ...this.asked(step(this.shown(point), 0.02), point) });
     } else if (by) {
-      const from = this.cursor ?? (chosen !== null ? this.shown(machine.points[chosen]) : low.map((x, k) => (x + high[k]) / 2));
+      const from = this.cursor ?? (chosen !== null ? this.shown(machine.points[chosen]) : middle);
       this.cursor = step(from, 0.04);
       const i = this.nearest(this.cursor);
-      lab.say(i === null ? `at ${this.cursor.map(shown).join(", ")}` : `at point ${i + 1}, ${lab.reading.said(machine.points[i].y)}`);
+      lab.say(i === null ? `at ${this.cursor.map(shown).join(", ")}`
+        : `at point ${i + 1}, ${lab.reading.said(machine.points[i].y)}`);
       lab.changed();
     } else if (event.key === "Enter" || event.key === " ") {
       const place = this.cursor ?? (machine.points.length ? this.shown(machine.points[chosen ?? 0]) : low);
@@ -221,22 +221,23 @@ class Plane {
   /** As large as the window lets it be. */
   resize() {
     const [left, { innerWidth, innerHeight }] = [this.canvas.parentElement, window];
-    const room = innerWidth <= 820 ? Math.min(0.32 * innerHeight, 0.55 * innerWidth) : Math.min(left.clientWidth, left.parentElement.clientHeight - 48);
-    this.side = Math.max(150, room);
+    const room = innerWidth <= 820 ? [0.32 * innerHeight, 0.55 * innerWidth]
+      : [left.clientWidth, left.parentElement.clientHeight - 48];
+    this.side = Math.max(150, Math.min(...room));
   }
 
-  draw(colours, pixels) {
+  draw(colours) {
     const { canvas, lab, lab: { machine, reading, surface } } = this;
     const context = sized(canvas, this.side, this.side);
     context.fillStyle = rgb(colours.fill);
     context.fillRect(0, 0, this.side, this.side);
-    if (surface && reading.isClasses) this.areas(context, surface, colours, pixels);
+    if (surface && reading.isClasses) this.areas(context, surface, colours);
     if (surface && reading.isCurve) this.curves(context, surface, colours);
     const inBatch = new Set(machine.batch);
     machine.points.forEach((point, i) => {
       const at = this.pixel(this.shown(point));
       context.globalAlpha = inBatch.has(i) || lab.running ? 1 : 0.4;
-      marker(context, reading.isClasses ? point.y : 0, at, this.side > 260 ? 4.4 : 3.6, colours, lab.isWrong?.[i]);
+      marker(context, reading.isClasses ? point.y : 0, at, this.side > 260 ? 4.4 : 3.6, colours, lab.state.wrong?.[i]);
     });
     context.globalAlpha = 1;
     const ring = (place, size, colour) => {
@@ -252,27 +253,28 @@ class Plane {
   }
 
   /** What the network gives everywhere, or the unit that is touched. */
-  areas(context, { outputs, columns, rows, units, most }, colours, pixels) {
+  areas(context, { outputs, columns, rows, units, most }, colours) {
     const { small, side, lab: { reading, chosen, situation: { layers } } } = this;
     const unit = chosen?.kind === "unit" && chosen.l < layers.length ? units[chosen.l - 1][chosen.j] : null;
     const several = reading.classes.length > 2 && !unit;
-    const winner = several && ((k) => this.lab.machine.decide(outputs.map((output) => output[k])));
     const lead = unit ? (k) => unit[k] / most[chosen.l - 1] : (k) => reading.lead(outputs, k);
-    paint(small, columns, rows, several ? () => 0 : lead, pixels);
+    paint(small, columns, rows, several ? () => 0 : lead, colours);
     context.imageSmoothingQuality = "high";
-    const cell = [side / (columns - 1), rows > 1 ? side / (rows - 1) : side];
-    context.drawImage(small, -cell[0] / 2, rows > 1 ? -cell[1] / 2 : 0, side + cell[0], rows > 1 ? side + cell[1] : side);
-    if (several) this.signs(context, winner, columns, rows, colours);
+    const [across, up] = [columns, rows].map((count) => (count > 1 ? side / (count - 1) : 0)); // from place to place
+    context.drawImage(small, -across / 2, -up / 2, side + across, side + up);
+    if (several) this.signs(context, outputs, columns, rows, colours);
   }
 
   /** Of several classes, small signs of the winner, ten along each side. */
-  signs(context, winner, columns, rows, colours) {
+  signs(context, outputs, columns, rows, colours) {
     context.globalAlpha = 0.28;
     const step = columns / 10;
     for (let r = Math.floor(step / 2); r < rows; r += step) {
       for (let c = Math.floor(step / 2); c < columns; c += step) {
         const at = [(c / (columns - 1)) * this.side, (1 - r / (rows - 1)) * this.side];
-        marker(context, winner(Math.floor(r) * columns + Math.floor(c)), at, 3, { ...colours, ink: colours.quiet });
+        const k = Math.floor(r) * columns + Math.floor(c);
+        const winner = this.lab.machine.decide(outputs.map((output) => output[k]));
+        marker(context, winner, at, 3, { ...colours, ink: colours.quiet });
       }
     }
     context.globalAlpha = 1;
@@ -290,7 +292,7 @@ class Plane {
   words() {
     const { lab: { machine, situation: { features, components } } } = this;
     const axes = components ? "the first two principal components" : features.join(" and ");
-    const how = "Arrow keys move a cursor, Enter touches what is there, Shift and an arrow move the chosen point, Delete removes it.";
-    return `The plane of ${axes} with ${machine.points.length} points. ${how}`;
+    return `The plane of ${axes} with ${machine.points.length} points. Arrow keys move a cursor, Enter touches what is ` +
+      "there, Shift and an arrow move the chosen point, Delete removes it.";
   }
 }
