@@ -13,7 +13,7 @@ function nameMath(name) {
   return parts ? symbol(parts[1], digitsOf(parts[2]), parts[3]) : `<mtext>${escaped(name)}</mtext>`;
 }
 
-const [blue, orange] = ["v", "g"].map((kind) => (markup) => `<mrow class="${kind}">${markup}</mrow>`);
+const [blue, orange] = ["value", "grad"].map((kind) => (markup) => `<mrow class="${kind}">${markup}</mrow>`);
 const four = (x) => (x === null ? "<mi>–</mi>" : numberMath(Number(x.toPrecision(4))));
 const heldFour = (x) => (x < 0 ? `<mrow><mo>(</mo>${four(x)}<mo>)</mo></mrow>` : four(x));
 const over = (above, below) => `<mfrac><mrow>${above}</mrow><mrow>${below}</mrow></mfrac>`;

@@ -2,7 +2,7 @@
 
 const [WIDE, HIGH] = [800, 470];
 const LARGEST = 52; // a unit's side
-const MOST_EDGES = 1500; // more are drawn, but can be touched only by their names
+const MOST_EDGES = 1500; // and biases; more are drawn, but can be touched only by their names
 const PULSES = 400; // at once
 const SEEN = 20; // points of a mini-batch by whose numbers pulses are sized
 const FASTEST = [-8, 1]; // powers of ten between which the bars of ‖δ‖ stand, in every situation alike
@@ -48,7 +48,6 @@ class Network {
     this.chosen = drawn("path", { class: "chosen" });
     this.whole = [this.chosen, ...["lines", "slopes", "hits", "bodies", "flights"].map(layer)];
     this.edges = layers.flatMap(({ W }, i) => W.flatMap((row, j) => row.map((p, k) => this.edge(i + 1, j, k, p))));
-    if (this.edges.length <= MOST_EDGES) this.hits.append(...this.edges.map((edge) => this.hit(edge)));
     this.units = this.places.map((column, l) => column.map((_, j) => this.unit(l, j)));
     this.norms = layers.map((_, i) => this.norm(i + 1));
     this.scale = label("grad", this.places[0][0][0], this.height);
@@ -69,23 +68,18 @@ class Network {
     this.viewer.show(this.svg);
   }
 
+  /** An edge's line, and over it a wide one that is touched, with its name and number. */
   edge(l, j, k, p) {
+    const { lab, lab: { situation: { parameters } } } = this;
     const [[x1, y1], [x2, y2]] = [this.places[l - 1][k], this.places[l][j]];
     const d = wavy([x1 + this.sides[l - 1] / 2 + 2, y1], [x2 - this.sides[l] / 2 - 2, y2]);
-    const line = drawn("path", { class: "edge", d });
+    const [line, title] = [drawn("path", { class: "edge", d }), drawn("title", {})];
+    const hit = drawn("path", { class: "hit", d }, title);
+    hit.onpointerenter = () => { title.textContent = `${shortName(parameters[p])} = ${shown(lab.machine.shared[p])}`; };
+    hit.onclick = () => lab.touch({ kind: "weight", p });
     this.lines.append(line);
+    if (parameters.length <= MOST_EDGES) this.hits.append(hit);
     return { l, j, k, p, d, line };
-  }
-
-  /** What is touched of an edge: a wide line, with its name and number. */
-  hit({ d, p }) {
-    const { lab } = this;
-    const title = drawn("title", {});
-    const path = drawn("path", { class: "hit", d }, title);
-    const name = shortName(lab.situation.parameters[p]);
-    path.onpointerenter = () => { title.textContent = `${name} = ${shown(lab.machine.shared[p])}`; };
-    path.onclick = () => lab.touch({ kind: "weight", p });
-    return path;
   }
 
   /** A unit's picture in its rim, with its name above, its a and its δ. */

@@ -292,7 +292,7 @@ class Plane {
   words() {
     const { lab: { machine, situation: { features, components } } } = this;
     const axes = components ? "the first two principal components" : features.join(" and ");
-    return `The plane of ${axes} with ${machine.points.length} points. Arrow keys move a cursor, Enter touches what is ` +
-      "there, Shift and an arrow move the chosen point, Delete removes it.";
+    return `The plane of ${axes} with ${machine.points.length} points. Arrow keys move a cursor, Enter touches what ` +
+      "is there, Shift and an arrow move the chosen point, Delete removes it.";
   }
 }
