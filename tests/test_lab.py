@@ -224,7 +224,7 @@ def test_one_class_alone_still_learns(opened):
     data = Dataset(moons(10, rng=0).X, [1] * 10)
     page = opened(lab(model, data, binary_cross_entropy, SGD(model.parameters(), 0.5), rng=1))
     page.evaluate("lab.steps(50)")
-    assert status(page).endswith("100 %")
+    assert status(page).endswith("100 % right")
 
 
 # ---- for everybody -------------------------------------------------------------------------------------------------
@@ -384,7 +384,7 @@ def keys(visit, lessons_file):
 
 
 def accuracy_of(page):
-    return float(status(page).split(" · ")[-1].removesuffix(" %"))
+    return float(status(page).split(" · ")[-1].removesuffix(" % right"))
 
 
 def test_keys_alone_answer_one_neuron(keys):

@@ -70,22 +70,25 @@ class Mathematics {
     const m = machine.batch.length;
     const { delta, a } = this.rule(p);
     const rule = delta ? EQUALS + meanOf(m) + orange(delta) + (a ? DOT + blue(a) : "") : "";
-    const own = delta && machine.terms(p)?.find(({ i }) => i === point);
+    const terms = delta && machine.terms(p);
+    const own = terms?.find(({ i }) => i === point);
     const product = own && `${shown(own.delta)}${a ? ` · ${heldText(own.a, shown)}` : ""} = ${shown(own.product)}`;
     const step = this.isPlain ? `<mo>−</mo>${four(machine.rate)}${DOT}${orange(heldFour(gradient))}`
       : `<mo>${move < 0 ? "−" : "+"}</mo>${four(Math.abs(move))}`;
     const was = move ? machine.whatIf(p, w + move) - machine.passes().loss : 0;
     const isFrozen = machine.frozen.has(p);
+    const size = terms ? terms.reduce((sum, { product }) => sum + Math.abs(product), 0) / m : 0;
+    const isZero = gradient !== 0 && Math.abs(gradient) < 1e-12 * size;
     const words = [
       last && `The last update moved it by ${signed(last.moves[p])}.`,
-      gradient && Math.abs(gradient) < 1e-14 && "The gradient is 0 but for rounding.",
+      isZero && "The gradient is 0 up to rounding.",
       m > 1 && `The mean over ${m} points.`,
       own && `For the touched point: ${product}.`,
       isFrozen ? "It is frozen: the update leaves it."
-        : `By this weight alone, the update promises ΔL = ${signed(gradient * move)}; it would be ${signed(was)}.`,
+        : `This weight’s step alone promises ΔL = ${signed(gradient * move)}; the actual change would be ${signed(was)}.`,
       optimizer.name !== "SGD" && `The step is ${optimizer.name}’s.`,
     ];
-    return told(words.filter(Boolean).join(" "), partial(orange(name)), rule, EQUALS, orange(four(gradient)), SPACE,
+    return told(words.filter(Boolean).join(" "), partial(orange(name)), rule, EQUALS, orange(four(isZero ? 0 : gradient)), SPACE,
       ARROW, name, "<mo>←</mo>", blue(four(w)), step, EQUALS, blue(four(isFrozen ? w : w + move)));
   }
 
@@ -108,11 +111,9 @@ class Mathematics {
 
   /** What dropout does to a unit in this mini-batch. */
   mask(l, j, i) {
-    const { machine, situation: { layers } } = this.lab;
-    const { operands } = layers[l - 1].p ? machine.nodes(l, j, i).at(-1) : {};
-    const m = operands?.find(({ node }) => node < 0);
-    if (!m || !machine.batch.includes(i)) return "";
-    return m.value ? `Dropout multiplies it by ${shown(m.value)}. ` : "Dropout has dropped it in this mini-batch. ";
+    const m = this.lab.machine.masksOf(i)[l]?.[j];
+    if (m === undefined) return "";
+    return m ? `Dropout multiplies it by ${shown(m)}. ` : "Dropout has dropped it in this mini-batch. ";
   }
 
   /** (Σ_j δ_j w_jk) g′ =, with its numbers where it is short. */
@@ -168,7 +169,7 @@ class Mathematics {
     const m = batch.length;
     if (phase === 1) {
       const of = m === 1 ? `point ${batch[0] + 1}` : `${m === points.length ? "all" : "a mini-batch of"} ${m} points`;
-      return told(`The loss of ${of}, ${this.lossName}. Backward asks every weight how it moves it.`,
+      return told(`The loss of ${of}, ${this.lossName}. Backward finds how it changes with each weight.`,
         "<mi>L</mi>", EQUALS, meanOf(m), "<msub><mi>L</mi><mi>i</mi></msub>", EQUALS,
         blue(four(machine.passes().loss)));
     }
@@ -185,7 +186,7 @@ class Mathematics {
         "<mi>Δ</mi><mi>L</mi>", EQUALS, blue(four(last.was)));
     }
     const count = points.length === 1 ? "one point" : `${points.length} points`;
-    return told(`The mean loss of ${count}. Press Forward, or Run; touch anything to ask it.`,
+    return told(`The mean loss of ${count}. Press Forward, or Run; touch anything to see its numbers.`,
       "<mi>L</mi>", EQUALS, blue(four(state.loss)));
   }
 }

@@ -4,6 +4,7 @@ const [WIDE, HIGH] = [800, 470];
 const LARGEST = 52; // a unit's side
 const MOST_EDGES = 1500; // and biases; more are drawn, but can be touched only by their names
 const PULSES = 400; // at once
+const FEW = 4; // edges whose gradients are written beside them
 const SEEN = 20; // points of a mini-batch by whose numbers pulses are sized
 const FASTEST = [-8, 1]; // powers of ten between which the bars of ‖δ‖ stand, in every situation alike
 
@@ -111,7 +112,7 @@ class Network {
   press(l, j) {
     const { lab } = this;
     if (!l) lab.touch({ kind: "input", k: j });
-    else if (this.isTouched(l, j) && !lab.guess) this.open(l, j);
+    else if (this.isTouched(l, j)) this.open(l, j);
     else lab.touch({ kind: "unit", l, j });
   }
 
@@ -143,6 +144,7 @@ class Network {
   draw(colours) {
     if (this.opened) return this.drawOpened();
     const { lab, lab: { machine, example, phase, chosen, guess, running } } = this;
+    const masks = phase && example ? machine.masksOf(lab.asked) : {};
     const front = this.front ?? (phase > 1 ? 0 : Infinity); // the layer that the pulses have reached
     const isThere = (l) => phase === 1 ? l <= front : phase > 1; // a
     const isBack = (l) => phase > 1 && l >= front; // δ
@@ -152,7 +154,7 @@ class Network {
     const digits = this.isCrowded ? 2 : 3;
     this.units.flat().forEach((unit) => {
       const { l, j } = unit;
-      unit.classList.toggle("killed", machine.killed.has(`${l},${j}`));
+      unit.classList.toggle("killed", machine.killed.has(`${l},${j}`) || masks[l]?.[j] === 0);
       this.fillUnit(unit, example, colours);
       const isRoomy = this.isRoomy[l] || this.isTouched(l, j);
       const [a, delta] = [l ? example?.a[l - 1][j] : example?.x[j], example?.delta[l - 1]?.[j]];
@@ -167,7 +169,9 @@ class Network {
   }
 
   /** A number with its name, where there is room for that. */
-  written(name, x) { return this.isCrowded ? said(x, 2) : `${name} ${said(x)}`; }
+  written(name, x) {
+    return this.isCrowded ? said(x, this.frame.clientWidth < 600 ? 1 : 2) : `${name} ${said(x)}`;
+  }
 
   drawEdges() {
     const { shared, frozen, killed } = this.lab.machine;
@@ -183,9 +187,9 @@ class Network {
 
   /** Once there was a backward pass, ‖δˡ‖ of each layer on one scale. */
   drawNorms(isBack) {
-    const { state: { norms }, machine: { steps } } = this.lab;
+    const { state: { norms }, machine: { steps, sample } } = this.lab;
     const isShown = (l) => norms[0] !== null && (steps > 0 || isBack(l));
-    this.scale.textContent = isShown(norms.length) ? "‖δˡ‖, log" : "";
+    this.scale.textContent = isShown(norms.length) ? `‖δˡ‖, ${sample.length} points` : "";
     this.norms.forEach(({ bar, text }, i) => {
       const share = isShown(i + 1) ? (Math.log10(norms[i]) - FASTEST[0]) / (FASTEST[1] - FASTEST[0]) : 0;
       bar.setAttribute("width", 70 * within(0, share, 1));
@@ -193,17 +197,28 @@ class Network {
     });
   }
 
-  /** Edges on the way back, after a layer, by |∂L/∂w|; the largest are widest. */
+  /** Edges on the way back, after a layer, by |∂L/∂w|; the largest are widest. A few have their number beside them. */
   drawSlopes(isShown, from) {
     const { lab: { machine, example } } = this;
     const own = ({ l, j, k, p }) => (example ? example.delta[l - 1][j] * came(example, l, k) : machine.gradients[p]);
     const sizes = isShown ? this.edges.map((edge) => Math.abs(own(edge))) : [];
     const most = Math.max(1e-300, ...sizes);
     this.slopes.replaceChildren(...sizes.flatMap((size, n) => {
-      const [{ l, d }, share] = [this.edges[n], size / most];
-      const slope = { class: "slope", d, "stroke-width": (0.5 + 4.5 * share).toFixed(1) };
-      return l > from && share > 0.03 ? drawn("path", slope) : [];
+      const [edge, share] = [this.edges[n], size / most];
+      const slope = { class: "slope", d: edge.d, "stroke-width": (0.5 + 4.5 * share).toFixed(1) };
+      const words = edge.l > from ? this.beside(edge, own(edge)) : "";
+      const [[x1, y1], [x2, y2]] = [this.places[edge.l - 1][edge.k], this.places[edge.l][edge.j]];
+      const number = words ? [label("grad", (x1 + x2) / 2, (y1 + y2) / 2 - 6, words)] : [];
+      return [...(edge.l > from && share > 0.03 ? [drawn("path", slope)] : []), ...number];
     }));
+  }
+
+  /** What an edge of a touched unit sends back to it, or its gradient where there are few. */
+  beside({ l, j, k, p }, gradient) {
+    const { machine, example, guess } = this.lab;
+    if (guess) return "";
+    if (example && this.isTouched(l - 1, k)) return `δ w = ${said(example.delta[l - 1][j] * machine.shared[p])}`;
+    return this.edges.length <= FEW ? `∂L/∂w = ${said(gradient)}` : "";
   }
 
   /** What the unit gives over the plane, or along a curve; without either, of the chosen point. */
@@ -303,9 +318,9 @@ class Network {
   }
 
   drawOpened() {
-    const { lab: { machine, point }, opened: { l, j } } = this;
+    const { lab: { machine, point, guess }, opened: { l, j } } = this;
     const i = point ?? machine.batch[0];
-    const { parts, width, height } = openedUnit(i === undefined ? [] : machine.nodes(l, j, i));
+    const { parts, width, height } = openedUnit(i === undefined ? [] : machine.nodes(l, j, i), guess);
     if (this.size === `${width} ${height}`) return this.svg.replaceChildren(...parts);
     this.size = `${width} ${height}`;
     this.show(parts, width, height);
@@ -319,7 +334,8 @@ const label = (kind, x, y, words = "", anchor = "middle") =>
 const ringAround = ([x, y], r) => `M${x - r},${y}a${r},${r} 0 1 0 ${2 * r},0a${r},${r} 0 1 0 ${-2 * r},0`;
 
 /** The scalar nodes of a unit, from left to right: operands with their numbers, local derivatives on the wires. */
-function openedUnit(nodes) {
+function openedUnit(nodes, isAsked) {
+  const back = (gradient, local = 1) => (gradient === null || isAsked ? "" : shown(gradient * local));
   const depth = [];
   for (const { operands } of nodes) depth.push(1 + Math.max(0, ...operands.map(({ node }) => depth[node] ?? 0)));
   const [column, row, deepest] = [Math.max(...depth) > 4 ? 170 : 230, 46, Math.max(1, ...depth)];
@@ -342,11 +358,11 @@ function openedUnit(nodes) {
       }
       if (operand.local === undefined) return;
       parts.push(label("value local", (from + x - 20) / 2, (up + y) / 2 - 5, shown(operand.local)));
-      if (isLeaf) parts.push(label("grad", left - 6, up + 15, shown(operand.local * gradient), "end"));
+      if (isLeaf) parts.push(label("grad", left - 6, up + 15, back(gradient, operand.local), "end"));
     });
     parts.push(drawn("circle", { class: "operation", cx: x, cy: y, r: 19 }), label("name", x, y + 5, symbol),
       label("name", x, y - 25, shortName(name)), label("value", x, y + 33, shown(value)),
-      label("grad", x, y + 46, shown(gradient)));
+      label("grad", x, y + 46, back(gradient)));
   });
   return { parts: [...wires, ...parts], width: deepest * column + 150, height: Math.max(2, used) * row + 50 };
 }

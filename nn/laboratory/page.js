@@ -1,12 +1,12 @@
 // The lab itself: what was touched, what time it is, and what to draw.
 
-const FRAME = 8; // milliseconds of learning in each frame of a run
+const FRAME = 8; // milliseconds of script in each frame of a run
 const PACES = { calm: "calmly", fast: "as fast as it can", pulses: "with pulses" };
 const CALM = 10; // updates of a frame, or an epoch if that is more
 
 class Lab {
   constructor(situations) {
-    Object.assign(this, { situations, pace: "calm", running: false, asking: false, slid: null });
+    Object.assign(this, { situations, pace: "calm", running: false, asking: false, slid: null, known: [] });
     this.titles = situations.map(({ title }) => title.split(" / ")); // a lesson, and which of its situations
     this.plane = new Plane(named("plane"), this);
     this.network = new Network(named("network"), this);
@@ -53,7 +53,10 @@ class Lab {
     const option = ([value, words]) => made("option", { value }, words);
     const pace = made("select", { id: `${ID}pace` }, ...Object.entries(PACES).map(option));
     pace.onchange = () => { this.pace = pace.value; };
-    const until = field("until", ["and pause at epoch "], 5, (epoch) => { this.until = epoch || 0; });
+    const until = field("until", ["and pause at epoch "], 5, (epoch) => {
+      this.until = epoch > 0 ? Math.ceil(epoch) : 0;
+      named("until").value = this.until || "";
+    });
     named("grain").append(made("label", {}, "Run ", pace), until);
     button("grain", "epoch", "One epoch", () => this.steps(this.leftOfEpoch()));
     button("grain", "hundred", "100 updates", () => this.steps(100));
@@ -63,21 +66,26 @@ class Lab {
     return field(id, ["mini-batch of ", " points"], 4, (number) => this.edit({ kind: "batch", number }));
   }
 
-  /** Begins a situation anew. */
+  static timed(situation) {
+    const machine = new Machine(situation, KERNELS);
+    return { machine, timeline: new Timeline(machine) };
+  }
+
+  /** Shows a situation, where it was left. */
   start(n) {
     this.run(false);
     const situation = this.situations[n];
     const [lesson] = this.titles[n];
-    Object.assign(this, { situation, machine: new Machine(situation, KERNELS), reading: new Reading(situation) });
-    this.timeline = new Timeline(this.machine);
-    const point = this.machine.points.length === 1 ? 0 : null;
-    Object.assign(this, { history: [], phase: 0, chosen: null, point, last: null, complaint: "" });
+    const isOther = lesson !== this.title.textContent;
+    this.known[n] ??= { situation, reading: new Reading(situation), history: [], ...Lab.timed(situation) };
+    Object.assign(this, this.known[n], { phase: 0, chosen: null, last: null, complaint: "" });
+    this.point = this.machine.points.length === 1 ? 0 : null;
     this.predict(false);
     this.title.textContent = document.title = lesson;
     this.until = situation.until || 0;
     named("until").value = this.until || "";
     named("question").textContent = shortName(situation.question);
-    this.look(false);
+    this.look(this.isAnswered && !isOther);
     for (const made of named("lessons").children) made.ariaPressed = made.textContent === lesson;
     named("variants").replaceChildren();
     this.titles.forEach(([of, variant], k) => {
@@ -166,11 +174,13 @@ class Lab {
   /** A frame of a run: learns for some milliseconds, and draws. */
   tick() {
     if (!this.running) return;
-    const end = performance.now() + FRAME;
-    do this.learn(this.pace === "calm" ? Math.max(CALM, this.leftOfEpoch()) : 1);
-    while (this.running && this.pace === "fast" && performance.now() < end);
+    const end = performance.now() + FRAME - (this.spent ?? 0);
+    const most = this.pace === "calm" ? Math.max(CALM, this.leftOfEpoch()) : Infinity;
+    for (let done = 0; this.running && done < most && (!done || performance.now() < end); done++) this.learn(1);
+    const learned = performance.now();
     this.measure();
     this.draw();
+    this.spent = Math.min(performance.now() - learned, FRAME / 2);
     if (this.running) requestAnimationFrame(() => this.tick());
   }
 
@@ -204,7 +214,7 @@ class Lab {
     if (!machine.points[this.point]) this.point = null; // going back can take it away
     while (history.at(-1)?.moment >= moment && last === moment) history.pop();
     if (!(history.at(-1)?.moment >= moment)) history.push({ moment, loss: this.state.loss });
-    if (history.length > 2000) this.history = history.filter((_, k) => k % 2 === 0 || k === history.length - 1);
+    if (history.length > 2000) history.splice(0, Infinity, ...history.filter((_, k) => k % 2 === 0 || k === history.length - 1));
   }
 
   // ---- what is touched ----------------------------------------------------------------------------------------------
@@ -271,13 +281,15 @@ class Lab {
     const source = ORIGINAL.replace(named("data").textContent, () => data.replaceAll("<", "\\u003c"));
     const href = URL.createObjectURL(new Blob([source], { type: "text/html" }));
     made("a", { download: `${this.situation.title.toLowerCase().replace(/\W+/g, "-")}.html`, href }).click();
-    URL.revokeObjectURL(href);
+    setTimeout(() => URL.revokeObjectURL(href), 60_000);
   }
 
   /** Both passes of the point that was touched, or of the only one of the mini-batch. */
-  get example() {
-    const { machine, machine: { batch } } = this;
-    return machine.example(this.point ?? (batch.length === 1 ? batch[0] : null));
+  get example() { return this.machine.example(this.asked); }
+
+  get asked() {
+    const { batch } = this.machine;
+    return this.point ?? (batch.length === 1 ? batch[0] : null);
   }
 
   say(words) { named("said").textContent = words; }
@@ -320,7 +332,7 @@ class Lab {
     const words = [
       `epoch ${machine.epoch}${machine.batchSize < machine.points.length ? `, update ${machine.steps}` : ""}`,
       `loss ${loss === null ? "–" : numberText(loss, 3)}`,
-      accuracy !== null ? `${numberText(100 * accuracy, 3)} %` : rmse !== null && `RMSE ${shown(rmse)}`,
+      accuracy !== null ? `${numberText(100 * accuracy, 3)} % right` : rmse !== null && `RMSE ${shown(rmse)}`,
     ];
     named("status").textContent = words.filter(Boolean).join(" · ");
     named("back").ariaDisabled = !this.timeline.moment && !phase;

@@ -116,7 +116,7 @@ class Plane {
     Object.assign(this, { canvas, lab, small: made("canvas", {}), cursor: null });
     canvas.onpointerdown = (event) => this.down(event);
     canvas.onpointermove = (event) => this.move(event);
-    canvas.onpointerup = canvas.onpointercancel = (event) => this.up(event);
+    canvas.onpointerup = canvas.onpointercancel = (event) => this.up(event, event.type === "pointercancel");
     canvas.onkeydown = (event) => this.key(event);
     const start = (event) => this.nearest(this.at(event.touches[0])) !== null && event.preventDefault();
     canvas.addEventListener("touchstart", start, { passive: false });
@@ -183,12 +183,14 @@ class Plane {
     lab.changed(); // logged when it is let go
   }
 
-  up(event) {
+  /** Lets a point go where it is, or where it was if the browser took the pointer away. */
+  up(event, isCancelled) {
     const { held, lab } = this;
     this.held = null;
     if (!held) return;
     if (!held.moved) return lab.touch({ kind: "point", i: held.i });
     lab.machine.edit({ kind: "move", i: held.i, ...held.before });
+    if (isCancelled) return lab.changed();
     lab.edit({ kind: "move", i: held.i, ...this.asked(this.at(event), held.before) });
     lab.touch({ kind: "point", i: held.i }, false);
   }
@@ -254,8 +256,9 @@ class Plane {
 
   /** What the network gives everywhere, or the unit that is touched. */
   areas(context, { outputs, columns, rows, units, most }, colours) {
-    const { small, side, lab: { reading, chosen, situation: { layers } } } = this;
-    const unit = chosen?.kind === "unit" && chosen.l < layers.length ? units[chosen.l - 1][chosen.j] : null;
+    const { small, side, lab: { reading, chosen, situation: { layers }, machine: { killed } } } = this;
+    const isShown = chosen?.kind === "unit" && chosen.l < layers.length && !killed.has(`${chosen.l},${chosen.j}`);
+    const unit = isShown ? units[chosen.l - 1][chosen.j] : null;
     const several = reading.classes.length > 2 && !unit;
     const lead = unit ? (k) => unit[k] / most[chosen.l - 1] : (k) => reading.lead(outputs, k);
     paint(small, columns, rows, several ? () => 0 : lead, colours);
