@@ -302,9 +302,10 @@ def click_at_random(page, count, seed):
             )  # fmt: skip
 
 
-def test_random_clicks_raise_no_error(opened):
+@pytest.mark.parametrize("count", [40, pytest.param(1000, marks=pytest.mark.slow)])
+def test_random_clicks_raise_no_error(opened, count):
     page = opened(moons_lab()[0])
-    click_at_random(page, 150, 0)  # ``visit`` fails on any complaint
+    click_at_random(page, count, count)  # ``visit`` fails on any complaint
     assert page.evaluate("Number.isFinite(lab.machine.shared[0])")
 
 
@@ -429,6 +430,7 @@ def test_keys_alone_answer_symmetry(keys):
     assert len(set(gradients)) == 1 and gradients[0] != 0.0
 
 
+@pytest.mark.slow  # some hundred keys
 def test_keys_alone_kill_a_unit_and_bring_it_back(keys):
     reader = keys("Dropout's redundancy", "no dropout")
     reader.run(200)
@@ -443,6 +445,7 @@ def test_keys_alone_kill_a_unit_and_bring_it_back(keys):
     assert min(left) < before - 15
 
 
+@pytest.mark.slow  # some hundred keys
 def test_keys_alone_answer_all_positive_inputs(keys):
     for variant, expected in (("positive", 0), ("zero-centred", 2)):
         reader = keys("All-positive inputs", variant)

@@ -196,7 +196,8 @@ class Machine {
     const lanes = this.lanes(this.plan(batch.length), "batch", batch.length);
     const averages = lanes.plan.averages.map(([place, slot]) => [place, lanes.value(slot, 0)]);
     let refused = this.complaint(moved, 1 + width, "after the update,");
-    if (!averages.every(([, x]) => Number.isFinite(x))) refused = `Nothing was moved: a mean is infinite. ${this.remedy}`;
+    const isFinite = averages.every(([, x]) => Number.isFinite(x));
+    if (!isFinite) refused = `Nothing was moved: a mean is infinite. ${this.remedy}`;
     if (refused) return { loss, sentence: refused };
     for (let p = 0, k = 0; p < count; p++) {
       shared[p] = moved[k++];
@@ -231,7 +232,7 @@ class Machine {
     return units.length > 1 ? units.indexOf(Math.max(...units)) : cuts.filter((cut) => cut < units[0]).length;
   }
 
-  /** All points in evaluation mode: mean loss, accuracy and who is decided wrongly, or RMSE; ‖δˡ‖ over the sample. */
+  /** All points in evaluation mode: mean loss, accuracy and who is wrong, or RMSE; ‖δˡ‖ over the sample. */
   evaluate() {
     const [{ kind, units: scale }, n] = [this.situation.task, this.points.length];
     const norms = this.situation.layers.map(() => null);
@@ -309,8 +310,10 @@ class Machine {
     const e = batch.indexOf(i);
     const layers = this.situation.layers.flatMap(({ p }, l) => (p ? [l] : []));
     if (e < 0 || layers.length !== masks.length) return {};
-    const rows = masks.map((drawn) => drawn.subarray((e * drawn.length) / batch.length, ((e + 1) * drawn.length) / batch.length));
-    return Object.fromEntries(rows.map((row, d) => [layers[d] + 1, row]));
+    return Object.fromEntries(masks.map((drawn, d) => {
+      const units = drawn.length / batch.length;
+      return [layers[d] + 1, drawn.subarray(e * units, (e + 1) * units)];
+    }));
   }
 
   /** The forward and the backward pass of example i. */
@@ -356,13 +359,14 @@ class Machine {
     });
   }
 
-  /** The scalar nodes from aˡ⁻¹ to aˡ_j of example i, in the order of the forward pass; sums of products are opened. */
+  /** The scalar nodes from aˡ⁻¹ to aˡ_j of example i, in forward order; sums of products are opened. */
   nodes(l, j, i) {
     if (!this.points[i]) return [];
     const { lanes, trace, lane } = this.find(i);
     const { names: named, index } = lanes.plan;
     const [names, nodes, places] = [new Map(named), [], new Map()];
-    const means = named.filter(([, name]) => /^[μσ]/.test(name)).map(([slot]) => slot); // of the mini-batch: not opened
+    // μ and σ² of the mini-batch are not opened
+    const means = named.filter(([, name]) => /^[μσ]/.test(name)).map(([slot]) => slot);
     const leaves = new Set([...trace.a[l - 1], ...means]);
     const shared = [...this.situation.parameters, ...this.situation.statistics];
     const leaf = (value, name = spoken(value)) => ({ name, value, node: -1 });
@@ -406,7 +410,8 @@ class Machine {
     let sentence = this.change(this.resolved(edit)) ?? null;
     this.forget();
     if (!sentence && this.points.length) ({ sentence } = this.passes());
-    if (!sentence && !Number.isFinite(this.evaluate().loss ?? 0)) sentence = `The loss would be infinite. ${this.remedy}`;
+    const isFinite = sentence || Number.isFinite(this.evaluate().loss ?? 0);
+    if (!isFinite) sentence = `The loss would be infinite. ${this.remedy}`;
     if (sentence) this.restore(before);
     return sentence;
   }
@@ -420,7 +425,8 @@ class Machine {
     if (kind !== "saturate") return edit;
     if (!layers[l - 1]?.W[j]) return { refusal: `Unit ${j} of layer ${l}: there is no such unit.` };
     const { g, b, gamma, flat } = layers[l - 1];
-    if (!["off", "saturated"].includes(flat)) return { refusal: `${g || "a = z"} has no flat part to push the unit to.` };
+    const isFlat = ["off", "saturated"].includes(flat);
+    if (!isFlat) return { refusal: `${g || "a = z"} has no flat part to push the unit to.` };
     if (!(j in b) || gamma.length) return { refusal: "No b moves this unit's z to where its slope is 0." };
     const z = [];
     this.evaluated(range(this.points.length), (lanes, e) => z.push(lanes.value(lanes.plan.traces[0].z[l - 1][j], e)));
@@ -432,7 +438,9 @@ class Machine {
     const { situation, points, sample } = this;
     const { kind, i, x, y, number, on, l, j, p = [], refusal = "There is no such edit." } = edit;
     const { targets, parameters, moves, fixed, layers, features } = situation;
-    const bounded = "needs a number from −1e100 to 1e100.";
+    const [bounded, least] = ["needs a number from −1e100 to 1e100.", "it needs a whole number of at least 1."];
+    const counted = (list) => `there are ${list.length}, counted from 0.`;
+    const said = spoken(number);
     const usable = (numbers) => numbers.every((one) => Number.isFinite(one) && Math.abs(one) <= MOST);
     const [units, like] = [[y].flat(), [points[0]?.y ?? y].flat()];
     const isTarget = targets ? Number.isInteger(y) && y in targets : usable(units) && units.length === like.length;
@@ -441,19 +449,20 @@ class Machine {
     const weights = [p].flat();
     const sizes = ["add", "remove", "batch"].includes(kind);
     const width = (situation.components?.mean ?? features).length;
+    const isPoint = Number.isInteger(i) && points[i];
     const isPlace = Array.isArray(x) && x.length === width && usable(x);
     const areWeights = weights.length && weights.every((one) => Number.isInteger(one) && one in parameters);
     const refusals = [
-      [(x !== undefined || kind === "add") && !isPlace, `The point (${x}): each of its ${width} coordinates ${bounded}`],
+      [(x !== undefined || kind === "add") && !isPlace, `The point (${x}): each of ${width} coordinates ${bounded}`],
       [targets && needsTarget && !isTarget, `Class ${y}: there are ${targets?.length} classes, counted from 0.`],
       [needsTarget && !isTarget, `The target ${y}: it ${bounded}`],
-      [["move", "remove", "flip"].includes(kind) && !(Number.isInteger(i) && points[i]), `Point ${i}: there are ${points.length}, counted from 0.`],
-      [(kind === "weight" || kind === "freeze") && !areWeights, `Weight ${p}: there are ${parameters.length}, counted from 0.`],
+      [["move", "remove", "flip"].includes(kind) && !isPoint, `Point ${i}: ${counted(points)}`],
+      [(kind === "weight" || kind === "freeze") && !areWeights, `Weight ${p}: ${counted(parameters)}`],
       [kind === "weight" && weights.length > 1, "A number is for one weight."],
       [fixed && sizes, "Batch normalisation mixes the points: their number and the mini-batches stay."],
-      [kind === "weight" && !usable([number]), `A weight of ${spoken(number)}: it ${bounded}`],
-      [kind === "rate" && !(Number.isFinite(number) && number >= 0), `η = ${spoken(number)}: it needs to be finite and at least 0.`],
-      [kind === "batch" && !(Number.isInteger(number) && number > 0), `Mini-batches of ${spoken(number)}: it needs a whole number of at least 1.`],
+      [kind === "weight" && !usable([number]), `A weight of ${said}: it ${bounded}`],
+      [kind === "rate" && !(number >= 0 && Number.isFinite(number)), `η = ${said}: it needs a number of at least 0.`],
+      [kind === "batch" && !(Number.isInteger(number) && number > 0), `Mini-batches of ${said}: ${least}`],
       [kind === "freeze" && weights.some((one) => one >= moves), "The optimiser of this model does not move it."],
       [kind === "kill" && !(Number.isInteger(j) && layers[l - 1]?.W[j]), `Unit ${j} of layer ${l}: there is none.`],
       [kind === "flip", "Only a class can be flipped: drag the point instead."],

@@ -85,10 +85,11 @@ class Mathematics {
       m > 1 && `The mean over ${m} points.`,
       own && `For the touched point: ${product}.`,
       isFrozen ? "It is frozen: the update leaves it."
-        : `This weight’s step alone promises ΔL = ${signed(gradient * move)}; the actual change would be ${signed(was)}.`,
+        : `Its step alone promises ΔL = ${signed(gradient * move)}; the actual change would be ${signed(was)}.`,
       optimizer.name !== "SGD" && `The step is ${optimizer.name}’s.`,
     ];
-    return told(words.filter(Boolean).join(" "), partial(orange(name)), rule, EQUALS, orange(four(isZero ? 0 : gradient)), SPACE,
+    return told(words.filter(Boolean).join(" "),
+      partial(orange(name)), rule, EQUALS, orange(four(isZero ? 0 : gradient)), SPACE,
       ARROW, name, "<mo>←</mo>", blue(four(w)), step, EQUALS, blue(four(isFrozen ? w : w + move)));
   }
 

@@ -189,7 +189,8 @@ class Network {
   drawNorms(isBack) {
     const { state: { norms }, machine: { steps, sample } } = this.lab;
     const isShown = (l) => norms[0] !== null && (steps > 0 || isBack(l));
-    this.scale.textContent = isShown(norms.length) ? `‖δˡ‖, ${sample.length} points` : "";
+    const of = sample.length === 1 ? "1 point" : `${sample.length} points`;
+    this.scale.textContent = isShown(norms.length) ? `‖δˡ‖, ${of}` : "";
     this.norms.forEach(({ bar, text }, i) => {
       const share = isShown(i + 1) ? (Math.log10(norms[i]) - FASTEST[0]) / (FASTEST[1] - FASTEST[0]) : 0;
       bar.setAttribute("width", 70 * within(0, share, 1));
@@ -197,28 +198,28 @@ class Network {
     });
   }
 
-  /** Edges on the way back, after a layer, by |∂L/∂w|; the largest are widest. A few have their number beside them. */
+  /** Edges on the way back, after a layer, by |∂L/∂w|; the largest are widest. Some have a number beside them. */
   drawSlopes(isShown, from) {
     const { lab: { machine, example } } = this;
     const own = ({ l, j, k, p }) => (example ? example.delta[l - 1][j] * came(example, l, k) : machine.gradients[p]);
     const sizes = isShown ? this.edges.map((edge) => Math.abs(own(edge))) : [];
     const most = Math.max(1e-300, ...sizes);
-    this.slopes.replaceChildren(...sizes.flatMap((size, n) => {
-      const [edge, share] = [this.edges[n], size / most];
-      const slope = { class: "slope", d: edge.d, "stroke-width": (0.5 + 4.5 * share).toFixed(1) };
-      const words = edge.l > from ? this.beside(edge, own(edge)) : "";
-      const [[x1, y1], [x2, y2]] = [this.places[edge.l - 1][edge.k], this.places[edge.l][edge.j]];
-      const number = words ? [label("grad", (x1 + x2) / 2, (y1 + y2) / 2 - 6, words)] : [];
-      return [...(edge.l > from && share > 0.03 ? [drawn("path", slope)] : []), ...number];
-    }));
+    const shares = this.edges.map((edge, n) => ({ edge, share: sizes[n] / most }));
+    const back = shares.filter(({ edge }) => isShown && edge.l > from);
+    const slopes = back.filter(({ share }) => share > 0.03).map(({ edge: { d }, share }) =>
+      drawn("path", { class: "slope", d, "stroke-width": (0.5 + 4.5 * share).toFixed(1) }));
+    const beside = back.map(({ edge }) => this.beside(edge, own(edge))).filter(Boolean);
+    this.slopes.replaceChildren(...slopes, ...beside);
   }
 
   /** What an edge of a touched unit sends back to it, or its gradient where there are few. */
   beside({ l, j, k, p }, gradient) {
     const { machine, example, guess } = this.lab;
-    if (guess) return "";
-    if (example && this.isTouched(l - 1, k)) return `δ w = ${said(example.delta[l - 1][j] * machine.shared[p])}`;
-    return this.edges.length <= FEW ? `∂L/∂w = ${said(gradient)}` : "";
+    const isTouched = example && this.isTouched(l - 1, k);
+    if (guess || (!isTouched && this.edges.length > FEW)) return null;
+    const [name, x] = isTouched ? ["δ w", example.delta[l - 1][j] * machine.shared[p]] : ["∂L/∂w", gradient];
+    const [[x1, y1], [x2, y2]] = [this.places[l - 1][k], this.places[l][j]];
+    return label("grad beside", (x1 + x2) / 2, (y1 + y2) / 2 - 9, `${name} = ${said(x)}`);
   }
 
   /** What the unit gives over the plane, or along a curve; without either, of the chosen point. */

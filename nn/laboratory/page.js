@@ -85,7 +85,7 @@ class Lab {
     this.until = situation.until || 0;
     named("until").value = this.until || "";
     named("question").textContent = shortName(situation.question);
-    this.look(this.isAnswered && !isOther);
+    this.look(Boolean(this.isAnswered) && !isOther);
     for (const made of named("lessons").children) made.ariaPressed = made.textContent === lesson;
     named("variants").replaceChildren();
     this.titles.forEach(([of, variant], k) => {
@@ -214,7 +214,9 @@ class Lab {
     if (!machine.points[this.point]) this.point = null; // going back can take it away
     while (history.at(-1)?.moment >= moment && last === moment) history.pop();
     if (!(history.at(-1)?.moment >= moment)) history.push({ moment, loss: this.state.loss });
-    if (history.length > 2000) history.splice(0, Infinity, ...history.filter((_, k) => k % 2 === 0 || k === history.length - 1));
+    if (history.length < 2000) return;
+    const end = history.length - 1;
+    history.splice(0, Infinity, ...history.filter((_, k) => k % 2 === 0 || k === end));
   }
 
   // ---- what is touched ----------------------------------------------------------------------------------------------

@@ -223,7 +223,7 @@ class Plane {
   /** As large as the window lets it be. */
   resize() {
     const [left, { innerWidth, innerHeight }] = [this.canvas.parentElement, window];
-    const room = innerWidth <= 820 ? [0.32 * innerHeight, 0.55 * innerWidth]
+    const room = innerWidth <= 820 ? [0.19 * innerHeight, 0.55 * innerWidth]
       : [left.clientWidth, left.parentElement.clientHeight - 48];
     this.side = Math.max(150, Math.min(...room));
   }

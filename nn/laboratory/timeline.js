@@ -142,7 +142,9 @@ net.layers = layers`;
     const list = (numbers) => `[${numbers.join(", ")}]`;
     const target = Array.isArray(y) ? list(y) : labels ? JSON.stringify(labels[y]) : y;
     const named = (one) => `named["${parameters[one]}"]`;
-    const point = [...(x ? [`data.X[${i}] = ${list(x)}`] : []), ...(y === undefined ? [] : [`data.y[${i}] = ${target}`])];
+    const point = [];
+    if (x) point.push(`data.X[${i}] = ${list(x)}`);
+    if (y !== undefined) point.push(`data.y[${i}] = ${target}`);
     return {
       move: point,
       add: [x && `data.X.append(${list(x)})`, `data.y.append(${target})`, "todo.clear()"],
