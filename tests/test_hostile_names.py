@@ -423,6 +423,7 @@ def test_what_is_touched_in_a_lab_is_told_its_name_as_text(visit, tmp_path):
     assert "<img" in line.inner_text()
     for k in range(3):
         unit.click(force=True)
+        page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         page.locator("[id$='-touched'] button").nth(k).click()
         assert "promise" in line.inner_text()
     assert page.locator("img, b, script:not([type]) ~ script").count() == 0

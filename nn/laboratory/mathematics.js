@@ -101,11 +101,13 @@ class Mathematics {
     const [a, delta] = ["a", "δ"].map((letter) => symbol(letter, l, j + 1));
     const numbers = [found.z, found.a, found.delta].map((values) => values[l - 1][j]);
     const [z, a_j, delta_j] = numbers.map(four);
-    const isPlain = !gamma.length && !p && !machine.killed.has(`${l},${j}`);
+    const isKilled = machine.killed.has(`${l},${j}`);
+    const isPlain = !gamma.length && !p && !isKilled;
     const of = g ? `<mi>${g}</mi><mo>(</mo>${blue(z)}<mo>)</mo>` : blue(z);
     const where = found.inBatch ? "" : ", which is not in this mini-batch";
     const how = lab.network.opened ? "" : "The plane shows what the unit gives. Touch it again to open it.";
-    return told(`z = ${shown(numbers[0])} for point ${i + 1}${where}. ${this.mask(l, j, i)}${how}`,
+    const does = isKilled ? "It is killed: it gives 0, and passes nothing back." : this.mask(l, j, i) + how;
+    return told(`z = ${shown(numbers[0])} for point ${i + 1}${where}. ${does}`,
       blue(a), EQUALS, isPlain ? of + EQUALS : "", blue(a_j), SPACE,
       orange(delta), EQUALS, isPlain ? this.deltaTerms(l, j, found) : "", orange(delta_j));
   }

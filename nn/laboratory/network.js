@@ -59,6 +59,7 @@ class Network {
 
   showWhole() {
     this.opened = null;
+    this.lab.pictured = null;
     this.show(this.whole, WIDE, this.height + 16);
   }
 
@@ -141,7 +142,8 @@ class Network {
     unit.focus();
   }
 
-  draw(colours) {
+  /** `isChanged` tells whether any picture is another than before. */
+  draw(colours, isChanged) {
     if (this.opened) return this.drawOpened();
     const { lab, lab: { machine, example, phase, chosen, guess, running } } = this;
     const masks = phase && example ? machine.masksOf(lab.asked) : {};
@@ -155,7 +157,7 @@ class Network {
     this.units.flat().forEach((unit) => {
       const { l, j } = unit;
       unit.classList.toggle("killed", machine.killed.has(`${l},${j}`) || masks[l]?.[j] === 0);
-      this.fillUnit(unit, example, colours);
+      if (isChanged) this.fillUnit(unit, example, colours);
       const isRoomy = this.isRoomy[l] || this.isTouched(l, j);
       const [a, delta] = [l ? example?.a[l - 1][j] : example?.x[j], example?.delta[l - 1]?.[j]];
       unit.above.style.display = isRoomy ? "" : "none";
@@ -190,7 +192,7 @@ class Network {
     const { state: { norms }, machine: { steps, sample } } = this.lab;
     const isShown = (l) => norms[0] !== null && (steps > 0 || isBack(l));
     const of = sample.length === 1 ? "1 point" : `${sample.length} points`;
-    this.scale.textContent = isShown(norms.length) ? `‖δˡ‖, ${of}` : "";
+    this.scale.textContent = isShown(norms.length) ? `‖δˡ‖, log, ${of}` : "";
     this.norms.forEach(({ bar, text }, i) => {
       const share = isShown(i + 1) ? (Math.log10(norms[i]) - FASTEST[0]) / (FASTEST[1] - FASTEST[0]) : 0;
       bar.setAttribute("width", 70 * within(0, share, 1));
