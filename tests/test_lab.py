@@ -12,6 +12,7 @@ from nn.data import moons, sine
 from nn.laboratory.lessons import lessons
 from nn.losses import mean_loss
 
+pytestmark = pytest.mark.browser
 DRAWN = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 NUMBER = r"−?\d+(?:\.\d+)?(?:·10⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)?"
 
