@@ -185,7 +185,8 @@ class Mathematics {
       this.isPlain ? step : "");
     }
     if (last) {
-      return told(`The update promised ${signed(last.promised)}, and was ${signed(last.was)}.`,
+      const whose = machine.batchSize < points.length ? " of its mini-batch" : "";
+      return told(`For the loss${whose}, the update promised ${signed(last.promised)}, and was ${signed(last.was)}.`,
         "<mi>Δ</mi><mi>L</mi>", EQUALS, blue(four(last.was)));
     }
     const count = points.length === 1 ? "one point" : `${points.length} points`;

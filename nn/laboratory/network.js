@@ -51,7 +51,7 @@ class Network {
     this.edges = layers.flatMap(({ W }, i) => W.flatMap((row, j) => row.map((p, k) => this.edge(i + 1, j, k, p))));
     this.units = this.places.map((column, l) => column.map((_, j) => this.unit(l, j)));
     this.norms = layers.map((_, i) => this.norm(i + 1));
-    this.scale = label("grad", this.places[0][0][0], this.height);
+    this.scale = label("grad", 2, this.height, "", "start");
     this.bodies.append(this.scale);
     this.still();
     this.showWhole();
@@ -189,10 +189,9 @@ class Network {
 
   /** Once there was a backward pass, ‖δˡ‖ of each layer on one scale. */
   drawNorms(isBack) {
-    const { state: { norms }, machine: { steps, sample } } = this.lab;
+    const { state: { norms }, machine: { steps } } = this.lab;
     const isShown = (l) => norms[0] !== null && (steps > 0 || isBack(l));
-    const of = sample.length === 1 ? "1 point" : `${sample.length} points`;
-    this.scale.textContent = isShown(norms.length) ? `‖δˡ‖, log, ${of}` : "";
+    this.scale.textContent = isShown(norms.length) ? "‖δˡ‖, log" : "";
     this.norms.forEach(({ bar, text }, i) => {
       const share = isShown(i + 1) ? (Math.log10(norms[i]) - FASTEST[0]) / (FASTEST[1] - FASTEST[0]) : 0;
       bar.setAttribute("width", 70 * within(0, share, 1));

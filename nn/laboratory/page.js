@@ -38,6 +38,7 @@ class Lab {
     named("moment").oninput = ({ target }) => this.go(Number(target.value));
     const lessons = [...new Set(this.titles.map(([lesson]) => lesson))];
     lessons.forEach((lesson, n) => button("lessons", `lesson${n}`, lesson, () => {
+      this.known = []; // a lesson begins at its beginning
       this.start(this.titles.findIndex(([other]) => other === lesson));
       named("contents").hidePopover();
     }));
