@@ -69,7 +69,7 @@ def _resume(p: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
 
 
 def _lab(p: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
-    p.description = "Open a page in the browser on which a network learns, and every number can be asked why."
+    p.description = "Open a page in the browser on which a network learns, and every number shows its formula."
     where = f"{', '.join(DATA)}, or a file: my.csv, my.csv.gz; without it, eight lessons"
     p.add_argument("data", nargs="?", metavar="DATA", help=where)
     p.add_argument("--save", type=Path, metavar="FILE.html", help="write the page to this file, and open nothing")

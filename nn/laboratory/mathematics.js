@@ -38,7 +38,7 @@ class Mathematics {
   get line() {
     const { lab: { chosen, complaint, machine, point } } = this;
     if (complaint) return told(complaint);
-    if (!machine.points.length) return told("There is no point to learn from: touch the plane, and add one.");
+    if (!machine.points.length) return told("There are no points to learn from: touch the plane to add one.");
     if (chosen) return this[chosen.kind](chosen);
     return point !== null ? this.point(point) : this.whole();
   }

@@ -318,7 +318,7 @@ class Lab {
   draw() {
     const { machine, situation } = this;
     const columns = this.running ? COARSE : FINE;
-    // the passes of the next update: what is computed anew when any number has changed
+    // a new object whenever a number has changed, since the passes are cached
     const now = [machine.passes(), columns, (this.colours ??= theme())];
     const isChanged = now.some((one, k) => one !== this.pictured?.[k]);
     if (isChanged) {
