@@ -12,7 +12,7 @@ from nbclient import NotebookClient
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PICTURES = ("image/svg+xml", "image/png")
 
-LONG = ("03", "04", "05", "06", "07", "08", "09")  # take seconds each
+LONG = ("03", "04", "05", "06", "07", "08", "ap")  # take seconds each
 
 on_each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
