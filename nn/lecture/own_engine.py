@@ -1,0 +1,187 @@
+"""The engine that students write in the first notebook: its finished form, and the file that later notebooks read.
+
+Notebook 1 builds ``Value`` step by step, each cell as ``class Value(Value)`` with one more method. ``save`` collects
+the methods of all steps in one class in a file, and ``load`` gives that class to notebooks 2 and 4, or the finished
+one below where the file is missing, incomplete or wrong.
+"""
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+
+import dis
+import math
+from collections.abc import Iterator
+from inspect import getsource, isclass, isfunction, ismodule
+from pathlib import Path
+from textwrap import dedent, indent
+from types import CodeType, FunctionType
+from typing import Any
+
+from autograd.engine_checks import check_engine, class_in
+from autograd.files import write_whole
+from autograd.text import text_name
+
+
+class Value:
+    """What the blank cells become: a number that remembers what it was made from."""
+
+    def __init__(self, data, parents=(), local_derivatives=()):
+        self.data = data
+        self.grad = 0.0
+        self.parents = parents
+        self.local_derivatives = local_derivatives
+
+    def __repr__(self):
+        return f"Value({self.data:g}, grad={self.grad:g})"
+
+    def __add__(self, other):
+        other = other if isinstance(other, Value) else Value(other)
+        return Value(self.data + other.data, (self, other), (1.0, 1.0))
+
+    def __mul__(self, other):
+        other = other if isinstance(other, Value) else Value(other)
+        return Value(self.data * other.data, (self, other), (other.data, self.data))
+
+    def backward(self):
+        order, stack = {}, [self]  # a dict, as it keeps the order in which its keys came
+        while stack:
+            missing = [parent for parent in stack[-1].parents if parent not in order]
+            if missing:
+                stack += missing
+            else:
+                order[stack.pop()] = True
+        for node in order:
+            node.grad = 0.0
+        self.grad = 1.0
+        for node in reversed(order):
+            for parent, local in zip(node.parents, node.local_derivatives):
+                parent.grad += node.grad * local
+
+    def __pow__(self, exponent):
+        return Value(self.data**exponent, (self,), (exponent * self.data ** (exponent - 1),))
+
+    def exp(self):
+        e = math.exp(self.data)
+        return Value(e, (self,), (e,))
+
+    def relu(self):
+        return Value(max(self.data, 0.0), (self,), (1.0 if self.data > 0 else 0.0,))
+
+    def __neg__(self):
+        return self * -1
+
+    def __sub__(self, other):
+        return self + -other
+
+    def __truediv__(self, other):
+        return self * other**-1
+
+    def __radd__(self, other):
+        return self + other
+
+    def __rmul__(self, other):
+        return self * other
+
+    def __rsub__(self, other):
+        return -self + other
+
+    def __rtruediv__(self, other):
+        return self**-1 * other
+
+
+def save(engine: type, file: str = "my_engine.py") -> None:
+    """Write the methods of a class and its bases to one class in a file, and say how long it is and whether right.
+
+    Nothing is written, and an older file stays, while a method is still blank or its source cannot be read.
+    """
+    if absent := lacks(engine):
+        print(f"Not saved yet: {absent}.")
+        return
+    try:
+        source = text_of(engine)
+    except OSError:
+        print("Not saved: Python cannot show the source of this class. Write it in a notebook's cell or in a file.")
+        return
+    write_whole(Path(file), source.encode())
+    print(f"{text_name(file)} now holds your engine, {len(source.splitlines())} lines in one class.")
+    print(f"Checked once more, as a file: {check_engine(file)}.")
+
+
+def load(file: str = "my_engine.py") -> Any:
+    """The class in a file if it is complete and right, else the finished one; says in one sentence which, and why."""
+    finished = "so this notebook works on the finished engine of notebook 1"
+    if not Path(file).exists():
+        print(f"There is no {text_name(file)} here yet, {finished}.")
+        return Value
+    try:
+        engine = class_in(file)
+        absent, verdict = lacks(engine), check_engine(engine)
+        problem = f"is not complete ({absent})" if absent else "" if verdict else f"is not right ({verdict.bugs[0]})"
+    except (Exception, SystemExit) as error:
+        problem = f"cannot be read ({type(error).__name__})"
+    if problem:
+        print(f"{text_name(file)} {problem}, {finished}.")
+        return Value
+    length = len(Path(file).read_text(encoding="utf-8").splitlines())
+    print(f"This notebook works on your own engine: {text_name(file)}, {length} lines, {verdict}.")
+    return engine
+
+
+def lacks(engine: type) -> str:
+    """Which methods of the finished engine a class does not have, in words; empty where it has all."""
+    needed = [name for name, f in vars(Value).items() if isfunction(f) and name != "__repr__"]
+    absent = [name for name in needed if not _is_written(engine, name)]
+    return f"not written yet: {', '.join(absent)}" if absent else ""
+
+
+def _is_written(engine: type, name: str) -> bool:
+    method = getattr(engine, name, None)
+    return callable(method) and method is not getattr(object, name, None)
+
+
+def text_of(engine: type) -> str:
+    """The source of a class and its bases as one class, with the imports and functions that its methods use."""
+    members: dict[str, Any] = {}
+    for cls in reversed(engine.__mro__[:-1]):
+        members |= vars(cls)
+    above, body = dict[str, str](), list[str]()
+    for name, member in members.items():
+        function = getattr(member, "fget", getattr(member, "__func__", member))  # of a property, a static method
+        if isfunction(function):
+            is_alias = function.__name__ != name and function.__name__ in members
+            body.append(f"{name} = {function.__name__}\n" if is_alias else dedent(getsource(function)))
+            above |= dict(_needed(function, {engine.__name__}))
+        elif isinstance(member, (int, float, str)) and name[:2] != "__":
+            body.append(f"{name} = {member!r}\n")
+    imports = sorted(line for line in above.values() if "\n" not in line)
+    others = [text for text in above.values() if "\n" in text]
+    parts = ["".join(f"{line}\n" for line in imports), *others]
+    parts.append(f"class {engine.__name__}:\n" + indent("\n".join(body), "    "))
+    return '"""The engine that I wrote in notebook 1."""\n\n' + "\n\n".join(filter(None, parts))
+
+
+def _needed(function: FunctionType, seen: set[str]) -> Iterator[tuple[str, str]]:
+    """The names that a function reads from its module, each with the line or the source that makes it."""
+    for name in _globals_in(function.__code__):
+        if name in seen or name not in function.__globals__:
+            continue
+        seen.add(name)
+        thing = function.__globals__[name]
+        home = getattr(thing, "__module__", None)
+        if ismodule(thing):
+            short = f" as {name}" if name != thing.__name__ else ""
+            yield name, f"import {thing.__name__}{short}"
+        elif isfunction(thing) and thing.__globals__ is function.__globals__:
+            yield from _needed(thing, seen)
+            yield name, dedent(getsource(thing))
+        elif (callable(thing) or isclass(thing)) and home and home != function.__module__:
+            yield name, f"from {home} import {name}"
+        elif isinstance(thing, (int, float, str)):
+            yield name, f"{name} = {thing!r}"
+
+
+def _globals_in(code: CodeType) -> Iterator[str]:
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            yield instruction.argval
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _globals_in(inner)
