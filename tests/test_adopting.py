@@ -396,6 +396,15 @@ def test_a_gradient_that_differs_is_named_with_the_usual_cause(fault, cause):
     assert adopt(f, compare=False).grad == 0.0
 
 
+def test_unnamed_leaves_are_numbers_of_the_expression_on_request():
+    from engines.stored_locals import Value as Node
+
+    x = Node(3.0)
+    f = 1 / (1 + (-x).exp())
+    assert "v₁" in str(explain(*adopt(f=f, x=x)))
+    assert "exp(x)/(exp(x) + 1)²" in str(explain(*adopt(f=f, x=x, numbers=True)))
+
+
 def test_a_contribution_that_overwrites_the_others_is_named():
     x, y = Scalar(2.0, label="x"), Scalar(3.0, label="y")
     f = x * y + x

@@ -16,7 +16,7 @@ from autograd.number_systems import floats
 from autograd.operands import data_of
 from autograd.primitives import abs as absolute, identity, neg, power
 from autograd.staleness import rounding_of, same
-from autograd.table import REAL, TABLE, TABLE_MODULE, Primitive, is_constant
+from autograd.table import CONSTANT_NUMBER, REAL, TABLE, TABLE_MODULE, Primitive, is_constant
 from autograd.text import called, shown
 from autograd.value import Value, constant
 
@@ -26,13 +26,15 @@ Reading = tuple[Primitive, Sequence[Any], Sequence[float]]  # an entry, its oper
 
 
 def adopt(
-    *nodes: Any, operations: Mapping[str, Callable[..., Any]] | None = None, compare: bool = True, **more: Any
-) -> Any:
+    *nodes: Any, operations: Mapping[str, Callable[..., Any]] | None = None, compare: bool = True,
+    numbers: bool = False, **more: Any,
+) -> Any:  # fmt: skip
     """The graph of another scalar engine as Values of the same numbers and names, as in ``draw(adopt(loss))``.
 
     nodes         of the other engine; one Value comes back for each, and ``origin`` leads from a Value to its node
     operations    what a label means that the table does not know: {"cube": lambda x: x ** 3}
     compare       whether to hold its gradients against ours, if its backward pass has run
+    numbers       whether leaves without a name are numbers of the expression, as the 1 of 1/(1 + e⁻ᶻ), and no inputs
     more          nodes whose Values get these names, f, x = adopt(f=loss, x=x); or one of the words data, grad,
                   parents, operation, local_derivatives, name: the attribute that holds it, or a function of a node,
                   where the usual words do not lead there
@@ -80,6 +82,9 @@ def adopt(
             twin.name = name
         if compare and engine.read("grad", nodes[0]) == 1.0:
             adoption.compare(twins[0])
+    for value in adoption.values.values() if numbers else ():
+        if not (value.name or value.parents):
+            value.operation = CONSTANT_NUMBER
     return twins[0] if len(twins) == 1 else tuple(twins)
 
 
