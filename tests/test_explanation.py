@@ -119,6 +119,7 @@ def test_slide_crux_what_lies_between_f_and_r_and_s_can_be_deleted():
 def test_slide_delta_of_the_hidden_layer_from_delta_of_the_output_layer():
     _, trace, L = net_232()
     found = explain(L, wrt=trace.z[1][1], through=trace.z[2])
+    assert found.remarks == []  # to stop at z² was asked for
     assert str(found).splitlines()[:3] == [
         "δ¹_2 = ∂L/∂z¹_2 = ∂L/∂z²_1 ∂z²_1/∂z¹_2 + ∂L/∂z²_2 ∂z²_2/∂z¹_2",
         "                = δ²_1·w²_12 a¹_2(1 − a¹_2) + δ²_2·w²_22 a¹_2(1 − a¹_2)",

@@ -62,7 +62,7 @@ class Explanation(TextResult):
     """
 
     def __init__(self, f: Value, wrt: Value, through: list[Value] | None) -> None:
-        self.f, self.wrt = f, wrt
+        self.f, self.wrt, self._chosen = f, wrt, through is not None
         self.formulas = Formulas(f, [wrt, *(through or ())])
         suspects = changes(f, self.formulas.order)
         self.changed = list(dict.fromkeys(x for some in suspects for x in some))
@@ -260,7 +260,7 @@ class Explanation(TextResult):
                 formula = self.formulas.value(v, in_inputs=False)
                 many = f"{symbol(v)} of {len(v.parents)} operands"
                 found.append(f"where {name(v)} = {many if formula is None else TEXT(formula)}")
-        if self._composed is None:
+        if self._composed is None and not self._chosen:  # ``through`` says where to stop
             stopped = ", ".join(map(name, between))
             written = f"written only as far as {stopped}: in the inputs" if stopped else "not written out:"
             found.append(f"{written} it has more than {LARGEST} operations")
