@@ -5,9 +5,9 @@ Axes. A class is a marker, hollow for training examples and solid for the test e
 gradients orange. Without matplotlib, it raises an ImportError that says what to install.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import BytesIO
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +164,109 @@ def layers_picture(path: Path, layers: Layers, title: str) -> None:
     write_png(figure, path)
 
 
+# ---- numbers of one's own: a line, a dot, a bar for each -----------------------------------------------------------
+
+
+def lines(
+    curves: Mapping[str, Any], xlabel: str, ylabel: str, ax: Any = None, *, token: str = "value",
+    level: float | Mapping[str, float] | None = None, **settings: Any,
+) -> Any:  # fmt: skip
+    """Plot a named line for each curve: its numbers at 0, 1, 2, … or a pair of lists (xs, ys).
+
+    token      "value" for blue, "grad" for orange
+    level      where a thin horizontal line is drawn; {"a name": y} lists it in the legend too
+    settings   of the axes, as in ``yscale="log"`` or ``title="Loss"``
+    """
+    ax = _axes(ax, 6.4, 3.6)
+    for k, (name, curve) in enumerate(curves.items()):
+        xs, ys = curve if isinstance(curve, tuple) else (range(len(curve)), curve)
+        ax.plot(xs, ys, **style(k, token, markevery=max(1, len(xs) // 10)), label=name)
+    for name, y in (level if isinstance(level, Mapping) else {"": level}).items():
+        if y is not None:
+            ax.axhline(y, color=LIGHT["edge"], linewidth=0.8, zorder=0.9, label=name)
+    return finish(ax, xlabel, ylabel, **settings)
+
+
+def ground(
+    decide: Module | Callable[[Sequence[float]], Any] | None, data: Dataset, ax: Any = None, title: str = ""
+) -> Any:
+    """Plot examples of two classes on the areas where an output is positive, for class 1, and where it is not.
+
+    decide   a model with one output; or a function of one example, whose result is a number or a node of any engine;
+             None plots the examples alone
+    """
+    import numpy as np
+
+    ax, is_alone = _axes(ax, 5.0, 3.6), ax is None
+    xs, ys = (np.linspace(min(column) - 0.3, max(column) + 0.3, 41) for column in zip(*data.X))
+    points = [[float(x), float(y)] for y in ys for x in xs]
+    if isinstance(decide, Module):
+        z = _outputs(decide, points)
+    elif decide is not None:
+        z = [getattr(out, "data", out) for out in map(decide, points)]
+    if decide is not None:
+        look = {"levels": [-inf, 0.0, inf], "colors": [LIGHT["minus"], LIGHT["plus"]], "alpha": 0.4}
+        ax.contourf(xs, ys, np.clip(np.reshape(z, (len(ys), -1)), -1e9, 1e9), **look)
+    for k in (0, 1):
+        chosen = [x for x, y in zip(data.X, data.y) if y == k]
+        _scatter(ax, k, [x[0] for x in chosen], [x[1] for x in chosen], f"class {k}" * is_alone, "")
+    return finish(ax, "x₁", "x₂", title=title)
+
+
+def dots(groups: Mapping[Any, Sequence[float]], xlabel: str, ylabel: str, level: float | None = None) -> Any:
+    """Plot the numbers of each group on a row of its own; a larger dot stands for several equal numbers."""
+    ax = _axes(None, 6.4, 3.2)
+    for row, numbers in enumerate(groups.values()):
+        for x in set(numbers):
+            ax.scatter(x, row, s=60 * numbers.count(x), color=LIGHT["grad"])
+    if level is not None:
+        ax.axvline(level, color=LIGHT["edge"], linewidth=0.8, zorder=0.9)
+    return finish(ax, xlabel, ylabel, yticks=range(len(groups)), yticklabels=groups, ylim=(-0.5, len(groups) - 0.5))
+
+
+def boxes(rows: Mapping[str, Sequence[Sequence[Any]]], xlabel: str) -> Any:
+    """Plot each row as boxes side by side, as wide as what is written in them is long: the batches of an epoch."""
+    ax = _axes(None, 6.4, 2.2)
+    for row, groups in enumerate(rows.values()):
+        left = 0
+        for group in groups:
+            ax.barh(row, len(group), left=left, color=LIGHT["value_wash"], edgecolor=LIGHT["value"])
+            ax.text(left + len(group) / 2, row, ", ".join(map(str, group)), ha="center", va="center")
+            left += len(group)
+    return finish(ax, xlabel, "", yticks=range(len(rows)), yticklabels=rows)
+
+
+def histograms(samples: Mapping[str, Sequence[float]], xlabel: str, marks: Mapping[str, float] | None = None) -> Any:
+    """Plot how often the numbers of each sample fall into each of 50 bins, and a vertical line for each mark."""
+    ax, numbers = _axes(None, 6.4, 3.2), [x for sample in samples.values() for x in sample]
+    bins = [min(numbers) + (max(numbers) - min(numbers)) * i / 50 for i in range(51)]
+    for k, (name, sample) in enumerate(samples.items()):
+        look = {"linewidth": len(samples) - 0.5 * k, "color": style(k)["color"]}
+        ax.hist(sample, bins=bins, histtype="step", label=name, **look)
+    for k, (name, x) in enumerate((marks or {}).items()):
+        ax.axvline(x, color=style(k, "grad")["color"], label=name)
+    return finish(ax, xlabel, "how many")
+
+
+def arrows(vectors: Mapping[str, tuple[float, float]], xlabel: str, ylabel: str) -> Any:
+    """Plot an arrow from the origin for each vector of a plane, the first one thin, with its name at its tip."""
+    ax = _axes(None, 4.2, 4.2)
+    for k, (name, tip) in enumerate(vectors.items()):
+        place = (-6, 4) if tip[0] < tip[1] else (6, -2)
+        look = {
+            "arrowstyle": "-|>",
+            "color": LIGHT["grad"],
+            "linewidth": 2.5 if k else 1.0,
+            "shrinkA": 0,
+            "shrinkB": 0,
+        }
+        ax.annotate("", tip, (0.0, 0.0), arrowprops=look)
+        where = {"xytext": place, "textcoords": "offset points", "ha": "right" if place[0] < 0 else "left"}
+        ax.annotate(name, tip, color=LIGHT["grad"], **where)
+    reach = 1.1 * max(abs(x) for tip in vectors.values() for x in tip)
+    return finish(ax, xlabel, ylabel, xlim=(-0.2 * reach, reach), ylim=(-0.05 * reach, reach), aspect="equal")
+
+
 def new_figure(width: float, height: float, dpi: int = 120) -> Any:
     """A figure with its size in inches. Raises ImportError, which says what to install, without matplotlib."""
     try:
@@ -223,12 +326,12 @@ def finish(axes: Any, xlabel: str, ylabel: str, **settings: Any) -> Any:
     return axes
 
 
-def _axes(ax: Any) -> Any:
+def _axes(ax: Any, width: float = 6.4, height: float = 4.8) -> Any:
     if ax is None:
         new_figure(1, 1)  # raises ImportError without matplotlib
         from matplotlib import pyplot
 
-        ax = pyplot.subplots(layout="constrained")[1]
+        ax = pyplot.subplots(figsize=(width, height), layout="constrained")[1]
     return ax
 
 

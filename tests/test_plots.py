@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from autograd import Value
 from autograd.colours import LIGHT, MARKERS
 from nn import (
     MLP,
@@ -352,3 +353,66 @@ def test_the_sample_takes_the_first_of_each_class_in_turn_and_a_regressions_even
     numbers = Dataset([[float(i)] for i in range(10)], [i / 7.0 for i in range(10)])
     training, _ = trained(MLP(1, [1], rng=Random(0)), mean_squared_error, numbers, epochs=1, rate=0.001)
     assert [x for (x,) in training.task.sample(numbers, 5).X] == [0.0, 2.0, 4.0, 6.0, 8.0]
+
+
+# ---- numbers of one's own ----------------------------------------------------------------------------------------
+
+
+def test_lines_are_the_numbers_by_place_or_by_their_own_x_and_a_level_is_thin(ax):
+    assert plots.lines({"a": [3.0, 1.0], "b": ([5, 7], [2.0, 4.0])}, "t", "η", ax, level={"best": 1.5}) is ax
+    assert [line.get_xydata().tolist() for line in ax.lines[:2]] == [[[0, 3], [1, 1]], [[5, 2], [7, 4]]]
+    assert ax.lines[2].get_linewidth() < 1.0 and set(ax.lines[2].get_ydata()) == {1.5}
+    assert legend(ax) == ["a", "b", "best"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("t", "η")
+
+
+def test_one_line_without_a_name_needs_no_legend(ax):
+    plots.lines({"": [1.0, 2.0]}, "t", "w", ax, level=1.0, token="grad", yscale="log")
+    assert ax.get_legend() is None and ax.get_yscale() == "log"
+    assert to_hex(ax.lines[0].get_color()).upper() == plots.shade("grad", 0.5)
+
+
+@pytest.mark.parametrize("decide", [lambda x: x[0] - 0.5, lambda x: Value(x[0] - 0.5)], ids=["numbers", "nodes"])
+def test_ground_is_divided_where_any_function_changes_its_sign(ax, decide):
+    data = moons(20, rng=Random(0))
+    plots.ground(decide, data, ax)
+    [areas] = [drawn for drawn in ax.collections if hasattr(drawn, "levels")]
+    right = areas.get_paths()[1].vertices
+    assert min(x for x, _ in right) == pytest.approx(0.5, abs=1e-9)
+    assert sorted(points(ax)) == sorted(map(tuple, data.X))
+
+
+def test_ground_of_a_model_is_its_decision_and_of_none_the_examples(ax):
+    data = moons(20, rng=Random(0))
+    plots.ground(MLP(2, [3, 1], rng=Random(0)), data, ax)
+    assert [drawn for drawn in ax.collections if hasattr(drawn, "levels")]
+    alone = plots.ground(None, data)
+    assert not [drawn for drawn in alone.collections if hasattr(drawn, "levels")]
+    assert legend(alone) == ["class 0", "class 1"]
+
+
+def test_dots_are_larger_for_equal_numbers():
+    ax = plots.dots({1: [0.0, 2.0], 2: [1.0, 1.0]}, "gradient", "m", level=1.0)
+    assert sorted((*drawn.get_offsets().tolist()[0], drawn.get_sizes()[0]) for drawn in ax.collections) == [
+        (0.0, 0.0, 60.0), (1.0, 1.0, 120.0), (2.0, 0.0, 60.0)
+    ]  # fmt: skip
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["1", "2"]
+
+
+def test_boxes_are_as_wide_as_their_batches():
+    ax = plots.boxes({"m = 2": [[4, 2], [7]]}, "evaluations")
+    assert [(box.get_x(), box.get_width()) for box in ax.patches] == [(0, 2), (2, 1)]
+    assert [text.get_text() for text in ax.texts] == ["4, 2", "7"]
+
+
+def test_histograms_share_their_bins_and_mark_numbers():
+    ax = plots.histograms({"a": [0.0, 0.0, 10.0], "b": [5.0]}, "w", marks={"mean": 5.0})
+    assert set(legend(ax)) == {"a", "b", "mean"}
+    assert max(patch.get_xy()[:, 1].max() for patch in ax.patches) == 2.0
+
+
+def test_arrows_end_at_their_vectors():
+    ax = plots.arrows({"g": (3.0, 4.0), "clipped": (0.6, 0.8)}, "first", "second")
+    tips = [text.xy for text in ax.texts if text.arrow_patch is not None]
+    assert tips == [(3.0, 4.0), (0.6, 0.8)]
+    assert [text.get_text() for text in ax.texts if text.get_text()] == ["g", "clipped"]
