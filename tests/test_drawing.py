@@ -152,6 +152,13 @@ def test_constants_stand_in_the_formula_or_on_request_in_a_box_without_grad():
     assert words(draw(y, constants=True))[0] == ["x 3 ∂ 2", "2", "f = 2 · x 6 ∂ 1"]
 
 
+def test_a_folded_sum_of_squares_has_brackets_around_each_difference():
+    x, mu = [Value(1.0, "x_1"), Value(4.0, "x_2")], Value(2.0, "μ")
+    differences = [x_i - mu for x_i in x]
+    variance = named(v=dot(differences, differences) * 0.5)
+    assert "v = ½ ((x1 − μ)² + (x2 − μ)²) 2.5" in words(draw(variance, fold=True))[0]
+
+
 def test_zero_valued_nodes_are_drawn_like_any_other():
     a, b = Value(2.0, "a"), Value(-2.0, "b")
     assert "v1 = a + b 0" in words(draw((a + b) * 1.0))[0]

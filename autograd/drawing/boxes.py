@@ -219,9 +219,10 @@ def _formula(value: Value, shown: Display, depth: int = 0) -> str:
     entry, symbol, parents = value.operation, value.operation.symbol, value.parents
     sign = INFIX.get(symbol, symbol)
     function = sign[0].isalpha() or (entry.variadic and symbol not in INFIX) or symbol in ("=", "|·|")
-    names = [_operand(x, shown, depth, "" if function else sign, first=not i) for i, x in enumerate(parents)]
-    if entry in (affine, dot):
-        n = len(parents) // 2
+    n = len(parents) // 2 if entry in (affine, dot) else 0
+    outer = ["·"] * 2 * n + ["" if n or function else sign] * (len(parents) - 2 * n)  # of a sum: its products
+    names = [_operand(x, shown, depth, outer[i], first=not i) for i, x in enumerate(parents)]
+    if n:
         products = [f"{w}\u00a0{a}" if w != a else f"{w}²" for w, a in zip(names[:n], names[n : 2 * n])]
         return _joined("+", [*products, *names[2 * n :]])
     if entry is power and number_text(exponent := parents[1].data).lstrip("−").isdigit():
@@ -250,5 +251,6 @@ def _operand(x: Value, shown: Display, depth: int, sign: str, first: bool) -> st
         return clip(shown.names[x], 12)
     inner = _formula(x, shown, depth + 1) if depth < MOST_DEPTH else "…"
     own = INFIX.get(x.operation.symbol, x.operation.symbol) if x.operation else ""
-    is_loose = (own in ("+", "−", "·", "/") or x.operation in (affine, dot)) and not (first and own == sign)
+    is_sum = x.operation in (affine, dot)
+    is_loose = is_sum or (own in ("+", "−", "·", "/") and not (first and own == sign))
     return f"({inner})" if sign and is_loose else inner
