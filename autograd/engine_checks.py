@@ -1,14 +1,19 @@
 """Grades a scalar engine that somebody built: runs small programs on it and on Values, and names the bug they show.
 
 The programs grow from one operation to many, and use only operations that smaller programs have found right. So the
-first program that fails is the smallest, and which one it is tells the cause.
+first program that fails is the smallest, and which one it is tells the cause. An engine may also be in the making:
+methods with a blank body are not written yet, and while there is no backward pass, a sweep over the parents and local
+derivatives that its nodes keep stands in for it.
 """
 
+import ctypes
+import linecache
 import operator
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout, suppress
+from dis import get_instructions
 from functools import cache, partial
 from inspect import getmembers_static, isclass, isfunction, signature
 from io import StringIO
@@ -19,15 +24,19 @@ from numbers import Real
 from pathlib import Path
 from random import Random
 from runpy import run_path
+from threading import Thread
+from time import monotonic, sleep
+from traceback import walk_stack, walk_tb
+from types import CodeType
 from typing import Any, NamedTuple
 from warnings import catch_warnings
 
 from autograd import primitives
-from autograd.adopting.foreign import Engine, known_as
+from autograd.adopting.foreign import WORDS, Engine, known_as
 from autograd.errors import DomainError
 from autograd.kinks import kinks
 from autograd.table import TABLE, Primitive
-from autograd.text import clipped, printable, shown
+from autograd.text import clipped, counted, printable, shown
 from autograd.value import Value
 
 # what each bug is, in its first sentence, and what leads to its cause
@@ -35,6 +44,8 @@ BUGS = {
     "rule": "{op} is wrong by itself. Its rule: {rule}. Which sign, factor or case of the code differs from it?",
     "upstream": "the derivative of {op} is right by itself, and wrong inside an expression. There, the backward step "
     "has to multiply it by the gradient of the result, which is not 1. Where does {op} multiply by it?",
+    "passes": "the backward pass goes wrong, while {op} keeps the right local derivatives. Back over each edge goes "
+    "the gradient of the node times its local derivative, added to the parent's. Which factor or sign differs?",
     "overwrites": "a gradient is set with = instead of added to with +=. Two contributions arrive at one node here, "
     "and one is lost. Which line assigns to a gradient with =, in {op}, for all operations, or for inputs alone?",
     "order": "a node passes its gradient on too early, too often or not at all. It must pass it on exactly once, "
@@ -51,6 +62,11 @@ BUGS = {
     "a backward pass changes only gradients. Which line assigns to the number, or to .data or .grad of an operand?",
     "depth": "a function calls itself once per node, and Python stops at about 1,000 nested calls. This f is a chain "
     "of 1,501 operations. Which function is it, and how would a loop over a list of nodes do the same?",
+    "returns": "{op} gives no node. An operation makes a new node and returns it. What does {op} return?",
+    "keeps": "{op} makes a node that does not know where it came from. It needs its parents, and one local "
+    "derivative for each of them, in the same order. What does {op} hand to the constructor?",
+    "recursion": "{function} calls itself without end. Inside an operation, x + y on nodes is that operation again, "
+    "and x.data + y.data is one on numbers. Which line of {function} leads back to it?",
     "exits": "the code ends the program. Which line does so, by exit() or SystemExit?",
     "endless": "the code does not come to an end. Which loop is it? Without a timeout, Ctrl+C shows its line.",
 }
@@ -81,13 +97,17 @@ OPERATORS: dict[str, Callable[..., Any]] = {
 BACKWARD = ("backward", "backprop", "back_propagate", "backpropagate", "backward_pass", "run_backward", "propagate")
 NUMBERS = {"2": 2, "2.5": 2.5, "0": 0}  # beside a node
 AT = (0.6, 0.7, 1.7, 0.9)  # x, y, z and w
+KNOWN = {"__init__", *BACKWARD, *(f"__{r}{name}__" for name, _ in FORMS.values() for r in ("", "r")), *TABLE}
+PATIENCE = 5.0  # seconds for one program; each takes a few milliseconds
 
 
 class EngineVerdict(NamedTuple):
-    """What is wrong with an engine, in words by key, the likeliest cause first. True where nothing is."""
+    """What is wrong with an engine, in words by key, the likeliest cause first. True if it is right and complete."""
 
     found: dict[str, str]
     programs: int = 0  # that were run
+    right: tuple[str, ...] = ()  # sentences, for an engine in the making
+    missing: tuple[str, ...] = ()  # what is not written yet
 
     @property
     def bugs(self) -> list[str]:
@@ -95,10 +115,16 @@ class EngineVerdict(NamedTuple):
         return [*self.found]
 
     def __bool__(self) -> bool:
-        return not self.found
+        return not self.found and not self.missing
 
     def __repr__(self) -> str:
-        return printable("\n\n".join(self.found.values()) or f"right in all {self.programs} programs")
+        lines = [*self.right] or [f"right in all {self.programs} programs"] * bool(self.programs or not self.missing)
+        if self.found:
+            return printable("\n\n".join(["\n".join(self.right)] * bool(self.right) + [*self.found.values()]))
+        lines += [f"not written yet: {', '.join(self.missing)}"] * bool(self.missing)
+        if self.programs and "backward" in self.missing:
+            lines.append("(until backward is written, check_engine passes the derivatives back itself)")
+        return printable("\n".join(lines))
 
 
 def check_engine(
@@ -111,10 +137,12 @@ def check_engine(
     backward    runs the backward pass from a node, where that has no usual name
 
     Tries what the engine offers: operators, numbers beside nodes, functions, second passes, data that change, a long
-    chain. In pytest, ``assert verdict, verdict`` shows the text. Raises ValueError where a file has no class of
-    nodes, or a node no number, gradient or backward pass under a usual name.
+    chain. Says of a class in the making what is right so far, and what is not written yet: a body that is blank
+    (``...``), or the backward pass. In pytest, ``assert verdict, verdict`` shows the text. Raises ValueError where a
+    file cannot be loaded, or a function makes nodes without number, gradient or backward pass under a usual name.
     """
-    if timeout is not None:
+    is_alone = "fork" in get_all_start_methods() or not callable(engine)
+    if timeout is not None and is_alone:
         context = get_context("fork" if "fork" in get_all_start_methods() else None)
         with catch_warnings(action="ignore"), context.Pool(1) as pool:  # of a fork beside threads
             try:
@@ -122,11 +150,145 @@ def check_engine(
             except TimeoutError:
                 return EngineVerdict({"endless": f"endless: {BUGS['endless']} It ran for {timeout:g} seconds."})
     with redirect_stdout(StringIO()):  # an engine may print at each step
+        return _Watch(engine, backward, timeout or PATIENCE).verdict()
+
+
+class _Stop(BaseException):
+    """Ends the thread of a check."""
+
+
+class _Watch:
+    """Runs a check in a thread, and stops it when one of its programs takes too long.
+
+    A class in a notebook cannot be sent to another process on every system, and a thread can be stopped on all of
+    them, as long as it runs Python code.
+    """
+
+    def __init__(self, engine: Any, backward: Callable[[Any], Any] | None, seconds: float) -> None:
+        self.engine, self.backward, self.seconds = engine, backward, seconds
+        self.program, self.since = "", monotonic()
+        self.result: EngineVerdict | BaseException = RuntimeError("the check was stopped")
+        self.thread = Thread(target=self._run, daemon=True)
+
+    def begin(self, program: str) -> None:
+        """Start the clock of a program."""
+        self.program, self.since = program, monotonic()
+
+    def verdict(self) -> EngineVerdict:
         try:
-            make = engine if callable(engine) else class_in(engine)
-            return _Checks(Subject(make, backward)).verdict()
+            self.thread.start()
+        except RuntimeError:  # as in a browser, where there are no threads
+            self._run()
+        try:
+            while self.thread.is_alive():
+                self.thread.join(0.05)
+                if monotonic() - self.since > self.seconds:
+                    return EngineVerdict({"endless": self._endless()})
+        finally:
+            for _ in range(20 if self.thread.is_alive() else 0):  # its code may catch the first ones
+                stop = ctypes.py_object(_Stop)
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.thread.ident or 0), stop)
+                self.thread.join(0.05)
+        if isinstance(self.result, EngineVerdict):
+            return self.result
+        raise self.result
+
+    def _run(self) -> None:
+        try:
+            self.result = self._grade()
         except SystemExit:
-            return EngineVerdict({"exits": f"exits: {BUGS['exits']} It did so before any program ran."})
+            self.result = EngineVerdict({"exits": f"exits: {BUGS['exits']} It did so before any program ran."})
+        except BaseException as error:
+            self.result = error
+
+    def _grade(self) -> EngineVerdict:
+        make = self.engine if callable(self.engine) else class_in(self.engine)
+        if not isclass(make):
+            return _Checks(Subject(make, self.backward), self.begin).verdict()
+        if (unfit := constructed(make)) is not None:
+            return unfit
+        try:
+            subject = Subject(make, self.backward)
+        except Exception as error:  # whatever it is, it is no reason for a traceback
+            return EngineVerdict({"constructor": f"constructor: {clipped(f'{error}', 200)}"})
+        return _Checks(subject, self.begin).verdict()
+
+    def _endless(self) -> str:
+        """What did not end, and the line that it was in."""
+        name = getattr(self.engine, "__module__", "checked") if callable(self.engine) else "checked"
+        stacks = []
+        for _ in range(5):
+            sleep(0.01)
+            stacks.append([frame for frame, _ in walk_stack(sys._current_frames().get(self.thread.ident or 0))][::-1])
+        lasting = [frames[0] for frames in zip(*stacks) if all(frame is frames[0] for frame in frames)]
+        own, where = [frame for frame in lasting if frame.f_globals.get("__name__") == name], ""
+        if own:  # the innermost one that lasts has the loop
+            line = linecache.getline(own[-1].f_code.co_filename, own[-1].f_lineno, own[-1].f_globals).strip()
+            where = f", in {own[-1].f_code.co_name}" + f" at the line: {line}" * bool(line)
+        lines = f"endless: {BUGS['endless'].partition('. ')[0]}", self.program or "while it was loaded"
+        still = f"after {self.seconds:g} seconds it is still running{where}"
+        return "\n  ".join((*lines, still, "Which loop is it, and what should end it?"))
+
+
+def is_blank(function: Any) -> bool:
+    """Whether a method is not written yet: its body is ``...`` or pass, has ``...`` in it, or is not implemented."""
+    code = getattr(function, "__code__", None)
+    if not isinstance(code, CodeType):
+        return False
+    flat = [x for constant in code.co_consts for x in (constant if isinstance(constant, tuple) else (constant,))]
+    steps = [step for step in get_instructions(code) if step.opname not in ("RESUME", "NOP", "RETURN_VALUE")]
+    is_empty = len(steps) == 1 and steps[0].opname in ("LOAD_CONST", "RETURN_CONST") and steps[0].argval is None
+    return is_empty or ... in flat or code.co_names == ("NotImplementedError",)
+
+
+def constructed(cls: type) -> EngineVerdict | None:
+    """What the constructor lacks; None where a node of the number 2 has its number and a gradient."""
+    name, initial = cls.__name__, getattr(cls, "__init__", None)
+    if is_blank(initial):
+        return EngineVerdict({}, missing=("__init__",))
+    made, says = f"node = {name}(2.0)", ""
+    try:
+        node = cls(2.0)
+        words = Engine(node)
+        data, grad = (words.read(what, node) for what in ("data", "grad"))
+    except SystemExit:
+        raise
+    except Exception as error:
+        if "__init__" not in {name for c in cls.__mro__[:-1] for name in vars(c)}:
+            return EngineVerdict({}, missing=("__init__",))
+        says = f"it raises {clipped(f'{type(error).__name__}: {error}', 150)}"
+    else:
+        if lacks := next((what for what in ("data", "grad") if not words.word(what, node)), ""):
+            says = f"the node has no {lacks} under a usual name"
+        elif data != 2.0:
+            says = f"the node's data is {shown(data)}, but should be 2"
+        elif isinstance(grad, Real) and grad != 0:
+            says = f"the node's grad is {grad:g}, but should be 0, as nothing has been passed back yet"
+        else:
+            says, made = _kept(cls, made)
+    if not says:
+        return None
+    text = f"constructor: a node does not keep what it needs\n  {made}\n  {says}\n  Which line of __init__ sets it?"
+    return EngineVerdict({"constructor": text})
+
+
+def _kept(cls: type, made: str) -> tuple[str, str]:
+    """What a constructor does not keep that takes parents and local derivatives; the call that shows it."""
+    names = [*signature(cls).parameters]
+    kinds = [kind for name in names for kind in ("parents", "local_derivatives") if name in WORDS[kind].split()]
+    if len(names) != 3 or kinds != ["parents", "local_derivatives"]:
+        return "", made
+    one, two = cls(2.0), cls(3.0)
+    given = {names[1]: (one, two), names[2]: (3.0, 2.0)}
+    made = f"a, b = {cls.__name__}(2.0), {cls.__name__}(3.0); node = {cls.__name__}(6.0, (a, b), (3.0, 2.0))"
+    node = cls(6.0, *given.values())
+    for name, things in given.items():
+        held = getattr(node, name, getattr(node, f"_{name}", None))
+        if held is None:
+            return f"the node has no {name}", made
+        if isinstance(held, (tuple, list)) and [*map(id, held)] != [*map(id, things)]:
+            return f"node.{name} is not what the constructor was given", made
+    return "", made
 
 
 class Subject:
@@ -141,9 +303,15 @@ class Subject:
             raise ValueError(f"{error!r}: give a function that makes a node of one number, lambda x: …") from error
         self.make, self.words, self.node = make, Engine(leaf), type(leaf)
         methods = {name: f for name, f in getmembers_static(self.node) if f is not vars(float).get(name)}
+        self.blank = [name for name, f in methods.items() if is_blank(f)]
+        methods = {name: f for name, f in methods.items() if name not in self.blank}
         beside = next((f.__globals__ for f in methods.values() if isfunction(f)), {})
         usual: list[Any] = [backward, *(f[name] for f in (beside, methods) for name in BACKWARD if name in f)]
         self.operations, self.backward = {**OPERATORS}, next(filter(callable, usual), usual[0])
+        self.is_in_making = self.backward is None and isclass(make)
+        if self.is_in_making:
+            self.backward = self.sweep
+        self.is_reflecting = any(name[:3] == "__r" and f"__{name[3:]}" in methods for name in methods)
         for what in ("data", "grad", "backward"):
             if not (self.backward if what == "backward" else self.words.word(what, leaf)):
                 raise ValueError(f"{shown(leaf)} ({self.node.__name__}) has no {what} under a usual name")
@@ -171,17 +339,45 @@ class Subject:
         used = {x for _, _, operands in steps for x in operands}
         nodes: dict[str, Any] = {x: self.make(number) for x, number in zip("xyzw", at) if x in used}
         for name, form, operands in steps:
-            nodes[name] = self.operations[form](*(nodes[x] if x in nodes else NUMBERS[x] for x in operands))
+            result = self.operations[form](*(nodes[x] if x in nodes else NUMBERS[x] for x in operands))
+            if result is None or (isinstance(result, Real) and not self.words.is_node(result)):
+                raise _Unfit("returns", f"{name} is {shown(result)}, but should be a node")
+            nodes[name] = result
         for x in changed:
             setattr(nodes[x], str(self.words.word("data", nodes[x])), -7.0)
         for root in roots:
             self.backward(nodes[root])
         return nodes
 
+    def sweep(self, root: Any) -> None:
+        """A backward pass over the parents and the local derivatives that nodes keep."""
+        order, parents = self.words.graph([root])
+        grad = str(self.words.word("grad", root))
+        for node in order:
+            setattr(node, grad, float(node is root))
+        for node in reversed(order):
+            held = [*parents[id(node)]]
+            slopes = self.words.stored(node, len(held))
+            if node is root and not (held and slopes):
+                kept = self.words.read("local_derivatives", node)
+                kept = [*kept] if isinstance(kept, (tuple, list)) else [kept] * (kept is not None)
+                has = "no parents"
+                if held:
+                    has = f"{counted(len(held), 'parent')} and {counted(len(kept), 'local derivative')}"
+                if any(map(self.words.is_node, kept)):
+                    has = "nodes for its local derivatives"
+                raise _Unfit("keeps", f"f has {has}, but should have one parent and one number for each operand")
+            for parent, slope in zip(held, slopes or ()):
+                setattr(parent, grad, getattr(parent, grad) + getattr(node, grad) * slope)
+
     def numbers(self, nodes: dict[str, Any]) -> dict[str, Any]:
         """The data and the gradients of nodes."""
         data = {f"{x}.data": self.words.read("data", node) for x, node in nodes.items()}
         return data | {f"{x}.grad": self.words.read("grad", node) or 0.0 for x, node in nodes.items()}
+
+
+class _Unfit(Exception):
+    """An operation gave what no program can go on with: the key of the bug, and what shows it."""
 
 
 def call(entry: Primitive) -> str:
@@ -222,40 +418,78 @@ def class_in(file: str | Path) -> type:
     sys.path.insert(0, str(Path(file).parent))  # it may import its neighbours
     try:
         classes: list[type] = [object, *filter(isclass, run_path(str(file), run_name="checked").values())]
-        return max(classes, key=lambda c: (c.__name__ == "Value", hasattr(c, "__add__"), c.__module__ == "checked"))
+        found = max(classes, key=lambda c: (c.__name__ == "Value", hasattr(c, "__add__"), c.__module__ == "checked"))
     except Exception as error:
         raise ValueError(f"{file} cannot be loaded: {type(error).__name__}: {error}") from error
     finally:
         sys.path.remove(str(Path(file).parent))
+    if found is object:
+        raise ValueError(f"{file} has no class: give a function that makes a node of one number, lambda x: …")
+    return found
 
 
 class _Checks:
     """The programs on one engine. Those of an operation that is ``wrong`` are run no further."""
 
-    def __init__(self, engine: Subject) -> None:
-        self.engine, self.programs = engine, 0
+    def __init__(self, engine: Subject, begin: Callable[[str], None]) -> None:
+        self.engine, self.begin, self.programs = engine, begin, 0
         self.found, self.wrong = dict[str, str](), set[str | None]({None})
         entries = {primitives.add: "+", primitives.mul: "*"}
         self.signs = {entries[entry]: form for form, entry in engine.forms.items() if entry in entries}
 
     def verdict(self) -> EngineVerdict:
         """Run the programs, the smallest first."""
+        if self.engine.is_in_making:
+            return self.so_far()
+        self.all()
+        missing = tuple(name for name in self.engine.blank if name in KNOWN)
+        if not self.engine.is_reflecting:
+            missing += tuple(f"__r{FORMS[form][0]}__" for form in IN_PLACE if form in self.engine.forms)
+        signs = ", ".join(dict.fromkeys(map(_sign, self.engine.forms)))
+        right = (f"right in all {self.programs} programs so far: {signs}, backward",) * bool(
+            missing and not self.found
+        )
+        return EngineVerdict(self.found, self.programs, right, missing)
+
+    def so_far(self) -> EngineVerdict:
+        """What is right of an engine without a backward pass: one operation after the other."""
+        right = dict[str, int]()
+        for form in self.engine.forms:
+            before = self.programs
+            if self.alone(form) and self.check("mutates", "f = x ? y", form, is_again=True):
+                right[_sign(form)] = right.get(_sign(form), 0) + self.programs - before
+        for (key, template), form in product(SAME, self.engine.forms):
+            self.check(key, template, form)
+        says = [f"{sign} is right: its numbers and local derivatives, in {n} programs" for sign, n in right.items()]
+        if not self.found and not self.engine.forms:
+            says = ["the constructor is right: a node keeps what it is given, and its gradient starts at 0"]
+        blank = [name for name in self.engine.blank if name in KNOWN]
+        basic = [name for name in ("__add__", "__mul__") if name in blank or not hasattr(self.engine.node, name)]
+        missing = dict.fromkeys([*basic, *blank, "backward"])
+        return EngineVerdict(self.found, self.programs, tuple(says), tuple(missing))
+
+    def alone(self, form: str) -> bool:
+        """Try an operation by itself at many points, and beside plain numbers. False if a program shows a bug."""
+        is_right = all(self.check("rule", "f = x ? y", form, at) for at in zip(POINTS, POINTS[3:] + POINTS[:3]))
+        numbers = [*NUMBERS] if form in FORMS and form.count("{}") == 2 else []
+        is_right &= (is_beside := all(self.check("constant", f"f = x ? {number}", form) for number in numbers))
+        if is_beside and self.engine.is_reflecting and (form != "{}**{}" or hasattr(self.engine.node, "__rpow__")):
+            for number in numbers[:2]:  # not everyone means the same by 0**x
+                is_right &= self.check("reflected", f"f = {number} ? x", form)
+        return is_right
+
+    def all(self) -> None:
+        """Every program, unless an operation or the order is wrong."""
         simple = [*self.signs.values()]
         others = [form for form in self.engine.forms if form not in simple]
         for forms, apart, twice in (simple, graphs(twice=False), graphs(twice=True)), (others, (), ()):
             for form in forms:
-                for at in zip(POINTS, POINTS[3:] + POINTS[:3]):
-                    self.check("rule", "f = x ? y", form, at)
-                numbers = [*NUMBERS] if form in FORMS and form.count("{}") == 2 else []
-                is_reflected = form != "{}**{}" or hasattr(self.engine.node, "__rpow__")
-                if all(self.check("constant", f"f = x ? {number}", form) for number in numbers) and is_reflected:
-                    for number in numbers[:2]:  # not everyone means the same by 0**x
-                        self.check("reflected", f"f = {number} ? x", form)
+                self.alone(form)
             for programs, used in (INSIDE, forms), (apart, [""]), (SAME, forms), (twice, [""]):
                 for (key, template), form in product(programs, used):
                     self.check(key, template, form)
             if "order" in self.found:  # no gradient can be trusted
-                return EngineVerdict(self.found, self.programs)
+                return
         for roots in ("ff", "cf", "bf", "fc", "fb"):
             self.check("compounds", "b = x * y; c = b + z; f = c * z", roots=roots)
         for form in self.engine.forms:
@@ -264,7 +498,6 @@ class _Checks:
             if form in IN_PLACE and form not in self.wrong:
                 self.check("mutates", "f = x ? y", IN_PLACE[form])
         self.check("depth", f"f = x + y{'; f = f + y' * 1500}")
-        return EngineVerdict(self.found, self.programs)
 
     def check(
         self, key: str, template: str, form: str = "", at: Sequence[float] = AT, roots: str = "f", changed: str = "",
@@ -288,6 +521,8 @@ class _Checks:
         passes = f", backward from {', then from '.join(roots)}" * bool(changed or roots != "f")
         program = f"{text}   at {inputs}{change}{passes}" + ", backward, and f again" * is_again
         self.programs += 1
+        self.begin(program)
+        function = asks = ""
         try:
             nodes = self.engine.run(steps, at, roots, changed)
             if is_again:
@@ -298,6 +533,10 @@ class _Checks:
                 return True
             key = "exits" if isinstance(error, SystemExit) else key
             shows = f"it raises {clipped(f'{type(error).__name__}: {error}', 150)}"
+            if isinstance(error, RecursionError) and key == "rule":
+                key, function = "recursion", [*walk_tb(error.__traceback__)][-1][0].f_code.co_name
+            elif isinstance(error, _Unfit):
+                key, shows = error.args
         else:
             compared = [x for x in right[0] if (x[0] in "xyzw" if ".grad" in x else not changed)]
             wrong = [x for x in compared if not _is_one_of(numbers[x], [each[x] for each in right])]
@@ -309,19 +548,45 @@ class _Checks:
             arrived = "a.grad" in right[0] and _is_one_of(numbers["a.grad"], [right[0]["a.grad"]])
             is_more = isinstance(gives, Real) and abs(float(gives)) > abs(should)
             is_silent = form == self.signs.get("+") and gives == 0.0 and key in ("rule", "upstream")
-            if what.endswith(".data") and what != "f.data":
+            is_late = what == "f.data" and not is_again and self.is_right(steps, at, right, "f.data")
+            if what.endswith(".data") and (what != "f.data" or is_late):
                 key = "mutates"
             elif is_silent or (key == "overwrites" and (arrived or is_more)):
                 key = "order"
+                if numbers["f.grad"] == 0:
+                    asks = "After the pass, f.grad is still 0. Which line sets it to 1, before anything is passed on?"
+            elif key in ("rule", "upstream") and what.endswith(".grad") and not self.engine.is_in_making:
+                key = "passes" if self.is_right(steps, at, right) else key
+            if self.engine.is_in_making and what.endswith(".grad"):
+                shows = shows.replace(what, f"the local derivative ∂f/∂{what[0]}", 1)
+                x, y = ("x.grad", "y.grad") if "y.grad" in right[0] else (what, what)
+                if key == "rule" and x != y and all(numbers[a] == right[0][b] for a, b in ((x, y), (y, x))):
+                    asks = "The two local derivatives are exchanged: the first one belongs to x, the second to y."
         has_number = key in ("constant", "reflected")
         self.wrong |= {*self.signs.values()} if key == "order" else set() if has_number else {form} - {""}
         op = text.removeprefix("f = ") if has_number else form.format("x", "y")
         rule = getattr(self.engine.forms.get(form), "__doc__", None) or ""
         rule = re.split(r"\.?\n|[.,] (?=which|[A-Z])", rule)[0].rstrip(".")
-        words = BUGS[key].format(op=op, rule=rule, method=f"__r{FORMS.get(form, ('',))[0]}__").partition(". ")
-        key = "rule" if key == "upstream" else key
-        self.found.setdefault(key, f"{key}: {words[0]}\n  {program}\n  {shows}\n  {words[2]}")
+        method = f"__r{FORMS.get(form, ('',))[0]}__"
+        words = BUGS[key].format(op=op, rule=rule, method=method, function=function).partition(". ")
+        key = "rule" if key in ("upstream", "passes") else key
+        self.found.setdefault(key, f"{key}: {words[0]}\n  {program}\n  {shows}\n  {asks or words[2]}")
         return False
+
+    def is_right(self, steps: Steps, at: Sequence[float], right: list[dict[str, float]], what: str = ".grad") -> bool:
+        """Whether numbers are right before any backward pass, gradients after a sweep over the nodes in its place."""
+        with suppress(Exception):
+            nodes = self.engine.run(steps, at, "")
+            if what == ".grad":
+                self.engine.sweep(nodes["f"])
+            numbers = self.engine.numbers(nodes)
+            return all(_is_one_of(numbers[x], [each[x] for each in right]) for x in right[0] if x.endswith(what))
+        return False
+
+
+def _sign(form: str) -> str:
+    """The sign or the name of an operation: + of x + y, exp of exp(x)."""
+    return re.sub(r"\{\}|\(.*|[\d., ]", "", form).rstrip("-") or "-"
 
 
 def _is_one_of(number: Any, others: Sequence[float]) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT, python
 
 import nn.__main__
-from autograd import Value, check_engine
+from autograd import Value, check_engine, engine_checks
 from autograd.engine_checks import BUGS
 
 DESIGNS = ROOT / "tests" / "engines" / "designs"
@@ -61,7 +61,7 @@ def test_our_own_engine_is_accused_of_nothing():
 
 def test_every_key_is_planted_in_the_quick_tests():
     planted = {bug["key"] for design in IN_EVERY_RUN for bug in PLANTED[design]["bugs"]}
-    assert planted == BUGS.keys() - {"upstream", "exits", "endless"}
+    assert planted == BUGS.keys() - {"upstream", "exits", "endless", "returns", "keeps", "recursion", "passes"}
 
 
 class Plain:
@@ -115,7 +115,7 @@ def test_a_forgotten_gradient_from_above_is_a_rule_of_its_own_text():
 def test_a_backward_pass_that_passes_nothing_on_is_one_bug():
     class Silent(Plain):
         def backward(self):
-            pass
+            self.grad = 1.0
 
     verdict = check_engine(Silent)
     assert verdict.bugs == ["order"]
@@ -247,21 +247,33 @@ def backprop(root):
     assert not check_engine(class_of(source.replace("(y, y.val)", "(y, x.val)"), "Node")).bugs
 
 
+def test_a_function_that_makes_no_node_is_refused_with_the_reason():
+    with pytest.raises(ValueError, match="give a function that makes a node of one number"):
+        check_engine(lambda x, y: x)
+    with pytest.raises(ValueError, match="has no backward under a usual name"):
+        check_engine(lambda x: Plainest(x))
+
+
+class Plainest:
+    def __init__(self, data):
+        self.data, self.grad = data, 0.0
+
+
 @pytest.mark.parametrize(
-    ("engine", "words"),
+    ("make", "words"),
     [
-        (lambda x, y: x, "give a function that makes a node of one number"),
-        (type("Thing", (), {"__init__": lambda self, data: None}), "has no data under a usual name"),
-        (type("Thing", (), {"__init__": lambda self, data: vars(self).update(data=data)}), "has no grad under"),
-        (
-            type("Thing", (), {"__init__": lambda self, x: vars(self).update(data=x, grad=0.0)}),
-            "has no backward under",
-        ),
+        (lambda self, data: None, "not written yet: __init__"),
+        (lambda self, data: vars(self).update(data=data), "the node has no grad under a usual name"),
+        (lambda self, data: vars(self).update(value=0.0, grad=0.0), "the node's data is 0.0, but should be 2"),
+        (lambda self, data: vars(self).update(data=data, grad=1.0), "the node's grad is 1, but should be 0"),
+        (lambda self, data: 1 / 0, "it raises ZeroDivisionError: division by zero"),
+        (lambda self: vars(self).update(data=0.0, grad=0.0), "it raises TypeError"),
+        (lambda self, data: vars(self).update(data=data, grad=0.0), "not written yet: __add__, __mul__, backward"),
     ],
 )
-def test_what_is_no_engine_is_refused_with_the_reason(engine, words):
-    with pytest.raises(ValueError, match=words):
-        check_engine(engine)
+def test_a_constructor_alone_is_judged_without_a_traceback(make, words):
+    verdict = check_engine(type("Value", (), {"__init__": make}))
+    assert words in str(verdict) and not verdict
 
 
 def test_a_backward_pass_under_another_name_can_be_given():
@@ -321,13 +333,26 @@ def test_a_bug_is_exit_status_1_and_the_text_on_stdout(tmp_path, capsys):
         ("def f(:", "cannot be loaded: SyntaxError"),
         ("x = 1", "give a function that makes a node of one number"),
         ("import no_such_module_of_mine", "cannot be loaded: ModuleNotFoundError"),
-        ("class Value:\n    pass", "give a function that makes a node of one number"),
     ],
 )
 @pytest.mark.parametrize("more", [[], ["--timeout", "60"]])
 def test_a_file_without_an_engine_is_one_line_and_status_2(tmp_path, refused, source, words, more):
     assert words in refused(nn.__main__.main, "check", written(tmp_path, source), *more)
     assert "cannot be loaded" in refused(nn.__main__.main, "check", tmp_path / "none.py", *more)
+
+
+def test_an_endless_loop_in_a_class_of_ones_own_is_named_with_its_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine_checks, "PATIENCE", 0.3)
+    path = written(tmp_path, ENDLESS)
+    assert "still running, in backward at the line: " in str(check_engine(path))
+    catches = """while topo:
+            try:
+                pass
+            except BaseException:
+                pass
+            continue"""
+    stubborn = ENDLESS.replace("while topo:", catches)
+    assert check_engine(class_of(stubborn)).bugs == ["endless"]
 
 
 @pytest.mark.slow

@@ -311,7 +311,8 @@ def test_no_two_modules_have_one_name():
 def test_no_two_public_classes_have_one_name():
     names = [
         node.name
-        for path in FILES.values()
+        for module, path in FILES.items()
+        if module != "nn.lecture.own_engine"  # its Value is the students' own, which takes the place of ours
         for node in ast.parse(path.read_text(encoding="utf-8")).body
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     ]

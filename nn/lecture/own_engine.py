@@ -41,6 +41,7 @@ class Value:
         return Value(self.data * other.data, (self, other), (other.data, self.data))
 
     def backward(self):
+        """Pass derivatives back to all nodes that this one was made from, each after everything made from it."""
         order, stack = {}, [self]  # a dict, as it keeps the order in which its keys came
         while stack:
             missing = [parent for parent in stack[-1].parents if parent not in order]
@@ -59,10 +60,12 @@ class Value:
         return Value(self.data**exponent, (self,), (exponent * self.data ** (exponent - 1),))
 
     def exp(self):
+        """e to this power, which is its own derivative."""
         e = math.exp(self.data)
         return Value(e, (self,), (e,))
 
     def relu(self):
+        """This number if it is positive, else 0."""
         return Value(max(self.data, 0.0), (self,), (1.0 if self.data > 0 else 0.0,))
 
     def __neg__(self):
