@@ -15,7 +15,7 @@ from textwrap import dedent, indent
 from types import CodeType, FunctionType
 from typing import Any
 
-from autograd.engine_checks import check_engine, class_in
+from autograd.engine_checks import check_engine, class_in, is_blank
 from autograd.files import write_whole
 from autograd.text import text_name
 
@@ -137,7 +137,7 @@ def lacks(engine: type) -> str:
 
 def _is_written(engine: type, name: str) -> bool:
     method = getattr(engine, name, None)
-    return callable(method) and method is not getattr(object, name, None)
+    return callable(method) and method is not getattr(object, name, None) and not is_blank(method)
 
 
 def text_of(engine: type) -> str:
