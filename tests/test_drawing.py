@@ -867,3 +867,10 @@ def test_a_node_stands_at_the_same_place_in_every_picture(name):
     f.backward()
     assert places(draw(f)) == before
     assert places(draw(f, wrt=s)) == before
+
+
+def test_a_folded_edge_carries_what_its_two_factors_give():
+    r, s = Value(2.0, "r"), Value(3.0, "s")
+    x, y, z = named(x=r, y=r * s, z=s)
+    svg = draw(named(f=x * y * z), wrt=s, fold=True).svg
+    assert '1 · 6 = <tspan class="carried">6</tspan>' in svg  # f to y, whose share of ∂f/∂s is 12

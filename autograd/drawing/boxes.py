@@ -110,7 +110,7 @@ def _wires(
             wire.edges += (f"{node}:{k}",)
         if edge.share:  # as wide as its part of the largest share
             wire.back, wire.share, wire.width = True, edge.share / largest, 1.8 + 4.2 * abs(edge.share / largest)
-            carried = edge.product if edge.name else edge.share  # between groups, only shares can be added
+            carried = edge.share if is_grouped else edge.product  # between groups, only shares can be added
             wire.carried = number_text(carried, DIGITS) if abs(edge.share) >= LEAST_SHARE * largest else ""
             wire.title += f"\ncarries {number_text(carried)}"
         elif shown.source is not None or (edge.head.grad is not None and not edge.head.grad * edge.local):
