@@ -7,6 +7,7 @@ gradients orange. Without matplotlib, it raises an ImportError that says what to
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import BytesIO
+from itertools import accumulate
 from math import inf, isfinite
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,41 @@ def confusion(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
     ax.set_xticks(range(len(names)), names, rotation=0 if max(map(len, names)) < 3 else 30)
     ax.set_yticks(range(len(names)), names)
     ax.set(xlabel="predicted", ylabel="true", title="Test examples" if role else "Confusion matrix")
+    return ax
+
+
+def equation(*terms: str | tuple[str, Any], marked: Mapping[str, Any] | None = None) -> Any:
+    """Plot a formula of matrices, each as a table of its numbers, positive and negative ones in two colours.
+
+    terms    (name, array), where a vector is a column; between them signs, as in ("W", W), ("a", a), "=", ("z", z)
+    marked   what gets a frame, by the name of its table: an index (row, column), each a number or a slice
+    """
+    import numpy as np
+    from matplotlib.patches import Rectangle
+
+    tables = [(term, None) if isinstance(term, str) else (term[0], np.asarray(term[1], float)) for term in terms]
+    tables = [(name, X.reshape(len(X), -1) if X is not None else None) for name, X in tables]
+    height = max(len(X) for _, X in tables if X is not None)
+    ends = [*accumulate((0.5 if X is None else X.shape[1] + 0.4 for _, X in tables), initial=0.0)]
+    ax = _axes(None, 0.72 * ends[-1], 0.42 * height + 0.5)
+    for (name, X), left, right in zip(tables, ends, ends[1:]):
+        if X is None:
+            ax.text((left + right) / 2, 0.0, name, ha="center", va="center", fontsize=14)
+            continue
+        left, top = left + 0.2, -len(X) / 2
+        place = (left, left + X.shape[1], -top, top)
+        largest = np.abs(X).max() or 1.0
+        ax.imshow(X, cmap=colormap("minus", "paper", "plus"), vmin=-2.0 * largest, vmax=2.0 * largest, extent=place)
+        for (j, k), x in np.ndenumerate(X):
+            ax.text(left + k + 0.5, top + j + 0.5, f"{x:.4g}".replace("-", "−"), ha="center", va="center", fontsize=9)
+        ax.text(left + X.shape[1] / 2, top - 0.2, name, ha="center", va="bottom", fontsize=12)
+        if marked and name in marked:
+            rows, columns = (np.arange(n)[which].reshape(-1) for n, which in zip(X.shape, marked[name]))
+            corner = (left + columns[0], top + rows[0])
+            look = {"fill": False, "edgecolor": LIGHT["grad"], "linewidth": 2.5, "zorder": 3}
+            ax.add_patch(Rectangle(corner, len(columns), len(rows), **look))
+    ax.set(xlim=(0.0, ends[-1]), ylim=(height / 2 + 0.1, -height / 2 - 0.8), aspect="auto")
+    ax.axis("off")
     return ax
 
 
