@@ -203,6 +203,14 @@ def layers_picture(path: Path, layers: Layers, title: str) -> None:
 # ---- numbers of one's own: a line, a dot, a bar for each -----------------------------------------------------------
 
 
+def panels(n: int) -> Any:
+    """n Axes side by side, for the ``ax`` of the other functions."""
+    new_figure(1, 1)  # raises ImportError without matplotlib
+    from matplotlib import pyplot
+
+    return pyplot.subplots(1, n, figsize=(3.5 * n, 3.4), layout="constrained")[1]
+
+
 def lines(
     curves: Mapping[str, Any], xlabel: str, ylabel: str, ax: Any = None, *, token: str = "value",
     level: float | Mapping[str, float] | None = None, **settings: Any,
