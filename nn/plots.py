@@ -257,12 +257,14 @@ def ground(
     return finish(ax, "x₁", "x₂", title=title)
 
 
-def dots(groups: Mapping[Any, Sequence[float]], xlabel: str, ylabel: str, level: float | None = None) -> Any:
+def dots(
+    groups: Mapping[Any, Sequence[float]], xlabel: str, ylabel: str, level: float | None = None, token: str = "grad"
+) -> Any:
     """Plot the numbers of each group on a row of its own; a larger dot stands for several equal numbers."""
     ax = _axes(None, 6.4, 3.2)
     for row, numbers in enumerate(groups.values()):
         for x in set(numbers):
-            ax.scatter(x, row, s=60 * numbers.count(x), color=LIGHT["grad"])
+            ax.scatter(x, row, s=60 * numbers.count(x), color=LIGHT[token])
     if level is not None:
         ax.axvline(level, color=LIGHT["edge"], linewidth=0.8, zorder=0.9)
     return finish(ax, xlabel, ylabel, yticks=range(len(groups)), yticklabels=groups, ylim=(-0.5, len(groups) - 0.5))
@@ -309,6 +311,96 @@ def arrows(vectors: Mapping[str, tuple[float, float]], xlabel: str, ylabel: str)
         ax.annotate(name, tip, color=LIGHT["grad"], **where)
     reach = 1.1 * max(abs(x) for tip in vectors.values() for x in tip)
     return finish(ax, xlabel, ylabel, xlim=(-0.2 * reach, reach), ylim=(-0.05 * reach, reach), aspect="equal")
+
+
+# ---- data, images and tables, a panel for each --------------------------------------------------------------------
+
+
+def clouds(groups: Mapping[str, Any], xlabel: str = "first", ylabel: str = "second", small: bool = False) -> Any:
+    """Plot points of the plane, a panel for each group, all with the same axes through 0. Returns the panels."""
+    panels = _panels(len(groups), 2.6, sharex=True, sharey=True)
+    for ax, (title, points) in zip(panels, groups.items()):
+        for line in (ax.axhline, ax.axvline):
+            line(0.0, color=LIGHT["edge"], linewidth=0.8)
+        ax.plot(*zip(*points), **style(0, linestyle="none", markersize=2 if small else 6))
+        ax.set(title=title, xlabel=xlabel, aspect="equal")
+    panels[0].set_ylabel(ylabel)
+    return panels
+
+
+def valleys(datasets: Mapping[str, Any], start: Sequence[float] = (-1.5, 1.0), steps: int = 20) -> Any:
+    """Plot the loss ½ (w x)² of a linear unit with two weights, averaged over centred X, a panel for each of them.
+
+    An ellipse joins weights of equal loss, and the outermost just fits. The dots are gradient descent from ``start``
+    at the rate that jumps to the bottom of the steepest direction. Returns the panels.
+    """
+    import numpy as np
+
+    panels = _panels(len(datasets), 3.4)
+    turn = np.linspace(0.0, 2.0 * np.pi, 200)
+    for ax, (title, X) in zip(panels, datasets.items()):
+        C = np.cov(np.array(X).T, bias=True)
+        curvatures, directions = np.linalg.eigh(C)
+        for size in np.linspace(0.2, 1.0, 5):
+            radii = 1.9 * size * (curvatures[0] / curvatures) ** 0.5
+            ax.plot(
+                *(directions @ (radii[:, None] * [np.cos(turn), np.sin(turn)])), color=LIGHT["value"], linewidth=1
+            )
+        w = [np.array(start)]
+        for _ in range(steps):
+            w.append(w[-1] - C @ w[-1] / curvatures[1])
+        ax.plot(*zip(*w), "o-", color=LIGHT["grad"], markersize=4, linewidth=1)
+        ax.plot(0.0, 0.0, "*", color=LIGHT["ink"], markersize=10)
+        ax.set(title=title, xlabel="w₁ − the best", aspect="equal", xlim=(-2.0, 2.0), ylim=(-2.0, 2.0))
+    panels[0].set_ylabel("w₂ − the best")
+    return panels
+
+
+def images(rows_of_pixels: Sequence[Sequence[float]], titles: Sequence[object], columns: int = 8) -> None:
+    """Plot square images, given as rows of pixels in one list each, dark on white with a title above each."""
+    side, rows = round(len(rows_of_pixels[0]) ** 0.5), -(-len(titles) // columns)
+    figure = _figure(10.0, rows * (5.0 / columns + 0.5))
+    panels = figure.subplots(rows, columns, squeeze=False).flat
+    for ax, pixels, title in zip(panels, rows_of_pixels, titles):
+        ax.imshow([pixels[i : i + side] for i in range(0, side * side, side)], cmap="gray_r")
+        ax.set_title(title, fontsize=9)
+    for ax in figure.axes:
+        ax.axis("off")
+
+
+def squares(
+    tables: Mapping[str, Sequence[Sequence[float]]], labels: Sequence[str], xlabel: str = "", ylabel: str = ""
+) -> Any:
+    """Plot square tables of numbers from 0 on, a panel for each; a larger number is a darker square."""
+    panels = _panels(len(tables), 10.0 / len(tables) if len(tables) > 1 else 5.2)
+    at, labels = range(len(labels)), list(labels)
+    for ax, (title, table) in zip(panels, tables.items()):
+        full = [[*row, *[0.0] * (len(labels) - len(row))] for row in table]
+        ax.imshow(full, cmap=colormap("paper", "value"))
+        ax.set(
+            xticks=at, xticklabels=labels, yticks=at, yticklabels=labels, title=title, xlabel=xlabel, ylabel=ylabel
+        )
+    return panels
+
+
+def bars(counts: Mapping[str, float], xlabel: str, written: str = "{:,}", **settings: Any) -> Any:
+    """Plot a bar for each number from the top down, the number behind it, by default with the commas of thousands."""
+    ax = _axes(None, 6.4, 0.8 + 0.25 * len(counts))
+    drawn = ax.barh(list(counts), list(counts.values()), color=LIGHT["value"])
+    ax.bar_label(drawn, [written.format(count) for count in counts.values()], padding=3)
+    ax.invert_yaxis()
+    return finish(ax, xlabel, "", **settings)
+
+
+def _panels(count: int, size: float, **shared: Any) -> Any:
+    return _figure(size * count, size + 0.3).subplots(1, count, squeeze=False, **shared)[0]
+
+
+def _figure(width: float, height: float) -> Any:
+    new_figure(1, 1)  # raises ImportError without matplotlib
+    from matplotlib import pyplot
+
+    return pyplot.figure(figsize=(width, height), layout="constrained")
 
 
 def new_figure(width: float, height: float, dpi: int = 120) -> Any:
