@@ -324,6 +324,7 @@ def clouds(groups: Mapping[str, Any], xlabel: str = "first", ylabel: str = "seco
             line(0.0, color=LIGHT["edge"], linewidth=0.8)
         ax.plot(*zip(*points), **style(0, linestyle="none", markersize=2 if small else 6))
         ax.set(title=title, xlabel=xlabel, aspect="equal")
+        ax.margins(0.1)
     panels[0].set_ylabel(ylabel)
     return panels
 
