@@ -1,0 +1,355 @@
+"""Marks a derivation line by line: which line is the first that does not follow, where it fails, and the likely slip.
+
+Theory of operation
+===================
+
+What goes in: the lines of a student, and what they are about: definitions (``"f = x*y*z; x = r"``), a value with its
+graph (the loss L), or the trace of a network, whose loss is then ½ Σ_j (y_j − a_j)². What comes out: a ``Marking``.
+
+1. ``worlds``       A dozen points: numbers for the inputs, of several signs and sizes, at which the engine computes
+   every named value. ∂v/∂s is one backward pass there: there is no second calculus.
+2. ``parts_of``     cuts the lines at = into *chains*. A chain starts with its left side, ∂f/∂s; each further part is
+   compared with the one before it. Comments, ticks and sentences are skipped.
+3. ``handwriting``  reads a part, in every way in which it can be read.
+4. ``World.agree``  Two formulas are equal if they agree at every point, to nine digits of the largest number on the
+   way. A student has the benefit of each doubt: one reading is enough, a ∂f/∂x on the right may hold other values
+   fixed, and a part with numbers in it may have put in the graph's own, as far as its digits go.
+5. ``slips``        finds the one change that would make the wrong part true.
+
+A part that follows from a wrong one, or returns to the truth, is not blamed again.
+
+>>> marking = mark('''
+... ∂f/∂s = ∂f/∂x ∂x/∂s + ∂f/∂y ∂y/∂s + ∂f/∂z ∂z/∂s
+...       = yz·0 + xz·r + xy·1
+...       = rs²·0 + rs·r − r²s·1
+... ''', "f = x*y*z; x = r; y = r*s; z = s")
+>>> marking.line, marking.slip, bool(marking)
+(3, 'sign', False)
+>>> print(marking)
+✓ 1  ∂f/∂s = ∂f/∂x ∂x/∂s + ∂f/∂y ∂y/∂s + ∂f/∂z ∂z/∂s
+✓ 2        = yz·0 + xz·r + xy·1
+✗ 3        = rs²·0 + rs·r − r²s·1
+Line 3 does not follow: at r = 2, s = 3, yz·0 + xz·r + xy·1 = 24, but rs²·0 + rs·r − r²s·1 = 0.
+Likely slip: sign. The sign of −r²s·1 is wrong.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from itertools import product
+from typing import Any, NamedTuple
+
+from autograd import mathml
+from autograd.notation import number_text
+from autograd.parser import MOST_CHARACTERS
+from autograd.text import clipped, printable
+from nn.lecture.handwriting import Reader, Tree, Typed, Unreadable, show, typed
+from nn.lecture.slips import Diagnosis, atoms, places, substitute
+from nn.lecture.worlds import Number, World
+
+MOST_READINGS, MOST_SHOWN = 24, 4
+REMARK = re.compile(  # what stands beside formulas
+    r"(?<!\\)[#%].*|^\s*(?:\d+[.)]|\(\d+\))\s+(?=\S)|[✓✔✗□■]|[.,]\s*$|\$\$"
+    r"|[,.]?\s*\b(?:since|because|where|by the|using|as claimed|which|with)\b.*$|\((?:[A-Za-z]+\s+)+[A-Za-z]+\)"
+)
+SENTENCE = re.compile(r"\s*(written only as far|[✓✗–] |\[∂.*\]:|.*[A-Za-z]{3,}.*:\s*$)")  # our explanations' too
+THEN = re.compile(r"⇒|⟹|=>|\\Rightarrow|\\implies|→|∴|;|\b(?:so|therefore|hence|thus)\b[:,]?")
+Chain = list[tuple[Tree, str]]  # right formulas, as they were typed
+
+
+class Counterexample(NamedTuple):
+    """Numbers at which a line differs from the one before."""
+
+    at: dict[str, float]
+    before: float
+    here: float
+
+
+@dataclass
+class Part:
+    """What stands between two signs of equality."""
+
+    line: int
+    raw: str
+    text: Typed
+    starts: bool  # a chain
+    reading: Tree | None = None
+
+    def __str__(self) -> str:
+        return " ".join(self.raw[self.text.places[0] : self.text.places[-1] + 1].split()) if self.text.places else ""
+
+
+@dataclass
+class Marking:
+    """What ``mark`` says: true where every line is right. Lines count from 1, without blank ones.
+
+    line, slip       the first wrong line, and the name of what probably slipped; None where all is right
+    counterexample   numbers at which the line fails: ``at``, ``before`` and ``here``
+    verdicts         ✓ right, ✗ wrong, → follows from a wrong line, – not judged, by line
+    """
+
+    text: str
+    line: int | None = None
+    slip: str | None = None
+    counterexample: Counterexample | None = None
+    verdicts: dict[int, str] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list, repr=False)
+    parts: list[Part] = field(default_factory=list, repr=False)
+
+    def __bool__(self) -> bool:
+        return self.line is None
+
+    def _numbered(self) -> list[tuple[int, str, str]]:
+        return [(i, self.verdicts.get(i, "–" if self.line else " "), line) for i, line in enumerate(self.lines, 1)]
+
+    def __str__(self) -> str:
+        indent = min((len(line) - len(line.lstrip()) for line in self.lines), default=0)
+        return printable("\n".join([*(f"{sign} {i}  {line[indent:]}" for i, sign, line in self._numbered()), self.text]))
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = ""
+        for i, sign, line in self._numbered():
+            here = [p for p in self.parts if p.line == i]
+            told = ["= " * (not p.starts) + show(p.reading, html=True) for p in here if p.reading]
+            formula = mathml.math(" ".join(told)) if here and len(told) == len(here) else f"<code>{escape(line.strip())}</code>"
+            wrong = ' style="color: var(--grad); font-weight: bold"' if sign == "✗" else ""
+            rows += f"<div{wrong}>{sign} {i}</div><div>{formula}</div>"
+        said = f"<pre>{escape(self.text)}</pre>" if "\n    " in self.text else (
+            "".join(f"<p>{escape(line)}</p>" for line in self.text.split("\n"))
+        )  # fmt: skip
+        body = f'<div class="lines" role="group" tabindex="0" aria-label="The lines">{rows}</div>{said}'
+        return mathml.framed(body, str(self), ".formulas div > pre { display: block; margin: .4em 0 }")
+
+
+def mark(text: str, where: Any, asked: str | None = None, **numbers: float) -> Marking:
+    """Mark the lines of a derivation: each part between two = is compared with the one before.
+
+    text      the lines as they stand on paper, ``δ¹_2 = δ²_1 w²_12 σ'(z¹_2) + …``; what follows a # is not read
+    where     what they are about: definitions, a Value with its graph, or the trace of a network
+    asked     the derivative that was asked for, ``"∂f/∂s"``: one of the lines has to begin with it
+    numbers   of the inputs, where the lines put them into definitions
+
+    What a student may have typed raises nothing. ExpressionError, TypeError and ValueError are about ``where``,
+    ``asked`` and ``numbers``.
+    """
+    if not isinstance(text, str) or len(text) > MOST_CHARACTERS:
+        most = f"at most {MOST_CHARACTERS} characters of "
+        return Marking(f"Write your lines as {most * isinstance(text, str)}text, in quotes.", 1, "unreadable")
+    has_targets = not isinstance(where, str) and re.search(r"(?<![^\W\d_])[yt](?![^\W\d_])", text)
+    found = []  # y_j may stand for any number, or for the graph's own
+    for vary in (True, False) if has_targets else (False,):
+        world = World(where, numbers, vary)
+        found.append(_for_all_indices(text, world, asked))
+        if found[-1]:
+            return found[-1]
+    return max(found, key=lambda marking: marking.line or 0)
+
+
+def parts_of(text: str, reader: Reader) -> tuple[list[Part], list[str]]:
+    """The parts of the text, and its lines. Raises Unreadable."""
+    found: list[Part] = []
+    text = re.sub(r"\\(?:begin|end)\{\w+\*?\}(?:\{\w+\})?", "", text)
+    lines = [line.rstrip() for line in re.split(r"\n|\\\\", text) if line.strip()]
+    awaits = ""  # what the line before ended in: = or an operation
+    for number, raw in enumerate(lines, 1):
+        line = REMARK.sub(lambda m: " " * len(m[0]), raw)
+        words = [w for w in re.findall(r"(?<![\\\w])[A-Za-z]{3,}(?![\w(])", line) if not reader.is_word(w)]
+        if not line.strip() or SENTENCE.match(raw) or (len(words) > 1 and not re.search("[=≈]", line)):
+            continue
+        start = 0
+        for end, after in [*(m.span() for m in THEN.finditer(line)), (len(line), 0)]:
+            whole, start = typed(" " * start + line[start:end]), after
+            depth, cuts = 0, [-1]
+            for i, c in enumerate(whole.text):
+                depth += (c in "([") - (c in ")]")
+                cuts += [i] if c in "=≈≃≅" and depth <= 0 else []
+            pieces = [whole.part(i + 1, j) for i, j in zip(cuts, [*cuts[1:], len(whole.text)])]
+            for i, piece in enumerate(pieces):
+                stripped = piece.text.strip(" :")
+                if not stripped:
+                    continue
+                at = piece.text.index(stripped)
+                piece = piece.part(at, at + len(stripped))
+                if i == 0 and found and found[-1].line < number and (stripped[0] in "+-*/" or awaits == "sign"):
+                    last = found[-1]
+                    shift = len(last.raw) + 1
+                    joined = (*last.text.places, shift - 1, *(x + shift for x in piece.places))
+                    last.text, last.raw = Typed(f"{last.text.text} {piece.text}", joined), f"{last.raw} {raw}"
+                else:
+                    begins = i == 0 and len(pieces) > 1 and not awaits
+                    found.append(Part(number, raw, piece, begins or not found and i == 0))
+                awaits = "sign" if stripped[-1] in "+-*/" else ""
+            awaits = "=" if len(pieces) > 1 and not pieces[-1].text.strip() else awaits
+    return found, lines
+
+
+def _for_all_indices(text: str, world: World, asked: str | None) -> Marking:
+    """δ¹_k = … for each k: the first marking that finds something wrong."""
+    leaf: Tree | None = ("name", world.leaves[0]) if len(world.leaves) == 1 else None
+    try:
+        plain = typed(re.sub(r"(?m)(?<!\\)[#%].*", "", text)).text
+        letters = set(re.sub(r"[\d,]", "", "".join(re.findall(r"_([ijkmnpq\d,]*[ijkmnpq][ijkmnpq\d,]*)", plain))))
+        free = sorted(letters - set(re.findall(r"Σ\s*_?\s*\(?\s*([ijkmnpq])", plain)))
+    except Unreadable:
+        free = []
+    found, last = None, min(len(free), 3)
+    for values in product("123456789", repeat=last):
+        reader = Reader(world.words, letters := dict(zip(free, values)), leaf, world.activation)
+        try:
+            marking = _judge(text, world, reader, asked, strict=bool(free))
+        except Unreadable:  # there is no such left side
+            continue
+        if free and not marking:
+            marking.text = f"For {', '.join(f'{k} = {v}' for k, v in letters.items())}: {marking.text}"
+            return marking
+        found = marking
+    return found or _judge(text, world, Reader(world.words, {}, leaf, world.activation), asked)
+
+
+def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: bool = False) -> Marking:
+    """The marking for one choice of indices; ``strict`` raises Unreadable where its left side does not exist."""
+    marking = Marking("Every line is right.", lines=[text.strip()])
+
+    def refuse(line: int, words: str, slip: str = "unreadable") -> Marking:
+        if marking.line is None:
+            marking.line, marking.slip, marking.text = line, slip, words
+        return marking
+
+    goal: Tree | None = ("d", ("name", world.root), reader.only, "total") if reader.only else None
+    try:
+        goal = reader.readings(typed(asked))[0] if asked else goal
+    except Unreadable as error:
+        raise ValueError(f"mark: asked={asked!r}: {error}") from None
+    try:
+        marking.parts, marking.lines = parts_of(text, reader)
+    except Unreadable as error:
+        return refuse(1, f"This cannot be read: {error}.")
+    parts, verdicts = marking.parts, marking.verdicts
+    if not parts:
+        return refuse(1, "There is no formula here: begin with ∂f/∂s = …")
+    chain: Chain = []
+    truth: list[list[Number]] = []  # of the chain's left side
+    current: list[list[Number]] = []  # of the part before
+    wrong: dict[Tree, list[list[Number]]] = {}  # where chains with this left side ended
+    blamed = False  # in this chain
+    met_goal = not asked
+    compared = False
+    if re.match(r"\s*&?\s*[=≈]", text):
+        if not goal:
+            return refuse(1, "Say first what these lines derive: begin with ∂f/∂s = …")
+        parts[0].starts, met_goal = False, True
+        chain, truth = [(goal, show(goal))], [world.numbers(goal)]
+        current = truth
+    last = max((i for i, part in enumerate(parts) if part.starts), default=0)
+    for i, part in enumerate(parts):
+        name = re.fullmatch(r"[^\W\d_]\w*", part.text.text)
+        try:
+            if part.starts and name and not reader.is_word(name[0]) and i + 1 < len(parts):
+                mine = reader.readings(parts[i + 1].text)[0]  # the student's own abbreviation, u = x²
+                reader = Reader({**reader.words, name[0]: mine}, reader.letters, reader.only, reader.activation)
+            readings = reader.readings(part.text)
+        except Unreadable as error:
+            if strict and part.starts:
+                raise
+            verdicts[part.line] = "–" if error.slip == "unreadable" else "✗"
+            caret = " " * (error.place - len(part.raw) + len(part.raw.lstrip()))
+            said = "cannot be read" if error.slip == "unreadable" else "is wrong"
+            return refuse(part.line, f"Line {part.line} {said}: {error}\n    {part.raw.strip()}\n    {caret}^", error.slip)
+        trees = [way for tree in readings for way in _ways(tree, world)][:MOST_READINGS]
+        part.reading = trees[0]
+        if part.starts and (not chain or trees[0][0] in ("d", "name") or any(x[0] == "d" for x in atoms(trees[0]))):
+            trees = trees[:1] if i == last and trees[0][0] == "d" else trees  # at last, ∂f/∂s means all paths
+            chain, truth = [(trees[0], str(part))], [world.numbers(t) for t in trees]
+            current, blamed = truth + wrong.get(trees[0], []), False
+            met_goal |= bool(goal and world.agree(goal, truth[0]))
+            verdicts.setdefault(part.line, "✓")
+            continue
+        compared = True
+        target = next((n for n in current + truth for t in trees if world.agree(t, n)), None)
+        right = next((t for t in trees if target and world.agree(t, target)), None) or _with_numbers(world, trees, chain)
+        if right:
+            part.reading = right
+            if target is None or any(world.agree(right, n) for n in truth):
+                verdicts.setdefault(part.line, "✓")
+                chain.append((right, str(part)))
+            elif verdicts.get(part.line) != "✗":
+                verdicts[part.line] = "→"
+            current = [target] if target else current
+            continue
+        if marking.line is None:
+            blamed = True
+            _blame(marking, world, part, trees, chain)
+        verdicts[part.line] = "✗" if blamed else "–"
+        current = [world.numbers(t) for t in trees]
+        wrong.setdefault(chain[0][0], []).extend(current)
+    if not marking and {"→", "–"} & set(verdicts.values()):
+        marking.text += "\nLines with → follow from a wrong one, those with – may use it: neither is blamed."
+    if not compared:
+        return refuse(parts[0].line, "There is nothing to compare yet: go on with = …")
+    return marking if met_goal else refuse(1, f"The steps follow, but {asked} was asked for: begin with it.", "another derivative")
+
+
+def _ways(tree: Tree, world: World) -> list[Tree]:
+    """The tree, and those in which a ∂f/∂x holds the other named values fixed, where that is something else."""
+    found = [tree]
+    for d in list(dict.fromkeys(x.tree for x in places(tree) if x.tree[0] == "d" and len(x.tree) == 4))[:4]:
+        direct = (*d[:3], "direct")
+        if d[1][0] == "name" and not world.agree(d, world.numbers(direct)):
+            found += [substitute(t, d, direct) for t in found]
+    return found
+
+
+def _with_numbers(world: World, trees: Sequence[Tree], chain: Chain) -> Tree | None:
+    """The tree that follows once some names have the graph's own numbers, as far as its digits go."""
+    here = world.own or world.points[0]
+
+    def rounding(tree: Tree, fixed: Mapping[Tree, float]) -> float:
+        """How far the formula moves if each decimal number moves by half of its last digit."""
+        at, total = here.number(tree, fixed), 0.0
+        for literal in {x.tree for x in places(tree) if x.tree[0] == "num" and "." in x.tree[2]}:
+            mantissa, _, power = literal[2].lower().partition("e")
+            half = 0.51 * 10.0 ** (int(power or 0) - len(mantissa.partition(".")[2]))
+            moved = here.number(substitute(tree, literal, ("num", literal[1] + half, "")), fixed)
+            total += abs(moved[0] - at[0]) if moved and at else 0.0
+        return total
+
+    for tree, (old, _) in product(trees, chain[::-1]):
+        gone = atoms(old) - atoms(tree)
+        if any(x.tree[0] == "num" for x in places(tree)) and (world.own if gone else not atoms(old)):
+            fixed = {x: number[0] for x in gone if (number := here.number(x))}
+            if world.agree(tree, world.numbers(old, fixed), rounding(tree, {}) + rounding(old, fixed)):
+                return tree
+    return None
+
+
+def _blame(marking: Marking, world: World, part: Part, trees: Sequence[Tree], chain: Chain) -> None:
+    """Fill in the line, the counterexample and the slip."""
+    (before, said), tree, start = chain[-1], trees[0], chain[0][0]
+    marking.line = part.line
+    what = f"Line {part.line} does not follow"
+    if len(chain) == 1 and start[0] == "d":
+        what = f"Line {part.line} is not {show(start)}"
+    ending = "." if any(world.numbers(tree)) else f": {part} has no value where the line before has one."
+    for at in world.points:
+        x, y = at.number(before), at.number(tree)
+        if x and y and abs(x[0] - y[0]) > 1e-6 * max(x[1], y[1]):
+            names: list[Tree] = [("name", v) for v in world.leaves]
+            if len(names) > MOST_SHOWN:
+                names = sorted((atoms(before) | atoms(tree)) - {start}, key=show)
+            values = {show(v): number[0] for v in names if (number := at.number(v))}
+            marking.counterexample = Counterexample(values, x[0], y[0])
+            listed = ", ".join(f"{v} = {number_text(z)}" for v, z in values.items() if v not in (said, str(part)))
+            ending = f": at {listed}, " if listed else ": "
+            ending += f"{clipped(said, 60)} = {number_text(x[0])}, but {clipped(str(part), 60)} = {number_text(y[0])}."
+            break
+    if not atoms(tree) and atoms(before) and not world.own:
+        marking.slip, advice = "numbers", "It has numbers only: give those of the inputs too, as mark(…, r=2, s=3)."
+    else:
+        diagnosis = Diagnosis(world, [t for t, _ in chain])
+        slip = next((slip for t in trees[:4] if (slip := diagnosis.find(t))), None)
+        marking.slip = slip.name if slip else "unknown"
+        advice = f"Likely slip: {slip.name}. {slip.sentence}" if slip else "It is none of the usual slips."
+    marking.text = f"{what}{ending}\n{advice}"

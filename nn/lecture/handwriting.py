@@ -1,0 +1,447 @@
+"""Reads formulas as a student types them: 2r²s, yz·0, (a − y)a(1 − a), δ¹_2, σ'(z), cos x²·2x, ½, e⁻ᶻ, Σ_j, LaTeX.
+
+``typed`` brings a text into one spelling, and keeps for every character the place it came from, for the caret. A
+``Reader`` parses that spelling into trees, tuples that start with their kind:
+
+    ("num", 0.5, "0.5")   ("name", "w²_12")   ("+", term, …)   ("-", x)   ("inv", x)   ("^", x, p)
+    ("*", factor, …)                  side by side, as yz; ("·", factor, …) where a sign stands between
+    ("call", "σ", 1, z)               σ′(z): the function, the number of primes, the arguments
+    ("d", f, x, "total")              ∂f/∂x over all paths; "direct" with the other named values held fixed
+
+What people write has no grammar: sin 2x is sin(2x) to one and (sin 2)x to another. So a reader has *habits*, and
+``readings`` gives every tree that some habits lead to.
+
+>>> reader = Reader({"r": ("name", "r"), "s": ("name", "s")})
+>>> [show(tree) for tree in reader.readings(typed("2r²s·1 − sin rs"))]
+['2r²s·1 − sin(r)s', '2r²s·1 − sin(rs)']
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Any, NamedTuple
+from unicodedata import decomposition, normalize, numeric
+
+from autograd import mathml
+from autograd.notation import MINUS, RAISED, function_text, number_text
+from autograd.parser import CONSTANTS, functions
+from autograd.text import GREEK
+
+Tree = tuple[Any, ...]
+Habits = tuple[bool, ...]  # whether sin 2x is sin(2x), 1/2x is 1/(2x), Σ reaches past +, e^2x is e^(2x)
+ALIASES = {
+    **dict.fromkeys(("sigmoid", "sigma", "logistic", "S"), "σ"), **dict.fromkeys(("ReLU", "RELU"), "relu"),
+    "√": "sqrt", "arctan": "atan", "arcsin": "asin", "arccos": "acos", "sgn": "sign",
+    "sec": "cos", "csc": "sin", "cot": "tan", "sech": "cosh", "csch": "sinh",
+}  # fmt: skip
+RECIPROCALS = ("sec", "csc", "cot", "sech", "csch")
+ABOVE = {c: chr(int(decomposition(c).split()[-1], 16)) for c in "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱʲᵏᵃᵇᶜᵈᵉᶠᵍʰˡᵐᵒᵖʳˢᵗᵘᵛʷˣʸᶻᴸ"}
+BELOW = {c: chr(int(decomposition(c).split()[-1], 16)) for c in "₀₁₂₃₄₅₆₇₈₉ᵢⱼₖₘₙ"}
+LETTERS = "ijkmnpq"  # of indices
+D = r"\s*(?:\\mathrm\s*)?\(?[∂d]"
+
+
+def _indices(m: re.Match[str]) -> str:
+    """_12 for _{1,2} and _{1 2}; _1,12 stays."""
+    parts = re.split(r"[,\s]+", m[1].strip())
+    return "_" + ("" if all(len(x) == 1 for x in parts) else ",").join(parts)
+
+
+def _fraction(m: re.Match[str]) -> str:
+    is_d = re.match(D, m[1]) and re.match(D, m[2])
+    return f" {m[1]}/{m[2]} " if is_d else f"(({m[1].strip('{}')})/({m[2].strip('{}')}))"
+
+
+SPELLINGS: tuple[tuple[str, Any], ...] = (
+    (r"[−–—‒‐﹣－]", "-"), (r"[×∗·⋅•∙⊙⋆]", "*"), (r"[÷∕⁄]", "/"), (r"\*\*", "^"), (r"∑", "Σ"), (r"[ℒ𝓛]", "L"), (r"𝛛", "∂"),
+    (r"\\(?:left|right|[bB]igg?[lr]?|displaystyle|limits|q?quad|[,;!: ])(?![A-Za-z])|[&$~]", " "),
+    (r"\\(?:mathrm|text)\s*\{\s*d\s*\}", "d"), (r"\\(?:text|mathrm|mathcal|mathbf|boldsymbol|operatorname|mathit)\b", ""),
+    (r"\\[dt]frac", r"\\frac"), (r"\\(?:cdot|times|odot|ast)(?![A-Za-z])", "*"), (r"\\partial(?![A-Za-z])", "∂"),
+    (r"\\sum(?![A-Za-z])", "Σ"), (r"\\prime(?![A-Za-z])", "′"), (r"\\sqrt(?![A-Za-z])", "√"), (r"\\(?:approx|to)\b", "="),
+    (r"\\(?!frac)([A-Za-z]+)", lambda m: m[1]), (r"\^\s*[({]?\s*(?:′|')+\s*[)}]?", "′"), (r"['’‘`´ʹ]", "′"), (r"″", "′′"),
+    (f"[{''.join(ABOVE)}]+", lambda m: f"^({''.join(ABOVE[c] for c in m[0])})".replace(MINUS, "-")),
+    (f"[{''.join(BELOW)}]+", lambda m: "_" + "".join(BELOW[c] for c in m[0])),
+    (r"(?<=\\frac)\s+|(?<=\})\s+(?=\{)", ""), (r"\\frac(\d)(\d)", r"\\frac{\1}{\2}"),
+    *[((r"\\frac(\{[^{}]*\})(\{[^{}]*\})", lambda m: "\\frac" + m[1] + m[2]), (r"(?<!\\frac)(?<!\})\{([^{}]*)\}", r"(\1)"),
+       (r"\\frac\{([^{}]*)\}\{([^{}]*)\}", _fraction))[i] for _ in range(6) for i in (1, 2)],
+    (r"[{]", "("), (r"[}]", ")"),
+    (r"_\s*\(\s*([\w, ]+?)\s*\)", _indices), (r"_(\d(?:,\d)+)(?!\d)", _indices),
+    (rf"Σ\s*_?\s*([{LETTERS}])\s*=\s*(\d+)", r"Σ_(\1=\2)"), (r"\^\s*\(\s*\(\s*(\w+)\s*\)\s*\)", r"^(\1)"),
+    (r"\^\s*(\d+|L)(?=_)", r"^(\1)"), (rf"(_[{LETTERS}\d,]+)\^\s*(\d+|L)", r"\1^(\2)"), (r"\^\s*\(\s*(\w+)\s*\)", r"^(\1)"),
+    (r"(?<=[\d)])!", " ! "),
+)  # fmt: skip
+
+
+class Typed(NamedTuple):
+    """A text in one spelling, and for each character its place in the text as it was typed."""
+
+    text: str
+    places: tuple[int, ...]
+
+    def part(self, start: int, end: int | None = None) -> "Typed":
+        """From start to end."""
+        return Typed(self.text[start:end], self.places[start:end])
+
+    def sub(self, pattern: str, by: Any) -> "Typed":
+        """``re.sub``; what replaces a match stands where the match began."""
+        text, places, last = "", [], 0
+        for m in re.finditer(pattern, self.text):
+            new = by(m) if callable(by) else m.expand(by)
+            text += self.text[last : m.start()] + new
+            places += [*self.places[last : m.start()], *[self.places[m.start()]] * len(new)]
+            last = m.end()
+        return Typed(text + self.text[last:], (*places, *self.places[last:])) if last else self
+
+
+class Unreadable(ValueError):
+    """What cannot be read, where, and what to write instead; ``slip`` where that is a slip by itself."""
+
+    def __init__(self, message: str, place: int = 0, slip: str = "unreadable") -> None:
+        super().__init__(message)
+        self.place, self.slip = place, slip
+
+
+def typed(line: str) -> Typed:
+    """A line in one spelling."""
+    plain = [normalize("NFKC", c)[:1] if decomposition(c).startswith("<font>") else c for c in line]
+    found = Typed("".join(plain), tuple(range(len(line))))
+    for pattern, by in SPELLINGS:
+        found = found.sub(pattern, by)
+    return found
+
+
+def spellings(name: str) -> Iterator[str]:
+    """How a name may be typed, after ``typed``: w²_12, w_12², w2_12; x_1 and x1; delta for δ."""
+    yield (plain := typed(name).text)
+    if m := re.fullmatch(r"(\D+?)\^\((\w+)\)_([\d,]+)", plain):
+        yield from (f"{m[1]}_{m[3]}^({m[2]})", f"{m[1]}{m[2]}_{m[3]}")
+    elif m := re.fullmatch(r"(\D+?)_([\d,]+)", plain):
+        yield m[1] + m[2]
+    if plain[0] in GREEK:
+        yield from spellings(GREEK[plain[0]] + plain[1:])
+
+
+class Reader:
+    """Reads formulas in these words, which are spelled as ``spellings`` does.
+
+    letters      what indices stand for, {"k": "2"}
+    only         the only input, if there is one: f′ is the derivative with respect to it
+    activation   what the slides' g stands for
+    """
+
+    def __init__(
+        self, words: Mapping[str, Tree], letters: Mapping[str, str] | None = None, only: Tree | None = None,
+        activation: str = "σ",
+    ) -> None:  # fmt: skip
+        self.words, self.letters, self.only, self.activation = dict(words), dict(letters or {}), only, activation
+        self.calls = {**{name: name for name in functions()}, **ALIASES, "g": activation}
+        self._text, self._at, self._places = "", 0, ()
+        known = sorted({*words, *self.calls, *CONSTANTS}, key=len, reverse=True)
+        self._word = re.compile("|".join(map(re.escape, known)))
+        names = "|".join(re.escape(name) for name in known if name in words) or "(?!)"
+        self._partial = re.compile(
+            rf"[∂d]\s*(?:(?P<of>{names})(?:\((?:[^\W\d]\s*,?\s*)+\))?|(?P<open>\((?=.*\)\s*/\s*[∂d])))?\s*"
+            rf"(?P<over>/\s*[∂d]\s*(?P<wrt>{names})(?![\d_]))?"
+        )
+
+    def is_word(self, word: str) -> bool:
+        """Whether a word is a name, a function, or several names side by side."""
+        while m := self._word.match(word):
+            word = word[m.end() :]
+        return not word or bool(re.fullmatch("[∂d]", word))
+
+    def readings(self, part: Typed) -> list[Tree]:
+        """Every tree that the text may mean, the likeliest first. Raises Unreadable where it means nothing."""
+        trees: dict[Tree, None] = {}
+        errors = []
+        for habits in product((False, True), repeat=4):
+            try:
+                trees.setdefault(self.read(part, habits))
+            except Unreadable as error:
+                errors.append(error)
+            except RecursionError:
+                errors.append(Unreadable("too many brackets inside each other"))
+        if not trees:
+            raise errors[0]
+        return list(trees)
+
+    def read(self, part: Typed, habits: Habits = (False,) * 4) -> Tree:
+        """The tree that it means to somebody of these habits."""
+        self._begin(part, habits)
+        tree = self._sum()
+        if self._peek():
+            raise self._error("this bracket was never opened" if self._peek() in ")]" else self._alien())
+        return tree
+
+    def _begin(self, part: Typed, habits: Habits) -> None:
+        def index(m: re.Match[str]) -> str:
+            parts = [self.letters.get(x, x) for x in re.findall(r"\d+|[a-z]", m[1])]
+            return "_" + ("" if "," not in m[1] and all(len(x) == 1 for x in parts) else ",").join(parts)
+
+        bound = part.sub(rf"_([{LETTERS}\d,]*[{LETTERS}][{LETTERS}\d,]*)", index)
+        self._text, self._places, self._at, self._habits = bound.text, bound.places, 0, habits
+
+    def _error(self, message: str, at: int | None = None, slip: str = "unreadable") -> Unreadable:
+        ends = [*self._places, (self._places or (0,))[-1] + 1]
+        return Unreadable(message, ends[min(self._at if at is None else at, len(ends) - 1)], slip)
+
+    def _alien(self) -> str:
+        """What to say of a sign that starts nothing."""
+        word = re.compile(r"\.\.\.|[^\W\d]\w*(?:\^\(\w+\))?(?:_\w+)?|.").match(self._text, self._at)
+        name = re.sub(r"\^\((\d+)\)", lambda m: m[1].translate(RAISED), word[0]) if word else ""
+        known = sorted({t[1] for t in self.words.values() if t[0] == "name"}, key=lambda x: (len(x), x))
+        if name in ("…", "..."):
+            return "write every term out: what … stands for cannot be marked"
+        if name[:1].isalpha():
+            shown = ", ".join(known[:10]) + (" …" if len(known) > 10 else "")
+            return f"{name} is not defined: the names are {shown}; words go behind a #"
+        return f"{name} has no meaning here: write + − · / ^ ( ) between names and numbers"
+
+    def _peek(self) -> str:
+        while self._text[self._at : self._at + 1].isspace():
+            self._at += 1
+        return self._text[self._at : self._at + 1]
+
+    def _take(self, c: str) -> bool:
+        if found := self._peek() == c:
+            self._at += 1
+        return found
+
+    def _match(self, pattern: str) -> re.Match[str] | None:
+        return re.compile(pattern).match(self._text, self._at)
+
+    def _starts(self) -> bool:
+        c = self._peek()
+        return bool(c) and (c.isalnum() or c in "(√∂Σ[.½⅓¼¾" or self._word.match(self._text, self._at) is not None)
+
+    def _sum(self) -> Tree:
+        terms = [self._term()]
+        while self._peek() in ("+", "-"):
+            terms.append(self._term())
+        return one("+", terms)
+
+    def _term(self) -> Tree:
+        is_negative = False
+        while self._peek() in ("+", "-"):
+            is_negative ^= self._text[self._at] == "-"
+            self._at += 1
+        factors = [self._run()]
+        while (c := self._peek()) in ("*", "/"):
+            self._at += 1
+            if c == "*":
+                factors.append(self._run())
+            elif self._habits[1]:
+                factors.append(("inv", self._run()))
+            else:
+                factors.append(("inv", self._factor()))
+                if self._starts():
+                    factors.append(self._run())
+        tree = one("·", factors)
+        return ("-", tree) if is_negative else tree
+
+    def _run(self) -> Tree:
+        """Factors side by side."""
+        if self._take("-"):
+            return ("-", self._run())
+        factors = [self._factor()]
+        while self._starts():
+            if self._peek().isdigit() and factors[-1][0] == "num":
+                raise self._error("two numbers stand beside each other: write · between them")
+            factors.append(self._factor())
+        return one("*", factors)
+
+    def _factor(self) -> Tree:
+        sign = self._take("-") or (self._take("+") and False)
+        tree = self._base()
+        while self._take("^"):
+            if self._peek() == "(":
+                power = self._bracketed()
+            else:
+                power, more = self._factor(), []
+                while self._habits[3] and self._text[self._at : self._at + 1].isalnum() and self._starts():
+                    more.append(self._base())
+                power = one("*", [power, *more])
+            tree = ("^", tree, power)
+        return ("-", tree) if sign else tree
+
+    def _bracketed(self, ends: str = ")]") -> Tree:
+        start = self._at
+        self._at += 1
+        tree = self._sum()
+        if self._peek() in ("<", ">"):
+            is_greater = self._text[self._at] == ">"
+            self._at += 1
+            self._take("=")
+            tree = ("call", "greater", 0, *((tree, self._sum())[:: 1 if is_greater else -1]))
+        if not self._peek() or self._peek() not in ends:
+            raise self._error(self._alien()) if self._peek() else self._error("this bracket is never closed", start)
+        self._at += 1
+        return tree
+
+    def _base(self) -> Tree:
+        c, start = self._peek(), self._at
+        if m := self._match(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"):
+            self._at = m.end()
+            return ("num", float(m[0]), m[0])
+        if c in ("(", "["):
+            return self._bracketed()
+        if c == "|":
+            return ("call", "abs", 0, self._bracketed("|"))
+        if c and c in "½⅓¼¾⅔⅛":
+            self._at += 1
+            return ("num", numeric(c), c)
+        if c == "Σ":
+            return self._series()
+        if (m := self._partial.match(self._text, start)) and (m["over"] or m["open"]):
+            return self._derivative(m)
+        if m := self._word.match(self._text, start):
+            after = self._text[m.end() :]
+            if not (m[0][-1].isdigit() and after[:1].isdigit()) and not re.match(r"(\^\(\w+\))?_\w", after):
+                is_call = m[0] in self.calls and (m[0] not in self.words or re.match(r"\s*′*\s*\(", after))
+                self._at = m.end()
+                return self._call(m[0], start) if is_call else self._name(m[0], start)
+        raise self._unknown() if c else self._error("a name, a number or a bracket is missing at the end")
+
+    def _derivative(self, m: re.Match[str]) -> Tree:
+        start, of = self._at, self.words.get(m["of"])
+        if m["open"]:
+            self._at = m.end() - 1 if not m["over"] else self._text.index("(", start)
+            of = self._bracketed()
+            over = self._match(r"\s*/\s*[∂d]\s*")
+            word = self._word.match(self._text, over.end()) if over else None
+            if not word or word[0] not in self.words:
+                raise self._error("write what the derivative is with respect to, as in ∂(xy)/∂x")
+            self._at, wrt = word.end(), self.words[word[0]]
+        else:
+            self._at, wrt = m.end(), self.words[m["wrt"]]
+            of = of or self._term()  # d/dx sin x
+        if wrt[0] == "name":
+            return ("d", of, wrt, "total")
+        if not self.only:
+            raise self._error("a derivative is with respect to a name that is defined, as in ∂f/∂s", start)
+        return ("·", ("d", of, self.only, "total"), ("inv", ("d", wrt, self.only, "total")))  # of one's own u = x²
+
+    def _unknown(self) -> Unreadable:
+        """For a name that does not exist; w²_31 for w²_13 is a slip by itself."""
+        if m := self._match(r"([^\W\d]+)(?:\^\((\d+)\))?_(\d+)(?!\w)"):
+            name, stem = f"{m[1]}{(m[2] or '').translate(RAISED)}_", m[0][: -len(m[3])]
+            if stem + m[3][::-1] in self.words:
+                words = f"there is no {name}{m[3]}: the first index is the unit that the weight leads to"
+                return self._error(f"{words}. Is {name}{m[3][::-1]} meant?", slip="transposed weight")
+            if any(word.startswith(stem) for word in self.words):
+                return self._error(f"there is no {name}{m[3]}: one of its indices is wrong", slip="wrong index")
+        if self._match(r"[∂d]\s*[^\W\d].*/\s*[∂d]"):
+            return self._error("write a derivative as ∂f/∂x, with names that are defined")
+        return self._error(self._alien())
+
+    def _name(self, word: str, start: int) -> Tree:
+        if word not in self.words:
+            return ("const", word)
+        tree = self.words[word]
+        primes = len(m[0]) if (m := self._match("′+")) else 0
+        self._at += primes
+        given = self._match(r"\(\s*(\w+(?:\s*,\s*\w+)*)\s*\)")  # f(r, s) and f(x) name the value f
+        names = re.split(r"\s*,\s*", given[1]) if given else []
+        if given and all(x in self.words for x in names) and (primes or len(names) > 1 or word == "f"):
+            self._at = given.end()
+        if primes and (primes > 1 or not self.only):
+            raise self._error(f"write ∂{word}/∂x: a prime does not say with respect to what", start)
+        return ("d", tree, self.only, "total") if primes else tree
+
+    def _call(self, word: str, start: int) -> Tree:
+        primes, power, name = 0, None, self.calls[word]
+        while self._take("′"):
+            primes += 1
+        if self._take("^"):  # sin²x
+            power = self._bracketed() if self._peek() == "(" else self._base()
+        if not self._starts() and self._peek() != "|":
+            raise self._error(f"{word}{'′' * primes} needs its argument: write {word}{'′' * primes}(…)", start)
+        if self._peek() == "(":
+            args = [self._bracketed("),")]
+            while self._text[self._at - 1] == ",":
+                self._at -= 1  # where _bracketed expects a bracket
+                args.append(self._bracketed("),"))
+        else:
+            args = [self._factor()]
+            while self._habits[0] and self._starts():
+                args.append(self._factor())
+            args = [one("*", args)]
+        tree: Tree = ("call", name, primes, *args)
+        tree = ("inv", tree) if word in RECIPROCALS else tree
+        return ("^", tree, power) if power else tree
+
+    def _series(self) -> Tree:
+        """Σ_j of what follows, for every j for which its names exist."""
+        m = self._match(rf"Σ\s*_?\s*\(?\s*([{LETTERS}])\s*(?:=\s*(\d+))?\s*\)?\s*(?:\^\s*\(?\s*(\d+)\s*\)?)?")
+        if not m:
+            raise self._error("write the index below the sum: Σ_j")
+        rest, terms, ends = Typed(self._text, self._places).part(m.end()), [], self._at
+        for value in range(int(m[2] or 1), int(m[3] or 99) + 1):
+            inner = Reader.__new__(Reader)  # without compiling the words again
+            inner.__dict__ = self.__dict__ | {"letters": {**self.letters, m[1]: str(value)}}
+            inner._begin(rest, self._habits)
+            try:
+                term = inner._sum() if self._habits[2] else inner._term()
+            except Unreadable:
+                if not terms:
+                    raise
+                break
+            if terms and term == terms[-1]:
+                raise self._error(f"{m[1]} does not occur behind Σ_{m[1]}")
+            terms.append(term)
+            ends = len(self._text) - (len(inner._text) - inner._at)
+        self._at = ends
+        return one("+", terms)
+
+
+def one(kind: str, parts: list[Tree]) -> Tree:
+    """The parts as one tree of this kind; a single part is itself."""
+    return parts[0] if len(parts) == 1 else (kind, *parts)
+
+
+def show(tree: Tree, html: bool = False, within: int = 0) -> str:
+    """The tree as our explanations write it, in text or in MathML; ``within`` says how tightly its place binds."""
+    kind, *parts = tree
+
+    def put(text: str, binds: int = 3) -> str:
+        return text if binds >= within else mathml.bracketed(text) if html else f"({text})"
+
+    if kind == "num":
+        return mathml.number(parts[0]) if html else parts[1] if len(parts[1]) < 12 else number_text(parts[0])
+    if kind in ("name", "const"):
+        return mathml.name(parts[0]) if html else str(parts[0])
+    if kind == "+":
+        text = show(parts[0], html, 1)
+        for x in parts[1:]:
+            text += f" {MINUS} {show(x[1], html, 1)}" if x[0] == "-" else f" + {show(x, html, 1)}"
+        return put(text, 0)
+    if kind == "-":
+        return put(MINUS + show(parts[0], html, 2), 1)
+    if kind == "·":
+        factors = [("/" if x[0] == "inv" else "·") + show(x[1] if x[0] == "inv" else x, html, 2) for x in parts]
+        return put("".join(factors).removeprefix("·") if parts[0][0] != "inv" else "1" + "".join(factors), 1)
+    if kind == "*":
+        factors = [show(x, html, 3) for x in parts]
+        is_plain = html or not any("_" in x or "∂" in x for x in factors)
+        return put(("" if is_plain else " ").join(factors), 2)
+    if kind == "inv":
+        return put(f"1/{show(parts[0], html, 3)}", 1)
+    if kind == "^":
+        base, power = show(parts[0], html, 4), show(parts[1], html)
+        base = f"({base})" if not html and set(base) & set(ABOVE) and base[0] != "(" else base
+        if html:
+            return f"<msup><mrow>{base}</mrow><mrow>{power}</mrow></msup>"
+        raised = power.replace(MINUS, "-")
+        whole = re.fullmatch(r"-?\d+", raised)
+        return put(base + (raised.translate(RAISED) if whole else f"^{power}" if power.isalnum() else f"^({power})"), 3)
+    if kind == "d":
+        z = re.fullmatch(r"z([⁰¹²³⁴⁵⁶⁷⁸⁹]+_[\d,]+)", parts[1][1])
+        if z and len(parts) > 3:
+            return show(("name", "δ" + z[1]), html)
+        f, x, mark = show(parts[0], html, 3), show(parts[1], html), "<mi>∂</mi>" if html else "∂"
+        return mathml.FRACTION.format(mark + f, mark + x) if html else f"∂{f}/∂{x}"
+    inside = ", ".join(show(x, html) for x in parts[2:])
+    if parts[0] == "greater":
+        return f"[{show(parts[2], html)} > {show(parts[3], html)}]"
+    name = function_text(parts[0]) if parts[0] != "abs" else "abs"
+    return f"<mi>{name}</mi>{'<mo>′</mo>' * parts[1]}({inside})" if html else f"{name}{'′' * parts[1]}({inside})"

@@ -1,0 +1,185 @@
+"""The numbers at which two formulas are compared: a dozen points, with every value and derivative from the engine."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import isfinite
+from random import Random
+from typing import Any
+
+from autograd.contributions import gradients
+from autograd.functions import named
+from autograd.graph import topological_order
+from autograd.notation import labels
+from autograd.parser import CONSTANTS, Definitions, functions
+from autograd.table import is_constant
+from autograd.text import clipped
+from autograd.value import Value, apply
+from nn.lecture.handwriting import Tree, spellings
+from nn.losses import half_squared_error
+from nn.module import Trace
+
+Number = tuple[float, float] | None  # a number and the largest on the way to it; None where there is none
+Build = Callable[[Mapping[str, float]], dict[str, Value]]
+SIZES = ((-2.0, 2.0), (0.3, 2.0), (0.05, 0.95), (-2.0, 2.0), (-6.0, 6.0), (-1.0, 1.0), (1.1, 4.0), (-0.1, 0.1))
+NICE = (2.0, 3.0, 5.0, 4.0, 7.0, 6.0)
+MOST_POINTS, MOST_NODES = 12, 3000
+DIGITS = 1e-9  # of the largest number on the way, to which two formulas agree
+LAYER = "([⁰¹²³⁴⁵⁶⁷⁸⁹]+)"
+NONE: Mapping[Tree, float] = {}
+
+
+class Point:
+    """Every named value at some numbers of the inputs, with the derivatives between them."""
+
+    def __init__(self, nodes: dict[str, Value]) -> None:
+        self.nodes = nodes
+        self._gradients: dict[tuple[Value, str], dict[Value, float]] = {}
+
+    def derivative(self, f: Any, x: Value, way: str) -> float:
+        """∂f/∂x over all paths; where the way is direct, without those through other named values."""
+        if not isinstance(f, Value):
+            return 0.0
+        if (f, way) not in self._gradients:
+            held = [v for v in self.nodes.values() if v is not f] if way == "direct" else []
+            self._gradients[f, way] = gradients(f, held)
+        return self._gradients[f, way].get(x, 0.0)
+
+    def number(self, tree: Tree, fixed: Mapping[Tree, float] = NONE) -> Number:
+        """The number of a formula, in which some names or derivatives have ``fixed`` numbers."""
+        peak = [0.0]
+        try:
+            return float(self._compute(tree, peak, fixed, False)), peak[0]
+        except (ValueError, ArithmeticError, TypeError, KeyError):
+            return None
+
+    def _compute(self, tree: Tree, peak: list[float], fixed: Mapping[Tree, float], as_node: bool) -> Any:
+        if tree in fixed:
+            return fixed[tree]
+        kind, *parts = tree
+        found: Any
+        if kind == "name":
+            found = self.nodes[parts[0]] if as_node else self.nodes[parts[0]].data
+        elif kind in ("num", "const"):
+            found = parts[0] if kind == "num" else CONSTANTS[parts[0]]
+        elif kind == "d":
+            f = self._compute(parts[0], peak, fixed, True)
+            found = self.derivative(f, self.nodes[parts[1][1]], parts[2])
+        elif kind == "call":
+            operands = [self._compute(x, peak, fixed, as_node) for x in parts[2:]]
+            if parts[1]:
+                operands = [Value(getattr(x, "data", x)) for x in operands]
+            found = functions()[parts[0]](*operands)
+            for _ in range(parts[1]):  # σ′; a second derivative of a number is 0, and refused
+                found = gradients(found)[operands[0]]
+            found = found if as_node else getattr(found, "data", found)
+        else:
+            found, *others = [self._compute(x, peak, fixed, as_node) for x in parts]
+            if kind in ("-", "inv"):
+                found = -found if kind == "-" else 1.0 / found
+            for x in others:
+                found = found + x if kind == "+" else found**x if kind == "^" else found * x
+        if not isfinite(size := abs(getattr(found, "data", found))):
+            raise OverflowError
+        peak[0] = max(peak[0], size)
+        return found
+
+
+class World:
+    """What the lines are about: the words that they may use, and the points.
+
+    root, leaves, names   the names of the function, of the inputs, and of all values
+    own                   the point with the graph's own numbers, where there are some
+    """
+
+    def __init__(self, where: Any, numbers: Mapping[str, float], vary_targets: bool = False) -> None:
+        self.activation = "σ"
+        if isinstance(where, str):
+            definitions = Definitions(where)
+            self.root, self.leaves = definitions.name, list(definitions.inputs)
+            build: Build = lambda at: definitions.at(**at)  # noqa: E731
+        else:
+            build = self._rebuilt(where, vary_targets)
+        self.own = Point(build(numbers)) if numbers or not isinstance(where, str) else None
+        self.points = [self.own] if self.own else []
+        rng = Random(23)
+        tries = [{x: NICE[i % 6] / scale for i, x in enumerate(self.leaves)} for scale in (1.0, 10.0)]
+        tries += [{x: round(rng.uniform(*size), 2) or 0.37 for x in self.leaves} for size in SIZES * 12]
+        for at in tries:
+            try:
+                self.points += [Point(build(at))] if len(self.points) < MOST_POINTS else []
+            except (ValueError, ArithmeticError):  # outside a domain
+                continue
+        if not self.points:
+            raise ValueError("mark: the definitions have no value at any of the numbers that were tried")
+        self.names = list(self.points[0].nodes)
+        self.words = dict(self._words())
+
+    def _rebuilt(self, where: Any, vary_targets: bool) -> Build:
+        """Compute a graph again with other numbers for its leaves, and for y_j, the numbers a_j is compared with."""
+        if isinstance(where, Trace):
+            y = [Value(0.5, f"y_{j + 1}") for j in range(len(where.a[-1]))]
+            where = named(L=half_squared_error(where.output, y if isinstance(where.output, list) else y[0]))
+        elif not isinstance(where, Value):
+            raise TypeError(f"mark: {clipped(repr(where))} is neither definitions, as 'f = x*y; x = r', nor a Value")
+        if len(order := topological_order(where)) > MOST_NODES:
+            raise ValueError(f"mark: {len(order)} nodes are too many: give the part that the lines are about")
+        name_of = {x: name for x, name in labels(order, where).items() if not is_constant(x)}
+        self.root = name_of.setdefault(where, "f")
+        targets: dict[Value, str] = {}
+        for x in order:
+            pairs = (x.parents, x.parents[::-1]) if x.operation and x.operation.name == "sub" else ()
+            for y_j, a in pairs:
+                if is_constant(y_j) and (m := re.fullmatch(f"a{LAYER}_(\\d+)", a.name or "")):
+                    targets[y_j] = f"y_{m[2]}"
+            if x.operation and len(x.parents) == 1 and re.match(f"a{LAYER}_", x.name or ""):
+                self.activation = x.operation.name
+        name_of |= {y: name for y, name in targets.items() if name not in name_of.values()}
+        self.leaves = [name_of[x] for x in order if x.operation is None or (vary_targets and x in targets)]
+
+        def build(at: Mapping[str, float]) -> dict[str, Value]:
+            new: dict[Value, Value] = {}
+            for x in order:
+                if x.parents and x.operation:
+                    new[x] = apply(x.operation, *(new[parent] for parent in x.parents))
+                else:
+                    new[x] = Value(at.get(name_of[x], x.data)) if x in name_of else x
+            return {name: new[x] for x, name in name_of.items()}
+
+        return build
+
+    def _words(self) -> Iterator[tuple[str, Tree]]:
+        """What each word means; later ones win."""
+        root: Tree = ("name", self.root)
+        targets = [name for name in self.names if re.fullmatch(r"y_\d+", name)]
+        layers = [m[1] for name in self.names if (m := re.fullmatch(f"z{LAYER}_.*", name))]
+        if self.root == "f":
+            yield "L", root
+        for name in targets:
+            yield from ((word, ("name", name)) for word in (f"t_{name[2:]}", *["y"] * (len(targets) == 1)))
+        for name in self.names:
+            meant: list[tuple[str, Tree]] = [(name, ("name", name))]
+            if m := re.fullmatch(f"z{LAYER}_[\\d,]+", name):
+                meant.append((f"δ{name[1:]}", ("d", root, ("name", name), "total", "δ")))
+            for word, tree in meant:
+                for spelled in spellings(word):
+                    yield spelled, tree
+                    if layers and f"{layers[-1]}_" in word:  # δᴸ_1
+                        yield re.sub(r"\^\(\d+\)", "^(L)", spelled), tree
+
+    def numbers(self, tree: Tree, fixed: Mapping[Tree, float] = NONE) -> list[Number]:
+        """The number of a formula at each point."""
+        return [at.number(tree, fixed) for at in self.points]
+
+    def agree(self, tree: Tree, target: Sequence[Number], within: float = 0.0) -> bool:
+        """Whether a formula has these numbers at all points, and at three at least.
+
+        A point where one of both has no number does not count, nor do the graph's own numbers, which may be a kink.
+        """
+        pairs = [(at, x) for at, x in zip(self.points, target) if x and (at is not self.own or len(self.points) < 4)]
+        met = 0
+        for at, there in pairs:
+            if here := at.number(tree):
+                if abs(here[0] - there[0]) > DIGITS * max(here[1], there[1]) + within:
+                    return False
+                met += 1
+        return met >= min(3, len(pairs)) > 0
