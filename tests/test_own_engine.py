@@ -159,7 +159,10 @@ def test_the_notebook_with_its_own_answers_saves_an_engine_that_loads(tmp_path, 
         (None, "There is no my_engine.py here yet"),
         ("def f(:", "my_engine.py cannot be read"),
         ("raise SystemExit", "my_engine.py cannot be read"),
-        ("class Value:\n    def __init__(self, data): ...", "is not complete (not written yet: __init__, __add__"),
+        (
+            "class Value:\n    def __init__(self, data): ...",
+            "my_engine.py still lacks __init__, __add__, __mul__, backward, ",
+        ),
     ],
 )
 def test_without_a_right_engine_the_finished_one_is_loaded(source, says, tmp_path, monkeypatch, capsys):
@@ -221,7 +224,7 @@ def test_nothing_is_saved_while_a_method_is_blank(tmp_path, monkeypatch, capsys)
     own_engine.save(engine("__mul__"))
     own_engine.save(type("Value", (own_engine.Value,), {"__module__": "nowhere", "exp": eval("lambda self: self")}))
     said = capsys.readouterr().out
-    assert said.startswith("Not saved yet: not written yet: backward, __pow__, exp, relu") and not [
+    assert said.startswith("Your engine is not saved yet. It still lacks backward, __pow__, exp, relu, ") and not [
         *tmp_path.iterdir()
     ]
     assert "Python cannot show the source" in said

@@ -96,7 +96,7 @@ def save(engine: type, file: str = "my_engine.py") -> None:
     Nothing is written, and an older file stays, while a method is still blank or its source cannot be read.
     """
     if absent := lacks(engine):
-        print(f"Not saved yet: {absent}.")
+        print(f"Your engine is not saved yet. It still lacks {absent}.")
         return
     try:
         source = text_of(engine)
@@ -117,7 +117,7 @@ def load(file: str = "my_engine.py") -> Any:
     try:
         engine = class_in(file)
         absent, verdict = lacks(engine), check_engine(engine)
-        problem = f"is not complete ({absent})" if absent else "" if verdict else f"is not right ({verdict.bugs[0]})"
+        problem = f"still lacks {absent}" if absent else "" if verdict else f"is not right ({verdict.bugs[0]})"
     except (Exception, SystemExit) as error:
         problem = f"cannot be read ({type(error).__name__})"
     if problem:
@@ -129,10 +129,9 @@ def load(file: str = "my_engine.py") -> Any:
 
 
 def lacks(engine: type) -> str:
-    """Which methods of the finished engine a class does not have, in words; empty where it has all."""
+    """The methods of the finished engine that a class does not have, or has with a blank body, as text."""
     needed = [name for name, f in vars(Value).items() if isfunction(f) and name != "__repr__"]
-    absent = [name for name in needed if not _is_written(engine, name)]
-    return f"not written yet: {', '.join(absent)}" if absent else ""
+    return ", ".join(name for name in needed if not _is_written(engine, name))
 
 
 def _is_written(engine: type, name: str) -> bool:
