@@ -204,11 +204,11 @@ def layers_picture(path: Path, layers: Layers, title: str) -> None:
 
 
 def panels(n: int) -> Any:
-    """n Axes side by side, for the ``ax`` of the other functions."""
+    """A few Axes side by side, for the ``ax`` of the other functions."""
     new_figure(1, 1)  # raises ImportError without matplotlib
     from matplotlib import pyplot
 
-    return pyplot.subplots(1, n, figsize=(3.5 * n, 3.4), layout="constrained")[1]
+    return pyplot.subplots(1, n, figsize=(min(10.0, 2.5 * n + 3.0), 3.4), layout="constrained")[1]
 
 
 def lines(

@@ -416,3 +416,8 @@ def test_arrows_end_at_their_vectors():
     tips = [text.xy for text in ax.texts if text.arrow_patch is not None]
     assert tips == [(3.0, 4.0), (0.6, 0.8)]
     assert [text.get_text() for text in ax.texts if text.get_text()] == ["g", "clipped"]
+
+
+def test_panels_are_side_by_side():
+    left, right = plots.panels(2)
+    assert left.figure is right.figure and left.get_position().x1 < right.get_position().x0
