@@ -107,11 +107,12 @@ def notation(rng, line):
     """The line as somebody else would type it."""
     choice = rng.randrange(6)
     if choice == 1:
-        line = line.replace("²", "^2").replace("³", "^3").replace("−", "-").replace("·", "*")
+        line = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda m: "^" + m[0].translate(RAISED), line).replace("−", "-").replace("·", "*")
     elif choice == 2:
-        line = line.replace("²", "**2").replace("³", "**3").replace("·", " * ").replace("−", "–")
+        line = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda m: "**" + m[0].translate(RAISED), line).replace("·", " * ").replace("−", "–")
     elif choice == 3:
-        line = re.sub(r"∂(\w)/∂(\w)", r"\\frac{\\partial \1}{\\partial \2}", line).replace("·", r" \cdot ").replace("²", "^{2}")
+        line = re.sub(r"∂(\w)/∂(\w)", r"\\frac{\\partial \1}{\\partial \2}", line).replace("·", r" \cdot ")
+        line = re.sub("(?<![⁰¹²³⁴⁵⁶⁷⁸⁹])²", "^{2}", line)
     elif choice == 4:
         line = line.replace("·", " × ").replace("∂", "d")
     elif choice == 5:
@@ -151,7 +152,7 @@ def test_explanations_are_right():
     assert len(targets) == 5
 
 
-def slipped(rng, term):
+def slipped(rng, term, names):
     """A term with a slip, and what the slip is called."""
     kinds = ["sign", "exponent", "factor", "name", "function", "drop", "product"]
     rng.shuffle(kinds)
@@ -162,9 +163,9 @@ def slipped(rng, term):
             return kind, term[: m.start()] + rng.choice({"²": ["³", ""], "³": ["²", "⁴"]}[m[0]]) + term[m.end() :]
         if kind == "factor":
             return kind, rng.choice(("2·", "½·")) + term
-        if kind == "name" and (m := list(re.finditer(r"(?<![a-z(])[rstxyz](?![a-z(])", term))):
+        if kind == "name" and len(names) > 1 and (m := list(re.finditer(r"(?<![a-z(])[rstxyz](?![a-z(])", term))):
             m = rng.choice(m)
-            return kind, term[: m.start()] + rng.choice([x for x in "rs" if x != m[0]]) + term[m.end() :]
+            return kind, term[: m.start()] + rng.choice([x for x in names if x != m[0]]) + term[m.end() :]
         if kind == "function" and (m := re.search(r"\b(sin|cos)\(", term)):
             return kind, term[: m.start(1)] + {"sin": "cos", "cos": "sin"}[m[1]] + term[m.end(1) :]
         if kind == "drop" and term.count("·") == 1 and (parts := term.split("·"))[1] not in ("0", "1"):
@@ -180,7 +181,7 @@ EXPECTED = {
     "name": ("wrong name", "definition substituted wrongly", "exponent", "factor missing", "wrong local derivative", "factor too many"),
     "function": ("wrong local derivative", "sign"),
     "drop": ("factor missing", "exponent", "slope forgotten", "upstream forgotten", "inner derivative forgotten", "factor 2", "factor 3",
-             "wrong local derivative", "definition substituted wrongly", "term missing"),
+             "wrong local derivative", "definition substituted wrongly", "term missing", "sign"),
     "product": ("product for sum", "sum for product", "factor missing"),
     "term": ("term missing", "path forgotten", "factor 2"),
     "too many": ("term too many", "factor 2", "wrong local derivative", "term missing"),
@@ -198,9 +199,9 @@ def planted(rng):
         if len(terms) > 1 and rng.random() < 0.2:
             kind, new = "term", terms[:i] + terms[i + 1 :]
         elif rng.random() < 0.08:
-            kind, new = "too many", [*terms, f"+ {rng.choice('rs')}"]
+            kind, new = "too many", [*terms, f"+ {wrt}"]
         else:
-            kind, worse = slipped(rng, term)
+            kind, worse = slipped(rng, term, [x for x in 'rst' if x in Definitions(text).inputs])
             if sign and worse[0] == "−":
                 sign, worse = {"+": "−", "−": "+"}[sign], worse[1:]
             new = [*terms[:i], f"{sign} {worse}".strip(), *terms[i + 1 :]]
@@ -236,7 +237,7 @@ NETWORK_SLIPS = [
     (" + ", " − ", "sign"), (" + δ²_2 w²_2{k} σ′(z¹_{k})", "", "path forgotten"), ("δ²_1 w²_1{k} σ′(z¹_{k}) + ", "", "path forgotten"),
     ("w²_2{k} σ′(z¹_{k})", "w²_2{k}", "slope forgotten"), ("δ²_1 ", "", "upstream forgotten"), ("w²_1{k} ", "", "weight forgotten"),
     ("σ′(z¹_{k})", "σ′(a¹_{k})", "a for z in σ′"), ("σ′(z¹_{k})", "σ(z¹_{k})", "slope forgotten"),
-    ("σ′(z¹_{k})", "a¹_{k}(1 + a¹_{k})", "sign"), ("σ′(z¹_{k})", "a¹_{k}", "slope forgotten"), (" σ′(z¹_{k}) + ", " + σ′(z¹_{k}) + ", "product for sum"),
+    ("σ′(z¹_{k})", "a¹_{k}(1 + a¹_{k})", "sign"), ("σ′(z¹_{k})", "a¹_{k}", "slope forgotten"), (" σ′(z¹_{k}) + ", " + σ′(z¹_{k}) + ", "sum for product"),
     (" + ", " · ", "product for sum"), ("δ²_1", "2 δ²_1", "factor 2"), ("δ²_1", "½ δ²_1", "factor 2"),
     ("σ′(z¹_{k})", "σ′(z²_1)", "wrong index"), ("σ′(z¹_{k})", "a¹_{k}(1 − a¹_{k})²", "exponent"),
     ("σ′(z¹_{k})", "σ′(z¹_{n})", "wrong index"), ("w²_2{k}", "w²_2{n}", "wrong index"),

@@ -54,7 +54,9 @@ REMARK = re.compile(  # what stands beside formulas
     r"|[,.]?\s*\b(?:since|because|where|by the|using|as claimed|which|with)\b.*$|\((?:[A-Za-z]+\s+)+[A-Za-z]+\)"
 )
 SENTENCE = re.compile(r"\s*(written only as far|[✓✗–] |\[∂.*\]:|.*[A-Za-z]{3,}.*:\s*$)")  # our explanations' too
-THEN = re.compile(r"⇒|⟹|=>|\\Rightarrow|\\implies|→|∴|;|\b(?:so|therefore|hence|thus)\b[:,]?")
+THEN = re.compile(  # what stands between statements
+    r"⇒|⟹|=>|\\Rightarrow|\\implies|→|∴|;|,\s+(?![^(]*\))(?=[^,]*=)|\b(?i:so|therefore|hence|thus|and|then|let|now|put)\b[:,]?"
+)
 Chain = list[tuple[Tree, str]]  # right formulas, as they were typed
 
 

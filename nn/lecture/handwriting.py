@@ -422,8 +422,11 @@ def show(tree: Tree, html: bool = False, within: int = 0) -> str:
         return put("".join(factors).removeprefix("·") if parts[0][0] != "inv" else "1" + "".join(factors), 1)
     if kind == "*":
         factors = [show(x, html, 3) for x in parts]
-        is_plain = html or not any("_" in x or "∂" in x for x in factors)
-        return put(("" if is_plain else " ").join(factors), 2)
+        text = factors[0]
+        for before, x in zip(factors, factors[1:]):
+            near = html or x[0] == "(" or not re.search(r"[_∂]|\w\(.*\)$", before + "," + x)
+            text += x if near else " " + x
+        return put(text, 2)
     if kind == "inv":
         return put(f"1/{show(parts[0], html, 3)}", 1)
     if kind == "^":

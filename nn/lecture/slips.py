@@ -121,9 +121,20 @@ class Diagnosis:
             yield Slip("factor 2", f"{show(x)} is half of what it should be.", put(times(x, TWO)))
             yield Slip("factor 2", f"{show(x)} is twice what it should be.", put(times(x, HALF)))
         yield from self._names(wrong, every, near=True)
+        sums = [x for x in every if x.tree[0] == "+"]
+        for x, put, _ in sums:
+            yield Slip("sum for product", f"Along a path the factors multiply: {show(x)}.", put(("·", *x[1:])))
+        for x, put, _ in sums:
+            for i, term in enumerate(x[1:], 1):
+                rest = one("+", [*x[1:i], *x[i + 1 :]])
+                yield Slip("term too many", f"The term {show(term)} is too much.", put(rest))
+        for x, put, _ in sums:
+            for i in range(1, len(x) - 1):
+                tree = one("+", [*x[1:i], ("·", *x[i : i + 2]), *x[i + 2 :]])
+                yield Slip("sum for product", f"Along a path the factors multiply: {show(x)}.", put(tree))
         yield from self._local(every)
         yield from self._paths(wrong)
-        yield from self._fewer_or_more_terms(every)
+        yield from self._lost_terms(every)
         yield from self._factors(wrong, [*whole, *terms])
         yield from self._sums(every)
         yield from self._definitions(wrong)
@@ -157,7 +168,7 @@ class Diagnosis:
                         else "definition substituted wrongly" if self._substitutes(wrong) else "wrong name"
                     )  # fmt: skip
                     mended = substitute(wrong, x, ("name", y)) if again else put(("name", y))
-                    yield Slip(name, f"{x[1]} stands where {y} belongs, in {show(around)}.", mended)
+                    yield Slip(name, f"{x[1]} stands where {y} belongs, in {show(around if around[0] else x)}.", mended)
 
     def _substitutes(self, wrong: Tree) -> bool:
         """Whether the step puts definitions in the place of names."""
@@ -166,7 +177,11 @@ class Diagnosis:
     def _local(self, every: Iterable[Place]) -> Iterator[Slip]:
         """σ for σ′, exponents, numbers, and factors that are too many."""
         for x, put, around in every:
-            if x[0] == "call" and len(x) == 4:
+            if x[0] == "call" and x[1] in ("sin", "cos"):
+                other = ("call", "cos" if x[1] == "sin" else "sin", *x[2:])
+                for new in (other, minus(other)):
+                    yield Slip("wrong local derivative", f"{show(x)} stands where {show(new)} belongs.", put(new))
+            elif x[0] == "call" and len(x) == 4:
                 new = ("call", x[1], 1 - min(x[2], 1), x[3])
                 name = "wrong local derivative" if x[2] else "slope forgotten"
                 yield Slip(name, f"{show(x)} stands where {show(new)} belongs.", put(new))
@@ -176,22 +191,24 @@ class Diagnosis:
                 for by in (-1.0, 1.0):
                     new = ("^", x[1], ("+", x[2], ("num", by, number_text(by))))
                     yield Slip("exponent", f"The exponent of {show(x)} is off by one.", put(new))
+            if x[0] == "name" and around[0] not in ("d", "^"):
+                yield Slip("exponent", f"{x[1]} stands where {x[1]}² belongs, in {show(around if around[0] else x)}.", put(("^", x, TWO)))
             if x[0] == "num" and around[0] != "^":
                 for value in (0.0, 1.0, -1.0, 2.0, 3.0, 0.5):
                     new = ("num", value, number_text(value))
                     yield Slip("wrong local derivative", f"{show(x)} stands where {show(new)} belongs.", put(new))
             if x[0] in ("*", "·"):
                 for i, factor in enumerate(x[1:], 1):
+                    if factor[:2] in (("num", 0.0), ("num", 1.0)):
+                        continue
                     rest = [*x[1:i], *x[i + 1 :]]
                     name = "factor 2" if show(factor) in ("2", "½", "1/2") else "exponent" if factor in rest else "factor too many"
                     yield Slip(name, f"In {show(x)} the factor {show(factor)} is too much.", put(one(x[0], rest)))
 
-    def _fewer_or_more_terms(self, every: Iterable[Place]) -> Iterator[Slip]:
+    def _lost_terms(self, every: Iterable[Place]) -> Iterator[Slip]:
+        """A term of the line before that is missing."""
         lost = [t for x in places(self.before) if x.tree[0] == "+" for t in x.tree[1:]]
         for x, put, around in every:
-            for i, term in enumerate(x[1:] if x[0] == "+" else (), 1):
-                rest = one("+", [*x[1:i], *x[i + 1 :]])
-                yield Slip("term too many", f"The term {show(term)} is too much.", put(rest))
             if x[0] not in ("num", "d") and around[0] in ("", "*", "·", "-"):
                 for term in lost:
                     yield Slip("term missing", f"The term {show(term)} is missing.", put(("+", x, term)))
@@ -209,7 +226,7 @@ class Diagnosis:
             if ("name", v) in self.between or v[0] == "z":
                 more.setdefault(("d", self.root, ("name", v), "total", "δ"), "upstream forgotten")
         for x, _, around in places(self.before):
-            if around[0] in ("*", "·") and x[0] not in ("num", "-"):
+            if around[0] in ("*", "·") and x[0] != "num":
                 more.setdefault(x, "upstream forgotten" if x[0] == "d" and x[1] == self.root else "factor missing")
             if around[0] == "^" and x[0] == "num":
                 more.setdefault(x, f"factor {show(x)}")
@@ -223,10 +240,8 @@ class Diagnosis:
 
     def _sums(self, every: Iterable[Place]) -> Iterator[Slip]:
         for x, put, _ in every:
-            parts = list(x[1:])
-            if x[0] == "+":
-                yield Slip("sum for product", f"Along a path the factors multiply: {show(x)}.", put(("·", *parts)))
-            elif x[0] in ("*", "·"):
+            parts = x[1:]
+            if x[0] in ("*", "·"):
                 if all(p[0] == "*" for p in parts):
                     yield Slip("product for sum", f"The paths add: {show(x)}.", put(("+", *parts)))
                 flat = [f for p in parts for f in (p[1:] if p[0] == "*" else (p,))]
