@@ -181,6 +181,41 @@ def test_a_wrong_engine_is_saved_and_not_loaded(tmp_path, monkeypatch, capsys):
     assert own_engine.load() is own_engine.Value and "my_engine.py is not right (rule)" in capsys.readouterr().out
 
 
+RECURSIVE = """    def backward(self):
+        def list_parents_first(node):
+            if node not in order:
+                for parent in node.parents:
+                    list_parents_first(parent)
+                order.append(node)
+
+        order = []
+        list_parents_first(self)
+"""
+
+
+def test_an_engine_that_calls_itself_for_each_node_is_told_its_depth_and_used(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    source = STEPS["backward"][1]
+    start = source[source.index("    def backward") : source.index("        for node in order:")]
+    wrong = engine("backward", (start, RECURSIVE))
+    assert check_engine(wrong).bugs == ["depth"]
+    finished = type("Value", (own_engine.Value,), {"backward": wrong.backward})
+    own_engine.save(finished)
+    Value = own_engine.load()
+    assert "lines, right up to a depth of about 1,000 operations.\n" in capsys.readouterr().out
+    x = Value(3.0)
+    (x * x + 1).backward()
+    assert x.grad == 6.0
+
+
+def test_a_local_derivative_may_be_true_or_false():
+    Value = engine("relu", ("1.0 if self.data > 0 else 0.0", "self.data > 0"))
+    x, y = Value(2.0), Value(-3.0)
+    f = x.relu() + y.relu() * x
+    f.backward()
+    assert not check_engine(Value).bugs and adopt(f).data == 2.0
+
+
 def test_a_class_of_many_steps_becomes_one_with_what_its_methods_use(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     module = {"__name__": "students"}

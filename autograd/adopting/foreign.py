@@ -143,7 +143,9 @@ class Engine:
 
     def stored(self, node: Any, count: int) -> list[float] | None:
         """The local derivatives that a node keeps, one for each of its parents."""
-        found = self.beside.get(id(node)) or self._numbers(self.read("local_derivatives", node))
+        said = self.read("local_derivatives", node)
+        is_plain = isinstance(said, (tuple, list)) and all(isinstance(x, Real) for x in said)  # True for 1 too
+        found = self.beside.get(id(node)) or ([*map(float, said)] if is_plain else self._numbers(said))
         return found if found and len(found) == count else None
 
     def kept(self, node: Any, operands: Sequence[float]) -> list[float]:
