@@ -18,6 +18,7 @@ NABLA = "<msub><mi>∇</mi><mi>a</mi></msub><mi>L</mi>"
 FRACTION = "<mfrac><mrow>{}</mrow><mrow>{}</mrow></mfrac>"
 SCOPE = ".formulas"
 # where a notebook is not trusted yet, it drops style and MathML: there the text shows, and what is hidden does not
+# (hidden has a value, since JupyterLab drops an attribute without one)
 CSS = """
 .formulas { color: var(--ink); background: var(--paper); font: 14px/1.5 system-ui, sans-serif; padding: .5em .8em }
 .formulas > pre { display: none } .formulas > [hidden] { display: block !important }
@@ -127,4 +128,5 @@ def aligned(lines: Iterable[tuple[str, Sequence[str]]], label: str) -> str:
 def framed(body: str, plain: str, css: str = "") -> str:
     """What a notebook shows: the body in the colours of all pictures, and the same as plain text where it may not."""
     style = custom_properties(SCOPE) + CSS + css
-    return f'<div class="formulas"><style>{style}</style><pre>{escape(plain)}</pre><div hidden>{body}</div></div>'
+    text, shown = f"<pre>{escape(plain)}</pre>", f'<div hidden="hidden">{body}</div>'
+    return f'<div class="formulas"><style>{style}</style>{text}{shown}</div>'

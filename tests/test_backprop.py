@@ -585,7 +585,7 @@ def test_latex_is_ascii_for_the_packages_own_names(model):
 def test_html_is_self_contained_and_shows_gradients_and_values_in_their_colours(model):
     html = matrix_form(traced(model))._repr_html_()
     assert not re.search(r"https?:|url\(|<script", html)
-    body = html.partition("<div hidden>")[2]
+    body = html.partition('<div hidden="hidden">')[2]
     assert not re.search(r"#[0-9a-fA-F]{3}|rgb|\sstyle=", body)
     assert re.search(r'class="gradient"><mtable><mtr><mtd><mn>−0.02307', body)
     assert re.search(r'class="value"><mtable><mtr><mtd><mn>0.4651', body)

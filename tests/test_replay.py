@@ -1275,7 +1275,7 @@ def test_an_activation_of_two_operations_is_not_called_by_the_first():
 def test_html_has_the_same_lines_in_mathml():
     _, build, inputs, parameters = two_three_two()
     html = record(build(), inputs, parameters, engine="replay")._repr_html_()
-    text = re.sub("<[^>]*>", "", html.partition("<div hidden>")[2])
+    text = re.sub("<[^>]*>", "", html.partition('<div hidden="hidden">')[2])
     assert "δ2=∂L∂A2⊙σ′(Z2)" in text and "∂L∂W2=δ2(A1)T" in text and "W² 2×3, A¹ 3×5, Z² 2×5" in text
     assert "one by one" in text
     assert "<math" not in record(Value(1.0) * 2.0)._repr_html_()
