@@ -134,13 +134,14 @@ def equation(*terms: str | tuple[str, Any], marked: Mapping[str, Any] | None = N
     marked   what gets a frame, by the name of its table: an index (row, column), each a number or a slice
     """
     import numpy as np
-    from matplotlib.patches import Rectangle
 
-    tables = [(term, None) if isinstance(term, str) else (term[0], np.asarray(term[1], float)) for term in terms]
-    tables = [(name, X.reshape(len(X), -1) if X is not None else None) for name, X in tables]
+    tables: list[tuple[str, Any]] = [(term, None) if isinstance(term, str) else term for term in terms]
+    tables = [(name, X if X is None else np.asarray(X, float).reshape(len(X), -1)) for name, X in tables]
     height = max(len(X) for _, X in tables if X is not None)
     ends = [*accumulate((0.5 if X is None else X.shape[1] + 0.4 for _, X in tables), initial=0.0)]
     ax = _axes(None, 0.72 * ends[-1], 0.42 * height + 0.5)
+    from matplotlib.patches import Rectangle
+
     for (name, X), left, right in zip(tables, ends, ends[1:]):
         if X is None:
             ax.text((left + right) / 2, 0.0, name, ha="center", va="center", fontsize=14)
@@ -155,8 +156,8 @@ def equation(*terms: str | tuple[str, Any], marked: Mapping[str, Any] | None = N
         if marked and name in marked:
             rows, columns = (np.arange(n)[which].reshape(-1) for n, which in zip(X.shape, marked[name]))
             corner = (left + columns[0], top + rows[0])
-            look = {"fill": False, "edgecolor": LIGHT["grad"], "linewidth": 2.5, "zorder": 3}
-            ax.add_patch(Rectangle(corner, len(columns), len(rows), **look))
+            frame = Rectangle(corner, len(columns), len(rows), fill=False, edgecolor=LIGHT["grad"], linewidth=2.5)
+            ax.add_patch(frame).set_zorder(3)
     ax.set(xlim=(0.0, ends[-1]), ylim=(height / 2 + 0.1, -height / 2 - 0.8), aspect="auto")
     ax.axis("off")
     return ax

@@ -421,3 +421,15 @@ def test_arrows_end_at_their_vectors():
 def test_panels_are_side_by_side():
     left, right = plots.panels(2)
     assert left.figure is right.figure and left.get_position().x1 < right.get_position().x0
+
+
+def test_an_equation_writes_every_number_and_frames_what_is_marked():
+    W, a = [[0.1, 0.2], [0.3, -0.4], [-0.5, 0.6]], [0.5, -1.0]
+    z = [-0.15, 0.55, -0.85]
+    ax = plots.equation(("W", W), ("a", a), "=", ("z", z), marked={"W": (1, slice(None)), "z": (1, 0)})
+    written = [text.get_text() for text in ax.texts]
+    assert written[:7] == ["0.1", "0.2", "0.3", "−0.4", "−0.5", "0.6", "W"]
+    assert written[7:] == ["0.5", "−1", "a", "=", "−0.15", "0.55", "−0.85", "z"]
+    row, entry = ax.patches
+    assert (row.get_width(), row.get_height()) == (2, 1) and (entry.get_width(), entry.get_height()) == (1, 1)
+    assert row.get_y() == entry.get_y() == -0.5  # the middle row of three
