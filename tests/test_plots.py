@@ -433,3 +433,43 @@ def test_an_equation_writes_every_number_and_frames_what_is_marked():
     row, entry = ax.patches
     assert (row.get_width(), row.get_height()) == (2, 1) and (entry.get_width(), entry.get_height()) == (1, 1)
     assert row.get_y() == entry.get_y() == -0.5  # the middle row of three
+
+
+def test_clouds_share_their_axes_and_show_every_point():
+    panels = plots.clouds({"as they come": [(1.0, 2.0), (3.0, -4.0)], "halved": [(0.5, 1.0), (1.5, -2.0)]})
+    assert [ax.get_title() for ax in panels] == ["as they come", "halved"]
+    assert panels[0].get_xlim() == panels[1].get_xlim() and panels[0].get_ylim() == panels[1].get_ylim()
+    assert panels[1].lines[-1].get_xydata().tolist() == [[0.5, 1.0], [1.5, -2.0]]
+
+
+def test_the_ellipses_of_a_valley_join_weights_of_equal_loss_and_fit_into_the_frame():
+    X = [(-2.0, -4.0), (0.0, -2.0), (2.0, 6.0)]
+    [ax] = plots.valleys({"X": X})
+    *ellipses, path, _ = (line.get_xydata() for line in ax.lines)
+    for points in ellipses:
+        losses = [sum((w[0] * x[0] + w[1] * x[1]) ** 2 for x in X) for w in points]
+        assert max(losses) - min(losses) < 1e-9 * max(losses)  # rounding
+    lengths = [math.hypot(*w) for w in ellipses[-1]]
+    assert max(lengths) / min(lengths) == pytest.approx((21.080332901 / 0.253000432) ** 0.5, rel=3e-3)  # 200 points
+    assert max(abs(number) for w in ellipses[-1] for number in w) < 2.0 and len(path) == 21
+
+
+def test_gradient_descent_in_a_round_valley_arrives_in_one_step():
+    *_, path, _ = (line.get_xydata() for line in plots.valleys({"": [(1, 0), (-1, 0), (0, 1), (0, -1)]})[0].lines)
+    assert path[0].tolist() == [-1.5, 1.0] and path[1].tolist() == pytest.approx([0.0, 0.0])
+
+
+def test_images_and_squares_show_their_numbers():
+    from matplotlib import pyplot
+
+    plots.images([[0.0, 1.0, 2.0, 3.0], [3.0, 2.0, 1.0, 0.0]], ["a", "b"], columns=2)
+    shown = [ax.images[0].get_array().tolist() for ax in pyplot.gcf().axes]
+    assert shown == [[[0.0, 1.0], [2.0, 3.0]], [[3.0, 2.0], [1.0, 0.0]]]
+    [ax] = plots.squares({"reads": [[1.0], [0.25, 0.75]]}, "xy")
+    assert ax.images[0].get_array().tolist() == [[1.0, 0.0], [0.25, 0.75]]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["x", "y"]
+
+
+def test_bars_have_their_numbers_behind_them():
+    ax = plots.bars({"dot": 1200, "add": 3}, "operations")
+    assert [text.get_text() for text in ax.texts] == ["1,200", "3"]
