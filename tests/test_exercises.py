@@ -168,7 +168,7 @@ def test_what_was_rounded_on_the_way_is_told_from_what_is_wrong():
     course = Course("ada")
     right = EXERCISES["sgd"].right(course.problem("sgd"))
     verdict = course.check("sgd", [x + 0.01 * max(map(abs, right)) for x in right])
-    assert not verdict and verdict.mistake is None and verdict.text.startswith("Nearly.")
+    assert not verdict and verdict.mistake is None and verdict.text.startswith("Nearly: rounded too early.")
 
 
 def test_an_axis_of_any_length_or_sign_is_told_from_the_right_one():

@@ -1,47 +1,68 @@
-"""An exercise: its numbers, its right answer, and the known mistakes, which are compared with a wrong answer.
+"""An exercise: its numbers, its right answer, and the mistakes that a wrong answer is compared with.
 
-A mistake is a calculation, the right one with one change, so that the feedback names the step that went wrong.
+An exercise is one calculation with switches. Without switches it is right; each of its own mistakes turns some of
+them, so that the feedback names the step that went wrong. A wrong answer is compared with the exercise's own
+mistakes, then with slips that can be made everywhere (``slips``), then with two of either at once. The first of these
+that explains every number decides; where two explain them equally well, the feedback gives both.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cache, cached_property
 from html import escape
-from itertools import permutations
-from math import isfinite
+from itertools import combinations
+from math import floor, isfinite, log10
 from random import Random
 from typing import Any
 
 from autograd import explain
-from autograd.operands import number_of
+from autograd.operands import NOT_LISTS, number_of
 from autograd.parser import Definitions
 from autograd.text import clipped, counted, printable, text_name
+from nn.lecture.exercises.guard import NoAnswer, guarded, raised
+from nn.lecture.exercises.slips import Slip, generic, layout
 
 Problem = dict[str, Any]
-BY_HAND, BY_CODE = 2e-3, 1e-9  # tolerances of an answer on paper and of one by code, relative to the largest number
+BY_HAND, BY_CODE = 2e-3, 1e-5  # tolerances of an answer on paper and of one by code, relative to the number
+LAST_DIGIT = 5.1e-5  # what is written down with four decimals is off by up to half of the last
+SMALL = 0.1  # of the largest number; what is smaller is compared as if it were as large as this
 NEARLY = 2e-2  # an answer on paper within this tolerance was rounded too early
-MOST_WORDS = 300  # characters of an error that the student's code raised
-
-
-class NoAnswer(Exception):
-    """The answer cannot be compared: the message continues "Your function" or "Your answer"."""
+APART = 4.0  # so many tolerances lie between a problem's answers
+MOST_NUMBERS = 10_000  # in an answer
+MOST_FACTOR = 5  # of numerator and denominator of a factor that all numbers have in common
+MOST_EITHER = 2  # explanations that the feedback gives
+MOST_PLACES = 5  # numbers up to which two mistakes are looked for in different ones
+CODE = re.compile("`([^`]+)`")
 
 
 def flat(answer: Any) -> list[float]:
     """The numbers of an answer: of a number, of lists in lists, of Values or arrays. NoAnswer for anything else."""
+    numbers: list[float] = []
+    _collect(answer, numbers)
+    return numbers
+
+
+def _collect(answer: Any, numbers: list[float]) -> None:
+    size = getattr(answer, "size", 0)
+    if len(numbers) > MOST_NUMBERS or (isinstance(size, int) and size > MOST_NUMBERS):
+        raise NoAnswer(f"has more than {MOST_NUMBERS:,} numbers")
     if hasattr(answer, "tolist"):
         answer = answer.tolist()
-    if isinstance(answer, (list, tuple, Iterator)):
-        return [x for row in answer for x in flat(row)]
     if answer is None or answer is ...:
         raise NotImplementedError
     if isinstance(answer, (str, bytes)):
-        raise NoAnswer(f"has the text {answer!r}: it needs numbers")
+        raise NoAnswer(f"has the text {clipped(text_name(repr(answer)), 60)}: it needs numbers")
+    if isinstance(answer, Iterable) and not isinstance(answer, NOT_LISTS):
+        for row in answer:
+            _collect(row, numbers)
+        return
     try:
-        return [number_of(answer)]
+        numbers.append(number_of(answer))
     except (TypeError, ValueError, OverflowError):
         raise NoAnswer(f"has a value of type {type(answer).__name__}: it needs numbers") from None
 
@@ -52,9 +73,9 @@ def on_paper(problem: Problem, answer: Any) -> list[float]:
 
 
 def tried(words: Callable[..., str], places: Callable[..., Sequence[str]]) -> dict[str, Any]:
-    """The fields ``numbers`` and ``cases`` of an exercise whose answer is a function; a case is its arguments.
+    """The fields ``numbers``, ``cases`` and ``blocks`` of an exercise whose answer is a function.
 
-    words    describes a case, as "at x = 2"
+    words    describes a case, which is the function's arguments, as "at x = 2"
     places   describes each of its numbers
     """
 
@@ -63,13 +84,18 @@ def tried(words: Callable[..., str], places: Callable[..., Sequence[str]]) -> di
         for case in problem["cases"]:
             try:
                 returned = function(*deepcopy(case))  # which may change its arguments
+                given = [] if returned is None else flat(returned)
             except NotImplementedError:
                 raise
+            except NoAnswer as error:
+                raise NoAnswer(f"{error} ({words(*case)})") from error
             except Exception as error:
-                raise NoAnswer(f"{_raised(error)} ({words(*case)})") from error
+                if isinstance(error, RecursionError):
+                    raise
+                raise NoAnswer(f"{raised(error)} ({words(*case)})") from error
             if returned is None:
                 raise NoAnswer(f"returned nothing ({words(*case)}): it needs a `return`")
-            given, names = flat(returned), places(*case)
+            names = places(*case)
             if len(given) != len(names):
                 count = f"{counted(len(given), 'number')} {words(*case)}"
                 raise NoAnswer(f"returned {count}: it needs {len(names)}, from {names[0]} to {names[-1]}")
@@ -79,7 +105,10 @@ def tried(words: Callable[..., str], places: Callable[..., Sequence[str]]) -> di
     def cases(problem: Problem) -> list[str]:
         return [f"{place} {words(*case)}" for case in problem["cases"] for place in places(*case)]
 
-    return {"numbers": numbers, "cases": cases}
+    def blocks(problem: Problem, right: Callable[..., Any]) -> list[Any]:
+        return [right(*deepcopy(case)) for case in problem["cases"]]
+
+    return {"numbers": numbers, "cases": cases, "blocks": blocks}
 
 
 def explained(text: str, wrt: str, **numbers: float) -> Any:
@@ -91,22 +120,43 @@ def explained(text: str, wrt: str, **numbers: float) -> Any:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A known mistake."""
+    """A mistake that an answer shows; one of an exercise's own has the rule by which it answers."""
 
     name: str
     sentence: str  # what to think about again
-    answer: Callable[..., Any]  # the rule by which it answers, as in Exercise.right
+    answer: Callable[..., Any] | None = None  # as Exercise.right
     recognises: Callable[[Problem, Sequence[float]], bool] | None = None  # other numbers that are the same mistake
+    switches: Mapping[str, Any] | None = None  # of the exercise's calculation, where it has one
 
 
 def mistakes(
-    *rows: tuple[Any, ...], of: Callable[[Any], Callable[[Problem], Any]] = lambda rule: rule
+    *rows: tuple[Any, ...],
+    of: Callable[[Any], Callable[..., Any]] = lambda rule: rule,
+    calculation: Callable[..., Any] | None = None,
 ) -> tuple[Mistake, ...]:
-    """A Mistake for each row of name, rule and sentence; ``of`` completes each rule."""
-    return tuple(Mistake(name, sentence, of(rule), *rest) for name, rule, sentence, *rest in rows)
+    """A Mistake for each row of name, rule and sentence, and perhaps a function ``recognises``.
+
+    The rule is a dict of switches of the calculation, which can then be combined with another mistake's; or it is a
+    rule of its own, which ``of`` completes.
+
+    >>> def area(slope=1.0, half=True):
+    ...     return lambda p: [slope * p["b"] * p["h"] / (2.0 if half else 1.0)]
+    >>> rows = mistakes(("forgot the ½", {"half": False}, "A triangle is half of a rectangle."), calculation=area)
+    >>> rows[0].answer({"b": 3.0, "h": 4.0})
+    [12.0]
+    """
+    found = []
+    for name, rule, sentence, *rest in rows:
+        if isinstance(rule, Mapping):
+            assert calculation is not None
+            recognises = rest[0] if rest else None
+            found.append(Mistake(name, sentence, calculation(**rule), recognises, rule))
+        else:
+            found.append(Mistake(name, sentence, of(rule), *rest))
+    return tuple(found)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Exercise:
     """A question with its answer, its mistakes and its hints."""
 
@@ -118,41 +168,35 @@ class Exercise:
     mistakes: tuple[Mistake, ...]
     hints: tuple[str, str, str]  # each says more
     derivation: Callable[[Problem], Any]  # is shown after success
+    notebook: str = ""  # the file in which it was taught
     numbers: Callable[[Problem, Any], list[float]] = on_paper
     # where the answer is a function, ``numbers`` runs it on all cases; these describe a number and draw a wrong one
     cases: Callable[[Problem], list[str]] | None = None
     picture: Callable[[Problem, int], Any] | None = None
+    calculation: Callable[..., Any] | None = None  # gives ``right`` without switches, and own mistakes with them
+    blocks: Callable[[Problem, Any], list[Any]] | None = None  # the right answers of the cases, in their shapes
+    examples: Callable[[Problem], list[int]] | None = None  # of each case, if the answer is a mean over a mini-batch
+    generic: bool = True  # whether the answer's numbers can be changed one by one
+    seconds: float = 2.0  # that an answer may take
 
     @property
     def is_code(self) -> bool:
         """Whether the answer is a function."""
         return self.cases is not None
 
-    @property
-    def tolerance(self) -> float:
-        """How near an answer needs to be, relative to its largest number."""
-        return BY_CODE if self.is_code else BY_HAND
-
     def problem(self, student: str) -> Problem:
         """The student's own numbers, for which the right answer and all mistakes differ from each other."""
-        rng = Random(f"{self.name} of {student}")
-        for _ in range(1000):
-            problem = self.make(rng)
-            rules = [self.right, *(mistake.answer for mistake in self.mistakes)]
-            answers = [self._by(problem, rule) for rule in rules]
-            if not any(self._near(a, b, 4 * self.tolerance) for a, b in permutations(answers, 2)):
-                return problem
-        raise RuntimeError(f"exercise {self.name!r}: mistakes give equal numbers in each of 1,000 problems")
+        return deepcopy(_chosen(self, student))
 
     def answer(self, problem: Problem, rule: Callable[..., Any]) -> Any:
         """What the right rule or a mistake's answers: numbers for the problem, or the function itself."""
         return rule if self.is_code else rule(problem)
 
     def check(self, problem: Problem, answer: Any) -> Feedback:
-        """The feedback on an answer; never raises."""
-        expected = self._by(problem, self.right)
+        """The feedback on an answer; never raises, but for a Ctrl-C from the keyboard."""
+        expected = self.by(problem, self.right)
         try:
-            found = self.numbers(problem, answer)
+            found = guarded(self.seconds, self.numbers, problem, answer)
             if len(found) != len(expected):
                 raise NoAnswer(f"gave {counted(len(found), 'number')}: it needs {len(expected)}")
             for x in found:
@@ -160,55 +204,197 @@ class Exercise:
                     raise NoAnswer(f"gave {x}: every number is finite here")
         except NotImplementedError:
             return Feedback(False, None, "Not answered yet.")
-        except Exception as error:
-            said = f"{error}." if isinstance(error, NoAnswer) else _raised(error)
-            return Feedback(False, None, f"{'Your function' if self.is_code else 'Your answer'} {said}")
-        if self._near(found, expected):
+        except NoAnswer as error:
+            said = f"{error}".rstrip(".?")
+            end = "?" if f"{error}".endswith("?") else "."
+            return Feedback(False, None, f"{'Your function' if self.is_code else 'Your answer'} {said}{end}")
+        if self._error(found, expected) <= 1.0:
             return Feedback(True, None, "Right.", self.derivation(problem))
         return self._wrong(problem, found, expected)
 
     def rank(self, problem: Problem, found: Sequence[float]) -> list[Mistake]:
-        """The known mistakes that give these numbers, then those that give some of them."""
-        near: list[Mistake] = []
-        partly: list[Mistake] = []
-        expected = self._by(problem, self.right)
-        for mistake in self.mistakes:
-            numbers = self._by(problem, mistake.answer)
-            # in these places a number is the right one or the mistake's, as when it was made in one place only
-            either = self._agreeing(found, expected) | self._agreeing(found, numbers)
-            if self._near(found, numbers) or (mistake.recognises and mistake.recognises(problem, found)):
-                near.append(mistake)
-            elif not self.is_code and len(found) == len(expected) == len(numbers) == len(either):
-                partly.append(mistake)
-        return near + partly  # the answers of a problem lie too far apart for two mistakes to give these numbers
+        """The explanations of a wrong answer's numbers: equally simple ones, or none."""
+        for level in self._levels(problem, found):
+            errors: dict[str, tuple[float, Mistake]] = {}
+            for error, mistake in level:
+                if error <= 1.0 and error < errors.get(mistake.name, (2.0,))[0]:
+                    errors[mistake.name] = error, mistake
+            if errors:
+                closest = min(error for error, _ in errors.values())
+                return [mistake for error, mistake in errors.values() if error <= 10.0 * closest + 1e-3]
+        return []
 
-    def _by(self, problem: Problem, rule: Callable[..., Any]) -> list[float]:
+    def by(self, problem: Problem, rule: Callable[..., Any]) -> list[float]:
+        """The numbers that a rule gives."""
         return self.numbers(problem, self.answer(problem, rule))
 
-    def _agreeing(self, found: Sequence[float], numbers: Sequence[float], within: float = 0.0) -> set[int]:
-        """The places where both agree to within the tolerance, or to within another one."""
-        most = (within or self.tolerance) * (max(map(abs, numbers), default=0.0) or 1.0)
-        return {i for i, (x, y) in enumerate(zip(found, numbers)) if abs(x - y) <= most}
+    def _slips(self, problem: Problem) -> list[Slip]:
+        if not self.generic:
+            return []
+        plain = [self.by(problem, self.right)] if self.is_code else [self.right(problem)]
+        answers = self.blocks(problem, self.right) if self.blocks else plain
+        return list(generic(layout(answers), self.examples(problem) if self.examples else None))
 
-    def _near(self, found: Sequence[float], numbers: Sequence[float], within: float = 0.0) -> bool:
-        return len(found) == len(numbers) == len(self._agreeing(found, numbers, within))
+    def _levels(self, problem: Problem, found: Sequence[float]) -> Iterator[Iterable[tuple[float, Mistake]]]:
+        """The explanations with their errors, the simplest first."""
+        expected = self.by(problem, self.right)
+        own = [(mistake, self.by(problem, mistake.answer)) for mistake in self.mistakes if mistake.answer]
+        yield [
+            (0.0 if m.recognises and m.recognises(problem, found) else self._error(found, numbers), m)
+            for m, numbers in own
+        ]
+        in_places = not self.is_code and 1 < len(expected) <= MOST_PLACES
+        if in_places:
+            yield [(self._mixed(found, expected, numbers), m) for m, numbers in own]
+        slips = self._slips(problem)
+        yield [(self._error(found, slip.change(expected)), _named(slip)) for slip in slips]
+        if self._is_rounded(found, expected):
+            return
+        whole = [slip for slip in slips if slip.whole]
+        single = [slip for slip in slips if not slip.whole]
+        yield ((self._error(found, numbers), m) for m, numbers in self._pairs(problem))
+        yield self._changed(found, own, whole)
+        if in_places:
+            yield ((self._mixed(found, a, b), _both(m, n)) for (m, a), (n, b) in combinations(own, 2))
+        yield self._changed(found, own, single)
+        if in_places:
+            changed = [(_named(slip), slip.change(expected)) for slip in slips]
+            yield ((self._mixed(found, a, b), _both(m, n)) for m, a in own for n, b in changed)
+        as_own = [(_named(slip), slip.change(expected)) for slip in whole]
+        yield self._changed(found, as_own, slips)
+        yield self._common(found, expected)
+
+    def _changed(
+        self, found: Sequence[float], first: Iterable[tuple[Mistake, list[float]]], slips: Sequence[Slip]
+    ) -> Iterator[tuple[float, Mistake]]:
+        for mistake, numbers in first:
+            if len(numbers) == len(found):
+                for slip in slips:
+                    yield self._error(found, slip.change(numbers)), _both(mistake, _named(slip))
+
+    def _pairs(self, problem: Problem) -> Iterator[tuple[Mistake, list[float]]]:
+        """Two of the exercise's own mistakes at once."""
+        for a, b in combinations(self.mistakes, 2):
+            if self.calculation and a.switches and b.switches and a.switches.keys().isdisjoint(b.switches):
+                try:
+                    yield _both(a, b), self.by(problem, self.calculation(**a.switches, **b.switches))
+                except (ArithmeticError, ValueError, LookupError):
+                    continue  # the second mistake makes the first impossible
+
+    def _common(self, found: Sequence[float], expected: Sequence[float]) -> Iterator[tuple[float, Mistake]]:
+        """A simple factor that all numbers have in common."""
+        k = max(range(len(expected)), key=lambda i: abs(expected[i]))
+        factor = Fraction(found[k] / (expected[k] or 1.0)).limit_denominator(MOST_FACTOR)
+        if len(found) > 1 and 0 < abs(factor) <= MOST_FACTOR:
+            text = f"Every number is {factor} times the right one: which factor is missing, or is one too many?"
+            yield self._error(found, [float(factor) * x for x in expected]), Mistake(f"a factor of {factor}", text)
+
+    def _error(self, found: Sequence[float], numbers: Sequence[float]) -> float:
+        """How far the numbers are from each other, in tolerances."""
+        return max(self._errors(found, numbers), default=0.0) if len(found) == len(numbers) else float("inf")
+
+    def _errors(self, found: Sequence[float], numbers: Sequence[float]) -> list[float]:
+        least = SMALL * max(map(abs, numbers), default=0.0)
+        relative, fixed = (BY_CODE, 1e-12) if self.is_code else (BY_HAND, LAST_DIGIT)
+        return [abs(x - y) / (relative * max(abs(y), least) + fixed) for x, y in zip(found, numbers)]
+
+    def _mixed(self, found: Sequence[float], a: Sequence[float], b: Sequence[float]) -> float:
+        """The error if each number is that of a or that of b."""
+        if not len(found) == len(a) == len(b):
+            return float("inf")
+        return max(map(min, self._errors(found, a), self._errors(found, b)), default=0.0)
+
+    def _is_rounded(self, found: Sequence[float], expected: Sequence[float]) -> bool:
+        """Whether these are the right numbers with few digits, or nearly so."""
+        largest = max(map(abs, expected), default=0.0)
+        if not largest or len(found) != len(expected):
+            return False
+        if not self.is_code and all(abs(x - y) <= NEARLY * largest for x, y in zip(found, expected)):
+            return True
+        for digits in range(max(0, -floor(log10(largest))), 6):
+            unit = 10.0**-digits
+            if all(abs(x - y) <= 0.51 * unit and abs(x - round(x, digits)) < 1e-9 for x, y in zip(found, expected)):
+                return True
+        return False
 
     def _wrong(self, problem: Problem, found: Sequence[float], expected: Sequence[float]) -> Feedback:
-        detail, picture = "", None
+        errors, detail, picture = self._errors(found, expected), "", None
         if self.cases:
-            place = next(i for i, (a, b) in enumerate(zip(found, expected)) if not self._near([a], [b]))
-            detail = f" First at {self.cases(problem)[place]}: {found[place]:.6g} instead of {expected[place]:.6g}."
+            place = next(i for i, error in enumerate(errors) if error > 1.0)
+            a, b = apart(found[place], expected[place])
+            detail = f" First at {self.cases(problem)[place]}: {a} instead of {b}."
             if self.picture:
                 picture = self.picture(problem, place)
-                detail += " The drawing has the right ones."
-        elif good := [str(i + 1) for i in sorted(self._agreeing(found, expected))]:
+        elif good := [str(i + 1) for i, error in enumerate(errors) if error <= 1.0]:
             detail = f" Right already: number{'s' * (len(good) > 1)} {' and '.join(good)}."
-        if ranked := self.rank(problem, found):
-            text = f"Not yet. This looks like: {ranked[0].name}. {ranked[0].sentence}{detail}"
-            return Feedback(False, ranked[0], text, picture)
-        if not self.is_code and self._near(found, expected, NEARLY):
-            return Feedback(False, None, "Nearly. Was something rounded on the way? Four digits are enough.")
-        return Feedback(False, None, f"Not yet, and it is not one of the known mistakes.{detail}", picture)
+        ranked = self.rank(problem, found)
+        if not ranked and self._is_rounded(found, expected):
+            return Feedback(False, None, "Nearly: rounded too early. Keep four digits, on the way and at the end.")
+        if not ranked or len(ranked) > MOST_EITHER:
+            return Feedback(False, None, f"Not yet, and it is not one of the known mistakes.{detail}", picture)
+        told = ranked[0].name
+        if len(ranked) > 1:
+            told = f"either {told}, or {ranked[1].name}"
+        sentences = " Or: ".join(mistake.sentence for mistake in ranked)
+        return Feedback(False, ranked[0], f"Not yet. This looks like: {told}. {sentences}{detail}", picture)
+
+    def singles(self, problem: Problem) -> list[tuple[str, list[float]]]:
+        """The right answer and those with one mistake."""
+        expected = self.by(problem, self.right)
+        own = [(m.name, self.by(problem, m.answer)) for m in self.mistakes if m.answer]
+        return [("", expected), *own, *((slip.name, slip.change(expected)) for slip in self._slips(problem))]
+
+    def _collisions(self, problem: Problem) -> set[tuple[int, int]]:
+        """The pairs of answers that cannot be told from each other; those with two mistakes are compared with the
+        right one."""
+        all_singles = self.singles(problem)
+        numbers = [x for _, x in all_singles]
+        found = {
+            (i, j) for (i, a), (j, b) in combinations(enumerate(numbers), 2)
+            if all_singles[i][0] != all_singles[j][0] and min(self._error(a, b), self._error(b, a)) < APART
+        }  # fmt: skip
+        if self.is_code:
+            return found
+        own, slips = len(self.mistakes), self._slips(problem)
+        double = [x for _, x in self._pairs(problem)]
+        double += [slip.change(x) for x in numbers[1 : own + 1] for slip in slips]
+        return found | {(0, -1 - i) for i, x in enumerate(double) if self._error(x, numbers[0]) < APART}
+
+    @cached_property
+    def _structural(self) -> set[tuple[int, int]]:
+        """The pairs that are equal whatever the numbers, as half of two equal shares and one share alone."""
+        rng = Random(self.name)
+        found = self._collisions(self.make(rng))
+        for _ in range(5):
+            found &= self._collisions(self.make(rng)) if found else found
+        return found
+
+
+@cache
+def _chosen(exercise: Exercise, student: str) -> Problem:
+    rng = Random(f"{exercise.name} of {student}")
+    for _ in range(1000):
+        problem = exercise.make(rng)
+        if exercise._collisions(problem) <= exercise._structural:
+            return problem
+    raise RuntimeError(f"exercise {exercise.name!r}: mistakes give equal numbers in each of 1,000 problems")
+
+
+def _named(slip: Slip) -> Mistake:
+    return Mistake(slip.name, slip.sentence)
+
+
+def _both(a: Mistake, b: Mistake) -> Mistake:
+    return Mistake(f"two things at once, {a.name} and {b.name}", f"{a.sentence} And: {b.sentence}")
+
+
+def apart(a: float, b: float) -> tuple[str, str]:
+    """Both numbers with as many digits as it takes to tell them from each other."""
+    for digits in range(6, 18):
+        texts = f"{a:.{digits}g}", f"{b:.{digits}g}"
+        if texts[0] != texts[1]:
+            break
+    return texts
 
 
 @dataclass(frozen=True)
@@ -230,14 +416,9 @@ class Feedback:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        said = re.sub("`([^`]+)`", r"<code>\1</code>", escape(self.text))
+        said = CODE.sub(r"<code>\1</code>", escape(self.text))
         text = f"<p><b>{'✓' if self.right else '✗'}</b> {said}</p>"
         if self.shown is None:
             return text
         to_html = getattr(self.shown, "_repr_html_", None)
         return text + (to_html() if to_html else f"<pre>{escape(str(self.shown))}</pre>")
-
-
-def _raised(error: Exception) -> str:
-    """What the student's code raised, on one line."""
-    return f"raised {type(error).__name__}: {clipped(text_name(str(error)), MOST_WORDS)}"

@@ -186,7 +186,7 @@ BACKWARD = Exercise(
     # called as in the drawing
     cases=lambda p: [
         f"{graph}, node {name}" for graph, nodes in _graphs(p).items() for name in labels(nodes).values()],
-    picture=_graph_at,
+    picture=_graph_at, generic=False,
 )  # fmt: skip
 
 

@@ -1,0 +1,137 @@
+"""Runs a student's code, so that whatever it does ends in one sentence, and a loop without an end in a few seconds.
+
+A second thread watches the clock and raises an exception in the first one, again and again where the code catches it.
+A browser has no threads; there a trace function looks at the clock before every instruction. Neither can interrupt a
+single call into C.
+"""
+
+import dis
+import io
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout, suppress
+from sys import gettrace, settrace
+from threading import Event, Thread, get_ident
+from time import monotonic, process_time
+from types import FrameType
+from typing import Any
+
+from autograd.text import clipped, text_name
+
+MOST_WORDS = 300  # characters of an error that the student's code raised
+MOST_PRINTED = 2_000  # characters that it may print
+WALL = 3.0  # the code may take so many times its seconds when it does not compute but waits
+
+
+class NoAnswer(Exception):
+    """The answer cannot be compared: the message continues "Your function" or "Your answer"."""
+
+
+class Stopped(BaseException):
+    """The code took too long. No Exception, which the code may catch."""
+
+
+class Printer(io.TextIOBase):
+    """Passes on what is printed up to a limit, and drops the rest."""
+
+    def __init__(self, out: Any) -> None:
+        self.out, self.left = out, MOST_PRINTED
+
+    def write(self, text: str) -> int:
+        if self.left > 0:
+            self.out.write(text[: self.left] + (" …\n" if len(text) > self.left else ""))
+        self.left -= len(text)
+        return len(text)
+
+    def flush(self) -> None:
+        self.out.flush()
+
+
+def guarded(seconds: float, function: Callable[..., Any], *arguments: Any) -> Any:
+    """What the function returns. NotImplementedError and NoAnswer pass; everything else ends in NoAnswer.
+
+    A Ctrl-C from the keyboard passes too, but not a KeyboardInterrupt that the code itself raises.
+    """
+    try:
+        with redirect_stdout(Printer(sys.stdout)):
+            return _limited(seconds, function, *arguments)
+    except (NoAnswer, NotImplementedError):
+        raise
+    except Stopped:
+        raise NoAnswer(f"did not end within {seconds:g} seconds: is there a loop without an end?") from None
+    except RecursionError:
+        raise NoAnswer("calls itself, or contains itself, without an end") from None
+    except KeyboardInterrupt as error:
+        if not _was_raised(error):
+            raise
+        raise NoAnswer(raised(error)) from None
+    except BaseException as error:
+        raise NoAnswer(raised(error)) from None
+
+
+def raised(error: BaseException) -> str:
+    """What the student's code raised, on one line."""
+    words = ""
+    with suppress(Exception):  # an error may have a text that cannot be read
+        words = clipped(text_name(str(error)), MOST_WORDS)
+    return f"raised {type(error).__name__}{': ' if words else ''}{words}"
+
+
+def _limited(seconds: float, function: Callable[..., Any], *arguments: Any) -> Any:
+    end, late = process_time() + seconds, monotonic() + WALL * seconds
+    over = Event()
+
+    def is_late() -> bool:
+        return process_time() > end or monotonic() > late
+
+    try:
+        watching = _watch(get_ident(), over, is_late)
+    except (ImportError, RuntimeError):  # a browser has no threads
+        return _traced(is_late, function, *arguments)
+    try:
+        return function(*arguments)
+    finally:
+        while True:
+            try:
+                over.set()
+                watching.join()
+                break
+            except Stopped:  # raised just before the watching thread was told that all is over
+                continue
+
+
+def _watch(thread: int, over: Event, is_late: Callable[[], bool]) -> Thread:
+    """Raise Stopped in a thread when it is late, again and again until it gives up."""
+    import ctypes
+
+    def watch() -> None:
+        while not over.wait(0.1):
+            if is_late():
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(Stopped))
+
+    watching = Thread(target=watch, daemon=True)
+    watching.start()
+    return watching
+
+
+def _traced(is_late: Callable[[], bool], function: Callable[..., Any], *arguments: Any) -> Any:
+    def watch(frame: FrameType, event: str, argument: object) -> Any:
+        frame.f_trace_opcodes = True  # a loop on one line is one line event
+        if is_late():
+            raise Stopped
+        return watch
+
+    before = gettrace()
+    settrace(watch)
+    try:
+        return function(*arguments)
+    finally:
+        settrace(before)
+
+
+def _was_raised(error: BaseException) -> bool:
+    """Whether a ``raise`` statement made the error, and not a signal."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return trace is not None and dis.opname[trace.tb_frame.f_code.co_code[trace.tb_lasti]] == "RAISE_VARARGS"
