@@ -1,0 +1,36 @@
+"""Execute notebooks in place, with hidden answers: ``python notebooks/execute.py 01-the-chain-rule.ipynb``, or all.
+
+The output of a cell below a **Predict:** is hidden (metadata ``jupyter.outputs_hidden``). JupyterLab shows the first
+line of a hidden output beside its three dots, which would give the answer away, so each begins with a veil.
+"""
+
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).parent
+VEIL = {"text/markdown": "The answer:"}
+
+
+def is_hidden(cell: nbformat.NotebookNode) -> bool:
+    """Whether the output of a cell is hidden until somebody asks for it."""
+    return cell.cell_type == "code" and bool(cell.metadata.get("jupyter", {}).get("outputs_hidden"))
+
+
+def execute(path: Path) -> None:
+    """Run a notebook's cells from the first to the last, and write it with the outputs."""
+    notebook = nbformat.read(path, as_version=4)
+    where = {"metadata": {"path": path.parent}}
+    NotebookClient(notebook, timeout=240, record_timing=False, resources=where).execute()
+    for cell in filter(is_hidden, notebook.cells):
+        if cell.outputs and cell.outputs[0].get("data") != VEIL:
+            cell.outputs.insert(0, nbformat.v4.new_output("display_data", VEIL))
+    path.write_text(nbformat.writes(notebook).rstrip("\n") + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    for path in map(Path, sys.argv[1:]) if sys.argv[1:] else sorted(FOLDER.glob("*.ipynb")):
+        print(path, flush=True)
+        execute(path)
