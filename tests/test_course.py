@@ -98,6 +98,24 @@ def test_the_instructors_page_names_every_notebook_and_its_links_exist():
     assert {path.name for path in (ROOT / "notebooks").glob("*.ipynb")} <= links
 
 
+def test_the_instructors_page_gives_every_slide_its_place():
+    page = (ROOT / "notebooks" / "TEACHING.md").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^\| (\d[\d–, ]*) \| .+ \| (.+) \|$", page.partition("## Where each slide is")[2], re.MULTILINE
+    )
+    slides = []
+    for numbers, _ in rows:
+        for part in numbers.split(", "):
+            first, _, last = part.partition("–")
+            slides += range(int(first), int(last or first) + 1)
+    assert sorted(slides) == list(range(1, 87))
+    places = [place for _, where in rows for place in re.findall(r'\[\d, "(.+?)"\]\((.+?)\)', where)]
+    assert len(places) > 30
+    for heading, file in places:
+        cells = json.loads((ROOT / "notebooks" / file).read_text(encoding="utf-8"))["cells"]
+        assert any(f"## {heading}\n" in "".join(cell["source"]) + "\n" for cell in cells), (heading, file)
+
+
 @pytest.mark.slow
 def test_nbgrader_makes_the_same_release_and_grades_it(tmp_path):
     pytest.importorskip("nbgrader", reason="nbgrader grades here: pip install nbgrader")

@@ -1,4 +1,4 @@
-"""The notebooks keep their promises: they run, print what is committed, are short to read and full of pictures."""
+"""The notebooks keep their promises: they run, print what is committed, hide their answers, and nothing is cut off."""
 
 import re
 import statistics
@@ -7,12 +7,14 @@ from itertools import pairwise
 import nbformat
 import pytest
 from conftest import ROOT
+from execute import VEIL, is_hidden
 from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PICTURES = ("image/svg+xml", "image/png")
 
-LONG = ("03", "04", "05", "06", "07", "08", "ap")  # take seconds each
+LONG = ("03", "04", "05", "06", "07", "08", "appendix-a", "appendix-b")  # take seconds each
+ANSWER = re.compile(r"<details><summary>Answer</summary>\n\n.+\n</details>\Z", re.DOTALL)
 
 on_each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -31,6 +33,12 @@ def texts(cell):
     return re.sub(rounding, "they agree", "".join(found))
 
 
+def pictures(cell):
+    """The drawings and plots of a cell."""
+    found = (output.get("data", {}) for output in cell.get("outputs", []))
+    return [data[kind] for data in found for kind in PICTURES if kind in data]
+
+
 def shows_a_picture(cell):
     for output in cell.get("outputs", []):
         data = output.get("data", {})
@@ -45,7 +53,7 @@ def test_there_are_notebooks():
 
 @pytest.mark.parametrize(
     "path",
-    [pytest.param(path, marks=pytest.mark.slow if path.stem[:2] in LONG else ()) for path in NOTEBOOKS],
+    [pytest.param(path, marks=pytest.mark.slow if path.stem.startswith(LONG) else ()) for path in NOTEBOOKS],
     ids=lambda path: path.stem,
 )
 def test_a_notebook_runs_and_prints_what_is_committed(path, monkeypatch):
@@ -62,24 +70,65 @@ def test_cells_are_short(path):
     code = [len(cell.source.splitlines()) for cell in cells if cell.cell_type == "code"]
     words = {cell.source[:40]: len(cell.source.split()) for cell in cells if cell.cell_type == "markdown"}
     assert statistics.median(code) <= 8
+    assert statistics.median(words.values()) < 90
     assert [start for start, count in words.items() if count > 120] == []
 
 
 @on_each
-def test_pictures_come_early_and_often(path):
-    pictured = [i for i, cell in enumerate(read(path).cells) if shows_a_picture(cell)]
-    assert pictured and pictured[0] < 3
-    ends = [*pictured, len(read(path).cells)]
+def test_plotting_takes_few_lines(path):
+    """The mathematics can be read without matplotlib, which nn.plots has."""
+    plotting = re.compile(r"\b(plt|plots|ax|axes|figure|fig|panels?|left|right)\b[\w.\[\]]*\(")
+    for cell in read(path).cells:
+        lines = [line for line in cell.source.splitlines() if line.strip()] if cell.cell_type == "code" else []
+        first = next((i for i, line in enumerate(lines) if plotting.search(line)), len(lines))
+        assert len(lines) - first <= 6, cell.source
+
+
+@on_each
+def test_pictures_come_early_and_often_and_each_but_once(path):
+    cells = read(path).cells
+    pictured = [i for i, cell in enumerate(cells) if shows_a_picture(cell)]
+    assert pictured and pictured[0] < 5
+    ends = [*pictured, len(cells)]
     gaps = [b - a for a, b in pairwise(ends)]
-    assert max(gaps) <= 6, pictured
+    assert max(gaps) <= 9, pictured
+    drawn = [re.sub(r'id="[^"]*"|#[\w-]+', "", text) for cell in cells for text in pictures(cell)]
+    assert len(drawn) == len(set(drawn))
 
 
 @on_each
 def test_the_reader_predicts_before_the_answer(path):
+    """An answer ends its question, folded away, and a cell right below that computes it hides its output."""
     cells = read(path).cells
-    predictions = [i for i, cell in enumerate(cells) if "**Predict:**" in cell.source]
-    assert len(predictions) >= 4
-    assert all(any(cell.cell_type == "code" for cell in cells[i + 1 : i + 3]) for i in predictions[:-1])
+    asked = [i for i, cell in enumerate(cells) if cell.cell_type == "markdown" and "**Predict:**" in cell.source]
+    assert len(asked) >= 4
+    assert [cells[i].source for i in asked if not ANSWER.search(cells[i].source)] == []
+    assert [
+        cells[i + 1].source for i in asked if cells[i + 1].cell_type == "code" and not is_hidden(cells[i + 1])
+    ] == []
+    # JupyterLab shows the first line of a hidden output: `python notebooks/execute.py` puts this one there
+    assert all(cell.outputs[0].data == VEIL for cell in cells if is_hidden(cell) and cell.outputs)
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@on_each
+def test_nothing_is_cut_off_at_1200_pixels(path, visit, tmp_path):
+    exporter = pytest.importorskip(
+        "nbconvert", reason="nbconvert writes the page: pip install nbconvert"
+    ).HTMLExporter(template_name="lab", mathjax_url="", require_js_url="")
+    notebook = read(path)
+    for cell in notebook.cells:
+        cell.metadata.pop("jupyter", None)  # the hidden outputs too
+    page_file = tmp_path / "book.html"
+    page_file.write_text(exporter.from_notebook_node(notebook)[0], encoding="utf-8")
+    page = visit(page_file)
+    assert page.locator(".jp-CodeCell").count() > 5
+    assert page.evaluate(
+        """() => [...document.querySelectorAll(".jp-Cell *")].filter((e) => e.scrollWidth > e.clientWidth + 2 &&
+            e.clientWidth && ["auto", "scroll", "hidden"].includes(getComputedStyle(e).overflowX)).map(
+            (e) => `${e.className}: ${e.textContent.slice(0, 60)}, ${e.scrollWidth} in ${e.clientWidth}`)"""
+    ) == []  # fmt: skip
 
 
 @on_each
