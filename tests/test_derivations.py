@@ -46,12 +46,31 @@ def definitions(rng):
     for name in "xyz"[: rng.choice((2, 3, 3))]:
         a, b = rng.choice(made), rng.choice(leaves)
         shape = rng.choice(
-            ("{a}*{b}", "{a} + {b}", "{a}**2", "sin({a})", "exp({a})", "{a}**3", "2*{a} - {b}", "{a}", "cos({a}*{b})", "tanh({a})")
+            (
+                "{a}*{b}",
+                "{a} + {b}",
+                "{a}**2",
+                "sin({a})",
+                "exp({a})",
+                "{a}**3",
+                "2*{a} - {b}",
+                "{a}",
+                "cos({a}*{b})",
+                "tanh({a})",
+            )
         )
         text.append(f"{name} = {shape.format(a=a, b=b)}")
         made.append(name)
     inner = [x for x in made if x not in leaves]
-    f = rng.choice(("*".join(inner), " + ".join(f"{x}*{rng.choice(leaves)}" for x in inner), f"{inner[0]}**2*{inner[1]}", f"sin({inner[0]})*{inner[1]}", f"{inner[0]}*exp({inner[1]})"))
+    f = rng.choice(
+        (
+            "*".join(inner),
+            " + ".join(f"{x}*{rng.choice(leaves)}" for x in inner),
+            f"{inner[0]}**2*{inner[1]}",
+            f"sin({inner[0]})*{inner[1]}",
+            f"{inner[0]}*exp({inner[1]})",
+        )
+    )
     return f"f = {f}; " + "; ".join(text), leaves
 
 
@@ -107,16 +126,26 @@ def notation(rng, line):
     """The line as somebody else would type it."""
     choice = rng.randrange(6)
     if choice == 1:
-        line = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda m: "^" + m[0].translate(RAISED), line).replace("−", "-").replace("·", "*")
+        line = (
+            re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda m: "^" + m[0].translate(RAISED), line).replace("−", "-").replace("·", "*")
+        )
     elif choice == 2:
-        line = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda m: "**" + m[0].translate(RAISED), line).replace("·", " * ").replace("−", "–")
+        line = (
+            re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda m: "**" + m[0].translate(RAISED), line)
+            .replace("·", " * ")
+            .replace("−", "–")
+        )
     elif choice == 3:
         line = re.sub(r"∂(\w)/∂(\w)", r"\\frac{\\partial \1}{\\partial \2}", line).replace("·", r" \cdot ")
         line = re.sub("(?<![⁰¹²³⁴⁵⁶⁷⁸⁹])²", "^{2}", line)
     elif choice == 4:
         line = line.replace("·", " × ").replace("∂", "d")
     elif choice == 5:
-        line = re.sub(r"(?<=[a-z])(?=[a-z²](?![a-z(]))", " ", line) if not re.search("sin|cos|exp|tan|∂|d", line) else line
+        line = (
+            re.sub(r"(?<=[a-z])(?=[a-z²](?![a-z(]))", " ", line)
+            if not re.search("sin|cos|exp|tan|∂|d", line)
+            else line
+        )
     return line
 
 
@@ -201,7 +230,7 @@ def planted(rng):
         elif rng.random() < 0.08:
             kind, new = "too many", [*terms, f"+ {wrt}"]
         else:
-            kind, worse = slipped(rng, term, [x for x in 'rst' if x in Definitions(text).inputs])
+            kind, worse = slipped(rng, term, [x for x in "rst" if x in Definitions(text).inputs])
             if sign and worse[0] == "−":
                 sign, worse = {"+": "−", "−": "+"}[sign], worse[1:]
             new = [*terms[:i], f"{sign} {worse}".strip(), *terms[i + 1 :]]
@@ -262,7 +291,9 @@ def test_slips_in_the_network_are_named():
                 marking = mark(given, where)
                 tried += 1
                 lines += marking.line == len(before) + 1
-                is_named = marking.slip == slip or (slip == "path forgotten" and before and marking.slip == "term missing")
+                is_named = marking.slip == slip or (
+                    slip == "path forgotten" and before and marking.slip == "term missing"
+                )
                 named_rightly += marking.line == len(before) + 1 and is_named
                 if not is_named:
                     others.append(f"{slip}\n{marking}")

@@ -48,7 +48,7 @@ from nn.lecture.handwriting import Reader, Tree, Typed, Unreadable, show, typed
 from nn.lecture.slips import Diagnosis, atoms, places, substitute
 from nn.lecture.worlds import Number, World
 
-MOST_READINGS, MOST_SHOWN = 24, 4
+MOST_READINGS, MOST_SHOWN, LONGEST_LINE, MOST_LINES = 24, 4, 1000, 100
 REMARK = re.compile(  # what stands beside formulas
     r"(?<!\\)[#%].*|^\s*(?:\d+[.)]|\(\d+\))\s+(?=\S)|[✓✔✗□■]|[.,]\s*$|\$\$"
     r"|[,.]?\s*\b(?:since|because|where|by the|using|as claimed|which|with)\b.*$|\((?:[A-Za-z]+\s+)+[A-Za-z]+\)"
@@ -107,7 +107,9 @@ class Marking:
 
     def __str__(self) -> str:
         indent = min((len(line) - len(line.lstrip()) for line in self.lines), default=0)
-        return printable("\n".join([*(f"{sign} {i}  {line[indent:]}" for i, sign, line in self._numbered()), self.text]))
+        return printable(
+            "\n".join([*(f"{sign} {i}  {line[indent:]}" for i, sign, line in self._numbered()), self.text])
+        )
 
     __repr__ = __str__
 
@@ -116,7 +118,11 @@ class Marking:
         for i, sign, line in self._numbered():
             here = [p for p in self.parts if p.line == i]
             told = ["= " * (not p.starts) + show(p.reading, html=True) for p in here if p.reading]
-            formula = mathml.math(" ".join(told)) if here and len(told) == len(here) else f"<code>{escape(line.strip())}</code>"
+            formula = (
+                mathml.math(" ".join(told))
+                if here and len(told) == len(here)
+                else f"<code>{escape(line.strip())}</code>"
+            )
             wrong = ' style="color: var(--grad); font-weight: bold"' if sign == "✗" else ""
             rows += f"<div{wrong}>{sign} {i}</div><div>{formula}</div>"
         said = f"<pre>{escape(self.text)}</pre>" if "\n    " in self.text else (
@@ -155,8 +161,12 @@ def parts_of(text: str, reader: Reader) -> tuple[list[Part], list[str]]:
     found: list[Part] = []
     text = re.sub(r"\\(?:begin|end)\{\w+\*?\}(?:\{\w+\})?", "", text)
     lines = [line.rstrip() for line in re.split(r"\n|\\\\", text) if line.strip()]
+    if len(lines) > MOST_LINES:
+        raise Unreadable(f"these are {len(lines)} lines: mark at most {MOST_LINES} at once")
     awaits = ""  # what the line before ended in: = or an operation
     for number, raw in enumerate(lines, 1):
+        if len(raw) > LONGEST_LINE:
+            raise Unreadable(f"line {number} has {len(raw)} characters, at most {LONGEST_LINE} fit")
         line = REMARK.sub(lambda m: " " * len(m[0]), raw)
         words = [w for w in re.findall(r"(?<![\\\w])[A-Za-z]{3,}(?![\w(])", line) if not reader.is_word(w)]
         if not line.strip() or SENTENCE.match(raw) or (len(words) > 1 and not re.search("[=≈]", line)):
@@ -182,7 +192,7 @@ def parts_of(text: str, reader: Reader) -> tuple[list[Part], list[str]]:
                     last.text, last.raw = Typed(f"{last.text.text} {piece.text}", joined), f"{last.raw} {raw}"
                 else:
                     begins = i == 0 and len(pieces) > 1 and not awaits
-                    found.append(Part(number, raw, piece, begins or not found and i == 0))
+                    found.append(Part(number, raw, piece, begins or (not found and i == 0)))
                 awaits = "sign" if stripped[-1] in "+-*/" else ""
             awaits = "=" if len(pieces) > 1 and not pieces[-1].text.strip() else awaits
     return found, lines
@@ -199,13 +209,13 @@ def _for_all_indices(text: str, world: World, asked: str | None) -> Marking:
         free = []
     found, last = None, min(len(free), 3)
     for values in product("123456789", repeat=last):
-        reader = Reader(world.words, letters := dict(zip(free, values)), leaf, world.activation)
+        reader = Reader(world.words, bound := dict(zip(free, values)), leaf, world.activation)
         try:
             marking = _judge(text, world, reader, asked, strict=bool(free))
         except Unreadable:  # there is no such left side
             continue
         if free and not marking:
-            marking.text = f"For {', '.join(f'{k} = {v}' for k, v in letters.items())}: {marking.text}"
+            marking.text = f"For {', '.join(f'{k} = {v}' for k, v in bound.items())}: {marking.text}"
             return marking
         found = marking
     return found or _judge(text, world, Reader(world.words, {}, leaf, world.activation), asked)
@@ -259,7 +269,9 @@ def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: b
             verdicts[part.line] = "–" if error.slip == "unreadable" else "✗"
             caret = " " * (error.place - len(part.raw) + len(part.raw.lstrip()))
             said = "cannot be read" if error.slip == "unreadable" else "is wrong"
-            return refuse(part.line, f"Line {part.line} {said}: {error}\n    {part.raw.strip()}\n    {caret}^", error.slip)
+            return refuse(
+                part.line, f"Line {part.line} {said}: {error}\n    {part.raw.strip()}\n    {caret}^", error.slip
+            )
         trees = [way for tree in readings for way in _ways(tree, world)][:MOST_READINGS]
         part.reading = trees[0]
         if part.starts and (not chain or trees[0][0] in ("d", "name") or any(x[0] == "d" for x in atoms(trees[0]))):
@@ -271,7 +283,9 @@ def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: b
             continue
         compared = True
         target = next((n for n in current + truth for t in trees if world.agree(t, n)), None)
-        right = next((t for t in trees if target and world.agree(t, target)), None) or _with_numbers(world, trees, chain)
+        right = next((t for t in trees if target and world.agree(t, target)), None) or _with_numbers(
+            world, trees, chain
+        )
         if right:
             part.reading = right
             if target is None or any(world.agree(right, n) for n in truth):
@@ -291,7 +305,11 @@ def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: b
         marking.text += "\nLines with → follow from a wrong one, those with – may use it: neither is blamed."
     if not compared:
         return refuse(parts[0].line, "There is nothing to compare yet: go on with = …")
-    return marking if met_goal else refuse(1, f"The steps follow, but {asked} was asked for: begin with it.", "another derivative")
+    return (
+        marking
+        if met_goal
+        else refuse(1, f"The steps follow, but {asked} was asked for: begin with it.", "another derivative")
+    )
 
 
 def _ways(tree: Tree, world: World) -> list[Tree]:
@@ -345,13 +363,17 @@ def _blame(marking: Marking, world: World, part: Part, trees: Sequence[Tree], ch
             marking.counterexample = Counterexample(values, x[0], y[0])
             listed = ", ".join(f"{v} = {number_text(z)}" for v, z in values.items() if v not in (said, str(part)))
             ending = f": at {listed}, " if listed else ": "
-            ending += f"{clipped(said, 60)} = {number_text(x[0])}, but {clipped(str(part), 60)} = {number_text(y[0])}."
+            ending += (
+                f"{clipped(said, 60)} = {number_text(x[0])}, but {clipped(str(part), 60)} = {number_text(y[0])}."
+            )
             break
-    if not atoms(tree) and atoms(before) and not world.own:
+    diagnosis = Diagnosis(world, [t for t, _ in chain])
+    slip = next((slip for t in trees[:4] if (slip := diagnosis.find(t))), None)
+    marking.slip, advice = "unknown", "It is none of the usual slips: compare it term by term."
+    if slip:
+        marking.slip, advice = slip.name, f"Likely slip: {slip.name}. {slip.sentence}"
+    elif not atoms(tree) and (world.own or not atoms(before)):
+        marking.slip, advice = "arithmetic", "Likely slip: arithmetic. Work the numbers out again."
+    elif not atoms(tree):
         marking.slip, advice = "numbers", "It has numbers only: give those of the inputs too, as mark(…, r=2, s=3)."
-    else:
-        diagnosis = Diagnosis(world, [t for t, _ in chain])
-        slip = next((slip for t in trees[:4] if (slip := diagnosis.find(t))), None)
-        marking.slip = slip.name if slip else "unknown"
-        advice = f"Likely slip: {slip.name}. {slip.sentence}" if slip else "It is none of the usual slips."
     marking.text = f"{what}{ending}\n{advice}"

@@ -18,7 +18,7 @@ What people write has no grammar: sin 2x is sin(2x) to one and (sin 2)x to anoth
 
 import re
 from collections.abc import Iterator, Mapping
-from itertools import product
+from itertools import pairwise, product
 from typing import Any, NamedTuple
 from unicodedata import decomposition, normalize, numeric
 
@@ -29,6 +29,7 @@ from autograd.text import GREEK
 
 Tree = tuple[Any, ...]
 Habits = tuple[bool, ...]  # whether sin 2x is sin(2x), 1/2x is 1/(2x), Σ reaches past +, e^2x is e^(2x)
+NO_HABITS: Habits = (False, False, False, False)
 ALIASES = {
     **dict.fromkeys(("sigmoid", "sigma", "logistic", "S"), "σ"), **dict.fromkeys(("ReLU", "RELU"), "relu"),
     "√": "sqrt", "arctan": "atan", "arcsin": "asin", "arccos": "acos", "sgn": "sign",
@@ -53,22 +54,26 @@ def _fraction(m: re.Match[str]) -> str:
 
 
 SPELLINGS: tuple[tuple[str, Any], ...] = (
-    (r"[−–—‒‐﹣－]", "-"), (r"[×∗·⋅•∙⊙⋆]", "*"), (r"[÷∕⁄]", "/"), (r"\*\*", "^"), (r"∑", "Σ"), (r"[ℒ𝓛]", "L"), (r"𝛛", "∂"),
+    (r"[−–—‒‐﹣－]", "-"), (r"[×∗·⋅•∙⊙⋆]", "*"), (r"[÷∕⁄]", "/"), (r"\*\*", "^"), (r"∑", "Σ"), (r"[ℒ𝓛]", "L"),
     (r"\\(?:left|right|[bB]igg?[lr]?|displaystyle|limits|q?quad|[,;!: ])(?![A-Za-z])|[&$~]", " "),
-    (r"\\(?:mathrm|text)\s*\{\s*d\s*\}", "d"), (r"\\(?:text|mathrm|mathcal|mathbf|boldsymbol|operatorname|mathit)\b", ""),
+    (r"\\(?:mathrm|text)\s*\{\s*d\s*\}", "d"),
+    (r"\\(?:text|mathrm|mathcal|mathbf|boldsymbol|operatorname|mathit)\b", ""),
     (r"\\[dt]frac", r"\\frac"), (r"\\(?:cdot|times|odot|ast)(?![A-Za-z])", "*"), (r"\\partial(?![A-Za-z])", "∂"),
-    (r"\\sum(?![A-Za-z])", "Σ"), (r"\\prime(?![A-Za-z])", "′"), (r"\\sqrt(?![A-Za-z])", "√"), (r"\\(?:approx|to)\b", "="),
-    (r"\\(?!frac)([A-Za-z]+)", lambda m: m[1]), (r"\^\s*[({]?\s*(?:′|')+\s*[)}]?", "′"), (r"['’‘`´ʹ]", "′"), (r"″", "′′"),
+    (r"\\sum(?![A-Za-z])", "Σ"), (r"\\prime(?![A-Za-z])", "′"), (r"\\sqrt(?![A-Za-z])", "√"),
+    (r"\\(?:approx|to)\b", "="), (r"\\(?!frac)([A-Za-z]+)", lambda m: m[1]), (r"\^\s*[({]?\s*(?:′|')+\s*[)}]?", "′"),
+    (r"['’‘`´ʹ]", "′"), (r"″", "′′"),
     (f"[{''.join(ABOVE)}]+", lambda m: f"^({''.join(ABOVE[c] for c in m[0])})".replace(MINUS, "-")),
     (f"[{''.join(BELOW)}]+", lambda m: "_" + "".join(BELOW[c] for c in m[0])),
     (r"(?<=\\frac)\s+|(?<=\})\s+(?=\{)", ""), (r"\\frac(\d)(\d)", r"\\frac{\1}{\2}"),
-    *[((r"\\frac(\{[^{}]*\})(\{[^{}]*\})", lambda m: "\\frac" + m[1] + m[2]), (r"(?<!\\frac)(?<!\})\{([^{}]*)\}", r"(\1)"),
-       (r"\\frac\{([^{}]*)\}\{([^{}]*)\}", _fraction))[i] for _ in range(6) for i in (1, 2)],
+    *(  # from the inside out: braces that belong to no fraction, then fractions of what has none inside
+        pair for _ in range(6)
+        for pair in ((r"(?<!\\frac)(?<!\})\{([^{}]*)\}", r"(\1)"), (r"\\frac\{([^{}]*)\}\{([^{}]*)\}", _fraction))
+    ),
     (r"[{]", "("), (r"[}]", ")"),
     (r"_\s*\(\s*([\w, ]+?)\s*\)", _indices), (r"_(\d(?:,\d)+)(?!\d)", _indices),
     (rf"Σ\s*_?\s*([{LETTERS}])\s*=\s*(\d+)", r"Σ_(\1=\2)"), (r"\^\s*\(\s*\(\s*(\w+)\s*\)\s*\)", r"^(\1)"),
-    (r"\^\s*(\d+|L)(?=_)", r"^(\1)"), (rf"(_[{LETTERS}\d,]+)\^\s*(\d+|L)", r"\1^(\2)"), (r"\^\s*\(\s*(\w+)\s*\)", r"^(\1)"),
-    (r"(?<=[\d)])!", " ! "),
+    (r"\^\s*(\d+|L)(?=_)", r"^(\1)"), (rf"(_[{LETTERS}\d,]+)\^\s*(\d+|L)", r"\1^(\2)"),
+    (r"\^\s*\(\s*(\w+)\s*\)", r"^(\1)"),
 )  # fmt: skip
 
 
@@ -135,7 +140,8 @@ class Reader:
     ) -> None:  # fmt: skip
         self.words, self.letters, self.only, self.activation = dict(words), dict(letters or {}), only, activation
         self.calls = {**{name: name for name in functions()}, **ALIASES, "g": activation}
-        self._text, self._at, self._places = "", 0, ()
+        self._text, self._at, self._habits = "", 0, NO_HABITS
+        self._places: tuple[int, ...] = ()
         known = sorted({*words, *self.calls, *CONSTANTS}, key=len, reverse=True)
         self._word = re.compile("|".join(map(re.escape, known)))
         names = "|".join(re.escape(name) for name in known if name in words) or "(?!)"
@@ -165,7 +171,7 @@ class Reader:
             raise errors[0]
         return list(trees)
 
-    def read(self, part: Typed, habits: Habits = (False,) * 4) -> Tree:
+    def read(self, part: Typed, habits: Habits = NO_HABITS) -> Tree:
         """The tree that it means to somebody of these habits."""
         self._begin(part, habits)
         tree = self._sum()
@@ -352,6 +358,8 @@ class Reader:
         primes, power, name = 0, None, self.calls[word]
         while self._take("′"):
             primes += 1
+        if primes > 1:
+            raise self._error("second derivatives are not marked", start)
         if self._take("^"):  # sin²x
             power = self._bracketed() if self._peek() == "(" else self._base()
         if not self._starts() and self._peek() != "|":
@@ -375,7 +383,8 @@ class Reader:
         m = self._match(rf"Σ\s*_?\s*\(?\s*([{LETTERS}])\s*(?:=\s*(\d+))?\s*\)?\s*(?:\^\s*\(?\s*(\d+)\s*\)?)?")
         if not m:
             raise self._error("write the index below the sum: Σ_j")
-        rest, terms, ends = Typed(self._text, self._places).part(m.end()), [], self._at
+        rest, ends = Typed(self._text, self._places).part(m.end()), self._at
+        terms: list[Tree] = []
         for value in range(int(m[2] or 1), int(m[3] or 99) + 1):
             inner = Reader.__new__(Reader)  # without compiling the words again
             inner.__dict__ = self.__dict__ | {"letters": {**self.letters, m[1]: str(value)}}
@@ -423,7 +432,7 @@ def show(tree: Tree, html: bool = False, within: int = 0) -> str:
     if kind == "*":
         factors = [show(x, html, 3) for x in parts]
         text = factors[0]
-        for before, x in zip(factors, factors[1:]):
+        for before, x in pairwise(factors):
             near = html or x[0] == "(" or not re.search(r"[_∂]|\w\(.*\)$", before + "," + x)
             text += x if near else " " + x
         return put(text, 2)
@@ -436,7 +445,9 @@ def show(tree: Tree, html: bool = False, within: int = 0) -> str:
             return f"<msup><mrow>{base}</mrow><mrow>{power}</mrow></msup>"
         raised = power.replace(MINUS, "-")
         whole = re.fullmatch(r"-?\d+", raised)
-        return put(base + (raised.translate(RAISED) if whole else f"^{power}" if power.isalnum() else f"^({power})"), 3)
+        return put(
+            base + (raised.translate(RAISED) if whole else f"^{power}" if power.isalnum() else f"^({power})"), 3
+        )
     if kind == "d":
         z = re.fullmatch(r"z([⁰¹²³⁴⁵⁶⁷⁸⁹]+_[\d,]+)", parts[1][1])
         if z and len(parts) > 3:

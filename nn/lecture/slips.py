@@ -1,23 +1,31 @@
 """Finds what slipped between two lines: the one change of the wrong line that would make it true.
 
-The changes come in the order in which people make the slips: a sign, a path, a factor 2, an index, σ for σ′ … A change
-is tried at the points where the lines were compared, so no algebra has to recognise it. Where no single change helps,
-the same search runs on each term alone; and where that finds nothing, the wrong term is named.
+The changes come in the order in which people make the slips: a sign, a path, a factor 2, an index, σ for σ′ … A
+change is tried at the points where the lines were compared, so no algebra has to recognise it. Where no single one
+helps, the same search runs on each term alone; and where that finds nothing, the wrong term is named.
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import product
-from typing import Any, NamedTuple
+from itertools import combinations, product
+from typing import NamedTuple
 
 from autograd.contributions import gradients
 from autograd.notation import number_text
-from autograd.parser import functions
+from autograd.parser import CONSTANTS, functions
 from nn.lecture.handwriting import Tree, one, show
 from nn.lecture.worlds import Number, World
 
 ONE, TWO, HALF = ("num", 1.0, "1"), ("num", 2.0, "2"), ("inv", ("num", 2.0, "2"))
-MOST_NAMES = 60
+MOST_NAMES, MOST_PLACES = 60, 250
+UNNAMED = re.compile("v[₀₁₂₃₄₅₆₇₈₉]+")
+ACTIVATIONS = ("σ", "sigmoid", "tanh", "relu", "softplus", "elu", "gelu", "silu", "leaky_relu")
+INVERSE = {
+    "term too many": "term missing", "term missing": "term too many", "factor too many": "factor missing",
+    "factor missing": "factor too many", "sum for product": "product for sum", "product for sum": "sum for product",
+    "slope forgotten": "factor too many", "upstream forgotten": "factor too many", "path forgotten": "term too many",
+    "inner derivative forgotten": "factor too many", "weight forgotten": "factor too many",
+}  # fmt: skip
 Put = Callable[[Tree], Tree]
 
 
@@ -55,6 +63,12 @@ def substitute(tree: Tree, old: Tree, new: Tree) -> Tree:
     return new if tree == old else tuple(substitute(x, old, new) if isinstance(x, tuple) else x for x in tree)
 
 
+def settled(tree: Tree) -> Tree:
+    """The tree in which new names are names."""
+    kind = "name" if tree[0] == "new" else tree[0]
+    return (kind, *(settled(x) if isinstance(x, tuple) else x for x in tree[1:]))
+
+
 def minus(x: Tree) -> Tree:
     """−x."""
     return x[1] if x[0] == "-" else ("-", x)
@@ -78,32 +92,49 @@ class Diagnosis:
         self.target = world.numbers(self.before)
         point = world.points[-1]
         name_of = {x: ("name", name) for name, x in point.nodes.items()}
-        self.names = [name for name in world.names if name not in ("e", "pi", "π")][:MOST_NAMES]
-        self.slopes: list[Tree] = [  # σ′(z) of each a = σ(z)
-            ("call", x.operation.name, 1, name_of[x.parents[0]])
+        self.names = [name for name in world.names if name not in CONSTANTS and not UNNAMED.fullmatch(name)]
+        self.names = self.names[:MOST_NAMES]
+        self.slopes: dict[Tree, Tree] = {  # σ′(z) of each a = σ(z)
+            name_of[x]: ("call", x.operation.name, 1, name_of[x.parents[0]])
             for x in name_of
             if x.operation and len(x.parents) == 1 and x.parents[0] in name_of and x.operation.name in functions()
-        ]
-        self.slopes = [x for x in self.slopes if x[1] not in ("identity", "neg")]
-        self.between: list[Tree] = []  # what lies on the paths
+            if x.operation.name not in ("identity", "neg")
+        }
+        self.paths: dict[Tree, Tree] = {}  # through each value between f and s, and through each operand of f
+        self.arity = 0  # how many operands of f depend on s
         if self.wrt and self.of[0] == "name":
             f, s = point.nodes[self.of[1]], point.nodes[self.wrt[1]]
-            from_f = gradients(f)
-            self.between = [name_of[v] for v in from_f if v in name_of and v not in (f, s) and s in gradients(v)]
-        self.paths = {v: ("·", ("d", self.of, v, "total"), ("d", v, self.wrt, "total")) for v in self.between}
+            for v in gradients(f):
+                if name_of.get(v, self.wrt) == self.wrt or v is f or UNNAMED.fullmatch(name_of[v][1]):
+                    continue
+                is_operand = point.derivative(f, v, "direct") != 0.0
+                self.arity += is_operand and s in gradients(v)
+                if is_operand or s in gradients(v):
+                    self.paths[name_of[v]] = (
+                        "·",
+                        ("d", self.of, name_of[v], "total"),
+                        ("d", name_of[v], self.wrt, "total"),
+                    )
 
     def find(self, wrong: Tree) -> Slip | None:
         """The first change that makes the formula right."""
-        return next((slip for slip in self._changes(wrong) if self._is_right(slip.mended)), None) or self._termwise(wrong)
+        if len([*places(wrong)]) + len([*places(self.before)]) > MOST_PLACES:
+            return None
+        backward = next((slip for slip in self._changes(wrong) if self._is_right(slip.mended)), None)
+        return backward or self._forward(wrong) or self._termwise(wrong)
+
+    def _forward(self, wrong: Tree) -> Slip | None:
+        """A change of the line before that gives the wrong one, which was simplified at the same time."""
+        target = self.world.numbers(wrong)
+        changes = self._changes(self.before) if len(self.chain) > 1 else ()
+        for slip in changes:
+            if self.world.agree(slip.mended, target):
+                words = f"It follows from {show(slip.mended)}, not from {show(self.before)}."
+                return Slip(INVERSE.get(slip.name, slip.name), words, self.before)
+        return None
 
     def _is_right(self, tree: Tree) -> bool:
         return self.world.agree(tree, self.target)
-
-    @property
-    def _arity(self) -> int:
-        """How many of the values that f is computed from directly depend on s."""
-        direct = [v for v in self.between if any(x and x[0] for x in self.world.numbers(("d", self.of, v, "direct")))]
-        return len(direct)
 
     def _changes(self, wrong: Tree) -> Iterator[Slip]:
         every = [x for x in places(wrong) if x.around[0] != "d" or x.tree[0] == "name"]
@@ -114,21 +145,33 @@ class Diagnosis:
         for x, put, _ in spots:
             yield Slip("sign", f"The sign of {show(x)} is wrong.", put(minus(x)))
         if len(self.chain) == 1:
-            there = [t for t in (wrong[1:] if wrong[0] == "+" else (wrong,)) if any(x and x[0] for x in self.world.numbers(t))]
-            if len(there) < self._arity:
+            there = [
+                t
+                for t in (wrong[1:] if wrong[0] == "+" else (wrong,))
+                if any(x and x[0] for x in self.world.numbers(t))
+            ]
+            if len(there) < self.arity:
                 yield from self._paths(wrong)
         for x, put, _ in [*whole, *terms]:
             yield Slip("factor 2", f"{show(x)} is half of what it should be.", put(times(x, TWO)))
             yield Slip("factor 2", f"{show(x)} is twice what it should be.", put(times(x, HALF)))
         yield from self._names(wrong, every, near=True)
+        yield from self._exchanged(wrong)
         sums = [x for x in every if x.tree[0] == "+"]
         for x, put, _ in sums:
             yield Slip("sum for product", f"Along a path the factors multiply: {show(x)}.", put(("·", *x[1:])))
         for x, put, _ in sums:
             for i, term in enumerate(x[1:], 1):
                 rest = one("+", [*x[1:i], *x[i + 1 :]])
-                yield Slip("term too many", f"The term {show(term)} is too much.", put(rest))
+                is_zero = term[0] == "·" and any(factor[0] == "num" for factor in term[1:])
+                name, words = (
+                    ("wrong local derivative", "should be 0") if is_zero else ("term too many", "is too much")
+                )
+                yield Slip(name, f"The term {show(term)} {words}.", put(rest))
         for x, put, _ in sums:
+            if len(x) % 2:
+                pairs = [("·", *x[i : i + 2]) for i in range(1, len(x), 2)]
+                yield Slip("sum for product", f"Along a path the factors multiply: {show(x)}.", put(one("+", pairs)))
             for i in range(1, len(x) - 1):
                 tree = one("+", [*x[1:i], ("·", *x[i : i + 2]), *x[i + 2 :]])
                 yield Slip("sum for product", f"Along a path the factors multiply: {show(x)}.", put(tree))
@@ -140,14 +183,21 @@ class Diagnosis:
         yield from self._definitions(wrong)
         yield from self._names(wrong, every, near=False)
         yield from self._functions(every)
+        for v in self.names if self.wrt else ():
+            d = ("d", self.of, ("name", v), "total")
+            if v != self.world.root and self.world.agree(wrong, self.world.numbers(d)):
+                yield Slip("another derivative", f"This is {show(d)}.", self.before)
+        for x, y in combinations([("name", v) for v in self.names if ("name", v) in atoms(wrong)][:5], 2):
+            tree = substitute(substitute(substitute(wrong, x, ("new", y[1])), y, x), ("new", y[1]), y)
+            yield Slip("wrong name", f"{x[1]} and {y[1]} are exchanged.", tree)
 
     def _paths(self, wrong: Tree) -> Iterator[Slip]:
-        for v, term in sorted(self.paths.items(), key=lambda path: path[1][1] in atoms(wrong)):
+        for v, term in sorted(self.paths.items(), key=lambda x: (x[1][1] in atoms(wrong), x[0][1][0] != "z")):
             yield Slip("path forgotten", f"The path through {v[1]} is missing: {show(term)}.", ("+", wrong, term))
 
     def _names(self, wrong: Tree, every: Iterable[Place], near: bool) -> Iterator[Slip]:
         """Another name in one place or in all: first one that looks like it, then any."""
-        for again in (False, True):
+        for again, same in product((False, True), (True, False)):
             for x, put, around in every:
                 if x[0] == "d" and len(x) > 4:  # δ
                     for y in self.names:
@@ -159,16 +209,33 @@ class Diagnosis:
                 for y in self.names:
                     turned = x[1][0] == y[0] and sorted(x[1]) == sorted(y)
                     alike = (x[1][0] == y[0] or x[1][1:] == y[1:]) and len(x[1]) > 2
-                    if y == x[1] or alike != near:
+                    if (
+                        y == x[1]
+                        or alike != near
+                        or same != ((x[1] in self.world.leaves) == (y in self.world.leaves))
+                    ):
                         continue
                     name = (
                         "a for z in σ′" if around[0] == "call" and around[2] and (x[1][0], y[0]) == ("a", "z")
+                        else "z for a" if (x[1][0], y[0]) == ("z", "a")
                         else "transposed weight" if turned and x[1][0] in "wW"
                         else "wrong index" if near and x[1][0] == y[0]
                         else "definition substituted wrongly" if self._substitutes(wrong) else "wrong name"
                     )  # fmt: skip
                     mended = substitute(wrong, x, ("name", y)) if again else put(("name", y))
-                    yield Slip(name, f"{x[1]} stands where {y} belongs, in {show(around if around[0] else x)}.", mended)
+                    yield Slip(
+                        name, f"{x[1]} stands where {y} belongs, in {show(around if around[0] else x)}.", mended
+                    )
+
+    def _exchanged(self, wrong: Tree) -> Iterator[Slip]:
+        """Two indices in each other's place, as in δ_k a_j for δ_j a_k."""
+        for i, j in ("12", "13", "23", "14", "24", "34"):
+            tree = wrong
+            swap = str.maketrans(i + j, j + i)
+            for x in {x for x, _, around in places(wrong) if x[0] == "name" and "_" in x[1]}:
+                letter, _, below = x[1].partition("_")
+                tree = substitute(tree, x, ("new", f"{letter}_{below.translate(swap)}"))
+            yield Slip("wrong index", f"The indices {i} and {j} are exchanged.", settled(tree))
 
     def _substitutes(self, wrong: Tree) -> bool:
         """Whether the step puts definitions in the place of names."""
@@ -176,6 +243,14 @@ class Diagnosis:
 
     def _local(self, every: Iterable[Place]) -> Iterator[Slip]:
         """σ for σ′, exponents, numbers, and factors that are too many."""
+        for a, slope in self.slopes.items():
+            for form in (("*", a, ("+", ONE, ("-", a))), ("+", ONE, ("-", ("^", a, TWO)))):
+                numbers = self.world.numbers(form)
+                for x, put, _ in every:
+                    if x[0] in ("*", "·", "+") and a in atoms(x) and self.world.agree(x, numbers):
+                        yield Slip(
+                            "wrong local derivative", f"{show(x)} is the slope of another function.", put(slope)
+                        )
         for x, put, around in every:
             if x[0] == "call" and x[1] in ("sin", "cos"):
                 other = ("call", "cos" if x[1] == "sin" else "sin", *x[2:])
@@ -183,7 +258,7 @@ class Diagnosis:
                     yield Slip("wrong local derivative", f"{show(x)} stands where {show(new)} belongs.", put(new))
             elif x[0] == "call" and len(x) == 4:
                 new = ("call", x[1], 1 - min(x[2], 1), x[3])
-                name = "wrong local derivative" if x[2] else "slope forgotten"
+                name = "slope forgotten" if not x[2] and x[1] in ACTIVATIONS else "wrong local derivative"
                 yield Slip(name, f"{show(x)} stands where {show(new)} belongs.", put(new))
                 if x[2] and x[3][0] == "call":
                     yield Slip("a for z in σ′", f"In {show(x)} the slope is not taken at z.", put((*x[:3], x[3][3])))
@@ -192,7 +267,11 @@ class Diagnosis:
                     new = ("^", x[1], ("+", x[2], ("num", by, number_text(by))))
                     yield Slip("exponent", f"The exponent of {show(x)} is off by one.", put(new))
             if x[0] == "name" and around[0] not in ("d", "^"):
-                yield Slip("exponent", f"{x[1]} stands where {x[1]}² belongs, in {show(around if around[0] else x)}.", put(("^", x, TWO)))
+                yield Slip(
+                    "exponent",
+                    f"{x[1]} stands where {x[1]}² belongs, in {show(around if around[0] else x)}.",
+                    put(("^", x, TWO)),
+                )
             if x[0] == "num" and around[0] != "^":
                 for value in (0.0, 1.0, -1.0, 2.0, 3.0, 0.5):
                     new = ("num", value, number_text(value))
@@ -202,7 +281,13 @@ class Diagnosis:
                     if factor[:2] in (("num", 0.0), ("num", 1.0)):
                         continue
                     rest = [*x[1:i], *x[i + 1 :]]
-                    name = "factor 2" if show(factor) in ("2", "½", "1/2") else "exponent" if factor in rest else "factor too many"
+                    name = (
+                        "factor 2"
+                        if show(factor) in ("2", "½", "1/2")
+                        else "exponent"
+                        if factor in rest
+                        else "factor too many"
+                    )
                     yield Slip(name, f"In {show(x)} the factor {show(factor)} is too much.", put(one(x[0], rest)))
 
     def _lost_terms(self, every: Iterable[Place]) -> Iterator[Slip]:
@@ -215,15 +300,18 @@ class Diagnosis:
 
     def _factors(self, wrong: Tree, spots: Iterable[Place]) -> Iterator[Slip]:
         """A factor that is missing in the whole, or in one term."""
-        more: dict[Tree, str] = dict.fromkeys((x.tree for t in self.chain for x in places(t) if x.tree[0] == "call" and x.tree[2]), "slope forgotten")
-        more |= dict.fromkeys(self.slopes, "slope forgotten")
+        more: dict[Tree, str] = dict.fromkeys(
+            (x.tree for t in self.chain for x in places(t) if x.tree[0] == "call" and x.tree[2]), "slope forgotten"
+        )
+        more |= dict.fromkeys(self.slopes.values(), "slope forgotten")
         more |= {("+", ONE, ("-", ("name", v))): "slope forgotten" for v in self.names if v[0] == "a"}
         for x in (x.tree for tree in (wrong, *self.chain) for x in places(tree)):
-            inside = x[3] if x[0] == "call" else x[1] if x[0] == "^" else None
-            if inside and self.wrt and inside != self.wrt:
-                more.setdefault(("d", inside, self.wrt, "total"), "inner derivative forgotten")
+            for inside in x[3:] if x[0] == "call" else x[1:] if x[0] == "^" else ():
+                if self.wrt and inside != self.wrt and atoms(inside):
+                    more.setdefault(("d", inside, self.wrt, "total"), "inner derivative forgotten")
+        more |= {path[2]: "inner derivative forgotten" for path in self.paths.values()}
         for v in self.names:
-            if ("name", v) in self.between or v[0] == "z":
+            if ("name", v) in self.paths or v[0] == "z":
                 more.setdefault(("d", self.root, ("name", v), "total", "δ"), "upstream forgotten")
         for x, _, around in places(self.before):
             if around[0] in ("*", "·") and x[0] != "num":
@@ -231,11 +319,16 @@ class Diagnosis:
             if around[0] == "^" and x[0] == "num":
                 more.setdefault(x, f"factor {show(x)}")
         more |= {("name", v): "weight forgotten" if v[0] == "w" else "factor missing" for v in self.names}
+        more.setdefault(("num", 3.0, "3"), "factor 3")
         for factor, name in more.items():
             for x, put, _ in spots:
-                if name == "factor missing":
+                if ("+", ONE, ("-", factor)) in [place.tree for place in places(x)]:
+                    name = "slope forgotten"
+                elif name == "factor missing":
                     name = "exponent" if factor in atoms(x) else name
-                    name = "definition substituted wrongly" if factor[0] == "name" and self._substitutes(wrong) else name
+                    name = (
+                        "definition substituted wrongly" if factor[0] == "name" and self._substitutes(wrong) else name
+                    )
                 yield Slip(name, f"{show(x)} lacks the factor {show(factor, within=1)}.", put(times(x, factor)))
 
     def _sums(self, every: Iterable[Place]) -> Iterator[Slip]:
@@ -270,29 +363,49 @@ class Diagnosis:
         leaves: list[Tree] = [("name", x) for x in self.world.leaves[:5]]
         options = [*leaves, *((op, x, y) for op in "*+" for x, y in product(leaves, repeat=2))]
         target = self.world.numbers(wrong)
-        for x, put, _ in places(self.before):
-            if x[0] == "name" and x[1] not in self.world.leaves:
+        for x, put, around in places(self.before):
+            if x[0] == "name" and around[0] != "d" and x[1] not in self.world.leaves:
                 for new in options:
                     if any(self.world.agree(t, target) for t in (put(new), substitute(self.before, x, new))):
-                        yield Slip("definition substituted wrongly", f"{x[1]} is not {show(new)}.", self.before)
+                        yield Slip(
+                            "definition substituted wrongly",
+                            f"{show(new)} is put in the place of {x[1]}.",
+                            self.before,
+                        )
 
     def _termwise(self, wrong: Tree) -> Slip | None:
         """A slip of one kind in several terms; at last, the term that is wrong."""
         terms: list[Tree] = list(wrong[1:]) if wrong[0] == "+" else [wrong]
+        if wrong[0] in ("*", "·") and [x[0] for x in wrong[1:]].count("+") == 1:
+            i = next(i for i, x in enumerate(wrong) if x[0] == "+" and i)
+            terms = [(*wrong[:i], term, *wrong[i + 1 :]) for term in wrong[i][1:]]
         before: tuple[Tree, ...] = self.before[1:] if self.before[0] == "+" else (self.before,)
         goals: dict[Tree, list[Number]] = {t: self.world.numbers(t) for t in (*before, *self.paths.values())}
-        mended, slips, lost = [], [], []
-
-        def taken(tree: Tree) -> bool:
-            match = next((t for t in goals if self.world.agree(tree, goals[t])), None)
-            return bool(match and goals.pop(match))
-
-        rest = [term for term in terms if not taken(term)]
+        rest: list[Tree] = []
+        for term in terms:
+            if match := next((t for t in goals if self.world.agree(term, goals[t])), None):
+                del goals[match]
+            else:
+                rest.append(term)
+        found: list[
+            dict[str, list[tuple[Slip, Tree]]]
+        ] = []  # for each term, by name: a slip, and the goal it reaches
         for term in rest:
-            slip = next((slip for slip in self._changes(term) if taken(slip.mended)), None)
-            (slips if slip else lost).append(slip or term)
-            mended.append(slip.mended if slip else term)
-        if slips and not lost and self._is_right(one("+", [*(t for t in terms if t not in rest), *mended])):
-            return slips[0]
-        wrong_terms: Any = lost or rest
-        return Slip("a term", f"Look at the term {show(wrong_terms[0])}.", wrong) if len(rest) < len(terms) and rest else None
+            found.append({})
+            for slip in self._changes(term):
+                for goal in (t for t in goals if self.world.agree(slip.mended, goals[t])):
+                    found[-1].setdefault(slip.name, []).append((slip, goal))
+        for name in found[0] if found else ():
+            slips: list[Slip] = []
+            used: set[Tree] = set()
+            for options in found:
+                for slip, goal in [(s, g) for s, g in options.get(name, []) if g not in used][:1]:
+                    slips.append(slip)
+                    used.add(goal)
+            right = [term for term in terms if term not in rest]
+            if len(slips) == len(rest) and self._is_right(one("+", [*right, *(slip.mended for slip in slips)])):
+                return slips[0]
+        wrong_term = next((t for t in rest if any(x and x[0] for x in self.world.numbers(t))), None)
+        return (
+            Slip("a term", f"Look at the term {show(wrong_term)}.", wrong) if wrong_term and len(terms) > 1 else None
+        )

@@ -23,7 +23,7 @@ Build = Callable[[Mapping[str, float]], dict[str, Value]]
 SIZES = ((-2.0, 2.0), (0.3, 2.0), (0.05, 0.95), (-2.0, 2.0), (-6.0, 6.0), (-1.0, 1.0), (1.1, 4.0), (-0.1, 0.1))
 NICE = (2.0, 3.0, 5.0, 4.0, 7.0, 6.0)
 MOST_POINTS, MOST_NODES = 12, 3000
-DIGITS = 1e-9  # of the largest number on the way, to which two formulas agree
+DIGITS, ROUNDING = 1e-9, 1e-13  # relative to the number, and to the largest one on the way
 LAYER = "([⁰¹²³⁴⁵⁶⁷⁸⁹]+)"
 NONE: Mapping[Tree, float] = {}
 
@@ -73,7 +73,7 @@ class Point:
                 found = gradients(found)[operands[0]]
             found = found if as_node else getattr(found, "data", found)
         else:
-            found, *others = [self._compute(x, peak, fixed, as_node) for x in parts]
+            found, *others = [self._compute(x, [0.0] if kind == "^" else peak, fixed, as_node) for x in parts]
             if kind in ("-", "inv"):
                 found = -found if kind == "-" else 1.0 / found
             for x in others:
@@ -173,13 +173,16 @@ class World:
     def agree(self, tree: Tree, target: Sequence[Number], within: float = 0.0) -> bool:
         """Whether a formula has these numbers at all points, and at three at least.
 
-        A point where one of both has no number does not count, nor do the graph's own numbers, which may be a kink.
+        What does not count: a point where one of both has no number or where cancellation leaves too few digits, and
+        the graph's own numbers, which may be a kink.
         """
         pairs = [(at, x) for at, x in zip(self.points, target) if x and (at is not self.own or len(self.points) < 4)]
         met = 0
         for at, there in pairs:
             if here := at.number(tree):
-                if abs(here[0] - there[0]) > DIGITS * max(here[1], there[1]) + within:
+                apart, peak = abs(here[0] - there[0]), max(here[1], there[1])
+                if apart <= DIGITS * max(abs(here[0]), abs(there[0])) + ROUNDING * peak + within:
+                    met += 1
+                elif apart > DIGITS * peak:
                     return False
-                met += 1
         return met >= min(3, len(pairs)) > 0
