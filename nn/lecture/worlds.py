@@ -32,7 +32,7 @@ class Point:
     """Every named value at some numbers of the inputs, with the derivatives between them."""
 
     def __init__(self, nodes: dict[str, Value]) -> None:
-        self.nodes = nodes
+        self.nodes, self._functions = nodes, functions()
         self._gradients: dict[tuple[Value, str], dict[Value, float]] = {}
 
     def derivative(self, f: Any, x: Value, way: str) -> float:
@@ -68,7 +68,7 @@ class Point:
             operands = [self._compute(x, peak, fixed, as_node) for x in parts[2:]]
             if parts[1]:
                 operands = [Value(getattr(x, "data", x)) for x in operands]
-            found = functions()[parts[0]](*operands)
+            found = self._functions[parts[0]](*operands)
             for _ in range(parts[1]):  # σ′; a second derivative of a number is 0, and refused
                 found = gradients(found)[operands[0]]
             found = found if as_node else getattr(found, "data", found)
