@@ -45,7 +45,7 @@ from autograd.notation import number_text
 from autograd.parser import MOST_CHARACTERS
 from autograd.text import clipped, printable
 from nn.lecture.handwriting import Reader, Tree, Typed, Unreadable, show, typed
-from nn.lecture.slips import Diagnosis, atoms, places, substitute
+from nn.lecture.slips import SlipSearch, atoms, places, substitute
 from nn.lecture.worlds import Number, World
 
 MOST_READINGS, MOST_SHOWN, LONGEST_LINE, MOST_LINES = 24, 4, 1000, 100
@@ -367,8 +367,8 @@ def _blame(marking: Marking, world: World, part: Part, trees: Sequence[Tree], ch
                 f"{clipped(said, 60)} = {number_text(x[0])}, but {clipped(str(part), 60)} = {number_text(y[0])}."
             )
             break
-    diagnosis = Diagnosis(world, [t for t, _ in chain])
-    slip = next((slip for t in trees[:4] if (slip := diagnosis.find(t))), None)
+    search = SlipSearch(world, [t for t, _ in chain])
+    slip = next((slip for t in trees[:4] if (slip := search.find(t))), None)
     marking.slip, advice = "unknown", "It is none of the usual slips: compare it term by term."
     if slip:
         marking.slip, advice = slip.name, f"Likely slip: {slip.name}. {slip.sentence}"

@@ -425,7 +425,7 @@ def show(tree: Tree, html: bool = False, within: int = 0) -> str:
             text += f" {MINUS} {show(x[1], html, 1)}" if x[0] == "-" else f" + {show(x, html, 1)}"
         return put(text, 0)
     if kind == "-":
-        return put(MINUS + show(parts[0], html, 2), 1)
+        return put(MINUS + show(parts[0], html, 1), 1)
     if kind == "·":
         factors = [("/" if x[0] == "inv" else "·") + show(x[1] if x[0] == "inv" else x, html, 2) for x in parts]
         return put("".join(factors).removeprefix("·") if parts[0][0] != "inv" else "1" + "".join(factors), 1)

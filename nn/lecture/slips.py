@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations, product
 from typing import NamedTuple
 
+from autograd import primitives
 from autograd.contributions import gradients
 from autograd.notation import number_text
-from autograd.parser import CONSTANTS, functions
+from autograd.parser import CONSTANTS
 from nn.lecture.handwriting import Tree, one, show
 from nn.lecture.worlds import Number, World
 
@@ -79,7 +80,7 @@ def times(x: Tree, factor: Tree) -> Tree:
     return ("-", times(x[1], factor)) if x[0] == "-" else ("·", x, factor)
 
 
-class Diagnosis:
+class SlipSearch:
     """The search between the formula ``before``, which is right, and a wrong one.
 
     chain   the formulas from ∂f/∂s, where the lines start, to ``before``
@@ -97,8 +98,8 @@ class Diagnosis:
         self.slopes: dict[Tree, Tree] = {  # σ′(z) of each a = σ(z)
             name_of[x]: ("call", x.operation.name, 1, name_of[x.parents[0]])
             for x in name_of
-            if x.operation and len(x.parents) == 1 and x.parents[0] in name_of and x.operation.name in functions()
-            if x.operation.name not in ("identity", "neg")
+            if x.operation and len(x.parents) == 1 and x.parents[0] in name_of
+            if x.operation not in (primitives.identity, primitives.neg)
         }
         self.paths: dict[Tree, Tree] = {}  # through each value between f and s, and through each operand of f
         self.arity = 0  # how many operands of f depend on s

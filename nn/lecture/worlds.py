@@ -6,6 +6,7 @@ from math import isfinite
 from random import Random
 from typing import Any
 
+from autograd import primitives
 from autograd.contributions import gradients
 from autograd.functions import named
 from autograd.graph import topological_order
@@ -127,7 +128,7 @@ class World:
         self.root = name_of.setdefault(where, "f")
         targets: dict[Value, str] = {}
         for x in order:
-            pairs = (x.parents, x.parents[::-1]) if x.operation and x.operation.name == "sub" else ()
+            pairs = (x.parents, x.parents[::-1]) if x.operation is primitives.sub else ()
             for y_j, a in pairs:
                 if is_constant(y_j) and (m := re.fullmatch(f"a{LAYER}_(\\d+)", a.name or "")):
                     targets[y_j] = f"y_{m[2]}"
