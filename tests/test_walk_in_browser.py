@@ -958,6 +958,10 @@ def test_the_frame_in_a_notebook_runs_without_the_notebooks_trust(opened, tmp_pa
     inside.locator("[id$='-next']").click()
     inside.locator("[id$='-next']").click()
     assert inside.locator("[id$='-phase']").inner_text() == "Forward, 2 of 5"
+    inside.locator("[id$='-predict']").click()
+    inside.locator("[id$='-answer']").fill("6")
+    inside.locator("[id$='-answer']").press("Enter")  # a form without the frame's leave would do nothing, silently
+    assert inside.locator("[id$='-tally']").inner_text().startswith("1 right")
 
 
 # ---- the calculus -----------------------------------------------------------------------------------------------

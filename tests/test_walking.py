@@ -855,7 +855,7 @@ def test_a_notebook_gets_a_sandboxed_frame_over_an_image():
     made = walk(net_232())
     [(_, picture)] = [(t, a) for t, a in Tags(made._repr_html_()).elements if t == "img"]
     [(_, frame)] = [(t, a) for t, a in Tags(made._repr_html_()).elements if t == "iframe"]
-    assert frame["sandbox"] == "allow-scripts allow-downloads" and frame["srcdoc"] == made.page
+    assert frame["sandbox"] == "allow-scripts allow-downloads allow-forms" and frame["srcdoc"] == made.page
     head, _, data = picture["src"].partition(",")
     assert head == "data:image/svg+xml;base64"
     svg = ET.fromstring(b64decode(data))

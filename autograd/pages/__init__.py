@@ -45,7 +45,7 @@ class Page:
             f'<div style="position:relative;min-height:{self.height}px">'
             f'<img alt="{escape(self.invitation)}" style="max-width:100%;max-height:{self.height}px" '
             f'src="data:image/svg+xml;base64,{image}">'
-            f'<iframe sandbox="allow-scripts allow-downloads" title="{escape(self.title)}" '
+            f'<iframe sandbox="allow-scripts allow-downloads allow-forms" title="{escape(self.title)}" '
             f'style="position:absolute;inset:0;width:100%;height:{self.height}px;border:0" '
             f'srcdoc="{escape(self.page)}"></iframe></div>'
         )
