@@ -1,7 +1,13 @@
-"""One notebook, two versions: ``python release.py source.ipynb release.ipynb`` takes the solutions out.
+"""One notebook, two versions: the students' is the source without its solutions, with one student's numbers.
 
-What stands between ``### BEGIN SOLUTION`` and ``### END SOLUTION`` becomes a place for the student's own; outputs go.
-The marks, and the metadata of the cells that are graded, are nbgrader's.
+    python release.py SOURCE.ipynb exercises.ipynb                     ada's, which stands in the repository
+    python release.py SOURCE.ipynb mara.ipynb --student mara           one student's
+    python release.py SOURCE.ipynb FOLDER --class names.txt            FOLDER/NAME/exercises.ipynb for each line
+    python release.py SOURCE.ipynb key.ipynb --student mara --solutions
+
+The text of an exercise, its question, numbers and hints, is written from its definition in nn.lecture.exercises. What
+stands between ``### BEGIN SOLUTION`` and ``### END SOLUTION`` becomes a place for the student's own; outputs go. The
+marks, and the metadata of the cells that are graded, are nbgrader's.
 """
 
 from __future__ import annotations
@@ -14,9 +20,13 @@ from typing import Any
 
 from autograd.command_line import OneLineParser, command_line
 from autograd.files import write_whole
+from nn.lecture.exercises import EXERCISES
 
-STUB = ("# YOUR CODE HERE", "raise NotImplementedError()")
+STUB = "# YOUR CODE HERE"
 REGION = re.compile(r"^([ \t]*)### BEGIN SOLUTION.*?### END SOLUTION[ \t]*$", re.DOTALL | re.MULTILINE)
+COURSE = re.compile(r"\bCourse\(.*?\)(?=  #|$)", re.MULTILINE)
+TEXT_OF = re.compile(r"(?<=The numbers in this file belong to \*\*).*?(?=\*\*)")
+STUDENT = "ada"  # whose numbers the committed file has
 
 
 def without_solution(source: str) -> str:
@@ -25,39 +35,85 @@ def without_solution(source: str) -> str:
     >>> print(without_solution("def f(x):\\n    ### BEGIN SOLUTION\\n    return x\\n    ### END SOLUTION"))
     def f(x):
         # YOUR CODE HERE
-        raise NotImplementedError()
     """
-    text = REGION.sub(lambda region: "\n".join(region[1] + line for line in STUB), source)
+    text = REGION.sub(lambda region: region[1] + STUB, source)
     if "### BEGIN SOLUTION" in text or "### END SOLUTION" in text:
         raise ValueError("a ### BEGIN SOLUTION without its ### END SOLUTION, or the other way round")
     return text
 
 
-def release(notebook: dict[str, Any]) -> dict[str, Any]:
-    """The notebook that students get."""
-    cells = []
+def text(name: str, student: str, number: int, points: float) -> str:
+    """An exercise as text: its question with the student's numbers, where it was taught, and its hints.
+
+    >>> print(text("mul", "ada", 2, 1)[:45])
+    ## 2. The local derivatives of ×
+    <BLANKLINE>
+    *[Notebook
+    """
+    exercise = EXERCISES[name]
+    taught = f"[Notebook {exercise.notebook[:2].lstrip('0')}](../{exercise.notebook})"
+    hints = "\n\n".join(
+        f"<details><summary>Hint {i}</summary>\n\n{hint}\n\n</details>" for i, hint in enumerate(exercise.hints, 1)
+    )
+    question = exercise.question(exercise.problem(student))
+    return (
+        f"## {number}. {exercise.title}\n\n*{taught}, {points:g} point{'s' * (points != 1)}.* {question}\n\n{hints}"
+    )
+
+
+def release(notebook: dict[str, Any], student: str = STUDENT, solutions: bool = False) -> dict[str, Any]:
+    """The notebook that a student gets, with the student's numbers; on demand it keeps its solutions."""
+    points = {
+        cell["metadata"]["nbgrader"]["grade_id"].removeprefix("check-"): cell["metadata"]["nbgrader"]["points"]
+        for cell in notebook["cells"]
+        if cell["metadata"].get("nbgrader", {}).get("grade")
+    }
+    cells, number, named = [], 0, json.dumps(student, ensure_ascii=False)
     for cell in notebook["cells"]:
-        cell = dict(cell)
-        if cell["cell_type"] == "code":
-            lines = without_solution("".join(cell["source"])).splitlines(keepends=True)
-            cell |= {"source": lines, "outputs": [], "execution_count": None}
-        cells.append(cell)
+        cell, source = dict(cell), "".join(cell["source"])
+        if name := cell["metadata"].get("exercise"):
+            number += 1
+            source = text(name, student, number, points[name])
+        elif cell["cell_type"] == "code":
+            source = COURSE.sub(lambda _: f"Course({named}, text_of={named})", source)
+            cell |= {"outputs": [], "execution_count": None}
+            source = source if solutions else without_solution(source)
+        else:
+            source = TEXT_OF.sub(lambda _: student, source)
+        cells.append(cell | {"source": source.splitlines(keepends=True)})
     return {**notebook, "cells": cells}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. Raises SystemExit, with status 2 after one line about what is wrong."""
     program = "python release.py"
-    parser = OneLineParser(prog=program, description="Take the solutions out of a notebook.")
+    parser = OneLineParser(prog=program, description="Make the students' version of the exercises' notebook.")
     parser.add_argument("source", type=Path, metavar="SOURCE.ipynb", help="the notebook with solutions")
-    parser.add_argument("target", type=Path, metavar="RELEASE.ipynb", help="the students' version, to be written")
+    parser.add_argument(
+        "target", type=Path, metavar="TARGET", help="the notebook, or with --class the folder, to write"
+    )
+    parser.add_argument("--student", default=STUDENT, metavar="NAME", help=f"whose numbers it has ({STUDENT})")
+    parser.add_argument(
+        "--class", dest="names", type=Path, metavar="NAMES.txt", help="a notebook for each line's name"
+    )
+    parser.add_argument("--solutions", action="store_true", help="keep the solutions: a key for the instructor")
     options = parser.parse_args(arguments)
     with command_line(program):
         try:
-            notebook = release(json.loads(options.source.read_text(encoding="utf-8")))
+            notebook = json.loads(options.source.read_text(encoding="utf-8"))
+            targets = {options.target: options.student}
+            if options.names:
+                names = [line.strip() for line in options.names.read_text(encoding="utf-8").splitlines()]
+                if bad := [name for name in names if name in (".", "..") or re.search(r'[\\/:*?"<>|]', name)]:
+                    raise ValueError(f"{options.names}: {bad[0]!r} cannot be the name of a folder")
+                targets = {options.target / name / "exercises.ipynb": name for name in names if name}
+            made = {path: release(notebook, name, options.solutions) for path, name in targets.items()}
         except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
             raise ValueError(f"{options.source} is not a notebook: {type(error).__name__} {error}") from None
-        write_whole(options.target, f"{json.dumps(notebook, indent=1, ensure_ascii=False)}\n".encode())
+        for path, finished in made.items():
+            if options.names:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, f"{json.dumps(finished, indent=1, ensure_ascii=False)}\n".encode())
 
 
 if __name__ == "__main__":

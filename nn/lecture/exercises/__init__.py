@@ -3,14 +3,31 @@
 Each student gets different numbers, made from the name; an answer is a list of numbers, or code that is run on cases.
 """
 
-from typing import Any
+from __future__ import annotations
 
-from nn.lecture.exercises import gradient_exercises, training_exercises
+import sys
+from contextlib import redirect_stderr
+from dataclasses import replace
+from html import escape
+from typing import Any
+from warnings import catch_warnings, simplefilter
+
+from nn.lecture.exercises import gradient_exercises, network_exercises, training_exercises
 from nn.lecture.exercises.exercise import Exercise, Feedback, Mistake
 
-__all__ = ["EXERCISES", "Course", "Exercise", "Feedback", "Mistake"]
+__all__ = ["EXERCISES", "Course", "Exercise", "Feedback", "Grade", "Mistake"]
 
-EXERCISES = {exercise.name: exercise for exercise in (*gradient_exercises.EXERCISES, *training_exercises.EXERCISES)}
+ORDER = (
+    "xyz", "mul", "order", "backward", "gates", "relu", "bias", "hidden", "outer", "softmax", "cross_entropy", "sgd",
+    "momentum", "adam", "capstone", "dropout", "pca", "batch_norm", "batch_norm_backward", "evaluate",
+)  # fmt: skip
+EXERCISES: dict[str, Exercise] = {
+    exercise.name: exercise
+    for exercise in sorted(
+        (*gradient_exercises.EXERCISES, *training_exercises.EXERCISES, *network_exercises.EXERCISES),
+        key=lambda exercise: ORDER.index(exercise.name),
+    )
+}
 
 
 class Text(str):
@@ -19,24 +36,47 @@ class Text(str):
     _repr_markdown_ = __repr__ = str.__str__
 
 
+class Grade(float):
+    """The points of an answer. A notebook shows the feedback; nbgrader reads the number."""
+
+    feedback: Feedback
+    most: float
+
+    def __new__(cls, feedback: Feedback, most: float) -> Grade:
+        share = getattr(feedback, "share", float(feedback.right))  # of an answer in several lines
+        grade = super().__new__(cls, round(most * share, 2))
+        grade.feedback, grade.most = feedback, most
+        return grade
+
+    def __str__(self) -> str:
+        return f"{self.feedback}\nPoints: {self:g} of {self.most:g}"
+
+    def _repr_html_(self) -> str:
+        return f"{self.feedback._repr_html_()}<p>Points: {self:g} of {self.most:g}</p>"
+
+
 class Course:
     """The exercises of one student.
 
     student   any name; the numbers are made from it, so they differ between students
+    text_of   the name whose numbers stand in the text around this course, if there is one
 
     >>> course = Course("ada")
     >>> print(course.hint("xyz"))
-    Hint 1 of 3: r is in x and in y, s is in y and in z. Draw the graph and count the paths.
+    Hint 1 of 3: $r$ is in $x$ and in $y$, $s$ is in $y$ and in $z$. Draw the graph and count the paths.
     >>> problem = course.problem("xyz")
     >>> r, s = problem["r"], problem["s"]
     >>> bool(course.check("xyz", [2 * r * s * s, 2 * r * r * s]))
     True
     >>> print(course.check("xyz", [r * s * s, r * r * s]).mistake.name)
-    assigned instead of added
+    one path only
+    >>> course.grade("xyz", [2 * r * s * s, 2 * r * r * s], points=2)
+    2.0
     """
 
-    def __init__(self, student: str) -> None:
+    def __init__(self, student: str, text_of: str = "") -> None:
         self.student = student
+        self.text_of = text_of
         self._hints: dict[str, int] = {}
 
     def problem(self, name: str) -> dict[str, Any]:
@@ -56,7 +96,39 @@ class Course:
 
     def check(self, name: str, answer: Any) -> Feedback:
         """The feedback: true for a right answer, else with the known mistake that gives it."""
-        return self._exercise(name).check(self.problem(name), answer)
+        exercise = self._exercise(name)
+        feedback = exercise.check(exercise.problem(self.student), answer)
+        if feedback or exercise.is_code or not self._other_numbers:
+            return feedback
+        return replace(feedback, text=f'{feedback.text} {self._other_numbers} `course.ask("{name}")` shows yours.')
+
+    def grade(self, name: str, answer: Any, points: float = 1.0) -> Grade:
+        """The points for an answer, shown with the feedback. What the answer writes to stderr goes to stdout."""
+        with (
+            catch_warnings(),
+            redirect_stderr(sys.stdout),
+        ):  # nbgrader gives no points for a cell that wrote to stderr
+            simplefilter("ignore")
+            return Grade(self.check(name, answer), points)
+
+    @property
+    def _other_numbers(self) -> str:
+        """A sentence where the text has another student's numbers."""
+        if not self.text_of or self.text_of == self.student:
+            return ""
+        return (
+            f"The text of this file has the numbers of {self.text_of}, and the check expects those of {self.student}."
+        )
+
+    def __repr__(self) -> str:
+        said = self._other_numbers and (
+            f' {self._other_numbers} course.ask("xyz") asks with your numbers; '
+            f"release.py --student {self.student!r} makes a file with them."
+        )
+        return f"The exercises of {self.student}, {len(EXERCISES)} in all.{said}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{'<b>Attention.</b> ' * bool(self._other_numbers)}{escape(repr(self))}</p>"
 
     def _exercise(self, name: str) -> Exercise:
         if name not in EXERCISES:

@@ -1,73 +1,287 @@
-"""Exercises on training: two steps of SGD, dropout, batch normalisation and its evaluation, PCA's first axis."""
+"""Exercises on training: steps of SGD, momentum and Adam by hand, dropout, PCA's first axis, batch normalisation."""
 
 from collections.abc import Callable, Sequence
-from math import atan2, copysign, cos, hypot, pi, sin, sqrt
+from math import copysign, hypot, sqrt
 from random import Random
 from statistics import fmean, pvariance, variance
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from autograd import Value, explain, named
 from nn.batch_norm import BatchNorm
-from nn.lecture.exercises.exercise import BY_HAND, Exercise, Problem, explained, mistakes, tried
+from nn.lecture.exercises.exercise import BY_HAND, Exercise, Problem, explained, latex_matrix, mistakes, tried
 
 Numbers = list[float]
+Array = NDArray[np.float64]
+TRAINING, DROPPING, PREPROCESSING, NORMALISING = (
+    "04-training.ipynb", "06-dropout.ipynb", "07-preprocessing.ipynb", "08-batch-normalisation.ipynb",
+)  # fmt: skip
 
 
 def _steps(
-    share: float = 0.5, sign: float = -1.0, keep: bool = False, upstream: bool = True, fresh_w: bool = False,
-    batches: Sequence[Sequence[int]] = ((0, 1), (0, 1)),
+    share: float = 1.0 / 3.0, rate: float = -1.0, keep: bool = False, again: bool = True, fresh_w: bool = False,
+    error: Callable[[float], float] = lambda e: e, by_x: bool = True, moved: Sequence[float] = (1.0, 1.0),
+    of_means: bool = False, b_share: float | None = None, batches: Sequence[Sequence[int]] = ((0, 1, 2), (0, 1, 2)),
 ) -> Callable[[Problem], Numbers]:  # fmt: skip
     """w and b after two steps; each option makes a mistake."""
 
     def answer(p: Problem) -> Numbers:
         w, b, dw, db = p["w"], p["b"], 0.0, 0.0
+        eta = p["eta"] if abs(rate) == 1.0 else 1.0
         for batch in batches:
             x, y = [p["x"][i] for i in batch], [p["y"][i] for i in batch]
+            if of_means:
+                x, y = [fmean(x)] * len(x), [fmean(y)] * len(y)
+            at = (w, b) if again else (p["w"], p["b"])
             if not keep:
                 dw = db = 0.0
-            errors = [w * x_i + b - y_i if upstream else 1.0 for x_i, y_i in zip(x, y)]
-            dw += share * sum(e * x_i for e, x_i in zip(errors, x))
-            w += sign * p["eta"] * dw
+            errors = [error(at[0] * x_i + at[1] - y_i) for x_i, y_i in zip(x, y)]
+            dw += share * sum(e * (x_i if by_x else 1.0) for e, x_i in zip(errors, x))
+            w += copysign(eta, rate) * moved[0] * dw
             if fresh_w:
-                errors = [w * x_i + b - y_i for x_i, y_i in zip(x, y)]
-            db += share * sum(errors)
-            b += sign * p["eta"] * db
+                errors = [error(w * x_i + b - y_i) for x_i, y_i in zip(x, y)]
+            db += (share if b_share is None else b_share) * sum(errors)
+            b += copysign(eta, rate) * moved[1] * db
         return [w, b]
 
     return answer
 
 
+def _thirds(p: Problem) -> str:
+    """The loss of the three examples as a definition."""
+    terms = " + ".join(f"0.5*(w*{x} + b - {y})**2" for x, y in zip(p["x"], p["y"]))
+    return f"L = ({terms})/3"
+
+
 SGD = Exercise(
     "sgd", "Two steps by hand",
     question=lambda p: (
-        f"One unit, ŷ = wx + b, starts with w = {p['w']:g}, b = {p['b']:g}. The two examples are x = {p['x'][0]:g}, "
-        f"y = {p['y'][0]:g}, and x = {p['x'][1]:g}, y = {p['y'][1]:g}. L is the mean over both of ½(ŷ − y)². Take "
-        f"two steps on both examples with η = {p['eta']:g}. Answer `[w, b]`."),
+        rf"One unit, $\hat y = wx + b$, starts with $w = {p['w']:g}$ and $b = {p['b']:g}$. There are three examples, "
+        rf"$(x, y) = {', '.join(f'({x:g}, {y:g})' for x, y in zip(p['x'], p['y']))}$, and $L$ is the mean over the "
+        rf"three of $\tfrac12(\hat y - y)^2$. Take two steps of gradient descent, each on all three examples, with "
+        rf"$\eta = {p['eta']:g}$. Answer `[w, b]` after the second step."),
     make=lambda rng: {
-        "w": rng.randint(-3, 3) / 2.0, "b": rng.randint(-3, 3) / 2.0, "eta": rng.choice([0.1, 0.2]),
-        "x": [float(k) for k in rng.sample([-2, -1, 1, 2, 3], 2)], "y": [float(rng.randint(-3, 3)) for _ in range(2)],
+        "w": rng.choice([-3, -2, -1, 1, 2, 3]) / 2.0, "b": rng.choice([-3, -2, -1, 1, 2, 3]) / 2.0,
+        "eta": rng.choice([0.1, 0.2]), "x": [float(k) for k in rng.sample([-2, -1, 1, 2, 3], 3)],
+        "y": [float(k) for k in rng.sample([-3, -2, -1, 0, 1, 2, 3], 3)],
     },
     right=_steps(),
+    calculation=_steps,
     mistakes=mistakes(
-        ("sum for mean", _steps(share=1.0),
-         "L is the mean of the two losses: average their derivatives instead of adding them."),
-        ("uphill", _steps(sign=1.0), "The gradient points to where L grows; a step goes against it: w − η ∂L/∂w."),
-        ("stale gradients", _steps(keep=True),
-         "The second step still included the gradient of the first: set the gradient to 0 before each step."),
-        ("forgot the upstream", _steps(upstream=False),
+        ("sum for mean", {"share": 1.0},
+         "L is the mean of the three losses: divide the sum of their derivatives by 3."),
+        ("sum for mean in w", {"share": 1.0, "b_share": 1.0 / 3.0},
+         "For b you took the mean: divide the sum for w by 3 as well."),
+        ("sum for mean in b", {"b_share": 1.0}, "For w you took the mean: divide the sum for b by 3 as well."),
+        ("uphill", {"rate": 1.0}, "The gradient points to where L grows; a step goes against it: w − η ∂L/∂w."),
+        ("twice too large", {"error": lambda e: 2.0 * e},
+         "The 2 of the square and the ½ before it cancel: the derivative of ½(ŷ − y)² is ŷ − y."),
+        ("the ½ left over", {"error": lambda e: 0.5 * e},
+         "The square gives a factor 2, which cancels the ½: the derivative of ½(ŷ − y)² is ŷ − y."),
+        ("the squares' mean for the derivative", {"error": lambda e: e * e},
+         "You kept the square: the derivative of ½(ŷ − y)² is ŷ − y."),
+        ("stale gradients", {"keep": True},
+         "The second step still included the gradient of the first: start from 0 before each step."),
+        ("forgot the upstream", {"error": lambda e: 1.0},
          "∂ŷ/∂w = x is only the local derivative: multiply by ∂L/∂ŷ = ŷ − y."),
-        ("one step only", _steps(batches=[(0, 1)]),
+        ("forgot the local derivative", {"by_x": False},
+         "You moved w by the mean of ŷ − y: for w, multiply each ŷ − y by its x first."),
+        ("one step only", {"batches": [(0, 1, 2)]},
          "That is the result of the first step; the second starts there and computes ŷ again."),
-        ("one example for each step", _steps(share=1.0, batches=[(0,), (1,)]),
-         "That is SGD with one example at a time; here each step uses the mean over both examples."),
-        ("b after the new w", _steps(fresh_w=True),
-         "Compute both derivatives at the same point, before either number changes.")),
-    hints=("For one example ∂L/∂w = (ŷ − y) x and ∂L/∂b = ŷ − y. Average over the two.",
-           "Compute both derivatives first, then change both w and b.",
-           "For the second step compute ŷ again with the new w and b."),
+        ("three steps", {"batches": [(0, 1, 2)] * 3}, "That is the result of three steps: stop after the second."),
+        ("the first gradient twice", {"again": False},
+         "The second step begins at the new w and b: compute ŷ, and the gradient, again there."),
+        ("one example for each step", {"share": 1.0, "batches": [(0,), (1,)]},
+         "That is SGD with one example at a time; here each step uses the mean over all three."),
+        ("one example for each step", {"share": 1.0, "batches": [(0,), (1,), (2,)]},
+         "That is SGD with one example at a time; here each step uses the mean over all three."),
+        *(("one example alone", {"share": 1.0, "batches": [(i,), (i,)]},
+           f"Both steps used example {i + 1} alone: take the mean over all three.") for i in range(3)),
+        ("the last example is missing", {"batches": [(0, 1), (0, 1)]},
+         "Your steps leave out the third example: the sum has three terms."),
+        ("the product of the means", {"of_means": True},
+         "Multiply ŷ − y by x for each example, and take the mean afterwards; the means' product is another number."),
+        ("b after the new w", {"fresh_w": True},
+         "Compute both derivatives at the same point, before either number changes."),
+        ("b stayed", {"moved": (1.0, 0.0)}, "b is a parameter too: it moves by −η times the mean of ŷ − y."),
+        ("w stayed", {"moved": (0.0, 1.0)}, "w is a parameter too: it moves by −η times the mean of (ŷ − y) x."),
+        ("no learning rate", {"rate": -2.0}, "Multiply the gradient by η before you subtract it."),
+        calculation=_steps),
+    hints=(r"For one example $\partial L/\partial w = (\hat y - y)\,x$ and $\partial L/\partial b = \hat y - y$. "
+           "Average over the three.",
+           "Compute both derivatives first, then change both $w$ and $b$.",
+           r"For the second step compute the three $\hat y$ again, with the new $w$ and $b$."),
+    derivation=lambda p: explained(_thirds(p), "w", w=p["w"], b=p["b"]),
+    notebook=TRAINING,
+)  # fmt: skip
+
+
+def _with_momentum(
+    beta: Callable[[float], float] = lambda b: b, share: Callable[[float], float] = lambda b: 1.0,
+    sign: float = -1.0, rate: Callable[[float], float] = lambda eta: eta, again: bool = True, ahead: bool = False,
+    changes: bool = False, gradient: Callable[[Problem, float], float] = lambda p, w: p["c"] * (w - p["t"]),
+) -> Callable[[Problem], Numbers]:  # fmt: skip
+    """w after one step and after two; each option makes a mistake."""
+
+    def answer(p: Problem) -> Numbers:
+        w, v, path = p["w"], 0.0, []
+        for _ in range(2):
+            g = gradient(p, w if again else p["w"])
+            v = beta(p["beta"]) * v + share(p["beta"]) * g
+            w += sign * rate(p["eta"]) * (g + p["beta"] * v if ahead else v)
+            path.append(w)
+        return [path[0] - p["w"], path[1] - path[0]] if changes else path
+
+    return answer
+
+
+MOMENTUM = Exercise(
+    "momentum", "Two steps with momentum",
+    question=lambda p: (
+        rf"SGD with momentum keeps a velocity $v$, which is 0 at first. With the gradient $g = \partial L/\partial "
+        rf"w$ "
+        rf"at the present $w$, each step is"
+        "\n\n"
+        rf"$$v \leftarrow \beta v + g, \qquad w \leftarrow w - \eta v.$$"
+        "\n\n"
+        rf"Take two steps on $L(w) = \tfrac12 \cdot {p['c']:g}\,(w - {p['t']:g})^2$ from $w = {p['w']:g}$, with "
+        rf"$\eta = {p['eta']:g}$ and $\beta = {p['beta']:g}$. Answer $w$ after each, `[w after 1, w after 2]`."),
+    make=lambda rng: {
+        "w": float(rng.choice([-3, -2, -1, 5, 6, 7])), "t": float(rng.randint(1, 4)),
+        "c": rng.choice([3.0, 4.0, 5.0]),
+        "eta": rng.choice([0.05, 0.1, 0.2]), "beta": rng.choice([0.6, 0.7, 0.8, 0.9])},
+    right=_with_momentum(),
+    calculation=_with_momentum,
+    mistakes=mistakes(
+        ("no momentum", {"beta": lambda b: 0.0},
+         "That is plain gradient descent: the second step also moves along β times the first velocity."),
+        ("1 − β before the gradient", {"share": lambda b: 1.0 - b},
+         "You took a running mean, βv + (1 − β)g, as Adam does; here g enters v in full."),
+        ("β for 1 − β", {"beta": lambda b: 1.0 - b}, "v keeps the share β of its old value, not 1 − β."),
+        ("forgot β", {"beta": lambda b: 1.0}, "The old velocity fades: multiply it by β before g is added."),
+        ("β on the gradient", {"beta": lambda b: 1.0, "share": lambda b: b},
+         "β multiplies the old velocity, not the new gradient."),
+        ("β on both", {"share": lambda b: b}, "β multiplies only the old velocity; g enters v in full."),
+        ("the velocity subtracted", {"beta": lambda b: -b},
+         "The velocity carries on in its old direction: v is βv *plus* g."),
+        ("uphill", {"sign": 1.0}, "v points to where L grows: subtract ηv."),
+        ("the first gradient twice", {"again": False},
+         "The second step needs the gradient at the new w: compute c(w − t) again."),
+        ("no learning rate", {"rate": lambda eta: 1.0}, "Multiply v by η before you subtract it."),
+        ("η twice", {"rate": lambda eta: eta * eta}, "η counts once: either in v or in w − ηv."),
+        ("Nesterov's step", {"ahead": True},
+         "That is Nesterov's variant, which looks one step ahead along βv; here w moves by −ηv."),
+        ("the changes of w", {"changes": True}, "These are the two steps: the question asks where w is after each."),
+        ("twice too large", {"gradient": lambda p, w: 2.0 * p["c"] * (w - p["t"])},
+         "The 2 of the square cancels the ½: g = c(w − t)."),
+        ("the ½ left over", {"gradient": lambda p, w: 0.5 * p["c"] * (w - p["t"])},
+         "The square gives a factor 2, which cancels the ½: g = c(w − t)."),
+        ("the loss for its gradient", {"gradient": lambda p, w: 0.5 * p["c"] * (w - p["t"]) ** 2},
+         "You used L itself: a step uses its derivative, c(w − t)."),
+        ("forgot the inner factor", {"gradient": lambda p, w: w - p["t"]},
+         "The factor before the square stays in the derivative: g = c(w − t)."),
+        ("forgot where the minimum is", {"gradient": lambda p, w: p["c"] * w},
+         "The derivative of (w − t)² is 2(w − t): at w = t the gradient is 0."),
+        calculation=_with_momentum),
+    hints=(r"The gradient is $c\,(w - t)$, with the numbers of the question for $c$ and $t$.",
+           r"At the first step $v = g$, as $v$ was 0. Then compute $g$ again, at the new $w$.",
+           r"At the second step $v = \beta \cdot (\text{first } v) + (\text{new } g)$, and $w$ moves by $-\eta v$."),
+    derivation=lambda p: explained("L = 0.5*{c}*(w - {t})**2".format(**p), "w", w=p["w"]),
+    notebook=TRAINING,
+)  # fmt: skip
+
+
+def _adam(
+    betas: Callable[[float, float], tuple[float, float]] = lambda b1, b2: (b1, b2),
+    corrected: tuple[bool, bool] = (True, True),
+    counted: Callable[[int], int] = lambda t: t, shares: bool = True, root: bool = True, sign: float = -1.0,
+    first: bool = True, second: bool = True, kept: bool = True, rate: Callable[[float], float] = lambda eta: eta,
+    from_start: bool = False, corrected_stay: bool = False, multiplied: bool = False, first_gradient: bool = False,
+) -> Callable[[Problem], Numbers]:  # fmt: skip
+    """w after one step and after two; each option makes a mistake."""
+
+    def answer(p: Problem) -> Numbers:
+        (beta1, beta2), w, m, v, path = betas(p["beta1"], p["beta2"]), 0.0, 0.0, 0.0, []
+        for t, g in enumerate(p["g"], 1):
+            g = p["g"][0] if first_gradient else g
+            m = beta1 * m * kept + (1.0 - beta1 if shares else 1.0) * g
+            v = beta2 * v * kept + (1.0 - beta2 if shares else 1.0) * g * g
+            scales = [
+                1.0 - beta ** counted(t) if on else 1.0 for beta, on in zip(betas(p["beta1"], p["beta2"]), corrected)
+            ]
+            m_hat, v_hat = (m * scales[0], v * scales[1]) if multiplied else (m / scales[0], v / scales[1])
+            if corrected_stay:
+                m, v = m_hat, v_hat
+            direction = (m_hat if first else g) / ((sqrt(v_hat) if root else v_hat) if second else 1.0)
+            w = (0.0 if from_start else w) + sign * rate(p["eta"]) * direction
+            path.append(w)
+        return path
+
+    return answer
+
+
+ADAM = Exercise(
+    "adam", "Adam's first two steps",
+    question=lambda p: (
+        "Adam keeps a running mean $m$ of the gradient and $v$ of its square, both 0 at first. Step $t = 1, 2, "
+        "\\dots$ "
+        "with the gradient $g$ is\n\n"
+        r"$$m \leftarrow \beta_1 m + (1 - \beta_1)\,g, \qquad v \leftarrow \beta_2 v + (1 - \beta_2)\,g^2,$$"
+        "\n\n"
+        r"$$\hat m = \frac{m}{1 - \beta_1^t}, \qquad \hat v = \frac{v}{1 - \beta_2^t}, \qquad "
+        r"w \leftarrow w - \eta\,\frac{\hat m}{\sqrt{\hat v}}$$"
+        "\n\n"
+        rf"(its $\varepsilon$ is too small to matter). Take $\beta_1 = {p['beta1']:g}$, $\beta_2 = {p['beta2']:g}$ "
+        rf"and "
+        rf"$\eta = {p['eta']:g}$. A weight starts at $w = 0$; its gradient is ${p['g'][0]:g}$ at the first step "
+        rf"and ${p['g'][1]:g}$ at the second. Answer `[w after 1, w after 2]`."),
+    make=lambda rng: {
+        "beta1": rng.choice([0.5, 0.7, 0.8, 0.9]), "beta2": rng.choice([0.6, 0.75, 0.85, 0.95]),
+        "eta": rng.choice([0.1, 0.2, 0.5]),
+        "g": [float(k) for k in rng.choice([
+            (a, b) for a in range(1, 6) for b in range(-5, 6) if abs(b) > 1 and a != abs(b)])]},
+    right=_adam(),
+    calculation=_adam,
+    mistakes=mistakes(
+        ("no bias correction", {"corrected": (False, False)},
+         "m and v start at 0, so at first they are too small: divide by 1 − β₁ᵗ and 1 − β₂ᵗ."),
+        ("m not corrected", {"corrected": (False, True)}, "v̂ is right; divide m by 1 − β₁ᵗ as well."),
+        ("v not corrected", {"corrected": (True, False)}, "m̂ is right; divide v by 1 − β₂ᵗ as well."),
+        ("t = 1 in both steps", {"counted": lambda t: 1},
+         "The correction fades: in the second step divide by 1 − β₁² and 1 − β₂²."),
+        ("multiplied for divided", {"multiplied": True}, "m̂ and v̂ are m and v *divided* by 1 − βᵗ."),
+        ("the corrected ones kept", {"corrected_stay": True},
+         "m̂ and v̂ serve this step only: the next step goes on from the uncorrected m and v."),
+        ("uphill", {"sign": 1.0}, "A step goes against the gradient: subtract η m̂/√v̂."),
+        ("no root", {"root": False}, "v̂ is a mean of squares: divide by its root."),
+        ("β₁ and β₂ exchanged", {"betas": lambda b1, b2: (b2, b1)},
+         "β₁ belongs to m, the mean of the gradient, and β₂ to v, the mean of its square."),
+        ("β for 1 − β", {"betas": lambda b1, b2: (1.0 - b1, 1.0 - b2)},
+         "The old m keeps the share β₁ and the new g enters with 1 − β₁; the same for v."),
+        ("no 1 − β before the gradient", {"shares": False},
+         "m and v are means, so the new term has the weight 1 − β: yours are sums."),
+        ("nothing but v", {"first": False}, "You divided g itself; Adam moves along the mean m̂."),
+        ("nothing but m", {"second": False}, "Your step is η m̂: divide it by √v̂."),
+        ("plain gradient descent", {"first": False, "second": False},
+         "That is w − ηg: Adam divides the mean of the gradient by the root of the mean square."),
+        ("forgot the first step's m and v", {"kept": False},
+         "In the second step m and v are still those of the first: β₁m and β₂v are not 0."),
+        ("the first gradient twice", {"first_gradient": True}, "The second step has a gradient of its own."),
+        ("the second step alone", {"from_start": True},
+         "The second number is the second step alone: add it to the w that the first step left."),
+        ("no learning rate", {"rate": lambda eta: 1.0}, "Multiply m̂/√v̂ by η before you subtract it."),
+        calculation=_adam),
+    hints=(r"First step: $m = (1 - \beta_1)\,g$, so what is $\hat m$? And $\hat v$?",
+           r"Whatever $g$ is, the first step has the length $\eta$, as $\hat m = g$ and $\hat v = g^2$.",
+           r"Second step: $m$ and $v$ go on from the uncorrected ones; divide by $1 - \beta_1^2$ and $1 - "
+           r"\beta_2^2$."),
     derivation=lambda p: explained(
-        "L = 0.5*(0.5*(w*{x[0]} + b - {y[0]})**2 + 0.5*(w*{x[1]} + b - {y[1]})**2)".format(**p),
-        "w", w=p["w"], b=p["b"]),
+        "w = -η*m/sqrt(v); m = (β*(1 - β)*g + (1 - β)*h)/(1 - β**2)", "h",
+        η=p["eta"], β=p["beta1"], g=p["g"][0], h=p["g"][1],
+        v=(p["beta2"] * p["g"][0] ** 2 + p["g"][1] ** 2) / (1.0 + p["beta2"])),
+    notebook=TRAINING,
 )  # fmt: skip
 
 
@@ -85,7 +299,8 @@ def _kept(a: float, k: bool, p: float) -> float:
 
 
 def _dropped(
-    train: Callable[[float, bool, float], float], evaluate: Callable[[float, bool, float], float] = lambda a, k, p: a
+    train: Callable[[float, bool, float], float] = _kept,
+    evaluate: Callable[[float, bool, float], float] = lambda a, k, p: a,
 ) -> Callable[[Numbers, Sequence[bool], float, bool], Numbers]:
     return lambda a, keep, p, training: [(train if training else evaluate)(a_j, k_j, p) for a_j, k_j in zip(a, keep)]
 
@@ -93,11 +308,12 @@ def _dropped(
 DROPOUT = Exercise(
     "dropout", "Dropout",
     question=lambda p: (
-        "Write `dropout(a, keep, p, training)`. The list a has the units' activations, and keep has True or False "
-        "for each, where False has the probability p. In training, scale what is kept so that its mean over all "
-        "masks is a; in evaluation, leave a unchanged. Return a list."),
+        "Write `dropout(a, keep, p, training)`. The list `a` has the units' activations, and `keep` has True or "
+        "False "
+        "for each, where False has the probability `p`. In training, scale what is kept so that its mean over all "
+        "masks is `a`; in evaluation, leave `a` unchanged. Return a list."),
     make=_masks,
-    right=_dropped(_kept),
+    right=_dropped(),
     mistakes=mistakes(
         ("unscaled", _dropped(lambda a, k, p: a if k else 0.0),
          "A share p of the units is missing, so the next layer receives less than in evaluation: divide by 1 − p."),
@@ -105,9 +321,13 @@ DROPOUT = Exercise(
          "p is the probability of dropping a unit; a unit is kept with the probability 1 − p."),
         ("multiplied for divided", _dropped(lambda a, k, p: a * (1.0 - p) if k else 0.0),
          "Fewer units are active, so each needs to be larger: divide by 1 − p."),
+        ("multiplied by p", _dropped(lambda a, k, p: a * p if k else 0.0),
+         "Fewer units are active, so each needs to be larger: divide by 1 − p."),
         ("scaled by what came", lambda a, keep, p, training: (
             [a_j * k_j * len(keep) / sum(keep) for a_j, k_j in zip(a, keep)] if training else a),
          "You divided by the share that this mask keeps; the mean share over all masks is 1 − p."),
+        ("no mask", _dropped(lambda a, k, p: a / (1.0 - p)),
+         "You scaled every unit and dropped none: where keep is False, the unit is 0."),
         ("scaled at test time instead", _dropped(lambda a, k, p: a if k else 0.0, lambda a, k, p: a * (1.0 - p)),
          "The original paper on dropout scales at test time; here training divides by 1 − p, and evaluation leaves a "
          "unchanged."),
@@ -116,16 +336,133 @@ DROPOUT = Exercise(
         ("the wrong ones dropped", _dropped(lambda a, k, p: 0.0 if k else a / (1.0 - p)),
          "keep is True for the units that stay."),
         ("dropped at test time", _dropped(_kept, _kept), "In evaluation every unit is active: ignore the mask."),
+        ("dropped at test time", _dropped(_kept, lambda a, k, p: a if k else 0.0),
+         "In evaluation every unit is active: ignore the mask."),
         ("scaled a second time", _dropped(_kept, lambda a, k, p: a * (1.0 - p)),
-         "The division in training already compensates for it: evaluation leaves a unchanged.")),
-    hints=("The mean of a unit is (1 − p) · (its kept value) + p · 0. Which kept value makes the mean a?",
-           "In training a unit is a/(1 − p) or 0, in evaluation it is a.",
-           "Return a if not training, else [a_j / (1 - p) if k else 0.0 for …]."),
+         "The division in training already compensates for it: evaluation leaves a unchanged."),
+        ("scaled up at test time", _dropped(_kept, lambda a, k, p: a / (1.0 - p)),
+         "Nothing is missing in evaluation, so nothing needs to be larger: return a unchanged.")),
+    hints=(r"The mean of a unit is $(1 - p) \cdot (\text{its kept value}) + p \cdot 0$. Which kept value makes it "
+           r"$a$?",
+           r"In training a unit is $a/(1 - p)$ or 0, in evaluation it is $a$.",
+           "Return `a` if not `training`, else `[a_j / (1 - p) if k else 0.0 for …]`."),
     derivation=lambda p: explained(
         "h = a_1*m_1", "a_1", a_1=p["cases"][0][0][0], m_1=1.0 / (1.0 - p["cases"][0][2])),
+    notebook=DROPPING,
     **tried(
         lambda a, keep, p, training: f"in {'training' if training else 'evaluation'} with p = {p:g}",
         lambda a, *rest: [f"unit {j + 1}" for j in range(len(a))]),
+)  # fmt: skip
+
+
+def _axes(X: Any, centred: bool = True, standardised: bool = False) -> Array:
+    """The eigenvectors of the covariance matrix, in rows, that of the largest eigenvalue first."""
+    points = np.array(X, dtype=float)
+    if centred:
+        points -= points.mean(axis=0)
+    if standardised:
+        points /= points.std(axis=0)
+    return np.array(np.linalg.eigh(points.T @ points)[1].T[::-1])
+
+
+def _unit(u: Any) -> Numbers:
+    """The vector of length 1 along u whose first number is not negative."""
+    length = copysign(hypot(*u), u[0]) or 1.0
+    return [float(u_k) / length for u_k in u]
+
+
+def _axis(p: Problem, k: int = 0, **options: bool) -> Numbers:
+    return _unit(_axes(p["X"], **options)[k])
+
+
+def _along(u: Sequence[float], found: Sequence[float]) -> bool:
+    """Whether a vector of any length and sign lies along u."""
+    length = hypot(*found)
+    return length > 0.0 and hypot(*np.cross(u, found)) <= 2.0 * BY_HAND * length
+
+
+def _is_row(p: Problem, found: Sequence[float], **options: bool) -> bool:
+    """Whether this is a row of V, whose columns are the axes in either order: its signs depend on each column's."""
+    rows = [np.abs(row)[::step] for row in _axes(p["X"], **options).T for step in (1, -1)]
+    return any(np.abs(np.abs(found) - row).max() <= 2.0 * BY_HAND for row in rows)
+
+
+def _are_eigenvalues(p: Problem, found: Sequence[float]) -> bool:
+    """Whether these are the eigenvalues of a covariance matrix, with 1/m, 1/(m − 1) or no factor, in any order."""
+    values = np.linalg.eigvalsh(np.cov(np.transpose(p["X"])))
+    scales = (1.0, 0.8, 4.0)
+    return any(np.abs(np.sort(found) - c * values).max() <= 2.0 * BY_HAND * c * values[-1] for c in scales)
+
+
+def _points(rng: Random) -> Problem:
+    """Five points with a clear first axis, which no row of V resembles."""
+    while True:
+        p: Problem = {"X": [[float(rng.randint(-3, 9)) for _ in range(3)] for _ in range(5)]}
+        X = np.array(p["X"])
+        values, u = np.linalg.eigvalsh(np.cov(X.T)), _axis(p)
+        others = (_axis(p, 1), _axis(p, 2), _axis(p, standardised=True), _axis(p, centred=False))
+        is_clear = values[0] > 0.5 and values[2] > 1.6 * values[1] > 2.5 * values[0] and min(map(abs, u)) > 0.15
+        if is_clear and not any(_is_row(p, axis) for axis in (u, *others)):
+            return p
+
+
+def _explain_axis(p: Problem) -> Any:
+    """The variance along the first axis turned by θ towards the second: at θ = 0 it is largest."""
+    values = np.linalg.eigvalsh(np.cov(np.transpose(p["X"]), bias=True))
+    return explained("V = λ_1*cos(θ)**2 + λ_2*sin(θ)**2", "θ", θ=0.0, λ_1=values[2], λ_2=values[1])
+
+
+PCA = Exercise(
+    "pca", "PCA's first axis",
+    question=lambda p: (
+        "Five points with three features each are the rows of\n\n"
+        f"$$X = {latex_matrix(p['X'])}.$$"
+        "\n\n"
+        "In which direction do they vary most? Answer PCA's first axis, without standardising first, as a vector of "
+        'length 1 whose first number is positive. `numpy.linalg.eigh` may help; `course.problem("pca")["X"]` has the '
+        "points."),
+    make=_points,
+    right=_axis,
+    mistakes=mistakes(
+        ("not centred", lambda p: _axis(p, centred=False),
+         "Your direction points from the origin to the points, not along them: subtract the mean first.",
+         lambda p, found: _along(_axis(p, centred=False), found)),
+        ("the second axis", lambda p: _axis(p, 1),
+         "This is an eigenvector, but of the middle eigenvalue: take that of the largest.",
+         lambda p, found: _along(_axis(p, 1), found)),
+        ("the axis of least variance", lambda p: _axis(p, 2),
+         "This is the eigenvector of the smallest eigenvalue, which `eigh` gives first: take that of the largest.",
+         lambda p, found: _along(_axis(p, 2), found)),
+        ("a row of V", lambda p: _unit(_axes(p["X"])[:, 0]),
+         "The eigenvectors are the *columns* of the matrix that `eigh` returns, as `vectors[:, -1]`; you took a row.",
+         _is_row),
+        ("standardised first", lambda p: _axis(p, standardised=True),
+         "You divided each feature by its standard deviation: that is PCA of the correlations. Only centre here.",
+         lambda p, found: _along(_axis(p, standardised=True), found)),
+        ("a row of V, standardised first", lambda p: _unit(_axes(p["X"], standardised=True)[:, 0]),
+         "The eigenvectors are the *columns* of the matrix that `eigh` returns; and do not standardise here.",
+         lambda p, found: _is_row(p, found, standardised=True)),
+        ("turned round", lambda p: [-u for u in _axis(p)],
+         "This is the axis with the opposite sign: change all signs, so that the first number is positive."),
+        ("not of length 1", lambda p: [u / _axis(p)[0] for u in _axis(p)],
+         "The direction is right: divide by its length, and make the first number positive.",
+         lambda p, found: abs(hypot(*found) - 1.0) > BY_HAND and _along(_axis(p), found)),
+        ("the eigenvalues", lambda p: [float(x) for x in np.linalg.eigvalsh(np.cov(np.transpose(p["X"]), bias=True))],
+         "These are variances along the axes; the question asks for the first axis itself, an eigenvector.",
+         lambda p, found: _are_eigenvalues(p, found)),
+        ("the mean", lambda p: _unit(np.mean(p["X"], axis=0)),
+         "This vector points to the mean of the points; the axis says how they vary around it."),
+        ("the farthest point", lambda p: _unit(max(p["X"], key=lambda x: hypot(*x))),
+         "This vector points to the point farthest away; the axis depends on the covariance of all points.")),
+    hints=(r"Subtract the mean of each feature, then compute the covariance matrix, $\tfrac1m \sum x\,x^{\mathsf "
+           r"T}$.",
+           "Its eigenvalues are the variances along its eigenvectors; `numpy.linalg.eigh` gives both, in rising "
+           "order, "
+           "and the eigenvectors as columns.",
+           "Take the last column, and change its sign if its first number is negative."),
+    derivation=_explain_axis,
+    notebook=PREPROCESSING,
+    generic=False,
 )  # fmt: skip
 
 
@@ -144,14 +481,26 @@ def _normalised(
 
 # mistakes that are made in training and in evaluation
 NORM_SLIPS = (
-    ("1/(m − 1) for 1/m", _normalised(spread=variance),
+    ("1/(m − 1) for 1/m", {"spread": variance},
      "That is the unbiased estimate; here the variance is 1/m times the sum of squares, in training and evaluation."),
-    ("the variance for its root", _normalised(root=lambda v, e: v + e),
+    ("the variance for its root", {"root": lambda v, e: v + e},
      "x̂ needs a standard deviation of 1: divide by √(σ² + ε)."),
-    ("forgot γ and β", _normalised(line=lambda hat, gamma, beta: hat), "x̂ is not yet the output: y = γ x̂ + β."),
-    ("forgot β", _normalised(line=lambda hat, gamma, beta: gamma * hat), "y = γ x̂ + β: the mean of y is β."),
-    ("forgot γ", _normalised(line=lambda hat, gamma, beta: hat + beta), "y = γ x̂ + β: γ scales x̂."),
+    ("sum for mean", {"spread": lambda x: len(x) * pvariance(x)},
+     "The variance is the mean of the squares, 1/m times their sum."),
+    ("forgot γ and β", {"line": lambda hat, gamma, beta: hat}, "x̂ is not yet the output: y = γ x̂ + β."),
+    ("forgot β", {"line": lambda hat, gamma, beta: gamma * hat}, "y = γ x̂ + β: the mean of y is β."),
+    ("forgot γ", {"line": lambda hat, gamma, beta: hat + beta}, "y = γ x̂ + β: γ scales x̂."),
+    ("γ and β exchanged", {"line": lambda hat, gamma, beta: beta * hat + gamma},
+     "γ is the factor, β is added."),
+    ("β before γ", {"line": lambda hat, gamma, beta: gamma * (hat + beta)},
+     "Scale first, then shift: γ x̂ + β, not γ (x̂ + β)."),
+    ("β subtracted", {"line": lambda hat, gamma, beta: gamma * hat - beta}, "y = γ x̂ + β: β is added."),
+    ("not centred", {"centred": False}, "Subtract the mean before you divide."),
+    ("not divided", {"root": lambda v, e: 1.0}, "After subtracting the mean, divide by √(σ² + ε)."),
+    ("multiplied for divided", {"root": lambda v, e: 1.0 / sqrt(v + e)},
+     "x̂ needs a standard deviation of 1: *divide* by √(σ² + ε)."),
 )  # fmt: skip
+GAMMAS, BETAS = (0.5, 2.0, 3.0), (-1.0, 0.25, 1.5)  # γ and β differ for everybody
 
 
 def _explain_norm(p: Problem) -> Any:
@@ -166,28 +515,29 @@ def _explain_norm(p: Problem) -> Any:
 BATCH_NORM = Exercise(
     "batch_norm", "Batch normalisation",
     question=lambda p: (
-        "Write `batch_norm(x, gamma, beta, epsilon)` for one unit over a mini-batch, as in the paper's Algorithm 1: "
-        "mean, variance with 1/m, x̂ = (x − μ)/√(σ² + ε), y = γ x̂ + β. Return the list of y."),
+        "Write `batch_norm(x, gamma, beta, epsilon)` for one unit over a mini-batch of $m$ examples, as in the "
+        "paper's "
+        "Algorithm 1:\n\n"
+        r"$$\mu = \frac1m \sum_i x_i, \quad \sigma^2 = \frac1m \sum_i (x_i - \mu)^2, \quad "
+        r"\hat x_i = \frac{x_i - \mu}{\sqrt{\sigma^2 + \varepsilon}}, \quad y_i = \gamma\,\hat x_i + \beta.$$"
+        "\n\nReturn the list of $y$."),
     make=lambda rng: {"cases": [
-        ([k / 2.0 for k in rng.sample(range(-9, 10), m)], rng.choice([0.5, 2.0, 3.0]), rng.choice([-1.0, 0.5, 2.0]),
-         epsilon) for m, epsilon in ((2, 1e-5), (4, 0.5), (5, 0.1))]},
+        ([k / 2.0 for k in rng.sample(range(-9, 10), m)], rng.choice(GAMMAS), rng.choice(BETAS), epsilon)
+        for m, epsilon in ((2, 1e-5), (4, 0.5), (5, 0.1))]},
     right=_normalised(),
+    calculation=_normalised,
     mistakes=mistakes(
         *NORM_SLIPS,
-        ("γ and β exchanged", _normalised(line=lambda hat, gamma, beta: beta * hat + gamma),
-         "γ is the factor, β is added."),
-        ("β before γ", _normalised(line=lambda hat, gamma, beta: gamma * (hat + beta)),
-         "Scale first, then shift: γ x̂ + β, not γ (x̂ + β)."),
-        ("forgot ε", _normalised(root=lambda v, e: sqrt(v)), "ε is added to the variance, inside the root."),
-        ("sum for mean", _normalised(spread=lambda x: len(x) * pvariance(x)),
-         "The variance is the *mean* of the squares, 1/m times their sum."),
-        ("ε outside of the root", _normalised(root=lambda v, e: sqrt(v) + e),
+        ("forgot ε", {"root": lambda v, e: sqrt(v)}, "ε is added to the variance, inside the root."),
+        ("ε subtracted", {"root": lambda v, e: sqrt(abs(v - e))}, "ε is added to the variance."),
+        ("ε outside of the root", {"root": lambda v, e: sqrt(v) + e},
          "√σ² + ε is not √(σ² + ε): ε is added to the variance."),
-        ("not centred", _normalised(centred=False), "Subtract the mini-batch's mean before you divide.")),
-    hints=("Compute μ, σ², x̂ and y, in this order.",
-           "σ² = 1/m Σ (x_i − μ)², and ε is added to it, inside the root.",
-           "[gamma * (x_i - mu) / (var + epsilon) ** 0.5 + beta for x_i in x]"),
+        calculation=_normalised),
+    hints=(r"Compute $\mu$, $\sigma^2$, $\hat x$ and $y$, in this order.",
+           r"$\sigma^2 = \frac1m \sum (x_i - \mu)^2$, and $\varepsilon$ is added to it, inside the root.",
+           "`[gamma * (x_i - mu) / (var + epsilon) ** 0.5 + beta for x_i in x]`"),
     derivation=_explain_norm,
+    notebook=NORMALISING,
     **tried(
         lambda x, gamma, beta, epsilon: f"for {len(x)} examples with ε = {epsilon:g}",
         lambda x, *rest: [f"y_{i + 1}" for i in range(len(x))]),
@@ -198,94 +548,55 @@ def _evaluated(norm: Callable[..., Numbers]) -> Callable[[Problem], Numbers]:
     return lambda p: norm(p["x"], p["gamma"], p["beta"], 0.0, p["seen"])
 
 
+def _later(**switches: Any) -> Callable[[Problem], Numbers]:
+    return _evaluated(_normalised(**switches))
+
+
+def _by(mean: Callable[..., Numbers], spread: Callable[..., Numbers]) -> Callable[..., Numbers]:
+    """Normalised by the mean and by the variance of what these choose of x and the data seen."""
+
+    def norm(x: Numbers, gamma: float, beta: float, epsilon: float, seen: Numbers) -> Numbers:
+        mu, sigma = fmean(mean(x, seen)), sqrt(pvariance(spread(x, seen)))
+        return [gamma * (x_i - mu) / sigma + beta for x_i in x]
+
+    return norm
+
+
 EVALUATE = Exercise(
     "evaluate", "Batch normalisation at test time",
     question=lambda p: (
-        f"A unit saw the values {', '.join(f'{x:g}' for x in p['seen'])} on the whole training data; γ = "
-        f"{p['gamma']:g}, β = {p['beta']:g}, and ε is too small to matter. A batch of two test examples has the "
-        f"values {p['x'][0]:g} and {p['x'][1]:g}. What does batch normalisation return for them in evaluation, with "
-        "the training data's mean and its 1/m variance? Answer two numbers."),
+        f"A unit saw the values ${', '.join(f'{x:g}' for x in p['seen'])}$ on the whole training data; "
+        rf"$\gamma = {p['gamma']:g}$, $\beta = {p['beta']:g}$, and $\varepsilon$ is too small to matter. A batch of "
+        rf"two "
+        f"test examples has the values ${p['x'][0]:g}$ and ${p['x'][1]:g}$. What does batch normalisation return "
+        f"for them in "
+        r"evaluation, with the training data's mean and its variance, taken with $1/m$? Answer two numbers."),
     make=lambda rng: {
         "seen": [float(k) for k in rng.sample(range(-6, 7), 4)], "x": [float(k) for k in rng.sample(range(-6, 7), 2)],
-        "gamma": rng.choice([0.5, 2.0, 3.0]), "beta": rng.choice([-1.0, 0.5, 2.0]),
+        "gamma": rng.choice(GAMMAS), "beta": rng.choice(BETAS),
     },
     right=_evaluated(_normalised()),
+    calculation=_later,
     mistakes=mistakes(
         *NORM_SLIPS,
-        ("batch statistics at test time", lambda *numbers: _normalised()(*numbers[:4]),
+        ("batch statistics at test time", _by(lambda x, seen: x, lambda x, seen: x),
          "You normalised the test examples by their own mean and variance: then the output for one depends on the "
          "other."),
-        ("statistics of all six", lambda *numbers: _normalised()(*numbers[:4], numbers[4] + numbers[0]),
+        ("the test batch's mean", _by(lambda x, seen: x, lambda x, seen: seen),
+         "The variance is the training data's, but you subtracted the mean of the test batch."),
+        ("the test batch's variance", _by(lambda x, seen: seen, lambda x, seen: x),
+         "The mean is the training data's, but you divided by the standard deviation of the test batch."),
+        ("statistics of all six", _by(lambda x, seen: x + seen, lambda x, seen: x + seen),
          "You included the test examples: use the statistics of the training data alone."),
-        of=_evaluated),
+        of=_evaluated, calculation=_later),
     hints=("Whose mean and variance are used in evaluation?",
-           "μ and σ² come from the four training values alone.",
-           "Compute γ (x − μ)/σ + β for each x."),
+           r"$\mu$ and $\sigma^2$ come from the four training values alone.",
+           r"Compute $\gamma\,(x - \mu)/\sigma + \beta$ for each $x$."),
     # a straight line in x with the slope γ/σ
     derivation=lambda p: explained(
         "y = γ*((x - μ)/σ) + β", "x", x=p["x"][0], γ=p["gamma"], β=p["beta"],
         μ=fmean(p["seen"]), σ=sqrt(pvariance(p["seen"]))),
+    notebook=NORMALISING,
 )  # fmt: skip
 
-
-def _covariance(X: list[Numbers], centred: bool = True) -> tuple[float, float, float]:
-    A, B = ([x - fmean(column) if centred else x for x in column] for column in zip(*X))
-    return fmean([a * a for a in A]), fmean([a * b for a, b in zip(A, B)]), fmean([b * b for b in B])
-
-
-def _angle(X: list[Numbers], centred: bool = True) -> float:
-    aa, ab, bb = _covariance(X, centred)
-    return 0.5 * atan2(2.0 * ab, aa - bb)
-
-
-def _unit(u: Sequence[float]) -> Numbers:
-    """The vector of length 1 along u whose first number is not negative."""
-    length = copysign(hypot(*u), u[0]) or 1.0
-    return [u_k / length for u_k in u]
-
-
-def _axis(p: Problem, centred: bool = True, turned: float = 0.0) -> Numbers:
-    theta = _angle(p["X"], centred) + turned
-    return _unit([cos(theta), sin(theta)])
-
-
-def _along(u: Numbers, found: Sequence[float]) -> bool:
-    """Whether a vector of any length and sign lies along u."""
-    length = hypot(*found)
-    return length > 0.0 and abs(found[0] * u[1] - found[1] * u[0]) <= 2.0 * BY_HAND * length
-
-
-def _explain_axis(p: Problem) -> Any:
-    """The variance along a direction, as a function of its angle: at the axis its derivative is 0."""
-    aa, ab, bb = _covariance(p["X"])
-    V = f"V = {aa}*u**2 + 2*{ab}*u*v + {bb}*v**2; u = cos(θ); v = sin(θ)"
-    return explained(V, "θ", θ=_angle(p["X"]))
-
-
-PCA = Exercise(
-    "pca", "PCA's first axis",
-    question=lambda p: (
-        f"Four points: {', '.join(f'({x:g}, {y:g})' for x, y in p['X'])}. In which direction do they vary most? "
-        "Answer PCA's first axis as a vector of length 1 whose first number is positive."),
-    make=lambda rng: {"X": [[float(rng.randint(-2, 8)), float(rng.randint(-2, 8))] for _ in range(4)]},
-    right=_axis,
-    mistakes=mistakes(
-        ("not centred", lambda p: _axis(p, centred=False),
-         "Your direction points from the origin to the points, not along them: subtract the mean first."),
-        ("the second axis", lambda p: _axis(p, turned=pi / 2.0),
-         "This is the direction of least variance: take the eigenvector of the larger eigenvalue.",
-         lambda p, found: _along(_axis(p, turned=pi / 2.0), found)),
-        ("turned round", lambda p: [-u for u in _axis(p)],
-         "This is the axis with the opposite sign: change both signs, so that the first number is positive."),
-        ("not of length 1", lambda p: [u / _axis(p)[0] for u in _axis(p)],
-         "The direction is right: divide by its length, and make the first number positive.",
-         lambda p, found: abs(hypot(*found) - 1.0) > BY_HAND and _along(_axis(p), found)),
-        ("the farthest point", lambda p: _unit(max(p["X"], key=lambda x: hypot(*x))),
-         "This vector points to the point farthest away; the axis depends on the covariance of all points.")),
-    hints=("Subtract the mean, then compute the covariance matrix, 1/m Σ x xᵀ.",
-           "Its eigenvalues are the variances along its eigenvectors; numpy.linalg.eigh gives both.",
-           "Take the eigenvector of the largest eigenvalue, and change its sign if its first number is negative."),
-    derivation=_explain_axis,
-)  # fmt: skip
-
-EXERCISES = (SGD, DROPOUT, BATCH_NORM, EVALUATE, PCA)
+EXERCISES = (SGD, MOMENTUM, ADAM, DROPOUT, PCA, BATCH_NORM, EVALUATE)

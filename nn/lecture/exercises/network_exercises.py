@@ -1,0 +1,680 @@
+"""Exercises on whole networks: σ with cross-entropy, all gradients of two layers, batch normalisation backward."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from html import escape
+from io import BytesIO
+from itertools import accumulate
+from math import sqrt
+from random import Random
+from time import monotonic
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd import Value, explain, named
+from autograd.text import counted
+from nn import MLP
+from nn.batch_norm import BatchNorm
+from nn.data import moons
+from nn.lecture.exercises.exercise import (
+    BY_HAND,
+    Exercise,
+    Feedback,
+    Problem,
+    explained,
+    flat,
+    mistakes,
+    tried,
+)  # fmt: skip
+from nn.lecture.exercises.guard import NoAnswer, guarded
+
+Numbers = list[float]
+Matrix = list[list[float]]
+Array = NDArray[np.float64]
+
+
+def sigmoid(z: Any) -> Any:
+    """1/(1 + e⁻ᶻ), of a number or an array."""
+    return 1.0 / (1.0 + np.exp(-z))
+
+
+# ---- σ with cross-entropy ------------------------------------------------------------------------------------------
+
+
+def _each(rule: Callable[[Array, Array, Array], Any]) -> Callable[[Problem], Numbers]:
+    def answer(p: Problem) -> Numbers:
+        z, y = np.array(p["z"]), np.array(p["y"])
+        return [float(x) for x in rule(z, sigmoid(z), y)]
+
+    return answer
+
+
+def _softmax(z: Array) -> Array:
+    return np.array(np.exp(z) / np.exp(z).sum())
+
+
+def _log_loss(a: Array, y: Array) -> Array:
+    return np.array(-(y * np.log(a) + (1.0 - y) * np.log(1.0 - a)))
+
+
+def _tenths(rng: Random, n: int) -> Numbers:
+    """n different numbers of one decimal, which are easy to write down."""
+    return [k / 10.0 for k in rng.sample([*range(-9, -1), *range(2, 10)], n)]
+
+
+CROSS_ENTROPY = Exercise(
+    "cross_entropy", "δ of σ with cross-entropy",
+    question=lambda p: (
+        "Three sigmoid units say yes or no to three questions about one picture, and more than one answer may be "
+        "yes. "
+        "The loss is the cross-entropy\n\n"
+        r"$$L = -\sum_j \bigl[\, y_j \log a_j + (1 - y_j) \log(1 - a_j) \,\bigr], \qquad a_j = \sigma(z_j).$$"
+        "\n\n"
+        rf"An example gave $z = ({', '.join(f'{z:g}' for z in p['z'])})$, and its targets are "
+        rf"$y = ({', '.join(f'{y:g}' for y in p['y'])})$. What is $\delta_j = \partial L/\partial z_j$? Answer three "
+        "numbers."),
+    make=lambda rng: {"z": [2.0 * z for z in _tenths(rng, 3)], "y": [1.0, 0.0, 1.0]},
+    right=_each(lambda z, a, y: a - y),
+    mistakes=mistakes(
+        ("σ′ once more", lambda z, a, y: (a - y) * a * (1.0 - a),
+         "That is δ of the squared error. With cross-entropy ∂L/∂a = (a − y)/(a(1 − a)), and the slope a(1 − a) "
+         "cancels."),
+        ("the sign", lambda z, a, y: y - a, "Where y = 1, raising z lowers the loss: δ = a − y is negative there."),
+        ("stopped at a", lambda z, a, y: (a - y) / (a * (1.0 - a)),
+         "That is ∂L/∂a. To get from a back to z, multiply by the slope of σ, a(1 − a)."),
+        ("softmax for σ", lambda z, a, y: _softmax(z) - y,
+         "Each unit answers a question of its own, so a = σ(z), not a share of a sum over all units."),
+        ("the term of y = 1 alone", lambda z, a, y: -y * (1.0 - a),
+         "Where y = 0 the second term, −log(1 − a), is left: it has a derivative too."),
+        ("the term of y = 0 alone", lambda z, a, y: (1.0 - y) * a,
+         "Where y = 1 the first term, −log a, is left: it has a derivative too."),
+        ("forgot the − of 1 − a", lambda z, a, y: -y * (1.0 - a) - (1.0 - y) * a,
+         "log(1 − a) falls as a rises: its derivative is −1/(1 − a)."),
+        ("z for a", lambda z, a, y: z - y, "δ = a − y has a = σ(z), not z itself."),
+        ("forgot the target", lambda z, a, y: a, "a alone is δ only where y = 0."),
+        ("σ′ alone", lambda z, a, y: a * (1.0 - a),
+         "a(1 − a) says only how a changes with z: multiply by how L changes with a."),
+        ("g for g′", lambda z, a, y: (a - y) / (1.0 - a),
+         "You multiplied ∂L/∂a by a; to get from a back to z, multiply by the slope of σ, a(1 − a)."),
+        ("the slope of tanh", lambda z, a, y: (a - y) * (1.0 - a * a),
+         "1 − a² belongs to tanh, and with cross-entropy the slope of σ cancels: δ = a − y."),
+        ("σ′ of a number that is σ already", lambda z, a, y: (a - y) * sigmoid(a) * (1.0 - sigmoid(a)),
+         "a is σ(z) already, and with cross-entropy its slope cancels: δ = a − y."),
+        ("the sign of z", lambda z, a, y: (1.0 - a) - y, "a = 1/(1 + e⁻ᶻ), with a minus sign in the exponent."),
+        ("y and 1 − y exchanged", lambda z, a, y: a - (1.0 - y),
+         "log a belongs to y = 1, and log(1 − a) to y = 0."),
+        ("the loss itself", lambda z, a, y: _log_loss(a, y),
+         "These are the three losses; the question asks for their derivatives."),
+        ("the mean over the units", lambda z, a, y: (a - y) / 3.0,
+         "L is the sum over the three units: do not divide by 3."),
+        of=_each),
+    hints=(r"$\delta_j = \frac{\partial L}{\partial a_j}\,\sigma'(z_j)$, and only the term of unit $j$ depends on "
+           r"$a_j$.",
+           r"$\frac{\partial L}{\partial a} = -\frac{y}{a} + \frac{1 - y}{1 - a} = \frac{a - y}{a(1 - a)}$, and "
+           r"$\sigma'(z) = a(1 - a)$. What is left of the product?",
+           r"Compute $a_j = 1/(1 + e^{-z_j})$, then $a_j - y_j$."),
+    derivation=lambda p: explained(
+        "L = -y*log(a) - (1 - y)*log(1 - a); a = sigmoid(z)", "z", z=p["z"][0], y=p["y"][0]),
+    notebook="03-from-scalars-to-matrices.ipynb",
+)  # fmt: skip
+
+
+# ---- the capstone: a network's whole backward pass -----------------------------------------------------------------
+
+Gradients = tuple[Any, Any, Any, Any]  # of W1, b1, W2 and b2
+Of1 = Callable[[Array], Array]
+Of2 = Callable[[Array, Array], Array]
+HIDDEN, EXAMPLES, STEPS, RATE, MOMENTUM, SECONDS = 8, 60, 200, 1.0, 0.9, 8.0  # of the training after a right answer
+
+
+def _network(
+    sign: float = 1.0, mean: Callable[[int], float] = lambda m: m, mean_of_b: bool = True, transposed: bool = False,
+    biases: bool = True, hidden: Of1 = sigmoid, output: Of1 = sigmoid, output_slope: bool = False,
+    hidden_slope: Of2 = lambda z, a: a * (1.0 - a), back: Of1 = lambda W: W.T, upstream: bool = True,
+    through: bool = True, into_first: Of2 = lambda x, a: x,
+    into_second: Callable[[Array, Array, Array], Array] = lambda x, z, a: a, only: int | None = None,
+    b_of: Callable[[Array, Array], tuple[Array, Array]] = lambda d1, d2: (d1, d2),
+) -> Callable[..., Gradients]:  # fmt: skip
+    """∂L/∂W¹, ∂L/∂b¹, ∂L/∂W², ∂L/∂b² of a 2-layer network; each option makes a mistake."""
+
+    def gradients(W1: Matrix, b1: Numbers, W2: Matrix, b2: Numbers, X: Matrix, Y: Matrix) -> Gradients:
+        x, y, V1, V2, m = np.array(X), np.array(Y), np.array(W1), np.array(W2), len(X)
+        z1 = x @ V1.T + np.array(b1) * biases
+        a1 = hidden(z1)
+        z2 = a1 @ V2.T + np.array(b2) * biases
+        a2 = output(z2)
+        d2 = sign * (a2 - y) * (a2 * (1.0 - a2) if output_slope else 1.0)
+        d1 = (d2 @ back(V2).T if through else np.ones_like(a1)) * hidden_slope(z1, a1)
+        if not upstream:
+            d1 = np.ones_like(d2) @ V2 * hidden_slope(z1, a1)
+        if only is not None:
+            x, z1, a1, d1, d2 = (rows[[only]] for rows in (x, z1, a1, d1, d2))
+        c1, c2 = b_of(d1, d2)
+        dW1, dW2 = d1.T @ into_first(x, a1) / mean(m), d2.T @ into_second(x, z1, a1) / mean(m)
+        db1, db2 = (c.sum(axis=0) / (mean(m) if mean_of_b else 1) for c in (c1, c2))
+        if transposed:
+            dW1, dW2 = dW1.T, dW2.T
+        return dW1.tolist(), db1.tolist(), dW2.tolist(), db2.tolist()
+
+    return gradients
+
+
+def _case(rng: Random, m: int, sizes: tuple[int, int, int]) -> tuple[Any, ...]:
+    n, h, k = sizes
+    y = [float(rng.random() < 0.5) for _ in range(m * k)]
+    if len(set(y)) == 1:
+        y[0] = 1.0 - y[0]
+    return (
+        [_tenths(rng, n) for _ in range(h)], _tenths(rng, h), [_tenths(rng, h) for _ in range(k)], _tenths(rng, k),
+        [_tenths(rng, n) for _ in range(m)], [y[i * k : i * k + k] for i in range(m)],
+    )  # fmt: skip
+
+
+def _explain_first(p: Problem) -> Any:
+    W1, b1, W2, b2, [x], [y] = p["cases"][0]
+    model = MLP(2, [2, 2], activation="sigmoid")
+    model.load_state_dict({"net.layers.0.W": W1, "net.layers.0.b": b1, "net.layers.2.W": W2, "net.layers.2.b": b2})
+    trace = model.trace(x)
+    losses = [(1.0 + z.exp()).log() - t * z for z, t in zip(trace.z[2], y)]
+    return explain(named(L=sum(losses[1:], losses[0])), wrt=trace.z[1][0], through=trace.z[2])
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a right answer is good for: a network that it trained on the two moons."""
+
+    losses: Numbers
+    right: int
+    weights: Mapping[str, Any]
+    derivation: Any = field(repr=False)
+
+    def __str__(self) -> str:
+        few = self.losses[:: max(1, len(self.losses) // 6)]
+        return (
+            f"{self.said()}\nthe loss every {max(1, len(self.losses) // 6)} steps: "
+            f"{' '.join(f'{loss:.3f}' for loss in few)}\n{self.derivation}"
+        )
+
+    def said(self) -> str:
+        """The training in a sentence."""
+        return (
+            f"Your function has trained a 2-{HIDDEN}-1 network on {EXAMPLES} points of the two moons: in "
+            f"{len(self.losses)} steps the loss fell from {self.losses[0]:.3f} to {self.losses[-1]:.3f}, and "
+            f"{self.right} of {EXAMPLES} points are on the right side."
+        )
+
+    def _repr_html_(self) -> str:
+        try:
+            picture = f'<img alt="loss curve and decision boundary" src="data:image/png;base64,{self._png()}">'
+        except ImportError:  # there is no matplotlib
+            picture = ""
+        return f"<p>{escape(self.said())}</p>{picture}{self.derivation._repr_html_()}"
+
+    def _png(self) -> str:
+        from nn import plots
+
+        figure = plots.new_figure(9.0, 3.4)
+        curve, plane = figure.subplots(1, 2)
+        curve.plot(self.losses, **plots.style(0, marker=""))
+        plots.finish(curve, "step", "mean loss", title="Loss", ylim=(0.0, None))
+        model = MLP(2, [HIDDEN, 1], activation="sigmoid")
+        model.load_state_dict(self.weights)
+        plots.boundary(model, MOONS, plane)
+        file = BytesIO()
+        figure.savefig(file, format="png")
+        return b64encode(file.getvalue()).decode()
+
+
+MOONS = moons(EXAMPLES, noise=0.1, rng=0)
+
+
+def _trained(function: Callable[..., Any], derivation: Any) -> Trained:
+    """SGD with momentum by the student's gradients. NoAnswer where they have other shapes than the weights."""
+    rng = np.random.default_rng(0)
+    weights = [2.0 * rng.normal(size=(HIDDEN, 2)), rng.normal(size=HIDDEN), rng.normal(size=(1, HIDDEN)), np.zeros(1)]
+    velocities = [np.zeros(w.shape) for w in weights]
+    X, Y = MOONS.X, [[float(y)] for y in MOONS.y]
+    losses: Numbers = []
+    end = monotonic() + SECONDS
+    for step in range(STEPS):
+        W1, b1, W2, b2 = weights
+        a = sigmoid(sigmoid(np.array(X) @ W1.T + b1) @ W2.T + b2)
+        losses.append(float(np.mean(_log_loss(np.clip(a, 1e-12, 1.0 - 1e-12), np.array(Y)))))
+        returned = function(*(w.tolist() for w in weights), [row[:] for row in X], [row[:] for row in Y])
+        gradients = [np.array(flat(gradient)) for gradient in returned]
+        if [g.size for g in gradients] != [w.size for w in weights]:
+            sizes = ", ".join(str(g.size) for g in gradients)
+            raise NoAnswer(
+                f"is right for two units in each layer, but for a 2-{HIDDEN}-1 network it returned {sizes} numbers "
+                f"instead of {', '.join(str(w.size) for w in weights)}: take the sizes from W1 and W2"
+            )
+        if step == 0:
+            right = _network()(*(w.tolist() for w in weights), X, Y)
+            for name, g, expected in zip(("dW1", "db1", "dW2", "db2"), gradients, right):
+                if np.abs(g - np.ravel(expected)).max() > 1e-6:
+                    raise NoAnswer(
+                        f"is right for two units in each layer, but for a 2-{HIDDEN}-1 network its {name} is not: "
+                        "take the sizes from W1 and W2"
+                    )
+        velocities = [MOMENTUM * v + g.reshape(v.shape) for v, g in zip(velocities, gradients)]
+        weights = [w - RATE * v for w, v in zip(weights, velocities)]
+        if monotonic() > end:
+            break
+    W1, b1, W2, b2 = weights
+    z = sigmoid(np.array(X) @ W1.T + b1) @ W2.T + b2
+    names = ("net.layers.0.W", "net.layers.0.b", "net.layers.2.W", "net.layers.2.b")
+    state = {name: w.tolist() for name, w in zip(names, weights)}
+    return Trained(losses, int(np.sum((z > 0.0) == (np.array(Y) > 0.5))), state, derivation)
+
+
+class Capstone(Exercise):
+    """After a right answer, the student's function trains a network."""
+
+    def check(self, problem: Problem, answer: Any) -> Feedback:
+        feedback = super().check(problem, answer)
+        if not feedback:
+            return feedback
+        try:
+            return replace(feedback, shown=guarded(4.0 * SECONDS, _trained, answer, feedback.shown))
+        except NoAnswer as error:
+            return Feedback(False, None, f"Your function {error}.")
+        except NotImplementedError:
+            return Feedback(False, None, "Not answered yet.")
+
+
+CAPSTONE = Capstone(
+    "capstone", "A network's whole backward pass",
+    question=lambda p: (
+        "Write `gradients(W1, b1, W2, b2, X, Y)` for a network of two layers, from nothing: no `Value`, no engine. "
+        "Each row of `X` is an example and each row of `Y` its targets. For one example $x$\n\n"
+        r"$$z^1 = W^1 x + b^1, \quad a^1 = \sigma(z^1), \quad z^2 = W^2 a^1 + b^2, \quad a^2 = \sigma(z^2),$$"
+        "\n\n"
+        r"its loss is the cross-entropy $-\sum_j [\,y_j \log a^2_j + (1 - y_j) \log(1 - a^2_j)\,]$, and $L$ is the "
+        "mean over the examples. Return `dW1, db1, dW2, db2`, each in the shape of what it belongs to. If they are "
+        "right, the check trains a network on the two moons with your function."),
+    make=lambda rng: {"cases": [_case(rng, m, (2, 2, 2)) for m in (1, 3)]},
+    right=_network(),
+    calculation=_network,
+    mistakes=mistakes(
+        ("W for Wᵀ", {"back": lambda W: W},
+         "On the way back unit k collects the shares of column k of W²: multiply by W²ᵀ."),
+        ("forgot g′", {"hidden_slope": lambda z, a: np.ones_like(a)},
+         "W²ᵀ δ² is ∂L/∂a¹. To get from a¹ back to z¹, multiply by the slope a¹(1 − a¹)."),
+        ("g for g′", {"hidden_slope": lambda z, a: a}, "You multiplied by a¹; the slope of σ is a¹(1 − a¹)."),
+        ("z for a", {"hidden_slope": lambda z, a: z * (1.0 - z)},
+         "σ′(z) = σ(z)(1 − σ(z)) = a(1 − a): yours has z in place of a."),
+        ("σ′ of a number that is σ already", {"hidden_slope": lambda z, a: sigmoid(a) * (1.0 - sigmoid(a))},
+         "a¹ is σ(z¹) already: its slope is a¹(1 − a¹), without another σ."),
+        ("the slope of tanh", {"hidden_slope": lambda z, a: 1.0 - a * a},
+         "1 − a² belongs to tanh; the slope of σ is a(1 − a)."),
+        ("the slope of relu", {"hidden_slope": lambda z, a: (z > 0.0) * 1.0},
+         "The slope of the hidden units is that of σ, a(1 − a)."),
+        ("σ′ once more in the output", {"output_slope": True},
+         "With cross-entropy the slope of the output units cancels: δ² = a² − y."),
+        ("the sign", {"sign": -1.0}, "δ² is a² − y, not y − a²."),
+        ("sum for mean", {"mean": lambda m: 1}, "L is the mean over the examples: divide the sums by their number."),
+        ("sum for mean in the biases", {"mean_of_b": False},
+         "You divide dW¹ and dW² by the number of examples, but not db¹ and db²."),
+        ("forgot the upstream", {"upstream": False},
+         "δ¹ has the weights W² and the slope, but not δ²: multiply each weight by its δ²_j."),
+        ("δ¹ without what comes back", {"through": False},
+         "δ¹ is more than the slope a¹(1 − a¹): multiply by W²ᵀ δ²."),
+        ("forgot the biases", {"biases": False}, "Your forward pass leaves the biases out: z = W a + b."),
+        ("no σ in the hidden layer",
+         {"hidden": lambda z: z, "hidden_slope": lambda z, a: sigmoid(z) * (1.0 - sigmoid(z))},
+         "The hidden layer passes on a¹ = σ(z¹), not z¹."),
+        ("no σ in the hidden layer", {"hidden": lambda z: z}, "The hidden layer passes on a¹ = σ(z¹), not z¹."),
+        ("no σ in the output", {"output": lambda z: z}, "The output is a² = σ(z²): δ² = a² − y, not z² − y."),
+        ("softmax for σ", {"output": lambda z: np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)},
+         "The outputs are sigmoid units, each for itself."),
+        ("z¹ for a¹ in dW²", {"into_second": lambda x, z, a: z}, "dW² is δ² a¹ᵀ: what enters layer 2 is a¹, not z¹."),
+        ("x for a¹ in dW²", {"into_second": lambda x, z, a: x}, "dW² is δ² a¹ᵀ: what enters layer 2 is a¹, not x."),
+        ("a¹ for x in dW¹", {"into_first": lambda x, a: a}, "dW¹ is δ¹ xᵀ: what enters layer 1 is x, not a¹."),
+        ("transposed", {"transposed": True}, "dW has the shape of W, so row j belongs to δ_j: δ aᵀ, not a δᵀ."),
+        ("the last example alone", {"only": -1}, "Add up δ aᵀ of all examples; yours has the last one alone."),
+        ("the last example alone", {"only": -1, "mean": lambda m: 1},
+         "Add up δ aᵀ of all examples, then divide by their number; yours has the last one alone."),
+        ("the first example alone", {"only": 0}, "Add up δ aᵀ of all examples; yours has the first one alone."),
+        ("the first example alone", {"only": 0, "mean": lambda m: 1},
+         "Add up δ aᵀ of all examples, then divide by their number; yours has the first one alone."),
+        ("δ¹ and δ² exchanged in the biases", {"b_of": lambda d1, d2: (d2, d1)}, "db¹ is the mean of δ¹, db² that "
+                                                                                 "of δ²."),
+        calculation=_network),
+    hints=(r"Forward first, for one example: $z^1$, $a^1$, $z^2$, $a^2$. Keep them; then $\delta^2 = a^2 - y$.",
+           r"$\delta^1 = (W^{2\mathsf T} \delta^2) \odot a^1 (1 - a^1)$, and $\partial L/\partial b^l$ is the mean "
+           r"of "
+           r"$\delta^l$ over the examples.",
+           r"$\partial L/\partial W^2$ is the mean of $\delta^2\,a^{1\mathsf T}$, and $\partial L/\partial W^1$ "
+           r"that of "
+           r"$\delta^1\,x^{\mathsf T}$."),
+    derivation=_explain_first,
+    notebook="04-training.ipynb",
+    examples=lambda p: [len(case[4]) for case in p["cases"]],
+    **tried(
+        lambda W1, b1, W2, b2, X, Y: f"for {len(X)} example{'s' * (len(X) > 1)}",
+        lambda W1, b1, W2, b2, X, Y: [
+            *(f"dW1[{j}][{k}]" for j in range(len(W1)) for k in range(len(W1[0]))),
+            *(f"db1[{j}]" for j in range(len(b1))),
+            *(f"dW2[{j}][{k}]" for j in range(len(W2)) for k in range(len(W2[0]))),
+            *(f"db2[{j}]" for j in range(len(b2)))]),
+)  # fmt: skip
+
+
+# ---- batch normalisation backward, line by line --------------------------------------------------------------------
+
+
+class Passed:
+    """The forward pass of batch normalisation over a mini-batch, and the right derivatives."""
+
+    def __init__(self, p: Problem) -> None:
+        self.x, self.dy, self.gamma, self.epsilon = np.array(p["x"]), np.array(p["dy"]), p["gamma"], p["epsilon"]
+        self.m, self.mu, self.var = len(self.x), self.x.mean(), self.x.var()
+        self.root = sqrt(self.var + self.epsilon)
+        self.centred = self.x - self.mu
+        self.hat = self.centred / self.root
+        self.y = self.gamma * self.hat + p["beta"]
+        self.dhat = self.gamma * self.dy
+        self.dvar = float((self.dhat * self.centred).sum() * -0.5 * self.root**-3)
+        self.dmu = float(-self.dhat.sum() / self.root)
+        self.dx = self.dhat / self.root + self.dvar * 2.0 * self.centred / self.m + self.dmu / self.m
+
+
+def _line(name: str, symbol: str, right: Callable[[Passed], Any], *rows: tuple[Any, ...]) -> Exercise:
+    """One line: its right numbers, and mistakes in it, which take all earlier lines for right."""
+
+    def numbers(rule: Callable[[Passed], Any]) -> Callable[[Problem], Numbers]:
+        return lambda p: [float(x) for x in np.ravel(rule(Passed(p)))]
+
+    def nothing(p: Problem) -> Any:
+        return None
+
+    return Exercise(
+        name, symbol, question=lambda p: symbol, make=_batch, right=numbers(right),
+        mistakes=mistakes(*rows, of=numbers), hints=("", "", ""), derivation=nothing,
+    )  # fmt: skip
+
+
+def _batch(rng: Random) -> Problem:
+    return {
+        "x": [float(k) for k in rng.sample(range(-5, 8), 4)],
+        "dy": [float(k) for k in rng.sample([-4, -3, -2, -1, 1, 2, 3, 4, 5], 4)],
+        "gamma": rng.choice([0.5, 2.0, 3.0]), "beta": rng.choice([-1.0, 0.25, 1.5]),
+        "epsilon": rng.choice([0.5, 1.0, 2.0]),
+    }  # fmt: skip
+
+
+LINES = (
+    _line("dxhat", "∂L/∂x̂", lambda b: b.dhat,
+        ("forgot γ", lambda b: b.dy, "y = γ x̂ + β, so ∂y/∂x̂ is γ: multiply dy by it."),
+        ("divided by γ", lambda b: b.dy / b.gamma, "y = γ x̂ + β, so ∂y/∂x̂ is γ: multiply dy by it."),
+        ("γ alone", lambda b: np.full(b.m, b.gamma), "γ is only the local derivative: multiply it by dy."),
+        ("x̂ for dy", lambda b: b.gamma * b.hat, "Multiply γ by dy, what comes back, not by x̂.")),
+    _line("dvar", "∂L/∂σ²", lambda b: b.dvar,
+        ("forgot the ½", lambda b: 2.0 * b.dvar,
+         "The derivative of v^(−½) is −½ v^(−3/2): the ½ is missing."),
+        ("the sign", lambda b: -b.dvar, "The derivative of v^(−½) is −½ v^(−3/2): a larger σ² makes x̂ smaller."),
+        ("the power −½", lambda b: -0.5 * (b.dhat * b.centred).sum() / b.root,
+         "Differentiating lowers the power by one: from −½ to −3/2."),
+        ("the power −1", lambda b: -0.5 * (b.dhat * b.centred).sum() / b.root**2,
+         "Differentiating lowers the power by one: from −½ to −3/2."),
+        ("the power 3/2", lambda b: -0.5 * (b.dhat * b.centred).sum() * b.root**3, "The power is −3/2, not 3/2."),
+        ("forgot ε", lambda b: -0.5 * (b.dhat * b.centred).sum() * b.var**-1.5,
+         "x̂ has σ² + ε under the root, and so has its derivative."),
+        ("mean for sum", lambda b: b.dvar / b.m,
+         "σ² acts on every x̂: add up all the shares. The 1/m comes later, in dx."),
+        ("not summed", lambda b: -0.5 * b.dhat * b.centred * b.root**-3,
+         "σ² is one number, used by every x̂: add up what all examples send back."),
+        ("dy for dx̂", lambda b: b.dvar / b.gamma, "Start from dx̂, the line above, which has γ in it."),
+        ("x for x − μ", lambda b: -0.5 * (b.dhat * b.x).sum() * b.root**-3, "x̂ has x − μ above the root, not x."),
+        ("x̂ for x − μ", lambda b: -0.5 * (b.dhat * b.hat).sum() * b.root**-3,
+         "x̂ is divided by the root already: either x − μ times (σ² + ε)^(−3/2), or x̂ times (σ² + ε)^(−1)."),
+        ("forgot the upstream", lambda b: -0.5 * b.centred.sum() * b.root**-3 + 0.0,
+         "Multiply each local derivative by dx̂ before you add them up.") ),
+    _line("dmu", "∂L/∂μ", lambda b: b.dmu,
+        ("the sign", lambda b: -b.dmu, "x̂ has −μ in it: a larger μ makes every x̂ smaller."),
+        ("mean for sum", lambda b: b.dmu / b.m,
+         "μ acts on every x̂: add up all the shares. The 1/m comes later, in dx."),
+        ("not summed", lambda b: -b.dhat / b.root,
+         "μ is one number, used by every x̂: add up what all examples send back."),
+        ("forgot the root", lambda b: -b.dhat.sum(), "∂x̂/∂μ = −1/√(σ² + ε): divide by the root."),
+        ("the variance for its root", lambda b: -b.dhat.sum() / b.root**2, "∂x̂/∂μ = −1/√(σ² + ε): divide by the "
+                                                                           "root."),
+        ("forgot ε", lambda b: -b.dhat.sum() / sqrt(b.var), "x̂ has σ² + ε under the root, and so has its "
+                                                            "derivative."),
+        ("dy for dx̂", lambda b: b.dmu / b.gamma, "Start from dx̂, which has γ in it."),
+        ("forgot the upstream", lambda b: -b.m / b.root, "Multiply −1/√(σ² + ε) by the sum of dx̂."),
+        ("x for x − μ", lambda b: b.dmu - 2.0 * b.dvar * b.x.sum() / b.m,
+         "The way over σ² gives dσ² · (−2/m) Σ (x − μ), and that sum is 0."),
+        ("∂σ²/∂μ for each example", lambda b: b.dmu - 2.0 * b.dvar * b.centred / b.m,
+         "The way over σ² needs the sum of −2(x − μ)/m over all examples, and that sum is 0.")),
+    _line("dx", "∂L/∂x", lambda b: b.dx,
+        ("the direct way alone", lambda b: b.dhat / b.root,
+         "x also acts on μ and σ², and through them on every y: three ways lead back, add all of them."),
+        ("the way over σ² is missing", lambda b: b.dhat / b.root + b.dmu / b.m,
+         "x acts on σ² too: add dσ² · 2(x − μ)/m."),
+        ("the way over μ is missing", lambda b: b.dhat / b.root + b.dvar * 2.0 * b.centred / b.m,
+         "x acts on μ too: add dμ/m."),
+        ("the direct way is missing", lambda b: b.dvar * 2.0 * b.centred / b.m + b.dmu / b.m,
+         "x acts on its own x̂ directly: add dx̂/√(σ² + ε)."),
+        ("forgot 1/m for σ²", lambda b: b.dhat / b.root + b.dvar * 2.0 * b.centred + b.dmu / b.m,
+         "σ² is a mean of squares: ∂σ²/∂x = 2(x − μ)/m."),
+        ("forgot 1/m for μ", lambda b: b.dhat / b.root + b.dvar * 2.0 * b.centred / b.m + b.dmu,
+         "μ is a mean: ∂μ/∂x = 1/m."),
+        ("forgot both 1/m", lambda b: b.dhat / b.root + b.dvar * 2.0 * b.centred + b.dmu,
+         "μ and σ² are means: ∂μ/∂x = 1/m and ∂σ²/∂x = 2(x − μ)/m."),
+        ("forgot the 2", lambda b: b.dhat / b.root + b.dvar * b.centred / b.m + b.dmu / b.m,
+         "The square gives a 2: ∂σ²/∂x = 2(x − μ)/m."),
+        ("x for x − μ", lambda b: b.dhat / b.root + b.dvar * 2.0 * b.x / b.m + b.dmu / b.m,
+         "∂σ²/∂x = 2(x − μ)/m: the mean is subtracted."),
+        ("x̂ for x − μ", lambda b: b.dhat / b.root + b.dvar * 2.0 * b.hat / b.m + b.dmu / b.m,
+         "∂σ²/∂x = 2(x − μ)/m, with x − μ before it is divided."),
+        ("forgot the root", lambda b: b.dhat + b.dvar * 2.0 * b.centred / b.m + b.dmu / b.m,
+         "∂x̂/∂x along the direct way is 1/√(σ² + ε)."),
+        ("dy for dx̂", lambda b: b.dy / b.root + b.dvar * 2.0 * b.centred / b.m + b.dmu / b.m,
+         "The direct way starts from dx̂, which has γ in it."),
+        ("the sign of dμ", lambda b: b.dhat / b.root + b.dvar * 2.0 * b.centred / b.m - b.dmu / b.m,
+         "The minus sign is in dμ already: add dμ/m."),
+        ("the sign of dσ²", lambda b: b.dhat / b.root - b.dvar * 2.0 * b.centred / b.m + b.dmu / b.m,
+         "The minus sign is in dσ² already: add dσ² · 2(x − μ)/m.")),
+    _line("dgamma", "∂L/∂γ", lambda b: (b.dy * b.hat).sum(),
+        ("not summed", lambda b: b.dy * b.hat, "γ is one number, used by every y: add up what all examples send "
+                                               "back."),
+        ("mean for sum", lambda b: (b.dy * b.hat).mean(), "γ acts on every y: add up all the shares, without 1/m."),
+        ("y for x̂", lambda b: (b.dy * b.y).sum(), "∂y/∂γ = x̂, what γ is multiplied with."),
+        ("x for x̂", lambda b: (b.dy * b.x).sum(), "∂y/∂γ = x̂, the normalised x."),
+        ("x − μ for x̂", lambda b: (b.dy * b.centred).sum(), "∂y/∂γ = x̂, which is divided by the root as well."),
+        ("dx̂ for dy", lambda b: (b.dhat * b.hat).sum(), "γ stands after x̂: start from dy, not from dx̂."),
+        ("forgot the local derivative", lambda b: b.dy.sum(), "∂y/∂γ = x̂: multiply each dy by its x̂."),
+        ("forgot the upstream", lambda b: b.hat.sum() + 1e-300, "Multiply each x̂ by its dy before you add them "
+                                                                "up.")),
+    _line("dbeta", "∂L/∂β", lambda b: b.dy.sum(),
+        ("not summed", lambda b: b.dy, "β is one number, used by every y: add up what all examples send back."),
+        ("mean for sum", lambda b: b.dy.mean(), "β acts on every y: add up all the shares, without 1/m."),
+        ("dx̂ for dy", lambda b: b.dhat.sum(), "β is added last: start from dy, without γ."),
+        ("times x̂", lambda b: (b.dy * b.hat).sum(), "∂y/∂β = 1; x̂ belongs to γ."),
+        ("forgot the upstream", lambda b: float(b.m), "∂y/∂β = 1 is only the local derivative: multiply it by dy.")),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Table:
+    """Each line of an answer beside the right one: exact, approximate, or by how much it is off."""
+
+    rows: Sequence[tuple[str, str, str]]  # the mark, the line, the comparison
+    below: Any = None
+
+    def __str__(self) -> str:
+        return "\n".join(
+            [
+                *(f"{mark} {line:<6} {said}" for mark, line, said in self.rows),
+                *(map(str, [self.below] * bool(self.below))),
+            ]
+        )
+
+    def _repr_html_(self) -> str:
+        cells = "".join(
+            "<tr>" + "".join(f'<td style="text-align:left">{escape(cell)}</td>' for cell in row) + "</tr>"
+            for row in self.rows
+        )
+        return f"<table>{cells}</table>{self.below._repr_html_() if self.below else ''}"
+
+
+def _explain_batch_norm(p: Problem) -> Any:
+    layer = BatchNorm(1, p["epsilon"])
+    layer.load_state_dict({"gamma": [p["gamma"]], "beta": [p["beta"]], "mu_": [0.0], "sigma2_": [1.0]})
+    leaves = [Value(x_i, f"x_{i}") for i, x_i in enumerate(p["x"], 1)]
+    y = [row[0] for row in layer.batch([[leaf] for leaf in leaves])]
+    return explain(named(L=sum(d * y_i for d, y_i in zip(p["dy"], y))), wrt=leaves[0])
+
+
+@dataclass(frozen=True)
+class PartlyRight(Feedback):
+    """A wrong answer of which a share is right."""
+
+    share: float = 0.0
+
+    __repr__ = Feedback.__str__
+
+
+@dataclass(frozen=True, eq=False)
+class LineByLine(Exercise):
+    """An exercise whose answer has several lines, each built on those before: the first wrong one is diagnosed."""
+
+    lines: tuple[Exercise, ...] = ()
+
+    def problem(self, student: str) -> Problem:
+        """Numbers for which the right answer and the mistakes of each line differ."""
+        rng = Random(f"{self.name} of {student}")
+        return next(p for p in iter(partial(self.make, rng), None) if all(line.tells_apart(p) for line in self.lines))
+
+    def check(self, problem: Problem, answer: Any) -> Feedback:
+        """The feedback on the first line that is wrong, above a table of all."""
+        try:
+            sizes = [len(line.right(problem)) for line in self.lines]
+            given = guarded(self.seconds, _lines_of, answer, [line.name for line in self.lines], sizes)
+        except (NoAnswer, NotImplementedError) as error:
+            said = f"Your answer {error}." if isinstance(error, NoAnswer) else "Not answered yet."
+            return Feedback(False, None, said)
+        verdicts = [_judged(line, problem, x) for line, x in zip(self.lines, given)]
+        rows = [_compared(line, problem, x, v) for line, x, v in zip(self.lines, given, verdicts)]
+        share = sum(map(bool, verdicts)) / len(verdicts)
+        wrong = next((i for i, verdict in enumerate(verdicts) if not verdict), None)
+        if wrong is None:
+            return Feedback(True, None, "Right.", Table(rows, self.derivation(problem)))
+        if all(x is None or x is ... for x in given):
+            return Feedback(False, None, "Not answered yet.")
+        line, verdict = self.lines[wrong], verdicts[wrong]
+        said = f"The first line to look at is {line.name}, {line.title}. {verdict.text}"
+        return PartlyRight(False, verdict.mistake, said, Table(rows), share)
+
+
+def _lines_of(answer: Any, names: Sequence[str], sizes: Sequence[int]) -> list[Any]:
+    """What belongs to each line: of a dict by name, else in the order of the question."""
+    if answer is None or answer is ...:
+        raise NotImplementedError
+    if isinstance(answer, Mapping):
+        if unknown := [name for name in answer if name not in names]:
+            raise NoAnswer(f"has a line {unknown[0]!r}: the lines are {', '.join(names)}")
+        return [_kept(answer.get(name)) for name in names]
+    if isinstance(answer, (str, bytes)):
+        raise NoAnswer(f"has the text {answer!r:.60}: it needs the lines {', '.join(names)}")
+    try:
+        lines = list(answer)
+    except TypeError:
+        raise NoAnswer(
+            f"has a value of type {type(answer).__name__}: it needs the lines {', '.join(names)}"
+        ) from None
+    if len(lines) == sum(sizes):  # all numbers in one list
+        ends = list(accumulate(sizes))
+        lines = [lines[end - size : end] for end, size in zip(ends, sizes)]
+    if len(lines) != len(names):
+        raise NoAnswer(f"gave {counted(len(lines), 'number')}: it needs {len(names)} lines, {', '.join(names)}")
+    return [*map(_kept, lines)]
+
+
+def _kept(x: Any) -> Any:
+    """A line's numbers as a list, so that a generator can be read twice; anything else as it is."""
+    try:
+        return x if x is None or x is ... else flat(x)
+    except (NoAnswer, NotImplementedError):
+        return x
+
+
+def _judged(line: Exercise, problem: Problem, given: Any) -> Feedback:
+    """The feedback on a line, which may have another number of numbers because a sum was forgotten."""
+    expected = line.right(problem)
+    for mistake in line.mistakes if isinstance(given, list) and len(given) != len(expected) else ():
+        numbers = mistake.answer(problem) if mistake.answer else []
+        if len(numbers) == len(given) and max(abs(x - y) for x, y in zip(given, numbers)) <= BY_HAND * max(
+            map(abs, numbers)
+        ):
+            return Feedback(False, mistake, f"Not yet. This looks like: {mistake.name}. {mistake.sentence}")
+    return line.check(problem, given)
+
+
+def _compared(line: Exercise, p: Problem, given: Any, verdict: Feedback) -> tuple[str, str, str]:
+    expected = line.right(p)
+    if given is None or given is ...:
+        return "…", line.name, "not answered yet"
+    if not isinstance(given, list) or len(given) != len(expected):
+        count = f"{len(given)} numbers" if isinstance(given, list) else "no numbers"
+        return "✗", line.name, f"{count}, it needs {len(expected)}"
+    most = max(abs(x - y) for x, y in zip(given, expected))
+    said = (
+        "exact"
+        if most == 0.0
+        else f"approximate, largest difference {most:.1e}"
+        if verdict
+        else f"largest difference {most:.4g}"
+    )
+    return "✓" if verdict else "✗", line.name, said
+
+
+BATCH_NORM_BACKWARD = LineByLine(
+    "batch_norm_backward", "Batch normalisation backward, line by line",
+    question=lambda p: (
+        rf"Batch normalisation of one unit ran forward over the mini-batch $x = ({_listed(p['x'])})$ with "
+        rf"$\gamma = {p['gamma']:g}$, $\beta = {p['beta']:g}$ and $\varepsilon = {p['epsilon']:g}$ (large, so that "
+        rf"it "
+        rf"shows):"
+        "\n\n"
+        rf"$$\mu = {Passed(p).mu:g}, \quad \sigma^2 = {Passed(p).var:g}, \quad "
+        rf"\hat x = ({_listed(Passed(p).hat, '.4f')}), \quad "
+        rf"y = ({_listed(Passed(p).y, '.4f')}).$$"
+        "\n\n"
+        rf"From the layers above comes $\partial L/\partial y = ({_listed(p['dy'])})$, `dy`. Go back by hand, one "
+        rf"line "
+        "after the other, as in the paper: `dxhat` ($\\partial L/\\partial \\hat x$, four numbers), `dvar` "
+        "($\\partial L/\\partial \\sigma^2$), `dmu` ($\\partial L/\\partial \\mu$), `dx` ($\\partial L/\\partial "
+        "x$, four "
+        "numbers), `dgamma` and `dbeta`. Each line may use those before it. Compute them on paper or with NumPy, "
+        "and leave None what you do not have yet: the check compares line by line."),
+    make=_batch,
+    right=lambda p: [x for line in LINES for x in line.right(p)],
+    mistakes=(),
+    hints=(r"Forward, $\hat x_i = (x_i - \mu)(\sigma^2 + \varepsilon)^{-1/2}$ and $y_i = \gamma \hat x_i + \beta$. "
+           r"$\mu$, $\sigma^2$, $\gamma$ and $\beta$ are used by all four examples: what does that mean on the way "
+           r"back?",
+           r"$\partial L/\partial \sigma^2 = \sum_i \frac{\partial L}{\partial \hat x_i} (x_i - \mu) \cdot "
+           r"(-\tfrac12)(\sigma^2 + \varepsilon)^{-3/2}$ and $\partial L/\partial \mu = -\sum_i "
+           r"\frac{\partial L}{\partial \hat x_i} (\sigma^2 + \varepsilon)^{-1/2}$, for $\sum (x_i - \mu) = 0$.",
+           r"$x_i$ goes three ways: $\frac{\partial L}{\partial x_i} = \frac{\partial L}{\partial \hat x_i} "
+           r"(\sigma^2 + \varepsilon)^{-1/2} + \frac{\partial L}{\partial \sigma^2} \frac{2(x_i - \mu)}{m} + "
+           r"\frac{\partial L}{\partial \mu} \frac1m$."),
+    derivation=_explain_batch_norm,
+    notebook="08-batch-normalisation.ipynb",
+    lines=LINES,
+)  # fmt: skip
+
+
+def _listed(numbers: Any, form: str = "g") -> str:
+    return ", ".join(f"{x:{form}}" for x in numbers)
+
+
+EXERCISES = (CROSS_ENTROPY, CAPSTONE, BATCH_NORM_BACKWARD)
