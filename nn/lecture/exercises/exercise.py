@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache, cached_property
 from html import escape
-from itertools import combinations
+from itertools import combinations, islice
 from math import floor, isfinite, log10
 from random import Random
 from typing import Any
@@ -33,6 +34,7 @@ LAST_DIGIT = 5.1e-5  # what is written down with four decimals is off by up to h
 SMALL = 0.1  # of the largest number; what is smaller is compared as if it were as large as this
 NEARLY = 2e-2  # an answer on paper within this tolerance was rounded too early
 APART = 4.0  # so many tolerances lie between a problem's answers
+MOST_TRIES = 1_000  # problems of which one is chosen
 MOST_NUMBERS = 10_000  # in an answer
 MOST_FACTOR = 5  # of numerator and denominator of a factor that all numbers have in common
 MOST_EITHER = 2  # explanations that the feedback gives
@@ -209,7 +211,7 @@ class Exercise:
             end = "?" if f"{error}".endswith("?") else "."
             return Feedback(False, None, f"{'Your function' if self.is_code else 'Your answer'} {said}{end}")
         if self._error(found, expected) <= 1.0:
-            return Feedback(True, None, "Right.", self.derivation(problem))
+            return Feedback(True, None, "Right.", lambda: self.derivation(problem))
         return self._wrong(problem, found, expected)
 
     def rank(self, problem: Problem, found: Sequence[float]) -> list[Mistake]:
@@ -233,7 +235,12 @@ class Exercise:
             return []
         plain = [self.by(problem, self.right)] if self.is_code else [self.right(problem)]
         answers = self.blocks(problem, self.right) if self.blocks else plain
-        return list(generic(layout(answers), self.examples(problem) if self.examples else None))
+        seen, found = [expected := flat(answers)], []
+        for slip in generic(layout(answers), self.examples(problem) if self.examples else None):
+            if (numbers := slip.change(expected)) not in seen:  # a number that is 0 has no sign
+                seen.append(numbers)
+                found.append(slip)
+        return found
 
     def _levels(self, problem: Problem, found: Sequence[float]) -> Iterator[Iterable[tuple[float, Mistake]]]:
         """The explanations with their errors, the simplest first."""
@@ -293,6 +300,14 @@ class Exercise:
         """How far the numbers are from each other, in tolerances."""
         return max(self._errors(found, numbers), default=0.0) if len(found) == len(numbers) else float("inf")
 
+    def _is_near(self, a: Sequence[float], b: Sequence[float]) -> bool:
+        """Whether two answers of a problem are too close to each other."""
+        relative, fixed = (BY_CODE, 1e-12) if self.is_code else (BY_HAND, LAST_DIGIT)
+        least = SMALL * max(map(abs, b), default=0.0)
+        return len(a) == len(b) and all(
+            abs(x - y) < APART * (relative * max(abs(y), least) + fixed) for x, y in zip(a, b)
+        )
+
     def _errors(self, found: Sequence[float], numbers: Sequence[float]) -> list[float]:
         least = SMALL * max(map(abs, numbers), default=0.0)
         relative, fixed = (BY_CODE, 1e-12) if self.is_code else (BY_HAND, LAST_DIGIT)
@@ -324,7 +339,8 @@ class Exercise:
             a, b = apart(found[place], expected[place])
             detail = f" First at {self.cases(problem)[place]}: {a} instead of {b}."
             if self.picture:
-                picture = self.picture(problem, place)
+                draws = self.picture
+                picture = lambda: draws(problem, place)  # noqa: E731
         elif good := [str(i + 1) for i, error in enumerate(errors) if error <= 1.0]:
             detail = f" Right already: number{'s' * (len(good) > 1)} {' and '.join(good)}."
         ranked = self.rank(problem, found)
@@ -344,40 +360,42 @@ class Exercise:
         own = [(m.name, self.by(problem, m.answer)) for m in self.mistakes if m.answer]
         return [("", expected), *own, *((slip.name, slip.change(expected)) for slip in self._slips(problem))]
 
-    def _collisions(self, problem: Problem) -> set[tuple[int, int]]:
-        """The pairs of answers that cannot be told from each other; those with two mistakes are compared with the
-        right one."""
-        all_singles = self.singles(problem)
-        numbers = [x for _, x in all_singles]
-        found = {
-            (i, j) for (i, a), (j, b) in combinations(enumerate(numbers), 2)
-            if all_singles[i][0] != all_singles[j][0] and min(self._error(a, b), self._error(b, a)) < APART
-        }  # fmt: skip
-        if self.is_code:
+    def _collisions(self, problem: Problem, doubles: bool = True) -> set[tuple[str, str]]:
+        """The answers that cannot be told apart; those with two mistakes are compared with the right one only."""
+        singles, slips = self.singles(problem), self._slips(problem)
+        found = {(m, n) for (m, a), (n, b) in combinations(singles, 2) if m != n and self._is_near(a, b)}
+        if self.is_code or not doubles:
             return found
-        own, slips = len(self.mistakes), self._slips(problem)
-        double = [x for _, x in self._pairs(problem)]
-        double += [slip.change(x) for x in numbers[1 : own + 1] for slip in slips]
-        return found | {(0, -1 - i) for i, x in enumerate(double) if self._error(x, numbers[0]) < APART}
+        double = [(mistake.name, x) for mistake, x in self._pairs(problem)]
+        own = singles[1 : 1 + len(self.mistakes)]
+        double += [(f"{name}, {slip.name}", slip.change(x)) for name, x in own for slip in slips]
+        return found | {("", name) for name, x in double if self._is_near(x, singles[0][1])}
 
     @cached_property
-    def _structural(self) -> set[tuple[int, int]]:
+    def _structural(self) -> set[tuple[str, str]]:
         """The pairs that are equal whatever the numbers, as half of two equal shares and one share alone."""
-        rng = Random(self.name)
-        found = self._collisions(self.make(rng))
-        for _ in range(5):
-            found &= self._collisions(self.make(rng)) if found else found
+        samples = _problems(self, Random(self.name))
+        found = self._collisions(next(samples))
+        for problem in islice(samples, 3):
+            found &= self._collisions(problem)
         return found
+
+
+def _problems(exercise: Exercise, rng: Random) -> Iterator[Problem]:
+    """Problems in which every rule has an answer."""
+    for _ in range(MOST_TRIES):
+        problem = exercise.make(rng)
+        with suppress(NoAnswer, ArithmeticError, ValueError):
+            exercise.singles(problem)
+            yield problem
 
 
 @cache
 def _chosen(exercise: Exercise, student: str) -> Problem:
-    rng = Random(f"{exercise.name} of {student}")
-    for _ in range(1000):
-        problem = exercise.make(rng)
-        if exercise._collisions(problem) <= exercise._structural:
+    for problem in _problems(exercise, Random(f"{exercise.name} of {student}")):
+        if all(exercise._collisions(problem, doubles) <= exercise._structural for doubles in (False, True)):
             return problem
-    raise RuntimeError(f"exercise {exercise.name!r}: mistakes give equal numbers in each of 1,000 problems")
+    raise RuntimeError(f"exercise {exercise.name!r}: mistakes give equal numbers in each of {MOST_TRIES:,} problems")
 
 
 def _named(slip: Slip) -> Mistake:
@@ -404,7 +422,12 @@ class Feedback:
     right: bool
     mistake: Mistake | None
     text: str
-    shown: Any = field(default=None, compare=False)
+    show: Callable[[], Any] | None = field(default=None, compare=False)
+
+    @cached_property
+    def shown(self) -> Any:
+        """The derivation or the failure, which takes its time and is made when it is looked at."""
+        return self.show and self.show()
 
     def __bool__(self) -> bool:
         return self.right

@@ -1,93 +1,189 @@
 """Exercises on gradients: the chain rule at a node, the backward pass, and back propagation through a network."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from math import exp
+from itertools import islice
+from math import exp, log, prod
 from random import Random
 from typing import Any
 
 from autograd import Value, affine, draw, explain, named
+from autograd.drawing import Drawing
+from autograd.drawing.layered import placed
 from autograd.graph import topological_order
 from autograd.notation import labels
+from autograd.operands import NOT_LISTS
 from autograd.parser import Definitions
-from nn import MLP, Trace, cross_entropy, half_squared_error
+from nn import MLP, cross_entropy, half_squared_error
 from nn.data import one_hot
-from nn.lecture.exercises.exercise import Exercise, Problem, explained, mistakes, tried
+from nn.lecture.exercises.exercise import MOST_NUMBERS, Exercise, Problem, explained, mistakes, tried
+from nn.lecture.exercises.guard import NoAnswer
 from nn.losses import mean_loss
 
 Numbers = list[float]
 Matrix = list[list[float]]
 
 
+def _sigmoid(z: float) -> float:
+    return 1.0 / (1.0 + exp(-z))
+
+
+def _paths(
+    one: bool = False, combine: Callable[[Sequence[int]], int] = sum, upstream: bool = True, local: bool = True,
+    zero: int = 0, partners: bool = False,
+    outer: Callable[[int, int, int], tuple[int, int, int]] = lambda x, y, z: (y * z, x * z, x * y),
+) -> Callable[[Problem], list[int]]:  # fmt: skip
+    """∂f/∂r and ∂f/∂s for f = xyz, x = r, y = rs, z = s, path by path; each option makes a mistake."""
+
+    def answer(p: Problem) -> list[int]:
+        r, s = p["r"], p["s"]
+        given = outer(r, r * s, s) if upstream else (1, 1, 1)
+        inner = (1, r if partners else s, zero), (zero, s if partners else r, 1)
+        shares = [[g * (l if local else bool(l)) for g, l in zip(given, ls) if l] for ls in inner]
+        return [combine(share[:1] if one else share) for share in shares]
+
+    return answer
+
+
 XYZ = Exercise(
-    "xyz", "f = xyz at your own point",
+    "xyz", "f = xyz at your own point", notebook="01-the-chain-rule.ipynb",
     question=lambda p: (
-        f"f = xyz with x = r, y = rs, z = s, at r = {p['r']}, s = {p['s']}. By hand, with the chain rule: "
-        "what are ∂f/∂r and ∂f/∂s? Answer `[∂f/∂r, ∂f/∂s]`."),
-    make=lambda rng: {"r": rng.randint(2, 6), "s": rng.randint(2, 6)},
-    right=lambda p: [2 * p["r"] * p["s"] ** 2, 2 * p["r"] ** 2 * p["s"]],
+        f"$f = xyz$ with $x = r$, $y = rs$, $z = s$, at $r = {p['r']}$, $s = {p['s']}$. By hand, with the chain rule: "
+        r"what are $\frac{\partial f}{\partial r}$ and $\frac{\partial f}{\partial s}$? "
+        "Answer two numbers, `[∂f/∂r, ∂f/∂s]`."),
+    make=lambda rng: dict(zip("rs", rng.sample(range(2, 10), 2))),
+    right=_paths(), calculation=_paths,
     mistakes=mistakes(
-        ("assigned instead of added", lambda p: [p["r"] * p["s"] ** 2, p["r"] ** 2 * p["s"]],
-         "r and s reach f on two paths each, and your number has only one of them: add the shares."),
-        ("forgot the upstream", lambda p: [1 + p["s"], p["r"] + 1],
+        ("one path only", {"one": True},
+         "r and s reach f on two paths each, and your number has only one of them: add the shares of both."),
+        ("forgot the upstream", {"upstream": False},
          "∂x/∂r and ∂y/∂r say how x and y change with r; multiply each by how f changes with x and y."),
-        ("multiplied the paths", lambda p: [p["r"] ** 2 * p["s"] ** 4, p["r"] ** 4 * p["s"] ** 2],
-         "Multiply along a path, but add over the paths."),
-        ("r and s in each other's place", lambda p: [2 * p["r"] ** 2 * p["s"], 2 * p["r"] * p["s"] ** 2],
-         "Both numbers are right, but in the wrong order.")),
+        ("multiplied the paths", {"combine": prod}, "Multiply along a path, but add over the paths."),
+        ("r and s in each other's place", lambda p: _paths()(p)[::-1],
+         "Both numbers are right, but in the wrong order."),
+        ("forgot the local derivatives", {"local": False},
+         "∂f/∂y says how f changes with y; multiply it by ∂y/∂r = s and by ∂y/∂s = r to come to r and s."),
+        ("a path that is not there", {"zero": 1},
+         "x does not depend on s, nor z on r: these derivatives are 0, and only two paths lead to each."),
+        ("∂y/∂r and ∂y/∂s exchanged", {"partners": True}, "y = rs: with s held fixed, y changes s times as fast as r."),
+        ("each operand's own number", {"outer": lambda x, y, z: (x, y, z)},
+         "∂f/∂x is the product of the other two, yz: hold y and z fixed and increase x by 1."),
+        ("sum for product", {"outer": lambda x, y, z: (y + z, x + z, x + y)},
+         "The other two factors of a product are multiplied: ∂f/∂x = yz."),
+        ("the wrong two factors", {"outer": lambda x, y, z: (x * y, y * z, x * z)},
+         "∂f/∂x = yz leaves out x; for y leave out y, and for z leave out z."),
+        ("the exponent kept", lambda p: [2 * (p["r"] * p["s"]) ** 2] * 2,
+         "In all f = r²s². The derivative of r² is 2r: the exponent goes down by one."),
+        ("the other variable forgotten", lambda p: [2 * p["r"], 2 * p["s"]],
+         "In all f = r²s². With s held fixed, s² is a factor that stays."),
+        ("the other variable without its square", lambda p: [2 * p["r"] * p["s"]] * 2,
+         "yz = rs·s has s twice, and xy = r·rs has r twice."),
+        ("the value of f", lambda p: [(p["r"] * p["s"]) ** 2] * 2,
+         "This is f itself; the question is how fast f changes."),
+        calculation=_paths),
     hints=("r is in x and in y, s is in y and in z. Draw the graph and count the paths.",
-           "∂f/∂s = ∂f/∂x ∂x/∂s + ∂f/∂y ∂y/∂s + ∂f/∂z ∂z/∂s, and x does not depend on s.",
-           "∂f/∂x = yz, ∂f/∂y = xz, ∂f/∂z = xy; substitute x = r, y = rs, z = s, and then the numbers."),
+           r"$\frac{\partial f}{\partial s} = \frac{\partial f}{\partial x}\frac{\partial x}{\partial s} + "
+           r"\frac{\partial f}{\partial y}\frac{\partial y}{\partial s} + "
+           r"\frac{\partial f}{\partial z}\frac{\partial z}{\partial s}$, and $x$ does not depend on $s$.",
+           r"$\frac{\partial f}{\partial x} = yz$, $\frac{\partial f}{\partial y} = xz$, "
+           r"$\frac{\partial f}{\partial z} = xy$; substitute $x = r$, $y = rs$, $z = s$, and then the numbers."),
     derivation=lambda p: explained("f = x*y*z; x = r; y = r*s; z = s", "s", **p),
 )  # fmt: skip
 
 
+def _product(
+    value: Callable[[float, float], float] = lambda x, y: x * y,
+    local: Callable[[float, float], tuple[float, float]] = lambda x, y: (y, x),
+) -> Callable[[float, float], Any]:
+    return lambda x, y: (value(x, y), local(x, y))
+
+
 MUL = Exercise(
-    "mul", "The local derivatives of ×",
+    "mul", "The local derivatives of ×", notebook="01-the-chain-rule.ipynb",
     question=lambda p: (
-        "A node for x·y needs its value and its local derivatives. Write `mul(x, y)`, on plain floats, which returns "
-        "`value, (∂/∂x, ∂/∂y)`."),
+        r"A node for $x \cdot y$ needs its value and its local derivatives. Write `mul(x, y)`, on plain floats, which "
+        "returns `value, (∂/∂x, ∂/∂y)`."),
     make=lambda rng: {"cases": [(float(rng.randint(2, 9)), -rng.randint(2, 9) / 2.0), (0.0, 3.0), (-1.5, -0.5)]},
-    right=lambda x, y: (x * y, (y, x)),
+    right=_product(), calculation=_product,
     mistakes=mistakes(
-        ("each operand's own number", lambda x, y: (x * y, (x, y)),
+        ("each operand's own number", {"local": lambda x, y: (x, y)},
          "Hold y fixed and increase x by 1: the product increases by y, the other operand."),
-        ("the rule of +", lambda x, y: (x * y, (1.0, 1.0)), "The local derivatives 1 and 1 belong to x + y."),
-        ("the value once more", lambda x, y: (x * y, (x * y, x * y)),
+        ("the rule of +", {"local": lambda x, y: (1.0, 1.0)}, "The local derivatives 1 and 1 belong to x + y."),
+        ("the value once more", {"local": lambda x, y: (x * y, x * y)},
          "The derivative says how fast xy changes, not how large it is."),
-        ("both moved at once", lambda x, y: (x * y, (x + y, x + y)),
-         "d(xy) = y dx + x dy changes both operands; a local derivative changes one and holds the other fixed.")),
-    hints=("Hold y fixed. What kind of function of x is x·y then, and what is its slope?",
-           "y is a constant factor in ∂(xy)/∂x.",
-           "return x * y, (y, …)"),
+        ("both moved at once", {"local": lambda x, y: (x + y, x + y)},
+         "d(xy) = y dx + x dy changes both operands; a local derivative changes one and holds the other fixed."),
+        ("the same for both", {"local": lambda x, y: (y, y)}, "∂/∂x is y, but ∂/∂y is the other operand, x."),
+        ("the same for both", {"local": lambda x, y: (x, x)}, "∂/∂y is x, but ∂/∂x is the other operand, y."),
+        ("the rule of ÷", {"local": lambda x, y: (1.0 / y, -x / (y * y))}, "1/y and −x/y² belong to x / y."),
+        ("the rule of −", {"local": lambda x, y: (1.0, -1.0)}, "1 and −1 belong to x − y."),
+        ("taken as constants", {"local": lambda x, y: (0.0, 0.0)},
+         "Only the other operand is held fixed: the product does change with x, by y for each step of 1."),
+        ("the power rule", {"local": lambda x, y: (2.0 * x, 2.0 * y)},
+         "2x belongs to x·x; here the other factor is y, which is held fixed."),
+        ("x + y for x · y", {"value": lambda x, y: x + y}, "The value is a sum: the node is a product."),
+        ("the derivatives multiplied", {"local": lambda x, y: (x * x * y, x * y * y)},
+         "You multiplied the value by an operand: ∂(xy)/∂x is the other operand alone."),
+        calculation=_product),
+    hints=(r"Hold $y$ fixed. What kind of function of $x$ is $x \cdot y$ then, and what is its slope?",
+           r"$y$ is a constant factor in $\frac{\partial (xy)}{\partial x}$.",
+           "`return x * y, (y, …)`"),
     derivation=lambda p: explained("f = x*y", "x", x=p["cases"][0][0], y=p["cases"][0][1]),
     **tried(lambda x, y: f"at x = {x:g}, y = {y:g}", lambda x, y: ("the value", "∂/∂x", "∂/∂y")),
 )  # fmt: skip
 
 
+def _kinked(
+    value: Callable[[float], float] = lambda z: max(0.0, z),
+    slope: Callable[[float], float] = lambda z: 1.0 if z > 0.0 else 0.0,
+) -> Callable[[float], Any]:
+    return lambda z: (value(z), (slope(z),))
+
+
 RELU = Exercise(
-    "relu", "relu, with its kink",
+    "relu", "relu, with its kink", notebook="02-back-propagation.ipynb",
     question=lambda p: (
-        "Write `my_relu(z)`, which returns `value, (derivative,)`: max(0, z) and g′(z). At the kink, z = 0, use the "
-        "convention of this course and of most libraries: g′(0) = 0."),
-    make=lambda rng: {"cases": [(rng.randint(3, 9) / 2.0,), (-rng.randint(3, 9) / 2.0,), (0.0,)]},
-    right=lambda z: (max(0.0, z), (1.0 if z > 0 else 0.0,)),
+        r"Write `my_relu(z)`, which returns `value, (derivative,)`: $g(z) = \max(0, z)$ and $g'(z)$. At the kink, "
+        "$z = 0$, use the convention of this course and of most libraries: $g'(0) = 0$."),
+    make=lambda rng: {"cases": [(rng.randint(3, 9) / 2.0,), (-rng.randint(3, 9) / 2.0,), (0.0,), (0.25,), (-0.25,)]},
+    right=_kinked(), calculation=_kinked,
     mistakes=mistakes(
-        ("g for g′", lambda z: (max(0.0, z), (max(0.0, z),)),
+        ("g for g′", {"slope": lambda z: max(0.0, z)},
          "You returned relu itself as its derivative, but its slope is 1 wherever it rises."),
-        ("the other side at the kink", lambda z: (max(0.0, z), (1.0 if z >= 0 else 0.0,)),
+        ("the other side at the kink", {"slope": lambda z: 1.0 if z >= 0 else 0.0},
          "At 0 every number from 0 to 1 is a subgradient; the convention is 0."),
-        ("½ at the kink", lambda z: (max(0.0, z), ((z > 0) / 2.0 + (z >= 0) / 2.0,)),
+        ("½ at the kink", {"slope": lambda z: (z > 0) / 2.0 + (z >= 0) / 2.0},
          "You took the mean of both sides, as a step function does; the convention here is 0."),
-        ("a slope where relu is flat", lambda z: (max(0.0, z), (1.0,)),
+        ("a slope where relu is flat", {"slope": lambda z: 1.0},
          "Left of 0 relu is constant: its derivative is 0 there."),
-        ("the slope of |z|", lambda z: (max(0.0, z), ((z > 0) - (z < 0) * 1.0,)),
-         "The slope −1 left of 0 belongs to |z|; relu is flat there.")),
-    hints=("Draw max(0, z). What is its slope right of 0, and left of it?",
+        ("the slope of |z|", {"slope": lambda z: (z > 0) - (z < 0) * 1.0},
+         "The slope −1 left of 0 belongs to |z|; relu is flat there."),
+        ("z for g′", {"slope": lambda z: z}, "z is where you are; the slope is 1 right of 0 and 0 left of it."),
+        ("flat everywhere", {"slope": lambda z: 0.0}, "Right of 0 relu is z itself, and rises by 1 for each step of 1."),
+        ("the sides exchanged", {"slope": lambda z: 1.0 if z < 0 else 0.0},
+         "relu is flat left of 0, and rises right of it."),
+        ("the sides exchanged", {"slope": lambda z: 1.0 if z <= 0 else 0.0},
+         "relu is flat left of 0, and rises right of it."),
+        ("the slope of σ", {"slope": lambda z: _sigmoid(z) * (1.0 - _sigmoid(z))},
+         "σ(z)(1 − σ(z)) is the slope of σ; relu consists of two straight lines."),
+        ("1 only from 1 on", {"slope": lambda z: 1.0 if z >= 1.0 else 0.0},
+         "relu rises for every z above 0, also between 0 and 1."),
+        ("a leak in the slope", {"slope": lambda z: 1.0 if z > 0.0 else 0.01},
+         "A slope of 0.01 left of 0 belongs to leaky relu; relu is flat there."),
+        ("a leak", {"value": lambda z: max(0.01 * z, z), "slope": lambda z: 1.0 if z > 0.0 else 0.01},
+         "This is leaky relu: relu is 0 left of 0."),
+        ("z for max(0, z)", {"value": lambda z: z}, "Left of 0 the value is 0: max(0, z)."),
+        ("|z| for max(0, z)", {"value": abs}, "Left of 0 the value is 0, not −z."),
+        ("min for max", {"value": lambda z: min(0.0, z)}, "Of 0 and z the larger counts: max(0, z)."),
+        ("max with 1", {"value": lambda z: max(1.0, z)}, "Of 0 and z the larger counts: max(0, z)."),
+        ("a step for max(0, z)", {"value": lambda z: float(z > 0.0)}, "0 and 1 are the slopes; the value is max(0, z)."),
+        calculation=_kinked),
+    hints=(r"Draw $\max(0, z)$. What is its slope right of 0, and left of it?",
            "It is 1 on the right, 0 on the left, and given by the convention at 0.",
-           "The derivative is 1.0 if z > 0 else …"),
+           "The derivative is `1.0 if z > 0 else …`"),
     derivation=lambda p: explained("a = relu(z)", "z", z=p["cases"][0][0]),
-    **tried(lambda z: f"at z = {z:g}", lambda z: ("the value", "∂/∂z")),
+    **tried(lambda z: f"at z = {z:g}", lambda z: ("the value", "the derivative")),
 )  # fmt: skip
 
 
@@ -102,12 +198,19 @@ GRAPHS = {
 }
 
 
+PARSED = {graph: Definitions(text) for graph, text in GRAPHS.items()}
+
+
 def _graphs(p: Problem) -> dict[str, list[Value]]:
     """The nodes of every graph, the root last."""
     numbers: Problem = dict.fromkeys("xatw", p["u"]) | dict.fromkeys("ysb", p["v"])
-    parsed = {graph: Definitions(text) for graph, text in GRAPHS.items()}
-    roots = {graph: d.at(**{name: numbers[name] for name in d.inputs})["f"] for graph, d in parsed.items()}
+    roots = {graph: d.at(**{name: numbers[name] for name in d.inputs})["f"] for graph, d in PARSED.items()}
     return {graph: topological_order(root) for graph, root in roots.items()}
+
+
+def _node_names(p: Problem) -> list[str]:
+    """Of every number of an answer, as in the drawing."""
+    return [f"{graph}, node {name}" for graph, nodes in _graphs(p).items() for name in labels(nodes).values()]
 
 
 def _run_backward(p: Problem, backward: Callable[[Value], object]) -> list[float]:
@@ -116,13 +219,23 @@ def _run_backward(p: Problem, backward: Callable[[Value], object]) -> list[float
         for node in nodes:
             node.grad = 0.5  # stands for the result of an earlier pass
         backward(nodes[-1])
-    return [node.grad for nodes in graphs for node in nodes]
+    return [float(node.grad) for nodes in graphs for node in nodes]
+
+
+def _marked(root: Value, nodes: Sequence[Value], words: str) -> Any:
+    """A drawing of the graph, some of its nodes in a frame of their own."""
+    drawing, order = draw(root), topological_order(root)
+    figure, chosen = drawing.figure, {order.index(node) for node in nodes}
+    for box in figure.boxes:
+        box.lit = any(cell.node in chosen for cell in box.cells)
+    figure.captions.append(words)
+    return Drawing(figure, placed(figure))
 
 
 def _graph_at(p: Problem, place: int) -> Any:
-    root = [nodes[-1] for nodes in _graphs(p).values() for _ in nodes][place]
+    root, node = [(nodes[-1], node) for nodes in _graphs(p).values() for node in nodes][place]
     root.backward()
-    return draw(root)
+    return _marked(root, [node], "the right gradients; in the frame: the first node whose grad is another one")
 
 
 def _along_every_path(node: Value, step: int = 1) -> list[Value]:
@@ -130,63 +243,327 @@ def _along_every_path(node: Value, step: int = 1) -> list[Value]:
     return [node, *(below for parent in node.parents[::step] for below in _along_every_path(parent, step))]
 
 
+def _level_by_level(root: Value) -> list[Value]:
+    """A node once for each time that it is reached, the nearer ones first."""
+    order = [root]
+    for node in order:
+        order += node.parents
+    return order
+
+
 def _backward(
-    assign: bool = False, stale: Callable[[Value], bool] = lambda node: False, upstream: bool = True,
-    start: float = 1.0, order: Callable[[Value], list[Value]] = lambda root: topological_order(root)[::-1],
+    assign: bool = False, stale: Callable[[Value], bool] = lambda node: False, start: float = 1.0, sign: float = 1.0,
+    share: Callable[[Value, Value, float], float] = lambda node, parent, local: node.grad * local,
+    pairs: Callable[[Value], Iterable[tuple[Value, float]]] = lambda node: zip(node.parents, node.local_derivatives),
+    order: Callable[[Value], list[Value]] = lambda root: topological_order(root)[::-1], added: bool = False,
 ) -> Callable[[Value], None]:  # fmt: skip
     """The backward pass, which is right without options; each option makes a mistake."""
 
     def backward(root: Value) -> None:
         for node in order(root):
             node.grad = node.grad if stale(node) else 0.0
-        root.grad = start
+        root.grad = 0.5 + start if added else start
         for node in order(root):
-            for parent, local in zip(node.parents, node.local_derivatives):
-                share = (node.grad if upstream else 1.0) * local
-                parent.grad = share if assign else parent.grad + share
+            for parent, local in pairs(node):
+                part = sign * share(node, parent, local)
+                parent.grad = part if assign else parent.grad + part
 
     return backward
 
 
+def _once(order: Callable[[Value], list[Value]]) -> Callable[[Value], list[Value]]:
+    return lambda root: [*dict.fromkeys(order(root))]
+
+
+def _first_share(root: Value) -> None:
+    """Gives a node the share that comes first and no other."""
+    given = {root}
+    for node in topological_order(root):
+        node.grad = 0.0
+    root.grad = 1.0
+    for node in topological_order(root)[::-1]:
+        for parent, local in zip(node.parents, node.local_derivatives):
+            if parent not in given:
+                parent.grad = node.grad * local
+            given.add(parent)
+
+
+ONCE = "A node passed on its whole grad each time it was reached: visit every node once, after all its users."
+UNSORTED = "A node passed on its grad before the grad was complete: handle every user of a node before the node."
+
 BACKWARD = Exercise(
-    "backward", "The backward pass",
+    "backward", "The backward pass", notebook="01-the-chain-rule.ipynb",
     question=lambda p: (
-        "Write `backward(root)`, which sets `node.grad` to ∂root/∂node for every node below, whatever it was "
-        "before. A node has `parents`, `local_derivatives` (one for each parent) and `grad`. The check runs it on a "
-        "product, a chain, x + x, a diamond, and a graph with a short and a long path, and draws the smallest that "
-        "fails."),
+        r"Write `backward(root)`, which sets `node.grad` to $\frac{\partial\,\text{root}}{\partial\,\text{node}}$ "
+        "for every node below, whatever it was before. A node has `parents`, `local_derivatives` (one for each parent) "
+        "and `grad`. The check runs it on a product, a chain, $x + x$, a diamond, and a graph with a short and a long "
+        "path, and draws the smallest that fails."),
     make=lambda rng: {"u": rng.randint(5, 15) / 10.0, "v": -rng.randint(5, 15) / 10.0},
-    right=_backward(),
+    right=_backward(), calculation=_backward,
     mistakes=mistakes(
-        ("assigned instead of added", _backward(assign=True),
+        ("assigned instead of added", {"assign": True},
          "A node that is used twice gets two shares; `=` keeps only the last, `+=` adds them."),
-        ("stale gradients", _backward(stale=lambda node: True),
+        ("assigned instead of added", _first_share,
+         "A node that is used twice gets two shares, and yours keeps the first alone: `+=` adds them."),
+        ("stale gradients", {"stale": lambda node: True},
          "The grad of an earlier pass is still included: set every node's grad to 0 first."),
-        ("no topological order", _backward(order=lambda root: [*dict.fromkeys(_along_every_path(root))]),
-         "A node passed on its grad before the grad was complete: handle every user of a node before the node."),
-        ("forgot the upstream", _backward(upstream=False),
+        ("no topological order", {"order": _once(_along_every_path)}, UNSORTED),
+        ("no topological order", {"order": _once(partial(_along_every_path, step=-1))}, UNSORTED),
+        ("no topological order", {"order": _once(_level_by_level)}, UNSORTED),
+        ("forgot the upstream", {"share": lambda node, parent, local: local},
          "A parent's share is node.grad times the local derivative, not the local derivative alone."),
-        ("no 1 at the root", _backward(start=0.0), "∂root/∂root = 1: without it everything is 0."),
-        *(("a node passed on more than once", _backward(order=order),
-           "A node passed on its whole grad each time it was reached: visit every node once, after all its users.")
-          for order in (_along_every_path, partial(_along_every_path, step=-1))),
-        *(("stale gradients in the inputs", _backward(stale=is_input),
+        ("forgot the local derivative", {"share": lambda node, parent, local: node.grad},
+         "A parent's share is node.grad times the local derivative, not node.grad alone."),
+        ("added upstream and local", {"share": lambda node, parent, local: node.grad + local},
+         "The chain rule multiplies along a path: node.grad times the local derivative."),
+        ("data for grad", {"share": lambda node, parent, local: node.data * local},
+         "Multiply the local derivative by `node.grad`, which says how the root changes with the node, not by its data."),
+        ("times the parent's data", {"share": lambda node, parent, local: node.grad * parent.data},
+         "The local derivative is given for each parent: it is not the parent's data."),
+        ("times the parent's data too", {"share": lambda node, parent, local: node.grad * local * parent.data},
+         "node.grad times the local derivative is all: the parent's data is in the local derivative already."),
+        ("divided among the parents", {"share": lambda node, parent, local: node.grad * local / len(node.parents)},
+         "Each parent gets the whole of node.grad times its local derivative: nothing is divided."),
+        ("subtracted instead of added", {"sign": -1.0}, "Shares are added: `+=`, not `-=`."),
+        ("the local derivatives exchanged",
+         {"pairs": lambda node: zip(node.parents, node.local_derivatives[::-1])},
+         "local_derivatives[i] belongs to parents[i]; you paired them in the opposite order."),
+        ("one entry for each parent", {"pairs": lambda node: dict(zip(node.parents, node.local_derivatives)).items()},
+         "In x + x both parents are one node: a dict or a set keeps one of the two; go through the pairs instead."),
+        ("the first local derivative for every parent",
+         {"pairs": lambda node: ((parent, node.local_derivatives[0]) for parent in node.parents)},
+         "Each parent has a local derivative of its own: walk both lists at once."),
+        ("the first parent only", {"pairs": lambda node: [*zip(node.parents, node.local_derivatives)][:1]},
+         "Only the first parent got a share: go through all of them."),
+        ("the last parent only", {"pairs": lambda node: [*zip(node.parents, node.local_derivatives)][-1:]},
+         "Only the last parent got a share: go through all of them."),
+        ("no 1 at the root", {"start": 0.0}, "∂root/∂root = 1: without it everything is 0."),
+        ("the old grad of the root", {"added": True},
+         "The root's grad of an earlier pass is still included: set it to 1 instead of adding 1."),
+        ("the root's data for 1", lambda root: _backward(start=root.data)(root),
+         "∂root/∂root = 1, whatever the root's data is."),
+        ("a node passed on more than once", {"order": _along_every_path}, ONCE),
+        ("a node passed on more than once", {"order": partial(_along_every_path, step=-1)}, ONCE),
+        ("a node passed on more than once", {"order": _level_by_level}, ONCE),
+        ("one level only", {"order": lambda root: [*root.parents[::-1], root][::-1][:1] + [
+            node for node in topological_order(root) if node is not root and not node.parents]},
+         "Only the root passed something on: its parents have to pass on their grads in turn."),
+        *(("stale gradients in the inputs", {"stale": is_input},
            "The interior nodes start from 0, but the inputs keep the grad of an earlier pass: set theirs to 0 too. "
            "(`Value.backward` adds to its inputs on purpose; here each pass stands alone.)")
           for is_input in (lambda node: node.operation is None, lambda node: not node.parents)),
-        ("the list from the wrong end", _backward(order=topological_order),
+        ("the list from the wrong end", {"order": topological_order},
          "Only the root had a grad when it was visited: walk the list from its end, users before their parents."),
         ("nothing written", lambda root: None,
-         "Every grad is unchanged: write the answer into each `node.grad` instead of returning it.")),
+         "Every grad is unchanged: write the answer into each `node.grad` instead of returning it."),
+        calculation=_backward),
     hints=("Which nodes need their complete grad before a node may pass on its own?",
            "List the nodes so that parents come first; walk that list from its end.",
-           "Zero all grads, root.grad = 1.0, then for each node: parent.grad += node.grad * local."),
+           "Zero all grads, `root.grad = 1.0`, then for each node: `parent.grad += node.grad * local`."),
     derivation=lambda p: explained(GRAPHS["a diamond"], "b", b=p["v"]),
-    numbers=_run_backward,
-    # called as in the drawing
-    cases=lambda p: [
-        f"{graph}, node {name}" for graph, nodes in _graphs(p).items() for name in labels(nodes).values()],
-    picture=_graph_at, generic=False,
+    numbers=_run_backward, cases=_node_names, picture=_graph_at, generic=False,
+)  # fmt: skip
+
+
+def _distances(root: Value) -> dict[Value, int]:
+    """Of every node from the root, in edges."""
+    found = {root: 0}
+    for node in (order := [root]):
+        for parent in node.parents:
+            if parent not in found:
+                found[parent] = found[node] + 1
+                order.append(parent)
+    return found
+
+
+def _sorted_faults(nodes: list[Value], listed: list[Any]) -> list[float]:
+    """What is wrong with a list of nodes, in numbers, which are all 0 for a topological order."""
+    root, known = nodes[-1], {id(node) for node in nodes}
+    own = [node for node in listed if id(node) in known]
+    first: dict[int, int] = {}
+    for i, node in enumerate(own):
+        first.setdefault(id(node), i)
+    missing = [node for node in nodes if id(node) not in first]
+    edges = {(id(p), id(node)) for node in nodes for p in node.parents if id(p) in first and id(node) in first}
+    late = sum(first[p] > first[node] for p, node in edges)
+    levels = [_distances(root)[node] for node in own]
+    return [
+        float(number) for number in (
+            root in missing, sum(not node.parents for node in missing),
+            sum(bool(node.parents) and node is not root for node in missing), len(own) - len(first),
+            len(listed) - len(own), late, late and late == len(edges) - (root in missing),
+            late and levels in (sorted(levels), sorted(levels)[::-1]), bool(listed),
+        )
+    ]  # fmt: skip
+
+
+def _run_order(p: Problem, order: Callable[[Value], Any]) -> list[float]:
+    found = []
+    for graph, nodes in _graphs(p).items():
+        listed = order(nodes[-1])
+        if listed is None:
+            raise NoAnswer(f"returned nothing (on {graph}): it needs a `return`")
+        if not isinstance(listed, Iterable) or isinstance(listed, NOT_LISTS):
+            raise NoAnswer(f"returned a value of type {type(listed).__name__} (on {graph}): it needs a list of nodes")
+        listed = [*islice(listed, MOST_NUMBERS + 1)]
+        if len(listed) > MOST_NUMBERS:
+            raise NoAnswer(f"listed more than {MOST_NUMBERS:,} nodes (on {graph})")
+        found += _sorted_faults(nodes, listed)
+    return found
+
+
+def _reached(root: Value, before: bool = True, again: bool = False) -> list[Value]:
+    """Every node in the order in which recursion comes to it, or leaves it."""
+    seen: set[Value] = set()
+
+    def visit(node: Value) -> list[Value]:
+        if node in seen and not again:
+            return []
+        seen.add(node)
+        below = [x for parent in node.parents for x in visit(parent)]
+        return [node, *below] if before else [*below, node]
+
+    return visit(root)
+
+
+def _order_words(p: Problem) -> list[str]:
+    what = ("the root", "leaves missing", "interior nodes missing", "repeated nodes", "strangers", "edges the wrong way",
+            "all edges", "the levels", "the list")  # fmt: skip
+    return [f"{graph}, {words}" for graph in GRAPHS for words in what]
+
+
+def _draw_order(p: Problem, place: int) -> Any:
+    nodes = [*_graphs(p).values()][place // (len(_order_words(p)) // len(GRAPHS))]
+    return draw(nodes[-1])
+
+
+ORDER = Exercise(
+    "order", "A topological order", notebook="01-the-chain-rule.ipynb",
+    question=lambda p: (
+        "Write `topological_order(root)`, which returns a list of the root and of every node that it was computed "
+        "from, each once, and each after all its `parents`. Every such order is right. The check runs it on a product, "
+        "a chain, $x + x$, a diamond, and a graph with a short and a long path."),
+    make=lambda rng: {"u": rng.randint(5, 15) / 10.0, "v": -rng.randint(5, 15) / 10.0},
+    right=topological_order,
+    mistakes=mistakes(
+        ("the empty list", lambda root: [], "The list is empty: append each node to it."),
+        ("the root alone", lambda root: [root], "Only the root is listed: visit its parents, their parents, and so on."),
+        ("one level only", lambda root: [*dict.fromkeys(root.parents), root],
+         "Only the root and its parents are listed: visit the parents' parents too, and so on."),
+        ("the root missing", lambda root: topological_order(root)[:-1],
+         "The root is a node of the graph too: it comes last."),
+        ("the leaves missing", lambda root: [node for node in topological_order(root) if node.parents],
+         "Nodes without parents belong to the list too: they come before all that use them."),
+        ("the leaves alone", lambda root: [node for node in topological_order(root) if not node.parents],
+         "Only the nodes without parents are listed: append a node after its parents, whether it has any or not."),
+        ("reversed", lambda root: topological_order(root)[::-1],
+         "Your list begins at the root, as the backward pass does: here each node comes after its parents."),
+        ("reversed, without the root", lambda root: topological_order(root)[-2::-1],
+         "Your list has users before their parents, and the root is missing."),
+        ("nodes listed twice", partial(_reached, before=False, again=True),
+         "A node that is used twice is listed twice: remember which nodes you have seen."),
+        *(("breadth first", rule,
+           "Sorting by the distance from the root is not enough: in the graph with a short and a long path a node is "
+           "near to the root and still has a user that is farther away.")
+          for rule in (lambda root: [*dict.fromkeys(_level_by_level(root))],
+                       lambda root: [*dict.fromkeys(_level_by_level(root))][::-1])),
+        ("breadth first, nodes listed twice", _level_by_level,
+         "Walking level by level lists a node each time it is reached, and too early: append it once, after its "
+         "parents."),
+        *(("listed on the way down", rule,
+           "You listed a node when you came to it: append it after the calls for its parents.")
+          for rule in (_reached, lambda root: _reached(root)[::-1])),
+        ("listed on the way down, and twice", partial(_reached, again=True),
+         "You listed a node each time you came to it: append it once, after the calls for its parents."),
+        ("the numbers for the nodes", lambda root: [node.data for node in topological_order(root)],
+         "The list holds something else than the graph's nodes: append the node itself."),
+        ),
+    hints=("Recursion: what must be in the list before a node may be appended?",
+           "Visit the node's parents first, then append the node; keep a set of what was seen.",
+           "`def visit(node): if node not in seen: seen.add(node); for parent in node.parents: …; order.append(node)`"),
+    derivation=lambda p: explained(GRAPHS["a short and a long path"], "w", w=p["u"], t=p["u"]),
+    numbers=_run_order, cases=_order_words, picture=_draw_order, generic=False,
+)  # fmt: skip
+
+
+GATES_SLIPS = (
+    ("the operands not exchanged", {"own": True},
+     "× passes back the upstream gradient times the *other* operand."),
+    ("max for both", {"loser": lambda g, p, w: g}, "Only the larger operand changed m: the smaller one gets 0."),
+    ("max to the smaller one", {"loser": lambda g, p, w: g, "winner": lambda g, p, w: 0.0},
+     "m = p, as p is the larger: p gets the whole gradient, and w gets 0."),
+    ("max in halves", {"loser": lambda g, p, w: g / 2.0, "winner": lambda g, p, w: g / 2.0},
+     "max routes: the larger operand gets the whole gradient, not half of it."),
+    ("max as a factor", {"winner": lambda g, p, w: g * p}, "max has the slope 1 for the larger operand, not p."),
+    ("max as a product", {"winner": lambda g, p, w: g * w, "loser": lambda g, p, w: g * p},
+     "max is not ×: its slope is 1 for the larger operand and 0 for the other."),
+    ("+ in halves", {"add": lambda g, x, y: g / 2.0}, "+ hands the whole gradient to each operand."),
+    ("+ as a factor", {"add": lambda g, x, y: g * x}, "+ has the local derivative 1, not x: it hands the gradient on."),
+    ("+ as ×", {"add": lambda g, x, y: g * y}, "+ has the local derivative 1: exchanging operands belongs to ×."),
+    ("forgot σ′", {"slope": lambda h, a: 1.0}, "To get from a back to h, multiply by σ′(h) = a(1 − a)."),
+    ("σ for σ′", {"slope": lambda h, a: a}, "You multiplied by σ(h) = a: the chain rule needs its slope, a(1 − a)."),
+    ("h for a in σ′", {"slope": lambda h, a: h * (1.0 - h)}, "σ′(h) = a(1 − a), with a = σ(h) and not h itself."),
+    ("σ′ of a number that is σ already", {"slope": lambda h, a: _sigmoid(a) * (1.0 - _sigmoid(a))},
+     "a is σ(h) already: σ′(h) = a(1 − a), without another σ."),
+    ("the slope of tanh", {"slope": lambda h, a: 1.0 - a * a}, "1 − a² belongs to tanh; the slope of σ is a(1 − a)."),
+    ("half of the slope", {"slope": lambda h, a: 1.0 - a}, "σ′(h) = a(1 − a): the factor a is missing."),
+    ("1 at L", {"start": True}, "L is not the end: it gets a gradient from upstream, and everything is multiplied by it."),
+    ("× hands on", {"other": lambda g, x: g}, "× multiplies the gradient by the other operand; + hands it on."),
+    ("forgot the upstream", {"local": True},
+     "These are local derivatives: multiply each by the gradient that arrives at the node."),
+)  # fmt: skip
+
+
+def _gates(
+    own: bool = False, start: bool = False, local: bool = False,
+    winner: Callable[[float, float, float], float] = lambda g, p, w: g,
+    loser: Callable[[float, float, float], float] = lambda g, p, w: 0.0,
+    add: Callable[[float, float, float], float] = lambda g, x, y: g,
+    slope: Callable[[float, float], float] = lambda h, a: a * (1.0 - a),
+    other: Callable[[float, float], float] = lambda g, x: g * x,
+) -> Callable[[Problem], Numbers]:  # fmt: skip
+    """The gradients of L = max(p, w)·σ(h), p = (x + y)·z; each option makes a mistake."""
+
+    def answer(p: Problem) -> Numbers:
+        def times(g: float, mine: float, others: float) -> float:
+            return other(1.0 if local else g, mine if own else others)
+
+        q, a = p["x"] + p["y"], _sigmoid(p["h"])
+        product, g = q * p["z"], 1.0 if start else p["g"]
+        to_m, to_a = times(g, product, a), times(g, a, product)
+        to_p, to_w = winner(1.0 if local else to_m, product, p["w"]), loser(to_m, product, p["w"])
+        to_q, to_z = times(to_p, q, p["z"]), times(to_p, p["z"], q)
+        return [add(1.0 if local else to_q, p["x"], p["y"]), to_z, to_w, slope(p["h"], a) * (1.0 if local else to_a)]
+
+    return answer
+
+
+def _explain_gates(p: Problem) -> Any:
+    return explained("f = {g}*L; L = m*a; m = max(p, w); p = q*z; q = x + y; a = sigmoid(h)".format(**p), "z",
+                     **{name: p[name] for name in "xyzwh"})  # fmt: skip
+
+
+GATES = Exercise(
+    "gates", "What +, ×, max and σ pass back", notebook="02-back-propagation.ipynb",
+    question=lambda p: (
+        rf"$q = x + y$, $p = q \cdot z$, $m = \max(p, w)$, $a = \sigma(h)$, $L = m \cdot a$, with $x = {p['x']:g}$, "
+        f"$y = {p['y']:g}$, $z = {p['z']:g}$, $w = {p['w']:g}$, $h = {p['h']:g}$. The forward pass gave "
+        f"$q = {p['x'] + p['y']:g}$, $p = {(p['x'] + p['y']) * p['z']:g}$, $m = {(p['x'] + p['y']) * p['z']:g}$, "
+        f"$a = {_sigmoid(p['h']):.4f}$. $L$ is a node inside a larger graph: the gradient that arrives at it from "
+        rf"upstream is ${p['g']:g}$. Walk back from $L$ by hand: which gradients arrive at $x$, $z$, $w$ and $h$? "
+        "Answer four numbers, in this order."),
+    make=lambda rng: {
+        "x": rng.choice([-4.0, -3.0, 3.0, 5.0]), "y": rng.choice([6.0, 7.0, 8.0, 9.0]), "z": rng.choice([1.5, 2.5, 3.5]),
+        "w": rng.choice([-3.0, -2.0, 2.0]), "h": rng.choice([-1.5, -0.5, 0.5, 1.5]), "g": rng.choice([-3.0, 3.0, 5.0]),
+    },
+    right=_gates(), calculation=_gates,
+    mistakes=mistakes(*GATES_SLIPS, calculation=_gates),
+    hints=("Begin at $L$ with the gradient from upstream, and take one node after the other. Which of the four has the "
+           "same gradient as another node?",
+           r"$+$ hands the gradient on, $\times$ multiplies it by the other operand, $\max$ gives it to the larger "
+           r"operand alone, $\sigma$ multiplies it by $a(1 - a)$.",
+           r"$m$ gets (upstream)·$a$, and so does $p$; then $z$ gets that times $q$, and $x$ gets that times $z$."),
+    derivation=_explain_gates,
 )  # fmt: skip
 
 
@@ -200,127 +577,233 @@ def _network(rng: Random) -> Problem:
     W2 = [_tenths(rng, 3) for _ in range(3)]
     return {
         "W1": [_tenths(rng, 2) for _ in range(3)], "b1": _tenths(rng, 3), "W2": W2, "b2": _tenths(rng, 3),
-        "x": _tenths(rng, 2), "y": [float(k) for k in rng.choice([(1, 0, 0), (0, 1, 0), (0, 0, 1)])],
+        "x": _tenths(rng, 2), "y": [0.0, 1.0, 0.0],
     }  # fmt: skip
 
 
-def _passed(p: Problem) -> tuple[Value, Trace]:
+@dataclass(frozen=True)
+class Pass:
+    """The numbers of a forward and a backward pass, by layer."""
+
+    z: tuple[Numbers, Numbers]
+    a: tuple[Numbers, Numbers]
+    delta: Numbers  # of the output layer
+
+
+def _passed(p: Problem) -> Pass:
+    inputs, z, a = p["x"], [], []
+    for W, b in ((p["W1"], p["b1"]), (p["W2"], p["b2"])):
+        z.append([sum(w * x for w, x in zip(row, inputs)) + b_j for row, b_j in zip(W, b)])
+        a.append(inputs := [_sigmoid(z_j) for z_j in z[-1]])
+    delta = [(a_j - y_j) * a_j * (1.0 - a_j) for a_j, y_j in zip(a[1], p["y"])]
+    return Pass((z[0], z[1]), (a[0], a[1]), delta)
+
+
+def _explained(p: Problem, wrt: Sequence[str], through: Sequence[str] = ()) -> Any:
+    """The derivations of ∂L/∂wrt for one or more nodes of the network."""
     model = MLP(2, [3, 3], activation="sigmoid", output="sigmoid")
     model.load_state_dict({f"net.layers.{2 * l}.{letter}": p[f"{letter}{l + 1}"] for l in (0, 1) for letter in "Wb"})
-    trace = model.trace(p["x"])
-    loss = named(L=half_squared_error(trace.output, p["y"]))
+    loss = named(L=half_squared_error(model.trace(p["x"]).output, p["y"]))
     loss.backward()
-    return loss, trace
-
-
-def _explained(p: Problem, wrt: str, through: Sequence[str] = ()) -> Any:
-    loss, _ = _passed(p)
     nodes = {node.name: node for node in topological_order(loss)}
-    return explain(loss, wrt=nodes[wrt], through=[nodes[name] for name in through] or None)
+    return Derivations([explain(loss, wrt=nodes[w], through=[nodes[t] for t in through] or None) for w in wrt])
 
 
-def _rounded(numbers: Sequence[float | Value]) -> str:
+class Derivations(list[Any]):
+    """Explanations, one below the other."""
+
+    def __str__(self) -> str:
+        return "\n\n".join(map(str, self))
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return "".join(explanation._repr_html_() for explanation in self)
+
+
+def _rounded(numbers: Sequence[float]) -> str:
     return f"({', '.join(f'{x:.4f}' for x in numbers)})"
 
 
-def _each(rule: Callable[[float, float, float], float]) -> Callable[[Problem], Numbers]:
+# the slopes of the output layer and the hidden one, which students take for that of σ
+SLOPES = (
+    ("forgot g′", {"slope": lambda z, a: 1.0}, "{} To get from a back to z, multiply by the slope of σ, a(1 − a)."),
+    ("g for g′", {"slope": lambda z, a: a},
+     "You multiplied by σ(z) = a. The chain rule needs its derivative, a(1 − a)."),
+    ("the slope of tanh", {"slope": lambda z, a: 1.0 - a * a}, "1 − a² belongs to tanh; the slope of σ is a(1 − a)."),
+    ("σ′ of a number that is σ already", {"slope": lambda z, a: _sigmoid(a) * (1.0 - _sigmoid(a))},
+     "a is σ(z) already, so σ(a)(1 − σ(a)) applies σ twice: σ′(z) = a(1 − a)."),
+    ("z for a in σ′", {"slope": lambda z, a: z * (1.0 - z)},
+     "σ′(z) = σ(z)(1 − σ(z)) = a(1 − a); your z(1 − z) has z in place of a."),
+    ("half of the slope", {"slope": lambda z, a: 1.0 - a}, "σ′(z) = a(1 − a): the factor a is missing."),
+    ("1 + a for 1 − a", {"slope": lambda z, a: a * (1.0 + a)}, "σ′(z) = a(1 − a): as a nears 1, the slope goes to 0."),
+    ("a − 1 for 1 − a", {"slope": lambda z, a: a * (a - 1.0)}, "σ rises everywhere: its slope a(1 − a) is positive."),
+    ("a² for the slope", {"slope": lambda z, a: a * a}, "σ′(z) = a(1 − a) = a − a²: a product of a and 1 − a."),
+    ("1 − a² for the slope, times a", {"slope": lambda z, a: a * (1.0 - a * a)}, "σ′(z) = a(1 − a), without a square."),
+    ("the slope twice", {"slope": lambda z, a: (a * (1.0 - a)) ** 2},
+     "You multiplied by a(1 − a) twice: once for each layer of σ is enough."),
+    ("divided by the slope", {"slope": lambda z, a: 1.0 / (a * (1.0 - a))},
+     "To get from a back to z, multiply by the slope a(1 − a) instead of dividing."),
+    ("z for the slope", {"slope": lambda z, a: z}, "z is where σ is; the chain rule needs its slope there, a(1 − a)."),
+)  # fmt: skip
+
+
+def _output(
+    error: Callable[[float, float, float], float] = lambda z, a, y: a - y,
+    slope: Callable[[float, float], float] = lambda z, a: a * (1.0 - a), of: Callable[[Numbers], Numbers] = list,
+) -> Callable[[Problem], Numbers]:  # fmt: skip
+    """δ of the output layer; each option makes a mistake."""
+
     def answer(p: Problem) -> Numbers:
-        _, trace = _passed(p)
-        return [rule(z.data, a.data, y) for z, a, y in zip(trace.z[2], trace.a[2], p["y"])]
+        passed = _passed(p)
+        return of([error(z, a, y) * slope(z, a) for z, a, y in zip(passed.z[1], passed.a[1], p["y"])])
 
     return answer
 
 
 BIAS = Exercise(
-    "bias", "∂L/∂b² of the output layer",
+    "bias", "∂L/∂b² of the output layer", notebook="02-back-propagation.ipynb",
     question=lambda p: (
-        "A 2-3-3 network has sigmoids in both layers, and L = ½ Σ_j (y_j − a_j)². An example gave "
-        f"z² = {_rounded(_passed(p)[1].z[2])}, a² = {_rounded(_passed(p)[1].a[2])}, and the target is "
-        f"y = {tuple(p['y'])}. What is ∂L/∂b²? Answer three numbers."),
+        r"A 2-3-3 network has sigmoids in both layers, and $L = \frac12 \sum_j (y_j - a^2_j)^2$, where $^2$ at $a^2_j$ "
+        f"is the layer and the last one a square. An example gave $z^2 = {_rounded(_passed(p).z[1])}$, "
+        f"$a^2 = {_rounded(_passed(p).a[1])}$, and the target is $y = ({', '.join(f'{y:g}' for y in p['y'])})$. What is "
+        r"$\frac{\partial L}{\partial b^2}$? Answer three numbers, with four decimals."),
     make=_network,
-    right=_each(lambda z, a, y: (a - y) * a * (1.0 - a)),
+    right=_output(), calculation=_output,
     mistakes=mistakes(
-        ("forgot g′", lambda z, a, y: a - y,
-         "a − y is ∂L/∂a. To get from a back to z, multiply by the slope of σ, a(1 − a)."),
-        ("g for g′", lambda z, a, y: (a - y) * a,
-         "You multiplied by σ(z) = a. The chain rule needs its derivative, a(1 − a)."),
-        ("twice too large", lambda z, a, y: 2.0 * (a - y) * a * (1.0 - a),
+        *((name, rule, text.format("a − y is ∂L/∂a.")) for name, rule, text in SLOPES),
+        ("twice too large", {"error": lambda z, a, y: 2.0 * (a - y)},
          "The 2 of the square and the ½ before it cancel: ∂L/∂a = a − y."),
-        ("the slope of tanh", lambda z, a, y: (a - y) * (1.0 - a * a),
-         "1 − a² belongs to tanh; the slope of σ is a(1 − a)."),
-        ("the sign of the loss's slope", lambda z, a, y: (y - a) * a * (1.0 - a),
+        ("half too small", {"error": lambda z, a, y: 0.5 * (a - y)},
+         "The square brings a 2, which cancels the ½: ∂L/∂a = a − y."),
+        ("the sign of the loss's slope", {"error": lambda z, a, y: y - a},
          "L = ½(y − a)² falls as a rises towards y: its derivative is a − y."),
-        ("σ′ of a number that is σ already", lambda z, a, y: (a - y) * z * (1.0 - z),
-         "σ′(z) = σ(z)(1 − σ(z)) = a(1 − a); your z(1 − z) has z in place of a."),
-        ("forgot the upstream", lambda z, a, y: a * (1.0 - a),
+        ("forgot the upstream", {"error": lambda z, a, y: 1.0},
          "a(1 − a) says only how a changes with z; multiply by how L changes with a."),
-        of=_each),
-    hints=("z_j = … + b_j, so what is ∂z_j/∂b_j? And what is ∂L/∂b_j then, in terms of δ?",
-           "∂L/∂b² = δ², and δ² = ∇ₐ L ⊙ σ′(z²).",
-           "Compute (a_j − y_j) · a_j (1 − a_j) for each j."),
-    derivation=lambda p: _explained(p, "b²_1"),
+        ("the loss for its slope", {"error": lambda z, a, y: 0.5 * (a - y) ** 2},
+         "½(a − y)² is the loss; its derivative with respect to a is a − y."),
+        ("the square kept", {"error": lambda z, a, y: (a - y) ** 2}, "The derivative of ½(y − a)² is a − y, without a square."),
+        ("z for a in the loss", {"error": lambda z, a, y: z - y},
+         "The loss compares the output a with y: a − y, not z − y."),
+        ("the distance without its sign", {"error": lambda z, a, y: abs(a - y)},
+         "a − y is negative where a has to rise: keep its sign."),
+        ("forgot the target", {"error": lambda z, a, y: a}, "∂L/∂a = a − y: the target y is missing."),
+        ("a + y for a − y", {"error": lambda z, a, y: a + y}, "∂L/∂a = a − y, which is 0 where the output is right."),
+        ("y for a − y", {"error": lambda z, a, y: y}, "∂L/∂a = a − y; y alone does not depend on the output."),
+        ("the loss of softmax", {"error": lambda z, a, y: (a - y) / (a * (1.0 - a)), "slope": lambda z, a: a},
+         "This network has the squared loss, and σ in each unit."),
+        ("the derivative of cross-entropy", {"error": lambda z, a, y: -y / a},
+         "−y/a belongs to cross-entropy; the derivative of ½(y − a)² is a − y."),
+        ("the running sum", {"of": lambda d: [sum(d)] * 3},
+         "b²_j reaches L through z²_j alone: the three derivatives are not added."),
+        calculation=_output),
+    hints=(r"$z_j = \ldots + b_j$, so what is $\frac{\partial z_j}{\partial b_j}$? And what is "
+           r"$\frac{\partial L}{\partial b_j}$ then, in terms of $\delta$?",
+           r"$\frac{\partial L}{\partial b^2} = \delta^2$, and $\delta^2 = \nabla_a L \odot \sigma'(z^2)$.",
+           r"Compute $(a_j - y_j) \cdot a_j (1 - a_j)$ for each $j$."),
+    derivation=lambda p: _explained(p, ["b²_1"]),
 )  # fmt: skip
 
 
-def _of_hidden(rule: Callable[[Matrix, Numbers, float, int], float]) -> Callable[[Problem], Numbers]:
+def _behind(
+    transposed: bool = False, slope: Callable[[float, float], float] = lambda z, a: a * (1.0 - a),
+    delta: Callable[[Numbers, int], Numbers] = lambda d, k: d, terms: Callable[[int], Sequence[int]] = lambda k: range(3),
+    weights: Callable[[float], float] = lambda w: w, units: Sequence[int] = (0, 2), with_bias: bool = False,
+    combine: Callable[[Iterable[float]], float] = sum, slope_of: str = "k",
+) -> Callable[[Problem], Numbers]:  # fmt: skip
+    """δ of two hidden units; each option makes a mistake."""
+
     def answer(p: Problem) -> Numbers:
-        _, trace = _passed(p)
-        return [rule(p["W2"], trace.delta[2], trace.a[1][k].data, k) for k in (0, 2)]
+        passed, W, found = _passed(p), p["W2"], []
+        for k in units:
+            z, a = passed.z[0], passed.a[0]
+            given = delta(passed.delta, k)
+            found.append(
+                combine(
+                    given[j] * weights(W[k][j] if transposed else W[j][k])
+                    * (slope(z[j], a[j]) if slope_of == "j" else slope(passed.z[1][j], passed.a[1][j]) if slope_of == "2"
+                       else 1.0)
+                    for j in terms(k)
+                )
+                * (slope(z[k], a[k]) if slope_of == "k" else 1.0)
+            )  # fmt: skip
+        return found
 
     return answer
 
 
-def _back(W: Matrix, delta: Numbers, k: int) -> float:
-    return sum(delta[j] * W[j][k] for j in range(3))
-
-
 HIDDEN = Exercise(
-    "hidden", "δ¹_1 and δ¹_3",
+    "hidden", "δ¹_1 and δ¹_3", notebook="02-back-propagation.ipynb",
     question=lambda p: (
-        "Take a 2-3-3 network as before, with other numbers. W² has the rows "
-        f"{', '.join(str(tuple(row)) for row in p['W2'])}; the example gave "
-        f"δ² = {_rounded(_passed(p)[1].delta[2])} and a¹ = {_rounded(_passed(p)[1].a[1])}. "
-        "What are δ¹_1 and δ¹_3? Answer `[δ¹_1, δ¹_3]`."),
+        "Take a 2-3-3 network as before, with other numbers. $W^2$ has the rows "
+        f"{', '.join(f'${tuple(row)}$' for row in p['W2'])}; the example gave "
+        rf"$\delta^2 = {_rounded(_passed(p).delta)}$ and $a^1 = {_rounded(_passed(p).a[0])}$. "
+        r"What are $\delta^1_1$ and $\delta^1_3$? Answer two numbers, `[δ¹_1, δ¹_3]`, with four decimals."),
     make=_network,
-    right=_of_hidden(lambda W, delta, a, k: _back(W, delta, k) * a * (1.0 - a)),
+    right=_behind(), calculation=_behind,
     mistakes=mistakes(
-        ("W for Wᵀ", lambda W, delta, a, k: sum(W[k][j] * delta[j] for j in range(3)) * a * (1.0 - a),
+        ("W for Wᵀ", {"transposed": True},
          "Unit k reaches output j through w_jk: the backward pass sums over column k of W, not over row k."),
-        ("g for g′", lambda W, delta, a, k: _back(W, delta, k) * a, "You multiplied by a¹, but σ′ is a(1 − a)."),
-        ("forgot g′", lambda W, delta, a, k: _back(W, delta, k),
-         "Wᵀ δ is ∂L/∂a¹. To get from a¹ back to z¹, multiply by the slope of σ, a(1 − a)."),
-        ("forgot the upstream", lambda W, delta, a, k: sum(W[j][k] for j in range(3)) * a * (1.0 - a),
+        *((name, rule, text.format("Wᵀ δ is ∂L/∂a¹.")) for name, rule, text in SLOPES),
+        ("forgot the upstream", {"delta": lambda d, k: [1.0] * 3},
          "You added the weights of column k without δ²: multiply each w_jk by δ_j."),
-        ("assigned instead of added", lambda W, delta, a, k: delta[2] * W[2][k] * a * (1.0 - a),
+        ("forgot W", {"weights": lambda w: 1.0}, "δ²_j comes back over the edge w_jk: multiply each δ_j by its weight."),
+        ("the last term only", {"terms": lambda k: [2]},
          "Unit k reaches L through three outputs, and your number has only the last of the three shares."),
-        of=_of_hidden),
-    hints=("Through which z²_j does z¹_1 reach the loss?",
-           "δ¹_k = Σ_j δ²_j w²_jk σ′(z¹_k): it has three terms, down column k.",
-           "Compute (δ²_1 w²_1k + δ²_2 w²_2k + δ²_3 w²_3k) · a¹_k (1 − a¹_k)."),
-    derivation=lambda p: _explained(p, "z¹_1", ["z²_1", "z²_2", "z²_3"]),
+        ("the first term only", {"terms": lambda k: [0]},
+         "Unit k reaches L through three outputs, and your number has only the first of the three shares."),
+        ("the middle term only", {"terms": lambda k: [1]},
+         "Unit k reaches L through three outputs, and your number has only the second of the three shares."),
+        ("only j = k", {"terms": lambda k: [k]},
+         "Unit k reaches every output, not only the one with its own number: add the shares of all three j."),
+        ("the last term missing", {"terms": lambda k: [0, 1]}, "There are three shares, one for each output: add the third."),
+        ("the first term missing", {"terms": lambda k: [1, 2]}, "There are three shares, one for each output: add the first."),
+        ("the middle term missing", {"terms": lambda k: [0, 2]},
+         "There are three shares, one for each output: add the second."),
+        ("δ_k for every δ_j", {"delta": lambda d, k: [d[k]] * 3},
+         "Each weight w_jk of column k has its own δ_j: δ_1 w_1k + δ_2 w_2k + δ_3 w_3k."),
+        ("the δ of all outputs added first", {"delta": lambda d, k: [sum(d)] * 3},
+         "Multiply each δ_j by its own w_jk, then add: the sum of products is not the product of sums."),
+        ("δ in the opposite order", {"delta": lambda d, k: d[::-1]}, "δ_1 belongs to w_1k, δ_2 to w_2k, δ_3 to w_3k."),
+        ("multiplied the paths", {"combine": prod}, "Multiply along a path, but add over the three paths."),
+        ("the mean for the sum", {"combine": lambda shares: sum(shares) / 3.0},
+         "The shares of the three outputs are added, not averaged."),
+        ("the slope of unit j for that of unit k", {"slope_of": "j"},
+         "All three shares come together at unit k: multiply their sum by its own slope, a_k(1 − a_k)."),
+        ("the slope of the output layer", {"slope_of": "2"},
+         "The slope of σ in layer 2 is in δ² already; here you need that of layer 1, a¹(1 − a¹)."),
+        ("absolute weights", {"weights": abs}, "Keep the signs of the weights."),
+        ("units 1 and 2", {"units": (0, 1)}, "The question is about units 1 and 3; in Python they have the indices 0 and 2."),
+        ("units 2 and 3", {"units": (1, 2)}, "The question is about units 1 and 3; in Python they have the indices 0 and 2."),
+        calculation=_behind),
+    hints=(r"Through which $z^2_j$ does $z^1_1$ reach the loss?",
+           r"$\delta^1_k = \sum_j \delta^2_j w^2_{jk} \sigma'(z^1_k)$: it has three terms, down column $k$.",
+           r"Compute $(\delta^2_1 w^2_{1k} + \delta^2_2 w^2_{2k} + \delta^2_3 w^2_{3k}) \cdot a^1_k (1 - a^1_k)$."),
+    derivation=lambda p: _explained(p, ["z¹_1", "z¹_3"], ["z²_1", "z²_2", "z²_3"]),
 )  # fmt: skip
 
 
 def _outer(
-    scale: Callable[[int], float] = lambda m: 1.0 / m, last: bool = False, upstream: bool = True
-) -> Callable[[Matrix, Matrix], Matrix]:
+    scale: Callable[[int, int], float] = lambda m, n: 1.0 / m, chosen: slice = slice(None), transposed: bool = False,
+    delta: Callable[[Numbers], Numbers] = lambda d: d, inputs: Callable[[Numbers], Numbers] = lambda a: a,
+    mixed: bool = False,
+) -> Callable[[Matrix, Matrix], Matrix]:  # fmt: skip
     """δ aᵀ, the mean over the examples; each option makes a mistake."""
 
     def gradient(D: Matrix, A: Matrix) -> Matrix:
-        factor = scale(len(D))
-        if last:
-            D, A = D[-1:], A[-1:]
-        if not upstream:
-            D = [[1.0] * len(delta) for delta in D]
-        rows, columns = range(len(D[0])), range(len(A[0]))
-        return [[factor * sum(delta[j] * a[k] for delta, a in zip(D, A)) for k in columns] for j in rows]
+        factor = scale(len(D), len(D[0]))
+        D, A = [delta(d) for d in D[chosen]], [inputs(a) for a in A[chosen]]
+        if mixed:
+            D, A = [[sum(column) for column in zip(*D)]], [[sum(column) for column in zip(*A)]]
+        rows = [[factor * sum(d[j] * a[k] for d, a in zip(D, A)) for k in range(len(A[0]))] for j in range(len(D[0]))]
+        return [list(column) for column in zip(*rows)] if transposed else rows
 
     return gradient
 
 
 def _explain_weight(p: Problem) -> Any:
     """∂L/∂w_11 over a mini-batch of two, as a sum over the z of each example."""
-    D, A = p["cases"][2]
+    D, A = p["cases"][1]
     w = [Value(1.0, f"w_1{k}") for k in range(1, len(A[0]) + 1)]
     z = [named(**{f"z_{i}": affine(w, [*map(Value, a)], 0.0)}) for i, a in enumerate(A, 1)]
     deltas = [Value(d[0], f"δ_{i}") for i, d in enumerate(D, 1)]
@@ -328,35 +811,56 @@ def _explain_weight(p: Problem) -> Any:
 
 
 OUTER = Exercise(
-    "outer", "∂L/∂W of a mini-batch",
+    "outer", "∂L/∂W of a mini-batch", notebook="03-from-scalars-to-matrices.ipynb",
     question=lambda p: (
-        "Write `weight_gradient(D, A)`. For each example of the mini-batch, D has a row δ, and A has a row a, the "
-        "input of the layer. L is the mean of the examples' losses, and δ is ∂/∂z of one example's loss. Return "
-        '∂L/∂W as a list of rows in the shape of W: rows are "to" (δ), columns are "from" (a).'),
+        r"Write `weight_gradient(D, A)`. For each example of the mini-batch, `D` has a row $\delta$, and `A` has a row "
+        r"$a$, the input of the layer. $L$ is the mean of the examples' losses, and $\delta$ is "
+        r"$\frac{\partial}{\partial z}$ of one example's loss. Return $\frac{\partial L}{\partial W}$ as a list of "
+        r'rows in the shape of $W$: rows are "to" ($\delta$), columns are "from" ($a$).'),
     make=lambda rng: {
         "cases": [
             ([_tenths(rng, to) for _ in range(m)], [_tenths(rng, from_) for _ in range(m)])
-            for m, to, from_ in ((1, 2, 2), (1, 2, 3), (2, 2, 3), (4, 2, 3))
+            for m, to, from_ in ((3, 2, 2), (2, 2, 3), (4, 3, 2))
         ]
     },
-    right=_outer(),
+    right=_outer(), calculation=_outer, examples=lambda p: [len(D) for D, _ in p["cases"]],
     mistakes=mistakes(
-        ("sum for mean", _outer(lambda m: 1.0),
+        ("sum for mean", {"scale": lambda m, n: 1.0},
          "The loss is the mean over the examples, and so is its gradient: divide by the number of examples."),
-        ("the transpose", lambda D, A: list(zip(*_outer()(D, A))),
+        ("divided by the number of units", {"scale": lambda m, n: 1.0 / n},
+         "Divide by the number of examples, len(D); len(D[0]) is the number of units."),
+        ("divided by the examples and the units", {"scale": lambda m, n: 1.0 / (m * n)},
+         "Only the examples are averaged: divide by their number, not by the number of units too."),
+        ("the transpose", {"transposed": True},
          "Row j of ∂L/∂W belongs to δ_j, as row j of W does; you computed a δᵀ instead of δ aᵀ."),
-        ("assigned instead of added", _outer(last=True),
-         "Your answer has only the last example's δ aᵀ: add those of all examples."),
-        ("assigned instead of added", _outer(lambda m: 1.0, last=True),
-         "Your answer has only the last example's δ aᵀ: add those of all, then divide by the number of examples."),
-        ("forgot the upstream", _outer(upstream=False),
-         "∂z_j/∂w_jk = a_k is only the local derivative; multiply by δ_j.")),
-    hints=("For one example, ∂L/∂w_jk = δ_j a_k. How many numbers is that, and in which shape?",
-           "Add up δ_j a_k over the examples and divide by their number.",
-           "[[sum(d[j] * a[k] for d, a in zip(D, A)) / len(D) for k in …] for j in …]"),
+        *((f"the {word} example only", {"chosen": chosen} | more,
+           f"Your answer has only the {word} example's δ aᵀ: add those of all examples, and divide by their number.")
+          for word, chosen in (("last", slice(-1, None)), ("first", slice(1))) for more in (
+              {}, {"scale": lambda m, n: 1.0})),
+        *((f"the {word} example missing", {"chosen": chosen} | more,
+           f"The {word} example has no share in your answer: does the loop begin and end in the right place?")
+          for word, chosen in (("last", slice(None, -1)), ("first", slice(1, None))) for more in (
+              {}, {"scale": lambda m, n: 1.0}, {"scale": lambda m, n: 1.0 / (m - 1)})),
+        ("forgot the upstream", {"delta": lambda d: [1.0] * len(d)},
+         "∂z_j/∂w_jk = a_k is only the local derivative; multiply by δ_j."),
+        ("forgot the input", {"inputs": lambda a: [1.0] * len(a)},
+         "δ_j is ∂L/∂b_j; for a weight multiply it by what the weight multiplies, a_k."),
+        ("the product of the means", {"mixed": True, "scale": lambda m, n: 1.0 / m**2},
+         "Multiply δ and a of the same example, then average: the mean of products is not the product of means."),
+        ("the product of the sums", {"mixed": True, "scale": lambda m, n: 1.0},
+         "Multiply δ and a of the same example, then average: the sum of products is not the product of sums."),
+        ("a slope too many", {"inputs": lambda a: [x * (1.0 - x) for x in a]},
+         "δ is ∂/∂z, so the slope of the activation is in it already: multiply it by a alone."),
+        ("a slope too many", {"delta": lambda d: [x * (1.0 - x) for x in d]},
+         "δ is ∂/∂z, so the slope of the activation is in it already."),
+        calculation=_outer),
+    hints=(r"For one example, $\frac{\partial L}{\partial w_{jk}} = \delta_j a_k$. How many numbers is that, and in "
+           "which shape?",
+           r"Add up $\delta_j a_k$ over the examples and divide by their number.",
+           "`[[sum(d[j] * a[k] for d, a in zip(D, A)) / len(D) for k in …] for j in …]`"),
     derivation=_explain_weight,
     **tried(
-        lambda D, A: f"for {len(D)} example{'s' * (len(D) > 1)}",
+        lambda D, A: f"for {len(D)} examples",
         lambda D, A: [f"∂L/∂w_{j + 1}{k + 1}" for j in range(len(D[0])) for k in range(len(A[0]))]),
 )  # fmt: skip
 
@@ -366,8 +870,17 @@ def _softmax(z: Numbers) -> Numbers:
     return [power / sum(powers) for power in powers]
 
 
-def _share(rule: Callable[[float, float], float], of: Callable[[Numbers], Numbers] = _softmax) -> Any:
-    return lambda z, label: [rule(s, t) for s, t in zip(of(z), one_hot(label, len(z)))]
+def _share(
+    rule: Callable[[float, float], float] = lambda s, t: s - t, of: Callable[[Numbers], Numbers] = _softmax,
+    at: Callable[[int, int], int] = lambda label, n: label, factor: Callable[[Numbers, int], float] = lambda s, label: 1.0,
+) -> Callable[[Numbers, int], Numbers]:  # fmt: skip
+    """∂L/∂z of softmax and cross-entropy; each option makes a mistake."""
+
+    def delta(z: Numbers, label: int) -> Numbers:
+        s, n = of(z), len(z)
+        return [factor(s, label) * rule(s_k, t_k) for s_k, t_k in zip(s, one_hot(at(label, n) % n, n))]
+
+    return delta
 
 
 def _explain_softmax(p: Problem) -> Any:
@@ -377,39 +890,74 @@ def _explain_softmax(p: Problem) -> Any:
 
 
 SOFTMAX = Exercise(
-    "softmax", "δ of softmax and cross-entropy",
+    "softmax", "δ of softmax and cross-entropy", notebook="03-from-scalars-to-matrices.ipynb",
     question=lambda p: (
-        "z is a list of *logits*, one for each class. Softmax turns them into shares that add up to 1: "
-        "s_k = exp(z_k) / Σ_i exp(z_i). L = −log s_label, where `label` is the index of the true class, counted from "
-        "0. Write `delta(z, label)`, which returns ∂L/∂z as a list."),
-    make=lambda rng: {"cases": [(_tenths(rng, n), rng.randrange(n)) for n in (2, 3, 4)]},
-    right=_share(lambda s, t: s - t),
+        "`z` is a list of *logits*, one for each class. Softmax turns them into shares that add up to 1: "
+        r"$s_k = \exp(z_k) / \sum_i \exp(z_i)$. $L = -\log s_\text{label}$, where `label` is the index of the true "
+        r"class, counted from 0. Write `delta(z, label)`, which returns $\frac{\partial L}{\partial z}$ as a list."),
+    make=lambda rng: {"cases": [
+        (_tenths(rng, n), label) for n, label in ((2, 1), (3, 0), (4, 2), (3, 1), (4, 3))]},
+    right=_share(), calculation=_share,
     mistakes=mistakes(
-        ("the sign", _share(lambda s, t: t - s),
+        ("the sign", {"rule": lambda s, t: t - s},
          "Raising the label's own logit lowers the loss: its derivative is negative, s − 1."),
-        ("softmax alone", _share(lambda s, t: s),
+        ("softmax alone", {"rule": lambda s, t: s},
          "s is the derivative of log Σ exp; the term −z_label adds −1 at the label."),
-        ("g for g′, unit by unit", _share(lambda s, t: (s - t) * s * (1.0 - s)),
+        ("g for g′, unit by unit", {"rule": lambda s, t: (s - t) * s * (1.0 - s)},
          "s(1 − s) is the slope of one σ; in softmax each logit changes all the shares, which gives s − t in all."),
-        ("labels counted from 1", lambda z, label: _share(lambda s, t: s - t)(z, (label - 1) % len(z)),
+        ("the slope of one share", {"rule": lambda s, t: s * (1.0 - s)},
+         "s(1 − s) is how a share changes with its own logit; ∂L/∂z also needs the loss, and gives s − t in all."),
+        ("labels miscounted", {"at": lambda label, n: label - 1},
          "The −1 is one place too early: `label` is 0 for the first class, as in `z[label]`."),
-        ("−1 everywhere", _share(lambda s, t: s - 1.0),
+        ("labels miscounted", {"at": lambda label, n: label + 1},
+         "The −1 is one place too late: `label` is 0 for the first class, as in `z[label]`."),
+        ("the first class for the label", {"at": lambda label, n: 0}, "The −1 belongs to the place `label`, not to the first."),
+        ("the last class for the label", {"at": lambda label, n: n - 1},
+         "The −1 belongs to the place `label`, not to the last."),
+        ("the largest logit for the label", lambda z, label: _share()(z, z.index(max(z))),
+         "The −1 belongs to the true class, `label`, even where another class has the largest share."),
+        ("the label's number subtracted", lambda z, label: [s_k - label for s_k in _softmax(z)],
+         "`label` is an index: subtract 1 at this place and 0 elsewhere."),
+        ("−1 everywhere", {"rule": lambda s, t: s - 1.0},
          "L = log Σ exp(z) − z_label subtracts only the label's own logit: elsewhere ∂L/∂z is s."),
-        ("nothing but the label", _share(lambda s, t: t * (s - 1.0)),
+        ("+1 for −1", {"rule": lambda s, t: s + t}, "L has −z_label, so its derivative is s − 1 at the label."),
+        ("nothing but the label", {"rule": lambda s, t: t * (s - 1.0)},
          "Σ exp has the other logits too: raising one takes a share from the label, so ∂L/∂z is s there."),
-        ("stopped at s", _share(lambda s, t: -t / s),
+        ("the −1 alone", {"rule": lambda s, t: -t}, "log Σ exp(z) depends on every logit too: its derivative is s."),
+        ("stopped at s", {"rule": lambda s, t: -t / s},
          "−1/s is ∂L/∂s. To get from s back to z, multiply by the derivatives of softmax."),
-        ("powers that are not shares", _share(lambda s, t: s - t, lambda z: [exp(z_k) for z_k in z]),
+        ("stopped at s", {"rule": lambda s, t: -1.0 / s},
+         "−1/s is ∂L/∂s. To get from s back to z, multiply by the derivatives of softmax."),
+        ("the loss for its slope", {"rule": lambda s, t: -log(s)},
+         "−log s is the loss; the question is how it changes with each logit."),
+        ("the loss for its slope", {"rule": lambda s, t: -t * log(s)},
+         "−log s is the loss; the question is how it changes with each logit."),
+        ("log s for s", {"rule": lambda s, t: log(s) - t}, "The derivative of log Σ exp(z) is s, without a logarithm."),
+        ("forgot the logarithm", {"factor": lambda s, label: s[label]},
+         "This is how −s_label changes; L = −log s_label, so divide by s_label."),
+        ("the mean over the classes", {"factor": lambda s, label: 1.0 / len(s)},
+         "L is one loss, not a mean over the classes: nothing is divided by their number."),
+        ("the squared loss", {"rule": lambda s, t: 2.0 * (s - t)},
+         "2(s − t) belongs to Σ (s − t)²; with cross-entropy it is s − t."),
+        ("powers that are not shares", {"of": lambda z: [exp(z_k) for z_k in z]},
          "Divide exp(z) by the sum of all exp(z), so that the shares add up to 1."),
-        ("σ for softmax", _share(lambda s, t: s - t, lambda z: [1.0 / (1.0 + exp(-z_k)) for z_k in z]),
-         "The classes exclude each other, so the outputs are not separate choices: normalise by their sum.")),
-    hints=("L = log Σ_k exp(z_k) − z_label. Differentiate the two parts one by one.",
-           "∂/∂z_k of log Σ exp is exp(z_k)/Σ exp, which is s_k.",
-           "It is s_k − 1 at the label and s_k elsewhere."),
+        ("z for softmax", {"of": lambda z: z}, "z − t has the logits themselves: turn them into shares first."),
+        ("shares of z without exp", {"of": lambda z: [z_k / sum(z) for z_k in z]},
+         "Softmax divides exp(z_k) by the sum of all exp(z_i): take exp first."),
+        ("exp of the negative logits", {"of": lambda z: _softmax([-z_k for z_k in z])},
+         "The largest logit has the largest share: exp(z_k), not exp(−z_k)."),
+        ("divided by the largest", {"of": lambda z: [exp(z_k - max(z)) for z_k in z]},
+         "Subtracting the maximum is only for safety: divide by the sum of all powers too."),
+        ("σ for softmax", {"of": lambda z: [_sigmoid(z_k) for z_k in z]},
+         "The classes exclude each other, so the outputs are not separate choices: normalise by their sum."),
+        calculation=_share),
+    hints=(r"$L = \log \sum_k \exp(z_k) - z_\text{label}$. Differentiate the two parts one by one.",
+           r"$\frac{\partial}{\partial z_k} \log \sum_i \exp(z_i) = \exp(z_k) / \sum_i \exp(z_i)$, which is $s_k$.",
+           "It is $s_k - 1$ at the label and $s_k$ elsewhere."),
     derivation=_explain_softmax,
     **tried(
         lambda z, label: f"for {len(z)} logits with the label {label}",
         lambda z, label: [f"∂L/∂z[{k}]" for k in range(len(z))]),
 )  # fmt: skip
 
-EXERCISES = (XYZ, MUL, RELU, BACKWARD, BIAS, HIDDEN, OUTER, SOFTMAX)
+EXERCISES = (XYZ, MUL, ORDER, BACKWARD, GATES, RELU, BIAS, HIDDEN, OUTER, SOFTMAX)

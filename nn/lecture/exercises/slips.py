@@ -13,7 +13,7 @@ from typing import Any
 Numbers = Sequence[float]
 Block = list[list[int]]  # the places of a matrix's numbers in an answer; a vector is a matrix of one row
 Case = list[Block]
-MOST_ORDERS = 4  # numbers in an answer up to which every order is tried
+MOST_ORDERS = 3  # numbers in an answer up to which every order is tried
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def _selections(cases: Sequence[Case], most: int = 3) -> Iterator[tuple[str, lis
     """Some numbers of each case, with their names: one alone, up to ``most`` of few, a block among others."""
     flat = [[i for block in case for row in block for i in row] for case in cases]
     longest = max(map(len, flat), default=0)
-    together = most if longest <= MOST_ORDERS else 1
+    together = most if longest <= 4 else 1
     for size in range(1, min(together, longest - 1) + 1):
         for chosen in combinations(range(min(longest, 12)), size):
             words = " and ".join(str(k + 1) for k in chosen)
