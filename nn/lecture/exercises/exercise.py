@@ -113,6 +113,12 @@ def tried(words: Callable[..., str], places: Callable[..., Sequence[str]]) -> di
     return {"numbers": numbers, "cases": cases, "blocks": blocks}
 
 
+def latex_matrix(rows: Iterable[Iterable[float]]) -> str:
+    """A matrix in LaTeX."""
+    lines = r" \\ ".join(" & ".join(f"{x:g}" for x in row) for row in rows)
+    return rf"\begin{{pmatrix}} {lines} \end{{pmatrix}}"
+
+
 def explained(text: str, wrt: str, **numbers: float) -> Any:
     """The derivative of the first of these definitions with respect to a name, at these numbers."""
     definitions = Definitions(text)
@@ -250,7 +256,7 @@ class Exercise:
             (0.0 if m.recognises and m.recognises(problem, found) else self._error(found, numbers), m)
             for m, numbers in own
         ]
-        in_places = not self.is_code and 1 < len(expected) <= MOST_PLACES
+        in_places = self.generic and not self.is_code and 1 < len(expected) <= MOST_PLACES
         if in_places:
             yield [(self._mixed(found, expected, numbers), m) for m, numbers in own]
         slips = self._slips(problem)
@@ -370,6 +376,10 @@ class Exercise:
         own = singles[1 : 1 + len(self.mistakes)]
         double += [(f"{name}, {slip.name}", slip.change(x)) for name, x in own for slip in slips]
         return found | {("", name) for name, x in double if self._is_near(x, singles[0][1])}
+
+    def tells_apart(self, problem: Problem) -> bool:
+        """Whether all answers that can differ do so for these numbers."""
+        return self._collisions(problem) <= self._structural
 
     @cached_property
     def _structural(self) -> set[tuple[str, str]]:
