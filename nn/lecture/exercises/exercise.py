@@ -181,6 +181,8 @@ class Exercise:
     # where the answer is a function, ``numbers`` runs it on all cases; these describe a number and draw a wrong one
     cases: Callable[[Problem], list[str]] | None = None
     picture: Callable[[Problem, int], Any] | None = None
+    first: Callable[[Problem, Sequence[int]], int] = lambda problem, places: places[0]  # of the wrong numbers
+    tell: Callable[[Problem, Sequence[float], int], str] | None = None  # what is wrong with a number, in a sentence
     calculation: Callable[..., Any] | None = None  # gives ``right`` without switches, and own mistakes with them
     blocks: Callable[[Problem, Any], list[Any]] | None = None  # the right answers of the cases, in their shapes
     examples: Callable[[Problem], list[int]] | None = None  # of each case, if the answer is a mean over a mini-batch
@@ -291,7 +293,7 @@ class Exercise:
             if self.calculation and a.switches and b.switches and a.switches.keys().isdisjoint(b.switches):
                 try:
                     yield _both(a, b), self.by(problem, self.calculation(**a.switches, **b.switches))
-                except (ArithmeticError, ValueError, LookupError):
+                except (NoAnswer, ArithmeticError, ValueError, LookupError):
                     continue  # the second mistake makes the first impossible
 
     def _common(self, found: Sequence[float], expected: Sequence[float]) -> Iterator[tuple[float, Mistake]]:
@@ -341,9 +343,12 @@ class Exercise:
     def _wrong(self, problem: Problem, found: Sequence[float], expected: Sequence[float]) -> Feedback:
         errors, detail, picture = self._errors(found, expected), "", None
         if self.cases:
-            place = next(i for i, error in enumerate(errors) if error > 1.0)
-            a, b = apart(found[place], expected[place])
-            detail = f" First at {self.cases(problem)[place]}: {a} instead of {b}."
+            place = self.first(problem, [i for i, error in enumerate(errors) if error > 1.0])
+            if self.tell:
+                detail = self.tell(problem, found, place)
+            else:
+                a, b = apart(found[place], expected[place])
+                detail = f" First at {self.cases(problem)[place]}: {a} instead of {b}."
             if self.picture:
                 draws = self.picture
                 picture = lambda: draws(problem, place)  # noqa: E731

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import accumulate, islice
 from math import exp, log, prod
 from random import Random
 from typing import Any
@@ -13,8 +13,8 @@ from autograd.drawing import Drawing
 from autograd.drawing.layered import placed
 from autograd.graph import topological_order
 from autograd.notation import labels
-from autograd.operands import NOT_LISTS
 from autograd.parser import Definitions
+from autograd.text import counted
 from nn import MLP, cross_entropy, half_squared_error
 from nn.data import one_hot
 from nn.lecture.exercises.exercise import MOST_NUMBERS, Exercise, Problem, explained, mistakes, tried
@@ -193,8 +193,9 @@ GRAPHS = {
     "a chain": "f = sin(exp(a*0.5))",
     "x + x": "f = s + s",
     "a diamond": "f = q*r; q = b*2; r = exp(b*0.25)",
-    # h feeds f directly and also through p, so it must wait for both shares before it passes on its grad
-    "a short and a long path": "f = h*t + sin(p); p = tanh(h); h = w*w",
+    # h feeds f directly and also through p and q, so it must wait for both shares before it passes on its grad; it is
+    # nearer to f than q, so that no walk level by level does
+    "a short and a long path": "f = h*t + sin(p); p = tanh(q); q = h*0.5; h = w*w",
 }
 
 
@@ -228,14 +229,20 @@ def _marked(root: Value, nodes: Sequence[Value], words: str) -> Any:
     figure, chosen = drawing.figure, {order.index(node) for node in nodes}
     for box in figure.boxes:
         box.lit = any(cell.node in chosen for cell in box.cells)
-    figure.captions.append(words)
+    figure.captions += [words] if words else []
     return Drawing(figure, placed(figure))
 
 
 def _graph_at(p: Problem, place: int) -> Any:
     root, node = [(nodes[-1], node) for nodes in _graphs(p).values() for node in nodes][place]
     root.backward()
-    return _marked(root, [node], "the right gradients; in the frame: the first node whose grad is another one")
+    return _marked(root, [node], "the right gradients; the frame marks the first node on the way back whose grad differs")
+
+
+def _nearest_to_the_root(p: Problem, places: Sequence[int]) -> int:
+    """Of the wrong numbers of the smallest graph the one that the backward pass comes to first."""
+    starts = [*accumulate(map(len, _graphs(p).values()))]
+    return max(place for place in places if place < next(end for end in starts if places[0] < end))
 
 
 def _along_every_path(node: Value, step: int = 1) -> list[Value]:
@@ -243,11 +250,11 @@ def _along_every_path(node: Value, step: int = 1) -> list[Value]:
     return [node, *(below for parent in node.parents[::step] for below in _along_every_path(parent, step))]
 
 
-def _level_by_level(root: Value) -> list[Value]:
+def _level_by_level(root: Value, step: int = 1) -> list[Value]:
     """A node once for each time that it is reached, the nearer ones first."""
     order = [root]
     for node in order:
-        order += node.parents
+        order += node.parents[::step]
     return order
 
 
@@ -288,6 +295,10 @@ def _first_share(root: Value) -> None:
             given.add(parent)
 
 
+def _one_level(root: Value) -> None:
+    _backward(pairs=lambda node: zip(node.parents, node.local_derivatives) if node is root else ())(root)
+
+
 ONCE = "A node passed on its whole grad each time it was reached: visit every node once, after all its users."
 UNSORTED = "A node passed on its grad before the grad was complete: handle every user of a node before the node."
 
@@ -310,6 +321,7 @@ BACKWARD = Exercise(
         ("no topological order", {"order": _once(_along_every_path)}, UNSORTED),
         ("no topological order", {"order": _once(partial(_along_every_path, step=-1))}, UNSORTED),
         ("no topological order", {"order": _once(_level_by_level)}, UNSORTED),
+        ("no topological order", {"order": _once(partial(_level_by_level, step=-1))}, UNSORTED),
         ("forgot the upstream", {"share": lambda node, parent, local: local},
          "A parent's share is node.grad times the local derivative, not the local derivative alone."),
         ("forgot the local derivative", {"share": lambda node, parent, local: node.grad},
@@ -345,8 +357,7 @@ BACKWARD = Exercise(
         ("a node passed on more than once", {"order": _along_every_path}, ONCE),
         ("a node passed on more than once", {"order": partial(_along_every_path, step=-1)}, ONCE),
         ("a node passed on more than once", {"order": _level_by_level}, ONCE),
-        ("one level only", {"order": lambda root: [*root.parents[::-1], root][::-1][:1] + [
-            node for node in topological_order(root) if node is not root and not node.parents]},
+        ("one level only", _one_level,
          "Only the root passed something on: its parents have to pass on their grads in turn."),
         *(("stale gradients in the inputs", {"stale": is_input},
            "The interior nodes start from 0, but the inputs keep the grad of an earlier pass: set theirs to 0 too. "
@@ -361,8 +372,36 @@ BACKWARD = Exercise(
            "List the nodes so that parents come first; walk that list from its end.",
            "Zero all grads, `root.grad = 1.0`, then for each node: `parent.grad += node.grad * local`."),
     derivation=lambda p: explained(GRAPHS["a diamond"], "b", b=p["v"]),
-    numbers=_run_backward, cases=_node_names, picture=_graph_at, generic=False,
+    numbers=_run_backward, cases=_node_names, picture=_graph_at, first=_nearest_to_the_root, generic=False,
 )  # fmt: skip
+
+
+def _run_order(p: Problem, order: Callable[[Value], Any]) -> list[float]:
+    """Of every node how often it is listed, and how many of its parents come later.
+
+    Then follow the number of strangers and, where a parent comes later, whether the list goes level by level.
+    """
+    found: list[float] = []
+    for graph, nodes in _graphs(p).items():
+        listed = order(nodes[-1])
+        if listed is None:
+            raise NoAnswer(f"returned nothing (on {graph}): it needs a `return`")
+        if not isinstance(listed, Iterable) or isinstance(listed, str | bytes | dict | set | frozenset):
+            raise NoAnswer(f"returned a value of type {type(listed).__name__} (on {graph}): it needs a list of nodes")
+        places: dict[int, list[int]] = {id(node): [] for node in nodes}
+        strangers = 0
+        for i, node in enumerate(islice(listed, MOST_NUMBERS)):
+            strangers += id(node) not in places
+            places.get(id(node), []).append(i)
+        for node in nodes:
+            own = places[id(node)]
+            later = [x for x in {*node.parents} if own and places[id(x)] and places[id(x)][0] > own[0]]
+            found += len(own), len(later)
+        far = _distances(nodes[-1])
+        levels = [far for _, far in sorted((i, far[node]) for node in nodes for i in places[id(node)])]
+        late = any(found[1 - 2 * len(nodes) :: 2])
+        found += strangers, late * (1 + (levels in (sorted(levels), sorted(levels)[::-1])))
+    return found
 
 
 def _distances(root: Value) -> dict[Value, int]:
@@ -376,43 +415,32 @@ def _distances(root: Value) -> dict[Value, int]:
     return found
 
 
-def _sorted_faults(nodes: list[Value], listed: list[Any]) -> list[float]:
-    """What is wrong with a list of nodes, in numbers, which are all 0 for a topological order."""
-    root, known = nodes[-1], {id(node) for node in nodes}
-    own = [node for node in listed if id(node) in known]
-    first: dict[int, int] = {}
-    for i, node in enumerate(own):
-        first.setdefault(id(node), i)
-    missing = [node for node in nodes if id(node) not in first]
-    edges = {(id(p), id(node)) for node in nodes for p in node.parents if id(p) in first and id(node) in first}
-    late = sum(first[p] > first[node] for p, node in edges)
-    levels = [_distances(root)[node] for node in own]
-    return [
-        float(number) for number in (
-            root in missing, sum(not node.parents for node in missing),
-            sum(bool(node.parents) and node is not root for node in missing), len(own) - len(first),
-            len(listed) - len(own), late, late and late == len(edges) - (root in missing),
-            late and levels in (sorted(levels), sorted(levels)[::-1]), bool(listed),
-        )
-    ]  # fmt: skip
-
-
-def _run_order(p: Problem, order: Callable[[Value], Any]) -> list[float]:
-    found = []
+def _node_in_order(p: Problem, place: int) -> tuple[str, Value | None, list[Value]]:
+    """The graph that a number belongs to, its node, and all nodes."""
     for graph, nodes in _graphs(p).items():
-        listed = order(nodes[-1])
-        if listed is None:
-            raise NoAnswer(f"returned nothing (on {graph}): it needs a `return`")
-        if not isinstance(listed, Iterable) or isinstance(listed, NOT_LISTS):
-            raise NoAnswer(f"returned a value of type {type(listed).__name__} (on {graph}): it needs a list of nodes")
-        listed = [*islice(listed, MOST_NUMBERS + 1)]
-        if len(listed) > MOST_NUMBERS:
-            raise NoAnswer(f"listed more than {MOST_NUMBERS:,} nodes (on {graph})")
-        found += _sorted_faults(nodes, listed)
-    return found
+        if place < 2 * len(nodes) + 2:
+            return graph, nodes[place // 2] if place < 2 * len(nodes) else None, nodes
+        place -= 2 * len(nodes) + 2
+    raise IndexError(place)
 
 
-def _reached(root: Value, before: bool = True, again: bool = False) -> list[Value]:
+def _tell_order(p: Problem, found: Sequence[float], place: int) -> str:
+    graph, node, nodes = _node_in_order(p, place)
+    if node is None:
+        return f" First on {graph}: {counted(int(found[place]), 'thing')} in the list not from the graph."
+    name, times = labels(nodes)[node], int(found[place])
+    what = "a parent of its own comes later"
+    if _run_order(p, topological_order)[place]:  # this number counts
+        what = f"it is listed {times} times" if times else "it is missing"
+    return f" First on {graph}, node {name}: {what}."
+
+
+def _draw_order(p: Problem, place: int) -> Any:
+    _, node, nodes = _node_in_order(p, place)
+    return _marked(nodes[-1], [node] if node else [], "the frame marks the first node that is wrong" if node else "")
+
+
+def _reached(root: Value, before: bool = True, again: bool = False, step: int = 1) -> list[Value]:
     """Every node in the order in which recursion comes to it, or leaves it."""
     seen: set[Value] = set()
 
@@ -420,21 +448,10 @@ def _reached(root: Value, before: bool = True, again: bool = False) -> list[Valu
         if node in seen and not again:
             return []
         seen.add(node)
-        below = [x for parent in node.parents for x in visit(parent)]
+        below = [x for parent in node.parents[::step] for x in visit(parent)]
         return [node, *below] if before else [*below, node]
 
     return visit(root)
-
-
-def _order_words(p: Problem) -> list[str]:
-    what = ("the root", "leaves missing", "interior nodes missing", "repeated nodes", "strangers", "edges the wrong way",
-            "all edges", "the levels", "the list")  # fmt: skip
-    return [f"{graph}, {words}" for graph in GRAPHS for words in what]
-
-
-def _draw_order(p: Problem, place: int) -> Any:
-    nodes = [*_graphs(p).values()][place // (len(_order_words(p)) // len(GRAPHS))]
-    return draw(nodes[-1])
 
 
 ORDER = Exercise(
@@ -465,16 +482,19 @@ ORDER = Exercise(
         *(("breadth first", rule,
            "Sorting by the distance from the root is not enough: in the graph with a short and a long path a node is "
            "near to the root and still has a user that is farther away.")
-          for rule in (lambda root: [*dict.fromkeys(_level_by_level(root))],
-                       lambda root: [*dict.fromkeys(_level_by_level(root))][::-1])),
-        ("breadth first, nodes listed twice", _level_by_level,
-         "Walking level by level lists a node each time it is reached, and too early: append it once, after its "
-         "parents."),
+          for step in (1, -1) for rule in (
+              lambda root, step=step: [*dict.fromkeys(_level_by_level(root, step))],
+              lambda root, step=step: [*dict.fromkeys(_level_by_level(root, step))][::-1])),
+        *(("breadth first, nodes listed twice", partial(_level_by_level, step=step),
+           "Walking level by level lists a node each time it is reached, and too early: append it once, after its "
+           "parents.") for step in (1, -1)),
         *(("listed on the way down", rule,
            "You listed a node when you came to it: append it after the calls for its parents.")
-          for rule in (_reached, lambda root: _reached(root)[::-1])),
-        ("listed on the way down, and twice", partial(_reached, again=True),
-         "You listed a node each time you came to it: append it once, after the calls for its parents."),
+          for step in (1, -1) for rule in (
+              partial(_reached, step=step), lambda root, step=step: _reached(root, step=step)[::-1])),
+        *(("listed on the way down, and twice", partial(_reached, again=True, step=step),
+           "You listed a node each time you came to it: append it once, after the calls for its parents.")
+          for step in (1, -1)),
         ("the numbers for the nodes", lambda root: [node.data for node in topological_order(root)],
          "The list holds something else than the graph's nodes: append the node itself."),
         ),
@@ -482,7 +502,7 @@ ORDER = Exercise(
            "Visit the node's parents first, then append the node; keep a set of what was seen.",
            "`def visit(node): if node not in seen: seen.add(node); for parent in node.parents: …; order.append(node)`"),
     derivation=lambda p: explained(GRAPHS["a short and a long path"], "w", w=p["u"], t=p["u"]),
-    numbers=_run_order, cases=_order_words, picture=_draw_order, generic=False,
+    numbers=_run_order, cases=lambda p: [], picture=_draw_order, tell=_tell_order, generic=False,
 )  # fmt: skip
 
 
@@ -637,7 +657,6 @@ SLOPES = (
      "σ′(z) = σ(z)(1 − σ(z)) = a(1 − a); your z(1 − z) has z in place of a."),
     ("half of the slope", {"slope": lambda z, a: 1.0 - a}, "σ′(z) = a(1 − a): the factor a is missing."),
     ("1 + a for 1 − a", {"slope": lambda z, a: a * (1.0 + a)}, "σ′(z) = a(1 − a): as a nears 1, the slope goes to 0."),
-    ("a − 1 for 1 − a", {"slope": lambda z, a: a * (a - 1.0)}, "σ rises everywhere: its slope a(1 − a) is positive."),
     ("a² for the slope", {"slope": lambda z, a: a * a}, "σ′(z) = a(1 − a) = a − a²: a product of a and 1 − a."),
     ("1 − a² for the slope, times a", {"slope": lambda z, a: a * (1.0 - a * a)}, "σ′(z) = a(1 − a), without a square."),
     ("the slope twice", {"slope": lambda z, a: (a * (1.0 - a)) ** 2},
@@ -685,7 +704,7 @@ BIAS = Exercise(
         ("the square kept", {"error": lambda z, a, y: (a - y) ** 2}, "The derivative of ½(y − a)² is a − y, without a square."),
         ("z for a in the loss", {"error": lambda z, a, y: z - y},
          "The loss compares the output a with y: a − y, not z − y."),
-        ("the distance without its sign", {"error": lambda z, a, y: abs(a - y)},
+        ("the sign of number 2, or |a − y| for a − y", {"error": lambda z, a, y: abs(a - y)},
          "a − y is negative where a has to rise: keep its sign."),
         ("forgot the target", {"error": lambda z, a, y: a}, "∂L/∂a = a − y: the target y is missing."),
         ("a + y for a − y", {"error": lambda z, a, y: a + y}, "∂L/∂a = a − y, which is 0 where the output is right."),

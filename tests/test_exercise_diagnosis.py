@@ -1,0 +1,536 @@
+"""Wrong answers as students give them, written from the questions alone, and what the feedback has to call them.
+
+A name is a part of what the feedback says; several, separated by |, are equally good, and " and " stands for two at once.
+"""
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nn.lecture.exercises import EXERCISES, Course
+
+STUDENTS = ("ada", "mara", "student 7")
+
+
+def sigmoid(z):
+    return 1.0 / (1.0 + np.exp(-np.asarray(z)))
+
+
+class Seen:
+    """What the question of *bias* or *hidden* shows."""
+
+    def __init__(self, p):
+        W1, b1, W2, b2, x, y = (np.array(p[k]) for k in ("W1", "b1", "W2", "b2", "x", "y"))
+        self.z1 = W1 @ x + b1
+        self.a1 = sigmoid(self.z1).round(4)
+        self.z = (W2 @ sigmoid(self.z1) + b2).round(4)
+        self.a, self.y, self.W = sigmoid(self.z).round(4), y, W2
+        a = sigmoid(W2 @ sigmoid(self.z1) + b2)
+        self.d = ((a - y) * a * (1 - a)).round(4)
+
+    @property
+    def slope(self):
+        return self.a * (1 - self.a)
+
+    @property
+    def slope1(self):
+        return self.a1 * (1 - self.a1)
+
+
+def xyz(rule):
+    return lambda p: rule(p["r"], p["s"])
+
+
+def output(rule):
+    return lambda p: rule(Seen(p))
+
+
+def hidden(rule):
+    return lambda p: np.asarray(rule(Seen(p)))[[0, 2]]
+
+
+def gate(rule):
+    def answer(p):
+        a, q = round(float(sigmoid(p["h"])), 4), p["x"] + p["y"]
+        return rule(p["x"], p["y"], p["z"], p["w"], p["h"], p["g"], q, q * p["z"], a)
+
+    return answer
+
+
+def by_code(function):
+    return lambda p: function
+
+
+XYZ: list[tuple[str, Any]] = [
+    ("one path only", lambda r, s: [r * s * s, r * r * s]),
+    ("one path only", lambda r, s: [r * s * s, 2 * r * r * s]),
+    ("one path only", lambda r, s: [2 * r * s * s, r * r * s]),
+    ("sign", lambda r, s: [-2 * r * s * s, -2 * r * r * s]),
+    ("sign of number 2", lambda r, s: [2 * r * s * s, -2 * r * r * s]),
+    ("each other's place|exchanged", lambda r, s: [2 * r * r * s, 2 * r * s * s]),
+    ("factor of 2", lambda r, s: [4 * r * s * s, 4 * r * r * s]),
+    ("the value of f", lambda r, s: [r * r * s * s] * 2),
+    ("the exponent kept", lambda r, s: [2 * r * r * s * s] * 2),
+    ("multiplied the paths", lambda r, s: [r * s * s * r * s * s, r * r * s * r * r * s]),
+    ("forgot the upstream", lambda r, s: [1 + s, r + 1]),
+    ("forgot the local", lambda r, s: [r * s * s + r * s, r * s + r * r * s]),
+    ("not there", lambda r, s: [2 * r * s * s + r * r * s, r * s * s + 2 * r * r * s]),
+    ("other variable forgotten", lambda r, s: [2 * r, 2 * s]),
+    ("without its square", lambda r, s: [2 * r * s, 2 * r * s]),
+    ("exchanged", lambda r, s: [r * s * s + r * s * r, r * s * s + r * r * s]),
+    ("operand", lambda r, s: [r + r * s * s, r * s * r + s]),
+    ("sum for product", lambda r, s: [(r * s + s) + (r + s) * s, (r + s) * r + (r + r * s)]),
+    ("one path only and the sign|sign and one path", lambda r, s: [-r * s * s, -r * r * s]),
+    ("one path only and exchanged|one path only and r and s", lambda r, s: [r * r * s, r * s * s]),
+]
+MUL = [
+    ("operand's own", lambda x, y: (x * y, (x, y))),
+    ("rule of +", lambda x, y: (x * y, (1, 1))),
+    ("value once more", lambda x, y: (x * y, (x * y, x * y))),
+    ("both moved", lambda x, y: (x * y, (x + y, x + y))),
+    ("x + y for x", lambda x, y: (x + y, (y, x))),
+    ("sign", lambda x, y: (x * y, (-y, -x))),
+    ("sign", lambda x, y: (x * y, (y, -x))),
+    ("sign", lambda x, y: (-x * y, (-y, -x))),
+    ("same for both", lambda x, y: (x * y, (y, y))),
+    ("same for both", lambda x, y: (x * y, (x, x))),
+    ("constants", lambda x, y: (x * y, (0, 0))),
+    ("rule of −", lambda x, y: (x * y, (1, -1))),
+    ("power rule", lambda x, y: (x * y, (2 * x, 2 * y))),
+    ("x + y for x · y and the rule of +", lambda x, y: (x + y, (1, 1))),
+    ("exchanged", lambda x, y: ((y, x), x * y)),
+]
+RELU = [
+    ("g for g", lambda z: (max(0, z), (max(0, z),))),
+    ("at the kink", lambda z: (max(0, z), (1 if z >= 0 else 0,))),
+    ("½ at the kink", lambda z: (max(0, z), (np.heaviside(z, 0.5),))),
+    ("flat", lambda z: (max(0, z), (1,))),
+    ("|z|", lambda z: (max(0, z), (np.sign(z),))),
+    ("z for g", lambda z: (max(0, z), (z,))),
+    ("flat everywhere", lambda z: (max(0, z), (0,))),
+    ("|z| for max", lambda z: (abs(z), (z > 0,))),
+    ("z for max", lambda z: (z, (z > 0,))),
+    ("min for max", lambda z: (min(0, z), (z > 0,))),
+    ("exchanged", lambda z: (z < 0 or z > 0 and max(0, z), (z < 0,)) if False else (max(0, z), (z < 0,))),
+    ("leak", lambda z: (max(0.01 * z, z), (1 if z > 0 else 0.01,))),
+    ("leak in the slope", lambda z: (max(0, z), (1 if z > 0 else 0.01,))),
+    ("sign", lambda z: (max(0, z), (-1 if z > 0 else 0,))),
+    ("slope of σ", lambda z: (max(0, z), (sigmoid(z) * (1 - sigmoid(z)),))),
+    ("step", lambda z: (z > 0, (z > 0,))),
+    ("exchanged", lambda z: (z > 0, (max(0, z),))),
+    ("|z| for max(0, z) and the slope of |z|", lambda z: (abs(z), (np.sign(z),))),
+]
+
+
+def topological(root):
+    order, seen = [], set()
+
+    def visit(node):
+        if node not in seen:
+            seen.add(node)
+            for parent in node.parents:
+                visit(parent)
+            order.append(node)
+
+    visit(root)
+    return order
+
+
+def backward(
+    update: Callable[[Any, Any, float], float], order=lambda root: topological(root)[::-1], zero=topological, seed=1.0
+):
+    def run(root):
+        for node in zero(root):
+            node.grad = 0.0
+        root.grad = seed
+        for node in order(root):
+            for parent, local in zip(node.parents, node.local_derivatives):
+                parent.grad = update(parent, node, local)
+
+    return run
+
+
+def add(parent, node, local):
+    return parent.grad + node.grad * local
+
+
+def recursive(root):
+    for node in topological(root):
+        node.grad = 0.0
+    root.grad = 1.0
+
+    def visit(node):
+        for parent, local in zip(node.parents, node.local_derivatives):
+            parent.grad += node.grad * local
+            visit(parent)
+
+    visit(root)
+
+
+def seen_recursive(root):
+    for node in topological(root):
+        node.grad = 0.0
+    root.grad, seen = 1.0, set()
+
+    def visit(node):
+        if node in seen:
+            return
+        seen.add(node)
+        for parent, local in zip(node.parents, node.local_derivatives):
+            parent.grad += node.grad * local
+        for parent in node.parents:
+            visit(parent)
+
+    visit(root)
+
+
+def queue(root):
+    for node in topological(root):
+        node.grad = 0.0
+    root.grad, waiting, seen = 1.0, [root], {root}
+    while waiting:
+        node = waiting.pop(0)
+        for parent, local in zip(node.parents, node.local_derivatives):
+            parent.grad += node.grad * local
+            if parent not in seen:
+                seen.add(parent)
+                waiting.append(parent)
+
+
+def by_dict(root):
+    for node in topological(root):
+        node.grad = 0.0
+    root.grad = 1.0
+    for node in topological(root)[::-1]:
+        for parent, local in dict(zip(node.parents, node.local_derivatives)).items():
+            parent.grad += node.grad * local
+
+
+def exchanged(root):
+    for node in topological(root):
+        node.grad = 0.0
+    root.grad = 1.0
+    for node in topological(root)[::-1]:
+        for parent, local in zip(node.parents, reversed(node.local_derivatives)):
+            parent.grad += node.grad * local
+
+
+def first_only(root):
+    for node in topological(root):
+        node.grad = 0.0
+    root.grad = 1.0
+    for node in topological(root)[::-1]:
+        if node.parents:
+            node.parents[0].grad += node.grad * node.local_derivatives[0]
+
+
+def one_level(root):
+    for node in topological(root):
+        node.grad = 0.0
+    root.grad = 1.0
+    for parent, local in zip(root.parents, root.local_derivatives):
+        parent.grad += root.grad * local
+
+
+BACKWARD = [
+    ("assigned", backward(lambda parent, node, local: node.grad * local)),
+    ("stale", backward(add, zero=lambda root: [])),
+    ("stale gradients in the inputs", backward(add, zero=lambda root: [n for n in topological(root) if n.parents])),
+    ("forgot the upstream", backward(lambda parent, node, local: parent.grad + local)),
+    ("forgot the local", backward(lambda parent, node, local: parent.grad + node.grad)),
+    ("subtracted", backward(lambda parent, node, local: parent.grad - node.grad * local)),
+    ("added upstream and local", backward(lambda parent, node, local: parent.grad + node.grad + local)),
+    ("data for grad", backward(lambda parent, node, local: parent.grad + node.data * local)),
+    ("wrong end", backward(add, order=topological)),
+    ("no 1 at the root", backward(add, seed=0.0)),
+    ("root's data", lambda root: backward(add, seed=root.data)(root)),
+    ("more than once", recursive),
+    ("no topological order", seen_recursive),
+    ("no topological order", queue),
+    ("one entry", by_dict),
+    ("exchanged", exchanged),
+    ("first parent only", first_only),
+    ("one level", one_level),
+    ("nothing written", lambda root: topological(root)),
+    ("assigned instead of added and stale|assigned", backward(
+        lambda parent, node, local: node.grad * local, zero=lambda root: [])),
+    ("forgot the upstream", backward(lambda parent, node, local: local)),
+]  # fmt: skip
+
+
+def preorder(root):
+    order, seen = [], set()
+
+    def visit(node):
+        if node not in seen:
+            seen.add(node)
+            order.append(node)
+            for parent in node.parents:
+                visit(parent)
+
+    visit(root)
+    return order
+
+
+def breadth(root):
+    order = [root]
+    for node in order:
+        order.extend(parent for parent in node.parents if parent not in order)
+    return order
+
+
+def twice(root):
+    return [x for parent in root.parents for x in twice(parent)] + [root]
+
+
+ORDER = [
+    ("reversed", lambda root: topological(root)[::-1]),
+    ("breadth first", breadth),
+    ("breadth first", lambda root: breadth(root)[::-1]),
+    ("on the way down", preorder),
+    ("on the way down", lambda root: preorder(root)[::-1]),
+    ("listed twice", twice),
+    ("root missing", lambda root: topological(root)[:-1]),
+    ("leaves missing", lambda root: [n for n in topological(root) if n.parents]),
+    ("leaves alone", lambda root: [n for n in topological(root) if not n.parents]),
+    ("root alone", lambda root: [root]),
+    ("empty", lambda root: []),
+    ("one level", lambda root: list(dict.fromkeys(root.parents)) + [root]),
+    ("numbers", lambda root: [n.data for n in topological(root)]),
+]
+GATES = [
+    ("not exchanged", lambda x, y, z, w, h, g, q, p, a: [g * p * q, g * p * z, 0, g * a * a * (1 - a)]),
+    ("max for both", lambda x, y, z, w, h, g, q, p, a: [g * a * z, g * a * q, g * a, g * p * a * (1 - a)]),
+    ("smaller", lambda x, y, z, w, h, g, q, p, a: [0, 0, g * a, g * p * a * (1 - a)]),
+    ("max in halves", lambda x, y, z, w, h, g, q, p, a: [
+        g * a * z / 2, g * a * q / 2, g * a / 2, g * p * a * (1 - a)]),
+    ("+ in halves", lambda x, y, z, w, h, g, q, p, a: [g * a * z / 2, g * a * q, 0, g * p * a * (1 - a)]),
+    ("+ as a factor", lambda x, y, z, w, h, g, q, p, a: [g * a * z * x, g * a * q, 0, g * p * a * (1 - a)]),
+    ("forgot σ′", lambda x, y, z, w, h, g, q, p, a: [g * a * z, g * a * q, 0, g * p]),
+    ("σ for σ′", lambda x, y, z, w, h, g, q, p, a: [g * a * z, g * a * q, 0, g * p * a]),
+    ("h for a", lambda x, y, z, w, h, g, q, p, a: [g * a * z, g * a * q, 0, g * p * h * (1 - h)]),
+    ("σ already", lambda x, y, z, w, h, g, q, p, a: [
+        g * a * z, g * a * q, 0, g * p * sigmoid(a) * (1 - sigmoid(a))]),
+    ("1 at L", lambda x, y, z, w, h, g, q, p, a: [a * z, a * q, 0, p * a * (1 - a)]),
+    ("forgot the upstream", lambda x, y, z, w, h, g, q, p, a: [1, q, 0, a * (1 - a)]),
+    ("sign", lambda x, y, z, w, h, g, q, p, a: [-g * a * z, -g * a * q, 0, -g * p * a * (1 - a)]),
+    ("sign of number 4", lambda x, y, z, w, h, g, q, p, a: [g * a * z, g * a * q, 0, -g * p * a * (1 - a)]),
+    ("exchanged", lambda x, y, z, w, h, g, q, p, a: [g * a * q, g * a * z, 0, g * p * a * (1 - a)]),
+    ("tanh", lambda x, y, z, w, h, g, q, p, a: [g * a * z, g * a * q, 0, g * p * (1 - a * a)]),
+    ("max for both and forgot σ′|forgot σ′ and max for both", lambda x, y, z, w, h, g, q, p, a: [
+        g * a * z, g * a * q, g * a, g * p]),
+]  # fmt: skip
+BIAS = [
+    ("forgot g′", lambda s: s.a - s.y),
+    ("g for g′", lambda s: (s.a - s.y) * s.a),
+    ("z for a in σ′", lambda s: (s.a - s.y) * s.z * (1 - s.z)),
+    ("σ already", lambda s: (s.a - s.y) * sigmoid(s.a) * (1 - sigmoid(s.a))),
+    ("tanh", lambda s: (s.a - s.y) * (1 - s.a**2)),
+    ("sign", lambda s: (s.y - s.a) * s.slope),
+    ("twice", lambda s: 2 * (s.a - s.y) * s.slope),
+    ("half", lambda s: 0.5 * (s.a - s.y) * s.slope),
+    ("forgot the upstream", lambda s: s.slope),
+    ("loss for its slope", lambda s: 0.5 * (s.a - s.y) ** 2 * s.slope),
+    ("the square kept", lambda s: (s.a - s.y) ** 2 * s.slope),
+    ("z for a in the loss", lambda s: (s.z - s.y) * s.slope),
+    ("forgot the target", lambda s: s.a * s.slope),
+    ("sign of number 2", lambda s: abs(s.a - s.y) * s.slope),
+    ("half of the slope", lambda s: (s.a - s.y) * (1 - s.a)),
+    ("factor of 1/3", lambda s: (s.a - s.y) * s.slope / 3),
+    ("sum", lambda s: [((s.a - s.y) * s.slope).sum()] * 3),
+    ("exchanged", lambda s: ((s.a - s.y) * s.slope)[::-1]),
+    ("sign of number 2", lambda s: (s.a - s.y) * s.slope * [1, -1, 1]),
+    ("forgot g′ and the sign", lambda s: s.y - s.a),
+    ("forgot g′ and twice|forgot g′ and a factor of 2", lambda s: 2 * (s.a - s.y)),
+    ("slope twice", lambda s: (s.a - s.y) * s.slope**2),
+    ("divided by the slope", lambda s: (s.a - s.y) / s.slope),
+    ("g for g′ and the sign", lambda s: (s.y - s.a) * s.a),
+    ("tanh and the sign", lambda s: (s.y - s.a) * (1 - s.a**2)),
+    ("Nearly", lambda s: ((s.a - s.y) * s.slope).round(2)),
+]
+HIDDEN = [
+    ("W for Wᵀ", lambda s: s.W @ s.d * s.slope1),
+    ("forgot g′", lambda s: s.W.T @ s.d),
+    ("g for g′", lambda s: s.W.T @ s.d * s.a1),
+    ("tanh", lambda s: s.W.T @ s.d * (1 - s.a1**2)),
+    ("σ already", lambda s: s.W.T @ s.d * sigmoid(s.a1) * (1 - sigmoid(s.a1))),
+    ("forgot the upstream", lambda s: s.W.sum(0) * s.slope1),
+    ("forgot W", lambda s: s.d.sum() * s.slope1),
+    ("last term only", lambda s: s.d[2] * s.W[2] * s.slope1),
+    ("first term only", lambda s: s.d[0] * s.W[0] * s.slope1),
+    ("only j = k", lambda s: s.d * np.diag(s.W) * s.slope1),
+    ("sign", lambda s: -s.W.T @ s.d * s.slope1),
+    ("exchanged", lambda s: (s.W.T @ s.d * s.slope1)[::-1]),
+    ("mean", lambda s: s.W.T @ s.d * s.slope1 / 3),
+    ("W for Wᵀ and forgot g′", lambda s: s.W @ s.d),
+    ("W for Wᵀ and g for g′", lambda s: s.W @ s.d * s.a1),
+    ("W for Wᵀ and the sign", lambda s: -s.W @ s.d * s.slope1),
+    ("factor of 2", lambda s: 2 * s.W.T @ s.d * s.slope1),
+    ("unit j", lambda s: s.W.T @ (s.d * s.slope1)),
+    ("units 1 and 2", lambda s: (s.W.T @ s.d * s.slope1)[[0, 2, 1]]),
+    ("units 2 and 3", lambda s: (s.W.T @ s.d * s.slope1)[[1, 0, 2]]),
+    ("half of the slope", lambda s: s.W.T @ s.d * (1 - s.a1)),
+    ("sign of number 1", lambda s: s.W.T @ s.d * s.slope1 * [-1, 1, 1]),
+    ("forgot g′ and the sign", lambda s: -s.W.T @ s.d),
+    ("opposite", lambda s: s.W.T @ s.d[::-1] * s.slope1),
+    ("δ_k for every", lambda s: s.W.sum(0) * s.d * s.slope1),
+    ("last term missing", lambda s: s.W[:2].T @ s.d[:2] * s.slope1),
+]
+OUTER = [
+    ("sum for mean", lambda D, A: np.array(D).T @ np.array(A)),
+    ("the transpose", lambda D, A: np.array(A).T @ np.array(D) / len(D)),
+    ("the transpose and sum|sum for mean and the transpose", lambda D, A: np.array(A).T @ np.array(D)),
+    ("1/(m − 1)", lambda D, A: np.array(D).T @ np.array(A) / (len(D) - 1)),
+    ("sign", lambda D, A: -np.array(D).T @ np.array(A) / len(D)),
+    ("last example only", lambda D, A: np.outer(D[-1], A[-1])),
+    ("first example only", lambda D, A: np.outer(D[0], A[0])),
+    ("last example only", lambda D, A: np.outer(D[-1], A[-1]) / len(D)),
+    ("product of the means", lambda D, A: np.outer(np.mean(D, 0), np.mean(A, 0))),
+    ("product of the sums", lambda D, A: np.outer(np.sum(D, 0), np.sum(A, 0))),
+    ("factor of 2", lambda D, A: 2 * np.array(D).T @ np.array(A) / len(D)),
+    ("factor of ½", lambda D, A: np.array(D).T @ np.array(A) / len(D) / 2),
+    ("m twice", lambda D, A: np.array(D).T @ np.array(A) / len(D) ** 2),
+    ("number of units", lambda D, A: np.array(D).T @ np.array(A) / len(D[0])),
+    ("forgot the upstream", lambda D, A: np.ones_like(D).T @ np.array(A) / len(D)),
+    ("forgot the input", lambda D, A: np.array(D).T @ np.ones_like(A) / len(D)),
+    ("first example missing", lambda D, A: np.array(D[1:]).T @ np.array(A[1:]) / len(D)),
+    ("the transpose and the sign", lambda D, A: -np.array(A).T @ np.array(D) / len(D)),
+]
+
+
+def softmax(z):
+    e = np.exp(np.array(z) - max(z))
+    return e / e.sum()
+
+
+def hot(z, label):
+    return np.eye(len(z))[label]
+
+
+SOFTMAX = [
+    ("the sign", lambda z, label: hot(z, label) - softmax(z)),
+    ("softmax alone", lambda z, label: softmax(z)),
+    ("unit by unit", lambda z, label: (softmax(z) - hot(z, label)) * softmax(z) * (1 - softmax(z))),
+    ("−1 everywhere", lambda z, label: softmax(z) - 1),
+    ("nothing but the label", lambda z, label: (softmax(z) - 1) * hot(z, label)),
+    ("stopped at s", lambda z, label: -hot(z, label) / softmax(z)),
+    ("σ for softmax", lambda z, label: sigmoid(z) - hot(z, label)),
+    ("not shares", lambda z, label: np.exp(z) - hot(z, label)),
+    ("z for softmax", lambda z, label: np.array(z) - hot(z, label)),
+    ("forgot the logarithm", lambda z, label: softmax(z)[label] * (softmax(z) - hot(z, label))),
+    ("mean over the classes", lambda z, label: (softmax(z) - hot(z, label)) / len(z)),
+    ("squared|factor of 2", lambda z, label: 2 * (softmax(z) - hot(z, label))),
+    ("miscounted", lambda z, label: softmax(z) - hot(z, label - 1)),
+    ("slope of one share", lambda z, label: softmax(z) * (1 - softmax(z))),
+    ("the loss for its slope", lambda z, label: -np.log(softmax(z))),
+    ("number subtracted", lambda z, label: softmax(z) - label),
+    ("+1 for −1", lambda z, label: softmax(z) + hot(z, label)),
+    ("largest logit", lambda z, label: softmax(z) - hot(z, int(np.argmax(z)))),
+    ("softmax alone and the sign|sign", lambda z, label: -softmax(z)),
+    ("divided by the largest", lambda z, label: np.exp(np.array(z) - max(z)) - hot(z, label)),
+]
+TABLE = [
+    *(("xyz", name, xyz(rule)) for name, rule in XYZ),
+    *(("mul", name, by_code(rule)) for name, rule in MUL),
+    *(("order", name, by_code(rule)) for name, rule in ORDER),
+    *(("backward", name, by_code(rule)) for name, rule in BACKWARD),
+    *(("gates", name, gate(rule)) for name, rule in GATES),
+    *(("relu", name, by_code(rule)) for name, rule in RELU),
+    *(("bias", name, output(rule)) for name, rule in BIAS),
+    *(("hidden", name, hidden(rule)) for name, rule in HIDDEN),
+    *(("outer", name, by_code(rule)) for name, rule in OUTER),
+    *(("softmax", name, by_code(rule)) for name, rule in SOFTMAX),
+]
+
+
+def test_the_table_is_long():
+    assert len(TABLE) >= 150
+
+
+@pytest.mark.parametrize("student", STUDENTS)
+@pytest.mark.parametrize(("exercise", "name", "rule"), TABLE, ids=[f"{e}: {name}" for e, name, _ in TABLE])
+def test_a_natural_wrong_answer_is_called_by_its_name(exercise, name, rule, student):
+    course = Course(student)
+    feedback = course.check(exercise, rule(course.problem(exercise)))
+    assert not feedback
+    said = feedback.text.split("First at")[0]
+    assert any(all(part in said for part in words.split(" and ")) for words in name.split("|")), feedback.text
+
+
+# ---- right answers in unusual forms -------------------------------------------------------------------------------
+
+
+def forms(numbers):
+    """Ways of writing down a list of numbers."""
+    numbers = [float(x) for x in numbers]
+    return [
+        numbers, tuple(numbers), np.array(numbers), np.array(numbers, "float32"), np.array(numbers)[:, None],
+        [[x] for x in numbers], [np.float64(x) for x in numbers], [np.array(x) for x in numbers],
+        [Fraction(x).limit_denominator(10**6) for x in numbers], iter(numbers), (x for x in numbers),
+        dict(enumerate(numbers)).values(), map(float, numbers), [round(x, 4) for x in numbers],
+        [float(f"{x:.5g}") for x in numbers], [numbers], np.array([numbers]),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("exercise", [name for name, exercise in EXERCISES.items() if not exercise.is_code])
+@pytest.mark.parametrize("student", [f"student {i}" for i in range(8)])
+def test_a_right_answer_in_any_form_is_right(exercise, student):
+    course = Course(student)
+    right = EXERCISES[exercise].right(course.problem(exercise))
+    for form in forms(np.ravel(right)):
+        feedback = course.check(exercise, form)
+        assert feedback, (form, feedback.text)
+
+
+def kahn(root):
+    waiting = {node: len(set(node.parents)) for node in topological(root)}
+    order = [node for node, count in waiting.items() if not count]
+    for node in order:
+        for user in waiting:
+            if node in user.parents:
+                waiting[user] -= 1
+                order += [user] * (waiting[user] == 0)
+    return order
+
+
+def other_way_round(root):
+    order, seen = [], set()
+
+    def visit(node):
+        if id(node) not in seen:
+            seen.add(id(node))
+            for parent in reversed(node.parents):
+                visit(parent)
+            order.append(node)
+
+    visit(root)
+    return tuple(order)
+
+
+RIGHT = [
+    ("order", kahn), ("order", other_way_round), ("order", lambda root: iter(topological(root))),
+    ("order", lambda root: dict.fromkeys(topological(root)).keys()),
+    ("backward", backward(add)), ("backward", backward(add, order=lambda root: reversed(kahn(root)))),
+    ("mul", lambda x, y: [x * y, y, x]), ("mul", lambda x, y: (np.float32(x) * np.float32(y), np.array([y, x]))),
+    ("mul", lambda *operands: (operands[0] * operands[1], operands[::-1])),
+    ("relu", lambda z: (z * (z > 0), ((z > 0) * 1,))), ("relu", lambda z: (z if z > 0 else 0, [z > 0])),
+    ("relu", lambda z: ((z + abs(z)) / 2, (int(z > 0),))),
+    ("outer", lambda D, A: np.einsum("ij,ik->jk", D, A) / len(A)),
+    ("outer", lambda D, A: sum(np.outer(d, a) for d, a in zip(D, A)) / len(D)),
+    ("outer", lambda D, A: [list(row) for row in np.mean([np.outer(d, a) for d, a in zip(D, A)], axis=0)]),
+    ("softmax", lambda z, label: softmax(z) - hot(z, label)),
+    ("softmax", lambda z, label: (softmax(np.array(z, "float32")) - hot(z, label)).tolist()),
+    ("softmax", lambda z, label: [
+        (np.log(np.sum(np.exp(z + 1e-5 * e))) - np.log(np.sum(np.exp(z - 1e-5 * e)))) / 2e-5 - e[label]
+        for e in np.eye(len(z))]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("student", STUDENTS)
+@pytest.mark.parametrize(("exercise", "function"), RIGHT)
+def test_a_right_function_of_another_style_is_right(exercise, function, student):
+    feedback = Course(student).check(exercise, function)
+    assert feedback, feedback.text
