@@ -1,6 +1,11 @@
 """Exercises: right answers are never blamed, and a known mistake is told from its numbers."""
 
+import itertools
 import random
+import signal
+import sys
+import threading
+from dataclasses import replace
 from math import inf, nan
 
 import numpy as np
@@ -9,8 +14,8 @@ from conftest import printed
 
 from autograd import Value, named
 from autograd.graph import topological_order
-from nn.lecture.exercises import EXERCISES, Course
-from nn.lecture.exercises.exercise import flat
+from nn.lecture.exercises import EXERCISES, Course, guard
+from nn.lecture.exercises.exercise import apart, flat
 from nn.lecture.exercises.gradient_exercises import BACKWARD
 
 on_each = pytest.mark.parametrize("name", EXERCISES)
@@ -102,7 +107,9 @@ def test_what_is_no_answer_is_said_to_be_none(name):
 
     if exercise.is_code:
         wrong = {unsolved: "Not answered yet", broken: "raised ZeroDivisionError", 3: "raised TypeError"}
-        if name != "backward":  # which writes its answer into the nodes
+        if name == "order":  # whose answer is a list of nodes
+            wrong |= {lambda root: None: "returned nothing", lambda root: 3: "a value of type int"}
+        elif name != "backward":  # which writes its answer into the nodes
             wrong |= {
                 lambda *arguments: None: "returned nothing",
                 lambda *arguments: [1.0] * 99: "returned 99 numbers",
@@ -163,7 +170,7 @@ def test_a_mistake_in_one_number_only_is_told_and_what_is_right_is_said_to_be():
     course = Course("ada")
     r, s = course.problem("xyz")["r"], course.problem("xyz")["s"]
     verdict = course.check("xyz", [r * s * s, 2 * r * r * s])
-    assert verdict.mistake.name == "assigned instead of added" and "Right already: number 2." in verdict.text
+    assert verdict.mistake.name == "one path only" and "Right already: number 2." in verdict.text
 
 
 def test_what_was_rounded_on_the_way_is_told_from_what_is_wrong():
@@ -198,13 +205,22 @@ def test_the_smallest_graph_that_fails_is_drawn():
         "forgot the upstream": "a chain", "assigned instead of added": "x + x", "stale gradients": "a product",
         "no topological order": "a short and a long path", "no 1 at the root": "a product",
         "a node passed on more than once": "a short and a long path", "stale gradients in the inputs": "a product",
-        "the list from the wrong end": "a chain", "nothing written": "a product",
+        "the list from the wrong end": "a chain", "nothing written": "a product", "one entry for each parent": "x + x",
+        "one level only": "a chain",
     }  # fmt: skip
     for mistake in EXERCISES["backward"].mistakes:
         verdict = course.check("backward", mistake.answer)
-        assert verdict.mistake is mistake
-        assert f"First at {smallest[mistake.name]}" in verdict.text
+        assert mistake.name in verdict.text
+        assert f"First at {smallest.get(mistake.name, 'a product')}" in verdict.text
         assert "<img" in verdict._repr_html_() or "<svg" in verdict._repr_html_()
+
+
+def test_the_node_at_fault_is_framed_in_the_drawing():
+    verdict = Course("ada").check("backward", lambda root: None)
+    assert [box.key for box in verdict.shown.figure.boxes if box.lit] == ["f"]  # the first one on the way back
+    verdict = Course("ada").check("order", lambda root: topological_order(root)[1:])
+    assert [box.key for box in verdict.shown.figure.boxes if box.lit] == ["x"]
+    assert verdict.text.endswith("First on a product, node x: it is missing.")
 
 
 def test_a_backward_of_the_students_own_is_accepted():
@@ -267,6 +283,143 @@ def test_a_function_cannot_change_the_cases_that_it_is_given():
 
     assert "returned 0 numbers" in str(course.check("batch_norm", greedy))
     assert repr(course.problem("batch_norm")) == before
+
+
+class Hostile:
+    def __getattr__(self, name):
+        raise ZeroDivisionError(name)
+
+    __repr__ = __str__ = __getattr__
+
+
+class Endless:
+    def tolist(self):
+        while True:
+            pass
+
+
+class Unreadable(Exception):
+    def __str__(self):
+        raise KeyError
+
+
+def loops(*arguments):
+    while True:
+        pass
+
+
+def insists(*arguments):
+    while True:
+        try:
+            loops()
+        except:  # noqa: E722
+            pass
+
+
+def recurses(*arguments):
+    return recurses(*arguments)
+
+
+def leaves(*arguments):
+    sys.exit("good-bye")
+
+
+def interrupts(*arguments):
+    raise KeyboardInterrupt
+
+
+def raises(*arguments):
+    raise Unreadable
+
+
+def prints(*arguments):
+    while True:
+        print("x" * 1000)
+
+
+def counts(*arguments):
+    return itertools.count()
+
+
+def yields_nothing(*arguments):
+    return iter(lambda: [], 0)
+
+
+def has_itself(*arguments):
+    numbers = []
+    numbers.append(numbers)
+    return numbers
+
+
+@pytest.mark.parametrize(("answer", "said"), [
+    (loops, "did not end within"), (insists, "did not end within"), (prints, "did not end within"),
+    (yields_nothing, "did not end within"), (recurses, "without an end"), (has_itself, "without an end"),
+    (leaves, "raised SystemExit: good-bye"), (interrupts, "raised KeyboardInterrupt"), (raises, "raised Unreadable"),
+    (counts, "more than 10,000 numbers"), (lambda z: np.zeros(10**7), "more than 10,000 numbers"),
+    (lambda z: Hostile(), "raised ZeroDivisionError"), (lambda z: Endless(), "did not end within"),
+    (lambda z: "9" * 10**6, "has the text '999"),
+])  # fmt: skip
+def test_whatever_an_answer_does_ends_in_one_short_sentence(answer, said, capsys):
+    relu = replace(EXERCISES["relu"], seconds=0.3)
+    before = sys.gettrace(), threading.active_count()
+    verdict = relu.check(relu.problem("ada"), answer)
+    assert not verdict and said in verdict.text and len(verdict.text) < 300 and "\n" not in verdict.text
+    assert (sys.gettrace(), threading.active_count()) == before
+    assert len(capsys.readouterr().out) < 3000
+
+
+def test_a_loop_without_an_end_is_stopped_in_a_thread_and_where_there_are_no_threads(monkeypatch):
+    said = []
+    relu = replace(EXERCISES["relu"], seconds=0.3)
+    thread = threading.Thread(target=lambda: said.append(relu.check(relu.problem("ada"), loops).text))
+    thread.start()
+    thread.join()
+
+    def no_thread(*arguments):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(guard, "_watch", no_thread)
+    said.append(relu.check(relu.problem("ada"), loops).text)
+    assert all("did not end within 0.3 seconds" in text for text in said) and len(said) == 2
+
+
+def test_a_ctrl_c_from_the_keyboard_still_works():
+    relu = replace(EXERCISES["relu"], seconds=20.0)
+    threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
+    with pytest.raises(KeyboardInterrupt):
+        relu.check(relu.problem("ada"), loops)
+
+
+@on_each
+def test_no_wrong_variant_is_right_for_any_name(name):
+    exercise = EXERCISES[name]
+    for i in range(5 if exercise.is_code else 200):
+        problem = exercise.problem(f"name {i}")
+        for wrong, numbers in exercise.singles(problem)[1:]:
+            assert not exercise.agrees(problem, numbers), (i, wrong)
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_own_mistakes_differ_from_each_other(name):
+    exercise = EXERCISES[name]
+    own = {"", *(mistake.name for mistake in exercise.mistakes)}
+    alike = {pair for pair in exercise._structural if own.issuperset(pair)}
+    assert alike <= {("the list from the wrong end", "one level only"), ("one level only", "the list from the wrong end")}
+
+
+def test_numbers_that_look_alike_are_written_with_more_digits():
+    assert apart(-3.0, -3.0000001) == ("-3", "-3.0000001")
+    assert apart(1.0, 2.0) == ("1", "2")
+
+
+def test_of_two_equally_simple_explanations_both_are_given():
+    verdict = Course("ada").check("backward", EXERCISES["backward"].mistakes[-2].answer)
+    assert "either" in verdict.text and "one level only" in verdict.text
+
+
+def test_what_is_rounded_by_code_is_nearly_right():
+    verdict = Course("ada").check("softmax", lambda z, label: [round(x, 3) for x in EXERCISES["softmax"].right(z, label)])
+    assert not verdict and verdict.text.startswith("Nearly: rounded too early.")
 
 
 def test_hostile_names_and_texts_are_escaped_in_html():

@@ -365,6 +365,10 @@ class Exercise:
         sentences = " Or: ".join(mistake.sentence for mistake in ranked)
         return Feedback(False, ranked[0], f"Not yet. This looks like: {told}. {sentences}{detail}", picture)
 
+    def agrees(self, problem: Problem, found: Sequence[float]) -> bool:
+        """Whether these are the right numbers."""
+        return self._error(found, self.by(problem, self.right)) <= 1.0
+
     def singles(self, problem: Problem) -> list[tuple[str, list[float]]]:
         """The right answer and those with one mistake."""
         expected = self.by(problem, self.right)

@@ -31,6 +31,24 @@ class Stopped(BaseException):
     """The code took too long. No Exception, which the code may catch."""
 
 
+class Insistent(Stopped):
+    """Is raised by the second thread; where the code catches it, it is raised once more on the code's next line.
+
+    It is made when it is caught, in the thread that catches it, so the lines that come next are those of the handler.
+    """
+
+    def __init__(self) -> None:
+        def stop(frame: FrameType, event: str, argument: object) -> Any:
+            if event == "line":
+                raise Stopped
+            return stop
+
+        frame: FrameType | None = sys._getframe(1)
+        settrace(lambda frame, event, argument: None)
+        while frame and frame.f_code is not _limited.__code__:
+            frame.f_trace, frame = stop, frame.f_back
+
+
 class Printer(io.TextIOBase):
     """Passes on what is printed up to a limit, and drops the rest."""
 
@@ -79,7 +97,7 @@ def raised(error: BaseException) -> str:
 
 def _limited(seconds: float, function: Callable[..., Any], *arguments: Any) -> Any:
     end, late = process_time() + seconds, monotonic() + WALL * seconds
-    over = Event()
+    over, before = Event(), gettrace()
 
     def is_late() -> bool:
         return process_time() > end or monotonic() > late
@@ -95,6 +113,7 @@ def _limited(seconds: float, function: Callable[..., Any], *arguments: Any) -> A
             try:
                 over.set()
                 watching.join()
+                settrace(before)
                 break
             except Stopped:  # raised just before the watching thread was told that all is over
                 continue
@@ -107,7 +126,7 @@ def _watch(thread: int, over: Event, is_late: Callable[[], bool]) -> Thread:
     def watch() -> None:
         while not over.wait(0.1):
             if is_late():
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(Stopped))
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(Insistent))
 
     watching = Thread(target=watch, daemon=True)
     watching.start()
