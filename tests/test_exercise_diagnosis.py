@@ -1,6 +1,7 @@
 """Wrong answers as students give them, written from the questions alone, and what the feedback has to call them.
 
-A name is a part of what the feedback says; several, separated by |, are equally good, and " and " stands for two at once.
+A name is a part of what the feedback says; several, separated by |, are equally good, and " and " stands for two at
+once.
 """
 
 from collections.abc import Callable
@@ -114,7 +115,7 @@ RELU = [
     ("|z| for max", lambda z: (abs(z), (z > 0,))),
     ("z for max", lambda z: (z, (z > 0,))),
     ("min for max", lambda z: (min(0, z), (z > 0,))),
-    ("exchanged", lambda z: (z < 0 or z > 0 and max(0, z), (z < 0,)) if False else (max(0, z), (z < 0,))),
+    ("exchanged", lambda z: (max(0, z), (z < 0,))),
     ("leak", lambda z: (max(0.01 * z, z), (1 if z > 0 else 0.01,))),
     ("leak in the slope", lambda z: (max(0, z), (1 if z > 0 else 0.01,))),
     ("sign", lambda z: (max(0, z), (-1 if z > 0 else 0,))),
@@ -298,7 +299,7 @@ ORDER = [
     ("leaves alone", lambda root: [n for n in topological(root) if not n.parents]),
     ("root alone", lambda root: [root]),
     ("empty", lambda root: []),
-    ("one level", lambda root: list(dict.fromkeys(root.parents)) + [root]),
+    ("one level", lambda root: [*dict.fromkeys(root.parents), root]),
     ("numbers", lambda root: [n.data for n in topological(root)]),
 ]
 GATES = [

@@ -205,7 +205,8 @@ def test_the_smallest_graph_that_fails_is_drawn():
         "forgot the upstream": "a chain", "assigned instead of added": "x + x", "stale gradients": "a product",
         "no topological order": "a short and a long path", "no 1 at the root": "a product",
         "a node passed on more than once": "a short and a long path", "stale gradients in the inputs": "a product",
-        "the list from the wrong end": "a chain", "nothing written": "a product", "one entry for each parent": "x + x",
+        "the list from the wrong end": "a chain", "nothing written": "a product",
+        "one entry for each parent": "x + x",
         "one level only": "a chain",
     }  # fmt: skip
     for mistake in EXERCISES["backward"].mistakes:
@@ -310,7 +311,7 @@ def loops(*arguments):
 
 def insists(*arguments):
     while True:
-        try:
+        try:  # noqa: SIM105
             loops()
         except:  # noqa: E722
             pass
@@ -404,7 +405,10 @@ def test_own_mistakes_differ_from_each_other(name):
     exercise = EXERCISES[name]
     own = {"", *(mistake.name for mistake in exercise.mistakes)}
     alike = {pair for pair in exercise._structural if own.issuperset(pair)}
-    assert alike <= {("the list from the wrong end", "one level only"), ("one level only", "the list from the wrong end")}
+    assert alike <= {
+        ("the list from the wrong end", "one level only"),
+        ("one level only", "the list from the wrong end"),
+    }
 
 
 def test_numbers_that_look_alike_are_written_with_more_digits():
@@ -418,7 +422,9 @@ def test_of_two_equally_simple_explanations_both_are_given():
 
 
 def test_what_is_rounded_by_code_is_nearly_right():
-    verdict = Course("ada").check("softmax", lambda z, label: [round(x, 3) for x in EXERCISES["softmax"].right(z, label)])
+    verdict = Course("ada").check(
+        "softmax", lambda z, label: [round(x, 3) for x in EXERCISES["softmax"].right(z, label)]
+    )
     assert not verdict and verdict.text.startswith("Nearly: rounded too early.")
 
 

@@ -49,7 +49,8 @@ def _paths(
 XYZ = Exercise(
     "xyz", "f = xyz at your own point", notebook="01-the-chain-rule.ipynb",
     question=lambda p: (
-        f"$f = xyz$ with $x = r$, $y = rs$, $z = s$, at $r = {p['r']}$, $s = {p['s']}$. By hand, with the chain rule: "
+        f"$f = xyz$ with $x = r$, $y = rs$, $z = s$, at $r = {p['r']}$, $s = {p['s']}$. By hand, with the chain "
+        f"rule: "
         r"what are $\frac{\partial f}{\partial r}$ and $\frac{\partial f}{\partial s}$? "
         "Answer two numbers, `[∂f/∂r, ∂f/∂s]`."),
     make=lambda rng: dict(zip("rs", rng.sample(range(2, 10), 2))),
@@ -66,7 +67,8 @@ XYZ = Exercise(
          "∂f/∂y says how f changes with y; multiply it by ∂y/∂r = s and by ∂y/∂s = r to come to r and s."),
         ("a path that is not there", {"zero": 1},
          "x does not depend on s, nor z on r: these derivatives are 0, and only two paths lead to each."),
-        ("∂y/∂r and ∂y/∂s exchanged", {"partners": True}, "y = rs: with s held fixed, y changes s times as fast as r."),
+        ("∂y/∂r and ∂y/∂s exchanged", {"partners": True},
+         "y = rs: with s held fixed, y changes s times as fast as r."),
         ("each operand's own number", {"outer": lambda x, y, z: (x, y, z)},
          "∂f/∂x is the product of the other two, yz: hold y and z fixed and increase x by 1."),
         ("sum for product", {"outer": lambda x, y, z: (y + z, x + z, x + y)},
@@ -102,7 +104,8 @@ def _product(
 MUL = Exercise(
     "mul", "The local derivatives of ×", notebook="01-the-chain-rule.ipynb",
     question=lambda p: (
-        r"A node for $x \cdot y$ needs its value and its local derivatives. Write `mul(x, y)`, on plain floats, which "
+        r"A node for $x \cdot y$ needs its value and its local derivatives. Write `mul(x, y)`, on plain floats, "
+        r"which "
         "returns `value, (∂/∂x, ∂/∂y)`."),
     make=lambda rng: {"cases": [(float(rng.randint(2, 9)), -rng.randint(2, 9) / 2.0), (0.0, 3.0), (-1.5, -0.5)]},
     right=_product(), calculation=_product,
@@ -160,7 +163,8 @@ RELU = Exercise(
         ("the slope of |z|", {"slope": lambda z: (z > 0) - (z < 0) * 1.0},
          "The slope −1 left of 0 belongs to |z|; relu is flat there."),
         ("z for g′", {"slope": lambda z: z}, "z is where you are; the slope is 1 right of 0 and 0 left of it."),
-        ("flat everywhere", {"slope": lambda z: 0.0}, "Right of 0 relu is z itself, and rises by 1 for each step of 1."),
+        ("flat everywhere", {"slope": lambda z: 0.0},
+         "Right of 0 relu is z itself, and rises by 1 for each step of 1."),
         ("the sides exchanged", {"slope": lambda z: 1.0 if z < 0 else 0.0},
          "relu is flat left of 0, and rises right of it."),
         ("the sides exchanged", {"slope": lambda z: 1.0 if z <= 0 else 0.0},
@@ -177,7 +181,8 @@ RELU = Exercise(
         ("|z| for max(0, z)", {"value": abs}, "Left of 0 the value is 0, not −z."),
         ("min for max", {"value": lambda z: min(0.0, z)}, "Of 0 and z the larger counts: max(0, z)."),
         ("max with 1", {"value": lambda z: max(1.0, z)}, "Of 0 and z the larger counts: max(0, z)."),
-        ("a step for max(0, z)", {"value": lambda z: float(z > 0.0)}, "0 and 1 are the slopes; the value is max(0, z)."),
+        ("a step for max(0, z)", {"value": lambda z: float(z > 0.0)},
+         "0 and 1 are the slopes; the value is max(0, z)."),
         calculation=_kinked),
     hints=(r"Draw $\max(0, z)$. What is its slope right of 0, and left of it?",
            "It is 1 on the right, 0 on the left, and given by the convention at 0.",
@@ -236,7 +241,9 @@ def _marked(root: Value, nodes: Sequence[Value], words: str) -> Any:
 def _graph_at(p: Problem, place: int) -> Any:
     root, node = [(nodes[-1], node) for nodes in _graphs(p).values() for node in nodes][place]
     root.backward()
-    return _marked(root, [node], "the right gradients; the frame marks the first node on the way back whose grad differs")
+    return _marked(
+        root, [node], "the right gradients; the frame marks the first node on the way back whose grad differs"
+    )
 
 
 def _nearest_to_the_root(p: Problem, places: Sequence[int]) -> int:
@@ -306,8 +313,10 @@ BACKWARD = Exercise(
     "backward", "The backward pass", notebook="01-the-chain-rule.ipynb",
     question=lambda p: (
         r"Write `backward(root)`, which sets `node.grad` to $\frac{\partial\,\text{root}}{\partial\,\text{node}}$ "
-        "for every node below, whatever it was before. A node has `parents`, `local_derivatives` (one for each parent) "
-        "and `grad`. The check runs it on a product, a chain, $x + x$, a diamond, and a graph with a short and a long "
+        "for every node below, whatever it was before. A node has `parents`, `local_derivatives` (one for each "
+        "parent) "
+        "and `grad`. The check runs it on a product, a chain, $x + x$, a diamond, and a graph with a short and a "
+        "long "
         "path, and draws the smallest that fails."),
     make=lambda rng: {"u": rng.randint(5, 15) / 10.0, "v": -rng.randint(5, 15) / 10.0},
     right=_backward(), calculation=_backward,
@@ -329,7 +338,8 @@ BACKWARD = Exercise(
         ("added upstream and local", {"share": lambda node, parent, local: node.grad + local},
          "The chain rule multiplies along a path: node.grad times the local derivative."),
         ("data for grad", {"share": lambda node, parent, local: node.data * local},
-         "Multiply the local derivative by `node.grad`, which says how the root changes with the node, not by its data."),
+         "Multiply the local derivative by `node.grad`, which says how the root changes with the node, not by its "
+         "data."),
         ("times the parent's data", {"share": lambda node, parent, local: node.grad * parent.data},
          "The local derivative is given for each parent: it is not the parent's data."),
         ("times the parent's data too", {"share": lambda node, parent, local: node.grad * local * parent.data},
@@ -458,13 +468,15 @@ ORDER = Exercise(
     "order", "A topological order", notebook="01-the-chain-rule.ipynb",
     question=lambda p: (
         "Write `topological_order(root)`, which returns a list of the root and of every node that it was computed "
-        "from, each once, and each after all its `parents`. Every such order is right. The check runs it on a product, "
+        "from, each once, and each after all its `parents`. Every such order is right. The check runs it on a "
+        "product, "
         "a chain, $x + x$, a diamond, and a graph with a short and a long path."),
     make=lambda rng: {"u": rng.randint(5, 15) / 10.0, "v": -rng.randint(5, 15) / 10.0},
     right=topological_order,
     mistakes=mistakes(
         ("the empty list", lambda root: [], "The list is empty: append each node to it."),
-        ("the root alone", lambda root: [root], "Only the root is listed: visit its parents, their parents, and so on."),
+        ("the root alone", lambda root: [root],
+         "Only the root is listed: visit its parents, their parents, and so on."),
         ("one level only", lambda root: [*dict.fromkeys(root.parents), root],
          "Only the root and its parents are listed: visit the parents' parents too, and so on."),
         ("the root missing", lambda root: topological_order(root)[:-1],
@@ -500,7 +512,8 @@ ORDER = Exercise(
         ),
     hints=("Recursion: what must be in the list before a node may be appended?",
            "Visit the node's parents first, then append the node; keep a set of what was seen.",
-           "`def visit(node): if node not in seen: seen.add(node); for parent in node.parents: …; order.append(node)`"),
+           "`def visit(node): if node not in seen: seen.add(node); for parent in node.parents: …; "
+           "order.append(node)`"),
     derivation=lambda p: explained(GRAPHS["a short and a long path"], "w", w=p["u"], t=p["u"]),
     numbers=_run_order, cases=lambda p: [], picture=_draw_order, tell=_tell_order, generic=False,
 )  # fmt: skip
@@ -518,7 +531,8 @@ GATES_SLIPS = (
     ("max as a product", {"winner": lambda g, p, w: g * w, "loser": lambda g, p, w: g * p},
      "max is not ×: its slope is 1 for the larger operand and 0 for the other."),
     ("+ in halves", {"add": lambda g, x, y: g / 2.0}, "+ hands the whole gradient to each operand."),
-    ("+ as a factor", {"add": lambda g, x, y: g * x}, "+ has the local derivative 1, not x: it hands the gradient on."),
+    ("+ as a factor", {"add": lambda g, x, y: g * x},
+     "+ has the local derivative 1, not x: it hands the gradient on."),
     ("+ as ×", {"add": lambda g, x, y: g * y}, "+ has the local derivative 1: exchanging operands belongs to ×."),
     ("forgot σ′", {"slope": lambda h, a: 1.0}, "To get from a back to h, multiply by σ′(h) = a(1 − a)."),
     ("σ for σ′", {"slope": lambda h, a: a}, "You multiplied by σ(h) = a: the chain rule needs its slope, a(1 − a)."),
@@ -527,7 +541,8 @@ GATES_SLIPS = (
      "a is σ(h) already: σ′(h) = a(1 − a), without another σ."),
     ("the slope of tanh", {"slope": lambda h, a: 1.0 - a * a}, "1 − a² belongs to tanh; the slope of σ is a(1 − a)."),
     ("half of the slope", {"slope": lambda h, a: 1.0 - a}, "σ′(h) = a(1 − a): the factor a is missing."),
-    ("1 at L", {"start": True}, "L is not the end: it gets a gradient from upstream, and everything is multiplied by it."),
+    ("1 at L", {"start": True},
+     "L is not the end: it gets a gradient from upstream, and everything is multiplied by it."),
     ("× hands on", {"other": lambda g, x: g}, "× multiplies the gradient by the other operand; + hands it on."),
     ("forgot the upstream", {"local": True},
      "These are local derivatives: multiply each by the gradient that arrives at the node."),
@@ -573,12 +588,14 @@ GATES = Exercise(
         rf"upstream is ${p['g']:g}$. Walk back from $L$ by hand: which gradients arrive at $x$, $z$, $w$ and $h$? "
         "Answer four numbers, in this order."),
     make=lambda rng: {
-        "x": rng.choice([-4.0, -3.0, 3.0, 5.0]), "y": rng.choice([6.0, 7.0, 8.0, 9.0]), "z": rng.choice([1.5, 2.5, 3.5]),
-        "w": rng.choice([-3.0, -2.0, 2.0]), "h": rng.choice([-1.5, -0.5, 0.5, 1.5]), "g": rng.choice([-3.0, 3.0, 5.0]),
+        "x": rng.choice([-4.0, -3.0, 3.0, 5.0]), "y": rng.choice([6.0, 7.0, 8.0, 9.0]),
+        "z": rng.choice([1.5, 2.5, 3.5]), "w": rng.choice([-3.0, -2.0, 2.0]),
+        "h": rng.choice([-1.5, -0.5, 0.5, 1.5]), "g": rng.choice([-3.0, 3.0, 5.0]),
     },
     right=_gates(), calculation=_gates,
     mistakes=mistakes(*GATES_SLIPS, calculation=_gates),
-    hints=("Begin at $L$ with the gradient from upstream, and take one node after the other. Which of the four has the "
+    hints=("Begin at $L$ with the gradient from upstream, and take one node after the other. Which of the four "
+           "has the "
            "same gradient as another node?",
            r"$+$ hands the gradient on, $\times$ multiplies it by the other operand, $\max$ gives it to the larger "
            r"operand alone, $\sigma$ multiplies it by $a(1 - a)$.",
@@ -656,14 +673,17 @@ SLOPES = (
     ("z for a in σ′", {"slope": lambda z, a: z * (1.0 - z)},
      "σ′(z) = σ(z)(1 − σ(z)) = a(1 − a); your z(1 − z) has z in place of a."),
     ("half of the slope", {"slope": lambda z, a: 1.0 - a}, "σ′(z) = a(1 − a): the factor a is missing."),
-    ("1 + a for 1 − a", {"slope": lambda z, a: a * (1.0 + a)}, "σ′(z) = a(1 − a): as a nears 1, the slope goes to 0."),
+    ("1 + a for 1 − a", {"slope": lambda z, a: a * (1.0 + a)},
+     "σ′(z) = a(1 − a): as a nears 1, the slope goes to 0."),
     ("a² for the slope", {"slope": lambda z, a: a * a}, "σ′(z) = a(1 − a) = a − a²: a product of a and 1 − a."),
-    ("1 − a² for the slope, times a", {"slope": lambda z, a: a * (1.0 - a * a)}, "σ′(z) = a(1 − a), without a square."),
+    ("1 − a² for the slope, times a", {"slope": lambda z, a: a * (1.0 - a * a)},
+     "σ′(z) = a(1 − a), without a square."),
     ("the slope twice", {"slope": lambda z, a: (a * (1.0 - a)) ** 2},
      "You multiplied by a(1 − a) twice: once for each layer of σ is enough."),
     ("divided by the slope", {"slope": lambda z, a: 1.0 / (a * (1.0 - a))},
      "To get from a back to z, multiply by the slope a(1 − a) instead of dividing."),
-    ("z for the slope", {"slope": lambda z, a: z}, "z is where σ is; the chain rule needs its slope there, a(1 − a)."),
+    ("z for the slope", {"slope": lambda z, a: z},
+     "z is where σ is; the chain rule needs its slope there, a(1 − a)."),
 )  # fmt: skip
 
 
@@ -683,9 +703,11 @@ def _output(
 BIAS = Exercise(
     "bias", "∂L/∂b² of the output layer", notebook="02-back-propagation.ipynb",
     question=lambda p: (
-        r"A 2-3-3 network has sigmoids in both layers, and $L = \frac12 \sum_j (y_j - a^2_j)^2$, where $^2$ at $a^2_j$ "
+        r"A 2-3-3 network has sigmoids in both layers, and $L = \frac12 \sum_j (y_j - a^2_j)^2$, where $^2$ at "
+        r"$a^2_j$ "
         f"is the layer and the last one a square. An example gave $z^2 = {_rounded(_passed(p).z[1])}$, "
-        f"$a^2 = {_rounded(_passed(p).a[1])}$, and the target is $y = ({', '.join(f'{y:g}' for y in p['y'])})$. What is "
+        f"$a^2 = {_rounded(_passed(p).a[1])}$, and the target is $y = ({', '.join(f'{y:g}' for y in p['y'])})$. "
+        f"What is "
         r"$\frac{\partial L}{\partial b^2}$? Answer three numbers, with four decimals."),
     make=_network,
     right=_output(), calculation=_output,
@@ -701,7 +723,8 @@ BIAS = Exercise(
          "a(1 − a) says only how a changes with z; multiply by how L changes with a."),
         ("the loss for its slope", {"error": lambda z, a, y: 0.5 * (a - y) ** 2},
          "½(a − y)² is the loss; its derivative with respect to a is a − y."),
-        ("the square kept", {"error": lambda z, a, y: (a - y) ** 2}, "The derivative of ½(y − a)² is a − y, without a square."),
+        ("the square kept", {"error": lambda z, a, y: (a - y) ** 2},
+         "The derivative of ½(y − a)² is a − y, without a square."),
         ("z for a in the loss", {"error": lambda z, a, y: z - y},
          "The loss compares the output a with y: a − y, not z − y."),
         ("the sign of number 2, or |a − y| for a − y", {"error": lambda z, a, y: abs(a - y)},
@@ -726,7 +749,8 @@ BIAS = Exercise(
 
 def _behind(
     transposed: bool = False, slope: Callable[[float, float], float] = lambda z, a: a * (1.0 - a),
-    delta: Callable[[Numbers, int], Numbers] = lambda d, k: d, terms: Callable[[int], Sequence[int]] = lambda k: range(3),
+    delta: Callable[[Numbers, int], Numbers] = lambda d, k: d,
+    terms: Callable[[int], Sequence[int]] = lambda k: range(3),
     weights: Callable[[float], float] = lambda w: w, units: Sequence[int] = (0, 2), with_bias: bool = False,
     combine: Callable[[Iterable[float]], float] = sum, slope_of: str = "k",
 ) -> Callable[[Problem], Numbers]:  # fmt: skip
@@ -740,8 +764,8 @@ def _behind(
             found.append(
                 combine(
                     given[j] * weights(W[k][j] if transposed else W[j][k])
-                    * (slope(z[j], a[j]) if slope_of == "j" else slope(passed.z[1][j], passed.a[1][j]) if slope_of == "2"
-                       else 1.0)
+                    * (slope(z[j], a[j]) if slope_of == "j" else
+                       slope(passed.z[1][j], passed.a[1][j]) if slope_of == "2" else 1.0)
                     for j in terms(k)
                 )
                 * (slope(z[k], a[k]) if slope_of == "k" else 1.0)
@@ -766,7 +790,8 @@ HIDDEN = Exercise(
         *((name, rule, text.format("Wᵀ δ is ∂L/∂a¹.")) for name, rule, text in SLOPES),
         ("forgot the upstream", {"delta": lambda d, k: [1.0] * 3},
          "You added the weights of column k without δ²: multiply each w_jk by δ_j."),
-        ("forgot W", {"weights": lambda w: 1.0}, "δ²_j comes back over the edge w_jk: multiply each δ_j by its weight."),
+        ("forgot W", {"weights": lambda w: 1.0},
+         "δ²_j comes back over the edge w_jk: multiply each δ_j by its weight."),
         ("the last term only", {"terms": lambda k: [2]},
          "Unit k reaches L through three outputs, and your number has only the last of the three shares."),
         ("the first term only", {"terms": lambda k: [0]},
@@ -775,15 +800,18 @@ HIDDEN = Exercise(
          "Unit k reaches L through three outputs, and your number has only the second of the three shares."),
         ("only j = k", {"terms": lambda k: [k]},
          "Unit k reaches every output, not only the one with its own number: add the shares of all three j."),
-        ("the last term missing", {"terms": lambda k: [0, 1]}, "There are three shares, one for each output: add the third."),
-        ("the first term missing", {"terms": lambda k: [1, 2]}, "There are three shares, one for each output: add the first."),
+        ("the last term missing", {"terms": lambda k: [0, 1]},
+         "There are three shares, one for each output: add the third."),
+        ("the first term missing", {"terms": lambda k: [1, 2]},
+         "There are three shares, one for each output: add the first."),
         ("the middle term missing", {"terms": lambda k: [0, 2]},
          "There are three shares, one for each output: add the second."),
         ("δ_k for every δ_j", {"delta": lambda d, k: [d[k]] * 3},
          "Each weight w_jk of column k has its own δ_j: δ_1 w_1k + δ_2 w_2k + δ_3 w_3k."),
         ("the δ of all outputs added first", {"delta": lambda d, k: [sum(d)] * 3},
          "Multiply each δ_j by its own w_jk, then add: the sum of products is not the product of sums."),
-        ("δ in the opposite order", {"delta": lambda d, k: d[::-1]}, "δ_1 belongs to w_1k, δ_2 to w_2k, δ_3 to w_3k."),
+        ("δ in the opposite order", {"delta": lambda d, k: d[::-1]},
+         "δ_1 belongs to w_1k, δ_2 to w_2k, δ_3 to w_3k."),
         ("multiplied the paths", {"combine": prod}, "Multiply along a path, but add over the three paths."),
         ("the mean for the sum", {"combine": lambda shares: sum(shares) / 3.0},
          "The shares of the three outputs are added, not averaged."),
@@ -792,8 +820,10 @@ HIDDEN = Exercise(
         ("the slope of the output layer", {"slope_of": "2"},
          "The slope of σ in layer 2 is in δ² already; here you need that of layer 1, a¹(1 − a¹)."),
         ("absolute weights", {"weights": abs}, "Keep the signs of the weights."),
-        ("units 1 and 2", {"units": (0, 1)}, "The question is about units 1 and 3; in Python they have the indices 0 and 2."),
-        ("units 2 and 3", {"units": (1, 2)}, "The question is about units 1 and 3; in Python they have the indices 0 and 2."),
+        ("units 1 and 2", {"units": (0, 1)},
+         "The question is about units 1 and 3; in Python they have the indices 0 and 2."),
+        ("units 2 and 3", {"units": (1, 2)},
+         "The question is about units 1 and 3; in Python they have the indices 0 and 2."),
         calculation=_behind),
     hints=(r"Through which $z^2_j$ does $z^1_1$ reach the loss?",
            r"$\delta^1_k = \sum_j \delta^2_j w^2_{jk} \sigma'(z^1_k)$: it has three terms, down column $k$.",
@@ -832,7 +862,8 @@ def _explain_weight(p: Problem) -> Any:
 OUTER = Exercise(
     "outer", "∂L/∂W of a mini-batch", notebook="03-from-scalars-to-matrices.ipynb",
     question=lambda p: (
-        r"Write `weight_gradient(D, A)`. For each example of the mini-batch, `D` has a row $\delta$, and `A` has a row "
+        r"Write `weight_gradient(D, A)`. For each example of the mini-batch, `D` has a row $\delta$, and `A` has "
+        r"a row "
         r"$a$, the input of the layer. $L$ is the mean of the examples' losses, and $\delta$ is "
         r"$\frac{\partial}{\partial z}$ of one example's loss. Return $\frac{\partial L}{\partial W}$ as a list of "
         r'rows in the shape of $W$: rows are "to" ($\delta$), columns are "from" ($a$).'),
@@ -891,7 +922,8 @@ def _softmax(z: Numbers) -> Numbers:
 
 def _share(
     rule: Callable[[float, float], float] = lambda s, t: s - t, of: Callable[[Numbers], Numbers] = _softmax,
-    at: Callable[[int, int], int] = lambda label, n: label, factor: Callable[[Numbers, int], float] = lambda s, label: 1.0,
+    at: Callable[[int, int], int] = lambda label, n: label,
+    factor: Callable[[Numbers, int], float] = lambda s, label: 1.0,
 ) -> Callable[[Numbers, int], Numbers]:  # fmt: skip
     """∂L/∂z of softmax and cross-entropy; each option makes a mistake."""
 
@@ -930,7 +962,8 @@ SOFTMAX = Exercise(
          "The −1 is one place too early: `label` is 0 for the first class, as in `z[label]`."),
         ("labels miscounted", {"at": lambda label, n: label + 1},
          "The −1 is one place too late: `label` is 0 for the first class, as in `z[label]`."),
-        ("the first class for the label", {"at": lambda label, n: 0}, "The −1 belongs to the place `label`, not to the first."),
+        ("the first class for the label", {"at": lambda label, n: 0},
+         "The −1 belongs to the place `label`, not to the first."),
         ("the last class for the label", {"at": lambda label, n: n - 1},
          "The −1 belongs to the place `label`, not to the last."),
         ("the largest logit for the label", lambda z, label: _share()(z, z.index(max(z))),
@@ -951,7 +984,8 @@ SOFTMAX = Exercise(
          "−log s is the loss; the question is how it changes with each logit."),
         ("the loss for its slope", {"rule": lambda s, t: -t * log(s)},
          "−log s is the loss; the question is how it changes with each logit."),
-        ("log s for s", {"rule": lambda s, t: log(s) - t}, "The derivative of log Σ exp(z) is s, without a logarithm."),
+        ("log s for s", {"rule": lambda s, t: log(s) - t},
+         "The derivative of log Σ exp(z) is s, without a logarithm."),
         ("forgot the logarithm", {"factor": lambda s, label: s[label]},
          "This is how −s_label changes; L = −log s_label, so divide by s_label."),
         ("the mean over the classes", {"factor": lambda s, label: 1.0 / len(s)},
