@@ -63,7 +63,7 @@ class Course:
 
     >>> course = Course("ada")
     >>> print(course.hint("xyz"))
-    Hint 1 of 3: $r$ is in $x$ and in $y$, $s$ is in $y$ and in $z$. Draw the graph and count the paths.
+    Hint 1 of 3: r is in x and in y, s is in y and in z. Draw the graph and count the paths.
     >>> problem = course.problem("xyz")
     >>> r, s = problem["r"], problem["s"]
     >>> bool(course.check("xyz", [2 * r * s * s, 2 * r * r * s]))

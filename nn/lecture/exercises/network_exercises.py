@@ -191,7 +191,7 @@ class Trained:
     losses: Numbers
     right: int
     weights: Mapping[str, Any]
-    derivation: Any = field(repr=False)
+    derivation: Any = field(default=None, repr=False)
 
     def __str__(self) -> str:
         few = self.losses[:: max(1, len(self.losses) // 6)]
@@ -233,7 +233,7 @@ class Trained:
 MOONS = moons(EXAMPLES, noise=0.1, rng=0)
 
 
-def _trained(function: Callable[..., Any], derivation: Any) -> Trained:
+def _trained(function: Callable[..., Any]) -> Trained:
     """SGD with momentum by the student's gradients. NoAnswer where they have other shapes than the weights."""
     rng = np.random.default_rng(0)
     weights = [2.0 * rng.normal(size=(HIDDEN, 2)), rng.normal(size=HIDDEN), rng.normal(size=(1, HIDDEN)), np.zeros(1)]
@@ -269,7 +269,7 @@ def _trained(function: Callable[..., Any], derivation: Any) -> Trained:
     z = sigmoid(np.array(X) @ W1.T + b1) @ W2.T + b2
     names = ("net.layers.0.W", "net.layers.0.b", "net.layers.2.W", "net.layers.2.b")
     state = {name: w.tolist() for name, w in zip(names, weights)}
-    return Trained(losses, int(np.sum((z > 0.0) == (np.array(Y) > 0.5))), state, derivation)
+    return Trained(losses, int(np.sum((z > 0.0) == (np.array(Y) > 0.5))), state)
 
 
 class Capstone(Exercise):
@@ -280,7 +280,8 @@ class Capstone(Exercise):
         if not feedback:
             return feedback
         try:
-            return replace(feedback, shown=guarded(4.0 * SECONDS, _trained, answer, feedback.shown))
+            trained = guarded(4.0 * SECONDS, _trained, answer)
+            return replace(feedback, show=lambda: replace(trained, derivation=feedback.shown))
         except NoAnswer as error:
             return Feedback(False, None, f"Your function {error}.")
         except NotImplementedError:
@@ -511,12 +512,8 @@ class Table:
     below: Any = None
 
     def __str__(self) -> str:
-        return "\n".join(
-            [
-                *(f"{mark} {line:<6} {said}" for mark, line, said in self.rows),
-                *(map(str, [self.below] * bool(self.below))),
-            ]
-        )
+        lines = [f"{mark} {line:<6} {said}" for mark, line, said in self.rows]
+        return "\n".join(lines + [str(self.below)] * bool(self.below))
 
     def _repr_html_(self) -> str:
         cells = "".join(
@@ -568,12 +565,12 @@ class LineByLine(Exercise):
         share = sum(map(bool, verdicts)) / len(verdicts)
         wrong = next((i for i, verdict in enumerate(verdicts) if not verdict), None)
         if wrong is None:
-            return Feedback(True, None, "Right.", Table(rows, self.derivation(problem)))
+            return Feedback(True, None, "Right.", lambda: Table(rows, self.derivation(problem)))
         if all(x is None or x is ... for x in given):
             return Feedback(False, None, "Not answered yet.")
         line, verdict = self.lines[wrong], verdicts[wrong]
         said = f"The first line to look at is {line.name}, {line.title}. {verdict.text}"
-        return PartlyRight(False, verdict.mistake, said, Table(rows), share)
+        return PartlyRight(False, verdict.mistake, said, lambda: Table(rows), share)
 
 
 def _lines_of(answer: Any, names: Sequence[str], sizes: Sequence[int]) -> list[Any]:
