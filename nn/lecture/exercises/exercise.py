@@ -31,7 +31,7 @@ from nn.lecture.exercises.slips import Slip, generic, layout
 Problem = dict[str, Any]
 BY_HAND, BY_CODE = 2e-3, 1e-5  # tolerances of an answer on paper and of one by code, relative to the number
 LAST_DIGIT = 5.1e-5  # what is written down with four decimals is off by up to half of the last
-SMALL = 0.1  # of the largest number; what is smaller is compared as if it were as large as this
+SMALL = 0.03  # of the largest number; what is smaller is compared as if it were as large as this
 NEARLY = 2e-2  # an answer on paper within this tolerance was rounded too early
 APART = 4.0  # so many tolerances lie between a problem's answers
 MOST_TRIES = 1_000  # problems of which one is chosen
@@ -285,6 +285,8 @@ class Exercise:
         for mistake, numbers in first:
             if len(numbers) == len(found):
                 for slip in slips:
+                    if slip.name == mistake.name:
+                        continue
                     yield self._error(found, slip.change(numbers)), _both(mistake, _named(slip))
 
     def _pairs(self, problem: Problem) -> Iterator[tuple[Mistake, list[float]]]:
@@ -317,7 +319,7 @@ class Exercise:
         )
 
     def _errors(self, found: Sequence[float], numbers: Sequence[float]) -> list[float]:
-        least = SMALL * max(map(abs, numbers), default=0.0)
+        least = SMALL * min(max(map(abs, found), default=0.0), max(map(abs, numbers), default=0.0))
         relative, fixed = (BY_CODE, 1e-12) if self.is_code else (BY_HAND, LAST_DIGIT)
         return [abs(x - y) / (relative * max(abs(y), least) + fixed) for x, y in zip(found, numbers)]
 

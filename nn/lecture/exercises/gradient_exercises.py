@@ -60,6 +60,8 @@ XYZ = Exercise(
          "r and s reach f on two paths each, and your number has only one of them: add the shares of both."),
         ("forgot the upstream", {"upstream": False},
          "∂x/∂r and ∂y/∂r say how x and y change with r; multiply each by how f changes with x and y."),
+        ("forgot the upstream", lambda p: [p["s"], p["r"]],
+         "s and r are ∂y/∂r and ∂y/∂s; multiply by ∂f/∂y, and add the other path."),
         ("multiplied the paths", {"combine": prod}, "Multiply along a path, but add over the paths."),
         ("r and s in each other's place", lambda p: _paths()(p)[::-1],
          "Both numbers are right, but in the wrong order."),
@@ -123,6 +125,11 @@ MUL = Exercise(
         ("the rule of −", {"local": lambda x, y: (1.0, -1.0)}, "1 and −1 belong to x − y."),
         ("taken as constants", {"local": lambda x, y: (0.0, 0.0)},
          "Only the other operand is held fixed: the product does change with x, by y for each step of 1."),
+        ("the rule of +", {"local": lambda x, y: (y, 1.0)},
+         "∂/∂x is right; ∂/∂y is the other operand, x, and not 1."),
+        ("the rule of +", {"local": lambda x, y: (1.0, x)},
+         "∂/∂y is right; ∂/∂x is the other operand, y, and not 1."),
+        ("the other operand squared", {"local": lambda x, y: (y * y, x * x)}, "∂(xy)/∂x is y: nothing is squared."),
         ("the power rule", {"local": lambda x, y: (2.0 * x, 2.0 * y)},
          "2x belongs to x·x; here the other factor is y, which is held fixed."),
         ("x + y for x · y", {"value": lambda x, y: x + y}, "The value is a sum: the node is a product."),
@@ -177,6 +184,15 @@ RELU = Exercise(
          "A slope of 0.01 left of 0 belongs to leaky relu; relu is flat there."),
         ("a leak", {"value": lambda z: max(0.01 * z, z), "slope": lambda z: 1.0 if z > 0.0 else 0.01},
          "This is leaky relu: relu is 0 left of 0."),
+        *(("a leak", {"value": lambda z, leak=leak: max(leak * z, z),
+                      "slope": lambda z, leak=leak: 1.0 if z > 0.0 else leak},
+           "This is leaky relu: relu is 0 left of 0.") for leak in (0.1, 0.2)),
+        *(("a leak in the slope", {"slope": lambda z, leak=leak: 1.0 if z > 0.0 else leak},
+           "A slope left of 0 belongs to leaky relu; relu is flat there.") for leak in (0.1, 0.2)),
+        ("−z for z", {"value": lambda z: max(0.0, -z), "slope": lambda z: 1.0 if z < 0.0 else 0.0},
+         "Your function is flat right of 0 and falls left of it: relu rises right of 0."),
+        ("−z for z", {"value": lambda z: max(0.0, -z), "slope": lambda z: -1.0 if z < 0.0 else 0.0},
+         "Your function is flat right of 0 and falls left of it: relu rises right of 0."),
         ("z for max(0, z)", {"value": lambda z: z}, "Left of 0 the value is 0: max(0, z)."),
         ("|z| for max(0, z)", {"value": abs}, "Left of 0 the value is 0, not −z."),
         ("min for max", {"value": lambda z: min(0.0, z)}, "Of 0 and z the larger counts: max(0, z)."),
@@ -544,6 +560,12 @@ GATES_SLIPS = (
     ("1 at L", {"start": True},
      "L is not the end: it gets a gradient from upstream, and everything is multiplied by it."),
     ("× hands on", {"other": lambda g, x: g}, "× multiplies the gradient by the other operand; + hands it on."),
+    ("the other operand of L forgotten", {"forgotten": True},
+     "L = m·a is a product too: m gets the upstream gradient times a, and a gets it times m."),
+    ("x for q", {"q": lambda x, y: x}, "z is multiplied by all of q = x + y: it gets the gradient times q."),
+    ("y for q", {"q": lambda x, y: y}, "z is multiplied by all of q = x + y: it gets the gradient times q."),
+    ("w for m", {"m": min}, "m is the larger of p and w: a gets the gradient times m = p."),
+    ("h for a", {"a": lambda h: h}, "m is multiplied by a = σ(h), not by h: it gets the gradient times a."),
     ("forgot the upstream", {"local": True},
      "These are local derivatives: multiply each by the gradient that arrives at the node."),
 )  # fmt: skip
@@ -556,6 +578,8 @@ def _gates(
     add: Callable[[float, float, float], float] = lambda g, x, y: g,
     slope: Callable[[float, float], float] = lambda h, a: a * (1.0 - a),
     other: Callable[[float, float], float] = lambda g, x: g * x,
+    forgotten: bool = False, q: Callable[[float, float], float] = lambda x, y: x + y,
+    m: Callable[[float, float], float] = max, a: Callable[[float], float] = _sigmoid,
 ) -> Callable[[Problem], Numbers]:  # fmt: skip
     """The gradients of L = max(p, w)·σ(h), p = (x + y)·z; each option makes a mistake."""
 
@@ -563,12 +587,13 @@ def _gates(
         def times(g: float, mine: float, others: float) -> float:
             return other(1.0 if local else g, mine if own else others)
 
-        q, a = p["x"] + p["y"], _sigmoid(p["h"])
-        product, g = q * p["z"], 1.0 if start else p["g"]
-        to_m, to_a = times(g, product, a), times(g, a, product)
-        to_p, to_w = winner(1.0 if local else to_m, product, p["w"]), loser(to_m, product, p["w"])
-        to_q, to_z = times(to_p, q, p["z"]), times(to_p, p["z"], q)
-        return [add(1.0 if local else to_q, p["x"], p["y"]), to_z, to_w, slope(p["h"], a) * (1.0 if local else to_a)]
+        x, y, z, w, out, g = p["x"], p["y"], p["z"], p["w"], _sigmoid(p["h"]), 1.0 if start or local else p["g"]
+        product = (x + y) * z
+        at_m, at_a = (out, product) if own else (m(product, w), a(p["h"]))
+        to_m, to_a = (g if forgotten else other(g, x) for x in (at_a, at_m))
+        to_p, to_w = winner(1.0 if local else to_m, product, w), loser(to_m, product, w)
+        to_q, to_z = times(to_p, x + y, z), times(to_p, z, q(x, y))
+        return [add(1.0 if local else to_q, x, y), to_z, to_w, slope(p["h"], out) * (1.0 if local else to_a)]
 
     return answer
 
@@ -732,8 +757,9 @@ BIAS = Exercise(
         ("forgot the target", {"error": lambda z, a, y: a}, "∂L/∂a = a − y: the target y is missing."),
         ("a + y for a − y", {"error": lambda z, a, y: a + y}, "∂L/∂a = a − y, which is 0 where the output is right."),
         ("y for a − y", {"error": lambda z, a, y: y}, "∂L/∂a = a − y; y alone does not depend on the output."),
-        ("the loss of softmax", {"error": lambda z, a, y: (a - y) / (a * (1.0 - a)), "slope": lambda z, a: a},
-         "This network has the squared loss, and σ in each unit."),
+        ("the derivative of cross-entropy", {
+            "error": lambda z, a, y: (a - y) / (a * (1.0 - a)), "slope": lambda z, a: 1.0},
+         "(a − y)/(a(1 − a)) is the derivative of cross-entropy; that of ½(y − a)² is a − y."),
         ("the derivative of cross-entropy", {"error": lambda z, a, y: -y / a},
          "−y/a belongs to cross-entropy; the derivative of ½(y − a)² is a − y."),
         ("the running sum", {"of": lambda d: [sum(d)] * 3},
@@ -751,7 +777,7 @@ def _behind(
     transposed: bool = False, slope: Callable[[float, float], float] = lambda z, a: a * (1.0 - a),
     delta: Callable[[Numbers, int], Numbers] = lambda d, k: d,
     terms: Callable[[int], Sequence[int]] = lambda k: range(3),
-    weights: Callable[[float], float] = lambda w: w, units: Sequence[int] = (0, 2), with_bias: bool = False,
+    weights: Callable[[float], float] = lambda w: w, units: Sequence[int] = (0, 2),
     combine: Callable[[Iterable[float]], float] = sum, slope_of: str = "k",
 ) -> Callable[[Problem], Numbers]:  # fmt: skip
     """δ of two hidden units; each option makes a mistake."""
@@ -812,14 +838,12 @@ HIDDEN = Exercise(
          "Multiply each δ_j by its own w_jk, then add: the sum of products is not the product of sums."),
         ("δ in the opposite order", {"delta": lambda d, k: d[::-1]},
          "δ_1 belongs to w_1k, δ_2 to w_2k, δ_3 to w_3k."),
-        ("multiplied the paths", {"combine": prod}, "Multiply along a path, but add over the three paths."),
         ("the mean for the sum", {"combine": lambda shares: sum(shares) / 3.0},
          "The shares of the three outputs are added, not averaged."),
         ("the slope of unit j for that of unit k", {"slope_of": "j"},
          "All three shares come together at unit k: multiply their sum by its own slope, a_k(1 − a_k)."),
         ("the slope of the output layer", {"slope_of": "2"},
          "The slope of σ in layer 2 is in δ² already; here you need that of layer 1, a¹(1 − a¹)."),
-        ("absolute weights", {"weights": abs}, "Keep the signs of the weights."),
         ("units 1 and 2", {"units": (0, 1)},
          "The question is about units 1 and 3; in Python they have the indices 0 and 2."),
         ("units 2 and 3", {"units": (1, 2)},
@@ -952,6 +976,8 @@ SOFTMAX = Exercise(
     mistakes=mistakes(
         ("the sign", {"rule": lambda s, t: t - s},
          "Raising the label's own logit lowers the loss: its derivative is negative, s − 1."),
+        ("0 at the label", {"rule": lambda s, t: s * (1.0 - t)},
+         "At the label ∂L/∂z is s − 1: the −1 comes from −z_label, and s from log Σ exp."),
         ("softmax alone", {"rule": lambda s, t: s},
          "s is the derivative of log Σ exp; the term −z_label adds −1 at the label."),
         ("g for g′, unit by unit", {"rule": lambda s, t: (s - t) * s * (1.0 - s)},

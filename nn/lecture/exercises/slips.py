@@ -69,6 +69,10 @@ def ordered(source: Sequence[int]) -> Callable[[Numbers], list[float]]:
     return lambda x: [x[i] for i in source]
 
 
+def _sizes(x: Numbers) -> list[float]:
+    return [abs(x_i) for x_i in x]
+
+
 def generic(cases: Sequence[Case], examples: Sequence[int] | None = None) -> Iterator[Slip]:
     """The slips that an answer of this layout allows.
 
@@ -79,6 +83,13 @@ def generic(cases: Sequence[Case], examples: Sequence[int] | None = None) -> Ite
     )
     yield Slip("a factor of 2", "Every number is twice the right one: where does a 2, or a ½, belong?", scaled(2.0))
     yield Slip("a factor of ½", "Every number is half the right one: where does a ½, or a 2, belong?", scaled(0.5))
+    count = sum(len(row) for case in cases for block in case for row in block)
+    for n in (3, 4):
+        if len(cases) == 1 and n == count:
+            yield Slip(f"a factor of 1/{n}", f"You divided by {n}: is there a mean in the question?", scaled(1.0 / n))
+    yield Slip("nothing but zeros", "Every number is 0: what was to be added up, and is it returned?", scaled(0.0))
+    if count > MOST_ORDERS:
+        yield Slip("without signs", "The sizes are right, but every number is positive: keep the signs.", _sizes)
     yield from _orders(cases)
     yield from _of_a_mean(cases, examples)
     for words, places in _selections(cases):
@@ -149,6 +160,8 @@ def _of_a_mean(cases: Sequence[Case], examples: Sequence[int] | None) -> Iterato
          lambda m: m),
         ("1/(m − 1) for 1/m", "You divided by m − 1; a mean over m examples divides by m.",
          lambda m: m / (m - 1.0) if m > 1 else 1.0),
+        ("multiplied by m", "You multiplied by the number of examples m; their mean is the sum divided by m.",
+         lambda m: float(m * m)),
         ("divided by m twice", "You divided by the number of examples m once too often.", lambda m: 1.0 / m),
     )  # fmt: skip
     for name, sentence, factor in rows:
