@@ -483,7 +483,7 @@ def _reached(root: Value, before: bool = True, again: bool = False, step: int = 
 ORDER = Exercise(
     "order", "A topological order", notebook="01-the-chain-rule.ipynb",
     question=lambda p: (
-        "Write `topological_order(root)`, which returns a list of the root and of every node that it was computed "
+        "Write `my_order(root)`, which returns a list of the root and of every node that it was computed "
         "from, each once, and each after all its `parents`. Every such order is right. The check runs it on a "
         "product, "
         "a chain, $x + x$, a diamond, and a graph with a short and a long path."),
@@ -619,12 +619,11 @@ GATES = Exercise(
     },
     right=_gates(), calculation=_gates,
     mistakes=mistakes(*GATES_SLIPS, calculation=_gates),
-    hints=("Begin at $L$ with the gradient from upstream, and take one node after the other. Which of the four "
-           "has the "
-           "same gradient as another node?",
+    hints=("Begin at $L$ with the gradient from upstream, and take one node after the other: $L$, then $m$ and $a$, then "
+           "what they were computed from.",
            r"$+$ hands the gradient on, $\times$ multiplies it by the other operand, $\max$ gives it to the larger "
            r"operand alone, $\sigma$ multiplies it by $a(1 - a)$.",
-           r"$m$ gets (upstream)·$a$, and so does $p$; then $z$ gets that times $q$, and $x$ gets that times $z$."),
+           r"$m$ gets (upstream) $\cdot\, a$, and so does $p$; then $z$ gets that times $q$, and $x$ gets that times $z$."),
     derivation=_explain_gates,
 )  # fmt: skip
 
