@@ -11,6 +11,7 @@ import linecache
 import operator
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout, suppress
 from dis import get_instructions
@@ -41,17 +42,19 @@ from autograd.value import Value
 
 # what each bug is, in its first sentence, and what leads to its cause
 BUGS = {
-    "rule": "{op} is wrong by itself. Its rule: {rule}. Which sign, factor or case of the code differs from it?",
+    "rule": "{op} is wrong by itself. {rule}Nudge an operand by a small h: how many times h does {op} move?",
     "upstream": "the derivative of {op} is right by itself, and wrong inside an expression. There, the backward step "
     "has to multiply it by the gradient of the result, which is not 1. Where does {op} multiply by it?",
     "passes": "the backward pass goes wrong, while {op} keeps the right local derivatives. Back over each edge goes "
     "the gradient of the node times its local derivative, added to the parent's. Which factor or sign differs?",
     "overwrites": "a gradient is set with = instead of added to with +=. Two contributions arrive at one node here, "
-    "and one is lost. Which line assigns to a gradient with =, in {op}, for all operations, or for inputs alone?",
+    "and one is lost. Which line of the backward step sets a gradient with =, where one may have arrived before?",
     "order": "a node passes its gradient on too early, too often or not at all. It must pass it on exactly once, "
     "after all nodes that use it have passed on theirs. In which order does the pass visit the nodes of this f?",
     "lost-edge": "an operation counts only one operand if both are the same node. Each of the two adds to the node's "
     "gradient. Where does a set, a dictionary or a comparison of nodes merge the two?",
+    "twice": "{twice} is passed on twice. It should pass its gradient on once, when that is complete. Does it "
+    "stand in the list twice, and what should keep it from being listed again?",
     "compounds": "a further pass starts with the old gradients between f and its inputs. Where are they set to 0?",
     "constant": "{op} goes wrong with a plain number. Which line makes a node of any number, such as 2, 2.5 and 0?",
     "reflected": "{op} goes wrong, where the number is on the left. For that, Python calls {method} of the node. Is "
@@ -65,6 +68,8 @@ BUGS = {
     "returns": "{op} gives no node. An operation makes a new node and returns it. What does {op} return?",
     "keeps": "{op} makes a node that does not know where it came from. It needs its parents, and one local "
     "derivative for each of them, in the same order. What does {op} hand to the constructor?",
+    "comma": "{op} hands on one thing where a tuple of one belongs. Python reads (self) as self "
+    "alone, and (self,) as a tuple. Where is a comma missing, behind the parent or behind its local derivative?",
     "recursion": "{function} calls itself without end. Inside an operation, x + y on nodes is that operation again, "
     "and x.data + y.data is one on numbers. Which line of {function} leads back to it?",
     "exits": "the code ends the program. Which line does so, by exit() or SystemExit?",
@@ -98,6 +103,7 @@ BACKWARD = ("backward", "backprop", "back_propagate", "backpropagate", "backward
 NUMBERS = {"2": 2, "2.5": 2.5, "0": 0}  # beside a node
 AT = (0.6, 0.7, 1.7, 0.9)  # x, y, z and w
 KNOWN = {"__init__", *BACKWARD, *(f"__{r}{name}__" for name, _ in FORMS.values() for r in ("", "r")), *TABLE}
+SCHOOL = ("+", "*", "-", "/", "**", "exp", "relu")  # whose derivatives somebody who writes an engine finds alone
 PATIENCE = 5.0  # seconds for one program; each takes a few milliseconds
 
 
@@ -370,6 +376,29 @@ class Subject:
             for parent, slope in zip(held, slopes or ()):
                 setattr(parent, grad, getattr(parent, grad) + getattr(node, grad) * slope)
 
+    def passed_twice(self, steps: Steps, at: Sequence[float]) -> str:
+        """The nodes that a backward pass passes on more than once, as far as its writes to gradients show it."""
+        nodes, writes = self.run(steps, at, ""), Counter[int]()
+        cls: Any = type(nodes["f"])
+        grad = self.words.word("grad", nodes["f"])
+        write, is_own = cls.__setattr__, "__setattr__" in vars(cls)
+
+        def counting(node: Any, name: str, new: Any) -> None:
+            writes[id(node)] += name == grad and new not in (0, getattr(node, name, None))
+            write(node, name, new)
+
+        with suppress(Exception):
+            cls.__setattr__ = counting
+            try:
+                self.backward(nodes["f"])
+            finally:
+                cls.__setattr__ = write
+                if not is_own:
+                    del cls.__setattr__
+        uses = Counter(x for _, _, operands in steps for x in operands)
+        more = {x for x, node in nodes.items() if writes[id(node)] > uses[x]} - {"f"}
+        return " or ".join(name for name, _, operands in steps if more.issuperset(operands))
+
     def numbers(self, nodes: dict[str, Any]) -> dict[str, Any]:
         """The data and the gradients of nodes."""
         data = {f"{x}.data": self.words.read("data", node) for x, node in nodes.items()}
@@ -443,11 +472,10 @@ class _Checks:
             return self.so_far()
         self.all()
         missing = tuple(name for name in self.engine.blank if name in KNOWN)
-        if not self.engine.is_reflecting:
-            missing += tuple(f"__r{FORMS[form][0]}__" for form in IN_PLACE if form in self.engine.forms)
         signs = ", ".join(dict.fromkeys(map(_sign, self.engine.forms)))
+        is_part = missing or not self.engine.is_reflecting  # what is not asked for yet is not listed
         right = (f"right in all {self.programs} programs so far: {signs}, backward",) * bool(
-            missing and not self.found
+            is_part and not self.found
         )
         return EngineVerdict(self.found, self.programs, right, missing)
 
@@ -522,7 +550,7 @@ class _Checks:
         program = f"{text}   at {inputs}{change}{passes}" + ", backward, and f again" * is_again
         self.programs += 1
         self.begin(program)
-        function = asks = ""
+        function = asks = twice = ""
         try:
             nodes = self.engine.run(steps, at, roots, changed)
             if is_again:
@@ -537,6 +565,10 @@ class _Checks:
                 key, function = "recursion", [*walk_tb(error.__traceback__)][-1][0].f_code.co_name
             elif isinstance(error, _Unfit):
                 key, shows = error.args
+            elif isinstance(error, TypeError) and re.search("not iterable|support iteration", str(error)):
+                key = "comma" if form.count("{}") == 1 and key == "rule" else key
+            elif key == "rule":
+                asks = "Python says what it stumbled over. Where does that stand in the code?"
         else:
             compared = [x for x in right[0] if (x[0] in "xyzw" if ".grad" in x else not changed)]
             wrong = [x for x in compared if not _is_one_of(numbers[x], [each[x] for each in right])]
@@ -562,15 +594,20 @@ class _Checks:
                 x, y = ("x.grad", "y.grad") if "y.grad" in right[0] else (what, what)
                 if key == "rule" and x != y and all(numbers[a] == right[0][b] for a, b in ((x, y), (y, x))):
                     asks = "The two local derivatives are exchanged: the first one belongs to x, the second to y."
+            if key == "rule":
+                asks = asks or _slip(what, gives, should, right[0]["f.data"])
+            elif key == "order" and not asks and (twice := self.engine.passed_twice(steps, at)):
+                key = "twice"
         has_number = key in ("constant", "reflected")
-        self.wrong |= {*self.signs.values()} if key == "order" else set() if has_number else {form} - {""}
+        self.wrong |= {*self.signs.values()} if key in ("order", "twice") else set() if has_number else {form} - {""}
         op = text.removeprefix("f = ") if has_number else form.format("x", "y")
-        rule = getattr(self.engine.forms.get(form), "__doc__", None) or ""
-        rule = re.split(r"\.?\n|[.,] (?=which|[A-Z])", rule)[0].rstrip(".")
+        rule = ("" if _sign(form) in SCHOOL else getattr(self.engine.forms.get(form), "__doc__", None)) or ""
+        rule = re.sub("^(.+)$", r"Its rule: \1. ", re.split(r"\.?\n|[.,] (?=which|[A-Z])", rule)[0].rstrip("."))
         method = f"__r{FORMS.get(form, ('',))[0]}__"
-        words = BUGS[key].format(op=op, rule=rule, method=method, function=function).partition(". ")
-        key = "rule" if key in ("upstream", "passes") else key
-        self.found.setdefault(key, f"{key}: {words[0]}\n  {program}\n  {shows}\n  {asks or words[2]}")
+        words = BUGS[key].format(op=op, rule=rule, method=method, function=function, twice=twice).partition(". ")
+        key = {"upstream": "rule", "passes": "rule", "twice": "order", "comma": "keeps"}.get(key, key)
+        if key != "order" or "overwrites" not in self.found:  # of which a wrong order may be the consequence
+            self.found.setdefault(key, f"{key}: {words[0]}\n  {program}\n  {shows}\n  {asks or words[2]}")
         return False
 
     def is_right(self, steps: Steps, at: Sequence[float], right: list[dict[str, float]], what: str = ".grad") -> bool:
@@ -587,6 +624,19 @@ class _Checks:
 def _sign(form: str) -> str:
     """The sign or the name of an operation: + of x + y, exp of exp(x)."""
     return re.sub(r"\{\}|\(.*|[\d., ]", "", form).rstrip("-") or "-"
+
+
+def _slip(what: str, gives: Any, should: float, data: float) -> str:
+    """What an operation's wrong number looks like, as a question; empty where that is not clear."""
+    if not isinstance(gives, Real):
+        return ""
+    if what == "f.data":
+        return "That is the number itself, before any derivative. Which line computes it?"
+    if isclose(gives, -should):
+        return "The size is right. Which way does f go if the operand grows?"
+    if isclose(gives, data):
+        return "That is f itself, the number. How fast does it move?"
+    return ""
 
 
 def _is_one_of(number: Any, others: Sequence[float]) -> bool:
