@@ -39,6 +39,10 @@ def network():
 
 
 TRACE, LOSS = network()
+MODELS = MLP(2, [3, 2, 2], activation="tanh", output="sigmoid", rng=1), MLP(2, [3, 1], output="sigmoid", rng=1)
+DEEP, SINGLE = (
+    named(L=half_squared_error(m.trace([0.5, -1.0]).output, y)) for m, y in zip(MODELS, ([1.0, 0.0], 1.0))
+)
 
 
 # ---- a generator that shares nothing with the reader: SymPy reads its lines -----------------------------------
@@ -427,6 +431,59 @@ RIGHT = [
     ("dy/dx = (cos x · x − sin x)/x² = (x cos x - sin x)/x^2", "y = sin(x)/x"),
     ("dy/dx = 2 sin x cos x = sin 2x", "y = sin(x)**2"),
     ("dL/da = a - t", "L = 1/2*(t - a)**2"),
+    ("f_s = f_x x_s + f_y y_s + f_z z_s = yz·0 + xz·r + xy·1", SLIDE),
+    ("w^{[2]}_{12} = w²_12\n∂L/∂w^{[2]}_{12} = δ^{[2]}_1 a^{[1]}_2", LOSS),
+    ("δ^[1]_2 = δ^[2]_1 w^[2]_12 g'(z^[1]_2) + δ^[2]_2 w^[2]_22 g'(z^[1]_2)", LOSS),
+    ("df/dx = 0,5·2x = x", "f = 0.5*x**2"),
+    ("d(sin(x²))/dx = cos(x²)·d(x²)/dx = cos(x²)·2x", "f = sin(x**2)"),
+    ("d/dx [sin(x²)] = cos(x²)·2x", "f = sin(x**2)"),
+    ("(sin x²)' = cos x² · (x²)' = 2x cos x²", "f = sin(x**2)"),
+    ("f'(x) = cos(u)·u' where u = x²\n = 2x cos(x²)", "f = sin(x**2)"),
+    ("∂f/∂s=yz(0)+xz(r)+xy(1)", SLIDE),
+    ("f = xyz ⟹ f_x = yz", SLIDE),
+    ("dx/ds = 0 (x has no s)\n∂f/∂s = 2r²s [simplify it]\n = 2r^2s // done", SLIDE),
+    ("∂f/∂s = 2r²s, QED", SLIDE),
+    ("δ^l_j = (Σ_k δ^{l+1}_k w^{l+1}_kj) σ'(z^l_j)", LOSS),
+    ("δˡ_k = Σ_j δˡ⁺¹_j wˡ⁺¹_jk σ′(zˡ_k)", LOSS),
+    ("∂L/∂wˡ_jk = δˡ_j aˡ⁻¹_k", LOSS),
+    ("∂L/∂w^L_jk = δ^L_j a^{L-1}_k", LOSS),
+    (r"\delta^{l}_k = \sum_j \delta^{l+1}_j w^{l+1}_{jk} g'(z^l_k)", DEEP),
+    ("δ²_1 = δ³_1 w³_11 (1 − (a²_1)²) + δ³_2 w³_21 (1 − (a²_1)²)", DEEP),
+    ("δ³_1 = (a³_1 − y_1) a³_1(1 − a³_1)", DEEP),
+    ("δ²_1 = (a²_1 − y) a²_1 (1 − a²_1)", SINGLE),
+    ("δ²_1 = (a²_1 − 1) a²_1 (1 − a²_1)", SINGLE),
+    ("δ¹_2 = δ²_1 w²_12 relu'(z¹_2) = δ²_1 w²_12 [z¹_2 > 0]", SINGLE),
+    ("δ¹_2 = δ²_1 w²_12 g'(z¹_2)", SINGLE),
+    ("dL/dw = dL/dz dz/dw, dz/dw = x", "L = (y-a)**2/2; a = sigmoid(z); z = w*x + b"),
+    ("∂L/∂w = (∂L/∂a)(∂a/∂z)(∂z/∂w) = -(y-a)·a·(1-a)·x", "L = (y-a)**2/2; a = sigmoid(z); z = w*x + b"),
+    ("dL/dw = -(y - a) * sigmoid(z) * (1 - sigmoid(z)) * x", "L = (y-a)**2/2; a = sigmoid(z); z = w*x + b"),
+    ("dL/dw = -(y - σ(wx+b)) σ'(wx + b) x", "L = (y-a)**2/2; a = sigmoid(z); z = w*x + b"),
+    ("∂L/∂w = 1/2 · 2(y − a)·(−1)·σ'(z)·x", "L = (y-a)**2/2; a = sigmoid(z); z = w*x + b"),
+    ("∂L/∂w_1 = δ x_1; δ = (a - y) σ'(z)", "L = (y-a)**2/2; a = sigmoid(z); z = w_1*x_1 + w_2*x_2 + b"),
+    ("∂L/∂w1 = (a - y) σ'(z) x1", "L = (y-a)**2/2; a = sigmoid(z); z = w_1*x_1 + w_2*x_2 + b"),
+    ("∂L/∂w₁ = (a - y) σ'(z) x₁", "L = (y-a)**2/2; a = sigmoid(z); z = w_1*x_1 + w_2*x_2 + b"),
+    ("∂L/∂w_i = (a − y) σ'(z) x_i", "L = (y-a)**2/2; a = sigmoid(z); z = w_1*x_1 + w_2*x_2 + b"),
+    ("dp_1/dz_1 = p_1(1 − p_1)\ndp_1/dz_2 = −p_1 p_2", "p_1 = exp(z_1)/(exp(z_1)+exp(z_2)); p_2 ="
+     " exp(z_2)/(exp(z_1)+exp(z_2))"),
+    ("∂L/∂z_1 = p_1 − 1", "L = -log(p_1); p_1 = exp(z_1)/(exp(z_1)+exp(z_2))"),
+    ("∂m/∂x_1 = 1/3", "m = (x_1 + x_2 + x_3)/3"),
+    ("∂f/∂s = r²·2s = 2 r² s .", SLIDE),
+    (r"$\partial f / \partial s = 2 r^2 s$", SLIDE),
+    ("∂f/∂s=∂f/∂x*∂x/∂s+∂f/∂y*∂y/∂s+∂f/∂z*∂z/∂s=y*z*0+x*z*r+x*y*1=2*r**2*s", SLIDE),
+    ("df/ds = df/dx*dx/ds + df/dy*dy/ds + df/dz*dz/ds", SLIDE),
+    ("d f/d s = (d f/d x)(d x/d s) + (df/dy)(dy/ds) + (df/dz)(dz/ds)", SLIDE),
+    ("∂f/∂s = 2 * r * r * s", SLIDE),
+    ("∂a/∂z = 1/(1+e^-z) - 1/(1+e^-z)^2", "a = sigmoid(z)"),
+    ("da/dz = (1+e^{-z})^{-2} e^{-z}", "a = sigmoid(z)"),
+    (r"\frac{da}{dz} = \frac{e^{-z}}{(1+e^{-z})^2} = \frac{1}{1+e^{-z}}\cdot\frac{e^{-z}}{1+e^{-z}} ="
+     r" \sigma(z)(1-\sigma(z))", "a = sigmoid(z)"),
+    ("∂f/∂x = [x > y]", "f = max(x, y)"),
+    ("df/dx = x^x (ln x + 1)", "f = x**x"),
+    ("df/dx = -2/(x^3) = -2x^-3 = −2x⁻³", "f = 1/x**2"),
+    ("df/dx = 1/(2√(x+1))", "f = sqrt(x+1)"),
+    ("df/dx = (e^x − e^{-x})/2", "f = cosh(x)"),
+    ("df/dx = 4(2x+1)", "f = (2*x+1)**2"),
+    ("df/dx = 2(2x+1)(2) = 8x + 4", "f = (2*x+1)**2"),
 ]  # fmt: skip
 
 WRONG = [

@@ -35,12 +35,14 @@ Likely slip: sign. The sign of −r²s·1 is wrong.
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from html import escape
-from itertools import product
+from itertools import pairwise, product
 from typing import Any, NamedTuple
 
 from autograd import mathml
+from autograd.explanation.wrapping import html_line
 from autograd.notation import number_text
 from autograd.parser import MOST_CHARACTERS
 from autograd.text import clipped, printable
@@ -50,12 +52,13 @@ from nn.lecture.worlds import Number, World
 
 MOST_READINGS, MOST_SHOWN, LONGEST_LINE, MOST_LINES = 24, 4, 1000, 100
 REMARK = re.compile(  # what stands beside formulas
-    r"(?<!\\)[#%].*|^\s*(?:\d+[.)]|\(\d+\))\s+(?=\S)|[✓✔✗□■]|[.,]\s*$|\$\$"
-    r"|[,.]?\s*\b(?:since|because|where|by the|using|as claimed|which|with)\b.*$|\((?:[A-Za-z]+\s+)+[A-Za-z]+\)"
+    r"(?<!\\)[#%].*|//.*|←.*|^\s*(?:\d+[.)]|\(\d+\))\s+(?=\S)|[✓✔✗□■∎]|[.,]?\s*\b(?:QED|qed)\b|[.,]\s*$|\$\$"
+    r"|[,.]?\s*\b(?:since|because|by the|using|as claimed|which|(?:where|with)(?!.*=))\b.*$"
+    r"|\((?:[A-Za-z]+\s+)+[A-Za-z]+\)|\[[A-Za-z ]{5,}\]"
 )
 SENTENCE = re.compile(r"\s*(written only as far|[✓✗–] |\[∂.*\]:|.*[A-Za-z]{3,}.*:\s*$)")  # our explanations' too
 THEN = re.compile(  # what stands between statements
-    r"⇒|⟹|=>|\\Rightarrow|\\implies|→|∴|;|,\s+(?![^(]*\))(?=[^,]*=)|\b(?i:so|therefore|hence|thus|and|then|let|now|put)\b[:,]?"
+    r"⇒|⟹|=>|\\Rightarrow|\\implies|→|∴|;|,\s+(?![^(]*\))(?=[^,]*=)|\b(?i:so|therefore|hence|thus|and|then|let|now|put|where|with)\b[:,]?"
 )
 Chain = list[tuple[Tree, str]]  # right formulas, as they were typed
 
@@ -79,7 +82,8 @@ class Part:
     reading: Tree | None = None
 
     def __str__(self) -> str:
-        return " ".join(self.raw[self.text.places[0] : self.text.places[-1] + 1].split()) if self.text.places else ""
+        typed_so = " ".join(self.raw[self.text.places[0] : self.text.places[-1] + 1].split())
+        return show(self.reading) if self.reading and "\\" in self.raw else typed_so
 
 
 @dataclass
@@ -126,7 +130,7 @@ class Marking:
             wrong = ' style="color: var(--grad); font-weight: bold"' if sign == "✗" else ""
             rows += f"<div{wrong}>{sign} {i}</div><div>{formula}</div>"
         said = f"<pre>{escape(self.text)}</pre>" if "\n    " in self.text else (
-            "".join(f"<p>{escape(line)}</p>" for line in self.text.split("\n"))
+            "".join(f"<p>{html_line(line)}</p>" for line in self.text.split("\n"))
         )  # fmt: skip
         body = f'<div class="lines" role="group" tabindex="0" aria-label="The lines">{rows}</div>{said}'
         return mathml.framed(body, str(self), ".formulas div > pre { display: block; margin: .4em 0 }")
@@ -204,21 +208,22 @@ def _for_all_indices(text: str, world: World, asked: str | None) -> Marking:
     try:
         plain = typed(re.sub(r"(?m)(?<!\\)[#%].*", "", text)).text
         letters = set(re.sub(r"[\d,]", "", "".join(re.findall(r"_([ijkmnpq\d,]*[ijkmnpq][ijkmnpq\d,]*)", plain))))
-        free = sorted(letters - set(re.findall(r"Σ\s*_?\s*\(?\s*([ijkmnpq])", plain)))
+        free = sorted(letters - set(re.findall(r"Σ\s*_?\s*\(?\s*([ijkmnpq])", plain))) + ["l"] * ("^(l" in plain)
     except Unreadable:
         free = []
     found, last = None, min(len(free), 3)
     for values in product("123456789", repeat=last):
-        reader = Reader(world.words, bound := dict(zip(free, values)), leaf, world.activation)
+        reader = Reader(world.words, bound := dict(zip(free, values)), leaf, world.activations)
         try:
             marking = _judge(text, world, reader, asked, strict=bool(free))
         except Unreadable:  # there is no such left side
             continue
         if free and not marking:
-            marking.text = f"For {', '.join(f'{k} = {v}' for k, v in bound.items())}: {marking.text}"
+            where = ", ".join(f"{letter} = {value}" for letter, value in bound.items())
+            marking.text = f"For {where}, {marking.text[:1].lower()}{marking.text[1:]}"
             return marking
         found = marking
-    return found or _judge(text, world, Reader(world.words, {}, leaf, world.activation), asked)
+    return found or _judge(text, world, Reader(world.words, dict.fromkeys(free, "1"), leaf, world.activations), asked)
 
 
 def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: bool = False) -> Marking:
@@ -242,6 +247,16 @@ def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: b
     parts, verdicts = marking.parts, marking.verdicts
     if not parts:
         return refuse(1, "There is no formula here: begin with ∂f/∂s = …")
+    mine: list[Part] = []  # the student's own abbreviations, u = x²; one may use another
+    for part, value in [*pairwise(parts)] * 2:
+        name = re.fullmatch(r"[^\W\d_]\w*", part.text.text)
+        if part.starts and name and not reader.is_word(name[0]):
+            with suppress(Unreadable):
+                words = {**reader.words, name[0]: reader.readings(value.text)[0]}
+                reader = Reader(words, reader.letters, reader.only, reader.activations)
+                mine += [part, value]
+                verdicts[part.line] = "✓"
+    parts = [part for part in parts if part not in mine] or parts
     chain: Chain = []
     truth: list[list[Number]] = []  # of the chain's left side
     current: list[list[Number]] = []  # of the part before
@@ -257,16 +272,12 @@ def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: b
         current = truth
     last = max((i for i, part in enumerate(parts) if part.starts), default=0)
     for i, part in enumerate(parts):
-        name = re.fullmatch(r"[^\W\d_]\w*", part.text.text)
         try:
-            if part.starts and name and not reader.is_word(name[0]) and i + 1 < len(parts):
-                mine = reader.readings(parts[i + 1].text)[0]  # the student's own abbreviation, u = x²
-                reader = Reader({**reader.words, name[0]: mine}, reader.letters, reader.only, reader.activation)
             readings = reader.readings(part.text)
         except Unreadable as error:
-            if strict and part.starts:
+            if strict and (part.starts or "l" in reader.letters):
                 raise
-            verdicts[part.line] = "–" if error.slip == "unreadable" else "✗"
+            verdicts[part.line] = "–" if error.slip == "unreadable" and verdicts.get(part.line) != "✗" else "✗"
             caret = " " * (error.place - len(part.raw) + len(part.raw.lstrip()))
             said = "cannot be read" if error.slip == "unreadable" else "is wrong"
             return refuse(

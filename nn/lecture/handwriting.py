@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from unicodedata import decomposition, normalize, numeric
 
 from autograd import mathml
-from autograd.notation import MINUS, RAISED, function_text, number_text
+from autograd.notation import MINUS, RAISED, function_text, number_text, unnamed
 from autograd.parser import CONSTANTS, functions
 from autograd.text import GREEK
 
@@ -31,7 +31,7 @@ Tree = tuple[Any, ...]
 Habits = tuple[bool, ...]  # whether sin 2x is sin(2x), 1/2x is 1/(2x), Σ reaches past +, e^2x is e^(2x)
 NO_HABITS: Habits = (False, False, False, False)
 ALIASES = {
-    **dict.fromkeys(("sigmoid", "sigma", "logistic", "S"), "σ"), **dict.fromkeys(("ReLU", "RELU"), "relu"),
+    **dict.fromkeys(("sigmoid", "sigma", "logistic", "sig", "S"), "σ"), **dict.fromkeys(("ReLU", "RELU"), "relu"),
     "√": "sqrt", "arctan": "atan", "arcsin": "asin", "arccos": "acos", "sgn": "sign",
     "sec": "cos", "csc": "sin", "cot": "tan", "sech": "cosh", "csch": "sinh",
 }  # fmt: skip
@@ -71,8 +71,9 @@ SPELLINGS: tuple[tuple[str, Any], ...] = (
     ),
     (r"[{]", "("), (r"[}]", ")"),
     (r"_\s*\(\s*([\w, ]+?)\s*\)", _indices), (r"_(\d(?:,\d)+)(?!\d)", _indices),
-    (rf"Σ\s*_?\s*([{LETTERS}])\s*=\s*(\d+)", r"Σ_(\1=\2)"), (r"\^\s*\(\s*\(\s*(\w+)\s*\)\s*\)", r"^(\1)"),
-    (r"\^\s*(\d+|L)(?=_)", r"^(\1)"), (rf"(_[{LETTERS}\d,]+)\^\s*(\d+|L)", r"\1^(\2)"),
+    (rf"Σ\s*_?\s*([{LETTERS}])\s*=\s*(\d+)", r"Σ_(\1=\2)"), (r"\^\s*\(\s*[(\[]\s*(\w+)\s*[)\]]\s*\)", r"^(\1)"),
+    (r"\^\s*\[\s*(\w+)\s*\]", r"^(\1)"), (r"(?<![_\d,.])(\d+),(\d+)(?![\d,]*\))", r"\1.\2"),
+    (r"\^\s*(\d+|[Ll])(?=_)", r"^(\1)"), (rf"(_[{LETTERS}\d,]+)\^\s*(\d+|[Ll])", r"\1^(\2)"),
     (r"\^\s*\(\s*(\w+)\s*\)", r"^(\1)"),
 )  # fmt: skip
 
@@ -131,15 +132,20 @@ class Reader:
 
     letters      what indices stand for, {"k": "2"}
     only         the only input, if there is one: f′ is the derivative with respect to it
-    activation   what the slides' g stands for
+    activations  what the slides' g stands for, by the name of its z
     """
 
     def __init__(
         self, words: Mapping[str, Tree], letters: Mapping[str, str] | None = None, only: Tree | None = None,
-        activation: str = "σ",
+        activations: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
-        self.words, self.letters, self.only, self.activation = dict(words), dict(letters or {}), only, activation
-        self.calls = {**{name: name for name in functions()}, **ALIASES, "g": activation}
+        self.words, self.letters, self.only, self.activations = (
+            dict(words),
+            dict(letters or {}),
+            only,
+            activations or {},
+        )
+        self.calls = {**{name: name for name in functions()}, **ALIASES, "g": "σ"}
         self._text, self._at, self._habits = "", 0, NO_HABITS
         self._places: tuple[int, ...] = ()
         known = sorted({*words, *self.calls, *CONSTANTS}, key=len, reverse=True)
@@ -184,6 +190,8 @@ class Reader:
             parts = [self.letters.get(x, x) for x in re.findall(r"\d+|[a-z]", m[1])]
             return "_" + ("" if "," not in m[1] and all(len(x) == 1 for x in parts) else ",").join(parts)
 
+        layer = int(self.letters.get("l", 0))
+        part = part.sub(r"\^\(l\s*([+-]\s*\d)?\)", lambda m: f"^({layer + int((m[1] or '0').replace(' ', ''))})")
         bound = part.sub(rf"_([{LETTERS}\d,]*[{LETTERS}][{LETTERS}\d,]*)", index)
         self._text, self._places, self._at, self._habits = bound.text, bound.places, 0, habits
 
@@ -195,9 +203,11 @@ class Reader:
         """What to say of a sign that starts nothing."""
         word = re.compile(r"\.\.\.|[^\W\d]\w*(?:\^\(\w+\))?(?:_\w+)?|.").match(self._text, self._at)
         name = re.sub(r"\^\((\d+)\)", lambda m: m[1].translate(RAISED), word[0]) if word else ""
-        known = sorted({t[1] for t in self.words.values() if t[0] == "name"}, key=lambda x: (len(x), x))
+        known = sorted({t[1] for t in self.words.values() if t[0] == "name"} - {*map(unnamed, range(99))}, key=len)
         if name in ("…", "..."):
             return "write every term out: what … stands for cannot be marked"
+        if re.search("W|[zaδ]\\^|ᵀ", name) and any(word[0] == "δ" for word in self.words):
+            return f"{name} is a matrix or a list: write the line for one unit, δ¹_2 = …"
         if name[:1].isalpha():
             shown = ", ".join(known[:10]) + (" …" if len(known) > 10 else "")
             return f"{name} is not defined: the names are {shown}; words go behind a #"
@@ -290,7 +300,10 @@ class Reader:
             self._at = m.end()
             return ("num", float(m[0]), m[0])
         if c in ("(", "["):
-            return self._bracketed()
+            tree = self._bracketed()
+            while self.only and self._take("′"):  # (sin x²)′
+                tree = ("d", tree, self.only, "total")
+            return tree
         if c == "|":
             return ("call", "abs", 0, self._bracketed("|"))
         if c and c in "½⅓¼¾⅔⅛":
@@ -374,6 +387,8 @@ class Reader:
             while self._habits[0] and self._starts():
                 args.append(self._factor())
             args = [one("*", args)]
+        if word == "g":
+            name = self.activations.get(args[0][-1], name)
         tree: Tree = ("call", name, primes, *args)
         tree = ("inv", tree) if word in RECIPROCALS else tree
         return ("^", tree, power) if power else tree

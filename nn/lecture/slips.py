@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations, product
 from typing import NamedTuple
 
-from autograd import primitives
 from autograd.contributions import gradients
 from autograd.notation import number_text
 from autograd.parser import CONSTANTS
@@ -98,8 +97,7 @@ class SlipSearch:
         self.slopes: dict[Tree, Tree] = {  # σ′(z) of each a = σ(z)
             name_of[x]: ("call", x.operation.name, 1, name_of[x.parents[0]])
             for x in name_of
-            if x.operation and len(x.parents) == 1 and x.parents[0] in name_of
-            if x.operation not in (primitives.identity, primitives.neg)
+            if x.operation and len(x.parents) == 1 and name_of.get(x.parents[0], ("", ""))[1] in world.activations
         }
         self.paths: dict[Tree, Tree] = {}  # through each value between f and s, and through each operand of f
         self.arity = 0  # how many operands of f depend on s
@@ -304,7 +302,8 @@ class SlipSearch:
         more: dict[Tree, str] = dict.fromkeys(
             (x.tree for t in self.chain for x in places(t) if x.tree[0] == "call" and x.tree[2]), "slope forgotten"
         )
-        more |= dict.fromkeys(self.slopes.values(), "slope forgotten")
+        for slope in self.slopes.values():
+            more[slope] = "slope forgotten" if slope[1] in ACTIVATIONS else "inner derivative forgotten"
         more |= {("+", ONE, ("-", ("name", v))): "slope forgotten" for v in self.names if v[0] == "a"}
         for x in (x.tree for tree in (wrong, *self.chain) for x in places(tree)):
             for inside in x[3:] if x[0] == "call" else x[1:] if x[0] == "^" else ():

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import product
 from math import isfinite
 from random import Random
 from typing import Any
@@ -10,7 +11,7 @@ from autograd import primitives
 from autograd.contributions import gradients
 from autograd.functions import named
 from autograd.graph import topological_order
-from autograd.notation import labels
+from autograd.notation import SUPERSCRIPTS, labels
 from autograd.parser import CONSTANTS, Definitions, functions
 from autograd.table import is_constant
 from autograd.text import clipped
@@ -93,7 +94,6 @@ class World:
     """
 
     def __init__(self, where: Any, numbers: Mapping[str, float], vary_targets: bool = False) -> None:
-        self.activation = "σ"
         if isinstance(where, str):
             definitions = Definitions(where)
             self.root, self.leaves = definitions.name, list(definitions.inputs)
@@ -112,7 +112,14 @@ class World:
                 continue
         if not self.points:
             raise ValueError("mark: the definitions have no value at any of the numbers that were tried")
-        self.names = list(self.points[0].nodes)
+        self.names = list(nodes := self.points[0].nodes)
+        name_of = {x: name for name, x in nodes.items()}
+        self.activations = {  # by the name of their z
+            name_of[x.parents[0]]: x.operation.name
+            for x in name_of
+            if x.operation and len(x.parents) == 1 and x.parents[0] in name_of
+            if x.operation not in (primitives.identity, primitives.neg)
+        }
         self.words = dict(self._words())
 
     def _rebuilt(self, where: Any, vary_targets: bool) -> Build:
@@ -132,8 +139,6 @@ class World:
             for y_j, a in pairs:
                 if is_constant(y_j) and (m := re.fullmatch(f"a{LAYER}_(\\d+)", a.name or "")):
                     targets[y_j] = f"y_{m[2]}"
-            if x.operation and len(x.parents) == 1 and re.match(f"a{LAYER}_", x.name or ""):
-                self.activation = x.operation.name
         name_of |= {y: name for y, name in targets.items() if name not in name_of.values()}
         self.leaves = [name_of[x] for x in order if x.operation is None or (vary_targets and x in targets)]
 
@@ -152,9 +157,13 @@ class World:
         """What each word means; later ones win."""
         root: Tree = ("name", self.root)
         targets = [name for name in self.names if re.fullmatch(r"y_\d+", name)]
-        layers = [m[1] for name in self.names if (m := re.fullmatch(f"z{LAYER}_.*", name))]
+        found = {m[1] for name in self.names if (m := re.fullmatch(f"z{LAYER}_.*", name))}
+        layers = sorted(found, key=lambda layer: int(layer.translate(SUPERSCRIPTS)))
         if self.root == "f":
             yield "L", root
+        short = [name for name in self.names if len(name) == 1]
+        for f, x in product(short, repeat=2):  # f_x
+            yield f"{f}_{x}", ("d", ("name", f), ("name", x), "total")
         for name in targets:
             yield from ((word, ("name", name)) for word in (f"t_{name[2:]}", *["y"] * (len(targets) == 1)))
         for name in self.names:
@@ -164,8 +173,9 @@ class World:
             for word, tree in meant:
                 for spelled in spellings(word):
                     yield spelled, tree
-                    if layers and f"{layers[-1]}_" in word:  # δᴸ_1
-                        yield re.sub(r"\^\(\d+\)", "^(L)", spelled), tree
+                    for i in (1, 2) if len(layers) > 1 else ():  # δᴸ_1, aᴸ⁻¹_1
+                        if f"{layers[-i]}_" in word:
+                            yield re.sub(r"\^\(\d+\)", ("", "^(L)", "^(L-1)")[i], spelled), tree
 
     def numbers(self, tree: Tree, fixed: Mapping[Tree, float] = NONE) -> list[Number]:
         """The number of a formula at each point."""
