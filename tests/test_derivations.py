@@ -21,6 +21,10 @@ from nn import MLP, half_squared_error
 from nn.lecture import mark
 
 SLIDE = "f = x*y*z; x = r; y = r*s; z = s"
+CRUX = "f = r**2*s**2; r = 2*u; s = u**2"
+NEURON = "L = (y-a)**2/2; a = sigmoid(z); z = w*x + b"
+CHAIN = "L = (a - y)**2; a = tanh(z); z = w*h + c; h = relu(u); u = v*x + b"
+SUM = "f = a*b + c; a = x**2; b = sin(x); c = exp(y)"
 READ = (*standard_transformations, split_symbols, implicit_multiplication_application, convert_xor)
 LETTERS = {x: sympy.Symbol(x) for x in "rstxyzf"} | {"e": sympy.E}
 RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
@@ -571,6 +575,74 @@ WRONG = [
     ("df/du = ∂f/∂r ∂r/∂u", "f = r**2*s**2; r = 2*u; s = u**2", 1, "path forgotten"),
     ("df/du = (∂f/∂r)(2) + (∂f/∂s)(2u) = 2rs²·2 + 2r²s·2u = 2·2u·u⁴·2 + 2·2u²·u²·2u", "f = r**2*s**2; r"
      " = 2*u; s = u**2", 1, "factor 2"),
+    ("dL/dv = dL/da da/dz dz/dh dh/du du/dv\n = 2(a-y)(1-a²)·w·relu(u)·x", CHAIN, 2, "slope forgotten"),
+    ("dL/dv = dL/da da/dz dz/dh dh/du du/dv\n = 2(a-y)(1-a²)·h·relu'(u)·x", CHAIN, 2, "wrong name"),
+    ("dL/dv = 2(a-y)(1-a²)·w·x", CHAIN, 1, "slope forgotten"),
+    ("dL/dv = 2(a-y)(1-a²)·relu'(u)·x", CHAIN, 1, "weight forgotten"),
+    ("dL/dv = 2(a-y)·w·relu'(u)·x", CHAIN, 1, "slope forgotten"),
+    ("dL/dv = (a-y)(1-a²)·w·relu'(u)·x", CHAIN, 1, "factor 2"),
+    ("dL/dv = 2(y-a)(1-a²)·w·relu'(u)·x", CHAIN, 1, "sign"),
+    ("dL/dv = 2(a-y)(1+a²)·w·relu'(u)·x", CHAIN, 1, "sign"),
+    ("dL/dv = 2(a-y)a(1-a)·w·relu'(u)·x", CHAIN, 1, "wrong local derivative"),
+    ("dL/dv = 2(a-y)(1-a²)·w·relu'(u)·v", CHAIN, 1, "wrong name"),
+    ("df/dx = ∂f/∂a ∂a/∂x + ∂f/∂b ∂b/∂x\n = b·2x + a·cos x\n = 2x sin x + x²"
+     " sin x", SUM, 3, "wrong local derivative"),
+    ("df/dx = b·2x + a·cos x\n = 2x sin x + x cos x", SUM, 2, "exponent"),
+    ("df/dx = b·2x − a·cos x", SUM, 1, "sign"),
+    ("df/dx = b·2x + a·cos x + e^y", SUM, 1, "term too many"),
+    ("df/dx = b·x + a·cos x", SUM, 1, "factor 2"),
+    ("df/dx = a·2x + b·cos x", SUM, 1, "wrong name"),
+    ("df/dx = 2x sin x + x² cos x = x(2 sin x + cos x)", SUM, 1, "exponent"),
+    ("df/dx = 2x sin x + x² cos x = x²(2 sin x + cos x)", SUM, 1, "exponent"),
+    ("df/dy = e^x", SUM, 1, "wrong name"),
+    ("dL/dw = (a − y) · a(1 − a) · x\n = (a − y)(a − a²)x\n = (a² − a³ − ya − ya²) x", NEURON, 3, "sign"),
+    ("dL/dw = (a − y) · a(1 − a) · x\n = (a − y)(a − a²)x\n = (a² − a³ − ya) x", NEURON, 3, "term missing"),
+    ("dL/dw = (a − y) · a(1 − a) · x\n = (a − y)(1 − a²)x", NEURON, 2, "wrong local derivative"),
+    ("dL/db = (a − y) · a(1 − a) · b", NEURON, 1, "factor too many"),
+    ("dL/dx = (a − y) · a(1 − a) · x", NEURON, 1, "wrong name"),
+    ("L = ½(y − a)²\ndL/da = y − a", NEURON, 2, "sign"),
+    ("dL/da = a − y\nda/dz = a(1 − a)\ndz/dw = w\ndL/dw = (a − y)a(1 − a)w", NEURON, 3, "wrong name"),
+    ("dL/da = a − y\nda/dz = a(1 − a)\ndz/dw = x\ndL/dw = (a − y) + a(1 − a) + x", NEURON, 4, "sum for product"),
+    ("dL/da = y − a\nda/dz = a(1 − a)\ndz/dw = x\ndL/dw = (y − a)a(1 − a)x", NEURON, 1, "sign"),
+    ("∂f/∂r = yz·1 + xz·s + xy·1 = 2rs² + r²s", SLIDE, 1, "wrong local derivative"),
+    ("∂f/∂r = yz·1 + xz·s\n = rs·s + rs·s\n = 2r²s", SLIDE, 3, "another derivative"),
+    ("∂f/∂r = yz·1 + xz·s\n = rs·s + rs·s\n = r²s⁴", SLIDE, 3, "product for sum"),
+    ("∂f/∂r = yz·1 + xz·s\n = s·s + rs·s", SLIDE, 2, "definition substituted wrongly"),
+    ("∂f/∂r = yz·1 + xz·s\n = rs·r + rs·s", SLIDE, 2, "definition substituted wrongly"),
+    ("∂f/∂s = yz·0 + xz·r + xy·1\n = yz + xz·r + xy", SLIDE, 2, "term too many"),
+    ("∂f/∂s = yz·0 + xz·r + xy·1\n = xz·r + x·1", SLIDE, 2, "upstream forgotten"),
+    ("∂f/∂s = xz·r + xy\n = r(xz + xy)", SLIDE, 2, "factor too many"),
+    ("∂f/∂s = xz·r + xy\n = x(zr − y)", SLIDE, 2, "sign"),
+    ("∂f/∂u = ∂f/∂r ∂r/∂u + ∂f/∂s ∂s/∂u\n = 2rs²·2 + 2r²s·2u\n = 4·2u·u⁴ + 4·2u²·u²·u\n = 8u⁵ +"
+     " 8u⁵", CRUX, 3, "factor 2"),
+    ("∂f/∂u = 2rs² + 2r²s·2u", CRUX, 1, "factor 2"),
+    ("∂f/∂u = 8u⁵ + 16u⁵\n = 24u¹⁰", CRUX, 2, "factor too many"),
+    ("δ¹_1 = δ²_1 w²_11 σ'(z¹_1) + δ²_2 w²_21 σ'(z¹_2)", LOSS, 1, "wrong index"),
+    ("δ¹_1 = δ²_1 w¹_11 σ'(z¹_1) + δ²_2 w¹_21 σ'(z¹_1)", LOSS, 1, "wrong index"),
+    ("δ¹_1 = δ²_1 w²_11 σ'(z²_1) + δ²_2 w²_21 σ'(z²_2)", LOSS, 1, "wrong index"),
+    ("δ¹_1 = δ¹_1 w²_11 σ'(z¹_1) + δ¹_2 w²_21 σ'(z¹_1)", LOSS, 1, "wrong index"),
+    ("δ¹_1 = δ²_1 w²_11 a¹_1 + δ²_2 w²_21 a¹_1", LOSS, 1, "slope forgotten"),
+    ("δ¹_1 = δ²_1 w²_11 (1 − a¹_1²) + δ²_2 w²_21 (1 − a¹_1²)", LOSS, 1, "wrong local derivative"),
+    ("δ¹_1 = (δ²_1 w²_11 + δ²_2 w²_21) + σ'(z¹_1)", LOSS, 1, "sum for product"),
+    ("δ¹_1 = (δ²_1 + w²_11 + δ²_2 + w²_21) σ'(z¹_1)", LOSS, 1, "sum for product"),
+    ("δ¹_1 = (δ²_1 w²_11)(δ²_2 w²_21) σ'(z¹_1)", LOSS, 1, "product for sum"),
+    ("δ¹_1 = −(δ²_1 w²_11 + δ²_2 w²_21) σ'(z¹_1)", LOSS, 1, "sign"),
+    ("δ¹_1 = ½(δ²_1 w²_11 + δ²_2 w²_21) σ'(z¹_1)", LOSS, 1, "factor 2"),
+    ("δ¹_k = Σ_j δ²_j w²_jk", LOSS, 1, "slope forgotten"),
+    ("δ¹_k = Σ_j w²_jk σ′(z¹_k)", LOSS, 1, "upstream forgotten"),
+    ("δ¹_k = Σ_j δ²_j σ′(z¹_k)", LOSS, 1, "weight forgotten"),
+    ("δ¹_k = Σ_j δ²_j w²_jk σ′(z²_j)", LOSS, 1, "wrong index"),
+    ("δ¹_k = Σ_j δ²_k w²_jk σ′(z¹_k)", LOSS, 1, "wrong index"),
+    ("δ¹_k = Σ_j δ²_j w¹_jk σ′(z¹_k)", LOSS, 1, "wrong index"),
+    ("δ²_j = (y_j − a²_j) a²_j (1 − a²_j)", LOSS, 1, "sign"),
+    ("δ²_j = (a²_j − y_j) a²_j", LOSS, 1, "slope forgotten"),
+    ("δ²_j = (a²_j − y_j) (1 − a²_j²)", LOSS, 1, "wrong local derivative"),
+    ("δ²_j = (z²_j − y_j) σ′(z²_j)", LOSS, 1, "z for a"),
+    ("∂L/∂w¹_12 = δ¹_1 a⁰_1", LOSS, 1, "wrong index"),
+    ("∂L/∂w¹_12 = δ²_1 a⁰_2", LOSS, 1, "wrong index"),
+    ("∂L/∂w¹_12 = δ¹_1 a¹_2", LOSS, 1, "wrong index"),
+    ("∂L/∂w¹_12 = δ¹_1 + a⁰_2", LOSS, 1, "sum for product"),
+    ("∂L/∂b¹_1 = δ¹_1 b¹_1", LOSS, 1, "factor too many"),
 ]  # fmt: skip
 
 

@@ -243,17 +243,21 @@ class SlipSearch:
     def _local(self, every: Iterable[Place]) -> Iterator[Slip]:
         """σ for σ′, exponents, numbers, and factors that are too many."""
         for a, slope in self.slopes.items():
-            for form in (("*", a, ("+", ONE, ("-", a))), ("+", ONE, ("-", ("^", a, TWO)))):
+            beside: Tree = ("+", ONE, ("-", a))
+            other = "is the slope of another function."
+            for form in (("*", a, beside), ("+", ONE, ("-", ("^", a, TWO)))):
                 numbers = self.world.numbers(form)
                 for x, put, _ in every:
                     if x[0] in ("*", "·", "+") and a in atoms(x) and self.world.agree(x, numbers):
-                        yield Slip(
-                            "wrong local derivative", f"{show(x)} is the slope of another function.", put(slope)
-                        )
+                        yield Slip("wrong local derivative", f"{show(x)} {other}", put(slope))
+            for x, put, _ in every:
+                if x[0] == "*" and {a, beside} <= {*x[1:]}:  # among other factors
+                    new = one("*", [slope, *(factor for factor in x[1:] if factor not in (a, beside))])
+                    yield Slip("wrong local derivative", f"{show(('*', a, beside))} {other}", put(new))
         for x, put, around in every:
             if x[0] == "call" and x[1] in ("sin", "cos"):
-                other = ("call", "cos" if x[1] == "sin" else "sin", *x[2:])
-                for new in (other, minus(other)):
+                partner: Tree = ("call", "cos" if x[1] == "sin" else "sin", *x[2:])
+                for new in (partner, minus(partner)):
                     yield Slip("wrong local derivative", f"{show(x)} stands where {show(new)} belongs.", put(new))
             elif x[0] == "call" and len(x) == 4:
                 new = ("call", x[1], 1 - min(x[2], 1), x[3])
@@ -337,6 +341,9 @@ class SlipSearch:
             if x[0] in ("*", "·"):
                 if all(p[0] == "*" for p in parts):
                     yield Slip("product for sum", f"The paths add: {show(x)}.", put(("+", *parts)))
+                for i in range(len(parts) - 1):
+                    tree = one(x[0], [*parts[:i], ("+", *parts[i : i + 2]), *parts[i + 2 :]])
+                    yield Slip("product for sum", f"The paths add: {show(x)}.", put(tree))
                 flat = [f for p in parts for f in (p[1:] if p[0] == "*" else (p,))]
                 cuts = [[one("·", flat[:i]), one("·", flat[i:])] for i in range(1, len(flat))]
                 for option in [flat, *cuts, [one("·", flat[i : i + 2]) for i in range(0, len(flat), 2)]]:
