@@ -52,10 +52,13 @@ from nn.lecture.worlds import Number, World
 
 MOST_READINGS, MOST_SHOWN, LONGEST_LINE, MOST_LINES = 24, 4, 1000, 100
 REMARK = re.compile(  # what stands beside formulas
-    r"(?<!\\)[#%].*|//.*|←.*|^\s*(?:\d+[.)]|\(\d+\))\s+(?=\S)|[✓✔✗□■∎]|[.,]?\s*\b(?:QED|qed)\b|[.,]\s*$|\$\$"
+    r"(?<!\\)[#%].*|//.*|←.*|[✓✔✗□■∎]|[.,]?\s*\b(?:QED|qed)\b|[.,]\s*$|\$\$"
     r"|[,.]?\s*\b(?:since|because|by the|using|as claimed|which|(?:where|with)(?!.*=))\b.*$"
-    r"|\((?:[A-Za-z]+\s+)+[A-Za-z]+\)|\[[A-Za-z ]{5,}\]"
 )
+ORDINAL = re.compile(r"\s*(?:\d+[.)]|\(\d+\))\s+(?=\S)")
+ASIDE = re.compile(
+    r"[(\[]\s*([A-Za-z]{2,}(?:\s+[A-Za-z]+)*|[A-Za-z](?:\s+[A-Za-z]+)+)\s*[)\]]"
+)  # (chain rule), or (x y)
 SENTENCE = re.compile(r"\s*(written only as far|[✓✗–] |\[∂.*\]:|.*[A-Za-z]{3,}.*:\s*$)")  # our explanations' too
 THEN = re.compile(  # what stands between statements
     r"⇒|⟹|=>|\\Rightarrow|\\implies|→|∴|;|,\s+(?![^(]*\))(?=[^,]*=)|\b(?i:so|therefore|hence|thus|and|then|let|now|put|where|with)\b[:,]?"
@@ -167,11 +170,17 @@ def parts_of(text: str, reader: Reader) -> tuple[list[Part], list[str]]:
     lines = [line.rstrip() for line in re.split(r"\n|\\\\", text) if line.strip()]
     if len(lines) > MOST_LINES:
         raise Unreadable(f"these are {len(lines)} lines: mark at most {MOST_LINES} at once")
+
+    def blank(m: re.Match[str]) -> str:
+        return " " * len(m[0])
+
     awaits = ""  # what the line before ended in: = or an operation
     for number, raw in enumerate(lines, 1):
         if len(raw) > LONGEST_LINE:
             raise Unreadable(f"line {number} has {len(raw)} characters, at most {LONGEST_LINE} fit")
-        line = REMARK.sub(lambda m: " " * len(m[0]), raw)
+        line = REMARK.sub(blank, raw)
+        line = ORDINAL.sub(blank, line, 1) if ORDINAL.match(line) and re.match(r"\s*\(?1[.)]", lines[0]) else line
+        line = ASIDE.sub(lambda m: m[0] if all(map(reader.is_word, m[1].split())) else blank(m), line)
         words = [w for w in re.findall(r"(?<![\\\w])[A-Za-z]{3,}(?![\w(])", line) if not reader.is_word(w)]
         if not line.strip() or SENTENCE.match(raw) or (len(words) > 1 and not re.search("[=≈]", line)):
             continue
@@ -373,7 +382,7 @@ def _blame(marking: Marking, world: World, part: Part, trees: Sequence[Tree], ch
             values = {show(v): number[0] for v in names if (number := at.number(v))}
             marking.counterexample = Counterexample(values, x[0], y[0])
             listed = ", ".join(f"{v} = {number_text(z)}" for v, z in values.items() if v not in (said, str(part)))
-            ending = f": at {listed}, " if listed else ": "
+            ending = f": at {listed}, " if 0 < len(values) <= 6 else ": "
             ending += (
                 f"{clipped(said, 60)} = {number_text(x[0])}, but {clipped(str(part), 60)} = {number_text(y[0])}."
             )
