@@ -689,6 +689,12 @@ def test_the_question():
         mark("∂f/∂r = 2rs²", 3)
 
 
+def test_an_unfinished_line_is_not_right():
+    for text, line in (("∂f/∂s =", 1), ("∂f/∂s = 2r²s\n∂f/∂r =", 2), ("∂f/∂r = \n∂f/∂s = 2r²s", 1)):
+        found = mark(text, SLIDE)
+        assert (found.line, found.slip) == (line, "unfinished") and "go on with" in found.text, found
+
+
 def test_no_agreement_by_accident():
     """At one point, or where every number is 0, formulas agree that are not equal."""
     r, s = Value(2.0, "r"), Value(2.0, "s")

@@ -14,7 +14,7 @@ graph (the loss L), or the trace of a network, whose loss is then ½ Σ_j (y_j �
 4. ``World.agree``  Two formulas are equal if they agree at every point, to nine digits of the largest number on the
    way. A student has the benefit of each doubt: one reading is enough, a ∂f/∂x on the right may hold other values
    fixed, and a part with numbers in it may have put in the graph's own, as far as its digits go.
-5. ``slips``        finds the one change that would make the wrong part true.
+5. ``mending``      finds the one change that would make the wrong part true.
 
 A part that follows from a wrong one, or returns to the truth, is not blamed again.
 
@@ -47,7 +47,7 @@ from autograd.notation import number_text
 from autograd.parser import MOST_CHARACTERS
 from autograd.text import clipped, printable
 from nn.lecture.handwriting import Reader, Tree, Typed, Unreadable, show, typed
-from nn.lecture.slips import SlipSearch, atoms, places, substitute
+from nn.lecture.mending import SlipSearch, atoms, places, substitute
 from nn.lecture.worlds import Number, World
 
 MOST_READINGS, MOST_SHOWN, LONGEST_LINE, MOST_LINES = 24, 4, 1000, 100
@@ -63,6 +63,7 @@ SENTENCE = re.compile(r"\s*(written only as far|[✓✗–] |\[∂.*\]:|.*[A-Za-
 THEN = re.compile(  # what stands between statements
     r"⇒|⟹|=>|\\Rightarrow|\\implies|→|∴|;|,\s+(?![^(]*\))(?=[^,]*=)|\b(?i:so|therefore|hence|thus|and|then|let|now|put|where|with)\b[:,]?"
 )
+DERIVATIVE = re.compile(r"[∂d][^\s+*]*\s*/\s*[∂d][^\s+*]*|δ[^\s+*]*")
 Chain = list[tuple[Tree, str]]  # right formulas, as they were typed
 
 
@@ -204,7 +205,7 @@ def parts_of(text: str, reader: Reader) -> tuple[list[Part], list[str]]:
                     joined = (*last.text.places, shift - 1, *(x + shift for x in piece.places))
                     last.text, last.raw = Typed(f"{last.text.text} {piece.text}", joined), f"{last.raw} {raw}"
                 else:
-                    begins = i == 0 and len(pieces) > 1 and not awaits
+                    begins = i == 0 and len(pieces) > 1 and (not awaits or bool(DERIVATIVE.fullmatch(stripped)))
                     found.append(Part(number, raw, piece, begins or (not found and i == 0)))
                 awaits = "sign" if stripped[-1] in "+-*/" else ""
             awaits = "=" if len(pieces) > 1 and not pieces[-1].text.strip() else awaits
@@ -323,8 +324,10 @@ def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: b
         wrong.setdefault(chain[0][0], []).extend(current)
     if not marking and {"→", "–"} & set(verdicts.values()):
         marking.text += "\nLines with → follow from a wrong one, those with – may use it: neither is blamed."
-    if not compared:
-        return refuse(parts[0].line, "There is nothing to compare yet: go on with = …")
+    alone = [part for part, after in pairwise([*parts, parts[0]]) if part.starts and after.starts]
+    if alone or not compared:
+        which = f"of line {alone[0].line} " if compared else ""
+        refuse((alone or parts)[0].line, f"There is nothing {which}to compare yet: go on with = …", "unfinished")
     return (
         marking
         if met_goal

@@ -29,7 +29,7 @@ INVERSE = {
 Put = Callable[[Tree], Tree]
 
 
-class Slip(NamedTuple):
+class Mending(NamedTuple):
     """A name, a sentence, and the line without the slip."""
 
     name: str
@@ -115,34 +115,34 @@ class SlipSearch:
                         ("d", name_of[v], self.wrt, "total"),
                     )
 
-    def find(self, wrong: Tree) -> Slip | None:
+    def find(self, wrong: Tree) -> Mending | None:
         """The first change that makes the formula right."""
         if len([*places(wrong)]) + len([*places(self.before)]) > MOST_PLACES:
             return None
         backward = next((slip for slip in self._changes(wrong) if self._is_right(slip.mended)), None)
         return backward or self._forward(wrong) or self._termwise(wrong)
 
-    def _forward(self, wrong: Tree) -> Slip | None:
+    def _forward(self, wrong: Tree) -> Mending | None:
         """A change of the line before that gives the wrong one, which was simplified at the same time."""
         target = self.world.numbers(wrong)
         changes = self._changes(self.before) if len(self.chain) > 1 else ()
         for slip in changes:
             if self.world.agree(slip.mended, target):
                 words = f"It follows from {show(slip.mended)}, not from {show(self.before)}."
-                return Slip(INVERSE.get(slip.name, slip.name), words, self.before)
+                return Mending(INVERSE.get(slip.name, slip.name), words, self.before)
         return None
 
     def _is_right(self, tree: Tree) -> bool:
         return self.world.agree(tree, self.target)
 
-    def _changes(self, wrong: Tree) -> Iterator[Slip]:
+    def _changes(self, wrong: Tree) -> Iterator[Mending]:
         every = [x for x in places(wrong) if x.around[0] != "d" or x.tree[0] == "name"]
         terms = [x for x in every if x.around[0] in ("", "+") and x.tree[0] != "+"]
         whole = [x for x in every if x.around[0] == "" and x.tree[0] == "+"]
         inner = [x for x in every if x.tree[0] == "+" and x.around[0] in ("*", "·", "^")]
         spots = [*terms, *inner, *whole]
         for x, put, _ in spots:
-            yield Slip("sign", f"The sign of {show(x)} is wrong.", put(minus(x)))
+            yield Mending("sign", f"The sign of {show(x)} is wrong.", put(minus(x)))
         if len(self.chain) == 1:
             there = [
                 t
@@ -152,13 +152,13 @@ class SlipSearch:
             if len(there) < self.arity:
                 yield from self._paths(wrong)
         for x, put, _ in [*whole, *terms]:
-            yield Slip("factor 2", f"{show(x)} is half of what it should be.", put(times(x, TWO)))
-            yield Slip("factor 2", f"{show(x)} is twice what it should be.", put(times(x, HALF)))
+            yield Mending("factor 2", f"{show(x)} is half of what it should be.", put(times(x, TWO)))
+            yield Mending("factor 2", f"{show(x)} is twice what it should be.", put(times(x, HALF)))
         yield from self._names(wrong, every, near=True)
         yield from self._exchanged(wrong)
         sums = [x for x in every if x.tree[0] == "+"]
         for x, put, _ in sums:
-            yield Slip("sum for product", f"Along a path the factors multiply: {show(x)}.", put(("·", *x[1:])))
+            yield Mending("sum for product", f"Along a path the factors multiply: {show(x)}.", put(("·", *x[1:])))
         for x, put, _ in sums:
             for i, term in enumerate(x[1:], 1):
                 rest = one("+", [*x[1:i], *x[i + 1 :]])
@@ -166,14 +166,16 @@ class SlipSearch:
                 name, words = (
                     ("wrong local derivative", "should be 0") if is_zero else ("term too many", "is too much")
                 )
-                yield Slip(name, f"The term {show(term)} {words}.", put(rest))
+                yield Mending(name, f"The term {show(term)} {words}.", put(rest))
         for x, put, _ in sums:
             if len(x) % 2:
                 pairs = [("·", *x[i : i + 2]) for i in range(1, len(x), 2)]
-                yield Slip("sum for product", f"Along a path the factors multiply: {show(x)}.", put(one("+", pairs)))
+                yield Mending(
+                    "sum for product", f"Along a path the factors multiply: {show(x)}.", put(one("+", pairs))
+                )
             for i in range(1, len(x) - 1):
                 tree = one("+", [*x[1:i], ("·", *x[i : i + 2]), *x[i + 2 :]])
-                yield Slip("sum for product", f"Along a path the factors multiply: {show(x)}.", put(tree))
+                yield Mending("sum for product", f"Along a path the factors multiply: {show(x)}.", put(tree))
         yield from self._local(every)
         yield from self._paths(wrong)
         yield from self._lost_terms(every)
@@ -185,16 +187,16 @@ class SlipSearch:
         for v in self.names if self.wrt else ():
             d = ("d", self.of, ("name", v), "total")
             if v != self.world.root and self.world.agree(wrong, self.world.numbers(d)):
-                yield Slip("another derivative", f"This is {show(d)}.", self.before)
+                yield Mending("another derivative", f"This is {show(d)}.", self.before)
         for x, y in combinations([("name", v) for v in self.names if ("name", v) in atoms(wrong)][:5], 2):
             tree = substitute(substitute(substitute(wrong, x, ("new", y[1])), y, x), ("new", y[1]), y)
-            yield Slip("wrong name", f"{x[1]} and {y[1]} are exchanged.", tree)
+            yield Mending("wrong name", f"{x[1]} and {y[1]} are exchanged.", tree)
 
-    def _paths(self, wrong: Tree) -> Iterator[Slip]:
+    def _paths(self, wrong: Tree) -> Iterator[Mending]:
         for v, term in sorted(self.paths.items(), key=lambda x: (x[1][1] in atoms(wrong), x[0][1][0] != "z")):
-            yield Slip("path forgotten", f"The path through {v[1]} is missing: {show(term)}.", ("+", wrong, term))
+            yield Mending("path forgotten", f"The path through {v[1]} is missing: {show(term)}.", ("+", wrong, term))
 
-    def _names(self, wrong: Tree, every: Iterable[Place], near: bool) -> Iterator[Slip]:
+    def _names(self, wrong: Tree, every: Iterable[Place], near: bool) -> Iterator[Mending]:
         """Another name in one place or in all: first one that looks like it, then any."""
         for again, same in product((False, True), (True, False)):
             for x, put, around in every:
@@ -202,7 +204,7 @@ class SlipSearch:
                     for y in self.names:
                         new = (*x[:2], ("name", y), *x[3:])
                         if near and re.match(r"z[^\w]|z[⁰¹²³⁴⁵⁶⁷⁸⁹]", y):
-                            yield Slip("wrong index", f"{show(x)} stands where {show(new)} belongs.", put(new))
+                            yield Mending("wrong index", f"{show(x)} stands where {show(new)} belongs.", put(new))
                 if x[0] != "name":
                     continue
                 for y in self.names:
@@ -222,11 +224,11 @@ class SlipSearch:
                         else "definition substituted wrongly" if self._substitutes(wrong) else "wrong name"
                     )  # fmt: skip
                     mended = substitute(wrong, x, ("name", y)) if again else put(("name", y))
-                    yield Slip(
+                    yield Mending(
                         name, f"{x[1]} stands where {y} belongs, in {show(around if around[0] else x)}.", mended
                     )
 
-    def _exchanged(self, wrong: Tree) -> Iterator[Slip]:
+    def _exchanged(self, wrong: Tree) -> Iterator[Mending]:
         """Two indices in each other's place, as in δ_k a_j for δ_j a_k."""
         for i, j in ("12", "13", "23", "14", "24", "34"):
             tree = wrong
@@ -234,13 +236,13 @@ class SlipSearch:
             for x in {x for x, _, around in places(wrong) if x[0] == "name" and "_" in x[1]}:
                 letter, _, below = x[1].partition("_")
                 tree = substitute(tree, x, ("new", f"{letter}_{below.translate(swap)}"))
-            yield Slip("wrong index", f"The indices {i} and {j} are exchanged.", settled(tree))
+            yield Mending("wrong index", f"The indices {i} and {j} are exchanged.", settled(tree))
 
     def _substitutes(self, wrong: Tree) -> bool:
         """Whether the step puts definitions in the place of names."""
         return any(x[0] == "name" and x[1] not in self.world.leaves for x in atoms(self.before) - atoms(wrong))
 
-    def _local(self, every: Iterable[Place]) -> Iterator[Slip]:
+    def _local(self, every: Iterable[Place]) -> Iterator[Mending]:
         """σ for σ′, exponents, numbers, and factors that are too many."""
         for a, slope in self.slopes.items():
             beside: Tree = ("+", ONE, ("-", a))
@@ -249,28 +251,30 @@ class SlipSearch:
                 numbers = self.world.numbers(form)
                 for x, put, _ in every:
                     if x[0] in ("*", "·", "+") and a in atoms(x) and self.world.agree(x, numbers):
-                        yield Slip("wrong local derivative", f"{show(x)} {other}", put(slope))
+                        yield Mending("wrong local derivative", f"{show(x)} {other}", put(slope))
             for x, put, _ in every:
                 if x[0] == "*" and {a, beside} <= {*x[1:]}:  # among other factors
                     new = one("*", [slope, *(factor for factor in x[1:] if factor not in (a, beside))])
-                    yield Slip("wrong local derivative", f"{show(('*', a, beside))} {other}", put(new))
+                    yield Mending("wrong local derivative", f"{show(('*', a, beside))} {other}", put(new))
         for x, put, around in every:
             if x[0] == "call" and x[1] in ("sin", "cos"):
                 partner: Tree = ("call", "cos" if x[1] == "sin" else "sin", *x[2:])
                 for new in (partner, minus(partner)):
-                    yield Slip("wrong local derivative", f"{show(x)} stands where {show(new)} belongs.", put(new))
+                    yield Mending("wrong local derivative", f"{show(x)} stands where {show(new)} belongs.", put(new))
             elif x[0] == "call" and len(x) == 4:
                 new = ("call", x[1], 1 - min(x[2], 1), x[3])
                 name = "slope forgotten" if not x[2] and x[1] in ACTIVATIONS else "wrong local derivative"
-                yield Slip(name, f"{show(x)} stands where {show(new)} belongs.", put(new))
+                yield Mending(name, f"{show(x)} stands where {show(new)} belongs.", put(new))
                 if x[2] and x[3][0] == "call":
-                    yield Slip("a for z in σ′", f"In {show(x)} the slope is not taken at z.", put((*x[:3], x[3][3])))
+                    yield Mending(
+                        "a for z in σ′", f"In {show(x)} the slope is not taken at z.", put((*x[:3], x[3][3]))
+                    )
             if x[0] == "^" and not atoms(x[2]):
                 for by in (-1.0, 1.0):
                     new = ("^", x[1], ("+", x[2], ("num", by, number_text(by))))
-                    yield Slip("exponent", f"The exponent of {show(x)} is off by one.", put(new))
+                    yield Mending("exponent", f"The exponent of {show(x)} is off by one.", put(new))
             if x[0] == "name" and around[0] not in ("d", "^"):
-                yield Slip(
+                yield Mending(
                     "exponent",
                     f"{x[1]} stands where {x[1]}² belongs, in {show(around if around[0] else x)}.",
                     put(("^", x, TWO)),
@@ -278,7 +282,7 @@ class SlipSearch:
             if x[0] == "num" and around[0] != "^":
                 for value in (0.0, 1.0, -1.0, 2.0, 3.0, 0.5):
                     new = ("num", value, number_text(value))
-                    yield Slip("wrong local derivative", f"{show(x)} stands where {show(new)} belongs.", put(new))
+                    yield Mending("wrong local derivative", f"{show(x)} stands where {show(new)} belongs.", put(new))
             if x[0] in ("*", "·"):
                 for i, factor in enumerate(x[1:], 1):
                     if factor[:2] in (("num", 0.0), ("num", 1.0)):
@@ -291,17 +295,17 @@ class SlipSearch:
                         if factor in rest
                         else "factor too many"
                     )
-                    yield Slip(name, f"In {show(x)} the factor {show(factor)} is too much.", put(one(x[0], rest)))
+                    yield Mending(name, f"In {show(x)} the factor {show(factor)} is too much.", put(one(x[0], rest)))
 
-    def _lost_terms(self, every: Iterable[Place]) -> Iterator[Slip]:
+    def _lost_terms(self, every: Iterable[Place]) -> Iterator[Mending]:
         """A term of the line before that is missing."""
         lost = [t for x in places(self.before) if x.tree[0] == "+" for t in x.tree[1:]]
         for x, put, around in every:
             if x[0] not in ("num", "d") and around[0] in ("", "*", "·", "-"):
                 for term in lost:
-                    yield Slip("term missing", f"The term {show(term)} is missing.", put(("+", x, term)))
+                    yield Mending("term missing", f"The term {show(term)} is missing.", put(("+", x, term)))
 
-    def _factors(self, wrong: Tree, spots: Iterable[Place]) -> Iterator[Slip]:
+    def _factors(self, wrong: Tree, spots: Iterable[Place]) -> Iterator[Mending]:
         """A factor that is missing in the whole, or in one term."""
         more: dict[Tree, str] = dict.fromkeys(
             (x.tree for t in self.chain for x in places(t) if x.tree[0] == "call" and x.tree[2]), "slope forgotten"
@@ -333,23 +337,23 @@ class SlipSearch:
                     name = (
                         "definition substituted wrongly" if factor[0] == "name" and self._substitutes(wrong) else name
                     )
-                yield Slip(name, f"{show(x)} lacks the factor {show(factor, within=1)}.", put(times(x, factor)))
+                yield Mending(name, f"{show(x)} lacks the factor {show(factor, within=1)}.", put(times(x, factor)))
 
-    def _sums(self, every: Iterable[Place]) -> Iterator[Slip]:
+    def _sums(self, every: Iterable[Place]) -> Iterator[Mending]:
         for x, put, _ in every:
             parts = x[1:]
             if x[0] in ("*", "·"):
                 if all(p[0] == "*" for p in parts):
-                    yield Slip("product for sum", f"The paths add: {show(x)}.", put(("+", *parts)))
+                    yield Mending("product for sum", f"The paths add: {show(x)}.", put(("+", *parts)))
                 for i in range(len(parts) - 1):
                     tree = one(x[0], [*parts[:i], ("+", *parts[i : i + 2]), *parts[i + 2 :]])
-                    yield Slip("product for sum", f"The paths add: {show(x)}.", put(tree))
+                    yield Mending("product for sum", f"The paths add: {show(x)}.", put(tree))
                 flat = [f for p in parts for f in (p[1:] if p[0] == "*" else (p,))]
                 cuts = [[one("·", flat[:i]), one("·", flat[i:])] for i in range(1, len(flat))]
                 for option in [flat, *cuts, [one("·", flat[i : i + 2]) for i in range(0, len(flat), 2)]]:
-                    yield Slip("product for sum", f"The paths add: {show(x)}.", put(one("+", option)))
+                    yield Mending("product for sum", f"The paths add: {show(x)}.", put(one("+", option)))
 
-    def _functions(self, every: Iterable[Place]) -> Iterator[Slip]:
+    def _functions(self, every: Iterable[Place]) -> Iterator[Mending]:
         """Another function, or a factor on the wrong side of a fraction."""
         for x, put, _ in every:
             news: list[Tree] = []
@@ -359,13 +363,13 @@ class SlipSearch:
                 news = [*plain, ("inv", x[3]), *map(minus, plain)]
             elif x[0] == "d" and x[1][0] == "name" and x[1] != x[2]:
                 new = ("d", x[2], x[1], "total")
-                yield Slip("upside down", f"{show(x)} is upside down.", put(new))
+                yield Mending("upside down", f"{show(x)} is upside down.", put(new))
             if x[0] not in ("num", "d", "-", "+"):
                 news.append(x[1] if x[0] == "inv" else ("inv", x))
             for new in news:
-                yield Slip("wrong local derivative", f"{show(x)} stands where {show(new)} belongs.", put(new))
+                yield Mending("wrong local derivative", f"{show(x)} stands where {show(new)} belongs.", put(new))
 
-    def _definitions(self, wrong: Tree) -> Iterator[Slip]:
+    def _definitions(self, wrong: Tree) -> Iterator[Mending]:
         """The formula before, with something that is not y in the place of y: is it the wrong one?"""
         leaves: list[Tree] = [("name", x) for x in self.world.leaves[:5]]
         options = [*leaves, *((op, x, y) for op in "*+" for x, y in product(leaves, repeat=2))]
@@ -374,13 +378,13 @@ class SlipSearch:
             if x[0] == "name" and around[0] != "d" and x[1] not in self.world.leaves:
                 for new in options:
                     if any(self.world.agree(t, target) for t in (put(new), substitute(self.before, x, new))):
-                        yield Slip(
+                        yield Mending(
                             "definition substituted wrongly",
                             f"{show(new)} is put in the place of {x[1]}.",
                             self.before,
                         )
 
-    def _termwise(self, wrong: Tree) -> Slip | None:
+    def _termwise(self, wrong: Tree) -> Mending | None:
         """A slip of one kind in several terms; at last, the term that is wrong."""
         terms: list[Tree] = list(wrong[1:]) if wrong[0] == "+" else [wrong]
         if wrong[0] in ("*", "·") and [x[0] for x in wrong[1:]].count("+") == 1:
@@ -395,7 +399,7 @@ class SlipSearch:
             else:
                 rest.append(term)
         found: list[
-            dict[str, list[tuple[Slip, Tree]]]
+            dict[str, list[tuple[Mending, Tree]]]
         ] = []  # for each term, by name: a slip, and the goal it reaches
         for term in rest:
             found.append({})
@@ -403,7 +407,7 @@ class SlipSearch:
                 for goal in (t for t in goals if self.world.agree(slip.mended, goals[t])):
                     found[-1].setdefault(slip.name, []).append((slip, goal))
         for name in found[0] if found else ():
-            slips: list[Slip] = []
+            slips: list[Mending] = []
             used: set[Tree] = set()
             for options in found:
                 for slip, goal in [(s, g) for s, g in options.get(name, []) if g not in used][:1]:
@@ -414,5 +418,7 @@ class SlipSearch:
                 return slips[0]
         wrong_term = next((t for t in rest if any(x and x[0] for x in self.world.numbers(t))), None)
         return (
-            Slip("a term", f"Look at the term {show(wrong_term)}.", wrong) if wrong_term and len(terms) > 1 else None
+            Mending("a term", f"Look at the term {show(wrong_term)}.", wrong)
+            if wrong_term and len(terms) > 1
+            else None
         )
