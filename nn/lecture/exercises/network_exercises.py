@@ -589,9 +589,8 @@ def _lines_of(answer: Any, names: Sequence[str], sizes: Sequence[int]) -> list[A
         raise NoAnswer(
             f"has a value of type {type(answer).__name__}: it needs the lines {', '.join(names)}"
         ) from None
-    if len(lines) == sum(sizes):  # all numbers in one list
-        ends = list(accumulate(sizes))
-        lines = [lines[end - size : end] for end, size in zip(ends, sizes)]
+    if len(lines) != len(names) and len(numbers := flat(lines)) == sum(sizes):  # without the brackets of the lines
+        lines = [numbers[end - size : end] for end, size in zip(accumulate(sizes), sizes)]
     if len(lines) != len(names):
         raise NoAnswer(f"gave {counted(len(lines), 'number')}: it needs {len(names)} lines, {', '.join(names)}")
     return [*map(_kept, lines)]
