@@ -619,11 +619,12 @@ GATES = Exercise(
     },
     right=_gates(), calculation=_gates,
     mistakes=mistakes(*GATES_SLIPS, calculation=_gates),
-    hints=("Begin at $L$ with the gradient from upstream, and take one node after the other: $L$, then $m$ and $a$, then "
-           "what they were computed from.",
+    hints=("Begin at $L$ with the gradient from upstream, and take one node after the other: $L$, then $m$ and $a$, "
+           "then what they were computed from.",
            r"$+$ hands the gradient on, $\times$ multiplies it by the other operand, $\max$ gives it to the larger "
            r"operand alone, $\sigma$ multiplies it by $a(1 - a)$.",
-           r"$m$ gets (upstream) $\cdot\, a$, and so does $p$; then $z$ gets that times $q$, and $x$ gets that times $z$."),
+           r"$m$ gets (upstream) $\cdot\, a$, and so does $p$; then $z$ gets that times $q$, and $x$ gets that "
+           "times $z$."),
     derivation=_explain_gates,
 )  # fmt: skip
 
@@ -727,9 +728,8 @@ def _output(
 BIAS = Exercise(
     "bias", "∂L/∂b² of the output layer", notebook="02-back-propagation.ipynb",
     question=lambda p: (
-        r"A 2-3-3 network has sigmoids in both layers, and $L = \frac12 \sum_j (y_j - a^2_j)^2$, where $^2$ at "
-        r"$a^2_j$ "
-        f"is the layer and the last one a square. An example gave $z^2 = {_rounded(_passed(p).z[1])}$, "
+        r"A 2-3-3 network has sigmoids in both layers, and $L = \frac12 \sum_j (y_j - a^2_j)^2$, where the 2 in "
+        f"$a^2_j$ is the layer, and the last one a square. An example gave $z^2 = {_rounded(_passed(p).z[1])}$, "
         f"$a^2 = {_rounded(_passed(p).a[1])}$, and the target is $y = ({', '.join(f'{y:g}' for y in p['y'])})$. "
         f"What is "
         r"$\frac{\partial L}{\partial b^2}$? Answer three numbers, with four decimals."),
