@@ -58,9 +58,8 @@ def boundary(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
     ax = _axes(ax)
     import numpy as np
 
-    xs, ys = (np.linspace(min(column) - 0.3, max(column) + 0.3, 81) for column in zip(*points))
-    outputs = _outputs(model, [[x, y] for y in ys for x in xs])
-    leads = np.array([task.leads(units) for units in outputs]).reshape(len(ys), len(xs), -1)
+    xs, ys, plane = _plane(points, 81)
+    leads = np.array([task.leads(units) for units in _outputs(model, plane)]).reshape(len(ys), len(xs), -1)
     names, winners = task.names(parts[0][1], leads.shape[2]), leads.argmax(2)
     most, few = min(leads.max(), 6.0) or 1.0, len(names) < 3  # beyond a logit of 6, σ is almost 1
     look = {"cmap": colormap(*(("minus", "paper", "plus") if few else ("paper", "edge"))), "vmin": -most * few}
@@ -70,8 +69,7 @@ def boundary(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
         if k and leads[..., k].min() < 0.0 < leads[..., k].max():
             ax.contour(xs, ys, leads[..., k], levels=[0.0], colors=LIGHT["ink"], linewidths=1.5)
         for role, part in parts:
-            chosen = [x for x, y in zip(part.X, part.y) if task.label_of(y) == k]
-            _scatter(ax, k, [x[0] for x in chosen], [x[1] for x in chosen], words(name), role)
+            _scatter(ax, k, [x for x, y in zip(part.X, part.y) if task.label_of(y) == k], words(name), role)
         if not few and (cells := np.argwhere(winners == k)).size:
             i, j = cells[np.hypot(*(cells - cells.mean(0)).T).argmin()]  # the area's middle
             ax.plot(xs[j], ys[i], **style(k, color="none", markeredgecolor=LIGHT["quiet"], markersize=18, zorder=0.8))
@@ -88,7 +86,7 @@ def fit(model: Module, data: Dataset | Split, ax: Any = None, target: str = "y")
     ax, inputs = _axes(ax), [x[0] for _, part in parts for x in part.X]
     is_curve = len(parts[0][1].X[0]) == 1
     for k, name, role, x, true, predicted in _pairs(task, model, parts, target):
-        _scatter(ax, k, x if is_curve else true, true if is_curve else predicted, name, role)
+        _scatter(ax, k, list(zip(x, true) if is_curve else zip(true, predicted)), name, role)
     if not is_curve:
         ax.axline((true[0], true[0]), slope=1.0, color=LIGHT["edge"], label="predicted = true")
         return finish(ax, f"true {words(target)}", f"predicted {words(target)}", title="Predicted against true")
@@ -103,7 +101,7 @@ def residuals(model: Module, data: Dataset | Split, ax: Any = None, target: str 
     task, parts = _task(REGRESSION, model, data)
     ax = _axes(ax)
     for k, name, role, _, true, predicted in _pairs(task, model, parts, target):
-        _scatter(ax, k, predicted, [y - a for y, a in zip(true, predicted)], name, role)
+        _scatter(ax, k, [(a, y - a) for y, a in zip(true, predicted)], name, role)
     ax.axhline(0.0, color=LIGHT["edge"])
     return finish(ax, f"predicted {words(target)}", "true − predicted", title="Residuals")
 
@@ -206,10 +204,7 @@ def layers_picture(path: Path, layers: Layers, title: str) -> None:
 
 def panels(n: int) -> Any:
     """A few Axes side by side, for the ``ax`` of the other functions."""
-    new_figure(1, 1)  # raises ImportError without matplotlib
-    from matplotlib import pyplot
-
-    return pyplot.subplots(1, n, figsize=(min(10.0, 2.5 * n + 3.0), 3.4), layout="constrained")[1]
+    return _figure(min(10.0, 2.5 * n + 3.0), 3.4).subplots(1, n)
 
 
 def lines(
@@ -243,18 +238,14 @@ def ground(
     import numpy as np
 
     ax, is_alone = _axes(ax, 5.0, 3.6), ax is None
-    xs, ys = (np.linspace(min(column) - 0.3, max(column) + 0.3, 41) for column in zip(*data.X))
-    points = [[float(x), float(y)] for y in ys for x in xs]
-    if isinstance(decide, Module):
-        z = _outputs(decide, points)
-    elif decide is not None:
-        z = [getattr(out, "data", out) for out in map(decide, points)]
+    xs, ys, plane = _plane(data.X, 41)
     if decide is not None:
+        outputs = _outputs(decide, plane) if isinstance(decide, Module) else map(decide, plane)
+        z = [getattr(out, "data", out) for out in outputs]
         look = {"levels": [-inf, 0.0, inf], "colors": [LIGHT["minus"], LIGHT["plus"]], "alpha": 0.4}
         ax.contourf(xs, ys, np.clip(np.reshape(z, (len(ys), -1)), -1e9, 1e9), **look)
     for k in (0, 1):
-        chosen = [x for x, y in zip(data.X, data.y) if y == k]
-        _scatter(ax, k, [x[0] for x in chosen], [x[1] for x in chosen], f"class {k}" * is_alone, "")
+        _scatter(ax, k, [x for x, y in zip(data.X, data.y) if y == k], f"class {k}" * is_alone, "")
     return finish(ax, "x₁", "x₂", title=title)
 
 
@@ -297,19 +288,12 @@ def histograms(samples: Mapping[str, Sequence[float]], xlabel: str, marks: Mappi
 
 def arrows(vectors: Mapping[str, tuple[float, float]], xlabel: str, ylabel: str) -> Any:
     """Plot an arrow from the origin for each vector of a plane, the first one thin, with its name at its tip."""
-    ax = _axes(None, 4.2, 4.2)
-    for k, (name, tip) in enumerate(vectors.items()):
-        place = (-6, 4) if tip[0] < tip[1] else (6, -2)
-        look = {
-            "arrowstyle": "-|>",
-            "color": LIGHT["grad"],
-            "linewidth": 2.5 if k else 1.0,
-            "shrinkA": 0,
-            "shrinkB": 0,
-        }
-        ax.annotate("", tip, (0.0, 0.0), arrowprops=look)
-        where = {"xytext": place, "textcoords": "offset points", "ha": "right" if place[0] < 0 else "left"}
-        ax.annotate(name, tip, color=LIGHT["grad"], **where)
+    ax, orange = _axes(None, 4.2, 4.2), LIGHT["grad"]
+    for k, (name, (x, y)) in enumerate(vectors.items()):
+        line = {"arrowstyle": "-|>", "color": orange, "linewidth": 2.5 if k else 1.0, "shrinkA": 0, "shrinkB": 0}
+        ax.annotate("", (x, y), (0.0, 0.0), arrowprops=line)
+        beside = {"xytext": (-6, 4), "ha": "right"} if x < y else {"xytext": (6, -2), "ha": "left"}
+        ax.annotate(name, (x, y), textcoords="offset points", color=orange, **beside)
     reach = 1.1 * max(abs(x) for tip in vectors.values() for x in tip)
     return finish(ax, xlabel, ylabel, xlim=(-0.2 * reach, reach), ylim=(-0.05 * reach, reach), aspect="equal")
 
@@ -330,11 +314,11 @@ def clouds(groups: Mapping[str, Any], xlabel: str = "first", ylabel: str = "seco
     return panels
 
 
-def valleys(datasets: Mapping[str, Any], start: Sequence[float] = (-1.5, 1.0), steps: int = 20) -> Any:
+def valleys(datasets: Mapping[str, Any]) -> Any:
     """Plot the loss ½ (w x)² of a linear unit with two weights, averaged over centred X, a panel for each of them.
 
-    An ellipse joins weights of equal loss, and the outermost just fits. The dots are gradient descent from ``start``
-    at the rate that jumps to the bottom of the steepest direction. Returns the panels.
+    An ellipse joins weights of equal loss, and the outermost just fits. The dots are gradient descent at the
+    rate that jumps to the bottom of the steepest direction. Returns the panels.
     """
     import numpy as np
 
@@ -345,11 +329,10 @@ def valleys(datasets: Mapping[str, Any], start: Sequence[float] = (-1.5, 1.0), s
         curvatures, directions = np.linalg.eigh(C)
         for size in np.linspace(0.2, 1.0, 5):
             radii = 1.9 * size * (curvatures[0] / curvatures) ** 0.5
-            ax.plot(
-                *(directions @ (radii[:, None] * [np.cos(turn), np.sin(turn)])), color=LIGHT["value"], linewidth=1
-            )
-        w = [np.array(start)]
-        for _ in range(steps):
+            ellipse = directions @ (radii[:, None] * [np.cos(turn), np.sin(turn)])
+            ax.plot(*ellipse, color=LIGHT["value"], linewidth=1)
+        w = [np.array([-1.5, 1.0])]
+        for _ in range(20):
             w.append(w[-1] - C @ w[-1] / curvatures[1])
         ax.plot(*zip(*w), "o-", color=LIGHT["grad"], markersize=4, linewidth=1)
         ax.plot(0.0, 0.0, "*", color=LIGHT["ink"], markersize=10)
@@ -375,13 +358,12 @@ def squares(
 ) -> Any:
     """Plot square tables of numbers from 0 on, a panel for each; a larger number is a darker square."""
     panels = _panels(len(tables), 10.0 / len(tables) if len(tables) > 1 else 5.2)
-    at, labels = range(len(labels)), list(labels)
     for ax, (title, table) in zip(panels, tables.items()):
         full = [[*row, *[0.0] * (len(labels) - len(row))] for row in table]
         ax.imshow(full, cmap=colormap("paper", "value"))
-        ax.set(
-            xticks=at, xticklabels=labels, yticks=at, yticklabels=labels, title=title, xlabel=xlabel, ylabel=ylabel
-        )
+        ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
+        for set_ticks in (ax.set_xticks, ax.set_yticks):
+            set_ticks(range(len(labels)), [*labels])
     return panels
 
 
@@ -465,12 +447,7 @@ def finish(axes: Any, xlabel: str, ylabel: str, **settings: Any) -> Any:
 
 
 def _axes(ax: Any, width: float = 6.4, height: float = 4.8) -> Any:
-    if ax is None:
-        new_figure(1, 1)  # raises ImportError without matplotlib
-        from matplotlib import pyplot
-
-        ax = pyplot.subplots(figsize=(width, height), layout="constrained")[1]
-    return ax
+    return _figure(width, height).subplots() if ax is None else ax
 
 
 def _task(kind: str, model: Module, data: Any) -> tuple[Task, list[tuple[str, Dataset]]]:
@@ -489,13 +466,22 @@ def _pairs(task: Task, model: Module, parts: Sequence[tuple[str, Dataset]], targ
             yield k, words(f"{target} {k + 1}" if k else target), role, [x[0] for x in part.X], y, a
 
 
+def _plane(points: Sequence[Sequence[float]], n: int) -> tuple[Any, Any, list[list[float]]]:
+    """The n xs and n ys of a grid a little larger than the points, and the points of the grid, row by row."""
+    import numpy as np
+
+    xs, ys = (np.linspace(min(column) - 0.3, max(column) + 0.3, n) for column in zip(*points))
+    return xs, ys, [[float(x), float(y)] for y in ys for x in xs]
+
+
 def _outputs(model: Module, X: Sequence[Sequence[float]]) -> Any:
     return outputs_at(model, X).T.tolist()
 
 
-def _scatter(ax: Any, k: int, xs: Sequence[float], ys: Sequence[float], name: str, role: str) -> None:
+def _scatter(ax: Any, k: int, points: Sequence[Sequence[float]], name: str, role: str) -> None:
     inside, outline = ("ink", "paper") if role == "test" else ("fill", "ink")
     look = {"facecolor": LIGHT[inside], "edgecolor": LIGHT[outline], "linewidth": 1.0, "s": 36}
+    xs, ys = ([x[i] for x in points] for i in (0, 1))
     ax.scatter(xs, ys, marker=style(k)["marker"], label=f"{name}, {role}" if role else name, **look)
 
 
