@@ -124,9 +124,9 @@ class EngineVerdict(NamedTuple):
         return not self.found and not self.missing
 
     def __repr__(self) -> str:
-        lines = [*self.right] or [f"right in all {self.programs} programs"] * bool(self.programs or not self.missing)
         if self.found:
-            return printable("\n\n".join(["\n".join(self.right)] * bool(self.right) + [*self.found.values()]))
+            return printable("\n\n".join(filter(None, ["\n".join(self.right), *self.found.values()])))
+        lines = [*self.right] or [f"right in all {self.programs} programs"] * bool(self.programs or not self.missing)
         lines += [f"not written yet: {', '.join(self.missing)}"] * bool(self.missing)
         if self.programs and "backward" in self.missing:
             lines.append("(until backward is written, check_engine passes the derivatives back itself)")
@@ -147,9 +147,9 @@ def check_engine(
     (``...``), or the backward pass. In pytest, ``assert verdict, verdict`` shows the text. Raises ValueError where a
     file cannot be loaded, or a function makes nodes without number, gradient or backward pass under a usual name.
     """
-    is_alone = "fork" in get_all_start_methods() or not callable(engine)
-    if timeout is not None and is_alone:
-        context = get_context("fork" if "fork" in get_all_start_methods() else None)
+    can_fork = "fork" in get_all_start_methods()
+    if timeout is not None and (can_fork or not callable(engine)):
+        context = get_context("fork" if can_fork else None)
         with catch_warnings(action="ignore"), context.Pool(1) as pool:  # of a fork beside threads
             try:
                 return pool.apply_async(check_engine, (engine, None, backward)).get(timeout)
@@ -157,10 +157,6 @@ def check_engine(
                 return EngineVerdict({"endless": f"endless: {BUGS['endless']} It ran for {timeout:g} seconds."})
     with redirect_stdout(StringIO()):  # an engine may print at each step
         return _Watch(engine, backward, timeout or PATIENCE).verdict()
-
-
-class _Stop(BaseException):
-    """Ends the thread of a check."""
 
 
 class _Watch:
@@ -191,8 +187,8 @@ class _Watch:
                 if monotonic() - self.since > self.seconds:
                     return EngineVerdict({"endless": self._endless()})
         finally:
+            stop = ctypes.py_object(KeyboardInterrupt)
             for _ in range(20 if self.thread.is_alive() else 0):  # its code may catch the first ones
-                stop = ctypes.py_object(_Stop)
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.thread.ident or 0), stop)
                 self.thread.join(0.05)
         if isinstance(self.result, EngineVerdict):
@@ -209,13 +205,13 @@ class _Watch:
 
     def _grade(self) -> EngineVerdict:
         make = self.engine if callable(self.engine) else class_in(self.engine)
-        if not isclass(make):
-            return _Checks(Subject(make, self.backward), self.begin).verdict()
-        if (unfit := constructed(make)) is not None:
+        if isclass(make) and (unfit := constructed(make)) is not None:
             return unfit
         try:
             subject = Subject(make, self.backward)
-        except Exception as error:  # whatever it is, it is no reason for a traceback
+        except Exception as error:
+            if not isclass(make):
+                raise
             return EngineVerdict({"constructor": f"constructor: {clipped(f'{error}', 200)}"})
         return _Checks(subject, self.begin).verdict()
 
@@ -248,53 +244,49 @@ def is_blank(function: Any) -> bool:
 
 
 def constructed(cls: type) -> EngineVerdict | None:
-    """What the constructor lacks; None where a node of the number 2 has its number and a gradient."""
-    name, initial = cls.__name__, getattr(cls, "__init__", None)
-    if is_blank(initial):
+    """What the constructor lacks; None where a node keeps its number, a gradient of 0, and what else it is given."""
+    lost = next(_lost(cls), None)
+    is_written = any("__init__" in vars(c) for c in cls.__mro__[:-1])
+    if is_blank(getattr(cls, "__init__", None)) or (lost and not is_written):
         return EngineVerdict({}, missing=("__init__",))
-    made, says = f"node = {name}(2.0)", ""
+    if not lost:
+        return None
+    lines = "constructor: a node does not keep what it needs", *lost, "Which line of __init__ sets it?"
+    return EngineVerdict({"constructor": "\n  ".join(lines)})
+
+
+def _lost(cls: type) -> Iterator[tuple[str, str]]:
+    """What a constructor does not keep: the call, and what shows it."""
+    name, parts = cls.__name__, ["parents", "local_derivatives"]
+    made = f"node = {name}(2.0)"
     try:
         node = cls(2.0)
         words = Engine(node)
-        data, grad = (words.read(what, node) for what in ("data", "grad"))
-    except SystemExit:
-        raise
+        for what in ("data", "grad"):
+            if not words.word(what, node):
+                yield made, f"the node has no {what} under a usual name"
+        if (data := words.read("data", node)) != 2.0:
+            yield made, f"the node's data is {shown(data)}, but should be 2"
+        if isinstance(grad := words.read("grad", node), Real) and grad != 0:
+            yield made, f"the node's grad is {grad:g}, but should be 0, as nothing has been passed back yet"
+        names = [*signature(cls).parameters][1:]
+        if len(names) != 2 or [kind for x in names for kind in parts if x in WORDS[kind].split()] != parts:
+            return
+        made = f"a, b = {name}(2.0), {name}(3.0); node = {name}(6.0, (a, b), (3.0, 2.0))"
+        given = (cls(2.0), cls(3.0)), (3.0, 2.0)
+        node = cls(6.0, *given)
+        for x, things in zip(names, given):
+            held = getattr(node, x, getattr(node, f"_{x}", None))
+            if held is None:
+                yield made, f"the node has no {x}"
+            elif isinstance(held, (tuple, list)) and [*map(id, held)] != [*map(id, things)]:
+                yield made, f"node.{x} is not what the constructor was given"
     except Exception as error:
-        if "__init__" not in {name for c in cls.__mro__[:-1] for name in vars(c)}:
-            return EngineVerdict({}, missing=("__init__",))
-        says = f"it raises {clipped(f'{type(error).__name__}: {error}', 150)}"
-    else:
-        if lacks := next((what for what in ("data", "grad") if not words.word(what, node)), ""):
-            says = f"the node has no {lacks} under a usual name"
-        elif data != 2.0:
-            says = f"the node's data is {shown(data)}, but should be 2"
-        elif isinstance(grad, Real) and grad != 0:
-            says = f"the node's grad is {grad:g}, but should be 0, as nothing has been passed back yet"
-        else:
-            says, made = _kept(cls, made)
-    if not says:
-        return None
-    text = f"constructor: a node does not keep what it needs\n  {made}\n  {says}\n  Which line of __init__ sets it?"
-    return EngineVerdict({"constructor": text})
+        yield made, _raised(error)
 
 
-def _kept(cls: type, made: str) -> tuple[str, str]:
-    """What a constructor does not keep that takes parents and local derivatives; the call that shows it."""
-    names = [*signature(cls).parameters]
-    kinds = [kind for name in names for kind in ("parents", "local_derivatives") if name in WORDS[kind].split()]
-    if len(names) != 3 or kinds != ["parents", "local_derivatives"]:
-        return "", made
-    one, two = cls(2.0), cls(3.0)
-    given = {names[1]: (one, two), names[2]: (3.0, 2.0)}
-    made = f"a, b = {cls.__name__}(2.0), {cls.__name__}(3.0); node = {cls.__name__}(6.0, (a, b), (3.0, 2.0))"
-    node = cls(6.0, *given.values())
-    for name, things in given.items():
-        held = getattr(node, name, getattr(node, f"_{name}", None))
-        if held is None:
-            return f"the node has no {name}", made
-        if isinstance(held, (tuple, list)) and [*map(id, held)] != [*map(id, things)]:
-            return f"node.{name} is not what the constructor was given", made
-    return "", made
+def _raised(error: BaseException) -> str:
+    return f"it raises {clipped(f'{type(error).__name__}: {error}', 150)}"
 
 
 class Subject:
@@ -367,11 +359,11 @@ class Subject:
             if node is root and not (held and slopes):
                 kept = self.words.read("local_derivatives", node)
                 kept = [*kept] if isinstance(kept, (tuple, list)) else [kept] * (kept is not None)
-                has = "no parents"
-                if held:
-                    has = f"{counted(len(held), 'parent')} and {counted(len(kept), 'local derivative')}"
+                has = f"{counted(len(held), 'parent')} and {counted(len(kept), 'local derivative')}"
                 if any(map(self.words.is_node, kept)):
                     has = "nodes for its local derivatives"
+                elif not held:
+                    has = "no parents"
                 raise _Unfit("keeps", f"f has {has}, but should have one parent and one number for each operand")
             for parent, slope in zip(held, slopes or ()):
                 setattr(parent, grad, getattr(parent, grad) + getattr(node, grad) * slope)
@@ -468,18 +460,20 @@ class _Checks:
 
     def verdict(self) -> EngineVerdict:
         """Run the programs, the smallest first."""
+        missing = [name for name in self.engine.blank if name in KNOWN]
         if self.engine.is_in_making:
-            return self.so_far()
-        self.all()
-        missing = tuple(name for name in self.engine.blank if name in KNOWN)
-        signs = ", ".join(dict.fromkeys(map(_sign, self.engine.forms)))
-        is_part = missing or not self.engine.is_reflecting  # what is not asked for yet is not listed
-        right = (f"right in all {self.programs} programs so far: {signs}, backward",) * bool(
-            is_part and not self.found
-        )
-        return EngineVerdict(self.found, self.programs, right, missing)
+            says = self.so_far()
+            basic = [x for x in ("__add__", "__mul__") if x in missing or not hasattr(self.engine.node, x)]
+            missing = [*basic, *missing, "backward"]
+        else:
+            self.all()
+            signs = ", ".join(dict.fromkeys(map(_sign, self.engine.forms)))
+            is_part = missing or not self.engine.is_reflecting  # what is not asked for yet is not listed
+            says = [f"right in all {self.programs} programs so far: {signs}, backward"]
+            says *= bool(is_part and not self.found)
+        return EngineVerdict(self.found, self.programs, tuple(says), tuple(dict.fromkeys(missing)))
 
-    def so_far(self) -> EngineVerdict:
+    def so_far(self) -> list[str]:
         """What is right of an engine without a backward pass: one operation after the other."""
         right = dict[str, int]()
         for form in self.engine.forms:
@@ -488,13 +482,9 @@ class _Checks:
                 right[_sign(form)] = right.get(_sign(form), 0) + self.programs - before
         for (key, template), form in product(SAME, self.engine.forms):
             self.check(key, template, form)
-        says = [f"{sign} is right: its numbers and local derivatives, in {n} programs" for sign, n in right.items()]
         if not self.found and not self.engine.forms:
-            says = ["the constructor is right: a node keeps what it is given, and its gradient starts at 0"]
-        blank = [name for name in self.engine.blank if name in KNOWN]
-        basic = [name for name in ("__add__", "__mul__") if name in blank or not hasattr(self.engine.node, name)]
-        missing = dict.fromkeys([*basic, *blank, "backward"])
-        return EngineVerdict(self.found, self.programs, tuple(says), tuple(missing))
+            return ["the constructor is right: a node keeps what it is given, and its gradient starts at 0"]
+        return [f"{sign} is right: its numbers and local derivatives, in {n} programs" for sign, n in right.items()]
 
     def alone(self, form: str) -> bool:
         """Try an operation by itself at many points, and beside plain numbers. False if a program shows a bug."""
@@ -560,7 +550,7 @@ class _Checks:
             if isinstance(error, MAY_RAISE.get(key, ())):
                 return True
             key = "exits" if isinstance(error, SystemExit) else key
-            shows = f"it raises {clipped(f'{type(error).__name__}: {error}', 150)}"
+            shows = _raised(error)
             if isinstance(error, RecursionError) and key == "rule":
                 key, function = "recursion", [*walk_tb(error.__traceback__)][-1][0].f_code.co_name
             elif isinstance(error, _Unfit):
@@ -571,13 +561,13 @@ class _Checks:
                 asks = "Python says what it stumbled over. Where does that stand in the code?"
         else:
             compared = [x for x in right[0] if (x[0] in "xyzw" if ".grad" in x else not changed)]
-            wrong = [x for x in compared if not _is_one_of(numbers[x], [each[x] for each in right])]
-            if not wrong:
+            what = next((x for x in compared if not _is_right(x, numbers, right)), None)
+            if what is None:
                 return True
-            what, gives, should = wrong[0], numbers[wrong[0]], right[0][wrong[0]]
+            gives, should = numbers[what], right[0][what]
             number = f"{gives:.6g}" if isinstance(gives, Real) else shown(gives)
             shows = f"{what} is {number}, but should be {should:.6g}"
-            arrived = "a.grad" in right[0] and _is_one_of(numbers["a.grad"], [right[0]["a.grad"]])
+            arrived = "a.grad" in right[0] and _is_right("a.grad", numbers, right[:1])
             is_more = isinstance(gives, Real) and abs(float(gives)) > abs(should)
             is_silent = form == self.signs.get("+") and gives == 0.0 and key in ("rule", "upstream")
             is_late = what == "f.data" and not is_again and self.is_right(steps, at, right, "f.data")
@@ -617,7 +607,7 @@ class _Checks:
             if what == ".grad":
                 self.engine.sweep(nodes["f"])
             numbers = self.engine.numbers(nodes)
-            return all(_is_one_of(numbers[x], [each[x] for each in right]) for x in right[0] if x.endswith(what))
+            return all(_is_right(x, numbers, right) for x in right[0] if x.endswith(what))
         return False
 
 
@@ -639,6 +629,7 @@ def _slip(what: str, gives: Any, should: float, data: float) -> str:
     return ""
 
 
-def _is_one_of(number: Any, others: Sequence[float]) -> bool:
-    """Whether it is one of these numbers, up to rounding."""
-    return isinstance(number, Real) and any(isclose(number, x, rel_tol=1e-5, abs_tol=1e-5) for x in others)
+def _is_right(what: str, numbers: dict[str, Any], right: Sequence[dict[str, float]]) -> bool:
+    """Whether a number is one of those that are right, up to rounding."""
+    number = numbers[what]
+    return isinstance(number, Real) and any(isclose(number, each[what], rel_tol=1e-5, abs_tol=1e-5) for each in right)

@@ -9,7 +9,7 @@ one below where the file is missing, incomplete or wrong.
 import dis
 import math
 from collections.abc import Iterator
-from inspect import getsource, isclass, isfunction, ismodule
+from inspect import getsource, isfunction, ismodule
 from pathlib import Path
 from textwrap import dedent, indent
 from types import CodeType, FunctionType
@@ -133,13 +133,12 @@ def load(file: str = "my_engine.py") -> Any:
 
 def lacks(engine: type) -> str:
     """The methods of the finished engine that a class does not have, or has with a blank body, as text."""
-    needed = [name for name, f in vars(Value).items() if isfunction(f) and name != "__repr__"]
-    return ", ".join(name for name in needed if not _is_written(engine, name))
-
-
-def _is_written(engine: type, name: str) -> bool:
-    method = getattr(engine, name, None)
-    return callable(method) and method is not getattr(object, name, None) and not is_blank(method)
+    lacking = []
+    for name in (name for name, ours in vars(Value).items() if isfunction(ours) and name != "__repr__"):
+        method = getattr(engine, name, None)
+        if not callable(method) or method is getattr(object, name, None) or is_blank(method):
+            lacking.append(name)
+    return ", ".join(lacking)
 
 
 def text_of(engine: type) -> str:
@@ -156,11 +155,10 @@ def text_of(engine: type) -> str:
             above |= dict(_needed(function, {engine.__name__}))
         elif isinstance(member, (int, float, str)) and name[:2] != "__":
             body.append(f"{name} = {member!r}\n")
-    imports = sorted(line for line in above.values() if "\n" not in line)
+    imports = "".join(sorted(f"{line}\n" for line in above.values() if "\n" not in line))
     others = [text for text in above.values() if "\n" in text]
-    parts = ["".join(f"{line}\n" for line in imports), *others]
-    parts.append(f"class {engine.__name__}:\n" + indent("\n".join(body), "    "))
-    return '"""The engine that I wrote in notebook 1."""\n\n' + "\n\n".join(filter(None, parts))
+    whole = f"class {engine.__name__}:\n" + indent("\n".join(body), "    ")
+    return '"""The engine that I wrote in notebook 1."""\n\n' + "\n\n".join(filter(None, [imports, *others, whole]))
 
 
 def _needed(function: FunctionType, seen: set[str]) -> Iterator[tuple[str, str]]:
@@ -177,7 +175,7 @@ def _needed(function: FunctionType, seen: set[str]) -> Iterator[tuple[str, str]]
         elif isfunction(thing) and thing.__globals__ is function.__globals__:
             yield from _needed(thing, seen)
             yield name, dedent(getsource(thing))
-        elif (callable(thing) or isclass(thing)) and home and home != function.__module__:
+        elif callable(thing) and home and home != function.__module__:
             yield name, f"from {home} import {name}"
         elif isinstance(thing, (int, float, str)):
             yield name, f"{name} = {thing!r}"
