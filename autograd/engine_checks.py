@@ -561,13 +561,13 @@ class _Checks:
                 asks = "Python says what it stumbled over. Where does that stand in the code?"
         else:
             compared = [x for x in right[0] if (x[0] in "xyzw" if ".grad" in x else not changed)]
-            what = next((x for x in compared if not _is_right(x, numbers, right)), None)
+            what = next((x for x in compared if not _agrees(x, numbers, right)), None)
             if what is None:
                 return True
             gives, should = numbers[what], right[0][what]
             number = f"{gives:.6g}" if isinstance(gives, Real) else shown(gives)
             shows = f"{what} is {number}, but should be {should:.6g}"
-            arrived = "a.grad" in right[0] and _is_right("a.grad", numbers, right[:1])
+            arrived = "a.grad" in right[0] and _agrees("a.grad", numbers, right[:1])
             is_more = isinstance(gives, Real) and abs(float(gives)) > abs(should)
             is_silent = form == self.signs.get("+") and gives == 0.0 and key in ("rule", "upstream")
             is_late = what == "f.data" and not is_again and self.is_right(steps, at, right, "f.data")
@@ -607,7 +607,7 @@ class _Checks:
             if what == ".grad":
                 self.engine.sweep(nodes["f"])
             numbers = self.engine.numbers(nodes)
-            return all(_is_right(x, numbers, right) for x in right[0] if x.endswith(what))
+            return all(_agrees(x, numbers, right) for x in right[0] if x.endswith(what))
         return False
 
 
@@ -629,7 +629,7 @@ def _slip(what: str, gives: Any, should: float, data: float) -> str:
     return ""
 
 
-def _is_right(what: str, numbers: dict[str, Any], right: Sequence[dict[str, float]]) -> bool:
+def _agrees(what: str, numbers: dict[str, Any], right: Sequence[dict[str, float]]) -> bool:
     """Whether a number is one of those that are right, up to rounding."""
     number = numbers[what]
     return isinstance(number, Real) and any(isclose(number, each[what], rel_tol=1e-5, abs_tol=1e-5) for each in right)

@@ -119,13 +119,13 @@ def number_text(x: float, digits: int = 6) -> str:
     return written.replace("-", MINUS)
 
 
-def number_latex(x: float, digits: int = 6) -> str:
+def number_latex(x: float) -> str:
     r"""The same in LaTeX.
 
     >>> number_latex(-1e-9)
     '-1 \\cdot 10^{-9}'
     """
-    mantissa, _, exponent = number_text(x, digits).replace(MINUS, "-").partition("e")
+    mantissa, _, exponent = number_text(x).replace(MINUS, "-").partition("e")
     mantissa = mantissa.replace("∞", r"\infty").replace("NaN", r"\text{NaN}")
     return rf"{mantissa} \cdot 10^{{{exponent}}}" if exponent else mantissa
 

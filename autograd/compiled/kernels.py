@@ -73,15 +73,10 @@ def has_rows(entry: Primitive) -> bool:
 
 def _run_on_rows(entry: Primitive) -> _Rule:
     """A rule run on a row; a maximum of one row alone is that row, and means its largest entry."""
-    rule = _run(entry, _row_letters(entry))
+    rows = [Formula(f"row{i}", is_row=True) for i in range(entry.step)]  # two of a dot, and of an affine beside b
+    rule = _run(entry, rows + letters(entry.least - entry.step))
     is_alone = rule.value is rule.operands[0] and entry.name in ROW_FORMS
     return rule._replace(value=Formula(entry.name, *rule.operands)) if is_alone else rule
-
-
-def _row_letters(entry: Primitive) -> list[Formula]:
-    """A dot's are two rows, an affine's two rows and b."""
-    rows = [Formula(f"row{i}", is_row=True) for i in range(entry.step)]
-    return rows + letters(entry.least - entry.step)
 
 
 def written(shape: Shape, name: str) -> tuple[str, set[str]]:

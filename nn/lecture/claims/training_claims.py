@@ -181,10 +181,10 @@ def settling(seed: int = 0) -> Result:
     )  # fmt: skip
 
 
-def two_examples(rate: float | Schedule, batch: bool = False, steps: int = 200) -> Numbers:
+def two_examples(rate: float | Schedule, batch: bool = False) -> Numbers:
     """w before the first step and after each on f_i = ½(w − x_i)², x = 0, 2, 0, 2, … or both at once."""
     w, x = Value(3.0, "w"), (0.0, 2.0)
-    examples = [x if batch else x[t % 2 : t % 2 + 1] for t in range(steps)]
+    examples = [x if batch else x[t % 2 : t % 2 + 1] for t in range(200)]
     return [w for (w,) in path_of([w], rate, (mean([0.5 * (w - x_i) ** 2 for x_i in x]) for x in examples))]
 
 
