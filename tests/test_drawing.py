@@ -10,7 +10,7 @@ import pytest
 from conftest import printed
 from slides import net_232, xyz
 
-from autograd import Value, affine, dot, explain, named, product, sigmoid, sin, sqrt, sum as summed
+from autograd import Value, affine, dot, explain, mean, named, product, sigmoid, sin, sqrt, sum as summed
 from autograd.colours import DARK, LIGHT
 from autograd.drawing import Diagram, Unit, diagram_of, draw, draw_dot, raster
 from autograd.drawing.display_graph import display, folded, lit
@@ -292,6 +292,19 @@ def test_slide_the_tree_of_f_over_xyz_over_rs_over_u():
     assert drawing.figure.captions[0] == "∂f/∂u = 24, over 4 paths"
     height = {box.key: y for box, (_, y) in zip(drawing.figure.boxes, drawing.placement.centres)}
     assert height["f"] < height["y"] < height["r"] < height["u"]
+
+
+def test_paths_that_cancel_are_not_taken_for_another_backward_pass():
+    b = Value(0.3, "b")
+    z = named(z_1=b + 1.0, z_2=b + 2.0, z_3=b + 4.0)
+    mu = named(mu=mean(z))
+    deviations = [z_i - mu for z_i in z]
+    sigma2 = named(sigma2=dot(deviations, deviations) * (1 / 3))
+    x_hat = deviations[0] / sqrt(sigma2 + 1e-5)
+    x_hat.backward()  # b.grad is 0, and folded, the ten paths add up to 6e-17
+    assert not any("another backward pass" in line for line in draw(x_hat, wrt=b, fold=True).figure.captions)
+    b.grad = 1.0
+    assert any("another backward pass" in line for line in draw(x_hat, wrt=b, fold=True).figure.captions)
 
 
 def test_folding_x_y_z_has_the_local_derivatives_of_one_product():

@@ -232,7 +232,8 @@ def lit(shown: Display, s: Value) -> Display:
     many = counted(int(count), "path") if count < 1e12 else "more than 10¹² paths"
     slope = derivative(clip(root.name), clip(source.name))
     shown.captions.append(f"{slope} = {number_text(upstream[source])}, over {many}")
-    if source.grad is not None and not isclose(source.grad, upstream[source], rel_tol=1e-9, abs_tol=1e-300):
+    rounding = 1e-12 * max((abs(edge.share) for edge in shown.edges if edge.share), default=0.0)  # where paths cancel
+    if source.grad is not None and not isclose(source.grad, upstream[source], rel_tol=1e-9, abs_tol=rounding):
         name = clip(source.name)
         shown.captions.append(f"{name}.grad is {number_text(source.grad)}: it holds another backward pass as well")
     if count <= MOST_PATHS and len(shown.edges) <= MOST_EDGES:
