@@ -2,7 +2,7 @@
 
 An exercise is one calculation with switches. Without switches it is right; each of its own mistakes turns some of
 them, so that the feedback names the step that went wrong. A wrong answer is compared with the exercise's own
-mistakes, then with slips that can be made everywhere (``slips``), then with two of either at once. The first of these
+mistakes, then with slips that can be made everywhere (``generic_slips``), then with two of either at once. The first of these
 that explains every number decides; where two explain them equally well, the feedback gives both.
 """
 
@@ -25,8 +25,8 @@ from autograd import explain
 from autograd.operands import NOT_LISTS, number_of
 from autograd.parser import Definitions
 from autograd.text import clipped, counted, printable, text_name
+from nn.lecture.exercises.generic_slips import GenericSlip, generic, layout
 from nn.lecture.exercises.guard import NoAnswer, guarded, raised
-from nn.lecture.exercises.slips import Slip, generic, layout
 
 Problem = dict[str, Any]
 BY_HAND, BY_CODE = 2e-3, 1e-5  # tolerances of an answer on paper and of one by code, relative to the number
@@ -181,7 +181,7 @@ class Exercise:
     # where the answer is a function, ``numbers`` runs it on all cases; these describe a number and draw a wrong one
     cases: Callable[[Problem], list[str]] | None = None
     picture: Callable[[Problem, int], Any] | None = None
-    first: Callable[[Problem, Sequence[int]], int] = lambda problem, places: places[0]  # of the wrong numbers
+    first: Callable[[Problem, Sequence[int]], int] | None = None  # of the places of wrong numbers, if not the lowest
     tell: Callable[[Problem, Sequence[float], int], str] | None = None  # what is wrong with a number, in a sentence
     calculation: Callable[..., Any] | None = None  # gives ``right`` without switches, and own mistakes with them
     blocks: Callable[[Problem, Any], list[Any]] | None = None  # the right answers of the cases, in their shapes
@@ -238,7 +238,7 @@ class Exercise:
         """The numbers that a rule gives."""
         return self.numbers(problem, self.answer(problem, rule))
 
-    def _slips(self, problem: Problem) -> list[Slip]:
+    def _slips(self, problem: Problem) -> list[GenericSlip]:
         if not self.generic:
             return []
         plain = [self.by(problem, self.right)] if self.is_code else [self.right(problem)]
@@ -280,7 +280,7 @@ class Exercise:
         yield self._common(found, expected)
 
     def _changed(
-        self, found: Sequence[float], first: Iterable[tuple[Mistake, list[float]]], slips: Sequence[Slip]
+        self, found: Sequence[float], first: Iterable[tuple[Mistake, list[float]]], slips: Sequence[GenericSlip]
     ) -> Iterator[tuple[float, Mistake]]:
         for mistake, numbers in first:
             if len(numbers) == len(found):
@@ -345,7 +345,8 @@ class Exercise:
     def _wrong(self, problem: Problem, found: Sequence[float], expected: Sequence[float]) -> Feedback:
         errors, detail, picture = self._errors(found, expected), "", None
         if self.cases:
-            place = self.first(problem, [i for i, error in enumerate(errors) if error > 1.0])
+            places = [i for i, error in enumerate(errors) if error > 1.0]
+            place = self.first(problem, places) if self.first else places[0]
             if self.tell:
                 detail = self.tell(problem, found, place)
             else:
@@ -419,7 +420,7 @@ def _chosen(exercise: Exercise, student: str) -> Problem:
     raise RuntimeError(f"exercise {exercise.name!r}: mistakes give equal numbers in each of {MOST_TRIES:,} problems")
 
 
-def _named(slip: Slip) -> Mistake:
+def _named(slip: GenericSlip) -> Mistake:
     return Mistake(slip.name, slip.sentence)
 
 

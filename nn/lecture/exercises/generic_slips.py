@@ -17,7 +17,7 @@ MOST_ORDERS = 3  # numbers in an answer up to which every order is tried
 
 
 @dataclass(frozen=True)
-class Slip:
+class GenericSlip:
     """A change of an answer's numbers."""
 
     name: str
@@ -73,32 +73,42 @@ def _sizes(x: Numbers) -> list[float]:
     return [abs(x_i) for x_i in x]
 
 
-def generic(cases: Sequence[Case], examples: Sequence[int] | None = None) -> Iterator[Slip]:
+def generic(cases: Sequence[Case], examples: Sequence[int] | None = None) -> Iterator[GenericSlip]:
     """The slips that an answer of this layout allows.
 
     examples   of each case, where the answer is a mean over a mini-batch
     """
-    yield Slip(
+    yield GenericSlip(
         "the sign", "Every number has the right size and the wrong sign: follow the minus signs.", scaled(-1.0)
     )
-    yield Slip("a factor of 2", "Every number is twice the right one: where does a 2, or a ½, belong?", scaled(2.0))
-    yield Slip("a factor of ½", "Every number is half the right one: where does a ½, or a 2, belong?", scaled(0.5))
+    yield GenericSlip(
+        "a factor of 2", "Every number is twice the right one: where does a 2, or a ½, belong?", scaled(2.0)
+    )
+    yield GenericSlip(
+        "a factor of ½", "Every number is half the right one: where does a ½, or a 2, belong?", scaled(0.5)
+    )
     count = sum(len(row) for case in cases for block in case for row in block)
     for n in (3, 4):
         if len(cases) == 1 and n == count:
-            yield Slip(f"a factor of 1/{n}", f"You divided by {n}: is there a mean in the question?", scaled(1.0 / n))
-    yield Slip("nothing but zeros", "Every number is 0: what was to be added up, and is it returned?", scaled(0.0))
+            yield GenericSlip(
+                f"a factor of 1/{n}", f"You divided by {n}: is there a mean in the question?", scaled(1.0 / n)
+            )
+    yield GenericSlip(
+        "nothing but zeros", "Every number is 0: what was to be added up, and is it returned?", scaled(0.0)
+    )
     if count > MOST_ORDERS:
-        yield Slip("without signs", "The sizes are right, but every number is positive: keep the signs.", _sizes)
+        yield GenericSlip(
+            "without signs", "The sizes are right, but every number is positive: keep the signs.", _sizes
+        )
     yield from _orders(cases)
     yield from _of_a_mean(cases, examples)
     for words, places in _selections(cases):
-        yield Slip(f"the sign of {words}", f"Look at {words} again: a minus sign is missing, or is one too many.",
+        yield GenericSlip(f"the sign of {words}", f"Look at {words} again: a minus sign is missing, or is one too many.",
                    scaled(-1.0, places), False)  # fmt: skip
     for words, places in _selections(cases, most=1):
-        yield Slip(f"a factor of 2 in {words}", f"Look at {words} again: it is twice what it should be.",
+        yield GenericSlip(f"a factor of 2 in {words}", f"Look at {words} again: it is twice what it should be.",
                    scaled(2.0, places), False)  # fmt: skip
-        yield Slip(f"a factor of ½ in {words}", f"Look at {words} again: it is half of what it should be.",
+        yield GenericSlip(f"a factor of ½ in {words}", f"Look at {words} again: it is half of what it should be.",
                    scaled(0.5, places), False)  # fmt: skip
 
 
@@ -118,7 +128,7 @@ def _selections(cases: Sequence[Case], most: int = 3) -> Iterator[tuple[str, lis
             yield f"part {b + 1} of the answer", places
 
 
-def _orders(cases: Sequence[Case]) -> Iterator[Slip]:
+def _orders(cases: Sequence[Case]) -> Iterator[GenericSlip]:
     flat = [[i for block in case for row in block for i in row] for case in cases]
     count = sum(map(len, flat))
     lengths = {len(case) for case in flat}
@@ -144,14 +154,14 @@ def _orders(cases: Sequence[Case]) -> Iterator[Slip]:
     }
     for name, order in found:
         if order != list(range(count)):
-            yield Slip(name, sentences[name], ordered(order))
+            yield GenericSlip(name, sentences[name], ordered(order))
 
 
 def _each(cases: Sequence[Case], turn: Callable[[Block], list[int]]) -> list[int]:
     return [i for case in cases for block in case for i in turn(block)]
 
 
-def _of_a_mean(cases: Sequence[Case], examples: Sequence[int] | None) -> Iterator[Slip]:
+def _of_a_mean(cases: Sequence[Case], examples: Sequence[int] | None) -> Iterator[GenericSlip]:
     if examples is None:
         return
     sizes = [m for m, case in zip(examples, cases) for block in case for row in block for _ in row]
@@ -166,7 +176,7 @@ def _of_a_mean(cases: Sequence[Case], examples: Sequence[int] | None) -> Iterato
     )  # fmt: skip
     for name, sentence, factor in rows:
         factors = [factor(m) for m in sizes]
-        yield Slip(name, sentence, partial(_times, factors))
+        yield GenericSlip(name, sentence, partial(_times, factors))
 
 
 def _times(factors: Numbers, x: Numbers) -> list[float]:
