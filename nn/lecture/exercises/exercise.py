@@ -2,8 +2,8 @@
 
 An exercise is one calculation with switches. Without switches it is right; each of its own mistakes turns some of
 them, so that the feedback names the step that went wrong. A wrong answer is compared with the exercise's own
-mistakes, then with slips that can be made everywhere (``generic_slips``), then with two of either at once. The first of these
-that explains every number decides; where two explain them equally well, the feedback gives both.
+mistakes, then with slips that can be made everywhere (``generic_slips``), then with two of either at once. The first
+of these that explains every number decides; where two explain them equally well, the feedback gives both.
 """
 
 from __future__ import annotations
