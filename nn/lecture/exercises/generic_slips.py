@@ -103,7 +103,8 @@ def generic(cases: Sequence[Case], examples: Sequence[int] | None = None) -> Ite
     yield from _orders(cases)
     yield from _of_a_mean(cases, examples)
     for words, places in _selections(cases):
-        yield GenericSlip(f"the sign of {words}", f"Look at {words} again: a minus sign is missing, or is one too many.",
+        yield GenericSlip(f"the sign of {words}",
+                          f"Look at {words} again: a minus sign is missing, or is one too many.",
                    scaled(-1.0, places), False)  # fmt: skip
     for words, places in _selections(cases, most=1):
         yield GenericSlip(f"a factor of 2 in {words}", f"Look at {words} again: it is twice what it should be.",
