@@ -1,4 +1,4 @@
-"""The notebooks keep their promises: they run, print what is committed, hide their answers, and nothing is cut off."""
+"""The notebooks keep their promises: they run, print what is committed, hide answers, and nothing is cut off."""
 
 import re
 import statistics
