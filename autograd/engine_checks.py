@@ -371,22 +371,18 @@ class Subject:
     def passed_twice(self, steps: Steps, at: Sequence[float]) -> str:
         """The nodes that a backward pass passes on more than once, as far as its writes to gradients show it."""
         nodes, writes = self.run(steps, at, ""), Counter[int]()
-        cls: Any = type(nodes["f"])
         grad = self.words.word("grad", nodes["f"])
-        write, is_own = cls.__setattr__, "__setattr__" in vars(cls)
+        kind: Any = type(nodes["f"])
 
         def counting(node: Any, name: str, new: Any) -> None:
             writes[id(node)] += name == grad and new not in (0, getattr(node, name, None))
-            write(node, name, new)
+            kind.__setattr__(node, name, new)
 
         with suppress(Exception):
-            cls.__setattr__ = counting
-            try:
-                self.backward(nodes["f"])
-            finally:
-                cls.__setattr__ = write
-                if not is_own:
-                    del cls.__setattr__
+            watched = type(kind.__name__, (kind,), {"__setattr__": counting, "__slots__": ()})
+            for node in nodes.values():
+                node.__class__ = watched
+            self.backward(nodes["f"])
         uses = Counter(x for _, _, operands in steps for x in operands)
         more = {x for x, node in nodes.items() if writes[id(node)] > uses[x]} - {"f"}
         return " or ".join(name for name, _, operands in steps if more.issuperset(operands))
