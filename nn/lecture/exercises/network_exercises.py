@@ -505,7 +505,7 @@ LINES = (
 
 
 @dataclass(frozen=True)
-class LineByLine:
+class ComparedLines:
     """Each line of an answer beside the right one: exact, approximate, or by how much it is off."""
 
     rows: Sequence[tuple[str, str, str]]  # the mark, the line, the comparison
@@ -565,12 +565,12 @@ class LineByLine(Exercise):
         share = sum(map(bool, verdicts)) / len(verdicts)
         wrong = next((i for i, verdict in enumerate(verdicts) if not verdict), None)
         if wrong is None:
-            return Feedback(True, None, "Right.", lambda: LineByLine(rows, self.derivation(problem)))
+            return Feedback(True, None, "Right.", lambda: ComparedLines(rows, self.derivation(problem)))
         if all(x is None or x is ... for x in given):
             return Feedback(False, None, "Not answered yet.")
         line, verdict = self.lines[wrong], verdicts[wrong]
         said = f"The first line to look at is {line.name}, {line.title}. {verdict.text}"
-        return PartlyRight(False, verdict.mistake, said, lambda: LineByLine(rows), share)
+        return PartlyRight(False, verdict.mistake, said, lambda: ComparedLines(rows), share)
 
 
 def _lines_of(answer: Any, names: Sequence[str], sizes: Sequence[int]) -> list[Any]:
