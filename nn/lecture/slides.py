@@ -11,12 +11,8 @@ def network() -> MLP:
     [0.5367, 0.4844]
     """
     model = MLP(2, [3, 2], activation="sigmoid", output="sigmoid")
-    model.load_state_dict(
-        {
-            "net.layers.0.W": [[0.1, 0.2], [0.3, -0.4], [-0.5, 0.6]],
-            "net.layers.0.b": [0.01, -0.02, 0.03],
-            "net.layers.2.W": [[0.7, -0.8, 0.9], [-0.1, 0.2, -0.3]],
-            "net.layers.2.b": [0.05, -0.05],
-        }
-    )
+    model.load_state_dict({
+        "net.layers.0.W": [[0.1, 0.2], [0.3, -0.4], [-0.5, 0.6]], "net.layers.0.b": [0.01, -0.02, 0.03],
+        "net.layers.2.W": [[0.7, -0.8, 0.9], [-0.1, 0.2, -0.3]], "net.layers.2.b": [0.05, -0.05],
+    })  # fmt: skip
     return model
