@@ -438,7 +438,7 @@ def test_one_backward_sweep_needs_fewer_products_than_a_forward_sweep_for_each_i
     f = product(inputs) * 2.0
     found = paths(f, inputs[0])
     assert found.sweeps == (10, 12, 10 + 10)
-    assert "Forward sweeps need one pass per input (10): 20 in all." in " ".join(str(found).split())
+    assert "Forward sweeps, one per input (10), take 20 in all." in " ".join(str(found).split())
 
 
 @pytest.mark.parametrize(

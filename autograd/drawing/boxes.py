@@ -55,8 +55,8 @@ def dressed(shown: Display, local_derivatives: bool = False, direction: Directio
     if shown.source is not None:
         slope = derivative(clip(shown.root.name), clip(shown.source.name))
         has_groups = any(node.members for node in shown.nodes)
-        told = f"share of {slope}" if has_groups else "gradient that it carries back"
-        captions.append(f"on an edge: its {told}; its width: the size of its share of {slope}")
+        told = f"its share of {slope}" if has_groups else "the derivative that it passes back"
+        captions.append(f"on an edge: {told}; the wider the edge, the larger its share of {slope}")
     for box in box_of.values() if len(network.units) > 1 else ():
         box.heading = _heading(box)
     boxes = sorted(dict.fromkeys(box_of.values()), key=_rank)
@@ -112,7 +112,7 @@ def _wires(
             wire.back, wire.share, wire.width = True, edge.share / largest, 1.8 + 4.2 * abs(edge.share / largest)
             carried = edge.share if is_grouped else edge.product  # between groups, only shares can be added
             wire.carried = number_text(carried, DIGITS) if abs(edge.share) >= LEAST_SHARE * largest else ""
-            wire.title += f"\ncarries {number_text(carried)}"
+            wire.title += f"\npasses back {number_text(carried)}"
         elif shown.source is not None or (edge.head.grad is not None and not edge.head.grad * edge.local):
             wire.idle, wire.width = True, 0.8
         if (local_derivatives or wire.carried) and not is_grouped:

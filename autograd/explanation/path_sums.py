@@ -41,8 +41,8 @@ def paths(f: Value, s: Value, most: int = MOST) -> Paths:
     2 paths from s to f on 3 edges, summing to 3
       s → v₁ → f   2 · 1 = 2
       s → f        1 = 1
-    One backward sweep gives every derivative in 4 multiplications. Forward sweeps need one pass per
-          input (2): 5 in all.
+    One backward sweep gives every derivative in 4 multiplications. Forward sweeps, one per input (2),
+          take 5 in all.
     """
     check_values("paths", f=f, s=s)
     return Paths(f, s, most)
@@ -117,7 +117,7 @@ class Paths(TextResult):
             f"{many} from {s} to {f} on {counted(self.edges, 'edge')}, summing to {number_text(self.value)}",
             *(self._listed(name) if self.count <= self.most else [rest]),
             f"One backward sweep gives every derivative in {counted(backward, 'multiplication')}. "
-            f"Forward sweeps need one pass per input ({inputs}): {forward} in all.",
+            f"Forward sweeps, one per input ({inputs}), take {forward} in all.",
         ]
         return "\n".join(paragraphs(lines, 6))
 

@@ -322,8 +322,10 @@ def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: b
         verdicts[part.line] = "✗" if blamed else "–"
         current = [world.numbers(t) for t in trees]
         wrong.setdefault(chain[0][0], []).extend(current)
-    if not marking and {"→", "–"} & set(verdicts.values()):
-        marking.text += "\nLines with → follow from a wrong one, those with – may use it: neither is blamed."
+    notes = {"→": "follows from the wrong one", "–": "may use the wrong one"}
+    for sign, note in notes.items() if not marking else ():
+        if sign in verdicts.values():
+            marking.text += f"\nA line with {sign} {note}, and is not blamed."
     alone = [part for part, after in pairwise([*parts, parts[0]]) if part.starts and after.starts]
     if alone or not compared:
         which = f"of line {alone[0].line} " if compared else ""
