@@ -146,12 +146,14 @@ def test_what_is_not_answered_is_said_to_be_in_a_short_text_and_gets_no_points()
     assert not [o for cell in notebook.cells for o in cell.get("outputs", []) if o.output_type == "error"]
 
 
+@pytest.mark.slow
 def test_half_of_the_solutions_get_half_of_the_points():
     half = [*EXERCISES][::2]
     found = points(executed(answered(read(RELEASED), {name: solutions()[name] for name in half})))
     assert {name for name, number in found.items() if number} == set(half)
 
 
+@pytest.mark.slow
 def test_half_of_the_lines_get_half_of_the_points():
     name = "batch_norm_backward"
     wrong = {"dvar = (": "dvar = -(", "dx = dxhat": "dx = 2 * dxhat", "dbeta = dy": "dbeta = x"}
@@ -177,6 +179,7 @@ def test_whatever_an_answer_does_ends_in_a_short_text_and_all_cells_run():
 # ---- whose numbers -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_each_student_of_a_class_gets_a_file_with_the_numbers_of_the_name(tmp_path):
     (tmp_path / "names.txt").write_text('mara\n\nJosé "Pep" O\'Hara\n'.replace('"', "'"), encoding="utf-8")
     main([str(RELEASED), str(tmp_path / "class"), "--class", str(tmp_path / "names.txt")])
