@@ -962,6 +962,12 @@ def test_the_frame_in_a_notebook_runs_without_the_notebooks_trust(opened, tmp_pa
     inside.locator("[id$='-answer']").fill("6")
     inside.locator("[id$='-answer']").press("Enter")  # a form without the frame's leave would do nothing, silently
     assert inside.locator("[id$='-tally']").inner_text().startswith("1 right")
+    # a notebook that is not trusted shows no frame, and should not show its empty place either
+    below = page.locator("iframe").evaluate(
+        "(frame) => { const all = frame.parentNode; frame.remove(); "
+        "return all.clientHeight - all.querySelector('img').clientHeight; }"
+    )
+    assert 0 <= below < 10
 
 
 # ---- the calculus -----------------------------------------------------------------------------------------------

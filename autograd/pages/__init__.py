@@ -42,11 +42,12 @@ class Page:
         """The page in a frame of its own, over the image."""
         image = b64encode(self.image.encode()).decode()
         return (
-            f'<div style="position:relative;min-height:{self.height}px">'
-            f'<img alt="{escape(self.invitation)}" style="max-width:100%;max-height:{self.height}px" '
+            '<div style="display:grid">'  # one place for both: where the frame is taken away, the image's own height
+            f'<img alt="{escape(self.invitation)}" '
+            f'style="grid-area:1/1;align-self:start;max-width:100%;max-height:{self.height}px" '
             f'src="data:image/svg+xml;base64,{image}">'
             f'<iframe sandbox="allow-scripts allow-downloads allow-forms" title="{escape(self.title)}" '
-            f'style="position:absolute;inset:0;width:100%;height:{self.height}px;border:0" '
+            f'style="grid-area:1/1;width:100%;height:{self.height}px;border:0" '
             f'srcdoc="{escape(self.page)}"></iframe></div>'
         )
 
