@@ -261,8 +261,8 @@ class Explanation(TextResult):
                 many = f"{symbol(v)} of {len(v.parents)} operands"
                 found.append(f"where {name(v)} = {many if formula is None else TEXT(formula)}")
         if self._composed is None and not self._chosen:  # ``through`` says where to stop
-            written = "left as it is: in terms of the inputs" if between else "not written out:"
-            found.append(f"{written} it has more than {LARGEST} operations")
+            written = "not expanded further: in terms of the inputs" if between else "not written out:"
+            found.append(f"{written} it would take more than {LARGEST} operations")
         found += [self._kink] if self._kink else []
         arrived = self._gradients[self.wrt]
         if arrived != arrived and isfinite(self.f.data):
