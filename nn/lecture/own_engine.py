@@ -95,11 +95,11 @@ def save(engine: type, file: str = "my_engine.py") -> None:
 
     Nothing is written, and an older file stays, while a method is still blank or its source cannot be read.
     """
-    if absent := lacks(engine):
+    if absent := _lacks(engine):
         print(f"Your engine is not saved yet. It still lacks {absent}.")
         return
     try:
-        source = text_of(engine)
+        source = _text_of(engine)
     except OSError:
         print("Not saved: Python cannot show the source of this class. Write it in a notebook's cell or in a file.")
         return
@@ -110,14 +110,22 @@ def save(engine: type, file: str = "my_engine.py") -> None:
 
 
 def load(file: str = "my_engine.py") -> Any:
-    """The class in a file if it is complete and right, else the finished one; says in one sentence which, and why."""
+    """The class in a file if it is complete and right, else the finished one; says in one sentence which, and why.
+
+    >>> Value = load("no_engine.py")
+    There is no no_engine.py here yet, so this notebook works on the finished engine of notebook 1.
+    >>> a = Value(3.0)
+    >>> (a * a + 1).backward()
+    >>> a
+    Value(3, grad=6)
+    """
     finished = "so this notebook works on the finished engine of notebook 1"
     if not Path(file).exists():
         print(f"There is no {text_name(file)} here yet, {finished}.")
         return Value
     try:
         engine = class_in(file)
-        absent, verdict = lacks(engine), check_engine(engine)
+        absent, verdict = _lacks(engine), check_engine(engine)
         is_right = bool(verdict) or verdict.bugs == ["depth"]  # no notebook computes that long a chain
         problem = f"still lacks {absent}" if absent else "" if is_right else f"is not right ({verdict.bugs[0]})"
     except (Exception, SystemExit) as error:
@@ -131,7 +139,7 @@ def load(file: str = "my_engine.py") -> Any:
     return engine
 
 
-def lacks(engine: type) -> str:
+def _lacks(engine: type) -> str:
     """The methods of the finished engine that a class does not have, or has with a blank body, as text."""
     lacking = []
     for name in (name for name, ours in vars(Value).items() if isfunction(ours) and name != "__repr__"):
@@ -141,7 +149,7 @@ def lacks(engine: type) -> str:
     return ", ".join(lacking)
 
 
-def text_of(engine: type) -> str:
+def _text_of(engine: type) -> str:
     """The source of a class and its bases as one class, with the imports and functions that its methods use."""
     members: dict[str, Any] = {}
     for cls in reversed(engine.__mro__[:-1]):
