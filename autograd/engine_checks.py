@@ -47,6 +47,8 @@ BUGS = {
     "has to multiply it by the gradient of the result, which is not 1. Where does {op} multiply by it?",
     "passes": "the backward pass goes wrong, while {op} keeps the right local derivatives. Back over each edge goes "
     "the gradient of the node times its local derivative, added to the parent's. Which factor or sign differs?",
+    "restarts": "the backward pass sets the gradient of every node that it visits to 1. Only ∂f/∂f is 1: the node "
+    "where the pass begins. Does the function that sets grad to 1 call itself for the parents?",
     "overwrites": "a gradient is set with = instead of added to with +=. Two contributions arrive at one node here, "
     "and one is lost. Which line of the backward step sets a gradient with =, where one may have arrived before?",
     "order": "a node passes its gradient on too early, too often or not at all. It must pass it on exactly once, "
@@ -502,7 +504,7 @@ class _Checks:
             for programs, used in (INSIDE, forms), (apart, [""]), (SAME, forms), (twice, [""]):
                 for (key, template), form in product(programs, used):
                     self.check(key, template, form)
-            if "order" in self.found:  # no gradient can be trusted
+            if {"order", "restarts"} & self.found.keys():  # no gradient can be trusted
                 return
         for roots in ("ff", "cf", "bf", "fc", "fb"):
             self.check("compounds", "b = x * y; c = b + z; f = c * z", roots=roots)
@@ -574,7 +576,9 @@ class _Checks:
                 if numbers["f.grad"] == 0:
                     asks = "After the pass, f.grad is still 0. Which line sets it to 1, before anything is passed on?"
             elif key in ("rule", "upstream") and what.endswith(".grad") and not self.engine.is_in_making:
-                key = "passes" if self.is_right(steps, at, right) else key
+                if self.is_right(steps, at, right):
+                    is_one = all(numbers[x] == 1 for x in right[0] if x[0] in "xyzw" and x.endswith(".grad"))
+                    key = "restarts" if is_one and calls_itself(self.engine.backward) else "passes"
             if self.engine.is_in_making and what.endswith(".grad"):
                 shows = shows.replace(what, f"the local derivative ∂f/∂{what[0]}", 1)
                 x, y = ("x.grad", "y.grad") if "y.grad" in right[0] else (what, what)
@@ -585,7 +589,13 @@ class _Checks:
             elif key == "order" and not asks and (twice := self.engine.passed_twice(steps, at)):
                 key = "twice"
         has_number = key in ("constant", "reflected")
-        self.wrong |= {*self.signs.values()} if key in ("order", "twice") else set() if has_number else {form} - {""}
+        self.wrong |= (
+            {*self.signs.values()}
+            if key in ("order", "twice", "restarts")
+            else set()
+            if has_number
+            else {form} - {""}
+        )
         op = text.removeprefix("f = ") if has_number else form.format("x", "y")
         rule = ("" if _sign(form) in SCHOOL else getattr(self.engine.forms.get(form), "__doc__", None)) or ""
         rule = re.sub("^(.+)$", r"Its rule: \1. ", re.split(r"\.?\n|[.,] (?=which|[A-Z])", rule)[0].rstrip("."))
@@ -605,6 +615,11 @@ class _Checks:
             numbers = self.engine.numbers(nodes)
             return all(_agrees(x, numbers, right) for x in right[0] if x.endswith(what))
         return False
+
+
+def calls_itself(function: Any) -> bool:
+    """Whether a function, or a method, reads its own name."""
+    return function.__name__ in getattr(getattr(function, "__code__", None), "co_names", ())
 
 
 def _sign(form: str) -> str:

@@ -9,7 +9,7 @@ from conftest import ROOT
 from nbclient import NotebookClient
 from test_notebooks import texts
 
-from autograd import adopt, check_engine
+from autograd import Value, adopt, check_engine
 from nn.lecture import own_engine
 
 NOTEBOOK = ROOT / "notebooks" / "01-the-chain-rule.ipynb"
@@ -104,7 +104,7 @@ WRONG = [
      "dict(zip(node.parents, node.local_derivatives)).items()", "counts only one operand if both are the same"),
     ("backward", "stack.pop()] = True", "stack[-1]] = True", "endless: "),
     ("backward", "self.grad = 1.0", "self.data = 1.0", "mutates: a number of an operand changes"),
-    ("backward", "grad += node.grad * local", "grad += node.grad * local; parent.backward()", "goes wrong, while"),
+    ("backward", "grad += node.grad * local", "grad += node.grad * local; parent.backward()", "sets the gradient of every node that it visits to 1"),
     ("__pow__", POWER, "(exponent * self.data ** exponent,)", "rule: x**2 is wrong by itself"),
     ("__pow__", POWER, "(-exponent * self.data ** (exponent - 1),)", "Which way does f go if the operand grows?"),
     ("__pow__", POWER, "(exponent * self.data ** (exponent - 1))", "Where is a comma missing"),
@@ -217,11 +217,31 @@ def test_without_a_right_engine_the_finished_one_is_loaded(source, says, tmp_pat
     assert says in said and said.endswith("so this notebook works on the finished engine of notebook 1.\n")
 
 
-def test_a_wrong_engine_is_saved_and_not_loaded(tmp_path, monkeypatch, capsys):
+def test_what_is_not_right_is_neither_saved_over_what_is_nor_loaded(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    file = tmp_path / "my_engine.py"
+    file.write_text("# an older one\n")
     own_engine.save(engine("__neg__", ("return self * -1", "return self * 1")))
-    assert "my_engine.py now holds your engine, " in (said := capsys.readouterr().out) and "rule: -x is wrong" in said
+    assert "not saved yet" in (said := capsys.readouterr().out) and "rule: -x is wrong" in said
+    for library in (Value, type("Value", (Value,), {})):
+        own_engine.save(library)
+        assert "this class is the library's Value" in capsys.readouterr().out
+    assert file.read_text() == "# an older one\n"
+    file.write_text(own_engine._text_of(engine("__neg__", ("return self * -1", "return self * 1"))))
     assert own_engine.load() is own_engine.Value and "my_engine.py is not right (rule)" in capsys.readouterr().out
+
+
+def test_a_backward_that_sets_1_in_every_call_is_named():
+    recursive = """    def backward(self):
+        self.grad = 1.0
+        for parent, local in zip(self.parents, self.local_derivatives):
+            parent.grad += self.grad * local
+            parent.backward()
+"""
+    source = STEPS["backward"][1]
+    start = source[source.index("    def backward") :].split("\n\n\n")[0] + "\n"
+    verdict = check_engine(engine("backward", (start, recursive)))
+    assert verdict.bugs == ["restarts"] and "Does the function that sets grad to 1 call itself" in str(verdict)
 
 
 RECURSIVE = """    def backward(self):

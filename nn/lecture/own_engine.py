@@ -11,11 +11,12 @@ import math
 from collections.abc import Iterator
 from inspect import getsource, isfunction, ismodule
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from textwrap import dedent, indent
 from types import CodeType, FunctionType
 from typing import Any
 
-from autograd.engine_checks import check_engine, class_in, is_blank
+from autograd.engine_checks import EngineVerdict, check_engine, class_in, is_blank
 from autograd.files import write_whole
 from autograd.text import text_name
 
@@ -91,10 +92,14 @@ class Value:
 
 
 def save(engine: type, file: str = "my_engine.py") -> None:
-    """Write the methods of a class and its bases to one class in a file, and say how long it is and whether right.
+    """Write the methods of a class and its bases to one class in a file, and say how long it is.
 
-    Nothing is written, and an older file stays, while a method is still blank or its source cannot be read.
+    Nothing is written, and an older file stays, while a method is blank or wrong, if the source cannot be read, or if
+    the class is the library's own Value or made from it.
     """
+    if any(base.__module__.partition(".")[0] == "autograd" for base in engine.__mro__):
+        print("Not saved: this class is the library's Value. Run the cells of your own engine again, from step 1.")
+        return
     if absent := _lacks(engine):
         print(f"Your engine is not saved yet. It still lacks {absent}.")
         return
@@ -103,10 +108,16 @@ def save(engine: type, file: str = "my_engine.py") -> None:
     except OSError:
         print("Not saved: Python cannot show the source of this class. Write it in a notebook's cell or in a file.")
         return
+    with TemporaryDirectory() as folder:
+        trial = Path(folder, Path(file).name)
+        trial.write_text(source, encoding="utf-8")
+        verdict = check_engine(trial)
+    if not _is_usable(verdict):
+        print(f"Your engine is not saved yet, as it is not right as a file:\n\n{verdict}")
+        return
     write_whole(Path(file), source.encode())
     print(f"{text_name(file)} now holds your engine, {len(source.splitlines())} lines in one class.")
-    verdict = check_engine(file)
-    print(f"Checked once more, as a file: {verdict}." if verdict else f"Checked once more, as a file:\n\n{verdict}")
+    print(f"Checked once more, as a file: {_in_words(verdict)}.")
 
 
 def load(file: str = "my_engine.py") -> Any:
@@ -126,17 +137,24 @@ def load(file: str = "my_engine.py") -> Any:
     try:
         engine = class_in(file)
         absent, verdict = _lacks(engine), check_engine(engine)
-        is_right = bool(verdict) or verdict.bugs == ["depth"]  # no notebook computes that long a chain
-        problem = f"still lacks {absent}" if absent else "" if is_right else f"is not right ({verdict.bugs[0]})"
+        is_wrong = not _is_usable(verdict)
+        problem = f"still lacks {absent}" if absent else f"is not right ({verdict.bugs[0]})" if is_wrong else ""
     except (Exception, SystemExit) as error:
         problem = f"cannot be read ({type(error).__name__})"
     if problem:
         print(f"{text_name(file)} {problem}, {finished}.")
         return Value
     length = len(Path(file).read_text(encoding="utf-8").splitlines())
-    says = verdict if verdict else "right up to a depth of about 1,000 operations"
-    print(f"This notebook works on your own engine: {text_name(file)}, {length} lines, {says}.")
+    print(f"This notebook works on your own engine: {text_name(file)}, {length} lines, {_in_words(verdict)}.")
     return engine
+
+
+def _is_usable(verdict: EngineVerdict) -> bool:
+    return bool(verdict) or verdict.bugs == ["depth"]  # no notebook computes that long a chain
+
+
+def _in_words(verdict: EngineVerdict) -> str:
+    return str(verdict) if verdict else "right up to a depth of about 1,000 operations"
 
 
 def _lacks(engine: type) -> str:
