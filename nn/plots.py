@@ -237,7 +237,8 @@ def ground(
     """
     import numpy as np
 
-    ax, is_alone = _axes(ax, 5.0, 3.6), ax is None
+    ax = _axes(ax, 5.0, 3.6)
+    is_first = ax is ax.figure.axes[0]  # of the panels, which share a legend
     xs, ys, plane = _plane(data.X, 41)
     if decide is not None:
         outputs = _outputs(decide, plane) if isinstance(decide, Module) else map(decide, plane)
@@ -245,7 +246,7 @@ def ground(
         look = {"levels": [-inf, 0.0, inf], "colors": [LIGHT["minus"], LIGHT["plus"]], "alpha": 0.4}
         ax.contourf(xs, ys, np.clip(np.reshape(z, (len(ys), -1)), -1e9, 1e9), **look)
     for k in (0, 1):
-        _scatter(ax, k, [x for x, y in zip(data.X, data.y) if y == k], f"class {k}" * is_alone, "")
+        _scatter(ax, k, [x for x, y in zip(data.X, data.y) if y == k], f"class {k}" * is_first, "")
     return finish(ax, "x₁", "x₂", title=title)
 
 

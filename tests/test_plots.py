@@ -391,6 +391,11 @@ def test_ground_of_a_model_is_its_decision_and_of_none_the_examples(ax):
     assert legend(alone) == ["class 0", "class 1"]
 
 
+def test_panels_of_grounds_share_a_legend():
+    panels = [plots.ground(None, moons(20, rng=Random(0)), ax) for ax in plots.panels(2)]
+    assert legend(panels[0]) == ["class 0", "class 1"] and panels[1].get_legend() is None
+
+
 def test_dots_are_larger_for_equal_numbers():
     ax = plots.dots({1: [0.0, 2.0], 2: [1.0, 1.0]}, "gradient", "m", level=1.0)
     assert sorted((*drawn.get_offsets().tolist()[0], drawn.get_sizes()[0]) for drawn in ax.collections) == [
