@@ -24,6 +24,7 @@ SLIDE = "f = x*y*z; x = r; y = r*s; z = s"
 CRUX = "f = r**2*s**2; r = 2*u; s = u**2"
 NEURON = "L = (y-a)**2/2; a = sigmoid(z); z = w*x + b"
 CHAIN = "L = (a - y)**2; a = tanh(z); z = w*h + c; h = relu(u); u = v*x + b"
+PRODUCT = "f = u*v; u = t**2; v = 3*t"
 SUM = "f = a*b + c; a = x**2; b = sin(x); c = exp(y)"
 READ = (*standard_transformations, split_symbols, implicit_multiplication_application, convert_xor)
 LETTERS = {x: sympy.Symbol(x) for x in "rstxyzf"} | {"e": sympy.E}
@@ -491,6 +492,25 @@ RIGHT = [
     ("df/dx = (e^x − e^{-x})/2", "f = cosh(x)"),
     ("df/dx = 4(2x+1)", "f = (2*x+1)**2"),
     ("df/dx = 2(2x+1)(2) = 8x + 4", "f = (2*x+1)**2"),
+    ("∂L/∂w¹_21 = δ¹_2 x_1", TRACE),
+    ("∂L/∂w¹_21 = δ¹_2 x₁", LOSS),
+    ("∂L/∂w¹_jk = δ¹_j x_k", LOSS),
+    ("z¹_1 = w¹_11 x_1 + w¹_12 x_2 + b¹_1\n∂z¹_1/∂w¹_12 = x_2", TRACE),
+    ("$$\\frac{\\partial f}{\\partial r} = yz + xz\\,s\n= 2 r s^2$$", SLIDE),
+    (r"\[ \frac{df}{dr} = yz\;+ xz\!s = 2\,r\,s^{2} \]", SLIDE),
+    ("∂f/∂s: 2r²s", SLIDE),
+    ("df/ds : xz·r + xy = 2r²s", SLIDE),
+    ("∂_s f = 2r²s", SLIDE),
+    ("∂ₛf = 2r²s", SLIDE),
+    (r"\partial_{s} f = \partial_y f \partial_s y + \partial_z f = 2r^2s", SLIDE),
+    ("∂_{z^1_2} L = δ¹_2 = ∂_{z²_1}L w²_12 σ'(z¹_2) + δ²_2 w²_22 σ'(z¹_2)", LOSS),
+    ("df/dr = f_x x_r + f_y y_r + f_z z_r", SLIDE),
+    ("f'(r) = 2rs²", SLIDE),
+    ("L'(w) = L'(a) a'(z) x = (a − y) σ'(z) x", NEURON),
+    ("d1_2 = (d2_1*w2_12 + d2_2*w2_22)*a1_2*(1-a1_2)", LOSS),
+    ("d^1_k = Σ_j d^2_j w^2_jk σ'(z^1_k)", LOSS),
+    ("∂L/∂w = δ x with δ = (a − y) a (1 − a)", NEURON),
+    ("∂f/∂s = 2 r r s ≡ 2r²s", SLIDE),
 ]  # fmt: skip
 
 WRONG = [
@@ -508,14 +528,14 @@ WRONG = [
     ("∂f/∂r = 2r²s", SLIDE, 1, "another derivative"),
     ("∂f/∂s = ∂x/∂s + ∂y/∂s + ∂z/∂s", SLIDE, 1, "upstream forgotten"),
     ("∂f/∂s = ∂f/∂x + ∂f/∂y + ∂f/∂z", SLIDE, 1, "inner derivative forgotten"),
-    ("df/dx = cos(2x)", "f = sin(x**2)", 1, "unknown"),
+    ("df/dx = cos(2x)", "f = sin(x**2)", 1, "inner derivative inside"),
     ("df/dx = cos(x²)", "f = sin(x**2)", 1, "inner derivative forgotten"),
     ("df/dx = -cos(x²)·2x", "f = sin(x**2)", 1, "sign"),
     ("df/dx = sin(x²)·2x", "f = sin(x**2)", 1, "wrong local derivative"),
     ("df/dx = cos(x²)·2", "f = sin(x**2)", 1, "exponent"),
     ("df/dx = sin(x)", "f = cos(x)", 1, "sign"),
     ("df/dx = cos(x)", "f = cos(x)", 1, "wrong local derivative"),
-    ("df/dx = x e^(x-1)", "f = exp(x)", 1, "unknown"),
+    ("df/dx = x e^(x-1)", "f = exp(x)", 1, "power rule"),
     ("df/dx = e^x²", "f = exp(x**2)", 1, "inner derivative forgotten"),
     ("df/dx = ln x", "f = log(x)", 1, "wrong local derivative"),
     ("df/dx = 1/x", "f = log(x**3)", 1, "wrong local derivative"),
@@ -565,7 +585,7 @@ WRONG = [
     ("∂L/∂w²_12 = δ²_1", LOSS, 1, "inner derivative forgotten"),
     ("∂L/∂w²_jk = δ²_k a¹_j", LOSS, 1, "wrong index"),
     ("∂L/∂b²_1 = 1", LOSS, 1, "upstream forgotten"),
-    ("∂L/∂b²_1 = 0", LOSS, 1, "path forgotten"),
+    ("∂L/∂b²_1 = 0", LOSS, 1, "dependence forgotten"),
     ("∂z²_1/∂z¹_2 = w²_21 σ'(z¹_2)", LOSS, 1, "transposed weight"),
     ("∂z²_1/∂z¹_2 = w²_12", LOSS, 1, "slope forgotten"),
     ("∂z²_1/∂z¹_2 = a¹_2", LOSS, 1, "another derivative"),
@@ -619,7 +639,7 @@ WRONG = [
     ("∂f/∂u = ∂f/∂r ∂r/∂u + ∂f/∂s ∂s/∂u\n = 2rs²·2 + 2r²s·2u\n = 4·2u·u⁴ + 4·2u²·u²·u\n = 8u⁵ +"
      " 8u⁵", CRUX, 3, "factor 2"),
     ("∂f/∂u = 2rs² + 2r²s·2u", CRUX, 1, "factor 2"),
-    ("∂f/∂u = 8u⁵ + 16u⁵\n = 24u¹⁰", CRUX, 2, "factor too many"),
+    ("∂f/∂u = 8u⁵ + 16u⁵\n = 24u¹⁰", CRUX, 2, "exponent"),
     ("δ¹_1 = δ²_1 w²_11 σ'(z¹_1) + δ²_2 w²_21 σ'(z¹_2)", LOSS, 1, "wrong index"),
     ("δ¹_1 = δ²_1 w¹_11 σ'(z¹_1) + δ²_2 w¹_21 σ'(z¹_1)", LOSS, 1, "wrong index"),
     ("δ¹_1 = δ²_1 w²_11 σ'(z²_1) + δ²_2 w²_21 σ'(z²_2)", LOSS, 1, "wrong index"),
@@ -646,6 +666,36 @@ WRONG = [
     ("∂L/∂w¹_12 = δ¹_1 a¹_2", LOSS, 1, "wrong index"),
     ("∂L/∂w¹_12 = δ¹_1 + a⁰_2", LOSS, 1, "sum for product"),
     ("∂L/∂b¹_1 = δ¹_1 b¹_1", LOSS, 1, "factor too many"),
+    ("∂f/∂r = ∂f/∂x·∂x/∂r + ∂f/∂y·∂y/∂r + ∂f/∂z·∂z/∂r\n= yz·1 + xz·r + xy·0", SLIDE, 2, "wrong local derivative"),
+    ("∂f/∂s = xz·∂y/∂s + xy·∂z/∂s\n= xz·s + xy·1", SLIDE, 2, "wrong local derivative"),
+    ("∂L/∂w = ∂L/∂a·∂a/∂z·∂z/∂w\n= (a − y)·a(1 − a)·w", NEURON, 2, "wrong local derivative"),
+    ("df/dr = y z + x z s\n= x z + x z s", SLIDE, 2, "wrong name"),
+    ("∂f/∂r = yz + xzs\n= rs·s + r·s·r", SLIDE, 2, "wrong name"),
+    ("df/dx = (1+x − x)/(1+x)", "f = x/(1 + x)", 1, "exponent"),
+    ("df/dy = −x/y", "f = x/y", 1, "exponent"),
+    ("df/dx = 1 − tanh(x)", "f = tanh(x)", 1, "exponent"),
+    ("∂f/∂t = v·2t + u·3\n= 3t·2t + t²·3\n= 6t² + 3t² = 9t⁴", PRODUCT, 3, "exponent"),
+    ("df/dx = 4x³ + 2x³ = 6x⁶", "f = x**4 + x**4/2", 1, "exponent"),
+    ("∂L/∂b¹_2 = 0", TRACE, 1, "dependence forgotten"),
+    ("df/dx = 1/(1+x²)", "f = log(1 + x**2)", 1, "inner derivative forgotten"),
+    ("df/dx = 1/(2√(1 + x²))", "f = sqrt(1 + x**2)", 1, "inner derivative forgotten"),
+    ("df/dx = e^{2x}", "f = exp(x**2)", 1, "inner derivative inside"),
+    ("df/dx = e^(−sin(x))", "f = exp(cos(x))", 1, "inner derivative inside"),
+    ("df/dx = sin x² + x cos(2x)", "f = x*u; u = sin(x**2)", 1, "inner derivative inside"),
+    ("df/dx = x² e^(x²−1)", "f = exp(x**2)", 1, "power rule"),
+    ("df/dx = 2x·x² e^(x²−1)", "f = exp(u); u = x**2", 1, "power rule"),
+    ("df/dx = x 2^(x−1)", "f = 2**x", 1, "power rule"),
+    ("df/dx = 2x(1 + x²)", "f = log(1 + x**2)", 1, "wrong local derivative"),
+    ("∂f/∂r = r²s²", SLIDE, 1, "not differentiated"),
+    ("∂f/∂t = 2t · 3", PRODUCT, 1, "product of derivatives"),
+    ("df/dx = cos(x)/(2x)", "f = sin(x)/x**2", 1, "product of derivatives"),
+    ("δ¹_3 = δ²_1 w²_13 δ²_2 w²_23 σ'(z¹_3)", TRACE, 1, "product for sum"),
+    ("df/dr = (rs)s + (rs)s\n= 2s + 2(rs)", SLIDE, 2, "sum for product"),
+    ("df/dx = 2x/(1 + x²)\n= 2x/1 + 2x/x²", "f = log(1 + x**2)", 2, "split sum"),
+    ("df/dx = 1/√(x + y)\n= 1/√x + 1/√y", "f = 2*sqrt(x + y)", 2, "split sum"),
+    ("δ¹_2 = (a²_1 w²_12 + a²_2 w²_22) σ'(z¹_2)", TRACE, 1, "a for δ"),
+    ("∂L/∂w¹_21 = a¹_2 x_1", TRACE, 1, "a for δ"),
+    ("∂L/∂w¹_21 = δ¹_1 x_2", TRACE, 1, "wrong index"),
 ]  # fmt: skip
 
 
@@ -827,3 +877,32 @@ def test_lines_that_are_not_formulas():
     text = "By the chain rule:\n\n∂f/∂s = xz·r + xy  # (two paths)\nNow plug in x and y\n = 2r²s ✓"
     found = mark(text, SLIDE)
     assert found and list(found.verdicts) == [2, 4]
+
+
+@pytest.mark.parametrize("line, where, words", [
+    ("δ² = (a² − y) ⊙ σ'(z²)", LOSS, "single numbers: write the line for one unit, δ²_2 = …"),
+    ("δ¹ = (W²)ᵀ δ² ⊙ σ'(z¹)", TRACE, "write the line for one unit, δ¹_2 = …"),
+    (r"\delta^1 = (W^2)^T \delta^2 \odot \sigma'(z^1)", TRACE, "write the line for one unit, δ¹_2 = …"),
+    ("∂L/∂W² = δ² (a¹)ᵀ", TRACE, "write the line for one unit"),
+    ("∂L/∂b¹ = δ¹", TRACE, "write the line for one unit"),
+    ("∇f = (2rs², 2r²s)", SLIDE, "write one line for each"),
+    ("grad s = 2r²s", SLIDE, "write one line for each"),
+    ("δ¹_2 = (δ_1 w_12 + δ_2 w_22) σ'(z_2)", TRACE, "δ_1 of which layer? Write δ¹_1 or δ²_1"),
+    ("∂L/∂w¹_21 = δ¹_2 q_1", TRACE, "the names are"),
+    ("∂f/∂r = __import__('os')", SLIDE, "line 1 cannot be read: __import__ has no meaning"),
+    ("∂f/∂r = ∂f/∂r", SLIDE, "nothing new"),
+    ("df/dx = e^{2x}", "f = exp(x**2)", "but e^{2x} = "),
+    ("df/dx = 24x^{10} = 24x^{11}", "f = 24*x**11/11", "but 24x^{11} = "),
+    ("∂L/∂w = (a − y) x", NEURON, "at y = 0.2, w = 0.3, x = 0.5, b = 0.4"),
+    ("df/dx = 1", "f = x/(1 + x)", "mark(…, x=2)"),
+    ("∂L/∂b¹_2 = 0", TRACE, "It is not 0: L depends on b¹_2, through z¹_2."),
+])  # fmt: skip
+def test_a_remedy_is_said(line, where, words):
+    found = mark(line, where)
+    assert not found and words.lower() in found.text.lower(), found
+
+
+def test_the_indices_of_the_line_are_said():
+    lines = "δ¹_k = Σ_j δ²_j w²_jk σ'(z¹_k)\nδ¹_2 = (δ²_1 w²_21 + δ²_2 w²_22) σ'(z¹_2)"
+    assert mark(lines, TRACE).text.startswith("Line 2 is not δ¹_2")
+    assert mark("δ¹_k = Σ_j δ²_j w²_jk", TRACE).text.startswith("For k = 1, line 1 is not δ¹_1")

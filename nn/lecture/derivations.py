@@ -46,7 +46,7 @@ from autograd.explanation.wrapping import html_line
 from autograd.notation import number_text
 from autograd.parser import MOST_CHARACTERS
 from autograd.text import clipped, printable
-from nn.lecture.handwriting import Reader, Tree, Typed, Unreadable, show, typed
+from nn.lecture.handwriting import INDICES, LETTERS, Reader, Tree, Typed, Unreadable, show, typed
 from nn.lecture.mending import SlipSearch, atoms, places, substitute
 from nn.lecture.worlds import Number, World
 
@@ -61,9 +61,10 @@ ASIDE = re.compile(
 )  # (chain rule), or (x y)
 SENTENCE = re.compile(r"\s*(written only as far|[✓✗–] |\[∂.*\]:|.*[A-Za-z]{3,}.*:\s*$)")  # our explanations' too
 THEN = re.compile(  # what stands between statements
-    r"⇒|⟹|=>|\\Rightarrow|\\implies|→|∴|;|,\s+(?![^(]*\))(?=[^,]*=)|\b(?i:so|therefore|hence|thus|and|then|let|now|put|where|with)\b[:,]?"
+    r"⇒|⟹|=>|\\Rightarrow|\\implies|→|∴|(?<!\\);|(?<!\\),\s+(?![^(]*\))(?=[^,]*=)|\b(?i:so|therefore|hence|thus|and|then|let|now|put|where|with)\b[:,]?"
 )
 DERIVATIVE = re.compile(r"[∂d][^\s+*]*\s*/\s*[∂d][^\s+*]*|δ[^\s+*]*")
+COLON = re.compile(r"^(\s*[∂d][^\s/:]*\s*/\s*[∂d][^\s:]*\s*):(?!\s*=)(?=.*\S)")
 Chain = list[tuple[Tree, str]]  # right formulas, as they were typed
 
 
@@ -81,13 +82,13 @@ class Part:
 
     line: int
     raw: str
+    said: str
     text: Typed
     starts: bool  # a chain
     reading: Tree | None = None
 
     def __str__(self) -> str:
-        typed_so = " ".join(self.raw[self.text.places[0] : self.text.places[-1] + 1].split())
-        return show(self.reading) if self.reading and "\\" in self.raw else typed_so
+        return show(self.reading) if self.reading and "\\" in self.raw else self.said
 
 
 @dataclass
@@ -179,7 +180,7 @@ def parts_of(text: str, reader: Reader) -> tuple[list[Part], list[str]]:
     for number, raw in enumerate(lines, 1):
         if len(raw) > LONGEST_LINE:
             raise Unreadable(f"line {number} has {len(raw)} characters, at most {LONGEST_LINE} fit")
-        line = REMARK.sub(blank, raw)
+        line = COLON.sub(r"\1=", REMARK.sub(blank, raw))
         line = ORDINAL.sub(blank, line, 1) if ORDINAL.match(line) and re.match(r"\s*\(?1[.)]", lines[0]) else line
         line = ASIDE.sub(lambda m: m[0] if all(map(reader.is_word, m[1].split())) else blank(m), line)
         words = [w for w in re.findall(r"(?<![\\\w])[A-Za-z]{3,}(?![\w(])", line) if not reader.is_word(w)]
@@ -193,20 +194,23 @@ def parts_of(text: str, reader: Reader) -> tuple[list[Part], list[str]]:
                 depth += (c in "([") - (c in ")]")
                 cuts += [i] if c in "=≈≃≅" and depth <= 0 else []
             pieces = [whole.part(i + 1, j) for i, j in zip(cuts, [*cuts[1:], len(whole.text)])]
+            stops = [*(whole.places[i] for i in cuts[1:]), end]
             for i, piece in enumerate(pieces):
                 stripped = piece.text.strip(" :")
                 if not stripped:
                     continue
                 at = piece.text.index(stripped)
                 piece = piece.part(at, at + len(stripped))
+                said = " ".join(line[piece.places[0] : stops[i]].strip(" :&$").split())
                 if i == 0 and found and found[-1].line < number and (stripped[0] in "+-*/" or awaits == "sign"):
                     last = found[-1]
                     shift = len(last.raw) + 1
                     joined = (*last.text.places, shift - 1, *(x + shift for x in piece.places))
                     last.text, last.raw = Typed(f"{last.text.text} {piece.text}", joined), f"{last.raw} {raw}"
+                    last.said += f" {said}"
                 else:
                     begins = i == 0 and len(pieces) > 1 and (not awaits or bool(DERIVATIVE.fullmatch(stripped)))
-                    found.append(Part(number, raw, piece, begins or (not found and i == 0)))
+                    found.append(Part(number, raw, said, piece, begins or (not found and i == 0)))
                 awaits = "sign" if stripped[-1] in "+-*/" else ""
             awaits = "=" if len(pieces) > 1 and not pieces[-1].text.strip() else awaits
     return found, lines
@@ -215,25 +219,32 @@ def parts_of(text: str, reader: Reader) -> tuple[list[Part], list[str]]:
 def _for_all_indices(text: str, world: World, asked: str | None) -> Marking:
     """δ¹_k = … for each k: the first marking that finds something wrong."""
     leaf: Tree | None = ("name", world.leaves[0]) if len(world.leaves) == 1 else None
-    try:
-        plain = typed(re.sub(r"(?m)(?<!\\)[#%].*", "", text)).text
-        letters = set(re.sub(r"[\d,]", "", "".join(re.findall(r"_([ijkmnpq\d,]*[ijkmnpq][ijkmnpq\d,]*)", plain))))
-        free = sorted(letters - set(re.findall(r"Σ\s*_?\s*\(?\s*([ijkmnpq])", plain))) + ["l"] * ("^(l" in plain)
-    except Unreadable:
-        free = []
-    found, last = None, min(len(free), 3)
-    for values in product("123456789", repeat=last):
-        reader = Reader(world.words, bound := dict(zip(free, values)), leaf, world.activations)
+    reader = Reader(world.words, {}, leaf, world.activations)
+
+    def letters(line: str) -> set[str]:
+        plain = typed(re.sub(r"(?m)(?<!\\)[#%].*", "", line)).text
+        return {*re.sub(r"[\d,]", "", "".join(re.findall(INDICES, plain)))} | {*"l" * ("^(l" in plain)}
+
+    free: list[str] = []
+    with suppress(Unreadable):
+        summed = re.findall(rf"Σ\s*_?\s*\(?\s*([{LETTERS}])", typed(text).text)
+        free = sorted(letters(text) - {*summed})
+    found = None
+    for values in product("123456789", repeat=min(len(free), 3)):
+        bound = dict(zip(free, values))
         try:
-            marking = _judge(text, world, reader, asked, strict=bool(free))
+            marking = _judge(text, world, reader.bound(bound), asked, strict=bool(free))
         except Unreadable:  # there is no such left side
             continue
         if free and not marking:
-            where = ", ".join(f"{letter} = {value}" for letter, value in bound.items())
-            marking.text = f"For {where}, {marking.text[:1].lower()}{marking.text[1:]}"
+            before = [part for part in marking.parts if part.line <= (marking.line or 0)]
+            start = max((i for i, part in enumerate(before) if part.starts), default=0)
+            used = letters("\n".join(part.raw for part in before[start:]))
+            if where := ", ".join(f"{letter} = {value}" for letter, value in bound.items() if letter in used):
+                marking.text = f"For {where}, {marking.text[:1].lower()}{marking.text[1:]}"
             return marking
         found = marking
-    return found or _judge(text, world, Reader(world.words, dict.fromkeys(free, "1"), leaf, world.activations), asked)
+    return found or _judge(text, world, reader.bound(dict.fromkeys(free, "1")), asked)
 
 
 def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: bool = False) -> Marking:
@@ -273,7 +284,7 @@ def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: b
     wrong: dict[Tree, list[list[Number]]] = {}  # where chains with this left side ended
     blamed = False  # in this chain
     met_goal = not asked
-    compared = False
+    compared = is_new = False
     if re.match(r"\s*&?\s*[=≈]", text):
         if not goal:
             return refuse(1, "Say first what these lines derive: begin with ∂f/∂s = …")
@@ -303,6 +314,7 @@ def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: b
             verdicts.setdefault(part.line, "✓")
             continue
         compared = True
+        is_new |= chain[0][0] not in trees
         target = next((n for n in current + truth for t in trees if world.agree(t, n)), None)
         right = next((t for t in trees if target and world.agree(t, target)), None) or _with_numbers(
             world, trees, chain
@@ -330,11 +342,11 @@ def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: b
     if alone or not compared:
         which = f"of line {alone[0].line} " if compared else ""
         refuse((alone or parts)[0].line, f"There is nothing {which}to compare yet: go on with = …", "unfinished")
-    return (
-        marking
-        if met_goal
-        else refuse(1, f"The steps follow, but {asked} was asked for: begin with it.", "another derivative")
-    )
+    if compared and not is_new:
+        refuse(parts[-1].line, "This says nothing new yet: go on with = …", "unfinished")
+    if not met_goal:
+        refuse(1, f"The steps follow, but {asked} was asked for: begin with it.", "another derivative")
+    return marking
 
 
 def _ways(tree: Tree, world: World) -> list[Tree]:
@@ -343,7 +355,7 @@ def _ways(tree: Tree, world: World) -> list[Tree]:
     for d in list(dict.fromkeys(x.tree for x in places(tree) if x.tree[0] == "d" and len(x.tree) == 4))[:4]:
         direct = (*d[:3], "direct")
         if d[1][0] == "name" and not world.agree(d, world.numbers(direct)):
-            found += [substitute(t, d, direct) for t in found]
+            found += [substitute(t, (d, direct)) for t in found]
     return found
 
 
@@ -357,7 +369,7 @@ def _with_numbers(world: World, trees: Sequence[Tree], chain: Chain) -> Tree | N
         for literal in {x.tree for x in places(tree) if x.tree[0] == "num" and "." in x.tree[2]}:
             mantissa, _, power = literal[2].lower().partition("e")
             half = 0.51 * 10.0 ** (int(power or 0) - len(mantissa.partition(".")[2]))
-            moved = here.number(substitute(tree, literal, ("num", literal[1] + half, "")), fixed)
+            moved = here.number(substitute(tree, (literal, ("num", literal[1] + half, ""))), fixed)
             total += abs(moved[0] - at[0]) if moved and at else 0.0
         return total
 
@@ -378,27 +390,33 @@ def _blame(marking: Marking, world: World, part: Part, trees: Sequence[Tree], ch
     if len(chain) == 1 and start[0] == "d":
         what = f"Line {part.line} is not {show(start)}"
     ending = "." if any(world.numbers(tree)) else f": {part} has no value where the line before has one."
+    differ = []
     for at in world.points:
         x, y = at.number(before), at.number(tree)
         if x and y and abs(x[0] - y[0]) > 1e-6 * max(x[1], y[1]):
-            names: list[Tree] = [("name", v) for v in world.leaves]
-            if len(names) > MOST_SHOWN:
-                names = sorted((atoms(before) | atoms(tree)) - {start}, key=show)
-            values = {show(v): number[0] for v in names if (number := at.number(v))}
-            marking.counterexample = Counterexample(values, x[0], y[0])
-            listed = ", ".join(f"{v} = {number_text(z)}" for v, z in values.items() if v not in (said, str(part)))
-            ending = f": at {listed}, " if 0 < len(values) <= 6 else ": "
-            ending += (
-                f"{clipped(said, 60)} = {number_text(x[0])}, but {clipped(str(part), 60)} = {number_text(y[0])}."
+            sizes = sorted((abs(x[0]), abs(y[0])))
+            is_readable = sizes[0] == 0.0 or (
+                sizes[0] > 0.001 and sizes[1] < 1e5 and abs(x[0] - y[0]) > 0.01 * sizes[1]
             )
-            break
+            differ.append((at is not world.own and not is_readable, at, x, y))
+    for _, at, x, y in sorted(differ, key=lambda found: found[0])[:1]:
+        names: list[Tree] = [("name", v) for v in world.leaves]
+        if len(names) > MOST_SHOWN:
+            names = sorted((atoms(before) | atoms(tree)) - {start}, key=show)
+        values = {show(v): number[0] for v in names if (number := at.number(v))}
+        marking.counterexample = Counterexample(values, x[0], y[0])
+        listed = ", ".join(f"{v} = {number_text(z)}" for v, z in values.items() if v not in (said, str(part)))
+        ending = f": at {listed}, " if 0 < len(values) <= 6 else ": "
+        ending += f"{clipped(said, 60)} = {number_text(x[0])}, but {clipped(str(part), 60)} = {number_text(y[0])}."
     search = SlipSearch(world, [t for t, _ in chain])
     slip = next((slip for t in trees[:4] if (slip := search.find(t))), None)
     marking.slip, advice = "unknown", "It is none of the usual slips: compare it term by term."
     if slip:
-        marking.slip, advice = slip.name, f"Likely slip: {slip.name}. {slip.sentence}"
+        marking.slip, advice = slip.name, f"Likely slip: {slip.name}. {slip}"
     elif not atoms(tree) and (world.own or not atoms(before)):
         marking.slip, advice = "arithmetic", "Likely slip: arithmetic. Work the numbers out again."
     elif not atoms(tree):
-        marking.slip, advice = "numbers", "It has numbers only: give those of the inputs too, as mark(…, r=2, s=3)."
+        given = ", ".join(f"{x}={i}" for i, x in enumerate(world.leaves[:3], 2))
+        advice = f"It has numbers only, where a formula is asked for. For numbers, give the inputs: mark(…, {given})."
+        marking.slip = "numbers"
     marking.text = f"{what}{ending}\n{advice}"

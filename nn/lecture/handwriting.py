@@ -18,6 +18,7 @@ What people write has no grammar: sin 2x is sin(2x) to one and (sin 2)x to anoth
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import pairwise, product
 from typing import Any, NamedTuple
 from unicodedata import decomposition, normalize, numeric
@@ -37,8 +38,11 @@ ALIASES = {
 }  # fmt: skip
 RECIPROCALS = ("sec", "csc", "cot", "sech", "csch")
 ABOVE = {c: chr(int(decomposition(c).split()[-1], 16)) for c in "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱʲᵏᵃᵇᶜᵈᵉᶠᵍʰˡᵐᵒᵖʳˢᵗᵘᵛʷˣʸᶻᴸ"}
-BELOW = {c: chr(int(decomposition(c).split()[-1], 16)) for c in "₀₁₂₃₄₅₆₇₈₉ᵢⱼₖₘₙ"}
+BELOW = {c: chr(int(decomposition(c).split()[-1], 16)) for c in "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ"}
 LETTERS = "ijkmnpq"  # of indices
+INDICES = rf"(?<![\s_])_([{LETTERS}\d,]*[{LETTERS}][{LETTERS}\d,]*)"
+MATRICES = re.compile(r"∇|\bgrad\b|ᵀ|\^\(?[T⊤]|W")
+VECTOR = re.compile(r"(?:[∂d]\s*\w+\s*/\s*[∂d]\s*)?(?:δ|delta|[zabxy])\^\(?\d+\)?(?![\w^])")
 D = r"\s*(?:\\mathrm\s*)?\(?[∂d]"
 
 
@@ -55,12 +59,12 @@ def _fraction(m: re.Match[str]) -> str:
 
 SPELLINGS: tuple[tuple[str, Any], ...] = (
     (r"[−–—‒‐﹣－]", "-"), (r"[×∗·⋅•∙⊙⋆]", "*"), (r"[÷∕⁄]", "/"), (r"\*\*", "^"), (r"∑", "Σ"), (r"[ℒ𝓛]", "L"),
-    (r"\\(?:left|right|[bB]igg?[lr]?|displaystyle|limits|q?quad|[,;!: ])(?![A-Za-z])|[&$~]", " "),
+    (r"\\(?:left|right|[bB]igg?[lr]?|displaystyle|limits|q?quad)(?![A-Za-z])|\\[][,;!: ()]|[&$~]", " "),
     (r"\\(?:mathrm|text)\s*\{\s*d\s*\}", "d"),
     (r"\\(?:text|mathrm|mathcal|mathbf|boldsymbol|operatorname|mathit)\b", ""),
     (r"\\[dt]frac", r"\\frac"), (r"\\(?:cdot|times|odot|ast)(?![A-Za-z])", "*"), (r"\\partial(?![A-Za-z])", "∂"),
     (r"\\sum(?![A-Za-z])", "Σ"), (r"\\prime(?![A-Za-z])", "′"), (r"\\sqrt(?![A-Za-z])", "√"),
-    (r"\\(?:approx|to)\b", "="), (r"\\(?!frac)([A-Za-z]+)", lambda m: m[1]), (r"\^\s*[({]?\s*(?:′|')+\s*[)}]?", "′"),
+    (r"≡|\\(?:approx|to|equiv)\b", "="), (r"\\(?!frac)([A-Za-z]+)", lambda m: m[1]), (r"\^\s*[({]?\s*(?:′|')+\s*[)}]?", "′"),
     (r"['’‘`´ʹ]", "′"), (r"″", "′′"),
     (f"[{''.join(ABOVE)}]+", lambda m: f"^({''.join(ABOVE[c] for c in m[0])})".replace(MINUS, "-")),
     (f"[{''.join(BELOW)}]+", lambda m: "_" + "".join(BELOW[c] for c in m[0])),
@@ -75,6 +79,7 @@ SPELLINGS: tuple[tuple[str, Any], ...] = (
     (r"\^\s*\[\s*(\w+)\s*\]", r"^(\1)"), (r"(?<![_\d,.])(\d+),(\d+)(?![\d,]*\))", r"\1.\2"),
     (r"\^\s*(\d+|[Ll])(?=_)", r"^(\1)"), (rf"(_[{LETTERS}\d,]+)\^\s*(\d+|[Ll])", r"\1^(\2)"),
     (r"\^\s*\(\s*(\w+)\s*\)", r"^(\1)"),
+    (r"∂\s*_\s*\(?([^\W_]+(?:\^\(\w+\))?(?:_\d+)?)\)?\s*([^\W\d_](?:\^\(\w+\))?(?:_\d+)?)", r"∂\2/∂\1"),  # ∂_x f
 )  # fmt: skip
 
 
@@ -107,6 +112,7 @@ class Unreadable(ValueError):
         self.place, self.slip = place, slip
 
 
+@lru_cache(1000)
 def typed(line: str) -> Typed:
     """A line in one spelling."""
     plain = [normalize("NFKC", c)[:1] if decomposition(c).startswith("<font>") else c for c in line]
@@ -156,6 +162,12 @@ class Reader:
             rf"(?P<over>/\s*[∂d]\s*(?P<wrt>{names})(?![\d_]))?"
         )
 
+    def bound(self, letters: Mapping[str, str]) -> "Reader":
+        """This reader with other indices, without compiling the words again."""
+        other = Reader.__new__(Reader)
+        other.__dict__ = self.__dict__ | {"letters": dict(letters)}
+        return other
+
     def is_word(self, word: str) -> bool:
         """Whether a word is a name, a function, or several names side by side."""
         while m := self._word.match(word):
@@ -192,7 +204,7 @@ class Reader:
 
         layer = int(self.letters.get("l", 0))
         part = part.sub(r"\^\(l\s*([+-]\s*\d)?\)", lambda m: f"^({layer + int((m[1] or '0').replace(' ', ''))})")
-        bound = part.sub(rf"_([{LETTERS}\d,]*[{LETTERS}][{LETTERS}\d,]*)", index)
+        bound = part.sub(INDICES, index)
         self._text, self._places, self._at, self._habits = bound.text, bound.places, 0, habits
 
     def _error(self, message: str, at: int | None = None, slip: str = "unreadable") -> Unreadable:
@@ -203,13 +215,17 @@ class Reader:
         """What to say of a sign that starts nothing."""
         word = re.compile(r"\.\.\.|[^\W\d]\w*(?:\^\(\w+\))?(?:_\w+)?|.").match(self._text, self._at)
         name = re.sub(r"\^\((\d+)\)", lambda m: m[1].translate(RAISED), word[0]) if word else ""
-        known = sorted({t[1] for t in self.words.values() if t[0] == "name"} - {*map(unnamed, range(99))}, key=len)
         if name in ("…", "..."):
             return "write every term out: what … stands for cannot be marked"
-        if re.search("W|[zaδ]\\^|ᵀ", name) and any(word[0] == "δ" for word in self.words):
-            return f"{name} is a matrix or a list: write the line for one unit, δ¹_2 = …"
+        layer = m[1] if (m := re.search(r"(?:δ|delta|W)\^\(?(\d)", self._text)) else ""
+        unit = next((show(x) for t, x in self.words.items() if t.startswith(f"δ^({layer}") and t[-2:] == "_2"), "")
+        if MATRICES.search(self._text) or (unit and VECTOR.match(self._text, self._at)):
+            one_unit = f"the line for one unit, {unit} = …" if unit else "one line for each, as ∂f/∂x = …"
+            return f"vectors and matrices are not marked, only single numbers: write {one_unit}"
         if name[:1].isalpha():
-            shown = ", ".join(known[:10]) + (" …" if len(known) > 10 else "")
+            known = {x[1] for x in self.words.values() if x[0] == "name"} - {*map(unnamed, range(99))}
+            alike = sorted(known, key=lambda x: (x.partition("_")[2] != name.partition("_")[2], len(x), x))
+            shown = ", ".join(alike[:10]) + " …" * (len(alike) > 10)
             return f"{name} is not defined: the names are {shown}; words go behind a #"
         return f"{name} has no meaning here: write + − · / ^ ( ) between names and numbers"
 
@@ -347,9 +363,15 @@ class Reader:
             if stem + m[3][::-1] in self.words:
                 words = f"there is no {name}{m[3]}: the first index is the unit that the weight leads to"
                 return self._error(f"{words}. Is {name}{m[3][::-1]} meant?", slip="transposed weight")
+            layers = [t for t in self.words if re.fullmatch(rf"{m[1]}\^\(\d+\)_{m[3]}", t)]
+            if not m[2] and layers:
+                meant = " or ".join(re.sub(r"\^\((\d+)\)", lambda m: m[1].translate(RAISED), t) for t in layers)
+                return self._error(f"{m[1]}_{m[3]} of which layer? Write {meant}")
             if any(word.startswith(stem) for word in self.words):
                 return self._error(f"there is no {name}{m[3]}: one of its indices is wrong", slip="wrong index")
-        if self._match(r"[∂d]\s*[^\W\d].*/\s*[∂d]"):
+        if self._match(r"[∂d]\s*[^\W\d].*/\s*[∂d]") and not (
+            MATRICES.search(self._text) or self._match(VECTOR.pattern)
+        ):
             return self._error("write a derivative as ∂f/∂x, with names that are defined")
         return self._error(self._alien())
 
@@ -363,9 +385,10 @@ class Reader:
         names = re.split(r"\s*,\s*", given[1]) if given else []
         if given and all(x in self.words for x in names) and (primes or len(names) > 1 or word == "f"):
             self._at = given.end()
-        if primes and (primes > 1 or not self.only):
+        wrt = self.words[names[0]] if primes and len(names) == 1 and names[0] in self.words else self.only
+        if primes and (primes > 1 or not wrt or wrt[0] != "name"):
             raise self._error(f"write ∂{word}/∂x: a prime does not say with respect to what", start)
-        return ("d", tree, self.only, "total") if primes else tree
+        return ("d", tree, wrt, "total") if primes else tree
 
     def _call(self, word: str, start: int) -> Tree:
         primes, power, name = 0, None, self.calls[word]
@@ -401,8 +424,7 @@ class Reader:
         rest, ends = Typed(self._text, self._places).part(m.end()), self._at
         terms: list[Tree] = []
         for value in range(int(m[2] or 1), int(m[3] or 99) + 1):
-            inner = Reader.__new__(Reader)  # without compiling the words again
-            inner.__dict__ = self.__dict__ | {"letters": {**self.letters, m[1]: str(value)}}
+            inner = self.bound({**self.letters, m[1]: str(value)})
             inner._begin(rest, self._habits)
             try:
                 term = inner._sum() if self._habits[2] else inner._term()
@@ -449,7 +471,7 @@ def show(tree: Tree, html: bool = False, within: int = 0) -> str:
         text = factors[0]
         for before, x in pairwise(factors):
             near = html or x[0] == "(" or not re.search(r"[_∂]|\w\(.*\)$", before + "," + x)
-            text += x if near else " " + x
+            text += "·" + x if x[0].isdigit() else x if near else " " + x
         return put(text, 2)
     if kind == "inv":
         return put(f"1/{show(parts[0], html, 3)}", 1)

@@ -1,40 +1,53 @@
 """Finds what slipped between two lines: the one change of the wrong line that would make it true.
 
-The changes come in the order in which people make the slips: a sign, a path, a factor 2, an index, σ for σ′ … A
-change is tried at the points where the lines were compared, so no algebra has to recognise it. Where no single one
-helps, the same search runs on each term alone; and where that finds nothing, the wrong term is named.
+A factor that stands in the place of another is compared with it first. Then the changes come in the order in which
+people make the slips: a sign, a path, a factor 2, an index, σ for σ′ … Each is tried at the points where the lines
+were compared, so no algebra has to recognise it. Where no single one helps, the search runs on each term alone.
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import combinations, product
+from itertools import chain as joined, combinations, product
 from typing import NamedTuple
 
 from autograd.contributions import gradients
 from autograd.notation import number_text
 from autograd.parser import CONSTANTS
 from nn.lecture.handwriting import Tree, one, show
-from nn.lecture.worlds import Number, World
+from nn.lecture.worlds import World
 
-ONE, TWO, HALF = ("num", 1.0, "1"), ("num", 2.0, "2"), ("inv", ("num", 2.0, "2"))
+ZERO, ONE, TWO, THREE = (("num", float(i), str(i)) for i in range(4))
+HALF = ("inv", TWO)
 MOST_NAMES, MOST_PLACES = 60, 250
 UNNAMED = re.compile("v[₀₁₂₃₄₅₆₇₈₉]+")
 ACTIVATIONS = ("σ", "sigmoid", "tanh", "relu", "softplus", "elu", "gelu", "silu", "leaky_relu")
-INVERSE = {
-    "term too many": "term missing", "term missing": "term too many", "factor too many": "factor missing",
-    "factor missing": "factor too many", "sum for product": "product for sum", "product for sum": "sum for product",
-    "slope forgotten": "factor too many", "upstream forgotten": "factor too many", "path forgotten": "term too many",
-    "inner derivative forgotten": "factor too many", "weight forgotten": "factor too many",
-}  # fmt: skip
+FUNCTIONS = ("sin", "cos", "tan", "exp", "log", "tanh", "σ", "relu", "sinh", "cosh", "sqrt")
+INVERSE = dict(pair for a, b in (("term too many", "term missing"), ("factor too many", "factor missing"),
+                                 ("sum for product", "product for sum")) for pair in ((a, b), (b, a)))  # fmt: skip
+INVERSE |= {f"{x} forgotten": "factor too many" for x in ("slope", "upstream", "inner derivative", "weight")}
+INVERSE["path forgotten"] = "term too many"
+FAULTS = {  # of a student who differentiates f by a rule of his own
+    "inner derivative forgotten": "The derivative of what is inside the function is missing.",
+    "inner derivative inside": "The inner derivative is a factor: it does not go inside the function.",
+    "inner derivative inside, and outside": "The inner derivative does not go inside the function.",
+    "power rule": "The power rule is for a fixed exponent, xⁿ; here the exponent varies.",
+    "power rule, and inside": "The power rule is for a fixed exponent, xⁿ; here the exponent varies.",
+    "product of derivatives": "The derivatives of the factors are multiplied: differentiate one factor at a time.",
+}
+ADDS, MULTIPLIES = "The paths add: {}.", "Along a path the factors multiply: {}."
 Put = Callable[[Tree], Tree]
 
 
 class Mending(NamedTuple):
-    """A name, a sentence, and the line without the slip."""
+    """A name, the line without the slip, and a sentence about some formulas."""
 
     name: str
-    sentence: str
     mended: Tree
+    words: str
+    about: tuple[Tree, ...] = ()
+
+    def __str__(self) -> str:
+        return self.words.format(*map(show, self.about))
 
 
 class Place(NamedTuple):
@@ -43,6 +56,11 @@ class Place(NamedTuple):
     tree: Tree
     put: Put
     around: Tree
+
+    def swap(self, name: str, new: Tree, mended: Tree | None = None) -> Mending:
+        """What mends this part by a new one."""
+        words = "{} stands where {} belongs" + (", in {}." if self.around[0] else ".")
+        return Mending(name, mended or self.put(new), words, (self.tree, new, *[self.around] * bool(self.around[0])))
 
 
 def places(tree: Tree, put: Put = lambda x: x, around: Tree = ("",)) -> Iterator[Place]:
@@ -58,15 +76,12 @@ def atoms(tree: Tree) -> set[Tree]:
     return {tree} if tree[0] in ("name", "d") else set().union(*(atoms(x) for x in tree if isinstance(x, tuple)))
 
 
-def substitute(tree: Tree, old: Tree, new: Tree) -> Tree:
-    """The tree with every ``old`` replaced."""
-    return new if tree == old else tuple(substitute(x, old, new) if isinstance(x, tuple) else x for x in tree)
-
-
-def settled(tree: Tree) -> Tree:
-    """The tree in which new names are names."""
-    kind = "name" if tree[0] == "new" else tree[0]
-    return (kind, *(settled(x) if isinstance(x, tuple) else x for x in tree[1:]))
+def substitute(tree: Tree, *pairs: tuple[Tree, Tree]) -> Tree:
+    """The tree with every old part replaced by the new one, all at once."""
+    for old, new in pairs:
+        if tree == old:
+            return new
+    return tuple(substitute(x, *pairs) if isinstance(x, tuple) else x for x in tree)
 
 
 def minus(x: Tree) -> Tree:
@@ -77,6 +92,11 @@ def minus(x: Tree) -> Tree:
 def times(x: Tree, factor: Tree) -> Tree:
     """x · factor, where a minus stays in front."""
     return ("-", times(x[1], factor)) if x[0] == "-" else ("·", x, factor)
+
+
+def operands(tree: Tree, kinds: Sequence[str]) -> list[Tree]:
+    """The terms of a sum or the factors of a product, whatever the brackets; else the tree itself."""
+    return [y for x in tree[1:] for y in operands(x, kinds)] if tree[0] in kinds else [tree]
 
 
 class SlipSearch:
@@ -92,8 +112,7 @@ class SlipSearch:
         self.target = world.numbers(self.before)
         point = world.points[-1]
         name_of = {x: ("name", name) for name, x in point.nodes.items()}
-        self.names = [name for name in world.names if name not in CONSTANTS and not UNNAMED.fullmatch(name)]
-        self.names = self.names[:MOST_NAMES]
+        self.names = [x for x in world.names if x not in CONSTANTS and not UNNAMED.fullmatch(x)][:MOST_NAMES]
         self.slopes: dict[Tree, Tree] = {  # σ′(z) of each a = σ(z)
             name_of[x]: ("call", x.operation.name, 1, name_of[x.parents[0]])
             for x in name_of
@@ -103,220 +122,231 @@ class SlipSearch:
         self.arity = 0  # how many operands of f depend on s
         if self.wrt and self.of[0] == "name":
             f, s = point.nodes[self.of[1]], point.nodes[self.wrt[1]]
-            for v in gradients(f):
-                if name_of.get(v, self.wrt) == self.wrt or v is f or UNNAMED.fullmatch(name_of[v][1]):
-                    continue
-                is_operand = point.derivative(f, v, "direct") != 0.0
-                self.arity += is_operand and s in gradients(v)
-                if is_operand or s in gradients(v):
-                    self.paths[name_of[v]] = (
-                        "·",
-                        ("d", self.of, name_of[v], "total"),
-                        ("d", name_of[v], self.wrt, "total"),
-                    )
+            for v, name in ((v, name_of[v]) for v in gradients(f) if v in name_of and v not in (f, s)):
+                if not UNNAMED.fullmatch(name[1]):
+                    is_operand, leads = point.derivative(f, v, "direct") != 0.0, s in gradients(v)
+                    self.arity += is_operand and leads
+                    if is_operand or leads:
+                        self.paths[name] = ("·", self._d(self.of, name), self._d(name, self.wrt))
+
+    @staticmethod
+    def _d(f: Tree, x: Tree) -> Tree:
+        return ("d", f, x, "total")
 
     def find(self, wrong: Tree) -> Mending | None:
         """The first change that makes the formula right."""
         if len([*places(wrong)]) + len([*places(self.before)]) > MOST_PLACES:
             return None
-        backward = next((slip for slip in self._changes(wrong) if self._is_right(slip.mended)), None)
-        return backward or self._forward(wrong) or self._termwise(wrong)
+        if len(self.chain) == 1 and self.wrt and wrong[:2] == ("num", 0.0):
+            words = "It is not 0: {} depends on {}" + ", through {}." * bool(self.paths)
+            return Mending("dependence forgotten", self.before, words, (*self.chain[0][1:3], *[*self.paths][-1:]))
+        found = self._in_place(*self._differing(self.before, wrong))
+        found = found or next((slip for slip in self._changes(wrong) if self._is_right(slip.mended)), None)
+        return found or self._forward(wrong) or self._termwise(wrong)
+
+    def _is_right(self, tree: Tree) -> bool:
+        return self.world.agree(tree, self.target)
+
+    def _differing(self, old: Tree, new: Tree) -> tuple[Tree, Tree]:
+        """The smallest parts in which two formulas differ that are built alike, term by term, factor by factor."""
+        kinds = next((kinds for kinds in ("+", "-", "*·") if old[0] in kinds and new[0] in kinds), "")
+        for here, there in ((old[1:], new[1:]), (operands(old, kinds), operands(new, kinds))) if kinds else ():
+            if len(here) == len(there):
+                pairs = [(x, y) for x, y in zip(here, there) if not self.world.agree(y, self.world.numbers(x))]
+                return self._differing(*pairs[0]) if len(pairs) == 1 else (old, new)
+        return old, new
+
+    def _in_place(self, old: Tree, new: Tree) -> Mending | None:
+        """The slip if a name or a derivative of the line before has become something else."""
+        words = "{1} stands in the place of {0}."
+        if old[0] == new[0] == "name" and (old[1] in self.world.leaves) == (new[1] in self.world.leaves):
+            near = old[1][0] == new[1][0] or old[1][1:] == new[1][1:] != ""
+            return None if near else Mending("wrong name", old, words, (old, new))
+        if old[0] != "d" or len(old) > 4 or old == self.before or any(x[0] == "d" for x in atoms(new)):
+            return None
+        numbers = self.world.numbers(old)
+        changes = joined(self._scaled([Place(new, lambda x: x, ("",))]), self._local([*places(new)]))
+        found = next((slip for slip in changes if self.world.agree(slip.mended, numbers)), None)
+        keeps = found and found.name not in ("wrong name", "factor too many")
+        return found if keeps else Mending("wrong local derivative", old, "{1} is not {0}.", (old, new))
 
     def _forward(self, wrong: Tree) -> Mending | None:
         """A change of the line before that gives the wrong one, which was simplified at the same time."""
         target = self.world.numbers(wrong)
-        changes = self._changes(self.before) if len(self.chain) > 1 else ()
-        for slip in changes:
+        for slip in self._changes(self.before) if len(self.chain) > 1 else ():
             if self.world.agree(slip.mended, target):
-                words = f"It follows from {show(slip.mended)}, not from {show(self.before)}."
-                return Mending(INVERSE.get(slip.name, slip.name), words, self.before)
+                words = "It follows from {}, not from {}."
+                return Mending(INVERSE.get(slip.name, slip.name), self.before, words, (slip.mended, self.before))
         return None
 
-    def _is_right(self, tree: Tree) -> bool:
-        return self.world.agree(tree, self.target)
+    def _scaled(self, spots: Iterable[Place]) -> Iterator[Mending]:
+        for x, put, _ in spots:
+            yield Mending("sign", put(minus(x)), "The sign of {} is wrong.", (x,))
+        for x, put, _ in spots:
+            yield Mending("factor 2", put(times(x, TWO)), "{} is half of what it should be.", (x,))
+            yield Mending("factor 2", put(times(x, HALF)), "{} is twice what it should be.", (x,))
 
     def _changes(self, wrong: Tree) -> Iterator[Mending]:
         every = [x for x in places(wrong) if x.around[0] != "d" or x.tree[0] == "name"]
         terms = [x for x in every if x.around[0] in ("", "+") and x.tree[0] != "+"]
         whole = [x for x in every if x.around[0] == "" and x.tree[0] == "+"]
         inner = [x for x in every if x.tree[0] == "+" and x.around[0] in ("*", "·", "^")]
-        spots = [*terms, *inner, *whole]
-        for x, put, _ in spots:
-            yield Mending("sign", f"The sign of {show(x)} is wrong.", put(minus(x)))
-        if len(self.chain) == 1:
-            there = [
-                t
-                for t in (wrong[1:] if wrong[0] == "+" else (wrong,))
-                if any(x and x[0] for x in self.world.numbers(t))
-            ]
-            if len(there) < self.arity:
-                yield from self._paths(wrong)
-        for x, put, _ in [*whole, *terms]:
-            yield Mending("factor 2", f"{show(x)} is half of what it should be.", put(times(x, TWO)))
-            yield Mending("factor 2", f"{show(x)} is twice what it should be.", put(times(x, HALF)))
+        shown = [t for t in operands(wrong, "+") if any(x and x[0] for x in self.world.numbers(t))]
+        if len(self.chain) == 1 and len(shown) < self.arity:
+            yield from self._paths(wrong)
+        yield from self._scaled([*whole, *terms, *inner])
         yield from self._names(wrong, every, near=True)
-        yield from self._exchanged(wrong)
-        sums = [x for x in every if x.tree[0] == "+"]
+        yield from self._mapped(wrong)
+        yield from self._sums([x for x in every if x.tree[0] == "+"])
+        yield from self._faults(wrong)
+        yield from self._local(every)
+        yield from self._paths(wrong)
+        for term in (t for x in places(self.before) if x.tree[0] == "+" for t in x.tree[1:]):
+            for x, put, around in every:
+                if x[0] not in ("num", "d") and around[0] in ("", "*", "·", "-"):
+                    yield Mending("term missing", put(("+", x, term)), "The term {} is missing.", (term,))
+        yield from self._factors(wrong, [*whole, *terms])
+        yield from self._products(every)
+        yield from self._definitions(wrong)
+        yield from self._names(wrong, every, near=False)
+        yield from self._functions(every)
+        names: list[Tree] = [("name", v) for v in self.names]
+        for v in names if self.wrt else ():
+            if v != self.root and self.world.agree(wrong, self.world.numbers(self._d(self.of, v))):
+                yield Mending("another derivative", self.before, "This is {}.", (self._d(self.of, v),))
+        for x, y in combinations([v for v in names if v in atoms(wrong)][:5], 2):
+            yield Mending("wrong name", substitute(wrong, (x, y), (y, x)), "{} and {} are exchanged.", (x, y))
+        if self.wrt and len(self.chain) == 1 and self.world.agree(wrong, self.world.numbers(self.of)):
+            yield Mending("not differentiated", self.before, "This is {} itself, not its derivative.", (self.of,))
+
+    def _paths(self, wrong: Tree) -> Iterator[Mending]:
+        for v, term in sorted(self.paths.items(), key=lambda x: (x[1][1] in atoms(wrong), x[0][1][0] != "z")):
+            words = "The path through {} is missing: {}."
+            yield Mending("path forgotten", ("+", wrong, term), words, (v, term))
+
+    def _names(self, wrong: Tree, every: Iterable[Place], near: bool) -> Iterator[Mending]:
+        """Another name in one place or in all: first one that looks like it, then any."""
+        substituted = any(x[0] == "name" and x[1] not in self.world.leaves for x in atoms(self.before) - atoms(wrong))
+        for again, same, place in product((False, True), (True, False), every):
+            x, _, around = place
+            if near and x[0] == "d" and len(x) > 4:  # δ
+                for y in (y for y in self.names if re.match(r"z[^\w]|z[⁰¹²³⁴⁵⁶⁷⁸⁹]", y)):
+                    yield place.swap("wrong index", (*x[:2], ("name", y), *x[3:]))
+            for y in self.names if x[0] == "name" else ():
+                letters = x[1][0] + y[0]
+                alike = (letters[0] == letters[1] or x[1][1:] == y[1:]) and len(x[1]) > 2
+                if y == x[1] or alike != near or same != ((x[1] in self.world.leaves) == (y in self.world.leaves)):
+                    continue
+                name = (
+                    "a for z in σ′" if around[0] == "call" and around[2] and letters == "az"
+                    else "z for a" if letters == "za"
+                    else "transposed weight" if letters in ("ww", "WW") and sorted(x[1]) == sorted(y)
+                    else "wrong index" if near and letters[0] == letters[1]
+                    else "definition substituted wrongly" if substituted else "wrong name"
+                )  # fmt: skip
+                new: Tree = ("name", y)
+                yield place.swap(name, new, substitute(wrong, (x, new)) if again else None)
+
+    def _mapped(self, wrong: Tree) -> Iterator[Mending]:
+        """Something that happened to all names: two indices in each other's place, a for δ."""
+        names = {x for x, _, _ in places(wrong) if x[0] == "name" and "_" in x[1]}
+        for i, j in ("12", "13", "23", "14", "24", "34"):
+            swap = str.maketrans(i + j, j + i)
+            pairs = [(x, ("name", f"{a}_{b.translate(swap)}")) for x in names for a, b in [x[1].split("_", 1)]]
+            yield Mending("wrong index", substitute(wrong, *pairs), f"The indices {i} and {j} are exchanged.")
+        for letter in "az":
+            units = [x for x in names if x[1][0] == letter and "z" + x[1][1:] in self.names]
+            deltas = [(x, ("d", self.root, ("name", "z" + x[1][1:]), "total", "δ")) for x in units]
+            for some in (deltas, *([x] for x in deltas)) if deltas else ():
+                yield Mending(f"{letter} for δ", substitute(wrong, *some), "{} stands where {} belongs.", some[0])
+
+    def _sums(self, sums: Iterable[Place]) -> Iterator[Mending]:
+        """+ for ·, and terms that are too many."""
         for x, put, _ in sums:
-            yield Mending("sum for product", f"Along a path the factors multiply: {show(x)}.", put(("·", *x[1:])))
+            shared = [f for f in operands(x[1], "*·") if all(f in operands(t, "*·") for t in x[2:])]
+            options: list[list[Tree]] = [[("·", *x[1:])]]
+            options += [[("·", *x[1:], *[("inv", f)] * (len(x) - 2))] for f in shared]
+            options += [[("·", *x[i : i + 2]) for i in range(1, len(x), 2)]] if len(x) % 2 else []
+            options += [[*x[1:i], ("·", *x[i : i + 2]), *x[i + 2 :]] for i in range(1, len(x) - 1)]
+            for new in options:
+                yield Mending("sum for product", put(one("+", new)), MULTIPLIES, (x,))
         for x, put, _ in sums:
             for i, term in enumerate(x[1:], 1):
-                rest = one("+", [*x[1:i], *x[i + 1 :]])
                 is_zero = term[0] == "·" and any(factor[0] == "num" for factor in term[1:])
                 name, words = (
                     ("wrong local derivative", "should be 0") if is_zero else ("term too many", "is too much")
                 )
-                yield Mending(name, f"The term {show(term)} {words}.", put(rest))
-        for x, put, _ in sums:
-            if len(x) % 2:
-                pairs = [("·", *x[i : i + 2]) for i in range(1, len(x), 2)]
-                yield Mending(
-                    "sum for product", f"Along a path the factors multiply: {show(x)}.", put(one("+", pairs))
-                )
-            for i in range(1, len(x) - 1):
-                tree = one("+", [*x[1:i], ("·", *x[i : i + 2]), *x[i + 2 :]])
-                yield Mending("sum for product", f"Along a path the factors multiply: {show(x)}.", put(tree))
-        yield from self._local(every)
-        yield from self._paths(wrong)
-        yield from self._lost_terms(every)
-        yield from self._factors(wrong, [*whole, *terms])
-        yield from self._sums(every)
-        yield from self._definitions(wrong)
-        yield from self._names(wrong, every, near=False)
-        yield from self._functions(every)
-        for v in self.names if self.wrt else ():
-            d = ("d", self.of, ("name", v), "total")
-            if v != self.world.root and self.world.agree(wrong, self.world.numbers(d)):
-                yield Mending("another derivative", f"This is {show(d)}.", self.before)
-        for x, y in combinations([("name", v) for v in self.names if ("name", v) in atoms(wrong)][:5], 2):
-            tree = substitute(substitute(substitute(wrong, x, ("new", y[1])), y, x), ("new", y[1]), y)
-            yield Mending("wrong name", f"{x[1]} and {y[1]} are exchanged.", tree)
+                yield Mending(name, put(one("+", [*x[1:i], *x[i + 1 :]])), f"The term {{}} {words}.", (term,))
 
-    def _paths(self, wrong: Tree) -> Iterator[Mending]:
-        for v, term in sorted(self.paths.items(), key=lambda x: (x[1][1] in atoms(wrong), x[0][1][0] != "z")):
-            yield Mending("path forgotten", f"The path through {v[1]} is missing: {show(term)}.", ("+", wrong, term))
+    def _products(self, every: Iterable[Place]) -> Iterator[Mending]:
+        """· for +."""
+        for x, put, _ in every:
+            if x[0] not in ("*", "·"):
+                continue
+            flat = operands(x, "*·")
+            size = min(len(flat), 9)
+            options: list[Tree] = [("+", *x[1:])] if all(p[0] == "*" for p in x[1:]) else []
+            for i, j, k in combinations(range(size + 1), 3):
+                path = ("+", one("·", flat[i:j]), one("·", flat[j:k]))
+                options.append(one("·", [*flat[:i], path, *flat[k:]]))
+            options += [("+", *flat), one("+", [one("·", flat[i : i + 2]) for i in range(0, len(flat), 2)])]
+            for new in options:
+                yield Mending("product for sum", put(new), ADDS, (x,))
 
-    def _names(self, wrong: Tree, every: Iterable[Place], near: bool) -> Iterator[Mending]:
-        """Another name in one place or in all: first one that looks like it, then any."""
-        for again, same in product((False, True), (True, False)):
-            for x, put, around in every:
-                if x[0] == "d" and len(x) > 4:  # δ
-                    for y in self.names:
-                        new = (*x[:2], ("name", y), *x[3:])
-                        if near and re.match(r"z[^\w]|z[⁰¹²³⁴⁵⁶⁷⁸⁹]", y):
-                            yield Mending("wrong index", f"{show(x)} stands where {show(new)} belongs.", put(new))
-                if x[0] != "name":
-                    continue
-                for y in self.names:
-                    turned = x[1][0] == y[0] and sorted(x[1]) == sorted(y)
-                    alike = (x[1][0] == y[0] or x[1][1:] == y[1:]) and len(x[1]) > 2
-                    if (
-                        y == x[1]
-                        or alike != near
-                        or same != ((x[1] in self.world.leaves) == (y in self.world.leaves))
-                    ):
-                        continue
-                    name = (
-                        "a for z in σ′" if around[0] == "call" and around[2] and (x[1][0], y[0]) == ("a", "z")
-                        else "z for a" if (x[1][0], y[0]) == ("z", "a")
-                        else "transposed weight" if turned and x[1][0] in "wW"
-                        else "wrong index" if near and x[1][0] == y[0]
-                        else "definition substituted wrongly" if self._substitutes(wrong) else "wrong name"
-                    )  # fmt: skip
-                    mended = substitute(wrong, x, ("name", y)) if again else put(("name", y))
-                    yield Mending(
-                        name, f"{x[1]} stands where {y} belongs, in {show(around if around[0] else x)}.", mended
-                    )
-
-    def _exchanged(self, wrong: Tree) -> Iterator[Mending]:
-        """Two indices in each other's place, as in δ_k a_j for δ_j a_k."""
-        for i, j in ("12", "13", "23", "14", "24", "34"):
-            tree = wrong
-            swap = str.maketrans(i + j, j + i)
-            for x in {x for x, _, around in places(wrong) if x[0] == "name" and "_" in x[1]}:
-                letter, _, below = x[1].partition("_")
-                tree = substitute(tree, x, ("new", f"{letter}_{below.translate(swap)}"))
-            yield Mending("wrong index", f"The indices {i} and {j} are exchanged.", settled(tree))
-
-    def _substitutes(self, wrong: Tree) -> bool:
-        """Whether the step puts definitions in the place of names."""
-        return any(x[0] == "name" and x[1] not in self.world.leaves for x in atoms(self.before) - atoms(wrong))
-
-    def _local(self, every: Iterable[Place]) -> Iterator[Mending]:
+    def _local(self, every: Sequence[Place]) -> Iterator[Mending]:
         """σ for σ′, exponents, numbers, and factors that are too many."""
         for a, slope in self.slopes.items():
             beside: Tree = ("+", ONE, ("-", a))
-            other = "is the slope of another function."
+            other = "{} is the slope of another function."
             for form in (("*", a, beside), ("+", ONE, ("-", ("^", a, TWO)))):
                 numbers = self.world.numbers(form)
                 for x, put, _ in every:
                     if x[0] in ("*", "·", "+") and a in atoms(x) and self.world.agree(x, numbers):
-                        yield Mending("wrong local derivative", f"{show(x)} {other}", put(slope))
+                        yield Mending("wrong local derivative", put(slope), other, (x,))
             for x, put, _ in every:
                 if x[0] == "*" and {a, beside} <= {*x[1:]}:  # among other factors
                     new = one("*", [slope, *(factor for factor in x[1:] if factor not in (a, beside))])
-                    yield Mending("wrong local derivative", f"{show(('*', a, beside))} {other}", put(new))
-        for x, put, around in every:
+                    yield Mending("wrong local derivative", put(new), other, (("*", a, beside),))
+        for place in every:
+            x, put, around = place
             if x[0] == "call" and x[1] in ("sin", "cos"):
                 partner: Tree = ("call", "cos" if x[1] == "sin" else "sin", *x[2:])
-                for new in (partner, minus(partner)):
-                    yield Mending("wrong local derivative", f"{show(x)} stands where {show(new)} belongs.", put(new))
+                yield from (place.swap("wrong local derivative", new) for new in (partner, minus(partner)))
             elif x[0] == "call" and len(x) == 4:
-                new = ("call", x[1], 1 - min(x[2], 1), x[3])
                 name = "slope forgotten" if not x[2] and x[1] in ACTIVATIONS else "wrong local derivative"
-                yield Mending(name, f"{show(x)} stands where {show(new)} belongs.", put(new))
+                yield place.swap(name, ("call", x[1], 1 - min(x[2], 1), x[3]))
                 if x[2] and x[3][0] == "call":
-                    yield Mending(
-                        "a for z in σ′", f"In {show(x)} the slope is not taken at z.", put((*x[:3], x[3][3]))
-                    )
-            if x[0] == "^" and not atoms(x[2]):
-                for by in (-1.0, 1.0):
-                    new = ("^", x[1], ("+", x[2], ("num", by, number_text(by))))
-                    yield Mending("exponent", f"The exponent of {show(x)} is off by one.", put(new))
+                    yield place.swap("a for z in σ′", (*x[:3], x[3][3]))
+            if x[0] == "^" and x[2][0] in ("num", "-"):
+                power = self.world.numbers(x[2])[0]
+                for p in (power[0] - 1, power[0] + 1, power[0] / 2, power[0] - 2) if power else ():
+                    yield place.swap("exponent", ("^", x[1], ("num", p, number_text(p))))
             if x[0] == "name" and around[0] not in ("d", "^"):
-                yield Mending(
-                    "exponent",
-                    f"{x[1]} stands where {x[1]}² belongs, in {show(around if around[0] else x)}.",
-                    put(("^", x, TWO)),
-                )
+                yield place.swap("exponent", ("^", x, TWO))
             if x[0] == "num" and around[0] != "^":
-                for value in (0.0, 1.0, -1.0, 2.0, 3.0, 0.5):
-                    new = ("num", value, number_text(value))
-                    yield Mending("wrong local derivative", f"{show(x)} stands where {show(new)} belongs.", put(new))
-            if x[0] in ("*", "·"):
-                for i, factor in enumerate(x[1:], 1):
-                    if factor[:2] in (("num", 0.0), ("num", 1.0)):
-                        continue
+                for i in (0.0, 1.0, -1.0, 2.0, 3.0, 0.5):
+                    yield place.swap("wrong local derivative", ("num", i, number_text(i)))
+            for i, factor in enumerate(x[1:], 1) if x[0] in ("*", "·") else ():
+                if factor not in (ZERO, ONE):
                     rest = [*x[1:i], *x[i + 1 :]]
-                    name = (
-                        "factor 2"
-                        if show(factor) in ("2", "½", "1/2")
-                        else "exponent"
-                        if factor in rest
-                        else "factor too many"
-                    )
-                    yield Mending(name, f"In {show(x)} the factor {show(factor)} is too much.", put(one(x[0], rest)))
-
-    def _lost_terms(self, every: Iterable[Place]) -> Iterator[Mending]:
-        """A term of the line before that is missing."""
-        lost = [t for x in places(self.before) if x.tree[0] == "+" for t in x.tree[1:]]
-        for x, put, around in every:
-            if x[0] not in ("num", "d") and around[0] in ("", "*", "·", "-"):
-                for term in lost:
-                    yield Mending("term missing", f"The term {show(term)} is missing.", put(("+", x, term)))
+                    is_2 = show(factor) in ("2", "½", "1/2")
+                    name = "factor 2" if is_2 else "exponent" if factor in rest else "factor too many"
+                    yield Mending(name, put(one(x[0], rest)), "In {} the factor {} is too much.", (x, factor))
+        for place in every:
+            if place.tree[0] in ("call", "inv") or (place.tree[0] == "+" and place.around[0] == "inv"):
+                yield place.swap("exponent", ("^", place.tree, TWO))
 
     def _factors(self, wrong: Tree, spots: Iterable[Place]) -> Iterator[Mending]:
         """A factor that is missing in the whole, or in one term."""
-        more: dict[Tree, str] = dict.fromkeys(
-            (x.tree for t in self.chain for x in places(t) if x.tree[0] == "call" and x.tree[2]), "slope forgotten"
-        )
+        slopes = [x.tree for t in self.chain for x in places(t) if x.tree[0] == "call" and x.tree[2]]
+        more: dict[Tree, str] = dict.fromkeys(slopes, "slope forgotten")
         for slope in self.slopes.values():
             more[slope] = "slope forgotten" if slope[1] in ACTIVATIONS else "inner derivative forgotten"
         more |= {("+", ONE, ("-", ("name", v))): "slope forgotten" for v in self.names if v[0] == "a"}
         for x in (x.tree for tree in (wrong, *self.chain) for x in places(tree)):
             for inside in x[3:] if x[0] == "call" else x[1:] if x[0] == "^" else ():
                 if self.wrt and inside != self.wrt and atoms(inside):
-                    more.setdefault(("d", inside, self.wrt, "total"), "inner derivative forgotten")
+                    more.setdefault(self._d(inside, self.wrt), "inner derivative forgotten")
         more |= {path[2]: "inner derivative forgotten" for path in self.paths.values()}
         for v in self.names:
             if ("name", v) in self.paths or v[0] == "z":
@@ -326,63 +356,104 @@ class SlipSearch:
                 more.setdefault(x, "upstream forgotten" if x[0] == "d" and x[1] == self.root else "factor missing")
             if around[0] == "^" and x[0] == "num":
                 more.setdefault(x, f"factor {show(x)}")
-        more |= {("name", v): "weight forgotten" if v[0] == "w" else "factor missing" for v in self.names}
-        more.setdefault(("num", 3.0, "3"), "factor 3")
+        names: list[Tree] = [("name", v) for v in self.names if v != self.world.root]
+        more |= {v: "weight forgotten" if v[1][0] == "w" else "factor missing" for v in names}
+        more |= {THREE: "factor 3", self.root: "factor missing"}
+        gone = any(x[0] == "name" and x[1] not in self.world.leaves for x in atoms(self.before) - atoms(wrong))
         for factor, name in more.items():
             for x, put, _ in spots:
                 if ("+", ONE, ("-", factor)) in [place.tree for place in places(x)]:
                     name = "slope forgotten"
-                elif name == "factor missing":
-                    name = "exponent" if factor in atoms(x) else name
-                    name = (
-                        "definition substituted wrongly" if factor[0] == "name" and self._substitutes(wrong) else name
-                    )
-                yield Mending(name, f"{show(x)} lacks the factor {show(factor, within=1)}.", put(times(x, factor)))
-
-    def _sums(self, every: Iterable[Place]) -> Iterator[Mending]:
-        for x, put, _ in every:
-            parts = x[1:]
-            if x[0] in ("*", "·"):
-                if all(p[0] == "*" for p in parts):
-                    yield Mending("product for sum", f"The paths add: {show(x)}.", put(("+", *parts)))
-                for i in range(len(parts) - 1):
-                    tree = one(x[0], [*parts[:i], ("+", *parts[i : i + 2]), *parts[i + 2 :]])
-                    yield Mending("product for sum", f"The paths add: {show(x)}.", put(tree))
-                flat = [f for p in parts for f in (p[1:] if p[0] == "*" else (p,))]
-                cuts = [[one("·", flat[:i]), one("·", flat[i:])] for i in range(1, len(flat))]
-                for option in [flat, *cuts, [one("·", flat[i : i + 2]) for i in range(0, len(flat), 2)]]:
-                    yield Mending("product for sum", f"The paths add: {show(x)}.", put(one("+", option)))
+                elif name == "factor missing" and gone and factor[0] == "name":
+                    name = "definition substituted wrongly"
+                elif name == "factor missing" and factor in atoms(x):
+                    name = "exponent"
+                yield Mending(name, put(times(x, factor)), "{} lacks the factor {}.", (x, ("·", factor)))
 
     def _functions(self, every: Iterable[Place]) -> Iterator[Mending]:
         """Another function, or a factor on the wrong side of a fraction."""
-        for x, put, _ in every:
+        for place in every:
+            x, _, around = place
             news: list[Tree] = []
             if x[0] == "call" and len(x) == 4:
-                names = ("sin", "cos", "tan", "exp", "log", "tanh", "σ", "relu", "sinh", "cosh", "sqrt")
-                plain = [("call", name, primes, x[3]) for name in names for primes in (0, 1)]
+                plain = [("call", name, primes, x[3]) for name in FUNCTIONS for primes in (0, 1)]
                 news = [*plain, ("inv", x[3]), *map(minus, plain)]
             elif x[0] == "d" and x[1][0] == "name" and x[1] != x[2]:
-                new = ("d", x[2], x[1], "total")
-                yield Mending("upside down", f"{show(x)} is upside down.", put(new))
-            if x[0] not in ("num", "d", "-", "+"):
+                yield place.swap("upside down", self._d(x[2], x[1]))
+            if x[0] not in ("num", "d", "-", "+") or (x[0] == "+" and around[0] in ("*", "·", "inv")):
                 news.append(x[1] if x[0] == "inv" else ("inv", x))
-            for new in news:
-                yield Mending("wrong local derivative", f"{show(x)} stands where {show(new)} belongs.", put(new))
+            yield from (place.swap("wrong local derivative", new) for new in news)
 
     def _definitions(self, wrong: Tree) -> Iterator[Mending]:
-        """The formula before, with something that is not y in the place of y: is it the wrong one?"""
+        """The formula before, with something else in the place of a part: is it the wrong one?"""
         leaves: list[Tree] = [("name", x) for x in self.world.leaves[:5]]
         options = [*leaves, *((op, x, y) for op in "*+" for x, y in product(leaves, repeat=2))]
         target = self.world.numbers(wrong)
         for x, put, around in places(self.before):
+            for inside in places(x) if x[0] in ("inv", "^", "call") else ():
+                if inside.tree[0] == "+":
+                    new = ("+", *map(inside.put, inside.tree[1:]))
+                    for split in (put(new), substitute(self.before, (("·", ONE, x), new))):
+                        if self.world.agree(split, target):
+                            yield Mending("split sum", self.before, "{} is not {}.", (x, new))
             if x[0] == "name" and around[0] != "d" and x[1] not in self.world.leaves:
                 for new in options:
-                    if any(self.world.agree(t, target) for t in (put(new), substitute(self.before, x, new))):
-                        yield Mending(
-                            "definition substituted wrongly",
-                            f"{show(new)} is put in the place of {x[1]}.",
-                            self.before,
-                        )
+                    if any(self.world.agree(t, target) for t in (put(new), substitute(self.before, (x, new)))):
+                        words = "{} is put in the place of {}."
+                        yield Mending("definition substituted wrongly", self.before, words, (new, x))
+
+    def _faults(self, wrong: Tree) -> Iterator[Mending]:
+        """f differentiated by a wrong rule, with its definition as it is or with all definitions put in."""
+        is_start = self.wrt and len(self.chain) == 1 and atoms(wrong)
+        rule = self.world.formulas.get(self.of[1]) if is_start else None
+        inlined = rule
+        for _ in self.world.formulas if rule else ():
+            inlined = substitute(inlined or (), *((("name", v), x) for v, x in self.world.formulas.items()))
+        target = self.world.numbers(wrong) if rule else []
+        is_zero = not any(x and x[0] for x in target)
+        for formula, fault in product(() if is_zero else dict.fromkeys((rule, inlined)), FAULTS):
+            if (
+                formula
+                and len([*places(formula)]) < MOST_PLACES
+                and self.world.agree(self._slope(formula, fault), target)
+            ):
+                yield Mending(fault.partition(",")[0], self.before, FAULTS[fault])
+
+    def _slope(self, tree: Tree, fault: str) -> Tree:
+        """The derivative of a formula to somebody who makes this fault."""
+        kind, *parts = tree
+        if self.wrt is None or not atoms(tree):
+            return ZERO
+        if kind in ("+", "-"):
+            return (kind, *(self._slope(x, fault) for x in parts))
+        if kind in ("*", "·"):
+            slopes = [self._slope(x, fault) if atoms(x) else x for x in parts]
+            if fault == "product of derivatives":
+                return (kind, *(("inv", self._slope(x[1], fault)) if x[0] == "inv" and atoms(x) else y
+                                for x, y in zip(parts, slopes)))  # fmt: skip
+            return one("+", [(kind, *parts[:i], y, *parts[i + 1 :]) for i, y in enumerate(slopes) if atoms(parts[i])])
+        inside: Tree = parts[0]
+        outer: Put = lambda u: ("-", ("^", u, ("-", TWO)))  # noqa: E731
+        if tree[:3] == ("call", "exp", 0):
+            kind, parts = "^", [("const", "e"), parts[2]]
+        if kind == "^" and not atoms(parts[1]):
+            outer = lambda u: ("·", parts[1], ("^", u, ("+", parts[1], ("-", ONE))))  # noqa: E731
+        elif kind == "^" and not atoms(parts[0]):
+            base, inside = parts
+            outer = lambda u: ("·", ("^", base, u), ("call", "log", 0, base))  # noqa: E731
+            if fault.startswith("power rule"):
+                power = ("·", inside, ("^", base, ("+", inside, ("-", ONE))))
+                return power if "," in fault else ("·", power, self._slope(inside, fault))
+        elif kind == "call" and len(parts) == 3:
+            inside = parts[2]
+            outer = lambda u: ("call", parts[0], 1, u)  # noqa: E731
+        elif kind != "inv":
+            return self._d(tree, self.wrt)
+        slope = self._slope(inside, fault)
+        if inside == self.wrt or "inner" not in fault:
+            return ("·", outer(inside), slope)
+        put = outer(slope if "inside" in fault else inside)
+        return ("·", put, slope) if "outside" in fault else put
 
     def _termwise(self, wrong: Tree) -> Mending | None:
         """A slip of one kind in several terms; at last, the term that is wrong."""
@@ -391,7 +462,7 @@ class SlipSearch:
             i = next(i for i, x in enumerate(wrong) if x[0] == "+" and i)
             terms = [(*wrong[:i], term, *wrong[i + 1 :]) for term in wrong[i][1:]]
         before: tuple[Tree, ...] = self.before[1:] if self.before[0] == "+" else (self.before,)
-        goals: dict[Tree, list[Number]] = {t: self.world.numbers(t) for t in (*before, *self.paths.values())}
+        goals = {t: self.world.numbers(t) for t in (*before, *self.paths.values())}
         rest: list[Tree] = []
         for term in terms:
             if match := next((t for t in goals if self.world.agree(term, goals[t])), None):
@@ -406,19 +477,13 @@ class SlipSearch:
             for slip in self._changes(term):
                 for goal in (t for t in goals if self.world.agree(slip.mended, goals[t])):
                     found[-1].setdefault(slip.name, []).append((slip, goal))
+        right = [term for term in terms if term not in rest]
         for name in found[0] if found else ():
-            slips: list[Mending] = []
-            used: set[Tree] = set()
+            slips: dict[Tree, Mending] = {}  # by the goal
             for options in found:
-                for slip, goal in [(s, g) for s, g in options.get(name, []) if g not in used][:1]:
-                    slips.append(slip)
-                    used.add(goal)
-            right = [term for term in terms if term not in rest]
-            if len(slips) == len(rest) and self._is_right(one("+", [*right, *(slip.mended for slip in slips)])):
-                return slips[0]
-        wrong_term = next((t for t in rest if any(x and x[0] for x in self.world.numbers(t))), None)
-        return (
-            Mending("a term", f"Look at the term {show(wrong_term)}.", wrong)
-            if wrong_term and len(terms) > 1
-            else None
-        )
+                slips |= dict([(goal, slip) for slip, goal in options.get(name, []) if goal not in slips][:1])
+            mended = one("+", [*right, *(slip.mended for slip in slips.values())])
+            if len(slips) == len(rest) and self._is_right(mended):
+                return next(iter(slips.values()))
+        term = next((t for t in rest if any(x and x[0] for x in self.world.numbers(t))), None)
+        return Mending("a term", wrong, "Look at the term {}.", (term,)) if term and len(terms) > 1 else None
