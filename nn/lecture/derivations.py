@@ -1,22 +1,11 @@
 """Marks a derivation line by line: which line is the first that does not follow, where it fails, and the likely slip.
 
-Theory of operation
-===================
-
-What goes in: the lines of a student, and what they are about: definitions (``"f = x*y*z; x = r"``), a value with its
-graph (the loss L), or the trace of a network, whose loss is then ½ Σ_j (y_j − a_j)². What comes out: a ``Marking``.
-
-1. ``worlds``       A dozen points: numbers for the inputs, of several signs and sizes, at which the engine computes
-   every named value. ∂v/∂s is one backward pass there: there is no second calculus.
-2. ``parts_of``     cuts the lines at = into *chains*. A chain starts with its left side, ∂f/∂s; each further part is
-   compared with the one before it. Comments, ticks and sentences are skipped.
-3. ``handwriting``  reads a part, in every way in which it can be read.
-4. ``World.agree``  Two formulas are equal if they agree at every point, to nine digits of the largest number on the
-   way. A student has the benefit of each doubt: one reading is enough, a ∂f/∂x on the right may hold other values
-   fixed, and a part with numbers in it may have put in the graph's own, as far as its digits go.
-5. ``mending``      finds the one change that would make the wrong part true.
-
-A part that follows from a wrong one, or returns to the truth, is not blamed again.
+What goes in: a student's lines, and what they are about: definitions, a value with its graph, or a network's trace,
+whose loss is then ½ Σ_j (y_j − a_j)². ``parts_of`` cuts the lines at = into *chains*: a chain starts with ∂f/∂s, and
+each further part is compared with the one before. ``handwriting`` reads a part in every way in which it can be read.
+``worlds`` has a dozen points at which the engine computes every named value and derivative: there is no second
+calculus. Two formulas are equal if they agree at every point, and one reading is enough. ``mending`` finds the one
+change that would make a wrong part true. A part that follows from a wrong one is not blamed again.
 
 >>> marking = mark('''
 ... ∂f/∂s = ∂f/∂x ∂x/∂s + ∂f/∂y ∂y/∂s + ∂f/∂z ∂z/∂s
@@ -116,9 +105,8 @@ class Marking:
 
     def __str__(self) -> str:
         indent = min((len(line) - len(line.lstrip()) for line in self.lines), default=0)
-        return printable(
-            "\n".join([*(f"{sign} {i}  {line[indent:]}" for i, sign, line in self._numbered()), self.text])
-        )
+        lines = [f"{sign} {i}  {line[indent:]}" for i, sign, line in self._numbered()]
+        return printable("\n".join([*lines, self.text]))
 
     __repr__ = __str__
 
@@ -127,11 +115,9 @@ class Marking:
         for i, sign, line in self._numbered():
             here = [p for p in self.parts if p.line == i]
             told = ["= " * (not p.starts) + show(p.reading, html=True) for p in here if p.reading]
-            formula = (
-                mathml.math(" ".join(told))
-                if here and len(told) == len(here)
-                else f"<code>{escape(line.strip())}</code>"
-            )
+            formula = f"<code>{escape(line.strip())}</code>"
+            if here and len(told) == len(here):
+                formula = mathml.math(" ".join(told))
             wrong = ' style="color: var(--grad); font-weight: bold"' if sign == "✗" else ""
             rows += f"<div{wrong}>{sign} {i}</div><div>{formula}</div>"
         said = f"<pre>{escape(self.text)}</pre>" if "\n    " in self.text else (
@@ -225,10 +211,7 @@ def _for_all_indices(text: str, world: World, asked: str | None) -> Marking:
         plain = typed(re.sub(r"(?m)(?<!\\)[#%].*", "", line)).text
         return {*re.sub(r"[\d,]", "", "".join(re.findall(INDICES, plain)))} | {*"l" * ("^(l" in plain)}
 
-    free: list[str] = []
-    with suppress(Unreadable):
-        summed = re.findall(rf"Σ\s*_?\s*\(?\s*([{LETTERS}])", typed(text).text)
-        free = sorted(letters(text) - {*summed})
+    free = sorted(letters(text) - {*re.findall(rf"Σ\s*_?\s*\(?\s*([{LETTERS}])", typed(text).text)})
     found = None
     for values in product("123456789", repeat=min(len(free), 3)):
         bound = dict(zip(free, values))
@@ -300,10 +283,8 @@ def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: b
                 raise
             verdicts[part.line] = "–" if error.slip == "unreadable" and verdicts.get(part.line) != "✗" else "✗"
             caret = " " * (error.place - len(part.raw) + len(part.raw.lstrip()))
-            said = "cannot be read" if error.slip == "unreadable" else "is wrong"
-            return refuse(
-                part.line, f"Line {part.line} {said}: {error}\n    {part.raw.strip()}\n    {caret}^", error.slip
-            )
+            what = f"Line {part.line} {'cannot be read' if error.slip == 'unreadable' else 'is wrong'}"
+            return refuse(part.line, f"{what}: {error}\n    {part.raw.strip()}\n    {caret}^", error.slip)
         trees = [way for tree in readings for way in _ways(tree, world)][:MOST_READINGS]
         part.reading = trees[0]
         if part.starts and (not chain or trees[0][0] in ("d", "name") or any(x[0] == "d" for x in atoms(trees[0]))):
@@ -316,10 +297,8 @@ def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: b
         compared = True
         is_new |= chain[0][0] not in trees
         target = next((n for n in current + truth for t in trees if world.agree(t, n)), None)
-        right = next((t for t in trees if target and world.agree(t, target)), None) or _with_numbers(
-            world, trees, chain
-        )
-        if right:
+        right = next((t for t in trees if target and world.agree(t, target)), None)
+        if right := right or _with_numbers(world, trees, chain):
             part.reading = right
             if target is None or any(world.agree(right, n) for n in truth):
                 verdicts.setdefault(part.line, "✓")
@@ -394,11 +373,9 @@ def _blame(marking: Marking, world: World, part: Part, trees: Sequence[Tree], ch
     for at in world.points:
         x, y = at.number(before), at.number(tree)
         if x and y and abs(x[0] - y[0]) > 1e-6 * max(x[1], y[1]):
-            sizes = sorted((abs(x[0]), abs(y[0])))
-            is_readable = sizes[0] == 0.0 or (
-                sizes[0] > 0.001 and sizes[1] < 1e5 and abs(x[0] - y[0]) > 0.01 * sizes[1]
-            )
-            differ.append((at is not world.own and not is_readable, at, x, y))
+            small, large = sorted((abs(x[0]), abs(y[0])))
+            is_readable = at is world.own or (large < 1e5 and (small == 0.0 or small > max(0.001, large / 1e4)))
+            differ.append((not is_readable, at, x, y))
     for _, at, x, y in sorted(differ, key=lambda found: found[0])[:1]:
         names: list[Tree] = [("name", v) for v in world.leaves]
         if len(names) > MOST_SHOWN:
@@ -417,6 +394,6 @@ def _blame(marking: Marking, world: World, part: Part, trees: Sequence[Tree], ch
         marking.slip, advice = "arithmetic", "Likely slip: arithmetic. Work the numbers out again."
     elif not atoms(tree):
         given = ", ".join(f"{x}={i}" for i, x in enumerate(world.leaves[:3], 2))
-        advice = f"It has numbers only, where a formula is asked for. For numbers, give the inputs: mark(…, {given})."
+        advice = f"It has numbers only, and a formula is asked for. With numbers for the inputs, mark(…, {given})."
         marking.slip = "numbers"
     marking.text = f"{what}{ending}\n{advice}"

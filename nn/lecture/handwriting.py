@@ -19,7 +19,7 @@ What people write has no grammar: sin 2x is sin(2x) to one and (sin 2)x to anoth
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from itertools import pairwise, product
+from itertools import product
 from typing import Any, NamedTuple
 from unicodedata import decomposition, normalize, numeric
 
@@ -64,8 +64,8 @@ SPELLINGS: tuple[tuple[str, Any], ...] = (
     (r"\\(?:text|mathrm|mathcal|mathbf|boldsymbol|operatorname|mathit)\b", ""),
     (r"\\[dt]frac", r"\\frac"), (r"\\(?:cdot|times|odot|ast)(?![A-Za-z])", "*"), (r"\\partial(?![A-Za-z])", "∂"),
     (r"\\sum(?![A-Za-z])", "Σ"), (r"\\prime(?![A-Za-z])", "′"), (r"\\sqrt(?![A-Za-z])", "√"),
-    (r"≡|\\(?:approx|to|equiv)\b", "="), (r"\\(?!frac)([A-Za-z]+)", lambda m: m[1]), (r"\^\s*[({]?\s*(?:′|')+\s*[)}]?", "′"),
-    (r"['’‘`´ʹ]", "′"), (r"″", "′′"),
+    (r"≡|\\(?:approx|to|equiv)\b", "="), (r"\\(?!frac)([A-Za-z]+)", lambda m: m[1]),
+    (r"\^\s*[({]?\s*(?:′|')+\s*[)}]?|['’‘`´ʹ]", "′"), (r"″", "′′"),
     (f"[{''.join(ABOVE)}]+", lambda m: f"^({''.join(ABOVE[c] for c in m[0])})".replace(MINUS, "-")),
     (f"[{''.join(BELOW)}]+", lambda m: "_" + "".join(BELOW[c] for c in m[0])),
     (r"(?<=\\frac)\s+|(?<=\})\s+(?=\{)", ""), (r"\\frac(\d)(\d)", r"\\frac{\1}{\2}"),
@@ -145,12 +145,8 @@ class Reader:
         self, words: Mapping[str, Tree], letters: Mapping[str, str] | None = None, only: Tree | None = None,
         activations: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
-        self.words, self.letters, self.only, self.activations = (
-            dict(words),
-            dict(letters or {}),
-            only,
-            activations or {},
-        )
+        self.words, self.letters, self.only = dict(words), dict(letters or {}), only
+        self.activations = activations or {}
         self.calls = {**{name: name for name in functions()}, **ALIASES, "g": "σ"}
         self._text, self._at, self._habits = "", 0, NO_HABITS
         self._places: tuple[int, ...] = ()
@@ -180,22 +176,17 @@ class Reader:
         errors = []
         for habits in product((False, True), repeat=4):
             try:
-                trees.setdefault(self.read(part, habits))
-            except Unreadable as error:
+                self._begin(part, habits)
+                tree = self._sum()
+                if c := self._peek():
+                    raise self._error("this bracket was never opened" if c in ")]" else self._alien())
+                trees.setdefault(tree)
+            except (Unreadable, RecursionError) as error:
                 errors.append(error)
-            except RecursionError:
-                errors.append(Unreadable("too many brackets inside each other"))
         if not trees:
-            raise errors[0]
+            known = isinstance(errors[0], Unreadable)
+            raise errors[0] if known else Unreadable("too many brackets inside each other")
         return list(trees)
-
-    def read(self, part: Typed, habits: Habits = NO_HABITS) -> Tree:
-        """The tree that it means to somebody of these habits."""
-        self._begin(part, habits)
-        tree = self._sum()
-        if self._peek():
-            raise self._error("this bracket was never opened" if self._peek() in ")]" else self._alien())
-        return tree
 
     def _begin(self, part: Typed, habits: Habits) -> None:
         def index(m: re.Match[str]) -> str:
@@ -230,21 +221,21 @@ class Reader:
         return f"{name} has no meaning here: write + − · / ^ ( ) between names and numbers"
 
     def _peek(self) -> str:
-        while self._text[self._at : self._at + 1].isspace():
+        while (c := self._text[self._at : self._at + 1]).isspace():
             self._at += 1
-        return self._text[self._at : self._at + 1]
+        return c
 
-    def _take(self, c: str) -> bool:
-        if found := self._peek() == c:
-            self._at += 1
-        return found
+    def _take(self, *signs: str) -> str:
+        c = self._peek()
+        self._at += c in signs
+        return c if c in signs else ""
 
     def _match(self, pattern: str) -> re.Match[str] | None:
         return re.compile(pattern).match(self._text, self._at)
 
     def _starts(self) -> bool:
         c = self._peek()
-        return bool(c) and (c.isalnum() or c in "(√∂Σ[.½⅓¼¾" or self._word.match(self._text, self._at) is not None)
+        return c != "" and (c.isalnum() or c in "(√∂Σ[.½⅓¼¾" or self._word.match(self._text, self._at) is not None)
 
     def _sum(self) -> Tree:
         terms = [self._term()]
@@ -254,20 +245,15 @@ class Reader:
 
     def _term(self) -> Tree:
         is_negative = False
-        while self._peek() in ("+", "-"):
-            is_negative ^= self._text[self._at] == "-"
-            self._at += 1
+        while c := self._take("+", "-"):
+            is_negative ^= c == "-"
         factors = [self._run()]
-        while (c := self._peek()) in ("*", "/"):
-            self._at += 1
+        while c := self._take("*", "/"):
             if c == "*":
                 factors.append(self._run())
-            elif self._habits[1]:
-                factors.append(("inv", self._run()))
             else:
-                factors.append(("inv", self._factor()))
-                if self._starts():
-                    factors.append(self._run())
+                factors.append(("inv", self._run() if self._habits[1] else self._factor()))
+                factors += [self._run()] if self._starts() else []
         tree = one("·", factors)
         return ("-", tree) if is_negative else tree
 
@@ -283,7 +269,7 @@ class Reader:
         return one("*", factors)
 
     def _factor(self) -> Tree:
-        sign = self._take("-") or (self._take("+") and False)
+        sign = self._take("-", "+")
         tree = self._base()
         while self._take("^"):
             if self._peek() == "(":
@@ -294,20 +280,17 @@ class Reader:
                     more.append(self._base())
                 power = one("*", [power, *more])
             tree = ("^", tree, power)
-        return ("-", tree) if sign else tree
+        return ("-", tree) if sign == "-" else tree
 
     def _bracketed(self, ends: str = ")]") -> Tree:
         start = self._at
         self._at += 1
         tree = self._sum()
-        if self._peek() in ("<", ">"):
-            is_greater = self._text[self._at] == ">"
-            self._at += 1
+        if c := self._take("<", ">"):
             self._take("=")
-            tree = ("call", "greater", 0, *((tree, self._sum())[:: 1 if is_greater else -1]))
-        if not self._peek() or self._peek() not in ends:
+            tree = ("call", "greater", 0, *((tree, self._sum())[:: 1 if c == ">" else -1]))
+        if not self._take(*ends):
             raise self._error(self._alien()) if self._peek() else self._error("this bracket is never closed", start)
-        self._at += 1
         return tree
 
     def _base(self) -> Tree:
@@ -322,8 +305,7 @@ class Reader:
             return tree
         if c == "|":
             return ("call", "abs", 0, self._bracketed("|"))
-        if c and c in "½⅓¼¾⅔⅛":
-            self._at += 1
+        if self._take(*"½⅓¼¾⅔⅛"):
             return ("num", numeric(c), c)
         if c == "Σ":
             return self._series()
@@ -369,9 +351,8 @@ class Reader:
                 return self._error(f"{m[1]}_{m[3]} of which layer? Write {meant}")
             if any(word.startswith(stem) for word in self.words):
                 return self._error(f"there is no {name}{m[3]}: one of its indices is wrong", slip="wrong index")
-        if self._match(r"[∂d]\s*[^\W\d].*/\s*[∂d]") and not (
-            MATRICES.search(self._text) or self._match(VECTOR.pattern)
-        ):
+        is_derivative = self._match(r"[∂d]\s*[^\W\d].*/\s*[∂d]")
+        if is_derivative and not MATRICES.search(self._text) and not self._match(VECTOR.pattern):
             return self._error("write a derivative as ∂f/∂x, with names that are defined")
         return self._error(self._alien())
 
@@ -400,16 +381,11 @@ class Reader:
             power = self._bracketed() if self._peek() == "(" else self._base()
         if not self._starts() and self._peek() != "|":
             raise self._error(f"{word}{'′' * primes} needs its argument: write {word}{'′' * primes}(…)", start)
-        if self._peek() == "(":
-            args = [self._bracketed("),")]
-            while self._text[self._at - 1] == ",":
-                self._at -= 1  # where _bracketed expects a bracket
-                args.append(self._bracketed("),"))
-        else:
-            args = [self._factor()]
-            while self._habits[0] and self._starts():
-                args.append(self._factor())
-            args = [one("*", args)]
+        args = [self._bracketed("),") if (is_open := self._peek() == "(") else self._factor()]
+        while self._text[self._at - 1] == "," if is_open else self._habits[0] and self._starts():
+            self._at -= is_open  # where _bracketed expects a bracket
+            args.append(self._bracketed("),") if is_open else self._factor())
+        args = args if is_open else [one("*", args)]
         if word == "g":
             name = self.activations.get(args[0][-1], name)
         tree: Tree = ("call", name, primes, *args)
@@ -457,42 +433,38 @@ def show(tree: Tree, html: bool = False, within: int = 0) -> str:
     if kind in ("name", "const"):
         return mathml.name(parts[0]) if html else str(parts[0])
     if kind == "+":
-        text = show(parts[0], html, 1)
-        for x in parts[1:]:
-            text += f" {MINUS} {show(x[1], html, 1)}" if x[0] == "-" else f" + {show(x, html, 1)}"
-        return put(text, 0)
+        terms = [(MINUS, x[1]) if x[0] == "-" else ("+", x) for x in parts[1:]]
+        return put("".join([show(parts[0], html, 1), *(f" {c} {show(x, html, 1)}" for c, x in terms)]), 0)
     if kind == "-":
         return put(MINUS + show(parts[0], html, 1), 1)
-    if kind == "·":
+    if kind in ("·", "inv"):
+        parts = [tree] if kind == "inv" else parts
         factors = [("/" if x[0] == "inv" else "·") + show(x[1] if x[0] == "inv" else x, html, 2) for x in parts]
-        return put("".join(factors).removeprefix("·") if parts[0][0] != "inv" else "1" + "".join(factors), 1)
+        return put("1" * (parts[0][0] == "inv") + "".join(factors).removeprefix("·"), 1)
     if kind == "*":
         factors = [show(x, html, 3) for x in parts]
         text = factors[0]
-        for before, x in pairwise(factors):
+        for before, x, factor in zip(factors, factors[1:], parts[1:]):
             near = html or x[0] == "(" or not re.search(r"[_∂]|\w\(.*\)$", before + "," + x)
-            text += "·" + x if x[0].isdigit() else x if near else " " + x
+            text += "·" + x if factor[0] == "num" else x if near else " " + x
         return put(text, 2)
-    if kind == "inv":
-        return put(f"1/{show(parts[0], html, 3)}", 1)
     if kind == "^":
         base, power = show(parts[0], html, 4), show(parts[1], html)
-        base = f"({base})" if not html and set(base) & set(ABOVE) and base[0] != "(" else base
         if html:
             return f"<msup><mrow>{base}</mrow><mrow>{power}</mrow></msup>"
-        raised = power.replace(MINUS, "-")
-        whole = re.fullmatch(r"-?\d+", raised)
-        return put(
-            base + (raised.translate(RAISED) if whole else f"^{power}" if power.isalnum() else f"^({power})"), 3
-        )
+        base = f"({base})" if set(base) & set(ABOVE) and base[0] != "(" else base
+        whole = re.fullmatch(r"-?\d+", raised := power.replace(MINUS, "-"))
+        return put(base + (raised.translate(RAISED) if whole else f"^{power}" if power.isalnum() else f"^({power})"))
     if kind == "d":
         z = re.fullmatch(r"z([⁰¹²³⁴⁵⁶⁷⁸⁹]+_[\d,]+)", parts[1][1])
         if z and len(parts) > 3:
             return show(("name", "δ" + z[1]), html)
         f, x, mark = show(parts[0], html, 3), show(parts[1], html), "<mi>∂</mi>" if html else "∂"
         return mathml.FRACTION.format(mark + f, mark + x) if html else f"∂{f}/∂{x}"
-    inside = ", ".join(show(x, html) for x in parts[2:])
     if parts[0] == "greater":
         return f"[{show(parts[2], html)} > {show(parts[3], html)}]"
-    name = function_text(parts[0]) if parts[0] != "abs" else "abs"
+    inside, name = (
+        ", ".join(show(x, html) for x in parts[2:]),
+        "abs" if parts[0] == "abs" else function_text(parts[0]),
+    )
     return f"<mi>{name}</mi>{'<mo>′</mo>' * parts[1]}({inside})" if html else f"{name}{'′' * parts[1]}({inside})"

@@ -485,5 +485,5 @@ class SlipSearch:
             mended = one("+", [*right, *(slip.mended for slip in slips.values())])
             if len(slips) == len(rest) and self._is_right(mended):
                 return next(iter(slips.values()))
-        term = next((t for t in rest if any(x and x[0] for x in self.world.numbers(t))), None)
-        return Mending("a term", wrong, "Look at the term {}.", (term,)) if term and len(terms) > 1 else None
+        wrongs = [t for t in rest if any(x and x[0] for x in self.world.numbers(t))] if len(terms) > 1 else []
+        return Mending("a term", wrong, "Look at the term {}.", (wrongs[0],)) if wrongs else None
