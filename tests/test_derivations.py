@@ -494,6 +494,7 @@ RIGHT = [
     ("df/dx = 2(2x+1)(2) = 8x + 4", "f = (2*x+1)**2"),
     ("∂L/∂w¹_21 = δ¹_2 x_1", TRACE),
     ("∂L/∂w¹_21 = δ¹_2 x₁", LOSS),
+    ("δ²_1 = (ŷ_1 − y_1) σ'(z²_1)", LOSS),
     ("∂L/∂w¹_jk = δ¹_j x_k", LOSS),
     ("z¹_1 = w¹_11 x_1 + w¹_12 x_2 + b¹_1\n∂z¹_1/∂w¹_12 = x_2", TRACE),
     ("$$\\frac{\\partial f}{\\partial r} = yz + xz\\,s\n= 2 r s^2$$", SLIDE),
@@ -696,6 +697,10 @@ WRONG = [
     ("δ¹_2 = (a²_1 w²_12 + a²_2 w²_22) σ'(z¹_2)", TRACE, 1, "a for δ"),
     ("∂L/∂w¹_21 = a¹_2 x_1", TRACE, 1, "a for δ"),
     ("∂L/∂w¹_21 = δ¹_1 x_2", TRACE, 1, "wrong index"),
+    ("∂L/∂w = ∂L/∂a·∂a/∂z·∂z/∂w\n= (a − y)·a(1 + a)·x", NEURON, 2, "sign"),
+    ("∂f/∂s = xzr + xy\n= 0", SLIDE, 2, "numbers"),
+    ("df/dx = 1/√(x² + 1)", "f = sqrt(x**2 + 1)", 1, "factor missing"),
+    ("df/dx = 3(x+1)²\n= 3x² + 3", "f = (x+1)**3", 2, "split sum"),
 ]  # fmt: skip
 
 

@@ -137,7 +137,9 @@ class SlipSearch:
         """The first change that makes the formula right."""
         if len([*places(wrong)]) + len([*places(self.before)]) > MOST_PLACES:
             return None
-        if len(self.chain) == 1 and self.wrt and wrong[:2] == ("num", 0.0):
+        if wrong[:2] == ("num", 0.0):
+            if len(self.chain) > 1 or not self.wrt:
+                return None
             words = "It is not 0: {} depends on {}" + ", through {}." * bool(self.paths)
             return Mending("dependence forgotten", self.before, words, (*self.chain[0][1:3], *[*self.paths][-1:]))
         found = self._in_place(*self._differing(self.before, wrong))
@@ -165,7 +167,9 @@ class SlipSearch:
         if old[0] != "d" or len(old) > 4 or old == self.before or any(x[0] == "d" for x in atoms(new)):
             return None
         numbers = self.world.numbers(old)
-        changes = joined(self._scaled([Place(new, lambda x: x, ("",))]), self._local([*places(new)]))
+        every = [*places(new)]
+        spots = [x for x in every if x.around[0] in ("", "+") or x.tree[0] == "+"]
+        changes = joined(self._scaled(spots), self._local(every))
         found = next((slip for slip in changes if self.world.agree(slip.mended, numbers)), None)
         keeps = found and found.name not in ("wrong name", "factor too many")
         return found if keeps else Mending("wrong local derivative", old, "{1} is not {0}.", (old, new))
@@ -320,7 +324,8 @@ class SlipSearch:
             if x[0] == "^" and x[2][0] in ("num", "-"):
                 power = self.world.numbers(x[2])[0]
                 for p in (power[0] - 1, power[0] + 1, power[0] / 2, power[0] - 2) if power else ():
-                    yield place.swap("exponent", ("^", x[1], ("num", p, number_text(p))))
+                    new = ("^", x[1], ("num", p, number_text(p)))
+                    yield place.swap("exponent", x[1] if p == 1.0 else new)
             if x[0] == "name" and around[0] not in ("d", "^"):
                 yield place.swap("exponent", ("^", x, TWO))
             if x[0] == "num" and around[0] != "^":
@@ -367,7 +372,8 @@ class SlipSearch:
                 elif name == "factor missing" and gone and factor[0] == "name":
                     name = "definition substituted wrongly"
                 elif name == "factor missing" and factor in atoms(x):
-                    name = "exponent"
+                    plain = [y for y in operands(x, "*·-") if y != ONE and y[0] not in ("inv", "call")]
+                    name = "exponent" if plain else name
                 yield Mending(name, put(times(x, factor)), "{} lacks the factor {}.", (x, ("·", factor)))
 
     def _functions(self, every: Iterable[Place]) -> Iterator[Mending]:

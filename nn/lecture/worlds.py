@@ -182,8 +182,9 @@ class World:
             if m := re.fullmatch(f"z{LAYER}_[\\d,]+", name):
                 delta: Tree = ("d", root, ("name", name), "total", "δ")
                 meant += [(f"δ{name[1:]}", delta), (f"d{name[1:]}", delta)]
-            if (m := re.fullmatch("a⁰_(.*)", name)) and f"x_{m[1]}" not in self.names:
-                meant.append((f"x_{m[1]}", ("name", name)))
+            for letter, layer in (("x", "⁰"), ("ŷ", layers[-1] if layers else "-")):
+                if (m := re.fullmatch(f"a{layer}_(.*)", name)) and f"{letter}_{m[1]}" not in self.names:
+                    meant.append((f"{letter}_{m[1]}", ("name", name)))
             for word, tree in meant:
                 for spelled in spellings(word):
                     yield spelled, tree
