@@ -14,7 +14,7 @@ from autograd.contributions import gradients
 from autograd.notation import number_text
 from autograd.parser import CONSTANTS
 from nn.lecture.handwriting import Tree, one, show
-from nn.lecture.worlds import World
+from nn.lecture.worlds import Number, World
 
 ZERO, ONE, TWO, THREE = (("num", float(i), str(i)) for i in range(4))
 HALF = ("inv", TWO)
@@ -22,10 +22,9 @@ MOST_NAMES, MOST_PLACES = 60, 250
 UNNAMED = re.compile("v[₀₁₂₃₄₅₆₇₈₉]+")
 ACTIVATIONS = ("σ", "sigmoid", "tanh", "relu", "softplus", "elu", "gelu", "silu", "leaky_relu")
 FUNCTIONS = ("sin", "cos", "tan", "exp", "log", "tanh", "σ", "relu", "sinh", "cosh", "sqrt")
-INVERSE = dict(pair for a, b in (("term too many", "term missing"), ("factor too many", "factor missing"),
-                                 ("sum for product", "product for sum")) for pair in ((a, b), (b, a)))  # fmt: skip
+INVERSE = {"term too many": "term missing", "factor too many": "factor missing", "sum for product": "product for sum"}
+INVERSE |= {b: a for a, b in INVERSE.items()} | {"path forgotten": "term too many"}
 INVERSE |= {f"{x} forgotten": "factor too many" for x in ("slope", "upstream", "inner derivative", "weight")}
-INVERSE["path forgotten"] = "term too many"
 FAULTS = {  # of a student who differentiates f by a rule of his own
     "inner derivative forgotten": "The derivative of what is inside the function is missing.",
     "inner derivative inside": "The inner derivative is a factor: it does not go inside the function.",
@@ -84,6 +83,11 @@ def substitute(tree: Tree, *pairs: tuple[Tree, Tree]) -> Tree:
     return tuple(substitute(x, *pairs) if isinstance(x, tuple) else x for x in tree)
 
 
+def total(f: Tree, x: Tree) -> Tree:
+    """∂f/∂x."""
+    return ("d", f, x, "total")
+
+
 def minus(x: Tree) -> Tree:
     """−x."""
     return x[1] if x[0] == "-" else ("-", x)
@@ -127,11 +131,7 @@ class SlipSearch:
                     is_operand, leads = point.derivative(f, v, "direct") != 0.0, s in gradients(v)
                     self.arity += is_operand and leads
                     if is_operand or leads:
-                        self.paths[name] = ("·", self._d(self.of, name), self._d(name, self.wrt))
-
-    @staticmethod
-    def _d(f: Tree, x: Tree) -> Tree:
-        return ("d", f, x, "total")
+                        self.paths[name] = ("·", total(self.of, name), total(name, self.wrt))
 
     def find(self, wrong: Tree) -> Mending | None:
         """The first change that makes the formula right."""
@@ -142,12 +142,19 @@ class SlipSearch:
                 return None
             words = "It is not 0: {} depends on {}" + ", through {}." * bool(self.paths)
             return Mending("dependence forgotten", self.before, words, (*self.chain[0][1:3], *[*self.paths][-1:]))
-        found = self._in_place(*self._differing(self.before, wrong))
-        found = found or next((slip for slip in self._changes(wrong) if self._is_right(slip.mended)), None)
-        return found or self._forward(wrong) or self._termwise(wrong)
+        found = self._in_place(*self._differing(self.before, wrong)) or self._first(wrong, self.target)
+        if found or len(self.chain) == 1:
+            return found or self._termwise(wrong)
+        if slip := self._first(
+            self.before, self.world.numbers(wrong)
+        ):  # and the line was simplified at the same time
+            words = "It follows from {}, not from {}."
+            return Mending(INVERSE.get(slip.name, slip.name), self.before, words, (slip.mended, self.before))
+        return self._termwise(wrong)
 
-    def _is_right(self, tree: Tree) -> bool:
-        return self.world.agree(tree, self.target)
+    def _first(self, tree: Tree, target: Sequence[Number]) -> Mending | None:
+        """The first change of the formula with these numbers."""
+        return next((slip for slip in self._changes(tree) if self.world.agree(slip.mended, target)), None)
 
     def _differing(self, old: Tree, new: Tree) -> tuple[Tree, Tree]:
         """The smallest parts in which two formulas differ that are built alike, term by term, factor by factor."""
@@ -173,15 +180,6 @@ class SlipSearch:
         found = next((slip for slip in changes if self.world.agree(slip.mended, numbers)), None)
         keeps = found and found.name not in ("wrong name", "factor too many")
         return found if keeps else Mending("wrong local derivative", old, "{1} is not {0}.", (old, new))
-
-    def _forward(self, wrong: Tree) -> Mending | None:
-        """A change of the line before that gives the wrong one, which was simplified at the same time."""
-        target = self.world.numbers(wrong)
-        for slip in self._changes(self.before) if len(self.chain) > 1 else ():
-            if self.world.agree(slip.mended, target):
-                words = "It follows from {}, not from {}."
-                return Mending(INVERSE.get(slip.name, slip.name), self.before, words, (slip.mended, self.before))
-        return None
 
     def _scaled(self, spots: Iterable[Place]) -> Iterator[Mending]:
         for x, put, _ in spots:
@@ -216,8 +214,8 @@ class SlipSearch:
         yield from self._functions(every)
         names: list[Tree] = [("name", v) for v in self.names]
         for v in names if self.wrt else ():
-            if v != self.root and self.world.agree(wrong, self.world.numbers(self._d(self.of, v))):
-                yield Mending("another derivative", self.before, "This is {}.", (self._d(self.of, v),))
+            if v != self.root and self.world.agree(wrong, self.world.numbers(total(self.of, v))):
+                yield Mending("another derivative", self.before, "This is {}.", (total(self.of, v),))
         for x, y in combinations([v for v in names if v in atoms(wrong)][:5], 2):
             yield Mending("wrong name", substitute(wrong, (x, y), (y, x)), "{} and {} are exchanged.", (x, y))
         if self.wrt and len(self.chain) == 1 and self.world.agree(wrong, self.world.numbers(self.of)):
@@ -301,16 +299,13 @@ class SlipSearch:
         """σ for σ′, exponents, numbers, and factors that are too many."""
         for a, slope in self.slopes.items():
             beside: Tree = ("+", ONE, ("-", a))
-            other = "{} is the slope of another function."
-            for form in (("*", a, beside), ("+", ONE, ("-", ("^", a, TWO)))):
-                numbers = self.world.numbers(form)
-                for x, put, _ in every:
-                    if x[0] in ("*", "·", "+") and a in atoms(x) and self.world.agree(x, numbers):
-                        yield Mending("wrong local derivative", put(slope), other, (x,))
+            forms = [self.world.numbers(x) for x in (("*", a, beside), ("+", ONE, ("-", ("^", a, TWO))))]
             for x, put, _ in every:
-                if x[0] == "*" and {a, beside} <= {*x[1:]}:  # among other factors
-                    new = one("*", [slope, *(factor for factor in x[1:] if factor not in (a, beside))])
-                    yield Mending("wrong local derivative", put(new), other, (("*", a, beside),))
+                rest = [factor for factor in x[1:] if factor not in (a, beside)]
+                is_among = x[0] == "*" and len(rest) == len(x) - 3 and {a, beside} <= {*x[1:]}
+                if is_among or (x[0] in "*·+" and a in atoms(x) and any(self.world.agree(x, n) for n in forms)):
+                    new = one("*", [slope, *rest]) if is_among else slope
+                    yield Mending("wrong local derivative", put(new), "{} is the slope of another function.", (x,))
         for place in every:
             x, put, around = place
             if x[0] == "call" and x[1] in ("sin", "cos"):
@@ -351,7 +346,7 @@ class SlipSearch:
         for x in (x.tree for tree in (wrong, *self.chain) for x in places(tree)):
             for inside in x[3:] if x[0] == "call" else x[1:] if x[0] == "^" else ():
                 if self.wrt and inside != self.wrt and atoms(inside):
-                    more.setdefault(self._d(inside, self.wrt), "inner derivative forgotten")
+                    more.setdefault(total(inside, self.wrt), "inner derivative forgotten")
         more |= {path[2]: "inner derivative forgotten" for path in self.paths.values()}
         for v in self.names:
             if ("name", v) in self.paths or v[0] == "z":
@@ -385,7 +380,7 @@ class SlipSearch:
                 plain = [("call", name, primes, x[3]) for name in FUNCTIONS for primes in (0, 1)]
                 news = [*plain, ("inv", x[3]), *map(minus, plain)]
             elif x[0] == "d" and x[1][0] == "name" and x[1] != x[2]:
-                yield place.swap("upside down", self._d(x[2], x[1]))
+                yield place.swap("upside down", total(x[2], x[1]))
             if x[0] not in ("num", "d", "-", "+") or (x[0] == "+" and around[0] in ("*", "·", "inv")):
                 news.append(x[1] if x[0] == "inv" else ("inv", x))
             yield from (place.swap("wrong local derivative", new) for new in news)
@@ -454,7 +449,7 @@ class SlipSearch:
             inside = parts[2]
             outer = lambda u: ("call", parts[0], 1, u)  # noqa: E731
         elif kind != "inv":
-            return self._d(tree, self.wrt)
+            return total(tree, self.wrt)
         slope = self._slope(inside, fault)
         if inside == self.wrt or "inner" not in fault:
             return ("·", outer(inside), slope)
@@ -489,7 +484,7 @@ class SlipSearch:
             for options in found:
                 slips |= dict([(goal, slip) for slip, goal in options.get(name, []) if goal not in slips][:1])
             mended = one("+", [*right, *(slip.mended for slip in slips.values())])
-            if len(slips) == len(rest) and self._is_right(mended):
+            if len(slips) == len(rest) and self.world.agree(mended, self.target):
                 return next(iter(slips.values()))
         wrongs = [t for t in rest if any(x and x[0] for x in self.world.numbers(t))] if len(terms) > 1 else []
         return Mending("a term", wrong, "Look at the term {}.", (wrongs[0],)) if wrongs else None

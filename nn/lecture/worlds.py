@@ -64,10 +64,9 @@ class Point:
             return fixed[tree]
         kind, *parts = tree
         found: Any
-        if kind == "name":
-            found = self.nodes[parts[0]] if as_node else self.nodes[parts[0]].data
-        elif kind in ("num", "const"):
-            found = parts[0] if kind == "num" else CONSTANTS[parts[0]]
+        if kind in ("name", "num", "const"):
+            found = parts[0] if kind == "num" else CONSTANTS[parts[0]] if kind == "const" else self.nodes[parts[0]]
+            found = found if as_node else getattr(found, "data", found)
         elif kind == "d":
             f = self._compute(parts[0], peak, fixed, True)
             found = self.derivative(f, self.nodes[parts[1][1]], parts[2])
@@ -128,10 +127,9 @@ class World:
         self.words = dict(self._words())
         self.formulas: dict[str, Tree] = {}  # of what the text defines
         for part in re.split("[;\n]", where) if isinstance(where, str) else ():
-            name, _, formula = part.partition("=") if "=" in part else (self.root, "", part)
-            if name.strip() in self.names:
-                with suppress(Unreadable):
-                    self.formulas[name.strip()] = Reader(self.words).readings(typed(formula))[0]
+            with suppress(Unreadable):
+                name = part.partition("=")[0].strip() if "=" in part else self.root
+                self.formulas[name] = Reader(self.words).readings(typed(part.rpartition("=")[2]))[0]
 
     def _rebuilt(self, where: Any, vary_targets: bool) -> Build:
         """Compute a graph again with other numbers for its leaves, and for y_j, the numbers a_j is compared with."""
