@@ -575,10 +575,14 @@ class _Checks:
                 key = "order"
                 if numbers["f.grad"] == 0:
                     asks = "After the pass, f.grad is still 0. Which line sets it to 1, before anything is passed on?"
-            elif key in ("rule", "upstream") and what.endswith(".grad") and not self.engine.is_in_making:
-                if self.is_right(steps, at, right):
-                    is_one = all(numbers[x] == 1 for x in right[0] if x[0] in "xyzw" and x.endswith(".grad"))
-                    key = "restarts" if is_one and calls_itself(self.engine.backward) else "passes"
+            elif (
+                key in ("rule", "upstream")
+                and what.endswith(".grad")
+                and not self.engine.is_in_making
+                and self.is_right(steps, at, right)
+            ):
+                is_one = all(numbers[x] == 1 for x in right[0] if x[0] in "xyzw" and x.endswith(".grad"))
+                key = "restarts" if is_one and calls_itself(self.engine.backward) else "passes"
             if self.engine.is_in_making and what.endswith(".grad"):
                 shows = shows.replace(what, f"the local derivative ∂f/∂{what[0]}", 1)
                 x, y = ("x.grad", "y.grad") if "y.grad" in right[0] else (what, what)
