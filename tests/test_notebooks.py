@@ -1,5 +1,6 @@
 """The notebooks keep their promises: they run, print what is committed, hide answers, and nothing is cut off."""
 
+import math
 import re
 import statistics
 from itertools import pairwise
@@ -37,6 +38,11 @@ def pictures(cell):
     """The drawings and plots of a cell."""
     found = (output.get("data", {}) for output in cell.get("outputs", []))
     return [data[kind] for data in found for kind in PICTURES if kind in data]
+
+
+def drawings(cell):
+    """The SVG of a cell's drawings."""
+    return [text for text in pictures(cell) if text.startswith("<svg")]
 
 
 def shows_a_picture(cell):
@@ -129,6 +135,37 @@ def test_nothing_is_cut_off_at_1200_pixels(path, visit, tmp_path):
             e.clientWidth && ["auto", "scroll", "hidden"].includes(getComputedStyle(e).overflowX)).map(
             (e) => `${e.className}: ${e.textContent.slice(0, 60)}, ${e.scrollWidth} in ${e.clientWidth}`)"""
     ) == []  # fmt: skip
+
+
+NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?:e[−+-]?\d+)?")
+BY_HAND = {  # what readers compute themselves, and no cell prints
+    "2.001": 2 + 0.001, "0.5349": 1 - 0.4651, "39,200": 784 * 50, "0.0207": 0.02069036849247156,
+    "0.0333": 0.03329657267757379, "262,144": 4**9, "21,784": 10 * 1.5**9 * (1.5**10 - 1), "2.25": 1.5**2,
+    "1.118": math.sqrt(1.25), "1.342": 1.5 / math.sqrt(1.25), "2.65": math.atanh(0.99),
+    "2.13": 2.13, "1,797": 1797,  # PyTorch's version, and the images of digits
+}  # fmt: skip
+
+
+def numbers(text):
+    """The numbers in a text, with how they are written."""
+    return [
+        (word, float(word.replace(",", "").replace("−", "-"))) for word in NUMBER.findall(text.replace("{,}", ","))
+    ]
+
+
+@on_each
+def test_a_number_in_the_text_is_in_an_output(path):
+    """Of those with a point or a comma and three digits or more, to the digits that the text gives."""
+    cells, shown = read(path).cells, set(BY_HAND.values())
+    for cell in cells:
+        drawn = [re.sub(r"<style>.*?</style>|<[^>]*>", " ", text, flags=re.DOTALL) for text in drawings(cell)]
+        for text in [cell.source, texts(cell), *drawn] if cell.cell_type == "code" else []:
+            shown |= {x for _, x in numbers(text)}
+    for cell in (cell for cell in cells if cell.cell_type == "markdown"):
+        for word, x in numbers(re.sub(r"`[^`]*`|\]\([^)]*\)", "", cell.source)):
+            if re.search(r"[.,]\d", word) and len(re.sub(r"\D", "", word).strip("0")) >= 3:
+                half = 0.501 * 10.0 ** -len(word.partition(".")[2])
+                assert any(abs(number - x) <= half for number in shown), (word, cell.source)
 
 
 @on_each
