@@ -45,9 +45,7 @@ REMARK = re.compile(  # what stands beside formulas
     r"|[,.]?\s*\b(?:since|because|by the|using|as claimed|which|(?:where|with)(?!.*=))\b.*$"
 )
 ORDINAL = re.compile(r"\s*(?:\d+[.)]|\(\d+\))\s+(?=\S)")
-ASIDE = re.compile(
-    r"[(\[]\s*([A-Za-z]{2,}(?:\s+[A-Za-z]+)*|[A-Za-z](?:\s+[A-Za-z]+)+)\s*[)\]]"
-)  # (chain rule), or (x y)
+ASIDE = re.compile(r"[(\[]\s*([A-Za-z]{2,}(?:\s+[A-Za-z]+)*|[A-Za-z](?:\s+[A-Za-z]+)+)\s*[)\]]")  # (chain rule)
 SENTENCE = re.compile(r"\s*(written only as far|[✓✗–] |\[∂.*\]:|.*[A-Za-z]{3,}.*:\s*$)")  # our explanations' too
 THEN = re.compile(  # what stands between statements
     r"⇒|⟹|=>|\\Rightarrow|\\implies|→|∴|(?<!\\);|(?<!\\),\s+(?![^(]*\))(?=[^,]*=)|\b(?i:so|therefore|hence|thus|and|then|let|now|put|where|with)\b[:,]?"
@@ -120,9 +118,8 @@ class Marking:
                 formula = mathml.math(" ".join(told))
             wrong = ' style="color: var(--grad); font-weight: bold"' if sign == "✗" else ""
             rows += f"<div{wrong}>{sign} {i}</div><div>{formula}</div>"
-        said = f"<pre>{escape(self.text)}</pre>" if "\n    " in self.text else (
-            "".join(f"<p>{html_line(line)}</p>" for line in self.text.split("\n"))
-        )  # fmt: skip
+        said = "".join(f"<p>{html_line(line)}</p>" for line in self.text.split("\n"))
+        said = f"<pre>{escape(self.text)}</pre>" if "\n    " in self.text else said
         body = f'<div class="lines" role="group" tabindex="0" aria-label="The lines">{rows}</div>{said}'
         return mathml.framed(body, str(self), ".formulas div > pre { display: block; margin: .4em 0 }")
 

@@ -275,10 +275,9 @@ class SlipSearch:
         for x, put, _ in sums:
             for i, term in enumerate(x[1:], 1):
                 is_zero = term[0] == "·" and any(factor[0] == "num" for factor in term[1:])
-                name, words = (
-                    ("wrong local derivative", "should be 0") if is_zero else ("term too many", "is too much")
-                )
-                yield Mending(name, put(one("+", [*x[1:i], *x[i + 1 :]])), f"The term {{}} {words}.", (term,))
+                name = "wrong local derivative" if is_zero else "term too many"
+                words = "The term {} should be 0." if is_zero else "The term {} is too much."
+                yield Mending(name, put(one("+", [*x[1:i], *x[i + 1 :]])), words, (term,))
 
     def _products(self, every: Iterable[Place]) -> Iterator[Mending]:
         """· for +."""
@@ -405,19 +404,13 @@ class SlipSearch:
 
     def _faults(self, wrong: Tree) -> Iterator[Mending]:
         """f differentiated by a wrong rule, with its definition as it is or with all definitions put in."""
-        is_start = self.wrt and len(self.chain) == 1 and atoms(wrong)
-        rule = self.world.formulas.get(self.of[1]) if is_start else None
-        inlined = rule
-        for _ in self.world.formulas if rule else ():
-            inlined = substitute(inlined or (), *((("name", v), x) for v, x in self.world.formulas.items()))
-        target = self.world.numbers(wrong) if rule else []
-        is_zero = not any(x and x[0] for x in target)
-        for formula, fault in product(() if is_zero else dict.fromkeys((rule, inlined)), FAULTS):
-            if (
-                formula
-                and len([*places(formula)]) < MOST_PLACES
-                and self.world.agree(self._slope(formula, fault), target)
-            ):
+        formulas, target = self.world.formulas, self.world.numbers(wrong)
+        is_start = self.wrt and len(self.chain) == 1 and atoms(wrong) and any(x and x[0] for x in target)
+        tried = [formulas[self.of[1]]] if is_start and self.of[1] in formulas else []
+        while tried and tried[-1] not in tried[:-1] and len([*places(tried[-1])]) < MOST_PLACES:
+            tried.append(substitute(tried[-1], *((("name", v), x) for v, x in formulas.items())))
+        for formula, fault in product(tried[:-1], FAULTS):
+            if self.world.agree(self._slope(formula, fault), target):
                 yield Mending(fault.partition(",")[0], self.before, FAULTS[fault])
 
     def _slope(self, tree: Tree, fault: str) -> Tree:
@@ -433,24 +426,21 @@ class SlipSearch:
                 return (kind, *(("inv", self._slope(x[1], fault)) if x[0] == "inv" and atoms(x) else y
                                 for x, y in zip(parts, slopes)))  # fmt: skip
             return one("+", [(kind, *parts[:i], y, *parts[i + 1 :]) for i, y in enumerate(slopes) if atoms(parts[i])])
-        inside: Tree = parts[0]
-        outer: Put = lambda u: ("-", ("^", u, ("-", TWO)))  # noqa: E731
-        if tree[:3] == ("call", "exp", 0):
-            kind, parts = "^", [("const", "e"), parts[2]]
-        if kind == "^" and not atoms(parts[1]):
+        if kind == "inv" or tree[:3] == ("call", "exp", 0):
+            kind, parts = "^", [parts[0], ("-", ONE)] if kind == "inv" else [("const", "e"), parts[2]]
+        if kind == "call" and len(parts) == 3:
+            outer: Put = lambda u: ("call", parts[0], 1, u)  # noqa: E731
+        elif kind == "^" and not atoms(parts[1]):
             outer = lambda u: ("·", parts[1], ("^", u, ("+", parts[1], ("-", ONE))))  # noqa: E731
         elif kind == "^" and not atoms(parts[0]):
-            base, inside = parts
-            outer = lambda u: ("·", ("^", base, u), ("call", "log", 0, base))  # noqa: E731
-            if fault.startswith("power rule"):
-                power = ("·", inside, ("^", base, ("+", inside, ("-", ONE))))
-                return power if "," in fault else ("·", power, self._slope(inside, fault))
-        elif kind == "call" and len(parts) == 3:
-            inside = parts[2]
-            outer = lambda u: ("call", parts[0], 1, u)  # noqa: E731
-        elif kind != "inv":
+            outer = lambda u: ("·", ("^", parts[0], u), ("call", "log", 0, parts[0]))  # noqa: E731
+        else:
             return total(tree, self.wrt)
+        inside = next(x for x in parts if isinstance(x, tuple) and atoms(x))
         slope = self._slope(inside, fault)
+        if fault.startswith("power rule") and inside == parts[1]:
+            put: Tree = ("·", inside, ("^", parts[0], ("+", inside, ("-", ONE))))
+            return put if "," in fault else ("·", put, slope)
         if inside == self.wrt or "inner" not in fault:
             return ("·", outer(inside), slope)
         put = outer(slope if "inside" in fault else inside)
@@ -470,9 +460,7 @@ class SlipSearch:
                 del goals[match]
             else:
                 rest.append(term)
-        found: list[
-            dict[str, list[tuple[Mending, Tree]]]
-        ] = []  # for each term, by name: a slip, and the goal it reaches
+        found: list[dict[str, list[tuple[Mending, Tree]]]] = []  # by term and name: slips, and the goals they reach
         for term in rest:
             found.append({})
             for slip in self._changes(term):
