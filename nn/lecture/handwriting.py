@@ -41,8 +41,8 @@ ABOVE = {c: chr(int(decomposition(c).split()[-1], 16)) for c in "⁰¹²³⁴⁵
 BELOW = {c: chr(int(decomposition(c).split()[-1], 16)) for c in "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ"}
 LETTERS = "ijkmnpq"  # of indices
 INDICES = rf"(?<![\s_])_([{LETTERS}\d,]*[{LETTERS}][{LETTERS}\d,]*)"
-MATRICES = re.compile(r"∇|\bgrad\b|ᵀ|\^\(?[T⊤]|W")
-VECTOR = re.compile(r"(?:[∂d]\s*\w+\s*/\s*[∂d]\s*)?(?:δ|delta|[zabxy])\^\(?\d+\)?(?![\w^])")
+MATRICES = re.compile(r"∇|\bgrad\b|ᵀ|\^\(?[T⊤]|W|@")
+VECTOR = re.compile(r"(?:[∂d]\s*\w+\s*/\s*[∂d]\s*)?(?:δ|delta|[zabxy])\^\(?[\dL]+\)?(?![\w^])")
 D = r"\s*(?:\\mathrm\s*)?\(?[∂d]"
 
 
@@ -209,7 +209,8 @@ class Reader:
         if name in ("…", "..."):
             return "write every term out: what … stands for cannot be marked"
         layer = m[1] if (m := re.search(r"(?:δ|delta|W)\^\(?(\d)", self._text)) else ""
-        unit = next((show(x) for t, x in self.words.items() if t.startswith(f"δ^({layer}") and t[-2:] == "_2"), "")
+        units = list(dict.fromkeys(show(x) for t, x in self.words.items() if t.startswith(f"δ^({layer}")))
+        unit = units[-1 if len(units) < 2 else 1] if units else ""
         if MATRICES.search(self._text) or (unit and VECTOR.match(self._text, self._at)):
             one_unit = f"the line for one unit, {unit} = …" if unit else "one line for each, as ∂f/∂x = …"
             return f"vectors and matrices are not marked, only single numbers: write {one_unit}"

@@ -236,8 +236,10 @@ class SlipSearch:
                     yield place.swap("wrong index", (*x[:2], ("name", y), *x[3:]))
             for y in self.names if x[0] == "name" else ():
                 letters = x[1][0] + y[0]
+                inner = [v not in self.world.leaves for v in (x[1], y)]
                 alike = (letters[0] == letters[1] or x[1][1:] == y[1:]) and len(x[1]) > 2
-                if y == x[1] or alike != near or same != ((x[1] in self.world.leaves) == (y in self.world.leaves)):
+                alike |= all(inner) and len(x[1] + y) == 2 and len(self.chain) == 1 and around[0] != "d"
+                if y == x[1] or alike != near or same != (inner[0] == inner[1]):
                     continue
                 name = (
                     "a for z in σ′" if around[0] == "call" and around[2] and letters == "az"

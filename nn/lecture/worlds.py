@@ -182,7 +182,8 @@ class World:
                 meant += [(f"δ{name[1:]}", delta), (f"d{name[1:]}", delta)]
             for letter, layer in (("x", "⁰"), ("ŷ", layers[-1] if layers else "-")):
                 if (m := re.fullmatch(f"a{layer}_(.*)", name)) and f"{letter}_{m[1]}" not in self.names:
-                    meant.append((f"{letter}_{m[1]}", ("name", name)))
+                    is_only = f"a{layer}_2" not in self.names
+                    meant += [(word, ("name", name)) for word in (f"{letter}_{m[1]}", *[letter] * is_only)]
             for word, tree in meant:
                 for spelled in spellings(word):
                     yield spelled, tree
