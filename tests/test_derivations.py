@@ -678,6 +678,8 @@ WRONG = [
     ("df/dy = −x/y", "f = x/y", 1, "exponent"),
     ("df/dx = 1 − tanh(x)", "f = tanh(x)", 1, "exponent"),
     ("∂f/∂t = v·2t + u·3\n= 3t·2t + t²·3\n= 6t² + 3t² = 9t⁴", PRODUCT, 3, "exponent"),
+    ("df/dx = 1/(2√x)\n= ½ x^(1/2)", "f = sqrt(x)", 2, "exponent"),
+    ("∂f/∂s = 2r²s\n= 2r²s + s", SLIDE, 2, "term too many"),
     ("df/dx = 4x³ + 2x³ = 6x⁶", "f = x**4 + x**4/2", 1, "exponent"),
     ("∂L/∂b¹_2 = 0", TRACE, 1, "dependence forgotten"),
     ("df/dx = 1/(1+x²)", "f = log(1 + x**2)", 1, "inner derivative forgotten"),

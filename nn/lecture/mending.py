@@ -267,7 +267,8 @@ class SlipSearch:
     def _sums(self, sums: Iterable[Place]) -> Iterator[Mending]:
         """+ for ·, and terms that are too many."""
         for x, put, _ in sums:
-            shared = [f for f in operands(x[1], "*·") if all(f in operands(t, "*·") for t in x[2:])]
+            factors = [operands(t, "*·") for t in x[1:]]
+            shared = [f for f in factors[0] if all(f in some and len(some) > 1 for some in factors)]
             options: list[list[Tree]] = [[("·", *x[1:])]]
             options += [[("·", *x[1:], *[("inv", f)] * (len(x) - 2))] for f in shared]
             options += [[("·", *x[i : i + 2]) for i in range(1, len(x), 2)]] if len(x) % 2 else []
@@ -317,7 +318,7 @@ class SlipSearch:
                 yield place.swap(name, ("call", x[1], 1 - min(x[2], 1), x[3]))
                 if x[2] and x[3][0] == "call":
                     yield place.swap("a for z in σ′", (*x[:3], x[3][3]))
-            if x[0] == "^" and x[2][0] in ("num", "-"):
+            if x[0] == "^" and not atoms(x[2]):
                 power = self.world.numbers(x[2])[0]
                 for p in (power[0] - 1, power[0] + 1, power[0] / 2, power[0] - 2) if power else ():
                     new = ("^", x[1], ("num", p, number_text(p)))
