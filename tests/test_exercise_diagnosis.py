@@ -97,8 +97,8 @@ MUL = [
     ("sign", lambda x, y: (x * y, (-y, -x))),
     ("sign", lambda x, y: (x * y, (y, -x))),
     ("sign", lambda x, y: (-x * y, (-y, -x))),
-    ("same for both", lambda x, y: (x * y, (y, y))),
-    ("same for both", lambda x, y: (x * y, (x, x))),
+    ("operand's own", lambda x, y: (x * y, (y, y))),
+    ("operand's own", lambda x, y: (x * y, (x, x))),
     ("constants", lambda x, y: (x * y, (0, 0))),
     ("rule of −", lambda x, y: (x * y, (1, -1))),
     ("power rule", lambda x, y: (x * y, (2 * x, 2 * y))),
@@ -118,7 +118,7 @@ RELU = [
     ("min for max", lambda z: (min(0, z), (z > 0,))),
     ("exchanged", lambda z: (max(0, z), (z < 0,))),
     ("leak", lambda z: (max(0.01 * z, z), (1 if z > 0 else 0.01,))),
-    ("leak in the slope", lambda z: (max(0, z), (1 if z > 0 else 0.01,))),
+    ("leak", lambda z: (max(0, z), (1 if z > 0 else 0.01,))),
     ("sign", lambda z: (max(0, z), (-1 if z > 0 else 0,))),
     ("slope of σ", lambda z: (max(0, z), (sigmoid(z) * (1 - sigmoid(z)),))),
     ("step", lambda z: (z > 0, (z > 0,))),
@@ -383,8 +383,8 @@ HIDDEN = [
 ]
 OUTER = [
     ("sum for mean", lambda D, A: np.array(D).T @ np.array(A)),
-    ("the transpose", lambda D, A: np.array(A).T @ np.array(D) / len(D)),
-    ("the transpose and sum|sum for mean and the transpose", lambda D, A: np.array(A).T @ np.array(D)),
+    ("transpose", lambda D, A: np.array(A).T @ np.array(D) / len(D)),
+    ("transpose and sum|sum for mean and the transpose", lambda D, A: np.array(A).T @ np.array(D)),
     ("1/(m − 1)", lambda D, A: np.array(D).T @ np.array(A) / (len(D) - 1)),
     ("sign", lambda D, A: -np.array(D).T @ np.array(A) / len(D)),
     ("last example only", lambda D, A: np.outer(D[-1], A[-1])),
@@ -399,7 +399,7 @@ OUTER = [
     ("forgot the upstream", lambda D, A: np.ones_like(D).T @ np.array(A) / len(D)),
     ("forgot the input", lambda D, A: np.array(D).T @ np.ones_like(A) / len(D)),
     ("first example missing", lambda D, A: np.array(D[1:]).T @ np.array(A[1:]) / len(D)),
-    ("the transpose and the sign", lambda D, A: -np.array(A).T @ np.array(D) / len(D)),
+    ("transpose and the sign", lambda D, A: -np.array(A).T @ np.array(D) / len(D)),
 ]
 
 
@@ -512,11 +512,121 @@ def other_way_round(root):
     return tuple(order)
 
 
+class Own:
+    """A list of somebody's own, without __iter__."""
+
+    def __init__(self, numbers):
+        self.numbers = list(numbers)
+
+    def __len__(self):
+        return len(self.numbers)
+
+    def __getitem__(self, i):
+        return self.numbers[i]
+
+
+def checked(name, rule):
+    """The feedback on the right answer, numbers or a function, changed by a rule."""
+    course, exercise = Course("ada"), EXERCISES[name]
+    problem = course.problem(name)
+    return course.check(name, rule(exercise.right if exercise.is_code else exercise.right(problem), problem))
+
+
+@pytest.mark.parametrize("form", [Own, np.longdouble, np.array, tuple, iter, lambda x: np.array(x)[:, None]])
+@pytest.mark.parametrize("name", [name for name, exercise in EXERCISES.items() if not exercise.is_code])
+def test_right_numbers_are_right_in_any_list(name, form):
+    assert checked(name, lambda right, p: form(right))
+
+
+def test_right_numbers_in_another_shape_are_called_so():
+    for name, function, shape in (
+        ("mul", lambda x, y: (x * y, y, x), "[the value, [∂/∂x, ∂/∂y]]"),
+        ("relu", lambda z: (max(0, z), z > 0), "[the value, [the derivative]]"),
+        ("outer", lambda D, A: (np.array(D).T @ np.array(A) / len(D)).ravel(), "[[∂L/∂w_11, ∂L/∂w_12], [∂L/∂w_21"),
+    ):  # fmt: skip
+        feedback = Course("ada").check(name, function)
+        assert not feedback and "another shape (" in feedback.text and shape in feedback.text
+
+
+@pytest.mark.parametrize("name", ["outer", "softmax", "dropout", "batch_norm", "capstone"])
+def test_four_digits_are_enough_in_code_too(name):
+    def rounded(*arguments):
+        right = EXERCISES[name].right(*arguments)
+        return [np.round(x, 4) for x in right]
+
+    assert Course("ada").check(name, rounded)
+
+
+@pytest.mark.parametrize("name", ["evaluate", "pca", "hidden", "sgd"])
+def test_two_digits_are_never_enough(name):
+    for i in range(40):
+        course = Course(f"name {i}")
+        right = EXERCISES[name].right(course.problem(name))
+        digits = 1 - int(np.floor(np.log10(max(map(abs, right)))))
+        few = [round(x, digits) for x in right]
+        assert few == right or not course.check(name, few)
+
+
+def test_what_may_be_rounded_or_wrong_is_called_both():
+    course = Course("ada")
+    adam = EXERCISES["adam"]
+    for i in range(200):
+        course = Course(f"name {i}")
+        problem = course.problem("adam")
+        few = [round(x, 1) for x in adam.right(problem)]
+        feedback = course.check("adam", few)
+        assert feedback or "ounded too early" in feedback.text
+
+
+def down(root):
+    return ([*down(root.parents[0])] if root.parents else []) + [root]
+
+
+def own_at_L(x, y, z, w, h, g):
+    m, a = (x + y) * z, sigmoid(h)
+    return [g * m * z, g * m * (x + y), 0.0, g * a * a * (1 - a)]
+
+
+MORE = [  # exercise, its name for the slip, the answer from the right one and the problem
+    ("momentum", "velocities", lambda right, p: (
+        (p["w"] - right[0]) / p["eta"], (right[0] - right[1]) / p["eta"])),
+    ("sgd", "changes", lambda right, p: (right[0] - p["w"], right[1] - p["b"])),
+    ("pca", "reverse order", lambda right, p: right[::-1]),
+    ("pca", "without signs", lambda right, p: np.abs(right)),
+    ("pca", "feature with the largest", lambda right, p: np.eye(3)[np.var(p["X"], axis=0).argmax()]),
+    ("cross_entropy", "σ twice", lambda right, p: sigmoid(sigmoid(p["z"])) - p["y"]),
+    ("cross_entropy", "times z", lambda right, p: np.array(right) * p["z"]),
+    ("gates", "operands not exchanged", lambda right, p: own_at_L(**p)),
+    ("batch_norm_backward", "dgamma and dbeta stand in each other's places", lambda right, p: [
+        *right[:10], right[11], right[10]]),
+    ("hidden", "slope of the output layer", lambda right, p: [
+        right[i] / Seen(p).slope1[k] * Seen(p).slope[k] for i, k in enumerate((0, 2))]),
+    ("batch_norm", "0 to 1", lambda right, p: lambda x, gamma, beta, epsilon: [
+        gamma * (v - min(x)) / ((max(x) - min(x)) ** 2 + epsilon) ** 0.5 + beta for v in x]),
+    ("batch_norm", "mean of the squares", lambda right, p: lambda x, gamma, beta, epsilon: (
+        gamma * (np.array(x) - np.mean(x)) / (np.mean(np.square(x)) + epsilon) ** 0.5 + beta)),
+    ("capstone", "parts exchanged", lambda right, p: lambda *a: [right(*a)[i] for i in (2, 3, 0, 1)]),
+    ("dropout", "a mask of its own", lambda right, p: lambda a, keep, q, training: (
+        right(a, [True] * (len(a) - 1) + [not keep[-1]], q, training))),
+    ("order", "kept from one call", lambda right, p: lambda root, order=[]: order.extend(topological(root)) or order),
+    ("order", "first parent only", lambda right, p: down),
+    ("softmax", "one side only", lambda right, p: lambda z, label: (
+        np.exp(np.array(z) - max(z)) / np.exp(z).sum() - hot(z, label))),
+    ("relu", "leak", lambda right, p: lambda z: (max(0.1 * z, z), (z > 0,))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "said", "rule"), MORE, ids=[f"{name}: {said}" for name, said, _ in MORE])
+def test_more_natural_wrong_answers_are_called_by_their_names(name, said, rule):
+    feedback = checked(name, rule)
+    assert not feedback and said in feedback.text, feedback.text
+
+
 RIGHT = [
     ("order", kahn), ("order", other_way_round), ("order", lambda root: iter(topological(root))),
     ("order", lambda root: dict.fromkeys(topological(root)).keys()),
     ("backward", backward(add)), ("backward", backward(add, order=lambda root: reversed(kahn(root)))),
-    ("mul", lambda x, y: [x * y, y, x]), ("mul", lambda x, y: (np.float32(x) * np.float32(y), np.array([y, x]))),
+    ("mul", lambda x, y: (np.float32(x) * np.float32(y), np.array([y, x]))),
     ("mul", lambda *operands: (operands[0] * operands[1], operands[::-1])),
     ("relu", lambda z: (z * (z > 0), ((z > 0) * 1,))), ("relu", lambda z: (z if z > 0 else 0, [z > 0])),
     ("relu", lambda z: ((z + abs(z)) / 2, (int(z > 0),))),

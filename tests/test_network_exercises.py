@@ -86,7 +86,7 @@ NATURAL = [  # an exercise, a part of the mistake's name, and a wrong answer mad
     ("cross_entropy", "softmax", lambda c: of_output(c, lambda z, a, y: np.exp(z) / np.exp(z).sum() - y)),
     ("cross_entropy", "y = 1", lambda c: of_output(c, lambda z, a, y: -y * (1 - a))),
     ("cross_entropy", "z for a", lambda c: of_output(c, lambda z, a, y: z - y)),
-    ("cross_entropy", "mean", lambda c: of_output(c, lambda z, a, y: (a - y) / 3)),
+    ("cross_entropy", "1/3", lambda c: of_output(c, lambda z, a, y: (a - y) / 3)),
     ("cross_entropy", "the loss", lambda c: of_output(c, lambda z, a, y: -(y * np.log(a) + (1 - y) * np.log(1 - a)))),
     ("evaluate", "batch statistics", lambda c: test_time(c, lambda x, s, g, b: g * (x - x.mean()) / x.std() + b)),
     ("evaluate", "m − 1", lambda c: test_time(c, lambda x, s, g, b: g * (x - s.mean()) / s.std(ddof=1) + b)),

@@ -43,30 +43,49 @@ CODE = re.compile("`([^`]+)`")
 
 
 def flat(answer: Any) -> list[float]:
-    """The numbers of an answer: of a number, of lists in lists, of Values or arrays. NoAnswer for anything else."""
-    numbers: list[float] = []
-    _collect(answer, numbers)
-    return numbers
+    """The numbers of an answer: of a number, of lists in lists, of Values, arrays or tables. NoAnswer for others."""
+    return leaves(nested(answer, []))
 
 
-def _collect(answer: Any, numbers: list[float]) -> None:
+def nested(answer: Any, seen: list[None]) -> Any:
+    """The numbers of an answer in lists, as they stand. What was seen, numbers and lists, has a limit."""
     size = getattr(answer, "size", 0)
-    if len(numbers) > MOST_NUMBERS or (isinstance(size, int) and size > MOST_NUMBERS):
+    seen.append(None)
+    if len(seen) > MOST_NUMBERS or (isinstance(size, int) and size > MOST_NUMBERS):
         raise NoAnswer(f"has more than {MOST_NUMBERS:,} numbers")
-    if hasattr(answer, "tolist"):
-        answer = answer.tolist()
+    for convert in ("to_numpy", "tolist"):  # a table of pandas would list the names of its columns
+        if hasattr(answer, convert):
+            answer = getattr(answer, convert)()
     if answer is None or answer is ...:
         raise NotImplementedError
     if isinstance(answer, (str, bytes)):
         raise NoAnswer(f"has the text {clipped(text_name(repr(answer)), 60)}: it needs numbers")
-    if isinstance(answer, Iterable) and not isinstance(answer, NOT_LISTS):
-        for row in answer:
-            _collect(row, numbers)
-        return
+    if is_listed(answer):
+        return [nested(row, seen) for row in answer]
     try:
-        numbers.append(number_of(answer))
+        return number_of(answer)
     except (TypeError, ValueError, OverflowError):
         raise NoAnswer(f"has a value of type {type(answer).__name__}: it needs numbers") from None
+
+
+def is_listed(answer: Any) -> bool:
+    """Whether this is a list, or behaves like one, and no mapping, set or text."""
+    is_sequence = hasattr(answer, "__getitem__") and hasattr(answer, "__len__") and not isinstance(answer, type)
+    return (isinstance(answer, Iterable) or is_sequence) and not isinstance(answer, NOT_LISTS)
+
+
+def leaves(tree: Any) -> list[Any]:
+    """What stands in lists in lists, in one list."""
+    return [leaf for row in tree for leaf in leaves(row)] if isinstance(tree, list | tuple) else [tree]
+
+
+def fits(given: Any, names: Any) -> bool:
+    """Whether numbers stand in the shape of these names. A vector may be a row or a column of a matrix."""
+    if isinstance(names, str):
+        return len(leaves(given)) == 1
+    if not isinstance(given, list) or all(isinstance(name, str) for name in names):
+        return isinstance(given, list) and len(leaves(given)) == len(names)
+    return len(given) == len(names) and all(map(fits, given, names))
 
 
 def on_paper(problem: Problem, answer: Any) -> list[float]:
@@ -74,43 +93,50 @@ def on_paper(problem: Problem, answer: Any) -> list[float]:
     return flat(answer)
 
 
-def tried(words: Callable[..., str], places: Callable[..., Sequence[str]]) -> dict[str, Any]:
-    """The fields ``numbers``, ``cases`` and ``blocks`` of an exercise whose answer is a function.
+def tried(words: Callable[..., str], places: Callable[..., Sequence[Any]]) -> dict[str, Any]:
+    """The fields of an exercise whose answer is a function.
 
     words    describes a case, which is the function's arguments, as "at x = 2"
-    places   describes each of its numbers
+    places   describes each of its numbers, in lists or tuples that have the shape of the answer
     """
+
+    def returned(function: Callable[..., Any], case: Sequence[Any]) -> Any:
+        try:
+            given = function(*deepcopy(case))  # which may change its arguments
+            tree = given if given is None else nested(given, [])
+        except (NotImplementedError, RecursionError):
+            raise
+        except NoAnswer as error:
+            raise NoAnswer(f"{error} ({words(*case)})") from error
+        except Exception as error:
+            raise NoAnswer(f"{raised(error)} ({words(*case)})") from error
+        if tree is None:
+            raise NoAnswer(f"returned nothing ({words(*case)}): it needs a `return`")
+        return tree
 
     def numbers(problem: Problem, function: Callable[..., Any]) -> list[float]:
         found = []
         for case in problem["cases"]:
-            try:
-                returned = function(*deepcopy(case))  # which may change its arguments
-                given = [] if returned is None else flat(returned)
-            except NotImplementedError:
-                raise
-            except NoAnswer as error:
-                raise NoAnswer(f"{error} ({words(*case)})") from error
-            except Exception as error:
-                if isinstance(error, RecursionError):
-                    raise
-                raise NoAnswer(f"{raised(error)} ({words(*case)})") from error
-            if returned is None:
-                raise NoAnswer(f"returned nothing ({words(*case)}): it needs a `return`")
-            names = places(*case)
+            given, names = leaves(returned(function, case)), leaves(places(*case))
             if len(given) != len(names):
                 count = f"{counted(len(given), 'number')} {words(*case)}"
                 raise NoAnswer(f"returned {count}: it needs {len(names)}, from {names[0]} to {names[-1]}")
             found += given
         return found
 
+    def shaped(problem: Problem, function: Callable[..., Any]) -> None:
+        for case in problem["cases"]:
+            if not fits(returned(function, case), names := places(*case)):
+                shape = str(names).replace("'", "").replace(",)", "]").translate(str.maketrans("()", "[]"))
+                raise NoAnswer(f"returned the right numbers in another shape ({words(*case)}): it needs {shape}")
+
     def cases(problem: Problem) -> list[str]:
-        return [f"{place} {words(*case)}" for case in problem["cases"] for place in places(*case)]
+        return [f"{place} {words(*case)}" for case in problem["cases"] for place in leaves(places(*case))]
 
     def blocks(problem: Problem, right: Callable[..., Any]) -> list[Any]:
         return [right(*deepcopy(case)) for case in problem["cases"]]
 
-    return {"numbers": numbers, "cases": cases, "blocks": blocks}
+    return {"numbers": numbers, "shaped": shaped, "cases": cases, "blocks": blocks}
 
 
 def latex_matrix(rows: Iterable[Iterable[float]]) -> str:
@@ -178,6 +204,7 @@ class Exercise:
     derivation: Callable[[Problem], Any]  # is shown after success
     notebook: str = ""  # the file in which it was taught
     numbers: Callable[[Problem, Any], list[float]] = on_paper
+    shaped: Callable[[Problem, Any], None] | None = None  # raises NoAnswer for right numbers in another shape
     # where the answer is a function, ``numbers`` runs it on all cases; these describe a number and draw a wrong one
     cases: Callable[[Problem], list[str]] | None = None
     picture: Callable[[Problem, int], Any] | None = None
@@ -212,13 +239,16 @@ class Exercise:
             for x in found:
                 if not isfinite(x):
                     raise NoAnswer(f"gave {x}: every number is finite here")
+            is_right = self._error(found, expected) <= 1.0
+            if is_right and self.shaped:
+                guarded(self.seconds, self.shaped, problem, answer)
         except NotImplementedError:
             return Feedback(False, None, "Not answered yet.")
         except NoAnswer as error:
             said = f"{error}".rstrip(".?")
             end = "?" if f"{error}".endswith("?") else "."
             return Feedback(False, None, f"{'Your function' if self.is_code else 'Your answer'} {said}{end}")
-        if self._error(found, expected) <= 1.0:
+        if is_right:
             return Feedback(True, None, "Right.", lambda: self.derivation(problem))
         return self._wrong(problem, found, expected)
 
@@ -231,7 +261,7 @@ class Exercise:
                     errors[mistake.name] = error, mistake
             if errors:
                 closest = min(error for error, _ in errors.values())
-                return [mistake for error, mistake in errors.values() if error <= 10.0 * closest + 1e-3]
+                return [mistake for error, mistake in errors.values() if error <= 10.0 * closest + 1e-3][:MOST_EITHER]
         return []
 
     def by(self, problem: Problem, rule: Callable[..., Any]) -> list[float]:
@@ -254,27 +284,26 @@ class Exercise:
         """The explanations with their errors, the simplest first."""
         expected = self.by(problem, self.right)
         own = [(mistake, self.by(problem, mistake.answer)) for mistake in self.mistakes if mistake.answer]
-        yield [
-            (0.0 if m.recognises and m.recognises(problem, found) else self._error(found, numbers), m)
-            for m, numbers in own
-        ]
-        in_places = self.generic and not self.is_code and 1 < len(expected) <= MOST_PLACES
-        if in_places:
-            yield [(self._mixed(found, expected, numbers), m) for m, numbers in own]
+        recognised = [m for m in self.mistakes if m.recognises and m.recognises(problem, found)]
+        level = [*((0.0, m) for m in recognised), *((self._error(found, numbers), m) for m, numbers in own)]
+        yield level + [(0.0, ROUNDED)] * _has_few_digits(found, expected)
         slips = self._slips(problem)
+        in_places = self._places(problem, len(expected))
+        if in_places:
+            yield [(self._mixed(in_places, found, expected, numbers), m) for m, numbers in own]
         yield [(self._error(found, slip.change(expected)), _named(slip)) for slip in slips]
-        if self._is_rounded(found, expected):
-            return
+        if not self.is_code and all(abs(x - y) <= NEARLY * max(map(abs, expected)) for x, y in zip(found, expected)):
+            yield [(0.0, ROUNDED)]
         whole = [slip for slip in slips if slip.whole]
         single = [slip for slip in slips if not slip.whole]
         yield ((self._error(found, numbers), m) for m, numbers in self._pairs(problem))
         yield self._changed(found, own, whole)
         if in_places:
-            yield ((self._mixed(found, a, b), _both(m, n)) for (m, a), (n, b) in combinations(own, 2))
+            yield ((self._mixed(in_places, found, a, b), _both(m, n)) for (m, a), (n, b) in combinations(own, 2))
         yield self._changed(found, own, single)
         if in_places:
             changed = [(_named(slip), slip.change(expected)) for slip in slips]
-            yield ((self._mixed(found, a, b), _both(m, n)) for m, a in own for n, b in changed)
+            yield ((self._mixed(in_places, found, a, b), _both(m, n)) for m, a in own for n, b in changed)
         as_own = [(_named(slip), slip.change(expected)) for slip in whole]
         yield self._changed(found, as_own, slips)
         yield self._common(found, expected)
@@ -312,35 +341,36 @@ class Exercise:
 
     def _is_near(self, a: Sequence[float], b: Sequence[float]) -> bool:
         """Whether two answers of a problem are too close to each other."""
-        relative, fixed = (BY_CODE, 1e-12) if self.is_code else (BY_HAND, LAST_DIGIT)
         least = SMALL * max(map(abs, b), default=0.0)
         return len(a) == len(b) and all(
-            abs(x - y) < APART * (relative * max(abs(y), least) + fixed) for x, y in zip(a, b)
+            abs(x - y) < APART * (self._relative * max(abs(y), least) + LAST_DIGIT) for x, y in zip(a, b)
         )
 
     def _errors(self, found: Sequence[float], numbers: Sequence[float]) -> list[float]:
         least = SMALL * min(max(map(abs, found), default=0.0), max(map(abs, numbers), default=0.0))
-        relative, fixed = (BY_CODE, 1e-12) if self.is_code else (BY_HAND, LAST_DIGIT)
-        return [abs(x - y) / (relative * max(abs(y), least) + fixed) for x, y in zip(found, numbers)]
+        return [abs(x - y) / (self._relative * max(abs(y), least) + LAST_DIGIT) for x, y in zip(found, numbers)]
 
-    def _mixed(self, found: Sequence[float], a: Sequence[float], b: Sequence[float]) -> float:
-        """The error if each number is that of a or that of b."""
+    @property
+    def _relative(self) -> float:
+        return BY_CODE if self.is_code else BY_HAND
+
+    def _places(self, problem: Problem, count: int) -> list[list[int]]:
+        """The numbers of an answer that one mistake can have alone: each by hand, each place of all cases by code."""
+        cases = len(problem["cases"]) if self.is_code and self.generic else 1
+        size = count // cases
+        alike = self.blocks is None or all(len(flat(x)) == size for x in self.blocks(problem, self.right))
+        if not self.generic or not alike or not 1 < size <= MOST_PLACES:
+            return []
+        return [[*range(k, count, size)] for k in range(size)]
+
+    def _mixed(
+        self, places: Sequence[Sequence[int]], found: Sequence[float], a: Sequence[float], b: Sequence[float]
+    ) -> float:
+        """The error if each place is that of a or that of b."""
         if not len(found) == len(a) == len(b):
             return float("inf")
-        return max(map(min, self._errors(found, a), self._errors(found, b)), default=0.0)
-
-    def _is_rounded(self, found: Sequence[float], expected: Sequence[float]) -> bool:
-        """Whether these are the right numbers with few digits, or nearly so."""
-        largest = max(map(abs, expected), default=0.0)
-        if not largest or len(found) != len(expected):
-            return False
-        if not self.is_code and all(abs(x - y) <= NEARLY * largest for x, y in zip(found, expected)):
-            return True
-        for digits in range(max(0, -floor(log10(largest))), 6):
-            unit = 10.0**-digits
-            if all(abs(x - y) <= 0.51 * unit and abs(x - round(x, digits)) < 1e-9 for x, y in zip(found, expected)):
-                return True
-        return False
+        both = self._errors(found, a), self._errors(found, b)
+        return max(min(max(errors[i] for i in place) for errors in both) for place in places)
 
     def _wrong(self, problem: Problem, found: Sequence[float], expected: Sequence[float]) -> Feedback:
         errors, detail, picture = self._errors(found, expected), "", None
@@ -358,9 +388,9 @@ class Exercise:
         elif good := [str(i + 1) for i, error in enumerate(errors) if error <= 1.0]:
             detail = f" Right already: number{'s' * (len(good) > 1)} {' and '.join(good)}."
         ranked = self.rank(problem, found)
-        if not ranked and self._is_rounded(found, expected):
-            return Feedback(False, None, "Nearly: rounded too early. Keep four digits, on the way and at the end.")
-        if not ranked or len(ranked) > MOST_EITHER:
+        if ranked == [ROUNDED]:
+            return Feedback(False, None, f"Nearly: {ROUNDED.name}. {ROUNDED.sentence}")
+        if not ranked:
             return Feedback(False, None, f"Not yet, and it is not one of the known mistakes.{detail}", picture)
         told = ranked[0].name
         if len(ranked) > 1:
@@ -384,6 +414,9 @@ class Exercise:
         found = {(m, n) for (m, a), (n, b) in combinations(singles, 2) if m != n and self._is_near(a, b)}
         if self.is_code or not doubles:
             return found
+        few = [[round(x, digits) for x in singles[0][1]] for digits in (1, _two_digits(singles[0][1]))]
+        if any(x != singles[0][1] and self._error(x, singles[0][1]) <= 1.0 for x in few):
+            found.add(("", ROUNDED.name))
         double = [(mistake.name, x) for mistake, x in self._pairs(problem)]
         own = singles[1 : 1 + len(self.mistakes)]
         double += [(f"{name}, {slip.name}", slip.change(x)) for name, x in own for slip in slips]
@@ -420,11 +453,30 @@ def _chosen(exercise: Exercise, student: str) -> Problem:
     raise RuntimeError(f"exercise {exercise.name!r}: mistakes give equal numbers in each of {MOST_TRIES:,} problems")
 
 
+ROUNDED = Mistake("rounded too early", "Keep four digits, on the way and at the end.")
+
+
+def _two_digits(numbers: Sequence[float]) -> int:
+    """The decimals with which the largest number has two digits."""
+    return 1 - floor(log10(max(map(abs, numbers), default=0.0) or 1.0))
+
+
+def _has_few_digits(found: Sequence[float], expected: Sequence[float]) -> bool:
+    """Whether these are the right numbers with few digits."""
+    if len(found) != len(expected) or not any(expected):
+        return False
+    return any(
+        all(abs(x - y) <= 0.51 * 10.0**-digits and abs(x - round(x, digits)) < 1e-9 for x, y in zip(found, expected))
+        for digits in range(max(0, _two_digits(expected) - 1), 6)
+    )
+
+
 def _named(slip: GenericSlip) -> Mistake:
     return Mistake(slip.name, slip.sentence)
 
 
 def _both(a: Mistake, b: Mistake) -> Mistake:
+    a, b = sorted((a, b), key=lambda mistake: mistake.name)
     return Mistake(f"two things at once, {a.name} and {b.name}", f"{a.sentence} And: {b.sentence}")
 
 

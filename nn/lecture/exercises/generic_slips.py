@@ -13,6 +13,7 @@ from typing import Any
 Numbers = Sequence[float]
 Block = list[list[int]]  # the places of a matrix's numbers in an answer; a vector is a matrix of one row
 Case = list[Block]
+MOST_PARTS = 4  # of an answer up to which every order is tried
 MOST_ORDERS = 3  # numbers in an answer up to which every order is tried
 
 
@@ -147,7 +148,13 @@ def _orders(cases: Sequence[Case]) -> Iterator[GenericSlip]:
         if len(lengths) == 1 and len(flat) == 1:
             for i, j in combinations(range(min(count, 8)), 2):
                 found.append(("exchanged", [{i: j, j: i}.get(k, k) for k in range(count)]))
+    parts = {tuple(sum(map(len, block)) for block in case) for case in cases}
+    if len(parts) == 1 and 2 < len(*parts) <= MOST_PARTS:
+        for turn in permutations(range(len(*parts))):
+            blocks = [case[k] for case in cases for k in turn]
+            found.append(("the parts exchanged", [i for block in blocks for row in block for i in row]))
     sentences = {
+        "the parts exchanged": "The parts of the answer are right, but not in the order of the question.",
         "transposed": "The numbers are right, but rows and columns have changed places.",
         "exchanged": "The numbers are right, but they stand in each other's places.",
         "rows exchanged": "The rows are right, but they stand in each other's places.",

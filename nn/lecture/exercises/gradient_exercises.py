@@ -1,12 +1,14 @@
 """Exercises on gradients: the chain rule at a node, the backward pass, and back propagation through a network."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, KeysView, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, islice
 from math import exp, log, prod
 from random import Random
 from typing import Any
+
+import numpy as np
 
 from autograd import Value, affine, draw, explain, named
 from autograd.drawing import Drawing
@@ -17,7 +19,7 @@ from autograd.parser import Definitions
 from autograd.text import counted
 from nn import MLP, cross_entropy, half_squared_error
 from nn.data import one_hot
-from nn.lecture.exercises.exercise import MOST_NUMBERS, Exercise, Problem, explained, mistakes, tried
+from nn.lecture.exercises.exercise import MOST_NUMBERS, Exercise, Problem, explained, is_listed, mistakes, tried
 from nn.lecture.exercises.guard import NoAnswer
 from nn.losses import mean_loss
 
@@ -25,8 +27,32 @@ Numbers = list[float]
 Matrix = list[list[float]]
 
 
-def _sigmoid(z: float) -> float:
-    return 1.0 / (1.0 + exp(-z))
+def sigmoid(z: Any) -> Any:
+    """1/(1 + e⁻ᶻ), of a number or an array."""
+    return 1.0 / (1.0 + np.exp(-z))
+
+
+def slopes(before: str, z: str = "z", a: str = "a", g: str = "g") -> tuple[Any, ...]:
+    """What students take for the slope of a = σ(z), as rows of mistakes; ``before`` says what it multiplies."""
+    rows: tuple[tuple[str, Callable[[Any, Any], Any], str], ...] = (
+        ("forgot {g}′", lambda z, a: z * 0.0 + 1.0,
+         "{before}To get from {a} back to {z}, multiply by the slope {right}."),
+        ("{g} for {g}′", lambda z, a: a, "You multiplied by σ({z}) = {a}. The chain rule needs its slope, {right}."),
+        ("the slope of tanh", lambda z, a: 1.0 - a * a, "1 − {a}² belongs to tanh; the slope of σ is {right}."),
+        ("σ′ of a number that is σ already", lambda z, a: sigmoid(a) * (1.0 - sigmoid(a)),
+         "{a} is σ({z}) already, so σ({a})(1 − σ({a})) applies σ twice: σ′({z}) = {right}."),
+        ("{z} for {a} in σ′", lambda z, a: z * (1.0 - z), "σ′({z}) = {right}, with {a} where you have {z}."),
+        ("half of the slope", lambda z, a: 1.0 - a, "σ′({z}) = {right}: the factor {a} is missing."),
+        ("1 + a for 1 − a", lambda z, a: a * (1.0 + a), "σ′({z}) = {right}: as {a} nears 1, the slope goes to 0."),
+        ("a² for the slope", lambda z, a: a * a, "σ′({z}) = {right}: a product of {a} and 1 − {a}."),
+        ("1 − a² for the slope, times a", lambda z, a: a * (1.0 - a * a), "σ′({z}) = {right}, without a square."),
+        ("the slope twice", lambda z, a: (a * (1.0 - a)) ** 2, "You multiplied by {right} twice: once is enough."),
+        ("divided by the slope", lambda z, a: 1.0 / (a * (1.0 - a)), "Multiply by the slope {right}: do not divide."),
+        ("{z} for the slope", lambda z, a: z, "{z} is where σ is; the chain rule needs its slope there, {right}."),
+        ("the slope of relu", lambda z, a: (z > 0.0) * 1.0, "That is the slope of relu; that of σ is {right}."),
+    )  # fmt: skip
+    words = {"before": before, "z": z, "a": a, "g": g, "right": f"{a}(1 − {a})"}
+    return tuple((name.format(**words), {"slope": slope}, said.format(**words)) for name, slope, said in rows)
 
 
 def _paths(
@@ -50,9 +76,8 @@ XYZ = Exercise(
     "xyz", "f = xyz at your own point", notebook="01-the-chain-rule.ipynb",
     question=lambda p: (
         f"$f = xyz$ with $x = r$, $y = rs$, $z = s$, at $r = {p['r']}$, $s = {p['s']}$. By hand, with the chain "
-        f"rule: "
-        r"what are $\frac{\partial f}{\partial r}$ and $\frac{\partial f}{\partial s}$? "
-        "Answer two numbers, `[∂f/∂r, ∂f/∂s]`."),
+        r"rule: what are $\frac{\partial f}{\partial r}$ and $\frac{\partial f}{\partial s}$? Answer two numbers, "
+        "`[∂f/∂r, ∂f/∂s]`."),
     make=lambda rng: dict(zip("rs", rng.sample(range(2, 10), 2))),
     right=_paths(), calculation=_paths,
     mistakes=mistakes(
@@ -60,11 +85,7 @@ XYZ = Exercise(
          "r and s reach f on two paths each, and your number has only one of them: add the shares of both."),
         ("forgot the upstream", {"upstream": False},
          "∂x/∂r and ∂y/∂r say how x and y change with r; multiply each by how f changes with x and y."),
-        ("forgot the upstream", lambda p: [p["s"], p["r"]],
-         "s and r are ∂y/∂r and ∂y/∂s; multiply by ∂f/∂y, and add the other path."),
         ("multiplied the paths", {"combine": prod}, "Multiply along a path, but add over the paths."),
-        ("r and s in each other's place", lambda p: _paths()(p)[::-1],
-         "Both numbers are right, but in the wrong order."),
         ("forgot the local derivatives", {"local": False},
          "∂f/∂y says how f changes with y; multiply it by ∂y/∂r = s and by ∂y/∂s = r to come to r and s."),
         ("a path that is not there", {"zero": 1},
@@ -88,10 +109,10 @@ XYZ = Exercise(
         calculation=_paths),
     hints=("r is in x and in y, s is in y and in z. Draw the graph and count the paths.",
            r"$\frac{\partial f}{\partial s} = \frac{\partial f}{\partial x}\frac{\partial x}{\partial s} + "
-           r"\frac{\partial f}{\partial y}\frac{\partial y}{\partial s} + "
-           r"\frac{\partial f}{\partial z}\frac{\partial z}{\partial s}$, and $x$ does not depend on $s$.",
-           r"$\frac{\partial f}{\partial x} = yz$, $\frac{\partial f}{\partial y} = xz$, "
-           r"$\frac{\partial f}{\partial z} = xy$; substitute $x = r$, $y = rs$, $z = s$, and then the numbers."),
+           r"\frac{\partial f}{\partial y}\frac{\partial y}{\partial s} + \frac{\partial f}{\partial "
+           r"z}\frac{\partial z}{\partial s}$, and $x$ does not depend on $s$.",
+           r"$\frac{\partial f}{\partial x} = yz$, $\frac{\partial f}{\partial y} = xz$, $\frac{\partial f}{\partial "
+           "z} = xy$; substitute $x = r$, $y = rs$, $z = s$, and then the numbers."),
     derivation=lambda p: explained("f = x*y*z; x = r; y = r*s; z = s", "s", **p),
 )  # fmt: skip
 
@@ -107,8 +128,7 @@ MUL = Exercise(
     "mul", "The local derivatives of ×", notebook="01-the-chain-rule.ipynb",
     question=lambda p: (
         r"A node for $x \cdot y$ needs its value and its local derivatives. Write `mul(x, y)`, on plain floats, "
-        r"which "
-        "returns `value, (∂/∂x, ∂/∂y)`."),
+        "which returns `value, (∂/∂x, ∂/∂y)`."),
     make=lambda rng: {"cases": [(float(rng.randint(2, 9)), -rng.randint(2, 9) / 2.0), (0.0, 3.0), (-1.5, -0.5)]},
     right=_product(), calculation=_product,
     mistakes=mistakes(
@@ -119,28 +139,22 @@ MUL = Exercise(
          "The derivative says how fast xy changes, not how large it is."),
         ("both moved at once", {"local": lambda x, y: (x + y, x + y)},
          "d(xy) = y dx + x dy changes both operands; a local derivative changes one and holds the other fixed."),
-        ("the same for both", {"local": lambda x, y: (y, y)}, "∂/∂x is y, but ∂/∂y is the other operand, x."),
-        ("the same for both", {"local": lambda x, y: (x, x)}, "∂/∂y is x, but ∂/∂x is the other operand, y."),
         ("the rule of ÷", {"local": lambda x, y: (1.0 / y, -x / (y * y))}, "1/y and −x/y² belong to x / y."),
         ("the rule of −", {"local": lambda x, y: (1.0, -1.0)}, "1 and −1 belong to x − y."),
         ("taken as constants", {"local": lambda x, y: (0.0, 0.0)},
          "Only the other operand is held fixed: the product does change with x, by y for each step of 1."),
-        ("the rule of +", {"local": lambda x, y: (y, 1.0)},
-         "∂/∂x is right; ∂/∂y is the other operand, x, and not 1."),
-        ("the rule of +", {"local": lambda x, y: (1.0, x)},
-         "∂/∂y is right; ∂/∂x is the other operand, y, and not 1."),
         ("the other operand squared", {"local": lambda x, y: (y * y, x * x)}, "∂(xy)/∂x is y: nothing is squared."),
         ("the power rule", {"local": lambda x, y: (2.0 * x, 2.0 * y)},
          "2x belongs to x·x; here the other factor is y, which is held fixed."),
         ("x + y for x · y", {"value": lambda x, y: x + y}, "The value is a sum: the node is a product."),
-        ("the derivatives multiplied", {"local": lambda x, y: (x * x * y, x * y * y)},
-         "You multiplied the value by an operand: ∂(xy)/∂x is the other operand alone."),
+        ("times the value", {"local": lambda x, y: (x * y * y, x * y * x)},
+         "You multiplied the other operand by the value: it is the whole local derivative."),
         calculation=_product),
     hints=(r"Hold $y$ fixed. What kind of function of $x$ is $x \cdot y$ then, and what is its slope?",
            r"$y$ is a constant factor in $\frac{\partial (xy)}{\partial x}$.",
            "`return x * y, (y, …)`"),
     derivation=lambda p: explained("f = x*y", "x", x=p["cases"][0][0], y=p["cases"][0][1]),
-    **tried(lambda x, y: f"at x = {x:g}, y = {y:g}", lambda x, y: ("the value", "∂/∂x", "∂/∂y")),
+    **tried(lambda x, y: f"at x = {x:g}, y = {y:g}", lambda x, y: ("the value", ("∂/∂x", "∂/∂y"))),
 )  # fmt: skip
 
 
@@ -154,8 +168,8 @@ def _kinked(
 RELU = Exercise(
     "relu", "relu, with its kink", notebook="02-back-propagation.ipynb",
     question=lambda p: (
-        r"Write `my_relu(z)`, which returns `value, (derivative,)`: $g(z) = \max(0, z)$ and $g'(z)$. At the kink, "
-        "$z = 0$, use the convention of this course and of most libraries: $g'(0) = 0$."),
+        r"Write `my_relu(z)`, which returns `value, (derivative,)`: $g(z) = \max(0, z)$ and $g'(z)$. At the kink, $z "
+        "= 0$, use the convention of this course and of most libraries: $g'(0) = 0$."),
     make=lambda rng: {"cases": [(rng.randint(3, 9) / 2.0,), (-rng.randint(3, 9) / 2.0,), (0.0,), (0.25,), (-0.25,)]},
     right=_kinked(), calculation=_kinked,
     mistakes=mistakes(
@@ -174,29 +188,18 @@ RELU = Exercise(
          "Right of 0 relu is z itself, and rises by 1 for each step of 1."),
         ("the sides exchanged", {"slope": lambda z: 1.0 if z < 0 else 0.0},
          "relu is flat left of 0, and rises right of it."),
-        ("the sides exchanged", {"slope": lambda z: 1.0 if z <= 0 else 0.0},
-         "relu is flat left of 0, and rises right of it."),
-        ("the slope of σ", {"slope": lambda z: _sigmoid(z) * (1.0 - _sigmoid(z))},
+        ("the slope of σ", {"slope": lambda z: sigmoid(z) * (1.0 - sigmoid(z))},
          "σ(z)(1 − σ(z)) is the slope of σ; relu consists of two straight lines."),
         ("1 only from 1 on", {"slope": lambda z: 1.0 if z >= 1.0 else 0.0},
          "relu rises for every z above 0, also between 0 and 1."),
-        ("a leak in the slope", {"slope": lambda z: 1.0 if z > 0.0 else 0.01},
-         "A slope of 0.01 left of 0 belongs to leaky relu; relu is flat there."),
-        ("a leak", {"value": lambda z: max(0.01 * z, z), "slope": lambda z: 1.0 if z > 0.0 else 0.01},
-         "This is leaky relu: relu is 0 left of 0."),
-        *(("a leak", {"value": lambda z, leak=leak: max(leak * z, z),
-                      "slope": lambda z, leak=leak: 1.0 if z > 0.0 else leak},
-           "This is leaky relu: relu is 0 left of 0.") for leak in (0.1, 0.2)),
-        *(("a leak in the slope", {"slope": lambda z, leak=leak: 1.0 if z > 0.0 else leak},
-           "A slope left of 0 belongs to leaky relu; relu is flat there.") for leak in (0.1, 0.2)),
-        ("−z for z", {"value": lambda z: max(0.0, -z), "slope": lambda z: 1.0 if z < 0.0 else 0.0},
-         "Your function is flat right of 0 and falls left of it: relu rises right of 0."),
+        *(("a leak",
+           {"value": lambda z, leak=leak: max(leak * z, z), "slope": lambda z, leak=leak: 1.0 if z > 0.0 else leak},
+           "A slope left of 0 belongs to leaky relu: relu is 0, and flat, left of 0.") for leak in (0.01, 0.1, 0.2)),
         ("−z for z", {"value": lambda z: max(0.0, -z), "slope": lambda z: -1.0 if z < 0.0 else 0.0},
          "Your function is flat right of 0 and falls left of it: relu rises right of 0."),
         ("z for max(0, z)", {"value": lambda z: z}, "Left of 0 the value is 0: max(0, z)."),
         ("|z| for max(0, z)", {"value": abs}, "Left of 0 the value is 0, not −z."),
         ("min for max", {"value": lambda z: min(0.0, z)}, "Of 0 and z the larger counts: max(0, z)."),
-        ("max with 1", {"value": lambda z: max(1.0, z)}, "Of 0 and z the larger counts: max(0, z)."),
         ("a step for max(0, z)", {"value": lambda z: float(z > 0.0)},
          "0 and 1 are the slopes; the value is max(0, z)."),
         calculation=_kinked),
@@ -204,7 +207,7 @@ RELU = Exercise(
            "It is 1 on the right, 0 on the left, and given by the convention at 0.",
            "The derivative is `1.0 if z > 0 else …`"),
     derivation=lambda p: explained("a = relu(z)", "z", z=p["cases"][0][0]),
-    **tried(lambda z: f"at z = {z:g}", lambda z: ("the value", "the derivative")),
+    **tried(lambda z: f"at z = {z:g}", lambda z: ("the value", ("the derivative",))),
 )  # fmt: skip
 
 
@@ -330,10 +333,8 @@ BACKWARD = Exercise(
     question=lambda p: (
         r"Write `backward(root)`, which sets `node.grad` to $\frac{\partial\,\text{root}}{\partial\,\text{node}}$ "
         "for every node below, whatever it was before. A node has `parents`, `local_derivatives` (one for each "
-        "parent) "
-        "and `grad`. The check runs it on a product, a chain, $x + x$, a diamond, and a graph with a short and a "
-        "long "
-        "path, and draws the smallest that fails."),
+        "parent) and `grad`. The check runs it on a product, a chain, $x + x$, a diamond, and a graph with a short "
+        "and a long path, and draws the smallest that fails."),
     make=lambda rng: {"u": rng.randint(5, 15) / 10.0, "v": -rng.randint(5, 15) / 10.0},
     right=_backward(), calculation=_backward,
     mistakes=mistakes(
@@ -363,8 +364,7 @@ BACKWARD = Exercise(
         ("divided among the parents", {"share": lambda node, parent, local: node.grad * local / len(node.parents)},
          "Each parent gets the whole of node.grad times its local derivative: nothing is divided."),
         ("subtracted instead of added", {"sign": -1.0}, "Shares are added: `+=`, not `-=`."),
-        ("the local derivatives exchanged",
-         {"pairs": lambda node: zip(node.parents, node.local_derivatives[::-1])},
+        ("the local derivatives exchanged", {"pairs": lambda node: zip(node.parents, node.local_derivatives[::-1])},
          "local_derivatives[i] belongs to parents[i]; you paired them in the opposite order."),
         ("one entry for each parent", {"pairs": lambda node: dict(zip(node.parents, node.local_derivatives)).items()},
          "In x + x both parents are one node: a dict or a set keeps one of the two; go through the pairs instead."),
@@ -412,7 +412,7 @@ def _run_order(p: Problem, order: Callable[[Value], Any]) -> list[float]:
         listed = order(nodes[-1])
         if listed is None:
             raise NoAnswer(f"returned nothing (on {graph}): it needs a `return`")
-        if not isinstance(listed, Iterable) or isinstance(listed, str | bytes | dict | set | frozenset):
+        if not is_listed(listed) and not isinstance(listed, KeysView):
             raise NoAnswer(f"returned a value of type {type(listed).__name__} (on {graph}): it needs a list of nodes")
         places: dict[int, list[int]] = {id(node): [] for node in nodes}
         strangers = 0
@@ -480,21 +480,40 @@ def _reached(root: Value, before: bool = True, again: bool = False, step: int = 
     return visit(root)
 
 
+def _down(root: Value, place: int) -> list[Value]:
+    """The nodes on the way down by one parent of each, the root last."""
+    return [*(_down(root.parents[place], place) if root.parents else []), root]
+
+
+def _is_kept(p: Problem, found: Sequence[float]) -> bool:
+    """Whether nothing is wrong but strangers in the lists of the graphs that come later."""
+    strangers = [end - 2 for end in accumulate(2 * len(nodes) + 2 for nodes in _graphs(p).values())]
+    right = _run_order(p, topological_order)
+    return {i for i, (x, y) in enumerate(zip(found, right)) if x != y} <= {*strangers[1:]}
+
+
 ORDER = Exercise(
     "order", "A topological order", notebook="01-the-chain-rule.ipynb",
     question=lambda p: (
-        "Write `my_order(root)`, which returns a list of the root and of every node that it was computed "
-        "from, each once, and each after all its `parents`. Every such order is right. The check runs it on a "
-        "product, "
-        "a chain, $x + x$, a diamond, and a graph with a short and a long path."),
+        "Write `my_order(root)`, which returns a list of the root and of every node that it was computed from, each "
+        "once, and each after all its `parents`. Every such order is right. The check runs it on a product, a chain, "
+        "$x + x$, a diamond, and a graph with a short and a long path."),
     make=lambda rng: {"u": rng.randint(5, 15) / 10.0, "v": -rng.randint(5, 15) / 10.0},
     right=topological_order,
     mistakes=mistakes(
         ("the empty list", lambda root: [], "The list is empty: append each node to it."),
         ("the root alone", lambda root: [root],
          "Only the root is listed: visit its parents, their parents, and so on."),
-        ("one level only", lambda root: [*dict.fromkeys(root.parents), root],
-         "Only the root and its parents are listed: visit the parents' parents too, and so on."),
+        *(("one level only", rule,
+           "Only the root and its parents are listed: visit the parents' parents too, and so on.")
+          for rule in (lambda root: [*dict.fromkeys(root.parents), root], lambda root: [root, *root.parents],
+                       lambda root: [root, *dict.fromkeys(root.parents)], lambda root: [*root.parents, root])),
+        *((f"the {word} parent only", partial(_down, place=place),
+           "You went on to one parent of each node: visit all of them.")
+          for place, word in ((0, "first"), (-1, "last"))),
+        ("a list kept from one call to the next", None,
+         "The list still has the nodes of an earlier call: make a new one in each call, not as a default argument.",
+         _is_kept),
         ("the root missing", lambda root: topological_order(root)[:-1],
          "The root is a node of the graph too: it comes last."),
         ("the leaves missing", lambda root: [node for node in topological_order(root) if node.parents],
@@ -536,8 +555,9 @@ ORDER = Exercise(
 
 
 GATES_SLIPS = (
-    ("the operands not exchanged", {"own": True},
-     "× passes back the upstream gradient times the *other* operand."),
+    *(("the operands not exchanged", {"own": own},
+       f"× passes back the upstream gradient times the *other* operand{at}.")
+      for own, at in (("Lp", ""), ("L", ": at L, m gets it times a"), ("p", ": at p, z gets it times q"))),
     ("max for both", {"loser": lambda g, p, w: g}, "Only the larger operand changed m: the smaller one gets 0."),
     ("max to the smaller one", {"loser": lambda g, p, w: g, "winner": lambda g, p, w: 0.0},
      "m = p, as p is the larger: p gets the whole gradient, and w gets 0."),
@@ -550,13 +570,7 @@ GATES_SLIPS = (
     ("+ as a factor", {"add": lambda g, x, y: g * x},
      "+ has the local derivative 1, not x: it hands the gradient on."),
     ("+ as ×", {"add": lambda g, x, y: g * y}, "+ has the local derivative 1: exchanging operands belongs to ×."),
-    ("forgot σ′", {"slope": lambda h, a: 1.0}, "To get from a back to h, multiply by σ′(h) = a(1 − a)."),
-    ("σ for σ′", {"slope": lambda h, a: a}, "You multiplied by σ(h) = a: the chain rule needs its slope, a(1 − a)."),
-    ("h for a in σ′", {"slope": lambda h, a: h * (1.0 - h)}, "σ′(h) = a(1 − a), with a = σ(h) and not h itself."),
-    ("σ′ of a number that is σ already", {"slope": lambda h, a: _sigmoid(a) * (1.0 - _sigmoid(a))},
-     "a is σ(h) already: σ′(h) = a(1 − a), without another σ."),
-    ("the slope of tanh", {"slope": lambda h, a: 1.0 - a * a}, "1 − a² belongs to tanh; the slope of σ is a(1 − a)."),
-    ("half of the slope", {"slope": lambda h, a: 1.0 - a}, "σ′(h) = a(1 − a): the factor a is missing."),
+    *slopes("", "h", g="σ"),
     ("1 at L", {"start": True},
      "L is not the end: it gets a gradient from upstream, and everything is multiplied by it."),
     ("× hands on", {"other": lambda g, x: g}, "× multiplies the gradient by the other operand; + hands it on."),
@@ -572,24 +586,26 @@ GATES_SLIPS = (
 
 
 def _gates(
-    own: bool = False, start: bool = False, local: bool = False,
+    own: str = "", start: bool = False, local: bool = False,
     winner: Callable[[float, float, float], float] = lambda g, p, w: g,
     loser: Callable[[float, float, float], float] = lambda g, p, w: 0.0,
     add: Callable[[float, float, float], float] = lambda g, x, y: g,
     slope: Callable[[float, float], float] = lambda h, a: a * (1.0 - a),
     other: Callable[[float, float], float] = lambda g, x: g * x,
     forgotten: bool = False, q: Callable[[float, float], float] = lambda x, y: x + y,
-    m: Callable[[float, float], float] = max, a: Callable[[float], float] = _sigmoid,
+    m: Callable[[float, float], float] = max, a: Callable[[float], float] = sigmoid,
 ) -> Callable[[Problem], Numbers]:  # fmt: skip
     """The gradients of L = max(p, w)·σ(h), p = (x + y)·z; each option makes a mistake."""
 
     def answer(p: Problem) -> Numbers:
         def times(g: float, mine: float, others: float) -> float:
-            return other(1.0 if local else g, mine if own else others)
+            return other(1.0 if local else g, mine if "p" in own else others)
 
-        x, y, z, w, out, g = p["x"], p["y"], p["z"], p["w"], _sigmoid(p["h"]), 1.0 if start or local else p["g"]
+        x, y, z, w, out, g = p["x"], p["y"], p["z"], p["w"], sigmoid(p["h"]), 1.0 if start or local else p["g"]
         product = (x + y) * z
-        at_m, at_a = (out, product) if own else (m(product, w), a(p["h"]))
+        at_m, at_a = m(product, w), a(p["h"])
+        if "L" in own:
+            at_m, at_a = at_a, at_m
         to_m, to_a = (g if forgotten else other(g, x) for x in (at_a, at_m))
         to_p, to_w = winner(1.0 if local else to_m, product, w), loser(to_m, product, w)
         to_q, to_z = times(to_p, x + y, z), times(to_p, z, q(x, y))
@@ -607,11 +623,11 @@ GATES = Exercise(
     "gates", "What +, ×, max and σ pass back", notebook="02-back-propagation.ipynb",
     question=lambda p: (
         rf"$q = x + y$, $p = q \cdot z$, $m = \max(p, w)$, $a = \sigma(h)$, $L = m \cdot a$, with $x = {p['x']:g}$, "
-        f"$y = {p['y']:g}$, $z = {p['z']:g}$, $w = {p['w']:g}$, $h = {p['h']:g}$. The forward pass gave "
-        f"$q = {p['x'] + p['y']:g}$, $p = {(p['x'] + p['y']) * p['z']:g}$, $m = {(p['x'] + p['y']) * p['z']:g}$, "
-        f"$a = {_sigmoid(p['h']):.4f}$. $L$ is a node inside a larger graph: the gradient that arrives at it from "
-        rf"upstream is ${p['g']:g}$. Walk back from $L$ by hand: which gradients arrive at $x$, $z$, $w$ and $h$? "
-        "Answer four numbers, in this order."),
+        f"$y = {p['y']:g}$, $z = {p['z']:g}$, $w = {p['w']:g}$, $h = {p['h']:g}$. The forward pass gave $q = "
+        f"{p['x'] + p['y']:g}$, $p = {(p['x'] + p['y']) * p['z']:g}$, $m = {(p['x'] + p['y']) * p['z']:g}$, $a = "
+        f"{sigmoid(p['h']):.4f}$. $L$ is a node inside a larger graph: the gradient that arrives at it from upstream "
+        f"is ${p['g']:g}$. Walk back from $L$ by hand: which gradients arrive at $x$, $z$, $w$ and $h$? Answer four "
+        "numbers, in this order."),
     make=lambda rng: {
         "x": rng.choice([-4.0, -3.0, 3.0, 5.0]), "y": rng.choice([6.0, 7.0, 8.0, 9.0]),
         "z": rng.choice([1.5, 2.5, 3.5]), "w": rng.choice([-3.0, -2.0, 2.0]),
@@ -623,23 +639,23 @@ GATES = Exercise(
            "then what they were computed from.",
            r"$+$ hands the gradient on, $\times$ multiplies it by the other operand, $\max$ gives it to the larger "
            r"operand alone, $\sigma$ multiplies it by $a(1 - a)$.",
-           r"$m$ gets (upstream) $\cdot\, a$, and so does $p$; then $z$ gets that times $q$, and $x$ gets that "
-           "times $z$."),
+           r"$m$ gets (upstream) $\cdot\, a$, and so does $p$; then $z$ gets that times $q$, and $x$ gets that times "
+           "$z$."),
     derivation=_explain_gates,
 )  # fmt: skip
 
 
-def _tenths(rng: Random, n: int) -> Numbers:
+def tenths(rng: Random, n: int) -> Numbers:
     """n different numbers of one decimal other than 0, which are easy to write down."""
     return [k / 10.0 for k in rng.sample([*range(-9, 0), *range(1, 10)], n)]
 
 
 def _network(rng: Random) -> Problem:
     """A 2-3-3 network: W² is square, so W and Wᵀ are easily confused."""
-    W2 = [_tenths(rng, 3) for _ in range(3)]
+    W2 = [tenths(rng, 3) for _ in range(3)]
     return {
-        "W1": [_tenths(rng, 2) for _ in range(3)], "b1": _tenths(rng, 3), "W2": W2, "b2": _tenths(rng, 3),
-        "x": _tenths(rng, 2), "y": [0.0, 1.0, 0.0],
+        "W1": [tenths(rng, 2) for _ in range(3)], "b1": tenths(rng, 3), "W2": W2, "b2": tenths(rng, 3),
+        "x": tenths(rng, 2), "y": [0.0, 1.0, 0.0],
     }  # fmt: skip
 
 
@@ -656,7 +672,7 @@ def _passed(p: Problem) -> Pass:
     inputs, z, a = p["x"], [], []
     for W, b in ((p["W1"], p["b1"]), (p["W2"], p["b2"])):
         z.append([sum(w * x for w, x in zip(row, inputs)) + b_j for row, b_j in zip(W, b)])
-        a.append(inputs := [_sigmoid(z_j) for z_j in z[-1]])
+        a.append(inputs := [sigmoid(z_j) for z_j in z[-1]])
     delta = [(a_j - y_j) * a_j * (1.0 - a_j) for a_j, y_j in zip(a[1], p["y"])]
     return Pass((z[0], z[1]), (a[0], a[1]), delta)
 
@@ -687,40 +703,16 @@ def _rounded(numbers: Sequence[float]) -> str:
     return f"({', '.join(f'{x:.4f}' for x in numbers)})"
 
 
-# the slopes of the output layer and the hidden one, which students take for that of σ
-SLOPES = (
-    ("forgot g′", {"slope": lambda z, a: 1.0}, "{} To get from a back to z, multiply by the slope of σ, a(1 − a)."),
-    ("g for g′", {"slope": lambda z, a: a},
-     "You multiplied by σ(z) = a. The chain rule needs its derivative, a(1 − a)."),
-    ("the slope of tanh", {"slope": lambda z, a: 1.0 - a * a}, "1 − a² belongs to tanh; the slope of σ is a(1 − a)."),
-    ("σ′ of a number that is σ already", {"slope": lambda z, a: _sigmoid(a) * (1.0 - _sigmoid(a))},
-     "a is σ(z) already, so σ(a)(1 − σ(a)) applies σ twice: σ′(z) = a(1 − a)."),
-    ("z for a in σ′", {"slope": lambda z, a: z * (1.0 - z)},
-     "σ′(z) = σ(z)(1 − σ(z)) = a(1 − a); your z(1 − z) has z in place of a."),
-    ("half of the slope", {"slope": lambda z, a: 1.0 - a}, "σ′(z) = a(1 − a): the factor a is missing."),
-    ("1 + a for 1 − a", {"slope": lambda z, a: a * (1.0 + a)},
-     "σ′(z) = a(1 − a): as a nears 1, the slope goes to 0."),
-    ("a² for the slope", {"slope": lambda z, a: a * a}, "σ′(z) = a(1 − a) = a − a²: a product of a and 1 − a."),
-    ("1 − a² for the slope, times a", {"slope": lambda z, a: a * (1.0 - a * a)},
-     "σ′(z) = a(1 − a), without a square."),
-    ("the slope twice", {"slope": lambda z, a: (a * (1.0 - a)) ** 2},
-     "You multiplied by a(1 − a) twice: once for each layer of σ is enough."),
-    ("divided by the slope", {"slope": lambda z, a: 1.0 / (a * (1.0 - a))},
-     "To get from a back to z, multiply by the slope a(1 − a) instead of dividing."),
-    ("z for the slope", {"slope": lambda z, a: z},
-     "z is where σ is; the chain rule needs its slope there, a(1 − a)."),
-)  # fmt: skip
-
-
 def _output(
     error: Callable[[float, float, float], float] = lambda z, a, y: a - y,
-    slope: Callable[[float, float], float] = lambda z, a: a * (1.0 - a), of: Callable[[Numbers], Numbers] = list,
+    slope: Callable[[float, float], float] = lambda z, a: a * (1.0 - a),
+    of: Callable[[Numbers, Pass], Numbers] = lambda d, p: d,
 ) -> Callable[[Problem], Numbers]:  # fmt: skip
     """δ of the output layer; each option makes a mistake."""
 
     def answer(p: Problem) -> Numbers:
         passed = _passed(p)
-        return of([error(z, a, y) * slope(z, a) for z, a, y in zip(passed.z[1], passed.a[1], p["y"])])
+        return of([error(z, a, y) * slope(z, a) for z, a, y in zip(passed.z[1], passed.a[1], p["y"])], passed)
 
     return answer
 
@@ -729,20 +721,13 @@ BIAS = Exercise(
     "bias", "∂L/∂b² of the output layer", notebook="02-back-propagation.ipynb",
     question=lambda p: (
         r"A 2-3-3 network has sigmoids in both layers, and $L = \frac12 \sum_j (y_j - a^2_j)^2$, where the 2 in "
-        f"$a^2_j$ is the layer, and the last one a square. An example gave $z^2 = {_rounded(_passed(p).z[1])}$, "
-        f"$a^2 = {_rounded(_passed(p).a[1])}$, and the target is $y = ({', '.join(f'{y:g}' for y in p['y'])})$. "
-        f"What is "
+        f"$a^2_j$ is the layer, and the last one a square. An example gave $z^2 = {_rounded(_passed(p).z[1])}$, $a^2 "
+        f"= {_rounded(_passed(p).a[1])}$, and the target is $y = ({', '.join(f'{y:g}' for y in p['y'])})$. What is "
         r"$\frac{\partial L}{\partial b^2}$? Answer three numbers, with four decimals."),
     make=_network,
     right=_output(), calculation=_output,
     mistakes=mistakes(
-        *((name, rule, text.format("a − y is ∂L/∂a.")) for name, rule, text in SLOPES),
-        ("twice too large", {"error": lambda z, a, y: 2.0 * (a - y)},
-         "The 2 of the square and the ½ before it cancel: ∂L/∂a = a − y."),
-        ("half too small", {"error": lambda z, a, y: 0.5 * (a - y)},
-         "The square brings a 2, which cancels the ½: ∂L/∂a = a − y."),
-        ("the sign of the loss's slope", {"error": lambda z, a, y: y - a},
-         "L = ½(y − a)² falls as a rises towards y: its derivative is a − y."),
+        *slopes("a − y is ∂L/∂a. "),
         ("forgot the upstream", {"error": lambda z, a, y: 1.0},
          "a(1 − a) says only how a changes with z; multiply by how L changes with a."),
         ("the loss for its slope", {"error": lambda z, a, y: 0.5 * (a - y) ** 2},
@@ -751,21 +736,18 @@ BIAS = Exercise(
          "The derivative of ½(y − a)² is a − y, without a square."),
         ("z for a in the loss", {"error": lambda z, a, y: z - y},
          "The loss compares the output a with y: a − y, not z − y."),
-        ("the sign of number 2, or |a − y| for a − y", {"error": lambda z, a, y: abs(a - y)},
-         "a − y is negative where a has to rise: keep its sign."),
         ("forgot the target", {"error": lambda z, a, y: a}, "∂L/∂a = a − y: the target y is missing."),
         ("a + y for a − y", {"error": lambda z, a, y: a + y}, "∂L/∂a = a − y, which is 0 where the output is right."),
-        ("y for a − y", {"error": lambda z, a, y: y}, "∂L/∂a = a − y; y alone does not depend on the output."),
-        ("the derivative of cross-entropy", {
-            "error": lambda z, a, y: (a - y) / (a * (1.0 - a)), "slope": lambda z, a: 1.0},
+        ("the derivative of cross-entropy",
+         {"error": lambda z, a, y: (a - y) / (a * (1.0 - a)), "slope": lambda z, a: 1.0},
          "(a − y)/(a(1 − a)) is the derivative of cross-entropy; that of ½(y − a)² is a − y."),
-        ("the derivative of cross-entropy", {"error": lambda z, a, y: -y / a},
-         "−y/a belongs to cross-entropy; the derivative of ½(y − a)² is a − y."),
-        ("the running sum", {"of": lambda d: [sum(d)] * 3},
+        ("the running sum", {"of": lambda d, p: [sum(d)] * 3},
          "b²_j reaches L through z²_j alone: the three derivatives are not added."),
+        ("times a¹, as for a weight", {"of": lambda d, p: [x * a for x, a in zip(d, p.a[0])]},
+         "∂z_j/∂b_j = 1: a¹ belongs to the derivatives of the weights."),
         calculation=_output),
-    hints=(r"$z_j = \ldots + b_j$, so what is $\frac{\partial z_j}{\partial b_j}$? And what is "
-           r"$\frac{\partial L}{\partial b_j}$ then, in terms of $\delta$?",
+    hints=(r"$z_j = \ldots + b_j$, so what is $\frac{\partial z_j}{\partial b_j}$? And what is $\frac{\partial "
+           r"L}{\partial b_j}$ then, in terms of $\delta$?",
            r"$\frac{\partial L}{\partial b^2} = \delta^2$, and $\delta^2 = \nabla_a L \odot \sigma'(z^2)$.",
            r"Compute $(a_j - y_j) \cdot a_j (1 - a_j)$ for each $j$."),
     derivation=lambda p: _explained(p, ["b²_1"]),
@@ -775,7 +757,7 @@ BIAS = Exercise(
 def _behind(
     transposed: bool = False, slope: Callable[[float, float], float] = lambda z, a: a * (1.0 - a),
     delta: Callable[[Numbers, int], Numbers] = lambda d, k: d,
-    terms: Callable[[int], Sequence[int]] = lambda k: range(3),
+    terms: Callable[[int], Iterable[int]] = lambda k: range(3),
     weights: Callable[[float], float] = lambda w: w, units: Sequence[int] = (0, 2),
     combine: Callable[[Iterable[float]], float] = sum, slope_of: str = "k",
 ) -> Callable[[Problem], Numbers]:  # fmt: skip
@@ -784,17 +766,11 @@ def _behind(
     def answer(p: Problem) -> Numbers:
         passed, W, found = _passed(p), p["W2"], []
         for k in units:
-            z, a = passed.z[0], passed.a[0]
-            given = delta(passed.delta, k)
-            found.append(
-                combine(
-                    given[j] * weights(W[k][j] if transposed else W[j][k])
-                    * (slope(z[j], a[j]) if slope_of == "j" else
-                       slope(passed.z[1][j], passed.a[1][j]) if slope_of == "2" else 1.0)
-                    for j in terms(k)
-                )
-                * (slope(z[k], a[k]) if slope_of == "k" else 1.0)
-            )  # fmt: skip
+            layer, by_j = int("2" in slope_of), "j" in slope_of
+            slopes_of = [slope(z, a) for z, a in zip(passed.z[layer], passed.a[layer])]
+            given = [x * slopes_of[j] if by_j else x for j, x in enumerate(delta(passed.delta, k))]
+            shares = (given[j] * weights(W[k][j] if transposed else W[j][k]) for j in terms(k))
+            found.append(combine(shares) * (1.0 if by_j else slopes_of[k]))
         return found
 
     return answer
@@ -804,33 +780,27 @@ HIDDEN = Exercise(
     "hidden", "δ¹_1 and δ¹_3", notebook="02-back-propagation.ipynb",
     question=lambda p: (
         "Take a 2-3-3 network as before, with other numbers. $W^2$ has the rows "
-        f"{', '.join(f'${tuple(row)}$' for row in p['W2'])}; the example gave "
-        rf"$\delta^2 = {_rounded(_passed(p).delta)}$ and $a^1 = {_rounded(_passed(p).a[0])}$. "
-        r"What are $\delta^1_1$ and $\delta^1_3$? Answer two numbers, `[δ¹_1, δ¹_3]`, with four decimals."),
+        rf"{', '.join(f'${tuple(row)}$' for row in p['W2'])}; the example gave $\delta^2 = "
+        rf"{_rounded(_passed(p).delta)}$ and $a^1 = {_rounded(_passed(p).a[0])}$. What are $\delta^1_1$ and "
+        r"$\delta^1_3$? Answer two numbers, `[δ¹_1, δ¹_3]`, with four decimals."),
     make=_network,
     right=_behind(), calculation=_behind,
     mistakes=mistakes(
         ("W for Wᵀ", {"transposed": True},
          "Unit k reaches output j through w_jk: the backward pass sums over column k of W, not over row k."),
-        *((name, rule, text.format("Wᵀ δ is ∂L/∂a¹.")) for name, rule, text in SLOPES),
+        *slopes("Wᵀ δ is ∂L/∂a¹. "),
         ("forgot the upstream", {"delta": lambda d, k: [1.0] * 3},
          "You added the weights of column k without δ²: multiply each w_jk by δ_j."),
         ("forgot W", {"weights": lambda w: 1.0},
          "δ²_j comes back over the edge w_jk: multiply each δ_j by its weight."),
-        ("the last term only", {"terms": lambda k: [2]},
-         "Unit k reaches L through three outputs, and your number has only the last of the three shares."),
-        ("the first term only", {"terms": lambda k: [0]},
-         "Unit k reaches L through three outputs, and your number has only the first of the three shares."),
-        ("the middle term only", {"terms": lambda k: [1]},
-         "Unit k reaches L through three outputs, and your number has only the second of the three shares."),
+        *((f"the {word} term only", {"terms": lambda k, j=j: [j]},
+           f"Unit k reaches L through three outputs, and your number has only the {word} of the three shares.")
+          for j, word in enumerate(("first", "middle", "last"))),
+        *((f"the {word} term missing", {"terms": lambda k, j=j: {0, 1, 2} - {j}},
+           f"There are three shares, one for each output, and the {word} one is missing: add it.")
+          for j, word in enumerate(("first", "middle", "last"))),
         ("only j = k", {"terms": lambda k: [k]},
          "Unit k reaches every output, not only the one with its own number: add the shares of all three j."),
-        ("the last term missing", {"terms": lambda k: [0, 1]},
-         "There are three shares, one for each output: add the third."),
-        ("the first term missing", {"terms": lambda k: [1, 2]},
-         "There are three shares, one for each output: add the first."),
-        ("the middle term missing", {"terms": lambda k: [0, 2]},
-         "There are three shares, one for each output: add the second."),
         ("δ_k for every δ_j", {"delta": lambda d, k: [d[k]] * 3},
          "Each weight w_jk of column k has its own δ_j: δ_1 w_1k + δ_2 w_2k + δ_3 w_3k."),
         ("the δ of all outputs added first", {"delta": lambda d, k: [sum(d)] * 3},
@@ -841,12 +811,12 @@ HIDDEN = Exercise(
          "The shares of the three outputs are added, not averaged."),
         ("the slope of unit j for that of unit k", {"slope_of": "j"},
          "All three shares come together at unit k: multiply their sum by its own slope, a_k(1 − a_k)."),
-        ("the slope of the output layer", {"slope_of": "2"},
-         "The slope of σ in layer 2 is in δ² already; here you need that of layer 1, a¹(1 − a¹)."),
-        ("units 1 and 2", {"units": (0, 1)},
-         "The question is about units 1 and 3; in Python they have the indices 0 and 2."),
-        ("units 2 and 3", {"units": (1, 2)},
-         "The question is about units 1 and 3; in Python they have the indices 0 and 2."),
+        *(("the slope of the output layer", {"slope_of": of},
+           "The slope of σ in layer 2 is in δ² already; here you need that of layer 1, a¹(1 − a¹).")
+          for of in ("2j", "2k")),
+        *((f"units {' and '.join(str(k + 1) for k in units)}", {"units": units},
+           "The question is about units 1 and 3; in Python they have the indices 0 and 2.")
+          for units in ((0, 1), (1, 2))),
         calculation=_behind),
     hints=(r"Through which $z^2_j$ does $z^1_1$ reach the loss?",
            r"$\delta^1_k = \sum_j \delta^2_j w^2_{jk} \sigma'(z^1_k)$: it has three terms, down column $k$.",
@@ -856,7 +826,7 @@ HIDDEN = Exercise(
 
 
 def _outer(
-    scale: Callable[[int, int], float] = lambda m, n: 1.0 / m, chosen: slice = slice(None), transposed: bool = False,
+    scale: Callable[[int, int], float] = lambda m, n: 1.0 / m, chosen: slice = slice(None),
     delta: Callable[[Numbers], Numbers] = lambda d: d, inputs: Callable[[Numbers], Numbers] = lambda a: a,
     mixed: bool = False,
 ) -> Callable[[Matrix, Matrix], Matrix]:  # fmt: skip
@@ -867,8 +837,7 @@ def _outer(
         D, A = [delta(d) for d in D[chosen]], [inputs(a) for a in A[chosen]]
         if mixed:
             D, A = [[sum(column) for column in zip(*D)]], [[sum(column) for column in zip(*A)]]
-        rows = [[factor * sum(d[j] * a[k] for d, a in zip(D, A)) for k in range(len(A[0]))] for j in range(len(D[0]))]
-        return [list(column) for column in zip(*rows)] if transposed else rows
+        return [[factor * sum(d[j] * a[k] for d, a in zip(D, A)) for k in range(len(A[0]))] for j in range(len(D[0]))]
 
     return gradient
 
@@ -892,20 +861,16 @@ OUTER = Exercise(
         r'rows in the shape of $W$: rows are "to" ($\delta$), columns are "from" ($a$).'),
     make=lambda rng: {
         "cases": [
-            ([_tenths(rng, to) for _ in range(m)], [_tenths(rng, from_) for _ in range(m)])
+            ([tenths(rng, to) for _ in range(m)], [tenths(rng, from_) for _ in range(m)])
             for m, to, from_ in ((3, 2, 2), (2, 2, 3), (4, 3, 2))
         ]
     },
     right=_outer(), calculation=_outer, examples=lambda p: [len(D) for D, _ in p["cases"]],
     mistakes=mistakes(
-        ("sum for mean", {"scale": lambda m, n: 1.0},
-         "The loss is the mean over the examples, and so is its gradient: divide by the number of examples."),
         ("divided by the number of units", {"scale": lambda m, n: 1.0 / n},
          "Divide by the number of examples, len(D); len(D[0]) is the number of units."),
         ("divided by the examples and the units", {"scale": lambda m, n: 1.0 / (m * n)},
          "Only the examples are averaged: divide by their number, not by the number of units too."),
-        ("the transpose", {"transposed": True},
-         "Row j of ∂L/∂W belongs to δ_j, as row j of W does; you computed a δᵀ instead of δ aᵀ."),
         *((f"the {word} example only", {"chosen": chosen} | more,
            f"Your answer has only the {word} example's δ aᵀ: add those of all examples, and divide by their number.")
           for word, chosen in (("last", slice(-1, None)), ("first", slice(1))) for more in (
@@ -934,7 +899,7 @@ OUTER = Exercise(
     derivation=_explain_weight,
     **tried(
         lambda D, A: f"for {len(D)} examples",
-        lambda D, A: [f"∂L/∂w_{j + 1}{k + 1}" for j in range(len(D[0])) for k in range(len(A[0]))]),
+        lambda D, A: [[f"∂L/∂w_{j + 1}{k + 1}" for k in range(len(A[0]))] for j in range(len(D[0]))]),
 )  # fmt: skip
 
 
@@ -966,15 +931,13 @@ def _explain_softmax(p: Problem) -> Any:
 SOFTMAX = Exercise(
     "softmax", "δ of softmax and cross-entropy", notebook="03-from-scalars-to-matrices.ipynb",
     question=lambda p: (
-        "`z` is a list of *logits*, one for each class. Softmax turns them into shares that add up to 1: "
-        r"$s_k = \exp(z_k) / \sum_i \exp(z_i)$. $L = -\log s_\text{label}$, where `label` is the index of the true "
-        r"class, counted from 0. Write `delta(z, label)`, which returns $\frac{\partial L}{\partial z}$ as a list."),
+        "`z` is a list of *logits*, one for each class. Softmax turns them into shares that add up to 1: $s_k = "
+        r"\exp(z_k) / \sum_i \exp(z_i)$. $L = -\log s_\text{label}$, where `label` is the index of the true class, "
+        r"counted from 0. Write `delta(z, label)`, which returns $\frac{\partial L}{\partial z}$ as a list."),
     make=lambda rng: {"cases": [
-        (_tenths(rng, n), label) for n, label in ((2, 1), (3, 0), (4, 2), (3, 1), (4, 3))]},
+        (tenths(rng, n), label) for n, label in ((2, 1), (3, 0), (4, 2), (3, 1), (4, 3))]},
     right=_share(), calculation=_share,
     mistakes=mistakes(
-        ("the sign", {"rule": lambda s, t: t - s},
-         "Raising the label's own logit lowers the loss: its derivative is negative, s − 1."),
         ("0 at the label", {"rule": lambda s, t: s * (1.0 - t)},
          "At the label ∂L/∂z is s − 1: the −1 comes from −z_label, and s from log Σ exp."),
         ("softmax alone", {"rule": lambda s, t: s},
@@ -983,14 +946,11 @@ SOFTMAX = Exercise(
          "s(1 − s) is the slope of one σ; in softmax each logit changes all the shares, which gives s − t in all."),
         ("the slope of one share", {"rule": lambda s, t: s * (1.0 - s)},
          "s(1 − s) is how a share changes with its own logit; ∂L/∂z also needs the loss, and gives s − t in all."),
-        ("labels miscounted", {"at": lambda label, n: label - 1},
-         "The −1 is one place too early: `label` is 0 for the first class, as in `z[label]`."),
-        ("labels miscounted", {"at": lambda label, n: label + 1},
-         "The −1 is one place too late: `label` is 0 for the first class, as in `z[label]`."),
-        ("the first class for the label", {"at": lambda label, n: 0},
-         "The −1 belongs to the place `label`, not to the first."),
-        ("the last class for the label", {"at": lambda label, n: n - 1},
-         "The −1 belongs to the place `label`, not to the last."),
+        *(("labels miscounted", {"at": lambda label, n, by=by: label + by},
+           "The −1 stands beside its place: `label` is 0 for the first class, as in `z[label]`.") for by in (-1, 1)),
+        *((f"the {word} class for the label", {"at": lambda label, n, place=place: place},
+           f"The −1 belongs to the place `label`, not to the {word}.")
+          for place, word in ((0, "first"), (-1, "last"))),
         ("the largest logit for the label", lambda z, label: _share()(z, z.index(max(z))),
          "The −1 belongs to the true class, `label`, even where another class has the largest share."),
         ("the label's number subtracted", lambda z, label: [s_k - label for s_k in _softmax(z)],
@@ -1001,22 +961,19 @@ SOFTMAX = Exercise(
         ("nothing but the label", {"rule": lambda s, t: t * (s - 1.0)},
          "Σ exp has the other logits too: raising one takes a share from the label, so ∂L/∂z is s there."),
         ("the −1 alone", {"rule": lambda s, t: -t}, "log Σ exp(z) depends on every logit too: its derivative is s."),
-        ("stopped at s", {"rule": lambda s, t: -t / s},
-         "−1/s is ∂L/∂s. To get from s back to z, multiply by the derivatives of softmax."),
-        ("stopped at s", {"rule": lambda s, t: -1.0 / s},
-         "−1/s is ∂L/∂s. To get from s back to z, multiply by the derivatives of softmax."),
-        ("the loss for its slope", {"rule": lambda s, t: -log(s)},
-         "−log s is the loss; the question is how it changes with each logit."),
-        ("the loss for its slope", {"rule": lambda s, t: -t * log(s)},
-         "−log s is the loss; the question is how it changes with each logit."),
+        *(("stopped at s", {"rule": lambda s, t, of=of: -of(t) / s},
+           "−1/s is ∂L/∂s. To get from s back to z, multiply by the derivatives of softmax.")
+          for of in (float, lambda t: 1.0)),
+        *(("the loss for its slope", {"rule": lambda s, t, of=of: -of(t) * log(s)},
+           "−log s is the loss; the question is how it changes with each logit.") for of in (float, lambda t: 1.0)),
+        ("0 and 1 of the label exchanged", {"rule": lambda s, t: s - (1.0 - t)},
+         "The 1 stands at the label, and 0 at all other places: you subtracted 1 everywhere else."),
         ("log s for s", {"rule": lambda s, t: log(s) - t},
          "The derivative of log Σ exp(z) is s, without a logarithm."),
         ("forgot the logarithm", {"factor": lambda s, label: s[label]},
          "This is how −s_label changes; L = −log s_label, so divide by s_label."),
         ("the mean over the classes", {"factor": lambda s, label: 1.0 / len(s)},
          "L is one loss, not a mean over the classes: nothing is divided by their number."),
-        ("the squared loss", {"rule": lambda s, t: 2.0 * (s - t)},
-         "2(s − t) belongs to Σ (s − t)²; with cross-entropy it is s − t."),
         ("powers that are not shares", {"of": lambda z: [exp(z_k) for z_k in z]},
          "Divide exp(z) by the sum of all exp(z), so that the shares add up to 1."),
         ("z for softmax", {"of": lambda z: z}, "z − t has the logits themselves: turn them into shares first."),
@@ -1026,7 +983,10 @@ SOFTMAX = Exercise(
          "The largest logit has the largest share: exp(z_k), not exp(−z_k)."),
         ("divided by the largest", {"of": lambda z: [exp(z_k - max(z)) for z_k in z]},
          "Subtracting the maximum is only for safety: divide by the sum of all powers too."),
-        ("σ for softmax", {"of": lambda z: [_sigmoid(z_k) for z_k in z]},
+        ("the maximum subtracted on one side only",
+         {"of": lambda z: [exp(z_k - max(z)) / sum(map(exp, z)) for z_k in z]},
+         "Subtract the maximum in every power, also in those of the sum below."),
+        ("σ for softmax", {"of": lambda z: [sigmoid(z_k) for z_k in z]},
          "The classes exclude each other, so the outputs are not separate choices: normalise by their sum."),
         calculation=_share),
     hints=(r"$L = \log \sum_k \exp(z_k) - z_\text{label}$. Differentiate the two parts one by one.",

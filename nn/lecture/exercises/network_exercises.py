@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from io import BytesIO
-from itertools import accumulate
+from itertools import accumulate, combinations
 from math import sqrt
 from random import Random
 from time import monotonic
@@ -23,24 +23,22 @@ from nn.batch_norm import BatchNorm
 from nn.data import moons
 from nn.lecture.exercises.exercise import (
     BY_HAND,
+    LAST_DIGIT,
     Exercise,
     Feedback,
+    Mistake,
     Problem,
     explained,
     flat,
     mistakes,
     tried,
 )  # fmt: skip
+from nn.lecture.exercises.gradient_exercises import sigmoid, slopes, tenths
 from nn.lecture.exercises.guard import NoAnswer, guarded
 
 Numbers = list[float]
 Matrix = list[list[float]]
 Array = NDArray[np.float64]
-
-
-def sigmoid(z: Any) -> Any:
-    """1/(1 + e⁻ᶻ), of a number or an array."""
-    return 1.0 / (1.0 + np.exp(-z))
 
 
 # ---- σ with cross-entropy ------------------------------------------------------------------------------------------
@@ -62,29 +60,22 @@ def _log_loss(a: Array, y: Array) -> Array:
     return np.array(-(y * np.log(a) + (1.0 - y) * np.log(1.0 - a)))
 
 
-def _tenths(rng: Random, n: int) -> Numbers:
-    """n different numbers of one decimal, which are easy to write down."""
-    return [k / 10.0 for k in rng.sample([*range(-9, -1), *range(2, 10)], n)]
-
-
 CROSS_ENTROPY = Exercise(
     "cross_entropy", "δ of σ with cross-entropy",
     question=lambda p: (
         "Three sigmoid units say yes or no to three questions about one picture, and more than one answer may be "
-        "yes. "
-        "The loss is the cross-entropy\n\n"
+        "yes. The loss is the cross-entropy\n\n"
         r"$$L = -\sum_j \bigl[\, y_j \log a_j + (1 - y_j) \log(1 - a_j) \,\bigr], \qquad a_j = \sigma(z_j).$$"
         "\n\n"
-        rf"An example gave $z = ({', '.join(f'{z:g}' for z in p['z'])})$, and its targets are "
-        rf"$y = ({', '.join(f'{y:g}' for y in p['y'])})$. What is $\delta_j = \partial L/\partial z_j$? Answer three "
+        f"An example gave $z = ({', '.join(f'{z:g}' for z in p['z'])})$, and its targets are $y = "
+        rf"({', '.join(f'{y:g}' for y in p['y'])})$. What is $\delta_j = \partial L/\partial z_j$? Answer three "
         "numbers."),
-    make=lambda rng: {"z": [2.0 * z for z in _tenths(rng, 3)], "y": [1.0, 0.0, 1.0]},
+    make=lambda rng: {"z": [2.0 * z for z in tenths(rng, 3)], "y": [1.0, 0.0, 1.0]},
     right=_each(lambda z, a, y: a - y),
     mistakes=mistakes(
         ("σ′ once more", lambda z, a, y: (a - y) * a * (1.0 - a),
          "That is δ of the squared error. With cross-entropy ∂L/∂a = (a − y)/(a(1 − a)), and the slope a(1 − a) "
          "cancels."),
-        ("the sign", lambda z, a, y: y - a, "Where y = 1, raising z lowers the loss: δ = a − y is negative there."),
         ("stopped at a", lambda z, a, y: (a - y) / (a * (1.0 - a)),
          "That is ∂L/∂a. To get from a back to z, multiply by the slope of σ, a(1 − a)."),
         ("softmax for σ", lambda z, a, y: _softmax(z) - y,
@@ -93,8 +84,6 @@ CROSS_ENTROPY = Exercise(
          "Where y = 0 the second term, −log(1 − a), is left: it has a derivative too."),
         ("the term of y = 0 alone", lambda z, a, y: (1.0 - y) * a,
          "Where y = 1 the first term, −log a, is left: it has a derivative too."),
-        ("forgot the − of 1 − a", lambda z, a, y: -y * (1.0 - a) - (1.0 - y) * a,
-         "log(1 − a) falls as a rises: its derivative is −1/(1 − a)."),
         ("z for a", lambda z, a, y: z - y, "δ = a − y has a = σ(z), not z itself."),
         ("forgot the target", lambda z, a, y: a, "a alone is δ only where y = 0."),
         ("σ′ alone", lambda z, a, y: a * (1.0 - a),
@@ -105,16 +94,15 @@ CROSS_ENTROPY = Exercise(
          "1 − a² belongs to tanh, and with cross-entropy the slope of σ cancels: δ = a − y."),
         ("σ′ of a number that is σ already", lambda z, a, y: (a - y) * sigmoid(a) * (1.0 - sigmoid(a)),
          "a is σ(z) already, and with cross-entropy its slope cancels: δ = a − y."),
+        ("σ twice", lambda z, a, y: sigmoid(a) - y, "a is σ(z) already: δ = a − y, without another σ."),
+        ("times z", lambda z, a, y: (a - y) * z, "δ = a − y is all: z has no place in it but inside σ."),
         ("the sign of z", lambda z, a, y: (1.0 - a) - y, "a = 1/(1 + e⁻ᶻ), with a minus sign in the exponent."),
-        ("y and 1 − y exchanged", lambda z, a, y: a - (1.0 - y),
-         "log a belongs to y = 1, and log(1 − a) to y = 0."),
+        ("y and 1 − y exchanged", lambda z, a, y: a - (1.0 - y), "log a belongs to y = 1, and log(1 − a) to y = 0."),
         ("the loss itself", lambda z, a, y: _log_loss(a, y),
          "These are the three losses; the question asks for their derivatives."),
-        ("the mean over the units", lambda z, a, y: (a - y) / 3.0,
-         "L is the sum over the three units: do not divide by 3."),
         of=_each),
     hints=(r"$\delta_j = \frac{\partial L}{\partial a_j}\,\sigma'(z_j)$, and only the term of unit $j$ depends on "
-           r"$a_j$.",
+           "$a_j$.",
            r"$\frac{\partial L}{\partial a} = -\frac{y}{a} + \frac{1 - y}{1 - a} = \frac{a - y}{a(1 - a)}$, and "
            r"$\sigma'(z) = a(1 - a)$. What is left of the product?",
            r"Compute $a_j = 1/(1 + e^{-z_j})$, then $a_j - y_j$."),
@@ -133,9 +121,10 @@ HIDDEN, EXAMPLES, STEPS, RATE, MOMENTUM, SECONDS = 8, 60, 200, 1.0, 0.9, 8.0  # 
 
 
 def _network(
-    sign: float = 1.0, mean: Callable[[int], float] = lambda m: m, mean_of_b: bool = True, transposed: bool = False,
-    biases: bool = True, hidden: Of1 = sigmoid, output: Of1 = sigmoid, output_slope: bool = False,
-    hidden_slope: Of2 = lambda z, a: a * (1.0 - a), back: Of1 = lambda W: W.T, upstream: bool = True,
+    sign: float = 1.0, mean: Callable[[int], float] = lambda m: m, mean_of_b: bool = True, rows: bool = False,
+    biases: tuple[bool, bool] = (True, True), hidden: Of1 = sigmoid, output: Of1 = sigmoid,
+    output_slope: bool = False, slope: Of2 = lambda z, a: a * (1.0 - a), slope_of: int = 0,
+    back: Of1 = lambda W: W.T, upstream: bool = True,
     through: bool = True, into_first: Of2 = lambda x, a: x,
     into_second: Callable[[Array, Array, Array], Array] = lambda x, z, a: a, only: int | None = None,
     b_of: Callable[[Array, Array], tuple[Array, Array]] = lambda d1, d2: (d1, d2),
@@ -144,21 +133,18 @@ def _network(
 
     def gradients(W1: Matrix, b1: Numbers, W2: Matrix, b2: Numbers, X: Matrix, Y: Matrix) -> Gradients:
         x, y, V1, V2, m = np.array(X), np.array(Y), np.array(W1), np.array(W2), len(X)
-        z1 = x @ V1.T + np.array(b1) * biases
+        z1 = x @ (V1 if rows else V1.T) + np.array(b1) * biases[0]
         a1 = hidden(z1)
-        z2 = a1 @ V2.T + np.array(b2) * biases
+        z2 = a1 @ (V2 if rows else V2.T) + np.array(b2) * biases[1]
         a2 = output(z2)
         d2 = sign * (a2 - y) * (a2 * (1.0 - a2) if output_slope else 1.0)
-        d1 = (d2 @ back(V2).T if through else np.ones_like(a1)) * hidden_slope(z1, a1)
-        if not upstream:
-            d1 = np.ones_like(d2) @ V2 * hidden_slope(z1, a1)
+        arrived = (d2 if upstream else np.ones_like(d2)) @ back(V2).T
+        d1 = (arrived if through else 1.0) * slope(*((z1, a1), (z2, a2))[slope_of])
         if only is not None:
             x, z1, a1, d1, d2 = (rows[[only]] for rows in (x, z1, a1, d1, d2))
         c1, c2 = b_of(d1, d2)
         dW1, dW2 = d1.T @ into_first(x, a1) / mean(m), d2.T @ into_second(x, z1, a1) / mean(m)
         db1, db2 = (c.sum(axis=0) / (mean(m) if mean_of_b else 1) for c in (c1, c2))
-        if transposed:
-            dW1, dW2 = dW1.T, dW2.T
         return dW1.tolist(), db1.tolist(), dW2.tolist(), db2.tolist()
 
     return gradients
@@ -170,8 +156,8 @@ def _case(rng: Random, m: int, sizes: tuple[int, int, int]) -> tuple[Any, ...]:
     if len(set(y)) == 1:
         y[0] = 1.0 - y[0]
     return (
-        [_tenths(rng, n) for _ in range(h)], _tenths(rng, h), [_tenths(rng, h) for _ in range(k)], _tenths(rng, k),
-        [_tenths(rng, n) for _ in range(m)], [y[i * k : i * k + k] for i in range(m)],
+        [tenths(rng, n) for _ in range(h)], tenths(rng, h), [tenths(rng, h) for _ in range(k)], tenths(rng, k),
+        [tenths(rng, n) for _ in range(m)], [y[i * k : i * k + k] for i in range(m)],
     )  # fmt: skip
 
 
@@ -255,8 +241,8 @@ def _trained(function: Callable[..., Any]) -> Trained:
             )
         if step == 0:
             right = _network()(*(w.tolist() for w in weights), X, Y)
-            for name, g, expected in zip(("dW1", "db1", "dW2", "db2"), gradients, right):
-                if np.abs(g - np.ravel(expected)).max() > 1e-6:
+            for name, g, expected in zip(PARTS, gradients, right):
+                if np.abs(g - np.ravel(expected)).max() > LAST_DIGIT:
                     raise NoAnswer(
                         f"is right for two units in each layer, but for a 2-{HIDDEN}-1 network its {name} is not: "
                         "take the sizes from W1 and W2"
@@ -270,6 +256,13 @@ def _trained(function: Callable[..., Any]) -> Trained:
     names = ("net.layers.0.W", "net.layers.0.b", "net.layers.2.W", "net.layers.2.b")
     state = {name: w.tolist() for name, w in zip(names, weights)}
     return Trained(losses, int(np.sum((z > 0.0) == (np.array(Y) > 0.5))), state)
+
+
+PARTS = ("dW1", "db1", "dW2", "db2")
+
+
+def _names(name: str, numbers: Any) -> Any:
+    return [_names(f"{name}[{i}]", x) for i, x in enumerate(numbers)] if isinstance(numbers, list) else name
 
 
 class Capstone(Exercise):
@@ -304,30 +297,22 @@ CAPSTONE = Capstone(
     mistakes=mistakes(
         ("W for Wᵀ", {"back": lambda W: W},
          "On the way back unit k collects the shares of column k of W²: multiply by W²ᵀ."),
-        ("forgot g′", {"hidden_slope": lambda z, a: np.ones_like(a)},
-         "W²ᵀ δ² is ∂L/∂a¹. To get from a¹ back to z¹, multiply by the slope a¹(1 − a¹)."),
-        ("g for g′", {"hidden_slope": lambda z, a: a}, "You multiplied by a¹; the slope of σ is a¹(1 − a¹)."),
-        ("z for a", {"hidden_slope": lambda z, a: z * (1.0 - z)},
-         "σ′(z) = σ(z)(1 − σ(z)) = a(1 − a): yours has z in place of a."),
-        ("σ′ of a number that is σ already", {"hidden_slope": lambda z, a: sigmoid(a) * (1.0 - sigmoid(a))},
-         "a¹ is σ(z¹) already: its slope is a¹(1 − a¹), without another σ."),
-        ("the slope of tanh", {"hidden_slope": lambda z, a: 1.0 - a * a},
-         "1 − a² belongs to tanh; the slope of σ is a(1 − a)."),
-        ("the slope of relu", {"hidden_slope": lambda z, a: (z > 0.0) * 1.0},
-         "The slope of the hidden units is that of σ, a(1 − a)."),
+        *(("W² left out", {"back": back}, "δ² comes back over the weights: multiply by W²ᵀ.")
+          for back in (lambda W: np.eye(2), lambda W: np.ones((2, 2)))),
+        *slopes("W²ᵀ δ² is ∂L/∂a¹. ", "z¹", "a¹"),
+        ("the slope of the output layer", {"slope_of": 1}, "You used a²(1 − a²); δ¹ needs a¹(1 − a¹)."),
         ("σ′ once more in the output", {"output_slope": True},
          "With cross-entropy the slope of the output units cancels: δ² = a² − y."),
-        ("the sign", {"sign": -1.0}, "δ² is a² − y, not y − a²."),
-        ("sum for mean", {"mean": lambda m: 1}, "L is the mean over the examples: divide the sums by their number."),
         ("sum for mean in the biases", {"mean_of_b": False},
          "You divide dW¹ and dW² by the number of examples, but not db¹ and db²."),
         ("forgot the upstream", {"upstream": False},
          "δ¹ has the weights W² and the slope, but not δ²: multiply each weight by its δ²_j."),
         ("δ¹ without what comes back", {"through": False},
          "δ¹ is more than the slope a¹(1 − a¹): multiply by W²ᵀ δ²."),
-        ("forgot the biases", {"biases": False}, "Your forward pass leaves the biases out: z = W a + b."),
-        ("no σ in the hidden layer",
-         {"hidden": lambda z: z, "hidden_slope": lambda z, a: sigmoid(z) * (1.0 - sigmoid(z))},
+        *((name, {"biases": biases}, "Your forward pass leaves a bias out: z = W a + b.") for name, biases in (
+            ("forgot the biases", (False, False)), ("forgot b¹", (False, True)), ("forgot b²", (True, False)))),
+        ("W transposed on the way forward", {"rows": True}, "Row j of W belongs to unit j: z = W x, not Wᵀ x."),
+        ("no σ in the hidden layer", {"hidden": lambda z: z, "slope": lambda z, a: sigmoid(z) * (1.0 - sigmoid(z))},
          "The hidden layer passes on a¹ = σ(z¹), not z¹."),
         ("no σ in the hidden layer", {"hidden": lambda z: z}, "The hidden layer passes on a¹ = σ(z¹), not z¹."),
         ("no σ in the output", {"output": lambda z: z}, "The output is a² = σ(z²): δ² = a² − y, not z² − y."),
@@ -336,33 +321,23 @@ CAPSTONE = Capstone(
         ("z¹ for a¹ in dW²", {"into_second": lambda x, z, a: z}, "dW² is δ² a¹ᵀ: what enters layer 2 is a¹, not z¹."),
         ("x for a¹ in dW²", {"into_second": lambda x, z, a: x}, "dW² is δ² a¹ᵀ: what enters layer 2 is a¹, not x."),
         ("a¹ for x in dW¹", {"into_first": lambda x, a: a}, "dW¹ is δ¹ xᵀ: what enters layer 1 is x, not a¹."),
-        ("transposed", {"transposed": True}, "dW has the shape of W, so row j belongs to δ_j: δ aᵀ, not a δᵀ."),
-        ("the last example alone", {"only": -1}, "Add up δ aᵀ of all examples; yours has the last one alone."),
-        ("the last example alone", {"only": -1, "mean": lambda m: 1},
-         "Add up δ aᵀ of all examples, then divide by their number; yours has the last one alone."),
-        ("the first example alone", {"only": 0}, "Add up δ aᵀ of all examples; yours has the first one alone."),
-        ("the first example alone", {"only": 0, "mean": lambda m: 1},
-         "Add up δ aᵀ of all examples, then divide by their number; yours has the first one alone."),
-        ("δ¹ and δ² exchanged in the biases", {"b_of": lambda d1, d2: (d2, d1)}, "db¹ is the mean of δ¹, db² that "
-                                                                                 "of δ²."),
+        *((f"the {word} example alone", {"only": i} | more,
+           f"Add up δ aᵀ of all examples and divide by their number; yours has the {word} one alone.")
+          for i, word in ((0, "first"), (-1, "last")) for more in ({}, {"mean": lambda m: 1})),
+        ("δ¹ and δ² exchanged in the biases", {"b_of": lambda d1, d2: (d2, d1)},
+         "db¹ is the mean of δ¹, db² that of δ²."),
         calculation=_network),
     hints=(r"Forward first, for one example: $z^1$, $a^1$, $z^2$, $a^2$. Keep them; then $\delta^2 = a^2 - y$.",
            r"$\delta^1 = (W^{2\mathsf T} \delta^2) \odot a^1 (1 - a^1)$, and $\partial L/\partial b^l$ is the mean "
-           r"of "
-           r"$\delta^l$ over the examples.",
-           r"$\partial L/\partial W^2$ is the mean of $\delta^2\,a^{1\mathsf T}$, and $\partial L/\partial W^1$ "
-           r"that of "
-           r"$\delta^1\,x^{\mathsf T}$."),
+           r"of $\delta^l$ over the examples.",
+           r"$\partial L/\partial W^2$ is the mean of $\delta^2\,a^{1\mathsf T}$, and $\partial L/\partial W^1$ that "
+           r"of $\delta^1\,x^{\mathsf T}$."),
     derivation=_explain_first,
     notebook="04-training.ipynb",
     examples=lambda p: [len(case[4]) for case in p["cases"]],
     **tried(
         lambda W1, b1, W2, b2, X, Y: f"for {len(X)} example{'s' * (len(X) > 1)}",
-        lambda W1, b1, W2, b2, X, Y: [
-            *(f"dW1[{j}][{k}]" for j in range(len(W1)) for k in range(len(W1[0]))),
-            *(f"db1[{j}]" for j in range(len(b1))),
-            *(f"dW2[{j}][{k}]" for j in range(len(W2)) for k in range(len(W2[0]))),
-            *(f"db2[{j}]" for j in range(len(b2)))]),
+        lambda W1, b1, W2, b2, X, Y: [_names(name, w) for name, w in zip(PARTS, (W1, b1, W2, b2))]),
 )  # fmt: skip
 
 
@@ -385,19 +360,27 @@ class Passed:
         self.dx = self.dhat / self.root + self.dvar * 2.0 * self.centred / self.m + self.dmu / self.m
 
 
-def _line(name: str, symbol: str, right: Callable[[Passed], Any], *rows: tuple[Any, ...]) -> Exercise:
+def _numbers(rule: Callable[[Passed], Any]) -> Callable[[Problem], Numbers]:
+    return lambda p: [float(x) for x in np.ravel(rule(Passed(p)))]
+
+
+def _ways(
+    direct: Callable[[Passed], Any] = lambda b: b.dhat / b.root,
+    var: Callable[[Passed], Any] = lambda b: b.dvar * 2.0 * b.centred / b.m,
+    mu: Callable[[Passed], Any] = lambda b: b.dmu / b.m,
+) -> Callable[[Problem], Numbers]:
+    """∂L/∂x as the sum of three ways; each option makes a mistake."""
+    return _numbers(lambda b: direct(b) + var(b) + mu(b))
+
+
+def _line(
+    name: str, symbol: str, right: Callable[[Any], Any], *rows: tuple[Any, ...], calculation: Any = None
+) -> Exercise:
     """One line: its right numbers, and mistakes in it, which take all earlier lines for right."""
-
-    def numbers(rule: Callable[[Passed], Any]) -> Callable[[Problem], Numbers]:
-        return lambda p: [float(x) for x in np.ravel(rule(Passed(p)))]
-
-    def nothing(p: Problem) -> Any:
-        return None
-
+    found = mistakes(*rows, of=_numbers, calculation=calculation)
     return Exercise(
-        name, symbol, question=lambda p: symbol, make=_batch, right=numbers(right),
-        mistakes=mistakes(*rows, of=numbers), hints=("", "", ""), derivation=nothing,
-    )  # fmt: skip
+        name, symbol, lambda p: symbol, _batch, right if calculation else _numbers(right), found, ("", "", ""),
+        lambda p: None, calculation=calculation)  # fmt: skip
 
 
 def _batch(rng: Random) -> Problem:
@@ -418,9 +401,6 @@ LINES = (
         ("γ alone", lambda b: np.full(b.m, b.gamma), "γ is only the local derivative: multiply it by dy."),
         ("x̂ for dy", lambda b: b.gamma * b.hat, "Multiply γ by dy, what comes back, not by x̂.")),
     _line("dvar", "∂L/∂σ²", lambda b: b.dvar,
-        ("forgot the ½", lambda b: 2.0 * b.dvar,
-         "The derivative of v^(−½) is −½ v^(−3/2): the ½ is missing."),
-        ("the sign", lambda b: -b.dvar, "The derivative of v^(−½) is −½ v^(−3/2): a larger σ² makes x̂ smaller."),
         ("the power −½", lambda b: -0.5 * (b.dhat * b.centred).sum() / b.root,
          "Differentiating lowers the power by one: from −½ to −3/2."),
         ("the power −1", lambda b: -0.5 * (b.dhat * b.centred).sum() / b.root**2,
@@ -428,6 +408,8 @@ LINES = (
         ("the power 3/2", lambda b: -0.5 * (b.dhat * b.centred).sum() * b.root**3, "The power is −3/2, not 3/2."),
         ("forgot ε", lambda b: -0.5 * (b.dhat * b.centred).sum() * b.var**-1.5,
          "x̂ has σ² + ε under the root, and so has its derivative."),
+        ("1/(m − 1) for 1/m", lambda b: -0.5 * (b.dhat * b.centred).sum() * (b.x.var(ddof=1) + b.epsilon) ** -1.5,
+         "σ² is a mean over m examples: divide by m, not by m − 1."),
         ("mean for sum", lambda b: b.dvar / b.m,
          "σ² acts on every x̂: add up all the shares. The 1/m comes later, in dx."),
         ("not summed", lambda b: -0.5 * b.dhat * b.centred * b.root**-3,
@@ -435,66 +417,51 @@ LINES = (
         ("dy for dx̂", lambda b: b.dvar / b.gamma, "Start from dx̂, the line above, which has γ in it."),
         ("x for x − μ", lambda b: -0.5 * (b.dhat * b.x).sum() * b.root**-3, "x̂ has x − μ above the root, not x."),
         ("x̂ for x − μ", lambda b: -0.5 * (b.dhat * b.hat).sum() * b.root**-3,
-         "x̂ is divided by the root already: either x − μ times (σ² + ε)^(−3/2), or x̂ times (σ² + ε)^(−1)."),
-        ("forgot the upstream", lambda b: -0.5 * b.centred.sum() * b.root**-3 + 0.0,
-         "Multiply each local derivative by dx̂ before you add them up.") ),
+         "x̂ is divided by the root already: either x − μ times (σ² + ε)^(−3/2), or x̂ times (σ² + ε)^(−1).")),
     _line("dmu", "∂L/∂μ", lambda b: b.dmu,
-        ("the sign", lambda b: -b.dmu, "x̂ has −μ in it: a larger μ makes every x̂ smaller."),
         ("mean for sum", lambda b: b.dmu / b.m,
          "μ acts on every x̂: add up all the shares. The 1/m comes later, in dx."),
         ("not summed", lambda b: -b.dhat / b.root,
          "μ is one number, used by every x̂: add up what all examples send back."),
         ("forgot the root", lambda b: -b.dhat.sum(), "∂x̂/∂μ = −1/√(σ² + ε): divide by the root."),
-        ("the variance for its root", lambda b: -b.dhat.sum() / b.root**2, "∂x̂/∂μ = −1/√(σ² + ε): divide by the "
-                                                                           "root."),
-        ("forgot ε", lambda b: -b.dhat.sum() / sqrt(b.var), "x̂ has σ² + ε under the root, and so has its "
-                                                            "derivative."),
+        ("the variance for its root", lambda b: -b.dhat.sum() / b.root**2,
+         "∂x̂/∂μ = −1/√(σ² + ε): divide by the root."),
+        ("forgot ε", lambda b: -b.dhat.sum() / sqrt(b.var),
+         "x̂ has σ² + ε under the root, and so has its derivative."),
         ("dy for dx̂", lambda b: b.dmu / b.gamma, "Start from dx̂, which has γ in it."),
         ("forgot the upstream", lambda b: -b.m / b.root, "Multiply −1/√(σ² + ε) by the sum of dx̂."),
         ("x for x − μ", lambda b: b.dmu - 2.0 * b.dvar * b.x.sum() / b.m,
          "The way over σ² gives dσ² · (−2/m) Σ (x − μ), and that sum is 0."),
         ("∂σ²/∂μ for each example", lambda b: b.dmu - 2.0 * b.dvar * b.centred / b.m,
          "The way over σ² needs the sum of −2(x − μ)/m over all examples, and that sum is 0.")),
-    _line("dx", "∂L/∂x", lambda b: b.dx,
-        ("the direct way alone", lambda b: b.dhat / b.root,
+    _line("dx", "∂L/∂x", _ways(),
+        ("the direct way alone", {"var": lambda b: 0.0, "mu": lambda b: 0.0},
          "x also acts on μ and σ², and through them on every y: three ways lead back, add all of them."),
-        ("the way over σ² is missing", lambda b: b.dhat / b.root + b.dmu / b.m,
-         "x acts on σ² too: add dσ² · 2(x − μ)/m."),
-        ("the way over μ is missing", lambda b: b.dhat / b.root + b.dvar * 2.0 * b.centred / b.m,
-         "x acts on μ too: add dμ/m."),
-        ("the direct way is missing", lambda b: b.dvar * 2.0 * b.centred / b.m + b.dmu / b.m,
-         "x acts on its own x̂ directly: add dx̂/√(σ² + ε)."),
-        ("forgot 1/m for σ²", lambda b: b.dhat / b.root + b.dvar * 2.0 * b.centred + b.dmu / b.m,
+        ("the way over σ² is missing", {"var": lambda b: 0.0}, "x acts on σ² too: add dσ² · 2(x − μ)/m."),
+        ("the way over μ is missing", {"mu": lambda b: 0.0}, "x acts on μ too: add dμ/m."),
+        ("the direct way is missing", {"direct": lambda b: 0.0}, "x acts on its own x̂ directly: add dx̂/√(σ² + ε)."),
+        ("forgot 1/m for σ²", {"var": lambda b: b.dvar * 2.0 * b.centred},
          "σ² is a mean of squares: ∂σ²/∂x = 2(x − μ)/m."),
-        ("forgot 1/m for μ", lambda b: b.dhat / b.root + b.dvar * 2.0 * b.centred / b.m + b.dmu,
-         "μ is a mean: ∂μ/∂x = 1/m."),
-        ("forgot both 1/m", lambda b: b.dhat / b.root + b.dvar * 2.0 * b.centred + b.dmu,
-         "μ and σ² are means: ∂μ/∂x = 1/m and ∂σ²/∂x = 2(x − μ)/m."),
-        ("forgot the 2", lambda b: b.dhat / b.root + b.dvar * b.centred / b.m + b.dmu / b.m,
-         "The square gives a 2: ∂σ²/∂x = 2(x − μ)/m."),
-        ("x for x − μ", lambda b: b.dhat / b.root + b.dvar * 2.0 * b.x / b.m + b.dmu / b.m,
-         "∂σ²/∂x = 2(x − μ)/m: the mean is subtracted."),
-        ("x̂ for x − μ", lambda b: b.dhat / b.root + b.dvar * 2.0 * b.hat / b.m + b.dmu / b.m,
+        ("forgot 1/m for μ", {"mu": lambda b: b.dmu}, "μ is a mean: ∂μ/∂x = 1/m."),
+        ("forgot the 2", {"var": lambda b: b.dvar * b.centred / b.m}, "The square gives a 2: ∂σ²/∂x = 2(x − μ)/m."),
+        ("x for x − μ", {"var": lambda b: b.dvar * 2.0 * b.x / b.m}, "∂σ²/∂x = 2(x − μ)/m: the mean is subtracted."),
+        ("x̂ for x − μ", {"var": lambda b: b.dvar * 2.0 * b.hat / b.m},
          "∂σ²/∂x = 2(x − μ)/m, with x − μ before it is divided."),
-        ("forgot the root", lambda b: b.dhat + b.dvar * 2.0 * b.centred / b.m + b.dmu / b.m,
-         "∂x̂/∂x along the direct way is 1/√(σ² + ε)."),
-        ("dy for dx̂", lambda b: b.dy / b.root + b.dvar * 2.0 * b.centred / b.m + b.dmu / b.m,
-         "The direct way starts from dx̂, which has γ in it."),
-        ("the sign of dμ", lambda b: b.dhat / b.root + b.dvar * 2.0 * b.centred / b.m - b.dmu / b.m,
-         "The minus sign is in dμ already: add dμ/m."),
-        ("the sign of dσ²", lambda b: b.dhat / b.root - b.dvar * 2.0 * b.centred / b.m + b.dmu / b.m,
-         "The minus sign is in dσ² already: add dσ² · 2(x − μ)/m.")),
+        ("forgot the root", {"direct": lambda b: b.dhat}, "∂x̂/∂x along the direct way is 1/√(σ² + ε)."),
+        ("dy for dx̂", {"direct": lambda b: b.dy / b.root}, "The direct way starts from dx̂, which has γ in it."),
+        ("the sign of dμ", {"mu": lambda b: -b.dmu / b.m}, "The minus sign is in dμ already: add dμ/m."),
+        ("the sign of dσ²", {"var": lambda b: -b.dvar * 2.0 * b.centred / b.m},
+         "The minus sign is in dσ² already: add dσ² · 2(x − μ)/m."), calculation=_ways),
     _line("dgamma", "∂L/∂γ", lambda b: (b.dy * b.hat).sum(),
-        ("not summed", lambda b: b.dy * b.hat, "γ is one number, used by every y: add up what all examples send "
-                                               "back."),
+        ("not summed", lambda b: b.dy * b.hat,
+         "γ is one number, used by every y: add up what all examples send back."),
         ("mean for sum", lambda b: (b.dy * b.hat).mean(), "γ acts on every y: add up all the shares, without 1/m."),
         ("y for x̂", lambda b: (b.dy * b.y).sum(), "∂y/∂γ = x̂, what γ is multiplied with."),
         ("x for x̂", lambda b: (b.dy * b.x).sum(), "∂y/∂γ = x̂, the normalised x."),
         ("x − μ for x̂", lambda b: (b.dy * b.centred).sum(), "∂y/∂γ = x̂, which is divided by the root as well."),
         ("dx̂ for dy", lambda b: (b.dhat * b.hat).sum(), "γ stands after x̂: start from dy, not from dx̂."),
         ("forgot the local derivative", lambda b: b.dy.sum(), "∂y/∂γ = x̂: multiply each dy by its x̂."),
-        ("forgot the upstream", lambda b: b.hat.sum() + 1e-300, "Multiply each x̂ by its dy before you add them "
-                                                                "up.")),
+        ("one example only", lambda b: b.dy[-1] * b.hat[-1], "Add up the shares of all examples.")),
     _line("dbeta", "∂L/∂β", lambda b: b.dy.sum(),
         ("not summed", lambda b: b.dy, "β is one number, used by every y: add up what all examples send back."),
         ("mean for sum", lambda b: b.dy.mean(), "β acts on every y: add up all the shares, without 1/m."),
@@ -568,6 +535,12 @@ class LineByLine(Exercise):
             return Feedback(True, None, "Right.", lambda: ComparedLines(rows, self.derivation(problem)))
         if all(x is None or x is ... for x in given):
             return Feedback(False, None, "Not answered yet.")
+        for a, b in combinations(range(len(given)), 2):
+            turned = [given[{a: b, b: a}.get(i, i)] for i in range(len(given))]
+            if None not in turned and all(_judged(line, problem, x) for line, x in zip(self.lines, turned)):
+                said = f"{self.lines[a].name} and {self.lines[b].name} stand in each other's places."
+                exchanged = Mistake("exchanged", said)
+                return PartlyRight(False, exchanged, f"Not yet. {said}", lambda: ComparedLines(rows), share)
         line, verdict = self.lines[wrong], verdicts[wrong]
         said = f"The first line to look at is {line.name}, {line.title}. {verdict.text}"
         return PartlyRight(False, verdict.mistake, said, lambda: ComparedLines(rows), share)
@@ -637,31 +610,26 @@ def _compared(line: Exercise, p: Problem, given: Any, verdict: Feedback) -> tupl
 BATCH_NORM_BACKWARD = LineByLine(
     "batch_norm_backward", "Batch normalisation backward, line by line",
     question=lambda p: (
-        rf"Batch normalisation of one unit ran forward over the mini-batch $x = ({_listed(p['x'])})$ with "
-        rf"$\gamma = {p['gamma']:g}$, $\beta = {p['beta']:g}$ and $\varepsilon = {p['epsilon']:g}$ (large, so that "
-        rf"it "
-        rf"shows):"
+        rf"Batch normalisation of one unit ran forward over the mini-batch $x = ({_listed(p['x'])})$ with $\gamma = "
+        rf"{p['gamma']:g}$, $\beta = {p['beta']:g}$ and $\varepsilon = {p['epsilon']:g}$ (large, so that it shows):"
         "\n\n"
-        rf"$$\mu = {Passed(p).mu:g}, \quad \sigma^2 = {Passed(p).var:g}, \quad "
-        rf"\hat x = ({_listed(Passed(p).hat, '.4f')}), \quad "
-        rf"y = ({_listed(Passed(p).y, '.4f')}).$$"
+        rf"$$\mu = {Passed(p).mu:g}, \quad \sigma^2 = {Passed(p).var:g}, \quad \hat x = "
+        rf"({_listed(Passed(p).hat, '.4f')}), \quad y = ({_listed(Passed(p).y, '.4f')}).$$"
         "\n\n"
         rf"From the layers above comes $\partial L/\partial y = ({_listed(p['dy'])})$, `dy`. Go back by hand, one "
-        rf"line "
-        "after the other, as in the paper: `dxhat` ($\\partial L/\\partial \\hat x$, four numbers), `dvar` "
-        "($\\partial L/\\partial \\sigma^2$), `dmu` ($\\partial L/\\partial \\mu$), `dx` ($\\partial L/\\partial "
-        "x$, four "
-        "numbers), `dgamma` and `dbeta`. Each line may use those before it. Compute them on paper or with NumPy, "
-        "and leave None what you do not have yet: the check compares line by line."),
+        r"line after the other, as in the paper: `dxhat` ($\partial L/\partial \hat x$, four numbers), `dvar` "
+        r"($\partial L/\partial \sigma^2$), `dmu` ($\partial L/\partial \mu$), `dx` ($\partial L/\partial x$, four "
+        "numbers), `dgamma` and `dbeta`. Each line may use those before it. Compute them on paper or with NumPy, and "
+        "leave None what you do not have yet: the check compares line by line."),
     make=_batch,
     right=lambda p: [x for line in LINES for x in line.right(p)],
     mistakes=(),
     hints=(r"Forward, $\hat x_i = (x_i - \mu)(\sigma^2 + \varepsilon)^{-1/2}$ and $y_i = \gamma \hat x_i + \beta$. "
            r"$\mu$, $\sigma^2$, $\gamma$ and $\beta$ are used by all four examples: what does that mean on the way "
-           r"back?",
+           "back?",
            r"$\partial L/\partial \sigma^2 = \sum_i \frac{\partial L}{\partial \hat x_i} (x_i - \mu) \cdot "
-           r"(-\tfrac12)(\sigma^2 + \varepsilon)^{-3/2}$ and $\partial L/\partial \mu = -\sum_i "
-           r"\frac{\partial L}{\partial \hat x_i} (\sigma^2 + \varepsilon)^{-1/2}$, for $\sum (x_i - \mu) = 0$.",
+           r"(-\tfrac12)(\sigma^2 + \varepsilon)^{-3/2}$ and $\partial L/\partial \mu = -\sum_i \frac{\partial "
+           r"L}{\partial \hat x_i} (\sigma^2 + \varepsilon)^{-1/2}$, for $\sum (x_i - \mu) = 0$.",
            r"$x_i$ goes three ways: $\frac{\partial L}{\partial x_i} = \frac{\partial L}{\partial \hat x_i} "
            r"(\sigma^2 + \varepsilon)^{-1/2} + \frac{\partial L}{\partial \sigma^2} \frac{2(x_i - \mu)}{m} + "
            r"\frac{\partial L}{\partial \mu} \frac1m$."),

@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from autograd import Value, explain, named
 from nn.batch_norm import BatchNorm
-from nn.lecture.exercises.exercise import BY_HAND, Exercise, Problem, explained, latex_matrix, mistakes, tried
+from nn.lecture.exercises.exercise import (
+    BY_HAND,
+    LAST_DIGIT,
+    Exercise,
+    Problem,
+    explained,
+    latex_matrix,
+    mistakes,
+    tried,
+)
 
 Numbers = list[float]
 Array = NDArray[np.float64]
@@ -24,6 +33,7 @@ def _steps(
     share: float = 1.0 / 3.0, rate: float = -1.0, keep: bool = False, again: bool = True, fresh_w: bool = False,
     error: Callable[[float], float] = lambda e: e, by_x: bool = True, moved: Sequence[float] = (1.0, 1.0),
     of_means: bool = False, b_share: float | None = None, batches: Sequence[Sequence[int]] = ((0, 1, 2), (0, 1, 2)),
+    b_by_x: bool = False, changes: bool = False,
 ) -> Callable[[Problem], Numbers]:  # fmt: skip
     """w and b after two steps; each option makes a mistake."""
 
@@ -42,9 +52,10 @@ def _steps(
             w += copysign(eta, rate) * moved[0] * dw
             if fresh_w:
                 errors = [error(w * x_i + b - y_i) for x_i, y_i in zip(x, y)]
-            db += (share if b_share is None else b_share) * sum(errors)
+            shares = [e * x_i for e, x_i in zip(errors, x)] if b_by_x else errors
+            db += (share if b_share is None else b_share) * sum(shares)
             b += copysign(eta, rate) * moved[1] * db
-        return [w, b]
+        return [w - p["w"], b - p["b"]] if changes else [w, b]
 
     return answer
 
@@ -59,8 +70,8 @@ SGD = Exercise(
     "sgd", "Two steps by hand",
     question=lambda p: (
         rf"One unit, $\hat y = wx + b$, starts with $w = {p['w']:g}$ and $b = {p['b']:g}$. There are three examples, "
-        rf"$(x, y) = {', '.join(f'({x:g}, {y:g})' for x, y in zip(p['x'], p['y']))}$, and $L$ is the mean over the "
-        rf"three of $\tfrac12(\hat y - y)^2$. Take two steps of gradient descent, each on all three examples, with "
+        f"$(x, y) = {', '.join(f'({x:g}, {y:g})' for x, y in zip(p['x'], p['y']))}$, and $L$ is the mean over the "
+        r"three of $\tfrac12(\hat y - y)^2$. Take two steps of gradient descent, each on all three examples, with "
         rf"$\eta = {p['eta']:g}$. Answer `[w, b]` after the second step."),
     make=lambda rng: {
         "w": rng.choice([-3, -2, -1, 1, 2, 3]) / 2.0, "b": rng.choice([-3, -2, -1, 1, 2, 3]) / 2.0,
@@ -93,10 +104,11 @@ SGD = Exercise(
         ("three steps", {"batches": [(0, 1, 2)] * 3}, "That is the result of three steps: stop after the second."),
         ("the first gradient twice", {"again": False},
          "The second step begins at the new w and b: compute ŷ, and the gradient, again there."),
-        ("one example for each step", {"share": 1.0, "batches": [(0,), (1,)]},
-         "That is SGD with one example at a time; here each step uses the mean over all three."),
-        ("one example for each step", {"share": 1.0, "batches": [(0,), (1,), (2,)]},
-         "That is SGD with one example at a time; here each step uses the mean over all three."),
+        *(("one example for each step", {"share": 1.0, "batches": [(i % 3,) for i in range(steps)]},
+           "That is SGD with one example at a time; here each step uses the mean over all three.")
+          for steps in (2, 3, 6)),
+        ("the derivative of w for b too", {"b_by_x": True}, "∂ŷ/∂b = 1: for b, the ŷ − y are not multiplied by x."),
+        ("the changes of w and b", {"changes": True}, "These are the changes: the question asks where w and b are."),
         *(("one example alone", {"share": 1.0, "batches": [(i,), (i,)]},
            f"Both steps used example {i + 1} alone: take the mean over all three.") for i in range(3)),
         ("the last example is missing", {"batches": [(0, 1), (0, 1)]},
@@ -122,17 +134,22 @@ def _with_momentum(
     beta: Callable[[float], float] = lambda b: b, share: Callable[[float], float] = lambda b: 1.0,
     sign: float = -1.0, rate: Callable[[float], float] = lambda eta: eta, again: bool = True, ahead: bool = False,
     changes: bool = False, gradient: Callable[[Problem, float], float] = lambda p, w: p["c"] * (w - p["t"]),
+    exchanged: bool = False, from_start: bool = False, steps: Sequence[int] = (0, 1), velocities: bool = False,
+    at: Callable[[float, float], float] = lambda w, move: w,
 ) -> Callable[[Problem], Numbers]:  # fmt: skip
     """w after one step and after two; each option makes a mistake."""
 
     def answer(p: Problem) -> Numbers:
-        w, v, path = p["w"], 0.0, []
-        for _ in range(2):
-            g = gradient(p, w if again else p["w"])
-            v = beta(p["beta"]) * v + share(p["beta"]) * g
-            w += sign * rate(p["eta"]) * (g + p["beta"] * v if ahead else v)
+        w, v, path, speeds = p["w"], 0.0, [], []
+        eta, b = (p["beta"], p["eta"]) if exchanged else (p["eta"], p["beta"])
+        for _ in range(max(steps) + 1):
+            g = gradient(p, at(w if again else p["w"], rate(eta) * b * v))
+            v = beta(b) * v + share(b) * g
+            w = (p["w"] if from_start else w) + sign * rate(eta) * (g + b * v if ahead else v)
             path.append(w)
-        return [path[0] - p["w"], path[1] - path[0]] if changes else path
+            speeds.append(v)
+        path = [path[0] - p["w"], path[1] - path[0]] if changes else speeds if velocities else path
+        return [path[i] for i in steps]
 
     return answer
 
@@ -140,11 +157,9 @@ def _with_momentum(
 MOMENTUM = Exercise(
     "momentum", "Two steps with momentum",
     question=lambda p: (
-        rf"SGD with momentum keeps a velocity $v$, which is 0 at first. With the gradient $g = \partial L/\partial "
-        rf"w$ "
-        rf"at the present $w$, each step is"
-        "\n\n"
-        rf"$$v \leftarrow \beta v + g, \qquad w \leftarrow w - \eta v.$$"
+        r"SGD with momentum keeps a velocity $v$, which is 0 at first. With the gradient $g = \partial L/\partial w$ "
+        "at the present $w$, each step is\n\n"
+        r"$$v \leftarrow \beta v + g, \qquad w \leftarrow w - \eta v.$$"
         "\n\n"
         rf"Take two steps on $L(w) = \tfrac12 \cdot {p['c']:g}\,(w - {p['t']:g})^2$ from $w = {p['w']:g}$, with "
         rf"$\eta = {p['eta']:g}$ and $\beta = {p['beta']:g}$. Answer $w$ after each, `[w after 1, w after 2]`."),
@@ -171,8 +186,14 @@ MOMENTUM = Exercise(
          "The second step needs the gradient at the new w: compute c(w − t) again."),
         ("no learning rate", {"rate": lambda eta: 1.0}, "Multiply v by η before you subtract it."),
         ("η twice", {"rate": lambda eta: eta * eta}, "η counts once: either in v or in w − ηv."),
-        ("Nesterov's step", {"ahead": True},
-         "That is Nesterov's variant, which looks one step ahead along βv; here w moves by −ηv."),
+        *(("Nesterov's step", rule,
+           "That is Nesterov's variant, which looks one step ahead along βv; here w moves by −ηv.")
+          for rule in ({"ahead": True}, {"at": lambda w, move: w - move})),
+        ("β and η exchanged", {"exchanged": True}, "β multiplies the old velocity, and η the step of w."),
+        ("the second step from the start", {"from_start": True}, "The second step begins where the first one ended."),
+        ("w after steps 2 and 3", {"steps": (1, 2)}, "w at the start is not a step: answer after steps 1 and 2."),
+        ("the velocities", {"velocities": True},
+         "These are the two v: the question asks where w is after each step."),
         ("the changes of w", {"changes": True}, "These are the two steps: the question asks where w is after each."),
         ("twice too large", {"gradient": lambda p, w: 2.0 * p["c"] * (w - p["t"])},
          "The 2 of the square cancels the ½: g = c(w − t)."),
@@ -199,6 +220,7 @@ def _adam(
     counted: Callable[[int], int] = lambda t: t, shares: bool = True, root: bool = True, sign: float = -1.0,
     first: bool = True, second: bool = True, kept: bool = True, rate: Callable[[float], float] = lambda eta: eta,
     from_start: bool = False, corrected_stay: bool = False, multiplied: bool = False, first_gradient: bool = False,
+    square: Callable[[float, float], float] = lambda g, m: g * g,
 ) -> Callable[[Problem], Numbers]:  # fmt: skip
     """w after one step and after two; each option makes a mistake."""
 
@@ -207,7 +229,7 @@ def _adam(
         for t, g in enumerate(p["g"], 1):
             g = p["g"][0] if first_gradient else g
             m = beta1 * m * kept + (1.0 - beta1 if shares else 1.0) * g
-            v = beta2 * v * kept + (1.0 - beta2 if shares else 1.0) * g * g
+            v = beta2 * v * kept + (1.0 - beta2 if shares else 1.0) * square(g, m)
             scales = [
                 1.0 - beta ** counted(t) if on else 1.0 for beta, on in zip(betas(p["beta1"], p["beta2"]), corrected)
             ]
@@ -226,17 +248,16 @@ ADAM = Exercise(
     "adam", "Adam's first two steps",
     question=lambda p: (
         "Adam keeps a running mean $m$ of the gradient and $v$ of its square, both 0 at first. Step $t = 1, 2, "
-        "\\dots$ "
-        "with the gradient $g$ is\n\n"
+        r"\dots$ with the gradient $g$ "
+        "is\n\n"
         r"$$m \leftarrow \beta_1 m + (1 - \beta_1)\,g, \qquad v \leftarrow \beta_2 v + (1 - \beta_2)\,g^2,$$"
         "\n\n"
-        r"$$\hat m = \frac{m}{1 - \beta_1^t}, \qquad \hat v = \frac{v}{1 - \beta_2^t}, \qquad "
-        r"w \leftarrow w - \eta\,\frac{\hat m}{\sqrt{\hat v}}$$"
+        r"$$\hat m = \frac{m}{1 - \beta_1^t}, \qquad \hat v = \frac{v}{1 - \beta_2^t}, \qquad w \leftarrow w - "
+        r"\eta\,\frac{\hat m}{\sqrt{\hat v}}$$"
         "\n\n"
         rf"(its $\varepsilon$ is too small to matter). Take $\beta_1 = {p['beta1']:g}$, $\beta_2 = {p['beta2']:g}$ "
-        rf"and "
-        rf"$\eta = {p['eta']:g}$. A weight starts at $w = 0$; its gradient is ${p['g'][0]:g}$ at the first step "
-        rf"and ${p['g'][1]:g}$ at the second. Answer `[w after 1, w after 2]`."),
+        rf"and $\eta = {p['eta']:g}$. A weight starts at $w = 0$; its gradient is ${p['g'][0]:g}$ at the first step "
+        f"and ${p['g'][1]:g}$ at the second. Answer `[w after 1, w after 2]`."),
     make=lambda rng: {
         "beta1": rng.choice([0.5, 0.7, 0.8, 0.9]), "beta2": rng.choice([0.6, 0.75, 0.85, 0.95]),
         "eta": rng.choice([0.1, 0.2, 0.5]),
@@ -249,6 +270,10 @@ ADAM = Exercise(
          "m and v start at 0, so at first they are too small: divide by 1 − β₁ᵗ and 1 − β₂ᵗ."),
         ("m not corrected", {"corrected": (False, True)}, "v̂ is right; divide m by 1 − β₁ᵗ as well."),
         ("v not corrected", {"corrected": (True, False)}, "m̂ is right; divide v by 1 − β₂ᵗ as well."),
+        ("t one too many", {"counted": lambda t: t + 1}, "t is 1 at the first step and 2 at the second."),
+        ("g not squared", {"square": lambda g, m: abs(g)}, "v is the running mean of g², not of g."),
+        ("m² for g²", {"square": lambda g, m: m * m},
+         "v is the running mean of g², the square of the gradient itself."),
         ("t = 1 in both steps", {"counted": lambda t: 1},
          "The correction fades: in the second step divide by 1 − β₁² and 1 − β₂²."),
         ("multiplied for divided", {"multiplied": True}, "m̂ and v̂ are m and v *divided* by 1 − βᵗ."),
@@ -294,56 +319,65 @@ def _masks(rng: Random) -> Problem:
     return {"cases": cases}
 
 
-def _kept(a: float, k: bool, p: float) -> float:
-    return a / (1.0 - p) if k else 0.0
-
-
 def _dropped(
-    train: Callable[[float, bool, float], float] = _kept,
-    evaluate: Callable[[float, bool, float], float] = lambda a, k, p: a,
-) -> Callable[[Numbers, Sequence[bool], float, bool], Numbers]:
-    return lambda a, keep, p, training: [(train if training else evaluate)(a_j, k_j, p) for a_j, k_j in zip(a, keep)]
+    scale: Callable[[float], float] = lambda p: 1.0 / (1.0 - p), mask: Callable[[bool], bool] = lambda k: k,
+    later: Callable[[float], float] = lambda p: 1.0, masks_later: bool = False, exchanged: bool = False,
+    share: Callable[[Sequence[bool]], float] = lambda keep: 1.0,
+) -> Callable[[Numbers, Sequence[bool], float, bool], Numbers]:  # fmt: skip
+    """Dropout, which scales in training or later; each option makes a mistake."""
+
+    def dropout(a: Numbers, keep: Sequence[bool], p: float, training: bool) -> Numbers:
+        training = training is not exchanged
+        factor = scale(p) * share(keep) if training or masks_later else later(p)
+        return [a_j * factor * (mask(k) if training or masks_later else 1.0) for a_j, k in zip(a, keep)]
+
+    return dropout
+
+
+def _has_own_mask(p: Problem, found: Sequence[float]) -> bool:
+    """Whether some unit is kept and scaled, or dropped, against the mask, and nothing else is wrong."""
+    units = [(x, k, q, on) for x, keep, q, on in p["cases"] for x, k in zip(x, keep)]
+    pairs = [(y, x / (1.0 - q) if on else x, on) for y, (x, k, q, on) in zip(found, units)]
+    return all(abs(y - x) <= LAST_DIGIT or (on and y == 0.0) for y, x, on in pairs)
 
 
 DROPOUT = Exercise(
     "dropout", "Dropout",
     question=lambda p: (
         "Write `dropout(a, keep, p, training)`. The list `a` has the units' activations, and `keep` has True or "
-        "False "
-        "for each, where False has the probability `p`. In training, scale what is kept so that its mean over all "
-        "masks is `a`; in evaluation, leave `a` unchanged. Return a list."),
+        "False for each, where False has the probability `p`. In training, scale what is kept so that its mean over "
+        "all masks is `a`; in evaluation, leave `a` unchanged. Return a list."),
     make=_masks,
     right=_dropped(),
+    calculation=_dropped,
     mistakes=mistakes(
-        ("unscaled", _dropped(lambda a, k, p: a if k else 0.0),
+        ("unscaled", {"scale": lambda p: 1.0},
          "A share p of the units is missing, so the next layer receives less than in evaluation: divide by 1 − p."),
-        ("1/p for 1/(1 − p)", _dropped(lambda a, k, p: a / p if k else 0.0),
+        ("1/p for 1/(1 − p)", {"scale": lambda p: 1.0 / p},
          "p is the probability of dropping a unit; a unit is kept with the probability 1 − p."),
-        ("multiplied for divided", _dropped(lambda a, k, p: a * (1.0 - p) if k else 0.0),
-         "Fewer units are active, so each needs to be larger: divide by 1 − p."),
-        ("multiplied by p", _dropped(lambda a, k, p: a * p if k else 0.0),
-         "Fewer units are active, so each needs to be larger: divide by 1 − p."),
-        ("scaled by what came", lambda a, keep, p, training: (
-            [a_j * k_j * len(keep) / sum(keep) for a_j, k_j in zip(a, keep)] if training else a),
+        *((f"multiplied by {words}", {"scale": scale},
+           "Fewer units are active, so each has to be larger: divide by 1 − p.")
+          for words, scale in (("1 − p", lambda p: 1.0 - p), ("p", lambda p: p), ("1 + p", lambda p: 1.0 + p))),
+        ("scaled by what came", {"scale": lambda p: 1.0, "share": lambda keep: len(keep) / sum(keep)},
          "You divided by the share that this mask keeps; the mean share over all masks is 1 − p."),
-        ("no mask", _dropped(lambda a, k, p: a / (1.0 - p)),
+        ("no mask", {"mask": lambda k: True},
          "You scaled every unit and dropped none: where keep is False, the unit is 0."),
-        ("scaled at test time instead", _dropped(lambda a, k, p: a if k else 0.0, lambda a, k, p: a * (1.0 - p)),
+        ("scaled at test time instead", {"scale": lambda p: 1.0, "later": lambda p: 1.0 - p},
          "The original paper on dropout scales at test time; here training divides by 1 − p, and evaluation leaves a "
          "unchanged."),
-        ("training and evaluation exchanged", _dropped(lambda a, k, p: a, _kept),
+        ("training and evaluation exchanged", {"exchanged": True},
          "Use the mask where `training` is True, and return a unchanged where it is False."),
-        ("the wrong ones dropped", _dropped(lambda a, k, p: 0.0 if k else a / (1.0 - p)),
-         "keep is True for the units that stay."),
-        ("dropped at test time", _dropped(_kept, _kept), "In evaluation every unit is active: ignore the mask."),
-        ("dropped at test time", _dropped(_kept, lambda a, k, p: a if k else 0.0),
-         "In evaluation every unit is active: ignore the mask."),
-        ("scaled a second time", _dropped(_kept, lambda a, k, p: a * (1.0 - p)),
+        ("the wrong ones dropped", {"mask": lambda k: not k}, "keep is True for the units that stay."),
+        ("dropped at test time", {"masks_later": True}, "In evaluation every unit is active: ignore the mask."),
+        ("scaled a second time", {"later": lambda p: 1.0 - p},
          "The division in training already compensates for it: evaluation leaves a unchanged."),
-        ("scaled up at test time", _dropped(_kept, lambda a, k, p: a / (1.0 - p)),
-         "Nothing is missing in evaluation, so nothing needs to be larger: return a unchanged.")),
+        ("scaled up at test time", {"later": lambda p: 1.0 / (1.0 - p)},
+         "Nothing is missing in evaluation, so nothing needs to be larger: return a unchanged."),
+        ("a mask of its own", None, "You drew a mask: `keep` has it, so that everybody drops the same units.",
+         _has_own_mask),
+        calculation=_dropped),
     hints=(r"The mean of a unit is $(1 - p) \cdot (\text{its kept value}) + p \cdot 0$. Which kept value makes it "
-           r"$a$?",
+           "$a$?",
            r"In training a unit is $a/(1 - p)$ or 0, in evaluation it is $a$.",
            "Return `a` if not `training`, else `[a_j / (1 - p) if k else 0.0 for …]`."),
     derivation=lambda p: explained(
@@ -375,6 +409,21 @@ def _axis(p: Problem, k: int = 0, **options: bool) -> Numbers:
     return _unit(_axes(p["X"], **options)[k])
 
 
+def _principal(k: int = 0, **options: bool) -> Callable[[Problem], Numbers]:
+    """The first axis; each option makes a mistake."""
+    return lambda p: _axis(p, k, **options)
+
+
+def _farthest(p: Problem) -> Numbers:
+    """The direction between the two points farthest from each other."""
+    return _unit(max((np.subtract(x, y) for x in p["X"] for y in p["X"]), key=lambda d: hypot(*d)))
+
+
+def _slip(name: str, sentence: str, **switches: Any) -> tuple[Any, ...]:
+    """A row of an axis that is the wrong one, whatever its length and sign."""
+    return name, switches, sentence, lambda p, found: _along(_principal(**switches)(p), found)
+
+
 def _along(u: Sequence[float], found: Sequence[float]) -> bool:
     """Whether a vector of any length and sign lies along u."""
     length = hypot(*found)
@@ -401,7 +450,12 @@ def _points(rng: Random) -> Problem:
         X = np.array(p["X"])
         values, u = np.linalg.eigvalsh(np.cov(X.T)), _axis(p)
         others = (_axis(p, 1), _axis(p, 2), _axis(p, standardised=True), _axis(p, centred=False))
-        is_clear = values[0] > 0.5 and values[2] > 1.6 * values[1] > 2.5 * values[0] and min(map(abs, u)) > 0.15
+        is_clear = (
+            values[0] > 0.5
+            and values[2] > 1.6 * values[1] > 2.5 * values[0]
+            and min(map(abs, u)) > 0.15
+            and min(u) < 0.0
+        )
         if is_clear and not any(_is_row(p, axis) for axis in (u, *others)):
             return p
 
@@ -423,22 +477,18 @@ PCA = Exercise(
         "points."),
     make=_points,
     right=_axis,
+    calculation=_principal,
     mistakes=mistakes(
-        ("not centred", lambda p: _axis(p, centred=False),
-         "Your direction points from the origin to the points, not along them: subtract the mean first.",
-         lambda p, found: _along(_axis(p, centred=False), found)),
-        ("the second axis", lambda p: _axis(p, 1),
-         "This is an eigenvector, but of the middle eigenvalue: take that of the largest.",
-         lambda p, found: _along(_axis(p, 1), found)),
-        ("the axis of least variance", lambda p: _axis(p, 2),
-         "This is the eigenvector of the smallest eigenvalue, which `eigh` gives first: take that of the largest.",
-         lambda p, found: _along(_axis(p, 2), found)),
+        _slip("not centred", "Your direction points from the origin to the points: subtract the mean first.",
+              centred=False),
+        _slip("the second axis", "This is the eigenvector of the middle eigenvalue: take that of the largest.", k=1),
+        _slip("the axis of least variance",
+              "This belongs to the smallest eigenvalue, which `eigh` gives first: take that of the largest.", k=2),
+        _slip("standardised first", "You divided each feature by its standard deviation: that is PCA of the "
+                                    "correlations. Only centre here.", standardised=True),
         ("a row of V", lambda p: _unit(_axes(p["X"])[:, 0]),
          "The eigenvectors are the *columns* of the matrix that `eigh` returns, as `vectors[:, -1]`; you took a row.",
          _is_row),
-        ("standardised first", lambda p: _axis(p, standardised=True),
-         "You divided each feature by its standard deviation: that is PCA of the correlations. Only centre here.",
-         lambda p, found: _along(_axis(p, standardised=True), found)),
         ("a row of V, standardised first", lambda p: _unit(_axes(p["X"], standardised=True)[:, 0]),
          "The eigenvectors are the *columns* of the matrix that `eigh` returns; and do not standardise here.",
          lambda p, found: _is_row(p, found, standardised=True)),
@@ -453,12 +503,19 @@ PCA = Exercise(
         ("the mean", lambda p: _unit(np.mean(p["X"], axis=0)),
          "This vector points to the mean of the points; the axis says how they vary around it."),
         ("the farthest point", lambda p: _unit(max(p["X"], key=lambda x: hypot(*x))),
-         "This vector points to the point farthest away; the axis depends on the covariance of all points.")),
+         "This vector points to the point farthest away; the axis depends on the covariance of all points."),
+        ("between the two farthest points", _farthest, "The axis depends on all points, not on two of them alone."),
+        ("the feature with the largest variance",
+         lambda p: [*map(float, np.var(p["X"], 0) == np.var(p["X"], 0).max())],
+         "This is one feature; the points vary most along a mixture of all three."),
+        ("in reverse order", lambda p: _axis(p)[::-1], "The numbers are right, but in reverse order."),
+        ("without signs", lambda p: [abs(u) for u in _axis(p)],
+         "The sizes are right: keep the signs, of which only the first number's is free."),
+        calculation=_principal),
     hints=(r"Subtract the mean of each feature, then compute the covariance matrix, $\tfrac1m \sum x\,x^{\mathsf "
-           r"T}$.",
+           "T}$.",
            "Its eigenvalues are the variances along its eigenvectors; `numpy.linalg.eigh` gives both, in rising "
-           "order, "
-           "and the eigenvectors as columns.",
+           "order, and the eigenvectors as columns.",
            "Take the last column, and change its sign if its first number is negative."),
     derivation=_explain_axis,
     notebook=PREPROCESSING,
@@ -468,12 +525,13 @@ PCA = Exercise(
 
 def _normalised(
     spread: Callable[[Numbers], float] = pvariance, root: Callable[[float, float], float] = lambda v, e: sqrt(v + e),
-    centred: bool = True, line: Callable[[float, float, float], float] = lambda hat, gamma, beta: gamma * hat + beta,
+    centre: Callable[[Numbers], float] = fmean,
+    line: Callable[[float, float, float], float] = lambda hat, gamma, beta: gamma * hat + beta,
 ) -> Callable[..., Numbers]:  # fmt: skip
     """Batch normalisation by the statistics of x or of the data seen; each option makes a mistake."""
 
     def norm(x: Numbers, gamma: float, beta: float, epsilon: float, seen: Numbers | None = None) -> Numbers:
-        mu, v = fmean(seen or x) if centred else 0.0, spread(seen or x)
+        mu, v = centre(seen or x), spread(seen or x)
         return [line((x_i - mu) / root(v, epsilon), gamma, beta) for x_i in x]
 
     return norm
@@ -483,6 +541,12 @@ def _normalised(
 NORM_SLIPS = (
     ("1/(m − 1) for 1/m", {"spread": variance},
      "That is the unbiased estimate; here the variance is 1/m times the sum of squares, in training and evaluation."),
+    ("the mean of the squares", {"spread": lambda x: fmean(x_i * x_i for x_i in x)},
+     "The variance is the mean of (x − μ)²: subtract the mean before you square."),
+    ("the mean absolute deviation", {"spread": lambda x: fmean(abs(x_i - fmean(x)) for x_i in x) ** 2},
+     "The variance is the mean of the squares (x − μ)², not of |x − μ|."),
+    ("from the smallest to the largest", {"centre": min, "spread": lambda x: (max(x) - min(x)) ** 2},
+     "x̂ needs the mean 0 and the standard deviation 1: yours goes from 0 to 1."),
     ("the variance for its root", {"root": lambda v, e: v + e},
      "x̂ needs a standard deviation of 1: divide by √(σ² + ε)."),
     ("sum for mean", {"spread": lambda x: len(x) * pvariance(x)},
@@ -490,12 +554,11 @@ NORM_SLIPS = (
     ("forgot γ and β", {"line": lambda hat, gamma, beta: hat}, "x̂ is not yet the output: y = γ x̂ + β."),
     ("forgot β", {"line": lambda hat, gamma, beta: gamma * hat}, "y = γ x̂ + β: the mean of y is β."),
     ("forgot γ", {"line": lambda hat, gamma, beta: hat + beta}, "y = γ x̂ + β: γ scales x̂."),
-    ("γ and β exchanged", {"line": lambda hat, gamma, beta: beta * hat + gamma},
-     "γ is the factor, β is added."),
+    ("γ and β exchanged", {"line": lambda hat, gamma, beta: beta * hat + gamma}, "γ is the factor, β is added."),
     ("β before γ", {"line": lambda hat, gamma, beta: gamma * (hat + beta)},
      "Scale first, then shift: γ x̂ + β, not γ (x̂ + β)."),
     ("β subtracted", {"line": lambda hat, gamma, beta: gamma * hat - beta}, "y = γ x̂ + β: β is added."),
-    ("not centred", {"centred": False}, "Subtract the mean before you divide."),
+    ("not centred", {"centre": lambda x: 0.0}, "Subtract the mean before you divide."),
     ("not divided", {"root": lambda v, e: 1.0}, "After subtracting the mean, divide by √(σ² + ε)."),
     ("multiplied for divided", {"root": lambda v, e: 1.0 / sqrt(v + e)},
      "x̂ needs a standard deviation of 1: *divide* by √(σ² + ε)."),
@@ -516,11 +579,11 @@ BATCH_NORM = Exercise(
     "batch_norm", "Batch normalisation",
     question=lambda p: (
         "Write `batch_norm(x, gamma, beta, epsilon)` for one unit over a mini-batch of $m$ examples, as in the "
-        "paper's "
-        "Algorithm 1:\n\n"
-        r"$$\mu = \frac1m \sum_i x_i, \quad \sigma^2 = \frac1m \sum_i (x_i - \mu)^2, \quad "
-        r"\hat x_i = \frac{x_i - \mu}{\sqrt{\sigma^2 + \varepsilon}}, \quad y_i = \gamma\,\hat x_i + \beta.$$"
-        "\n\nReturn the list of $y$."),
+        "paper's Algorithm 1:\n\n"
+        r"$$\mu = \frac1m \sum_i x_i, \quad \sigma^2 = \frac1m \sum_i (x_i - \mu)^2, \quad \hat x_i = \frac{x_i - "
+        r"\mu}{\sqrt{\sigma^2 + \varepsilon}}, \quad y_i = \gamma\,\hat x_i + \beta.$$"
+        "\n\n"
+        "Return the list of $y$."),
     make=lambda rng: {"cases": [
         ([k / 2.0 for k in rng.sample(range(-9, 10), m)], rng.choice(GAMMAS), rng.choice(BETAS), epsilon)
         for m, epsilon in ((2, 1e-5), (4, 0.5), (5, 0.1))]},
@@ -565,12 +628,10 @@ def _by(mean: Callable[..., Numbers], spread: Callable[..., Numbers]) -> Callabl
 EVALUATE = Exercise(
     "evaluate", "Batch normalisation at test time",
     question=lambda p: (
-        f"A unit saw the values ${', '.join(f'{x:g}' for x in p['seen'])}$ on the whole training data; "
-        rf"$\gamma = {p['gamma']:g}$, $\beta = {p['beta']:g}$, and $\varepsilon$ is too small to matter. A batch of "
-        rf"two "
-        f"test examples has the values ${p['x'][0]:g}$ and ${p['x'][1]:g}$. What does batch normalisation return "
-        f"for them in "
-        r"evaluation, with the training data's mean and its variance, taken with $1/m$? Answer two numbers."),
+        rf"A unit saw the values ${', '.join(f'{x:g}' for x in p['seen'])}$ on the whole training data; $\gamma = "
+        rf"{p['gamma']:g}$, $\beta = {p['beta']:g}$, and $\varepsilon$ is too small to matter. A batch of two test "
+        f"examples has the values ${p['x'][0]:g}$ and ${p['x'][1]:g}$. What does batch normalisation return for them "
+        "in evaluation, with the training data's mean and its variance, taken with $1/m$? Answer two numbers."),
     make=lambda rng: {
         "seen": [float(k) for k in rng.sample(range(-6, 7), 4)], "x": [float(k) for k in rng.sample(range(-6, 7), 2)],
         "gamma": rng.choice(GAMMAS), "beta": rng.choice(BETAS),
