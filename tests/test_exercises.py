@@ -73,9 +73,11 @@ def test_what_is_shown_after_success_is_explained_and_checked(name):
     course = Course("ada")
     exercise = EXERCISES[name]
     shown = str(course.check(name, exercise.answer(course.problem(name), exercise.right)).shown)
-    assert (
-        any(line.startswith(("∂", "δ")) for line in shown.splitlines()) and "✓ backward" in shown and "✗" not in shown
-    )
+    if name == "order":  # has no derivative
+        assert shown == "<Graph of f: 8 nodes>"
+        return
+    assert any(line.startswith(("∂", "δ")) for line in shown.splitlines())
+    assert "✓ backward" in shown and "✗" not in shown
 
 
 @on_each

@@ -25,7 +25,7 @@ from nn.lecture.exercises import EXERCISES
 STUB = "# YOUR CODE HERE"
 REGION = re.compile(r"^([ \t]*)### BEGIN SOLUTION.*?### END SOLUTION[ \t]*$", re.DOTALL | re.MULTILINE)
 COURSE = re.compile(r"\bCourse\(.*?\)(?=  #|$)", re.MULTILINE)
-TEXT_OF = re.compile(r"(?<=The numbers in this file belong to \*\*).*?(?=\*\*)")
+TEXT_OF = re.compile(r"(?<=The numbers in this file were made from the name \*\*).*?(?=\*\*)")
 STUDENT = "ada"  # whose numbers the committed file has
 
 
@@ -45,8 +45,8 @@ def without_solution(source: str) -> str:
 def text(name: str, student: str, number: int, points: float) -> str:
     """An exercise as text: its question with the student's numbers, where it was taught, and its hints.
 
-    >>> print(text("mul", "ada", 2, 1)[:45])
-    ## 2. The local derivatives of ×
+    >>> print(text("mul", "ada", 2, 1)[:50])
+    ## 2. mul: The local derivatives of ×
     <BLANKLINE>
     *[Notebook
     """
@@ -56,9 +56,7 @@ def text(name: str, student: str, number: int, points: float) -> str:
         f"<details><summary>Hint {i}</summary>\n\n{hint}\n\n</details>" for i, hint in enumerate(exercise.hints, 1)
     )
     question = exercise.question(exercise.problem(student))
-    return (
-        f"## {number}. {exercise.title}\n\n*{taught}, {points:g} point{'s' * (points != 1)}.* {question}\n\n{hints}"
-    )
+    return f"## {number}. {name}: {exercise.title}\n\n*{taught}, {points:g} point{'s' * (points != 1)}.* {question}\n\n{hints}"
 
 
 def release(notebook: dict[str, Any], student: str = STUDENT, solutions: bool = False) -> dict[str, Any]:

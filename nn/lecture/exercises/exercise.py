@@ -49,8 +49,10 @@ def flat(answer: Any) -> list[float]:
 
 def nested(answer: Any, seen: list[None]) -> Any:
     """The numbers of an answer in lists, as they stand. What was seen, numbers and lists, has a limit."""
-    size = getattr(answer, "size", 0)
     seen.append(None)
+    if type(answer) is float:
+        return answer
+    size = getattr(answer, "size", 0)
     if len(seen) > MOST_NUMBERS or (isinstance(size, int) and size > MOST_NUMBERS):
         raise NoAnswer(f"has more than {MOST_NUMBERS:,} numbers")
     for convert in ("to_numpy", "tolist"):  # a table of pandas would list the names of its columns
@@ -243,7 +245,7 @@ class Exercise:
             if is_right and self.shaped:
                 guarded(self.seconds, self.shaped, problem, answer)
         except NotImplementedError:
-            return Feedback(False, None, "Not answered yet.")
+            return Feedback(False, None, f"Not answered yet.{UNTIL * callable(answer)}")
         except NoAnswer as error:
             said = f"{error}".rstrip(".?")
             end = "?" if f"{error}".endswith("?") else "."
@@ -417,6 +419,8 @@ class Exercise:
         few = [[round(x, digits) for x in singles[0][1]] for digits in (1, _two_digits(singles[0][1]))]
         if any(x != singles[0][1] and self._error(x, singles[0][1]) <= 1.0 for x in few):
             found.add(("", ROUNDED.name))
+        if any(abs(x) < LAST_DIGIT for x in singles[0][1]):
+            found.add(("", "nothing"))  # a 0 does not tell what it was made from
         double = [(mistake.name, x) for mistake, x in self._pairs(problem)]
         own = singles[1 : 1 + len(self.mistakes)]
         double += [(f"{name}, {slip.name}", slip.change(x)) for name, x in own for slip in slips]
@@ -453,6 +457,7 @@ def _chosen(exercise: Exercise, student: str) -> Problem:
     raise RuntimeError(f"exercise {exercise.name!r}: mistakes give equal numbers in each of {MOST_TRIES:,} problems")
 
 
+UNTIL = " If you have written it, delete its last line, `raise NotImplementedError`."
 ROUNDED = Mistake("rounded too early", "Keep four digits, on the way and at the end.")
 
 

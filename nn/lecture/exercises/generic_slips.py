@@ -94,9 +94,7 @@ def generic(cases: Sequence[Case], examples: Sequence[int] | None = None) -> Ite
             yield GenericSlip(
                 f"a factor of 1/{n}", f"You divided by {n}: is there a mean in the question?", scaled(1.0 / n)
             )
-    yield GenericSlip(
-        "nothing but zeros", "Every number is 0: what was to be added up, and is it returned?", scaled(0.0)
-    )
+    yield GenericSlip("nothing but zeros", "Every number is 0: what was to be added up?", scaled(0.0))
     if count > MOST_ORDERS:
         yield GenericSlip(
             "without signs", "The sizes are right, but every number is positive: keep the signs.", _sizes

@@ -32,6 +32,18 @@ def sigmoid(z: Any) -> Any:
     return 1.0 / (1.0 + np.exp(-z))
 
 
+class Derivations(list[Any]):
+    """Explanations, one below the other."""
+
+    def __str__(self) -> str:
+        return "\n\n".join(map(str, self))
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return "".join(explanation._repr_html_() for explanation in self)
+
+
 def slopes(before: str, z: str = "z", a: str = "a", g: str = "g") -> tuple[Any, ...]:
     """What students take for the slope of a = σ(z), as rows of mistakes; ``before`` says what it multiplies."""
     rows: tuple[tuple[str, Callable[[Any, Any], Any], str], ...] = (
@@ -113,7 +125,7 @@ XYZ = Exercise(
            r"z}\frac{\partial z}{\partial s}$, and $x$ does not depend on $s$.",
            r"$\frac{\partial f}{\partial x} = yz$, $\frac{\partial f}{\partial y} = xz$, $\frac{\partial f}{\partial "
            "z} = xy$; substitute $x = r$, $y = rs$, $z = s$, and then the numbers."),
-    derivation=lambda p: explained("f = x*y*z; x = r; y = r*s; z = s", "s", **p),
+    derivation=lambda p: Derivations(explained("f = x*y*z; x = r; y = r*s; z = s", wrt, **p) for wrt in "rs"),
 )  # fmt: skip
 
 
@@ -153,7 +165,7 @@ MUL = Exercise(
     hints=(r"Hold $y$ fixed. What kind of function of $x$ is $x \cdot y$ then, and what is its slope?",
            r"$y$ is a constant factor in $\frac{\partial (xy)}{\partial x}$.",
            "`return x * y, (y, …)`"),
-    derivation=lambda p: explained("f = x*y", "x", x=p["cases"][0][0], y=p["cases"][0][1]),
+    derivation=lambda p: Derivations(explained("f = x*y", wrt, **dict(zip("xy", p["cases"][0]))) for wrt in "xy"),
     **tried(lambda x, y: f"at x = {x:g}, y = {y:g}", lambda x, y: ("the value", ("∂/∂x", "∂/∂y"))),
 )  # fmt: skip
 
@@ -325,6 +337,16 @@ def _one_level(root: Value) -> None:
     _backward(pairs=lambda node: zip(node.parents, node.local_derivatives) if node is root else ())(root)
 
 
+def _in_every_call(root: Value, zero: bool, assign: bool, top: bool = True) -> None:
+    """A recursive pass in which each call begins with 1 at its node."""
+    for node in topological_order(root) if zero and top else ():
+        node.grad = 0.0
+    root.grad = 1.0
+    for parent, local in zip(root.parents, root.local_derivatives):
+        parent.grad = local * root.grad + (0.0 if assign else parent.grad)
+        _in_every_call(parent, zero, assign, False)
+
+
 ONCE = "A node passed on its whole grad each time it was reached: visit every node once, after all its users."
 UNSORTED = "A node passed on its grad before the grad was complete: handle every user of a node before the node."
 
@@ -333,8 +355,8 @@ BACKWARD = Exercise(
     question=lambda p: (
         r"Write `backward(root)`, which sets `node.grad` to $\frac{\partial\,\text{root}}{\partial\,\text{node}}$ "
         "for every node below, whatever it was before. A node has `parents`, `local_derivatives` (one for each "
-        "parent) and `grad`. The check runs it on a product, a chain, $x + x$, a diamond, and a graph with a short "
-        "and a long path, and draws the smallest that fails."),
+        "parent) and `grad`. You may use `topological_order(root)` of `autograd.graph`. The check runs it on a product, "
+        "a chain, $x + x$, a diamond, and a graph with a short and a long path, and draws the smallest that fails."),
     make=lambda rng: {"u": rng.randint(5, 15) / 10.0, "v": -rng.randint(5, 15) / 10.0},
     right=_backward(), calculation=_backward,
     mistakes=mistakes(
@@ -380,6 +402,9 @@ BACKWARD = Exercise(
          "The root's grad of an earlier pass is still included: set it to 1 instead of adding 1."),
         ("the root's data for 1", lambda root: _backward(start=root.data)(root),
          "∂root/∂root = 1, whatever the root's data is."),
+        *(("1 in every call", partial(_in_every_call, zero=zero, assign=assign),
+           "Each recursive call sets the grad of its own node to 1 again: only the root's is 1, and it is set once.")
+          for zero in (False, True) for assign in (False, True)),
         ("a node passed on more than once", {"order": _along_every_path}, ONCE),
         ("a node passed on more than once", {"order": partial(_along_every_path, step=-1)}, ONCE),
         ("a node passed on more than once", {"order": _level_by_level}, ONCE),
@@ -549,7 +574,7 @@ ORDER = Exercise(
            "Visit the node's parents first, then append the node; keep a set of what was seen.",
            "`def visit(node): if node not in seen: seen.add(node); for parent in node.parents: …; "
            "order.append(node)`"),
-    derivation=lambda p: explained(GRAPHS["a short and a long path"], "w", w=p["u"], t=p["u"]),
+    derivation=lambda p: draw([*_graphs(p).values()][-1][-1]),
     numbers=_run_order, cases=lambda p: [], picture=_draw_order, tell=_tell_order, generic=False,
 )  # fmt: skip
 
@@ -684,19 +709,14 @@ def _explained(p: Problem, wrt: Sequence[str], through: Sequence[str] = ()) -> A
     loss = named(L=half_squared_error(model.trace(p["x"]).output, p["y"]))
     loss.backward()
     nodes = {node.name: node for node in topological_order(loss)}
-    return Derivations([explain(loss, wrt=nodes[w], through=[nodes[t] for t in through] or None) for w in wrt])
+    return Derivations(explain(loss, wrt=nodes[w], through=[nodes[t] for t in through] or None) for w in wrt)
 
 
-class Derivations(list[Any]):
-    """Explanations, one below the other."""
-
-    def __str__(self) -> str:
-        return "\n\n".join(map(str, self))
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return "".join(explanation._repr_html_() for explanation in self)
+def _hidden_network(rng: Random) -> Problem:
+    """One whose δ¹ have digits to compare."""
+    while min(map(abs, _behind()(p := _network(rng)))) < 0.01:
+        pass
+    return p
 
 
 def _rounded(numbers: Sequence[float]) -> str:
@@ -783,7 +803,7 @@ HIDDEN = Exercise(
         rf"{', '.join(f'${tuple(row)}$' for row in p['W2'])}; the example gave $\delta^2 = "
         rf"{_rounded(_passed(p).delta)}$ and $a^1 = {_rounded(_passed(p).a[0])}$. What are $\delta^1_1$ and "
         r"$\delta^1_3$? Answer two numbers, `[δ¹_1, δ¹_3]`, with four decimals."),
-    make=_network,
+    make=_hidden_network,
     right=_behind(), calculation=_behind,
     mistakes=mistakes(
         ("W for Wᵀ", {"transposed": True},
@@ -826,7 +846,7 @@ HIDDEN = Exercise(
 
 
 def _outer(
-    scale: Callable[[int, int], float] = lambda m, n: 1.0 / m, chosen: slice = slice(None),
+    alias: bool = False, scale: Callable[[int, int], float] = lambda m, n: 1.0 / m, chosen: slice = slice(None),
     delta: Callable[[Numbers], Numbers] = lambda d: d, inputs: Callable[[Numbers], Numbers] = lambda a: a,
     mixed: bool = False,
 ) -> Callable[[Matrix, Matrix], Matrix]:  # fmt: skip
@@ -837,7 +857,8 @@ def _outer(
         D, A = [delta(d) for d in D[chosen]], [inputs(a) for a in A[chosen]]
         if mixed:
             D, A = [[sum(column) for column in zip(*D)]], [[sum(column) for column in zip(*A)]]
-        return [[factor * sum(d[j] * a[k] for d, a in zip(D, A)) for k in range(len(A[0]))] for j in range(len(D[0]))]
+        rows = [[factor * sum(d[j] * a[k] for d, a in zip(D, A)) for k in range(len(A[0]))] for j in range(len(D[0]))]
+        return [[sum(column) for column in zip(*rows)]] * len(rows) if alias else rows
 
     return gradient
 
@@ -881,6 +902,8 @@ OUTER = Exercise(
               {}, {"scale": lambda m, n: 1.0}, {"scale": lambda m, n: 1.0 / (m - 1)})),
         ("forgot the upstream", {"delta": lambda d: [1.0] * len(d)},
          "∂z_j/∂w_jk = a_k is only the local derivative; multiply by δ_j."),
+        ("all rows are one list", {"alias": True},
+         "`[[0.0] * n] * m` has one row m times, and what you add to one is in all: make a list for each row."),
         ("forgot the input", {"inputs": lambda a: [1.0] * len(a)},
          "δ_j is ∂L/∂b_j; for a weight multiply it by what the weight multiplies, a_k."),
         ("the product of the means", {"mixed": True, "scale": lambda m, n: 1.0 / m**2},

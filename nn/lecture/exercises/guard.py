@@ -56,12 +56,14 @@ class Printer(io.TextIOBase):
         self.out, self.left = out, MOST_PRINTED
 
     def write(self, text: str) -> int:
+        """Print as much of the text as is left."""
         if self.left > 0:
             self.out.write(text[: self.left] + (" …\n" if len(text) > self.left else ""))
         self.left -= len(text)
         return len(text)
 
     def flush(self) -> None:
+        """Pass it on."""
         self.out.flush()
 
 

@@ -269,6 +269,7 @@ class Capstone(Exercise):
     """After a right answer, the student's function trains a network."""
 
     def check(self, problem: Problem, answer: Any) -> Feedback:
+        """The feedback, and after a right answer the training."""
         feedback = super().check(problem, answer)
         if not feedback:
             return feedback
@@ -537,7 +538,7 @@ class LineByLine(Exercise):
             return Feedback(False, None, "Not answered yet.")
         for a, b in combinations(range(len(given)), 2):
             turned = [given[{a: b, b: a}.get(i, i)] for i in range(len(given))]
-            if None not in turned and all(_judged(line, problem, x) for line, x in zip(self.lines, turned)):
+            if all(isinstance(x, list) and line.agrees(problem, x) for line, x in zip(self.lines, turned)):
                 said = f"{self.lines[a].name} and {self.lines[b].name} stand in each other's places."
                 exchanged = Mistake("exchanged", said)
                 return PartlyRight(False, exchanged, f"Not yet. {said}", lambda: ComparedLines(rows), share)

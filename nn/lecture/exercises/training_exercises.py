@@ -83,6 +83,7 @@ SGD = Exercise(
     mistakes=mistakes(
         ("sum for mean", {"share": 1.0},
          "L is the mean of the three losses: divide the sum of their derivatives by 3."),
+        ("1/(m − 1) for 1/m", {"share": 0.5}, "You divided by m − 1 = 2; the mean over three examples divides by 3."),
         ("sum for mean in w", {"share": 1.0, "b_share": 1.0 / 3.0},
          "For b you took the mean: divide the sum for w by 3 as well."),
         ("sum for mean in b", {"b_share": 1.0}, "For w you took the mean: divide the sum for b by 3 as well."),
@@ -557,6 +558,7 @@ NORM_SLIPS = (
     ("γ and β exchanged", {"line": lambda hat, gamma, beta: beta * hat + gamma}, "γ is the factor, β is added."),
     ("β before γ", {"line": lambda hat, gamma, beta: gamma * (hat + beta)},
      "Scale first, then shift: γ x̂ + β, not γ (x̂ + β)."),
+    ("the sign of x̂", {"line": lambda hat, gamma, beta: beta - gamma * hat}, "x̂ = (x − μ)/√(σ² + ε), not (μ − x)."),
     ("β subtracted", {"line": lambda hat, gamma, beta: gamma * hat - beta}, "y = γ x̂ + β: β is added."),
     ("not centred", {"centre": lambda x: 0.0}, "Subtract the mean before you divide."),
     ("not divided", {"root": lambda v, e: 1.0}, "After subtracting the mean, divide by √(σ² + ε)."),
