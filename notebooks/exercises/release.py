@@ -56,7 +56,8 @@ def text(name: str, student: str, number: int, points: float) -> str:
         f"<details><summary>Hint {i}</summary>\n\n{hint}\n\n</details>" for i, hint in enumerate(exercise.hints, 1)
     )
     question = exercise.question(exercise.problem(student))
-    return f"## {number}. {name}: {exercise.title}\n\n*{taught}, {points:g} point{'s' * (points != 1)}.* {question}\n\n{hints}"
+    worth = f"{points:g} point{'s' * (points != 1)}"
+    return f"## {number}. {name}: {exercise.title}\n\n*{taught}, {worth}.* {question}\n\n{hints}"
 
 
 def release(notebook: dict[str, Any], student: str = STUDENT, solutions: bool = False) -> dict[str, Any]:

@@ -356,7 +356,8 @@ BACKWARD = Exercise(
         r"Write `backward(root)`, which sets `node.grad` to $\frac{\partial\,\text{root}}{\partial\,\text{node}}$ "
         "for every node below, whatever it was before. A node has `parents`, `local_derivatives` (one for each "
         "parent) and `grad`. You may use `topological_order(root)` of `autograd.graph`. The check runs it on a "
-        "product, a chain, $x + x$, a diamond, and a graph with a short and a long path, and draws the smallest that fails."),
+        "product, a chain, $x + x$, a diamond, and a graph with a short and a long path, and draws the smallest that "
+        "fails."),
     make=lambda rng: {"u": rng.randint(5, 15) / 10.0, "v": -rng.randint(5, 15) / 10.0},
     right=_backward(), calculation=_backward,
     mistakes=mistakes(
