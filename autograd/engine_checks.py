@@ -606,7 +606,7 @@ class _Checks:
         method = f"__r{FORMS.get(form, ('',))[0]}__"
         words = BUGS[key].format(op=op, rule=rule, method=method, function=function, twice=twice).partition(". ")
         key = {"upstream": "rule", "passes": "rule", "twice": "order", "comma": "keeps"}.get(key, key)
-        if key != "order" or "overwrites" not in self.found:  # of which a wrong order may be the consequence
+        if key not in ("order", "lost-edge") or "overwrites" not in self.found:  # which may be the cause
             self.found.setdefault(key, f"{key}: {words[0]}\n  {program}\n  {shows}\n  {asks or words[2]}")
         return False
 

@@ -419,12 +419,16 @@ def test_what_is_touched_in_a_lab_is_told_its_name_as_text(visit, tmp_path):
         p.name = name
     page = visit(lab(training.model, training.training, cross_entropy, rng=0).save(tmp_path / "lab.html"))
     line, unit = page.locator("[id$='-line']"), page.locator("[id$='-network'] [tabindex]").last
+    drawn = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    page.evaluate(drawn)
     page.locator("[id$='-plane']").click(position={"x": 9, "y": 9})
+    page.evaluate(drawn)
     assert "<img" in line.inner_text()
     for k in range(3):
         unit.click(force=True)
-        page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        page.evaluate(drawn)
         page.locator("[id$='-touched'] button").nth(k).click()
+        page.evaluate(drawn)
         assert "promise" in line.inner_text()
     assert page.locator("img, b, script:not([type]) ~ script").count() == 0
     assert not page.evaluate("'hacked' in window")

@@ -10,18 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Value, affine, draw, explain, named
+from autograd import Value, draw, explain, named
 from autograd.drawing import Drawing
 from autograd.drawing.layered import placed
 from autograd.graph import topological_order
 from autograd.notation import labels
 from autograd.parser import Definitions
 from autograd.text import counted
-from nn import MLP, cross_entropy, half_squared_error
+from nn import MLP, half_squared_error
 from nn.data import one_hot
 from nn.lecture.exercises.exercise import MOST_NUMBERS, Exercise, Problem, explained, is_listed, mistakes, tried
 from nn.lecture.exercises.guard import NoAnswer
-from nn.losses import mean_loss
 
 Numbers = list[float]
 Matrix = list[list[float]]
@@ -769,7 +768,8 @@ BIAS = Exercise(
         calculation=_output),
     hints=(r"$z_j = \ldots + b_j$, so what is $\frac{\partial z_j}{\partial b_j}$? And what is $\frac{\partial "
            r"L}{\partial b_j}$ then, in terms of $\delta$?",
-           r"$\frac{\partial L}{\partial b^2} = \delta^2$, and $\delta^2 = \nabla_a L \odot \sigma'(z^2)$.",
+           r"$\frac{\partial L}{\partial b^2} = \delta^2$, and $\delta^2_j = \frac{\partial L}{\partial a_j}\,"
+           r"\sigma'(z^2_j)$.",
            r"Compute $(a_j - y_j) \cdot a_j (1 - a_j)$ for each $j$."),
     derivation=lambda p: _explained(p, ["b²_1"]),
 )  # fmt: skip
@@ -865,20 +865,21 @@ def _outer(
 
 
 def _explain_weight(p: Problem) -> Any:
-    """∂L/∂w_11 over a mini-batch of two, as a sum over the z of each example."""
-    D, A = p["cases"][1]
-    w = [Value(1.0, f"w_1{k}") for k in range(1, len(A[0]) + 1)]
-    z = [named(**{f"z_{i}": affine(w, [*map(Value, a)], 0.0)}) for i, a in enumerate(A, 1)]
-    deltas = [Value(d[0], f"δ_{i}") for i, d in enumerate(D, 1)]
-    return explain(named(L=sum(d * z_i for d, z_i in zip(deltas, z)) * (1.0 / len(z))), wrt=w[0], through=z)
+    """∂L/∂w_11 over a mini-batch of three, as a sum over the z of each example."""
+    D, A = next(case for case in p["cases"] if len(case[0]) == 3)
+    z = [f"z_{i} = w_11*a_{i}1 + w_12*a_{i}2" for i in (1, 2, 3)]
+    inputs = {f"a_{i}{k}": a[k - 1] for i, a in enumerate(A, 1) for k in (1, 2)}
+    deltas = {f"δ_{i}": delta[0] for i, delta in enumerate(D, 1)}
+    mean = " + ".join(f"δ_{i}*z_{i}" for i in (1, 2, 3))
+    return explained(f"L = ({mean})/3; {'; '.join(z)}", "w_11", w_11=1.0, w_12=1.0, **inputs, **deltas)
 
 
 OUTER = Exercise(
     "outer", "∂L/∂W of a mini-batch", notebook="03-from-scalars-to-matrices.ipynb",
     question=lambda p: (
-        r"Write `weight_gradient(D, A)`. For each example of the mini-batch, `D` has a row $\delta$, and `A` has "
-        r"a row "
-        r"$a$, the input of the layer. $L$ is the mean of the examples' losses, and $\delta$ is "
+        r"Write `weight_gradient(D, A)`. Both are lists of rows (`np.array(D)`, if you like matrices). For each "
+        r"example of the mini-batch, `D` has a row $\delta$, and `A` has a row $a$, the input of the layer. $L$ is "
+        r"the mean of the examples' losses, and $\delta$ is "
         r"$\frac{\partial}{\partial z}$ of one example's loss. Return $\frac{\partial L}{\partial W}$ as a list of "
         r'rows in the shape of $W$: rows are "to" ($\delta$), columns are "from" ($a$).'),
     make=lambda rng: {
@@ -948,8 +949,9 @@ def _share(
 
 def _explain_softmax(p: Problem) -> Any:
     z, label = p["cases"][1]
-    logits = [Value(z_k, f"z_{k}") for k, z_k in enumerate(z, 1)]
-    return explain(named(L=mean_loss(cross_entropy, [logits], [label])), wrt=logits[label])
+    names = [f"z_{k}" for k in range(1, len(z) + 1)]
+    total = " + ".join(f"exp({name})" for name in names)
+    return explained(f"L = log(S) - {names[label]}; S = {total}", names[label], **dict(zip(names, z)))
 
 
 SOFTMAX = Exercise(

@@ -286,7 +286,8 @@ CAPSTONE = Capstone(
     "capstone", "A network's whole backward pass",
     question=lambda p: (
         "Write `gradients(W1, b1, W2, b2, X, Y)` for a network of two layers, from nothing: no `Value`, no engine. "
-        "Each row of `X` is an example and each row of `Y` its targets. For one example $x$\n\n"
+        "All six are lists, of rows where they are matrices (`np.array(W1)`, if you like). Each row of `X` is an "
+        "example and each row of `Y` its targets. For one example $x$\n\n"
         r"$$z^1 = W^1 x + b^1, \quad a^1 = \sigma(z^1), \quad z^2 = W^2 a^1 + b^2, \quad a^2 = \sigma(z^2),$$"
         "\n\n"
         r"its loss is the cross-entropy $-\sum_j [\,y_j \log a^2_j + (1 - y_j) \log(1 - a^2_j)\,]$, and $L$ is the "
