@@ -37,7 +37,10 @@ def test_the_mistakes_that_students_make_are_known():
 
 @pytest.mark.slow
 def test_a_planted_mistake_comes_first_in_a_thousand_cases():
-    plans = [(exercise, mistake) for exercise in EXERCISES.values() for mistake in exercise.mistakes]
+    # one without an answer is recognised by what a function does, not by its numbers
+    plans = [
+        (exercise, mistake) for exercise in EXERCISES.values() for mistake in exercise.mistakes if mistake.answer
+    ]
     rng = random.Random(0)
     first = cases = 0
     while cases < 1000:

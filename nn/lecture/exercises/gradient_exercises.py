@@ -8,8 +8,6 @@ from math import exp, log, prod
 from random import Random
 from typing import Any
 
-import numpy as np
-
 from autograd import Value, draw, explain, named
 from autograd.drawing import Drawing
 from autograd.drawing.layered import placed
@@ -21,6 +19,7 @@ from nn import MLP, half_squared_error
 from nn.data import one_hot
 from nn.lecture.exercises.exercise import MOST_NUMBERS, Exercise, Problem, explained, is_listed, mistakes, tried
 from nn.lecture.exercises.guard import NoAnswer
+from nn.lecture.exercises.lazy_numpy import np
 
 Numbers = list[float]
 Matrix = list[list[float]]
@@ -28,7 +27,7 @@ Matrix = list[list[float]]
 
 def sigmoid(z: Any) -> Any:
     """1/(1 + e⁻ᶻ), of a number or an array."""
-    return 1.0 / (1.0 + np.exp(-z))
+    return 1.0 / (1.0 + (exp(-z) if isinstance(z, float) else np.exp(-z)))
 
 
 class Derivations(list[Any]):

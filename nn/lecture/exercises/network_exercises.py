@@ -13,9 +13,6 @@ from random import Random
 from time import monotonic
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from autograd import Value, explain, named
 from autograd.text import counted
 from nn import MLP
@@ -35,10 +32,10 @@ from nn.lecture.exercises.exercise import (
 )  # fmt: skip
 from nn.lecture.exercises.gradient_exercises import sigmoid, slopes, tenths
 from nn.lecture.exercises.guard import NoAnswer, guarded
+from nn.lecture.exercises.lazy_numpy import Array, np
 
 Numbers = list[float]
 Matrix = list[list[float]]
-Array = NDArray[np.float64]
 
 
 # ---- σ with cross-entropy ------------------------------------------------------------------------------------------

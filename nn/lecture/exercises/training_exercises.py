@@ -6,9 +6,6 @@ from random import Random
 from statistics import fmean, pvariance, variance
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from autograd import Value, explain, named
 from nn.batch_norm import BatchNorm
 from nn.lecture.exercises.exercise import (
@@ -21,9 +18,9 @@ from nn.lecture.exercises.exercise import (
     mistakes,
     tried,
 )
+from nn.lecture.exercises.lazy_numpy import Array, np
 
 Numbers = list[float]
-Array = NDArray[np.float64]
 TRAINING, DROPPING, PREPROCESSING, NORMALISING = (
     "04-training.ipynb", "06-dropout.ipynb", "07-preprocessing.ipynb", "08-batch-normalisation.ipynb",
 )  # fmt: skip
