@@ -391,9 +391,13 @@ def test_a_loop_without_an_end_is_stopped_in_a_thread_and_where_there_are_no_thr
 
 def test_a_ctrl_c_from_the_keyboard_still_works():
     relu = replace(EXERCISES["relu"], seconds=20.0)
-    threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
+
+    def interrupted(*arguments):
+        threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()  # it comes while the loop runs
+        loops()
+
     with pytest.raises(KeyboardInterrupt):
-        relu.check(relu.problem("ada"), loops)
+        relu.check(relu.problem("ada"), interrupted)
 
 
 @on_each
