@@ -748,6 +748,20 @@ def test_the_question():
         mark("∂f/∂r = 2rs²", 3)
 
 
+def test_an_abbreviation_may_begin_the_derivation():
+    where = "L = (a - y)**2/2; a = sigmoid(z); z = w*x + b"
+    assert mark("δ = ∂L/∂z = (a − y) σ'(z)\n∂L/∂w = δ x", where)
+    assert mark("u = ∂L/∂a = a − y\n∂L/∂z = u σ'(z)", where)
+    found = mark("δ = ∂L/∂z = (a − y) σ(z)\n∂L/∂w = δ x", where)
+    assert found.line == 1 and found.slip == "slope forgotten"
+
+
+def test_a_square_without_its_upstream_is_named_so():
+    where = "L = (a - y)**2/2; a = sigmoid(z); z = w*x + b"
+    for line in ("∂L/∂w = σ'(z) x", "∂L/∂z = a(1 − a)"):
+        assert mark(line, where).slip == "upstream forgotten"
+
+
 def test_an_unfinished_line_is_not_right():
     for text, line in (("∂f/∂s =", 1), ("∂f/∂s = 2r²s\n∂f/∂r =", 2), ("∂f/∂r = \n∂f/∂s = 2r²s", 1)):
         found = mark(text, SLIDE)

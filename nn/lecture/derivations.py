@@ -249,13 +249,15 @@ def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: b
     if not parts:
         return refuse(1, "There is no formula here: begin with ∂f/∂s = …")
     mine: list[Part] = []  # the student's own abbreviations, u = x²; one may use another
-    for part, value in [*pairwise(parts)] * 2:
+    for part, value, after in [*zip(parts, parts[1:], [*parts[2:], None])] * 2:
         name = re.fullmatch(r"[^\W\d_]\w*", part.text.text)
         if part.starts and name and not reader.is_word(name[0]):
             with suppress(Unreadable):
                 words = {**reader.words, name[0]: reader.readings(value.text)[0]}
                 reader = Reader(words, reader.letters, reader.only, reader.activations)
-                mine += [part, value]
+                if after and not after.starts:  # u = ∂L/∂z = …
+                    value.starts = part is parts[0] or after.line == value.line
+                mine += [part] if value.starts else [part, value]
                 verdicts[part.line] = "✓"
     parts = [part for part in parts if part not in mine] or parts
     chain: Chain = []
@@ -291,6 +293,8 @@ def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: b
             met_goal |= bool(goal and world.agree(goal, truth[0]))
             verdicts.setdefault(part.line, "✓")
             continue
+        if not chain:
+            return refuse(part.line, f"Say first what line {part.line} derives: begin with ∂f/∂s = …")
         compared = True
         is_new |= chain[0][0] not in trees
         target = next((n for n in current + truth for t in trees if world.agree(t, n)), None)

@@ -444,7 +444,8 @@ class SlipSearch:
         if fault.startswith("power rule") and inside == parts[1]:
             put: Tree = ("·", inside, ("^", parts[0], ("+", inside, ("-", ONE))))
             return put if "," in fault else ("·", put, slope)
-        if inside == self.wrt or "inner" not in fault:
+        is_power = kind == "^" and inside == parts[0]  # of a square, 2u′ is what remains without the upstream
+        if inside == self.wrt or "inner" not in fault or (is_power and "inside" in fault):
             return ("·", outer(inside), slope)
         put = outer(slope if "inside" in fault else inside)
         return ("·", put, slope) if "outside" in fault else put

@@ -177,7 +177,7 @@ def _text_of(engine: type) -> str:
         function = getattr(member, "fget", getattr(member, "__func__", member))  # of a property, a static method
         if isfunction(function):
             is_alias = function.__name__ != name and function.__name__ in members
-            body.append(f"{name} = {function.__name__}\n" if is_alias else dedent(getsource(function)))
+            body.append(f"{name} = {function.__name__}\n" if is_alias else _source(function))
             above |= dict(_needed(function, {engine.__name__}))
         elif isinstance(member, (int, float, str)) and name[:2] != "__":
             body.append(f"{name} = {member!r}\n")
@@ -185,6 +185,13 @@ def _text_of(engine: type) -> str:
     others = [text for text in above.values() if "\n" in text]
     whole = f"class {engine.__name__}:\n" + indent("\n".join(body), "    ")
     return '"""The engine that I wrote in notebook 1."""\n\n' + "\n\n".join(filter(None, [imports, *others, whole]))
+
+
+def _source(function: FunctionType) -> str:
+    """The source of a function. OSError for one made from a string, for which Python 3.13 may show another's."""
+    if function.__code__.co_filename == "<string>":
+        raise OSError("made from a string")
+    return dedent(getsource(function))
 
 
 def _needed(function: FunctionType, seen: set[str]) -> Iterator[tuple[str, str]]:
@@ -200,7 +207,7 @@ def _needed(function: FunctionType, seen: set[str]) -> Iterator[tuple[str, str]]
             yield name, f"import {thing.__name__}{short}"
         elif isfunction(thing) and thing.__globals__ is function.__globals__:
             yield from _needed(thing, seen)
-            yield name, dedent(getsource(thing))
+            yield name, _source(thing)
         elif callable(thing) and home and home != function.__module__:
             yield name, f"from {home} import {name}"
         elif isinstance(thing, (int, float, str)):
