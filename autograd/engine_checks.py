@@ -466,7 +466,7 @@ class _Checks:
         else:
             self.all()
             signs = ", ".join(dict.fromkeys(map(_sign, self.engine.forms)))
-            is_part = missing or not self.engine.is_reflecting  # what is not asked for yet is not listed
+            is_part = missing or not self.engine.is_reflecting  # later methods are not listed before their step
             says = [f"right in all {self.programs} programs so far: {signs}, backward"]
             says *= bool(is_part and not self.found)
         return EngineVerdict(self.found, self.programs, tuple(says), tuple(dict.fromkeys(missing)))

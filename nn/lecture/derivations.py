@@ -129,7 +129,7 @@ def mark(text: str, where: Any, asked: str | None = None, **numbers: float) -> M
 
     text      the lines as they stand on paper, ``δ¹_2 = δ²_1 w²_12 σ'(z¹_2) + …``; what follows a # is not read
     where     what they are about: definitions, a Value with its graph, or the trace of a network
-    asked     the derivative that was asked for, ``"∂f/∂s"``: one of the lines has to begin with it
+    asked     the derivative to be derived, ``"∂f/∂s"``: one of the lines has to begin with it
     numbers   of the inputs, where the lines put them into definitions
 
     What a student may have typed raises nothing. ExpressionError, TypeError and ValueError are about ``where``,
