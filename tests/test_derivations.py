@@ -108,7 +108,7 @@ def problem(rng):
         except (ValueError, DomainError, KeyError):
             continue
         lines = [" ".join(pieces) for pieces in told.lines(TEXT)]
-        symbolic = [line for line in lines[:-1] if "[" not in line and "written" not in line]
+        symbolic = [line for line in lines[:-1] if "[" not in line]
         if len(symbolic) < 3 or any("∂" in line for line in symbolic[1:]) or told.value == 0.0:
             continue
         rules = {x: expression(v) for x, v in (part.split(" = ") for part in text.split("; ")[1:])}

@@ -46,7 +46,7 @@ REMARK = re.compile(  # what stands beside formulas
 )
 ORDINAL = re.compile(r"\s*(?:\d+[.)]|\(\d+\))\s+(?=\S)")
 ASIDE = re.compile(r"[(\[]\s*([A-Za-z]{2,}(?:\s+[A-Za-z]+)*|[A-Za-z](?:\s+[A-Za-z]+)+)\s*[)\]]")  # (chain rule)
-SENTENCE = re.compile(r"\s*(written only as far|[✓✗–] |\[∂.*\]:|.*[A-Za-z]{3,}.*:\s*$)")  # our explanations' too
+SENTENCE = re.compile(r"\s*([✓✗–] |\[∂.*\]:|.*[A-Za-z]{3,}.*:\s*$)")  # our explanations' too
 THEN = re.compile(  # what stands between statements
     r"⇒|⟹|=>|\\Rightarrow|\\implies|→|∴|(?<!\\);|(?<!\\),\s+(?![^(]*\))(?=[^,]*=)|\b(?i:so|therefore|hence|thus|and|then|let|now|put|where|with)\b[:,]?"
 )
@@ -325,7 +325,7 @@ def _judge(text: str, world: World, reader: Reader, asked: str | None, strict: b
     if compared and not is_new:
         refuse(parts[-1].line, "This says nothing new yet: go on with = …", "unfinished")
     if not met_goal:
-        refuse(1, f"The steps follow, but {asked} was asked for: begin with it.", "another derivative")
+        refuse(1, f"The steps follow, but the question asked for {asked}: begin with it.", "another derivative")
     return marking
 
 
@@ -388,7 +388,7 @@ def _blame(marking: Marking, world: World, part: Part, trees: Sequence[Tree], ch
         ending += f"{clipped(said, 60)} = {number_text(x[0])}, but {clipped(str(part), 60)} = {number_text(y[0])}."
     search = SlipSearch(world, [t for t, _ in chain])
     slip = next((slip for t in trees[:4] if (slip := search.find(t))), None)
-    marking.slip, advice = "unknown", "It is none of the usual slips: compare it term by term."
+    marking.slip, advice = "unknown", "This is not one of the usual slips: compare it term by term."
     if slip:
         marking.slip, advice = slip.name, f"Likely slip: {slip.name}. {slip}"
     elif not atoms(tree) and (world.own or not atoms(before)):
