@@ -18,7 +18,7 @@ extensions = [
     "myst_nb", "sphinx_copybutton", "sphinx.ext.autodoc", "sphinx.ext.viewcode",
     *sorted(path.stem for path in (DOCS / "_extensions").glob("*.py") if "\ndef setup(" in path.read_text("utf-8")),
 ]  # fmt: skip
-exclude_patterns = ["_build", "_extensions", "other_engines.md"]
+exclude_patterns = ["_build", "_extensions"]
 language = "en_GB"
 smartquotes = False  # quotation marks and dashes are typed as they should appear
 
@@ -27,6 +27,7 @@ myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist
 myst_heading_anchors = 4
 nb_execution_mode = "off"  # notebooks appear with the outputs that were committed
 nb_merge_streams = True
+nb_code_prompt_show, nb_code_prompt_hide = "Show the answer", "Hide the answer"
 
 # the API
 add_module_names = False
@@ -48,8 +49,9 @@ copybutton_prompt_is_regexp = True
 
 
 def variables(colours: dict[str, str]) -> dict[str, str]:
-    """Furo's variables from the colours of every picture: values are blue, and so are links; gradients are orange."""
+    """The colours of every picture as ``--value`` etc., and Furo's variables made of them."""
     return {
+        **{name.replace("_", "-"): colour for name, colour in colours.items()},
         "color-brand-primary": colours["value"], "color-brand-content": colours["value"],
         "color-brand-visited": colours["value"],
         "color-background-primary": colours["paper"], "color-background-secondary": colours["fill"],

@@ -1,0 +1,256 @@
+"""Documents the public API: the directives ``{api}``, the objects of one group, and ``{api-index}``, all groups.
+
+    ```{api} autograd
+    Value named detach
+    ```
+
+names a module and what to document of it: first a table with one line each, then each signature and docstring.
+"""
+
+import inspect
+import re
+from collections.abc import Iterator
+from functools import cache, cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import docstrings
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.inspect import stringify_signature
+
+from autograd.table import Primitive
+
+API = Path(__file__).parent.parent / "api"
+GROUP = re.compile(r"^```\{api\} (\S+)\n(.*?)^```", re.M | re.S)
+PROPERTIES = (property, cached_property)
+FIELD = re.compile(r"^    (\w+): ([^#\n]+?)(?: = [^#\n]+)?  # (.+)$", re.M)
+
+
+# ---- what is documented ------------------------------------------------------------------------------------------
+
+
+@cache
+def documented() -> dict[str, str]:
+    """The full name of everything that a page documents, and the page."""
+    return {
+        f"{module}.{name}": page
+        for page in pages()
+        for module, names in GROUP.findall((API / f"{page}.md").read_text(encoding="utf-8"))
+        for name in names.split()
+    }
+
+
+def pages() -> list[str]:
+    """The pages in the order of the table of contents."""
+    toctree = re.search(r"^```\{toctree\}\n(.*?)^```", (API / "index.md").read_text(encoding="utf-8"), re.M | re.S)
+    return [line for line in toctree[1].split() if not line.startswith(":")] if toctree else []
+
+
+def thing(full_name: str) -> Any:
+    """The object itself: ``nn.plots.loss`` is an attribute of a module, ``nn.MLP`` of a package."""
+    module, _, name = full_name.rpartition(".")
+    found = getattr(import_module(module), name, None)
+    return import_module(full_name) if found is None else found
+
+
+def summary(about: Any) -> str:
+    return (inspect.getdoc(about) or "").partition("\n")[0]
+
+
+def members(cls: type) -> Iterator[tuple[str, Any, Any]]:
+    """Name, attribute and object of the public members that the class, or a base on no page, documents itself."""
+    on_pages = {thing(name) for name in documented() if name.rpartition(".")[2][:1].isupper()}
+    seen: set[str] = set()
+    for base in cls.__mro__:
+        if base.__module__.split(".")[0] not in ("autograd", "nn") or (base is not cls and base in on_pages):
+            continue
+        for name, attribute in vars(base).items():
+            about = getattr(attribute, "__func__", attribute)
+            if name[0] != "_" and name not in seen and getattr(about, "__doc__", None) and is_member(attribute):
+                seen.add(name)
+                yield name, attribute, about
+
+
+def is_member(attribute: Any) -> bool:
+    return inspect.isroutine(attribute) or isinstance(attribute, (classmethod, staticmethod, *PROPERTIES))
+
+
+# ---- signatures --------------------------------------------------------------------------------------------------
+
+
+def signature(about: Any, skip_first: bool = False) -> str:
+    """Its arguments as one writes them: without the rule's number system, and types without their modules."""
+    if isinstance(about, Primitive):
+        letters = list(inspect.signature(about.rule).parameters.values())[1:]
+        names = [", ".join(p.name) if p.kind is p.VAR_POSITIONAL and len(p.name) > 1 else str(p) for p in letters]
+        return f"({', '.join(names)})"
+    try:
+        found = inspect.signature(about)
+    except ValueError:
+        return ""
+    if skip_first:
+        found = found.replace(parameters=list(found.parameters.values())[1:])
+    if inspect.isclass(about):
+        found = found.replace(return_annotation=inspect.Signature.empty)
+    text = stringify_signature(found, unqualified_typehints=True)
+    text = re.sub(r"'([^'\"]*)'(?=[,)= ]|$)", r"\1", text) if "from __future__" in source(about) else text
+    return re.sub(r"<function (\w+) at \w+>|<([\w.]+) object at \w+>", lambda m: m[1] or "…", text)
+
+
+@cache
+def source(about: Any) -> str:
+    try:
+        module = inspect.getmodule(about)
+        return inspect.getsource(module) if module else ""
+    except (OSError, TypeError):
+        return ""
+
+
+# ---- pages -------------------------------------------------------------------------------------------------------
+
+
+class Docstring(SphinxDirective):
+    """The docstring of an object as nodes, and the fields of a class that its source comments on."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        module, _, name = self.arguments[0].partition(":")
+        own, *member = name.split(".")
+        about = thing(f"{module}.{own}")
+        for part in member:
+            about = next(found for found_name, _, found in members(about) if found_name == part)
+        found = docstrings.content(inspect.getdoc(getattr(about, "__func__", about)) or "", reference)
+        if inspect.isclass(about):
+            found += fields(about)
+        return found
+
+
+def fields(cls: type) -> list[nodes.Node]:
+    """What the source says in a comment beside each public field, unless the docstring lists it."""
+    try:
+        lines = FIELD.findall(inspect.getsource(cls).partition("\n    def ")[0])
+    except (OSError, TypeError):
+        return []
+    texts = [f"{name}   {comment}" for name, _, comment in lines if name[0] != "_"]
+    return [docstrings.arguments(texts, reference)] if texts else []
+
+
+def reference(words: str) -> nodes.Node | None:
+    """A link for ``Dataset.check`` or ``nn.MLP``, if there is a page for it."""
+    literal = nodes.literal("", words, classes=["xref", "py"])
+    name = words.removesuffix("()")
+    if not re.fullmatch(r"[A-Za-z_][\w.]*", name):
+        return None
+    for full_name in documented():
+        own = full_name.rpartition(".")[2]
+        if name == full_name or (full_name.endswith(f".{name}") and (own[0].isupper() or "." in name)):
+            return xref(full_name, literal)
+        if name.startswith(f"{own}.") and inspect.isclass(thing(full_name)):
+            return xref(f"{full_name}{name.removeprefix(own)}", literal)
+    return None
+
+
+def xref(full_name: str, child: nodes.Node) -> addnodes.pending_xref:
+    return addnodes.pending_xref(
+        "", child, refdomain="py", reftype="obj", reftarget=full_name, refexplicit=True, refwarn=False
+    )
+
+
+def overview(full_names: list[str]) -> nodes.table:
+    """One line for each: its name, which leads to the details, and the first line of its docstring."""
+    body = nodes.tbody()
+    for full_name in full_names:
+        name = nodes.literal("", full_name.rpartition(".")[2], classes=["xref", "py"])
+        cells = (
+            nodes.paragraph("", "", xref(full_name, name)),
+            nodes.paragraph("", "", *docstrings.inline(summary(thing(full_name)), reference)),
+        )
+        body += nodes.row("", *(nodes.entry("", cell) for cell in cells))
+    columns = (nodes.colspec(colwidth=width) for width in (25, 75))
+    return nodes.table("", nodes.tgroup("", *columns, body, cols=2), classes=["overview"])
+
+
+class Api(SphinxDirective):
+    """The table of a group, and the details of each object in it."""
+
+    required_arguments = 1
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        module = self.arguments[0]
+        names = " ".join(self.content).split()
+        for name in names:
+            about = thing(f"{module}.{name}")
+            if file := getattr(inspect.getmodule(about), "__file__", None):
+                self.env.note_dependency(file)
+        details = nodes.Element()
+        lines = [line for name in names for line in described(module, name)]
+        self.state.nested_parse(StringList(lines, self.get_source_info()[0]), self.content_offset, details)
+        return [overview([f"{module}.{name}" for name in names]), *details.children]
+
+
+def described(module: str, name: str) -> Iterator[str]:
+    """The directives for one object and its members."""
+    about = thing(f"{module}.{name}")
+    if not inspect.isclass(about):
+        kind = "function" if callable(about) else "data"
+        yield from (
+            f"````{{py:{kind}}} {name}{signature(about) if kind == 'function' else ''}",
+            f":module: {module}",
+            "",
+        )
+        yield from (f"```{{docstring}} {module}:{name}", "```", "````", "")
+        return
+    kind = "exception" if issubclass(about, BaseException) else "class"
+    arguments = "" if kind == "exception" else signature(about)
+    yield from (f"`````{{py:{kind}}} {name}{arguments}", f":module: {module}", "")
+    yield from (f"```{{docstring}} {module}:{name}", "```", "")
+    functions = {"abs"} | {full.rpartition(".")[2] for full, page in documented().items() if page == "functions"}
+    same = []
+    for member, attribute, function in members(about):
+        if name == "Value" and member in functions:
+            same.append(f"{{py:func}}`~autograd.{member}`")
+            continue
+        if isinstance(attribute, PROPERTIES):
+            yield from (f"````{{py:property}} {member}", f":module: {module}", "")
+        else:
+            options = [":classmethod:"] if isinstance(attribute, classmethod) else []
+            options += [":staticmethod:"] if isinstance(attribute, staticmethod) else []
+            skip = not isinstance(attribute, staticmethod)
+            yield from (f"````{{py:method}} {member}{signature(function, skip)}", f":module: {module}", *options, "")
+        yield from (f"```{{docstring}} {module}:{name}.{member}", "```", "````", "")
+    if same:
+        yield from (f"Methods with the name of a function of one Value: {', '.join(same)}.", "")
+    yield from ("`````", "")
+
+
+class ApiIndex(SphinxDirective):
+    """The table of every group, page by page."""
+
+    def run(self) -> list[nodes.Node]:
+        found: list[nodes.Node] = []
+        for page in pages():
+            text = (API / f"{page}.md").read_text(encoding="utf-8")
+            title = re.search(r"^# (.+)$", text, re.M)
+            names = [name for name, home in documented().items() if home == page]
+            link = addnodes.pending_xref(
+                "", nodes.inline("", title[1] if title else page), refdomain="std", reftype="doc",
+                reftarget=f"/api/{page}", refexplicit=True, refwarn=True,
+            )  # fmt: skip
+            found.append(nodes.section("", nodes.title("", "", link), overview(names), ids=[f"index-{page}"]))
+            self.env.note_dependency(str(API / f"{page}.md"))
+        return found
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_directive("api", Api)
+    app.add_directive("api-index", ApiIndex)
+    app.add_directive("docstring", Docstring)
+    app.connect("builder-inited", lambda app: documented.cache_clear())
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
