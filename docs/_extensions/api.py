@@ -98,17 +98,7 @@ def signature(about: Any, skip_first: bool = False) -> str:
     if inspect.isclass(about):
         found = found.replace(return_annotation=inspect.Signature.empty)
     text = stringify_signature(found, unqualified_typehints=True)
-    text = re.sub(r"'([^'\"]*)'(?=[,)= ]|$)", r"\1", text) if "from __future__" in source(about) else text
-    return re.sub(r"<function (\w+) at \w+>|<([\w.]+) object at \w+>", lambda m: m[1] or "…", text)
-
-
-@cache
-def source(about: Any) -> str:
-    try:
-        module = inspect.getmodule(about)
-        return inspect.getsource(module) if module else ""
-    except (OSError, TypeError):
-        return ""
+    return re.sub(r"<(?:function )?([\w.]+)(?: at \w+)?>|~(?:\w+\.)+(?=\w)", lambda match: match[1] or "", text)
 
 
 # ---- pages -------------------------------------------------------------------------------------------------------

@@ -13,28 +13,10 @@ Link = Callable[[str], nodes.Node | None]
 ITEM = re.compile(r"( *)([^\s=←](?:[^=←]*?[^\s=←,;:.])?|\S*…) {2,}(\S.*)")
 NEW_PARAGRAPH = re.compile(r"(?:Raises|Returns|Source:|Sources:) ?")
 # words of four letters or more that may occur in a formula, and shorter ones that may not
-SYMBOLIC = frozenset(
-    [
-        "softplus",
-        "softmax",
-        "tanh",
-        "sinh",
-        "cosh",
-        "erfc",
-        "sign",
-        "else",
-        "with",
-        "momentum",
-        "mean",
-        "score",
-        "slope",
-        "start",
-        "factor",
-        "rate",
-        "decay",
-        "weight_decay",
-    ]
-)
+SYMBOLIC = frozenset([
+    "cosh", "decay", "else", "erfc", "factor", "mean", "momentum", "rate", "score", "sign", "sinh", "slope",
+    "softmax", "softplus", "start", "tanh", "weight_decay", "with",
+])  # fmt: skip
 ENGLISH = frozenset(["The", "the", "an", "is", "in", "of", "by", "to", "its", "as", "at", "on", "it", "no", "For"])
 OPERATION = re.compile(r"[=←√Σ(⋯·⊙]| [−+/] ")
 SUBSCRIPT = re.compile(r"(?<![\w.])([^\W\d_]\u0302?[′ˡ⁰¹²ᴸ]*)_([a-z\d]{1,3}(?:≠\w)?)(?![\w(.])")
@@ -83,7 +65,9 @@ def prose(lines: list[str], link: Link) -> nodes.paragraph:
     """A paragraph; the formula that it begins with is shown on a line of its own."""
     text = " ".join(line.strip() for line in lines)
     formula = leading_formula(text)
-    found: list[nodes.Node] = [nodes.inline("", "", *subscripted(formula), classes=["formula"])] if formula else []
+    found: list[nodes.Node] = (
+        [nodes.inline("", "", *subscripted(formula), classes=["formula"]), nodes.Text(" ")] if formula else []
+    )
     return nodes.paragraph("", "", *found, *inline(text[len(formula) :].lstrip(), link))
 
 

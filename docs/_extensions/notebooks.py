@@ -4,6 +4,7 @@ An output that JupyterLab hides, the answer to a question, is folded; a plot is 
 """
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -21,28 +22,37 @@ def pages() -> list[Path]:
     return sorted(path.relative_to(SOURCE) for path in found)
 
 
-def relinked(text: str, page: Path) -> str:
-    """The text with its links as they are on the site; a link to a file that the site lacks becomes plain text."""
+def relinked(text: str, source: Path, page: Path) -> str:
+    """The text with its links as they are on the site; a link to a file that the site lacks becomes plain text.
+
+    source   the folder from which the links lead in the repository
+    page     where the text is on the site, relative to docs
+    """
 
     def link(match: re.Match[str]) -> str:
         words, path, anchor = match[1], match[2], match[3] or ""
-        file = (SOURCE / page).parent.joinpath(path).resolve()
+        file = (source / path).resolve()
         if file.is_relative_to(SOURCE):
-            return match[0] if file.relative_to(SOURCE) in pages() else words
-        if file.is_relative_to(DOCS) and file.suffix == ".md":
-            up = "../" * len(page.parts)
-            return f"[{words}]({up}{file.relative_to(DOCS).as_posix()}{anchor})"
-        return words if file.exists() else match[0]
+            if file.relative_to(SOURCE) not in pages():
+                return words if file.exists() else match[0]
+            file = TARGET / file.relative_to(SOURCE)
+        elif not file.is_relative_to(DOCS):
+            return words if file.exists() else match[0]
+        return f"[{words}]({Path(os.path.relpath(file, (DOCS / page).parent)).as_posix()}{anchor})"
 
     return LINK.sub(link, text)
 
 
 def prepared(notebook: dict[str, Any], page: Path) -> dict[str, Any]:
     """The notebook with its links, its hidden answers and its pictures as the site shows them."""
+    titles = 0
     for cell in notebook["cells"]:
         source = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
-            cell["source"] = relinked(source, page)
+            titles += source.startswith("# ")
+            if titles > 1:  # a page has one title; what comes after further ones is below it
+                source = re.sub(r"^#", "##", source, flags=re.M)
+            cell["source"] = relinked(source, (SOURCE / page).parent, Path("notebooks") / page)
             continue
         if cell["metadata"].get("jupyter", {}).get("outputs_hidden"):
             cell["metadata"]["tags"] = ["hide-output"]
@@ -62,13 +72,21 @@ def copy(app: Sphinx) -> None:
         if page.suffix == ".ipynb":
             text = json.dumps(prepared(json.loads(text), page), ensure_ascii=False, indent=1)
         else:
-            text = relinked(text, page)
+            text = relinked(text, (SOURCE / page).parent, Path("notebooks") / page)
         target = TARGET / page
         if not target.exists() or target.read_text(encoding="utf-8") != text:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8")
 
 
+def relink(app: Sphinx, docname: str, content: list[str]) -> None:
+    """The same for the site's own pages, whose links lead through the repository."""
+    page = Path(app.env.doc2path(docname, base=False))
+    if page.suffix == ".md" and page.parts[0] != "notebooks":
+        content[0] = relinked(content[0], (DOCS / page).parent, page)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("builder-inited", copy)
+    app.connect("source-read", relink)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

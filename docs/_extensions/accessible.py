@@ -1,0 +1,39 @@
+"""Mends in each page what keyboards and screen readers trip over in Furo, MyST-NB and viewcode."""
+
+import re
+from typing import Any
+
+from sphinx.application import Sphinx
+
+MENDED = (
+    # landmarks need different names
+    (r'<aside class="sidebar-drawer">', '<aside class="sidebar-drawer" aria-label="Pages">'),
+    (r'<aside class="toc-drawer', '<aside aria-label="On this page" class="toc-drawer'),
+    # the search page has no heading
+    (r'<div id="search-results">', '<h1>Search</h1><div id="search-results">'),
+    # what scrolls has to be reached by keyboard
+    (r"<pre>", '<pre tabindex="0">'),
+    (r'<div class="table-wrapper', '<div tabindex="0" class="table-wrapper'),
+    # the name of a control begins with the words on it
+    (r' aria-label="Toggle hidden content"', ""),
+    # the empty corner of a table is no header, nor is a formula, which has no plain text
+    (r"<th[^>]*>(?:<p></p>|\s)*</th>", "<td></td>"),
+    (r"<th[^>]*>(<p><span class=\"katex\">(?:(?!</th>).)*</span></p>)</th>", r'<td class="head">\1</td>'),
+    # a list inside a list belongs to an item
+    (r"</li>\s*<ul>((?:<li>.*?</li>|\s)*)</ul>", r"<ul>\1</ul></li>"),
+)
+
+
+def accessible(html: str) -> str:
+    for found, mended in MENDED:
+        html = re.sub(found, mended, html)
+    return html
+
+
+def offer(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
+    context["accessible"] = accessible
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("html-page-context", offer)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
