@@ -1,4 +1,4 @@
-"""The recipes of docs/recipes.md, each run as it is printed, from an empty folder; a check of its own knows the result.
+"""The recipes of docs/recipes.md: each is run as it is printed, from an empty folder, and its result is checked.
 
 Nothing here imports from the repository, so an installed package can be tested too: pytest tests/test_recipes.py
 """
