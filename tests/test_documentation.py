@@ -68,10 +68,15 @@ def test_the_four_lines_about_another_engine_run_with_an_engine_like_micrograd(m
 DOCUMENTS = [
     "README.md",
     "CONTRIBUTING.md",
+    "docs/coming_from/lectures.md",
+    "docs/coming_from/micrograd.md",
+    "docs/coming_from/pytorch.md",
     "docs/command_line.md",
-    "docs/record.md",
+    "docs/first_five_minutes.md",
+    "docs/glossary.md",
     "docs/promises.md",
-    "docs/other_engines.md",
+    "docs/recipes.md",
+    "docs/record.md",
     "benchmarks/replay.md",
     "notebooks/TEACHING.md",
 ]
@@ -85,7 +90,8 @@ on_every_document = pytest.mark.parametrize("document", DOCUMENTS)
 
 def missing_paths(text, folder):
     """The links, paths and test files in the text that are neither in its folder nor at the root nor in tests/."""
-    named = {*LINK.findall(text), *PATH.findall(text)} - {file for file, _ in NEW_FILE.findall(text)}
+    links = {link.removeprefix("/") for link in LINK.findall(text)}  # from the root of the site, and of GitHub's
+    named = {*links, *PATH.findall(text)} - {file for file, _ in NEW_FILE.findall(text)}
     return {path for path in named if not any((home / path).exists() for home in (folder, ROOT, ROOT / "tests"))}
 
 
@@ -116,7 +122,10 @@ def test_every_path_and_link_exists(document):
 
 @on_every_document
 def test_every_dotted_name_can_be_imported(document):
-    assert not missing_names((ROOT / document).read_text(encoding="utf-8"))
+    text = (ROOT / document).read_text(encoding="utf-8")
+    if document.endswith("pytorch.md"):
+        text = re.sub(r"^\|.*?\| ", "", text, flags=re.M)  # its tables begin with PyTorch's own nn.Linear
+    assert not missing_names(text)
 
 
 def test_no_promise_is_made_twice():
