@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from autograd.replay import record as record
     from autograd.walking import walk as walk
 
+__version__ = "0.2.0"  # of the distribution, which pyproject.toml reads here
+
 _HOMES = {
     "AnomalyError": "errors", "DomainError": "errors", "GradientError": "checking", "adopt": "adopting.readings",
     "check_engine": "engine_checks", "detect_anomaly": "anomaly", "draw": "drawing", "draw_dot": "drawing",

@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+import autograd
 from autograd.command_line import OneLineParser, command_line, warn
 from autograd.errors import DomainError
 from autograd.explanation import explain
@@ -25,6 +26,7 @@ def parser() -> argparse.ArgumentParser:
     functions = f"Functions: {', '.join(sorted({*TABLE, *COMPOSED}))}. A power is x**2, a product 2*x."
     p = OneLineParser(prog=PROGRAM, description=description, epilog=functions)
     add = p.add_argument
+    add("--version", action="version", version=f"chainrule {autograd.__version__}")
     add("text", metavar="TEXT", help='the function, then the definitions that it uses: "f = x*y; x = r; y = r*s"')
     add("inputs", metavar="NAME=NUMBER", nargs="*", help="numbers for the inputs: r=2 s=pi/6")
     add("--wrt", metavar="NAME", action="append", help="explain the derivative with respect to NAME (all inputs)")

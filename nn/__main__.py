@@ -13,6 +13,7 @@ from pathlib import Path
 from shutil import get_terminal_size
 from tempfile import mkdtemp
 
+import autograd
 from autograd.command_line import OneLineParser, command_line, warn
 from autograd.files import write_whole
 from autograd.text import text_name
@@ -176,6 +177,7 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m nn", description="Train a network whose every weight is a scalar node.", epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
+    p.add_argument("--version", action="version", version=f"chainrule {autograd.__version__}")
     p.add_argument("data", metavar="DATA", help=f"{', '.join(DATA)}, or a file: my.csv, my.csv.gz")
     _add_file(p)
     measured = ", ".join([*(name for name in BUNDLED if name not in DEFAULTS), "files"])

@@ -6,8 +6,9 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, python
 
+import autograd
 from autograd.command_line import OneLineParser, command_line
 
 
@@ -63,6 +64,11 @@ def test_an_argument_that_cannot_be_read_is_one_line_and_names_the_help(refused)
     parser.add_argument("--epochs", type=int)
     line = "nn: argument --epochs: invalid int value: 'x' (python -m nn resume --help)"
     assert refused(parser.parse_args, "--epochs", "x") == line
+
+
+@pytest.mark.parametrize("package", ["autograd", "nn"])
+def test_the_version_is_that_of_the_distribution(package):
+    assert python("-m", package, "--version").stdout == f"chainrule {autograd.__version__}\n"
 
 
 def test_every_program_here_uses_the_one_parser():
