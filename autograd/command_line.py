@@ -1,6 +1,7 @@
 """What every command line here shares: one-line errors with exit status 2, and output on any terminal and pipe."""
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -34,16 +35,22 @@ def command_line(program: str, hint: str = "") -> Iterator[None]:
     try:
         yield
         sys.stdout.flush()
-    except BrokenPipeError:  # as `head` does when it has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the flush at exit fails once more
-        raise SystemExit(1) from None
     except (ValueError, ArithmeticError, ImportError, OSError) as error:
+        if _is_closed_pipe(error):  # as `head` closes it when it has read enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the flush at exit fails once more
+            raise SystemExit(1) from None
         name, reason = getattr(error, "filename", None), getattr(error, "strerror", None)
         message = f"{name}: {reason}" if name and reason else str(error)
         fail(f"{message} {hint}".rstrip(), program)
     except KeyboardInterrupt as error:
         print(file=sys.stderr)  # behind the ^C of the terminal
         fail(str(error) or "interrupted", program, 130)
+
+
+def _is_closed_pipe(error: Exception) -> bool:
+    """Whether nobody reads the output any more, for which Windows has no error of its own."""
+    invalid = isinstance(error, OSError) and error.errno == errno.EINVAL and error.filename is None
+    return isinstance(error, BrokenPipeError) or (os.name == "nt" and invalid)
 
 
 def fail(message: str, program: str, status: int = 2) -> NoReturn:

@@ -20,7 +20,8 @@ from inspect import getmembers_static, isclass, isfunction, signature
 from io import StringIO
 from itertools import product
 from math import isclose, isfinite
-from multiprocessing import TimeoutError, get_all_start_methods, get_context
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from numbers import Real
 from pathlib import Path
 from random import Random
@@ -149,16 +150,50 @@ def check_engine(
     (``...``), or the backward pass. In pytest, ``assert verdict, verdict`` shows the text. Raises ValueError where a
     file cannot be loaded, or a function makes nodes without number, gradient or backward pass under a usual name.
     """
-    can_fork = "fork" in get_all_start_methods()
+    can_fork = sys.platform == "linux"  # macOS has fork too, but its own libraries may crash after it
     if timeout is not None and (can_fork or not callable(engine)):
-        context = get_context("fork" if can_fork else None)
-        with catch_warnings(action="ignore"), context.Pool(1) as pool:  # of a fork beside threads
-            try:
-                return pool.apply_async(check_engine, (engine, None, backward)).get(timeout)
-            except TimeoutError:
-                return EngineVerdict({"endless": f"endless: {BUGS['endless']} It ran for {timeout:g} seconds."})
+        return _in_a_process("fork" if can_fork else "spawn", engine, backward, timeout)
     with redirect_stdout(StringIO()):  # an engine may print at each step
         return _Watch(engine, backward, timeout or PATIENCE).verdict()
+
+
+def _in_a_process(method: str, engine: Any, backward: Callable[[Any], Any] | None, seconds: float) -> EngineVerdict:
+    context: Any = get_context(method)
+    answers, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_answer, args=(sender, engine, backward), daemon=True)
+    with catch_warnings(action="ignore"):  # of a fork beside threads
+        process.start()
+    sender.close()  # here, so that the end of the process is the end of the answers
+    started = False
+    try:
+        started = answers.recv()
+        if not answers.poll(seconds):
+            return EngineVerdict({"endless": f"endless: {BUGS['endless']} It ran for {seconds:g} seconds."})
+        answer = answers.recv()
+    except EOFError:
+        if started:
+            return EngineVerdict({"exits": f"exits: {BUGS['exits']} It ended the whole process."})
+        remedy = 'put the call below `if __name__ == "__main__":`, as the process imports this script once more'
+        raise RuntimeError(f"the process for the timeout did not start: {remedy}") from None
+    finally:
+        process.kill()
+        process.join()
+    if isinstance(answer, EngineVerdict):
+        return answer
+    raise answer
+
+
+def _answer(sender: Connection, engine: Any, backward: Callable[[Any], Any] | None) -> None:
+    """What the process does: it says that it runs, and sends the verdict or the error."""
+    sender.send(True)
+    try:
+        answer: object = check_engine(engine, None, backward)
+    except Exception as error:
+        answer = error
+    try:
+        sender.send(answer)
+    except Exception:  # an error that pickle does not take
+        sender.send(ValueError(f"{answer}"))
 
 
 class _Watch:

@@ -2,8 +2,12 @@
 
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
+from time import sleep
+
+PAUSES = (0.01, 0.05, 0.1, 0.2, 0.4)  # seconds
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -22,12 +26,29 @@ def write_whole(path: Path, content: bytes) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            replace(temporary, path)
         except BaseException:  # Ctrl-C too; it may come when the file has its name already
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from None
+
+
+def replace(new: Path, path: Path) -> None:
+    """Rename a file to ``path``. Raises OSError, which names ``path``.
+
+    Windows refuses this while another program has ``path`` open. Virus scanners, indexers and previews open files
+    briefly, so the call is repeated for less than a second.
+    """
+    for pause in (*PAUSES, 0.0) if os.name == "nt" else (0.0,):
+        try:
+            os.replace(new, path)
+            return
+        except OSError as error:
+            if pause == 0.0 or not isinstance(error, PermissionError):
+                raise OSError(error.errno, error.strerror or str(error), str(path)) from None
+        sleep(pause)
 
 
 def append(path: Path, content: bytes) -> None:

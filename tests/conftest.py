@@ -15,7 +15,7 @@ import pytest
 collect_ignore = ["mutation.py", "engines"]
 ROOT = Path(__file__).parent.parent
 WEB = ROOT / "tests" / "web"
-REFERENCES = json.loads((ROOT / "tests/references/references.json").read_text())  # PyTorch's numbers
+REFERENCES = json.loads((ROOT / "tests/references/references.json").read_text(encoding="utf-8"))  # PyTorch's numbers
 AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
 
 

@@ -24,7 +24,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from autograd.command_line import warn
-from autograd.files import append, write_whole
+from autograd.files import append, replace, write_whole
 from autograd.text import counted, text_name
 from nn.batch_norm import calibrate
 from nn.checkpoint import BEST, load, load_metadata, load_preprocessing, load_training, save, save_training
@@ -62,7 +62,7 @@ def start(config: Config, folder: Path) -> None:
             for old in map(folder.joinpath, (WEIGHTS, *PICTURES)):
                 old.unlink(missing_ok=True)
             for name in (RECORDS, CONFIG, CHECKPOINT):
-                os.replace(Path(new) / name, folder / name)
+                replace(Path(new) / name, folder / name)
         _introduce(experiment)
         _train(experiment, folder, b"")
 
@@ -306,20 +306,30 @@ def _read_metadata(config: Config, folder: Path, name: str) -> dict[str, str]:
 def _locked(folder: Path) -> Iterator[None]:
     """Keeps all others from training in the folder, until its process ends. ValueError where one does already."""
     path = folder / LOCK
-    with open(path, "ab") as file:
-        try:
-            _lock(file.fileno())
-            if not os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
-                raise FileNotFoundError  # by a run that has just ended
-        except (BlockingIOError, PermissionError, FileNotFoundError):
-            raise ValueError(f"{folder} is in use by another run: wait for it, or name another (--out)") from None
-        except (OSError, ImportError) as error:
-            warn(f"{folder} cannot be locked, {error}: start no second run in it")
-        try:
-            yield
-        finally:
-            with suppress(OSError):  # Windows keeps what is open
-                path.unlink()
+    windows = os.name == "nt"
+    try:
+        with open(path, "ab") as file:
+            try:
+                _lock(file.fileno())
+                if not windows and not os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
+                    raise FileNotFoundError  # by a run that has just ended
+            except (BlockingIOError, PermissionError, FileNotFoundError):
+                raise ValueError(f"{folder} is in use by another run: wait for it, or name another (--out)") from None
+            except (OSError, ImportError) as error:
+                warn(f"{folder} cannot be locked, {error}: start no second run in it")
+            try:
+                yield
+            finally:
+                if not windows:  # while the lock is held: the file cannot be another run's
+                    _remove(path)
+    finally:
+        if windows:  # which removes no file that this run or another has open
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()
 
 
 def _lock(file: int) -> None:
