@@ -1018,6 +1018,8 @@ def test_where_nothing_can_be_kept_everything_works(where, filled, tmp_path):
     _, expected = filled
     place = tmp_path / "place"
     if where == "read-only":
+        if os.name == "nt":
+            pytest.skip("on Windows, files can be written to a folder that is read-only")
         place.mkdir(mode=0o500)
         command = PROTECTED + TRAINED if os.geteuid() == 0 else TRAINED  # root may write anywhere
     else:

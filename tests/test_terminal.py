@@ -1,14 +1,11 @@
 """What a terminal shows: clean lines beside the bar at every width, and readable ASCII where it has no ∂."""
 
-import fcntl
 import io
 import os
-import pty
 import re
 import struct
 import subprocess
 import sys
-import termios
 from contextlib import suppress
 from functools import partial
 from random import Random
@@ -38,6 +35,10 @@ run = partial(python, "-W", "error", encoding=None)
 
 def terminal(columns, *arguments):
     """What Python leaves on a terminal of so many columns, line by line, and all that it wrote there."""
+    pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals that Python can open")
+    import fcntl
+    import termios
+
     screen = pyte.Screen(columns, 100)
     stream, written = pyte.ByteStream(screen), b""
     ours, theirs = pty.openpty()

@@ -196,6 +196,54 @@ def test_a_script_without_a_main_guard_is_told_what_it_lacks(tmp_path):
     assert python(script, cwd=tmp_path).stdout.startswith("right in all ")
 
 
+# ---- compiled code -------------------------------------------------------------------------------------------------
+
+COMPILED = (
+    WINDOWS
+    + """
+from ctypes import CDLL
+import llvmlite.binding as llvm
+from autograd import Value, hypot, record
+from autograd.compiled import library
+
+have = llvm.address_of_symbol
+llvm.address_of_symbol = lambda name: 0 if name in {missing} else 1 if name == "__chkstk" else have(name)
+llvm.add_symbol = lambda name, address: added.append((name, address)) or setattr(llvm, "address_of_symbol", have_all)
+have_all = lambda name: have(name) or 1
+added, mathematics = [], CDLL(None)
+library.os = Like(os, name={system!r})
+library.CDLL = lambda name: Like(mathematics, _hypot=mathematics.hypot)
+x = Value(3.0)
+for engine in ("auto", "compiled"):
+    try:
+        y = x
+        for i in range(400):
+            y = hypot(y, 4.0) - y * 0.5
+        program = record(y, inputs=[x], engine=engine)
+        print(program.engine, program([3.0]) == y.data, [name for name, address in added if address])
+    except Exception as error:
+        print(type(error).__name__, error)
+"""
+)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the C library of Linux stands in for Microsoft's")
+@pytest.mark.parametrize(
+    ("system", "missing", "said"),
+    [
+        ("nt", ["hypot"], ["compiled True ['hypot', 'chainrule_columns']"] * 2),
+        ("posix", ["erf"], ["TypeError engine 'compiled': the C library has no erf: record with engine='auto'"]),
+    ],
+)
+def test_code_that_calls_what_the_process_lacks_is_not_loaded(system, missing, said, tmp_path):
+    pytest.importorskip("llvmlite", reason="the compiled engine is an extra: pip install 'chainrule[fast]'")
+    code = COMPILED.format(tests=str(ROOT / "tests"), missing=missing, system=system)
+    done = python("-c", code, CHAINRULE_CACHE=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[-len(said) :] == said and (system == "nt" or not lines[0].startswith("compiled"))
+
+
 # ---- encodings -----------------------------------------------------------------------------------------------------
 
 

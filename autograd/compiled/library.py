@@ -6,7 +6,7 @@ depends on. A file that fails the check is compiled again. Where the folder cann
 
 import os
 from contextlib import suppress
-from ctypes import PYFUNCTYPE, c_char_p, c_void_p, py_object, pythonapi
+from ctypes import CDLL, PYFUNCTYPE, c_char_p, c_void_p, cast, py_object, pythonapi
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 import llvmlite.binding as llvm
 from platformdirs import user_cache_path
 
-from autograd.compiled.assembly import declarations
+from autograd.compiled.assembly import LIBM, declarations
 from autograd.compiled.kernels import ALONE, Shape, written
 from autograd.compiled.machine import DECLARATIONS, machine
 from autograd.table import TABLE_MODULE
@@ -38,6 +38,7 @@ class _Compiler:
         self.loaded: set[str] = set()
         self.cpu, self.features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
         self.engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), self.target())
+        _provide_functions()
         has = self.features.split(",")
         self.host = f"{SETTINGS} {llvm.llvm_version_info} {llvm.get_process_triple()} {self.cpu} {self.features}"
         self.width = 8 if "+avx512f" in has else 4 if "+avx2" in has else 0
@@ -76,6 +77,15 @@ class _Compiler:
         self.engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         self.engine.finalize_object()
         self.loaded.add(name)
+
+
+def _provide_functions() -> None:
+    """Raise RuntimeError for a function that the code calls and this process lacks: LLVM would end the process."""
+    if os.name == "nt" and not llvm.address_of_symbol("hypot"):  # Microsoft's C library calls it _hypot
+        llvm.add_symbol("hypot", cast(CDLL("ucrtbase")._hypot, c_void_p).value)
+    called = (*LIBM, "memcpy", "memset", *["__chkstk"] * (os.name == "nt"))
+    if missing := [name for name in called if not llvm.address_of_symbol(name)]:
+        raise RuntimeError(f"the C library has no {', '.join(missing)}")
 
 
 @cache
