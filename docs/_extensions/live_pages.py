@@ -1,0 +1,92 @@
+"""Shows the gallery and the lab live: runs the code of the gallery, and makes a page for each lesson."""
+
+import re
+from html import escape
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from autograd.drawing.figure import plain
+from docs.make_pictures import BLOCK, Example
+from nn.laboratory import lab
+from nn.laboratory.lessons import lessons
+from nn.laboratory.recording import Situation
+
+HEIGHT = 640  # pixels of a drawing's page
+
+
+def lab_lessons() -> dict[str, list[Situation]]:
+    """The situations of each lesson by its title."""
+    found: dict[str, list[Situation]] = {}
+    for situation in lessons():
+        found.setdefault(situation.words["title"].partition(" / ")[0], []).append(situation)
+    return found
+
+
+def file_name(title: str) -> str:
+    """A title as the name of a file: why-hidden-layers.html."""
+    return "-".join(re.findall(r"[a-z0-9]+", title.lower().replace("'", ""))) + ".html"
+
+
+def shown(example: Example, folder: Path) -> str:
+    """What an example shows, as HTML; a page that it has is saved in the folder too."""
+    thing = example.run()
+    if example.file.endswith(".png") and not hasattr(thing, "page"):  # Matplotlib's, in its committed form
+        return ""
+    page = folder / f"{example.file.partition('.')[0]}.html"
+    if not getattr(thing, "_moves", False):  # an animation is its own file
+        thing.save(page)
+    groups = [box for box in thing.figure.boxes if box.kind == "group"] if hasattr(thing, "figure") else []
+    html = framed(page, example.words) if groups else thing._repr_html_()
+    link = f'<p><a href="gallery/{page.name}">Open as a page</a></p>' if page.exists() else ""
+    return f'<div class="live">{html}</div>{link}'
+
+
+def framed(page: Path, title: str) -> str:
+    """A page in a frame of its own, without the rights of this one, loaded when it comes into view."""
+    rights = 'sandbox="allow-scripts allow-downloads allow-forms" loading="lazy"'
+    return f'<iframe {rights} title="{escape(title)}" height="{HEIGHT}" src="gallery/{page.name}"></iframe>'
+
+
+def fill_gallery(app: Sphinx, docname: str, source: list[str]) -> None:
+    """In the gallery, put what the code shows in place of the saved picture."""
+    if docname != "gallery" or app.builder.format != "html":
+        return
+    folder = app.outdir / "gallery"
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def live(match: re.Match[str]) -> str:
+        example = Example(**match.groupdict())
+        html = shown(example, folder)
+        code = match[0][: match[0].rindex("![")]
+        return f"{code}````{{raw}} html\n{html}\n````" if html else match[0]
+
+    source[0] = BLOCK.sub(live, source[0])
+
+
+class Lab(SphinxDirective):
+    """The lab's first lesson, and a link to the page of each; the pages are saved during the build."""
+
+    def run(self) -> list[nodes.Node]:
+        """One piece of HTML, and a section for each lesson."""
+        folder = Path(self.env.app.outdir) / "lab"
+        folder.mkdir(parents=True, exist_ok=True)
+        items = []
+        for title, situations in lab_lessons().items():
+            page = lab(situations)
+            page.save(folder / file_name(title))
+            link = f'<a href="lab/{file_name(title)}">{escape(title)}</a>'
+            items.append(f"<dt>{link}</dt><dd>{escape(plain(str(situations[0].words['question'])))}</dd>")
+            if len(items) == 1:
+                first = f'<div class="live">{page._repr_html_()}</div>'
+        html = f'{first}<h2 id="lessons">The lessons</h2><dl class="lessons">{"".join(items)}</dl>'
+        return [nodes.raw("", html, format="html")]
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the directive, and run the gallery's code when its page is read."""
+    app.connect("source-read", fill_gallery)
+    app.add_directive("lab", Lab)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

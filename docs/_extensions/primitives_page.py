@@ -1,0 +1,94 @@
+"""The directive ``primitives``: a card for each entry of autograd's table, with formulas, domains and pictures."""
+
+from html import escape
+from pathlib import Path
+
+from curves import examples, panels, svg
+from docutils import nodes
+from primitive_facts import domain_words, groups, kinks, latex_lines, summary, worked_example
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from autograd.table import Primitive
+
+SCRIPT = Path(__file__).with_suffix(".js")
+
+
+def figures(entry: Primitive) -> str:
+    """The pictures of an entry as HTML."""
+    drawn = "".join(svg(panel, f"clip-{entry.name}-{i}") for i, panel in enumerate(panels(entry)))
+    return f'<div class="curves">{drawn}</div>'
+
+
+def anchor(words: str) -> str:
+    """The id of a group, or of an entry."""
+    return "-".join("".join(c if c.isalnum() else " " for c in words.lower()).split())
+
+
+def facts(entry: Primitive) -> dict[str, str]:
+    """What the card states below the formulas, by heading."""
+    value, derivative = domain_words(entry), domain_words(entry, derivative=True)
+    found = {"Defined": value} if value == derivative else {"Defined": value, "Differentiable": derivative}
+    if kink := kinks(entry):
+        found["Kinks"] = f"{kink.places}: {kink.taken}"
+    if entry.gate:
+        found["Gate"] = "a derivative of 0 stops the gradient, even an infinite one"
+    return found | {"Example": worked_example(entry, examples(entry)[0])}
+
+
+def card(entry: Primitive, docname: str) -> nodes.section:
+    """The section of an entry."""
+    section = nodes.section(ids=[f"primitive-{entry.name}"], classes=["primitive"])
+    title = nodes.title("", "", nodes.literal(text=entry.name))
+    if entry.symbol != entry.name:
+        title += [nodes.Text(" "), nodes.inline(text=entry.symbol, classes=["symbol"])]
+    link = addnodes.pending_xref(
+        "", nodes.inline(text="API"), refdomain="py", reftype="func", reftarget=f"autograd.{entry.name}",
+        refdoc=docname, refwarn=False, refexplicit=True, primitive=True,
+    )  # fmt: skip
+    section += [title, nodes.paragraph("", "", nodes.Text(summary(entry) + " "), link)]
+    stated = nodes.container(classes=["stated"])
+    if lines := latex_lines(entry):
+        latex = "\n".join([r"\begin{aligned}", " \\\\\n".join(lines), r"\end{aligned}"])
+        stated += nodes.math_block(latex, latex, nowrap=False, number=None, label=None)
+    fields = nodes.field_list()
+    for name, words in facts(entry).items():
+        body = nodes.field_body("", nodes.paragraph(text=words))
+        fields += nodes.field("", nodes.field_name(text=name), body)
+    stated += fields
+    section += nodes.container("", stated, nodes.raw("", figures(entry), format="html"), classes=["card"])
+    return section
+
+
+class Primitives(SphinxDirective):
+    """A section for each group of the table, and a list to jump to them or to filter the entries."""
+
+    def run(self) -> list[nodes.Node]:
+        """The nodes of the page."""
+        self.env.note_dependency(str(Path(__file__)))
+        links = " · ".join(f'<a href="#{anchor(group)}">{escape(group)}</a>' for group in groups())
+        found: list[nodes.Node] = [nodes.raw("", (
+            f'<nav class="jump" aria-label="Groups">{links}</nav><p class="filter" hidden><label>Filter '
+            '<input type="search" autocomplete="off" spellcheck="false"></label> '
+            '<span role="status"></span></p>'
+        ), format="html")]  # fmt: skip
+        for group, entries in groups().items():
+            section = nodes.section(ids=[anchor(group)], classes=["primitives"])
+            section += [nodes.title(text=group), *(card(entry, self.env.docname) for entry in entries)]
+            found.append(section)
+        script = f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>"
+        return [*found, nodes.raw("", script, format="html")]
+
+
+def without_link(app: Sphinx, env: object, node: nodes.Element, words: nodes.Node) -> nodes.Node | None:
+    """Nothing in place of a link to the API, where it does not have the entry."""
+    return nodes.inline() if node.get("primitive") else None
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the directive."""
+    app.add_directive("primitives", Primitives)
+    app.connect("missing-reference", without_link)
+    app.add_css_file("drawn.css")
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
