@@ -11,7 +11,6 @@ HERE = Path(__file__).parent
 BLOCK = re.compile(
     r"^```python\n(?P<code>.*?)^```\n\n!\[(?P<words>[^]]*)\]\(gallery/(?P<file>[\w.]+)\)$", re.DOTALL | re.MULTILINE
 )
-LAB_WINDOW = {"width": 1060, "height": 760}
 
 
 class Example(NamedTuple):
@@ -54,7 +53,7 @@ def photograph(page: Any, path: Path) -> None:
 
     with TemporaryDirectory() as folder, sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        window = browser.new_page(viewport=LAB_WINDOW)
+        window = browser.new_page(viewport={"width": 1060, "height": 760})
         window.goto(page.save(Path(folder) / "lab.html").as_uri())
         window.get_by_role("button", name="Run").click()
         window.wait_for_timeout(4_000)

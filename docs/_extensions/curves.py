@@ -35,8 +35,8 @@ def operand_letters(entry: Primitive) -> list[str]:
     letter = entry.letters[0]
     if entry.factors != "pairs":
         return [f"{letter}_{i}" for i in range(1, max(3, entry.least) + 1)]
-    *kinds, last = letter[:2] + letter[2:].ljust(1)  # wab: each w with its a, and b
-    return [f"{kind}_{i}" for kind in kinds for i in (1, 2)] + [last] * (entry.least - 2)
+    # wab: each w with its a, and b
+    return [f"{kind}_{i}" for kind in letter[:2] for i in (1, 2)] + list(letter[2:])
 
 
 def examples(entry: Primitive) -> Sequence[tuple[float, ...]]:

@@ -99,7 +99,8 @@ def first_sentence(docstring: str) -> str:
 
 def reached(modules: dict[str, Module], start: str) -> set[str]:
     """The modules that ``start`` imports, directly or through others."""
-    found, stack = set(), [start]
+    found: set[str] = set()
+    stack = [start]
     while stack:
         new = modules[stack.pop()].imports - found
         found |= new
@@ -153,9 +154,8 @@ def arrows(house: dict[str, Room]) -> list[tuple[str, str]]:
     def reach(key: str) -> set[str]:
         return below[key].union(*map(reach, below[key]))
 
-    for count, high, low in sorted(
-        (-count, room.key, low) for room in house.values() for low, count in room.needs.items()
-    ):
+    edges = sorted((-count, room.key, low) for room in house.values() for low, count in room.needs.items())
+    for _, high, low in edges:
         if high not in reach(low):
             below[high].add(low)
     return [(key, low) for key in below for low in sorted(below[key]) if not any(low in reach(x) for x in below[key])]
@@ -250,11 +250,10 @@ class House(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """One piece of HTML."""
         house = rooms(read())
-        css = re.sub(
-            r".*?(?=\.picture text)", "", style_sheet(), count=1, flags=re.DOTALL
-        )  # the page has the colours
-        pictures = f'<style>{css}</style><div class="house wide">{picture(house)}</div><div class="house narrow">{column(house)}</div>'
-        return [nodes.raw("", pictures + listed(house), format="html")]
+        css = style_sheet()[style_sheet().index(".picture text") :]  # the page has the colours
+        wide, narrow = picture(house), column(house)
+        pictures = f'<div class="house wide">{wide}</div><div class="house narrow">{narrow}</div>'
+        return [nodes.raw("", f"<style>{css}</style>{pictures}{listed(house)}", format="html")]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

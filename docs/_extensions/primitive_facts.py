@@ -1,10 +1,11 @@
 """Reads from an entry of the table what its card says: formulas, domains, kinks and the derivatives taken there."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from inspect import getdoc
 from itertools import combinations, product
 from math import isclose, isfinite, isnan
+from operator import eq, ne
 
 import sympy
 from curves import operand_letters
@@ -158,7 +159,7 @@ def _taken(entry: Primitive, at: Sequence[float], names: Sequence[str]) -> str:
     _, slopes = entry.rule(floats, *at)
     moving = [i for i, domain in enumerate(entry.domains_of(len(at))) if domain is not CONSTANT]
     where = ", ".join(f"{name} = {number_text(x)}" for name, x in zip(names, at))
-    taken = " and ".join(number_text(slopes[i]) for i in moving)
+    taken = listing([slopes[i] for i in moving])
     if len(moving) > 1:
         return f"at {where} the derivatives are {taken}"
     x = Value(at[moving[0]])
@@ -170,27 +171,38 @@ def _taken(entry: Primitive, at: Sequence[float], names: Sequence[str]) -> str:
 
 def _conditions(names: Sequence[str]) -> Iterator[tuple[str, Test]]:
     """Conditions on the operands, the simplest first, as words and as a test."""
-    atoms: list[tuple[str, Test]] = []
-    for i, x in enumerate(names):
-        atoms += [
-            (f"{x} = 0", lambda at, i=i: at[i] == 0.0),
-            (f"{x} whole", lambda at, i=i: at[i] % 1.0 == 0.0),
-            (f"{x} < 0", lambda at, i=i: at[i] < 0.0),
-            (f"{x} ≤ 0", lambda at, i=i: at[i] <= 0.0),
-            (f"|{x}| = 1", lambda at, i=i: abs(at[i]) == 1.0),
-        ]
+    tests: dict[str, Callable[[float], bool]] = {
+        "{} = 0": lambda x: x == 0.0, "{} whole": lambda x: x % 1.0 == 0.0, "{} < 0": lambda x: x < 0.0,
+        "{} ≤ 0": lambda x: x <= 0.0, "|{}| = 1": lambda x: abs(x) == 1.0,
+    }  # fmt: skip
+    atoms = [(words.format(name), _one(i, test)) for i, name in enumerate(names) for words, test in tests.items()]
     for i, j in combinations(range(len(names)), 2):
-        atoms += [
-            (f"{names[i]} = {names[j]}", lambda at, i=i, j=j: at[i] == at[j]),
-            (f"{names[i]} ≠ {names[j]}", lambda at, i=i, j=j: at[i] != at[j]),
-        ]
-    both = [(f"{a} and {b}", lambda at, s=s, t=t: s(at) and t(at)) for (a, s), (b, t) in combinations(atoms, 2)]
-    either = [(f"{a} or {b}", lambda at, s=s, t=t: s(at) or t(at)) for (a, s), (b, t) in combinations(atoms, 2)]
-    all_zero = " = ".join(names) + " = 0", lambda at: not any(at)
-    yield from [*atoms, all_zero, *both, *either]
+        atoms += [(f"{names[i]} = {names[j]}", _two(i, j, eq)), (f"{names[i]} ≠ {names[j]}", _two(i, j, ne))]
+    yield from atoms
+    yield " = ".join(names) + " = 0", lambda at: not any(at)
+    yield from ((f"{a} and {b}", _joined(all, s, t)) for (a, s), (b, t) in combinations(atoms, 2))
+    yield from ((f"{a} or {b}", _joined(any, s, t)) for (a, s), (b, t) in combinations(atoms, 2))
+
+
+def _one(i: int, test: Callable[[float], bool]) -> Test:
+    return lambda at: test(at[i])
+
+
+def _two(i: int, j: int, test: Callable[[float, float], bool]) -> Test:
+    return lambda at: test(at[i], at[j])
+
+
+def _joined(how: Callable[[Iterable[bool]], bool], *tests: Test) -> Test:
+    return lambda at: how([test(at) for test in tests])
 
 
 # ---- the rest -------------------------------------------------------------------------------------------------
+
+
+def listing(numbers: Iterable[float]) -> str:
+    """The numbers as a sentence has them: 0, 0.5 and 1."""
+    *others, last = [number_text(x, 4) for x in numbers]
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def summary(entry: Primitive) -> str:
@@ -202,7 +214,6 @@ def worked_example(entry: Primitive, at: Sequence[float]) -> str:
     """The value and the local derivatives at some numbers: product(1, 2, 0.5) = 1, derivatives 1, 0.5 and 2."""
     value, slopes = entry.rule(floats, *at)
     moving = [slope for slope, domain in zip(slopes, entry.domains_of(len(at))) if domain is not CONSTANT]
-    *others, last = [number_text(slope, 4) for slope in moving]
-    derivatives = f"derivatives {', '.join(others)} and {last}" if others else f"derivative {last}"
+    derivatives = f"derivative{'s' * (len(moving) > 1)} {listing(moving)}"
     assert isfinite(value)
     return f"{entry.name}({', '.join(map(number_text, at))}) = {number_text(value, 4)}, {derivatives}"
