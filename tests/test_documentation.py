@@ -65,6 +65,7 @@ def test_the_four_lines_about_another_engine_run_with_an_engine_like_micrograd(m
     ]  # fmt: skip
 
 
+MADE = ["__pycache__", "node_modules", ".ipynb_checkpoints", ".venv-replay", "_build", "notebooks"]  # by programs
 DOCUMENTS = [
     "README.md",
     "CONTRIBUTING.md",
@@ -152,12 +153,11 @@ def test_the_tree_of_contributing_has_every_folder():
         assert len(line.split()) > 2, f"{name} has no description"
         above = [*above[:depth], name]
         folders.add("".join(above))
-    made = {"__pycache__", "node_modules", ".ipynb_checkpoints", ".venv-replay"}  # by programs
     existing = {
         f"{folder.relative_to(ROOT).as_posix()}/"
         for top in (name for name in folders if name.count("/") == 1)
         for folder in (ROOT / top, *(ROOT / top).rglob("*/"))
-        if not made & set(folder.parts)
+        if not set(MADE) & set(folder.relative_to(ROOT).parts[1:])
     }
     assert folders == {folder for folder in existing if not folder.startswith("notebooks/exercises/source/")}
 
@@ -218,9 +218,7 @@ def extended(tmp_path_factory):
     """A copy of the project in which all four recipes have been followed."""
     root = tmp_path_factory.mktemp("extended")
     for name in ("autograd", "nn", "tests", "notebooks", "docs"):
-        shutil.copytree(
-            ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules", "_build")
-        )
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns(*MADE))
     for name in ("pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, root)
     for title in RECIPES:
