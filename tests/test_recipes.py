@@ -306,6 +306,22 @@ def _(done, folder, printed):
     assert done.form.layers[1].dW[2].tolist() == [w.grad for w in done.model.net[0].W[2]]
 
 
+@check("Draw a network")
+def _(done, folder, printed):
+    for name in ("trace", "model"):
+        picture = (folder / f"{name}.svg").read_text(encoding="utf-8")
+        assert "Neural network 2-8-1" in picture
+        assert ("δ" in picture) == (name == "trace")
+    loss = done.binary_cross_entropy(done.model([0.5, -1.0]), 1)
+    assert "<svg" in done.draw(loss, open="layer 2").svg
+
+
+@check("Explain a gradient in words")
+def _(done, folder, printed):
+    assert done.w.grad == 0.0 and "0" in printed and "relu" in printed.lower()
+    assert [path.product for path in done.paths(done.f, done.w)] == [0.0]
+
+
 @check("Get plain ASCII output")
 def _(done, folder, printed):
     code = RECIPES["Get plain ASCII output"].code
@@ -381,6 +397,13 @@ def _(done, folder, printed):
     assert done.data.features == ["petal", "colour=blue", "colour=red"]
     assert done.data.classes == ["rose", "violet"] and len(done.data.y) == 41
     assert done.records[-1].accuracy > 0.9
+
+
+@check("Use a ready data set")
+def _(done, folder, printed):
+    inner = [math.hypot(*x) for x, label in zip(done.points.X, done.points.y) if label == 0]
+    assert sum(inner) / 100 == pytest.approx(0.5, abs=0.03)
+    assert {pixel for image in done.images.X for pixel in image} <= {k / 16 for k in range(17)}
 
 
 @check("Do a regression")
