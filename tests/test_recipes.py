@@ -1,10 +1,11 @@
-"""The recipes of docs/recipes.md: each is run as it is printed, from an empty folder, and its result is checked.
+"""The code on the pages of docs: each recipe is run as it is printed, and its result checked; doctests on all pages.
 
 Nothing here imports from the repository, so an installed package can be tested too: pytest tests/test_recipes.py
 """
 
 import ast
 import csv
+import doctest
 import json
 import math
 import os
@@ -18,7 +19,14 @@ from typing import NamedTuple
 
 import pytest
 
-PAGE = (Path(__file__).parent.parent / "docs" / "recipes.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parent.parent / "docs"
+PAGE = (DOCS / "recipes.md").read_text(encoding="utf-8")
+MADE = {"_build", "notebooks"}  # by the site's build
+WITH_DOCTESTS = [
+    page.as_posix()
+    for page in sorted(path.relative_to(DOCS) for path in DOCS.rglob("*.md"))
+    if page.parts[0] not in MADE and ">>> " in (DOCS / page).read_text(encoding="utf-8")
+]
 EXTRAS = {"datasets": "sklearn", "fast": "llvmlite", "plot": "matplotlib", "render": "resvg_py", "tables": "pandas"}
 FLOWERS = "petal,colour,species\n" + "\n".join(
     f"{length:.1f},{'red' if k % 2 else 'blue'},{'rose' if length > 3.0 else 'violet'}"
@@ -196,6 +204,17 @@ def test_the_index_lists_every_recipe_once_in_the_order_of_the_page():
     assert [title for title, _ in listed] == list(RECIPES)
     for title, anchor in listed:
         assert anchor == re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", WITH_DOCTESTS)
+def test_the_examples_of_a_page_print_what_it_shows(page, folder, capsys):
+    text = (DOCS / page).read_text(encoding="utf-8")
+    if "import pyplot" in text:
+        pytest.importorskip("matplotlib", reason="this page plots: it needs the extra plot")
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    failed, tried = doctest.testfile(str(DOCS / page), module_relative=False, encoding="utf-8", optionflags=flags)
+    assert not failed, capsys.readouterr().out
+    assert tried == text.count(">>> ")
 
 
 def test_a_result_that_is_not_the_one_on_the_page_is_noticed():
