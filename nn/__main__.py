@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             commands[command](OneLineParser(prog=program), arguments[1:])
         else:
             options = parser().parse_args(data_first(arguments))
-            name = Path(options.data.removesuffix(".gz")).stem.strip(".") or "table"  # never .. for a file ...csv
+            name = Path(options.data.removesuffix(".gz")).stem.strip(". ") or "table"  # never .. for ...csv
             start(configuration(options), options.out or Path("runs") / name)
 
 

@@ -27,7 +27,7 @@ def execute(path: Path) -> None:
     for cell in filter(is_hidden, notebook.cells):
         if cell.outputs and cell.outputs[0].get("data") != VEIL:
             cell.outputs.insert(0, nbformat.v4.new_output("display_data", VEIL))
-    path.write_text(nbformat.writes(notebook).rstrip("\n") + "\n", encoding="utf-8")
+    path.write_text(nbformat.writes(notebook).rstrip("\n") + "\n", encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -77,6 +77,18 @@ def test_one_that_stays_open_is_named_and_kept(tmp_path, monkeypatch, pauses, sy
     assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize(("file", "folder"), [("a .csv", "a"), ("b...csv", "b"), (" . .csv", "table")])
+def test_the_folder_of_a_run_has_a_name_that_windows_keeps(
+    tmp_path, monkeypatch, capsys, blank_pictures, file, folder
+):
+    """It drops spaces and points at the end of a name."""
+    pytest.importorskip("pandas", reason="pandas reads tables: pip install 'chainrule[tables]'")
+    monkeypatch.chdir(tmp_path)
+    Path(file).write_text("x,y\n" + "1,a\n2,b\n" * 20, encoding="utf-8")
+    main([file, "--target", "y", "--epochs", "1", "--hidden", "2"])
+    assert [path.name for path in Path("runs").iterdir()] == [folder]
+
+
 # ---- the lock of a run ---------------------------------------------------------------------------------------------
 
 
