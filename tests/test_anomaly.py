@@ -1,5 +1,6 @@
 """``detect_anomaly``: the first number that is not finite is named, with its operation, operands and line."""
 
+import asyncio
 import math
 import threading
 from contextlib import nullcontext
@@ -279,6 +280,28 @@ def test_only_the_thread_that_opened_it_is_looked_at():
         thread.start()
         thread.join()
     assert math.isnan(outcomes["there"]) and outcomes["gradient"] == inf
+
+
+def test_only_the_task_that_opened_it_is_looked_at():
+    found = {}
+
+    async def inside(entered, leave):
+        with detect_anomaly():
+            entered.set()
+            await leave.wait()
+            with pytest.raises(AnomalyError):
+                Value(nan) * 2.0
+
+    async def main():
+        entered, leave = asyncio.Event(), asyncio.Event()
+        task = asyncio.create_task(inside(entered, leave))
+        await entered.wait()
+        found["beside"] = (Value(nan) * 2.0).data
+        leave.set()
+        await task
+
+    asyncio.run(main())
+    assert math.isnan(found["beside"])
 
 
 def test_threads_that_overlap_each_keep_their_own():

@@ -481,16 +481,23 @@ def test_every_custom_property_of_a_page_is_set():
     assert set(re.findall(r"var\((--[\w-]+)", css)) <= set_in_css | set_by_the_page
 
 
-def test_every_promise_is_kept_by_a_test_that_exists():
+def test_every_promise_has_a_rung_and_is_kept_by_a_test_that_exists():
     page = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| promise")]
-    assert len(rows) > 20
+    assert len(rows) > 90
+    rungs = Counter()
     for row in rows:
-        named = re.findall(r"`(test_\w+\.py)::(\w+)`", row)
-        assert named, row
+        _, promise, rung, keepers, _ = re.split(r"(?<!\\)\|", row)
+        named = re.findall(r"`(test_\w+\.py)::(\w+)`", keepers)
+        assert promise.strip() and named, row
         for file, test in named:
             source = (ROOT / "tests" / file).read_text(encoding="utf-8")
             assert re.search(rf"^(def {test}\(|{test} = )", source, re.MULTILINE), f"{file}::{test}"
+        rungs[rung.strip()] += 1
+        assert "trusted" not in rung or not keepers.strip().startswith("`"), f"on whom? {row}"
+    explained = re.findall(r"^### (.+)$", page.partition("## Gradients")[0], re.MULTILINE)
+    assert {f"[{name.lower()}](#{name.lower().replace(' ', '-')})" for name in explained} == set(rungs)
+    assert min(rungs.values()) > 5
 
 
 def test_no_global_generator_is_read_or_moved():

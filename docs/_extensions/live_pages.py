@@ -69,9 +69,11 @@ def fill_gallery(app: Sphinx, docname: str, source: list[str]) -> None:
 class Lab(SphinxDirective):
     """The lab's first lesson, and a link to the page of each; the pages are saved during the build."""
 
+    outdir: Path  # of the site
+
     def run(self) -> list[nodes.Node]:
         """One piece of HTML, and a section for each lesson."""
-        folder = Path(self.env.app.outdir) / "lab"
+        folder = self.outdir / "lab"
         folder.mkdir(parents=True, exist_ok=True)
         items = []
         for title, situations in lab_lessons().items():
@@ -89,4 +91,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register the directive, and run the gallery's code when its page is read."""
     app.connect("source-read", fill_gallery)
     app.add_directive("lab", Lab)
+    Lab.outdir = Path(app.outdir)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -53,19 +53,27 @@ def groups() -> dict[str, list[Primitive]]:
 # ---- formulas -------------------------------------------------------------------------------------------------
 
 
-def latex_lines(entry: Primitive) -> list[str]:
-    """f = … and each ∂f/∂x = … in LaTeX, from the entry's rule run on symbols; none if it cannot run on them."""
+def formulas(entry: Primitive) -> list[Expression]:
+    """The value and each local derivative, from the entry's rule run on symbols; none if it cannot run on them."""
     letters = operand_letters(entry)
     if (found := written(entry, *(sympy.Symbol(letter, real=True) for letter in letters))) is None:
         return []
-    value, *slopes = (closed(_without_guards(symbols.tidy(part), entry)) for part in (found[0], *found[1]))
-    value, f = flattened(value), sympy.Symbol("f", real=True)
+    tidy = [closed(_without_guards(symbols.tidy(part), entry)) for part in (found[0], *found[1])]
+    return [flattened(part) for part in tidy]
+
+
+def latex_lines(entry: Primitive) -> list[str]:
+    """f = … and each ∂f/∂x = … in LaTeX; f stands for the value in its own derivatives."""
+    if not (found := formulas(entry)):
+        return []
+    (value, *slopes), f = found, sympy.Symbol("f", real=True)
     itself = {} if value.is_Atom or value in slopes else {value: f, 1 / value: 1 / f}
     spelled = value.xreplace({part: part.formula(*part.args) for part in value.atoms(symbols.Spelled)})
     lines = [f"f &= {SLIDES(value)}" + (f" = {SLIDES(spelled)}" if spelled != value else "")]
+    letters = operand_letters(entry)
     for letter, domain, slope in zip(letters, entry.domains_of(len(letters)), slopes):
         if domain is not CONSTANT:
-            lines.append(f"{SLIDES.partial('f', letter, False)} &= {SLIDES(flattened(slope).xreplace(itself))}")
+            lines.append(f"{SLIDES.partial('f', letter, False)} &= {SLIDES(slope.xreplace(itself))}")
     return lines
 
 
