@@ -1,4 +1,4 @@
-"""Runs demo, tests or notebooks from a fresh clone: ``python3 run.py demo``. Needs the standard library alone."""
+"""Runs demo, tests, notebooks or the site from a fresh clone: ``python3 run.py demo``. Needs Python alone."""
 
 import os
 import shutil
@@ -10,26 +10,72 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 SHARED = ["--numprocesses", "auto", "--dist", "worksteal"]  # on all cores; -n0 runs in one process
-EXTRAS = {"demo": "datasets,plot", "notebooks": "notebooks", "test": "test"}
+EXTRAS = {"demo": "datasets,plot", "docs": "docs", "notebooks": "notebooks", "test": "test"}
+SITE = ROOT / "docs" / "_build" / "html"
 
 
 def main():
     if len(sys.argv) < 2 or sys.argv[1] not in EXTRAS:
-        stop("usage: python3 run.py demo | notebooks [jupyter lab options] | test [pytest options]")
+        stop("usage: python3 run.py demo | docs [--serve] | notebooks [jupyter lab options] | test [pytest options]")
     if sys.version_info < (3, 11):  # noqa: UP036  (an older Python may well run this file)
         stop(f"Python 3.11 or newer is needed, and this is {sys.version.split()[0]}: try python3.12 run.py")
     command, rest = sys.argv[1], sys.argv[2:]
+    if command == "docs" and rest not in ([], ["--serve"]):
+        stop(f"docs takes --serve and nothing else: {' '.join(rest)}")
     install(EXTRAS[command])
     if command == "test":
         print("collecting the tests on each core, then running them", flush=True)
         sys.exit(subprocess.call([PYTHON, "-m", "pytest", *SHARED, *rest], cwd=ROOT))
     if command == "notebooks":
         sys.exit(subprocess.call([PYTHON, "-m", "jupyterlab", "notebooks", *rest], cwd=ROOT))
+    if command == "docs":
+        build_site()
+        if not rest:
+            print(
+                f"the site is in {SITE}: python3 run.py docs --serve shows it, its search and its Python in a browser"
+            )
+        else:
+            serve(SITE)
+        return
     for data in ("digits", "moons"):
         status = subprocess.call([PYTHON, "-m", "nn", data], cwd=ROOT)
         if status:
             sys.exit(status)
     print(f"pictures and weights are in {ROOT / 'runs'}")
+
+
+def build_site():
+    """Build the documentation with Sphinx; a warning is an error."""
+    packages = ROOT / "tests" / "web"
+    if not (packages / "node_modules" / "katex").is_dir():
+        npm = shutil.which("npm")
+        if not npm:
+            stop("formulas and Python in the browser come from npm: install nodejs and npm, then run this again")
+        print("installing KaTeX and Pyodide from npm", flush=True)
+        if subprocess.call([npm, "install", "--prefix", packages, "--silent", "--no-audit", "--no-fund"], cwd=ROOT):
+            stop("npm could not install them; its message is above")
+    print("building the site: a minute at first, then only what changed", flush=True)
+    if subprocess.call([PYTHON, "-m", "sphinx", "-W", "--keep-going", "-q", ROOT / "docs", SITE], cwd=ROOT):
+        stop("the site has warnings, which are errors here; they are above")
+
+
+def serve(folder, port=8000):
+    """Serve a folder to this machine until Ctrl-C."""
+    from functools import partial
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *words):
+            pass
+
+    handler = partial(Quiet, directory=str(folder))
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except OSError:  # the port is taken: any other will do
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    with server:
+        print(f"the site is at http://127.0.0.1:{server.server_port}/ until Ctrl-C", flush=True)
+        server.serve_forever()
 
 
 def install(extras):

@@ -19,7 +19,6 @@ extensions = [
     *sorted(path.stem for path in (DOCS / "_extensions").glob("*.py") if "\ndef setup(" in path.read_text("utf-8")),
 ]  # fmt: skip
 exclude_patterns = ["_build", "_extensions"]
-language = "en_GB"
 smartquotes = False  # quotation marks and dashes are typed as they should appear
 
 # pages

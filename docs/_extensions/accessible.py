@@ -13,7 +13,10 @@ MENDED = (
     (r'<div id="search-results">', '<h1>Search</h1><div id="search-results">'),
     # what scrolls has to be reached by keyboard
     (r"<pre>", '<pre tabindex="0">'),
+    (r'<div class="output text_html">', '<div class="output text_html" tabindex="0">'),
     (r'<div class="table-wrapper', '<div tabindex="0" class="table-wrapper'),
+    # the blank line that ends an example in a page
+    (r"\s+</pre>", "\n</pre>"),
     # the name of a control begins with the words on it
     (r' aria-label="Toggle hidden content"', ""),
     # the empty corner of a table is no header, nor is a formula, which has no plain text

@@ -118,7 +118,28 @@ class Docstring(SphinxDirective):
         found = docstrings.content(inspect.getdoc(getattr(about, "__func__", about)) or "", reference)
         if inspect.isclass(about):
             found += fields(about)
+        self.name_arguments(f"{module}.{name}", found, [] if member else parameters(about))
         return found
+
+    def name_arguments(self, full_name: str, found: list[nodes.Node], names: list[str]) -> None:
+        """Make each argument an object that the search finds, ``nn.SGD.momentum``; one with a text gets an anchor."""
+        anchors = dict.fromkeys(names, full_name)
+        for term in (term for node in found for term in node.findall(nodes.term)):
+            for name in re.findall(r"(?:^|(?<=, ))[A-Za-z_]\w*(?=,|$)", term.astext()):
+                anchors[name] = anchor = f"{full_name}-{name}"
+                if anchor not in self.state.document.ids:
+                    term["ids"].append(anchor)
+                    self.state.document.ids[anchor] = term
+        for name, anchor in anchors.items():
+            self.env.domains.standard_domain.note_object("argument", f"{full_name}.{name}", anchor)
+
+
+def parameters(about: Any) -> list[str]:
+    """The names of the arguments that are worth a search: longer than the lecture's letters."""
+    try:
+        return [name for name in inspect.signature(about).parameters if len(name) > 2]
+    except (TypeError, ValueError):
+        return []
 
 
 def fields(cls: type) -> list[nodes.Node]:
@@ -239,6 +260,7 @@ class ApiIndex(SphinxDirective):
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_object_type("argument", "argument", objname="argument")
     app.add_directive("api", Api)
     app.add_directive("api-index", ApiIndex)
     app.add_directive("docstring", Docstring)
