@@ -178,9 +178,9 @@ def test_floats_are_written_as_mathematics_writes_them():
 
 
 KINKS = {
-    "abs": "x = 0", "relu": "z = 0", "sign": "x = 0", "floor": "x whole", "heaviside": "x = 0", "greater": "x = y",
-    "where": "c = 0", "clamp": "x = low or x = high", "maximum": "x₁ = x₂", "minimum": "x₁ = x₂",
-    "hypot": "x₁ = x₂ = 0", "atan2": "y = 0 and x ≤ 0",
+    "abs": "x = 0", "relu": "z = 0", "sign": "x = 0", "floor": "every whole x", "heaviside": "x = 0",
+    "greater": "x = y", "where": "c = 0", "clamp": "x = low or x = high", "maximum": "x₁ = x₂",
+    "minimum": "x₁ = x₂", "hypot": "x₁ = x₂ = 0", "atan2": "y = 0 and x ≤ 0",
 }  # fmt: skip
 
 
@@ -441,7 +441,7 @@ def test_walk_and_lab_run_inside_the_page(site, visit):
     assert frame.locator("[id$='-phase']").inner_text() == "Seed"  # after the one step forward of y = xx
     page = visit(site[1] / "lab.html", width=1280, height=1200)
     frame = page.frame_locator("iframe")
-    frame.get_by_role("button", name="Update").click()
+    frame.get_by_role("button", name="Update", exact=True).click()
     assert "update 1" in frame.locator("body").inner_text()
 
 

@@ -180,7 +180,7 @@ def _taken(entry: Primitive, at: Sequence[float], names: Sequence[str]) -> str:
 def _conditions(names: Sequence[str]) -> Iterator[tuple[str, Test]]:
     """Conditions on the operands, the simplest first, as words and as a test."""
     tests: dict[str, Callable[[float], bool]] = {
-        "{} = 0": lambda x: x == 0.0, "{} whole": lambda x: x % 1.0 == 0.0, "{} < 0": lambda x: x < 0.0,
+        "{} = 0": lambda x: x == 0.0, "every whole {}": lambda x: x % 1.0 == 0.0, "{} < 0": lambda x: x < 0.0,
         "{} ≤ 0": lambda x: x <= 0.0, "|{}| = 1": lambda x: abs(x) == 1.0,
     }  # fmt: skip
     atoms = [(words.format(name), _one(i, test)) for i, name in enumerate(names) for words, test in tests.items()]

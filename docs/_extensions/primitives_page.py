@@ -31,7 +31,7 @@ def facts(entry: Primitive) -> dict[str, str]:
     value, derivative = domain_words(entry), domain_words(entry, derivative=True)
     found = {"Defined": value} if value == derivative else {"Defined": value, "Differentiable": derivative}
     if kink := kinks(entry):
-        found["Kinks"] = f"{kink.places}: {kink.taken}"
+        found["Kinks"] = kink.taken if kink.places in kink.taken else f"{kink.places}; {kink.taken}"
     if entry.gate:
         found["Gate"] = "a derivative of 0 stops the gradient, even an infinite one"
     return found | {"Example": worked_example(entry, examples(entry)[0])}
@@ -47,10 +47,12 @@ def card(entry: Primitive, docname: str) -> nodes.section:
         "", nodes.inline(text="API"), refdomain="py", reftype="func", reftarget=f"autograd.{entry.name}",
         refdoc=docname, refwarn=False, refexplicit=True, primitive=True,
     )  # fmt: skip
-    section += [title, nodes.paragraph("", "", nodes.Text(summary(entry) + " "), link)]
+    parts = enumerate(summary(entry).split("``"))
+    told = [nodes.literal(text=part) if i % 2 else nodes.Text(part) for i, part in parts]
+    section += [title, nodes.paragraph("", "", *told, nodes.Text(" "), link)]
     stated = nodes.container(classes=["stated"])
     if lines := latex_lines(entry):
-        latex = "\n".join([r"\begin{aligned}", " \\\\\n".join(lines), r"\end{aligned}"])
+        latex = "\n".join([r"\begin{aligned}", " \\\\[.35em]\n".join(lines), r"\end{aligned}"])
         stated += nodes.math_block(latex, latex, nowrap=False, number=None, label=None)
     fields = nodes.field_list()
     for name, words in facts(entry).items():
