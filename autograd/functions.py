@@ -81,7 +81,7 @@ def norm(x: Iterable[Operand]) -> Value:
 def softmax(z: Iterable[Operand]) -> list[Value]:
     """pⱼ = eᶻʲ / Σₖ eᶻᵏ, computed as exp(log_softmax z); a list of n Values.
 
-    >>> [p.data for p in softmax([Value(0.0), Value(0.0)])]
+    >>> [round(p.data, 12) for p in softmax([Value(0.0), Value(0.0)])]
     [0.5, 0.5]
     """
     return [log_p.exp() for log_p in log_softmax(z)]

