@@ -1,4 +1,4 @@
-"""The engine: scalar nodes, the table of derivatives, the backward pass, and the readers that explain a graph.
+"""A scalar reverse-mode autodiff engine, and the readers that explain, draw, walk and replay its graphs.
 
 A node knows its parents and its local derivatives; the backward pass multiplies and adds.
 
@@ -10,7 +10,7 @@ A node knows its parents and its local derivatives; the backward pass multiplies
 >>> r.grad, s.grad
 (36.0, 24.0)
 
-Only the engine is loaded here; everything else loads on first use.
+The import loads only the engine; everything else is loaded on first use.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Function:
-    """What is not loaded yet: the readers by name, every function on Values from ``functions``."""
-    if name == "__all__":  # what ``from autograd import *`` takes: Python's own sum, abs and pow stay
+    """Load a reader or a function on Values on first use."""
+    if name == "__all__":  # ``from autograd import *`` must not shadow Python's sum, abs and pow
         functions = _names_of(import_module("autograd.functions"))
         public = {"Value", "collector_paused", "no_grad", "primitive", *_HOMES, *functions}
         return sorted(public - set(dir(builtins)))  # type: ignore[return-value]
@@ -68,7 +68,7 @@ def __dir__() -> list[str]:
 
 
 def _names_of(functions: Any) -> set[str]:
-    """What is a function on Values there, and not merely imported: defined in the module, or in the table."""
+    """Return the names that the module defines or takes from the table; names that it merely imports are left out."""
     return {
         name for name, f in vars(functions).items()
         if (getattr(f, "__module__", "") == functions.__name__ or name in functions.TABLE) and name[0] != "_"

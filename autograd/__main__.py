@@ -1,4 +1,4 @@
-"""``python -m autograd "f = x*y" x=2 y=3``: explains the gradients of a function from the command line."""
+"""The command line: ``python -m autograd "f = x*y" x=2 y=3`` explains the gradients of a function."""
 
 import argparse
 import sys
@@ -15,30 +15,31 @@ from autograd.text import MOST_NAME, called, clipped, printable, text_name
 from autograd.value import Value
 
 PROGRAM = "python -m autograd"
-MOST_EXPLAINED = 4  # inputs; --wrt explains any other
+MOST_EXPLAINED = 4  # inputs explained without --wrt
 AS_IN = "write NAME=NUMBER, as in r=2 or r=pi/6"
-DIGITS = 12  # of values and gradients, so that rounding as in 0.1 + 0.2 is not shown
+DIGITS = 12  # of values and gradients: few enough to hide rounding, as in 0.1 + 0.2
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options of the command line."""
-    description = "Print values and gradients, and explain them by the chain rule written out."
-    functions = f"Functions: {', '.join(sorted({*TABLE, *COMPOSED}))}. A power is x**2, a product 2*x."
+    """Return the parser of the command line."""
+    description = "Print values and gradients, and write out the chain rule for each gradient."
+    functions = f"Functions: {', '.join(sorted({*TABLE, *COMPOSED}))}. Write x**2 for a power, 2*x for a product."
     p = OneLineParser(prog=PROGRAM, description=description, epilog=functions)
     add = p.add_argument
     add("--version", action="version", version=f"chainrule {autograd.__version__}")
     add("text", metavar="TEXT", help='the function, then the definitions that it uses: "f = x*y; x = r; y = r*s"')
-    add("inputs", metavar="NAME=NUMBER", nargs="*", help="numbers for the inputs: r=2 s=pi/6")
-    add("--wrt", metavar="NAME", action="append", help="explain the derivative with respect to NAME (all inputs)")
+    add("inputs", metavar="NAME=NUMBER", nargs="*", help="a number for each input: r=2 s=pi/6")
+    wrt = f"explain the derivative with respect to NAME (default: the first {MOST_EXPLAINED} inputs)"
+    add("--wrt", metavar="NAME", action="append", help=wrt)
     add("--html", metavar="PAGE.html", help="also write a web page that steps through both passes")
     add("--latex", action="store_true", help="print only the explanation, in LaTeX")
     return p
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line. Raises SystemExit, with status 2 after one line about what is wrong."""
+    """Run the command line. Raises SystemExit with status 2 after an error message of one line."""
     given = sys.argv[1:] if arguments is None else arguments
-    # −x**2 is an expression: the printed minus sign keeps argparse from taking it for an option, and is read as minus
+    # -x**2 is an expression, not an option: argparse ignores the printed minus sign −, which the parser accepts
     given = [f"−{a[1:]}" if a[:1] == "-" and a[:2] not in ("--", "-h") else a for a in given]
     with command_line(PROGRAM):
         if not given:
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def report(options: argparse.Namespace) -> None:
-    """Compute, differentiate and print. Raises ExpressionError, and DomainError if a function has no value."""
+    """Compute, differentiate and print. Raises ExpressionError, or DomainError outside a function's domain."""
     given = numbers(options.text, options.inputs)
     definitions = Definitions(options.text)
     nodes = definitions.at(**given)
@@ -67,7 +68,7 @@ def report(options: argparse.Namespace) -> None:
         walk(f).save(options.html)
     explanations = [explain(f, wrt=nodes[name]) for name in wrt]
     if definitions.unused:
-        first = f"autograd: {definitions.name} comes first, so it is differentiated, and does not use"
+        first = f"autograd: the first definition, {definitions.name}, is differentiated; it does not use"
         warn(f"{first} {some(definitions.unused)}; to differentiate another definition, put it first")
     if options.latex:
         print("\n\n".join(explanation._repr_latex_() for explanation in explanations))
@@ -76,11 +77,11 @@ def report(options: argparse.Namespace) -> None:
     if len(leaves) > len(wrt) and not options.wrt:
         print(f"\nThese are the first {len(wrt)} of {len(leaves)} inputs; --wrt NAME explains another.")
     if options.html:
-        print(f"\n{text_name(options.html)} walks through both passes; any browser opens it.")
+        print(f"\n{text_name(options.html)} steps through both passes; open it in any browser.")
 
 
 def numbers(text: str, inputs: Sequence[str]) -> dict[str, float]:
-    """Read ``["r=2", "s=pi/6"]`` as numbers by name. Raises ExpressionError for anything but NAME=NUMBER."""
+    """Parse ``["r=2", "s=pi/6"]`` into numbers by name. Raises ExpressionError for anything but NAME=NUMBER."""
     found: dict[str, float] = {}
     wrong = [i for i, given in enumerate(inputs) if not given.partition("=")[0].strip() or "=" not in given]
     for given in inputs:
@@ -92,7 +93,7 @@ def numbers(text: str, inputs: Sequence[str]) -> dict[str, float]:
         if name in found:
             raise ExpressionError(f"{called(name, '')} is given twice")
         try:
-            [value] = Definitions(f"({number})").at().values()  # brackets allow no definitions
+            [value] = Definitions(f"({number})").at().values()  # the brackets rule out definitions
             found[name] = value.data
         except ValueError as error:
             why = f" ({str(error).split(': ', 1)[1]})" if isinstance(error, DomainError) else ""
@@ -102,7 +103,7 @@ def numbers(text: str, inputs: Sequence[str]) -> dict[str, float]:
 
 
 def table(f: str, nodes: dict[str, Value], constants: dict[str, float]) -> list[str]:
-    """Name, value and gradient of each node in aligned columns, after the constants such as pi."""
+    """Return lines of aligned columns: constants such as pi, then the name, value and gradient of each node."""
     rows = [("", "value", f"∂{f}/∂…")]
     rows += [(name, number_text(number, DIGITS), "") for name, number in constants.items()]
     rows += [(name, number_text(node.data, DIGITS), number_text(node.grad, DIGITS)) for name, node in nodes.items()]

@@ -1,4 +1,4 @@
-"""Finds the first number that is NaN or infinite, and the line of the user's code that computed it."""
+"""Finds the first NaN or infinity, and the line of the user's code that computed it."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,12 +18,13 @@ Anomaly = AnomalyError | DomainError
 
 @contextmanager
 def detect_anomaly() -> Iterator[None]:
-    """Inside, the first NaN or infinity that this thread computes is an error that names the line of its node.
+    """Raise an error at the first NaN or infinity that this thread computes inside the block, and name its line.
 
-    A DomainError tells its line. An operand that is NaN or infinite, which elsewhere spreads as IEEE 754 has it, is
-    an AnomalyError as soon as the result is not finite either. So are in ``backward``, before any ``grad`` changes,
-    an infinite local derivative that is used and a gradient that overflows. A recorded loss is replayed as ever;
-    where its numbers or its parameters' gradients are not finite, its graph is searched. Nests.
+    A DomainError names its line too. A NaN or an infinity that is passed in spreads as IEEE 754 says outside the
+    block; inside, it raises AnomalyError as soon as a result is not finite either. ``backward`` raises AnomalyError,
+    before any ``grad`` changes, if a local derivative that it uses is infinite or a gradient overflows. A recorded
+    loss is replayed as usual, and its graph is searched if its numbers or its parameters' gradients are not finite.
+    Blocks nest.
 
     >>> from autograd import sqrt
     >>> x = Value(0.0, "x")
@@ -32,19 +33,20 @@ def detect_anomaly() -> Iterator[None]:
     ...     L.backward()
     Traceback (most recent call last):
         ...
-    autograd.errors.AnomalyError: ...sqrt at x = 0.0: its local derivative by x is inf; a finite one needs x > 0
+    autograd.errors.AnomalyError: ...sqrt at x = 0.0: the local derivative with respect to x is inf; a finite one \
+needs x > 0
     """
     with _hooks.hooked():
         yield
 
 
 def first_anomaly(root: Value, grads: Mapping[Value, float] | None = None) -> Anomaly | None:
-    """The error for the first number of ``root``'s graph that is not finite, if there is one; touches no ``grad``.
+    """Return the error for the first number in ``root``'s graph that is not finite, or None. Changes no ``grad``.
 
-    Values come first, in the order of the forward pass, then what the backward pass multiplies and adds. A leaf that
-    is not finite counts where it is the root, or something computed from it is not finite: the bound of a clamp does
-    no harm.
-    grads   what the leaves have already; without it, nothing
+    Values are checked first, in forward order, then the products and sums of the backward pass. A leaf that is not
+    finite is an error only if it is the root or a result computed from it is not finite: an infinite bound of a clamp
+    is harmless.
+    grads   the gradients that the leaves already have (default: 0)
     """
     order = topological_order(root)
     for node in order:
@@ -56,7 +58,7 @@ def first_anomaly(root: Value, grads: Mapping[Value, float] | None = None) -> An
         total[step.parent] = before + step.product
         if first is None and step.upstream and not (isfinite(step.local) and isfinite(total[step.parent])):
             first = step, before
-    # it arrives at a leaf where no shut gate has stopped it
+    # a closed gate may stop it before it arrives at a leaf
     arrives = not all(isfinite(total.get(x, 0.0)) for x in order if x.operation is None)
     return _in_contribution(*first) if first and arrives else None
 
@@ -67,10 +69,10 @@ def _in_value(node: Value) -> Anomaly:
     for i, x in enumerate(node.parents):
         if not isfinite(x.data):
             what = "constant" if is_constant(x) else "leaf"
-            made = f", made in {place(x)}," if place(x) else ""
+            made = f", created in {place(x)}," if place(x) else ""
             cause = f"the {what} {words_for(node)[i]}{made} is {x.data!r}"
             result = f"{situation(node)}: the result is {node.data!r}"
-            return _error(AnomalyError, node, f"{result} since {cause}; give it a finite number")
+            return _error(AnomalyError, node, f"{result} because {cause}; give it a finite number")
     return _error(DomainError, node, complaint(node))
 
 
@@ -81,19 +83,19 @@ def _in_contribution(step: Contribution, before: float) -> Anomaly:
     if not isfinite(step.local):
         rule = broken_rule(node, derivative=True)
         why = f"a finite one {rule}" if rule else "an overflow beyond the largest float, 1.8e308"
-        fault = f"its local derivative by {x} is {step.local!r}; {why}"
+        fault = f"the local derivative with respect to {x} is {step.local!r}; {why}"
     elif not isfinite(before):
-        fault = f"the gradient of {x} is {before!r} already; zero it before backward"
+        fault = f"the gradient of {x} is already {before!r}; set it to 0.0 before backward"
     else:
         sum_so_far = f"{before!r} + " if before else ""
         product = f"{sum_so_far}{step.upstream!r} · {step.local!r}"
-        fault = f"the gradient of {x} overflows, {product} is beyond the largest float, 1.8e308"
+        fault = f"the gradient of {x} overflows: {product} is beyond the largest float, 1.8e308"
     return _error(AnomalyError, node, f"{situation(node)}: {fault}")
 
 
 def _error(kind: type[AnomalyError] | type[DomainError], node: Value, text: str) -> Anomaly:
     if _hooks.is_inside():
-        text = f"{place(node) or 'made before detect_anomaly()'}: {text}"
+        text = f"{place(node) or 'created before detect_anomaly()'}: {text}"
     return kind(text, node)
 
 
@@ -101,7 +103,7 @@ _check_fault, _backward = Primitive.check_fault, Value.backward
 
 
 def _check_every_fault(self: Primitive, node: Value) -> None:
-    """Of a node whose number is not finite."""
+    """Replace ``check_fault``: look for the first anomaly behind a node that is not finite."""
     if _hooks.is_inside():
         _raise(first_anomaly(node))
     _check_fault(self, node)
@@ -118,7 +120,7 @@ def _raise(anomaly: Anomaly | None) -> None:
         if anomaly is not None:
             raise anomaly
     finally:
-        del anomaly  # a frame that names its error keeps it, and the graph, until the collector runs
+        del anomaly  # a frame that refers to its own error keeps it and the graph alive until the collector runs
 
 
 CHECKING = ((Primitive, "check_fault", _check_every_fault), (Value, "backward", _backward_if_finite))

@@ -1,4 +1,4 @@
-"""gradcheck: the local derivatives against the slope of the function itself, measured by central differences."""
+"""``gradcheck``: compares derivatives with the slope of the function itself, measured by central differences."""
 
 from collections.abc import Callable, Iterable
 from math import inf, nan
@@ -12,12 +12,12 @@ from autograd.number_systems.floats import number
 from autograd.table import CONDITION, CONSTANT, Primitive
 from autograd.value import Operand, Value
 
-TOLERANCE = 1e-6  # a hundred times what is left of truncation and rounding
-CALLS = 8  # two results of a random function may be equal, and its slopes would then look like a kink
+TOLERANCE = 1e-6  # a hundred times the truncation and rounding error that remains
+CALLS = 8  # a random function may return equal results at first, and its slopes would then look like a kink
 
 
 class GradientError(AssertionError):
-    """A derivative is not the slope of its function, or there is no slope to compare it with."""
+    """Raised if a derivative is not the slope of its function, or if there is no slope to compare it with."""
 
 
 @recording
@@ -27,12 +27,11 @@ def gradcheck(
 ) -> bool:  # fmt: skip
     """Check every derivative of ``function`` at the point ``at`` against a central difference.
 
-    function    takes as many Values as ``at`` has numbers and returns one; or an entry of the table, whose
-                local derivatives are then checked alone
-    tolerance   allowed difference, relative to the slope, beside what rounding and curvature make of the measured one
+    function    takes as many Values as ``at`` has numbers and returns one Value; or an entry of the table
+    tolerance   allowed difference relative to the slope, in addition to the error of the measured slope
 
-    Returns True. Raises GradientError, which says which argument failed and by how much, calls a kink a kink (there
-    the derivative is a matter of choice), and names a function that does not give the same number twice.
+    Returns True. Raises GradientError, which states which argument failed and by how much, or that the function has a
+    kink or a jump there (its derivative is then a choice), or that it is not deterministic.
 
     >>> from autograd import tanh, relu
     >>> gradcheck(lambda x, y: tanh(x * y), [0.5, -2.0])
@@ -59,23 +58,25 @@ so there is no derivative to check; 0.0 was chosen
         try:
             with no_grad():
                 return called([*point[:i], x, *point[i + 1 :]])[1].data
-        except DomainError:  # the step led out of the domain: a smaller one may not
+        except DomainError:  # the step left the domain; a smaller one may stay inside
             return nan
 
     arguments, result = called(point)
     if not isinstance(result, Value):
-        raise TypeError(f"gradcheck: the function returned {result!r}, not one Value; return what to differentiate")
+        raise TypeError(
+            f"gradcheck: the function returned {result!r}, not one Value; return the Value to differentiate"
+        )
     for _ in range(CALLS):
         with no_grad():
             again = called(point)[1].data
         if result.data != again and again == again:
             raise GradientError(
                 f"{name} is not deterministic: it returned {result.data!r} and then {again!r} at the same point, so "
-                "it has no slope to compare with; let it draw the same random numbers at each call"
+                "it has no slope to compare with; seed it so that each call draws the same random numbers"
             )
     result.backward()
     sizes = [abs(x.grad * x.data) for x in topological_order(result) if x.parents and x.data]
-    rounding = LAST_DIGIT * sum(size for size in sizes if size < inf)  # an infinity stops at a shut gate
+    rounding = LAST_DIGIT * sum(size for size in sizes if size < inf)  # an infinity stops at a closed gate
     for i, x in enumerate(arguments):
         if isinstance(x, float):
             continue
@@ -93,8 +94,8 @@ so there is no derivative to check; 0.0 was chosen
             raise GradientError(f"{name} has a kink at {where}: {slopes}, {no_slope}")
         if off > allowed and not measured.is_resolved:
             raise GradientError(
-                f"{name} changes too fast at {where} to be measured: smaller steps give other slopes, so there is "
-                f"nothing to compare {x.grad!r} with; choose another point, or a smaller step"
+                f"{name} changes too fast at {where} to be measured: smaller steps give different slopes, so there "
+                f"is nothing to compare {x.grad!r} with; choose another point or a smaller step"
             )
         if not off <= allowed:
             raise GradientError(

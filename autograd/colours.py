@@ -1,15 +1,15 @@
-"""The one visual language: its colours, in light and in dark, for every picture, plot and page.
+"""Defines the colours of every picture, plot and page, for the light and the dark scheme.
 
-- A value is blue ink, a gradient orange ink. Nothing else is blue or orange.
-- The sign of a number has a pair of its own, purple for + and green for −, and the sign itself is written.
-- Dashed means "not yet". Width or area tells size. What carries 0 is thin.
-- The classes of a data set are markers.
+- Values are blue and gradients orange. Nothing else is blue or orange.
+- A positive number is purple and a negative one green, and its sign is written too.
+- A dashed line means "not yet". Width or area shows magnitude. An edge that carries 0 is thin.
+- Markers distinguish the classes of a data set.
 
-Text has a contrast of at least 4.5 on ``paper``, ``fill`` and the washes, a line at least 3. The pairs differ in
-lightness or towards blue and yellow, which all colour-blind eyes tell apart.
+Text has a contrast of at least 4.5 on ``paper``, ``fill`` and the washes; lines have at least 3. The two colours of a
+pair differ in lightness or along the blue–yellow axis, so that colour-blind readers can distinguish them.
 """
 
-COLOURS = {  # in light and in dark
+COLOURS = {  # light and dark
     "paper": ("#FDFDFB", "#14171A"), "fill": ("#FFFFFF", "#1A1E22"),
     "ink": ("#22262B", "#E9EBEE"), "quiet": ("#626972", "#98A1AC"),
     "edge": ("#828991", "#737C86"), "hair": ("#E4E5E2", "#2A2F35"),
@@ -18,13 +18,13 @@ COLOURS = {  # in light and in dark
     "plus": ("#7A4FB5", "#B794E8"), "minus": ("#257A5A", "#5CC49A"),
 }  # fmt: skip
 LIGHT, DARK = ({name: pair[i] for name, pair in COLOURS.items()} for i in (0, 1))
-MARKERS = "o^sDv*Ph<>Xpd"  # of the classes, as Matplotlib calls them
+MARKERS = "o^sDv*Ph<>Xpd"  # Matplotlib's names
 
 
 def custom_properties(scope: str = ":root") -> str:
-    """Every colour as a custom property of CSS, ``var(--value-wash)``, in the scheme that the reader prefers.
+    """Return every colour as a CSS custom property, ``var(--value-wash)``, in the scheme that the reader prefers.
 
-    scope   the selector that gets them; a picture, which may stand in Jupyter, follows Jupyter's own theme too
+    scope   the selector that the properties apply to; any other than :root also follows Jupyter's own theme
     """
     light, dark = (
         "{" + "".join(f"--{name.replace('_', '-')}:{colour};" for name, colour in scheme.items()) + "}"

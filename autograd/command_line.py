@@ -1,4 +1,4 @@
-"""What every command line here shares: one-line errors with exit status 2, and output on any terminal and pipe."""
+"""Shared by all command lines: one-line errors with exit status 2, and output that suits any terminal or pipe."""
 
 import argparse
 import errno
@@ -13,53 +13,53 @@ from autograd.text import clipped, text_name
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """Reports an argument that it cannot read in one line and exits with status 2."""
+    """Reports an invalid argument in one line and exits with status 2."""
 
     def error(self, message: str) -> NoReturn:
-        """What argparse calls for such an argument."""
+        """Report an invalid argument; called by argparse."""
         fail(f"{clipped(message, 200)} ({self.prog} --help)", self.prog)
 
 
 @contextmanager
 def command_line(program: str, hint: str = "") -> Iterator[None]:
-    """Runs a command: its errors end in one line and an exit status, never in a traceback.
+    """Report the errors of the command run inside the block in one line, without a traceback.
 
-    program   how it is called, ``python -m autograd``
-    hint      what to add to each error
+    program   how the command is called, ``python -m autograd``
+    hint      text to append to each error
 
-    Raises SystemExit: 2 after an error, 130 after Ctrl-C, and 1, silently, where the reader of the output has left.
+    Raises SystemExit: 2 after an error, 130 after Ctrl-C, and 1, silently, if the reader has closed the pipe.
     """
-    for stream in (sys.stdout, sys.stderr):  # from here on, nothing that is printed fails for want of a sign
+    for stream in (sys.stdout, sys.stderr):  # no print may fail because the encoding lacks a character
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="chainrule")
     try:
         yield
         sys.stdout.flush()
     except (ValueError, ArithmeticError, ImportError, OSError) as error:
-        if _is_closed_pipe(error):  # as `head` closes it when it has read enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the flush at exit fails once more
+        if _is_closed_pipe(error):  # for example, `head` has read enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise the flush at exit fails too
             raise SystemExit(1) from None
         name, reason = getattr(error, "filename", None), getattr(error, "strerror", None)
         message = f"{name}: {reason}" if name and reason else str(error)
         fail(f"{message} {hint}".rstrip(), program)
     except KeyboardInterrupt as error:
-        print(file=sys.stderr)  # behind the ^C of the terminal
+        print(file=sys.stderr)  # end the terminal's line ^C
         fail(str(error) or "interrupted", program, 130)
 
 
 def _is_closed_pipe(error: Exception) -> bool:
-    """Whether nobody reads the output any more, for which Windows has no error of its own."""
+    """Return whether the reader of a pipe has closed it, for which Windows raises a plain OSError."""
     invalid = isinstance(error, OSError) and error.errno == errno.EINVAL and error.filename is None
     return isinstance(error, BrokenPipeError) or (os.name == "nt" and invalid)
 
 
 def fail(message: str, program: str, status: int = 2) -> NoReturn:
-    """Print one line after the program's name, ``autograd`` of ``python -m autograd``, and exit with the status."""
+    """Print the message after the program's short name (``autograd``), and exit with the status."""
     name = program.removeprefix("python ").removeprefix("-m ").split()[0].removesuffix(".py")
     warn(f"{name}: {text_name(message)}")
     raise SystemExit(status)
 
 
 def warn(message: str) -> None:
-    """Print to stderr, since stdout may be redirected into a file."""
+    """Print to stderr, because stdout may be redirected to a file."""
     print("\n".join(map(text_name, message.split("\n"))), file=sys.stderr)

@@ -1,6 +1,6 @@
-"""The one sentence of back propagation, as data: each node gives each parent its upstream times its local derivative.
+"""The backward pass as data: each node passes its upstream gradient times a local derivative to each parent.
 
-Every reader that explains, draws or walks the backward pass takes it from here. Nothing here touches ``grad``.
+Every reader that explains, draws or walks the backward pass uses these functions. They change no ``grad``.
 """
 
 from collections import defaultdict
@@ -14,19 +14,19 @@ from autograd.value import Value
 
 
 class Contribution(NamedTuple):
-    """What the edge from a value back to one of its operands carries: ∂L/∂parent += ∂L/∂node · ∂node/∂parent."""
+    """The product that an edge carries from a node back to a parent: ∂L/∂parent += ∂L/∂node · ∂node/∂parent."""
 
     node: Value
     parent: Value
     upstream: float  # ∂L/∂node
     local: float  # ∂node/∂parent, as the node recorded it
-    product: float  # upstream · local; 0 where nothing comes from upstream, or a gate is shut
+    product: float  # upstream · local; 0 if the upstream is 0 or a gate is closed
 
 
 def contributions(root: Value, order: Sequence[Value] | None = None) -> Iterator[Contribution]:
-    """Every contribution of the backward pass from ``root``, in its order; summed by parent they are the gradients.
+    """Yield each contribution of the backward pass from ``root`` in order; their sums by parent are the gradients.
 
-    order   ``topological_order(root)``, where it is known already
+    order   ``topological_order(root)``, if already known
 
     >>> x = Value(3.0, "x")
     >>> [c.product for c in contributions(x * x)]
@@ -42,9 +42,9 @@ def gradients(
     root: Value, without: Collection[Value] = (), order: Sequence[Value] | None = None,
     carry: Callable[..., Any] = carried,
 ) -> dict[Value, float]:  # fmt: skip
-    """∂root/∂node for every node of the graph: the contributions summed, or what ``carry`` gives in their place.
+    """Return ∂root/∂node for every node of the graph: the sum of its contributions, or of the products of ``carry``.
 
-    without   values where the pass ends: they receive, and give nothing
+    without   nodes at which the pass ends: they receive contributions and pass none on
     """
     total = defaultdict(float, {root: 1.0})
     for _ in sweep(order or topological_order(root, without), total, carry):
@@ -56,15 +56,15 @@ class Moment(NamedTuple):
     """One step of both passes: a value is computed, the root receives its 1, or a contribution arrives."""
 
     phase: Literal["forward", "seed", "backward"]
-    node: int  # what is computed, or gives: its place in topological order
-    receiver: int  # what is computed, or receives
-    level: int  # how many come before, where all that can happen at once does
-    edge: str = ""  # what a contribution passes: 6:0 for the first operand of node 6
+    node: int  # the node that is computed or gives, by its index in topological order
+    receiver: int  # the node that is computed or receives
+    level: int  # the earliest step, if all that can happen at once does
+    edge: str = ""  # the edge of a contribution: 6:0 for the first operand of node 6
     given: Contribution | None = None
 
 
 def moments(root: Value, order: Sequence[Value] | None = None) -> list[Moment]:
-    """Both passes step by step, in the order of ``forward`` and ``backward``; constants receive nothing.
+    """Return the steps of both passes in the order in which they run; constants receive nothing.
 
     >>> x = Value(3.0, "x")
     >>> [(moment.phase, moment.edge) for moment in moments(x * x)]

@@ -1,4 +1,4 @@
-"""What can go wrong in the calculus, said in one line: the operation, its operands, the rule, the remedy."""
+"""The errors of the calculus; each message names the operation, its operands, the rule and the remedy in one line."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from autograd.node import Node
 from autograd.operands import data_of
 from autograd.text import called, printable
 
-# HIPS autograd has no file of this name, so this one stays, and every way into the packages leads through it
+# HIPS autograd has no errors.py, so it cannot overwrite this file, and every import of the packages runs it
 if exists(dirname(__file__) + "/tracer.py"):
     raise ImportError(
         "the packages autograd (HIPS) and chainrule are installed over each other: both are imported as `autograd`; "
-        "mend it with `pip uninstall --yes autograd chainrule` and then `pip install chainrule`"
+        "fix it with `pip uninstall --yes autograd chainrule` and then `pip install chainrule`"
     )
 
 
 class Fault(ValueError, ArithmeticError):
-    """Numbers that are not finite, and the node where they were met. Pickles with its message, without the graph."""
+    """The base of errors about numbers that are not finite. Pickles its message but not the graph."""
 
     def __init__(self, message: str, node: Any = None) -> None:
         super().__init__(message)
@@ -34,9 +34,9 @@ class Fault(ValueError, ArithmeticError):
 
 
 class DomainError(Fault):
-    """Finite operands gave no finite value: outside the operation's domain, or an overflow.
+    """Raised if finite operands give no finite value: they are outside the operation's domain, or it overflows.
 
-    node    the one at fault, where it was one; its graph can be drawn
+    node    the node at fault, whose graph can be drawn, or None
 
     >>> from autograd import Value, log
     >>> log(Value(0.0, "p"))
@@ -47,20 +47,20 @@ class DomainError(Fault):
 
 
 class AnomalyError(Fault):
-    """Inside ``detect_anomaly``, an operand, a local derivative or a gradient is NaN or infinite.
+    """Raised inside ``detect_anomaly`` if an operand, a local derivative or a gradient is NaN or infinite.
 
-    node    the one where it was met, whose operation and operands are named
+    node    the node at which it was found; the message names its operation and operands
     """
 
 
-HERE = {
-    "requires_grad": "no_grad() around what needs no graph: every leaf has a gradient",
+REPLACEMENTS = {
+    "requires_grad": "`with no_grad():` around code that needs no graph; every leaf has a gradient",
     "zero_grad": "x.grad = 0.0; an optimiser has zero_grad()",
     **dict.fromkeys(("item", "value", "numpy"), "x.data"),
     **dict.fromkeys(("children", "prev"), "x.parents"),
     **dict.fromkeys(("op", "grad_fn"), "x.operation"),
-    "local_grads": "x.local_derivatives, which backward multiplies by",
-}  # what other engines call it, and how it is written here
+    "local_grads": "x.local_derivatives",
+}  # attributes of other engines, and what to write here
 
 
 def _symbol(node: Node) -> str:
@@ -72,29 +72,29 @@ def _one_step(node: Node) -> None:
         parent.grad += local * node.grad
 
 
-ALSO: dict[str, Any] = {
+MICROGRAD: dict[str, Any] = {
     "label": vars(Node)["name"],
     **dict.fromkeys(("_prev", "_children"), Node.parents),
     "_local_grads": Node.local_derivatives,
-    "_op": property(_symbol, doc="The operation's symbol; empty for what no operation made."),
+    "_op": property(_symbol, doc="The operation's symbol; empty for a leaf."),
     "_backward": _one_step,
-}  # micrograd's words, which are words here too: its notebooks run as they are
+}  # micrograd's names, which work here too, so that its notebooks run unchanged
 
 
 def name_among(name: str | None, label: str | None = None, **unknown: Any) -> str | None:
-    """The name that a constructor was given, also as ``label``; TypeError for any other word."""
+    """Return the name given to a constructor as ``name`` or ``label``. Raises TypeError for any other keyword."""
     if unknown:
         raise TypeError("; ".join(map(called_here, unknown)))
     return label if name is None else name
 
 
 def called_here(name: str) -> str:
-    """What to write instead of a name that a Value does not have."""
-    return f"a Value has no {name}" + (f": write {HERE[name]}" if name in HERE else "")
+    """Return what to write instead of an attribute that a Value does not have."""
+    return f"a Value has no {name}" + (f": write {REPLACEMENTS[name]}" if name in REPLACEMENTS else "")
 
 
 class Elsewhere:
-    """An attribute that other engines have: using it says what to write here."""
+    """An attribute of other engines; using it raises AttributeError, which says what to write here."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -106,18 +106,18 @@ class Elsewhere:
 
 
 def situation(node: Node, number_of: Callable[[Any], float] = data_of) -> str:
-    """A node's operation at its operands, ``log at p = 0.0``, where ``number_of`` gives their numbers."""
+    """Return a node's operation and operands, ``log at p = 0.0``; ``number_of`` returns the number of an operand."""
     at = [f"{word} = {number_of(x)!r}" for word, x in zip(words_for(node), node.parents)]
     return f"{node.operation.name} at {', '.join(at if len(at) <= 6 else [*at[:3], f'… {len(at) - 3} more'])}"
 
 
 def words_for(node: Node) -> list[str]:
-    """What to call a node's operands: their names, else the rule's letters, unless these mean another operand.
+    """Return what to call a node's operands: their names, or else the rule's letters.
 
-    Where a letter is another value's name, what has no name is called by its operation, relu(x).
+    If a letter is also the name of a value nearby, an unnamed operand is called by its operation, relu(x), instead.
     """
     entry, near = node.operation, list(node.parents)
-    for x in near:  # which grows
+    for x in near:  # `near` grows inside the loop
         near += x.parents if len(near) < 100 else ()
     numbered = [f"x{i + 1}" for i in range(len(node.parents))]
     clashes = {x.name for x in near} & {*entry.letters, *numbered}
@@ -136,7 +136,10 @@ def _described(node: Node) -> str:
 
 
 def broken_rule(node: Node, derivative: bool = False, number_of: Callable[[Any], float] = data_of) -> str:
-    """``needs p > 0``, where a node's operands are outside the domain of its value, or derivatives; or empty."""
+    """Return ``needs p > 0`` if a node's operands are outside the domain of its value, or of its local derivatives.
+
+    Returns an empty string if they are inside.
+    """
     entry, operands, words = node.operation, [*map(number_of, node.parents)], words_for(node)
     broken = [
         domain.words(x=word)
@@ -149,7 +152,7 @@ def broken_rule(node: Node, derivative: bool = False, number_of: Callable[[Any],
 
 
 def complaint(node: Node, number_of: Callable[[Any], float] = data_of) -> str:
-    """Why a node whose operands are finite has no finite value."""
+    """Return why a node with finite operands has no finite value."""
     where, needs, remedy = situation(node, number_of), broken_rule(node, number_of=number_of), node.operation.remedy
     if needs:
         return f"{where}: {needs}" + (f"; {remedy}" if remedy else "")

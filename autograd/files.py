@@ -1,4 +1,4 @@
-"""Writes files atomically: whatever happens on the way, a file is there whole or not at all."""
+"""Writes files atomically: an interrupted write never leaves part of a file under its name."""
 
 import errno
 import os
@@ -11,10 +11,10 @@ PAUSES = (0.01, 0.05, 0.1, 0.2, 0.4)  # seconds
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file beside its place, sync and rename it: an older one stays whole until then.
+    """Write a temporary file beside ``path``, sync it and rename it; an older file stays intact until then.
 
-    A link is replaced and not followed; a target that is not a file, as a pipe or /dev/null, is written to directly.
-    Raises OSError, which names ``path``, and leaves nothing beside it then.
+    A link is replaced, not followed. A target that is not a file, such as a pipe or /dev/null, is written directly.
+    Raises OSError, which names ``path``, and then removes the temporary file.
     """
     try:
         if path.exists() and not path.is_file():
@@ -27,7 +27,7 @@ def write_whole(path: Path, content: bytes) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             replace(temporary, path)
-        except BaseException:  # Ctrl-C too; it may come when the file has its name already
+        except BaseException:  # including Ctrl-C, which may arrive after the rename
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise
@@ -52,9 +52,9 @@ def replace(new: Path, path: Path) -> None:
 
 
 def append(path: Path, content: bytes) -> None:
-    """Add to a file's end, synced; where it fails the file is as it was, and a kill leaves at most a part of it.
+    """Append to a file and sync it.
 
-    Raises OSError, which names ``path``.
+    Raises OSError, which names ``path``, and then restores the file. A killed process may leave part of the content.
     """
     try:
         with open(path, "ab", buffering=0) as file:

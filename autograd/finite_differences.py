@@ -5,29 +5,29 @@ from math import inf
 from typing import NamedTuple
 
 STEP = 6e-6  # balances truncation (h²) against rounding (1e-16/h)
-LAST_DIGIT, TINIEST = 2.3e-16, 5e-324  # of 1, rounded up; of all floats
+LAST_DIGIT, TINIEST = 2.3e-16, 5e-324  # the spacing of floats at 1, rounded up; the smallest positive float
 
 
 class Slope(NamedTuple):
-    """A central difference, with what it takes to judge it."""
+    """A central difference, with estimates of its quality."""
 
     central: float  # (f(x + h) − f(x − h)) / 2h
     left: float  # (f(x) − f(x − h)) / h
     right: float  # (f(x + h) − f(x)) / h
-    is_kink: bool  # left and right differ, and do not come closer as h shrinks, as curvature makes them do
-    error: float  # what rounding and curvature may make of the central difference
-    is_resolved: bool  # f is more than rounding, and a finer step finds the same: f does not oscillate in between
+    is_kink: bool  # left and right differ, and do not converge as h shrinks, as they would on a smooth curve
+    error: float  # of the central difference, from rounding and curvature
+    is_resolved: bool  # f exceeds its rounding error, and a finer step agrees, so f does not oscillate in between
 
     def allowed(self, derivative: float, tolerance: float) -> float:
-        """How far ``derivative`` may be from the central difference: ``tolerance`` of the larger, and the error."""
+        """Return how far ``derivative`` may be off: ``tolerance`` times the larger of the two, plus the error."""
         return tolerance * max(abs(self.central), abs(derivative)) + self.error
 
 
 def slope(function: Callable[[float], float], at: float, step: float = STEP, rounding: float = 0.0) -> Slope:
-    """The central difference of ``function`` with h = step · max(1, |x|), judged by a second one with h/2.
+    """Return the central difference of ``function`` with h = step · max(1, |x|), judged by a second one with h/2.
 
-    Where the two do not agree, the function bends within h: smaller steps are tried, and the best is returned.
-    ``rounding`` is how far a value of the function may be off, where it is more than its last digit.
+    If the two disagree, the function bends within h: smaller steps are tried, and the best is returned.
+    rounding   the error of a value of the function, if it exceeds the last digit
     """
     middle, first = function(at), step * max(1.0, abs(at))
     found = _measured(function, at, middle, first, rounding)
@@ -36,7 +36,7 @@ def slope(function: Callable[[float], float], at: float, step: float = STEP, rou
             break
         if at + h != at:
             finer = _measured(function, at, middle, h, rounding)
-            worst = 0.1 * abs(found.right - found.left)  # only a step that would see a kink may deny it
+            worst = 0.1 * abs(found.right - found.left)  # only a step that would show a kink may rule it out
             is_better = finer.error < worst if found.is_kink else _badness(finer) < _badness(found)
             if is_better and not finer.is_kink:
                 found = finer
@@ -44,7 +44,7 @@ def slope(function: Callable[[float], float], at: float, step: float = STEP, rou
 
 
 def _badness(found: Slope) -> tuple[float, float]:
-    """How far the central difference may be off, as a share of it, and alone; NaN is worse than anything."""
+    """Return the relative and the absolute error of the central difference; NaN is worse than anything."""
     if found.error != found.error:
         return inf, inf
     return min(found.error / abs(found.central), 1.0) if found.central else 1.0, found.error

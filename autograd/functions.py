@@ -1,4 +1,4 @@
-"""The functions that a user calls on Values: the whole table, and what is composed of its entries."""
+"""The functions on Values: every entry of the table, and functions composed of its entries."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from autograd import primitives
 from autograd.operands import listed, number_of
 from autograd.table import TABLE as TABLE, Primitive
-from autograd.text import shown
+from autograd.text import counted, shown
 from autograd.value import Operand, Value, apply
 
 if TYPE_CHECKING:
 
     class Function(Primitive):
-        """An entry of the table as a user calls it."""
+        """An entry of the table, as called by a user."""
 
         def __call__(self, *operands: Operand | Iterable[Operand]) -> Value:
             raise NotImplementedError
@@ -27,10 +27,10 @@ else:
 
 
 def named(**values: Operand) -> Any:
-    """Name values by keyword and return them in that order; one keyword returns the value itself.
+    """Name values by keyword and return them in that order, as a tuple if there is more than one.
 
-    A name stays: a value that has one gets an identity node on top for the new name, the slide's x = r.
-    Names are labels, never keys.
+    A value that already has a name keeps it, and the new name goes to an identity node on top of it, the slide's
+    x = r. Names are labels, never keys.
 
     >>> r, s = Value(2.0, "r"), Value(3.0, "s")
     >>> x, y = named(x=r, y=r * s)
@@ -47,7 +47,7 @@ def named(**values: Operand) -> Any:
 
 
 def mean(x: Iterable[Operand]) -> Value:
-    """(x₁ + … + xₙ)/n. ValueError for no operands.
+    """Return (x₁ + … + xₙ)/n. Raises ValueError for an empty list.
 
     >>> mean([Value(1.0), Value(3.0)]).data
     2.0
@@ -57,7 +57,7 @@ def mean(x: Iterable[Operand]) -> Value:
 
 
 def std(x: Iterable[Operand], correction: int = 1) -> Value:
-    """√(Σ (xᵢ − mean x)²/(n − correction)), the standard deviation; derivative 0 where all are equal.
+    """Return √(Σ (xᵢ − mean x)²/(n − correction)), the standard deviation; its derivative is 0 if all xᵢ are equal.
 
     correction   1 for a sample, as in PyTorch and pandas; 0 for a whole population, as in NumPy
 
@@ -70,7 +70,7 @@ def std(x: Iterable[Operand], correction: int = 1) -> Value:
 
 
 def norm(x: Iterable[Operand]) -> Value:
-    """√(x₁² + … + xₙ²), without overflow; the derivative at the origin is 0.
+    """Return √(x₁² + … + xₙ²), computed without overflow; the derivative at the origin is 0.
 
     >>> norm([Value(3.0), Value(4.0)]).data
     5.0
@@ -79,7 +79,7 @@ def norm(x: Iterable[Operand]) -> Value:
 
 
 def softmax(z: Iterable[Operand]) -> list[Value]:
-    """pⱼ = eᶻʲ / Σₖ eᶻᵏ, computed as exp(log_softmax z); a list of n Values.
+    """Return the list of all pⱼ = eᶻʲ / Σₖ eᶻᵏ, computed as exp(log_softmax z).
 
     >>> [round(p.data, 12) for p in softmax([Value(0.0), Value(0.0)])]
     [0.5, 0.5]
@@ -88,7 +88,9 @@ def softmax(z: Iterable[Operand]) -> list[Value]:
 
 
 def log_softmax(z: Iterable[Operand]) -> list[Value]:
-    """log pⱼ = zⱼ − log Σₖ eᶻᵏ; a list of n Values. Large logits lose no digits: their maximum is taken off first.
+    """Return the list of all log pⱼ = zⱼ − log Σₖ eᶻᵏ.
+
+    Large logits lose no digits, because their maximum is subtracted first.
 
     >>> [round(log_p.data, 6) for log_p in log_softmax([Value(0.0), Value(1000.0)])]
     [-1000.0, 0.0]
@@ -103,14 +105,14 @@ def log_softmax(z: Iterable[Operand]) -> list[Value]:
 def _operands(name: str, x: Any, at_least: int = 1) -> list[Any]:
     operands = listed(x)
     if operands is None:
-        raise TypeError(f"{name} of {shown(x)}: it takes a list of numbers or Values")
+        raise TypeError(f"{name} takes a list of numbers or Values, not {shown(x)}")
     if len(operands) < at_least:
-        raise ValueError(f"{name} of {len(operands) or 'no'} operands: it needs at least {at_least or 'one'}")
+        raise ValueError(f"{name} needs at least {counted(at_least, 'operand')}, not {len(operands)}")
     return operands
 
 
 def leaky_relu(z: Any, slope: float = 0.01) -> Value:
-    """z for z > 0, ``slope`` · z else; the derivative at 0 is ``slope``.
+    """Return z for z > 0, else ``slope`` · z; the derivative at 0 is ``slope``.
 
     >>> leaky_relu(Value(-2.0), slope=0.5).data
     -1.0

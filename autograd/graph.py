@@ -1,4 +1,4 @@
-"""Walks over the graph: the order of the passes, the leaves, and the backward sweep that every reader runs on."""
+"""Traverses the graph: its topological order, its leaves, and the backward sweep that every reader uses."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ T = TypeVar("T")  # a node of any graph
 
 
 def topological_order(root: N, without: Collection[N] = ()) -> list[N]:
-    """Every node that ``root`` was computed from, parents before what is computed from them; the root comes last.
+    """Return every node that ``root`` was computed from, each after its parents; the root comes last.
 
-    ``without`` these nodes, and what they alone were computed from.
+    without   nodes to leave out, together with the nodes that only they were computed from
     """
     order: list[N] = []
     seen = set(without)
-    stack: list[Any] = [root]  # and no recursion, so a graph may be as deep as memory allows
+    stack: list[Any] = [root]  # instead of recursion, so that a graph may be as deep as memory allows
     while stack:
         node = stack.pop()
-        if node is None:  # everything above the next node of the stack is done
+        if node is None:  # all parents of the next node of the stack are done
             order.append(stack.pop())
         elif node not in seen:
             seen.add(node)
@@ -32,23 +32,23 @@ def topological_order(root: N, without: Collection[N] = ()) -> list[N]:
 
 
 def leaves(root: N) -> list[N]:
-    """The inputs of ``root``, in the order of the forward pass: nodes that no operation made, constants left out."""
+    """Return the inputs of ``root`` in forward order: nodes that no operation made, without constants."""
     return [node for node in topological_order(root) if node.operation is None]
 
 
 def carried(node: N, upstream: float) -> list[tuple[N, float, float]]:
-    """(parent, local derivative, upstream · local derivative) for each parent, as ``backward`` multiplies them.
+    """Return (parent, local derivative, upstream · local derivative) for each parent, as ``backward`` computes them.
 
-    Where the upstream is 0, or a gate has not chosen the operand, 0 is carried: there 0 · ∞ is 0, not NaN.
+    The product is 0 if the upstream is 0 or a gate has not chosen the operand: 0 · ∞ is then 0, not NaN.
     """
     gate = node.operation is not None and node.operation.gate
     return [(x, local, upstream * local if upstream and (local or not gate) else 0.0) for x, local in node.edges]
 
 
 def sweep(order: Sequence[T], total: dict[T, Any], carry: Callable[..., Any] = carried) -> Iterator[tuple[T, Any]]:
-    """The backward sweep: yields each node with what it carries to its parents, from the end of ``order``.
+    """Run the backward sweep: yield each node of ``order``, last first, with the edges to its parents.
 
-    total   a ``defaultdict`` of what arrives at each node; the caller sets the root's, the sweep adds up the others
+    total   a ``defaultdict`` of the sums that arrive at each node; the caller sets the root's, the sweep the others
     """
     for node in reversed(order):
         if node in total:

@@ -1,4 +1,4 @@
-"""Derivatives that can be differentiated again: both modes, with the table's rules run on Values, not on floats."""
+"""Derivatives that can be differentiated again: forward and reverse mode with the table's rules run on Values."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -13,18 +13,18 @@ from autograd.number_systems import values
 from autograd.operands import number_of
 from autograd.staleness import refuse_changed
 from autograd.table import Primitive
-from autograd.text import shown
+from autograd.text import counted, shown
 from autograd.value import Operand, Value, apply, constant
 
 
 @recording
 def grad(f: Value, inputs: Value | Iterable[Value]) -> Any:
-    """∂f/∂x for every x of ``inputs``, each a Value with a graph of its own; touches no ``grad``.
+    """Return ∂f/∂x for each x in ``inputs``, as Values that have a graph themselves. Changes no ``grad``.
 
-    inputs   a list of Values, or one Value, whose derivative is then returned alone; any node of the graph, and what
-             f does not depend on has the derivative 0
+    inputs   a list of Values, or one Value for one derivative; any node of the graph is allowed, and the derivative
+             with respect to a value that f does not depend on is 0
 
-    Raises ValueError where a value has changed since f was computed, DomainError where a derivative is not finite.
+    Raises ValueError if a value has changed since f was computed, DomainError if a derivative is not finite.
 
     >>> x = Value(2.0, "x")
     >>> slope = grad(x**3, x)
@@ -33,12 +33,12 @@ def grad(f: Value, inputs: Value | Iterable[Value]) -> Any:
     (12.0, 12.0)
     """
     if not isinstance(f, Value) and isinstance(f, Iterable):
-        raise TypeError("grad of several Values: it differentiates one; jacobian takes a list of outputs")
+        raise TypeError("grad differentiates one Value, not a list of them; jacobian takes a list of outputs")
     [f], wanted = _listed("grad", f), _listed("grad", inputs)
     order = topological_order(f)
     refuse_changed(f, order)
     slopes: dict[Value, Value] = {}
-    infinite: list[Value] = []  # the nodes whose local derivatives are not finite, and take part
+    infinite: list[Value] = []  # nodes whose local derivatives are not finite and are used
 
     def carry(node: Value, arriving: list[Value]) -> list[tuple[Value, Any, list[Value]]]:
         slopes[node] = upstream = arriving[0] if len(arriving) == 1 else apply(primitives.sum, *arriving)
@@ -53,7 +53,7 @@ def grad(f: Value, inputs: Value | Iterable[Value]) -> Any:
                     edges.append((parent, local, [product]))
         return edges
 
-    with collector_paused(), holding(faults_wait, True):  # an infinity on the way does no harm where a gate is shut
+    with collector_paused(), holding(faults_wait, True):  # an infinity does no harm if a closed gate stops it
         for _ in sweep(order, defaultdict(list, {f: [constant(1.0)]}), carry):
             pass
     return _returned(slopes, wanted, infinite, isinstance(inputs, Value))
@@ -61,11 +61,11 @@ def grad(f: Value, inputs: Value | Iterable[Value]) -> Any:
 
 @recording
 def jvp(outputs: Value | Iterable[Value], inputs: Value | Iterable[Value], direction: Any) -> Any:
-    """J v: how fast each output changes where the inputs move along ``direction``, in one sweep forward.
+    """Return J v, the rate of change of each output as the inputs move along ``direction``, in one forward sweep.
 
-    direction   a number for each input, of any kind; one number for one Value
+    direction   one number per input: a list, or a number if ``inputs`` is one Value
 
-    Returns a Value for one output, else a list. Raises as ``grad`` does.
+    Returns a Value for one output, else a list. Raises the same errors as ``grad``.
 
     >>> x, y = Value(2.0), Value(3.0)
     >>> jvp(x * y, [x, y], [1.0, 10.0]).data
@@ -73,10 +73,10 @@ def jvp(outputs: Value | Iterable[Value], inputs: Value | Iterable[Value], direc
     """
     results, moved = _listed("jvp", outputs), _listed("jvp", inputs)
     given: dict[Value, list[Value]] = {}
-    for x, rate in zip(moved, _numbers("jvp", direction, moved, "direction", "inputs")):
+    for x, rate in zip(moved, _numbers("jvp", direction, moved, "direction", "input")):
         given.setdefault(x, []).append(rate)
     rates: dict[Value, Value] = {}
-    shut: set[Value] = set()  # the nodes that do not move, since they are not meant to, or behind a shut gate
+    shut: set[Value] = set()  # nodes that do not move, because their rate is 0 or a closed gate stops it
     infinite: list[Value] = []
     with holding(faults_wait, True):
         for output in results:
@@ -107,22 +107,22 @@ def jvp(outputs: Value | Iterable[Value], inputs: Value | Iterable[Value], direc
 
 @recording
 def vjp(outputs: Value | Iterable[Value], inputs: Value | Iterable[Value], weights: Any) -> Any:
-    """uᵀ J: the derivative of Σ uᵢ outputᵢ for each input, in one sweep backward.
+    """Return uᵀ J, the derivative of Σ uᵢ outputᵢ with respect to each input, in one backward sweep.
 
-    weights   a number uᵢ for each output; one number for one Value
+    weights   one number uᵢ per output: a list, or a number if ``outputs`` is one Value
 
     >>> x, y = Value(2.0), Value(3.0)
     >>> [slope.data for slope in vjp([x * y, x + y], [x, y], [1.0, 10.0])]
     [13.0, 12.0]
     """
     results = _listed("vjp", outputs)
-    u = _numbers("vjp", weights, results, "weights", "outputs")
+    u = _numbers("vjp", weights, results, "weights", "output")
     return grad(apply(primitives.sum, *[weight * output for weight, output in zip(u, results)]), inputs)
 
 
 @recording
 def hvp(f: Value, inputs: Value | Iterable[Value], direction: Any) -> Any:
-    """H v for the Hessian H of f: forward mode on the gradient, without the matrix.
+    """Return H v for the Hessian H of f, by forward mode on the gradient; H itself is not computed.
 
     >>> x, y = Value(2.0), Value(3.0)
     >>> [entry.data for entry in hvp(x * x * y, [x, y], [1.0, 0.0])]
@@ -134,8 +134,9 @@ def hvp(f: Value, inputs: Value | Iterable[Value], direction: Any) -> Any:
 
 @recording
 def jacobian(outputs: Value | Iterable[Value], inputs: Value | Iterable[Value]) -> Any:
-    """J with J[i][j] = ∂outputs[i]/∂inputs[j], one backward pass for each output; one Value instead of a list is no
-    row, or no column.
+    """Return J with J[i][j] = ∂outputs[i]/∂inputs[j], one backward pass per output.
+
+    A single Value instead of a list drops that dimension of J.
 
     >>> x, y = Value(2.0), Value(3.0)
     >>> [[entry.data for entry in row] for row in jacobian([x * y, x + y], [x, y])]
@@ -149,7 +150,7 @@ def jacobian(outputs: Value | Iterable[Value], inputs: Value | Iterable[Value]) 
 
 @recording
 def hessian(f: Value, inputs: Value | Iterable[Value]) -> Any:
-    """H with H[i][j] = ∂²f/∂inputs[i]∂inputs[j]; symmetric where f is smooth. For one Value, its second derivative.
+    """Return H with H[i][j] = ∂²f/∂inputs[i]∂inputs[j], symmetric if f is smooth; for one Value, ∂²f/∂x².
 
     >>> x, y = Value(2.0), Value(3.0)
     >>> [[entry.data for entry in row] for row in hessian(x * x * y, [x, y])]
@@ -160,7 +161,7 @@ def hessian(f: Value, inputs: Value | Iterable[Value]) -> Any:
 
 
 def carried(upstream: Value, local: Any, entry: Primitive) -> Value:
-    """upstream · local as a node, by the two rules of ``graph.carried``: right where it is run again, too."""
+    """Return upstream · local as a node, by the two rules of ``graph.carried``, which a replay obeys too."""
     if entry.gate:
         return values.gated(local, upstream)
     has_infinite = isinstance(entry, values.Lenient) or entry.derivative_domains != entry.domains
@@ -170,7 +171,7 @@ def carried(upstream: Value, local: Any, entry: Primitive) -> Value:
 
 
 def _operands(node: Value) -> list[Operand]:
-    """The node's operands for a rule: constants as floats."""
+    """Return the node's operands for a rule, with constants as floats."""
     return [x if x.operation is None or x.parents else x.data for x in node.parents]
 
 
@@ -178,20 +179,21 @@ def _listed(function: str, nodes: Any) -> list[Value]:
     found = [nodes] if isinstance(nodes, Value) else list(nodes) if isinstance(nodes, Iterable) else [nodes]
     for node in found:
         if not isinstance(node, Value):
-            remedy = "; give the Value that it computes, as in grad(f(x), x)" if callable(node) else ""
-            raise TypeError(f"{function} of {shown(node)}: it takes Values, one or in a list{remedy}")
+            remedy = "; pass the Value that it returns, as in grad(f(x), x)" if callable(node) else ""
+            raise TypeError(f"{function} takes a Value or a list of Values, not {shown(node)}{remedy}")
     return found
 
 
 def _numbers(function: str, numbers: Any, nodes: list[Value], role: str, of: str) -> list[Value]:
     given = list(numbers) if isinstance(numbers, Iterable) and getattr(numbers, "shape", None) != () else [numbers]
     if len(given) != len(nodes):
-        raise ValueError(f"{function}: {len(given)} numbers as {role} for {len(nodes)} {of}; give one for each")
+        has = f"{counted(len(given), 'number')} for {counted(len(nodes), of)}"
+        raise ValueError(f"{function}: {role} has {has}; give one for each {of}")
     return [constant(x) for x in given]
 
 
 def _returned(found: dict[Value, Value], wanted: list[Value], infinite: list[Value], is_alone: bool) -> Any:
-    """What a caller gets; DomainError, which names the first node of ``infinite``, where it is not finite."""
+    """Return the derivatives of ``wanted``. Raises DomainError if one is not finite."""
     results = [found[x] if x in found else constant(0.0) for x in wanted]
     if infinite and not all(isfinite(x.data) for x in results):
         first = infinite[0]

@@ -8,10 +8,10 @@ from typing import Any
 
 
 class Hooks:
-    """Replaces attributes while at least one thread or asyncio task is inside. Nests; restores what was.
+    """Replaces attributes while at least one thread or asyncio task is inside ``hooked()``, and then restores them.
 
-    hooks        (home, attribute, what it is inside)
-    afterwards   called when the last has left
+    hooks        (object, attribute, replacement) triples
+    afterwards   called when the last thread or task has left
     """
 
     def __init__(self, *hooks: tuple[Any, str, Any], afterwards: Callable[[], None] = lambda: None) -> None:
@@ -21,7 +21,7 @@ class Hooks:
 
     @contextmanager
     def hooked(self) -> Iterator[None]:
-        """Inside, the hooks are in their places."""
+        """Install the hooks inside the block; blocks nest."""
         with self._lock:
             if not self._entered:
                 for home, name, hook in self.hooks:
@@ -40,5 +40,5 @@ class Hooks:
                     self.afterwards()
 
     def is_inside(self) -> bool:
-        """Whether this thread or task is."""
+        """Return whether this thread or task is inside a block."""
         return self._depth.get() > 0

@@ -1,6 +1,6 @@
-"""Finds kinks and jumps, where a function has another slope or value on either side, and its derivative is a choice.
+"""Finds kinks and jumps, where the slope or the value differs on the two sides and the derivative is a choice.
 
-No operation is listed: a rule is run with its ties broken each way, and where the results differ there is a kink.
+No list of operations is needed: a rule is run with its ties broken each way, and if the results differ, it is a kink.
 """
 
 from collections import Counter
@@ -14,12 +14,12 @@ from autograd.table import CONDITION, Primitive
 from autograd.value import Value
 
 
-class _Still(float):
-    """An operand that does not move, so that its ties stay."""
+class _Fixed(float):
+    """An operand that does not move, so its ties are not broken."""
 
 
-class _Broken:
-    """The number system ``floats``, but of numbers that tie (``ties`` at most), the ``winner``-th is the largest."""
+class _TieBreaker:
+    """The number system ``floats``, but the ``winner``-th of tied numbers (at most ``ties``) is the largest."""
 
     winner, ties = 0, 1
 
@@ -31,17 +31,17 @@ class _Broken:
         return float(i == self.winner % ties)
 
     def heaviside(self, x: float, at_zero: float) -> float:
-        return self.wins(0) if x == 0.0 and type(x) is not _Still else floats.heaviside(x, at_zero)
+        return self.wins(0) if x == 0.0 and type(x) is not _Fixed else floats.heaviside(x, at_zero)
 
     def greater(self, x: float, y: float) -> float:
-        still = type(x) is type(y) is _Still
+        still = type(x) is type(y) is _Fixed
         return self.wins(0) if x == y and not still else floats.greater(x, y)
 
     def floor(self, x: float) -> float:
-        return floats.floor(x) - (self.wins(1) if x == floats.floor(x) and type(x) is not _Still else 0.0)
+        return floats.floor(x) - (self.wins(1) if x == floats.floor(x) and type(x) is not _Fixed else 0.0)
 
     def atan2(self, y: float, x: float) -> float:
-        is_cut = y == 0.0 and x < 0.0 and type(y) is not _Still  # where the angle is π on one side, −π on the other
+        is_cut = y == 0.0 and x < 0.0 and type(y) is not _Fixed  # the angle is π on one side, −π on the other
         return floats.atan2(copysign(0.0, self.wins(0) - 0.5) if is_cut else y, x)
 
     def shares(self, x: Sequence[float]) -> list[float]:
@@ -50,18 +50,18 @@ class _Broken:
 
 
 def is_kink(primitive: Primitive, operands: Sequence[float], movers: Iterable[Hashable] | None = None) -> bool:
-    """Whether the rule has a kink or a jump at these operands, as relu has at 0 and floor at each whole number.
+    """Return whether the rule has a kink or a jump at these operands, as relu has at 0 and floor at whole numbers.
 
-    movers   what moves each operand: those of one mover move together, those of None stay. Without it, each by itself
+    movers   the input that moves each operand, or None if it is fixed (default: each operand moves independently)
     """
     movers = list(range(len(operands)) if movers is None else movers)
     moves, joint = any(mover is not None for mover in movers), primitive.joint
     if not moves or (joint.derivative and not primitive.joined_at(*operands)):
-        return moves  # hypot at the origin has a slope for each direction
-    n, results = _Broken(), []
+        return moves  # the slope of hypot at the origin depends on the direction
+    n, results = _TieBreaker(), []
     while n.winner < n.ties:
         given = zip(operands, movers, primitive.domains_of(len(operands)))
-        at = [_Still(x) if m is None else n.wins(0) if d is CONDITION and x == 0.0 else x for x, m, d in given]
+        at = [_Fixed(x) if m is None else n.wins(0) if d is CONDITION and x == 0.0 else x for x, m, d in given]
         value, local_derivatives = primitive.rule(n, *at)
         slopes: Counter[Hashable] = Counter()
         for mover, local in zip(movers, local_derivatives):
@@ -75,14 +75,14 @@ def is_kink(primitive: Primitive, operands: Sequence[float], movers: Iterable[Ha
 def kinks(
     root: Value, inputs: Iterable[Value] | None = None, touched: bool = False, order: Sequence[Value] | None = None
 ) -> list[Value]:
-    """The nodes of ``root``'s graph that sit on a kink, in forward order.
+    """Return the nodes of ``root``'s graph that are at a kink, in forward order.
 
-    inputs    the values that move; without it, every leaf. A movement ends where a local derivative is 0
-    touched   also those that are only touched, as by the x² of √relu(x²) at 0; ``sides`` tells whether it matters
-    order     the graph's topological order, where it is known already
+    inputs    the values that move (default: every leaf); a movement ends where a local derivative is 0
+    touched   include kinks that are only touched, as by the x² of √relu(x²) at 0; ``sides`` decides if they matter
+    order     the graph's topological order, if already known
 
     >>> x = Value(0.0)
-    >>> f = x.relu() + (x * x).relu()  # x² only touches 0, which is not a kink
+    >>> f = x.relu() + (x * x).relu()  # x² only touches 0: not a kink
     >>> kinks(f) == [f.parents[0]]
     True
     """
@@ -99,7 +99,7 @@ def kinks(
 
 
 def sides(f: Value, s: Value) -> tuple[float, float]:
-    """The slopes of f to the left and to the right of s, from the rules run beside it; NaN where f jumps.
+    """Return the slopes of f to the left and to the right of s, from rules run beside it; NaN if f jumps.
 
     >>> x = Value(0.0)
     >>> sides(abs(x), x)
@@ -115,12 +115,12 @@ def _slope(f: Value, s: Value, step: float) -> float:
         return nan
     if abs(nearest) > 1.1 * abs(near) > 1.2 * abs(far):
         return copysign(inf, nearest)
-    slope = (8.0 * nearest - 6.0 * near + far) / 3.0  # where they lead to, whatever the curvature
+    slope = (8.0 * nearest - 6.0 * near + far) / 3.0  # extrapolated to a step of 0
     return 0.0 if abs(slope) < 1e-3 * abs(far) else slope
 
 
 def _beside(f: Value, s: Value, step: float) -> tuple[float, float]:
-    """The derivative of f by s at s + step, and by how much f changes until there."""
+    """Return the derivative of f with respect to s at s + step, and the change of f from s to s + step."""
     data, rates = {s: s.data + step}, {s: 1.0}
     for node in topological_order(f):
         if node is s or node.operation is None or not any(x in rates for x in node.parents):

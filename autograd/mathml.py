@@ -9,7 +9,7 @@ from autograd.notation import HAT, MINUS, indexed, number_text
 from autograd.text import GREEK, clipped
 
 LETTER_OF = {name: letter for letter, name in GREEK.items()}
-# an element that holds text, a tag, a bracket that opens, one that closes, any other sign with the space behind it
+# groups: an element with text, or a tag; its name; an opening bracket; a closing one; another sign; a space after it
 PARTS = re.compile(r"(<(m[ino]|mtext)\b[^>]*>[^<]*</\2>|<[^>]+>)|([(\[])|([)\]])|\s+|(.)(\s?)")
 LETTER = r"[^\W\d_⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉ᵀ]+[⁰¹²³⁴⁵⁶⁷⁸⁹]*′?"
 # ∂L/∂W, (W)ᵀ, z.grad, W or Wᵀ, a number, the gradient at the output
@@ -17,8 +17,8 @@ MATRICES = re.compile(rf"∂L/∂({LETTER})|\(({LETTER})\)ᵀ|(\w\.grad)|({LETTE
 NABLA = "<msub><mi>∇</mi><mi>a</mi></msub><mi>L</mi>"
 FRACTION = "<mfrac><mrow>{}</mrow><mrow>{}</mrow></mfrac>"
 SCOPE = ".formulas"
-# where a notebook is not trusted yet, it drops style and MathML: there the text shows, and what is hidden does not
-# (hidden has a value, since JupyterLab drops an attribute without one)
+# an untrusted notebook drops <style> and MathML, and so shows the text and not the hidden part
+# (`hidden` has a value because JupyterLab drops an attribute without one)
 CSS = """
 .formulas { color: var(--ink); background: var(--paper); font: 14px/1.5 system-ui, sans-serif; padding: .5em .8em }
 .formulas > pre { display: none } .formulas > [hidden] { display: block !important }
@@ -39,7 +39,7 @@ CSS = """
 
 
 def name(label: str) -> str:
-    """A node's name, typeset as in the lecture.
+    """Return a node's name, typeset as in the lecture.
 
     >>> name("w²_13")
     '<msubsup><mi>w</mi><mn>13</mn><mn>2</mn></msubsup>'
@@ -70,18 +70,18 @@ def name(label: str) -> str:
 
 
 def bracketed(written: str, brackets: str = "()") -> str:
-    """(written)."""
+    """Return the formula in brackets."""
     return f"<mrow><mo>{brackets[0]}</mo>{written}<mo>{brackets[1]}</mo></mrow>"
 
 
 def number(x: float) -> str:
-    """A number, for ``math``."""
+    """Return a number, for ``math``."""
     mantissa, _, exponent = re.sub(r"[^−e]+", r"<mn>\g<0></mn>", number_text(x)).partition("e")
     return f"{mantissa}·<msup><mn>10</mn><mrow>{exponent}</mrow></msup>" if exponent else mantissa
 
 
 def typeset(text: str) -> str:
-    """A formula in the letters of matrices, such as δ¹ = (W²)ᵀ δ², for ``math``, with the colours of its parts."""
+    """Return a formula of matrices, such as δ¹ = (W²)ᵀ δ², for ``math``, with each part in its colour."""
 
     def element(part: re.Match[str]) -> str:
         below, inner, held, letter = part.groups()
@@ -99,7 +99,7 @@ def typeset(text: str) -> str:
 
 
 def math(formula: str) -> str:
-    """A formula as an element of HTML; signs and brackets that stand between its elements become operators.
+    """Return a formula as an HTML element; signs and brackets between its parts become operators.
 
     >>> math("−<mi>x</mi>")
     '<math displaystyle="true"><mo form="prefix">−</mo><mi>x</mi></math>'
@@ -108,7 +108,7 @@ def math(formula: str) -> str:
 
     def operator(part: re.Match[str]) -> str:
         element, _, opening, closing, sign, space = part.groups()
-        if opening or closing:  # in a row of their own, as brackets are as high as what stands beside them
+        if opening or closing:  # in an <mrow>, because brackets stretch to the height of their row
             bracket = f"<mo {stretchy}>{opening or closing}</mo>"
             return f"<mrow>{bracket}<mrow>" if opening else f"</mrow>{bracket}</mrow>"
         form = f' form="{"infix" if space else "prefix"}"' if sign in ("+", MINUS) else ""
@@ -119,14 +119,14 @@ def math(formula: str) -> str:
 
 
 def aligned(lines: Iterable[tuple[str, Sequence[str]]], label: str) -> str:
-    """Lines of a left side and pieces of a right side, aligned between the two; a line may break between pieces."""
+    """Return lines aligned between their left and right sides; a line may break between pieces of the right side."""
     pairs = [(math(left) if left else "", " ".join(map(math, pieces))) for left, pieces in lines]
     rows = "".join(f"<div>{left}</div><div>{right}</div>" for left, right in pairs)
     return f'<div class="lines" role="group" tabindex="0" aria-label="{escape(label)}">{rows}</div>'
 
 
 def framed(body: str, plain: str, css: str = "") -> str:
-    """What a notebook shows: the body in the colours of all pictures, and the same as plain text where it may not."""
+    """Return the HTML for a notebook: the body in the pictures' colours, with plain text for untrusted notebooks."""
     style = custom_properties(SCOPE) + CSS + css
     text, shown = f"<pre>{escape(plain)}</pre>", f'<div hidden="hidden">{body}</div>'
     return f'<div class="formulas"><style>{style}</style>{text}{shown}</div>'

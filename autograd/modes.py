@@ -1,4 +1,4 @@
-"""Modes of the engine: no graph recorded, the cycle collector paused, infinities let through."""
+"""Modes of the engine: compute without a graph, pause the cycle collector, let infinities pass."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any, ClassVar
 
-# where it is set, operations record infinities and NaNs without raising: a shut gate may stop them later
+# if set, operations record infinities and NaNs without raising, because a closed gate may stop them later
 faults_wait: ContextVar[bool] = ContextVar("faults_wait", default=False)
 
-entered: list[None] = []  # one for each no_grad that is not left yet: while it is empty, no node looks at its context
+entered: list[None] = []  # one entry per active no_grad block; while it is empty, no node reads its context variable
 
 
 class no_grad:
-    """Inside, operations compute numbers and record no graph; also as a decorator, ``@no_grad``. Nests.
+    """Context manager or decorator, ``@no_grad``: operations compute numbers but record no graph. Blocks nest.
 
-    It holds for this thread or asyncio task, and for tasks that are started inside it, until it is left. A generator
-    shares the context of its caller: what is inside when it yields is inside for the caller too, until it goes on.
+    It applies to this thread or asyncio task, and to tasks started inside it. A generator shares the context of its
+    caller: if it yields inside a block, the block also applies to the caller until the generator leaves it.
 
     >>> from autograd import Value
     >>> x = Value(3.0)
@@ -30,7 +30,7 @@ class no_grad:
     (9.0, ())
     """
 
-    # the innermost block: a list that holds the one around it, and is empty once it has been left, by whomever
+    # the innermost block: a list of the block around it, emptied when any thread or task leaves it
     depth: ClassVar[ContextVar[Any]] = ContextVar("depth", default=())
 
     def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
@@ -40,12 +40,14 @@ class no_grad:
         self._blocks: list[list[Any]] = []
 
     def __call__(self, function: Any) -> Any:
-        """The function, with no graph recorded inside. TypeError for one whose body runs after its call."""
+        """Decorate a function. Raises TypeError for a generator or a coroutine, whose body runs after the call."""
         if isinstance(function, type) or not callable(function):
-            raise TypeError(f"no_grad of {function!r}: write `with no_grad():`, or @no_grad above a function")
+            raise TypeError(
+                f"no_grad cannot decorate {function!r}: write `with no_grad():`, or @no_grad above a function"
+            )
         if isgeneratorfunction(function) or iscoroutinefunction(function) or isasyncgenfunction(function):
             name = getattr(function, "__name__", function)
-            raise TypeError(f"no_grad would be left before {name} runs: write `with no_grad():` inside it")
+            raise TypeError(f"no_grad would end before {name} runs: write `with no_grad():` inside it")
 
         @wraps(function)
         def without_graph(*operands: Any, **options: Any) -> Any:
@@ -62,14 +64,14 @@ class no_grad:
     def __exit__(self, *fault: object) -> None:
         block = self._blocks.pop()
         outer = block.pop()
-        if no_grad.depth.get() is block:  # not where a generator is closed in another thread or task
+        if no_grad.depth.get() is block:  # false if a generator is closed in another thread or task
             no_grad.depth.set(outer)
         entered.pop()
 
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Inside, Python's cycle collector rests: a graph has no cycles to find. Nests; restores what was."""
+    """Pause Python's cycle collector, since a graph has no cycles; then restore its state. Blocks nest."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -81,7 +83,7 @@ def collector_paused() -> Iterator[None]:
 
 @contextmanager
 def holding(mode: ContextVar[Any], setting: Any) -> Iterator[None]:
-    """Inside, the mode has this setting; also as a decorator."""
+    """Context manager or decorator: set the mode inside."""
     token = mode.set(setting)
     try:
         yield
@@ -89,5 +91,5 @@ def holding(mode: ContextVar[Any], setting: Any) -> Iterator[None]:
         mode.reset(token)
 
 
-# decorates what computes derivatives: it records its graph inside ``no_grad`` too
+# decorator for functions that compute derivatives, which record a graph even inside ``no_grad``
 recording = holding(no_grad.depth, ())

@@ -1,6 +1,6 @@
-"""A neural network as plain data, for ``autograd.draw``; a library of networks registers how to get it.
+"""A neural network as plain data for ``autograd.draw``; a network library registers a function that returns it.
 
-It stands apart from the drawing so that registering loads no drawing.
+This is a separate module so that registering does not load the drawing code.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ class Diagram(NamedTuple):
 
 @singledispatch
 def diagram_of(network: object) -> Diagram:
-    """The diagram of a network, by the function registered for its class. TypeError for other classes.
+    """Return the diagram of a network, by the function registered for its class. Raises TypeError for other classes.
 
     >>> class Perceptron:
     ...     w = [Value(1.0, "w₁"), Value(-2.0, "w₂")]

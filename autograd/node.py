@@ -1,7 +1,7 @@
 """A node of the graph: a number, the nodes that it was computed from, and its local derivatives.
 
-One or two parents sit in the node itself, more in tuples. With tuples alone, a scalar graph takes 1.57 times the
-memory, and a forward pass 3.9 times as long while the cycle collector is on, which visits every tuple.
+One or two parents are stored in the node itself, more in tuples. With tuples only, a scalar graph takes 1.57 times
+the memory, and a forward pass takes 3.9 times as long while the cycle collector, which visits every tuple, is on.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, Self
 
 
 class Node:
-    """What the chain rule has to know, and nothing else."""
+    """The data that the chain rule needs."""
 
     __slots__ = ("_data", "_dx", "_dy", "_x", "_y", "grad", "name", "operation")
 
@@ -26,7 +26,7 @@ class Node:
 
     @property
     def parents(self) -> tuple[Self, ...]:
-        """The nodes that it was computed from."""
+        """The nodes that this one was computed from."""
         x, y = self._x, self._y
         return (x, y) if y is not None else x if x.__class__ is tuple else (x,)
 
@@ -39,13 +39,13 @@ class Node:
     @property
     def edges(self) -> Iterable[tuple[Self, float]]:
         """(parent, local derivative) for each parent."""
-        if self._dy is not None:  # said apart, it makes the backward pass a fifth faster
+        if self._dy is not None:  # this special case makes the backward pass a fifth faster
             return (self._x, self._dx), (self._y, self._dy)
         return zip(self.parents, self.local_derivatives)
 
     @property
     def open_edges(self) -> Iterable[tuple[Self, float]]:
-        """``edges``, without the operands that a gate has not chosen: not even an infinite upstream passes there."""
+        """``edges`` without the operands that a gate has not chosen, which even an infinite upstream cannot reach."""
         return [
             (parent, local) for parent, local in self.edges if local or not (self.operation and self.operation.gate)
         ]

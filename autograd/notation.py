@@ -1,7 +1,7 @@
 """Writes names and numbers in the lecture's notation, as text and as LaTeX.
 
-A name that looks like the lecture's (``w²_13``, ``x``, ``mu_1``) is typeset as the lecture does. Any other name is
-set as plain words, in which every character is escaped that LaTeX would read as a command.
+A name in the lecture's form (``w²_13``, ``x``, ``mu_1``) is typeset as in the lecture. Any other name is set as plain
+text, in which the characters that LaTeX reads as commands are escaped.
 """
 
 import re
@@ -18,7 +18,7 @@ SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 INDICES = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
-INDEXED = re.compile(  # letters, a layer above, an index below, whether it is squared, primes
+INDEXED = re.compile(  # letters, a layer above, an index below, a square, primes
     r"((?:[^\W\d_⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉]\u0302?)+)([⁰¹²³⁴⁵⁶⁷⁸⁹]*)(_?\d[\d,]*|_[A-Za-z\d]+|[₀₁₂₃₄₅₆₇₈₉]+)?(²?)([′″‴]?)"
 )
 
@@ -34,7 +34,7 @@ MATHEMATICAL = {*SIGNS, *EXPONENTS}
 
 
 def latex_name(name: str) -> str:
-    r"""The name in LaTeX's mathematics.
+    r"""Return the name in LaTeX, for math mode.
 
     >>> latex_name("w²_13"), latex_name("delta"), latex_name("learning rate"), latex_name("50%")
     ('w^{2}_{13}', '\\delta', '\\text{learning rate}', '\\text{50\\%}')
@@ -56,9 +56,9 @@ def latex_name(name: str) -> str:
 
 
 def indexed(name: str) -> tuple[str, str, str, str] | None:
-    """Letter, layer above, index below and primes of a name like the lecture's; None for any other.
+    """Return the letter, layer, index and primes of a name in the lecture's form; None for any other.
 
-    A letter that is squared after its index keeps the ².
+    If a ² follows the index, it is returned with the letter.
 
     >>> indexed("w²_13"), indexed("v₁"), indexed("σ¹_2²"), indexed("learning rate")
     (('w', '2', '13', ''), ('v', '', '1', ''), ('σ²', '1', '2', ''), None)
@@ -70,7 +70,7 @@ def indexed(name: str) -> tuple[str, str, str, str] | None:
 
 
 def lowered(name: str) -> str:
-    """The name in running text, its index lowered as far as Unicode has it.
+    """Return the name for running text, with its index in Unicode's subscripts if they exist.
 
     >>> lowered("w²_13"), lowered("w²_16,1"), lowered("σ¹_2²"), lowered("x_n")
     ('w²₁₃', 'w²₁₆,₁', 'σ¹₂²', 'x_n')
@@ -82,8 +82,10 @@ def lowered(name: str) -> str:
 
 
 def latex_text(words: str) -> str:
-    r"""Words inside a formula. Mathematical signs stand outside of ``\text``, which cannot set them. A minus
-    stands in braces, where LaTeX puts no space around it: the words have their own.
+    r"""Return words for use inside a formula.
+
+    Mathematical signs are placed outside ``\text``, which cannot set them. A minus sign is placed in braces, so that
+    LaTeX adds no space around it.
 
     >>> print(latex_text("50% of ∂L/∂w²"))
     \text{50\% of }\partial \text{L/}\partial \text{w}^{2}
@@ -96,7 +98,7 @@ def latex_text(words: str) -> str:
 
 
 def latex_signs(formula: str) -> str:
-    r"""A formula with its mathematical signs in LaTeX; letters and digits stay as they are.
+    r"""Return a formula with its mathematical signs in LaTeX; letters and digits stay unchanged.
 
     >>> print(latex_signs("δ¹⁰ ⊙ Wᵀ"))
     \delta ^{10} \odot  W^{T}
@@ -107,7 +109,7 @@ def latex_signs(formula: str) -> str:
 
 
 def number_text(x: float, digits: int = 6) -> str:
-    """A number as people read it: whole numbers without a point, six digits of others, a true minus sign.
+    """Return a number for reading: whole numbers without a point, six digits of others, a true minus sign.
 
     >>> number_text(12.0), number_text(-0.00312345678), number_text(1e-9)
     ('12', '−0.00312346', '1e−9')
@@ -120,7 +122,7 @@ def number_text(x: float, digits: int = 6) -> str:
 
 
 def number_latex(x: float) -> str:
-    r"""The same in LaTeX.
+    r"""Return ``number_text(x)`` in LaTeX.
 
     >>> number_latex(-1e-9)
     '-1 \\cdot 10^{-9}'
@@ -131,19 +133,19 @@ def number_latex(x: float) -> str:
 
 
 def symbol(node: Value) -> str:
-    """The sign of the node's operation, as × or σ; empty for an input."""
+    """Return the symbol of the node's operation, such as × or σ; empty for an input."""
     return node.operation.symbol if node.operation else ""
 
 
 def function_text(name: str) -> str:
-    """How a formula writes a function: with the sign of the table's operation of that name, σ for ``sigmoid``."""
+    """Return how a formula writes a function: by the table's symbol, such as σ for ``sigmoid``, if it has one."""
     return TABLE[name].symbol if name in TABLE else name
 
 
 def labels(nodes: Iterable[Value], root: Value | None = None) -> dict[Value, str]:
-    """What to call each node: its name, ``v₁`` … where it has none, its number where it is a constant.
+    """Return what to call each node: its name, its number if it is a constant, or else v₁, v₂ …
 
-    A ``root`` without a name is f. Names are labels, not keys: the second value called x is written x′, the third x″.
+    A ``root`` without a name is called f. Names need not be unique: a second value named x is called x′, a third x″.
 
     >>> x, other = Value(1.0, "x"), Value(2.0, "x")
     >>> list(labels([x, other, x * other]).values())
@@ -162,7 +164,7 @@ def labels(nodes: Iterable[Value], root: Value | None = None) -> dict[Value, str
         elif node.name:
             name = text_name(node.name)
             before = met.get(name, 0)
-            while before and name + prime(before) in taken:  # another value's own name
+            while before and name + prime(before) in taken:  # the name of another value
                 before += 1
             found[node], met[name] = name + prime(before), before + 1
         else:
@@ -171,17 +173,17 @@ def labels(nodes: Iterable[Value], root: Value | None = None) -> dict[Value, str
 
 
 def unnamed(number: int) -> str:
-    """What a value without a name is called: v₁, v₂ …"""
+    """Return the label of a value without a name: v₁, v₂ …"""
     return f"v{str(number).translate(LOWERED)}"
 
 
 def prime(number: int) -> str:
-    """′, ″, ‴, and from four on ′4, ′5."""
+    """Return ′, ″ or ‴, and from four on ′4, ′5 …"""
     return ("", "′", "″", "‴")[number] if number < 4 else f"′{number}"
 
 
 def derivative(f: str, x: str) -> str:
-    """∂f/∂x, and δˡ_j for the derivative with respect to zˡ_j, as the lecture calls it.
+    """Return ∂f/∂x, or the lecture's δˡ_j for the derivative with respect to zˡ_j.
 
     >>> derivative("f", "x"), derivative("L", "z²_1")
     ('∂f/∂x', 'δ²_1')

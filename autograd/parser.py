@@ -1,7 +1,7 @@
-"""Parses definitions such as ``f = x*y; x = r`` and builds their graph: one node per name, one entry per operation.
+"""Parses definitions such as ``f = x*y; x = r`` and builds their graph.
 
 The parser accepts names, numbers, + − * / **, signs, and calls of the table's functions. Python parses the text, with
-placeholders for names such as w²_13 that it would reject, but evaluates nothing: the operations run their rules.
+placeholders for names such as w²_13 that it would reject, but it evaluates nothing: the table's rules do.
 """
 
 import ast
@@ -21,7 +21,7 @@ from autograd.table import TABLE
 from autograd.text import called
 from autograd.value import Value
 
-MOST_CHARACTERS = 10_000  # some hundred definitions, which take less than a second
+MOST_CHARACTERS = 10_000  # several hundred definitions, which take less than a second
 MOST_OPERATIONS = 100  # of one statement; Python's parser is recursive, and each may nest one level deeper
 LONGEST_WORD = 50  # characters, so that errors and explanations stay readable
 
@@ -37,22 +37,22 @@ OPERATIONS: dict[type[ast.AST], Function] = {
 }  # fmt: skip
 STRUCTURE = (ast.BinOp, ast.UnaryOp, ast.Call, ast.Name, ast.Load, ast.Constant)
 
-PRINTED = str.maketrans("−×·÷", "-**/")  # the signs in printed formulas
+PRINTED = str.maketrans("−×·÷", "-**/")  # signs in printed formulas
 ABOVE = "⁰¹²³⁴⁵⁶⁷⁸⁹"
-INDEXED = rf"[^\W\d_{ABOVE}]+[{ABOVE}]+(?:_\d+(?:,\d+)*|[₀-₉]+)"  # z¹_1, w²_1,12 and, as drawings have it, z¹₁
-PRIMES = "′″‴"  # which distinguish values of the same name
+INDEXED = rf"[^\W\d_{ABOVE}]+[{ABOVE}]+(?:_\d+(?:,\d+)*|[₀-₉]+)"  # z¹_1, w²_1,12 and, as in drawings, z¹₁
+PRIMES = "′″‴"  # distinguish values of the same name
 WORD = re.compile(
     r"(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)|(?P<function>[^\W\d]\w*(?=\s*\())"
     rf"|(?P<name>(?:{INDEXED}(?!\w)|[^\W\d]\w*)(?:[{PRIMES}]\d*)?)|(?P<open>\()|(?P<close>\))"
     r"|(?P<operation>\*\*?|[-+]|/(?!/))|(?P<comma>,)|(?P<equals>=)|(?P<alien>//|\S)"
 )
 NAMES = ("name", "function")
-STARTS, ENDS = ("number", "open", *NAMES), ("number", "name", "close")  # of an operand
+STARTS, ENDS = ("number", "open", *NAMES), ("number", "name", "close")  # kinds of words that start or end an operand
 Word = re.Match[str]
 
 
 def functions() -> dict[str, Function]:
-    """The functions that a text can call, by name and by the sign in printed formulas, from the current table."""
+    """Return the functions that a text can call, by name and by symbol, from the current table."""
     signs = {entry.symbol: entry for entry in TABLE.values() if entry.symbol.isidentifier()}
     return {**signs, **TABLE, **COMPOSED, "ln": primitives.log}
 
@@ -60,7 +60,7 @@ def functions() -> dict[str, Function]:
 class ExpressionError(ValueError):
     """Raised for a text that cannot be parsed, and for numbers that do not match its inputs.
 
-    line, column   the position in the text, from 1; None if the fault is not in the text
+    line, column   the position in the text, from 1; None if the error is not in the text
 
     >>> Definitions("2x")
     Traceback (most recent call last):
@@ -84,8 +84,8 @@ class Definitions:
     text        ``"f = x*y; x = r; y = r*s"``; a first statement without a name is called f
     name        the first name that is defined
     inputs      the names that are used but not defined, in the order of the text
-    constants   the values of e and pi, if they are used but not defined; as inputs, they are optional
-    unused      the names that are defined, but that the first does not depend on
+    constants   the values of e and pi, if used but not defined; they are optional inputs
+    unused      the names that are defined but not used by the first definition, even indirectly
 
     Raises ExpressionError, which gives the position and the remedy.
 
@@ -103,9 +103,9 @@ class Definitions:
             raise ExpressionError(f"the text has {len(text)} characters: the limit is {MOST_CHARACTERS}")
         self._text = re.sub(r"[^\S\n]", " ", text.translate(PRINTED))
         self._functions = functions()
-        self._starts: dict[str, int] = {}  # of each definition in the text
+        self._starts: dict[str, int] = {}  # the position of each definition in the text
         self._trees: dict[str, ast.expr] = {}
-        self._places: dict[ast.AST, int] = {}  # of each part of a tree in the text
+        self._places: dict[ast.AST, int] = {}  # the position of each part of a tree in the text
         self._uses: dict[str, dict[str, int]] = {}  # the names in each definition, and where each is used first
         for line in re.finditer(r"[^;\n]+", self._text):
             if words := list(WORD.finditer(self._text, line.start(), line.end())):
@@ -133,7 +133,7 @@ class Definitions:
         self.unused = tuple(name for name in self._uses if name not in reached)
 
     def _define(self, words: list[Word]) -> None:
-        """Check each word of a statement, and keep what it defines."""
+        """Check each word of a statement, and store its definition."""
         is_named = [word.lastgroup for word in words[:2]] == ["name", "equals"]
         name, body = (words[0][0], words[2:]) if is_named else ("f", words)
         for before, word in [(None, words[0]), *zip([None, *body], body)]:
@@ -152,7 +152,7 @@ class Definitions:
                 self._uses[name].setdefault(word[0], word.start())
 
     def at(self, /, **numbers: float) -> dict[str, Value]:
-        """Build the graph for these inputs; returns its named nodes, inputs first, parents before their children.
+        """Build the graph for these inputs; return its named nodes, inputs first, each node after its parents.
 
         Raises ExpressionError for an input that is missing, unused, not finite or defined by the text, and for
         operands that a function does not accept; DomainError for operands outside a function's domain.
@@ -179,20 +179,20 @@ class Definitions:
         return nodes
 
     def _tree(self, body: list[Word], end: int) -> ast.expr:
-        """Python's syntax tree of the words, in which every part is allowed."""
+        """Return Python's syntax tree of the words, after checking that every part is allowed."""
         start = body[0].start() if body else end
-        # names become placeholders of the same length, so that positions stay
+        # placeholders have the same length as the names, so that positions do not change
         source = WORD.sub(
             lambda word: "x" * len(word[0]) if word.lastgroup in NAMES else word[0], self._text[start:end]
         )
         try:
             tree = ast.parse(source, mode="eval").body
         except SyntaxError as error:
-            place = start + error.offset - 1 if error.offset else end  # 0 is the end
+            place = start + error.offset - 1 if error.offset else end  # 0 means the end
             bracket = "'" in error.msg and error.msg  # Python says '(' was never closed, unmatched ')'
             raise self._error(bracket or "expected a name, a number or ( here", place) from None
         for part in ast.walk(tree):
-            # a part without a position lies inside a part that was seen before
+            # a part without a position is inside a part that was seen before
             self._places[part] = place = start + getattr(part, "col_offset", 0)
             if not isinstance(part, (*STRUCTURE, *OPERATIONS)):
                 raise self._error("unexpected comma or star: a value belongs here", place)
@@ -201,7 +201,7 @@ class Definitions:
         return tree
 
     def _complaint(self, word: Word, before: Word | None) -> str:
-        """What is wrong with a word, by itself or after the word before it; empty if nothing is."""
+        """Return what is wrong with a word, on its own or after the word before it; empty if nothing is wrong."""
         kind, text, is_word = word.lastgroup, word[0], word.lastgroup in NAMES
         bare = re.sub(rf"[{ABOVE}₀-₉{PRIMES},]", "", text) if kind == "name" else text
         if len(text) > LONGEST_WORD:
@@ -209,7 +209,7 @@ class Definitions:
         if set(text) & {"^", *ABOVE} and not re.fullmatch(rf"{INDEXED}(?:[{PRIMES}]\d*)?", text):
             return "write ** for a power"
         if kind == "equals":
-            return "write one name before one =, as in y = 2*x"
+            return "write a single name before =, as in y = 2*x"
         if kind == "alien" or (is_word and not bare.isidentifier()):
             return f"{text!r} is not allowed in an expression"
         if kind == "number" and text.isdigit() and text != (plain := text.lstrip("0") or "0"):
@@ -230,7 +230,7 @@ class Definitions:
         return ""
 
     def _value(self, tree: ast.AST, nodes: dict[str, Value]) -> Value | float:
-        """Evaluate a syntax tree to a node, or to a number if it contains no names."""
+        """Evaluate a syntax tree to a node, or to a number if it has no names."""
         function: Function
         match tree:
             case ast.Name(id=name):
@@ -260,7 +260,7 @@ class Definitions:
 
 
 def meant(name: str, among: Iterable[str]) -> str:
-    """A hint at the most similar of the names; empty if none is similar.
+    """Return a hint at the most similar name; empty if no name is similar.
 
     >>> meant("maximun", ["minimum", "maximum"])
     ' (did you mean maximum?)'
@@ -270,5 +270,5 @@ def meant(name: str, among: Iterable[str]) -> str:
 
 
 def some(names: Sequence[str], between: str = ", ") -> str:
-    """The names on one line; of many, the first eight."""
+    """Return the first eight names on one line."""
     return between.join([*names[:8], *(["…"] if len(names) > 8 else [])])

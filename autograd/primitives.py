@@ -1,12 +1,12 @@
-"""The calculus: one entry per function, its value beside its local derivatives.
+"""The table of derivatives: one entry per function, with its value beside its local derivatives.
 
 A rule is a plain function ``rule(n, *operands) -> (value, local_derivatives)``. ``n`` is a number system: the same
 lines run on floats (the eager engine), NumPy arrays, SymPy expressions, Values (second derivatives) and JavaScript.
-No rule asks ``if``: it calls ``n.where`` or ``n.heaviside``, and guards the *argument* of the branch that is not
+No rule uses ``if``: it calls ``n.where`` or ``n.heaviside``, and guards the *argument* of the branch that is not
 taken, because both branches run. The decorator says where the value and the local derivatives are defined: the square
 root of 0 is 0, but its local derivative there is infinite.
 
-On floats a result is right to four units in its last place. A rule that loses more says so.
+On floats, a result is accurate to four units in the last place unless the rule says otherwise.
 """
 
 from functools import reduce
@@ -32,7 +32,7 @@ from autograd.table import (
 
 @primitive("=", REAL)
 def identity(n, x):
-    """The value itself, as a node of its own: the slide's ``x = r``.
+    """x itself as a new node: the slide's ``x = r``.
 
     >>> from autograd import Value
     >>> r = Value(2.0, "r")
@@ -124,7 +124,7 @@ def acos(n, x):
 
 @primitive("atan", REAL)
 def atan(n, x):
-    """The angle in (−π/2, π/2) whose tangent is x; derivative 1/(1 + x²), right to 1e−308."""
+    """The angle in (−π/2, π/2) whose tangent is x; derivative 1/(1 + x²), accurate to 1e−308."""
     return n.atan(x), (n.divide(1.0, 1.0 + x * x),)
 
 
@@ -142,14 +142,14 @@ def cosh(n, x):
 
 @primitive("tanh", REAL, flat="saturated")
 def tanh(n, z):
-    """a = tanh z, with derivative 1 − a², which is right to 4e−16: where a rounds to 1, to 0."""
+    """a = tanh z; derivative 1 − a², which is accurate to 4e−16 and is 0 if a rounds to 1."""
     a = n.tanh(z)
     return a, (1.0 - a * a,)
 
 
 @primitive("σ", REAL, flat="saturated")
 def sigmoid(n, z):
-    """a = σ(z) = 1/(1 + e⁻ᶻ), with derivative a(1 − a), which is right to 4e−16: where a rounds to 1, to 0.
+    """a = σ(z) = 1/(1 + e⁻ᶻ); derivative a(1 − a), which is accurate to 4e−16 and is 0 if a rounds to 1.
 
     >>> from autograd import Value
     >>> z = Value(0.0)
@@ -171,7 +171,7 @@ def softplus(n, z):
 @primitive("relu", REAL, gate=True, flat="off")
 def relu(n, z):
     """max(z, 0); derivative 1 for z > 0, else 0."""
-    # relu′(0) = 0: any value in [0, 1] is a subgradient; PyTorch takes this one
+    # relu′(0) = 0: any value in [0, 1] is a subgradient; PyTorch chooses this one
     return n.maximum(z, 0.0), (n.heaviside(z, 0.0),)
 
 
@@ -198,7 +198,7 @@ def elu(n, z):
 
 @primitive("silu", REAL)
 def silu(n, z):
-    """z σ(z), also called swish, 0 at −∞; derivative σ(z) (1 + z (1 − σ(z))), which is right to 1e−14.
+    """z σ(z), also called swish, 0 at −∞; derivative σ(z) (1 + z (1 − σ(z))), which is accurate to 1e−14.
 
     Source: Elfwing, Uchibe & Doya 2018.
     """
@@ -208,13 +208,13 @@ def silu(n, z):
 
 @primitive("erf", REAL)
 def erf(n, x):
-    """2/√π ∫₀ˣ e^(−t²) dt; derivative 2/√π e^(−x²), which loses x² units."""
+    """2/√π ∫₀ˣ e^(−t²) dt; derivative 2/√π e^(−x²), which loses x² units in the last place."""
     return n.erf(x), (1.1283791670955126 * n.exp(-(x * x)),)
 
 
 @primitive("erfc", REAL)
 def erfc(n, x):
-    """1 − erf x, exact to rounding where it is small; derivative −2/√π e^(−x²), which loses x² units."""
+    """1 − erf x, exact to rounding if small; derivative −2/√π e^(−x²), which loses x² units in the last place."""
     return n.erfc(x), (-1.1283791670955126 * n.exp(-(x * x)),)
 
 
@@ -222,7 +222,7 @@ def erfc(n, x):
 def gelu(n, z):
     """z Φ(z) with the normal distribution's Φ(z) = ½ erfc(−z/√2), 0 at −∞; derivative Φ(z) + z φ(z), φ = Φ′.
 
-    Both lose z² units where z < 0: −z/√2 rounds, and its square is an exponent.
+    Both lose z² units in the last place for z < 0, because −z/√2 rounds and its square is an exponent.
     Source: Hendrycks & Gimpel 2016, without their approximations.
     """
     share = 0.5 * n.erfc(-0.7071067811865476 * z)
@@ -237,19 +237,19 @@ def abs(n, x):
 
 @primitive("sign", REAL, gate=True)
 def sign(n, x):
-    """−1, 0 or 1, as x is negative, 0 or positive; derivative 0."""
+    """−1, 0 or 1 if x is negative, zero or positive; derivative 0."""
     return 2.0 * n.heaviside(x, 0.5) - 1.0, (0.0,)
 
 
 @primitive("floor", REAL, gate=True)
 def floor(n, x):
-    """The largest whole number that is at most x; derivative 0."""
+    """The largest integer that is not greater than x; derivative 0."""
     return n.floor(x), (0.0,)
 
 
 @primitive("detach", REAL, gate=True)
 def detach(n, x):
-    """x, and derivative 0: the backward pass ends here. A recorded loss computes it again in each run.
+    """x, with derivative 0: the backward pass ends here. A recorded loss computes it again in each run.
 
     >>> from autograd import Value
     >>> x = Value(3.0)
@@ -294,10 +294,10 @@ def div(n, x, y):
     joint=Domain("x > 0", "x == 0 with p >= 0", "x < 0 with whole p"),
 )  # fmt: skip
 def power(n, x, p):
-    """xᵖ with a constant exponent p; derivative p xᵖ⁻¹. It never touches a logarithm.
+    """xᵖ with a constant exponent p; derivative p xᵖ⁻¹. No logarithm is computed.
 
-    The derivative loses log x units where p − 1 is rounded. It needs |x| ≥ 6e−309 for |p| < 1, where xᵖ⁻¹ overflows
-    otherwise, and |p| < 2⁵³ for x < 0: beyond, a float does not know whether p − 1 is odd.
+    The derivative loses log x units in the last place if p − 1 is rounded. It needs |x| ≥ 6e−309 for |p| < 1, since
+    xᵖ⁻¹ overflows otherwise, and |p| < 2⁵³ for x < 0, since a larger float does not show whether p − 1 is odd.
 
     >>> from autograd import Value
     >>> x = Value(-2.0)
@@ -316,10 +316,7 @@ def power(n, x, p):
     remedy="for a negative base write a constant exponent, as in x ** 3",
 )  # fmt: skip
 def pow(n, x, y):
-    """xʸ for x ≥ 0, both of them Values; derivatives y xʸ⁻¹ and xʸ log x (0 at x = 0).
-
-    What is said of ``power``'s derivative is true of y xʸ⁻¹.
-    """
+    """xʸ for x ≥ 0 and a Value y; derivatives y xʸ⁻¹, as accurate as ``power``'s, and xʸ log x, 0 at x = 0."""
     value = n.pow(x, y)
     logarithm = n.log(n.where(x, x, 1.0))
     exponent = n.where(x, y - 1.0, n.where(y, y - 1.0, 1.0))  # x = y = 0: no 0 · 0⁻¹
@@ -328,7 +325,7 @@ def pow(n, x, y):
 
 @primitive("atan2", REAL, REAL, joint=Domain("x != 0", "y != 0", derivative=True))
 def atan2(n, y, x):
-    """The angle of the point (x, y), in [−π, π]; derivatives x/(x² + y²) for y and −y/(x² + y²) for x.
+    """The angle of the point (x, y), in [−π, π]; ∂/∂y = x/(x² + y²), ∂/∂x = −y/(x² + y²).
 
     >>> from autograd import Value
     >>> atan2(Value(1.0), Value(0.0)).local_derivatives
@@ -340,7 +337,7 @@ def atan2(n, y, x):
 
 @primitive("[>0]", REAL, CONSTANT, gate=True)
 def heaviside(n, x, at_zero):
-    """1 for x > 0, 0 for x < 0, the constant ``at_zero`` in between; derivative 0.
+    """1 for x > 0, 0 for x < 0, the constant ``at_zero`` at x = 0; derivative 0.
 
     >>> from autograd import Value
     >>> heaviside(Value(0.0), 0.5).data
@@ -351,7 +348,7 @@ def heaviside(n, x, at_zero):
 
 @primitive(">", REAL, REAL, gate=True)
 def greater(n, x, y):
-    """1 where x > y, else 0, as a node: a comparison that a recorded loss makes again in each run; derivatives 0.
+    """1 if x > y, else 0, as a node, so that a recorded loss compares again in each run; derivatives 0.
 
     >>> from autograd import Value
     >>> greater(Value(2.0), 1.0).data
@@ -362,11 +359,11 @@ def greater(n, x, y):
 
 @primitive("where", CONDITION, REAL, REAL, gate=True)
 def where(n, c, x, y):
-    """x where c is not 0, else y; the one that is not chosen gets derivative 0.
+    """x if c is not 0, else y; the operand that is not chosen has derivative 0.
 
-    Python computes both before it chooses, so what is not chosen has to exist as well: for √x where x > 0 write
-    ``where(x > 0, sqrt(maximum(x, 1e-300)), 0.0)``, which guards the argument. ``x > 0`` decides once;
-    ``greater(x, 0.0)`` is a node, evaluated in each run of a recorded loss.
+    Python computes both operands first, so the one that is not chosen must be defined too: for √x at x > 0, write
+    ``where(x > 0, sqrt(maximum(x, 1e-300)), 0.0)``, which guards the argument. ``x > 0`` is decided once, while
+    recording; ``greater(x, 0.0)`` is a node, evaluated in each run of a recorded loss.
 
     >>> from autograd import Value
     >>> where(Value(2.0) > 1.0, Value(3.0), Value(4.0)).data
@@ -377,7 +374,7 @@ def where(n, c, x, y):
 
 @primitive("clamp", REAL, REAL, REAL, joint=Domain("low <= high"), gate=True)
 def clamp(n, x, low, high):
-    """x, but no less than ``low`` and no more than ``high``; derivative ½ at either bound, 0 where these are equal.
+    """x, limited to [``low``, ``high``]; derivative ½ at either bound, 0 if the bounds are equal.
 
     >>> from autograd import Value
     >>> clamp(Value(3.0), -1.0, 1.0).data
@@ -394,7 +391,7 @@ def clamp(n, x, low, high):
 
 @primitive("max", REAL, gate=True)
 def maximum(n, *x):
-    """The largest of x₁ … xₙ; its derivative is 1 for the largest, and shared equally in a tie.
+    """The largest of x₁ … xₙ; derivative 1 for the largest, shared equally in a tie.
 
     >>> from autograd import Value
     >>> x, y = Value(1.0), Value(1.0)
@@ -407,7 +404,7 @@ def maximum(n, *x):
 
 @primitive("min", REAL, gate=True)
 def minimum(n, *x):
-    """The smallest of x₁ … xₙ; its derivative is 1 for the smallest, and shared equally in a tie."""
+    """The smallest of x₁ … xₙ; derivative 1 for the smallest, shared equally in a tie."""
     return reduce(n.minimum, x), tuple(n.shares([-x_i for x_i in x]))
 
 
@@ -426,7 +423,7 @@ def hypot(n, *x):
 
 @primitive("Σ", REAL)
 def sum(n, *x):
-    """x₁ + … + xₙ as one node, with every derivative 1.
+    """x₁ + … + xₙ as one node; every derivative is 1.
 
     >>> from autograd import Value
     >>> sum([Value(1.0), 2.0, 3.0]).data
@@ -437,7 +434,7 @@ def sum(n, *x):
 
 @primitive("Π", REAL, factors="all")
 def product(n, *x):
-    """x₁ ⋯ xₙ as one node; the derivative for xᵢ is the product of the others.
+    """x₁ ⋯ xₙ as one node; the derivative with respect to xᵢ is the product of the others.
 
     >>> from autograd import Value
     >>> product(Value(2.0), Value(6.0), Value(3.0)).local_derivatives
@@ -451,7 +448,7 @@ def product(n, *x):
 
 @primitive("·", REAL, least=2, step=2, factors="pairs")
 def dot(n, *wa):
-    """w₁a₁ + … + wₙaₙ of the operands w₁…wₙ, a₁…aₙ; ∂/∂wₖ = aₖ, ∂/∂aₖ = wₖ.
+    """w₁a₁ + … + wₙaₙ for operands w₁…wₙ, a₁…aₙ; ∂/∂wₖ = aₖ, ∂/∂aₖ = wₖ.
 
     >>> from autograd import Value
     >>> dot([Value(1.0), Value(2.0)], [3.0, 4.0]).data
@@ -463,7 +460,7 @@ def dot(n, *wa):
 
 @primitive("Σwa+b", REAL, least=3, step=2, factors="pairs")
 def affine(n, *wab):
-    """z = w₁a₁ + … + wₙaₙ + b of w₁…wₙ, a₁…aₙ, b: one unit of a layer; ∂z/∂wₖ = aₖ, ∂z/∂aₖ = wₖ, ∂z/∂b = 1.
+    """z = w₁a₁ + … + wₙaₙ + b for operands w₁…wₙ, a₁…aₙ, b; ∂z/∂wₖ = aₖ, ∂z/∂aₖ = wₖ, ∂z/∂b = 1.
 
     >>> from autograd import Value
     >>> w, a, b = [Value(1.0), Value(2.0)], [3.0, 4.0], Value(0.5)

@@ -1,6 +1,6 @@
-"""Where in the user's code each node is made: its file and line, remembered while ``REMEMBERING`` is hooked in.
+"""Remembers which line of the user's code creates each node, while the hooks ``REMEMBERING`` are installed.
 
-Otherwise nothing here runs. The line of each new node is kept, whichever thread makes it, until ``forget``.
+The lines of nodes from all threads are kept until ``forget()``. Without the hooks, no code in this file runs.
 """
 
 import sys
@@ -11,24 +11,24 @@ from typing import Any
 from autograd import value
 from autograd.value import Value
 
-# the packages whose lines are not the user's; one that is built on the engine adds its name
+# packages whose lines are not the user's; a package built on the engine adds its name
 LIBRARIES = {"autograd"}
 
-# by id: so no graph is kept alive, and a new node at an old one's address overwrites what was said of it
+# by id, so that no graph is kept alive; a new node at the address of an old one overwrites its entry
 _made_in: dict[int, tuple[str, int]] = {}
 
 
 def place(node: Value) -> str:
-    """File, line and what is written there, ``file.py, line 12, `y = log(x)```; empty where it is not known."""
+    """Return the file, line and code of a node, ``file.py, line 12, `y = log(x)```; empty if it is not known."""
     if id(node) not in _made_in:
         return ""
     file, line = _made_in[id(node)]
     code = getline(file, line).strip()
-    return (f"{file}, line {line}" if file else "a line that is not known") + (f", `{code}`" if code else "")
+    return (f"{file}, line {line}" if file else "an unknown line") + (f", `{code}`" if code else "")
 
 
 def outside(frame: FrameType | None) -> tuple[str, int]:
-    """File and line of the nearest caller that is in none of the ``LIBRARIES``."""
+    """Return the file and line of the nearest caller outside the ``LIBRARIES``."""
     while frame is not None:
         if str(frame.f_globals.get("__name__")).split(".")[0] not in LIBRARIES:
             return frame.f_code.co_filename, frame.f_lineno

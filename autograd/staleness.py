@@ -1,4 +1,4 @@
-"""Finds values that changed after a graph was computed from them, so that two forward passes never mix unnoticed."""
+"""Finds values that changed after a graph was computed from them, so that two forward passes do not mix unnoticed."""
 
 from collections.abc import Callable, Iterable, Sequence
 from math import inf
@@ -9,11 +9,11 @@ from autograd.table import is_constant
 from autograd.text import called
 from autograd.value import Value
 
-MOST_STEPS = 60  # of Newton's method, which takes five or so where it arrives
+MOST_STEPS = 60  # of Newton's method, which takes about five if it converges
 
 
 def refuse_changed(root: Value, order: Sequence[Value] | None = None) -> None:
-    """Raise ValueError where ``changes`` finds some: numbers of two forward passes would be mixed."""
+    """Raise ValueError if ``changes`` finds any: numbers of two forward passes would be mixed."""
 
     def name(x: Value) -> str:
         return called(x.name, "f" if x is root else "an unnamed value")
@@ -25,20 +25,20 @@ def refuse_changed(root: Value, order: Sequence[Value] | None = None) -> None:
 def changed_lines(
     changed: list[list[Value]], name: Callable[[Value], str], root: Value, remedy: str = "run the forward pass again"
 ) -> list[str]:
-    """What has to be said first where values ``changed`` since ``root`` was computed: one line, or none."""
+    """Return a warning if values ``changed`` since ``root`` was computed: a list of one line, or an empty list."""
     names = list(dict.fromkeys(" or ".join(map(name, some[:3])) + " …" * (len(some) > 3) for some in changed))
     some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     return [f"{some} changed since {name(root)} was computed: {remedy}"] if names else []
 
 
 def changes(root: Value, order: Sequence[Value] | None = None) -> list[list[Value]]:
-    """The values whose ``data`` is no longer what the graph of ``root`` was computed with, in forward order.
+    """Return the values whose ``data`` changed after the graph of ``root`` was computed, in forward order.
 
-    Each stands alone, or with others where the numbers do not say which of them changed: of x + b, x or b. Each node
-    is compared with its rule at the present data. A changed operand is found by the local derivatives that show
-    it, as those of a product do, or else by solving the rule for the value that was recorded.
+    Each list has one value, or several if the numbers do not show which of them changed, such as x and b of x + b.
+    Each node is compared with its rule at the current data. A changed operand is found by local derivatives that
+    show its old number, as those of a product do, or else by solving the rule for the recorded value.
 
-    order   the graph's topological order, where it is known already
+    order   the graph's topological order, if already known
 
     >>> w, x = Value(2.0, "w"), Value(3.0, "x")
     >>> L = w * x
@@ -47,7 +47,7 @@ def changes(root: Value, order: Sequence[Value] | None = None) -> list[list[Valu
     True
     """
     disagreeing: list[Value] = []
-    unchanged: set[Value] = set()  # the operands that a node which agrees depends on
+    unchanged: set[Value] = set()  # nodes that agree with their rules, and the operands that they depend on
     for node in order or topological_order(root):
         if not node.parents:
             continue
@@ -57,22 +57,22 @@ def changes(root: Value, order: Sequence[Value] | None = None) -> list[list[Valu
             disagreeing.append(node)
     found = [some for node in disagreeing for some in _suspects(node, unchanged)]
     known = {some[0] for some in found if len(some) == 1}
-    # an ambiguity is settled where one of its values is known from elsewhere
+    # another node may show which of several values changed
     return [some for some in found if len(some) == 1 or not known & set(some)]
 
 
 def _suspects(node: Value, unchanged: set[Value]) -> list[list[Value]]:
-    """What changed, so that ``node`` disagrees with its rule: certain ones alone, doubtful ones together."""
+    """Return what changed so that ``node`` disagrees with its rule: certain values one by one, others together."""
     assert node.operation is not None
     now = [x.data for x in node.parents]
     _, present = node.operation.rule(floats, *now)
-    # the local derivatives of a product are its other operands: where one differs, the old operand can be read there
+    # the local derivatives of a product are its other operands: one that differs is the old number of an operand
     old = {p: r for p, r in zip(present, node.local_derivatives) if not same(p, r)}
     then = [old.get(x, x) for x in now]
     shown = list(dict.fromkeys(x for x, before, after in zip(node.parents, then, now) if before != after))
     if shown and _agrees(node, then):
         return [[x] for x in shown]
-    # what no local derivative shows, as the b of w·a + b, or the x of exp x
+    # operands that no local derivative shows, such as b in w·a + b, or x in exp x
     hidden = [x for x in dict.fromkeys(node.parents) if x not in unchanged and not is_constant(x)]
     suspects = [x for x in hidden if _explains(node, x, then)]
     if suspects:
@@ -83,7 +83,7 @@ def _suspects(node: Value, unchanged: set[Value]) -> list[list[Value]]:
 
 
 def _explains(node: Value, x: Value, operands: list[float]) -> bool:
-    """Whether another number of the operand x gives what the node recorded; found by Newton's method, damped."""
+    """Return whether another number for the operand x gives what the node recorded, by damped Newton's method."""
     assert node.operation is not None
     at, off, step = operands, inf, 0.0
     for _ in range(MOST_STEPS):
@@ -101,7 +101,7 @@ def _explains(node: Value, x: Value, operands: list[float]) -> bool:
 
 
 def _agrees(node: Value, operands: list[float]) -> bool:
-    """Whether the node's rule at these operands gives the numbers that the node recorded, up to rounding."""
+    """Return whether the node's rule at these operands gives the recorded numbers, up to rounding."""
     assert node.operation is not None
     value, local_derivatives = node.operation.rule(floats, *operands)
     rounding = rounding_of(local_derivatives, operands)
@@ -109,11 +109,11 @@ def _agrees(node: Value, operands: list[float]) -> bool:
 
 
 def rounding_of(local_derivatives: Iterable[float], operands: Iterable[float]) -> float:
-    """By how much a value may differ that was computed from the same operands, of which large ones may cancel."""
+    """Return how far two values computed from the same operands may differ, given that large terms may cancel."""
     terms = sum(abs(local * x) for local, x in zip(local_derivatives, operands))
     return 1e-11 * terms if terms < inf else 0.0
 
 
 def same(x: float, y: float, rounding: float = 1e-15) -> bool:
-    """Equal up to the last digits; NaN equals NaN."""
+    """Return whether x and y are equal up to the last digits; NaN equals NaN."""
     return x == y or abs(x - y) <= max(1e-11 * max(abs(x), abs(y)), rounding) < inf or (x != x and y != y)

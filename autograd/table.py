@@ -1,4 +1,4 @@
-"""What an entry of the table is: a rule, its symbol, where it is defined, and how a call of it records a node."""
+"""Defines an entry of the table: its rule, its symbol, its domains, and the call that records a node."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from autograd.errors import DomainError, complaint
 from autograd.node import Node
 from autograd.number_systems import floats
 from autograd.operands import listed, number_of
-from autograd.text import printable
+from autograd.text import counted, printable
 
 Rule = Callable[..., tuple[Any, tuple[Any, ...]]]
 T = TypeVar("T")
 
 
-# what a domain says: in messages, as a test, and in JavaScript
+# the comparisons of a domain: in messages, as a test, and in JavaScript
 SIGNS: dict[str, tuple[str, Callable[[float, float], bool], str]] = {
     ">": (">", gt, "{} > {}"), ">=": ("≥", ge, "{} >= {}"), "==": ("=", eq, "{} === {}"),
     "<": ("<", lt, "{} < {}"), "<=": ("≤", le, "{} <= {}"), "!=": ("≠", ne, "{} !== {}"),
@@ -27,13 +27,13 @@ SIGNS: dict[str, tuple[str, Callable[[float, float], bool], str]] = {
 
 
 class Domain:
-    """Where an operand x may lie, ``Domain(">", 0.0)``, or several by the rule's letters, ``Domain("low <= high")``.
+    """A condition on one operand x, ``Domain(">", 0.0)``, or on several operands, ``Domain("low <= high")``.
 
-    alternatives   at least one has to hold: "x > 0", "-1 <= x <= 1", "whole p", "x == 0 with p >= 0" for both, or
-                   "y >= 0 where x == 0", which holds for other x too; words without a sign, "x real", always hold
-    derivative     whether only the local derivatives need it
+    alternatives   at least one must be true: "x > 0", "-1 <= x <= 1", "whole p", "x == 0 with p >= 0" for both, or
+                   "y >= 0 where x == 0", which is also true for any other x; "x real", without a sign, is always true
+    derivative     whether only the local derivatives need the condition
 
-    Each method takes the operands by letter. Raises ValueError for a sign that is not one of ``SIGNS``.
+    Each method takes the operands by the rule's letters. Raises ValueError for a sign that is not in ``SIGNS``.
 
     >>> domain = Domain("x > 0", "x == 0 with whole p")
     >>> domain.words(x="base", p="n"), domain.contains(x=0.0, p=0.5), domain.javascript(x="x1", p="x2")
@@ -48,7 +48,7 @@ class Domain:
         self.letters = {z for test in self.tests for x, _, y in test for z in (x, y) if z.isidentifier()}
 
     def words(self, /, **names: str) -> str:
-        """The condition as messages state it."""
+        """Return the condition as messages state it."""
         said = names | {sign: words for sign, (words, _, _) in SIGNS.items()}
         *others, last = (
             " ".join(said.get(word, word.replace("-", "−")) for word in alternative.split())
@@ -57,14 +57,14 @@ class Domain:
         return f"{', '.join(others)}{',' if len(others) > 1 else ''} or {last}" if others else last
 
     def contains(self, /, **numbers: float) -> bool:
-        """Whether the condition holds."""
+        """Return whether the condition is true."""
         return any(
             all(SIGNS[sign][1](*(numbers[z] if z in numbers else float(z) for z in (x, y))) for x, sign, y in test)
             for test in self.tests
         )
 
     def javascript(self, /, **names: str) -> str:
-        """The test in JavaScript."""
+        """Return the condition in JavaScript."""
         return " || ".join(
             " && ".join(SIGNS[sign][2].format(names.get(x, x), names.get(y, y)) for x, sign, y in test) or "true"
             for test in self.tests
@@ -72,7 +72,7 @@ class Domain:
 
 
 def _tests(alternative: str) -> list[list[tuple[str, str, str]]]:
-    """The comparisons (x, sign, y) of an alternative; "A where B" is two alternatives, A and the opposite of B."""
+    """Return the comparisons (x, sign, y) of an alternative; "A where B" becomes two, A and the opposite of B."""
     needed, _, where = alternative.partition(" where ")
     tests = []
     for part in [needed, where.replace("==", "!=")] if where else [needed]:
@@ -85,19 +85,19 @@ def _tests(alternative: str) -> list[list[tuple[str, str, str]]]:
 
 
 REAL, CONDITION = Domain("x real"), Domain("x true (not 0) or false (0)")
-CONSTANT = Domain("x a constant")  # no Value enters here, so no derivative leaves
+CONSTANT = Domain("x a constant")  # an operand without a derivative, which may not be a Value
 POSITIVE, NONNEGATIVE, NONZERO = Domain(">", 0.0), Domain(">=", 0.0), Domain("!=", 0.0)
 ABOVE_MINUS_ONE, UP_TO_ONE, WITHIN_ONE = Domain(">", -1.0), Domain("-1 <= x <= 1"), Domain("-1 < x < 1")
-ANYWHERE = Domain("anywhere")  # where all operands may lie together, unless a rule says otherwise
+ANYWHERE = Domain("anywhere")  # the default joint domain
 
 TABLE: dict[str, Primitive] = {}
-TABLE_MODULE = "autograd.primitives"  # where the rules of the table stand
+TABLE_MODULE = "autograd.primitives"  # defines the built-in rules
 
-_recorders: list[Any] = []  # what a call records its node with
+_recorders: list[Any] = []
 
 
 def recorder(function: T) -> T:
-    """Decorates the function that every call of an entry records its node with: ``autograd.value.apply``."""
+    """Register the function with which every call of an entry records its node: ``autograd.value.apply``."""
     _recorders.append(function)
     return function
 
@@ -106,9 +106,9 @@ def recorder(function: T) -> T:
 class Primitive:
     """One entry of the table. Called on Values or numbers, it records a node.
 
-    name                 the rule's own name; the key in ``TABLE``
-    letters              the rule's names of its operands, as the messages use them
-    derivative_domains   where the local derivatives are finite too; all else is as ``primitive`` was given it
+    name                 the rule's name and the key in ``TABLE``
+    letters              the rule's names for its operands, which messages use
+    derivative_domains   where the local derivatives are finite too; for other attributes see ``primitive``
     """
 
     rule: Rule
@@ -134,32 +134,34 @@ class Primitive:
         if len(self.domains) != len(self.letters):
             raise TypeError(
                 f"primitive {self.name}: {len(self.domains)} domains for the operands {', '.join(self.letters)}; "
-                "state one for each operand (an n-ary rule states one for all)"
+                "give one for each operand (one for all operands of an n-ary rule)"
             )
         if unknown := set().union(*(d.letters - {"x"} for d in self.derivative_domains + self.domains)):
-            raise TypeError(f"primitive {self.name}: a domain of one operand calls it x, not {', '.join(unknown)}")
+            raise TypeError(
+                f"primitive {self.name}: the domain of an operand must call it x, not {', '.join(unknown)}"
+            )
         if unknown := self.joint.letters - set(self.letters):
             raise TypeError(
-                f"primitive {self.name}: its joint domain has {', '.join(unknown)}, which is not an operand"
+                f"primitive {self.name}: the joint domain mentions {', '.join(unknown)}, which is not an operand"
             )
 
     def __call__(self, *operands: Any) -> Any:
-        """Record a node. Operands come one by one, or in lists of the same length: ``affine(w, a, b)``."""
+        """Record a node. Operands are passed one by one or in lists of equal length: ``affine(w, a, b)``."""
         if self.variadic:
             operands = self._unpacked(operands)
         elif len(operands) != len(self.letters):
-            raise TypeError(f"{self.name} of {len(operands)} operands: it takes {len(self.letters)}")
-        if self.__module__ != TABLE_MODULE:  # a rule of the user's own, which may return something else each time
+            raise TypeError(f"{self.name} takes {counted(len(self.letters), 'operand')}, not {len(operands)}")
+        if self.__module__ != TABLE_MODULE:  # a user's rule, which may return something different in each call
             self._prove([number_of(x) for x in operands])
         [record] = _recorders
         node = record(self, *operands)
-        if node.data.__class__ is not float:  # a rule of the user's own that returns whole numbers, or NumPy's
+        if node.data.__class__ is not float:  # a user's rule may return ints or NumPy scalars
             node.data = node.data
         if self.takes_constants:
             for letter, domain, parent in zip(self.letters, self.domains, node.parents):
                 if domain is CONSTANT and not is_constant(parent):
                     raise TypeError(
-                        f"{self.name}: {letter} = {parent!r} is a Value, and no derivative would leave it; give a "
+                        f"{self.name}: {letter} = {parent!r} is a Value, but {letter} has no derivative; give a "
                         "plain number, or write x ** y for an exponent that is a Value"
                     )
         return node
@@ -176,21 +178,21 @@ class Primitive:
         if len(lengths) > 1 or len(flat) < self.least or (len(flat) - self.least) % self.step:
             of = f" in lists of {' and '.join(map(str, sorted(lengths)))}" if len(lengths) > 1 else ""
             raise TypeError(
-                f"{self.name} of {len(flat)} operands{of}: it takes {self.least}, {self.least + self.step}, …, "
-                "in lists of the same length"
+                f"{self.name} takes {self.least}, {self.least + self.step}, … operands, in lists of equal length, "
+                f"not {len(flat)}{of}"
             )
         return flat
 
     def _prove(self, operands: list[float]) -> None:
-        """TypeError for a rule that does not return one value and a local derivative for each operand."""
+        """Raise TypeError if the rule does not return a value and one local derivative per operand."""
         returned = self.rule(floats, *operands)
         is_pair = isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[1], tuple)
         numbers = (returned[0], *returned[1]) if is_pair else ()
         if len(numbers) != 1 + len(operands) or not all(isinstance(x, (float, int)) for x in numbers):
             local_derivatives = ", ".join(f"∂/∂{letter}" for letter in self.letters)
             raise TypeError(
-                f"primitive {self.name} returned {returned!r} for {len(operands)} operands: it needs to return "
-                f"(value, ({local_derivatives},)), floats with a local derivative for each operand"
+                f"primitive {self.name} returned {returned!r} for {len(operands)} operands: it must return "
+                f"(value, ({local_derivatives},)), a float for the value and one for each local derivative"
             )
 
     def __reduce__(self) -> str:  # pickled and copied by name, as a function is
@@ -200,32 +202,32 @@ class Primitive:
         return printable(f"<primitive {self.name} {self.symbol}>")
 
     def domains_of(self, count: int, derivative: bool = False) -> tuple[Domain, ...]:
-        """The domain of each of ``count`` operands."""
+        """Return the domain of each of ``count`` operands."""
         domains = self.derivative_domains if derivative else self.domains
         return domains * count if self.variadic else domains
 
     def by_letter(self, operands: Iterable[T]) -> list[dict[str, T]]:
-        """The operands by the rule's letters; of an n-ary rule, which has one letter, one after another."""
+        """Return the operands by the rule's letters; an n-ary rule has one letter, and so one dict per operand."""
         return [dict(zip(self.letters, row)) for row in ([[x] for x in operands] if self.variadic else [operands])]
 
     def defined_at(self, *operands: float, derivative: bool = False) -> bool:
-        """Whether the value (or with ``derivative`` the local derivatives too) exists at these operands."""
+        """Return whether the value (with ``derivative``, also each local derivative) exists at these operands."""
         domains = self.domains_of(len(operands), derivative)
         alone = all(domain.contains(x=x) for domain, x in zip(domains, operands))
         return alone and ((self.joint.derivative and not derivative) or self.joined_at(*operands))
 
     def joint_words(self, names: Iterable[str]) -> str:
-        """The joint condition as messages state it, for operands of these names."""
+        """Return the joint condition as messages state it, for operands of these names."""
         return self.joint.words(**self.by_letter(["an operand"] if self.variadic else names)[0])
 
     def joined_at(self, *operands: float) -> bool:
-        """Whether the joint condition holds."""
+        """Return whether the joint condition is true."""
         return any(self.joint.contains(**numbers) for numbers in self.by_letter(operands))
 
     def check_fault(self, node: Node) -> None:
-        """Raise DomainError for a node that is not finite, unless an operand was not finite before."""
+        """Raise DomainError for a node that is not finite, unless one of its operands is not finite either."""
         if all(isfinite(x._data) for x in node.parents):
-            # no name for the error here: it would keep itself, and the graph, alive until the collector runs
+            # a local name for the error would keep it and the graph alive until the collector runs
             raise DomainError(complaint(node), node)
 
 
@@ -234,7 +236,7 @@ CONSTANT_NUMBER.name = "constant"
 
 
 def is_constant(node: Node) -> bool:
-    """Whether the node is a number in an expression."""
+    """Return whether the node is a number in an expression."""
     return node.operation is CONSTANT_NUMBER
 
 
@@ -242,16 +244,16 @@ def primitive(
     symbol: str, *domains: Domain, derivative: tuple[Domain, ...] = (), joint: Domain = ANYWHERE, remedy: str = "",
     gate: bool = False, least: int = 1, step: int = 1, factors: Literal["", "all", "pairs"] = "", flat: str = "flat",
 ) -> Callable[[Rule], Primitive]:  # fmt: skip
-    """Put a rule into the table; what comes back is the function on Values.
+    """Decorator that adds a rule to the table and returns the function on Values.
 
-    symbol        how texts and drawings write the operation: × σ Σ
-    domains       one for each operand of the rule (one for all, where it takes ``*operands``)
-    derivative    the domains of the local derivatives, where they are smaller
+    symbol        the operation's symbol in texts and drawings: × σ Σ
+    domains       one for each operand of the rule (one for all if it takes ``*operands``)
+    derivative    the domains of the local derivatives, if they are smaller
     joint         a condition on all operands together
-    remedy        what to write instead where a domain is broken
-    gate          whether a local derivative of 0 means "not chosen", as relu's: it stops even an infinite upstream
-    factors       the operands that are multiplied with each other: "all", or "pairs", as each w with its a
-    flat          what a text calls the operation where its slope is 0: flat, off or saturated
+    remedy        what to write instead, for the error message at operands outside the domain
+    gate          whether a local derivative of 0 means "not chosen", as in relu; it stops even an infinite upstream
+    factors       the operands that are multiplied with each other: "all", or "pairs" for each w with its a
+    flat          the word for the operation if its slope is 0: flat, off or saturated
     least, step   an n-ary rule takes ``least`` operands, or ``step`` more, or 2 ``step`` more …
 
     Raises TypeError if the domains do not match the operands, ValueError if the name is taken.
@@ -271,7 +273,7 @@ def primitive(
     def register(rule: Rule) -> Primitive:
         entry = Primitive(rule, symbol, domains, derivative, joint, remedy, gate, least, step, factors, flat)
         if entry.name in TABLE:
-            raise ValueError(f"primitive {entry.name}: the table has one already; choose another name")
+            raise ValueError(f"primitive {entry.name} is already in the table; choose another name")
         TABLE[entry.name] = entry
         return entry
 

@@ -1,12 +1,12 @@
-"""Text for terminals and errors: the lecture's signs in ASCII where ∂ or σ is missing, names shortened to one line.
+"""Text for terminals and errors: the lecture's signs in ASCII if the encoding lacks ∂ or σ, names on one line.
 
-The error handler ``chainrule`` replaces what an encoding cannot carry: ∂f/∂x becomes ``df/dx``. Both command lines
-set it on their streams, and the texts of the library go through ``printable``. For prints of your own, call
+The error handler ``chainrule`` replaces signs that an encoding lacks: ∂f/∂x becomes ``df/dx``. Both command lines set
+it on their streams, and the texts of the library are passed through ``printable``. For your own prints, call
 ``sys.stdout.reconfigure(errors="chainrule")``. Names, values and files keep their signs.
 
 >>> "∂L/∂w²_13 = Σ δ¹⁰ · σ′(z) / √x  ✓".encode("ascii", "chainrule").decode()
 "dL/dw^2_13 = sum delta^10 * sigma'(z) / sqrt x  ok"
->>> "σ²".encode("cp1252", "chainrule").decode("cp1252")  # which has ² and no σ
+>>> "σ²".encode("cp1252", "chainrule").decode("cp1252")  # has ² but not σ
 'sigma²'
 """
 
@@ -32,7 +32,7 @@ MARKS = {"<super>": "^", "<sub>": "_"}
 
 
 def in_ascii(text: str, start: int, end: int) -> str:
-    """The signs from start to end, each in ASCII, with ^ or _ before a run of raised or lowered ones."""
+    """Return text[start:end] in ASCII, with ^ or _ before superscripts or subscripts."""
     written, before = [], ""
     for c, after in zip(text[start:end], [*text[start + 1 : end + 1], ""]):
         tag, *codes = decomposition(c).split() or [""]
@@ -40,7 +40,7 @@ def in_ascii(text: str, start: int, end: int) -> str:
         if c in IN_ASCII:
             apart = c in "√Σ∑∇" and after.isalnum() and not decomposition(after)
             written.append(IN_ASCII[c] + " " * apart)
-        elif tag.startswith("<"):  # ² is a raised 2, … three points
+        elif tag.startswith("<"):  # ² decomposes into a raised 2, … into three points
             parts = "".join(chr(int(code, 16)) for code in codes)
             written.append((mark if mark != before else "") + in_ascii(parts, 0, len(parts)))
         else:
@@ -50,7 +50,7 @@ def in_ascii(text: str, start: int, end: int) -> str:
 
 
 def handler(error: UnicodeError) -> tuple[str, int]:
-    """What ``codecs`` calls for signs that an encoding lacks."""
+    """Replace the signs that an encoding lacks; called by ``codecs``."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return in_ascii(error.object, error.start, error.end), error.end
@@ -60,13 +60,13 @@ codecs.register_error("chainrule", handler)
 
 
 def printable(text: str) -> str:
-    """The text as stdout can carry it: unchanged, where it is Unicode."""
+    """Return the text as stdout can encode it: unchanged if stdout is Unicode."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     return text if text.isascii() else text.encode(encoding, "chainrule").decode(encoding)
 
 
 def text_name(name: str) -> str:
-    """The name on one line: what cannot be printed is written as Python would, ``\\\\n``.
+    """Return the name on one line, with characters that cannot be printed escaped as in Python, ``\\\\n``.
 
     >>> text_name("two\\nlines"), text_name("w²_13")
     ('two\\\\nlines', 'w²_13')
@@ -75,25 +75,25 @@ def text_name(name: str) -> str:
 
 
 def clipped(words: str, most: int = 20) -> str:
-    """The words, or their beginning where they are long."""
+    """Return the words, shortened to ``most`` characters."""
     return words if len(words) <= most else words[: most - 1] + "…"
 
 
 def shown(thing: object) -> str:
-    """What somebody gave, as Python writes it: on one line, and short."""
+    """Return a short ``repr`` of the thing, on one line."""
     return " ".join(reprlib.repr(thing).split())
 
 
 def called(name: str | None, otherwise: str) -> str:
-    """The name as an error says it: on one line, and short; ``otherwise`` where there is none."""
+    """Return the name for use in an error: short and on one line; ``otherwise`` if there is no name."""
     return clipped(text_name(name), MOST_NAME) if name else otherwise
 
 
 def elsewhere(thing: object) -> str:
-    """What to do with a node of another engine, where a Value is needed; empty for anything else."""
-    return "; a node of another engine becomes one by adopt(…)" if hasattr(thing, "grad") else ""
+    """Return a remedy if a node of another engine was given instead of a Value; empty for anything else."""
+    return "; adopt(…) converts a node of another engine" if hasattr(thing, "grad") else ""
 
 
 def counted(number: int, what: str) -> str:
-    """``1 group``, ``1,200 groups``."""
+    """Return a number with its noun: ``1 group``, ``1,200 groups``."""
     return f"{number:,} {what}{'s' * (number != 1)}"

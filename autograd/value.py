@@ -1,4 +1,4 @@
-"""A Value knows its parents and its local derivatives; ``backward`` multiplies and adds."""
+"""``Value``: a node whose operators build the graph, and whose ``backward`` applies the chain rule."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from operator import ge, gt, le, lt
 from typing import Any, NoReturn, SupportsFloat
 
 from autograd import primitives
-from autograd.errors import ALSO, HERE, Elsewhere, name_among
+from autograd.errors import MICROGRAD, REPLACEMENTS, Elsewhere, name_among
 from autograd.graph import topological_order
 from autograd.modes import collector_paused, entered, faults_wait, no_grad
 from autograd.node import Node
@@ -18,12 +18,12 @@ from autograd.text import printable
 
 
 def reflected(primitive: Primitive) -> Callable[[Any, Operand], Value]:
-    """2 * x asks x, which gives mul(2, x)."""
+    """Return a reflected operator: Python evaluates 2 * x as x.__rmul__(2), which returns mul(2, x)."""
     return lambda self, other: binary(primitive, other, self)
 
 
 def method(primitive: Primitive) -> Callable[[Any], Value]:
-    """x.tanh() is tanh(x)."""
+    """Return an entry of the table as a method: x.tanh() is tanh(x)."""
 
     def run(self: Any) -> Value:
         return unary(primitive, self)
@@ -34,7 +34,7 @@ def method(primitive: Primitive) -> Callable[[Any], Value]:
 
 
 def comparison(holds: Callable[[float, float], bool]) -> Callable[[Any, Operand], Any]:
-    """x < y of the numbers; equality stays identity."""
+    """Return a comparison of numbers, such as x < y; == still compares identity."""
 
     def compare(self: Value, other: Operand) -> Any:
         try:
@@ -48,10 +48,10 @@ def comparison(holds: Callable[[float, float], bool]) -> Callable[[Any, Operand]
 class Value(Node):
     """A number and where it came from.
 
-    data        the number; what is assigned becomes a float, or a TypeError
+    data        the number; an assigned number is converted to float, or raises TypeError
     grad        ∂L/∂(this value), once ``L.backward()`` has run
-    operation   the primitive that made it; None for an input
-    name        what texts and drawings call it
+    operation   the primitive that computed it; None for an input
+    name        its label in texts and drawings
 
     >>> x, y = Value(3.0), Value(4.0)
     >>> (x * y).backward()
@@ -61,7 +61,7 @@ class Value(Node):
 
     __slots__ = ()
     operation: Primitive | None
-    vars().update({name: Elsewhere(name) for name in HERE} | ALSO)  # of other engines; __getattr__ would be slower
+    vars().update({name: Elsewhere(name) for name in REPLACEMENTS} | MICROGRAD)  # __getattr__ would be slower
 
     def __init__(self, data: SupportsFloat, name: str | None = None, **elsewhere: Any) -> None:
         self._data = data if data.__class__ is float else plain(data)
@@ -71,12 +71,12 @@ class Value(Node):
         if elsewhere:
             name = name_among(name, **elsewhere)
         if name is not None and not isinstance(name, str):
-            raise TypeError(f"a name of {name!r}: it needs text, as Value(2.0, 'r')")
+            raise TypeError(f"a name must be text, as in Value(2.0, 'r'), not {name!r}")
         self.name = name
 
     @property
     def data(self) -> float:
-        """The number. What is computed from it keeps the old one until it is computed again."""
+        """The number. Values computed from it keep their old numbers until they are computed again."""
         return self._data
 
     @data.setter
@@ -84,18 +84,18 @@ class Value(Node):
         self._data = number if number.__class__ is float else plain(number)
 
     def backward(self) -> None:
-        """∂L/∂parent += ∂L/∂node · ∂node/∂parent, from this value (L) back; leaves add to the grad they have."""
+        """Run the backward pass from this value, L: ∂L/∂parent += ∂L/∂node · ∂node/∂parent. Leaves accumulate."""
         with collector_paused():
             order = topological_order(self)
             for node in order:
                 if node.operation is not None:
                     node.grad = 0.0
                 elif node.grad.__class__ is not float:
-                    node.grad = plain(node.grad)  # a leaf's None, or float32, would spoil what is added to it
+                    node.grad = plain(node.grad)  # None or float32 in a leaf would spoil the sum
             self.grad += 1.0  # ∂L/∂L
             for node in reversed(order):
                 upstream = node.grad
-                if upstream:  # nothing from upstream is nothing, even times an infinite local derivative
+                if upstream:  # an upstream of 0 contributes 0, even if the local derivative is infinite
                     for parent, local in node.edges if upstream - upstream == 0.0 else node.open_edges:
                         parent.grad += upstream * local
 
@@ -158,7 +158,7 @@ class Value(Node):
 
     def __float__(self, digits: int | None = None) -> NoReturn:
         raise TypeError(
-            f"{self!r} would leave the graph: math.exp, float, int and round record nothing; write x.data for the "
+            f"{self!r} would leave the graph: math.exp, float, int and round record no node; write x.data for the "
             "number, or autograd.exp(x) to stay in the graph"
         )
 
@@ -168,8 +168,8 @@ class Value(Node):
         return format(self._data, spec) if spec else str(self)
 
     def __reduce__(self) -> Any:
-        if self.parents:  # copied by recursion, a deep graph would not fit on any stack
-            raise TypeError(f"{self!r} was computed: copy its leaves and compute again; state_dict() keeps a model")
+        if self.parents:  # a recursive copy of a deep graph would overflow the stack
+            raise TypeError(f"{self!r} was computed: copy its leaves and compute again; state_dict() saves a model")
         return constant if self.operation else Value, (self._data,), (None, {"name": self.name, "grad": self.grad})
 
     def __repr__(self) -> str:
@@ -177,18 +177,18 @@ class Value(Node):
 
 
 Operand = Value | SupportsFloat
-_new: Any = object.__new__  # instrument.py exchanges this, __init__ and backward while detect_anomaly() is on
+_new: Any = object.__new__  # instrument.py replaces this, __init__ and backward inside detect_anomaly()
 
 
 @recorder
 def apply(primitive: Primitive, *operands: Operand) -> Value:
-    """Run a rule on floats and record what it returns; DomainError where finite operands give no finite value."""
+    """Run a rule on floats and record a node. Raises DomainError if finite operands give no finite value."""
     nodes = tuple([x if x.__class__ is Value else constant(x) for x in operands])
     return node_of(primitive, nodes, [x._data for x in nodes])
 
 
 def node_of(primitive: Primitive, parents: tuple[Any, ...], data: list[float]) -> Value:
-    """``apply`` for operands that are Values, and whose data the caller has at hand."""
+    """Like ``apply``, for operands that are Values and whose data the caller has already read."""
     value, local_derivatives = primitive.rule(floats, *data)
     if len(parents) > 2:
         return _record(primitive, value, parents, local_derivatives)
@@ -196,13 +196,13 @@ def node_of(primitive: Primitive, parents: tuple[Any, ...], data: list[float]) -
 
 
 def unary(primitive: Primitive, x: Value) -> Value:
-    """``apply`` for one operand that is a Value, in half the time."""
+    """Like ``apply``, for one operand that is a Value, in half the time."""
     value, (dx,) = primitive.rule(floats, x._data)
     return _record(primitive, value, x, dx)
 
 
 def binary(primitive: Primitive, x: Any, y: Any) -> Value:
-    """``apply`` for two operands, a third faster: most of a scalar graph is made here."""
+    """Like ``apply``, for two operands, a third faster: it creates most nodes of a scalar graph."""
     try:
         x = x if x.__class__ is Value else constant(x)
         y = y if y.__class__ is Value else constant(y)
@@ -223,7 +223,7 @@ def _record(primitive: Primitive, value: float, x: Any, dx: Any, y: Any = None, 
 
 
 def constant(number: Operand) -> Value:
-    """A number in an expression: a leaf that is not an input."""
+    """Return a number of an expression as a node: a leaf that is not an input."""
     if isinstance(number, Value):  # of a subclass
         return number
     node = Value(number)

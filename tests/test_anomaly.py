@@ -59,7 +59,7 @@ def nan_leaf():
 
 def test_a_leaf_that_is_nan_is_named_with_the_operation_that_meets_it_and_both_lines():
     said = found(nan_leaf, "# what uses it")
-    assert said.startswith("mul at w = 2.0, x = nan: the result is nan since the leaf x, made in ")
+    assert said.startswith("mul at w = 2.0, x = nan: the result is nan because the leaf x, created in ")
     assert f"{HERE}, line {line_of('# a leaf')}, `x = Value(nan" in said
     assert said.endswith("is nan; give it a finite number")
 
@@ -71,7 +71,7 @@ def infinite_constant():
 
 def test_the_first_is_named_and_not_what_comes_of_it():
     # inf − inf would be NaN: the product is what went wrong
-    assert "the result is inf since the constant y" in found(infinite_constant, "# twice")
+    assert "the result is inf because the constant y" in found(infinite_constant, "# twice")
 
 
 def of_many():
@@ -81,7 +81,7 @@ def of_many():
 
 
 def test_one_of_many_operands_is_named_where_the_message_does_not_list_them_all():
-    assert "the leaf x34, made in" in found(of_many, "# of many")
+    assert "the leaf x34, created in" in found(of_many, "# of many")
 
 
 def outside_its_domain():
@@ -109,7 +109,7 @@ def root_of_zero():
 
 def test_an_infinite_local_derivative_that_is_used_is_named_by_its_rule():
     said = found(root_of_zero, "# √0")
-    assert said == "sqrt at x = 0.0: its local derivative by x is inf; a finite one needs x > 0"
+    assert said == "sqrt at x = 0.0: the local derivative with respect to x is inf; a finite one needs x > 0"
 
 
 def flat_at_zero():
@@ -131,8 +131,8 @@ def small_divisor():
 def test_a_local_derivative_that_overflows_is_named_as_such():
     # the quotient 1e200 is finite, −1/u² = −1e400 is not
     said = found(small_divisor, "# a slope of −1/u²")
-    assert said == "div at x = 1.0, u = 1e-200: its local derivative by u is -inf; an overflow beyond the largest " \
-        "float, 1.8e308"  # fmt: skip
+    assert said == "div at x = 1.0, u = 1e-200: the local derivative with respect to u is -inf; an overflow " \
+        "beyond the largest float, 1.8e308"  # fmt: skip
 
 
 def steep():
@@ -147,7 +147,7 @@ def test_a_gradient_that_overflows_is_named_where_it_does():
     # δ of (w + x) is 1e200 · 1e200, and what the sum passes on is not the first
     said = found(steep, "# the outer factor")
     assert said.startswith(
-        "mul at add(w, x) = 1e-308, y = 1e+200: the gradient of add(w, x) overflows, 1e+200 · 1e+200"
+        "mul at add(w, x) = 1e-308, y = 1e+200: the gradient of add(w, x) overflows: 1e+200 · 1e+200"
     )
 
 
@@ -164,7 +164,7 @@ def test_infinity_times_zero_names_the_infinity():
         (y * 1e200).backward()
 
     x.grad = zero.grad = 0.0
-    assert "the gradient of mul(zero, x) overflows, 1e+200 · 1e+200" in found(again, "# after it comes 0")
+    assert "the gradient of mul(zero, x) overflows: 1e+200 · 1e+200" in found(again, "# after it comes 0")
 
 
 def test_a_sum_of_gradients_that_overflows_is_named_with_what_was_there():
@@ -175,7 +175,7 @@ def test_a_sum_of_gradients_that_overflows_is_named_with_what_was_there():
         (w * 1e308).backward()  # once more
 
     said = found(twice, "# once more")
-    assert said.startswith("mul at w = 1.0, y = 1e+308: the gradient of w overflows, 1e+308 + 1.0 · 1e+308 is beyond")
+    assert said.startswith("mul at w = 1.0, y = 1e+308: the gradient of w overflows: 1e+308 + 1.0 · 1e+308 is beyond")
     assert w.grad == 1e308  # as the first backward left it
 
 
@@ -186,7 +186,7 @@ def test_a_gradient_that_was_not_finite_before_is_told_from_one_that_overflows()
     def go_on():
         (w * 2.0).backward()  # on top of NaN
 
-    assert found(go_on, "# on top of NaN").endswith("the gradient of w is nan already; zero it before backward")
+    assert found(go_on, "# on top of NaN").endswith("the gradient of w is already nan; set it to 0.0 before backward")
 
 
 def test_no_gradient_has_changed_where_an_anomaly_is_found():
@@ -210,7 +210,7 @@ def test_what_was_made_before_says_so():
     with pytest.raises(AnomalyError) as caught, detect_anomaly():
         y.backward()
     assert str(caught.value).startswith(
-        "made before detect_anomaly(): mul at x = nan, y = 2.0: the result is nan since"
+        "created before detect_anomaly(): mul at x = nan, y = 2.0: the result is nan because"
     )
     assert caught.value.node is y
 
@@ -229,7 +229,7 @@ def test_the_search_itself_names_the_node_and_needs_no_context():
     root = sqrt(x)
     anomaly = first_anomaly(3.0 * root)
     assert isinstance(anomaly, AnomalyError) and anomaly.node is root
-    assert str(anomaly) == "sqrt at x = 0.0: its local derivative by x is inf; a finite one needs x > 0"
+    assert str(anomaly) == "sqrt at x = 0.0: the local derivative with respect to x is inf; a finite one needs x > 0"
     assert first_anomaly(x * 2.0) is None and x.grad == 0.0
     assert str(first_anomaly(Value(inf, "L"))) == "L = inf: give it a finite number"
 
@@ -369,11 +369,11 @@ def test_a_replay_names_the_line_where_its_node_was_recorded(engine):
             return lambda: program([[*numbers[:i], number, *numbers[i + 1 :]]])
 
         said = found(run(4, nan), "# the whole loss")
-        assert said.startswith("mul at w4 = 1.0, x4 = nan: the result is nan since the leaf x4, made in ")
+        assert said.startswith("mul at w4 = 1.0, x4 = nan: the result is nan because the leaf x4, created in ")
         said = found(run(7, -2.0), "# the whole loss", DomainError)
         assert said == "sqrt at x = -2.0: needs x ≥ 0"
         said = found(run(2, 0.0), "# the whole loss")
-        assert said == "sqrt at x = 0.0: its local derivative by x is inf; a finite one needs x > 0"
+        assert said == "sqrt at x = 0.0: the local derivative with respect to x is inf; a finite one needs x > 0"
         assert program([[4.0] * 9]) == 18.0
     assert math.isnan(program([[*numbers[:8], nan]]))  # outside, IEEE 754 again
 
@@ -393,7 +393,7 @@ def test_an_overflow_in_a_replayed_backward_pass_is_named_where_it_arose(engine)
         program([1.0])
         said = found(lambda: program([1e200]), "# scaled up and down")
     # 1e200 from the last factor times s: beyond the largest float before 1e-200 brings it back
-    assert said.startswith("mul at x = ") and "overflows, 1e+200 · 1e+200" in said
+    assert said.startswith("mul at x = ") and "overflows: 1e+200 · 1e+200" in said
 
 
 # ---- training ---------------------------------------------------------------------------------------------------
@@ -507,7 +507,7 @@ def test_a_gradient_that_overflows_names_its_example_and_nothing_moves(engine):
     before = model.state_dict()
     error, training = stopped(engine, model=model, loss=steep)
     assert training.engine == engine and type(error) is AnomalyError
-    assert "the gradient of " in str(error) and " overflows, " in str(error)
+    assert "the gradient of " in str(error) and " overflows: " in str(error)
     assert str(error).startswith("example ") and "affine at w²_11 = " in str(error)
     assert str(error).endswith("; try a lower learning rate, or clip the gradients")
     assert model.state_dict() == before and training.optimizer.steps == 0

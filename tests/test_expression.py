@@ -318,11 +318,11 @@ def test_gradients_are_those_of_the_same_text_as_python_on_values(text):
         ("x[0]", 2, "'[' is not allowed"),
         ("x % 2", 3, "'%' is not allowed"),
         ("½*x", 1, "'½' is not allowed"),
-        ("x = = 2", 5, "write one name before one ="),
-        ("f = x = 2", 7, "write one name before one ="),
-        ("x + y = 2", 7, "write one name before one ="),
-        ("2 = x", 3, "write one name before one ="),
-        ("power(x, p=2)", 11, "write one name before one ="),
+        ("x = = 2", 5, "write a single name before ="),
+        ("f = x = 2", 7, "write a single name before ="),
+        ("x + y = 2", 7, "write a single name before ="),
+        ("2 = x", 3, "write a single name before ="),
+        ("power(x, p=2)", 11, "write a single name before ="),
         ("lambda*x", 1, "lambda is a Python keyword"),
         ("f = x; None = 2", 8, "None is a Python keyword"),
         ("007*x", 1, "write 7"),
@@ -369,9 +369,9 @@ def test_an_error_points_at_its_column(text, column, words):
         ("f = e; e = 2", {"e": 1.0}, 8, "e is defined here: leave out e=…"),
         ("x", {"x": math.inf}, None, "x = inf: give a finite number"),
         ("x", {"x": math.nan}, None, "x = nan: give a finite number"),
-        ("é*sin(x, 1)", {"é": 1.0, "x": 1.0}, 3, "sin of 2 operands: it takes 1"),
-        ("1 + mean()", {}, 5, "mean of no operands"),
-        ("x + dot(x, 1, 2)", {"x": 1.0}, 5, "dot of 3 operands"),
+        ("é*sin(x, 1)", {"é": 1.0, "x": 1.0}, 3, "sin takes 1 operand, not 2"),
+        ("1 + mean()", {}, 5, "mean needs at least 1 operand, not 0"),
+        ("x + dot(x, 1, 2)", {"x": 1.0}, 5, "dot takes 2, 4, … operands, in lists of equal length, not 3"),
         ("2*power(x, y)", {"x": 1.0, "y": 1.0}, 3, "write x ** y"),
     ],
 )
@@ -740,8 +740,8 @@ def test_letters_that_are_numbers_stand_in_the_table():
 def test_which_definition_is_differentiated_is_said_where_another_is_left_over():
     done = run("y = x*x; f = y+1", "x=2")
     assert done.stderr == (
-        "autograd: y comes first, so it is differentiated, and does not use f; to differentiate another definition, "
-        "put it first\n"
+        "autograd: the first definition, y, is differentiated; it does not use f; to differentiate another "
+        "definition, put it first\n"
     )
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "   value  ∂y/∂…")
 

@@ -349,10 +349,10 @@ def test_a_recorded_derivative_that_does_not_exist_is_named():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda x: jvp(x * x, [x], [1.0, 2.0]), "jvp: 2 numbers as direction for 1 inputs; give one for each"),
-        (lambda x: vjp([x * x], [x], []), "vjp: 0 numbers as weights for 1 outputs; give one for each"),
-        (lambda x: jvp(2.0, [x], [1.0]), r"jvp of 2\.0: it takes Values"),
-        (lambda x: hvp(x * x, [2.0], [1.0]), r"hvp of 2\.0: it takes Values"),
+        (lambda x: jvp(x * x, [x], [1.0, 2.0]), "jvp: direction has 2 numbers for 1 input; give one for each input"),
+        (lambda x: vjp([x * x], [x], []), "vjp: weights has 0 numbers for 1 output; give one for each output"),
+        (lambda x: jvp(2.0, [x], [1.0]), r"jvp takes a Value or a list of Values, not 2\.0"),
+        (lambda x: hvp(x * x, [2.0], [1.0]), r"hvp takes a Value or a list of Values, not 2\.0"),
         (lambda x: jvp(x * x, x, "1"), "one real number"),
     ],
 )

@@ -15,9 +15,9 @@ def test_label_is_a_second_word_for_name():
 
 def test_of_name_and_label_the_name_counts_and_any_other_word_is_still_refused():
     assert Value(2.0, "r", label="s").name == "r"
-    with pytest.raises(TypeError, match=r"a Value has no requires_grad: write no_grad\(\)"):
+    with pytest.raises(TypeError, match=r"a Value has no requires_grad: write `with no_grad\(\):`"):
         Value(2.0, label="r", requires_grad=True)
-    with pytest.raises(TypeError, match="a name of 3: it needs text"):
+    with pytest.raises(TypeError, match=r"a name must be text, as in Value\(2\.0, 'r'\), not 3"):
         Value(2.0, label=3)
 
 

@@ -53,9 +53,9 @@ def test_a_domain_of_letters_that_the_rule_does_not_have_is_refused():
     def rule(n, p, q):
         return p + q, (1.0, 1.0)
 
-    with pytest.raises(TypeError, match="primitive rule: a domain of one operand calls it x, not p"):
+    with pytest.raises(TypeError, match="primitive rule: the domain of an operand must call it x, not p"):
         Primitive(rule, "+", (Domain("p > 0"), REAL))
-    with pytest.raises(TypeError, match="primitive rule: its joint domain has r, which is not an operand"):
+    with pytest.raises(TypeError, match="primitive rule: the joint domain mentions r, which is not an operand"):
         Primitive(rule, "+", (REAL, REAL), joint=Domain("p > r"))
 
 

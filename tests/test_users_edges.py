@@ -219,7 +219,7 @@ def test_assigned_data_is_a_float(number):
 
 def test_a_value_as_data_says_what_to_write():
     v = Value(2.0, "v")
-    with pytest.raises(TypeError, match=r"write v\.data for its number, or \+v for a node of its own"):
+    with pytest.raises(TypeError, match=r"write v\.data for its number, or \+v for a new node"):
         Value(v)
     with pytest.raises(TypeError, match=r"write v\.data"):
         v.data = Value(3.0)
@@ -257,12 +257,12 @@ class Foreign:
      lambda node: draw(Value(1.0), wrt=node)],
 )  # fmt: skip
 def test_a_reader_of_a_node_of_another_engine_says_how_it_becomes_a_value(use):
-    with pytest.raises(TypeError, match=r"not (a Value)?.*; a node of another engine becomes one by adopt\(…\)"):
+    with pytest.raises(TypeError, match=r"not (a Value)?.*; adopt\(…\) converts a node of another engine"):
         use(Foreign())
 
 
 def test_arguments_from_elsewhere_are_answered_with_ours():
-    with pytest.raises(TypeError, match=r"a Value has no requires_grad: write no_grad\(\)"):
+    with pytest.raises(TypeError, match=r"a Value has no requires_grad: write `with no_grad\(\):`"):
         Value(2.0, requires_grad=True)
 
 
@@ -342,7 +342,7 @@ def test_an_undefined_slope_never_becomes_0(name):
     assert not math.isfinite(x.grad)
     with pytest.raises(autograd.DomainError, match="no finite derivative of"):
         grad(y, x)
-    with pytest.raises(autograd.AnomalyError, match="its local derivative"), detect_anomaly():
+    with pytest.raises(autograd.AnomalyError, match="the local derivative"), detect_anomaly():
         function(x).backward()
     assert "NaN" in draw(y, wrt=x).svg
     x.grad = 0.0
@@ -418,14 +418,14 @@ def test_one_value_is_enough_for_every_derivative():
     x = Value(2.0, "x")
     assert grad(x**3, x).data == jacobian(x**3, x).data == 12.0
     assert hessian(x**3, x).data == 12.0
-    with pytest.raises(TypeError, match=r"grad of 2\.0: it takes Values"):
+    with pytest.raises(TypeError, match=r"grad takes a Value or a list of Values, not 2\.0"):
         grad(x**3, 2.0)
 
 
 BROKEN = {
     "too few": (lambda n, x, y: (x * y, (y,)), r"two_\w+ returned \(6\.0, \(3\.0,\)\) for 2 operands"),
     "too many": (lambda n, x, y: (x * y, (y, x, 0.0)), r"returned \(6\.0, \(3\.0, 2\.0, 0\.0\)\) for 2"),
-    "none": (lambda n, x, y: x * y, r"6\.0 for 2 operands: it needs to return \(value, \(∂/∂x, ∂/∂y,\)\)"),
+    "none": (lambda n, x, y: x * y, r"6\.0 for 2 operands: it must return \(value, \(∂/∂x, ∂/∂y,\)\)"),
     "one number": (lambda n, x, y: (x * y, y), r"returned \(6\.0, 3\.0\)"),
     "text": (lambda n, x, y: ("6", (y, x)), r"returned \('6', \(3\.0, 2\.0\)\)"),
     "None": (lambda n, x, y: None, r"returned None"),
@@ -541,7 +541,7 @@ def test_sums_are_added_from_left_to_right_on_every_python():
 
 @pytest.mark.parametrize("thing", [3, Value, None.__class__])
 def test_no_grad_decorates_functions_only(thing):
-    with pytest.raises(TypeError, match="no_grad of"):
+    with pytest.raises(TypeError, match="no_grad cannot decorate"):
         no_grad(thing)
 
 

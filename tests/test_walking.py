@@ -884,7 +884,7 @@ def test_the_command_line_writes_the_page(tmp_path, capsys):
     page = tmp_path / "page.html"
     main(["f = x*y*z; x = r; y = r*s; z = s", "r=2", "s=3", "--html", str(page)])
     printed = capsys.readouterr().out
-    assert "∂f/∂s" in printed and printed.endswith(f"{page} walks through both passes; any browser opens it.\n")
+    assert "∂f/∂s" in printed and printed.endswith(f"{page} steps through both passes; open it in any browser.\n")
     tags = Tags(page.read_text(encoding="utf-8"))
     assert re.search(r'"name":"y"', tags.script) and page.stat().st_size < 105_000
 

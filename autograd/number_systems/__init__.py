@@ -1,1 +1,1 @@
-"""Number systems that the rules of the table run on: floats, arrays, SymPy and written expressions, Values."""
+"""Number systems on which the rules of the table run: floats, arrays, SymPy, written expressions and Values."""

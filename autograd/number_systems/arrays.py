@@ -1,6 +1,6 @@
 """NumPy arrays as a number system: the rules run on many nodes at once.
 
-The functions are IEEE 754's, as in ``floats``; callers hold ``np.errstate`` and look at the results.
+The functions follow IEEE 754, as in ``floats``; callers set ``np.errstate`` and check the results.
 """
 
 import math
@@ -37,7 +37,7 @@ def softplus(z: Array) -> Array:
 
 
 def _each(function: Callable[[float], float]) -> Callable[[Array], Array]:
-    """The function number by number, where NumPy has none of its own."""
+    """Return a function of arrays that NumPy lacks; it calls ``function`` on each number."""
     return lambda x: np.fromiter(map(function, np.ravel(x).tolist()), np.float64, np.size(x)).reshape(np.shape(x))
 
 
@@ -53,7 +53,7 @@ def greater(x: ArrayLike, y: ArrayLike) -> Array:
 
 
 def shares(x: Sequence[ArrayLike]) -> list[Array]:
-    """Each operand's share in the maximum: 1 for the largest, equal shares in a tie."""
+    """Return each operand's share in the maximum: 1 for the largest, equal shares in a tie."""
     largest = reduce(np.maximum, x)
     chosen = [np.where(np.isnan(largest), np.nan, np.equal(x_i, largest)) for x_i in x]
     count = sum(chosen)
@@ -65,7 +65,7 @@ def clamp(x: Array, low: ArrayLike, high: ArrayLike) -> Array:
 
 
 def hypot(x: Sequence[Array]) -> Array:
-    return reduce(np.hypot, x, np.zeros(()))  # of one operand, its size
+    return reduce(np.hypot, x, np.zeros(()))  # |x| for one operand
 
 
 def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> Array:
@@ -73,7 +73,7 @@ def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> Array:
 
 
 def times(x: Array, y: Array) -> Array:
-    """x y, but 0 where y is, even for an infinite x."""
+    """Return x y, but 0 where y is 0, even for an infinite x."""
     return np.where(np.equal(y, 0.0), 0.0, x * y)
 
 
@@ -82,11 +82,11 @@ def power(x: Array, p: ArrayLike) -> Array:
 
 
 def pow(x: Array, y: Array) -> Array:
-    return np.where(np.less(x, 0.0), np.nan, power(x, y))  # not NaN⁰, which is 1
+    return np.where(np.less(x, 0.0), np.nan, power(x, y))  # NaN, not NaN⁰ = 1
 
 
 def logsumexp(z: Sequence[Array]) -> tuple[Array, Sequence[Array]]:
-    """As in ``floats``: what equals the largest is counted, what is added to it goes through log1p."""
+    """Return log Σ eᶻ and the softmax, as in ``floats``: the largest terms are counted, the others added in log1p."""
     largest = reduce(np.maximum, z)
     shift = np.where(np.isfinite(largest), largest, 0.0)  # −∞ − −∞ would be NaN
     e = [np.exp(z_j - shift) for z_j in z]

@@ -1,8 +1,8 @@
-"""Written expressions as a number system: a rule of the table, run on letters, is a formula that others write out.
+"""Written expressions as a number system: a rule of the table, run on letters, becomes a formula.
 
-``javascript`` writes formulas for pages, ``compiled`` for the processor. Constants enter as plain floats; what a rule
-does with floats alone stays a float. Sigmoid, softmax and their like stand here once, as *forms*: formulas of
-elementary functions, which a writer puts in their place.
+``javascript`` writes formulas for pages, ``compiled`` for the processor. Constants are plain floats, and operations
+on floats only return floats. Sigmoid, softmax and similar functions are defined here once, as *forms*: formulas of
+elementary functions, which a writer substitutes for them.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Any, SupportsFloat
 
 from autograd.graph import topological_order
 
-REDUCTIONS = ("total", "largest", "smallest", "norm")  # of a row, to one number
-LISTS = ("shares", "softmax")  # of a row, or of operands, to a list
+REDUCTIONS = ("total", "largest", "smallest", "norm")  # functions from a row to a number
+LISTS = ("shares", "softmax")  # functions from a row, or from operands, to a list
 TO_ONE = (*REDUCTIONS, "sum", "maximum", "minimum", "hypot", "logsumexp")
 
 
 def _infix(sign: str, swapped: bool = False) -> Callable[[Any, Operand], Formula]:
-    """x + y as an expression; swapped for y + x where only x is one."""
+    """Return an operator such as x + y on formulas; ``swapped`` for y + x if only x is a formula."""
     return lambda self, other: Formula(sign, *((other, self) if swapped else (self, other)))
 
 
@@ -29,7 +29,7 @@ class Formula:
 
     name       the letter, a sign such as +, or a function
     operands   formulas and numbers; empty for a letter
-    is_row     whether it stands for a list of numbers: the letter of a row, and what is computed from one
+    is_row     whether its value is a list of numbers: the letter of a row, or a formula computed from one
 
     >>> x, y = letters(2)
     >>> (x + 1.0).operands
@@ -46,7 +46,7 @@ class Formula:
 
     @property
     def parents(self) -> list[Formula]:
-        """The operands that are formulas, under the name by which a graph is traversed."""
+        """The operands that are formulas; graph traversal expects this name."""
         return [x for x in self.operands if isinstance(x, Formula)]
 
     __add__, __radd__ = _infix("+"), _infix("+", swapped=True)
@@ -80,12 +80,12 @@ Operand = Formula | SupportsFloat
 
 
 def letters(count: int) -> list[Formula]:
-    """x1, x2, …: the operands of a rule."""
+    """Return x1, x2, … as the operands of a rule."""
     return [Formula(f"x{i + 1}") for i in range(count)]
 
 
 def operations(results: Iterable[Operand], without: Collection[Formula] = ()) -> list[Formula]:
-    """Every expression that the results are made of, operands first; without some, and what they are made of."""
+    """Return every formula in the results, operands first; ``without`` leaves out formulas and their operands."""
     together: Any = Formula("", *results)
     order: list[Any] = topological_order(together, without)
     return order[:-1]
@@ -111,7 +111,7 @@ def where(condition: Operand, x: Operand, y: Operand) -> Operand:
     return x if float(condition) else y
 
 
-# ---- forms: what a rule calls by name, and the formula that stands for it ------------------------------------------
+# ---- forms: functions that a rule calls by name, and their formulas ------------------------------------------------
 
 FORMS: dict[str, Callable[..., Operand]] = {}
 
@@ -185,7 +185,7 @@ def _shares(x: Any) -> Operand:
 
 
 def _powers(z: Any, top: Any) -> Any:
-    """e^(z − top), 1 for what is the largest, even if it is infinite; NaN where all are −∞."""
+    """Return e^(z − top): 1 for the largest z, even if it is infinite; NaN if all are −∞."""
     return where(z == top, where(top > -inf, 1.0, nan), exp(z - top))
 
 
@@ -202,7 +202,7 @@ def _logsumexp(z: Any) -> Operand:
     return where(top - top == 0.0, top + log(ones) + log1p(others / ones), top)
 
 
-# of operands as one row; a list such as the softmax is a row again
+# functions of operands as one row; those that return a list, such as softmax, return a row
 ROW_FORMS: dict[str, Callable[[Any], Operand]] = {
     "sum": total, "maximum": largest, "minimum": smallest, "hypot": norm,
     "shares": _shares, "softmax": _softmax, "logsumexp": _logsumexp,
@@ -210,7 +210,7 @@ ROW_FORMS: dict[str, Callable[[Any], Operand]] = {
 
 
 def maximum(x: Operand, y: Operand, name: str = "maximum") -> Formula:
-    """A maximum of a maximum is one of more operands."""
+    """Return a maximum; a maximum of a maximum becomes one maximum of all operands."""
     return Formula(name, *(x.operands if isinstance(x, Formula) and x.name == name else [x]), y)
 
 
@@ -226,7 +226,7 @@ def hypot(x: Iterable[Operand]) -> Formula:
 
 
 def shares(x: Sequence[Operand], name: str = "shares") -> list[Formula]:
-    """The entries of a list that is computed once."""
+    """Return the entries of a list that is computed once."""
     whole = Formula(name, *x)
     return [whole] if whole.is_row else [Formula("at", float(i), whole) for i in range(len(x))]
 

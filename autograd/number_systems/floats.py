@@ -1,8 +1,8 @@
-"""Python floats as a number system: what the eager engine runs the rules on.
+"""Python floats as a number system, on which the eager engine runs the rules.
 
-Every function follows IEEE 754: where a value does not exist it is NaN or infinite, and nothing is raised here.
-The caller of the rule checks the result and names the fault (``autograd.value.apply``).
-The stable forms of sigmoid, softplus and logsumexp stand here once.
+Every function follows IEEE 754: a value that does not exist is NaN or infinite, and no function raises. The caller of
+the rule, ``autograd.value.apply``, checks the result and raises an error that names the operation and its operands.
+Sigmoid, softplus and logsumexp are defined here in their stable forms.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ nan, inf = math.nan, math.inf
 
 
 class _Zero(float):
-    """A 0 from which Python 3.12's ``sum`` adds as 3.11's does; from 0.0 it would compensate rounding."""
+    """A 0 to start Python 3.12's ``sum``, so that it adds as in 3.11 and does not compensate rounding."""
 
 
 if sys.version_info >= (3, 12):
     _ZERO = _Zero()
 
     def sum(x: Iterable[float]) -> float:
-        """x₁ + x₂ + …, from left to right: the same on every Python, and half the time of ``math.fsum``."""
+        """Return x₁ + x₂ + … from left to right: the same on every Python, in half the time of ``math.fsum``."""
         return _sum(x, _ZERO) + 0.0
 
 else:
@@ -36,7 +36,7 @@ else:
 
 
 def number(thing: Any) -> float:
-    """One real number as a float: int, bool, Fraction, Decimal, a NumPy scalar. TypeError for anything else."""
+    """Convert one real number (int, bool, Fraction, Decimal, NumPy scalar) to float. Raises TypeError otherwise."""
     try:
         if isinstance(thing, (float, int)):
             return float(thing)
@@ -49,15 +49,15 @@ def number(thing: Any) -> float:
     except (TypeError, ValueError):  # it is not a number, or its __float__ refuses
         pass
     except OverflowError:
-        raise ValueError("the whole number is beyond the largest float, 1.8e308: a Value is a float") from None
+        raise ValueError("the integer is beyond the largest float, 1.8e308, and a Value holds a float") from None
     raise TypeError(
         f"a Value is one real number, not {shown(thing)} ({type(thing).__name__}); "
-        "make one Value for each number of a list or an array"
+        "create one Value for each number of a list or an array"
     )
 
 
 def _ieee(function: Callable[[float], float], pole: float = nan) -> Callable[[float], float]:
-    """−∞ at the pole, NaN where Python raises any other ValueError, and ∞ where it raises an OverflowError."""
+    """Return a function that gives −∞ at the pole, NaN for any other ValueError, and ∞ for an OverflowError."""
 
     def run(x: float) -> float:
         try:
@@ -111,7 +111,7 @@ def softplus(z: float) -> float:
 
 
 def heaviside(x: float, at_zero: float) -> float:
-    """0 left of zero, 1 right of it, ``at_zero`` in between."""
+    """Return 0 for x < 0, 1 for x > 0, ``at_zero`` for x = 0."""
     if x > 0.0:
         return 1.0
     if x < 0.0:
@@ -124,7 +124,7 @@ def greater(x: float, y: float) -> float:
 
 
 def shares(x: Sequence[float]) -> list[float]:
-    """Each operand's share in the maximum: 1 for the largest, equal shares in a tie."""
+    """Return each operand's share in the maximum: 1 for the largest, equal shares in a tie."""
     largest = reduce(maximum, x)
     if largest != largest:
         return [nan] * len(x)
@@ -158,29 +158,29 @@ def divide(x: float, y: float) -> float:
 
 
 def times(x: float, y: float) -> float:
-    """x y, but 0 where y is, even for an infinite x."""
+    """Return x y, but 0 if y is 0, even for an infinite x."""
     return x * y if y else 0.0
 
 
 def power(x: float, p: float) -> float:
-    """xᵖ for a constant p: a negative base takes a whole exponent."""
+    """Return xᵖ for a constant p; a negative base needs an integer exponent."""
     try:
         return math.pow(x, p)
     except OverflowError:
-        return -inf if x < 0.0 and math.fmod(p, 2.0) else inf  # p is whole: even, or odd
+        return -inf if x < 0.0 and math.fmod(p, 2.0) else inf  # p is an even or odd integer
     except ValueError:
         if x == 0.0:  # and p < 0
-            return math.copysign(inf, x) if math.fabs(math.fmod(p, 2.0)) == 1.0 else inf  # exact, as % is not
+            return math.copysign(inf, x) if math.fabs(math.fmod(p, 2.0)) == 1.0 else inf  # exact, unlike %
         return nan
 
 
 def pow(x: float, y: float) -> float:
-    """xʸ for x ≥ 0."""
+    """Return xʸ for x ≥ 0."""
     return nan if x < 0.0 else power(x, y)
 
 
 def logsumexp(z: Sequence[float]) -> tuple[float, Sequence[float]]:
-    """log Σ eᶻ, exact to rounding also where one eᶻ is nearly the whole sum; and its derivatives, the softmax."""
+    """Return log Σ eᶻ, exact to rounding even if one eᶻ is nearly the whole sum, and its derivatives, the softmax."""
     largest = max(z)
     if largest - largest != 0.0:
         value = nan if any(z_j != z_j for z_j in z) else largest
@@ -188,5 +188,5 @@ def logsumexp(z: Sequence[float]) -> tuple[float, Sequence[float]]:
     e = [math.exp(z_j - largest) for z_j in z]
     total = sum(e)
     softmax = [e_j / total for e_j in e]
-    e.remove(1.0)  # the largest's own
+    e.remove(1.0)  # the largest
     return largest + math.log1p(sum(e)), softmax

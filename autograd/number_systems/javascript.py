@@ -1,6 +1,6 @@
-"""Writes formulas in JavaScript, for pages: what a rule of the table computes, as a function.
+"""Writes the rules of the table as JavaScript functions, for pages.
 
-``PRELUDE`` defines what the formulas call, with the meaning that ``floats`` gives it; no rule stands in JavaScript.
+``PRELUDE`` defines the functions that they call, as ``floats`` does; no rule is written in JavaScript by hand.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ const total = (x) => x.reduce((sum, term) => sum + term, 0);
 const largest = (x) => x.reduce(larger);
 const smallest = (x) => x.reduce(smaller);
 const norm = (x) => Math.hypot(...x);
-// 1 to any power is 1, and so is (−1) to ±∞: IEEE 754 says so, Math.pow says NaN
+// by IEEE 754, 1 to any power is 1, and so is (−1) to ±∞; Math.pow returns NaN
 const power = (x, p) => (x === 1 || (x === -1 && abs(p) === Infinity) ? 1 : Math.pow(x, p));
 // (e²ˣ − 1)/(e²ˣ + 1) in a third of the time of Math.tanh: e²ˣ = 2ᵏ eʳ, and eʳ = 1 + 2r/d as in fdlibm's exp
 const twos = Float64Array.from({ length: 129 }, (_, i) => 2 ** (i - 64));
@@ -34,12 +34,12 @@ const tanh = (x) => {
   const power2 = twos[k + 64], s = 2 * r * power2;
   return x === 0 ? x : ((power2 - 1) * d + s) / ((power2 + 1) * d + s);
 };
-// x² is cut in two, since exp would multiply its rounding
+// x² is split in two, because exp would magnify its rounding error
 const bell = (x) => {
   const high = Math.fround(x);
   return x > 30 ? 0 : (exp(-high * high) * exp((high - x) * (high + x))) / sqrt(Math.PI);
 };
-// near 0 a series of positive terms for erf, further out a continued fraction for erfc
+// a series of positive terms for erf near 0, a continued fraction for erfc elsewhere
 const erf = (x) => {
   if (x < 0) return -erf(-x);
   if (x >= 0.6) return 1 - erfc(x);
@@ -58,7 +58,7 @@ const erfc = (x) => {
 
 
 def function(value: Operand, local_derivatives: Sequence[Operand], operands: Sequence[Formula]) -> str:
-    """What a rule returned as the source of ``(x1, x2) => [value, [local derivatives]]``.
+    """Return the result of a rule as the source of ``(x1, x2) => [value, [local derivatives]]``.
 
     >>> from autograd.number_systems.expressions import sigmoid
     >>> x, y = letters(2)
@@ -74,12 +74,12 @@ def function(value: Operand, local_derivatives: Sequence[Operand], operands: Seq
 
 
 def statements(results: Sequence[Operand], known: Mapping[Formula, str] = {}) -> tuple[list[str], list[str]]:
-    """The statements that compute the results, and the names of these.
+    """Return the statements that compute the results, and the names of the results.
 
-    Each operation is a statement, so that Python's order of computation is kept without brackets, and what is used
-    more than once is computed once.
+    Each operation is one statement, which keeps Python's order of evaluation without brackets and computes shared
+    operands once.
 
-    known   formulas that have been computed, under these names
+    known   the names of formulas that are already computed
     """
     names = dict(known)
     written = []
@@ -95,7 +95,7 @@ def statements(results: Sequence[Operand], known: Mapping[Formula, str] = {}) ->
 
 
 def _source(e: Formula, names: Mapping[Formula, str]) -> str:
-    """One operation, on operands by their names; of a row, on its entry i."""
+    """Return the source of one operation on named operands; for a row, on its entry i."""
     operands = [
         _named(x, names) + ("[i]" if e.is_row and isinstance(x, Formula) and x.is_row else "") for x in e.operands
     ]
@@ -114,7 +114,7 @@ def _named(x: Operand, names: Mapping[Formula, str]) -> str:
 
 
 def number(x: SupportsFloat) -> str:
-    """A number as JavaScript writes it."""
+    """Return a number in JavaScript's notation."""
     return repr(float(x)).removesuffix(".0").replace("inf", "Infinity").replace("nan", "NaN")
 
 

@@ -1,6 +1,6 @@
 """Writes rules in JavaScript as loops over arrays, for pages that train.
 
-A rule's loops run over *lanes*: an operand has a number in each lane, or one that all lanes share.
+A rule's loops run over *lanes*: an operand has one number per lane, or one number that all lanes share.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from typing import NamedTuple
 from autograd.number_systems.expressions import Formula, Operand, operations
 from autograd.number_systems.javascript import statements
 
-AT_ONCE = 8  # operands whose gradients one loop adds to
-PARAMETERS = "(V, G, S, D, I, p, n)"  # values and gradients by slot, and of what is shared; slots from p on; lanes
+AT_ONCE = 8  # operands whose gradients one loop updates
+# values and gradients by slot; those of shared operands; slots, starting at p; number of lanes
+PARAMETERS = "(V, G, S, D, I, p, n)"
 
 
 class Loops(NamedTuple):
-    """A rule that was run on letters.
+    """The loops of a rule that was run on letters.
 
-    codes   of each operand: L for one in lanes, S for a shared one; l and s for those that get no gradient
+    codes   for each operand, L if it has lanes or S if it is shared; l or s if it receives no gradient
     """
 
     value: Operand
@@ -28,19 +29,19 @@ class Loops(NamedTuple):
     codes: Sequence[str]
 
     def forward(self) -> str:
-        """The values."""
+        """Return the loop that computes the values."""
         loop = self._loop([self.value], {}, lambda names: [f"V[o + i] = {names[0]};"])
         return f"{PARAMETERS} => {{ const o = I[p]; {loop} }}"
 
     def backward(self) -> str:
-        """Adds upstream · local derivative to the gradient of each operand."""
+        """Return the loops that add upstream · local derivative to the gradient of each operand."""
         edges = zip(self.operands, self.codes, self.local_derivatives)
         given = [(x, code, d) for x, code, d in edges if code in "LS" and (isinstance(d, Formula) or d != 0.0)]
         loops = [self._adding(given[first : first + AT_ONCE]) for first in range(0, len(given), AT_ONCE)]
         return f"{PARAMETERS} => {{ const o = I[p]; {' '.join(loops)} }}"
 
     def _adding(self, edges: Sequence[tuple[Formula, str, Operand]]) -> str:
-        """One loop for these operands; a shared one adds up its lanes first."""
+        """Return one loop for these operands; for a shared operand it sums over the lanes first."""
         known = {self.value: "v"} if isinstance(self.value, Formula) and self.value.operands else {}
         to = [f"G[i{x.name} + i]" if code == "L" else f"d{x.name}" for x, code, _ in edges]
         shared = [x for x, code, _ in edges if code == "S"]
@@ -73,9 +74,9 @@ class Loops(NamedTuple):
 
 
 def update_loop(results: Sequence[Operand], options: Sequence[Formula], numbers: Sequence[Formula]) -> str:
-    """A loop over parameters: of the letters ``numbers`` the first is in S, the second in D, the rest in M.
+    """Return a loop over parameters: of the letters ``numbers``, the first is in S, the second in D, the rest in M.
 
-    N gets the results of each. What depends on the options alone, as 1 − βᵗ, is computed before the loop.
+    The results are written to N. Terms that depend only on the options, such as 1 − βᵗ, are computed before the loop.
     """
     inside, outside = set(numbers), list[Formula]()
     for e in operations(results):

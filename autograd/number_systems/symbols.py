@@ -1,7 +1,7 @@
-"""SymPy expressions as a number system: the rules print the formulas of the slides.
+"""SymPy expressions as a number system: the rules return the formulas of the slides.
 
-Operands are expressions over real symbols. What has a name of its own in print (σ, softplus, log Σ exp) keeps it;
-SymPy differentiates and evaluates its formula.
+Operands are expressions over real symbols. Functions that have a name in print (σ, softplus, log Σ exp) keep it;
+SymPy differentiates and evaluates their formulas.
 """
 
 import operator
@@ -20,16 +20,16 @@ pow = power
 
 
 def number(x: float) -> Expression:
-    """A constant: whole numbers and halves, quarters, eighths exactly, others as the float that they are.
+    """Return a constant: small integers, halves, quarters and eighths exactly, all others as floats.
 
-    Large ones too: SymPy has as many digits of (x/2)¹⁰⁰⁰⁰⁰⁰⁰⁰⁰'s coefficient as it is given exactly.
+    An exact large number could take SymPy millions of digits, as in the coefficient of (x/2)¹⁰⁰⁰⁰⁰⁰⁰⁰⁰.
     """
     exact = -1e4 < x < 1e4 and Fraction(x).denominator <= 8
     return sympy.Rational(Fraction(x)) if exact else sympy.Float(x)
 
 
 def tidy(expression: Any) -> Expression:
-    """The expression with its constants as ``number`` writes them: rules say 1.0 − a, the slides 1 − a."""
+    """Return the expression with its constants converted by ``number``: 1.0 − a becomes 1 − a, as on the slides."""
     expression = sympy.sympify(expression)
     return expression.xreplace({x: number(float(x)) for x in expression.atoms(sympy.Float)})
 
@@ -37,7 +37,7 @@ def tidy(expression: Any) -> Expression:
 class Spelled(sympy.Function):  # type: ignore[misc]
     """A function that is printed by its name, and differentiated and evaluated by its formula."""
 
-    is_real = True  # else SymPy multiplies out what it stands in, to see whether it is
+    is_real = True  # otherwise SymPy expands the expression around it to find out
 
     formula: Callable[..., Expression]
 
@@ -51,8 +51,8 @@ class Spelled(sympy.Function):  # type: ignore[misc]
 
 
 def _spelled(name: str, formula: Callable[..., Expression]) -> Any:
-    formula.__doc__ = f"{name} of its arguments, in SymPy's own functions."
-    return type(name, (Spelled,), {"formula": staticmethod(formula), "__doc__": f"{name}, by its formula."})
+    formula.__doc__ = f"Return {name} in SymPy's own functions."
+    return type(name, (Spelled,), {"formula": staticmethod(formula), "__doc__": f"{name}, with its formula."})
 
 
 sigmoid = _spelled("sigmoid", lambda z: 1 / (1 + sympy.exp(-z)))
@@ -64,33 +64,33 @@ tanh = _spelled("tanh", lambda z: 1 - 2 / (sympy.exp(2 * z) + 1))
 
 
 class Decision(sympy.Function):  # type: ignore[misc]
-    """A function with kinks or jumps, decided where its operands are numbers.
+    """A function with kinks or jumps, which is evaluated only if its operands are numbers.
 
-    SymPy's own try to decide what symbols leave open, and multiply out what they stand in to find out.
+    SymPy's own functions try to decide cases that symbols leave open, and expand expressions to do so.
     """
 
     is_real = True
     decided: Callable[..., Any]
     _slopes: Callable[..., Any]
-    _first: int  # how many of the operands decide; 0 stands for all
+    _first: int  # how many of the operands decide; 0 for all
 
     @classmethod
     def eval(cls, *x: Expression) -> Expression | None:
-        """The value where the operands decide it, else None, which leaves the function as it is."""
+        """Return the value if the operands decide it, else None, which leaves the function unevaluated."""
         is_decided = all(x_i.is_Number for x_i in x[: cls._first or None])
         return sympy.sympify(cls.decided(*x)) if is_decided else None
 
     def fdiff(self, argindex: int = 1) -> Expression:
-        """The derivative, away from kinks and jumps."""
+        """Return the derivative, away from kinks and jumps."""
         return sympy.sympify(self._slopes(*self.args)[argindex - 1])
 
 
 def _decision(
     name: str, decided: Callable[..., Any], slopes: Callable[..., Any] = lambda *x: [0] * len(x), first: int = 0
 ) -> Any:
-    decided.__doc__ = "The value for numbers, SymPy's or mpmath's."
+    decided.__doc__ = "Return the value for numbers of SymPy or mpmath."
     members = {"decided": staticmethod(decided), "_slopes": staticmethod(slopes), "_first": first}
-    return type(name, (Decision,), {**members, "__doc__": f"{name}, where it is decided."})
+    return type(name, (Decision,), {**members, "__doc__": f"{name}, evaluated if its operands are numbers."})
 
 
 def _step(x: Expression) -> Expression:
@@ -127,7 +127,7 @@ def greater(x: Expression, y: Expression) -> Expression:
 
 
 def shares(x: Sequence[Expression]) -> list[Expression]:
-    """Of each operand, the product of [x_i > x_j] over the others; of two, the second is 1 less the first."""
+    """Return for each operand the product of [x_i > x_j] over the others; for two, [x > y] and 1 − [x > y]."""
     if len(x) == 2:
         first = heaviside(x[0] - x[1], sympy.S.Half)
         return [first, 1 - first]

@@ -1,6 +1,6 @@
 """Values as a number system: the rules build graphs, so that derivatives can be differentiated again.
 
-Constants enter as plain floats; what a rule does with floats alone stays a float.
+Constants are plain floats, and operations on floats only return floats.
 """
 
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from autograd.value import Operand, Value, apply
 
 
 class Lenient(Primitive):
-    """An entry inside local derivatives, where an infinity is never a fault, since it may meet a shut gate."""
+    """An entry for use in local derivatives, where an infinity is not a fault, because a closed gate may stop it."""
 
     def __init__(self, entry: Primitive) -> None:
         vars(self).update(vars(entry))
 
     def check_fault(self, node: Node) -> None:
-        """Nothing is a fault here."""
+        """Accept any number."""
 
 
 _div, _power, _pow = Lenient(primitives.div), Lenient(primitives.power), Lenient(primitives.pow)
@@ -34,32 +34,32 @@ _times.name = _gated.name = "mul"
 
 
 def __getattr__(name: str) -> Any:
-    """What is not defined here is the table's own: its entries are functions on Values."""
+    """Return the table's entry, a function on Values, for names that this module does not define."""
     if name in TABLE:
         return TABLE[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def where(condition: Operand, x: Operand, y: Operand) -> Operand:
-    if isinstance(condition, Value):  # a node, so that a recorded derivative decides in each run
+    if isinstance(condition, Value):  # a node, so that a recorded derivative decides again in each run
         return apply(primitives.where, condition, x, y)
     return x if condition else y
 
 
 def shares(x: Sequence[Operand]) -> list[Value]:
-    """1 less [m > xᵢ] for the maximum m, divided by how many are as large."""
+    """Return 1 − [m > xᵢ] for the maximum m, divided by the number of operands that equal m."""
     largest = maximum(*x)
     chosen = [1.0 - greater(largest, x_i) for x_i in x]
     return [x_i / sum(chosen) for x_i in chosen]
 
 
 def times(x: Operand, y: Operand) -> Value:
-    """x y, but 0 where y is, even for an infinite or undefined x; and then no derivative passes to x."""
+    """Return x y, but 0 if y is 0, even for an infinite or undefined x, which then receives no derivative."""
     return apply(_times, x, y)
 
 
 def gated(x: Operand, y: Operand) -> Value:
-    """x y, but 0 where either is."""
+    """Return x y, but 0 if either is 0."""
     return apply(_gated, x, y)
 
 
@@ -76,9 +76,9 @@ def pow(x: Operand, y: Operand) -> Operand:
 
 
 def logsumexp(z: Sequence[Operand]) -> tuple[Value, list[Value]]:
-    """The derivatives are eᶻʲ/Σ eᶻᵏ, each z less the largest of them first."""
+    """Return log Σ eᶻ and its derivatives eᶻʲ/Σ eᶻᵏ, after subtracting the largest z."""
     largest = detach(maximum(*z))
-    if largest.data == inf:  # inf − inf is undefined, the limit is not
+    if largest.data == inf:  # inf − inf is undefined, but the limit exists
         return primitives.logsumexp(*z), shares(z)
     e = [exp(z_j - largest) for z_j in z]
     total = sum(e)
