@@ -1,9 +1,9 @@
-"""Grades a scalar engine that somebody built: runs small programs on it and on Values, and names the bug they show.
+"""Grades a user's scalar engine: runs small programs on it and on Values, and names the bug that they show.
 
-The programs grow from one operation to many, and use only operations that smaller programs have found right. So the
-first program that fails is the smallest, and which one it is tells the cause. An engine may also be in the making:
-methods with a blank body are not written yet, and while there is no backward pass, a sweep over the parents and local
-derivatives that its nodes keep stands in for it.
+The programs grow from one operation to many, and use only operations that were right in smaller programs. The first
+program that fails is therefore the smallest, and it indicates the cause. An engine may also be unfinished: methods
+with a blank body are not written yet, and a missing backward pass is replaced by a sweep over the parents and local
+derivatives that nodes store.
 """
 
 import ctypes
@@ -41,45 +41,45 @@ from autograd.table import TABLE, Primitive
 from autograd.text import clipped, counted, printable, shown
 from autograd.value import Value
 
-# what each bug is, in its first sentence, and what leads to its cause
+# the first sentence of each text names the bug, and the others lead to its cause
 BUGS = {
-    "rule": "{op} is wrong by itself. {rule}Nudge an operand by a small h: how many times h does {op} move?",
-    "upstream": "the derivative of {op} is right by itself, and wrong inside an expression. There, the backward step "
-    "has to multiply it by the gradient of the result, which is not 1. Where does {op} multiply by it?",
-    "passes": "the backward pass goes wrong, while {op} keeps the right local derivatives. Back over each edge goes "
-    "the gradient of the node times its local derivative, added to the parent's. Which factor or sign differs?",
-    "restarts": "the backward pass sets the gradient of every node that it visits to 1. Only ∂f/∂f is 1: the node "
+    "rule": "{op} is wrong on its own. {rule}Nudge an operand by a small h: by how many times h does {op} change?",
+    "upstream": "the derivative of {op} is right on its own but wrong inside an expression. There, the backward step "
+    "must multiply it by the gradient of the result, which is not 1. Where does {op} multiply by it?",
+    "passes": "the backward pass is wrong, although {op} has the right local derivatives. For each edge, it must add "
+    "the node's gradient times the local derivative to the parent's gradient. Which factor or sign differs?",
+    "restarts": "the backward pass sets the gradient of every node that it visits to 1. Only ∂f/∂f is 1, at the node "
     "where the pass begins. Does the function that sets grad to 1 call itself for the parents?",
     "overwrites": "a gradient is set with = instead of added to with +=. Two contributions arrive at one node here, "
     "and one is lost. Which line of the backward step sets a gradient with =, where one may have arrived before?",
     "order": "a node passes its gradient on too early, too often or not at all. It must pass it on exactly once, "
     "after all nodes that use it have passed on theirs. In which order does the pass visit the nodes of this f?",
-    "lost-edge": "an operation counts only one operand if both are the same node. Each of the two adds to the node's "
-    "gradient. Where does a set, a dictionary or a comparison of nodes merge the two?",
-    "twice": "{twice} is passed on twice. It should pass its gradient on once, when that is complete. Does it "
-    "stand in the list twice, and what should keep it from being listed again?",
+    "lost-edge": "an operation counts only one operand if both are the same node. Each of the two must add to the "
+    "node's gradient. Where does a set, a dictionary or a comparison of nodes merge the two?",
+    "twice": "{twice} passes its gradient on twice. A node must pass its gradient on once, when it is complete. Is "
+    "the node in the list twice, and which line should prevent that?",
     "compounds": "a further pass starts with the old gradients between f and its inputs. Where are they set to 0?",
-    "constant": "{op} goes wrong with a plain number. Which line makes a node of any number, such as 2, 2.5 and 0?",
-    "reflected": "{op} goes wrong, where the number is on the left. For that, Python calls {method} of the node. Is "
-    "it defined, and does it take the number as the left operand?",
+    "constant": "{op} is wrong with a plain number. Which line turns any number, such as 2, 2.5 or 0, into a node?",
+    "reflected": "{op} is wrong if the number is on the left. Python then calls {method} of the node. Is this method "
+    "defined, and does it use the number as the left operand?",
     "stale": "the backward pass reads data that changed after the forward pass. Which .data does the backward step "
-    "of {op} look up, and where could the forward step store them?",
-    "mutates": "a number of an operand changes, which an operation may only read. An operation makes a new node, and "
-    "a backward pass changes only gradients. Which line assigns to the number, or to .data or .grad of an operand?",
+    "of {op} read, and where could the forward step store it?",
+    "mutates": "a number of an operand changes. An operation may only read its operands and create a new node, and a "
+    "backward pass may change only gradients. Which line assigns to a number, or to .data or .grad of an operand?",
     "depth": "a function calls itself once per node, and Python stops at about 1,000 nested calls. This f is a chain "
-    "of 1,501 operations. Which function is it, and how would a loop over a list of nodes do the same?",
-    "returns": "{op} gives no node. An operation makes a new node and returns it. What does {op} return?",
-    "keeps": "{op} makes a node that does not know where it came from. It needs its parents, and one local "
-    "derivative for each of them, in the same order. What does {op} hand to the constructor?",
-    "comma": "{op} hands on one thing where a tuple of one belongs. Python reads (self) as self "
-    "alone, and (self,) as a tuple. Where is a comma missing, behind the parent or behind its local derivative?",
-    "recursion": "{function} calls itself without end. Inside an operation, x + y on nodes is that operation again, "
-    "and x.data + y.data is one on numbers. Which line of {function} leads back to it?",
-    "exits": "the code ends the program. Which line does so, by exit() or SystemExit?",
-    "endless": "the code does not come to an end. Which loop is it? Without a timeout, Ctrl+C shows its line.",
+    "of 1,501 operations. Which function is it, and how could a loop over a list of nodes do the same?",
+    "returns": "{op} returns no node. An operation creates a new node and returns it. What does {op} return?",
+    "keeps": "{op} creates a node that does not know where it came from. It needs its parents, and one local "
+    "derivative for each of them, in the same order. What does {op} pass to the constructor?",
+    "comma": "{op} passes a single object where a tuple of one is needed. To Python, (self) is just self, whereas "
+    "(self,) is a tuple. Where is a comma missing, after the parent or after its local derivative?",
+    "recursion": "{function} calls itself without end. Inside an operation, x + y on nodes calls that operation "
+    "again, whereas x.data + y.data adds numbers. Which line of {function} leads back to it?",
+    "exits": "the code ends the program. Which line calls exit() or raises SystemExit?",
+    "endless": "the code does not stop. Which loop is it? Without a timeout, Ctrl+C shows its line.",
 }
 POINTS = (0.9, -1.5, 2.0, 3.0, 0.5, -0.3, 0.1, -4.0, 9.0, -13.0, 30.0, -40.0)
-# templates by what they show, in which x ? y stands for any operation
+# (bug that the program shows, template), in which x ? y represents any operation
 INSIDE = (
     ("upstream", "b = x ? y; f = b * z"),
     ("overwrites", "b = x ? y; c = x ? z; f = b + c"),
@@ -87,10 +87,12 @@ INSIDE = (
     ("overwrites", "a = x * y; b = a ? z; c = a ? w; f = b + c"),
 )
 SAME = tuple(("lost-edge", x) for x in ("f = x ? x", "b = x * y; f = b ? b", "b = x * y; c = x * y; f = b ? c"))
-MAY_RAISE = {"compounds": RuntimeError, "stale": AttributeError}  # an engine that refuses a pass, or other data
-Steps = tuple[tuple[str, str, tuple[str, ...]], ...]  # of a program: a name, the form of an operation, its operands
+MAY_RAISE = {"compounds": RuntimeError, "stale": AttributeError}  # an engine may refuse a second pass, or new data
+Steps = tuple[
+    tuple[str, str, tuple[str, ...]], ...
+]  # a program: name, form of the operation and operands of each step
 POWERS = {f"{{}}**{p}": p for p in (2, 3, -1, 0.5)}
-# how programs write each operator, its method, and its entry; an engine may use earlier ones in later ones
+# form in programs: (method, entry of the table); an engine may define later operators by earlier ones
 FORMS: dict[str, tuple[str, Primitive]] = {
     "{} + {}": ("add", primitives.add), "{}*{}": ("mul", primitives.mul), "-{}": ("neg", primitives.neg),
     "{} - {}": ("sub", primitives.sub), **dict.fromkeys(POWERS, ("pow", primitives.power)),
@@ -103,24 +105,24 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     **{form: lambda x, p=p: x**p for form, p in POWERS.items()},
 }
 BACKWARD = ("backward", "backprop", "back_propagate", "backpropagate", "backward_pass", "run_backward", "propagate")
-NUMBERS = {"2": 2, "2.5": 2.5, "0": 0}  # beside a node
+NUMBERS = {"2": 2, "2.5": 2.5, "0": 0}  # operands beside a node
 AT = (0.6, 0.7, 1.7, 0.9)  # x, y, z and w
 KNOWN = {"__init__", *BACKWARD, *(f"__{r}{name}__" for name, _ in FORMS.values() for r in ("", "r")), *TABLE}
-SCHOOL = ("+", "*", "-", "/", "**", "exp", "relu")  # whose derivatives somebody who writes an engine finds alone
+SCHOOL = ("+", "*", "-", "/", "**", "exp", "relu")  # students find these derivatives themselves
 PATIENCE = 5.0  # seconds for one program; each takes a few milliseconds
 
 
 class EngineVerdict(NamedTuple):
-    """What is wrong with an engine, in words by key, the likeliest cause first. True if it is right and complete."""
+    """What is wrong with an engine: texts by key, the likeliest cause first. True if it is right and complete."""
 
     found: dict[str, str]
-    programs: int = 0  # that were run
-    right: tuple[str, ...] = ()  # sentences, for an engine in the making
-    missing: tuple[str, ...] = ()  # what is not written yet
+    programs: int = 0  # how many were run
+    right: tuple[str, ...] = ()  # sentences about an unfinished engine
+    missing: tuple[str, ...] = ()  # methods that are not written yet
 
     @property
     def bugs(self) -> list[str]:
-        """The keys of what is wrong."""
+        """The keys of the bugs found."""
         return [*self.found]
 
     def __bool__(self) -> bool:
@@ -132,7 +134,7 @@ class EngineVerdict(NamedTuple):
         lines = [*self.right] or [f"right in all {self.programs} programs"] * bool(self.programs or not self.missing)
         lines += [f"not written yet: {', '.join(self.missing)}"] * bool(self.missing)
         if self.programs and "backward" in self.missing:
-            lines.append("(until backward is written, check_engine passes the derivatives back itself)")
+            lines.append("(until backward is written, check_engine runs the backward pass itself)")
         return printable("\n".join(lines))
 
 
@@ -141,14 +143,15 @@ def check_engine(
 ) -> EngineVerdict:
     """Grade a scalar engine by the class of its nodes, ``check_engine(Value)``, or by its file, "my_engine.py".
 
-    engine      or a function that makes an input of a number
-    timeout     run a file, or what pickle takes, in a process of its own, and end that after so many seconds
-    backward    runs the backward pass from a node, where that has no usual name
+    engine      the class, a file, or a function that creates an input from a number
+    timeout     seconds after which to stop the check, which then runs in a separate process
+    backward    a function that runs the backward pass from a node, if the engine's has no usual name
 
-    Tries what the engine offers: operators, numbers beside nodes, functions, second passes, data that change, a long
-    chain. Says of a class in the making what is right so far, and what is not written yet: a body that is blank
-    (``...``), or the backward pass. In pytest, ``assert verdict, verdict`` shows the text. Raises ValueError where a
-    file cannot be loaded, or a function makes nodes without number, gradient or backward pass under a usual name.
+    The programs try what the engine offers: operators, numbers beside nodes, functions, second passes, changed data,
+    a long chain. For an unfinished class, the verdict states what is right so far and what is not written yet: a
+    method with a blank body (``...``), or the backward pass. In pytest, ``assert verdict, verdict`` shows the text.
+    Raises ValueError if a file cannot be loaded, or if a function creates nodes without a number, a gradient or a
+    backward pass under a usual name.
     """
     can_fork = sys.platform == "linux"  # macOS has fork too, but its own libraries may crash after it
     if timeout is not None and (can_fork or not callable(engine)):
@@ -199,8 +202,7 @@ def _answer(sender: Connection, engine: Any, backward: Callable[[Any], Any] | No
 class _Watch:
     """Runs a check in a thread, and stops it when one of its programs takes too long.
 
-    A class in a notebook cannot be sent to another process on every system, and a thread can be stopped on all of
-    them, as long as it runs Python code.
+    Not every system can send a notebook's class to another process, but all can stop a thread that runs Python code.
     """
 
     def __init__(self, engine: Any, backward: Callable[[Any], Any] | None, seconds: float) -> None:
@@ -210,13 +212,13 @@ class _Watch:
         self.thread = Thread(target=self._run, daemon=True)
 
     def begin(self, program: str) -> None:
-        """Start the clock of a program."""
+        """Start a program's time limit."""
         self.program, self.since = program, monotonic()
 
     def verdict(self) -> EngineVerdict:
         try:
             self.thread.start()
-        except RuntimeError:  # as in a browser, where there are no threads
+        except RuntimeError:  # a browser has no threads
             self._run()
         try:
             while self.thread.is_alive():
@@ -225,7 +227,7 @@ class _Watch:
                     return EngineVerdict({"endless": self._endless()})
         finally:
             stop = ctypes.py_object(KeyboardInterrupt)
-            for _ in range(20 if self.thread.is_alive() else 0):  # its code may catch the first ones
+            for _ in range(20 if self.thread.is_alive() else 0):  # its code may catch the first exceptions
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.thread.ident or 0), stop)
                 self.thread.join(0.05)
         if isinstance(self.result, EngineVerdict):
@@ -236,7 +238,7 @@ class _Watch:
         try:
             self.result = self._grade()
         except SystemExit:
-            self.result = EngineVerdict({"exits": f"exits: {BUGS['exits']} It did so before any program ran."})
+            self.result = EngineVerdict({"exits": f"exits: {BUGS['exits']} It happened before any program ran."})
         except BaseException as error:
             self.result = error
 
@@ -253,7 +255,7 @@ class _Watch:
         return _Checks(subject, self.begin).verdict()
 
     def _endless(self) -> str:
-        """What did not end, and the line that it was in."""
+        """Return a text about the program that did not end, and the line that it was in."""
         name = getattr(self.engine, "__module__", "checked") if callable(self.engine) else "checked"
         stacks = []
         for _ in range(5):
@@ -261,7 +263,7 @@ class _Watch:
             stacks.append([frame for frame, _ in walk_stack(sys._current_frames().get(self.thread.ident or 0))][::-1])
         lasting = [frames[0] for frames in zip(*stacks) if all(frame is frames[0] for frame in frames)]
         own, where = [frame for frame in lasting if frame.f_globals.get("__name__") == name], ""
-        if own:  # the innermost one that lasts has the loop
+        if own:  # the innermost lasting frame has the loop
             line = linecache.getline(own[-1].f_code.co_filename, own[-1].f_lineno, own[-1].f_globals).strip()
             where = f", in {own[-1].f_code.co_name}" + f" at the line: {line}" * bool(line)
         lines = f"endless: {BUGS['endless'].partition('. ')[0]}", self.program or "while it was loaded"
@@ -270,7 +272,7 @@ class _Watch:
 
 
 def is_blank(function: Any) -> bool:
-    """Whether a method is not written yet: its body is ``...`` or pass, has ``...`` in it, or is not implemented."""
+    """Return whether a method is not written yet: its body is pass, has ``...``, or raises NotImplementedError."""
     code = getattr(function, "__code__", None)
     if not isinstance(code, CodeType):
         return False
@@ -281,31 +283,31 @@ def is_blank(function: Any) -> bool:
 
 
 def constructed(cls: type) -> EngineVerdict | None:
-    """What the constructor lacks; None where a node keeps its number, a gradient of 0, and what else it is given."""
+    """Return a verdict on the constructor; None if a node stores its number, a gradient of 0, and its arguments."""
     lost = next(_lost(cls), None)
     is_written = any("__init__" in vars(c) for c in cls.__mro__[:-1])
     if is_blank(getattr(cls, "__init__", None)) or (lost and not is_written):
         return EngineVerdict({}, missing=("__init__",))
     if not lost:
         return None
-    lines = "constructor: a node does not keep what it needs", *lost, "Which line of __init__ sets it?"
+    lines = "constructor: a node does not store what it needs", *lost, "Which line of __init__ sets it?"
     return EngineVerdict({"constructor": "\n  ".join(lines)})
 
 
 def _lost(cls: type) -> Iterator[tuple[str, str]]:
-    """What a constructor does not keep: the call, and what shows it."""
+    """Yield what a constructor does not store: the call, and what shows it."""
     name, parts = cls.__name__, ["parents", "local_derivatives"]
     made = f"node = {name}(2.0)"
     try:
         node = cls(2.0)
-        words = Engine(node)
+        reader = Engine(node)
         for what in ("data", "grad"):
-            if not words.word(what, node):
+            if not reader.word(what, node):
                 yield made, f"the node has no {what} under a usual name"
-        if (data := words.read("data", node)) != 2.0:
+        if (data := reader.read("data", node)) != 2.0:
             yield made, f"the node's data is {shown(data)}, but should be 2"
-        if isinstance(grad := words.read("grad", node), Real) and grad != 0:
-            yield made, f"the node's grad is {grad:g}, but should be 0, as nothing has been passed back yet"
+        if isinstance(grad := reader.read("grad", node), Real) and grad != 0:
+            yield made, f"the node's grad is {grad:g}, but should be 0, because nothing has been passed back yet"
         names = [*signature(cls).parameters][1:]
         if len(names) != 2 or [kind for x in names for kind in parts if x in WORDS[kind].split()] != parts:
             return
@@ -327,7 +329,7 @@ def _raised(error: BaseException) -> str:
 
 
 class Subject:
-    """Somebody's engine. Its ``forms`` are its operations, as programs write them, each with its entry."""
+    """A user's engine. ``forms`` maps its operations, as programs write them, to entries of the table."""
 
     def __init__(self, make: Any, backward: Callable[[Any], Any] | None = None) -> None:
         try:
@@ -335,8 +337,8 @@ class Subject:
             if getattr(leaf, "requires_grad", None) is False:
                 leaf = (make := partial(make, requires_grad=True))(2.0)
         except Exception as error:
-            raise ValueError(f"{error!r}: give a function that makes a node of one number, lambda x: …") from error
-        self.make, self.words, self.node = make, Engine(leaf), type(leaf)
+            raise ValueError(f"{error!r}: give a function that makes a node from one number, lambda x: …") from error
+        self.make, self.reader, self.node = make, Engine(leaf), type(leaf)
         methods = {name: f for name, f in getmembers_static(self.node) if f is not vars(float).get(name)}
         self.blank = [name for name, f in methods.items() if is_blank(f)]
         methods = {name: f for name, f in methods.items() if name not in self.blank}
@@ -348,7 +350,7 @@ class Subject:
             self.backward = self.sweep
         self.is_reflecting = any(name[:3] == "__r" and f"__{name[3:]}" in methods for name in methods)
         for what in ("data", "grad", "backward"):
-            if not (self.backward if what == "backward" else self.words.word(what, leaf)):
+            if not (self.backward if what == "backward" else self.reader.word(what, leaf)):
                 raise ValueError(f"{shown(leaf)} ({self.node.__name__}) has no {what} under a usual name")
         forms = {form: entry for form, (name, entry) in FORMS.items() if f"__{name}__" in methods}
         for name, f in (*methods.items(), *beside.items()):
@@ -359,46 +361,46 @@ class Subject:
                     forms[call(entry)] = entry
                     self.operations[call(entry)] = f
         offered = [form for form, entry in forms.items() if self._offers(form, entry.name in methods)]
-        self.forms = {form: forms[form] for form in sorted(offered, key="{}**{}".__eq__)}  # it may use exp and log
+        self.forms = {form: forms[form] for form in sorted(offered, key="{}**{}".__eq__)}  # may use exp and log
 
     def _offers(self, form: str, is_method: bool) -> bool:
-        """Whether an operation takes nodes and gives one, as a function of plain numbers does not."""
-        is_meant = is_method or (form in FORMS and form != "{}**{}")  # if it raises or forgets to return, a bug
+        """Return whether an operation takes nodes and returns one, unlike a function of plain numbers."""
+        is_meant = is_method or (form in FORMS and form != "{}**{}")  # even if it raises or returns None: a bug
         with suppress(Exception):
             node = self.operations[form](*(self.make(x) for x in AT[: form.count("{}")]))
-            is_meant |= bool(self.words.word("grad", node)) and isinstance(self.words.read("data", node), Real)
+            is_meant |= bool(self.reader.word("grad", node)) and isinstance(self.reader.read("data", node), Real)
         return is_meant
 
     def run(self, steps: Steps, at: Sequence[float], roots: str, changed: str = "") -> dict[str, Any]:
-        """The nodes of a program, after data ``changed`` to −7 and a backward pass from each of the roots."""
+        """Return a program's nodes, after setting data ``changed`` to −7 and a backward pass from each root."""
         used = {x for _, _, operands in steps for x in operands}
         nodes: dict[str, Any] = {x: self.make(number) for x, number in zip("xyzw", at) if x in used}
         for name, form, operands in steps:
             result = self.operations[form](*(nodes[x] if x in nodes else NUMBERS[x] for x in operands))
-            if result is None or (isinstance(result, Real) and not self.words.is_node(result)):
+            if result is None or (isinstance(result, Real) and not self.reader.is_node(result)):
                 raise _Unfit("returns", f"{name} is {shown(result)}, but should be a node")
             nodes[name] = result
         for x in changed:
-            setattr(nodes[x], str(self.words.word("data", nodes[x])), -7.0)
+            setattr(nodes[x], str(self.reader.word("data", nodes[x])), -7.0)
         for root in roots:
             self.backward(nodes[root])
         return nodes
 
     def sweep(self, root: Any) -> None:
-        """A backward pass over the parents and the local derivatives that nodes keep."""
-        order, parents = self.words.graph([root])
-        grad = str(self.words.word("grad", root))
+        """Run a backward pass over the parents and the local derivatives that nodes store."""
+        order, parents = self.reader.graph([root])
+        grad = str(self.reader.word("grad", root))
         for node in order:
             setattr(node, grad, float(node is root))
         for node in reversed(order):
             held = [*parents[id(node)]]
-            slopes = self.words.stored(node, len(held))
+            slopes = self.reader.stored(node, len(held))
             if node is root and not (held and slopes):
-                kept = self.words.read("local_derivatives", node)
+                kept = self.reader.read("local_derivatives", node)
                 kept = [*kept] if isinstance(kept, (tuple, list)) else [kept] * (kept is not None)
                 has = f"{counted(len(held), 'parent')} and {counted(len(kept), 'local derivative')}"
-                if any(map(self.words.is_node, kept)):
-                    has = "nodes for its local derivatives"
+                if any(map(self.reader.is_node, kept)):
+                    has = "nodes as local derivatives"
                 elif not held:
                     has = "no parents"
                 raise _Unfit("keeps", f"f has {has}, but should have one parent and one number for each operand")
@@ -406,9 +408,9 @@ class Subject:
                 setattr(parent, grad, getattr(parent, grad) + getattr(node, grad) * slope)
 
     def passed_twice(self, steps: Steps, at: Sequence[float]) -> str:
-        """The nodes that a backward pass passes on more than once, as far as its writes to gradients show it."""
+        """Return the nodes that pass their gradient on more than once, as far as writes to gradients show it."""
         nodes, writes = self.run(steps, at, ""), Counter[int]()
-        grad = self.words.word("grad", nodes["f"])
+        grad = self.reader.word("grad", nodes["f"])
         kind: Any = type(nodes["f"])
 
         def counting(node: Any, name: str, new: Any) -> None:
@@ -425,17 +427,17 @@ class Subject:
         return " or ".join(name for name, _, operands in steps if more.issuperset(operands))
 
     def numbers(self, nodes: dict[str, Any]) -> dict[str, Any]:
-        """The data and the gradients of nodes."""
-        data = {f"{x}.data": self.words.read("data", node) for x, node in nodes.items()}
-        return data | {f"{x}.grad": self.words.read("grad", node) or 0.0 for x, node in nodes.items()}
+        """Return the data and the gradients of nodes."""
+        data = {f"{x}.data": self.reader.read("data", node) for x, node in nodes.items()}
+        return data | {f"{x}.grad": self.reader.read("grad", node) or 0.0 for x, node in nodes.items()}
 
 
 class _Unfit(Exception):
-    """An operation gave what no program can go on with: the key of the bug, and what shows it."""
+    """Raised if a program cannot continue with a result: the key of the bug, and what shows it."""
 
 
 def call(entry: Primitive) -> str:
-    """How programs write a function of the table."""
+    """Return the form of a function of the table in programs."""
     return f"{entry.name}({', '.join('{}' for _ in entry.letters)})"
 
 
@@ -445,9 +447,9 @@ OURS.operations |= {call(entry): entry for entry in TABLE.values()}
 
 @cache
 def right_numbers(steps: Steps, at: Sequence[float] = AT, roots: str = "f") -> list[dict[str, float]]:
-    """The numbers that are right after a program; none where f has a kink or no value.
+    """Return the right numbers after a program; an empty list if f has a kink or no value.
 
-    There are two choices: an input's gradient may be the sum of those of the passes, or that of the last one.
+    There are two alternatives: the gradients of inputs may be summed over the passes, or be those of the last pass.
     """
     try:
         nodes = [OURS.run(steps, at, passes) for passes in (roots, roots[-1])]
@@ -458,7 +460,7 @@ def right_numbers(steps: Steps, at: Sequence[float] = AT, roots: str = "f") -> l
 
 
 def graphs(twice: bool) -> Iterator[tuple[str, str]]:
-    """Random graphs, the small ones first. Each node joins two of the four before it, or the same one ``twice``."""
+    """Yield random graphs, small ones first. Each node joins two of the four before it, or one of them ``twice``."""
     rng = Random(0)
     draw = rng.choices if twice else rng.sample
     for size in sorted([*range(2, 9)] * 20):
@@ -468,8 +470,8 @@ def graphs(twice: bool) -> Iterator[tuple[str, str]]:
 
 
 def class_in(file: str | Path) -> type:
-    """The class of nodes in a file: Value, or the likeliest, rather one of its own than one that it imports."""
-    sys.path.insert(0, str(Path(file).parent))  # it may import its neighbours
+    """Return the class of nodes in a file: Value, or else the likeliest, preferably one that is not imported."""
+    sys.path.insert(0, str(Path(file).parent))  # it may import neighbouring files
     try:
         classes: list[type] = [object, *filter(isclass, run_path(str(file), run_name="checked").values())]
         found = max(classes, key=lambda c: (c.__name__ == "Value", hasattr(c, "__add__"), c.__module__ == "checked"))
@@ -478,12 +480,12 @@ def class_in(file: str | Path) -> type:
     finally:
         sys.path.remove(str(Path(file).parent))
     if found is object:
-        raise ValueError(f"{file} has no class: give a function that makes a node of one number, lambda x: …")
+        raise ValueError(f"{file} has no class: give a function that makes a node from one number, lambda x: …")
     return found
 
 
 class _Checks:
-    """The programs on one engine. Those of an operation that is ``wrong`` are run no further."""
+    """Runs the programs on one engine, leaving out those of operations that are already known to be ``wrong``."""
 
     def __init__(self, engine: Subject, begin: Callable[[str], None]) -> None:
         self.engine, self.begin, self.programs = engine, begin, 0
@@ -501,13 +503,13 @@ class _Checks:
         else:
             self.all()
             signs = ", ".join(dict.fromkeys(map(_sign, self.engine.forms)))
-            is_part = missing or not self.engine.is_reflecting  # later methods are not listed before their step
+            is_part = missing or not self.engine.is_reflecting  # methods of later steps are not listed
             says = [f"right in all {self.programs} programs so far: {signs}, backward"]
             says *= bool(is_part and not self.found)
         return EngineVerdict(self.found, self.programs, tuple(says), tuple(dict.fromkeys(missing)))
 
     def so_far(self) -> list[str]:
-        """What is right of an engine without a backward pass: one operation after the other."""
+        """Check an engine without a backward pass, one operation at a time; return what is right."""
         right = dict[str, int]()
         for form in self.engine.forms:
             before = self.programs
@@ -516,21 +518,21 @@ class _Checks:
         for (key, template), form in product(SAME, self.engine.forms):
             self.check(key, template, form)
         if not self.found and not self.engine.forms:
-            return ["the constructor is right: a node keeps what it is given, and its gradient starts at 0"]
+            return ["the constructor is right: a node stores its arguments, and its gradient starts at 0"]
         return [f"{sign} is right: its numbers and local derivatives, in {n} programs" for sign, n in right.items()]
 
     def alone(self, form: str) -> bool:
-        """Try an operation by itself at many points, and beside plain numbers. False if a program shows a bug."""
+        """Try a single operation at many points, and with plain numbers. Return False if a program shows a bug."""
         is_right = all(self.check("rule", "f = x ? y", form, at) for at in zip(POINTS, POINTS[3:] + POINTS[:3]))
         numbers = [*NUMBERS] if form in FORMS and form.count("{}") == 2 else []
         is_right &= (is_beside := all(self.check("constant", f"f = x ? {number}", form) for number in numbers))
         if is_beside and self.engine.is_reflecting and (form != "{}**{}" or hasattr(self.engine.node, "__rpow__")):
-            for number in numbers[:2]:  # not everyone means the same by 0**x
+            for number in numbers[:2]:  # conventions for 0**x differ
                 is_right &= self.check("reflected", f"f = {number} ? x", form)
         return is_right
 
     def all(self) -> None:
-        """Every program, unless an operation or the order is wrong."""
+        """Run every program, unless an operation or the order is wrong."""
         simple = [*self.signs.values()]
         others = [form for form in self.engine.forms if form not in simple]
         for forms, apart, twice in (simple, graphs(twice=False), graphs(twice=True)), (others, (), ()):
@@ -554,10 +556,12 @@ class _Checks:
         self, key: str, template: str, form: str = "", at: Sequence[float] = AT, roots: str = "f", changed: str = "",
         is_again: bool = False,
     ) -> bool:  # fmt: skip
-        """Run a program, unless it uses what is wrong, and keep the first bug of each kind. False if it shows one.
+        """Run a program unless it uses a wrong operation, and record the first bug of each kind.
 
-        changed     nodes whose data become −7 before the backward pass
-        is_again    whether the last operation runs once more after it, and should change nothing
+        changed     nodes whose data are set to −7 before the backward pass
+        is_again    run the last operation again after the pass, which should change nothing
+
+        Returns False if the program shows a bug.
         """
         forms = self.signs | {"?": form}
         if self.wrong & {form, *(forms.get(sign) for sign in "+*" if f" {sign} " in template)}:
@@ -591,7 +595,7 @@ class _Checks:
             elif isinstance(error, TypeError) and re.search("not iterable|support iteration", str(error)):
                 key = "comma" if form.count("{}") == 1 and key == "rule" else key
             elif key == "rule":
-                asks = "Python says what it stumbled over. Where does that stand in the code?"
+                asks = "The message says what Python could not do. Which line of the code tries it?"
         else:
             compared = [x for x in right[0] if (x[0] in "xyzw" if ".grad" in x else not changed)]
             what = next((x for x in compared if not _agrees(x, numbers, right)), None)
@@ -609,7 +613,7 @@ class _Checks:
             elif is_silent or (key == "overwrites" and (arrived or is_more)):
                 key = "order"
                 if numbers["f.grad"] == 0:
-                    asks = "After the pass, f.grad is still 0. Which line sets it to 1, before anything is passed on?"
+                    asks = "After the pass, f.grad is still 0. Which line sets it to 1 before the pass begins?"
             elif (
                 key in ("rule", "upstream")
                 and what.endswith(".grad")
@@ -622,31 +626,29 @@ class _Checks:
                 shows = shows.replace(what, f"the local derivative ∂f/∂{what[0]}", 1)
                 x, y = ("x.grad", "y.grad") if "y.grad" in right[0] else (what, what)
                 if key == "rule" and x != y and all(numbers[a] == right[0][b] for a, b in ((x, y), (y, x))):
-                    asks = "The two local derivatives are exchanged: the first one belongs to x, the second to y."
+                    asks = "The two local derivatives are swapped: the first one belongs to x, the second to y."
             if key == "rule":
                 asks = asks or _slip(what, gives, should, right[0]["f.data"])
             elif key == "order" and not asks and (twice := self.engine.passed_twice(steps, at)):
                 key = "twice"
         has_number = key in ("constant", "reflected")
-        self.wrong |= (
-            {*self.signs.values()}
-            if key in ("order", "twice", "restarts")
-            else set()
-            if has_number
-            else {form} - {""}
-        )
+        if key in ("order", "twice", "restarts"):
+            self.wrong |= {*self.signs.values()}
+        elif not has_number:
+            self.wrong |= {form} - {""}
         op = text.removeprefix("f = ") if has_number else form.format("x", "y")
         rule = ("" if _sign(form) in SCHOOL else getattr(self.engine.forms.get(form), "__doc__", None)) or ""
         rule = re.sub("^(.+)$", r"Its rule: \1. ", re.split(r"\.?\n|[.,] (?=which|[A-Z])", rule)[0].rstrip("."))
         method = f"__r{FORMS.get(form, ('',))[0]}__"
-        words = BUGS[key].format(op=op, rule=rule, method=method, function=function, twice=twice).partition(". ")
+        bug = BUGS[key].format(op=op, rule=rule, method=method, function=function, twice=twice)
+        heading, _, question = bug.partition(". ")
         key = {"upstream": "rule", "passes": "rule", "twice": "order", "comma": "keeps"}.get(key, key)
         if key not in ("order", "lost-edge") or "overwrites" not in self.found:  # which may be the cause
-            self.found.setdefault(key, f"{key}: {words[0]}\n  {program}\n  {shows}\n  {asks or words[2]}")
+            self.found.setdefault(key, f"{key}: {heading}\n  {program}\n  {shows}\n  {asks or question}")
         return False
 
     def is_right(self, steps: Steps, at: Sequence[float], right: list[dict[str, float]], what: str = ".grad") -> bool:
-        """Whether numbers are right before any backward pass, gradients after a sweep over the nodes in its place."""
+        """Return whether the data are right before a backward pass, or the gradients after our own sweep."""
         with suppress(Exception):
             nodes = self.engine.run(steps, at, "")
             if what == ".grad":
@@ -657,29 +659,29 @@ class _Checks:
 
 
 def calls_itself(function: Any) -> bool:
-    """Whether a function, or a method, reads its own name."""
+    """Return whether a function or method uses its own name."""
     return function.__name__ in getattr(getattr(function, "__code__", None), "co_names", ())
 
 
 def _sign(form: str) -> str:
-    """The sign or the name of an operation: + of x + y, exp of exp(x)."""
+    """Return the sign or the name of an operation: + for x + y, exp for exp(x)."""
     return re.sub(r"\{\}|\(.*|[\d., ]", "", form).rstrip("-") or "-"
 
 
 def _slip(what: str, gives: Any, should: float, data: float) -> str:
-    """What an operation's wrong number looks like, as a question; empty where that is not clear."""
+    """Return a question about an operation's wrong number; empty if its cause is not clear."""
     if not isinstance(gives, Real):
         return ""
     if what == "f.data":
-        return "That is the number itself, before any derivative. Which line computes it?"
+        return "This is the number itself, not a derivative. Which line computes it?"
     if isclose(gives, -should):
-        return "The size is right. Which way does f go if the operand grows?"
+        return "The magnitude is right. Does f grow or fall if the operand grows?"
     if isclose(gives, data):
-        return "That is f itself, the number. How fast does it move?"
+        return "This is the number f itself. How fast does it change?"
     return ""
 
 
 def _agrees(what: str, numbers: dict[str, Any], right: Sequence[dict[str, float]]) -> bool:
-    """Whether a number is one of those that are right, up to rounding."""
+    """Return whether a number is one of the right ones, up to rounding."""
     number = numbers[what]
     return isinstance(number, Real) and any(isclose(number, each[what], rel_tol=1e-5, abs_tol=1e-5) for each in right)

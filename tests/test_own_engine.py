@@ -53,10 +53,10 @@ def test_the_notebook_asks_for_each_step_and_has_an_answer_to_it():
 
 
 RIGHT = {
-    "__init__": "the constructor is right: a node keeps what it is given, and its gradient starts at 0\n"
+    "__init__": "the constructor is right: a node stores its arguments, and its gradient starts at 0\n"
     "not written yet: __add__, __mul__, backward",
     "__add__": "+ is right: its numbers and local derivatives, in 16 programs\nnot written yet: __mul__, backward\n"
-    "(until backward is written, check_engine passes the derivatives back itself)",
+    "(until backward is written, check_engine runs the backward pass itself)",
     "backward": "right in all 336 programs so far: +, *, backward",
     "exp": "right in all 436 programs so far: +, *, **, exp, backward",
     "__neg__": "right in all 535 programs",
@@ -89,16 +89,16 @@ WRONG = [
     ("__add__", SUM, "return Valeu(self.data + other.data)", "NameError: name 'Valeu' is not defined"),
     ("__add__", SUM, "return Value(..., ..., ...)", "not written yet: __add__, __mul__, backward"),
     ("__add__", SUM, "while True: pass", "endless: "),
-    ("__mul__", PRODUCT, "(self.data, other.data)", "The two local derivatives are exchanged"),
+    ("__mul__", PRODUCT, "(self.data, other.data)", "The two local derivatives are swapped"),
     ("__mul__", PRODUCT, "(1.0, 1.0)", "the local derivative ∂f/∂x is 1, but should be 3"),
-    ("__mul__", PRODUCT, "(other, self)", "f has nodes for its local derivatives"),
+    ("__mul__", PRODUCT, "(other, self)", "f has nodes as local derivatives"),
     ("__mul__", "self.data * other.data", "self.data + other.data", "f.data is 3.9, but should be 2.7"),
     ("backward", "grad += ", "grad = ", "a gradient is set with = instead of added to with +="),
     ("backward", "in reversed(order)", "in order", "order: a node passes its gradient on too early"),
     ("backward", "        self.grad = 1.0\n", "", "f.grad is still 0. Which line sets it to 1"),
-    ("backward", "node.grad * local", "local", "the backward pass goes wrong, while x + y keeps the right"),
-    ("backward", "node.grad * local", "node.grad", "the backward pass goes wrong, while x*y keeps the right"),
-    ("backward", "grad += node", "grad -= node", "the backward pass goes wrong, while x + y keeps the right"),
+    ("backward", "node.grad * local", "local", "the backward pass is wrong, although x + y has the right"),
+    ("backward", "node.grad * local", "node.grad", "the backward pass is wrong, although x*y has the right"),
+    ("backward", "grad += node", "grad -= node", "the backward pass is wrong, although x + y has the right"),
     ("backward", "node.grad = 0.0", "pass", "starts with the old gradients between f and its inputs"),
     ("backward", "zip(node.parents, node.local_derivatives)",
      "dict(zip(node.parents, node.local_derivatives)).items()", "counts only one operand if both are the same"),
@@ -106,17 +106,17 @@ WRONG = [
     ("backward", "self.grad = 1.0", "self.data = 1.0", "mutates: a number of an operand changes"),
     ("backward", "grad += node.grad * local", "grad += node.grad * local; parent.backward()",
      "sets the gradient of every node that it visits to 1"),
-    ("__pow__", POWER, "(exponent * self.data ** exponent,)", "rule: x**2 is wrong by itself"),
-    ("__pow__", POWER, "(-exponent * self.data ** (exponent - 1),)", "Which way does f go if the operand grows?"),
+    ("__pow__", POWER, "(exponent * self.data ** exponent,)", "rule: x**2 is wrong on its own"),
+    ("__pow__", POWER, "(-exponent * self.data ** (exponent - 1),)", "Does f grow or fall if the operand grows?"),
     ("__pow__", POWER, "(exponent * self.data ** (exponent - 1))", "Where is a comma missing"),
-    ("__pow__", "(self,)", "(self)", "keeps: x**2 hands on one thing where a tuple of one belongs"),
+    ("__pow__", "(self,)", "(self)", "keeps: x**2 passes a single object where a tuple of one is needed"),
     ("exp", "(e,))", "e)", "Where is a comma missing"),
-    ("exp", "(self,), (e,)", "(self,), (self.data,)", "how many times h does exp(x) move?"),
-    ("exp", "(e,))", "(1.0,))", "rule: exp(x) is wrong by itself"),
+    ("exp", "(self,), (e,)", "(self,), (self.data,)", "by how many times h does exp(x) change?"),
+    ("exp", "(e,))", "(1.0,))", "rule: exp(x) is wrong on its own"),
     ("exp", "return Value(e", "Value(e", "f is None, but should be a node"),
-    ("relu", "1.0 if self.data > 0 else 0.0", "1.0", "rule: relu(x) is wrong by itself"),
+    ("relu", "1.0 if self.data > 0 else 0.0", "1.0", "rule: relu(x) is wrong on its own"),
     ("relu", "max(self.data, 0.0)", "abs(self.data)", "f.data is 1.5, but should be 0"),
-    ("relu", "max(self.data, 0.0)", "maks(self.data, 0.0)", "Python says what it stumbled over"),
+    ("relu", "max(self.data, 0.0)", "maks(self.data, 0.0)", "The message says what Python could not do"),
 ]  # fmt: skip
 
 
@@ -130,7 +130,7 @@ def test_a_usual_mistake_is_named_at_its_step(last, old, new, words, monkeypatch
 @pytest.mark.parametrize("last", ["__add__", "__mul__", "__pow__", "exp", "relu"])
 def test_a_wrong_derivative_is_not_answered_with_the_right_one(last):
     _, old, new, _ = next(
-        x for x in WRONG if x[0] == last and ("∂f/∂x is" in x[3] or "rule:" in x[3] or "exchanged" in x[3])
+        x for x in WRONG if x[0] == last and ("∂f/∂x is" in x[3] or "rule:" in x[3] or "swapped" in x[3])
     )
     assert "Its rule" not in str(check_engine(engine(last, (old, new))))
 
@@ -156,7 +156,7 @@ RECIPE = (
 def test_a_list_that_holds_a_node_twice_is_named_with_the_node():
     verdict = check_engine(listing(*RECIPE, "        order.append(node)"))
     assert verdict.bugs == ["order"] and str(verdict).startswith(
-        "order: a is passed on twice\n  a = x + y; b = a*z; "
+        "order: a passes its gradient on twice\n  a = x + y; b = a*z; "
     )
     assert not check_engine(listing(*RECIPE, "        if node not in order:", "            order.append(node)")).bugs
 

@@ -1,31 +1,31 @@
-"""Explains derivatives: writes the chain rule out in symbols and in numbers, and checks the result.
+"""Explains derivatives: writes out the chain rule in symbols and in numbers, and checks the result.
 
 Theory of operation
 ===================
 
-What goes in: a value f with its graph, and a value s that f was computed from. What comes out: ∂f/∂s as a sum over
-the values v between them, Σ ∂f/∂v ∂v/∂s (``explain``), as a sum over paths (``paths``), or as the steps of the
-backward pass (``narrate``). Every number comes from the local derivatives that the graph recorded; every formula
-comes from the table's rules, run on symbols. The steps, in order:
+The input is a value f with its graph, and a value s that f was computed from. The output is ∂f/∂s as a sum over the
+values v between them, Σ ∂f/∂v ∂v/∂s (``explain``), as a sum over paths (``paths``), or as the steps of the backward
+pass (``narrate``). Every number comes from the local derivatives recorded in the graph; every formula comes from the
+table's rules, run on symbols. The steps, in order:
 
 1. ``formulas``        gives each input and each named value a symbol. An unnamed value folds into the named value
                        that it feeds. ``direct(f, v)`` is ∂f/∂v with the other named operands of f held fixed,
-                       ``total(v, s)`` is ∂v/∂s along all paths, ``in_inputs`` replaces symbols until inputs remain.
+                       ``total(v, s)`` is ∂v/∂s along all paths; ``in_inputs`` replaces all symbols but inputs.
 2. ``algebra``         measures each formula, drops those of more than 30 operations, and shortens the final sum.
 3. ``chain_rule``      chooses the values v: those of ``through``, or else the named values that f was computed from
-                       directly; s itself stands for the paths that meet no other v. If f is one formula in s that is
-                       too large to write, v are the values computed from s directly. Each term is a pair of
-                       factors, ∂f/∂v and ∂v/∂s; the lines are symbols, named values, inputs, sum, numbers.
-4. ``path_sums``       finds the edges on the paths from s to f, which steps 1 and 3 multiply along; it also counts
-                       the paths and lists them.
-5. ``cross_checks``    compares the sum with SymPy's derivatives and with a finite difference of f, beside the
-                       gradient of the backward pass.
+                       directly; s itself represents the paths that meet no other v. If f is one formula in s that is
+                       too large to write, the v are the values computed from s directly. Each term is a pair of
+                       factors, ∂f/∂v and ∂v/∂s; the lines show symbols, named values, inputs, the sum and numbers.
+4. ``path_sums``       finds the edges on the paths from s to f, along which steps 1 and 3 multiply; it also counts
+                       and lists the paths.
+5. ``cross_checks``    compares the sum with SymPy's derivatives and with a finite difference of f; step 3 compares it
+                       with the gradient of the backward pass.
 6. ``formula_writer``  writes a formula as the slides do, in text, LaTeX or MathML; ``wrapping`` breaks it into lines.
-                       In MathML each factor names the edges it stands for, as the graph's picture does; in
-                       ``illustrated``, where both are shown, they glow together.
-7. ``narration``       needs none of these formulas: it writes a sentence for each contribution of the backward pass.
+                       In MathML, each factor names its edges in the graph, as the picture does; ``illustrated``
+                       shows both, and they glow together.
+7. ``narration``       uses no formulas: it writes a sentence for each contribution of the backward pass.
 
-By hand, for f = x y with y = x²: f depends on x directly and through y, so there are two terms.
+Worked by hand for f = x y with y = x²: f depends on x directly and through y, so there are two terms.
 
 >>> from autograd import Value, named, paths
 >>> from autograd.explanation.algebra import shortest
@@ -75,14 +75,14 @@ if TYPE_CHECKING:
 
 
 def explain(f: Value, wrt: Value, through: Value | Sequence[Value] | None = None) -> Explanation:
-    """Explain why ∂f/∂wrt is what it is: the terms of the chain rule in symbols and in numbers, and three checks.
+    """Explain ∂f/∂wrt by the terms of the chain rule, in symbols and in numbers, with three checks of the result.
 
     In a notebook, ``explain(f, wrt=s).with_picture()`` shows the graph above the formulas.
 
     wrt       an input, or any value between it and f
     through   the values v that the sum runs over. By default, these are the named values that f was computed from
-              directly, and ∂f/∂v holds the others fixed. If given, ∂f/∂v is the whole gradient that arrives at v
-              (δ if v is a z), and what lies between f and v does not matter
+              directly, and ∂f/∂v keeps the others fixed. If given, ∂f/∂v is the whole gradient that arrives at v
+              (δ if v is a z), whatever lies between f and v
 
     Raises TypeError for an argument that is not a Value, ValueError for a ``through`` that f does not depend on.
 
@@ -98,7 +98,7 @@ def explain(f: Value, wrt: Value, through: Value | Sequence[Value] | None = None
           = 0 + 12 + 12 = 24
     ✓ backward 24   ✓ SymPy 24   ✓ finite difference 24
     """
-    from autograd.explanation.chain_rule import Explanation  # with SymPy, which takes half a second to load
+    from autograd.explanation.chain_rule import Explanation  # loads SymPy, which takes half a second
 
     check_values("explain", f=f, wrt=wrt)
     if through is not None:

@@ -1,7 +1,7 @@
-"""Measures, evaluates and shortens SymPy expressions, within limits on the work.
+"""Measures, evaluates and shortens SymPy expressions in bounded time.
 
-SymPy can run for minutes on short formulas: when it multiplies out (x + y)¹⁵⁰, lists the coefficients of x¹⁰⁰⁰ + x²,
-or writes out shared parts as a tree. So each function here bounds the size of its result before it starts.
+SymPy can run for minutes on short formulas: when it expands (x + y)¹⁵⁰, lists the coefficients of x¹⁰⁰⁰ + x², or
+writes out shared parts as a tree. Each function here therefore bounds the size of its result before it starts.
 """
 
 from math import comb, inf
@@ -17,18 +17,18 @@ from autograd.table import Primitive
 LARGEST = 30  # operations in a formula that is still readable
 DENSEST = 300  # coefficients of a polynomial that SymPy may factor, including zeros
 BITS = 2400  # of precision, so that any sum of floats is exact
-HUGE, HUGE_BITS = 1e6, 1100  # exponents from here on need so many more bits for their fraction
+HUGE, HUGE_BITS = 1e6, 1100  # larger exponents need this many more bits for their fraction
 
 
 def readable(expression: Expression | None) -> Expression | None:
-    """The expression; None if it has more than ``LARGEST`` operations."""
+    """Return the expression; None if it has more than ``LARGEST`` operations."""
     is_given = expression is not None
     return expression if is_given and sum(map(_cost, sympy.preorder_traversal(expression))) <= LARGEST else None
 
 
 def _cost(e: Expression) -> float:
-    """How many operations it is, without its operands; ∞ if it is a number that does not fit a float."""
-    if e.is_Rational:  # SymPy has exact ones of a million digits
+    """Return the number of operations without those of its operands; ∞ for a number beyond the floats."""
+    if e.is_Rational:  # may have a million digits
         return 0 if max(int(e.p).bit_length(), e.q.bit_length()) <= 1000 else inf
     if e.is_Float:
         return 0 if not e or 0.0 < abs(float(e)) < inf else inf
@@ -36,7 +36,7 @@ def _cost(e: Expression) -> float:
 
 
 def shortest(expression: Expression) -> Expression:
-    """The shortest of a few forms; ``sympy.simplify`` tries many more, for seconds."""
+    """Return the shortest of a few forms; ``sympy.simplify`` tries many more, which takes seconds."""
     forms = [expression, sympy.factor_terms(expression)]
     variables, degree = len(expression.atoms(sympy.Symbol, sympy.Function)), _degree(expression)
     if degree < inf and comb(int(degree) + variables, variables) <= DENSEST:
@@ -45,7 +45,7 @@ def shortest(expression: Expression) -> Expression:
 
 
 def _degree(e: Expression) -> float:
-    """The degree of the expression as an expanded polynomial; ∞ if SymPy should not try to expand it."""
+    """Return the degree of the expression as an expanded polynomial; ∞ if SymPy should not try to expand it."""
     if e.is_Float or isinstance(e, Decision):
         return inf
     if e.is_Add or e.is_Mul:
@@ -62,7 +62,7 @@ def _degree(e: Expression) -> float:
 
 
 def number(expression: Any, at: dict[Expression, Any]) -> Any:
-    """The expression's value without rounding, at the numbers ``at`` of its symbols; NaN if it has no real value."""
+    """Return the expression's value without rounding, at the numbers ``at`` of its symbols; NaN if it is not real."""
     with mpmath.workprec(BITS):
         return _number(sympy.sympify(expression), at)
 
@@ -73,13 +73,13 @@ def _number(e: Expression, at: dict[Expression, Any]) -> Any:
     x = [_number(part, at) for part in e.args]
     try:
         value = _computed(e, x) if x else mpmath.mpf(e._as_mpf_val(BITS))
-    except (ArithmeticError, AttributeError, ValueError):  # 1/0 in a branch that is not taken, say
+    except (ArithmeticError, AttributeError, ValueError):  # for example, 1/0 in a branch that is not taken
         return mpmath.nan
     return mpmath.nan if isinstance(value, mpmath.mpc) else value
 
 
 def _computed(e: Expression, x: list[Any]) -> Any:
-    """One operation on numbers."""
+    """Return the result of one operation on numbers."""
     if isinstance(e, Decision):
         return e.decided(*x)
     if isinstance(e, Spelled):
@@ -99,7 +99,7 @@ def _computed(e: Expression, x: list[Any]) -> Any:
 
 
 def _exp(x: Any) -> Any:
-    """eˣ, for a large x as 2ⁿ eʳ, which mpmath computes faster."""
+    """Return eˣ; for a large x as 2ⁿ eʳ, which mpmath computes faster."""
     if abs(x) < HUGE:
         return mpmath.exp(x)
     with mpmath.extraprec(HUGE_BITS):
@@ -108,7 +108,7 @@ def _exp(x: Any) -> Any:
 
 
 def written(operation: Primitive, *operands: Expression) -> tuple[Any, Any] | None:
-    """The result of a rule on expressions; None for a rule that works on floats only, with ``math.sin`` say."""
+    """Return the result of a rule on expressions; None for a rule that needs floats, as for ``math.sin``."""
     try:
         return operation.rule(symbols, *operands)
     except TypeError:

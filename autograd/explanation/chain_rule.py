@@ -33,9 +33,9 @@ from autograd.value import Value
 if TYPE_CHECKING:
     from autograd.explanation.illustrated import IllustratedExplanation
 
-MOST_LETTERS = 6  # a factor with more reads better as ∂f/∂v than as its formula
-SHOWN = 6  # of more terms, the four largest are shown, and the sum of the others
-MOST_NODES = 200  # of a graph whose picture glows together with the formulas
+MOST_LETTERS = 6  # a factor with more is easier to read as ∂f/∂v than as a formula
+SHOWN = 6  # of more terms, the four largest and the sum of the others are shown
+MOST_NODES = 200  # in a graph whose picture glows together with the formulas
 
 
 class Term(NamedTuple):
@@ -47,7 +47,7 @@ class Term(NamedTuple):
 
     @property
     def product(self) -> float:
-        """∂f/∂v · ∂v/∂s; 0 where either factor is 0, even if the other is infinite."""
+        """∂f/∂v · ∂v/∂s; 0 if either factor is 0, even if the other is infinite."""
         return self.upstream * self.local if self.upstream and self.local else 0.0
 
 
@@ -55,7 +55,7 @@ class Explanation(TextResult):
     """The result of ``explain``: prints as text, and shows as a formula in a notebook.
 
     terms     the terms of the chain rule; their products add up to ``value``
-    shown     those terms that are written out
+    shown     the terms that are written out
     value     ∂f/∂wrt, from the recorded local derivatives
     changed   values whose ``data`` changed since f was computed
     checks    the value compared with backward, SymPy and a finite difference
@@ -71,9 +71,9 @@ class Explanation(TextResult):
         for v in through or ():
             if v not in self._gradients:
                 raise ValueError(f"explain: through has {v!r}, which f was not computed from; give values on the way")
-        # direct terms have ∂f/∂v with the other v held fixed; the others have the whole gradient that arrives at v
+        # in direct terms, ∂f/∂v keeps the other v fixed; otherwise it is the whole gradient that arrives at v
         self.terms, self._is_direct = self._find_terms(through)
-        # what the paths of a term avoid: the other v
+        # the paths of a term avoid the other v
         self._stops = set() if self._is_direct else {term.node for term in self.terms} - {wrt}
         self.value = sum(term.product for term in self.terms)
         self.shown = self.terms
@@ -81,36 +81,36 @@ class Explanation(TextResult):
             largest = sorted((term for term in self.terms if term.product), key=lambda term: -abs(term.product))[:4]
             self.shown = sorted(largest or self.terms[:4], key=self.terms.index)
         self._left_out = len(self.terms) - len(self.shown)
-        # where f depends on wrt directly and through no other value, there is no sum to write
+        # if f depends on wrt only directly, there is no sum to write
         self._is_alone = [term.node for term in self.terms] == [wrt]
 
     def _find_terms(self, through: list[Value] | None) -> tuple[list[Term], bool]:
-        """The terms, and whether they are direct."""
+        """Return the terms, and whether they are direct."""
         if self.wrt not in self._gradients:
             return [], False
         if through is None:
             if direct := self._terms_below_f():
                 return direct, True
             through = [x for x in self.formulas.order if self.wrt in x.parents and x is not self.f]
-        local = self._forward(set(through))  # along the paths from wrt to v alone
+        local = self._forward(set(through))  # only along the paths from wrt to v
         terms = [Term(v, self._gradients[v], local.get(v, 0.0)) for v in through]
-        none_met = [Term(self.wrt, local[self.f], 1.0)] if self.f in local else []  # on the other paths
-        return terms + none_met, False
+        others = [Term(self.wrt, local[self.f], 1.0)] if self.f in local else []  # along the paths that meet no v
+        return terms + others, False
 
     def _terms_below_f(self) -> list[Term]:
-        """The terms through the named values that f was computed from directly."""
+        """Return the terms through the named values that f was computed from directly."""
         named = self.formulas.operands(self.f)
         upstream, from_wrt = gradients(self.f, without=named), self._forward()
         between = [v for v in named if v is self.wrt or v.parents]
         if all(v is self.wrt or v not in from_wrt for v in between):
-            # no value between depends on wrt: f is a formula in the inputs alone, if in anything
+            # no value between depends on wrt, so f can only be a formula in the inputs
             if self.wrt not in between or self.formulas.direct(self.f, self.wrt) is None:
                 return []
             between = [self.wrt]
         return [Term(v, upstream[v], from_wrt.get(v, 0.0)) for v in between]
 
     def _forward(self, stops: Collection[Value] = ()) -> dict[Value, float]:
-        """∂x/∂wrt for every x that depends on wrt, along paths that end at the first of ``stops`` that they meet."""
+        """Return ∂x/∂wrt for each x that depends on wrt, along paths that end at the first of ``stops`` they meet."""
         found = {self.wrt: 1.0}
         for x in self.formulas.order:
             from_wrt = [(parent, local) for parent, local in x.edges if parent in found and parent not in stops]
@@ -119,7 +119,7 @@ class Explanation(TextResult):
         return found
 
     def lines(self, write: Notation) -> list[list[str]]:
-        """The right-hand sides in the order of the slides, each in pieces between which a line may break."""
+        """Return the right-hand sides in the order of the slides, each in pieces between which a line may break."""
         if not self.terms:
             return [[write.number(0.0)]]
         sums = [
@@ -136,7 +136,7 @@ class Explanation(TextResult):
         return [pieces for i, pieces in enumerate(found) if plain[i] not in plain[:i]]
 
     def _rule(self, write: Notation) -> list[str]:
-        """∂f/∂v ∂v/∂s for each term."""
+        """Return ∂f/∂v ∂v/∂s for each term."""
         if self._is_alone:
             return []
         pieces = []
@@ -147,7 +147,7 @@ class Explanation(TextResult):
         return pieces
 
     def _products(self, write: Notation, pairs: Sequence[tuple[Expression, Expression]], most: float) -> list[str]:
-        """Each pair of factors as a product; one of more than ``most`` letters, or without a formula, is ∂f/∂v."""
+        """Return each pair of factors as a product; a factor with more than ``most`` letters stays a symbol."""
 
         def factor(formula: Expression | None, f: Value, x: Value, delta: bool) -> str:
             is_short = formula is not None and len(formula.free_symbols) <= most
@@ -164,7 +164,7 @@ class Explanation(TextResult):
         return pieces
 
     def _numbers(self, write: Notation) -> list[str]:
-        """0 + 12 + 12 = 24; a single term as the product of its two factors."""
+        """Return 0 + 12 + 12 = 24, or for a single term the product of its two factors."""
         result = self._mark(write, "result", [], self.wrt).format(write.number(self.value))
         value, marks = f"= {result}", self._marks(write)
         if self._is_alone:
@@ -183,7 +183,7 @@ class Explanation(TextResult):
         return [*pieces[:-1], f"{pieces[-1]} {value}"]
 
     def _marks(self, write: Notation) -> list[list[str]]:
-        """For each shown term, what encloses ∂f/∂v, ∂v/∂s and their product."""
+        """Return the markup around ∂f/∂v, ∂v/∂s and their product, for each shown term."""
         near = self.formulas.operands(self.f) if self._is_direct else ()
         found = []
         for term in self.shown:
@@ -195,20 +195,20 @@ class Explanation(TextResult):
         return found
 
     def _edges(self, s: Value, f: Value, avoiding: Collection[Value]) -> list[str]:
-        """The edges from s to f as pictures call them, ``6:0``: the first operand of the graph's node 6."""
+        """Return the edges from s to f as named in pictures: ``6:0`` is the first operand of the graph's node 6."""
         order = self.formulas.order
         edges = edges_between(s, f, order, avoiding) if len(order) <= MOST_NODES else []
         return [f"{order.index(x)}:{i}" for x, i, _ in edges]
 
     def _mark(self, write: Notation, role: str, edges: Sequence[str], node: Value | None) -> str:
-        """What encloses a factor: in MathML, its role, edges and node."""
+        """Return the markup around a factor: in MathML, its role, edges and node."""
         names = f' data-edge{"s" * (len(edges) > 1)}="{" ".join(edges)}"' if edges else ""
         names += f' data-node="{self.formulas.order.index(node)}"' if node in self._gradients else ""
         return f'<mstyle class="{role}"{names}>{{}}</mstyle>' if write is MATHML else "{}"
 
     @cached_property
     def _factors(self) -> list[tuple[Expression | None, Expression | None]]:
-        """∂f/∂v and ∂v/∂s of each shown term as formulas in the named values; None if not written out."""
+        """∂f/∂v and ∂v/∂s of each shown term as formulas in the named values; None if a factor stays a symbol."""
         found = []
         for v in (term.node for term in self.shown):
             upstream = None  # the gradient that arrives at v stays a symbol
@@ -240,12 +240,14 @@ class Explanation(TextResult):
         return None if total is None else shortest(total)
 
     def _partial(self, write: Notation, f: Value, x: Value, delta: bool = False) -> str:
-        is_loss = not set(self.formulas.label(self.f)) & set("⁰¹²³⁴⁵⁶⁷⁸⁹")  # ∂z/∂z of two layers is not called δ
+        is_loss = not set(self.formulas.label(self.f)) & set(
+            "⁰¹²³⁴⁵⁶⁷⁸⁹"
+        )  # only derivatives of the loss are called δ
         return write.partial(self.formulas.label(f), self.formulas.label(x), delta and is_loss)
 
     @cached_property
     def remarks(self) -> list[str]:
-        """What a reader needs to know besides the lines, one sentence each."""
+        """Sentences that a reader needs besides the lines."""
         name, found = self.formulas.label, []
         if is_constant(self.f):
             return ["f was computed inside no_grad, or is a number: it has no graph"]
@@ -271,12 +273,12 @@ class Explanation(TextResult):
             found.append(f"∞ · 0 is not a number: {symbol(steep.node)} has no finite derivative at {at}")
         elif self.f.grad and not (same(self.wrt.grad, arrived) or close(self.wrt.grad, self.value, self._magnitude)):
             grad = f"{s}.grad is {number_text(self.wrt.grad)}"
-            found.append(f"{grad}: it was changed after backward(), or also holds another backward pass")
+            found.append(f"{grad}: it was changed after backward(), or includes another backward pass")
         return found
 
     @cached_property
     def _kink(self) -> str:
-        """The kink or jump that f has at wrt, in words; empty where f has a derivative."""
+        """A sentence about the kink or jump of f at wrt; empty if f has a derivative."""
         ties = [] if self.changed else kinks(self.f, [self.wrt], touched=True, order=self.formulas.order)
         left, right = sides(self.f, self.wrt) if ties else (self.value, self.value)
         if not ties or all(close(slope, self.value, self._magnitude, 1e-3) for slope in (left, right)):
@@ -317,7 +319,7 @@ class Explanation(TextResult):
 
     @property
     def _ticks(self) -> list[str]:
-        """The checks in words; checks that were not made for the same reason share one entry."""
+        """The checks in words; checks omitted for the same reason share one entry."""
         made = [f"{'✗✓'[c.agrees]} {c.name} {number_text(c.value)}" for c in self.checks if c.value is not None]
         names = {
             why: ", ".join(c.name for c in self.checks if c.remark == why) for _, _, _, why in self.checks if why
@@ -337,7 +339,7 @@ class Explanation(TextResult):
         return "\n".join([*text, *paragraphs(self.remarks, 2), *wrapped(self._ticks, "", " " * 3)])
 
     def latex(self) -> str:
-        """The lines in LaTeX, as an ``aligned`` block without dollar signs."""
+        """Return the lines in LaTeX, as an ``aligned`` block without dollar signs."""
         lines = ["&= " + r" \\ & \quad ".join(rows(pieces)) for pieces in self.lines(LATEX)]
         doubts = [words for words in self._ticks if not words.startswith("✓")]
         lines += [f"& {LATEX.words(words)}" for words in [*self._warning, *self.remarks, *doubts]]
@@ -351,15 +353,15 @@ class Explanation(TextResult):
         return mathml.framed(self.html(), str(self))
 
     def with_picture(self) -> IllustratedExplanation:
-        """One output: the graph with the paths that carry ∂f/∂wrt, and below it the formulas, which glow together."""
-        from autograd.explanation.illustrated import IllustratedExplanation  # which draws
+        """Return the graph with the paths that carry ∂f/∂wrt above the formulas; factors and edges glow together."""
+        from autograd.explanation.illustrated import IllustratedExplanation  # loads the drawing code
 
         return IllustratedExplanation(self.f, self.wrt, self.html(), str(self))
 
     def html(self) -> str:
-        """The lines in MathML, the remarks and the checks, without a style."""
+        """Return the lines in MathML, the remarks and the checks, without styles."""
         left = self._left(MATHML)
-        # a line may break before its result, too
+        # a line may also break before its result
         lines = [" \n".join(pieces).replace(" = <mstyle", " \n= <mstyle") for pieces in self.lines(MATHML)]
         rows = [(left * (i == 0), f"= {line}".split("\n")) for i, line in enumerate(lines)]
         above = "".join(f"<p role='alert'>⚠ {html_line(line)}</p>" for line in self._warning)

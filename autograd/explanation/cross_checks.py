@@ -14,7 +14,7 @@ from autograd.finite_differences import slope
 from autograd.number_systems import floats, symbols
 from autograd.value import Value
 
-MOST_VALUES, MOST_OPERANDS = 1000, 100  # of a graph that is computed without rounding
+MOST_VALUES, MOST_OPERANDS = 1000, 100  # in a graph that is computed without rounding
 TOLERANCE = 1e-6  # relative; a derivative that is farther off is a different one
 
 
@@ -29,23 +29,23 @@ class Check(NamedTuple):
 
 @dataclass(eq=False)
 class Restriction:
-    """f as a function of the single value s; whatever does not depend on s keeps its data."""
+    """f as a function of the single value s; values that do not depend on s keep their data."""
 
     f: Value
     s: Value
     dependent: Sequence[Any]  # the values that depend on s, in forward order
     magnitude: float  # the sum of the absolute products of all paths
-    derivative: float  # which is checked
+    derivative: float  # the derivative to check
 
     def along(self, x: float) -> float:
-        """f at s = x, as the engine computes it."""
+        """Return f at s = x, as the engine computes it."""
         found = {self.s: x}
         for node in self.dependent:
             found[node] = node.operation.rule(floats, *[found.get(p, p.data) for p in node.parents])[0]
         return found.get(self.f, self.f.data)
 
     def exact(self, by_sympy: bool) -> float:
-        """The derivative without rounding, from SymPy's derivative of each operation's value or from the table's."""
+        """Return the derivative without rounding, from SymPy's derivative of each operation or from the table's."""
         found: dict[Value, tuple[Any, Any]] = {self.s: (mpmath.mpf(self.s.data), 1)}
         formulas: dict[Any, tuple[Any, Any, Any]] = {}
         with mpmath.workprec(BITS):
@@ -66,12 +66,12 @@ class Restriction:
 
     @cached_property
     def why_not(self) -> str:
-        """Why f cannot be computed without rounding; empty if it can."""
+        """The reason that f cannot be computed without rounding; empty if it can."""
         if len(self.dependent) > MOST_VALUES or any(len(x.parents) > MOST_OPERANDS for x in self.dependent):
             return "too large"
         kinds = {(x.operation, len(x.parents)) for x in self.dependent}
         are_written = all(written(kind, *sympy.symbols(f"x:{n}", real=True)) for kind, n in kinds)
-        return "" if are_written else "a rule is written for floats alone"
+        return "" if are_written else "a rule works only on floats"
 
     def by_sympy(self) -> Check:
         """Compare with the chain rule on SymPy's derivative of each operation's value."""
@@ -83,7 +83,7 @@ class Restriction:
         return self._check("SymPy", found, close(found, self.derivative, self.magnitude, TOLERANCE))
 
     def by_difference(self, rounding: float, other: Check) -> Check:
-        """Compare with a central difference; ``rounding`` is f's, and ``other`` SymPy's answer, the better one."""
+        """Compare with a central difference. ``rounding`` is f's error, ``other`` SymPy's more accurate check."""
         name, found = "finite difference", slope(self.along, self.s.data, rounding=rounding)
         sure = found.is_resolved and found.error <= 1e-2 * max(abs(found.central), abs(self.derivative))
         sure = sure or (not self.derivative and not found.is_kink and abs(found.central) <= found.error)
@@ -94,12 +94,12 @@ class Restriction:
         return self._check(name, found.central, agrees)
 
     def _check(self, name: str, found: float, agrees: bool) -> Check:
-        """The outcome; none where the table's rules, run without rounding, give another derivative too."""
+        """Return the outcome, or none if the table's rules without rounding give a different derivative too."""
         if agrees or self.why_not or close(self.derivative, self.exact(by_sympy=False), 0.0, TOLERANCE):
             return Check(name, found, agrees)
         return Check(name, remark="rounding decides")
 
 
 def close(x: float, y: float, magnitude: float, tolerance: float = 1e-9) -> bool:
-    """Whether x equals y up to rounding; ``magnitude`` is the sum of the absolute terms. NaN equals nothing."""
+    """Return whether x equals y up to rounding; ``magnitude`` is the sum of the absolute terms. NaN never does."""
     return x == y or abs(x - y) <= max(tolerance * max(abs(x), abs(y)), 1e-12 * magnitude) < inf

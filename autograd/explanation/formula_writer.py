@@ -23,7 +23,7 @@ class Notation(NamedTuple):
     minus: str
     times: str  # between the two factors of a term of the chain rule
     apart: str  # between the factors of a product
-    juxtaposed: str  # the same, if both are short
+    juxtaposed: str  # between the factors of a product if both are short
     braces: bool  # whether root, power and ratio enclose their arguments, which then need no brackets
     root: str
     power: str
@@ -34,17 +34,17 @@ class Notation(NamedTuple):
     call: Callable[[str, str], str]
 
     def partial(self, f: str, x: str, delta: bool) -> str:
-        """∂f/∂x; with ``delta``, δ if x is a z of the lecture."""
+        """Return ∂f/∂x; with ``delta``, δ if x is a z of the lecture."""
         if delta and (short := notation.derivative(f, x)).startswith("δ"):
             return self.name(short)
         return self.ratio.format(*(self.name("∂") + self.name(name) for name in (f, x)))
 
     def __call__(self, expression: Expression) -> str:
-        """The whole expression."""
+        """Return the whole expression."""
         return self.write(expression)[0]
 
     def write(self, e: Expression) -> tuple[str, int]:
-        """The expression, and how tightly it binds."""
+        """Return the expression, and how tightly it binds."""
         if e.is_Symbol:
             return self.name(e.name), ATOM
         if e.is_Add:
@@ -68,12 +68,12 @@ class Notation(NamedTuple):
             return self.call("exp", self(e.args[0])), ATOM
         if isinstance(e, symbols.heaviside):
             return f"[{self.comparison(e.args[0])}]", ATOM
-        if isinstance(e, (symbols.abs, sympy.Abs)):  # SymPy turns √x² into its own
+        if isinstance(e, (symbols.abs, sympy.Abs)):  # SymPy turns √x² into its own Abs
             return f"|{self(e.args[0])}|", ATOM
         return self.call(notation.function_text(e.func.__name__), ", ".join(self(x) for x in e.args)), ATOM
 
     def comparison(self, difference: Expression) -> str:
-        """The condition that the difference is positive: x > y for x − y."""
+        """Return the condition that the difference is positive: x > y for x − y."""
         terms = sympy.Add.make_args(difference)
         less = [*filter(_is_negative, terms)]
         if len(terms) != 2 or len(less) != 1:
@@ -81,17 +81,17 @@ class Notation(NamedTuple):
         return f"{self(difference - less[0])} > {self(-less[0])}"
 
     def held(self, e: Expression, least: int) -> str:
-        """The expression, in brackets if it binds less tightly than ``least``."""
+        """Return the expression, in brackets if it binds less tightly than ``least``."""
         written, binding = self.write(e)
         fits = binding >= least and not (least == ATOM and e.is_Symbol and len(e.name.translate(UNINDEXED)) > 1)
         return written if fits and not written.startswith(self.minus) else f"({written})"
 
     def part(self, e: Expression, least: int) -> str:
-        """The expression as an argument, which needs brackets only in a notation without braces."""
+        """Return the expression as an argument, which needs brackets only in a notation without braces."""
         return self(e) if self.braces else self.held(e, least)
 
     def addition(self, e: Expression) -> str:
-        """The terms with their signs, a positive one first: 1 − a."""
+        """Return the terms with their signs, a positive one first: 1 − a."""
         written, terms = "", e.as_ordered_terms()
         first = next((term for term in terms if not _is_negative(term)), None)
         for term in sorted(terms, key=lambda term: term is not first):
@@ -100,7 +100,7 @@ class Notation(NamedTuple):
         return written
 
     def product(self, e: Expression) -> tuple[str, int]:
-        """The factors as number, weights, other symbols, functions, sums; a quotient if there is a denominator."""
+        """Return the factors (number, weights, other symbols, functions, sums); a quotient for a fraction."""
         sign = self.minus * _is_negative(e)
         above, below = sympy.fraction(-e if sign else e)
         if below != 1:
@@ -145,7 +145,7 @@ MATHML = Notation(
 
 
 def _is_short(e: Expression) -> bool:
-    """Whether the factor is a whole number, a letter or a power of a letter; these are juxtaposed, as in 2r²s."""
+    """Return whether the factor is an integer, a letter or a power of a letter; these are juxtaposed, as in 2r²s."""
     base, exponent = e.as_base_exp()
     return bool(e.is_Integer or (base.is_Symbol and len(base.name) == 1 and exponent.is_Integer))
 

@@ -1,7 +1,7 @@
-"""Turns a graph into formulas: runs the table's rules on symbols, and composes the results from name to name.
+"""Turns a graph into formulas: runs the table's rules on symbols, and composes the results between named values.
 
-An unnamed value folds into the named value that it feeds. So x y z has the local derivatives yz, xz and xy,
-whichever product was computed first. Formulas grow with the graph; one of more than ``LARGEST`` operations is None.
+An unnamed value folds into the named value that it feeds. The local derivatives of x y z are therefore yz, xz and xy,
+whichever product was computed first. A formula of more than ``LARGEST`` operations is None.
 """
 
 from collections.abc import Collection, Iterable
@@ -24,7 +24,7 @@ MOST_OPERANDS = 2000  # on more, running a rule on symbols takes seconds
 
 
 class Formulas:
-    """Symbols and formulas of the values that ``root`` was computed from; those in ``kept`` never fold."""
+    """Symbols and formulas of the values that ``root`` was computed from; values in ``kept`` never fold."""
 
     def __init__(self, root: Value, kept: Iterable[Value] = ()) -> None:
         self.kept = {root, *kept}
@@ -38,13 +38,13 @@ class Formulas:
         self._nodes: dict[Expression, Value] = {}  # by symbol
 
     def label(self, node: Value) -> str:
-        """The node's name; values without a name are called v₁, v₂ … in the order in which they are needed."""
-        if node not in self._labels:  # one with a name is in another graph
+        """Return the node's name; values without a name are called v₁, v₂ … in the order of first use."""
+        if node not in self._labels:  # if it has a name, it is in another graph
             self._labels[node] = text_name(node.name) if node.name else next(self._unused)
         return self._labels[node]
 
     def symbol(self, node: Value) -> Expression:
-        """The node as an operand: its symbol, or the number of a constant."""
+        """Return the node as an operand: its symbol, or the number of a constant."""
         if is_constant(node):
             return symbols.number(node.data)
         symbol = sympy.Symbol(self.label(node), real=True)
@@ -52,19 +52,19 @@ class Formulas:
         return symbol
 
     def folds(self, node: Value) -> bool:
-        """Whether the node is an unnamed step on the way to a named one."""
+        """Return whether the node is an unnamed step on the way to a named value."""
         return not node.name and bool(node.parents) and node not in self.kept
 
     def operands(self, node: Value) -> list[Value]:
-        """The named values and inputs that ``node`` was computed from directly, in forward order."""
+        """Return the named values and inputs that ``node`` was computed from directly, in forward order."""
         found = set(node.parents)
         for x in reversed(self.order):
             found.update(x.parents if x in found and self.folds(x) else ())
         return [x for x in self.order if x in found and not self.folds(x)]
 
     def value(self, node: Value, in_inputs: bool, most: int = LARGEST) -> Expression | None:
-        """The node in terms of the inputs, or of the named values below it; None beyond ``most`` operations."""
-        most -= max(len(node.parents) - 1, 1)  # which bounds the depth of the recursion too
+        """Return the node in terms of inputs, or of the named values below it; None beyond ``most`` operations."""
+        most -= max(len(node.parents) - 1, 1)  # also bounds the depth of the recursion
         if most < 0 or node.operation is None or not node.parents:
             return None if node.parents else self.symbol(node)
         if (node, in_inputs) not in self._values:
@@ -78,15 +78,15 @@ class Formulas:
         return self._values[node, in_inputs]
 
     def in_inputs(self, formula: Expression | None) -> Expression | None:
-        """The formula in terms of the inputs; None if one of its values is too large."""
+        """Return the formula in terms of the inputs; None if one of its values is too large."""
         return None if formula is None else self._substituted(formula, in_inputs=True)
 
     def direct(self, node: Value, operand: Value) -> Expression | None:
-        """∂node/∂operand with every other named operand held fixed; None beyond ``LARGEST`` operations."""
+        """Return ∂node/∂operand with every other named operand held fixed; None beyond ``LARGEST`` operations."""
         return self.total(node, operand, set(self.operands(node)))
 
     def total(self, node: Value, wrt: Value, avoiding: Collection[Value] = ()) -> Expression | None:
-        """∂node/∂wrt along all paths that avoid the values ``avoiding``; None beyond ``LARGEST`` operations."""
+        """Return ∂node/∂wrt along all paths that avoid ``avoiding``; None beyond ``LARGEST`` operations."""
         edges = edges_between(wrt, node, self.order, avoiding)
         if len(edges) > LARGEST:
             return None
@@ -100,7 +100,7 @@ class Formulas:
         return readable(self._substituted(symbols.tidy(found.get(node, 0)), in_inputs=False))
 
     def local_formulas(self, node: Value) -> tuple[Expression, ...] | None:
-        """∂node/∂parent for each parent, in the symbols of the parents and of the node itself: a(1 − a)."""
+        """Return ∂node/∂parent for each parent, in the symbols of the parents and of the node itself: a(1 − a)."""
         if node.operation is None or len(node.parents) > MOST_OPERANDS:
             return None
         if node not in self._locals:
@@ -112,7 +112,7 @@ class Formulas:
         return self._locals[node]
 
     def _opens(self, node: Value, in_inputs: bool) -> bool:
-        """Whether a formula, in the inputs or in named values, has the node's own formula in its place."""
+        """Return whether a formula in inputs, or in named values, replaces the node's symbol by its formula."""
         return bool(node.parents) if in_inputs else self.folds(node)
 
     def _substituted(self, formula: Expression, in_inputs: bool) -> Expression | None:
@@ -121,11 +121,11 @@ class Formulas:
         return None if None in values.values() else self._branch(formula.xreplace(values))
 
     def _branch(self, formula: Expression) -> Expression:
-        """The formula with every ``where`` replaced by the branch that the present numbers choose."""
+        """Return the formula with every ``where`` replaced by the branch that the current numbers choose."""
         at = {letter: mpmath.mpf(self._nodes[letter].data) for letter in formula.free_symbols}
         branches = {}
         for case in formula.atoms(symbols.where):
             condition, x, y = case.args
-            is_guard = condition == x and condition.is_Pow  # hypot keeps its quotients away from 0 / 0
+            is_guard = condition == x and condition.is_Pow  # hypot's guard against 0 / 0
             branches[case] = x if is_guard else case.decided(number(condition, at), x, y)
         return formula.xreplace(branches)

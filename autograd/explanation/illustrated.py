@@ -1,4 +1,4 @@
-"""An explanation under its picture: a factor and the edges that it stands for glow together, without a script."""
+"""Shows an explanation below its picture; a factor and its edges glow together, without a script."""
 
 import re
 from hashlib import sha256
@@ -13,8 +13,8 @@ from autograd.explanation.wrapping import TextResult
 from autograd.files import write_whole
 from autograd.value import Value
 
-LEGIBLE = 0.7  # of the picture's full size; where there is less room, it scrolls
-# a local derivative lights its edges in blue, the gradient that arrives in orange; other edges step back
+LEGIBLE = 0.7  # of the picture's full size; in less room, it scrolls
+# a local derivative makes its edges blue, an upstream gradient orange; other edges fade
 LIGHT = """ --glow: var(--grad); &:has(math .local:hover) { --glow: var(--value) }
 &:has(math :is([data-edge], [data-edges]):hover) svg .edge { opacity: .15 }"""
 DRAWN = """{ opacity: 1 !important;
@@ -25,7 +25,7 @@ background: var(--wash); box-shadow: 0 0 0 .2em var(--wash); border-radius: .1em
 
 @final
 class IllustratedExplanation(TextResult):
-    """What ``with_picture`` returns: shows itself in a notebook, and is saved as a page.
+    """The result of ``with_picture``: shows itself in a notebook, and can be saved as a page.
 
     drawing   the picture, ``draw(f, wrt=s)``
     """
@@ -59,15 +59,15 @@ class IllustratedExplanation(TextResult):
 
 
 def glowing(svg: str, formulas: str) -> str:
-    """The rules by which a factor lights its edges, and an edge or a node its factors, also those of other lines."""
+    """Return the CSS by which a factor highlights its edges, and an edge or a node its factors in all lines."""
     marks = re.findall(r'data-(edge|node)s?="([^"]+)"', formulas)
     drawn, written = [], [f"math [{x}]:hover) math [{x}]" for x in set(re.findall(r'data-edges?="[^"]+"', formulas))]
     for kind, place in {(kind, place) for kind, places in marks for place in places.split()}:
         own = f'[data-{kind}="{place}"]'
-        told = f'math :is({own}, [data-{kind}s~="{place}"])'
+        factors = f'math :is({own}, [data-{kind}s~="{place}"])'
         if own[1:-1] in svg:
-            drawn.append(f"{told}:hover) svg :is({own}, .box:has(> {own}:only-of-type))")
-            written.append(f"svg {own}:hover, svg .outline:hover ~ {own}:only-of-type) {told}")
+            drawn.append(f"{factors}:hover) svg :is({own}, .box:has(> {own}:only-of-type))")
+            written.append(f"svg {own}:hover, svg .outline:hover ~ {own}:only-of-type) {factors}")
     return "\n".join(
         ", ".join(f"&:has({x}" for x in sorted(these)) + f" {style}"
         for these, style in ((drawn, DRAWN), (written, WRITTEN))

@@ -1,4 +1,4 @@
-"""Narrates the backward pass, one sentence per contribution, and says why a gradient is 0, tiny or huge."""
+"""Narrates the backward pass, one sentence per contribution, and explains why a gradient is 0, tiny or huge."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Sentence(NamedTuple):
 
     contribution: Contribution
     total: float  # the parent's gradient after this contribution
-    remark: str  # why the contribution is 0, tiny or huge; empty if it is none of these
-    text: str  # the sentence
+    remark: str  # why the contribution is 0, tiny or huge; empty otherwise
+    text: str
 
 
 def narrate(L: Value, wrt: Value | None = None) -> Narration:
-    """Narrate the backward pass from L, contribution by contribution; with ``wrt``, only what that value receives.
+    """Narrate the backward pass from L, one contribution at a time; with ``wrt``, only what that value receives.
 
-    Verdicts at the end say why an input's gradient is 0 (a relu that is off, a dropped unit, a saturated σ, no
+    Verdicts at the end state why an input's gradient is 0 (a relu that is off, a dropped unit, a saturated σ, no
     path), and which factor made a gradient huge. Numbers come from the recorded local derivatives; ``grad`` is
     neither read nor changed. Raises TypeError for an argument that is not a Value.
 
@@ -103,7 +103,7 @@ class Narration(TextResult):
         return Sentence(c, total, remark, text)
 
     def _remark(self, c: Contribution) -> str:
-        """Why the contribution is 0, tiny or huge; empty if it is none of these."""
+        """Return why the contribution is 0, tiny or huge; empty otherwise."""
         operation = c.node.operation
         if c.upstream == 0.0 or operation is None:
             return f"nothing arrives at {self.name[c.node]}"
@@ -122,7 +122,7 @@ class Narration(TextResult):
         return f"{operation.name} is {operation.flat}{at}"
 
     def _at(self, x: Value) -> str:
-        """The operand of a function; unknown if it changed since the forward pass."""
+        """Return the operand of a function as text; empty if it changed since the forward pass."""
         return "" if x in self._changed else f" at {number_text(x.data)}"
 
     def _verdict(self, x: Value) -> str:
@@ -146,7 +146,7 @@ class Narration(TextResult):
         )
 
     def _tiny(self, x: Value) -> str:
-        """The first saturated operation on the path that contributes most to x."""
+        """Return a remark on the first saturated operation on the path that contributes most to x."""
         while self._arrived[x]:
             c = max(self._arrived[x], key=lambda c: abs(c.product))
             if "saturated" in (remark := self._remark(c)):
@@ -155,9 +155,9 @@ class Narration(TextResult):
         return ""
 
     def _formula(self, node: Value) -> str:
-        """The node's operation applied to its operands."""
+        """Return the node's operation with its operands."""
         sign, count = symbol(node), len(node.parents)
-        # only the operands that are shown: each of a sum's operands writes this formula
+        # label only the operands that are shown, because this formula is written once per operand
         operands = [self.name[parent] for parent in node.parents[: 3 if count > 6 else count]]
         if count > 6:
             operands.append(f"… {count - 3} more")
@@ -181,7 +181,7 @@ class Narration(TextResult):
 
 
 def _zero_factor(node: Value, x: Value) -> Value | None:
-    """The first operand that is 0 and that the node multiplies x by; None if there is none."""
+    """Return the first operand that is 0 and by which the node multiplies x, or None."""
     if node.operation is None or not node.operation.factors:
         return None
     others = node.parents

@@ -1,4 +1,4 @@
-"""Writes a derivative as a sum over paths, and counts the paths, whose number is why back propagation exists."""
+"""Writes a derivative as a sum over paths, and counts the paths; their number is why back propagation exists."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from autograd.value import Value
 
 MOST = 1000  # paths that are listed by default
 SHOWN = 10  # paths in the text
-LONGEST = 8  # of longer paths, the middle is left out
+LONGEST = 8  # nodes; the middle of a longer path is left out
 
 
 class Path(NamedTuple):
@@ -30,7 +30,7 @@ class Path(NamedTuple):
 
 
 def paths(f: Value, s: Value, most: int = MOST) -> Paths:
-    """Every path from s to f with the product of its local derivatives; their sum is ∂f/∂s.
+    """Return every path from s to f with the product of its local derivatives; the products add up to ∂f/∂s.
 
     The number of paths grows exponentially with the depth of the graph; the number of edges does not, which is why
     back propagation exists. If there are more than ``most`` paths, they are counted but not listed. Raises TypeError
@@ -52,7 +52,7 @@ class Paths(TextResult):
     """The result of ``paths``: iterates over each ``Path``, and prints as text.
 
     count     the number of paths, computed without listing them
-    edges     the number of edges on them, and so of products in a backward pass
+    edges     the number of edges on the paths, and thus of products in a backward pass
     value     the sum of the products of all paths
     """
 
@@ -76,8 +76,8 @@ class Paths(TextResult):
                 f"there are {_counted(self.count)} paths on {self.edges} edges: more than most = {self.most}; "
                 "list more with paths(f, s, most=…)"
             )
-        nodes: list[Value] = []  # the path from f to where the search is now
-        locals_: list[float] = []  # of the edges that led to them
+        nodes: list[Value] = []  # the path from f to the current node
+        locals_: list[float] = []  # the local derivatives of its edges
         stack = [(0, self.f, 1.0, 1.0)] if self.count else []
         while stack:
             depth, node, local, product = stack.pop()
@@ -92,7 +92,9 @@ class Paths(TextResult):
     def sweeps(self) -> tuple[int, int, int]:
         """(inputs, multiplications in one backward sweep, multiplications in one forward sweep per input)."""
         inputs = [node for node in self.order if node.operation is None]
-        reached = defaultdict(int, {x: 1 << i for i, x in enumerate(inputs)})  # a bit per input that it depends on
+        reached = defaultdict(
+            int, {x: 1 << i for i, x in enumerate(inputs)}
+        )  # one bit per input that a node depends on
         uses = Counter(parent for node in self.order for parent in node.parents)
         backward, forward = uses.total(), 0
         for node in self.order:
@@ -100,7 +102,7 @@ class Paths(TextResult):
                 forward += reached[parent].bit_count()
                 reached[node] |= reached[parent]
                 uses[parent] -= 1
-                if not uses[parent]:  # the bits of all nodes of a deep graph would not fit into memory
+                if not uses[parent]:  # the bits of all nodes of a deep graph would not fit in memory
                     del reached[parent]
         return len(inputs), backward, forward
 
@@ -122,7 +124,7 @@ class Paths(TextResult):
         return "\n".join(paragraphs(lines, 6))
 
     def _listed(self, name: dict[Value, str]) -> list[str]:
-        """The first paths with their products, in columns."""
+        """Return the first paths with their products, in columns."""
         shown = list(islice(self, SHOWN))
         chains = [printable(_joined(" → ", [name[node] for node in path.nodes])) for path in shown]
         width, lines = max(map(len, chains)), []
@@ -136,13 +138,13 @@ class Paths(TextResult):
 
 
 def _joined(between: str, parts: Iterable[str]) -> str:
-    """The parts; if there are many, without the middle ones."""
+    """Join the parts; if there are many, leave out the middle ones."""
     many = [*parts]
     return between.join(many if len(many) <= LONGEST else [*many[:3], f"… {len(many) - 6} more …", *many[-3:]])
 
 
 def _counted(count: int) -> str:
-    """The number; as a power of ten if it has too many digits to read."""
+    """Return the number; a very large one as a power of ten."""
     if count < 10**12:
         return str(count)
     return f"{Decimal(count):.3e}".replace("e+", " · 10^")
@@ -151,9 +153,10 @@ def _counted(count: int) -> str:
 def edges_between(
     s: Value, f: Value, order: Iterable[Value], avoiding: Collection[Value] = ()
 ) -> list[tuple[Value, int, Value]]:
-    """The edges (value, which operand, operand) of the paths from s to f that avoid some values, in forward order.
+    """Return the edges (value, index of operand, operand) of the paths from s to f, in forward order.
 
-    order   ``topological_order(f)``
+    order      ``topological_order(f)``
+    avoiding   values through which no path may lead
     """
     reached, edges = {s}, []
     for x in order:

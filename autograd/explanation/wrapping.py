@@ -10,11 +10,11 @@ from autograd.value import Value
 
 WIDTH = 100  # columns
 GIVE = "; give the Value, not its number or name"
-NO_BREAK = "\xa0"  # a space that ends no line
+NO_BREAK = "\xa0"  # a space at which a line does not break
 
 
 def wrapped(pieces: list[str], start: str, apart: str = " ") -> list[str]:
-    """The pieces joined into lines of at most ``WIDTH`` columns. ``start`` comes first; the other lines are indented.
+    """Join the pieces into lines of at most ``WIDTH`` columns. ``start`` comes first; the other lines are indented.
 
     >>> wrapped(["yz·0", "+ xz·r"], "∂f/∂s = ")
     ['∂f/∂s = yz·0 + xz·r']
@@ -27,18 +27,18 @@ def wrapped(pieces: list[str], start: str, apart: str = " ") -> list[str]:
 
 
 def paragraphs(lines: Iterable[str], indent: int) -> list[str]:
-    """The lines wrapped at ``WIDTH`` columns, with continuation lines indented."""
+    """Wrap the lines at ``WIDTH`` columns, with continuation lines indented."""
     below = " " * indent
     return [part for line in lines for part in textwrap.wrap(printable(line), WIDTH, subsequent_indent=below)]
 
 
 def rows(pieces: list[str]) -> list[str]:
-    """The pieces joined into rows of four."""
+    """Join the pieces into rows of four."""
     return [" ".join(pieces[i : i + 4]) for i in range(0, len(pieces), 4)]
 
 
 def html_line(text: str) -> str:
-    """Text for HTML, with the indices of names as subscripts."""
+    """Return the text in HTML, with the indices of names as subscripts."""
     return re.sub(r"_(\d+(?:,\d+)*)", r"<sub>\1</sub>", escape(text))
 
 
@@ -50,7 +50,7 @@ def check_values(function: str, **nodes: object) -> None:
 
 
 class TextResult:
-    """A result that prints as text, in a notebook too."""
+    """Base class of results that print as text, also in a notebook."""
 
     def __repr__(self) -> str:
         return str(self)
