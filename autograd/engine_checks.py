@@ -156,7 +156,7 @@ def check_engine(
     can_fork = sys.platform == "linux"  # macOS has fork too, but its own libraries may crash after it
     if timeout is not None and (can_fork or not callable(engine)):
         return _in_a_process("fork" if can_fork else "spawn", engine, backward, timeout)
-    with redirect_stdout(StringIO()):  # an engine may print at each step
+    with redirect_stdout(StringIO()):  # an engine may print in each step
         return _Watch(engine, backward, timeout or PATIENCE).verdict()
 
 
