@@ -1,1 +1,1 @@
-"""The graphs of other scalar engines as Values."""
+"""Converts the graphs of other scalar engines to Values."""

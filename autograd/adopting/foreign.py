@@ -1,4 +1,4 @@
-"""What other scalar engines call things: where a node keeps its number, its gradient, its parents, its operation."""
+"""Finds where the nodes of another scalar engine store their number, gradient, parents and operation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from autograd.table import TABLE, Primitive
 
 Word = str | Callable[[Any], Any] | None
 
-# the likeliest first; _prev, _Value__prev and m_prev are prev
+# usual names, the likeliest first; _prev, _Value__prev and m_prev are read as prev
 WORDS = {
     "data": "data value val item number num scalar primal v x",
     "grad": "grad gradient adjoint adj bar derivative deriv dv g d",
@@ -36,23 +36,23 @@ KNOWN_AS = {
 }  # fmt: skip
 POWERS = {"square": "**2", "squared": "**2", "cube": "**3", "reciprocal": "**-1", "inverse": "**-1"}
 CONTAINERS = (tuple, list, set, frozenset, deque)
-MOST = 16  # how much to look at in an attribute that may lead to a whole tape
+MOST = 16  # more nodes in an attribute that is not a container are a whole tape
 
 
 class Engine:
-    """Reads the nodes of another engine, by the usual words, or by those that are told by the kinds in ``WORDS``."""
+    """Reads the nodes of another engine by the usual names; ``given`` replaces them for some kinds in ``WORDS``."""
 
-    def __init__(self, root: Any, told: Mapping[str, Word] | None = None) -> None:
-        self.told = told or {}
+    def __init__(self, root: Any, given: Mapping[str, Word] | None = None) -> None:
+        self.given = given or {}
         self.base = next(c for c in reversed(type(root).__mro__) if c.__module__ not in ("builtins", "abc", "typing"))
-        self.beside: dict[int, list[float]] = {}  # local derivatives that stand beside the parents, by the node's id
+        self.beside: dict[int, list[float]] = {}  # local derivatives stored beside the parents, by the node's id
         self._names: dict[type, dict[str, str]] = {}
         self._words: dict[tuple[str, type], Word] = {}
-        self._functions: dict[type, str] = {}  # the words for backward functions; empty where there is none
+        self._functions: dict[type, str] = {}  # the attribute of the backward function, or an empty string
         self._classes: set[type] = set()  # of nodes
 
     def names(self, kind: str, thing: Any) -> list[str]:
-        """The attributes that have a usual name for this kind, the likeliest first."""
+        """Return the attributes that have a usual name for this kind, the likeliest first."""
         if type(thing) not in self._names:
             own = [name for name in reversed(dir(thing)) if name[:2] != "__"]
             self._names[type(thing)] = {re.sub(r"^_\w*__|^_?(m_)?", "", name).lower(): name for name in own}
@@ -60,15 +60,15 @@ class Engine:
         return [names[word] for word in WORDS[kind].split() if word in names]
 
     def word(self, kind: str, node: Any) -> Word:
-        """What the class of this node calls it: an attribute, or a function of the node; None if it has no word."""
+        """Return how to read this kind from nodes of this class: an attribute, a function of the node, or None."""
         key = kind, type(node)
         if key not in self._words:
             words: list[Word] = [*self.names(kind, node)]
             words += (self._direct, *_fields(node)) if kind == "parents" else ()
             suiting = (word for word in words if self._suits(kind, _at(word, node), node))
-            word = self.told.get(kind) or next(suiting, None)
+            word = self.given.get(kind) or next(suiting, None)
             if kind == "parents" and not word:
-                return None  # the class may be that of leaves
+                return None  # this node may be a leaf
             self._words[key] = word
         return self._words[key]
 
@@ -81,27 +81,27 @@ class Engine:
         return is_number_there == (kind in ("data", "grad")) and not ismethod(thing)
 
     def _direct(self, node: Any) -> list[Any]:
-        """The attributes that are nodes, as left and right."""
+        """Return the attributes that are nodes themselves, such as left and right."""
         return [x for name in _fields(node) if self.is_node(x := getattr(node, name, None)) and x is not node]
 
     def read(self, kind: str, node: Any) -> Any:
-        """What a node holds under the word for this kind; None where it has no word."""
+        """Return what a node stores for this kind; None if its class does not have it."""
         return _at(self.word(kind, node), node)
 
     def column(self, kind: str, nodes: Sequence[Any]) -> list[Any]:
-        """``read`` for many nodes."""
+        """Return ``read`` for many nodes."""
         words = {type(node): self.word(kind, node) for node in dict(zip(map(type, nodes), nodes)).values()}
         return [_at(words[type(node)], node) for node in nodes]
 
     def is_node(self, thing: Any) -> bool:
-        """Whether it is a node of this engine: it has a number, and a gradient or the root's class."""
+        """Return whether this is a node of the engine: it has a number, and a gradient or the root's class."""
         data, grad = (self.word(kind, thing) for kind in ("data", "grad"))
         if isinstance(thing, self.base):
             return data is not None
         return all(isinstance(word, str) and hasattr(thing, word) for word in (data, grad))
 
     def graph(self, roots: Iterable[Any]) -> tuple[list[Any], dict[int, Any]]:
-        """All nodes, parents before what is computed from them, and the parents of each by its id."""
+        """Return all nodes, each after its parents, and the parents of each node by its id."""
         order, parents, stack = list[Any](), dict[int, Any](), [*roots]
         while stack:
             node = stack.pop()
@@ -114,7 +114,7 @@ class Engine:
         return order, parents
 
     def parents(self, node: Any) -> Any:
-        """What a node was computed from; a set or a dict if each stands there once, and a set has no order."""
+        """Return a node's parents; a set or a dict if each occurs only once, and a set has no order."""
         word = self._words.get(("parents", node.__class__)) or self.word("parents", node)
         held = getattr(node, word, None) if word.__class__ is str else _at(word, node)
         if held.__class__ in (tuple, list, set) and self._classes.issuperset(map(type, held)):
@@ -129,7 +129,7 @@ class Engine:
         return nodes if not is_merged else {*nodes} if isinstance(held, Set) else dict.fromkeys(nodes)
 
     def in_order(self, node: Any, held: Any) -> Any:
-        """Parents in a set: the one that the backward function knows as self comes first."""
+        """Return the parents in a set in order: the one that the backward function calls self comes first."""
         word = self._functions.get(node.__class__)
         if word is None:
             word = next((name for name in _fields(node) if isfunction(getattr(node, name, None))), "")
@@ -142,14 +142,14 @@ class Engine:
         return (x, y) if x is me else (y, x)
 
     def stored(self, node: Any, count: int) -> list[float] | None:
-        """The local derivatives that a node keeps, one for each of its parents."""
-        said = self.read("local_derivatives", node)
-        is_plain = isinstance(said, (tuple, list)) and all(isinstance(x, Real) for x in said)  # True for 1 too
-        found = self.beside.get(id(node)) or ([*map(float, said)] if is_plain else self._numbers(said))
+        """Return the local derivatives that a node stores, one for each of its parents, or None."""
+        held = self.read("local_derivatives", node)
+        is_plain = isinstance(held, (tuple, list)) and all(isinstance(x, Real) for x in held)  # including True
+        found = self.beside.get(id(node)) or ([*map(float, held)] if is_plain else self._numbers(held))
         return found if found and len(found) == count else None
 
     def kept(self, node: Any, operands: Sequence[float]) -> list[float]:
-        """The numbers that a node, its operation or its backward function keeps as constants."""
+        """Return the numbers that a node, its operation or its backward function stores as constants."""
         homes = node, self.read("operation", node)
         found = [getattr(home, name, None) for home in homes for name in self.names("constants", home)]
         cells = [cell.cell_contents for function in _functions(node) for cell in function.__closure__ or ()]
@@ -157,10 +157,14 @@ class Engine:
         return self._numbers(found) + ([x for x in held if x not in operands] or held)
 
     def labels(self, node: Any) -> list[str]:
-        """What may name an operation: what the node says, then its backward function, then its class."""
-        said = self.read("operation", node)
-        words = [said, getattr(said, "name", None), getattr(said, "__name__", type(said).__name__)]
-        words = words[:1] if isinstance(said, str) else words[1:] if said is not None else []
+        """Return possible names of a node's operation: from the node, then its backward function, then its class."""
+        operation = self.read("operation", node)
+        words = [
+            operation,
+            getattr(operation, "name", None),
+            getattr(operation, "__name__", type(operation).__name__),
+        ]
+        words = words[:1] if isinstance(operation, str) else words[1:] if operation is not None else []
         words += [f.__qualname__.split(".<locals>")[-2] for f in _functions(node) if ".<locals>" in f.__qualname__]
         words += [type(node).__name__] * (type(node) is not self.base)
         return [word for word in words if isinstance(word, str) and word not in ("", "<lambda>")]
@@ -169,7 +173,7 @@ class Engine:
         return [float(x) for x in self._held(thing) if is_number(x)]
 
     def _held(self, thing: Any) -> Iterator[Any]:
-        """The nodes and numbers in containers and objects, in order; of what has operands, these alone."""
+        """Yield the nodes and numbers in containers and objects, in order; of an object with operands, only these."""
         stack, seen = [thing], dict[int, Any]()
         while stack:
             thing = stack.pop()
@@ -180,13 +184,15 @@ class Engine:
                 inside = thing.items() if isinstance(thing, Mapping) else thing
                 if not isinstance(thing, (Mapping, *CONTAINERS)):
                     names = self.names("parents", thing)[:1] or _fields(thing)
-                    things = [getattr(thing, name, None) for name in names]  # of an edge, its own before the next
+                    things = [
+                        getattr(thing, name, None) for name in names
+                    ]  # an edge's own fields come before the next edge
                     inside = sorted(things, key=lambda x: not (is_number(x) or self.is_node(x)))
                 stack += reversed([*inside])
 
 
 def is_number(thing: Any) -> bool:
-    """Whether it is a plain number."""
+    """Return whether this is a plain number."""
     return isinstance(thing, Real) and not isinstance(thing, bool)
 
 
@@ -205,12 +211,12 @@ def _at(word: Word, node: Any) -> Any:
 
 @cache
 def known_as(label: str) -> list[tuple[Primitive, float | None]]:
-    """The entries of the table that a label may mean, and a number in it: "**2", "pow(2)", "MulBackward", "ReLU"."""
+    """Return the entries that a label may mean, with the number in it: "**2", "pow(2)", "MulBackward", "ReLU"."""
     words = {e: {e.name, e.symbol.lower(), *KNOWN_AS.get(e.name, "").split()} for e in TABLE.values()}
     name = label.lower().split(".")[-1].strip("_ ").replace("−1", "-1").replace("arc", "a")
     short = re.sub(r"_?(backward\d*|function|node|op|fn|const|constant)$", "", name)
-    for said in (name, short):
-        if found := [(entry, None) for entry in words if said in words[entry]]:
+    for spelling in (name, short):
+        if found := [(entry, None) for entry in words if spelling in words[entry]]:
             return [*found]
     number = re.fullmatch(r"(?:[a-z](?=\W))?(\D+?)[\s(_]*([-+]?\d+\.?\d*(?:e[-+]?\d+)?)\)?", POWERS.get(short, name))
     return [(e, float(number[2])) for e in words if number and e.takes_constants and number[1] in words[e]]

@@ -1,4 +1,4 @@
-"""Reads each node of another engine as an entry of the table: the label proposes, and the numbers decide."""
+"""Identifies each node of another engine with an entry of the table: its label proposes one, its numbers decide."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from autograd.table import CONSTANT_NUMBER, REAL, TABLE, TABLE_MODULE, Primitive
 from autograd.text import called, shown
 from autograd.value import Value, constant
 
-STALE = """this number and its local derivatives, unless with a constant that is not kept; if numbers of its parents \
-have changed since the forward pass, run it again first"""
+STALE = """this number and its local derivatives, unless with a constant that is not stored; if numbers of its \
+parents have changed since the forward pass, run it again first"""
 Reading = tuple[Primitive, Sequence[Any], Sequence[float]]  # an entry, its operands and its local derivatives
 
 
@@ -29,24 +29,25 @@ def adopt(
     *nodes: Any, operations: Mapping[str, Callable[..., Any]] | None = None, compare: bool = True,
     numbers: bool = False, **more: Any,
 ) -> Any:  # fmt: skip
-    """The graph of another scalar engine as Values of the same numbers and names, as in ``draw(adopt(loss))``.
+    """Convert the graph of another scalar engine to Values with its numbers and names, as in ``draw(adopt(loss))``.
 
-    nodes         of the other engine; one Value comes back for each, and ``origin`` leads from a Value to its node
-    operations    what a label means that the table does not know: {"cube": lambda x: x ** 3}
-    compare       whether to hold its gradients against ours, if its backward pass has run
-    numbers       whether leaves without a name are numbers of the expression, as the 1 of 1/(1 + e⁻ᶻ), and no inputs
-    more          nodes whose Values get these names, f, x = adopt(f=loss, x=x); or one of the words data, grad,
-                  parents, operation, local_derivatives, name: the attribute that holds it, or a function of a node,
-                  where the usual words do not lead there
+    nodes         of the other engine; one Value is returned for each, and its ``origin`` is the node
+    operations    the meaning of labels that the table does not have: {"cube": lambda x: x ** 3}
+    compare       whether to compare the gradients with ours, if the other engine's backward pass has run
+    numbers       whether leaves without a name are numbers of the expression, such as the 1 of 1/(1 + e⁻ᶻ)
+    more          nodes whose Values receive these names, f, x = adopt(f=loss, x=x); or one of the keywords data,
+                  grad, parents, operation, local_derivatives, name: the attribute that stores it, or a function of a
+                  node, if the engine uses none of the usual names
 
-    Each node is computed again from its parents by an entry of the table, and has to agree; so the order of operands
-    is found in a set too. Without a label, the only entry that gives number and stored local derivatives is taken. An
-    operation that the table lacks stays opaque if its local derivatives are stored: ``record`` refuses to run it.
+    Each node is computed again from its parents by an entry of the table, and must agree; this also finds the order
+    of operands in a set. Without a label, a node becomes the only entry that gives its number and its stored local
+    derivatives. An operation that the table lacks stays opaque if its local derivatives are stored; ``record``
+    refuses to run it.
 
-    Raises TypeError for anything but a node of another engine, and ValueError that names the first node whose
+    Raises TypeError for anything but a node of another engine, and ValueError, which names the first node whose
     operation is unknown or ambiguous, or whose gradient differs.
 
-    >>> class Node:  # an engine of one's own
+    >>> class Node:  # your own engine
     ...     def __init__(self, data, children=(), op=""):
     ...         self.data, self.grad, self._prev, self._op = data, 0.0, set(children), op
     ...     def __mul__(self, other):
@@ -57,12 +58,12 @@ def adopt(
     >>> twin.name, twin.grad, twin.origin is x
     ('x', 6.0, True)
     """
-    words = {word: said for word, said in more.items() if word in WORDS}
+    words = {word: given for word, given in more.items() if word in WORDS}
     named = {name: node for name, node in more.items() if name not in WORDS}
     nodes += tuple(named.values())
     for name, node in named.items():
         if type(node).__module__ == "builtins":
-            raise TypeError(f"adopt({name}={node!r}): it is no node, and the words are {', '.join(WORDS)}")
+            raise TypeError(f"adopt({name}={node!r}): this is not a node; other keywords are {', '.join(WORDS)}")
     if not nodes or isinstance(nodes[0], Value) or type(nodes[0]).__module__ == "builtins":
         raise TypeError(f"adopt({', '.join(map(shown, nodes))}): give a node of another engine, as in adopt(loss)")
     for kind, word in words.items():
@@ -72,8 +73,8 @@ def adopt(
     for kind, node in [*(("data", node) for node in nodes), ("parents", nodes[0])]:
         if not (engine.word(kind, node) if kind == "data" else engine.names(kind, node) or engine.parents(node)):
             raise TypeError(
-                f"adopt: {shown(node)} ({type(node).__name__}) has no {kind} under a usual name, and indices into a "
-                f"tape lead to no nodes: adopt(…, {kind}='its name') says it, or {kind}=a function of a node"
+                f"adopt: {shown(node)} ({type(node).__name__}) has no {kind} under a usual name (an index into a "
+                f"tape is not a node): name it with adopt(…, {kind}='its name'), or {kind}=a function of a node"
             )
     with collector_paused():
         adoption = Adoption(engine, nodes, operations or {})
@@ -89,7 +90,7 @@ def adopt(
 
 
 class Adopted(Value):
-    """A Value that was read from a node of another engine, its ``origin``, where its number was ``known`` last."""
+    """A Value converted from a node of another engine, its ``origin``, whose number was last read as ``known``."""
 
     __slots__ = ("engine", "known", "origin")
 
@@ -101,14 +102,14 @@ class Adopted(Value):
 
 
 class Opaque(Primitive):
-    """An operation that the table does not have. It is known at the numbers that its node was computed from."""
+    """An operation that is not in the table. It is known only at the numbers from which its node was computed."""
 
     def __init__(self, label: str, parents: Sequence[Value], y: float, slopes: Sequence[float]) -> None:
         at, remedy = [*map(data_of, parents)], _remedy(label)
 
         def rule(n: Any, *operands: Any) -> tuple[float, tuple[float, ...]]:
             if not all(isinstance(x, float) for x in operands):
-                raise TypeError(f"{rule.__name__} is known at one point alone; {remedy}")
+                raise TypeError(f"{rule.__name__} is known only at one point; {remedy}")
             return y if [*operands] == at else nan, tuple(slopes)
 
         rule.__name__ = rule.__qualname__ = label or "opaque"
@@ -116,31 +117,35 @@ class Opaque(Primitive):
 
 
 class Adoption:
-    """The Values for the nodes of another engine, by the ids of these."""
+    """The Values for the nodes of another engine, by the nodes' ids."""
 
     def __init__(self, engine: Engine, roots: Sequence[Any], operations: Mapping[str, Callable[..., Any]]) -> None:
         self.engine, self.operations = engine, operations
         self.values = values = dict[int, Any]()
-        self.open: list[tuple[Adopted, str, list[Value], list[float], list[Reading]]] = []  # nodes not read yet
-        self.proven: set[tuple[str, Primitive]] = set()  # what a label that is not known means at some node
-        self.unknown: set[tuple[str, int]] = set()  # labels and numbers of parents of what may be no entry at all
+        self.open: list[tuple[Adopted, str, list[Value], list[float], list[Reading]]] = []  # not identified yet
+        self.proven: set[tuple[str, Primitive]] = set()  # what an unknown label means at some node
+        self.unknown: set[tuple[str, int]] = set()  # (label, number of parents) of nodes that may match no entry
         nodes, parents_of = engine.graph(roots)
-        before = dict[Any, Any]()  # by label, number and container of parents, what the last such node was
+        before = dict[Any, Any]()  # the last entry by label, number of parents and their container
         columns = [engine.column(kind, nodes) for kind in ("data", "name", "operation")]
         for node, number, name, label in zip(nodes, *columns):
             number = number if number.__class__ is float else floats.number(number)
             value = values[id(node)] = Adopted(number, name, engine, node)
             if not (held := parents_of[id(node)]):
                 if label.__class__ is str and label and known_as(label):
-                    raise ValueError(f"adopt: {_said(value)}, labelled {label!r}, has no parents: does it keep them?")
+                    raise ValueError(
+                        f"adopt: {_text(value)}, labelled {label!r}, has no parents: does it store them?"
+                    )
                 continue
             try:
                 row = engine.in_order(node, held) if held.__class__ is set else held
                 parents = [values[id(x)] for x in row]
             except KeyError:
-                raise ValueError(f"adopt: {shown(node)} is its own ancestor: say what its parents= are") from None
+                raise ValueError(
+                    f"adopt: {shown(node)} is its own ancestor: give its parents with parents="
+                ) from None
             case = label.__class__ is str and (label, len(parents), held.__class__)
-            if entry := before.get(case):  # mostly the same again, if it gives the number
+            if entry := before.get(case):  # usually the same entry again, if it gives the number
                 again, slopes = entry.rule(floats, *[x._data for x in parents])
                 if again == number:
                     _take(value, entry, parents, slopes)
@@ -154,13 +159,18 @@ class Adoption:
             _take(value, *likely[0])
 
     def _read(self, value: Adopted, parents: list[Value], held: Any) -> bool:
-        """Find a node's operation, or raise ValueError; returns whether others of its label may be it too."""
+        """Find a node's operation, or raise ValueError; return whether the next node of its label may have it too."""
         words = self.engine.labels(value.origin)
         label = next((word for word in words if word in self.operations or known_as(word)), words[0] if words else "")
         stored = None if isinstance(held, set) else self.engine.stored(value.origin, len(parents))  # it has no order
         if function := self.operations.get(label):
             if isinstance(held, set) and len(held) > 1:
-                _refuse(value, parents, label, f"parents in a set have no order for operations[{label!r}]")
+                _refuse(
+                    value,
+                    parents,
+                    label,
+                    f"its parents are in a set, so their order is unknown to operations[{label!r}]",
+                )
             made = function(*parents)
             if not (isinstance(made, Value) and same(made.data, value.data)):
                 _refuse(value, parents, label, f"operations[{label!r}] gives {shown(made)}")
@@ -169,32 +179,32 @@ class Adoption:
         known = known_as(label)
         for tier in self._tiers(known, value, parents, held, stored):
             if fits := _fits(tier, value, parents, stored):
-                # one function, if slopes and constants are the same: x · y and y · x, but no other bound of a clamp
+                # equal slopes and constants mean the same function: x · y and y · x, but not other bounds of a clamp
                 constants = [sorted(x.data for x in operands if is_constant(x)) for _, operands, _ in fits]
                 first, *others = [[*_by_parent(parents, *fit[1:]), *c] for fit, c in zip(fits, constants)]
                 if not all(len(first) == len(other) and all(map(same, first, other)) for other in others):
-                    which = f"its numbers do not say which operand of {fits[0][0].name} is which"
+                    which = f"its numbers do not show which operand of {fits[0][0].name} is which"
                     _refuse(value, parents, label, which)
                 _take(value, *fits[0])
                 return fits[0][1] == parents and not stored and len(fits) == len(tier)
         if known:
             _refuse(value, parents, label, f"{known[0][0].name} does not give {STALE}")
         if not stored:
-            _refuse(value, parents, label, "the table has no such operation, and the node no local derivatives")
+            _refuse(value, parents, label, "the table has no such operation, and the node has no local derivatives")
         self._read_by_numbers(value, label, parents, stored)
         return False
 
     def _tiers(
         self, known: Sequence[Any], value: Adopted, parents: list[Value], held: Any, stored: list[float] | None
     ) -> Iterator[list[tuple[Primitive, list[Any]]]]:
-        """How the entries of a label may have made a node, as (entry, operands): the likeliest first."""
+        """Yield how the entries of a label may have computed a node, as (entry, operands), the likeliest first."""
         x, y, kept = parents[0].data, value.data, self.engine.kept(value.origin, [*map(data_of, parents)])
         others: dict[Primitive, list[Any]] = {entry: kept if c is None else [c] for entry, c in known}
-        if is_merged := isinstance(held, (set, dict)):  # x · x shows one x in a set; maximum(x, x) is x too
+        if is_merged := isinstance(held, (set, dict)):  # a set shows x · x with one x; maximum(x, x) is x anyway
             others = {e: c if e.gate or e.takes_constants else [*c, *parents] for e, c in others.items()}
         for is_turned in (is_merged, True) if not is_merged or stored != [0.0] else ():  # x · x at 0 may be 0 · x
             yield [(entry, row) for entry in others for row in _rows(entry, parents, others[entry], is_turned)]
-        if stored and len(parents) == 1:  # a constant that is not kept follows from number and local derivative
+        if stored and len(parents) == 1:  # a constant that is not stored follows from number and local derivative
             dx = stored[0]
             exact = [y - x, x - y, x + y, dx, x * y, 1.0 / dx if dx else nan, x * dx / y if y else nan]
             lost = [float(f"{c:.12g}") for c in exact]
@@ -202,10 +212,10 @@ class Adoption:
             yield [(entry, row) for entry in few for row in _rows(entry, parents, others[entry] + lost, True)]
 
     def _read_by_numbers(self, value: Adopted, label: str, parents: list[Value], stored: list[float]) -> None:
-        """Find the only entry that gives number and local derivatives, where no label says which.
+        """Find the only entry that gives number and local derivatives, for a node without a known label.
 
-        What may be several waits for what other nodes prove: an open relu, which gives x, may be |x|. So does what a
-        sum or a product with a constant that is not kept may give too, and a local derivative of 0.
+        An ambiguous node waits until other nodes of its label decide: a relu that gives x may be |x|. So do nodes
+        that a sum or a product with a constant that is not stored also explains, and local derivatives of 0.
         """
         n, x, y, dx = len(parents), parents[0].data, value.data, stored[0]
         ours = [e for e in TABLE.values() if e.rule.__module__ == TABLE_MODULE and e.variadic is (n > 2)]
@@ -213,9 +223,11 @@ class Adoption:
         if n == 1 and y and not fits:
             fits = _fits([(power, [*parents, float(f"{x * dx / y:.12g}")])], value, parents, stored, False)
         if n == 2 and not fits and (stored == [1.0, 1.0] or same(stored[0] * stored[1], y)):
-            _refuse(value, parents, label, f"a sum or a product, by its local derivatives, does not give {STALE}")
+            _refuse(
+                value, parents, label, f"by its local derivatives a sum or a product, which does not give {STALE}"
+            )
         entries = {entry for entry, *_ in fits}
-        is_step = n == 1 and not dx and (y != 0.0 or x >= 0.0)  # or x² at 0; what is 0 below 0 is a relu
+        is_step = n == 1 and not dx and (y != 0.0 or x >= 0.0)  # or x² at 0; 0 at a negative x is a relu
         if not fits or {neg, absolute} <= entries or (is_step and (x or y)):
             self.unknown.add((label, n))
         is_plain = n == 1 and dx and (dx == 1.0 or same(dx * x, y)) and entries != {neg}
@@ -226,11 +238,11 @@ class Adoption:
         self.open.append((value, label, parents, stored, [] if is_step else fits))
 
     def compare(self, root: Adopted) -> None:
-        """Run our backward pass. ValueError naming the first of their gradients that differs."""
+        """Run our backward pass. Raises ValueError at the first of the other engine's gradients that differs."""
         root.backward()
         values = [*self.values.values()]
         theirs = self.engine.column("grad", [value.origin for value in values])
-        # leaves whose gradients have been set to 0 since, as for the next step, do not count
+        # ignore the gradients of leaves if they were all reset to 0, as for the next step
         is_cleared = not any(grad for value, grad in zip(values, theirs) if value.operation is None)
         slack = 1e-12 * max(abs(value.grad) for value in values if isfinite(value.grad))
         for value, grad in zip(reversed(values), reversed(theirs)):
@@ -238,29 +250,29 @@ class Adoption:
             is_left_out = value.operation is None and (is_cleared or not getattr(value.origin, "requires_grad", True))
             agrees = grad is None or isclose(grad, right, rel_tol=1e-9, abs_tol=slack) or same(grad, right)
             if not (agrees or is_left_out):
-                said = f"{_said(value, value.parents)} is {float(grad)!r} there, and {right!r} by the chain rule"
+                numbers = f"is {float(grad)!r} in that engine, but {right!r} by the chain rule"
                 raise ValueError(
-                    f"adopt: the gradient of {said}: {_cause(value, grad, root)}; "
-                    "adopt(…, compare=False) leaves theirs alone"
+                    f"adopt: the gradient of {_text(value, value.parents)} {numbers}: {_cause(value, grad, root)}; "
+                    "adopt(…, compare=False) skips the comparison"
                 )
 
 
 def _cause(value: Adopted, grad: float, root: Value) -> str:
-    """What makes a gradient wrong most often, by the numbers."""
+    """Return the most frequent cause of such a wrong gradient."""
     uses = [(node, node.grad * local) for node in topological_order(root) for x, local in node.edges if x is value]
     for node, _ in uses:
         if node.operation and is_kink(node.operation, [*map(data_of, node.parents)]):
-            return f"{situation(node)} is on a kink, where the derivative is a choice"
+            return f"{situation(node)} is at a kink, where the derivative is a choice"
     if not grad:
-        return "nothing has arrived there, or it was set to 0 since"
+        return "no contribution has arrived, or it was reset to 0 afterwards"
     times = grad / value.grad if value.grad else 0.0
     if 1.5 < times < inf and same(times, round(times)):
-        return f"{times:g} times as much; was it not set to 0 before a further backward pass?"
+        return f"it is {times:g} times as large; was it not reset to 0 before a second backward pass?"
     if len(uses) == 1:
         return "is the derivative of the operation that uses it right?"
     if any(same(share, grad) for _, share in uses):
-        return f"one of {len(uses)} contributions is all that is left; is there = where += is needed?"
-    return "does every use of it add its contribution, before it passes its own gradient on?"
+        return f"only one of {len(uses)} contributions is left; is it set with = instead of +=?"
+    return "does every use of it add its contribution before it passes on its own gradient?"
 
 
 def _take(value: Adopted, entry: Primitive, operands: Sequence[Value], slopes: Sequence[float]) -> None:
@@ -268,14 +280,14 @@ def _take(value: Adopted, entry: Primitive, operands: Sequence[Value], slopes: S
     if len(operands) == 2:
         value._x, value._y = operands
         value._dx, value._dy = slopes
-    else:  # one is in the node itself, more than two are in a tuple
+    else:  # a single parent is stored directly, more than two in a tuple
         value._x, value._dx = (tuple(operands), tuple(slopes)) if operands[1:] else (operands[0], slopes[0])
 
 
 def _fits(
     tier: Sequence[Any], value: Adopted, parents: list[Value], stored: list[float] | None, is_known: bool = True
 ) -> list[Reading]:
-    """The readings that give a node's number, and its local derivatives if these are stored."""
+    """Return the readings that give a node's number, and its local derivatives if these are stored."""
     found, theirs = list[Reading](), _by_parent(parents, parents, stored or ())
     for entry, row in tier:
         operands = [x if isinstance(x, Value) else constant(x) for x in row]
@@ -283,18 +295,18 @@ def _fits(
         number, slopes = entry.rule(floats, *numbers)
         if same(number, value.data, rounding_of(slopes, numbers) + 1e-15 * is_known):
             agrees = not stored or all(map(same, _by_parent(parents, operands, slopes), theirs))
-            if agrees or (is_known and is_kink(entry, numbers)):  # where a derivative is a choice
+            if agrees or (is_known and is_kink(entry, numbers)):  # the derivative is a choice
                 found.append((entry, operands, slopes))
     return found
 
 
 def _by_parent(parents: Sequence[Value], operands: Sequence[Value], slopes: Sequence[float]) -> list[float]:
-    """The local derivative for each parent, which may be several of the operands."""
+    """Return the local derivative of each parent, which may occur several times among the operands."""
     return [sum([dx for x, dx in zip(operands, slopes) if x is parent]) for parent in parents]
 
 
 def _rows(entry: Primitive, parents: list[Value], others: list[Any], turned: bool = False) -> Iterator[list[Any]]:
-    """The operands that an entry may have had: the parents, and some of the others for those that are missing."""
+    """Yield the operands that an entry may have had: the parents, and some of the others in place of missing ones."""
     n, missing = len(parents), len(entry.letters) - len(parents)
     if entry.variadic:
         missing = 0 if n >= entry.least and (n - entry.least) % entry.step == 0 else -1
@@ -302,22 +314,22 @@ def _rows(entry: Primitive, parents: list[Value], others: list[Any], turned: boo
         return
     for some in permutations(others, missing):
         row = [*parents, *some]
-        if entry.takes_constants or missing > 1 or not (turned or missing):  # each bound of a clamp has its place
+        if entry.takes_constants or missing > 1 or not (turned or missing):  # the bounds of a clamp have fixed places
             yield row
-        else:  # of many, as they stand and x₁ y₁ x₂ y₂ … as x₁ x₂ … y₁ y₂ …
+        else:  # many operands only as given, and x₁ y₁ x₂ y₂ … as x₁ x₂ … y₁ y₂ …
             yield from map(list, permutations(row)) if len(row) < 4 else [row, row[::2] + row[1::2]]
 
 
-def _said(value: Adopted, parents: Sequence[Value] = ()) -> str:
-    """``y = 6.0 of x1 = 3.0, x2 = 2.0``."""
+def _text(value: Adopted, parents: Sequence[Value] = ()) -> str:
+    """Return a node as text: ``y = 6.0 of x1 = 3.0, x2 = 2.0``."""
     of = ", ".join(f"{called(x.name, f'x{i}')} = {x.data!r}" for i, x in enumerate(parents, 1))
     return f"{called(value.name, 'the node')} = {value.data!r}{' of ' * bool(of)}{of}"
 
 
 def _refuse(value: Adopted, parents: list[Value], label: str, why: str) -> NoReturn:
-    raise ValueError(f"adopt: {_said(value, parents)}, labelled {label!r}: {why}; {_remedy(label)}")
+    raise ValueError(f"adopt: {_text(value, parents)}, labelled {label!r}: {why}; {_remedy(label)}")
 
 
 def _remedy(label: str) -> str:
     remedy = f"operations={{{label!r}: a function of Values}}" if label else "operation=a function that labels a node"
-    return f"adopt(…, {remedy}) says what it is"
+    return f"define it with adopt(…, {remedy})"
