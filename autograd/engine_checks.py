@@ -88,9 +88,7 @@ INSIDE = (
 )
 SAME = tuple(("lost-edge", x) for x in ("f = x ? x", "b = x * y; f = b ? b", "b = x * y; c = x * y; f = b ? c"))
 MAY_RAISE = {"compounds": RuntimeError, "stale": AttributeError}  # an engine may refuse a second pass, or new data
-Steps = tuple[
-    tuple[str, str, tuple[str, ...]], ...
-]  # a program: name, form of the operation and operands of each step
+Steps = tuple[tuple[str, str, tuple[str, ...]], ...]  # a program's names, forms of operations, and operands
 POWERS = {f"{{}}**{p}": p for p in (2, 3, -1, 0.5)}
 # form in programs: (method, entry of the table); an engine may define later operators by earlier ones
 FORMS: dict[str, tuple[str, Primitive]] = {

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 # if set, operations record infinities and NaNs without raising, because a closed gate may stop them later
 faults_wait: ContextVar[bool] = ContextVar("faults_wait", default=False)
 
-entered: list[None] = []  # one entry per active no_grad block; while it is empty, no node reads its context variable
+entered: list[None] = []  # one entry per active no_grad block; if empty, operations skip the context variable
 
 
 class no_grad:

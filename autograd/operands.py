@@ -21,9 +21,7 @@ def number_of(operand: Any) -> float:
 def listed(operand: Any) -> list[Any] | None:
     """Return the operands in a list, an array, a Series, a generator or a map; None for a single operand."""
     is_list = isinstance(operand, Iterable) and not isinstance(operand, NOT_LISTS)
-    return (
-        list(operand) if is_list and len(getattr(operand, "shape", (0,))) == 1 else None
-    )  # a table has two dimensions
+    return list(operand) if is_list and len(getattr(operand, "shape", (0,))) == 1 else None  # not for a matrix
 
 
 def plain(number: Any) -> float:

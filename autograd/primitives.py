@@ -13,19 +13,10 @@ from functools import reduce
 from itertools import accumulate
 from operator import mul as times
 
-from autograd.table import (
-    ABOVE_MINUS_ONE,
-    CONDITION,
-    CONSTANT,
-    NONNEGATIVE,
-    NONZERO,
-    POSITIVE,
-    REAL,
-    UP_TO_ONE,
-    WITHIN_ONE,
-    Domain,
-    primitive,
-)  # fmt: skip
+from autograd.table import CONDITION, CONSTANT, REAL, Domain, primitive
+
+POSITIVE, NONNEGATIVE, NONZERO = Domain(">", 0.0), Domain(">=", 0.0), Domain("!=", 0.0)
+ABOVE_MINUS_ONE, UP_TO_ONE, WITHIN_ONE = Domain(">", -1.0), Domain("-1 <= x <= 1"), Domain("-1 < x < 1")
 
 # ---- one operand ----------------------------------------------------------------------------------------------
 

@@ -86,8 +86,6 @@ def _tests(alternative: str) -> list[list[tuple[str, str, str]]]:
 
 REAL, CONDITION = Domain("x real"), Domain("x true (not 0) or false (0)")
 CONSTANT = Domain("x a constant")  # an operand without a derivative, which may not be a Value
-POSITIVE, NONNEGATIVE, NONZERO = Domain(">", 0.0), Domain(">=", 0.0), Domain("!=", 0.0)
-ABOVE_MINUS_ONE, UP_TO_ONE, WITHIN_ONE = Domain(">", -1.0), Domain("-1 <= x <= 1"), Domain("-1 < x < 1")
 ANYWHERE = Domain("anywhere")  # the default joint domain
 
 TABLE: dict[str, Primitive] = {}

@@ -34,8 +34,9 @@ from autograd.contributions import contributions
 from autograd.explanation.formula_writer import TEXT
 from autograd.explanation.wrapping import html_line
 from autograd.graph import leaves
+from autograd.primitives import POSITIVE
 from autograd.staleness import changes
-from autograd.table import CONDITION, CONSTANT, POSITIVE, TABLE, Primitive
+from autograd.table import CONDITION, CONSTANT, TABLE, Primitive
 from nn import MLP, binary_cross_entropy, cross_entropy
 
 

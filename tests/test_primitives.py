@@ -13,7 +13,8 @@ from autograd import GradientError, Value, gradcheck
 from autograd.kinks import is_kink
 from autograd.number_systems import arrays, floats, symbols, values
 from autograd.operands import number_of
-from autograd.table import ABOVE_MINUS_ONE, ANYWHERE, CONDITION, CONSTANT, REAL, TABLE, UP_TO_ONE, Domain, Primitive
+from autograd.primitives import ABOVE_MINUS_ONE, UP_TO_ONE
+from autograd.table import ANYWHERE, CONDITION, CONSTANT, REAL, TABLE, Domain, Primitive
 
 ENTRIES = sorted(TABLE)
 

@@ -240,9 +240,7 @@ class Explanation(TextResult):
         return None if total is None else shortest(total)
 
     def _partial(self, write: Notation, f: Value, x: Value, delta: bool = False) -> str:
-        is_loss = not set(self.formulas.label(self.f)) & set(
-            "⁰¹²³⁴⁵⁶⁷⁸⁹"
-        )  # only derivatives of the loss are called δ
+        is_loss = not set(self.formulas.label(self.f)) & set("⁰¹²³⁴⁵⁶⁷⁸⁹")  # a z of another layer is not a loss
         return write.partial(self.formulas.label(f), self.formulas.label(x), delta and is_loss)
 
     @cached_property

@@ -92,9 +92,7 @@ class Paths(TextResult):
     def sweeps(self) -> tuple[int, int, int]:
         """(inputs, multiplications in one backward sweep, multiplications in one forward sweep per input)."""
         inputs = [node for node in self.order if node.operation is None]
-        reached = defaultdict(
-            int, {x: 1 << i for i, x in enumerate(inputs)}
-        )  # one bit per input that a node depends on
+        reached = defaultdict(int, {x: 1 << i for i, x in enumerate(inputs)})  # one bit per input behind a node
         uses = Counter(parent for node in self.order for parent in node.parents)
         backward, forward = uses.total(), 0
         for node in self.order:

@@ -113,68 +113,29 @@ def where(condition: Operand, x: Operand, y: Operand) -> Operand:
 
 # ---- forms: functions that a rule calls by name, and their formulas ------------------------------------------------
 
-FORMS: dict[str, Callable[..., Operand]] = {}
 
-
-def _form(formula: Callable[..., Operand]) -> Callable[..., Formula]:
-    FORMS[formula.__name__] = formula
-    return partial(Formula, formula.__name__)
-
-
-@_form
-def sqrt(x: Any) -> Operand:
-    return root(x) + 0.0  # √−0 = 0, without the sign
-
-
-@_form
-def detach(x: Any) -> Operand:
-    return x  # type: ignore[no-any-return]
-
-
-@_form
-def times(x: Any, y: Any) -> Operand:
-    return where(y == 0.0, 0.0, x * y)
-
-
-@_form
-def heaviside(x: Any, at_zero: Any) -> Operand:
-    return where(x > 0.0, 1.0, where(x < 0.0, 0.0, where(x == 0.0, at_zero, nan)))
-
-
-@_form
-def greater(x: Any, y: Any) -> Operand:
-    return where(x > y, 1.0, where(x <= y, 0.0, nan))
-
-
-@_form
-def larger(x: Any, y: Any) -> Operand:
-    return where(x >= y, x, where(y > x, y, nan))
-
-
-@_form
-def smaller(x: Any, y: Any) -> Operand:
-    return where(x <= y, x, where(y < x, y, nan))
-
-
-@_form
-def clamp(x: Any, low: Any, high: Any) -> Operand:
-    return where(low <= high, smaller(larger(x, low), high), nan)
-
-
-@_form
-def pow(x: Any, y: Any) -> Operand:
-    return where(x < 0.0, nan, power(x, y))
-
-
-@_form
-def sigmoid(z: Any) -> Operand:
+def _sigmoid(z: Any) -> Operand:
     e = exp(-abs(z))  # the exponent is never positive, so nothing overflows
     return where(z >= 0.0, 1.0, e) / (1.0 + e)
 
 
-@_form
-def softplus(z: Any) -> Operand:
-    return larger(z, 0.0) + log1p(exp(-abs(z)))
+larger: Callable[..., Formula]
+smaller: Callable[..., Formula]
+
+FORMS: dict[str, Callable[..., Operand]] = {
+    "sqrt": lambda x: root(x) + 0.0,  # √−0 = 0, without the sign
+    "detach": lambda x: x,
+    "times": lambda x, y: where(y == 0.0, 0.0, x * y),
+    "heaviside": lambda x, at_zero: where(x > 0.0, 1.0, where(x < 0.0, 0.0, where(x == 0.0, at_zero, nan))),
+    "greater": lambda x, y: where(x > y, 1.0, where(x <= y, 0.0, nan)),
+    "larger": lambda x, y: where(x >= y, x, where(y > x, y, nan)),
+    "smaller": lambda x, y: where(x <= y, x, where(y < x, y, nan)),
+    "clamp": lambda x, low, high: where(low <= high, smaller(larger(x, low), high), nan),
+    "pow": lambda x, y: where(x < 0.0, nan, power(x, y)),
+    "sigmoid": _sigmoid,
+    "softplus": lambda z: larger(z, 0.0) + log1p(exp(-abs(z))),
+}
+sqrt, detach, times, heaviside, greater, larger, smaller, clamp, pow, sigmoid, softplus = _functions(" ".join(FORMS))
 
 
 def _shares(x: Any) -> Operand:
@@ -202,7 +163,7 @@ def _logsumexp(z: Any) -> Operand:
     return where(top - top == 0.0, top + log(ones) + log1p(others / ones), top)
 
 
-# functions of operands as one row; those that return a list, such as softmax, return a row
+# functions of all operands as one row; a list, such as the softmax, is a row as well
 ROW_FORMS: dict[str, Callable[[Any], Operand]] = {
     "sum": total, "maximum": largest, "minimum": smallest, "hypot": norm,
     "shares": _shares, "softmax": _softmax, "logsumexp": _logsumexp,
