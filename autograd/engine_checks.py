@@ -106,7 +106,7 @@ BACKWARD = ("backward", "backprop", "back_propagate", "backpropagate", "backward
 NUMBERS = {"2": 2, "2.5": 2.5, "0": 0}  # operands beside a node
 AT = (0.6, 0.7, 1.7, 0.9)  # x, y, z and w
 KNOWN = {"__init__", *BACKWARD, *(f"__{r}{name}__" for name, _ in FORMS.values() for r in ("", "r")), *TABLE}
-SCHOOL = ("+", "*", "-", "/", "**", "exp", "relu")  # students find these derivatives themselves
+ELEMENTARY = ("+", "*", "-", "/", "**", "exp", "relu")  # students find these derivatives themselves
 PATIENCE = 5.0  # seconds for one program; each takes a few milliseconds
 
 
@@ -142,7 +142,8 @@ def check_engine(
     """Grade a scalar engine by the class of its nodes, ``check_engine(Value)``, or by its file, "my_engine.py".
 
     engine      the class, a file, or a function that creates an input from a number
-    timeout     seconds after which to stop the check, which then runs in a separate process
+    timeout     seconds after which to end the check, which then runs in a separate process; on a system without fork,
+                a class is checked in this process, and the limit applies to each program
     backward    a function that runs the backward pass from a node, if the engine's has no usual name
 
     The programs try what the engine offers: operators, numbers beside nodes, functions, second passes, changed data,
@@ -343,8 +344,8 @@ class Subject:
         beside = next((f.__globals__ for f in methods.values() if isfunction(f)), {})
         usual: list[Any] = [backward, *(f[name] for f in (beside, methods) for name in BACKWARD if name in f)]
         self.operations, self.backward = {**OPERATORS}, next(filter(callable, usual), usual[0])
-        self.is_in_making = self.backward is None and isclass(make)
-        if self.is_in_making:
+        self.is_unfinished = self.backward is None and isclass(make)
+        if self.is_unfinished:
             self.backward = self.sweep
         self.is_reflecting = any(name[:3] == "__r" and f"__{name[3:]}" in methods for name in methods)
         for what in ("data", "grad", "backward"):
@@ -494,24 +495,24 @@ class _Checks:
     def verdict(self) -> EngineVerdict:
         """Run the programs, the smallest first."""
         missing = [name for name in self.engine.blank if name in KNOWN]
-        if self.engine.is_in_making:
-            says = self.so_far()
+        if self.engine.is_unfinished:
+            right = self.so_far()
             basic = [x for x in ("__add__", "__mul__") if x in missing or not hasattr(self.engine.node, x)]
             missing = [*basic, *missing, "backward"]
         else:
             self.all()
             signs = ", ".join(dict.fromkeys(map(_sign, self.engine.forms)))
             is_part = missing or not self.engine.is_reflecting  # methods of later steps are not listed
-            says = [f"right in all {self.programs} programs so far: {signs}, backward"]
-            says *= bool(is_part and not self.found)
-        return EngineVerdict(self.found, self.programs, tuple(says), tuple(dict.fromkeys(missing)))
+            right = [f"right in all {self.programs} programs so far: {signs}, backward"]
+            right *= bool(is_part and not self.found)
+        return EngineVerdict(self.found, self.programs, tuple(right), tuple(dict.fromkeys(missing)))
 
     def so_far(self) -> list[str]:
         """Check an engine without a backward pass, one operation at a time; return what is right."""
         right = dict[str, int]()
         for form in self.engine.forms:
             before = self.programs
-            if self.alone(form) and self.check("mutates", "f = x ? y", form, is_again=True):
+            if self.operation(form) and self.check("mutates", "f = x ? y", form, is_again=True):
                 right[_sign(form)] = right.get(_sign(form), 0) + self.programs - before
         for (key, template), form in product(SAME, self.engine.forms):
             self.check(key, template, form)
@@ -519,7 +520,7 @@ class _Checks:
             return ["the constructor is right: a node stores its arguments, and its gradient starts at 0"]
         return [f"{sign} is right: its numbers and local derivatives, in {n} programs" for sign, n in right.items()]
 
-    def alone(self, form: str) -> bool:
+    def operation(self, form: str) -> bool:
         """Try a single operation at many points, and with plain numbers. Return False if a program shows a bug."""
         is_right = all(self.check("rule", "f = x ? y", form, at) for at in zip(POINTS, POINTS[3:] + POINTS[:3]))
         numbers = [*NUMBERS] if form in FORMS and form.count("{}") == 2 else []
@@ -535,7 +536,7 @@ class _Checks:
         others = [form for form in self.engine.forms if form not in simple]
         for forms, apart, twice in (simple, graphs(twice=False), graphs(twice=True)), (others, (), ()):
             for form in forms:
-                self.alone(form)
+                self.operation(form)
             for programs, used in (INSIDE, forms), (apart, [""]), (SAME, forms), (twice, [""]):
                 for (key, template), form in product(programs, used):
                     self.check(key, template, form)
@@ -575,7 +576,7 @@ class _Checks:
         program = f"{text}   at {inputs}{change}{passes}" + ", backward, and f again" * is_again
         self.programs += 1
         self.begin(program)
-        function = asks = twice = ""
+        function = hint = twice = ""
         try:
             nodes = self.engine.run(steps, at, roots, changed)
             if is_again:
@@ -593,7 +594,7 @@ class _Checks:
             elif isinstance(error, TypeError) and re.search("not iterable|support iteration", str(error)):
                 key = "comma" if form.count("{}") == 1 and key == "rule" else key
             elif key == "rule":
-                asks = "The message says what Python could not do. Which line of the code tries it?"
+                hint = "The message says what Python could not do. Which line of the code tries it?"
         else:
             compared = [x for x in right[0] if (x[0] in "xyzw" if ".grad" in x else not changed)]
             what = next((x for x in compared if not _agrees(x, numbers, right)), None)
@@ -611,23 +612,23 @@ class _Checks:
             elif is_silent or (key == "overwrites" and (arrived or is_more)):
                 key = "order"
                 if numbers["f.grad"] == 0:
-                    asks = "After the pass, f.grad is still 0. Which line sets it to 1 before the pass begins?"
+                    hint = "After the pass, f.grad is still 0. Which line sets it to 1 before the pass begins?"
             elif (
                 key in ("rule", "upstream")
                 and what.endswith(".grad")
-                and not self.engine.is_in_making
+                and not self.engine.is_unfinished
                 and self.is_right(steps, at, right)
             ):
                 is_one = all(numbers[x] == 1 for x in right[0] if x[0] in "xyzw" and x.endswith(".grad"))
                 key = "restarts" if is_one and calls_itself(self.engine.backward) else "passes"
-            if self.engine.is_in_making and what.endswith(".grad"):
+            if self.engine.is_unfinished and what.endswith(".grad"):
                 shows = shows.replace(what, f"the local derivative ∂f/∂{what[0]}", 1)
                 x, y = ("x.grad", "y.grad") if "y.grad" in right[0] else (what, what)
                 if key == "rule" and x != y and all(numbers[a] == right[0][b] for a, b in ((x, y), (y, x))):
-                    asks = "The two local derivatives are swapped: the first one belongs to x, the second to y."
+                    hint = "The two local derivatives are swapped: the first one belongs to x, the second to y."
             if key == "rule":
-                asks = asks or _slip(what, gives, should, right[0]["f.data"])
-            elif key == "order" and not asks and (twice := self.engine.passed_twice(steps, at)):
+                hint = hint or _slip(what, gives, should, right[0]["f.data"])
+            elif key == "order" and not hint and (twice := self.engine.passed_twice(steps, at)):
                 key = "twice"
         has_number = key in ("constant", "reflected")
         if key in ("order", "twice", "restarts"):
@@ -635,14 +636,14 @@ class _Checks:
         elif not has_number:
             self.wrong |= {form} - {""}
         op = text.removeprefix("f = ") if has_number else form.format("x", "y")
-        rule = ("" if _sign(form) in SCHOOL else getattr(self.engine.forms.get(form), "__doc__", None)) or ""
+        rule = ("" if _sign(form) in ELEMENTARY else getattr(self.engine.forms.get(form), "__doc__", None)) or ""
         rule = re.sub("^(.+)$", r"Its rule: \1. ", re.split(r"\.?\n|[.,] (?=which|[A-Z])", rule)[0].rstrip("."))
         method = f"__r{FORMS.get(form, ('',))[0]}__"
         bug = BUGS[key].format(op=op, rule=rule, method=method, function=function, twice=twice)
         heading, _, question = bug.partition(". ")
         key = {"upstream": "rule", "passes": "rule", "twice": "order", "comma": "keeps"}.get(key, key)
         if key not in ("order", "lost-edge") or "overwrites" not in self.found:  # which may be the cause
-            self.found.setdefault(key, f"{key}: {heading}\n  {program}\n  {shows}\n  {asks or question}")
+            self.found.setdefault(key, f"{key}: {heading}\n  {program}\n  {shows}\n  {hint or question}")
         return False
 
     def is_right(self, steps: Steps, at: Sequence[float], right: list[dict[str, float]], what: str = ".grad") -> bool:

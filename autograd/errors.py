@@ -20,7 +20,7 @@ if exists(dirname(__file__) + "/tracer.py"):
 
 
 class Fault(ValueError, ArithmeticError):
-    """The base of errors about numbers that are not finite. Pickles its message but not the graph."""
+    """Base class of errors about numbers that are not finite. Pickles its message but not the graph."""
 
     def __init__(self, message: str, node: Any = None) -> None:
         super().__init__(message)

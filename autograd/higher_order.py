@@ -19,7 +19,7 @@ from autograd.value import Operand, Value, apply, constant
 
 @recording
 def grad(f: Value, inputs: Value | Iterable[Value]) -> Any:
-    """Return ∂f/∂x for each x in ``inputs``, as Values that have a graph themselves. Changes no ``grad``.
+    """Return ∂f/∂x for each x in ``inputs``, as Values that can be differentiated again. Changes no ``grad``.
 
     inputs   a list of Values, or one Value for one derivative; any node of the graph is allowed, and the derivative
              with respect to a value that f does not depend on is 0
@@ -76,7 +76,7 @@ def jvp(outputs: Value | Iterable[Value], inputs: Value | Iterable[Value], direc
     for x, rate in zip(moved, _numbers("jvp", direction, moved, "direction", "input")):
         given.setdefault(x, []).append(rate)
     rates: dict[Value, Value] = {}
-    shut: set[Value] = set()  # nodes that do not move, because their rate is 0 or a closed gate stops it
+    unmoved: set[Value] = set()  # nodes that do not move, because their rate is 0 or a closed gate stops it
     infinite: list[Value] = []
     with holding(faults_wait, True):
         for output in results:
@@ -92,14 +92,14 @@ def jvp(outputs: Value | Iterable[Value], inputs: Value | Iterable[Value], direc
                     _, local_derivatives = node.operation.rule(values, *_operands(node))
                     for i in moving:
                         x, local, gate = node.parents[i], local_derivatives[i], node.operation.gate
-                        still.append(x in shut or (gate and number_of(local) == 0.0))
+                        still.append(x in unmoved or (gate and number_of(local) == 0.0))
                         if gate:
                             terms.append(values.gated(local, rates[x]))
                         else:
-                            terms.append(values.times(local, rates[x]) if x in shut else rates[x] * local)
+                            terms.append(values.times(local, rates[x]) if x in unmoved else rates[x] * local)
                 rates[node] = terms[0] if len(terms) == 1 else apply(primitives.sum, *terms)
                 if all(still):
-                    shut.add(node)
+                    unmoved.add(node)
                 if not isfinite(rates[node].data):
                     infinite.append(node)
     return _returned(rates, results, infinite, isinstance(outputs, Value))

@@ -84,9 +84,9 @@ def typeset(text: str) -> str:
     """Return a formula of matrices, such as δ¹ = (W²)ᵀ δ², for ``math``, with each part in its colour."""
 
     def element(part: re.Match[str]) -> str:
-        below, inner, held, letter = part.groups()
-        if held or part[0].isdigit():
-            return f"<mtext>{held}</mtext>" if held else f'<mspace width=".25em"/><mn>{part[0]}</mn>'
+        below, inner, plain, letter = part.groups()
+        if plain or part[0].isdigit():
+            return f"<mtext>{plain}</mtext>" if plain else f'<mspace width=".25em"/><mn>{part[0]}</mn>'
         written = name(below or inner or letter) if part[0] != "∇ₐ L" else NABLA
         written = FRACTION.format("<mi>∂</mi><mi>L</mi>", f"<mi>∂</mi>{written}") if below else written
         written = f'<mo stretchy="false">(</mo>{written}<mo stretchy="false">)</mo>' if inner else written

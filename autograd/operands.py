@@ -1,4 +1,4 @@
-"""Converts what may appear beside a Value in an expression: numbers of any type, and lists of operands."""
+"""Converts operands of an expression that are not Values: numbers of any type, and lists of operands."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ def log_sigmoid(n, z):
 
 @primitive("elu", REAL)
 def elu(n, z):
-    """z for z > 0, else eᶻ − 1; derivative 1, else eᶻ.
+    """z for z > 0, else eᶻ − 1; derivative 1 for z > 0, else eᶻ.
 
     Source: Clevert, Unterthiner & Hochreiter 2016, with α = 1.
     """

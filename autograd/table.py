@@ -49,9 +49,9 @@ class Domain:
 
     def words(self, /, **names: str) -> str:
         """Return the condition as messages state it."""
-        said = names | {sign: words for sign, (words, _, _) in SIGNS.items()}
+        spelled = names | {sign: words for sign, (words, _, _) in SIGNS.items()}
         *others, last = (
-            " ".join(said.get(word, word.replace("-", "−")) for word in alternative.split())
+            " ".join(spelled.get(word, word.replace("-", "−")) for word in alternative.split())
             for alternative in self.alternatives
         )
         return f"{', '.join(others)}{',' if len(others) > 1 else ''} or {last}" if others else last

@@ -33,12 +33,12 @@ def method(primitive: Primitive) -> Callable[[Any], Value]:
     return run
 
 
-def comparison(holds: Callable[[float, float], bool]) -> Callable[[Any, Operand], Any]:
+def comparison(compares: Callable[[float, float], bool]) -> Callable[[Any, Operand], Any]:
     """Return a comparison of numbers, such as x < y; == still compares identity."""
 
     def compare(self: Value, other: Operand) -> Any:
         try:
-            return holds(self._data, number_of(other))
+            return compares(self._data, number_of(other))
         except TypeError:
             return stranger(other)
 

@@ -1,4 +1,4 @@
-"""Identifies each node of another engine with an entry of the table: its label proposes one, its numbers decide."""
+"""Matches each node of another engine to an entry of the table, which its label suggests and its numbers confirm."""
 
 from __future__ import annotations
 

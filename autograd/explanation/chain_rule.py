@@ -151,7 +151,7 @@ class Explanation(TextResult):
 
         def factor(formula: Expression | None, f: Value, x: Value, delta: bool) -> str:
             is_short = formula is not None and len(formula.free_symbols) <= most
-            return write.held(formula, PRODUCT) if is_short else self._partial(write, f, x, delta)
+            return write.bracketed(formula, PRODUCT) if is_short else self._partial(write, f, x, delta)
 
         if self._is_alone:
             formulas = [formula for formula, _ in pairs if formula is not None]

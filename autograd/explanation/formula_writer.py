@@ -62,8 +62,8 @@ class Notation(NamedTuple):
             if e.exp == sympy.S.Half:
                 return self.root.format(self.part(e.base, ATOM)), POWER
             if e.exp.is_Integer and not self.braces:
-                return self.held(e.base, ATOM) + str(e.exp).translate(notation.RAISED), POWER
-            return self.power.format(self.held(e.base, ATOM), self.part(e.exp, ATOM)), POWER
+                return self.bracketed(e.base, ATOM) + str(e.exp).translate(notation.RAISED), POWER
+            return self.power.format(self.bracketed(e.base, ATOM), self.part(e.exp, ATOM)), POWER
         if isinstance(e, sympy.exp):
             return self.call("exp", self(e.args[0])), ATOM
         if isinstance(e, symbols.heaviside):
@@ -80,7 +80,7 @@ class Notation(NamedTuple):
             return f"{self(difference)} > {self.number(0.0)}"
         return f"{self(difference - less[0])} > {self(-less[0])}"
 
-    def held(self, e: Expression, least: int) -> str:
+    def bracketed(self, e: Expression, least: int) -> str:
         """Return the expression, in brackets if it binds less tightly than ``least``."""
         written, binding = self.write(e)
         fits = binding >= least and not (least == ATOM and e.is_Symbol and len(e.name.translate(UNINDEXED)) > 1)
@@ -88,7 +88,7 @@ class Notation(NamedTuple):
 
     def part(self, e: Expression, least: int) -> str:
         """Return the expression as an argument, which needs brackets only in a notation without braces."""
-        return self(e) if self.braces else self.held(e, least)
+        return self(e) if self.braces else self.bracketed(e, least)
 
     def addition(self, e: Expression) -> str:
         """Return the terms with their signs, a positive one first: 1 − a."""
@@ -96,7 +96,7 @@ class Notation(NamedTuple):
         first = next((term for term in terms if not _is_negative(term)), None)
         for term in sorted(terms, key=lambda term: term is not first):
             sign, part = ("+", term) if not _is_negative(term) else (self.minus, -term)
-            written += (f" {sign} " if written else sign.strip("+")) + self.held(part, PRODUCT)
+            written += (f" {sign} " if written else sign.strip("+")) + self.bracketed(part, PRODUCT)
         return written
 
     def product(self, e: Expression) -> tuple[str, int]:
@@ -107,7 +107,7 @@ class Notation(NamedTuple):
             return sign + self.ratio.format(self.part(above, PRODUCT), self.part(below, POWER)), PRODUCT
         written, short = "", True
         for part in sorted(sympy.Mul.make_args(above), key=_rank):
-            right = self.held(part, POWER)
+            right = self.bracketed(part, POWER)
             tight = right.startswith("(") or (short and _is_short(part))
             written += ("" if not written else self.juxtaposed if tight else self.apart) + right
             short = _is_short(part)

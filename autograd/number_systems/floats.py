@@ -21,7 +21,7 @@ nan, inf = math.nan, math.inf
 
 
 class _Zero(float):
-    """A 0 to start Python 3.12's ``sum``, so that it adds as in 3.11 and does not compensate rounding."""
+    """A start for Python 3.12's ``sum`` with which it adds as in 3.11, without compensating for rounding."""
 
 
 if sys.version_info >= (3, 12):

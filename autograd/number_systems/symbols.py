@@ -35,7 +35,7 @@ def tidy(expression: Any) -> Expression:
 
 
 class Spelled(sympy.Function):  # type: ignore[misc]
-    """A function that is printed by its name, and differentiated and evaluated by its formula."""
+    """A function that is printed by name, but differentiated and evaluated by its formula."""
 
     is_real = True  # otherwise SymPy expands the expression around it to find out
 
