@@ -17,7 +17,6 @@ from autograd.text import counted, printable
 Rule = Callable[..., tuple[Any, tuple[Any, ...]]]
 T = TypeVar("T")
 
-
 # the comparisons of a domain: in messages, as a test, and in JavaScript
 SIGNS: dict[str, tuple[str, Callable[[float, float], bool], str]] = {
     ">": (">", gt, "{} > {}"), ">=": ("≥", ge, "{} >= {}"), "==": ("=", eq, "{} === {}"),
@@ -50,10 +49,7 @@ class Domain:
     def words(self, /, **names: str) -> str:
         """Return the condition as messages state it."""
         spelled = names | {sign: words for sign, (words, _, _) in SIGNS.items()}
-        *others, last = (
-            " ".join(spelled.get(word, word.replace("-", "−")) for word in alternative.split())
-            for alternative in self.alternatives
-        )
+        *others, last = [" ".join(spelled.get(z, z.replace("-", "−")) for z in x.split()) for x in self.alternatives]
         return f"{', '.join(others)}{',' if len(others) > 1 else ''} or {last}" if others else last
 
     def contains(self, /, **numbers: float) -> bool:
@@ -129,19 +125,14 @@ class Primitive:
         self.variadic = bool(code.co_flags & 0x04)  # the rule takes *operands
         self.letters = code.co_varnames[1 : code.co_argcount + self.variadic]
         self.takes_constants = CONSTANT in self.domains
+        about = f"primitive {self.name}:"
         if len(self.domains) != len(self.letters):
-            raise TypeError(
-                f"primitive {self.name}: {len(self.domains)} domains for the operands {', '.join(self.letters)}; "
-                "give one for each operand (one for all operands of an n-ary rule)"
-            )
+            given = f"{len(self.domains)} domains for the operands {', '.join(self.letters)}"
+            raise TypeError(f"{about} {given}; give one for each operand (one for all operands of an n-ary rule)")
         if unknown := set().union(*(d.letters - {"x"} for d in self.derivative_domains + self.domains)):
-            raise TypeError(
-                f"primitive {self.name}: the domain of an operand must call it x, not {', '.join(unknown)}"
-            )
+            raise TypeError(f"{about} the domain of an operand must call it x, not {', '.join(unknown)}")
         if unknown := self.joint.letters - set(self.letters):
-            raise TypeError(
-                f"primitive {self.name}: the joint domain mentions {', '.join(unknown)}, which is not an operand"
-            )
+            raise TypeError(f"{about} the joint domain mentions {', '.join(unknown)}, which is not an operand")
 
     def __call__(self, *operands: Any) -> Any:
         """Record a node. Operands are passed one by one or in lists of equal length: ``affine(w, a, b)``."""
@@ -158,10 +149,8 @@ class Primitive:
         if self.takes_constants:
             for letter, domain, parent in zip(self.letters, self.domains, node.parents):
                 if domain is CONSTANT and not is_constant(parent):
-                    raise TypeError(
-                        f"{self.name}: {letter} = {parent!r} is a Value, but {letter} has no derivative; give a "
-                        "plain number, or write x ** y for an exponent that is a Value"
-                    )
+                    remedy = "give a plain number, or write x ** y for an exponent that is a Value"
+                    raise TypeError(f"{self.name}: {letter} = {parent!r} is a Value, but has no derivative; {remedy}")
         return node
 
     def _unpacked(self, operands: Iterable[Any]) -> Any:
@@ -175,10 +164,8 @@ class Primitive:
                 flat += many
         if len(lengths) > 1 or len(flat) < self.least or (len(flat) - self.least) % self.step:
             of = f" in lists of {' and '.join(map(str, sorted(lengths)))}" if len(lengths) > 1 else ""
-            raise TypeError(
-                f"{self.name} takes {self.least}, {self.least + self.step}, … operands, in lists of equal length, "
-                f"not {len(flat)}{of}"
-            )
+            takes = f"{self.least}, {self.least + self.step}, … operands, in lists of equal length"
+            raise TypeError(f"{self.name} takes {takes}, not {len(flat)}{of}")
         return flat
 
     def _prove(self, operands: list[float]) -> None:

@@ -122,7 +122,8 @@ WRONG = [
 
 @pytest.mark.parametrize(("last", "old", "new", "words"), WRONG)
 def test_a_usual_mistake_is_named_at_its_step(last, old, new, words, monkeypatch):
-    monkeypatch.setattr("autograd.engine_checks.PATIENCE", 0.5)
+    if words.startswith("endless"):
+        monkeypatch.setattr("autograd.engine_checks.PATIENCE", 0.5)
     verdict = check_engine(engine(last, (old, new)))
     assert words in str(verdict) and not verdict
 

@@ -31,7 +31,7 @@ def adopt(
 ) -> Any:  # fmt: skip
     """Convert the graph of another scalar engine to Values with its numbers and names, as in ``draw(adopt(loss))``.
 
-    nodes         of the other engine; one Value is returned for each, and its ``origin`` is the node
+    nodes         nodes of the other engine; each becomes one Value, whose ``origin`` is the node
     operations    the meaning of labels that the table does not have: {"cube": lambda x: x ** 3}
     compare       whether to compare the gradients with ours, if the other engine's backward pass has run
     numbers       whether leaves without a name are numbers of the expression, such as the 1 of 1/(1 + e⁻ᶻ)
