@@ -27,7 +27,7 @@ def command_line(program: str, hint: str = "") -> Iterator[None]:
     program   how the command is called, ``python -m autograd``
     hint      text to append to each error
 
-    Raises SystemExit: 2 after an error, 130 after Ctrl-C, and 1, silently, if the reader has closed the pipe.
+    Raises SystemExit with status 2 after an error, 130 after Ctrl-C, and 1, silently, if the reader closed the pipe.
     """
     for stream in (sys.stdout, sys.stderr):  # no print may fail because the encoding lacks a character
         if isinstance(stream, TextIOWrapper):

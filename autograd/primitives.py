@@ -304,7 +304,7 @@ def power(n, x, p):
     "^", NONNEGATIVE, REAL,
     derivative=(POSITIVE, REAL),
     joint=Domain("y >= 0 where x == 0"),
-    remedy="for a negative base write a constant exponent, as in x ** 3",
+    remedy="for a negative base, write a constant exponent, as in x ** 3",
 )  # fmt: skip
 def pow(n, x, y):
     """xʸ for x ≥ 0 and a Value y; derivatives y xʸ⁻¹, as accurate as ``power``'s, and xʸ log x, 0 at x = 0."""

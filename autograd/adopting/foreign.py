@@ -36,7 +36,7 @@ KNOWN_AS = {
 }  # fmt: skip
 POWERS = {"square": "**2", "squared": "**2", "cube": "**3", "reciprocal": "**-1", "inverse": "**-1"}
 CONTAINERS = (tuple, list, set, frozenset, deque)
-MOST = 16  # more nodes in an attribute that is not a container are a whole tape
+MOST = 16  # an attribute that leads to more nodes, and is not a container, is a whole tape
 
 
 class Engine:
