@@ -1,4 +1,4 @@
-"""Neural networks on scalar nodes: layers, losses, optimisers, training, data and metrics, built on ``autograd``."""
+"""Neural networks on scalar nodes: layers, losses, optimisers, training, data sets and metrics."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from nn.optim import SGD, Adam, AdamW, Optimizer, RMSprop, clip_norm, clip_value
 from nn.penalties import l1_penalty, l2_penalty
 from nn.records import EpochRecord
 from nn.training import Training
-from nn.validation import in_our_words
+from nn.validation import unknown_name
 
 LIBRARIES.add("nn")
 
@@ -51,10 +51,10 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Load what needs NumPy when it is first used."""
+    """Import a name on first use, since its module needs NumPy."""
     if name in _HOMES:
         return getattr(import_module(f"nn.{_HOMES[name]}"), name)
-    raise AttributeError(in_our_words("nn", name, __all__))
+    raise AttributeError(unknown_name("nn", name, __all__))
 
 
 def __dir__() -> list[str]:

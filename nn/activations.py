@@ -1,4 +1,4 @@
-"""Activations a = g(z), applied to each unit: one node each, with the local derivative g′(z) from the table."""
+"""Activation functions a = g(z): one node per unit, with the local derivative g′(z) from the table of primitives."""
 
 from typing import ClassVar
 
@@ -10,7 +10,7 @@ from nn.validation import in_range
 
 
 class Activation(Module):
-    """A function g of one number, an entry of the table, applied to each unit of a layer."""
+    """Base class of layers that apply a primitive g of one operand to each unit."""
 
     primitive: ClassVar[Primitive]
 
@@ -25,7 +25,7 @@ class ELU(Activation):
 
 
 class GELU(Activation):
-    """g(z) = z Φ(z), with the normal distribution's Φ, exactly.
+    """g(z) = z Φ(z) with the exact normal distribution function Φ.
 
     >>> [round(a.data, 4) for a in GELU()([-1.0, 2.0])]
     [-0.1587, 1.9545]
@@ -96,7 +96,7 @@ BY_NAME |= {"leaky_relu": LeakyReLU, "linear": Identity}
 
 
 def activation(name: str) -> Activation:
-    """The activation of that name. Raises ValueError, which lists the names."""
+    """Return the activation with this name. Raises ValueError for an unknown name, and lists those that exist."""
     if name not in BY_NAME:
-        raise ValueError(f"activation {name!r}: there are {', '.join(sorted(BY_NAME))}")
+        raise ValueError(f"activation {name!r}: choose one of {', '.join(sorted(BY_NAME))}")
     return BY_NAME[name]()

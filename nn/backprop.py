@@ -1,10 +1,10 @@
-"""The lecture's matrix algorithm, "for l = L … 1", on plain NumPy arrays: one example, any depth.
+"""The lecture's back-propagation algorithm for one example, "for l = L … 1", on NumPy arrays.
 
-It imports nothing of this project, and its g′ and ∇ₐ L are written here a second time on purpose: a check of
-the scalar gradients has to be independent of them. Everywhere else a derivative is written once.
+It is an independent check of the scalar gradients, so it imports nothing from this project and defines g′ and ∇ₐ L
+again. Everywhere else, a derivative is written only once.
 
-Lists count as the lecture does: W[1] is layer 1 and W[0] is None, z[1] … z[L] likewise, and a[0] is the input.
-W[l] has the shape (to, from); z[l], a[l], b[l] and delta[l] are vectors of the layer's units.
+Layers are counted as in the lecture: W[1] belongs to layer 1 and W[0] is None, likewise for z, and a[0] is the input.
+W[l] has the shape (to, from); z[l], a[l], b[l] and delta[l] are vectors with one entry per unit.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
-Layers = Sequence[Any]  # one array for each layer, counted from 1; before them None (the input, where it is a)
+Layers = Sequence[Any]  # None, or the input for a, followed by one array per layer
 
 
 class Event(NamedTuple):
-    """One thing that the backward pass has found: "δ" of a layer, or its "W, b", with the arrays."""
+    """A result of the backward pass: "δ" of a layer, or its gradients "W, b"."""
 
     what: str
     layer: int
@@ -27,13 +27,13 @@ class Event(NamedTuple):
 
 
 class BackPropagation(NamedTuple):
-    """Both passes of one example.
+    """The results of both passes for one example.
 
     loss             L
-    z, a             of the forward pass
-    delta, dW, db    δˡ = ∂L/∂zˡ, ∂L/∂Wˡ, ∂L/∂bˡ, each of its own variable's shape
-    da0              ∂L/∂a⁰ = (W¹)ᵀ δ¹: what the loop's last line would go on with, if the input had a z⁰
-    events           what the backward pass found, in its order: δᴸ, (W, b)ᴸ, δᴸ⁻¹, …, (W, b)¹
+    z, a             zˡ and aˡ of the forward pass
+    delta, dW, db    δˡ = ∂L/∂zˡ, ∂L/∂Wˡ and ∂L/∂bˡ, with the shapes of zˡ, Wˡ and bˡ
+    da0              ∂L/∂a⁰ = (W¹)ᵀ δ¹
+    events           the results in the order of the backward pass: δᴸ, (W, b)ᴸ, δᴸ⁻¹, …, (W, b)¹
     """
 
     loss: float
@@ -50,14 +50,14 @@ def back_propagate(
     W: Layers, b: Layers, x: ArrayLike, y: Any, g: str | Sequence[str | None] = "sigmoid",
     loss: str = "half_squared_error",
 ) -> BackPropagation:  # fmt: skip
-    """Forward, then backward, for one example.
+    """Run the forward and the backward pass for one example.
 
     W, b    [None, W¹, …, Wᴸ] and [None, b¹, …, bᴸ]
-    x, y    the input a⁰, and the target that the loss takes: a vector, a label, or one number
-    g       the name of every layer's activation, or one name for each: [None, "tanh", "linear"]
-    loss    its name; cross_entropy and binary_cross_entropy read logits, so their last layer is linear
+    x, y    the input a⁰, and the target: a vector, a label or a number, depending on the loss
+    g       one activation for all layers, or a list with one per layer: [None, "tanh", "linear"]
+    loss    name of the loss; cross_entropy and binary_cross_entropy expect logits, and so a linear last layer
 
-    Raises ValueError for a shape that does not fit, an unknown name, or a target that the loss does not take.
+    Raises ValueError for shapes that do not fit, an unknown name, or a target that does not fit the loss.
     Source: Rumelhart, Hinton & Williams 1986; Nielsen 2015, chapter 2, equations BP1 to BP4.
 
     >>> W, b = [None, [[1.0, 2.0]], [[3.0]]], [None, [0.0], [1.0]]
@@ -73,7 +73,7 @@ def back_propagate(
     functions = _activations(g, len(W) - 1)
     z, a = forward(W, b, x, functions)
     if loss not in LOSSES:
-        raise ValueError(f"loss {loss!r}: there are {', '.join(LOSSES)}")
+        raise ValueError(f"loss {loss!r}: choose one of {', '.join(LOSSES)}")
     target = _target(loss, a[-1], y)
     value, gradient = float(LOSSES[loss].of(a[-1], target)), LOSSES[loss].gradient(a[-1], target)
     events = list(backward(W, z, a, functions, gradient))
@@ -84,12 +84,14 @@ def back_propagate(
 
 
 def forward(W: Layers, b: Layers, x: ArrayLike, g: Layers) -> tuple[list[Any], list[Array]]:
-    """zˡ = Wˡ aˡ⁻¹ + bˡ and aˡ = gˡ(zˡ) for l = 1 … L; returns z and a. ValueError for shapes that do not fit.
+    """Compute zˡ = Wˡ aˡ⁻¹ + bˡ and aˡ = gˡ(zˡ) for l = 1 … L; return z and a.
 
-    g holds a ``WithSlope`` for each layer, counted like W.
+    g   None, followed by a ``Activation`` per layer
+
+    Raises ValueError for shapes that do not fit.
     """
     if len(W) != len(b):
-        raise ValueError(f"{len(W) - 1} layers of W and {len(b) - 1} of b: it needs as many")
+        raise ValueError(f"{len(W) - 1} layers of W and {len(b) - 1} of b: their numbers must be equal")
     z, a = [None], [np.asarray(x, float)]
     for l in range(1, len(W)):
         _check_shapes(l, W[l], b[l], a[l - 1])
@@ -99,7 +101,7 @@ def forward(W: Layers, b: Layers, x: ArrayLike, g: Layers) -> tuple[list[Any], l
 
 
 def backward(W: Layers, z: Layers, a: Layers, g: Layers, gradient: Array) -> Iterator[Event]:
-    """The slide's loop, from ``gradient`` = ∇ₐ L at the output: yields each thing as it is found.
+    """Run the loop of the slide from ``gradient`` = ∇ₐ L at the output, and yield each result.
 
     δᴸ = ∇ₐ L ⊙ g′(zᴸ); then for l = L … 1: ∂L/∂Wˡ = δˡ (aˡ⁻¹)ᵀ, ∂L/∂bˡ = δˡ, δˡ⁻¹ = (Wˡ)ᵀ δˡ ⊙ g′(zˡ⁻¹).
     """
@@ -114,7 +116,7 @@ def backward(W: Layers, z: Layers, a: Layers, g: Layers, gradient: Array) -> Ite
 
 
 def sigmoid(z: Array) -> Array:
-    """σ(z) = 1/(1 + e⁻ᶻ), elementwise; e⁻ᶻ never overflows.
+    """Return σ(z) = 1/(1 + e⁻ᶻ) elementwise, without overflow.
 
     >>> sigmoid(np.array([-1000.0, 0.0]))
     array([0. , 0.5])
@@ -123,16 +125,16 @@ def sigmoid(z: Array) -> Array:
     return np.asarray(np.where(z >= 0.0, 1.0, e) / (1.0 + e))
 
 
-def normal_share(z: Array) -> Array:
-    """Φ(z) = ½ erfc(−z/√2), elementwise: the share of a normal distribution that lies below z.
+def normal_cdf(z: Array) -> Array:
+    """Return Φ(z) = ½ erfc(−z/√2) elementwise, the normal distribution function.
 
-    >>> normal_share(np.array([-1000.0, 0.0]))
+    >>> normal_cdf(np.array([-1000.0, 0.0]))
     array([0. , 0.5])
     """
     return np.array([0.5 * erfc(-x / sqrt(2.0)) for x in z.flat]).reshape(z.shape)
 
 
-class WithSlope(NamedTuple):
+class Activation(NamedTuple):
     """g and its derivative g′, both elementwise."""
 
     of: Callable[[Array], Array]
@@ -140,20 +142,20 @@ class WithSlope(NamedTuple):
 
 
 ACTIVATIONS = {
-    "elu": WithSlope(
+    "elu": Activation(
         lambda z: np.where(z > 0.0, z, np.expm1(np.minimum(z, 0.0))), lambda z: np.exp(np.minimum(z, 0.0))
     ),
-    "gelu": WithSlope(
-        lambda z: z * normal_share(z), lambda z: normal_share(z) + z * np.exp(-z * z / 2.0) / sqrt(2.0 * pi)
+    "gelu": Activation(
+        lambda z: z * normal_cdf(z), lambda z: normal_cdf(z) + z * np.exp(-z * z / 2.0) / sqrt(2.0 * pi)
     ),
-    "leaky_relu": WithSlope(lambda z: np.where(z > 0.0, z, 0.01 * z), lambda z: np.where(z > 0.0, 1.0, 0.01)),
-    "linear": WithSlope(lambda z: z, np.ones_like),
-    "log_sigmoid": WithSlope(lambda z: -np.logaddexp(0.0, -z), lambda z: sigmoid(-z)),
-    "relu": WithSlope(lambda z: np.where(z > 0.0, z, 0.0), lambda z: np.where(z > 0.0, 1.0, 0.0)),
-    "sigmoid": WithSlope(sigmoid, lambda z: sigmoid(z) * (1.0 - sigmoid(z))),
-    "silu": WithSlope(lambda z: z * sigmoid(z), lambda z: sigmoid(z) * (1.0 + z * (1.0 - sigmoid(z)))),
-    "softplus": WithSlope(lambda z: np.logaddexp(0.0, z), sigmoid),
-    "tanh": WithSlope(np.tanh, lambda z: 1.0 - np.tanh(z) ** 2),
+    "leaky_relu": Activation(lambda z: np.where(z > 0.0, z, 0.01 * z), lambda z: np.where(z > 0.0, 1.0, 0.01)),
+    "linear": Activation(lambda z: z, np.ones_like),
+    "log_sigmoid": Activation(lambda z: -np.logaddexp(0.0, -z), lambda z: sigmoid(-z)),
+    "relu": Activation(lambda z: np.where(z > 0.0, z, 0.0), lambda z: np.where(z > 0.0, 1.0, 0.0)),
+    "sigmoid": Activation(sigmoid, lambda z: sigmoid(z) * (1.0 - sigmoid(z))),
+    "silu": Activation(lambda z: z * sigmoid(z), lambda z: sigmoid(z) * (1.0 + z * (1.0 - sigmoid(z)))),
+    "softplus": Activation(lambda z: np.logaddexp(0.0, z), sigmoid),
+    "tanh": Activation(np.tanh, lambda z: 1.0 - np.tanh(z) ** 2),
 }
 
 
@@ -165,7 +167,7 @@ class Loss(NamedTuple):
 
 
 def softmax(a: Array) -> Array:
-    """eᵃʲ / Σₖ eᵃᵏ.
+    """Return eᵃʲ / Σₖ eᵃᵏ for each unit j.
 
     >>> softmax(np.array([1000.0, 1000.0]))
     array([0.5, 0.5])
@@ -188,38 +190,38 @@ LOSSES = {
 
 def _arrays(letter: str, layers: Layers) -> list[Any]:
     if len(layers) < 2 or layers[0] is not None:
-        raise ValueError(f"{letter} of {len(layers)} entries counts from layer 1, after None: [None, {letter}1, …]")
+        raise ValueError(f"{letter} has {len(layers)} entries: it must be a list [None, {letter}1, …]")
     return [None, *(np.asarray(layer, float) for layer in layers[1:])]
 
 
 def _check_shapes(l: int, W: Array, b: Array, a: Array) -> None:
-    # NumPy itself refuses W a, but not b: it would stretch one of another length, or make a matrix of it
+    # NumPy checks the shapes of W a, but broadcasts a b of another shape
     if W.ndim != 2 or a.shape != W.shape[1:] or b.shape != W.shape[:1]:
         raise ValueError(
-            f"W{l} of the shape {W.shape} and b{l} of {b.shape}, reading a{l - 1} of {a.shape}: z = W a + b needs "
-            "(to, from), (to,) and (from,); is W transposed?"
+            f"W{l} has the shape {W.shape}, b{l} {b.shape} and a{l - 1} {a.shape}: z = W a + b needs (to, from), "
+            "(to,) and (from,); is W transposed?"
         )
 
 
 def _activations(g: str | Sequence[str | None], L: int) -> list[Any]:
     names = [None, *[g] * L] if isinstance(g, str) else list(g)
     if len(names) != L + 1 or names[0] is not None:
-        raise ValueError(f"g = {g!r} for {L} layers: it needs one name, or None and then a name for each layer")
+        raise ValueError(f"g = {g!r} for {L} layers: it must be a name, or None followed by a name per layer")
     for name in names[1:]:
         if name not in ACTIVATIONS:
-            raise ValueError(f"activation {name!r}: there are {', '.join(ACTIVATIONS)}")
+            raise ValueError(f"activation {name!r}: choose one of {', '.join(ACTIVATIONS)}")
     return [None, *(ACTIVATIONS[name] for name in names if name is not None)]
 
 
 def _target(loss: str, a: Array, y: Any) -> Any:
-    """y as the loss takes it. ValueError where NumPy would stretch it, or count a label from the end."""
+    """Return y as the loss expects it. Raises ValueError if NumPy would broadcast it, or index from the end."""
     if loss == "cross_entropy":
         if y not in range(len(a)):
-            raise ValueError(f"label {y!r}: the {len(a)} output units take the labels 0 … {len(a) - 1}")
+            raise ValueError(f"label {y!r}: {len(a)} output units have the labels 0 … {len(a) - 1}")
         return int(y)
     target = np.atleast_1d(np.asarray(y, float))
     if loss in ("binary_cross_entropy", "hinge") and a.shape != (1,):
-        raise ValueError(f"{loss} of {len(a)} output units: it needs one; for several classes use cross_entropy")
+        raise ValueError(f"{loss} of {len(a)} output units: it needs one; use cross_entropy for several classes")
     if target.shape != a.shape:
-        raise ValueError(f"{loss} of outputs {a.shape} and targets {target.shape}: it needs as many of each")
+        raise ValueError(f"{loss} of outputs {a.shape} and targets {target.shape}: their shapes must be equal")
     return target.item() if target.size == 1 else target

@@ -1,7 +1,7 @@
-"""Batch normalisation on scalar nodes: the forward pass of Algorithm 1, which needs no backward pass of its own.
+"""Batch normalisation, implemented as the forward pass of Algorithm 1 only.
 
-The paper derives six lines of gradients by hand. Here the mean and the variance of a mini-batch are nodes that depend
-on all its examples, and ``backward`` multiplies and adds through both.
+The paper derives six gradients by hand. Here the mean and the variance of a mini-batch are nodes that depend on all
+examples, and ``backward`` computes the gradients through both.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from nn.validation import in_range, whole
 
 
 class Normalised(NamedTuple):
-    """One unit over a mini-batch: its outputs y_i and the nodes of μ and σ²."""
+    """The outputs y_i of one unit for a mini-batch, and the nodes of μ and σ²."""
 
     y: list[Value]
     mu: Value
@@ -28,19 +28,20 @@ class Normalised(NamedTuple):
 class BatchNorm(Module):
     """Normalise each unit over the mini-batch, then scale and shift.
 
-    y_i = γ x̂_i + β,  x̂_i = (x_i − μ) / √(σ² + ε), with μ and the 1/m variance σ² of the mini-batch in training, and
-    with ``mu_`` and ``sigma2_`` in evaluation, where one example is enough.
+    y_i = γ x̂_i + β,  x̂_i = (x_i − μ) / √(σ² + ε), where μ and σ² are the mean and the 1/m variance of the mini-batch
+    in training mode, and ``mu_`` and ``sigma2_`` in evaluation mode, which works for a single example.
 
-    n          number of units, each with a γ, which starts at 1, and a β, which starts at 0
-    epsilon    prevents a division by zero for a unit that is the same for all examples
-    momentum   of the running averages: mu_ ← (1 − momentum) mu_ + momentum μ from 0, and sigma2_ from 1 likewise with
-               the unbiased variance σ² m/(m − 1). ``calibrate`` takes both from the training data instead
-    latest     a function that gets the nodes of each mini-batch in training, or None
+    n          number of units, each with a γ, initially 1, and a β, initially 0
+    epsilon    ε > 0, which prevents a division by zero if a unit is equal for all examples
+    momentum   weight of the newest mini-batch in the running averages: mu_ ← (1 − momentum) mu_ + momentum μ, which
+               starts at 0, and likewise sigma2_ with the unbiased variance σ² m/(m − 1), which starts at 1;
+               ``calibrate`` computes both from the training data instead
+    latest     a callback that receives the nodes of each mini-batch in training mode, or None
 
-    The nodes of μ and σ² are named ``μ¹_2`` and ``σ¹_2²`` after layer and unit, that of x̂_3 ``x̂¹_23``.
-    Raises ValueError, and leaves mu_ and sigma2_ unchanged, for examples of another width, and in training for fewer
-    than two.
-    Source: Ioffe & Szegedy 2015, Algorithms 1 and 2; running averages with PyTorch's conventions.
+    For unit 2 of layer 1, the nodes of μ and σ² are named ``μ¹_2`` and ``σ¹_2²``, and x̂_3 is named ``x̂¹_23``.
+    Raises ValueError, and leaves mu_ and sigma2_ unchanged, if an example has the wrong length, and in training mode
+    for fewer than two examples.
+    Source: Ioffe & Szegedy 2015, Algorithms 1 and 2, with PyTorch's running averages.
 
     >>> bn = BatchNorm(1)
     >>> [round(y.data, 3) for [y] in bn.batch([[1.0], [2.0], [3.0]])]
@@ -52,7 +53,7 @@ class BatchNorm(Module):
     def __init__(self, n: int, epsilon: float = 1e-5, momentum: float = 0.1) -> None:
         self.n = n = whole("n", n)
         self.epsilon = in_range("epsilon", epsilon, above=0.0)
-        self.momentum = in_range("momentum", momentum, at_least=0.0, at_most=1.0, what="the share of the new batch")
+        self.momentum = in_range("momentum", momentum, at_least=0.0, at_most=1.0, what="the weight of the new batch")
         self.gamma = [Value(1.0) for _ in range(n)]
         self.beta = [Value(0.0) for _ in range(n)]
         self.mu_, self.sigma2_ = [0.0] * n, [1.0] * n
@@ -71,22 +72,22 @@ class BatchNorm(Module):
     def forward_batch(self, X: list[list[Value]]) -> list[list[Value]]:
         for x in X:
             if len(x) != self.n:
-                raise ValueError(f"{self!r} got an example of {len(x)} numbers: it needs {self.n}")
+                raise ValueError(f"{self!r} got an example of length {len(x)}: it expects {self.n} numbers")
         if self.training and len(X) < 2:
-            remedy = "call model.batch(X), with another batch_size, or model.eval() first"
-            why = "one example has no variance, it needs at least 2"
-            raise ValueError(f"{self!r} got a mini-batch of {len(X)} in training: {why}; {remedy}")
+            remedy = "call model.batch(X) with more examples, or model.eval() first"
+            why = "the variance needs at least 2 examples"
+            raise ValueError(f"{self!r} got a mini-batch of {len(X)} in training mode: {why}; {remedy}")
         if not self.training:
-            # with the statistics that were learned, each example is independent
+            # with the learned statistics, the examples are independent
             units = list(zip(self.mu_, ((v + self.epsilon) ** 0.5 for v in self.sigma2_), self.gamma, self.beta))
             return [[affine(gamma, (x_k - m) / s, beta) for x_k, (m, s, gamma, beta) in zip(x, units)] for x in X]
         columns = [self._algorithm_1(k, [x[k] for x in X]) for k in range(self.n)]
         if self.latest is not None:
             self.latest(columns)
         for k, column in enumerate(columns, 1):
-            # σ² was computed from μ, so it is finite only if both are
+            # σ² depends on μ, so it is finite only if both are
             anomaly = None if isfinite(column.sigma2.data) else first_anomaly(column.sigma2)
-            if anomaly:  # names the node where it began, which the statistics do not
+            if anomaly:  # names the node at which the overflow began
                 statistics = f"mean {column.mu.data!r} and variance {column.sigma2.data!r}"
                 anomaly.args = (f"{self!r}: unit {k} has {statistics}: {anomaly}",)
                 raise anomaly
@@ -94,18 +95,18 @@ class BatchNorm(Module):
         return [list(y) for y in zip(*(column.y for column in columns))]
 
     def average(self, mu: Sequence[float], sigma2: Sequence[float], m: int) -> None:
-        """Update the running averages by the statistics of a mini-batch of m examples.
+        """Update the running averages with the statistics of a mini-batch of m examples.
 
-        Raises ValueError, and changes nothing, if they are not finite: an average would never recover.
+        Raises ValueError, and changes nothing, if they are not finite, from which an average would never recover.
         """
         for k, statistics in enumerate(zip(mu, sigma2), 1):
             if not all(map(isfinite, statistics)):
-                has = f"unit {k} has mean and variance {statistics} over the mini-batch"
-                raise ValueError(f"{self!r}: {has}: every number of it needs to be finite")
+                has = f"unit {k} has the mean and variance {statistics} over the mini-batch"
+                raise ValueError(f"{self!r}: {has}: its inputs must be finite and not too large")
         self.mu_[:], self.sigma2_[:] = self.averaged(mu, sigma2, m)
 
     def averaged(self, mu: Sequence[Any], sigma2: Sequence[Any], m: int) -> tuple[list[Any], list[Any]]:
-        """The running averages after such a mini-batch; the statistics may be Values."""
+        """Return the running averages after a mini-batch of m examples; the statistics may be Values."""
         old, new, unbiased = 1.0 - self.momentum, self.momentum, m / (m - 1)
         return (
             [old * average + new * mu_k for average, mu_k in zip(self.mu_, mu)],
@@ -113,7 +114,7 @@ class BatchNorm(Module):
         )
 
     def _algorithm_1(self, k: int, x: list[Value]) -> Normalised:
-        """Unit k for all examples of the mini-batch."""
+        """Normalise unit k for all examples of the mini-batch."""
         mu = mean(x)
         difference = [x_i - mu for x_i in x]
         sigma2 = dot(difference, difference) * (1.0 / len(x))
@@ -129,13 +130,13 @@ class BatchNorm(Module):
 
 
 def calibrate(model: Module, X: Sequence[Example]) -> None:
-    """Set the statistics of every BatchNorm that is not frozen to mean and 1/m variance over X, as in the lecture.
+    """Set the statistics of every BatchNorm that is not frozen to the mean and 1/m variance over X.
 
-    It takes one pass in evaluation mode, layer by layer, without a graph: each BatchNorm reads the outputs of earlier
-    ones that are already calibrated. Afterwards evaluation gives for X what training on X as one batch gives.
+    X passes once through the model as one mini-batch, without a graph and with all other layers in evaluation mode,
+    so that each BatchNorm reads the outputs of calibrated layers.
 
-    Raises ValueError for a model without BatchNorm and for fewer than two examples. After any error the statistics
-    are unchanged; the modes always are.
+    Raises ValueError for a model without BatchNorm and for fewer than two examples; after an error the statistics are
+    unchanged. The modes of the modules never change.
 
     >>> bn = BatchNorm(1).eval()
     >>> calibrate(bn, [[1.0], [2.0], [6.0]])
@@ -145,7 +146,7 @@ def calibrate(model: Module, X: Sequence[Example]) -> None:
     modules = (model, *model.submodules().values())
     layers = [module for module in modules if isinstance(module, BatchNorm) and not module.frozen]
     if not layers:
-        raise ValueError(f"{model!r} has no BatchNorm that is not frozen: there is nothing to calibrate")
+        raise ValueError(f"{model!r} has nothing to calibrate: it needs a BatchNorm that is not frozen")
     before = [(layer, layer.latest, layer.mu_.copy(), layer.sigma2_.copy()) for layer in layers]
     latest: dict[BatchNorm, list[Normalised]] = {}
     try:

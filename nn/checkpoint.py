@@ -1,7 +1,7 @@
-"""Saves and loads models and trainings as safetensors files, written atomically and checked before they are used.
+"""Saves and loads models and training runs as safetensors files.
 
-A file keeps the leaves of a model, its weights and biases, and statistics learned without a gradient; the next
-forward pass builds the graph on top. Each file holds the checksum of all its other bytes.
+A file contains the parameters of a model and its statistics; the next forward pass builds the graph again. Files are
+written atomically and contain a checksum of their other bytes, which is verified on loading.
 """
 
 import json
@@ -27,21 +27,21 @@ CHECKSUM, UNKNOWN = "sha256", "0" * 64  # a placeholder while the checksum is co
 
 
 def save(model: Module, path: File, metadata: Metadata = None, preprocessing: Preprocessor | None = None) -> None:
-    """Write the model's parameters and statistics as float64 arrays named as in ``state_dict``.
+    """Write the parameters and statistics of a model as float64 arrays, named as in ``state_dict``.
 
-    preprocessing   fitted on the training data, and saved beside the weights, which are useless without it
+    preprocessing   a fitted preprocessor to save with the weights, which are useless without it
 
-    The file is written to a temporary one, synced and renamed, so that an older file stays whole until then.
+    A temporary file is written, synced and renamed, so that an older file remains intact until then.
     """
     _write(path, model.state_dict(), metadata, preprocessing)
 
 
 def load(model: Module, path: File, part: str = "") -> None:
-    """Set the model's parameters and statistics from a file; ``load_preprocessing`` reads what was saved beside them.
+    """Set the parameters and statistics of a model from a file; see ``load_preprocessing`` for the preprocessing.
 
-    part   ``BEST`` takes those of the best epoch from a file that ``save_training`` wrote
+    part   ``BEST`` loads those of the best epoch from a file written by ``save_training``
 
-    Raises FileNotFoundError, or ValueError where the file is damaged, not in the safetensors format or does not fit
+    Raises FileNotFoundError, or ValueError if the file is damaged, is not in the safetensors format or does not fit
     the model, which then keeps its numbers.
     """
     with _reading(path) as (arrays, _):
@@ -50,13 +50,13 @@ def load(model: Module, path: File, part: str = "") -> None:
 
 
 def load_metadata(path: File, checked: bool = False) -> dict[str, str]:
-    """The metadata of a file. Raises as ``load``; with ``checked``, also ValueError for a missing checksum."""
+    """Return the metadata of a file. Raises as ``load``; if ``checked``, also ValueError for a missing checksum."""
     with _reading(path, checked) as (_, metadata):
         return metadata
 
 
 def load_preprocessing(path: File) -> Pipeline | None:
-    """The fitted preprocessing that was saved beside the weights; None if there was none. Raises as ``load``."""
+    """Return the fitted preprocessing that was saved with the weights, or None. Raises as ``load``."""
     with _reading(path) as (arrays, _):
         state = _below(PREPROCESSING, arrays)
         return from_state(state) if state else None
@@ -66,9 +66,9 @@ def save_training(
     training: Training, path: File, metadata: Metadata = None, preprocessing: Preprocessor | None = None,
     records: bool = True,
 ) -> None:  # fmt: skip
-    """Write all that the next epoch depends on into one file, so that a training resumes to the last bit.
+    """Write everything that the next epoch depends on, so that training resumes bit for bit.
 
-    records   False leaves them out, so that the file does not grow with the epochs
+    records   whether to include the records, with which the file grows every epoch
     """
     state = training.state_dict(records)
     tensors = _under(MODEL, state.pop("model"))
@@ -79,11 +79,11 @@ def save_training(
 
 
 def load_training(training: Training, path: File, records: Sequence[EpochRecord] | None = None) -> None:
-    """Resume a training with the same model, data and options from a file.
+    """Restore a training with the same model, data and options from a file.
 
-    records   of the epochs so far, where the file was written without them
+    records   the records of the epochs so far, if the file was written without them
 
-    Raises as ``load``, and changes nothing then.
+    Raises as ``load``, and then changes nothing.
     """
     with _reading(path, checked=True) as (arrays, metadata):
         try:
@@ -92,7 +92,7 @@ def load_training(training: Training, path: File, records: Sequence[EpochRecord]
             if state["best"]:
                 state["best"]["model"] = _below(BEST, arrays)
         except (KeyError, ValueError, TypeError) as error:
-            raise ValueError(f"not a checkpoint of a training: {type(error).__name__} {error}") from None
+            raise ValueError(f"this is not a training checkpoint: {type(error).__name__} {error}") from None
         training.load_state_dict(state if records is None else {**state, "records": records})
 
 
@@ -115,30 +115,30 @@ def _write(path: File, state: dict[str, Any], metadata: Metadata, preprocessing:
 
 
 def _with_checksum(content: bytes, old: str, new: str) -> bytes:
-    """The bytes with another checksum in their metadata, where quotes are escaped in all other texts."""
+    """Return the bytes with another checksum in their metadata, in which quotes inside other texts are escaped."""
     return content.replace(f'"{CHECKSUM}":"{old}"'.encode(), f'"{CHECKSUM}":"{new}"'.encode(), 1)
 
 
 @contextmanager
 def _reading(path: File, checked: bool = False) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
-    """The arrays of a file and its metadata; an error inside the block names the file."""
+    """Yield the arrays and the metadata of a file; ValueErrors and TypeErrors inside the block name the file."""
     from safetensors import SafetensorError
     from safetensors.numpy import load as from_bytes
 
     content = Path(path).read_bytes()
     try:
         arrays = from_bytes(content)
-    except (SafetensorError, KeyError) as error:  # of a type that NumPy does not have
+    except (SafetensorError, KeyError) as error:  # KeyError: a dtype that NumPy does not have
         raise ValueError(f"{path} is not a complete safetensors file of float64: {error}") from None
     metadata = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {})
-    found = metadata.pop(CHECKSUM, None)  # other programs write none
+    found = metadata.pop(CHECKSUM, None)  # missing in files written by other programs
     if found and sha256(_with_checksum(content, found, UNKNOWN)).hexdigest() != found:
-        raise ValueError(f"{path} is damaged: its checksum differs from the one it was written with; use a copy")
+        raise ValueError(f"{path} is damaged: its checksum does not match its content; restore it from a copy")
     if checked and not found:
-        raise ValueError(f"{path} has no checksum, as those of earlier versions: train once more")
+        raise ValueError(f"{path} has no checksum, perhaps because an earlier version wrote it: train again")
     for name, array in arrays.items():
         if array.dtype.kind != "f":
-            raise ValueError(f"{path}: {name} has numbers of the type {array.dtype}: save float64")
+            raise ValueError(f"{path}: {name} has the type {array.dtype}: it must be float64")
     try:
         yield arrays, metadata
     except (ValueError, TypeError) as error:

@@ -14,7 +14,7 @@ from random import Random
 from reprlib import repr as short
 from typing import Any, NamedTuple, Self, SupportsFloat, SupportsIndex
 
-from nn.validation import answering, generator, in_range
+from nn.validation import checks_keywords, generator, in_range
 
 
 class _Fields(NamedTuple):
@@ -199,7 +199,7 @@ class Split(NamedTuple):
     test: Dataset
 
 
-@answering
+@checks_keywords
 def moons(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -> Dataset:
     """Two half circles of radius 1 that reach into each other; labels 0 (upper) and 1 (lower).
 
@@ -213,7 +213,7 @@ def moons(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -> 
     return _moved(points, noise, rng, ["upper", "lower"])
 
 
-@answering
+@checks_keywords
 def circles(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -> Dataset:
     """A circle of radius ½ (label 0) inside one of radius 1 (label 1)."""
     rng = _checked(n, noise, rng)
@@ -221,7 +221,7 @@ def circles(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -
     return _moved([(r * cos(t), r * sin(t)) for r, t in polar], noise, rng, ["inner", "outer"])
 
 
-@answering
+@checks_keywords
 def xor(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -> Dataset:
     """The square [−1, 1]² in quarters; label 1 where the two numbers have different signs."""
     rng = _checked(n, noise, rng)
@@ -230,7 +230,7 @@ def xor(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -> Da
     return _moved(points, noise, rng, ["same signs", "different signs"])
 
 
-@answering
+@checks_keywords
 def spirals(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -> Dataset:
     """Two arms that wind once and a half around the origin, one turned by half a circle."""
     rng = _checked(n, noise, rng)
@@ -239,7 +239,7 @@ def spirals(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -
     return _moved([(r * cos(t), r * sin(t)) for r, t in polar], noise, rng, ["first arm", "second arm"])
 
 
-@answering
+@checks_keywords
 def sine(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -> Dataset:
     """A curve to fit: y = sin(x) plus normal noise, at random x from −π to π."""
     rng = _checked(n, noise, rng)
@@ -305,7 +305,7 @@ def _bundled(loader: str, **options: bool) -> Dataset:
     return Dataset(bunch.data, bunch.target, list(classes), list(features))
 
 
-@answering
+@checks_keywords
 def split(
     data: Dataset, fractions: tuple[float, float, float] = (0.6, 0.2, 0.2), rng: Random | int | None = None
 ) -> Split:

@@ -1,7 +1,7 @@
-"""Dropout: a random mask on each unit in training, so that no network leans on single units.
+"""Dropout, which multiplies each unit by a random mask in training mode, so that units do not co-adapt.
 
-It needs no rule of its own. Each unit is multiplied by its mask, a leaf: the unit's local derivative is the mask's
-number, so a dropped unit passes no gradient back.
+The mask is a leaf, and the local derivative of the product with respect to the unit is the mask's number, so no
+gradient flows back through a dropped unit.
 """
 
 from collections.abc import Callable
@@ -13,18 +13,18 @@ from nn.validation import generator, in_range
 
 
 class Dropout(Module):
-    """Training: each unit is 0 with probability p, and a_j / (1 − p) otherwise. Evaluation: the identity.
+    """In training mode, set each unit to 0 with probability p, else to a_j / (1 − p); in evaluation mode, do nothing.
 
-    a_j m_j with a mask m_j of 0 or 1/(1 − p), drawn for every unit of every example, so that the mean over the masks
-    is a_j: "inverted" dropout, which leaves evaluation alone. At p = 1 every mask is 0, without a division.
+    The output is a_j m_j with a mask m_j of 0 or 1/(1 − p), drawn for every unit of every example. Its mean over the
+    masks is a_j ("inverted" dropout), so evaluation mode needs no scaling. For p = 1 every mask is 0.
 
-    p       probability of dropping, from 0 to 1
-    rng     draws one ``rng.random()`` for each mask: a seed or a ``random.Random``; without one, a fresh generator
-    masks   the mask leaves of the latest training pass, in the order they were drawn, each with its sampler:
+    p       probability of dropping a unit, from 0 to 1
+    rng     a seed, a ``random.Random`` that draws one number per mask, or None for a randomly seeded generator
+    masks   the mask leaves of the latest pass in training mode, in the order they were drawn, each with its sampler:
             ``{m¹_1: sample, m¹_2: sample, …}``
 
     Raises ValueError for a p outside [0, 1].
-    Source: Srivastava et al. 2014, whose p is that of keeping, and who scale the weights for evaluation instead.
+    Source: Srivastava et al. 2014, where p is the probability of keeping a unit, and evaluation scales the weights.
 
     >>> dropout = Dropout(0.5, rng=0)
     >>> [a.data for a in dropout([1.0, 1.0, 1.0])]
@@ -44,8 +44,8 @@ class Dropout(Module):
         self.layer = layer
 
     def sample(self) -> float:
-        """One mask: 0 with probability p, else 1/(1 − p)."""
-        return 0.0 if self.rng.random() < self.p else 1.0 / (1.0 - self.p)  # at p = 1 always 0: random() is below 1
+        """Draw a mask: 0 with probability p, else 1/(1 − p)."""
+        return 0.0 if self.rng.random() < self.p else 1.0 / (1.0 - self.p)  # never divides by 0: random() < 1
 
     def forward(self, x: list[Value]) -> list[Value]:
         return self.forward_batch([x])[0]

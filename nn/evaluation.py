@@ -24,7 +24,7 @@ from nn.data import Dataset, examples_of
 from nn.losses import BY_NAME, OUTPUTS, Loss, mean_loss, outputs_are, units_of, without_options
 from nn.module import Module, beneath, evaluating, lift
 from nn.records import Metrics, progress_bar
-from nn.validation import answering
+from nn.validation import checks_keywords
 
 AT_ONCE = 1000  # examples that are evaluated together, to bound memory
 CLASSIFICATION, REGRESSION = "classification", "regression"
@@ -242,7 +242,7 @@ def evaluate(model: Module, loss: Loss, data: Dataset, task: Task | None = None)
     return mean, task.metrics(task.tally(numbers, data.y), data.y)
 
 
-@answering
+@checks_keywords
 def accuracy(model: Module, data: Dataset, loss: Loss | None = None) -> float:
     """The share of examples whose class the model predicts, in evaluation mode.
 
@@ -253,19 +253,19 @@ def accuracy(model: Module, data: Dataset, loss: Loss | None = None) -> float:
     return _measured(model, data, loss, CLASSIFICATION).accuracy
 
 
-@answering
+@checks_keywords
 def rmse(model: Module, data: Dataset, loss: Loss | None = None) -> float:
     """√(1/n Σ (y − a)²) in the units of the target, in evaluation mode. Raises ValueError for a classification."""
     return _measured(model, data, loss, REGRESSION).rmse
 
 
-@answering
+@checks_keywords
 def r2(model: Module, data: Dataset, loss: Loss | None = None) -> float:
     """R² = 1 − Σ (y − a)² / Σ (y − ȳ)², in evaluation mode. Raises ValueError for a classification."""
     return _measured(model, data, loss, REGRESSION).r2
 
 
-@answering
+@checks_keywords
 def predict(model: Module, X: Any, loss: Loss | None = None) -> list[Any]:
     """What the model predicts for each example: a label as in the targets, or a number in their units.
 
@@ -281,7 +281,7 @@ def predict(model: Module, X: Any, loss: Loss | None = None) -> list[Any]:
     return [task.prediction(units) for units in numbers_of(outputs_of(model, X))]
 
 
-@answering
+@checks_keywords
 def confusion_matrix(model: Module, data: Dataset, loss: Loss | None = None) -> list[list[int]]:
     """How many examples of each class (row) get which prediction (column). Raises as ``accuracy``."""
     return task_for(CLASSIFICATION, model, data, loss).confusion(data, numbers_of(outputs_of(model, data.X)))

@@ -1,6 +1,6 @@
-"""Names the example in the error of a training step that failed.
+"""Adds the number of the failing example to the error of a training step.
 
-The failing node knows its parents. If they lead back to the inputs of one example only, that example is named.
+The example is found by following the parents of the failing node back to the inputs.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,11 +23,11 @@ def naming_example(
     X: Sequence[Sequence[Value]], places: Sequence[int], data: str, features: Sequence[str] = (),
     graph: Callable[[], Value | None] = lambda: None,
 ) -> Iterator[None]:  # fmt: skip
-    """Adds the example and the failing node to the message of an ArithmeticError raised inside.
+    """Add the example and the failing node to the message of an ArithmeticError raised inside the block.
 
-    X          nodes of the inputs, which get the names of the ``features``
+    X          nodes of the inputs, which are named after the ``features``
     places     index of each example in the data set called ``data``
-    graph      returns the root, if there is one, to search for the node of an error without one, as an optimiser's
+    graph      returns the root of the graph or None; it is searched if the error has no node, such as an optimiser's
     """
     for x in X:
         for x_k, feature in zip(x, features):
@@ -51,13 +51,13 @@ def naming_example(
 
 
 def refuse_infinite(loss: float) -> None:
-    """AnomalyError for a loss that is not finite, from which no step is possible."""
+    """Raise AnomalyError if the loss is not finite."""
     if not isfinite(loss):
-        raise AnomalyError(f"the loss is {loss!r}: it needs a finite number")
+        raise AnomalyError(f"the loss is {loss!r}: it must be finite")
 
 
 def failing_example(model: Module, loss: Loss, data: Dataset, called: str) -> ArithmeticError | None:
-    """The error, naming the example, of the first one whose loss in evaluation mode is not finite by itself."""
+    """Return the error of the first example whose own loss in evaluation mode is not finite, or None."""
     with evaluating(model), collector_paused():
         for place, (x, y) in enumerate(zip(data.X, data.y)):
             example, root = lift(x), None
@@ -71,10 +71,12 @@ def failing_example(model: Module, loss: Loss, data: Dataset, called: str) -> Ar
 
 
 def _which(node: Value, X: Sequence[Sequence[Value]], places: Sequence[int], data: str) -> str:
-    """``example 17 of the training data``: by the operands that are not finite, else by all that lead to the node."""
+    """Return, for instance, ``example 17 of the training data, …``.
+
+    It names the examples that the node's operands depend on: those of non-finite operands if there are any.
+    """
     example = {x_k: place + 1 for x, place in zip(X, places) for x_k in x}
-    infinite = [x for x in node.parents if not isfinite(x.data)]
-    for ends in (infinite, [node]):
+    for ends in ([x for x in node.parents if not isfinite(x.data)], [node]):
         found = sorted({example[x] for end in ends for x in topological_order(end) if x in example})
         if found:
             more = f" and {len(found) - 5} more" if len(found) > 5 else ""

@@ -1,6 +1,6 @@
-"""Exchanges a model's numbers with PyTorch, as NumPy arrays under its names and layouts.
+"""Exchanges parameters, statistics and gradients with PyTorch, as NumPy arrays with its names and layouts.
 
-A parameter is a leaf here and an entry of a tensor there: ``layers.0.W``, rows "to", is ``0.weight``.
+``layers.0.W``, nested lists of leaves here, is the tensor ``0.weight`` in PyTorch, of the same shape (to, from).
 """
 
 import re
@@ -16,15 +16,15 @@ from nn.module import Module, flatten, shape
 LEAVES = {
     "W": "weight", "b": "bias", "gamma": "weight", "beta": "bias", "mu_": "running_mean", "sigma2_": "running_var",
 }  # fmt: skip
-COUNTER = "num_batches_tracked"  # which PyTorch's BatchNorm1d keeps, and only reads where momentum is None
+COUNTER = "num_batches_tracked"  # a buffer of PyTorch's BatchNorm1d, which is only read if momentum is None
 
 
 def numpy_state(model: Module) -> dict[str, Any]:
-    """The parameters and statistics of a model, named as in the ``state_dict`` of the same network in PyTorch.
+    """Return the parameters and statistics of a model, named as in the ``state_dict`` of the same network in PyTorch.
 
-    A Sequential or an MLP is a ``torch.nn.Sequential`` of the same layers; in a module of your own the path of
-    attributes stays. ``net.load_state_dict({k: torch.from_numpy(a) for k, a in numpy_state(model).items()})``
-    passes them on. Raises ValueError where two would have the same name.
+    A Sequential or an MLP corresponds to a ``torch.nn.Sequential`` of the same layers; your own modules keep their
+    attribute paths. ``net.load_state_dict({k: torch.from_numpy(a) for k, a in numpy_state(model).items()})`` loads
+    them into PyTorch. Raises ValueError if two would have the same name.
 
     >>> from nn import BatchNorm, Linear
     >>> {name: array.shape for name, array in numpy_state(Sequential(BatchNorm(3), Linear(3, 2))).items()
@@ -38,7 +38,7 @@ def numpy_state(model: Module) -> dict[str, Any]:
 
 
 def numpy_gradients(model: Module) -> dict[str, NDArray[np.float64]]:
-    """∂L/∂w of every parameter after ``backward``, named and laid out as in ``numpy_state``.
+    """Return ∂L/∂w of every parameter after ``backward``, with names and shapes as in ``numpy_state``.
 
     >>> model = MLP(2, [1])
     >>> model([3.0, 4.0]).backward()
@@ -54,9 +54,9 @@ def numpy_gradients(model: Module) -> dict[str, NDArray[np.float64]]:
 
 
 def load_numpy_state(model: Module, arrays: Mapping[str, Any]) -> None:
-    """Set every parameter and statistic from arrays or tensors of PyTorch's names and shapes, of any float type.
+    """Set every parameter and statistic from arrays or tensors with PyTorch's names and shapes, of any real type.
 
-    Raises ValueError or TypeError, and changes nothing, where a name is missing or unknown, a shape differs or a
+    Raises ValueError or TypeError, and changes nothing, if a name is missing or unknown, if a shape differs, or if a
     number is not finite; ``num_batches_tracked`` may be missing.
 
     >>> model = MLP(1, [1])
@@ -66,11 +66,11 @@ def load_numpy_state(model: Module, arrays: Mapping[str, Any]) -> None:
     """
     paths, state = _paths(model), {}
     for name, array in arrays.items():
-        if hasattr(array, "detach"):  # PyTorch's
+        if hasattr(array, "detach"):  # a PyTorch tensor
             array = array.detach().cpu().double()
         state[paths.get(name, name)] = array = np.asarray(array)
         if array.dtype.kind not in "fiu":
-            raise TypeError(f"{name} holds {array.dtype}: it needs real numbers")
+            raise TypeError(f"{name} has the type {array.dtype}: it must contain real numbers")
         if name.rpartition(".")[2] == COUNTER:
             del state[name]
     try:
@@ -81,9 +81,9 @@ def load_numpy_state(model: Module, arrays: Mapping[str, Any]) -> None:
 
 
 def _paths(model: Module) -> dict[str, str]:
-    """Our path of each array by PyTorch's name."""
+    """Map PyTorch's name of each array to our path."""
     modules = [("", model), *((f"{path}.", module) for path, module in model.submodules().items())]
-    # in PyTorch a Sequential's layers have no word for their list
+    # in PyTorch the list of a Sequential's layers is not part of their paths
     unnamed = {path + "layers" for path, module in modules if isinstance(module, Sequential)}
     unnamed |= {path + "net" for path, module in modules if isinstance(module, MLP)}
     paths: dict[str, str] = {}

@@ -1,7 +1,7 @@
-"""Layers with one node for each zⱼ of zˡ = Wˡ aˡ⁻¹ + bˡ, and networks that pass examples through them in order.
+"""The layers Linear, Sequential and MLP, with one node for each z_j of zˡ = Wˡ aˡ⁻¹ + bˡ.
 
-The parents of z_j are its row of W and aˡ⁻¹, and the local derivative of each is the other's number: multiplied by
-δ_j and added up, they give δ aᵀ and Wᵀ δ.
+The parents of z_j are its row of W, aˡ⁻¹ and b_j. Its local derivative with respect to w_jk is a_k, and with respect
+to a_k it is w_jk; multiplied by δ_j and summed, these give the matrices δ aᵀ and Wᵀ δ.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,15 +22,15 @@ from nn.validation import generator, whole
 
 
 class Linear(Module):
-    """z_j = Σ_k w_jk a_k + b_j: one ``affine`` node for each unit j, so that δ_j is the ``grad`` of one node.
+    """z_j = Σ_k w_jk a_k + b_j, as one ``affine`` node per unit j, so that δ_j is the ``grad`` of that node.
 
-    n_in, n_out   number of inputs and of units; W has the shape (n_out, n_in): rows are "to"
-    init          initial weights: a function of (n_in, n_out, rng) or its name in ``nn.init``; biases start at 0
-    rng           a seed or a ``random.Random``; without one, a fresh generator
-    bias          False leaves b empty, and z_j = Σ_k w_jk a_k is a ``dot`` node
+    n_in, n_out   numbers of inputs and of units; W has the shape (n_out, n_in)
+    init          initial weights: a function of (n_in, n_out, rng), or its name in ``nn.init``; biases start at 0
+    rng           a seed, a ``random.Random``, or None for a randomly seeded generator
+    bias          if False, b is empty, and z_j = Σ_k w_jk a_k is a ``dot`` node
 
-    Raises ValueError for numbers of units that are not whole and positive, for initial weights of another shape or
-    not finite, and for an example of another width.
+    Raises ValueError if a number of units is not a positive integer, if the initial weights have the wrong shape or
+    are not finite, and if an example has the wrong length.
 
     >>> layer = Linear(2, 1)
     >>> layer.load_state_dict({"W": [[3.0, 4.0]], "b": [0.5]})
@@ -45,12 +45,12 @@ class Linear(Module):
         self.n_in = n_in = whole("n_in", n_in)
         self.n_out = n_out = whole("n_out", n_out)
         if not isinstance(bias, bool):
-            raise TypeError(f"bias = {bias!r}: it needs to be True or False")
+            raise TypeError(f"bias = {bias!r}: it must be True or False")
         W = initializer(init)(n_in, n_out, generator(rng))
         if shape(W) != (n_out, n_in):
-            raise ValueError(f"init made weights of the shape {shape(W)}: W needs (to, from) = {(n_out, n_in)}")
+            raise ValueError(f"init returned weights of shape {shape(W)}: W must have the shape {(n_out, n_in)}")
         if not all(map(isfinite, flatten(W))):
-            raise ValueError("init made weights that are not finite: training needs finite numbers")
+            raise ValueError("init returned weights that are not finite: training needs finite numbers")
         self.W = [[Value(w) for w in row] for row in W]
         self.b = [Value(0.0) for _ in range(n_out if bias else 0)]
         self.number(None)
@@ -67,13 +67,13 @@ class Linear(Module):
         return self.forward_batch([x])[0]
 
     def forward_batch(self, X: list[list[Value]]) -> list[list[Value]]:
-        # read the numbers of W and b once per mini-batch, and those of x once for all units
+        # read the data of W and b once per mini-batch, and the data of x once for all units
         biases: list[list[Value]] = [[b] for b in self.b] or [[]] * self.n_out
         units = [(w, b, [*map(data_of, w)], [*map(data_of, b)]) for w, b in zip(self.W, biases)]
         Z, rule = [], affine if self.b else dot
         for x in X:
             if len(x) != self.n_in:
-                raise ValueError(f"{self!r} got an example of {len(x)} numbers: it needs {self.n_in}")
+                raise ValueError(f"{self!r} got an example of length {len(x)}: it expects {self.n_in} numbers")
             a = [*map(data_of, x)]
             Z.append([node_of(rule, (*w, *x, *b), [*w_data, *a, *b_data]) for w, b, w_data, b_data in units])
         return Z
@@ -83,9 +83,10 @@ class Linear(Module):
 
 
 class Sequential(Module):
-    """Modules one after the other, given singly or in a list; a mini-batch passes through each as a whole.
+    """Applies modules in order; they are passed as separate arguments or as one list.
 
-    ``model[0]`` is a layer, and ``model[:2]`` a Sequential of the same layers. TypeError if a layer is not a Module.
+    ``model[0]`` is a layer, and ``model[:2]`` a Sequential that shares its layers with the model. Each layer
+    processes a whole mini-batch before the next. Raises TypeError if a layer is not a Module.
 
     >>> from nn import ReLU
     >>> model = Sequential(Linear(2, 3, rng=0), ReLU(), Linear(3, 1, rng=1))
@@ -103,11 +104,11 @@ class Sequential(Module):
             if not isinstance(layer, Module):
                 name = layer if isinstance(layer, str) else getattr(layer, "__name__", "")
                 g = layer if isinstance(layer, type) and issubclass(layer, Module) else BY_NAME.get(name)
-                remedy = f": write {g.__name__}()" if g else ""
+                remedy = f": use {g.__name__}()" if g else ""
                 raise TypeError(f"layer {i} is {name or repr(layer)}, which is not a Module{remedy}")
         l = 0
         for layer in self.flat():
-            if isinstance(layer, (Linear, BatchNorm, Dropout)):  # these name scalars after the layer l
+            if isinstance(layer, (Linear, BatchNorm, Dropout)):  # they name their scalars after the layer l
                 l += isinstance(layer, Linear)
                 layer.number(l)
 
@@ -120,12 +121,12 @@ class Sequential(Module):
     def __getitem__(self, place: int | slice) -> Module:
         if not isinstance(place, slice):
             return self.layers[place]
-        part = Sequential()  # without layers, so that none gets a new name
+        part = Sequential()  # empty at first, so that no layer is renamed
         part.layers, part.training, part.frozen = self.layers[place], self.training, self.frozen
         return part
 
     def flat(self) -> list[Module]:
-        """The layers, with each inner Sequential replaced by its layers."""
+        """Return the layers, with each nested Sequential replaced by its layers."""
         return [one for layer in self for one in (layer.flat() if isinstance(layer, Sequential) else [layer])]
 
     def forward(self, x: list[Value]) -> list[Value]:
@@ -139,14 +140,14 @@ class Sequential(Module):
         return X
 
     def trace(self, x: Example) -> Trace:
-        """Pass one example through, and name and keep every z and a.
+        """Apply the model to one example, and name and keep every z and a.
 
-        z is what a Linear returns, before a BatchNorm; a is what the next Linear reads, after a Dropout.
+        z is the output of a Linear, before any BatchNorm; a is the input of the next Linear, after any Dropout.
         """
         return self.trace_batch([x])[0]
 
     def trace_batch(self, X: Sequence[Example]) -> list[Trace]:
-        """The trace of each example of a mini-batch; in training, a BatchNorm joins them in one graph.
+        """Return the trace of each example of a mini-batch, which a BatchNorm in training mode joins in one graph.
 
         >>> model = Sequential(Linear(1, 1), BatchNorm(1))
         >>> model.load_state_dict({**model.state_dict(), "layers.0.W": [[0.001]]})
@@ -156,7 +157,7 @@ class Sequential(Module):
         [152, -152]
         """
         values = [[+x_i if x_i.parents else Value(x_i.data) for x_i in lift(x)] for x in X]
-        # the input is called x unless a Linear comes first: what the first Linear reads is a⁰
+        # a⁰ is the input of the first Linear; if another layer comes first, the input of the model is called x
         if not any(isinstance(layer, Linear) for layer in self.flat()[:1]):
             values = [name_all("x", None, x) for x in values]
         Z: list[list[list[Value]]] = [[[] for _ in X]]
@@ -173,16 +174,16 @@ class Sequential(Module):
 
 
 class MLP(Module):
-    """A multilayer perceptron like micrograd's: ``MLP(2, [16, 16, 1])`` reads 2 numbers and returns one Value.
+    """A multilayer perceptron, as in micrograd: ``MLP(2, [16, 16, 1])`` maps 2 numbers to one Value.
 
     n_in          length of an example
-    n_units       units of each layer, the output last; with one output unit the Value itself is returned
-    activation    of the hidden layers: relu, tanh, sigmoid, or another of ``nn.activations.BY_NAME``
+    n_units       number of units of each layer; a single output unit is returned as a Value, several as a list
+    activation    activation of the hidden layers: relu, tanh, sigmoid or another name in ``nn.activations.BY_NAME``
     output        activation of the last layer
-    init          initial weights, or their name in ``nn.init``; by default He's for relu, Xavier's for the others
-    rng           a seed or a ``random.Random`` for initial weights and dropout; without one, a fresh generator
+    init          initialiser or its name in ``nn.init``; by default he_normal for relu, else xavier_uniform
+    rng           a seed, a ``random.Random`` for initial weights and dropout, or None for a randomly seeded one
     dropout       probability of dropping a hidden unit, by a Dropout after each hidden activation
-    batch_norm    whether a BatchNorm stands between z and each hidden activation
+    batch_norm    whether to insert a BatchNorm before each hidden activation
 
     >>> model = MLP(2, [3, 2], activation="sigmoid", output="sigmoid", rng=0)
     >>> len(model([0.5, -1.0])), len(model.parameters())
@@ -197,9 +198,11 @@ class MLP(Module):
         batch_norm: bool = False,
     ) -> None:  # fmt: skip
         if isinstance(n_units, int) or not n_units:
-            raise ValueError(f"an MLP of the layers {n_units!r}: it needs at least an output layer: MLP(2, [16, 1])")
+            raise ValueError(
+                f"n_units = {n_units!r}: an MLP needs a list with an output layer, as in MLP(2, [16, 1])"
+            )
         rng = generator(rng)
-        make_activation(activation)  # validates the name without a hidden layer too, as Dropout does p
+        make_activation(activation)  # validate the name, and p below, even without a hidden layer
         dropout = Dropout(dropout).p
         if init is None:
             init = he_normal if "relu" in activation else xavier_uniform
@@ -220,11 +223,11 @@ class MLP(Module):
         return [self._unwrap(a) for a in self.net.forward_batch(X)]
 
     def trace(self, x: Example) -> Trace:
-        """The same as ``Sequential.trace``."""
+        """Apply the model to one example, and name and keep every z and a; see ``Sequential.trace``."""
         return self.trace_batch([x])[0]
 
     def trace_batch(self, X: Sequence[Example]) -> list[Trace]:
-        """The same as ``Sequential.trace_batch``."""
+        """Return the trace of each example of a mini-batch; see ``Sequential.trace_batch``."""
         traces = self.net.trace_batch(X)
         for trace in traces:
             trace.output = self._unwrap(trace.output)
@@ -238,9 +241,9 @@ class MLP(Module):
 
 
 def weights(model: Module) -> list[Value]:
-    """The parameters that a penalty pulls towards 0: the ``penalised`` ones of each module that is not frozen.
+    """Return the parameters to penalise: the ``penalised`` parameters of each module that is not frozen.
 
-    >>> len(weights(MLP(2, [3, 1])))  # the entries of every W, without the biases
+    >>> len(weights(MLP(2, [3, 1])))  # every w, but no bias
     9
     """
     modules = (model, *model.submodules().values())

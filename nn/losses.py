@@ -1,8 +1,8 @@
-"""Losses: how wrong the outputs of one example are, as the one Value where the backward pass starts.
+"""Loss functions, which measure the error of one example as a single Value, the root of the backward pass.
 
-Each takes (output, target). An output is a list of Values, or the Value itself where a model has one unit. A target
-is a number, which the loss checks, or a leaf, which the caller checks before feeding it. The loss of a mini-batch is
-the mean over its examples. A loss declares with ``outputs_are`` how it reads a model's outputs.
+A loss takes (output, target). The output is a list of Values, or a single Value if the model has one unit. The target
+is a number, which the loss validates, or a leaf, whose numbers the caller validates. The loss of a mini-batch is the
+mean over its examples. The decorator ``outputs_are`` declares how a loss interprets the outputs of a model.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -13,25 +13,25 @@ from typing import Any, SupportsFloat, SupportsInt, TypeVar
 from autograd.functions import dot, log_sigmoid, logsumexp, mean, relu, softplus, sum
 from autograd.value import Value
 from nn.data import one_hot
-from nn.validation import answering
+from nn.validation import checks_keywords
 
 Output = Value | Sequence[Value]
 Loss = Callable[[Any, Any], Value]
 L = TypeVar("L", bound=Loss)
 
-# what outputs may be, and the labels that one output unit decides between; for numbers, the targets decide
+# kinds of outputs, with the two labels of a single output unit; for numbers, the labels depend on the targets
 OUTPUTS: dict[str, tuple[int, ...]] = {"logits": (0, 1), "probabilities": (0, 1), "scores": (-1, 1), "numbers": ()}
 
 
 def outputs_are(kind: str) -> Callable[[L], L]:
-    """Declare how a loss reads a model's outputs: accuracy, predictions and plots follow from it.
+    """Declare how a loss interprets the outputs of a model, which determines accuracy, predictions and plots.
 
-    "logits"          one unit decides for the label 1 above 0; of several, the largest unit decides
-    "probabilities"   one unit decides for the label 1 above ½
-    "scores"          one unit decides by its sign, for the labels −1 and +1
-    "numbers"         one unit decides for the nearest label; other targets than labels make it a regression
+    "logits"          a single unit predicts the label 1 above 0; of several units, the largest is predicted
+    "probabilities"   a single unit predicts the label 1 above ½
+    "scores"          the sign of a single unit predicts the label −1 or +1
+    "numbers"         a single unit predicts the nearest label; if the targets are not labels, it is a regression
 
-    Raises ValueError for another kind. A loss that does not declare it can be trained on, without a metric.
+    Training with a loss that declares nothing works, but reports no metric. Raises ValueError for an unknown kind.
 
     >>> @outputs_are("numbers")
     ... def absolute_error(a, y):
@@ -40,7 +40,7 @@ def outputs_are(kind: str) -> Callable[[L], L]:
     'numbers'
     """
     if kind not in OUTPUTS:
-        raise ValueError(f"outputs_are({kind!r}): a loss reads one of {', '.join(OUTPUTS)}")
+        raise ValueError(f"outputs_are({kind!r}): choose one of {', '.join(OUTPUTS)}")
 
     def declare(loss: L) -> L:
         loss.outputs = kind  # type: ignore[attr-defined]
@@ -50,16 +50,16 @@ def outputs_are(kind: str) -> Callable[[L], L]:
 
 
 def without_options(loss: Loss) -> Any:
-    """The function below ``partial``, unless the partial itself declares its outputs."""
+    """Return the function that a ``partial`` wraps, unless the partial itself declares its outputs."""
     while isinstance(loss, partial) and "outputs" not in vars(loss):
         loss = loss.func
     return loss
 
 
 @outputs_are("numbers")
-@answering
+@checks_keywords
 def half_squared_error(a: Output, y: Any) -> Value:
-    """½ Σ_j (y_j − a_j)², the slides' loss, with ∂L/∂a_j = a_j − y_j.
+    """Return ½ Σ_j (y_j − a_j)², the loss of the slides, with ∂L/∂a_j = a_j − y_j.
 
     >>> half_squared_error([Value(0.0), Value(3.0)], [1.0, 1.0]).data
     2.5
@@ -68,9 +68,9 @@ def half_squared_error(a: Output, y: Any) -> Value:
 
 
 @outputs_are("numbers")
-@answering
+@checks_keywords
 def mean_squared_error(a: Output, y: Any) -> Value:
-    """1/n Σ_j (y_j − a_j)² over the n output units.
+    """Return 1/n Σ_j (y_j − a_j)² over the n output units.
 
     >>> mean_squared_error([Value(0.0), Value(3.0)], [1.0, 1.0]).data
     2.5
@@ -79,14 +79,14 @@ def mean_squared_error(a: Output, y: Any) -> Value:
 
 
 @outputs_are("logits")
-@answering
+@checks_keywords
 def cross_entropy(z: Sequence[Value], target: Any) -> Value:
-    """−log softmax(z)_y = log(1 + Σ_k≠y exp(z_k − z_y)), on logits z; computed from differences to lose no digit.
+    """Return −log softmax(z)_y = log(1 + Σ_k≠y exp(z_k − z_y)) for logits z.
 
-    target   a label y; or a share t_k for each unit, as the one-hot (0, 1, 0): then −Σ_k t_k log softmax(z)_k
+    target   a label y, or a probability t_k for each unit, which gives −Σ_k t_k log softmax(z)_k
 
-    Raises ValueError for a single unit, whose softmax is always 1, for a label without a unit, and for shares that
-    are negative or do not add up to 1.
+    Working with differences of logits keeps small losses accurate. Raises ValueError for a single unit, whose softmax
+    is always 1, for a label without a unit, and for probabilities that are negative or do not sum to 1.
 
     >>> z = [Value(0.0), Value(0.0)]
     >>> round(cross_entropy(z, 1).data, 12), round(cross_entropy(z, [0.0, 1.0]).data, 12)
@@ -97,10 +97,10 @@ def cross_entropy(z: Sequence[Value], target: Any) -> Value:
     units = units_of(z)
     n = len(units)
     if n == 1:
-        remedy = "take binary_cross_entropy, or a unit for each class"
+        remedy = "use binary_cross_entropy, or one unit per class"
         raise ValueError(f"cross_entropy of 1 output unit, whose softmax is always 1: {remedy}")
     shares = _shares(target, n) if isinstance(target, Iterable) else []
-    if any(isinstance(t, Value) for t in shares):  # the same graph for every target that is fed
+    if any(isinstance(t, Value) for t in shares):  # a replay needs the same graph for every target
         z_y = dot(shares, units)
         return logsumexp([z_k - z_y for z_k in units])
     y = shares.index(max(shares)) if shares else _label(target, n)
@@ -111,11 +111,11 @@ def cross_entropy(z: Sequence[Value], target: Any) -> Value:
 
 
 @outputs_are("logits")
-@answering
+@checks_keywords
 def binary_cross_entropy(z: Output, y: Any) -> Value:
-    """−y log σ(z) − (1 − y) log(1 − σ(z)), on the logit z of one unit; y in [0, 1].
+    """Return −y log σ(z) − (1 − y) log(1 − σ(z)) for the logit z of a single unit and y in [0, 1].
 
-    Computed as softplus(z) for y = 0 and softplus(−z) for y = 1, so that small losses keep all digits.
+    Computing it as softplus(z) for y = 0 and softplus(−z) for y = 1 keeps small losses accurate.
 
     >>> round(binary_cross_entropy(Value(0.0), 1).data, 12), binary_cross_entropy(Value(40.0), 1).data
     (0.69314718056, 4.248354255291589e-18)
@@ -124,45 +124,48 @@ def binary_cross_entropy(z: Output, y: Any) -> Value:
     if isinstance(y, Value):
         return dot([1.0 - y, -y], [softplus(z), log_sigmoid(z)])
     if not isinstance(y, SupportsFloat) or not 0.0 <= (share := float(y)) <= 1.0:
-        raise ValueError(f"binary_cross_entropy of the target {y!r}: it needs a number from 0 to 1")
+        raise ValueError(f"binary_cross_entropy of the target {y!r}: the target must be a number from 0 to 1")
     loss, rest = (softplus(-z), 1.0 - share) if share >= 0.5 else (softplus(z), -share)
     return loss + rest * z if rest else loss
 
 
 @outputs_are("scores")
-@answering
+@checks_keywords
 def hinge(score: Output, y: Any) -> Value:
-    """max(0, 1 − y · score) for a target y of −1 or +1 and one output unit.
+    """Return max(0, 1 − y · score) for a target y of −1 or +1 and a single output unit.
 
     >>> hinge(Value(0.25), -1).data
     1.25
     """
     score = _one_unit("hinge", score)
     if not isinstance(y, Value) and y not in (-1, 1):
-        raise ValueError(f"hinge of the target {y!r}: it needs −1 or +1")
+        raise ValueError(f"hinge of the target {y!r}: the target must be −1 or +1")
     return relu(1.0 - y * score)
 
 
 def mean_loss(
     loss: Loss, outputs: Sequence[Any], targets: Sequence[Any], weights: Sequence[Any] | None = None
 ) -> Value:
-    """The loss of a mini-batch: 1/m Σ w L over its m examples, w = 1 by default. ValueError for unequal lengths."""
+    """Return the loss of a mini-batch, 1/m Σ w L over its m examples, where the weight w defaults to 1.
+
+    Raises ValueError if there are no outputs, or not as many targets.
+    """
     m = len(outputs)
     if m != len(targets) or not m:
-        raise ValueError(f"a loss of {m} outputs and {len(targets)} targets: it needs as many, at least one")
+        raise ValueError(f"a loss of {m} outputs and {len(targets)} targets: it needs one target per output")
     losses = [loss(output, y) for output, y in zip(outputs, targets)]
     return mean(losses) if weights is None else dot(weights, losses) / m
 
 
 def units_of(output: Any) -> list[Any]:
-    """The units of an output, or the target's numbers for them: a list of one for a single Value or number."""
+    """Return the units of an output, or the numbers of a target, as a list, also if there is only one."""
     return list(output) if isinstance(output, Iterable) else [output]
 
 
 def to_feed(loss: Loss, targets: Sequence[Any], output: Output) -> tuple[Loss, Sequence[Any]]:
-    """The loss and its targets in a form that is fed as leaves, so that all labels share one graph.
+    """Return the loss and its targets in a form in which all labels share one graph, with targets as leaves.
 
-    output   of one example, for the number of its units
+    output   the output of one example, which gives the number of units
 
     >>> to_feed(cross_entropy, [1, 0], [Value(0.0), Value(0.0)])[1]
     [[0.0, 1.0], [1.0, 0.0]]
@@ -181,10 +184,10 @@ BY_NAME: dict[str, Loss] = {loss.__name__: loss for loss in LOSSES}
 
 
 def _label(label: Any, n: int) -> int:
-    if type(label) is int and 0 <= label < n:  # a shortcut: the protocol below takes as long as a node
+    if type(label) is int and 0 <= label < n:  # a shortcut: the checks below take as long as creating a node
         return label
     if not isinstance(label, SupportsInt) or label != label or int(label) != label or not 0 <= label < n:
-        raise ValueError(f"label {label!r}: the {n} output units take the labels 0 … {n - 1}")
+        raise ValueError(f"label {label!r}: {n} output units have the labels 0 … {n - 1}")
     return int(label)
 
 
@@ -193,22 +196,23 @@ def _shares(target: Iterable[Any], n: int) -> list[Any]:
     good = [isinstance(t, Value) or (isinstance(t, SupportsFloat) and float(t) >= 0.0) for t in shares]
     fed = any(isinstance(t, Value) for t in shares)
     if len(shares) != n or not all(good) or not (fed or isclose(fsum(shares), 1.0, rel_tol=1e-9)):
-        raise ValueError(f"cross_entropy of the shares {shares!r}: {n} output units need {n} of them, ≥ 0, of sum 1")
+        rule = f"{n} output units need {n} probabilities ≥ 0 with the sum 1"
+        raise ValueError(f"cross_entropy of the target {shares!r}: {rule}")
     return shares
 
 
 def _one_unit(loss: str, output: Output) -> Value:
     units: list[Value] = units_of(output)
     if len(units) != 1:
-        raise ValueError(f"{loss} of {len(units)} output units: it needs one; for several classes use cross_entropy")
+        raise ValueError(f"{loss} of {len(units)} output units: it needs one; use cross_entropy for several classes")
     return units[0]
 
 
 def _squares(a: Output, y: Any) -> list[Value]:
     units, targets = units_of(a), units_of(y)
     if (n := len(units)) != len(targets):
-        raise ValueError(f"{n} output units and {len(targets)} targets: a squared error needs as many of each")
+        raise ValueError(f"{n} output units and {len(targets)} targets: a squared error needs one target per unit")
     for y_j in targets:
         if not isinstance(y_j, Value) and not (isinstance(y_j, SupportsFloat) and isfinite(y_j)):
-            raise ValueError(f"a squared error of the target {y_j!r}: it needs a finite number")
+            raise ValueError(f"a squared error of the target {y_j!r}: the target must be a finite number")
     return [(y_j - a_j) ** 2 for a_j, y_j in zip(units, targets)]

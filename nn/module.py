@@ -1,4 +1,4 @@
-"""The base class of layers and networks, which finds their parameters and state, and the names of their scalars."""
+"""Defines Module, the base class of layers and networks, which finds their parameters, and names their scalars."""
 
 from __future__ import annotations
 
@@ -21,68 +21,66 @@ from autograd.operands import number_of
 from autograd.primitives import identity
 from autograd.text import called
 from autograd.value import Operand, Value, constant
-from nn.validation import Answering
+from nn.validation import SuggestsNames
 
 Example = Sequence[Operand]
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-# names of parameters that penalties leave alone
+# names of parameters that are not penalised
 OFFSET = re.compile(r"(^|\.)(b|beta|gamma|β|γ|(\w+_)?bias(es)?)\d*(_\w*)?(\.\d+)*$", re.IGNORECASE)
 PLAIN = (int, float, bool, str, bytes, NoneType, FunctionType, MethodType)  # types that hold no Value and no module
 operation_of = attrgetter("operation")
 
 
-class Module(Answering, ABC):
-    """A map from one example, a list of numbers or Values, to a list of Values.
+class Module(SuggestsNames, ABC):
+    """Base class of layers and networks, which map one example, a list of numbers or Values, to a list of Values.
 
-    A subclass assigns its parameters and submodules to attributes and writes ``forward``. All other methods find them
-    there, also in lists, tuples and dicts at any depth, by paths such as ``heads.left.W``. A parameter is a leaf
-    Value; nodes that ``forward`` computes and keeps are not parameters. Numbers that are learned from data without a
+    A subclass assigns parameters and submodules to attributes and implements ``forward``. The other methods find them
+    in attributes, including nested lists, tuples and dicts, under paths such as ``heads.left.W``. A parameter is a
+    leaf Value; nodes that ``forward`` computes and stores are not parameters. Statistics learned from data without a
     gradient are lists of floats in attributes whose names end in ``_``, such as ``mu_``.
 
-    training   training behaviour (dropout, batch statistics) if True, else evaluation behaviour
+    training   whether the module is in training mode (dropout, batch statistics) or in evaluation mode
     frozen     whether ``freeze`` has excluded its parameters from training
     """
 
     training = True
     frozen = False
-    kept = False  # whether it stays in evaluation mode while the model around it trains
-    task: Any = None  # what the outputs mean, set by the Training (nn.evaluation.Task)
+    kept = False  # whether it stays in evaluation mode while the rest of the model is trained
+    task: Any = None  # how the outputs are interpreted, a nn.evaluation.Task set by Training
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         for path, found in search(dict(vars(cls)), cls.__name__, ()).items():
             if is_tensor(found) or isinstance(found, Module):
-                raise TypeError(f"{path} would be shared by all instances of the class: assign it in __init__")
+                raise TypeError(f"{path} would be shared by all instances: assign it in __init__")
 
     @abstractmethod
     def forward(self, x: list[Value]) -> list[Value]:
-        """The outputs for one example."""
+        """Return the outputs for one example."""
 
     def forward_batch(self, X: list[list[Value]]) -> list[list[Value]]:
-        """The outputs for a mini-batch; only layers that mix examples override it."""
+        """Return the outputs for a mini-batch. Layers that mix examples override this method."""
         return [self.forward(x) for x in X]
 
     def __call__(self, x: Example) -> Any:
-        """The outputs for one example. TypeError for a list of examples, which ``batch`` takes."""
+        """Return the outputs for one example. Raises TypeError for a list of examples, which ``batch`` accepts."""
         return self.forward(lift(x))
 
     def batch(self, X: Sequence[Example]) -> list[Any]:
-        """The outputs for each example of a mini-batch, computed layer by layer."""
+        """Return the outputs for each example of a mini-batch, computed layer by layer."""
         if not len(X):
             raise ValueError("a mini-batch of 0 examples: it needs at least 1")
         return self.forward_batch([lift(x) for x in X])
 
     def held(self, path: str = "", around: tuple[Any, ...] = ()) -> dict[str, Any]:
-        """The modules, tensors and buffers that it holds itself, by path."""
+        """Return this module's own tensors and buffers and its direct submodules, by path."""
         own: dict[str, Any] = {}
         for attribute, thing in vars(self).items():
             if type(thing) in PLAIN:
                 continue
             is_learned = attribute.endswith("_")
             if is_learned and type(thing).__module__ == "numpy":
-                raise TypeError(
-                    f"{attribute} is an array: what a module learns without a gradient is a list of floats"
-                )
+                raise TypeError(f"{attribute} is an array: statistics learned from data must be a list of floats")
             found = search(thing, f"{path}.{attribute}".lstrip("."), (*around, self))
             own |= {at: x for at, x in found.items() if is_learned or is_tensor(x) or isinstance(x, Module)}
         return own
@@ -91,36 +89,36 @@ class Module(Answering, ABC):
         return [x for x in self.held().values() if isinstance(x, Module)]
 
     def _parts(self, path: str = "", around: tuple[Any, ...] = ()) -> Iterator[tuple[str, Module, dict[str, Any]]]:
-        """This module and those inside it, depth first: path, module and what it holds itself."""
+        """Yield this module and its submodules, depth first: the path, the module and what ``held`` returns."""
         yield path, self, (own := self.held(path, around))
         for at, module in own.items():
             if isinstance(module, Module):
                 yield from module._parts(at, (*around, self))
 
     def submodules(self) -> dict[str, Module]:
-        """The modules inside this one by path, such as ``layers.0``.
+        """Return all modules inside this one by path, such as ``layers.0``.
 
-        Like all methods that search attributes, it raises TypeError or ValueError for one that cannot be searched: a
-        set, a generator, a dict whose keys make no path, or a reference back to a module around it.
+        Like all methods that search attributes, it raises TypeError or ValueError for an attribute that cannot be
+        searched: a set, an iterator, a dict whose keys cannot form a path, or a reference to an enclosing module.
         """
         return {path: module for path, module, _ in self._parts() if path}
 
     def tensors(self) -> dict[str, Any]:
-        """The parameters as the modules hold them, a Value or lists of Values, by path, such as ``layers.0.W``.
+        """Return the parameters by path, such as ``layers.0.W``, each as a Value or nested lists of Values.
 
-        Lists of equal shape are one tensor; otherwise each entry is one, such as ``pair.0``.
+        A list whose entries have equal shapes is one tensor; otherwise each entry is a tensor, such as ``pair.0``.
         """
         return {path: x for _, _, own in self._parts() for path, x in own.items() if is_tensor(x)}
 
     def buffers(self) -> dict[str, list[float]]:
-        """What the modules learn from data without a gradient, by path, such as ``layers.1.mu_``."""
+        """Return the statistics that the modules learn without a gradient, by path, such as ``layers.1.mu_``."""
         found = [pair for _, _, own in self._parts() for pair in own.items()]
         return {path: x for path, x in found if not isinstance(x, Module) and not is_tensor(x)}
 
     def parameters(self) -> list[Value]:
-        """Every parameter that is not frozen, once, in the order of the layers.
+        """Return every parameter that is not frozen, once, in the order of the layers.
 
-        A parameter without a name is named after its path, such as ``layers.1.scale_2``, counted from 1.
+        An unnamed parameter is named after its path, such as ``layers.1.scale_2`` for the second entry of ``scale``.
         """
         free, frozen = dict[Value, None](), dict[Value, None]()
         for _, module, own in self._parts():
@@ -134,9 +132,9 @@ class Module(Answering, ABC):
         return [leaf for leaf in free if leaf not in frozen]
 
     def named_parameters(self) -> dict[str, Value]:
-        """The ``parameters`` by name: w¹₂₁, from unit 1 to unit 2 of layer 1, is called ``w¹_21``.
+        """Return the ``parameters`` by name: w¹₂₁, from input 1 to unit 2 of layer 1, has the name ``w¹_21``.
 
-        Parameters that share a name are called by their paths instead, such as ``hidden.W_21``.
+        Parameters that share a name are listed under their paths instead, such as ``hidden.W_21``.
         """
         parameters, tensors, by_name = self.parameters(), self.tensors().items(), dict[str, Value]()
         places = {leaf: at for path, tensor in tensors for leaf, at in zip(flatten(tensor), _places(path, tensor))}
@@ -149,7 +147,7 @@ class Module(Answering, ABC):
         return by_name
 
     def penalised(self) -> list[Value]:
-        """The module's own parameters that ``nn.layers.weights`` collects for penalties: all but b, bias, β and γ."""
+        """Return the module's own parameters to penalise, by default all but those named b, bias, β or γ."""
         return flatten([x for path, x in self.held().items() if is_tensor(x) and not OFFSET.search(path)])
 
     def zero_grad(self) -> None:
@@ -158,9 +156,9 @@ class Module(Answering, ABC):
             p.grad = 0.0
 
     def train(self, mode: bool = True) -> Module:
-        """Turn training behaviour (dropout, batch statistics) on, or off with False; returns the module.
+        """Set training mode (dropout, batch statistics), or evaluation mode if ``mode`` is False; return the module.
 
-        Calls ``train`` or ``eval`` of the modules inside. A frozen module stays in evaluation mode.
+        It calls ``train`` or ``eval`` of the submodules. A frozen module stays in evaluation mode.
         """
         self.training = mode and not self.frozen
         try:
@@ -170,18 +168,18 @@ class Module(Answering, ABC):
                 else:
                     module.eval()
         except RecursionError:
-            self.submodules()  # raises an error that names a module inside itself
+            self.submodules()  # raises an error that names the module that contains itself
             raise
         return self
 
     def eval(self) -> Module:
-        """Turn evaluation behaviour on; returns the module."""
+        """Set evaluation mode; return the module."""
         return self.train(False)
 
     def freeze(self, frozen: bool = True) -> Module:
-        """Exclude this module and those inside it from training, in evaluation mode; returns the module.
+        """Exclude this module and its submodules from training, and set evaluation mode; return the module.
 
-        Their parameters stay in ``state_dict`` and leave ``parameters``: make the optimiser afterwards.
+        Frozen parameters are in ``state_dict``, but not in ``parameters``: create the optimiser after freezing.
 
         >>> from nn import Linear, Sequential
         >>> model = Sequential(Linear(2, 1), Linear(1, 1))
@@ -193,18 +191,18 @@ class Module(Answering, ABC):
         return self.train(not frozen)
 
     def unfreeze(self) -> Module:
-        """Undo ``freeze``, in training mode; returns the module."""
+        """Undo ``freeze`` and set training mode; return the module."""
         return self.freeze(False)
 
     def state_dict(self) -> dict[str, Any]:
-        """The numbers of every tensor and buffer by path, as lists of floats."""
+        """Return the numbers of every tensor and buffer by path, as lists of floats."""
         return {path: numbers(tensor) for path, tensor in {**self.tensors(), **self.buffers()}.items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Set every parameter and buffer from lists or arrays of the same names and shapes.
+        """Set every parameter and buffer from lists or arrays with the same names and shapes.
 
-        Raises ValueError, and changes nothing, if a name is missing or unknown, a shape differs, or a number is not
-        finite.
+        Raises ValueError, and changes nothing, if a name is missing or unknown, if a shape differs, or if a number is
+        not finite.
         """
         buffers = self.buffers()
         tensors = {**self.tensors(), **buffers}
@@ -218,7 +216,7 @@ class Module(Answering, ABC):
                 raise ValueError(f"{path} has the shape {shape(tensor)} in the model and {shape(new)} in the state")
             updates[path] = [number_of(x) for x in flatten(new)]
             if not all(map(isfinite, updates[path])):
-                raise ValueError(f"{path} has a number in the state that is not finite")
+                raise ValueError(f"{path} in the state contains a number that is not finite")
         for path, tensor in tensors.items():
             if path in buffers:
                 tensor[:] = updates[path]
@@ -232,20 +230,19 @@ class Module(Answering, ABC):
 
 
 def _listed(word: str, names: Set[str]) -> list[str]:
-    """The word with the first five names, if there are any."""
+    """Return a list of one text, the word with the first five names, or an empty list if there are no names."""
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return [f"{word} {', '.join(called(n, repr(n)) for n in sorted(names)[:5])}{more}"] if names else []
 
 
 def search(thing: Any, path: str, around: tuple[Any, ...]) -> dict[str, Any]:
-    """The modules, tensors and lists of numbers in an attribute, by path; ``around`` lists what contains it."""
+    """Return the modules, tensors and lists of numbers in an attribute, by path; ``around`` lists its containers."""
     is_list = isinstance(thing, (list, tuple))
-    if is_list and _is_matrix(thing):
-        return {path: thing}  # most of a search ends here
+    if is_list and _is_matrix(thing):  # the common case
+        return {path: thing}
     if any(thing is outer for outer in around):
         name = type(thing).__name__
-        remedy = "nothing can be inside itself; of a module, hold a weakref.ref"
-        raise ValueError(f"{path} refers back to the {name} that it is in: {remedy}")
+        raise ValueError(f"{path} refers to the {name} that contains it: store a weakref.ref to a module instead")
     if isinstance(thing, Module) or (isinstance(thing, Value) and thing.operation is None):
         return {path: thing}
     if type(thing).__module__ == "numpy" and str(getattr(thing, "dtype", "")) == "object":
@@ -262,20 +259,20 @@ def search(thing: Any, path: str, around: tuple[Any, ...]) -> dict[str, Any]:
             below = search(entry, f"{path}.{key}", (*around, thing))
             if below and (not isinstance(key, (str, int)) or "." in str(key) or found.keys() & below.keys()):
                 raise TypeError(
-                    f"{path} has the key {key!r}: in a dict of modules or parameters each needs to be a whole number "
-                    "or a string without a dot, and make another path"
+                    f"{path} has the key {key!r}: keys of modules and parameters must be integers or strings without "
+                    "dots, and form different paths"
                 )
             found |= below
     if (found and is_set) or isinstance(thing, Iterator):
-        raise TypeError(f"{path} is a {type(thing).__name__}, in which no parameters are found: make it a list")
-    # entries that are all tensors of one shape are one tensor
+        raise TypeError(f"{path} is a {type(thing).__name__}, which is not searched for parameters: use a list")
+    # tensors of equal shape form one tensor
     if is_list and list(found) == [f"{path}.{i}" for i in range(len(thing))] and all(map(is_tensor, found.values())):
         return {path: thing} if len(set(map(shape, found.values()))) == 1 else found
     return found
 
 
 def _is_matrix(thing: Sequence[Any]) -> bool:
-    """Whether these are leaves, or rows of leaves of equal length; ``search`` finds other tensors."""
+    """Return whether these are leaves, or rows of leaves of equal length; ``search`` finds all other tensors."""
     kinds = set(map(type, thing))
     if kinds == {list} and len(set(map(len, thing))) == 1:
         thing = [*chain.from_iterable(thing)]
@@ -284,20 +281,20 @@ def _is_matrix(thing: Sequence[Any]) -> bool:
 
 
 def is_tensor(thing: Any) -> bool:
-    """Whether what ``search`` found is a parameter, or lists of them."""
+    """Return whether something that ``search`` found is a parameter or nested lists of parameters."""
     while isinstance(thing, (list, tuple)):
         thing = thing[0]
     return isinstance(thing, Value)
 
 
 def _places(path: str, tensor: Any) -> list[str]:
-    """The names of a tensor's entries after its path, such as ``W_11``, counted from 1."""
+    """Return the names of a tensor's entries: its path with indices counted from 1, such as ``W_11``."""
     return [index_name(path, None, *indices) for indices in product(*map(range, shape(tensor)))]
 
 
 @contextmanager
 def evaluating(model: Module) -> Iterator[None]:
-    """Puts the model and its modules in evaluation mode, and restores the mode of each afterwards."""
+    """Set evaluation mode for the model and its submodules, and restore the mode of each afterwards."""
     modes = [(module, module.training) for module in (model, *model.submodules().values())]
     model.eval()
     try:
@@ -308,25 +305,25 @@ def evaluating(model: Module) -> Iterator[None]:
 
 
 class Trace:
-    """The scalars of one example in a network, under the lecture's names.
+    """The scalars of one example in a network, named as in the lecture.
 
     z[l], a[l]   lists of Values for the layers l = 1 … L; a[0] is the input and z[0] is empty
-    delta[l]     δˡ = ∂L/∂zˡ as floats, after ``loss.backward()``
-    output       what the model returned, for a loss
+    delta[l]     δˡ = ∂L/∂zˡ as floats, available after ``loss.backward()``
+    output       the output of the model, from which to compute the loss
     """
 
     def __init__(self, z: list[list[Value]], a: list[list[Value]], output: Any) -> None:
         self.z, self.a, self.output = z, a, output
         for layer in z:
             for z_j in layer:
-                z_j.grad = -0.0  # a backward pass starts from +0.0, so −0.0 marks z that none has reached
+                z_j.grad = -0.0  # a backward pass starts from +0.0, so −0.0 marks a z that it has not reached
 
     @property
     def delta(self) -> list[list[float]]:
-        """δˡ for every layer, of the same shape as z. RuntimeError before the backward pass."""
-        # a z that the loss does not use keeps its mark, and its δ is 0
-        every = [z_j.grad for layer in self.z for z_j in layer]
-        if every and all(grad == 0.0 and copysign(1.0, grad) < 0.0 for grad in every):
+        """δˡ of every layer, of the same shape as z. Raises RuntimeError before the backward pass."""
+        # a z that the loss does not depend on keeps its −0.0, and its δ is 0
+        grads = [z_j.grad for layer in self.z for z_j in layer]
+        if grads and all(grad == 0.0 and copysign(1.0, grad) < 0.0 for grad in grads):
             raise RuntimeError(
                 "δ = ∂L/∂z is not known yet: compute a loss from trace.output and call loss.backward()"
             )
@@ -334,38 +331,38 @@ class Trace:
 
 
 def lift(x: Example) -> list[Value]:
-    """One example as Values: plain numbers become constants."""
+    """Return one example as Values, with plain numbers as constants."""
     if isinstance(x, (str, bytes)) or (not isinstance(x, Sequence) and type(x).__module__ != "numpy"):
-        raise TypeError(f"a model maps one example, a list of numbers, not {x!r}")
+        raise TypeError(f"a model takes one example, a list of numbers, not {x!r}")
     if any(isinstance(x_i, (str, bytes)) for x_i in x):
-        raise TypeError(f"a model maps one example, a list of numbers, not of text: {x!r}")
+        raise TypeError(f"a model takes one example, a list of numbers, and {x!r} contains text")
     if any((not isinstance(x_i, Value) and isinstance(x_i, Sequence)) or getattr(x_i, "shape", ()) for x_i in x):
-        raise TypeError("a model maps one example, a list of numbers; for a list of examples call model.batch(X)")
+        raise TypeError("a model takes one example, a list of numbers; for a list of examples call model.batch(X)")
     return [x_i if isinstance(x_i, Value) else constant(x_i) for x_i in x]
 
 
-@lru_cache(10_000)  # each mini-batch asks for the same ones
+@lru_cache(10_000)  # every mini-batch uses the same names
 def index_name(letter: str, layer: int | None, *indices: int) -> str:
-    """The lecture's name of a scalar, counted from 1: ``w²_13``; with a comma from 10 on: ``w²_1,13``."""
+    """Return the lecture's name of a scalar, with indices from 1: ``w²_13``, or ``w²_1,13`` if one is ≥ 10."""
     above = "" if layer is None else str(layer).translate(SUPERSCRIPTS)
     below = ("" if all(i < 9 for i in indices) else ",").join(str(i + 1) for i in indices)
     return f"{letter}{above}_{below}" if indices else f"{letter}{above}"
 
 
 def name_all(letter: str, layer: int | None, nodes: list[Value]) -> list[Value]:
-    """The nodes named letterˡ₁ … letterˡₙ; identity nodes of those that already have a name."""
+    """Name the nodes letterˡ₁ … letterˡₙ and return them; an identity node takes the place of a named one."""
     return [named(**{index_name(letter, layer, j): node}) for j, node in enumerate(nodes)]
 
 
 def beneath(node: Value) -> Value:
-    """The node beneath identity nodes, which only rename it."""
+    """Return the node beneath any identity nodes, which only rename it."""
     while node.operation is identity and node.parents:
         (node,) = node.parents
     return node
 
 
 def flatten(tensor: Any) -> list[Any]:
-    """The entries of nested lists, row by row."""
+    """Return the entries of nested lists, row by row."""
     if not isinstance(tensor, (list, tuple)):
         return [tensor]
     if any(issubclass(kind, (list, tuple)) for kind in set(map(type, tensor))):
@@ -374,16 +371,16 @@ def flatten(tensor: Any) -> list[Any]:
 
 
 def numbers(tensor: Any) -> Any:
-    """Nested lists with every Value replaced by its number."""
+    """Return nested lists with every Value replaced by its data."""
     return [numbers(row) for row in tensor] if isinstance(tensor, (list, tuple)) else number_of(tensor)
 
 
 def shape(tensor: Any) -> tuple[int, ...]:
-    """(rows, columns, …) of nested lists; ValueError if they are ragged."""
+    """Return the shape (rows, columns, …) of nested lists. Raises ValueError if they are ragged."""
     if not isinstance(tensor, (list, tuple)):
         return ()
     nested = any(issubclass(kind, (list, tuple)) for kind in set(map(type, tensor)))
     inner = {shape(row) for row in tensor} if nested else {()}
     if len(inner) > 1:
-        raise ValueError(f"rows of different shapes {sorted(inner)}: every row needs as many numbers as the first")
+        raise ValueError(f"rows have different shapes {sorted(inner)}: all rows must have the same length")
     return (len(tensor), *inner.pop())

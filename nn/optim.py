@@ -1,7 +1,7 @@
 """Optimisers, gradient clipping and learning-rate schedules.
 
-Each update is written once, as arithmetic that takes floats and arrays alike. A schedule is a function of the number
-of steps already taken: ``SGD(parameters, linear(1.0, 0.1, steps=100))``.
+Each update rule is written once, as arithmetic that works on floats and arrays. A schedule is a function from the
+number of steps already taken to a learning rate: ``SGD(parameters, linear(1.0, 0.1, steps=100))``.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from typing import Any
 
 from autograd.errors import DomainError
 from autograd.value import Value
-from nn.validation import Constructed, Theirs, answering, in_range, whole
+from nn.validation import ChecksKeywords, ForeignName, checks_keywords, in_range, whole
 
 Schedule = Callable[[int], float]
 Parameters = Iterable[Value] | Iterable[Mapping[str, Any]]
 
-FIND_IT = "run both passes inside `with autograd.detect_anomaly():`, which names where it arose"
-_set = object.__setattr__  # past the checks of Optimizer, where every step would pay for them
+FIND_IT = "run both passes inside `with autograd.detect_anomaly():` to find where it arose"
+_set = object.__setattr__  # skips the checks of Optimizer, which would slow down every step
 
 
-class Optimizer(Constructed, ABC):
-    """Moves parameters against their gradients. A subclass writes ``first_state`` and ``update``.
+class Optimizer(ChecksKeywords, ABC):
+    """Base class of optimisers. A subclass implements ``first_state`` and ``update``.
 
-    parameters      Values, or groups of them: dicts with "parameters" and options that differ from those given here
-    learning_rate   η, or a schedule that gives it for the step after t others; with groups, that of the first
+    parameters      Values, or groups: dicts with "parameters" and options that override those passed here
+    learning_rate   η, or a schedule, a function of the steps already taken; as an attribute, η of the first group
     steps           number of steps taken
-    groups          an optimiser of this class for each group; without groups, this optimiser alone
+    groups          one optimiser of this class per group; without groups, only this optimiser
 
-    A learning rate that is set later takes effect at the next step. Raises ValueError without parameters, for a
-    repeated one, for a learning rate that is not positive and finite, and for one that is set beside a schedule.
+    A new value of ``learning_rate`` takes effect at the next step. Raises ValueError if there are no parameters, if
+    one is repeated, if the learning rate is not positive and finite, and if it is set although there is a schedule.
 
     >>> body, head = Value(1.0), Value(1.0)
     >>> sgd = SGD([{"parameters": [body]}, {"parameters": [head], "learning_rate": 0.25}], learning_rate=0.5)
@@ -43,7 +43,7 @@ class Optimizer(Constructed, ABC):
     (0.5, 0.75)
     """
 
-    lr, param_groups, params = Theirs(), Theirs(), Theirs()
+    lr, param_groups, params = ForeignName(), ForeignName(), ForeignName()
     schedule: Schedule | None = None
     _groups: Sequence[Optimizer] = ()
 
@@ -62,13 +62,13 @@ class Optimizer(Constructed, ABC):
                     raise type(error)(f"group {i}: {error}") from None
             self._groups, given = groups, [p for group in groups for p in group.parameters]
         if not given:
-            raise ValueError("an optimiser without parameters has nothing to do: pass model.parameters()")
+            raise ValueError("the optimiser got no parameters: pass model.parameters()")
         if any(not isinstance(p, Value) for p in given):
-            raise TypeError(f"an optimiser moves Values, not {given[0]!r}: pass model.parameters()")
+            raise TypeError(f"an optimiser updates Values, not {given[0]!r}: pass model.parameters()")
         if computed := [p for p in given if p.parents]:
-            raise ValueError(f"an optimiser moves leaves, and {computed[0]!r} is computed: pass model.parameters()")
+            raise ValueError(f"an optimiser updates leaves, and {computed[0]!r} is computed: pass model.parameters()")
         if len(set(given)) < len(given):
-            raise ValueError("a parameter is given twice, and would be moved twice: pass each once")
+            raise ValueError("a parameter appears twice, and would be updated twice: pass each parameter once")
         self.parameters: list[Value] = given
         self.steps = 0
         self.schedule = learning_rate if callable(learning_rate) else None
@@ -81,29 +81,29 @@ class Optimizer(Constructed, ABC):
             raise ValueError(f"each group has its own {name}: set it in `for group in optimizer.groups`")
         if name == "learning_rate":
             if self.schedule is not None:
-                remedy = "set optimizer.schedule, to None for a fixed rate, or make the optimiser without one"
-                raise ValueError(f"learning_rate = {new!r} beside a schedule, which decides each step's: {remedy}")
+                remedy = "set optimizer.schedule, or set it to None first"
+                raise ValueError(f"learning_rate = {new!r} would be overwritten by the schedule: {remedy}")
             new = in_range(name, new, at_least=0.0)
         elif name == "schedule" and not (new is None or callable(new)):
-            raise TypeError(f"schedule = {new!r}: it needs to be a function of the steps already taken, or None")
+            raise TypeError(f"schedule = {new!r}: it must be a function of the steps already taken, or None")
         _set(self, name, new)
         if name != "states" and len(self.first_state()) != len(getattr(self, "states", [self.first_state()])[0]):
-            self.states = [self.first_state()] * len(self.parameters)  # for example, momentum was set later
+            self.states = [self.first_state()] * len(self.parameters)  # for instance, momentum was set later
 
     @property
     def groups(self) -> Sequence[Optimizer]:
-        """An optimiser for each group of parameters; without groups, this optimiser alone."""
+        """One optimiser per group of parameters; without groups, only this optimiser."""
         return self._groups or (self,)
 
     @abstractmethod
     def first_state(self) -> tuple[float, ...]:
-        """The state of a parameter before its first step."""
+        """Return the state of a parameter before its first step."""
 
     @abstractmethod
     def update(self, w: Any, gradient: Any, state: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
-        """The new number and state of a parameter, by arithmetic alone, so that it takes floats and arrays.
+        """Return the new number and the new state of a parameter.
 
-        ``steps`` counts the current step, from 1.
+        Use only arithmetic, which works on floats and arrays. ``steps`` includes the current step.
         """
 
     @property
@@ -119,13 +119,13 @@ class Optimizer(Constructed, ABC):
             _set(group, "learning_rate", rate)
 
     def begin_step(self) -> None:
-        """Count a step and take its learning rate from the schedule, before ``update`` is called.
+        """Increment ``steps`` and take the learning rate from the schedule, before ``update`` is called.
 
-        Raises ValueError, and changes nothing, for a rate that is negative or not finite.
+        Raises ValueError, and changes nothing, if the rate is negative or not finite.
         """
         if self._groups:
             self.progress = self.steps + 1, [group._next_rate() for group in self._groups]
-        else:  # equivalent, and several times as fast
+        else:  # equivalent, but several times faster
             _set(self, "learning_rate", self._next_rate())
             _set(self, "steps", self.steps + 1)
 
@@ -134,12 +134,12 @@ class Optimizer(Constructed, ABC):
             rate = self.learning_rate if self.schedule is None else self.schedule(self.steps)
         except OverflowError:  # such as 2 ** 2000.0
             rate = inf
-        if type(rate) is not float or not 0.0 <= rate < inf:  # the f-string alone takes longer than a step
+        if type(rate) is not float or not 0.0 <= rate < inf:  # formatting the message takes longer than a step
             rate = in_range(f"learning_rate after {self.steps} steps", rate, at_least=0.0)
         return rate
 
     def step(self) -> None:
-        """Move every parameter once. Raises DomainError, and moves none, if one would not be finite."""
+        """Update every parameter. Raises DomainError, and updates none, if one would not be finite."""
         groups, before = self.groups, self.progress
         try:
             self.begin_step()
@@ -162,8 +162,8 @@ class Optimizer(Constructed, ABC):
             if not all(map(isfinite, (w, *state))):
                 remedy = f"try a learning rate below {rate!r}, or clip the gradients" if isfinite(p.grad) else FIND_IT
                 raise DomainError(
-                    f"{p.name or 'a parameter'} = {p.data!r} with the gradient {p.grad!r} would become {w!r} and "
-                    f"leave {state!r} for the next step, and no parameter was moved: {remedy}"
+                    f"{p.name or 'a parameter'} = {p.data!r} with the gradient {p.grad!r} would become {w!r} with "
+                    f"the state {state!r}, so no parameter was updated: {remedy}"
                 )
 
     def zero_grad(self) -> None:
@@ -172,7 +172,7 @@ class Optimizer(Constructed, ABC):
             p.grad = 0.0
 
     def state_dict(self) -> dict[str, Any]:
-        """The class, the steps, and each group's learning rate and states, one row per parameter."""
+        """Return the class, the steps, and for each group its learning rate and its states, one row per parameter."""
         return {
             "class": type(self).__name__,
             "steps": self.steps,
@@ -181,17 +181,18 @@ class Optimizer(Constructed, ABC):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from a ``state_dict``. Raises ValueError or TypeError, and changes nothing, if it does not fit."""
-        name, whose = type(self).__name__, state.get("class", "an optimiser of an earlier version")
-        if whose != name:
-            raise ValueError(f"the state is of {whose}, and this is {name}: make the optimiser that was saved")
+        """Restore a ``state_dict``. Raises ValueError or TypeError, and changes nothing, if it does not fit."""
+        name, saved = type(self).__name__, state.get("class", "an optimiser of an earlier version")
+        if saved != name:
+            raise ValueError(f"the state belongs to {saved}, and this is {name}: create the optimiser that was saved")
         steps, *rates = (in_range("a number", x, at_least=0.0) for x in (state["steps"], *state["learning_rate"]))
         states = [[tuple(in_range("a number", x) for x in row) for row in rows] for rows in state["states"]]
         widths = [[len(group.first_state())] * len(group.parameters) for group in self.groups]
         if [[*map(len, rows)] for rows in states] != widths or len(rates) != len(widths):
             raise ValueError(
-                f"the state is of {[*map(len, states)]} parameters, and this {name} moves {[*map(len, widths)]} and "
-                f"remembers {[row[0] for row in widths]} numbers of each: give it the same groups, options and model"
+                f"the state belongs to groups of {[*map(len, states)]} parameters, and this {name} has groups of "
+                f"{[*map(len, widths)]} with {[row[0] for row in widths]} numbers per state: create it with the same "
+                "groups, options and model"
             )
         self.progress = int(steps), rates
         for group, rows in zip(self.groups, states):
@@ -201,9 +202,9 @@ class Optimizer(Constructed, ABC):
 class SGD(Optimizer):
     """w ← w − η v with v ← momentum · v + g and g = ∂L/∂w + weight_decay · w; by default, w ← w − η ∂L/∂w.
 
-    nesterov   w ← w − η (g + momentum · v) instead, which looks one step ahead
+    nesterov   use w ← w − η (g + momentum · v) instead, which looks one step ahead
 
-    Source: Nesterov's as in Sutskever et al. 2013, in PyTorch's form.
+    Source: Sutskever et al. 2013 for Nesterov momentum, in PyTorch's form.
 
     >>> w = Value(1.0)
     >>> (w * w).backward()
@@ -219,7 +220,7 @@ class SGD(Optimizer):
         self.momentum = in_range("momentum", momentum, at_least=0.0, below=1.0)
         self.weight_decay = in_range("weight_decay", weight_decay, at_least=0.0)
         if nesterov and not momentum:
-            raise ValueError("nesterov with momentum = 0.0: it looks ahead along the momentum; give it some, as 0.9")
+            raise ValueError("nesterov with momentum = 0.0: set a positive momentum, such as 0.9")
         self.nesterov = nesterov
         super().__init__(parameters, learning_rate)
 
@@ -241,7 +242,7 @@ class RMSprop(Optimizer):
     momentum       w ← w − η u with u ← momentum · u + g / (√v + ε)
     weight_decay   adds weight_decay · w to the gradient
 
-    Source: Tieleman & Hinton 2012, lecture 6.5; ε outside the root, as PyTorch has it.
+    Source: Tieleman & Hinton 2012, lecture 6.5, with ε outside the root, as in PyTorch.
     """
 
     def __init__(
@@ -266,7 +267,7 @@ class RMSprop(Optimizer):
 
 
 class Adam(Optimizer):
-    """w ← w − η m̂ / (√v̂ + ε), with running means m of the gradient and v of its square, unbiased by 1 − βᵗ.
+    """w ← w − η m̂ / (√v̂ + ε), where m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ), with running means m of g and v of g².
 
     weight_decay   adds weight_decay · w to the gradient
 
@@ -278,7 +279,7 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999), epsilon: float = 1e-8, weight_decay: float = 0.0,
     ) -> None:  # fmt: skip
         if len(betas) != 2:
-            raise ValueError(f"betas = {betas!r}: Adam needs two, for the mean of the gradient and of its square")
+            raise ValueError(f"betas = {betas!r}: Adam needs two, for the means of the gradient and of its square")
         self.betas = tuple(in_range("beta", beta, at_least=0.0, below=1.0) for beta in betas)
         self.epsilon = in_range("epsilon", epsilon, above=0.0)
         self.weight_decay = in_range("weight_decay", weight_decay, at_least=0.0)
@@ -291,7 +292,7 @@ class Adam(Optimizer):
         return self.adapted(w, gradient + self.weight_decay * w if self.weight_decay else gradient, state)
 
     def adapted(self, w: Any, gradient: Any, state: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
-        """w − η m̂ / (√v̂ + ε), and the new (m, v)."""
+        """Return w − η m̂ / (√v̂ + ε) and the new (m, v)."""
         beta1, beta2 = self.betas
         m = beta1 * state[0] + (1.0 - beta1) * gradient
         v = beta2 * state[1] + (1.0 - beta2) * gradient * gradient
@@ -303,8 +304,8 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with decoupled weight decay: w ← w − η weight_decay · w − η m̂ / (√v̂ + ε).
 
-    In Adam the decay passes through m and v, where large gradients divide it away.
-    Source: Loshchilov & Hutter 2019, Algorithm 2, as PyTorch scales it.
+    In Adam the decay passes through m and v, so that large gradients weaken it.
+    Source: Loshchilov & Hutter 2019, Algorithm 2, with PyTorch's scaling.
     """
 
     def __init__(
@@ -321,7 +322,7 @@ class AdamW(Adam):
 
 
 def gradient_norm(parameters: Iterable[Value]) -> float:
-    """√ Σ (∂L/∂w)² over the parameters, without intermediate overflow.
+    """Return √ Σ (∂L/∂w)² over the parameters, without intermediate overflow.
 
     >>> w, b = Value(1.0), Value(1.0)
     >>> (3.0 * w + 4.0 * b).backward()
@@ -331,12 +332,12 @@ def gradient_norm(parameters: Iterable[Value]) -> float:
     return hypot(*[p.grad for p in parameters])
 
 
-@answering
+@checks_keywords
 def clip_norm(parameters: Iterable[Value], largest: float) -> float:
-    """Scale the gradient, as one vector, to the norm ``largest`` if it is longer; returns its norm before.
+    """Scale the gradient, as one vector, to the norm ``largest`` if it is longer; return its original norm.
 
-    Raises ValueError if ``largest`` is not positive and finite, and DomainError, changing nothing, if the gradient is
-    not finite. Source: Pascanu, Mikolov & Bengio 2013.
+    Raises ValueError if ``largest`` is not positive and finite, and DomainError if the gradient is not finite; both
+    change nothing. Source: Pascanu, Mikolov & Bengio 2013.
 
     >>> w, b = Value(1.0), Value(1.0)
     >>> (3.0 * w + 4.0 * b).backward()
@@ -353,17 +354,20 @@ def clip_norm(parameters: Iterable[Value], largest: float) -> float:
 
 
 def shortening(norm: float, largest: float) -> float:
-    """The factor by which ``clip_norm`` scales a gradient of this norm. DomainError if the norm is not finite."""
+    """Return the factor by which ``clip_norm`` scales a gradient of this norm.
+
+    Raises DomainError if the norm is not finite.
+    """
     if not isfinite(norm):
-        raise DomainError(f"the gradient's norm is {norm!r}, which clipping cannot mend: {FIND_IT}")
+        raise DomainError(f"the gradient's norm is {norm!r}, which clipping cannot fix: {FIND_IT}")
     return largest / norm if norm > largest else 1.0
 
 
-@answering
+@checks_keywords
 def clip_value(parameters: Iterable[Value], largest: float) -> None:
-    """Clip every ∂L/∂w to ±largest; the direction of the gradient may change.
+    """Clip every ∂L/∂w to [−largest, largest], which may change the direction of the gradient.
 
-    Raises ValueError if ``largest`` is not positive and finite, and DomainError, changing nothing, for NaN.
+    Raises ValueError if ``largest`` is not positive and finite, and DomainError for NaN; both change nothing.
 
     >>> w = Value(1.0)
     >>> (3.0 * w).backward()
@@ -379,12 +383,12 @@ def clip_value(parameters: Iterable[Value], largest: float) -> None:
 
 
 def refuse_nan(gradients: Iterable[float]) -> None:
-    """DomainError if a gradient is NaN."""
+    """Raise DomainError if a gradient is NaN."""
     if any(g != g for g in gradients):
-        raise DomainError(f"a gradient is NaN, which clipping cannot mend: {FIND_IT}")
+        raise DomainError(f"a gradient is NaN, which clipping cannot fix: {FIND_IT}")
 
 
-# ---- schedules: the learning rate η for the step after t others --------------------------------------------------
+# ---- schedules: the learning rate η after t steps -----------------------------------------------------------------
 
 
 def constant(rate: float) -> Schedule:
@@ -405,9 +409,9 @@ def linear(start: float, end: float, steps: int) -> Schedule:
 
 
 def inverse_time(start: float, decay: float) -> Schedule:
-    """η = start / (1 + decay · t): with start = decay = 1 it is 1/1, 1/2, 1/3 …
+    """η = start / (1 + decay · t), which is 1, 1/2, 1/3, … for start = decay = 1.
 
-    SGD converges under it, since Σ η = ∞ and Σ η² < ∞. Source: Robbins & Monro 1951.
+    It satisfies Σ η = ∞ and Σ η² < ∞, the conditions for SGD to converge. Source: Robbins & Monro 1951.
 
     >>> [round(inverse_time(0.5, decay=0.1)(t), 12) for t in (0, 10, 90)]
     [0.5, 0.25, 0.05]
@@ -427,7 +431,7 @@ def exponential(start: float, factor: float) -> Schedule:
 
 
 def step(start: float, factor: float, every: int) -> Schedule:
-    """η = start · factor^⌊t/every⌋: a staircase.
+    """η = start · factor^⌊t/every⌋.
 
     >>> [step(1.0, factor=0.5, every=10)(t) for t in (0, 9, 10, 20)]
     [1.0, 1.0, 0.5, 0.25]
@@ -449,7 +453,7 @@ def cosine(start: float, steps: int, end: float = 0.0) -> Schedule:
 
 
 def warm_up(schedule: Schedule, steps: int) -> Schedule:
-    """1/steps, 2/steps, … of the schedule's first rate for that many steps, then the schedule from its start.
+    """η rises linearly to the first rate of the schedule over that many steps; then the schedule starts.
 
     >>> warmed = warm_up(constant(1.0), steps=4)
     >>> [warmed(t) for t in (0, 1, 3, 4)]
@@ -460,7 +464,7 @@ def warm_up(schedule: Schedule, steps: int) -> Schedule:
 
 
 def by_epoch(schedule: Schedule, updates: int) -> Schedule:
-    """The schedule as a function of the epochs already done, each of ``updates`` steps: ⌈N/m⌉ for N examples.
+    """η = schedule(⌊t/updates⌋): apply a schedule per epoch of ``updates`` steps, ⌈N/m⌉ for N examples.
 
     >>> halved = by_epoch(exponential(1.0, 0.5), updates=3)
     >>> [halved(t) for t in (0, 2, 3, 6)]

@@ -1,4 +1,4 @@
-"""L1 and L2 penalties: Values that pull weights towards 0 when they are added to a loss."""
+"""L1 and L2 penalties, which are added to a loss to pull weights towards 0."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from nn.validation import in_range
 
 
 def l1_penalty(weights: Iterable[Value], strength: float) -> Value:
-    """λ Σ |w| with λ = ``strength``; each w is pulled towards 0 by λ sign w, whatever its size.
+    """Return λ Σ |w| with λ = ``strength``, whose derivative with respect to w is λ sign w.
 
     Raises ValueError if the strength is negative or not finite, or if there are no weights.
 
@@ -16,23 +16,23 @@ def l1_penalty(weights: Iterable[Value], strength: float) -> Value:
     3.5
     """
     strength = in_range("strength", strength, at_least=0.0)
-    return strength * sum([abs(w) for w in _some(weights)])
+    return strength * sum([abs(w) for w in _not_empty(weights)])
 
 
 def l2_penalty(weights: Iterable[Value], strength: float) -> Value:
-    """½ λ Σ w² with λ = ``strength``; each w is pulled towards 0 by λ w, as by SGD's ``weight_decay`` λ.
+    """Return ½ λ Σ w² with λ = ``strength``, whose derivative λ w is that of SGD's ``weight_decay`` λ.
 
     Raises ValueError if the strength is negative or not finite, or if there are no weights.
 
     >>> l2_penalty([Value(3.0), Value(-4.0)], 0.5).data
     6.25
     """
-    strength, w = in_range("strength", strength, at_least=0.0), _some(weights)
+    strength, w = in_range("strength", strength, at_least=0.0), _not_empty(weights)
     return 0.5 * strength * dot(w, w)
 
 
-def _some(weights: Iterable[Value]) -> list[Value]:
-    found = list(weights)
-    if not found:
+def _not_empty(weights: Iterable[Value]) -> list[Value]:
+    weights = list(weights)
+    if not weights:
         raise ValueError("a penalty without weights: pass nn.layers.weights(model)")
-    return found
+    return weights

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nn.data import Split, examples_of, one_hot
-from nn.validation import Answering, in_range, whole
+from nn.validation import SuggestsNames, in_range, whole
 
 Array = NDArray[np.float64]
 Rows = list[list[float]]
 
 
-class Preprocessor(Answering, ABC):
+class Preprocessor(SuggestsNames, ABC):
     """Learns from training data with ``fit``, then maps any data with ``transform``, and back.
 
     All raise ValueError for rows that are ragged, of another width or not finite, and RuntimeError before ``fit``. A

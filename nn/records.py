@@ -1,4 +1,4 @@
-"""What is measured in an epoch, and how it is shown: as a line of text and on a progress bar."""
+"""The measurements of an epoch, and how they are shown in a line of text and on a progress bar."""
 
 import sys
 from collections.abc import Iterable
@@ -6,18 +6,18 @@ from math import isnan, nan
 from typing import Any, NamedTuple
 
 FORMAT = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
-BESIDE = 29  # columns of a bar without its texts, 8 of them for the bar itself
+BESIDE = 29  # columns of the progress bar without its texts, including 8 for the bar
 
 
 class Metrics(NamedTuple):
-    """How good predictions are; NaN where a metric does not apply. For several units, rmse and r2 are means."""
+    """Metrics of predictions. One that does not apply is NaN. For several units, rmse and r2 are means."""
 
-    accuracy: float = nan  # share of the examples whose class is predicted
+    accuracy: float = nan  # fraction of examples whose class is predicted correctly
     rmse: float = nan  # √(1/n Σ (y − a)²), in the units of the target
     r2: float = nan  # 1 − Σ (y − a)² / Σ (y − ȳ)²: 1 is perfect, 0 is as good as always predicting the mean ȳ
 
     def texts(self) -> dict[str, str]:
-        """The metrics that apply, by name, as they are printed.
+        """Return the metrics that apply, formatted, by name.
 
         >>> Metrics(accuracy=0.975).texts(), Metrics(rmse=15432.1, r2=0.5).texts()
         ({'accuracy': '97.5%'}, {'RMSE': '15432', 'R²': '0.500'})
@@ -29,22 +29,22 @@ class Metrics(NamedTuple):
 
 
 def to_digits(value: float, digits: int = 6) -> str:
-    """The number with so many digits; below a billion, a whole number instead of an exponent."""
+    """Format a number with this many digits, and below a billion without an exponent."""
     return f"{value:.0f}" if 10.0**digits <= abs(value) < 1e9 else f"{value:.{digits}g}"
 
 
 class EpochRecord(NamedTuple):
-    """One epoch in numbers.
+    """The measurements of one epoch.
 
-    loss, accuracy, rmse, r2    over the training examples, each measured before its batch's update; without penalties
-    validation_…                after the epoch; NaN without validation data
-    gradient_evaluations        examples differentiated since the start
-    updates                     optimiser steps since the start
-    gradient_norm               of the mean of the batches' gradients, each taken before its update, with penalties
-                                and before clipping; with a single batch, of the gradient of the training loss
-    learning_rate               of the last step
+    loss, accuracy, rmse, r2    over the training data, measured for each batch before its update, without penalties
+    validation_…                over the validation data, measured after the epoch; NaN without such data
+    gradient_evaluations        number of examples differentiated since the start
+    updates                     number of optimiser steps since the start
+    gradient_norm               norm of the mean of the batches' gradients, with penalties and before clipping; for a
+                                single batch, the gradient norm of the training loss before the update
+    learning_rate               learning rate of the last step
 
-    Metrics that do not fit the task are NaN: accuracy is for labels, rmse and r2 are for numbers.
+    Metrics that do not fit the task are NaN: accuracy applies to labels, rmse and r2 to numbers.
     """
 
     epoch: int
@@ -63,7 +63,7 @@ class EpochRecord(NamedTuple):
 
 
 def progress_bar(iterable: Iterable[Any] | None = None, shown: bool = True, **options: Any) -> Any:
-    """tqdm's bar on stderr, where that is a terminal, or in the output of a notebook; elsewhere it shows nothing."""
+    """Return a tqdm bar, which is shown on stderr if that is a terminal, or in the output of a notebook cell."""
     from tqdm import tqdm
 
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
@@ -74,7 +74,7 @@ def progress_bar(iterable: Iterable[Any] | None = None, shown: bool = True, **op
 
 
 def describe(bar: Any, epoch: int, of: int, records: list[EpochRecord]) -> None:
-    """Show on a progress bar which epoch runs and what the last one measured, as far as there is room."""
+    """Show the current epoch on a progress bar, and the metrics of the last one if they fit."""
     if bar.disable:
         return
     bar.set_description_str(f"epoch {epoch}/{of}", refresh=False)
@@ -89,7 +89,7 @@ def describe(bar: Any, epoch: int, of: int, records: list[EpochRecord]) -> None:
 
 
 def epoch_line(record: EpochRecord, epochs: int, width: int) -> str:
-    """One epoch in a line of at most ``width`` columns, 60 or more; the metrics are those of the validation data."""
+    """Format an epoch in at most ``width`` columns, at least 60, with the metrics of ``_measured``."""
     losses, metrics = _measured(record)
     numbers = [f"{name} {text:>6}" for name, text in {**losses, **metrics}.items()]
     parts = [f"epoch {record.epoch:{len(str(epochs))}}", *numbers]
@@ -100,7 +100,7 @@ def epoch_line(record: EpochRecord, epochs: int, width: int) -> str:
 
 
 def _measured(record: EpochRecord) -> tuple[dict[str, str], dict[str, str]]:
-    """Losses and metrics by name; the metrics are of the validation data where there are some."""
+    """Return losses and metrics by name; the metrics are those of the validation data if there are such data."""
     losses = {"loss": record.loss, "validation loss": record.validation_loss}
     where = "" if isnan(record.validation_loss) else "validation_"
     metrics = Metrics(*(getattr(record, where + name) for name in Metrics._fields))

@@ -28,7 +28,7 @@ from nn.module import Module, flatten, lift
 from nn.optim import Optimizer, clip_norm, clip_value
 from nn.penalties import l1_penalty, l2_penalty
 from nn.records import EpochRecord, Metrics, describe, progress_bar
-from nn.validation import Answering, generator, in_range, optional, whole
+from nn.validation import SuggestsNames, generator, in_range, optional, whole
 
 if TYPE_CHECKING:
     from nn.replaying import Replay
@@ -38,7 +38,7 @@ ENGINES = ("auto", "eager", "replay")
 Step = Callable[[Sequence[int]], tuple[float, list[float]]]
 
 
-class Training(Answering):
+class Training(SuggestsNames):
     """Mini-batch training as an iterator of epoch records; ``stopped`` says why it ended.
 
     batch_size            1 is stochastic gradient descent, len(training.y) is batch gradient descent; if the model

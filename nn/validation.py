@@ -1,4 +1,4 @@
-"""Validates arguments early, and translates names of PyTorch, Keras, scikit-learn and micrograd into ours."""
+"""Validates arguments early, and suggests our name for one from PyTorch, Keras, scikit-learn or micrograd."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from autograd.number_systems import floats
 F = TypeVar("F", bound=Callable[..., Any])
 N = TypeVar("N", int, float)
 
-# our names by theirs: the first that the class or the function has
+# another library's name: our names, of which the first that the class or function has is suggested
 NAMES = {
     "act": "activation", "BatchNorm1d": "BatchNorm", "BCELoss": "binary_cross_entropy",
     "BCEWithLogitsLoss": "binary_cross_entropy", "bias": "b", "children": "submodules",
@@ -32,23 +32,24 @@ NAMES = {
     "trainable_weights": "parameters", "units": "n_out n_units", "validation_data": "validation",
     "verbose": "progress", "weight": "W", "weights": "W parameters", "y_pred": "z a score", "y_true": "target y",
 }  # fmt: skip
-TRAINS = "for record in nn.Training(model, loss, optimizer, data) trains"
+TRAIN = "iterate over nn.Training(model, loss, optimizer, data)"
 REMEDIES = {
-    "beta1": "give both as betas", "bias": "Linear has it: Linear(2, 1, bias=False)", "compile": TRAINS,
-    "cuda": "its numbers are Python's floats", "device": "its numbers are Python's floats", "fit": TRAINS,
-    "from_logits": "it always reads logits", "label_smoothing": "give a share for each unit as target",
-    **dict.fromkeys(("ModuleDict", "ModuleList", "ParameterList"), "a list or dict in an attribute is searched"),
-    "Parameter": "it is an autograd.Value", "predict": "nn.predict(model, X) does",
-    "reduction": "nn.losses.mean_loss takes the mean", "register_buffer": "assign a list to an attribute as mu_",
-    "save": "nn.checkpoint.save does", "score": "nn.accuracy(model, data) or nn.r2(model, data) does",
-    "shuffle": "each epoch has a new order", "to": "it has no device",
+    "beta1": "pass both as betas", "bias": "pass it to Linear: Linear(2, 1, bias=False)", "compile": TRAIN,
+    **dict.fromkeys(("cuda", "device", "to"), "all numbers are Python floats on the CPU"), "fit": TRAIN,
+    "from_logits": "it always expects logits", "label_smoothing": "pass a probability for each unit as the target",
+    **dict.fromkeys(("ModuleDict", "ModuleList", "ParameterList"), "assign a plain list or dict to an attribute"),
+    "Parameter": "use autograd.Value", "predict": "use nn.predict(model, X)",
+    "reduction": "nn.losses.mean_loss takes the mean",
+    "register_buffer": "assign a list of floats to an attribute whose name ends in _",
+    "save": "use nn.checkpoint.save", "score": "use nn.accuracy(model, data) or nn.r2(model, data)",
+    "shuffle": "every epoch visits the examples in a new random order",
 }  # fmt: skip
 
 
-def in_our_words(owner: str, name: str, known: Collection[str]) -> str:
-    """The sentence that the owner lacks this name, with our name for it if another library uses it.
+def unknown_name(owner: str, name: str, known: Collection[str]) -> str:
+    """Return the error message for a name that the owner lacks; a name from another library gets ours as a hint.
 
-    >>> in_our_words("SGD", "lr", ["learning_rate", "momentum"])
+    >>> unknown_name("SGD", "lr", ["learning_rate", "momentum"])
     'SGD has no lr: it is called learning_rate'
     """
     ours = [word for word in NAMES.get(name, "").split() if word in known]
@@ -57,92 +58,96 @@ def in_our_words(owner: str, name: str, known: Collection[str]) -> str:
 
 
 def _check_keywords(owner: str, function: Callable[..., Any], keywords: Mapping[str, Any]) -> None:
-    """TypeError for an argument under another library's name."""
+    """Raise TypeError for a keyword from another library, and suggest ours."""
     if theirs := keywords.keys() & (NAMES.keys() | REMEDIES.keys()):
         known = signature(function).parameters
         if any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
             return
         for name in sorted(theirs - known.keys()):
-            raise TypeError(in_our_words(owner, name, known))
+            raise TypeError(unknown_name(owner, name, known))
 
 
-class Constructed:
-    """A class whose constructor names our argument in the error for another library's."""
+class ChecksKeywords:
+    """Base class whose constructor suggests our keyword when it is given another library's."""
 
     if not TYPE_CHECKING:  # a type checker would accept any argument
 
         def __new__(cls, *arguments, **keywords):
             _check_keywords(cls.__name__, cls.__init__, keywords)
-            if cls.__init__ is object.__init__ and (arguments or keywords):  # which accepts all beside a __new__
+            # object.__init__ accepts any arguments if a class defines __new__
+            if cls.__init__ is object.__init__ and (arguments or keywords):
                 raise TypeError(f"{cls.__name__} takes no arguments")
             return super().__new__(cls)
 
 
-class Answering(Constructed):
-    """A ``Constructed`` class whose instances do so for attributes, which makes every access a little slower."""
+class SuggestsNames(ChecksKeywords):
+    """Base class that also suggests our name for a missing attribute; every attribute access is a little slower."""
 
     if not TYPE_CHECKING:
 
         def __getattr__(self, name):
-            raise AttributeError(in_our_words(type(self).__name__, name, dir(self)), name=name, obj=self)
+            raise AttributeError(unknown_name(type(self).__name__, name, dir(self)), name=name, obj=self)
 
 
-class Theirs:
-    """An attribute that another library has, for a class whose attribute access must stay fast."""
+class ForeignName:
+    """An attribute name from another library, for a class in which ``__getattr__`` would be too slow."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
     def __get__(self, instance: object, owner: type) -> NoReturn:
-        raise AttributeError(in_our_words(owner.__name__, self.name, dir(owner) + list(vars(instance or owner))))
+        raise AttributeError(unknown_name(owner.__name__, self.name, dir(owner) + list(vars(instance or owner))))
 
     def __set__(self, instance: object, number: object) -> NoReturn:
         self.__get__(instance, type(instance))
 
 
-def answering(function: F) -> F:
-    """Decorates a function so that it names our argument in the error for another library's."""
+def checks_keywords(function: F) -> F:
+    """Decorate a function so that it suggests our keyword when it is given another library's."""
 
     @wraps(function)
-    def answer(*arguments: Any, **keywords: Any) -> Any:
+    def checked(*arguments: Any, **keywords: Any) -> Any:
         if keywords:
             _check_keywords(function.__name__, function, keywords)
         return function(*arguments, **keywords)
 
-    return cast("F", answer)
+    return cast("F", checked)
 
 
 def in_range(
     name: str, number: float, above: float = -inf, at_least: float = -inf, below: float = inf, at_most: float = inf,
     what: str = "it",
 ) -> float:  # fmt: skip
-    """The number as a float. ValueError unless it is finite and within the bounds; TypeError for other types.
+    """Return the number as a float.
 
     what   what the error calls the number
+
+    Raises ValueError unless it is finite and within the bounds, and TypeError for other types.
 
     >>> in_range("p", 1.5, at_least=0.0, at_most=1.0, what="a probability")
     Traceback (most recent call last):
         ...
-    ValueError: p = 1.5: a probability needs to be finite and ≥ 0 and ≤ 1
+    ValueError: p = 1.5: a probability must be finite, ≥ 0 and ≤ 1
     """
     x = _as_float(name, number, what, "a number")
     if not (isfinite(x) and above < x < below and at_least <= x <= at_most):
         signs = {">": above, "≥": at_least, "<": below, "≤": at_most}
-        rule = " and ".join(["finite", *(f"{sign} {bound:g}" for sign, bound in signs.items() if isfinite(bound))])
-        raise ValueError(f"{name} = {number!r}: {what} needs to be {rule}")
+        *rules, last = "finite", *(f"{sign} {bound:g}" for sign, bound in signs.items() if isfinite(bound))
+        rule = f"{', '.join(rules)} and {last}" if rules else last
+        raise ValueError(f"{name} = {number!r}: {what} must be {rule}")
     return x
 
 
 def whole(name: str, number: float) -> int:
-    """The number as an int. ValueError unless it is whole and at least 1; TypeError for other types."""
-    x = _as_float(name, number, "it", "a whole number of at least 1")
+    """Return the number as an int. Raises ValueError unless it is at least 1 and whole, TypeError for other types."""
+    x = _as_float(name, number, "it", "a positive integer")
     if not (isfinite(x) and x == int(x) and x >= 1):
-        raise ValueError(f"{name} = {number!r}: it needs to be a whole number of at least 1")
+        raise ValueError(f"{name} = {number!r}: it must be a positive integer")
     return int(x)
 
 
 def optional(check: Callable[..., N], name: str, number: Any, **bounds: float) -> N | None:
-    """None, or what ``in_range`` or ``whole`` makes of the number.
+    """Return None for None, and otherwise the number as checked by ``in_range`` or ``whole``.
 
     >>> optional(whole, "patience", 3.0), optional(whole, "patience", None)
     (3, None)
@@ -151,7 +156,9 @@ def optional(check: Callable[..., N], name: str, number: Any, **bounds: float) -
 
 
 def generator(rng: Random | int | None) -> Random:
-    """The ``random.Random`` itself, one seeded with an int, or a fresh one for None. TypeError for other types.
+    """Return the given ``random.Random``, one seeded with an int, or for None a randomly seeded one.
+
+    Raises TypeError for other types.
 
     >>> generator(0).random() == Random(0).random()
     True
@@ -161,7 +168,7 @@ def generator(rng: Random | int | None) -> Random:
     if isinstance(rng, SupportsIndex) and not isinstance(rng, bool):
         return Random(index(rng))
     if not isinstance(rng, Random):
-        raise TypeError(f"rng = {rng!r}: it needs to be a seed such as 0, a random.Random, or None")
+        raise TypeError(f"rng = {rng!r}: it must be a seed such as 0, a random.Random, or None")
     return rng
 
 
@@ -171,4 +178,4 @@ def _as_float(name: str, number: object, what: str, kind: str) -> float:
     except ValueError:  # beyond the largest float
         return inf
     except TypeError:
-        raise TypeError(f"{name} = {number!r}: {what} needs to be {kind}") from None
+        raise TypeError(f"{name} = {number!r}: {what} must be {kind}") from None

@@ -127,7 +127,7 @@ def test_b8_w_in_place_of_its_transpose_fails_on_its_shape():
 
 
 def test_b8_a_transposed_weight_matrix_fails_on_its_shape():
-    with pytest.raises(ValueError, match=r"W2 of the shape \(3, 2\) .* is W transposed\?"):
+    with pytest.raises(ValueError, match=r"W2 has the shape \(3, 2\).* is W transposed\?"):
         back_propagate([None, W[1], np.transpose(W[2])], B, X, Y)
 
 
@@ -215,15 +215,15 @@ def test_a_satisfied_hinge_has_no_gradient():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((W, [None, [0.01], [0.05, -0.05]], X, Y), r"W1 of the shape \(3, 2\) and b1 of \(1,\)"),
-        ((W, B, [0.5], Y), r"reading a0 of \(1,\)"),
+        ((W, [None, [0.01], [0.05, -0.05]], X, Y), r"W1 has the shape \(3, 2\), b1 \(1,\)"),
+        ((W, B, [0.5], Y), r"and a0 \(1,\)"),
         ((W, B[:2], X, Y), "2 layers of W and 1 of b"),
-        ((W[1:], B, X, Y), "counts from layer 1, after None"),
+        ((W[1:], B, X, Y), r"it must be a list \[None, W1"),
         ((W, B, X, [1.0]), r"outputs \(2,\) and targets \(1,\)"),
-        ((W, B, X, Y, "swish"), "activation 'swish': there are elu, gelu"),
-        ((W, B, X, Y, ["tanh", "tanh"]), "needs one name, or None and then a name for each layer"),
-        ((W, B, X, Y, "tanh", "guess"), "loss 'guess': there are binary_cross_entropy"),
-        ((W, B, X, -1, "tanh", "cross_entropy"), "label -1: the 2 output units take the labels 0 … 1"),
+        ((W, B, X, Y, "swish"), "activation 'swish': choose one of elu, gelu"),
+        ((W, B, X, Y, ["tanh", "tanh"]), "must be a name, or None followed by a name per layer"),
+        ((W, B, X, Y, "tanh", "guess"), "loss 'guess': choose one of binary_cross_entropy"),
+        ((W, B, X, -1, "tanh", "cross_entropy"), "label -1: 2 output units have the labels 0 … 1"),
         ((W, B, X, 1, "tanh", "hinge"), "hinge of 2 output units: it needs one"),
     ],
 )
@@ -344,7 +344,7 @@ def test_what_is_no_trace_or_has_no_linear_layer_is_an_error(model):
         matrix_form(Sequential(Tanh()).trace([1.0]))
     trace = traced(model)
     trace.z[2][1] = trace.a[2][1]
-    with pytest.raises(ValueError, match=r"a²_2 is made by sigmoid, not by affine"):
+    with pytest.raises(ValueError, match=r"a²_2 was computed by sigmoid: it must be computed by affine"):
         matrix_form(trace)
 
 

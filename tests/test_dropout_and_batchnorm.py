@@ -113,12 +113,12 @@ def test_d1_evaluation_is_the_identity_and_draws_nothing():
 @pytest.mark.parametrize("p", [-0.1, 1.1, math.nan, math.inf, -math.inf])
 def test_d1_a_p_that_is_no_probability_is_refused(p):
     for make in (lambda: Dropout(p), lambda: MLP(2, [3, 1], dropout=p), lambda: MLP(2, [1], dropout=p)):
-        with pytest.raises(ValueError, match=f"p = {p}: .* needs to be finite and ≥ 0 and ≤ 1"):
+        with pytest.raises(ValueError, match=f"p = {p}: .* must be finite, ≥ 0 and ≤ 1"):
             make()
 
 
 def test_d1_a_p_that_is_no_number_is_a_type_error():
-    with pytest.raises(TypeError, match="p = 'half': the probability of dropping a unit needs to be a number"):
+    with pytest.raises(TypeError, match="p = 'half': the probability of dropping a unit must be a number"):
         Dropout("half")
 
 
@@ -357,12 +357,12 @@ def untouched(layer, call, words):
 def test_in_training_fewer_than_two_examples_and_other_widths_are_refused_and_statistics_stay():
     layer = BatchNorm(2)
     layer.batch([[1.0, 2.0], [3.0, 5.0]])
-    untouched(layer, lambda: layer.batch([[1.0, 2.0]]), "mini-batch of 1 in training: .* at least 2")
+    untouched(layer, lambda: layer.batch([[1.0, 2.0]]), "mini-batch of 1 in training mode: .* at least 2")
     untouched(layer, lambda: layer.batch([]), "mini-batch of 0")
-    untouched(layer, lambda: layer.batch([[1.0, 2.0], [1.0]]), "example of 1 numbers: it needs 2")
-    untouched(layer, lambda: layer.batch([[1.0, 2.0, 3.0]] * 2), "example of 3 numbers: it needs 2")
+    untouched(layer, lambda: layer.batch([[1.0, 2.0], [1.0]]), "example of length 1: it expects 2")
+    untouched(layer, lambda: layer.batch([[1.0, 2.0, 3.0]] * 2), "example of length 3: it expects 2")
     untouched(
-        layer, lambda: layer([1.0, 2.0]), r"mini-batch of 1 in training: .*model\.batch\(X\).* or model\.eval\(\)"
+        layer, lambda: layer([1.0, 2.0]), r"mini-batch of 1 in training mode: .*batch\(X\).* or model\.eval\(\)"
     )
     # 1e200² is no float: the running averages must not become infinite
     untouched(layer, lambda: layer.batch([[1.0, 1e200], [2.0, -1e200]]), "overflow")
@@ -378,7 +378,7 @@ def test_in_training_fewer_than_two_examples_and_other_widths_are_refused_and_st
         ({"n": 2, "epsilon": math.nan}, "epsilon = nan"),
         ({"n": 2, "momentum": 1.1}, "momentum = 1.1"),
         ({"n": 2, "momentum": math.nan}, "momentum = nan"),
-        ({"n": 2, "momentum": "x"}, "momentum = 'x': the share of the new batch needs to be a number"),
+        ({"n": 2, "momentum": "x"}, "momentum = 'x': the weight of the new batch must be a number"),
     ],
 )
 def test_batch_norm_refuses_options_that_cannot_work(arguments, words):
@@ -449,7 +449,7 @@ def test_calibration_restores_every_mode_and_needs_something_to_calibrate():
     calibrate(model, points.X)
     assert [module.training for module in (model, *model.submodules().values())] == modes
     assert len(set(modes)) == 2
-    with pytest.raises(ValueError, match="no BatchNorm"):
+    with pytest.raises(ValueError, match="needs a BatchNorm"):
         calibrate(MLP(2, [3, 1]), points.X)
 
 
@@ -457,7 +457,7 @@ def test_calibration_restores_every_mode_and_needs_something_to_calibrate():
 def test_a_calibration_that_fails_changes_nothing(X):
     model = network()
     model.batch(moons(5, rng=Random(0)).X)
-    untouched(model, lambda: calibrate(model, X), "at least [12]|needs 2")
+    untouched(model, lambda: calibrate(model, X), "at least [12]|expects 2")
     assert all(module.training for module in model.submodules().values())
     assert all(m.latest is None for m in model.submodules().values() if isinstance(m, BatchNorm))
 
@@ -476,7 +476,7 @@ def test_statistics_that_are_not_finite_are_refused_and_never_averaged():
 def test_the_unit_whose_statistics_are_not_finite_is_named():
     with pytest.raises(ValueError, match="unit 2 has mean nan and variance nan: "):
         BatchNorm(3).batch([[1.0, 2.0, 3.0], [1.0, math.nan, 3.0]])
-    with pytest.raises(ValueError, match=r"unit 2 has mean and variance \(0\.0, inf\)"):
+    with pytest.raises(ValueError, match=r"unit 2 has the mean and variance \(0\.0, inf\)"):
         BatchNorm(3).average([0.0] * 3, [1.0, math.inf, 1.0], 2)
 
 
@@ -489,7 +489,7 @@ def test_a_momentum_of_0_never_learns_and_of_1_never_remembers():
 
 def test_a_calibration_that_fails_at_the_second_layer_leaves_the_first_as_it_was():
     model = Sequential(Linear(1, 1, rng=Random(0)), BatchNorm(1), Linear(2, 1, rng=Random(0)), BatchNorm(1))
-    untouched(model, lambda: calibrate(model, [[1.0], [5.0]]), "it needs 2")
+    untouched(model, lambda: calibrate(model, [[1.0], [5.0]]), "it expects 2")
 
 
 def test_running_statistics_are_saved_with_the_weights_and_are_no_parameters(tmp_path):

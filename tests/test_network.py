@@ -51,7 +51,7 @@ from nn.init import BY_NAME as INITIALIZERS, he_normal, he_uniform, xavier_norma
 from nn.losses import mean_loss, mean_squared_error
 from nn.module import Module, evaluating, flatten
 from nn.optim import Optimizer
-from nn.validation import NAMES, Constructed
+from nn.validation import NAMES, ChecksKeywords
 
 # ---- what is composed of the table's entries ------------------------------------------------------------------
 
@@ -260,11 +260,11 @@ POINTS = moons(10, rng=Random(0))
         (lambda: SGD(NET.parameters(), lr=0.1), "SGD has no lr: it is called learning_rate"),
         (lambda: Adam(NET.parameters(), eps=1e-9), "Adam has no eps: it is called epsilon"),
         (lambda: Adam(params=NET.parameters()), "Adam has no params: it is called parameters"),
-        (lambda: Adam(NET.parameters(), beta1=0.8), "Adam has no beta1: give both as betas"),
+        (lambda: Adam(NET.parameters(), beta1=0.8), "Adam has no beta1: pass both as betas"),
         (lambda: nn.RMSprop(NET.parameters(), rho=0.9), "RMSprop has no rho: it is called alpha"),
         (lambda: nn.Linear(in_features=2, out_features=1), "Linear has no in_features: it is called n_in"),
         (lambda: nn.Linear(2, units=1), "Linear has no units: it is called n_out"),
-        (lambda: MLP(2, [1], bias=False), r"MLP has no bias: Linear has it: Linear\(2, 1, bias=False\)"),
+        (lambda: MLP(2, [1], bias=False), r"MLP has no bias: pass it to Linear: Linear\(2, 1, bias=False\)"),
         (lambda: MLP(2, units=[1]), "MLP has no units: it is called n_units"),
         (lambda: MLP(nin=2, nouts=[1]), "MLP has no nin: it is called n_in"),
         (lambda: nn.BatchNorm(num_features=3), "BatchNorm has no num_features: it is called n"),
@@ -293,8 +293,8 @@ def test_an_argument_of_another_library_is_answered_with_our_name_for_it(write, 
 @pytest.mark.parametrize(
     ("thing", "name", "words"),
     [
-        (NET, "cuda", "MLP has no cuda: its numbers are Python's floats"),
-        (NET, "fit", "MLP has no fit: for record in nn.Training"),
+        (NET, "cuda", "MLP has no cuda: all numbers are Python floats on the CPU"),
+        (NET, "fit", "MLP has no fit: iterate over nn.Training"),
         (NET, "weights", "MLP has no weights: it is called parameters"),
         (NET, "modules", "MLP has no modules: it is called submodules"),
         (NET.net.layers[0], "weight", "Linear has no weight: it is called W"),
@@ -305,8 +305,8 @@ def test_an_argument_of_another_library_is_answered_with_our_name_for_it(write, 
         (Training(NET, hinge, SGD(NET.parameters(), 0.1), POINTS._replace(y=[1] * 10)), "history", "called records"),
         (nn, "CrossEntropyLoss", "nn has no CrossEntropyLoss: it is called cross_entropy"),
         (nn, "Dense", "nn has no Dense: it is called Linear"),
-        (nn, "Parameter", "nn has no Parameter: it is an autograd.Value"),
-        (nn, "ModuleList", "nn has no ModuleList: a list or dict in an attribute is searched"),
+        (nn, "Parameter", "nn has no Parameter: use autograd.Value"),
+        (nn, "ModuleList", "nn has no ModuleList: assign a plain list or dict to an attribute"),
         (NET, "requires_grad_", "MLP has no requires_grad_: it is called freeze"),
         (NET, "nothing", "MLP has no nothing$"),
         (nn, "nothing", "nn has no nothing$"),
@@ -331,7 +331,7 @@ def test_a_name_from_elsewhere_is_free_for_a_module_of_ones_own():
 
 
 def test_every_answer_is_a_name_of_ours():
-    classes = [thing for thing in vars(nn).values() if inspect.isclass(thing) and issubclass(thing, Constructed)]
+    classes = [thing for thing in vars(nn).values() if inspect.isclass(thing) and issubclass(thing, ChecksKeywords)]
     functions = [nn.PCA.__init__, nn.clip_norm, nn.clip_value, nn.data.split, moons, *nn.losses.BY_NAME.values()]
     known = {*nn.__all__, *dir(NET), *dir(NET.net.layers[0]), *dir(NET.net.layers[1]), *dir(Optimizer)}
     for function in (*functions, *(c.__init__ for c in classes), Training.__init__):
@@ -529,7 +529,7 @@ def test_an_int_is_a_seed_wherever_data_are_random(make):
     assert make(rng=0) == make(rng=np.int64(0)) == make(rng=Random(0)) != make(rng=1)
     assert make(rng=None) != make(rng=None)
     for wrong in ("0", 0.5, True, np.random.default_rng(0)):
-        with pytest.raises(TypeError, match=r"rng = .*: it needs to be a seed such as 0, a random\.Random, or None"):
+        with pytest.raises(TypeError, match=r"rng = .*: it must be a seed such as 0, a random\.Random, or None"):
             make(rng=wrong)
 
 
@@ -614,8 +614,8 @@ W = Value(1.0, "w")
     ("make", "words"),
     [
         (lambda: SGD([], 0.1), "model.parameters"),
-        (lambda: SGD([W, Value(2.0), W], 0.1), "given twice"),
-        (lambda: SGD([W, 2.0 * W], 0.1), "moves leaves, and .* is computed"),
+        (lambda: SGD([W, Value(2.0), W], 0.1), "appears twice"),
+        (lambda: SGD([W, 2.0 * W], 0.1), "updates leaves, and .* is computed"),
         (lambda: SGD([W], 0.0), "learning_rate = 0.0"),
         (lambda: SGD([W], -0.1), "learning_rate = -0.1"),
         (lambda: Adam([W], math.nan), "learning_rate = nan"),
@@ -635,7 +635,7 @@ def test_optimisers_refuse_what_cannot_work(make, words):
 
 
 def test_an_optimiser_moves_values_and_nothing_else():
-    with pytest.raises(TypeError, match="moves Values"):
+    with pytest.raises(TypeError, match="updates Values"):
         SGD([W, 1.0], 0.1)
 
 
@@ -837,7 +837,7 @@ def test_a_bit_flipped_in_a_weight_is_refused_by_the_checksum(model, tmp_path):
         changed = bytearray(content)
         changed[bit // 8] ^= 1 << bit % 8
         path.write_bytes(changed)
-        refused(model, path, "is damaged: its checksum differs")
+        refused(model, path, "is damaged: its checksum does not match")
 
 
 def test_a_file_without_a_checksum_as_of_another_program_is_loaded(model, tmp_path):
@@ -856,8 +856,8 @@ def test_a_file_without_a_checksum_as_of_another_program_is_loaded(model, tmp_pa
         (lambda a: {k: v for k, v in a.items() if k != "net.layers.2.b"}, "missing net.layers.2.b"),
         (lambda a: a | {"net.layers.9.W": a["net.layers.0.W"]}, "unknown net.layers.9.W"),
         (lambda a: a | {f"../{i}": a["net.layers.2.b"] for i in range(1000)}, "unknown ../0, .* and 995 more"),
-        (lambda a: a | {"net.layers.2.b": a["net.layers.2.b"].astype(int)}, "2.b has numbers of the type int64"),
-        (lambda a: a | {"net.layers.2.b": a["net.layers.2.b"] > 0.0}, "2.b has numbers of the type bool"),
+        (lambda a: a | {"net.layers.2.b": a["net.layers.2.b"].astype(int)}, "2.b has the type int64"),
+        (lambda a: a | {"net.layers.2.b": a["net.layers.2.b"] > 0.0}, "2.b has the type bool"),
         (lambda a: a | {"net.layers.2.b": a["net.layers.2.b"] + math.nan}, "net.layers.2.b .* not finite"),
         (lambda a: a | {"net.layers.2.W": a["net.layers.2.W"] - math.inf}, "net.layers.2.W .* not finite"),
     ],
@@ -1073,18 +1073,18 @@ def inside_itself():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Own(layers={linear()}), "layers is a set, in which no parameters are found: make it a list"),
-        (lambda: Own(deep=[{"w": frozenset([Value(1.0)])}]), "deep.0.w is a frozenset, in which"),
-        (lambda: Own(layers=(linear() for _ in "ab")), "layers is a generator, in which"),
-        (lambda: Own(layers=map(nn.Tanh, [])), "layers is a map, in which"),
-        (lambda: Own(layers=iter([linear()])), "layers is a list_iterator, in which"),
-        (lambda: Own(mu_=np.zeros(3)), "mu_ is an array: what a module learns without a gradient is a list"),
-        (lambda: Own(layers={"a": linear()}.values()), "layers is a dict_values, in which"),
-        (lambda: Own(heads={0.5: linear()}), "heads has the key 0.5: in a dict of modules or parameters"),
+        (lambda: Own(layers={linear()}), "layers is a set, which is not searched for parameters: use a list"),
+        (lambda: Own(deep=[{"w": frozenset([Value(1.0)])}]), "deep.0.w is a frozenset, which"),
+        (lambda: Own(layers=(linear() for _ in "ab")), "layers is a generator, which"),
+        (lambda: Own(layers=map(nn.Tanh, [])), "layers is a map, which"),
+        (lambda: Own(layers=iter([linear()])), "layers is a list_iterator, which"),
+        (lambda: Own(mu_=np.zeros(3)), "mu_ is an array: statistics learned from data must be a list"),
+        (lambda: Own(layers={"a": linear()}.values()), "layers is a dict_values, which"),
+        (lambda: Own(heads={0.5: linear()}), "heads has the key 0.5: keys of modules and parameters must be"),
         (lambda: Own(heads={"a.b": Value(1.0)}), "heads has the key 'a.b': "),
-        (lambda: Own(heads={1: linear(), "1": linear()}), "heads has the key '1': .* make another path"),
-        (referring_back, "refers back to the Own that it is in: .* weakref"),
-        (inside_itself, "endless.1 refers back to the list that it is in"),
+        (lambda: Own(heads={1: linear(), "1": linear()}), "heads has the key '1': .* form different paths"),
+        (referring_back, "refers to the Own that contains it: .* weakref"),
+        (inside_itself, "endless.1 refers to the list that contains it"),
     ],
 )
 def test_what_cannot_be_searched_is_named_with_its_remedy(make, words):
@@ -1096,9 +1096,7 @@ def test_what_cannot_be_searched_is_named_with_its_remedy(make, words):
 
 @pytest.mark.parametrize("shared", [linear(), [Value(1.0)], {"a": linear()}])
 def test_a_module_or_parameter_of_a_class_is_refused_where_the_class_is_made(shared):
-    with pytest.raises(
-        TypeError, match=r"Shared\.inner.* shared by all instances of the class: assign it in __init__"
-    ):
+    with pytest.raises(TypeError, match=r"Shared\.inner.* shared by all instances: assign it in __init__"):
         type("Shared", (Own,), {"inner": shared})
     assert type("Plain", (Own,), {"sizes": [1, 2], "rng": Random(0)})().state_dict() == {}
 
@@ -1233,15 +1231,15 @@ def test_a_sequential_takes_a_list_and_has_indices_slices_a_length_and_an_order(
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: nn.Sequential(linear(), nn.ReLU), r"layer 2 is ReLU, which is not a Module: write ReLU\(\)"),
-        (lambda: nn.Sequential([nn.Dropout]), r"layer 1 is Dropout, which is not a Module: write Dropout\(\)"),
-        (lambda: nn.Sequential(tanh, linear()), r"layer 1 is tanh, which is not a Module: write Tanh\(\)"),
-        (lambda: nn.Sequential("relu"), r"layer 1 is relu, which is not a Module: write ReLU\(\)"),
+        (lambda: nn.Sequential(linear(), nn.ReLU), r"layer 2 is ReLU, which is not a Module: use ReLU\(\)"),
+        (lambda: nn.Sequential([nn.Dropout]), r"layer 1 is Dropout, which is not a Module: use Dropout\(\)"),
+        (lambda: nn.Sequential(tanh, linear()), r"layer 1 is tanh, which is not a Module: use Tanh\(\)"),
+        (lambda: nn.Sequential("relu"), r"layer 1 is relu, which is not a Module: use ReLU\(\)"),
         (lambda: nn.Sequential(linear(), len), "layer 2 is len, which is not a Module$"),
         (lambda: nn.Sequential([linear(), [linear()]]), r"layer 2 is \[Linear\(1, 1\)\], which is not a Module$"),
         (lambda: nn.Sequential(None), "layer 1 is None, which is not a Module$"),
-        (lambda: nn.Linear(2, 1, bias=0.5), "bias = 0.5: it needs to be True or False"),
-        (lambda: nn.Linear(2, 1, False), "init False: there are"),
+        (lambda: nn.Linear(2, 1, bias=0.5), "bias = 0.5: it must be True or False"),
+        (lambda: nn.Linear(2, 1, False), "init False: choose one of"),
     ],
 )
 def test_what_is_no_layer_is_named_with_what_to_write(make, words):
@@ -1300,7 +1298,7 @@ def test_a_seed_is_an_int_or_a_random_and_nothing_else(make):
     assert make(0) == make(Random(0)) == make(np.int64(0)) != make(1)
     assert make(None) != make(None)
     for rng in ("0", 0.5, True, np.random.default_rng(0)):
-        with pytest.raises(TypeError, match=r"rng = .*: it needs to be a seed such as 0, a random\.Random, or None"):
+        with pytest.raises(TypeError, match=r"rng = .*: it must be a seed such as 0, a random\.Random, or None"):
             make(rng)
 
 
@@ -1336,24 +1334,24 @@ def test_a_layer_of_ones_own_says_what_a_penalty_pulls_and_l2_moves_it():
 
 @pytest.mark.parametrize("x", [3.0, "12", [[1.0, 2.0]], [1.0, 2.0, 3.0]])
 def test_a_model_maps_one_example_of_its_width(model, x):
-    with pytest.raises((TypeError, ValueError), match=r"list of numbers|model\.batch|needs 2"):
+    with pytest.raises((TypeError, ValueError), match=r"list of numbers|model\.batch|expects 2"):
         model(x)
 
 
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: MLP(2, [1], activation="foo"), "activation 'foo': there are"),
-        (lambda: MLP(2, 3), "MLP of the layers 3"),
-        (lambda: MLP(2, []), r"MLP of the layers \[\]"),
+        (lambda: MLP(2, [1], activation="foo"), "activation 'foo': choose one of"),
+        (lambda: MLP(2, 3), "n_units = 3: an MLP needs"),
+        (lambda: MLP(2, []), r"n_units = \[\]: an MLP needs"),
         (lambda: MLP(2, [1]).batch([]), "of 0 examples"),
-        (lambda: MLP(2, [1]).batch([[1.0, 2.0], [1.0]]), "example of 1 numbers: it needs 2"),
-        (lambda: MLP(2, [1])(["a", "b"]), "not of text"),
-        (lambda: nn.Linear(0, 1), "n_in = 0: it needs to be a whole number of at least 1"),
-        (lambda: nn.Linear(1, 0), "n_out = 0: it needs"),
+        (lambda: MLP(2, [1]).batch([[1.0, 2.0], [1.0]]), "example of length 1: it expects 2"),
+        (lambda: MLP(2, [1])(["a", "b"]), "contains text"),
+        (lambda: nn.Linear(0, 1), "n_in = 0: it must be a positive integer"),
+        (lambda: nn.Linear(1, 0), "n_out = 0: it must be"),
         (lambda: nn.Linear(2, 1, init=lambda n_in, n_out, rng: [[1.0, math.nan]]), "not finite"),
         (lambda: nn.Linear(2, 1, init=lambda n_in, n_out, rng: [[1.0], [2.0]]), r"shape \(2, 1\): W .* \(1, 2\)"),
-        (lambda: nn.LeakyReLU(math.inf), "slope = inf: it needs to be finite"),
+        (lambda: nn.LeakyReLU(math.inf), "slope = inf: it must be finite"),
         (lambda: model_diagram(nn.ReLU()), "no Linear layer"),
         (lambda: model_diagram(nn.Sequential(nn.Linear(1, 2), nn.Linear(3, 1))), "cannot follow"),
     ],
@@ -1365,7 +1363,7 @@ def test_what_makes_no_network_or_no_batch_is_named(make, words):
 
 @pytest.mark.parametrize("units", [2.5, "2", None])
 def test_units_that_are_no_whole_number_are_named(units):
-    with pytest.raises((TypeError, ValueError), match=r"n_units = .*: it needs to be a whole number of at least 1"):
+    with pytest.raises((TypeError, ValueError), match=r"n_units = .*: it must be a positive integer"):
         MLP(2, [units])
-    with pytest.raises((TypeError, ValueError), match=r"n_out = .*: it needs to be a whole number of at least 1"):
+    with pytest.raises((TypeError, ValueError), match=r"n_out = .*: it must be a positive integer"):
         nn.Linear(2, units)

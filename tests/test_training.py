@@ -226,7 +226,7 @@ def test_empty_validation_data_is_refused_before_the_first_epoch():
     [
         ("binary_cross_entropy", 1, [[0.0, 1.0]] * 3, [0, 1, 2], "target 2"),
         ("binary_cross_entropy", 1, [[0.0, 1.0]] * 3, [0, 1, "1"], "holds '1' as its target"),
-        ("cross_entropy", 3, [[0.0, 1.0]] * 3, [0, 1, -1], r"label -1: the 3 output units take the labels 0 … 2"),
+        ("cross_entropy", 3, [[0.0, 1.0]] * 3, [0, 1, -1], r"label -1: 3 output units have the labels 0 … 2"),
         ("cross_entropy", 3, [[0.0, 1.0]] * 3, [0, 1, 3], "label 3"),
         ("cross_entropy", 1, [[0.0, 1.0]] * 3, [0, 1, 1], "cross_entropy of 1 output unit.*binary_cross_entropy"),
         ("hinge", 1, [[0.0, 1.0]] * 3, [1, -1, 0], "hinge of the target 0"),
@@ -241,7 +241,7 @@ def test_empty_validation_data_is_refused_before_the_first_epoch():
             [0, 1, 1],
             "example 3, counted from 1, has 1 numbers",
         ),
-        ("binary_cross_entropy", 1, [[0.0]] * 3, [0, 1, 1], "example of 1 numbers: it needs 2"),
+        ("binary_cross_entropy", 1, [[0.0]] * 3, [0, 1, 1], "example of length 1: it expects 2"),
         (
             "binary_cross_entropy",
             1,
@@ -358,20 +358,20 @@ def test_the_state_of_a_training_goes_through_json():
         (lambda s: s["best"]["model"].update({"net.layers.0.b": [1.0]}), r"\(1,\) in the state"),
         (lambda s: s["best"].update(epoch=9), "best epoch of the state is 9, of 2"),
         (lambda s: s["best"].update(epoch=0), "best epoch of the state is 0, of 2"),
-        (lambda s: s["optimizer"]["states"][0].pop(), "the state is of"),
-        (lambda s: s["optimizer"]["states"].append([]), "the state is of"),
-        (lambda s: s["optimizer"]["states"][0][-1].append(1.0), r"remembers \[2\] numbers"),
-        (lambda s: s["optimizer"]["states"][0].append(s["optimizer"]["states"][0].pop(0)[:1]), r"remembers \[2\]"),
+        (lambda s: s["optimizer"]["states"][0].pop(), "the state belongs to groups of"),
+        (lambda s: s["optimizer"]["states"].append([]), "the state belongs to groups of"),
+        (lambda s: s["optimizer"]["states"][0][-1].append(1.0), r"with \[2\] numbers per state"),
+        (lambda s: s["optimizer"]["states"][0].append(s["optimizer"]["states"][0].pop(0)[:1]), r"with \[2\]"),
         (lambda s: s["optimizer"]["states"][0][-1].__setitem__(1, math.nan), "a number = nan"),
         (lambda s: s["optimizer"]["states"][0][-1].__setitem__(1, 1j), "TypeError .*1j"),
         (lambda s: s["optimizer"].update(learning_rate=[math.nan]), "nan: .* finite"),
-        (lambda s: s["optimizer"].update(learning_rate=[0.1, 0.1]), "the state is of"),
+        (lambda s: s["optimizer"].update(learning_rate=[0.1, 0.1]), "the state belongs to groups of"),
         (lambda s: s["optimizer"].update(steps=-1), "-1: .* ≥ 0"),
         (
             lambda s: s["optimizer"].pop("class"),
-            "the state is of an optimiser of an earlier version, and this is Adam",
+            "the state belongs to an optimiser of an earlier version, and this is Adam",
         ),
-        (lambda s: s["optimizer"].update({"class": "AdamW"}), "the state is of AdamW, and this is Adam: make"),
+        (lambda s: s["optimizer"].update({"class": "AdamW"}), "the state belongs to AdamW, and this is Adam: create"),
         (lambda s: s["records"].reverse(), "epochs 1, 2"),
         (lambda s: s["records"][0].pop(), "not the state of a training"),
         (lambda s: s["generators"].pop("order"), "generators"),
@@ -397,7 +397,7 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(spoil, words):
 def test_weights_alone_are_no_checkpoint_of_a_training(tmp_path):
     training = with_everything("sgd")
     save(training.model, tmp_path / "weights")
-    with pytest.raises(ValueError, match="weights: not a checkpoint of a training"):
+    with pytest.raises(ValueError, match="weights: this is not a training checkpoint"):
         load_training(training, tmp_path / "weights")
 
 
@@ -522,13 +522,13 @@ def test_c4_he_keeps_the_mean_square_of_relu_layers_and_small_normal_weights_los
     ("make", "words"),
     [
         (lambda: first_weights.gain("step"), "activation 'step'"),
-        (lambda: first_weights.initializer("orthogonal"), "init 'orthogonal': there are constant, he_normal"),
+        (lambda: first_weights.initializer("orthogonal"), "init 'orthogonal': choose one of constant, he_normal"),
         (lambda: first_weights.uniform(2, 2, Random(0), -1.0), "limit = -1.0"),
         (lambda: first_weights.normal(2, 2, Random(0), math.nan), "std = nan"),
         (lambda: first_weights.he_normal(2, 2, Random(0), gain=math.inf), "gain = inf"),
         (lambda: first_weights.constant(2, 2, Random(0), math.inf), "value = inf"),
         (lambda: MLP(2, [3, 1], init="glorot"), "init 'glorot'"),
-        (lambda: Linear(2, 3, init=lambda n_in, n_out, rng: [[0.0] * n_out] * n_in), r"\(2, 3\): W needs"),
+        (lambda: Linear(2, 3, init=lambda n_in, n_out, rng: [[0.0] * n_out] * n_in), r"\(2, 3\): W must have"),
         (lambda: Linear(2, 3, init=lambda n_in, n_out, rng: [[0.0], [0.0, 1.0], [0.0]]), "different shapes"),
     ],
 )
@@ -720,7 +720,7 @@ def test_a_rate_that_grows_beyond_the_floats_is_refused_as_one():
 @pytest.mark.parametrize("rate", [-0.1, math.nan, math.inf, "0.1", None, 1j])
 def test_a_rate_that_is_set_by_hand_is_validated_at_once_and_the_old_one_stays(rate):
     optimizer = SGD([Value(1.0)], 0.1)
-    with pytest.raises((ValueError, TypeError), match=f"^learning_rate = {rate!r}: it needs to be"):
+    with pytest.raises((ValueError, TypeError), match=f"^learning_rate = {rate!r}: it must be"):
         optimizer.learning_rate = rate
     assert optimizer.learning_rate == 0.1
 
@@ -742,7 +742,7 @@ def test_a_rate_that_is_set_by_hand_counts_from_the_next_step_on(engine):
 def test_a_rate_that_is_set_by_hand_beside_a_schedule_is_an_error_that_says_so(schedule):
     w = Value(1.0)
     optimizer = Adam([w], schedule())
-    with pytest.raises(ValueError, match=r"learning_rate = 0.01 beside a schedule, .*: set optimizer\.schedule"):
+    with pytest.raises(ValueError, match=r"learning_rate = 0.01 would be overwritten .*: set optimizer\.schedule"):
         optimizer.learning_rate = 0.01
     optimizer.schedule = None
     optimizer.learning_rate = 0.01
@@ -756,7 +756,7 @@ def test_a_rate_that_is_set_by_hand_beside_a_schedule_is_an_error_that_says_so(s
 
 def test_a_schedule_that_is_no_function_is_refused_where_it_is_set():
     optimizer = SGD([Value(1.0)], constant(0.1))
-    with pytest.raises(TypeError, match=r"schedule = 0\.5: it needs to be a function"):
+    with pytest.raises(TypeError, match=r"schedule = 0\.5: it must be a function"):
         optimizer.schedule = 0.5
     with pytest.raises(AttributeError, match="SGD has no lr: it is called learning_rate"):
         optimizer.lr = 0.5
@@ -838,7 +838,7 @@ def test_a_gradient_that_would_leave_the_floats_moves_nothing(name, gradient):
     optimizer.step()
     before = data(parameters), optimizer.state_dict()
     parameters[1].grad = gradient
-    with pytest.raises(DomainError, match=r"^v = .* no parameter was moved"):
+    with pytest.raises(DomainError, match=r"^v = .* no parameter was updated"):
         optimizer.step()
     assert (data(parameters), optimizer.state_dict()) == before
 
@@ -870,7 +870,7 @@ def test_an_optimisers_state_goes_into_its_own_class_alone(source, target):
         optimizer.load_state_dict(json.loads(json.dumps(state)))
         assert optimizer.state_dict() == state
     else:
-        with pytest.raises(ValueError, match=f"^the state is of {source}, and this is {target}: make the optimiser"):
+        with pytest.raises(ValueError, match=f"^the state belongs to {source}, and this is {target}: create"):
             optimizer.load_state_dict(state)
         assert optimizer.state_dict() == before
 
@@ -878,7 +878,7 @@ def test_an_optimisers_state_goes_into_its_own_class_alone(source, target):
 @pytest.mark.parametrize(("saved", "given"), [(0.9, 0.0), (0.0, 0.9)])
 def test_the_state_of_an_sgd_with_momentum_is_not_that_of_one_without(saved, given):
     state = remembering(SGD([Value(1.0)], 0.1, momentum=saved)).state_dict()
-    with pytest.raises(ValueError, match=r"remembers \[[01]\] numbers of each: give it the same groups, options"):
+    with pytest.raises(ValueError, match=r"with \[[01]\] numbers per state: create it with the same groups"):
         SGD([Value(1.0)], 0.1, momentum=given).load_state_dict(state)
 
 
@@ -898,7 +898,7 @@ def test_a_checkpoint_of_another_optimiser_is_refused_by_name(tmp_path):
     next(iter(source))
     save_training(source, tmp_path / "run")
     before = target.state_dict()
-    with pytest.raises(ValueError, match="the state is of Adam, and this is RMSprop: make the optimiser"):
+    with pytest.raises(ValueError, match="the state belongs to Adam, and this is RMSprop: create the optimiser"):
         load_training(target, tmp_path / "run")
     assert target.state_dict() == before
 
@@ -983,12 +983,12 @@ def test_a_training_with_groups_is_resumed_to_the_bit(case, engine, tmp_path):
         (lambda v, w: SGD([{"learning_rate": 0.1}], 0.1), "^group 0: .*'parameters'"),
         (lambda v, w: SGD([{"parameters": [v]}, w], 0.1), "^group 1: 'Value' object is not a mapping"),
         (lambda v, w: SGD([w, {"parameters": [v]}], 0.1), "^group 0: 'Value' object is not a mapping"),
-        (lambda v, w: SGD([{"parameters": []}], 0.1), "^group 0: an optimiser without parameters"),
-        (lambda v, w: SGD([{"parameters": [v]}, {"parameters": [w, v]}], 0.1), "a parameter is given twice"),
+        (lambda v, w: SGD([{"parameters": []}], 0.1), "^group 0: the optimiser got no parameters"),
+        (lambda v, w: SGD([{"parameters": [v]}, {"parameters": [w, v]}], 0.1), "a parameter appears twice"),
         (lambda v, w: SGD([{"parameters": [v], "learning_rate": -1.0}], 0.1), "^group 0: learning_rate = -1.0"),
         (lambda v, w: Adam([{"parameters": [v], "betas": (0.9, 1.0)}], 0.1), "^group 0: beta = 1.0"),
         (lambda v, w: SGD([{"parameters": [v], "momentum": 0.0}], 0.1, 0.9, nesterov=True), "^group 0: nesterov"),
-        (lambda v, w: SGD({"parameters": [v]}, 0.1), "moves Values, not 'parameters'"),
+        (lambda v, w: SGD({"parameters": [v]}, 0.1), "updates Values, not 'parameters'"),
     ],
 )
 def test_groups_that_cannot_work_are_named(make, words):
@@ -1038,7 +1038,7 @@ def test_the_state_of_other_groups_is_refused_and_changes_nothing():
         SGD(parameters, 0.1), SGD([{"parameters": parameters[:1]}, {"parameters": parameters[1:]}], 0.1),
         SGD([{"parameters": parameters[:2], "momentum": 0.5}, {"parameters": parameters[2:]}], 0.1),
     ):  # fmt: skip
-        with pytest.raises(ValueError, match="give it the same groups, options and model"):
+        with pytest.raises(ValueError, match="create it with the same groups, options and model"):
             halves.load_state_dict(other.state_dict())
     assert halves.state_dict() == before
 
@@ -1047,7 +1047,7 @@ def test_the_state_of_other_groups_is_refused_and_changes_nothing():
     ("rate", "words"),
     [
         (lambda t: 0.1 if t < 1 else -0.1, "learning_rate after 1 steps = -0.1"),
-        (1e200, r"^w = .* no parameter was moved: try a learning rate below 1e\+200"),
+        (1e200, r"^w = .* no parameter was updated: try a learning rate below 1e\+200"),
     ],
 )
 def test_a_step_that_one_group_cannot_take_moves_none(rate, words):
