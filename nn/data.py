@@ -1,6 +1,6 @@
-"""Loads, makes and splits data sets, as plain lists of numbers: the lecture's toy sets and those of scikit-learn.
+"""Data sets as plain lists of numbers: loads those of scikit-learn, generates toy data, and splits and batches them.
 
-Nothing here knows a Value: a number becomes a node's parent only when a model takes it.
+Numbers become nodes only when a model reads them, so this module does not use Values.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ class _Fields(NamedTuple):
 
 
 class Dataset(_Fields):
-    """Examples and their targets; the constructor turns them into plain lists and checks them.
+    """Examples and their targets, which the constructor converts to plain lists and validates.
 
-    X          the numbers of each example: lists, an array, a DataFrame; one column alone is one feature
-    y          the target of each: a label, a number, or a list of numbers; texts become labels of ``classes``
-    classes    their names; without them, the texts of y in sorted order, or in that of pandas' ordered categories
-    features   the names of the numbers of an example; without them, those of a DataFrame's columns
-    units      (mean, deviation) of a target that was standardised: mean + deviation · y is in its own units
+    X          the numbers of each example: lists, an array or a DataFrame; a flat sequence is a single feature
+    y          the target of each example: a label, a number or a list of numbers; strings become labels
+    classes    names of the classes; by default the strings in y, sorted or in the order of a pandas categorical
+    features   names of the numbers of an example; by default the columns of a DataFrame
+    units      (mean, deviation) of a standardised target: mean + deviation · y is in its original units
 
-    Raises ValueError and TypeError as ``check``, and ValueError for a text that is not in ``classes``.
+    Raises ValueError and TypeError as ``check``, and ValueError for a string that is not in ``classes``.
 
     >>> data = Dataset([[0.5, 1], [1.5, 2]], ["dog", "cat"])
     >>> data.X, data.y, data.classes
@@ -53,35 +53,36 @@ class Dataset(_Fields):
         if targets and isinstance(targets[0], str):
             for i, t in enumerate(targets, 1):
                 if not isinstance(t, str):
-                    raise TypeError(f"example {i}, counted from 1, has the target {t!r} among texts")
+                    raise TypeError(f"example {i}, counted from 1, has the target {t!r}: all must be strings")
             kind: Any = getattr(y, "dtype", None)
             ordered = [*map(str, kind.categories)] if getattr(kind, "ordered", False) else []
             classes = classes or ordered or sorted(set(targets))
             if unknown := sorted(set(targets) - set(classes)):
-                raise ValueError(f"y holds the class {unknown[0]!r}: classes has {', '.join(map(repr, classes))}")
+                raise ValueError(f"y contains {unknown[0]!r}: it must be one of {', '.join(map(repr, classes))}")
             targets = [classes.index(t) for t in targets]
         features = [*map(str, features if len(features) else getattr(X, "columns", ()))]
         if features and rows and len(features) != len(rows[0]):
-            raise ValueError(f"{len(rows[0])} numbers of an example and {len(features)} features: name each, or none")
+            found = f"{len(features)} features for examples of {len(rows[0])} numbers"
+            raise ValueError(f"{found}: pass one name per number, or none")
         units = in_range("mean", units[0]), in_range("deviation", units[1], above=0.0)
         return cls._make([rows, targets, classes, features, units]).check()
 
     @classmethod
     def from_frame(cls, frame: Any, target: str, features: Sequence[str] | None = None) -> Self:
-        """The examples of a pandas DataFrame: numbers as they are, texts and categories one-hot, ``colour=red``.
+        """Create a data set from a pandas DataFrame, in which columns of strings become one-hot: ``colour=red``.
 
-        target     the column to learn: texts or categories are classes, numbers are taken as they are
-        features   the columns to learn from; without them, all others
+        target     the column to predict; strings and categories are classes, numbers remain as they are
+        features   the columns to learn from; by default all others
 
-        Raises ValueError for a column that is not there or a missing value, and says where.
+        Raises ValueError for a missing or duplicate column and for a missing value, which the error locates.
         """
         names = [name for name in frame.columns if name != target] if features is None else list(features)
         columns: dict[str, list[Any]] = {}
         for name in (target, *names):
             if list(frame.columns).count(name) != 1:
-                raise ValueError(f"column {name!r}: the frame needs to have it once, and has {list(frame.columns)}")
+                raise ValueError(f"column {name!r} must occur once in the columns {list(frame.columns)}")
             if (is_missing := frame[name].isna()).any():
-                row, remedy = is_missing.argmax() + 1, "fill it in or leave the row out"
+                row, remedy = is_missing.argmax() + 1, "fill it in or drop the row"
                 raise ValueError(f"row {row}, counted from 1, has no value in column {name!r}: {remedy}")
             series = frame[name]
             series = series.cat.rename_categories(str) if series.dtype == "category" else series.astype(object)
@@ -94,49 +95,52 @@ class Dataset(_Fields):
         return cls(list(zip(*columns.values())) or [()] * len(y), y, features=list(columns))
 
     def agree(self, classes: Sequence[str]) -> None:
-        """ValueError for a class that has another label among these."""
+        """Raise ValueError if a class has another label in these classes of the training data."""
         for label, name in enumerate(self.classes):
             if name in classes and name not in classes[label : label + 1]:
-                there = f"{classes.index(name)} of the training data"
-                raise ValueError(f"{name!r} is the label {label} here and {there}: give both the same classes")
+                found = f"{name!r} has the label {label} here and {classes.index(name)} in the training data"
+                raise ValueError(f"{found}: pass the same classes to both")
 
     def take(self, indices: Sequence[int]) -> Dataset:
-        """The examples at these places, in this order."""
+        """Return the examples with these indices, in this order."""
         return self._replace(X=[self.X[i] for i in indices], y=[self.y[i] for i in indices])
 
     def check(self, role: str = "") -> Self:
-        """The data with floats for all numbers but labels. Raises ValueError or TypeError, which counts from 1.
+        """Return the data with all numbers as floats, except for labels.
 
-        Refuses empty data, missing or surplus targets, rows of different widths, and numbers that are not finite.
+        Raises ValueError or TypeError for empty data, missing or surplus targets, rows of different lengths, and
+        numbers that are not finite.
         """
         if not self.X or len(self.X) != len(self.y):
-            raise ValueError(f"{len(self.X)} {role}examples and {len(self.y)} labels: it needs as many, at least one")
+            found = f"{len(self.X)} {role}examples and {len(self.y)} targets"
+            raise ValueError(f"{found}: pass one target per example, and at least one example")
         several, y, n = isinstance(self.y[0], list), self.y.copy(), len(self.classes)
         for i, t in enumerate(y):
             example = f"{role}example {i + 1}, counted from 1,"
             if isinstance(t, list) != several:
-                raise TypeError(f"{example} has the target {t!r} and the first {self.y[0]!r}: all need to be alike")
+                found = f"{example} has the target {t!r}, but the first has {self.y[0]!r}"
+                raise TypeError(f"{found}: all must be numbers, or all lists")
             if several:
                 y[i] = _floats(t, len(self.y[0]), example, "in place {} of its target")
-            elif type(t) is not int:  # the protocol takes much longer
+            elif type(t) is not int:  # a shortcut for the most common type
                 y[i] = int(t) if isinstance(t, SupportsIndex) else _floats([t], 1, example, "as its target")[0]
             if n and not several and not (-1 if n == 2 else 0) <= y[i] < n:
-                raise ValueError(f"{example} has the target {t!r}: of {n} classes, labels count from 0")
+                raise ValueError(f"{example} has the target {t!r}: {n} classes have the labels 0 … {n - 1}")
         return self._replace(X=check_rows(self.X, f"{role}example", self.features), y=y)
 
 
 def rows_of(name: str, data: Any) -> list[list[Any]]:
-    """Rows of lists, NumPy, pandas or PyTorch, by position; a single number is a row of one column."""
+    """Return rows from lists, NumPy, pandas or PyTorch, where a single number becomes a row of one column."""
     return [row if isinstance(row, list) else [row] for row in _listed(name, data)]
 
 
 def examples_of(X: Any) -> list[list[float]]:
-    """The examples of lists, arrays or a DataFrame as rows of floats. Raises as ``check_rows``."""
+    """Return the examples in lists, arrays or a DataFrame as rows of floats. Raises as ``check_rows``."""
     return check_rows(rows_of("X", X), "example")
 
 
 def check_rows(rows: Sequence[list[Any]], called: str, columns: Sequence[str] = ()) -> list[list[float]]:
-    """The rows as floats. ValueError or TypeError where the widths differ or an entry is not a finite number."""
+    """Return the rows as floats. Raises ValueError or TypeError unless they are finite numbers of equal count."""
     return [
         _floats(row, len(rows[0]), f"{called} {i}, counted from 1,", "in place {}", columns)
         for i, row in enumerate(rows, 1)
@@ -144,55 +148,58 @@ def check_rows(rows: Sequence[list[Any]], called: str, columns: Sequence[str] = 
 
 
 def one_hot(label: Any, classes: int | Sequence[Any]) -> list[float]:
-    """1 for the class that the label names, 0 for the others.
+    """Return 1 for the class with this label and 0 for the others.
 
-    classes   how many there are, for labels from 0; or a list of them, where another label gives 0 for each
+    classes   number of classes with the labels 0, 1, …; or a list of labels, for which an unknown label gives zeros
 
-    Raises ValueError for a label that is not one of so many.
+    Raises ValueError for a label outside 0 … classes − 1.
 
     >>> one_hot(1, classes=3), one_hot("red", ["blue", "red"])
     ([0.0, 1.0, 0.0], [0.0, 1.0])
     """
     if isinstance(classes, int):
         if label not in range(classes):
-            raise ValueError(f"label {label!r}: {classes} classes take the labels 0 … {classes - 1}")
+            raise ValueError(f"label {label!r}: {classes} classes have the labels 0 … {classes - 1}")
         classes = range(classes)
     return [float(label == name) for name in classes]
 
 
 def _listed(name: str, data: Any) -> list[Any]:
-    """Entries as plain lists, texts and numbers; TypeError for dates, and for data without entries."""
+    """Return the entries as plain lists, strings and numbers. Raises TypeError for dates and for scalars."""
     for method in ("toarray", "to_numpy", "tolist"):
         if getattr(getattr(data, "dtype", None), "kind", "") in ("m", "M"):
-            raise TypeError(f"{name} holds {data.dtype}: it needs numbers, such as the days since a first date")
+            raise TypeError(
+                f"{name} contains {data.dtype}: convert dates to numbers, such as days since the first one"
+            )
         data = getattr(data, method, lambda data=data: data)()
     if isinstance(data, (str, bytes)) or not isinstance(data, Iterable):
-        raise TypeError(f"{name} = {data!r}: it needs a list, an array or a DataFrame")
+        raise TypeError(f"{name} = {data!r}: it must be a list, an array or a DataFrame")
     entries = [getattr(entry, "tolist", lambda entry=entry: entry)() for entry in data]
     is_several = [isinstance(x, Iterable) and not isinstance(x, (str, bytes)) for x in entries]
     return [list(entry) if several else entry for entry, several in zip(entries, is_several)]
 
 
 def _floats(x: list[Any], n: int, example: str, place: str, names: Sequence[str] = ()) -> list[float]:
-    """The n numbers of an example as floats; raises for fewer, for more, and for one that is not finite."""
+    """Return the n numbers of an example as floats. Raises if there are not n, or if one is not finite."""
     if len(x) != n or not n:
-        raise ValueError(f"{example} has {len(x)} numbers and the first {n}: all need as many, at least one")
-    if {*map(type, x)} == {float} and isfinite(sum(x)):  # a shortcut: most of the time of a short run was here
+        raise ValueError(
+            f"{example} has {len(x)} numbers and the first {n}: all must have equally many, at least one"
+        )
+    if {*map(type, x)} == {float} and isfinite(sum(x)):  # a shortcut, which took most of the time of a short run
         return x
     for k, x_k in enumerate(x, 1):
         where = place.format(f"{k} ({names[k - 1]})" if k <= len(names) else k)
         if not isinstance(x_k, SupportsFloat):
-            raise TypeError(f"{example} holds {short(x_k)} {where}: it needs a number")
-        with suppress(OverflowError):  # as of 10 ** 400
+            raise TypeError(f"{example} has {short(x_k)} {where}: it must be a number")
+        with suppress(OverflowError):  # for 10 ** 400
             if isfinite(x_k):
                 continue
-        raise ValueError(f"{example} holds {short(x_k)} {where}: every number needs to be finite; mend it or leave "
-                         "the example out")  # fmt: skip
+        raise ValueError(f"{example} has {short(x_k)} {where}: it must be finite; correct it or drop the example")
     return [*map(float, x)]
 
 
 class Split(NamedTuple):
-    """Training data moves the weights, validation data steers, test data is only reported."""
+    """Training data to fit the weights, validation data to choose between models, and test data to report."""
 
     training: Dataset
     validation: Dataset
@@ -201,7 +208,7 @@ class Split(NamedTuple):
 
 @checks_keywords
 def moons(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -> Dataset:
-    """Two half circles of radius 1 that reach into each other; labels 0 (upper) and 1 (lower).
+    """Return two interleaving half circles of radius 1 with the labels 0 (upper) and 1 (lower).
 
     >>> data = moons(4, noise=0.0, rng=Random(0))
     >>> data.y
@@ -215,7 +222,7 @@ def moons(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -> 
 
 @checks_keywords
 def circles(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -> Dataset:
-    """A circle of radius ½ (label 0) inside one of radius 1 (label 1)."""
+    """Return a circle of radius ½ (label 0) inside a circle of radius 1 (label 1)."""
     rng = _checked(n, noise, rng)
     polar = [((0.5, 1.0)[i % 2], rng.uniform(0.0, 2.0 * pi)) for i in range(n)]
     return _moved([(r * cos(t), r * sin(t)) for r, t in polar], noise, rng, ["inner", "outer"])
@@ -223,7 +230,7 @@ def circles(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -
 
 @checks_keywords
 def xor(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -> Dataset:
-    """The square [−1, 1]² in quarters; label 1 where the two numbers have different signs."""
+    """Return points in the square [−1, 1]² with the label 1 where the coordinates have different signs, else 0."""
     rng = _checked(n, noise, rng)
     drawn = [(rng.uniform(0.0, 1.0), rng.uniform(0.0, 1.0), rng.choice((-1.0, 1.0))) for _ in range(n)]
     points = [(sign * x, sign * y * (-1.0 if i % 2 else 1.0)) for i, (x, y, sign) in enumerate(drawn)]
@@ -232,7 +239,7 @@ def xor(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -> Da
 
 @checks_keywords
 def spirals(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -> Dataset:
-    """Two arms that wind once and a half around the origin, one turned by half a circle."""
+    """Return two spiral arms, rotated by 180° from each other, with one and a half turns around the origin."""
     rng = _checked(n, noise, rng)
     radii = [2.0 * rng.uniform(0.1, 1.0) for _ in range(n)]
     polar = [(r, 1.5 * pi * r + pi * (i % 2)) for i, r in enumerate(radii)]
@@ -241,56 +248,56 @@ def spirals(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -
 
 @checks_keywords
 def sine(n: int = 200, noise: float = 0.1, rng: Random | int | None = None) -> Dataset:
-    """A curve to fit: y = sin(x) plus normal noise, at random x from −π to π."""
+    """Return a regression problem: y = sin(x) plus normal noise, at random x from −π to π."""
     rng = _checked(n, noise, rng)
     X = [rng.uniform(-pi, pi) for _ in range(n)]
     return Dataset(X, [sin(x) + rng.gauss(0.0, noise) for x in X], features=["x"])
 
 
 def _moved(points: list[tuple[float, float]], noise: float, rng: Random, classes: list[str]) -> Dataset:
-    """Points in the plane, the classes in turn, each moved by normal noise of that standard deviation."""
+    """Return points of the plane with alternating classes, moved by normal noise with this standard deviation."""
     X = [[x + rng.gauss(0.0, noise), y + rng.gauss(0.0, noise)] for x, y in points]
     return Dataset(X, [i % 2 for i in range(len(X))], classes, ["x₁", "x₂"])
 
 
 def _checked(n: int, noise: float, rng: Random | int | None) -> Random:
-    """The generator, after a check of the other arguments."""
+    """Return the generator after validating the other arguments."""
     in_range("n", n, at_least=2.0, what="the number of points")
     in_range("noise", noise, at_least=0.0)
     return generator(rng)
 
 
 def digits() -> Dataset:
-    """1,797 handwritten digits of 8 × 8 pixels, scaled from 0 … 16 to 0 … 1. Source: UCI, by scikit-learn."""
+    """Load 1,797 handwritten digits of 8 × 8 pixels, scaled from 0 … 16 to 0 … 1. Source: UCI, from scikit-learn."""
     data = _bundled("load_digits")
     return data._replace(X=[[pixel / 16.0 for pixel in row] for row in data.X])
 
 
 def iris() -> Dataset:
-    """150 flowers of three species by four lengths, in centimetres. Source: Fisher 1936, by scikit-learn."""
+    """Load four lengths in centimetres of 150 flowers of three species. Source: Fisher 1936, from scikit-learn."""
     return _bundled("load_iris")
 
 
 def breast_cancer() -> Dataset:
-    """569 tumours, malignant (0) or benign (1), by 30 measures of their cells' nuclei, of very different sizes.
+    """Load 30 measurements of cell nuclei, of very different scales, of 569 malignant (0) or benign (1) tumours.
 
-    Source: Street, Wolberg & Mangasarian 1993 (UCI, Wisconsin diagnostic), by scikit-learn.
+    Source: Street, Wolberg & Mangasarian 1993 (UCI, Wisconsin diagnostic), from scikit-learn.
     """
     return _bundled("load_breast_cancer")
 
 
 def wine() -> Dataset:
-    """178 wines from three growers by 13 chemical measures, of very different sizes.
+    """Load 13 chemical measurements, of very different scales, of 178 wines from three growers.
 
-    Source: Forina et al. 1988 (UCI), by scikit-learn.
+    Source: Forina et al. 1988 (UCI), from scikit-learn.
     """
     return _bundled("load_wine")
 
 
 def diabetes() -> Dataset:
-    """442 patients by ten measures; the target is how far diabetes has progressed in a year, from 25 to 346.
+    """Load ten measurements of 442 patients; the target is the progression of diabetes in one year, from 25 to 346.
 
-    Source: Efron, Hastie, Johnstone & Tibshirani 2004, by scikit-learn.
+    Source: Efron, Hastie, Johnstone & Tibshirani 2004, from scikit-learn.
     """
     return _bundled("load_diabetes", scaled=False)
 
@@ -309,18 +316,18 @@ def _bundled(loader: str, **options: bool) -> Dataset:
 def split(
     data: Dataset, fractions: tuple[float, float, float] = (0.6, 0.2, 0.2), rng: Random | int | None = None
 ) -> Split:
-    """Training, validation and test data at random, each class in the same proportions (stratified).
+    """Split data at random into training, validation and test data, stratified by class.
 
-    The sizes are the fractions of all examples, and of each class to less than one example, rounded by the largest
-    remainder. Targets that are numbers, and no labels, are split at random. A seed repeats a split.
-    Raises ValueError if the fractions do not sum to 1, or a part would be left without any example.
+    The sizes are rounded by the largest remainder, and each class deviates from its fractions by less than one
+    example. Numeric targets are not stratified. Raises ValueError if the fractions do not sum to 1, and if a part
+    would be empty.
 
     >>> parts = split(moons(100, rng=Random(0)), rng=Random(0))
     >>> [(len(part.y), sum(part.y)) for part in parts]
     [(60, 30), (20, 10), (20, 10)]
     """
     if len(fractions) != 3 or not (min(fractions) >= 0.0 and abs(sum(fractions) - 1.0) <= 1e-9):
-        raise ValueError(f"fractions {fractions}: it needs three, at least 0 and of sum 1")
+        raise ValueError(f"fractions {fractions}: pass three numbers ≥ 0 with the sum 1")
     rng = generator(rng)
     members: dict[Any, list[int]] = {}
     are_labels = len(data.classes) > 0 or all(y in (-1, 0, 1) for y in data.y)
@@ -336,19 +343,19 @@ def split(
     for name, fraction, part in zip(Split._fields, fractions, parts):
         rng.shuffle(part)
         if fraction and not part:
-            raise ValueError(f"{len(data.y)} examples leave none for {name}: it needs more data or other fractions")
+            raise ValueError(f"{len(data.y)} examples leave none for {name}: use more data or other fractions")
     return Split(*(data.take(part) for part in parts))
 
 
 def _counts(sizes: Sequence[int], fractions: Sequence[float], rng: Random) -> list[list[int]]:
-    """How many of each class go to each part: its quota, size · fraction, rounded up or down.
+    """Return for each class how many of its examples go to each part: its quotas size · fraction, rounded up or down.
 
-    A part's total is its own quota, rounded by the largest remainder. Where the classes do not add up to it, they are
-    rounded in turn, the smallest first and equal ones at random, each as near to its quotas as the parts allow: none
-    of them gets a whole example more or less than what it is due. One rounding always keeps to that, which gives to
-    those that are due most, and after the last class all parts are due 0.
+    The total of a part is its quota of all examples, rounded by the largest remainder. If independently rounded
+    classes do not add up to these totals, classes are rounded one after another, the smallest first and equal ones in
+    random order. Each takes the rounding that keeps every part within one example of the sum of its quotas so far;
+    rounding up the parts that are furthest behind always achieves this, and after the last class the totals are met.
     """
-    # of 0.7 · 10 and the like, no digit is left that would round 7 up
+    # rounded, so that 0.7 · 10 is 7 and not slightly more
     *quotas, all_quotas = ([round(n * fraction, 9) for fraction in fractions] for n in (*sizes, sum(sizes)))
     counts, totals = [_roundings(quota)[0] for quota in quotas], _roundings(all_quotas)[0]
     if [*map(sum, zip(*counts))] == totals:
@@ -358,14 +365,14 @@ def _counts(sizes: Sequence[int], fractions: Sequence[float], rng: Random) -> li
     rng.shuffle(order)
     for c in sorted(order, key=sizes.__getitem__):
         due = [d + quota for d, quota in zip(due, quotas[c])]
-        # 1 up to the rounding of the quotas
+        # differences below 1 are equally good, up to the rounding of the quotas
         counts[c] = min(_roundings(quotas[c]), key=lambda found: max(1.0 - 1e-6, *map(abs, map(sub, due, found))))
         due = [*map(sub, due, counts[c])]
     return counts
 
 
 def _roundings(quotas: list[float]) -> list[list[int]]:
-    """The quotas rounded up or down to the same sum, in every way, the nearest first."""
+    """Return all ways to round the quotas up or down that keep their sum, the nearest first."""
     low = [*map(floor, quotas)]
     ups = combinations([p for p in range(3) if quotas[p] > low[p]], round(sum(quotas)) - sum(low))
     found = [[n + (p in up) for p, n in enumerate(low)] for up in ups]
@@ -373,9 +380,9 @@ def _roundings(quotas: list[float]) -> list[list[int]]:
 
 
 def batches(n: int, size: int, rng: Random | int | None = None, least: int = 1) -> Iterator[list[int]]:
-    """The numbers 0 … n − 1 in a fresh random order, ``size`` at a time; the last batch may be smaller.
+    """Yield the numbers 0 … n − 1 in random order in batches of this size, of which the last may be smaller.
 
-    least   what is left over joins the batch before, where it would be a smaller batch than this
+    least   if fewer than this are left over, they join the previous batch
 
     >>> [sorted(batch) for batch in batches(5, 5, Random(0))]
     [[0, 1, 2, 3, 4]]
@@ -390,9 +397,9 @@ def batches(n: int, size: int, rng: Random | int | None = None, least: int = 1) 
 
 
 def count_batches(n: int, size: int, least: int = 1) -> int:
-    """How many batches those are: ⌈n/size⌉, and one less where what is left over joins the batch before."""
+    """Return the number of batches: ⌈n/size⌉, or one less if the leftover joins the previous batch."""
     if size < 1:
-        raise ValueError(f"batch_size = {size}: it needs to be at least 1")
+        raise ValueError(f"batch_size = {size}: it must be at least 1")
     return max(n // size + (n % size >= least and n % size > 0), min(n, 1))
 
 

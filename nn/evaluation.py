@@ -1,7 +1,7 @@
-"""Evaluates a model: reads its outputs as classes or numbers, and measures accuracy, RMSE and R².
+"""Evaluates models: interprets their outputs as classes or numbers, and measures accuracy, RMSE and R².
 
-The loss declares what its outputs are (``nn.losses.outputs_are``), and the data show whether targets are labels.
-Accuracy, predictions, records, plots and pages all read the one ``Task`` that follows from both.
+The loss declares what its outputs are (``nn.losses.outputs_are``), and the data show whether the targets are labels.
+Both determine the ``Task``, on which accuracy, predictions, records, plots and pages are based.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from nn.module import Module, beneath, evaluating, lift
 from nn.records import Metrics, progress_bar
 from nn.validation import checks_keywords
 
-AT_ONCE = 1000  # examples that are evaluated together, to bound memory
+AT_ONCE = 1000  # number of examples that are evaluated together, to bound memory
 CLASSIFICATION, REGRESSION = "classification", "regression"
 
 
-@dataclass(frozen=True, slots=True)  # without a __dict__, which a search for parameters would read each epoch
+@dataclass(frozen=True, slots=True)  # a __dict__ would be searched for parameters every epoch
 class Task:
-    """How the outputs of one loss are read on one kind of targets.
+    """How the outputs of a model are interpreted, given the loss and the targets.
 
     >>> from nn import half_squared_error
     >>> task = Task.of(half_squared_error, Dataset([[1.0], [2.0]], [-1, 1]), units=1)
@@ -40,35 +40,35 @@ class Task:
     ('classification', (0.0,), 0, -1)
     """
 
-    kind: str  # CLASSIFICATION, REGRESSION, or "" for a loss that does not say what its outputs are
-    labels: tuple[Any, ...] = ()  # the values that the target of one output unit takes, in order; () for a unit each
-    cuts: tuple[float, ...] = ()  # of one output unit, between its classes: 0 for a logit, ½ for a probability
-    units: tuple[float, float] = (0.0, 1.0)  # (mean, deviation) of the targets before they were standardised
-    classes: tuple[str, ...] = ()  # the names that the training data gave
+    kind: str  # CLASSIFICATION, REGRESSION, or "" for a loss that does not declare its outputs
+    labels: tuple[Any, ...] = ()  # the possible targets of a single output unit, in order; () for one unit per class
+    cuts: tuple[float, ...] = ()  # decision thresholds of a single output unit: 0 for a logit, ½ for a probability
+    units: tuple[float, float] = (0.0, 1.0)  # (mean, deviation) of the targets before standardisation
+    classes: tuple[str, ...] = ()  # names of the classes in the training data
 
     @classmethod
     def of(cls, loss: Loss | str, data: Dataset, units: int) -> Task:
-        """The task of a loss, or a kind of outputs, with these targets. ValueError for an unknown kind."""
+        """Return the task for a loss, or a kind of outputs, with these targets. Raises ValueError for other kinds."""
         outputs = loss if isinstance(loss, str) else getattr(without_options(loss), "outputs", "")
         if not outputs:
             return cls("")
-        outputs_are(outputs)  # or an error
+        outputs_are(outputs)  # raises ValueError
         labels = _labels(data, units) if outputs == "numbers" else OUTPUTS[outputs]
         if labels is None:
             return cls(REGRESSION, units=data.units)
         if units > 1:
             return cls(CLASSIFICATION)
         cuts = (0.0,) if outputs == "logits" else _between(labels)
-        if outputs != "numbers" and (low := [y for y in data.y if y in (-1, 0)]):  # as the targets have them
+        if outputs != "numbers" and (low := [y for y in data.y if y in (-1, 0)]):  # use the labels of the targets
             labels = int(min(low)), 1
         return cls(CLASSIFICATION, labels, cuts)
 
     def decide(self, units: Sequence[float]) -> int:
-        """The index of the class that one example's outputs stand for: of the nearest label, or the largest unit."""
+        """Return the index of the class that the outputs of one example predict."""
         return bisect_left(self.cuts, units[0]) if len(units) == 1 else units.index(max(units))
 
     def leads(self, units: Sequence[float]) -> list[float]:
-        """The margin of each class over the others: above 0 for the one that ``decide`` takes."""
+        """Return the margin of each class over the others, which is positive for the one that ``decide`` returns."""
         if len(units) == 1:
             edges = (-inf, *self.cuts, inf)
             return [min(units[0] - low, high - units[0]) for low, high in pairwise(edges)]
@@ -76,14 +76,14 @@ class Task:
         return [z_k - (second if z_k == first else first) for z_k in units]
 
     def label_of(self, target: Any) -> int:
-        """The index of the class of a target: its nearest label, or the place of its largest share."""
+        """Return the index of the class of a target: of the nearest label, or of its largest probability."""
         shares = units_of(target)
         if len(shares) > 1:
             return shares.index(max(shares))
         return bisect_left(_between(self.labels), shares[0]) if self.labels else int(shares[0])
 
     def prediction(self, units: Sequence[float]) -> Any:
-        """What one example's outputs predict: a label as in the targets; or its numbers, in the target's units."""
+        """Return what the outputs of one example predict: a label, or numbers in the units of the target."""
         if self.kind == CLASSIFICATION:
             k = self.decide(units)
             return self.labels[k] if self.labels else k
@@ -91,17 +91,17 @@ class Task:
         return numbers[0] if len(numbers) == 1 else numbers
 
     def in_units(self, numbers: Any) -> list[float]:
-        """One example's outputs or target, a number or several, in the target's own units."""
+        """Convert the outputs or the target of one example to the original units of the target."""
         mean, deviation = self.units
         return [mean + deviation * a for a in units_of(numbers)]
 
     def names(self, data: Dataset, n: int) -> list[str]:
-        """The names of the n classes: those of the data, else their labels, as −1 and +1."""
+        """Return the names of the n classes, where a class without a name has its label, such as −1 or +1."""
         labels = [f"{k:+}" if k and -1 in self.labels else str(k) for k in self.labels or range(n)]
         return [*data.classes, *(label.replace("-", "−") for label in labels[len(data.classes) :])]
 
     def sample(self, data: Dataset, most: int = 50) -> Dataset:
-        """The examples to measure δ on: the first of each class in turn; in a regression, evenly spaced."""
+        """Select examples for measurements: classes take turns; in a regression, examples are evenly spaced."""
         n = len(data.y)
         if self.kind != CLASSIFICATION:
             return data.take([i * n // min(most, n) for i in range(min(most, n))])
@@ -110,14 +110,14 @@ class Task:
         return data.take([i for turn in turns for i in turn if i is not None][:most])
 
     def confusion(self, data: Dataset, outputs: Sequence[Sequence[float]]) -> list[list[int]]:
-        """How many examples of each class (row) get which decision (column)."""
+        """Count the examples of each class (row) by predicted class (column)."""
         truth = [*map(self.label_of, data.y)]
         n = max(len(data.classes), len(self.labels) or len(outputs[0]), 1 + max(truth))
         counts = Counter(zip(truth, map(self.decide, outputs)))
         return [[counts[y, k] for k in range(n)] for y in range(n)]
 
     def tally(self, outputs: Sequence[Sequence[float]], targets: Sequence[Any]) -> list[float]:
-        """What adds up over mini-batches: how many are right, or Σ (y − a)² for each unit."""
+        """Return the number of correct predictions, or Σ (y − a)² per unit, both of which add up over batches."""
         if self.kind == CLASSIFICATION:
             return [sum(self.decide(a) == self.label_of(y) for a, y in zip(outputs, targets, strict=True))]
         if self.kind == REGRESSION:
@@ -126,7 +126,7 @@ class Task:
         return [0.0]
 
     def metrics(self, tally: Sequence[float], targets: Sequence[Any]) -> Metrics:
-        """The metrics of a tally over all of these targets."""
+        """Return the metrics from the tally over all of these targets."""
         n = len(targets)
         if self.kind == CLASSIFICATION:
             return Metrics(accuracy=tally[0] / n)
@@ -138,9 +138,9 @@ class Task:
 
 
 def _labels(data: Dataset, units: int) -> tuple[Any, ...] | None:
-    """The labels among numeric targets: one for each class, else 0/1 or −1/+1; None for other numbers.
+    """Return the labels of numeric targets: 0/1, −1/+1, or one per class of the data; None for other numbers.
 
-    In rows, one entry marks the class and the others are alike, as in (0, 1, 0).
+    For several units, return () if the rows are one-hot: one entry is larger, and the others are equal.
     """
     if units > 1:
         rows = [list(y) for y in data.y if isinstance(y, Iterable)]
@@ -163,26 +163,26 @@ def _r2(error: float, y: Sequence[float]) -> float:
         return nan
     mean = fsum(y) / len(y)
     spread = fsum((y_i - mean) ** 2 for y_i in y)
-    return 1.0 - error / spread if spread else float(error == 0.0)  # as scikit-learn has it
+    return 1.0 - error / spread if spread else float(error == 0.0)  # as in scikit-learn
 
 
-# ---- a model on data ----------------------------------------------------------------------------------------------
+# ---- evaluation of a model on data ---------------------------------------------------------------------------------
 
 
 def outputs_of(model: Module, X: Sequence[Sequence[float]]) -> list[Any]:
-    """The outputs for each example, in evaluation mode and without a graph; the model's modes stay as they were."""
+    """Return the outputs for each example in evaluation mode, without a graph; restore the modes of the model."""
     parts: Iterable[int] = range(0, max(len(X), 1), AT_ONCE)
     if len(X) > AT_ONCE:
-        parts = progress_bar(parts, desc="evaluation", delay=2)  # seconds
+        parts = progress_bar(parts, desc="evaluation", delay=2)  # shown after 2 s
     with evaluating(model), no_grad(), collector_paused():
         return [output for k in parts for output in model.batch(X[k : k + AT_ONCE])]
 
 
 def outputs_at(model: Module, X: Sequence[Sequence[float]]) -> Any:
-    """The output units for many examples at once, in evaluation mode: an array with a row for each unit.
+    """Return an array of the outputs for many examples in evaluation mode, with a row for each unit.
 
-    Layers of this package do the same with every example, so that the first one's graph stands for all; a module of
-    the user's own may look at its numbers and decide.
+    The layers of this package build the same graph for every example, so the rules of the first example's graph are
+    applied to arrays. A user's module may build different graphs, so it is called for every example.
     """
     import numpy as np
 
@@ -199,24 +199,24 @@ def outputs_at(model: Module, X: Sequence[Sequence[float]]) -> Any:
         for unit in units:
             for node in topological_order(unit, without=found):
                 found[node] = node.data
-                if node.operation and node.parents:  # a leaf keeps its number
+                if node.operation and node.parents:
                     found[node], _ = node.operation.rule(arrays, *(found[parent] for parent in node.parents))
     return np.stack([np.broadcast_to(np.asarray(found[unit]), columns.shape[1:]) for unit in units])
 
 
 def numbers_of(outputs: Iterable[Any]) -> list[list[float]]:
-    """The output units of each example as floats."""
+    """Return the output units of each example as floats."""
     return [[*map(data_of, units_of(output))] for output in outputs]
 
 
 def task_of(model: Module, data: Dataset, loss: Loss | None = None) -> Task:
-    """The task of a model: by a loss, by the one that it was trained with, else by its last operation.
+    """Return the task of a model, from the given loss, the loss of its training, or else its last operation.
 
-    A model that ends with σ gives probabilities, one that ends with tanh gives numbers; any other gives logits, or
-    numbers where the targets are not labels.
+    A model that ends with σ returns probabilities, and one that ends with tanh returns numbers; any other returns
+    logits, or numbers if the targets are not labels.
     """
     if not isinstance(data, Dataset):
-        raise TypeError(f"data of the type {type(data).__name__}: it needs to be a nn.data.Dataset")
+        raise TypeError(f"data of type {type(data).__name__}: it must be a nn.Dataset")
     data.agree(model.task.classes if model.task else ())
     if loss is None and model.task is not None:
         known: Task = replace(model.task, units=data.units)
@@ -233,7 +233,7 @@ def task_of(model: Module, data: Dataset, loss: Loss | None = None) -> Task:
 
 
 def evaluate(model: Module, loss: Loss, data: Dataset, task: Task | None = None) -> tuple[float, Metrics]:
-    """Mean loss and metrics on data, in evaluation mode and without a graph."""
+    """Return the mean loss and the metrics on data, in evaluation mode and without a graph."""
     outputs = outputs_of(model, data.X)
     with no_grad():
         mean = mean_loss(loss, outputs, data.y).data
@@ -244,35 +244,38 @@ def evaluate(model: Module, loss: Loss, data: Dataset, task: Task | None = None)
 
 @checks_keywords
 def accuracy(model: Module, data: Dataset, loss: Loss | None = None) -> float:
-    """The share of examples whose class the model predicts, in evaluation mode.
+    """Return the fraction of examples whose class the model predicts correctly, in evaluation mode.
 
-    loss    decides how outputs are read; by default the loss of the training, else the last layer decides
+    loss    determines the meaning of the outputs; by default the loss of the training, or else the last operation
 
-    Raises ValueError for a regression, and for a loss that does not say what its outputs are.
+    Raises ValueError for a regression, and for a loss that does not declare its outputs.
     """
     return _measured(model, data, loss, CLASSIFICATION).accuracy
 
 
 @checks_keywords
 def rmse(model: Module, data: Dataset, loss: Loss | None = None) -> float:
-    """√(1/n Σ (y − a)²) in the units of the target, in evaluation mode. Raises ValueError for a classification."""
+    """Return √(1/n Σ (y − a)²) in the units of the target, in evaluation mode.
+
+    Raises ValueError for a classification.
+    """
     return _measured(model, data, loss, REGRESSION).rmse
 
 
 @checks_keywords
 def r2(model: Module, data: Dataset, loss: Loss | None = None) -> float:
-    """R² = 1 − Σ (y − a)² / Σ (y − ȳ)², in evaluation mode. Raises ValueError for a classification."""
+    """Return R² = 1 − Σ (y − a)² / Σ (y − ȳ)², in evaluation mode. Raises ValueError for a classification."""
     return _measured(model, data, loss, REGRESSION).r2
 
 
 @checks_keywords
 def predict(model: Module, X: Any, loss: Loss | None = None) -> list[Any]:
-    """What the model predicts for each example: a label as in the targets, or a number in their units.
+    """Return the prediction for each example: a label, or a number in the units of the target.
 
-    X      as for ``Dataset``
-    loss   decides how outputs are read where the model was not trained here: a squared error predicts numbers
+    X      examples, as for ``Dataset``
+    loss   determines the meaning of the outputs if the model was not trained here: a squared error predicts numbers
 
-    Raises ValueError or TypeError for examples that are ragged or hold anything but finite numbers.
+    Raises ValueError or TypeError for examples that differ in length or contain anything but finite numbers.
     """
     X = examples_of(X)
     if not X:
@@ -283,7 +286,7 @@ def predict(model: Module, X: Any, loss: Loss | None = None) -> list[Any]:
 
 @checks_keywords
 def confusion_matrix(model: Module, data: Dataset, loss: Loss | None = None) -> list[list[int]]:
-    """How many examples of each class (row) get which prediction (column). Raises as ``accuracy``."""
+    """Count the examples of each class (row) by predicted class (column). Raises as ``accuracy``."""
     return task_for(CLASSIFICATION, model, data, loss).confusion(data, numbers_of(outputs_of(model, data.X)))
 
 
@@ -293,25 +296,25 @@ def _measured(model: Module, data: Dataset, loss: Loss | None, kind: str) -> Met
 
 
 def task_for(kind: str, model: Module, data: Dataset, loss: Loss | None = None) -> Task:
-    """The task of a model; ValueError for one of another kind."""
+    """Return the task of a model. Raises ValueError if it is of another kind."""
     task = task_of(model, data, loss)
     if not task.kind:
-        remedy = "declare it with @nn.losses.outputs_are(…), or pass one that does as loss"
-        raise ValueError(f"the loss of {model!r} does not say what its outputs are: {remedy}")
+        remedy = "add @nn.outputs_are(…) to it, or pass a loss that has it"
+        raise ValueError(f"the loss of {model!r} does not declare its outputs: {remedy}")
     if task.kind != kind:
-        measures = "accuracy and confusion_matrix" if kind == REGRESSION else "rmse and r2"
-        shown = "boundary and confusion" if kind == REGRESSION else "fit and residuals"
-        raise ValueError(f"the task of {model!r} is a {task.kind}: {measures} measure it, plots.{shown} show it")
+        metrics = "accuracy or confusion_matrix" if kind == REGRESSION else "rmse or r2"
+        figures = "boundary or confusion" if kind == REGRESSION else "fit or residuals"
+        raise ValueError(f"the task of {model!r} is a {task.kind}: use {metrics}, and plots.{figures}")
     return task
 
 
-# ---- before a training ------------------------------------------------------------------------------------------
+# ---- validation before training -----------------------------------------------------------------------------------
 
 
 def check_targets(model: Module, loss: Loss, data: Dataset, insist: bool = False) -> int:
-    """Check that the loss accepts the model's outputs and all targets; returns the number of output units.
+    """Check that the loss accepts the outputs of the model and all targets; return the number of output units.
 
-    insist   try the targets on a user's loss too, which may not be defined for the outputs of untrained weights
+    insist   also try the targets on a user's loss, although it may be undefined for the outputs of initial weights
     """
     itself = without_options(loss)
     kind, name = getattr(itself, "outputs", ""), getattr(itself, "__name__", "the loss")
@@ -319,17 +322,18 @@ def check_targets(model: Module, loss: Loss, data: Dataset, insist: bool = False
         with evaluating(model), collector_paused():
             [output] = model.batch([lift(data.X[0])])
             units, root = units_of(output), loss(output, data.y[0])
-    except ArithmeticError:  # the weights are too large: training says so
+    except ArithmeticError:  # the weights are too large, which training reports
         return 1
     last = beneath(units[0]).operation
     if last is not None and kind in ("logits", "scores") and (last is sigmoid or (last is relu and len(units) == 1)):
-        what = "the logit" if kind == "logits" else "a score of either sign"
-        remedy = 'leave that out (output="linear"), or take half_squared_error'
-        raise ValueError(f"{name} takes {what}, and the model ends with {last.symbol}: {remedy}")
+        needed = "logits" if kind == "logits" else "scores of either sign"
+        remedy = 'use output="linear", or half_squared_error'
+        raise ValueError(f"{name} needs {needed}, but the model ends with {last.symbol}: {remedy}")
     if kind == "logits" and last is exp and len(units) > 1 and abs(sum(map(data_of, units)) - 1.0) < 1e-9:
-        raise ValueError(f"{name} takes logits, and the model ends with softmax: leave that out")
+        raise ValueError(f"{name} needs logits, but the model ends with softmax: remove the softmax")
     if not isinstance(root, Value) or set(model.parameters()).isdisjoint(topological_order(root)):
-        raise ValueError(f"{name} returned {root!r}, which no parameter moves: compute it from Values, without .data")
+        rule = "compute the loss from Values, without .data"
+        raise ValueError(f"{name} returned {root!r}, which depends on no parameter: {rule}")
     if insist or itself in BY_NAME.values():
         with no_grad():
             for target in {tuple(y) if isinstance(y, Iterable) else y: y for y in data.y}.values():

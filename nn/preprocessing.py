@@ -1,8 +1,8 @@
-"""Preprocesses inputs with statistics of the training data alone: centring, scaling, PCA, whitening, one-hot coding.
+"""Preprocesses inputs: centring, scaling, PCA, whitening and one-hot coding, fitted on the training data only.
 
-∂L/∂w is δ times an input: where all inputs are positive, all weights of a unit are pushed the same way, and where one
-input is a thousand times another, so are its derivatives. All this happens before the first node is made, so nothing
-here knows a Value. Examples are rows, lists of numbers or a NumPy array; lists of floats come back.
+∂L/∂w is δ times an input: if all inputs are positive, all derivatives of a unit have the same sign, and if one input
+is a thousand times larger than another, so are its derivatives. Preprocessing takes place before the first node is
+created, so this module does not use Values. It accepts lists or NumPy arrays of rows and returns lists of floats.
 """
 
 from abc import ABC, abstractmethod
@@ -22,82 +22,84 @@ Rows = list[list[float]]
 
 
 class Preprocessor(SuggestsNames, ABC):
-    """Learns from training data with ``fit``, then maps any data with ``transform``, and back.
+    """Base class of preprocessors, which learn from the training data with ``fit`` and then ``transform`` any data.
 
-    All raise ValueError for rows that are ragged, of another width or not finite, and RuntimeError before ``fit``. A
-    ``fit`` or ``load_state_dict`` that fails changes nothing.
+    All methods raise ValueError for rows that have different or wrong lengths or are not finite, and RuntimeError
+    before ``fit``. If ``fit`` or ``load_state_dict`` fails, it changes nothing.
 
-    A subclass learns arrays, attributes with names that end in ``_``. It lists them in ``shapes`` with a letter for
-    each length; the first has length n, the width of a row.
+    A subclass learns arrays as attributes whose names end in ``_``. Its ``shapes`` map each name to a letter per
+    dimension; the first array has the length n of a row.
     """
 
-    kind: ClassVar[str] = ""  # its name on the command line and in a state
+    kind: ClassVar[str] = ""  # name on the command line and in a state
     shapes: ClassVar[dict[str, str]]
-    mark: ClassVar[str] = ""  # after the name of a feature
+    mark: ClassVar[str] = ""  # suffix for the names of features
 
     @abstractmethod
     def learn(self, X: Array) -> None:
-        """Set the attributes of ``shapes`` from X, of shape (m, n) with m ≥ 1 and finite."""
+        """Set the attributes in ``shapes`` from a finite X of shape (m, n) with m ≥ 1."""
 
     @abstractmethod
     def forward(self, X: Array) -> Array:
-        """``transform`` on an array."""
+        """Transform an array."""
 
     @abstractmethod
     def backward(self, Z: Array) -> Array:
-        """``inverse_transform`` on an array."""
+        """Invert ``forward`` for an array."""
 
     def fit(self, X: ArrayLike) -> Self:
-        """Learn from the rows of X, the training data; returns self."""
+        """Learn from the rows of X, the training data; return self."""
         rows, fitted = np.array(examples_of(X)), deepcopy(self)
         if not len(rows):
-            raise ValueError(f"{self!r} cannot learn from no examples: it needs at least one")
-        with np.errstate(all="ignore"):  # an overflow shows in the result
+            raise ValueError(f"{self!r} got no examples: it needs at least one")
+        with np.errstate(all="ignore"):  # the result is checked for overflow
             fitted.learn(rows)
         state = fitted.state_dict()
         if too_large := [name for name, learned in state.items() if not np.isfinite(learned).all()]:
-            raise ValueError(f"{self!r} cannot learn from numbers whose {too_large[0]} overflows: scale them down")
+            raise ValueError(f"{self!r} got numbers so large that {too_large[0]} overflows: scale them down")
         self.load_state_dict(state)
         return self
 
     def transform(self, X: ArrayLike) -> Rows:
-        """Map each row to what the model will see."""
+        """Transform each row to the inputs of the model."""
         return self._checked(self.forward, X, self._width())
 
     def inverse_transform(self, X: ArrayLike) -> Rows:
-        """Map each transformed row back, up to what was left out."""
+        """Map each transformed row back, except for components that were dropped."""
         return self._checked(self.backward, X, len(self.names([""] * self._width())))
 
     def fit_transform(self, X: ArrayLike) -> Rows:
-        """``fit(X)``, then ``transform(X)``."""
+        """Fit to X, and return X transformed."""
         return self.fit(X).transform(X)
 
     def names(self, features: Sequence[str]) -> list[str]:
-        """The names of the numbers of a transformed row, given those of an original row."""
+        """Return the names of the numbers in a transformed row, given those in an original row."""
         return [feature + self.mark for feature in features]
 
     def state_dict(self) -> dict[str, Any]:
-        """What was learned, as floats in lists, by name. RuntimeError before ``fit``."""
+        """Return the learned arrays by name, as lists of floats. Raises RuntimeError before ``fit``."""
         self._width()
         return {name: getattr(self, name).tolist() for name in self.shapes}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take what was learned from a ``state_dict``, of lists or arrays. ValueError where it does not fit."""
+        """Restore a ``state_dict`` of lists or arrays. Raises ValueError if it does not fit."""
         if set(state) != set(self.shapes):
-            raise ValueError(f"{self!r} needs {', '.join(self.shapes)}: the state has {', '.join(state) or 'none'}")
+            raise ValueError(
+                f"{self!r} needs {', '.join(self.shapes)}: the state has {', '.join(state) or 'no names'}"
+            )
         arrays = {name: np.array(state[name], dtype=np.float64) for name in self.shapes}
         lengths: dict[str, int] = {}
         for (name, array), letters in zip(arrays.items(), self.shapes.values()):
             expected = [lengths.setdefault(letter, length) for letter, length in zip(letters, array.shape)]
             if array.ndim != len(letters) or [*array.shape] != expected or not np.isfinite(array).all():
-                raise ValueError(f"{name} of the shape {array.shape} does not fit {self!r}, or is not finite")
+                raise ValueError(f"{name} of shape {array.shape} does not fit {self!r}, or is not finite")
         vars(self).update(arrays)
 
     def _width(self) -> int:
-        """How many numbers a row has; 0 where any will do."""
+        """Return the expected length of a row, or 0 for any length."""
         first = next(iter(self.shapes))
         if first not in vars(self):
-            raise RuntimeError(f"{self!r} has learned nothing yet: call fit with the training data first")
+            raise RuntimeError(f"{self!r} is not fitted: call fit with the training data first")
         return len(getattr(self, first))
 
     def _checked(self, function: Callable[[Array], Array], X: ArrayLike, width: int) -> Rows:
@@ -105,13 +107,13 @@ class Preprocessor(SuggestsNames, ABC):
         if not rows:
             return []
         if width and len(rows[0]) != width:
-            remedy = f"it needs {width}, as when it was fitted; for one example give [x]"
-            raise ValueError(f"{self!r} got rows of {len(rows[0])} numbers: {remedy}")
+            remedy = f"it was fitted to rows of length {width}; pass [x] for a single example"
+            raise ValueError(f"{self!r} got rows of length {len(rows[0])}: {remedy}")
         with np.errstate(all="ignore"):
             result = function(np.array(rows))
         if len(too_large := np.argwhere(~np.isfinite(result))):
             i, k = too_large[0] + 1
-            raise ValueError(f"{self!r} makes a number beyond the largest float, 1.8e308, of row {i}, column {k}")
+            raise ValueError(f"{self!r} overflows in row {i}, column {k}: the largest float is 1.8e308")
         mapped: Rows = result.tolist()
         return mapped
 
@@ -120,13 +122,13 @@ class Preprocessor(SuggestsNames, ABC):
 
 
 class Affine(Preprocessor, ABC):
-    """z = V (x − mean) / s, without what a subclass does not learn."""
+    """z = V (x − mean) / s, where V and s default to 1."""
 
-    mean_: Array  # of each feature
+    mean_: Array  # mean of each feature
     components_: Array | None = None  # V, of shape (k, n)
 
     def scale(self) -> Array | float:
-        """s, which each number of a transformed row is divided by."""
+        """Return s, the divisor of each number in a transformed row."""
         return 1.0
 
     def learn(self, X: Array) -> None:
@@ -142,7 +144,7 @@ class Affine(Preprocessor, ABC):
 
 
 class ZeroCenter(Affine):
-    """x − mean: every feature has the mean 0 over the training data.
+    """x − mean, which gives every feature the mean 0 over the training data.
 
     >>> ZeroCenter().fit_transform([[2.0, 0.0], [4.0, 2.0], [6.0, 10.0]])
     [[-2.0, -4.0], [0.0, -2.0], [2.0, 6.0]]
@@ -154,7 +156,7 @@ class ZeroCenter(Affine):
 
 
 class Standardize(Affine):
-    """(x − mean) / std: every feature has mean 0 and standard deviation 1 over the training data.
+    """(x − mean) / std, which gives every feature mean 0 and standard deviation 1 over the training data.
 
     >>> standardize = Standardize().fit([[2.0, 7.0], [4.0, 7.0], [6.0, 7.0]])
     >>> standardize.std_.round(3).tolist(), standardize.transform([[4.0, 8.0]])
@@ -164,14 +166,14 @@ class Standardize(Affine):
     kind = "standardize"
     shapes = {"mean_": "n", "std_": "n"}  # noqa: RUF012
     mark = " (standardised)"
-    std_: Array  # with 1/m; 0 for a feature that is constant, up to rounding: it is only centred
+    std_: Array  # with 1/m; 0 for a feature that is constant up to rounding, which is only centred
 
     def learn(self, X: Array) -> None:
         mean = X.mean(axis=0)
         farthest = np.abs(X - mean).max(axis=0)
-        unit = np.where(farthest > 0.0, farthest, 1.0)  # the squares of very small numbers would all be 0
+        unit = np.where(farthest > 0.0, farthest, 1.0)  # without it, squares of very small numbers would be 0
         std = unit * np.sqrt((((X - mean) / unit) ** 2).mean(axis=0))
-        # the mean of numbers that are equal, or all but equal, is rounded, and their deviation from it is not quite 0
+        # the mean of nearly equal numbers is rounded, so their deviation from it is not exactly 0
         rounding = 8.0 * np.finfo(np.float64).eps * np.abs(mean)
         is_constant = (X.max(axis=0) == X.min(axis=0)) | (np.isfinite(std) & (std <= rounding))
         self.mean_, self.std_ = np.where(is_constant, X[0], mean), np.where(is_constant, 0.0, std)
@@ -181,11 +183,11 @@ class Standardize(Affine):
 
 
 class PCA(Affine):
-    """z = V (x − mean): the data turned so that its features are uncorrelated, the one that varies most first.
+    """z = V (x − mean): rotate the data so that its features are uncorrelated and sorted by decreasing variance.
 
     The rows of V are the eigenvectors of the covariance C = 1/m Σ (x − mean)(x − mean)ᵀ.
 
-    components   how many to keep; without it, all n
+    components   number of components to keep; by default all n
 
     >>> pca = PCA().fit([[2.0, 0.0], [4.0, 2.0], [6.0, 10.0]])
     >>> pca.eigenvalues_.round(6).tolist()
@@ -194,8 +196,8 @@ class PCA(Affine):
 
     kind = "pca"
     shapes = {"mean_": "n", "components_": "kn", "eigenvalues_": "k"}  # noqa: RUF012
-    components_: Array  # V, of shape (k, n); the first of the largest entries in size of each row is positive
-    eigenvalues_: Array  # the variance along each, in falling order
+    components_: Array  # V, of shape (k, n); the first entry of largest absolute value in each row is positive
+    eigenvalues_: Array  # variance of each component, in decreasing order
 
     def __init__(self, components: int | None = None) -> None:
         self.components = None if components is None else whole("components", components)
@@ -205,18 +207,19 @@ class PCA(Affine):
 
     def learn(self, X: Array) -> None:
         if self.components is not None and self.components > X.shape[1]:
-            raise ValueError(f"components = {self.components}: rows of {X.shape[1]} numbers have at most that many")
+            raise ValueError(f"components = {self.components}: it must be at most {X.shape[1]}, the length of a row")
         super().learn(X)
         covariance = (X - self.mean_).T @ (X - self.mean_) / len(X)
         if not np.isfinite(covariance).all():
             raise ValueError("the numbers are so large that their covariance overflows: scale them down first")
         eigenvalues, columns = np.linalg.eigh(covariance)
         vectors = columns.T[::-1][: self.components]
-        sizes = np.abs(vectors)  # of which rounding makes any one the largest where several are equal
+        sizes = np.abs(vectors)
+        # if several entries are equally large, rounding must not decide which one is the first
         first = (sizes >= (1.0 - 1e-6) * sizes.max(axis=1, keepdims=True)).argmax(axis=1)
-        signs = np.sign(vectors[np.arange(len(vectors)), first])  # eigenvectors have none of their own
+        signs = np.sign(vectors[np.arange(len(vectors)), first])  # the sign of an eigenvector is arbitrary
         self.components_ = vectors * signs[:, None]
-        # rounding makes eigenvalues of 0 a little negative
+        # rounding can make an eigenvalue of 0 slightly negative
         self.eigenvalues_ = np.maximum(eigenvalues[::-1][: self.components], 0.0)
 
     def names(self, features: Sequence[str]) -> list[str]:
@@ -224,10 +227,10 @@ class PCA(Affine):
 
 
 class Whiten(PCA):
-    """z = V (x − mean) / √λ: the data turned as by PCA, and each direction scaled to variance 1.
+    """z = V (x − mean) / √λ: rotate the data as PCA does, and scale each component to variance 1.
 
-    components   how many to keep; without it, all n
-    floor        a λ below floor · λ₁ counts as that much: it is noise, and is not blown up to the size of the rest
+    components   number of components to keep; by default all n
+    floor        lower bound of every λ, relative to the largest, so that noise is not amplified
 
     >>> z = Whiten().fit_transform([[2.0, 0.0], [4.0, 2.0], [6.0, 10.0]])
     >>> (np.array(z).T @ np.array(z) / 3).round(9).tolist()
@@ -236,11 +239,11 @@ class Whiten(PCA):
 
     kind = "whiten"
     shapes = {**PCA.shapes, "scales_": "k"}  # noqa: RUF012
-    scales_: Array  # what each direction is divided by: √max(λ, floor · λ₁), and 1 where that is 0
+    scales_: Array  # divisor of each component: √max(λ, floor · λ₁), or 1 if that is 0
 
     def __init__(self, components: int | None = None, floor: float = 1e-5) -> None:
         super().__init__(components)
-        self.floor = in_range("floor", floor, at_least=0.0, at_most=1.0, what="a share of the largest eigenvalue")
+        self.floor = in_range("floor", floor, at_least=0.0, at_most=1.0, what="a fraction of the largest eigenvalue")
 
     def learn(self, X: Array) -> None:
         super().learn(X)
@@ -252,12 +255,12 @@ class Whiten(PCA):
 
 
 class OneHot(Preprocessor):
-    """A feature that names a category becomes one feature for each category: 1 for its own, 0 for the others.
+    """Replaces a categorical feature by one feature per category, which is 1 for its category and otherwise 0.
 
-    columns   which features, counted from 0; the others stay as they are
+    columns   indices of the categorical features, counted from 0; other features do not change
 
-    ``transform`` raises ValueError, which says where, for a category that the training data did not have.
-    ``inverse_transform`` takes the largest of a category's features.
+    ``transform`` raises ValueError for a category that is not in the training data, and locates it.
+    ``inverse_transform`` returns the category whose feature is largest.
 
     >>> OneHot(columns=[1]).fit_transform([[0.5, 3.0], [0.7, 1.0], [0.9, 3.0]])
     [[0.5, 0.0, 1.0], [0.7, 1.0, 0.0], [0.9, 0.0, 1.0]]
@@ -265,24 +268,24 @@ class OneHot(Preprocessor):
 
     kind = "one_hot"
     shapes = {"sizes_": "n", "values_": "c"}  # noqa: RUF012
-    sizes_: Array  # how many categories each feature has; 0 for one that stays as it is
-    values_: Array  # the categories, feature by feature, in rising order
+    sizes_: Array  # number of categories per feature; 0 for one that does not change
+    values_: Array  # categories of all features, in ascending order for each
 
     def __init__(self, columns: Sequence[int] = ()) -> None:
         if len(set(columns)) < len(columns) or any(column < 0 for column in columns):
-            raise ValueError(f"columns = {list(columns)}: each is given once, and counted from 0")
+            raise ValueError(f"columns = {list(columns)}: they must be different and counted from 0")
         self.columns = list(columns)
 
     def learn(self, X: Array) -> None:
         if max(self.columns, default=0) >= X.shape[1]:
-            raise ValueError(f"columns = {self.columns}: rows of {X.shape[1]} numbers have 0 … {X.shape[1] - 1}")
+            raise ValueError(f"columns = {self.columns}: they must be in 0 … {X.shape[1] - 1}")
         categories = [np.unique(X[:, k]) if k in self.columns else np.empty(0) for k in range(X.shape[1])]
         self.sizes_, self.values_ = np.array([*map(len, categories)], dtype=float), np.concatenate(categories)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         sizes, count = np.array(state.get("sizes_", [])), np.size(state.get("values_", []))
         if sizes.sum() != count or (sizes < 0).any() or (sizes % 1 != 0).any():
-            raise ValueError(f"sizes_ of the state do not add up to its {count} values_")
+            raise ValueError(f"sizes_ in the state must add up to {count}, the number of its values_")
         super().load_state_dict(state)
 
     def forward(self, X: Array) -> Array:
@@ -290,7 +293,9 @@ class OneHot(Preprocessor):
         for k, found in enumerate(self._categories()):
             if found and not (known := np.isin(X[:, k], found)).all():
                 i, learned = known.argmin(), ", ".join(f"{c:g}" for c in found)
-                raise ValueError(f"row {i + 1}, column {k + 1} is {X[i, k]:g}: the training data had {learned} there")
+                raise ValueError(
+                    f"row {i + 1}, column {k + 1} is {X[i, k]:g}: the training data have only {learned} there"
+                )
             blocks.append(np.array([one_hot(x, found) for x in X[:, k]]) if found else X[:, [k]])
         return np.hstack(blocks)
 
@@ -309,7 +314,7 @@ class OneHot(Preprocessor):
 
 
 class Pipeline(Preprocessor):
-    """Preprocessors one after the other; each is fitted on what those before make of the training data.
+    """Applies preprocessors in order; each is fitted to the training data as transformed by the previous ones.
 
     >>> pipeline = Pipeline(Standardize(), PCA(components=1)).fit([[1.0, 2.0], [3.0, 4.0]])
     >>> pipeline.transform([[3.0, 4.0]])[0][0] == -pipeline.transform([[1.0, 2.0]])[0][0]
@@ -322,7 +327,7 @@ class Pipeline(Preprocessor):
         self.steps: list[Preprocessor] = []
         for step in steps:
             if not isinstance(step, Preprocessor):
-                raise TypeError(f"a pipeline of {step!r}: it takes preprocessors, as Standardize()")
+                raise TypeError(f"a pipeline of {step!r}: it needs preprocessors, such as Standardize()")
             self.steps += step.steps if isinstance(step, Pipeline) else [step]
 
     def learn(self, X: Array) -> None:
@@ -340,7 +345,7 @@ class Pipeline(Preprocessor):
         return reduce(lambda names, step: step.names(names), self.steps, list(features))
 
     def state_dict(self) -> dict[str, Any]:
-        """What each step learned, under its place and kind: ``0.standardize.mean_``."""
+        """Return the learned arrays of each step by index, kind and name, such as ``0.standardize.mean_``."""
         return {f"{i}.{s.kind}.{name}": x for i, s in enumerate(self.steps) for name, x in s.state_dict().items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -348,7 +353,7 @@ class Pipeline(Preprocessor):
         found = dict.fromkeys(path.rpartition(".")[0] or path for path in state)
         if found.keys() != set(names):
             raise ValueError(f"the state has the steps {', '.join(found)}: {self!r} needs {', '.join(names)}")
-        for steps in (deepcopy(self.steps), self.steps):  # where one does not fit, none of them changes
+        for steps in (deepcopy(self.steps), self.steps):  # try it on copies first
             for name, step in zip(names, steps):
                 step.load_state_dict({p.rpartition(".")[2]: x for p, x in state.items() if p.startswith(f"{name}.")})
 
@@ -365,13 +370,13 @@ BY_NAME: dict[str, Callable[..., Preprocessor]] = {
 
 
 def from_state(state: Mapping[str, Any]) -> Pipeline:
-    """The fitted pipeline whose ``state_dict`` this is. Raises ValueError for any other state.
+    """Return the fitted pipeline that has this ``state_dict``. Raises ValueError for any other state.
 
     >>> fitted = Pipeline(Standardize()).fit([[1.0], [3.0]])
     >>> from_state(fitted.state_dict()).transform([[3.0]])
     [[1.0]]
     """
-    places = {path.rpartition(".")[0].partition(".")[::2] for path in state}  # of 0.standardize.mean_, the first two
+    places = {path.rpartition(".")[0].partition(".")[::2] for path in state}  # ("0", "standardize"), …
     kinds = sorted((int(place), kind) for place, kind in places if place.isdecimal() and kind in BY_NAME)
     pipeline = Pipeline(*(BY_NAME[kind]() for _, kind in kinds))
     pipeline.load_state_dict(state)
@@ -379,7 +384,7 @@ def from_state(state: Mapping[str, Any]) -> Pipeline:
 
 
 def preprocess(data: Split, preprocessor: Preprocessor) -> Split:
-    """Fit on the training part alone, and transform all three: nothing is learned from validation and test data.
+    """Fit a preprocessor to the training data, and transform training, validation and test data with it.
 
     >>> from nn.data import Dataset
     >>> part = Dataset([[1.0], [3.0]], [0, 1], ["a", "b"], ["x"])

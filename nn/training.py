@@ -1,8 +1,7 @@
-"""The training loop: forward, backward and update, for every example once per epoch, in random order.
+"""The training loop: forward pass, backward pass and update, for every example once per epoch in random order.
 
-Each step has the graph of one mini-batch, whose root is its mean loss. ``backward`` multiplies and adds until every
-parameter knows its derivative, and the optimiser does the rest. The graph is built for each step, or recorded once
-and replayed. The epochs' records decide when to stop.
+The root of each step's graph is the mean loss of a mini-batch. ``backward`` computes the derivative with respect to
+every parameter, and the optimiser updates them. The graph is built for each step, or recorded once and replayed.
 """
 
 from __future__ import annotations
@@ -39,39 +38,40 @@ Step = Callable[[Sequence[int]], tuple[float, list[float]]]
 
 
 class Training(SuggestsNames):
-    """Mini-batch training as an iterator of epoch records; ``stopped`` says why it ended.
+    """Trains a model on mini-batches as an iterator of epoch records; ``stopped`` is the reason why it ended.
 
-    batch_size            1 is stochastic gradient descent, len(training.y) is batch gradient descent; if the model
-                          has a BatchNorm, a last batch of one example joins the batch before
-    validation            held-out data: ``best`` keeps the weights of the epoch with the lowest validation loss
-    rng                   decides the order of the examples: a seed, a ``Random``, or None for a fresh generator
-    progress              show a bar, on a terminal or in a notebook
-    weights               weight of each training example in the loss, ≥ 0, scaled to the mean 1; metrics ignore it
+    batch_size            1 for stochastic gradient descent, len(training.y) for batch gradient descent; if the model
+                          has a BatchNorm, a single leftover example joins the previous batch
+    validation            held-out data; ``best`` keeps the weights of the epoch with the lowest validation loss
+    rng                   a seed or a ``Random`` for the order of the examples, or None for a randomly seeded one
+    progress              whether to show a progress bar on a terminal or in a notebook
+    weights               weight ≥ 0 of each training example in the loss, rescaled to the mean 1; metrics ignore it
 
-    epochs                number of epochs after which it stops, unless it stops sooner:
-    loss_tolerance        when an epoch's training loss is at most this
-    gradient_tolerance    when an epoch's ``gradient_norm`` is at most this
-    patience              when the validation loss has not improved for so many epochs; however the loop ends, also by
-                          a break or an error, the weights of the best epoch are then restored
+    epochs                maximum number of epochs
+    loss_tolerance        stop when the training loss of an epoch is at most this
+    gradient_tolerance    stop when the ``gradient_norm`` of an epoch is at most this
+    patience              stop when the validation loss has not improved for this many epochs; the weights of the best
+                          epoch are restored when the loop ends, including by a break or an error
 
-    l1, l2                λ of the penalties λ Σ |w| and ½ λ Σ w² over every W, added to each batch's loss
+    l1, l2                λ of the penalties λ Σ |w| and ½ λ Σ w² over every W, which are added to each batch's loss
     clip_norm             largest norm of the gradient, as one vector
-    clip_value            largest |∂L/∂w|, clipped separately
+    clip_value            largest |∂L/∂w| of each parameter
 
-    engine                takes the steps; ``engine`` and ``reason`` say which one runs, and all agree to rounding
-      "eager"             builds the graph of each mini-batch, node by node
-      "replay"            records it once per size of a mini-batch and runs it as matrix products; compares the first
-                          two with fresh graphs, and raises ValueError if a layer or a loss decides by numbers
-      "auto"              replay, if the graph is large enough to pay, and layers, loss and optimiser are from ``nn``
+    engine                the engine for the steps; all agree up to rounding. The attributes ``engine`` and ``reason``
+                          state which one runs and why
+      "eager"             build the graph of each mini-batch node by node
+      "replay"            record one graph per batch size and run it as matrix products; compare the first two batches
+                          with new graphs, and raise ValueError if the graph of a layer or loss depends on its numbers
+      "auto"              replay if there is enough work, and if layers, loss and optimiser are from ``nn``
 
-    The loss says what the outputs mean (``nn.losses.outputs_are``), and the targets whether it is a regression; the
-    ``task`` of the training and of the model holds both. Afterwards the model is in evaluation mode; parts that were
-    in evaluation mode by themselves, by ``eval`` or ``freeze``, stay so during training. Iterating again continues
-    where it stopped. If a loss, a gradient or a weight would not be finite, an ArithmeticError names the example, the
-    operation and its operands, and that step changes nothing.
-    Raises ValueError, before any step, for examples that ``Dataset.check`` refuses, targets that the loss refuses,
-    options out of range, patience without validation data, and an optimiser of another model; before an epoch, for an
-    optimiser that would move frozen parameters.
+    The loss declares the meaning of the outputs (``nn.losses.outputs_are``), and the targets decide whether this is a
+    regression; ``training.task`` and ``model.task`` combine both. Modules in evaluation mode, set by ``eval`` or
+    ``freeze``, stay in it during training; afterwards the whole model is in evaluation mode. Iterating again
+    continues the training. If a loss, a gradient or a weight would not be finite, an ArithmeticError names the
+    example, the operation and its operands, and the step changes nothing.
+    Raises ValueError before the first step for invalid examples (``Dataset.check``), targets that the loss rejects,
+    options out of range, patience without validation data, and an optimiser of another model; and before an epoch if
+    the optimiser contains frozen parameters.
 
     >>> from nn import MLP, SGD, binary_cross_entropy
     >>> from nn.data import moons
@@ -91,14 +91,14 @@ class Training(SuggestsNames):
         engine: str = "auto",
     ) -> None:  # fmt: skip
         if engine not in ENGINES:
-            raise ValueError(f"engine {engine!r}: there are {', '.join(ENGINES)}")
+            raise ValueError(f"engine {engine!r}: choose one of {', '.join(ENGINES)}")
         if not hasattr(optimizer, "parameters"):
             raise TypeError(
-                f"the optimiser {shown(optimizer)} has no parameters: write Training(model, loss, optimizer, data)"
+                f"the optimiser {shown(optimizer)} has no parameters: call Training(model, loss, optimizer, data)"
             )
         if set(model.parameters()).isdisjoint(optimizer.parameters):
             of = f"the {len(model.parameters())} parameters of {model!r}"
-            raise ValueError(f"the optimiser moves none of {of}: make it from model.parameters() of this model")
+            raise ValueError(f"the optimiser has none of {of}: create it with model.parameters() of this model")
         self.training, self.validation = training, validation
         for role, data in self._data():
             data.check(role)
@@ -111,7 +111,7 @@ class Training(SuggestsNames):
         self.clip_norm = optional(in_range, "clip_norm", clip_norm, above=0.0)
         self.clip_value = optional(in_range, "clip_value", clip_value, above=0.0)
         if patience is not None and validation is None:
-            raise ValueError(f"patience = {patience} without validation data: it watches their loss; pass validation")
+            raise ValueError(f"patience = {patience} needs validation data, whose loss it watches: pass validation")
         mixes = any(isinstance(module, BatchNorm) for module in (model, *model.submodules().values()))
         if mixes and min(self.batch_size, len(training.y)) < 2:
             of = f"{batch_size} of {counted(len(training.y), 'example')}"
@@ -123,21 +123,21 @@ class Training(SuggestsNames):
         self.records: list[EpochRecord] = []
         self.best: tuple[EpochRecord, dict[str, Any]] | None = None
         self.stopped = "not started"
-        self._gradient = [0.0] * len(optimizer.parameters)  # sum of the batches' gradients in this epoch
-        self.scaled = self._scaled_weights()  # as of the latest choice of an engine
+        self._gradient = [0.0] * len(optimizer.parameters)  # sum of this epoch's gradients over the examples
+        self.scaled = self._scaled_weights()  # updated by choose_engine
         model.task = self.task
-        self._last: dict[str, Any] | None = None  # the weights to continue from, if the best were restored
+        self._last: dict[str, Any] | None = None  # the weights to continue from, if the best ones were restored
         self._replay: Replay | None = None
-        self._structure: list[Any] | None = None  # for which the engine was chosen
+        self._structure: list[Any] | None = None  # the structure for which the engine was chosen
 
     @property
     def updates_per_epoch(self) -> int:
-        """The number of optimiser steps in an epoch: N, ⌈N/m⌉ or 1."""
+        """The number of optimiser steps per epoch, ⌈N/m⌉ for N examples and batch size m."""
         return count_batches(len(self.training.y), self.batch_size, self.least_batch)
 
     @property
     def task(self) -> Task:
-        """What the outputs mean to this loss on these data."""
+        """How the outputs are interpreted, given the loss and the targets."""
         return replace(Task.of(self.loss, self.training, self._units), classes=tuple(self.training.classes))
 
     def __iter__(self) -> Iterator[EpochRecord]:
@@ -158,10 +158,10 @@ class Training(SuggestsNames):
                         raise
                     self.records.append(record)
                     lowest = self.best[0].validation_loss if self.best else inf
-                    if record.validation_loss < lowest:  # False for NaN, as without validation data
+                    if record.validation_loss < lowest:  # False for NaN, which means no validation data
                         self.best = record, self.model.state_dict()
                     self.stopped = self._reason_to_stop() or self.stopped
-                    bar.clear()  # so that the caller can print whole lines
+                    bar.clear()  # the caller may print
                     yield record
             self.stopped = reason
         finally:
@@ -171,18 +171,18 @@ class Training(SuggestsNames):
             self.model.eval()
 
     def _data(self) -> Iterator[tuple[str, Dataset]]:
-        """The training and validation data with their names in errors. TypeError for other types than Dataset."""
+        """Yield the training and the validation data with their roles. Raises TypeError unless they are Datasets."""
         for role, data in (("", self.training), ("validation ", self.validation)):
             if isinstance(data, Dataset):
                 data.agree(self.training.classes)
                 yield role, data
             elif data is not None or not role:
-                raise TypeError(f"{role}data of the type {type(data).__name__}: Training takes a nn.data.Dataset")
+                raise TypeError(f"{role}data of type {type(data).__name__}: Training needs a nn.Dataset")
 
     def _train_mode(self) -> dict[str, Module]:
-        """Put the model in training mode, but no part in evaluation mode by itself; returns the modules by path."""
+        """Set training mode, except for modules set to evaluation mode; return the modules by path."""
         modules = {"": self.model, **self.model.submodules()}
-        if self.model.training:  # else the whole model was put in evaluation mode, and ``kept`` is up to date
+        if self.model.training:  # otherwise eval() was called for the whole model, and ``kept`` is up to date
             for module in modules.values():
                 module.kept = not module.training
         if not all(module.training or module.kept for module in modules.values()):
@@ -194,38 +194,41 @@ class Training(SuggestsNames):
 
     def _check_frozen(self) -> None:
         if fixed := set(self.optimizer.parameters) - set(self.model.parameters()):
-            remedy = "make the optimiser from model.parameters() after freeze()"
+            remedy = "create the optimiser with model.parameters() after freeze()"
             for path, module in {"the model": self.model, **self.model.submodules()}.items():
                 if module.frozen and not fixed.isdisjoint(flatten([*module.held().values()])):
-                    raise ValueError(f"{path} is frozen, and the optimiser would move its parameters: {remedy}")
+                    raise ValueError(f"{path} is frozen, and the optimiser would update its parameters: {remedy}")
 
     def _scaled_weights(self) -> list[float] | None:
-        """The weights of the examples, scaled to the mean 1. ValueError if one is negative or the count differs."""
+        """Return the weights of the examples, scaled to the mean 1.
+
+        Raises ValueError if a weight is negative, if all are 0, or if there is not one per example.
+        """
         if self.weights is None:
             return None
         n = len(self.training.y)
         weights = [in_range("a weight", w, at_least=0.0) for [w] in rows_of("weights", self.weights)]
         if len(weights) != n or not any(weights):
-            raise ValueError(f"{len(weights)} weights of {n} examples: it needs as many, and one above 0")
+            raise ValueError(f"{len(weights)} weights for {n} examples: give each example one, and not only zeros")
         total = fsum(weights)
         return [w * n / total for w in weights]
 
     def restore_best(self) -> EpochRecord | None:
-        """Restore the weights of the best epoch; returns its record, or None without validation data."""
+        """Restore the weights of the best epoch; return its record, or None without validation data."""
         if self.best is None:
             return None
         self.model.load_state_dict(self.best[1])
         return self.best[0]
 
     def _latest(self) -> dict[str, Any]:
-        """The weights to continue from: the model's, unless they are the restored best ones."""
+        """Return the weights to continue from: those of the model, unless the best ones were restored."""
         now = self.model.state_dict()
         return self._last if self._last is not None and self.best and now == self.best[1] else now
 
     def choose_engine(self) -> str:
-        """Record the first mini-batch, if that pays, and return the engine that will run: "eager" or "replay".
+        """Record the first mini-batch if that is worth it, and return the engine to be used, "eager" or "replay".
 
-        Generators and statistics do not change. Raises ValueError if engine="replay" was requested and is impossible.
+        Generators and statistics do not change. Raises ValueError if engine="replay" was requested but is impossible.
         """
         self.scaled = self._scaled_weights()
         modules = self._train_mode()
@@ -259,12 +262,12 @@ class Training(SuggestsNames):
     def step(
         self, X: Sequence[Sequence[float]], y: Sequence[Any], places: Sequence[int] | None = None
     ) -> tuple[float, list[float]]:
-        """One update on one mini-batch; returns its mean loss and its ``task.tally``.
+        """Perform one update on a mini-batch; return its mean loss and its ``task.tally``.
 
-        places   the examples' indices in the training data, for errors and weights
+        places   indices of the examples in the training data, for their weights and for errors
 
-        Raises ArithmeticError, naming the example and the node, if a number is not finite. After any error weights,
-        statistics and the optimiser's state are as before.
+        Raises ArithmeticError, naming the example and the node, if a number is not finite. An error leaves weights,
+        statistics and the state of the optimiser unchanged.
         """
         statistics = [(buffer, buffer.copy()) for buffer in self.model.buffers().values()]
         examples, root, task = [lift(x) for x in X], None, self.model.task or self.task
@@ -292,9 +295,9 @@ class Training(SuggestsNames):
         return loss.data, tally
 
     def state_dict(self, records: bool = True) -> dict[str, Any]:
-        """Everything that the next epoch depends on, as numbers, strings, lists and dicts; JSON keeps every bit.
+        """Return everything that the next epoch depends on, as numbers, strings, lists and dicts that JSON preserves.
 
-        records   False leaves the records out; put them back under "records" for ``load_state_dict``
+        records   whether to include the records; if not, add them under "records" before ``load_state_dict``
         """
         generators = {name: rng.getstate() for name, rng in self.generators().items()}
         return {
@@ -308,9 +311,9 @@ class Training(SuggestsNames):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from a ``state_dict``, to the last bit as if the training had never been interrupted.
+        """Restore a ``state_dict``, from which training continues bit for bit.
 
-        Raises ValueError, and changes nothing, if the state does not fit this training's model, data and options.
+        Raises ValueError, and changes nothing, if the state does not fit the model, data and options.
         """
         before = self.state_dict()
         try:
@@ -322,32 +325,32 @@ class Training(SuggestsNames):
             raise ValueError(f"this is not the state of a training: {type(error).__name__} {error}") from error
 
     def _load(self, state: Mapping[str, Any]) -> None:
-        # one NaN object for all, so that records from a file equal those that were written
+        # use one NaN object throughout, so that records read from a file equal those that were written
         records = [EpochRecord._make(nan if x != x else x for x in record) for record in state["records"]]
         epochs = range(1, len(records) + 1)
         if [record.epoch for record in records] != [*epochs]:
-            raise ValueError("the records of the state are not of the epochs 1, 2, …")
-        generators, theirs, best = self.generators(), state["generators"], state["best"]
-        if set(theirs) != set(generators):
-            ours = f"this training {', '.join(generators)}"
-            raise ValueError(f"the state has the generators {', '.join(theirs)}, and {ours}: give it the same model")
+            raise ValueError("the records in the state must belong to the epochs 1, 2, …")
+        generators, saved, best = self.generators(), state["generators"], state["best"]
+        if set(saved) != set(generators):
+            found = f"the state has the generators {', '.join(saved)}, and this training {', '.join(generators)}"
+            raise ValueError(f"{found}: use the same model")
         if best is not None:
             if best["epoch"] not in epochs:
-                raise ValueError(f"the best epoch of the state is {best['epoch']}, of {len(records)}")
+                raise ValueError(f"the best epoch in the state is {best['epoch']}, but it has {len(records)} epochs")
             self.model.load_state_dict(best["model"])  # raises if it does not fit
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         for name, rng in generators.items():
             try:
-                version, numbers, gauss = theirs[name]
+                version, numbers, gauss = saved[name]
                 rng.setstate((version, tuple(numbers), gauss))
             except (TypeError, ValueError) as error:
-                raise ValueError(f"the generator {name!r} does not take its state: {error}") from None
+                raise ValueError(f"the state of the generator {name!r} is invalid: {error}") from None
         self.records = records
         self.best = (records[best["epoch"] - 1], best["model"]) if best is not None else None
 
     def generators(self) -> dict[str, Random]:
-        """The generators of the order of the examples and of each Dropout's masks, by name."""
+        """Return the generators of the order of the examples and of each Dropout's masks, by name."""
         modules = self.model.submodules().items()
         return {"order": self.rng, **{path: module.rng for path, module in modules if isinstance(module, Dropout)}}
 
@@ -359,16 +362,16 @@ class Training(SuggestsNames):
         if self.loss_tolerance is not None and last.loss <= self.loss_tolerance:
             return f"{after}: the training loss {last.loss:.3g} is at most the loss_tolerance {self.loss_tolerance:g}"
         if self.gradient_tolerance is not None and last.gradient_norm <= self.gradient_tolerance:
-            small = f"the gradient's norm {last.gradient_norm:.3g} is at most"
+            small = f"the gradient norm {last.gradient_norm:.3g} is at most"
             return f"{after}: {small} the gradient_tolerance {self.gradient_tolerance:g}"
         best = self.best[0].epoch if self.best else 0
         if self.patience is not None and last.epoch - best >= self.patience:
-            waited = f"no lower validation loss for {counted(self.patience, 'epoch')}, the patience"
-            return f"{after}: {waited}; best was epoch {best}"
+            waited = f"no lower validation loss for {counted(self.patience, 'epoch')} (patience)"
+            return f"{after}: {waited}; the best epoch was {best}"
         return after if last.epoch >= self.epochs else None
 
     def with_penalties(self, loss: Value) -> Value:
-        """The loss of a mini-batch plus the l1 and l2 penalties."""
+        """Return the loss of a mini-batch plus the l1 and l2 penalties."""
         for penalty, strength in ((l1_penalty, self.l1), (l2_penalty, self.l2)):
             if strength:
                 loss = loss + penalty(penalised(self.model), strength)
@@ -377,7 +380,7 @@ class Training(SuggestsNames):
     def _epoch(self, epoch: int, bar: Any) -> EpochRecord:
         for role, data in self._data():
             if not len(data.X) == len(data.y) > 0 or len({*map(len, data.X)}) > 1:
-                data.check(role)  # not each number: a step names the node of one that is NaN
+                data.check(role)  # single numbers are not checked here: a step names the node of a NaN
         task = self.model.task = self.task
         self.choose_engine()
         n, losses, tallies, updates = len(self.training.y), [], [], self.updates_per_epoch

@@ -586,10 +586,10 @@ def test_which_classes_give_an_example_more_is_random():
 @pytest.mark.parametrize(
     ("n", "fractions", "words"),
     [
-        (40, (0.5, 0.2, 0.2), "of sum 1"),
-        (40, (0.5, 0.5), "it needs three"),
-        (40, (float("nan"), 0.5, 0.5), "of sum 1"),
-        (40, (1.5, -0.25, -0.25), "at least 0"),
+        (40, (0.5, 0.2, 0.2), "with the sum 1"),
+        (40, (0.5, 0.5), "pass three"),
+        (40, (float("nan"), 0.5, 0.5), "with the sum 1"),
+        (40, (1.5, -0.25, -0.25), "numbers ≥ 0"),
         (3, (0.6, 0.2, 0.2), "none for test"),
     ],
 )
@@ -715,7 +715,7 @@ def test_training_repeats_to_the_bit_with_its_seeds():
         ({"epochs": 0}, "epochs = 0"),
         ({"batch_size": 0}, "batch_size = 0"),
         ({"training": moons(2).take([])}, "0 examples"),
-        ({"training": moons(2)._replace(y=[1])}, "2 examples and 1 labels"),
+        ({"training": moons(2)._replace(y=[1])}, "2 examples and 1 targets"),
     ],
 )
 def test_training_refuses_what_it_cannot_run(change, words):
@@ -1196,7 +1196,7 @@ def test_an_optimiser_from_before_a_freeze_is_refused(part):
     optimizer = SGD(model.parameters(), 0.1)
     part.freeze()
     with pytest.raises(
-        ValueError, match=r"layers\.0 is frozen, .* make the optimiser from model\.parameters\(\) after"
+        ValueError, match=r"layers\.0 is frozen, .* create the optimiser with model\.parameters\(\) after"
     ):
         list(Training(model, lambda z, y: binary_cross_entropy(z[0], y), optimizer, POINTS, epochs=1, progress=False))
 

@@ -145,7 +145,7 @@ def test_c3_patience_waits_so_many_epochs_for_a_new_low_and_puts_the_best_weight
     best = losses.index(min(losses)) + 1
     assert len(losses) == best + 3 < 30
     assert training.stopped == (
-        f"after {best + 3} epochs: no lower validation loss for 3 epochs, the patience; best was epoch {best}"
+        f"after {best + 3} epochs: no lower validation loss for 3 epochs (patience); the best epoch was {best}"
     )
     assert training.model.state_dict() == states[best] != states[best + 3]
 
@@ -178,7 +178,7 @@ def test_what_has_stopped_goes_on_when_more_epochs_are_asked_for():
     ("options", "words"),
     [
         ({"patience": 0}, "patience = 0"),
-        ({"patience": 3, "validation": False}, "without validation data"),
+        ({"patience": 3, "validation": False}, "needs validation data"),
         ({"loss_tolerance": -0.1}, "loss_tolerance = -0.1"),
         ({"loss_tolerance": math.nan}, "loss_tolerance = nan"),
         ({"gradient_tolerance": math.inf}, "gradient_tolerance = inf"),
@@ -199,18 +199,18 @@ def test_training_refuses_options_that_cannot_be_meant(options, words):
 
 def test_data_in_the_place_of_the_optimiser_is_named_with_the_order_of_the_arguments():
     model = MLP(2, [1])
-    with pytest.raises(TypeError, match=r"has no parameters: write Training\(model, loss, optimizer, data\)"):
+    with pytest.raises(TypeError, match=r"has no parameters: call Training\(model, loss, optimizer, data\)"):
         Training(model, binary_cross_entropy, moons(4), SGD(model.parameters(), 0.1))
 
 
 def test_an_optimiser_of_another_model_and_data_that_are_no_dataset_are_refused():
     model, other = MLP(2, [4, 1], rng=Random(0)), MLP(2, [4, 1], rng=Random(0))
     data = moons(20, rng=Random(1))
-    with pytest.raises(ValueError, match=r"moves none of the 17 parameters of MLP\(2, \[4, 1\]\): make it from"):
+    with pytest.raises(ValueError, match=r"has none of the 17 parameters of MLP\(2, \[4, 1\]\): create it with"):
         Training(model, binary_cross_entropy, SGD(other.parameters(), 0.1), data)
     Training(model, binary_cross_entropy, SGD(model.parameters()[:1], 0.1), data)  # the others are frozen
     for given in ((data.X, data.y), None):
-        of = rf"^data of the type {type(given).__name__}: Training takes a nn\.data\.Dataset"
+        of = rf"^data of the type {type(given).__name__}: Training needs a nn\.data\.Dataset"
         with pytest.raises(TypeError, match=of):
             Training(model, binary_cross_entropy, SGD(model.parameters(), 0.1), given)
 
@@ -225,12 +225,12 @@ def test_empty_validation_data_is_refused_before_the_first_epoch():
     ("loss", "units", "X", "y", "words"),
     [
         ("binary_cross_entropy", 1, [[0.0, 1.0]] * 3, [0, 1, 2], "target 2"),
-        ("binary_cross_entropy", 1, [[0.0, 1.0]] * 3, [0, 1, "1"], "holds '1' as its target"),
+        ("binary_cross_entropy", 1, [[0.0, 1.0]] * 3, [0, 1, "1"], "has '1' as its target"),
         ("cross_entropy", 3, [[0.0, 1.0]] * 3, [0, 1, -1], r"label -1: 3 output units have the labels 0 … 2"),
         ("cross_entropy", 3, [[0.0, 1.0]] * 3, [0, 1, 3], "label 3"),
         ("cross_entropy", 1, [[0.0, 1.0]] * 3, [0, 1, 1], "cross_entropy of 1 output unit.*binary_cross_entropy"),
         ("hinge", 1, [[0.0, 1.0]] * 3, [1, -1, 0], "hinge of the target 0"),
-        ("half_squared_error", 1, [[0.0, 1.0]] * 3, [1.0, -1.0, math.nan], "holds nan as its target"),
+        ("half_squared_error", 1, [[0.0, 1.0]] * 3, [1.0, -1.0, math.nan], "has nan as its target"),
         ("half_squared_error", 2, [[0.0, 1.0]] * 3, [[1.0]] * 3, "2 output units and 1 targets"),
         ("half_squared_error", 2, [[0.0, 1.0]] * 3, [[1.0, 0.0]] * 2 + [[1.0]], "has 1 numbers and the first 2"),
         ("binary_cross_entropy", 3, [[0.0, 1.0]] * 3, [0, 1, 1], "of 3 output units"),
@@ -247,23 +247,23 @@ def test_empty_validation_data_is_refused_before_the_first_epoch():
             1,
             [[0.0, 1.0]] * 2 + [[1.0, math.nan]],
             [0, 1, 1],
-            "example 3, counted from 1, holds nan in place 2",
+            "example 3, counted from 1, has nan in place 2",
         ),
         (
             "binary_cross_entropy",
             1,
             [[0.0, 1.0]] * 2 + [[math.inf, 1.0]],
             [0, 1, 1],
-            "example 3, counted from 1, holds inf in place 1",
+            "example 3, counted from 1, has inf in place 1",
         ),
         (
             "binary_cross_entropy",
             1,
             [[0.0, 1.0]] * 2 + [["a", 1.0]],
             [0, 1, 1],
-            "example 3, counted from 1, holds 'a' in place 1",
+            "example 3, counted from 1, has 'a' in place 1",
         ),
-        ("binary_cross_entropy", 1, [[0.0, 1.0]] * 3, [0, 1], "3 examples and 2 labels"),
+        ("binary_cross_entropy", 1, [[0.0, 1.0]] * 3, [0, 1], "3 examples and 2 targets"),
     ],
 )
 def test_examples_that_cannot_be_learned_are_refused_before_anything_moves(loss, units, X, y, words):
@@ -356,8 +356,8 @@ def test_the_state_of_a_training_goes_through_json():
     [
         (lambda s: s["model"].pop("net.layers.0.W"), "missing net.layers.0.W"),
         (lambda s: s["best"]["model"].update({"net.layers.0.b": [1.0]}), r"\(1,\) in the state"),
-        (lambda s: s["best"].update(epoch=9), "best epoch of the state is 9, of 2"),
-        (lambda s: s["best"].update(epoch=0), "best epoch of the state is 0, of 2"),
+        (lambda s: s["best"].update(epoch=9), "best epoch in the state is 9, but it has 2"),
+        (lambda s: s["best"].update(epoch=0), "best epoch in the state is 0, but it has 2"),
         (lambda s: s["optimizer"]["states"][0].pop(), "the state belongs to groups of"),
         (lambda s: s["optimizer"]["states"].append([]), "the state belongs to groups of"),
         (lambda s: s["optimizer"]["states"][0][-1].append(1.0), r"with \[2\] numbers per state"),
