@@ -1,7 +1,7 @@
-"""``python -m nn moons``: the command line, which trains a network of scalar nodes and shows what it learned.
+"""The command line: ``python -m nn moons`` trains a network of scalar nodes and reports the results.
 
-``lab``, ``check``, ``claims``, ``resume`` and ``predict`` are commands; everything else is the data to train on and
-its options, which ``configuration`` turns into what a run is built from.
+The first argument is one of the commands ``lab``, ``check``, ``claims``, ``resume`` and ``predict``, or the data to
+train on, followed by options that ``configuration`` converts to the configuration of a run.
 """
 
 import argparse
@@ -26,27 +26,27 @@ from nn.optim import OPTIMIZERS, SCHEDULES
 from nn.training import ENGINES
 
 MOST_EXAMPLES = 100_000
-MOST_POINTS = 500  # of the lab
-EPILOG = """also:
-  python -m nn lab [DATA ...] [--save F.html]   watch a small network learn, step by step; without DATA, the lessons
+MOST_POINTS = 500  # maximum number of points in the lab
+EPILOG = """other commands:
+  python -m nn lab [DATA ...] [--save F.html]   watch a small network learn step by step; the default is eight lessons
   python -m nn check ENGINE.py [--timeout S]    grade a scalar engine that you built, and name its bug
-  python -m nn claims [--list]                  test the lecture's claims by experiments
+  python -m nn claims [--list]                  test the claims of the lecture with experiments
   python -m nn resume RUN [--epochs N]          continue an interrupted run, or train for more epochs
-  python -m nn predict RUN FILE.csv [--out F]   predict the rows of a table
+  python -m nn predict RUN FILE.csv [--out F]   predict the target for the rows of a table
 """
 DATA = (*BY_NAME, *BUNDLED)
 FOR_FILES = ("target", "task", "ignore", "categories", "missing", *READING)
-BELONGS = {  # options that have a meaning only with some values of another
+BELONGS = {  # options that require certain values of another option
     "examples": ("data", (*BY_NAME,)), "noise": ("data", (*BY_NAME,)), "momentum": ("optimizer", ("sgd", "rmsprop")),
     "nesterov": ("optimizer", ("sgd",)), "factor": ("schedule", (*FACTORS,)), "every": ("schedule", ("step",)),
 }  # fmt: skip
-STEPS = ("zero_center", "standardize", "pca", "whiten")  # of preprocessing, in their order
-NUMBERS = ("--hidden", "--pca", "--whiten")  # take several numbers
+STEPS = ("zero_center", "standardize", "pca", "whiten")  # of preprocessing, in order
+NUMBERS = ("--hidden", "--pca", "--whiten")  # options with a variable number of integers
 SEVERAL = (*NUMBERS, "--ignore", "--categories", "--na-values", "--names")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line. Raises SystemExit, with status 2 after one line about what is wrong."""
+    """Run the command line. An error prints one line and exits with status 2."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     commands = {"lab": _lab, "check": _check, "claims": _claims, "resume": _resume, "predict": _predict}
     command = arguments[0] if arguments and arguments[0] in commands else ""
@@ -56,43 +56,43 @@ def main(arguments: Sequence[str] | None = None) -> None:
             commands[command](OneLineParser(prog=program), arguments[1:])
         else:
             options = parser().parse_args(data_first(arguments))
-            name = Path(options.data.removesuffix(".gz")).stem.strip(". ") or "table"  # never .. for ...csv
+            name = Path(options.data.removesuffix(".gz")).stem.strip(". ") or "table"  # never ".."
             start(configuration(options), options.out or Path("runs") / name)
 
 
 def _resume(p: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
-    p.description = "Continue a run as if it had never stopped."
-    p.add_argument("run", type=Path, metavar="RUN", help="its folder")
-    p.add_argument("--epochs", type=int, help="number of epochs in all (as many as it was started with)")
-    p.add_argument("--data", type=Path, metavar="FILE.csv", help="the new path of its table, if that was moved")
+    p.description = "Continue a run as if it had not been interrupted."
+    p.add_argument("run", type=Path, metavar="RUN", help="folder of the run")
+    p.add_argument("--epochs", type=int, help="total number of epochs (default: as before)")
+    p.add_argument("--data", type=Path, metavar="FILE.csv", help="new path of the table, if it has moved")
     options = p.parse_args(arguments)
     resume(options.run, options.epochs, options.data)
 
 
 def _lab(p: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
-    p.description = "Open a page in the browser on which a network learns, and every number shows its formula."
-    where = f"{', '.join(DATA)}, or a file: my.csv, my.csv.gz; without it, eight lessons"
+    p.description = "Open a web page on which a network learns, with a formula for every number."
+    where = f"{', '.join(DATA)}, or a file: my.csv, my.csv.gz (default: eight lessons)"
     p.add_argument("data", nargs="?", metavar="DATA", help=where)
-    p.add_argument("--save", type=Path, metavar="FILE.html", help="write the page to this file, and open nothing")
+    p.add_argument("--save", type=Path, metavar="FILE.html", help="write the page to a file instead of opening it")
     _add_file(p)
     _add_data(p, f"number of points, at most {MOST_POINTS} (100)", "files")
     _add_network(p, "8 8", "tanh")
-    _add_updates(p.add_argument_group("training"), "sgd", "sgd: 0.5 for classes, 0.1 for numbers; else 0.01")
-    p.add_argument("--seed", type=int, default=0, help="decides data, initial weights and order (0)")
+    _add_updates(p.add_argument_group("training"), "sgd", "sgd: 0.5 for classes, 0.1 for numbers; others: 0.01")
+    p.add_argument("--seed", type=int, default=0, help="seed for data, initial weights and order (0)")
     p.set_defaults(**LAB)
     options, defaults = vars(p.parse_args(data_first(arguments))), vars(p.parse_args([]))
     save, data, given = options.pop("save"), options["data"], [x for x in options if options[x] != defaults[x]]
     if save and save.suffix != ".html":
-        raise ValueError(f"--save {save}: the page is an HTML file: name it {save.stem}.html")
+        raise ValueError(f"--save {save}: the page is an HTML file; name it {save.stem}.html")
     if given and not data:
-        raise ValueError(f"--{given[0].replace('_', '-')} is for DATA, as in: python -m nn lab moons")
+        raise ValueError(f"--{given[0].replace('_', '-')} requires DATA, as in: python -m nn lab moons")
     from nn.laboratory import lab
     from nn.laboratory.lessons import lessons
 
     if data:
         most = 100 if options["examples"] is None else options["examples"]
         if not 5 <= most <= MOST_POINTS:
-            raise ValueError(f"--examples {most}: it needs to be from 5 to {MOST_POINTS}")
+            raise ValueError(f"--examples {most}: it must be from 5 to {MOST_POINTS}")
         trained = vars(parser().parse_args([data]))
         config = configuration(argparse.Namespace(**trained | options | {"examples": None}))
         page = lab(title=text_name(Path(data).stem), **situation(config, most))
@@ -101,13 +101,13 @@ def _lab(p: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     path = page.save(save or Path(mkdtemp(prefix="chainrule-")) / "lab.html")
     print(f"lab: {text_name(str(path))}")
     if not save and not webbrowser.open(path.resolve().as_uri()):
-        warn("there is no browser to open it: copy the file to a computer that has one")
+        warn("no browser was found: open the file on a computer that has one")
 
 
 def _check(p: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
-    p.description = "Grade a scalar engine that you built. Exits with status 1 if it has a bug."
-    p.add_argument("engine", metavar="ENGINE.py", help="the file that defines the class of its nodes, as Value")
-    p.add_argument("--timeout", type=float, metavar="S", help="stop it after S seconds, in a process of its own")
+    p.description = "Grade a scalar engine that you built. The exit status is 1 if it has a bug."
+    p.add_argument("engine", metavar="ENGINE.py", help="file that defines its node class, named Value")
+    p.add_argument("--timeout", type=float, metavar="S", help="run it in a separate process for at most S seconds")
     options = p.parse_args(arguments)
     from autograd.engine_checks import check_engine
 
@@ -118,15 +118,15 @@ def _check(p: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
 
 
 def _claims(p: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
-    p.description = "Test the lecture's claims by experiments."
-    p.add_argument("names", nargs="*", metavar="NAME", help="the claims to test (all)")
-    p.add_argument("--seed", type=int, default=0, help="decides data, initial weights and order (0)")
-    p.add_argument("--out", type=Path, metavar="DIR", help="folder for one picture of each")
+    p.description = "Test the claims of the lecture with experiments."
+    p.add_argument("names", nargs="*", metavar="NAME", help="claims to test (all)")
+    p.add_argument("--seed", type=int, default=0, help="seed for data, initial weights and order (0)")
+    p.add_argument("--out", type=Path, metavar="DIR", help="folder for one picture per claim")
     p.add_argument("--list", action="store_true", help="list the claims without running them")
     options = p.parse_args(arguments)
     from nn.lecture.claims import listing, run, table
 
-    width = max(get_terminal_size((200 if options.list else 100, 24)).columns, 60)  # where it is piped
+    width = max(get_terminal_size((200 if options.list else 100, 24)).columns, 60)  # defaults for a pipe
     if options.list:
         print(listing(options.names, width))
     else:
@@ -134,25 +134,25 @@ def _claims(p: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
 
 
 def _predict(p: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
-    p.description = "Write the rows of a table together with what a run predicts for them."
-    p.add_argument("run", type=Path, metavar="RUN", help="the folder of a finished run")
-    p.add_argument("table", type=Path, metavar="FILE.csv", help="has the columns that the run was trained on")
-    p.add_argument("--out", type=Path, help="write to this file, new.csv or new.csv.gz, instead of printing")
+    p.description = "Write the rows of a table with the predictions of a run."
+    p.add_argument("run", type=Path, metavar="RUN", help="folder of a run")
+    p.add_argument("table", type=Path, metavar="FILE.csv", help="table with the columns that the run was trained on")
+    p.add_argument("--out", type=Path, help="write to this file, such as new.csv or new.csv.gz, instead of printing")
     _add_reading(p)
     options = p.parse_args(arguments)
     out: Path | None = options.out
-    read = {"the table itself": options.table, **{f"the run's {name}": options.run / name for name in KEPT}}
-    for what, path in read.items():
+    inputs = {"the table": options.table, **{f"{name} of the run": options.run / name for name in KEPT}}
+    for role, path in inputs.items():
         if out and out.exists() and path.exists() and out.samefile(path):
-            raise ValueError(f"--out {out} is {what}: name another file")
+            raise ValueError(f"--out {out} would overwrite {role}: name another file")
     text, measured = predictions(options.run, options.table, {name: getattr(options, name) for name in READING})
     if out:
         write_whole(out, gzip.compress(text.encode()) if out.suffix == ".gz" else text.encode())
     else:
-        try:  # stdout may be redirected into a file, which must hold the rows letter by letter
+        try:  # stdout may be redirected into a file, in which no character may be replaced
             text.encode(sys.stdout.encoding)
         except UnicodeEncodeError as error:
-            raise ValueError(f"the rows cannot be printed, {error}: --out FILE.csv writes them in UTF-8") from None
+            raise ValueError(f"the rows cannot be printed, {error}: use --out FILE.csv to write UTF-8") from None
         print(text, end="")
     if measured:
         warn(measured)
@@ -172,9 +172,9 @@ def data_first(arguments: Sequence[str]) -> Sequence[str]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options of a training run."""
+    """Return the parser for the options of a training run."""
     p = OneLineParser(
-        prog="python -m nn", description="Train a network whose every weight is a scalar node.", epilog=EPILOG,
+        prog="python -m nn", description="Train a network in which every weight is a scalar node.", epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     p.add_argument("--version", action="version", version=f"chainrule {autograd.__version__}")
@@ -184,36 +184,36 @@ def parser() -> argparse.ArgumentParser:
     _add_data(p, "number of generated points (200)", measured)
     _add_network(p, "16 16; digits: 32", "relu")
     training = p.add_argument_group("training")
-    _add_updates(training, "adam", f"0.01; digits, {measured}, rmsprop 0.003; sgd 0.1")
+    _add_updates(training, "adam", f"0.01; digits, {measured}, rmsprop: 0.003; sgd: 0.1")
     add = training.add_argument
-    add("--calibrate", action="store_true", help="use the statistics of all training data for evaluation")
+    add("--calibrate", action="store_true", help="evaluate with the batch statistics of all training data")
     add("--epochs", type=int, help="number of passes over the training data (60; digits: 30, spirals: 200)")
-    add("--schedule", default="constant", choices=SCHEDULES, help="schedule of the learning rate (constant)")
-    add("--factor", type=float, help="factor of exponential (0.95), step (0.5), inverse_time (0.1)")
-    add("--every", type=int, metavar="EPOCHS", help="epochs between steps of the schedule step (10)")
+    add("--schedule", default="constant", choices=SCHEDULES, help="learning-rate schedule (constant)")
+    add("--factor", type=float, help="factor of exponential (0.95) and step (0.5), decay of inverse_time (0.1)")
+    add("--every", type=int, metavar="EPOCHS", help="interval of the schedule step in epochs (10)")
     add("--warm-up", type=int, metavar="EPOCHS", help="epochs of linear warm-up (0)")
     add("--l1", type=float, default=0.0, help="coefficient of the penalty |w| (0)")
-    add("--l2", type=float, help=f"coefficient of the penalty ½ w² (0; 0.01 for {measured})")
-    add("--clip-norm", type=float, help="largest norm of the whole gradient")
-    add("--clip-value", type=float, help="largest absolute value of each derivative")
-    add("--patience", type=int, metavar="EPOCHS", help="stop after so many epochs without a lower validation loss")
+    add("--l2", type=float, help=f"coefficient of the penalty ½ w² (0; {measured}: 0.01)")
+    add("--clip-norm", type=float, help="maximum norm of the whole gradient")
+    add("--clip-value", type=float, help="maximum absolute value of each derivative")
+    add("--patience", type=int, metavar="EPOCHS", help="stop after this many epochs without a lower validation loss")
     add("--loss-tolerance", type=float, help="stop when the training loss is at most this")
-    add("--gradient-tolerance", type=float, help="stop when the gradient's norm is at most this")
-    add("--engine", default="auto", choices=ENGINES, help="run node by node (eager) or as matrices (replay) (auto)")
-    p.add_argument("--seed", type=int, default=0, help="decides data, split, initial weights and order (0)")
-    p.add_argument("--out", type=Path, help="folder of the run (runs/DATA); an earlier run in it is replaced")
+    add("--gradient-tolerance", type=float, help="stop when the gradient norm is at most this")
+    add("--engine", default="auto", choices=ENGINES, help="eager: node by node; replay: as matrix products (auto)")
+    p.add_argument("--seed", type=int, default=0, help="seed for data, split, initial weights and order (0)")
+    p.add_argument("--out", type=Path, help="folder of the run (runs/DATA), which replaces an earlier run in it")
     return p
 
 
 def _add_file(p: argparse.ArgumentParser) -> None:
-    table = p.add_argument_group("a file of your own")
+    table = p.add_argument_group("your own file")
     add = table.add_argument
-    add("--target", metavar="COLUMN", help="the column to predict")
-    add("--task", choices=TASKS, help="predict classes or numbers (decided by the target's values)")
+    add("--target", metavar="COLUMN", help="column to predict")
+    add("--task", choices=TASKS, help="predict classes or numbers (default: depends on the values of the target)")
     add("--ignore", nargs="+", default=[], metavar="COLUMN", help="columns to leave out")
-    names = "columns whose numbers are names, as in a postcode"
+    names = "columns whose numbers are categories, such as postcodes"
     add("--categories", nargs="+", default=[], metavar="COLUMN", help=names)
-    missing = "at a missing value: stop, drop the row, or use the mean (refuse)"
+    missing = "for a missing value, stop, drop the row, or use the mean (refuse)"
     add("--missing", default="refuse", choices=MISSING_RULES, help=missing)
     _add_reading(table)
 
@@ -221,20 +221,20 @@ def _add_file(p: argparse.ArgumentParser) -> None:
 def _add_data(p: argparse.ArgumentParser, examples: str, measured: str) -> None:
     add = p.add_argument_group("data").add_argument
     add("--examples", type=int, help=examples)
-    add("--noise", type=float, help="standard deviation of their noise (0.1)")
+    add("--noise", type=float, help="standard deviation of the noise of the points (0.1)")
     add("--standardize", action="store_true", help=f"scale to mean 0 and deviation 1 (default for {measured})")
     add("--zero-center", action="store_true", help="shift to mean 0")
     add("--pca", type=int, nargs="?", const=True, metavar="N", help="project on N principal components (all)")
-    add("--whiten", type=int, nargs="?", const=True, metavar="N", help="the same, and scale each to variance 1")
+    add("--whiten", type=int, nargs="?", const=True, metavar="N", help="like --pca, and scale each to variance 1")
     add("--raw", action="store_true", help="no preprocessing")
 
 
 def _add_network(p: argparse.ArgumentParser, hidden: str, activation: str) -> None:
     add = p.add_argument_group("network").add_argument
-    add("--hidden", type=int, nargs="*", metavar="UNITS", help=f"units of each hidden layer ({hidden})")
+    add("--hidden", type=int, nargs="*", metavar="UNITS", help=f"number of units per hidden layer ({hidden})")
     of = f"activation of the hidden layers ({activation})"
     add("--activation", default=activation, choices=activations.BY_NAME, help=of)
-    add("--init", choices=init.BY_NAME, help="initial weights (he_normal for relu, else xavier_uniform)")
+    add("--init", choices=init.BY_NAME, help="initialiser (he_normal for relu, else xavier_uniform)")
     add("--dropout", type=float, default=0.0, metavar="P", help="probability of dropping a unit (0)")
     add("--batchnorm", action="store_true", help="batch normalisation before each hidden activation")
 
@@ -250,37 +250,37 @@ def _add_updates(group: argparse._ActionsContainer, optimizer: str, rate: str) -
 
 
 def _add_reading(p: argparse._ActionsContainer) -> None:
-    """Add the options that say how a file is written, under the names of ``pandas.read_csv``."""
+    """Add the options for the format of a file, named as in ``pandas.read_csv``."""
     add = p.add_argument
     add("--sep", help="separator of cells (detected: , ; tab or |)")
     add("--decimal", metavar="MARK", help="decimal mark (detected: point or comma)")
-    add("--thousands", metavar="MARK", help="separator of thousands (none)")
+    add("--thousands", metavar="MARK", help="thousands separator (none)")
     add("--encoding", help="encoding (detected: UTF-8, UTF-16 with a BOM, else cp1252)")
-    add("--na-values", nargs="+", metavar="CELL", help="cells that mean a missing value, besides empty ones")
+    add("--na-values", nargs="+", metavar="CELL", help="cells that denote a missing value, besides empty ones")
     add("--names", nargs="+", metavar="COLUMN", help="names of the columns, if the file has no header row")
 
 
 def configuration(options: argparse.Namespace) -> Config:
-    """The configuration of a run with these options. Raises ValueError for options that contradict each other."""
+    """Return the configuration of a run with these options. Raises ValueError if they contradict each other."""
     data, is_file = options.data, options.data not in DATA
     defaults = parser().parse_args([data])
     given = {name: x for name, x in vars(options).items() if x != getattr(defaults, name)}
     steps = [[name] if given[name] is True else [name, given[name]] for name in STEPS if name in given]
     for is_wrong, message in (
         (is_file and not Path(data).is_file(), f"DATA {data!r} is neither a file nor one of {', '.join(DATA)}"),
-        (is_file and not options.target, f"{data} needs --target: the column that is to be predicted"),
-        *((name in given and not is_file, f"--{name.replace('_', '-')} is for a file of your own, not {data}")
+        (is_file and not options.target, f"{data} needs --target COLUMN, the column to predict"),
+        *((name in given and not is_file, f"--{name.replace('_', '-')} requires a file, not {data}")
           for name in FOR_FILES),
         *((name in given and getattr(options, owner) not in choices,
-           f"--{name} is for {owner} {' or '.join(choices)}, not {getattr(options, owner)}")
+           f"--{name} requires {owner} {' or '.join(choices)}, not {getattr(options, owner)}")
           for name, (owner, choices) in BELONGS.items()),
         ((options.examples or 0) > MOST_EXAMPLES,
          f"--examples {options.examples}: use at most {MOST_EXAMPLES}, which already take hours"),
         (options.hidden == [] and (options.dropout or options.batchnorm),
-         "--dropout and --batchnorm are for hidden layers, and --hidden without UNITS has none"),
-        (options.seed < 0, f"--seed {options.seed}: it needs to be at least 0"),
-        (options.calibrate and not options.batchnorm, "--calibrate is for --batchnorm: it sets its statistics"),
-        (options.raw and steps, "--raw leaves the data as they are: remove it or the other preprocessing"),
+         "--dropout and --batchnorm need a hidden layer: pass --hidden UNITS"),
+        (options.seed < 0, f"--seed {options.seed}: it must be at least 0"),
+        (options.calibrate and not options.batchnorm, "--calibrate requires --batchnorm, whose statistics it sets"),
+        (options.raw and steps, "--raw means no preprocessing: remove it, or the other preprocessing options"),
     ):  # fmt: skip
         if is_wrong:
             raise ValueError(message)

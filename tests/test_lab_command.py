@@ -59,7 +59,7 @@ def test_where_there_is_no_browser_a_second_line_says_so(monkeypatch, capsys):
     monkeypatch.setattr(webbrowser, "open", lambda url: False)
     main(["lab", "moons"])
     said = capsys.readouterr()
-    assert said.out.startswith("lab: ") and said.err.startswith("there is no browser") and said.err.count("\n") == 1
+    assert said.out.startswith("lab: ") and said.err.startswith("no browser was found") and said.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("name", ["moons", "circles", "xor", "spirals", "sine"])
@@ -122,16 +122,16 @@ def test_of_a_table_as_many_rows_are_shown_and_its_names_and_units_stay(most):
     ("words", "line"),
     [
         (["nothing"], "DATA 'nothing' is neither a file nor one of"),
-        (["--hidden", "3"], "--hidden is for DATA, as in: python -m nn lab moons"),
-        (["moons", "--save", "lab.txt"], "--save lab.txt: the page is an HTML file: name it lab.html"),
+        (["--hidden", "3"], "--hidden requires DATA, as in: python -m nn lab moons"),
+        (["moons", "--save", "lab.txt"], "--save lab.txt: the page is an HTML file; name it lab.html"),
         (["moons", "--save", "nowhere/lab.html"], "No such file or directory"),
-        (["moons", "--examples", "2"], "--examples 2: it needs to be from 5 to 500"),
-        (["moons", "--target", "y"], "--target is for a file of your own, not moons"),
+        (["moons", "--examples", "2"], "--examples 2: it must be from 5 to 500"),
+        (["moons", "--target", "y"], "--target requires a file, not moons"),
         (["moons", "--noise", "-1"], "noise = -1.0"),
-        (["iris", "--noise", "1"], "--noise is for data"),
+        (["iris", "--noise", "1"], "--noise requires data"),
         (
             ["moons", "--optimizer", "adam", "--momentum", "0.5"],
-            "--momentum is for optimizer sgd or rmsprop, not adam",
+            "--momentum requires optimizer sgd or rmsprop, not adam",
         ),
         (["moons", "--learning-rate", "0"], "learning_rate"),
         (["moons", "--batchnorm", "--batch-size", "1"], "batch_size"),

@@ -176,7 +176,7 @@ def test_a_run_interrupted_in_any_epoch_and_resumed_equals_the_whole_one_to_the_
     with pytest.raises(SystemExit) as left:
         main([*EVERYTHING, "--engine", engine, "--out", str(broken)])
     assert left.value.code == 130
-    assert f"interrupted after epoch {stop}; it goes on with: python -m nn resume" in capsys.readouterr().err
+    assert f"interrupted after epoch {stop}; to continue, run: python -m nn resume" in capsys.readouterr().err
     assert not (broken / "weights.safetensors").exists()
     monkeypatch.undo()
     main(["resume", str(broken)])
@@ -248,12 +248,12 @@ def test_a_schedule_that_is_stretched_by_more_epochs_says_so(tmp_path, capsys):
         main(["resume", str(tmp_path)])
         assert "schedule: " not in capsys.readouterr().out
         main(["resume", str(tmp_path), "--epochs", "4"])
-        assert ("schedule: cosine is over 4 epochs from here on, and was over 2" in capsys.readouterr().out) == said
+        assert ("schedule: cosine now takes 4 epochs instead of 2" in capsys.readouterr().out) == said
 
 
 def test_a_run_that_blows_up_says_so_and_keeps_its_last_good_checkpoint(tmp_path, refused):
     line = refused(main, *SMALL, "--epochs", "2", "--learning-rate", "1e300", "--out", tmp_path, prints=True)
-    assert "training blew up in epoch 1" in line and "try a lower learning rate" in line and "--learning-rate" in line
+    assert "training failed in epoch 1" in line and "try a lower learning rate" in line and "--learning-rate" in line
     assert "example " in line and " of the training data, counted from 1: affine at " in line
     state = tensors(tmp_path, "checkpoint.safetensors")
     assert all(math.isfinite(x) for row in state["model.net.layers.0.W"] for x in row)
@@ -282,9 +282,9 @@ def test_a_configuration_that_no_run_wrote_is_one_line(tmp_path, refused, capsys
     new.write_text("x₁,x₂\n1,2\n")
     spoilt = spoil(json.loads((tmp_path / "config.json").read_text()))
     (tmp_path / "config.json").write_text(json.dumps(spoilt))
-    assert "config.json is not as a run wrote it" in refused(main, "resume", tmp_path)
+    assert "config.json is not valid" in refused(main, "resume", tmp_path)
     if "epochs" not in spoilt or spoilt["epochs"] != "x":  # which predictions do not need
-        assert "config.json is not as a run wrote it" in refused(main, "predict", tmp_path, new)
+        assert "config.json is not valid" in refused(main, "predict", tmp_path, new)
 
 
 def test_a_run_does_not_go_back_to_fewer_epochs(tmp_path, refused, capsys):
@@ -298,14 +298,14 @@ def test_a_run_does_not_go_back_to_fewer_epochs(tmp_path, refused, capsys):
 
 def test_a_folder_with_a_configuration_of_something_else_is_left_alone(tmp_path, refused):
     (tmp_path / "config.json").write_text('{"editor": "dark"}')
-    assert "config.json is not as a run wrote it: KeyError 'schema'" in refused(main, *SMALL, "--out", tmp_path)
+    assert "config.json is not valid: KeyError 'schema'" in refused(main, *SMALL, "--out", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
 
 
 @pytest.mark.parametrize("name", ["picture.png", "weights.safetensors"])
 def test_files_of_a_runs_names_without_a_configuration_are_left_alone(tmp_path, refused, name):
     (tmp_path / name).write_text("mine")
-    assert f"holds {name} without a config.json" in refused(main, *SMALL, "--out", tmp_path)
+    assert f"contains {name} without a config.json" in refused(main, *SMALL, "--out", tmp_path)
     assert [path.read_text() for path in tmp_path.rglob("*") if path.is_file()] == ["mine"]
 
 
@@ -325,8 +325,8 @@ def test_links_in_a_folder_are_replaced_and_what_they_lead_to_is_left_alone(real
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path, refused):
-    assert "holds no run" in refused(main, "resume", tmp_path)
-    assert "holds no run" in refused(main, "predict", tmp_path / "nowhere", tmp_path / "new.csv")
+    assert "contains no run" in refused(main, "resume", tmp_path)
+    assert "contains no run" in refused(main, "predict", tmp_path / "nowhere", tmp_path / "new.csv")
 
 
 # ---- one run in a folder ---------------------------------------------------------------------------------------
@@ -342,7 +342,7 @@ def test_a_second_run_is_refused_until_the_first_is_gone_though_it_was_killed(tm
         for words in ([*SMALL, "--seed", "1", "--out", run], ["resume", run]):
             assert refused(main, *words).startswith(f"nn: {run} is in use by another run: ")
         main(["predict", str(run), str(new)])  # reads whole files, and no lock keeps it out
-        assert "the weights are those of epoch " in capsys.readouterr().err
+        assert "using the weights of epoch " in capsys.readouterr().err
         assert runs.read_config(run)["epochs"] == 4000
     done = len((run / "records.jsonl").read_text().splitlines())
     main(["resume", str(run), "--epochs", str(done + 1)])
@@ -406,7 +406,7 @@ def test_a_folder_with_files_of_two_runs_is_refused(tmp_path, refused, capsys, n
     assert name in refused(main, "resume", tmp_path / "run", "--epochs", "3")
     if name in ("config.json", "weights.safetensors"):
         line = refused(main, "predict", tmp_path / "run", tmp_path / "new.csv")
-        assert "holds config.json of one run and weights.safetensors of another: start the run again" in line
+        assert "contains config.json of one run and weights.safetensors of another: start the run again" in line
     assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
 
 
@@ -418,7 +418,7 @@ def test_a_setting_that_was_changed_after_the_training_is_refused_by_name(tmp_pa
     (run / "config.json").write_text(json.dumps(config | {setting: [5] if setting == "hidden" else 7}))
     capsys.readouterr()
     line = refused(main, "resume", run, "--epochs", "3")
-    assert f"config.json has {setting} = " in line and "set it back, or start a new run" in line
+    assert f"config.json has {setting} = " in line and "restore the setting, or start a new run" in line
     (run / "config.json").write_text(json.dumps(config))
     main(["resume", str(run), "--epochs", "3"])
 
@@ -440,9 +440,11 @@ def test_a_folder_of_an_earlier_version_predicts_and_is_not_gone_on_with(tmp_pat
     (run / "checkpoint.safetensors").write_bytes(
         to_bytes(load_file(run / "checkpoint.safetensors"), {"training": state})
     )
-    assert "checkpoint.safetensors has no checksum, as those of earlier versions" in refused(main, "resume", run)
+    assert "checkpoint.safetensors has no checksum, perhaps because an earlier version" in refused(
+        main, "resume", run
+    )
     (run / "weights.safetensors").unlink()
-    assert "has no checksum, as those of earlier versions" in refused(main, "predict", run, new)
+    assert "has no checksum, perhaps because an earlier version" in refused(main, "predict", run, new)
 
 
 @pytest.mark.parametrize("spoil", [b"", b'{"epoch": 4, "lo', b'{"epoch": 4}\n', b"\xff\n\n{"])
@@ -462,7 +464,7 @@ def test_a_recorded_loss_that_was_changed_is_refused(tmp_path, refused, capsys):
     capsys.readouterr()
     records = (tmp_path / "records.jsonl").read_text()
     (tmp_path / "records.jsonl").write_text(records.replace('"loss": 0.', '"loss": 1.', 1))
-    assert "records.jsonl does not begin with the records of the 2 epochs" in refused(main, "resume", tmp_path)
+    assert "records.jsonl does not match the records of the 2 epochs" in refused(main, "resume", tmp_path)
 
 
 def test_an_epoch_writes_no_more_than_the_first_ones_did(tmp_path, monkeypatch):
@@ -497,11 +499,11 @@ def test_the_best_epoch_of_a_run_that_blew_up_predicts_and_can_be_made_its_last(
     new.write_text(NEW_ROWS, encoding="utf-8")
     rising = ["--optimizer", "sgd", "--schedule", "exponential", "--factor", "1e200"]
     line = refused(main, *SMALL, *rising, "--epochs", "5", "--out", run, prints=True)
-    assert "training blew up in epoch 2: " in line
-    assert f"; {run / 'weights.safetensors'} holds epoch 1, the best until then" in line
+    assert "training failed in epoch 2: " in line
+    assert f"; {run / 'weights.safetensors'} contains epoch 1, the best so far" in line
     main(["predict", str(run), str(new)])
     predicted = capsys.readouterr().out.splitlines()
-    assert "training blew up in epoch 2: " in refused(main, "resume", run, prints=True)
+    assert "training failed in epoch 2: " in refused(main, "resume", run, prints=True)
     main(["resume", str(run), "--epochs", "1"])
     main([*SMALL, *rising, "--epochs", "1", "--out", str(tmp_path / "short")])
     assert tensors(run, "weights.safetensors") == tensors(tmp_path / "short", "weights.safetensors")
@@ -530,7 +532,7 @@ def test_an_interrupted_run_predicts_with_its_best_epoch(tmp_path, flowers, monk
     main(["predict", str(broken), str(flowers)])
     said = capsys.readouterr()
     assert said.out == expected
-    assert said.err.startswith("the run has not ended: the weights are those of epoch 2, the best so far\n")
+    assert said.err.startswith("the run is not finished: using the weights of epoch 2, the best so far\n")
 
 
 def test_a_run_without_an_epoch_has_no_weights_to_predict_with(tmp_path, monkeypatch, refused, capsys):
@@ -588,7 +590,9 @@ def test_the_accuracy_is_set_beside_that_of_the_most_frequent_class(tmp_path, ca
     (tmp_path / "my.csv").write_text("\n".join(["x,kind", *rows]) + "\n")
     main([str(tmp_path / "my.csv"), "--target", "kind", "--epochs", "1", "--out", str(tmp_path / "run")])
     # the split is stratified: 18 of the 20 test rows
-    assert "for comparison: always 'common', the most frequent class: test 90.0%\n" in capsys.readouterr().out
+    assert (
+        "for comparison, always predicting 'common', the most frequent class: test 90.0%\n" in capsys.readouterr().out
+    )
 
 
 def test_classes_too_rare_for_a_part_are_named(tmp_path, capsys):
@@ -597,11 +601,11 @@ def test_classes_too_rare_for_a_part_are_named(tmp_path, capsys):
     main([str(tmp_path / "my.csv"), "--target", "kind", "--epochs", "1", "--out", str(tmp_path / "run")])
     out = capsys.readouterr().out
     assert "my.csv: 1 number (x); " in out
-    assert "x goes up by 1 from row to row: if it only counts them, leave it out (--ignore 'x')\n" in out
+    assert "x increases by 1 from row to row: if it only numbers the rows, leave it out (--ignore 'x')\n" in out
     # shares of .6, .2, .2, rounded
     assert [line for line in out.splitlines() if line.startswith("class ")] == [
-        "class 'rare' has only 1 example: none to validate or test",
-        "class 'scarce' has only 2 examples: none to test",
+        "class 'rare' has only 1 example: none for validation or test",
+        "class 'scarce' has only 2 examples: none for test",
     ]
 
 
@@ -616,8 +620,8 @@ def test_rows_whose_class_is_not_known_are_predicted_and_not_counted(tmp_path, f
     first = out.splitlines()[1].split(",")[-2]
     new.write_text(f"sl,sw,pl,pw,species\n6.3,3.3,6.0,2.5,?\n5.1,3.5,1.4,0.2,{first}\n")
     main(["predict", str(run), str(new), "--out", str(tmp_path / "predicted.csv")])
-    assert capsys.readouterr().err == "accuracy: 100.0% of 1 row; 1 more without a known target\n"
-    assert "has a column 'prediction'" in refused(main, "predict", run, tmp_path / "predicted.csv")
+    assert capsys.readouterr().err == "accuracy: 100.0% of 1 row; 1 row without a known target\n"
+    assert "already has a column 'prediction'" in refused(main, "predict", run, tmp_path / "predicted.csv")
 
 
 def test_names_with_points_and_dollars_lead_out_of_no_folder_and_into_no_formula(
@@ -680,7 +684,7 @@ def test_a_table_that_was_changed_is_not_gone_on_with(tmp_path, flowers, refused
     main([str(flowers), "--target", "species", "--epochs", "1", "--out", str(tmp_path / "run")])
     capsys.readouterr()
     flowers.write_text(flowers.read_text() + "1,1,1,1,setosa\n")
-    assert "is not the file that the run started with" in refused(main, "resume", tmp_path / "run")
+    assert "differs from the file that the run started with" in refused(main, "resume", tmp_path / "run")
 
 
 def test_a_table_that_was_moved_is_read_where_it_is_now(tmp_path, flowers, refused, capsys):
@@ -691,17 +695,17 @@ def test_a_table_that_was_moved_is_read_where_it_is_now(tmp_path, flowers, refus
     moved.parent.mkdir()
     flowers.rename(moved)
     capsys.readouterr()
-    assert f"{flowers} is not there: python -m nn resume {run} --data FILE.csv" in refused(main, "resume", run)
-    assert "elsewhere.csv is not there" in refused(main, "resume", run, "--data", "elsewhere.csv")
+    assert f"{flowers} does not exist: python -m nn resume {run} --data FILE.csv" in refused(main, "resume", run)
+    assert "elsewhere.csv does not exist" in refused(main, "resume", run, "--data", "elsewhere.csv")
     new = tmp_path / "new.csv"
     new.write_text(moved.read_text() + "1,1,1,1,setosa\n")
-    assert f"{new} is not the file that the run started with" in refused(main, "resume", run, "--data", new)
+    assert f"{new} differs from the file that the run started with" in refused(main, "resume", run, "--data", new)
     main(["resume", str(run), "--data", str(moved), "--epochs", "2"])
     main(["resume", str(run), "--epochs", "3"])
     assert tensors(run, "weights.safetensors") == tensors(whole, "weights.safetensors")
     main([*SMALL, "--epochs", "1", "--out", str(tmp_path / "made")])
     capsys.readouterr()
-    assert "learns moons, which is not a file" in refused(main, "resume", tmp_path / "made", "--data", moved)
+    assert "are moons, not a file" in refused(main, "resume", tmp_path / "made", "--data", moved)
 
 
 # ---- a target that is a number ---------------------------------------------------------------------------------
@@ -734,7 +738,7 @@ def test_a_target_of_numbers_is_predicted_in_its_own_units_beside_always_the_mea
     deviation = math.sqrt(sum((y - mean) ** 2 for y in train) / len(train))
     assert experiment.data.test.units == pytest.approx((mean, deviation), rel=1e-12)
     always = math.sqrt(sum((y - mean) ** 2 for y in test) / len(test))
-    assert f"always {mean:.6g}, the mean: test RMSE {always:.4g}\n" in printed
+    assert f"always predicting {mean:.6g}, the mean: test RMSE {always:.4g}\n" in printed
     assert f"regression: the target is standardised, {mean:.6g} ± {deviation:.6g} in the training data" in printed
     main(["predict", str(run), str(houses), "--out", str(out)])
     said = capsys.readouterr().err
@@ -784,7 +788,7 @@ def test_a_target_that_cannot_be_read_is_not_counted(tmp_path, houses, capsys):
     capsys.readouterr()
     main(["predict", str(run), str(new)])
     out, err = capsys.readouterr()
-    assert len(out.splitlines()) == 4 and err.endswith(" of 1 row; 2 more without a known target\n")
+    assert len(out.splitlines()) == 4 and err.endswith(" of 1 row; 2 rows without a known target\n")
 
 
 # ---- what a table may lack -------------------------------------------------------------------------------------
@@ -800,7 +804,7 @@ def test_numbers_in_the_millions_are_written_without_an_exponent(tmp_path, house
     main(["predict", str(tmp_path / "run"), str(path)])
     printed = capsys.readouterr().out
     assert "e+" not in printed
-    assert re.search(r"always \d{7}, the mean", printed)
+    assert re.search(r"always predicting \d{7}, the mean", printed)
     assert {len(line.split(",;"[mark == ","])[-1]) for line in printed.splitlines()[-60:]} <= {6, 7}
 
 
@@ -813,7 +817,7 @@ def test_a_category_that_was_not_seen_predicts_and_is_said(tmp_path, houses, cap
     out, err = capsys.readouterr()
     assert [len(line.split(",")) for line in out.splitlines()] == [4, 4, 4]
     assert err == (
-        "row 3 of the file, column 'district' is 'west': 1 row with a category not seen in training, read as 0 "
+        "row 3 of the file, column 'district' is 'west': 1 row with a category not seen in training, encoded as 0 "
         "for north, south\n"
     )
 
@@ -827,11 +831,11 @@ def test_predictions_never_overwrite_their_table(tmp_path, houses, refused, caps
     os.link(new, tmp_path / "hard.csv")
     capsys.readouterr()
     line = refused(main, "predict", run, new, "--out", spelling.format(new=new, tmp=tmp_path, name=tmp_path.name))
-    assert "is the table itself: name another file" in line
+    assert "would overwrite the table: name another file" in line
     for name in ("config.json", "records.jsonl", "checkpoint.safetensors", "weights.safetensors"):
         kept = (run / name).read_bytes()
         line = refused(main, "predict", run, new, "--out", run / name)
-        assert f"is the run's {name}: name another file" in line and (run / name).read_bytes() == kept
+        assert f"would overwrite {name} of the run: name another file" in line and (run / name).read_bytes() == kept
     assert new.read_text() == "size,rooms,district\n50,2,north\n"
 
 
@@ -859,10 +863,10 @@ def test_a_run_keeps_how_its_table_is_written_and_what_is_missing_in_it(tmp_path
     assert out.splitlines()[4].startswith("3:5~NA~yes~") and ":" in out.splitlines()[4].split("~")[-1]
     path.write_text("a,b\n1.5,2\n")
     new = ["--names", "a", "b", "--sep", ",", "--decimal", "."]
-    assert "row 1 of the file, column 'a' is 'a': it needs a number" in refused(main, "predict", run, path, *new)
+    assert "row 1 of the file, column 'a' is 'a': it must be a number" in refused(main, "predict", run, path, *new)
     path.write_text(rows)
     main(["resume", str(run), "--epochs", "1"])
-    assert "odd: going on after epoch 1 of 1" in capsys.readouterr().out
+    assert "odd: continuing after epoch 1 of 1" in capsys.readouterr().out
 
 
 # ---- options ---------------------------------------------------------------------------------------------------
@@ -901,32 +905,29 @@ def test_data_that_do_not_exist_are_named_behind_an_option_too(refused):
         ("nowhere.csv --target y", "neither a file nor one of"),
         ("{flowers}", "needs --target"),
         ("{flowers} --target colour", "no column 'colour'"),
-        ("moons --target y", "for a file of your own"),
-        ("{flowers} --target species --noise 1", "--noise is for data circles or moons or "),
-        ("moons --raw --pca", "--raw leaves the data as they are"),
+        ("moons --target y", "requires a file, not moons"),
+        ("{flowers} --target species --noise 1", "--noise requires data circles or moons or "),
+        ("moons --raw --pca", "--raw means no preprocessing"),
         ("moons --pca 3", "components = 3"),
-        ("moons --calibrate", "--calibrate is for --batchnorm"),
-        ("moons --nesterov", "--nesterov is for optimizer sgd, not adam"),
+        ("moons --calibrate", "--calibrate requires --batchnorm"),
+        ("moons --nesterov", "--nesterov requires optimizer sgd, not adam"),
         ("moons --optimizer sgd --nesterov", "nesterov with momentum = 0.0"),
-        ("moons --factor 2", "--factor is for schedule exponential or step or inverse_time, not constant"),
-        ("moons --warm-up 60", "warm_up = 60 of 60 epochs"),
+        ("moons --factor 2", "--factor requires schedule exponential or step or inverse_time, not constant"),
+        ("moons --warm-up 60", "warm_up = 60: it must be at least 0 and less than epochs = 60"),
         ("moons --dropout 1.5", "p = 1.5"),
         ("moons --patience 0", "patience = 0"),
         ("moons --batchnorm --batch-size 1", "BatchNorm needs mini-batches"),
-        ("moons --momentum .5", "--momentum is for optimizer sgd or rmsprop, not adam"),
-        ("iris --examples 5", "--examples is for data circles or moons or "),
-        ("moons --categories kind", "for a file of your own"),
+        ("moons --momentum .5", "--momentum requires optimizer sgd or rmsprop, not adam"),
+        ("iris --examples 5", "--examples requires data circles or moons or "),
+        ("moons --categories kind", "requires a file, not moons"),
         ("moons --pca 0", "components = 0"),
-        ("moons --every 5", "--every is for schedule step, not constant"),
-        ("moons --warm-up -1", "warm_up = -1 of 60 epochs"),
-        ("moons --hidden --dropout .5", "for hidden layers"),
-        ("moons --hidden --batchnorm", "for hidden layers"),
+        ("moons --every 5", "--every requires schedule step, not constant"),
+        ("moons --warm-up -1", "warm_up = -1: it must be at least 0"),
+        ("moons --hidden --dropout .5", "need a hidden layer"),
+        ("moons --hidden --batchnorm", "need a hidden layer"),
         ("moons --seed -1", "--seed -1"),
         ("predict", "RUN, FILE.csv (python -m nn predict --help)"),
-        (
-            "predict {tmp} nowhere.csv",
-            "{tmp} holds no run: there is no config.json in it (python -m nn predict --help)",
-        ),
+        ("predict {tmp} nowhere.csv", "{tmp} contains no run: it has no config.json (python -m nn predict --help)"),
         ("moons --epochs 1 --out {flowers}", "nn: {flowers}: File exists (python -m nn --help)"),
     ],
 )

@@ -137,24 +137,24 @@ def test_a_missing_target_is_never_filled(write):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "my.csv: No columns to parse from file; is there a cell too many"),
+        ("", "my.csv: No columns to parse from file; look for an extra cell"),
         ("sep=;\n", "No columns to parse from file"),
         (",,\n", "0 rows of 3 columns"),
         ("a,b\n", "0 rows of 2 columns and 2 names: it needs at least one row"),
-        ("a,b\n" + 60 * "1,2\n" + "1,2,3\n", "Expected 2 fields in line 62, saw 3; is there a cell too many"),
-        ("a,a\n1,2\n", "column 2 is named 'a': it needs a name of its own"),
-        ("a,\n1,2\n", "column 2 is named '': it needs a name of its own"),
-        ("1.5,2\n3,4\n", "begins with \\['1.5', '2'\\]: the first row, or --names, needs to name the columns"),
+        ("a,b\n" + 60 * "1,2\n" + "1,2,3\n", "Expected 2 fields in line 62, saw 3; look for an extra cell"),
+        ("a,a\n1,2\n", "column 2 is named 'a': it needs a unique name"),
+        ("a,\n1,2\n", "column 2 is named '': it needs a unique name"),
+        ("1.5,2\n3,4\n", "begins with \\['1.5', '2'\\]: the first row, or --names, must name the columns"),
         ("5,1;3,5;setosa\n4,9;3,0;setosa\n", "begins with \\['5,1', '3,5', 'setosa'\\]: the first row, or --names"),
-        ('a,b\n1,2\n"1,2\n3,4\n5,6\n', "EOF inside string .*a quotation mark missing"),
-        (b"a,b\n1,\x00\n", "holds bytes of 0; save it as CSV in UTF-8, or say its --encoding"),
-        ("a,b\n1,2\n".encode("utf-16-le"), "holds bytes of 0"),
-        ("a,b\n1,2\n".encode("utf-32"), "holds bytes of 0"),
-        (b"a,b\n1,\x81\n", "decode byte 0x81 .*; save it as CSV in UTF-8, or say its --encoding"),
+        ('a,b\n1,2\n"1,2\n3,4\n5,6\n', "EOF inside string .*a missing quotation mark"),
+        (b"a,b\n1,\x00\n", "contains null bytes; save it as CSV in UTF-8, or pass its --encoding"),
+        ("a,b\n1,2\n".encode("utf-16-le"), "contains null bytes"),
+        ("a,b\n1,2\n".encode("utf-32"), "contains null bytes"),
+        (b"a,b\n1,\x81\n", "decode byte 0x81 .*; save it as CSV in UTF-8, or pass its --encoding"),
         ("a,b\n1,ö\n2,".encode() + b"\xf6\n", "'utf-8' codec can't decode byte 0xf6 "),
         (b"\xff\xfea", "'utf-16-le' codec can't decode byte 0x61 "),
-        ("My table\na,b\n1,2\n", "Expected 1 fields in line 2, saw 2; is there a cell too many"),
-        ("sep=,\n# in May\na,b\n1,2,3\n", "Expected 2 fields in line 4, saw 3; is there a cell too many"),
+        ("My table\na,b\n1,2\n", "Expected 1 fields in line 2, saw 2; look for an extra cell"),
+        ("sep=,\n# in May\na,b\n1,2,3\n", "Expected 2 fields in line 4, saw 3; look for an extra cell"),
         ("# x,y\n1.5,2\n3,4\n", "begins with \\['1.5', '2'\\]: the first row, or --names"),
     ],
     ids=[
@@ -200,7 +200,7 @@ def test_a_cell_is_the_number_that_a_person_reads_or_is_refused(write, cell, num
     path = write(with_hole(cell))
     if number is None:
         with pytest.raises(
-            ValueError, match=r"row 6 of the file, column 'size' is .*, not a number such as 1234.5 .*: mend"
+            ValueError, match=r"row 6 of the file, column 'size' is .*, not a number such as 1234.5 .*: correct"
         ):
             read(path)
     else:
@@ -278,13 +278,13 @@ def texts(n):
     [
         (csv_text(), {"target": "colour"}, "no column 'colour': it has size, kind"),
         (csv_text(), {"ignore": ["colour"]}, "no column 'colour'"),
-        (csv_text(), {"ignore": ["size", "kind", "id"]}, "nothing to learn from"),
+        (csv_text(), {"ignore": ["size", "kind", "id"]}, "needs at least one feature"),
         (csv_text([(*row[:3], "yes") for row in ROWS]), {}, "1 different value, yes: classes need 2 to 50"),
         (csv_text([(*row[:3], "2.5") for row in ROWS]), {"task": "regression"}, "1 different value, 2.5"),
         (csv_text(), {"task": "regression"}, "column 'answer' is 'no': a regression needs numbers"),
-        (texts(60), {}, r"'size' holds over 50 texts: leave out all such \(--ignore 'size'\)"),
+        (texts(60), {}, r"'size' has more than 50 different strings: leave out such columns \(--ignore 'size'\)"),
         (csv_text([(f"name {i}", f"note {i}", f"{i}", "yes" if i % 2 else "no") for i in range(60)]), {},
-         r"'size' holds over 50 texts: leave out all such \(--ignore 'size' 'kind'\)"),
+         r"'size' has more than 50 different strings: leave out such columns \(--ignore 'size' 'kind'\)"),
         (texts(60).replace("name ", "").replace("\n7,", "\n12o,"), {}, "row 9 of the file, column 'size' is '12o'"),
     ],
     ids=["target", "ignore", "no feature", "one class", "constant", "words", "texts", "texts in two", "a letter"],
@@ -328,13 +328,13 @@ def test_marks_that_may_be_of_decimals_or_of_thousands_are_refused(write, separa
     def sizes(*cells):
         return csv_text([(cells[i % len(cells)], *rest) for i, (_, *rest) in enumerate(ROWS)], separator)
 
-    with pytest.raises(ValueError, match=r"row 2 .* is '1,5' and row 3 .* is '2.5': say what marks decimals"):
+    with pytest.raises(ValueError, match=r"row 2 .* is '1,5' and row 3 .* is '2.5': the decimal mark is ambiguous"):
         read(write(sizes("1,5", "2.5")))
     if separator != ";":  # where the comma is a decimal one by custom
-        with pytest.raises(ValueError, match=r"row 2 .* is '1,234': say what marks decimals"):
+        with pytest.raises(ValueError, match=r"row 2 .* is '1,234': the decimal mark is ambiguous"):
             read(write(sizes("1,234", "999")))
     else:
-        with pytest.raises(ValueError, match=r"row 2 .* is '1\.234': say what marks decimals"):
+        with pytest.raises(ValueError, match=r"row 2 .* is '1\.234': the decimal mark is ambiguous"):
             read(write(sizes("1.234", "999")))
     plain = [("1.234", "0.5", "999"), ("0.123", "999")]
     for decimals in plain if separator == ";" else [*plain, ("1.234", "999.000"), ("1.234", "1000")]:
@@ -357,11 +357,11 @@ def test_classes_that_are_whole_numbers_are_in_their_order_and_written_shortly(w
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda row: ("x", *row[1:]), "row 2 of the file, column 'size' is 'x': it needs a number"),
-        (lambda row: ("", *row[1:]), "column 'size' is '': it needs a number: mend it or leave out the row"),
-        (lambda row: (row[0], "", *row[2:]), "column 'kind' is '': it needs a text, such as a, b, c: mend it"),
-        (lambda row: ("inf", *row[1:]), "it needs a number"),
-        (lambda row: ("1_000", *row[1:]), "it needs a number"),
+        (lambda row: ("x", *row[1:]), "row 2 of the file, column 'size' is 'x': it must be a number"),
+        (lambda row: ("", *row[1:]), "column 'size' is '': it must be a number; correct it or drop the row"),
+        (lambda row: (row[0], "", *row[2:]), "column 'kind' is '': it must be one of a, b, c; correct it"),
+        (lambda row: ("inf", *row[1:]), "it must be a number"),
+        (lambda row: ("1_000", *row[1:]), "it must be a number"),
     ],
 )
 def test_new_rows_that_do_not_fit_are_refused(write, change, words):
@@ -505,10 +505,10 @@ def test_thousands_are_grouped_by_three_or_are_no_number(write, cell, options, n
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"decimal": ",", "thousands": ","}, "decimal = ',': it needs to be one character, which marks nothing else"),
+        ({"decimal": ",", "thousands": ","}, "decimal = ',': it must be a single character"),
         ({"sep": "ab"}, "sep = 'ab'"),
         ({"decimal": "x"}, "decimal = 'x'"),
-        ({"encoding": "utf-9"}, "unknown encoding: utf-9; save it as CSV in UTF-8, or say its --encoding"),
+        ({"encoding": "utf-9"}, "unknown encoding: utf-9; save it as CSV in UTF-8, or pass its --encoding"),
         ({"encoding": "ascii"}, "'ascii' codec can't decode byte 0xc3 .*--encoding"),
         ({"names": ["a"]}, "2 rows of 2 columns and 1 name: it needs at least one row, and a name for each"),
     ],
@@ -536,7 +536,8 @@ def test_a_category_that_was_not_seen_is_zeros_and_a_sentence(write):
     X, unknown = schema.examples(read_table(write(csv_text(rows))))
     assert X == [[1.5, 0.0, 0.0, 0.0, 0.0], [1.5, 1.0, 0.0, 0.0, 0.0], [1.5, 0.0, 0.0, 0.0, 0.0]]
     assert unknown == [
-        "row 2 of the file, column 'kind' is 'd': 2 rows with a category not seen in training, read as 0 for a, b, c"
+        "row 2 of the file, column 'kind' is 'd': 2 rows with a category not seen in training, "
+        "encoded as 0 for a, b, c"
     ]
 
 
@@ -566,7 +567,7 @@ def decimal(i):
 FILES = {
     "iris.data, without names": (
         rows_of(60, decimal, decimal, one_of("setosa", "virginica")),
-        {"target": "species"}, "begins with .*: the first row, or --names, needs to name the columns",
+        {"target": "species"}, "begins with .*: the first row, or --names, must name the columns",
     ),
     "iris.data, named": (
         rows_of(60, decimal, decimal, one_of("setosa", "virginica")) + "\n",
@@ -583,7 +584,7 @@ FILES = {
     ),
     "decimal commas between commas": (
         "weight,price\n" + rows_of(60, german, german),
-        {"target": "price"}, "Expected 2 fields in line 2, saw 4; is there a cell too many",
+        {"target": "price"}, "Expected 2 fields in line 2, saw 4; look for an extra cell",
     ),
     "pandas' to_csv, in gzip": (
         gzip.compress((",cyl,weight,mpg\n" + rows_of(60, str, one_of("4", "6", "8"), decimal, decimal)).encode()),

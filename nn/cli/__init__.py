@@ -1,1 +1,1 @@
-"""What ``python -m nn`` works with: CSV tables, experiments, and runs that are stored in folders."""
+"""The implementation of ``python -m nn``: CSV tables, experiments, and runs stored in folders."""

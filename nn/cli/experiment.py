@@ -1,7 +1,7 @@
 """Builds data, network, optimiser and training from a configuration and its seed.
 
-All random numbers come from one generator in a fixed order, so a configuration always builds the same scalars. That
-is how an interrupted run continues to the last bit, and how a finished one can predict.
+All random numbers come from one generator in a fixed order, so a configuration always builds the same scalars.
+Therefore an interrupted run can continue bit for bit, and a finished run can predict.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ Config = dict[str, Any]
 
 FACTORS = {"exponential": 0.95, "step": 0.5, "inverse_time": 0.1}
 
-# defaults; a table's columns have no common scale, and few examples for so many features
+# defaults; a table typically has columns of different scales, and few examples for many features
 TABLE: Config = {
     "hidden": [16, 16], "epochs": 60, "learning_rate": 0.003, "preprocess": [["standardize"]], "l2": 0.01,
     "every": 10, "warm_up": 0,
@@ -36,15 +36,15 @@ DEFAULTS = dict.fromkeys(BY_NAME, MADE) | {
     "spirals": MADE | {"epochs": 200},
     "digits": TABLE | {"hidden": [32], "epochs": 30, "preprocess": [], "l2": 0.0},
 }
-RATES = {"sgd": 0.1, "rmsprop": 0.003}  # of optimisers that need another learning rate than adam
-LAB: Config = {"hidden": [8, 8], "activation": "tanh", "optimizer": "sgd"}  # few units, and steps as on the slides
+RATES = {"sgd": 0.1, "rmsprop": 0.003}  # learning rates of optimisers for which that of adam does not work well
+LAB: Config = {"hidden": [8, 8], "activation": "tanh", "optimizer": "sgd"}  # few units, and the slides' optimiser
 
 
 @dataclass
 class Experiment:
-    """All that a configuration builds."""
+    """Everything that is built from a configuration."""
 
-    config: Config  # with all defaults filled in, and with how the data were read
+    config: Config  # with all defaults, and with the schema of the data
     data: Split  # after preprocessing
     schema: Schema
     preprocessing: Pipeline  # fitted on the training data; may be empty
@@ -54,7 +54,7 @@ class Experiment:
 
     @property
     def title(self) -> str:
-        """The name of the data."""
+        """The name of the data, for titles."""
         return text_name(Path(self.config["data"].removesuffix(".gz")).stem)
 
     @property
@@ -94,9 +94,9 @@ def build(config: Config) -> Experiment:
 
 
 def situation(config: Config, most: int) -> dict[str, Any]:
-    """What the lab takes to show a configuration: model, data, loss, optimizer, rng and batch_size.
+    """Return the arguments of ``nn.lab`` for a configuration.
 
-    Nothing is held back: at most this many of all examples are shown, and preprocessing is fitted on them.
+    All data are training data: preprocessing is fitted to the at most ``most`` examples that the lab shows.
     """
     defaults = DEFAULTS.get(config["data"], TABLE) | {"learning_rate": None, "examples": most}
     config = config | {name: x for name, x in defaults.items() if config[name] is None}
@@ -125,7 +125,7 @@ def _optimizer(config: Config, model: MLP, rate: float | Schedule) -> Optimizer:
 
 
 def network(config: Config, n_in: int, classes: int, rng: Random | int) -> MLP:
-    """The network of a configuration, with one output unit for a number or two classes, else one per class."""
+    """Return the network of a configuration, with one output unit for a number or two classes, else one per class."""
     return MLP(
         n_in, [*config["hidden"], classes if classes > 2 else 1], activation=config["activation"],
         init=config["init"], rng=rng, dropout=config["dropout"], batch_norm=config["batchnorm"],
@@ -133,12 +133,12 @@ def network(config: Config, n_in: int, classes: int, rng: Random | int) -> MLP:
 
 
 def loss_of(classes: int) -> Loss:
-    """½ (y − a)² for a number, binary cross-entropy for two classes, cross-entropy for more."""
+    """Return ½ (y − a)² for a number (0 classes), binary cross-entropy for two classes, cross-entropy for more."""
     return {0: half_squared_error, 2: binary_cross_entropy}.get(classes, cross_entropy)
 
 
 def _standardized(data: Dataset, y: Sequence[float]) -> Dataset:
-    """The data with targets of mean 0 and deviation 1 where those of y are."""
+    """Return the data with targets shifted and scaled by the mean and the standard deviation of y."""
     mean, deviation = fmean(y), pstdev(y) or 1.0
     return data._replace(y=[(t - mean) / deviation for t in data.y], units=(mean, deviation))
 
@@ -152,7 +152,9 @@ def _data(config: Config, rng: Random) -> tuple[Split, Schema]:
     else:
         digest = hashlib.sha256(Path(name).read_bytes()).hexdigest()
         if config.setdefault("sha256", digest) != digest:
-            raise ValueError(f"{name} is not the file that the run started with: restore it, or start a new run")
+            raise ValueError(
+                f"{name} differs from the file that the run started with: restore it, or start a new run"
+            )
         options = {option: config[option] for option in (*READING, "categories", "task") if config.get(option)}
         return read_split(name, config["target"], rng, config["missing"], config["ignore"], **options)
     target = Column("class", list(data.classes)) if data.classes else Column("y", None)
@@ -160,11 +162,11 @@ def _data(config: Config, rng: Random) -> tuple[Split, Schema]:
 
 
 def schedule(config: Config, updates: int) -> Schedule:
-    """The schedule by epochs of ``updates`` steps each, after a warm-up that rises with every step."""
+    """Return the schedule, constant over epochs of ``updates`` steps, after a warm-up that rises with every step."""
     rate, epochs, name = config["learning_rate"], config["epochs"], config["schedule"]
     every, factor, warm = config["every"], config["factor"], config["warm_up"]
     if not 0 <= warm < epochs:
-        raise ValueError(f"warm_up = {warm} of {epochs} epochs: it needs to be at least 0 and less than all of them")
+        raise ValueError(f"warm_up = {warm}: it must be at least 0 and less than epochs = {epochs}")
     options: dict[str, list[Any]] = {
         "constant": [], "cosine": [epochs - warm], "exponential": [factor], "inverse_time": [factor],
         "linear": [0.0, epochs - warm], "step": [factor, every],

@@ -1,13 +1,14 @@
-"""A run: training in a folder, interrupted and resumed as often as needed, its report, and its predictions.
+"""Runs, which are trainings in a folder that can be interrupted and resumed, with their reports and predictions.
 
     config.json              everything that the run depends on
-    records.jsonl            a line for each epoch: losses, accuracies, and each layer's δ, changes and stuck units
-    checkpoint.safetensors   all scalars that the next epoch depends on, and the weights of the best epoch
+    records.jsonl            one line per epoch: losses, metrics, and the measurements of each layer
+    checkpoint.safetensors   all numbers that the next epoch depends on, and the weights of the best epoch
     weights.safetensors      the weights of the best epoch on validation data, with the fitted preprocessing
-    picture.png, layers.png  loss with decision boundary or confusion matrix; the layers by epoch
+    picture.png, layers.png  loss with decision boundary, confusion matrix or fit; the layers by epoch
 
-The checkpoint is written whole after every epoch and holds the checksum of the records up to it, so a run that is
-killed continues from there. All files name their run. A lock, which ends with its process, keeps a second run out.
+The checkpoint is written atomically after every epoch and contains the checksum of the records so far, so that a
+killed run can continue from it. Every file contains the identifier of its run. A lock, which ends with the process,
+prevents a second run in the same folder.
 """
 
 import json
@@ -42,15 +43,15 @@ PICTURES, LOCK = ("picture.png", "layers.png"), ".chainrule.lock"
 
 
 def start(config: Config, folder: Path) -> None:
-    """Start a run in its folder, where it replaces an older one, and train to the end.
+    """Start a run in a folder, in which it replaces an older run, and train to the end.
 
-    Raises ValueError if another run is training there, and for files of these names that belong to no run.
+    Raises ValueError if another run is training there, or if files with these names do not belong to a run.
     """
     taken = [name for name in (RECORDS, CHECKPOINT, WEIGHTS, *PICTURES) if (folder / name).exists()]
     if (folder / CONFIG).exists():
         read_config(folder)
     elif taken:
-        raise ValueError(f"{folder} holds {taken[0]} without a {CONFIG}: name another folder (--out)")
+        raise ValueError(f"{folder} contains {taken[0]} without a {CONFIG}: name another folder (--out)")
     experiment = build({**config, "run": token_hex(8)})
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder):
@@ -58,7 +59,7 @@ def start(config: Config, folder: Path) -> None:
             _write_config(experiment, Path(new))
             write_whole(Path(new) / RECORDS, b"")
             write_checkpoint(experiment, Path(new), sha256().hexdigest())
-            # the disk has room for the new run: only now remove the old one, of which all files count or none
+            # the new files fit on the disk: now remove those of the old run, which are only valid together
             for old in map(folder.joinpath, (WEIGHTS, *PICTURES)):
                 old.unlink(missing_ok=True)
             for name in (RECORDS, CONFIG, CHECKPOINT):
@@ -68,19 +69,22 @@ def start(config: Config, folder: Path) -> None:
 
 
 def resume(folder: Path, epochs: int | None = None, data: Path | None = None) -> None:
-    """Continue an interrupted run, or extend one to more epochs, as if it had never stopped.
+    """Continue an interrupted run, or extend one to more epochs, as if it had not been interrupted.
 
-    ``data`` is the new path of a table that was moved. Raises ValueError if the run is training already, if its files
-    are damaged or belong to several runs, for fewer epochs than it has had, and what ``load_training`` raises.
+    data   the new path of the table, if it has moved
+
+    Raises the errors of ``load_training``, and ValueError if the run is already training, if its files are damaged or
+    belong to different runs, and if it has had more epochs than that.
     """
-    read_config(folder)  # before a lock appears in a folder without a run
+    read_config(folder)  # raises before a lock is created in a folder without a run
     with _locked(folder):
         config = read_config(folder)
         is_file = "sha256" in config
         if is_file and not (data or Path(config["data"])).is_file():
-            raise ValueError(f"{data or config['data']} is not there: python -m nn resume {folder} --data FILE.csv")
+            missing = data or config["data"]
+            raise ValueError(f"{missing} does not exist: python -m nn resume {folder} --data FILE.csv")
         if data is not None and not is_file:
-            raise ValueError(f"--data {data}: the run in {folder} learns {config['data']}, which is not a file")
+            raise ValueError(f"--data {data}: the data of the run in {folder} are {config['data']}, not a file")
         new = {"epochs": epochs, "data": data and str(data.resolve())}
         with _trusting_config(folder):
             experiment = build(config | {name: x for name, x in new.items() if x is not None})
@@ -88,29 +92,29 @@ def resume(folder: Path, epochs: int | None = None, data: Path | None = None) ->
             _read_metadata(config, folder, WEIGHTS)
         metadata = _read_metadata(config, folder, CHECKPOINT)
         done = int(metadata["epochs"])
-        lines = (folder / RECORDS).read_bytes().splitlines(keepends=True)[:done]  # there may be a part of one more
+        lines = (folder / RECORDS).read_bytes().splitlines(keepends=True)[:done]  # another line may be incomplete
         if sha256(b"".join(lines)).hexdigest() != metadata["records"]:
             known = f"the records of the {counted(done, 'epoch')} in {CHECKPOINT}"
-            raise ValueError(f"{folder / RECORDS} does not begin with {known}: restore it, or start the run again")
+            raise ValueError(f"{folder / RECORDS} does not match {known}: restore it, or start the run again")
         records = [json.loads(line) for line in lines]
         experiment.diagnosis.records = [[LayerRecord(**l) for l in record.pop("layers")] for record in records]
         load_training(experiment.training, folder / CHECKPOINT, [EpochRecord(**record) for record in records])
         all_epochs = experiment.config["epochs"]
         if epochs is not None and epochs < done:
-            raise ValueError(f"epochs = {epochs}: the run in {folder} has had {done}, and cannot go back")
+            raise ValueError(f"epochs = {epochs}: it must be at least {done}, the epochs that {folder} already has")
         experiment.diagnosis.forget()
         _write_config(experiment, folder)
         write_whole(folder / RECORDS, b"".join(lines))
-        print(f"{experiment.title}: going on after epoch {done} of {all_epochs}")
-        # these end with the last epoch, so that more epochs change them
+        print(f"{experiment.title}: continuing after epoch {done} of {all_epochs}")
+        # the length of these schedules is the number of epochs
         if config["schedule"] in ("linear", "cosine") and all_epochs != config["epochs"]:
-            over = f"{counted(all_epochs, 'epoch')} from here on, and was over {config['epochs']}"
-            print(f"schedule: {config['schedule']} is over {over}")
+            change = f"now takes {counted(all_epochs, 'epoch')} instead of {config['epochs']}"
+            print(f"schedule: {config['schedule']} {change}")
         _train(experiment, folder, b"".join(lines))
 
 
 def _train(experiment: Experiment, folder: Path, written: bytes) -> None:
-    """Train to the end. ``written`` is the records so far."""
+    """Train to the end. ``written`` contains the records so far."""
     training, epochs, checksum = experiment.training, experiment.config["epochs"], sha256(written)
     done = len(training.records)
     print(f"engine: {training.choose_engine()} ({training.reason})")
@@ -127,14 +131,14 @@ def _train(experiment: Experiment, folder: Path, written: bytes) -> None:
     except ArithmeticError as error:
         for verdict in experiment.diagnosis.verdicts(experiment.data.test):
             print(f"diagnosis: {verdict}")
-        blew = f"training blew up in epoch {done + 1}: {error} (--learning-rate, --clip-norm)"
+        failure = f"training failed in epoch {done + 1}: {error} (--learning-rate, --clip-norm)"
         if best := training.restore_best():
             _save_weights(experiment, folder)
-            blew += f"; {folder / WEIGHTS} holds epoch {best.epoch}, the best until then"
-        raise ValueError(blew) from None
+            failure += f"; {folder / WEIGHTS} contains epoch {best.epoch}, the best so far"
+        raise ValueError(failure) from None
     except KeyboardInterrupt:
-        goes_on = f"it goes on with: python -m nn resume {folder}"
-        raise KeyboardInterrupt(f"interrupted after epoch {done}; {goes_on}") from None
+        message = f"interrupted after epoch {done}; to continue, run: python -m nn resume {folder}"
+        raise KeyboardInterrupt(message) from None
     best = training.restore_best()
     print(f"stopped {training.stopped}" + (f"; kept epoch {best.epoch}, best on validation data" if best else ""))
     _save_weights(experiment, folder)
@@ -146,20 +150,20 @@ def _introduce(experiment: Experiment) -> None:
     if "sha256" in experiment.config:
         print(f"{text_name(Path(experiment.config['data']).name)}: {schema}")
         for name in schema.counting:
-            rises = f"{text_name(name)} goes up by 1 from row to row: if it only counts them, leave it out"
-            print(f"{rises} (--ignore {name!r})" if name else "the first column has no name, and is left out")
+            hint = f"{text_name(name)} increases by 1 from row to row: if it only numbers the rows, leave it out"
+            print(f"{hint} (--ignore {name!r})" if name else "the first column has no name and is left out")
     if schema.target.categories is None:
         mean, deviation = map(to_digits, data.training.units)
-        scale = f"{mean} ± {deviation} in the training data; RMSE and predictions are in its own units"
+        scale = f"{mean} ± {deviation} in the training data; RMSE and predictions are in the original units"
         print(f"regression: the target is standardised, {scale}")
     parts = " / ".join(str(len(part.y)) for part in data)
-    print(f"{experiment.title}: {parts} examples to train, validate and test")
+    print(f"{experiment.title}: {parts} examples for training, validation and test")
     for label, name in enumerate(data.training.classes):
-        counts = dict(zip(("train", "validate", "test"), (part.y.count(label) for part in data)))
+        counts = dict(zip(Split._fields, (part.y.count(label) for part in data)))
         if absent := " or ".join(role for role, count in counts.items() if not count):
-            print(f"class {name!r} has only {counted(sum(counts.values()), 'example')}: none to {absent}")
+            print(f"class {name!r} has only {counted(sum(counts.values()), 'example')}: none for {absent}")
     if experiment.preprocessing.steps:
-        print(f"preprocessing: {experiment.preprocessing!r}, fitted on the training data")
+        print(f"preprocessing: {experiment.preprocessing!r}, fitted to the training data")
     print(f"network: {experiment.network}, {len(experiment.model.parameters())} parameters, each a scalar node")
 
 
@@ -172,7 +176,7 @@ def _report(experiment: Experiment, folder: Path) -> None:
     is_mean = training.task.kind == REGRESSION
     always = f"{to_digits(data.training.units[0])}, the mean" if is_mean else f"{guess!r}, the most frequent class"
     [(name, number), *_] = guessed.texts().items()
-    print(f"for comparison: always {always}: test {f'{name} {number}'.removeprefix('accuracy ')}")
+    print(f"for comparison, always predicting {always}: test {f'{name} {number}'.removeprefix('accuracy ')}")
     for verdict in experiment.diagnosis.verdicts(experiment.data.test):
         print(f"diagnosis: {verdict}")
     print(f"weights: {text_name(str(folder / WEIGHTS))}")
@@ -187,11 +191,12 @@ def _report(experiment: Experiment, folder: Path) -> None:
 
 
 def predictions(folder: Path, path: Path, reading: Mapping[str, Any]) -> tuple[str, str]:
-    """The rows of a table with the run's predictions, as CSV, and how good these are where targets are known.
+    """Return the rows of a table with the predictions of a run, as CSV, and the metrics if targets are known.
 
-    What ``reading`` does not say for ``read_table`` is as in training. Columns are found by name. ``prediction`` and,
-    for classes, ``probability`` are added, with the table's own separator and decimal mark. Categories that training
-    did not have are reported on stderr.
+    reading   options for ``read_table``; the others are as in training
+
+    The added columns are ``prediction`` and, for classes, ``probability``, in the format of the table. Categories not
+    seen in training are reported on stderr.
     """
     config = read_config(folder)
     with _trusting_config(folder):
@@ -202,7 +207,7 @@ def predictions(folder: Path, path: Path, reading: Mapping[str, Any]) -> tuple[s
     preprocessing = load_preprocessing(source)
     table = read_table(path, **{name: reading[name] or config.get(name) for name in READING})
     if twice := [name for name in ("prediction", "probability") if name in table.written.columns]:
-        raise ValueError(f"{path} has a column {twice[0]!r}, as one is added: give it another name")
+        raise ValueError(f"{path} already has a column {twice[0]!r}: rename it")
     X, unknown = schema.examples(table)
     X = preprocessing.transform(X) if preprocessing else X
     classes = schema.target.categories or []
@@ -228,83 +233,83 @@ def predictions(folder: Path, path: Path, reading: Mapping[str, Any]) -> tuple[s
     if not known:
         return text, ""
     found, y = zip(*known)
-    others = f"; {len(numbers) - len(y)} more without a known target" if len(numbers) > len(y) else ""
+    others = f"; {counted(len(numbers) - len(y), 'row')} without a known target" if len(numbers) > len(y) else ""
     measured = ", ".join(f"{name}: {x}" for name, x in task.metrics(task.tally(found, y), y).texts().items())
     return text, f"{measured} of {counted(len(y), 'row')}{others}"
 
 
 def _best_weights(config: Config, folder: Path) -> tuple[Path, str]:
-    """The file, and the part of it, with the weights of the best epoch; those of a run that has not ended as well."""
+    """Return the file with the weights of the best epoch, also of an unfinished run, and their part of the file."""
     if (folder / WEIGHTS).exists():
         _read_metadata(config, folder, WEIGHTS)
         return folder / WEIGHTS, ""
     best = json.loads(_read_metadata(config, folder, CHECKPOINT)["training"])["best"]
     if best is None:
         raise ValueError(f"{folder} has no weights yet: python -m nn resume {folder}")
-    warn(f"the run has not ended: the weights are those of epoch {best['epoch']}, the best so far")
+    warn(f"the run is not finished: using the weights of epoch {best['epoch']}, the best so far")
     return folder / CHECKPOINT, BEST
 
 
 def read_config(folder: Path) -> Config:
-    """The configuration of a run. Raises ValueError for a folder that holds no run."""
+    """Return the configuration of a run. Raises ValueError for a folder without a run."""
     try:
         with _trusting_config(folder):
             config: Config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
             config["schema"]
     except (FileNotFoundError, NotADirectoryError):
-        raise ValueError(f"{folder} holds no run: there is no {CONFIG} in it") from None
+        raise ValueError(f"{folder} contains no run: it has no {CONFIG}") from None
     return config
 
 
 @contextmanager
 def _trusting_config(folder: Path) -> Iterator[None]:
-    """Turns the errors of code that uses a configuration unchecked into a ValueError that names its file."""
+    """Convert errors caused by an invalid configuration to a ValueError that names its file."""
     try:
         yield
     except (KeyError, TypeError, AttributeError, IndexError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{folder / CONFIG} is not as a run wrote it: {type(error).__name__} {error}") from None
+        raise ValueError(f"{folder / CONFIG} is not valid: {type(error).__name__} {error}") from None
 
 
 def _write_config(experiment: Experiment, folder: Path) -> None:
-    """Write the configuration; half of a surrogate pair, which UTF-8 lacks, as JSON's own \\udcff."""
+    """Write the configuration, with lone surrogates, which UTF-8 cannot encode, as JSON escapes such as \\udcff."""
     text = json.dumps(experiment.config, indent=2, ensure_ascii=False)
     write_whole(folder / CONFIG, text.encode(errors="backslashreplace"))
 
 
 def write_checkpoint(experiment: Experiment, folder: Path, records: str) -> None:
-    """Write the state of the training, with the checksum of the records so far."""
+    """Write the state of the training and the checksum of the records so far."""
     metadata = {**_origin(experiment), "epochs": str(len(experiment.training.records)), "records": records}
     save_training(experiment.training, folder / CHECKPOINT, metadata, experiment.preprocessing, records=False)
 
 
 def _save_weights(experiment: Experiment, folder: Path) -> None:
-    """Save the weights, after calibration if the run has that option, and the preprocessing that inputs need."""
+    """Save the weights, after calibration if requested, and the fitted preprocessing."""
     if experiment.config["calibrate"]:
         calibrate(experiment.model, experiment.data.training.X)
-        print("batch normalisation: mean and variance of all training data from here on")
+        print("batch normalisation: calibrated with the mean and variance of all training data")
     save(experiment.model, folder / WEIGHTS, _origin(experiment), experiment.preprocessing)
 
 
 def _origin(experiment: Experiment) -> dict[str, str]:
-    """The metadata by which a file names its run."""
+    """Return the metadata that identify the run of a file."""
     return {"config": json.dumps(experiment.config), "run": experiment.config["run"]}
 
 
 def _read_metadata(config: Config, folder: Path, name: str) -> dict[str, str]:
-    """What a file says about its run. Raises ValueError if it belongs to another run or to other settings."""
+    """Return the metadata of a file. Raises ValueError if it belongs to another run or to other settings."""
     metadata = load_metadata(folder / name, checked=name == CHECKPOINT)
-    if metadata.get("run") != config.get("run"):  # files of earlier versions name no run
-        raise ValueError(f"{folder} holds {CONFIG} of one run and {name} of another: start the run again")
+    if metadata.get("run") != config.get("run"):  # both None in files of earlier versions
+        raise ValueError(f"{folder} contains {CONFIG} of one run and {name} of another: start the run again")
     for setting, then in json.loads(metadata.get("config", "{}")).items():
         if setting not in ("epochs", "data") and config.get(setting, then) != then:  # `resume` may change these
-            now = f"{folder / CONFIG} has {setting} = {config[setting]!r}, and {name} was trained with {then!r}"
-            raise ValueError(f"{now}: set it back, or start a new run")
+            found = f"{folder / CONFIG} has {setting} = {config[setting]!r}, but {name} was trained with {then!r}"
+            raise ValueError(f"{found}: restore the setting, or start a new run")
     return metadata
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Keeps all others from training in the folder, until its process ends. ValueError where one does already."""
+    """Prevent other runs in the folder. Raises ValueError if one is already training there."""
     path = folder / LOCK
     windows = os.name == "nt"
     try:
@@ -312,18 +317,19 @@ def _locked(folder: Path) -> Iterator[None]:
             try:
                 _lock(file.fileno())
                 if not windows and not os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
-                    raise FileNotFoundError  # by a run that has just ended
+                    raise FileNotFoundError  # a run that has just ended removed the lock
             except (BlockingIOError, PermissionError, FileNotFoundError):
-                raise ValueError(f"{folder} is in use by another run: wait for it, or name another (--out)") from None
+                remedy = "wait for it, or name another folder (--out)"
+                raise ValueError(f"{folder} is in use by another run: {remedy}") from None
             except (OSError, ImportError) as error:
-                warn(f"{folder} cannot be locked, {error}: start no second run in it")
+                warn(f"{folder} cannot be locked, {error}: do not start another run in it")
             try:
                 yield
             finally:
-                if not windows:  # while the lock is held: the file cannot be another run's
+                if not windows:  # while locked, the file cannot belong to another run
                     _remove(path)
     finally:
-        if windows:  # which removes no file that this run or another has open
+        if windows:  # which cannot remove an open file
             _remove(path)
 
 
