@@ -1,8 +1,8 @@
-"""Plots a training run and the model that it made.
+"""Plots training runs and trained models with matplotlib.
 
-Each function draws on the matplotlib Axes ``ax``, or on a new pyplot figure, which a notebook shows, and returns the
-Axes. A class is a marker, hollow for training examples and solid for the test examples of a Split. Values are blue,
-gradients orange. Without matplotlib, it raises an ImportError that says what to install.
+Each function draws on the Axes ``ax``, or on a new pyplot figure, and returns the Axes. Values are blue and gradients
+orange. Each class has a marker, which is hollow for training examples and solid for the test examples of a Split.
+Without matplotlib, an ImportError says what to install.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,16 +22,19 @@ from nn.module import Module, index_name
 from nn.records import EpochRecord
 from nn.training import Training
 
-Layers = Sequence[Sequence[LayerRecord]]  # of each epoch
+Layers = Sequence[Sequence[LayerRecord]]  # one sequence per epoch
 
-SHADES = (0.5, 1.0, 0.0, 0.75, 0.25)  # of the lines that are compared, from light to dark
+SHADES = (0.5, 1.0, 0.0, 0.75, 0.25)  # lightness of the 1st, 2nd, … line: 0 is light, 1 is dark
 
 
 def loss(records: Sequence[EpochRecord] | Training, ax: Any = None) -> Any:
-    """Plot the loss by epoch, and the validation loss with a diamond at its minimum. ValueError before an epoch."""
+    """Plot the training and validation losses by epoch, with a diamond at the lowest validation loss.
+
+    Raises ValueError if there are no records.
+    """
     records = records.records if isinstance(records, Training) else records
     if not records:
-        raise ValueError("loss of a training without records: train first")
+        raise ValueError("there are no records to plot: train first")
     ax, epochs, lowest = _axes(ax), [r.epoch for r in records], min(r.loss for r in records)
     ax.plot(epochs, [r.loss for r in records], **style(0, marker="", linewidth=2.5), label="training")
     if validated := [r for r in records if isfinite(r.validation_loss)]:
@@ -44,24 +47,22 @@ def loss(records: Sequence[EpochRecord] | Training, ax: Any = None) -> Any:
 
 
 def boundary(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
-    """Plot the areas of the classes over two inputs, darker where a class leads by more, and the examples.
+    """Plot the predicted class over the plane of two inputs, darker for larger margins, and the examples.
 
-    Of two classes, the second is purple, where its output is positive, and the first green. Of more, each area is
-    grey and has the marker of its class.
-
-    Raises ValueError for another number of inputs and for a regression.
+    For two classes, the first is green and the second purple. For more, each area is grey and contains the marker of
+    its class. Raises ValueError if there are not two inputs, and for a regression.
     """
     task, parts = _task(CLASSIFICATION, model, data)
     points = [x for _, part in parts for x in part.X]
     if len(points[0]) != 2:
-        raise ValueError(f"boundary of {len(points[0])} inputs: a plane has 2; nn.plots.confusion takes any number")
+        raise ValueError(f"boundary needs 2 inputs, not {len(points[0])}: use nn.plots.confusion")
     ax = _axes(ax)
     import numpy as np
 
     xs, ys, plane = _plane(points, 81)
     leads = np.array([task.leads(units) for units in _outputs(model, plane)]).reshape(len(ys), len(xs), -1)
     names, winners = task.names(parts[0][1], leads.shape[2]), leads.argmax(2)
-    most, few = min(leads.max(), 6.0) or 1.0, len(names) < 3  # beyond a logit of 6, σ is almost 1
+    most, few = min(leads.max(), 6.0) or 1.0, len(names) < 3  # for a logit of 6, σ is almost 1
     look = {"cmap": colormap(*(("minus", "paper", "plus") if few else ("paper", "edge"))), "vmin": -most * few}
     place = {"extent": (xs[0], xs[-1], ys[0], ys[-1]), "origin": "lower", "aspect": "auto", "zorder": 0.6}
     ax.imshow(leads[..., 1] if few else leads.max(2), vmax=most, alpha=0.6, interpolation="bilinear", **look, **place)
@@ -71,16 +72,18 @@ def boundary(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
         for role, part in parts:
             _scatter(ax, k, [x for x, y in zip(part.X, part.y) if task.label_of(y) == k], words(name), role)
         if not few and (cells := np.argwhere(winners == k)).size:
-            i, j = cells[np.hypot(*(cells - cells.mean(0)).T).argmin()]  # the area's middle
+            i, j = cells[np.hypot(*(cells - cells.mean(0)).T).argmin()]  # the cell closest to the centre
             ax.plot(xs[j], ys[i], **style(k, color="none", markeredgecolor=LIGHT["quiet"], markersize=18, zorder=0.8))
     xlabel, ylabel = map(words, parts[0][1].features[:2] or ("x₁", "x₂"))
     return finish(ax, xlabel, ylabel, title="Decision boundary")
 
 
 def fit(model: Module, data: Dataset | Split, ax: Any = None, target: str = "y") -> Any:
-    """Plot a regression in the target's units: a curve over one input, else predicted against true numbers.
+    """Plot a regression in the units of the target: a curve for one input, else predicted against true numbers.
 
-    ``target`` is its name on the axes. Raises ValueError for a classification.
+    target   the name of the target on the axes
+
+    Raises ValueError for a classification.
     """
     task, parts = _task(REGRESSION, model, data)
     ax, inputs = _axes(ax), [x[0] for _, part in parts for x in part.X]
@@ -97,7 +100,10 @@ def fit(model: Module, data: Dataset | Split, ax: Any = None, target: str = "y")
 
 
 def residuals(model: Module, data: Dataset | Split, ax: Any = None, target: str = "y") -> Any:
-    """Plot the residuals of a regression, true − predicted, against its predictions. For the rest see ``fit``."""
+    """Plot the residuals of a regression, true − predicted, against its predictions. See ``fit`` for the parameters.
+
+    Raises ValueError for a classification.
+    """
     task, parts = _task(REGRESSION, model, data)
     ax = _axes(ax)
     for k, name, role, _, true, predicted in _pairs(task, model, parts, target):
@@ -107,7 +113,7 @@ def residuals(model: Module, data: Dataset | Split, ax: Any = None, target: str 
 
 
 def confusion(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
-    """Plot ``nn.confusion_matrix``, for a Split of its test examples. Raises ValueError for a regression."""
+    """Plot ``nn.confusion_matrix``, for a Split that of its test data. Raises ValueError for a regression."""
     task, parts = _task(CLASSIFICATION, model, data)
     role, part = parts[-1]
     ax, counts = _axes(ax), confusion_matrix(model, part)
@@ -126,10 +132,10 @@ def confusion(model: Module, data: Dataset | Split, ax: Any = None) -> Any:
 
 
 def equation(*terms: str | tuple[str, Any], marked: Mapping[str, Any] | None = None) -> Any:
-    """Plot a formula of matrices, each as a table of its numbers, positive and negative ones in two colours.
+    """Plot an equation of matrices as tables of numbers, with positive and negative numbers in two colours.
 
-    terms    (name, array), where a vector is a column; between them signs, as in ("W", W), ("a", a), "=", ("z", z)
-    marked   what gets a frame, by the name of its table: an index (row, column), each a number or a slice
+    terms    tables (name, array), where a vector is a column, and signs: ("W", W), ("a", a), "=", ("z", z)
+    marked   entries to frame, by the name of their table: an index (row, column) of numbers or slices
     """
     import numpy as np
 
@@ -162,17 +168,17 @@ def equation(*terms: str | tuple[str, Any], marked: Mapping[str, Any] | None = N
 
 
 def deltas(layers: Diagnosis | Layers, ax: Any = None) -> Any:
-    """Plot ‖δ‖ of each layer by epoch on a log scale, as a Diagnosis or its ``records`` have it."""
+    """Plot ‖δ‖ of each layer by epoch on a log scale, from a Diagnosis or its ``records``."""
     records = layers.records if isinstance(layers, Diagnosis) else layers
     if not records or isinstance(records, Training) or isinstance(records[0], EpochRecord):
-        raise ValueError("deltas of no layers: call Diagnosis(training).measure() of nn.diagnostics after each epoch")
+        raise ValueError("deltas needs a nn.diagnostics.Diagnosis: call its measure() after each epoch")
     return _by_layer(ax, records, "‖δ‖ of an example", "Does δ reach every layer?", "δ", lambda layer: layer.delta)
 
 
 def picture(
     path: Path, model: Module, data: Split, records: Sequence[EpochRecord], title: str, target: str = "y"
 ) -> None:
-    """Write a PNG of the loss beside the boundary (two inputs), the confusion matrix, or fit and residuals."""
+    """Write a PNG of the loss next to the boundary (for two inputs), the confusion matrix, or fit and residuals."""
     is_regression = task_of(model, data.training).kind == REGRESSION
     figure = new_figure(15 if is_regression else 11, 4.6)
     figure.suptitle(words(title, 100))
@@ -180,14 +186,14 @@ def picture(
     loss(records, axes[0])
     if is_regression:
         for plot, ax in zip((fit, residuals), axes[1:]):
-            plot(model, data, ax, target).locator_params(axis="x", nbins=5)  # numbers such as 150000 do not touch
+            plot(model, data, ax, target).locator_params(axis="x", nbins=5)  # keeps numbers such as 150000 apart
     else:
         (boundary if len(data.training.X[0]) == 2 else confusion)(model, data, axes[1])
     write_png(figure, path)
 
 
 def layers_picture(path: Path, layers: Layers, title: str) -> None:
-    """Write a PNG of the layers by epoch: ‖δ‖, the change of W, and the share of dead or saturated units."""
+    """Write a PNG of ‖δ‖, the change of W and the fraction of dead or saturated units of each layer by epoch."""
     figure = new_figure(11, 4.2)
     figure.suptitle(words(title, 100))
     left, middle, right = figure.subplots(1, 3)
@@ -199,11 +205,11 @@ def layers_picture(path: Path, layers: Layers, title: str) -> None:
     write_png(figure, path)
 
 
-# ---- numbers of one's own: a line, a dot, a bar for each -----------------------------------------------------------
+# ---- general plots of numbers --------------------------------------------------------------------------------------
 
 
 def panels(n: int) -> Any:
-    """A few Axes side by side, for the ``ax`` of the other functions."""
+    """Return n Axes side by side, for the ``ax`` of other functions."""
     return _figure(min(10.0, 2.5 * n + 3.0), 3.4).subplots(1, n)
 
 
@@ -211,11 +217,11 @@ def lines(
     curves: Mapping[str, Any], xlabel: str, ylabel: str, ax: Any = None, *, token: str = "value",
     level: float | Mapping[str, float] | None = None, **settings: Any,
 ) -> Any:  # fmt: skip
-    """Plot a named line for each curve: its numbers at 0, 1, 2, … or a pair of lists (xs, ys).
+    """Plot a line for each named curve, which is a list of numbers at 0, 1, 2, …, or a pair of lists (xs, ys).
 
     token      "value" for blue, "grad" for orange
-    level      where a thin horizontal line is drawn; {"a name": y} lists it in the legend too
-    settings   of the axes, as in ``yscale="log"`` or ``title="Loss"``
+    level      height of a thin horizontal line; {"name": y} adds it to the legend
+    settings   settings of the Axes, such as ``yscale="log"`` or ``title="Loss"``
     """
     ax = _axes(ax, 6.4, 3.6)
     for k, (name, curve) in enumerate(curves.items()):
@@ -230,15 +236,15 @@ def lines(
 def ground(
     decide: Module | Callable[[Sequence[float]], Any] | None, data: Dataset, ax: Any = None, title: str = ""
 ) -> Any:
-    """Plot examples of two classes on the areas where an output is positive, for class 1, and where it is not.
+    """Plot examples of the classes 0 and 1 over the areas in which an output is negative or positive.
 
-    decide   a model with one output; or a function of one example, whose result is a number or a node of any engine;
-             None plots the examples alone
+    decide   a model with one output, or a function of one example that returns a number or a node of any engine;
+             None to plot only the examples
     """
     import numpy as np
 
     ax = _axes(ax, 5.0, 3.6)
-    is_first = ax is ax.figure.axes[0]  # of the panels, which share a legend
+    is_first = ax is ax.figure.axes[0]  # panels share the legend of the first
     xs, ys, plane = _plane(data.X, 41)
     if decide is not None:
         outputs = _outputs(decide, plane) if isinstance(decide, Module) else map(decide, plane)
@@ -253,7 +259,7 @@ def ground(
 def dots(
     groups: Mapping[Any, Sequence[float]], xlabel: str, ylabel: str, level: float | None = None, token: str = "grad"
 ) -> Any:
-    """Plot the numbers of each group on a row of its own; a larger dot stands for several equal numbers."""
+    """Plot the numbers of each group as dots in a row; the size of a dot is the number of equal numbers."""
     ax = _axes(None, 6.4, 3.2)
     for row, numbers in enumerate(groups.values()):
         for x in set(numbers):
@@ -264,7 +270,7 @@ def dots(
 
 
 def boxes(rows: Mapping[str, Sequence[Sequence[Any]]], xlabel: str) -> Any:
-    """Plot each row as boxes side by side, as wide as what is written in them is long: the batches of an epoch."""
+    """Plot each row of groups as adjacent boxes that list their members, such as the batches of an epoch."""
     ax = _axes(None, 6.4, 2.2)
     for row, groups in enumerate(rows.values()):
         left = 0
@@ -276,7 +282,7 @@ def boxes(rows: Mapping[str, Sequence[Sequence[Any]]], xlabel: str) -> Any:
 
 
 def histograms(samples: Mapping[str, Sequence[float]], xlabel: str, marks: Mapping[str, float] | None = None) -> Any:
-    """Plot how often the numbers of each sample fall into each of 50 bins, and a vertical line for each mark."""
+    """Plot a histogram with 50 bins for each sample, and a vertical line for each mark."""
     ax, numbers = _axes(None, 6.4, 3.2), [x for sample in samples.values() for x in sample]
     bins = [min(numbers) + (max(numbers) - min(numbers)) * i / 50 for i in range(51)]
     for k, (name, sample) in enumerate(samples.items()):
@@ -284,11 +290,11 @@ def histograms(samples: Mapping[str, Sequence[float]], xlabel: str, marks: Mappi
         ax.hist(sample, bins=bins, histtype="step", label=name, **look)
     for k, (name, x) in enumerate((marks or {}).items()):
         ax.axvline(x, color=style(k, "grad")["color"], label=name)
-    return finish(ax, xlabel, "how many")
+    return finish(ax, xlabel, "count")
 
 
 def arrows(vectors: Mapping[str, tuple[float, float]], xlabel: str, ylabel: str) -> Any:
-    """Plot an arrow from the origin for each vector of a plane, the first one thin, with its name at its tip."""
+    """Plot each vector of the plane as an arrow from the origin with its name at the tip; the first one is thin."""
     ax, orange = _axes(None, 4.2, 4.2), LIGHT["grad"]
     for k, (name, (x, y)) in enumerate(vectors.items()):
         line = {"arrowstyle": "-|>", "color": orange, "linewidth": 2.5 if k else 1.0, "shrinkA": 0, "shrinkB": 0}
@@ -299,11 +305,11 @@ def arrows(vectors: Mapping[str, tuple[float, float]], xlabel: str, ylabel: str)
     return finish(ax, xlabel, ylabel, xlim=(-0.2 * reach, reach), ylim=(-0.05 * reach, reach), aspect="equal")
 
 
-# ---- data, images and tables, a panel for each --------------------------------------------------------------------
+# ---- panels of data, images and tables -----------------------------------------------------------------------------
 
 
 def clouds(groups: Mapping[str, Any], xlabel: str = "first", ylabel: str = "second", small: bool = False) -> Any:
-    """Plot points of the plane, a panel for each group, all with the same axes through 0. Returns the panels."""
+    """Plot each group of points of the plane in a panel, with shared axes through 0; return the panels."""
     panels = _panels(len(groups), 2.6, sharex=True, sharey=True)
     for ax, (title, points) in zip(panels, groups.items()):
         for line in (ax.axhline, ax.axvline):
@@ -316,10 +322,10 @@ def clouds(groups: Mapping[str, Any], xlabel: str = "first", ylabel: str = "seco
 
 
 def valleys(datasets: Mapping[str, Any]) -> Any:
-    """Plot the loss ½ (w x)² of a linear unit with two weights, averaged over centred X, a panel for each of them.
+    """Plot contours of the mean loss ½ (w x)² over centred X, for a linear unit with two weights; return the panels.
 
-    An ellipse joins weights of equal loss, and the outermost just fits. The dots are gradient descent at the
-    rate that jumps to the bottom of the steepest direction. Returns the panels.
+    Each data set X has a panel. The dots are the steps of gradient descent with the learning rate that reaches the
+    minimum along the steepest direction in one step.
     """
     import numpy as np
 
@@ -337,13 +343,13 @@ def valleys(datasets: Mapping[str, Any]) -> Any:
             w.append(w[-1] - C @ w[-1] / curvatures[1])
         ax.plot(*zip(*w), "o-", color=LIGHT["grad"], markersize=4, linewidth=1)
         ax.plot(0.0, 0.0, "*", color=LIGHT["ink"], markersize=10)
-        ax.set(title=title, xlabel="w₁ − the best", aspect="equal", xlim=(-2.0, 2.0), ylim=(-2.0, 2.0))
-    panels[0].set_ylabel("w₂ − the best")
+        ax.set(title=title, xlabel="w₁ − optimum", aspect="equal", xlim=(-2.0, 2.0), ylim=(-2.0, 2.0))
+    panels[0].set_ylabel("w₂ − optimum")
     return panels
 
 
 def images(rows_of_pixels: Sequence[Sequence[float]], titles: Sequence[object], columns: int = 8) -> None:
-    """Plot square images, given as rows of pixels in one list each, dark on white with a title above each."""
+    """Plot square images, each a flat list of pixels, dark on white and with a title."""
     side, rows = round(len(rows_of_pixels[0]) ** 0.5), -(-len(titles) // columns)
     figure = _figure(10.0, rows * (5.0 / columns + 0.5))
     panels = figure.subplots(rows, columns, squeeze=False).flat
@@ -357,7 +363,7 @@ def images(rows_of_pixels: Sequence[Sequence[float]], titles: Sequence[object], 
 def squares(
     tables: Mapping[str, Sequence[Sequence[float]]], labels: Sequence[str], xlabel: str = "", ylabel: str = ""
 ) -> Any:
-    """Plot square tables of numbers from 0 on, a panel for each; a larger number is a darker square."""
+    """Plot each square table of non-negative numbers in a panel, with darker squares for larger numbers."""
     panels = _panels(len(tables), 10.0 / len(tables) if len(tables) > 1 else 5.2)
     for ax, (title, table) in zip(panels, tables.items()):
         full = [[*row, *[0.0] * (len(labels) - len(row))] for row in table]
@@ -369,7 +375,7 @@ def squares(
 
 
 def bars(counts: Mapping[str, float], xlabel: str, written: str = "{:,}", **settings: Any) -> Any:
-    """Plot a bar for each number from the top down, the number behind it, by default with the commas of thousands."""
+    """Plot a horizontal bar for each number, labelled in the format ``written``."""
     ax = _axes(None, 6.4, 0.8 + 0.25 * len(counts))
     drawn = ax.barh(list(counts), list(counts.values()), color=LIGHT["value"])
     ax.bar_label(drawn, [written.format(count) for count in counts.values()], padding=3)
@@ -389,53 +395,53 @@ def _figure(width: float, height: float) -> Any:
 
 
 def new_figure(width: float, height: float, dpi: int = 120) -> Any:
-    """A figure with its size in inches. Raises ImportError, which says what to install, without matplotlib."""
+    """Return a figure of this size in inches. Raises ImportError without matplotlib."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise ImportError("pictures need matplotlib: pip install 'chainrule[plot]'") from None
+        raise ImportError("plots need matplotlib: pip install 'chainrule[plot]'") from None
     return Figure(figsize=(width, height), layout="constrained", dpi=dpi)
 
 
 def write_png(figure: Any, path: Path) -> None:
-    """Write the figure to a file, completely or not at all."""
+    """Write the figure to a PNG file atomically."""
     image = BytesIO()
     figure.savefig(image, format="png")
     write_whole(path, image.getvalue())
 
 
 def words(name: str, most: int = 24) -> str:
-    r"""A short name on one line that matplotlib does not take for a formula.
+    r"""Shorten a name to one line, and escape what matplotlib would interpret as a formula.
 
     >>> words("$x$"), words("_x")
     ('\\$x\\$', ' _x')
     """
     plain = clipped(text_name(name), most).replace("$", r"\$")
-    return f" {plain}" if plain.startswith("_") else plain  # a legend omits labels that begin with _
+    return f" {plain}" if plain.startswith("_") else plain  # legends omit labels that begin with _
 
 
 def shade(token: str, share: float) -> str:
-    """A colour of autograd.colours, lighter for a share below one half and darker above it, in hexadecimal."""
+    """Return a colour of autograd.colours in hexadecimal, lightened for a share below ½ and darkened above."""
     other, by = ("paper", 0.3) if share < 0.5 else ("ink", 0.75)
     pairs = ([int(LIGHT[name][i : i + 2], 16) for i in (1, 3, 5)] for name in (token, other))
     return "#" + "".join(f"{round(x + (y - x) * by * abs(2.0 * share - 1.0)):02X}" for x, y in zip(*pairs))
 
 
 def colormap(*tokens: str) -> Any:
-    """Matplotlib's colours for numbers, from one of autograd.colours to the next: from minus over paper to plus."""
+    """Return a matplotlib colormap that interpolates colours of autograd.colours, such as minus, paper and plus."""
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("", [LIGHT[token] for token in tokens])
 
 
 def style(k: int, token: str = "value", **more: Any) -> dict[str, Any]:
-    """The look of the k-th line: the token's colour in a lightness of its own, and a hollow marker."""
+    """Return the style of the k-th line: a shade of the colour and a hollow marker."""
     look = {"color": shade(token, SHADES[k % len(SHADES)]), "marker": MARKERS[k % len(MARKERS)], "markersize": 5}
     return {**look, "markerfacecolor": LIGHT["fill"], **more}
 
 
 def finish(axes: Any, xlabel: str, ylabel: str, **settings: Any) -> Any:
-    """Set labels, a grid, a legend and other settings of the axes, and return them."""
+    """Set labels, a grid, a legend and other settings of the Axes; return the Axes."""
     axes.set(xlabel=xlabel, ylabel=ylabel, **settings)
     axes.grid(color=LIGHT["hair"])
     axes.set_axisbelow(True)
@@ -452,15 +458,15 @@ def _axes(ax: Any, width: float = 6.4, height: float = 4.8) -> Any:
 
 
 def _task(kind: str, model: Module, data: Any) -> tuple[Task, list[tuple[str, Dataset]]]:
-    """The task, which must be of the kind, and the parts of the data with their roles."""
+    """Return the task, which must be of this kind, and the parts of the data with their roles."""
     if not isinstance(data, (Dataset, Split)):
-        raise TypeError(f"a plot takes a nn.data.Dataset or Split, not {type(data).__name__}")
+        raise TypeError(f"a plot needs a nn.Dataset or a nn.data.Split, not {type(data).__name__}")
     parts = [("training", data.training), ("test", data.test)] if isinstance(data, Split) else [("", data)]
     return task_for(kind, model, parts[0][1]), parts
 
 
 def _pairs(task: Task, model: Module, parts: Sequence[tuple[str, Dataset]], target: str) -> Iterator[Any]:
-    """For each part and output unit k: its name, the part's role, the first inputs, true and predicted numbers."""
+    """Yield (k, name, role, first inputs, true numbers, predicted numbers) for each part and output unit k."""
     for role, part in parts:
         true, predicted = (zip(*map(task.in_units, rows)) for rows in (part.y, _outputs(model, part.X)))
         for k, (y, a) in enumerate(zip(true, predicted)):
@@ -468,7 +474,7 @@ def _pairs(task: Task, model: Module, parts: Sequence[tuple[str, Dataset]], targ
 
 
 def _plane(points: Sequence[Sequence[float]], n: int) -> tuple[Any, Any, list[list[float]]]:
-    """The n xs and n ys of a grid a little larger than the points, and the points of the grid, row by row."""
+    """Return the n xs and n ys of a grid slightly larger than the range of the points, and its points by row."""
     import numpy as np
 
     xs, ys = (np.linspace(min(column) - 0.3, max(column) + 0.3, n) for column in zip(*points))
@@ -489,7 +495,7 @@ def _scatter(ax: Any, k: int, points: Sequence[Sequence[float]], name: str, role
 def _by_layer(
     ax: Any, layers: Layers, ylabel: str, title: str, letter: str, of: Callable[[LayerRecord], float], **settings: Any
 ) -> Any:
-    """Plot a line for each layer, darker for later ones and named at its end, on a log scale if any is positive."""
+    """Plot a line for each layer, darker for later ones and named at its end, on a log scale if possible."""
     ax, columns = _axes(ax), [[of(layer) for layer in column] for column in zip(*layers)]
     token, last = "grad" if letter == "δ" else "value", len(columns) - 1
     for k, column in enumerate(columns):

@@ -934,7 +934,7 @@ def test_a_run_writes_picture_and_weights_where_it_was_asked_to_and_nothing_else
 def test_without_matplotlib_the_weights_are_written_and_the_remedy_is_said(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     main(["xor", "--epochs", "1", "--examples", "20", "--hidden", "2", "--out", str(tmp_path)])
-    assert "no picture: pictures need matplotlib: pip install 'chainrule[plot]'" in capsys.readouterr().out
+    assert "no picture: plots need matplotlib: pip install 'chainrule[plot]'" in capsys.readouterr().out
     assert "weights.safetensors" in {path.name for path in tmp_path.iterdir()}
     assert not list(tmp_path.glob("*.png"))
 

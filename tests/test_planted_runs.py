@@ -217,10 +217,10 @@ plant("saturated units", "breast cancer, tanh × 8", CANCER, times=8.0)
 plant("saturated units", "circles, tanh × 20", CIRCLES, times=20.0)
 plant("saturated units", "iris, σ × 30", IRIS, activation="sigmoid", times=30.0)
 
-plant("units alike", "sine, every weight 0.1", SINE, init="constant")
-plant("units alike", "circles, every weight 0.5", CIRCLES, init=partial(init.constant, value=0.5))
-plant("units alike", "digits, every weight 0.02", DIGITS, init=partial(init.constant, value=0.02))
-plant("units alike", "iris, every weight 0", IRIS, init="zero")
+plant("identical units", "sine, every weight 0.1", SINE, init="constant")
+plant("identical units", "circles, every weight 0.5", CIRCLES, init=partial(init.constant, value=0.5))
+plant("identical units", "digits, every weight 0.02", DIGITS, init=partial(init.constant, value=0.02))
+plant("identical units", "iris, every weight 0", IRIS, init="zero")
 
 plant("overfitting", "digits, 25 examples", DIGITS, used=25, epochs=60, l2=0.0)
 plant("overfitting", "breast cancer, 60 examples, 3 of 10 labels drawn", CANCER, used=60, shuffled=0.3, hidden=(32,),
@@ -348,7 +348,7 @@ SIGNS = {
     "exploding gradients": lambda r, base: is_worse(r, base) and max(r.gradients()) > 50.0 * max(base.gradients()),
     "dead units": lambda r, base: r.dead() >= 0.3,
     "saturated units": lambda r, base: is_worse(r, base) and r.saturated() >= 0.6,
-    "units alike": lambda r, base: is_worse(r, base) and r.alike(),
+    "identical units": lambda r, base: is_worse(r, base) and r.alike(),
     "overfitting": lambda r, base: r.score(r.training.training) > r.score(r.test) + 0.2,
     "inputs not scaled": lambda r, base: is_worse(r, base) and not 0.01 < largest(zip(*r.training.training.X)) < 10.0,
     "targets not scaled": lambda r, base: is_worse(r, base) and largest([r.training.training.y]) > 10.0,

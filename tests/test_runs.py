@@ -590,9 +590,7 @@ def test_the_accuracy_is_set_beside_that_of_the_most_frequent_class(tmp_path, ca
     (tmp_path / "my.csv").write_text("\n".join(["x,kind", *rows]) + "\n")
     main([str(tmp_path / "my.csv"), "--target", "kind", "--epochs", "1", "--out", str(tmp_path / "run")])
     # the split is stratified: 18 of the 20 test rows
-    assert (
-        "for comparison, always predicting 'common', the most frequent class: test 90.0%\n" in capsys.readouterr().out
-    )
+    assert "baseline, always predicting 'common', the most frequent class: test 90.0%\n" in capsys.readouterr().out
 
 
 def test_classes_too_rare_for_a_part_are_named(tmp_path, capsys):
@@ -1025,10 +1023,10 @@ def records(*losses):
         ((1.0, 0.99), [(1.0, 0.001, 0.0, 0.0)], "learning rate too low"),
         ((1.0, 0.99), [(1.0, 0.1, 0.0, 0.0)], "healthy"),
         ((1.0, 0.5), [(0.0, 0.1, 0.0, 0.0), (0.0, 0.1, 0.0, 0.0)], "healthy"),
-        ((1.0, 0.5), [(1.0, 0.1, 0.0, 0.0, 0.6), (1.0, 0.1, 0.0, 0.0, 0.6)], "units alike"),
+        ((1.0, 0.5), [(1.0, 0.1, 0.0, 0.0, 0.6), (1.0, 0.1, 0.0, 0.0, 0.6)], "identical units"),
         ((1.0, 0.5), [(1.0, 0.1, 0.0, 0.0, 0.4), (1.0, 0.1, 0.0, 0.0, 1.0)], "healthy"),
         # one thing is wrong, and what follows from it is not blamed as well
-        ((1.0, 0.99), [(0.0, 0.0, 1.0, 0.0, 1.0), (1.0, 0.0, 0.0, 0.0, 0.0)], "units alike"),
+        ((1.0, 0.99), [(0.0, 0.0, 1.0, 0.0, 1.0), (1.0, 0.0, 0.0, 0.0, 0.0)], "identical units"),
         ((1.0, 0.99), [(1e-9, 0.0, 0.8, 0.0), (1.0, 0.0, 0.0, 0.0)], "dead units"),
     ],
 )
@@ -1059,11 +1057,11 @@ def test_units_that_began_alike_are_named_as_such(engine, init, alike, capsys, t
     lines = (tmp_path / "records.jsonl").read_text().splitlines()
     assert [layer["alike"] for layer in json.loads(lines[-1])["layers"]] == [alike, alike, 0.0]
     said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("diagnosis: ")]
-    assert ["begin with random weights" in line for line in said[:2]] == ([True, True] if alike else [False])
+    assert ["use random initial weights" in line for line in said[:2]] == ([True, True] if alike else [False])
 
 
 def test_a_diagnosis_refuses_what_it_cannot_measure():
-    with pytest.raises(ValueError, match="without an epoch"):
+    with pytest.raises(ValueError, match="without epochs"):
         judge([], [])
     model = nn.Linear(2, 1)
     training = nn.Training(model, nn.binary_cross_entropy, nn.SGD(model.parameters(), 0.1),

@@ -176,7 +176,7 @@ def _report(experiment: Experiment, folder: Path) -> None:
     is_mean = training.task.kind == REGRESSION
     always = f"{to_digits(data.training.units[0])}, the mean" if is_mean else f"{guess!r}, the most frequent class"
     [(name, number), *_] = guessed.texts().items()
-    print(f"for comparison, always predicting {always}: test {f'{name} {number}'.removeprefix('accuracy ')}")
+    print(f"baseline, always predicting {always}: test {f'{name} {number}'.removeprefix('accuracy ')}")
     for verdict in experiment.diagnosis.verdicts(experiment.data.test):
         print(f"diagnosis: {verdict}")
     print(f"weights: {text_name(str(folder / WEIGHTS))}")
