@@ -1,7 +1,7 @@
-"""Reads the lecture's matrices from a trace: δ aᵀ and (W)ᵀ δ ⊙ g′(z) beside the ``grad`` of the nodes.
+"""Computes the lecture's matrices δ aᵀ and Wᵀ δ ⊙ g′(z) from a trace, and compares them with the ``grad`` of nodes.
 
-The nodes already hold everything: z_j's ``affine`` node has its row of W and aˡ⁻¹ as local derivatives, and the nodes
-from z_j to a_j have g′(z_j) as theirs. This file reads them, multiplies matrices and compares.
+The ``affine`` node of z_j already has its row of W and aˡ⁻¹ as local derivatives, and the nodes from z_j to a_j have
+g′(z_j). This module reads these numbers and multiplies matrices.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ Array = NDArray[np.float64]
 
 
 class Difference(NamedTuple):
-    """Where a matrix is farthest from its scalars; ``explained`` if rounding alone can cause it."""
+    """The largest difference between a matrix and its scalars; ``explained`` if it is within rounding."""
 
     size: float
     explained: bool
@@ -39,36 +39,36 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class LayerMatrices:
-    """Layer l: what the matrix formulas give, and what the nodes carry."""
+    """The results of the matrix formulas for layer l, and the corresponding numbers of the nodes."""
 
     l: int
     z: Array  # data of the nodes
     a: Array
-    W: Array  # of shape (to, from), as it was when the nodes were computed
-    slope: Array | None  # g′(z), also as it was; None where g mixes units
-    upstream: Array  # (Wˡ⁺¹)ᵀ δˡ⁺¹; at the output ∇ₐ L
-    delta_from_above: Array | None  # upstream ⊙ g′(z); None where g mixes units, or the loss reads z, not a
+    W: Array  # of shape (to, from), at the time of the forward pass
+    slope: Array | None  # g′(z) at the time of the forward pass; None if g mixes units
+    upstream: Array  # (Wˡ⁺¹)ᵀ δˡ⁺¹, or ∇ₐ L at the output
+    delta_from_above: Array | None  # upstream ⊙ g′(z); None if g mixes units, or if the loss reads z instead of a
     delta: Array  # δˡ, the z.grad of the nodes
     dW: Array  # δˡ (aˡ⁻¹)ᵀ
     db: Array  # δˡ; without a bias, db and b_grad are empty
-    W_grad: Array  # the w.grad of the nodes
-    b_grad: Array  # the b.grad
-    differences: tuple[Difference, ...]  # of delta, dW and db, each where it is largest
+    W_grad: Array  # w.grad of the nodes
+    b_grad: Array  # b.grad of the nodes
+    differences: tuple[Difference, ...]  # the largest of delta, if it was computed, and of dW and db
     is_output: bool
 
     @property
     def largest_difference(self) -> float:
-        """Between matrices and scalars, in this layer."""
+        """The largest difference between matrices and scalars in this layer."""
         return max(difference.size for difference in self.differences)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MatrixForm:
-    """What ``matrix_form`` returns: prints as text, shows as HTML or LaTeX in a notebook.
+    """The result of ``matrix_form``, which prints as text and is displayed as HTML or LaTeX in a notebook.
 
     a0       the input
     layers   {1: LayerMatrices, …, L: LayerMatrices}
-    notes    sentences on anything unusual, above all differences beyond rounding, with their likely reason
+    notes    sentences on anything unusual, such as differences beyond rounding and their likely cause
     """
 
     a0: Array
@@ -77,11 +77,11 @@ class MatrixForm:
 
     @property
     def largest_difference(self) -> float:
-        """Between matrices and scalars, over all layers."""
+        """The largest difference between matrices and scalars in all layers."""
         return max(layer.largest_difference for layer in self.layers.values())
 
     def _parts(self) -> tuple[str, list[Section], list[str]]:
-        """The title, a section for each layer from the last to the first, and the closing sentences."""
+        """Return the title, a section for each layer from the last to the first, and the closing sentences."""
         sizes = [str(len(units)) for units in (self.a0, *(layer.z for layer in self.layers.values()))]
         explained = all(difference.explained for layer in self.layers.values() for difference in layer.differences)
         reason = " (rounding)" if self.largest_difference and explained else ""
@@ -112,16 +112,16 @@ class MatrixForm:
 
 
 def matrix_form(trace: Trace) -> MatrixForm:
-    """The backward pass of one example as the lecture's matrices, beside the scalars of the nodes.
+    """Return the backward pass of one example as the lecture's matrices, compared with the scalars of the nodes.
 
-    For l = L … 1: δˡ = (Wˡ⁺¹)ᵀ δˡ⁺¹ ⊙ g′(zˡ) beside z.grad, ∂L/∂Wˡ = δˡ (aˡ⁻¹)ᵀ beside w.grad, ∂L/∂bˡ = δˡ beside
-    b.grad; at the output δᴸ = ∇ₐ L ⊙ g′(zᴸ), with ∇ₐ L as the nodes a carry it. Each formula takes the δ that it
-    needs from the nodes, so that a difference shows where it arises.
+    For l = L … 1, it compares δˡ = (Wˡ⁺¹)ᵀ δˡ⁺¹ ⊙ g′(zˡ) with z.grad, ∂L/∂Wˡ = δˡ (aˡ⁻¹)ᵀ with w.grad, and ∂L/∂bˡ =
+    δˡ with b.grad; at the output δᴸ = ∇ₐ L ⊙ g′(zᴸ), where ∇ₐ L is a.grad. Each formula uses the δ of the nodes, so
+    that a difference appears in the layer where it arises.
 
-    trace    of ``model.trace(x)``, after ``loss.backward()``
+    trace    the result of ``model.trace(x)``, after ``loss.backward()``
 
-    Raises RuntimeError before the backward pass, TypeError for anything but a trace, ValueError where a z was not
-    made by ``Linear``. A difference raises nothing: w.grad adds up over backward passes, and ``notes`` says so.
+    Raises RuntimeError before the backward pass, TypeError if it is not a trace, and ValueError for a z that Linear
+    did not compute. A difference is not an error, because w.grad adds up over backward passes; see ``notes``.
     Source: Rumelhart, Hinton & Williams 1986; Nielsen 2015, chapter 2.
 
     >>> from nn import MLP, half_squared_error
@@ -135,20 +135,22 @@ def matrix_form(trace: Trace) -> MatrixForm:
     (array([6.]), array([[6.]]), 0.0)
     """
     if not isinstance(trace, Trace):
-        raise TypeError(f"matrix_form of a {type(trace).__name__}: it needs what model.trace(x) returns")
-    delta = [np.array(layer) for layer in trace.delta]  # the clear error before the backward pass is here
+        raise TypeError(f"matrix_form needs the result of model.trace(x), not {type(trace).__name__}")
+    delta = [np.array(layer) for layer in trace.delta]  # raises RuntimeError before the backward pass
     if len(trace.z) < 2:
-        raise ValueError("matrix_form of a trace without a Linear layer: trace the Sequential or MLP that holds them")
+        raise ValueError(
+            "matrix_form of a trace without a Linear layer: trace the Sequential or MLP that contains it"
+        )
     units = [[unit_of(z_j) for z_j in layer] for layer in trace.z]
     expected = _expected_gradients(delta, units)
-    with np.errstate(all="ignore"):  # the engine has seen these numbers: what is infinite shows as infinite
+    with np.errstate(all="ignore"):  # an infinite number is shown as infinite
         layers = {l: _read_layer(l, trace, delta, units, expected) for l in range(1, len(units))}
         notes = [*_stale(units), *_other_deltas(layers), *_other_gradients(layers), *_shared(units)]
     return MatrixForm(np.array(numbers(trace.a[0])), layers, notes)
 
 
 def _parameters(layer: list[Value]) -> list[Value]:
-    """w₁ … wₙ of each unit, and b where there is one."""
+    """Return w₁ … wₙ and, if there is one, b of each unit."""
     n = len(layer[0].parents) // 2
     return [parameter for unit in layer for parameter in unit.parents[:n] + unit.parents[2 * n :]]
 
@@ -158,9 +160,9 @@ def _grad(nodes: list[Value]) -> Array:
 
 
 def _expected_gradients(delta: list[Array], units: list[list[Value]]) -> dict[Value, tuple[float, float]]:
-    """What the last backward pass adds to each w and b: the sums of δ_j a_k and δ_j over all units that read it.
+    """Return the gradient that one backward pass gives each w and b: the sum of δ_j a_k or δ_j over its units.
 
-    Each comes with the sum of the absolute values, which bounds its rounding.
+    The second number is the sum of the absolute values, which bounds the rounding error.
     """
     expected: dict[Value, tuple[float, float]] = {}
     for delta_j, unit in zip(np.concatenate(delta).tolist(), flatten(units)):
@@ -171,7 +173,7 @@ def _expected_gradients(delta: list[Array], units: list[list[Value]]) -> dict[Va
 
 
 def _weights(layer: list[Value]) -> tuple[Array, Array]:
-    """W and aˡ⁻¹ as they were: the local derivatives for the a's of each unit, and for the w's."""
+    """Return W and aˡ⁻¹ at the time of the forward pass: the local derivatives with respect to each a and w."""
     local, n = np.array([unit.local_derivatives for unit in layer]), len(layer[0].parents) // 2
     return local[:, n : 2 * n], local[0, :n]
 
@@ -199,7 +201,7 @@ def _read_layer(
 
 
 def _slope(z: list[Value], a: list[Value]) -> Array | None:
-    """g′(z_j) = ∂a_j/∂z_j, from the nodes between the two; None where an a_j reads another unit's z."""
+    """Return g′(z_j) = ∂a_j/∂z_j from the nodes between them, or None if an a_j depends on another unit's z."""
     if len(a) != len(z):
         return None
     layer, slopes = set(z), []
@@ -212,22 +214,25 @@ def _slope(z: list[Value], a: list[Value]) -> Array | None:
 
 
 def _difference(nodes: list[Value], matrix: Array, terms: Array) -> Difference:
-    """The largest difference between a matrix and the grad of its nodes; 1e-12 of the terms added is rounding."""
+    """Return the largest difference between a matrix and the grad of its nodes.
+
+    terms    the sums of the absolute values that were added; 1e-12 of them counts as rounding
+    """
     scalars = _grad(nodes) + 0.0  # −0.0 marks a z that no backward pass has reached
     same = (matrix == scalars) | (np.isnan(matrix) & np.isnan(scalars))
     sizes = np.where(same, 0.0, np.nan_to_num(np.abs(matrix - scalars), nan=np.inf, posinf=np.inf))
-    # the rounding of a sum of n products is at most n · 1.1e-16 of their sizes: 1e-12 is enough for n = 9000
+    # the relative rounding error of a sum of n products is at most n · 1.1e-16, so 1e-12 covers n = 9000
     unexplained = ~(sizes <= 1e-12 * terms + np.finfo(float).tiny)
     i = int(np.argmax(np.where(unexplained, sizes, -1.0)))
     return Difference(float(sizes.max()), not unexplained.any(), nodes[i], float(matrix[i]), float(scalars[i]))
 
 
 def _stale(units: list[list[Value]]) -> Iterator[str]:
-    # not by staleness.changes, which takes minutes where all of 784 weights and the bias of a unit have changed
+    # staleness.changes would take minutes if all of 784 weights and the bias of a unit have changed
     changed: dict[Value, None] = {}
     for unit in flatten(units):
         n = len(unit.parents) // 2
-        then = unit.local_derivatives[n : 2 * n] + unit.local_derivatives[:n]  # of w·a, w₁ … wₙ and a₁ … aₙ
+        then = unit.local_derivatives[n : 2 * n] + unit.local_derivatives[:n]  # w₁ … wₙ and a₁ … aₙ
         pairs = zip(unit.parents, then)
         changed.update((node, None) for node, number in pairs if node.data is not number and node.data != number)
         b = unit.parents[2 * n :]
@@ -236,7 +241,7 @@ def _stale(units: list[list[Value]]) -> Iterator[str]:
             changed.update(dict.fromkeys(b))
     if changed:
         names = _name(next(iter(changed))) + (f" and {len(changed) - 1} more" if len(changed) > 1 else "")
-        remedy = "run the forward pass again. W and g′(z) are shown as they were."
+        remedy = "run the forward pass again. W and g′(z) show the old numbers."
         yield f"{names} changed since L was computed: {remedy}"
 
 
@@ -246,13 +251,13 @@ def _other_deltas(layers: dict[int, LayerMatrices]) -> Iterator[str]:
         difference = layer.differences[0]
         matrix, scalar = number_text(difference.matrix), number_text(difference.scalar)
         if layer.delta_from_above is None:
-            reason = f"the loss does not read {a}" if layer.slope is not None else f"each {a} reads several {z}"
-            yield f"{delta} is read from the nodes, not computed as a product with g′({z}): {reason}."
+            reason = f"the loss does not read {a}" if layer.slope is not None else f"each {a} depends on several {z}"
+            yield f"{delta} is read from the nodes and not computed as a product with g′({z}): {reason}."
         elif not difference.explained:
             yield (
-                f"The grad of {_name(difference.node)} is {scalar} where {_upstream_formula(layer)} ⊙ "
-                f"g′({z}) has {matrix}: the loss reaches this layer by another path too (it may read "
-                "z or a of the layer itself), or a grad was changed after backward()."
+                f"The grad of {_name(difference.node)} is {scalar}, but {_upstream_formula(layer)} ⊙ g′({z}) is "
+                f"{matrix}: the loss also depends on this layer along another path (it may read its z or a), or a "
+                "grad was changed after backward()."
             )
 
 
@@ -274,20 +279,20 @@ def _other_gradients(layers: dict[int, LayerMatrices]) -> Iterator[str]:
         )
     else:
         yield (
-            f"The grad of {_name(worst.node)} is {scalar} where the matrix has {matrix}: it "
-            "holds something else too. Likely reasons: another backward() without zero_grad() before this one, a "
-            "loss that reads the parameter itself (a penalty), or a grad that was changed by hand."
+            f"The grad of {_name(worst.node)} is {scalar}, but the matrix has {matrix}. Likely causes: an earlier "
+            "backward() without zero_grad(), a loss that reads the parameter directly (a penalty), or a grad "
+            "changed by hand."
         )
 
 
 def _shared(units: list[list[Value]]) -> Iterator[str]:
     [(parameter, most)] = Counter(w for layer in units[1:] for w in _parameters(layer)).most_common(1)
     if most > 1:
-        yield f"{_name(parameter)} stands in {most} places: its grad is compared with the sum over all of them."
+        yield f"{_name(parameter)} is used in {most} places: its grad is compared with the sum over all of them."
 
 
 def _name(node: Value) -> str:
-    return called(node.name, "a node without a name")
+    return called(node.name, "an unnamed node")
 
 
 def _upstream_formula(layer: LayerMatrices) -> str:
@@ -303,7 +308,7 @@ def _largest(layer: LayerMatrices) -> str:
 
 
 def _section(layer: LayerMatrices) -> Section:
-    """Its heading, its vectors, and its weights; of the weights, the last two are compared."""
+    """Return the heading of a layer, its vectors and its weights, of which the last two are compared."""
     z, a, W, b, delta = (index_name(letter, layer.l) for letter in "zaWbδ")
     a_before, upstream = index_name("a", layer.l - 1), _upstream_formula(layer)
     formulas = f"{z} = {W} {a_before}" + (f" + {b}, ∂L/∂{b} = {delta}" if layer.db.size else "")
@@ -320,7 +325,7 @@ def _section(layer: LayerMatrices) -> Section:
 
 
 def _equations(layer: LayerMatrices, a_before: Array) -> Equations:
-    """Its heading, both passes as equations, and what the scalars of the nodes say."""
+    """Return the heading of a layer, both passes as equations, and the comparison with the scalars of the nodes."""
     z, a, W, b, delta = (index_name(letter, layer.l) for letter in "zaWbδ")
     before, upstream, bias = index_name("a", layer.l - 1), _upstream_formula(layer), f" + {b}" * bool(layer.db.size)
     value, gradient = partial(_matrix, role="value"), partial(_matrix, role="gradient")
@@ -328,8 +333,8 @@ def _equations(layer: LayerMatrices, a_before: Array) -> Equations:
     if layer.slope is not None and layer.delta_from_above is not None:
         factors = f"{gradient(layer.upstream)} ⊙ {value(layer.slope)}"
         from_above = (delta, f"{upstream} ⊙ g′({z})", factors, gradient(layer.delta_from_above))
-    is_agreed = all(difference.explained for difference in layer.differences)
-    read = {} if is_agreed else {"z.grad": layer.delta, "w.grad": layer.W_grad, "b.grad": layer.b_grad}
+    agrees = all(difference.explained for difference in layer.differences)
+    read = {} if agrees else {"z.grad": layer.delta, "w.grad": layer.W_grad, "b.grad": layer.b_grad}
     rows = [
         (z, f"{W} {before}{bias}", value(layer.W) + value(a_before) + typeset(bias), value(layer.z)),
         (a, f"g({z})", "", value(layer.a)),
@@ -340,7 +345,9 @@ def _equations(layer: LayerMatrices, a_before: Array) -> Equations:
     ]
     lines = [(typeset(left), [f"= {x}" for x in (typeset(right), *others) if x]) for left, right, *others in rows]
     source = "L" if layer.is_output else f"layer {layer.l + 1}"
-    check = f"{'✓ as' if is_agreed else '✗ not'} z.grad, w.grad and b.grad of the nodes: {_largest(layer)}"
+    check = (
+        f"{'✓ agrees' if agrees else '✗ disagrees'} with z.grad, w.grad and b.grad of the nodes: {_largest(layer)}"
+    )
     return f"{_sizes(layer)}, its gradients from {source}", lines, check
 
 

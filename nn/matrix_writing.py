@@ -1,4 +1,4 @@
-"""Writes matrices under their names as text for a terminal, as HTML and as LaTeX."""
+"""Formats labelled matrices as text, HTML and LaTeX."""
 
 import re
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ from autograd.text import printable
 T = TypeVar("T")
 
 WIDTH = 100
-WIDEST = (WIDTH - 4) // 2  # a matrix, so that two stand side by side after the margin
-FILLING = "\u2008" + "\u2007" * 16  # spaces as wide as a point and as digits
+WIDEST = (WIDTH - 4) // 2  # maximum width of a matrix, so that two fit side by side
+FILLING = "\u2008" + "\u2007" * 16  # a space as wide as a point, and spaces as wide as digits
 PLAIN = dict.fromkeys(map(ord, FILLING), " ")
 CSS = """
 .formulas mtable { font: .74em system-ui, sans-serif; font-variant-numeric: tabular-nums; margin: .2em .15em;
@@ -31,13 +31,13 @@ LATEX_CELLS = {
 
 
 class Block(NamedTuple):
-    """A matrix under its name; a vector is a column."""
+    """A matrix with a label; a vector is a column."""
 
     label: str
     matrix: NDArray[np.float64]
 
     def cells(self, most_columns: int = 7) -> list[list[str]]:
-        """The numbers as strings of one format, seven rows at most, with dots for what is left out."""
+        """Return the numbers as strings, with dots in place of all but seven rows and ``most_columns`` columns."""
         matrix = self.matrix if self.matrix.ndim == 2 else self.matrix[:, None]
         dots: list[Any] = ["⋮"] * matrix.shape[1]
         shown = shortened(matrix.tolist(), 7, dots)
@@ -46,7 +46,7 @@ class Block(NamedTuple):
         return [list(row) for row in zip(*map(_pointed, zip(*texts)))]
 
     def text(self) -> list[str]:
-        """The label and, under it, the lines of the matrix, all of one width."""
+        """Return the label and the lines of the matrix, padded to the same width."""
         for most_columns in (7, 5, 3):
             cells = [[printable(x.translate(PLAIN)) for x in row] for row in self.cells(most_columns)]
             widths = [max(map(len, column)) for column in zip(*cells)]
@@ -59,23 +59,23 @@ class Block(NamedTuple):
         return [line.ljust(width) for line in lines]
 
     def mathml(self, role: str) -> str:
-        """The matrix in its brackets, coloured as a "value" or a "gradient"."""
+        """Return the matrix in brackets, in the colour of the role "value" or "gradient"."""
         rows = "".join(f"<mtr>{''.join(f'<mtd><mn>{x}</mn></mtd>' for x in row)}</mtr>" for row in self.cells())
         return f'<mstyle class="{role}"><mtable>{rows}</mtable></mstyle>'
 
     def latex(self) -> str:
-        """An equation, with the label on its left side."""
+        """Return the equation label = matrix."""
         rows = r" \\ ".join(" & ".join(map(_latex_cell, row)) for row in self.cells())
         label = re.sub(r"\w\.grad", r"\\texttt{\g<0>}", latex_signs(self.label.replace("ₐ", "_a")))
         return rf"{label} = \begin{{pmatrix}} {rows} \end{{pmatrix}}"
 
 
-Section = tuple[str, list[Block], list[Block]]  # heading, vectors, and W with the two that are compared
-Equations = tuple[str, list[tuple[str, list[str]]], str]  # heading, lines in MathML, what the scalars say
+Section = tuple[str, list[Block], list[Block]]  # heading, vectors, and W with the two gradients to compare
+Equations = tuple[str, list[tuple[str, list[str]]], str]  # heading, lines in MathML, comparison with the scalars
 
 
 def as_text(title: str, sections: list[Section], sentences: list[str]) -> str:
-    """Lines of at most ``WIDTH`` characters."""
+    """Format the sections as lines of at most ``WIDTH`` characters."""
     lines = [title, ""]
     for heading, vectors, weights in sections:
         lines += [heading, *_packed(vectors), *_packed(weights), ""]
@@ -85,7 +85,7 @@ def as_text(title: str, sections: list[Section], sentences: list[str]) -> str:
 
 
 def as_html(title: str, layers: list[Equations], sentences: list[str], plain: str) -> str:
-    """The equations of each layer in MathML, and whether its scalars agree."""
+    """Format the equations of each layer as MathML, followed by the comparison with the scalars."""
     parts = [f'<p class="title">{title}</p>']
     for heading, lines, check in layers:
         parts.append(f'<p class="title">{heading}</p>{aligned(lines, heading)}<p class="quiet">{check}</p>')
@@ -94,7 +94,7 @@ def as_html(title: str, layers: list[Equations], sentences: list[str], plain: st
 
 
 def as_latex(title: str, sections: list[Section], sentences: list[str]) -> str:
-    """Equations in rows of three; the title stays with the text."""
+    """Format the sections as equations in rows of three, without the title."""
     rows = []
     for heading, *groups in sections:
         rows.append(latex_text(heading))
@@ -105,13 +105,13 @@ def as_latex(title: str, sections: list[Section], sentences: list[str]) -> str:
 
 
 def shortened(entries: list[T], most: int, dots: T) -> list[T]:
-    """The entries; of more than ``most``, those at both ends with dots between them."""
+    """Return the entries or, if there are more than ``most``, those at both ends with dots between them."""
     edge = (most - 1) // 2
     return entries if len(entries) <= most else [*entries[:edge], dots, *entries[-edge:]]
 
 
 def _packed(blocks: list[Block]) -> list[str]:
-    """The blocks side by side; where not all of them fit, the first ones go above, so that pairs stay together."""
+    """Arrange the blocks side by side; if not all fit, the last ones stay together, and earlier ones are above."""
     bands: list[list[list[str]]] = [[]]
     for lines in map(Block.text, reversed(blocks)):
         if sum(len(right[0]) + 2 for right in bands[0]) + 2 + len(lines[0]) > WIDTH:
@@ -125,7 +125,7 @@ def _packed(blocks: list[Block]) -> list[str]:
 
 
 def _pointed(column: Sequence[str]) -> list[str]:
-    """The numbers of a column with spaces behind them, so that their points stand one below the other."""
+    """Pad the numbers of a column on the right so that their decimal points are aligned."""
     decimals = ["".join(x.partition(".")[1:]) for x in column]
     places = max(map(len, decimals)) if not any("e" in x for x in column) else 0
     return [x if x in LATEX_CELLS else x + FILLING[len(own) : places] for x, own in zip(column, decimals)]

@@ -338,7 +338,7 @@ def test_delta_before_backward_is_the_error_of_the_trace(model):
 
 
 def test_what_is_no_trace_or_has_no_linear_layer_is_an_error(model):
-    with pytest.raises(TypeError, match=r"matrix_form of a MLP: it needs what model.trace\(x\) returns"):
+    with pytest.raises(TypeError, match=r"matrix_form needs the result of model.trace\(x\), not MLP"):
         matrix_form(model)
     with pytest.raises(ValueError, match="without a Linear layer"):
         matrix_form(Sequential(Tanh()).trace([1.0]))
@@ -356,7 +356,9 @@ def test_a_grad_changed_by_one_percent_is_shown(model):
     assert form.largest_difference == form.layers[2].largest_difference == pytest.approx(0.0007251370123696783)
     assert form.layers[1].largest_difference < 1e-15
     [note] = form.notes
-    assert note.startswith("The grad of w²_12 is −0.0732388 where the matrix has −0.0725137: it holds something else")
+    assert note.startswith(
+        "The grad of w²_12 is −0.0732388, but the matrix has −0.0725137. Likely causes: an earlier"
+    )
     assert "difference 0.00073" in str(form)
 
 
@@ -365,7 +367,7 @@ def test_a_delta_that_the_formula_does_not_give_is_shown(model):
     trace.z[1][0].grad *= 1.01
     form = matrix_form(trace)
     assert form.layers[1].largest_difference > 1e-4
-    assert form.notes[0].startswith("The grad of z¹_1 is −0.0233014 where (W²)ᵀ δ² ⊙ g′(z¹) has −0.0230707")
+    assert form.notes[0].startswith("The grad of z¹_1 is −0.0233014, but (W²)ᵀ δ² ⊙ g′(z¹) is −0.0230707")
 
 
 @pytest.mark.parametrize("times", [2, 3])
@@ -392,7 +394,7 @@ def test_zero_grad_after_backward_is_named(model):
 def test_another_examples_gradient_in_w_grad_is_named(model):
     traced(model, x=[1.0, 1.0])
     [note] = matrix_form(traced(model)).notes
-    assert "another backward() without zero_grad() before this one" in note
+    assert "an earlier backward() without zero_grad()" in note
 
 
 def test_a_penalty_on_weights_and_a_loss_that_reads_a_hidden_layer_are_named(model):
@@ -426,7 +428,7 @@ def test_a_layer_used_twice_is_compared_with_its_sum():
     form = matrix_form(traced(Sequential(shared, Tanh(), shared)))
     assert form.largest_difference < 1e-15
     assert form.layers[1].W_grad == approx(form.layers[1].dW + form.layers[2].dW)
-    assert form.notes == ["w²_11 stands in 2 places: its grad is compared with the sum over all of them."]
+    assert form.notes == ["w²_11 is used in 2 places: its grad is compared with the sum over all of them."]
 
 
 def test_two_linear_layers_in_a_row_have_slope_1_between():
@@ -463,7 +465,7 @@ def test_delta_stands_as_read_where_units_are_mixed(mixing):
     assert form.layers[1].delta_from_above is None
     assert form.largest_difference < 1e-15
     assert form.notes == [
-        "δ¹ is read from the nodes, not computed as a product with g′(z¹): each a¹ reads several z¹."
+        "δ¹ is read from the nodes and not computed as a product with g′(z¹): each a¹ depends on several z¹."
     ]
     text = str(form)
     assert max(map(len, text.splitlines())) <= 100
@@ -594,10 +596,10 @@ def test_html_is_self_contained_and_shows_gradients_and_values_in_their_colours(
 
 def test_html_shows_the_scalars_where_they_differ_from_the_matrices(model):
     trace = traced(model)
-    assert "✓ as z.grad" in matrix_form(trace)._repr_html_()
+    assert "✓ agrees with z.grad" in matrix_form(trace)._repr_html_()
     trace.z[2][0].parents[0].grad = 7.0
     html = matrix_form(trace)._repr_html_()
-    assert "✗ not z.grad" in html and re.search(r"<mtext>w.grad</mtext>.*<mn>7", html)
+    assert "✗ disagrees with z.grad" in html and re.search(r"<mtext>w.grad</mtext>.*<mn>7", html)
 
 
 def test_delta_of_an_output_that_the_loss_does_not_use_is_zero():
