@@ -1,8 +1,8 @@
-"""Replays training: records the loss once for each size of a mini-batch, and feeds it the examples of each step.
+"""Replays training: records the loss once per batch size, and feeds it the examples of each step.
 
-All that differs from step to step is a leaf of the graph: the examples, their targets (one-hot if they choose a unit)
-and the masks of dropout. Parameters, gradients and the optimiser's memory are arrays during an epoch, or until
-something reads them, and in their Values when it ends.
+Everything that differs between steps is a leaf of the graph: the examples, their targets (one-hot if they are labels
+of several units) and the dropout masks. During an epoch, parameters, gradients and the state of the optimiser are
+stored in arrays; they are written back to their Values when the epoch ends or something reads them.
 """
 
 from __future__ import annotations
@@ -39,22 +39,23 @@ from nn.records import Metrics
 if TYPE_CHECKING:
     from nn.training import Step, Training
 
-UPDATES_TO_PAY = 20  # recording takes the time of some eager steps
-COMPARED = 2  # mini-batches of a training that insists on replay: what differs from run to run shows in the second
-LARGEST_CHUNK = 100  # examples that are evaluated at once: a graph of all of them could be large
+UPDATES_TO_PAY = 20  # recording takes as long as several eager steps
+COMPARED = 2  # mini-batches to compare with engine="replay"; the second reveals what changes from step to step
+LARGEST_CHUNK = 100  # number of examples that are evaluated together, to bound the size of the graph
 
 
 @contextmanager
 def training_on(program: Program, optimizer: Optimizer) -> Iterator[Callable[..., float]]:
-    """Train a recorded program: ``step(feeds)`` runs it, moves each parameter and returns the loss before the update.
+    """Train a recorded program with ``step(feeds)``, which runs it, updates the parameters and returns the loss.
 
-    Parameters, gradients and the optimiser's memory are written back when the block ends, however it ends. Inside it,
-    other programs on these parameters and ``to_values`` see their present numbers; ``data`` is up to date after one
-    of those has run. ``step(feeds, program=other)`` runs another program, recorded for feeds of another shape.
+    The loss is that before the update. Parameters, gradients and the state of the optimiser are written back when the
+    block ends, including by an error. Inside the block, ``to_values`` and other programs with these parameters use
+    their present numbers, and also write them to ``data``. ``step(feeds, program=other)`` runs another program,
+    recorded for feeds of another shape.
 
-    optimizer    one of ``nn.optim`` over the program's parameters, in the same order
+    optimizer    an optimiser from ``nn.optim`` with the parameters of the program in the same order
 
-    Raises ValueError for other parameters, DomainError as the optimiser's own ``step`` does.
+    Raises ValueError for other parameters, and DomainError as the ``step`` of the optimiser does.
 
     >>> from autograd import record
     >>> from nn import SGD
@@ -76,37 +77,37 @@ def training_on(program: Program, optimizer: Optimizer) -> Iterator[Callable[...
 
 
 class _Arrays:
-    """The numbers that are handed from program to program.
+    """The parameters and states of an optimiser as arrays, which are shared by several programs.
 
-    A program keeps the parameters that it ran with until it runs again: its numbers can be read after a step too.
+    A program keeps the parameters of its latest run, so that its numbers can be read after the update.
     """
 
     def __init__(self, program: Program, optimizer: Optimizer) -> None:
         self.program, self.optimizer = program, optimizer
-        self.latest: Program | None = None  # the one that ran last
-        self.is_ahead = False  # whether the arrays hold newer numbers than the Values
-        self.numbers: list[Array] = []  # for each group its parameters, then a row for each number of a state
-        self.compiled: dict[Program, Any] = {}  # the steps that are one call, with the options that they are for
+        self.latest: Program | None = None  # the program that ran last
+        self.is_ahead = False  # whether the arrays have newer numbers than the Values
+        self.numbers: list[Array] = []  # per group, a row of parameters and a row for each number of their states
+        self.compiled: dict[Program, Any] = {}  # compiled steps with the optimiser options that they contain
 
     def step(
         self, feeds: Sequence[Any] = (), change: Callable[[Array], None] | None = None,
         program: Program | None = None, looks: bool = False,
     ) -> float:  # fmt: skip
-        """One update; DomainError, with no parameter moved, where one would not be finite.
+        """Perform one update. Raises DomainError, and updates nothing, if a parameter would not be finite.
 
-        change   edits the array of gradients in place before the parameters move, as clipping does
-        looks    whether ``change`` only reads the gradients; it may then run after the update
+        change   modifies the array of gradients in place before the update, for instance to clip it
+        looks    whether ``change`` only reads the gradients, so that it may be called after the update
         """
         program, optimizer = program or self.program, self.optimizer
         if program is not self.latest and program.parameters != optimizer.parameters:
             raise ValueError(
-                f"the optimiser moves {len(optimizer.parameters)} parameters and {len(program.parameters)} were "
-                "recorded, or in another order: record with parameters=optimizer.parameters"
+                f"the {len(optimizer.parameters)} parameters of the optimiser are not the {len(program.parameters)} "
+                "recorded ones in the same order: record with parameters=optimizer.parameters"
             )
         program.take(feeds)
         program.read_others()
         rows = [1 + len(group.first_state()) for group in optimizer.groups]
-        if self.is_ahead and rows != [*map(len, self.numbers)]:  # for example, momentum was set
+        if self.is_ahead and rows != [*map(len, self.numbers)]:  # for instance, momentum was set
             self.write_back(optimizer.parameters)
         if not self.is_ahead:
             self._read()
@@ -118,7 +119,7 @@ class _Arrays:
                 if change is not None:
                     change(program.gradient_array)
                 return loss
-            optimizer.progress = before  # and once more below, where what is not finite is named
+            optimizer.progress = before  # repeat the step below, where the error names what is not finite
         np.concatenate([numbers[0] for numbers in self.numbers], out=program.parameter_array)
         with np.errstate(all="ignore"):
             loss = program.run()
@@ -130,7 +131,7 @@ class _Arrays:
             finite = all(is_finite(numbers.ravel()) for numbers in moved)
         if not finite:
             optimizer.progress = before
-            self.is_ahead = True  # with this step's gradients
+            self.is_ahead = True  # because of the gradients
             self.write_back(optimizer.parameters)
             optimizer.step()  # raises the error that names the parameter
         for numbers, new in zip(self.numbers, moved):
@@ -139,8 +140,8 @@ class _Arrays:
         return loss
 
     def _read(self) -> None:
-        """Read the Values; the arrays keep their places, which compiled steps know."""
-        bring_up_to_date(self.optimizer.parameters)  # another training may hold them
+        """Read the Values into the arrays, in place if possible, because compiled steps refer to the arrays."""
+        bring_up_to_date(self.optimizer.parameters)  # another training may have newer numbers
         new = [np.array([[*map(data_of, g.parameters)], *zip(*g.states)]) for g in self.optimizer.groups]
         if [x.shape for x in new] != [x.shape for x in self.numbers]:
             self.numbers, self.compiled = new, {}
@@ -156,7 +157,7 @@ class _Arrays:
         return moved
 
     def _compiled_step(self, program: Program) -> Any:
-        """Both passes and the update as one call, where the program is compiled and the optimiser is ours."""
+        """Return both passes and the update as one function, or None if the program or optimiser is not compiled."""
         if program.engine != "compiled" or not _is_ours(self.optimizer):
             return None
         options = [[getattr(g, name) for name in _options_of(type(g))] for g in self.optimizer.groups]
@@ -171,7 +172,7 @@ class _Arrays:
         return step
 
     def write_back(self, leaves: Collection[Value]) -> None:
-        """Where some of these leaves are ours: all numbers to their Values, which the next step reads again."""
+        """Write all numbers to their Values if these leaves include a parameter; the next step reads them again."""
         if not self.is_ahead or set(leaves).isdisjoint(self.optimizer.parameters):
             return
         assert self.latest is not None
@@ -179,7 +180,7 @@ class _Arrays:
         for group, numbers in zip(self.optimizer.groups, self.numbers):
             w, *columns = numbers.tolist()
             for p, x, gradient in zip(group.parameters, w, gradients):
-                p._data, p.grad = x, gradient  # floats already
+                p._data, p.grad = x, gradient  # no conversion needed
             if columns and len(columns) == len(group.first_state()):
                 group.states = list(zip(*columns))
         self.is_ahead = False
@@ -187,15 +188,15 @@ class _Arrays:
 
 @cache
 def _options_of(kind: type[Optimizer]) -> list[str]:
-    """What is written into a compiled update; the learning rate and the number of steps are given to each call."""
+    """Return the options that are constants of a compiled update, unlike the learning rate and the steps."""
     return [name for name in signature(kind).parameters if name not in ("parameters", "learning_rate")]
 
 
-_loops: dict[Any, int] = {}  # where updates begin, by class and options
+_loops: dict[Any, int] = {}  # addresses of compiled updates by class and options
 
 
 def _update_loop(group: Optimizer, options: list[Any]) -> int:
-    """The address of the group's update, for every learning rate and number of steps."""
+    """Return the address of the compiled update of a group, which takes the learning rate and the steps."""
     from autograd.compiled.training_step import update_loop
 
     key = type(group), *options
@@ -206,11 +207,11 @@ def _update_loop(group: Optimizer, options: list[Any]) -> int:
 
 
 def update_formulas(group: Optimizer) -> tuple[list[Operand], list[Formula], list[Formula]]:
-    """A parameter's new number and state as formulas, of the letters of η and t, and of w, ∂L/∂w and its state."""
-    twin = copy(group)
+    """Return formulas of the new number and state of a parameter, with the symbols of (η, t) and of (w, g, state)."""
+    symbolic = copy(group)
     learning_rate, steps, w, gradient, *state = letters(4 + len(group.first_state()))
-    vars(twin).update(learning_rate=learning_rate, steps=steps)
-    moved, new = twin.update(w, gradient, tuple(state))
+    vars(symbolic).update(learning_rate=learning_rate, steps=steps)
+    moved, new = symbolic.update(w, gradient, tuple(state))
     return [moved, *new], [learning_rate, steps], [w, gradient, *state]
 
 
@@ -218,19 +219,19 @@ def update_formulas(group: Optimizer) -> tuple[list[Operand], list[Formula], lis
 
 
 def why_not(training: Training) -> str | None:
-    """Why a training with ``engine="auto"`` runs on the eager engine, or None.
+    """Return the reason why a training with ``engine="auto"`` runs on the eager engine, or None.
 
-    Layers, losses and optimisers that are not ours may decide by numbers; a replay would repeat that decision.
+    A user's layer, loss or optimiser may branch on numbers, and a replay would repeat the recorded branch.
     """
     if training.loss not in BY_NAME.values():
-        return f"the loss {getattr(training.loss, '__name__', training.loss)!r} is not one of nn.losses"
+        return f"the loss {getattr(training.loss, '__name__', training.loss)!r} is not from nn.losses"
     if not _is_ours(training.optimizer):
-        return f"the optimiser {type(training.optimizer).__name__} is not one of nn.optim"
+        return f"the optimiser {type(training.optimizer).__name__} is not from nn.optim"
     for module in (training.model, *training.model.submodules().values()):
         if not _is_ours(module):
-            return f"{type(module).__name__} is not one of nn's layers"
+            return f"the layer {type(module).__name__} is not from nn"
     planned = training.epochs * training.updates_per_epoch
-    return f"{planned} updates are too few to pay for recording" if planned < UPDATES_TO_PAY else None
+    return f"{planned} updates are too few to make recording worthwhile" if planned < UPDATES_TO_PAY else None
 
 
 def _is_ours(thing: object) -> bool:
@@ -238,13 +239,13 @@ def _is_ours(thing: object) -> bool:
 
 
 class Replay:
-    """The steps of a training as programs.
+    """The recorded programs of a training.
 
-    engine    "auto" decides by the graph of a whole mini-batch; "replay" insists, and compares each of the first
-              ``COMPARED`` mini-batches with a fresh graph
+    engine    "auto" replays if the graph of a mini-batch is large enough; "replay" always replays, and compares the
+              first ``COMPARED`` mini-batches with new graphs
     now       the recorded loss of the present mini-batch
 
-    Raises ValueError for what cannot be recorded.
+    Raises ValueError if the training cannot be recorded.
     """
 
     def __init__(self, training: Training, engine: str) -> None:
@@ -252,7 +253,7 @@ class Replay:
         modules = dict.fromkeys([training.model, *training.model.submodules().values()])  # each once
         self.norms = [m for m in modules if isinstance(m, BatchNorm)]
         self.dropouts = [m for m in modules if isinstance(m, Dropout)]
-        # in evaluation the statistics of a BatchNorm are constants, which change from epoch to epoch
+        # in evaluation mode the statistics of a BatchNorm are constants of the graph, but change between epochs
         self.evaluates = not self.norms
         self.to_compare = COMPARED if engine == "replay" else 0
         if self.to_compare and not _is_ours(training.optimizer):
@@ -278,7 +279,7 @@ class Replay:
 
     @contextmanager
     def epoch(self, total: list[float]) -> Iterator[Step]:
-        """Inside, ``step(batch)`` is one update; afterwards ``total`` is Σ m ∂L/∂w over the batches of m examples."""
+        """Yield ``step(batch)`` to perform updates; set ``total`` to Σ m ∂L/∂w over the batches of m examples."""
         added: Array = np.zeros(len(total))
 
         def change(gradient: Array) -> None:
@@ -296,17 +297,17 @@ class Replay:
         total[:] = added.tolist()
 
     def _clip(self, gradient: Array) -> None:
-        """Clip an array of gradients, as ``nn.optim`` clips those of Values."""
-        most, longest = self.training.clip_value, self.training.clip_norm
-        if most is not None:
+        """Clip an array of gradients as ``clip_value`` and ``clip_norm`` clip those of Values."""
+        largest, largest_norm = self.training.clip_value, self.training.clip_norm
+        if largest is not None:
             refuse_nan(gradient[np.isnan(gradient)].tolist())
-            np.clip(gradient, -most, most, out=gradient)
-        if longest is not None:
-            norm = float(np.linalg.norm(gradient))  # whose squares may overflow
-            gradient *= shortening(norm if norm < inf else hypot(*gradient.tolist()), longest)
+            np.clip(gradient, -largest, largest, out=gradient)
+        if largest_norm is not None:
+            norm = float(np.linalg.norm(gradient))  # its squares may overflow, unlike those of hypot
+            gradient *= shortening(norm if norm < inf else hypot(*gradient.tolist()), largest_norm)
 
     def evaluate(self) -> tuple[float, Metrics]:
-        """Mean loss and metrics on the validation data, as ``nn.evaluation.evaluate`` returns them."""
+        """Return the mean loss and the metrics on the validation data, as ``nn.evaluation.evaluate`` does."""
         data, task = self.validation, self.training.model.task
         n, total, tallies = len(data.y), 0.0, []
         with evaluating(self.training.model):
@@ -319,9 +320,9 @@ class Replay:
 
 
 def structure(training: Training, modules: dict[str, Module]) -> list[Any]:
-    """What a program depends on and is not fed: if it changes, the program is recorded again.
+    """Return everything except feeds that programs depend on; if it changes, they must be recorded again.
 
-    It refers to the present lists; ``snapshot`` copies them, to compare with those of a later epoch.
+    The result contains the present lists; ``snapshot`` copies them for a comparison in a later epoch.
     """
     data = [some for some in (training.training, training.validation) if some is not None]
     return [
@@ -333,7 +334,7 @@ def structure(training: Training, modules: dict[str, Module]) -> list[Any]:
 
 
 def snapshot(structure: Any) -> Any:
-    """The same with every list copied, at any depth."""
+    """Return a copy of nested lists and tuples."""
     if not isinstance(structure, (list, tuple)):
         return structure
     copied = map(snapshot, structure)
@@ -341,10 +342,10 @@ def snapshot(structure: Any) -> Any:
 
 
 def check_update(optimizer: Optimizer) -> None:
-    """ValueError if an optimiser moves arrays differently from Values. Works on copies of it."""
+    """Raise ValueError if copies of an optimiser update arrays differently from Values."""
     name = type(optimizer).__name__
     if type(optimizer).step is not Optimizer.step:
-        raise ValueError(f"{name} has a step of its own, which a replay does not call: write update instead")
+        raise ValueError(f"{name} overrides step, which a replay does not call: override update instead")
     gradients = [0.25 * (i % 7) - 0.8 for i in range(len(optimizer.parameters))]
     eager, replayed = deepcopy(optimizer), deepcopy(optimizer)
     program = Program(dot(gradients, replayed.parameters), [], replayed.parameters, "replay")
@@ -356,14 +357,14 @@ def check_update(optimizer: Optimizer) -> None:
                     p.grad = g
                 eager.step()
     except (TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f"{name}.update does not take arrays ({error}): write it as arithmetic alone") from error
-    by_step, by_arrays = ([p.data for p in twin.parameters] for twin in (eager, replayed))
+        raise ValueError(f"{name}.update does not work on arrays ({error}): use only arithmetic in it") from error
+    by_step, by_arrays = ([p.data for p in copied.parameters] for copied in (eager, replayed))
     if not np.allclose(by_step, by_arrays, rtol=1e-9, atol=0.0):
-        raise ValueError(f"{name} moves arrays otherwise than Values: let update be arithmetic alone")
+        raise ValueError(f"{name} updates arrays differently from Values: use only arithmetic in update")
 
 
 def _described(module: Module) -> list[tuple[str, Any]]:
-    """A module's mode, its options, which leaves are its parameters, and in evaluation mode what it has learned."""
+    """Return a module's mode, options and parameters, and in evaluation mode its statistics."""
     return [
         (name, thing)
         for name, thing in vars(module).items()
@@ -373,22 +374,22 @@ def _described(module: Module) -> list[tuple[str, Any]]:
 
 
 class _Examples:
-    """A dataset as arrays, from which the feeds of a mini-batch are taken; errors call it ``called``."""
+    """A data set as arrays, from which mini-batches are fed; errors refer to it as ``called``."""
 
     def __init__(self, called: str) -> None:
         self.called = called
         self._read: list[Any] = []
 
     def follow(self, training: Training, data: Dataset, weights: list[float] | None = None) -> None:
-        """Read the data if they have changed since they were read."""
+        """Read the data if they have changed since the last call."""
         self.given, self.weights = data, None if weights is None else np.array(weights)
         task = self.task = training.model.task
         self.cuts = np.array(task.cuts)
-        with suppress(ValueError):  # arrays have no single truth value: read them again
+        with suppress(ValueError):  # arrays cannot be compared like lists, and are read again
             if [data.X, data.y, task] == self._read:
                 return
         try:
-            check_targets(training.model, training.loss, data, insist=True)  # leaves are not checked
+            check_targets(training.model, training.loss, data, insist=True)  # losses do not check leaves
             [output] = outputs_of(training.model, data.X[:1])
         except ArithmeticError as error:
             raise failing_example(training.model, training.loss, data, self.called) or error from None
@@ -402,26 +403,26 @@ class _Examples:
         self.features, self._read = data.features, [list(map(copy, data.X)), list(map(copy, data.y)), task]
 
     def rows(self, batch: Sequence[int]) -> list[Array]:
-        """The inputs, the targets and, if there are any, the weights of these examples."""
+        """Return the inputs, the targets and, if there are any, the weights of these examples."""
         index = np.asarray(batch)
         return [self.X[index], self.targets[index], *([] if self.weights is None else [self.weights[index]])]
 
 
 def _check_fed(loss: Loss, output: Any, targets: Sequence[Any]) -> None:
-    """ValueError if a loss treats numbers and leaves differently, as with ``y == 1``, which no leaf equals."""
+    """Raise ValueError if a loss treats numbers and leaves differently, such as with ``y == 1``."""
     for y in {str(y): y for y in targets}.values():
         with no_grad(), suppress(ArithmeticError):
             number, fed = loss(output, y), loss(output, _leaves(y))
-            both_nan = number.data != number.data and fed.data != fed.data  # which the step reports
+            both_nan = number.data != number.data and fed.data != fed.data  # an error of the step
             if not both_nan and not isclose(number.data, fed.data, rel_tol=1e-9, abs_tol=1e-12):
                 raise ValueError(
-                    f"the loss of the target {y!r} is {number.data!r}, and {fed.data!r} where a replay feeds it as a "
-                    "Value: decide inside the graph (greater, where, maximum), or train with engine='eager'"
+                    f"the loss of the target {y!r} is {number.data!r}, but {fed.data!r} if a replay feeds it as a "
+                    "Value: use greater, where or maximum instead of if, or train with engine='eager'"
                 )
 
 
 def _recorded(root: Value, inputs: Sequence[Any], parameters: Sequence[Value], engine: str) -> Program:
-    """The program of a loss; one that has to be replayed is compiled where it can be."""
+    """Record a loss; with engine="replay", compile it if that is possible."""
     if engine == "replay":
         with suppress(ImportError, TypeError):
             return Program(root, inputs, parameters, "compiled")
@@ -429,7 +430,7 @@ def _recorded(root: Value, inputs: Sequence[Any], parameters: Sequence[Value], e
 
 
 class _Recorded:
-    """The loss of m examples as a program, in the present mode of the model."""
+    """The loss of m examples as a program, recorded in the present mode of the model."""
 
     def __init__(self, replay: Replay, data: _Examples, batch: Sequence[int]) -> None:
         training, model = replay.training, replay.training.model
@@ -445,22 +446,22 @@ class _Recorded:
         self.program = _recorded(root, inputs, parameters, replay.engine if self.learns else "replay")
         if set(self.program.others) - set(flatten([*model.tensors().values()])):
             raise ValueError(
-                f"the loss of {model!r} depends on leaves that are neither parameters nor fed, as those of a layer "
-                "that makes Values of its own, or of a Dropout that is used twice: train with engine='eager'"
+                f"the loss of {model!r} depends on leaves that are neither parameters nor fed, such as Values that a "
+                "layer creates, or the masks of a Dropout that is used twice: train with engine='eager'"
             )
         units = [unit for output in outputs for unit in units_of(output)]
         self.outputs = self.program.reader(units)
         self.units = len(units) // len(batch)
-        self.loss = self.program.reader([loss])  # without penalties, which the root includes
+        self.loss = self.program.reader([loss])  # without penalties, unlike the root
         self.statistics = [
             (norm, self.program.reader([*(c.mu for c in columns), *(c.sigma2 for c in columns)]))
             for norm, columns in normalised
         ]
 
     def _build(self) -> tuple[Value, Value, list[Any], list[tuple[BatchNorm, list[Normalised]]]]:
-        """Build the graph as the eager engine does; random generators and statistics end where they were.
+        """Build the graph as the eager engine does, and restore random generators and statistics.
 
-        Returns the root, the loss without penalties, the outputs, and each BatchNorm with its nodes of statistics.
+        Return the root, the loss without penalties, the outputs, and each BatchNorm with the nodes of its statistics.
         """
         training = self.replay.training
         bring_up_to_date(training.optimizer.parameters)
@@ -482,7 +483,7 @@ class _Recorded:
                 buffer[:] = old
 
     def _build_again(self, batch: Sequence[int]) -> Value:
-        """Build the root for other examples, and copy their dropout masks to the recorded ones."""
+        """Build the graph for other examples, and copy its dropout masks to the recorded leaves; return the root."""
         for leaves, numbers in zip(self.leaves, self.data.rows(batch)):
             for leaf, x in zip(flatten(leaves), numbers.ravel().tolist()):
                 leaf.data = x
@@ -500,7 +501,7 @@ class _Recorded:
     def step(
         self, batch: Sequence[int], run: Callable[..., float], change: Callable[[Array], None]
     ) -> tuple[float, list[float]]:
-        """One update with these examples; returns the loss before it and the tally."""
+        """Perform an update with these examples; return the loss before the update and the tally."""
         with naming_example(self.X, batch, self.data.called, graph=self._graph):
             if self.replay.to_compare:
                 self.replay.to_compare -= 1
@@ -510,7 +511,7 @@ class _Recorded:
                 run(self._feeds(batch), change, self.program, not clips)
             except DomainError:
                 if not self.masks:
-                    self._build_again(batch)  # of several faults, this raises the one that the eager engine raises
+                    self._build_again(batch)  # if there are several errors, raise that of the eager engine
                 raise
         for norm, read in self.statistics:
             mu, sigma2 = read().reshape(2, -1).tolist()
@@ -522,12 +523,12 @@ class _Recorded:
         return self.program.root
 
     def evaluate(self, batch: Sequence[int]) -> tuple[float, list[float]]:
-        """The loss of these examples and the tally."""
+        """Return the loss of these examples and the tally."""
         self.program(self._feeds(batch))
         return self._result()
 
     def _result(self) -> tuple[float, list[float]]:
-        """The loss of the latest run, and what ``Task.tally`` returns for its outputs."""
+        """Return the loss of the latest run and the ``Task.tally`` of its outputs."""
         [loss], outputs, kind = self.loss().tolist(), self.outputs(), self.data.task.kind
         if kind == REGRESSION:
             return loss, ((self.y - outputs.reshape(self.y.shape)) ** 2).sum(axis=0).tolist()

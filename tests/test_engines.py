@@ -248,7 +248,7 @@ def own(layer):
 
 def test_layers_of_ones_own_are_left_to_the_eager_engine_unless_replay_insists():
     _, training, free = trained(own(Doubling()), "auto")
-    assert training.engine == "eager" and training.reason == "Doubling is not one of nn's layers"
+    assert training.engine == "eager" and training.reason == "the layer Doubling is not from nn"
     _, training, insisted = trained(own(Doubling()), "replay")
     assert training.engine == "replay"
     assert [r.loss for r in insisted] == pytest.approx([r.loss for r in free], rel=1e-10)
@@ -296,7 +296,7 @@ def test_replay_insisted_on_refuses_a_loss_that_decides_by_what_a_leaf_never_is(
     def logistic(z, y):
         return softplus(-z if y == 1 else z)
 
-    with pytest.raises(ValueError, match=r"the loss of the target 1 is .* where a replay feeds it as a Value"):
+    with pytest.raises(ValueError, match=r"the loss of the target 1 is .* if a replay feeds it as a Value"):
         trained(small(), "replay", loss=logistic)
     assert trained(small(), "auto", loss=logistic)[1].engine == "eager"
 
@@ -389,7 +389,7 @@ OWN = [Adagrad, OnFloats, Branching, CallingTwice, Projecting, LongMemory, Own, 
 def test_an_optimiser_of_ones_own_is_left_to_the_eager_engine_which_says_so(optimizer):
     _, training, free = trained(small(), "auto", optimizer=optimizer)
     assert training.engine == "eager"
-    assert training.reason == f"the optimiser {optimizer.__name__} is not one of nn.optim"
+    assert training.reason == f"the optimiser {optimizer.__name__} is not from nn.optim"
     assert len(free) == 3 and all(math.isfinite(r.loss) for r in free)
 
 
@@ -405,12 +405,12 @@ def test_replay_insisted_on_takes_an_optimiser_of_ones_own_that_moves_arrays_ali
 @pytest.mark.parametrize(
     ("optimizer", "said"),
     [
-        (OnFloats, r"OnFloats\.update does not take arrays \(.*\): write it as arithmetic"),
-        (Branching, r"Branching\.update does not take arrays"),
-        (OwnSigns, r"OwnSigns\.update does not take arrays"),
-        (CallingTwice, "CallingTwice has a step of its own, which a replay does not call: write update instead"),
-        (Projecting, "Projecting has a step of its own"),
-        (CountingCalls, "CountingCalls moves arrays otherwise than Values"),
+        (OnFloats, r"OnFloats\.update does not work on arrays \(.*\): use only arithmetic"),
+        (Branching, r"Branching\.update does not work on arrays"),
+        (OwnSigns, r"OwnSigns\.update does not work on arrays"),
+        (CallingTwice, "CallingTwice overrides step, which a replay does not call: override update instead"),
+        (Projecting, "Projecting overrides step"),
+        (CountingCalls, "CountingCalls updates arrays differently from Values"),
     ],
 )
 def test_replay_insisted_on_refuses_an_optimiser_that_moves_arrays_otherwise(optimizer, said):
@@ -516,13 +516,13 @@ def test_targets_of_several_numbers_that_change_in_place_are_followed_by_every_e
 
 
 BROKEN = {
-    "a target less": (lambda t: t.training.y.pop(), "72 examples and 71 labels"),
-    "no examples": (lambda t: (t.training.X.clear(), t.training.y.clear()), "0 examples and 0 labels"),
+    "a target less": (lambda t: t.training.y.pop(), "72 examples and 71 targets"),
+    "no examples": (lambda t: (t.training.X.clear(), t.training.y.clear()), "0 examples and 0 targets"),
     "a longer example": (lambda t: t.training.X[3].append(1.0), "example 4, counted from 1, has 3 numbers"),
     "a shorter one": (lambda t: t.validation.X[1].pop(), "validation example 2, counted from 1, has 1 numbers"),
-    "text": (lambda t: t.training.X[0].__setitem__(0, "a"), "not of text"),
-    "no dataset": (lambda t: setattr(t, "training", [[1.0], [2.0]]), "data of the type list: Training takes"),
-    "too few weights": (lambda t: setattr(t, "weights", [1.0, 2.0]), "2 weights of 72 examples"),
+    "text": (lambda t: t.training.X[0].__setitem__(0, "a"), "contains text"),
+    "no dataset": (lambda t: setattr(t, "training", [[1.0], [2.0]]), "data of type list: Training needs"),
+    "too few weights": (lambda t: setattr(t, "weights", [1.0, 2.0]), "2 weights for 72 examples"),
 }
 
 
@@ -723,7 +723,7 @@ def test_bad_labels_are_named_by_either_engine():
 
 
 def test_an_unknown_engine_is_refused():
-    with pytest.raises(ValueError, match="engine 'fast': there are auto, eager, replay"):
+    with pytest.raises(ValueError, match="engine 'fast': choose one of auto, eager, replay"):
         trained(small(), "fast")
 
 
@@ -774,7 +774,10 @@ def test_statistics_that_stay_the_same_are_seen(monkeypatch):
     [
         ([], "engine: replay ("),
         (["--engine", "eager"], "engine: eager (as requested)"),
-        (["--epochs", "1", "--batch-size", "40"], "engine: eager (3 updates are too few to pay for recording)"),
+        (
+            ["--epochs", "1", "--batch-size", "40"],
+            "engine: eager (3 updates are too few to make recording worthwhile)",
+        ),
     ],
 )
 def test_the_command_line_says_which_engine_runs(blank_pictures, arguments, said, tmp_path, capsys):
