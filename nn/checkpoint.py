@@ -79,7 +79,7 @@ def save_training(
 
 
 def load_training(training: Training, path: File, records: Sequence[EpochRecord] | None = None) -> None:
-    """Restore a training with the same model, data and options from a file.
+    """Restore a training run, with the same model, data and options, from a file.
 
     records   the records of the epochs so far, if the file was written without them
 

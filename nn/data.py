@@ -74,7 +74,7 @@ class Dataset(_Fields):
         target     the column to predict; strings and categories are classes, numbers remain as they are
         features   the columns to learn from; by default all others
 
-        Raises ValueError for a missing or duplicate column and for a missing value, which the error locates.
+        Raises ValueError for a missing or duplicate column, and for a missing value, whose row and column it names.
         """
         names = [name for name in frame.columns if name != target] if features is None else list(features)
         columns: dict[str, list[Any]] = {}
@@ -185,7 +185,7 @@ def _floats(x: list[Any], n: int, example: str, place: str, names: Sequence[str]
         raise ValueError(
             f"{example} has {len(x)} numbers and the first {n}: all must have equally many, at least one"
         )
-    if {*map(type, x)} == {float} and isfinite(sum(x)):  # a shortcut, which took most of the time of a short run
+    if {*map(type, x)} == {float} and isfinite(sum(x)):  # a shortcut: the loop below dominated short runs
         return x
     for k, x_k in enumerate(x, 1):
         where = place.format(f"{k} ({names[k - 1]})" if k <= len(names) else k)
@@ -274,7 +274,7 @@ def digits() -> Dataset:
 
 
 def iris() -> Dataset:
-    """Load four lengths in centimetres of 150 flowers of three species. Source: Fisher 1936, from scikit-learn."""
+    """Load four lengths in centimetres of 150 irises of three species. Source: Fisher 1936, from scikit-learn."""
     return _bundled("load_iris")
 
 
@@ -343,7 +343,7 @@ def split(
     for name, fraction, part in zip(Split._fields, fractions, parts):
         rng.shuffle(part)
         if fraction and not part:
-            raise ValueError(f"{len(data.y)} examples leave none for {name}: use more data or other fractions")
+            raise ValueError(f"{len(data.y)} examples are too few for {name} data: use more, or other fractions")
     return Split(*(data.take(part) for part in parts))
 
 
@@ -380,7 +380,7 @@ def _roundings(quotas: list[float]) -> list[list[int]]:
 
 
 def batches(n: int, size: int, rng: Random | int | None = None, least: int = 1) -> Iterator[list[int]]:
-    """Yield the numbers 0 … n − 1 in random order in batches of this size, of which the last may be smaller.
+    """Yield the numbers 0 … n − 1 in random order, in batches of ``size``, of which the last may be smaller.
 
     least   if fewer than this are left over, they join the previous batch
 

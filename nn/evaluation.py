@@ -52,14 +52,14 @@ class Task:
         outputs = loss if isinstance(loss, str) else getattr(without_options(loss), "outputs", "")
         if not outputs:
             return cls("")
-        outputs_are(outputs)  # raises ValueError
+        outputs_are(outputs)  # validate the kind
         labels = _labels(data, units) if outputs == "numbers" else OUTPUTS[outputs]
         if labels is None:
             return cls(REGRESSION, units=data.units)
         if units > 1:
             return cls(CLASSIFICATION)
         cuts = (0.0,) if outputs == "logits" else _between(labels)
-        if outputs != "numbers" and (low := [y for y in data.y if y in (-1, 0)]):  # use the labels of the targets
+        if outputs != "numbers" and (low := [y for y in data.y if y in (-1, 0)]):  # the lower label in the targets
             labels = int(min(low)), 1
         return cls(CLASSIFICATION, labels, cuts)
 
@@ -101,7 +101,7 @@ class Task:
         return [*data.classes, *(label.replace("-", "−") for label in labels[len(data.classes) :])]
 
     def sample(self, data: Dataset, most: int = 50) -> Dataset:
-        """Select examples for measurements: classes take turns; in a regression, examples are evenly spaced."""
+        """Select at most ``most`` examples, alternating between classes, or evenly spaced in a regression."""
         n = len(data.y)
         if self.kind != CLASSIFICATION:
             return data.take([i * n // min(most, n) for i in range(min(most, n))])
@@ -210,7 +210,7 @@ def numbers_of(outputs: Iterable[Any]) -> list[list[float]]:
 
 
 def task_of(model: Module, data: Dataset, loss: Loss | None = None) -> Task:
-    """Return the task of a model, from the given loss, the loss of its training, or else its last operation.
+    """Return the task of a model, from the given loss, the loss used in training, or else its last operation.
 
     A model that ends with σ returns probabilities, and one that ends with tanh returns numbers; any other returns
     logits, or numbers if the targets are not labels.
@@ -246,7 +246,7 @@ def evaluate(model: Module, loss: Loss, data: Dataset, task: Task | None = None)
 def accuracy(model: Module, data: Dataset, loss: Loss | None = None) -> float:
     """Return the fraction of examples whose class the model predicts correctly, in evaluation mode.
 
-    loss    determines the meaning of the outputs; by default the loss of the training, or else the last operation
+    loss    determines the meaning of the outputs; by default the loss used in training, or else the last operation
 
     Raises ValueError for a regression, and for a loss that does not declare its outputs.
     """

@@ -27,7 +27,16 @@ Example = Sequence[Operand]
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 # names of parameters that are not penalised
 OFFSET = re.compile(r"(^|\.)(b|beta|gamma|β|γ|(\w+_)?bias(es)?)\d*(_\w*)?(\.\d+)*$", re.IGNORECASE)
-PLAIN = (int, float, bool, str, bytes, NoneType, FunctionType, MethodType)  # types that hold no Value and no module
+PLAIN = (
+    int,
+    float,
+    bool,
+    str,
+    bytes,
+    NoneType,
+    FunctionType,
+    MethodType,
+)  # types that contain no Value and no module
 operation_of = attrgetter("operation")
 
 

@@ -215,11 +215,11 @@ def update_formulas(group: Optimizer) -> tuple[list[Operand], list[Formula], lis
     return [moved, *new], [learning_rate, steps], [w, gradient, *state]
 
 
-# ---- a training ---------------------------------------------------------------------------------------------------
+# ---- training runs ------------------------------------------------------------------------------------------------
 
 
 def why_not(training: Training) -> str | None:
-    """Return the reason why a training with ``engine="auto"`` runs on the eager engine, or None.
+    """Return the reason why a ``Training`` with ``engine="auto"`` runs on the eager engine, or None.
 
     A user's layer, loss or optimiser may branch on numbers, and a replay would repeat the recorded branch.
     """
@@ -239,13 +239,13 @@ def _is_ours(thing: object) -> bool:
 
 
 class Replay:
-    """The recorded programs of a training.
+    """The recorded programs of a training run.
 
     engine    "auto" replays if the graph of a mini-batch is large enough; "replay" always replays, and compares the
               first ``COMPARED`` mini-batches with new graphs
     now       the recorded loss of the present mini-batch
 
-    Raises ValueError if the training cannot be recorded.
+    Raises ValueError if the loss cannot be recorded.
     """
 
     def __init__(self, training: Training, engine: str) -> None:

@@ -67,7 +67,7 @@ class Training(SuggestsNames):
     The loss declares the meaning of the outputs (``nn.losses.outputs_are``), and the targets decide whether this is a
     regression; ``training.task`` and ``model.task`` combine both. Modules in evaluation mode, set by ``eval`` or
     ``freeze``, stay in it during training; afterwards the whole model is in evaluation mode. Iterating again
-    continues the training. If a loss, a gradient or a weight would not be finite, an ArithmeticError names the
+    continues the run. If a loss, a gradient or a weight would not be finite, an ArithmeticError names the
     example, the operation and its operands, and the step changes nothing.
     Raises ValueError before the first step for invalid examples (``Dataset.check``), targets that the loss rejects,
     options out of range, patience without validation data, and an optimiser of another model; and before an epoch if
@@ -98,7 +98,7 @@ class Training(SuggestsNames):
             )
         if set(model.parameters()).isdisjoint(optimizer.parameters):
             of = f"the {len(model.parameters())} parameters of {model!r}"
-            raise ValueError(f"the optimiser has none of {of}: create it with model.parameters() of this model")
+            raise ValueError(f"the optimiser does not contain any of {of}: create it with model.parameters()")
         self.training, self.validation = training, validation
         for role, data in self._data():
             data.check(role)
@@ -180,7 +180,7 @@ class Training(SuggestsNames):
                 raise TypeError(f"{role}data of type {type(data).__name__}: Training needs a nn.Dataset")
 
     def _train_mode(self) -> dict[str, Module]:
-        """Set training mode, except for modules set to evaluation mode; return the modules by path."""
+        """Set training mode for all modules but those set to evaluation mode; return the modules by path."""
         modules = {"": self.model, **self.model.submodules()}
         if self.model.training:  # otherwise eval() was called for the whole model, and ``kept`` is up to date
             for module in modules.values():
@@ -209,7 +209,9 @@ class Training(SuggestsNames):
         n = len(self.training.y)
         weights = [in_range("a weight", w, at_least=0.0) for [w] in rows_of("weights", self.weights)]
         if len(weights) != n or not any(weights):
-            raise ValueError(f"{len(weights)} weights for {n} examples: give each example one, and not only zeros")
+            raise ValueError(
+                f"{len(weights)} weights for {n} examples: pass one weight per example, and not only zeros"
+            )
         total = fsum(weights)
         return [w * n / total for w in weights]
 
@@ -322,7 +324,7 @@ class Training(SuggestsNames):
             self._load(before)
             if isinstance(error, ValueError):
                 raise
-            raise ValueError(f"this is not the state of a training: {type(error).__name__} {error}") from error
+            raise ValueError(f"this is not a training state: {type(error).__name__} {error}") from error
 
     def _load(self, state: Mapping[str, Any]) -> None:
         # use one NaN object throughout, so that records read from a file equal those that were written
@@ -332,7 +334,7 @@ class Training(SuggestsNames):
             raise ValueError("the records in the state must belong to the epochs 1, 2, …")
         generators, saved, best = self.generators(), state["generators"], state["best"]
         if set(saved) != set(generators):
-            found = f"the state has the generators {', '.join(saved)}, and this training {', '.join(generators)}"
+            found = f"the state has the generators {', '.join(saved)}, and this run {', '.join(generators)}"
             raise ValueError(f"{found}: use the same model")
         if best is not None:
             if best["epoch"] not in epochs:

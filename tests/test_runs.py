@@ -602,8 +602,8 @@ def test_classes_too_rare_for_a_part_are_named(tmp_path, capsys):
     assert "x increases by 1 from row to row: if it only numbers the rows, leave it out (--ignore 'x')\n" in out
     # shares of .6, .2, .2, rounded
     assert [line for line in out.splitlines() if line.startswith("class ")] == [
-        "class 'rare' has only 1 example: none for validation or test",
-        "class 'scarce' has only 2 examples: none for test",
+        "class 'rare' has only 1 example, which is not enough for validation or test",
+        "class 'scarce' has only 2 examples, which is not enough for test",
     ]
 
 

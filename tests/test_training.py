@@ -206,7 +206,9 @@ def test_data_in_the_place_of_the_optimiser_is_named_with_the_order_of_the_argum
 def test_an_optimiser_of_another_model_and_data_that_are_no_dataset_are_refused():
     model, other = MLP(2, [4, 1], rng=Random(0)), MLP(2, [4, 1], rng=Random(0))
     data = moons(20, rng=Random(1))
-    with pytest.raises(ValueError, match=r"has none of the 17 parameters of MLP\(2, \[4, 1\]\): create it with"):
+    with pytest.raises(
+        ValueError, match=r"does not contain any of the 17 parameters of MLP\(2, \[4, 1\]\): create it with"
+    ):
         Training(model, binary_cross_entropy, SGD(other.parameters(), 0.1), data)
     Training(model, binary_cross_entropy, SGD(model.parameters()[:1], 0.1), data)  # the others are frozen
     for given in ((data.X, data.y), None):
@@ -373,11 +375,11 @@ def test_the_state_of_a_training_goes_through_json():
         ),
         (lambda s: s["optimizer"].update({"class": "AdamW"}), "the state belongs to AdamW, and this is Adam: create"),
         (lambda s: s["records"].reverse(), "epochs 1, 2"),
-        (lambda s: s["records"][0].pop(), "not the state of a training"),
+        (lambda s: s["records"][0].pop(), "not a training state"),
         (lambda s: s["generators"].pop("order"), "generators"),
         (lambda s: s["generators"]["order"].pop(), "the generator 'order'"),
         (lambda s: s["generators"]["net.layers.3"][1].pop(), "the generator 'net.layers.3'"),
-        (lambda s: s.pop("records"), "not the state of a training: KeyError"),
+        (lambda s: s.pop("records"), "not a training state: KeyError"),
     ],
 )
 def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(spoil, words):
@@ -428,7 +430,7 @@ def test_a_checkpoint_without_records_is_as_large_after_many_epochs_and_goes_on_
         sizes.append(path.stat().st_size)
     assert max(sizes) - min(sizes) < 400  # the digits of the generator's state
     other = on_moons(epochs=30)
-    with pytest.raises(ValueError, match="not the state of a training: KeyError 'records'"):
+    with pytest.raises(ValueError, match="not a training state: KeyError 'records'"):
         load_training(other, path)
     load_training(other, path, training.records)
     assert other.state_dict() == training.state_dict()

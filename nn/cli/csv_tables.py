@@ -167,7 +167,8 @@ def read_table(
     frame = frame[(frame != "").any(axis=1)]
     if not names and len(frame):
         names, frame = list(frame.iloc[0]), frame.iloc[1:]
-        if any(re.fullmatch(r"[+-]?\d*[.,]\d+([eE][+-]?\d+)?", name) for name in names):  # 2019 may be a name
+        # an integer such as 2019 may be a name
+        if any(re.fullmatch(r"[+-]?\d*[.,]\d+([eE][+-]?\d+)?", name) for name in names):
             raise ValueError(f"{path} begins with {names[:4]}: the first row, or --names, must name the columns")
     rows, width = frame.shape
     if not rows or len(names) != width:
@@ -176,7 +177,7 @@ def read_table(
     frame.columns = names
     frame = frame.loc[:, (frame.columns != "") | (frame != "").any()]  # each line may end with a separator
     for k, (name, is_taken) in enumerate(zip(frame.columns, frame.columns.duplicated())):
-        if is_taken or (k and not name):  # pandas and R write an index without a name first
+        if is_taken or (k and not name):  # pandas and R write an unnamed index as the first column
             raise ValueError(f"{path}: column {k + 1} is named {shown(name)}: it needs a unique name")
     frames = frame.mask(frame.isin(["", *(na_values or ())])), frame
     table = Table(*frames, sep, decimal or (".", ",")[thousands == "."], thousands or "")
@@ -217,7 +218,7 @@ def read_split(
         place = f"{table.place(*refused.idxmax())}, a missing value"
         raise ValueError(f"{place}: drop such rows (--missing drop), {remedy}")
     if not len(table.frame):
-        raise ValueError(f"each of the {len(holes)} rows has a missing value, so that none is left (--missing drop)")
+        raise ValueError(f"--missing drop would drop all {len(holes)} rows: each has a missing value")
     columns = [_column(table, name, name in categories) for name in used]
     schema = Schema(columns, _target(table, target, task), counting)
     y, classes = schema.targets(table), schema.target.categories or []

@@ -1,4 +1,4 @@
-"""Runs, which are trainings in a folder that can be interrupted and resumed, with their reports and predictions.
+"""Training runs stored in folders, which can be interrupted and resumed, with their reports and predictions.
 
     config.json              everything that the run depends on
     records.jsonl            one line per epoch: losses, metrics, and the measurements of each layer
@@ -74,7 +74,7 @@ def resume(folder: Path, epochs: int | None = None, data: Path | None = None) ->
     data   the new path of the table, if it has moved
 
     Raises the errors of ``load_training``, and ValueError if the run is already training, if its files are damaged or
-    belong to different runs, and if it has had more epochs than that.
+    belong to different runs, and if it has already had more than ``epochs`` epochs.
     """
     read_config(folder)  # raises before a lock is created in a folder without a run
     with _locked(folder):
@@ -161,7 +161,8 @@ def _introduce(experiment: Experiment) -> None:
     for label, name in enumerate(data.training.classes):
         counts = dict(zip(Split._fields, (part.y.count(label) for part in data)))
         if absent := " or ".join(role for role, count in counts.items() if not count):
-            print(f"class {name!r} has only {counted(sum(counts.values()), 'example')}: none for {absent}")
+            found = f"class {name!r} has only {counted(sum(counts.values()), 'example')}"
+            print(f"{found}, which is not enough for {absent}")
     if experiment.preprocessing.steps:
         print(f"preprocessing: {experiment.preprocessing!r}, fitted to the training data")
     print(f"network: {experiment.network}, {len(experiment.model.parameters())} parameters, each a scalar node")
@@ -277,7 +278,7 @@ def _write_config(experiment: Experiment, folder: Path) -> None:
 
 
 def write_checkpoint(experiment: Experiment, folder: Path, records: str) -> None:
-    """Write the state of the training and the checksum of the records so far."""
+    """Write the training state and the checksum of the records so far."""
     metadata = {**_origin(experiment), "epochs": str(len(experiment.training.records)), "records": records}
     save_training(experiment.training, folder / CHECKPOINT, metadata, experiment.preprocessing, records=False)
 
